@@ -1,0 +1,84 @@
+/** The OpenTelemetry SDK of this process: started by the preload, stopped last of all. Imports nothing until it starts. */
+import { basename, dirname } from 'node:path';
+
+/** What the rest of the package needs of the SDK. */
+interface RunningSdk {
+  shutdown(): Promise<void>;
+}
+
+// On the global object: the preload and the service may see two instances of this module when a loader hook renames URLs.
+const SDK = Symbol.for('gapo.telemetry.sdk');
+const holder = globalThis as { [SDK]?: RunningSdk | undefined };
+
+/** Methods that probes and tools call all day; a span for each would drown the traces. */
+const UNTRACED_METHODS = ['Check', 'Watch', 'List', 'ServerReflectionInfo'];
+
+/**
+ * Whether the environment asks for traces: an OTLP endpoint or a trace exporter is set, and neither
+ * OTEL_SDK_DISABLED=true nor OTEL_TRACES_EXPORTER=none.
+ */
+export function telemetryWanted(env: NodeJS.ProcessEnv = process.env): boolean {
+  if (env['OTEL_SDK_DISABLED']?.trim().toLowerCase() === 'true') return false;
+  const exporter = env['OTEL_TRACES_EXPORTER']?.trim();
+  if (exporter === 'none') return false;
+  return Boolean(exporter || env['OTEL_EXPORTER_OTLP_ENDPOINT'] || env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT']);
+}
+
+/** Whether traces are being recorded in this process. */
+export function telemetryEnabled(): boolean {
+  return holder[SDK] !== undefined;
+}
+
+/**
+ * The service's name in traces: OTEL_SERVICE_NAME, else `gapo-` and the folder of the main script (its parent where
+ * the script lies in `dist`).
+ */
+export function serviceName(env: NodeJS.ProcessEnv = process.env, mainScript = process.argv[1]): string {
+  const named = env['OTEL_SERVICE_NAME']?.trim();
+  if (named) return named;
+  if (mainScript === undefined) return 'gapo';
+  const folder = dirname(mainScript);
+  return `gapo-${basename(basename(folder) === 'dist' ? dirname(folder) : folder)}`;
+}
+
+/**
+ * Starts the SDK with the gRPC instrumentation. Exporter, protocol, sampler and batching follow the standard OTEL_*
+ * variables. Only traces: the metrics and logs pipelines stay off.
+ */
+export async function startSdk(): Promise<void> {
+  const [{ NodeSDK }, { GrpcInstrumentation }] = await Promise.all([
+    import('@opentelemetry/sdk-node'),
+    import('@opentelemetry/instrumentation-grpc'),
+  ]);
+  const sdk = new NodeSDK({
+    serviceName: serviceName(),
+    instrumentations: [new GrpcInstrumentation({ ignoreGrpcMethods: UNTRACED_METHODS })],
+    metricReaders: [],
+    logRecordProcessors: [],
+  });
+  sdk.start();
+  holder[SDK] = sdk;
+}
+
+/**
+ * Exports what is left and stops the SDK, for at most `timeoutMs` milliseconds: a receiver that is away must not keep
+ * a process alive. Does nothing where traces are off; never throws.
+ *
+ * @returns whether everything was exported in time
+ */
+export async function shutdownTelemetry(timeoutMs = 5000): Promise<boolean> {
+  const sdk = holder[SDK];
+  if (sdk === undefined) return true;
+  holder[SDK] = undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), timeoutMs);
+  });
+  const done = sdk.shutdown().then(
+    () => true,
+    () => false,
+  );
+  const inTime = await Promise.race([done, late]);
+  clearTimeout(timer);
+  return inTime;
+}
