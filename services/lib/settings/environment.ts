@@ -1,0 +1,92 @@
+/** Settings of a service: environment variables, named and described by a schema. */
+import { z } from 'zod';
+import { ConfigError } from './configError.js';
+import { nearestKey } from './editDistance.js';
+import { check } from './problems.js';
+import { schemaWords, unwrap } from './schemaWalk.js';
+
+/** One row of a table of settings. */
+export interface SettingRow {
+  /** The environment variable. */
+  name: string;
+  /** What it takes, in words. */
+  expected: string;
+  /** The value where it is unset; absent where it must be set or may be missing. */
+  default?: string;
+  /** Whether the service refuses to start without it. */
+  required: boolean;
+  /** What it is for: the schema's description. */
+  description: string;
+}
+
+/**
+ * Reads settings. Each key of the schema is the variable's name; its text is read as the schema's type: integers and
+ * numbers in decimal, booleans as true/false, 1/0, yes/no or on/off, lists separated by commas. A variable that is unset
+ * or empty counts as missing. Variables that the schema does not name are left alone.
+ *
+ * @throws ConfigError that names every variable which is wrong, what was found and what is expected
+ */
+export function readSettings<S extends z.ZodObject>(schema: S, env: NodeJS.ProcessEnv = process.env): z.output<S> {
+  const values: Record<string, unknown> = {};
+  for (const [name, member] of Object.entries(schema.shape)) {
+    const text = env[name]?.trim();
+    if (text !== undefined && text !== '') values[name] = coerce(text, member);
+  }
+  const result = check(schema, values);
+  if (result.ok) return result.value;
+  const problems = result.findings.map(({ problem }) => {
+    if (problem.found !== 'nothing' || problem.hint !== undefined) return problem;
+    const near = nearestKey(
+      problem.path,
+      Object.keys(env).filter((name) => !Object.hasOwn(schema.shape, name)),
+    );
+    return near === undefined ? problem : { ...problem, hint: `${near} is set: is it meant?` };
+  });
+  throw new ConfigError('environment', problems);
+}
+
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+const TRUE = ['true', '1', 'yes', 'on'];
+const FALSE = ['false', '0', 'no', 'off'];
+
+/** The text as the schema's type, or the text itself where it cannot be: the check then says what was expected. */
+function coerce(text: string, schema: z.core.$ZodType): unknown {
+  const inner = unwrap(schema);
+  if (inner instanceof z.ZodNumber) return NUMBER.test(text) ? Number(text) : text;
+  if (inner instanceof z.ZodBoolean) {
+    const lower = text.toLowerCase();
+    if (TRUE.includes(lower)) return true;
+    return FALSE.includes(lower) ? false : text;
+  }
+  if (inner instanceof z.ZodArray) {
+    const { element } = inner._zod.def;
+    return text.split(',').map((item) => coerce(item.trim(), element));
+  }
+  return text;
+}
+
+/** The settings as rows of a table, for `--help`, in the schema's order. */
+export function describeSettings(schema: z.ZodObject): SettingRow[] {
+  return Object.entries(schema.shape).map(([name, member]): SettingRow => {
+    const missing = z.safeParse(member, undefined);
+    const row = {
+      name,
+      expected: schemaWords(member),
+      required: !missing.success,
+      description: descriptionOf(member),
+    };
+    return missing.success && missing.data !== undefined ? { ...row, default: showDefault(missing.data) } : row;
+  });
+}
+
+function showDefault(value: unknown): string {
+  if (Array.isArray(value)) return value.map(String).join(',');
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+function descriptionOf(schema: z.core.$ZodType): string {
+  const own = z.globalRegistry.get(schema)?.description;
+  if (own !== undefined) return own;
+  const def = schema._zod.def as { innerType?: z.core.$ZodType };
+  return def.innerType === undefined ? '' : descriptionOf(def.innerType);
+}
