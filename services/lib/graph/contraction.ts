@@ -1,0 +1,93 @@
+/**
+ * Contractions over the rows of a batch: where parameters get their gradients.
+ *
+ * Backpropagation is linear in the upstream gradient, and sequences do not interact. Where an objective's upstream
+ * gradient is one number per sequence times a common one, a single backward pass serves all K objectives: only here,
+ * where rows are summed, is each row weighted by each objective's number. The smaller operand carries the weights.
+ */
+import type { Dim, RowWeights, Value } from './graph.js';
+import { emitBinary, emitMatmul, emitReduce, emitReshape, emitSumLeading } from './nodes.js';
+
+/**
+ * Σ_rows leftᵀ · right. left [rows..., p], right [rows..., q], both with the same leading dimensions.
+ * Without weights [p, q]; with weights [K, p, q], where objective k's rows are weighted by weights[:, k].
+ */
+export function contract(left: Value, right: Value, weights?: RowWeights, alpha = 1): Value {
+  const p = left.dims.at(-1) as number;
+  const q = right.dims.at(-1) as number;
+  const rows = (x: Value, width: number): Value => emitReshape(x, [-1, width], [rowsName(x), width]);
+  if (weights === undefined) return emitMatmul(rows(left, p), rows(right, q), { transA: true, alpha });
+  const { weight, k } = rowWeight(left, weights);
+  if (p <= q) {
+    const scaled = scaledRows(left, weight, k); // [rows, K·p]
+    const product = emitMatmul(scaled, rows(right, q), { transA: true, alpha }); // [K·p, q]
+    return emitReshape(product, [k, p, q], [k, p, q]);
+  }
+  const scaled = scaledRows(right, weight, k); // [rows, K·q]
+  const product = emitMatmul(rows(left, p), scaled, { transA: true, alpha }); // [p, K·q]
+  const split = emitReshape(product, [p, k, q], [p, k, q]);
+  return split.graph.emit(
+    'Transpose',
+    [split],
+    { dtype: split.dtype, dims: [k, p, q] },
+    { perm: { kind: 'ints', value: [1, 0, 2] } },
+  );
+}
+
+/**
+ * Sums a gradient over the axes along which `target` was broadcast. With weights the target is a parameter of one axis
+ * [C] and the result [K, C].
+ */
+export function reduceTo(dy: Value, target: Value, weights?: RowWeights): Value {
+  if (weights !== undefined) return weightedSum(dy, target, weights);
+  let x = emitSumLeading(dy, dy.dims.length - target.dims.length);
+  target.dims.forEach((dim, axis) => {
+    if (dim === 1 && x.dims[axis] !== 1) x = emitReduce('ReduceSum', x, axis);
+  });
+  return x;
+}
+
+function weightedSum(dy: Value, target: Value, weights: RowWeights): Value {
+  const width = target.dims[0];
+  if (target.dims.length !== 1 || typeof width !== 'number' || dy.dims.at(-1) !== width) {
+    throw new Error(`row weights need a parameter of one axis here; '${target.name}' is [${target.dims.join()}]`);
+  }
+  const { weight } = rowWeight(dy, weights);
+  const perRow = dy.dims.length === 2 ? dy : emitSumMiddle(dy, width); // [rows, C]
+  return emitMatmul(weight, perRow, { transA: true }); // [K, C]
+}
+
+/** [rows, ..., C] summed to [rows, C]. */
+function emitSumMiddle(x: Value, width: number): Value {
+  const flat = emitReshape(x, [0, -1, width], [x.dims[0] as Dim, rowsName(x), width]);
+  return emitReshape(emitReduce('ReduceSum', flat, 1), [0, width], [x.dims[0] as Dim, width]);
+}
+
+/** Every row times its K weights: [rows..., r] → [rows, K·r]. */
+function scaledRows(x: Value, weight: Value, k: number): Value {
+  const r = x.dims.at(-1) as number;
+  const middle = x.dims.slice(1, -1);
+  const spread = emitReshape(x, [...x.dims.slice(0, -1).map(() => 0), 1, r], [...x.dims.slice(0, -1), 1, r]);
+  const shape = [0, ...middle.map(() => 1), k, 1];
+  const perRow =
+    middle.length === 0
+      ? emitReshape(weight, [0, k, 1], [weight.dims[0] as Dim, k, 1])
+      : emitReshape(weight, [-1, ...shape.slice(1)], [weight.dims[0] as Dim, ...shape.slice(1)]);
+  return emitReshape(emitBinary('Mul', spread, perRow), [-1, k * r], [rowsName(x), k * r]);
+}
+
+function rowWeight(x: Value, weights: RowWeights): { weight: Value; k: number } {
+  const rows = x.dims[0];
+  const weight = typeof rows === 'string' ? weights[rows] : undefined;
+  const k = weight?.dims[1];
+  if (weight === undefined || typeof k !== 'number') {
+    throw new Error(
+      `no row weights for rows '${rows}' of '${x.name}'; there are weights for ${Object.keys(weights).join(', ')}`,
+    );
+  }
+  return { weight, k };
+}
+
+function rowsName(x: Value): string {
+  return x.dims.slice(0, -1).join('·');
+}

@@ -1,0 +1,56 @@
+/** Reverse-mode differentiation: walks a graph's tape backward and adds the nodes of the gradients to the graph. */
+import type { RowWeights, TapeEntry, Value } from './graph.js';
+import { emitBinary } from './nodes.js';
+
+/** The gradient that enters the walk at a value: of the same shape. */
+export type Seed = readonly [value: Value, gradient: Value];
+
+/**
+ * Gradients of Σ ⟨value, gradient⟩ over the seeds with respect to parameters.
+ *
+ * Without `weights`, one gradient of each parameter's own shape. With them (see RowWeights), K gradients at once from
+ * one backward pass: [K, ...shape], the k-th being that of seeds whose rows are multiplied by weights[:, k].
+ * A parameter that no seed depends on is absent from the result.
+ */
+export function gradients(
+  seeds: readonly Seed[],
+  parameters: readonly Value[],
+  weights?: RowWeights,
+): ReadonlyMap<Value, Value> {
+  const first = seeds[0];
+  if (first === undefined) throw new Error('gradients needs at least one seed');
+  const tape = [...first[0].graph.tape];
+  const wanted = new Set(parameters);
+  const dependent = dependents(tape, wanted);
+  const found = new Map<Value, Value>();
+  const accumulate = (value: Value, gradient: Value): void => {
+    const sum = found.get(value);
+    found.set(value, sum === undefined ? gradient : emitBinary('Add', sum, gradient));
+  };
+  for (const [value, gradient] of seeds) if (dependent.has(value)) accumulate(value, gradient);
+  for (const entry of tape.reverse()) {
+    const outputGradients = entry.outputs.map((output) => found.get(output));
+    if (outputGradients.every((gradient) => gradient === undefined)) continue;
+    const inputGradients = entry.backward(outputGradients);
+    entry.inputs.forEach((input, index) => {
+      const gradient = inputGradients[index];
+      if (gradient === undefined || !dependent.has(input)) return;
+      accumulate(input, wanted.has(input) ? gradient(weights) : gradient());
+    });
+  }
+  return new Map(
+    parameters.flatMap((parameter) => {
+      const gradient = found.get(parameter);
+      return gradient === undefined ? [] : [[parameter, gradient] as const];
+    }),
+  );
+}
+
+/** The values through which some parameter is reached. */
+function dependents(tape: readonly TapeEntry[], parameters: ReadonlySet<Value>): ReadonlySet<Value> {
+  const reached = new Set<Value>(parameters);
+  for (const entry of tape) {
+    if (entry.inputs.some((input) => reached.has(input))) for (const output of entry.outputs) reached.add(output);
+  }
+  return reached;
+}

@@ -1,0 +1,17 @@
+/** Graphs of tensors for onnxruntime: built here, differentiated here, run here. */
+export {
+  Graph,
+  record,
+  type DataType,
+  type Dim,
+  type ElementArray,
+  type FloatType,
+  type Initializer,
+  type RowWeights,
+  type Value,
+} from './graph.js';
+export * from './operators.js';
+export { clamp, emitBinary, emitMatmul, emitReduce, emitReshape, emitUnary } from './nodes.js';
+export { gradients, type Seed } from './gradient.js';
+export { gradcheck, type GradcheckOptions, type GradcheckResult } from './gradcheck.js';
+export { Session, SessionError, int64, type SessionOptions, type TensorArray } from './session.js';

@@ -1,0 +1,92 @@
+/** Bare nodes with shape inference, without gradients: what operators and their rules are made of. */
+import { type Attribute, type DataType, type Dim, type Value, graphOf } from './graph.js';
+import { microsoftDomain } from './onnx.js';
+
+/** The dimensions of an element-wise operation on two values, by NumPy's rules. Throws where they do not fit. */
+export function broadcastDims(a: readonly Dim[], b: readonly Dim[]): Dim[] {
+  const rank = Math.max(a.length, b.length);
+  const dims: Dim[] = [];
+  for (let axis = 0; axis < rank; axis++) {
+    const da = a[axis - rank + a.length] ?? 1;
+    const db = b[axis - rank + b.length] ?? 1;
+    if (da !== db && da !== 1 && db !== 1) throw new Error(`shapes [${a.join()}] and [${b.join()}] do not broadcast`);
+    dims.push(da === 1 ? db : da);
+  }
+  return dims;
+}
+
+/** An element-wise node of one input. */
+export function emitUnary(operator: string, x: Value): Value {
+  return x.graph.emit(operator, [x], { dtype: x.dtype, dims: x.dims });
+}
+
+/** An element-wise node of two inputs, broadcast. `dtype` is that of a comparison's result. */
+export function emitBinary(operator: string, a: Value, b: Value, dtype: DataType = a.dtype): Value {
+  return graphOf(a, b).emit(operator, [a, b], { dtype, dims: broadcastDims(a.dims, b.dims) });
+}
+
+/** x held within [low, high]. */
+export function clamp(x: Value, low: number, high: number): Value {
+  const g = x.graph;
+  return g.emit('Clip', [x, g.constant(low), g.constant(high)], { dtype: x.dtype, dims: x.dims });
+}
+
+/** A reduction over one axis, which stays with extent 1, or over everything to a scalar. */
+export function emitReduce(operator: 'ReduceSum' | 'ReduceSumSquare' | 'ReduceMax', x: Value, axis?: number): Value {
+  const g = x.graph;
+  if (axis === undefined) return g.emit(operator, [x], { dtype: x.dtype, dims: [] }, { keepdims: int(0) });
+  const at = axis < 0 ? axis + x.dims.length : axis;
+  const dims = x.dims.map((dim, index) => (index === at ? 1 : dim));
+  return g.emit(operator, [x, g.integers([at])], { dtype: x.dtype, dims }, { keepdims: int(1) });
+}
+
+/** A sum over leading axes, which disappear. */
+export function emitSumLeading(x: Value, axes: number): Value {
+  if (axes === 0) return x;
+  const g = x.graph;
+  const list = g.integers(Array.from({ length: axes }, (_, axis) => axis));
+  return g.emit('ReduceSum', [x, list], { dtype: x.dtype, dims: x.dims.slice(axes) }, { keepdims: int(0) });
+}
+
+/** x in another shape; 0 keeps x's extent at that place, −1 is what is left. `dims` names the result. */
+export function emitReshape(x: Value, shape: readonly number[], dims: readonly Dim[]): Value {
+  return x.graph.emit('Reshape', [x, x.graph.integers(shape)], { dtype: x.dtype, dims });
+}
+
+/** x in the run-time shape of another value of as many elements. */
+export function emitReshapeLike(x: Value, like: Value): Value {
+  const g = graphOf(x, like);
+  if (like.dims.every((dim) => typeof dim === 'number')) return emitReshape(x, like.dims, like.dims);
+  const shape = g.emit('Shape', [like], { dtype: 'int64', dims: [like.dims.length] });
+  return g.emit('Reshape', [x, shape], { dtype: x.dtype, dims: like.dims });
+}
+
+/** How a matrix product reads its operands: transposed over the last two axes, the result times alpha. */
+export interface MatmulOptions {
+  readonly transA?: boolean;
+  readonly transB?: boolean;
+  readonly alpha?: number;
+}
+
+/** A matrix product over the last two axes; a two-dimensional right operand serves every leading index. */
+export function emitMatmul(a: Value, b: Value, options: MatmulOptions = {}): Value {
+  const { transA = false, transB = false, alpha = 1 } = options;
+  const m = a.dims.at(transA ? -1 : -2) as Dim;
+  const k = a.dims.at(transA ? -2 : -1);
+  const n = b.dims.at(transB ? -2 : -1) as Dim;
+  const inner = b.dims.at(transB ? -1 : -2);
+  if (k !== inner) throw new Error(`matrix product of [${a.dims.join()}] and [${b.dims.join()}]: ${k} is not ${inner}`);
+  const output = { dtype: a.dtype, dims: [...a.dims.slice(0, -2), m, n] };
+  const g = graphOf(a, b);
+  if (!transA && !transB && alpha === 1) return g.emit('MatMul', [a, b], output);
+  const attributes: Record<string, Attribute> = {
+    transA: int(transA ? 1 : 0),
+    transB: int(transB ? 1 : 0),
+    alpha: { kind: 'float', value: alpha },
+  };
+  return g.emit('FusedMatMul', [a, b], output, attributes, microsoftDomain);
+}
+
+function int(value: number): Attribute {
+  return { kind: 'int', value };
+}

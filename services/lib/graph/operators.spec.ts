@@ -1,0 +1,257 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { Graph, type Value } from './graph.js';
+import { gradcheck } from './gradcheck.js';
+import { gradients } from './gradient.js';
+import * as op from './operators.js';
+import { Session, type TensorArray, int64 } from './session.js';
+
+const tolerance = 1e-6;
+
+/** Deterministic values away from kinks and poles: in [low, high], never closer than 0.02 to one another's sums. */
+function filled(dims: readonly number[], seed: number, low = -1, high = 1): TensorArray<Float64Array> {
+  const size = dims.reduce((product, dim) => product * dim, 1);
+  const data = Float64Array.from({ length: size }, (_, index) => {
+    const wave = Math.sin((index + 1) * 12.9898 + seed * 78.233) * 43758.5453;
+    return low + (high - low) * (wave - Math.floor(wave));
+  });
+  return { data, dims };
+}
+
+/** A scalar with a different weight for every element, so that no error cancels. */
+function weightedTotal(y: Value): Value {
+  const dims = y.dims as readonly number[];
+  return op.sum(op.mul(y, y.graph.constant([...filled(dims, 99).data], dims)));
+}
+
+interface Case {
+  readonly parameters: Readonly<Record<string, TensorArray<Float64Array>>>;
+  readonly output: (p: Readonly<Record<string, Value>>, g: Graph) => Value;
+  readonly feeds?: Readonly<Record<string, TensorArray>>;
+}
+
+async function check({ parameters, output, feeds = {} }: Case): Promise<void> {
+  const results = await gradcheck({ parameters, feeds, build: (g, p) => weightedTotal(output(p, g)) });
+  for (const { name, relativeError } of results) {
+    assert.ok(relativeError < tolerance, `gradient of ${name}: relative error ${relativeError}`);
+  }
+}
+
+const extent = fc.integer({ min: 1, max: 5 });
+const shapes = fc.record({
+  b: extent,
+  t: extent,
+  c: extent.map((n) => 2 * n),
+  d: extent,
+  seed: fc.integer({ min: 0, max: 999 }),
+});
+type Shapes = typeof shapes extends fc.Arbitrary<infer S> ? S : never;
+
+/** Every operator with a gradient rule, on the shapes drawn. */
+const cases: Record<string, (s: Shapes) => Case> = {
+  add: ({ b, t, c, seed }) => ({
+    parameters: { x: filled([b, t, c], seed), y: filled([t, 1], seed + 1) },
+    output: ({ x, y }) => op.add(x as Value, y as Value),
+  }),
+  sub: ({ b, t, c, seed }) => ({
+    parameters: { x: filled([c], seed), y: filled([b, t, c], seed + 1) },
+    output: ({ x, y }) => op.sub(x as Value, y as Value),
+  }),
+  mul: ({ b, t, c, seed }) => ({
+    parameters: { x: filled([b, t, c], seed), y: filled([b, 1, c], seed + 1) },
+    output: ({ x, y }) => op.mul(x as Value, y as Value),
+  }),
+  div: ({ b, c, seed }) => ({
+    parameters: { x: filled([b, c], seed), y: filled([c], seed + 1, 0.5, 2) },
+    output: ({ x, y }) => op.div(x as Value, y as Value),
+  }),
+  scale: ({ b, c, seed }) => ({
+    parameters: { x: filled([b, c], seed) },
+    output: ({ x }) => op.scale(x as Value, -0.7),
+  }),
+  exp: ({ b, c, seed }) => ({ parameters: { x: filled([b, c], seed) }, output: ({ x }) => op.exp(x as Value) }),
+  log: ({ b, c, seed }) => ({ parameters: { x: filled([b, c], seed, 0.5, 3) }, output: ({ x }) => op.log(x as Value) }),
+  sigmoid: ({ b, c, seed }) => ({
+    parameters: { x: filled([b, c], seed, -4, 4) },
+    output: ({ x }) => op.sigmoid(x as Value),
+  }),
+  silu: ({ b, c, seed }) => ({
+    parameters: { x: filled([b, c], seed, -4, 4) },
+    output: ({ x }) => op.silu(x as Value),
+  }),
+  minimum: ({ b, c, seed }) => ({
+    parameters: { x: filled([b, c], seed), y: filled([b, c], seed + 1) },
+    output: ({ x, y }) => op.minimum(x as Value, y as Value),
+  }),
+  clip: ({ b, c, seed }) => ({
+    parameters: { x: filled([b, c], seed, -2, 2) },
+    output: ({ x }) => op.add(op.clip(x as Value, -0.5, 0.8), op.scale(x as Value, 0.1)),
+  }),
+  sum: ({ b, t, c, seed }) => ({ parameters: { x: filled([b, t, c], seed) }, output: ({ x }) => op.sum(x as Value) }),
+  reshape: ({ b, t, c, seed }) => ({
+    parameters: { x: filled([b, t, c], seed) },
+    output: ({ x }) => op.reshape(x as Value, [0, -1], [b, t * c]),
+  }),
+  transpose: ({ b, t, c, d, seed }) => ({
+    parameters: { x: filled([b, t, c, d], seed) },
+    output: ({ x }) => op.transpose(x as Value, [0, 2, 3, 1]),
+  }),
+  matmul: ({ b, t, c, d, seed }) => ({
+    parameters: { x: filled([b, t, c], seed), y: filled([b, c, d], seed + 1) },
+    output: ({ x, y }) => op.matmul(x as Value, y as Value, { alpha: 0.5 }),
+  }),
+  'matmul transposed': ({ b, t, c, d, seed }) => ({
+    parameters: { x: filled([b, t, c], seed), y: filled([b, d, c], seed + 1) },
+    output: ({ x, y }) => op.matmul(x as Value, y as Value, { transB: true, alpha: 0.5 }),
+  }),
+  linear: ({ b, t, c, d, seed }) => ({
+    parameters: { x: filled([b, t, c], seed), w: filled([d, c], seed + 1) },
+    output: ({ x, w }) => op.linear(x as Value, w as Value, 2),
+  }),
+  embedding: ({ b, t, c, seed }) => ({
+    parameters: { table: filled([4, c], seed) },
+    feeds: { ids: { data: int64(Array.from({ length: b * t }, (_, i) => (i * 7 + seed) % 4)), dims: [b, t] } },
+    output: ({ table }, g) => {
+      // Every row is read at least through `sum`, so that no gradient vanishes whole.
+      const read = op.embedding(table as Value, g.input('ids', 'int64', [b, t]));
+      return op.add(read, op.sum(table as Value));
+    },
+  }),
+  gatherRows: ({ b, t, c, seed }) => ({
+    parameters: { x: filled([b, t, c], seed) },
+    feeds: { rows: { data: int64(b * t > 1 ? [b * t - 1, 0] : [0]), dims: [b * t > 1 ? 2 : 1] } },
+    output: ({ x }, g) => op.gatherRows(x as Value, g.input('rows', 'int64', [b * t > 1 ? 2 : 1])),
+  }),
+  softmax: ({ b, t, c, seed }) => ({
+    parameters: { x: filled([b, t, c], seed, -3, 3) },
+    output: ({ x }) => op.softmax(x as Value),
+  }),
+  rmsNorm: ({ b, t, c, seed }) => ({
+    parameters: { x: filled([b, t, c], seed, 0.2, 2), gain: filled([c], seed + 1) },
+    output: ({ x, gain }) => op.rmsNorm(x as Value, gain as Value, 1e-5),
+  }),
+  rotary: ({ b, t, c, seed }) => ({
+    parameters: { x: filled([b, t, c], seed) },
+    output: ({ x }, g) => {
+      const angles = Array.from({ length: (t * c) / 2 }, (_, i) => i * 0.37 + seed);
+      return op.rotary(
+        x as Value,
+        g.constant(angles.map(Math.cos), [t, c / 2]),
+        g.constant(angles.map(Math.sin), [t, c / 2]),
+      );
+    },
+  }),
+  tokenStatistics: ({ b, c, seed }) => ({
+    parameters: { logits: filled([b, c], seed, -2, 2) },
+    feeds: { targets: { data: int64(Array.from({ length: b }, (_, i) => (i + seed) % c)), dims: [b] } },
+    output: ({ logits }, g) => {
+      const { logprobs, entropy } = op.tokenStatistics(logits as Value, g.input('targets', 'int64', [b]));
+      return op.add(op.scale(logprobs, 0.3), op.mul(entropy, logprobs));
+    },
+  }),
+};
+
+describe('every operator rule agrees with central differences in float64', () => {
+  for (const [name, make] of Object.entries(cases)) {
+    test(name, () =>
+      fc.assert(
+        fc.asyncProperty(shapes, (s) => check(make(s))),
+        { numRuns: 6, seed: 20 },
+      ),
+    );
+  }
+
+  test('every exported operator is in the list above', () => {
+    const notDifferentiable = ['detach', 'cast', 'broadcastDims'];
+    const checked = Object.keys(cases).map((name) => name.split(' ')[0]);
+    assert.deepEqual(
+      Object.keys(op).filter((name) => !notDifferentiable.includes(name) && !checked.includes(name)),
+      [],
+    );
+  });
+});
+
+test('row weights: one backward pass gives the K gradients of K separate passes', async () => {
+  const [b, t, c, d, k] = [3, 4, 6, 5, 3];
+  const build = (): { g: Graph; parameters: Value[]; y: Value; upstream: Value; a: Value } => {
+    const g = new Graph('rows', 'float64');
+    const ids = g.input('ids', 'int64', ['B', 'T']);
+    const parameters = [
+      g.floatInput('table', [7, c]),
+      g.floatInput('gain', [c]),
+      g.floatInput('wide', [d * 4, c]),
+      g.floatInput('narrow', [d, d * 4]),
+      g.floatInput('bias', [d]),
+    ];
+    const [table, gain, wide, narrow, bias] = parameters as [Value, Value, Value, Value, Value];
+    const hidden = op.silu(op.linear(op.rmsNorm(op.embedding(table, ids), gain, 1e-5), wide));
+    const rows = op.gatherRows(hidden, g.input('rows', 'int64', ['N']));
+    const y = op.add(op.linear(rows, narrow), bias); // [N, d]
+    return { g, parameters, y, upstream: g.floatInput('upstream', ['N', d]), a: g.floatInput('a', ['B', k]) };
+  };
+  const rows = [1, 2, 5, 6, 7, 10];
+  const feeds: Record<string, TensorArray> = {
+    ids: { data: int64(Array.from({ length: b * t }, (_, i) => (i * 5) % 7)), dims: [b, t] },
+    rows: { data: int64(rows), dims: [rows.length] },
+    table: filled([7, c], 1, 0.2, 1),
+    gain: filled([c], 2),
+    wide: filled([d * 4, c], 3),
+    narrow: filled([d, d * 4], 4),
+    bias: filled([d], 5),
+    upstream: filled([rows.length, d], 6),
+    a: filled([b, k], 7),
+  };
+  const names = ['table', 'gain', 'wide', 'narrow', 'bias'];
+
+  const shared = build();
+  const sequenceOfRow = shared.g.integers(rows.map((row) => Math.floor(row / t)));
+  const perToken = shared.g.emit('Gather', [shared.a, sequenceOfRow], { dtype: 'float64', dims: ['N', k] });
+  const found = gradients([[shared.y, shared.upstream]], shared.parameters, { B: shared.a, N: perToken });
+  shared.parameters.forEach((p, i) => shared.g.output(`d.${names[i]}`, found.get(p) as Value));
+  const all = await (await Session.open(shared.g.toModel(), { threads: 1 })).run(feeds);
+
+  for (let objective = 0; objective < k; objective++) {
+    const separate = build();
+    const alone = gradients([[separate.y, separate.upstream]], separate.parameters);
+    separate.parameters.forEach((p, i) => separate.g.output(`d.${names[i]}`, alone.get(p) as Value));
+    const upstream = filled([rows.length, d], 6);
+    const a = (feeds['a'] as TensorArray<Float64Array>).data;
+    const weighted = upstream.data.map((x, i) => {
+      const sequence = Math.floor((rows[Math.floor(i / d)] as number) / t);
+      return x * (a[sequence * k + objective] as number);
+    });
+    const { a: _, ...rest } = feeds;
+    const session = await Session.open(separate.g.toModel(), { threads: 1 });
+    const one = await session.run(
+      Object.fromEntries(
+        session.inputNames.map((name) => [
+          name,
+          name === 'upstream'
+            ? { data: weighted, dims: upstream.dims }
+            : name === 'a'
+              ? (feeds['a'] as TensorArray)
+              : (rest[name] as TensorArray),
+        ]),
+      ),
+    );
+    for (const name of names) {
+      const expected = one[`d.${name}`]?.data as Float64Array;
+      const stacked = all[`d.${name}`]?.data as Float64Array;
+      assert.equal(stacked.length, expected.length * k);
+      const mine = stacked.subarray(objective * expected.length, (objective + 1) * expected.length);
+      const norm = Math.hypot(...expected);
+      const gap = Math.hypot(...expected.map((x, i) => x - (mine[i] as number)));
+      assert.ok(gap <= 1e-12 * norm, `${name}, objective ${objective}: ${gap} of ${norm}`);
+    }
+  }
+});
+
+test('a device that is absent is an error that says what there is', async () => {
+  const g = new Graph('tiny');
+  g.output('y', op.exp(g.floatInput('x', [1])));
+  await assert.rejects(Session.open(g.toModel(), { device: 'cuda', threads: 1 }), (error: Error) => {
+    assert.match(error.message, /cuda/);
+    return error.name === 'SessionError';
+  });
+});

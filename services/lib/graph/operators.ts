@@ -1,0 +1,318 @@
+/**
+ * Operators: each emits the ONNX nodes of its forward pass and records its backward pass beside it.
+ *
+ * Shapes follow NumPy's broadcasting. A rule returns a gradient of the input's own shape; for a parameter under row
+ * weights (see RowWeights) it returns [K, ...shape]. Derivations: y is the output, dy its gradient, dx an input's.
+ */
+import { contract, reduceTo } from './contraction.js';
+import { type DataType, type Dim, type InputGradient, type Value, graphOf, record } from './graph.js';
+import {
+  broadcastDims,
+  clamp,
+  emitBinary,
+  emitMatmul,
+  emitReduce,
+  emitReshape,
+  emitReshapeLike,
+  emitUnary,
+  type MatmulOptions,
+} from './nodes.js';
+
+/** Records an operator of one output; `backward` is called only when a gradient reaches it. */
+function differentiable(
+  y: Value,
+  inputs: readonly Value[],
+  backward: (dy: Value) => readonly (InputGradient | undefined)[],
+): Value {
+  record({ inputs, outputs: [y], backward: ([dy]) => (dy === undefined ? inputs.map(() => undefined) : backward(dy)) });
+  return y;
+}
+
+/** y = a + b. */
+export function add(a: Value, b: Value): Value {
+  return differentiable(emitBinary('Add', a, b), [a, b], (dy) => [
+    (weights) => reduceTo(dy, a, weights),
+    (weights) => reduceTo(dy, b, weights),
+  ]);
+}
+
+/** y = a − b. */
+export function sub(a: Value, b: Value): Value {
+  return differentiable(emitBinary('Sub', a, b), [a, b], (dy) => [
+    (weights) => reduceTo(dy, a, weights),
+    (weights) => reduceTo(emitUnary('Neg', dy), b, weights),
+  ]);
+}
+
+/** y = a · b, element by element. */
+export function mul(a: Value, b: Value): Value {
+  return differentiable(emitBinary('Mul', a, b), [a, b], (dy) => [
+    (weights) => reduceTo(emitBinary('Mul', dy, b), a, weights),
+    (weights) => reduceTo(emitBinary('Mul', dy, a), b, weights),
+  ]);
+}
+
+/** y = a / b. da = dy / b, db = −dy · y / b. */
+export function div(a: Value, b: Value): Value {
+  const y = emitBinary('Div', a, b);
+  return differentiable(y, [a, b], (dy) => [
+    (weights) => reduceTo(emitBinary('Div', dy, b), a, weights),
+    (weights) => reduceTo(emitUnary('Neg', emitBinary('Div', emitBinary('Mul', dy, y), b)), b, weights),
+  ]);
+}
+
+/** y = factor · x. */
+export function scale(x: Value, factor: number): Value {
+  const constant = x.graph.constant(factor);
+  return differentiable(emitBinary('Mul', x, constant), [x], (dy) => [() => emitBinary('Mul', dy, constant)]);
+}
+
+/** y = eˣ. dx = dy · y. */
+export function exp(x: Value): Value {
+  const y = emitUnary('Exp', x);
+  return differentiable(y, [x], (dy) => [() => emitBinary('Mul', dy, y)]);
+}
+
+/** y = ln x. dx = dy / x. */
+export function log(x: Value): Value {
+  return differentiable(emitUnary('Log', x), [x], (dy) => [() => emitBinary('Div', dy, x)]);
+}
+
+/** y = 1 / (1 + e⁻ˣ). dx = dy · y · (1 − y). */
+export function sigmoid(x: Value): Value {
+  const y = emitUnary('Sigmoid', x);
+  return differentiable(y, [x], (dy) => [() => emitBinary('Mul', dy, emitBinary('Sub', y, emitBinary('Mul', y, y)))]);
+}
+
+/** SiLU: y = x · σ(x). dx = dy · (σ + y · (1 − σ)). */
+export function silu(x: Value): Value {
+  const s = emitUnary('Sigmoid', x);
+  const y = emitBinary('Mul', x, s);
+  return differentiable(y, [x], (dy) => [
+    () => {
+      const slope = emitBinary('Add', s, emitBinary('Sub', y, emitBinary('Mul', y, s)));
+      return emitBinary('Mul', dy, slope);
+    },
+  ]);
+}
+
+/** y = min(a, b); where they are equal the gradient goes to a. Shapes must be equal. */
+export function minimum(a: Value, b: Value): Value {
+  const g = graphOf(a, b);
+  return differentiable(emitBinary('Min', a, b), [a, b], (dy) => {
+    const chosen = emitBinary('LessOrEqual', a, b, 'bool');
+    const zero = g.constant(0);
+    return [
+      () => g.emit('Where', [chosen, dy, zero], { dtype: g.float, dims: dy.dims }),
+      () => g.emit('Where', [chosen, zero, dy], { dtype: g.float, dims: dy.dims }),
+    ];
+  });
+}
+
+/** y = x held within [low, high]; the gradient is 0 outside. */
+export function clip(x: Value, low: number, high: number): Value {
+  const g = x.graph;
+  const y = clamp(x, low, high);
+  return differentiable(y, [x], (dy) => {
+    const inside = emitBinary('Equal', x, y, 'bool');
+    return [() => g.emit('Where', [inside, dy, g.constant(0)], { dtype: g.float, dims: dy.dims })];
+  });
+}
+
+/** The sum of all elements, a scalar. */
+export function sum(x: Value): Value {
+  const y = emitReduce('ReduceSum', x, undefined);
+  return differentiable(y, [x], (dy) => [() => emitBinary('Mul', emitOnes(x), dy)]);
+}
+
+/** x in another shape; at most one extent is −1, and 0 keeps x's own extent at that place. `dims` names the result. */
+export function reshape(x: Value, shape: readonly number[], dims: readonly Dim[]): Value {
+  return differentiable(emitReshape(x, shape, dims), [x], (dy) => [() => emitReshapeLike(dy, x)]);
+}
+
+/** x with its axes permuted. */
+export function transpose(x: Value, permutation: readonly number[]): Value {
+  const inverse = permutation.map((_, axis) => permutation.indexOf(axis));
+  const emitTranspose = (value: Value, order: readonly number[]): Value =>
+    value.graph.emit(
+      'Transpose',
+      [value],
+      { dtype: value.dtype, dims: order.map((axis) => value.dims[axis] as Dim) },
+      { perm: { kind: 'ints', value: order } },
+    );
+  return differentiable(emitTranspose(x, permutation), [x], (dy) => [() => emitTranspose(dy, inverse)]);
+}
+
+/**
+ * y = alpha · a · b over the last two axes, or alpha · a · bᵀ with `transB`; the leading axes are equal.
+ * da = alpha · dy · bᵀ, db = alpha · aᵀ · dy (for bᵀ: da = alpha · dy · b, db = alpha · dyᵀ · a).
+ */
+export function matmul(a: Value, b: Value, options: Omit<MatmulOptions, 'transA'> = {}): Value {
+  const { transB = false, alpha = 1 } = options;
+  return differentiable(emitMatmul(a, b, options), [a, b], (dy) => [
+    () => emitMatmul(dy, b, { transB: !transB, alpha }),
+    () => (transB ? emitMatmul(dy, a, { transA: true, alpha }) : emitMatmul(a, dy, { transA: true, alpha })),
+  ]);
+}
+
+/**
+ * A linear layer with weights as Hugging Face stores them: y = alpha · x · wᵀ.
+ * x [..., in], w [out, in], y [..., out]. dw = alpha · dyᵀ · x contracts over all rows.
+ */
+export function linear(x: Value, w: Value, alpha = 1): Value {
+  return differentiable(emitMatmul(x, w, { transB: true, alpha }), [x, w], (dy) => [
+    () => emitMatmul(dy, w, { alpha }),
+    (weights) => contract(dy, x, weights, alpha),
+  ]);
+}
+
+/** Rows of a table: y = table[ids]. table [V, C], ids int64 [...], y [..., C]. The gradient is a product with one-hot rows. */
+export function embedding(table: Value, ids: Value): Value {
+  const g = graphOf(table, ids);
+  const y = g.emit('Gather', [table, ids], { dtype: g.float, dims: [...ids.dims, table.dims[1] as Dim] });
+  return differentiable(y, [table], (dy) => [
+    (weights) => {
+      const vocabulary = table.dims[0] as number;
+      const range = g.integers(Array.from({ length: vocabulary }, (_, id) => id));
+      const column = g.emit('Unsqueeze', [ids, g.integers([-1])], { dtype: 'int64', dims: [...ids.dims, 1] });
+      const oneHot = cast(emitBinary('Equal', column, range, 'bool'), g.float); // [..., V]
+      return contract(oneHot, dy, weights);
+    },
+  ]);
+}
+
+/** Some rows of a batch: y[n] = x[b, t] with rows[n] = b · T + t. x [B, T, C], rows int64 [N] without repeats, y [N, C]. */
+export function gatherRows(x: Value, rows: Value): Value {
+  const g = graphOf(x, rows);
+  const width = x.dims.at(-1) as number;
+  const flat = emitReshape(x, [-1, width], [`${x.dims.slice(0, -1).join('·')}`, width]);
+  const y = g.emit('Gather', [flat, rows], { dtype: g.float, dims: [rows.dims[0] as Dim, width] });
+  return differentiable(y, [x], (dy) => [
+    () => {
+      const zeros = emitBinary('Mul', flat, g.constant(0)); // finite activations: 0 · x = 0
+      const index = g.emit('Unsqueeze', [rows, g.integers([-1])], { dtype: 'int64', dims: [...rows.dims, 1] });
+      const scattered = g.emit('ScatterND', [zeros, index, dy], { dtype: g.float, dims: flat.dims });
+      return emitReshapeLike(scattered, x);
+    },
+  ]);
+}
+
+/** Softmax over the last axis. dx = y · (dy − Σ dy·y). */
+export function softmax(x: Value): Value {
+  const y = x.graph.emit('Softmax', [x], { dtype: x.dtype, dims: x.dims }, { axis: { kind: 'int', value: -1 } });
+  return differentiable(y, [x], (dy) => [
+    () => {
+      const weighted = emitBinary('Mul', dy, y);
+      const total = emitReduce('ReduceSum', weighted, -1);
+      return emitBinary('Sub', weighted, emitBinary('Mul', y, total));
+    },
+  ]);
+}
+
+/**
+ * RMSNorm: y = x · r · gain with r = 1 / √(mean(x²) + ε) over the last axis.
+ * With u = dy · gain: dx = u · r − x · r³ · Σ(u·x) / C, dgain = Σ_rows dy · x · r.
+ */
+export function rmsNorm(x: Value, gain: Value, epsilon: number): Value {
+  const g = graphOf(x, gain);
+  const width = x.dims.at(-1) as number;
+  const meanSquare = emitBinary('Mul', emitReduce('ReduceSumSquare', x, -1), g.constant(1 / width)); // [..., 1]
+  const r = emitUnary('Reciprocal', emitUnary('Sqrt', emitBinary('Add', meanSquare, g.constant(epsilon)))); // [..., 1]
+  const normed = emitBinary('Mul', x, r);
+  return differentiable(emitBinary('Mul', normed, gain), [x, gain], (dy) => [
+    () => {
+      const u = emitBinary('Mul', dy, gain);
+      const dot = emitReduce('ReduceSum', emitBinary('Mul', u, normed), -1); // Σ u·x·r
+      const share = emitBinary('Mul', dot, g.constant(1 / width));
+      return emitBinary('Mul', emitBinary('Sub', u, emitBinary('Mul', normed, share)), r);
+    },
+    (weights) => reduceTo(emitBinary('Mul', dy, normed), gain, weights),
+  ]);
+}
+
+/**
+ * Rotary position embedding in the half-split form of Hugging Face: with x = [x₁, x₂] along the last axis,
+ * y = [x₁·cos − x₂·sin, x₂·cos + x₁·sin]. cos and sin broadcast against half of x. Backward turns the other way.
+ */
+export function rotary(x: Value, cos: Value, sin: Value): Value {
+  const turn = (value: Value, forward: boolean): Value => {
+    const g = graphOf(value, cos);
+    const half = { dtype: g.float, dims: [...value.dims.slice(0, -1), (value.dims.at(-1) as number) / 2] };
+    const axis = { kind: 'int', value: -1 } as const;
+    const [x1, x2] = g.emitAll('Split', [value], [half, half], { axis, num_outputs: { kind: 'int', value: 2 } }) as [
+      Value,
+      Value,
+    ];
+    const [first, second] = forward ? (['Sub', 'Add'] as const) : (['Add', 'Sub'] as const);
+    const y1 = emitBinary(first, emitBinary('Mul', x1, cos), emitBinary('Mul', x2, sin));
+    const y2 = emitBinary(second, emitBinary('Mul', x2, cos), emitBinary('Mul', x1, sin));
+    return g.emit('Concat', [y1, y2], { dtype: g.float, dims: value.dims }, { axis });
+  };
+  return differentiable(turn(x, true), [x], (dy) => [() => turn(dy, false)]);
+}
+
+/** What the next-token distributions softmax(logits) say. */
+export interface TokenStatistics {
+  /** ln p(target), [N]. */
+  readonly logprobs: Value;
+  /** −Σ p ln p in nats, [N]. */
+  readonly entropy: Value;
+}
+
+/**
+ * Log-probability of each target and entropy of each distribution. logits [N, V], targets int64 [N].
+ * With p = softmax(logits): d ln p(target) = onehot − p, d entropy = −p · (ln p + entropy).
+ */
+export function tokenStatistics(logits: Value, targets: Value): TokenStatistics {
+  const g = graphOf(logits, targets);
+  const rows = targets.dims;
+  const axis = { kind: 'int', value: -1 } as const;
+  const logp = g.emit('LogSoftmax', [logits], { dtype: g.float, dims: logits.dims }, { axis }); // [N, V]
+  const p = emitUnary('Exp', logp);
+  const index = g.emit('Unsqueeze', [targets, g.integers([-1])], { dtype: 'int64', dims: [...rows, 1] });
+  const picked = g.emit('GatherElements', [logp, index], { dtype: g.float, dims: [...rows, 1] }, { axis });
+  const logprobs = emitReshape(picked, [-1], rows);
+  const plogp = emitReduce('ReduceSum', emitBinary('Mul', p, logp), -1); // [N, 1] = −entropy
+  const entropy = emitReshape(emitUnary('Neg', plogp), [-1], rows);
+  record({
+    inputs: [logits],
+    outputs: [logprobs, entropy],
+    backward: ([dlogprobs, dentropy]) => [
+      () => {
+        const column = (d: Value): Value => emitReshape(d, [-1, 1], [...rows, 1]);
+        let dense: Value | undefined;
+        if (dentropy !== undefined) {
+          const slope = emitBinary('Mul', p, emitBinary('Sub', plogp, logp)); // −p · (ln p + H), H = −plogp
+          dense = emitBinary('Mul', slope, column(dentropy));
+        }
+        if (dlogprobs === undefined) return dense as Value;
+        const d = column(dlogprobs);
+        const spread = emitBinary('Mul', p, emitUnary('Neg', d));
+        const data = dense === undefined ? spread : emitBinary('Add', dense, spread);
+        const reduction = { kind: 'string', value: 'add' } as const;
+        return g.emit('ScatterElements', [data, index, d], { dtype: g.float, dims: logits.dims }, { axis, reduction });
+      },
+    ],
+  });
+  return { logprobs, entropy };
+}
+
+/** A value that gradients do not pass. */
+export function detach(x: Value): Value {
+  return emitUnary('Identity', x);
+}
+
+/** x with another element type; not differentiable. */
+export function cast(x: Value, dtype: DataType): Value {
+  const codes: Record<DataType, number> = { float32: 1, int32: 6, int64: 7, bool: 9, float64: 11 };
+  return x.graph.emit('Cast', [x], { dtype, dims: x.dims }, { to: { kind: 'int', value: codes[dtype] } });
+}
+
+/** The dimensions of a sum, product or comparison of two values. */
+export { broadcastDims };
+
+function emitOnes(x: Value): Value {
+  const g = x.graph;
+  const shape = g.emit('Shape', [x], { dtype: 'int64', dims: [x.dims.length] });
+  return g.emit('Expand', [g.constant(1), shape], { dtype: g.float, dims: x.dims });
+}

@@ -1,0 +1,103 @@
+/** Sessions of onnxruntime: a model, opened once, run many times. Opening and running block the thread they are on. */
+import * as ort from 'onnxruntime-node';
+import type { DataType, ElementArray } from './graph.js';
+
+/** Where and how a session runs. */
+export interface SessionOptions {
+  /** The execution provider. @default 'cpu' */
+  readonly device?: 'cpu' | 'cuda';
+  /** Threads within an operator; the runtime would take every core of the host, whatever the container's limit. */
+  readonly threads: number;
+}
+
+/** A tensor outside a graph: elements in row-major order and their shape. */
+export interface TensorArray<T extends ElementArray = ElementArray> {
+  readonly data: T;
+  readonly dims: readonly number[];
+}
+
+/** The device is not to be had here, or the model cannot be opened. */
+export class SessionError extends Error {
+  override readonly name = 'SessionError';
+  /** For the caller to mend, not a defect. */
+  readonly expected = true;
+}
+
+/** An open model. */
+export class Session {
+  private readonly session: ort.InferenceSession;
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+
+  private constructor(session: ort.InferenceSession) {
+    this.session = session;
+    this.inputNames = session.inputNames;
+    this.outputNames = session.outputNames;
+  }
+
+  /**
+   * Opens a model from its bytes, or from a path where its weights lie in files beside it.
+   * @throws SessionError where the device is missing or the runtime refuses the model.
+   */
+  static async open(model: Uint8Array | string, options: SessionOptions): Promise<Session> {
+    const device = options.device ?? 'cpu';
+    const available = ort.listSupportedBackends().map((backend) => backend.name);
+    if (!available.includes(device)) {
+      throw new SessionError(
+        `device '${device}' is not in this build of onnxruntime-node, which has ${available.join(', ')}; ` +
+          `set device: cpu, or run on an image with the ${device} provider`,
+      );
+    }
+    const settings: ort.InferenceSession.SessionOptions = {
+      executionProviders: [device],
+      intraOpNumThreads: options.threads,
+      interOpNumThreads: 1,
+      logSeverityLevel: 3,
+      // Idle threads must not spin: workers, services and the sampler share the cores.
+      extra: { session: { intra_op: { allow_spinning: '0' } } },
+    };
+    try {
+      const session =
+        typeof model === 'string'
+          ? await ort.InferenceSession.create(model, settings)
+          : await ort.InferenceSession.create(model, settings);
+      return new Session(session);
+    } catch (error) {
+      const where = typeof model === 'string' ? model : `a graph of ${model.byteLength} bytes`;
+      throw new SessionError(`onnxruntime cannot open ${where} on ${device}: ${(error as Error).message}`);
+    }
+  }
+
+  /** Runs the model. Feeds are read in place; the results are fresh arrays. */
+  async run(
+    feeds: Readonly<Record<string, TensorArray>>,
+    outputs?: readonly string[],
+  ): Promise<Record<string, TensorArray>> {
+    const tensors: Record<string, ort.Tensor> = {};
+    for (const [name, { data, dims }] of Object.entries(feeds)) {
+      tensors[name] = new ort.Tensor(ortType(data), data as Float32Array, dims);
+    }
+    const results = await this.session.run(tensors, outputs ?? this.outputNames);
+    return Object.fromEntries(
+      Object.entries(results).map(([name, tensor]) => [name, { data: tensor.data as ElementArray, dims: tensor.dims }]),
+    );
+  }
+
+  /** Frees the model. The runtime keeps some memory: swap models by restarting the process. */
+  async close(): Promise<void> {
+    await this.session.release();
+  }
+}
+
+function ortType(data: ElementArray): DataType {
+  if (data instanceof Float32Array) return 'float32';
+  if (data instanceof Float64Array) return 'float64';
+  if (data instanceof BigInt64Array) return 'int64';
+  if (data instanceof Int32Array) return 'int32';
+  return 'bool';
+}
+
+/** Token ids or indices as the int64 elements that graphs take. */
+export function int64(values: ArrayLike<number>): BigInt64Array {
+  return BigInt64Array.from(values as number[], BigInt);
+}
