@@ -1,0 +1,126 @@
+// Calls services: promises for unary methods, async iterables for streams, an RpcError for whatever goes wrong.
+import * as grpc from '@grpc/grpc-js';
+import { shareChannel } from './channel.js';
+import type { ParentCall } from './context.js';
+import { serviceDefinition } from './definitions.js';
+import { RpcError, type CallSite } from './error.js';
+import type { Client, ServiceName } from './services.js';
+
+/** Options of a call. */
+export interface ClientCallOptions {
+  /**
+   * Milliseconds from now until the call fails with DEADLINE_EXCEEDED; Infinity for a stream that lasts as long as its subject.
+   * With a parent the earlier of the two deadlines holds.
+   */
+  deadlineMs: number;
+  /** The call that this one is made for, from the handler's context: its deadline and its cancellation hold here too. */
+  parent?: ParentCall | undefined;
+  /** Cancels the call. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Milliseconds beyond which servers read a deadline wrongly (it overflows 32 bits): about 24 days, as good as none. */
+const longestDeadlineMs = 2 ** 31 - 1;
+
+type UnaryStub = (
+  request: unknown,
+  options: grpc.CallOptions,
+  callback: (error: grpc.ServiceError | null, response: unknown) => void,
+) => grpc.ClientUnaryCall;
+type StreamStub = (request: unknown, options: grpc.CallOptions) => grpc.ClientReadableStream<unknown>;
+
+function callOptions(options: ClientCallOptions, site: CallSite): grpc.CallOptions {
+  const { deadlineMs, parent, signal } = options;
+  if (!(deadlineMs > 0)) {
+    throw new RpcError('DEADLINE_EXCEEDED', `deadlineMs is ${deadlineMs}: no time is left for the call`, site);
+  }
+  if (signal?.aborted === true) throw abortReason(signal, site);
+  return {
+    ...(deadlineMs <= longestDeadlineMs && { deadline: Date.now() + deadlineMs }),
+    ...(parent !== undefined && { parent }),
+  };
+}
+
+/** Why a signal aborted; whatever its reason is, the call was cancelled unless the reason is another code. */
+function abortReason(signal: AbortSignal, site: CallSite): RpcError {
+  const reason: unknown = signal.reason;
+  if (reason instanceof RpcError) return new RpcError(reason.code, reason.details, { ...site, cause: reason });
+  const text = reason instanceof Error ? reason.message : String(reason);
+  const code = reason instanceof Error && reason.name === 'TimeoutError' ? 'DEADLINE_EXCEEDED' : 'CANCELLED';
+  return new RpcError(code, text, { ...site, cause: reason });
+}
+
+/** Cancels the call when the signal aborts, until the returned function is called. */
+function cancelOnAbort(
+  call: grpc.ClientUnaryCall | grpc.ClientReadableStream<unknown>,
+  signal?: AbortSignal,
+): () => void {
+  if (signal === undefined) return () => undefined;
+  const cancel = (): void => call.cancel();
+  signal.addEventListener('abort', cancel, { once: true });
+  return () => signal.removeEventListener('abort', cancel);
+}
+
+function failure(error: unknown, options: ClientCallOptions, site: CallSite): RpcError {
+  const known = RpcError.from(error, site);
+  return known.code === 'CANCELLED' && options.signal?.aborted === true ? abortReason(options.signal, site) : known;
+}
+
+function callUnary(stub: UnaryStub, request: unknown, options: ClientCallOptions, site: CallSite): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const call = stub(request, callOptions(options, site), (error, response) => {
+      release();
+      if (error === null) resolve(response);
+      else reject(failure(error, options, site));
+    });
+    const release = cancelOnAbort(call, options.signal);
+  });
+}
+
+async function* callStream(
+  stub: StreamStub,
+  request: unknown,
+  options: ClientCallOptions,
+  site: CallSite,
+): AsyncGenerator<unknown, void, undefined> {
+  const call = stub(request, callOptions(options, site));
+  call.on('error', () => undefined); // the status of a cancelled call comes when nobody iterates any more
+  const release = cancelOnAbort(call, options.signal);
+  let ended = false;
+  try {
+    for await (const message of call) yield message;
+    ended = true;
+  } catch (error) {
+    throw failure(error, options, site);
+  } finally {
+    release();
+    if (!ended) call.cancel();
+  }
+}
+
+/**
+ * A client of one service at one target. Clients of one target share its channel, whatever their service. Nothing is sent until the
+ * first call; a target that does not answer makes calls fail with UNAVAILABLE (see waitForReady).
+ *
+ * A stream's call is made when its iteration begins. It is cancelled when the loop is left early, and the server sends no faster than
+ * the loop reads.
+ *
+ * @param target `host:port`, or `dns:///host:port` to spread calls over every address of the host.
+ */
+export function connect<S extends ServiceName>(service: S, target: string): Client<S> {
+  const definition = serviceDefinition(service);
+  const share = shareChannel(target);
+  const Stub = grpc.makeGenericClientConstructor(definition, service);
+  const stub = new Stub(target, grpc.credentials.createInsecure(), { channelOverride: share.channel });
+  const client: Record<string, unknown> = { target, close: () => share.release() };
+  for (const [method, spec] of Object.entries(definition)) {
+    const site = { service, method, target };
+    const call = (stub as unknown as Record<string, UnaryStub & StreamStub>)[method];
+    if (call === undefined) throw new Error(`grpc-js made no function for ${service}/${method}`);
+    const bound = call.bind(stub);
+    client[method] = spec.responseStream
+      ? (request: unknown, options: ClientCallOptions) => callStream(bound, request, options, site)
+      : (request: unknown, options: ClientCallOptions) => callUnary(bound as UnaryStub, request, options, site);
+  }
+  return client as Client<S>;
+}

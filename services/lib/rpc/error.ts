@@ -1,0 +1,93 @@
+// The one error of this package: whatever goes wrong in a call, on either side, is an RpcError with a code.
+import * as grpc from '@grpc/grpc-js';
+
+/** The name of a gRPC status other than OK. */
+export type RpcCode = Exclude<keyof typeof grpc.status, 'OK'>;
+
+/** Where a call went. */
+export interface CallSite {
+  /** The service's full name. */
+  service?: string | undefined;
+  /** The method's name. */
+  method?: string | undefined;
+  /** The server, as host:port or a gRPC target. */
+  target?: string | undefined;
+}
+
+/**
+ * Codes after which the same call may succeed. Every call of this system may be repeated: workers are stateless and their
+ * results are functions of the request.
+ *
+ * Left out on purpose: DEADLINE_EXCEEDED (the time that the caller had is spent; a caller with more time decides for itself),
+ * CANCELLED (somebody no longer wants the result), INTERNAL and UNKNOWN (a defect does not go away by asking again).
+ */
+export const retryableCodes: ReadonlySet<RpcCode> = new Set<RpcCode>([
+  'UNAVAILABLE', // nothing listens, the connection broke, or the server is stopping: another one or a later one answers
+  'RESOURCE_EXHAUSTED', // the server has more work than it takes at a time: there is room later
+  'ABORTED', // the server gave the call up in favour of another one and asks for it anew
+]);
+
+function isCode(name: string): name is RpcCode {
+  return name !== 'OK' && Object.hasOwn(grpc.status, name) && !/^\d/.test(name);
+}
+
+/** The name of a numeric status; UNKNOWN for numbers that gRPC does not have. */
+function codeName(code: number): RpcCode {
+  const name = grpc.status[code];
+  return name !== undefined && isCode(name) ? name : 'UNKNOWN';
+}
+
+function located(code: RpcCode, details: string, site: CallSite): string {
+  const call = [site.service, site.method].filter((part) => part !== undefined).join('/');
+  const where = [call, site.target].filter((part) => part !== undefined && part !== '').join(' at ');
+  return where === '' ? details : `${where}: ${code}: ${details}`;
+}
+
+/** A failed call. A handler throws one to answer with its code and message; a client's promise rejects with one. */
+export class RpcError extends Error {
+  override readonly name = 'RpcError';
+  /** Why the call failed, as UNAVAILABLE. */
+  readonly code: RpcCode;
+  /** What went wrong, for people, without the place. */
+  readonly details: string;
+  /** The service that was called; undefined in an error that a handler made. */
+  readonly service: string | undefined;
+  /** The method that was called. */
+  readonly method: string | undefined;
+  /** The server that was called. */
+  readonly target: string | undefined;
+
+  constructor(code: RpcCode, details: string, options: CallSite & { cause?: unknown } = {}) {
+    super(located(code, details, options), options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.details = details;
+    this.service = options.service;
+    this.method = options.method;
+    this.target = options.target;
+  }
+
+  /** Whether the same call may succeed later: see {@link retryableCodes}. */
+  get retryable(): boolean {
+    return retryableCodes.has(this.code);
+  }
+
+  /**
+   * An RpcError from anything that can be thrown: itself, an error of grpc-js, the reason of an aborted signal, any other error
+   * (INTERNAL), any other value (UNKNOWN).
+   * @param site where the call went, where the error does not know.
+   */
+  static from(reason: unknown, site: CallSite = {}): RpcError {
+    if (reason instanceof RpcError) return reason;
+    if (!(reason instanceof Error)) return new RpcError('UNKNOWN', String(reason), { ...site, cause: reason });
+    const { code, details } = reason as { code?: unknown; details?: unknown };
+    if (typeof code === 'number' && code !== grpc.status.OK && grpc.status[code] !== undefined) {
+      const text = typeof details === 'string' && details !== '' ? details : reason.message;
+      return new RpcError(codeName(code), text, { ...site, cause: reason });
+    }
+    if (reason.name === 'AbortError') return new RpcError('CANCELLED', reason.message, { ...site, cause: reason });
+    if (reason.name === 'TimeoutError') {
+      return new RpcError('DEADLINE_EXCEEDED', reason.message, { ...site, cause: reason });
+    }
+    return new RpcError('INTERNAL', reason.message, { ...site, cause: reason });
+  }
+}

@@ -1,0 +1,71 @@
+// Original file: gapo/events/v1/events.proto
+
+import type { Long } from '@grpc/proto-loader';
+
+/**
+ * Data of `rollout` and `gradient`: a worker finished a shard.
+ */
+export interface ShardEventInput {
+  /**
+   * The step.
+   */
+  'step'?: (number | string | Long);
+  /**
+   * The shard.
+   */
+  'shard'?: (number);
+  /**
+   * The policy version.
+   */
+  'version'?: (number | string | Long);
+  /**
+   * Sequences in the shard.
+   */
+  'sequences'?: (number);
+  /**
+   * Completion tokens in the shard.
+   */
+  'tokens'?: (number | string | Long);
+  /**
+   * Wall seconds.
+   */
+  'seconds'?: (number | string);
+  /**
+   * The worker, as host:port.
+   */
+  'worker'?: (string);
+}
+
+/**
+ * Data of `rollout` and `gradient`: a worker finished a shard.
+ */
+export interface ShardEvent {
+  /**
+   * The step.
+   */
+  'step': (number);
+  /**
+   * The shard.
+   */
+  'shard': (number);
+  /**
+   * The policy version.
+   */
+  'version': (number);
+  /**
+   * Sequences in the shard.
+   */
+  'sequences': (number);
+  /**
+   * Completion tokens in the shard.
+   */
+  'tokens': (number);
+  /**
+   * Wall seconds.
+   */
+  'seconds': (number);
+  /**
+   * The worker, as host:port.
+   */
+  'worker': (string);
+}

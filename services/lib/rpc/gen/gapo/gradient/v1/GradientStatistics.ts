@@ -1,0 +1,63 @@
+// Original file: gapo/gradient/v1/gradient.proto
+
+import type { Long } from '@grpc/proto-loader';
+
+/**
+ * Sums over the shard's tokens; divide by `tokens` for means.
+ */
+export interface GradientStatisticsInput {
+  /**
+   * Completion tokens.
+   */
+  'tokens'?: (number | string | Long);
+  /**
+   * Σ ½(log π − log π_ref)², the k2 estimate of KL.
+   */
+  'klSum'?: (number | string);
+  /**
+   * Σ entropy of the next-token distribution, in nats.
+   */
+  'entropySum'?: (number | string);
+  /**
+   * Tokens at which the clip is active, for each objective.
+   */
+  'clipped'?: (number | string)[];
+  /**
+   * The largest |log π − old log π| of any token: sampler against trainer where the version is the sampling one.
+   */
+  'maxLogprobGap'?: (number | string);
+  /**
+   * Σ ½(V − R)² for each value head.
+   */
+  'valueLossSum'?: (number | string)[];
+}
+
+/**
+ * Sums over the shard's tokens; divide by `tokens` for means.
+ */
+export interface GradientStatistics {
+  /**
+   * Completion tokens.
+   */
+  'tokens': (number);
+  /**
+   * Σ ½(log π − log π_ref)², the k2 estimate of KL.
+   */
+  'klSum': (number);
+  /**
+   * Σ entropy of the next-token distribution, in nats.
+   */
+  'entropySum': (number);
+  /**
+   * Tokens at which the clip is active, for each objective.
+   */
+  'clipped': (number)[];
+  /**
+   * The largest |log π − old log π| of any token: sampler against trainer where the version is the sampling one.
+   */
+  'maxLogprobGap': (number);
+  /**
+   * Σ ½(V − R)² for each value head.
+   */
+  'valueLossSum': (number)[];
+}

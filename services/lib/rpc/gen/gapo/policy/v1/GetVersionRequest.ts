@@ -1,0 +1,31 @@
+// Original file: gapo/policy/v1/policy.proto
+
+import type { Long } from '@grpc/proto-loader';
+
+/**
+ * Asks for a version.
+ */
+export interface GetVersionRequestInput {
+  /**
+   * The run.
+   */
+  'runId'?: (string);
+  /**
+   * The version.
+   */
+  'version'?: (number | string | Long);
+}
+
+/**
+ * Asks for a version.
+ */
+export interface GetVersionRequest {
+  /**
+   * The run.
+   */
+  'runId': (string);
+  /**
+   * The version.
+   */
+  'version': (number);
+}

@@ -1,0 +1,71 @@
+// Original file: gapo/policy/v1/policy.proto
+
+import type { TrainingModeInput as _gapo_policy_v1_TrainingModeInput, TrainingMode as _gapo_policy_v1_TrainingMode } from '../../../gapo/policy/v1/TrainingMode.js';
+
+/**
+ * Which frozen model a policy starts from and what is trained on top of it. Every worker builds its graphs from this.
+ */
+export interface PolicySpecInput {
+  /**
+   * The model directory (config.json, *.safetensors, tokenizer.json), relative to the worker's model root or absolute.
+   */
+  'model'?: (string);
+  /**
+   * SHA-256 (hex) over the directory's weight files; a worker refuses a directory that differs.
+   */
+  'modelSha256'?: (string);
+  /**
+   * What is trained.
+   */
+  'mode'?: (_gapo_policy_v1_TrainingModeInput);
+  /**
+   * LoRA rank; 0 in full training.
+   */
+  'loraRank'?: (number);
+  /**
+   * LoRA alpha: the adapters' output is scaled by alpha / rank.
+   */
+  'loraAlpha'?: (number | string);
+  /**
+   * LoRA targets by Hugging Face module name, as q_proj or down_proj.
+   */
+  'loraTargets'?: (string)[];
+  /**
+   * How many value heads the policy carries: one for each objective with GAE, none with a critic-free baseline.
+   */
+  'valueHeads'?: (number);
+}
+
+/**
+ * Which frozen model a policy starts from and what is trained on top of it. Every worker builds its graphs from this.
+ */
+export interface PolicySpec {
+  /**
+   * The model directory (config.json, *.safetensors, tokenizer.json), relative to the worker's model root or absolute.
+   */
+  'model': (string);
+  /**
+   * SHA-256 (hex) over the directory's weight files; a worker refuses a directory that differs.
+   */
+  'modelSha256': (string);
+  /**
+   * What is trained.
+   */
+  'mode': (_gapo_policy_v1_TrainingMode);
+  /**
+   * LoRA rank; 0 in full training.
+   */
+  'loraRank': (number);
+  /**
+   * LoRA alpha: the adapters' output is scaled by alpha / rank.
+   */
+  'loraAlpha': (number);
+  /**
+   * LoRA targets by Hugging Face module name, as q_proj or down_proj.
+   */
+  'loraTargets': (string)[];
+  /**
+   * How many value heads the policy carries: one for each objective with GAE, none with a critic-free baseline.
+   */
+  'valueHeads': (number);
+}

@@ -1,0 +1,102 @@
+// Original file: gapo/reward/v1/reward.proto
+
+import type { OrientationInput as _gapo_reward_v1_OrientationInput, Orientation as _gapo_reward_v1_Orientation } from '../../../gapo/reward/v1/Orientation.js';
+import type { InputKindInput as _gapo_reward_v1_InputKindInput, InputKind as _gapo_reward_v1_InputKind } from '../../../gapo/reward/v1/InputKind.js';
+
+/**
+ * What the service is.
+ */
+export interface DescribeResponseInput {
+  /**
+   * The objective's name, as helpful.
+   */
+  'objective'?: (string);
+  /**
+   * What computes the score, for people, as "onnx: helpful-classifier".
+   */
+  'model'?: (string);
+  /**
+   * Changes whenever the same item may get another score; scores are cached by it.
+   */
+  'version'?: (string);
+  /**
+   * Whether more is better.
+   */
+  'orientation'?: (_gapo_reward_v1_OrientationInput);
+  /**
+   * The smallest score possible, where bounded.
+   */
+  'minimum'?: (number | string);
+  /**
+   * The largest score possible, where bounded.
+   */
+  'maximum'?: (number | string);
+  /**
+   * The score from which a completion counts as acceptable, where the service has such a notion.
+   */
+  'threshold'?: (number | string);
+  /**
+   * The largest number of items in a Score call.
+   */
+  'maxBatch'?: (number);
+  /**
+   * The longest prompt plus completion, in the service's own tokens; longer items are cut or refused, as the service documents. 0: unlimited.
+   */
+  'maxTokens'?: (number);
+  /**
+   * What an item carries.
+   */
+  'input'?: (_gapo_reward_v1_InputKindInput);
+  '_minimum'?: "minimum";
+  '_maximum'?: "maximum";
+  '_threshold'?: "threshold";
+}
+
+/**
+ * What the service is.
+ */
+export interface DescribeResponse {
+  /**
+   * The objective's name, as helpful.
+   */
+  'objective': (string);
+  /**
+   * What computes the score, for people, as "onnx: helpful-classifier".
+   */
+  'model': (string);
+  /**
+   * Changes whenever the same item may get another score; scores are cached by it.
+   */
+  'version': (string);
+  /**
+   * Whether more is better.
+   */
+  'orientation': (_gapo_reward_v1_Orientation);
+  /**
+   * The smallest score possible, where bounded.
+   */
+  'minimum'?: (number);
+  /**
+   * The largest score possible, where bounded.
+   */
+  'maximum'?: (number);
+  /**
+   * The score from which a completion counts as acceptable, where the service has such a notion.
+   */
+  'threshold'?: (number);
+  /**
+   * The largest number of items in a Score call.
+   */
+  'maxBatch': (number);
+  /**
+   * The longest prompt plus completion, in the service's own tokens; longer items are cut or refused, as the service documents. 0: unlimited.
+   */
+  'maxTokens': (number);
+  /**
+   * What an item carries.
+   */
+  'input': (_gapo_reward_v1_InputKind);
+  '_minimum'?: "minimum";
+  '_maximum'?: "maximum";
+  '_threshold'?: "threshold";
+}

@@ -1,0 +1,31 @@
+// Original file: gapo/rollout/v1/rollout.proto
+
+import type { Long } from '@grpc/proto-loader';
+
+/**
+ * One prompt, already tokenised. Text is tokenised once, by whoever owns the prompt.
+ */
+export interface PromptInput {
+  /**
+   * The prompt's index in the run's data set; a counter of the random numbers.
+   */
+  'index'?: (number | string | Long);
+  /**
+   * Token ids, the beginning-of-sequence token included.
+   */
+  'tokenIds'?: (number)[];
+}
+
+/**
+ * One prompt, already tokenised. Text is tokenised once, by whoever owns the prompt.
+ */
+export interface Prompt {
+  /**
+   * The prompt's index in the run's data set; a counter of the random numbers.
+   */
+  'index': (number);
+  /**
+   * Token ids, the beginning-of-sequence token included.
+   */
+  'tokenIds': (number)[];
+}

@@ -1,0 +1,173 @@
+// Turns a service written as async functions and async generators into handlers of grpc-js.
+import * as grpc from '@grpc/grpc-js';
+import { trace } from '@opentelemetry/api';
+import { untilAborted } from './abort.js';
+import { OpenCall, type CallContext, type ServerCall } from './context.js';
+import { serviceDefinition } from './definitions.js';
+import { RpcError } from './error.js';
+import type { Handlers, MethodName, ServiceName } from './services.js';
+
+/** A service with its handlers, ready to be served. Made by {@link implement}. */
+export interface Implementation {
+  /** The service's full name. */
+  readonly service: ServiceName;
+  /** Methods whose calls end with UNAVAILABLE as soon as the server stops. */
+  readonly endOnStop: ReadonlySet<string>;
+  /** The handlers by method, their types erased. */
+  readonly handlers: ReadonlyMap<string, AnyHandler>;
+}
+
+type AnyHandler = (request: unknown, context: CallContext) => Promise<unknown> | AsyncIterable<unknown>;
+
+/** Options of {@link implement}. */
+export interface ImplementOptions<S extends ServiceName> {
+  /**
+   * Methods whose calls last as long as something else does (watching a run): they end with UNAVAILABLE, which clients retry, as
+   * soon as the server stops. Calls of other methods have the grace time to finish.
+   * @default []
+   */
+  endOnStop?: readonly MethodName<S>[];
+}
+
+/** What the server learns of its calls. */
+export interface CallObserver {
+  /** A call began. */
+  opened(call: OpenCall, endOnStop: boolean): void;
+  /** A call was answered or given up. */
+  closed(call: OpenCall): void;
+  /** A handler threw something else than an RpcError. */
+  failed(error: unknown, call: { service: string; method: string; peer: string }): void;
+}
+
+/**
+ * A service from its handlers.
+ *
+ * - unary: `async (request, context) => response`.
+ * - streaming: `async function* (request, context) { yield response; }`. The generator runs no faster than the client reads:
+ *   it goes on once the stream has room. When the call ends early its `finally` blocks run.
+ *
+ * An RpcError that a handler throws is the answer, code and message. Anything else is a defect: the client gets INTERNAL with the
+ * error's message, the server's log its stack.
+ */
+export function implement<S extends ServiceName>(
+  service: S,
+  handlers: Handlers<S>,
+  options: ImplementOptions<S> = {},
+): Implementation {
+  const table = handlers as unknown as Record<string, AnyHandler>;
+  const methods = Object.keys(serviceDefinition(service));
+  for (const method of methods) {
+    if (typeof table[method] !== 'function') throw new TypeError(`${service} lacks a handler for ${method}`);
+  }
+  return {
+    service,
+    endOnStop: new Set(options.endOnStop ?? []),
+    // Bound, so that handlers may be methods of an object.
+    handlers: new Map(methods.map((method) => [method, (table[method] as AnyHandler).bind(handlers)])),
+  };
+}
+
+/** Characters of a status message that are sent; HTTP/2 trailers hold 64 KiB, and percent encoding may triple each byte. */
+const longestDetails = 4096;
+
+function statusOf(error: RpcError): { code: grpc.status; details: string } {
+  // The error's own place is part of the message: it is another call, made by the handler.
+  const text = error.message.length > longestDetails ? `${error.message.slice(0, longestDetails)}…` : error.message;
+  // grpc-js percent-encodes the text and throws on half a surrogate pair, which a round trip replaces.
+  return { code: grpc.status[error.code], details: Buffer.from(text, 'utf8').toString('utf8') };
+}
+
+/** Adds a service to a server of grpc-js. */
+export function addImplementation(server: grpc.Server, implementation: Implementation, observer: CallObserver): void {
+  const { service } = implementation;
+  const definition: Record<string, grpc.MethodDefinition<unknown, Buffer>> = {};
+  const handlers: grpc.UntypedServiceImplementation = {};
+
+  for (const [method, spec] of Object.entries(serviceDefinition(service))) {
+    const handler = implementation.handlers.get(method) as AnyHandler;
+    const endOnStop = implementation.endOnStop.has(method);
+    // Responses are serialised here and not by grpc-js, which hides what was wrong with one.
+    const encode = (response: unknown): Buffer => {
+      try {
+        return spec.responseSerialize(response);
+      } catch (cause) {
+        throw new Error(`the response of ${method} does not fit its message: ${(cause as Error).message}`, { cause });
+      }
+    };
+    definition[method] = { ...spec, responseSerialize: (bytes: Buffer) => bytes };
+
+    const open = (call: ServerCall): OpenCall => {
+      const opened = new OpenCall(call);
+      observer.opened(opened, endOnStop);
+      return opened;
+    };
+    const close = (opened: OpenCall): void => {
+      opened.close();
+      observer.closed(opened);
+    };
+    const toStatus = (error: unknown, opened: OpenCall): { code: grpc.status; details: string } => {
+      // A handler that stops because its signal aborted fails for the signal's reason, however it says so.
+      const aborted = opened.context.signal.aborted && error instanceof Error && error.name === 'AbortError';
+      const known = aborted ? (opened.context.signal.reason as RpcError) : RpcError.from(error);
+      if (!(error instanceof RpcError) && !aborted && known.code === 'INTERNAL') {
+        if (error instanceof Error) trace.getActiveSpan()?.recordException(error);
+        observer.failed(error, { service, method, peer: opened.context.peer });
+      }
+      return statusOf(known);
+    };
+
+    handlers[method] = spec.responseStream
+      ? (call: grpc.ServerWritableStream<unknown, Buffer>) => {
+          const opened = open(call);
+          const stream = (handler as (request: unknown, context: CallContext) => AsyncIterable<unknown>)(
+            call.request,
+            opened.context,
+          );
+          pump(call, stream, encode, opened.context.signal)
+            .then(
+              () => call.end(),
+              (error: unknown) => call.emit('error', toStatus(error, opened)),
+            )
+            .finally(() => close(opened));
+        }
+      : (call: grpc.ServerUnaryCall<unknown, Buffer>, callback: grpc.sendUnaryData<Buffer>) => {
+          const opened = open(call);
+          const answer = async (): Promise<Buffer> => encode(await handler(call.request, opened.context));
+          untilAborted(answer(), opened.context.signal)
+            .then(
+              (bytes) => callback(null, bytes),
+              (error: unknown) => callback(toStatus(error, opened)),
+            )
+            .finally(() => close(opened));
+        };
+  }
+  server.addService(definition, handlers);
+}
+
+/** Writes a handler's messages as fast as the client takes them; throws what the handler throws, or why the call ended. */
+async function pump(
+  call: grpc.ServerWritableStream<unknown, Buffer>,
+  stream: AsyncIterable<unknown>,
+  encode: (response: unknown) => Buffer,
+  signal: AbortSignal,
+): Promise<void> {
+  const iterator = stream[Symbol.asyncIterator]();
+  let finished = false;
+  try {
+    for (;;) {
+      const next = await untilAborted(iterator.next(), signal);
+      if (next.done === true) {
+        finished = true;
+        return;
+      }
+      if (!call.write(encode(next.value))) await untilAborted(drained(call), signal);
+    }
+  } finally {
+    // Not awaited: a generator that waits for something else sees the signal, and the client need not wait for that.
+    if (!finished) iterator.return?.().catch(() => undefined);
+  }
+}
+
+function drained(call: grpc.ServerWritableStream<unknown, Buffer>): Promise<void> {
+  return new Promise((resolve) => void call.once('drain', resolve));
+}

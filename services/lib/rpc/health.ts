@@ -1,0 +1,111 @@
+// Asks servers whether they are ready, and says for people why they are not.
+import { setTimeout as delay } from 'node:timers/promises';
+import * as grpc from '@grpc/grpc-js';
+import { service as healthDefinition } from 'grpc-health-check';
+import { shareChannel, type ChannelShare } from './channel.js';
+import { RpcError } from './error.js';
+
+/** What grpc.health.v1 answers. */
+export type ServingStatus = 'SERVING' | 'NOT_SERVING' | 'UNKNOWN' | 'SERVICE_UNKNOWN';
+
+/** How an error of {@link waitForReady} speaks of the server. */
+export interface Subject {
+  /**
+   * Who is waited for, as `reward service 'helpful'`.
+   * @default 'the server'
+   */
+  what?: string;
+  /** Where its address is configured, as `objectives[0].address in run.yaml`; the error says to correct it there. */
+  setting?: string;
+}
+
+type Check = (
+  request: { service: string },
+  options: grpc.CallOptions,
+  callback: (error: grpc.ServiceError | null, response?: { status: ServingStatus }) => void,
+) => grpc.ClientUnaryCall;
+
+const HealthStub = grpc.makeGenericClientConstructor(
+  healthDefinition as unknown as grpc.ServiceDefinition,
+  'grpc.health.v1.Health',
+);
+
+function check(share: ChannelShare, target: string, deadlineMs: number, service: string): Promise<ServingStatus> {
+  const stub = new HealthStub(target, grpc.credentials.createInsecure(), { channelOverride: share.channel });
+  const call = (stub as unknown as { Check: Check }).Check.bind(stub);
+  return new Promise((resolve, reject) => {
+    call({ service }, { deadline: Date.now() + deadlineMs }, (error, response) => {
+      if (error === null) resolve(response?.status ?? 'UNKNOWN');
+      else reject(RpcError.from(error, { service: 'grpc.health.v1.Health', method: 'Check', target }));
+    });
+  });
+}
+
+/**
+ * What a server says of its health.
+ * @param deadlineMs milliseconds to wait for the answer.
+ * @param service a service's full name, or '' for the whole server.
+ * @throws RpcError UNAVAILABLE where nothing answers, UNIMPLEMENTED where the server has no health service, NOT_FOUND where it does not
+ * know the service.
+ */
+export async function checkHealth(target: string, deadlineMs: number, service = ''): Promise<ServingStatus> {
+  const share = shareChannel(target);
+  try {
+    return await check(share, target, deadlineMs, service);
+  } finally {
+    share.release();
+  }
+}
+
+/** Texts of system errors within the details of grpc-js, and what they mean. */
+const reasons: readonly (readonly [RegExp, string])[] = [
+  [/ECONNREFUSED/, 'connection refused'],
+  [/ENOTFOUND|Name resolution failed/, 'no host of that name'],
+  [/EAI_AGAIN/, 'the name server does not answer'],
+  [/ECONNRESET|EPIPE|Connection dropped/i, 'the connection broke'],
+  [/EHOSTUNREACH|ENETUNREACH/, 'no route to the host'],
+  [/ETIMEDOUT|Deadline exceeded/i, 'no answer in time'],
+  [/protocol error|EPROTO|HTTP\/2|Parse Error|PROTOCOL_ERROR/i, 'what listens there does not speak gRPC'],
+];
+
+function reasonOf(error: RpcError): string {
+  return reasons.find(([pattern]) => pattern.test(error.details))?.[1] ?? error.details;
+}
+
+/** Milliseconds between two looks: short at first, then seldom enough not to matter. */
+const [firstPauseMs, longestPauseMs] = [50, 500];
+
+/**
+ * Resolves when the server at a target serves. A server without a health service counts as ready once it answers at all.
+ * @param deadlineMs milliseconds to wait in all.
+ * @throws RpcError UNAVAILABLE with one line that says who does not answer, where, why, and what to do.
+ */
+export async function waitForReady(target: string, deadlineMs: number, subject: Subject = {}): Promise<void> {
+  const { what = 'the server', setting } = subject;
+  const end = performance.now() + deadlineMs;
+  const share = shareChannel(target);
+  let why = 'no answer in time';
+  let cause: RpcError | undefined;
+  try {
+    for (let pause = firstPauseMs; ; pause = Math.min(pause * 2, longestPauseMs)) {
+      const left = end - performance.now();
+      if (left <= 0) break;
+      try {
+        const status = await check(share, target, left, '');
+        if (status === 'SERVING') return;
+        why = `it answers ${status}, as a server does that is starting or stopping`;
+        cause = undefined;
+      } catch (error) {
+        const failed = RpcError.from(error);
+        if (failed.code === 'UNIMPLEMENTED') return;
+        // A deadline at the end of the wait says less than the failure before it.
+        if (cause === undefined || failed.code !== 'DEADLINE_EXCEEDED') [why, cause] = [reasonOf(failed), failed];
+      }
+      await delay(Math.max(Math.min(pause, end - performance.now()), 0));
+    }
+  } finally {
+    share.release();
+  }
+  const correct = setting === undefined ? 'correct its address' : `correct ${setting}`;
+  throw new RpcError('UNAVAILABLE', `${what} at ${target} does not answer: ${why}; start it or ${correct}`, { cause });
+}

@@ -1,0 +1,33 @@
+// The gRPC layer of every service: typed servers and clients of the protos, one error type, health, retries, tensors.
+export * from './gen/messages.js';
+export { serviceNames } from './gen/services.js';
+export type {
+  Client,
+  Handlers,
+  MethodName,
+  Request,
+  RequestInput,
+  Response,
+  ResponseInput,
+  ServiceName,
+  StreamingMethod,
+} from './services.js';
+export { RpcError, retryableCodes, type CallSite, type RpcCode } from './error.js';
+export { retry, retryDelayMs, type RetryPolicy } from './retry.js';
+export { implement, type Implementation, type ImplementOptions } from './handler.js';
+export type { CallContext, ParentCall } from './context.js';
+export { serve, type RunningServer, type ServeOptions } from './server.js';
+export { connect, type ClientCallOptions } from './client.js';
+export { maxReceiveBytes } from './channel.js';
+export { checkHealth, waitForReady, type ServingStatus, type Subject } from './health.js';
+export {
+  fromTensor,
+  sha256Tensors,
+  toHeader,
+  toTensor,
+  type ArrayOfType,
+  type ElementType,
+  type NamedTensor,
+  type TensorData,
+} from './tensor.js';
+export { chunks, defaultChunkBytes, TensorAssembler, type AssembledTensor, type AssemblerOptions } from './chunks.js';

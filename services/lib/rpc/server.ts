@@ -1,0 +1,149 @@
+// Serves implementations over gRPC, with health and reflection, and stops without cutting off what can still finish.
+import { setTimeout as delay } from 'node:timers/promises';
+import * as grpc from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import { ReflectionService } from '@grpc/reflection';
+import { HealthImplementation, protoPath, service as healthDefinition } from 'grpc-health-check';
+import { transportOptions } from './channel.js';
+import type { OpenCall } from './context.js';
+import { packageDefinition } from './definitions.js';
+import { RpcError } from './error.js';
+import { addImplementation, type CallObserver, type Implementation } from './handler.js';
+import { loaderOptions } from './loader-options.js';
+
+/** Options of {@link serve}. */
+export interface ServeOptions {
+  /** Where to listen, as `0.0.0.0:50051`; port 0 takes a free one. */
+  address: string;
+  /** What to serve. */
+  services: readonly Implementation[];
+  /**
+   * Milliseconds that calls under way have to finish when the server stops.
+   * @default 10000
+   */
+  shutdownGraceMs?: number;
+  /**
+   * Milliseconds after which clients are asked to connect anew, which is how they meet servers that were added behind one name. Calls
+   * under way are not disturbed.
+   * @default 300000
+   */
+  maxConnectionAgeMs?: number;
+  /**
+   * Told of every error that a handler did not mean: anything else than an RpcError.
+   * @default writes the stack to stderr
+   */
+  onHandlerError?: CallObserver['failed'];
+}
+
+/** A server that listens. */
+export interface RunningServer {
+  /** Where it listens, with the real port. */
+  readonly address: string;
+  /** What the health service answers for the server and for each of its services; true at first. */
+  setServing(serving: boolean): void;
+  /**
+   * Stops: health turns NOT_SERVING, calls of `endOnStop` methods end with UNAVAILABLE, others have the grace time to finish and
+   * then end with UNAVAILABLE too. Resolves when nothing listens any more. Doing it again waits for the same end.
+   */
+  stop(): Promise<void>;
+}
+
+/** Milliseconds that the last statuses have to reach their clients before connections are cut. */
+const lastWordsMs = 500;
+
+function logHandlerError(error: unknown, call: { service: string; method: string; peer: string }): void {
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  console.error(`${call.service}/${call.method} failed for ${call.peer}: ${stack}`);
+}
+
+function splitAddress(address: string): { host: string; port: number } {
+  const match = /^(.+):(\d{1,5})$/.exec(address);
+  const port = Number(match?.[2]);
+  if (match?.[1] === undefined || port > 65535) {
+    throw new RpcError('INVALID_ARGUMENT', `cannot listen on '${address}': write host:port, as 0.0.0.0:50051`);
+  }
+  return { host: match[1], port };
+}
+
+/** Why an address cannot be listened on, and what to do. */
+function bindError(address: string, cause: Error): RpcError {
+  const { port } = splitAddress(address);
+  let why = cause.message;
+  if (why.includes('EADDRINUSE')) {
+    why = `another process holds that port; stop it (ss -ltnp 'sport = :${port}' names it) or choose another address`;
+  } else if (why.includes('EACCES')) {
+    why = 'this user may not use that port; choose one above 1023';
+  } else if (why.includes('EADDRNOTAVAIL')) {
+    why = 'this machine has no such address; use 127.0.0.1 for this machine alone or 0.0.0.0 for every network';
+  }
+  return new RpcError('FAILED_PRECONDITION', `cannot listen on ${address}: ${why}`, { cause });
+}
+
+function bind(server: grpc.Server, address: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error, port) => {
+      if (error === null) resolve(port);
+      else reject(bindError(address, error));
+    });
+  });
+}
+
+/**
+ * Listens, with grpc.health.v1 and server reflection beside the given services.
+ * @throws RpcError FAILED_PRECONDITION where the address cannot be listened on, INVALID_ARGUMENT where it is not one.
+ */
+export async function serve(options: ServeOptions): Promise<RunningServer> {
+  const { address, services, shutdownGraceMs = 10_000, maxConnectionAgeMs = 300_000 } = options;
+  const { host } = splitAddress(address);
+  const server = new grpc.Server({ ...transportOptions, 'grpc.max_connection_age_ms': maxConnectionAgeMs });
+
+  const open = new Map<OpenCall, boolean>();
+  const observer: CallObserver = {
+    opened: (call, endOnStop) => void open.set(call, endOnStop),
+    closed: (call) => void open.delete(call),
+    failed: options.onHandlerError ?? logHandlerError,
+  };
+  for (const implementation of services) addImplementation(server, implementation, observer);
+
+  const names = services.map(({ service }) => service);
+  const health = new HealthImplementation();
+  const setServing = (serving: boolean): void => {
+    for (const name of ['', ...names]) health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
+  };
+  health.addToServer(server);
+  const healthPackage = loadSync(protoPath, { ...loaderOptions });
+  const healthName = Object.values(healthDefinition)[0]?.path.split('/')[1] ?? 'grpc.health.v1.Health';
+  new ReflectionService({ ...packageDefinition(), ...healthPackage }, { services: [...names, healthName] }).addToServer(
+    server,
+  );
+
+  const port = await bind(server, address);
+  setServing(true);
+
+  const end = async (): Promise<void> => {
+    setServing(false);
+    for (const [call, endOnStop] of open) {
+      if (endOnStop) call.abort(new RpcError('UNAVAILABLE', 'the server is stopping; call again'));
+    }
+    const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+    if (await settlesWithin(closed, shutdownGraceMs)) return;
+    for (const call of open.keys()) {
+      call.abort(new RpcError('UNAVAILABLE', 'the server stopped before the call was done; call again'));
+    }
+    if (await settlesWithin(closed, lastWordsMs)) return;
+    server.forceShutdown();
+  };
+  let ending: Promise<void> | undefined;
+  return { address: `${host}:${port}`, setServing, stop: () => (ending ??= end()) };
+}
+
+/** Whether a promise settles within so many milliseconds. */
+async function settlesWithin(promise: Promise<void>, ms: number): Promise<boolean> {
+  const timer = new AbortController();
+  const late = delay(ms, false, { signal: timer.signal }).catch(() => false);
+  try {
+    return await Promise.race([promise.then(() => true), late]);
+  } finally {
+    timer.abort();
+  }
+}

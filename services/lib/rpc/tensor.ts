@@ -1,0 +1,167 @@
+// Tensors on the wire and typed arrays in memory, without copying where the bytes allow it.
+import { createHash } from 'node:crypto';
+import { endianness } from 'node:os';
+import { RpcError } from './error.js';
+import type { DataType, Tensor, TensorHeader } from './gen/messages.js';
+
+if (endianness() !== 'LE')
+  throw new Error('tensors travel little-endian; this machine is big-endian and not supported');
+
+/** The elements of a tensor, row-major. */
+export type TensorData = Float32Array | Float64Array | Int32Array;
+
+/** A tensor in memory. */
+export interface NamedTensor<T extends TensorData = TensorData> {
+  /** The tensor's name. */
+  name: string;
+  /** The extent of each dimension; empty for a scalar. */
+  shape: number[];
+  /** product(shape) elements, row-major. */
+  data: T;
+}
+
+/** The element types of the wire and the arrays that hold them. */
+export interface ArrayOfType {
+  DATA_TYPE_F32: Float32Array;
+  DATA_TYPE_F64: Float64Array;
+  DATA_TYPE_I32: Int32Array;
+}
+
+/** An element type that a tensor can have. */
+export type ElementType = keyof ArrayOfType;
+
+const arrays = {
+  DATA_TYPE_F32: Float32Array,
+  DATA_TYPE_F64: Float64Array,
+  DATA_TYPE_I32: Int32Array,
+} as const;
+
+function isElementType(dtype: DataType): dtype is ElementType {
+  return Object.hasOwn(arrays, dtype);
+}
+
+/** The element type of an array. */
+export function elementType(data: TensorData): ElementType {
+  if (data instanceof Float32Array) return 'DATA_TYPE_F32';
+  if (data instanceof Float64Array) return 'DATA_TYPE_F64';
+  if (data instanceof Int32Array) return 'DATA_TYPE_I32';
+  throw new TypeError('a tensor holds a Float32Array, a Float64Array or an Int32Array');
+}
+
+/** An array over the given bytes, which must be aligned to its elements. */
+export function arrayOver(dtype: ElementType, buffer: ArrayBufferLike, byteOffset: number, length: number): TensorData {
+  return new arrays[dtype](buffer as ArrayBuffer, byteOffset, length);
+}
+
+/** The bytes of an array, without copying. */
+export function bytesOf(data: ArrayBufferView): Buffer {
+  return Buffer.from(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+}
+
+function quoted(name: string): string {
+  return `tensor '${name}'`;
+}
+
+/** How many elements a shape has; undefined where it is not a shape. */
+function elementCount(shape: readonly number[]): number | undefined {
+  let count = 1;
+  for (const extent of shape) {
+    if (!Number.isSafeInteger(extent) || extent < 0) return undefined;
+    count *= extent;
+  }
+  return Number.isSafeInteger(count) ? count : undefined;
+}
+
+/** What a header announces. */
+export interface Extent {
+  dtype: ElementType;
+  /** Elements. */
+  length: number;
+  /** Bytes. */
+  byteLength: number;
+}
+
+/**
+ * The element type and size that a header announces.
+ * @throws RpcError INVALID_ARGUMENT where the header has no element type or an impossible shape.
+ */
+export function extentOf(header: TensorHeader): Extent {
+  const { name, dtype, shape } = header;
+  if (!isElementType(dtype)) {
+    const known = Object.keys(arrays).join(', ');
+    throw new RpcError('INVALID_ARGUMENT', `${quoted(name)} has dtype ${String(dtype)}; it must be one of ${known}`);
+  }
+  const length = elementCount(shape);
+  if (length === undefined) {
+    throw new RpcError(
+      'INVALID_ARGUMENT',
+      `${quoted(name)} has shape [${shape.join(', ')}]: extents are integers from 0`,
+    );
+  }
+  return { dtype, length, byteLength: length * arrays[dtype].BYTES_PER_ELEMENT };
+}
+
+/**
+ * A header for an array.
+ * @throws RangeError where the shape does not have as many elements as the array.
+ */
+export function toHeader(name: string, shape: readonly number[], data: TensorData): TensorHeader {
+  const count = elementCount(shape);
+  if (count !== data.length) {
+    throw new RangeError(
+      `${quoted(name)} has ${data.length} elements, which do not fill the shape [${shape.join(', ')}]`,
+    );
+  }
+  return { name, dtype: elementType(data), shape: [...shape] };
+}
+
+/**
+ * A tensor for a message. The message reads the array itself, not a copy: leave it unchanged until the message is sent (a call that was
+ * made, a response that was yielded and taken).
+ * @param shape the extent of each dimension; empty for a scalar.
+ * @param data product(shape) elements, row-major.
+ * @throws RangeError where the shape does not have as many elements as the array.
+ */
+export function toTensor(name: string, shape: readonly number[], data: TensorData): Tensor {
+  return { header: toHeader(name, shape, data), data: bytesOf(data) };
+}
+
+/**
+ * The tensor of a message, checked. Its array lies over the message's bytes where they are aligned, else over a copy.
+ * @param dtype the element type that it must have; any where left out.
+ * @throws RpcError INVALID_ARGUMENT naming the tensor where it is unset, of another type, or has more or fewer bytes than its shape.
+ */
+export function fromTensor<D extends ElementType = ElementType>(
+  tensor: Tensor | null | undefined,
+  dtype?: D,
+): NamedTensor<ArrayOfType[D]> {
+  const header = tensor?.header;
+  if (tensor === null || tensor === undefined || header === null || header === undefined) {
+    throw new RpcError(
+      'INVALID_ARGUMENT',
+      'a tensor is missing, or has no header; it needs name, dtype, shape and data',
+    );
+  }
+  const extent = extentOf(header);
+  if (dtype !== undefined && extent.dtype !== dtype) {
+    throw new RpcError('INVALID_ARGUMENT', `${quoted(header.name)} has dtype ${extent.dtype}; ${dtype} is expected`);
+  }
+  if (tensor.data.byteLength !== extent.byteLength) {
+    throw new RpcError(
+      'INVALID_ARGUMENT',
+      `${quoted(header.name)} has ${tensor.data.byteLength} bytes; ` +
+        `${extent.dtype} [${header.shape.join(', ')}] takes ${extent.byteLength}`,
+    );
+  }
+  const aligned = tensor.data.byteOffset % arrays[extent.dtype].BYTES_PER_ELEMENT === 0;
+  const bytes = aligned ? tensor.data : new Uint8Array(tensor.data);
+  const data = arrayOver(extent.dtype, bytes.buffer, bytes.byteOffset, extent.length);
+  return { name: header.name, shape: [...header.shape], data: data as ArrayOfType[D] };
+}
+
+/** SHA-256 (hex) of the concatenated bytes of the arrays. */
+export function sha256Tensors(data: Iterable<TensorData>): string {
+  const hash = createHash('sha256');
+  for (const array of data) hash.update(bytesOf(array));
+  return hash.digest('hex');
+}
