@@ -1,0 +1,184 @@
+/**
+ * The safetensors format: an 8-byte little-endian header length, a JSON header {name: {dtype, shape, data_offsets}},
+ * then the tensors' bytes. Read whole and validated before any tensor is used; written in a fixed order.
+ */
+import { createHash } from 'node:crypto';
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { ModelError } from './errors.js';
+
+/** A float32 tensor by name. */
+export interface NamedTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Row-major. */
+  readonly data: Float32Array;
+}
+
+const entrySchema = z.object({
+  dtype: z.string(),
+  shape: z.array(z.int().nonnegative()),
+  data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
+});
+
+const bytesPerElement: Readonly<Record<string, number>> = { F32: 4, F16: 2, BF16: 2 };
+const headerLengthBytes = 8;
+
+/** Where a tensor lies in its file. */
+export interface TensorEntry {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  /** From the start of the file. */
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** The tensors of a safetensors file's header. Throws ModelError where the file is cut short, damaged or not safetensors. */
+export function parseHeader(bytes: Uint8Array, path: string): readonly TensorEntry[] {
+  if (bytes.byteLength < headerLengthBytes) {
+    throw new ModelError(path, `is ${bytes.byteLength} bytes long, too short for safetensors; fetch the file again`);
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const headerLength = Number(view.getBigUint64(0, true));
+  const dataStart = headerLengthBytes + headerLength;
+  if (dataStart > bytes.byteLength) {
+    throw new ModelError(
+      path,
+      `says its header has ${headerLength} bytes, but the file ends after ${bytes.byteLength}; it is cut short or not safetensors`,
+    );
+  }
+  let header: unknown;
+  try {
+    header = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + headerLengthBytes, headerLength).toString('utf8'));
+  } catch (error) {
+    throw new ModelError(
+      path,
+      `has a header that is not JSON (${(error as Error).message}); it is damaged or not safetensors`,
+    );
+  }
+  if (typeof header !== 'object' || header === null || Array.isArray(header)) {
+    throw new ModelError(path, 'has a header that is not a JSON object; it is damaged or not safetensors');
+  }
+  const entries: TensorEntry[] = [];
+  for (const [name, value] of Object.entries(header)) {
+    if (name === '__metadata__') continue;
+    const parsed = entrySchema.safeParse(value);
+    if (!parsed.success) throw new ModelError(path, `tensor '${name}' has no valid dtype, shape and data_offsets`);
+    const {
+      dtype,
+      shape,
+      data_offsets: [start, end],
+    } = parsed.data;
+    const size = bytesPerElement[dtype];
+    if (size === undefined) throw new ModelError(path, `tensor '${name}' is ${dtype}; F32, F16 and BF16 can be read`);
+    const expected = size * shape.reduce((product, extent) => product * extent, 1);
+    if (end - start !== expected) {
+      throw new ModelError(
+        path,
+        `tensor '${name}' [${shape.join()}] needs ${expected} bytes of ${dtype}, its offsets hold ${end - start}`,
+      );
+    }
+    if (dataStart + end > bytes.byteLength) {
+      throw new ModelError(
+        path,
+        `tensor '${name}' ends at byte ${dataStart + end}, the file at ${bytes.byteLength}; it is cut short: fetch it again`,
+      );
+    }
+    entries.push({ name, dtype, shape, offset: dataStart + start, length: expected });
+  }
+  return entries;
+}
+
+/** The tensors of a file as float32. F16 and BF16 are widened exactly. Throws ModelError where an element is not finite. */
+export function parseTensors(bytes: Uint8Array, path: string): readonly NamedTensor[] {
+  return parseHeader(bytes, path).map((entry) => {
+    const data = toFloat32(bytes, entry);
+    const bad = data.findIndex((x) => !Number.isFinite(x));
+    if (bad >= 0)
+      throw new ModelError(path, `tensor '${entry.name}' has ${data[bad]} at element ${bad}; the file is damaged`);
+    return { name: entry.name, shape: entry.shape, data };
+  });
+}
+
+/** Reads a safetensors file. Throws ModelError where it is missing or damaged. */
+export async function readSafetensors(path: string): Promise<readonly NamedTensor[]> {
+  return parseTensors(await readBytes(path), path);
+}
+
+/** A file's bytes. Throws ModelError where it cannot be read. */
+export async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new ModelError(path, missing ? 'does not exist' : `cannot be read: ${(error as Error).message}`);
+  }
+}
+
+/** Encodes tensors as a safetensors file, in the order given: equal tensors make equal bytes. */
+export function encodeSafetensors(
+  tensors: readonly NamedTensor[],
+  metadata: Readonly<Record<string, string>> = { format: 'pt' },
+): Uint8Array {
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  let offset = 0;
+  for (const { name, shape, data } of tensors) {
+    header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + data.byteLength] };
+    offset += data.byteLength;
+  }
+  let json = JSON.stringify(header);
+  json += ' '.repeat((headerLengthBytes - (Buffer.byteLength(json) % headerLengthBytes)) % headerLengthBytes);
+  const length = Buffer.byteLength(json);
+  const bytes = Buffer.alloc(headerLengthBytes + length + offset);
+  bytes.writeBigUInt64LE(BigInt(length), 0);
+  bytes.write(json, headerLengthBytes);
+  let at = headerLengthBytes + length;
+  for (const { data } of tensors) {
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+    at += data.byteLength;
+  }
+  return bytes;
+}
+
+/** Writes a safetensors file whole or not at all. */
+export async function writeSafetensors(
+  path: string,
+  tensors: readonly NamedTensor[],
+  metadata?: Readonly<Record<string, string>>,
+): Promise<void> {
+  const partial = `${path}.partial`;
+  await writeFile(partial, encodeSafetensors(tensors, metadata));
+  await rename(partial, path);
+}
+
+/** SHA-256 (hex) of the tensors' concatenated bytes. */
+export function sha256OfTensors(tensors: readonly NamedTensor[]): string {
+  const hash = createHash('sha256');
+  for (const { data } of tensors) hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  return hash.digest('hex');
+}
+
+function toFloat32(bytes: Uint8Array, { dtype, offset, length }: TensorEntry): Float32Array {
+  const raw = bytes.slice(offset, offset + length); // a copy of its own: aligned, and the file can be let go
+  if (dtype === 'F32') return new Float32Array(raw.buffer);
+  const halves = new Uint16Array(raw.buffer);
+  const words = new Uint32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) {
+    const half = halves[i] as number;
+    words[i] = dtype === 'BF16' ? half << 16 : widenHalf(half);
+  }
+  return new Float32Array(words.buffer);
+}
+
+/** The float32 bits of an IEEE 754 binary16. */
+function widenHalf(half: number): number {
+  const sign = (half & 0x8000) << 16;
+  const exponent = (half >> 10) & 0x1f;
+  const fraction = half & 0x3ff;
+  if (exponent === 0x1f) return sign | 0x7f800000 | (fraction << 13);
+  if (exponent !== 0) return sign | ((exponent + 112) << 23) | (fraction << 13);
+  if (fraction === 0) return sign;
+  const shift = Math.clz32(fraction) - 21; // subnormal: move the leading one to bit 10
+  return sign | ((113 - shift) << 23) | (((fraction << shift) & 0x3ff) << 13);
+}

@@ -1,0 +1,107 @@
+/** A model's tokenizer: tokenizer.json, the chat template, and the special tokens of config.json. */
+import { Template } from '@huggingface/jinja';
+import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
+import { join } from 'node:path';
+import type { DecoderConfig } from './decoderConfig.js';
+import { ModelError } from './errors.js';
+import { readBytes } from './safetensors.js';
+
+/** Text to token ids and back. */
+export class Tokenizer {
+  private readonly tokenizer: HuggingFaceTokenizer;
+  private readonly chatTemplate: Template | undefined;
+  private readonly specialTokens: Readonly<Record<string, string>>;
+  /** One more than the largest id. */
+  readonly size: number;
+
+  private constructor(
+    tokenizer: HuggingFaceTokenizer,
+    size: number,
+    chatTemplate: Template | undefined,
+    specialTokens: Readonly<Record<string, string>>,
+  ) {
+    this.tokenizer = tokenizer;
+    this.size = size;
+    this.chatTemplate = chatTemplate;
+    this.specialTokens = specialTokens;
+  }
+
+  /** Reads DIR/tokenizer.json and DIR/tokenizer_config.json. Throws ModelError where one is missing or damaged. */
+  static async read(directory: string): Promise<Tokenizer> {
+    const [model, settings] = await Promise.all([
+      readJson(join(directory, 'tokenizer.json')),
+      readJson(join(directory, 'tokenizer_config.json')),
+    ]);
+    const path = join(directory, 'tokenizer.json');
+    let tokenizer: HuggingFaceTokenizer;
+    let size = 0;
+    try {
+      tokenizer = new HuggingFaceTokenizer(model, settings);
+      for (const id of tokenizer.get_vocab(true).values()) size = Math.max(size, id + 1);
+    } catch (error) {
+      throw new ModelError(path, `is not a tokenizer: ${(error as Error).message}`);
+    }
+    const template = settings['chat_template'];
+    const specialTokens: Record<string, string> = {};
+    for (const [key, value] of Object.entries(settings)) {
+      if (!key.endsWith('_token')) continue;
+      if (typeof value === 'string') specialTokens[key] = value;
+      else if (typeof value === 'object' && value !== null && 'content' in value)
+        specialTokens[key] = String(value.content);
+    }
+    return new Tokenizer(
+      tokenizer,
+      size,
+      typeof template === 'string' ? new Template(template) : undefined,
+      specialTokens,
+    );
+  }
+
+  /** Throws ModelError where the tokenizer has ids that the model has no embedding for. */
+  assertFits(config: DecoderConfig, directory: string): void {
+    if (this.size > config.vocabulary) {
+      throw new ModelError(
+        join(directory, 'tokenizer.json'),
+        `has token ids up to ${this.size - 1}, but config.json says vocab_size ${config.vocabulary}; ` +
+          'the tokenizer belongs to another model',
+      );
+    }
+  }
+
+  /** Token ids of a text. Special tokens written in the text are single ids; none are added unless asked. */
+  encode(text: string, options: { readonly addSpecialTokens: boolean } = { addSpecialTokens: false }): number[] {
+    return [...this.tokenizer.encode(text, { add_special_tokens: options.addSpecialTokens }).ids];
+  }
+
+  /** The text of token ids, without special tokens. */
+  decode(ids: readonly number[]): string {
+    if (ids.length === 0) return '';
+    return this.tokenizer.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false });
+  }
+
+  /**
+   * Token ids of a prompt as the policy sees it: through the chat template as one user turn with the reply opened,
+   * or, where the model has none, the text after the tokens that the tokenizer itself adds in front.
+   */
+  encodePrompt(prompt: string): number[] {
+    if (this.chatTemplate === undefined) return this.encode(prompt, { addSpecialTokens: true });
+    return this.encode(
+      this.chatTemplate.render({
+        messages: [{ role: 'user', content: prompt }],
+        add_generation_prompt: true,
+        ...this.specialTokens,
+      }),
+    );
+  }
+}
+
+async function readJson(path: string): Promise<Record<string, unknown>> {
+  const bytes = await readBytes(path);
+  try {
+    const value: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
+    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
+    throw new Error('it is not an object');
+  } catch (error) {
+    throw new ModelError(path, `is not JSON: ${(error as Error).message}`);
+  }
+}

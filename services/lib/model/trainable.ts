@@ -1,0 +1,129 @@
+/**
+ * What is trained of a policy: which tensors, in which order, how they start, and how they lie in one flat vector.
+ *
+ * Adapter tensors carry PEFT's names, so that a version is an adapter file as it is.
+ */
+import { philoxNormal, philoxUniform } from './initialization.js';
+import { type DecoderConfig, type TensorShape, decoderTensors, linearModules } from './decoderConfig.js';
+import type { NamedTensor } from './safetensors.js';
+
+/** Low-rank adapters (Hu et al. 2021, arXiv 2106.09685): y = x·Wᵀ + (alpha / rank)·(x·Aᵀ)·Bᵀ. */
+export interface LoraSpec {
+  readonly rank: number;
+  readonly alpha: number;
+  /** The last part of module names, as q_proj. */
+  readonly targets: readonly string[];
+}
+
+/** What is trained. */
+export interface TrainableSpec {
+  /** Absent in full training. */
+  readonly lora?: LoraSpec;
+  /** Value heads on the last hidden state, one for each objective with GAE. */
+  readonly valueHeads: number;
+}
+
+/** The LoRA targets that a decoder has. */
+export const loraTargets = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
+
+const peftPrefix = 'base_model.model.';
+
+/** The value heads' weights [heads, width] and biases [heads]. */
+export const valueHeadNames = { weight: 'value_head.weight', bias: 'value_head.bias' } as const;
+
+/** The name of a module's adapter tensor. `module` is as model.layers.0.self_attn.q_proj. */
+export function adapterName(module: string, part: 'A' | 'B'): string {
+  return `${peftPrefix}${module}.lora_${part}.weight`;
+}
+
+/** Whether a module has an adapter. */
+export function isTarget(lora: LoraSpec | undefined, module: string): boolean {
+  return lora !== undefined && lora.targets.includes(module.slice(module.lastIndexOf('.') + 1));
+}
+
+/** The trained tensors, in the order of a version's bytes and of every flat gradient. */
+export function trainableTensors(config: DecoderConfig, spec: TrainableSpec): readonly TensorShape[] {
+  const tensors: TensorShape[] = [];
+  if (spec.lora === undefined) tensors.push(...decoderTensors(config));
+  else {
+    for (let layer = 0; layer < config.layers; layer++) {
+      for (const [module, [out, into]] of Object.entries(linearModules(config))) {
+        const name = `model.layers.${layer}.${module}`;
+        if (!isTarget(spec.lora, name)) continue;
+        tensors.push({ name: adapterName(name, 'A'), shape: [spec.lora.rank, into] });
+        tensors.push({ name: adapterName(name, 'B'), shape: [out, spec.lora.rank] });
+      }
+    }
+  }
+  if (spec.valueHeads > 0) {
+    tensors.push({ name: valueHeadNames.weight, shape: [spec.valueHeads, config.width] });
+    tensors.push({ name: valueHeadNames.bias, shape: [spec.valueHeads] });
+  }
+  return tensors;
+}
+
+/** Elements of a shape. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, extent) => product * extent, 1);
+}
+
+/**
+ * The trained tensors at version 0: A uniform in ±1/√in (Kaiming with a = √5, as PEFT), B zero, value heads zero,
+ * so that the policy starts as the base model; in full training the base weights themselves.
+ */
+export function initialTensors(
+  config: DecoderConfig,
+  spec: TrainableSpec,
+  seed: number,
+  base: ReadonlyMap<string, NamedTensor>,
+): readonly NamedTensor[] {
+  return trainableTensors(config, spec).map(({ name, shape }, index) => {
+    if (name.includes('.lora_A.')) {
+      const bound = Math.sqrt(1 / (shape[1] as number));
+      return { name, shape, data: philoxUniform(sizeOf(shape), seed, index, -bound, bound) };
+    }
+    const weight = base.get(name);
+    return {
+      name,
+      shape,
+      data: weight === undefined ? new Float32Array(sizeOf(shape)) : Float32Array.from(weight.data),
+    };
+  });
+}
+
+/** Fresh weights for a decoder trained from nothing: normal with standard deviation 0.02, residual outputs scaled by 1/√(2·layers), gains 1. */
+export function randomDecoder(
+  config: DecoderConfig,
+  seed: number,
+  extra: readonly TensorShape[] = [],
+): readonly NamedTensor[] {
+  const deviation = 0.02;
+  const residual = deviation / Math.sqrt(2 * config.layers);
+  return [...decoderTensors(config), ...extra].map(({ name, shape }, index) => {
+    const size = sizeOf(shape);
+    if (name.endsWith('norm.weight')) return { name, shape, data: new Float32Array(size).fill(1) };
+    const scale = /(o_proj|down_proj)\.weight$/.test(name) ? residual : deviation;
+    return { name, shape, data: philoxNormal(size, seed, index, scale) };
+  });
+}
+
+/** Views of a flat vector, one for each tensor, in order. Nothing is copied. */
+export function split(flat: Float32Array, tensors: readonly TensorShape[]): readonly NamedTensor[] {
+  let offset = 0;
+  return tensors.map(({ name, shape }) => {
+    const data = flat.subarray(offset, offset + sizeOf(shape));
+    offset += data.length;
+    return { name, shape, data };
+  });
+}
+
+/** One flat vector of all tensors' elements, in order. */
+export function flatten(tensors: readonly NamedTensor[]): Float32Array {
+  const flat = new Float32Array(tensors.reduce((total, { data }) => total + data.length, 0));
+  let offset = 0;
+  for (const { data } of tensors) {
+    flat.set(data, offset);
+    offset += data.length;
+  }
+  return flat;
+}
