@@ -1,0 +1,181 @@
+/**
+ * Advantages of one objective: critic-free leave-one-out baselines (RLOO), generalised advantage estimation (GAE), and
+ * whitening. Each is called once for each objective; advantages of different objectives are never added up.
+ */
+
+import { assertFinite } from './errors.js';
+import { checkLayout, type TokenLayout } from './tokens.js';
+
+/** Rewards of one objective for a batch of completions. */
+export interface GroupedRewards {
+  /** Name of the objective, for messages. */
+  readonly objective: string;
+  /** One reward for each completion, length N. */
+  readonly rewards: ArrayLike<number>;
+  /** For each completion, which prompt it answers: any integers, length N. Completions need not be sorted by prompt. */
+  readonly groups: ArrayLike<number>;
+}
+
+/**
+ * RLOO (Ahmadian et al. 2024, arXiv 2402.14740): A_i = R_i - mean of the other rewards of the same prompt. The
+ * advantages of a prompt sum to zero.
+ *
+ * @returns one advantage for each completion, length N
+ * @throws RangeError for a prompt with a single completion, which has no others to be compared with
+ * @throws NonFiniteError naming the objective for a reward that is not finite
+ */
+export function rlooAdvantages({ objective, rewards, groups }: GroupedRewards): Float64Array {
+  if (rewards.length !== groups.length) {
+    throw new RangeError(`${objective}: ${rewards.length} rewards but ${groups.length} group indices`);
+  }
+  assertFinite(rewards, objective, 'reward', 'apply the objective’s failure policy before computing advantages');
+  const members = new Map<number, number[]>();
+  for (let i = 0; i < groups.length; i++) {
+    const group = groups[i]!;
+    const list = members.get(group);
+    if (list) list.push(i);
+    else members.set(group, [i]);
+  }
+  const advantages = new Float64Array(rewards.length);
+  for (const [group, list] of members) {
+    const count = list.length;
+    if (count === 1) {
+      throw new RangeError(
+        `${objective}: prompt ${group} has one completion, RLOO needs at least two; ` +
+          'draw more samples for each prompt, leave this prompt out, or use GAE with a critic',
+      );
+    }
+    // R_i - (S - R_i)/(n - 1) = (R_i - mean)·n/(n - 1); the second form loses no digits to a large common offset.
+    const mean = list.reduce((sum, i) => sum + rewards[i]!, 0) / count;
+    for (const i of list) advantages[i] = ((rewards[i]! - mean) * count) / (count - 1);
+  }
+  return advantages;
+}
+
+/** What GAE needs of one objective. */
+export interface GaeInput extends TokenLayout {
+  /** Name of the objective, for messages. */
+  readonly objective: string;
+  /** The critic's V(s_t) before token t is chosen, [N, width]. */
+  readonly values: ArrayLike<number>;
+  /** The completion's reward, received at its last real token, length N. */
+  readonly rewards: ArrayLike<number>;
+  /** Rewards received token by token, such as -β·KL, [N, width]. @default none */
+  readonly tokenRewards?: ArrayLike<number>;
+  /** Discount γ in [0, 1]. @default 1 */
+  readonly gamma?: number;
+  /** Bias-variance trade-off λ in [0, 1]. @default 0.95 */
+  readonly lambda?: number;
+}
+
+/** Advantages, and the targets for the critic. */
+export interface GaeResult {
+  /** [N, width], 0 from each length on. */
+  readonly advantages: Float64Array;
+  /** A_t + V(s_t), [N, width], 0 from each length on. */
+  readonly returns: Float64Array;
+}
+
+/**
+ * GAE (Schulman et al. 2015, arXiv 1506.02438): δ_t = r_t + γ V(s_{t+1}) - V(s_t), A_t = Σ_k (γλ)^k δ_{t+k}. The state
+ * after the last real token is terminal: its value is 0 and nothing is bootstrapped, whether the completion ended with
+ * EOS or was cut. An empty completion has no token to carry its reward and yields nothing.
+ *
+ * @throws RangeError when shapes do not fit or γ or λ is outside [0, 1]
+ * @throws NonFiniteError naming the objective for a value or reward within a length that is not finite
+ */
+export function gaeAdvantages(input: GaeInput): GaeResult {
+  const { objective, values, rewards, tokenRewards, width, lengths, gamma = 1, lambda = 0.95 } = input;
+  checkLayout(`${objective}: values`, values, input);
+  if (tokenRewards) checkLayout(`${objective}: token rewards`, tokenRewards, input);
+  if (rewards.length !== lengths.length) {
+    throw new RangeError(`${objective}: ${rewards.length} rewards for ${lengths.length} completions`);
+  }
+  checkFraction(objective, 'gamma', gamma);
+  checkFraction(objective, 'lambda', lambda);
+  assertFinite(rewards, objective, 'reward', 'apply the objective’s failure policy before computing advantages');
+
+  const advantages = new Float64Array(values.length);
+  const returns = new Float64Array(values.length);
+  for (let row = 0; row < lengths.length; row++) {
+    const first = row * width;
+    const last = first + lengths[row]! - 1;
+    let [advantage, nextValue] = [0, 0];
+    for (let t = last; t >= first; t--) {
+      const value = values[t]!;
+      const reward = (tokenRewards?.[t] ?? 0) + (t === last ? rewards[row]! : 0);
+      advantage = reward + gamma * nextValue - value + gamma * lambda * advantage;
+      advantages[t] = advantage;
+      returns[t] = advantage + value;
+      nextValue = value;
+    }
+  }
+  // A value that is not finite spreads to all earlier tokens, so checking the result misses none.
+  assertFinite(advantages, objective, 'advantage', 'check the critic’s values and the token rewards');
+  return { advantages, returns };
+}
+
+/** What whitening removed. */
+export interface Whitened {
+  /** (A - mean) / max(std, floor), same shape; 0 from each length on. */
+  readonly values: Float64Array;
+  /** Mean over the whole batch. */
+  readonly mean: number;
+  /** Population standard deviation over the whole batch, before the floor. */
+  readonly std: number;
+}
+
+/** The default floor under the standard deviation. */
+export const STD_FLOOR = 1e-8;
+
+/**
+ * Whitens one objective's advantages over the whole batch in float64. The standard deviation is never taken below
+ * `floor`: a batch in which an objective cannot tell its completions apart gives advantages of (nearly) 0, not noise
+ * blown up to size 1.
+ *
+ * Give the whole batch at once, not shard by shard: the mean and deviation must be the same for all.
+ *
+ * @param advantages [N] or, with a layout, [N, width]
+ * @param options.layout for per-token advantages: what counts of each row
+ * @param options.floor smallest divisor, > 0. @default 1e-8
+ * @throws NonFiniteError naming the objective for an advantage within a length that is not finite
+ */
+export function whiten(
+  objective: string,
+  advantages: ArrayLike<number>,
+  options: { readonly layout?: TokenLayout; readonly floor?: number } = {},
+): Whitened {
+  const floor = options.floor ?? STD_FLOOR;
+  if (!(floor > 0 && Number.isFinite(floor))) {
+    throw new RangeError(`${objective}: std floor is ${floor}, expected a finite number above 0`);
+  }
+  const layout = options.layout ?? { width: advantages.length, lengths: [advantages.length] };
+  checkLayout(`${objective}: advantages`, advantages, layout);
+  const real: number[] = [];
+  for (let row = 0; row < layout.lengths.length; row++) {
+    for (let t = 0; t < layout.lengths[row]!; t++) real.push(row * layout.width + t);
+  }
+  const values = new Float64Array(advantages.length);
+  if (real.length === 0) return { values, mean: 0, std: 0 };
+
+  const mean = real.reduce((sum, k) => sum + advantages[k]!, 0) / real.length;
+  const squares = real.reduce((sum, k) => sum + (advantages[k]! - mean) ** 2, 0);
+  const std = Math.sqrt(squares / real.length);
+  for (const k of real) values[k] = (advantages[k]! - mean) / Math.max(std, floor);
+  if (!Number.isFinite(std)) {
+    assertFinite(
+      real.map((k) => advantages[k]!),
+      objective,
+      'advantage',
+      'check rewards and values',
+    );
+    throw new RangeError(`${objective}: the variance of the advantages overflows; scale the rewards down`);
+  }
+  return { values, mean, std };
+}
+
+function checkFraction(objective: string, what: string, value: number): void {
+  if (!(value >= 0 && value <= 1)) {
+    throw new RangeError(`${objective}: ${what} is ${value}, expected a number from 0 to 1`);
+  }
+}

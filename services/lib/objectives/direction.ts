@@ -1,0 +1,41 @@
+/** The update direction itself: the weighted sum of the gradients that a combiner's weights describe. */
+
+import type { GradientVector } from './gram.js';
+
+/**
+ * d = Σ w_i g_i, summed in float64 in the order of the objectives, then rounded to what `into` holds.
+ *
+ * @param gradients K vectors of n elements
+ * @param weights length K
+ * @param into n elements, overwritten; may be one of the gradients
+ * @returns `into`
+ * @throws RangeError when lengths differ
+ */
+export function weightedSum<T extends GradientVector>(
+  gradients: readonly GradientVector[],
+  weights: ArrayLike<number>,
+  into: T,
+): T {
+  if (gradients.length !== weights.length) {
+    throw new RangeError(`weightedSum: ${gradients.length} gradients but ${weights.length} weights`);
+  }
+  const length = into.length;
+  gradients.forEach((gradient, i) => {
+    if (gradient.length !== length) {
+      throw new RangeError(`weightedSum: gradient ${i} has ${gradient.length} elements, expected ${length}`);
+    }
+  });
+  const block = new Float64Array(Math.min(1024, length));
+  for (let start = 0; start < length; start += block.length) {
+    const count = Math.min(block.length, length - start);
+    block.fill(0);
+    for (let i = 0; i < gradients.length; i++) {
+      const weight = weights[i]!;
+      if (weight === 0) continue; // spares the pass; a gradient that is left out has no say
+      const gradient = gradients[i]!;
+      for (let k = 0; k < count; k++) block[k]! += weight * gradient[start + k]!;
+    }
+    into.set(count === block.length ? block : block.subarray(0, count), start);
+  }
+  return into;
+}

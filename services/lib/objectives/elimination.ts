@@ -1,0 +1,93 @@
+/**
+ * A small dense linear system, solved by Gaussian elimination with full pivoting, or the direction in which it is
+ * singular. Sizes here are at most the number of objectives plus one.
+ */
+
+/** Either the solution of A·x = b, or a vector z ≠ 0 with A·z = 0 up to rounding. */
+export type Elimination =
+  { readonly kind: 'solution'; readonly x: Float64Array } | { readonly kind: 'singular'; readonly z: Float64Array };
+
+/** A pivot this small, for entries of order one, is what rounding leaves of a zero. */
+const NEGLIGIBLE_PIVOT = 4 * Number.EPSILON;
+
+/**
+ * Solves A·x = b.
+ *
+ * @param matrix A, n×n row-major, entries of order one; overwritten
+ * @param right b, length n; overwritten
+ */
+export function eliminate(matrix: Float64Array, right: Float64Array): Elimination {
+  const n = right.length;
+  const columns = Array.from({ length: n }, (_, k) => k);
+  for (let step = 0; step < n; step++) {
+    let [row, column, largest] = [step, step, 0];
+    for (let i = step; i < n; i++) {
+      for (let j = step; j < n; j++) {
+        const size = Math.abs(matrix[i * n + j]!);
+        if (size > largest) [row, column, largest] = [i, j, size];
+      }
+    }
+    if (largest <= NEGLIGIBLE_PIVOT) return { kind: 'singular', z: nullVector(matrix, n, step, columns) };
+    swapRows(matrix, right, n, step, row);
+    swapColumns(matrix, columns, n, step, column);
+    const pivot = matrix[step * n + step]!;
+    for (let i = step + 1; i < n; i++) {
+      const factor = matrix[i * n + step]! / pivot;
+      if (factor === 0) continue;
+      for (let j = step; j < n; j++) matrix[i * n + j]! -= factor * matrix[step * n + j]!;
+      right[i]! -= factor * right[step]!;
+    }
+  }
+  return { kind: 'solution', x: backSubstitute(matrix, right, n, n, columns) };
+}
+
+/** Sets the first free variable to one and solves the rows that were eliminated. */
+function nullVector(matrix: Float64Array, n: number, rank: number, columns: readonly number[]): Float64Array {
+  const right = new Float64Array(n);
+  for (let i = 0; i < rank; i++) right[i] = -matrix[i * n + rank]!;
+  const z = backSubstitute(matrix, right, n, rank, columns);
+  z[columns[rank]!] = 1;
+  return z;
+}
+
+function backSubstitute(
+  matrix: Float64Array,
+  right: Float64Array,
+  n: number,
+  rank: number,
+  columns: readonly number[],
+): Float64Array {
+  const solved = new Float64Array(n);
+  const x = new Float64Array(n);
+  for (let i = rank - 1; i >= 0; i--) {
+    let sum = right[i]!;
+    for (let j = i + 1; j < rank; j++) sum -= matrix[i * n + j]! * solved[j]!;
+    solved[i] = sum / matrix[i * n + i]!;
+    x[columns[i]!] = solved[i]!;
+  }
+  return x;
+}
+
+function swapRows(matrix: Float64Array, right: Float64Array, n: number, a: number, b: number): void {
+  if (a === b) return;
+  for (let j = 0; j < n; j++) {
+    const kept = matrix[a * n + j]!;
+    matrix[a * n + j] = matrix[b * n + j]!;
+    matrix[b * n + j] = kept;
+  }
+  const kept = right[a]!;
+  right[a] = right[b]!;
+  right[b] = kept;
+}
+
+function swapColumns(matrix: Float64Array, columns: number[], n: number, a: number, b: number): void {
+  if (a === b) return;
+  for (let i = 0; i < n; i++) {
+    const kept = matrix[i * n + a]!;
+    matrix[i * n + a] = matrix[i * n + b]!;
+    matrix[i * n + b] = kept;
+  }
+  const kept = columns[a]!;
+  columns[a] = columns[b]!;
+  columns[b] = kept;
+}

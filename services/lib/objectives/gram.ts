@@ -1,0 +1,191 @@
+/**
+ * The Gram matrix of K gradients: all that a combiner needs to know about them.
+ *
+ * Entries are inner products accumulated in float64 in an order fixed by the length alone, so equal gradients give
+ * bitwise equal rows and a repeated call gives bitwise equal results.
+ */
+
+import { NonFiniteError } from './errors.js';
+
+/** One gradient, flattened. */
+export type GradientVector = Float32Array | Float64Array;
+
+/** K×K inner products ⟨g_i, g_j⟩ of K named objectives' gradients. Symmetric positive semidefinite. */
+export interface Gram {
+  /** Objective names, length K, in the order of rows and columns. */
+  readonly names: readonly string[];
+  /** Row-major, length K². */
+  readonly values: Float64Array;
+}
+
+/** Elements of each gradient that are worked on at a time: 8 KiB in float64, so K = 32 blocks stay in a level-2 cache. */
+const BLOCK = 1024;
+
+/** Squared norms outside this range have lost digits to underflow, or are about to overflow. */
+const SMALLEST_SQUARED_NORM = 1e-280;
+const LARGEST_SQUARED_NORM = 1e280;
+
+/**
+ * Computes the Gram matrix of K gradients of equal length. Reads each element once; holds K blocks of 1024 elements,
+ * never a copy of a gradient.
+ *
+ * @param gradients K vectors of n elements each
+ * @param names K distinct names
+ * @throws NonFiniteError naming the objective with a NaN or infinite entry
+ * @throws RangeError when shapes or names do not fit, or a norm is outside 1e-140 .. 1e140 without being zero
+ */
+export function gramMatrix(gradients: readonly GradientVector[], names: readonly string[]): Gram {
+  checkNames(names);
+  const size = gradients.length;
+  if (size !== names.length) {
+    throw new RangeError(`gramMatrix: ${size} gradients but ${names.length} names; give one name for each gradient`);
+  }
+  const length = gradients[0]!.length;
+  for (let i = 0; i < size; i++) {
+    if (gradients[i]!.length !== length) {
+      throw new RangeError(
+        `gramMatrix: the gradient of ${names[i]} has ${gradients[i]!.length} elements, that of ${names[0]} has ${length}; ` +
+          'all must be taken over the same parameters',
+      );
+    }
+  }
+  if (length === 0) throw new RangeError('gramMatrix: gradients have no elements; nothing is trainable');
+
+  const values = new Float64Array(size * size);
+  const nonZero = new Array<boolean>(size).fill(false);
+  const block = new Float64Array(size * BLOCK);
+  for (let start = 0; start < length; start += BLOCK) {
+    const count = Math.min(BLOCK, length - start);
+    for (let i = 0; i < size; i++) {
+      block.set(gradients[i]!.subarray(start, start + count), i * BLOCK);
+      const squared = dot(block, i * BLOCK, i * BLOCK, count);
+      if (!Number.isFinite(squared)) throw entryError(gradients[i]!, start, count, names[i]!);
+      if (!nonZero[i]) nonZero[i] = squared > 0 || someNonZero(block, i * BLOCK, count);
+      values[i * size + i]! += squared;
+      for (let j = 0; j < i; j++) values[i * size + j]! += dot(block, i * BLOCK, j * BLOCK, count);
+    }
+  }
+  for (let i = 0; i < size; i++) {
+    checkRange(values[i * size + i]!, nonZero[i]!, names[i]!);
+    for (let j = 0; j < i; j++) values[j * size + i] = values[i * size + j]!;
+  }
+  return { names: [...names], values };
+}
+
+/**
+ * Takes a matrix that was computed elsewhere for a Gram matrix, after checking that it can be one.
+ *
+ * @param matrix K×K, row-major, symmetric
+ * @throws NonFiniteError naming the objective of the row with a NaN or infinite entry
+ * @throws RangeError when it is not K×K or symmetric, has a negative diagonal entry, or breaks |⟨a, b⟩| ≤ ‖a‖‖b‖
+ */
+export function gramFromMatrix(matrix: ArrayLike<number>, names: readonly string[]): Gram {
+  checkNames(names);
+  const size = names.length;
+  if (matrix.length !== size * size) {
+    throw new RangeError(`gramFromMatrix: ${matrix.length} entries for ${size} objectives, expected ${size * size}`);
+  }
+  const values = Float64Array.from(matrix);
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j < size; j++) {
+      const value = values[i * size + j]!;
+      if (!Number.isFinite(value)) {
+        throw new NonFiniteError(names[i]!, 'Gram matrix', i * size + j, value, 'drop the batch that produced it');
+      }
+    }
+    checkRange(values[i * size + i]!, values[i * size + i] !== 0, names[i]!);
+  }
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j < i; j++) {
+      const [value, mirrored] = [values[i * size + j]!, values[j * size + i]!];
+      const bound = Math.sqrt(values[i * size + i]!) * Math.sqrt(values[j * size + j]!);
+      const where = `entry of ${names[i]} and ${names[j]}`;
+      if (value !== mirrored) {
+        throw new RangeError(`gramFromMatrix: the ${where} is ${value} one way and ${mirrored} the other`);
+      }
+      if (Math.abs(value) > bound * (1 + 1e-9)) {
+        throw new RangeError(`gramFromMatrix: the ${where} is ${value}, beyond the product of the two norms ${bound}`);
+      }
+    }
+  }
+  return { names: [...names], values };
+}
+
+/** Euclidean norms ‖g_i‖, length K. */
+export function gradientNorms(gram: Gram): Float64Array {
+  const size = gram.names.length;
+  return Float64Array.from({ length: size }, (_, i) => Math.sqrt(gram.values[i * size + i]!));
+}
+
+/**
+ * The cosine of the angle between gradients i and j, in [-1, 1]. Exactly 1 for bitwise equal gradients, exactly -1 for
+ * bitwise opposed ones. Both must be non-zero.
+ */
+export function cosine(gram: Gram, i: number, j: number): number {
+  const size = gram.names.length;
+  const [a, b] = [gram.values[i * size + i]!, gram.values[j * size + j]!];
+  const product = a * b;
+  // sqrt(x·x) is exactly |x| in IEEE arithmetic, sqrt(x)·sqrt(x) is not: prefer the first where it cannot overflow.
+  const bound = product > 1e-280 && product < 1e280 ? Math.sqrt(product) : Math.sqrt(a) * Math.sqrt(b);
+  return Math.max(-1, Math.min(1, gram.values[i * size + j]! / bound));
+}
+
+/** Inner products of every gradient with d = Σ w_j g_j, that is G·w: length K. */
+export function progressOf(gram: Gram, weights: Float64Array): Float64Array {
+  const size = gram.names.length;
+  const progress = new Float64Array(size);
+  for (let i = 0; i < size; i++) {
+    let sum = 0;
+    for (let j = 0; j < size; j++) sum += gram.values[i * size + j]! * weights[j]!;
+    progress[i] = sum;
+  }
+  return progress;
+}
+
+/** Inner product of `count` elements from two offsets, in four interleaved partial sums. */
+function dot(block: Float64Array, a: number, b: number, count: number): number {
+  let [s0, s1, s2, s3] = [0, 0, 0, 0];
+  const even = count - (count % 4);
+  let k = 0;
+  for (; k < even; k += 4) {
+    s0 += block[a + k]! * block[b + k]!;
+    s1 += block[a + k + 1]! * block[b + k + 1]!;
+    s2 += block[a + k + 2]! * block[b + k + 2]!;
+    s3 += block[a + k + 3]! * block[b + k + 3]!;
+  }
+  for (; k < count; k++) s0 += block[a + k]! * block[b + k]!;
+  return s0 + s1 + (s2 + s3);
+}
+
+function someNonZero(block: Float64Array, start: number, count: number): boolean {
+  for (let k = start; k < start + count; k++) if (block[k] !== 0) return true;
+  return false;
+}
+
+function entryError(gradient: GradientVector, start: number, count: number, name: string): Error {
+  for (let k = start; k < start + count; k++) {
+    const value = gradient[k]!;
+    if (!Number.isFinite(value)) {
+      return new NonFiniteError(name, 'gradient', k, value, 'drop the batch, or lower the learning rate');
+    }
+  }
+  return new RangeError(`${name}: the squared norm of the gradient overflows; scale the loss down`);
+}
+
+function checkRange(squared: number, nonZero: boolean, name: string): void {
+  if (squared === 0 && !nonZero) return;
+  if (squared >= SMALLEST_SQUARED_NORM && squared <= LARGEST_SQUARED_NORM) return;
+  throw new RangeError(
+    `${name}: the squared norm of the gradient is ${squared}, outside ${SMALLEST_SQUARED_NORM} to ` +
+      `${LARGEST_SQUARED_NORM} where its inner products keep their digits; rescale this objective's loss`,
+  );
+}
+
+function checkNames(names: readonly string[]): void {
+  if (names.length === 0) throw new RangeError('no objectives: at least one is needed');
+  const seen = new Set<string>();
+  for (const name of names) {
+    if (seen.has(name)) throw new RangeError(`objective name ${name} appears twice; names must be distinct`);
+    seen.add(name);
+  }
+}

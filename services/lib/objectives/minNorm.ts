@@ -1,0 +1,148 @@
+/**
+ * The point of smallest norm in the convex hull of K gradients, from their Gram matrix (MGDA: theorem 3.1 of arXiv
+ * 2507.01915, after Désidéri 2012), and in the hull of the gradients rescaled by a power of their norms (GAPO).
+ */
+
+import { nearestPoint, type ActiveSetResult } from './activeSet.js';
+import { cosine, gradientNorms, type Gram } from './gram.js';
+
+/** Relative residual that a solution must reach. */
+export const KKT_TOLERANCE = 1e-10;
+
+/** Proof that weights are optimal: anyone with the Gram matrix can recompute it. */
+export interface KktCertificate {
+  /**
+   * Largest violation of ⟨g_i, d⟩ ≥ ‖d‖² (with equality where α_i > 0), divided by ‖g_i‖ Σ_j α_j ‖g_j‖, the size of the
+   * terms that are added up in ⟨g_i, d⟩. At most 1e-10. Independent of the gradients' scale.
+   */
+  readonly relativeResidual: number;
+  /** ‖d‖² at the solution, for the rescaled gradients where there is a rescaling. 0: Pareto stationary. */
+  readonly squaredNorm: number;
+  /** Objectives with α_i > 0, ascending. */
+  readonly active: readonly number[];
+  /** Points admitted to the active set on the way; 0 where a closed form applied. */
+  readonly iterations: number;
+}
+
+/** The smallest-norm point Σ α_i g_i / ‖g_i‖^p. */
+export interface MinNormPoint {
+  /** α on the simplex, length K. Bitwise equal gradients share their weight equally. */
+  readonly alpha: Float64Array;
+  /** w_i = α_i / ‖g_i‖^p, length K, so that the point is Σ w_i g_i. */
+  readonly weights: Float64Array;
+  readonly certificate: KktCertificate;
+}
+
+/**
+ * Solves min ‖Σ α_i g̃_i‖² over the simplex for g̃_i = g_i / ‖g_i‖^p, exactly: in closed form for K ≤ 2, by Wolfe's
+ * active-set method beyond. Norms may differ by 10²⁴.
+ *
+ * Zero gradients: the hull contains the origin, so the point is zero and the zero gradients share the weight.
+ * Where several α give the same point (more than n + 1 gradients in n dimensions), one of them is returned.
+ *
+ * @param gram K×K
+ * @param p exponent ≥ 0; 0 leaves the gradients as they are. With p > 0 a zero gradient is an error, as it has no direction
+ * @throws RangeError for an unusable p, a zero gradient with p > 0, or a matrix for which no certificate is reached,
+ *   which means that it is not positive semidefinite
+ */
+export function minNorm(gram: Gram, p = 0): MinNormPoint {
+  if (!Number.isFinite(p) || p < 0) throw new RangeError(`minNorm: p is ${p}, expected a finite number of at least 0`);
+  const norms = gradientNorms(gram);
+  const zeros = Array.from(norms.keys()).filter((i) => norms[i] === 0);
+  if (zeros.length > 0) return atOrigin(gram, zeros, p);
+
+  const classes = equalGradients(gram);
+  const distinct = classes.map((members) => members[0]!);
+  const reciprocals = reciprocalLengths(
+    distinct.map((i) => norms[i]!),
+    p,
+  );
+  const cosines = new Float64Array(distinct.length ** 2);
+  distinct.forEach((i, row) =>
+    distinct.forEach((j, column) => {
+      cosines[row * distinct.length + column] = i === j ? 1 : cosine(gram, i, j);
+    }),
+  );
+  const solved = nearestPoint(cosines, reciprocals);
+  if (!(solved.residual <= KKT_TOLERANCE)) {
+    throw new RangeError(
+      `minNorm: optimality residual ${solved.residual} exceeds ${KKT_TOLERANCE} for ${gram.names.join(', ')}; ` +
+        'the matrix is not a Gram matrix of real gradients (not positive semidefinite)',
+    );
+  }
+  return spread(gram, classes, norms, reciprocals, solved, p);
+}
+
+/** c_i = ℓ_min / ℓ_i for the rescaled lengths ℓ_i = ‖g_i‖^(1-p), computed as ratios so that no power overflows. */
+function reciprocalLengths(norms: readonly number[], p: number): Float64Array {
+  const reference = p <= 1 ? Math.min(...norms) : Math.max(...norms);
+  // A point 10³⁰⁰ times further away than another has no say; the floor keeps its condition meaningful all the same.
+  return Float64Array.from(norms, (norm) => Math.max(1e-300, Math.pow(norm / reference, p - 1)));
+}
+
+/** Gives each member of a class of equal gradients its share, and undoes the scaling. */
+function spread(
+  gram: Gram,
+  classes: readonly (readonly number[])[],
+  norms: Float64Array,
+  reciprocals: Float64Array,
+  solved: ActiveSetResult,
+  p: number,
+): MinNormPoint {
+  const alpha = new Float64Array(norms.length);
+  const weights = new Float64Array(norms.length);
+  const reference = norms[classes[reciprocals.indexOf(1)]![0]!]!;
+  const shortest = Math.pow(reference, 1 - p); // ℓ_min
+  classes.forEach((members, k) => {
+    for (const i of members) {
+      alpha[i] = (solved.lengths[k]! * reciprocals[k]!) / members.length;
+      weights[i] = (solved.lengths[k]! / members.length) * (shortest / norms[i]!);
+      if (!Number.isFinite(weights[i]) || (alpha[i]! > 1e-250 && weights[i] === 0)) {
+        throw new RangeError(
+          `${gram.names[i]}: the weight for a gradient of norm ${norms[i]} rescaled with p = ${p} is beyond float64; use a smaller p`,
+        );
+      }
+    }
+  });
+  return {
+    alpha,
+    weights,
+    certificate: {
+      relativeResidual: solved.residual,
+      squaredNorm: solved.multiplier * shortest * shortest,
+      active: Array.from(alpha.keys()).filter((i) => alpha[i]! > 0),
+      iterations: solved.iterations,
+    },
+  };
+}
+
+function atOrigin(gram: Gram, zeros: readonly number[], p: number): MinNormPoint {
+  if (p > 0) {
+    throw new RangeError(
+      `${gram.names[zeros[0]!]}: a zero gradient cannot be rescaled by its norm to the power ${p}; leave it out`,
+    );
+  }
+  const alpha = new Float64Array(gram.names.length);
+  for (const i of zeros) alpha[i] = 1 / zeros.length;
+  return {
+    alpha,
+    weights: Float64Array.from(alpha),
+    certificate: { relativeResidual: 0, squaredNorm: 0, active: zeros, iterations: 0 },
+  };
+}
+
+/** Partition of the objectives into classes with bitwise equal gradients, in the order of their first members. */
+function equalGradients(gram: Gram): number[][] {
+  const size = gram.names.length;
+  const classes: number[][] = [];
+  for (let i = 0; i < size; i++) {
+    const squared = gram.values[i * size + i]!;
+    const home = classes.find((members) => {
+      const j = members[0]!;
+      return gram.values[j * size + j] === squared && gram.values[i * size + j] === squared;
+    });
+    if (home) home.push(i);
+    else classes.push([i]);
+  }
+  return classes;
+}

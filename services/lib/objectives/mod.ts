@@ -1,0 +1,16 @@
+/**
+ * The mathematics of several objectives: from gradients to the weights of one update, from rewards to advantages, and
+ * the statistics and randomness around them. Pure functions without input, output or dependencies.
+ */
+
+export * from './errors.js';
+export * from './gram.js';
+export { minNorm, KKT_TOLERANCE, type KktCertificate, type MinNormPoint } from './minNorm.js';
+export type { Choice, CombineOptions, Combiner, Method, MethodOptions } from './combiner.js';
+export { combine, stationarity, METHODS, type Combination } from './combine.js';
+export { weightedSum } from './direction.js';
+export { fillUniforms, deriveSeed, permutation, philox4x32, uniform } from './random.js';
+export { checkLayout, type TokenLayout } from './tokens.js';
+export * from './advantages.js';
+export * from './kl.js';
+export * from './statistics.js';

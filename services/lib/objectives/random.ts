@@ -1,0 +1,207 @@
+/**
+ * The platform's randomness: counter-based, so that a draw is a function of (seed, step, prompt, sample, position) and
+ * never of which worker drew it, when, or what was drawn before.
+ *
+ * The generator is Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
+ * Draws for different purposes under one seed must not share counters: give each purpose a seed of its own with
+ * {@link deriveSeed}.
+ */
+
+const MULTIPLIER_0 = 0xd2511f53;
+const MULTIPLIER_1 = 0xcd9e8d57;
+const WEYL_0 = 0x9e3779b9;
+const WEYL_1 = 0xbb67ae85;
+const ROUNDS = 10;
+
+const TWO_32 = 2 ** 32;
+
+/** Four 32-bit words; reused between calls, which are synchronous and read it at once. */
+const scratch = new Uint32Array(4);
+
+/**
+ * One block of Philox4x32-10: four 32-bit words from a 128-bit counter and a 64-bit key.
+ *
+ * @param counter four words, each in [0, 2³²)
+ * @param key two words, each in [0, 2³²)
+ */
+export function philox4x32(counter: ArrayLike<number>, key: ArrayLike<number>): Uint32Array {
+  const block = new Uint32Array(4);
+  fillBlock(block, counter[0]!, counter[1]!, counter[2]!, counter[3]!, key[0]!, key[1]!);
+  return block;
+}
+
+/**
+ * A number in [0, 1) with 53 random bits.
+ *
+ * @param seed integer in [0, 2⁵³)
+ * @param counters up to four integers in [0, 2³²); those left out are 0
+ * @throws RangeError for any other seed or counter
+ */
+export function uniform(seed: number, ...counters: readonly number[]): number {
+  checkSeed(seed);
+  checkCounters(counters, 4);
+  const [low, high] = [seed % TWO_32, Math.floor(seed / TWO_32)];
+  fillBlock(scratch, counters[0] ?? 0, counters[1] ?? 0, counters[2] ?? 0, counters[3] ?? 0, low, high);
+  return doubleFrom(scratch);
+}
+
+/**
+ * Fills `out` with the uniforms of one sample of one prompt, one for each position: element k belongs to position
+ * `firstPosition + k` and is `uniform(seed, step, promptIndex, sampleIndex, firstPosition + k)` cut to its first 24 bits,
+ * so that it stays below 1 in float32. A completion drawn in stretches gets the same numbers as one drawn at once.
+ *
+ * @param out any length; overwritten
+ * @param firstPosition position of element 0
+ * @returns `out`
+ */
+export function fillUniforms(
+  out: Float32Array,
+  seed: number,
+  step: number,
+  promptIndex: number,
+  sampleIndex: number,
+  firstPosition = 0,
+): Float32Array {
+  checkSeed(seed);
+  checkCounters([step, promptIndex, sampleIndex, firstPosition], 4);
+  if (firstPosition + out.length > TWO_32) throw new RangeError('fillUniforms: positions go beyond 2^32');
+  const [low, high] = [seed % TWO_32, Math.floor(seed / TWO_32)];
+  for (let k = 0; k < out.length; k++) {
+    fillBlock(scratch, step, promptIndex, sampleIndex, firstPosition + k, low, high);
+    out[k] = (scratch[0]! >>> 8) * 2 ** -24;
+  }
+  return out;
+}
+
+/**
+ * A uniformly random order of 0 .. length-1 (Fisher-Yates).
+ *
+ * @param length number of items, at most 2³²
+ * @param seed integer in [0, 2⁵³)
+ * @param counters up to three integers in [0, 2³²), for example the epoch
+ */
+export function permutation(length: number, seed: number, ...counters: readonly number[]): Uint32Array {
+  if (!Number.isInteger(length) || length < 0 || length > TWO_32) {
+    throw new RangeError(`permutation: length is ${length}, expected an integer of at least 0`);
+  }
+  checkSeed(seed);
+  checkCounters(counters, 3);
+  const [c0, c1, c2] = [counters[0] ?? 0, counters[1] ?? 0, counters[2] ?? 0];
+  const own = deriveSeed(seed, 'permutation');
+  const [low, high] = [own % TWO_32, Math.floor(own / TWO_32)];
+  const order = Uint32Array.from({ length }, (_, k) => k);
+  for (let k = length - 1; k > 0; k--) {
+    fillBlock(scratch, c0, c1, c2, k, low, high);
+    const other = Math.floor(doubleFrom(scratch) * (k + 1));
+    const kept = order[k]!;
+    order[k] = order[other]!;
+    order[other] = kept;
+  }
+  return order;
+}
+
+/**
+ * Fills `out` with indices drawn from 0 .. count-1 with replacement: the bootstrap's resample number `resample`.
+ *
+ * @param count in [1, 2³²)
+ */
+export function fillResample(out: Uint32Array, count: number, seed: number, resample: number): Uint32Array {
+  checkSeed(seed);
+  checkCounters([resample], 1);
+  if (!Number.isInteger(count) || count < 1 || count >= TWO_32) {
+    throw new RangeError(`fillResample: count is ${count}, expected an integer from 1 to 2^32 - 1`);
+  }
+  const [low, high] = [seed % TWO_32, Math.floor(seed / TWO_32)];
+  for (let k = 0; k < out.length; k += 4) {
+    fillBlock(scratch, resample, k >>> 2, 0, 0, low, high);
+    const last = Math.min(4, out.length - k);
+    for (let lane = 0; lane < last; lane++) out[k + lane] = Math.floor((scratch[lane]! / TWO_32) * count);
+  }
+  return out;
+}
+
+/**
+ * A seed for one purpose, independent of the seeds for others: `deriveSeed(run.seed, 'dropout')`.
+ *
+ * @param seed integer in [0, 2⁵³)
+ * @param purpose at least one character; the same text always gives the same seed
+ * @returns integer in [0, 2⁵³)
+ */
+export function deriveSeed(seed: number, purpose: string): number {
+  checkSeed(seed);
+  if (purpose.length === 0) throw new RangeError('deriveSeed: purpose is empty, expected a word for what is drawn');
+  let [low, high] = [seed % TWO_32, Math.floor(seed / TWO_32)];
+  for (let k = 0; k < purpose.length; k++) {
+    // The last word sets these blocks apart from those of plain draws with small counters.
+    fillBlock(scratch, purpose.charCodeAt(k), k, purpose.length, 0xffffffff, low, high);
+    low = scratch[0]!;
+    high = scratch[1]!;
+  }
+  return (high & 0x1fffff) * TWO_32 + low;
+}
+
+function doubleFrom(block: Uint32Array): number {
+  return ((block[0]! >>> 6) * 2 ** 27 + (block[1]! >>> 5)) * 2 ** -53;
+}
+
+function fillBlock(
+  out: Uint32Array,
+  counter0: number,
+  counter1: number,
+  counter2: number,
+  counter3: number,
+  key0: number,
+  key1: number,
+): void {
+  let x0 = counter0 | 0;
+  let x1 = counter1 | 0;
+  let x2 = counter2 | 0;
+  let x3 = counter3 | 0;
+  let k0 = key0 | 0;
+  let k1 = key1 | 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    const high0 = multiplyHigh(MULTIPLIER_0, x0);
+    const low0 = Math.imul(MULTIPLIER_0, x0);
+    const high1 = multiplyHigh(MULTIPLIER_1, x2);
+    const low1 = Math.imul(MULTIPLIER_1, x2);
+    x0 = high1 ^ x1 ^ k0;
+    x1 = low1;
+    x2 = high0 ^ x3 ^ k1;
+    x3 = low0;
+    k0 = (k0 + WEYL_0) | 0;
+    k1 = (k1 + WEYL_1) | 0;
+  }
+  out[0] = x0;
+  out[1] = x1;
+  out[2] = x2;
+  out[3] = x3;
+}
+
+/**
+ * Upper 32 bits of the product of two unsigned 32-bit words, from products of 16-bit halves. All partial sums are below
+ * 2³², so that unsigned shifts read them exactly; the result may come out negative, as an int32 with the same bits.
+ */
+function multiplyHigh(a: number, b: number): number {
+  const aHigh = a >>> 16;
+  const aLow = a & 0xffff;
+  const bHigh = b >>> 16;
+  const bLow = b & 0xffff;
+  const middle = Math.imul(aHigh, bLow) + (Math.imul(aLow, bLow) >>> 16);
+  const other = Math.imul(aLow, bHigh) + (middle & 0xffff);
+  return (Math.imul(aHigh, bHigh) + (middle >>> 16) + (other >>> 16)) | 0;
+}
+
+function checkSeed(seed: number): void {
+  if (!Number.isSafeInteger(seed) || seed < 0) {
+    throw new RangeError(`seed is ${seed}, expected an integer from 0 to 2^53 - 1`);
+  }
+}
+
+function checkCounters(counters: readonly number[], most: number): void {
+  if (counters.length > most) throw new RangeError(`${counters.length} counters given, at most ${most} are possible`);
+  for (const counter of counters) {
+    if (!Number.isInteger(counter) || counter < 0 || counter >= TWO_32) {
+      throw new RangeError(`counter is ${counter}, expected an integer from 0 to 2^32 - 1`);
+    }
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * The layout of per-token numbers of a batch: one padded row for each completion, masked by its length and never by a
+ * token id (padding may well be the end-of-sequence token).
+ */
+
+/** N rows of `width` numbers, row-major; of row r only the first `lengths[r]` count. */
+export interface TokenLayout {
+  /** Numbers in a row. */
+  readonly width: number;
+  /** Real tokens of each completion, the end-of-sequence token included; 0 ≤ length ≤ width. Length N. */
+  readonly lengths: ArrayLike<number>;
+}
+
+/**
+ * Checks that an array has the layout.
+ *
+ * @param what how the message calls the array
+ * @throws RangeError when a length does not fit the width or the array does not fit both
+ */
+export function checkLayout(what: string, values: ArrayLike<number>, { width, lengths }: TokenLayout): void {
+  if (!Number.isInteger(width) || width < 0) {
+    throw new RangeError(`${what}: width is ${width}, expected an integer of at least 0`);
+  }
+  if (values.length !== lengths.length * width) {
+    throw new RangeError(
+      `${what}: ${values.length} numbers, expected ${lengths.length} rows of ${width} = ${lengths.length * width}`,
+    );
+  }
+  for (let r = 0; r < lengths.length; r++) {
+    const length = lengths[r]!;
+    if (!Number.isInteger(length) || length < 0 || length > width) {
+      throw new RangeError(`${what}: completion ${r} has length ${length}, expected an integer from 0 to ${width}`);
+    }
+  }
+}
