@@ -1,0 +1,186 @@
+// The life of a server: health, reflection, busy ports, stopping; and what a client sees when one dies.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import { test } from 'node:test';
+import * as grpc from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { RpcError, checkHealth, connect, serve, waitForReady, type Handlers } from './mod.js';
+import { deferred, policyServer, rewardServer } from './testserver.js';
+
+const deadlineMs = 10_000;
+const service = 'gapo.reward.v1.RewardService';
+
+function coded(code: string, pattern = /./): (error: unknown) => boolean {
+  return (error) => error instanceof RpcError && error.code === code && pattern.test(error.message);
+}
+
+test('health answers for the server and for its services, and follows setServing', async (t) => {
+  const { server } = await rewardServer(t, {});
+  assert.equal(await checkHealth(server.address, deadlineMs), 'SERVING');
+  assert.equal(await checkHealth(server.address, deadlineMs, service), 'SERVING');
+  await assert.rejects(checkHealth(server.address, deadlineMs, 'gapo.none.v1.None'), coded('NOT_FOUND'));
+  server.setServing(false);
+  assert.equal(await checkHealth(server.address, deadlineMs, service), 'NOT_SERVING');
+  await assert.rejects(
+    waitForReady(server.address, 100, { what: "reward service 'x'" }),
+    coded('UNAVAILABLE', /reward service 'x' at .* does not answer: it answers NOT_SERVING/),
+  );
+  server.setServing(true);
+  await waitForReady(server.address, deadlineMs);
+});
+
+test('reflection lists the services that are served', async (t) => {
+  const { server } = await rewardServer(t, {});
+  const folder = dirname(createRequire(import.meta.url).resolve('@grpc/reflection/package.json'));
+  const proto = join(folder, 'build/proto/grpc/reflection/v1/reflection.proto');
+  const loaded = loadSync(proto)['grpc.reflection.v1.ServerReflection'] as grpc.ServiceDefinition;
+  const Stub = grpc.makeGenericClientConstructor(loaded, 'ServerReflection');
+  const stub = new Stub(server.address, grpc.credentials.createInsecure());
+  t.after(() => stub.close());
+  const method = (stub as unknown as { ServerReflectionInfo: () => grpc.ClientDuplexStream<object, object> })
+    .ServerReflectionInfo;
+  const call = method.call(stub);
+  call.write({ listServices: '*' });
+  const [answer] = (await once(call, 'data')) as [{ listServicesResponse: { service: { name: string }[] } }];
+  call.end();
+  const names = answer.listServicesResponse.service.map(({ name }) => name);
+  assert.deepEqual(names.sort(), [service, 'grpc.health.v1.Health']);
+});
+
+test('a busy port is one clear error', async (t) => {
+  const { server } = await rewardServer(t, {});
+  await assert.rejects(
+    serve({ address: server.address, services: [] }),
+    coded(
+      'FAILED_PRECONDITION',
+      /^cannot listen on 127\.0\.0\.1:\d+: another process holds that port; stop it .* choose/,
+    ),
+  );
+  await assert.rejects(serve({ address: '50051', services: [] }), coded('INVALID_ARGUMENT', /write host:port/));
+});
+
+test('nothing listening, no such host and a stranger on the port are told apart', async (t) => {
+  const { server } = await rewardServer(t, {});
+  await server.stop();
+  const subject = { what: "reward service 'helpful'", setting: 'objectives[0].address in run.yaml' };
+  await assert.rejects(
+    waitForReady(server.address, 200, subject),
+    coded(
+      'UNAVAILABLE',
+      /^reward service 'helpful' at 127\.0\.0\.1:\d+ does not answer: connection refused; start it or correct objectives\[0\]/,
+    ),
+  );
+  const stranger = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')).listen(0, '127.0.0.1');
+  t.after(() => stranger.close());
+  await once(stranger, 'listening');
+  const { port } = stranger.address() as { port: number };
+  await assert.rejects(waitForReady(`127.0.0.1:${port}`, 300, subject), coded('UNAVAILABLE', /does not answer: /));
+});
+
+test('waitForReady waits for a server that starts later', async (t) => {
+  const first = await rewardServer(t, {});
+  const { address } = first.server;
+  await first.server.stop();
+  const waiting = waitForReady(address, deadlineMs);
+  await rewardServer(t, {}, { address });
+  await waiting;
+});
+
+test('a call under way finishes within the grace time of a stop, and new ones are refused', async (t) => {
+  const started = deferred<void>();
+  const finish = deferred<void>();
+  const Score: Handlers<typeof service>['Score'] = async () => {
+    started.resolve();
+    await finish.promise;
+    return { version: 'done' };
+  };
+  const { server, client } = await rewardServer(t, { Score }, { shutdownGraceMs: deadlineMs });
+  const call = client.Score({}, { deadlineMs });
+  await started.promise;
+  const stopped = server.stop();
+  await assert.rejects(client.Describe({}, { deadlineMs: 2000 }), coded('UNAVAILABLE'));
+  finish.resolve();
+  assert.equal((await call).version, 'done');
+  await stopped;
+});
+
+test('a stop ends endOnStop streams with UNAVAILABLE at once', async (t) => {
+  const reason = deferred<RpcError>();
+  const { server, client } = await policyServer(
+    t,
+    async function* (_request, context) {
+      yield { chunk: { offset: 0, data: Buffer.alloc(4) } };
+      context.signal.addEventListener('abort', () => reason.resolve(context.signal.reason as RpcError));
+      await new Promise(() => undefined);
+    },
+    { endOnStop: true, shutdownGraceMs: 600_000 },
+  );
+  const stream = client.GetVersion({}, { deadlineMs })[Symbol.asyncIterator]();
+  await stream.next();
+  const next = assert.rejects(stream.next(), coded('UNAVAILABLE', /the server is stopping/));
+  await server.stop();
+  await next;
+  assert.equal((await reason.promise).retryable, true);
+});
+
+test('a stop ends other streams with UNAVAILABLE after the grace time, even where the handler does not listen', async (t) => {
+  const { server, client } = await policyServer(
+    t,
+    async function* () {
+      yield { chunk: { offset: 0, data: Buffer.alloc(4) } };
+      await new Promise(() => undefined);
+    },
+    { shutdownGraceMs: 20 },
+  );
+  const stream = client.GetVersion({}, { deadlineMs })[Symbol.asyncIterator]();
+  await stream.next();
+  const next = assert.rejects(stream.next(), coded('UNAVAILABLE', /the server stopped before/));
+  await server.stop();
+  await next;
+});
+
+test('a stop is not held up by a reader that does not read', async (t) => {
+  const data = Buffer.alloc(1 << 20);
+  const { server, client } = await policyServer(
+    t,
+    async function* () {
+      for (let offset = 0; ; offset += 1) yield { chunk: { offset, data } };
+    },
+    { shutdownGraceMs: 20 },
+  );
+  const stream = client.GetVersion({}, { deadlineMs })[Symbol.asyncIterator]();
+  await stream.next();
+  await server.stop();
+  await assert.rejects(async () => {
+    while ((await stream.next()).done !== true);
+  }, coded('UNAVAILABLE'));
+});
+
+test('a server that is killed while it streams is UNAVAILABLE', async (t) => {
+  const program = `
+    import { implement, serve } from ${JSON.stringify(new URL('mod.js', import.meta.url).href)};
+    const policy = implement('gapo.policy.v1.PolicyService', {
+      async *GetVersion() {
+        yield { chunk: { offset: 0, data: Buffer.alloc(4) } };
+        await new Promise(() => undefined);
+      },
+    });
+    console.log((await serve({ address: '127.0.0.1:0', services: [policy] })).address);
+  `;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  const [address] = (await once(createInterface(child.stdout), 'line')) as [string];
+  const client = connect('gapo.policy.v1.PolicyService', address);
+  t.after(() => client.close());
+  const stream = client.GetVersion({}, { deadlineMs })[Symbol.asyncIterator]();
+  await stream.next();
+  child.kill('SIGKILL');
+  await assert.rejects(stream.next(), coded('UNAVAILABLE'));
+});
