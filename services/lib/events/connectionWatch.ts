@@ -1,0 +1,62 @@
+/** Whether the server is there: told when it goes away and when it comes back. */
+import { Events, type NatsConnection } from 'nats';
+import { EventError } from './eventError.js';
+
+/** Follows a connection that repairs itself. */
+export class ConnectionWatch {
+  #connected = true;
+  readonly #listeners = new Set<() => void>();
+
+  constructor(connection: NatsConnection, onError: (error: EventError) => void) {
+    void this.#follow(connection, onError);
+  }
+
+  /** Whether the server is connected now. */
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** Calls `listener` at every change, until the returned function is called. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Resolves at the next change, when `signal` is aborted, or after `timeoutMs`. */
+  changed(timeoutMs: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        unlisten();
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(done, timeoutMs);
+      const unlisten = this.onChange(done);
+      signal.addEventListener('abort', done, { once: true });
+    });
+  }
+
+  async #follow(connection: NatsConnection, onError: (error: EventError) => void): Promise<void> {
+    for await (const status of connection.status()) {
+      if (status.type === Events.Disconnect) {
+        this.#set(false);
+        onError(
+          new EventError(
+            'connection',
+            `connection to NATS at ${String(status.data)} lost; events wait until it is back`,
+          ),
+        );
+      } else if (status.type === Events.Reconnect) {
+        this.#set(true);
+        onError(new EventError('connection', `connection to NATS at ${String(status.data)} is back`));
+      }
+    }
+  }
+
+  #set(connected: boolean): void {
+    this.#connected = connected;
+    for (const listener of [...this.#listeners]) listener();
+  }
+}

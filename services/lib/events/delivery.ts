@@ -1,0 +1,40 @@
+/** Handing one event to one handler: inside its publisher's trace, errors contained. */
+import { context } from '@opentelemetry/api';
+import { attributeNames, extractTraceparent, SpanKind, spanNames, withSpan } from '@gapo/telemetry';
+import type { EventBus, EventHandler } from './bus.js';
+import { kindOf, subjectOf, type CloudEvent } from './cloudEvent.js';
+import { EventError, messageOf } from './eventError.js';
+
+/**
+ * Runs the handler in a CONSUMER span, a child of the span that published the event. Never rejects: what the handler
+ * throws is recorded on the span and given to `onError`.
+ */
+export async function deliver(
+  event: CloudEvent,
+  handler: EventHandler,
+  transport: EventBus['transport'],
+  onError: (error: EventError) => void,
+): Promise<void> {
+  const attributes = {
+    ...eventAttributes(event, transport),
+    [attributeNames.messagingOperation]: 'process',
+  };
+  const parent = extractTraceparent(event);
+  try {
+    await context.with(parent, () =>
+      withSpan(spanNames.eventProcess, attributes, () => handler(event), { kind: SpanKind.CONSUMER, parent }),
+    );
+  } catch (error) {
+    onError(new EventError('handler', `a handler failed on ${event.type} ${event.id}: ${messageOf(error)}`, error));
+  }
+}
+
+/** The attributes of an event's spans. */
+export function eventAttributes(event: CloudEvent, transport: EventBus['transport']): Record<string, string> {
+  return {
+    [attributeNames.runId]: event.subject,
+    [attributeNames.messagingSystem]: transport,
+    [attributeNames.messagingDestination]: subjectOf(event.subject, kindOf(event)),
+    [attributeNames.messagingMessageId]: event.id,
+  };
+}

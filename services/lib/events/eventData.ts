@@ -1,0 +1,153 @@
+/**
+ * The data of each kind of event: the messages of gapo.events.v1 and gapo.training.v1 as plain JSON objects. Every
+ * number is finite; a number that is not known is left out where it is optional.
+ */
+
+/** `state`: a run changed state. */
+export interface StateEvent {
+  /** The state before, as RUN_STATE_RUNNING. */
+  from: string;
+  /** The state now. */
+  to: string;
+  /** Why, where that needs saying; else empty. */
+  reason: string;
+}
+
+/** `rollout` and `gradient`: a worker finished a shard. */
+export interface ShardEvent {
+  /** The step, from 1. */
+  step: number;
+  /** The shard, from 0. */
+  shard: number;
+  /** The policy version. */
+  version: number;
+  /** Sequences in the shard. */
+  sequences: number;
+  /** Completion tokens in the shard. */
+  tokens: number;
+  /** Wall seconds. */
+  seconds: number;
+  /** The worker, as host:port. */
+  worker: string;
+}
+
+/** `reward`: an objective scored a step's completions. */
+export interface RewardEvent {
+  /** The step, from 1. */
+  step: number;
+  /** The objective's name. */
+  objective: string;
+  /** Mean of the scores; absent where nothing was scored. */
+  mean?: number;
+  /** Their standard deviation; absent where nothing was scored. */
+  std?: number;
+  /** Items without a score. */
+  failed: number;
+  /** What the failures said, the first few. */
+  failures: string[];
+  /** Wall seconds. */
+  seconds: number;
+}
+
+/** `checkpoint`: a checkpoint is on disk. */
+export interface CheckpointEvent {
+  /** The step. */
+  step: number;
+  /** Its directory. */
+  directory: string;
+  /** SHA-256 (hex) of the version's tensors. */
+  sha256: string;
+}
+
+/** `preference`: a person changed what the run aims at; it holds from `step` on. */
+export interface PreferenceEvent {
+  /** The first step with the new preference. */
+  step: number;
+  /** The preference by objective, on the simplex. */
+  preference: Record<string, number>;
+  /** The one before, where there was one. */
+  previous?: Record<string, number>;
+}
+
+/** One objective's part in a step. */
+export interface ObjectiveStep {
+  /** The objective's name. */
+  name: string;
+  /** The mean reward of the step's completions. */
+  rewardMean: number;
+  /** The rewards' standard deviation. */
+  rewardStd: number;
+  /** The weight of its gradient in the update: d = Σ w_i g_i. */
+  weight: number;
+  /** Its share of the combination before rescaling, on the simplex. */
+  alpha: number;
+  /** The norm of its gradient. */
+  gradientNorm: number;
+  /** First-order progress ⟨g_i, d⟩ of the update before the optimiser. */
+  progress: number;
+  /** Milliseconds its slowest Score call took. */
+  latencyMs: number;
+  /** Completions that it could not score in this step. */
+  failed: number;
+}
+
+/** Where a step's time went, in wall seconds. */
+export interface PhaseSeconds {
+  /** Sampling completions. */
+  sampling: number;
+  /** Scoring them. */
+  rewards: number;
+  /** Reference log-probabilities and gradients. */
+  gradients: number;
+  /** Gram matrix, weights, optimiser. */
+  combination: number;
+  /** Checkpoint. */
+  checkpoint: number;
+}
+
+/** `step`: a step was taken (gapo.training.v1.StepReport). */
+export interface StepEvent {
+  /** The step, from 1. */
+  step: number;
+  /** One for each objective, in order. */
+  objectives: ObjectiveStep[];
+  /** Mean k2 KL to the reference per token. */
+  kl: number;
+  /** Mean entropy per token, in nats. */
+  entropy: number;
+  /** Share of tokens at which the clip is active, over all objectives. */
+  clipFraction: number;
+  /** The largest |sampler - trainer| log-probability of a token. */
+  maxLogprobGap: number;
+  /** The min-norm stationarity measure of the normalised gradients: 0 is Pareto stationary, 1 is agreement. */
+  stationarity: number;
+  /** The norm of the update before clipping. */
+  updateNorm: number;
+  /** The learning rate used. */
+  learningRate: number;
+  /** Completion tokens. */
+  tokens: number;
+  /** Mean completion length in tokens. */
+  completionLength: number;
+  /** Share of completions that ended with an end-of-sequence token. */
+  finishedFraction: number;
+  /** Wall seconds of the whole step. */
+  seconds: number;
+  /** Wall seconds of each phase. */
+  phases: PhaseSeconds;
+  /** Seconds left, by the mean of recent steps. */
+  etaSeconds: number;
+  /** The step's trace id (hex); empty where tracing is off. */
+  traceId: string;
+}
+
+/** The data of each kind. */
+export interface EventData {
+  state: StateEvent;
+  step: StepEvent;
+  rollout: ShardEvent;
+  reward: RewardEvent;
+  gradient: ShardEvent;
+  checkpoint: CheckpointEvent;
+  preference: PreferenceEvent;
+}

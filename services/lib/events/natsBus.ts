@@ -1,0 +1,260 @@
+/** The event bus on NATS JetStream. */
+import { context, SpanKind, SpanStatusCode, trace, type Span } from '@opentelemetry/api';
+import { attributeNames, injectTraceparent, spanNames } from '@gapo/telemetry';
+import {
+  headers,
+  NatsError,
+  type JetStreamClient,
+  type JetStreamManager,
+  type MsgHdrs,
+  type NatsConnection,
+} from 'nats';
+import type { BusStats, EventBus, EventFilter, EventHandler, SubscribeOptions, Subscription } from './bus.js';
+import { createEvent, encodeEvent, subjectOf, type CloudEvent, type EventKind } from './cloudEvent.js';
+import { ConnectionWatch } from './connectionWatch.js';
+import { deliver, eventAttributes } from './delivery.js';
+import type { EventData } from './eventData.js';
+import { EventError, messageOf } from './eventError.js';
+import { PublishQueue } from './publishQueue.js';
+import { STREAM_NAME } from './stream.js';
+import { readStream, type ReaderContext } from './streamReader.js';
+
+/** What the bus works with. */
+export interface NatsBusOptions {
+  connection: NatsConnection;
+  manager: JetStreamManager;
+  source: string;
+  queueLimit: number;
+  /** Makes the stream anew, for a server that lost it. */
+  repairStream: () => Promise<void>;
+  onError: (error: EventError) => void;
+}
+
+interface Outgoing {
+  subject: string;
+  id: string;
+  payload: Uint8Array;
+  headers: MsgHdrs;
+  span: Span;
+}
+
+/** How long the server may take to acknowledge; a late one is sent again under the same id. */
+const ACK_TIMEOUT_MS = 5000;
+
+/** Waits between attempts to publish; a connection that comes back ends the wait. */
+const RETRY_MS = [100, 250, 500, 1000, 2000, 5000];
+
+/** Publishes through a queue and reads through ephemeral consumers. Made by `connectEvents`. */
+export class NatsBus implements EventBus {
+  readonly transport = 'nats';
+  readonly #options: NatsBusOptions;
+  readonly #client: JetStreamClient;
+  readonly #watch: ConnectionWatch;
+  readonly #queue: PublishQueue<Outgoing>;
+  readonly #subscriptions = new Set<Subscription>();
+  readonly #closing = new AbortController();
+  #published = 0;
+  #refused = 0;
+
+  constructor(options: NatsBusOptions) {
+    this.#options = options;
+    this.#client = options.connection.jetstream({ timeout: ACK_TIMEOUT_MS });
+    this.#watch = new ConnectionWatch(options.connection, options.onError);
+    this.#queue = new PublishQueue({
+      limit: options.queueLimit,
+      send: (item, signal) => this.#send(item, signal),
+      onDrop: (item, dropped) => this.#onDrop(item, dropped),
+    });
+  }
+
+  publish<K extends EventKind>(runId: string, kind: K, data: EventData[K], { id }: { id: string }): void {
+    const parent = context.active();
+    const span = trace.getTracer('gapo').startSpan(spanNames.eventPublish, { kind: SpanKind.PRODUCER }, parent);
+    try {
+      const item = context.with(trace.setSpan(parent, span), () => this.#outgoing(runId, kind, data, id, span));
+      this.#queue.push(item);
+    } catch (error) {
+      this.#refuse(span, error instanceof EventError ? error : new EventError('refused', messageOf(error), error));
+    }
+  }
+
+  #outgoing<K extends EventKind>(runId: string, kind: K, data: EventData[K], id: string, span: Span): Outgoing {
+    const subject = subjectOf(runId, kind);
+    const event = createEvent(this.#options.source, runId, kind, data, id) as CloudEvent;
+    const payload = encodeEvent(event);
+    span.setAttributes({ ...eventAttributes(event, this.transport), [attributeNames.messagingOperation]: 'publish' });
+    const carried = headers();
+    for (const [name, value] of Object.entries(injectTraceparent())) carried.set(name, String(value));
+    return { subject, id: event.id, payload, headers: carried, span };
+  }
+
+  async #send(item: Outgoing, signal: AbortSignal): Promise<void> {
+    for (let failures = 0; ; failures++) {
+      while (!this.#watch.connected && !signal.aborted) await this.#watch.changed(5000, signal);
+      if (signal.aborted) throw new Error('closed');
+      try {
+        await this.#acknowledged(item, signal);
+        this.#published++;
+        item.span.end();
+        return;
+      } catch (error) {
+        if (signal.aborted) throw error;
+        if (isPermanent(error)) {
+          this.#refuse(item.span, new EventError('refused', `event ${item.id}: ${messageOf(error)}`, error));
+          return;
+        }
+        if (this.#watch.connected) {
+          this.#options.onError(
+            new EventError(
+              'retrying',
+              `event ${item.id} is not published yet, trying again: ${messageOf(error)}`,
+              error,
+            ),
+          );
+          await this.#repair(error);
+        }
+        await this.#watch.changed(RETRY_MS[Math.min(failures, RETRY_MS.length - 1)] ?? 0, signal);
+      }
+    }
+  }
+
+  /** Publishes once; rejects without waiting for the time limit when the connection goes. */
+  async #acknowledged(item: Outgoing, signal: AbortSignal): Promise<void> {
+    let forget = () => {};
+    const lost = new Promise<never>((_resolve, reject) => {
+      const fail = () => reject(new Error('the connection was lost'));
+      const unlisten = this.#watch.onChange(fail);
+      signal.addEventListener('abort', fail, { once: true });
+      forget = () => {
+        unlisten();
+        signal.removeEventListener('abort', fail);
+      };
+    });
+    const sent = this.#client.publish(item.subject, item.payload, { msgID: item.id, headers: item.headers });
+    try {
+      await Promise.race([sent, lost]);
+    } finally {
+      forget();
+      // The loser of the race is settled by nobody else.
+      sent.catch(() => undefined);
+    }
+  }
+
+  /** A server that answers but does not know the stream lost its storage. */
+  async #repair(error: unknown): Promise<void> {
+    if (!(error instanceof NatsError) || error.code !== '503') return;
+    await this.#options.repairStream().catch((cause: unknown) => {
+      this.#options.onError(new EventError('connection', messageOf(cause), cause));
+    });
+  }
+
+  #refuse(span: Span, error: EventError): void {
+    this.#refused++;
+    span.recordException(error);
+    span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
+    span.end();
+    this.#options.onError(error);
+  }
+
+  #onDrop(item: Outgoing, dropped: number): void {
+    item.span.setStatus({ code: SpanStatusCode.ERROR, message: 'dropped' });
+    item.span.end();
+    // The first says what happens; the later ones only how many, at each power of two.
+    if (Number.isInteger(Math.log2(dropped))) {
+      const message = `${dropped} event${dropped === 1 ? '' : 's'} dropped so far, the last one ${item.id}: NATS was away for too long`;
+      this.#options.onError(new EventError('dropped', message));
+    }
+  }
+
+  get #reader(): ReaderContext {
+    const { manager, onError } = this.#options;
+    return { manager, client: this.#client, watch: this.#watch, onError };
+  }
+
+  async subscribe(filter: EventFilter, handler: EventHandler, options: SubscribeOptions = {}): Promise<Subscription> {
+    const subject = subjectOf(filter.runId, filter.kind);
+    const stopping = new AbortController();
+    const signals = [stopping.signal, this.#closing.signal, ...(options.signal === undefined ? [] : [options.signal])];
+    const signal = AbortSignal.any(signals);
+    const start = options.from === 'beginning' ? 1 : (await this.#lastSequence()) + 1;
+    const opened = deferred();
+    const closed = this.#run(subject, start, handler, signal, opened.resolve);
+    await Promise.race([opened.promise, closed]);
+    const subscription: Subscription = {
+      closed,
+      stop: () => {
+        stopping.abort();
+        return closed;
+      },
+    };
+    this.#subscriptions.add(subscription);
+    void closed.then(() => this.#subscriptions.delete(subscription));
+    return subscription;
+  }
+
+  async #run(
+    subject: string,
+    start: number,
+    handler: EventHandler,
+    signal: AbortSignal,
+    onOpen: () => void,
+  ): Promise<void> {
+    for await (const event of readStream(this.#reader, { subject, start, signal, onOpen })) {
+      await deliver(event, handler, this.transport, this.#options.onError);
+    }
+  }
+
+  async *replay(runId: string): AsyncIterable<CloudEvent> {
+    const subject = subjectOf(runId, undefined);
+    const end = await this.#lastSequence();
+    if (end === 0) return;
+    yield* readStream(this.#reader, { subject, start: 1, end, signal: this.#closing.signal });
+  }
+
+  async #lastSequence(): Promise<number> {
+    const { state } = await this.#options.manager.streams.info(STREAM_NAME);
+    return state.last_seq;
+  }
+
+  flush(timeoutMs = 5000): Promise<boolean> {
+    return this.#queue.flush(timeoutMs);
+  }
+
+  stats(): BusStats {
+    return {
+      published: this.#published,
+      dropped: this.#queue.dropped,
+      refused: this.#refused,
+      queued: this.#queue.size,
+      connected: this.#watch.connected,
+    };
+  }
+
+  async close(timeoutMs = 5000): Promise<void> {
+    const { connection } = this.#options;
+    await this.#queue.close(timeoutMs);
+    this.#closing.abort();
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription.closed));
+    if (connection.isClosed()) return;
+    // Draining needs a server; one that is away leaves nothing to drain.
+    if (this.#watch.connected) await connection.drain().catch(() => connection.close());
+    else await connection.close();
+  }
+}
+
+/** Errors that no repetition mends. */
+function isPermanent(error: unknown): boolean {
+  if (!(error instanceof NatsError)) return false;
+  return (
+    ['MAX_PAYLOAD_EXCEEDED', 'BAD_SUBJECT', 'BAD_HEADER', 'PERMISSIONS_VIOLATION'].includes(error.code) ||
+    error.api_error?.code === 400
+  );
+}
+
+function deferred(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = () => {};
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}

@@ -1,0 +1,160 @@
+/** A nats-server of our own, with JetStream, for `gapo up` and for tests. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { accessSync, constants, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, watch } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { UserError } from '@gapo/telemetry';
+
+/** How to start a server. */
+export interface NatsServerOptions {
+  /** The program. @default the one that findNatsServer finds */
+  binary?: string;
+  /** The TCP port on 127.0.0.1; 0 is any free one. @default 0 */
+  port?: number;
+  /** The directory of its streams; made where it is missing. */
+  storeDir: string;
+}
+
+/** A running server. */
+export interface NatsServer {
+  /** Where to connect, as `nats://127.0.0.1:41234`. */
+  readonly url: string;
+  /** The server's process id. */
+  readonly pid: number;
+  /** Resolves when the process has ended, asked or not. */
+  readonly exited: Promise<void>;
+  /** Asks it to end and waits; ends it by force after 5 seconds. */
+  stop(): Promise<void>;
+}
+
+/** Debian installs the server where a plain user's PATH does not look. */
+const EXTRA_DIRECTORIES = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin'];
+
+const START_TIMEOUT_MS = 10_000;
+const STOP_TIMEOUT_MS = 5_000;
+
+/** The path of a nats-server, looked for on PATH and where Debian puts it; undefined where there is none. */
+export function findNatsServer(env: NodeJS.ProcessEnv = process.env): string | undefined {
+  const directories = [...(env['PATH'] ?? '').split(delimiter).filter((part) => part !== ''), ...EXTRA_DIRECTORIES];
+  return directories.map((directory) => join(directory, 'nats-server')).find((path) => isExecutable(path));
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Starts a server on 127.0.0.1 and waits until it accepts connections. It ends with this process.
+ *
+ * @returns undefined where no binary is given and none is installed
+ * @throws UserError where it cannot start, as on a port that is taken, with what it said
+ */
+export async function startNatsServer(options: NatsServerOptions): Promise<NatsServer | undefined> {
+  const binary = options.binary ?? findNatsServer();
+  if (binary === undefined) return undefined;
+  mkdirSync(options.storeDir, { recursive: true });
+  const portsDir = mkdtempSync(join(tmpdir(), 'gapo-nats-'));
+  const port = options.port === undefined || options.port === 0 ? -1 : options.port;
+  const child = spawn(
+    binary,
+    ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', options.storeDir, '--ports_file_dir', portsDir],
+    // Its own group: a terminal's Ctrl-C reaches the one who started it, who then ends it in order.
+    { stdio: ['ignore', 'ignore', 'pipe'], detached: true },
+  );
+  const kill = () => void child.kill('SIGKILL');
+  process.once('exit', kill);
+  const exited = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve());
+    child.once('error', () => resolve());
+  }).then(() => {
+    process.removeListener('exit', kill);
+  });
+  try {
+    const url = await startedUrl(child, binary, portsDir, options);
+    return { url, pid: child.pid ?? 0, exited, stop: () => stopServer(child, exited) };
+  } catch (error) {
+    child.kill('SIGKILL');
+    throw error;
+  } finally {
+    rmSync(portsDir, { recursive: true, force: true });
+  }
+}
+
+/** Waits for the file in which the server lists its ports. */
+async function startedUrl(
+  child: ChildProcess,
+  binary: string,
+  portsDir: string,
+  options: NatsServerOptions,
+): Promise<string> {
+  const said: string[] = [];
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    said.push(text);
+    if (said.length > 100) said.shift();
+  });
+  return new Promise((resolve, reject) => {
+    const watcher = watch(portsDir, () => look());
+    const timer = setTimeout(() => fail(`did not start within ${START_TIMEOUT_MS / 1000} seconds`), START_TIMEOUT_MS);
+    const settle = () => {
+      clearTimeout(timer);
+      watcher.close();
+    };
+    const look = () => {
+      const url = readPorts(portsDir);
+      if (url === undefined) return;
+      settle();
+      resolve(url);
+    };
+    const fail = (what: string) => {
+      settle();
+      reject(new UserError(`nats-server (${binary}) ${what}: ${reason(said.join(''), options)}`));
+    };
+    child.once('error', (error) => fail(`cannot be run (${error.message})`));
+    // 'close' comes after the last of its output, 'exit' may not.
+    child.once('close', (code) => fail(`ended with code ${code ?? 'none'}`));
+    look();
+  });
+}
+
+function readPorts(portsDir: string): string | undefined {
+  const file = readdirSync(portsDir).find((name) => name.endsWith('.ports'));
+  if (file === undefined) return undefined;
+  try {
+    const parsed: unknown = JSON.parse(readFileSync(join(portsDir, file), 'utf8'));
+    if (typeof parsed !== 'object' || parsed === null || !('nats' in parsed) || !Array.isArray(parsed.nats))
+      return undefined;
+    const [url]: unknown[] = parsed.nats;
+    return typeof url === 'string' ? url : undefined;
+  } catch {
+    // Half-written: the next change of the directory brings the rest.
+    return undefined;
+  }
+}
+
+function reason(said: string, options: NatsServerOptions): string {
+  if (/address already in use/.test(said)) {
+    return `port ${options.port} is taken; stop what listens there or choose another port`;
+  }
+  const last = said
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .at(-1);
+  return `${last?.replace(/^\[\d+\] \S+ \S+ /, '') ?? 'it said nothing'}; is ${options.storeDir} writable?`;
+}
+
+async function stopServer(child: ChildProcess, exited: Promise<void>): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) {
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    await ended;
+    clearTimeout(timer);
+  }
+  await exited;
+}

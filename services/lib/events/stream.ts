@@ -1,0 +1,92 @@
+/** The JetStream stream that keeps the events. */
+import {
+  DiscardPolicy,
+  NatsError,
+  nanos,
+  RetentionPolicy,
+  StorageType,
+  type JetStreamManager,
+  type StreamConfig,
+} from 'nats';
+import { UserError } from '@gapo/telemetry';
+import { messageOf } from './eventError.js';
+
+/** The stream's name. */
+export const STREAM_NAME = 'GAPO';
+
+/** Everything that the platform publishes. */
+const STREAM_SUBJECTS = ['gapo.v1.>'];
+
+/** How much the stream keeps. The oldest events go first. */
+export interface StreamLimits {
+  /** Days that an event is kept. @default 30 */
+  maxAgeDays?: number;
+  /** Bytes of all events together; the server reserves them on its disk. @default 268435456 (256 MiB) */
+  maxBytes?: number;
+  /** Copies on servers of a cluster: 1, 3 or 5. @default 1 */
+  replicas?: number;
+}
+
+/** A second event with an id seen this long ago or less is dropped. */
+const DUPLICATE_WINDOW_MS = 2 * 60 * 1000;
+
+/** The largest event. The largest real one, a step with 32 objectives, has some 10 KiB. */
+const MAX_EVENT_BYTES = 1024 * 1024;
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+function wanted(limits: StreamLimits) {
+  return {
+    name: STREAM_NAME,
+    description: 'Events of training runs (CloudEvents JSON)',
+    subjects: STREAM_SUBJECTS,
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    discard: DiscardPolicy.Old,
+    max_age: nanos((limits.maxAgeDays ?? 30) * DAY_MS),
+    max_bytes: limits.maxBytes ?? 256 * 1024 * 1024,
+    max_msg_size: MAX_EVENT_BYTES,
+    duplicate_window: nanos(DUPLICATE_WINDOW_MS),
+    num_replicas: limits.replicas ?? 1,
+  } satisfies Partial<StreamConfig>;
+}
+
+/**
+ * Creates the stream where it is absent, and updates it where it differs.
+ *
+ * @throws UserError where the server has no JetStream, no room, or a stream that cannot be changed into this one
+ */
+export async function ensureStream(manager: JetStreamManager, limits: StreamLimits, url: string): Promise<void> {
+  const config = wanted(limits);
+  try {
+    const present = await manager.streams.info(STREAM_NAME).catch((error: unknown) => {
+      if (error instanceof NatsError && error.api_error?.code === 404) return undefined;
+      throw error;
+    });
+    if (present === undefined) await manager.streams.add(config);
+    else if (differs(present.config, config)) await manager.streams.update(STREAM_NAME, config);
+  } catch (error) {
+    throw streamError(error, url);
+  }
+}
+
+function differs(present: StreamConfig, config: Partial<StreamConfig>): boolean {
+  const actual: Partial<Record<string, unknown>> = { ...present };
+  return Object.entries(config).some(([key, value]) => JSON.stringify(actual[key]) !== JSON.stringify(value));
+}
+
+function streamError(error: unknown, url: string): unknown {
+  if (!(error instanceof NatsError)) return error;
+  if (error.code === '503' || error.api_error?.err_code === 10076 || error.api_error?.err_code === 10039) {
+    return new UserError(`NATS at ${url} has no JetStream: start it with \`nats-server -js -sd DIRECTORY\``, {
+      cause: error,
+    });
+  }
+  if (error.api_error !== undefined) {
+    return new UserError(
+      `NATS at ${url} refuses the stream ${STREAM_NAME}: ${messageOf(error)}; give the server more storage, or remove a stream of that name that is not this platform's`,
+      { cause: error },
+    );
+  }
+  return error;
+}

@@ -1,0 +1,154 @@
+/**
+ * Reads the stream in order, without gaps and without end: an ephemeral consumer that is made anew from the last message
+ * read whenever a message or a heartbeat is missed, the consumer is gone or the connection was lost.
+ */
+import {
+  AckPolicy,
+  ConsumerEvents,
+  DeliverPolicy,
+  nanos,
+  type ConsumerMessages,
+  type JetStreamClient,
+  type JetStreamManager,
+} from 'nats';
+import { decodeEvent, type CloudEvent } from './cloudEvent.js';
+import type { ConnectionWatch } from './connectionWatch.js';
+import { EventError, messageOf } from './eventError.js';
+import { STREAM_NAME } from './stream.js';
+
+/** What a reader works with. */
+export interface ReaderContext {
+  manager: JetStreamManager;
+  client: JetStreamClient;
+  watch: ConnectionWatch;
+  onError: (error: EventError) => void;
+}
+
+/** What to read. */
+export interface ReadOptions {
+  /** A subject, with `*` for any word. */
+  subject: string;
+  /** The stream's first sequence number to deliver, from 1. */
+  start: number;
+  /** Ends after the message with this number, or the last one on the subject before it. @default never */
+  end?: number;
+  /** Ends the reading when aborted. */
+  signal: AbortSignal;
+  /** Called once, when the first consumer stands: what is published from now on will be read. */
+  onOpen?: () => void;
+}
+
+/** The server ends a heartbeat-less pull; two missed in a row mean that the consumer is gone. */
+const HEARTBEAT_MS = 5_000;
+const PULL_EXPIRES_MS = 30_000;
+const MOST_MISSED = 2;
+
+/** The server removes a consumer that nobody pulls from. */
+const INACTIVE_MS = 60_000;
+
+/** Waits between attempts to make a consumer; a connection that comes back ends the wait. */
+const RETRY_MS = [100, 250, 500, 1000, 2000, 5000];
+
+/** The events on a subject. Messages that are no events are reported and passed over. */
+export async function* readStream(context: ReaderContext, options: ReadOptions): AsyncGenerator<CloudEvent> {
+  const { manager, client, watch, onError } = context;
+  const { subject, signal, end = Infinity } = options;
+  let next = options.start;
+  let failures = 0;
+  let opened = options.onOpen;
+  while (!signal.aborted) {
+    let messages: ConsumerMessages | undefined;
+    let release: (() => void) | undefined;
+    try {
+      const info = await manager.consumers.add(STREAM_NAME, {
+        deliver_policy: DeliverPolicy.StartSequence,
+        opt_start_seq: next,
+        filter_subject: subject,
+        ack_policy: AckPolicy.None,
+        inactive_threshold: nanos(INACTIVE_MS),
+        max_deliver: 1,
+        mem_storage: true,
+        num_replicas: 1,
+      });
+      opened?.();
+      opened = undefined;
+      failures = 0;
+      if (end !== Infinity && info.num_pending === 0) {
+        await manager.consumers.delete(STREAM_NAME, info.name).catch(() => false);
+        return;
+      }
+      const consumer = await client.consumers.get(STREAM_NAME, info.name);
+      messages = await consumer.consume({
+        max_messages: 500,
+        expires: PULL_EXPIRES_MS,
+        idle_heartbeat: HEARTBEAT_MS,
+        abort_on_missing_resource: true,
+      });
+      release = stopWhenLost(messages, watch, signal);
+      let delivered = 0;
+      for await (const message of messages) {
+        // A consumer numbers its messages from 1: a hole means that one was lost on the way.
+        if (message.info.deliverySequence !== delivered + 1) break;
+        delivered++;
+        next = message.seq + 1;
+        if (message.seq > end) return;
+        const event = decoded(message.data, onError);
+        if (event !== undefined) yield event;
+        if (signal.aborted || (end !== Infinity && (message.seq >= end || message.info.pending === 0))) return;
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      onError(new EventError('connection', `reading ${subject} failed and is tried again: ${messageOf(error)}`, error));
+    } finally {
+      release?.();
+      await messages?.close().catch(() => undefined);
+      messages = undefined;
+    }
+    if (signal.aborted) return;
+    await watch.changed(RETRY_MS[Math.min(failures, RETRY_MS.length - 1)] ?? 0, signal);
+    failures++;
+    next = await afterReset(manager, next);
+  }
+}
+
+/** Where the stream was made anew and is shorter than what was read, reading starts over. */
+async function afterReset(manager: JetStreamManager, next: number): Promise<number> {
+  try {
+    const { state } = await manager.streams.info(STREAM_NAME);
+    return state.last_seq + 1 < next ? 1 : next;
+  } catch {
+    return next;
+  }
+}
+
+function decoded(bytes: Uint8Array, onError: (error: EventError) => void): CloudEvent | undefined {
+  try {
+    return decodeEvent(bytes);
+  } catch (error) {
+    onError(error instanceof EventError ? error : new EventError('malformed', messageOf(error), error));
+    return undefined;
+  }
+}
+
+/** Ends the messages when heartbeats are missed, the consumer is gone, the connection changes or `signal` is aborted. */
+function stopWhenLost(messages: ConsumerMessages, watch: ConnectionWatch, signal: AbortSignal): () => void {
+  const stop = () => messages.stop();
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  const unlisten = watch.onChange(stop);
+  void (async () => {
+    for await (const status of await messages.status()) {
+      const missed = status.type === ConsumerEvents.HeartbeatsMissed && Number(status.data) >= MOST_MISSED;
+      const gone =
+        status.type === ConsumerEvents.ConsumerDeleted ||
+        status.type === ConsumerEvents.ConsumerNotFound ||
+        status.type === ConsumerEvents.StreamNotFound ||
+        status.type === ConsumerEvents.NoResponders;
+      if (missed || gone) stop();
+    }
+  })();
+  return () => {
+    signal.removeEventListener('abort', stop);
+    unlisten();
+  };
+}
