@@ -22,6 +22,11 @@ export class ConnectionWatch {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Resolves when the server is connected, at once where it is, or when `signal` is aborted. */
+  async whenConnected(signal: AbortSignal): Promise<void> {
+    while (!this.#connected && !signal.aborted) await this.changed(60_000, signal);
+  }
+
   /** Resolves at the next change, when `signal` is aborted, or after `timeoutMs`. */
   changed(timeoutMs: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return Promise.resolve();

@@ -90,7 +90,7 @@ export class NatsBus implements EventBus {
 
   async #send(item: Outgoing, signal: AbortSignal): Promise<void> {
     for (let failures = 0; ; failures++) {
-      while (!this.#watch.connected && !signal.aborted) await this.#watch.changed(5000, signal);
+      await this.#watch.whenConnected(signal);
       if (signal.aborted) throw new Error('closed');
       try {
         await this.#acknowledged(item, signal);

@@ -113,7 +113,7 @@ async function startedUrl(
     };
     const fail = (what: string) => {
       settle();
-      reject(new UserError(`nats-server (${binary}) ${what}: ${reason(said.join(''), options)}`));
+      reject(startError(binary, what, said.join(''), options));
     };
     child.once('error', (error) => fail(`cannot be run (${error.message})`));
     // 'close' comes after the last of its output, 'exit' may not.
@@ -137,15 +137,18 @@ function readPorts(portsDir: string): string | undefined {
   }
 }
 
-function reason(said: string, options: NatsServerOptions): string {
+function startError(binary: string, what: string, said: string, options: NatsServerOptions): UserError {
   if (/address already in use/.test(said)) {
-    return `port ${options.port} is taken; stop what listens there or choose another port`;
+    return new UserError(
+      `nats-server cannot listen on 127.0.0.1:${options.port}: the port is taken; stop what listens there or choose another port`,
+    );
   }
   const last = said
     .split('\n')
     .filter((line) => line.trim() !== '')
     .at(-1);
-  return `${last?.replace(/^\[\d+\] \S+ \S+ /, '') ?? 'it said nothing'}; is ${options.storeDir} writable?`;
+  const reason = last?.replace(/^\[\d+\] \S+ \S+ /, '') ?? 'it said nothing';
+  return new UserError(`nats-server (${binary}) ${what}: ${reason}; is ${options.storeDir} writable?`);
 }
 
 async function stopServer(child: ChildProcess, exited: Promise<void>): Promise<void> {

@@ -57,8 +57,11 @@ export async function* readStream(context: ReaderContext, options: ReadOptions):
   let failures = 0;
   let opened = options.onOpen;
   while (!signal.aborted) {
+    // A request without a connection would only run out of time.
+    await watch.whenConnected(signal);
     let messages: ConsumerMessages | undefined;
     let release: (() => void) | undefined;
+    let name: string | undefined;
     try {
       const info = await manager.consumers.add(STREAM_NAME, {
         deliver_policy: DeliverPolicy.StartSequence,
@@ -73,10 +76,8 @@ export async function* readStream(context: ReaderContext, options: ReadOptions):
       opened?.();
       opened = undefined;
       failures = 0;
-      if (end !== Infinity && info.num_pending === 0) {
-        await manager.consumers.delete(STREAM_NAME, info.name).catch(() => false);
-        return;
-      }
+      name = info.name;
+      if (end !== Infinity && info.num_pending === 0) return;
       const consumer = await client.consumers.get(STREAM_NAME, info.name);
       messages = await consumer.consume({
         max_messages: 500,
@@ -101,12 +102,14 @@ export async function* readStream(context: ReaderContext, options: ReadOptions):
       onError(new EventError('connection', `reading ${subject} failed and is tried again: ${messageOf(error)}`, error));
     } finally {
       release?.();
-      await messages?.close().catch(() => undefined);
-      messages = undefined;
+      // Not close(): it waits for the iterator to reach the end of its queue, and this one may have left it.
+      messages?.stop();
+      if (name !== undefined && watch.connected) manager.consumers.delete(STREAM_NAME, name).catch(() => false);
     }
     if (signal.aborted) return;
     await watch.changed(RETRY_MS[Math.min(failures, RETRY_MS.length - 1)] ?? 0, signal);
     failures++;
+    await watch.whenConnected(signal);
     next = await afterReset(manager, next);
   }
 }
