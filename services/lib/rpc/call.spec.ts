@@ -229,6 +229,14 @@ test('an error after some messages of a stream comes after them', async (t) => {
   assert.equal(messages, 1);
 });
 
+test('a streaming handler that fails before its first message is answered too', async (t) => {
+  const { client } = await policyServer(t, () => {
+    throw new RpcError('FAILED_PRECONDITION', 'no run has started');
+  });
+  const first = client.GetVersion({}, { deadlineMs })[Symbol.asyncIterator]().next();
+  await assert.rejects(first, coded('FAILED_PRECONDITION', /no run has started/));
+});
+
 test('clients of one target share its channel until the last one closes', async (t) => {
   const { client, server } = await rewardServer(t, {});
   const second = connect('gapo.reward.v1.RewardService', server.address);

@@ -70,11 +70,15 @@ export function implement<S extends ServiceName>(
 /** Characters of a status message that are sent; HTTP/2 trailers hold 64 KiB, and percent encoding may triple each byte. */
 const longestDetails = 4096;
 
-function statusOf(error: RpcError): { code: grpc.status; details: string } {
+/** What grpc-js sends for an error: an Error, whose message the trace shows, with the status beside it. */
+type StatusError = Error & { code: grpc.status; details: string };
+
+function statusOf(error: RpcError): StatusError {
   // The error's own place is part of the message: it is another call, made by the handler.
   const text = error.message.length > longestDetails ? `${error.message.slice(0, longestDetails)}…` : error.message;
   // grpc-js percent-encodes the text and throws on half a surrogate pair, which a round trip replaces.
-  return { code: grpc.status[error.code], details: Buffer.from(text, 'utf8').toString('utf8') };
+  const details = Buffer.from(text, 'utf8').toString('utf8');
+  return Object.assign(new Error(details, { cause: error }), { code: grpc.status[error.code], details });
 }
 
 /** Adds a service to a server of grpc-js. */
@@ -105,7 +109,7 @@ export function addImplementation(server: grpc.Server, implementation: Implement
       opened.close();
       observer.closed(opened);
     };
-    const toStatus = (error: unknown, opened: OpenCall): { code: grpc.status; details: string } => {
+    const toStatus = (error: unknown, opened: OpenCall): StatusError => {
       // A handler that stops because its signal aborted fails for the signal's reason, however it says so.
       const aborted = opened.context.signal.aborted && error instanceof Error && error.name === 'AbortError';
       const known = aborted ? (opened.context.signal.reason as RpcError) : RpcError.from(error);
@@ -119,11 +123,8 @@ export function addImplementation(server: grpc.Server, implementation: Implement
     handlers[method] = spec.responseStream
       ? (call: grpc.ServerWritableStream<unknown, Buffer>) => {
           const opened = open(call);
-          const stream = (handler as (request: unknown, context: CallContext) => AsyncIterable<unknown>)(
-            call.request,
-            opened.context,
-          );
-          pump(call, stream, encode, opened.context.signal)
+          const begin = (): AsyncIterable<unknown> => handler(call.request, opened.context) as AsyncIterable<unknown>;
+          pump(call, begin, encode, opened.context.signal)
             .then(
               () => call.end(),
               (error: unknown) => call.emit('error', toStatus(error, opened)),
@@ -147,11 +148,11 @@ export function addImplementation(server: grpc.Server, implementation: Implement
 /** Writes a handler's messages as fast as the client takes them; throws what the handler throws, or why the call ended. */
 async function pump(
   call: grpc.ServerWritableStream<unknown, Buffer>,
-  stream: AsyncIterable<unknown>,
+  begin: () => AsyncIterable<unknown>,
   encode: (response: unknown) => Buffer,
   signal: AbortSignal,
 ): Promise<void> {
-  const iterator = stream[Symbol.asyncIterator]();
+  const iterator = begin()[Symbol.asyncIterator]();
   let finished = false;
   try {
     for (;;) {

@@ -84,7 +84,7 @@ export async function waitForReady(target: string, deadlineMs: number, subject: 
   const { what = 'the server', setting } = subject;
   const end = performance.now() + deadlineMs;
   const share = shareChannel(target);
-  let why = 'no answer in time';
+  let why: string | undefined;
   let cause: RpcError | undefined;
   try {
     for (let pause = firstPauseMs; ; pause = Math.min(pause * 2, longestPauseMs)) {
@@ -98,8 +98,8 @@ export async function waitForReady(target: string, deadlineMs: number, subject: 
       } catch (error) {
         const failed = RpcError.from(error);
         if (failed.code === 'UNIMPLEMENTED') return;
-        // A deadline at the end of the wait says less than the failure before it.
-        if (cause === undefined || failed.code !== 'DEADLINE_EXCEEDED') [why, cause] = [reasonOf(failed), failed];
+        // A deadline at the end of the wait says less than what was found before it.
+        if (why === undefined || failed.code !== 'DEADLINE_EXCEEDED') [why, cause] = [reasonOf(failed), failed];
       }
       await delay(Math.max(Math.min(pause, end - performance.now()), 0));
     }
@@ -107,5 +107,9 @@ export async function waitForReady(target: string, deadlineMs: number, subject: 
     share.release();
   }
   const correct = setting === undefined ? 'correct its address' : `correct ${setting}`;
-  throw new RpcError('UNAVAILABLE', `${what} at ${target} does not answer: ${why}; start it or ${correct}`, { cause });
+  throw new RpcError(
+    'UNAVAILABLE',
+    `${what} at ${target} does not answer: ${why ?? 'no time was left to ask'}; start it or ${correct}`,
+    { cause },
+  );
 }

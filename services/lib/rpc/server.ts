@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import * as grpc from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
-import { HealthImplementation, protoPath, service as healthDefinition } from 'grpc-health-check';
+import { HealthImplementation, protoPath as healthProto } from 'grpc-health-check';
 import { transportOptions } from './channel.js';
 import type { OpenCall } from './context.js';
 import { packageDefinition } from './definitions.js';
@@ -47,6 +47,9 @@ export interface RunningServer {
    */
   stop(): Promise<void>;
 }
+
+/** The full name of the standard health service. */
+const healthService = 'grpc.health.v1.Health';
 
 /** Milliseconds that the last statuses have to reach their clients before connections are cut. */
 const lastWordsMs = 500;
@@ -111,11 +114,11 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     for (const name of ['', ...names]) health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
   };
   health.addToServer(server);
-  const healthPackage = loadSync(protoPath, { ...loaderOptions });
-  const healthName = Object.values(healthDefinition)[0]?.path.split('/')[1] ?? 'grpc.health.v1.Health';
-  new ReflectionService({ ...packageDefinition(), ...healthPackage }, { services: [...names, healthName] }).addToServer(
-    server,
-  );
+  const healthPackage = loadSync(healthProto, { ...loaderOptions });
+  new ReflectionService(
+    { ...packageDefinition(), ...healthPackage },
+    { services: [...names, healthService] },
+  ).addToServer(server);
 
   const port = await bind(server, address);
   setServing(true);
