@@ -48,9 +48,9 @@ export function stationarity(gram: Gram): number {
 }
 
 function choose<M extends Method>(gram: Gram, options: CombineOptions<M>): Choice {
-  const combiner: Combiner<M> | undefined = COMBINERS[options.method];
-  if (!combiner) {
+  if (!Object.hasOwn(COMBINERS, options.method)) {
     throw new RangeError(`method is ${String(options.method)}, expected one of ${METHODS.join(', ')}`);
   }
+  const combiner: Combiner<M> = COMBINERS[options.method];
   return combiner(gram, options);
 }

@@ -35,8 +35,10 @@ export function tokenKl(
   logprobs: ArrayLike<number>,
   reference: ArrayLike<number>,
 ): Float64Array {
+  if (!Object.hasOwn(ESTIMATORS, estimator)) {
+    throw new RangeError(`KL estimator is ${String(estimator)}, expected k1, k2 or k3`);
+  }
   const estimate = ESTIMATORS[estimator];
-  if (!estimate) throw new RangeError(`KL estimator is ${String(estimator)}, expected k1, k2 or k3`);
   if (logprobs.length !== reference.length) {
     throw new RangeError(
       `KL: ${logprobs.length} log-probabilities of the policy, ${reference.length} of the reference`,

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { cosine, gradientNorms, gramFromMatrix, gramMatrix, NonFiniteError, progressOf, weightedSum } from './mod.js';
+import { assertClose, gradientsOf, gramOf, inner, namesFor, norm, sumOf } from './sampleGradients.fixture.js';
+
+test('entries are inner products, whatever the length and the mix of precisions', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 3000 }), fc.integer({ min: 1, max: 5 }), (length, size) => {
+      const gradients = Array.from({ length: size }, (_, i) => {
+        const entries = { length };
+        const entry = (_: unknown, k: number): number => Math.sin(k * (i + 1) + i);
+        return i % 2 === 0 ? Float32Array.from(entries, entry) : Float64Array.from(entries, entry);
+      });
+      const gram = gramMatrix(gradients, namesFor(size));
+      for (let i = 0; i < size; i++) {
+        for (let j = 0; j < size; j++) {
+          const expected = inner(gradients[i]!, gradients[j]!);
+          assertClose(gram.values[i * size + j]!, expected, 1e-11 * length);
+          assert.equal(gram.values[i * size + j], gram.values[j * size + i]);
+        }
+      }
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('float32 gradients are accumulated in float64', () => {
+  const gram = gramMatrix([new Float32Array(3_000_000).fill(0.1)], ['helpful']);
+  assertClose(gram.values[0]! / (Math.fround(0.1) ** 2 * 3_000_000), 1, 1e-12);
+});
+
+test('equal and opposed gradients have cosines of exactly 1 and -1', () => {
+  fc.assert(
+    fc.property(gradientsOf({ min: 1, max: 1 }, 12), ([vector]) => {
+      const gram = gramOf([vector!, vector!, vector!.map((x) => -x)]);
+      assert.equal(cosine(gram, 0, 1), 1);
+      assert.equal(cosine(gram, 0, 2), -1);
+    }),
+  );
+});
+
+test('a non-finite entry is an error that names its objective and place', () => {
+  for (const value of [NaN, Infinity, -Infinity]) {
+    const bad = new Float32Array(2500);
+    bad[2100] = value;
+    assert.throws(
+      () => gramMatrix([new Float32Array(2500).fill(1), bad], ['helpful', 'harmless']),
+      (error) =>
+        error instanceof NonFiniteError &&
+        error.objective === 'harmless' &&
+        error.index === 2100 &&
+        Object.is(error.value, value) &&
+        error.message.startsWith('harmless: gradient entry 2100'),
+    );
+  }
+});
+
+test('shapes, names and magnitudes that do not fit are refused', () => {
+  const one = Float64Array.of(1);
+  assert.throws(() => gramMatrix([], []), /at least one/);
+  assert.throws(() => gramMatrix([one, one], ['a']), /2 gradients but 1 names/);
+  assert.throws(() => gramMatrix([one, one], ['a', 'a']), /a appears twice/);
+  assert.throws(() => gramMatrix([one, Float64Array.of(1, 2)], ['a', 'b']), /gradient of b has 2 elements/);
+  assert.throws(() => gramMatrix([new Float64Array(0)], ['a']), /no elements/);
+  assert.throws(() => gramMatrix([Float64Array.of(1e200)], ['a']), /a: .*overflows/);
+  assert.throws(() => gramMatrix([Float64Array.of(1e-200)], ['a']), /a: .*rescale this objective/);
+  assert.deepEqual([...gramMatrix([Float64Array.of(0)], ['a']).values], [0]);
+});
+
+test('a matrix from elsewhere is checked for what a Gram matrix is', () => {
+  assert.deepEqual([...gramFromMatrix([18, -22, -22, 38], ['a', 'b']).values], [18, -22, -22, 38]);
+  assert.throws(() => gramFromMatrix([1, 2, 2], ['a', 'b']), /3 entries for 2 objectives, expected 4/);
+  assert.throws(() => gramFromMatrix([1, 0, 0.5, 1], ['a', 'b']), /entry of b and a is 0.5 one way and 0 the other/);
+  assert.throws(() => gramFromMatrix([1, 2, 2, 1], ['a', 'b']), /beyond the product of the two norms/);
+  assert.throws(() => gramFromMatrix([-1], ['a']), /squared norm of the gradient is -1/);
+  assert.throws(() => gramFromMatrix([1, NaN, NaN, 1], ['a', 'b']), NonFiniteError);
+});
+
+test('norms, progress and direction agree with the vectors', () => {
+  fc.assert(
+    fc.property(gradientsOf({ min: 1, max: 6 }, 2), (vectors) => {
+      const gram = gramOf(vectors);
+      const weights = Float64Array.from(vectors, (_, i) => (i * 0.37) % 1);
+      const expected = sumOf(vectors, weights);
+      const gradients = vectors.map((vector) => Float64Array.from(vector));
+      const d = weightedSum(gradients, weights, new Float64Array(expected.length));
+      const size = norm(expected);
+      expected.forEach((x, k) => assertClose(d[k]!, x, 1e-12 * (1 + Math.abs(x))));
+      const progress = progressOf(gram, weights);
+      const norms = gradientNorms(gram);
+      const terms = vectors.reduce((sum, vector, i) => sum + weights[i]! * norm(vector), 0);
+      vectors.forEach((vector, i) => {
+        assertClose(norms[i]!, norm(vector), 1e-12 * norm(vector));
+        assertClose(progress[i]!, inner(vector, d), 1e-12 * norm(vector) * (size + terms));
+      });
+    }),
+  );
+});
+
+test('the direction may be written over a gradient, and needs matching shapes', () => {
+  const gradients = [Float32Array.from({ length: 2000 }, (_, k) => k), new Float32Array(2000).fill(1)];
+  const into = weightedSum(gradients, [2, -1], gradients[0]!);
+  assert.equal(into[1999], 2 * 1999 - 1);
+  assert.throws(() => weightedSum(gradients, [1], into), /2 gradients but 1 weights/);
+  assert.throws(() => weightedSum(gradients, [1, 1], new Float32Array(3)), /gradient 0 has 2000 elements, expected 3/);
+});
