@@ -1,5 +1,6 @@
 // The one error of this package: whatever goes wrong in a call, on either side, is an RpcError with a code.
 import * as grpc from '@grpc/grpc-js';
+import { connectionReason } from './reason.js';
 
 /** The name of a gRPC status other than OK. */
 export type RpcCode = Exclude<keyof typeof grpc.status, 'OK'>;
@@ -82,7 +83,7 @@ export class RpcError extends Error {
     const { code, details } = reason as { code?: unknown; details?: unknown };
     if (typeof code === 'number' && code !== grpc.status.OK && grpc.status[code] !== undefined) {
       const text = typeof details === 'string' && details !== '' ? details : reason.message;
-      return new RpcError(codeName(code), text, { ...site, cause: reason });
+      return new RpcError(codeName(code), connectionReason(text), { ...site, cause: reason });
     }
     if (reason.name === 'AbortError') return new RpcError('CANCELLED', reason.message, { ...site, cause: reason });
     if (reason.name === 'TimeoutError') {

@@ -27,7 +27,7 @@ test('health answers for the server and for its services, and follows setServing
   server.setServing(false);
   assert.equal(await checkHealth(server.address, deadlineMs, service), 'NOT_SERVING');
   await assert.rejects(
-    waitForReady(server.address, 100, { what: "reward service 'x'" }),
+    waitForReady(server.address, 500, { what: "reward service 'x'" }),
     coded('UNAVAILABLE', /reward service 'x' at .* does not answer: it answers NOT_SERVING/),
   );
   server.setServing(true);
@@ -69,7 +69,7 @@ test('nothing listening, no such host and a stranger on the port are told apart'
   await server.stop();
   const subject = { what: "reward service 'helpful'", setting: 'objectives[0].address in run.yaml' };
   await assert.rejects(
-    waitForReady(server.address, 200, subject),
+    waitForReady(server.address, 500, subject),
     coded(
       'UNAVAILABLE',
       /^reward service 'helpful' at 127\.0\.0\.1:\d+ does not answer: connection refused; start it or correct objectives\[0\]/,
@@ -79,7 +79,13 @@ test('nothing listening, no such host and a stranger on the port are told apart'
   t.after(() => stranger.close());
   await once(stranger, 'listening');
   const { port } = stranger.address() as { port: number };
-  await assert.rejects(waitForReady(`127.0.0.1:${port}`, 300, subject), coded('UNAVAILABLE', /does not answer: /));
+  await assert.rejects(
+    waitForReady(`127.0.0.1:${port}`, 500, subject),
+    coded('UNAVAILABLE', /does not answer: what listens there does not speak gRPC/),
+  );
+  const client = connect(service, server.address);
+  t.after(() => client.close());
+  await assert.rejects(client.Score({}, { deadlineMs }), { code: 'UNAVAILABLE', details: 'connection refused' });
 });
 
 test('waitForReady waits for a server that starts later', async (t) => {

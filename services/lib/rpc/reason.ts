@@ -1,0 +1,18 @@
+// Says for people what grpc-js says of a connection that failed.
+
+/** Texts of system errors within the details of grpc-js, and what they mean. */
+const reasons: readonly (readonly [RegExp, string])[] = [
+  [/ECONNREFUSED/, 'connection refused'],
+  [/ENOTFOUND|Name resolution failed/, 'no host of that name'],
+  [/EAI_AGAIN/, 'the name server does not answer'],
+  [/ECONNRESET|EPIPE|Connection dropped|Failed to connect/i, 'the connection broke'],
+  [/EHOSTUNREACH|ENETUNREACH/, 'no route to the host'],
+  [/ETIMEDOUT/, 'no answer in time'],
+  [/protocol error|EPROTO|Parse Error/i, 'what listens there does not speak gRPC'],
+];
+
+/** Why no connection came about, where the details of an UNAVAILABLE error say that; else the details. */
+export function connectionReason(details: string): string {
+  if (!/^(No connection established|Name resolution failed)/.test(details)) return details;
+  return reasons.find(([pattern]) => pattern.test(details))?.[1] ?? details;
+}
