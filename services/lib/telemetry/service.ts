@@ -56,6 +56,8 @@ export async function runService(options: ServiceOptions): Promise<void> {
   const crash = (error: unknown) => void reportAndExit(error, telemetryTimeoutMs);
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);
+  // Only runService decides when the process ends, also where nothing else keeps the event loop busy.
+  setInterval(() => undefined, 2 ** 30);
   const asked = new AbortController();
   const stopAsked = new Promise<NodeJS.Signals>((resolve) => {
     for (const name of SIGNALS) {

@@ -1,0 +1,85 @@
+/** A real OTLP/HTTP receiver for tests: takes JSON traces and tells when awaited spans have come. */
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** A span as it was received. */
+export interface ReceivedSpan {
+  service: string;
+  name: string;
+  traceId: string;
+  spanId: string;
+  parentSpanId: string | undefined;
+  kind: number;
+}
+
+/** The parts of OTLP's JSON that tests look at. */
+interface TracesBody {
+  resourceSpans: {
+    resource: { attributes: { key: string; value: { stringValue?: string } }[] };
+    scopeSpans: { spans: Omit<ReceivedSpan, 'service'>[] }[];
+  }[];
+}
+
+/** Starts a receiver on a free port of 127.0.0.1. */
+export async function startOtlpReceiver() {
+  const spans: ReceivedSpan[] = [];
+  let wake = () => {};
+  const server = createServer((request, response) => {
+    void readBody(request).then((body) => {
+      spans.push(...spansOf(JSON.parse(body) as TracesBody));
+      wake();
+      response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    /** Environment of a process that is to send its traces here, without delay. */
+    env: {
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+      OTEL_BSP_SCHEDULE_DELAY: '10',
+    },
+    spans,
+    /** Resolves with the first span that fits; the test's own time limit ends a wait for one that never comes. */
+    async span(fits: (span: ReceivedSpan) => boolean): Promise<ReceivedSpan> {
+      for (;;) {
+        const found = spans.find(fits);
+        if (found !== undefined) return found;
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    },
+    async close(): Promise<void> {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function spansOf(body: TracesBody): ReceivedSpan[] {
+  return body.resourceSpans.flatMap(({ resource, scopeSpans }) => {
+    const named = resource.attributes.find(({ key }) => key === 'service.name');
+    const service = named?.value.stringValue ?? '';
+    return scopeSpans.flatMap((scope) =>
+      scope.spans.map((span) => ({
+        service,
+        name: span.name,
+        traceId: span.traceId,
+        spanId: span.spanId,
+        parentSpanId: span.parentSpanId === '' ? undefined : span.parentSpanId,
+        kind: span.kind,
+      })),
+    );
+  });
+}

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { startChild } from './child.fixture.js';
+
+const start = (...args: string[]) => startChild('./service.fixture.js', args);
+
+describe('runService', { timeout: 20_000, concurrency: 2 }, () => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    test(`${signal} stops the service and exits with 0`, async () => {
+      const child = start('serving');
+      await child.said(/"address":"127\.0\.0\.1:1".*ready/);
+      child.kill(signal);
+      assert.equal(await child.closed, 0);
+      assert.match(child.output(), /stop called/);
+      assert.match(child.output(), /"message":"stopped"/);
+    });
+  }
+
+  test('an error for a person is its message alone on one line, exit code 2', async () => {
+    const child = start('userError');
+    assert.equal(await child.closed, 2);
+    assert.equal(child.output(), 'run.yaml: found nothing, expected a file; create it\n');
+  });
+
+  test('any error with expected: true is for a person', async () => {
+    const child = start('expectedObject');
+    assert.equal(await child.closed, 2);
+    assert.equal(child.output(), 'port 1: taken; choose another\n');
+  });
+
+  test('a defect shows its stack and its cause, exit code 1', async () => {
+    const child = start('defect');
+    assert.equal(await child.closed, 1);
+    assert.match(child.output(), /Error: a defect\n\s+at .*\n[^]*caused by: Error: its cause\n\s+at /);
+  });
+
+  test('an error thrown in a callback ends the process like any other', async () => {
+    const child = start('uncaught');
+    assert.equal(await child.closed, 1);
+    assert.match(child.output(), /Error: thrown in a callback\n\s+at /);
+  });
+
+  test('a rejection that nobody handles ends the process like any other', async () => {
+    const child = start('unhandled');
+    assert.equal(await child.closed, 2);
+    assert.match(child.output(), /^nobody waited: what, where, what to do$/m);
+  });
+
+  test('a second signal ends a service that does not stop, with the code of the signal', async () => {
+    const child = start('stuck');
+    await child.said(/ready/);
+    child.kill('SIGTERM');
+    await child.said(/stop called/);
+    child.kill('SIGINT');
+    assert.equal(await child.closed, 130);
+  });
+
+  test('a service that does not stop in time is ended all the same', async () => {
+    const child = start('stuck', 'short');
+    await child.said(/ready/);
+    child.kill('SIGTERM');
+    assert.equal(await child.closed, 0);
+    assert.match(child.output(), /did not stop within 50 ms/);
+  });
+
+  test('a stop that fails is a defect', async () => {
+    const child = start('stopFails');
+    await child.said(/ready/);
+    child.kill('SIGTERM');
+    assert.equal(await child.closed, 1);
+    assert.match(child.output(), /Error: cannot stop/);
+  });
+
+  test('a signal while it starts aborts the start', async () => {
+    const child = start('starting');
+    await child.said(/starting/);
+    child.kill('SIGTERM');
+    assert.equal(await child.closed, 0);
+  });
+
+  test('LOG_LEVEL that is no level is an error for a person', async () => {
+    const child = startChild('./service.fixture.js', ['serving'], { LOG_LEVEL: 'loud' });
+    assert.equal(await child.closed, 2);
+    assert.match(child.output(), /^LOG_LEVEL: found "loud", expected one of trace, debug, info/);
+  });
+});
