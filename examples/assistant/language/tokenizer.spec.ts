@@ -1,0 +1,127 @@
+/** The tokenizer as its users load it: exact round trips, one id a special token, short sequences. */
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Template } from '@huggingface/jinja';
+import { Tokenizer } from '@huggingface/tokenizers';
+import { fitBytePairs } from './bpe.js';
+import { labelledAnswers, prompts, sftExamples } from './corpus.js';
+import { CHAT_TEMPLATE, completionText, promptText, sequenceText, SPECIAL_TOKENS } from './template.js';
+import { fitAssistantEncoding, tokenizerFiles, VOCABULARY_SIZE } from './tokenizerFiles.js';
+
+const encoding = fitAssistantEncoding(7);
+const files = tokenizerFiles(encoding);
+const tokenizer = new Tokenizer(files['tokenizer.json'], files['tokenizer_config.json']);
+const encode = (text: string) => tokenizer.encode(text, { add_special_tokens: false }).ids;
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+test('the vocabulary is full, contiguous, and begins with the special tokens', () => {
+  assert.equal(encoding.vocabulary.size, VOCABULARY_SIZE);
+  assert.deepEqual(
+    [...encoding.vocabulary.values()],
+    Array.from({ length: VOCABULARY_SIZE }, (_, id) => id),
+  );
+  SPECIAL_TOKENS.forEach((token, id) => {
+    assert.deepEqual(encode(token), [id]);
+    assert.equal(tokenizer.token_to_id(token), id);
+  });
+});
+
+test('every generated text survives the round trip, of both splits', () => {
+  for (const split of ['training', 'heldout'] as const) {
+    for (const { prompt, completion } of labelledAnswers(21, 2000, split)) {
+      const text = sequenceText(prompt, completion);
+      const ids = encode(text);
+      assert.equal(tokenizer.decode(ids, { skip_special_tokens: false }), text);
+      assert.equal(tokenizer.decode(encode(completion), { skip_special_tokens: true }), completion);
+    }
+  }
+});
+
+test('text that the grammar never makes survives too', () => {
+  for (const text of [' ', 'Zürich → 東京 🙂', "don't  stop\n\tnow", '0123 \u0000 \u007f']) {
+    assert.equal(tokenizer.decode(encode(text)), text);
+  }
+});
+
+test('a prompt and its answer, encoded apart and joined, are the encoded sequence', () => {
+  for (const { prompt, completion } of sftExamples(22, 500)) {
+    const apart = [...encode('<|bos|>'), ...encode(promptText(prompt)), ...encode(completionText(completion))];
+    assert.deepEqual(apart, encode(sequenceText(prompt, completion)));
+  }
+});
+
+test('sequences are short: requests within 24 tokens, answers within 48 and 28 on average', () => {
+  for (const split of ['training', 'heldout'] as const) {
+    const answers = sftExamples(23, 3000, split).map(({ completion }) => encode(completionText(completion)).length);
+    const requests = prompts(split, 23, 1000).map(({ prompt }) => encode(prompt).length);
+    const compared = labelledAnswers(23, 3000, split).map(({ completion }) => encode(completion).length);
+    assert.ok(Math.max(...requests) <= 24, `${split} requests: ${Math.max(...requests)}`);
+    assert.ok(Math.max(...answers) <= 48 && mean(answers) <= 28, `${split} answers: ${mean(answers)}`);
+    assert.ok(Math.max(...compared) <= 48, `${split} answers compared: ${Math.max(...compared)}`);
+  }
+});
+
+test('fitting is deterministic, and ties go to the pair that comes first', () => {
+  const fit = (texts: string[]) => fitBytePairs(texts, 258 + SPECIAL_TOKENS.length, SPECIAL_TOKENS).merges;
+  assert.deepEqual(fit(['ab', 'xy', 'ab', 'xy']), fit(['xy', 'ab', 'xy', 'ab']));
+  assert.deepEqual(fit(['xy', 'ab', 'xy', 'ab']), [
+    ['a', 'b'],
+    ['x', 'y'],
+  ]);
+  assert.throws(() => fitBytePairs([], 100, SPECIAL_TOKENS), /vocabularySize: found 100, expected a whole number, 261/);
+});
+
+test('the script writes the same bytes twice, and the committed files are those of seed 7', () => {
+  const script = fileURLToPath(new URL('./write.js', import.meta.url));
+  const committed = fileURLToPath(new URL('../../', import.meta.url));
+  const out = mkdtempSync(join(tmpdir(), 'gapo-language-'));
+  try {
+    execFileSync(process.execPath, [script, '--out', out, '--seed', '7']);
+    for (const path of [
+      'prompts/train.jsonl',
+      'prompts/heldout.jsonl',
+      'tokenizer/tokenizer.json',
+      'tokenizer/tokenizer_config.json',
+      'tokenizer/special_tokens_map.json',
+    ]) {
+      assert.deepEqual(readFileSync(join(out, path)), readFileSync(join(committed, path)), path);
+    }
+    const rows = readFileSync(join(out, 'prompts/train.jsonl'), 'utf8').trim().split('\n');
+    assert.equal(rows.length, 1024);
+    assert.deepEqual(Object.keys(JSON.parse(rows[0] ?? '') as object), ['id', 'prompt', 'kind']);
+  } finally {
+    rmSync(out, { recursive: true, force: true });
+  }
+});
+
+test('a wrong argument is one clear line and exit code 2', () => {
+  const script = fileURLToPath(new URL('./write.js', import.meta.url));
+  for (const [args, message] of [
+    [[], /^--out: not given, expected a directory/],
+    [['--out', '/tmp', '--seed', 'seven'], /^--seed: found 'seven', expected a whole number such as 7/],
+    [['--ouput', 'x'], /--ouput/],
+  ] as const) {
+    const { status, stderr } = spawnSync(process.execPath, [script, ...args], { encoding: 'utf8' });
+    assert.equal(status, 2);
+    assert.match(stderr, message);
+    assert.equal(stderr.trim().split('\n').length, 1);
+  }
+});
+
+test('the chat template says in Jinja what template.ts says', () => {
+  const template = new Template(CHAT_TEMPLATE);
+  const messages = [
+    { role: 'user', content: 'How do I reset my badge here?' },
+    { role: 'assistant', content: 'Open the badge portal.' },
+  ];
+  const render = (of: typeof messages, more: boolean) =>
+    template.render({ messages: of, bos_token: SPECIAL_TOKENS[1], add_generation_prompt: more });
+  assert.equal(render(messages, false), sequenceText('How do I reset my badge here?', 'Open the badge portal.'));
+  assert.equal(render(messages.slice(0, 1), true), `<|bos|>${promptText('How do I reset my badge here?')}`);
+  assert.throws(() => render([{ role: 'tool', content: '' }], false), /role tool: expected user or assistant/);
+});
