@@ -144,7 +144,10 @@ export function progressOf(gram: Gram, weights: Float64Array): Float64Array {
 
 /** Inner product of `count` elements from two offsets, in four interleaved partial sums. */
 function dot(block: Float64Array, a: number, b: number, count: number): number {
-  let [s0, s1, s2, s3] = [0, 0, 0, 0];
+  let s0 = 0;
+  let s1 = 0;
+  let s2 = 0;
+  let s3 = 0;
   const even = count - (count % 4);
   let k = 0;
   for (; k < even; k += 4) {
