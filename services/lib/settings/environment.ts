@@ -40,7 +40,7 @@ export function readSettings<S extends z.ZodObject>(schema: S, env: NodeJS.Proce
       problem.path,
       Object.keys(env).filter((name) => !Object.hasOwn(schema.shape, name)),
     );
-    return near === undefined ? problem : { ...problem, hint: `${near} is set: is it meant?` };
+    return near === undefined ? problem : { ...problem, hint: `${near} is set: did you mean ${problem.path}?` };
   });
   throw new ConfigError('environment', problems);
 }

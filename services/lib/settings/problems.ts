@@ -4,15 +4,18 @@ import { showPath, showValue, type ConfigProblem } from './configError.js';
 import { nearestKey } from './editDistance.js';
 import {
   isMapping,
+  isUnion,
   issueExpectation,
   memberOf,
   schemaAt,
   schemaWords,
   statedExpectation,
   unknownKeys,
+  unwrap,
 } from './schemaWalk.js';
 
 type Issue = z.core.$ZodIssue;
+type Schema = z.core.$ZodType;
 
 /** A problem with the path as keys, for the one who knows where the keys stand. */
 export interface Finding {
@@ -39,14 +42,9 @@ export function check<S extends z.ZodType>(schema: S, value: unknown): Checked<z
   for (const { path, known } of unknownKeys(schema, value)) {
     const key = String(path.at(-1));
     const near = nearestKey(key, known);
-    const expected = known.length === 0 ? 'no more keys' : `one of ${known.join(', ')}`;
-    add(
-      path,
-      `unknown key "${key}"`,
-      near === undefined ? expected : `"${near}"`,
-      near && `did you mean "${near}"?`,
-      true,
-    );
+    const expected = known.length === 0 ? 'an empty mapping' : `one of ${known.join(', ')}`;
+    const hint = near === undefined ? undefined : `did you mean "${near}"?`;
+    add(path, `unknown key "${key}"`, expected, hint, true);
   }
   for (const path of nonFinite(value)) {
     const ruling = schemaAt(schema, value, path);
@@ -58,33 +56,60 @@ export function check<S extends z.ZodType>(schema: S, value: unknown): Checked<z
       if (issue.code === 'unrecognized_keys') continue;
       const path = [...issue.path];
       const ruling = schemaAt(schema, value, path);
-      const stated = ruling && statedExpectation(ruling);
-      const inner =
-        issue.code === 'invalid_union' && ruling !== undefined ? schemaWords(ruling) : issueExpectation(issue);
-      const own = issue.code === 'custom' && issue.message !== 'Invalid input';
+      if (issue.code === 'invalid_key') {
+        const holder = schemaAt(schema, value, path.slice(0, -1));
+        add(path, `key ${JSON.stringify(path.at(-1))}`, keyExpectation(issue, holder), undefined, true);
+        continue;
+      }
       const found = valueAt(value, path);
-      add(path, showValue(found), own ? issue.message : (stated ?? inner), hintOf(issue, found));
+      add(path, showValue(found), expectation(issue, ruling, schema, value), hintOf(issue, found, schema, value));
     }
   }
   if (findings.length > 0) return { ok: false, findings };
   return parsed.success ? { ok: true, value: parsed.data } : { ok: false, findings };
 }
 
-/** A refinement may say what to do: `ctx.addIssue({ code: 'custom', message, params: { hint } })`; enums suggest. */
-function hintOf(issue: Issue, found: unknown): string | undefined {
+/** What would be right: the refinement's own message, what the schema states, or the words of zod's issue. */
+function expectation(issue: Issue, ruling: Schema | undefined, schema: Schema, value: unknown): string {
+  if (issue.code === 'custom' && issue.message !== 'Invalid input') return issue.message;
+  const stated = ruling && statedExpectation(ruling);
+  if (stated !== undefined) return stated;
+  const tags = tagValues(issue, schema, value);
+  if (tags.length > 0) return `one of ${tags.join(', ')}`;
+  if (ruling !== undefined && (issue.code === 'invalid_union' || isUnion(ruling))) return schemaWords(ruling);
+  return issueExpectation(issue);
+}
+
+function keyExpectation(issue: Issue, holder: Schema | undefined): string {
+  const record = holder === undefined ? undefined : unwrap(holder);
+  if (record instanceof z.ZodRecord) return `a key that is ${schemaWords(record.keyType)}`;
+  return issueExpectation(issue);
+}
+
+/** The tags that a discriminated union knows, for an issue at its discriminator. */
+function tagValues(issue: Issue, schema: Schema, value: unknown): string[] {
+  if (issue.code !== 'invalid_union' || issue.discriminator === undefined) return [];
+  const union = schemaAt(schema, value, issue.path.slice(0, -1));
+  const inner = union === undefined ? undefined : unwrap(union);
+  if (!(inner instanceof z.ZodDiscriminatedUnion)) return [];
+  return inner._zod.def.options
+    .flatMap((option) => [...(option._zod.propValues?.[inner._zod.def.discriminator] ?? [])])
+    .map(String);
+}
+
+/** A refinement may say what to do: `ctx.addIssue({ code: 'custom', message, params: { hint } })`; enums and tags suggest. */
+function hintOf(issue: Issue, found: unknown, schema: Schema, value: unknown): string | undefined {
   if (issue.code === 'custom' && typeof issue.params?.['hint'] === 'string') return issue.params['hint'];
-  if (issue.code !== 'invalid_value' || typeof found !== 'string') return undefined;
-  const near = nearestKey(
-    found,
-    issue.values.filter((value) => typeof value === 'string'),
-  );
+  if (typeof found !== 'string') return undefined;
+  const known = issue.code === 'invalid_value' ? issue.values.map(String) : tagValues(issue, schema, value);
+  const near = nearestKey(found, known);
   return near === undefined ? undefined : `did you mean "${near}"?`;
 }
 
 /** A union's issue becomes those of the alternative that came nearest: of the value's kind, with the fewest problems. */
 function flatten(issues: readonly Issue[], value: unknown): Issue[] {
   return issues.flatMap((issue) => {
-    if (issue.code === 'invalid_element' || issue.code === 'invalid_key') {
+    if (issue.code === 'invalid_element') {
       return flatten(
         issue.issues.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })),
         value,

@@ -123,7 +123,7 @@ export function unknownKeys(schema: Schema, value: unknown, path: PropertyKey[] 
   return children.flatMap(([key, child]) => {
     const childPath = [...path, key];
     if (isMapping(value) && closed.length === options.length && !known.includes(String(key))) {
-      return [{ path: childPath, value: child, known: known.filter((name) => !Object.hasOwn(value, name)) }];
+      return [{ path: childPath, value: child, known }];
     }
     const schemas = options.map((option) => childSchema(option, key)).filter((found) => found !== undefined);
     // Under a union a key is unknown only where every alternative says so.
@@ -196,6 +196,11 @@ export function schemaWords(schema: Schema): string {
   if (inner instanceof z.ZodArray) return `a list, each ${schemaWords(inner._zod.def.element)}`;
   if (inner instanceof z.ZodUnion) return inner._zod.def.options.map((option) => schemaWords(option)).join(', or ');
   return typeWords(inner._zod.def.type);
+}
+
+/** Whether the schema is a union, inside its wrappers. */
+export function isUnion(schema: Schema): boolean {
+  return unwrap(schema) instanceof z.ZodUnion;
 }
 
 /** Whether a value is a mapping: an object that is no list. */

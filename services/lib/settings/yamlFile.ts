@@ -1,5 +1,6 @@
 /** A YAML file as a typed value, or every problem in it with line and column. */
 import {
+  isAlias,
   isMap,
   isNode,
   isPair,
@@ -11,7 +12,7 @@ import {
   type YAMLError,
 } from 'yaml';
 import type { z } from 'zod';
-import { ConfigError, type ConfigProblem } from './configError.js';
+import { ConfigError, showPath, type ConfigProblem } from './configError.js';
 import { check, type Finding } from './problems.js';
 import { schemaWords } from './schemaWalk.js';
 
@@ -30,42 +31,77 @@ export interface YamlSource {
  */
 export function parseYaml<S extends z.ZodType>(schema: S, text: string, { source }: YamlSource): z.output<S> {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, strict: true });
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false, strict: true });
   if (document.errors.length > 0) {
     throw new ConfigError(
       source,
-      document.errors.map((error) => syntaxProblem(error, text, lines)),
+      document.errors.map((error) => syntaxProblem(error, lines)),
     );
   }
   if (document.contents === null || (isScalar(document.contents) && document.contents.value === null)) {
     const empty = { path: '', line: 1, column: 1, found: 'an empty file', expected: schemaWords(schema) };
     throw new ConfigError(source, [empty]);
   }
+  const problems = structureProblems(document, document.contents, [], lines);
+  if (problems.some((problem) => problem.found.startsWith('alias'))) throw new ConfigError(source, problems);
   const result = check(schema, toValue(document, source));
-  if (result.ok) return result.value;
-  const placed = result.findings.map((finding) => place(finding, document, lines));
-  placed.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
-  throw new ConfigError(source, placed);
+  if (result.ok && problems.length === 0) return result.value;
+  if (!result.ok) problems.push(...result.findings.map((finding) => place(finding, document, lines)));
+  problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
+  throw new ConfigError(source, problems);
 }
 
 function toValue(document: Document.Parsed, source: string): unknown {
   try {
     return document.toJS({ maxAliasCount: 100 });
-  } catch (error) {
-    const found = error instanceof Error ? error.message.replace(/\.$/, '') : String(error);
-    throw new ConfigError(source, [
-      { path: '', line: 1, column: 1, found, expected: 'aliases that name an anchor, at most 100 expansions' },
-    ]);
+  } catch {
+    // The only error left once every alias is known: a text that grows without bound.
+    const found = 'aliases that repeat a part more than 100 times';
+    throw new ConfigError(source, [{ path: '', line: 1, column: 1, found, expected: 'the part written out' }]);
   }
 }
 
-function syntaxProblem(error: YAMLError, text: string, lines: LineCounter): ConfigProblem {
+/** What YAML allows, or does not see until it is too late to say where: keys given twice, aliases without an anchor. */
+function structureProblems(
+  document: Document.Parsed,
+  node: unknown,
+  path: PropertyKey[],
+  lines: LineCounter,
+): ConfigProblem[] {
+  const at = (inner: unknown) => {
+    const { line, col } = lines.linePos(startOf(inner) ?? 0);
+    return { line, column: col };
+  };
+  if (isAlias(node)) {
+    if (node.resolve(document) !== undefined) return [];
+    return [
+      {
+        ...at(node),
+        path: showPath(path),
+        found: `alias *${node.source}`,
+        expected: 'an alias of an anchor set before it',
+      },
+    ];
+  }
+  if (isSeq(node)) return node.items.flatMap((item, i) => structureProblems(document, item, [...path, i], lines));
+  if (!isMap(node)) return [];
+  const seen = new Set<string>();
+  return node.items.flatMap((pair) => {
+    const key = keyText(pair.key);
+    const here = [...path, key];
+    const inner = structureProblems(document, pair.value, here, lines);
+    if (!seen.has(key)) {
+      seen.add(key);
+      return inner;
+    }
+    const twice = { path: showPath(here), found: `key "${key}" a second time`, expected: 'each key once' };
+    return [{ ...at(pair.key), ...twice }, ...inner];
+  });
+}
+
+function syntaxProblem(error: YAMLError, lines: LineCounter): ConfigProblem {
   const at = lines.linePos(error.pos[0]);
   const place = { path: '', line: at.line, column: at.col };
-  if (error.code === 'DUPLICATE_KEY') {
-    const key = /^[^\s:]*/.exec(text.slice(error.pos[0]))?.[0] ?? '';
-    return { ...place, path: key, found: `the key "${key}" a second time`, expected: 'each key once' };
-  }
   if (error.code === 'TAB_AS_INDENT') return { ...place, found: 'a tab', expected: 'spaces for indentation' };
   if (error.code === 'MULTIPLE_DOCS') return { ...place, found: 'a second document', expected: 'one document' };
   return { ...place, found: `broken YAML: ${error.message.split('\n')[0] ?? ''}`, expected: 'valid YAML' };
