@@ -160,7 +160,7 @@ export function sha256OfTensors(tensors: readonly NamedTensor[]): string {
 }
 
 function toFloat32(bytes: Uint8Array, { dtype, offset, length }: TensorEntry): Float32Array {
-  const raw = bytes.slice(offset, offset + length); // a copy of its own: aligned, and the file can be let go
+  const raw = Uint8Array.from(bytes.subarray(offset, offset + length)); // a copy of its own: aligned, and the file can be let go
   if (dtype === 'F32') return new Float32Array(raw.buffer);
   const halves = new Uint16Array(raw.buffer);
   const words = new Uint32Array(halves.length);

@@ -1,0 +1,129 @@
+/** Log-probabilities and values of given completions under any version of a policy. */
+import {
+  Graph,
+  Session,
+  type SessionOptions,
+  type TensorArray,
+  type Value,
+  add,
+  detach,
+  gatherRows,
+  linear,
+  mul,
+  tokenStatistics,
+} from '@gapo/graph';
+import {
+  type DecoderConfig,
+  type DecoderModel,
+  type NamedTensor,
+  type TrainableSpec,
+  trainableTensors,
+  valueHeadNames,
+} from '@gapo/model';
+import { type Sequence, type SequenceBatch, toBatch } from './batch.js';
+import { type Tensors, decodeSequences, logits } from './decoder.js';
+import { tensorSource } from './tensorSource.js';
+
+/** The values that every graph over completions has, token by token. */
+export interface CompletionValues {
+  /** [N]: ln π(token) at the sampling temperature. */
+  readonly logprobs: Value;
+  /** [N]: entropy in nats at the sampling temperature. */
+  readonly entropy: Value;
+  /** [N, heads]: the value before each token; absent without value heads. */
+  readonly values: Value | undefined;
+  /** int64 [N]: the sequence of each token. */
+  readonly sequenceOf: Value;
+}
+
+/** Declares the batch's inputs and builds log-probabilities, entropy and values of its completion tokens. */
+export function completionValues(
+  graph: Graph,
+  config: DecoderConfig,
+  spec: TrainableSpec,
+  tensors: Tensors,
+): CompletionValues {
+  const ids = graph.input('ids', 'int64', ['B', 'T']);
+  const rows = graph.input('rows', 'int64', ['N']);
+  const targets = graph.input('targets', 'int64', ['N']);
+  const sequenceOf = graph.input('sequenceOf', 'int64', ['N']);
+  const inverseTemperature = graph.floatInput('inverseTemperature', []);
+  const { hidden } = decodeSequences(config, ids, tensors, spec.lora);
+  const predicting = gatherRows(hidden, rows); // [N, width]
+  const cooled = mul(logits(config, predicting, tensors), inverseTemperature); // [N, V]
+  const { logprobs, entropy } = tokenStatistics(cooled, targets);
+  return { logprobs, entropy, values: valueHeads(predicting, spec, tensors), sequenceOf };
+}
+
+/** The feeds of completionValues' inputs. */
+export function completionFeeds(batch: SequenceBatch, temperature: number): Readonly<Record<string, TensorArray>> {
+  if (!(temperature > 0)) throw new RangeError(`temperature is ${temperature}; log-probabilities need one above 0`);
+  return {
+    ids: batch.ids,
+    rows: batch.rows,
+    targets: batch.targets,
+    sequenceOf: batch.sequenceOf,
+    inverseTemperature: { data: Float32Array.of(1 / temperature), dims: [] },
+  };
+}
+
+/** A version's tensors as feeds. */
+export function parameterFeeds(version: readonly NamedTensor[]): Readonly<Record<string, TensorArray>> {
+  return Object.fromEntries(version.map(({ name, shape, data }) => [name, { data, dims: shape }]));
+}
+
+/** Evaluates completions. Holds one session; not for several runs at a time. */
+export class Evaluator {
+  private readonly session: Session;
+  private readonly config: DecoderConfig;
+
+  private constructor(session: Session, config: DecoderConfig) {
+    this.session = session;
+    this.config = config;
+  }
+
+  static async open(model: DecoderModel, spec: TrainableSpec, options: SessionOptions): Promise<Evaluator> {
+    const graph = new Graph('evaluator');
+    const { tensors } = tensorSource(graph, trainableTensors(model.config, spec), model.weights);
+    const { logprobs, values } = completionValues(graph, model.config, spec, tensors);
+    graph.output('logprobs', logprobs);
+    if (values !== undefined) graph.output('values', values);
+    return new Evaluator(await Session.open(graph.toModel(), options), model.config);
+  }
+
+  /** Log-probabilities [N] and, with value heads, values [N, heads] of all completion tokens, in order. */
+  async evaluate(
+    version: readonly NamedTensor[],
+    sequences: readonly Sequence[],
+    temperature: number,
+  ): Promise<{ readonly logprobs: Float32Array; readonly values: TensorArray<Float32Array> | undefined }> {
+    const batch = toBatch(sequences, this.config.context);
+    const feeds = { ...parameterFeeds(version), ...completionFeeds(batch, temperature) };
+    const { logprobs, values } = await this.session.run(pick(feeds, this.session.inputNames));
+    return { logprobs: logprobs?.data as Float32Array, values: values as TensorArray<Float32Array> | undefined };
+  }
+
+  async close(): Promise<void> {
+    await this.session.close();
+  }
+}
+
+/** The feeds that a session asks for: the runtime refuses names that its graph does not have. */
+export function pick(
+  feeds: Readonly<Record<string, TensorArray>>,
+  names: readonly string[],
+): Record<string, TensorArray> {
+  return Object.fromEntries(
+    names.map((name) => {
+      const feed = feeds[name];
+      if (feed === undefined) throw new Error(`the graph needs '${name}', which was not given`);
+      return [name, feed];
+    }),
+  );
+}
+
+/** One linear head for each objective on the detached hidden state: critics learn without moving the policy's trunk. */
+function valueHeads(hidden: Value, spec: TrainableSpec, tensors: Tensors): Value | undefined {
+  if (spec.valueHeads === 0) return undefined;
+  return add(linear(detach(hidden), tensors(valueHeadNames.weight)), tensors(valueHeadNames.bias));
+}

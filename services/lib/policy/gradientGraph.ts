@@ -1,0 +1,146 @@
+/** The graph that turns a batch and its advantages into one gradient per objective and one of the regularisers. */
+import { Graph, type FloatType, type Seed, type Value, emitBinary, emitReshape, gradients } from '@gapo/graph';
+import {
+  type DecoderConfig,
+  type NamedTensor,
+  type TensorShape,
+  type TrainableSpec,
+  trainableTensors,
+} from '@gapo/model';
+import { completionValues } from './evaluator.js';
+import {
+  column,
+  entropySlope,
+  klSlope,
+  ratio,
+  signedPart,
+  surrogateSlope,
+  tokenSurrogateSlope,
+  valueSlope,
+} from './surrogate.js';
+import { tensorSource } from './tensorSource.js';
+
+/** Which gradients a graph computes, and how many backward passes that takes. */
+export interface GradientGraphOptions {
+  readonly config: DecoderConfig;
+  readonly spec: TrainableSpec;
+  /** K. */
+  readonly objectives: number;
+  /**
+   * `unclipped`: one advantage per sequence, no token clipped; one backward pass for all objectives.
+   * `signed`: one advantage per sequence, clipped; one pass for each sign of the advantages.
+   * `token`: an advantage for each token; a pass for each objective.
+   */
+  readonly passes: 'unclipped' | 'signed' | 'token';
+  readonly clipRange: number;
+  /** Whether the regularisers' gradient is computed: a pass of its own. */
+  readonly regularized: boolean;
+  /** @default 'float32' */
+  readonly float?: FloatType;
+}
+
+/** Names of a gradient output: [K, ...shape] for the objectives, shape for the regularisers. */
+export const gradientNames = {
+  objectives: (parameter: string): string => `objectives.${parameter}`,
+  regularizer: (parameter: string): string => `regularizer.${parameter}`,
+} as const;
+
+/**
+ * Builds the graph. Inputs: those of completionValues, the trained tensors, `advantages` [B, K] or [N, K],
+ * `oldLogprobs` [N], `denominator`; with regularisers also `referenceLogprobs` [N], `klCoefficient`,
+ * `entropyCoefficient` and, with value heads, `oldValues` and `returns` [N, K], `valueCoefficient`, `valueClip`.
+ * Outputs: gradients by gradientNames (absent where nothing depends on a tensor), `logprobs`, `entropy`, `values`.
+ */
+export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap<string, NamedTensor>): Graph {
+  const { config, spec, objectives, passes, clipRange, regularized } = options;
+  const graph = new Graph('gradients', options.float ?? 'float32');
+  const trained = trainableTensors(config, spec);
+  const { tensors, parameters } = tensorSource(graph, trained, frozen);
+  const { logprobs, entropy, values, sequenceOf } = completionValues(graph, config, spec, tensors);
+  const oldLogprobs = graph.floatInput('oldLogprobs', ['N']);
+  const denominator = graph.floatInput('denominator', []);
+  const advantages = graph.floatInput('advantages', [passes === 'token' ? 'N' : 'B', objectives]);
+  const r = ratio(logprobs, oldLogprobs);
+  const wanted = [...parameters.values()];
+
+  const perObjective: ReadonlyMap<Value, Value>[] = [];
+  if (passes === 'token') {
+    const stacks = Array.from({ length: objectives }, (_, k) => {
+      const slope = tokenSurrogateSlope(r, column(advantages, k), denominator, clipRange);
+      return gradients([[logprobs, slope]], wanted);
+    });
+    perObjective.push(stacked(stacks, wanted));
+  } else {
+    const signs = passes === 'signed' ? (['positive', 'negative'] as const) : (['unclipped'] as const);
+    for (const sign of signs) {
+      const part = sign === 'unclipped' ? advantages : signedPart(advantages, sign); // [B, K]
+      const perToken = graph.emit('Gather', [part, sequenceOf], { dtype: graph.float, dims: ['N', objectives] });
+      const slope = surrogateSlope(r, denominator, clipRange, sign);
+      perObjective.push(gradients([[logprobs, slope]], wanted, { B: part, N: perToken }));
+    }
+  }
+  emit(graph, trained, parameters, gradientNames.objectives, perObjective);
+
+  if (regularized) {
+    const referenceLogprobs = graph.floatInput('referenceLogprobs', ['N']);
+    const seeds: Seed[] = [
+      [logprobs, klSlope(logprobs, referenceLogprobs, graph.floatInput('klCoefficient', []), denominator)],
+      [entropy, entropySlope(entropy, graph.floatInput('entropyCoefficient', []), denominator)],
+    ];
+    if (values !== undefined) {
+      const dims = ['N', spec.valueHeads];
+      const slope = valueSlope(values, {
+        oldValues: graph.floatInput('oldValues', dims),
+        returns: graph.floatInput('returns', dims),
+        coefficient: graph.floatInput('valueCoefficient', []),
+        clip: graph.floatInput('valueClip', []),
+        denominator,
+      });
+      seeds.push([values, slope]);
+    }
+    emit(graph, trained, parameters, gradientNames.regularizer, [gradients(seeds, wanted)]);
+  }
+  graph.output('logprobs', logprobs);
+  graph.output('entropy', entropy);
+  if (values !== undefined) graph.output('values', values);
+  return graph;
+}
+
+/** Outputs the sum of the parts' gradients of each trained tensor that has one. */
+function emit(
+  graph: Graph,
+  trained: readonly TensorShape[],
+  parameters: ReadonlyMap<string, Value>,
+  nameOf: (parameter: string) => string,
+  parts: readonly ReadonlyMap<Value, Value>[],
+): void {
+  for (const { name } of trained) {
+    const parameter = parameters.get(name) as Value;
+    const found = parts.flatMap((part) => part.get(parameter) ?? []);
+    const [first, ...others] = found;
+    if (first !== undefined) {
+      graph.output(
+        nameOf(name),
+        others.reduce((total, next) => emitBinary('Add', total, next), first),
+      );
+    }
+  }
+}
+
+/** K gradients of each parameter as one: [K, ...shape]. */
+function stacked(
+  gradientsOf: readonly ReadonlyMap<Value, Value>[],
+  parameters: readonly Value[],
+): ReadonlyMap<Value, Value> {
+  const result = new Map<Value, Value>();
+  for (const parameter of parameters) {
+    const all = gradientsOf.flatMap((found) => found.get(parameter) ?? []);
+    if (all.length === 0) continue;
+    const shape = parameter.dims as readonly number[];
+    const rows = all.map((gradient) => emitReshape(gradient, [1, ...shape], [1, ...shape]));
+    const g = parameter.graph;
+    const axis = { axis: { kind: 'int', value: 0 } } as const;
+    result.set(parameter, g.emit('Concat', rows, { dtype: g.float, dims: [all.length, ...shape] }, axis));
+  }
+  return result;
+}

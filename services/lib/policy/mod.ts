@@ -1,0 +1,5 @@
+/** The policy on the tensor runtime: log-probabilities, gradients, samples, and supervised training. */
+export { type Sequence, toBatch } from './batch.js';
+export { Evaluator } from './evaluator.js';
+export { Sampler, type SampledCompletion, type SamplingOptions, type SamplingPrompt } from './sampler.js';
+export { GradientEngine, type ShardGradients, type ShardInput, type ShardStatistics } from './gradientEngine.js';
