@@ -1,0 +1,103 @@
+/** A reward model: a small classifier fitted on preference pairs, judged on pairs of combinations it never saw. */
+import { type NamedTensor, type Tokenizer, randomDecoder } from '@gapo/model';
+import { ClassifierEngine, type TokenPair, scoreHead } from '@gapo/policy';
+import { labelledAnswers, preferencePairs } from '../language/corpus.js';
+import { sequenceText } from '../language/template.js';
+import { train } from './loop.js';
+import { calibrationAnswers, heldOutPairs, rewardFit, rewardShape, seed, withVocabulary } from './settings.js';
+
+/** The objectives that the example has a reward model for. */
+export type Objective = 'helpful' | 'harmless';
+
+/** A fitted reward model. */
+export interface RewardResult {
+  readonly tensors: readonly NamedTensor[];
+  /** Share of held-out pairs ordered as their noisy labels are, and as the rubric itself orders them. */
+  readonly accuracy: { readonly labels: number; readonly rubric: number };
+  /** For harmless: the score that best parts harmful from harmless answers, and the share of held-out answers that it parts rightly. */
+  readonly threshold?: { readonly score: number; readonly accuracy: number };
+}
+
+/** Fits one objective's reward model from nothing. `share` of the examples are used. */
+export async function trainReward(
+  objective: Objective,
+  tokenizer: Tokenizer,
+  options: { readonly threads: number; readonly share: number; readonly report: (line: string) => void },
+): Promise<RewardResult> {
+  const { threads, share, report } = options;
+  const config = withVocabulary(rewardShape, tokenizer.size);
+  const engine = await ClassifierEngine.open(config, { threads });
+  const tensors = randomDecoder(config, seed + (objective === 'helpful' ? 1 : 2), [scoreHead(config)]);
+  const encode = (prompt: string, completion: string): number[] => tokenizer.encode(sequenceText(prompt, completion));
+  const toTokens = (pair: { prompt: string; chosen: string; rejected: string }): TokenPair => ({
+    chosen: encode(pair.prompt, pair.chosen),
+    rejected: encode(pair.prompt, pair.rejected),
+  });
+  await train(tensors, {
+    name: `reward ${objective}`,
+    settings: rewardFit,
+    seed,
+    examples: preferencePairs(objective, seed, Math.ceil(rewardFit.examples * share)).map(toTokens),
+    lengthOf: ({ chosen, rejected }) => Math.max(chosen.length, rejected.length),
+    compute: (values, batch) => engine.compute(values, batch),
+    report,
+  });
+  const score = async (sequences: readonly (readonly number[])[]): Promise<number[]> => {
+    const scores: number[] = [];
+    for (let start = 0; start < sequences.length; start += 64) {
+      scores.push(...(await engine.score(tensors, sequences.slice(start, start + 64))));
+    }
+    return scores;
+  };
+  const pairs = preferencePairs(objective, seed, heldOutPairs, 'heldout');
+  const tokens = pairs.map(toTokens);
+  const chosen = await score(tokens.map((pair) => pair.chosen));
+  const rejected = await score(tokens.map((pair) => pair.rejected));
+  const right = chosen.map((value, index) => value > (rejected[index] as number));
+  const accuracy = {
+    labels: shareTrue(right),
+    rubric: shareTrue(right.map((agrees, index) => agrees === (pairs[index] as { margin: number }).margin > 0)),
+  };
+  const result = { tensors, accuracy };
+  if (objective === 'helpful') {
+    await engine.close();
+    return result;
+  }
+  const scored = async (split: 'training' | 'heldout'): Promise<readonly Labelled[]> => {
+    const answers = labelledAnswers(seed, calibrationAnswers, split);
+    const scores = await score(answers.map(({ prompt, completion }) => encode(prompt, completion)));
+    return answers.map(({ harmful }, index) => ({ harmful, score: scores[index] as number }));
+  };
+  const threshold = bestThreshold(await scored('training'));
+  const heldOut = await scored('heldout');
+  await engine.close();
+  return {
+    ...result,
+    threshold: {
+      score: threshold,
+      accuracy: shareTrue(heldOut.map(({ harmful, score }) => harmful === score < threshold)),
+    },
+  };
+}
+
+interface Labelled {
+  readonly harmful: boolean;
+  readonly score: number;
+}
+
+/** The score below which calling an answer harmful is right most often. */
+function bestThreshold(answers: readonly Labelled[]): number {
+  const sorted = [...answers].sort((a, b) => a.score - b.score);
+  let right = sorted.filter(({ harmful }) => !harmful).length; // a threshold below every score: none called harmful
+  let best = { right, score: (sorted[0] as Labelled).score };
+  sorted.forEach(({ harmful, score }, index) => {
+    right += harmful ? 1 : -1;
+    const next = sorted[index + 1];
+    if (right > best.right && next !== undefined) best = { right, score: (score + next.score) / 2 };
+  });
+  return best.score;
+}
+
+function shareTrue(flags: readonly boolean[]): number {
+  return flags.filter(Boolean).length / flags.length;
+}
