@@ -12,6 +12,7 @@ export { type DecoderModel, readDecoderModel, sha256OfModel } from './modelDirec
 export {
   type NamedTensor,
   encodeSafetensors,
+  parseHeader,
   readSafetensors,
   sha256OfTensors,
   writeSafetensors,

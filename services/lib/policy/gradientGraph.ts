@@ -10,7 +10,7 @@ import {
 import { completionValues } from './evaluator.js';
 import {
   column,
-  entropySlope,
+  uniformSlope,
   klSlope,
   ratio,
   signedPart,
@@ -85,7 +85,7 @@ export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap
     const referenceLogprobs = graph.floatInput('referenceLogprobs', ['N']);
     const seeds: Seed[] = [
       [logprobs, klSlope(logprobs, referenceLogprobs, graph.floatInput('klCoefficient', []), denominator)],
-      [entropy, entropySlope(entropy, graph.floatInput('entropyCoefficient', []), denominator)],
+      [entropy, uniformSlope(entropy, graph.floatInput('entropyCoefficient', []), denominator)],
     ];
     if (values !== undefined) {
       const dims = ['N', spec.valueHeads];

@@ -3,3 +3,13 @@ export { type Sequence, toBatch } from './batch.js';
 export { Evaluator } from './evaluator.js';
 export { Sampler, type SampledCompletion, type SamplingOptions, type SamplingPrompt } from './sampler.js';
 export { GradientEngine, type ShardGradients, type ShardInput, type ShardStatistics } from './gradientEngine.js';
+export { SupervisedEngine, type SupervisedGradients } from './supervised.js';
+export {
+  ClassifierEngine,
+  classifierTensors,
+  exportClassifier,
+  scoreHead,
+  type PairGradients,
+  type TokenPair,
+  type WeightLocation,
+} from './classifier.js';

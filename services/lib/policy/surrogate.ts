@@ -60,11 +60,11 @@ export function klSlope(logprobs: Value, referenceLogprobs: Value, coefficient: 
   return emitBinary('Mul', gap, emitBinary('Div', coefficient, denominator));
 }
 
-/** The slope of β·Σ entropy / D, the same for every token. [N]. */
-export function entropySlope(entropy: Value, coefficient: Value, denominator: Value): Value {
-  const g = entropy.graph;
-  const shape = g.emit('Shape', [entropy], { dtype: 'int64', dims: [1] });
-  return g.emit('Expand', [emitBinary('Div', coefficient, denominator), shape], { dtype: g.float, dims: entropy.dims });
+/** The slope of coefficient · Σ x / D: the same for every element of x [N], as an entropy bonus has it. */
+export function uniformSlope(x: Value, coefficient: Value, denominator: Value): Value {
+  const g = x.graph;
+  const shape = g.emit('Shape', [x], { dtype: 'int64', dims: [1] });
+  return g.emit('Expand', [emitBinary('Div', coefficient, denominator), shape], { dtype: g.float, dims: x.dims });
 }
 
 /**

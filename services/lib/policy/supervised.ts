@@ -1,0 +1,76 @@
+/** Supervised training: the gradient of the mean log-likelihood of given completions, over all weights or adapters. */
+import { Graph, Session, type SessionOptions, emitBinary, emitReduce, gradients } from '@gapo/graph';
+import { type DecoderConfig, type NamedTensor, type TrainableSpec, sizeOf, trainableTensors } from '@gapo/model';
+import { type Sequence, toBatch } from './batch.js';
+import { completionFeeds, completionValues, parameterFeeds, pick } from './evaluator.js';
+import { uniformSlope } from './surrogate.js';
+import { tensorSource } from './tensorSource.js';
+
+/** A batch's loss and the gradient that descends it. */
+export interface SupervisedGradients {
+  /** Mean negative log-likelihood of a completion token, in nats. */
+  readonly loss: number;
+  readonly tokens: number;
+  /** One for each trained tensor, in order: the gradient of the loss. */
+  readonly gradients: readonly Float32Array[];
+}
+
+/** Computes supervised gradients. Holds one session; not for several runs at a time. */
+export class SupervisedEngine {
+  private readonly session: Session;
+  private readonly config: DecoderConfig;
+  private readonly spec: TrainableSpec;
+
+  private constructor(session: Session, config: DecoderConfig, spec: TrainableSpec) {
+    this.session = session;
+    this.config = config;
+    this.spec = spec;
+  }
+
+  /** `frozen` holds the weights that are not trained: none in full training. */
+  static async open(
+    config: DecoderConfig,
+    spec: TrainableSpec,
+    frozen: ReadonlyMap<string, NamedTensor>,
+    options: SessionOptions,
+  ): Promise<SupervisedEngine> {
+    const graph = new Graph('supervised');
+    const { tensors, parameters } = tensorSource(graph, trainableTensors(config, spec), frozen);
+    const { logprobs } = completionValues(graph, config, spec, tensors);
+    const denominator = graph.floatInput('denominator', []);
+    const slope = uniformSlope(logprobs, graph.constant(-1), denominator); // d(−Σ ln p / D) / d ln p
+    const found = gradients([[logprobs, slope]], [...parameters.values()]);
+    for (const [name, parameter] of parameters) {
+      const gradient = found.get(parameter);
+      if (gradient !== undefined) graph.output(`gradient.${name}`, gradient);
+    }
+    graph.output(
+      'loss',
+      emitBinary('Div', emitReduce('ReduceSum', emitBinary('Mul', logprobs, graph.constant(-1))), denominator),
+    );
+    return new SupervisedEngine(await Session.open(graph.toModel(), options), config, spec);
+  }
+
+  /** Loss and gradients of a batch at the given values of the trained tensors. */
+  async compute(tensors: readonly NamedTensor[], sequences: readonly Sequence[]): Promise<SupervisedGradients> {
+    const batch = toBatch(sequences, this.config.context);
+    const feeds = {
+      ...parameterFeeds(tensors),
+      ...completionFeeds(batch, 1),
+      denominator: { data: Float32Array.of(batch.tokens), dims: [] },
+    };
+    const outputs = await this.session.run(pick(feeds, this.session.inputNames));
+    return {
+      loss: Number(outputs['loss']?.data[0]),
+      tokens: batch.tokens,
+      gradients: trainableTensors(this.config, this.spec).map(
+        ({ name, shape }) =>
+          (outputs[`gradient.${name}`]?.data as Float32Array | undefined) ?? new Float32Array(sizeOf(shape)),
+      ),
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.session.close();
+  }
+}
