@@ -1,5 +1,4 @@
 /** Handing one event to one handler: inside its publisher's trace, errors contained. */
-import { context } from '@opentelemetry/api';
 import { attributeNames, extractTraceparent, SpanKind, spanNames, withSpan } from '@gapo/telemetry';
 import type { EventBus, EventHandler } from './bus.js';
 import { kindOf, subjectOf, type CloudEvent } from './cloudEvent.js';
@@ -21,9 +20,7 @@ export async function deliver(
   };
   const parent = extractTraceparent(event);
   try {
-    await context.with(parent, () =>
-      withSpan(spanNames.eventProcess, attributes, () => handler(event), { kind: SpanKind.CONSUMER, parent }),
-    );
+    await withSpan(spanNames.eventProcess, attributes, () => handler(event), { kind: SpanKind.CONSUMER, parent });
   } catch (error) {
     onError(new EventError('handler', `a handler failed on ${event.type} ${event.id}: ${messageOf(error)}`, error));
   }

@@ -212,6 +212,7 @@ export class NatsBus implements EventBus {
   }
 
   async #lastSequence(): Promise<number> {
+    await this.#watch.whenConnected(this.#closing.signal);
     const { state } = await this.#options.manager.streams.info(STREAM_NAME);
     return state.last_seq;
   }
@@ -235,10 +236,12 @@ export class NatsBus implements EventBus {
     await this.#queue.close(timeoutMs);
     this.#closing.abort();
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.closed));
-    if (connection.isClosed()) return;
-    // Draining needs a server; one that is away leaves nothing to drain.
-    if (this.#watch.connected) await connection.drain().catch(() => connection.close());
-    else await connection.close();
+    // Draining needs a server; one that is away, or goes away meanwhile, leaves nothing to drain.
+    const limit = new AbortController();
+    const drained = this.#watch.connected ? connection.drain().catch(() => undefined) : undefined;
+    await Promise.race([drained, this.#watch.changed(timeoutMs, limit.signal)]);
+    limit.abort();
+    await connection.close();
   }
 }
 

@@ -77,8 +77,8 @@ threads: 0
       'run.yaml:6:29 method.weights: found unknown key "weights", expected one of type, p',
     ]);
     assert.deepEqual(refusal(good.replace('gapo, p: 1', 'linear, weights: {"a b": 1, c: x}')), [
-      'run.yaml:6:34 method.weights["a b"]: found key "a b", expected a key that is a word of at most 63 letters, digits, "-" and "_"',
-      'run.yaml:6:47 method.weights.c: found string "x", expected a finite number',
+      'run.yaml:6:35 method.weights["a b"]: found key "a b", expected a key that is a word of at most 63 letters, digits, "-" and "_"',
+      'run.yaml:6:48 method.weights.c: found string "x", expected a finite number',
     ]);
   });
 

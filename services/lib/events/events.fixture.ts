@@ -1,0 +1,90 @@
+/** What the tests of events share: a server and a bus for one test, sample events, a wait for the n-th event. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { connectEvents, findNatsServer, startNatsServer } from './mod.js';
+import type { CloudEvent, ConnectOptions, EventBus, EventError, NatsServer } from './mod.js';
+
+/** Why tests with a server are skipped on this machine; false where they are not. */
+export const noServer =
+  findNatsServer() === undefined && 'nats-server is not installed: `apt-get install nats-server`, or put it on PATH';
+
+const cleanups = new WeakMap<TestContext, (() => unknown)[]>();
+
+/** Runs when the test has ended, the last one first: node runs its own hooks in the order in which they were added. */
+function atEnd(t: TestContext, cleanup: () => unknown): void {
+  const present = cleanups.get(t);
+  if (present !== undefined) {
+    present.push(cleanup);
+    return;
+  }
+  const list = [cleanup];
+  cleanups.set(t, list);
+  t.after(async () => {
+    for (const next of list.reverse()) await next();
+  });
+}
+
+/** A directory that goes with the test. */
+export function temporaryDirectory(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'gapo-events-'));
+  atEnd(t, () => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** A server that ends with the test. */
+export async function testServer(t: TestContext, storeDir: string, port = 0): Promise<NatsServer> {
+  const server = await startNatsServer({ storeDir, port });
+  if (server === undefined) throw new Error('nats-server went away');
+  atEnd(t, () => server.stop());
+  return server;
+}
+
+/** A bus that is closed with the test, and the errors that it reported. */
+export async function testBus(t: TestContext, options: Partial<ConnectOptions>) {
+  const errors: EventError[] = [];
+  const bus = await connectEvents({ source: 'gapo/test', onError: (error) => errors.push(error), ...options });
+  atEnd(t, () => bus.close(100));
+  return { bus, errors };
+}
+
+/** Publishes state events whose `to` counts from `first`. */
+export function publishStates(bus: EventBus, runId: string, count: number, first = 0): void {
+  for (let i = first; i < first + count; i++) {
+    bus.publish(runId, 'state', { from: '', to: String(i), reason: '' }, { id: String(i) });
+  }
+}
+
+/** The `to` of a state event. */
+export function stateOf(event: CloudEvent): string {
+  return event.type === 'gapo.v1.state' ? event.data.to : event.type;
+}
+
+/** Collects events; `first(n)` resolves with the first n. */
+export function collector() {
+  const events: CloudEvent[] = [];
+  let wake = () => {};
+  return {
+    events,
+    handler: (event: CloudEvent) => {
+      events.push(event);
+      wake();
+    },
+    async first(count: number): Promise<CloudEvent[]> {
+      while (events.length < count) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      return events.slice(0, count);
+    },
+  };
+}
+
+/** All of an iteration. */
+export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}

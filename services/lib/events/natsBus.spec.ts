@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { rmSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { connect } from 'nats';
+import { isExpected } from '@gapo/telemetry';
+import {
+  all,
+  collector,
+  noServer,
+  publishStates,
+  stateOf,
+  temporaryDirectory,
+  testBus,
+  testServer,
+} from './events.fixture.js';
+import { connectEvents, findNatsServer, startNatsServer, STREAM_NAME } from './mod.js';
+
+const portOf = (url: string) => Number(new URL(url).port);
+
+describe('events through a server that comes and goes', { skip: noServer, timeout: 30_000 }, () => {
+  test('publishing goes on without a server; when it is back, nothing is missing and the order is kept', async (t) => {
+    const storeDir = temporaryDirectory(t);
+    const server = await testServer(t, storeDir);
+    const { bus, errors } = await testBus(t, { url: server.url });
+    const { handler, first } = collector();
+    await bus.subscribe({}, handler);
+    publishStates(bus, 'a', 10);
+    await first(10);
+    await server.stop();
+    publishStates(bus, 'a', 10, 10);
+    await testServer(t, storeDir, portOf(server.url));
+    assert.deepEqual((await first(20)).map(stateOf), [...Array(20).keys()].map(String));
+    assert.equal(bus.stats().dropped, 0);
+    assert.ok(errors.every((error) => error.code === 'connection' || error.code === 'retrying'));
+  });
+
+  test('a server that lost its storage gets the stream anew', async (t) => {
+    const storeDir = temporaryDirectory(t);
+    const server = await testServer(t, storeDir);
+    const { bus } = await testBus(t, { url: server.url });
+    const { handler, first } = collector();
+    await bus.subscribe({}, handler);
+    publishStates(bus, 'a', 3);
+    await first(3);
+    await server.stop();
+    rmSync(storeDir, { recursive: true });
+    await testServer(t, storeDir, portOf(server.url));
+    publishStates(bus, 'a', 2, 3);
+    assert.deepEqual((await first(5)).map(stateOf), ['0', '1', '2', '3', '4']);
+  });
+
+  test('a full queue drops the oldest, counts and says so; close gives up after its time limit', async (t) => {
+    const server = await testServer(t, temporaryDirectory(t));
+    const { bus, errors } = await testBus(t, { url: server.url, queueLimit: 5 });
+    await server.stop();
+    publishStates(bus, 'a', 12);
+    assert.equal(bus.stats().dropped, 7);
+    assert.equal(bus.stats().queued, 5);
+    const lost = errors.filter((error) => error.code === 'dropped').map((error) => error.message);
+    assert.match(lost[0] ?? '', /^1 event dropped so far, the last one a\/state\/0/);
+    assert.equal(await bus.flush(10), false);
+    await bus.close(10);
+    assert.equal(bus.stats().dropped, 12);
+    assert.equal(bus.stats().queued, 0);
+  });
+
+  test('close sends what is queued', async (t) => {
+    const server = await testServer(t, temporaryDirectory(t));
+    const { bus } = await testBus(t, { url: server.url });
+    publishStates(bus, 'a', 100);
+    await bus.close();
+    const { bus: second } = await testBus(t, { url: server.url });
+    assert.equal((await all(second.replay('a'))).length, 100);
+  });
+
+  test('a message that is no event is reported and passed over', async (t) => {
+    const server = await testServer(t, temporaryDirectory(t));
+    const { bus, errors } = await testBus(t, { url: server.url });
+    const stranger = await connect({ servers: server.url });
+    await stranger.jetstream().publish('gapo.v1.run.a.state', 'not JSON');
+    await stranger.jetstream().publish('gapo.v1.run.a.state', '{"specversion":"1.0"}');
+    await stranger.close();
+    publishStates(bus, 'a', 1);
+    await bus.flush();
+    assert.deepEqual((await all(bus.replay('a'))).map(stateOf), ['0']);
+    assert.deepEqual(
+      errors.map((error) => error.code),
+      ['malformed', 'malformed'],
+    );
+  });
+
+  test('a consumer that the server removed is made anew', async (t) => {
+    const server = await testServer(t, temporaryDirectory(t));
+    const { bus } = await testBus(t, { url: server.url });
+    const { handler, first } = collector();
+    await bus.subscribe({}, handler);
+    publishStates(bus, 'a', 1);
+    await first(1);
+    const operator = await connect({ servers: server.url });
+    const manager = await operator.jetstreamManager();
+    for await (const { name } of manager.consumers.list(STREAM_NAME)) await manager.consumers.delete(STREAM_NAME, name);
+    await operator.close();
+    publishStates(bus, 'a', 1, 1);
+    assert.deepEqual((await first(2)).map(stateOf), ['0', '1']);
+  });
+});
+
+describe('the stream', { skip: noServer, timeout: 20_000 }, () => {
+  test('is created with its limits and updated when they change', async (t) => {
+    const server = await testServer(t, temporaryDirectory(t));
+    await testBus(t, { url: server.url });
+    const operator = await connect({ servers: server.url });
+    t.after(() => operator.close());
+    const manager = await operator.jetstreamManager();
+    const before = (await manager.streams.info(STREAM_NAME)).config;
+    assert.deepEqual(before.subjects, ['gapo.v1.>']);
+    assert.equal(before.storage, 'file');
+    assert.equal(before.duplicate_window, 120e9);
+    assert.equal(before.max_age, 30 * 86400e9);
+    await testBus(t, { url: server.url, limits: { maxAgeDays: 2, maxBytes: 1024 * 1024 } });
+    const after = (await manager.streams.info(STREAM_NAME)).config;
+    assert.equal(after.max_age, 2 * 86400e9);
+    assert.equal(after.max_bytes, 1024 * 1024);
+  });
+
+  test('an event carries its id as the header that drops repeats', async (t) => {
+    const server = await testServer(t, temporaryDirectory(t));
+    const { bus } = await testBus(t, { url: server.url });
+    publishStates(bus, 'a', 1);
+    await bus.flush();
+    const operator = await connect({ servers: server.url });
+    t.after(() => operator.close());
+    const stored = await (await operator.jetstreamManager()).streams.getMessage(STREAM_NAME, { seq: 1 });
+    assert.equal(stored.subject, 'gapo.v1.run.a.state');
+    assert.equal(stored.header.get('Nats-Msg-Id'), 'a/state/0');
+  });
+});
+
+describe('errors for a person', { timeout: 20_000 }, () => {
+  const refusal = async (work: Promise<unknown>): Promise<string> => {
+    const error: unknown = await work.then(
+      () => assert.fail('accepted'),
+      (thrown: unknown) => thrown,
+    );
+    assert.ok(isExpected(error), String(error));
+    return error.message;
+  };
+
+  test('no server: where it was looked for and what to do', async () => {
+    const message = await refusal(connectEvents({ url: 'nats://me:secret@127.0.0.1:9', source: 'x' }));
+    assert.equal(
+      message,
+      'cannot connect to NATS at nats://127.0.0.1:9: connection refused; start a server with `nats-server -js`, or set NATS_URL to one that runs',
+    );
+  });
+
+  test('a URL that is none', async () => {
+    assert.match(await refusal(connectEvents({ url: 'nats://:::', source: 'x' })), /NATS_URL: found "nats:\/\/:::"/);
+  });
+
+  test('a port that is taken', { skip: noServer }, async (t) => {
+    const holder = createServer().listen(0, '127.0.0.1');
+    await once(holder, 'listening');
+    t.after(() => holder.close());
+    const address = holder.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    assert.match(
+      await refusal(startNatsServer({ storeDir: temporaryDirectory(t), port })),
+      new RegExp(`cannot listen on 127\\.0\\.0\\.1:${port}: the port is taken`),
+    );
+  });
+
+  test('a program that cannot be run', async (t) => {
+    const storeDir = temporaryDirectory(t);
+    assert.match(await refusal(startNatsServer({ storeDir, binary: '/does/not/exist' })), /cannot be run/);
+    assert.match(await refusal(startNatsServer({ storeDir, binary: '/bin/false' })), /ended with code 1/);
+  });
+
+  test('a server is found on PATH, and its absence is undefined', { skip: noServer }, () => {
+    assert.match(findNatsServer({ PATH: '' }) ?? findNatsServer() ?? '', /nats-server$/);
+  });
+});
