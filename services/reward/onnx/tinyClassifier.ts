@@ -1,0 +1,134 @@
+/** For tests: a classifier small enough to be recomputed by hand, in a directory like a real one. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Graph, cast, div, embedding, emitReduce, linear, mul, reshape } from '@gapo/graph';
+import { encodeSafetensors } from '@gapo/model';
+
+/** Special tokens, after the 256 bytes. */
+const specials = ['<pad>', '<user>', '<assistant>', '<end>'];
+
+/** Bytes and special tokens. */
+export const tinyVocabulary = 256 + specials.length;
+
+const width = 4;
+
+/** What differs from a sound classifier of one label. */
+export interface TinyOptions {
+  /** @default 1 */
+  readonly labels?: number;
+  /** A byte whose embedding is not a number; the weights then lie inside model.onnx. */
+  readonly brokenByte?: number;
+  /** Merged into config.json; undefined removes a key. */
+  readonly config?: Readonly<Record<string, unknown>>;
+}
+
+/** Deterministic weights from -1 to 1. */
+function filled(size: number, seed: number): Float32Array {
+  return Float32Array.from({ length: size }, (_, index) => Math.sin((index + 1) * 12.9898 + seed));
+}
+
+const table = filled(tinyVocabulary * width, 1);
+
+/** Writes the directory. */
+export async function writeTinyClassifier(directory: string, options: TinyOptions = {}): Promise<void> {
+  const { labels = 1, brokenByte } = options;
+  await mkdir(directory, { recursive: true });
+  const g = new Graph('tiny classifier');
+  const ids = g.input('input_ids', 'int64', ['B', 'T']);
+  const mask = reshape(cast(g.input('attention_mask', 'int64', ['B', 'T']), 'float32'), [0, 0, 1], ['B', 'T', 1]);
+  const embeddings = Float32Array.from(table);
+  const tensors = [
+    { name: 'embedding', shape: [tinyVocabulary, width], data: embeddings },
+    { name: 'head', shape: [labels, width], data: head(labels) },
+  ];
+  const bytes = encodeSafetensors(tensors);
+  let offset = 8 + Number(Buffer.from(bytes).readBigUInt64LE(0));
+  if (brokenByte !== undefined) embeddings[brokenByte * width] = NaN;
+  const [embeddingTable, headWeight] = tensors.map(({ name, shape, data }) => {
+    const source = { location: 'model.safetensors', offset, length: data.byteLength };
+    offset += data.byteLength;
+    return g.weight(name, shape, brokenByte === undefined ? source : data);
+  });
+  if (embeddingTable === undefined || headWeight === undefined) throw new Error('two tensors make two weights');
+  const total = emitReduce('ReduceSum', mul(embedding(embeddingTable, ids), mask), 1);
+  const mean = reshape(div(total, emitReduce('ReduceSum', mask, 1)), [0, width], ['B', width]);
+  g.output('logits', linear(mean, headWeight));
+
+  await writeFile(join(directory, 'model.onnx'), g.toModel());
+  if (brokenByte === undefined) await writeFile(join(directory, 'model.safetensors'), bytes);
+  const config = {
+    architectures: ['LlamaForSequenceClassification'],
+    model_type: 'llama',
+    vocab_size: tinyVocabulary,
+    max_position_embeddings: 128,
+    pad_token_id: 256,
+    gapo_reward: { objective: 'tiny', threshold: 0.25 },
+    ...options.config,
+  };
+  await writeFile(join(directory, 'config.json'), JSON.stringify(config, undefined, 2));
+  await writeFile(join(directory, 'tokenizer.json'), JSON.stringify(byteTokenizer()));
+  await writeFile(
+    join(directory, 'tokenizer_config.json'),
+    JSON.stringify({
+      tokenizer_class: 'PreTrainedTokenizerFast',
+      pad_token: '<pad>',
+      eos_token: { content: '<end>' },
+      chat_template: "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}{{ eos_token }}{% endfor %}",
+    }),
+  );
+}
+
+function head(labels: number): Float32Array {
+  return filled(labels * width, 7);
+}
+
+/** Token ids of an exchange, as the template and the tokenizer of the directory make them. */
+export function tinyTokens(prompt: string, completion: string): number[] {
+  const [, user, assistant, end] = specials.map((_, index) => 256 + index) as [number, number, number, number];
+  return [user, ...Buffer.from(prompt, 'utf8'), end, assistant, ...Buffer.from(completion, 'utf8'), end];
+}
+
+/** The logits of token ids: the head times the mean embedding, in float64. */
+export function tinyLogits(ids: readonly number[], labels = 1): number[] {
+  const weights = head(labels);
+  return Array.from({ length: labels }, (_, label) => {
+    let sum = 0;
+    for (const id of ids) {
+      for (let c = 0; c < width; c++) sum += (table[id * width + c] as number) * (weights[label * width + c] as number);
+    }
+    return sum / ids.length;
+  });
+}
+
+/** Every byte is a token; special tokens are found in the text. */
+function byteTokenizer(): object {
+  const vocabulary: Record<string, number> = {};
+  for (const [byte, character] of byteCharacters().entries()) vocabulary[character] = byte;
+  const added = specials.map((content, index) => ({
+    id: 256 + index,
+    content,
+    special: true,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
+    normalized: false,
+  }));
+  for (const { id, content } of added) vocabulary[content] = id;
+  return {
+    version: '1.0',
+    added_tokens: added,
+    normalizer: null,
+    pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
+    post_processor: null,
+    decoder: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
+    model: { type: 'BPE', vocab: vocabulary, merges: [], unk_token: null },
+  };
+}
+
+/** The printable character that stands for each byte in a byte-level tokenizer. */
+function byteCharacters(): string[] {
+  const printable = (byte: number): boolean =>
+    (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
+  let spare = 256;
+  return Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(printable(byte) ? byte : spare++));
+}

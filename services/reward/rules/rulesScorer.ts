@@ -1,0 +1,115 @@
+/**
+ * Rules as a scorer: the main thread's half of worker.ts. It watches how far the thread has come; where one completion
+ * takes too long (a pattern that backtracks without end) the thread is replaced, that item gets an error, and the rest
+ * of the batch goes on.
+ */
+import { basename } from 'node:path';
+import type { Outcome, ScoreItem, Scorer, ScorerDescription } from '../scorer.js';
+import { ScoringThread } from '../scoringThread.js';
+import { type ProgressMemory, finishedItems, progressMemory } from './progress.js';
+import { type Rule, type Rules, readRules, rulesVersion, scoreRange } from './rulesFile.js';
+import type { RulesTask } from './worker.js';
+
+/** Options of {@link RulesScorer.open}. */
+export interface RulesOptions {
+  /** The YAML file. */
+  readonly path: string;
+  /** The objective's name, in place of the file's. */
+  readonly objective?: string | undefined;
+  /**
+   * Milliseconds that one completion may take.
+   * @default 1000
+   */
+  readonly itemTimeoutMs?: number | undefined;
+}
+
+/** Looks at the thread's progress in one item's time. */
+const looksPerItem = 8;
+
+/** Scores with rules in a worker thread. */
+export class RulesScorer implements Scorer {
+  readonly description: ScorerDescription;
+  private readonly thread: ScoringThread<RulesTask, void>;
+  private readonly itemTimeoutMs: number;
+
+  private constructor(rules: readonly Rule[], description: ScorerDescription, itemTimeoutMs: number) {
+    this.description = description;
+    this.itemTimeoutMs = itemTimeoutMs;
+    this.thread = new ScoringThread<RulesTask, void>(new URL('./worker.js', import.meta.url), rules);
+  }
+
+  /**
+   * Reads and checks a file of rules.
+   * @throws UserError or ConfigError that says what is wrong with it.
+   */
+  static async open({ path, objective, itemTimeoutMs = 1000 }: RulesOptions): Promise<RulesScorer> {
+    const file: Rules = await readRules(path);
+    const description: ScorerDescription = {
+      objective: objective ?? file.objective,
+      model: `rules: ${basename(path)}`,
+      version: rulesVersion(file),
+      orientation: file.orientation,
+      ...scoreRange(file),
+      threshold: file.threshold,
+      maxTokens: 0,
+    };
+    return new RulesScorer(file.rules, description, itemTimeoutMs);
+  }
+
+  async score(items: readonly ScoreItem[], signal: AbortSignal): Promise<readonly Outcome[]> {
+    const outcomes: Outcome[] = [];
+    while (outcomes.length < items.length) {
+      const completions = items.slice(outcomes.length).map(({ completion }) => completion);
+      const memory = progressMemory(completions.length);
+      const { finished, stuck } = await this.advance({ completions, memory }, signal);
+      for (let index = 0; index < finished; index++) outcomes.push({ score: memory.scores[index] as number });
+      if (stuck) outcomes.push({ problem: this.tooSlow(), retryable: false });
+    }
+    return outcomes;
+  }
+
+  async close(): Promise<void> {
+    await this.thread.close();
+  }
+
+  private tooSlow(): string {
+    return `the rules took longer than ${this.itemTimeoutMs} ms; does a pattern backtrack without end?`;
+  }
+
+  /** Runs a task to its end, or to an item that takes too long. Says how many items are finished and whether the next is stuck. */
+  private async advance(task: RulesTask, signal: AbortSignal): Promise<{ finished: number; stuck: boolean }> {
+    const stuck = new AbortController();
+    let stuckItem: number | undefined;
+    const unwatch = watch(task.memory, this.itemTimeoutMs, (item) => {
+      stuckItem = item;
+      stuck.abort();
+    });
+    try {
+      await this.thread.run(task, AbortSignal.any([signal, stuck.signal]));
+      return { finished: task.completions.length, stuck: false };
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!stuck.signal.aborted) throw error;
+      // Where the item was finished at the last moment, the one after it is innocent and is begun anew.
+      const finished = Math.max(finishedItems(task.memory), 0);
+      return { finished, stuck: finished === stuckItem };
+    } finally {
+      unwatch();
+    }
+  }
+}
+
+/** Calls back, with the item under way, once none has finished for so many milliseconds, counted from when the thread began the task. */
+function watch(memory: ProgressMemory, limitMs: number, onStuck: (item: number) => void): () => void {
+  let last = finishedItems(memory);
+  let since = performance.now();
+  const timer = setInterval(
+    () => {
+      const now = finishedItems(memory);
+      if (now !== last || now < 0) [last, since] = [now, performance.now()];
+      else if (performance.now() - since >= limitMs) onStuck(now);
+    },
+    Math.max(1, limitMs / looksPerItem),
+  );
+  return () => clearInterval(timer);
+}

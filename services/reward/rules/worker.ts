@@ -1,0 +1,20 @@
+/** The worker thread that applies the rules: a pattern that takes for ever holds up this thread and nothing else. */
+import { workerData } from 'piscina';
+import { type Measure, compile } from './measure.js';
+import { type ProgressMemory, begin, finish } from './progress.js';
+import type { Rule } from './rulesFile.js';
+
+/** Completions to score, and where the scores go. */
+export interface RulesTask {
+  readonly completions: readonly string[];
+  readonly memory: ProgressMemory;
+}
+
+let measure: Measure | undefined;
+
+/** Scores the completions in their order. */
+export default async function score({ completions, memory }: RulesTask): Promise<void> {
+  measure ??= compile(workerData as readonly Rule[]);
+  begin(memory);
+  for (const [index, completion] of completions.entries()) finish(memory, index, measure(completion));
+}

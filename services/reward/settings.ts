@@ -1,0 +1,72 @@
+/** The environment variables of a reward service. */
+import { availableParallelism } from 'node:os';
+import {
+  describeSettings,
+  directory,
+  filePath,
+  hostPort,
+  milliseconds,
+  positiveInt,
+  readSettings,
+  word,
+  z,
+} from '@gapo/settings';
+
+const most = 4;
+
+const schema = z
+  .object({
+    LISTEN: hostPort.default('127.0.0.1:50061').describe('Where it listens; port 0 takes a free one.'),
+    REWARD_KIND: z
+      .enum(['onnx', 'rules'])
+      .meta({ expected: 'onnx (a classifier) or rules (a YAML file)' })
+      .describe('What computes the scores.'),
+    REWARD_MODEL: directory
+      .optional()
+      .describe(
+        'With REWARD_KIND=onnx: a directory with config.json, model.onnx, tokenizer.json and tokenizer_config.json.',
+      ),
+    REWARD_RULES: filePath.optional().describe('With REWARD_KIND=rules: the file of rules.'),
+    OBJECTIVE: word.optional().describe("The objective's name, in place of the one that the model or the file states."),
+    THREADS: positiveInt
+      .default(() => Math.min(availableParallelism(), most))
+      .describe('Threads of the classifier within one operator; by default all cores, at most 4.'),
+    ITEM_TIMEOUT_MS: milliseconds
+      .default(1000)
+      .describe('With REWARD_KIND=rules: the longest that one completion may take; it then has no score.'),
+    ADDRESS_FILE: filePath.optional().describe('A file that its real address is written to, whole or not at all.'),
+  })
+  .superRefine((settings, context) => {
+    const [path, what] =
+      settings.REWARD_KIND === 'onnx'
+        ? (['REWARD_MODEL', "a directory's path, as REWARD_KIND is onnx"] as const)
+        : (['REWARD_RULES', "a file's path, as REWARD_KIND is rules"] as const);
+    if (settings[path] === undefined) context.addIssue({ code: 'custom', path: [path], message: what });
+  });
+
+/** The settings of a reward service. */
+export type Settings = z.output<typeof schema>;
+
+/** Reads the settings. Throws ConfigError with everything that is wrong. */
+export function settings(env: NodeJS.ProcessEnv = process.env): Settings {
+  return readSettings(schema, env);
+}
+
+/** What `--help` prints. */
+export function help(): string {
+  const rows = describeSettings(schema).map(({ name, expected, default: value, required, description }) => {
+    const state = required ? 'required' : value === undefined ? 'optional' : `default ${value}`;
+    return `  ${name.padEnd(16)} ${description}\n  ${' '.repeat(16)} ${expected}; ${state}\n`;
+  });
+  return `A reward service: scores completions for one objective (gapo.reward.v1), with an ONNX classifier or with rules.
+
+Settings are environment variables:
+
+${rows.join('')}
+Also LOG_LEVEL and the OTEL_* variables of OpenTelemetry.
+
+Example:
+  REWARD_KIND=onnx REWARD_MODEL=models/helpful LISTEN=127.0.0.1:50061 \\
+    node --import ./services/lib/telemetry/dist/preload.js services/reward/dist/main.js
+`;
+}
