@@ -58,7 +58,10 @@ export interface EventBus {
   publish<K extends EventKind>(runId: string, kind: K, data: EventData[K], options: { id: string }): void;
   /** Delivers events in order, each inside a CONSUMER span whose parent is the publisher's. */
   subscribe(filter: EventFilter, handler: EventHandler, options?: SubscribeOptions): Promise<Subscription>;
-  /** A run's events so far, oldest first; ends after the one that was the last when it began. */
+  /**
+   * A run's events so far, oldest first; ends after the one that was the last when it began. A server that goes away
+   * meanwhile is waited for. Throws an EventError where the bus is closed before the end.
+   */
   replay(runId: string): AsyncIterable<CloudEvent>;
   /** Waits until everything queued is published; false where that took longer than `timeoutMs`. @default 5000 */
   flush(timeoutMs?: number): Promise<boolean>;

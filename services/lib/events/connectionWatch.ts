@@ -43,6 +43,31 @@ export class ConnectionWatch {
     });
   }
 
+  /**
+   * Waits for a request to the server, no longer than the connection holds: rejects at once when it is lost or `signal`
+   * is aborted, instead of when the request's own time is up.
+   */
+  async during<T>(request: Promise<T>, signal: AbortSignal): Promise<T> {
+    let forget = () => {};
+    const lost = new Promise<never>((_resolve, reject) => {
+      const fail = () => reject(new Error(signal.aborted ? 'the bus is closing' : 'the connection was lost'));
+      const unlisten = this.onChange(fail);
+      signal.addEventListener('abort', fail, { once: true });
+      forget = () => {
+        unlisten();
+        signal.removeEventListener('abort', fail);
+      };
+      if (signal.aborted) fail();
+    });
+    try {
+      return await Promise.race([request, lost]);
+    } finally {
+      forget();
+      // The loser of the race is settled by nobody else.
+      request.catch(() => undefined);
+    }
+  }
+
   async #follow(connection: NatsConnection, onError: (error: EventError) => void): Promise<void> {
     for await (const status of connection.status()) {
       if (status.type === Events.Disconnect) {

@@ -75,6 +75,18 @@ describe('events through a server that comes and goes', { skip: noServer, timeou
     assert.equal((await all(second.replay('a'))).length, 100);
   });
 
+  test('a replay cut short by close is an error, never a shorter run', async (t) => {
+    const server = await testServer(t, temporaryDirectory(t));
+    const { bus } = await testBus(t, { url: server.url });
+    publishStates(bus, 'a', 10);
+    await bus.flush();
+    await assert.rejects(async () => {
+      for await (const event of bus.replay('a')) {
+        if (stateOf(event) === '3') await bus.close(100);
+      }
+    }, /the bus was closed before the replay of a had ended/);
+  });
+
   test('a message that is no event is reported and passed over', async (t) => {
     const server = await testServer(t, temporaryDirectory(t));
     const { bus, errors } = await testBus(t, { url: server.url });

@@ -18,6 +18,7 @@ import { EventError, messageOf } from './eventError.js';
 import { PublishQueue } from './publishQueue.js';
 import { STREAM_NAME } from './stream.js';
 import { readStream, type ReaderContext } from './streamReader.js';
+import { settlesWithin } from './timeLimit.js';
 
 /** What the bus works with. */
 export interface NatsBusOptions {
@@ -93,7 +94,8 @@ export class NatsBus implements EventBus {
       await this.#watch.whenConnected(signal);
       if (signal.aborted) throw new Error('closed');
       try {
-        await this.#acknowledged(item, signal);
+        const request = this.#client.publish(item.subject, item.payload, { msgID: item.id, headers: item.headers });
+        await this.#watch.during(request, signal);
         this.#published++;
         item.span.end();
         return;
@@ -118,28 +120,6 @@ export class NatsBus implements EventBus {
     }
   }
 
-  /** Publishes once; rejects without waiting for the time limit when the connection goes. */
-  async #acknowledged(item: Outgoing, signal: AbortSignal): Promise<void> {
-    let forget = () => {};
-    const lost = new Promise<never>((_resolve, reject) => {
-      const fail = () => reject(new Error('the connection was lost'));
-      const unlisten = this.#watch.onChange(fail);
-      signal.addEventListener('abort', fail, { once: true });
-      forget = () => {
-        unlisten();
-        signal.removeEventListener('abort', fail);
-      };
-    });
-    const sent = this.#client.publish(item.subject, item.payload, { msgID: item.id, headers: item.headers });
-    try {
-      await Promise.race([sent, lost]);
-    } finally {
-      forget();
-      // The loser of the race is settled by nobody else.
-      sent.catch(() => undefined);
-    }
-  }
-
   /** A server that answers but does not know the stream lost its storage. */
   async #repair(error: unknown): Promise<void> {
     if (!(error instanceof NatsError) || error.code !== '503') return;
@@ -161,7 +141,7 @@ export class NatsBus implements EventBus {
     item.span.end();
     // The first says what happens; the later ones only how many, at each power of two.
     if (Number.isInteger(Math.log2(dropped))) {
-      const message = `${dropped} event${dropped === 1 ? '' : 's'} dropped so far, the last one ${item.id}: NATS was away for too long`;
+      const message = `${dropped} event${dropped === 1 ? '' : 's'} dropped so far, the last one ${item.id}: ${this.#closing.signal.aborted ? 'the bus is closed' : 'NATS was away for too long'}`;
       this.#options.onError(new EventError('dropped', message));
     }
   }
@@ -208,12 +188,14 @@ export class NatsBus implements EventBus {
     const subject = subjectOf(runId, undefined);
     const end = await this.#lastSequence();
     if (end === 0) return;
-    yield* readStream(this.#reader, { subject, start: 1, end, signal: this.#closing.signal });
+    const complete = yield* readStream(this.#reader, { subject, start: 1, end, signal: this.#closing.signal });
+    if (!complete) throw new EventError('connection', `the bus was closed before the replay of ${runId} had ended`);
   }
 
   async #lastSequence(): Promise<number> {
     await this.#watch.whenConnected(this.#closing.signal);
-    const { state } = await this.#options.manager.streams.info(STREAM_NAME);
+    const request = this.#options.manager.streams.info(STREAM_NAME);
+    const { state } = await this.#watch.during(request, this.#closing.signal);
     return state.last_seq;
   }
 
@@ -235,12 +217,10 @@ export class NatsBus implements EventBus {
     const { connection } = this.#options;
     await this.#queue.close(timeoutMs);
     this.#closing.abort();
-    await Promise.all([...this.#subscriptions].map((subscription) => subscription.closed));
+    const ended = Promise.all([...this.#subscriptions].map((subscription) => subscription.closed));
+    await settlesWithin(ended, timeoutMs);
     // Draining needs a server; one that is away, or goes away meanwhile, leaves nothing to drain.
-    const limit = new AbortController();
-    const drained = this.#watch.connected ? connection.drain().catch(() => undefined) : undefined;
-    await Promise.race([drained, this.#watch.changed(timeoutMs, limit.signal)]);
-    limit.abort();
+    if (this.#watch.connected) await settlesWithin(connection.drain(), timeoutMs);
     await connection.close();
   }
 }

@@ -1,5 +1,7 @@
 /** A bounded queue in front of a server that may be away: in order, one at a time, the oldest dropped when it is full. */
 
+import { settlesWithin } from './timeLimit.js';
+
 /** How a queue sends and what it reports. */
 export interface PublishQueueOptions<T> {
   /** How many items may wait. */
@@ -68,12 +70,7 @@ export class PublishQueue<T> {
 
   /** Waits until nothing is left, for at most `timeoutMs`; whether nothing was left. */
   async flush(timeoutMs: number): Promise<boolean> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, timeoutMs);
-    });
-    await Promise.race([this.#pumping, late]);
-    clearTimeout(timer);
+    await settlesWithin(Promise.resolve(this.#pumping), timeoutMs);
     return this.size === 0;
   }
 

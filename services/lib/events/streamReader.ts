@@ -7,6 +7,7 @@ import {
   ConsumerEvents,
   DeliverPolicy,
   nanos,
+  type ConsumerConfig,
   type ConsumerMessages,
   type JetStreamClient,
   type JetStreamManager,
@@ -49,8 +50,12 @@ const INACTIVE_MS = 60_000;
 /** Waits between attempts to make a consumer; a connection that comes back ends the wait. */
 const RETRY_MS = [100, 250, 500, 1000, 2000, 5000];
 
-/** The events on a subject. Messages that are no events are reported and passed over. */
-export async function* readStream(context: ReaderContext, options: ReadOptions): AsyncGenerator<CloudEvent> {
+/**
+ * The events on a subject. Messages that are no events are reported and passed over.
+ *
+ * @returns whether everything up to `end` was read; false where `signal` ended the reading
+ */
+export async function* readStream(context: ReaderContext, options: ReadOptions): AsyncGenerator<CloudEvent, boolean> {
   const { manager, client, watch, onError } = context;
   const { subject, signal, end = Infinity } = options;
   let next = options.start;
@@ -63,22 +68,13 @@ export async function* readStream(context: ReaderContext, options: ReadOptions):
     let release: (() => void) | undefined;
     let name: string | undefined;
     try {
-      const info = await manager.consumers.add(STREAM_NAME, {
-        deliver_policy: DeliverPolicy.StartSequence,
-        opt_start_seq: next,
-        filter_subject: subject,
-        ack_policy: AckPolicy.None,
-        inactive_threshold: nanos(INACTIVE_MS),
-        max_deliver: 1,
-        mem_storage: true,
-        num_replicas: 1,
-      });
+      const info = await watch.during(manager.consumers.add(STREAM_NAME, consumerConfig(subject, next)), signal);
       opened?.();
       opened = undefined;
       failures = 0;
       name = info.name;
-      if (end !== Infinity && info.num_pending === 0) return;
-      const consumer = await client.consumers.get(STREAM_NAME, info.name);
+      if (end !== Infinity && info.num_pending === 0) return true;
+      const consumer = await watch.during(client.consumers.get(STREAM_NAME, info.name), signal);
       messages = await consumer.consume({
         max_messages: 500,
         expires: PULL_EXPIRES_MS,
@@ -92,13 +88,14 @@ export async function* readStream(context: ReaderContext, options: ReadOptions):
         if (message.info.deliverySequence !== delivered + 1) break;
         delivered++;
         next = message.seq + 1;
-        if (message.seq > end) return;
+        if (message.seq > end) return true;
         const event = decoded(message.data, onError);
         if (event !== undefined) yield event;
-        if (signal.aborted || (end !== Infinity && (message.seq >= end || message.info.pending === 0))) return;
+        if (end !== Infinity && (message.seq >= end || message.info.pending === 0)) return true;
+        if (signal.aborted) return false;
       }
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted) return false;
       onError(new EventError('connection', `reading ${subject} failed and is tried again: ${messageOf(error)}`, error));
     } finally {
       release?.();
@@ -106,18 +103,32 @@ export async function* readStream(context: ReaderContext, options: ReadOptions):
       messages?.stop();
       if (name !== undefined && watch.connected) manager.consumers.delete(STREAM_NAME, name).catch(() => false);
     }
-    if (signal.aborted) return;
+    if (signal.aborted) return false;
     await watch.changed(RETRY_MS[Math.min(failures, RETRY_MS.length - 1)] ?? 0, signal);
     failures++;
     await watch.whenConnected(signal);
-    next = await afterReset(manager, next);
+    next = await afterReset(context, next, signal);
   }
+  return false;
+}
+
+function consumerConfig(subject: string, start: number): Partial<ConsumerConfig> {
+  return {
+    deliver_policy: DeliverPolicy.StartSequence,
+    opt_start_seq: start,
+    filter_subject: subject,
+    ack_policy: AckPolicy.None,
+    inactive_threshold: nanos(INACTIVE_MS),
+    max_deliver: 1,
+    mem_storage: true,
+    num_replicas: 1,
+  };
 }
 
 /** Where the stream was made anew and is shorter than what was read, reading starts over. */
-async function afterReset(manager: JetStreamManager, next: number): Promise<number> {
+async function afterReset({ manager, watch }: ReaderContext, next: number, signal: AbortSignal): Promise<number> {
   try {
-    const { state } = await manager.streams.info(STREAM_NAME);
+    const { state } = await watch.during(manager.streams.info(STREAM_NAME), signal);
     return state.last_seq + 1 < next ? 1 : next;
   } catch {
     return next;

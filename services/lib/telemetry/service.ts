@@ -9,6 +9,7 @@
  * | 130, 143 | a second SIGINT or SIGTERM ended it before it had stopped |
  */
 import { writeSync } from 'node:fs';
+import { rename, writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { logger, type Logger } from './logger.js';
 import { shutdownTelemetry } from './sdk.js';
@@ -24,7 +25,7 @@ export interface StartContext {
 
 /** What `start` returns: a service that answers. */
 export interface RunningService {
-  /** Where it listens, as `127.0.0.1:7001`; logged. */
+  /** Where it listens, as `127.0.0.1:7001`; logged, and written to the file that ADDRESS_FILE names. */
   address?: string;
   /** Stops taking work, finishes what it has, closes what it opened (gRPC first, then events). */
   stop(): Promise<void> | void;
@@ -72,6 +73,8 @@ export async function runService(options: ServiceOptions): Promise<void> {
     const log = logger(options.name);
     const started = Date.now();
     const service = await options.start({ log, signal: asked.signal });
+    const addressFile = process.env['ADDRESS_FILE'];
+    if (addressFile !== undefined && service.address !== undefined) await writeWhole(addressFile, service.address);
     log.info(
       { ...(service.address === undefined ? {} : { address: service.address }), pid: process.pid },
       `ready after ${Date.now() - started} ms`,
@@ -98,6 +101,13 @@ export async function runService(options: ServiceOptions): Promise<void> {
     }
     await reportAndExit(error, telemetryTimeoutMs);
   }
+}
+
+/** Writes a file whole or not at all: a reader that sees it sees all of it. */
+async function writeWhole(path: string, text: string): Promise<void> {
+  const partial = `${path}.${process.pid}.partial`;
+  await writeFile(partial, text);
+  await rename(partial, path);
 }
 
 let reporting = false;
