@@ -50,7 +50,8 @@ function isExecutable(path: string): boolean {
 }
 
 /**
- * Starts a server on 127.0.0.1 and waits until it accepts connections. It ends with this process.
+ * Starts a server on 127.0.0.1 and waits until it accepts connections. It ends when this process exits; one that is
+ * killed by a signal it does not handle leaves the server behind, so handle SIGTERM and SIGINT (`runService` does).
  *
  * @returns undefined where no binary is given and none is installed
  * @throws UserError where it cannot start, as on a port that is taken, with what it said
