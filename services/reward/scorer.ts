@@ -19,7 +19,7 @@ export type Outcome =
     };
 
 /** Whether more is better. */
-export type Orientation = 'higher' | 'lower';
+export type Orientation = 'higher_is_better' | 'lower_is_better';
 
 /** What a scorer is: the fields of `gapo.reward.v1.DescribeResponse` that it decides. */
 export interface ScorerDescription {

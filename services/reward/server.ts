@@ -1,10 +1,15 @@
 /** gapo.reward.v1.RewardService over any Scorer: limits, ids, and never a number that is not finite. */
-import { type Implementation, type ItemInput, type ResultInput, RpcError, implement } from '@gapo/rpc';
+import { type Implementation, type Item, type ResultInput, RpcError, implement } from '@gapo/rpc';
 import { attributeNames, spanNames, withSpan } from '@gapo/telemetry';
 import type { Outcome, Scorer } from './scorer.js';
 
 /** Items in a Score call at the most; DescribeResponse.max_batch. */
 export const maxBatch = 256;
+
+const orientations = {
+  higher_is_better: 'ORIENTATION_HIGHER_IS_BETTER',
+  lower_is_better: 'ORIENTATION_LOWER_IS_BETTER',
+} as const;
 
 /** The service of one scorer. */
 export function rewardService(scorer: Scorer): Implementation {
@@ -16,7 +21,7 @@ export function rewardService(scorer: Scorer): Implementation {
         objective,
         model,
         version,
-        orientation: orientation === 'higher' ? 'ORIENTATION_HIGHER_IS_BETTER' : 'ORIENTATION_LOWER_IS_BETTER',
+        orientation: orientations[orientation],
         ...(minimum !== undefined && { minimum }),
         ...(maximum !== undefined && { maximum }),
         ...(threshold !== undefined && { threshold }),
@@ -42,9 +47,7 @@ export function rewardService(scorer: Scorer): Implementation {
   });
 }
 
-type ReceivedItem = Required<Pick<ItemInput, 'id'>>;
-
-function assertBatch(items: readonly ReceivedItem[]): void {
+function assertBatch(items: readonly Item[]): void {
   if (items.length > maxBatch) {
     throw new RpcError(
       'INVALID_ARGUMENT',

@@ -193,8 +193,10 @@ async function openSession(path: string, threads: number): Promise<Session> {
   try {
     return await Session.open(path, { threads });
   } catch (error) {
-    if (error instanceof SessionError) throw new ModelError(path, `cannot be opened: ${oneLine(error)}`);
-    throw error;
+    if (!(error instanceof SessionError)) throw error;
+    const missing = /External data path does not exist: "([^"]+)"/.exec(error.message)?.[1];
+    if (missing !== undefined) throw new ModelError(missing, `does not exist; ${path} has its weights there`);
+    throw new ModelError(path, `cannot be opened: ${oneLine(error)}`);
   }
 }
 

@@ -30,13 +30,14 @@ export interface ClassifierConfig {
   readonly label: number | undefined;
 }
 
-const architectures = z
-  .tuple([z.string().regex(/ForSequenceClassification$/)], z.string())
-  .meta({ expected: 'a list that begins with a sequence classifier, as ["LlamaForSequenceClassification"]' });
+const architecture = z
+  .string()
+  .regex(/ForSequenceClassification$/)
+  .meta({ expected: 'a sequence classifier, as "LlamaForSequenceClassification"' });
 
 const rewardSchema = z.object({
   objective: word.optional(),
-  orientation: z.enum(['higher', 'lower']).default('higher'),
+  orientation: z.enum(['higher_is_better', 'lower_is_better']).default('higher_is_better'),
   threshold: finiteNumber.optional(),
   max_tokens: positiveInt.optional(),
   minimum: finiteNumber.optional(),
@@ -45,12 +46,12 @@ const rewardSchema = z.object({
 });
 
 const configSchema = z.looseObject({
-  architectures,
+  architectures: z.tuple([architecture]),
   vocab_size: positiveInt,
   max_position_embeddings: positiveInt,
   pad_token_id: nonNegativeInt.nullish(),
   id2label: z.record(z.string(), z.string()).optional(),
-  gapo_reward: rewardSchema.default({ orientation: 'higher' }),
+  gapo_reward: rewardSchema.default({ orientation: 'higher_is_better' }),
 });
 
 /**

@@ -74,7 +74,7 @@ const rule = z.discriminatedUnion('kind', [
 
 const schema = z.object({
   objective: word,
-  orientation: z.enum(['higher', 'lower']).default('higher'),
+  orientation: z.enum(['higher_is_better', 'lower_is_better']).default('higher_is_better'),
   threshold: finiteNumber.optional(),
   rules: z.array(rule).min(1).meta({ expected: 'a list of rules' }),
 });

@@ -1,0 +1,271 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import { type TestContext, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { connect } from '@gapo/rpc';
+import { Graph, cast, emitReduce } from '@gapo/graph';
+import { type TinyOptions, writeTinyClassifier } from './onnx/tinyClassifier.js';
+import { temporaryDirectory } from './testservice.js';
+
+const deadlineMs = 20_000;
+const main = fileURLToPath(new URL('./main.js', import.meta.url));
+
+function start(t: TestContext, env: Readonly<Record<string, string>>, args: readonly string[] = []): ChildProcess {
+  const child = spawn(process.execPath, [main, ...args], {
+    env: { LISTEN: '127.0.0.1:0', THREADS: '1', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  return child;
+}
+
+/** Runs a process that ends by itself. */
+async function run(
+  t: TestContext,
+  env: Readonly<Record<string, string>>,
+  args: readonly string[] = [],
+): Promise<{ code: number | null; out: string; err: string }> {
+  const child = start(t, env, args);
+  const { stdout, stderr } = child;
+  assert.ok(stdout !== null && stderr !== null);
+  const [[code], out, err] = await Promise.all([once(child, 'close'), text(stdout), text(stderr)]);
+  return { code: code as number | null, out, err };
+}
+
+/** The address that a started process logs. */
+async function addressOf(child: ChildProcess): Promise<string> {
+  assert.ok(child.stderr !== null);
+  const seen: string[] = [];
+  for await (const line of createInterface({ input: child.stderr })) {
+    seen.push(line);
+    if (!line.startsWith('{')) continue;
+    const { address } = JSON.parse(line) as { address?: string };
+    if (address === undefined) continue;
+    child.stderr.resume();
+    return address;
+  }
+  throw new Error(`the process ended without an address: ${seen.join('\n')}`);
+}
+
+async function tiny(t: TestContext, options: TinyOptions = {}): Promise<string> {
+  const directory = join(await temporaryDirectory(t), 'model');
+  await writeTinyClassifier(directory, options);
+  return directory;
+}
+
+const onnx = (directory: string): Record<string, string> => ({ REWARD_KIND: 'onnx', REWARD_MODEL: directory });
+
+/** The lines of stderr, without those that onnxruntime writes of itself. */
+function lines(err: string): string[] {
+  return err
+    .trim()
+    .split('\n')
+    .filter((line) => !line.includes(':onnxruntime:'));
+}
+
+describe(
+  'a classifier directory that is wrong ends the process with one line and exit code 2',
+  { concurrency: 2 },
+  () => {
+    type Damage = (directory: string) => Promise<unknown>;
+    const config =
+      (change: Readonly<Record<string, unknown>>): Damage =>
+      (directory) =>
+        writeTinyClassifier(directory, { config: change });
+    const damages: readonly (readonly [string, Damage, RegExp])[] = [
+      ['no directory', (d) => rm(d, { recursive: true }), /model: does not exist; name the directory of a classifier$/],
+      ['no model.onnx', (d) => rm(join(d, 'model.onnx')), /model: lacks model\.onnx; /],
+      [
+        'no tokenizer',
+        async (d) => {
+          await rm(join(d, 'tokenizer.json'));
+          await rm(join(d, 'tokenizer_config.json'));
+        },
+        /model: lacks tokenizer\.json, tokenizer_config\.json; /,
+      ],
+      [
+        'no weights',
+        (d) => rm(join(d, 'model.safetensors')),
+        /model\.safetensors: does not exist; .*model\.onnx has its weights there$/,
+      ],
+      [
+        'corrupted ONNX',
+        (d) => truncate(join(d, 'model.onnx'), 300),
+        /model\.onnx: cannot be opened: .*[Pp]arsing failed/,
+      ],
+      [
+        'weights cut short',
+        (d) => truncate(join(d, 'model.safetensors'), 1000),
+        /model\.safetensors: tensor '.*' ends at byte .* it is cut short/,
+      ],
+      ['config.json that is not JSON', (d) => writeFile(join(d, 'config.json'), '{'), /config\.json: is not JSON: /],
+      [
+        'another architecture',
+        config({ architectures: ['LlamaForCausalLM'] }),
+        /config\.json:\d+:\d+ architectures\[0\]: .*expected a sequence classifier, as "Llama/,
+      ],
+      [
+        'an unknown key of ours',
+        config({ gapo_reward: { treshold: 1 } }),
+        /gapo_reward\.treshold: found unknown key "treshold", .*did you mean "threshold"\?/,
+      ],
+      [
+        'a tokenizer of another model',
+        config({ vocab_size: 259 }),
+        /tokenizer\.json: has token ids up to 259, but config\.json says vocab_size 259; /,
+      ],
+      [
+        'a vocabulary that the model lacks',
+        config({ vocab_size: 300 }),
+        /model\.onnx: fails on input_ids .* vocab_size - 1 = 299: /,
+      ],
+      ['no objective', config({ gapo_reward: {} }), /config\.json: names no objective; set OBJECTIVE=name or /],
+      [
+        'two labels and no choice',
+        (d) => writeTinyClassifier(d, { labels: 2 }),
+        /model\.onnx: has 2 labels; say in config\.json which is the score/,
+      ],
+      [
+        'no chat template',
+        (d) => writeFile(join(d, 'tokenizer_config.json'), '{}'),
+        /tokenizer_config\.json: has no chat_template; /,
+      ],
+      [
+        'logits of another shape',
+        writeScalarModel,
+        /model\.onnx: gives logits float \[2\] for 2 rows; a classifier gives float \[rows, 1\] or/,
+      ],
+      ['other outputs', writeOtherOutputs, /model\.onnx: has the outputs scores; a classifier has logits$/],
+    ];
+    for (const [what, damage, message] of damages) {
+      test(what, async (t) => {
+        const directory = await tiny(t);
+        await damage(directory);
+        const { code, err } = await run(t, onnx(directory));
+        const [line = '', ...more] = lines(err);
+        assert.match(line, message);
+        assert.deepEqual(more, []);
+        assert.equal(code, 2);
+      });
+    }
+  },
+);
+
+async function writeScalarModel(directory: string): Promise<void> {
+  const g = new Graph('flat');
+  g.input('input_ids', 'int64', ['B', 'T']);
+  const mask = cast(g.input('attention_mask', 'int64', ['B', 'T']), 'float32');
+  g.output(
+    'logits',
+    g.emit('Reshape', [emitReduce('ReduceSum', mask, 1), g.integers([-1])], { dtype: 'float32', dims: ['B'] }),
+  );
+  await writeFile(join(directory, 'model.onnx'), g.toModel());
+}
+
+async function writeOtherOutputs(directory: string): Promise<void> {
+  const g = new Graph('other');
+  g.input('input_ids', 'int64', ['B', 'T']);
+  g.output('scores', cast(g.input('attention_mask', 'int64', ['B', 'T']), 'float32'));
+  await writeFile(join(directory, 'model.onnx'), g.toModel());
+}
+
+describe('settings that are wrong end the process with exit code 2', () => {
+  test('every wrong variable has its line', async (t) => {
+    const { code, err } = await run(t, { REWARD_KIND: 'onxx', THREADS: '0', LISTEN: 'here' });
+    assert.deepEqual(lines(err), [
+      'environment LISTEN: found string "here", expected a host:port string',
+      'environment REWARD_KIND: found string "onxx", expected onnx (a classifier) or rules (a YAML file) (did you mean "onnx"?)',
+      'environment THREADS: found number 0, expected an integer of at least 1',
+    ]);
+    assert.equal(code, 2);
+  });
+
+  test('each kind asks for its own variable', async (t) => {
+    const { code, err } = await run(t, { REWARD_KIND: 'rules', REWARD_MODEL: 'somewhere' });
+    assert.equal(err, "environment REWARD_RULES: found nothing, expected a file's path, as REWARD_KIND is rules\n");
+    assert.equal(code, 2);
+  });
+
+  test('a file of rules that is not there', async (t) => {
+    const { code, err } = await run(t, { REWARD_KIND: 'rules', REWARD_RULES: '/nowhere/rules.yaml' });
+    assert.equal(err, '/nowhere/rules.yaml: does not exist\n');
+    assert.equal(code, 2);
+  });
+
+  test('a busy port', async (t) => {
+    const other = createServer().listen(0, '127.0.0.1');
+    t.after(() => other.close());
+    await once(other, 'listening');
+    const { port } = other.address() as { port: number };
+    const { code, err } = await run(t, { ...onnx(await tiny(t)), LISTEN: `127.0.0.1:${port}` });
+    assert.match(
+      err,
+      new RegExp(`^LISTEN: cannot listen on 127.0.0.1:${port}: another process holds that port; .*\n$`),
+    );
+    assert.equal(code, 2);
+  });
+
+  test('an argument that is not known, while --help names every variable', async (t) => {
+    const { code, err } = await run(t, {}, ['--halp']);
+    assert.match(err, /^found the argument '--halp', expected none but --help/);
+    assert.equal(code, 2);
+    const help = await run(t, {}, ['--help']);
+    assert.equal(help.code, 0);
+    for (const name of [
+      'LISTEN',
+      'REWARD_KIND',
+      'REWARD_MODEL',
+      'REWARD_RULES',
+      'OBJECTIVE',
+      'THREADS',
+      'ADDRESS_FILE',
+    ]) {
+      assert.match(help.out, new RegExp(`^  ${name} `, 'm'));
+    }
+  });
+});
+
+describe('a reward service as a process', () => {
+  test('it writes its address, scores, and SIGTERM ends it once the call under way is answered', async (t) => {
+    const directory = await tiny(t);
+    const addressFile = join(directory, 'address');
+    const child = start(t, { ...onnx(directory), OBJECTIVE: 'named', ADDRESS_FILE: addressFile });
+    const address = await addressOf(child);
+    assert.equal(await readFile(addressFile, 'utf8'), address);
+    const client = connect('gapo.reward.v1.RewardService', address);
+    t.after(() => client.close());
+    assert.equal((await client.Describe({}, { deadlineMs })).objective, 'named');
+    const prompt = 'word '.repeat(400);
+    const items = Array.from({ length: 256 }, (_, i) => ({ id: `${i}`, prompt, completion: `${i}` }));
+    const scored = client.Score({ items }, { deadlineMs });
+    // The server has read the batch once it answers what was sent after it on the same connection.
+    await client.Describe({}, { deadlineMs });
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
+    const { results } = await scored;
+    assert.ok(results.every(({ score }) => typeof score === 'number'));
+    assert.deepEqual(await ended, [0, null]);
+  });
+
+  test('rules are served likewise', async (t) => {
+    const path = join(await temporaryDirectory(t), 'rules.yaml');
+    await writeFile(path, 'objective: brief\nrules: [{ kind: length, target: 2, scale: 1 }]\n');
+    const child = start(t, { REWARD_KIND: 'rules', REWARD_RULES: path });
+    const client = connect('gapo.reward.v1.RewardService', await addressOf(child));
+    t.after(() => client.close());
+    const { results } = await client.Score(
+      { items: [{ id: 'a', prompt: '', completion: 'two words' }] },
+      { deadlineMs },
+    );
+    assert.equal(results[0]?.score, 1);
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
+    assert.deepEqual(await ended, [0, null]);
+  });
+});

@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import { type TestContext, describe, test } from 'node:test';
+import { checkHealth } from '@gapo/rpc';
+import { maxBatch } from '../server.js';
+import { type RewardClient, served, temporaryDirectory } from '../testservice.js';
+import { ClassifierScorer } from './classifierScorer.js';
+import { type TinyOptions, tinyLogits, tinyTokens, writeTinyClassifier } from './tinyClassifier.js';
+
+const deadlineMs = 20_000;
+
+async function classifier(t: TestContext, options: TinyOptions = {}): Promise<RewardClient> {
+  const directory = await temporaryDirectory(t);
+  await writeTinyClassifier(directory, options);
+  return served(t, await ClassifierScorer.open({ directory, threads: 1 }));
+}
+
+const prompts = ['How do I reset my password?', '', 'Ünïcode 漢字 🙂', 'a'];
+const completions = ['Open the settings, then choose "reset".', '', 'No.', '𝒻𝑜𝓊𝓃𝒹 it 🙂', 'x'.repeat(60)];
+const items = prompts.flatMap((prompt, p) =>
+  completions.map((completion, c) => ({ id: `${p}.${c}`, prompt, completion })),
+);
+
+function near(found: number | undefined, expected: number | undefined): void {
+  assert.ok(found !== undefined && expected !== undefined, `found ${found}, expected ${expected}`);
+  assert.ok(Math.abs(found - expected) < 1e-5, `found ${found}, expected ${expected}`);
+}
+
+describe('a classifier behind gRPC', () => {
+  test('scores are those of the model, in the order of the items, empty and non-Latin texts included', async (t) => {
+    const client = await classifier(t);
+    const { results } = await client.Score({ items }, { deadlineMs });
+    assert.deepEqual(
+      results.map(({ id }) => id),
+      items.map(({ id }) => id),
+    );
+    for (const [index, { prompt, completion }] of items.entries()) {
+      near(results[index]?.score, tinyLogits(tinyTokens(prompt, completion))[0]);
+    }
+  });
+
+  test('a score does not depend, in any bit, on what else is in the batch', async (t) => {
+    const client = await classifier(t);
+    const together = await client.Score({ items }, { deadlineMs });
+    const reversed = await client.Score({ items: items.toReversed() }, { deadlineMs });
+    assert.deepEqual(reversed.results.toReversed(), together.results);
+    for (const [index, item] of items.entries()) {
+      const alone = await client.Score({ items: [item] }, { deadlineMs });
+      assert.deepEqual(alone.results, [together.results[index]]);
+    }
+  });
+
+  test('a full batch is scored, and one item more is refused with what was found and the limit', async (t) => {
+    const client = await classifier(t);
+    const many = Array.from({ length: maxBatch + 1 }, (_, i) => ({ id: `${i}`, prompt: 'p', completion: `${i}` }));
+    const { results } = await client.Score({ items: many.slice(0, maxBatch) }, { deadlineMs });
+    assert.equal(results.length, maxBatch);
+    near(results[200]?.score, tinyLogits(tinyTokens('p', '200'))[0]);
+    await assert.rejects(client.Score({ items: many }, { deadlineMs }), {
+      code: 'INVALID_ARGUMENT',
+      details: 'items: found 257 items, expected at most 256 (max_batch of Describe); split the batch',
+    });
+  });
+
+  test('ids that are empty or come twice are refused with their place', async (t) => {
+    const client = await classifier(t);
+    const item = { id: 'a', prompt: '', completion: '' };
+    await assert.rejects(client.Score({ items: [item, { ...item, id: '' }] }, { deadlineMs }), {
+      code: 'INVALID_ARGUMENT',
+      details: 'items[1].id: found an empty id, expected one for each item',
+    });
+    await assert.rejects(client.Score({ items: [item, { ...item, id: 'b' }, item] }, { deadlineMs }), {
+      code: 'INVALID_ARGUMENT',
+      details: 'items[2].id: found "a" a second time, first at items[0]; expected distinct ids',
+    });
+  });
+
+  test('a prompt that is too long loses its left; a completion that is too long has no score', async (t) => {
+    const client = await classifier(t);
+    const prompt = `${'x'.repeat(5000)}${'🙂 hello '.repeat(30)}`;
+    const completion = 'y'.repeat(20);
+    const long = [
+      { id: 'prompt', prompt, completion },
+      { id: 'completion', prompt, completion: 'y'.repeat(126) },
+      { id: 'just', prompt, completion: 'y'.repeat(125) },
+    ];
+    const { results } = await client.Score({ items: long }, { deadlineMs });
+    // 128 tokens less four of the template and 20 of the completion leave 104 bytes, of whole characters.
+    let kept = [...prompt];
+    while (Buffer.byteLength(kept.join('')) > 104) kept = kept.slice(1);
+    near(results[0]?.score, tinyLogits(tinyTokens(kept.join(''), completion))[0]);
+    assert.deepEqual(results[1]?.error, {
+      message: 'the completion alone is longer than max_tokens 128; shorten it to be scored',
+      retryable: false,
+    });
+    assert.equal(results[1]?.score, undefined);
+    assert.equal(results[2]?.error?.retryable, false);
+  });
+
+  test('a score that is not finite is an error of its item alone', async (t) => {
+    const client = await classifier(t, { brokenByte: '!'.charCodeAt(0) });
+    const pair = [
+      { id: 'sound', prompt: 'p', completion: 'fine' },
+      { id: 'broken', prompt: 'p', completion: 'oh!' },
+    ];
+    const { results } = await client.Score({ items: pair }, { deadlineMs });
+    near(results[0]?.score, tinyLogits(tinyTokens('p', 'fine'))[0]);
+    assert.deepEqual(results[1]?.error, { message: 'the score is NaN, not a finite number', retryable: false });
+    assert.equal(results[1]?.score, undefined);
+  });
+
+  test('of several labels the named one is scored, by its log-odds against the rest', async (t) => {
+    const config = {
+      id2label: { 0: 'bad', 1: 'fair', 2: 'good' },
+      gapo_reward: { objective: 'quality', label: 'good' },
+    };
+    const client = await classifier(t, { labels: 3, config });
+    const { results } = await client.Score({ items: [{ id: 'a', prompt: 'p', completion: 'c' }] }, { deadlineMs });
+    const [bad, fair, good] = tinyLogits(tinyTokens('p', 'c'), 3) as [number, number, number];
+    near(results[0]?.score, good - Math.log(Math.exp(bad) + Math.exp(fair)));
+  });
+
+  test('Describe says what config.json says, and scores name the version that computed them', async (t) => {
+    const reward = { objective: 'mild', orientation: 'lower_is_better', minimum: -9 };
+    const client = await classifier(t, { config: { gapo_reward: reward } });
+    const described = await client.Describe({}, { deadlineMs });
+    assert.equal(described.objective, 'mild');
+    assert.equal(described.orientation, 'ORIENTATION_LOWER_IS_BETTER');
+    assert.equal(described.minimum, -9);
+    assert.equal(described.maximum, undefined);
+    assert.equal(described.threshold, undefined);
+    assert.equal(described.maxBatch, maxBatch);
+    assert.equal(described.maxTokens, 128);
+    assert.match(described.version, /^[0-9a-f]{64}\+[0-9a-f]{16}$/);
+    const { version, results } = await client.Score({ items: [] }, { deadlineMs });
+    assert.equal(version, described.version);
+    assert.deepEqual(results, []);
+  });
+
+  test('the version follows what decides a score, and nothing else', async (t) => {
+    const versionWith = async (reward: object): Promise<string> => {
+      const directory = await temporaryDirectory(t);
+      await writeTinyClassifier(directory, { config: { gapo_reward: { objective: 'x', ...reward } } });
+      const scorer = await ClassifierScorer.open({ directory, threads: 1 });
+      await scorer.close();
+      return scorer.description.version;
+    };
+    const version = await versionWith({});
+    assert.equal(await versionWith({ threshold: 1 }), version);
+    assert.notEqual(await versionWith({ max_tokens: 64 }), version);
+  });
+
+  test('health answers while a long batch runs, and a call given up does not hold up the next', async (t) => {
+    const client = await classifier(t);
+    const prompt = 'word '.repeat(4000);
+    const slow = Array.from({ length: maxBatch }, (_, i) => ({ id: `${i}`, prompt, completion: `${i}` }));
+    const settled: string[] = [];
+    const given = new AbortController();
+    const batch = client
+      .Score({ items: slow }, { deadlineMs: 60_000, signal: given.signal })
+      .finally(() => settled.push('batch'));
+    batch.catch(() => undefined);
+    for (let look = 0; look < 5; look++) assert.equal(await checkHealth(client.target, deadlineMs), 'SERVING');
+    settled.push('health');
+    given.abort();
+    await assert.rejects(batch, { code: 'CANCELLED' });
+    assert.deepEqual(settled, ['health', 'batch']);
+    const { results } = await client.Score({ items: [items[0] as (typeof items)[number]] }, { deadlineMs });
+    assert.equal(typeof results[0]?.score, 'number');
+  });
+});
