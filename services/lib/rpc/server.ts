@@ -59,11 +59,16 @@ function logHandlerError(error: unknown, call: { service: string; method: string
   console.error(`${call.service}/${call.method} failed for ${call.peer}: ${stack}`);
 }
 
+/** An address that cannot be listened on: for a person to change, not a defect. */
+class AddressError extends RpcError {
+  readonly expected = true;
+}
+
 function splitAddress(address: string): { host: string; port: number } {
   const match = /^(.+):(\d{1,5})$/.exec(address);
   const port = Number(match?.[2]);
   if (match?.[1] === undefined || port > 65535) {
-    throw new RpcError('INVALID_ARGUMENT', `cannot listen on '${address}': write host:port, as 0.0.0.0:50051`);
+    throw new AddressError('INVALID_ARGUMENT', `cannot listen on '${address}': write host:port, as 0.0.0.0:50051`);
   }
   return { host: match[1], port };
 }
@@ -79,7 +84,7 @@ function bindError(address: string, cause: Error): RpcError {
   } else if (why.includes('EADDRNOTAVAIL')) {
     why = 'this machine has no such address; use 127.0.0.1 for this machine alone or 0.0.0.0 for every network';
   }
-  return new RpcError('FAILED_PRECONDITION', `cannot listen on ${address}: ${why}`, { cause });
+  return new AddressError('FAILED_PRECONDITION', `cannot listen on ${address}: ${why}`, { cause });
 }
 
 function bind(server: grpc.Server, address: string): Promise<number> {

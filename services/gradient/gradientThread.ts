@@ -1,0 +1,59 @@
+/** Runs in the tensor thread: log-probabilities, values and gradients of a shard. */
+import { EngineHolder, type EngineKey, type Outcome, outcome } from '@gapo/worker';
+import type { NamedTensor } from '@gapo/model';
+import { Evaluator, GradientEngine, type Sequence, type ShardGradients, type ShardInput } from '@gapo/policy';
+import { workerData } from 'piscina';
+
+/** What the thread is started with. */
+export interface GradientSettings {
+  readonly threads: number;
+  readonly device: 'cpu' | 'cuda';
+  readonly modelRoot: string;
+}
+
+/** Completions to evaluate. */
+export interface LogProbsTask {
+  readonly engine: EngineKey;
+  readonly version: readonly NamedTensor[];
+  readonly sequences: readonly Sequence[];
+  readonly temperature: number;
+}
+
+/** A shard to differentiate. */
+export interface GradientTask {
+  readonly engine: EngineKey;
+  readonly version: readonly NamedTensor[];
+  readonly input: ShardInput;
+}
+
+/** Log-probabilities [N] and, with value heads, values [N, heads]. */
+export interface LogProbsResult {
+  readonly logprobs: Float32Array;
+  readonly values: { readonly data: Float32Array; readonly heads: number } | undefined;
+}
+
+const { threads, device, modelRoot } = workerData as GradientSettings;
+const evaluators = new EngineHolder(modelRoot, (model, trainable) =>
+  Evaluator.open(model, trainable, { threads, device }),
+);
+const engines = new EngineHolder(
+  modelRoot,
+  async (model, trainable) => new GradientEngine(model, trainable, { threads, device }),
+);
+
+/** Evaluates completions. */
+export function logProbs(task: LogProbsTask): Promise<Outcome<LogProbsResult>> {
+  return outcome(async () => {
+    const evaluator = await evaluators.get(task.engine);
+    const { logprobs, values } = await evaluator.evaluate(task.version, task.sequences, task.temperature);
+    return {
+      logprobs,
+      values: values === undefined ? undefined : { data: values.data, heads: values.dims[1] as number },
+    };
+  });
+}
+
+/** Differentiates a shard. */
+export function computeGradients(task: GradientTask): Promise<Outcome<ShardGradients>> {
+  return outcome(async () => (await engines.get(task.engine)).compute(task.version, task.input));
+}

@@ -1,0 +1,158 @@
+/** gapo.gradient.v1: pulls the version, computes in the tensor thread, streams the gradients. */
+import type { Sequence as TokenSequence, ShardInput } from '@gapo/policy';
+import {
+  type Client,
+  type ComputeGradientsRequest,
+  type Implementation,
+  RpcError,
+  type Sequence,
+  type Tensor,
+  chunks,
+  fromTensor,
+  implement,
+  toTensor,
+} from '@gapo/rpc';
+import { attributeNames, spanNames, withSpan } from '@gapo/telemetry';
+import { type RequestedPolicy, type TensorThread, VersionStore, requestedPolicy } from '@gapo/worker';
+import type { computeGradients, logProbs } from './gradientThread.js';
+
+/** The tasks of the gradient service's tensor thread. */
+export type GradientTasks = {
+  readonly logProbs: typeof logProbs;
+  readonly computeGradients: typeof computeGradients;
+};
+
+/** The name of the regularisers' gradient on the wire. */
+const regularizerName = 'regularizer';
+
+/** The service. */
+export function gradientService(
+  coordinator: Client<'gapo.policy.v1.PolicyService'>,
+  thread: TensorThread<GradientTasks>,
+): Implementation {
+  const versions = new VersionStore(coordinator);
+  return implement('gapo.gradient.v1.GradientService', {
+    async LogProbs(request, { parent }) {
+      const policy = requestedPolicy(request.policy);
+      const sequences = toSequences(request.sequences);
+      const { tensors } = await versions.get(policy.runId, policy.version, parent);
+      const task = { engine: engineKey(policy), version: tensors, sequences, temperature: request.temperature };
+      const attributes = { ...policyAttributes(policy), [attributeNames.sequences]: sequences.length };
+      const { logprobs, values } = await withSpan(spanNames.gradientLogProbs, attributes, () =>
+        thread.run('logProbs', task),
+      );
+      return {
+        logprobs: toTensor('logprobs', [logprobs.length], logprobs),
+        ...(values === undefined ? {} : { values: toTensor('values', [logprobs.length, values.heads], values.data) }),
+      };
+    },
+
+    async *ComputeGradients(request, { parent }) {
+      const policy = requestedPolicy(request.policy);
+      const input = shardInput(request);
+      const { tensors } = await versions.get(policy.runId, policy.version, parent);
+      const attributes = {
+        ...policyAttributes(policy),
+        [attributeNames.shard]: request.shard,
+        [attributeNames.sequences]: input.sequences.length,
+        [attributeNames.objectiveCount]: input.objectives,
+      };
+      const task = { engine: engineKey(policy), version: tensors, input };
+      const { objectives, regularizer, statistics } = await withSpan(spanNames.gradientCompute, attributes, () =>
+        thread.run('computeGradients', task),
+      );
+      const flat = regularizer === undefined ? objectives : [...objectives, regularizer];
+      const names = [...(request.loss?.objectives ?? []), regularizerName];
+      yield {
+        header: {
+          tensors: flat.map((gradient, index) => ({
+            name: names[index] ?? regularizerName,
+            dtype: 'DATA_TYPE_F32' as const,
+            shape: [gradient.length],
+          })),
+          parameters: tensors.map(({ name, shape }) => ({ name, dtype: 'DATA_TYPE_F32' as const, shape: [...shape] })),
+        },
+      };
+      for (const chunk of chunks(flat)) yield { chunk };
+      yield {
+        statistics: { ...statistics, clipped: [...statistics.clipped], valueLossSum: [...statistics.valueLossSum] },
+      };
+    },
+  });
+}
+
+function engineKey({ spec, trainable }: RequestedPolicy) {
+  return { model: spec.model, modelSha256: spec.modelSha256, trainable };
+}
+
+function policyAttributes(policy: RequestedPolicy): Record<string, string | number> {
+  return { [attributeNames.runId]: policy.runId, [attributeNames.policyVersion]: policy.version };
+}
+
+function toSequences(sequences: readonly Sequence[]): readonly TokenSequence[] {
+  if (sequences.length === 0) throw new RpcError('INVALID_ARGUMENT', 'sequences is empty; a shard has at least one');
+  return sequences.map(({ promptIds, completionIds }) => ({ promptIds, completionIds }));
+}
+
+/** Reads a shard from the wire. Throws RpcError INVALID_ARGUMENT that names the field. */
+function shardInput(request: ComputeGradientsRequest): ShardInput {
+  const { loss } = request;
+  if (loss === null) throw new RpcError('INVALID_ARGUMENT', 'loss is not set');
+  if (loss.objectives.length === 0)
+    throw new RpcError('INVALID_ARGUMENT', 'loss.objectives is empty; name at least one');
+  if (loss.objectives.includes(regularizerName)) {
+    throw new RpcError(
+      'INVALID_ARGUMENT',
+      `loss.objectives has '${regularizerName}', which names the regularisers' gradient`,
+    );
+  }
+  const sequences = toSequences(request.sequences);
+  const tokens = sequences.reduce((total, { completionIds }) => total + completionIds.length, 0);
+  const advantages = floats(request.advantages, 'advantages');
+  const [k, rows] = advantages.shape;
+  if (k !== loss.objectives.length || (rows !== sequences.length && rows !== tokens)) {
+    throw new RpcError(
+      'INVALID_ARGUMENT',
+      `advantages is [${advantages.shape.join()}]; it must be [${loss.objectives.length}, ${sequences.length} sequences] ` +
+        `or [${loss.objectives.length}, ${tokens} tokens]`,
+    );
+  }
+  const value =
+    request.returns === null
+      ? undefined
+      : {
+          coefficient: loss.valueCoefficient,
+          clip: loss.valueClip,
+          oldValues: floats(request.oldValues, 'old_values').data,
+          returns: floats(request.returns, 'returns').data,
+        };
+  return {
+    sequences,
+    advantages: advantages.data,
+    // One token a sequence: the two readings are the same, and the shared pass is the cheaper one.
+    advantagesPer: rows === sequences.length ? 'sequence' : 'token',
+    objectives: k,
+    oldLogprobs: floats(request.oldLogprobs, 'old_logprobs').data,
+    denominator: loss.denominator,
+    temperature: loss.temperature,
+    clipRange: loss.clipRange,
+    klCoefficient: loss.klCoefficient,
+    entropyCoefficient: loss.entropyCoefficient,
+    ...(request.referenceLogprobs === null
+      ? {}
+      : { referenceLogprobs: floats(request.referenceLogprobs, 'reference_logprobs').data }),
+    ...(value === undefined ? {} : { value }),
+  };
+}
+
+function floats(
+  tensor: Tensor | null,
+  field: string,
+): { readonly shape: readonly number[]; readonly data: Float32Array } {
+  if (tensor === null) throw new RpcError('INVALID_ARGUMENT', `${field} is not set`);
+  const { shape, data } = fromTensor(tensor, 'DATA_TYPE_F32');
+  const bad = data.findIndex((x) => !Number.isFinite(x));
+  if (bad >= 0)
+    throw new RpcError('INVALID_ARGUMENT', `${field} has ${data[bad]} at element ${bad}; it must be finite`);
+  return { shape, data };
+}

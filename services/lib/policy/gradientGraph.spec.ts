@@ -1,0 +1,240 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Session, type TensorArray } from '@gapo/graph';
+import { type NamedTensor, type TrainableSpec, initialTensors, trainableTensors } from '@gapo/model';
+import { toBatch } from './batch.js';
+import { shardFeeds } from './gradientEngine.js';
+import { type GradientGraphOptions, gradientGraph, gradientNames } from './gradientGraph.js';
+import { pick } from './evaluator.js';
+import { tinyConfig, tinyModel } from './tinyModel.fixture.js';
+
+const sequences = [
+  { promptIds: [1, 5, 6], completionIds: [7, 3, 2] },
+  { promptIds: [1, 4], completionIds: [9, 10, 8, 2] },
+  { promptIds: [1, 4, 4, 3], completionIds: [6] },
+];
+const tokens = 8;
+const sequenceOf = [0, 0, 0, 1, 1, 1, 1, 2];
+const model = tinyModel();
+const lora = {
+  rank: 2,
+  alpha: 4,
+  targets: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'],
+};
+
+const wave = (size: number, seed: number, scale: number): Float32Array =>
+  Float32Array.from({ length: size }, (_, i) => scale * Math.sin(1.7 * i + seed));
+
+/** A version in which nothing is zero, so that every tensor has a gradient. */
+function version(spec: TrainableSpec): readonly NamedTensor[] {
+  return initialTensors(tinyConfig, spec, 5, model.weights).map(({ name, shape, data }, index) => ({
+    name,
+    shape,
+    data: data.every((x) => x === 0) ? wave(data.length, index, 0.3) : data,
+  }));
+}
+
+interface Settings {
+  readonly spec: TrainableSpec;
+  readonly passes: GradientGraphOptions['passes'];
+  /** K × sequences or K × tokens. */
+  readonly advantages: Float32Array;
+  readonly oldLogprobs: Float32Array;
+}
+
+const objectives = 2;
+const clipRange = 0.2;
+const loss = {
+  denominator: 8,
+  temperature: 0.8,
+  klCoefficient: 0.3,
+  entropyCoefficient: 0.2,
+  valueCoefficient: 0.7,
+  valueClip: 0.25,
+};
+const referenceLogprobs = wave(tokens, 3, 0.5).map((x) => x - 2);
+const oldValues = wave(tokens * objectives, 4, 0.6);
+const returns = wave(tokens * objectives, 8, 1);
+
+async function open({ spec, passes }: Pick<Settings, 'spec' | 'passes'>): Promise<Session> {
+  const graph = gradientGraph(
+    { config: tinyConfig, spec, objectives, passes, clipRange, regularized: true, float: 'float64' },
+    model.weights,
+  );
+  return Session.open(graph.toModel(), { threads: 1 });
+}
+
+/** All inputs in float64. */
+function feeds({ spec, passes, advantages, oldLogprobs }: Settings): Record<string, TensorArray> {
+  const batch = toBatch(sequences, tinyConfig.context);
+  const all = shardFeeds(
+    version(spec),
+    {
+      sequences,
+      advantages,
+      advantagesPer: passes === 'token' ? 'token' : 'sequence',
+      objectives,
+      oldLogprobs,
+      clipRange,
+      ...loss,
+      referenceLogprobs,
+      ...(spec.valueHeads > 0
+        ? { value: { coefficient: loss.valueCoefficient, clip: loss.valueClip, oldValues, returns } }
+        : {}),
+    },
+    batch,
+  );
+  return Object.fromEntries(
+    Object.entries(all).map(([name, { data, dims }]) => [
+      name,
+      { data: data instanceof Float32Array ? Float64Array.from(data) : data, dims },
+    ]),
+  );
+}
+
+interface Outputs {
+  readonly logprobs: Float64Array;
+  readonly entropy: Float64Array;
+  readonly values: Float64Array | undefined;
+}
+
+/** PPO's surrogate of objective k, written plainly. */
+function surrogate(k: number, { passes, advantages, oldLogprobs }: Settings, { logprobs }: Outputs): number {
+  const rows = advantages.length / objectives;
+  let total = 0;
+  for (let n = 0; n < tokens; n++) {
+    const a = advantages[k * rows + (passes === 'token' ? n : (sequenceOf[n] as number))] as number;
+    const r = Math.exp((logprobs[n] as number) - (oldLogprobs[n] as number));
+    total += Math.min(r * a, Math.min(Math.max(r, 1 - clipRange), 1 + clipRange) * a);
+  }
+  return total / loss.denominator;
+}
+
+/** The regularisers, written plainly: −β k2 + entropy bonus − clipped value loss. */
+function regularizer({ logprobs, entropy, values }: Outputs): number {
+  let total = 0;
+  for (let n = 0; n < tokens; n++) {
+    total -= loss.klCoefficient * 0.5 * ((logprobs[n] as number) - (referenceLogprobs[n] as number)) ** 2;
+    total += loss.entropyCoefficient * (entropy[n] as number);
+    for (let k = 0; values !== undefined && k < objectives; k++) {
+      const at = n * objectives + k;
+      const [v, old, target] = [values[at], oldValues[at], returns[at]] as [number, number, number];
+      const held = old + Math.min(Math.max(v - old, -loss.valueClip), loss.valueClip);
+      total -= loss.valueCoefficient * 0.5 * Math.max((v - target) ** 2, (held - target) ** 2);
+    }
+  }
+  return total / loss.denominator;
+}
+
+async function checkAgainstDifferences(settings: Settings): Promise<void> {
+  const session = await open(settings);
+  const base = feeds(settings);
+  const run = async (changed: Record<string, TensorArray>): Promise<Record<string, TensorArray>> =>
+    session.run(pick({ ...base, ...changed }, session.inputNames));
+  const read = (outputs: Record<string, TensorArray>): Outputs => ({
+    logprobs: outputs['logprobs']?.data as Float64Array,
+    entropy: outputs['entropy']?.data as Float64Array,
+    values: outputs['values']?.data as Float64Array | undefined,
+  });
+  const analytic = await run({});
+  const functions = [
+    ...Array.from({ length: objectives }, (_, k) => (outputs: Outputs) => surrogate(k, settings, outputs)),
+    regularizer,
+  ];
+  const step = 1e-5;
+  for (const { name } of trainableTensors(tinyConfig, settings.spec)) {
+    const { data, dims } = base[name] as TensorArray<Float64Array>;
+    const stride = Math.max(1, Math.floor(data.length / 5));
+    const squares = functions.map(() => ({ gap: 0, norm: 0 }));
+    for (let at = 0; at < data.length; at += stride) {
+      const moved = async (by: number): Promise<number[]> => {
+        const now = read(await run({ [name]: { data: data.map((x, i) => (i === at ? x + by : x)), dims } }));
+        // The critics read the hidden state detached: what moves the trunk must not count for their loss.
+        const outputs = name.startsWith('value_head.') ? now : { ...now, values: read(analytic).values };
+        return functions.map((f) => f(outputs));
+      };
+      const [up, down] = [await moved(step), await moved(-step)];
+      functions.forEach((_, f) => {
+        const numeric = ((up[f] as number) - (down[f] as number)) / (2 * step);
+        const output = analytic[f < objectives ? gradientNames.objectives(name) : gradientNames.regularizer(name)];
+        const found = output === undefined ? 0 : (output.data[(f < objectives ? f * data.length : 0) + at] as number);
+        const square = squares[f] as { gap: number; norm: number };
+        square.gap += (numeric - found) ** 2;
+        square.norm += numeric ** 2;
+      });
+    }
+    squares.forEach(({ gap, norm }, f) => {
+      const error = Math.sqrt(gap) / Math.max(Math.sqrt(norm), 1e-4);
+      assert.ok(error < 1e-6, `${name}, ${f < objectives ? `objective ${f}` : 'regularizer'}: relative error ${error}`);
+    });
+  }
+  await session.close();
+}
+
+/** Old log-probabilities at which some ratios are inside the clip range and some outside on either side. */
+async function clippingOldLogprobs(spec: TrainableSpec): Promise<Float32Array> {
+  const settings: Settings = {
+    spec,
+    passes: 'unclipped',
+    advantages: new Float32Array(6),
+    oldLogprobs: new Float32Array(tokens),
+  };
+  const session = await open(settings);
+  const outputs = await session.run(pick(feeds(settings), session.inputNames));
+  await session.close();
+  const shifts = [0.4, -0.4, 0.05, 0.5, -0.1, -0.6, 0.3, 0.02];
+  return Float32Array.from(outputs['logprobs']?.data as Float64Array, (x, n) => x + (shifts[n] as number));
+}
+
+const perSequence = Float32Array.of(1.2, -0.7, 0.4, -0.9, 0.3, -1.1);
+const perToken = wave(tokens * objectives, 11, 1.3);
+const adapters: TrainableSpec = { lora, valueHeads: 0 };
+const withCritics: TrainableSpec = { lora, valueHeads: objectives };
+const full: TrainableSpec = { valueHeads: 0 };
+
+describe('the whole loss agrees with central differences in float64 to 1e-6', () => {
+  test('adapters, one advantage per sequence, tokens clipped on either side', async () => {
+    const oldLogprobs = await clippingOldLogprobs(adapters);
+    await checkAgainstDifferences({ spec: adapters, passes: 'signed', advantages: perSequence, oldLogprobs });
+  });
+  test('adapters with value heads, an advantage for each token', async () => {
+    const oldLogprobs = await clippingOldLogprobs(withCritics);
+    await checkAgainstDifferences({ spec: withCritics, passes: 'token', advantages: perToken, oldLogprobs });
+  });
+  test('all weights', async () => {
+    const oldLogprobs = await clippingOldLogprobs(full);
+    await checkAgainstDifferences({ spec: full, passes: 'signed', advantages: perSequence, oldLogprobs });
+  });
+});
+
+describe('the shared backward pass gives the gradients of separate passes', () => {
+  for (const [what, spec] of [
+    ['adapters', adapters],
+    ['all weights', full],
+  ] as const) {
+    test(what, async () => {
+      const oldLogprobs = await clippingOldLogprobs(spec);
+      const spread = Float32Array.from({ length: objectives * tokens }, (_, i) => {
+        const [k, n] = [Math.floor(i / tokens), i % tokens];
+        return perSequence[k * 3 + (sequenceOf[n] as number)] as number;
+      });
+      const results = [];
+      for (const [passes, advantages] of [
+        ['signed', perSequence],
+        ['token', spread],
+      ] as const) {
+        const settings = { spec, passes, advantages, oldLogprobs };
+        const session = await open(settings);
+        results.push(await session.run(pick(feeds(settings), session.inputNames)));
+        await session.close();
+      }
+      const [shared, separate] = results as [Record<string, TensorArray>, Record<string, TensorArray>];
+      for (const { name } of trainableTensors(tinyConfig, spec)) {
+        const mine = shared[gradientNames.objectives(name)]?.data as Float64Array;
+        const other = separate[gradientNames.objectives(name)]?.data as Float64Array;
+        const gap = Math.hypot(...other.map((x, i) => x - (mine[i] as number)));
+        assert.ok(gap <= 1e-6 * Math.hypot(...other), `${name}: ${gap}`);
+      }
+    });
+  }
+});

@@ -1,0 +1,34 @@
+/** Small random decoders for tests. */
+import { type DecoderConfig, type DecoderModel, randomDecoder } from '@gapo/model';
+
+/** A decoder with grouped-query attention, small enough for finite differences. */
+export const tinyConfig: DecoderConfig = {
+  vocabulary: 11,
+  width: 8,
+  feedForward: 12,
+  layers: 2,
+  heads: 4,
+  keyValueHeads: 2,
+  headWidth: 4,
+  context: 32,
+  epsilon: 1e-5,
+  ropeTheta: 10000,
+  tiedEmbeddings: true,
+  bosId: 1,
+  eosIds: [2],
+};
+
+/** A random model of that shape, with weights large enough that its distributions are far from uniform. */
+export function tinyModel(config: DecoderConfig = tinyConfig, seed = 3): DecoderModel {
+  const tensors = randomDecoder(config, seed).map(({ name, shape, data }) => ({
+    name,
+    shape,
+    data: name.endsWith('norm.weight') ? data : data.map((x) => x * 20),
+  }));
+  return {
+    directory: 'tiny',
+    config,
+    weights: new Map(tensors.map((tensor) => [tensor.name, tensor])),
+    sha256: 'tiny',
+  };
+}

@@ -1,0 +1,43 @@
+/** The wire's policy specification, validated and as the libraries take it. */
+import { loraTargets, type TrainableSpec } from '@gapo/model';
+import { type PolicyRef, type PolicySpec, RpcError } from '@gapo/rpc';
+
+/** A policy that a request names. */
+export interface RequestedPolicy {
+  readonly runId: string;
+  readonly version: number;
+  readonly spec: PolicySpec;
+  readonly trainable: TrainableSpec;
+}
+
+/** Reads a request's policy. Throws RpcError INVALID_ARGUMENT that names the field. */
+export function requestedPolicy(policy: PolicyRef | null): RequestedPolicy {
+  if (policy === null) throw invalid('policy is not set; name a run, a version and a specification');
+  if (policy.runId === '') throw invalid('policy.run_id is empty');
+  if (policy.spec === null) throw invalid('policy.spec is not set');
+  return { runId: policy.runId, version: policy.version, spec: policy.spec, trainable: trainableSpec(policy.spec) };
+}
+
+function trainableSpec(spec: PolicySpec): TrainableSpec {
+  if (spec.model === '') throw invalid('policy.spec.model is empty; name a model directory');
+  const valueHeads = spec.valueHeads;
+  switch (spec.mode) {
+    case 'TRAINING_MODE_FULL':
+      return { valueHeads };
+    case 'TRAINING_MODE_LORA': {
+      if (!(spec.loraRank >= 1)) throw invalid(`policy.spec.lora_rank is ${spec.loraRank}; it must be 1 or more`);
+      if (!(spec.loraAlpha > 0)) throw invalid(`policy.spec.lora_alpha is ${spec.loraAlpha}; it must be above 0`);
+      const targets: readonly string[] = loraTargets;
+      const unknown = spec.loraTargets.find((target) => !targets.includes(target));
+      if (unknown !== undefined)
+        throw invalid(`policy.spec.lora_targets has '${unknown}'; there are ${targets.join(', ')}`);
+      return { lora: { rank: spec.loraRank, alpha: spec.loraAlpha, targets: spec.loraTargets }, valueHeads };
+    }
+    default:
+      throw invalid(`policy.spec.mode is ${spec.mode}; it must be TRAINING_MODE_LORA or TRAINING_MODE_FULL`);
+  }
+}
+
+function invalid(message: string): RpcError {
+  return new RpcError('INVALID_ARGUMENT', message);
+}

@@ -1,0 +1,72 @@
+/** Policy versions that a worker holds: pulled from the coordinator when a request first names one. */
+import type { NamedTensor } from '@gapo/model';
+import { type Client, type ParentCall, RpcError, TensorAssembler } from '@gapo/rpc';
+
+/** Versions kept for each run: the reference, the current one, and the one before it. */
+const versionsKept = 3;
+/** Milliseconds to pull one version. */
+const pullDeadlineMs = 120_000;
+
+/** A version's tensors. */
+export interface HeldVersion {
+  /** SHA-256 (hex) of the tensors: what tells it from every other. */
+  readonly sha256: string;
+  readonly tensors: readonly NamedTensor[];
+}
+
+/** Pulls and keeps versions. Requests for one version at a time share one pull. */
+export class VersionStore {
+  private readonly coordinator: Client<'gapo.policy.v1.PolicyService'>;
+  /** By `run/version`, least recently used first. */
+  private readonly held = new Map<string, Promise<HeldVersion>>();
+
+  constructor(coordinator: Client<'gapo.policy.v1.PolicyService'>) {
+    this.coordinator = coordinator;
+  }
+
+  /** A version's tensors. Throws RpcError where the coordinator does not answer, does not know it, or sends it damaged. */
+  get(runId: string, version: number, parent: ParentCall): Promise<HeldVersion> {
+    const key = `${runId}/${version}`;
+    const found = this.held.get(key);
+    const tensors = found ?? this.pull(runId, version, parent);
+    this.held.delete(key);
+    this.held.set(key, tensors);
+    if (found === undefined) {
+      tensors.catch(() => {
+        if (this.held.get(key) === tensors) this.held.delete(key);
+      });
+      this.forgetOld(runId);
+    }
+    return tensors;
+  }
+
+  private async pull(runId: string, version: number, parent: ParentCall): Promise<HeldVersion> {
+    const what = `policy version ${version} of run ${runId} from ${this.coordinator.target}`;
+    let assembler: TensorAssembler | undefined;
+    let sha256 = '';
+    for await (const message of this.coordinator.GetVersion(
+      { runId, version },
+      { deadlineMs: pullDeadlineMs, parent },
+    )) {
+      if (message.header) {
+        sha256 = message.header.sha256;
+        assembler = new TensorAssembler(message.header.tensors, { sha256, what });
+      } else if (message.chunk) {
+        if (assembler === undefined) throw new RpcError('DATA_LOSS', `${what}: bytes came before the header`);
+        assembler.add(message.chunk);
+      }
+    }
+    if (assembler === undefined) throw new RpcError('DATA_LOSS', `${what}: the stream was empty`);
+    const tensors = assembler.finish().map(({ header, data }) => {
+      if (!(data instanceof Float32Array))
+        throw new RpcError('DATA_LOSS', `${what}: tensor '${header.name}' is not float32`);
+      return { name: header.name, shape: header.shape, data };
+    });
+    return { sha256, tensors };
+  }
+
+  private forgetOld(runId: string): void {
+    const own = [...this.held.keys()].filter((key) => key.startsWith(`${runId}/`) && key !== `${runId}/0`);
+    for (const key of own.slice(0, Math.max(0, own.length - (versionsKept - 1)))) this.held.delete(key);
+  }
+}

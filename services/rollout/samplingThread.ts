@@ -1,0 +1,50 @@
+/** Runs in the tensor thread: samples completions and posts them as they finish. */
+import { EngineHolder, type EngineKey, type Outcome, outcome } from '@gapo/worker';
+import type { NamedTensor } from '@gapo/model';
+import { Sampler, type SampledCompletion, type SamplingOptions, type SamplingPrompt } from '@gapo/policy';
+import type { MessagePort } from 'node:worker_threads';
+import { workerData } from 'piscina';
+
+/** What the thread is started with. */
+export interface SamplingSettings {
+  readonly threads: number;
+  readonly device: 'cpu' | 'cuda';
+  readonly modelRoot: string;
+}
+
+/** One shard to sample. */
+export interface SampleTask {
+  readonly engine: EngineKey;
+  readonly version: readonly NamedTensor[];
+  readonly prompts: readonly SamplingPrompt[];
+  readonly options: SamplingOptions;
+  /** Completions are posted here, one message each. */
+  readonly completions: MessagePort;
+  /** Not 0: nobody wants the rest. */
+  readonly cancelled: Int32Array;
+}
+
+/** A completion on its way between the threads. */
+export type PostedCompletion = SampledCompletion;
+
+const { threads, device, modelRoot } = workerData as SamplingSettings;
+const samplers = new EngineHolder(
+  modelRoot,
+  async (model, trainable) => new Sampler(model, trainable, { threads, device }),
+);
+
+/** Samples a shard; resolves when the last completion is posted, or soon after the task was cancelled. */
+export function sample(task: SampleTask): Promise<Outcome<null>> {
+  return outcome(async () => {
+    try {
+      const sampler = await samplers.get(task.engine);
+      for await (const completion of sampler.sample(task.version, task.prompts, task.options)) {
+        if (Atomics.load(task.cancelled, 0) !== 0) break;
+        task.completions.postMessage(completion satisfies PostedCompletion);
+      }
+      return null;
+    } finally {
+      task.completions.close();
+    }
+  });
+}

@@ -1,0 +1,91 @@
+/** gapo.rollout.v1: pulls the version, samples the shard in the tensor thread, streams completions. */
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { implement, type Client, type GenerateRequest, type Implementation, RpcError } from '@gapo/rpc';
+import { attributeNames, spanNames, withSpan } from '@gapo/telemetry';
+import { type TensorThread, VersionStore, requestedPolicy } from '@gapo/worker';
+import type { PostedCompletion, sample } from './samplingThread.js';
+
+/** The service. */
+export function rolloutService(
+  coordinator: Client<'gapo.policy.v1.PolicyService'>,
+  thread: TensorThread<{ sample: typeof sample }>,
+): Implementation {
+  const versions = new VersionStore(coordinator);
+  return implement('gapo.rollout.v1.RolloutService', {
+    async *Generate(request, { signal, parent }) {
+      const policy = requestedPolicy(request.policy);
+      const options = samplingOptions(request);
+      const { tensors } = await versions.get(policy.runId, policy.version, parent);
+      const { port1, port2 } = new MessageChannel();
+      const cancelled = new Int32Array(new SharedArrayBuffer(4));
+      const cancel = (): void => void Atomics.store(cancelled, 0, 1);
+      signal.addEventListener('abort', cancel, { once: true });
+      const attributes = {
+        [attributeNames.runId]: policy.runId,
+        [attributeNames.policyVersion]: policy.version,
+        [attributeNames.prompts]: request.prompts.length,
+      };
+      const task = {
+        engine: { model: policy.spec.model, modelSha256: policy.spec.modelSha256, trainable: policy.trainable },
+        version: tensors,
+        prompts: request.prompts.map(({ index, tokenIds }) => ({ index, ids: tokenIds })),
+        options,
+        completions: port2,
+        cancelled,
+      };
+      const done = withSpan(spanNames.rolloutGenerate, attributes, () => thread.run('sample', task, [port2]));
+      done.catch(() => port1.close()); // its error is thrown below, where the stream waits
+      try {
+        for await (const completion of received(port1)) yield { completions: [toWire(completion)] };
+        await done;
+        if (signal.aborted) throw signal.reason;
+      } finally {
+        cancel();
+        signal.removeEventListener('abort', cancel);
+      }
+    },
+  });
+}
+
+function samplingOptions({ sampling, seed, step }: GenerateRequest) {
+  if (sampling === null)
+    throw new RpcError('INVALID_ARGUMENT', 'sampling is not set; say temperature, max_new_tokens, samples_per_prompt');
+  if (!(sampling.samplesPerPrompt >= 1)) {
+    throw new RpcError(
+      'INVALID_ARGUMENT',
+      `sampling.samples_per_prompt is ${sampling.samplesPerPrompt}; it must be 1 or more`,
+    );
+  }
+  return { ...sampling, seed, step };
+}
+
+function toWire({ prompt, sample: index, ids, logprobs, finishReason }: PostedCompletion) {
+  return {
+    prompt,
+    sample: index,
+    tokenIds: [...ids],
+    logprobs: Buffer.from(logprobs.buffer, logprobs.byteOffset, logprobs.byteLength),
+    finishReason: finishReason === 'stop' ? ('FINISH_REASON_STOP' as const) : ('FINISH_REASON_LENGTH' as const),
+  };
+}
+
+/** The messages of a port, in order, until it closes. */
+async function* received(port: MessagePort): AsyncGenerator<PostedCompletion> {
+  const waiting: PostedCompletion[] = [];
+  let wake: (() => void) | undefined;
+  let closed = false;
+  port.on('message', (message: PostedCompletion) => {
+    waiting.push(message);
+    wake?.();
+  });
+  port.on('close', () => {
+    closed = true;
+    wake?.();
+  });
+  for (;;) {
+    const next = waiting.shift();
+    if (next !== undefined) yield next;
+    else if (closed) return;
+    else await new Promise<void>((resolve) => (wake = resolve));
+  }
+}
