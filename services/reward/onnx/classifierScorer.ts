@@ -67,7 +67,11 @@ export class ClassifierScorer implements Scorer {
     try {
       signal.throwIfAborted();
       const answer = await this.thread.run({ kind: 'score', items, cancelled });
-      if (answer.kind === 'scored') return answer.outcomes;
+      if (answer.kind === 'scored') {
+        // A thread that died has opened the directory anew: its scores must not pass for those of another model.
+        if (answer.version === this.description.version) return answer.outcomes;
+        throw new RpcError('FAILED_PRECONDITION', "the model's files changed since the start; restart the service");
+      }
       signal.throwIfAborted();
       throw new RpcError('UNAVAILABLE', problemOf(answer));
     } finally {

@@ -25,7 +25,7 @@ export type ClassifierTask =
 export type ClassifierAnswer =
   | { readonly kind: 'opened'; readonly name: string; readonly version: string; readonly config: ClassifierConfig }
   | { readonly kind: 'refused'; readonly problem: string }
-  | { readonly kind: 'scored'; readonly outcomes: readonly Outcome[] }
+  | { readonly kind: 'scored'; readonly version: string; readonly outcomes: readonly Outcome[] }
   | { readonly kind: 'cancelled' };
 
 let opening: Promise<Classifier> | undefined;
@@ -47,5 +47,5 @@ export default async function answer(task: ClassifierTask): Promise<ClassifierAn
   }
   const { items, cancelled } = task;
   const outcomes = await classifier.score(items, () => Atomics.load(cancelled, 0) !== 0);
-  return outcomes === undefined ? { kind: 'cancelled' } : { kind: 'scored', outcomes };
+  return outcomes === undefined ? { kind: 'cancelled' } : { kind: 'scored', version: classifier.version, outcomes };
 }
