@@ -2,7 +2,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { type Client, connect, serve } from '@gapo/rpc';
 import type { Scorer } from './scorer.js';
 import { rewardService } from './server.js';
@@ -10,8 +9,13 @@ import { rewardService } from './server.js';
 /** A client of a reward service. */
 export type RewardClient = Client<'gapo.reward.v1.RewardService'>;
 
+/** Where a thing that is to be closed in the end is left: a test's context, or a suite's hook. */
+export interface Owner {
+  after(close: () => Promise<void>): void;
+}
+
 /** Serves a scorer and closes it in the end. */
-export async function served(t: TestContext, scorer: Scorer): Promise<RewardClient> {
+export async function served(t: Owner, scorer: Scorer): Promise<RewardClient> {
   const server = await serve({ address: '127.0.0.1:0', services: [rewardService(scorer)], shutdownGraceMs: 0 });
   const client = connect('gapo.reward.v1.RewardService', server.address);
   t.after(async () => {
@@ -23,7 +27,7 @@ export async function served(t: TestContext, scorer: Scorer): Promise<RewardClie
 }
 
 /** A directory that goes with the test. */
-export async function temporaryDirectory(t: TestContext): Promise<string> {
+export async function temporaryDirectory(t: Owner): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'gapo-reward-'));
   t.after(() => rm(directory, { recursive: true }));
   return directory;

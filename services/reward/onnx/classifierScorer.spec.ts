@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
-import { type TestContext, describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { checkHealth } from '@gapo/rpc';
 import { maxBatch } from '../server.js';
-import { type RewardClient, served, temporaryDirectory } from '../testservice.js';
+import { type Owner, type RewardClient, served, temporaryDirectory } from '../testservice.js';
 import { ClassifierScorer } from './classifierScorer.js';
 import { type TinyOptions, tinyLogits, tinyTokens, writeTinyClassifier } from './tinyClassifier.js';
 
 const deadlineMs = 20_000;
 
-async function classifier(t: TestContext, options: TinyOptions = {}): Promise<RewardClient> {
+async function classifier(t: Owner, options: TinyOptions = {}): Promise<RewardClient> {
   const directory = await temporaryDirectory(t);
   await writeTinyClassifier(directory, options);
   return served(t, await ClassifierScorer.open({ directory, threads: 1 }));
@@ -26,8 +26,16 @@ function near(found: number | undefined, expected: number | undefined): void {
 }
 
 describe('a classifier behind gRPC', () => {
-  test('scores are those of the model, in the order of the items, empty and non-Latin texts included', async (t) => {
-    const client = await classifier(t);
+  const closing: (() => Promise<void>)[] = [];
+  let client: RewardClient;
+  before(async () => {
+    client = await classifier({ after: (close) => void closing.push(close) });
+  });
+  after(async () => {
+    for (const close of closing) await close();
+  });
+
+  test('scores are those of the model, in the order of the items, empty and non-Latin texts included', async () => {
     const { results } = await client.Score({ items }, { deadlineMs });
     assert.deepEqual(
       results.map(({ id }) => id),
@@ -38,8 +46,7 @@ describe('a classifier behind gRPC', () => {
     }
   });
 
-  test('a score does not depend, in any bit, on what else is in the batch', async (t) => {
-    const client = await classifier(t);
+  test('a score does not depend, in any bit, on what else is in the batch', async () => {
     const together = await client.Score({ items }, { deadlineMs });
     const reversed = await client.Score({ items: items.toReversed() }, { deadlineMs });
     assert.deepEqual(reversed.results.toReversed(), together.results);
@@ -49,8 +56,7 @@ describe('a classifier behind gRPC', () => {
     }
   });
 
-  test('a full batch is scored, and one item more is refused with what was found and the limit', async (t) => {
-    const client = await classifier(t);
+  test('a full batch is scored, and one item more is refused with what was found and the limit', async () => {
     const many = Array.from({ length: maxBatch + 1 }, (_, i) => ({ id: `${i}`, prompt: 'p', completion: `${i}` }));
     const { results } = await client.Score({ items: many.slice(0, maxBatch) }, { deadlineMs });
     assert.equal(results.length, maxBatch);
@@ -61,8 +67,7 @@ describe('a classifier behind gRPC', () => {
     });
   });
 
-  test('ids that are empty or come twice are refused with their place', async (t) => {
-    const client = await classifier(t);
+  test('ids that are empty or come twice are refused with their place', async () => {
     const item = { id: 'a', prompt: '', completion: '' };
     await assert.rejects(client.Score({ items: [item, { ...item, id: '' }] }, { deadlineMs }), {
       code: 'INVALID_ARGUMENT',
@@ -74,8 +79,7 @@ describe('a classifier behind gRPC', () => {
     });
   });
 
-  test('a prompt that is too long loses its left; a completion that is too long has no score', async (t) => {
-    const client = await classifier(t);
+  test('a prompt that is too long loses its left; a completion that is too long has no score', async () => {
     const prompt = `${'x'.repeat(5000)}${'🙂 hello '.repeat(30)}`;
     const completion = 'y'.repeat(20);
     const long = [
@@ -149,8 +153,7 @@ describe('a classifier behind gRPC', () => {
     assert.notEqual(await versionWith({ max_tokens: 64 }), version);
   });
 
-  test('health answers while a long batch runs, and a call given up does not hold up the next', async (t) => {
-    const client = await classifier(t);
+  test('health answers while a long batch runs, and a call given up does not hold up the next', async () => {
     const prompt = 'word '.repeat(4000);
     const slow = Array.from({ length: maxBatch }, (_, i) => ({ id: `${i}`, prompt, completion: `${i}` }));
     const settled: string[] = [];
