@@ -1,4 +1,5 @@
 /** gapo.rollout.v1: pulls the version, samples the shard in the tensor thread, streams completions. */
+import { on } from 'node:events';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { implement, type Client, type GenerateRequest, type Implementation, RpcError } from '@gapo/rpc';
 import { attributeNames, spanNames, withSpan } from '@gapo/telemetry';
@@ -71,21 +72,5 @@ function toWire({ prompt, sample: index, ids, logprobs, finishReason }: PostedCo
 
 /** The messages of a port, in order, until it closes. */
 async function* received(port: MessagePort): AsyncGenerator<PostedCompletion> {
-  const waiting: PostedCompletion[] = [];
-  let wake: (() => void) | undefined;
-  let closed = false;
-  port.on('message', (message: PostedCompletion) => {
-    waiting.push(message);
-    wake?.();
-  });
-  port.on('close', () => {
-    closed = true;
-    wake?.();
-  });
-  for (;;) {
-    const next = waiting.shift();
-    if (next !== undefined) yield next;
-    else if (closed) return;
-    else await new Promise<void>((resolve) => (wake = resolve));
-  }
+  for await (const [message] of on(port, 'message', { close: ['close'] })) yield message as PostedCompletion;
 }

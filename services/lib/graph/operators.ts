@@ -185,7 +185,7 @@ export function embedding(table: Value, ids: Value): Value {
 export function gatherRows(x: Value, rows: Value): Value {
   const g = graphOf(x, rows);
   const width = x.dims.at(-1) as number;
-  const flat = emitReshape(x, [-1, width], [`${x.dims.slice(0, -1).join('·')}`, width]);
+  const flat = emitReshape(x, [-1, width], [x.dims.slice(0, -1).join('·'), width]);
   const y = g.emit('Gather', [flat, rows], { dtype: g.float, dims: [rows.dims[0] as Dim, width] });
   return differentiable(y, [x], (dy) => [
     () => {

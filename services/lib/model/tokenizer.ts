@@ -6,16 +6,25 @@ import type { DecoderConfig } from './decoderConfig.js';
 import { ModelError } from './errors.js';
 import { readBytes } from './safetensors.js';
 
+/** What is used of the library. Its own declarations import without file extensions, which NodeNext does not resolve. */
+interface TextTokenizer {
+  encode(text: string, options: { add_special_tokens: boolean }): { ids: number[] };
+  decode(ids: number[], options: { skip_special_tokens: boolean; clean_up_tokenization_spaces: boolean }): string;
+  get_vocab(withAddedTokens: boolean): Map<string, number>;
+}
+
+const TextTokenizer = HuggingFaceTokenizer as unknown as new (model: object, settings: object) => TextTokenizer;
+
 /** Text to token ids and back. */
 export class Tokenizer {
-  private readonly tokenizer: HuggingFaceTokenizer;
+  private readonly tokenizer: TextTokenizer;
   private readonly chatTemplate: Template | undefined;
   private readonly specialTokens: Readonly<Record<string, string>>;
   /** One more than the largest id. */
   readonly size: number;
 
   private constructor(
-    tokenizer: HuggingFaceTokenizer,
+    tokenizer: TextTokenizer,
     size: number,
     chatTemplate: Template | undefined,
     specialTokens: Readonly<Record<string, string>>,
@@ -33,10 +42,10 @@ export class Tokenizer {
       readJson(join(directory, 'tokenizer_config.json')),
     ]);
     const path = join(directory, 'tokenizer.json');
-    let tokenizer: HuggingFaceTokenizer;
+    let tokenizer: TextTokenizer;
     let size = 0;
     try {
-      tokenizer = new HuggingFaceTokenizer(model, settings);
+      tokenizer = new TextTokenizer(model, settings);
       for (const id of tokenizer.get_vocab(true).values()) size = Math.max(size, id + 1);
     } catch (error) {
       throw new ModelError(path, `is not a tokenizer: ${(error as Error).message}`);
@@ -70,7 +79,7 @@ export class Tokenizer {
 
   /** Token ids of a text. Special tokens written in the text are single ids; none are added unless asked. */
   encode(text: string, options: { readonly addSpecialTokens: boolean } = { addSpecialTokens: false }): number[] {
-    return [...this.tokenizer.encode(text, { add_special_tokens: options.addSpecialTokens }).ids];
+    return this.tokenizer.encode(text, { add_special_tokens: options.addSpecialTokens }).ids;
   }
 
   /** The text of token ids, without special tokens. */

@@ -27,20 +27,21 @@ import { type DecoderConfig, type LoraSpec, adapterName, isTarget } from '@gapo/
 /** Where a graph takes its tensors from, by Hugging Face name: inputs where they are trained, constants where frozen. */
 export type Tensors = (name: string) => Value;
 
-/** A linear map of the decoder, with its adapter where it has one. */
-export type Projection = (x: Value, module: string) => Value;
+/** Linear maps of one input, by module name, with their adapters where they have any. */
+export type Projection = (x: Value, modules: readonly string[]) => readonly Value[];
 
 /** Scores below every real one: the softmax of a masked position is exactly 0. */
 export const maskedScore = -1e30;
 
 /** Linear maps with low-rank adapters: x·Wᵀ + (alpha / rank)·(x·Aᵀ)·Bᵀ. */
 export function projection(tensors: Tensors, lora: LoraSpec | undefined): Projection {
-  return (x, module) => {
+  const one = (x: Value, module: string): Value => {
     const y = linear(x, tensors(`${module}.weight`));
     if (lora === undefined || !isTarget(lora, module)) return y;
     const low = linear(x, tensors(adapterName(module, 'A'))); // [..., rank]
     return add(y, linear(low, tensors(adapterName(module, 'B')), lora.alpha / lora.rank));
   };
+  return (x, modules) => modules.map((module) => one(x, module));
 }
 
 /** Cosines and sines of the rotary angles, each [...positions, headWidth / 2]. `positions` is of the graph's float type. */
@@ -68,11 +69,18 @@ export function decoderLayer(
 ): Value {
   const prefix = `model.layers.${layer}`;
   const normed = rmsNorm(x, tensors(`${prefix}.input_layernorm.weight`), config.epsilon);
-  const afterAttention = add(x, project(attend(normed), `${prefix}.self_attn.o_proj`));
+  const [attended] = project(attend(normed), [`${prefix}.self_attn.o_proj`]) as [Value];
+  const afterAttention = add(x, attended);
   const inner = rmsNorm(afterAttention, tensors(`${prefix}.post_attention_layernorm.weight`), config.epsilon);
-  const gate = silu(project(inner, `${prefix}.mlp.gate_proj`));
-  const up = project(inner, `${prefix}.mlp.up_proj`);
-  return add(afterAttention, project(mul(gate, up), `${prefix}.mlp.down_proj`));
+  const [gate, up] = project(inner, [`${prefix}.mlp.gate_proj`, `${prefix}.mlp.up_proj`]) as [Value, Value];
+  const [down] = project(mul(silu(gate), up), [`${prefix}.mlp.down_proj`]) as [Value];
+  return add(afterAttention, down);
+}
+
+/** The modules whose outputs are a layer's queries, keys and values. */
+export function attentionModules(layer: number): readonly [string, string, string] {
+  const prefix = `model.layers.${layer}.self_attn`;
+  return [`${prefix}.q_proj`, `${prefix}.k_proj`, `${prefix}.v_proj`];
 }
 
 /** Keys and values of one layer, [B, keyValueHeads, T, headWidth], keys rotated. */
@@ -109,14 +117,10 @@ export function decodeSequences(
   let x = embedding(tensors('model.embed_tokens.weight'), ids); // [B, T, width]
   for (let layer = 0; layer < config.layers; layer++) {
     x = decoderLayer(config, layer, x, tensors, project, (normed) => {
-      const attention = `model.layers.${layer}.self_attn`;
-      const queries = rotary(split(project(normed, `${attention}.q_proj`), heads, headWidth), angles.cos, angles.sin);
-      const keys = rotary(
-        split(project(normed, `${attention}.k_proj`), keyValueHeads, headWidth),
-        angles.cos,
-        angles.sin,
-      );
-      const values = split(project(normed, `${attention}.v_proj`), keyValueHeads, headWidth);
+      const [q, k, v] = project(normed, attentionModules(layer)) as [Value, Value, Value];
+      const queries = rotary(split(q, heads, headWidth), angles.cos, angles.sin);
+      const keys = rotary(split(k, keyValueHeads, headWidth), angles.cos, angles.sin);
+      const values = split(v, keyValueHeads, headWidth);
       cache.push({ keys, values });
       // Query heads that share keys lie together, so a group is one product: [B, kv, groups·T, headWidth].
       const grouped = reshape(queries, [0, keyValueHeads, -1, headWidth], ['B', keyValueHeads, 'G·T', headWidth]);

@@ -17,11 +17,9 @@ import {
   emitReduce,
   emitReshape,
   emitUnary,
-  linear,
   mul,
   rmsNorm,
   rotary,
-  silu,
   softmax,
   embedding,
   transpose,
@@ -34,7 +32,14 @@ import {
   isTarget,
   trainableTensors,
 } from '@gapo/model';
-import { type Projection, type Tensors, decodeSequences, decoderLayer, maskedScore, rotaryAngles } from './decoder.js';
+import {
+  type Projection,
+  type Tensors,
+  attentionModules,
+  decodeSequences,
+  decoderLayer,
+  rotaryAngles,
+} from './decoder.js';
 import { tensorSource } from './tensorSource.js';
 
 /** Names of a layer's cache tensors, [rows, keyValueHeads, positions, headWidth]. */
@@ -177,7 +182,7 @@ function step(
   let x = embedding(merged.tensors('model.embed_tokens.weight'), carried.token); // [R, width]
   for (let layer = 0; layer < config.layers; layer++) {
     x = decoderLayer(config, layer, x, merged.tensors, merged.project, (normed) => {
-      const [q, k, v] = merged.attention(normed, layer);
+      const [q, k, v] = merged.project(normed, attentionModules(layer)) as [Value, Value, Value];
       const queries = rotary(
         emitReshape(q, [0, keyValueHeads, groups, headWidth], ['R', keyValueHeads, groups, headWidth]),
         angles.cos,
@@ -278,10 +283,8 @@ function draw(
 
 interface MergedTensors {
   readonly tensors: Tensors;
-  /** o_proj and down_proj, and the fused gate and up. */
+  /** Several modules of one input are one product. */
   readonly project: Projection;
-  /** q, k and v of a layer from one product. */
-  readonly attention: (normed: Value, layer: number) => readonly [Value, Value, Value];
   /** [width, V]. */
   readonly output: Value;
 }
@@ -314,31 +317,18 @@ function mergedTensors(graph: Graph, config: DecoderConfig, spec: TrainableSpec,
     }
     return value;
   };
-  const parts = (y: Value, widths: readonly number[]): readonly Value[] =>
-    y.graph.emitAll(
-      'Split',
-      [y, graph.integers(widths)],
-      widths.map((width) => ({ dtype: graph.float, dims: ['R', width] })),
-      { axis: { kind: 'int', value: -1 } },
-    );
-  const pending = new Map<Value, Value>();
   return {
     tensors,
-    project: (x, module) => {
-      if (!/\.(gate|up)_proj$/.test(module)) return emitMatmul(x, joint([module]));
-      if (module.endsWith('gate_proj')) {
-        const both = emitMatmul(x, joint([module, module.replace('gate_proj', 'up_proj')]));
-        const [gate, up] = parts(both, [config.feedForward, config.feedForward]) as [Value, Value];
-        pending.set(x, up);
-        return gate;
-      }
-      return pending.get(x) as Value;
-    },
-    attention: (normed, layer) => {
-      const prefix = `model.layers.${layer}.self_attn`;
-      const y = emitMatmul(normed, joint([`${prefix}.q_proj`, `${prefix}.k_proj`, `${prefix}.v_proj`]));
-      const narrow = config.keyValueHeads * config.headWidth;
-      return parts(y, [config.heads * config.headWidth, narrow, narrow]) as readonly Value[] as [Value, Value, Value];
+    project: (x, modules) => {
+      const y = emitMatmul(x, joint(modules));
+      if (modules.length === 1) return [y];
+      const widths = modules.map((module) => tensors(`${module}.weight`).dims[0] as number);
+      return y.graph.emitAll(
+        'Split',
+        [y, graph.integers(widths)],
+        widths.map((width) => ({ dtype: graph.float, dims: ['R', width] })),
+        { axis: { kind: 'int', value: -1 } },
+      );
     },
     output: transpose(tensors(config.tiedEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight'), [1, 0]),
   };
