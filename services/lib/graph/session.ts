@@ -52,7 +52,7 @@ export class Session {
       executionProviders: [device],
       intraOpNumThreads: options.threads,
       interOpNumThreads: 1,
-      logSeverityLevel: 3,
+      logSeverityLevel: 4, // what fails is said once, by the error
       // Idle threads must not spin: workers, services and the sampler share the cores.
       extra: { session: { intra_op: { allow_spinning: '0' } } },
     };

@@ -1,0 +1,43 @@
+# Everything a person does from a checkout. `make help` lists it.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# The CUDA step of onnxruntime-node's install script needs NuGet; the CPU runtime is in the package.
+export ONNXRUNTIME_NODE_INSTALL ?= skip
+
+GAPO := node services/cli/dist/main.js
+RUN ?= run
+
+.PHONY: help run test build lint models bench clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+run: build ## install, build, start everything, train the example, show it  [RUN=helpful-only|harmless-only, JSON=1, FRESH=1]
+	@deploy/local/prepare.sh nats-server
+	@$(GAPO) run examples/assistant/$(RUN).yaml $(if $(JSON),--json) $(if $(FRESH),--fresh)
+
+test: build lint ## everything that CI runs
+	@deploy/local/prepare.sh nats-server chromium
+	@node test/run.mjs
+
+build: node_modules/.installed ## install and compile
+	@node_modules/.bin/tsc -b
+
+lint: node_modules/.installed ## compiler-strict, eslint, prettier, buf
+	@node_modules/.bin/eslint .
+	@node_modules/.bin/prettier --check --log-level warn .
+	@node_modules/.bin/buf lint
+
+models: build ## make the example's models anew from the generator and a seed (under an hour on two cores)
+	@node examples/assistant/dist/training/main.js
+
+bench: build ## measure: see docs/benchmarks.md
+	@npm run --silent bench --
+
+clean: ## remove what was built
+	@node_modules/.bin/tsc -b --clean; rm -rf node_modules
+
+node_modules/.installed: package.json package-lock.json
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@

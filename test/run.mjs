@@ -1,0 +1,57 @@
+// Runs the compiled tests: node test/run.mjs [--under DIR]... Ends with the line 'N passed, N failed, N skipped'.
+//
+// The compiled JavaScript is what ships, so it is what is tested. Node 20 does not expand globs: files are found here.
+import { readdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+import { parseArgs } from 'node:util';
+
+/** Suites with a make target of their own: too slow for every commit. */
+const slow = ['test/dist/chaos', 'test/dist/bench', 'test/dist/image'];
+
+const { values } = parseArgs({ options: { under: { type: 'string', multiple: true } } });
+
+async function specsUnder(directory) {
+  const files = [];
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    if (entry.name === 'node_modules' || entry.name === '.git' || entry.name === 'runs') continue;
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) files.push(...(await specsUnder(path)));
+    else if (path.includes('dist/') && path.endsWith('.spec.js')) files.push(path);
+  }
+  return files.sort();
+}
+
+const chosen = values.under ?? ['.'];
+const found = (await Promise.all(chosen.map(specsUnder))).flat();
+const files = values.under === undefined ? found.filter((file) => !slow.some((path) => file.startsWith(path))) : found;
+if (files.length === 0) {
+  console.error(`no compiled test under ${chosen.join(', ')}: run 'npm run build' first`);
+  process.exit(2);
+}
+
+const count = { passed: 0, failed: 0, skipped: 0 };
+const skipped = [];
+const stream = run({ files, concurrency: Math.min(availableParallelism(), 2) });
+stream.on('test:pass', ({ name, skip, details }) => {
+  if (details.type === 'suite') return;
+  if (skip === undefined) count.passed++;
+  else {
+    count.skipped++;
+    skipped.push(`${name}: ${skip}`);
+  }
+});
+stream.on('test:fail', ({ details }) => {
+  if (details.type !== 'suite') count.failed++;
+});
+stream.compose(spec).pipe(process.stdout);
+stream.on('end', () => {
+  // The reporter writes its last lines after the stream's end.
+  setImmediate(() => {
+    for (const line of skipped) console.log(`skipped ${line}`);
+    console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
+    process.exitCode = count.failed === 0 && count.passed > 0 ? 0 : 1;
+  });
+});
