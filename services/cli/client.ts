@@ -1,0 +1,172 @@
+/** The coordinator, as commands call it: every expected failure is one line for a person. */
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  connect,
+  RpcError,
+  type Client,
+  type EvaluateRunResponse,
+  type Run,
+  type RpcCode,
+  type WatchRunResponse,
+} from '@gapo/rpc';
+import { UserError } from '@gapo/telemetry';
+import { defaultCoordinator } from './project.js';
+
+type Training = Client<'gapo.training.v1.TrainingService'>;
+
+/** Answers from memory. */
+const quickMs = 15_000;
+/** The coordinator checks models and reward services before it answers. */
+const startMs = 120_000;
+/** How long a coordinator may be away while a run is watched. */
+const awayMs = 30_000;
+const lookAgainMs = 500;
+
+/** Codes whose message says what a person can do. */
+const forPeople: ReadonlySet<RpcCode> = new Set<RpcCode>([
+  'INVALID_ARGUMENT',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'FAILED_PRECONDITION',
+  'RESOURCE_EXHAUSTED',
+  'PERMISSION_DENIED',
+  'UNAUTHENTICATED',
+]);
+
+/** The coordinator's address: the option, else GAPO_COORDINATOR, else 127.0.0.1:50050. */
+export function coordinatorAddress(option: string | undefined): string {
+  return option ?? (process.env['GAPO_COORDINATOR']?.trim() || defaultCoordinator);
+}
+
+/** What a new run is made from. */
+export interface NewRun {
+  configYaml: string;
+  /** Where the configuration's relative paths start, absolute. */
+  baseDirectory: string;
+  /** Made by the coordinator where undefined. */
+  id: string | undefined;
+}
+
+/** Calls one coordinator. Methods throw a UserError where a person can do something about it. */
+export class Coordinator {
+  readonly #client: Training;
+
+  constructor(address: string) {
+    this.#client = connect('gapo.training.v1.TrainingService', address);
+  }
+
+  async createRun({ configYaml, baseDirectory, id }: NewRun, signal?: AbortSignal): Promise<Run> {
+    const request = { configYaml, baseDirectory, ...(id === undefined ? {} : { runId: id }) };
+    const { run } = await this.#ask(() => this.#client.CreateRun(request, { deadlineMs: startMs, signal }));
+    return present(run);
+  }
+
+  async getRun(id: string): Promise<Run> {
+    const { run } = await this.#ask(() => this.#client.GetRun({ runId: id }, { deadlineMs: quickMs }));
+    return present(run);
+  }
+
+  /** Newest first. */
+  async listRuns(): Promise<Run[]> {
+    const { runs } = await this.#ask(() => this.#client.ListRuns({}, { deadlineMs: quickMs }));
+    return runs;
+  }
+
+  async pauseRun(id: string): Promise<Run> {
+    const { run } = await this.#ask(() => this.#client.PauseRun({ runId: id }, { deadlineMs: quickMs }));
+    return present(run);
+  }
+
+  async resumeRun(id: string, signal?: AbortSignal): Promise<Run> {
+    const { run } = await this.#ask(() => this.#client.ResumeRun({ runId: id }, { deadlineMs: startMs, signal }));
+    return present(run);
+  }
+
+  async cancelRun(id: string): Promise<Run> {
+    const { run } = await this.#ask(() => this.#client.CancelRun({ runId: id }, { deadlineMs: quickMs }));
+    return present(run);
+  }
+
+  /** The run's steps after one, then each as it happens, until the run ends; a coordinator that goes away is waited for. */
+  async *watchRun(id: string, afterStep: number, signal?: AbortSignal): AsyncGenerator<WatchRunResponse> {
+    let after = afterStep;
+    let awaySince: number | undefined;
+    for (;;) {
+      try {
+        for await (const message of this.#client.WatchRun(
+          { runId: id, afterStep: after },
+          { deadlineMs: Infinity, signal },
+        )) {
+          awaySince = undefined;
+          if (message.step) after = message.step.step;
+          yield message;
+        }
+        return;
+      } catch (error) {
+        if (signal?.aborted === true) return;
+        const known = RpcError.from(error);
+        awaySince ??= performance.now();
+        if (known.code !== 'UNAVAILABLE' || performance.now() - awaySince > awayMs) throw this.#explain(error);
+        await delay(lookAgainMs);
+      }
+    }
+  }
+
+  /** Progress, the report last. */
+  async *evaluateRun(
+    id: string,
+    options: { version: number | undefined; samples: number; signal?: AbortSignal | undefined },
+  ): AsyncGenerator<EvaluateRunResponse> {
+    const { version, samples, signal } = options;
+    const request = { runId: id, samples, ...(version === undefined ? {} : { version }) };
+    try {
+      yield* this.#client.EvaluateRun(request, { deadlineMs: Infinity, signal });
+    } catch (error) {
+      throw this.#explain(error);
+    }
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  async #ask<T>(call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      throw this.#explain(error);
+    }
+  }
+
+  #explain(error: unknown): unknown {
+    if (!(error instanceof RpcError)) return error;
+    const { target } = this.#client;
+    if (forPeople.has(error.code)) return new UserError(error.details, { cause: error });
+    if (error.code === 'UNAVAILABLE') {
+      return new UserError(
+        `the coordinator at ${target} does not answer: ${reason(error.details)}; start it with \`gapo up\`, or give its address with --coordinator or GAPO_COORDINATOR`,
+        { cause: error },
+      );
+    }
+    if (error.code === 'DEADLINE_EXCEEDED') {
+      return new UserError(
+        `the coordinator at ${target} did not answer in time: see its log, coordinator.log in the data directory's logs`,
+        {
+          cause: error,
+        },
+      );
+    }
+    return error;
+  }
+}
+
+function reason(details: string): string {
+  if (details.includes('ECONNREFUSED')) return 'connection refused';
+  if (/ENOTFOUND|Name resolution failed/.test(details)) return 'no host of that name';
+  return details;
+}
+
+function present(run: Run | null): Run {
+  if (run === null) throw new Error('the coordinator answered without a run');
+  return run;
+}

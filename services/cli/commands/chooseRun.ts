@@ -1,0 +1,68 @@
+/** Which run `gapo run` takes: the unfinished one of the same configuration, or a new one. */
+import { createInterface } from 'node:readline/promises';
+import type { Run } from '@gapo/rpc';
+import { UserError } from '@gapo/telemetry';
+import type { Coordinator } from '../client.js';
+import { launchesOf, recordLaunch, type ConfigFile } from '../launches.js';
+import { stateName } from '../render/runProgress.js';
+import { isUnfinished } from './follow.js';
+
+/** What a person said about an unfinished run. */
+export interface RunChoice {
+  /** Go on with it; an error where there is none. */
+  resume?: true;
+  /** Begin anew, whatever there is. */
+  fresh?: true;
+}
+
+/** Whether to go on with an unfinished run, where neither option says. */
+async function askToResume(signal: AbortSignal): Promise<boolean> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) return true;
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  // In raw mode the terminal sends no signal at Ctrl-C: readline does, and it means the same here.
+  lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
+  try {
+    const answer = await lines.question('Go on with it? [Y/n, n begins anew] ', { signal });
+    return !/^n/i.test(answer.trim());
+  } finally {
+    lines.close();
+  }
+}
+
+/**
+ * Creates a run, resumes the unfinished one of the same configuration, or returns it where it is in progress.
+ *
+ * @param say tells what is done
+ */
+export async function chooseRun(
+  coordinator: Coordinator,
+  config: ConfigFile,
+  dataDirectory: string,
+  choice: RunChoice,
+  { say, signal }: { say: (text: string) => void; signal: AbortSignal },
+): Promise<Run> {
+  const launched = launchesOf(dataDirectory, config);
+  const unfinished = choice.fresh
+    ? undefined
+    : (await coordinator.listRuns()).find((run) => launched.has(run.id) && isUnfinished(run));
+  if (unfinished !== undefined) {
+    const { id, step, totalSteps, reason } = unfinished;
+    const state = stateName(unfinished.state);
+    say(
+      `run ${id} of this configuration is unfinished: ${state} at step ${step} of ${totalSteps}${reason === '' ? '' : ` (${reason})`}`,
+    );
+    if (choice.resume || (await askToResume(signal))) {
+      if (state === 'running' || state === 'starting') return unfinished;
+      say(`going on with ${id}; --fresh begins anew`);
+      return coordinator.resumeRun(id, signal);
+    }
+  } else if (choice.resume) {
+    throw new UserError(`no unfinished run of ${config.path} in ${dataDirectory}: leave --resume out to begin one`);
+  }
+  const run = await coordinator.createRun(
+    { configYaml: config.text, baseDirectory: config.baseDirectory, id: undefined },
+    signal,
+  );
+  recordLaunch(dataDirectory, run.id, config);
+  return run;
+}

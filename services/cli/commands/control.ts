@@ -1,0 +1,57 @@
+/** `gapo pause`, `resume` and `cancel`: what a person asks of a run. */
+import { Command } from 'commander';
+import type { Run } from '@gapo/rpc';
+import { runJson } from '@gapo/page';
+import { Coordinator, coordinatorAddress } from '../client.js';
+import { coordinatorOption, jsonOption } from '../options.js';
+import { print, printJson } from '../output.js';
+import { stateName } from '../render/runProgress.js';
+
+interface Verb {
+  name: string;
+  description: string;
+  ask(coordinator: Coordinator, id: string): Promise<Run>;
+}
+
+const verbs: readonly Verb[] = [
+  {
+    name: 'pause',
+    description: 'stop a run after the step in progress; it can be resumed',
+    ask: (coordinator, id) => coordinator.pauseRun(id),
+  },
+  {
+    name: 'resume',
+    description: 'go on with a paused or failed run from its last checkpoint, bit for bit',
+    ask: (coordinator, id) => coordinator.resumeRun(id),
+  },
+  {
+    name: 'cancel',
+    description: 'end a run for good; its checkpoints stay',
+    ask: (coordinator, id) => coordinator.cancelRun(id),
+  },
+];
+
+function verbCommand({ name, description, ask }: Verb): Command {
+  return new Command(name)
+    .description(description)
+    .argument('<id>', "the run's id, as `gapo runs` lists it")
+    .addOption(coordinatorOption())
+    .addOption(jsonOption())
+    .addHelpText('after', `\nExample:\n  gapo ${name} assistant-20250101-120000`)
+    .action(async (id: string, flags: { coordinator?: string; json?: true }) => {
+      const coordinator = new Coordinator(coordinatorAddress(flags.coordinator));
+      try {
+        const run = await ask(coordinator, id);
+        const reason = run.reason === '' ? '' : ` (${run.reason})`;
+        if (flags.json) printJson(runJson(run));
+        else print(`${run.id}: ${stateName(run.state)} at step ${run.step} of ${run.totalSteps}${reason}`);
+      } finally {
+        coordinator.close();
+      }
+    });
+}
+
+/** The commands. */
+export function controlCommands(): Command[] {
+  return verbs.map(verbCommand);
+}

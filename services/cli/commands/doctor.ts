@@ -1,0 +1,156 @@
+/** `gapo doctor`: what this machine has of what the platform needs, and the command that mends each gap. */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { availableParallelism, freemem, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Command } from 'commander';
+import { findNatsServer } from '@gapo/events';
+import { EXIT_USER, Exit } from '../exit.js';
+import { jsonOption } from '../options.js';
+import { print, printJson } from '../output.js';
+import { defaultHttpPort, defaultPortBase } from '../processes/plan.js';
+import { isFree } from '../processes/ports.js';
+import { projectRoot } from '../project.js';
+
+/** One thing that was looked at. */
+export interface Finding {
+  what: string;
+  /** `ok`; `missing`: the platform does not run without it; `advice`: it runs, with less. */
+  verdict: 'ok' | 'missing' | 'advice';
+  /** What was found. */
+  found: string;
+  /** What to do; empty where nothing. */
+  mend: string;
+}
+
+const ok = (what: string, found: string): Finding => ({ what, verdict: 'ok', found, mend: '' });
+const missing = (what: string, found: string, mend: string): Finding => ({ what, verdict: 'missing', found, mend });
+const advice = (what: string, found: string, mend: string): Finding => ({ what, verdict: 'advice', found, mend });
+
+/** The oldest Node that everything runs on. */
+const [oldestMajor, oldestMinor] = [20, 19];
+
+/** Whether a version of Node is new enough. */
+export function nodeFinding(version: string): Finding {
+  const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number);
+  const enough = major > oldestMajor || (major === oldestMajor && minor >= oldestMinor);
+  return enough
+    ? ok('Node', version)
+    : missing('Node', version, `install Node ${oldestMajor}.${oldestMinor} or later: https://nodejs.org/en/download`);
+}
+
+async function runtimeFinding(): Promise<Finding> {
+  // In a process of its own: a native library that cannot be loaded may take its process with it.
+  const script = `import('onnxruntime-node').then(({ listSupportedBackends }) => console.log(listSupportedBackends().map(({ name }) => name).join(', ')))`;
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
+      cwd: join(projectRoot, 'services/lib/graph'),
+      timeout: 30_000,
+    });
+    return ok('onnxruntime-node', `loads; devices: ${stdout.trim()}`);
+  } catch (error) {
+    const said = String((error as { stderr?: unknown }).stderr ?? error);
+    const why = said.split('\n').find((line) => /Error/.test(line)) ?? 'it cannot be loaded';
+    return missing('onnxruntime-node', why.trim(), `npm ci (in ${projectRoot})`);
+  }
+}
+
+function natsFinding(): Finding {
+  const url = process.env['NATS_URL']?.trim();
+  if (url) return ok('nats-server', `NATS_URL is ${url.replaceAll(/\/\/[^/@,]*@/g, '//')}`);
+  const binary = findNatsServer();
+  return binary === undefined
+    ? advice(
+        'nats-server',
+        'not found: events stay within the coordinator',
+        'apt-get install nats-server, or set NATS_URL',
+      )
+    : ok('nats-server', binary);
+}
+
+async function portsFinding(): Promise<Finding> {
+  const ports = [0, 1, 2, 9, 11, 12].map((offset) => defaultPortBase + offset).concat(defaultHttpPort);
+  const free = await Promise.all(ports.map(isFree));
+  const busy = ports.filter((_, i) => !free[i]);
+  return busy.length === 0
+    ? ok('ports', `${ports.join(', ')} are free`)
+    : advice(
+        'ports',
+        `taken: ${busy.join(', ')}`,
+        'stop what listens there (a `gapo up`?), or start with --port-base 0 --http-port 0',
+      );
+}
+
+function machineFinding(): Finding {
+  const [gib, cores] = [2 ** 30, availableParallelism()];
+  const found = `${cores} core${cores === 1 ? '' : 's'}, ${(totalmem() / gib).toFixed(1)} GiB memory, ${(freemem() / gib).toFixed(1)} free`;
+  return cores >= 2 && totalmem() >= 3 * gib
+    ? ok('machine', found)
+    : advice('machine', found, 'the embedded example wants 2 cores and 3 GiB; it runs slower with less');
+}
+
+function buildFinding(): Finding {
+  const services = ['coordinator', 'rollout', 'gradient', 'reward', 'gateway'];
+  const absent = services.filter((name) => !existsSync(join(projectRoot, `services/${name}/dist/main.js`)));
+  return absent.length === 0
+    ? ok('services', 'built')
+    : missing('services', `not built: ${absent.join(', ')}`, `npm run build (in ${projectRoot})`);
+}
+
+function modelsFinding(): Finding {
+  const models = join(projectRoot, 'examples/assistant/models');
+  const wanted = ['policy', 'helpful', 'harmless'];
+  const absent = wanted.filter((name) => !existsSync(join(models, name, 'config.json')));
+  return absent.length === 0
+    ? ok('example models', models)
+    : missing(
+        'example models',
+        `${models} lacks ${absent.join(', ')}`,
+        `git checkout -- examples/assistant/models, or make models (in ${projectRoot})`,
+      );
+}
+
+/** Looks at everything. */
+async function examine(): Promise<Finding[]> {
+  const [runtime, ports] = await Promise.all([runtimeFinding(), portsFinding()]);
+  return [
+    nodeFinding(process.version),
+    buildFinding(),
+    runtime,
+    natsFinding(),
+    ports,
+    machineFinding(),
+    modelsFinding(),
+  ];
+}
+
+/** The findings for people. */
+export function findingsText(findings: readonly Finding[]): string {
+  const mark = { ok: 'ok      ', missing: 'MISSING ', advice: 'note    ' };
+  return findings
+    .map(
+      ({ what, verdict, found, mend }) =>
+        `${mark[verdict]}${what}: ${found}${mend === '' ? '' : `\n        mend: ${mend}`}`,
+    )
+    .join('\n');
+}
+
+async function doctor(flags: { json?: true }): Promise<void> {
+  const findings = await examine();
+  if (flags.json) printJson(findings);
+  else print(findingsText(findings));
+  if (findings.some(({ verdict }) => verdict === 'missing')) throw new Exit(EXIT_USER);
+}
+
+/** The command. */
+export function doctorCommand(): Command {
+  return new Command('doctor')
+    .description('say what this machine lacks, and the command that mends it')
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      '\nExits with 2 where something is missing that the platform needs.\n\nExample:\n  gapo doctor',
+    )
+    .action(doctor);
+}

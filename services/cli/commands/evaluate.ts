@@ -1,0 +1,42 @@
+/** Evaluating a run, shared by `eval` and `run`. */
+import type { EvaluationReport } from '@gapo/rpc';
+import { UserError } from '@gapo/telemetry';
+import type { Coordinator } from '../client.js';
+import type { Reporter } from '../render/reporter.js';
+
+/** What to evaluate. */
+export interface EvaluateOptions {
+  /** The newest where undefined. */
+  version?: number | undefined;
+  /** Sample prompts to return. */
+  samples: number;
+  signal?: AbortSignal;
+}
+
+/** Evaluates a run on its held-out prompts, with progress. */
+export async function evaluate(
+  coordinator: Coordinator,
+  runId: string,
+  reporter: Reporter,
+  { version, samples, signal }: EvaluateOptions,
+): Promise<EvaluationReport> {
+  let report: EvaluationReport | undefined;
+  try {
+    for await (const message of coordinator.evaluateRun(runId, { version, samples, signal })) {
+      if (message.report) report = message.report;
+      if (message.progress) {
+        const { phase, done, total, waitingFor } = message.progress;
+        const waits = waitingFor === '' ? '' : `, waiting for ${waitingFor}`;
+        reporter.work(`evaluating on the held-out prompts: ${phase}${total > 0 ? ` ${done}/${total}` : ''}${waits}`);
+      }
+    }
+  } finally {
+    reporter.finish();
+  }
+  if (report === undefined) {
+    throw new UserError(
+      `the evaluation of ${runId} ended without a report: see coordinator.log, and evaluate again with \`gapo eval ${runId}\``,
+    );
+  }
+  return report;
+}

@@ -1,0 +1,49 @@
+/** `gapo train`: creates a run on a coordinator that runs. */
+import { Command, Option } from 'commander';
+import { Coordinator, coordinatorAddress } from '../client.js';
+import { readConfigFile, recordLaunch } from '../launches.js';
+import { coordinatorOption, dataOption, jsonOption } from '../options.js';
+import { print, printJson } from '../output.js';
+import { fromHere } from '../project.js';
+import { runJson } from '@gapo/page';
+import { watchUntilSettled } from './watch.js';
+
+interface TrainFlags {
+  coordinator?: string;
+  data: string;
+  id?: string;
+  watch?: true;
+  json?: true;
+}
+
+async function train(configPath: string, flags: TrainFlags): Promise<void> {
+  const config = readConfigFile(fromHere(configPath));
+  const coordinator = new Coordinator(coordinatorAddress(flags.coordinator));
+  try {
+    const { text: configYaml, baseDirectory } = config;
+    const run = await coordinator.createRun({ configYaml, baseDirectory, id: flags.id });
+    recordLaunch(fromHere(flags.data), run.id, config);
+    if (flags.watch) await watchUntilSettled(coordinator, run, flags.json === true);
+    else if (flags.json) printJson(runJson(run));
+    else
+      print(
+        `${run.id}: ${run.totalSteps} steps of ${run.method} with ${run.objectives.join(', ')}; follow it with \`gapo watch ${run.id}\``,
+      );
+  } finally {
+    coordinator.close();
+  }
+}
+
+/** The command. */
+export function trainCommand(): Command {
+  return new Command('train')
+    .description('create a run on the coordinator that `gapo up` started')
+    .argument('<config>', 'the run configuration, YAML')
+    .addOption(new Option('--watch', 'follow the run until it ends; Ctrl-C stops watching, the run goes on'))
+    .addOption(new Option('--id <id>', "the run's id (default: its name and the time)"))
+    .addOption(coordinatorOption())
+    .addOption(dataOption())
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  gapo train examples/assistant/run.yaml --watch')
+    .action(train);
+}

@@ -1,0 +1,71 @@
+/** `gapo up`: all services of this machine as processes, until Ctrl-C. */
+import { Command } from 'commander';
+import { aborted, listenForInterrupts } from '../interrupts.js';
+import { jsonOption, stackOptions, type StackFlags } from '../options.js';
+import { note, print, printJson } from '../output.js';
+import { fromHere } from '../project.js';
+import { runningStack, startStack, type StackOptions } from '../processes/stack.js';
+import { servicesTable } from '../render/services.js';
+import { EXIT_INTERRUPTED, Exit } from '../exit.js';
+
+/** The options of the services as the processes take them. */
+export function stackOptionsOf(flags: StackFlags, env: Record<string, string>): StackOptions {
+  const { rewards, data, rolloutWorkers, gradientWorkers, portBase, httpPort } = flags;
+  return {
+    rewardsFile: fromHere(rewards),
+    dataDirectory: fromHere(data),
+    rolloutWorkers,
+    gradientWorkers,
+    portBase,
+    httpPort,
+    env,
+  };
+}
+
+async function up(flags: StackFlags & { json?: true }): Promise<void> {
+  const observer = { say: note, changed: () => undefined };
+  const options = stackOptionsOf(flags, {});
+  const present = await runningStack(options.dataDirectory, observer);
+  if (present !== undefined) {
+    note(
+      `already running, started by process ${present.pid} at ${present.started}; stop it with Ctrl-C there or \`kill ${present.pid}\``,
+    );
+    if (flags.json) printJson(present);
+    else print(servicesTable(present));
+    return;
+  }
+  const interrupts = listenForInterrupts();
+  try {
+    note('starting the services ...');
+    const stack = await startStack(options, observer, interrupts.asked);
+    interrupts.forced.addEventListener('abort', () => void stack.stop(true));
+    if (flags.json) printJson(stack.state);
+    else print(`${servicesTable(stack.state)}\n\nCtrl-C stops everything.`);
+    await aborted(interrupts.asked);
+    note('stopping the services ...');
+    await stack.stop();
+    note('stopped');
+  } catch (error) {
+    if (interrupts.asked.aborted) throw new Exit(EXIT_INTERRUPTED);
+    throw error;
+  } finally {
+    interrupts.release();
+  }
+}
+
+/** The command. */
+export function upCommand(): Command {
+  const command = new Command('up')
+    .description('start all services of this machine, as processes, and keep them running until Ctrl-C')
+    .addHelpText(
+      'after',
+      `
+Starts, in this order: nats-server (NATS_URL names another), the reward services of the file, rollout and gradient
+workers, the coordinator, the gateway with the web page. A service that dies is started again.
+
+Example:
+  gapo up --rewards examples/assistant/rewards.yaml --gradient-workers 2`,
+    );
+  for (const option of stackOptions()) command.addOption(option);
+  return command.addOption(jsonOption()).action(up);
+}

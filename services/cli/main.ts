@@ -1,0 +1,55 @@
+#!/usr/bin/env node
+/** `gapo`: the commands, and what becomes of their errors. */
+import { writeSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { controlCommands } from './commands/control.js';
+import { doctorCommand } from './commands/doctor.js';
+import { evalCommand } from './commands/eval.js';
+import { exportCommand } from './commands/export.js';
+import { runCommand } from './commands/run.js';
+import { runsCommand } from './commands/runs.js';
+import { trainCommand } from './commands/train.js';
+import { upCommand } from './commands/up.js';
+import { watchCommand } from './commands/watch.js';
+import { EXIT_OK, EXIT_USER, outcome } from './exit.js';
+
+const program = new Command('gapo')
+  .description('Align a language model with several reward models at once.')
+  .version('0.1.0')
+  .showHelpAfterError('(gapo --help lists the commands, gapo COMMAND --help their options)')
+  .addHelpText(
+    'after',
+    `
+Exit codes: 0 done, 2 something to mend (stderr says what), 1 a defect, 130 ended by Ctrl-C.
+
+Example:
+  gapo run examples/assistant/run.yaml`,
+  );
+
+const commands = [
+  upCommand(),
+  runCommand(),
+  trainCommand(),
+  watchCommand(),
+  runsCommand(),
+  ...controlCommands(),
+  evalCommand(),
+  exportCommand(),
+  doctorCommand(),
+];
+for (const command of [program, ...commands]) command.exitOverride();
+for (const command of commands) program.addCommand(command);
+
+// A reader that goes away, as `gapo runs | head -1`, is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? EXIT_OK : 1));
+
+try {
+  await program.parseAsync();
+  process.exit(process.exitCode ?? EXIT_OK);
+} catch (error) {
+  // Commander has printed its own message, or the help that was asked for.
+  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? EXIT_OK : EXIT_USER);
+  const { code, text } = outcome(error);
+  if (text !== '') writeSync(2, `${text}\n`);
+  process.exit(code);
+}

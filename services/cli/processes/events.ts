@@ -1,0 +1,86 @@
+/** The NATS server that `gapo up` starts for events, kept alive on its port. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { startNatsServer, type NatsServer } from '@gapo/events';
+import { Backoff } from './backoff.js';
+import type { ServiceObserver, ServiceRow } from './childService.js';
+
+/** Where events go. */
+export interface EventServer {
+  /** As nats://127.0.0.1:4222; undefined where services use their in-process bus. */
+  readonly url: string | undefined;
+  /** Its row, where it runs here. */
+  readonly row: ServiceRow | undefined;
+  stop(): Promise<void>;
+}
+
+/**
+ * The server that NATS_URL names, else one of our own; where there is none to be had, says so once.
+ *
+ * @param storeDir where its streams are kept
+ * @throws UserError where it cannot start
+ */
+export async function startEvents(storeDir: string, observer: ServiceObserver): Promise<EventServer> {
+  const given = process.env['NATS_URL']?.trim();
+  if (given) return { url: given, row: undefined, stop: () => Promise.resolve() };
+  const server = await startNatsServer({ storeDir });
+  if (server === undefined) {
+    observer.say(
+      'no nats-server on this machine: events stay within the coordinator and are not kept; install it (apt-get install nats-server) or set NATS_URL',
+    );
+    return { url: undefined, row: undefined, stop: () => Promise.resolve() };
+  }
+  return new OwnServer(server, storeDir, observer);
+}
+
+class OwnServer implements EventServer {
+  readonly url: string;
+  readonly #storeDir: string;
+  readonly #observer: ServiceObserver;
+  readonly #stopping = new AbortController();
+  #server: NatsServer;
+
+  constructor(server: NatsServer, storeDir: string, observer: ServiceObserver) {
+    this.#server = server;
+    this.url = server.url;
+    this.#storeDir = storeDir;
+    this.#observer = observer;
+    void this.#supervise();
+  }
+
+  get row(): ServiceRow {
+    const { host } = new URL(this.url);
+    return { name: 'nats-server', does: 'carries events', address: host, pid: this.#server.pid, log: undefined };
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#server.stop();
+  }
+
+  async #supervise(): Promise<void> {
+    const { signal } = this.#stopping;
+    const backoff = new Backoff();
+    for (;;) {
+      const since = performance.now();
+      await this.#server.exited;
+      while (!signal.aborted) {
+        const pause = backoff.next(performance.now() - since);
+        this.#observer.say(`nats-server ended; starting it again in ${pause / 1000} s`);
+        await delay(pause, undefined, { signal }).catch(() => undefined);
+        if (signal.aborted) return;
+        try {
+          const port = Number(new URL(this.url).port);
+          const server = await startNatsServer({ storeDir: this.#storeDir, port });
+          if (server === undefined) continue;
+          this.#server = server;
+          if (signal.aborted) await server.stop();
+          this.#observer.changed();
+          break;
+        } catch (error) {
+          this.#observer.say(error instanceof Error ? error.message : String(error));
+        }
+      }
+      if (signal.aborted) return;
+    }
+  }
+}

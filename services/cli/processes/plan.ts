@@ -1,0 +1,165 @@
+/** What `gapo up` starts: each service with its address and its environment, and in which order. */
+import type { RewardEntry } from './rewardsFile.js';
+import { freePorts, localHost, requireFree, type WantedPort } from './ports.js';
+
+/** One service of this machine. */
+export interface ServiceSpec {
+  /** As `rollout` or `reward-helpful`; names its log as well. */
+  name: string;
+  /** Its folder under services/. */
+  folder: string;
+  /** What it does, for the table. */
+  does: string;
+  /** Where it listens, as 127.0.0.1:50051. */
+  address: string;
+  /** How it says that it is ready: grpc.health.v1 at its address, or GET /healthz. */
+  health: 'grpc' | 'http';
+  /** Its environment, beside the one of this process. */
+  env: Record<string, string>;
+}
+
+/** What a person may choose. */
+export interface PlanOptions {
+  rewards: readonly RewardEntry[];
+  /** How many, at least 1. */
+  rolloutWorkers: number;
+  /** How many, at least 1. */
+  gradientWorkers: number;
+  /** The coordinator's port, from which the others follow; 0: any free ports. */
+  portBase: number;
+  /** The web page's port; 0: any free one. */
+  httpPort: number;
+  /** Absolute. */
+  dataDirectory: string;
+}
+
+/** The default of portBase. */
+export const defaultPortBase = 50050;
+/** The default of httpPort. */
+export const defaultHttpPort = 8080;
+
+/** Groups of services; a group starts together, once the groups before it are ready. */
+export interface Plan {
+  groups: ServiceSpec[][];
+  coordinator: string;
+  /** The web page's URL. */
+  page: string;
+}
+
+interface Ports {
+  coordinator: number;
+  rollout: number[];
+  gradient: number[];
+  rewards: number[];
+  gatewayHttp: number;
+  gatewayGrpc: number;
+}
+
+const numbered = (count: number, at: (i: number) => number): number[] => Array.from({ length: count }, (_, i) => at(i));
+
+/** The ports by rule: coordinator at the base, rollout +1, gradient +2, gateway +9, rewards from +11; further workers from +100 and +200. */
+export function portsFrom(options: PlanOptions): Ports {
+  const { portBase: base } = options;
+  return {
+    coordinator: base,
+    rollout: numbered(options.rolloutWorkers, (i) => (i === 0 ? base + 1 : base + 100 + i)),
+    gradient: numbered(options.gradientWorkers, (i) => (i === 0 ? base + 2 : base + 200 + i)),
+    rewards: options.rewards.map((entry, i) => entry.port ?? base + 11 + i),
+    gatewayHttp: options.httpPort,
+    gatewayGrpc: base + 9,
+  };
+}
+
+async function choosePorts(options: PlanOptions): Promise<Ports> {
+  const free = await freePorts(options.rolloutWorkers + options.gradientWorkers + options.rewards.length + 3);
+  const take = (): number => free.pop() ?? 0;
+  if (options.portBase === 0) {
+    return {
+      coordinator: take(),
+      rollout: numbered(options.rolloutWorkers, take),
+      gradient: numbered(options.gradientWorkers, take),
+      rewards: options.rewards.map(take),
+      gatewayHttp: options.httpPort === 0 ? take() : options.httpPort,
+      gatewayGrpc: take(),
+    };
+  }
+  const ports = portsFrom(options);
+  return options.httpPort === 0 ? { ...ports, gatewayHttp: take() } : ports;
+}
+
+function wantedPorts(ports: Ports, options: PlanOptions): WantedPort[] {
+  const option = '--port-base';
+  return [
+    { port: ports.coordinator, who: 'coordinator', option },
+    ...ports.rollout.map((port, i) => ({ port, who: workerName('rollout', i), option })),
+    ...ports.gradient.map((port, i) => ({ port, who: workerName('gradient', i), option })),
+    ...ports.rewards.map((port, i) => ({ port, who: `reward-${options.rewards[i]?.name ?? i}`, option })),
+    { port: ports.gatewayHttp, who: 'gateway (the web page)', option: '--http-port' },
+    { port: ports.gatewayGrpc, who: 'gateway (gRPC health)', option },
+  ];
+}
+
+function workerName(kind: string, i: number): string {
+  return i === 0 ? kind : `${kind}-${i + 1}`;
+}
+
+const at = (port: number): string => `${localHost}:${port}`;
+
+/**
+ * Decides what runs where. Nothing is started.
+ *
+ * @throws UserError where a port is taken
+ */
+export async function planServices(options: PlanOptions): Promise<Plan> {
+  const ports = await choosePorts(options);
+  await requireFree(wantedPorts(ports, options));
+  return planOn(ports, options);
+}
+
+/** The plan on given ports. */
+export function planOn(ports: Ports, options: PlanOptions): Plan {
+  const coordinator = at(ports.coordinator);
+  const service = (
+    name: string,
+    folder: string,
+    does: string,
+    port: number,
+    env: Record<string, string>,
+  ): ServiceSpec => ({
+    name,
+    folder,
+    does,
+    address: at(port),
+    health: 'grpc',
+    env: { LISTEN: at(port), ...env },
+  });
+  const rewards = options.rewards.map((entry, i) =>
+    service(`reward-${entry.name}`, 'reward', `scores ${entry.name} (${entry.kind})`, ports.rewards[i] ?? 0, {
+      OBJECTIVE: entry.name,
+      REWARD_KIND: entry.kind,
+      [entry.kind === 'onnx' ? 'REWARD_MODEL' : 'REWARD_RULES']: entry.source,
+    }),
+  );
+  const worker = (kind: string, does: string) => (port: number, i: number) =>
+    service(workerName(kind, i), kind, does, port, { COORDINATOR: coordinator });
+  const rollout = ports.rollout.map(worker('rollout', 'samples completions'));
+  const gradient = ports.gradient.map(worker('gradient', 'computes gradients'));
+  const coordinating = service('coordinator', 'coordinator', 'owns runs and steps', ports.coordinator, {
+    DATA_DIR: options.dataDirectory,
+    ROLLOUT_WORKERS: rollout.map(({ address }) => address).join(','),
+    GRADIENT_WORKERS: gradient.map(({ address }) => address).join(','),
+    REWARD_SERVICES: rewards.map(({ address }, i) => `${options.rewards[i]?.name ?? ''}=${address}`).join(','),
+  });
+  const gateway: ServiceSpec = {
+    ...service('gateway', 'gateway', 'serves the web page', ports.gatewayHttp, {
+      COORDINATOR: coordinator,
+      LISTEN_GRPC: at(ports.gatewayGrpc),
+    }),
+    health: 'http',
+  };
+  return {
+    groups: [[...rewards, ...rollout, ...gradient], [coordinating], [gateway]],
+    coordinator,
+    page: `http://${at(ports.gatewayHttp)}/`,
+  };
+}

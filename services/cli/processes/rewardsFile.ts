@@ -1,0 +1,70 @@
+/** The file that says which reward services `gapo up` starts. */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { parseYaml, filePath, directory, port, word, z } from '@gapo/settings';
+import { UserError } from '@gapo/telemetry';
+
+/** One reward service to start. */
+export interface RewardEntry {
+  /** The objective's name; run configurations name the service by it. */
+  name: string;
+  /** `onnx`: a classifier in a model directory; `rules`: a file of rules. */
+  kind: 'onnx' | 'rules';
+  /** The model directory or the file of rules, absolute. */
+  source: string;
+  /** The port that it asks for. */
+  port: number | undefined;
+}
+
+const name = word.describe('the objective');
+const schema = z.object({
+  rewards: z
+    .array(
+      z.discriminatedUnion('kind', [
+        z.object({ name, kind: z.literal('onnx'), model: directory, port: port.optional() }),
+        z.object({ name, kind: z.literal('rules'), rules: filePath, port: port.optional() }),
+      ]),
+    )
+    .min(1)
+    .meta({
+      expected: 'a list of reward services, each {name, kind: onnx, model: DIR} or {name, kind: rules, rules: FILE}',
+    }),
+});
+
+/**
+ * Reads the file. Its paths start from its own directory.
+ *
+ * @param file absolute
+ * @throws UserError or ConfigError: where the file is missing or wrong, a name comes twice, or a model is not there
+ */
+export function readRewardsFile(file: string): RewardEntry[] {
+  if (!existsSync(file)) {
+    throw new UserError(`${file} does not exist; give the file of reward services with --rewards FILE`);
+  }
+  const { rewards } = parseYaml(schema, readFileSync(file, 'utf8'), { source: file });
+  const entries = rewards.map((entry): RewardEntry => {
+    const source = resolve(dirname(file), entry.kind === 'onnx' ? entry.model : entry.rules);
+    return { name: entry.name, kind: entry.kind, source, port: entry.port };
+  });
+  const problems = entries.flatMap((entry, i) =>
+    problemsOf(entry, i, entries).map((text) => `${file} rewards[${i}].${text}`),
+  );
+  if (problems.length > 0) throw new UserError(problems.join('\n'));
+  return entries;
+}
+
+function problemsOf(entry: RewardEntry, i: number, entries: readonly RewardEntry[]): string[] {
+  const problems: string[] = [];
+  if (entries.findIndex((other) => other.name === entry.name) !== i) {
+    problems.push(`name: found "${entry.name}" a second time, expected each objective once`);
+  }
+  if (entry.kind === 'rules' && !existsSync(entry.source)) {
+    problems.push(`rules: ${entry.source} does not exist; correct the path, it starts from the file's directory`);
+  }
+  if (entry.kind === 'onnx' && !existsSync(join(entry.source, 'config.json'))) {
+    problems.push(
+      `model: ${entry.source} holds no config.json; give the directory of a classifier, the path starts from the file's directory`,
+    );
+  }
+  return problems;
+}

@@ -1,0 +1,154 @@
+/** All services of this machine together: started in order, written down, stopped in reverse. */
+import { join } from 'node:path';
+import { serviceScript } from '../project.js';
+import { ChildService, type ServiceObserver, type ServiceRow } from './childService.js';
+import { startEvents, type EventServer } from './events.js';
+import { isAlive, stopLeftovers } from './leftovers.js';
+import { planServices, type Plan, type PlanOptions, type ServiceSpec } from './plan.js';
+import { readRewardsFile } from './rewardsFile.js';
+import { readUpFile, removeUpFile, writeUpFile, type UpState } from './upFile.js';
+
+/** What a person may choose about the services. */
+export interface StackOptions extends Omit<PlanOptions, 'rewards'> {
+  /** The file of reward services, absolute. */
+  rewardsFile: string;
+  /** Environment for every service beside this process's own, as OTEL_*. */
+  env: Record<string, string>;
+}
+
+/** The services that run. */
+export interface Stack {
+  /** What runs where. */
+  readonly state: UpState;
+  /** Stops everything in reverse order; `hard` ends it by force. Doing it again waits for the same end. */
+  stop(hard?: boolean): Promise<void>;
+}
+
+/** What already runs for a data directory; undefined where nothing does. Services left over by a killed supervisor are ended. */
+export async function runningStack(dataDirectory: string, observer: ServiceObserver): Promise<UpState | undefined> {
+  const state = readUpFile(dataDirectory);
+  if (state === undefined) return undefined;
+  if (isAlive(state)) return state;
+  const ended = await stopLeftovers(state);
+  if (ended.length > 0) observer.say(`ended services that an interrupted gapo had left running: ${ended.join(', ')}`);
+  removeUpFile(dataDirectory);
+  return undefined;
+}
+
+/**
+ * Starts everything; what had started is stopped again where something does not come up or the signal is aborted.
+ *
+ * @throws UserError that names the service, with the end of its log
+ */
+export async function startStack(
+  options: StackOptions,
+  observer: ServiceObserver,
+  signal: AbortSignal,
+): Promise<Stack> {
+  const rewards = readRewardsFile(options.rewardsFile);
+  // Ports and scripts are looked at before anything starts, so that what is wrong with them leaves nothing behind.
+  const plan = await planServices({ ...options, rewards });
+  plan.groups.flat().forEach(({ folder }) => serviceScript(folder));
+  const stack = new LocalStack(options, observer, plan);
+  try {
+    await stack.start(signal);
+    return stack;
+  } catch (error) {
+    await stack.stop();
+    throw error;
+  }
+}
+
+class LocalStack implements Stack {
+  readonly #options: StackOptions;
+  readonly #observer: ServiceObserver;
+  readonly #plan: Plan;
+  readonly #services: ChildService[] = [];
+  readonly #started = new Date().toISOString();
+  #events: EventServer | undefined;
+  #ending: Promise<void> | undefined;
+
+  constructor(options: StackOptions, observer: ServiceObserver, plan: Plan) {
+    this.#options = options;
+    this.#plan = plan;
+    this.#observer = {
+      say: (text) => observer.say(text),
+      changed: () => {
+        this.#write();
+        observer.changed();
+      },
+    };
+  }
+
+  get state(): UpState {
+    const rows = [this.#events?.row, ...this.#services.map(({ row }) => row)].filter((row) => row !== undefined);
+    return {
+      pid: process.pid,
+      started: this.#started,
+      coordinator: this.#plan.coordinator,
+      page: this.#plan.page,
+      ...(this.#events?.url === undefined ? {} : { nats: this.#events.url }),
+      services: rows.map(withoutAbsent),
+    };
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    process.once('exit', this.#killAll);
+    const { dataDirectory } = this.#options;
+    this.#events = await startEvents(join(dataDirectory, 'nats'), this.#observer);
+    const { url } = this.#events;
+    const env = { ...(url === undefined ? {} : { NATS_URL: url }), ...this.#options.env };
+    for (const group of this.#plan.groups) {
+      signal.throwIfAborted();
+      await this.#startGroup(group, env, signal);
+    }
+    this.#write();
+  }
+
+  async #startGroup(group: readonly ServiceSpec[], env: Record<string, string>, signal: AbortSignal): Promise<void> {
+    const failing = new AbortController();
+    const services = group.map(
+      (spec) =>
+        new ChildService(
+          { ...spec, env: { ...env, ...spec.env } },
+          join(this.#options.dataDirectory, 'logs'),
+          this.#observer,
+        ),
+    );
+    this.#services.push(...services);
+    const starts = services.map((service) => service.start(AbortSignal.any([signal, failing.signal])));
+    this.#write();
+    try {
+      await Promise.all(starts);
+    } catch (error) {
+      failing.abort();
+      // What is stopped next is not still starting.
+      await Promise.allSettled(starts);
+      throw error;
+    }
+  }
+
+  stop(hard = false): Promise<void> {
+    if (hard) this.#services.forEach((service) => service.kill());
+    this.#ending ??= this.#end(hard);
+    return this.#ending;
+  }
+
+  async #end(hard: boolean): Promise<void> {
+    for (const service of this.#services.toReversed()) await service.stop(hard);
+    await this.#events?.stop();
+    process.removeListener('exit', this.#killAll);
+    if (this.#services.length > 0) removeUpFile(this.#options.dataDirectory);
+  }
+
+  readonly #killAll = (): void => this.#services.forEach((service) => service.kill());
+
+  #write(): void {
+    if (this.#ending === undefined) writeUpFile(this.#options.dataDirectory, this.state);
+  }
+}
+
+function withoutAbsent(row: ServiceRow): UpState['services'][number] {
+  const { name, does, address, pid, log } = row;
+  return { name, does, address, ...(pid === undefined ? {} : { pid }), ...(log === undefined ? {} : { log }) };
+}

@@ -1,0 +1,56 @@
+/** DATA/up.json: what `gapo up` runs, so that a second one and other commands know. */
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from '@gapo/settings';
+
+const rowSchema = z.object({
+  name: z.string(),
+  does: z.string(),
+  address: z.string(),
+  pid: z.int().optional(),
+  log: z.string().optional(),
+});
+
+const schema = z.object({
+  /** The process that supervises the services. */
+  pid: z.int(),
+  /** When it started, RFC 3339. */
+  started: z.string(),
+  /** The coordinator's address. */
+  coordinator: z.string(),
+  /** The web page's URL. */
+  page: z.string(),
+  /** The NATS server, where there is one. */
+  nats: z.string().optional(),
+  services: z.array(rowSchema),
+});
+
+/** What runs. */
+export type UpState = z.infer<typeof schema>;
+
+const pathOf = (dataDirectory: string): string => join(dataDirectory, 'up.json');
+
+/** Writes the file, whole or not at all. */
+export function writeUpFile(dataDirectory: string, state: UpState): void {
+  mkdirSync(dataDirectory, { recursive: true });
+  const path = pathOf(dataDirectory);
+  writeFileSync(`${path}.new`, `${JSON.stringify(state, null, 2)}\n`);
+  renameSync(`${path}.new`, path);
+}
+
+/** Removes the file. */
+export function removeUpFile(dataDirectory: string): void {
+  rmSync(pathOf(dataDirectory), { force: true });
+}
+
+/** Reads the file, alive or not; undefined where there is none or it is not one of ours. */
+export function readUpFile(dataDirectory: string): UpState | undefined {
+  const path = pathOf(dataDirectory);
+  if (!existsSync(path)) return undefined;
+  try {
+    const parsed = schema.safeParse(JSON.parse(readFileSync(path, 'utf8')));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,101 @@
+/** Where progress and messages go: a live block on a terminal, plain lines anywhere else. Both on stderr. */
+import { LiveBlock } from './live.js';
+import { phaseText, progressLine, progressLines } from './progress.js';
+import type { RunProgress } from './runProgress.js';
+
+/** Plain lines come no faster than this, so that a log of some minutes stays readable. */
+const quietMs = 3000;
+
+/** Shows what happens. */
+export interface Reporter {
+  /** A message. */
+  say(text: string): void;
+  /** The run's progress now. */
+  progress(progress: RunProgress): void;
+  /** Progress of something else than steps, as an evaluation: a line that replaces the one before. */
+  work(text: string): void;
+  /** Ends the block; messages may follow. */
+  finish(): void;
+}
+
+/** The reporter for a stream. */
+export function makeReporter(stream: NodeJS.WriteStream, plain: boolean): Reporter {
+  return plain || !stream.isTTY ? new PlainReporter((line) => stream.write(`${line}\n`)) : new LiveReporter(stream);
+}
+
+class LiveReporter implements Reporter {
+  readonly #block: LiveBlock;
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#block = new LiveBlock(stream);
+  }
+
+  say(text: string): void {
+    this.#block.say(text);
+  }
+
+  progress(progress: RunProgress): void {
+    this.#block.show((width) => progressLines(progress, width));
+  }
+
+  work(text: string): void {
+    this.#block.show((width) => [text.slice(0, width)]);
+  }
+
+  finish(): void {
+    this.#block.finish();
+  }
+}
+
+/** Plain lines: a step each, or fewer where steps come faster than every three seconds; the first and the last always. */
+export class PlainReporter implements Reporter {
+  readonly #write: (line: string) => void;
+  readonly #now: () => number;
+  #saidAt = -Infinity;
+  #saidStep = 0;
+  #state = '';
+
+  /** @param now milliseconds of a clock */
+  constructor(write: (line: string) => void, now: () => number = () => performance.now()) {
+    this.#write = write;
+    this.#now = now;
+  }
+
+  say(text: string): void {
+    this.#write(text);
+  }
+
+  progress(progress: RunProgress): void {
+    if (progress.state !== this.#state) {
+      this.#state = progress.state;
+      this.#write(`${progress.id}: ${progress.state}${progress.reason === '' ? '' : `: ${progress.reason}`}`);
+    }
+    const quiet = this.#now() - this.#saidAt < quietMs;
+    if (progress.step > this.#saidStep && progress.objectives.some(({ means }) => means.length > 0)) {
+      const notable = this.#saidStep === 0 || progress.step >= progress.totalSteps;
+      if (quiet && !notable) return;
+      this.#saidStep = progress.step;
+      this.#line(progressLine(progress));
+    } else if (
+      progress.phase !== undefined &&
+      progress.phase.waitingFor !== '' &&
+      this.#now() - this.#saidAt > 5 * quietMs
+    ) {
+      // A step that takes long says what it waits for.
+      this.#line(phaseText(progress.phase));
+    }
+  }
+
+  work(text: string): void {
+    if (this.#now() - this.#saidAt >= quietMs) this.#line(text);
+  }
+
+  finish(): void {
+    // Nothing to take down.
+  }
+
+  #line(text: string): void {
+    this.#saidAt = this.#now();
+    this.#write(text);
+  }
+}

@@ -1,0 +1,105 @@
+/** What is known of a run while it is followed: folded from the messages of WatchRun, drawn by the renderers. */
+import type { Progress, Run, StepReport, WatchRunResponse } from '@gapo/rpc';
+
+/** One objective so far. */
+export interface ObjectiveProgress {
+  name: string;
+  /** The mean reward of each step that was seen, oldest first. */
+  means: number[];
+  /** The weight of its gradient in the last update. */
+  weight: number | undefined;
+}
+
+/** A run so far. Numbers are those of the last step; undefined before the first. */
+export interface RunProgress {
+  id: string;
+  method: string;
+  /** As `running`. */
+  state: string;
+  /** Why it is in that state; empty where that needs no words. */
+  reason: string;
+  /** Steps taken. */
+  step: number;
+  totalSteps: number;
+  objectives: ObjectiveProgress[];
+  kl: number | undefined;
+  stationarity: number | undefined;
+  /** Completion tokens per second of the whole step. */
+  tokensPerSecond: number | undefined;
+  /** Wall seconds of the last step. */
+  stepSeconds: number | undefined;
+  etaSeconds: number | undefined;
+  /** What it is doing within the next step. */
+  phase: { step: number; name: string; done: number; total: number; waitingFor: string } | undefined;
+}
+
+/** Means kept for the sparkline. */
+const longestHistory = 400;
+
+/** RUN_STATE_RUNNING as `running`. */
+export function stateName(state: string): string {
+  return state.replace(/^RUN_STATE_/, '').toLowerCase();
+}
+
+/** A run as it is before anything is heard of its steps. */
+export function progressOf(run: Run): RunProgress {
+  const start: RunProgress = {
+    id: run.id,
+    method: run.method,
+    state: stateName(run.state),
+    reason: run.reason,
+    step: run.step,
+    totalSteps: run.totalSteps,
+    objectives: run.objectives.map((name) => ({ name, means: [], weight: undefined })),
+    kl: undefined,
+    stationarity: undefined,
+    tokensPerSecond: undefined,
+    stepSeconds: undefined,
+    etaSeconds: undefined,
+    phase: undefined,
+  };
+  return start;
+}
+
+/** The progress after one more message. */
+export function advance(progress: RunProgress, message: WatchRunResponse): RunProgress {
+  if (message.step) return afterStep(progress, message.step);
+  if (message.progress) return { ...progress, phase: phaseOf(message.progress) };
+  if (message.run) return afterRun(progress, message.run);
+  return progress;
+}
+
+function afterRun(progress: RunProgress, run: Run): RunProgress {
+  const known = progress.objectives.length > 0 ? progress.objectives : progressOf(run).objectives;
+  return {
+    ...progress,
+    state: stateName(run.state),
+    reason: run.reason,
+    totalSteps: run.totalSteps,
+    step: Math.max(progress.step, run.step),
+    method: run.method,
+    objectives: known,
+    phase: run.state === 'RUN_STATE_RUNNING' || run.state === 'RUN_STATE_STARTING' ? progress.phase : undefined,
+  };
+}
+
+function afterStep(progress: RunProgress, step: StepReport): RunProgress {
+  return {
+    ...progress,
+    step: step.step,
+    objectives: step.objectives.map(({ name, rewardMean, weight }) => {
+      const before = progress.objectives.find((objective) => objective.name === name)?.means ?? [];
+      return { name, means: [...before, rewardMean].slice(-longestHistory), weight };
+    }),
+    kl: step.kl,
+    stationarity: step.stationarity,
+    tokensPerSecond: step.seconds > 0 ? step.tokens / step.seconds : undefined,
+    stepSeconds: step.seconds,
+    etaSeconds: step.etaSeconds,
+    phase: undefined,
+  };
+}
+
+function phaseOf({ step, phase, done, total, waitingFor }: Progress): RunProgress['phase'] {
+  return { step, name: phase, done, total, waitingFor };
+}

@@ -1,0 +1,121 @@
+/** A small OTLP/HTTP receiver: keeps the traces of this machine's services as lines of JSON where no collector is configured. */
+import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { dirname } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { localHost } from '../processes/ports.js';
+
+/** Bytes of one request; the SDK sends at most 512 spans at a time. */
+const longestBody = 32 * 1024 * 1024;
+/** Characters kept while it is not known yet where they go. */
+const longestWait = 64 * 1024 * 1024;
+
+/** Receives traces. */
+export interface TraceReceiver {
+  /** The environment that sends a service's traces here. */
+  readonly env: Record<string, string>;
+  /** Where the traces go from now on, those received so far first. */
+  writeTo(path: string): void;
+  /** Stops listening and finishes the file. Call it after the services have stopped: they send their last spans then. */
+  close(): Promise<void>;
+}
+
+/** Whether the environment already says where traces go; then it is left alone. */
+export function otelConfigured(env: NodeJS.ProcessEnv = process.env): boolean {
+  return Object.keys(env).some((name) => name.startsWith('OTEL_') && env[name] !== '');
+}
+
+/** Where the environment sends traces, for people. */
+export function otelDestination(env: NodeJS.ProcessEnv = process.env): string {
+  if (env['OTEL_SDK_DISABLED'] === 'true' || env['OTEL_TRACES_EXPORTER'] === 'none') return 'off, as OTEL_* says';
+  const endpoint = env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] ?? env['OTEL_EXPORTER_OTLP_ENDPOINT'];
+  if (endpoint !== undefined) return `sent to ${endpoint}, as OTEL_* says`;
+  const exporter = env['OTEL_TRACES_EXPORTER'];
+  return exporter === undefined ? 'off: OTEL_* names no endpoint' : `exported by ${exporter}, as OTEL_* says`;
+}
+
+/** Starts a receiver on a free port of 127.0.0.1. */
+export async function startTraceReceiver(): Promise<TraceReceiver> {
+  const receiver = new FileReceiver();
+  await receiver.listen();
+  return receiver;
+}
+
+class FileReceiver implements TraceReceiver {
+  readonly #server: Server;
+  #waiting: string[] = [];
+  #waitingLength = 0;
+  #file: WriteStream | undefined;
+
+  constructor() {
+    this.#server = createServer((request, response) => {
+      this.#receive(request, response).catch((error: unknown) => {
+        response.statusCode = 400;
+        response.end(JSON.stringify({ message: error instanceof Error ? error.message : String(error) }));
+      });
+    });
+  }
+
+  get env(): Record<string, string> {
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') throw new Error('the trace receiver does not listen');
+    return {
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://${localHost}:${address.port}`,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+      OTEL_TRACES_EXPORTER: 'otlp',
+    };
+  }
+
+  listen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(0, localHost, resolve);
+    });
+  }
+
+  writeTo(path: string): void {
+    mkdirSync(dirname(path), { recursive: true });
+    this.#file = createWriteStream(path, { flags: 'a' });
+    for (const line of this.#waiting) this.#file.write(line);
+    this.#waiting = [];
+    this.#waitingLength = 0;
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const file = this.#file;
+    if (file !== undefined) await new Promise<void>((resolve) => file.end(() => resolve()));
+  }
+
+  async #receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method !== 'POST' || request.url !== '/v1/traces') {
+      response.statusCode = 404;
+      response.end();
+      return;
+    }
+    const chunks: Buffer[] = [];
+    let length = 0;
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > longestBody) throw new Error(`the request is longer than ${longestBody} bytes`);
+      chunks.push(chunk);
+    }
+    const body = Buffer.concat(chunks);
+    const text = (request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body).toString('utf8');
+    // Parsed and written anew: one line a request, whatever white space it came with.
+    this.#keep(`${JSON.stringify(JSON.parse(text))}\n`);
+    response.setHeader('content-type', 'application/json');
+    response.end('{"partialSuccess":{}}');
+  }
+
+  #keep(line: string): void {
+    if (this.#file !== undefined) {
+      this.#file.write(line);
+      return;
+    }
+    if (this.#waitingLength + line.length > longestWait) return;
+    this.#waiting.push(line);
+    this.#waitingLength += line.length;
+  }
+}

@@ -1,0 +1,69 @@
+/** The page in a real browser: it follows a run live, with charts, and lists the runs. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { test, type TestContext } from 'node:test';
+import { chromium, type Page } from 'playwright-core';
+import { gatewayOn, natsBuses, testRun, testStep, trainingService } from './testkit.js';
+
+const browserPath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+
+/** A page in Chromium that fails the test at the first error in its console. */
+async function openPage(t: TestContext): Promise<{ page: Page; problems: string[] }> {
+  const browser = await chromium.launch({ executablePath: browserPath, args: ['--no-sandbox', '--disable-gpu'] });
+  t.after(() => browser.close());
+  const page = await browser.newPage();
+  const problems: string[] = [];
+  page.on('pageerror', (error) => problems.push(error.message));
+  page.on('console', (message) => {
+    if (message.type() === 'error') problems.push(message.text());
+  });
+  return { page, problems };
+}
+
+test('the page lists the runs, follows one live and draws its charts', async (t) => {
+  if (!existsSync(browserPath)) return t.skip(`no Chromium at ${browserPath}: apt-get install chromium`);
+  const buses = await natsBuses(t);
+  if (buses === undefined) return;
+  const { publisher, bus } = buses;
+  const coordinator = await trainingService(t, {
+    runs: [testRun('one', 1)],
+    async *watch() {
+      // The page listens to events.
+    },
+  });
+  const { address } = await gatewayOn(t, coordinator, bus);
+  publisher.publish('one', 'step', testStep(1), { id: '1' });
+  await publisher.flush();
+  const { page, problems } = await openPage(t);
+
+  await page.goto(`http://${address}/`);
+  await page.click('main a:text("one")');
+  await page.waitForSelector('main[data-step="1"]');
+  assert.equal(await page.locator('.chart canvas').count(), 6);
+
+  publisher.publish(
+    'one',
+    'rollout',
+    { step: 2, shard: 0, version: 1, sequences: 4, tokens: 40, seconds: 1, worker: 'w:1' },
+    { id: '2.0.0' },
+  );
+  await page.waitForSelector('text=step 2: 1 shards sampled');
+  publisher.publish('one', 'step', testStep(2), { id: '2' });
+  await page.waitForSelector('main[data-step="2"]');
+  const helpful = page.locator('main .scroll tr', { hasText: 'helpful' });
+  assert.match(await helpful.innerText(), /0\.200[\s\S]*0\.625/);
+
+  publisher.publish(
+    'one',
+    'state',
+    { from: 'RUN_STATE_RUNNING', to: 'RUN_STATE_PAUSED', reason: 'asked' },
+    { id: '2' },
+  );
+  await page.waitForSelector('main[data-state="paused"]');
+  assert.match(await page.locator('main h2').first().innerText(), /one paused asked/);
+
+  await page.emulateMedia({ colorScheme: 'dark' });
+  const ground = await page.evaluate('getComputedStyle(document.body).backgroundColor');
+  assert.equal(ground, 'rgb(20, 23, 26)');
+  assert.deepEqual(problems, []);
+});

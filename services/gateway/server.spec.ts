@@ -1,0 +1,174 @@
+/** The gateway's API against a real TrainingService, and its event streams against a real NATS server. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  gatewayOn,
+  inProcessBus,
+  natsBuses,
+  readEvents,
+  takeEvents,
+  testRun,
+  testStep,
+  trainingService,
+} from './testkit.js';
+
+async function* nothing(): AsyncGenerator<never> {
+  // A run of which nothing more is heard.
+}
+
+async function getJson(url: string): Promise<{ status: number; body: Record<string, unknown> }> {
+  const response = await fetch(url);
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+}
+
+test('runs and steps come from the coordinator as JSON; a number that is not finite is null', async (t) => {
+  const coordinator = await trainingService(t, {
+    runs: [testRun('one', 3)],
+    async *watch(_, after) {
+      for (let step = after + 1; step <= 3; step++) {
+        yield { step: { ...testStep(step), ...(step === 2 ? { kl: NaN } : {}) } };
+      }
+      await new Promise(() => undefined); // a run in progress: the stream stays open
+    },
+  });
+  const { address } = await gatewayOn(t, coordinator, await inProcessBus(t));
+
+  const runs = await getJson(`http://${address}/api/runs`);
+  assert.equal(runs.status, 200);
+  const [run] = runs.body['runs'] as Record<string, unknown>[];
+  assert.equal(run?.['state'], 'running');
+  assert.equal(run?.['created'], '2025-01-01T00:00:00.000Z');
+  assert.equal(run?.['lastStep'], null);
+
+  const all = await getJson(`http://${address}/api/runs/one/steps`);
+  const steps = all.body['steps'] as { step: number; kl: number | null }[];
+  assert.deepEqual(
+    steps.map(({ step, kl }) => [step, kl]),
+    [
+      [1, 0.01],
+      [2, null],
+      [3, 0.03],
+    ],
+  );
+  const later = await getJson(`http://${address}/api/runs/one/steps?after=2`);
+  assert.deepEqual(
+    (later.body['steps'] as { step: number }[]).map(({ step }) => step),
+    [3],
+  );
+});
+
+test('errors say what was wrong, with the status that fits', async (t) => {
+  const coordinator = await trainingService(t, { runs: [], watch: nothing });
+  const { address } = await gatewayOn(t, coordinator, await inProcessBus(t));
+  const unknown = await getJson(`http://${address}/api/runs/none`);
+  assert.deepEqual([unknown.status, unknown.body['error']], [404, 'there is no run none']);
+  assert.equal((await getJson(`http://${address}/api/runs/none/events`)).status, 404);
+  assert.equal((await getJson(`http://${address}/api/runs/a%20b`)).status, 400);
+  assert.equal((await getJson(`http://${address}/api/runs/none/steps?after=x`)).status, 400);
+  assert.equal((await getJson(`http://${address}/elsewhere`)).status, 404);
+  const away = await gatewayOn(t, '127.0.0.1:1', await inProcessBus(t));
+  const answer = await getJson(`http://${away.address}/api/runs`);
+  assert.equal(answer.status, 503);
+  assert.match(String(answer.body['error']), /coordinator does not answer/);
+  const health = await getJson(`http://${away.address}/healthz`);
+  assert.deepEqual([health.status, health.body['status'], health.body['coordinator']], [200, 'ok', 'UNREACHABLE']);
+});
+
+test('a stream replays the run from JetStream and goes on live, each event once and in order', async (t) => {
+  const buses = await natsBuses(t);
+  if (buses === undefined) return;
+  const { publisher, bus } = buses;
+  const coordinator = await trainingService(t, { runs: [testRun('one', 2), testRun('two', 0)], watch: nothing });
+  const { address } = await gatewayOn(t, coordinator, bus);
+  const publish = (step: number): void => publisher.publish('one', 'step', testStep(step), { id: String(step) });
+  publish(1);
+  publish(2);
+  publisher.publish('two', 'step', testStep(1), { id: '1' });
+  assert.ok(await publisher.flush());
+
+  const events = readEvents(`http://${address}/api/runs/one/events`);
+  const past = await takeEvents(events, 2);
+  publish(3);
+  publisher.publish('one', 'state', { from: 'RUN_STATE_RUNNING', to: 'RUN_STATE_SUCCEEDED', reason: '' }, { id: '2' });
+  const live = await takeEvents(events, 2);
+  await events.return(undefined);
+  assert.deepEqual(
+    [...past, ...live].map(({ id, data }) => [id, data.type]),
+    [
+      ['one/step/1', 'gapo.v1.step'],
+      ['one/step/2', 'gapo.v1.step'],
+      ['one/step/3', 'gapo.v1.step'],
+      ['one/state/2', 'gapo.v1.state'],
+    ],
+  );
+  assert.deepEqual(past[0]?.data.data, testStep(1));
+
+  const resumed = readEvents(`http://${address}/api/runs/one/events`, 'one/step/2');
+  assert.deepEqual(
+    (await takeEvents(resumed, 2)).map(({ id }) => id),
+    ['one/step/3', 'one/state/2'],
+  );
+  await resumed.return(undefined);
+
+  // An event that the server no longer has: everything is sent again rather than nothing.
+  const lost = readEvents(`http://${address}/api/runs/one/events`, 'one/step/999');
+  assert.deepEqual(
+    (await takeEvents(lost, 1)).map(({ id }) => id),
+    ['one/step/1'],
+  );
+  await lost.return(undefined);
+});
+
+test('without NATS the coordinator is watched, and a reader resumes after its last step', async (t) => {
+  const coordinator = await trainingService(t, {
+    runs: [testRun('one', 2)],
+    async *watch(_, after) {
+      for (let step = after + 1; step <= 2; step++) yield { step: testStep(step) };
+      yield { progress: { step: 3, phase: 'sampling', done: 1, total: 4, waitingFor: '' } };
+      yield { run: { ...testRun('one', 2), state: 'RUN_STATE_SUCCEEDED' } };
+    },
+  });
+  const { address } = await gatewayOn(t, coordinator, await inProcessBus(t));
+  const read = async (last?: string): Promise<string[]> => {
+    const names: string[] = [];
+    for await (const { id, data } of readEvents(`http://${address}/api/runs/one/events`, last)) {
+      names.push(id ?? data.type);
+    }
+    return names;
+  };
+  const [state, progress] = ['gapo.v1.state', 'gapo.v1.progress'];
+  assert.deepEqual(await read(), [state, 'one/step/1', 'one/step/2', progress, state]);
+  assert.deepEqual(await read('one/step/1'), [state, 'one/step/2', progress, state]);
+});
+
+test('stopping the gateway ends open streams', async (t) => {
+  const coordinator = await trainingService(t, {
+    runs: [testRun('one', 1)],
+    async *watch() {
+      yield { step: testStep(1) };
+      await new Promise(() => undefined);
+    },
+  });
+  const gateway = await gatewayOn(t, coordinator, await inProcessBus(t));
+  const events = readEvents(`http://${gateway.address}/api/runs/one/events`);
+  await takeEvents(events, 2);
+  const rest = takeEvents(events, 1).catch(() => []);
+  await gateway.stop();
+  assert.deepEqual(await rest, []);
+});
+
+test('the page and every file that it names are served, with their types', async (t) => {
+  const coordinator = await trainingService(t, { runs: [], watch: nothing });
+  const { address } = await gatewayOn(t, coordinator, await inProcessBus(t));
+  const index = await fetch(`http://${address}/`);
+  const html = await index.text();
+  assert.match(index.headers.get('content-type') ?? '', /text\/html/);
+  const urls = [...html.matchAll(/"(\/page\/[^"]+)"/g)].map((match) => match[1] ?? '');
+  assert.ok(urls.length >= 9, html);
+  for (const url of urls) {
+    const response = await fetch(`http://${address}${url}`);
+    assert.equal(response.status, 200, url);
+    assert.match(response.headers.get('content-type') ?? '', url.endsWith('.css') ? /text\/css/ : /javascript/);
+    await response.arrayBuffer();
+  }
+});

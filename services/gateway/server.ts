@@ -1,0 +1,163 @@
+/** The gateway's HTTP side: the page's files, the API and the stream of events. */
+import { basename, dirname } from 'node:path';
+import fastifyStatic from '@fastify/static';
+import { checkHealth } from '@gapo/rpc';
+import { isRunId, type EventBus } from '@gapo/events';
+import { assets, renderIndex } from '@gapo/page';
+import { attributeNames, spanNames, UserError, withSpan, type Logger } from '@gapo/telemetry';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { EventHub } from './eventHub.js';
+import { httpError, RunsApi } from './runsApi.js';
+import { sendEvents } from './serverSentEvents.js';
+import { watchedEvents, type SentEvent } from './watchedEvents.js';
+
+/** What the gateway works with. */
+export interface GatewayOptions {
+  /** As 127.0.0.1:8080; port 0 takes a free one. */
+  listen: string;
+  /** The coordinator's address. */
+  coordinator: string;
+  /** Where events come from; over the in-process bus the coordinator is watched instead. */
+  bus: EventBus;
+  log: Logger;
+}
+
+/** A gateway that listens. */
+export interface Gateway {
+  /** Where, with the real port. */
+  readonly address: string;
+  /** Ends open event streams, then the rest. */
+  stop(): Promise<void>;
+}
+
+const probeMs = 1000;
+
+/**
+ * Starts the gateway.
+ *
+ * @throws UserError where the address cannot be listened on
+ */
+export async function startGateway({ listen, coordinator, bus, log }: GatewayOptions): Promise<Gateway> {
+  const api = new RunsApi(coordinator);
+  const hub = new EventHub(bus);
+  await hub.start();
+  const stopping = new AbortController();
+  const app = fastify({ forceCloseConnections: true });
+
+  await servePage(app);
+  serveApi(app, api);
+
+  app.get<RunRequest>('/api/runs/:id/events', async (request, reply) => {
+    const { id } = request.params;
+    await answered(id, () => api.get(id));
+    const gone = new AbortController();
+    reply.raw.once('close', () => gone.abort());
+    const signal = AbortSignal.any([gone.signal, stopping.signal]);
+    const last = request.headers['last-event-id'] ?? request.query.after;
+    const afterId = typeof last === 'string' && last !== '' ? last : undefined;
+    const events: AsyncIterable<SentEvent> =
+      bus.transport === 'nats' ? hub.follow(id, afterId, signal) : watchedEvents(api, id, afterId, signal);
+    reply.hijack();
+    await sendEvents(reply.raw, events, signal).catch((error: unknown) => {
+      log.warn({ error, [attributeNames.runId]: id }, 'a stream of events ended early');
+    });
+  });
+
+  app.get('/healthz', async () => ({
+    status: 'ok',
+    coordinator: await checkHealth(coordinator, probeMs).catch(() => 'UNREACHABLE'),
+    events: { transport: bus.transport, connected: bus.stats().connected },
+  }));
+
+  app.setErrorHandler((error, _request, reply) => {
+    const { status, message } =
+      error instanceof BadRequest ? { status: 400, message: error.message } : httpError(error);
+    if (status === 500) log.error({ error }, 'a request failed');
+    return reply.code(status).send({ error: message });
+  });
+  app.setNotFoundHandler((request, reply) =>
+    reply
+      .code(404)
+      .send({ error: `nothing is at ${request.method} ${request.url}; the API begins with GET /api/runs` }),
+  );
+
+  const address = await listenOn(app, listen);
+  return {
+    address,
+    stop: async () => {
+      stopping.abort();
+      await hub.stop();
+      await app.close();
+      api.close();
+    },
+  };
+}
+
+interface RunRequest {
+  Params: { id: string };
+  Querystring: { after?: string };
+}
+
+/** A request that cannot be answered as it is. */
+class BadRequest extends Error {
+  override readonly name = 'BadRequest';
+}
+
+/** Answers within a span of the gateway's own. */
+function answered<T>(runId: string | undefined, answer: () => Promise<T>): Promise<T> {
+  if (runId !== undefined && !isRunId(runId)) {
+    throw new BadRequest(`${JSON.stringify(runId)} is no run id: expected letters, digits, "-" and "_"`);
+  }
+  return withSpan(spanNames.httpRequest, runId === undefined ? {} : { [attributeNames.runId]: runId }, answer);
+}
+
+function serveApi(app: FastifyInstance, api: RunsApi): void {
+  app.get('/api/runs', () => answered(undefined, async () => ({ runs: await api.list() })));
+  app.get<RunRequest>('/api/runs/:id', ({ params: { id } }) => answered(id, async () => ({ run: await api.get(id) })));
+  app.get<RunRequest>('/api/runs/:id/steps', ({ params: { id }, query }) => {
+    const after = query.after ?? '0';
+    if (!/^\d{1,15}$/.test(after))
+      throw new BadRequest(`after: found ${JSON.stringify(after)}, expected a step's number`);
+    return answered(id, async () => ({ steps: await api.steps(id, Number(after)) }));
+  });
+}
+
+/** The page itself is made once; its files are sent from where they lie. */
+async function servePage(app: FastifyInstance): Promise<void> {
+  const index = renderIndex();
+  await app.register(fastifyStatic, { root: dirname(assets[0]?.file ?? '/'), serve: false });
+  app.get('/', (_request: FastifyRequest, reply: FastifyReply) => reply.type('text/html; charset=utf-8').send(index));
+  for (const { url, file } of assets.filter((asset) => asset.url !== '/')) {
+    app.get(url, (_request, reply) => reply.sendFile(basename(file), dirname(file)));
+  }
+}
+
+async function listenOn(app: FastifyInstance, listen: string): Promise<string> {
+  const at = listen.lastIndexOf(':');
+  const host = listen.slice(0, at).replace(/^\[|\]$/g, '');
+  try {
+    await app.listen({ host, port: Number(listen.slice(at + 1)) });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE') {
+      throw new UserError(
+        `LISTEN: cannot listen on ${listen}: the port is taken; stop what listens there or choose another`,
+        {
+          cause: error,
+        },
+      );
+    }
+    if (code === 'EACCES' || code === 'EADDRNOTAVAIL') {
+      throw new UserError(
+        `LISTEN: cannot listen on ${listen}: ${code}; choose an address of this machine and a port above 1023`,
+        {
+          cause: error,
+        },
+      );
+    }
+    throw error;
+  }
+  const bound = app.server.address();
+  if (bound === null || typeof bound === 'string') throw new Error('the HTTP server has no port');
+  return `${listen.slice(0, at)}:${bound.port}`;
+}

@@ -1,0 +1,45 @@
+/** The environment variables of the gateway. */
+import { describeSettings, filePath, grpcTarget, hostPort, readSettings, z } from '@gapo/settings';
+
+const schema = z.object({
+  LISTEN: hostPort
+    .default('127.0.0.1:8080')
+    .describe('Where the web page and its API listen; port 0 takes a free one.'),
+  LISTEN_GRPC: hostPort
+    .default('127.0.0.1:50059')
+    .describe('Where grpc.health.v1 and server reflection listen, as every service has them; port 0 takes a free one.'),
+  COORDINATOR: grpcTarget.default('127.0.0.1:50050').describe("The coordinator's address."),
+  NATS_URL: z
+    .string()
+    .optional()
+    .describe('NATS with JetStream, for events; unset: the coordinator is watched over gRPC.')
+    .meta({ expected: 'a URL as nats://host:4222' }),
+  ADDRESS_FILE: filePath.optional().describe('A file that the real HTTP address is written to, whole or not at all.'),
+});
+
+/** The settings of the gateway. */
+export type Settings = z.output<typeof schema>;
+
+/** Reads the settings. Throws ConfigError with everything that is wrong. */
+export function settings(env: NodeJS.ProcessEnv = process.env): Settings {
+  return readSettings(schema, env);
+}
+
+/** What `--help` prints. */
+export function help(): string {
+  const rows = describeSettings(schema).map(
+    ({ name, expected, default: value, description }) =>
+      `  ${name.padEnd(16)} ${description}\n  ${' '.repeat(16)} ${expected}; ${value === undefined ? 'optional' : `default ${value}`}\n`,
+  );
+  return `The gateway: the web page of the training runs, and the API behind it.
+
+Settings are environment variables:
+
+${rows.join('')}
+Also LOG_LEVEL and the OTEL_* variables of OpenTelemetry.
+
+Example:
+  COORDINATOR=127.0.0.1:50050 NATS_URL=nats://127.0.0.1:4222 \\
+    node --import ./services/lib/telemetry/dist/preload.js services/gateway/dist/main.js
+`;
+}

@@ -1,0 +1,175 @@
+/** For the tests of the gateway: a real TrainingService with runs that the test writes, a real gateway, readers of event streams. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { connectEvents, startNatsServer, type EventBus, type StepEvent } from '@gapo/events';
+import { implement, RpcError, serve, type RunInput, type WatchRunResponseInput } from '@gapo/rpc';
+import { logger } from '@gapo/telemetry';
+import { startGateway, type Gateway } from './server.js';
+
+/** A run of two objectives. */
+export function testRun(id: string, step: number): RunInput {
+  return {
+    id,
+    state: 'RUN_STATE_RUNNING',
+    step,
+    totalSteps: 5,
+    objectives: ['helpful', 'harmless'],
+    method: 'gapo',
+    created: { seconds: 1_735_689_600, nanos: 0 },
+    configSha256: 'c'.repeat(64),
+    versionSha256: 'f'.repeat(64),
+  };
+}
+
+/** A step in which each number can be told from the others. */
+export function testStep(step: number): StepEvent {
+  const objective = (name: string, rewardMean: number, weight: number) => ({
+    name,
+    rewardMean,
+    rewardStd: 0.5,
+    weight,
+    alpha: weight,
+    gradientNorm: 2,
+    progress: 0.25,
+    latencyMs: 12,
+    failed: 0,
+  });
+  return {
+    step,
+    objectives: [objective('helpful', 0.1 * step, 0.625), objective('harmless', 1 + 0.05 * step, 0.375)],
+    kl: 0.01 * step,
+    entropy: 1.5,
+    clipFraction: 0.125,
+    maxLogprobGap: 1e-6,
+    stationarity: 0.75,
+    updateNorm: 0.5,
+    learningRate: 1e-3,
+    tokens: 1200,
+    completionLength: 9.5,
+    finishedFraction: 1,
+    seconds: 1.5,
+    phases: { sampling: 0.7, rewards: 0.1, gradients: 0.6, combination: 0.05, checkpoint: 0.05 },
+    etaSeconds: 3,
+    traceId: 'ab'.repeat(16),
+  };
+}
+
+/** Runs that a test service answers with. */
+export interface TestRuns {
+  runs: RunInput[];
+  /** What WatchRun sends after a step; the call ends behind it. */
+  watch(runId: string, afterStep: number): AsyncIterable<WatchRunResponseInput>;
+}
+
+/** A TrainingService on a free port. Returns its address. */
+export async function trainingService(t: TestContext, { runs, watch }: TestRuns): Promise<string> {
+  const find = (id: string): RunInput => {
+    const run = runs.find((each) => each.id === id);
+    if (run === undefined) throw new RpcError('NOT_FOUND', `there is no run ${id}`);
+    return run;
+  };
+  const unused = (): never => {
+    throw new RpcError('UNIMPLEMENTED', 'the gateway does not change runs');
+  };
+  const service = implement('gapo.training.v1.TrainingService', {
+    CreateRun: unused,
+    GetRun: async ({ runId }) => ({ run: find(runId) }),
+    ListRuns: async () => ({ runs }),
+    async *WatchRun({ runId, afterStep }) {
+      yield { run: find(runId) };
+      yield* watch(runId, afterStep);
+    },
+    PauseRun: unused,
+    ResumeRun: unused,
+    CancelRun: unused,
+    // eslint-disable-next-line require-yield
+    async *EvaluateRun() {
+      unused();
+    },
+  });
+  const server = await serve({ address: '127.0.0.1:0', services: [service], shutdownGraceMs: 0 });
+  t.after(() => server.stop());
+  return server.address;
+}
+
+/** A gateway on a free port. */
+export async function gatewayOn(t: TestContext, coordinator: string, bus: EventBus): Promise<Gateway> {
+  const gateway = await startGateway({ listen: '127.0.0.1:0', coordinator, bus, log: logger('test') });
+  t.after(() => gateway.stop());
+  return gateway;
+}
+
+/** A bus within this process. */
+export async function inProcessBus(t: TestContext): Promise<EventBus> {
+  const bus = await connectEvents({ source: 'gapo/test', inProcess: true });
+  t.after(() => bus.close());
+  return bus;
+}
+
+/** Two connections to a real NATS server: one publishes, as a coordinator does, one is the gateway's. Undefined where no server is installed. */
+export async function natsBuses(t: TestContext): Promise<{ publisher: EventBus; bus: EventBus } | undefined> {
+  const storeDir = mkdtempSync(join(tmpdir(), 'gapo-gateway-'));
+  const server = await startNatsServer({ storeDir });
+  if (server === undefined) {
+    rmSync(storeDir, { recursive: true });
+    t.skip('no nats-server on this machine: apt-get install nats-server');
+    return undefined;
+  }
+  const [publisher, bus] = await Promise.all(
+    ['gapo/coordinator', 'gapo/gateway'].map((source) => connectEvents({ url: server.url, source })),
+  );
+  t.after(async () => {
+    await Promise.all([publisher?.close(), bus?.close()]);
+    await server.stop();
+    rmSync(storeDir, { recursive: true, force: true });
+  });
+  if (publisher === undefined || bus === undefined) throw new Error('two connections were opened');
+  return { publisher, bus };
+}
+
+/** One server-sent event. */
+export interface Received {
+  id: string | undefined;
+  data: { type: string; data: Record<string, unknown> };
+}
+
+/** Reads a stream of events until it ends or the reader leaves. */
+export async function* readEvents(url: string, lastEventId?: string): AsyncGenerator<Received> {
+  const gone = new AbortController();
+  const headers: Record<string, string> = lastEventId === undefined ? {} : { 'last-event-id': lastEventId };
+  const response = await fetch(url, { headers, signal: gone.signal });
+  if (response.body === null || !response.ok) throw new Error(`${url} answered ${response.status}`);
+  const decoder = new TextDecoder();
+  let text = '';
+  try {
+    for await (const chunk of response.body) {
+      text += decoder.decode(chunk as Uint8Array, { stream: true });
+      const blocks = text.split('\n\n');
+      text = blocks.pop() ?? '';
+      for (const block of blocks) {
+        const field = (name: string): string | undefined =>
+          block
+            .split('\n')
+            .find((line) => line.startsWith(`${name}: `))
+            ?.slice(name.length + 2);
+        const data = field('data');
+        if (data !== undefined) yield { id: field('id'), data: JSON.parse(data) as Received['data'] };
+      }
+    }
+  } finally {
+    gone.abort();
+  }
+}
+
+/** The next so many events. */
+export async function takeEvents(events: AsyncGenerator<Received>, count: number): Promise<Received[]> {
+  const taken: Received[] = [];
+  while (taken.length < count) {
+    const next = await events.next();
+    if (next.done === true) break;
+    taken.push(next.value);
+  }
+  return taken;
+}

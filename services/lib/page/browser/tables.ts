@@ -1,0 +1,108 @@
+/** The tables of the page: runs, the last step's objectives, an evaluation. */
+import type { EvaluationData, IntervalData, RunData, SampleData, StepData } from '#page/data.js';
+import { element, fixed, percent, significant, type Content } from '#page/format.js';
+
+/** A column: its head, and whether it holds numbers. */
+type Column = [head: string, number?: 'number'];
+
+function table(columns: readonly Column[], rows: readonly (readonly Content[])[], className = ''): HTMLElement {
+  const cell = (name: 'td' | 'th', content: Content, kind: string | undefined): HTMLElement =>
+    element(name, kind === undefined ? {} : { class: kind }, content);
+  const head = element('tr', {}, ...columns.map(([text, kind]) => cell('th', text, kind)));
+  const body = rows.map((row) => element('tr', {}, ...row.map((content, i) => cell('td', content, columns[i]?.[1]))));
+  const made = element('table', { class: className }, element('thead', {}, head), element('tbody', {}, ...body));
+  return element('div', { class: 'scroll' }, made);
+}
+
+/** A run's state, as a badge. */
+export function stateBadge(state: string): HTMLElement {
+  return element('span', { class: 'state', 'data-state': state }, state);
+}
+
+/** Every run, newest first. */
+export function runsTable(runs: readonly RunData[]): HTMLElement {
+  if (runs.length === 0) {
+    return element('p', { class: 'quiet' }, 'No runs yet. Create one: ', element('code', {}, 'gapo train run.yaml'));
+  }
+  const rows = runs.map((run) => [
+    element('a', { href: `#${run.id}` }, run.id),
+    stateBadge(run.state),
+    `${run.step}/${run.totalSteps}`,
+    run.method,
+    run.lastStep?.objectives.map(({ name, rewardMean }) => `${name} ${fixed(rewardMean, 3)}`).join('  ') ?? '–',
+    run.created === null ? '–' : new Date(run.created).toLocaleString(),
+  ]);
+  return table([['run'], ['state'], ['step', 'number'], ['method'], ['mean rewards'], ['created']], rows);
+}
+
+/** What each objective did in a step. */
+export function objectivesTable(step: StepData): HTMLElement {
+  const rows = step.objectives.map((objective) => [
+    objective.name,
+    fixed(objective.rewardMean, 3),
+    fixed(objective.rewardStd, 3),
+    significant(objective.weight),
+    significant(objective.gradientNorm),
+    significant(objective.progress),
+    String(objective.failed),
+  ]);
+  const columns: Column[] = [
+    ['objective'],
+    ['mean reward', 'number'],
+    ['std', 'number'],
+    ['weight', 'number'],
+    ['gradient norm', 'number'],
+    ['progress', 'number'],
+    ['not scored', 'number'],
+  ];
+  return table(columns, rows);
+}
+
+const range = (interval: IntervalData | null): string =>
+  interval === null ? '–' : `${fixed(interval.low, 3)} to ${fixed(interval.high, 3)}`;
+
+/** An evaluation: a row for each objective, then sample prompts. */
+export function evaluationSection({ version, prompts, objectives, samples, winRate }: EvaluationData): HTMLElement {
+  const rows = objectives.map((objective) => [
+    objective.name,
+    fixed(objective.before?.mean, 3),
+    fixed(objective.after?.mean, 3),
+    range(objective.after),
+    fixed(objective.difference?.mean, 3),
+    percent(objective.acceptableBefore?.mean),
+    percent(objective.acceptableAfter?.mean),
+    percent(objective.winRate?.mean),
+  ]);
+  const columns: Column[] = [
+    ['objective'],
+    ['before', 'number'],
+    ['after', 'number'],
+    ['95 % interval', 'number'],
+    ['difference', 'number'],
+    ['acceptable before', 'number'],
+    ['after', 'number'],
+    ['win rate', 'number'],
+  ];
+  const names = objectives.map(({ name }) => name);
+  return element(
+    'section',
+    { 'aria-label': 'Evaluation' },
+    element('h2', {}, `Held-out prompts: version ${version} against the starting policy`),
+    element('p', {}, `${prompts} prompts. Win rate over all objectives: ${percent(winRate?.mean)}.`),
+    table(columns, rows),
+    ...(samples.length === 0 ? [] : [element('h2', {}, 'Sample prompts'), samplesTable(samples, names)]),
+  );
+}
+
+function samplesTable(samples: readonly SampleData[], names: readonly string[]): HTMLElement {
+  const withScores = (text: string, scores: SampleData['scoresBefore']): Node => {
+    const shown = names.map((name, i) => `${name} ${fixed(scores[i], 2)}`).join(', ');
+    return element('div', {}, text === '' ? '(empty)' : text, element('div', { class: 'quiet' }, shown));
+  };
+  const rows = samples.map((sample) => [
+    sample.prompt,
+    withScores(sample.before, sample.scoresBefore),
+    withScores(sample.after, sample.scoresAfter),
+  ]);
+  return table([['prompt'], ['before'], ['after']], rows, 'samples');
+}

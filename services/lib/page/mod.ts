@@ -1,0 +1,16 @@
+/** The web page: its files for a server, the same page as one file for a report, and the JSON that it shows. */
+export { assets, type Asset } from './assets.js';
+export { renderIndex, renderReport } from './report.js';
+export { evaluationJson, runJson, stepJson } from './json.js';
+export type {
+  EvaluationData,
+  IntervalData,
+  Num,
+  ObjectiveData,
+  ObjectiveEvaluationData,
+  PageEvent,
+  ReportData,
+  RunData,
+  SampleData,
+  StepData,
+} from './browser/data.js';
