@@ -1,0 +1,63 @@
+/** The coordinator's process: settings, event bus, workers, runs, server; stopped in the opposite order. */
+import { renameSync, writeFileSync } from 'node:fs';
+import { connectEvents } from '@gapo/events';
+import { RpcError, serve } from '@gapo/rpc';
+import { runService, UserError } from '@gapo/telemetry';
+import { createPlatform } from './platform.js';
+import { Runs } from './runs.js';
+import { coordinatorServices } from './server.js';
+import { coordinatorSettings, helpText } from './settings.js';
+
+/** What stopping may take beyond the grace time of the steps in progress: a checkpoint, last answers, last events. */
+const STOP_MARGIN_MS = 15_000;
+
+/** Calls under way when the runs have stopped are watchers and the like: they end soon. */
+const CALLS_GRACE_MS = 2000;
+
+if (process.argv.includes('--help')) {
+  process.stdout.write(helpText());
+  process.exit(0);
+}
+
+let graceMs = 0;
+
+await runService({
+  name: 'gapo-coordinator',
+  get stopTimeoutMs() {
+    return graceMs + STOP_MARGIN_MS;
+  },
+  async start({ log }) {
+    const settings = coordinatorSettings();
+    graceMs = settings.STOP_GRACE_SECONDS * 1000;
+    const url = settings.NATS_URL;
+    if (url === undefined) log.info('NATS_URL is not set: events stay in this process');
+    const source = 'gapo/coordinator';
+    const bus = await connectEvents(url === undefined ? { source, inProcess: true } : { source, url });
+    const platform = createPlatform(settings, bus, log);
+    let runs: Runs | undefined;
+    // The address first: where another coordinator has it, that one's runs must not be touched.
+    const server = await serve({
+      address: settings.LISTEN,
+      services: coordinatorServices(() => runs, platform),
+      shutdownGraceMs: CALLS_GRACE_MS,
+    }).catch((error: unknown) => {
+      throw error instanceof RpcError ? new UserError(`LISTEN: ${error.details}`, { cause: error }) : error;
+    });
+    runs = await Runs.open(platform, settings.DATA_DIR);
+    if (settings.ADDRESS_FILE !== undefined) {
+      writeFileSync(`${settings.ADDRESS_FILE}.partial`, server.address);
+      renameSync(`${settings.ADDRESS_FILE}.partial`, settings.ADDRESS_FILE);
+    }
+    return {
+      address: server.address,
+      async stop() {
+        // Workers fetch versions while the steps in progress finish, so the server stops after the runs.
+        await runs?.stop(graceMs);
+        await server.stop();
+        platform.rollout.close();
+        platform.gradient.close();
+        await bus.close();
+      },
+    };
+  },
+});

@@ -1,0 +1,45 @@
+/** What runs share: the pools of workers, the reward services' addresses, the event bus. */
+import type { EventBus } from '@gapo/events';
+import type { Logger } from '@gapo/telemetry';
+import type { GradientPool } from './gradients.js';
+import type { RolloutPool } from './rollouts.js';
+import { rewardTargets, type Settings } from './settings.js';
+import { WorkerPool } from './workers.js';
+
+/** Everything outside a run that it works with. */
+export interface Platform {
+  readonly rollout: RolloutPool;
+  readonly gradient: GradientPool;
+  /** Targets of reward services by the name that configurations use. */
+  readonly rewards: ReadonlyMap<string, string>;
+  readonly bus: EventBus;
+  readonly log: Logger;
+}
+
+/** Connects to nobody yet: pools meet their workers at the first piece of work. */
+export function createPlatform(settings: Settings, bus: EventBus, log: Logger): Platform {
+  const limits = {
+    deadlineMs: settings.WORKER_DEADLINE_SECONDS * 1000,
+    waitMs: settings.WORKER_WAIT_SECONDS * 1000,
+    log,
+  };
+  return {
+    rollout: new WorkerPool({
+      service: 'gapo.rollout.v1.RolloutService',
+      targets: settings.ROLLOUT_WORKERS,
+      what: 'rollout worker',
+      setting: 'ROLLOUT_WORKERS',
+      ...limits,
+    }),
+    gradient: new WorkerPool({
+      service: 'gapo.gradient.v1.GradientService',
+      targets: settings.GRADIENT_WORKERS,
+      what: 'gradient worker',
+      setting: 'GRADIENT_WORKERS',
+      ...limits,
+    }),
+    rewards: rewardTargets(settings),
+    bus,
+    log,
+  };
+}

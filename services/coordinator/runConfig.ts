@@ -1,0 +1,295 @@
+/** The run configuration: one YAML file, validated whole; every default is here and nowhere else. */
+import { loraTargets } from '@gapo/model';
+import {
+  directory,
+  filePath,
+  fraction,
+  grpcTarget,
+  nonNegativeInt,
+  nonNegativeNumber,
+  parseYaml,
+  positiveInt,
+  positiveNumber,
+  seed,
+  word,
+  z,
+} from '@gapo/settings';
+
+const decay = z.number().min(0).lt(1).meta({ expected: 'a number of at least 0 and under 1' });
+
+/** Weights by objective. */
+const byObjective = z.record(z.string(), nonNegativeNumber).meta({ expected: 'a mapping of objectives to numbers' });
+
+const lora = z.strictObject({
+  /** Rank of the adapters. @default 16 */
+  rank: positiveInt.default(16),
+  /** The adapters' output is scaled by alpha / rank. @default 32 */
+  alpha: positiveNumber.default(32),
+  /** Modules with an adapter. @default all seven linear maps of a layer */
+  targets: z
+    .array(z.enum(loraTargets))
+    .min(1)
+    .default([...loraTargets]),
+});
+
+const policy = z.strictObject({
+  /** A Hugging Face model directory; relative paths start at the configuration's directory. */
+  model: directory,
+  /** What is trained: low-rank adapters, or every weight. @default lora */
+  train: z.enum(['lora', 'full']).default('lora'),
+  /** Only with train: lora. */
+  lora: lora.optional(),
+});
+
+const data = z.strictObject({
+  /** JSON lines of {"id", "prompt"}. */
+  prompts: filePath,
+  /** Prompts that are never trained on, for evaluations. @default none: the run cannot be evaluated */
+  heldOut: filePath.optional(),
+});
+
+const rollout = z.strictObject({
+  /** Prompts of a step. @default 32 */
+  promptsPerStep: positiveInt.default(32),
+  /** Completions of each prompt. @default 4 */
+  samplesPerPrompt: positiveInt.default(4),
+  /** Divides the logits when sampling and training. @default 1 */
+  temperature: positiveNumber.default(1),
+  /** Longest completion in tokens, the end-of-sequence token included. @default 48 */
+  maxNewTokens: positiveInt.default(48),
+  /** Pieces that a step's prompts are split into; part of the result, unlike the number of workers. @default 4 */
+  shards: positiveInt.default(4),
+});
+
+const objective = z.strictObject({
+  /** Its name in reports, events and combinations. */
+  name: word,
+  /** A name of REWARD_SERVICES, or host:port. @default the objective's name */
+  service: z.string().optional(),
+  /**
+   * When a completion has no score: pause the run, drop the completion for every objective, or fail the run.
+   * @default pause
+   */
+  onFailure: z.enum(['pause', 'drop', 'fail']).default('pause'),
+  /** How long one Score call may take. @default 30 */
+  timeoutSeconds: positiveNumber.default(30),
+});
+
+const combine = z.discriminatedUnion('method', [
+  z.strictObject({ method: z.literal('mgda') }),
+  /** p: the power of the norms that gradients are divided by. @default 1 */
+  z.strictObject({ method: z.literal('gapo'), p: nonNegativeNumber.default(1) }),
+  z.strictObject({ method: z.literal('pgapo'), preference: byObjective }),
+  z.strictObject({ method: z.literal('linear'), weights: byObjective }),
+  z.strictObject({ method: z.literal('single'), objective: word }),
+]);
+
+const gae = z.strictObject({
+  /** Discount. @default 1 */
+  gamma: fraction.default(1),
+  /** Bias-variance trade-off. @default 0.95 */
+  lambda: fraction.default(0.95),
+  /** Coefficient of the value loss. @default 0.5 */
+  valueCoefficient: positiveNumber.default(0.5),
+  /** The value is held within this distance of the old one; 0 leaves it free. @default 0.2 */
+  valueClip: nonNegativeNumber.default(0.2),
+});
+
+const ppo = z.strictObject({
+  /** Critic-free leave-one-out baselines, or one critic for each objective. @default rloo */
+  advantages: z.enum(['rloo', 'gae']).default('rloo'),
+  /** Whether each objective's advantages are whitened over the batch. @default true */
+  normalizeAdvantages: z.boolean().default(true),
+  /** The ratio is held within 1 ± this. @default 0.2 */
+  clipRange: z.number().gt(0).lt(1).meta({ expected: 'a number over 0 and under 1' }).default(0.2),
+  /** Updates from one batch. @default 1 */
+  epochs: positiveInt.default(1),
+  /** Subtracted from every objective's reward of a completion that was cut by its length. @default 0 */
+  missingEosPenalty: nonNegativeNumber.default(0),
+  /** Only with advantages: gae. */
+  gae: gae.optional(),
+});
+
+const kl = z.strictObject({
+  /** β; 0 leaves the reference out, and no KL is measured. @default 0.02 */
+  coefficient: nonNegativeNumber.default(0.02),
+  /**
+   * loss: the gradient of β·k2 is added after the combination. reward: β·k1 is subtracted from every objective's
+   * reward, so that it is rescaled with them. @default loss
+   */
+  in: z.enum(['loss', 'reward']).default('loss'),
+  /** Whether β stays or is steered to a divergence in nats per completion. @default fixed */
+  controller: z
+    .union([
+      z.literal('fixed'),
+      z.strictObject({ kind: z.literal('adaptive'), target: positiveNumber, horizon: positiveNumber }),
+    ])
+    .meta({ expected: 'fixed, or a mapping { kind: adaptive, target, horizon }' })
+    .default('fixed'),
+});
+
+const optimizer = z.strictObject({
+  /** Peak step size of AdamW. @default 1e-4 */
+  learningRate: positiveNumber.default(1e-4),
+  /** Decay rates of the running means. @default [0.9, 0.95] */
+  betas: z.tuple([decay, decay]).default([0.9, 0.95]),
+  /** Added to the root of the second moment. @default 1e-8 */
+  epsilon: positiveNumber.default(1e-8),
+  /** Decoupled decay. @default 0 */
+  weightDecay: nonNegativeNumber.default(0),
+  /** The update is scaled to at most this norm. @default 1 */
+  maxGradNorm: positiveNumber.default(1),
+  /** Course of the learning rate over the run's updates. @default constant */
+  schedule: z.enum(['constant', 'linear', 'cosine']).default('constant'),
+  /** Updates of linear warm-up. @default 0 */
+  warmupSteps: nonNegativeInt.default(0),
+});
+
+const checkpoints = z.strictObject({
+  /** Steps between checkpoints; pauses and ends write one besides. @default 20 */
+  every: positiveInt.default(20),
+  /** How many are kept. @default 3 */
+  keep: positiveInt.default(3),
+});
+
+const evaluation = z.strictObject({
+  /** Temperature of its completions; 0 takes the most probable token. @default 1 */
+  temperature: nonNegativeNumber.default(1),
+  /** Completions of each held-out prompt. @default 1 */
+  samplesPerPrompt: positiveInt.default(1),
+  /** Its own seed. @default 1 */
+  seed: seed.default(1),
+});
+
+const shape = z.strictObject({
+  /** A word; the run's id is it and the time, unless given. */
+  name: word,
+  /** Seed of everything random. @default 0 */
+  seed: seed.default(0),
+  /** Training steps. */
+  steps: positiveInt,
+  policy,
+  data,
+  rollout: rollout.prefault({}),
+  objectives: z.array(objective).min(1),
+  combine: combine.default({ method: 'gapo', p: 1 }),
+  ppo: ppo.prefault({}),
+  kl: kl.prefault({}),
+  /** Coefficient of the entropy bonus. @default 0 */
+  entropyCoefficient: nonNegativeNumber.default(0),
+  optimizer: optimizer.prefault({}),
+  checkpoints: checkpoints.prefault({}),
+  evaluation: evaluation.prefault({}),
+});
+
+type Shape = z.output<typeof shape>;
+type Refuse = (path: PropertyKey[], expected: string) => void;
+
+/** A run configuration with every default filled in. */
+export type RunConfig = Omit<Shape, 'objectives'> & {
+  objectives: (Shape['objectives'][number] & { service: string })[];
+};
+
+/** The objectives' names, in order. */
+export function objectiveNames(config: RunConfig): string[] {
+  return config.objectives.map(({ name }) => name);
+}
+
+/**
+ * Parses and checks a run configuration.
+ *
+ * @param source the file's name as the person knows it; it begins every line of an error
+ * @param services names of the reward services that this coordinator knows; undefined takes any name
+ * @throws ConfigError with every problem: its path, what was found, what is expected
+ */
+export function parseRunConfig(text: string, source: string, services: ReadonlySet<string> | undefined): RunConfig {
+  const checked = shape.superRefine((config, context) => {
+    const refuse: Refuse = (path, message) => context.addIssue({ code: 'custom', path, message });
+    checkNames(config, refuse);
+    if (services !== undefined) checkServices(config, services, refuse);
+    checkCombination(config, refuse);
+    checkNumbers(config, refuse);
+  });
+  return withDependentDefaults(parseYaml(checked, text, { source }));
+}
+
+function checkNames({ objectives }: Shape, refuse: Refuse): void {
+  objectives.forEach(({ name }, i) => {
+    if (objectives.findIndex((other) => other.name === name) < i) {
+      refuse(['objectives', i, 'name'], 'a name that no other objective has');
+    }
+  });
+}
+
+function checkServices({ objectives }: Shape, services: ReadonlySet<string>, refuse: Refuse): void {
+  const known = services.size === 0 ? '' : ` (${[...services].join(', ')})`;
+  objectives.forEach(({ name, service }, i) => {
+    if (services.has(service ?? name)) return;
+    if (service === undefined) {
+      refuse(['objectives', i, 'service'], `host:port, since REWARD_SERVICES${known} has no "${name}"`);
+    } else if (!grpcTarget.safeParse(service).success) {
+      refuse(['objectives', i, 'service'], `a name in REWARD_SERVICES${known}, or host:port`);
+    }
+  });
+}
+
+function checkCombination({ combine, objectives }: Shape, refuse: Refuse): void {
+  const names = objectives.map(({ name }) => name);
+  if (combine.method === 'single') {
+    if (!names.includes(combine.objective)) refuse(['combine', 'objective'], `one of ${names.join(', ')}`);
+    return;
+  }
+  const key = combine.method === 'pgapo' ? 'preference' : 'weights';
+  const numbers =
+    combine.method === 'pgapo' ? combine.preference : combine.method === 'linear' ? combine.weights : undefined;
+  if (numbers === undefined) return;
+  for (const name of names) {
+    if (!Object.hasOwn(numbers, name)) refuse(['combine', key, name], 'a number for every objective');
+  }
+  for (const name of Object.keys(numbers)) {
+    if (!names.includes(name)) refuse(['combine', key, name], `the objectives alone: ${names.join(', ')}`);
+  }
+  if (!(Object.values(numbers).reduce((sum, number) => sum + number, 0) > 0)) {
+    refuse(['combine', key], 'at least one number over 0');
+  }
+}
+
+function checkNumbers(config: Shape, refuse: Refuse): void {
+  const { rollout, ppo, kl, optimizer, policy } = config;
+  if (ppo.advantages === 'rloo' && rollout.samplesPerPrompt < 2) {
+    refuse(['rollout', 'samplesPerPrompt'], 'at least 2, since ppo.advantages is rloo');
+  }
+  if (ppo.advantages !== 'gae' && ppo.gae !== undefined) {
+    refuse(['ppo', 'gae'], 'no gae, since ppo.advantages is rloo');
+  }
+  if (rollout.shards > rollout.promptsPerStep) {
+    refuse(['rollout', 'shards'], `at most rollout.promptsPerStep, which is ${rollout.promptsPerStep}`);
+  }
+  if (policy.train === 'full' && policy.lora !== undefined) {
+    refuse(['policy', 'lora'], 'no lora, since policy.train is full');
+  }
+  if (kl.controller !== 'fixed') {
+    if (kl.coefficient === 0) refuse(['kl', 'coefficient'], 'over 0, since kl.controller is adaptive');
+    const completions = rollout.promptsPerStep * rollout.samplesPerPrompt;
+    if (kl.controller.horizon <= completions) {
+      refuse(['kl', 'controller', 'horizon'], `over the ${completions} completions of a step`);
+    }
+  }
+  const updates = config.steps * ppo.epochs;
+  if (optimizer.schedule !== 'constant' && optimizer.warmupSteps >= updates) {
+    refuse(['optimizer', 'warmupSteps'], `under the run's ${updates} updates, since the schedule is not constant`);
+  }
+  if (optimizer.learningRate * optimizer.weightDecay >= 1) {
+    refuse(['optimizer', 'weightDecay'], 'less than 1 / learningRate');
+  }
+}
+
+/** Fills in what depends on another choice: lora with train: lora, gae with advantages: gae, an objective's service. */
+function withDependentDefaults(config: Shape): RunConfig {
+  return {
+    ...config,
+    policy: { ...config.policy, ...(config.policy.train === 'lora' && { lora: config.policy.lora ?? lora.parse({}) }) },
+    ppo: { ...config.ppo, ...(config.ppo.advantages === 'gae' && { gae: config.ppo.gae ?? gae.parse({}) }) },
+    objectives: config.objectives.map((entry) => ({ ...entry, service: entry.service ?? entry.name })),
+  };
+}

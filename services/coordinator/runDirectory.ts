@@ -1,0 +1,170 @@
+/**
+ * A run on disk, under DATA_DIR/<runId>/: config.yaml as it was given, run.json with where the run is in its life,
+ * steps.jsonl with one report a line, checkpoints/. Written synchronously: each file is small, and what a caller was told
+ * has happened is on disk.
+ */
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import type { StepEvent } from '@gapo/events';
+import { RunState } from '@gapo/rpc';
+import { word, z } from '@gapo/settings';
+import { UserError } from '@gapo/telemetry';
+
+const recordSchema = z.object({
+  format: z.literal(1),
+  id: word,
+  /** When it was created, RFC 3339. */
+  created: z.string(),
+  /** Where relative paths of the configuration start. */
+  baseDirectory: z.string(),
+  state: z.enum(RunState),
+  reason: z.string(),
+  /** Changes of state so far; numbers their events. */
+  changes: z.int().min(0),
+  /** How often it was resumed. */
+  resumptions: z.int().min(0),
+});
+
+/** Where a run is in its life, as run.json holds it. */
+export type RunRecord = z.output<typeof recordSchema>;
+
+const CONFIG = 'config.yaml';
+const RECORD = 'run.json';
+const STEPS = 'steps.jsonl';
+
+/** The files of one run. */
+export class RunDirectory {
+  readonly path: string;
+  /** The directory of its checkpoints. */
+  readonly checkpoints: string;
+
+  constructor(path: string) {
+    this.path = path;
+    this.checkpoints = join(path, 'checkpoints');
+  }
+
+  /**
+   * Makes the directory of a new run, whole or not at all.
+   *
+   * @throws UserError where it exists or cannot be written
+   */
+  static create(dataDirectory: string, record: RunRecord, configYaml: string): RunDirectory {
+    const target = join(dataDirectory, record.id);
+    const partial = join(dataDirectory, `.${record.id}.partial`);
+    try {
+      rmSync(partial, { recursive: true, force: true });
+      mkdirSync(partial, { recursive: true });
+      writeWhole(join(partial, CONFIG), configYaml);
+      writeWhole(join(partial, RECORD), recordText(record));
+      renameSync(partial, target);
+    } catch (error) {
+      rmSync(partial, { recursive: true, force: true });
+      throw new UserError(`run ${record.id} cannot be written to ${target}: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+    return new RunDirectory(target);
+  }
+
+  /** Whether a run of that id is on disk, readable or not. */
+  static exists(dataDirectory: string, id: string): boolean {
+    return existsSync(join(dataDirectory, id));
+  }
+
+  /** The directories of all runs under a directory; none where it does not exist. */
+  static list(dataDirectory: string): readonly RunDirectory[] {
+    try {
+      return readdirSync(dataDirectory, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory() && word.safeParse(entry.name).success)
+        .map(({ name }) => new RunDirectory(join(dataDirectory, name)));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw new UserError(`DATA_DIR ${dataDirectory} cannot be read: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  /** @throws UserError where run.json is missing or damaged */
+  readRecord(): RunRecord {
+    const path = join(this.path, RECORD);
+    try {
+      return recordSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+    } catch (error) {
+      const why =
+        error instanceof z.ZodError ? (error.issues[0]?.message ?? 'it is not as it was written') : String(error);
+      throw new UserError(`${path} is no record of a run: ${why}`, { cause: error });
+    }
+  }
+
+  writeRecord(record: RunRecord): void {
+    const path = join(this.path, RECORD);
+    writeWhole(`${path}.partial`, recordText(record));
+    renameSync(`${path}.partial`, path);
+  }
+
+  /** The configuration as it was given. */
+  readConfig(): string {
+    return readFileSync(this.configPath, 'utf8');
+  }
+
+  get configPath(): string {
+    return join(this.path, CONFIG);
+  }
+
+  /** The reports so far. A last line that a crash cut short does not count. */
+  readSteps(): StepEvent[] {
+    let text: string;
+    try {
+      text = readFileSync(join(this.path, STEPS), 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    }
+    const lines = text.split('\n');
+    return lines.flatMap((line, i) => {
+      if (line === '') return [];
+      try {
+        return [JSON.parse(line) as StepEvent];
+      } catch {
+        if (i === lines.length - 1) return [];
+        throw new UserError(`${join(this.path, STEPS)}:${i + 1} is not JSON; remove that line`);
+      }
+    });
+  }
+
+  appendStep(report: StepEvent): void {
+    appendFileSync(join(this.path, STEPS), `${JSON.stringify(report)}\n`);
+  }
+
+  /** Replaces all reports, as when a run goes back to its last checkpoint. */
+  writeSteps(reports: readonly StepEvent[]): void {
+    const path = join(this.path, STEPS);
+    writeWhole(`${path}.partial`, reports.map((report) => `${JSON.stringify(report)}\n`).join(''));
+    renameSync(`${path}.partial`, path);
+  }
+}
+
+function recordText(record: RunRecord): string {
+  return `${JSON.stringify(record, null, 2)}\n`;
+}
+
+function writeWhole(path: string, text: string): void {
+  const file = openSync(path, 'w');
+  try {
+    writeSync(file, text);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}

@@ -1,0 +1,101 @@
+/** The coordinator's gRPC services: runs for people and scripts, policy versions for workers. */
+import { implement, RpcError, type Implementation, type RunInput } from '@gapo/rpc';
+import { attributeNames, isExpected, spanNames, withSpan } from '@gapo/telemetry';
+import { evaluateRun } from './evaluate.js';
+import { targetOf, type Transition } from './lifecycle.js';
+import type { Platform } from './platform.js';
+import type { Run } from './run.js';
+import type { Runs } from './runs.js';
+
+/** The registry of runs; throws UNAVAILABLE while it is being read. */
+type Registry = () => Runs;
+
+/**
+ * Both services over a registry of runs.
+ *
+ * @param opened undefined until the registry has been read; calls before that are to be made again
+ */
+export function coordinatorServices(opened: () => Runs | undefined, platform: Platform): readonly Implementation[] {
+  const registry = (): Runs => {
+    const runs = opened();
+    if (runs === undefined) throw new RpcError('UNAVAILABLE', 'the coordinator is starting; call again');
+    return runs;
+  };
+  return [trainingService(registry, platform), policyService(registry)];
+}
+
+function trainingService(registry: Registry, platform: Platform): Implementation {
+  return implement(
+    'gapo.training.v1.TrainingService',
+    {
+      CreateRun: async ({ configYaml, baseDirectory, runId }) =>
+        answered('INVALID_ARGUMENT', async () => ({
+          run: (await registry().create({ configYaml, baseDirectory, runId })).snapshot(),
+        })),
+      GetRun: async ({ runId }) => ({ run: registry().get(runId).snapshot() }),
+      ListRuns: async () => ({
+        runs: registry()
+          .list()
+          .map((run) => run.snapshot()),
+      }),
+      WatchRun: ({ runId, afterStep }, { signal }) => registry().get(runId).watch(afterStep, signal),
+      PauseRun: async ({ runId }) => {
+        const run = registry().get(runId);
+        if (!isAlready(run, 'pause')) run.pause('paused by a person');
+        return { run: run.snapshot() };
+      },
+      ResumeRun: async ({ runId }) =>
+        answered('FAILED_PRECONDITION', async () => {
+          const run = registry().get(runId);
+          await run.resume();
+          return { run: run.snapshot() };
+        }),
+      CancelRun: async ({ runId }) => {
+        const run = registry().get(runId);
+        if (!isAlready(run, 'cancel')) await run.cancel();
+        return { run: run.snapshot() };
+      },
+      async *EvaluateRun({ runId, version, samples }, { signal }) {
+        try {
+          yield* evaluateRun(registry().get(runId), platform, { version, samples }, signal);
+        } catch (error) {
+          throw forPeople('FAILED_PRECONDITION', error);
+        }
+      },
+    },
+    { endOnStop: ['WatchRun'] },
+  );
+}
+
+/** Asking twice for the same end is no error. */
+function isAlready(run: Run, transition: Transition): boolean {
+  const { state }: RunInput = run.snapshot();
+  return state === targetOf(transition, 'RUN_STATE_RUNNING');
+}
+
+async function answered<T>(code: 'INVALID_ARGUMENT' | 'FAILED_PRECONDITION', work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw forPeople(code, error);
+  }
+}
+
+/** An error that was made for people keeps its message on the wire; others are defects and stay what they are. */
+function forPeople(code: 'INVALID_ARGUMENT' | 'FAILED_PRECONDITION', error: unknown): unknown {
+  if (error instanceof RpcError || !isExpected(error)) return error;
+  return new RpcError(code, error.message, { cause: error });
+}
+
+function policyService(registry: Registry): Implementation {
+  return implement('gapo.policy.v1.PolicyService', {
+    async *GetVersion({ runId, version }) {
+      const attributes = { [attributeNames.runId]: runId, [attributeNames.policyVersion]: version };
+      // The span covers the look-up and the cutting into chunks; the gRPC call's own span covers the sending.
+      const messages = await withSpan(spanNames.policyServe, attributes, () => [
+        ...registry().versionsOf(runId).messages(runId, version),
+      ]);
+      yield* messages;
+    },
+  });
+}

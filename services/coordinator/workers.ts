@@ -1,0 +1,244 @@
+/**
+ * A pool of stateless workers: pieces of work go to whoever is free, and what one worker could not finish another redoes
+ * with the identical result. Who does what never shows in a result, only in its time.
+ */
+import { AsyncResource } from 'node:async_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
+import { checkHealth, connect, retryDelayMs, RpcError, type Client, type ServiceName } from '@gapo/rpc';
+import type { Logger } from '@gapo/telemetry';
+import { PauseNeeded } from './interruption.js';
+
+/** How a pool is made. */
+export interface PoolOptions<S extends ServiceName> {
+  /** The service that the workers implement. */
+  service: S;
+  /** Where they are. */
+  targets: readonly string[];
+  /** What one is called, as `rollout worker`. */
+  what: string;
+  /** Where their addresses are configured, as ROLLOUT_WORKERS. */
+  setting: string;
+  /** Milliseconds that one attempt at a piece may take. */
+  deadlineMs: number;
+  /** Milliseconds without any worker after which waiting pieces are given up with PauseNeeded. */
+  waitMs: number;
+  log: Logger;
+}
+
+/** What a piece of work is given. */
+export interface Attempt<S extends ServiceName> {
+  readonly client: Client<S>;
+  /** Goes to the call as it is: deadline and cancellation. */
+  readonly options: { readonly deadlineMs: number; readonly signal: AbortSignal };
+}
+
+/** What became of a piece of work. */
+export interface Done<T> {
+  readonly value: T;
+  /** The worker, as host:port. */
+  readonly worker: string;
+  /** Wall seconds of the attempt that succeeded. */
+  readonly seconds: number;
+}
+
+/** The worker is gone or stuck: it is left alone until it says that it serves. Somebody else redoes the piece. */
+const LOST: ReadonlySet<string> = new Set([
+  'UNAVAILABLE',
+  'DEADLINE_EXCEEDED',
+  'CANCELLED',
+  'RESOURCE_EXHAUSTED',
+  'ABORTED',
+]);
+
+/** Something broke on the way or in the worker. Another one may do better; if three do not, it is not the worker. */
+const BROKEN: ReadonlySet<string> = new Set(['INTERNAL', 'UNKNOWN', 'DATA_LOSS']);
+
+const MOST_BROKEN = 3;
+const MOST_ATTEMPTS = 8;
+const PROBE = { baseDelayMs: 100, maxDelayMs: 5000 } as const;
+const PROBE_DEADLINE_MS = 5000;
+
+interface Worker<S extends ServiceName> {
+  readonly target: string;
+  readonly client: Client<S>;
+  readonly number: number;
+  state: 'free' | 'busy' | 'away';
+  /** Why it is away. */
+  reason: string;
+}
+
+interface Job<S extends ServiceName> {
+  /** What it is called in logs, as `shard 3 of step 12`. */
+  readonly label: string;
+  readonly signal: AbortSignal;
+  /** Runs one attempt and settles the job's promise where it succeeds. */
+  readonly attempt: (worker: Worker<S>) => Promise<void>;
+  readonly reject: (error: unknown) => void;
+  readonly tried: Set<Worker<S>>;
+  attempts: number;
+  broken: number;
+}
+
+/** Gives pieces of work to workers. */
+export class WorkerPool<S extends ServiceName> {
+  readonly #options: PoolOptions<S>;
+  readonly #workers: readonly Worker<S>[];
+  readonly #closing = new AbortController();
+  readonly #queue: Job<S>[] = [];
+  #deserted: NodeJS.Timeout | undefined;
+
+  constructor(options: PoolOptions<S>) {
+    this.#options = options;
+    this.#workers = options.targets.map((target, number) => ({
+      target,
+      number,
+      client: connect(options.service, target),
+      state: 'free',
+      reason: '',
+    }));
+  }
+
+  /**
+   * Has one piece of work done, by whom it may be.
+   *
+   * @param call makes the calls of the piece; must be a function of its request, since it may run several times
+   * @throws RpcError where the workers refuse the piece or three of them break on it
+   * @throws PauseNeeded where no worker answers for the stated time
+   */
+  run<T>(label: string, signal: AbortSignal, call: (attempt: Attempt<S>) => Promise<T>): Promise<Done<T>> {
+    let forget = (): void => undefined;
+    return new Promise<Done<T>>((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
+      const { deadlineMs } = this.#options;
+      // Bound, so that its spans are children of the span that asked, not of the one whose end freed the worker.
+      const bound = AsyncResource.bind(call);
+      const job: Job<S> = {
+        label,
+        signal,
+        tried: new Set(),
+        attempts: 0,
+        broken: 0,
+        reject,
+        attempt: async (worker) => {
+          const began = performance.now();
+          const value = await bound({ client: worker.client, options: { deadlineMs, signal } });
+          resolve({ value, worker: worker.target, seconds: (performance.now() - began) / 1000 });
+        },
+      };
+      this.#queue.push(job);
+      forget = () => this.#forget(job);
+      signal.addEventListener('abort', forget, { once: true });
+      this.#dispatch();
+    }).finally(() => signal.removeEventListener('abort', forget));
+  }
+
+  /** Lets the workers go; waiting pieces are rejected. */
+  close(): void {
+    this.#closing.abort();
+    clearTimeout(this.#deserted);
+    for (const job of this.#queue.splice(0)) {
+      job.reject(new RpcError('CANCELLED', `the pool of ${this.#options.what}s is closed`));
+    }
+    for (const { client } of this.#workers) client.close();
+  }
+
+  #forget(job: Job<S>): void {
+    const at = this.#queue.indexOf(job);
+    if (at >= 0) this.#queue.splice(at, 1);
+    job.reject(job.signal.reason);
+    this.#watchDesertion();
+  }
+
+  #dispatch(): void {
+    for (const job of [...this.#queue]) {
+      const worker = this.#workerFor(job);
+      if (worker === undefined) continue;
+      this.#queue.splice(this.#queue.indexOf(job), 1);
+      worker.state = 'busy';
+      void this.#work(job, worker);
+    }
+    this.#watchDesertion();
+  }
+
+  /** A free worker that has not tried the job; one that has, where every worker at hand has. */
+  #workerFor(job: Job<S>): Worker<S> | undefined {
+    const present = this.#workers.filter(({ state }) => state !== 'away');
+    const fresh = present.filter((worker) => !job.tried.has(worker));
+    return (fresh.length > 0 ? fresh : present).find(({ state }) => state === 'free');
+  }
+
+  async #work(job: Job<S>, worker: Worker<S>): Promise<void> {
+    job.attempts += 1;
+    try {
+      await job.attempt(worker);
+      worker.state = 'free';
+    } catch (reason) {
+      this.#failed(job, worker, reason);
+    }
+    this.#dispatch();
+  }
+
+  #failed(job: Job<S>, worker: Worker<S>, reason: unknown): void {
+    worker.state = 'free';
+    const { what, log } = this.#options;
+    if (job.signal.aborted || this.#closing.signal.aborted) return job.reject(job.signal.reason ?? reason);
+    const error = RpcError.from(reason, { target: worker.target });
+    job.tried.add(worker);
+    if (LOST.has(error.code)) {
+      log.warn({ worker: worker.target, code: error.code }, `${what}: ${job.label} is redone: ${error.details}`);
+      this.#leave(worker, `${error.code}: ${error.details}`);
+      if (job.attempts < MOST_ATTEMPTS) return void this.#queue.unshift(job);
+      const told = `${job.label} was given up after ${job.attempts} attempts, the last at ${worker.target}: ${error.details}`;
+      return job.reject(new PauseNeeded(`${told}; look at the ${what}'s log, then resume the run`));
+    }
+    if (BROKEN.has(error.code) && ++job.broken < MOST_BROKEN) {
+      log.warn({ worker: worker.target, code: error.code }, `${what}: ${job.label} is tried again: ${error.details}`);
+      return void this.#queue.unshift(job);
+    }
+    job.reject(error);
+  }
+
+  #leave(worker: Worker<S>, reason: string): void {
+    worker.state = 'away';
+    worker.reason = reason;
+    void this.#probe(worker);
+  }
+
+  /** Asks a worker that is away, ever more seldom, until it serves. */
+  async #probe(worker: Worker<S>): Promise<void> {
+    const { signal } = this.#closing;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await delay(retryDelayMs({ ...PROBE, seed: worker.number }, attempt), undefined, { signal });
+        const status = await checkHealth(worker.target, PROBE_DEADLINE_MS);
+        if (status === 'SERVING') break;
+        worker.reason = `its health is ${status}`;
+      } catch (reason) {
+        if (signal.aborted) return;
+        const error = RpcError.from(reason);
+        if (error.code === 'UNIMPLEMENTED') break; // it has no health service, but it answers
+        worker.reason = error.details;
+      }
+    }
+    worker.state = 'free';
+    this.#options.log.info({ worker: worker.target }, `${this.#options.what} is back`);
+    this.#dispatch();
+  }
+
+  /** Starts the clock when pieces wait and every worker is away, stops it when one of both ends. */
+  #watchDesertion(): void {
+    const deserted = this.#queue.length > 0 && this.#workers.every(({ state }) => state === 'away');
+    if (!deserted) {
+      clearTimeout(this.#deserted);
+      this.#deserted = undefined;
+      return;
+    }
+    const { waitMs, what, setting } = this.#options;
+    this.#deserted ??= setTimeout(() => {
+      this.#deserted = undefined;
+      const told = this.#workers.map(({ target, reason }) => `${target} (${reason})`).join(', ');
+      const message = `no ${what} has answered for ${waitMs / 1000} s: ${told}; start one or correct ${setting}, then resume the run`;
+      for (const job of this.#queue.splice(0)) job.reject(new PauseNeeded(message));
+    }, waitMs);
+  }
+}
