@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import { chromium, type Page } from 'playwright-core';
-import { gatewayOn, natsBuses, testRun, testStep, trainingService } from './testkit.js';
+import { gatewayOn, natsBuses, testRun, testStep, trainingService } from './gateway.fixture.js';
 
 const browserPath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 

@@ -10,7 +10,7 @@ import {
   testRun,
   testStep,
   trainingService,
-} from './testkit.js';
+} from './gateway.fixture.js';
 
 async function* nothing(): AsyncGenerator<never> {
   // A run of which nothing more is heard.
@@ -35,10 +35,10 @@ test('runs and steps come from the coordinator as JSON; a number that is not fin
 
   const runs = await getJson(`http://${address}/api/runs`);
   assert.equal(runs.status, 200);
-  const [run] = runs.body['runs'] as Record<string, unknown>[];
-  assert.equal(run?.['state'], 'running');
-  assert.equal(run?.['created'], '2025-01-01T00:00:00.000Z');
-  assert.equal(run?.['lastStep'], null);
+  const [run] = runs.body['runs'] as [Record<string, unknown>];
+  assert.equal(run['state'], 'running');
+  assert.equal(run['created'], '2025-01-01T00:00:00.000Z');
+  assert.equal(run['lastStep'], null);
 
   const all = await getJson(`http://${address}/api/runs/one/steps`);
   const steps = all.body['steps'] as { step: number; kl: number | null }[];

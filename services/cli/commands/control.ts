@@ -10,7 +10,7 @@ import { stateName } from '../render/runProgress.js';
 interface Verb {
   name: string;
   description: string;
-  ask(coordinator: Coordinator, id: string): Promise<Run>;
+  ask: (coordinator: Coordinator, id: string) => Promise<Run>;
 }
 
 const verbs: readonly Verb[] = [

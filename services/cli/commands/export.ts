@@ -1,7 +1,8 @@
 /** `gapo export`: a run's newest weights as files that other tools load. */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
+import { z } from '@gapo/settings';
 import { UserError } from '@gapo/telemetry';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { coordinatorOption, jsonOption } from '../options.js';
@@ -10,53 +11,71 @@ import { fromHere } from '../project.js';
 
 /** What PEFT calls the files of an adapter. */
 const adapterFiles = ['adapter_config.json', 'adapter_model.safetensors'];
-/** What marks a whole model directory of Hugging Face. */
-const modelFiles = ['config.json', 'model.safetensors'];
-/** Where a checkpoint keeps either, below its own directory. */
-const places = ['', 'adapter', 'model'];
+/** What a checkpoint holds where every weight was trained. */
+const weightsFile = 'model.safetensors';
+/** What else makes a model directory of Hugging Face; training does not change it. */
+const besideWeights =
+  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json$|\.(model|jinja)$|^merges\.txt$/;
 
 /** The files of a checkpoint that other tools load. */
 interface Exportable {
   kind: 'adapter' | 'model';
-  directory: string;
+  /** Absolute paths. */
   files: string[];
 }
 
-function findExportable(checkpoint: string): Exportable | undefined {
-  for (const place of places) {
-    const directory = join(checkpoint, place);
-    const has = (file: string): boolean => existsSync(join(directory, file));
-    if (adapterFiles.every(has)) return { kind: 'adapter', directory, files: adapterFiles };
-    if (modelFiles.every(has)) return { kind: 'model', directory, files: filesOf(directory) };
+const stateSchema = z.object({ config: z.object({ policy: z.object({ model: z.string() }) }) });
+const recordSchema = z.object({ baseDirectory: z.string() });
+
+/** The directory of the model that the run started from, as the checkpoint and its run say. */
+function startingModel(checkpoint: string): string {
+  const read = (path: string): unknown => JSON.parse(readFileSync(path, 'utf8'));
+  try {
+    const { config } = stateSchema.parse(read(join(checkpoint, 'state.json')));
+    const { baseDirectory } = recordSchema.parse(read(join(checkpoint, '../../run.json')));
+    return resolve(baseDirectory, config.policy.model);
+  } catch (error) {
+    throw new UserError(
+      `${checkpoint} does not say which model it belongs to: state.json or the run's run.json is damaged`,
+      {
+        cause: error,
+      },
+    );
   }
-  return undefined;
 }
 
-/** A model's own files; the optimiser's state and the run's are none of them. */
-function filesOf(directory: string): string[] {
-  const wanted =
-    /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens)\.json$|^model\.safetensors$|\.model$|\.jinja$|^(vocab|merges)\./;
-  return readdirSync(directory).filter((name) => wanted.test(name) && statSync(join(directory, name)).isFile());
+function findExportable(checkpoint: string): Exportable | undefined {
+  const inside = (name: string): string => join(checkpoint, name);
+  if (adapterFiles.every((name) => existsSync(inside(name)))) {
+    return { kind: 'adapter', files: adapterFiles.map(inside) };
+  }
+  if (!existsSync(inside(weightsFile))) return undefined;
+  const model = startingModel(checkpoint);
+  if (!existsSync(model)) {
+    throw new UserError(
+      `${model}, the model that the run started from, does not exist any more: its configuration and tokenizer are part of the export`,
+    );
+  }
+  const others = readdirSync(model).filter((name) => besideWeights.test(name));
+  return { kind: 'model', files: [inside(weightsFile), ...others.map((name) => join(model, name))] };
 }
 
 /** Copies files beside each other, whole or not at all. */
-function copyInto({ directory, files }: Exportable, out: string): void {
-  mkdirSync(out, { recursive: true });
-  const present = files.filter((file) => existsSync(join(out, file)));
+function copyInto(files: readonly string[], out: string): void {
+  const names = files.map((file) => basename(file));
+  const present = names.filter((name) => existsSync(join(out, name)));
   if (present.length > 0) {
     throw new UserError(
       `${out} already holds ${present.join(', ')}: give another directory with --out, or remove them`,
     );
   }
-  const copied: string[] = [];
+  const partial = (name: string): string => join(out, `${name}.partial`);
   try {
-    for (const file of files) {
-      copied.push(file);
-      copyFileSync(join(directory, file), join(out, `${file}.new`));
-    }
-    for (const file of files) renameSync(join(out, `${file}.new`), join(out, file));
+    mkdirSync(out, { recursive: true });
+    for (const file of files) copyFileSync(file, partial(basename(file)));
+    for (const name of names) renameSync(partial(name), join(out, name));
   } catch (error) {
-    for (const file of copied) rmSync(join(out, `${file}.new`), { force: true });
+    for (const name of names) rmSync(partial(name), { force: true });
     throw new UserError(`cannot export to ${out}: ${error instanceof Error ? error.message : String(error)}`, {
       cause: error,
     });
@@ -81,23 +100,24 @@ async function exportRun(id: string, flags: ExportFlags): Promise<void> {
     const found = findExportable(run.checkpoint);
     if (found === undefined) {
       throw new UserError(
-        `the checkpoint ${run.checkpoint} holds no ${adapterFiles.join(' and ')} and no ${modelFiles.join(' and ')} on this machine: run the command where the coordinator keeps its data`,
+        `the checkpoint ${run.checkpoint} holds no ${adapterFiles.join(' and ')}, and no ${weightsFile}, on this machine: run the command where the coordinator keeps its data`,
       );
     }
     const out = fromHere(flags.out ?? `${id}-${found.kind}`);
-    copyInto(found, out);
+    copyInto(found.files, out);
+    const files = found.files.map((file) => basename(file));
     const result = {
       run: id,
       kind: found.kind,
       directory: out,
-      files: found.files,
+      files,
       step: run.step,
       versionSha256: run.versionSha256,
     };
     if (flags.json) printJson(result);
     else
       print(
-        `${out}: ${found.files.join(', ')} (${found.kind === 'adapter' ? 'a PEFT adapter' : 'a Hugging Face model'}, from ${run.checkpoint})`,
+        `${out}: ${files.join(', ')} (${found.kind === 'adapter' ? 'a PEFT adapter' : 'a Hugging Face model'}, from ${run.checkpoint})`,
       );
   } finally {
     coordinator.close();

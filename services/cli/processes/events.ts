@@ -58,29 +58,36 @@ class OwnServer implements EventServer {
   }
 
   async #supervise(): Promise<void> {
-    const { signal } = this.#stopping;
     const backoff = new Backoff();
     for (;;) {
       const since = performance.now();
       await this.#server.exited;
-      while (!signal.aborted) {
+      do {
+        if (this.#stopped()) return;
         const pause = backoff.next(performance.now() - since);
         this.#observer.say(`nats-server ended; starting it again in ${pause / 1000} s`);
-        await delay(pause, undefined, { signal }).catch(() => undefined);
-        if (signal.aborted) return;
-        try {
-          const port = Number(new URL(this.url).port);
-          const server = await startNatsServer({ storeDir: this.#storeDir, port });
-          if (server === undefined) continue;
-          this.#server = server;
-          if (signal.aborted) await server.stop();
-          this.#observer.changed();
-          break;
-        } catch (error) {
-          this.#observer.say(error instanceof Error ? error.message : String(error));
-        }
-      }
-      if (signal.aborted) return;
+        await delay(pause, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+      } while (!this.#stopped() && !(await this.#restart()));
     }
+  }
+
+  #stopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  /** Starts it again on its port; false where that has to be tried again. */
+  async #restart(): Promise<boolean> {
+    try {
+      const server = await startNatsServer({ storeDir: this.#storeDir, port: Number(new URL(this.url).port) });
+      if (server === undefined) return false;
+      this.#server = server;
+    } catch (error) {
+      this.#observer.say(error instanceof Error ? error.message : String(error));
+      return false;
+    }
+    // It may have been asked to stop while it started.
+    if (this.#stopped()) await this.#server.stop();
+    this.#observer.changed();
+    return true;
   }
 }

@@ -51,8 +51,9 @@ class LiveReporter implements Reporter {
 export class PlainReporter implements Reporter {
   readonly #write: (line: string) => void;
   readonly #now: () => number;
-  #saidAt = -Infinity;
-  #saidStep = 0;
+  #saidAt: number | undefined;
+  #saidStep: number | undefined;
+  #begun = false;
   #state = '';
 
   /** @param now milliseconds of a clock */
@@ -70,23 +71,24 @@ export class PlainReporter implements Reporter {
       this.#state = progress.state;
       this.#write(`${progress.id}: ${progress.state}${progress.reason === '' ? '' : `: ${progress.reason}`}`);
     }
-    const quiet = this.#now() - this.#saidAt < quietMs;
+    this.#saidAt ??= this.#now();
+    // A run that is gone on with says nothing of the steps that it had taken before.
+    this.#saidStep ??= progress.step;
+    const sinceMs = this.#now() - this.#saidAt;
     if (progress.step > this.#saidStep && progress.objectives.some(({ means }) => means.length > 0)) {
-      const notable = this.#saidStep === 0 || progress.step >= progress.totalSteps;
-      if (quiet && !notable) return;
+      const notable = !this.#begun || progress.step >= progress.totalSteps;
+      if (sinceMs < quietMs && !notable) return;
+      this.#begun = true;
       this.#saidStep = progress.step;
       this.#line(progressLine(progress));
-    } else if (
-      progress.phase !== undefined &&
-      progress.phase.waitingFor !== '' &&
-      this.#now() - this.#saidAt > 5 * quietMs
-    ) {
+    } else if (progress.phase !== undefined && progress.phase.waitingFor !== '' && sinceMs > 5 * quietMs) {
       // A step that takes long says what it waits for.
       this.#line(phaseText(progress.phase));
     }
   }
 
   work(text: string): void {
+    this.#saidAt ??= this.#now();
     if (this.#now() - this.#saidAt >= quietMs) this.#line(text);
   }
 

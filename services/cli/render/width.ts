@@ -57,6 +57,6 @@ export function oneLine(text: string): string {
   return text
     .replaceAll('\n', '⏎ ')
     .replaceAll('\t', ' ')
-    .replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '')
+    .replaceAll(/\p{Cc}/gu, '')
     .trim();
 }

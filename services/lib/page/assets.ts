@@ -52,9 +52,9 @@ export const assets: readonly Asset[] = [
 /** What the page's modules import by name, and where that is: the page's import map. */
 export function importMap(urlOf: (asset: Asset) => string): { imports: Record<string, string> } {
   return {
-    imports: Object.fromEntries([
+    imports: Object.fromEntries<string>([
       ['uplot', urlOf(uplotAsset)],
-      ...pageModules.map((name) => [`#page/${name}.js`, urlOf(moduleAsset(name))]),
+      ...pageModules.map((name): [string, string] => [`#page/${name}.js`, urlOf(moduleAsset(name))]),
     ]),
   };
 }

@@ -93,7 +93,7 @@ function intervalJson(interval: Interval | null | undefined): IntervalData | nul
 /** An evaluation. */
 export function evaluationJson(report: EvaluationReport): EvaluationData {
   return {
-    version: report.version ?? 0,
+    version: report.version,
     prompts: report.prompts,
     objectives: report.objectives.map(objectiveEvaluationJson),
     samples: report.samples.map(({ prompt, before, after, scoresBefore, scoresAfter }) => ({

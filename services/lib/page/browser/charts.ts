@@ -11,7 +11,7 @@ const heightPixels = 200;
 /** One line of a chart. */
 interface Line {
   label: string;
-  value(step: StepData): Num;
+  value: (step: StepData) => Num;
 }
 
 /** One chart. */

@@ -4,7 +4,7 @@ import type { PageEvent, ReportData, RunData } from '#page/data.js';
 /** The data inside this file; undefined where a server sent the page. */
 export function embeddedReport(): ReportData | undefined {
   const text = document.getElementById('gapo-report')?.textContent;
-  return text === null || text === undefined ? undefined : (JSON.parse(text) as ReportData);
+  return text === undefined ? undefined : (JSON.parse(text) as ReportData);
 }
 
 async function getJson<T>(path: string): Promise<T> {

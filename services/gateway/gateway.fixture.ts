@@ -60,7 +60,7 @@ export function testStep(step: number): StepEvent {
 export interface TestRuns {
   runs: RunInput[];
   /** What WatchRun sends after a step; the call ends behind it. */
-  watch(runId: string, afterStep: number): AsyncIterable<WatchRunResponseInput>;
+  watch: (runId: string, afterStep: number) => AsyncIterable<WatchRunResponseInput>;
 }
 
 /** A TrainingService on a free port. Returns its address. */
