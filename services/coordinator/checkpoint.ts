@@ -232,6 +232,19 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
   };
 }
 
+/** The SHA-256 of a checkpoint's tensors as it says itself, unchecked; undefined where it cannot be read. */
+export async function sha256OfCheckpoint({ directory }: CheckpointPlace): Promise<string | undefined> {
+  try {
+    return (
+      await readStateFile(directory, (what) => {
+        throw new UserError(what);
+      })
+    ).versionSha256;
+  } catch {
+    return undefined;
+  }
+}
+
 async function readStateFile(
   directory: string,
   damaged: (what: string) => never,

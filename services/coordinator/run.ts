@@ -16,6 +16,7 @@ import {
 import {
   listCheckpoints,
   readCheckpoint,
+  sha256OfCheckpoint,
   writeCheckpoint,
   type CheckpointContent,
   type CheckpointOwner,
@@ -73,6 +74,8 @@ export class Run {
   #state: TrainingState | undefined;
   #versions: VersionStore | undefined;
   #checkpoint: CheckpointPlace | undefined;
+  /** Of the newest version of a run that another process left, until its tensors are read. */
+  #storedSha256 = '';
   #intent: Intent | undefined;
   #abort = new AbortController();
   #loop: Promise<void> = Promise.resolve();
@@ -128,7 +131,7 @@ export class Run {
       method: this.config.combine.method,
       created: { seconds: Math.floor(milliseconds / 1000), nanos: (milliseconds % 1000) * 1e6 },
       configSha256: this.#configSha256,
-      versionSha256: version?.sha256 ?? '',
+      versionSha256: version?.sha256 ?? this.#storedSha256,
       checkpoint: this.#checkpoint?.directory ?? '',
       ...(last && { lastStep: last, traceId: last.traceId }),
     };
@@ -137,6 +140,7 @@ export class Run {
   /** Finds the newest checkpoint of a run that another process left. */
   async findCheckpoint(): Promise<void> {
     this.#checkpoint = (await listCheckpoints(this.#directory.checkpoints)).at(-1);
+    this.#storedSha256 = (this.#checkpoint && (await sha256OfCheckpoint(this.#checkpoint))) ?? '';
   }
 
   /** Publishes that the run was found active without a process that led it; its record says so already. */

@@ -182,6 +182,9 @@ const shape = z.strictObject({
   evaluation: evaluation.prefault({}),
 });
 
+/** What gradient workers call the gradient that belongs to no objective. */
+const RESERVED_NAME = 'regularizer';
+
 type Shape = z.output<typeof shape>;
 type Refuse = (path: PropertyKey[], expected: string) => void;
 
@@ -215,6 +218,7 @@ export function parseRunConfig(text: string, source: string, services: ReadonlyS
 
 function checkNames({ objectives }: Shape, refuse: Refuse): void {
   objectives.forEach(({ name }, i) => {
+    if (name === RESERVED_NAME) refuse(['objectives', i, 'name'], 'another name: that of the KL and entropy gradient');
     if (objectives.findIndex((other) => other.name === name) < i) {
       refuse(['objectives', i, 'name'], 'a name that no other objective has');
     }

@@ -1,5 +1,6 @@
 /** Every run of this coordinator: those that it leads, and those that it finds on disk when it starts. */
 import { mkdirSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { RpcError, RunState } from '@gapo/rpc';
 import { word } from '@gapo/settings';
 import { isExpected, UserError } from '@gapo/telemetry';
@@ -34,7 +35,7 @@ export class Runs {
 
   private constructor(platform: Platform, dataDirectory: string) {
     this.#platform = platform;
-    this.#dataDirectory = dataDirectory;
+    this.#dataDirectory = resolve(dataDirectory);
   }
 
   /**
@@ -50,7 +51,7 @@ export class Runs {
       throw new UserError(`DATA_DIR ${dataDirectory} cannot be made: ${(error as Error).message}`, { cause: error });
     }
     const runs = new Runs(platform, dataDirectory);
-    for (const directory of RunDirectory.list(dataDirectory)) {
+    for (const directory of RunDirectory.list(runs.#dataDirectory)) {
       try {
         await runs.#restore(directory);
       } catch (error) {

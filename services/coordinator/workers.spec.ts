@@ -1,0 +1,188 @@
+// The pool: what one worker could not finish another redoes, and nobody waits for ever.
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { implement, RpcError, serve, type RunningServer } from '@gapo/rpc';
+import { logger } from '@gapo/telemetry';
+import { PauseNeeded } from './interruption.js';
+import { WorkerPool } from './workers.js';
+
+type Work = (promptCount: number, signal: AbortSignal) => Promise<number> | number;
+const service = 'gapo.rollout.v1.RolloutService';
+
+/** A worker that answers each shard with one completion, whose token is what `work` makes of it. */
+async function worker(t: TestContext, work: Work, address = '127.0.0.1:0'): Promise<RunningServer> {
+  const server = await serve({
+    address,
+    shutdownGraceMs: 0,
+    services: [
+      implement(service, {
+        async *Generate({ prompts }, { signal }) {
+          yield { completions: [{ tokenIds: [await work(prompts.length, signal)] }] };
+        },
+      }),
+    ],
+  });
+  t.after(() => server.stop());
+  return server;
+}
+
+function poolOf(t: TestContext, targets: string[], limits = {}): WorkerPool<typeof service> {
+  const pool = new WorkerPool({
+    service,
+    targets,
+    what: 'rollout worker',
+    setting: 'ROLLOUT_WORKERS',
+    deadlineMs: 5000,
+    waitMs: 5000,
+    log: logger('test'),
+    ...limits,
+  });
+  t.after(() => pool.close());
+  return pool;
+}
+
+/** One piece of work through the pool. */
+async function piece(pool: WorkerPool<typeof service>, size: number, signal = new AbortController().signal) {
+  return pool.run(`piece ${size}`, signal, async ({ client, options }) => {
+    const tokens: number[] = [];
+    const prompts = Array.from({ length: size }, (_, index) => ({ index, tokenIds: [1] }));
+    for await (const { completions } of client.Generate({ prompts }, options)) {
+      for (const { tokenIds } of completions) tokens.push(...tokenIds);
+    }
+    return tokens[0];
+  });
+}
+
+/** Never answers; ends with its call. */
+const hang: Work = (_, signal) =>
+  new Promise((_resolve, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
+  );
+
+test('pieces go to every free worker, one each at a time', async (t) => {
+  const open = { a: 0, b: 0 };
+  let most = 0;
+  let both = (): void => undefined;
+  const together = new Promise<void>((resolve) => (both = resolve));
+  const busy =
+    (name: 'a' | 'b'): Work =>
+    async (size) => {
+      most = Math.max(most, ++open[name]);
+      if (open.a > 0 && open.b > 0) both();
+      await together;
+      open[name] -= 1;
+      return size;
+    };
+  const workers = [await worker(t, busy('a')), await worker(t, busy('b'))];
+  const pool = poolOf(
+    t,
+    workers.map(({ address }) => address),
+  );
+  const done = await Promise.all([1, 2, 3, 4, 5].map((size) => piece(pool, size)));
+  assert.deepEqual(
+    done.map(({ value }) => value),
+    [1, 2, 3, 4, 5],
+  );
+  assert.equal(most, 1);
+  assert.equal(new Set(done.map(({ worker: by }) => by)).size, 2);
+});
+
+test('a piece of a worker that dies is redone by another', async (t) => {
+  const dying = await worker(t, async () => {
+    void dying.stop();
+    return new Promise<number>(() => undefined);
+  });
+  const other = await worker(t, (size) => size);
+  const pool = poolOf(t, [dying.address, other.address]);
+  const done = await Promise.all([1, 2, 3].map((size) => piece(pool, size)));
+  assert.deepEqual(
+    done.map(({ value, worker: by }) => [value, by]),
+    [1, 2, 3].map((size) => [size, other.address]),
+  );
+});
+
+test('a worker that hangs is given up at the deadline, and is asked again once it serves', async (t) => {
+  let first = true;
+  const slow = await worker(t, (size, signal) => {
+    if (!first) return size;
+    first = false;
+    return hang(size, signal);
+  });
+  const pool = poolOf(t, [slow.address], { deadlineMs: 200 });
+  assert.equal((await piece(pool, 4)).value, 4);
+});
+
+test('a worker that is away is probed, and comes back by itself', async (t) => {
+  const gone = await worker(t, (size) => size);
+  await gone.stop();
+  const pool = poolOf(t, [gone.address]);
+  const waiting = piece(pool, 3);
+  await assert.rejects(piece(poolOf(t, [gone.address], { waitMs: 100 }), 1), PauseNeeded);
+  await worker(t, (size) => size * 10, gone.address);
+  assert.equal((await waiting).value, 30);
+});
+
+test('without any worker for the stated time, waiting pieces pause the run and name the addresses', async (t) => {
+  const gone = await worker(t, (size) => size);
+  await gone.stop();
+  const pool = poolOf(t, [gone.address], { waitMs: 150 });
+  await assert.rejects(
+    piece(pool, 1),
+    (error) =>
+      error instanceof PauseNeeded &&
+      error.message.includes(`no rollout worker has answered for 0.15 s: ${gone.address} (`) &&
+      error.message.includes('correct ROLLOUT_WORKERS'),
+  );
+});
+
+test('what a worker refuses is not tried elsewhere', async (t) => {
+  let calls = 0;
+  const refusing: Work = () => {
+    calls += 1;
+    throw new RpcError('INVALID_ARGUMENT', 'prompts[0] has no tokens');
+  };
+  const workers = [await worker(t, refusing), await worker(t, refusing)];
+  const pool = poolOf(
+    t,
+    workers.map(({ address }) => address),
+  );
+  await assert.rejects(piece(pool, 1), (error) => error instanceof RpcError && error.code === 'INVALID_ARGUMENT');
+  assert.equal(calls, 1);
+});
+
+test('a worker that breaks on a piece is not the last word; three are', async (t) => {
+  let broken = 0;
+  const breaking: Work = () => {
+    broken += 1;
+    throw new RpcError('INTERNAL', 'a defect');
+  };
+  const [bad, good] = [await worker(t, breaking), await worker(t, (size) => size)];
+  assert.equal((await piece(poolOf(t, [bad.address, good.address]), 2)).value, 2);
+  assert.equal(broken, 1);
+  await assert.rejects(piece(poolOf(t, [bad.address]), 2), /a defect/);
+  assert.equal(broken, 4);
+});
+
+test('a signal ends a piece that runs and one that waits', async (t) => {
+  const workers = [await worker(t, hang)];
+  const pool = poolOf(
+    t,
+    workers.map(({ address }) => address),
+  );
+  const controller = new AbortController();
+  const pieces = [piece(pool, 1, controller.signal), piece(pool, 2, controller.signal)];
+  controller.abort(new Error('cancelled by a person'));
+  for (const one of pieces) await assert.rejects(one, /cancelled by a person/);
+});
+
+test('closing the pool rejects what waits', async (t) => {
+  const workers = [await worker(t, hang)];
+  const pool = poolOf(
+    t,
+    workers.map(({ address }) => address),
+    { deadlineMs: 300 },
+  );
+  const pieces = [piece(pool, 1), piece(pool, 2)].map((one) => assert.rejects(one));
+  pool.close();
+  await Promise.all(pieces);
+});
