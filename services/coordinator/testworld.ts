@@ -15,6 +15,7 @@ import {
   type RunState,
   type ScoreRequest,
   type ScoreResponseInput,
+  type StepReport,
 } from '@gapo/rpc';
 import { logger } from '@gapo/telemetry';
 import { createPlatform, type Platform } from './platform.js';
@@ -269,4 +270,11 @@ export async function untilStep(
 ): Promise<void> {
   for await (const { step } of client.WatchRun({ runId }, { deadlineMs })) if (step && step.step >= wanted) return;
   throw new Error(`run ${runId} ended before step ${wanted}`);
+}
+
+/** A run's reports so far, once it has ended. */
+export async function reportsOf({ client }: Pick<TestCoordinator, 'client'>, runId: string): Promise<StepReport[]> {
+  const reports: StepReport[] = [];
+  for await (const { step } of client.WatchRun({ runId }, { deadlineMs })) if (step) reports.push(step);
+  return reports;
 }

@@ -1,0 +1,39 @@
+// A run's life: every way between states that there is, and none besides.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RunState } from '@gapo/rpc';
+import { hasEnded, isActive, stateWord, targetOf, type Transition } from './lifecycle.js';
+
+const transitions: Transition[] = ['begin', 'pause', 'resume', 'succeed', 'fail', 'cancel'];
+
+test('the ways between states', () => {
+  const ways = Object.values(RunState).flatMap((from) =>
+    transitions.flatMap((transition) => {
+      const to = targetOf(transition, from);
+      return to === undefined ? [] : [`${stateWord(from)} -${transition}-> ${stateWord(to)}`];
+    }),
+  );
+  assert.deepEqual(ways, [
+    'starting -begin-> running',
+    'starting -pause-> paused',
+    'starting -fail-> failed',
+    'starting -cancel-> cancelled',
+    'running -pause-> paused',
+    'running -succeed-> succeeded',
+    'running -fail-> failed',
+    'running -cancel-> cancelled',
+    'paused -resume-> starting',
+    'paused -cancel-> cancelled',
+    'failed -resume-> starting',
+    'failed -cancel-> cancelled',
+  ]);
+});
+
+test('a state is active, ended or paused', () => {
+  assert.deepEqual(Object.values(RunState).filter(isActive), ['RUN_STATE_STARTING', 'RUN_STATE_RUNNING']);
+  assert.deepEqual(Object.values(RunState).filter(hasEnded), [
+    'RUN_STATE_SUCCEEDED',
+    'RUN_STATE_FAILED',
+    'RUN_STATE_CANCELLED',
+  ]);
+});
