@@ -168,7 +168,7 @@ test('the page and every file that it names are served, with their types', async
   for (const url of urls) {
     const response = await fetch(`http://${address}${url}`);
     assert.equal(response.status, 200, url);
-    assert.match(response.headers.get('content-type') ?? '', url.endsWith('.css') ? /text\/css/ : /javascript/);
+    assert.match(response.headers.get('content-type') ?? '', url.endsWith('.css') ? /text\/css/ : /text\/javascript/);
     await response.arrayBuffer();
   }
 });

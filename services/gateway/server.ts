@@ -1,11 +1,9 @@
 /** The gateway's HTTP side: the page's files, the API and the stream of events. */
-import { basename, dirname } from 'node:path';
-import fastifyStatic from '@fastify/static';
 import { checkHealth } from '@gapo/rpc';
 import { isRunId, type EventBus } from '@gapo/events';
-import { assets, renderIndex } from '@gapo/page';
+import { pageAssets } from '@gapo/page';
 import { attributeNames, spanNames, UserError, withSpan, type Logger } from '@gapo/telemetry';
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyInstance } from 'fastify';
 import { EventHub } from './eventHub.js';
 import { httpError, RunsApi } from './runsApi.js';
 import { sendEvents } from './serverSentEvents.js';
@@ -44,7 +42,7 @@ export async function startGateway({ listen, coordinator, bus, log }: GatewayOpt
   const stopping = new AbortController();
   const app = fastify({ forceCloseConnections: true });
 
-  await servePage(app);
+  servePage(app);
   serveApi(app, api);
 
   app.get<RunRequest>('/api/runs/:id/events', async (request, reply) => {
@@ -122,13 +120,10 @@ function serveApi(app: FastifyInstance, api: RunsApi): void {
   });
 }
 
-/** The page itself is made once; its files are sent from where they lie. */
-async function servePage(app: FastifyInstance): Promise<void> {
-  const index = renderIndex();
-  await app.register(fastifyStatic, { root: dirname(assets[0]?.file ?? '/'), serve: false });
-  app.get('/', (_request: FastifyRequest, reply: FastifyReply) => reply.type('text/html; charset=utf-8').send(index));
-  for (const { url, file } of assets.filter((asset) => asset.url !== '/')) {
-    app.get(url, (_request, reply) => reply.sendFile(basename(file), dirname(file)));
+/** The page's files are small: they are read once. */
+function servePage(app: FastifyInstance): void {
+  for (const { url, contentType, body } of pageAssets()) {
+    app.get(url, (_request, reply) => reply.type(contentType).header('cache-control', 'no-cache').send(body));
   }
 }
 

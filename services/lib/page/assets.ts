@@ -1,60 +1,55 @@
-/** The page's files: where each lies on disk and under which path a server offers it. */
+/** The page's files: what each holds and under which path a server offers it. */
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { style } from './style.js';
 
-/** The modules of the page, in an order in which each comes after those that it imports. */
-export const pageModules = ['data', 'format', 'charts', 'tables', 'progress', 'feed', 'app'] as const;
+/** The modules of the page. */
+const pageModules = ['data', 'format', 'charts', 'tables', 'progress', 'feed', 'app'];
 
-// This file runs as dist/assets.js; pages and styles are not compiled and stay beside the sources.
-const root = fileURLToPath(new URL('../', import.meta.url));
+// This file runs as dist/assets.js, beside dist/browser.
+const compiled = fileURLToPath(new URL('./browser/', import.meta.url));
 
 /** uPlot's package, wherever npm put it. */
-const uplot = dirname(createRequire(import.meta.url).resolve('uplot/package.json'));
+const uplot = join(dirname(createRequire(import.meta.url).resolve('uplot/package.json')), 'dist');
 
 /** One file. */
 export interface Asset {
   /** The path that the page asks for, as `/page/app.js`. */
   url: string;
-  /** Absolute. */
-  file: string;
+  contentType: string;
+  body: string;
 }
 
-/** The page itself. */
-export const indexAsset: Asset = {
-  url: '/',
-  file: join(root, 'browser/index.html'),
-};
-/** The page's style. */
-export const styleAsset: Asset = { url: '/page/style.css', file: join(root, 'browser/style.css') };
-/** The charts' style. */
-export const uplotStyleAsset: Asset = {
-  url: '/page/uPlot.min.css',
-  file: join(uplot, 'dist/uPlot.min.css'),
-};
-/** The charts' library. */
-export const uplotAsset: Asset = { url: '/page/uPlot.js', file: join(uplot, 'dist/uPlot.esm.js') };
-
-/** A module of the page. */
-export function moduleAsset(name: (typeof pageModules)[number]): Asset {
-  return { url: `/page/${name}.js`, file: join(root, `dist/browser/${name}.js`) };
+/** A module that the page imports by name. */
+export interface ModuleAsset extends Asset {
+  /** As `#page/app.js`. */
+  specifier: string;
 }
 
-/** Every file that a server has to offer. */
-export const assets: readonly Asset[] = [
-  indexAsset,
-  styleAsset,
-  uplotStyleAsset,
-  uplotAsset,
-  ...pageModules.map(moduleAsset),
-];
+const css = (name: string, body: string): Asset => ({
+  url: `/page/${name}`,
+  contentType: 'text/css; charset=utf-8',
+  body,
+});
 
-/** What the page's modules import by name, and where that is: the page's import map. */
-export function importMap(urlOf: (asset: Asset) => string): { imports: Record<string, string> } {
-  return {
-    imports: Object.fromEntries<string>([
-      ['uplot', urlOf(uplotAsset)],
-      ...pageModules.map((name): [string, string] => [`#page/${name}.js`, urlOf(moduleAsset(name))]),
-    ]),
-  };
+/** The styles, in the order in which they apply. */
+export function styleAssets(): Asset[] {
+  return [css('uPlot.css', readFileSync(join(uplot, 'uPlot.min.css'), 'utf8')), css('style.css', style)];
+}
+
+/** The modules. */
+export function moduleAssets(): ModuleAsset[] {
+  const script = (specifier: string, name: string, file: string): ModuleAsset => ({
+    specifier,
+    url: `/page/${name}.js`,
+    contentType: 'text/javascript; charset=utf-8',
+    // Source maps are not part of what is served.
+    body: readFileSync(file, 'utf8').replace(/^\/\/# sourceMappingURL=.*$/m, ''),
+  });
+  return [
+    script('uplot', 'uPlot', join(uplot, 'uPlot.esm.js')),
+    ...pageModules.map((name) => script(`#page/${name}.js`, name, join(compiled, `${name}.js`))),
+  ];
 }

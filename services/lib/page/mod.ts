@@ -1,6 +1,6 @@
 /** The web page: its files for a server, the same page as one file for a report, and the JSON that it shows. */
-export { assets, type Asset } from './assets.js';
-export { renderIndex, renderReport } from './report.js';
+export type { Asset } from './assets.js';
+export { pageAssets, renderReport } from './render.js';
 export { evaluationJson, runJson, stepJson } from './json.js';
 export type {
   EvaluationData,

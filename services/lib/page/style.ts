@@ -1,4 +1,5 @@
-:root {
+/** The page's style: light and dark by the system's setting. Kept as a module, since only compiled files are shipped. */
+export const style = `:root {
   color-scheme: light dark;
   --text: light-dark(#1a1d21, #e6e8ea);
   --quiet: light-dark(#5b636b, #9aa3ab);
@@ -141,3 +142,4 @@ code {
   color: var(--text);
   font-size: 0.85rem;
 }
+`;

@@ -1,0 +1,38 @@
+/** The page's HTML around its parts. Kept as a module, since only compiled files are shipped. */
+
+/** What the document is filled with; each is HTML. */
+export interface DocumentParts {
+  /** Links to styles, or the styles. */
+  styles: string;
+  /** The import map's script element. */
+  importMap: string;
+  /** The data of a report; empty where a server answers for it. */
+  data: string;
+}
+
+/** The document. Its one script imports the page by name; the import map says where that is. */
+export function pageDocument({ styles, importMap, data }: DocumentParts): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>gapo</title>
+<link rel="icon" href="data:,">
+${styles}
+${importMap}
+${data}
+</head>
+<body>
+<header>
+<h1><a href="#">gapo</a></h1>
+<nav id="runs" aria-label="Runs"></nav>
+</header>
+<main id="main"></main>
+<noscript>This page draws with JavaScript.</noscript>
+<script type="module">import '#page/app.js';</script>
+</body>
+</html>
+`;
+}
