@@ -36,12 +36,11 @@ const count = { passed: 0, failed: 0, skipped: 0 };
 const skipped = [];
 const stream = run({ files, concurrency: Math.min(availableParallelism(), 2) });
 stream.on('test:pass', ({ name, skip, details }) => {
-  if (details.type === 'suite') return;
-  if (skip === undefined) count.passed++;
-  else {
+  if (skip !== undefined) {
+    // A suite that is skipped reports no tests of its own.
     count.skipped++;
     skipped.push(`${name}: ${skip}`);
-  }
+  } else if (details.type !== 'suite') count.passed++;
 });
 stream.on('test:fail', ({ details }) => {
   if (details.type !== 'suite') count.failed++;

@@ -1,0 +1,266 @@
+/**
+ * The Helm chart, rendered and read back: every reward is its own Deployment and Service, everything finds everything, and
+ * what runs is what `gapo up` runs. Needs helm (HELM=path, or on PATH).
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { describe, test } from 'node:test';
+import { parse } from 'yaml';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { commandOf, describeImage, projectRoot, serviceFolders, settingsOf, type ServiceFolder } from './services.js';
+import {
+  environmentOf,
+  helm,
+  refusal,
+  render,
+  renderText,
+  workloads,
+  type KubernetesObject,
+  type Labels,
+} from './rendered.js';
+
+const valuesFiles = ['default', 'many-rewards', 'production'];
+const skip = helm === undefined ? 'helm is not here: put it on PATH, or name it with HELM=path' : false;
+
+interface RewardValues {
+  name: string;
+  objective?: string;
+  kind: string;
+  image?: string;
+  port?: number;
+  replicas?: number;
+}
+
+function rewardsOf(values: string): RewardValues[] {
+  const read = (path: string) =>
+    parse(readFileSync(join(projectRoot, path), 'utf8')) as { rewards?: RewardValues[] } | null;
+  return read(`deploy/helm/ci/${values}-values.yaml`)?.rewards ?? read('deploy/helm/gapo/values.yaml')?.rewards ?? [];
+}
+
+function named(objects: readonly KubernetesObject[], kind: string, name: string): KubernetesObject {
+  const found = objects.filter((object) => object.kind === kind && object.metadata.name === name);
+  assert.equal(found.length, 1, `one ${kind} ${name}, found ${found.length}`);
+  return found[0] as KubernetesObject;
+}
+
+const component = (labels: Labels): string => labels['app.kubernetes.io/component'] ?? '';
+
+/** The service that a pod runs; undefined for the command's pod and for images that are not the platform's. */
+function folderOf(labels: Labels, rewards: readonly RewardValues[]): ServiceFolder | undefined {
+  const name = component(labels);
+  const reward = rewards.find((entry) => `reward-${entry.name}` === name);
+  if (reward !== undefined) return reward.kind === 'custom' ? undefined : 'reward';
+  return serviceFolders.find((folder) => folder === name);
+}
+
+function matches(selector: Labels, labels: Labels): boolean {
+  return Object.entries(selector).every(([name, value]) => labels[name] === value);
+}
+
+for (const values of valuesFiles) {
+  describe(`the chart with ${values} values`, { skip }, () => {
+    const objects = skip === false ? render(values) : [];
+    const rewards = rewardsOf(values);
+
+    test('every reward is one Deployment and one Service, and the coordinator knows it by its objective', () => {
+      for (const { name, image, port = 50061, replicas = 1 } of rewards) {
+        const deployment = named(objects, 'Deployment', `gapo-reward-${name}`);
+        const service = named(objects, 'Service', `gapo-reward-${name}-headless`);
+        assert.equal(deployment.spec?.replicas, replicas);
+        assert.deepEqual(
+          service.spec?.ports?.map((entry) => entry.port),
+          [port],
+        );
+        if (image !== undefined) assert.equal(deployment.spec?.template?.spec.containers[0]?.image, image);
+      }
+      const owned = objects.filter(({ metadata }) => component(metadata.labels).startsWith('reward-'));
+      assert.equal(owned.length, 2 * rewards.length);
+      const coordinator = named(objects, 'StatefulSet', 'gapo-coordinator').spec?.template?.spec.containers[0];
+      assert.equal(
+        environmentOf(coordinator)['REWARD_SERVICES'],
+        rewards
+          .map(({ name, objective = name, port = 50061 }) => `${objective}=dns:///gapo-reward-${name}-headless:${port}`)
+          .join(','),
+      );
+    });
+
+    test('startup, readiness and liveness are asked over gRPC on the port named grpc', () => {
+      for (const { object, pod, labels } of workloads(objects)) {
+        if (component(labels) === 'cli') continue;
+        for (const container of pod.containers) {
+          const port = container.ports?.find(({ name }) => name === 'grpc')?.containerPort;
+          assert.ok(port !== undefined, `${object.metadata.name} has no port named grpc`);
+          for (const probe of [container.startupProbe, container.readinessProbe, container.livenessProbe]) {
+            assert.deepEqual(probe?.grpc, { port }, object.metadata.name);
+          }
+        }
+      }
+    });
+
+    test('services listen where their probes and Services look, in their own terms', () => {
+      for (const { pod, labels } of workloads(objects)) {
+        if (folderOf(labels, rewards) === undefined) continue;
+        const [container] = pod.containers;
+        const env = environmentOf(container);
+        const listens = ['LISTEN', 'LISTEN_GRPC']
+          .flatMap((name) => env[name] ?? [])
+          .map((at) => Number(at.split(':')[1]));
+        assert.deepEqual(
+          listens,
+          container?.ports?.map(({ containerPort }) => containerPort),
+        );
+      }
+    });
+
+    test('every setting is one that the service knows', () => {
+      for (const { object, pod, labels } of workloads(objects)) {
+        const folder = folderOf(labels, rewards);
+        if (folder === undefined) continue;
+        const names = pod.containers.flatMap(({ env = [] }) => env.map(({ name }) => name));
+        assert.equal(new Set(names).size, names.length, `${object.metadata.name} sets a variable twice`);
+        for (const name of names)
+          assert.ok(settingsOf(folder).has(name), `${object.metadata.name}: ${folder} knows no ${name}`);
+      }
+    });
+
+    test("the platform's images start as they are: no command of the chart's own", () => {
+      for (const { object, pod, labels } of workloads(objects)) {
+        const folder = folderOf(labels, rewards);
+        if (folder === undefined) continue;
+        assert.match(
+          pod.containers[0]?.image ?? '',
+          new RegExp(`(^|/)gapo-${folder}:0\\.1\\.0$`),
+          object.metadata.name,
+        );
+        assert.equal(pod.containers[0]?.command, undefined);
+        assert.equal(pod.containers[0]?.args, undefined);
+      }
+    });
+
+    test('every selector picks exactly one workload, by the labels of its pods', () => {
+      const pods = workloads(objects);
+      for (const { kind, metadata, spec } of objects) {
+        if (spec?.selector === undefined) continue;
+        const selector =
+          'matchLabels' in spec.selector ? (spec.selector.matchLabels as Labels) : (spec.selector as Labels);
+        const picked = pods.filter(({ labels }) => matches(selector, labels));
+        assert.equal(picked.length, 1, `${kind} ${metadata.name} picks ${picked.length} workloads`);
+        if (spec.template !== undefined) assert.equal(picked[0]?.object.metadata.name, metadata.name);
+        for (const { targetPort } of spec.ports ?? []) {
+          assert.ok(
+            picked[0]?.pod.containers.some(({ ports }) => ports?.some(({ name }) => name === targetPort)),
+            `${kind} ${metadata.name}: no container port named ${targetPort}`,
+          );
+        }
+      }
+    });
+
+    test('every address in the environment is a Service of the chart, with that port', () => {
+      for (const { object, pod } of workloads(objects)) {
+        for (const value of pod.containers.flatMap((container) => Object.values(environmentOf(container)))) {
+          for (const [, host = '', port] of value.matchAll(/(?:dns:\/\/\/)?(gapo-[a-z0-9-]+):(\d+)/g)) {
+            const service = named(objects, 'Service', host);
+            assert.ok(
+              service.spec?.ports?.some((entry) => entry.port === Number(port)),
+              `${object.metadata.name}: ${value}`,
+            );
+            assert.equal(service.spec?.clusterIP, 'None', 'round robin needs the addresses of all pods');
+          }
+        }
+      }
+    });
+
+    test('nothing runs as root, gains rights, writes to its image or holds a token', () => {
+      for (const { object, pod } of workloads(objects)) {
+        const { securityContext } = pod;
+        assert.equal(securityContext.runAsNonRoot, true, object.metadata.name);
+        assert.ok(securityContext.runAsUser > 0, object.metadata.name);
+        assert.equal(securityContext.seccompProfile.type, 'RuntimeDefault');
+        assert.equal(pod.automountServiceAccountToken, false);
+        assert.equal(pod.enableServiceLinks, false);
+        for (const container of [...pod.containers, ...(pod.initContainers ?? [])]) {
+          assert.deepEqual(container.securityContext, {
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ['ALL'] },
+          });
+        }
+      }
+    });
+
+    test("every mount is a volume of its pod, the project's files are read-only, and only the coordinator keeps data", () => {
+      for (const { object, pod } of workloads(objects)) {
+        const claims = object.spec?.volumeClaimTemplates?.map(({ metadata }) => metadata.name) ?? [];
+        assert.deepEqual(claims, object.kind === 'StatefulSet' ? ['data'] : []);
+        const volumes = new Set([...claims, ...pod.volumes.map(({ name }) => name)]);
+        for (const { name, readOnly } of pod.containers.flatMap(({ volumeMounts }) => volumeMounts)) {
+          assert.ok(volumes.has(name), `${object.metadata.name} mounts ${name}, which it has not`);
+          assert.equal(readOnly === true, name === 'project');
+        }
+      }
+    });
+
+    test('a drained node takes at most one worker of each kind', () => {
+      for (const kind of ['rollout', 'gradient']) {
+        assert.equal(named(objects, 'PodDisruptionBudget', `gapo-${kind}`).spec?.maxUnavailable, 1);
+      }
+    });
+
+    test('every object is valid for Kubernetes', { skip: validation() }, () => {
+      const [program, schemas] = [process.env['KUBECONFORM'] ?? '', process.env['KUBERNETES_SCHEMAS'] ?? ''];
+      const args = ['-strict', '-kubernetes-version', '1.37.0', '-schema-location', schemas];
+      const { status, stdout, stderr } = spawnSync(program, args, { input: renderText(values), encoding: 'utf8' });
+      assert.equal(status, 0, stdout + stderr);
+    });
+  });
+}
+
+function validation(): string | false {
+  const missing = ['KUBECONFORM', 'KUBERNETES_SCHEMAS'].filter((name) => !process.env[name]);
+  return missing.length > 0 ? `needs ${missing.join(' and ')} (kubeconform and a -schema-location)` : false;
+}
+
+describe('values that mean nothing are refused', { skip }, () => {
+  const reward = (entry: object): string =>
+    `rewards=${JSON.stringify([{ name: 'helpful', kind: 'onnx', model: 'm', ...entry }])}`;
+  const cases: [string, string[], RegExp][] = [
+    ['an unknown key', ['natsURL="nats://nats:4222"'], /natsURL/],
+    ['an unknown key of a service', ['rollout.replica=2'], /replica/],
+    ['a number as a word', ['rollout.replicas="two"'], /rollout.replicas|\/rollout\/replicas/],
+    ['no workers', ['gradient.replicas=0'], /gradient.replicas|\/gradient\/replicas/],
+    ['a URL of another kind', ['natsUrl="http://nats:4222"'], /natsUrl/],
+    ['a classifier without its model', [`rewards=[{"name":"helpful","kind":"onnx"}]`], /model/],
+    ['rules with a model', [reward({ kind: 'rules', rules: 'r.yaml' })], /model/],
+    ['an unknown kind of reward', [reward({ kind: 'python' })], /kind/],
+    ['a name that cannot name an object', [reward({ name: 'Very_Helpful' })], /name/],
+    ['an image for a reward of the platform', [reward({ image: 'x:1' })], /image/],
+    ['root', [`rewards=[{"name":"own","kind":"custom","image":"x:1","runAsUser":0}]`], /runAsUser/],
+    [
+      'one name twice',
+      [`rewards=[{"name":"a","kind":"onnx","model":"m"},{"name":"a","kind":"onnx","model":"n"}]`],
+      /"a" comes twice/,
+    ],
+    [
+      'one objective twice',
+      [`rewards=[{"name":"a","kind":"onnx","model":"m"},{"name":"b","objective":"a","kind":"onnx","model":"n"}]`],
+      /objective "a" comes twice/,
+    ],
+    ['two sources of the project', ['project.existingClaim="models"', 'project.image="x:1"'], /not both/],
+  ];
+  for (const [what, settings, message] of cases) {
+    test(what, () => assert.match(refusal(...settings) ?? 'accepted', message));
+  }
+
+  test('a good reward is accepted', () => assert.equal(refusal(reward({})), undefined));
+});
+
+test('images start with the command that `gapo up` runs, from the same folder, as the same user in the chart', () => {
+  for (const folder of serviceFolders) {
+    const image = describeImage(folder);
+    assert.deepEqual(image.entrypoint, commandOf(folder));
+    assert.equal(image.workdir, '/app');
+    assert.equal(image.user, '10001:10001');
+    for (const name of Object.keys(image.env)) assert.ok(settingsOf(folder).has(name), `${folder} knows no ${name}`);
+  }
+});

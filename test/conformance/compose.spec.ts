@@ -1,0 +1,79 @@
+/** The compose file, read as YAML: it runs the images as they are and sets what their services know. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parse } from 'yaml';
+import { describeImage, projectRoot, serviceFolders, settingsOf } from './services.js';
+
+interface ComposeService {
+  image: string;
+  build?: { target: string; dockerfile: string; context: string };
+  environment?: Record<string, string>;
+  command?: unknown;
+  entrypoint?: unknown;
+  healthcheck?: { test: string[] };
+  depends_on?: Record<string, { condition: string }>;
+  read_only?: boolean;
+  cap_drop?: string[];
+  ports?: string[];
+}
+
+const folder = join(projectRoot, 'deploy/compose');
+const { services } = parse(readFileSync(join(folder, 'compose.yaml'), 'utf8'), { merge: true }) as {
+  services: Record<string, ComposeService>;
+};
+const ours = Object.entries(services).filter(([, { build }]) => build !== undefined);
+
+test('every service of the platform runs its image as it is, built from its target', () => {
+  for (const [name, { image, build, command, entrypoint, read_only: readOnly, cap_drop: dropped }] of ours) {
+    assert.equal(image, `gapo-${build?.target}:\${TAG:-0.1.0}`, name);
+    assert.ok(describeImage(build?.target ?? '').entrypoint.length > 0);
+    assert.deepEqual([command, entrypoint], [undefined, undefined], name);
+    assert.equal(readOnly, true, name);
+    assert.deepEqual(dropped, ['ALL'], name);
+  }
+  assert.deepEqual(new Set(ours.map(([, { build }]) => build?.target)), new Set([...serviceFolders, 'cli']));
+});
+
+test('every setting is one that the service knows', () => {
+  for (const [name, { build, environment = {} }] of ours) {
+    const target = serviceFolders.find((candidate) => candidate === build?.target);
+    if (target === undefined) continue;
+    for (const variable of Object.keys(environment)) {
+      assert.ok(settingsOf(target).has(variable), `${name}: ${target} knows no ${variable}`);
+    }
+  }
+});
+
+test('every address is a service of the file, on a port that its image listens on', () => {
+  const own = Object.fromEntries(ours);
+  for (const [name, { environment = {} }] of ours) {
+    for (const value of Object.values(environment)) {
+      for (const [, host = '', port] of String(value).matchAll(/(?:dns:\/\/\/|^|=)([a-z][a-z-]*):(\d+)/g)) {
+        const { build } = own[host] ?? assert.fail(`${name}: no service ${host}`);
+        assert.ok(describeImage(build?.target ?? '').exposed.includes(Number(port)), `${name}: ${value}`);
+      }
+    }
+  }
+});
+
+test('what is waited for has a health check, and all ports are for this machine alone', () => {
+  for (const [name, { depends_on: needs = {}, ports = [] }] of Object.entries(services)) {
+    for (const [needed, { condition }] of Object.entries(needs)) {
+      assert.equal(condition, 'service_healthy', `${name} needs ${needed}`);
+      assert.ok(services[needed]?.healthcheck !== undefined, `${needed} has no health check`);
+    }
+    for (const port of ports) assert.match(port, /^127\.0\.0\.1:/, name);
+  }
+});
+
+test('.env.example shows every variable of the file, with its default', () => {
+  const text = readFileSync(join(folder, 'compose.yaml'), 'utf8');
+  const defaults = new Map(
+    [...text.matchAll(/\$\{(\w+):-([^}]*)\}/g)].map(([, name = '', value = '']) => [name, value]),
+  );
+  const example = readFileSync(join(folder, '.env.example'), 'utf8');
+  const shown = new Map([...example.matchAll(/^(\w+)=(.*)$/gm)].map(([, name = '', value = '']) => [name, value]));
+  assert.deepEqual([...shown].sort(), [...defaults].sort());
+});

@@ -1,0 +1,117 @@
+/** The chart as Helm renders it, read back as objects. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { parseAllDocuments } from 'yaml';
+import { projectRoot } from './services.js';
+
+/** Where the chart is. */
+const chart = 'deploy/helm/gapo';
+/** Helm's own default is years old where it is built from its module. */
+const kubernetesVersion = '1.37.0';
+
+/** The part of a Kubernetes object that the tests look at. */
+export interface KubernetesObject {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; labels: Labels };
+  spec?: {
+    replicas?: number;
+    serviceName?: string;
+    clusterIP?: string;
+    maxUnavailable?: number;
+    selector?: Labels | { matchLabels: Labels };
+    ports?: { name: string; port: number; targetPort: string }[];
+    template?: { metadata: { labels: Labels }; spec: PodSpec };
+    volumeClaimTemplates?: { metadata: { name: string } }[];
+  };
+}
+
+/** Labels by name. */
+export type Labels = Record<string, string>;
+
+/** A pod's specification. */
+export interface PodSpec {
+  automountServiceAccountToken: boolean;
+  serviceAccountName: string;
+  enableServiceLinks: boolean;
+  securityContext: { runAsNonRoot: boolean; runAsUser: number; seccompProfile: { type: string } };
+  containers: Container[];
+  initContainers?: Container[];
+  volumes: ({ name: string } & Record<string, unknown>)[];
+}
+
+/** A container of a pod. */
+export interface Container {
+  name: string;
+  image: string;
+  command?: string[];
+  args?: string[];
+  env?: { name: string; value?: string; valueFrom?: object }[];
+  ports?: { name: string; containerPort: number }[];
+  securityContext: {
+    allowPrivilegeEscalation: boolean;
+    readOnlyRootFilesystem: boolean;
+    capabilities: { drop: string[]; add?: string[] };
+  };
+  resources?: { requests?: Labels };
+  startupProbe?: Probe;
+  readinessProbe?: Probe;
+  livenessProbe?: Probe;
+  volumeMounts: { name: string; mountPath: string; readOnly?: boolean }[];
+}
+
+/** A probe. */
+export interface Probe {
+  grpc?: { port: number };
+}
+
+/** The helm program: HELM, else the one on PATH; undefined where there is none. */
+export const helm = findHelm();
+
+function findHelm(): string | undefined {
+  const program = process.env['HELM'] || 'helm';
+  return spawnSync(program, ['version']).status === 0 ? program : undefined;
+}
+
+function template(args: string[]): string[] {
+  return ['template', 'gapo', chart, '--kube-version', kubernetesVersion, ...args];
+}
+
+/**
+ * Renders the chart with a values file of deploy/helm/ci.
+ *
+ * @param values as `default`
+ */
+export function renderText(values: string): string {
+  const args = template(['-f', `deploy/helm/ci/${values}-values.yaml`]);
+  return execFileSync(helm ?? 'helm', args, { cwd: projectRoot, encoding: 'utf8' });
+}
+
+/** The objects that the chart renders to. */
+export function render(values: string): KubernetesObject[] {
+  return parseAllDocuments(renderText(values)).map((document) => {
+    if (document.errors.length > 0) throw document.errors[0];
+    return document.toJS() as KubernetesObject;
+  });
+}
+
+/** What Helm says when it refuses values given as --set-json arguments; undefined where it accepts them. */
+export function refusal(...settings: string[]): string | undefined {
+  const args = template(settings.flatMap((setting) => ['--set-json', setting]));
+  const { status, stderr } = spawnSync(helm ?? 'helm', args, { cwd: projectRoot, encoding: 'utf8' });
+  return status === 0 ? undefined : stderr;
+}
+
+/** The objects that run pods. */
+export function workloads(
+  objects: readonly KubernetesObject[],
+): { object: KubernetesObject; pod: PodSpec; labels: Labels }[] {
+  return objects.flatMap((object) => {
+    const pod = object.spec?.template;
+    return pod === undefined ? [] : [{ object, pod: pod.spec, labels: pod.metadata.labels }];
+  });
+}
+
+/** The environment that a container is given, by name. */
+export function environmentOf(container: Container | undefined): Record<string, string> {
+  return Object.fromEntries((container?.env ?? []).map(({ name, value }) => [name, value ?? '']));
+}

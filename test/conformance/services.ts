@@ -1,0 +1,60 @@
+/** What services say of themselves: the settings that they know, and the command that `gapo up` runs for each. */
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+/** The project's root; this file runs as test/conformance/dist/services.js. */
+export const projectRoot = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** The folders of all services that are deployed. */
+export const serviceFolders = ['coordinator', 'rollout', 'gradient', 'reward', 'gateway'] as const;
+
+/** A service's folder under services/. */
+export type ServiceFolder = (typeof serviceFolders)[number];
+
+/** Known to every service: the logger and OpenTelemetry read them. */
+const common = ['LOG_LEVEL', 'OTEL_EXPORTER_OTLP_ENDPOINT'];
+/** Read by node itself. */
+const ofNode = ['NODE_ENV'];
+
+const known = new Map<ServiceFolder, ReadonlySet<string>>();
+
+/** Names of the environment variables that a service knows, as its own --help lists them. */
+export function settingsOf(service: ServiceFolder): ReadonlySet<string> {
+  let names = known.get(service);
+  if (names === undefined) {
+    const [program = '', ...args] = commandOf(service);
+    const help = execFileSync(program, [...args, '--help'], { cwd: projectRoot, encoding: 'utf8' });
+    names = new Set([...help.matchAll(/^ {2}([A-Z][A-Z_]+)\b/gm)].map(([, name = '']) => name).concat(common, ofNode));
+    known.set(service, names);
+  }
+  return names;
+}
+
+/** The part of the command's own module that says what it runs; the command is no library and has no mod.ts. */
+interface CommandProject {
+  preloadModule: string;
+  serviceScript(folder: string): string;
+}
+
+const project = (await import(new URL('services/cli/dist/project.js', `file://${projectRoot}`).href)) as CommandProject;
+
+/** The command line that `gapo up` runs for a service, in the project's root. */
+export function commandOf(service: ServiceFolder): string[] {
+  return ['node', '--import', project.preloadModule, project.serviceScript(service)];
+}
+
+/** How an image starts, by the Dockerfile. */
+export interface ImageDescription {
+  workdir: string;
+  env: Record<string, string>;
+  user: string;
+  exposed: number[];
+  stopSignal: string;
+  entrypoint: string[];
+}
+
+/** Reads the Dockerfile's target. */
+export function describeImage(target: string): ImageDescription {
+  const args = ['deploy/docker/assemble.mjs', '--describe', target];
+  return JSON.parse(execFileSync(process.execPath, args, { cwd: projectRoot, encoding: 'utf8' })) as ImageDescription;
+}

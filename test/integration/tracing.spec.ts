@@ -1,0 +1,156 @@
+/** Every training step is one trace over all five kinds of process, through gRPC and through NATS. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { findNatsServer } from '@gapo/events';
+import { connect } from '@gapo/rpc';
+import { type Workspace, makeWorkspace, runYaml, startPlatform } from '../platform.fixture.js';
+
+interface Span {
+  readonly service: string;
+  readonly name: string;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId?: string;
+  readonly attributes: ReadonlyMap<string, unknown>;
+}
+
+interface OtlpValue {
+  readonly stringValue?: string;
+  readonly intValue?: string | number;
+}
+
+interface OtlpBody {
+  readonly resourceSpans?: readonly {
+    readonly resource: { readonly attributes: readonly { readonly key: string; readonly value: OtlpValue }[] };
+    readonly scopeSpans: readonly {
+      readonly spans: readonly (Omit<Span, 'service' | 'attributes'> & {
+        readonly attributes?: readonly { readonly key: string; readonly value: OtlpValue }[];
+      })[];
+    }[];
+  }[];
+}
+
+/** An OTLP/HTTP receiver that keeps the spans it is sent. */
+async function startReceiver(): Promise<{ server: Server; url: string; spans: Span[] }> {
+  const spans: Span[] = [];
+  const server = createServer((request, response) => {
+    void (async () => {
+      let body = '';
+      for await (const chunk of request) body += String(chunk);
+      for (const { resource, scopeSpans } of (JSON.parse(body) as OtlpBody).resourceSpans ?? []) {
+        const service = resource.attributes.find(({ key }) => key === 'service.name')?.value.stringValue ?? '';
+        for (const span of scopeSpans.flatMap((scope) => scope.spans)) {
+          const attributes = new Map(
+            (span.attributes ?? []).map(({ key, value }) => [key, value.stringValue ?? Number(value.intValue)]),
+          );
+          spans.push({ ...span, service, attributes });
+        }
+      }
+      response.setHeader('content-type', 'application/json').end('{}');
+    })();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, spans };
+}
+
+describe('traces', { skip: findNatsServer() === undefined && 'there is no nats-server' }, () => {
+  let workspace: Workspace;
+  let spans: Span[] = [];
+  before(async () => {
+    workspace = await makeWorkspace();
+    const receiver = await startReceiver();
+    spans = receiver.spans;
+    const platform = await startPlatform({
+      directory: workspace.directory,
+      env: { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' },
+    });
+    const training = connect('gapo.training.v1.TrainingService', platform.coordinator);
+    await training.CreateRun(
+      { configYaml: runYaml(), baseDirectory: workspace.directory, runId: 'traced' },
+      { deadlineMs: 30_000 },
+    );
+    const reported: string[] = [];
+    for await (const { step } of training.WatchRun({ runId: 'traced' }, { deadlineMs: 120_000 }))
+      if (step) reported.push(step.traceId);
+    training.close();
+    await platform.stop(); // the services export what they still hold before they end
+    receiver.server.closeAllConnections();
+    receiver.server.close();
+    roots = spans.filter(({ name }) => name === 'gapo.step');
+    assert.deepEqual(roots.map(({ traceId }) => traceId).sort(), [...reported].sort(), 'the reports name the traces');
+  });
+  after(() => workspace.remove());
+  let roots: readonly Span[] = [];
+
+  const inTrace = (traceId: string): readonly Span[] => spans.filter((span) => span.traceId === traceId);
+
+  /** Parent → child edges of a trace, as `service:span`. */
+  function edges(traceId: string): ReadonlySet<string> {
+    const own = inTrace(traceId);
+    const byId = new Map(own.map((span) => [span.spanId, span]));
+    return new Set(
+      own.flatMap((span) => {
+        const parent = byId.get(span.parentSpanId ?? '');
+        return parent === undefined ? [] : [`${parent.service}:${parent.name} -> ${span.service}:${span.name}`];
+      }),
+    );
+  }
+
+  test('there is one for each step, and the step is its only root', () => {
+    assert.equal(roots.length, 3);
+    assert.equal(new Set(roots.map(({ traceId }) => traceId)).size, 3);
+    for (const { traceId } of roots) {
+      const own = inTrace(traceId);
+      const ids = new Set(own.map(({ spanId }) => spanId));
+      const rootless = own.filter(({ parentSpanId }) => !ids.has(parentSpanId ?? ''));
+      assert.deepEqual(
+        rootless.map(({ name }) => name),
+        ['gapo.step'],
+      );
+    }
+    assert.deepEqual(roots.map(({ attributes }) => attributes.get('gapo.step')).sort(), [1, 2, 3]);
+  });
+
+  test('each runs through all five kinds of process', () => {
+    for (const { traceId } of roots) {
+      assert.deepEqual([...new Set(inTrace(traceId).map(({ service }) => service))].sort(), [
+        'gapo-coordinator',
+        'gapo-gateway',
+        'gapo-gradient',
+        'gapo-reward',
+        'gapo-rollout',
+      ]);
+    }
+  });
+
+  test('each has the parent → child edges of a training step', () => {
+    const c = 'gapo-coordinator';
+    const call = (from: string, to: string, method: string): string =>
+      `${from}:grpc.gapo.${method} -> ${to}:grpc.gapo.${method}`;
+    const expected = [
+      ...['sampling', 'rewards', 'logprobs', 'advantages', 'gradients', 'combination', 'optimizer'].map(
+        (phase) => `${c}:gapo.step -> ${c}:gapo.step.${phase}`,
+      ),
+      `${c}:gapo.step.sampling -> ${c}:grpc.gapo.rollout.v1.RolloutService/Generate`,
+      call(c, 'gapo-rollout', 'rollout.v1.RolloutService/Generate'),
+      'gapo-rollout:grpc.gapo.rollout.v1.RolloutService/Generate -> gapo-rollout:gapo.rollout.generate',
+      `${c}:gapo.step.rewards -> ${c}:grpc.gapo.reward.v1.RewardService/Score`,
+      call(c, 'gapo-reward', 'reward.v1.RewardService/Score'),
+      'gapo-reward:grpc.gapo.reward.v1.RewardService/Score -> gapo-reward:gapo.reward.score',
+      `${c}:gapo.step.gradients -> ${c}:grpc.gapo.gradient.v1.GradientService/ComputeGradients`,
+      call(c, 'gapo-gradient', 'gradient.v1.GradientService/ComputeGradients'),
+      'gapo-gradient:grpc.gapo.gradient.v1.GradientService/ComputeGradients -> gapo-gradient:gapo.gradient.compute',
+      call('gapo-gradient', c, 'policy.v1.PolicyService/GetVersion'),
+      `${c}:gapo.step.gradients -> ${c}:gapo.event.publish`,
+      `${c}:gapo.event.publish -> gapo-gateway:gapo.event.process`,
+    ];
+    for (const { traceId } of roots) {
+      const found = edges(traceId);
+      for (const edge of expected) assert.ok(found.has(edge), `no edge ${edge} among\n${[...found].sort().join('\n')}`);
+    }
+  });
+});

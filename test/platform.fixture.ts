@@ -1,0 +1,172 @@
+/** The whole platform for a test: the services as `gapo up` starts them, on free ports, and the command line. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { type DecoderConfig, randomDecoder, toHuggingFaceConfig, writeSafetensors } from '@gapo/model';
+
+/** The checkout. */
+export const project = fileURLToPath(new URL('../..', import.meta.url));
+
+const cli = join(project, 'services/cli/dist/main.js');
+
+/** What a finished command left. */
+export interface CommandResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `gapo` to its end. */
+export async function gapo(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<CommandResult> {
+  const child = spawn(process.execPath, [cli, ...args], { cwd: project, env: { ...process.env, ...env } });
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+  return { code: code as number | null, stdout, stderr };
+}
+
+/** A platform that runs. */
+export interface Platform {
+  readonly coordinator: string;
+  readonly page: string;
+  readonly nats: string | undefined;
+  readonly services: readonly { readonly name: string; readonly address: string; readonly pid?: number }[];
+  /** Stops every service; resolves when all are gone. */
+  stop(): Promise<void>;
+}
+
+/** Starts all services. Throws with their words where they do not come up. */
+export async function startPlatform(options: {
+  readonly directory: string;
+  readonly rolloutWorkers?: number;
+  readonly gradientWorkers?: number;
+  readonly env?: Readonly<Record<string, string>>;
+}): Promise<Platform> {
+  const { directory, rolloutWorkers = 1, gradientWorkers = 1, env = {} } = options;
+  const child = spawn(
+    process.execPath,
+    [
+      cli,
+      'up',
+      '--json',
+      '--port-base',
+      '0',
+      '--http-port',
+      '0',
+      '--rewards',
+      join(directory, 'rewards.yaml'),
+      '--data',
+      join(directory, 'data'),
+      '--rollout-workers',
+      String(rolloutWorkers),
+      '--gradient-workers',
+      String(gradientWorkers),
+    ],
+    { cwd: project, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  const words = text(child.stderr);
+  const [line] = (await Promise.race([
+    once(createInterface(child.stdout), 'line'),
+    once(child, 'exit').then(async () => {
+      throw new Error(`the services did not come up: ${await words}`);
+    }),
+  ])) as [string];
+  const state = JSON.parse(line) as Omit<Platform, 'stop'>;
+  return { ...state, nats: state.nats, stop: () => stopped(child) };
+}
+
+async function stopped(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return;
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+}
+
+async function text(stream: NodeJS.ReadableStream): Promise<string> {
+  let all = '';
+  for await (const chunk of stream) all += String(chunk);
+  return all;
+}
+
+/** A directory with a small random policy, two rules rewards, prompts and a run configuration; removed by `remove`. */
+export interface Workspace {
+  readonly directory: string;
+  readonly run: string;
+  remove(): Promise<void>;
+}
+
+const config: DecoderConfig = {
+  vocabulary: 1536,
+  width: 32,
+  feedForward: 48,
+  layers: 2,
+  heads: 4,
+  keyValueHeads: 2,
+  headWidth: 8,
+  context: 64,
+  epsilon: 1e-5,
+  ropeTheta: 10000,
+  tiedEmbeddings: true,
+  bosId: 1,
+  eosIds: [2],
+};
+
+/** Makes a workspace. `run` overrides lines of the configuration. */
+export async function makeWorkspace(run: Readonly<Record<string, string>> = {}): Promise<Workspace> {
+  const directory = await mkdtemp(join(tmpdir(), 'gapo-test-'));
+  const model = join(directory, 'policy');
+  await mkdir(model);
+  await cp(join(project, 'examples/assistant/tokenizer'), model, { recursive: true });
+  await writeFile(join(model, 'config.json'), JSON.stringify(toHuggingFaceConfig(config, 'LlamaForCausalLM')));
+  await writeSafetensors(join(model, 'model.safetensors'), randomDecoder(config, 1));
+  await writeFile(
+    join(directory, 'short.yaml'),
+    'objective: short\nrules: [{ kind: length, target: 20, scale: 40, weight: 1 }]\n',
+  );
+  await writeFile(
+    join(directory, 'vowels.yaml'),
+    "objective: vowels\nrules: [{ kind: regex, pattern: '[aeiou]{2}', weight: 1 }]\n",
+  );
+  await writeFile(
+    join(directory, 'rewards.yaml'),
+    'rewards:\n  - { name: short, kind: rules, rules: short.yaml }\n  - { name: vowels, kind: rules, rules: vowels.yaml }\n',
+  );
+  const prompts = [
+    'How do I reset it?',
+    'Where is the printer?',
+    'Please help me.',
+    'What is a badge?',
+    'Can I share this?',
+    'Why so slow?',
+  ];
+  await writeFile(
+    join(directory, 'prompts.jsonl'),
+    prompts.map((prompt, i) => `${JSON.stringify({ id: `p${i}`, prompt })}\n`).join(''),
+  );
+  await writeFile(join(directory, 'run.yaml'), runYaml(run));
+  return { directory, run: join(directory, 'run.yaml'), remove: () => rm(directory, { recursive: true, force: true }) };
+}
+
+/** A run configuration: three steps of GAPO, any line replaced or, where empty, left out. */
+export function runYaml(lines: Readonly<Record<string, string>> = {}): string {
+  const all: Record<string, string> = {
+    name: 'tiny',
+    seed: '3',
+    steps: '3',
+    policy: '{ model: policy, lora: { rank: 4, alpha: 8 } }',
+    data: '{ prompts: prompts.jsonl, heldOut: prompts.jsonl }',
+    rollout: '{ promptsPerStep: 4, samplesPerPrompt: 3, maxNewTokens: 12, shards: 4 }',
+    objectives: '[{ name: short }, { name: vowels }]',
+    combine: '{ method: gapo, p: 1 }',
+    optimizer: '{ learningRate: 1e-2 }',
+    ...lines,
+  };
+  return Object.entries(all)
+    .filter(([, value]) => value !== '')
+    .map(([key, value]) => `${key}: ${value}\n`)
+    .join('');
+}
