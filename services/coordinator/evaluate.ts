@@ -45,7 +45,7 @@ interface Policies<T> {
 interface Scored {
   readonly samples: readonly Sample[];
   readonly texts: readonly string[];
-  /** K arrays, one score for each completion; NaN-free: what is not scored is left out by `kept`. */
+  /** K arrays, one score for each completion; NaN outside `kept`. */
   readonly scores: readonly Float64Array[];
   /** Completions that every objective scored. */
   readonly kept: readonly number[];
@@ -160,7 +160,8 @@ async function score(
   const part = (samples: readonly Sample[], offset: number): Scored => {
     const mine = (i: number): boolean => i >= offset && i < offset + samples.length;
     const full = scores.map((row) => {
-      const all = new Float64Array(samples.length);
+      // What has no score must not pass for one: it shows in whatever it gets into by mistake.
+      const all = new Float64Array(samples.length).fill(Number.NaN);
       kept.forEach((i, at) => {
         if (mine(i)) all[i - offset] = row[at]!;
       });
