@@ -67,6 +67,13 @@ export const PAIR_MIXTURE: Mixture = {
 /** Temperature of the Bradley-Terry draw of a label: P(a over b) = 1 / (1 + exp(-(judge(a) - judge(b)) / T)). */
 export const LABEL_TEMPERATURE = 0.35;
 
+/** Share of training requests whose object goes by a name of its own; held-out ones are of the help desk's world. */
+export const RENAMED_SHARE = 0.4;
+
+function renamedIn(split: Split): number {
+  return split === 'training' ? RENAMED_SHARE : 0;
+}
+
 /** Share of the pretraining text that is plain sentences. */
 const PLAIN_SHARE = 0.3;
 
@@ -109,17 +116,19 @@ function plainSentence(draw: Draw, combination: Combination): string {
 /**
  * Sequences to pretrain on, special tokens included: conversations with answers of every kind, and plain sentences of
  * the same world, one to three together. Training combinations only.
+ *
+ * @param renamedShare how often an object goes by a name of its own: see renaming.ts
  */
-export function pretrainingText(seed: number, count: number): string[] {
+export function pretrainingText(seed: number, count: number, renamedShare = RENAMED_SHARE): string[] {
   return times(count, (index) => {
     const draw = new Draw(seed, 'pretraining', index);
     if (draw.chance(PLAIN_SHARE)) {
       const sentences = times(1 + draw.integer(3), () =>
-        plainSentence(draw, drawRequest(draw, 'training').combination),
+        plainSentence(draw, drawRequest(draw, 'training', renamedShare).combination),
       );
       return plainText(sentences.join(' '));
     }
-    const request = drawRequest(draw, 'training');
+    const request = drawRequest(draw, 'training', renamedShare);
     const mixture = draw.chance(0.5) ? SFT_MIXTURE : PAIR_MIXTURE;
     let response = respond(draw, request.combination, mixture);
     while (response.kind === 'broken') response = respond(draw, request.combination, mixture);
@@ -131,7 +140,7 @@ export function pretrainingText(seed: number, count: number): string[] {
 export function sftExamples(seed: number, count: number, split: Split = 'training'): Example[] {
   return times(count, (index) => {
     const draw = new Draw(seed, `sft ${split}`, index);
-    const request = drawRequest(draw, split);
+    const request = drawRequest(draw, split, renamedIn(split));
     return { prompt: request.text, completion: respond(draw, request.combination, SFT_MIXTURE).text };
   });
 }
@@ -148,7 +157,7 @@ export function preferencePairs(
 ): PreferencePair[] {
   return times(count, (index) => {
     const draw = new Draw(seed, `pairs ${objective} ${split}`, index);
-    const { text: prompt, combination } = drawRequest(draw, split);
+    const { text: prompt, combination } = drawRequest(draw, split, renamedIn(split));
     for (;;) {
       const first = respond(draw, combination, PAIR_MIXTURE);
       const second = respond(draw, combination, PAIR_MIXTURE);

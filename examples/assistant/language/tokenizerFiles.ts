@@ -25,7 +25,7 @@ export interface TokenizerFiles {
 /** Fits the assistant's encoding on generated text: training combinations only. */
 export function fitAssistantEncoding(seed: number): BytePairEncoding {
   const special = new RegExp(SPECIAL_TOKENS.map((token) => token.replaceAll('|', '\\|')).join('|'));
-  const texts = pretrainingText(seed, FITTING_TEXTS).flatMap((text) => text.split(special));
+  const texts = pretrainingText(seed, FITTING_TEXTS, 0).flatMap((text) => text.split(special));
   const answers = labelledAnswers(seed, FITTING_TEXTS / 4).flatMap(({ prompt, completion }) => [prompt, completion]);
   return fitBytePairs([...texts, ...answers], VOCABULARY_SIZE, SPECIAL_TOKENS);
 }
