@@ -11,7 +11,17 @@
  * are errors. COPY and chown keep what Docker keeps: root owns everything that no --chown names. Run it as root.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { contextFiles, parseDockerfile } from './dockerfile.mjs';
@@ -134,7 +144,8 @@ function run(root, image, { line, words }) {
     } else if (program === 'chown' && args.length === 2) {
       giveTo(args[0], join(root, resolve(image.workdir, args[1])), line);
     } else if (external.has(program)) {
-      if (args.some((arg) => isAbsolute(arg) || arg.includes('..'))) fail(`line ${line}: ${program} would leave the folder`);
+      if (args.some((arg) => isAbsolute(arg) || arg.includes('..')))
+        fail(`line ${line}: ${program} would leave the folder`);
       const { status, error } = spawnSync(program, args, {
         cwd,
         env: { ...process.env, ...image.env },
@@ -165,7 +176,8 @@ function fail(message) {
 /** A node_modules above the folder would be found by node, and hide that one is missing in an image. */
 function requireNoModulesAbove(folder) {
   for (let at = folder; at !== dirname(at); at = dirname(at)) {
-    if (existsSync(join(at, 'node_modules'))) fail(`${at} holds node_modules; choose a folder elsewhere, as under /tmp`);
+    if (existsSync(join(at, 'node_modules')))
+      fail(`${at} holds node_modules; choose a folder elsewhere, as under /tmp`);
   }
 }
 
