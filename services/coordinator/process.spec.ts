@@ -1,0 +1,261 @@
+// The process itself: killed, stopped, started twice; its events in a real NATS, its traces at a real receiver.
+import assert from 'node:assert/strict';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, watch } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { connectEvents, findNatsServer, startNatsServer, type CloudEvent } from '@gapo/events';
+import { connect, type Client, type StepReport } from '@gapo/rpc';
+import {
+  createRun,
+  deadlineMs,
+  reportsOf,
+  runYaml,
+  scratch,
+  startWorld,
+  until,
+  untilStep,
+  type World,
+} from './testworld.js';
+
+const main = fileURLToPath(new URL('main.js', import.meta.url));
+const preload = fileURLToPath(new URL('../../lib/telemetry/dist/preload.js', import.meta.url));
+
+interface CoordinatorProcess {
+  readonly child: ChildProcess;
+  readonly client: Client<'gapo.training.v1.TrainingService'>;
+  /** What it has written to stderr so far. */
+  log(): string;
+  /** The exit code, or the signal that ended it. */
+  exited: Promise<number | string>;
+}
+
+function launch(t: TestContext, env: Record<string, string>): Omit<CoordinatorProcess, 'client'> {
+  const child = spawn(process.execPath, ['--import', preload, main], {
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  let text = '';
+  child.stderr.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+  const exited = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | string);
+  return { child, exited, log: () => text };
+}
+
+/** Starts the process over a world and waits until it has written its address. */
+async function start(t: TestContext, world: World, env: Record<string, string> = {}): Promise<CoordinatorProcess> {
+  const file = join(world.directory, 'address');
+  await rm(file, { force: true });
+  const written = new Promise<void>((resolve) => {
+    const watcher = watch(world.directory, (_event, name) => {
+      if (name !== 'address') return;
+      watcher.close();
+      resolve();
+    });
+    t.after(() => watcher.close());
+  });
+  const launched = launch(t, { ...world.env, ADDRESS_FILE: file, ...env });
+  const early = launched.exited.then((code) => assert.fail(`it ended with ${code}: ${launched.log()}`));
+  await Promise.race([written, early]);
+  void early.catch(() => undefined);
+  const address = readFileSync(file, 'utf8');
+  world.coordinator.address = address;
+  const client = connect('gapo.training.v1.TrainingService', address);
+  t.after(() => client.close());
+  return { ...launched, client };
+}
+
+/** A reward that is held at a step until released. */
+function holdAt(world: World, step: number): { reached: Promise<void>; release: () => void } {
+  let [reach, release] = [(): void => undefined, (): void => undefined];
+  const reached = new Promise<void>((resolve) => (reach = resolve));
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const reward = world.rewards['short']!;
+  const { answer } = reward;
+  reward.answer = async (request, signal) => {
+    if (request.items[0]!.id.startsWith(`${step}.`)) {
+      reach();
+      await released;
+    }
+    return answer(request, signal);
+  };
+  return { reached, release };
+}
+
+const config = runYaml({ steps: 8, extra: 'checkpoints: { every: 3 }' });
+
+const numbers = ({ step, objectives, updateNorm }: StepReport): unknown => [
+  step,
+  objectives.map(({ rewardMean, weight }) => [rewardMean, weight]),
+  updateNorm,
+];
+
+test('killed in mid-step it leaves a failed run behind, which resumes to the bytes of an undisturbed one', async (t) => {
+  const world = await startWorld(t);
+  const undisturbed = await start(t, world);
+  await createRun(undisturbed, world, config, 'undisturbed');
+  const whole = await until(undisturbed, 'undisturbed', 'RUN_STATE_SUCCEEDED');
+  const reports = await reportsOf(undisturbed, 'undisturbed');
+  const held = holdAt(world, 6);
+  await createRun(undisturbed, world, config);
+  await untilStep(undisturbed, 'bandit', 5);
+  await held.reached;
+  undisturbed.child.kill('SIGKILL');
+  assert.equal(await undisturbed.exited, 'SIGKILL');
+  held.release();
+
+  const next = await start(t, world);
+  const { run } = await next.client.GetRun({ runId: 'bandit' }, { deadlineMs });
+  assert.deepEqual([run!.state, run!.step], ['RUN_STATE_FAILED', 5]);
+  assert.equal(
+    run!.reason,
+    'the coordinator ended while the run was active; resume it to go on from its last checkpoint',
+  );
+  await next.client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
+  const ended = await until(next, 'bandit', 'RUN_STATE_SUCCEEDED');
+  assert.equal(ended.versionSha256, whole.versionSha256);
+  assert.deepEqual((await reportsOf(next, 'bandit')).map(numbers), reports.map(numbers));
+  next.child.kill('SIGTERM');
+  assert.equal(await next.exited, 0);
+});
+
+test('SIGTERM: the step in progress is finished, the run pauses with a checkpoint, the process ends with 0', async (t) => {
+  const world = await startWorld(t);
+  const first = await start(t, world);
+  const held = holdAt(world, 2);
+  await createRun(first, world, config);
+  await held.reached;
+  const watching = first.client.WatchRun({ runId: 'bandit' }, { deadlineMs })[Symbol.asyncIterator]();
+  await watching.next();
+  first.child.kill('SIGTERM');
+  held.release();
+  assert.equal(await first.exited, 0, first.log());
+  const next = await start(t, world);
+  const { run } = await next.client.GetRun({ runId: 'bandit' }, { deadlineMs });
+  assert.deepEqual([run!.state, run!.reason, run!.step], ['RUN_STATE_PAUSED', 'coordinator stopped', 2]);
+  assert.match(run!.checkpoint, /step-000002$/);
+  next.child.kill('SIGTERM');
+  assert.equal(await next.exited, 0);
+});
+
+test('what is wrong with the settings, and a port that is taken, is one line and exit code 2', async (t) => {
+  const world = await startWorld(t);
+  const first = await start(t, world);
+  const taken = launch(t, { ...world.env, LISTEN: world.coordinator.address });
+  assert.equal(await taken.exited, 2);
+  assert.match(taken.log(), /^LISTEN: cannot listen on 127\.0\.0\.1:\d+: another process holds that port/m);
+  const wrong = launch(t, { ...world.env, LISTEN: 'here', REWARD_SERVICES: 'helpful' });
+  assert.equal(await wrong.exited, 2);
+  assert.match(wrong.log(), /LISTEN: found .*here.*, expected a host:port string/);
+  assert.match(wrong.log(), /REWARD_SERVICES\S*: found .*helpful.*, expected name=host:port/);
+  first.child.kill('SIGTERM');
+  assert.equal(await first.exited, 0);
+});
+
+test(
+  'a run’s events are replayed from JetStream',
+  { skip: findNatsServer() === undefined && 'no nats-server' },
+  async (t) => {
+    const nats = await startNatsServer({ storeDir: join(await scratch(t), 'jetstream') });
+    t.after(() => nats?.stop());
+    const world = await startWorld(t);
+    const coordinator = await start(t, world, { NATS_URL: nats!.url });
+    await createRun(coordinator, world, runYaml({ steps: 2 }));
+    await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
+    coordinator.child.kill('SIGTERM');
+    assert.equal(await coordinator.exited, 0);
+    const bus = await connectEvents({ url: nats!.url, source: 'test' });
+    const events: CloudEvent[] = [];
+    for await (const event of bus.replay('bandit')) events.push(event);
+    await bus.close();
+    const counts: Record<string, number> = {};
+    for (const { type } of events) counts[type] = (counts[type] ?? 0) + 1;
+    assert.deepEqual(counts, {
+      'gapo.v1.state': 2,
+      'gapo.v1.rollout': 6,
+      'gapo.v1.reward': 4,
+      'gapo.v1.gradient': 6,
+      'gapo.v1.step': 2,
+      'gapo.v1.checkpoint': 1,
+    });
+    assert.equal(new Set(events.map(({ id }) => id)).size, events.length);
+  },
+);
+
+interface Span {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId?: string;
+  readonly name: string;
+}
+
+test('every step is one trace: phases under the step, calls to services under their phase', async (t) => {
+  const spans: Span[] = [];
+  const receiver = createServer((request, response) => {
+    const pieces: Buffer[] = [];
+    request.on('data', (piece: Buffer) => pieces.push(piece));
+    request.on('end', () => {
+      const body = JSON.parse(Buffer.concat(pieces).toString()) as {
+        resourceSpans: { scopeSpans: { spans: Span[] }[] }[];
+      };
+      for (const { scopeSpans } of body.resourceSpans) for (const scope of scopeSpans) spans.push(...scope.spans);
+      response.setHeader('content-type', 'application/json').end('{}');
+    });
+  });
+  receiver.listen(0, '127.0.0.1');
+  await once(receiver, 'listening');
+  t.after(() => receiver.close());
+  const { port } = receiver.address() as { port: number };
+  const world = await startWorld(t);
+  const coordinator = await start(t, world, {
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+  });
+  await createRun(coordinator, world, runYaml({ steps: 2 }));
+  await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
+  const reports = await reportsOf(coordinator, 'bandit');
+  coordinator.child.kill('SIGTERM');
+  assert.equal(await coordinator.exited, 0);
+
+  const roots = spans.filter(({ name }) => name === 'gapo.step');
+  assert.deepEqual(new Set(roots.map(({ traceId }) => traceId)), new Set(reports.map(({ traceId }) => traceId)));
+  assert.equal(roots.length, 2);
+  for (const root of roots) {
+    assert.equal(root.parentSpanId || undefined, undefined);
+    const trace = spans.filter(({ traceId }) => traceId === root.traceId);
+    const edges: Record<string, number> = {};
+    for (const { name, parentSpanId } of trace) {
+      const parent = trace.find(({ spanId }) => spanId === parentSpanId)?.name ?? '';
+      const edge = `${parent} > ${name}`;
+      edges[edge] = (edges[edge] ?? 0) + 1;
+    }
+    const checkpoint = root.traceId === reports[1]!.traceId;
+    const expected: Record<string, number> = {
+      ' > gapo.step': 1,
+      'gapo.step > gapo.step.sampling': 1,
+      'gapo.step > gapo.step.rewards': 1,
+      'gapo.step > gapo.step.logprobs': 1,
+      'gapo.step > gapo.step.advantages': 1,
+      'gapo.step > gapo.step.gradients': 1,
+      'gapo.step > gapo.step.combination': 1,
+      'gapo.step > gapo.step.optimizer': 1,
+      'gapo.step.sampling > grpc.gapo.rollout.v1.RolloutService/Generate': 3,
+      'gapo.step.rewards > grpc.gapo.reward.v1.RewardService/Score': 8,
+      'gapo.step.logprobs > grpc.gapo.gradient.v1.GradientService/LogProbs': 3,
+      'gapo.step.gradients > grpc.gapo.gradient.v1.GradientService/ComputeGradients': 3,
+      'gapo.step.sampling > gapo.event.publish': 3,
+      'gapo.step.rewards > gapo.event.publish': 2,
+      'gapo.step.gradients > gapo.event.publish': 3,
+      'gapo.step > gapo.event.publish': 1,
+      ...(checkpoint && { 'gapo.step > gapo.step.checkpoint': 1, 'gapo.step.checkpoint > gapo.event.publish': 1 }),
+    };
+    assert.deepEqual(
+      Object.fromEntries(Object.entries(edges).sort()),
+      Object.fromEntries(Object.entries(expected).sort()),
+    );
+  }
+});
