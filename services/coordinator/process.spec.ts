@@ -13,6 +13,7 @@ import { connect, type Client, type StepReport } from '@gapo/rpc';
 import {
   createRun,
   deadlineMs,
+  holdAt,
   reportsOf,
   runYaml,
   scratch,
@@ -67,23 +68,6 @@ async function start(t: TestContext, world: World, env: Record<string, string> =
   const client = connect('gapo.training.v1.TrainingService', address);
   t.after(() => client.close());
   return { ...launched, client };
-}
-
-/** A reward that is held at a step until released. */
-function holdAt(world: World, step: number): { reached: Promise<void>; release: () => void } {
-  let [reach, release] = [(): void => undefined, (): void => undefined];
-  const reached = new Promise<void>((resolve) => (reach = resolve));
-  const released = new Promise<void>((resolve) => (release = resolve));
-  const reward = world.rewards['short']!;
-  const { answer } = reward;
-  reward.answer = async (request, signal) => {
-    if (request.items[0]!.id.startsWith(`${step}.`)) {
-      reach();
-      await released;
-    }
-    return answer(request, signal);
-  };
-  return { reached, release };
 }
 
 const config = runYaml({ steps: 8, extra: 'checkpoints: { every: 3 }' });

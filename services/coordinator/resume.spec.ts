@@ -9,13 +9,13 @@ import { RpcError, type Run, type StepReport } from '@gapo/rpc';
 import {
   createRun,
   deadlineMs,
+  holdAt,
   reportsOf,
   runYaml,
   startCoordinator,
   startWorld,
   until,
   untilStep,
-  type World,
 } from './testworld.js';
 
 /** What must not depend on interruptions. */
@@ -41,23 +41,6 @@ async function uninterrupted(t: TestContext): Promise<{ run: Run; reports: reado
   await createRun(coordinator, world, config);
   const run = await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
   return { run, reports: await reportsOf(coordinator, 'bandit') };
-}
-
-/** Holds a reward back at one step, until released. */
-function holdAt(world: World, step: number): { reached: Promise<void>; release: () => void } {
-  let [reach, release] = [(): void => undefined, (): void => undefined];
-  const reached = new Promise<void>((resolve) => (reach = resolve));
-  const released = new Promise<void>((resolve) => (release = resolve));
-  const reward = world.rewards['short']!;
-  const { answer } = reward;
-  reward.answer = async (request, signal) => {
-    if (request.items[0]!.id.startsWith(`${step}.`)) {
-      reach();
-      await released;
-    }
-    return answer(request, signal);
-  };
-  return { reached, release };
 }
 
 test('a pause ends after the step in progress, and resuming goes on bit for bit', async (t) => {

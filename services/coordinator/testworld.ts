@@ -278,3 +278,20 @@ export async function reportsOf({ client }: Pick<TestCoordinator, 'client'>, run
   for await (const { step } of client.WatchRun({ runId }, { deadlineMs })) if (step) reports.push(step);
   return reports;
 }
+
+/** Holds the reward `short` back at one step, until released. */
+export function holdAt(world: World, step: number): { reached: Promise<void>; release: () => void } {
+  let [reach, release] = [(): void => undefined, (): void => undefined];
+  const reached = new Promise<void>((resolve) => (reach = resolve));
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const reward = world.rewards['short']!;
+  const { answer } = reward;
+  reward.answer = async (request, signal) => {
+    if (request.items[0]!.id.startsWith(`${step}.`)) {
+      reach();
+      await released;
+    }
+    return answer(request, signal);
+  };
+  return { reached, release };
+}

@@ -175,6 +175,15 @@ test('a signal ends a piece that runs and one that waits', async (t) => {
   for (const one of pieces) await assert.rejects(one, /cancelled by a person/);
 });
 
+test('a name stands for all of its addresses, and one that cannot be looked up is named', async (t) => {
+  const { address } = await worker(t, (size) => size);
+  const named = poolOf(t, [`dns:///${address.replace('127.0.0.1', 'localhost')}`]);
+  const done = await piece(named, 6);
+  assert.deepEqual([done.value, done.worker], [6, address]);
+  const nowhere = poolOf(t, ['dns:///nowhere.invalid:50051'], { waitMs: 300 });
+  await assert.rejects(piece(nowhere, 1), /dns:\/\/\/nowhere\.invalid:50051 \(nowhere\.invalid cannot be looked up: /);
+});
+
 test('closing the pool rejects what waits', async (t) => {
   const workers = [await worker(t, hang)];
   const pool = poolOf(

@@ -3,16 +3,18 @@
  * with the identical result. Who does what never shows in a result, only in its time.
  */
 import { AsyncResource } from 'node:async_hooks';
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { checkHealth, connect, retryDelayMs, RpcError, type Client, type ServiceName } from '@gapo/rpc';
 import type { Logger } from '@gapo/telemetry';
+import { followName, namedHost } from './addresses.js';
 import { PauseNeeded } from './interruption.js';
 
 /** How a pool is made. */
 export interface PoolOptions<S extends ServiceName> {
   /** The service that the workers implement. */
   service: S;
-  /** Where they are. */
+  /** Where they are; each address behind a name as `dns:///rollout:50051` is a worker, and they may come and go. */
   targets: readonly string[];
   /** What one is called, as `rollout worker`. */
   what: string;
@@ -65,6 +67,8 @@ interface Worker<S extends ServiceName> {
   state: 'free' | 'busy' | 'away';
   /** Why it is away. */
   reason: string;
+  /** No longer behind its name: it gets no more work. */
+  retired: boolean;
 }
 
 interface Job<S extends ServiceName> {
@@ -82,20 +86,21 @@ interface Job<S extends ServiceName> {
 /** Gives pieces of work to workers. */
 export class WorkerPool<S extends ServiceName> {
   readonly #options: PoolOptions<S>;
-  readonly #workers: readonly Worker<S>[];
+  readonly #workers: Worker<S>[] = [];
+  /** Names that could not be looked up, with the reason. */
+  readonly #unknown = new Map<string, string>();
   readonly #closing = new AbortController();
   readonly #queue: Job<S>[] = [];
   #deserted: NodeJS.Timeout | undefined;
 
   constructor(options: PoolOptions<S>) {
     this.#options = options;
-    this.#workers = options.targets.map((target, number) => ({
-      target,
-      number,
-      client: connect(options.service, target),
-      state: 'free',
-      reason: '',
-    }));
+    setMaxListeners(0, this.#closing.signal); // every worker that is away listens
+    for (const target of options.targets) {
+      const name = namedHost(target);
+      if (name === undefined) this.#add(target);
+      else this.#follow(target, name);
+    }
   }
 
   /**
@@ -142,6 +147,40 @@ export class WorkerPool<S extends ServiceName> {
     for (const { client } of this.#workers) client.close();
   }
 
+  #add(target: string): void {
+    const client = connect(this.#options.service, target);
+    const number = this.#workers.length;
+    this.#workers.push({ target, number, client, state: 'free', reason: '', retired: false });
+  }
+
+  #follow(target: string, name: { readonly host: string; readonly port: string }): void {
+    let mine: readonly string[] = [];
+    const changed = (targets: readonly string[]): void => {
+      this.#unknown.delete(target);
+      for (const gone of mine.filter((known) => !targets.includes(known))) this.#retire(gone);
+      for (const fresh of targets.filter((found) => !mine.includes(found))) this.#add(fresh);
+      mine = targets;
+      this.#options.log.info({ name: target, workers: targets }, `${this.#options.what}s behind ${target}`);
+      this.#dispatch();
+    };
+    const failed = (reason: string): void => void this.#unknown.set(target, reason);
+    void followName(name, { changed, failed }, this.#closing.signal);
+  }
+
+  /** Takes a worker out; one that is busy first ends what it does. */
+  #retire(target: string): void {
+    for (const worker of this.#workers.filter((one) => one.target === target)) {
+      worker.retired = true;
+      if (worker.state !== 'busy') this.#remove(worker);
+    }
+  }
+
+  #remove(worker: Worker<S>): void {
+    const at = this.#workers.indexOf(worker);
+    if (at >= 0) this.#workers.splice(at, 1);
+    worker.client.close();
+  }
+
   #forget(job: Job<S>): void {
     const at = this.#queue.indexOf(job);
     if (at >= 0) this.#queue.splice(at, 1);
@@ -162,7 +201,7 @@ export class WorkerPool<S extends ServiceName> {
 
   /** A free worker that has not tried the job; one that has, where every worker at hand has. */
   #workerFor(job: Job<S>): Worker<S> | undefined {
-    const present = this.#workers.filter(({ state }) => state !== 'away');
+    const present = this.#workers.filter(({ state, retired }) => state !== 'away' && !retired);
     const fresh = present.filter((worker) => !job.tried.has(worker));
     return (fresh.length > 0 ? fresh : present).find(({ state }) => state === 'free');
   }
@@ -175,6 +214,7 @@ export class WorkerPool<S extends ServiceName> {
     } catch (reason) {
       this.#failed(job, worker, reason);
     }
+    if (worker.retired) this.#remove(worker);
     this.#dispatch();
   }
 
@@ -201,7 +241,7 @@ export class WorkerPool<S extends ServiceName> {
   #leave(worker: Worker<S>, reason: string): void {
     worker.state = 'away';
     worker.reason = reason;
-    void this.#probe(worker);
+    if (!worker.retired) void this.#probe(worker);
   }
 
   /** Asks a worker that is away, ever more seldom, until it serves. */
@@ -210,6 +250,7 @@ export class WorkerPool<S extends ServiceName> {
     for (let attempt = 1; ; attempt++) {
       try {
         await delay(retryDelayMs({ ...PROBE, seed: worker.number }, attempt), undefined, { signal });
+        if (worker.retired) return;
         const status = await checkHealth(worker.target, PROBE_DEADLINE_MS);
         if (status === 'SERVING') break;
         worker.reason = `its health is ${status}`;
@@ -236,7 +277,8 @@ export class WorkerPool<S extends ServiceName> {
     const { waitMs, what, setting } = this.#options;
     this.#deserted ??= setTimeout(() => {
       this.#deserted = undefined;
-      const told = this.#workers.map(({ target, reason }) => `${target} (${reason})`).join(', ');
+      const away = this.#workers.map(({ target, reason }) => `${target} (${reason})`);
+      const told = [...away, ...[...this.#unknown].map(([target, reason]) => `${target} (${reason})`)].join(', ');
       const message = `no ${what} has answered for ${waitMs / 1000} s: ${told}; start one or correct ${setting}, then resume the run`;
       for (const job of this.#queue.splice(0)) job.reject(new PauseNeeded(message));
     }, waitMs);
