@@ -16,6 +16,8 @@ import { EXIT_OK, EXIT_USER, outcome } from './exit.js';
 const program = new Command('gapo')
   .description('Align a language model with several reward models at once.')
   .version('0.1.0')
+  // `gapo eval ID --version 3` is the command's own option, not this one.
+  .enablePositionalOptions()
   .showHelpAfterError('(gapo --help lists the commands, gapo COMMAND --help their options)')
   .addHelpText(
     'after',

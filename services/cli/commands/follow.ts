@@ -59,8 +59,9 @@ export async function follow(
     reporter.progress(progress);
     if (message.step) steps.push(message.step);
     onMessage?.(present(message));
-    // A run that was resumed a moment ago may still be told as it was before.
     if (message.run && isSettled(message.run) && message.run.state !== run.state) break;
+    // A run that had settled before has nothing more to tell than its steps so far.
+    if (isSettled(run) && (message.step?.step ?? 0) >= run.step) break;
   }
   reporter.finish();
   return { run: signal?.aborted === true ? run : await coordinator.getRun(run.id), steps };

@@ -105,7 +105,7 @@ async function startServices(
 ): Promise<Services> {
   reporter.say('starting the services ...');
   const observer = { say: (text: string) => reporter.say(text), changed: () => undefined };
-  const stack = await startStack(stackOptionsOf(flags, env), observer, interrupts.asked);
+  const stack = await startStack(stackOptionsOf(flags, 'run', env), observer, interrupts.asked);
   reporter.say(
     `${stack.state.services.length} services run: ${stack.state.services.map(({ name }) => name).join(', ')}`,
   );
@@ -120,6 +120,11 @@ async function startServices(
 }
 
 function useServices(state: UpState, reporter: Reporter): Services {
+  if (state.command === 'run') {
+    throw new UserError(
+      `another \`gapo run\` (process ${state.pid}) uses this data directory and stops its services when it is done: wait for it, or give another directory with --data and free ports with --port-base 0 --http-port 0`,
+    );
+  }
   reporter.say(`using the services that process ${state.pid} started at ${state.started}; they stay up`);
   return { state, stop: () => Promise.resolve() };
 }

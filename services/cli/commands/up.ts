@@ -9,7 +9,11 @@ import { servicesTable } from '../render/services.js';
 import { EXIT_INTERRUPTED, Exit } from '../exit.js';
 
 /** The options of the services as the processes take them. */
-export function stackOptionsOf(flags: StackFlags, env: Record<string, string>): StackOptions {
+export function stackOptionsOf(
+  flags: StackFlags,
+  command: StackOptions['command'],
+  env: Record<string, string>,
+): StackOptions {
   const { rewards, data, rolloutWorkers, gradientWorkers, portBase, httpPort } = flags;
   return {
     rewardsFile: fromHere(rewards),
@@ -18,13 +22,14 @@ export function stackOptionsOf(flags: StackFlags, env: Record<string, string>): 
     gradientWorkers,
     portBase,
     httpPort,
+    command,
     env,
   };
 }
 
 async function up(flags: StackFlags & { json?: true }): Promise<void> {
   const observer = { say: note, changed: () => undefined };
-  const options = stackOptionsOf(flags, {});
+  const options = stackOptionsOf(flags, 'up', {});
   const present = await runningStack(options.dataDirectory, observer);
   if (present !== undefined) {
     note(

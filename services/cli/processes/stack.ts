@@ -6,12 +6,14 @@ import { startEvents, type EventServer } from './events.js';
 import { isAlive, stopLeftovers } from './leftovers.js';
 import { planServices, type Plan, type PlanOptions, type ServiceSpec } from './plan.js';
 import { readRewardsFile } from './rewardsFile.js';
-import { readUpFile, removeUpFile, writeUpFile, type UpState } from './upFile.js';
+import { readUpFile, removeUpFile, requireDataDirectory, writeUpFile, type UpState } from './upFile.js';
 
 /** What a person may choose about the services. */
 export interface StackOptions extends Omit<PlanOptions, 'rewards'> {
   /** The file of reward services, absolute. */
   rewardsFile: string;
+  /** Who starts them. */
+  command: UpState['command'];
   /** Environment for every service beside this process's own, as OTEL_*. */
   env: Record<string, string>;
 }
@@ -46,6 +48,7 @@ export async function startStack(
   signal: AbortSignal,
 ): Promise<Stack> {
   const rewards = readRewardsFile(options.rewardsFile);
+  requireDataDirectory(options.dataDirectory);
   // Ports and scripts are looked at before anything starts, so that what is wrong with them leaves nothing behind.
   const plan = await planServices({ ...options, rewards });
   plan.groups.flat().forEach(({ folder }) => serviceScript(folder));
@@ -84,6 +87,7 @@ class LocalStack implements Stack {
     const rows = [this.#events?.row, ...this.#services.map(({ row }) => row)].filter((row) => row !== undefined);
     return {
       pid: process.pid,
+      command: this.#options.command,
       started: this.#started,
       coordinator: this.#plan.coordinator,
       page: this.#plan.page,

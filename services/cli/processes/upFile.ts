@@ -1,7 +1,8 @@
 /** DATA/up.json: what `gapo up` runs, so that a second one and other commands know. */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from '@gapo/settings';
+import { UserError } from '@gapo/telemetry';
 
 const rowSchema = z.object({
   name: z.string(),
@@ -14,6 +15,8 @@ const rowSchema = z.object({
 const schema = z.object({
   /** The process that supervises the services. */
   pid: z.int(),
+  /** Who started them: `gapo up` keeps them, `gapo run` stops them after its run. */
+  command: z.enum(['up', 'run']),
   /** When it started, RFC 3339. */
   started: z.string(),
   /** The coordinator's address. */
@@ -30,9 +33,25 @@ export type UpState = z.infer<typeof schema>;
 
 const pathOf = (dataDirectory: string): string => join(dataDirectory, 'up.json');
 
+/**
+ * Makes the data directory where it is missing.
+ *
+ * @throws UserError where it cannot be made or written to
+ */
+export function requireDataDirectory(dataDirectory: string): void {
+  try {
+    mkdirSync(dataDirectory, { recursive: true });
+    accessSync(dataDirectory, constants.W_OK);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new UserError(`the data directory ${dataDirectory} cannot be written to (${why}); give another with --data`, {
+      cause: error,
+    });
+  }
+}
+
 /** Writes the file, whole or not at all. */
 export function writeUpFile(dataDirectory: string, state: UpState): void {
-  mkdirSync(dataDirectory, { recursive: true });
   const path = pathOf(dataDirectory);
   writeFileSync(`${path}.new`, `${JSON.stringify(state, null, 2)}\n`);
   renameSync(`${path}.new`, path);

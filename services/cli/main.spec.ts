@@ -1,0 +1,201 @@
+/** Every command as a process: help, exit codes, and the one line that says what to do. */
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { RpcError } from '@gapo/rpc';
+import { gapo, someRun, startGapo, temporaryFolder, trainingService } from './cli.fixture.js';
+
+const commands = ['up', 'run', 'train', 'watch', 'runs', 'pause', 'resume', 'cancel', 'eval', 'export', 'doctor'];
+
+test('every command has help with an example, and exits with 0', async (t) => {
+  const all = await gapo(t, ['--help']);
+  for (const name of commands) assert.match(all.stdout, new RegExp(`^  ${name}\\b`, 'm'));
+  for (const name of commands.filter((_, i) => i % 3 === 0)) {
+    const { code, stdout } = await gapo(t, [name, '--help']);
+    assert.equal(code, 0);
+    assert.match(stdout, new RegExp(`Example:\\n  gapo ${name}`));
+    assert.match(stdout, /--json/);
+  }
+});
+
+test('a mistake is one line on stderr and exit code 2', async (t) => {
+  const folder = temporaryFolder(t);
+  writeFileSync(join(folder, 'broken.yaml'), 'name: [\n');
+  writeFileSync(join(folder, 'nameless.yaml'), 'steps: 3\n');
+  const mistakes: [string[], RegExp][] = [
+    [['runs', '--colour'], /unknown option '--colour'/],
+    [['eval', 'x', '--version', 'new'], /--version.*Expected an integer/],
+    [
+      ['runs', '--coordinator', '127.0.0.1:1'],
+      /^the coordinator at 127.0.0.1:1 does not answer: connection refused; start it with `gapo up`/,
+    ],
+    [['run', join(folder, 'none.yaml')], /none.yaml does not exist; give the path of a run.yaml/],
+    [['run', join(folder, 'broken.yaml')], /^broken.yaml:\d+:\d+/],
+    [['train', join(folder, 'nameless.yaml')], /^nameless.yaml:1:1 name: found nothing/],
+    [['run', 'x.yaml', '--resume', '--fresh'], /--resume and --fresh contradict/],
+    [['up', '--rewards', join(folder, 'none.yaml'), '--data', folder], /none.yaml does not exist/],
+  ];
+  await Promise.all(
+    mistakes.map(async ([args, pattern]) => {
+      const { code, stdout, stderr } = await gapo(t, args);
+      assert.equal(code, 2, `${args.join(' ')}: ${stderr}`);
+      assert.match(stderr.replace(/^starting the services ...\n/, ''), pattern);
+      assert.equal(stdout, '');
+      assert.doesNotMatch(stderr, /^ {4}at /m);
+    }),
+  );
+});
+
+test('up: a taken port is named before anything starts', async (t) => {
+  const folder = temporaryFolder(t);
+  writeFileSync(join(folder, 'r.yaml'), 'rules: [{kind: repetition}]\n');
+  writeFileSync(join(folder, 'rewards.yaml'), 'rewards: [{name: r, kind: rules, rules: r.yaml}]\n');
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const address = server.address();
+  const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
+  const args = ['up', '--rewards', join(folder, 'rewards.yaml'), '--data', join(folder, 'data'), '--port-base', '0'];
+  const { code, stderr } = await gapo(t, [...args, '--http-port', String(port)]);
+  assert.equal(code, 2);
+  assert.match(stderr, new RegExp(`gateway .* cannot listen on 127.0.0.1:${port}: the port is taken`));
+  assert.equal(existsSync(join(folder, 'data/up.json')), false);
+  assert.equal(existsSync(join(folder, 'data/logs')), false);
+});
+
+test('runs, pause and their JSON', async (t) => {
+  const coordinator = await trainingService(t, {
+    ListRuns: async () => ({
+      runs: [someRun('b', 'RUN_STATE_RUNNING', 2), someRun('a', 'RUN_STATE_FAILED', 1, { reason: 'no disk' })],
+    }),
+    PauseRun: async ({ runId }) => {
+      if (runId !== 'b') throw new RpcError('NOT_FOUND', `run_id: there is no run "${runId}"; there is b`);
+      return { run: someRun('b', 'RUN_STATE_RUNNING', 2, { reason: 'pausing' }) };
+    },
+  });
+  const env = { GAPO_COORDINATOR: coordinator };
+  const [list, json, pause, unknown] = await Promise.all([
+    gapo(t, ['runs'], env),
+    gapo(t, ['runs', '--json'], env),
+    gapo(t, ['pause', 'b'], env),
+    gapo(t, ['pause', 'c', '--json'], env),
+  ]);
+  assert.deepEqual(
+    list.stdout.split('\n').map((line) => line.replaceAll(/ +/g, ' ')),
+    ['run state step method mean rewards reason', 'b running 2/3 gapo -', 'a failed 1/3 gapo - no disk', ''],
+  );
+  assert.deepEqual(
+    (JSON.parse(json.stdout) as { id: string }[]).map(({ id }) => id),
+    ['b', 'a'],
+  );
+  assert.equal(pause.stdout, 'b: running at step 2 of 3 (pausing)\n');
+  assert.deepEqual(
+    [unknown.code, unknown.stdout, unknown.stderr],
+    [2, '', 'run_id: there is no run "c"; there is b\n'],
+  );
+});
+
+test('train --watch follows the run; with --json each message is a line', async (t) => {
+  const folder = temporaryFolder(t);
+  const config = join(folder, 'run.yaml');
+  writeFileSync(config, 'name: mine\nsteps: 3\n');
+  const created: unknown[] = [];
+  const objectives = [{ name: 'short', rewardMean: 0.5, weight: 1 }];
+  const coordinator = await trainingService(t, {
+    CreateRun: async (request) => {
+      created.push(request);
+      return { run: someRun('mine-1', 'RUN_STATE_STARTING', 0) };
+    },
+    GetRun: async () => ({ run: someRun('mine-1', 'RUN_STATE_SUCCEEDED', 3) }),
+    async *WatchRun() {
+      yield { run: someRun('mine-1', 'RUN_STATE_RUNNING', 0) };
+      for (let step = 1; step <= 3; step++) yield { step: { step, objectives, tokens: 10, seconds: 0.5 } };
+      yield { run: someRun('mine-1', 'RUN_STATE_SUCCEEDED', 3) };
+    },
+  });
+  const args = ['train', config, '--data', folder, '--coordinator', coordinator, '--watch', '--id', 'mine-1'];
+  const plain = await gapo(t, args);
+  assert.equal(plain.code, 0);
+  assert.match(plain.stderr, /^mine-1: starting\nmine-1: running\nstep 1\/3 .*\nstep 3\/3 .*\nmine-1: succeeded\n$/);
+  assert.match(plain.stdout, /^mine-1: succeeded at step 3 of 3; evaluate it with `gapo eval mine-1`\n$/);
+  assert.deepEqual(created, [{ configYaml: 'name: mine\nsteps: 3\n', baseDirectory: folder, runId: 'mine-1' }]);
+  const json = await gapo(t, [...args, '--json']);
+  const messages = json.stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => Object.keys(JSON.parse(line) as object)[0]);
+  assert.deepEqual(messages, ['run', 'step', 'step', 'step', 'run', 'run']);
+});
+
+test('watch: Ctrl-C leaves the run alone and exits with 130; a failed run exits with 2 and its reason', async (t) => {
+  const coordinator = await trainingService(t, {
+    GetRun: async ({ runId }) => ({
+      run:
+        runId === 'bad'
+          ? someRun('bad', 'RUN_STATE_FAILED', 1, { reason: 'no disk' })
+          : someRun('good', 'RUN_STATE_RUNNING', 1),
+    }),
+    async *WatchRun({ runId }) {
+      yield {
+        run:
+          runId === 'bad'
+            ? someRun('bad', 'RUN_STATE_FAILED', 1, { reason: 'no disk' })
+            : someRun('good', 'RUN_STATE_RUNNING', 1),
+      };
+      if (runId === 'good') await new Promise(() => undefined);
+    },
+  });
+  const watching = startGapo(t, ['watch', 'good', '--coordinator', coordinator]);
+  await watching.line(/good: running/);
+  watching.child.kill('SIGINT');
+  const { code, stderr } = await watching.ended;
+  assert.equal(code, 130);
+  assert.match(stderr, /the run goes on; pause it with `gapo pause good`/);
+  const bad = await gapo(t, ['watch', 'bad', '--coordinator', coordinator]);
+  assert.equal(bad.code, 2);
+  assert.match(bad.stderr, /run bad failed at step 1 of 3: no disk; mend it, then `gapo resume bad`\n$/);
+});
+
+test('export copies an adapter whole, never over another, and a model with what belongs to it', async (t) => {
+  const folder = temporaryFolder(t);
+  const write = (path: string, text: string): void => {
+    mkdirSync(join(folder, path, '..'), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  };
+  write('a/checkpoints/step-3/adapter_config.json', '{}');
+  write('a/checkpoints/step-3/adapter_model.safetensors', 'weights');
+  write('a/checkpoints/step-3/optimizer.safetensors', 'moments');
+  write('b/run.json', JSON.stringify({ baseDirectory: join(folder, 'project') }));
+  write('b/checkpoints/step-3/model.safetensors', 'trained');
+  write('b/checkpoints/step-3/state.json', JSON.stringify({ config: { policy: { model: 'policy' } } }));
+  for (const name of ['config.json', 'tokenizer.json', 'model.safetensors', 'notes.txt'])
+    write(`project/policy/${name}`, 'base');
+  const coordinator = await trainingService(t, {
+    GetRun: async ({ runId }) => ({
+      run: someRun(runId, 'RUN_STATE_SUCCEEDED', 3, {
+        checkpoint: runId === 'c' ? '' : join(folder, runId, 'checkpoints/step-3'),
+      }),
+    }),
+  });
+  const env = { GAPO_COORDINATOR: coordinator };
+  const out = join(folder, 'out');
+  const first = await gapo(t, ['export', 'a', '--out', out, '--json'], env);
+  assert.deepEqual((JSON.parse(first.stdout) as { files: string[] }).files, [
+    'adapter_config.json',
+    'adapter_model.safetensors',
+  ]);
+  assert.equal(readFileSync(join(out, 'adapter_model.safetensors'), 'utf8'), 'weights');
+  const again = await gapo(t, ['export', 'a', '--out', out], env);
+  assert.equal(again.code, 2);
+  assert.match(again.stderr, /already holds adapter_config.json, adapter_model.safetensors: give another directory/);
+  const model = join(folder, 'model');
+  await gapo(t, ['export', 'b', '--out', model], env);
+  assert.equal(readFileSync(join(model, 'model.safetensors'), 'utf8'), 'trained');
+  assert.equal(readFileSync(join(model, 'tokenizer.json'), 'utf8'), 'base');
+  assert.equal(existsSync(join(model, 'notes.txt')), false);
+  const none = await gapo(t, ['export', 'c'], env);
+  assert.equal(none.code, 2);
+  assert.match(none.stderr, /run c has no checkpoint yet/);
+});

@@ -1,0 +1,166 @@
+/** What is started where, and what is said when it cannot be. */
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { Backoff } from './backoff.js';
+import { isAlive, stopLeftovers } from './leftovers.js';
+import { newLogFile, readableLine } from './logFile.js';
+import { planOn, planServices, portsFrom, type PlanOptions } from './plan.js';
+import { freePorts, isFree } from './ports.js';
+import { readRewardsFile } from './rewardsFile.js';
+import { readUpFile, requireDataDirectory, writeUpFile, type UpState } from './upFile.js';
+
+function folder(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'gapo-cli-'));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+const options: PlanOptions = {
+  rewards: [
+    { name: 'helpful', kind: 'onnx', source: '/m/helpful', port: undefined },
+    { name: 'short', kind: 'rules', source: '/r/short.yaml', port: 50099 },
+  ],
+  rolloutWorkers: 2,
+  gradientWorkers: 1,
+  portBase: 50050,
+  httpPort: 8080,
+  dataDirectory: '/data',
+};
+
+test('the plan gives every service its address, and the coordinator all of them', () => {
+  const { groups, coordinator, page } = planOn(portsFrom(options), options);
+  assert.equal(coordinator, '127.0.0.1:50050');
+  assert.equal(page, 'http://127.0.0.1:8080/');
+  assert.deepEqual(
+    groups.map((group) => group.map(({ name, address }) => `${name} ${address.split(':')[1] ?? ''}`)),
+    [
+      ['reward-helpful 50061', 'reward-short 50099', 'rollout 50051', 'rollout-2 50151', 'gradient 50052'],
+      ['coordinator 50050'],
+      ['gateway 8080'],
+    ],
+  );
+  assert.deepEqual(groups[0]?.[1]?.env, {
+    LISTEN: '127.0.0.1:50099',
+    OBJECTIVE: 'short',
+    REWARD_KIND: 'rules',
+    REWARD_RULES: '/r/short.yaml',
+  });
+  assert.deepEqual(groups[1]?.[0]?.env, {
+    LISTEN: '127.0.0.1:50050',
+    DATA_DIR: '/data',
+    ROLLOUT_WORKERS: '127.0.0.1:50051,127.0.0.1:50151',
+    GRADIENT_WORKERS: '127.0.0.1:50052',
+    REWARD_SERVICES: 'helpful=127.0.0.1:50061,short=127.0.0.1:50099',
+  });
+});
+
+test('base 0 takes different free ports', async () => {
+  const { groups } = await planServices({ ...options, portBase: 0, httpPort: 0 });
+  const ports = groups.flat().map(({ address }) => address);
+  assert.equal(new Set(ports).size, 7);
+  assert.ok(!ports.some((address) => address.endsWith(':0')));
+});
+
+test('a taken port is an error that names the service, the port and the option', async (t) => {
+  const server = createServer();
+  const [port = 0] = await freePorts(1);
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  assert.equal(await isFree(port), false);
+  await assert.rejects(
+    planServices({ ...options, portBase: 0, httpPort: port }),
+    new RegExp(`gateway \\(the web page\\) cannot listen on 127.0.0.1:${port}: the port is taken; .* --http-port`),
+  );
+});
+
+test('a file of reward services: paths start at the file', (t) => {
+  const dir = folder(t);
+  mkdirSync(join(dir, 'models/helpful'), { recursive: true });
+  writeFileSync(join(dir, 'models/helpful/config.json'), '{}');
+  writeFileSync(join(dir, 'short.yaml'), 'rules: []');
+  const file = join(dir, 'rewards.yaml');
+  writeFileSync(
+    file,
+    'rewards:\n  - {name: helpful, kind: onnx, model: models/helpful, port: 50070}\n  - {name: short, kind: rules, rules: short.yaml}\n',
+  );
+  assert.deepEqual(readRewardsFile(file), [
+    { name: 'helpful', kind: 'onnx', source: join(dir, 'models/helpful'), port: 50070 },
+    { name: 'short', kind: 'rules', source: join(dir, 'short.yaml'), port: undefined },
+  ]);
+});
+
+test('a file of reward services: what is wrong is said with its place', (t) => {
+  const dir = folder(t);
+  const file = join(dir, 'rewards.yaml');
+  const failsWith = (text: string, pattern: RegExp): void => {
+    writeFileSync(file, text);
+    assert.throws(() => readRewardsFile(file), pattern);
+  };
+  assert.throws(() => readRewardsFile(join(dir, 'none.yaml')), /none.yaml does not exist; .* --rewards/);
+  failsWith('rewards:\n  - {name: a, kind: onnx, modle: x}\n', /rewards.yaml:2:\d+ rewards\[0\]/);
+  failsWith('rewards:\n  - {name: a, kind: rules, rules: x.yaml}\n', /rewards\[0\].rules: .*x.yaml does not exist/);
+  failsWith('rewards:\n  - {name: a, kind: onnx, model: x}\n', /rewards\[0\].model: .* holds no config.json/);
+  failsWith('rewards: []\n', /rewards: found an empty list/);
+});
+
+test('a service that keeps dying is started ever more seldom, one that recovered at once', () => {
+  const backoff = new Backoff();
+  assert.deepEqual(
+    [1, 2, 3, 4].map(() => backoff.next(100)),
+    [500, 1000, 2000, 4000],
+  );
+  for (let i = 0; i < 10; i++) backoff.next(100);
+  assert.equal(backoff.next(100), 30_000);
+  assert.equal(backoff.next(61_000), 500);
+});
+
+test('the end of a log is readable, and the last log is kept', (t) => {
+  const dir = folder(t);
+  writeFileSync(join(dir, 'rollout.log'), 'old\n');
+  const log = newLogFile(dir, 'rollout');
+  assert.deepEqual(log.tail(3), []);
+  writeFileSync(
+    log.path,
+    '{"level":"info","message":"ready"}\nplain text\n{"level":"error","message":"failed","error":{"message":"why"}}\n',
+  );
+  assert.deepEqual(log.tail(2), ['plain text', 'error: failed: why']);
+  assert.equal(readableLine('[1,2]'), '[1,2]');
+});
+
+const state = (pid: number, services: UpState['services']): UpState => ({
+  pid,
+  command: 'up',
+  started: '2025-01-01T00:00:00Z',
+  coordinator: '127.0.0.1:1',
+  page: 'http://127.0.0.1:2/',
+  services,
+});
+
+test('the state file comes back as it was written; a broken one counts as none', (t) => {
+  const dir = folder(t);
+  assert.equal(readUpFile(dir), undefined);
+  const written = state(1, [{ name: 'rollout', does: 'x', address: '127.0.0.1:1', pid: 5, log: '/l' }]);
+  writeUpFile(dir, written);
+  assert.deepEqual(readUpFile(dir), written);
+  writeFileSync(join(dir, 'up.json'), '{"pid":');
+  assert.equal(readUpFile(dir), undefined);
+});
+
+test('a data directory that cannot be written to is an error that names it', (t) => {
+  const file = join(folder(t), 'file');
+  writeFileSync(file, '');
+  assert.throws(
+    () => requireDataDirectory(join(file, 'data')),
+    /data directory .*file\/data cannot be written to .* --data/,
+  );
+});
+
+test('a process id that belongs to something else is neither alive nor ended', async () => {
+  const mine = [{ name: 'rollout', does: 'x', address: '127.0.0.1:1', pid: process.pid }];
+  assert.equal(isAlive(state(process.ppid, mine)), false);
+  assert.deepEqual(await stopLeftovers(state(1, mine)), []);
+});

@@ -1,0 +1,83 @@
+/** The live block overwrites itself without clearing first, and the plain reporter keeps quiet between lines. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LiveBlock } from './live.js';
+import { PlainReporter } from './reporter.js';
+import { progressOf, type RunProgress } from './runProgress.js';
+
+function block(): { writes: string[]; live: LiveBlock } {
+  const writes: string[] = [];
+  return { writes, live: new LiveBlock({ write: (text) => writes.push(text), columns: 40 }) };
+}
+
+test('a frame is one write that goes back over the one before and clears each line behind its text', () => {
+  const { writes, live } = block();
+  live.show(() => ['one', 'two']);
+  live.say('a message');
+  assert.deepEqual(writes, [
+    '\x1b[?25lone\x1b[K\ntwo\x1b[K\n\x1b[J',
+    '\x1b[?25l\x1b[2A\ra message\x1b[K\none\x1b[K\ntwo\x1b[K\n\x1b[J',
+  ]);
+  live.finish();
+  assert.equal(writes.at(-1), '\x1b[?25h');
+});
+
+test('frames that follow each other at once are put together; the last one is drawn at the end', () => {
+  const { writes, live } = block();
+  for (let i = 0; i < 50; i++) live.show(() => [`frame ${i}`]);
+  assert.equal(writes.length, 1);
+  live.finish();
+  assert.match(writes[1] ?? '', /frame 49/);
+});
+
+test('the block gets one column less than the terminal has', () => {
+  const { live } = block();
+  let seen = 0;
+  live.show((width) => {
+    seen = width;
+    return [];
+  });
+  assert.equal(seen, 39);
+  live.finish();
+});
+
+function runAt(step: number): RunProgress {
+  const start = progressOf({
+    id: 'r',
+    state: 'RUN_STATE_RUNNING',
+    reason: '',
+    step: 0,
+    totalSteps: 100,
+    objectives: ['a'],
+    method: 'gapo',
+  } as unknown as Parameters<typeof progressOf>[0]);
+  return { ...start, step, objectives: [{ name: 'a', means: step === 0 ? [] : [step], weight: 1 }] };
+}
+
+test('plain lines: the first step, the last one, and between them one every three seconds', () => {
+  const lines: string[] = [];
+  let now = 0;
+  const reporter = new PlainReporter(
+    (line) => lines.push(line),
+    () => now,
+  );
+  for (let step = 0; step <= 100; step++) {
+    reporter.progress(runAt(step));
+    now += 200;
+  }
+  const steps = lines.flatMap((line) => /^step (\d+)/.exec(line)?.[1] ?? []).map(Number);
+  assert.equal(lines[0], 'r: running');
+  assert.deepEqual([steps[0], steps.at(-1)], [1, 100]);
+  assert.ok(steps.length >= 6 && steps.length <= 9, String(steps));
+});
+
+test('a run that is gone on with does not tell its past steps again', () => {
+  const lines: string[] = [];
+  const reporter = new PlainReporter((line) => lines.push(line));
+  reporter.progress({ ...runAt(0), step: 40 });
+  for (let step = 1; step <= 41; step++) reporter.progress(runAt(step));
+  assert.deepEqual(
+    lines.map((line) => line.slice(0, 8)),
+    ['r: runni', 'step 41/'],
+  );
+});

@@ -1,0 +1,97 @@
+/** The progress block at several widths, line for line, and the plain line. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { RunInput, WatchRunResponse } from '@gapo/rpc';
+import { progressLine, progressLines } from './progress.js';
+import { advance, progressOf, type RunProgress } from './runProgress.js';
+import { displayWidth } from './width.js';
+
+const run = {
+  id: 'assistant-1',
+  state: 'RUN_STATE_RUNNING',
+  reason: '',
+  step: 0,
+  totalSteps: 120,
+  objectives: ['helpful', 'harmless'],
+  method: 'gapo',
+} satisfies RunInput as unknown as Parameters<typeof progressOf>[0];
+
+function stepMessage(step: number, means: readonly number[]): WatchRunResponse {
+  const objectives = means.map((rewardMean, i) => ({
+    name: run.objectives[i],
+    rewardMean,
+    weight: i === 0 ? 0.625 : 0.375,
+  }));
+  const message = { step, objectives, kl: 0.0123, stationarity: 0.4, tokens: 1806, seconds: 1.5, etaSeconds: 112 };
+  return { step: message } as unknown as WatchRunResponse;
+}
+
+function after(steps: number): RunProgress {
+  let progress = progressOf(run);
+  for (let i = 1; i <= steps; i++) progress = advance(progress, stepMessage(i, [i / 100, 2 - i / 50]));
+  return progress;
+}
+
+test('before the first step nothing is made up', () => {
+  assert.deepEqual(progressLines(progressOf(run), 80), [
+    'assistant-1  gapo  running',
+    '[··················································] 0/120  0 %',
+    'helpful       n/a                                            weight n/a',
+    'harmless      n/a                                            weight n/a',
+    'KL n/a   stationarity n/a   n/a tokens/s   n/a/step',
+    'step 1',
+  ]);
+});
+
+test('a step in progress at 80 columns', () => {
+  const sampling = {
+    progress: { step: 49, phase: 'sampling', done: 3, total: 4, waitingFor: 'rollout 127.0.0.1:50051' },
+  };
+  const progress = advance(after(48), sampling);
+  assert.deepEqual(progressLines(progress, 80), [
+    'assistant-1  gapo  running',
+    '[███████████████████·····························] 48/120  40 %  1 min 52 s left',
+    'helpful     0.480  ▁▁▁▁▁▂▂▂▂▂▃▃▃▃▃▄▄▄▄▄▅▅▅▅▅▆▆▆▆▆▇▇▇▇▇█████  weight 0.625',
+    'harmless    1.040  █████▇▇▇▇▇▆▆▆▆▆▅▅▅▅▅▄▄▄▄▄▃▃▃▃▃▂▂▂▂▂▁▁▁▁▁  weight 0.375',
+    'KL 0.0123   stationarity 0.4   1,204 tokens/s   1.5 s/step',
+    'step 49: sampling 3/4, waiting for rollout 127.0.0.1:50051',
+  ]);
+});
+
+test('a narrow terminal drops what does not fit, the values last', () => {
+  assert.deepEqual(progressLines(after(48), 40), [
+    'assistant-1  gapo  running',
+    '[████████████···················] 48/120',
+    'helpful     0.480  ▁▂▃▄▆▇█  weight 0.625',
+    'harmless    1.040  █▇▆▅▃▂▁  weight 0.375',
+    'KL 0.0123   stationarity 0.4',
+    'step 49',
+  ]);
+});
+
+test('no line is wider than the terminal, whatever the names', () => {
+  const named = { ...after(30), id: '長い名前の実行'.repeat(4), reason: 'because '.repeat(30) };
+  named.objectives = [{ name: '有用性と無害性と誠実さ', means: [0.1, NaN, 0.3], weight: 1e-9 }, ...named.objectives];
+  for (const width of [20, 27, 33, 40, 61, 80, 200]) {
+    for (const line of progressLines(named, width)) assert.ok(displayWidth(line) <= width, `${width}: ${line}`);
+  }
+});
+
+test('a value that is not finite is said to be missing', () => {
+  const progress = advance(progressOf(run), stepMessage(1, [NaN, 1]));
+  assert.match(progressLines(progress, 80)[2] ?? '', /^helpful +n\/a/);
+});
+
+test('the plain line holds rewards, weights, divergence, speed and what is left', () => {
+  assert.equal(
+    progressLine(after(48)),
+    'step 48/120  helpful 0.480 (weight 0.625)  harmless 1.040 (weight 0.375)  KL 0.0123  1,204 tokens/s  1 min 52 s left',
+  );
+});
+
+test('a paused run says why and has no phase', () => {
+  const paused = { run: { ...run, state: 'RUN_STATE_PAUSED', reason: 'asked' } } as unknown as WatchRunResponse;
+  const lines = progressLines(advance(after(2), paused), 80);
+  assert.equal(lines[0], 'assistant-1  gapo  paused: asked');
+  assert.equal(lines.at(-1), '');
+});
