@@ -38,11 +38,12 @@ export async function followName(
   intervalMs = LOOK_AGAIN_MS,
 ): Promise<void> {
   let known = '';
-  while (!signal.aborted) {
+  const stopped = (): boolean => signal.aborted; // it changes while this function waits
+  while (!stopped()) {
     try {
       const addresses = await lookUp(host);
       const targets = addresses.map((address) => `${address.includes(':') ? `[${address}]` : address}:${port}`).sort();
-      if (targets.join() !== known && !signal.aborted) observer.changed(targets);
+      if (targets.join() !== known && !stopped()) observer.changed(targets);
       known = targets.join();
     } catch (error) {
       observer.failed(`${host} cannot be looked up: ${(error as Error).message}`);

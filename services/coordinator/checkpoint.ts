@@ -75,8 +75,8 @@ function weightsFile(config: RunConfig): string {
 
 /** Checkpoints under a directory, oldest first. Unfinished ones do not count. */
 export async function listCheckpoints(parent: string): Promise<readonly CheckpointPlace[]> {
-  const names = await readdir(parent).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
+  const names = await readdir(parent).catch((error: unknown) => {
+    if (isMissing(error)) return [];
     throw error;
   });
   return names
@@ -133,8 +133,8 @@ export async function writeCheckpoint(
   await syncDirectory(partial);
   // A directory cannot be renamed over another; the old one leaves first and is the same step of the same run.
   await rm(replaced, { recursive: true, force: true });
-  await rename(target, replaced).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
+  await rename(target, replaced).catch((error: unknown) => {
+    if (!isMissing(error)) throw error;
   });
   await rename(partial, target);
   await syncDirectory(parent);
@@ -265,6 +265,10 @@ async function readStateFile(
   if (configSha256(JSON.parse(canonicalJson(body))) !== sha256)
     damaged(`${STATE_FILE} was changed after it was written`);
   return parsed.data;
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT';
 }
 
 async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {

@@ -13,7 +13,12 @@ export class RunFailure extends Error {
   readonly expected = true;
 }
 
+/** What a signal aborted for. */
+export function abortReason(signal: AbortSignal): Error {
+  return signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason));
+}
+
 /** Throws what a signal aborted for, where it did. */
 export function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason));
+  if (signal.aborted) throw abortReason(signal);
 }

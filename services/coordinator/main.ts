@@ -34,16 +34,15 @@ await runService({
     const source = 'gapo/coordinator';
     const bus = await connectEvents(url === undefined ? { source, inProcess: true } : { source, url });
     const platform = createPlatform(settings, bus, log);
-    let runs: Runs | undefined;
-    // The address first: where another coordinator has it, that one's runs must not be touched.
+    const opened: { runs?: Runs } = {};
     const server = await serve({
       address: settings.LISTEN,
-      services: coordinatorServices(() => runs, platform),
+      services: coordinatorServices(() => opened.runs, platform),
       shutdownGraceMs: CALLS_GRACE_MS,
     }).catch((error: unknown) => {
       throw error instanceof RpcError ? new UserError(`LISTEN: ${error.details}`, { cause: error }) : error;
     });
-    runs = await Runs.open(platform, settings.DATA_DIR);
+    opened.runs = await Runs.open(platform, settings.DATA_DIR);
     if (settings.ADDRESS_FILE !== undefined) {
       writeFileSync(`${settings.ADDRESS_FILE}.partial`, server.address);
       renameSync(`${settings.ADDRESS_FILE}.partial`, settings.ADDRESS_FILE);
@@ -52,7 +51,7 @@ await runService({
       address: server.address,
       async stop() {
         // Workers fetch versions while the steps in progress finish, so the server stops after the runs.
-        await runs?.stop(graceMs);
+        await opened.runs?.stop(graceMs);
         await server.stop();
         platform.rollout.close();
         platform.gradient.close();

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { drawPrompts, readPrompts, splitEvenly, type PromptRecord } from './prompts.js';
 import { scratch } from './testworld.js';
 
-const encoding = { context: 8, encodePrompt: (text: string) => [...text].map((letter) => letter.charCodeAt(0)) };
+const encoding = { context: 8, encodePrompt: (text: string) => [...Buffer.from(text)] };
 
 function records(count: number): PromptRecord[] {
   return Array.from({ length: count }, (_, index) => ({ index, id: `p${index}`, text: 'x', tokenIds: [1] }));

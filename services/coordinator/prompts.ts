@@ -35,8 +35,9 @@ const line = z.object({ id: z.union([z.string().min(1), z.int()]), prompt: z.str
  * @throws UserError with a line `file:line: what is wrong` for each of the first few problems
  */
 export async function readPrompts(path: string, encoding: PromptEncoding): Promise<readonly PromptRecord[]> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    const why = error.code === 'ENOENT' ? 'does not exist' : `cannot be read: ${error.message}`;
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === 'ENOENT' ? 'does not exist' : `cannot be read: ${message}`;
     throw new UserError(`${path}: ${why}; name a file of JSON lines {"id", "prompt"}`);
   });
   const prompts: PromptRecord[] = [];

@@ -132,7 +132,8 @@ export class RewardSource {
       const began = performance.now();
       try {
         const request = { items: [...wanted] };
-        const { results } = await this.#client.Score(request, { deadlineMs: this.#timeoutMs, signal });
+        const { results, version } = await this.#client.Score(request, { deadlineMs: this.#timeoutMs, signal });
+        this.#notice(version);
         return this.#outcomes(wanted, results);
       } finally {
         slowestMs = Math.max(slowestMs, performance.now() - began);
@@ -154,6 +155,17 @@ export class RewardSource {
       const message = `${error.code}: ${error.details}`;
       return { outcomes: items.map(() => ({ message, retryable: false })), slowestMs };
     }
+  }
+
+  /** A service that changes while a run goes on makes its rewards incomparable: nobody is stopped, but it is said, once. */
+  #notice(version: string): void {
+    const known = this.#description;
+    if (known === undefined || version === '' || version === known.version) return;
+    this.#log.warn(
+      { objective: this.objective, target: this.target, from: known.version, to: version },
+      `the reward service of ${this.objective} scores as another version than before`,
+    );
+    this.#description = { ...known, version };
   }
 
   /** Checks that there is exactly one result for each item, in order, and that each score is a number. */

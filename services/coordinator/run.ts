@@ -167,6 +167,16 @@ export class Run {
   async resume(): Promise<void> {
     this.#refuseUnless('resume');
     this.#change('resume', '');
+    const resuming = this.#goOn();
+    // Whoever ends the run meanwhile waits for this too.
+    this.#loop = resuming.then(
+      () => this.#loop,
+      () => undefined,
+    );
+    await resuming;
+  }
+
+  async #goOn(): Promise<void> {
     try {
       const bench = await this.#prepared();
       await describeRewards(bench);
@@ -415,7 +425,12 @@ export class Run {
     if (to === undefined) throw new RangeError(`run ${this.id}: no ${transition} from ${from}`);
     if (!isActive(to)) this.#intent = undefined;
     this.#record = { ...this.#record, state: to, reason, changes: this.#record.changes + 1 };
-    this.#directory.writeRecord(this.#record);
+    try {
+      this.#directory.writeRecord(this.#record);
+    } catch (error) {
+      // The run is in its new state all the same; a restarted coordinator will find it in the old one.
+      this.#platform.log.error({ run: this.id, error }, 'the change of state could not be written');
+    }
     this.#platform.log.info(
       { run: this.id, transition, reason },
       `run ${this.id}: ${stateWord(from)} to ${stateWord(to)}`,

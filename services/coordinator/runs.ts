@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { RpcError, RunState } from '@gapo/rpc';
 import { word } from '@gapo/settings';
 import { isExpected, UserError } from '@gapo/telemetry';
+import { lockDataDirectory } from './dataLock.js';
 import { isActive } from './lifecycle.js';
 import type { Platform } from './platform.js';
 import { Run } from './run.js';
@@ -31,9 +32,11 @@ export class Runs {
   readonly #runs = new Map<string, Run>();
   /** Ids that are being created. */
   readonly #claimed = new Set<string>();
+  readonly #unlock: () => void;
   #stopping = false;
 
-  private constructor(platform: Platform, dataDirectory: string) {
+  private constructor(platform: Platform, dataDirectory: string, unlock: () => void) {
+    this.#unlock = unlock;
     this.#platform = platform;
     this.#dataDirectory = resolve(dataDirectory);
   }
@@ -42,7 +45,7 @@ export class Runs {
    * Opens a data directory, made where it is missing. A run that was active when its process ended is failed now, with
    * the reason; one whose files are damaged is left alone and said so in the log.
    *
-   * @throws UserError where the directory cannot be used
+   * @throws UserError where the directory cannot be used, or another coordinator uses it
    */
   static async open(platform: Platform, dataDirectory: string): Promise<Runs> {
     try {
@@ -50,7 +53,7 @@ export class Runs {
     } catch (error) {
       throw new UserError(`DATA_DIR ${dataDirectory} cannot be made: ${(error as Error).message}`, { cause: error });
     }
-    const runs = new Runs(platform, dataDirectory);
+    const runs = new Runs(platform, dataDirectory, await lockDataDirectory(dataDirectory));
     for (const directory of RunDirectory.list(runs.#dataDirectory)) {
       try {
         await runs.#restore(directory);
@@ -70,7 +73,7 @@ export class Runs {
    * @throws RpcError ALREADY_EXISTS, INVALID_ARGUMENT for the run's id; UNAVAILABLE when stopping
    */
   async create({ configYaml, baseDirectory, runId }: NewRun): Promise<Run> {
-    if (this.#stopping) throw new RpcError('UNAVAILABLE', 'the coordinator is stopping; create the run again later');
+    this.#refuseWhenStopping();
     const config = parseRunConfig(configYaml, CONFIG_SOURCE, new Set(this.#platform.rewards.keys()));
     const created = new Date();
     const id = runId === '' ? this.#freeId(config.name, created) : runId;
@@ -86,6 +89,7 @@ export class Runs {
     this.#claimed.add(id);
     try {
       const bench = await prepareWorkbench(config, baseDirectory, this.#platform);
+      this.#refuseWhenStopping();
       const record: RunRecord = {
         format: 1,
         id,
@@ -138,6 +142,11 @@ export class Runs {
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true;
     await Promise.all([...this.#runs.values()].map((run) => run.stop(graceMs)));
+    this.#unlock();
+  }
+
+  #refuseWhenStopping(): void {
+    if (this.#stopping) throw new RpcError('UNAVAILABLE', 'the coordinator is stopping; create the run again later');
   }
 
   async #restore(directory: RunDirectory): Promise<void> {

@@ -79,24 +79,17 @@ export async function takeStep(before: TrainingState, context: StepContext): Pro
   const samples = await watch.time('sampling', spanNames.stepSampling, () => sample(before, context, drawn, bounds));
   const scored = await watch.time('rewards', spanNames.stepRewards, () => score(step, context, drawn, samples));
   const { batch, scores } = usable(samples, scored, bounds, context, step);
-  const { reference, current } = await watch.time('gradients', spanNames.stepLogProbs, () =>
-    logProbs(before, context, batch),
-  );
-  const signalOfBatch = await watch.time('gradients', spanNames.stepAdvantages, () =>
-    advantages(before, context, batch, scores, reference, current),
+  const others = await watch.time('gradients', spanNames.stepLogProbs, () => logProbs(before, context, batch));
+  const learning = await watch.time('gradients', spanNames.stepAdvantages, () =>
+    advantages(before, context, batch, scores, others),
   );
 
   let trained = before.trained;
   let last: { direction: Direction; learningRate: number; statistics: GradientStatistics } | undefined;
   let maxLogprobGap = 0;
   for (let epoch = 0; epoch < config.ppo.epochs; epoch++) {
-    const { optimizer } = trained;
-    const gradients = await watch.time(
-      'gradients',
-      spanNames.stepGradients,
-      () => compute(before, optimizer.step, epoch, context, batch, signalOfBatch, reference, current),
-      epoch,
-    );
+    const input = { before, epoch, version: trained.optimizer.step, batch, learning, logProbs: others };
+    const gradients = await watch.time('gradients', spanNames.stepGradients, () => compute(input, context), epoch);
     throwIfAborted(signal);
     context.observer.progress('combination', 0, 1);
     const direction = await watch.time(
@@ -120,7 +113,7 @@ export async function takeStep(before: TrainingState, context: StepContext): Pro
   }
   if (last === undefined) throw new RangeError('ppo.epochs is 0');
 
-  const kl = klOf(batch, reference?.logprobs);
+  const kl = klOf(batch, others.reference?.logprobs);
   const state: TrainingState = {
     step,
     position: before.position + drawn.length,
@@ -245,6 +238,7 @@ function usable(
   return { batch, scores: scores.map((row) => Float64Array.from(places, (at) => row[at]!)) };
 }
 
+/** Log-probabilities of a batch that are not the sampler's. */
 interface LogProbsOfStep {
   /** Under version 0; undefined where KL has no coefficient. */
   readonly reference: BatchLogProbs | undefined;
@@ -278,6 +272,18 @@ function callOf({ platform, signal }: StepContext, step: number): GradientCall {
   return { pool: platform.gradient, signal, label: `step ${step}` };
 }
 
+/** What the gradients of one epoch are computed from. */
+interface EpochInput {
+  readonly before: TrainingState;
+  /** From 0. */
+  readonly epoch: number;
+  /** The version that is differentiated. */
+  readonly version: number;
+  readonly batch: Batch;
+  readonly learning: LearningSignal;
+  readonly logProbs: LogProbsOfStep;
+}
+
 /** Pieces of the whole gradient phase: log-probabilities, then the shards of every epoch. */
 function totalOf({ bench }: StepContext, batch: Batch, logProbPieces: number): number {
   return logProbPieces + batch.shards.length * bench.config.ppo.epochs;
@@ -288,8 +294,7 @@ function advantages(
   { bench }: StepContext,
   batch: Batch,
   scores: readonly Float64Array[],
-  reference: BatchLogProbs | undefined,
-  current: BatchLogProbs | undefined,
+  { reference, current }: LogProbsOfStep,
 ): LearningSignal {
   const { config } = bench;
   const inReward = config.kl.in === 'reward' && reference !== undefined;
@@ -306,14 +311,8 @@ function advantages(
 }
 
 async function compute(
-  before: TrainingState,
-  version: number,
-  epoch: number,
+  { before, epoch, version, batch, learning, logProbs: { reference, current } }: EpochInput,
   context: StepContext,
-  batch: Batch,
-  signalOfBatch: LearningSignal,
-  reference: BatchLogProbs | undefined,
-  current: BatchLogProbs | undefined,
 ): Promise<BatchGradients> {
   const { bench, key, observer } = context;
   const { config } = bench;
@@ -338,11 +337,11 @@ async function compute(
       policy: policyRef(bench, key, version),
       batch,
       loss,
-      advantages: signalOfBatch.advantages,
-      perToken: signalOfBatch.perToken,
+      advantages: learning.advantages,
+      perToken: learning.perToken,
       referenceLogprobs: klCoefficient > 0 ? reference?.logprobs : undefined,
       oldValues: current?.values,
-      returns: signalOfBatch.returns,
+      returns: learning.returns,
       parameters: bench.initial.length,
     },
     (shard, { seconds, worker }) => {

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { checkHealth, connect, retryDelayMs, RpcError, type Client, type ServiceName } from '@gapo/rpc';
 import type { Logger } from '@gapo/telemetry';
 import { followName, namedHost } from './addresses.js';
-import { PauseNeeded } from './interruption.js';
+import { abortReason, PauseNeeded } from './interruption.js';
 
 /** How a pool is made. */
 export interface PoolOptions<S extends ServiceName> {
@@ -113,7 +113,7 @@ export class WorkerPool<S extends ServiceName> {
   run<T>(label: string, signal: AbortSignal, call: (attempt: Attempt<S>) => Promise<T>): Promise<Done<T>> {
     let forget = (): void => undefined;
     return new Promise<Done<T>>((resolve, reject) => {
-      if (signal.aborted) return reject(signal.reason);
+      if (signal.aborted) return reject(abortReason(signal));
       const { deadlineMs } = this.#options;
       // Bound, so that its spans are children of the span that asked, not of the one whose end freed the worker.
       const bound = AsyncResource.bind(call);
@@ -184,7 +184,7 @@ export class WorkerPool<S extends ServiceName> {
   #forget(job: Job<S>): void {
     const at = this.#queue.indexOf(job);
     if (at >= 0) this.#queue.splice(at, 1);
-    job.reject(job.signal.reason);
+    job.reject(abortReason(job.signal));
     this.#watchDesertion();
   }
 
@@ -221,7 +221,8 @@ export class WorkerPool<S extends ServiceName> {
   #failed(job: Job<S>, worker: Worker<S>, reason: unknown): void {
     worker.state = 'free';
     const { what, log } = this.#options;
-    if (job.signal.aborted || this.#closing.signal.aborted) return job.reject(job.signal.reason ?? reason);
+    if (job.signal.aborted || this.#closing.signal.aborted)
+      return job.reject(job.signal.aborted ? abortReason(job.signal) : reason);
     const error = RpcError.from(reason, { target: worker.target });
     job.tried.add(worker);
     if (LOST.has(error.code)) {
