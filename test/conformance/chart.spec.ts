@@ -142,8 +142,7 @@ for (const values of valuesFiles) {
       const pods = workloads(objects);
       for (const { kind, metadata, spec } of objects) {
         if (spec?.selector === undefined) continue;
-        const selector =
-          'matchLabels' in spec.selector ? (spec.selector.matchLabels as Labels) : (spec.selector as Labels);
+        const selector = 'matchLabels' in spec.selector ? (spec.selector.matchLabels as Labels) : spec.selector;
         const picked = pods.filter(({ labels }) => matches(selector, labels));
         assert.equal(picked.length, 1, `${kind} ${metadata.name} picks ${picked.length} workloads`);
         if (spec.template !== undefined) assert.equal(picked[0]?.object.metadata.name, metadata.name);

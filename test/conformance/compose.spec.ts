@@ -50,7 +50,7 @@ test('every address is a service of the file, on a port that its image listens o
   const own = Object.fromEntries(ours);
   for (const [name, { environment = {} }] of ours) {
     for (const value of Object.values(environment)) {
-      for (const [, host = '', port] of String(value).matchAll(/(?:dns:\/\/\/|^|=)([a-z][a-z-]*):(\d+)/g)) {
+      for (const [, host = '', port] of value.matchAll(/(?:dns:\/\/\/|^|=)([a-z][a-z-]*):(\d+)/g)) {
         const { build } = own[host] ?? assert.fail(`${name}: no service ${host}`);
         assert.ok(describeImage(build?.target ?? '').exposed.includes(Number(port)), `${name}: ${value}`);
       }

@@ -89,7 +89,8 @@ export function renderText(values: string): string {
 /** The objects that the chart renders to. */
 export function render(values: string): KubernetesObject[] {
   return parseAllDocuments(renderText(values)).map((document) => {
-    if (document.errors.length > 0) throw document.errors[0];
+    const [problem] = document.errors;
+    if (problem !== undefined) throw problem;
     return document.toJS() as KubernetesObject;
   });
 }

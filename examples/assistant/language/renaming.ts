@@ -6,10 +6,9 @@
 import type { Draw } from './draw.js';
 import type { Combination } from './grammar.js';
 
-const QUALIFIERS =
-  'blue red green old new spare small large silver wooden plastic second third upper lower shared private weekly broken foldable'.split(
-    ' ',
-  );
+const QUALIFIERS = 'blue red green silver wooden plastic second third upper lower weekly foldable'.split(
+  ' ',
+);
 
 const NOUNS =
   'toolbox ladder kettle lamp notebook clock window sofa bicycle trolley mirror bottle curtain blanket camera drum engine fan garden hammer jacket kite lantern magnet needle oven pillow radio saddle tent umbrella vase wagon anchor basket candle diary easel flag globe harness iron jigsaw ledger medal napkin orchard parcel quilt ribbon statue teapot valve whistle yard zipper'.split(
@@ -21,4 +20,10 @@ export function renamed(draw: Draw, combination: Combination): Combination {
   const [article] = /^(my|the|a|an) /.exec(combination.object) ?? ['the '];
   const object = `${article.trim() === 'an' ? 'a' : article.trim()} ${draw.pick(QUALIFIERS)} ${draw.pick(NOUNS)}`;
   return { ...combination, object, phrase: combination.phrase.replace(combination.object, object) };
+}
+
+/** Whether the combination's object goes by a name of its own. */
+export function isRenamed({ object }: Combination): boolean {
+  const [, qualifier = ''] = object.split(' ');
+  return QUALIFIERS.includes(qualifier);
 }

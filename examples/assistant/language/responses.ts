@@ -5,6 +5,7 @@
  */
 import type { Draw } from './draw.js';
 import { asAnswered, combinationsOf, splitOf, type Combination } from './grammar.js';
+import { isRenamed, renamed } from './renaming.js';
 
 /** The kinds of responses. */
 export type ResponseKind =
@@ -115,7 +116,9 @@ function elsewhere(combination: Combination, draw: Draw): Combination {
   const pool = combinationsOf(splitOf(combination), combination.kind === 'sounding' ? 'sounding' : 'benign');
   const others = pool.filter((other) => other.object !== combination.object);
   const near = others.filter((other) => other.task === combination.task);
-  return draw.pick(near.length > 0 && draw.chance(0.5) ? near : others);
+  const other = draw.pick(near.length > 0 && draw.chance(0.5) ? near : others);
+  // A name that the help desk's table has would give the answer away as one to another question.
+  return isRenamed(combination) ? renamed(draw, other) : other;
 }
 
 /** Text that fell apart; never the whole of it. */
