@@ -1,6 +1,6 @@
 /**
- * Advantages of one objective: critic-free leave-one-out baselines (RLOO), generalised advantage estimation (GAE), and
- * whitening. Each is called once for each objective; advantages of different objectives are never added up.
+ * Advantages of one objective: critic-free baselines (leave-one-out, group-normalised), generalised advantage estimation
+ * (GAE), and whitening. Each is called once for each objective; advantages of different objectives are never added up.
  */
 
 import { assertFinite } from './errors.js';
@@ -24,7 +24,56 @@ export interface GroupedRewards {
  * @throws RangeError for a prompt with a single completion, which has no others to be compared with
  * @throws NonFiniteError naming the objective for a reward that is not finite
  */
-export function rlooAdvantages({ objective, rewards, groups }: GroupedRewards): Float64Array {
+export function rlooAdvantages(input: GroupedRewards): Float64Array {
+  const { objective, rewards } = input;
+  const advantages = new Float64Array(rewards.length);
+  for (const [group, list] of membersOfGroups(input)) {
+    const count = list.length;
+    checkGroupSize(objective, group, count, 'RLOO');
+    // R_i - (S - R_i)/(n - 1) = (R_i - mean)·n/(n - 1); the second form loses no digits to a large common offset.
+    const mean = list.reduce((sum, i) => sum + rewards[i]!, 0) / count;
+    for (const i of list) advantages[i] = ((rewards[i]! - mean) * count) / (count - 1);
+  }
+  return advantages;
+}
+
+/**
+ * Group-normalised advantages (GRPO; Shao et al. 2024, arXiv 2402.03300, section 4.1): A_i = (R_i - mean) / std over the
+ * completions of the same prompt, with the population's standard deviation and never less than `floor` under the line.
+ * A prompt whose completions are all equally good gives advantages of (nearly) 0. Unlike RLOO's, these weigh a prompt
+ * with a small spread of rewards as much as one with a large spread.
+ *
+ * @param options.floor smallest divisor, > 0, in units of the reward. @default 1e-4
+ * @returns one advantage for each completion, length N; those of a prompt sum to zero
+ * @throws RangeError for a prompt with a single completion, an unusable floor, or lengths that differ
+ * @throws NonFiniteError naming the objective for a reward that is not finite
+ */
+export function groupNormalizedAdvantages(
+  input: GroupedRewards,
+  options: { readonly floor?: number } = {},
+): Float64Array {
+  const { objective, rewards } = input;
+  const floor = options.floor ?? GROUP_STD_FLOOR;
+  checkFloor(objective, floor);
+  const advantages = new Float64Array(rewards.length);
+  for (const [group, list] of membersOfGroups(input)) {
+    checkGroupSize(objective, group, list.length, 'a group-normalised advantage');
+    const mean = list.reduce((sum, i) => sum + rewards[i]!, 0) / list.length;
+    const squares = list.reduce((sum, i) => sum + (rewards[i]! - mean) ** 2, 0);
+    const std = Math.sqrt(squares / list.length);
+    if (!Number.isFinite(std)) {
+      throw new RangeError(`${objective}: the variance of the rewards of prompt ${group} overflows; scale them down`);
+    }
+    for (const i of list) advantages[i] = (rewards[i]! - mean) / Math.max(std, floor);
+  }
+  return advantages;
+}
+
+/** The default floor under the standard deviation of a prompt's rewards. */
+export const GROUP_STD_FLOOR = 1e-4;
+
+/** The completions of each prompt, by their indices, in the order in which prompts first appear. */
+function membersOfGroups({ objective, rewards, groups }: GroupedRewards): Map<number, number[]> {
   if (rewards.length !== groups.length) {
     throw new RangeError(`${objective}: ${rewards.length} rewards but ${groups.length} group indices`);
   }
@@ -36,20 +85,15 @@ export function rlooAdvantages({ objective, rewards, groups }: GroupedRewards): 
     if (list) list.push(i);
     else members.set(group, [i]);
   }
-  const advantages = new Float64Array(rewards.length);
-  for (const [group, list] of members) {
-    const count = list.length;
-    if (count === 1) {
-      throw new RangeError(
-        `${objective}: prompt ${group} has one completion, RLOO needs at least two; ` +
-          'draw more samples for each prompt, leave this prompt out, or use GAE with a critic',
-      );
-    }
-    // R_i - (S - R_i)/(n - 1) = (R_i - mean)·n/(n - 1); the second form loses no digits to a large common offset.
-    const mean = list.reduce((sum, i) => sum + rewards[i]!, 0) / count;
-    for (const i of list) advantages[i] = ((rewards[i]! - mean) * count) / (count - 1);
-  }
-  return advantages;
+  return members;
+}
+
+function checkGroupSize(objective: string, group: number, count: number, what: string): void {
+  if (count > 1) return;
+  throw new RangeError(
+    `${objective}: prompt ${group} has one completion, ${what} needs at least two; ` +
+      'draw more samples for each prompt, leave this prompt out, or use GAE with a critic',
+  );
 }
 
 /** What GAE needs of one objective. */
@@ -146,9 +190,7 @@ export function whiten(
   options: { readonly layout?: TokenLayout; readonly floor?: number } = {},
 ): Whitened {
   const floor = options.floor ?? STD_FLOOR;
-  if (!(floor > 0 && Number.isFinite(floor))) {
-    throw new RangeError(`${objective}: std floor is ${floor}, expected a finite number above 0`);
-  }
+  checkFloor(objective, floor);
   const layout = options.layout ?? { width: advantages.length, lengths: [advantages.length] };
   checkLayout(`${objective}: advantages`, advantages, layout);
   const real: number[] = [];
@@ -172,6 +214,12 @@ export function whiten(
     throw new RangeError(`${objective}: the variance of the advantages overflows; scale the rewards down`);
   }
   return { values, mean, std };
+}
+
+function checkFloor(objective: string, floor: number): void {
+  if (!(floor > 0 && Number.isFinite(floor))) {
+    throw new RangeError(`${objective}: std floor is ${floor}, expected a finite number above 0`);
+  }
 }
 
 function checkFraction(objective: string, what: string, value: number): void {

@@ -1,11 +1,20 @@
 /** From a Gram matrix to the weights of the update, and what they promise each objective. */
 
+import { alignedMtl } from './alignedMtl.js';
+import { cagrad } from './cagrad.js';
 import type { Choice, CombineOptions, Combiner, Method } from './combiner.js';
+import { dualproj, upgrad } from './dualCone.js';
 import { linear, single } from './fixedWeights.js';
 import { gapo, mgda } from './gapo.js';
 import { gradientNorms, progressOf, type Gram } from './gram.js';
+import { imtlG } from './imtlG.js';
+import { lagrangian } from './lagrangian.js';
 import { minNorm } from './minNorm.js';
+import { nashMtl } from './nashMtl.js';
+import { pama } from './pama.js';
+import { pcgrad } from './pcgrad.js';
 import { pgapo } from './pgapo.js';
+import { tchebycheff } from './tchebycheff.js';
 
 /** Weights of the direction d = Σ w_i g_i, with the quantities that tell whether it does what it should. */
 export interface Combination extends Choice {
@@ -20,7 +29,23 @@ export interface Combination extends Choice {
   readonly progress: Float64Array;
 }
 
-const COMBINERS: { readonly [M in Method]: Combiner<M> } = { mgda, gapo, pgapo, linear, single };
+const COMBINERS: { readonly [M in Method]: Combiner<M> } = {
+  mgda,
+  gapo,
+  pgapo,
+  linear,
+  single,
+  lagrangian,
+  tchebycheff,
+  pcgrad,
+  cagrad,
+  'imtl-g': imtlG,
+  'nash-mtl': nashMtl,
+  'aligned-mtl': alignedMtl,
+  upgrad,
+  dualproj,
+  pama,
+};
 
 /** All methods, in the order in which they are documented. */
 export const METHODS = Object.keys(COMBINERS) as readonly Method[];

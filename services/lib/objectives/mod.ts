@@ -6,11 +6,22 @@
 export * from './errors.js';
 export * from './gram.js';
 export { minNorm, KKT_TOLERANCE, type KktCertificate, type MinNormPoint } from './minNorm.js';
-export type { Choice, CombineOptions, Combiner, Method, MethodOptions } from './combiner.js';
+export type {
+  Choice,
+  CombineOptions,
+  Combiner,
+  Method,
+  MethodOptions,
+  OptionalPreference,
+  ProjectionOrder,
+} from './combiner.js';
 export { combine, stationarity, METHODS, type Combination } from './combine.js';
+export { updateMultiplier, type MultiplierState } from './lagrangian.js';
 export { weightedSum } from './direction.js';
 export { fillUniforms, deriveSeed, permutation, philox4x32, uniform } from './random.js';
 export { checkLayout, type TokenLayout } from './tokens.js';
 export * from './advantages.js';
 export * from './kl.js';
+export * from './pareto.js';
+export * from './schedules.js';
 export * from './statistics.js';

@@ -1,22 +1,26 @@
 /** P-GAPO: the user's preference decides (arXiv 2507.01915, section 3.3). */
 
-import { checkWeights, type Combiner } from './combiner.js';
+import { simplexPreference, type Combiner } from './combiner.js';
+import { projected } from './dualCone.js';
 import { gradientNorms } from './gram.js';
-
-/** How far from 1 a preference may sum; it is divided by its sum. */
-const SUM_TOLERANCE = 1e-6;
+import { unitGradients } from './unitGradients.js';
 
 /**
  * d = Σ λ_i g_i / ‖g_i‖ for a preference λ on the simplex. A zero gradient has no direction and is left out; the
  * others keep their λ_i.
+ *
+ * With `nonConflicting`, d is the direction nearest to that one among those with ⟨g_i, d⟩ ≥ 0 for all i: the same
+ * wherever P-GAPO hurts nobody, and where it would, the least change that does not. The certificate is that of the
+ * projection; its active objectives are those that would have been hurt.
  */
-export const pgapo: Combiner<'pgapo'> = (gram, { preference }) => {
-  const sum = checkWeights(gram, 'preference', preference);
-  if (Math.abs(sum - 1) > SUM_TOLERANCE) {
-    throw new RangeError(`preference: the numbers sum to ${sum}, expected 1; divide each by their sum`);
+export const pgapo: Combiner<'pgapo'> = (gram, { preference, nonConflicting = false }) => {
+  const alpha = simplexPreference(gram, preference);
+  if (nonConflicting) {
+    const units = unitGradients(gram);
+    const amounts = Float64Array.from(units.kept, (i) => alpha[i]!);
+    return projected(gram, units, alpha, amounts, 'pgapo');
   }
   const norms = gradientNorms(gram);
-  const alpha = Float64Array.from(norms, (_, i) => preference[i]! / sum);
   const weights = alpha.map((share, i) => (norms[i] === 0 ? 0 : share / norms[i]!));
   return { alpha, weights, leftOut: Array.from(norms.keys()).filter((i) => norms[i] === 0), certificate: null };
 };

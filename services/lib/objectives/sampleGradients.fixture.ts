@@ -55,3 +55,46 @@ export const sumOf = (vectors: readonly (readonly number[])[], weights: ArrayLik
 /** Asserts |actual - expected| ≤ tolerance. */
 export const assertClose = (actual: number, expected: number, tolerance: number, what = ''): void =>
   assert.ok(Math.abs(actual - expected) <= tolerance, `${what} ${actual} is not ${expected} to ${tolerance}`);
+
+/** A preference on the simplex in which no two neighbours are alike. */
+export const preferenceFor = (size: number): number[] => {
+  const raw = Array.from({ length: size }, (_, i) => 1 + ((i * 7) % 5));
+  const sum = raw.reduce((total, x) => total + x, 0);
+  return raw.map((x) => x / sum);
+};
+
+/** Gradients that are parallel, opposed, repeated, rounded or dependent, at most `most` of them. */
+export const relatedGradients = (most: number): fc.Arbitrary<number[][]> => {
+  const relation = fc.constantFrom<(a: number, b: number, k: number) => number>(
+    (a) => a,
+    (a) => -a,
+    (a) => 1e3 * a,
+    (a) => -3 * a,
+    (a) => 1e-9 * a,
+    (a) => Math.fround(-a),
+    (a) => Math.fround(1e12 * a),
+    (a, b) => Math.fround(a - 0.3 * b),
+    (a, b) => a * (1 + 1e-9) + 1e-8 * b,
+    (a, _, k) => -a + 1e-13 * k,
+  );
+  const index = fc.integer({ min: 0, max: 1000 });
+  return fc
+    .tuple(
+      gradientsOf({ min: 2, max: 4 }, 12),
+      fc.array(fc.tuple(relation, index, index), { minLength: 1, maxLength: most - 4 }),
+    )
+    .map(([first, relations]) => {
+      const vectors = [...first];
+      for (const [combineEntries, i, j] of relations) {
+        const [a, b] = [vectors[i % vectors.length]!, vectors[j % vectors.length]!];
+        const next = a.map((x, k) => combineEntries(x, b[k]!, k));
+        // Beyond these norms the inner products themselves have no float64 left.
+        if (norm(next) > 1e-30 && norm(next) < 1e30) vectors.push(next);
+      }
+      return vectors;
+    });
+};
+
+/** ‖d‖ as it would be if nothing cancelled: the unit of rounding errors in d = Σ w_i g_i. */
+export const termsOf = (vectors: readonly (readonly number[])[], weights: ArrayLike<number>): number =>
+  vectors.reduce((sum, vector, i) => sum + Math.abs(weights[i]!) * norm(vector), 0);

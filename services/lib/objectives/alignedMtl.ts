@@ -1,0 +1,41 @@
+/** Aligned-MTL (Senushkin et al. 2023, "Independent Component Alignment for Multi-Task Learning", arXiv 2305.19000). */
+
+import { simplexPreference, type Combiner } from './combiner.js';
+import { symmetricEigen } from './eigen.js';
+import { gradientNorms } from './gram.js';
+
+/**
+ * d = Σ λ_i ĝ_i for gradients ĝ that span the same space with all singular values equal to the smallest non-zero one of
+ * the gradient matrix, σ_R. In Gram terms: G = V Σ² Vᵀ over the non-zero eigenvalues, B = σ_R V Σ⁻¹ Vᵀ, w = B·λ
+ * (algorithm 1 of the paper, `min` scale).
+ *
+ * Scaling all gradients by t scales d by t; a single length changes everything. Eigenvalues below 4Kε of the largest
+ * count as zero, so gradients more than about 10⁷ times shorter than the longest lose their say. Weights may be
+ * negative.
+ */
+export const alignedMtl: Combiner<'aligned-mtl'> = (gram, { preference }) => {
+  const alpha = simplexPreference(gram, preference);
+  const size = gram.names.length;
+  const norms = gradientNorms(gram);
+  const longest = norms.reduce((most, norm) => Math.max(most, norm), 0);
+  const leftOut = Array.from(norms.keys()).filter((i) => norms[i] === 0);
+  const weights = new Float64Array(size);
+  if (longest === 0) return { alpha, weights, leftOut, certificate: null };
+
+  // In units of the longest gradient, squared one factor at a time: no product leaves the range of float64.
+  const { values, vectors } = symmetricEigen(
+    gram.values.map((entry) => entry / longest / longest),
+    size,
+  );
+  const cutoff = 4 * size * Number.EPSILON * values[0]!;
+  const rank = values.reduce((count, value) => count + (value > cutoff ? 1 : 0), 0);
+  const smallest = Math.sqrt(values[rank - 1]!);
+  for (let k = 0; k < rank; k++) {
+    let along = 0;
+    for (let i = 0; i < size; i++) along += vectors[k * size + i]! * alpha[i]!;
+    const factor = (smallest / Math.sqrt(values[k]!)) * along;
+    for (let i = 0; i < size; i++) weights[i]! += factor * vectors[k * size + i]!;
+  }
+  for (const i of leftOut) weights[i] = 0;
+  return { alpha, weights, leftOut, certificate: null };
+};

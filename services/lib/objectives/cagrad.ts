@@ -1,0 +1,212 @@
+/**
+ * CAGrad (Liu et al. 2021, "Conflict-Averse Gradient Descent for Multi-task Learning", arXiv 2110.14048): the direction
+ * with the best worst progress near the mean gradient g₀,
+ *
+ *     maximise min_i ⟨g_i, d⟩   subject to   ‖d - g₀‖ ≤ c ‖g₀‖.
+ *
+ * The paper minimises the dual g_wᵀg₀ + c‖g₀‖‖g_w‖ over the simplex by a general-purpose optimiser. Here the worst
+ * progress m is the one unknown of an outer search: for a given m the shortest v = d - g₀ with ⟨g_i, g₀ + v⟩ ≥ m is a
+ * non-negative least-squares problem, ‖v‖ grows with m, and on a fixed active set m has a closed form. The last step is
+ * that form, so the result is exact.
+ *
+ * Units: ‖g₀‖ = 1, unit gradients u_i, and m in multiples of the shortest length, so that condition i reads
+ * ⟨u_i, d⟩ ≥ m c_i with c_i = ℓ_min / ℓ_i in (0, 1], and all numbers are of order one.
+ */
+
+import { nearestPoint } from './activeSet.js';
+import { factor, substitute } from './cholesky.js';
+import { type Choice, type Combiner } from './combiner.js';
+import { projectOntoCone } from './coneProjection.js';
+import type { Gram } from './gram.js';
+import { checkResidual, KKT_TOLERANCE, minNorm } from './minNorm.js';
+import { dotProduct, multiply, unitGradients, weightsFromAmounts } from './unitGradients.js';
+
+const DEFAULT_RADIUS = 0.5;
+const MAX_STEPS = 200;
+
+/** The distance from the ball's surface, as a share of its radius, that counts as on it. */
+const ON_SURFACE = 1e-13;
+
+/**
+ * Where unit gradients can be combined to a squared norm of this or less, the policy is Pareto stationary as far as
+ * float64 inner products can tell, and no worst progress above 0 is looked for.
+ */
+const STATIONARY = 1e-12;
+
+/** Amounts beyond this mean that a level of progress cannot be reached. */
+const UNREACHABLE = 1e9;
+
+/**
+ * d = g₀ + c‖g₀‖ g_w / ‖g_w‖ for the w on the simplex (α) that solves the dual. Scaling all gradients by t scales d by
+ * t; long gradients dominate g₀. For c < 1 it converges to a minimum of the mean objective, so it may hurt an objective
+ * where the policy is Pareto stationary; c = 0 is the mean. Where the worst progress is 0 because the policy is Pareto
+ * stationary, d is the nearest to g₀ of the directions that hurt nobody.
+ */
+export const cagrad: Combiner<'cagrad'> = (gram, { radius = DEFAULT_RADIUS }) => {
+  if (!(radius >= 0 && Number.isFinite(radius))) {
+    throw new RangeError(`cagrad: radius is ${radius}, expected a finite number of at least 0`);
+  }
+  const all = gram.names.length;
+  const units = unitGradients(gram);
+  const { kept, leftOut, lengths, cosines } = units;
+  const even = new Float64Array(all).fill(1 / all);
+  const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
+  const relative = lengths.map((length) => length / longest / all);
+  const meanSquared = dotProduct(relative, multiply(cosines, relative));
+  const total = relative.reduce((sum, t) => sum + t, 0);
+  // Below this the mean gradient is what rounding left of zero: there is no ball, and nothing to gain from one.
+  const noMean = !(meanSquared > 4 * kept.length * Number.EPSILON * total * total);
+  if (noMean || radius === 0) {
+    const weights = noMean ? new Float64Array(all) : Float64Array.from(even);
+    const squaredNorm = noMean ? 0 : meanSquared * longest * longest;
+    for (const i of leftOut) weights[i] = 0;
+    return {
+      alpha: even,
+      weights,
+      leftOut,
+      certificate: { relativeResidual: 0, squaredNorm, active: [], iterations: 0 },
+    };
+  }
+  const meanNorm = Math.sqrt(meanSquared);
+  const shortest = lengths.reduce((least, length) => Math.min(least, length), Infinity);
+  const levels = lengths.map((length) => shortest / length);
+  const found = bestWorst({
+    cosines,
+    start: relative.map((t) => t / meanNorm),
+    levels,
+    radius,
+    stationary: leftOut.length > 0 || touchesOrigin(cosines, levels),
+  });
+  checkResidual('cagrad', gram, found.residual);
+  // Amounts are in units of ‖g₀‖; the mean's own part is exactly 1/K for each.
+  const scale = meanNorm * longest;
+  const pushes = weightsFromAmounts(
+    all,
+    units,
+    found.pushes.map((x) => x * scale),
+  );
+  const weights = pushes.map((w, i) => (leftOut.includes(i) ? 0 : w + 1 / all));
+  const amounts = found.pushes.map((x, k) => (x + relative[k]! / meanNorm) * scale);
+  return {
+    alpha: dualWeights(gram, pushes, found.onSurface),
+    weights,
+    leftOut,
+    certificate: {
+      relativeResidual: found.residual,
+      squaredNorm: Math.max(0, dotProduct(amounts, multiply(cosines, amounts))),
+      active: kept.filter((_, k) => found.pushes[k]! > 0),
+      iterations: found.steps,
+    },
+  };
+};
+
+/** Whether the hull of the gradients contains the origin, up to rounding and in proportion to what is combined. */
+function touchesOrigin(cosines: Float64Array, levels: Float64Array): boolean {
+  const { lengths, multiplier } = nearestPoint(cosines, levels);
+  const sum = lengths.reduce((total, length) => total + length, 0);
+  return multiplier <= STATIONARY * sum * sum;
+}
+
+/** w on the simplex: the pushes, normalised; where the ball does not bind, the combination that vanishes. */
+function dualWeights(gram: Gram, pushes: Float64Array, onSurface: boolean): Choice['alpha'] {
+  const sum = pushes.reduce((total, w) => total + w, 0);
+  return onSurface && sum > 0 ? pushes.map((w) => w / sum) : minNorm(gram).alpha;
+}
+
+/** The problem in its own units. */
+interface Ball {
+  readonly cosines: Float64Array;
+  /** Amounts of the unit gradients in g₀ / ‖g₀‖. */
+  readonly start: Float64Array;
+  /** c_i = ℓ_min / ℓ_i. */
+  readonly levels: Float64Array;
+  readonly radius: number;
+  /** No worst progress above 0 exists. */
+  readonly stationary: boolean;
+}
+
+interface Reached {
+  /** Amounts of the unit gradients in v. */
+  readonly pushes: Float64Array;
+  /** ‖v‖. */
+  readonly norm: number;
+  readonly residual: number;
+}
+
+function bestWorst(ball: Ball): Reached & { readonly onSurface: boolean; readonly steps: number } {
+  const { cosines, start, levels, radius } = ball;
+  const along = multiply(cosines, start); // ⟨u_i, g₀⟩ / ‖g₀‖
+  const terms = start.reduce((sum, t) => sum + t, 0);
+  const reach = (level: number): Reached | undefined => {
+    const { pushes, residual } = projectOntoCone(
+      cosines,
+      along.map((b, i) => b - level * levels[i]!),
+      terms,
+    );
+    const sum = pushes.reduce((total, x) => total + x, 0);
+    if (!(residual <= KKT_TOLERANCE) || sum > UNREACHABLE * terms) return undefined;
+    return { pushes, residual, norm: Math.sqrt(Math.max(0, dotProduct(pushes, multiply(cosines, pushes)))) };
+  };
+  // Every level up to the worst progress along g₀ itself needs no v at all; the ball bounds the others.
+  const free = Math.min(...along.map((b, i) => b / levels[i]!));
+  const bound = Math.min(...along.map((b, i) => (b + radius) / levels[i]!));
+  let low = ball.stationary ? Math.min(0, free) : free;
+  let high = ball.stationary ? Math.min(0, bound) : bound;
+  let best: Reached = { pushes: new Float64Array(start.length), norm: 0, residual: 0 };
+  const first = high >= 0 && low < 0 ? reach(0) : undefined;
+  if (first && first.norm <= radius) [low, best] = [0, first];
+  else if (first) high = 0;
+  let current: Reached | undefined = first ?? best;
+  let tried = NaN;
+  let steps = 0;
+  for (; steps < MAX_STEPS && high - low > 4 * Number.EPSILON * Math.max(Math.abs(low), Math.abs(high)); steps++) {
+    const guess = current && levelOnSurface(ball, along, current.pushes);
+    if (current && guess !== undefined && Math.abs(guess - tried) <= 4 * Number.EPSILON * Math.abs(tried)) {
+      best = current; // the closed form reproduces itself: what is left of ‖v‖ - c is rounding
+      break;
+    }
+    const inside = guess !== undefined && guess > low && guess <= high;
+    const level = inside && guess !== tried ? guess : (low + high) / 2;
+    current = reach(level);
+    tried = level;
+    if (current && Math.abs(current.norm - radius) <= ON_SURFACE * radius) {
+      best = current;
+      break;
+    }
+    if (current && current.norm <= radius) [low, best] = [level, current];
+    else high = level;
+  }
+  const size = terms + best.pushes.reduce((sum, x) => sum + x, 0);
+  const onSurface = !(ball.stationary && low === 0 && best.norm < radius);
+  // xᵀCx is a sum of terms as large as (Σx)², of which rounding leaves that much less.
+  const offSurface = onSurface ? Math.abs(best.norm * best.norm - radius * radius) / (size * size) : 0;
+  return { ...best, residual: Math.max(best.residual, offSurface), onSurface, steps };
+}
+
+/**
+ * The level m at which the minimiser over the span of the active ones has norm c: v = C_A⁻¹(m·c - b)_A has
+ * ‖v‖² = m²·cᵀC⁻¹c - 2m·cᵀC⁻¹b + bᵀC⁻¹b, of which the larger root is meant.
+ */
+function levelOnSurface(ball: Ball, along: Float64Array, pushes: Float64Array): number | undefined {
+  const { cosines, levels, radius } = ball;
+  let active = Array.from(pushes.keys()).filter((k) => pushes[k]! > 0);
+  if (active.length === 0) {
+    const ratios = along.map((b, i) => b / levels[i]!);
+    active = [ratios.indexOf(Math.min(...ratios))]; // the first to need a push
+  }
+  const n = active.length;
+  const size = pushes.length;
+  const matrix = new Float64Array(n * n);
+  active.forEach((i, row) => active.forEach((j, column) => (matrix[row * n + column] = cosines[i * size + j]!)));
+  if (!factor(matrix, n)) return undefined;
+  const c = Float64Array.from(active, (i) => levels[i]!);
+  const b = Float64Array.from(active, (i) => along[i]!);
+  const [solvedC, solvedB] = [Float64Array.from(c), Float64Array.from(b)];
+  substitute(matrix, n, solvedC);
+  substitute(matrix, n, solvedB);
+  const quadratic = dotProduct(c, solvedC);
+  const half = dotProduct(c, solvedB);
+  const discriminant = half * half - quadratic * (dotProduct(b, solvedB) - radius * radius);
+  if (!(discriminant >= 0)) return undefined;
+  return (half + Math.sqrt(discriminant)) / quadratic;
+}

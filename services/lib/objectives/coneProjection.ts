@@ -1,0 +1,185 @@
+/**
+ * The direction nearest to a given one among those that hurt no objective, in the space of the weights.
+ *
+ * For a direction d₀ = Σ t_j u_j of unit gradients u_j, the nearest d with ⟨u_i, d⟩ ≥ 0 for all i is d₀ + Σ y_i u_i for
+ * the y ≥ 0 that makes its norm least (projection onto the dual cone of the gradients; Moreau's decomposition). With C
+ * the matrix of cosines and b = C·t it is the non-negative least-squares problem
+ *
+ *     minimise ½ yᵀCy + bᵀy   subject to   y ≥ 0
+ *
+ * whose Karush-Kuhn-Tucker conditions are (Cy + b)_i ≥ 0 with equality where y_i > 0. It is solved by the active-set
+ * method of Lawson and Hanson ("Solving least squares problems", 1974, chapter 23), on the normal equations.
+ */
+
+import { factor, substitute } from './cholesky.js';
+
+/** A minimiser, with how far it is from satisfying the conditions. */
+export interface ConeProjection {
+  /** y ≥ 0, length K'; exactly 0 off the active set. */
+  readonly pushes: Float64Array;
+  /** C·y + b, length K': progress of each unit gradient along the projected direction. */
+  readonly progress: Float64Array;
+  /** Largest violation of a condition, divided by `terms` + Σy. */
+  readonly residual: number;
+  /** Constraints admitted to the active set on the way. */
+  readonly iterations: number;
+}
+
+/** Violations below this many rounding errors cannot be told from zero. */
+const ROUNDING_ERRORS = 8;
+const MAX_ITERATIONS_PER_CONSTRAINT = 16;
+
+/** A solve with a residual above this is repeated on a matrix that rounding cannot have made indefinite. */
+const GOOD_RESIDUAL = 1e-12;
+
+/** Added to the diagonal, in rounding errors of K' terms, one after the other until the residual is good. */
+const RIDGES = [0, 16, 256, 4096];
+
+/**
+ * Solves the problem above.
+ *
+ * @param cosines C, K'×K' row-major, unit diagonal, positive semidefinite up to rounding
+ * @param linear b, length K'
+ * @param terms size of what was added up to give b (Σ|t_j|), > 0: the unit of all tolerances
+ */
+export function projectOntoCone(cosines: Float64Array, linear: Float64Array, terms: number): ConeProjection {
+  let best: ConeProjection | undefined;
+  for (const ridge of RIDGES) {
+    const found = activeSet(cosines, linear, terms, ridge * linear.length * Number.EPSILON);
+    if (!best || found.residual < best.residual) best = found;
+    if (best.residual <= GOOD_RESIDUAL) break;
+  }
+  return best!;
+}
+
+function activeSet(cosines: Float64Array, linear: Float64Array, terms: number, ridge: number): ConeProjection {
+  const size = linear.length;
+  const barred = new Uint8Array(size);
+  const scratch = new Float64Array(size * size);
+  const target = new Float64Array(size);
+  let passive: number[] = [];
+  let y: Float64Array = new Float64Array(size);
+  let progress = Float64Array.from(linear);
+  let best = certify(y, progress, terms, 0);
+  const visited = new Set<string>(['']);
+  for (let iteration = 1; iteration <= MAX_ITERATIONS_PER_CONSTRAINT * size; iteration++) {
+    const entering = mostViolated(
+      progress,
+      passive,
+      barred,
+      ROUNDING_ERRORS * size * Number.EPSILON * (terms + sum(y)),
+    );
+    if (entering < 0) break;
+    const next = Float64Array.from(y);
+    const members = minimise(cosines, linear, ridge, next, [...passive, entering], scratch, target);
+    if (members === undefined) {
+      // A direction that the active ones already span cannot be violated: what looked like it was rounding.
+      barred[entering] = 1;
+      continue;
+    }
+    const nextProgress = progressAt(cosines, linear, next);
+    const reached = certify(next, nextProgress, terms, iteration);
+    if (reached.residual < best.residual) best = reached;
+    const key = [...members].sort((a, b) => a - b).join();
+    if (visited.has(key)) {
+      barred[entering] = 1; // exact arithmetic never returns to an active set
+    } else {
+      visited.add(key);
+      barred.fill(0);
+      [passive, y, progress] = [members, next, nextProgress];
+    }
+  }
+  return best;
+}
+
+/** The constraint that is broken most, by more than the tolerance; -1 when none is. */
+function mostViolated(
+  progress: Float64Array,
+  passive: readonly number[],
+  barred: Uint8Array,
+  tolerance: number,
+): number {
+  let [entering, worst] = [-1, -tolerance];
+  for (let i = 0; i < progress.length; i++) {
+    if (progress[i]! < worst && barred[i] === 0 && !passive.includes(i)) {
+      worst = progress[i]!;
+      entering = i;
+    }
+  }
+  return entering;
+}
+
+/**
+ * Goes from y to the minimiser over the span of the members, dropping those that would turn negative on the way.
+ *
+ * @param y overwritten by the minimiser
+ * @returns the members that are left, or undefined where the matrix of the members is singular
+ */
+function minimise(
+  cosines: Float64Array,
+  linear: Float64Array,
+  ridge: number,
+  y: Float64Array,
+  start: number[],
+  scratch: Float64Array,
+  target: Float64Array,
+): number[] | undefined {
+  const size = linear.length;
+  let members = start;
+  while (members.length > 0) {
+    const n = members.length;
+    for (let row = 0; row < n; row++) {
+      const offset = members[row]! * size;
+      for (let column = 0; column <= row; column++) scratch[row * n + column] = cosines[offset + members[column]!]!;
+      scratch[row * n + row]! += ridge;
+      target[row] = -linear[members[row]!]!;
+    }
+    if (!factor(scratch, n)) return undefined;
+    substitute(scratch, n, target);
+    let step = 1;
+    let leaving = -1;
+    for (let k = 0; k < n; k++) {
+      if (target[k]! > 0) continue;
+      const current = y[members[k]!]!;
+      const fraction = current > 0 ? current / (current - target[k]!) : 0;
+      if (leaving < 0 || fraction < step) [step, leaving] = [fraction, members[k]!];
+    }
+    if (leaving < 0) {
+      for (let k = 0; k < n; k++) y[members[k]!] = target[k]!;
+      return members;
+    }
+    for (let k = 0; k < n; k++) {
+      const i = members[k]!;
+      y[i] = Math.max(0, y[i]! + step * (target[k]! - y[i]!));
+    }
+    y[leaving] = 0;
+    const entering = start[start.length - 1]!;
+    members = members.filter((i) => y[i]! > 0 || (i === entering && i !== leaving));
+  }
+  return members;
+}
+
+function progressAt(cosines: Float64Array, linear: Float64Array, y: Float64Array): Float64Array<ArrayBuffer> {
+  const size = linear.length;
+  const progress = Float64Array.from(linear);
+  for (let j = 0; j < size; j++) {
+    const push = y[j]!;
+    if (push === 0) continue;
+    for (let i = 0; i < size; i++) progress[i]! += cosines[j * size + i]! * push;
+  }
+  return progress;
+}
+
+function certify(y: Float64Array, progress: Float64Array, terms: number, iterations: number): ConeProjection {
+  let residual = 0;
+  for (let i = 0; i < y.length; i++) {
+    residual = Math.max(residual, y[i]! > 0 ? Math.abs(progress[i]!) : -progress[i]!);
+  }
+  return { pushes: y, progress, residual: residual / (terms + sum(y)), iterations };
+}
+
+function sum(values: Float64Array): number {
+  let total = 0;
+  for (let k = 0; k < values.length; k++) total += values[k]!;
+  return total;
+}

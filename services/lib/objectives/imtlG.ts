@@ -1,0 +1,53 @@
+/** IMTL-G (Liu et al. 2021, "Towards Impartial Multi-task Learning", ICLR 2021, section 3.1). */
+
+import type { Combiner } from './combiner.js';
+import { symmetricEigen } from './eigen.js';
+import { multiply, unitGradients, weightsFromAmounts } from './unitGradients.js';
+
+/** Σα below this share of Σ|α| is what rounding leaves of zero. */
+const VANISHING_SUM = 1e-12;
+
+/**
+ * d = Σ α_i g_i with Σ α_i = 1 and equal projections ⟨d, g_i⟩ / ‖g_i‖ onto all gradients. In amounts x_i = α_i ‖g_i‖ of
+ * the unit gradients the projections are C·x, so x ∝ C⁺·1 with the pseudo-inverse of the cosines (where gradients are
+ * dependent, projections are as equal as least squares makes them).
+ *
+ * The way d points does not depend on any length, its size is fixed by Σ α_i = 1. Weights may be negative, and where
+ * the sum of the unnormalised ones is, all projections are negative too: the method promises equality, not progress.
+ * Where the sum vanishes no multiple has Σ α_i = 1; the weights are 0 then, and α is the same for all.
+ */
+export const imtlG: Combiner<'imtl-g'> = (gram) => {
+  const units = unitGradients(gram);
+  const size = units.kept.length;
+  const all = gram.names.length;
+  const amounts = pseudoInverseOfOnes(units.cosines, size);
+  // α up to a factor; dividing by the shortest length first keeps the sum within range.
+  const shortest = units.lengths.reduce((least, length) => Math.min(least, length), Infinity);
+  const alpha = weightsFromAmounts(all, { ...units, lengths: units.lengths.map((l) => l / shortest) }, amounts);
+  const sum = alpha.reduce((total, a) => total + a, 0);
+  const magnitude = alpha.reduce((total, a) => total + Math.abs(a), 0);
+  if (!(Math.abs(sum) > VANISHING_SUM * magnitude)) {
+    const even = new Float64Array(all).fill(1 / all);
+    return { alpha: even, weights: new Float64Array(all), leftOut: units.leftOut, certificate: null };
+  }
+  const normalised = alpha.map((a) => a / sum);
+  return { alpha: normalised, weights: Float64Array.from(normalised), leftOut: units.leftOut, certificate: null };
+};
+
+/** C⁺·1, refined once against the matrix as given. */
+function pseudoInverseOfOnes(cosines: Float64Array, size: number): Float64Array {
+  const { values, vectors } = symmetricEigen(cosines, size);
+  const cutoff = size * Number.EPSILON * Math.max(0, values[0] ?? 0) * 4;
+  const apply = (right: Float64Array): Float64Array => {
+    const result = new Float64Array(size);
+    for (let k = 0; k < size && values[k]! > cutoff; k++) {
+      let along = 0;
+      for (let i = 0; i < size; i++) along += vectors[k * size + i]! * right[i]!;
+      for (let i = 0; i < size; i++) result[i]! += (along / values[k]!) * vectors[k * size + i]!;
+    }
+    return result;
+  };
+  const solution = apply(new Float64Array(size).fill(1));
+  const correction = apply(multiply(cosines, solution).map((reached) => 1 - reached));
+  return solution.map((x, i) => x + correction[i]!);
+}

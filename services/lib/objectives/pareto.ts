@@ -1,0 +1,124 @@
+/**
+ * Sets of policies by their values on several objectives, higher being better: which of them are dominated, and the
+ * hypervolume that a set covers.
+ */
+
+import { assertFinite } from './errors.js';
+
+/** Values of one policy, one for each objective. */
+export type Point = ArrayLike<number>;
+
+/**
+ * Whether a is at least as good as b on every objective and better on one.
+ *
+ * @throws RangeError when lengths differ, NonFiniteError for a value that is not finite
+ */
+export function dominates(a: Point, b: Point): boolean {
+  checkPoints([a, b]);
+  return dominatesUnchecked(a, b);
+}
+
+/**
+ * Indices, ascending, of the points that no other point dominates. Equal points do not dominate each other: all stay.
+ *
+ * @param points N points of K values each; none gives none
+ * @throws RangeError when lengths differ, NonFiniteError for a value that is not finite
+ */
+export function paretoFront(points: readonly Point[]): number[] {
+  checkPoints(points);
+  const indices = Array.from(points.keys());
+  return indices.filter((i) => !points.some((other) => dominatesUnchecked(other, points[i]!)));
+}
+
+/**
+ * Largest number of objectives for which {@link hypervolume} is computed: its time grows as N^(K-1).
+ */
+export const MOST_HYPERVOLUME_OBJECTIVES = 4;
+
+/**
+ * The volume of the region that is dominated by some point and dominates the reference (Zitzler and Thiele 1998), exact
+ * up to rounding, by slicing along one objective after the other (While et al. 2006, "A faster algorithm for calculating
+ * hypervolume").
+ *
+ * A point that does not exceed the reference on every objective covers nothing; no points cover 0; with one objective
+ * it is the length from the reference to the best point. Dominated and repeated points add nothing.
+ *
+ * @param points N points of K values each, 1 ≤ K ≤ 4
+ * @param reference K values, usually slightly worse than the worst of interest
+ * @returns in the product of the objectives' units, ≥ 0
+ * @throws RangeError when lengths differ or K is outside 1 .. 4, NonFiniteError for a value that is not finite
+ */
+export function hypervolume(points: readonly Point[], reference: Point): number {
+  const size = reference.length;
+  if (size < 1 || size > MOST_HYPERVOLUME_OBJECTIVES) {
+    throw new RangeError(
+      `hypervolume: the reference has ${size} values, expected 1 to ${MOST_HYPERVOLUME_OBJECTIVES} objectives`,
+    );
+  }
+  checkPoints([reference, ...points]);
+  const edges: number[][] = [];
+  for (const point of points) {
+    const edge = Array.from(point, (value, k) => value - reference[k]!);
+    if (edge.every((length) => length > 0)) edges.push(edge);
+  }
+  return coveredBy(edges, size);
+}
+
+/** Volume covered by boxes from the origin to each edge, over the first `size` coordinates. */
+function coveredBy(edges: readonly (readonly number[])[], size: number): number {
+  if (edges.length === 0) return 0;
+  const last = size - 1;
+  if (size === 1) return edges.reduce((most, edge) => Math.max(most, edge[0]!), 0);
+  const order = [...edges].sort((a, b) => b[last]! - a[last]!);
+  if (size === 2) return staircase(order);
+  // From the highest down: between two heights the cross-section is what all edges above cover.
+  let volume = 0;
+  const above: (readonly number[])[] = [];
+  for (let k = 0; k < order.length; k++) {
+    insertUndominated(above, order[k]!, last);
+    const height = order[k]![last]! - (order[k + 1]?.[last] ?? 0);
+    if (height > 0) volume += height * coveredBy(above, last);
+  }
+  return volume;
+}
+
+/** Area under edges sorted by their second coordinate, descending. */
+function staircase(order: readonly (readonly number[])[]): number {
+  let [area, width] = [0, 0];
+  for (let k = 0; k < order.length; k++) {
+    width = Math.max(width, order[k]![0]!);
+    area += width * (order[k]![1]! - (order[k + 1]?.[1] ?? 0));
+  }
+  return area;
+}
+
+/** Adds an edge to a set without those that cover nothing more, by the first `size` coordinates. */
+function insertUndominated(set: (readonly number[])[], edge: readonly number[], size: number): void {
+  const covers = (a: readonly number[], b: readonly number[]): boolean => {
+    for (let k = 0; k < size; k++) if (a[k]! < b[k]!) return false;
+    return true;
+  };
+  if (set.some((other) => covers(other, edge))) return;
+  for (let k = set.length - 1; k >= 0; k--) if (covers(edge, set[k]!)) set.splice(k, 1);
+  set.push(edge);
+}
+
+function dominatesUnchecked(a: Point, b: Point): boolean {
+  let better = false;
+  for (let k = 0; k < a.length; k++) {
+    if (a[k]! < b[k]!) return false;
+    if (a[k]! > b[k]!) better = true;
+  }
+  return better;
+}
+
+function checkPoints(points: readonly Point[]): void {
+  points.forEach((point, i) => {
+    if (point.length !== points[0]!.length) {
+      throw new RangeError(
+        `point ${i} has ${point.length} values, point 0 has ${points[0]!.length}; all need the same`,
+      );
+    }
+    assertFinite(point, `point ${i}`, 'value', 'leave out policies without a value on every objective');
+  });
+}

@@ -1,0 +1,99 @@
+/** PCGrad (Yu et al. 2020, "Gradient Surgery for Multi-Task Learning", arXiv 2001.06782, algorithm 1). */
+
+import { type Combiner, type ProjectionOrder } from './combiner.js';
+import { deriveSeed, permutation } from './random.js';
+import { unitGradients, weightsFromAmounts, type UnitGradients } from './unitGradients.js';
+
+/** (K - 1)! orders for each of K gradients: 40,320 in all for K = 8. */
+const MOST_FOR_ALL_ORDERS = 8;
+
+/**
+ * d = Σ_i g_i′ where g_i′ starts as g_i and, for every other j in some order, loses its part along g_j if their inner
+ * product is negative: g_i′ ← g_i′ - min(0, ⟨g_i′, g_j⟩) g_j / ‖g_j‖².
+ *
+ * The paper draws a new random order for every i. `order: 'all'` takes the mean over all orders, which is exact, does
+ * not depend on how the objectives are listed, and is limited to K ≤ 8. `order: { seed, step }` draws one order for
+ * every i from the counter-based generator. For K = 2 there is one order and both agree.
+ *
+ * d is linear in the length of each gradient. For K = 2 it hurts no objective; beyond that a later projection may undo
+ * an earlier one. α is the same for all.
+ *
+ * @throws RangeError for 'all' with more than 8 non-zero gradients, or an unusable seed or step
+ */
+export const pcgrad: Combiner<'pcgrad'> = (gram, { order }) => {
+  const units = unitGradients(gram);
+  const size = units.kept.length;
+  if (order === 'all' && size > MOST_FOR_ALL_ORDERS) {
+    throw new RangeError(
+      `pcgrad: the mean over all orders is limited to ${MOST_FOR_ALL_ORDERS} objectives, here are ${size}; ` +
+        'use order: { seed, step }',
+    );
+  }
+  const total = new Float64Array(size);
+  for (let i = 0; i < size; i++) {
+    const amounts = order === 'all' ? meanOverOrders(units, i) : inOrder(units, i, drawn(order, i, size));
+    for (let j = 0; j < size; j++) total[j]! += units.lengths[i]! * amounts[j]!;
+  }
+  const all = gram.names.length;
+  return {
+    alpha: new Float64Array(all).fill(1 / all),
+    weights: weightsFromAmounts(all, units, total),
+    leftOut: units.leftOut,
+    certificate: null,
+  };
+};
+
+/** The order for gradient i: a permutation of all, in which i itself is passed over. */
+function drawn(order: Exclude<ProjectionOrder, 'all'>, i: number, size: number): Uint32Array {
+  return permutation(size, deriveSeed(order.seed, 'pcgrad'), order.step, i);
+}
+
+/** u_i′ after the projections in one order, as amounts of the unit gradients. */
+function inOrder({ cosines }: UnitGradients, i: number, order: ArrayLike<number>): Float64Array {
+  const size = order.length;
+  const amounts = new Float64Array(size);
+  amounts[i] = 1;
+  for (let step = 0; step < size; step++) {
+    const j = order[step]!;
+    if (j !== i) amounts[j]! += conflict(cosines, amounts, j);
+  }
+  return amounts;
+}
+
+/**
+ * The mean of u_i′ over all orders of the others, visited as a tree so that orders with a common beginning share it.
+ * Where a projection changes nothing, its whole branch goes on from the same vector.
+ */
+function meanOverOrders({ cosines, kept }: UnitGradients, i: number): Float64Array {
+  const size = kept.length;
+  const mean = new Float64Array(size);
+  const amounts = new Float64Array(size);
+  amounts[i] = 1;
+  const remaining = Array.from({ length: size }, (_, j) => j).filter((j) => j !== i);
+  const visit = (share: number): void => {
+    if (remaining.length === 0) {
+      for (let j = 0; j < size; j++) mean[j]! += share * amounts[j]!;
+      return;
+    }
+    const each = share / remaining.length;
+    for (let position = 0; position < remaining.length; position++) {
+      const j = remaining[position]!;
+      remaining.splice(position, 1);
+      const before = amounts[j]!;
+      amounts[j]! += conflict(cosines, amounts, j);
+      visit(each);
+      amounts[j] = before;
+      remaining.splice(position, 0, j);
+    }
+  };
+  visit(1);
+  return mean;
+}
+
+/** max(0, -⟨Σ x_k u_k, u_j⟩): how much of u_j removes the conflict. */
+function conflict(cosines: Float64Array, amounts: Float64Array, j: number): number {
+  const size = amounts.length;
+  let product = 0;
+  for (let k = 0; k < size; k++) product += amounts[k]! * cosines[j * size + k]!;
+  return product < 0 ? -product : 0;
+}
