@@ -50,9 +50,15 @@ export interface NewRun {
 /** Calls one coordinator. Methods throw a UserError where a person can do something about it. */
 export class Coordinator {
   readonly #client: Training;
+  readonly #patienceMs: number;
 
-  constructor(address: string) {
+  /**
+   * @param options.patienceMs how long questions are asked again where nothing answers, as while a coordinator that died is
+   *   started again; requests that change something are made once. Default 0
+   */
+  constructor(address: string, { patienceMs = 0 }: { patienceMs?: number } = {}) {
     this.#client = connect('gapo.training.v1.TrainingService', address);
+    this.#patienceMs = patienceMs;
   }
 
   async createRun({ configYaml, baseDirectory, id }: NewRun, signal?: AbortSignal): Promise<Run> {
@@ -62,13 +68,13 @@ export class Coordinator {
   }
 
   async getRun(id: string): Promise<Run> {
-    const { run } = await this.#ask(() => this.#client.GetRun({ runId: id }, { deadlineMs: quickMs }));
+    const { run } = await this.#askAgain(() => this.#client.GetRun({ runId: id }, { deadlineMs: quickMs }));
     return present(run);
   }
 
   /** Newest first. */
   async listRuns(): Promise<Run[]> {
-    const { runs } = await this.#ask(() => this.#client.ListRuns({}, { deadlineMs: quickMs }));
+    const { runs } = await this.#askAgain(() => this.#client.ListRuns({}, { deadlineMs: quickMs }));
     return runs;
   }
 
@@ -135,6 +141,18 @@ export class Coordinator {
       return await call();
     } catch (error) {
       throw this.#explain(error);
+    }
+  }
+
+  async #askAgain<T>(call: () => Promise<T>): Promise<T> {
+    const end = performance.now() + this.#patienceMs;
+    for (;;) {
+      try {
+        return await call();
+      } catch (error) {
+        if (RpcError.from(error).code !== 'UNAVAILABLE' || performance.now() >= end) throw this.#explain(error);
+        await delay(lookAgainMs);
+      }
     }
   }
 

@@ -12,7 +12,7 @@ import { print, printJson } from '../output.js';
 import { runningStack, startStack } from '../processes/stack.js';
 import type { UpState } from '../processes/upFile.js';
 import { fromHere } from '../project.js';
-import { evaluationSamples, evaluationTable, objectivesJson } from '../render/evaluation.js';
+import { changedSamples, evaluationTable, objectivesJson } from '../render/evaluation.js';
 import { duration, orNull } from '../render/numbers.js';
 import { makeReporter, type Reporter } from '../render/reporter.js';
 import { stateName } from '../render/runProgress.js';
@@ -28,8 +28,11 @@ interface RunFlags extends StackFlags, RunChoice {
   keepUp?: true;
 }
 
-/** Sample prompts that the result shows. */
-const shownSamples = 3;
+/** Sample prompts that the result shows, and that the report has. */
+const [shownSamples, reportSamples] = [3, 24];
+
+/** A coordinator that died is started again within this. */
+const restartMs = 15_000;
 
 /** The services that the run uses. */
 interface Services {
@@ -63,7 +66,7 @@ async function runCommandAction(configPath: string, flags: RunFlags): Promise<vo
       present === undefined
         ? await startServices(flags, traces?.env ?? {}, reporter, interrupts)
         : useServices(present, reporter);
-    coordinator = new Coordinator(services.state.coordinator);
+    coordinator = new Coordinator(services.state.coordinator, { patienceMs: restartMs });
     const run = await chooseRun(coordinator, config, dataDirectory, flags, {
       say: (text) => reporter.say(text),
       signal: interrupts.asked,
@@ -148,7 +151,7 @@ async function trainAndEvaluate(
   interrupts.asked.removeEventListener('abort', pause);
   if (trained.state !== 'RUN_STATE_SUCCEEDED') throw stopped(trained, configPath, reporter, interrupts);
   const evaluation = await evaluate(coordinator, run.id, reporter, {
-    samples: shownSamples,
+    samples: reportSamples,
     signal: interrupts.asked,
   }).catch((error: unknown) => {
     if (!interrupts.asked.aborted) throw error;
@@ -169,8 +172,11 @@ function stopped(run: Run, configPath: string, reporter: Reporter, interrupts: I
     return new Exit(EXIT_INTERRUPTED);
   }
   const why = run.reason === '' ? 'no reason was given' : run.reason;
-  const next = run.state === 'RUN_STATE_CANCELLED' ? 'begin anew with --fresh' : `mend it, then ${goOn}`;
-  return new UserError(`run ${run.id} is ${stateName(run.state)} at ${where}: ${why}; ${next}`);
+  if (run.state === 'RUN_STATE_CANCELLED') {
+    return new UserError(`run ${run.id} was cancelled at ${where}; begin anew with \`gapo run ${configPath} --fresh\``);
+  }
+  const ended = run.state === 'RUN_STATE_FAILED' ? 'failed' : `is ${stateName(run.state)}`;
+  return new UserError(`run ${run.id} ${ended} at ${where}: ${why}; when that is mended, ${goOn}`);
 }
 
 function isAbort(error: unknown): boolean {
@@ -191,7 +197,7 @@ function resultText({ run, evaluation }: Result, { page, trace, wallSeconds }: P
     '',
     evaluationTable(evaluation),
     '',
-    evaluationSamples(evaluation, shownSamples),
+    changedSamples(evaluation, shownSamples),
     '',
     `run         ${run.id}: ${run.step} steps of ${run.method}, ${duration(wallSeconds)} in all`,
     `checkpoint  ${run.checkpoint}`,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { EvaluationReport, Interval } from '@gapo/rpc';
-import { evaluationSamples, evaluationTable, objectivesJson } from './evaluation.js';
+import { changedSamples, evaluationSamples, evaluationTable, objectivesJson } from './evaluation.js';
 
 const interval = (mean: number, low: number, high: number): Interval => ({ mean, low, high });
 
@@ -60,6 +60,24 @@ test('a sample is three lines, whatever line breaks it has', () => {
     'before  (empty)  [helpful 0.00, harmless n/a]',
     'after   Hold the button.  [helpful 1.00, harmless 2.00]',
   ]);
+});
+
+test('of several samples those are shown whose completion changed', () => {
+  const sample = (prompt: string, before: string, after: string) => ({
+    prompt,
+    before,
+    after,
+    scoresBefore: [],
+    scoresAfter: [],
+  });
+  const samples = [sample('a', 'x', 'x'), sample('b', 'x', 'y'), sample('c', 'x', 'z')];
+  const shown = changedSamples({ ...report, samples }, 1);
+  assert.match(shown, /^The first held-out prompts whose completion changed:\n\nprompt {2}b\n/);
+  assert.doesNotMatch(shown, /prompt {2}[ac]/);
+  assert.match(
+    changedSamples({ ...report, samples: samples.slice(0, 1) }, 1),
+    /no completion changed.*\n\nprompt {2}a/,
+  );
 });
 
 test('the JSON has null for what is not known, and no acceptable share where there is no threshold', () => {

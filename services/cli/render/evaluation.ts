@@ -53,6 +53,15 @@ export function evaluationSamples(report: EvaluationReport, limit = 3): string {
     .join('\n\n');
 }
 
+/** The first samples whose completion is another than before, or the first ones where there are none. */
+export function changedSamples(report: EvaluationReport, limit: number): string {
+  const changed = report.samples.filter(({ before, after }) => before !== after);
+  const shown = changed.length > 0 ? changed : report.samples;
+  const which = changed.length > 0 ? 'whose completion changed' : '(no completion changed)';
+  const head = `The first held-out prompts ${which}:`;
+  return shown.length === 0 ? '' : `${head}\n\n${evaluationSamples({ ...report, samples: shown }, limit)}`;
+}
+
 function sampleText(sample: EvaluationSample, names: readonly string[]): string {
   const scores = (values: readonly number[]): string =>
     names.map((name, i) => `${name} ${fixed(values[i], 2)}`).join(', ');

@@ -76,7 +76,8 @@ function afterRun(progress: RunProgress, run: Run): RunProgress {
     state: stateName(run.state),
     reason: run.reason,
     totalSteps: run.totalSteps,
-    step: Math.max(progress.step, run.step),
+    // The numbers shown are those of the last step that was seen: its number stays with them.
+    step: known.some(({ means }) => means.length > 0) ? progress.step : run.step,
     method: run.method,
     objectives: known,
     phase: run.state === 'RUN_STATE_RUNNING' || run.state === 'RUN_STATE_STARTING' ? progress.phase : undefined,
