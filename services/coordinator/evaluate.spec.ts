@@ -13,9 +13,9 @@ import {
 } from './testworld.js';
 
 const config = runYaml({
-  steps: 30,
+  steps: 16,
   extra:
-    'combine: { method: single, objective: letters }\ncheckpoints: { every: 10, keep: 9 }\nevaluation: { samplesPerPrompt: 2, seed: 5 }',
+    'combine: { method: single, objective: letters }\ncheckpoints: { every: 8, keep: 9 }\nevaluation: { samplesPerPrompt: 2, seed: 5 }',
 });
 
 async function evaluate(
@@ -39,7 +39,7 @@ test('an evaluation compares the start with a version, objective by objective, a
   await until(first, 'bandit', 'RUN_STATE_SUCCEEDED');
   const { report, phases } = await evaluate(first);
   assert.deepEqual([...phases], ['sampling', 'rewards']);
-  assert.deepEqual([report.version, report.prompts], [30, 12]);
+  assert.deepEqual([report.version, report.prompts], [16, 12]);
   const [letters, short] = report.objectives;
   assert.equal(letters!.name, 'letters');
   const { before, after, difference, winRate, acceptableBefore, acceptableAfter } = letters!;
@@ -57,13 +57,12 @@ test('an evaluation compares the start with a version, objective by objective, a
     assert.equal(scoresAfter[0], text.split('a').length - 1);
     assert.equal(scoresAfter.length, 2);
   }
-  assert.deepEqual((await evaluate(first)).report, report);
   await first.stop();
 
   const second = await startCoordinator(t, world);
   assert.deepEqual((await evaluate(second)).report, report, 'a run of an earlier process');
-  const earlier = await evaluate(second, 10);
-  assert.equal(earlier.report.version, 10);
+  const earlier = await evaluate(second, 8);
+  assert.equal(earlier.report.version, 8);
   assert.deepEqual(earlier.report.objectives[0]!.before, before);
   assert.ok(earlier.report.objectives[0]!.after!.mean < after!.mean, 'a version from a checkpoint');
   const same = (await evaluate(second, 0)).report;

@@ -1,4 +1,5 @@
 /** An evaluation: the starting policy and a version of the run on the held-out prompts, scored by every objective. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   bootstrapMean,
   bootstrapPairedDifference,
@@ -133,7 +134,7 @@ async function evaluation(
     const scored = await score(bench, prompts, { before, after }, signal, (at, total, waitingFor) =>
       progress('rewards', at, total, waitingFor),
     );
-    return report(bench, prompts, version, scored, wanted);
+    return await report(bench, prompts, version, scored, wanted);
   } finally {
     unpin();
   }
@@ -173,13 +174,13 @@ async function score(
   return { before: part(before, 0), after: part(after, before.length) };
 }
 
-function report(
+async function report(
   bench: Workbench,
   prompts: readonly PromptRecord[],
   version: number,
   { before, after }: Policies<Scored>,
   wanted: number,
-): EvaluationReportInput {
+): Promise<EvaluationReportInput> {
   // A pair counts where both of its completions were scored.
   const scoredAfter = new Set(after.kept);
   const pairs = before.kept.filter((i) => scoredAfter.has(i));
@@ -188,21 +189,23 @@ function report(
   const perPrompt = (values: ArrayLike<number>): Float64Array => meansByPrompt(before.samples, pairs, values);
   const zBefore = new Float64Array(before.samples.length);
   const zAfter = new Float64Array(after.samples.length);
-  const objectives = bench.objectives.map(({ source }, k): ObjectiveEvaluationInput => {
+  const objectives: ObjectiveEvaluationInput[] = [];
+  for (const [k, { source }] of bench.objectives.entries()) {
+    await nextTurn(); // resampling is long arithmetic: others have their turn in between
     const [old, now] = [before.scores[k]!, after.scores[k]!];
     addStandardised(zBefore, zAfter, old, now, pairs);
     const { threshold } = source;
     const acceptable = (scores: Float64Array): IntervalInput =>
       interval(bootstrapMean(perPrompt(scores.map((value) => (value >= threshold! ? 1 : 0))), { seed }));
-    return {
+    objectives.push({
       name: source.objective,
       before: interval(bootstrapMean(perPrompt(old), { seed })),
       after: interval(bootstrapMean(perPrompt(now), { seed })),
       difference: interval(bootstrapPairedDifference(perPrompt(now), perPrompt(old), { seed })),
       winRate: interval(winRate(pick(now, pairs), pick(old, pairs))),
       ...(threshold !== undefined && { acceptableBefore: acceptable(old), acceptableAfter: acceptable(now) }),
-    };
-  });
+    });
+  }
   return {
     version,
     prompts: new Set(pairs.map((i) => before.samples[i]!.prompt)).size,

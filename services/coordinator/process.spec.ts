@@ -70,7 +70,7 @@ async function start(t: TestContext, world: World, env: Record<string, string> =
   return { ...launched, client };
 }
 
-const config = runYaml({ steps: 8, extra: 'checkpoints: { every: 3 }' });
+const config = runYaml({ steps: 5, extra: 'checkpoints: { every: 2 }' });
 
 const numbers = ({ step, objectives, updateNorm }: StepReport): unknown => [
   step,
@@ -84,9 +84,9 @@ test('killed in mid-step it leaves a failed run behind, which resumes to the byt
   await createRun(undisturbed, world, config, 'undisturbed');
   const whole = await until(undisturbed, 'undisturbed', 'RUN_STATE_SUCCEEDED');
   const reports = await reportsOf(undisturbed, 'undisturbed');
-  const held = holdAt(world, 6);
+  const held = holdAt(world, 4);
   await createRun(undisturbed, world, config);
-  await untilStep(undisturbed, 'bandit', 5);
+  await untilStep(undisturbed, 'bandit', 3);
   await held.reached;
   undisturbed.child.kill('SIGKILL');
   assert.equal(await undisturbed.exited, 'SIGKILL');
@@ -94,7 +94,7 @@ test('killed in mid-step it leaves a failed run behind, which resumes to the byt
 
   const next = await start(t, world);
   const { run } = await next.client.GetRun({ runId: 'bandit' }, { deadlineMs });
-  assert.deepEqual([run!.state, run!.step], ['RUN_STATE_FAILED', 5]);
+  assert.deepEqual([run!.state, run!.step], ['RUN_STATE_FAILED', 3]);
   assert.equal(
     run!.reason,
     'the coordinator ended while the run was active; resume it to go on from its last checkpoint',

@@ -36,11 +36,11 @@ const mean = (reports: readonly StepReport[], k: number): number =>
   reports.reduce((sum, { objectives }) => sum + objectives[k]!.rewardMean, 0) / reports.length;
 
 test('GAPO raises both rewards, and each report says what its step did', async (t) => {
-  const { run, reports } = await train(t, runYaml({ steps: 40 }));
-  assert.equal(run.step, 40);
+  const { run, reports } = await train(t, runYaml({ steps: 30 }));
+  assert.equal(run.step, 30);
   assert.deepEqual(
     reports.map(({ step }) => step),
-    Array.from({ length: 40 }, (_, i) => i + 1),
+    Array.from({ length: 30 }, (_, i) => i + 1),
   );
   for (const k of [0, 1]) {
     const [early, late] = [mean(reports.slice(0, 5), k), mean(reports.slice(-5), k)];
@@ -67,7 +67,7 @@ test('GAPO raises both rewards, and each report says what its step did', async (
 });
 
 test('one objective alone is learned at the cost of the other', async (t) => {
-  const config = runYaml({ steps: 40, extra: 'combine: { method: single, objective: letters }' });
+  const config = runYaml({ steps: 20, extra: 'combine: { method: single, objective: letters }' });
   const { reports } = await train(t, config);
   assert.ok(mean(reports.slice(-5), 0) > mean(reports.slice(0, 5), 0) + 0.5);
   assert.ok(mean(reports.slice(-5), 1) < mean(reports.slice(0, 5), 1));
@@ -88,7 +88,7 @@ const ways: Record<string, string> = {
 
 for (const [name, extra] of Object.entries(ways)) {
   test(`the same configuration ends in the same bytes, whoever does the work: ${name}`, async (t) => {
-    const config = runYaml({ steps: 5, extra });
+    const config = runYaml({ steps: 3, extra });
     const answer = (): void => undefined;
     const [one, three] = [
       await train(t, config),
