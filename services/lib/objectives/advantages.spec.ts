@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { gaeAdvantages, NonFiniteError, rlooAdvantages, whiten } from './mod.js';
+import { gaeAdvantages, groupNormalizedAdvantages, NonFiniteError, rlooAdvantages, whiten } from './mod.js';
 import { assertClose } from './sampleGradients.fixture.js';
 
 const number = fc.double({ min: -100, max: 100, noNaN: true });
@@ -153,4 +153,31 @@ test('advantages that are all alike become about 0, never noise of size 1', () =
   assert.throws(() => whiten(objective, [1, NaN]), NonFiniteError);
   assert.throws(() => whiten(objective, [1e200, -1e200]), /variance of the advantages overflows/);
   assert.throws(() => whiten(objective, [1], { floor: 0 }), /std floor is 0/);
+});
+
+test('group-normalised advantages: mean 0 and deviation 1 in every group, whatever the scale of the rewards', () => {
+  const group = fc.array(fc.integer({ min: -1000, max: 1000 }), { minLength: 2, maxLength: 6 });
+  fc.assert(
+    fc.property(fc.array(group, { minLength: 1, maxLength: 5 }), (lists) => {
+      const rewards = lists.flat();
+      const groups = lists.flatMap((list, g) => list.map(() => g));
+      const advantages = groupNormalizedAdvantages({ objective: 'o', rewards, groups });
+      lists.forEach((list, g) => {
+        const own = [...advantages].filter((_, i) => groups[i] === g);
+        const sum = own.reduce((total, a) => total + a, 0);
+        const squares = own.reduce((total, a) => total + a * a, 0) / own.length;
+        assert.ok(Math.abs(sum) < 1e-10);
+        const spread = new Set(list).size > 1;
+        assert.ok(Math.abs(squares - (spread ? 1 : 0)) < 1e-10);
+      });
+    }),
+  );
+  const input = { objective: 'o', rewards: [1, 1 + 1e-9], groups: [4, 4] };
+  assert.ok(Math.abs(groupNormalizedAdvantages(input)[1]! - 5e-6) < 1e-9, 'the floor keeps noise small');
+  assert.ok(groupNormalizedAdvantages(input, { floor: 1e-12 })[1]! > 0.99);
+  assert.throws(() => groupNormalizedAdvantages(input, { floor: 0 }), /std floor is 0/);
+  assert.throws(() => groupNormalizedAdvantages({ ...input, groups: [1, 2] }), /prompt 1 has one completion/);
+  assert.throws(() => groupNormalizedAdvantages({ ...input, rewards: [1, NaN] }), NonFiniteError);
+  assert.throws(() => groupNormalizedAdvantages({ ...input, rewards: [1] }), /1 rewards but 2 group indices/);
+  assert.throws(() => groupNormalizedAdvantages({ ...input, rewards: [1e300, -1e300] }), /variance .* overflows/);
 });

@@ -112,7 +112,7 @@ function spread(
     for (const i of members) {
       alpha[i] = (solved.lengths[k]! * reciprocals[k]!) / members.length;
       weights[i] = (solved.lengths[k]! / members.length) * (shortest / norms[i]!);
-      if (!Number.isFinite(weights[i]) || (alpha[i]! > 1e-250 && weights[i] === 0)) {
+      if (!Number.isFinite(weights[i]) || (alpha[i] > 1e-250 && weights[i] === 0)) {
         throw new RangeError(
           `${gram.names[i]}: the weight for a gradient of norm ${norms[i]} rescaled with p = ${p} is beyond float64; use a smaller p`,
         );

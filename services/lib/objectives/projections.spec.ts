@@ -1,0 +1,243 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { factor, substitute } from './cholesky.js';
+import { projectOntoCone } from './coneProjection.js';
+import { symmetricEigen } from './eigen.js';
+import { combine, KKT_TOLERANCE, type CombineOptions } from './mod.js';
+import { multiply, unitGradients } from './unitGradients.js';
+import {
+  assertClose,
+  gradientsOf,
+  gramOf,
+  inner,
+  norm,
+  preferenceFor,
+  relatedGradients,
+  sumOf,
+  termsOf,
+} from './sampleGradients.fixture.js';
+
+const several = gradientsOf({ min: 2, max: 6 }, 2, { min: 2, max: 20 });
+
+/** The direction that a method projects. */
+function unprojected(vectors: readonly (readonly number[])[], method: 'pgapo' | 'dualproj'): number[] {
+  const preference = preferenceFor(vectors.length);
+  return sumOf(
+    vectors,
+    preference.map((share, i) => (method === 'pgapo' ? share / norm(vectors[i]!) : share)),
+  );
+}
+
+const projecting = (method: 'pgapo' | 'dualproj', size: number): CombineOptions =>
+  method === 'pgapo'
+    ? { method, preference: preferenceFor(size), nonConflicting: true }
+    : { method, preference: preferenceFor(size) };
+
+test('a projection is the nearest direction that hurts nobody: no feasible one lies on its other side', () => {
+  fc.assert(
+    fc.property(several, fc.constantFrom('pgapo' as const, 'dualproj' as const), (vectors, method) => {
+      const gram = gramOf(vectors);
+      const start = unprojected(vectors, method);
+      const { weights } = combine(gram, projecting(method, vectors.length));
+      const d = sumOf(vectors, weights);
+      const change = start.map((x, k) => x - d[k]!);
+      const scale = termsOf(vectors, weights) * norm(start);
+      // Feasible directions: MGDA's and UPGrad's, d itself made longer, and the least one, 0.
+      const feasible = [
+        sumOf(vectors, combine(gram, { method: 'gapo', p: 1 }).weights),
+        sumOf(vectors, combine(gram, { method: 'upgrad' }).weights),
+        d.map((x) => 2 * x),
+        d.map(() => 0),
+      ];
+      for (const f of feasible) {
+        const size = norm(f);
+        const away = f.map((x, k) => x - d[k]!);
+        assert.ok(inner(change, away) <= 1e-9 * scale * (1 + size / Math.max(norm(start), 1e-300)));
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('non-conflicting P-GAPO is P-GAPO where that hurts nobody', () => {
+  fc.assert(
+    fc.property(several, (vectors) => {
+      const preference = preferenceFor(vectors.length);
+      const plain = combine(gramOf(vectors), { method: 'pgapo', preference });
+      const safe = combine(gramOf(vectors), { method: 'pgapo', preference, nonConflicting: true });
+      const hurt = plain.progress.some((value, i) => value < -1e-13 * norm(vectors[i]!));
+      if (hurt) assert.ok(safe.certificate!.active.length > 0);
+      else plain.weights.forEach((w, i) => assertClose(safe.weights[i]!, w, 1e-11 * w));
+      assert.deepEqual(safe.alpha, plain.alpha);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('two opposed objectives: P-GAPO follows the preferred one, its non-conflicting form stands still', () => {
+  const gram = gramOf([
+    [1, 0],
+    [-5, 0],
+  ]);
+  const options = { method: 'pgapo', preference: [0.8, 0.2] } as const;
+  assertClose(combine(gram, options).progress[0]!, 0.6, 1e-15);
+  assert.deepEqual([...combine(gram, { ...options, nonConflicting: true }).progress], [0, 0]);
+});
+
+test('certificates of projections, recomputed from the weights alone', () => {
+  const check = (vectors: number[][]): void => {
+    const gram = gramOf(vectors);
+    for (const method of ['pgapo', 'dualproj'] as const) {
+      const { weights, progress, certificate } = combine(gram, projecting(method, vectors.length));
+      const terms = termsOf(vectors, weights);
+      const base = preferenceFor(vectors.length).map((x, i) => (method === 'pgapo' ? x / norm(vectors[i]!) : x));
+      for (let i = 0; i < vectors.length; i++) {
+        const slack = progress[i]! / (norm(vectors[i]!) * terms);
+        assert.ok(weights[i]! >= base[i]! * (1 - 1e-12));
+        assert.ok(slack >= -KKT_TOLERANCE);
+        if (certificate!.active.includes(i)) assert.ok(Math.abs(slack) <= KKT_TOLERANCE);
+        else assertClose(weights[i]!, base[i]!, 1e-12 * base[i]!);
+      }
+    }
+  };
+  fc.assert(fc.property(gradientsOf({ min: 1, max: 32 }, 12), check), { numRuns: 200 });
+  fc.assert(fc.property(relatedGradients(16), check), { numRuns: 300 });
+});
+
+test('strong stationarity: where only some objectives are at odds, projections go on and MGDA does not', () => {
+  fc.assert(
+    fc.property(
+      gradientsOf({ min: 2, max: 4 }, 1, { min: 3, max: 3 }),
+      fc.integer({ min: 1, max: 9 }),
+      (vectors, t) => {
+        // The first two are opposed, the others all have a part along a new axis, so no positive combination vanishes.
+        const [first] = vectors;
+        const lifted = [
+          [...first!, 0],
+          [...first!.map((x) => -t * x), 0],
+          ...vectors.slice(1).map((vector) => [...vector, norm(vector)]),
+        ];
+        const gram = gramOf(lifted);
+        assert.ok(norm(sumOf(lifted, combine(gram, { method: 'mgda' }).weights)) <= 1e-7 * norm(lifted[0]!));
+        for (const options of [
+          { method: 'upgrad' },
+          { method: 'dualproj' },
+          projecting('pgapo', lifted.length),
+        ] as CombineOptions[]) {
+          const { weights } = combine(gram, options);
+          assert.ok(norm(sumOf(lifted, weights)) > 1e-4 * termsOf(lifted, weights), options.method);
+        }
+      },
+    ),
+  );
+});
+
+test('UPGrad is the preference’s mean of the projections of single gradients', () => {
+  fc.assert(
+    fc.property(several, (vectors) => {
+      const gram = gramOf(vectors);
+      const preference = preferenceFor(vectors.length);
+      const total = new Float64Array(vectors.length);
+      vectors.forEach((_, i) => {
+        const alone = vectors.map((__, j) => (i === j ? 1 : 0));
+        combine(gram, { method: 'dualproj', preference: alone }).weights.forEach(
+          (w, j) => (total[j]! += preference[i]! * w),
+        );
+      });
+      const { weights } = combine(gram, { method: 'upgrad', preference });
+      const [a, b] = [sumOf(vectors, weights), sumOf(vectors, total)];
+      a.forEach((x, k) => assertClose(x, b[k]!, 1e-9 * termsOf(vectors, weights)));
+    }),
+  );
+});
+
+test('CAGrad: d is on the ball, and its worst progress is the bound that the dual weights give', () => {
+  fc.assert(
+    fc.property(several, fc.constantFrom(0.1, 0.5, 0.9), (vectors, radius) => {
+      const size = vectors.length;
+      const { alpha, weights, progress, stationarity } = combine(gramOf(vectors), { method: 'cagrad', radius });
+      if (stationarity < 1e-6) return;
+      const mean = sumOf(vectors, new Float64Array(size).fill(1 / size));
+      const d = sumOf(vectors, weights);
+      const away = d.map((x, k) => x - mean[k]!);
+      assertClose(norm(away), radius * norm(mean), 1e-7 * termsOf(vectors, weights));
+      const point = sumOf(vectors, alpha);
+      const bound = inner(point, mean) + radius * norm(mean) * norm(point);
+      const worst = Math.min(...progress);
+      assertClose(worst, bound, 1e-8 * termsOf(vectors, weights) * termsOf(vectors, alpha));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('CAGrad: radius 0 is the mean; where the policy is stationary it takes what hurts nobody', () => {
+  const gram = gramOf([
+    [1, 0],
+    [-1, 0],
+    [0, 1],
+  ]);
+  const still = combine(gram, { method: 'cagrad', radius: 0.5 });
+  assert.deepEqual(
+    [...still.progress].map((x) => Math.round(x * 1e12) / 1e12),
+    [0, 0, 0.333333333333],
+  );
+  assert.deepEqual([...combine(gram, { method: 'cagrad', radius: 0 }).weights], [1 / 3, 1 / 3, 1 / 3]);
+  const cancelled = gramOf([
+    [1, 0],
+    [-1, 0],
+  ]);
+  assert.deepEqual([...combine(cancelled, { method: 'cagrad' }).weights], [0, 0]);
+  assert.throws(() => combine(gram, { method: 'cagrad', radius: -1 }), /cagrad: radius is -1/);
+});
+
+test('the cone projection solves what enumeration of active sets solves', () => {
+  fc.assert(
+    fc.property(gradientsOf({ min: 1, max: 5 }, 0, { min: 1, max: 8 }), (vectors) => {
+      const { cosines } = unitGradients(gramOf(vectors));
+      const size = vectors.length;
+      const linear = multiply(cosines, preferenceFor(size));
+      const solved = projectOntoCone(cosines, linear, 1);
+      assert.ok(solved.residual <= 1e-12);
+      const value = (y: ArrayLike<number>): number => inner(multiply(cosines, y), y) / 2 + inner(linear, y);
+      let best = 0;
+      for (let mask = 1; mask < 1 << size; mask++) {
+        const members = [...vectors.keys()].filter((i) => mask & (1 << i));
+        const n = members.length;
+        const matrix = Float64Array.from(members.flatMap((i) => members.map((j) => cosines[i * size + j]!)));
+        const y = Float64Array.from(members, (i) => -linear[i]!);
+        if (!factor(matrix, n)) continue;
+        substitute(matrix, n, y);
+        if (y.some((x) => x < 0)) continue;
+        const full = new Float64Array(size);
+        members.forEach((i, k) => (full[i] = y[k]!));
+        best = Math.min(best, value(full));
+      }
+      assertClose(value(solved.pushes), best, 1e-9);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('eigenvalues and vectors rebuild the matrix; vectors are orthonormal, values descend', () => {
+  fc.assert(
+    fc.property(gradientsOf({ min: 1, max: 12 }, 1), (vectors) => {
+      const { values: matrix } = gramOf(vectors);
+      const n = vectors.length;
+      const { values, vectors: v } = symmetricEigen(matrix, n);
+      const largest = Math.max(values[0]!, 1e-300);
+      for (let i = 0; i < n; i++) {
+        if (i > 0) assert.ok(values[i]! <= values[i - 1]!);
+        for (let j = 0; j < n; j++) {
+          let [rebuilt, product] = [0, 0];
+          for (let k = 0; k < n; k++) {
+            rebuilt += values[k]! * v[k * n + i]! * v[k * n + j]!;
+            product += v[i * n + k]! * v[j * n + k]!;
+          }
+          assertClose(rebuilt, matrix[i * n + j]!, 1e-12 * n * largest);
+          assertClose(product, i === j ? 1 : 0, 1e-12 * n);
+        }
+      }
+    }),
+  );
+});
