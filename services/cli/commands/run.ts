@@ -1,84 +1,53 @@
 /** `gapo run`: everything at once, from a configuration to a result. What `make run` calls. */
-import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import type { EvaluationReport, Run, StepReport } from '@gapo/rpc';
 import { UserError } from '@gapo/telemetry';
 import { Coordinator } from '../client.js';
 import { EXIT_INTERRUPTED, Exit } from '../exit.js';
 import { aborted, listenForInterrupts, type Interrupts } from '../interrupts.js';
-import { readConfigFile } from '../launches.js';
+import { readConfigFile, type ConfigFile } from '../launches.js';
 import { jsonOption, stackOptions, type StackFlags } from '../options.js';
 import { print, printJson } from '../output.js';
-import { runningStack, startStack } from '../processes/stack.js';
-import type { UpState } from '../processes/upFile.js';
 import { fromHere } from '../project.js';
-import { changedSamples, evaluationTable, objectivesJson } from '../render/evaluation.js';
-import { duration, orNull } from '../render/numbers.js';
 import { makeReporter, type Reporter } from '../render/reporter.js';
+import { resultJson, resultText, type RunResult } from '../render/result.js';
 import { stateName } from '../render/runProgress.js';
 import { writeReport } from '../report.js';
-import { otelConfigured, otelDestination, startTraceReceiver, type TraceReceiver } from '../trace/receiver.js';
 import { chooseRun, type RunChoice } from './chooseRun.js';
 import { evaluate } from './evaluate.js';
 import { follow } from './follow.js';
-import { stackOptionsOf } from './up.js';
+import { openServices, type RunServices } from './runServices.js';
 
 interface RunFlags extends StackFlags, RunChoice {
   json?: true;
   keepUp?: true;
 }
 
-/** Sample prompts that the result shows, and that the report has. */
-const [shownSamples, reportSamples] = [3, 24];
+/** Sample prompts that the report has. */
+const reportSamples = 24;
 
 /** A coordinator that died is started again within this. */
 const restartMs = 15_000;
 
-/** The services that the run uses. */
-interface Services {
-  state: UpState;
-  /** Stops them, where this command started them. */
-  stop(hard: boolean): Promise<void>;
-}
-
-/** The run's end. */
-interface Result {
-  run: Run;
-  steps: StepReport[];
-  evaluation: EvaluationReport;
-}
-
-async function runCommandAction(configPath: string, flags: RunFlags): Promise<void> {
+async function run(configPath: string, flags: RunFlags): Promise<void> {
   if (flags.resume && flags.fresh) throw new UserError('--resume and --fresh contradict each other: give one of them');
   const startedAt = performance.now();
   const config = readConfigFile(fromHere(configPath));
-  const dataDirectory = fromHere(flags.data);
   const reporter = makeReporter(process.stderr, flags.json === true);
   const interrupts = listenForInterrupts();
-  let traces: TraceReceiver | undefined;
-  let services: Services | undefined;
-  let coordinator: Coordinator | undefined;
-  let written: { result: Result; page: string } | undefined;
+  const show = (result: Omit<RunResult, 'wallSeconds'>): void => {
+    const timed = { ...result, wallSeconds: (performance.now() - startedAt) / 1000 };
+    if (flags.json) printJson(resultJson(timed));
+    else print(resultText(timed));
+  };
+  let services: RunServices | undefined;
+  let result: Omit<RunResult, 'wallSeconds'>;
   try {
-    const present = await runningStack(dataDirectory, { say: (text) => reporter.say(text), changed: () => undefined });
-    if (present === undefined && !otelConfigured()) traces = await startTraceReceiver();
-    services =
-      present === undefined
-        ? await startServices(flags, traces?.env ?? {}, reporter, interrupts)
-        : useServices(present, reporter);
-    coordinator = new Coordinator(services.state.coordinator, { patienceMs: restartMs });
-    const run = await chooseRun(coordinator, config, dataDirectory, flags, {
-      say: (text) => reporter.say(text),
-      signal: interrupts.asked,
-    });
-    traces?.writeTo(tracePath(dataDirectory, run.id));
-    reporter.say(`watch it at ${services.state.page}#${run.id}`);
-    const result = await trainAndEvaluate(coordinator, run, configPath, reporter, interrupts);
-    written = { result, page: writeReport(dataDirectory, result.run, result.steps, result.evaluation) };
+    services = await openServices(flags, reporter, interrupts);
+    result = await runOn(services, config, flags, reporter, interrupts);
     if (flags.keepUp) {
-      reporter.say(
-        `done after ${duration((performance.now() - startedAt) / 1000)}; the services stay up until Ctrl-C, the web page at ${services.state.page}`,
-      );
+      show(result);
+      reporter.say(`the services stay up until Ctrl-C, the web page at ${services.state.page}`);
       await aborted(interrupts.asked);
     }
   } catch (error) {
@@ -86,81 +55,77 @@ async function runCommandAction(configPath: string, flags: RunFlags): Promise<vo
     throw error;
   } finally {
     reporter.finish();
-    coordinator?.close();
-    if (services !== undefined) await services.stop(interrupts.forced.aborted);
-    await traces?.close();
+    await services?.stop(interrupts.forced.aborted);
     interrupts.release();
   }
-  const { result, page } = written;
-  const trace = traces === undefined ? null : tracePath(dataDirectory, result.run.id);
-  const wallSeconds = (performance.now() - startedAt) / 1000;
-  if (flags.json) printJson(resultJson(result, { page, trace, wallSeconds }));
-  else print(resultText(result, { page, trace, wallSeconds }));
+  if (!flags.keepUp) show(result);
 }
 
-const tracePath = (dataDirectory: string, runId: string): string => join(dataDirectory, runId, 'trace.jsonl');
-
-async function startServices(
+/** Trains, evaluates and writes the report, on services that run. */
+async function runOn(
+  services: RunServices,
+  config: ConfigFile,
   flags: RunFlags,
-  env: Record<string, string>,
   reporter: Reporter,
   interrupts: Interrupts,
-): Promise<Services> {
-  reporter.say('starting the services ...');
-  const observer = { say: (text: string) => reporter.say(text), changed: () => undefined };
-  const stack = await startStack(stackOptionsOf(flags, 'run', env), observer, interrupts.asked);
-  reporter.say(
-    `${stack.state.services.length} services run: ${stack.state.services.map(({ name }) => name).join(', ')}`,
-  );
-  return {
-    state: stack.state,
-    stop: async (hard) => {
-      reporter.say('stopping the services ...');
-      interrupts.forced.addEventListener('abort', () => void stack.stop(true));
-      await stack.stop(hard);
-    },
-  };
-}
-
-function useServices(state: UpState, reporter: Reporter): Services {
-  if (state.command === 'run') {
-    throw new UserError(
-      `another \`gapo run\` (process ${state.pid}) uses this data directory and stops its services when it is done: wait for it, or give another directory with --data and free ports with --port-base 0 --http-port 0`,
-    );
+): Promise<Omit<RunResult, 'wallSeconds'>> {
+  const dataDirectory = fromHere(flags.data);
+  const coordinator = new Coordinator(services.state.coordinator, { patienceMs: restartMs });
+  try {
+    const say = (text: string): void => reporter.say(text);
+    const chosen = await chooseRun(coordinator, config, dataDirectory, flags, { say, signal: interrupts.asked });
+    const trace = services.tracesOf(chosen.id);
+    reporter.say(`watch it at ${services.state.page}#${chosen.id}`);
+    const { trained, steps } = await train(coordinator, chosen, config.path, reporter, interrupts);
+    const evaluation = await evaluateTrained(coordinator, chosen.id, reporter, interrupts);
+    const page = writeReport(dataDirectory, trained, steps, evaluation);
+    return { run: trained, steps, evaluation, page, trace, otherTraces: services.otherTraces };
+  } finally {
+    coordinator.close();
   }
-  reporter.say(`using the services that process ${state.pid} started at ${state.started}; they stay up`);
-  return { state, stop: () => Promise.resolve() };
 }
 
-async function trainAndEvaluate(
+/**
+ * Follows the run to its last step. The first Ctrl-C pauses it, the second leaves it.
+ *
+ * @throws Exit where it was paused, UserError where it stopped for another reason
+ */
+async function train(
   coordinator: Coordinator,
-  run: Run,
+  chosen: Run,
   configPath: string,
   reporter: Reporter,
   interrupts: Interrupts,
-): Promise<Result> {
+): Promise<{ trained: Run; steps: StepReport[] }> {
   const pause = (): void => {
     reporter.say('pausing after the step in progress; Ctrl-C again stops at once');
-    coordinator
-      .pauseRun(run.id)
-      .catch((error: unknown) => reporter.say(error instanceof Error ? error.message : String(error)));
+    coordinator.pauseRun(chosen.id).catch((error: unknown) => {
+      reporter.say(error instanceof Error ? error.message : String(error));
+    });
   };
-  interrupts.asked.addEventListener('abort', pause, { once: true });
   if (interrupts.asked.aborted) pause();
-  const { run: trained, steps } = await follow(coordinator, run, reporter, { signal: interrupts.forced });
+  else interrupts.asked.addEventListener('abort', pause, { once: true });
+  const { run: trained, steps } = await follow(coordinator, chosen, reporter, { signal: interrupts.forced });
   interrupts.asked.removeEventListener('abort', pause);
   if (trained.state !== 'RUN_STATE_SUCCEEDED') throw stopped(trained, configPath, reporter, interrupts);
-  const evaluation = await evaluate(coordinator, run.id, reporter, {
-    samples: reportSamples,
-    signal: interrupts.asked,
-  }).catch((error: unknown) => {
+  return { trained, steps };
+}
+
+async function evaluateTrained(
+  coordinator: Coordinator,
+  id: string,
+  reporter: Reporter,
+  interrupts: Interrupts,
+): Promise<EvaluationReport> {
+  try {
+    return await evaluate(coordinator, id, reporter, { samples: reportSamples, signal: interrupts.asked });
+  } catch (error) {
     if (!interrupts.asked.aborted) throw error;
     reporter.say(
-      `the run is finished, its evaluation is not: start the services with \`gapo up\` and evaluate with \`gapo eval ${run.id}\``,
+      `run ${id} is finished, its evaluation is not: start the services with \`gapo up\` and evaluate with \`gapo eval ${id}\``,
     );
     throw new Exit(EXIT_INTERRUPTED);
-  });
-  return { run: await coordinator.getRun(run.id), steps, evaluation };
+  }
 }
 
 /** What to throw where the run stopped before its last step. */
@@ -181,46 +146,6 @@ function stopped(run: Run, configPath: string, reporter: Reporter, interrupts: I
 
 function isAbort(error: unknown): boolean {
   return error instanceof Error && (error.name === 'AbortError' || (error as { code?: unknown }).code === 'CANCELLED');
-}
-
-interface Places {
-  page: string;
-  trace: string | null;
-  wallSeconds: number;
-}
-
-function resultText({ run, evaluation }: Result, { page, trace, wallSeconds }: Places): string {
-  const traces =
-    trace ??
-    (otelConfigured() ? otelDestination() : 'not recorded: the services were started by `gapo up` without OTEL_*');
-  return [
-    '',
-    evaluationTable(evaluation),
-    '',
-    changedSamples(evaluation, shownSamples),
-    '',
-    `run         ${run.id}: ${run.step} steps of ${run.method}, ${duration(wallSeconds)} in all`,
-    `checkpoint  ${run.checkpoint}`,
-    `version     sha256 ${run.versionSha256}`,
-    `page        ${page}`,
-    `trace       ${traces}`,
-  ].join('\n');
-}
-
-function resultJson({ run, steps, evaluation }: Result, { page, trace, wallSeconds }: Places): object {
-  const last = run.lastStep ?? steps.at(-1);
-  return {
-    run: run.id,
-    objectives: objectivesJson(evaluation),
-    winRate: orNull(evaluation.winRate?.mean),
-    wallSeconds: Number(wallSeconds.toFixed(3)),
-    stationarity: orNull(last?.stationarity),
-    checkpoint: run.checkpoint,
-    page,
-    trace,
-    versionSha256: run.versionSha256,
-    steps: run.step,
-  };
 }
 
 /** The command. */
@@ -244,5 +169,5 @@ Example:
     .addOption(new Option('--fresh', 'begin anew, whatever is unfinished'))
     .addOption(new Option('--keep-up', 'keep the services running after the result, until Ctrl-C'))
     .addOption(jsonOption())
-    .action(runCommandAction);
+    .action(run);
 }
