@@ -36,6 +36,11 @@ export default tseslint.config(
   {
     files: ['**/*.spec.ts', '**/*.fixture.ts', 'test/**/*.ts'],
     rules: {
+      // A package may offer what its tests are made of to the tests of others, as PACKAGE/testing: no image has it.
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ group: ['@gapo/*/*', '!@gapo/*/testing'], message: 'import from the package itself' }] },
+      ],
       // node:test's functions return promises that the runner itself awaits.
       '@typescript-eslint/no-floating-promises': [
         'error',
@@ -53,6 +58,14 @@ export default tseslint.config(
   },
   {
     files: ['**/*.mjs', '**/*.js'],
-    languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly' } },
+    languageOptions: {
+      globals: {
+        Buffer: 'readonly',
+        console: 'readonly',
+        process: 'readonly',
+        setImmediate: 'readonly',
+        URL: 'readonly',
+      },
+    },
   },
 );

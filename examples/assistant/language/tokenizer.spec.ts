@@ -7,12 +7,20 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Template } from '@huggingface/jinja';
-import { Tokenizer } from '@huggingface/tokenizers';
+import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { fitBytePairs } from './bpe.js';
 import { labelledAnswers, prompts, sftExamples } from './corpus.js';
 import { CHAT_TEMPLATE, completionText, promptText, sequenceText, SPECIAL_TOKENS } from './template.js';
 import { fitAssistantEncoding, tokenizerFiles, VOCABULARY_SIZE } from './tokenizerFiles.js';
 
+/** What is used of the library. Its own declarations import without file extensions, which NodeNext does not resolve. */
+interface Tokenizer {
+  encode(text: string, options: { add_special_tokens: boolean }): { ids: number[] };
+  decode(ids: number[], options?: { skip_special_tokens: boolean }): string;
+  token_to_id(token: string): number | undefined;
+}
+
+const Tokenizer = HuggingFaceTokenizer as unknown as new (model: object, settings: object) => Tokenizer;
 const encoding = fitAssistantEncoding(7);
 const files = tokenizerFiles(encoding);
 const tokenizer = new Tokenizer(files['tokenizer.json'], files['tokenizer_config.json']);

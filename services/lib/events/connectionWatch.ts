@@ -1,5 +1,5 @@
 /** Whether the server is there: told when it goes away and when it comes back. */
-import { Events, type NatsConnection } from 'nats';
+import { Events, type NatsConnection, type Status } from 'nats';
 import { EventError } from './eventError.js';
 
 /** Follows a connection that repairs itself. */
@@ -73,14 +73,11 @@ export class ConnectionWatch {
       if (status.type === Events.Disconnect) {
         this.#set(false);
         onError(
-          new EventError(
-            'connection',
-            `connection to NATS at ${String(status.data)} lost; events wait until it is back`,
-          ),
+          new EventError('connection', `connection to NATS at ${serverOf(status)} lost; events wait until it is back`),
         );
       } else if (status.type === Events.Reconnect) {
         this.#set(true);
-        onError(new EventError('connection', `connection to NATS at ${String(status.data)} is back`));
+        onError(new EventError('connection', `connection to NATS at ${serverOf(status)} is back`));
       }
     }
   }
@@ -89,4 +86,9 @@ export class ConnectionWatch {
     this.#connected = connected;
     for (const listener of [...this.#listeners]) listener();
   }
+}
+
+/** The server that a lost or new connection's status names. */
+function serverOf({ data }: Status): string {
+  return typeof data === 'string' ? data : 'an unnamed server';
 }

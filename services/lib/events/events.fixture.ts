@@ -71,7 +71,7 @@ export function collector() {
       events.push(event);
       wake();
     },
-    async first(count: number): Promise<CloudEvent[]> {
+    first: async (count: number): Promise<CloudEvent[]> => {
       while (events.length < count) {
         await new Promise<void>((resolve) => {
           wake = resolve;

@@ -94,7 +94,7 @@ export class InProcessBus implements EventBus {
       signal.addEventListener('abort', () => {
         this.#followers.delete(follower);
         this.#subscriptions.delete(subscription);
-        options.signal?.removeEventListener('abort', stop);
+        options.signal?.removeEventListener('abort', onAbort);
         void tail.then(resolve);
       });
     });
@@ -102,11 +102,12 @@ export class InProcessBus implements EventBus {
       stopping.abort();
       return closed;
     };
+    const onAbort = (): void => void stop();
     const subscription: Subscription = { closed, stop };
     this.#subscriptions.add(subscription);
     this.#followers.add(follower);
     past.forEach(take);
-    options.signal?.addEventListener('abort', stop, { once: true });
+    options.signal?.addEventListener('abort', onAbort, { once: true });
     if (this.#closed || options.signal?.aborted === true) void stop();
     return Promise.resolve(subscription);
   }

@@ -130,7 +130,7 @@ function readPorts(portsDir: string): string | undefined {
     const parsed: unknown = JSON.parse(readFileSync(join(portsDir, file), 'utf8'));
     if (typeof parsed !== 'object' || parsed === null || !('nats' in parsed) || !Array.isArray(parsed.nats))
       return undefined;
-    const [url]: unknown[] = parsed.nats;
+    const url: unknown = parsed.nats[0];
     return typeof url === 'string' ? url : undefined;
   } catch {
     // Half-written: the next change of the directory brings the rest.

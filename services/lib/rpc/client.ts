@@ -120,7 +120,7 @@ export function connect<S extends ServiceName>(service: S, target: string): Clie
     const bound = call.bind(stub);
     client[method] = spec.responseStream
       ? (request: unknown, options: ClientCallOptions) => callStream(bound, request, options, site)
-      : (request: unknown, options: ClientCallOptions) => callUnary(bound as UnaryStub, request, options, site);
+      : (request: unknown, options: ClientCallOptions) => callUnary(bound, request, options, site);
   }
   return client as Client<S>;
 }

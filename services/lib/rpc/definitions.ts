@@ -39,5 +39,5 @@ export function serviceDefinition(service: ServiceName): grpc.ServiceDefinition 
     const known = Object.entries(packageDefinition()).filter(([, entry]) => !('format' in entry));
     throw new Error(`no service ${service} in ${protoRoot}; it has ${known.map(([name]) => name).join(', ')}`);
   }
-  return definition as grpc.ServiceDefinition;
+  return definition;
 }

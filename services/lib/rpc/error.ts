@@ -28,6 +28,9 @@ export const retryableCodes: ReadonlySet<RpcCode> = new Set<RpcCode>([
   'ABORTED', // the server gave the call up in favour of another one and asks for it anew
 ]);
 
+/** The number of the one status that is no failure. */
+const okStatus: number = grpc.status.OK;
+
 function isCode(name: string): name is RpcCode {
   return name !== 'OK' && Object.hasOwn(grpc.status, name) && !/^\d/.test(name);
 }
@@ -81,7 +84,7 @@ export class RpcError extends Error {
     if (reason instanceof RpcError) return reason;
     if (!(reason instanceof Error)) return new RpcError('UNKNOWN', String(reason), { ...site, cause: reason });
     const { code, details } = reason as { code?: unknown; details?: unknown };
-    if (typeof code === 'number' && code !== grpc.status.OK && grpc.status[code] !== undefined) {
+    if (typeof code === 'number' && code !== okStatus && grpc.status[code] !== undefined) {
       const text = typeof details === 'string' && details !== '' ? details : reason.message;
       return new RpcError(codeName(code), connectionReason(text), { ...site, cause: reason });
     }

@@ -25,10 +25,7 @@ type Check = (
   callback: (error: grpc.ServiceError | null, response?: { status: ServingStatus }) => void,
 ) => grpc.ClientUnaryCall;
 
-const HealthStub = grpc.makeGenericClientConstructor(
-  healthDefinition as unknown as grpc.ServiceDefinition,
-  'grpc.health.v1.Health',
-);
+const HealthStub = grpc.makeGenericClientConstructor(healthDefinition, 'grpc.health.v1.Health');
 
 function check(share: ChannelShare, target: string, deadlineMs: number, service: string): Promise<ServingStatus> {
   const stub = new HealthStub(target, grpc.credentials.createInsecure(), { channelOverride: share.channel });

@@ -66,7 +66,8 @@ export function showValue(value: unknown): string {
   }
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of ${value.length}`;
   if (typeof value === 'object') return Object.keys(value).length === 0 ? 'an empty mapping' : 'a mapping';
-  return `${typeof value} ${String(value)}`;
+  if (typeof value === 'boolean' || typeof value === 'bigint') return `${typeof value} ${value}`;
+  return `a ${typeof value}`;
 }
 
 function showNumber(value: number): string {

@@ -28,7 +28,7 @@ export interface SettingRow {
  */
 export function readSettings<S extends z.ZodObject>(schema: S, env: NodeJS.ProcessEnv = process.env): z.output<S> {
   const values: Record<string, unknown> = {};
-  for (const [name, member] of Object.entries(schema.shape)) {
+  for (const [name, member] of membersOf(schema)) {
     const text = env[name]?.trim();
     if (text !== undefined && text !== '') values[name] = coerce(text, member);
   }
@@ -67,7 +67,7 @@ function coerce(text: string, schema: z.core.$ZodType): unknown {
 
 /** The settings as rows of a table, for `--help`, in the schema's order. */
 export function describeSettings(schema: z.ZodObject): SettingRow[] {
-  return Object.entries(schema.shape).map(([name, member]): SettingRow => {
+  return membersOf(schema).map(([name, member]): SettingRow => {
     const missing = z.safeParse(member, undefined);
     const row = {
       name,
@@ -79,9 +79,15 @@ export function describeSettings(schema: z.ZodObject): SettingRow[] {
   });
 }
 
+/** The variables of a schema, in its order. */
+function membersOf(schema: z.ZodObject): [string, z.core.$ZodType][] {
+  const shape: Readonly<Record<string, z.core.$ZodType>> = schema.shape;
+  return Object.entries(shape);
+}
+
 function showDefault(value: unknown): string {
-  if (Array.isArray(value)) return value.map(String).join(',');
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  if (Array.isArray(value)) return value.map(showDefault).join(',');
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function descriptionOf(schema: z.core.$ZodType): string {

@@ -55,7 +55,9 @@ export function candidates(schema: Schema, value: unknown): Schema[] {
   const discriminator = inner instanceof z.ZodDiscriminatedUnion ? inner._zod.def.discriminator : undefined;
   if (discriminator !== undefined && isMapping(value)) {
     return fitting.filter((option) => {
-      const tag = option instanceof z.ZodObject ? option.shape[discriminator] : undefined;
+      if (!(option instanceof z.ZodObject)) return false;
+      const shape: Readonly<Record<string, Schema>> = option.shape;
+      const tag = shape[discriminator];
       return tag !== undefined && z.safeParse(tag, value[discriminator]).success;
     });
   }

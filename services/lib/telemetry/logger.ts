@@ -80,13 +80,17 @@ export function prettyLine(json: string): string {
     span_id: _span,
     ...fields
   } = { ...parsed } as Record<string, unknown>;
-  const shown = Object.entries(fields)
-    .map(([key, value]) => ` \x1b[90m${key}=\x1b[0m${typeof value === 'string' ? value : JSON.stringify(value)}`)
+  const details = Object.entries(fields)
+    .map(([key, value]) => ` \x1b[90m${key}=\x1b[0m${shown(value)}`)
     .join('');
   const colour = COLOURS[String(level)] ?? '';
   const clock = String(time).slice(11, 19);
-  const line = `\x1b[90m${clock}\x1b[0m ${colour}${String(level).padEnd(5)}\x1b[0m ${String(name)}: ${String(message ?? '')}${shown}\n`;
+  const line = `\x1b[90m${clock}\x1b[0m ${colour}${String(level).padEnd(5)}\x1b[0m ${String(name)}: ${shown(message ?? '')}${details}\n`;
   return error === undefined ? line : `${line}${errorText(error)}\n`;
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function errorText(error: unknown): string {

@@ -63,7 +63,8 @@ export function feedsOf(bucket: Bucket, sequences: readonly (readonly number[])[
   const ids = new Array<number>(rows * length).fill(padId);
   const mask = new Array<number>(rows * length).fill(0);
   for (let row = 0; row < rows; row++) {
-    const sequence = sequences[members[row] ?? (members[0] as number)] as readonly number[];
+    const member = members[row < members.length ? row : 0] as number;
+    const sequence = sequences[member] as readonly number[];
     for (const [position, id] of sequence.entries()) {
       ids[row * length + position] = id;
       mask[row * length + position] = 1;
