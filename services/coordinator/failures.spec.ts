@@ -56,8 +56,11 @@ const failures: Record<string, { answer: Scorer; told: RegExp }> = {
 };
 
 for (const [name, { answer, told }] of Object.entries(failures)) {
-  const yaml = (onFailure: string): string =>
-    runYaml({ objectives: [`{ name: letters, timeoutSeconds: 0.3, onFailure: ${onFailure} }`, 'short'] });
+  const yaml = (onFailure: string, steps = 4): string =>
+    runYaml({
+      steps,
+      objectives: [`{ name: letters, timeoutSeconds: 1, onFailure: ${onFailure} }`, 'short'],
+    });
 
   test(`${name}, onFailure: pause: the run pauses, and ends as if nothing had been once it is mended`, async (t) => {
     const world = await startWorld(t);
@@ -92,7 +95,7 @@ for (const [name, { answer, told }] of Object.entries(failures)) {
   test(`${name}, onFailure: drop: those completions count for no objective`, async (t) => {
     const world = await startWorld(t, { scorers: { ...usualScorers, letters: answer } });
     const coordinator = await startCoordinator(t, world);
-    await createRun(coordinator, world, yaml('drop'));
+    await createRun(coordinator, world, yaml('drop', 2));
     await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
     for (const { objectives, tokens, completionLength } of await reportsOf(coordinator, 'bandit')) {
       assert.ok(objectives[0]!.failed > 0);
@@ -104,7 +107,7 @@ for (const [name, { answer, told }] of Object.entries(failures)) {
   test(`${name}, onFailure: fail: the run fails, and can be resumed`, async (t) => {
     const world = await startWorld(t, { scorers: { ...usualScorers, letters: answer } });
     const coordinator = await startCoordinator(t, world);
-    await createRun(coordinator, world, yaml('fail'));
+    await createRun(coordinator, world, yaml('fail', 2));
     const failed = await until(coordinator, 'bandit', 'RUN_STATE_FAILED');
     assert.match(failed.reason, told);
     world.rewards['letters']!.answer = letters;

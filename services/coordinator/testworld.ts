@@ -33,7 +33,7 @@ import {
 const VOCABULARY = ['<unk>', '<s>', '</s>', 'a', 'b', 'c', 'd', 'e'];
 
 /** Milliseconds within which calls of tests are answered. */
-export const deadlineMs = 20_000;
+export const deadlineMs = 60_000;
 
 /** A directory that goes with the test. */
 export async function scratch(t: TestContext): Promise<string> {

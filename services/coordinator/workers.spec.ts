@@ -1,5 +1,7 @@
 // The pool: what one worker could not finish another redoes, and nobody waits for ever.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { on } from 'node:events';
 import { test, type TestContext } from 'node:test';
 import { implement, RpcError, serve, type RunningServer } from '@gapo/rpc';
 import { logger } from '@gapo/telemetry';
@@ -32,8 +34,8 @@ function poolOf(t: TestContext, targets: string[], limits = {}): WorkerPool<type
     targets,
     what: 'rollout worker',
     setting: 'ROLLOUT_WORKERS',
-    deadlineMs: 5000,
-    waitMs: 5000,
+    deadlineMs: 30_000,
+    waitMs: 30_000,
     log: logger('test'),
     ...limits,
   });
@@ -108,8 +110,42 @@ test('a worker that hangs is given up at the deadline, and is asked again once i
     first = false;
     return hang(size, signal);
   });
-  const pool = poolOf(t, [slow.address], { deadlineMs: 200 });
+  const pool = poolOf(t, [slow.address], { deadlineMs: 1000 });
   assert.equal((await piece(pool, 4)).value, 4);
+});
+
+test('a worker that hangs every time pauses the run before long', async (t) => {
+  const stuck = await worker(t, hang);
+  const pool = poolOf(t, [stuck.address], { deadlineMs: 150 });
+  await assert.rejects(
+    piece(pool, 4),
+    (error) =>
+      error instanceof PauseNeeded && /piece 4 was given up after 2 attempts, the last at /.test(error.message),
+  );
+});
+
+test('a worker that falls silent is given up long before the deadline', async (t) => {
+  const rpc = JSON.stringify(import.meta.resolve('@gapo/rpc'));
+  const code = `const { implement, serve } = await import(${rpc});
+    const Generate = async function* () { console.log('working'); await new Promise(() => {}); };
+    const services = [implement('${service}', { Generate })];
+    console.log((await serve({ address: '127.0.0.1:0', services })).address);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.after(() => child.kill('SIGKILL'));
+  const said = on(child.stdout.setEncoding('utf8'), 'data');
+  const address = String((await said.next()).value).trim();
+  const other = await worker(t, (size) => size);
+  const pool = poolOf(t, [address, other.address], { watchMs: 100, deadlineMs: 60_000 });
+  const pieces = [piece(pool, 1), piece(pool, 2)];
+  await said.next();
+  child.kill('SIGSTOP');
+  assert.deepEqual(
+    (await Promise.all(pieces)).map(({ value, worker: by }) => [value, by]),
+    [
+      [1, other.address],
+      [2, other.address],
+    ],
+  );
 });
 
 test('a worker that is away is probed, and comes back by itself', async (t) => {

@@ -22,6 +22,12 @@ export interface PoolOptions<S extends ServiceName> {
   setting: string;
   /** Milliseconds that one attempt at a piece may take. */
   deadlineMs: number;
+  /**
+   * Milliseconds between looks at the health of a worker that is busy; three without an answer, and its piece is redone
+   * elsewhere long before the deadline, as when its machine has lost power.
+   * @default 10000
+   */
+  watchMs?: number;
   /** Milliseconds without any worker after which waiting pieces are given up with PauseNeeded. */
   waitMs: number;
   log: Logger;
@@ -56,7 +62,10 @@ const LOST: ReadonlySet<string> = new Set([
 const BROKEN: ReadonlySet<string> = new Set(['INTERNAL', 'UNKNOWN', 'DATA_LOSS']);
 
 const MOST_BROKEN = 3;
+const MOST_DEADLINES = 2;
 const MOST_ATTEMPTS = 8;
+const WATCH_MS = 10_000;
+const MOST_SILENCES = 3;
 const PROBE = { baseDelayMs: 100, maxDelayMs: 5000 } as const;
 const PROBE_DEADLINE_MS = 5000;
 
@@ -76,11 +85,12 @@ interface Job<S extends ServiceName> {
   readonly label: string;
   readonly signal: AbortSignal;
   /** Runs one attempt and settles the job's promise where it succeeds. */
-  readonly attempt: (worker: Worker<S>) => Promise<void>;
+  readonly attempt: (worker: Worker<S>, signal: AbortSignal) => Promise<void>;
   readonly reject: (error: unknown) => void;
   readonly tried: Set<Worker<S>>;
   attempts: number;
   broken: number;
+  deadlines: number;
 }
 
 /** Gives pieces of work to workers. */
@@ -123,10 +133,12 @@ export class WorkerPool<S extends ServiceName> {
         tried: new Set(),
         attempts: 0,
         broken: 0,
+        deadlines: 0,
         reject,
-        attempt: async (worker) => {
+        attempt: async (worker, attemptSignal) => {
           const began = performance.now();
-          const value = await bound({ client: worker.client, options: { deadlineMs, signal } });
+          const options = { deadlineMs, signal: attemptSignal };
+          const value = await bound({ client: worker.client, options });
           resolve({ value, worker: worker.target, seconds: (performance.now() - began) / 1000 });
         },
       };
@@ -208,14 +220,37 @@ export class WorkerPool<S extends ServiceName> {
 
   async #work(job: Job<S>, worker: Worker<S>): Promise<void> {
     job.attempts += 1;
+    const silent = new AbortController();
+    const done = new AbortController();
+    void this.#watch(worker, silent, done.signal);
     try {
-      await job.attempt(worker);
+      await job.attempt(worker, AbortSignal.any([job.signal, silent.signal]));
       worker.state = 'free';
     } catch (reason) {
       this.#failed(job, worker, reason);
     }
+    done.abort();
     if (worker.retired) this.#remove(worker);
     this.#dispatch();
+  }
+
+  /** Gives an attempt up when its worker no longer answers health checks; a worker without them is left to the deadline. */
+  async #watch(worker: Worker<S>, silent: AbortController, done: AbortSignal): Promise<void> {
+    const { watchMs = WATCH_MS } = this.#options;
+    let [silences, finished] = [0, false];
+    done.addEventListener('abort', () => (finished = true), { once: true });
+    while (silences < MOST_SILENCES) {
+      await delay(watchMs, undefined, { signal: done }).catch(() => undefined);
+      if (finished) return;
+      try {
+        await checkHealth(worker.target, watchMs);
+        silences = 0;
+      } catch (reason) {
+        if (RpcError.from(reason).code === 'UNIMPLEMENTED') return;
+        silences += 1;
+      }
+    }
+    silent.abort(new RpcError('UNAVAILABLE', `it has not answered ${MOST_SILENCES} health checks while it worked`));
   }
 
   #failed(job: Job<S>, worker: Worker<S>, reason: unknown): void {
@@ -228,7 +263,8 @@ export class WorkerPool<S extends ServiceName> {
     if (LOST.has(error.code)) {
       log.warn({ worker: worker.target, code: error.code }, `${what}: ${job.label} is redone: ${error.details}`);
       this.#leave(worker, `${error.code}: ${error.details}`);
-      if (job.attempts < MOST_ATTEMPTS) return void this.#queue.unshift(job);
+      if (error.code === 'DEADLINE_EXCEEDED') job.deadlines += 1;
+      if (job.attempts < MOST_ATTEMPTS && job.deadlines < MOST_DEADLINES) return void this.#queue.unshift(job);
       const told = `${job.label} was given up after ${job.attempts} attempts, the last at ${worker.target}: ${error.details}`;
       return job.reject(new PauseNeeded(`${told}; look at the ${what}'s log, then resume the run`));
     }
