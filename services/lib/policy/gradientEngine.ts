@@ -1,9 +1,15 @@
 /** Computes the gradients of a shard: chooses the graph with the fewest backward passes that is exact. */
 import { Session, type SessionOptions, type TensorArray } from '@gapo/graph';
-import { type DecoderModel, type NamedTensor, type TrainableSpec, sizeOf, trainableTensors } from '@gapo/model';
+import { type DecoderModel, type NamedTensor, type TensorShape, type TrainableSpec, sizeOf } from '@gapo/model';
 import { type Sequence, type SequenceBatch, toBatch } from './batch.js';
 import { completionFeeds, parameterFeeds, pick } from './evaluator.js';
-import { type GradientGraphOptions, gradientGraph, gradientNames } from './gradientGraph.js';
+import {
+  type GradientGraphOptions,
+  type GradientScope,
+  gradientGraph,
+  gradientNames,
+  tensorsOf,
+} from './gradientGraph.js';
 
 /** The surrogate's settings and data for one shard. Token arrays run through all completion tokens, in order. */
 export interface ShardInput {
@@ -21,6 +27,8 @@ export interface ShardInput {
   /** Needed where klCoefficient is not 0. */
   readonly referenceLogprobs?: Float32Array;
   readonly entropyCoefficient: number;
+  /** Which trained tensors get gradients. @default 'all' */
+  readonly scope?: GradientScope;
   /** Needed with value heads: tokens × heads. */
   readonly value?: {
     readonly coefficient: number;
@@ -44,7 +52,7 @@ export interface ShardStatistics {
   readonly valueLossSum: readonly number[];
 }
 
-/** The flat gradients of a shard, each over all trained tensors in order. */
+/** The flat gradients of a shard, each over the scope's trained tensors in order. */
 export interface ShardGradients {
   readonly objectives: readonly Float32Array[];
   /** Absent where every regulariser's coefficient is 0. */
@@ -89,6 +97,7 @@ export class GradientEngine {
     batch: SequenceBatch,
     passes: GradientGraphOptions['passes'],
   ): Promise<ShardGradients> {
+    const scope = input.scope ?? 'all';
     const regularized = input.klCoefficient !== 0 || input.entropyCoefficient !== 0 || input.value !== undefined;
     const session = await this.session({
       config: this.model.config,
@@ -97,9 +106,11 @@ export class GradientEngine {
       passes,
       clipRange: input.clipRange,
       regularized,
+      scope,
     });
     const outputs = await session.run(pick(shardFeeds(version, input, batch), session.inputNames));
-    const flat = (nameOf: (name: string) => string, k: number): Float32Array => this.flattened(outputs, nameOf, k);
+    const trained = tensorsOf(scope, this.model.config, this.spec);
+    const flat = (nameOf: (name: string) => string, k: number): Float32Array => flattened(outputs, trained, nameOf, k);
     return {
       objectives: Array.from({ length: input.objectives }, (_, k) => flat(gradientNames.objectives, k)),
       regularizer: regularized ? flat(gradientNames.regularizer, 0) : undefined,
@@ -108,8 +119,8 @@ export class GradientEngine {
   }
 
   private session(options: GradientGraphOptions): Promise<Session> {
-    const { objectives, passes, clipRange, regularized } = options;
-    const key = [objectives, passes, clipRange, regularized].join();
+    const { objectives, passes, clipRange, regularized, scope } = options;
+    const key = [objectives, passes, clipRange, regularized, scope].join();
     let session = this.sessions.get(key);
     if (session === undefined) {
       session = Session.open(gradientGraph(options, this.model.weights).toModel(), this.options);
@@ -117,24 +128,24 @@ export class GradientEngine {
     }
     return session;
   }
+}
 
-  /** The k-th slice of every trained tensor's output, in order; tensors without one have gradient 0. */
-  private flattened(
-    outputs: Readonly<Record<string, TensorArray>>,
-    nameOf: (name: string) => string,
-    k: number,
-  ): Float32Array {
-    const trained = trainableTensors(this.model.config, this.spec);
-    const flat = new Float32Array(trained.reduce((total, { shape }) => total + sizeOf(shape), 0));
-    let offset = 0;
-    for (const { name, shape } of trained) {
-      const size = sizeOf(shape);
-      const output = outputs[nameOf(name)];
-      if (output !== undefined) flat.set((output.data as Float32Array).subarray(k * size, (k + 1) * size), offset);
-      offset += size;
-    }
-    return flat;
+/** The k-th slice of every trained tensor's output, in order; tensors without one have gradient 0. */
+function flattened(
+  outputs: Readonly<Record<string, TensorArray>>,
+  trained: readonly TensorShape[],
+  nameOf: (name: string) => string,
+  k: number,
+): Float32Array {
+  const flat = new Float32Array(trained.reduce((total, { shape }) => total + sizeOf(shape), 0));
+  let offset = 0;
+  for (const { name, shape } of trained) {
+    const size = sizeOf(shape);
+    const output = outputs[nameOf(name)];
+    if (output !== undefined) flat.set((output.data as Float32Array).subarray(k * size, (k + 1) * size), offset);
+    offset += size;
   }
+  return flat;
 }
 
 /** Every input that any of the graphs has. */

@@ -35,8 +35,19 @@ export interface GradientGraphOptions {
   readonly clipRange: number;
   /** Whether the regularisers' gradient is computed: a pass of its own. */
   readonly regularized: boolean;
+  /** Which trained tensors get gradients; with `lastLayer` the backward pass ends there. @default 'all' */
+  readonly scope?: GradientScope;
   /** @default 'float32' */
   readonly float?: FloatType;
+}
+
+/** All trained tensors, or those of the last decoder layer. */
+export type GradientScope = 'all' | 'lastLayer';
+
+/** The trained tensors of a scope, in order. */
+export function tensorsOf(scope: GradientScope, config: DecoderConfig, spec: TrainableSpec): readonly TensorShape[] {
+  const all = trainableTensors(config, spec);
+  return scope === 'all' ? all : all.filter(({ name }) => name.includes(`model.layers.${config.layers - 1}.`));
 }
 
 /** Names of a gradient output: [K, ...shape] for the objectives, shape for the regularisers. */
@@ -52,16 +63,16 @@ export const gradientNames = {
  * Outputs: gradients by gradientNames (absent where nothing depends on a tensor), `logprobs`, `entropy`, `values`.
  */
 export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap<string, NamedTensor>): Graph {
-  const { config, spec, objectives, passes, clipRange, regularized } = options;
+  const { config, spec, objectives, passes, clipRange, regularized, scope = 'all' } = options;
   const graph = new Graph('gradients', options.float ?? 'float32');
-  const trained = trainableTensors(config, spec);
-  const { tensors, parameters } = tensorSource(graph, trained, frozen);
+  const { tensors, parameters } = tensorSource(graph, trainableTensors(config, spec), frozen);
+  const trained = tensorsOf(scope, config, spec);
   const { logprobs, entropy, values, sequenceOf } = completionValues(graph, config, spec, tensors);
   const oldLogprobs = graph.floatInput('oldLogprobs', ['N']);
   const denominator = graph.floatInput('denominator', []);
   const advantages = graph.floatInput('advantages', [passes === 'token' ? 'N' : 'B', objectives]);
   const r = ratio(logprobs, oldLogprobs);
-  const wanted = [...parameters.values()];
+  const wanted = trained.map(({ name }) => parameters.get(name) as Value);
 
   const perObjective: ReadonlyMap<Value, Value>[] = [];
   if (passes === 'token') {

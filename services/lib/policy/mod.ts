@@ -3,6 +3,9 @@ export { type Sequence, toBatch } from './batch.js';
 export { Evaluator } from './evaluator.js';
 export { Sampler, type SampledCompletion, type SamplingOptions, type SamplingPrompt } from './sampler.js';
 export { GradientEngine, type ShardGradients, type ShardInput, type ShardStatistics } from './gradientEngine.js';
+export { type GradientScope, tensorsOf } from './gradientGraph.js';
+export { LogitGramEngine } from './logitGram.js';
+export { project } from './projection.js';
 export { SupervisedEngine, type SupervisedGradients } from './supervised.js';
 export {
   ClassifierEngine,

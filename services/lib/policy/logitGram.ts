@@ -1,0 +1,99 @@
+/**
+ * The Gram matrix of the objectives' gradients with respect to the logits, without a backward pass (MGDA-UB: Sener and
+ * Koltun 2018, arXiv 1810.04650, with the logits as the shared representation).
+ *
+ * The gradient of s·ln p(target) with respect to a token's logits is s·(onehot − p), whose squared norm is
+ * s²·(1 − 2·p(target) + Σ p²). Tokens have logits of their own, so that
+ * ⟨g_i, g_j⟩ = Σ_n s_in · s_jn · (1 − 2·p_n(target) + Σ p_n²).
+ */
+import {
+  Graph,
+  Session,
+  type SessionOptions,
+  emitBinary,
+  emitReduce,
+  emitReshape,
+  emitUnary,
+  gatherRows,
+  mul,
+} from '@gapo/graph';
+import {
+  type DecoderConfig,
+  type DecoderModel,
+  type NamedTensor,
+  type TrainableSpec,
+  trainableTensors,
+} from '@gapo/model';
+import { toBatch } from './batch.js';
+import { decodeSequences, logits } from './decoder.js';
+import { completionFeeds, parameterFeeds, pick } from './evaluator.js';
+import type { ShardInput } from './gradientEngine.js';
+import { logRatioLimit } from './surrogate.js';
+import { tensorSource } from './tensorSource.js';
+
+/** Computes Gram matrices at the logits. Holds one session; not for several runs at a time. */
+export class LogitGramEngine {
+  private readonly session: Session;
+  private readonly config: DecoderConfig;
+
+  private constructor(session: Session, config: DecoderConfig) {
+    this.session = session;
+    this.config = config;
+  }
+
+  static async open(model: DecoderModel, spec: TrainableSpec, options: SessionOptions): Promise<LogitGramEngine> {
+    const { config } = model;
+    const graph = new Graph('logit gram');
+    const { tensors } = tensorSource(graph, trainableTensors(config, spec), model.weights);
+    const ids = graph.input('ids', 'int64', ['B', 'T']);
+    const rows = graph.input('rows', 'int64', ['N']);
+    const targets = graph.input('targets', 'int64', ['N']);
+    const inverseTemperature = graph.floatInput('inverseTemperature', []);
+    const { hidden } = decodeSequences(config, ids, tensors, spec.lora);
+    const cooled = mul(logits(config, gatherRows(hidden, rows), tensors), inverseTemperature); // [N, V]
+    const axis = { kind: 'int', value: -1 } as const;
+    const logp = graph.emit('LogSoftmax', [cooled], { dtype: graph.float, dims: cooled.dims }, { axis });
+    const index = graph.emit('Unsqueeze', [targets, graph.integers([-1])], { dtype: 'int64', dims: ['N', 1] });
+    const picked = graph.emit('GatherElements', [logp, index], { dtype: graph.float, dims: ['N', 1] }, { axis });
+    const squares = emitReduce('ReduceSumSquare', emitUnary('Exp', logp), -1); // Σ p², [N, 1]
+    const twice = emitBinary('Mul', emitUnary('Exp', picked), graph.constant(2));
+    const norms = emitBinary('Sub', emitBinary('Add', squares, graph.constant(1)), twice);
+    graph.output('logprobs', emitReshape(picked, [-1], ['N']));
+    graph.output('norms', emitReshape(norms, [-1], ['N']));
+    return new LogitGramEngine(await Session.open(graph.toModel(), options), config);
+  }
+
+  /** The shard's Gram matrix, row-major [K, K], in float64. PPO's clip counts as in the surrogate. */
+  async compute(version: readonly NamedTensor[], input: ShardInput): Promise<Float64Array> {
+    const batch = toBatch(input.sequences, this.config.context);
+    const feeds = { ...parameterFeeds(version), ...completionFeeds(batch, input.temperature) };
+    const outputs = await this.session.run(pick(feeds, this.session.inputNames));
+    const logprobs = outputs['logprobs']?.data as Float32Array;
+    const norms = outputs['norms']?.data as Float32Array;
+    const k = input.objectives;
+    const rows = input.advantages.length / k;
+    const gram = new Float64Array(k * k);
+    const slopes = new Float64Array(k);
+    for (let n = 0; n < batch.tokens; n++) {
+      const gap = (logprobs[n] as number) - (input.oldLogprobs[n] as number);
+      const ratio = Math.exp(Math.min(Math.max(gap, -logRatioLimit), logRatioLimit));
+      const row = input.advantagesPer === 'token' ? n : Number(batch.sequenceOf.data[n]);
+      for (let i = 0; i < k; i++) {
+        const advantage = input.advantages[i * rows + row] as number;
+        const clipped = advantage >= 0 ? ratio > 1 + input.clipRange : ratio < 1 - input.clipRange;
+        slopes[i] = clipped ? 0 : (ratio * advantage) / input.denominator;
+      }
+      for (let i = 0; i < k; i++) {
+        for (let j = 0; j < k; j++) {
+          gram[i * k + j] =
+            (gram[i * k + j] as number) + (slopes[i] as number) * (slopes[j] as number) * (norms[n] as number);
+        }
+      }
+    }
+    return gram;
+  }
+
+  async close(): Promise<void> {
+    await this.session.close();
+  }
+}
