@@ -141,7 +141,7 @@ function stopped(run: Run, configPath: string, reporter: Reporter, interrupts: I
     return new UserError(`run ${run.id} was cancelled at ${where}; begin anew with \`gapo run ${configPath} --fresh\``);
   }
   const ended = run.state === 'RUN_STATE_FAILED' ? 'failed' : `is ${stateName(run.state)}`;
-  return new UserError(`run ${run.id} ${ended} at ${where}: ${why}; when that is mended, ${goOn}`);
+  return new UserError(`run ${run.id} ${ended} at ${where}: ${why}; ${goOn}`);
 }
 
 function isAbort(error: unknown): boolean {

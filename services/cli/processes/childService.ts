@@ -9,8 +9,8 @@ import { Backoff } from './backoff.js';
 import { newLogFile, type LogFile } from './logFile.js';
 import type { ServiceSpec } from './plan.js';
 
-/** A service may load models before it answers. */
-const readyTimeoutMs = 60_000;
+/** A service may load models before it answers, on a machine that is busy with something else. */
+const readyTimeoutMs = 120_000;
 /** Longer than what services allow themselves: the coordinator 15 s for the step in progress and 15 s for the rest, all of them some more for traces. */
 const stopTimeoutMs = 40_000;
 const [lookMs, probeMs] = [50, 2000];
