@@ -22,7 +22,7 @@ import {
 const letters = usualScorers['letters']!;
 
 /** Answers of a reward service that leave the second item of a batch, or the batch, without a score. */
-const failures: Record<string, { answer: Scorer; told: RegExp }> = {
+const failures: Record<string, { answer: Scorer; told: RegExp; timeoutSeconds?: number }> = {
   'a score that is no number': {
     answer: async (request, signal) => {
       const { results = [] } = await letters(request, signal);
@@ -52,14 +52,15 @@ const failures: Record<string, { answer: Scorer; told: RegExp }> = {
     answer: (request, signal) =>
       request.items[0]!.id.endsWith('0.0') ? new Promise(() => undefined) : letters(request, signal),
     told: /DEADLINE_EXCEEDED/,
+    timeoutSeconds: 2,
   },
 };
 
-for (const [name, { answer, told }] of Object.entries(failures)) {
+for (const [name, { answer, told, timeoutSeconds = 30 }] of Object.entries(failures)) {
   const yaml = (onFailure: string, steps = 4): string =>
     runYaml({
       steps,
-      objectives: [`{ name: letters, timeoutSeconds: 1, onFailure: ${onFailure} }`, 'short'],
+      objectives: [`{ name: letters, timeoutSeconds: ${timeoutSeconds}, onFailure: ${onFailure} }`, 'short'],
     });
 
   test(`${name}, onFailure: pause: the run pauses, and ends as if nothing had been once it is mended`, async (t) => {
