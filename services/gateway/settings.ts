@@ -1,5 +1,5 @@
 /** The environment variables of the gateway. */
-import { describeSettings, filePath, grpcTarget, hostPort, readSettings, z } from '@gapo/settings';
+import { filePath, grpcTarget, hostPort, readSettings, settingsHelp, z } from '@gapo/settings';
 
 const schema = z.object({
   LISTEN: hostPort
@@ -26,20 +26,9 @@ export function settings(env: NodeJS.ProcessEnv = process.env): Settings {
 }
 
 /** What `--help` prints. */
-export function help(): string {
-  const rows = describeSettings(schema).map(
-    ({ name, expected, default: value, description }) =>
-      `  ${name.padEnd(16)} ${description}\n  ${' '.repeat(16)} ${expected}; ${value === undefined ? 'optional' : `default ${value}`}\n`,
-  );
-  return `The gateway: the web page of the training runs, and the API behind it.
-
-Settings are environment variables:
-
-${rows.join('')}
-Also LOG_LEVEL and the OTEL_* variables of OpenTelemetry.
-
-Example:
-  COORDINATOR=127.0.0.1:50050 NATS_URL=nats://127.0.0.1:4222 \\
-    node --import ./services/lib/telemetry/dist/preload.js services/gateway/dist/main.js
-`;
-}
+export const help = settingsHelp({
+  title: 'The gateway: the web page of the training runs, and the API behind it.',
+  schema,
+  example: `COORDINATOR=127.0.0.1:50050 NATS_URL=nats://127.0.0.1:4222 \\
+  node --import ./services/lib/telemetry/dist/preload.js services/gateway/dist/main.js`,
+});

@@ -1,15 +1,8 @@
 /** Runs in the tensor thread: log-probabilities, values and gradients of a shard. */
-import { EngineHolder, type EngineKey, type Outcome, outcome } from '@gapo/worker';
+import { EngineHolder, type EngineKey, type Outcome, type TensorThreadSettings, outcome } from '@gapo/worker';
 import type { NamedTensor } from '@gapo/model';
 import { Evaluator, GradientEngine, type Sequence, type ShardGradients, type ShardInput } from '@gapo/policy';
 import { workerData } from 'piscina';
-
-/** What the thread is started with. */
-export interface GradientSettings {
-  readonly threads: number;
-  readonly device: 'cpu' | 'cuda';
-  readonly modelRoot: string;
-}
 
 /** Completions to evaluate. */
 export interface LogProbsTask {
@@ -32,7 +25,7 @@ export interface LogProbsResult {
   readonly values: { readonly data: Float32Array; readonly heads: number } | undefined;
 }
 
-const { threads, device, modelRoot } = workerData as GradientSettings;
+const { threads, device, modelRoot } = workerData as TensorThreadSettings;
 const evaluators = new EngineHolder(modelRoot, (model, trainable) =>
   Evaluator.open(model, trainable, { threads, device }),
 );

@@ -32,10 +32,11 @@ export function gradientService(
 ): Implementation {
   const versions = new VersionStore(coordinator);
   return implement('gapo.gradient.v1.GradientService', {
-    async LogProbs(request, { parent }) {
+    async LogProbs(request, { signal }) {
       const policy = requestedPolicy(request.policy);
       const sequences = toSequences(request.sequences);
-      const { tensors } = await versions.get(policy.runId, policy.version, parent);
+      const { tensors } = await versions.get(policy.runId, policy.version);
+      signal.throwIfAborted();
       const task = { engine: engineKey(policy), version: tensors, sequences, temperature: request.temperature };
       const attributes = { ...policyAttributes(policy), [attributeNames.sequences]: sequences.length };
       const { logprobs, values } = await withSpan(spanNames.gradientLogProbs, attributes, () =>
@@ -47,10 +48,11 @@ export function gradientService(
       };
     },
 
-    async *ComputeGradients(request, { parent }) {
+    async *ComputeGradients(request, { signal }) {
       const policy = requestedPolicy(request.policy);
       const input = shardInput(request);
-      const { tensors } = await versions.get(policy.runId, policy.version, parent);
+      const { tensors } = await versions.get(policy.runId, policy.version);
+      signal.throwIfAborted();
       const attributes = {
         ...policyAttributes(policy),
         [attributeNames.shard]: request.shard,

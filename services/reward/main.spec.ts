@@ -1,28 +1,18 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { text } from 'node:stream/consumers';
 import { type TestContext, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { connect } from '@gapo/rpc';
 import { Graph, cast, emitReduce } from '@gapo/graph';
+import { type TestProcess, startProcess, takenAddress } from '@gapo/telemetry/testing';
 import { type TinyOptions, writeTinyClassifier } from './onnx/tinyClassifier.js';
 import { temporaryDirectory } from './testservice.js';
 
 const deadlineMs = 20_000;
-const main = fileURLToPath(new URL('./main.js', import.meta.url));
+const main = new URL('./main.js', import.meta.url);
 
-function start(t: TestContext, env: Readonly<Record<string, string>>, args: readonly string[] = []): ChildProcess {
-  const child = spawn(process.execPath, [main, ...args], {
-    env: { LISTEN: '127.0.0.1:0', THREADS: '1', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  t.after(() => child.kill('SIGKILL'));
-  return child;
+function start(t: TestContext, env: Readonly<Record<string, string>>, args: readonly string[] = []): TestProcess {
+  return startProcess(main, { args, env: { LISTEN: '127.0.0.1:0', THREADS: '1', ...env } }, t);
 }
 
 /** Runs a process that ends by itself. */
@@ -32,25 +22,8 @@ async function run(
   args: readonly string[] = [],
 ): Promise<{ code: number | null; out: string; err: string }> {
   const child = start(t, env, args);
-  const { stdout, stderr } = child;
-  assert.ok(stdout !== null && stderr !== null);
-  const [[code], out, err] = await Promise.all([once(child, 'close'), text(stdout), text(stderr)]);
-  return { code: code as number | null, out, err };
-}
-
-/** The address that a started process logs. */
-async function addressOf(child: ChildProcess): Promise<string> {
-  assert.ok(child.stderr !== null);
-  const seen: string[] = [];
-  for await (const line of createInterface({ input: child.stderr })) {
-    seen.push(line);
-    if (!line.startsWith('{')) continue;
-    const { address } = JSON.parse(line) as { address?: string };
-    if (address === undefined) continue;
-    child.stderr.resume();
-    return address;
-  }
-  throw new Error(`the process ended without an address: ${seen.join('\n')}`);
+  const code = await child.closed;
+  return { code, out: child.stdout(), err: child.stderr() };
 }
 
 async function tiny(t: TestContext, options: TinyOptions = {}): Promise<string> {
@@ -199,15 +172,9 @@ describe('settings that are wrong end the process with exit code 2', () => {
   });
 
   test('a busy port', async (t) => {
-    const other = createServer().listen(0, '127.0.0.1');
-    t.after(() => other.close());
-    await once(other, 'listening');
-    const { port } = other.address() as { port: number };
-    const { code, err } = await run(t, { ...onnx(await tiny(t)), LISTEN: `127.0.0.1:${port}` });
-    assert.match(
-      err,
-      new RegExp(`^LISTEN: cannot listen on 127.0.0.1:${port}: another process holds that port; .*\n$`),
-    );
+    const taken = await takenAddress(t);
+    const { code, err } = await run(t, { ...onnx(await tiny(t)), LISTEN: taken });
+    assert.match(err, new RegExp(`^cannot listen on ${taken}: another process holds that port; .*\n$`));
     assert.equal(code, 2);
   });
 
@@ -236,7 +203,7 @@ describe('a reward service as a process', () => {
     const directory = await tiny(t);
     const addressFile = join(directory, 'address');
     const child = start(t, { ...onnx(directory), OBJECTIVE: 'named', ADDRESS_FILE: addressFile });
-    const address = await addressOf(child);
+    const address = await child.address();
     assert.equal(await readFile(addressFile, 'utf8'), address);
     const client = connect('gapo.reward.v1.RewardService', address);
     t.after(() => client.close());
@@ -246,26 +213,24 @@ describe('a reward service as a process', () => {
     const scored = client.Score({ items }, { deadlineMs });
     // The server has read the batch once it answers what was sent after it on the same connection.
     await client.Describe({}, { deadlineMs });
-    const ended = once(child, 'exit');
     child.kill('SIGTERM');
     const { results } = await scored;
     assert.ok(results.every(({ score }) => typeof score === 'number'));
-    assert.deepEqual(await ended, [0, null]);
+    assert.equal(await child.closed, 0);
   });
 
   test('rules are served likewise', async (t) => {
     const path = join(await temporaryDirectory(t), 'rules.yaml');
     await writeFile(path, 'objective: brief\nrules: [{ kind: length, target: 2, scale: 1 }]\n');
     const child = start(t, { REWARD_KIND: 'rules', REWARD_RULES: path });
-    const client = connect('gapo.reward.v1.RewardService', await addressOf(child));
+    const client = connect('gapo.reward.v1.RewardService', await child.address());
     t.after(() => client.close());
     const { results } = await client.Score(
       { items: [{ id: 'a', prompt: '', completion: 'two words' }] },
       { deadlineMs },
     );
     assert.equal(results[0]?.score, 1);
-    const ended = once(child, 'exit');
     child.kill('SIGTERM');
-    assert.deepEqual(await ended, [0, null]);
+    assert.equal(await child.closed, 0);
   });
 });

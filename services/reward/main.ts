@@ -1,7 +1,6 @@
 /** A reward service as a process: settings, one scorer, one server. */
-import { rename, writeFile } from 'node:fs/promises';
-import { RpcError, serve } from '@gapo/rpc';
-import { UserError, attributeNames, reportAndExit, runService, spanNames, withSpan } from '@gapo/telemetry';
+import { serve } from '@gapo/rpc';
+import { attributeNames, runService, spanNames, withSpan } from '@gapo/telemetry';
 import { ClassifierScorer } from './onnx/classifierScorer.js';
 import { RulesScorer } from './rules/rulesScorer.js';
 import type { Scorer } from './scorer.js';
@@ -22,40 +21,24 @@ async function openScorer(s: Settings): Promise<Scorer> {
   return RulesScorer.open({ path: s.REWARD_RULES as string, objective, itemTimeoutMs: s.ITEM_TIMEOUT_MS });
 }
 
-/** Writes a file whole or not at all. */
-async function writeWhole(path: string, text: string): Promise<void> {
-  const partial = `${path}.${process.pid}.partial`;
-  await writeFile(partial, text);
-  await rename(partial, path);
-}
-
-const [argument] = process.argv.slice(2);
-if (argument === '--help') process.stdout.write(help());
-else if (argument !== undefined) {
-  await reportAndExit(
-    new UserError(`found the argument '${argument}', expected none but --help; settings are variables`),
-  );
-} else {
-  await runService({
-    name: 'gapo-reward',
-    async start({ log }) {
-      const s = settings();
-      const scorer = await openScorer(s);
-      const { objective, model, version } = scorer.description;
-      try {
-        const server = await serve({ address: s.LISTEN, services: [rewardService(scorer)], shutdownGraceMs });
-        if (s.ADDRESS_FILE !== undefined) await writeWhole(s.ADDRESS_FILE, server.address);
-        log.info({ objective, model, version }, `scores '${objective}'`);
-        const stop = async (): Promise<void> => {
-          await server.stop();
-          await scorer.close();
-        };
-        return { address: server.address, stop };
-      } catch (error) {
+await runService({
+  name: 'gapo-reward',
+  help,
+  async start({ log }) {
+    const s = settings();
+    const scorer = await openScorer(s);
+    const { objective, model, version } = scorer.description;
+    try {
+      const server = await serve({ address: s.LISTEN, services: [rewardService(scorer)], shutdownGraceMs });
+      log.info({ objective, model, version }, `scores '${objective}'`);
+      const stop = async (): Promise<void> => {
+        await server.stop();
         await scorer.close();
-        // An address that cannot be listened on is for a person to change, not a defect.
-        throw error instanceof RpcError ? new UserError(`LISTEN: ${error.details}`) : error;
-      }
-    },
-  });
-}
+      };
+      return { address: server.address, stop };
+    } catch (error) {
+      await scorer.close();
+      throw error;
+    }
+  },
+});

@@ -1,13 +1,13 @@
 /** The environment variables of a reward service. */
 import { availableParallelism } from 'node:os';
 import {
-  describeSettings,
   directory,
   filePath,
   hostPort,
   milliseconds,
   positiveInt,
   readSettings,
+  settingsHelp,
   word,
   z,
 } from '@gapo/settings';
@@ -53,20 +53,10 @@ export function settings(env: NodeJS.ProcessEnv = process.env): Settings {
 }
 
 /** What `--help` prints. */
-export function help(): string {
-  const rows = describeSettings(schema).map(({ name, expected, default: value, required, description }) => {
-    const state = required ? 'required' : value === undefined ? 'optional' : `default ${value}`;
-    return `  ${name.padEnd(16)} ${description}\n  ${' '.repeat(16)} ${expected}; ${state}\n`;
-  });
-  return `A reward service: scores completions for one objective (gapo.reward.v1), with an ONNX classifier or with rules.
-
-Settings are environment variables:
-
-${rows.join('')}
-Also LOG_LEVEL and the OTEL_* variables of OpenTelemetry.
-
-Example:
-  REWARD_KIND=onnx REWARD_MODEL=models/helpful LISTEN=127.0.0.1:50061 \\
-    node --import ./services/lib/telemetry/dist/preload.js services/reward/dist/main.js
-`;
-}
+export const help = settingsHelp({
+  title:
+    'A reward service: scores completions for one objective (gapo.reward.v1), with an ONNX classifier or with rules.',
+  schema,
+  example: `REWARD_KIND=onnx REWARD_MODEL=models/helpful LISTEN=127.0.0.1:50061 \\
+  node --import ./services/lib/telemetry/dist/preload.js services/reward/dist/main.js`,
+});

@@ -6,17 +6,21 @@ import { attributeNames, spanNames, withSpan } from '@gapo/telemetry';
 import { type TensorThread, VersionStore, requestedPolicy } from '@gapo/worker';
 import type { PostedCompletion, sample } from './samplingThread.js';
 
+/** The tasks of the rollout service's tensor thread. */
+export type SamplingTasks = { readonly sample: typeof sample };
+
 /** The service. */
 export function rolloutService(
   coordinator: Client<'gapo.policy.v1.PolicyService'>,
-  thread: TensorThread<{ sample: typeof sample }>,
+  thread: TensorThread<SamplingTasks>,
 ): Implementation {
   const versions = new VersionStore(coordinator);
   return implement('gapo.rollout.v1.RolloutService', {
-    async *Generate(request, { signal, parent }) {
+    async *Generate(request, { signal }) {
       const policy = requestedPolicy(request.policy);
       const options = samplingOptions(request);
-      const { tensors } = await versions.get(policy.runId, policy.version, parent);
+      const { tensors } = await versions.get(policy.runId, policy.version);
+      signal.throwIfAborted();
       const { port1, port2 } = new MessageChannel();
       const cancelled = new Int32Array(new SharedArrayBuffer(4));
       const cancel = (): void => void Atomics.store(cancelled, 0, 1);

@@ -18,7 +18,7 @@ before(() => sdk.start());
 beforeEach(() => exporter.reset());
 after(() => sdk.shutdown());
 
-describe('traces through events', { timeout: 20_000 }, () => {
+describe('traces through events', { timeout: 60_000 }, () => {
   for (const transport of ['nats', 'in-process'] as const) {
     test(
       `step, publish, process is one trace over ${transport}`,

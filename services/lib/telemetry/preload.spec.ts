@@ -5,7 +5,7 @@ import { startOtlpReceiver } from './otlpReceiver.fixture.js';
 
 const PRELOAD = ['--import', new URL('./preload.js', import.meta.url).href];
 
-describe('preload', { timeout: 20_000 }, () => {
+describe('preload', { timeout: 60_000 }, () => {
   test('a gRPC call between two processes is one trace: step, client, server, work', async () => {
     const receiver = await startOtlpReceiver();
     const env = (name: string) => ({ ...receiver.env, OTEL_SERVICE_NAME: name });

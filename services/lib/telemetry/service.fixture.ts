@@ -46,6 +46,7 @@ const ways: Record<string, (signal: AbortSignal) => Promise<RunningService>> = {
 const way = ways[process.argv[2] ?? ''] ?? ways['defect'];
 await runService({
   name: 'gapo-fixture',
+  ...(process.env['HELP'] === undefined ? {} : { help: process.env['HELP'] }),
   start: ({ signal }) => way?.(signal) ?? Promise.resolve(idle),
   stopTimeoutMs: process.argv[2] === 'stuck' && process.argv[3] === 'short' ? 50 : 60_000,
   telemetryTimeoutMs: 500,

@@ -4,7 +4,7 @@ import { startChild } from './child.fixture.js';
 
 const start = (...args: string[]) => startChild('./service.fixture.js', args);
 
-describe('runService', { timeout: 20_000, concurrency: 2 }, () => {
+describe('runService', { timeout: 60_000, concurrency: 2 }, () => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     test(`${signal} stops the service and exits with 0`, async () => {
       const child = start('serving');
@@ -15,6 +15,18 @@ describe('runService', { timeout: 20_000, concurrency: 2 }, () => {
       assert.match(child.output(), /"message":"stopped"/);
     });
   }
+
+  test('a service with a help text prints it when asked, and refuses other arguments', async () => {
+    const asked = startChild('./service.fixture.js', ['--help'], { HELP: 'settings\n' });
+    assert.equal(await asked.closed, 0);
+    assert.equal(asked.output(), 'settings\n');
+    const wrong = startChild('./service.fixture.js', ['serving'], { HELP: 'settings\n' });
+    assert.equal(await wrong.closed, 2);
+    assert.equal(
+      wrong.output(),
+      "found the argument 'serving', expected none but --help; settings are environment variables\n",
+    );
+  });
 
   test('an error for a person is its message alone on one line, exit code 2', async () => {
     const child = start('userError');

@@ -13,7 +13,7 @@ import { rename, writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { logger, type Logger } from './logger.js';
 import { shutdownTelemetry } from './sdk.js';
-import { isExpected } from './userError.js';
+import { isExpected, UserError } from './userError.js';
 
 /** What `start` is given. */
 export interface StartContext {
@@ -37,6 +37,11 @@ export interface RunningService {
 export interface ServiceOptions {
   /** As `gapo-rollout`. */
   name: string;
+  /**
+   * What `--help` prints. A service with a help text takes no other argument: its settings are environment variables.
+   * Without one the arguments are left to `start`.
+   */
+  help?: string;
   /** Wires and starts everything; resolves when the service answers. */
   start(context: StartContext): Promise<RunningService>;
   /** How long `stop` may take, in milliseconds. @default 10000 */
@@ -48,12 +53,23 @@ export interface ServiceOptions {
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
 /**
- * Runs a service until SIGTERM or SIGINT, then ends the process. The order at the end is: the service's own `stop`,
+ * Prints the help where it is asked for; else runs a service until SIGTERM or SIGINT, then ends the process. The order at the end is: the service's own `stop`,
  * then the traces, each with a time limit. A second signal ends the process at once. Errors, thrown or unhandled
  * anywhere, end it too: see `reportAndExit`.
  */
 export async function runService(options: ServiceOptions): Promise<void> {
   const telemetryTimeoutMs = options.telemetryTimeoutMs ?? 3000;
+  if (options.help !== undefined) {
+    const [argument] = process.argv.slice(2);
+    if (argument === '--help') {
+      process.stdout.write(options.help);
+      return;
+    }
+    if (argument !== undefined) {
+      const problem = `found the argument '${argument}', expected none but --help; settings are environment variables`;
+      await reportAndExit(new UserError(problem), telemetryTimeoutMs);
+    }
+  }
   const crash = (error: unknown) => void reportAndExit(error, telemetryTimeoutMs);
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);

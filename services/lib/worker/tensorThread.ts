@@ -22,12 +22,23 @@ export async function outcome<T>(task: () => Promise<T>): Promise<Outcome<T>> {
   }
 }
 
+/** What a thread's module exports: functions of one argument. */
+export type TensorTasks = Record<string, (argument: never) => Promise<Outcome<unknown>>>;
+
+/** What the thread of a worker is started with, as `workerData`. */
+export interface TensorThreadSettings {
+  readonly threads: number;
+  readonly device: 'cpu' | 'cuda';
+  /** Where relative model directories start. */
+  readonly modelRoot: string;
+}
+
 /** A worker thread with the tasks of type `Tasks`: each a function of one argument that the module exports. */
-export class TensorThread<Tasks extends Record<string, (argument: never) => Promise<Outcome<unknown>>>> {
+export class TensorThread<Tasks extends TensorTasks, Settings extends object = TensorThreadSettings> {
   private readonly pool: Piscina;
 
   /** `module` is the compiled worker module; `settings` reach it as `workerData`. */
-  constructor(module: URL, settings: object) {
+  constructor(module: URL, settings: Settings) {
     this.pool = new Piscina({
       filename: module.href,
       workerData: settings,
@@ -51,7 +62,8 @@ export class TensorThread<Tasks extends Record<string, (argument: never) => Prom
     return result.value as never;
   }
 
+  /** Ends the thread. Work under way is lost. */
   async close(): Promise<void> {
-    await this.pool.close({ force: true });
+    await this.pool.destroy();
   }
 }

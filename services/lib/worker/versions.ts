@@ -1,6 +1,6 @@
 /** Policy versions that a worker holds: pulled from the coordinator when a request first names one. */
 import type { NamedTensor } from '@gapo/model';
-import { type Client, type ParentCall, RpcError, TensorAssembler } from '@gapo/rpc';
+import { type Client, RpcError, TensorAssembler } from '@gapo/rpc';
 
 /** Versions kept for each run: the reference, the current one, and the one before it. */
 const versionsKept = 3;
@@ -14,7 +14,10 @@ export interface HeldVersion {
   readonly tensors: readonly NamedTensor[];
 }
 
-/** Pulls and keeps versions. Requests for one version at a time share one pull. */
+/**
+ * Pulls and keeps versions. Requests for one version at a time share one pull, so it has a deadline of its own and outlives
+ * the request that began it: another may still wait for it, and a repeated one finds it.
+ */
 export class VersionStore {
   private readonly coordinator: Client<'gapo.policy.v1.PolicyService'>;
   /** By `run/version`, least recently used first. */
@@ -25,10 +28,10 @@ export class VersionStore {
   }
 
   /** A version's tensors. Throws RpcError where the coordinator does not answer, does not know it, or sends it damaged. */
-  get(runId: string, version: number, parent: ParentCall): Promise<HeldVersion> {
+  get(runId: string, version: number): Promise<HeldVersion> {
     const key = `${runId}/${version}`;
     const found = this.held.get(key);
-    const tensors = found ?? this.pull(runId, version, parent);
+    const tensors = found ?? this.pull(runId, version);
     this.held.delete(key);
     this.held.set(key, tensors);
     if (found === undefined) {
@@ -40,14 +43,11 @@ export class VersionStore {
     return tensors;
   }
 
-  private async pull(runId: string, version: number, parent: ParentCall): Promise<HeldVersion> {
+  private async pull(runId: string, version: number): Promise<HeldVersion> {
     const what = `policy version ${version} of run ${runId} from ${this.coordinator.target}`;
     let assembler: TensorAssembler | undefined;
     let sha256 = '';
-    for await (const message of this.coordinator.GetVersion(
-      { runId, version },
-      { deadlineMs: pullDeadlineMs, parent },
-    )) {
+    for await (const message of this.coordinator.GetVersion({ runId, version }, { deadlineMs: pullDeadlineMs })) {
       if (message.header) {
         sha256 = message.header.sha256;
         assembler = new TensorAssembler(message.header.tensors, { sha256, what });

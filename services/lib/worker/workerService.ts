@@ -1,69 +1,75 @@
 /** What every tensor worker's process has: its settings, the coordinator's client, and a server that stops cleanly. */
 import { availableParallelism } from 'node:os';
 import { type Client, type Implementation, connect, serve } from '@gapo/rpc';
-import { describeSettings, grpcTarget, directory, hostPort, positiveInt, readSettings, z } from '@gapo/settings';
+import { directory, filePath, grpcTarget, hostPort, positiveInt, readSettings, settingsHelp, z } from '@gapo/settings';
 import { runService } from '@gapo/telemetry';
+import { TensorThread, type TensorTasks } from './tensorThread.js';
 
 const settings = (listen: string) =>
   z.object({
-    LISTEN: hostPort.default(listen).describe('where to serve gRPC; port 0 takes a free one'),
-    COORDINATOR: grpcTarget.default('127.0.0.1:50050').describe('whom to pull policy versions from'),
-    THREADS: positiveInt.default(Math.min(availableParallelism(), 4)).describe('threads of the tensor runtime'),
+    LISTEN: hostPort.default(listen).describe('Where it listens; port 0 takes a free one.'),
+    COORDINATOR: grpcTarget.default('127.0.0.1:50050').describe('Whom it pulls policy versions from.'),
+    THREADS: positiveInt
+      .default(Math.min(availableParallelism(), 4))
+      .describe('Threads of the tensor runtime; by default all cores, at most 4.'),
     DEVICE: z
       .enum(['cpu', 'cuda'])
       .default('cpu')
-      .describe('execution provider of the tensor runtime')
+      .describe('The execution provider of the tensor runtime.')
       .meta({ expected: 'cpu or cuda' }),
-    MODEL_ROOT: directory.default('.').describe('where relative model directories start'),
-    ADDRESS_FILE: z.string().optional().describe('a file to write the address to once it is known'),
+    MODEL_ROOT: directory.default('.').describe('Where relative model directories start.'),
+    ADDRESS_FILE: filePath.optional().describe('A file that its real address is written to, whole or not at all.'),
   });
 
-/** A tensor worker's settings. */
-export type WorkerSettings = z.output<ReturnType<typeof settings>>;
+/** Calls under way have this long to finish; less than the 10 seconds that runService allows for the whole stop. */
+const shutdownGraceMs = 8000;
 
-/** What a worker makes of its settings: the service it serves and how to close what it opened. */
-export interface WorkerParts {
-  readonly service: Implementation;
-  readonly close: () => Promise<void>;
+/** A tensor worker: what it serves, and the thread that works for it. */
+export interface Worker<Tasks extends TensorTasks> {
+  readonly name: 'rollout' | 'gradient';
+  /** What the service is, in one sentence, for `--help`. */
+  readonly title: string;
+  /** Where it listens by default. */
+  readonly listen: string;
+  /** The compiled module of its tensor thread, which exports the tasks. */
+  readonly thread: URL;
+  /** Makes the service, which pulls versions from the coordinator and has the thread work on them. */
+  readonly service: (
+    coordinator: Client<'gapo.policy.v1.PolicyService'>,
+    thread: TensorThread<Tasks>,
+  ) => Implementation;
 }
 
-/** Runs a worker process from its settings until it is told to stop. */
-export async function runWorker(options: {
-  readonly name: 'rollout' | 'gradient';
-  readonly listen: string;
-  readonly start: (settings: WorkerSettings, coordinator: Client<'gapo.policy.v1.PolicyService'>) => WorkerParts;
-}): Promise<void> {
-  const schema = settings(options.listen);
-  if (process.argv.includes('--help')) {
-    process.stdout.write(helpText(options.name, schema));
-    return;
-  }
+/** Runs a worker's process from its settings until it is told to stop. */
+export async function runWorker<Tasks extends TensorTasks>(worker: Worker<Tasks>): Promise<void> {
+  const schema = settings(worker.listen);
   await runService({
-    name: `gapo-${options.name}`,
+    name: `gapo-${worker.name}`,
+    help: settingsHelp({
+      title: worker.title,
+      schema,
+      example: `COORDINATOR=127.0.0.1:50050 LISTEN=${worker.listen} \\
+  node --import ./services/lib/telemetry/dist/preload.js services/${worker.name}/dist/main.js`,
+    }),
     start: async ({ log }) => {
-      const values = readSettings(schema);
-      const coordinator = connect('gapo.policy.v1.PolicyService', values.COORDINATOR);
-      const { service, close } = options.start(values, coordinator);
-      const server = await serve({ address: values.LISTEN, services: [service] });
-      log.debug({ threads: values.THREADS, device: values.DEVICE, coordinator: values.COORDINATOR }, 'settings');
+      const { LISTEN, COORDINATOR, THREADS, DEVICE, MODEL_ROOT } = readSettings(schema);
+      const coordinator = connect('gapo.policy.v1.PolicyService', COORDINATOR);
+      const thread = new TensorThread<Tasks>(worker.thread, {
+        threads: THREADS,
+        device: DEVICE,
+        modelRoot: MODEL_ROOT,
+      });
+      const services = [worker.service(coordinator, thread)];
+      const server = await serve({ address: LISTEN, services, shutdownGraceMs });
+      log.debug({ threads: THREADS, device: DEVICE, coordinator: COORDINATOR }, 'settings');
       return {
         address: server.address,
         stop: async () => {
           await server.stop();
           coordinator.close();
-          await close();
+          await thread.close();
         },
       };
     },
   });
-}
-
-function helpText(name: string, schema: ReturnType<typeof settings>): string {
-  const rows = describeSettings(schema).map(
-    (row) => `  ${row.name.padEnd(14)} ${row.description}${row.default === undefined ? '' : ` [${row.default}]`}`,
-  );
-  return (
-    `The ${name} service of gapo. Settings are environment variables:\n\n${rows.join('\n')}\n\n` +
-    `Example: LISTEN=0.0.0.0:0 COORDINATOR=coordinator:50050 node services/${name}/dist/main.js\n`
-  );
 }

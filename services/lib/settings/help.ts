@@ -1,0 +1,40 @@
+/** The text that `--help` prints: every service describes its settings in the same way. */
+import type { z } from 'zod';
+import { describeSettings, type SettingRow } from './environment.js';
+
+/** What a help text is made of. */
+export interface HelpOptions {
+  /** What the program is, in one sentence. */
+  title: string;
+  /** Its environment variables. */
+  schema: z.ZodObject;
+  /** A command line that works, its continuation lines joined with a backslash. */
+  example: string;
+  /** Variables that every service has and no schema names, or anything else to know; a paragraph. */
+  extra?: string;
+}
+
+/** Columns that the names of variables take, at least. */
+const narrowest = 14;
+
+/** The help text of a program whose settings are environment variables, with a line break at its end. */
+export function settingsHelp({ title, schema, example, extra = alsoRead }: HelpOptions): string {
+  const rows = describeSettings(schema);
+  const width = Math.max(narrowest, ...rows.map(({ name }) => name.length));
+  const settings = rows.map((row) => {
+    const [name, indent] = [row.name.padEnd(width), ' '.repeat(width)];
+    return `  ${name}  ${row.description}\n  ${indent}  ${row.expected}; ${state(row)}\n`;
+  });
+  const command = example
+    .split('\n')
+    .map((line) => `  ${line}\n`)
+    .join('');
+  return `${title}\n\nSettings are environment variables:\n\n${settings.join('')}\n${extra}\n\nExample:\n${command}`;
+}
+
+const alsoRead = 'Also LOG_LEVEL and the OTEL_* variables of OpenTelemetry.';
+
+function state({ required, default: value }: SettingRow): string {
+  if (required) return 'required';
+  return value === undefined || value === '' ? 'optional' : `default ${value}`;
+}
