@@ -7,7 +7,7 @@ import { realpathSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { UserError } from '@gapo/telemetry';
+import { UserError, type Logger } from '@gapo/telemetry';
 
 /** Where the socket of a directory lies: not in it, since paths of sockets must be short. */
 function socketPath(directory: string): string {
@@ -18,20 +18,29 @@ function socketPath(directory: string): string {
 /**
  * Takes a data directory that exists.
  *
+ * @param log told where this machine has no place for the socket; the directory is then used unlocked
  * @returns a function that gives it back
  * @throws UserError where another process has it
  */
-export async function lockDataDirectory(directory: string): Promise<() => void> {
+export async function lockDataDirectory(directory: string, log: Logger): Promise<() => void> {
   const path = socketPath(directory);
   if (await answers(path)) {
     throw new UserError(
       `DATA_DIR ${directory} belongs to another coordinator that runs; stop that one, or choose another directory`,
     );
   }
-  // Nobody answers: what lies there was left by a process that was killed.
-  rmSync(path, { force: true });
-  const server = await listen(path);
-  return () => void server.close();
+  try {
+    // Nobody answers: what lies there was left by a process that was killed.
+    rmSync(path, { force: true });
+    const server = await listen(path);
+    return () => void server.close();
+  } catch (error) {
+    log.warn(
+      { path, error },
+      `DATA_DIR ${directory} is used without a lock: see to it that no other coordinator uses it`,
+    );
+    return () => undefined;
+  }
 }
 
 function answers(path: string): Promise<boolean> {
@@ -48,7 +57,7 @@ function answers(path: string): Promise<boolean> {
 function listen(path: string): Promise<Server> {
   const server = createServer((socket) => socket.destroy());
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(new UserError(`the lock ${path} cannot be made: ${error.message}`)));
+    server.once('error', reject);
     server.listen(path, () => {
       server.unref();
       resolve(server);

@@ -53,7 +53,7 @@ export class Runs {
     } catch (error) {
       throw new UserError(`DATA_DIR ${dataDirectory} cannot be made: ${(error as Error).message}`, { cause: error });
     }
-    const runs = new Runs(platform, dataDirectory, await lockDataDirectory(dataDirectory));
+    const runs = new Runs(platform, dataDirectory, await lockDataDirectory(dataDirectory, platform.log));
     for (const directory of RunDirectory.list(runs.#dataDirectory)) {
       try {
         await runs.#restore(directory);
