@@ -55,7 +55,9 @@ export function nearestPoint(cosines: Float64Array, reciprocals: Float64Array): 
   const size = reciprocals.length;
   if (size === 2) {
     const beta = nearestOnSegment(cosines[1]!, reciprocals);
-    return certify(cosines, reciprocals, beta, multiplierOf(multiply(cosines, beta), reciprocals, beta), 0);
+    const image = new Float64Array(2);
+    multiplyInto(image, cosines, beta, 0);
+    return certify(cosines, reciprocals, beta, multiplierOf(image, reciprocals, beta), 0);
   }
   let best: ActiveSetResult | undefined;
   for (const ridge of RIDGES) {
@@ -69,34 +71,79 @@ export function nearestPoint(cosines: Float64Array, reciprocals: Float64Array): 
 /** The major cycle: admit the point whose condition is broken most, until none is. */
 function wolfe(cosines: Float64Array, c: Float64Array, ridge: number): ActiveSetResult {
   const size = c.length;
-  const ridged = Float64Array.from(cosines, (entry, k) => (k % (size + 1) === 0 ? entry + ridge : entry));
+  const work = workFor(size);
   const tolerance = ROUNDING_ERRORS * size * Number.EPSILON;
+  const barred = new Uint8Array(size);
+  const visited = new Set<number | string>();
   let beta: Float64Array = new Float64Array(size);
+  let next: Float64Array = new Float64Array(size);
+  let image: Float64Array = new Float64Array(size);
+  let nextImage: Float64Array = new Float64Array(size);
+  const best = new Float64Array(size);
   beta[c.indexOf(1)] = 1; // Wolfe's start: the shortest point
-  let image = multiply(ridged, beta);
+  multiplyInto(image, cosines, beta, ridge);
   let multiplier = multiplierOf(image, c, beta);
-  let best = certify(cosines, c, beta, multiplier, 0);
-  const visited = new Set<string>([best.active.join()]);
-  const barred = new Set<number>();
+  let smallest = residualOf(image, c, beta, multiplier, ridge);
+  let [iterations, bestMultiplier] = [0, multiplier];
+  best.set(beta);
+  visited.add(keyOf(beta));
   for (let iteration = 1; iteration <= MAX_ITERATIONS_PER_POINT * size; iteration++) {
     const entering = mostViolated(image, c, beta, multiplier, tolerance, barred);
-    if (entering === undefined) break;
-    const next = minimiseWith(ridged, c, beta, entering);
-    const nextImage = multiply(ridged, next);
+    if (entering < 0) break;
+    next.set(beta);
+    minimiseWith(cosines, ridge, c, next, entering, work);
+    multiplyInto(nextImage, cosines, next, ridge);
     const nextMultiplier = multiplierOf(nextImage, c, next);
-    const reached = certify(cosines, c, next, nextMultiplier, iteration);
-    if (reached.residual < best.residual) best = reached;
-    const key = reached.active.join();
+    const residual = residualOf(nextImage, c, next, nextMultiplier, ridge);
+    if (residual < smallest) {
+      [smallest, bestMultiplier, iterations] = [residual, nextMultiplier, iteration];
+      best.set(next);
+    }
+    const key = keyOf(next);
     if (visited.has(key)) {
       // Exact arithmetic never returns to an active set. Rounding does: the violation was noise, look at the next one.
-      barred.add(entering);
+      barred[entering] = 1;
     } else {
       visited.add(key);
-      barred.clear();
-      [beta, image, multiplier] = [next, nextImage, nextMultiplier];
+      barred.fill(0);
+      [beta, next, image, nextImage, multiplier] = [next, beta, nextImage, image, nextMultiplier];
     }
   }
-  return best;
+  return certify(cosines, c, best, bestMultiplier, iterations);
+}
+
+/** Memory for solves of one size, reused by calls, which are synchronous. */
+interface Work {
+  /** Bordered matrix, right side, and the unknowns' moves. */
+  readonly matrix: Float64Array;
+  readonly right: Float64Array;
+  readonly move: Float64Array;
+  readonly active: Int32Array;
+}
+
+let lastWork: Work | undefined;
+
+function workFor(size: number): Work {
+  if (lastWork?.active.length !== size) {
+    lastWork = {
+      matrix: new Float64Array((size + 1) ** 2),
+      right: new Float64Array(size + 1),
+      move: new Float64Array(size),
+      active: new Int32Array(size),
+    };
+  }
+  return lastWork;
+}
+
+/** Sums of powers of two are exact for as many objectives as a double has bits. */
+const MOST_FOR_NUMBER_KEYS = 53;
+
+/** What tells active sets apart. */
+function keyOf(beta: Float64Array): number | string {
+  if (beta.length > MOST_FOR_NUMBER_KEYS) return beta.map(Math.sign).join('');
+  let key = 0;
+  for (let i = 0, bit = 1; i < beta.length; i++, bit *= 2) if (beta[i]! > 0) key += bit;
+  return key;
 }
 
 /** K = 2 in closed form: an end of the segment, or the foot of the perpendicular from the origin. Σβ = 1. */
@@ -108,19 +155,19 @@ function nearestOnSegment(cosine: number, c: Float64Array): Float64Array {
   return Float64Array.of(b0 / (b0 + b1), b1 / (b0 + b1));
 }
 
-/** The point off the active set whose condition is broken most, by more than rounding; undefined when none is. */
+/** The point off the active set whose condition is broken most, by more than rounding; -1 when none is. */
 function mostViolated(
   image: Float64Array,
   c: Float64Array,
   beta: Float64Array,
   multiplier: number,
   tolerance: number,
-  barred: ReadonlySet<number>,
-): number | undefined {
-  let entering: number | undefined;
+  barred: Uint8Array,
+): number {
+  let entering = -1;
   let worst = -tolerance;
   for (let i = 0; i < c.length; i++) {
-    if (beta[i]! > 0 || barred.has(i)) continue;
+    if (beta[i]! > 0 || barred[i] !== 0) continue;
     const slack = image[i]! - multiplier * c[i]!;
     if (slack < worst) {
       worst = slack;
@@ -132,47 +179,60 @@ function mostViolated(
 
 /**
  * Wolfe's minor cycle: admit one point, then go to the minimiser over the affine hull of the active points, dropping
- * those whose weight would turn negative on the way. Returns a new β with Σβ = 1.
+ * those whose weight would turn negative on the way. Leaves β with Σβ = 1.
  */
-function minimiseWith(cosines: Float64Array, c: Float64Array, start: Float64Array, entering: number): Float64Array {
-  const beta = Float64Array.from(start);
-  let active = Array.from(c.keys()).filter((i) => beta[i]! > 0 || i === entering);
-  while (active.length > 1) {
-    const largest = active.reduce((most, i) => Math.max(most, c[i]!), 0);
-    const scale = largest > 0 ? largest : 1;
-    const level = active.reduce((sum, i) => sum + (c[i]! / scale) * beta[i]!, 0);
-    const found = affineMinimiser(cosines, c, scale, active, level);
+function minimiseWith(
+  cosines: Float64Array,
+  ridge: number,
+  c: Float64Array,
+  beta: Float64Array,
+  entering: number,
+  work: Work,
+): void {
+  const { active, move } = work;
+  let count = 0;
+  for (let i = 0; i < beta.length; i++) if (beta[i]! > 0 || i === entering) active[count++] = i;
+  while (count > 1) {
+    const found = affineMinimiser(cosines, ridge, c, beta, count, work);
     // Either a target to move to, or a direction along which the combination stays the same.
-    const move = new Float64Array(active.length);
     if (found.kind === 'solution') {
-      if (active.every((_, k) => found.x[k + 1]! > 0)) {
-        active.forEach((i, k) => (beta[i] = found.x[k + 1]!));
+      let inside = true;
+      for (let k = 0; k < count; k++) inside &&= found.x[k + 1]! > 0;
+      if (inside) {
+        for (let k = 0; k < count; k++) beta[active[k]!] = found.x[k + 1]!;
         break;
       }
-      active.forEach((i, k) => (move[k] = found.x[k + 1]! - beta[i]!));
+      for (let k = 0; k < count; k++) move[k] = found.x[k + 1]! - beta[active[k]!]!;
     } else {
       const sign = found.z[active.indexOf(entering) + 1]! < 0 ? -1 : 1;
-      active.forEach((_, k) => (move[k] = sign * found.z[k + 1]!));
+      for (let k = 0; k < count; k++) move[k] = sign * found.z[k + 1]!;
     }
     let step = Infinity;
     let leaving = -1;
-    active.forEach((i, k) => {
-      if (move[k]! < 0 && beta[i]! / -move[k]! < step) {
-        step = beta[i]! / -move[k]!;
-        leaving = i;
-      }
-    });
+    for (let k = 0; k < count; k++) {
+      const ratio = beta[active[k]!]! / -move[k]!;
+      if (move[k]! < 0 && ratio < step) [step, leaving] = [ratio, active[k]!];
+    }
     if (leaving < 0) {
       // Nothing shrinks along a direction that adds nothing: those points alone combine to zero. Wolfe's "step without end".
-      active.forEach((i, k) => (beta[i] = move[k]!));
+      for (let k = 0; k < count; k++) beta[active[k]!] = move[k]!;
       break;
     }
-    active.forEach((i, k) => (beta[i] = Math.max(0, beta[i]! + step * move[k]!)));
+    for (let k = 0; k < count; k++) {
+      const i = active[k]!;
+      beta[i] = Math.max(0, beta[i]! + step * move[k]!);
+    }
     beta[leaving] = 0;
-    active = active.filter((i) => beta[i]! > 0 || (i === entering && i !== leaving));
+    let kept = 0;
+    for (let k = 0; k < count; k++) {
+      const i = active[k]!;
+      if (beta[i]! > 0 || (i === entering && i !== leaving)) active[kept++] = i;
+    }
+    count = kept;
   }
-  const total = beta.reduce((sum, b) => sum + b, 0);
-  return beta.map((b) => b / total);
+  let total = 0;
+  for (let i = 0; i < beta.length; i++) total += beta[i]!;
+  for (let i = 0; i < beta.length; i++) beta[i]! /= total;
 }
 
 /**
@@ -181,21 +241,31 @@ function minimiseWith(cosines: Float64Array, c: Float64Array, start: Float64Arra
  */
 function affineMinimiser(
   cosines: Float64Array,
+  ridge: number,
   c: Float64Array,
-  scale: number,
-  active: readonly number[],
-  level: number,
+  beta: Float64Array,
+  count: number,
+  work: Work,
 ): ReturnType<typeof eliminate> {
+  const { active } = work;
   const size = c.length;
-  const n = active.length + 1;
-  const matrix = new Float64Array(n * n);
-  active.forEach((i, row) => {
-    matrix[row + 1] = c[i]! / scale;
-    matrix[(row + 1) * n] = c[i]! / scale;
-    active.forEach((j, column) => (matrix[(row + 1) * n + column + 1] = cosines[i * size + j]!));
-  });
-  const right = new Float64Array(n);
-  right[0] = level;
+  const n = count + 1;
+  const matrix = work.matrix.subarray(0, n * n);
+  const right = work.right.subarray(0, n);
+  let scale = 0;
+  for (let k = 0; k < count; k++) scale = Math.max(scale, c[active[k]!]!);
+  if (scale === 0) scale = 1;
+  right.fill(0);
+  matrix[0] = 0;
+  for (let row = 1; row < n; row++) {
+    const i = active[row - 1]!;
+    const border = c[i]! / scale;
+    right[0]! += border * beta[i]!;
+    matrix[row] = border;
+    matrix[row * n] = border;
+    for (let column = 1; column < n; column++) matrix[row * n + column] = cosines[i * size + active[column - 1]!]!;
+    matrix[row * n + row]! += ridge;
+  }
   return eliminate(matrix, right);
 }
 
@@ -206,6 +276,22 @@ function multiplierOf(image: Float64Array, c: Float64Array, beta: Float64Array):
   return c[sharpest]! > 0 ? Math.max(0, image[sharpest]! / c[sharpest]!) : 0;
 }
 
+/** The largest violation of a condition for Σβ = 1, from the image under the matrix with its ridge. */
+function residualOf(
+  image: Float64Array,
+  c: Float64Array,
+  beta: Float64Array,
+  multiplier: number,
+  ridge: number,
+): number {
+  let residual = 0;
+  for (let i = 0; i < c.length; i++) {
+    const slack = image[i]! - ridge * beta[i]! - multiplier * c[i]!;
+    residual = Math.max(residual, beta[i]! > 0 ? Math.abs(slack) : -slack);
+  }
+  return residual;
+}
+
 /** Normalises a solution and measures how well it satisfies the conditions of the matrix as given. */
 function certify(
   cosines: Float64Array,
@@ -214,32 +300,32 @@ function certify(
   multiplier: number,
   iterations: number,
 ): ActiveSetResult {
-  const image = multiply(cosines, beta);
+  const image = new Float64Array(c.length);
+  multiplyInto(image, cosines, beta, 0);
   const active: number[] = [];
-  let [residual, level, total] = [0, 0, 0];
+  let [level, total] = [0, 0];
   for (let i = 0; i < c.length; i++) {
-    const slack = image[i]! - multiplier * c[i]!;
     if (beta[i]! > 0) active.push(i);
-    residual = Math.max(residual, beta[i]! > 0 ? Math.abs(slack) : -slack);
     level += c[i]! * beta[i]!;
     total += beta[i]!;
   }
+  const lengths = new Float64Array(c.length);
+  for (let i = 0; i < lengths.length; i++) lengths[i] = beta[i]! / level;
   return {
-    lengths: beta.map((b) => b / level),
+    lengths,
     multiplier: Math.min(1, multiplier / level),
-    residual: residual / total,
+    residual: residualOf(image, c, beta, multiplier, 0) / total,
     active,
     iterations,
   };
 }
 
-function multiply(matrix: Float64Array, vector: Float64Array): Float64Array {
-  const size = vector.length;
-  const product = new Float64Array(size);
+/** product ← (C + ridge)·β. */
+function multiplyInto(product: Float64Array, cosines: Float64Array, beta: Float64Array, ridge: number): void {
+  const size = beta.length;
   for (let i = 0; i < size; i++) {
-    let sum = 0;
-    for (let j = 0; j < size; j++) sum += matrix[i * size + j]! * vector[j]!;
+    let sum = ridge * beta[i]!;
+    for (let j = 0; j < size; j++) sum += cosines[i * size + j]! * beta[j]!;
     product[i] = sum;
   }
-  return product;
 }

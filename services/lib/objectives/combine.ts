@@ -57,12 +57,17 @@ export const METHODS = Object.keys(COMBINERS) as readonly Method[];
  * @throws RangeError for options that do not fit the objectives; the message names the option
  */
 export function combine(gram: Gram, options: CombineOptions): Combination {
-  const choice = choose(gram, options);
+  const { alpha, weights, leftOut, certificate } = choose(gram, options);
+  // GAPO with p = 1 has just found the smallest norm of the unit gradients' hull.
+  const known = options.method === 'gapo' && options.p === 1 && leftOut.length === 0 && certificate !== null;
   return {
-    ...choice,
+    alpha,
+    weights,
+    leftOut,
+    certificate,
     norms: gradientNorms(gram),
-    stationarity: stationarity(gram),
-    progress: progressOf(gram, choice.weights),
+    stationarity: known ? Math.min(1, certificate.squaredNorm) : stationarity(gram),
+    progress: progressOf(gram, weights),
   };
 }
 

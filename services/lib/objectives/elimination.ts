@@ -18,13 +18,20 @@ const NEGLIGIBLE_PIVOT = 4 * Number.EPSILON;
  */
 export function eliminate(matrix: Float64Array, right: Float64Array): Elimination {
   const n = right.length;
-  const columns = Array.from({ length: n }, (_, k) => k);
+  const columns = new Int32Array(n);
+  for (let k = 0; k < n; k++) columns[k] = k;
   for (let step = 0; step < n; step++) {
-    let [row, column, largest] = [step, step, 0];
+    let row = step;
+    let column = step;
+    let largest = 0;
     for (let i = step; i < n; i++) {
       for (let j = step; j < n; j++) {
         const size = Math.abs(matrix[i * n + j]!);
-        if (size > largest) [row, column, largest] = [i, j, size];
+        if (size > largest) {
+          row = i;
+          column = j;
+          largest = size;
+        }
       }
     }
     if (largest <= NEGLIGIBLE_PIVOT) return { kind: 'singular', z: nullVector(matrix, n, step, columns) };
@@ -42,7 +49,7 @@ export function eliminate(matrix: Float64Array, right: Float64Array): Eliminatio
 }
 
 /** Sets the first free variable to one and solves the rows that were eliminated. */
-function nullVector(matrix: Float64Array, n: number, rank: number, columns: readonly number[]): Float64Array {
+function nullVector(matrix: Float64Array, n: number, rank: number, columns: Int32Array): Float64Array {
   const right = new Float64Array(n);
   for (let i = 0; i < rank; i++) right[i] = -matrix[i * n + rank]!;
   const z = backSubstitute(matrix, right, n, rank, columns);
@@ -55,7 +62,7 @@ function backSubstitute(
   right: Float64Array,
   n: number,
   rank: number,
-  columns: readonly number[],
+  columns: Int32Array,
 ): Float64Array {
   const solved = new Float64Array(n);
   const x = new Float64Array(n);
@@ -80,7 +87,7 @@ function swapRows(matrix: Float64Array, right: Float64Array, n: number, a: numbe
   right[b] = kept;
 }
 
-function swapColumns(matrix: Float64Array, columns: number[], n: number, a: number, b: number): void {
+function swapColumns(matrix: Float64Array, columns: Int32Array, n: number, a: number, b: number): void {
   if (a === b) return;
   for (let i = 0; i < n; i++) {
     const kept = matrix[i * n + a]!;

@@ -21,6 +21,7 @@ export const gapo: Combiner<'gapo'> = (gram, { p }) => {
   if (!Number.isFinite(p) || p < 0) throw new RangeError(`gapo: p is ${p}, expected a finite number of at least 0`);
   if (p === 0) return { ...minNorm(gram), leftOut: [] };
   const norms = gradientNorms(gram);
+  if (!norms.includes(0)) return { ...minNorm(gram, p), leftOut: [] };
   const all = Array.from(norms.keys());
   const kept = all.filter((i) => norms[i]! > 0);
   const leftOut = all.filter((i) => norms[i] === 0);
@@ -49,7 +50,6 @@ function among(gram: Gram, kept: readonly number[], leftOut: readonly number[], 
 /** Rows and columns of the given objectives. */
 function restrict(gram: Gram, kept: readonly number[]): Gram {
   const size = gram.names.length;
-  if (kept.length === size) return gram;
   const values = Float64Array.from(kept.flatMap((i) => kept.map((j) => gram.values[i * size + j]!)));
   return { names: kept.map((i) => gram.names[i]!), values };
 }

@@ -114,7 +114,9 @@ export function gramFromMatrix(matrix: ArrayLike<number>, names: readonly string
 /** Euclidean norms ‖g_i‖, length K. */
 export function gradientNorms(gram: Gram): Float64Array {
   const size = gram.names.length;
-  return Float64Array.from({ length: size }, (_, i) => Math.sqrt(gram.values[i * size + i]!));
+  const norms = new Float64Array(size);
+  for (let i = 0; i < size; i++) norms[i] = Math.sqrt(gram.values[i * size + i]!);
+  return norms;
 }
 
 /**

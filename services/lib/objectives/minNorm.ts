@@ -54,21 +54,25 @@ export interface MinNormPoint {
 export function minNorm(gram: Gram, p = 0): MinNormPoint {
   if (!Number.isFinite(p) || p < 0) throw new RangeError(`minNorm: p is ${p}, expected a finite number of at least 0`);
   const norms = gradientNorms(gram);
-  const zeros = Array.from(norms.keys()).filter((i) => norms[i] === 0);
-  if (zeros.length > 0) return atOrigin(gram, zeros, p);
-
+  if (norms.includes(0)) {
+    const zeros = Array.from(norms.keys()).filter((i) => norms[i] === 0);
+    return atOrigin(gram, zeros, p);
+  }
   const classes = equalGradients(gram);
-  const distinct = classes.map((members) => members[0]!);
+  const count = classes.length;
   const reciprocals = reciprocalLengths(
-    distinct.map((i) => norms[i]!),
+    classes.map((members) => norms[members[0]!]!),
     p,
   );
-  const cosines = new Float64Array(distinct.length ** 2);
-  distinct.forEach((i, row) =>
-    distinct.forEach((j, column) => {
-      cosines[row * distinct.length + column] = i === j ? 1 : cosine(gram, i, j);
-    }),
-  );
+  const cosines = new Float64Array(count * count);
+  for (let row = 0; row < count; row++) {
+    cosines[row * count + row] = 1;
+    for (let column = 0; column < row; column++) {
+      const value = cosine(gram, classes[row]![0]!, classes[column]![0]!);
+      cosines[row * count + column] = value;
+      cosines[column * count + row] = value;
+    }
+  }
   const solved = nearestPoint(cosines, reciprocals);
   checkResidual('minNorm', gram, solved.residual);
   return spread(gram, classes, norms, reciprocals, solved, p);
@@ -90,9 +94,14 @@ export function checkResidual(solver: string, gram: Gram, residual: number): voi
 
 /** c_i = ℓ_min / ℓ_i for the rescaled lengths ℓ_i = ‖g_i‖^(1-p), computed as ratios so that no power overflows. */
 function reciprocalLengths(norms: readonly number[], p: number): Float64Array {
-  const reference = p <= 1 ? Math.min(...norms) : Math.max(...norms);
-  // A point 10³⁰⁰ times further away than another has no say; the floor keeps its condition meaningful all the same.
-  return Float64Array.from(norms, (norm) => Math.max(1e-300, Math.pow(norm / reference, p - 1)));
+  let reference = norms[0]!;
+  for (const norm of norms) reference = p <= 1 ? Math.min(reference, norm) : Math.max(reference, norm);
+  const reciprocals = new Float64Array(norms.length);
+  for (let i = 0; i < norms.length; i++) {
+    // A point 10³⁰⁰ times further away than another has no say; the floor keeps its condition meaningful all the same.
+    reciprocals[i] = Math.max(1e-300, Math.pow(norms[i]! / reference, p - 1));
+  }
+  return reciprocals;
 }
 
 /** Gives each member of a class of equal gradients its share, and undoes the scaling. */
@@ -108,7 +117,9 @@ function spread(
   const weights = new Float64Array(norms.length);
   const reference = norms[classes[reciprocals.indexOf(1)]![0]!]!;
   const shortest = Math.pow(reference, 1 - p); // ℓ_min
-  classes.forEach((members, k) => {
+  const active: number[] = [];
+  for (let k = 0; k < classes.length; k++) {
+    const members = classes[k]!;
     for (const i of members) {
       alpha[i] = (solved.lengths[k]! * reciprocals[k]!) / members.length;
       weights[i] = (solved.lengths[k]! / members.length) * (shortest / norms[i]!);
@@ -118,14 +129,15 @@ function spread(
         );
       }
     }
-  });
+  }
+  for (let i = 0; i < alpha.length; i++) if (alpha[i]! > 0) active.push(i);
   return {
     alpha,
     weights,
     certificate: {
       relativeResidual: solved.residual,
       squaredNorm: solved.multiplier * shortest * shortest,
-      active: Array.from(alpha.keys()).filter((i) => alpha[i]! > 0),
+      active,
       iterations: solved.iterations,
     },
   };
@@ -152,11 +164,12 @@ function equalGradients(gram: Gram): number[][] {
   const classes: number[][] = [];
   for (let i = 0; i < size; i++) {
     const squared = gram.values[i * size + i]!;
-    const home = classes.find((members) => {
-      const j = members[0]!;
-      return gram.values[j * size + j] === squared && gram.values[i * size + j] === squared;
-    });
-    if (home) home.push(i);
+    let home = 0;
+    for (; home < classes.length; home++) {
+      const j = classes[home]![0]!;
+      if (gram.values[j * size + j] === squared && gram.values[i * size + j] === squared) break;
+    }
+    if (home < classes.length) classes[home]!.push(i);
     else classes.push([i]);
   }
   return classes;
