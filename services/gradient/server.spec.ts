@@ -1,0 +1,265 @@
+/** The gradient service over gRPC, with a real tensor thread: the engine's own gradients, which add up over shards. */
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import { Evaluator, GradientEngine, type Sequence, type ShardInput } from '@gapo/policy';
+import {
+  type Client,
+  type ComputeGradientsRequestInput,
+  type GradientHeader,
+  type GradientStatistics,
+  type RpcCode,
+  RpcError,
+  TensorAssembler,
+  connect,
+  fromTensor,
+  toTensor,
+} from '@gapo/rpc';
+import {
+  type PolicyServer,
+  type TinyPolicy,
+  damageWeights,
+  deadlineMs,
+  serveWorker,
+  suiteOwner,
+  testWorkerProcess,
+  tinyPolicy,
+  tinyTrainable,
+  versionsOf,
+} from '@gapo/worker/testing';
+import { type GradientTasks, gradientService } from './server.js';
+
+type GradientClient = Client<'gapo.gradient.v1.GradientService'>;
+
+const objectives = ['helpful', 'harmless'];
+const sequences: readonly Sequence[] = [
+  { promptIds: [1, 5, 6], completionIds: [7, 3, 2] },
+  { promptIds: [1, 4], completionIds: [9, 10, 8, 2] },
+  { promptIds: [1, 4, 4, 3], completionIds: [6] },
+  { promptIds: [1], completionIds: [3, 3, 5] },
+];
+const tokensOf = (some: readonly Sequence[]) =>
+  some.reduce((total, { completionIds }) => total + completionIds.length, 0);
+const wave = (size: number, seed: number, scale: number) =>
+  Float32Array.from({ length: size }, (_, i) => scale * Math.sin(1.7 * i + seed));
+/** Of every sequence under each objective. */
+const advantages = [wave(4, 1, 1), wave(4, 2, 1)];
+const loss = {
+  clipRange: 0.2,
+  klCoefficient: 0.3,
+  entropyCoefficient: 0.1,
+  valueCoefficient: 0,
+  valueClip: 0,
+  denominator: tokensOf(sequences),
+  temperature: 0.8,
+};
+
+/** The shard of the sequences from `start` to `end`. */
+function shard(start: number, end: number, oldLogprobs: Float32Array): ShardInput {
+  const some = sequences.slice(start, end);
+  const first = tokensOf(sequences.slice(0, start));
+  const { valueCoefficient: _value, valueClip: _clip, ...rest } = loss;
+  return {
+    ...rest,
+    sequences: some,
+    advantages: Float32Array.from(advantages.flatMap((row) => [...row.subarray(start, end)])),
+    advantagesPer: 'sequence',
+    objectives: objectives.length,
+    oldLogprobs: oldLogprobs.slice(first, first + tokensOf(some)),
+    referenceLogprobs: oldLogprobs.slice(first, first + tokensOf(some)).map((x) => x - 0.2),
+  };
+}
+
+function onTheWire(some: readonly Sequence[]) {
+  return some.map(({ promptIds, completionIds }) => ({
+    promptIds: [...promptIds],
+    completionIds: [...completionIds],
+  }));
+}
+
+/** A shard on the wire. */
+function toRequest(policy: TinyPolicy, input: ShardInput): ComputeGradientsRequestInput {
+  const tokens = input.oldLogprobs.length;
+  return {
+    policy: policy.ref(0),
+    sequences: onTheWire(input.sequences),
+    loss: { ...loss, objectives },
+    advantages: toTensor('advantages', [objectives.length, input.sequences.length], input.advantages),
+    oldLogprobs: toTensor('old', [tokens], input.oldLogprobs),
+    referenceLogprobs: toTensor('reference', [tokens], input.referenceLogprobs as Float32Array),
+    shard: 0,
+  };
+}
+
+interface Answer {
+  readonly header: GradientHeader;
+  /** By name. */
+  readonly gradients: ReadonlyMap<string, Float32Array>;
+  readonly statistics: GradientStatistics;
+}
+
+async function computed(client: GradientClient, request: ComputeGradientsRequestInput): Promise<Answer> {
+  let header: GradientHeader | undefined;
+  let statistics: GradientStatistics | undefined;
+  let assembler: TensorAssembler | undefined;
+  for await (const message of client.ComputeGradients(request, { deadlineMs })) {
+    if (message.header) {
+      header = message.header;
+      assembler = new TensorAssembler(header.tensors);
+    }
+    if (message.chunk) assembler?.add(message.chunk);
+    if (message.statistics) statistics = message.statistics;
+  }
+  assert.ok(header !== undefined && assembler !== undefined && statistics !== undefined);
+  const tensors = assembler.finish().map(({ header: { name }, data }) => [name, data as Float32Array] as const);
+  return { header, gradients: new Map(tensors), statistics };
+}
+
+describe('the gradient service', { timeout: 60_000 }, () => {
+  const owner = suiteOwner();
+  let policy: TinyPolicy;
+  let coordinator: PolicyServer;
+  let client: GradientClient;
+  let oldLogprobs: Float32Array;
+  const whole = () => shard(0, 4, oldLogprobs);
+
+  before(async () => {
+    policy = await tinyPolicy(owner);
+    coordinator = await versionsOf(owner, policy);
+    const worker = { thread: new URL('./gradientThread.js', import.meta.url), service: gradientService };
+    const address = await serveWorker<GradientTasks>(owner, worker, coordinator);
+    client = connect('gapo.gradient.v1.GradientService', address);
+    owner.after(async () => client.close());
+    const evaluator = await Evaluator.open(policy.model, tinyTrainable, { threads: 1 });
+    oldLogprobs = (await evaluator.evaluate(policy.version(0), sequences, loss.temperature)).logprobs;
+    await evaluator.close();
+  });
+
+  test('log-probabilities are those of the evaluator, to the last bit', async () => {
+    const { logprobs } = await client.LogProbs(
+      { policy: policy.ref(0), sequences: onTheWire(sequences), temperature: loss.temperature },
+      { deadlineMs },
+    );
+    assert.deepEqual(fromTensor(logprobs, 'DATA_TYPE_F32').data, oldLogprobs);
+  });
+
+  test('gradients and statistics are those of the engine, to the last bit', async () => {
+    const answer = await computed(client, toRequest(policy, whole()));
+    const engine = new GradientEngine(policy.model, tinyTrainable, { threads: 1 });
+    const direct = await engine.compute(policy.version(0), whole());
+    await engine.close();
+    assert.deepEqual([...answer.gradients.keys()], [...objectives, 'regularizer']);
+    assert.deepEqual([...answer.gradients.values()], [...direct.objectives, direct.regularizer]);
+    assert.ok(direct.objectives.every((gradient) => gradient.some((x) => x !== 0)));
+    const { tokens, klSum, entropySum, maxLogprobGap } = direct.statistics;
+    assert.deepEqual(
+      { ...answer.statistics },
+      { tokens, klSum, entropySum, maxLogprobGap, clipped: [0, 0], valueLossSum: [] },
+    );
+    const trained = policy.version(0).map(({ name, shape }) => [name, shape]);
+    assert.deepEqual(
+      answer.header.parameters.map(({ name, shape }) => [name, shape]),
+      trained,
+    );
+  });
+
+  test('two shards add up to the whole batch', async () => {
+    const [all, first, second] = await Promise.all(
+      [whole(), shard(0, 2, oldLogprobs), shard(2, 4, oldLogprobs)].map((input) =>
+        computed(client, toRequest(policy, input)),
+      ),
+    );
+    assert.ok(all !== undefined && first !== undefined && second !== undefined);
+    for (const [name, expected] of all.gradients) {
+      const [a, b] = [first.gradients.get(name), second.gradients.get(name)];
+      const gap = Math.hypot(...expected.map((x, i) => (a?.[i] as number) + (b?.[i] as number) - x));
+      assert.ok(gap <= 1e-6 * Math.hypot(...expected), `${name}: ${gap} of ${Math.hypot(...expected)}`);
+    }
+    assert.equal(first.statistics.tokens + second.statistics.tokens, all.statistics.tokens);
+  });
+
+  const refused = (input: ComputeGradientsRequestInput, code: RpcCode, details: RegExp) =>
+    assert.rejects(computed(client, input), (error: unknown) => {
+      assert.ok(error instanceof RpcError);
+      assert.equal(error.code, code);
+      assert.match(error.details, details);
+      return true;
+    });
+  const holed = (values: Float32Array, x: number) => values.map((value, i) => (i === 3 ? x : value));
+  type Request = ComputeGradientsRequestInput;
+  const wrong: readonly (readonly [string, (good: Request, input: ShardInput) => Request, RegExp])[] = [
+    ['no loss', (good) => ({ ...good, loss: null }), /^loss is not set/],
+    ['no objectives', (good) => ({ ...good, loss: { ...loss, objectives: [] } }), /^loss\.objectives is empty/],
+    [
+      'an objective called as the regularisers are',
+      (good) => ({ ...good, loss: { ...loss, objectives: ['regularizer', 'b'] } }),
+      /^loss\.objectives has 'regularizer'/,
+    ],
+    ['no sequences', (good) => ({ ...good, sequences: [] }), /^sequences is empty/],
+    [
+      'advantages of another shape',
+      (good) => ({ ...good, advantages: toTensor('advantages', [2, 3], new Float32Array(6)) }),
+      /^advantages is \[2,3\]; it must be \[2, 4 sequences\] or \[2, 11 tokens\]/,
+    ],
+    [
+      'an advantage that is not finite',
+      (good, input) => ({
+        ...good,
+        advantages: toTensor('advantages', [2, 4], holed(input.advantages, Number.POSITIVE_INFINITY)),
+      }),
+      /^advantages has Infinity at element 3; it must be finite/,
+    ],
+    [
+      'a log-probability that is no number',
+      (good, input) => ({ ...good, oldLogprobs: toTensor('old', [11], holed(input.oldLogprobs, Number.NaN)) }),
+      /^old_logprobs has NaN at element 3; it must be finite/,
+    ],
+    ['no log-probabilities', (good) => ({ ...good, oldLogprobs: null }), /^old_logprobs is not set/],
+    [
+      'a KL term without a reference',
+      (good) => ({ ...good, referenceLogprobs: null }),
+      /^kl_coefficient is not 0, so reference_logprobs is needed/,
+    ],
+    [
+      'too few log-probabilities',
+      (good) => ({ ...good, oldLogprobs: toTensor('old', [2], new Float32Array(2)) }),
+      /^old_logprobs has 2 elements, this shard needs 11/,
+    ],
+    [
+      'a denominator of nothing',
+      (good) => ({ ...good, loss: { ...loss, objectives, denominator: 0 } }),
+      /^denominator is 0; it must be above 0/,
+    ],
+    [
+      'an empty completion',
+      (good) => ({ ...good, sequences: [{ promptIds: [1], completionIds: [] }, ...(good.sequences ?? []).slice(1)] }),
+      /^sequence 0 has an empty completion/,
+    ],
+  ];
+  for (const [what, change, details] of wrong) {
+    test(`${what} is INVALID_ARGUMENT that names the field`, async () => {
+      await refused(change(toRequest(policy, whole()), whole()), 'INVALID_ARGUMENT', details);
+    });
+  }
+
+  test('weights that are not the coordinator’s are FAILED_PRECONDITION', async (t) => {
+    const other = await tinyPolicy(t, 4);
+    await damageWeights(other.directory);
+    const request = { ...toRequest(policy, whole()), policy: other.ref(0) };
+    await refused(request, 'FAILED_PRECONDITION', /has weights with SHA-256 \w+…, the coordinator's have/);
+  });
+});
+
+testWorkerProcess({
+  name: 'gradient',
+  main: new URL('./main.js', import.meta.url),
+  call: async (address, policy) => {
+    const client = connect('gapo.gradient.v1.GradientService', address);
+    try {
+      const input = shard(0, 4, wave(tokensOf(sequences), 3, 0.1));
+      const { gradients } = await computed(client, toRequest(policy, input));
+      assert.equal(gradients.size, 3);
+    } finally {
+      client.close();
+    }
+  },
+});

@@ -1,0 +1,61 @@
+/** The policy of a request: what is wrong with it is said with the field's name. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type PolicyRef, RpcError } from '@gapo/rpc';
+import { requestedPolicy } from './mod.js';
+
+const lora: PolicyRef = {
+  runId: 'run-1',
+  version: 4,
+  spec: {
+    model: 'models/policy',
+    modelSha256: 'ab',
+    mode: 'TRAINING_MODE_LORA',
+    loraRank: 2,
+    loraAlpha: 4,
+    loraTargets: ['q_proj', 'up_proj'],
+    valueHeads: 2,
+  },
+};
+const spec = lora.spec ?? assert.fail();
+
+test('adapters and full training are read as the libraries take them', () => {
+  assert.deepEqual(requestedPolicy(lora), {
+    runId: 'run-1',
+    version: 4,
+    spec,
+    trainable: { lora: { rank: 2, alpha: 4, targets: ['q_proj', 'up_proj'] }, valueHeads: 2 },
+  });
+  const full = { ...lora, spec: { ...spec, mode: 'TRAINING_MODE_FULL' as const } };
+  assert.deepEqual(requestedPolicy(full).trainable, { valueHeads: 2 });
+});
+
+test('every wrong field is INVALID_ARGUMENT that names it', () => {
+  const wrong: readonly (readonly [PolicyRef | null, string])[] = [
+    [null, 'policy is not set; name a run, a version and a specification'],
+    [{ ...lora, runId: '' }, 'policy.run_id is empty'],
+    [{ ...lora, spec: null }, 'policy.spec is not set'],
+    [{ ...lora, spec: { ...spec, model: '' } }, 'policy.spec.model is empty; name a model directory'],
+    [{ ...lora, spec: { ...spec, loraRank: 0 } }, 'policy.spec.lora_rank is 0; it must be 1 or more'],
+    [{ ...lora, spec: { ...spec, loraAlpha: 0 } }, 'policy.spec.lora_alpha is 0; it must be above 0'],
+    [{ ...lora, spec: { ...spec, loraAlpha: Number.NaN } }, 'policy.spec.lora_alpha is NaN; it must be above 0'],
+    [
+      { ...lora, spec: { ...spec, loraTargets: ['q_proj', 'q_porj'] } },
+      "policy.spec.lora_targets has 'q_porj'; there are q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj",
+    ],
+    [
+      { ...lora, spec: { ...spec, mode: 'TRAINING_MODE_UNSPECIFIED' } },
+      'policy.spec.mode is TRAINING_MODE_UNSPECIFIED; it must be TRAINING_MODE_LORA or TRAINING_MODE_FULL',
+    ],
+  ];
+  for (const [policy, message] of wrong) {
+    assert.throws(
+      () => requestedPolicy(policy),
+      (error: unknown) => {
+        assert.ok(error instanceof RpcError);
+        assert.deepEqual([error.code, error.message], ['INVALID_ARGUMENT', message]);
+        return true;
+      },
+    );
+  }
+});

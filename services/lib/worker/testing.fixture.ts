@@ -1,0 +1,201 @@
+/**
+ * `@gapo/worker/testing`, for the tests of the workers: a tiny policy as a directory, its versions, and a policy service
+ * that streams them as the coordinator does.
+ */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import {
+  type DecoderConfig,
+  type DecoderModel,
+  type NamedTensor,
+  type TrainableSpec,
+  initialTensors,
+  randomDecoder,
+  readDecoderModel,
+  sha256OfTensors,
+  toHuggingFaceConfig,
+  writeSafetensors,
+} from '@gapo/model';
+import {
+  type Client,
+  type GetVersionRequest,
+  type GetVersionResponseInput,
+  type Implementation,
+  type PolicyRefInput,
+  RpcError,
+  chunks,
+  connect,
+  implement,
+  serve,
+  toHeader,
+} from '@gapo/rpc';
+import { TensorThread, type TensorTasks, type Worker } from './mod.js';
+
+/** Milliseconds within which calls of tests are answered. */
+export const deadlineMs = 20_000;
+
+/** A decoder with grouped-query attention, as small as can be. */
+export const tinyConfig: DecoderConfig = {
+  vocabulary: 11,
+  width: 8,
+  feedForward: 12,
+  layers: 1,
+  heads: 2,
+  keyValueHeads: 1,
+  headWidth: 4,
+  context: 64,
+  epsilon: 1e-5,
+  ropeTheta: 10000,
+  tiedEmbeddings: true,
+  bosId: 1,
+  eosIds: [2],
+};
+
+/** What is trained of it. */
+export const tinyTrainable: TrainableSpec = {
+  lora: { rank: 2, alpha: 4, targets: ['q_proj', 'v_proj', 'up_proj'] },
+  valueHeads: 0,
+};
+
+/** The run that all requests of tests name. */
+export const runId = 'tiny-run';
+
+/** Where a thing that is to be closed in the end is left: a test's context, or a suite's owner. */
+export interface Owner {
+  after(close: () => Promise<void>): void;
+}
+
+/** To be called in a suite: what is left with it is closed at the suite's end, the last one first. */
+export function suiteOwner(): Owner {
+  const closing: (() => Promise<void>)[] = [];
+  after(async () => {
+    for (const close of closing.reverse()) await close();
+  });
+  return { after: (close) => void closing.push(close) };
+}
+
+/** A model that lies in a directory of its own. */
+export interface TinyPolicy {
+  readonly directory: string;
+  readonly model: DecoderModel;
+  /** A version's tensors; none of them is zero. */
+  version(number: number): readonly NamedTensor[];
+  /** A request's policy. */
+  ref(number: number): PolicyRefInput;
+}
+
+/** Writes a random model whose distributions are far from uniform. The directory goes with the test. */
+export async function tinyPolicy(t: Owner, seed = 3): Promise<TinyPolicy> {
+  const directory = await mkdtemp(join(tmpdir(), 'gapo-worker-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const weights = randomDecoder(tinyConfig, seed).map(({ name, shape, data }) => ({
+    name,
+    shape,
+    data: name.endsWith('norm.weight') ? data : data.map((x) => x * 20),
+  }));
+  await writeSafetensors(join(directory, 'model.safetensors'), weights);
+  await writeFile(join(directory, 'config.json'), JSON.stringify(toHuggingFaceConfig(tinyConfig, 'LlamaForCausalLM')));
+  const model = await readDecoderModel(directory);
+  const { lora } = tinyTrainable;
+  return {
+    directory,
+    model,
+    version: (number) =>
+      initialTensors(tinyConfig, tinyTrainable, 5 + number, model.weights).map(({ name, shape, data }, index) => ({
+        name,
+        shape,
+        data: data.map((x, i) => (x === 0 ? 0.3 * Math.sin(1.7 * i + index + number) : x)),
+      })),
+    ref: (version) => ({
+      runId,
+      version,
+      spec: {
+        model: directory,
+        modelSha256: model.sha256,
+        mode: 'TRAINING_MODE_LORA',
+        loraRank: lora?.rank ?? 0,
+        loraAlpha: lora?.alpha ?? 0,
+        loraTargets: [...(lora?.targets ?? [])],
+        valueHeads: 0,
+      },
+    }),
+  };
+}
+
+/** The messages that carry a version, as the coordinator sends them. */
+export function versionMessages(version: number, tensors: readonly NamedTensor[]): GetVersionResponseInput[] {
+  const headers = tensors.map(({ name, shape, data }) => toHeader(name, shape, data));
+  return [
+    { header: { runId, version, sha256: sha256OfTensors(tensors), tensors: headers } },
+    ...[...chunks(tensors.map(({ data }) => data))].map((chunk) => ({ chunk })),
+  ];
+}
+
+/** A policy service that runs. */
+export interface PolicyServer {
+  readonly address: string;
+  readonly client: Client<'gapo.policy.v1.PolicyService'>;
+  /** The versions that were asked for so far, in order. */
+  readonly pulls: readonly number[];
+}
+
+/**
+ * Serves versions on a free port until the test ends.
+ * @param messages what is sent for a version; throws where there is none.
+ */
+export async function policyServer(
+  t: Owner,
+  messages: (request: GetVersionRequest) => Iterable<GetVersionResponseInput>,
+): Promise<PolicyServer> {
+  const pulls: number[] = [];
+  const service: Implementation = implement('gapo.policy.v1.PolicyService', {
+    async *GetVersion(request) {
+      pulls.push(request.version);
+      yield* messages(request);
+    },
+  });
+  const server = await serve({ address: '127.0.0.1:0', services: [service], shutdownGraceMs: 0 });
+  const client = connect('gapo.policy.v1.PolicyService', server.address);
+  t.after(async () => {
+    client.close();
+    await server.stop();
+  });
+  return { address: server.address, client, pulls };
+}
+
+/** A policy service with the versions below `count` of a tiny policy. */
+export function versionsOf(t: Owner, policy: TinyPolicy, count = 1): Promise<PolicyServer> {
+  return policyServer(t, ({ version }) => {
+    if (version < count) return versionMessages(version, policy.version(version));
+    throw new RpcError('NOT_FOUND', `run ${runId} holds no version ${version}`);
+  });
+}
+
+/** Changes one byte of a directory's weights: the same shapes, another model. */
+export async function damageWeights(directory: string): Promise<void> {
+  const path = join(directory, 'model.safetensors');
+  const bytes = await readFile(path);
+  const last = bytes.length - 1;
+  bytes[last] = (bytes[last] as number) ^ 1;
+  await writeFile(path, bytes);
+}
+
+/** Serves a worker on a free port, with its tensor thread, until the test ends. Resolves with its address. */
+export async function serveWorker<Tasks extends TensorTasks>(
+  t: Owner,
+  worker: Pick<Worker<Tasks>, 'thread' | 'service'>,
+  coordinator: PolicyServer,
+): Promise<string> {
+  const thread = new TensorThread<Tasks>(worker.thread, { threads: 1, device: 'cpu', modelRoot: '/' });
+  const services = [worker.service(coordinator.client, thread)];
+  const server = await serve({ address: '127.0.0.1:0', services, shutdownGraceMs: 0 });
+  t.after(async () => {
+    await server.stop();
+    await thread.close();
+  });
+  return server.address;
+}
+
+export { testWorkerProcess, type WorkerUnderTest } from './workerProcess.fixture.js';

@@ -1,0 +1,120 @@
+/** Policy versions: pulled once, kept while they are of use, never damaged. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { flatten, sha256OfTensors } from '@gapo/model';
+import { type RpcCode, RpcError, chunks, connect, serve, sha256Tensors, toHeader } from '@gapo/rpc';
+import { VersionStore } from './mod.js';
+import { policyServer, runId, tinyPolicy, versionMessages, versionsOf, type PolicyServer } from './testing.fixture.js';
+
+const store = ({ client }: PolicyServer) => new VersionStore(client);
+
+describe('the store of versions', { timeout: 60_000 }, () => {
+  test('many requests at the same time are one pull, and all get the same tensors', async (t) => {
+    const policy = await tinyPolicy(t);
+    const server = await versionsOf(t, policy);
+    const versions = store(server);
+    const got = await Promise.all(Array.from({ length: 20 }, () => versions.get(runId, 0)));
+    assert.deepEqual(server.pulls, [0]);
+    assert.equal(new Set(got).size, 1);
+    const [held] = got;
+    assert.ok(held !== undefined);
+    assert.deepEqual(held.tensors, policy.version(0));
+    assert.equal(held.sha256, sha256OfTensors(policy.version(0)));
+  });
+
+  test('version 0, the reference, and the two used last are kept', async (t) => {
+    const policy = await tinyPolicy(t);
+    const server = await versionsOf(t, policy, 4);
+    const versions = store(server);
+    for (const version of [0, 1, 2, 1, 3]) await versions.get(runId, version);
+    assert.deepEqual(server.pulls, [0, 1, 2, 3]);
+    for (const version of [0, 1, 3]) await versions.get(runId, version);
+    assert.deepEqual(server.pulls, [0, 1, 2, 3], 'these were held');
+    await versions.get(runId, 2);
+    assert.deepEqual(server.pulls, [0, 1, 2, 3, 2], 'this one was let go');
+  });
+
+  test('runs do not push out each other’s versions', async (t) => {
+    const policy = await tinyPolicy(t);
+    const server = await versionsOf(t, policy, 4);
+    const versions = store(server);
+    for (const version of [1, 2]) for (const run of ['a', 'b']) await versions.get(run, version);
+    for (const version of [1, 2]) for (const run of ['a', 'b']) await versions.get(run, version);
+    assert.deepEqual(server.pulls, [1, 1, 2, 2]);
+  });
+
+  const damages: readonly (readonly [string, (good: ReturnType<typeof versionMessages>) => typeof good, RegExp])[] = [
+    ['nothing at all', () => [], /the stream was empty/],
+    ['bytes before the header', (good) => good.slice(1), /bytes came before the header/],
+    ['an end too early', (good) => good.slice(0, 1), /it ends after 0 bytes; its headers announce \d+/],
+    [
+      'a flipped bit',
+      ([first, ...rest]) => [
+        first as (typeof rest)[number],
+        ...rest.map(({ chunk }) => {
+          const data = Buffer.from(chunk?.data as Uint8Array);
+          data[5] = (data[5] as number) ^ 8;
+          return { chunk: { offset: chunk?.offset ?? 0, data } };
+        }),
+      ],
+      /its bytes have SHA-256 [0-9a-f]{64}; [0-9a-f]{64} was announced/,
+    ],
+    [
+      'another element type',
+      () => {
+        const data = Float64Array.of(1, 2);
+        return [
+          { header: { runId, version: 0, sha256: sha256Tensors([data]), tensors: [toHeader('wide', [2], data)] } },
+          ...[...chunks([data])].map((chunk) => ({ chunk })),
+        ];
+      },
+      /tensor 'wide' is not float32/,
+    ],
+  ];
+  for (const [what, damage, message] of damages) {
+    test(`${what} is DATA_LOSS that names run, version and sender, and is not kept`, async (t) => {
+      const policy = await tinyPolicy(t);
+      const good = versionMessages(0, policy.version(0));
+      let damaged = true;
+      const server = await policyServer(t, () => (damaged ? damage(good) : good));
+      const versions = store(server);
+      await assert.rejects(versions.get(runId, 0), (error: unknown) => {
+        assert.ok(error instanceof RpcError);
+        assert.equal(error.code, 'DATA_LOSS');
+        assert.ok(error.message.startsWith(`policy version 0 of run ${runId} from ${server.address}`), error.message);
+        assert.match(error.message, message);
+        return true;
+      });
+      damaged = false;
+      const { tensors } = await versions.get(runId, 0);
+      assert.deepEqual(flatten(tensors), flatten(policy.version(0)));
+      assert.deepEqual(server.pulls, [0, 0]);
+    });
+  }
+
+  const failsWith = (code: RpcCode, message: RegExp) => (error: unknown) => {
+    assert.ok(error instanceof RpcError);
+    assert.equal(error.code, code);
+    assert.match(error.message, message);
+    return true;
+  };
+
+  test('a version that the coordinator does not know stays NOT_FOUND, and is asked for again', async (t) => {
+    const server = await versionsOf(t, await tinyPolicy(t));
+    const versions = store(server);
+    for (let time = 0; time < 2; time++)
+      await assert.rejects(versions.get(runId, 9), failsWith('NOT_FOUND', /holds no version 9/));
+    assert.deepEqual(server.pulls, [9, 9]);
+  });
+
+  test('a coordinator that is away is UNAVAILABLE', async (t) => {
+    const gone = await serve({ address: '127.0.0.1:0', services: [] });
+    await gone.stop();
+    const client = connect('gapo.policy.v1.PolicyService', gone.address);
+    t.after(() => client.close());
+    await assert.rejects(
+      new VersionStore(client).get(runId, 0),
+      failsWith('UNAVAILABLE', new RegExp(`at ${gone.address}: UNAVAILABLE: connection refused`)),
+    );
+  });
+});

@@ -1,0 +1,200 @@
+/** The rollout service over gRPC, with a real tensor thread: the sampler's own tokens, and an end when nobody waits. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { before, describe, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { MessageChannel } from 'node:worker_threads';
+import { Sampler } from '@gapo/policy';
+import { type Client, type Completion, type GenerateRequestInput, type RpcCode, RpcError, connect } from '@gapo/rpc';
+import type { TensorThread } from '@gapo/worker';
+import {
+  type PolicyServer,
+  type TinyPolicy,
+  damageWeights,
+  deadlineMs,
+  serveWorker,
+  suiteOwner,
+  testWorkerProcess,
+  tinyConfig,
+  tinyPolicy,
+  tinyTrainable,
+  versionsOf,
+} from '@gapo/worker/testing';
+import type { SampleTask } from './samplingThread.js';
+import { type SamplingTasks, rolloutService } from './server.js';
+
+type RolloutClient = Client<'gapo.rollout.v1.RolloutService'>;
+
+const prompts = [
+  { index: 4, tokenIds: [1] },
+  { index: 7, tokenIds: [1, 5, 6, 9] },
+];
+const sampling = { temperature: 0.7, maxNewTokens: 40, samplesPerPrompt: 6 };
+const request = (policy: TinyPolicy): GenerateRequestInput => ({
+  policy: policy.ref(0),
+  prompts,
+  sampling,
+  seed: 11,
+  step: 4,
+});
+
+async function generated(client: RolloutClient, input: GenerateRequestInput): Promise<Completion[]> {
+  const completions: Completion[] = [];
+  for await (const message of client.Generate(input, { deadlineMs })) completions.push(...message.completions);
+  return completions.sort((a, b) => a.prompt - b.prompt || a.sample - b.sample);
+}
+
+/** What the wire's completion should be, from the sampler used directly. */
+async function sampled(policy: TinyPolicy): Promise<Pick<Completion, 'prompt' | 'sample' | 'tokenIds' | 'logprobs'>[]> {
+  const sampler = new Sampler(policy.model, tinyTrainable, { threads: 1 });
+  const completions = [];
+  const some = prompts.map(({ index, tokenIds }) => ({ index, ids: tokenIds }));
+  for await (const { prompt, sample, ids, logprobs, finishReason } of sampler.sample(policy.version(0), some, {
+    ...sampling,
+    seed: 11,
+    step: 4,
+  })) {
+    const reason = finishReason === 'stop' ? 'FINISH_REASON_STOP' : 'FINISH_REASON_LENGTH';
+    completions.push({
+      prompt,
+      sample,
+      tokenIds: [...ids],
+      logprobs: Buffer.from(logprobs.buffer),
+      finishReason: reason,
+    });
+  }
+  await sampler.close();
+  return completions.sort((a, b) => a.prompt - b.prompt || a.sample - b.sample);
+}
+
+describe('the rollout service', { timeout: 60_000 }, () => {
+  const owner = suiteOwner();
+  let policy: TinyPolicy;
+  let coordinator: PolicyServer;
+  let client: RolloutClient;
+  let thread: TensorThread<SamplingTasks>;
+  /** The tasks that the thread was given, and what became of them. */
+  const tasks: { readonly task: SampleTask; readonly done: Promise<unknown> }[] = [];
+
+  before(async () => {
+    policy = await tinyPolicy(owner);
+    coordinator = await versionsOf(owner, policy);
+    const worker = {
+      thread: new URL('./samplingThread.js', import.meta.url),
+      service: (...[versions, own]: Parameters<typeof rolloutService>) => {
+        thread = own;
+        const run = thread.run.bind(thread);
+        thread.run = (name, task, transfer) => {
+          const done = run(name, task, transfer);
+          tasks.push({ task, done });
+          return done;
+        };
+        return rolloutService(versions, thread);
+      },
+    };
+    const address = await serveWorker<SamplingTasks>(owner, worker, coordinator);
+    client = connect('gapo.rollout.v1.RolloutService', address);
+    owner.after(async () => client.close());
+  });
+
+  test('its tokens and log-probabilities are those of the sampler, to the last bit', async () => {
+    const completions = await generated(client, request(policy));
+    assert.equal(completions.length, 12);
+    assert.deepEqual(completions, await sampled(policy));
+    assert.deepEqual(await generated(client, request(policy)), completions, 'and a repeated call gets the same');
+  });
+
+  test('a stream that is cancelled ends the sampling between stretches', async () => {
+    const sooner = tasks.length;
+    for await (const message of client.Generate(request(policy), { deadlineMs })) {
+      assert.equal(message.completions.length, 1);
+      break;
+    }
+    const { task, done } = tasks[sooner] ?? assert.fail();
+    while (Atomics.load(task.cancelled, 0) === 0) await setImmediate();
+    await done;
+    assert.equal((await generated(client, request(policy))).length, 12, 'the thread is free for the next call');
+  });
+
+  test('a shard that nobody waits for any more posts nothing', async () => {
+    const { port1, port2 } = new MessageChannel();
+    const received: unknown[] = [];
+    port1.on('message', (message) => received.push(message));
+    const closed = once(port1, 'close');
+    const cancelled = new Int32Array(new SharedArrayBuffer(4)).fill(1);
+    const { task } = tasks[0] ?? assert.fail();
+    await thread.run('sample', { ...task, completions: port2, cancelled }, [port2]);
+    await closed;
+    assert.deepEqual(received, []);
+  });
+
+  const wrong: readonly (readonly [string, (good: GenerateRequestInput) => GenerateRequestInput, RegExp])[] = [
+    ['no policy', (good) => ({ ...good, policy: null }), /^policy is not set/],
+    ['no sampling', (good) => ({ ...good, sampling: null }), /^sampling is not set; say temperature/],
+    [
+      'no samples',
+      (good) => ({ ...good, sampling: { ...sampling, samplesPerPrompt: 0 } }),
+      /^sampling\.samples_per_prompt is 0; it must be 1 or more/,
+    ],
+    [
+      'a temperature that is no number',
+      (good) => ({ ...good, sampling: { ...sampling, temperature: Number.NaN } }),
+      /^temperature is NaN; it must be 0 or more/,
+    ],
+    ['no new tokens', (good) => ({ ...good, sampling: { ...sampling, maxNewTokens: 0 } }), /^max_new_tokens is 0/],
+    [
+      'an unknown LoRA target',
+      (good) => ({
+        ...good,
+        policy: { ...policy.ref(0), spec: { ...policy.ref(0).spec, loraTargets: ['q_porj'] } },
+      }),
+      /^policy\.spec\.lora_targets has 'q_porj'/,
+    ],
+    [
+      'a prompt that fills the context',
+      (good) => ({ ...good, prompts: [{ index: 3, tokenIds: new Array<number>(tinyConfig.context).fill(5) }] }),
+      /^prompt 3 has 64 tokens, which leaves no room in the model's context of 64/,
+    ],
+    [
+      'a token that the model does not have',
+      (good) => ({ ...good, prompts: [{ index: 3, tokenIds: [1, 99] }] }),
+      /^prompt 3 has token id 99; the vocabulary has 11/,
+    ],
+  ];
+  const refused = (input: GenerateRequestInput, code: RpcCode, details: RegExp) =>
+    assert.rejects(generated(client, input), (error: unknown) => {
+      assert.ok(error instanceof RpcError);
+      assert.equal(error.code, code);
+      assert.match(error.details, details);
+      return true;
+    });
+  for (const [what, change, details] of wrong) {
+    test(`${what} is INVALID_ARGUMENT that names the field`, async () => {
+      await refused(change(request(policy)), 'INVALID_ARGUMENT', details);
+    });
+  }
+
+  test('a version that the coordinator does not have is NOT_FOUND', async () => {
+    await refused({ ...request(policy), policy: policy.ref(9) }, 'NOT_FOUND', /holds no version 9/);
+  });
+
+  test('weights that are not the coordinator’s are FAILED_PRECONDITION', async (t) => {
+    const other = await tinyPolicy(t, 4);
+    await damageWeights(other.directory);
+    const details = /has weights with SHA-256 \w+…, the coordinator's have/;
+    await refused({ ...request(policy), policy: other.ref(0) }, 'FAILED_PRECONDITION', details);
+  });
+});
+
+testWorkerProcess({
+  name: 'rollout',
+  main: new URL('./main.js', import.meta.url),
+  call: async (address, policy) => {
+    const client = connect('gapo.rollout.v1.RolloutService', address);
+    try {
+      assert.equal((await generated(client, request(policy))).length, 12);
+    } finally {
+      client.close();
+    }
+  },
+});
