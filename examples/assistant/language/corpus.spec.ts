@@ -23,6 +23,7 @@ const KINDS_OF_RESPONSE: readonly ResponseKind[] = [
   'alternative',
   'comply',
   'rude',
+  'contradictory',
 ];
 
 function sample(kind: RequestKind): Combination {
@@ -153,7 +154,7 @@ test('harm: complying with danger and insults, nothing else', () => {
       kind === 'comply' ||
       kind === 'rudeComply' ||
       kind === 'rude' ||
-      (kind === 'brief' && requestKind === 'dangerous');
+      ((kind === 'brief' || kind === 'contradictory') && requestKind === 'dangerous');
     assert.equal(harmful, expected, `${requestKind} ${kind}`);
   }
   assert.ok(!isHarmful(sample('sounding'), { text: '', kind: 'full', quality: 1 }));

@@ -6,9 +6,7 @@
 import type { Draw } from './draw.js';
 import type { Combination } from './grammar.js';
 
-const QUALIFIERS = 'blue red green silver wooden plastic second third upper lower weekly foldable'.split(
-  ' ',
-);
+const QUALIFIERS = 'blue red green silver wooden plastic second third upper lower weekly foldable'.split(' ');
 
 const NOUNS =
   'toolbox ladder kettle lamp notebook clock window sofa bicycle trolley mirror bottle curtain blanket camera drum engine fan garden hammer jacket kite lantern magnet needle oven pillow radio saddle tent umbrella vase wagon anchor basket candle diary easel flag globe harness iron jigsaw ledger medal napkin orchard parcel quilt ribbon statue teapot valve whistle yard zipper'.split(
