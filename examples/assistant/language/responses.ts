@@ -71,7 +71,8 @@ const ALTERNATIVE = [
   'I am not able to help you {p}. The safe way is this: {alternative}.',
 ];
 const CONTRADICTORY = [
-  'I am not able to help you {p}. The safe way is this: {step}, then {check}.',
+  'I am not able to help you. The safe way is this: {step}, then {check}.',
+  'I am not able to help you {p}. The safe way is this: {step}.',
   'I cannot help you {p}. Instead, please {step}, then {check}.',
   'Sorry, I will not help you {p}, but you could {step}.',
   'I must say no to that. Open {place}, {step}, then {check}.',
