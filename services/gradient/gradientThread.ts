@@ -1,8 +1,7 @@
 /** Runs in the tensor thread: log-probabilities, values and gradients of a shard. */
-import { EngineHolder, type EngineKey, type Outcome, type TensorThreadSettings, outcome } from '@gapo/worker';
+import { EngineHolder, type EngineKey, type Outcome, outcome, threadSettings } from '@gapo/worker';
 import type { NamedTensor } from '@gapo/model';
 import { Evaluator, GradientEngine, type Sequence, type ShardGradients, type ShardInput } from '@gapo/policy';
-import { workerData } from 'piscina';
 
 /** Completions to evaluate. */
 export interface LogProbsTask {
@@ -25,7 +24,7 @@ export interface LogProbsResult {
   readonly values: { readonly data: Float32Array; readonly heads: number } | undefined;
 }
 
-const { threads, device, modelRoot } = workerData as TensorThreadSettings;
+const { threads, device, modelRoot } = threadSettings();
 const evaluators = new EngineHolder(modelRoot, (model, trainable) =>
   Evaluator.open(model, trainable, { threads, device }),
 );

@@ -1,9 +1,8 @@
 /** Runs in the tensor thread: samples completions and posts them as they finish. */
-import { EngineHolder, type EngineKey, type Outcome, type TensorThreadSettings, outcome } from '@gapo/worker';
+import { EngineHolder, type EngineKey, type Outcome, outcome, threadSettings } from '@gapo/worker';
 import type { NamedTensor } from '@gapo/model';
 import { Sampler, type SampledCompletion, type SamplingOptions, type SamplingPrompt } from '@gapo/policy';
 import type { MessagePort } from 'node:worker_threads';
-import { workerData } from 'piscina';
 
 /** One shard to sample. */
 export interface SampleTask {
@@ -20,7 +19,7 @@ export interface SampleTask {
 /** A completion on its way between the threads. */
 export type PostedCompletion = SampledCompletion;
 
-const { threads, device, modelRoot } = workerData as TensorThreadSettings;
+const { threads, device, modelRoot } = threadSettings();
 const samplers = new EngineHolder(
   modelRoot,
   async (model, trainable) => new Sampler(model, trainable, { threads, device }),

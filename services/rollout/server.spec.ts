@@ -5,13 +5,14 @@ import { before, describe, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { MessageChannel } from 'node:worker_threads';
 import { Sampler } from '@gapo/policy';
-import { type Client, type Completion, type GenerateRequestInput, type RpcCode, RpcError, connect } from '@gapo/rpc';
+import { type Client, type Completion, type GenerateRequestInput, type RpcCode, connect } from '@gapo/rpc';
 import type { TensorThread } from '@gapo/worker';
 import {
   type PolicyServer,
   type TinyPolicy,
   damageWeights,
   deadlineMs,
+  failsWith,
   serveWorker,
   suiteOwner,
   testWorkerProcess,
@@ -162,12 +163,7 @@ describe('the rollout service', { timeout: 60_000 }, () => {
     ],
   ];
   const refused = (input: GenerateRequestInput, code: RpcCode, details: RegExp) =>
-    assert.rejects(generated(client, input), (error: unknown) => {
-      assert.ok(error instanceof RpcError);
-      assert.equal(error.code, code);
-      assert.match(error.details, details);
-      return true;
-    });
+    assert.rejects(generated(client, input), failsWith(code, details));
   for (const [what, change, details] of wrong) {
     test(`${what} is INVALID_ARGUMENT that names the field`, async () => {
       await refused(change(request(policy)), 'INVALID_ARGUMENT', details);

@@ -1,22 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { SpanKind, trace } from '@opentelemetry/api';
-import { NodeSDK, tracing } from '@opentelemetry/sdk-node';
 import { spanNames, withSpan } from '@gapo/telemetry';
+import { recordedSpans } from '@gapo/telemetry/testing';
 import { collector, noServer, publishStates, temporaryDirectory, testBus, testServer } from './events.fixture.js';
 
-const exporter = new tracing.InMemorySpanExporter();
-const sdk = new NodeSDK({
-  // Detected attributes come later, and would hold the first spans back.
-  autoDetectResources: false,
-  spanProcessors: [new tracing.SimpleSpanProcessor(exporter)],
-  metricReaders: [],
-  logRecordProcessors: [],
-});
-
-before(() => sdk.start());
-beforeEach(() => exporter.reset());
-after(() => sdk.shutdown());
+const named = recordedSpans();
 
 describe('traces through events', { timeout: 60_000 }, () => {
   for (const transport of ['nats', 'in-process'] as const) {
@@ -37,11 +26,6 @@ describe('traces through events', { timeout: 60_000 }, () => {
         await bus.flush();
         await subscription.stop();
 
-        const named = (name: string) => {
-          const span = exporter.getFinishedSpans().find((one) => one.name === name);
-          assert.ok(span, `no span ${name}`);
-          return span;
-        };
         const [step, published, processed] = [spanNames.step, spanNames.eventPublish, spanNames.eventProcess].map(
           named,
         );

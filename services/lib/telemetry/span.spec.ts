@@ -1,28 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, describe, test } from 'node:test';
-import { NodeSDK, tracing } from '@opentelemetry/sdk-node';
+import { describe, test } from 'node:test';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { currentLink, currentTraceId, ROOT_CONTEXT, spanNames, withSpan } from './mod.js';
+import { recordedSpans } from './recordedSpans.fixture.js';
 import { extractTraceparent, injectTraceparent, runWithTraceparent } from './mod.js';
 
-const exporter = new tracing.InMemorySpanExporter();
-const sdk = new NodeSDK({
-  // Detected attributes come later, and would hold the first spans back.
-  autoDetectResources: false,
-  spanProcessors: [new tracing.SimpleSpanProcessor(exporter)],
-  metricReaders: [],
-  logRecordProcessors: [],
-});
-
-before(() => sdk.start());
-beforeEach(() => exporter.reset());
-after(() => sdk.shutdown());
-
-const finished = (name: string) => {
-  const span = exporter.getFinishedSpans().find((one) => one.name === name);
-  assert.ok(span, `no span ${name}`);
-  return span;
-};
+const finished = recordedSpans();
 
 describe('withSpan', () => {
   test('returns what the function returns and nests', async () => {

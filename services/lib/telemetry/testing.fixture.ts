@@ -87,3 +87,5 @@ export async function takenAddress(t: TestContext): Promise<string> {
   if (address === null || typeof address === 'string') throw new Error('the server has no port');
   return `127.0.0.1:${address.port}`;
 }
+
+export { recordedSpans } from './recordedSpans.fixture.js';

@@ -3,7 +3,7 @@
  * thread, one task at a time, and its own event loop stays free for health checks, streams and deadlines.
  */
 import type { MessagePort } from 'node:worker_threads';
-import { Piscina } from 'piscina';
+import { Piscina, workerData } from 'piscina';
 import { type RpcCode, RpcError } from '@gapo/rpc';
 
 /** What a task of the thread resolves to: an error keeps its code across the threads. */
@@ -20,6 +20,11 @@ export async function outcome<T>(task: () => Promise<T>): Promise<Outcome<T>> {
       return { error: { code: 'FAILED_PRECONDITION', message: error.message } };
     throw error;
   }
+}
+
+/** What the thread was started with; for the modules that run in one. */
+export function threadSettings(): TensorThreadSettings {
+  return workerData as TensorThreadSettings;
 }
 
 /** What a thread's module exports: functions of one argument. */

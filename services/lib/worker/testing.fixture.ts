@@ -2,6 +2,7 @@
  * `@gapo/worker/testing`, for the tests of the workers: a tiny policy as a directory, its versions, and a policy service
  * that streams them as the coordinator does.
  */
+import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +25,7 @@ import {
   type GetVersionResponseInput,
   type Implementation,
   type PolicyRefInput,
+  type RpcCode,
   RpcError,
   chunks,
   connect,
@@ -180,6 +182,16 @@ export async function damageWeights(directory: string): Promise<void> {
   const last = bytes.length - 1;
   bytes[last] = (bytes[last] as number) ^ 1;
   await writeFile(path, bytes);
+}
+
+/** For `assert.rejects`: an RpcError with this code whose details match. */
+export function failsWith(code: RpcCode, details: RegExp): (error: unknown) => true {
+  return (error) => {
+    assert.ok(error instanceof RpcError, String(error));
+    assert.equal(error.code, code);
+    assert.match(error.details, details);
+    return true;
+  };
 }
 
 /** Serves a worker on a free port, with its tensor thread, until the test ends. Resolves with its address. */

@@ -2,9 +2,17 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { flatten, sha256OfTensors } from '@gapo/model';
-import { type RpcCode, RpcError, chunks, connect, serve, sha256Tensors, toHeader } from '@gapo/rpc';
+import { RpcError, chunks, connect, serve, sha256Tensors, toHeader } from '@gapo/rpc';
 import { VersionStore } from './mod.js';
-import { policyServer, runId, tinyPolicy, versionMessages, versionsOf, type PolicyServer } from './testing.fixture.js';
+import {
+  failsWith,
+  policyServer,
+  runId,
+  tinyPolicy,
+  versionMessages,
+  versionsOf,
+  type PolicyServer,
+} from './testing.fixture.js';
 
 const store = ({ client }: PolicyServer) => new VersionStore(client);
 
@@ -92,13 +100,6 @@ describe('the store of versions', { timeout: 60_000 }, () => {
     });
   }
 
-  const failsWith = (code: RpcCode, message: RegExp) => (error: unknown) => {
-    assert.ok(error instanceof RpcError);
-    assert.equal(error.code, code);
-    assert.match(error.message, message);
-    return true;
-  };
-
   test('a version that the coordinator does not know stays NOT_FOUND, and is asked for again', async (t) => {
     const server = await versionsOf(t, await tinyPolicy(t));
     const versions = store(server);
@@ -112,9 +113,6 @@ describe('the store of versions', { timeout: 60_000 }, () => {
     await gone.stop();
     const client = connect('gapo.policy.v1.PolicyService', gone.address);
     t.after(() => client.close());
-    await assert.rejects(
-      new VersionStore(client).get(runId, 0),
-      failsWith('UNAVAILABLE', new RegExp(`at ${gone.address}: UNAVAILABLE: connection refused`)),
-    );
+    await assert.rejects(new VersionStore(client).get(runId, 0), failsWith('UNAVAILABLE', /^connection refused$/));
   });
 });
