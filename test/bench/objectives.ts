@@ -32,6 +32,7 @@ const BYTES = 4 * GRADIENTS * LENGTH;
  * - `objectives.gramGigabytesPerSecond`: the Gram matrix of 4 gradients of 10 million floats in arrays made for it.
  * - `objectives.gramOfBandwidth`: the second of these divided by the first.
  * - `objectives.gramOfBandwidthCopied`: the same for gradients in ordinary arrays.
+ * - `objectives.gramOfFloatSum`: against a plain sum over the same float32 arrays, which converts every element.
  */
 export function objectivesBench(): Promise<Record<string, number>> {
   const grams = Array.from({ length: 50 }, (_, k) => sampleGram(k));
@@ -45,12 +46,16 @@ export function objectivesBench(): Promise<Record<string, number>> {
   const names = ordinary.map((_, i) => `objective ${i}`);
   const doubles = ordinary.map((array) => new Float64Array(array.buffer));
   let check = 0;
-  // In turn, so that whatever else the machine does is the same for all three.
-  const times = { read: Infinity, inPlace: Infinity, copied: Infinity };
-  for (let round = 0; round < 12; round++) {
+  // In turn, so that whatever else the machine does is the same for all.
+  const times = { read: Infinity, floats: Infinity, inPlace: Infinity, copied: Infinity };
+  for (let round = 0; round < 20; round++) {
     times.read = Math.min(
       times.read,
       bestMillis(2, () => doubles.forEach((array) => (check += sum(array)))),
+    );
+    times.floats = Math.min(
+      times.floats,
+      bestMillis(1, () => ordinary.forEach((array) => (check += sumOfFloats(array)))),
     );
     times.inPlace = Math.min(
       times.inPlace,
@@ -69,6 +74,7 @@ export function objectivesBench(): Promise<Record<string, number>> {
     'objectives.gramGigabytesPerSecond': rate(times.inPlace),
     'objectives.gramOfBandwidth': times.read / times.inPlace,
     'objectives.gramOfBandwidthCopied': times.read / times.copied,
+    'objectives.gramOfFloatSum': times.floats / times.inPlace,
   });
 }
 
@@ -110,4 +116,18 @@ function sum(values: Float64Array): number {
   }
   for (let k = whole; k < values.length; k++) a += values[k]!;
   return a + b + (c + d) + (e + f + (g + h));
+}
+
+/** Four independent sums, each element converted to float64; more of them are no faster. */
+function sumOfFloats(values: Float32Array): number {
+  let [a, b, c, d] = [0, 0, 0, 0];
+  const whole = values.length - (values.length % 4);
+  for (let k = 0; k < whole; k += 4) {
+    a += values[k]!;
+    b += values[k + 1]!;
+    c += values[k + 2]!;
+    d += values[k + 3]!;
+  }
+  for (let k = whole; k < values.length; k++) a += values[k]!;
+  return a + b + (c + d);
 }

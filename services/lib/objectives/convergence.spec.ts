@@ -22,8 +22,8 @@ const quadratics: Problem = (() => {
   const away = (x: readonly number[], c: readonly number[]): number[] => x.map((value, k) => value - c[k]!);
   return {
     start: [0.1, 0.7, -0.4, 0.2],
-    values: (x) => [-0.5 * norm(away(x, a!)) ** 2, -(norm(away(x, b!)) ** 2)],
-    gradients: (x) => [away(x, a!).map((v) => -v), away(x, b!).map((v) => -2 * v)],
+    values: (x) => [-0.5 * norm(away(x, a)) ** 2, -(norm(away(x, b)) ** 2)],
+    gradients: (x) => [away(x, a).map((v) => -v), away(x, b).map((v) => -2 * v)],
     distance: (x) => Math.hypot(Math.max(0, Math.abs(x[0]!) - 1), ...x.slice(1)),
   };
 })();

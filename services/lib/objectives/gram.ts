@@ -6,9 +6,9 @@
  */
 
 import { NonFiniteError } from './errors.js';
+import { lowerProducts, type GradientVector } from './gramProducts.js';
 
-/** One gradient, flattened. */
-export type GradientVector = Float32Array | Float64Array;
+export { gradientArrays, type GradientVector } from './gramProducts.js';
 
 /** K×K inner products ⟨g_i, g_j⟩ of K named objectives' gradients. Symmetric positive semidefinite. */
 export interface Gram {
@@ -18,16 +18,14 @@ export interface Gram {
   readonly values: Float64Array;
 }
 
-/** Elements of each gradient that are worked on at a time: 8 KiB in float64, so K = 32 blocks stay in a level-2 cache. */
-const BLOCK = 1024;
-
 /** Squared norms outside this range have lost digits to underflow, or are about to overflow. */
 const SMALLEST_SQUARED_NORM = 1e-280;
 const LARGEST_SQUARED_NORM = 1e280;
 
 /**
- * Computes the Gram matrix of K gradients of equal length. Reads each element once; holds K blocks of 1024 elements,
- * never a copy of a gradient.
+ * Computes the Gram matrix of K gradients of equal length. Reads each element once; holds K blocks of 8192 elements,
+ * never a copy of a gradient. Gradients in arrays from {@link gradientArrays} are read where they lie, which is fastest;
+ * the result is bitwise the same however float32 numbers are stored.
  *
  * @param gradients K vectors of n elements each
  * @param names K distinct names
@@ -51,20 +49,13 @@ export function gramMatrix(gradients: readonly GradientVector[], names: readonly
   }
   if (length === 0) throw new RangeError('gramMatrix: gradients have no elements; nothing is trainable');
 
-  const values = new Float64Array(size * size);
   const nonZero = new Array<boolean>(size).fill(false);
-  const block = new Float64Array(size * BLOCK);
-  for (let start = 0; start < length; start += BLOCK) {
-    const count = Math.min(BLOCK, length - start);
+  const values = lowerProducts(gradients, (start, count, squares) => {
     for (let i = 0; i < size; i++) {
-      block.set(gradients[i]!.subarray(start, start + count), i * BLOCK);
-      const squared = dot(block, i * BLOCK, i * BLOCK, count);
-      if (!Number.isFinite(squared)) throw entryError(gradients[i]!, start, count, names[i]!);
-      if (!nonZero[i]) nonZero[i] = squared > 0 || someNonZero(block, i * BLOCK, count);
-      values[i * size + i]! += squared;
-      for (let j = 0; j < i; j++) values[i * size + j]! += dot(block, i * BLOCK, j * BLOCK, count);
+      if (!Number.isFinite(squares[i])) throw entryError(gradients[i]!, start, count, names[i]!);
+      if (!nonZero[i]) nonZero[i] = squares[i]! > 0 || someNonZero(gradients[i]!, start, count);
     }
-  }
+  });
   for (let i = 0; i < size; i++) {
     checkRange(values[i * size + i]!, nonZero[i]!, names[i]!);
     for (let j = 0; j < i; j++) values[j * size + i] = values[i * size + j]!;
@@ -144,26 +135,8 @@ export function progressOf(gram: Gram, weights: Float64Array): Float64Array {
   return progress;
 }
 
-/** Inner product of `count` elements from two offsets, in four interleaved partial sums. */
-function dot(block: Float64Array, a: number, b: number, count: number): number {
-  let s0 = 0;
-  let s1 = 0;
-  let s2 = 0;
-  let s3 = 0;
-  const even = count - (count % 4);
-  let k = 0;
-  for (; k < even; k += 4) {
-    s0 += block[a + k]! * block[b + k]!;
-    s1 += block[a + k + 1]! * block[b + k + 1]!;
-    s2 += block[a + k + 2]! * block[b + k + 2]!;
-    s3 += block[a + k + 3]! * block[b + k + 3]!;
-  }
-  for (; k < count; k++) s0 += block[a + k]! * block[b + k]!;
-  return s0 + s1 + (s2 + s3);
-}
-
-function someNonZero(block: Float64Array, start: number, count: number): boolean {
-  for (let k = start; k < start + count; k++) if (block[k] !== 0) return true;
+function someNonZero(gradient: GradientVector, start: number, count: number): boolean {
+  for (let k = start; k < start + count; k++) if (gradient[k] !== 0) return true;
   return false;
 }
 
