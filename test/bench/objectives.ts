@@ -35,8 +35,9 @@ const BYTES = 4 * GRADIENTS * LENGTH;
  * - `objectives.gramOfFloatSum`: against a plain sum over the same float32 arrays, which converts every element.
  */
 export function objectivesBench(): Promise<Record<string, number>> {
-  const grams = Array.from({ length: 50 }, (_, k) => sampleGram(k));
-  const micros = METHODS.map((options) => 1e3 * bestMillis(400, () => grams.forEach((gram) => combine(gram, options))));
+  // Few at a time: a measurement that another process interrupts counts for nothing.
+  const grams = Array.from({ length: 10 }, (_, k) => sampleGram(k));
+  const micros = METHODS.map((options) => 1e3 * bestMillis(2000, () => grams.forEach((gram) => combine(gram, options))));
 
   const inPlace = gradientArrays(GRADIENTS, LENGTH);
   inPlace.forEach((array, i) => {
