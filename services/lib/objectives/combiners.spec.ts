@@ -70,7 +70,7 @@ test('golden values on the Jacobian [[-4, 1, 1], [6, 1, 1]]', () => {
     [{ method: 'dualproj' }, [0.6109, 0.5], 3e-4],
     [{ method: 'imtl-g' }, [0.5923, 0.4077], 1e-4],
     [{ method: 'pcgrad', order: 'all' }, [2.2222, 1.5789], 1e-4],
-    [{ method: 'upgrad' }, [1.1109 / 1, 0.7894], 3e-4],
+    [{ method: 'upgrad' }, [1.1109, 0.7894], 3e-4],
     [{ method: 'cagrad', radius: 0.5 }, [0.7041, 0.5], 1e-4],
   ];
   for (const [options, expected, tolerance] of golden) {
