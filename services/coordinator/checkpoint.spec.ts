@@ -35,6 +35,7 @@ function stateAt(step: number): TrainingState {
     step,
     position: 8 * step,
     kl: { kind: 'adaptive', coefficient: 0.1 + step / 3, target: 6, horizon: 1000 },
+    preferences: [{ step: 2, author: 'me', at: '2025-01-31T12:00:00.000Z', before: { a: 1 }, after: { a: 2 } }],
     trained: {
       parameters: vector(0.1),
       optimizer: { step: 2 * step, firstMoments: [vector(1e-3)], secondMoments: [vector(1e-9)] },

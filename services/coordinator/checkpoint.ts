@@ -18,6 +18,7 @@ import type { NamedTensor, TensorShape } from '@gapo/model';
 import { checkKlController, type KlController } from '@gapo/objectives';
 import { canonicalJson, configSha256, sha256Hex, z } from '@gapo/settings';
 import { UserError } from '@gapo/telemetry';
+import { preferenceChangeSchema } from './preferences.js';
 import type { RunConfig } from './runConfig.js';
 import { versionOf, type TrainingState } from './trainingState.js';
 
@@ -61,6 +62,7 @@ const stateSchema = z.object({
   version: z.int().min(0),
   position: z.int().min(0),
   kl: controllerSchema,
+  preferences: z.array(preferenceChangeSchema).optional(),
   config: z.unknown(),
   configSha256: sha256Hex,
   versionSha256: sha256Hex,
@@ -122,6 +124,7 @@ export async function writeCheckpoint(
     version: versionOf(state),
     position: state.position,
     kl: state.kl,
+    preferences: [...state.preferences],
     config: owner.config,
     configSha256: configSha256(owner.config),
     versionSha256: sha256OfTensors(parameters),
@@ -222,11 +225,11 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
   const parameters = assemble('');
   const found = sha256OfTensors(split(parameters, owner.shapes));
   if (found !== stateFile.versionSha256) damaged(`the tensors have SHA-256 ${found}, not ${stateFile.versionSha256}`);
-  const { step, position, version: updates, kl } = stateFile;
+  const { step, position, version: updates, kl, preferences = [] } = stateFile;
   checkKlController(kl satisfies KlController);
   const optimizer = { step: updates, firstMoments: [assemble('exp_avg.')], secondMoments: [assemble('exp_avg_sq.')] };
   return {
-    state: { step, position, kl, trained: { parameters, optimizer } },
+    state: { step, position, kl, preferences, trained: { parameters, optimizer } },
     report: (stateFile.report ?? undefined) as StepEvent | undefined, // its hash has been checked: it is as it was written
     sha256: found,
   };

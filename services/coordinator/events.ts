@@ -1,5 +1,13 @@
 /** A run's events: what is published, under which ids, so that a repeated publication is recognised as one. */
-import type { EventBus, StateEvent, StepEvent, RewardEvent, ShardEvent, CheckpointEvent } from '@gapo/events';
+import type {
+  EventBus,
+  StateEvent,
+  StepEvent,
+  RewardEvent,
+  ShardEvent,
+  CheckpointEvent,
+  PreferenceEvent,
+} from '@gapo/events';
 
 /**
  * Publishes a run's events. An id is a function of what happened: a state change by its number, a step and its
@@ -46,6 +54,11 @@ export class RunEvents {
 
   checkpoint(data: CheckpointEvent): void {
     this.#bus.publish(this.#runId, 'checkpoint', data, { id: String(data.step) });
+  }
+
+  /** @param change counts the run's changes of preference, from 1 */
+  preference(change: number, data: PreferenceEvent): void {
+    this.#bus.publish(this.#runId, 'preference', data, { id: String(change) });
   }
 
   #pieceId(step: number, piece: string): string {

@@ -10,6 +10,7 @@ import {
   isExpected,
   ROOT_CONTEXT,
   spanNames,
+  UserError,
   withSpan,
   type Span,
 } from '@gapo/telemetry';
@@ -24,10 +25,12 @@ import {
 } from './checkpoint.js';
 import { RunEvents } from './events.js';
 import { RunFeed } from './feed.js';
+import { configuredPreference, STEERED_METHODS } from './combination.js';
 import { PauseNeeded } from './interruption.js';
 import { hasEnded, isActive, stateWord, targetOf, type Transition } from './lifecycle.js';
 import type { Platform } from './platform.js';
-import { objectiveNames, type RunConfig } from './runConfig.js';
+import { checkPreference, preferenceAt, type PreferenceChange } from './preferences.js';
+import { objectiveNames, updatesPerStep, type RunConfig } from './runConfig.js';
 import type { RunDirectory, RunRecord } from './runDirectory.js';
 import { takeStep, type Phase } from './step.js';
 import { initialState, versionOf, type TrainingState } from './trainingState.js';
@@ -69,6 +72,9 @@ export class Run {
   readonly #configSha256: string;
   #record: RunRecord;
   #reports: StepEvent[];
+  #preferences: readonly PreferenceChange[];
+  /** The step in progress. */
+  #underWay: number | undefined;
   #bench: Workbench | undefined;
   #preparing: Promise<Workbench> | undefined;
   #state: TrainingState | undefined;
@@ -87,6 +93,7 @@ export class Run {
     this.#record = record;
     this.#configSha256 = configSha256(config);
     this.#reports = directory.readSteps();
+    this.#preferences = directory.readPreferences();
     this.#events = new RunEvents(platform.bus, record.id, record.resumptions);
   }
 
@@ -125,7 +132,7 @@ export class Run {
       id,
       state,
       reason: pausing ? `${this.#intent?.transition ?? 'pause'} asked for: ends after the step in progress` : reason,
-      step: last?.step ?? 0,
+      step: last?.step ?? (this.#record.ingredients ? this.config.steps : 0),
       totalSteps: this.config.steps,
       objectives: objectiveNames(this.config),
       method: this.config.combine.method,
@@ -133,8 +140,38 @@ export class Run {
       configSha256: this.#configSha256,
       versionSha256: version?.sha256 ?? this.#storedSha256,
       checkpoint: this.#checkpoint?.directory ?? '',
+      preference: this.#preferenceOf(this.#nextStep) ?? {},
+      ingredients: this.#record.ingredients ?? {},
       ...(last && { lastStep: last, traceId: last.traceId }),
     };
+  }
+
+  /** Where relative paths of its configuration start. */
+  get baseDirectory(): string {
+    return this.#record.baseDirectory;
+  }
+
+  /** Its configuration as it was given. */
+  readConfig(): string {
+    return this.#directory.readConfig();
+  }
+
+  /**
+   * Takes up a state that was made elsewhere as its last: on disk when this returns.
+   *
+   * @param shapes the trained tensors of its policy
+   */
+  async endAt(state: TrainingState, shapes: Workbench['shapes']): Promise<void> {
+    this.#change('begin', '');
+    try {
+      const owner = { runId: this.id, config: this.config, shapes };
+      await writeCheckpoint(this.#directory.checkpoints, owner, state, undefined, this.config.checkpoints.keep);
+      await this.findCheckpoint();
+    } catch (error) {
+      this.#change('fail', messageOf(error));
+      throw error;
+    }
+    this.#change('succeed', '');
   }
 
   /** Finds the newest checkpoint of a run that another process left. */
@@ -166,6 +203,9 @@ export class Run {
    */
   async resume(): Promise<void> {
     this.#refuseUnless('resume');
+    if (this.#record.ingredients !== undefined) {
+      throw new RpcError('FAILED_PRECONDITION', `run ${this.id} is an average of runs: make it anew, it has no steps`);
+    }
     this.#change('resume', '');
     const resuming = this.#goOn();
     // Whoever ends the run meanwhile waits for this too.
@@ -188,6 +228,50 @@ export class Run {
     this.#record = { ...this.#record, resumptions: this.#record.resumptions + 1 };
     this.#events.resumed(this.#record.resumptions);
     this.#launch();
+  }
+
+  /**
+   * Changes the preference from the next step on: the change is on disk when this returns, and has been published.
+   *
+   * @param author who asks for it
+   * @throws RpcError INVALID_ARGUMENT for a preference that does not fit the objectives
+   * @throws RpcError FAILED_PRECONDITION where the method takes none, or no step is left to take
+   */
+  setPreference(preference: Readonly<Record<string, number>>, author: string): void {
+    const { method } = this.config.combine;
+    const step = this.#nextStep;
+    const before = this.#preferenceOf(step);
+    if (before === undefined) {
+      throw new RpcError(
+        'FAILED_PRECONDITION',
+        `run ${this.id} combines by ${method}, which takes no preference; methods that do: ${STEERED_METHODS.join(', ')}`,
+      );
+    }
+    checkPreference(objectiveNames(this.config), preference);
+    const { state } = this.#record;
+    if (state === RunState.RUN_STATE_SUCCEEDED || state === RunState.RUN_STATE_CANCELLED || step > this.config.steps) {
+      const why = step > this.config.steps ? 'takes or has taken its last step' : `is ${stateWord(state)}`;
+      throw new RpcError('FAILED_PRECONDITION', `run ${this.id} ${why}: no step is left that could use a preference`);
+    }
+    const change = { step, author, at: new Date().toISOString(), before, after: { ...preference } };
+    const changes = [...this.#preferences, change];
+    this.#directory.writePreferences(changes);
+    this.#preferences = changes;
+    this.#platform.log.info(
+      { run: this.id, ...change },
+      `run ${this.id}: another preference from step ${step} on, by ${author}`,
+    );
+    this.#events.preference(changes.length, { step, author, before, after: change.after });
+    this.#feed.state(this.snapshot());
+  }
+
+  /** The first step whose preference can still be changed. */
+  get #nextStep(): number {
+    return (this.#underWay ?? this.#state?.step ?? this.#checkpoint?.step ?? 0) + 1;
+  }
+
+  #preferenceOf(step: number): Record<string, number> | undefined {
+    return preferenceAt(this.#preferences, step) ?? configuredPreference(this.config.combine);
   }
 
   /** Stops after the step in progress. */
@@ -252,7 +336,7 @@ export class Run {
     const owner = this.#owner(await this.#prepared());
     const found: number[] = [];
     for (const place of await listCheckpoints(this.#directory.checkpoints)) {
-      const stored = place.step * this.config.ppo.epochs;
+      const stored = place.step * updatesPerStep(this.config);
       if (stored === version) return (await readCheckpoint(place, owner)).state.trained.parameters;
       found.push(stored);
     }
@@ -279,6 +363,11 @@ export class Run {
     const place = (await listCheckpoints(this.#directory.checkpoints)).at(-1);
     const content = place && (await readCheckpoint(place, this.#owner(bench)));
     const state = content?.state ?? initialState(this.config, bench.initial);
+    if (JSON.stringify(this.#preferences.slice(0, state.preferences.length)) !== JSON.stringify(state.preferences)) {
+      throw new UserError(
+        `run ${this.id}: preferences.jsonl lacks changes that its checkpoint at step ${state.step} was made with; restore it`,
+      );
+    }
     const versions = startingVersions(bench);
     versions.put(versionOf(state), state.trained.parameters);
     [this.#versions, this.#state, this.#checkpoint] = [versions, state, place];
@@ -336,6 +425,7 @@ export class Run {
   async #step(): Promise<void> {
     const before = this.#state!;
     const step = before.step + 1;
+    this.#underWay = step;
     const attributes = {
       [attributeNames.runId]: this.id,
       [attributeNames.step]: step,
@@ -343,7 +433,11 @@ export class Run {
       [attributeNames.objectiveCount]: this.config.objectives.length,
     };
     const root = { parent: ROOT_CONTEXT };
-    await withSpan(spanNames.step, attributes, (span) => this.#stepInSpan(before, step, span), root);
+    try {
+      await withSpan(spanNames.step, attributes, (span) => this.#stepInSpan(before, step, span), root);
+    } finally {
+      this.#underWay = undefined;
+    }
   }
 
   async #stepInSpan(before: TrainingState, step: number, span: Span): Promise<void> {
@@ -356,6 +450,7 @@ export class Run {
       versions: this.#versions!,
       key: this.key,
       signal: this.#abort.signal,
+      preferences: this.#preferences,
       observer: {
         progress,
         rollout: (event) => this.#events.rollout(event),

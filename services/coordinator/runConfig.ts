@@ -193,6 +193,11 @@ export type RunConfig = Omit<Shape, 'objectives'> & {
   objectives: (Shape['objectives'][number] & { service: string })[];
 };
 
+/** Optimiser updates of one step. */
+export function updatesPerStep({ ppo: { epochs } }: Pick<RunConfig, 'ppo'>): number {
+  return epochs;
+}
+
 /** The objectives' names, in order. */
 export function objectiveNames(config: RunConfig): string[] {
   return config.objectives.map(({ name }) => name);

@@ -1,6 +1,6 @@
 /**
  * A run on disk, under DATA_DIR/<runId>/: config.yaml as it was given, run.json with where the run is in its life,
- * steps.jsonl with one report a line, checkpoints/. Written synchronously: each file is small, and what a caller was told
+ * steps.jsonl with one report a line, preferences.jsonl with one change of preference a line, checkpoints/. Written synchronously: each file is small, and what a caller was told
  * has happened is on disk.
  */
 import {
@@ -19,6 +19,7 @@ import {
 import { join } from 'node:path';
 import type { StepEvent } from '@gapo/events';
 import { RunState } from '@gapo/rpc';
+import { preferenceChangeSchema, type PreferenceChange } from './preferences.js';
 import { word, z } from '@gapo/settings';
 import { UserError } from '@gapo/telemetry';
 
@@ -35,6 +36,8 @@ const recordSchema = z.object({
   changes: z.int().min(0),
   /** How often it was resumed. */
   resumptions: z.int().min(0),
+  /** The runs that it is an average of, with their weights; absent in a run that was trained. */
+  ingredients: z.record(z.string(), z.number()).optional(),
 });
 
 /** Where a run is in its life, as run.json holds it. */
@@ -43,6 +46,7 @@ export type RunRecord = z.output<typeof recordSchema>;
 const CONFIG = 'config.yaml';
 const RECORD = 'run.json';
 const STEPS = 'steps.jsonl';
+const PREFERENCES = 'preferences.jsonl';
 
 /** The files of one run. */
 export class RunDirectory {
@@ -124,9 +128,33 @@ export class RunDirectory {
 
   /** The reports so far. A last line that a crash cut short does not count. */
   readSteps(): StepEvent[] {
+    return this.#readLines(STEPS, (line) => JSON.parse(line) as StepEvent);
+  }
+
+  appendStep(report: StepEvent): void {
+    appendFileSync(join(this.path, STEPS), `${JSON.stringify(report)}\n`);
+  }
+
+  /** The changes of preference so far, in their order. A last line that a crash cut short was never answered. */
+  readPreferences(): PreferenceChange[] {
+    return this.#readLines(PREFERENCES, (line) => preferenceChangeSchema.parse(JSON.parse(line)));
+  }
+
+  /** Replaces the changes of preference; they have reached the disk when this returns. */
+  writePreferences(changes: readonly PreferenceChange[]): void {
+    this.#replaceLines(PREFERENCES, changes);
+  }
+
+  /** Replaces all reports, as when a run goes back to its last checkpoint. */
+  writeSteps(reports: readonly StepEvent[]): void {
+    this.#replaceLines(STEPS, reports);
+  }
+
+  #readLines<T>(name: string, parse: (line: string) => T): T[] {
+    const path = join(this.path, name);
     let text: string;
     try {
-      text = readFileSync(join(this.path, STEPS), 'utf8');
+      text = readFileSync(path, 'utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
       throw error;
@@ -135,22 +163,17 @@ export class RunDirectory {
     return lines.flatMap((line, i) => {
       if (line === '') return [];
       try {
-        return [JSON.parse(line) as StepEvent];
-      } catch {
+        return [parse(line)];
+      } catch (error) {
         if (i === lines.length - 1) return [];
-        throw new UserError(`${join(this.path, STEPS)}:${i + 1} is not JSON; remove that line`);
+        throw new UserError(`${path}:${i + 1} is not as it was written; remove that line`, { cause: error });
       }
     });
   }
 
-  appendStep(report: StepEvent): void {
-    appendFileSync(join(this.path, STEPS), `${JSON.stringify(report)}\n`);
-  }
-
-  /** Replaces all reports, as when a run goes back to its last checkpoint. */
-  writeSteps(reports: readonly StepEvent[]): void {
-    const path = join(this.path, STEPS);
-    writeWhole(`${path}.partial`, reports.map((report) => `${JSON.stringify(report)}\n`).join(''));
+  #replaceLines(name: string, values: readonly unknown[]): void {
+    const path = join(this.path, name);
+    writeWhole(`${path}.partial`, values.map((value) => `${JSON.stringify(value)}\n`).join(''));
     renameSync(`${path}.partial`, path);
   }
 }

@@ -10,6 +10,7 @@ import type { Platform } from './platform.js';
 import { Run } from './run.js';
 import { parseRunConfig } from './runConfig.js';
 import { RunDirectory, type RunRecord } from './runDirectory.js';
+import { averagedState, sharesOf } from './soup.js';
 import type { VersionStore } from './versions.js';
 import { prepareWorkbench } from './workbench.js';
 
@@ -76,7 +77,61 @@ export class Runs {
     this.#refuseWhenStopping();
     const config = parseRunConfig(configYaml, CONFIG_SOURCE, new Set(this.#platform.rewards.keys()));
     const created = new Date();
-    const id = runId === '' ? this.#freeId(config.name, created) : runId;
+    const id = this.#claim(runId, config.name, created);
+    try {
+      const bench = await prepareWorkbench(config, baseDirectory, this.#platform);
+      this.#refuseWhenStopping();
+      const record = newRecord(id, created, baseDirectory);
+      const directory = RunDirectory.create(this.#dataDirectory, record, configYaml);
+      const run = new Run({ platform: this.#platform, directory, record, config });
+      this.#runs.set(id, run);
+      run.start(bench);
+      return run;
+    } finally {
+      this.#claimed.delete(id);
+    }
+  }
+
+  /**
+   * Makes a run whose policy is the average of other runs' newest policies. It has succeeded, with the configuration of
+   * the first ingredient.
+   *
+   * @param ingredients weights by run id
+   * @param runId its id; made from the time where empty
+   * @throws RpcError INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION for runs that have no common average
+   * @throws UserError where files or services of a run are not as they should be
+   */
+  async createSoup(ingredients: Readonly<Record<string, number>>, runId: string): Promise<Run> {
+    this.#refuseWhenStopping();
+    const shares = [...sharesOf(ingredients)].map(([id, share]) => ({ run: this.get(id), share }));
+    const created = new Date();
+    const id = this.#claim(runId, 'soup', created);
+    try {
+      const state = await averagedState(shares);
+      const first = shares[0]!.run;
+      const { bench } = await first.evaluationBase();
+      this.#refuseWhenStopping();
+      const record: RunRecord = {
+        ...newRecord(id, created, first.baseDirectory),
+        ingredients: Object.fromEntries(shares.map(({ run, share }) => [run.id, share])),
+      };
+      const directory = RunDirectory.create(this.#dataDirectory, record, first.readConfig());
+      const run = new Run({ platform: this.#platform, directory, record, config: first.config });
+      this.#runs.set(id, run);
+      await run.endAt(state, bench.shapes);
+      return run;
+    } finally {
+      this.#claimed.delete(id);
+    }
+  }
+
+  /**
+   * Takes an id for a run that is being made.
+   *
+   * @throws RpcError INVALID_ARGUMENT, ALREADY_EXISTS
+   */
+  #claim(runId: string, name: string, created: Date): string {
+    const id = runId === '' ? this.#freeId(name, created) : runId;
     if (!word.safeParse(id).success) {
       throw new RpcError('INVALID_ARGUMENT', `run_id: found "${id}", expected a word of letters, digits, "-" and "_"`);
     }
@@ -87,27 +142,7 @@ export class Runs {
       );
     }
     this.#claimed.add(id);
-    try {
-      const bench = await prepareWorkbench(config, baseDirectory, this.#platform);
-      this.#refuseWhenStopping();
-      const record: RunRecord = {
-        format: 1,
-        id,
-        created: created.toISOString(),
-        baseDirectory,
-        state: RunState.RUN_STATE_STARTING,
-        reason: '',
-        changes: 0,
-        resumptions: 0,
-      };
-      const directory = RunDirectory.create(this.#dataDirectory, record, configYaml);
-      const run = new Run({ platform: this.#platform, directory, record, config });
-      this.#runs.set(id, run);
-      run.start(bench);
-      return run;
-    } finally {
-      this.#claimed.delete(id);
-    }
+    return id;
   }
 
   /** @throws RpcError NOT_FOUND */
@@ -178,4 +213,18 @@ export class Runs {
       if (this.#isFree(id)) return id;
     }
   }
+}
+
+/** The record of a run that begins. */
+function newRecord(id: string, created: Date, baseDirectory: string): RunRecord {
+  return {
+    format: 1,
+    id,
+    created: created.toISOString(),
+    baseDirectory,
+    state: RunState.RUN_STATE_STARTING,
+    reason: '',
+    changes: 0,
+    resumptions: 0,
+  };
 }

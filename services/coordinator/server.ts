@@ -50,6 +50,15 @@ function trainingService(registry: Registry, platform: Platform): Implementation
           await run.resume();
           return { run: run.snapshot() };
         }),
+      SetPreference: async ({ runId, preference, author }) => {
+        const run = registry().get(runId);
+        run.setPreference(preference, author === '' ? 'unknown' : author);
+        return { run: run.snapshot() };
+      },
+      CreateSoup: async ({ ingredients, runId }) =>
+        answered('FAILED_PRECONDITION', async () => ({
+          run: (await registry().createSoup(ingredients, runId)).snapshot(),
+        })),
       CancelRun: async ({ runId }) => {
         const run = registry().get(runId);
         if (!isAlready(run, 'cancel')) await run.cancel();

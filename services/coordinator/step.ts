@@ -14,9 +14,11 @@ import {
   type BatchLogProbs,
   type GradientCall,
 } from './gradients.js';
+import { combineOptions } from './combination.js';
 import { PauseNeeded, throwIfAborted } from './interruption.js';
 import { learningSignal, sumsOf, type LearningSignal } from './learningSignal.js';
 import type { Platform } from './platform.js';
+import { preferenceAt, type PreferenceChange } from './preferences.js';
 import { drawPrompts, splitEvenly, type DrawnPrompt } from './prompts.js';
 import { sampleCompletions } from './rollouts.js';
 import { objectiveNames } from './runConfig.js';
@@ -46,6 +48,8 @@ export interface StepContext {
   readonly key: string;
   readonly signal: AbortSignal;
   readonly observer: StepObserver;
+  /** Changes of preference that were made so far. */
+  readonly preferences: readonly PreferenceChange[];
 }
 
 /** A step's report but for what is known only once it has ended. */
@@ -84,6 +88,7 @@ export async function takeStep(before: TrainingState, context: StepContext): Pro
     advantages(before, context, batch, scores, others),
   );
 
+  const options = combineOptions(config, preferenceAt(context.preferences, step));
   let trained = before.trained;
   let last: { direction: Direction; learningRate: number; statistics: GradientStatistics } | undefined;
   let maxLogprobGap = 0;
@@ -95,7 +100,7 @@ export async function takeStep(before: TrainingState, context: StepContext): Pro
     const direction = await watch.time(
       'combination',
       spanNames.stepCombination,
-      () => chooseDirection(bench.rule, gradients),
+      () => chooseDirection(bench.rule, options, gradients),
       epoch,
     );
     const updated = await watch.time(
@@ -118,6 +123,7 @@ export async function takeStep(before: TrainingState, context: StepContext): Pro
     step,
     position: before.position + drawn.length,
     kl: kl === undefined ? before.kl : updateKlController(before.kl, kl.perCompletion, batch.samples.length),
+    preferences: context.preferences,
     trained,
   };
   const findings: StepFindings = {

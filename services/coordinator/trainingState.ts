@@ -1,5 +1,6 @@
 /** Where a run's training is: exactly what a checkpoint holds and a step leads from. */
 import type { KlController } from '@gapo/objectives';
+import type { PreferenceChange } from './preferences.js';
 import type { RunConfig } from './runConfig.js';
 import { untrained, type Trained } from './update.js';
 
@@ -11,6 +12,8 @@ export interface TrainingState {
   readonly position: number;
   /** The KL coefficient and what steers it. */
   readonly kl: KlController;
+  /** Changes of preference that had been made when the step began, in their order. */
+  readonly preferences: readonly PreferenceChange[];
   /** Parameters and optimiser. */
   readonly trained: Trained;
 }
@@ -24,5 +27,5 @@ export function versionOf({ trained }: TrainingState): number {
 export function initialState(config: RunConfig, parameters: Float32Array): TrainingState {
   const { coefficient, controller } = config.kl;
   const kl: KlController = controller === 'fixed' ? { kind: 'fixed', coefficient } : { ...controller, coefficient };
-  return { step: 0, position: 0, kl, trained: untrained(parameters) };
+  return { step: 0, position: 0, kl, preferences: [], trained: untrained(parameters) };
 }

@@ -2,14 +2,23 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BatchGradients } from './gradients.js';
-import { chooseDirection, follow, untrained, updateRule, type UpdateRule } from './update.js';
-import { parseRunConfig } from './runConfig.js';
+import { combineOptions } from './combination.js';
+import { parseRunConfig, type RunConfig } from './runConfig.js';
+import { chooseDirection, follow, untrained, updateRule, type Direction, type UpdateRule } from './update.js';
 
 const statistics = { tokens: 1, klSum: 0, entropySum: 0, clipped: [0, 0], maxLogprobGap: 0, valueLossSum: [] };
 
-function ruleOf(extra: string): UpdateRule {
+function configOf(extra: string): RunConfig {
   const text = `name: x\nsteps: 10\npolicy: { model: m }\ndata: { prompts: p }\nobjectives: [{ name: a }, { name: b }]\n`;
-  return updateRule(parseRunConfig(text + extra, 'run.yaml', undefined));
+  return parseRunConfig(text + extra, 'run.yaml', undefined);
+}
+
+function ruleOf(extra: string): UpdateRule {
+  return updateRule(configOf(extra));
+}
+
+function directionOf(extra: string, gradients: BatchGradients): Direction {
+  return chooseDirection(ruleOf(extra), combineOptions(configOf(extra)), gradients);
 }
 
 function gradientsOf(a: number[], b: number[], regularizer?: number[]): BatchGradients {
@@ -21,7 +30,7 @@ function gradientsOf(a: number[], b: number[], regularizer?: number[]): BatchGra
 }
 
 test('GAPO with p = 1 takes the bisector of gradients of any length', () => {
-  const { direction, combination, norm } = chooseDirection(ruleOf(''), gradientsOf([3, 0], [0, 0.1]));
+  const { direction, combination, norm } = directionOf('', gradientsOf([3, 0], [0, 0.1]));
   assert.ok(Math.abs(direction[0]! - direction[1]!) < 1e-6);
   assert.ok(Math.abs(norm - Math.SQRT1_2) < 1e-6);
   assert.deepEqual(
@@ -32,25 +41,22 @@ test('GAPO with p = 1 takes the bisector of gradients of any length', () => {
 });
 
 test('methods take their numbers by the objectives’ names, not by the order in the file', () => {
-  const linear = chooseDirection(
-    ruleOf('combine: { method: linear, weights: { b: 2, a: 1 } }'),
-    gradientsOf([0.1, 0], [0, 0.1]),
-  );
+  const linear = directionOf('combine: { method: linear, weights: { b: 2, a: 1 } }', gradientsOf([0.1, 0], [0, 0.1]));
   assert.deepEqual([...linear.direction], [...Float32Array.from([0.1, 0.2])]);
-  const single = chooseDirection(ruleOf('combine: { method: single, objective: b }'), gradientsOf([0.1, 0], [0, 0.1]));
+  const single = directionOf('combine: { method: single, objective: b }', gradientsOf([0.1, 0], [0, 0.1]));
   assert.deepEqual([...single.combination.weights], [0, 1]);
 });
 
 test('the regularisers are added after the combination and clipped with it', () => {
-  const rule = ruleOf('combine: { method: single, objective: a }\noptimizer: { maxGradNorm: 1 }');
-  const { direction, norm, combination } = chooseDirection(rule, gradientsOf([3, 0], [0, 1], [0, 4]));
+  const extra = 'combine: { method: single, objective: a }\noptimizer: { maxGradNorm: 1 }';
+  const { direction, norm, combination } = directionOf(extra, gradientsOf([3, 0], [0, 1], [0, 4]));
   assert.equal(norm, 5);
   assert.deepEqual([...direction], [...Float32Array.from([0.6, 0.8])]);
   assert.deepEqual([...combination.progress], [9, 0]);
 });
 
 test('a gradient that is not finite names its objective', () => {
-  assert.throws(() => chooseDirection(ruleOf(''), gradientsOf([1, 0], [Number.NaN, 1])), /b: gradient entry 0 is NaN/);
+  assert.throws(() => directionOf('', gradientsOf([1, 0], [Number.NaN, 1])), /b: gradient entry 0 is NaN/);
 });
 
 test('a step ascends, counts updates, follows the schedule, and leaves what it was given as it was', () => {

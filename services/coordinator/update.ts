@@ -9,42 +9,24 @@ import {
   type Schedule,
 } from '@gapo/optimizer';
 import type { BatchGradients } from './gradients.js';
-import { objectiveNames, type RunConfig } from './runConfig.js';
+import { objectiveNames, updatesPerStep, type RunConfig } from './runConfig.js';
 
 /** The way that the updates of a run lead to, and how each one is taken. */
 export interface UpdateRule {
   readonly names: readonly string[];
-  readonly combine: CombineOptions;
   readonly schedule: Schedule;
   readonly optimizer: RunConfig['optimizer'];
 }
 
 /** The rule of a run. */
 export function updateRule(config: RunConfig): UpdateRule {
-  const { optimizer, steps, ppo } = config;
+  const { optimizer, steps } = config;
   const { learningRate: peak, warmupSteps, schedule: kind } = optimizer;
   const schedule: Schedule =
-    kind === 'constant' ? { kind, peak, warmupSteps } : { kind, peak, warmupSteps, totalSteps: steps * ppo.epochs };
-  return { names: objectiveNames(config), combine: combineOptions(config), schedule, optimizer };
-}
-
-/** The combination as the objectives library takes it: vectors in the order of the objectives. */
-function combineOptions(config: RunConfig): CombineOptions {
-  const names = objectiveNames(config);
-  const { combine: chosen } = config;
-  const vector = (numbers: Record<string, number>): Float64Array => Float64Array.from(names, (name) => numbers[name]!);
-  switch (chosen.method) {
-    case 'mgda':
-      return { method: 'mgda' };
-    case 'gapo':
-      return { method: 'gapo', p: chosen.p };
-    case 'pgapo':
-      return { method: 'pgapo', preference: vector(chosen.preference) };
-    case 'linear':
-      return { method: 'linear', weights: vector(chosen.weights) };
-    case 'single':
-      return { method: 'single', objective: names.indexOf(chosen.objective) };
-  }
+    kind === 'constant'
+      ? { kind, peak, warmupSteps }
+      : { kind, peak, warmupSteps, totalSteps: steps * updatesPerStep(config) };
+  return { names: objectiveNames(config), schedule, optimizer };
 }
 
 /** Everything that an update reads and that a checkpoint must hold for it. */
@@ -71,11 +53,12 @@ export interface Direction {
 /**
  * The direction of ascent.
  *
+ * @param options how the objectives' gradients are combined in this step
  * @throws NonFiniteError naming the objective whose gradient is not finite
  */
-export function chooseDirection(rule: UpdateRule, gradients: BatchGradients): Direction {
+export function chooseDirection(rule: UpdateRule, options: CombineOptions, gradients: BatchGradients): Direction {
   const gram = gramMatrix(gradients.objectives, rule.names);
-  const combination = combine(gram, rule.combine);
+  const combination = combine(gram, options);
   const length = gradients.objectives[0]!.length;
   const direction = weightedSum(gradients.objectives, combination.weights, new Float32Array(length));
   if (gradients.regularizer) {

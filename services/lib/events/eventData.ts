@@ -59,14 +59,16 @@ export interface CheckpointEvent {
   sha256: string;
 }
 
-/** `preference`: a person changed what the run aims at; it holds from `step` on. */
+/** `preference`: somebody changed what the run aims at; it holds from `step` on. */
 export interface PreferenceEvent {
   /** The first step with the new preference. */
   step: number;
-  /** The preference by objective, on the simplex. */
-  preference: Record<string, number>;
-  /** The one before, where there was one. */
-  previous?: Record<string, number>;
+  /** Who changed it. */
+  author: string;
+  /** The preference or weights before, by objective. */
+  before: Record<string, number>;
+  /** The preference or weights after, by objective, as they were given. */
+  after: Record<string, number>;
 }
 
 /** One objective's part in a step. */
@@ -89,6 +91,8 @@ export interface ObjectiveStep {
   latencyMs: number;
   /** Completions that it could not score in this step. */
   failed: number;
+  /** Its Lagrange multiplier, where the method has them. */
+  multiplier?: number;
 }
 
 /** Where a step's time went, in wall seconds. */
@@ -139,6 +143,13 @@ export interface StepEvent {
   etaSeconds: number;
   /** The step's trace id (hex); empty where tracing is off. */
   traceId: string;
+  /** Steps since the combination's weights were chosen; 0 or absent where they are this step's own. */
+  weightsAge?: number;
+  /**
+   * Where the weights come from an approximate source and were checked in this step: the angle in degrees between the
+   * update that they make and the exact one.
+   */
+  approximationDegrees?: number;
 }
 
 /** The data of each kind. */

@@ -12,6 +12,10 @@ import type {
   CreateRunRequestInput,
   CreateRunResponse,
   CreateRunResponseInput,
+  CreateSoupRequest,
+  CreateSoupRequestInput,
+  CreateSoupResponse,
+  CreateSoupResponseInput,
   DescribeRequest,
   DescribeRequestInput,
   DescribeResponse,
@@ -52,6 +56,10 @@ import type {
   ScoreRequestInput,
   ScoreResponse,
   ScoreResponseInput,
+  SetPreferenceRequest,
+  SetPreferenceRequestInput,
+  SetPreferenceResponse,
+  SetPreferenceResponseInput,
   WatchRunRequest,
   WatchRunRequestInput,
   WatchRunResponse,
@@ -152,6 +160,20 @@ export interface Services {
       requestInput: ResumeRunRequestInput;
       response: ResumeRunResponse;
       responseInput: ResumeRunResponseInput;
+    };
+    SetPreference: {
+      kind: 'unary';
+      request: SetPreferenceRequest;
+      requestInput: SetPreferenceRequestInput;
+      response: SetPreferenceResponse;
+      responseInput: SetPreferenceResponseInput;
+    };
+    CreateSoup: {
+      kind: 'unary';
+      request: CreateSoupRequest;
+      requestInput: CreateSoupRequestInput;
+      response: CreateSoupResponse;
+      responseInput: CreateSoupResponseInput;
     };
     CancelRun: {
       kind: 'unary';

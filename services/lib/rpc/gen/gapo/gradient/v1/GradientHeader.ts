@@ -7,11 +7,12 @@ import type { TensorHeaderInput as _gapo_tensor_v1_TensorHeaderInput, TensorHead
  */
 export interface GradientHeaderInput {
   /**
-   * One float32 tensor [trained parameters] for each objective, then one for the regularisers where any has a coefficient.
+   * With EXACT, LAST_LAYER and PROJECTION one float32 tensor for each objective, over the parameters below or [dimensions];
+   * with EXACT then one for the regularisers where any has a coefficient. With LOGITS one float64 tensor `gram` [K, K].
    */
   'tensors'?: (_gapo_tensor_v1_TensorHeaderInput)[];
   /**
-   * The trained tensors that each flat gradient concatenates.
+   * The trained tensors that each flat gradient concatenates; empty with LOGITS and PROJECTION.
    */
   'parameters'?: (_gapo_tensor_v1_TensorHeaderInput)[];
 }
@@ -21,11 +22,12 @@ export interface GradientHeaderInput {
  */
 export interface GradientHeader {
   /**
-   * One float32 tensor [trained parameters] for each objective, then one for the regularisers where any has a coefficient.
+   * With EXACT, LAST_LAYER and PROJECTION one float32 tensor for each objective, over the parameters below or [dimensions];
+   * with EXACT then one for the regularisers where any has a coefficient. With LOGITS one float64 tensor `gram` [K, K].
    */
   'tensors': (_gapo_tensor_v1_TensorHeader)[];
   /**
-   * The trained tensors that each flat gradient concatenates.
+   * The trained tensors that each flat gradient concatenates; empty with LOGITS and PROJECTION.
    */
   'parameters': (_gapo_tensor_v1_TensorHeader)[];
 }

@@ -1,5 +1,7 @@
 // Original file: gapo/gradient/v1/gradient.proto
 
+import type { GradientSourceInput as _gapo_gradient_v1_GradientSourceInput, GradientSource as _gapo_gradient_v1_GradientSource } from '../../../gapo/gradient/v1/GradientSource.js';
+import type { Long } from '@grpc/proto-loader';
 
 /**
  * The surrogate and its regularisers.
@@ -37,6 +39,18 @@ export interface LossSpecInput {
    * The temperature that sampled the sequences: the logits are divided by it. Greater than 0.
    */
   'temperature'?: (number | string);
+  /**
+   * What of the objectives' gradients is wanted. The regularisers' gradient is always exact, and only with EXACT.
+   */
+  'source'?: (_gapo_gradient_v1_GradientSourceInput);
+  /**
+   * Dimensions of PROJECTION; more are nearer to exact.
+   */
+  'projectionDimensions'?: (number);
+  /**
+   * Seed of PROJECTION's signs.
+   */
+  'projectionSeed'?: (number | string | Long);
 }
 
 /**
@@ -75,4 +89,16 @@ export interface LossSpec {
    * The temperature that sampled the sequences: the logits are divided by it. Greater than 0.
    */
   'temperature': (number);
+  /**
+   * What of the objectives' gradients is wanted. The regularisers' gradient is always exact, and only with EXACT.
+   */
+  'source': (_gapo_gradient_v1_GradientSource);
+  /**
+   * Dimensions of PROJECTION; more are nearer to exact.
+   */
+  'projectionDimensions': (number);
+  /**
+   * Seed of PROJECTION's signs.
+   */
+  'projectionSeed': (number);
 }

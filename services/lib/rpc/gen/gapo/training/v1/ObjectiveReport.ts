@@ -41,6 +41,11 @@ export interface ObjectiveReportInput {
    * Completions that it could not score in this step.
    */
   'failed'?: (number);
+  /**
+   * Its Lagrange multiplier, where the method has them.
+   */
+  'multiplier'?: (number | string);
+  '_multiplier'?: "multiplier";
 }
 
 /**
@@ -83,4 +88,9 @@ export interface ObjectiveReport {
    * Completions that it could not score in this step.
    */
   'failed': (number);
+  /**
+   * Its Lagrange multiplier, where the method has them.
+   */
+  'multiplier'?: (number);
+  '_multiplier'?: "multiplier";
 }

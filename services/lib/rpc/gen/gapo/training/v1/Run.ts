@@ -61,6 +61,14 @@ export interface RunInput {
    * The trace id (hex) of the latest step.
    */
   'traceId'?: (string);
+  /**
+   * The preference or weights in force, by objective; empty where the combination method takes none.
+   */
+  'preference'?: ({[key: string]: number | string});
+  /**
+   * The runs that it is an average of, by id, with their weights; empty for a run that was trained.
+   */
+  'ingredients'?: ({[key: string]: number | string});
 }
 
 /**
@@ -119,4 +127,12 @@ export interface Run {
    * The trace id (hex) of the latest step.
    */
   'traceId': (string);
+  /**
+   * The preference or weights in force, by objective; empty where the combination method takes none.
+   */
+  'preference': ({[key: string]: number});
+  /**
+   * The runs that it is an average of, by id, with their weights; empty for a run that was trained.
+   */
+  'ingredients': ({[key: string]: number});
 }

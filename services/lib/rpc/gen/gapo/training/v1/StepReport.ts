@@ -72,6 +72,16 @@ export interface StepReportInput {
    * The step's trace id (hex); empty where tracing is off.
    */
   'traceId'?: (string);
+  /**
+   * Steps since the combination's weights were chosen: 0 where they are this step's own.
+   */
+  'weightsAge'?: (number);
+  /**
+   * Where the weights come from an approximate source and were checked in this step: the angle in degrees between the
+   * update that they make and the exact one.
+   */
+  'approximationDegrees'?: (number | string);
+  '_approximationDegrees'?: "approximationDegrees";
 }
 
 /**
@@ -142,4 +152,14 @@ export interface StepReport {
    * The step's trace id (hex); empty where tracing is off.
    */
   'traceId': (string);
+  /**
+   * Steps since the combination's weights were chosen: 0 where they are this step's own.
+   */
+  'weightsAge': (number);
+  /**
+   * Where the weights come from an approximate source and were checked in this step: the angle in degrees between the
+   * update that they make and the exact one.
+   */
+  'approximationDegrees'?: (number);
+  '_approximationDegrees'?: "approximationDegrees";
 }
