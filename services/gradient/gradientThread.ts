@@ -1,7 +1,15 @@
 /** Runs in the tensor thread: log-probabilities, values and gradients of a shard. */
 import { EngineHolder, type EngineKey, type Outcome, outcome, threadSettings } from '@gapo/worker';
 import type { NamedTensor } from '@gapo/model';
-import { Evaluator, GradientEngine, type Sequence, type ShardGradients, type ShardInput } from '@gapo/policy';
+import {
+  Evaluator,
+  GradientEngine,
+  LogitGramEngine,
+  type Sequence,
+  type ShardGradients,
+  type ShardInput,
+  project,
+} from '@gapo/policy';
 
 /** Completions to evaluate. */
 export interface LogProbsTask {
@@ -16,6 +24,8 @@ export interface GradientTask {
   readonly engine: EngineKey;
   readonly version: readonly NamedTensor[];
   readonly input: ShardInput;
+  /** Projects each objective's gradient before it leaves the thread. */
+  readonly projection?: { readonly dimensions: number; readonly seed: number };
 }
 
 /** Log-probabilities [N] and, with value heads, values [N, heads]. */
@@ -33,6 +43,10 @@ const engines = new EngineHolder(
   async (model, trainable) => new GradientEngine(model, trainable, { threads, device }),
 );
 
+const logitGrams = new EngineHolder(modelRoot, (model, trainable) =>
+  LogitGramEngine.open(model, trainable, { threads, device }),
+);
+
 /** Evaluates completions. */
 export function logProbs(task: LogProbsTask): Promise<Outcome<LogProbsResult>> {
   return outcome(async () => {
@@ -47,5 +61,15 @@ export function logProbs(task: LogProbsTask): Promise<Outcome<LogProbsResult>> {
 
 /** Differentiates a shard. */
 export function computeGradients(task: GradientTask): Promise<Outcome<ShardGradients>> {
-  return outcome(async () => (await engines.get(task.engine)).compute(task.version, task.input));
+  return outcome(async () => {
+    const gradients = await (await engines.get(task.engine)).compute(task.version, task.input);
+    if (task.projection === undefined) return gradients;
+    const { dimensions, seed } = task.projection;
+    return { ...gradients, objectives: gradients.objectives.map((gradient) => project(gradient, dimensions, seed)) };
+  });
+}
+
+/** The Gram matrix of the shard's gradients at the logits, row-major [K, K]. */
+export function gramOfLogits(task: GradientTask): Promise<Outcome<Float64Array>> {
+  return outcome(async () => (await logitGrams.get(task.engine)).compute(task.version, task.input));
 }

@@ -1,11 +1,12 @@
 /** The gradient service over gRPC, with a real tensor thread: the engine's own gradients, which add up over shards. */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
-import { Evaluator, GradientEngine, type Sequence, type ShardInput } from '@gapo/policy';
+import { Evaluator, GradientEngine, LogitGramEngine, type Sequence, type ShardInput, project } from '@gapo/policy';
 import {
   type Client,
   type ComputeGradientsRequestInput,
   type GradientHeader,
+  type GradientSource,
   type GradientStatistics,
   type RpcCode,
   TensorAssembler,
@@ -175,6 +176,49 @@ describe('the gradient service', { timeout: 60_000 }, () => {
       assert.ok(gap <= 1e-6 * Math.hypot(...expected), `${name}: ${gap} of ${Math.hypot(...expected)}`);
     }
     assert.equal(first.statistics.tokens + second.statistics.tokens, all.statistics.tokens);
+  });
+
+  describe('cheaper sources of the combination’s weights', () => {
+    const from = (source: GradientSource, more: object = {}) => {
+      const request = toRequest(policy, whole());
+      return computed(client, { ...request, loss: { ...loss, objectives, source, ...more } });
+    };
+
+    test('LAST_LAYER: that part of the exact gradients, named, without regularisers', async () => {
+      const exact = await computed(client, toRequest(policy, whole()));
+      const last = await from('GRADIENT_SOURCE_LAST_LAYER');
+      assert.deepEqual([...last.gradients.keys()], objectives);
+      const names = last.header.parameters.map(({ name }) => name);
+      const all = exact.header.parameters.map(({ name }) => name);
+      assert.ok(names.length > 0);
+      assert.deepEqual(names, all.slice(-names.length));
+      for (const [name, gradient] of last.gradients) {
+        const part = exact.gradients.get(name)?.slice(-gradient.length) as Float32Array;
+        const gap = Math.hypot(...gradient.map((x, i) => x - (part[i] as number)));
+        assert.ok(gap <= 1e-6 * Math.hypot(...part), `${name}: ${gap}`);
+      }
+    });
+
+    test('LOGITS: one Gram matrix, that of the engine', async () => {
+      const { gradients, header } = await from('GRADIENT_SOURCE_LOGITS');
+      assert.deepEqual([...gradients.keys()], ['gram']);
+      assert.deepEqual(header.tensors[0]?.shape, [2, 2]);
+      const engine = await LogitGramEngine.open(policy.model, tinyTrainable, { threads: 1 });
+      assert.deepEqual(gradients.get('gram'), await engine.compute(policy.version(0), whole()));
+      await engine.close();
+    });
+
+    test('PROJECTION: the exact gradients, projected', async () => {
+      const exact = await computed(client, toRequest(policy, whole()));
+      const { gradients } = await from('GRADIENT_SOURCE_PROJECTION', { projectionDimensions: 8, projectionSeed: 5 });
+      for (const name of objectives) {
+        assert.deepEqual(gradients.get(name), project(exact.gradients.get(name) as Float32Array, 8, 5));
+      }
+      await assert.rejects(
+        from('GRADIENT_SOURCE_PROJECTION'),
+        failsWith('INVALID_ARGUMENT', /^projection_dimensions is 0/),
+      );
+    });
   });
 
   const refused = (input: ComputeGradientsRequestInput, code: RpcCode, details: RegExp) =>

@@ -1,12 +1,16 @@
 /** gapo.gradient.v1: pulls the version, computes in the tensor thread, streams the gradients. */
-import type { Sequence as TokenSequence, ShardInput } from '@gapo/policy';
+import { type Sequence as TokenSequence, type ShardInput, tensorsOf } from '@gapo/policy';
 import {
   type Client,
   type ComputeGradientsRequest,
+  type GradientStatisticsInput,
   type Implementation,
+  type LossSpec,
+  type ResponseInput,
   RpcError,
   type Sequence,
   type Tensor,
+  type TensorHeader,
   chunks,
   fromTensor,
   implement,
@@ -14,12 +18,13 @@ import {
 } from '@gapo/rpc';
 import { attributeNames, spanNames, withSpan } from '@gapo/telemetry';
 import { type RequestedPolicy, type TensorThread, VersionStore, requestedPolicy } from '@gapo/worker';
-import type { computeGradients, logProbs } from './gradientThread.js';
+import type { GradientTask, computeGradients, gramOfLogits, logProbs } from './gradientThread.js';
 
 /** The tasks of the gradient service's tensor thread. */
 export type GradientTasks = {
   readonly logProbs: typeof logProbs;
   readonly computeGradients: typeof computeGradients;
+  readonly gramOfLogits: typeof gramOfLogits;
 };
 
 /** The name of the regularisers' gradient on the wire. */
@@ -50,7 +55,7 @@ export function gradientService(
 
     async *ComputeGradients(request, { signal }) {
       const policy = requestedPolicy(request.policy);
-      const input = shardInput(request);
+      const { input, loss } = shardInput(request);
       const { tensors } = await versions.get(policy.runId, policy.version);
       signal.throwIfAborted();
       const attributes = {
@@ -59,28 +64,52 @@ export function gradientService(
         [attributeNames.sequences]: input.sequences.length,
         [attributeNames.objectiveCount]: input.objectives,
       };
-      const task = { engine: engineKey(policy), version: tensors, input };
-      const { objectives, regularizer, statistics } = await withSpan(spanNames.gradientCompute, attributes, () =>
-        thread.run('computeGradients', task),
-      );
-      const flat = regularizer === undefined ? objectives : [...objectives, regularizer];
-      const names = [...(request.loss?.objectives ?? []), regularizerName];
-      yield {
-        header: {
-          tensors: flat.map((gradient, index) => ({
-            name: names[index] ?? regularizerName,
-            dtype: 'DATA_TYPE_F32' as const,
-            shape: [gradient.length],
-          })),
-          parameters: tensors.map(({ name, shape }) => ({ name, dtype: 'DATA_TYPE_F32' as const, shape: [...shape] })),
-        },
-      };
-      for (const chunk of chunks(flat)) yield { chunk };
-      yield {
-        statistics: { ...statistics, clipped: [...statistics.clipped], valueLossSum: [...statistics.valueLossSum] },
-      };
+      const task = { engine: engineKey(policy), version: tensors, input, ...projectionOf(loss) };
+      yield* await withSpan(spanNames.gradientCompute, attributes, () => gradientMessages(loss, task, thread));
     },
   });
+}
+
+type Messages = Iterable<ResponseInput<'gapo.gradient.v1.GradientService', 'ComputeGradients'>>;
+
+/** What a shard's gradients are on the wire: a header, the bytes, the statistics. */
+async function gradientMessages(
+  { objectives: names, source }: LossSpec,
+  task: GradientTask,
+  thread: TensorThread<GradientTasks>,
+): Promise<Messages> {
+  const { input, version } = task;
+  if (source === 'GRADIENT_SOURCE_LOGITS') {
+    const gram = await thread.run('gramOfLogits', task);
+    const tokens = input.sequences.reduce((total, { completionIds }) => total + completionIds.length, 0);
+    const header = { name: 'gram', dtype: 'DATA_TYPE_F64' as const, shape: [input.objectives, input.objectives] };
+    return messages([header], [], [gram], { tokens });
+  }
+  const { objectives, regularizer, statistics } = await thread.run('computeGradients', task);
+  const flat = regularizer === undefined ? objectives : [...objectives, regularizer];
+  const headers = flat.map(({ length }, index) => floatHeader(names[index] ?? regularizerName, [length]));
+  const covered = task.projection === undefined ? tensorsOf(input.scope ?? 'all', version) : [];
+  const parameters = covered.map(({ name, shape }) => floatHeader(name, shape));
+  return messages(headers, parameters, flat, {
+    ...statistics,
+    clipped: [...statistics.clipped],
+    valueLossSum: [...statistics.valueLossSum],
+  });
+}
+
+function* messages(
+  tensors: TensorHeader[],
+  parameters: TensorHeader[],
+  data: readonly (Float32Array | Float64Array)[],
+  statistics: GradientStatisticsInput,
+): Messages {
+  yield { header: { tensors, parameters } };
+  for (const chunk of chunks(data)) yield { chunk };
+  yield { statistics };
+}
+
+function floatHeader(name: string, shape: readonly number[]): TensorHeader {
+  return { name, dtype: 'DATA_TYPE_F32', shape: [...shape] };
 }
 
 function engineKey({ spec, trainable }: RequestedPolicy) {
@@ -97,7 +126,7 @@ function toSequences(sequences: readonly Sequence[]): readonly TokenSequence[] {
 }
 
 /** Reads a shard from the wire. Throws RpcError INVALID_ARGUMENT that names the field. */
-function shardInput(request: ComputeGradientsRequest): ShardInput {
+function shardInput(request: ComputeGradientsRequest): { readonly input: ShardInput; readonly loss: LossSpec } {
   const { loss } = request;
   if (loss === null) throw new RpcError('INVALID_ARGUMENT', 'loss is not set');
   if (loss.objectives.length === 0)
@@ -128,7 +157,8 @@ function shardInput(request: ComputeGradientsRequest): ShardInput {
           oldValues: floats(request.oldValues, 'old_values').data,
           returns: floats(request.returns, 'returns').data,
         };
-  return {
+  const exact = loss.source === 'GRADIENT_SOURCE_UNSPECIFIED' || loss.source === 'GRADIENT_SOURCE_EXACT';
+  const input: ShardInput = {
     sequences,
     advantages: advantages.data,
     // One token a sequence: the two readings are the same, and the shared pass is the cheaper one.
@@ -140,11 +170,19 @@ function shardInput(request: ComputeGradientsRequest): ShardInput {
     clipRange: loss.clipRange,
     klCoefficient: loss.klCoefficient,
     entropyCoefficient: loss.entropyCoefficient,
+    scope: loss.source === 'GRADIENT_SOURCE_LAST_LAYER' ? 'lastLayer' : 'all',
+    objectivesOnly: !exact,
     ...(request.referenceLogprobs === null
       ? {}
       : { referenceLogprobs: floats(request.referenceLogprobs, 'reference_logprobs').data }),
     ...(value === undefined ? {} : { value }),
   };
+  return { input, loss };
+}
+
+function projectionOf(loss: LossSpec): Pick<GradientTask, 'projection'> {
+  if (loss.source !== 'GRADIENT_SOURCE_PROJECTION') return {};
+  return { projection: { dimensions: loss.projectionDimensions, seed: loss.projectionSeed } };
 }
 
 function floats(

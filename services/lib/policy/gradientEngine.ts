@@ -1,6 +1,13 @@
 /** Computes the gradients of a shard: chooses the graph with the fewest backward passes that is exact. */
 import { Session, type SessionOptions, type TensorArray } from '@gapo/graph';
-import { type DecoderModel, type NamedTensor, type TensorShape, type TrainableSpec, sizeOf } from '@gapo/model';
+import {
+  type DecoderModel,
+  type NamedTensor,
+  type TensorShape,
+  type TrainableSpec,
+  sizeOf,
+  trainableTensors,
+} from '@gapo/model';
 import { type Sequence, type SequenceBatch, toBatch } from './batch.js';
 import { completionFeeds, parameterFeeds, pick } from './evaluator.js';
 import {
@@ -29,6 +36,8 @@ export interface ShardInput {
   readonly entropyCoefficient: number;
   /** Which trained tensors get gradients. @default 'all' */
   readonly scope?: GradientScope;
+  /** Leaves the regularisers' gradient out, whatever its coefficients. @default false */
+  readonly objectivesOnly?: boolean;
   /** Needed with value heads: tokens × heads. */
   readonly value?: {
     readonly coefficient: number;
@@ -98,7 +107,9 @@ export class GradientEngine {
     passes: GradientGraphOptions['passes'],
   ): Promise<ShardGradients> {
     const scope = input.scope ?? 'all';
-    const regularized = input.klCoefficient !== 0 || input.entropyCoefficient !== 0 || input.value !== undefined;
+    const regularized =
+      input.objectivesOnly !== true &&
+      (input.klCoefficient !== 0 || input.entropyCoefficient !== 0 || input.value !== undefined);
     const session = await this.session({
       config: this.model.config,
       spec: this.spec,
@@ -109,7 +120,7 @@ export class GradientEngine {
       scope,
     });
     const outputs = await session.run(pick(shardFeeds(version, input, batch), session.inputNames));
-    const trained = tensorsOf(scope, this.model.config, this.spec);
+    const trained = tensorsOf(scope, trainableTensors(this.model.config, this.spec));
     const flat = (nameOf: (name: string) => string, k: number): Float32Array => flattened(outputs, trained, nameOf, k);
     return {
       objectives: Array.from({ length: input.objectives }, (_, k) => flat(gradientNames.objectives, k)),

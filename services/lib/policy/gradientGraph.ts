@@ -44,10 +44,15 @@ export interface GradientGraphOptions {
 /** All trained tensors, or those of the last decoder layer. */
 export type GradientScope = 'all' | 'lastLayer';
 
-/** The trained tensors of a scope, in order. */
-export function tensorsOf(scope: GradientScope, config: DecoderConfig, spec: TrainableSpec): readonly TensorShape[] {
-  const all = trainableTensors(config, spec);
-  return scope === 'all' ? all : all.filter(({ name }) => name.includes(`model.layers.${config.layers - 1}.`));
+/** The tensors of a scope, in order, of a policy's trained tensors. */
+export function tensorsOf<T extends { readonly name: string }>(
+  scope: GradientScope,
+  trained: readonly T[],
+): readonly T[] {
+  if (scope === 'all') return trained;
+  const layerOf = ({ name }: T): number => Number(/model\.layers\.(\d+)\./.exec(name)?.[1] ?? -1);
+  const last = Math.max(...trained.map(layerOf));
+  return trained.filter((tensor) => layerOf(tensor) === last);
 }
 
 /** Names of a gradient output: [K, ...shape] for the objectives, shape for the regularisers. */
@@ -65,8 +70,9 @@ export const gradientNames = {
 export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap<string, NamedTensor>): Graph {
   const { config, spec, objectives, passes, clipRange, regularized, scope = 'all' } = options;
   const graph = new Graph('gradients', options.float ?? 'float32');
-  const { tensors, parameters } = tensorSource(graph, trainableTensors(config, spec), frozen);
-  const trained = tensorsOf(scope, config, spec);
+  const all = trainableTensors(config, spec);
+  const { tensors, parameters } = tensorSource(graph, all, frozen);
+  const trained = tensorsOf(scope, all);
   const { logprobs, entropy, values, sequenceOf } = completionValues(graph, config, spec, tensors);
   const oldLogprobs = graph.floatInput('oldLogprobs', ['N']);
   const denominator = graph.floatInput('denominator', []);
