@@ -84,6 +84,8 @@ export async function trainingService(t: TestContext, { runs, watch }: TestRuns)
     PauseRun: unused,
     ResumeRun: unused,
     CancelRun: unused,
+    SetPreference: unused,
+    CreateSoup: unused,
     // eslint-disable-next-line require-yield
     async *EvaluateRun() {
       unused();
