@@ -30,8 +30,8 @@ export function sample(task: SampleTask): Promise<Outcome<null>> {
   return outcome(async () => {
     try {
       const sampler = await samplers.get(task.engine);
-      for await (const completion of sampler.sample(task.version, task.prompts, task.options)) {
-        if (Atomics.load(task.cancelled, 0) !== 0) break;
+      const stopped = (): boolean => Atomics.load(task.cancelled, 0) !== 0;
+      for await (const completion of sampler.sample(task.version, task.prompts, { ...task.options, stopped })) {
         task.completions.postMessage(completion satisfies PostedCompletion);
       }
       return null;

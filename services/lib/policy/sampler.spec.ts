@@ -101,6 +101,14 @@ describe('sampling', () => {
     }
   });
 
+  test('stops before the next stretch when nobody wants the rest', async () => {
+    let asked = 0;
+    const how = { ...options, maxNewTokens: 28, temperature: 5, stopped: () => ++asked > 1 };
+    const completions = await all(sampler, prompts, how);
+    assert.equal(asked, 2);
+    assert.ok(completions.length < 9, 'some needed a second stretch');
+  });
+
   test('temperature 0 takes the most probable token, as a forward pass over the whole sequence finds it', async () => {
     const [greedy] = await all(sampler, prompts.slice(1, 2), { ...options, temperature: 0, samplesPerPrompt: 1 });
     const evaluator = await Evaluator.open(model, spec, { threads: 1 });

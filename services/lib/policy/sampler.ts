@@ -24,6 +24,8 @@ export interface SamplingOptions {
   readonly seed: number;
   /** The training step: a counter of the random numbers. */
   readonly step: number;
+  /** Asked before each stretch: whether nobody wants the rest. @default never */
+  readonly stopped?: () => boolean;
 }
 
 /** One completion. */
@@ -83,7 +85,7 @@ export class Sampler {
     let cache = await this.prefill(parameters, prompts);
     let rows = startRows(config, prompts, options);
     const session = await this.session(options.temperature === 0 ? 'greedy' : 'sample');
-    while (rows.length > 0) {
+    while (rows.length > 0 && options.stopped?.() !== true) {
       const steps = Math.min(stretchLength, Math.max(...rows.map(({ ids, limit }) => limit - ids.length)));
       const feeds = { ...parameters, ...cache, ...rowFeeds(rows, prompts, options, steps) };
       const outputs = await session.run(pick(feeds, session.inputNames));
