@@ -103,10 +103,10 @@ describe('sampling', () => {
 
   test('stops before the next stretch when nobody wants the rest', async () => {
     let asked = 0;
-    const how = { ...options, maxNewTokens: 28, temperature: 5, stopped: () => ++asked > 1 };
+    const how = { ...options, maxNewTokens: 28, temperature: 5, samplesPerPrompt: 20, stopped: () => ++asked > 1 };
     const completions = await all(sampler, prompts, how);
     assert.equal(asked, 2);
-    assert.ok(completions.length < 9, 'some needed a second stretch');
+    assert.ok(completions.length > 0 && completions.length < 60, 'some needed a second stretch');
   });
 
   test('temperature 0 takes the most probable token, as a forward pass over the whole sequence finds it', async () => {
