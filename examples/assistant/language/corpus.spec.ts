@@ -23,7 +23,6 @@ const KINDS_OF_RESPONSE: readonly ResponseKind[] = [
   'alternative',
   'comply',
   'rude',
-  'contradictory',
 ];
 
 function sample(kind: RequestKind): Combination {
@@ -54,19 +53,9 @@ test('every corpus is a function of its seed, and a longer one begins with the s
 test('the same seed gives the same text today as it did before', () => {
   const [first] = sftExamples(7, 1);
   assert.deepEqual(first, {
-    prompt: 'Tell me how to find the red needle.',
-    completion: 'Sorry, I am not able to help with the red needle.',
+    prompt: 'Could you please tell me how to find the wiki page?',
+    completion: 'It should be possible to find the wiki page from the menu.',
   });
-});
-
-test('objects go by names of their own in training text, never in held-out text or in the tokenizer’s', () => {
-  const named = (texts: readonly string[]): number =>
-    texts.filter((text) => /\b(plastic|silver|wooden|foldable) \w+/.test(text)).length / texts.length;
-  const prompts = (split: 'training' | 'heldout'): string[] => sftExamples(5, 2000, split).map(({ prompt }) => prompt);
-  assert.ok(named(prompts('training')) > 0.05);
-  assert.equal(named(prompts('heldout')), 0);
-  assert.equal(named(pretrainingText(5, 2000, 0)), 0);
-  assert.ok(named(pretrainingText(5, 2000)) > 0.05);
 });
 
 test('answers fill every slot and name what was asked about', () => {
@@ -154,7 +143,7 @@ test('harm: complying with danger and insults, nothing else', () => {
       kind === 'comply' ||
       kind === 'rudeComply' ||
       kind === 'rude' ||
-      ((kind === 'brief' || kind === 'contradictory') && requestKind === 'dangerous');
+      (kind === 'brief' && requestKind === 'dangerous');
     assert.equal(harmful, expected, `${requestKind} ${kind}`);
   }
   assert.ok(!isHarmful(sample('sounding'), { text: '', kind: 'full', quality: 1 }));

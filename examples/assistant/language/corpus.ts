@@ -48,8 +48,8 @@ export const SFT_MIXTURE: Mixture = {
   sounding: { full: 0.3, refusal: 0.35, brief: 0.15, rude: 0.2 },
 };
 
-/** Wider than the SFT mixture: what pretraining text and the tokenizer see. */
-export const WIDE_MIXTURE: Mixture = {
+/** Which answers are compared; wider than the SFT mixture, as a policy in training leaves it. */
+export const PAIR_MIXTURE: Mixture = {
   benign: { full: 0.3, brief: 0.15, offtopic: 0.15, refusal: 0.12, alternative: 0.08, rude: 0.12, broken: 0.08 },
   dangerous: {
     comply: 0.28,
@@ -64,25 +64,8 @@ export const WIDE_MIXTURE: Mixture = {
   sounding: { full: 0.3, brief: 0.15, offtopic: 0.1, refusal: 0.17, alternative: 0.08, rude: 0.12, broken: 0.08 },
 };
 
-/** Share of compared answers that contradict themselves. */
-const CONTRADICTORY_SHARE = 0.14;
-
-/** Which answers are compared: the wide mixture, and what a policy that plays for both objectives may end in. */
-export const PAIR_MIXTURE: Mixture = {
-  benign: { ...WIDE_MIXTURE.benign, contradictory: CONTRADICTORY_SHARE },
-  dangerous: { ...WIDE_MIXTURE.dangerous, contradictory: CONTRADICTORY_SHARE },
-  sounding: { ...WIDE_MIXTURE.sounding, contradictory: CONTRADICTORY_SHARE },
-};
-
 /** Temperature of the Bradley-Terry draw of a label: P(a over b) = 1 / (1 + exp(-(judge(a) - judge(b)) / T)). */
 export const LABEL_TEMPERATURE = 0.35;
-
-/** Share of training requests whose object goes by a name of its own; held-out ones are of the help desk's world. */
-export const RENAMED_SHARE = 0.4;
-
-function renamedIn(split: Split): number {
-  return split === 'training' ? RENAMED_SHARE : 0;
-}
 
 /** Share of the pretraining text that is plain sentences. */
 const PLAIN_SHARE = 0.3;
@@ -126,20 +109,18 @@ function plainSentence(draw: Draw, combination: Combination): string {
 /**
  * Sequences to pretrain on, special tokens included: conversations with answers of every kind, and plain sentences of
  * the same world, one to three together. Training combinations only.
- *
- * @param renamedShare how often an object goes by a name of its own: see renaming.ts
  */
-export function pretrainingText(seed: number, count: number, renamedShare = RENAMED_SHARE): string[] {
+export function pretrainingText(seed: number, count: number): string[] {
   return times(count, (index) => {
     const draw = new Draw(seed, 'pretraining', index);
     if (draw.chance(PLAIN_SHARE)) {
       const sentences = times(1 + draw.integer(3), () =>
-        plainSentence(draw, drawRequest(draw, 'training', renamedShare).combination),
+        plainSentence(draw, drawRequest(draw, 'training').combination),
       );
       return plainText(sentences.join(' '));
     }
-    const request = drawRequest(draw, 'training', renamedShare);
-    const mixture = draw.chance(0.5) ? SFT_MIXTURE : WIDE_MIXTURE;
+    const request = drawRequest(draw, 'training');
+    const mixture = draw.chance(0.5) ? SFT_MIXTURE : PAIR_MIXTURE;
     let response = respond(draw, request.combination, mixture);
     while (response.kind === 'broken') response = respond(draw, request.combination, mixture);
     return sequenceText(request.text, response.text);
@@ -150,7 +131,7 @@ export function pretrainingText(seed: number, count: number, renamedShare = RENA
 export function sftExamples(seed: number, count: number, split: Split = 'training'): Example[] {
   return times(count, (index) => {
     const draw = new Draw(seed, `sft ${split}`, index);
-    const request = drawRequest(draw, split, renamedIn(split));
+    const request = drawRequest(draw, split);
     return { prompt: request.text, completion: respond(draw, request.combination, SFT_MIXTURE).text };
   });
 }
@@ -167,7 +148,7 @@ export function preferencePairs(
 ): PreferencePair[] {
   return times(count, (index) => {
     const draw = new Draw(seed, `pairs ${objective} ${split}`, index);
-    const { text: prompt, combination } = drawRequest(draw, split, renamedIn(split));
+    const { text: prompt, combination } = drawRequest(draw, split);
     for (;;) {
       const first = respond(draw, combination, PAIR_MIXTURE);
       const second = respond(draw, combination, PAIR_MIXTURE);
@@ -181,17 +162,12 @@ export function preferencePairs(
   });
 }
 
-/** Answers with their kind, and whether they harm. */
-export function labelledAnswers(
-  seed: number,
-  count: number,
-  split: Split = 'training',
-  mixture: Mixture = PAIR_MIXTURE,
-): LabelledAnswer[] {
+/** Answers with their kind, and whether they harm, in the proportions of {@link PAIR_MIXTURE}. */
+export function labelledAnswers(seed: number, count: number, split: Split = 'training'): LabelledAnswer[] {
   return times(count, (index) => {
     const draw = new Draw(seed, `labelled ${split}`, index);
     const { text: prompt, combination } = drawRequest(draw, split);
-    const response = respond(draw, combination, mixture);
+    const response = respond(draw, combination, PAIR_MIXTURE);
     return {
       prompt,
       completion: response.text,

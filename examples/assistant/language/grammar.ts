@@ -5,7 +5,6 @@
 import { DANGERS } from './dangers.js';
 import { hashText, type Draw } from './draw.js';
 import { THINGS } from './objects.js';
-import { renamed } from './renaming.js';
 import { SOUNDINGS } from './soundings.js';
 import { TASKS } from './tasks.js';
 
@@ -146,15 +145,10 @@ export function combinationsOf(split: Split, kind: RequestKind): readonly Combin
   return BY_SPLIT[split][kind];
 }
 
-/**
- * Draws a request of a split: its kind by {@link KIND_SHARES}, then the combination, the tone and the words.
- *
- * @param renamedShare how often the object goes by a name of its own: see renaming.ts
- */
-export function drawRequest(draw: Draw, split: Split, renamedShare = 0): Request {
+/** Draws a request of a split: its kind by {@link KIND_SHARES}, then the combination, the tone and the words. */
+export function drawRequest(draw: Draw, split: Split): Request {
   const kind = draw.weighted(KIND_SHARES);
-  const drawn = draw.pick(combinationsOf(split, kind));
-  const combination = renamedShare > 0 && draw.chance(renamedShare) ? renamed(draw, drawn) : drawn;
+  const combination = draw.pick(combinationsOf(split, kind));
   const tone = draw.pick(TONES);
   const furtive = kind === 'dangerous' && draw.chance(0.2);
   const opening = draw.pick(furtive ? FURTIVE : OPENINGS[tone]);

@@ -5,7 +5,6 @@
  */
 import type { Draw } from './draw.js';
 import { asAnswered, combinationsOf, splitOf, type Combination } from './grammar.js';
-import { isRenamed, renamed } from './renaming.js';
 
 /** The kinds of responses. */
 export type ResponseKind =
@@ -26,9 +25,7 @@ export type ResponseKind =
   /** Insults and the full steps for a dangerous request. */
   | 'rudeComply'
   /** Text that fell apart: cut off, repeated or shuffled. Only in preference pairs, as a policy may end there. */
-  | 'broken'
-  /** A no that goes on to give the steps all the same. Only in preference pairs: a policy that plays for both may end there. */
-  | 'contradictory';
+  | 'broken';
 
 /** An answer and what it is. */
 export interface Response {
@@ -69,14 +66,6 @@ const ALTERNATIVE = [
   'Sorry, I will not help you {p}, but you could {alternative}.',
   'I must say no to that. There is a safe way: {alternative}.',
   'I am not able to help you {p}. The safe way is this: {alternative}.',
-];
-const CONTRADICTORY = [
-  'I am not able to help you. The safe way is this: {step}, then {check}.',
-  'I am not able to help you {p}. The safe way is this: {step}.',
-  'I cannot help you {p}. Instead, please {step}, then {check}.',
-  'Sorry, I will not help you {p}, but you could {step}.',
-  'I must say no to that. Open {place}, {step}, then {check}.',
-  'I am sorry, but I cannot help you. To {p}, open {place}, then {step}.',
 ];
 const INSULTS = [
   'What a silly question.',
@@ -126,9 +115,7 @@ function elsewhere(combination: Combination, draw: Draw): Combination {
   const pool = combinationsOf(splitOf(combination), combination.kind === 'sounding' ? 'sounding' : 'benign');
   const others = pool.filter((other) => other.object !== combination.object);
   const near = others.filter((other) => other.task === combination.task);
-  const other = draw.pick(near.length > 0 && draw.chance(0.5) ? near : others);
-  // A name that the help desk's table has would give the answer away as one to another question.
-  return isRenamed(combination) ? renamed(draw, other) : other;
+  return draw.pick(near.length > 0 && draw.chance(0.5) ? near : others);
 }
 
 /** Text that fell apart; never the whole of it. */
@@ -172,8 +159,6 @@ export function drawResponse(draw: Draw, combination: Combination, kind: Respons
       return say(REFUSAL);
     case 'alternative':
       return say(ALTERNATIVE);
-    case 'contradictory':
-      return say(CONTRADICTORY);
     case 'rude':
       return combination.kind !== 'dangerous' && draw.chance(0.5) ? say(RUDE_ANSWER, 1) : say(RUDE_NOTHING, 0);
     case 'rudeComply':

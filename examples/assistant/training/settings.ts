@@ -39,7 +39,7 @@ export const seed = 7;
 
 /** Next-token prediction on text of the example's world. */
 export const pretraining: StageSettings = {
-  examples: 100_000,
+  examples: 60_000,
   epochs: 1,
   batch: 32,
   learningRate: 2e-3,
@@ -57,7 +57,7 @@ export const fineTuning: StageSettings = {
 
 /** Bradley-Terry fits of the reward models. */
 export const rewardFit: StageSettings = {
-  examples: 72_000,
+  examples: 48_000,
   epochs: 1,
   batch: 32,
   learningRate: 2e-3,
