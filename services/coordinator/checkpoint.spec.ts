@@ -35,6 +35,11 @@ function stateAt(step: number): TrainingState {
     step,
     position: 8 * step,
     kl: { kind: 'adaptive', coefficient: 0.1 + step / 3, target: 6, horizon: 1000 },
+    combination: {
+      rewards: [0.1 * step],
+      multipliers: [],
+      chosen: { step, earlier: 2, weights: [1 / 3], alpha: [1], norms: [1e-9], progress: [0.7], stationarity: 1 },
+    },
     preferences: [{ step: 2, author: 'me', at: '2025-01-31T12:00:00.000Z', before: { a: 1 }, after: { a: 2 } }],
     trained: {
       parameters: vector(0.1),

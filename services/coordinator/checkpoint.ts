@@ -19,6 +19,7 @@ import { checkKlController, type KlController } from '@gapo/objectives';
 import { canonicalJson, configSha256, sha256Hex, z } from '@gapo/settings';
 import { UserError } from '@gapo/telemetry';
 import { preferenceChangeSchema } from './preferences.js';
+import { initialCombination } from './combination.js';
 import type { RunConfig } from './runConfig.js';
 import { versionOf, type TrainingState } from './trainingState.js';
 
@@ -55,6 +56,24 @@ const controllerSchema = z.union([
   z.object({ kind: z.literal('adaptive'), coefficient: z.number(), target: z.number(), horizon: z.number() }),
 ]);
 
+const numbers = z.array(z.number());
+
+const combinationSchema = z.object({
+  rewards: numbers,
+  multipliers: numbers,
+  chosen: z
+    .object({
+      step: z.int().min(1),
+      earlier: z.int().min(0),
+      weights: numbers,
+      alpha: numbers,
+      norms: numbers,
+      progress: numbers,
+      stationarity: z.number(),
+    })
+    .optional(),
+});
+
 const stateSchema = z.object({
   format: z.literal(FORMAT),
   runId: z.string(),
@@ -63,6 +82,7 @@ const stateSchema = z.object({
   position: z.int().min(0),
   kl: controllerSchema,
   preferences: z.array(preferenceChangeSchema).optional(),
+  combination: combinationSchema.optional(),
   config: z.unknown(),
   configSha256: sha256Hex,
   versionSha256: sha256Hex,
@@ -125,6 +145,7 @@ export async function writeCheckpoint(
     position: state.position,
     kl: state.kl,
     preferences: [...state.preferences],
+    combination: state.combination,
     config: owner.config,
     configSha256: configSha256(owner.config),
     versionSha256: sha256OfTensors(parameters),
@@ -226,10 +247,18 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
   const found = sha256OfTensors(split(parameters, owner.shapes));
   if (found !== stateFile.versionSha256) damaged(`the tensors have SHA-256 ${found}, not ${stateFile.versionSha256}`);
   const { step, position, version: updates, kl, preferences = [] } = stateFile;
+  const { chosen, ...means } = stateFile.combination ?? initialCombination(owner.config);
   checkKlController(kl satisfies KlController);
   const optimizer = { step: updates, firstMoments: [assemble('exp_avg.')], secondMoments: [assemble('exp_avg_sq.')] };
   return {
-    state: { step, position, kl, preferences, trained: { parameters, optimizer } },
+    state: {
+      step,
+      position,
+      kl,
+      combination: { ...means, ...(chosen && { chosen }) },
+      preferences,
+      trained: { parameters, optimizer },
+    },
     report: (stateFile.report ?? undefined) as StepEvent | undefined, // its hash has been checked: it is as it was written
     sha256: found,
   };

@@ -47,9 +47,9 @@ export class RunEvents {
     this.#bus.publish(this.#runId, 'reward', data, { id: this.#pieceId(data.step, data.objective) });
   }
 
-  /** @param epoch the PPO epoch within the step, from 0 */
-  gradient(epoch: number, data: ShardEvent): void {
-    this.#bus.publish(this.#runId, 'gradient', data, { id: this.#pieceId(data.step, `${epoch}.${data.shard}`) });
+  /** @param update which of the step's updates, from 0 */
+  gradient(update: number, data: ShardEvent): void {
+    this.#bus.publish(this.#runId, 'gradient', data, { id: this.#pieceId(data.step, `${update}.${data.shard}`) });
   }
 
   checkpoint(data: CheckpointEvent): void {

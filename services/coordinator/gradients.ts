@@ -9,7 +9,9 @@ import {
   type LossSpecInput,
   type PolicyRefInput,
   type Tensor,
+  type TensorHeader,
 } from '@gapo/rpc';
+import { gramFromMatrix, gramMatrix, type Gram } from '@gapo/objectives';
 import { columns, sequencesOf, type Batch, type Shard } from './batch.js';
 import type { Attempt, Done, WorkerPool } from './workers.js';
 
@@ -87,9 +89,9 @@ export interface GradientInput {
   readonly perToken: boolean;
   /** [tokens]; undefined where the KL loss has no coefficient. */
   readonly referenceLogprobs: Float32Array | undefined;
-  /** [tokens, K]; undefined without value heads. */
+  /** [tokens, heads]; undefined without value heads. */
   readonly oldValues: Float32Array | undefined;
-  /** [tokens, K]; undefined without value heads. */
+  /** [tokens, heads]; undefined without value heads. */
   readonly returns: Float32Array | undefined;
   /** Elements of a gradient. */
   readonly parameters: number;
@@ -104,10 +106,16 @@ export interface BatchGradients {
   readonly statistics: GradientStatistics;
 }
 
+/** Something cheaper than the exact gradients, from which the combination's weights can be chosen. */
+export type ApproximateSource = 'lastLayer' | 'logits' | { readonly projection: number };
+
 interface ShardGradients {
-  readonly gradients: readonly Float32Array[];
+  readonly gradients: readonly (Float32Array | Float64Array)[];
   readonly statistics: GradientStatistics;
 }
+
+/** Whether tensors from a worker are those that were asked for; the words for them otherwise. */
+type HeaderCheck = (headers: readonly TensorHeader[]) => string | undefined;
 
 /**
  * The gradients of a batch: the sum of its shards, added in shard order in float32 whatever the order of arrival.
@@ -115,40 +123,107 @@ interface ShardGradients {
  * @throws RpcError, PauseNeeded as WorkerPool.run
  */
 export async function batchGradients(
-  { pool, signal, label }: GradientCall,
+  call: GradientCall,
   input: GradientInput,
   onShard: (shard: Shard, done: Done<unknown>) => void,
 ): Promise<BatchGradients> {
+  const { gradients, statistics } = await sumOfShards(call, input, exactHeaders(input), onShard);
+  const flat = gradients as readonly Float32Array[];
+  const names = input.loss.objectives.length;
+  return { objectives: flat.slice(0, names), regularizer: flat[names], statistics };
+}
+
+/**
+ * The Gram matrix of a batch by an approximate source, without any gradient that an update could be made of: shards are
+ * added up in shard order, as gradients are, and with `logits` their Gram matrices, since tokens have logits of their own.
+ *
+ * @param seed of the projection's signs
+ * @throws RpcError, PauseNeeded as WorkerPool.run; NonFiniteError naming the objective
+ */
+export async function approximateGram(
+  call: GradientCall,
+  input: GradientInput,
+  source: ApproximateSource,
+  seed: number,
+  onShard: (shard: Shard, done: Done<unknown>) => void,
+): Promise<Gram> {
+  const { objectives } = input.loss;
+  const loss = { ...input.loss, ...sourceFields(source, seed) };
+  const { gradients } = await sumOfShards(call, { ...input, loss }, approximateHeaders(objectives, source), onShard);
+  return source === 'logits' ? gramFromMatrix(gradients[0]!, objectives) : gramMatrix(gradients, objectives);
+}
+
+function sourceFields(source: ApproximateSource, seed: number): Partial<LossSpecInput> {
+  if (source === 'lastLayer') return { source: 'GRADIENT_SOURCE_LAST_LAYER' };
+  if (source === 'logits') return { source: 'GRADIENT_SOURCE_LOGITS' };
+  return {
+    source: 'GRADIENT_SOURCE_PROJECTION',
+    projectionDimensions: source.projection,
+    projectionSeed: seed,
+  };
+}
+
+const shown = (headers: readonly { name: string; shape: readonly number[] }[]): string =>
+  headers.map(({ name, shape }) => `${name}[${shape.join()}]`).join(' ');
+
+/** One tensor over all parameters for each objective, and one of the regularisers where there are any. */
+function exactHeaders({ loss, parameters, returns }: GradientInput): HeaderCheck {
+  const shape = [parameters];
+  const objectives = loss.objectives.map((name) => ({ name, shape }));
+  const all = [...objectives, { name: 'regularizer', shape }];
+  const expected = hasRegularizer(loss) ? all : objectives;
+  // With value heads there is one even where its coefficients are 0.
+  const taken = returns === undefined ? [expected] : [expected, all];
+  return (headers) => (taken.some((wanted) => shown(wanted) === shown(headers)) ? undefined : shown(expected));
+}
+
+/** One smaller tensor for each objective, or their Gram matrix. */
+function approximateHeaders(objectives: readonly string[], source: ApproximateSource): HeaderCheck {
+  return (headers) => {
+    const size =
+      source === 'lastLayer' ? (headers[0]?.shape[0] ?? 0) : typeof source === 'object' ? source.projection : 0;
+    const wanted =
+      source === 'logits'
+        ? [{ name: 'gram', shape: [objectives.length, objectives.length] }]
+        : objectives.map((name) => ({ name, shape: [size] }));
+    return shown(wanted) === shown(headers) ? undefined : shown(wanted);
+  };
+}
+
+async function sumOfShards(
+  { pool, signal, label }: GradientCall,
+  input: GradientInput,
+  check: HeaderCheck,
+  onShard: (shard: Shard, done: Done<unknown>) => void,
+): Promise<ShardGradients> {
   const sum = new OrderedSum();
   const pieces = input.batch.shards.map(async (shard, order) => {
     const done = await pool.run(`gradients of shard ${shard.number} of ${label}`, signal, (attempt) =>
-      shardGradients(attempt, input, shard),
+      shardGradients(attempt, input, shard, check),
     );
     sum.add(order, done.value);
     onShard(shard, done);
   });
   await Promise.all(pieces);
-  const { gradients, statistics } = sum.finish();
-  const names = input.loss.objectives.length;
-  return { objectives: gradients.slice(0, names), regularizer: gradients[names], statistics };
+  return sum.finish();
 }
 
 async function shardGradients(
   { client, options }: Attempt<GradientService>,
   input: GradientInput,
   shard: Shard,
+  check: HeaderCheck,
 ): Promise<ShardGradients> {
   const broken = (how: string): RpcError =>
     new RpcError('INTERNAL', `the worker answered ${how}`, { method: 'ComputeGradients', target: client.target });
-  const expected = [...input.loss.objectives, ...(hasRegularizer(input.loss) ? ['regularizer'] : [])];
   let assembler: TensorAssembler | undefined;
   let statistics: GradientStatistics | undefined;
   for await (const message of client.ComputeGradients(gradientRequest(input, shard), options)) {
     if (message.header) {
-      const found = message.header.tensors.map(({ name, shape }) => `${name}[${shape.join()}]`).join(' ');
-      const wanted = expected.map((name) => `${name}[${input.parameters}]`).join(' ');
-      if (found !== wanted) throw broken(`gradients ${found}, expected ${wanted}`);
-      assembler = new TensorAssembler(message.header.tensors, { what: `the gradients from ${client.target}` });
+      const { tensors } = message.header;
+      const wanted = check(tensors);
+      if (wanted !== undefined) throw broken(`gradients ${shown(tensors)}, expected ${wanted}`);
+      assembler = new TensorAssembler(tensors, { what: `the gradients from ${client.target}` });
     } else if (message.chunk) {
       if (assembler === undefined) throw broken('a chunk before the header');
       assembler.add(message.chunk);
@@ -157,7 +232,11 @@ async function shardGradients(
   if (assembler === undefined || statistics === undefined) throw broken('a stream without header or statistics');
   const tokens = shard.lastToken - shard.firstToken;
   if (statistics.tokens !== tokens) throw broken(`statistics of ${statistics.tokens} tokens, expected ${tokens}`);
-  return { gradients: assembler.finish().map(({ data }) => data as Float32Array), statistics };
+  const gradients = assembler.finish().map(({ data }) => {
+    if (data instanceof Float32Array || data instanceof Float64Array) return data;
+    throw broken('gradients that are not float32 or float64');
+  });
+  return { gradients, statistics };
 }
 
 function hasRegularizer({ klCoefficient, entropyCoefficient, valueCoefficient }: LossSpecInput): boolean {
@@ -170,8 +249,10 @@ function gradientRequest(input: GradientInput, shard: Shard): ComputeGradientsRe
   const count = loss.objectives.length;
   const tokens = lastToken - firstToken;
   const piece = perToken ? columns(advantages, count, firstToken, lastToken) : columns(advantages, count, start, end);
-  const rows = (name: string, values: Float32Array) =>
-    toTensor(name, [tokens, count], values.subarray(firstToken * count, lastToken * count));
+  const rows = (name: string, values: Float32Array) => {
+    const heads = values.length / input.batch.tokens;
+    return toTensor(name, [tokens, heads], values.subarray(firstToken * heads, lastToken * heads));
+  };
   const flat = (name: string, values: Float32Array) => toTensor(name, [tokens], values.subarray(firstToken, lastToken));
   return {
     policy: input.policy,
@@ -189,7 +270,7 @@ function gradientRequest(input: GradientInput, shard: Shard): ComputeGradientsRe
 /** Adds pieces in the order of their numbers, each as soon as all before it are there; later ones wait. */
 class OrderedSum {
   readonly #waiting = new Map<number, ShardGradients>();
-  #sum: { gradients: Float32Array[]; statistics: GradientStatistics } | undefined;
+  #sum: { gradients: (Float32Array | Float64Array)[]; statistics: GradientStatistics } | undefined;
   #next = 0;
 
   add(order: number, piece: ShardGradients): void {
@@ -208,9 +289,9 @@ class OrderedSum {
 }
 
 function addUp(
-  sum: { gradients: Float32Array[]; statistics: GradientStatistics },
+  sum: { gradients: (Float32Array | Float64Array)[]; statistics: GradientStatistics },
   { gradients, statistics }: ShardGradients,
-): { gradients: Float32Array[]; statistics: GradientStatistics } {
+): { gradients: (Float32Array | Float64Array)[]; statistics: GradientStatistics } {
   sum.gradients.forEach((into, k) => {
     const from = gradients[k]!;
     for (let i = 0; i < into.length; i++) into[i]! += from[i]!;

@@ -86,6 +86,20 @@ function tokenSignal(input: SignalInput): LearningSignal {
   return { perToken: true, advantages, returns };
 }
 
+/**
+ * Mean over the batch's tokens of each objective's advantages with negative ones taken as 0.
+ *
+ * @param count objectives
+ */
+export function noonAdvantages({ perToken, advantages }: LearningSignal, count: number, batch: Batch): number[] {
+  const width = advantages.length / count;
+  return Array.from({ length: count }, (_, k) => {
+    let sum = 0;
+    for (let i = 0; i < width; i++) sum += Math.max(0, advantages[k * width + i]!) * (perToken ? 1 : batch.lengths[i]!);
+    return sum / batch.tokens;
+  });
+}
+
 /** The sum over each completion's tokens. */
 export function sumsOf(flat: ArrayLike<number>, lengths: ArrayLike<number>): Float64Array {
   const sums = new Float64Array(lengths.length);

@@ -32,7 +32,8 @@ import type { Platform } from './platform.js';
 import { checkPreference, preferenceAt, type PreferenceChange } from './preferences.js';
 import { objectiveNames, updatesPerStep, type RunConfig } from './runConfig.js';
 import type { RunDirectory, RunRecord } from './runDirectory.js';
-import { takeStep, type Phase } from './step.js';
+import { takeStep } from './step.js';
+import type { Phase } from './stepContext.js';
 import { initialState, versionOf, type TrainingState } from './trainingState.js';
 import type { VersionStore } from './versions.js';
 import { closeWorkbench, describeRewards, prepareWorkbench, startingVersions, type Workbench } from './workbench.js';
@@ -271,7 +272,7 @@ export class Run {
   }
 
   #preferenceOf(step: number): Record<string, number> | undefined {
-    return preferenceAt(this.#preferences, step) ?? configuredPreference(this.config.combine);
+    return preferenceAt(this.#preferences, step) ?? configuredPreference(this.config, step);
   }
 
   /** Stops after the step in progress. */
@@ -455,7 +456,7 @@ export class Run {
         progress,
         rollout: (event) => this.#events.rollout(event),
         reward: (event) => this.#events.reward(event),
-        gradient: (epoch, event) => this.#events.gradient(epoch, event),
+        gradient: (update, event) => this.#events.gradient(update, event),
       },
     });
     const reportAt = (checkpointSeconds: number): StepEvent => {

@@ -33,7 +33,7 @@ test('what is left out has its documented default', () => {
     onFailure: 'pause',
     timeoutSeconds: 30,
   });
-  assert.deepEqual(config.combine, { method: 'gapo', p: 1 });
+  assert.deepEqual(config.combine, { method: 'gapo', p: 1, source: 'exact', refreshEvery: 1, checkEvery: 10 });
   assert.deepEqual(config.rollout, {
     promptsPerStep: 32,
     samplesPerPrompt: 4,
@@ -78,6 +78,24 @@ test('rules between fields', () => {
     [
       'combine: { method: linear, weights: { helpful: 0, harmless: 0 } }',
       /combine\.weights: .*at least one number over 0/,
+    ],
+    [
+      'combine: { method: pgapo, preference: { helpful: { 0: 1, 9: 0 }, harmless: { 9: 0, 20: 1 } } }',
+      /combine\.preference: .*at least one number over 0/,
+    ],
+    [
+      'combine: { method: linear, weights: { helpful: { soon: 1 }, harmless: 1 } }',
+      /combine\.weights\.helpful: .*expected numbers of at least 0 by step/,
+    ],
+    ['combine: { method: tchebycheff, reference: { helpful: 1 } }', /combine\.reference\.harmless: found nothing/],
+    ['combine: { method: lagrangian }', /lagrangian: found nothing, expected { objective, constraints }/],
+    [
+      'lagrangian: { objective: helpful, constraints: { harmless: { limit: 0 } } }',
+      /lagrangian: found a mapping, expected nothing, since combine\.method is gapo/,
+    ],
+    [
+      'combine: { method: lagrangian }\nlagrangian: { objective: helpful, constraints: { helpful: { limit: 0 }, harmless: { limit: 0 } } }',
+      /lagrangian\.constraints\.helpful: .*the objectives that are constraints alone: harmless/,
     ],
     ['kl: { coefficient: 0, controller: { kind: adaptive, target: 6, horizon: 9999 } }', /kl\.coefficient: .*over 0/],
     ['kl: { controller: { kind: adaptive, target: 6, horizon: 9 } }', /kl\.controller\.horizon: .*over the 128/],

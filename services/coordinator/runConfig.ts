@@ -14,11 +14,9 @@ import {
   word,
   z,
 } from '@gapo/settings';
+import { checkCombination, combine, lagrangian, type Refuse } from './combineConfig.js';
 
 const decay = z.number().min(0).lt(1).meta({ expected: 'a number of at least 0 and under 1' });
-
-/** Weights by objective. */
-const byObjective = z.record(z.string(), nonNegativeNumber).meta({ expected: 'a mapping of objectives to numbers' });
 
 const lora = z.strictObject({
   /** Rank of the adapters. @default 16 */
@@ -74,15 +72,6 @@ const objective = z.strictObject({
   /** How long one Score call may take. @default 30 */
   timeoutSeconds: positiveNumber.default(30),
 });
-
-const combine = z.discriminatedUnion('method', [
-  z.strictObject({ method: z.literal('mgda') }),
-  /** p: the power of the norms that gradients are divided by. @default 1 */
-  z.strictObject({ method: z.literal('gapo'), p: nonNegativeNumber.default(1) }),
-  z.strictObject({ method: z.literal('pgapo'), preference: byObjective }),
-  z.strictObject({ method: z.literal('linear'), weights: byObjective }),
-  z.strictObject({ method: z.literal('single'), objective: word }),
-]);
 
 const gae = z.strictObject({
   /** Discount. @default 1 */
@@ -172,7 +161,9 @@ const shape = z.strictObject({
   data,
   rollout: rollout.prefault({}),
   objectives: z.array(objective).min(1),
-  combine: combine.default({ method: 'gapo', p: 1 }),
+  combine: combine.prefault({ method: 'gapo' }),
+  /** Only with combine.method lagrangian. */
+  lagrangian: lagrangian.optional(),
   ppo: ppo.prefault({}),
   kl: kl.prefault({}),
   /** Coefficient of the entropy bonus. @default 0 */
@@ -186,7 +177,6 @@ const shape = z.strictObject({
 const RESERVED_NAME = 'regularizer';
 
 type Shape = z.output<typeof shape>;
-type Refuse = (path: PropertyKey[], expected: string) => void;
 
 /** A run configuration with every default filled in. */
 export type RunConfig = Omit<Shape, 'objectives'> & {
@@ -215,7 +205,12 @@ export function parseRunConfig(text: string, source: string, services: ReadonlyS
     const refuse: Refuse = (path, message) => context.addIssue({ code: 'custom', path, message });
     checkNames(config, refuse);
     if (services !== undefined) checkServices(config, services, refuse);
-    checkCombination(config, refuse);
+    checkCombination(
+      config.combine,
+      config.lagrangian,
+      config.objectives.map(({ name }) => name),
+      refuse,
+    );
     checkNumbers(config, refuse);
   });
   return withDependentDefaults(parseYaml(checked, text, { source }));
@@ -240,27 +235,6 @@ function checkServices({ objectives }: Shape, services: ReadonlySet<string>, ref
       refuse(['objectives', i, 'service'], `a name in REWARD_SERVICES${known}, or host:port`);
     }
   });
-}
-
-function checkCombination({ combine, objectives }: Shape, refuse: Refuse): void {
-  const names = objectives.map(({ name }) => name);
-  if (combine.method === 'single') {
-    if (!names.includes(combine.objective)) refuse(['combine', 'objective'], `one of ${names.join(', ')}`);
-    return;
-  }
-  const key = combine.method === 'pgapo' ? 'preference' : 'weights';
-  const numbers =
-    combine.method === 'pgapo' ? combine.preference : combine.method === 'linear' ? combine.weights : undefined;
-  if (numbers === undefined) return;
-  for (const name of names) {
-    if (!Object.hasOwn(numbers, name)) refuse(['combine', key, name], 'a number for every objective');
-  }
-  for (const name of Object.keys(numbers)) {
-    if (!names.includes(name)) refuse(['combine', key, name], `the objectives alone: ${names.join(', ')}`);
-  }
-  if (!(Object.values(numbers).reduce((sum, number) => sum + number, 0) > 0)) {
-    refuse(['combine', key], 'at least one number over 0');
-  }
 }
 
 function checkNumbers(config: Shape, refuse: Refuse): void {

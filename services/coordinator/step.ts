@@ -2,70 +2,25 @@
  * One training step: draw prompts, sample, score, advantages, gradients, combination, update. A function from the state
  * before to the state after; what fails in between leaves the state before as it was.
  */
-import type { ObjectiveStep, PhaseSeconds, RewardEvent, ShardEvent, StepEvent } from '@gapo/events';
+import type { ObjectiveStep } from '@gapo/events';
 import { deriveSeed, tokenKl, updateKlController } from '@gapo/objectives';
-import type { GradientStatistics, Item, LossSpecInput } from '@gapo/rpc';
-import { attributeNames, spanNames, withSpan, type SpanName } from '@gapo/telemetry';
+import type { Item } from '@gapo/rpc';
+import { spanNames } from '@gapo/telemetry';
 import { createBatch, type Batch, type Sample } from './batch.js';
-import {
-  batchGradients,
-  batchLogProbs,
-  type BatchGradients,
-  type BatchLogProbs,
-  type GradientCall,
-} from './gradients.js';
-import { combineOptions } from './combination.js';
-import { PauseNeeded, throwIfAborted } from './interruption.js';
-import { learningSignal, sumsOf, type LearningSignal } from './learningSignal.js';
-import type { Platform } from './platform.js';
-import { preferenceAt, type PreferenceChange } from './preferences.js';
+import { batchLogProbs, type BatchLogProbs } from './gradients.js';
+import { afterRewards, combineOptions } from './combination.js';
+import { PauseNeeded } from './interruption.js';
+import { learningSignal, noonAdvantages, sumsOf, type LearningSignal } from './learningSignal.js';
+import { preferenceAt } from './preferences.js';
 import { drawPrompts, splitEvenly, type DrawnPrompt } from './prompts.js';
 import { sampleCompletions } from './rollouts.js';
 import { objectiveNames } from './runConfig.js';
 import { quotedFailures, scoreItems, type ObjectiveScores, type ScoredBatch } from './scoring.js';
 import { versionOf, type TrainingState } from './trainingState.js';
-import { chooseDirection, follow, type Direction, type Trained } from './update.js';
-import type { VersionStore } from './versions.js';
-import { policyRef, valueHeadsOf, type Workbench } from './workbench.js';
-
-/** The phases that progress is told of. */
-export type Phase = 'sampling' | 'rewards' | 'gradients' | 'combination' | 'checkpoint';
-
-/** Told what happens within a step. */
-export interface StepObserver {
-  progress(phase: Phase, done: number, total: number, waitingFor?: string): void;
-  rollout(event: ShardEvent): void;
-  reward(event: RewardEvent): void;
-  gradient(epoch: number, event: ShardEvent): void;
-}
-
-/** What a step works with. */
-export interface StepContext {
-  readonly bench: Workbench;
-  readonly platform: Pick<Platform, 'rollout' | 'gradient'>;
-  readonly versions: VersionStore;
-  /** The key under which workers ask for the run's versions. */
-  readonly key: string;
-  readonly signal: AbortSignal;
-  readonly observer: StepObserver;
-  /** Changes of preference that were made so far. */
-  readonly preferences: readonly PreferenceChange[];
-}
-
-/** A step's report but for what is known only once it has ended. */
-export type StepFindings = Omit<StepEvent, 'seconds' | 'etaSeconds' | 'traceId'>;
-
-/** What a step leads to. */
-export interface StepResult {
-  readonly state: TrainingState;
-  readonly findings: StepFindings;
-}
-
-interface Stopwatch {
-  readonly phases: PhaseSeconds;
-  /** Runs a phase in a span of its own and adds its time. */
-  time<T>(phase: Phase, span: SpanName, work: () => Promise<T> | T, epoch?: number): Promise<T>;
-}
+import { makeUpdates, type Material, type Updated } from './updates.js';
+import { callOf, Pieces, stopwatch, type StepContext, type StepFindings, type StepResult } from './stepContext.js';
+import { reportOf, weightsReport } from './stepReport.js';
+import { policyRef, valueHeadsOf } from './workbench.js';
 
 /**
  * Takes a step.
@@ -73,7 +28,7 @@ interface Stopwatch {
  * @throws PauseNeeded, RunFailure, RpcError, the signal's reason; the state is as before
  */
 export async function takeStep(before: TrainingState, context: StepContext): Promise<StepResult> {
-  const { bench, signal } = context;
+  const { bench } = context;
   const { config } = bench;
   const step = before.step + 1;
   const watch = stopwatch();
@@ -83,60 +38,64 @@ export async function takeStep(before: TrainingState, context: StepContext): Pro
   const samples = await watch.time('sampling', spanNames.stepSampling, () => sample(before, context, drawn, bounds));
   const scored = await watch.time('rewards', spanNames.stepRewards, () => score(step, context, drawn, samples));
   const { batch, scores } = usable(samples, scored, bounds, context, step);
-  const others = await watch.time('gradients', spanNames.stepLogProbs, () => logProbs(before, context, batch));
-  const learning = await watch.time('gradients', spanNames.stepAdvantages, () =>
+  const pieces = new Pieces(context.observer);
+  const others = await watch.time('gradients', spanNames.stepLogProbs, () => logProbs(before, context, batch, pieces));
+  const signal = await watch.time('gradients', spanNames.stepAdvantages, () =>
     advantages(before, context, batch, scores, others),
   );
-
-  const options = combineOptions(config, preferenceAt(context.preferences, step));
-  let trained = before.trained;
-  let last: { direction: Direction; learningRate: number; statistics: GradientStatistics } | undefined;
-  let maxLogprobGap = 0;
-  for (let epoch = 0; epoch < config.ppo.epochs; epoch++) {
-    const input = { before, epoch, version: trained.optimizer.step, batch, learning, logProbs: others };
-    const gradients = await watch.time('gradients', spanNames.stepGradients, () => compute(input, context), epoch);
-    throwIfAborted(signal);
-    context.observer.progress('combination', 0, 1);
-    const direction = await watch.time(
-      'combination',
-      spanNames.stepCombination,
-      () => chooseDirection(bench.rule, options, gradients),
-      epoch,
-    );
-    const updated = await watch.time(
-      'combination',
-      spanNames.stepOptimizer,
-      () => publishUpdate(trained, direction, context),
-      epoch,
-    );
-    trained = updated.after;
-    const { statistics } = gradients;
-    // Only in the first epoch is the version that is differentiated the one that sampled.
-    if (epoch === 0) maxLogprobGap = statistics.maxLogprobGap;
-    last = { direction, learningRate: updated.learningRate, statistics };
-    context.observer.progress('combination', 1, 1);
-  }
-  if (last === undefined) throw new RangeError('ppo.epochs is 0');
+  const means = rewardMeans(scored);
+  const combination = afterRewards(config, before.combination, means);
+  const names = objectiveNames(config);
+  const options = combineOptions(config, {
+    step,
+    preference: preferenceAt(context.preferences, step),
+    state: combination,
+    noonAdvantages: noonAdvantages(signal, names.length, batch),
+  });
+  const klCoefficient = config.kl.in === 'loss' ? before.kl.coefficient : 0;
+  const material: Material = {
+    batch,
+    signal,
+    referenceLogprobs: klCoefficient > 0 ? others.reference?.logprobs : undefined,
+    oldValues: others.current?.values,
+    denominator: batch.tokens,
+  };
+  const loss = {
+    clipRange: config.ppo.clipRange,
+    klCoefficient,
+    entropyCoefficient: config.entropyCoefficient,
+    valueCoefficient: config.ppo.gae?.valueCoefficient ?? 0,
+    valueClip: config.ppo.gae?.valueClip ?? 0,
+    temperature: config.rollout.temperature,
+  };
+  const updates = Array.from({ length: config.ppo.epochs }, (_, number) => ({
+    number,
+    reported: number === config.ppo.epochs - 1,
+    material: () => material,
+  }));
+  const updated = await makeUpdates(
+    { step, updates, loss, options, combination },
+    before.trained,
+    context,
+    watch,
+    pieces,
+  );
 
   const kl = klOf(batch, others.reference?.logprobs);
   const state: TrainingState = {
     step,
     position: before.position + drawn.length,
     kl: kl === undefined ? before.kl : updateKlController(before.kl, kl.perCompletion, batch.samples.length),
+    combination: updated.combination,
     preferences: context.preferences,
-    trained,
+    trained: updated.trained,
   };
   const findings: StepFindings = {
+    ...reportOf(updated),
     step,
-    objectives: objectiveReports(context, scored, last.direction),
+    objectives: objectiveReports(context, scored, updated),
     // Where the run has no KL term there is no reference to measure against, and the field stays as the wire has it unset.
     kl: kl?.perToken ?? 0,
-    entropy: last.statistics.entropySum / batch.tokens,
-    clipFraction: clipFraction(last.statistics, batch.tokens),
-    maxLogprobGap,
-    stationarity: last.direction.combination.stationarity,
-    updateNorm: last.direction.norm,
-    learningRate: last.learningRate,
     tokens: batch.tokens,
     completionLength: batch.tokens / batch.samples.length,
     finishedFraction: batch.samples.filter(({ finished }) => finished).length / batch.samples.length,
@@ -145,19 +104,12 @@ export async function takeStep(before: TrainingState, context: StepContext): Pro
   return { state, findings };
 }
 
-function stopwatch(): Stopwatch {
-  const phases = { sampling: 0, rewards: 0, gradients: 0, combination: 0, checkpoint: 0 };
-  return {
-    phases,
-    async time(phase, span, work, epoch) {
-      const began = performance.now();
-      try {
-        return await withSpan(span, epoch === undefined ? {} : { [attributeNames.epoch]: epoch }, work);
-      } finally {
-        phases[phase] += (performance.now() - began) / 1000;
-      }
-    },
-  };
+/** The mean reward of each objective. */
+function rewardMeans({ objectives }: ScoredBatch): number[] {
+  return objectives.map(({ objective, mean }) => {
+    if (mean === undefined) throw new RangeError(`objective ${objective} has no scores to report`);
+    return mean;
+  });
 }
 
 async function sample(
@@ -252,47 +204,26 @@ interface LogProbsOfStep {
   readonly current: BatchLogProbs | undefined;
 }
 
-async function logProbs(before: TrainingState, context: StepContext, batch: Batch): Promise<LogProbsOfStep> {
-  const { bench, key, observer } = context;
+async function logProbs(
+  before: TrainingState,
+  context: StepContext,
+  batch: Batch,
+  pieces: Pieces,
+): Promise<LogProbsOfStep> {
+  const { bench, key } = context;
   const { temperature } = bench.config.rollout;
   const heads = valueHeadsOf(bench.config);
-  const wanted = [before.kl.coefficient > 0, heads > 0].filter(Boolean).length * batch.shards.length;
-  let done = 0;
-  const under = (version: number, valueHeads: number): Promise<BatchLogProbs> =>
-    batchLogProbs(
-      callOf(context, before.step + 1),
-      policyRef(bench, key, version),
-      batch,
-      temperature,
-      valueHeads,
-      () => observer.progress('gradients', ++done, totalOf(context, batch, wanted)),
-    );
+  const under = (version: number, valueHeads: number): Promise<BatchLogProbs> => {
+    pieces.expect(batch.shards.length);
+    const policy = policyRef(bench, key, version);
+    const call = callOf(context, before.step + 1);
+    return batchLogProbs(call, policy, batch, temperature, valueHeads, () => pieces.tick());
+  };
   const [reference, current] = await Promise.all([
     before.kl.coefficient > 0 ? under(0, 0) : undefined,
     heads > 0 ? under(versionOf(before), heads) : undefined,
   ]);
   return { reference, current };
-}
-
-function callOf({ platform, signal }: StepContext, step: number): GradientCall {
-  return { pool: platform.gradient, signal, label: `step ${step}` };
-}
-
-/** What the gradients of one epoch are computed from. */
-interface EpochInput {
-  readonly before: TrainingState;
-  /** From 0. */
-  readonly epoch: number;
-  /** The version that is differentiated. */
-  readonly version: number;
-  readonly batch: Batch;
-  readonly learning: LearningSignal;
-  readonly logProbs: LogProbsOfStep;
-}
-
-/** Pieces of the whole gradient phase: log-probabilities, then the shards of every epoch. */
-function totalOf({ bench }: StepContext, batch: Batch, logProbPieces: number): number {
-  return logProbPieces + batch.shards.length * bench.config.ppo.epochs;
 }
 
 function advantages(
@@ -316,60 +247,6 @@ function advantages(
   });
 }
 
-async function compute(
-  { before, epoch, version, batch, learning, logProbs: { reference, current } }: EpochInput,
-  context: StepContext,
-): Promise<BatchGradients> {
-  const { bench, key, observer } = context;
-  const { config } = bench;
-  const step = before.step + 1;
-  const klCoefficient = config.kl.in === 'loss' ? before.kl.coefficient : 0;
-  const loss: LossSpecInput & { objectives: string[] } = {
-    clipRange: config.ppo.clipRange,
-    klCoefficient,
-    entropyCoefficient: config.entropyCoefficient,
-    valueCoefficient: config.ppo.gae?.valueCoefficient ?? 0,
-    valueClip: config.ppo.gae?.valueClip ?? 0,
-    denominator: batch.tokens,
-    objectives: objectiveNames(config),
-    temperature: config.rollout.temperature,
-  };
-  const logProbPieces = [reference, current].filter((part) => part !== undefined).length * batch.shards.length;
-  let done = logProbPieces + epoch * batch.shards.length;
-  observer.progress('gradients', done, totalOf(context, batch, logProbPieces));
-  return batchGradients(
-    callOf(context, step),
-    {
-      policy: policyRef(bench, key, version),
-      batch,
-      loss,
-      advantages: learning.advantages,
-      perToken: learning.perToken,
-      referenceLogprobs: klCoefficient > 0 ? reference?.logprobs : undefined,
-      oldValues: current?.values,
-      returns: learning.returns,
-      parameters: bench.initial.length,
-    },
-    (shard, { seconds, worker }) => {
-      const { number, start, end, firstToken, lastToken } = shard;
-      const counts = { sequences: end - start, tokens: lastToken - firstToken };
-      observer.gradient(epoch, { step, shard: number, version, ...counts, seconds, worker });
-      observer.progress('gradients', ++done, totalOf(context, batch, logProbPieces));
-    },
-  );
-}
-
-/** Follows the direction and takes the version that it leads to into the store. */
-function publishUpdate(
-  trained: Trained,
-  { direction }: Direction,
-  { bench, versions }: StepContext,
-): ReturnType<typeof follow> {
-  const updated = follow(bench.rule, trained, direction);
-  versions.put(updated.after.optimizer.step, updated.after.parameters);
-  return updated;
-}
-
 /** The divergence of the sampling policy from the reference, from the tokens that it drew. */
 function klOf(
   { logprobs, lengths, tokens, samples }: Batch,
@@ -384,24 +261,23 @@ function klOf(
   };
 }
 
-function clipFraction({ clipped }: GradientStatistics, tokens: number): number {
-  return clipped.reduce((total, count) => total + count, 0) / (tokens * Math.max(1, clipped.length));
-}
-
-function objectiveReports({ bench }: StepContext, scored: ScoredBatch, { combination }: Direction): ObjectiveStep[] {
+function objectiveReports(
+  { bench }: StepContext,
+  scored: ScoredBatch,
+  { chosen, combination }: Updated,
+): ObjectiveStep[] {
   return bench.config.objectives.map(({ name }, k) => {
     const { mean, std, latencyMs, failures }: ObjectiveScores = scored.objectives[k]!;
     if (mean === undefined || std === undefined) throw new RangeError(`objective ${name} has no scores to report`);
+    const multiplier = combination.multipliers[k];
     return {
       name,
       rewardMean: mean,
       rewardStd: std,
-      weight: combination.weights[k]!,
-      alpha: combination.alpha[k]!,
-      gradientNorm: combination.norms[k]!,
-      progress: combination.progress[k]!,
+      ...weightsReport(chosen, k),
       latencyMs,
       failed: failures.length,
+      ...(multiplier !== undefined && { multiplier }),
     };
   });
 }

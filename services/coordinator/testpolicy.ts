@@ -19,6 +19,7 @@ import {
   type ComputeGradientsRequest,
   type ComputeGradientsResponseInput,
   type GenerateRequest,
+  type GradientStatisticsInput,
   type GenerateResponseInput,
   type PolicyRef,
   type RunningServer,
@@ -220,6 +221,8 @@ function* gradients(request: ComputeGradientsRequest, version: Version): Generat
   const valueLossSum = new Array<number>(version.biases.length).fill(0);
   let [klSum, entropySum, maxLogprobGap] = [0, 0, 0];
   const entropy = -probabilities.reduce((sum, p) => sum + p * Math.log(p), 0);
+  /** Slope of each objective in the log-probability of each token. */
+  const tokenSlopes = tokens.map(() => new Float64Array(count));
   tokens.forEach((token, i) => {
     const logprob = Math.log(probabilities[token]!);
     const ratio = Math.exp(logprob - old[i]!);
@@ -228,7 +231,10 @@ function* gradients(request: ComputeGradientsRequest, version: Version): Generat
       const advantage = advantages.data[k * width + (perToken ? i : sequenceOf[i]!)]!;
       const isClipped = advantage > 0 ? ratio > 1 + clipRange : ratio < 1 - clipRange;
       if (isClipped) clipped[k]! += 1;
-      else addLogprobGradient(sums[k]!, token, (ratio * advantage) / denominator);
+      else {
+        tokenSlopes[i]![k] = (ratio * advantage) / denominator;
+        addLogprobGradient(sums[k]!, token, tokenSlopes[i]![k]!);
+      }
     }
     const regularizer = sums[count]!;
     if (reference) {
@@ -243,16 +249,64 @@ function* gradients(request: ComputeGradientsRequest, version: Version): Generat
         (loss.entropyCoefficient * -p * (Math.log(p) + entropy)) / temperature / denominator;
     }
     version.biases.forEach((bias, k) => {
-      const target = returns![i * count + k]!;
+      const target = returns![i * version.biases.length + k]!;
       valueLossSum[k]! += (bias - target) ** 2 / 2;
-      const free = loss.valueClip === 0 || Math.abs(bias - oldValues![i * count + k]!) <= loss.valueClip;
+      const free =
+        loss.valueClip === 0 || Math.abs(bias - oldValues![i * version.biases.length + k]!) <= loss.valueClip;
       if (free) regularizer[version.biasesAt + k]! -= (loss.valueCoefficient * (bias - target)) / denominator;
     });
   });
+  const exact = loss.source === 'GRADIENT_SOURCE_UNSPECIFIED' || loss.source === 'GRADIENT_SOURCE_EXACT';
+  if (!exact) {
+    const statistics = { tokens: tokens.length, klSum: 0, entropySum: 0, clipped, maxLogprobGap, valueLossSum: [] };
+    yield* approximations(request, sums.slice(0, count), version, tokenSlopes, probabilities, statistics);
+    return;
+  }
   const regularized = [loss.klCoefficient, loss.entropyCoefficient, loss.valueCoefficient].some((c) => c !== 0);
   const flat = sums.slice(0, regularized ? count + 1 : count).map((sum) => Float32Array.from(sum));
   const names = [...objectives, 'regularizer'];
   yield { header: { tensors: flat.map((data, k) => toHeader(names[k]!, [version.size], data)), parameters: [] } };
   for (const chunk of chunks(flat)) yield { chunk };
   yield { statistics: { tokens: tokens.length, klSum, entropySum, clipped, maxLogprobGap, valueLossSum } };
+}
+
+/** What the cheaper sources answer instead of the gradients. */
+function* approximations(
+  { loss, sequences }: ComputeGradientsRequest,
+  sums: readonly Float64Array[],
+  { logitsAt, size }: Version,
+  tokenSlopes: readonly Float64Array[],
+  probabilities: Float64Array,
+  statistics: GradientStatisticsInput,
+): Generator<ComputeGradientsResponseInput> {
+  const { objectives, source, projectionDimensions, projectionSeed } = loss!;
+  const count = objectives.length;
+  let flat: (Float32Array | Float64Array)[];
+  if (source === 'GRADIENT_SOURCE_LOGITS') {
+    const gram = new Float64Array(count * count);
+    const tokens = sequences.flatMap(({ completionIds }) => completionIds);
+    tokens.forEach((token, n) => {
+      const squares = probabilities.reduce((sum, p, arm) => sum + ((arm === token ? 1 : 0) - p) ** 2, 0);
+      for (let i = 0; i < count; i++) {
+        for (let j = 0; j < count; j++) gram[i * count + j]! += tokenSlopes[n]![i]! * tokenSlopes[n]![j]! * squares;
+      }
+    });
+    flat = [gram];
+  } else if (source === 'GRADIENT_SOURCE_PROJECTION') {
+    const sign = (row: number, i: number): number => (uniform(projectionSeed, row, i) < 0.5 ? -1 : 1);
+    flat = sums.map((sum) =>
+      Float32Array.from({ length: projectionDimensions }, (_, row) => {
+        let projected = 0;
+        for (let i = 0; i < size; i++) projected += sign(row, i) * sum[i]!;
+        return projected / Math.sqrt(projectionDimensions);
+      }),
+    );
+  } else flat = sums.map((sum) => Float32Array.from(sum.subarray(logitsAt, logitsAt + ARMS)));
+  const tensors =
+    source === 'GRADIENT_SOURCE_LOGITS'
+      ? [toHeader('gram', [count, count], flat[0]!)]
+      : flat.map((data, k) => toHeader(objectives[k]!, [data.length], data));
+  yield { header: { tensors, parameters: [] } };
+  for (const chunk of chunks(flat)) yield { chunk };
+  yield { statistics };
 }

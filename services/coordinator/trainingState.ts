@@ -1,5 +1,6 @@
 /** Where a run's training is: exactly what a checkpoint holds and a step leads from. */
 import type { KlController } from '@gapo/objectives';
+import { initialCombination, type CombinationState } from './combination.js';
 import type { PreferenceChange } from './preferences.js';
 import type { RunConfig } from './runConfig.js';
 import { untrained, type Trained } from './update.js';
@@ -12,6 +13,8 @@ export interface TrainingState {
   readonly position: number;
   /** The KL coefficient and what steers it. */
   readonly kl: KlController;
+  /** What the combination remembers of earlier steps. */
+  readonly combination: CombinationState;
   /** Changes of preference that had been made when the step began, in their order. */
   readonly preferences: readonly PreferenceChange[];
   /** Parameters and optimiser. */
@@ -27,5 +30,12 @@ export function versionOf({ trained }: TrainingState): number {
 export function initialState(config: RunConfig, parameters: Float32Array): TrainingState {
   const { coefficient, controller } = config.kl;
   const kl: KlController = controller === 'fixed' ? { kind: 'fixed', coefficient } : { ...controller, coefficient };
-  return { step: 0, position: 0, kl, preferences: [], trained: untrained(parameters) };
+  return {
+    step: 0,
+    position: 0,
+    kl,
+    combination: initialCombination(config),
+    preferences: [],
+    trained: untrained(parameters),
+  };
 }

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BatchGradients } from './gradients.js';
-import { combineOptions } from './combination.js';
+import { combine, gramMatrix, weightedSum, type Combination } from '@gapo/objectives';
+import { combineOptions, initialCombination } from './combination.js';
 import { parseRunConfig, type RunConfig } from './runConfig.js';
-import { chooseDirection, follow, untrained, updateRule, type Direction, type UpdateRule } from './update.js';
+import { addRegularizer, clipDirection, follow, untrained, updateRule, type UpdateRule } from './update.js';
 
 const statistics = { tokens: 1, klSum: 0, entropySum: 0, clipped: [0, 0], maxLogprobGap: 0, valueLossSum: [] };
 
@@ -17,8 +18,17 @@ function ruleOf(extra: string): UpdateRule {
   return updateRule(configOf(extra));
 }
 
-function directionOf(extra: string, gradients: BatchGradients): Direction {
-  return chooseDirection(ruleOf(extra), combineOptions(configOf(extra)), gradients);
+/** What one exact update without advantages of its own leads to. */
+function directionOf(
+  extra: string,
+  { objectives, regularizer }: BatchGradients,
+): { combination: Combination; direction: Float32Array; norm: number } {
+  const config = configOf(extra);
+  const input = { step: 1, preference: undefined, state: initialCombination(config), noonAdvantages: [] };
+  const combination = combine(gramMatrix(objectives, ['a', 'b']), combineOptions(config, input));
+  const direction = weightedSum(objectives, combination.weights, new Float32Array(objectives[0]!.length));
+  addRegularizer(direction, regularizer);
+  return { combination, direction, norm: clipDirection(ruleOf(extra), direction) };
 }
 
 function gradientsOf(a: number[], b: number[], regularizer?: number[]): BatchGradients {

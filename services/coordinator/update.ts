@@ -1,5 +1,4 @@
-/** One update: gradients to weights to direction to the next parameters. Pure but for the arrays that it is given to write. */
-import { combine, gramMatrix, weightedSum, type Combination, type CombineOptions } from '@gapo/objectives';
+/** One update: from a direction to the next parameters. Pure but for the arrays that it is given to write. */
 import {
   adamWStep,
   clipGlobalNorm,
@@ -8,12 +7,10 @@ import {
   type AdamWState,
   type Schedule,
 } from '@gapo/optimizer';
-import type { BatchGradients } from './gradients.js';
-import { objectiveNames, updatesPerStep, type RunConfig } from './runConfig.js';
+import { updatesPerStep, type RunConfig } from './runConfig.js';
 
-/** The way that the updates of a run lead to, and how each one is taken. */
+/** How each update of a run is taken. */
 export interface UpdateRule {
-  readonly names: readonly string[];
   readonly schedule: Schedule;
   readonly optimizer: RunConfig['optimizer'];
 }
@@ -26,7 +23,7 @@ export function updateRule(config: RunConfig): UpdateRule {
     kind === 'constant'
       ? { kind, peak, warmupSteps }
       : { kind, peak, warmupSteps, totalSteps: steps * updatesPerStep(config) };
-  return { names: objectiveNames(config), schedule, optimizer };
+  return { schedule, optimizer };
 }
 
 /** Everything that an update reads and that a checkpoint must hold for it. */
@@ -41,31 +38,19 @@ export function untrained(parameters: Float32Array): Trained {
   return { parameters, optimizer: createAdamWState([parameters]) };
 }
 
-/** The weights that were chosen, and what they lead to. */
-export interface Direction {
-  readonly combination: Combination;
-  /** Σ w_i g_i plus the regularisers' gradient, clipped. */
-  readonly direction: Float32Array;
-  /** Its norm before clipping. */
-  readonly norm: number;
+/** Adds a gradient that belongs to no objective to a direction, in place: the regularisers', or another loss's. */
+export function addRegularizer(direction: Float32Array, gradient: Float32Array | undefined): void {
+  if (gradient === undefined) return;
+  for (let i = 0; i < direction.length; i++) direction[i]! += gradient[i]!;
 }
 
 /**
- * The direction of ascent.
+ * Clips a direction by its global norm, in place.
  *
- * @param options how the objectives' gradients are combined in this step
- * @throws NonFiniteError naming the objective whose gradient is not finite
+ * @returns the norm before
  */
-export function chooseDirection(rule: UpdateRule, options: CombineOptions, gradients: BatchGradients): Direction {
-  const gram = gramMatrix(gradients.objectives, rule.names);
-  const combination = combine(gram, options);
-  const length = gradients.objectives[0]!.length;
-  const direction = weightedSum(gradients.objectives, combination.weights, new Float32Array(length));
-  if (gradients.regularizer) {
-    for (let i = 0; i < length; i++) direction[i]! += gradients.regularizer[i]!;
-  }
-  const { norm } = clipGlobalNorm([direction], rule.optimizer.maxGradNorm);
-  return { combination, direction, norm };
+export function clipDirection(rule: UpdateRule, direction: Float32Array): number {
+  return clipGlobalNorm([direction], rule.optimizer.maxGradNorm).norm;
 }
 
 /** The parameters and moments after a step along the direction, in memory of their own, and the learning rate used. */

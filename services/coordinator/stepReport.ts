@@ -1,0 +1,41 @@
+/** The parts of a step's report that are the same whatever is trained on: what the updates did. */
+import type { ObjectiveStep } from '@gapo/events';
+import type { ChosenWeights } from './combination.js';
+import type { StepFindings } from './stepContext.js';
+import type { Updated } from './updates.js';
+
+type UpdateReport = Pick<
+  StepFindings,
+  | 'entropy'
+  | 'clipFraction'
+  | 'maxLogprobGap'
+  | 'stationarity'
+  | 'updateNorm'
+  | 'learningRate'
+  | 'weightsAge'
+  | 'approximationDegrees'
+>;
+
+/** What the report says of the updates. */
+export function reportOf(updated: Updated): UpdateReport {
+  const { statistics, chosen, approximationDegrees } = updated;
+  const { clipped, entropySum, tokens } = statistics;
+  return {
+    entropy: entropySum / tokens,
+    clipFraction: clipped.reduce((total, count) => total + count, 0) / (tokens * Math.max(1, clipped.length)),
+    maxLogprobGap: updated.maxLogprobGap,
+    stationarity: chosen.stationarity,
+    updateNorm: updated.norm,
+    learningRate: updated.learningRate,
+    weightsAge: updated.weightsAge,
+    ...(approximationDegrees !== undefined && { approximationDegrees }),
+  };
+}
+
+/** What the report says of one objective's part in the combination, as it was when its weights were chosen. */
+export function weightsReport(
+  { weights, alpha, norms, progress }: ChosenWeights,
+  k: number,
+): Pick<ObjectiveStep, 'weight' | 'alpha' | 'gradientNorm' | 'progress'> {
+  return { weight: weights[k]!, alpha: alpha[k]!, gradientNorm: norms[k]!, progress: progress[k]! };
+}
