@@ -15,7 +15,7 @@ help: ## this list
 
 run: build ## install, build, start everything, train the example, show it  [RUN=helpful-only|harmless-only, JSON=1, FRESH=1]
 	@deploy/local/prepare.sh nats-server
-	@$(GAPO) run examples/assistant/$(RUN).yaml $(if $(JSON),--json) $(if $(FRESH),--fresh)
+	@$(GAPO) run examples/assistant/$(RUN).yaml --port-base 0 $(if $(JSON),--json) $(if $(FRESH),--fresh)
 
 test: build lint ## everything that CI runs
 	@deploy/local/prepare.sh nats-server chromium
