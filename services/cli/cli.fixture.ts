@@ -92,6 +92,8 @@ export async function trainingService(
     PauseRun: unused,
     ResumeRun: unused,
     CancelRun: unused,
+    SetPreference: unused,
+    CreateSoup: unused,
     EvaluateRun: unused,
     ...handlers,
   });

@@ -93,6 +93,25 @@ export class Coordinator {
     return present(run);
   }
 
+  /** The run, with the preference that its next step will use. */
+  async setPreference(id: string, preference: Record<string, number>, author: string): Promise<Run> {
+    const request = { runId: id, preference, author };
+    const { run } = await this.#ask(() => this.#client.SetPreference(request, { deadlineMs: quickMs }));
+    return present(run);
+  }
+
+  /**
+   * Makes a run whose policy is the weighted average of others.
+   *
+   * @param ingredients weights by run; their sum need not be 1
+   * @param id made by the coordinator where undefined
+   */
+  async createSoup(ingredients: Record<string, number>, id: string | undefined, signal?: AbortSignal): Promise<Run> {
+    const request = { ingredients, ...(id === undefined ? {} : { runId: id }) };
+    const { run } = await this.#ask(() => this.#client.CreateSoup(request, { deadlineMs: startMs, signal }));
+    return present(run);
+  }
+
   /** The run's steps after one, then each as it happens, until the run ends; a coordinator that goes away is waited for. */
   async *watchRun(id: string, afterStep: number, signal?: AbortSignal): AsyncGenerator<WatchRunResponse> {
     let after = afterStep;

@@ -57,13 +57,20 @@ export function recordLaunch(dataDirectory: string, run: string, config: ConfigF
   appendFileSync(fileOf(dataDirectory), `${JSON.stringify(launch)}\n`);
 }
 
-/** The runs that were started from this very configuration, by its content. */
+/** The runs that were started from this very configuration, by its content and the directory that its paths start from. */
 export function launchesOf(dataDirectory: string, config: ConfigFile): Set<string> {
   const path = fileOf(dataDirectory);
   if (!existsSync(path)) return new Set();
   const launches = readFileSync(path, 'utf8').split('\n').flatMap(parseLaunch);
   return new Set(
-    launches.filter(({ name, sha256 }) => name === config.name && sha256 === config.sha256).map(({ run }) => run),
+    launches
+      .filter(
+        (launch) =>
+          launch.name === config.name &&
+          launch.sha256 === config.sha256 &&
+          dirname(launch.config) === config.baseDirectory,
+      )
+      .map(({ run }) => run),
   );
 }
 

@@ -5,7 +5,7 @@ import { UserError } from '@gapo/telemetry';
 import type { Coordinator } from '../client.js';
 import { launchesOf, recordLaunch, type ConfigFile } from '../launches.js';
 import { stateName } from '../render/runProgress.js';
-import { isUnfinished } from './follow.js';
+import { isSettled, isUnfinished } from './follow.js';
 
 /** What a person said about an unfinished run. */
 export interface RunChoice {
@@ -59,10 +59,36 @@ export async function chooseRun(
   } else if (choice.resume) {
     throw new UserError(`no unfinished run of ${config.path} in ${dataDirectory}: leave --resume out to begin one`);
   }
-  const run = await coordinator.createRun(
-    { configYaml: config.text, baseDirectory: config.baseDirectory, id: undefined },
-    signal,
-  );
+  return beginRun(coordinator, config, dataDirectory, signal);
+}
+
+/**
+ * The run of a configuration that has taken all its steps where there is one, else the unfinished one, gone on with, else
+ * a new one.
+ */
+export async function takeRun(
+  coordinator: Coordinator,
+  config: ConfigFile,
+  dataDirectory: string,
+  signal: AbortSignal,
+): Promise<Run> {
+  const launched = launchesOf(dataDirectory, config);
+  const runs = (await coordinator.listRuns()).filter(({ id }) => launched.has(id));
+  const done = runs.find(({ state }) => state === 'RUN_STATE_SUCCEEDED');
+  if (done !== undefined) return done;
+  const unfinished = runs.find(isUnfinished);
+  if (unfinished === undefined) return beginRun(coordinator, config, dataDirectory, signal);
+  return isSettled(unfinished) ? coordinator.resumeRun(unfinished.id, signal) : unfinished;
+}
+
+async function beginRun(
+  coordinator: Coordinator,
+  config: ConfigFile,
+  dataDirectory: string,
+  signal: AbortSignal,
+): Promise<Run> {
+  const { text: configYaml, baseDirectory } = config;
+  const run = await coordinator.createRun({ configYaml, baseDirectory, id: undefined }, signal);
   recordLaunch(dataDirectory, run.id, config);
   return run;
 }

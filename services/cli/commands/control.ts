@@ -1,8 +1,8 @@
 /** `gapo pause`, `resume` and `cancel`: what a person asks of a run. */
 import { Command } from 'commander';
 import type { Run } from '@gapo/rpc';
-import { runJson } from '@gapo/page';
 import { Coordinator, coordinatorAddress } from '../client.js';
+import { runJson } from '../json.js';
 import { coordinatorOption, jsonOption } from '../options.js';
 import { print, printJson } from '../output.js';
 import { stateName } from '../render/runProgress.js';

@@ -1,7 +1,7 @@
 /** Following a run to its end, shared by `watch`, `train --watch` and `run`. */
 import type { Progress, Run, StepReport, WatchRunResponse } from '@gapo/rpc';
 import type { Coordinator } from '../client.js';
-import { advance, progressOf, type RunProgress } from '../render/runProgress.js';
+import { advance, progressOf, type RunProgress, type WholeProgress } from '../render/runProgress.js';
 import type { Reporter } from '../render/reporter.js';
 
 /** States in which nothing more happens by itself. */
@@ -35,6 +35,8 @@ export interface FollowOptions {
   afterStep?: number;
   /** Stops following; the run goes on. */
   signal?: AbortSignal;
+  /** Its place among several runs, from what is known of it. */
+  whole?: (progress: RunProgress) => WholeProgress;
   /** Told of every message, as JSON lines want it. */
   onMessage?: (message: FollowMessage) => void;
 }
@@ -50,13 +52,14 @@ export async function follow(
   reporter: Reporter,
   options: FollowOptions = {},
 ): Promise<{ run: Run; steps: StepReport[] }> {
-  const { afterStep = 0, signal, onMessage } = options;
+  const { afterStep = 0, signal, whole, onMessage } = options;
   let progress: RunProgress = progressOf(run);
   const steps: StepReport[] = [];
-  reporter.progress(progress);
+  const show = (): void => reporter.progress(whole === undefined ? progress : { ...progress, whole: whole(progress) });
+  show();
   for await (const message of coordinator.watchRun(run.id, afterStep, signal)) {
     progress = advance(progress, message);
-    reporter.progress(progress);
+    show();
     if (message.step) steps.push(message.step);
     onMessage?.(present(message));
     if (message.run && isSettled(message.run) && message.run.state !== run.state) break;

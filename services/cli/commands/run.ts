@@ -1,6 +1,6 @@
 /** `gapo run`: everything at once, from a configuration to a result. What `make run` calls. */
 import { Command, Option } from 'commander';
-import type { EvaluationReport, Run, StepReport } from '@gapo/rpc';
+import type { EvaluationReport } from '@gapo/rpc';
 import { UserError } from '@gapo/telemetry';
 import { Coordinator } from '../client.js';
 import { EXIT_INTERRUPTED, Exit } from '../exit.js';
@@ -11,12 +11,11 @@ import { print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
 import { makeReporter, type Reporter } from '../render/reporter.js';
 import { resultJson, resultText, type RunResult } from '../render/result.js';
-import { stateName } from '../render/runProgress.js';
 import { writeReport } from '../report.js';
 import { chooseRun, type RunChoice } from './chooseRun.js';
 import { evaluate } from './evaluate.js';
-import { follow } from './follow.js';
 import { openServices, type RunServices } from './runServices.js';
+import { isAbort, trainToEnd } from './trainToEnd.js';
 
 interface RunFlags extends StackFlags, RunChoice {
   json?: true;
@@ -76,39 +75,16 @@ async function runOn(
     const chosen = await chooseRun(coordinator, config, dataDirectory, flags, { say, signal: interrupts.asked });
     const trace = services.tracesOf(chosen.id);
     reporter.say(`watch it at ${services.state.page}#${chosen.id}`);
-    const { trained, steps } = await train(coordinator, chosen, config.path, reporter, interrupts);
+    const { trained, steps } = await trainToEnd(coordinator, chosen, reporter, interrupts, {
+      goOn: `gapo run ${config.path} --resume`,
+      anew: `gapo run ${config.path} --fresh`,
+    });
     const evaluation = await evaluateTrained(coordinator, chosen.id, reporter, interrupts);
     const page = writeReport(dataDirectory, trained, steps, evaluation);
     return { run: trained, steps, evaluation, page, trace, otherTraces: services.otherTraces };
   } finally {
     coordinator.close();
   }
-}
-
-/**
- * Follows the run to its last step. The first Ctrl-C pauses it, the second leaves it.
- *
- * @throws Exit where it was paused, UserError where it stopped for another reason
- */
-async function train(
-  coordinator: Coordinator,
-  chosen: Run,
-  configPath: string,
-  reporter: Reporter,
-  interrupts: Interrupts,
-): Promise<{ trained: Run; steps: StepReport[] }> {
-  const pause = (): void => {
-    reporter.say('pausing after the step in progress; Ctrl-C again stops at once');
-    coordinator.pauseRun(chosen.id).catch((error: unknown) => {
-      reporter.say(error instanceof Error ? error.message : String(error));
-    });
-  };
-  if (interrupts.asked.aborted) pause();
-  else interrupts.asked.addEventListener('abort', pause, { once: true });
-  const { run: trained, steps } = await follow(coordinator, chosen, reporter, { signal: interrupts.forced });
-  interrupts.asked.removeEventListener('abort', pause);
-  if (trained.state !== 'RUN_STATE_SUCCEEDED') throw stopped(trained, configPath, reporter, interrupts);
-  return { trained, steps };
 }
 
 async function evaluateTrained(
@@ -126,26 +102,6 @@ async function evaluateTrained(
     );
     throw new Exit(EXIT_INTERRUPTED);
   }
-}
-
-/** What to throw where the run stopped before its last step. */
-function stopped(run: Run, configPath: string, reporter: Reporter, interrupts: Interrupts): Error {
-  const goOn = `go on with \`gapo run ${configPath} --resume\``;
-  const where = `step ${run.step} of ${run.totalSteps}`;
-  if (interrupts.asked.aborted) {
-    reporter.say(`run ${run.id} stopped at ${where}; ${goOn}`);
-    return new Exit(EXIT_INTERRUPTED);
-  }
-  const why = run.reason === '' ? 'no reason was given' : run.reason;
-  if (run.state === 'RUN_STATE_CANCELLED') {
-    return new UserError(`run ${run.id} was cancelled at ${where}; begin anew with \`gapo run ${configPath} --fresh\``);
-  }
-  const ended = run.state === 'RUN_STATE_FAILED' ? 'failed' : `is ${stateName(run.state)}`;
-  return new UserError(`run ${run.id} ${ended} at ${where}: ${why}; ${goOn}`);
-}
-
-function isAbort(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'AbortError' || (error as { code?: unknown }).code === 'CANCELLED');
 }
 
 /** The command. */

@@ -1,10 +1,11 @@
 /** `gapo runs`: every run of a coordinator. */
 import { Command } from 'commander';
-import { runJson } from '@gapo/page';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { coordinatorOption, jsonOption } from '../options.js';
 import { print, printJson } from '../output.js';
+import { runJson } from '../json.js';
 import { fixed } from '../render/numbers.js';
+import { originText } from '../render/preference.js';
 import { stateName } from '../render/runProgress.js';
 import { table } from '../render/table.js';
 
@@ -24,7 +25,7 @@ async function runs(flags: { coordinator?: string; json?: true }): Promise<void>
       run.id,
       stateName(run.state),
       `${run.step}/${run.totalSteps}`,
-      run.method,
+      originText(run),
       run.lastStep?.objectives.map(({ name, rewardMean }) => `${name} ${fixed(rewardMean, 3)}`).join('  ') ?? '-',
       run.reason,
     ]);

@@ -2,10 +2,10 @@
 import { Command, Option } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { readConfigFile, recordLaunch } from '../launches.js';
+import { runJson } from '../json.js';
 import { coordinatorOption, dataOption, jsonOption } from '../options.js';
 import { print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
-import { runJson } from '@gapo/page';
 import { watchUntilSettled } from './watch.js';
 
 interface TrainFlags {

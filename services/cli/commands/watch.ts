@@ -1,11 +1,12 @@
 /** `gapo watch`: follows a run. */
 import { Command } from 'commander';
 import type { Run } from '@gapo/rpc';
-import { runJson, stepJson } from '@gapo/page';
+import { stepJson } from '@gapo/page';
 import { UserError } from '@gapo/telemetry';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { EXIT_INTERRUPTED, Exit } from '../exit.js';
 import { listenForInterrupts } from '../interrupts.js';
+import { runJson } from '../json.js';
 import { coordinatorOption, jsonOption } from '../options.js';
 import { note, print, printJson } from '../output.js';
 import { makeReporter } from '../render/reporter.js';

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RunInput, WatchRunResponse } from '@gapo/rpc';
 import { progressLine, progressLines } from './progress.js';
+import { PlainReporter } from './reporter.js';
 import { advance, progressOf, type RunProgress } from './runProgress.js';
 import { displayWidth } from './width.js';
 
@@ -14,6 +15,7 @@ const run = {
   totalSteps: 120,
   objectives: ['helpful', 'harmless'],
   method: 'gapo',
+  preference: {},
 } satisfies RunInput as unknown as Parameters<typeof progressOf>[0];
 
 function stepMessage(step: number, means: readonly number[]): WatchRunResponse {
@@ -87,6 +89,23 @@ test('the plain line holds rewards, weights, divergence, speed and what is left'
     progressLine(after(48)),
     'step 48/120  helpful 0.480 (weight 0.625)  harmless 1.040 (weight 0.375)  KL 0.0123  1,204 tokens/s  1 min 52 s left',
   );
+});
+
+test('the preference in force is shown, and a change of it is said', () => {
+  const steered = { ...run, method: 'pgapo', preference: { harmless: 0.25, helpful: 0.75 } };
+  const before = progressOf(steered);
+  assert.equal(progressLines(before, 80)[0], 'assistant-1  pgapo (helpful 0.75, harmless 0.25)  running');
+  const changed = { run: { ...steered, preference: { helpful: 1, harmless: 2 } } } as unknown as WatchRunResponse;
+  const said: string[] = [];
+  const reporter = new PlainReporter((line) => said.push(line));
+  reporter.progress(before);
+  reporter.progress(before);
+  reporter.progress(advance(before, changed));
+  assert.deepEqual(said, [
+    'assistant-1: running',
+    'assistant-1: preference helpful 0.75, harmless 0.25',
+    'assistant-1: preference changed to helpful 1, harmless 2',
+  ]);
 });
 
 test('a paused run says why and has no phase', () => {

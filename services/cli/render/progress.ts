@@ -1,6 +1,7 @@
 /** A run's progress as text: the block of lines that a terminal shows, and the single line of everything else. */
 import { count, duration, fixed, significant } from './numbers.js';
-import type { RunProgress } from './runProgress.js';
+import { methodText } from './preference.js';
+import type { RunProgress, WholeProgress } from './runProgress.js';
 import { sparkline } from './sparkline.js';
 import { displayWidth, fit, padEnd } from './width.js';
 
@@ -15,7 +16,8 @@ const shortestSparkline = 4;
  */
 export function progressLines(progress: RunProgress, width: number): string[] {
   const lines = [
-    `${progress.id}  ${progress.method}  ${progress.state}${progress.reason === '' ? '' : `: ${progress.reason}`}`,
+    ...(progress.whole === undefined ? [] : [`policy ${wholeText(progress.whole)}`]),
+    `${progress.id}  ${methodText(progress.method, progress.preference)}  ${progress.state}${progress.reason === '' ? '' : `: ${progress.reason}`}`,
     barLine(progress, width),
     ...objectiveLines(progress, width),
     joined(
@@ -30,6 +32,12 @@ export function progressLines(progress: RunProgress, width: number): string[] {
     phaseLine(progress),
   ];
   return lines.map((line) => fit(line, width).trimEnd());
+}
+
+/** As `2 of 5 (helpful 0.3, harmless 0.7), 12 min 3 s left for all`. */
+function wholeText({ part, of, label, etaSeconds }: WholeProgress): string {
+  const left = etaSeconds === undefined ? '' : `, ${duration(etaSeconds)} left for all`;
+  return `${part} of ${of} (${label})${left}`;
 }
 
 /** As many of the parts as fit, the first ones first. */
@@ -82,7 +90,7 @@ export function phaseText(phase: NonNullable<RunProgress['phase']>): string {
 
 /** One step in one line, as for a log: `step 48/120  helpful 0.412  harmless 1.204  KL 0.0123  1,204 tokens/s  1 min 52 s left`. */
 export function progressLine(progress: RunProgress): string {
-  const { step, totalSteps, objectives, kl, tokensPerSecond, etaSeconds } = progress;
+  const { step, totalSteps, objectives, kl, tokensPerSecond, etaSeconds, whole } = progress;
   const rewards = objectives.map(
     ({ name, means, weight }) => `${name} ${fixed(means.at(-1), 3)} (weight ${significant(weight)})`,
   );
@@ -93,5 +101,6 @@ export function progressLine(progress: RunProgress): string {
     `KL ${significant(kl)}`,
     `${count(tokensPerSecond)} tokens/s`,
     ...left,
+    ...(whole === undefined ? [] : [`policy ${wholeText(whole)}`]),
   ].join('  ');
 }

@@ -1,5 +1,6 @@
 /** Where progress and messages go: a live block on a terminal, plain lines anywhere else. Both on stderr. */
 import { LiveBlock } from './live.js';
+import { hasNumbers, numbersText } from './preference.js';
 import { phaseText, progressLine, progressLines } from './progress.js';
 import type { RunProgress } from './runProgress.js';
 
@@ -55,6 +56,7 @@ export class PlainReporter implements Reporter {
   #saidStep: number | undefined;
   #begun = false;
   #state = '';
+  #preference: string | undefined;
 
   /** @param now milliseconds of a clock */
   constructor(write: (line: string) => void, now: () => number = () => performance.now()) {
@@ -71,6 +73,7 @@ export class PlainReporter implements Reporter {
       this.#state = progress.state;
       this.#write(`${progress.id}: ${progress.state}${progress.reason === '' ? '' : `: ${progress.reason}`}`);
     }
+    this.#sayPreference(progress);
     this.#saidAt ??= this.#now();
     // A run that is gone on with says nothing of the steps that it had taken before.
     this.#saidStep ??= progress.step;
@@ -94,6 +97,15 @@ export class PlainReporter implements Reporter {
 
   finish(): void {
     // Nothing to take down.
+  }
+
+  /** Says the preference at first and whenever somebody has changed it. */
+  #sayPreference({ id, preference }: RunProgress): void {
+    const text = numbersText(preference);
+    if (text === (this.#preference ?? '')) return;
+    const first = this.#preference === undefined;
+    this.#preference = text;
+    if (hasNumbers(preference)) this.#write(`${id}: preference${first ? '' : ' changed to'} ${text}`);
   }
 
   #line(text: string): void {

@@ -22,6 +22,8 @@ export interface RunProgress {
   step: number;
   totalSteps: number;
   objectives: ObjectiveProgress[];
+  /** The preference or weights of the next step, by objective; empty where the method takes none. */
+  preference: Readonly<Record<string, number>>;
   kl: number | undefined;
   stationarity: number | undefined;
   /** Completion tokens per second of the whole step. */
@@ -31,6 +33,20 @@ export interface RunProgress {
   etaSeconds: number | undefined;
   /** What it is doing within the next step. */
   phase: { step: number; name: string; done: number; total: number; waitingFor: string } | undefined;
+  /** Its place among several runs; undefined for a run by itself. */
+  whole: WholeProgress | undefined;
+}
+
+/** How far a row of runs is. */
+export interface WholeProgress {
+  /** Which of them, from 1. */
+  part: number;
+  /** How many. */
+  of: number;
+  /** Which of them, in words. */
+  label: string;
+  /** Seconds left for all of them; undefined where nothing is known yet. */
+  etaSeconds: number | undefined;
 }
 
 /** Means kept for the sparkline. */
@@ -51,14 +67,23 @@ export function progressOf(run: Run): RunProgress {
     step: run.step,
     totalSteps: run.totalSteps,
     objectives: run.objectives.map((name) => ({ name, means: [], weight: undefined })),
+    preference: preferenceOf(run),
     kl: undefined,
     stationarity: undefined,
     tokensPerSecond: undefined,
     stepSeconds: undefined,
     etaSeconds: undefined,
     phase: undefined,
+    whole: undefined,
   };
   return start;
+}
+
+/** In the order of the objectives, which a message does not keep. */
+function preferenceOf({ objectives, preference }: Run): Record<string, number> {
+  return Object.fromEntries(
+    objectives.flatMap((name) => (Object.hasOwn(preference, name) ? [[name, preference[name] ?? NaN]] : [])),
+  );
 }
 
 /** The progress after one more message. */
@@ -80,6 +105,7 @@ function afterRun(progress: RunProgress, run: Run): RunProgress {
     step: known.some(({ means }) => means.length > 0) ? progress.step : run.step,
     method: run.method,
     objectives: known,
+    preference: preferenceOf(run),
     phase: run.state === 'RUN_STATE_RUNNING' || run.state === 'RUN_STATE_STARTING' ? progress.phase : undefined,
   };
 }

@@ -75,6 +75,7 @@ class FileReceiver implements TraceReceiver {
 
   writeTo(path: string): void {
     mkdirSync(dirname(path), { recursive: true });
+    this.#file?.end();
     this.#file = createWriteStream(path, { flags: 'a' });
     for (const line of this.#waiting) this.#file.write(line);
     this.#waiting = [];
