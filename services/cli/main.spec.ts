@@ -7,7 +7,23 @@ import { test } from 'node:test';
 import { RpcError } from '@gapo/rpc';
 import { gapo, someRun, startGapo, temporaryFolder, trainingService } from './cli.fixture.js';
 
-const commands = ['up', 'run', 'train', 'watch', 'runs', 'pause', 'resume', 'cancel', 'eval', 'export', 'doctor'];
+const commands = [
+  'up',
+  'run',
+  'train',
+  'watch',
+  'runs',
+  'pause',
+  'resume',
+  'cancel',
+  'prefer',
+  'eval',
+  'soup',
+  'front',
+  'pareto',
+  'export',
+  'doctor',
+];
 
 test('every command has help with an example, and exits with 0', async (t) => {
   const all = await gapo(t, ['--help']);

@@ -6,8 +6,12 @@ import { controlCommands } from './commands/control.js';
 import { doctorCommand } from './commands/doctor.js';
 import { evalCommand } from './commands/eval.js';
 import { exportCommand } from './commands/export.js';
+import { frontCommand } from './commands/front.js';
+import { paretoCommand } from './commands/pareto.js';
+import { preferCommand } from './commands/prefer.js';
 import { runCommand } from './commands/run.js';
 import { runsCommand } from './commands/runs.js';
+import { soupCommand } from './commands/soup.js';
 import { trainCommand } from './commands/train.js';
 import { upCommand } from './commands/up.js';
 import { watchCommand } from './commands/watch.js';
@@ -35,7 +39,11 @@ const commands = [
   watchCommand(),
   runsCommand(),
   ...controlCommands(),
+  preferCommand(),
   evalCommand(),
+  soupCommand(),
+  frontCommand(),
+  paretoCommand(),
   exportCommand(),
   doctorCommand(),
 ];

@@ -1,11 +1,14 @@
-/** `gapo eval`: a run's policy on its held-out prompts, against the policy that it started from. */
+/** `gapo eval`: runs' policies on their held-out prompts, against the policies that they started from. */
 import { Command, Option } from 'commander';
+import type { EvaluationReport } from '@gapo/rpc';
 import { evaluationJson } from '@gapo/page';
+import { UserError } from '@gapo/telemetry';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { EXIT_INTERRUPTED, Exit } from '../exit.js';
 import { listenForInterrupts } from '../interrupts.js';
 import { coordinatorOption, jsonOption, natural } from '../options.js';
 import { print, printJson } from '../output.js';
+import { comparisonTable } from '../render/comparison.js';
 import { evaluationSamples, evaluationTable } from '../render/evaluation.js';
 import { makeReporter } from '../render/reporter.js';
 import { evaluate } from './evaluate.js';
@@ -17,16 +20,35 @@ interface EvalFlags {
   json?: true;
 }
 
-async function evalRun(id: string, flags: EvalFlags): Promise<void> {
+async function evalRuns(ids: readonly string[], flags: EvalFlags): Promise<void> {
+  const { version, samples } = flags;
+  if (ids.length > 1 && version !== undefined) {
+    throw new UserError('--version belongs to one run: evaluate runs with their own versions one by one');
+  }
+  const twice = ids.find((id, i) => ids.indexOf(id) !== i);
+  if (twice !== undefined) throw new UserError(`${twice} comes twice: give each run once`);
   const coordinator = new Coordinator(coordinatorAddress(flags.coordinator));
   const interrupts = listenForInterrupts();
   try {
-    const { version, samples } = flags;
     const reporter = makeReporter(process.stderr, flags.json === true);
-    const report = await evaluate(coordinator, id, reporter, { version, samples, signal: interrupts.asked });
-    if (flags.json) printJson(evaluationJson(report));
-    else
-      print([evaluationTable(report), evaluationSamples(report, samples)].filter((part) => part !== '').join('\n\n'));
+    // An unknown run is noticed before any evaluation.
+    for (const id of ids) await coordinator.getRun(id);
+    const reports: { run: string; report: EvaluationReport }[] = [];
+    for (const run of ids) {
+      if (ids.length > 1) reporter.say(`evaluating ${run}, ${reports.length + 1} of ${ids.length}`);
+      const options = { version, samples: ids.length > 1 && !flags.json ? 0 : samples, signal: interrupts.asked };
+      reports.push({ run, report: await evaluate(coordinator, run, reporter, options) });
+    }
+    const [first] = reports;
+    if (first === undefined) return;
+    if (ids.length > 1) {
+      if (flags.json) printJson(reports.map(({ run, report }) => ({ run, ...evaluationJson(report) })));
+      else print(comparisonTable(reports));
+    } else if (flags.json) printJson(evaluationJson(first.report));
+    else {
+      const parts = [evaluationTable(first.report), evaluationSamples(first.report, samples)];
+      print(parts.filter((part) => part !== '').join('\n\n'));
+    }
   } catch (error) {
     if (interrupts.asked.aborted) throw new Exit(EXIT_INTERRUPTED);
     throw error;
@@ -39,12 +61,20 @@ async function evalRun(id: string, flags: EvalFlags): Promise<void> {
 /** The command. */
 export function evalCommand(): Command {
   return new Command('eval')
-    .description('evaluate a run on its held-out prompts, against the policy that it started from')
-    .argument('<id>', "the run's id, as `gapo runs` lists it")
+    .description('evaluate runs on their held-out prompts, each against the policy that it started from')
+    .argument('<id...>', "the runs' ids, as `gapo runs` lists them; several make one table")
     .addOption(new Option('--version <n>', 'the policy version (default: the newest)').argParser(natural))
-    .addOption(new Option('--samples <n>', 'sample prompts to show').default(3).argParser(natural))
+    .addOption(new Option('--samples <n>', 'sample prompts to show, of one run').default(3).argParser(natural))
     .addOption(coordinatorOption())
     .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  gapo eval assistant-20250101-120000 --version 40')
-    .action(evalRun);
+    .addHelpText(
+      'after',
+      `
+With --json one run is an object, several are an array of such objects, each with its \`run\`.
+
+Example:
+  gapo eval assistant-20250101-120000 --version 40
+  gapo eval helpful-only-20250101-120000 harmless-only-20250101-130000`,
+    )
+    .action(evalRuns);
 }

@@ -1,0 +1,168 @@
+/** `gapo front`: one policy for each of several preferences, trained one after the other, evaluated and compared. */
+import { join } from 'node:path';
+import { Command, Option } from 'commander';
+import type { EvaluationReport, Run } from '@gapo/rpc';
+import { Coordinator } from '../client.js';
+import { EXIT_INTERRUPTED, Exit } from '../exit.js';
+import { analyse } from '../fronts/analysis.js';
+import { FrontEta } from '../fronts/eta.js';
+import { frontOf, newFrontDirectory, writeWhole, type Front, type Member } from '../fronts/front.js';
+import { frontMembers, type PlannedMember } from '../fronts/members.js';
+import { soupOf } from '../fronts/soups.js';
+import { variantsOf } from '../fronts/variants.js';
+import { listenForInterrupts, type Interrupts } from '../interrupts.js';
+import { readConfigFile } from '../launches.js';
+import { jsonOption, positive, stackOptions, type StackFlags } from '../options.js';
+import { print, printJson } from '../output.js';
+import { fromHere } from '../project.js';
+import { frontJson, frontTable } from '../render/front.js';
+import { frontPlot } from '../render/frontPlot.js';
+import { makeReporter, type Reporter } from '../render/reporter.js';
+import { takeRun } from './chooseRun.js';
+import { evaluate } from './evaluate.js';
+import { openServices, type RunServices } from './runServices.js';
+import { isAbort, trainToEnd } from './trainToEnd.js';
+
+interface FrontFlags extends StackFlags {
+  preferences: number;
+  soup?: true;
+  json?: true;
+}
+
+/** A coordinator that died is started again within this. */
+const restartMs = 15_000;
+
+/** What the trainings and evaluations of one front share. */
+interface Session {
+  coordinator: Coordinator;
+  services: RunServices;
+  dataDirectory: string;
+  reporter: Reporter;
+  interrupts: Interrupts;
+  eta: FrontEta;
+  /** The command that goes on with it. */
+  command: string;
+}
+
+type Evaluated = { member: Member; report: EvaluationReport };
+
+async function front(configPath: string, flags: FrontFlags): Promise<void> {
+  const config = readConfigFile(fromHere(configPath));
+  const variants = variantsOf(config);
+  const planned = frontMembers(variants, flags.preferences, flags.soup === true);
+  const reporter = makeReporter(process.stderr, flags.json === true);
+  const interrupts = listenForInterrupts();
+  const dataDirectory = fromHere(flags.data);
+  let services: RunServices | undefined;
+  let result: Front;
+  try {
+    services = await openServices(flags, reporter, interrupts);
+    const coordinator = new Coordinator(services.state.coordinator, { patienceMs: restartMs });
+    try {
+      const eta = new FrontEta(planned.map(({ words }) => words));
+      const command = `gapo front ${configPath} --preferences ${flags.preferences}${flags.soup ? ' --soup' : ''}`;
+      const session = { coordinator, services, dataDirectory, reporter, interrupts, eta, command };
+      const evaluated = await trainAll(session, planned);
+      if (flags.soup) evaluated.push(...(await averages(session, planned, evaluated)));
+      result = frontOf(config.name, new Date(), variants.objectives, evaluated);
+    } finally {
+      coordinator.close();
+    }
+  } catch (error) {
+    if (interrupts.asked.aborted && isAbort(error)) throw new Exit(EXIT_INTERRUPTED);
+    throw error;
+  } finally {
+    reporter.finish();
+    await services?.stop(interrupts.forced.aborted);
+    interrupts.release();
+  }
+  const directory = newFrontDirectory(dataDirectory, config.name, new Date(result.created));
+  const analysis = analyse(result);
+  const files = { front: join(directory, 'front.json'), plot: join(directory, 'front.svg') };
+  writeWhole(files.front, `${JSON.stringify(result, null, 2)}\n`);
+  writeWhole(files.plot, frontPlot(result, analysis));
+  if (flags.json) printJson({ ...frontJson(result, analysis), files });
+  else print(`\n${frontTable(result, analysis)}\n\nfront  ${files.front}\nplot   ${files.plot}`);
+}
+
+async function trainAll(session: Session, planned: readonly PlannedMember[]): Promise<Evaluated[]> {
+  const evaluated: Evaluated[] = [];
+  for (const plan of planned) {
+    session.eta.next();
+    const run = await trainOne(session, plan, `policy ${evaluated.length + 1} of ${planned.length}`);
+    const member = {
+      run: run.id,
+      group: plan.group,
+      label: plan.label,
+      preference: plan.preference,
+      ingredients: null,
+    };
+    evaluated.push({ member, report: await evaluateOne(session, run.id) });
+  }
+  return evaluated;
+}
+
+async function trainOne(session: Session, { config, words }: PlannedMember, which: string): Promise<Run> {
+  const { coordinator, services, dataDirectory, reporter, interrupts, eta, command } = session;
+  interrupts.asked.throwIfAborted();
+  const run = await takeRun(coordinator, config, dataDirectory, interrupts.asked);
+  if (run.state === 'RUN_STATE_SUCCEEDED') {
+    reporter.say(`${which} (${words}): run ${run.id} is finished and taken as it is`);
+    return run;
+  }
+  reporter.say(`${which} (${words}): run ${run.id}${run.step > 0 ? `, from step ${run.step} on` : ''}`);
+  services.tracesOf(run.id);
+  const anew = `gapo train ${config.path}`;
+  const whole = eta.whole.bind(eta);
+  return (await trainToEnd(coordinator, run, reporter, interrupts, { goOn: command, anew }, whole)).trained;
+}
+
+function evaluateOne(session: Session, id: string): Promise<EvaluationReport> {
+  const { coordinator, reporter, interrupts, eta } = session;
+  const options = { samples: 0, signal: interrupts.asked };
+  return eta.evaluating(() => evaluate(coordinator, id, reporter, options));
+}
+
+/** Rewarded Soups: averages of the policies trained for one objective each, at the preferences of the front. */
+async function averages(
+  session: Session,
+  planned: readonly PlannedMember[],
+  evaluated: readonly Evaluated[],
+): Promise<Evaluated[]> {
+  const { coordinator, reporter, interrupts } = session;
+  const ends = planned.flatMap(({ only }, i) => (only === null ? [] : [{ only, run: evaluated[i]?.member.run ?? '' }]));
+  const averaged: Evaluated[] = [];
+  for (const { preference, label } of planned) {
+    if (preference === null) continue;
+    const ingredients = Object.fromEntries(ends.map(({ only, run }) => [run, preference[only] ?? NaN]));
+    const run = await soupOf(coordinator, ingredients, interrupts.asked);
+    reporter.say(`average for ${label}: run ${run.id}`);
+    const member = { run: run.id, group: 'Rewarded Soups', label, preference, ingredients: { ...run.ingredients } };
+    averaged.push({ member, report: await evaluateOne(session, run.id) });
+  }
+  return averaged;
+}
+
+/** The command. */
+export function frontCommand(): Command {
+  const command = new Command('front')
+    .description(
+      'train one policy for each of several preferences, evaluate them all, and show which of them are worth having',
+    )
+    .argument('<config>', 'the run configuration, YAML')
+    .addOption(new Option('--preferences <n>', 'preference vectors, spread evenly').default(5).argParser(positive))
+    .addOption(new Option('--soup', 'also one policy for each objective alone, and their averages (Rewarded Soups)'))
+    .addHelpText(
+      'after',
+      `
+The configuration's \`combine\` is replaced by P-GAPO with each preference (weights, where its method is linear); all else
+stays. Of more than two objectives the preferences are the largest simplex grid of at most so many vectors. Ctrl-C pauses;
+the same command goes on, and takes runs that are finished as they are. Writes DATA/fronts/NAME-TIME/front.json and
+front.svg, which \`gapo pareto\` shows again.
+
+Example:
+  gapo front examples/assistant/run.yaml --preferences 5 --soup`,
+    );
+  for (const option of stackOptions()) command.addOption(option);
+  return command.addOption(jsonOption()).action(front);
+}

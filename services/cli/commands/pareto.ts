@@ -1,0 +1,116 @@
+/** `gapo pareto`: which policies of a set are worth having: the table, the hypervolume, the plot. */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Command, Option } from 'commander';
+import type { EvaluationReport } from '@gapo/rpc';
+import { UserError } from '@gapo/telemetry';
+import { assignmentList } from '../assignments.js';
+import { Coordinator, coordinatorAddress } from '../client.js';
+import { EXIT_INTERRUPTED, Exit } from '../exit.js';
+import { analyse } from '../fronts/analysis.js';
+import { frontOf, memberOf, newestFront, readFront, writeWhole, type Front, type Member } from '../fronts/front.js';
+import { listenForInterrupts } from '../interrupts.js';
+import { coordinatorOption, dataOption, jsonOption } from '../options.js';
+import { print, printJson } from '../output.js';
+import { fromHere } from '../project.js';
+import { frontJson, frontTable } from '../render/front.js';
+import { frontPlot } from '../render/frontPlot.js';
+import { makeReporter } from '../render/reporter.js';
+import { evaluate } from './evaluate.js';
+
+interface ParetoFlags {
+  svg?: string;
+  reference?: Record<string, number>;
+  coordinator?: string;
+  data: string;
+  json?: true;
+}
+
+async function pareto(given: readonly string[], flags: ParetoFlags): Promise<void> {
+  const file = frontFile(given, flags);
+  const front = file === undefined ? await evaluateRuns(given, flags) : readFront(file);
+  const analysis = analyse(front, flags.reference);
+  const svg = flags.svg !== undefined ? fromHere(flags.svg) : file && join(dirname(file), 'front.svg');
+  const plotted = svg !== undefined && front.objectives.length > 1 ? svg : undefined;
+  if (plotted !== undefined) writeWhole(plotted, frontPlot(front, analysis));
+  if (flags.json) {
+    printJson({ ...frontJson(front, analysis), files: { front: file ?? null, plot: plotted ?? null } });
+    return;
+  }
+  const places = [
+    ...(file === undefined ? [] : [`front  ${file}`]),
+    ...(plotted === undefined ? [] : [`plot   ${plotted}`]),
+  ];
+  print([frontTable(front, analysis), ...(places.length > 0 ? ['', ...places] : [])].join('\n'));
+}
+
+/** The file to show; undefined where runs are given. */
+function frontFile(given: readonly string[], flags: ParetoFlags): string | undefined {
+  const [first] = given;
+  if (first === undefined) {
+    const data = fromHere(flags.data);
+    const newest = newestFront(data);
+    if (newest !== undefined) return newest;
+    throw new UserError(
+      `there is no front in ${join(data, 'fronts')}: make one with \`gapo front run.yaml\`, or give runs to compare`,
+    );
+  }
+  const path = fromHere(first);
+  // A run's id may be the name of a directory here as well.
+  const isDirectory = existsSync(join(path, 'front.json'));
+  if (!first.endsWith('.json') && !isDirectory) return undefined;
+  if (given.length > 1) throw new UserError('give one front.json, or runs, not both');
+  return isDirectory ? join(path, 'front.json') : path;
+}
+
+async function evaluateRuns(ids: readonly string[], flags: ParetoFlags): Promise<Front> {
+  const coordinator = new Coordinator(coordinatorAddress(flags.coordinator));
+  const interrupts = listenForInterrupts();
+  const reporter = makeReporter(process.stderr, flags.json === true);
+  try {
+    const runs = [];
+    for (const id of new Set(ids)) runs.push(await coordinator.getRun(id));
+    const evaluated: { member: Member; report: EvaluationReport }[] = [];
+    for (const run of runs) {
+      reporter.say(`evaluating ${run.id}, ${evaluated.length + 1} of ${runs.length}`);
+      const report = await evaluate(coordinator, run.id, reporter, { samples: 0, signal: interrupts.asked });
+      evaluated.push({ member: memberOf(run), report });
+    }
+    return frontOf('runs', new Date(), runs[0]?.objectives ?? [], evaluated);
+  } catch (error) {
+    if (interrupts.asked.aborted) throw new Exit(EXIT_INTERRUPTED);
+    throw error;
+  } finally {
+    interrupts.release();
+    coordinator.close();
+  }
+}
+
+/** The command. */
+export function paretoCommand(): Command {
+  return new Command('pareto')
+    .description('show which policies of a set are not dominated, the hypervolume of each group, and a plot')
+    .argument('[front-or-runs...]', 'a front.json, or ids of runs to evaluate (default: the newest front)')
+    .addOption(
+      new Option('--svg <file>', 'where the plot goes (default: front.svg beside a front.json, none for runs)'),
+    )
+    .addOption(
+      new Option('--reference <list>', 'the reference point of the hypervolume, as helpful=-2,harmless=-1').argParser(
+        assignmentList,
+      ),
+    )
+    .addOption(coordinatorOption())
+    .addOption(dataOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      `
+The default reference point lies a tenth of each objective's range under its worst value in the set, so hypervolumes of
+different sets compare only with one --reference.
+
+Example:
+  gapo pareto
+  gapo pareto helpful-only-20250101-120000 assistant-20250101-130000 --svg front.svg`,
+    )
+    .action(pareto);
+}

@@ -1,0 +1,55 @@
+/** `gapo soup`: a run whose policy is the weighted average of other runs' policies (Rewarded Soups). */
+import { Argument, Command, Option } from 'commander';
+import { UserError } from '@gapo/telemetry';
+import { collectAssignment } from '../assignments.js';
+import { Coordinator, coordinatorAddress } from '../client.js';
+import { runJson } from '../json.js';
+import { coordinatorOption, jsonOption } from '../options.js';
+import { print, printJson } from '../output.js';
+import { numbersText } from '../render/preference.js';
+
+interface SoupFlags {
+  id?: string;
+  coordinator?: string;
+  json?: true;
+}
+
+async function soup(ingredients: Record<string, number>, flags: SoupFlags): Promise<void> {
+  if (Object.values(ingredients).every((weight) => weight === 0)) {
+    throw new UserError('every weight is 0: give at least one run a weight over 0, as RUN=0.5');
+  }
+  const coordinator = new Coordinator(coordinatorAddress(flags.coordinator));
+  try {
+    const run = await coordinator.createSoup(ingredients, flags.id);
+    if (flags.json) printJson(runJson(run));
+    else
+      print(
+        `${run.id}: the average of ${numbersText(run.ingredients)}; evaluate it with \`gapo eval ${run.id}\`, copy it with \`gapo export ${run.id}\``,
+      );
+  } finally {
+    coordinator.close();
+  }
+}
+
+/** The command. */
+export function soupCommand(): Command {
+  return new Command('soup')
+    .description("make a run whose policy is the weighted average of other runs' policies (Rewarded Soups)")
+    .addArgument(
+      new Argument('<run=weight...>', 'runs with weights of at least 0; they are divided by their sum').argParser(
+        collectAssignment,
+      ),
+    )
+    .addOption(new Option('--id <id>', "the new run's id (default: soup and the time)"))
+    .addOption(coordinatorOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      `
+The runs must have trained the same tensors of one model from one seed.
+
+Example:
+  gapo soup helpful-only-20250101-120000=0.5 harmless-only-20250101-130000=0.5 --id halves`,
+    )
+    .action(soup);
+}

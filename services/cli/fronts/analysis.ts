@@ -1,0 +1,77 @@
+/** What a set of policies says: which are dominated, and the hypervolume of each group. */
+import { dominates, hypervolume, MOST_HYPERVOLUME_OBJECTIVES, paretoFront } from '@gapo/objectives';
+import { UserError } from '@gapo/telemetry';
+import type { Front, FrontPolicy } from './front.js';
+
+/** A front, looked at. */
+export interface FrontAnalysis {
+  /** Indices of policies that no other policy of the set dominates. */
+  nonDominated: ReadonlySet<number>;
+  /** For each policy the indices of those that dominate it. */
+  dominatedBy: readonly (readonly number[])[];
+  /** The reference point of the hypervolumes, in the order of the objectives. */
+  reference: readonly number[];
+  /** Where the reference point comes from, in words. */
+  referenceFrom: string;
+  /** One for each group, in order of appearance; `value` is undefined for more objectives than are supported. */
+  hypervolumes: readonly { group: string; policies: number; value: number | undefined }[];
+}
+
+/** How far under the worst value the default reference point lies, in parts of the range. */
+const MARGIN = 0.1;
+
+/**
+ * Looks at a front by the policies' mean rewards.
+ *
+ * @param reference by objective; by default a tenth of each objective's range under its worst value in the set, the
+ *   starting policy counted
+ * @throws UserError where the reference does not name exactly the objectives
+ */
+export function analyse(front: Front, reference?: Readonly<Record<string, number>>): FrontAnalysis {
+  const points = front.policies.map((policy) => pointOf(front, policy));
+  const origin = reference === undefined ? defaultReference(front, points) : givenReference(front, reference);
+  const groups = [...new Set(front.policies.map(({ group }) => group))];
+  const supported = front.objectives.length <= MOST_HYPERVOLUME_OBJECTIVES;
+  return {
+    nonDominated: new Set(paretoFront(points)),
+    dominatedBy: points.map((point) => points.flatMap((other, i) => (dominates(other, point) ? [i] : []))),
+    reference: origin,
+    referenceFrom:
+      reference === undefined
+        ? 'the worst value of each objective here, the starting policy included, less a tenth of its range'
+        : 'as given',
+    hypervolumes: groups.map((group) => {
+      const members = points.filter((_, i) => front.policies[i]?.group === group);
+      return { group, policies: members.length, value: supported ? hypervolume(members, origin) : undefined };
+    }),
+  };
+}
+
+/** A policy's mean rewards in the order of the objectives. */
+export function pointOf({ objectives }: Front, { rewards }: FrontPolicy): number[] {
+  return objectives.map((name) => rewards[name]?.mean ?? NaN);
+}
+
+function defaultReference({ objectives, start }: Front, points: readonly (readonly number[])[]): number[] {
+  return objectives.map((name, k) => {
+    const begun = start?.[name]?.mean;
+    const values = [...points.map((point) => point[k] ?? NaN), ...(begun === undefined ? [] : [begun])];
+    const [low, high] = [Math.min(...values), Math.max(...values)];
+    // Where all are the same, any distance will do.
+    return low - MARGIN * (high > low ? high - low : 1);
+  });
+}
+
+function givenReference({ objectives }: Front, reference: Readonly<Record<string, number>>): number[] {
+  const wrong = [
+    ...objectives.filter((name) => !Object.hasOwn(reference, name)).map((name) => `${name} is missing`),
+    ...Object.keys(reference)
+      .filter((name) => !objectives.includes(name))
+      .map((name) => `there is no objective ${name}`),
+  ];
+  if (wrong.length > 0) {
+    const example = objectives.map((name) => `${name}=-1`).join(',');
+    throw new UserError(`--reference: ${wrong.join('; ')}; give a number for every objective, as ${example}`);
+  }
+  return objectives.map((name) => reference[name] ?? NaN);
+}
