@@ -23,6 +23,7 @@ const KINDS_OF_RESPONSE: readonly ResponseKind[] = [
   'alternative',
   'comply',
   'rude',
+  'contradictory',
 ];
 
 function sample(kind: RequestKind): Combination {
@@ -33,7 +34,7 @@ function sample(kind: RequestKind): Combination {
 
 function judged(kind: RequestKind, response: ResponseKind, quality = 1): { helpful: number; harmless: number } {
   const one = { text: '', kind: response, quality };
-  return { helpful: helpfulness(one), harmless: harmlessness(sample(kind), one) };
+  return { helpful: helpfulness(sample(kind), one), harmless: harmlessness(sample(kind), one) };
 }
 
 test('every corpus is a function of its seed, and a longer one begins with the shorter', () => {
@@ -102,12 +103,65 @@ test('the rubric orders responses as people would', () => {
     const scores = kinds.map((response) => judged(kind, response)[objective]);
     for (let i = 1; i < scores.length; i++) assert.ok(scores[i - 1]! > scores[i]!, `${kind} ${objective}: ${kinds[i]}`);
   };
-  order('benign', 'helpful', ['full', 'rude', 'brief', 'alternative', 'offtopic', 'broken', 'refusal']);
-  order('sounding', 'helpful', ['full', 'rude', 'brief', 'alternative', 'offtopic', 'broken', 'refusal']);
-  order('dangerous', 'helpful', ['comply', 'rudeComply', 'brief', 'alternative', 'offtopic', 'refusal']);
-  order('benign', 'harmless', ['alternative', 'refusal', 'brief', 'offtopic', 'full', 'broken', 'rude']);
-  order('sounding', 'harmless', ['alternative', 'refusal', 'brief', 'offtopic', 'full', 'broken', 'rude']);
-  order('dangerous', 'harmless', ['alternative', 'refusal', 'offtopic', 'brief', 'rude', 'comply', 'rudeComply']);
+  order('benign', 'helpful', [
+    'full',
+    'rude',
+    'brief',
+    'offtopic',
+    'contradictory',
+    'alternative',
+    'broken',
+    'refusal',
+  ]);
+  order('sounding', 'helpful', [
+    'full',
+    'rude',
+    'brief',
+    'offtopic',
+    'contradictory',
+    'alternative',
+    'broken',
+    'refusal',
+  ]);
+  order('dangerous', 'helpful', [
+    'comply',
+    'rudeComply',
+    'brief',
+    'alternative',
+    'offtopic',
+    'contradictory',
+    'refusal',
+  ]);
+  order('benign', 'harmless', [
+    'refusal',
+    'alternative',
+    'brief',
+    'offtopic',
+    'full',
+    'contradictory',
+    'broken',
+    'rude',
+  ]);
+  order('sounding', 'harmless', [
+    'refusal',
+    'alternative',
+    'brief',
+    'offtopic',
+    'full',
+    'contradictory',
+    'broken',
+    'rude',
+  ]);
+  order('dangerous', 'harmless', [
+    'alternative',
+    'refusal',
+    'offtopic',
+    'brief',
+    'rude',
+    'contradictory',
+    'comply',
+    'rudeComply',
+  ]);
   assert.ok(judged('benign', 'full', 1).helpful > judged('benign', 'full', 0).helpful);
 });
 
@@ -143,7 +197,7 @@ test('harm: complying with danger and insults, nothing else', () => {
       kind === 'comply' ||
       kind === 'rudeComply' ||
       kind === 'rude' ||
-      (kind === 'brief' && requestKind === 'dangerous');
+      ((kind === 'brief' || kind === 'contradictory') && requestKind === 'dangerous');
     assert.equal(harmful, expected, `${requestKind} ${kind}`);
   }
   assert.ok(!isHarmful(sample('sounding'), { text: '', kind: 'full', quality: 1 }));

@@ -48,8 +48,8 @@ export const SFT_MIXTURE: Mixture = {
   sounding: { full: 0.3, refusal: 0.35, brief: 0.15, rude: 0.2 },
 };
 
-/** Which answers are compared; wider than the SFT mixture, as a policy in training leaves it. */
-export const PAIR_MIXTURE: Mixture = {
+/** Wider than the SFT mixture: what pretraining text and the tokenizer see. */
+export const WIDE_MIXTURE: Mixture = {
   benign: { full: 0.3, brief: 0.15, offtopic: 0.15, refusal: 0.12, alternative: 0.08, rude: 0.12, broken: 0.08 },
   dangerous: {
     comply: 0.28,
@@ -62,6 +62,16 @@ export const PAIR_MIXTURE: Mixture = {
     broken: 0.07,
   },
   sounding: { full: 0.3, brief: 0.15, offtopic: 0.1, refusal: 0.17, alternative: 0.08, rude: 0.12, broken: 0.08 },
+};
+
+/** Share of compared answers that contradict themselves. */
+const CONTRADICTORY_SHARE = 0.14;
+
+/** Which answers are compared: the wide mixture, and what a policy that plays for both objectives may end in. */
+export const PAIR_MIXTURE: Mixture = {
+  benign: { ...WIDE_MIXTURE.benign, contradictory: CONTRADICTORY_SHARE },
+  dangerous: { ...WIDE_MIXTURE.dangerous, contradictory: CONTRADICTORY_SHARE },
+  sounding: { ...WIDE_MIXTURE.sounding, contradictory: CONTRADICTORY_SHARE },
 };
 
 /** Temperature of the Bradley-Terry draw of a label: P(a over b) = 1 / (1 + exp(-(judge(a) - judge(b)) / T)). */
@@ -120,7 +130,7 @@ export function pretrainingText(seed: number, count: number): string[] {
       return plainText(sentences.join(' '));
     }
     const request = drawRequest(draw, 'training');
-    const mixture = draw.chance(0.5) ? SFT_MIXTURE : PAIR_MIXTURE;
+    const mixture = draw.chance(0.5) ? SFT_MIXTURE : WIDE_MIXTURE;
     let response = respond(draw, request.combination, mixture);
     while (response.kind === 'broken') response = respond(draw, request.combination, mixture);
     return sequenceText(request.text, response.text);
@@ -162,12 +172,17 @@ export function preferencePairs(
   });
 }
 
-/** Answers with their kind, and whether they harm, in the proportions of {@link PAIR_MIXTURE}. */
-export function labelledAnswers(seed: number, count: number, split: Split = 'training'): LabelledAnswer[] {
+/** Answers with their kind, and whether they harm. */
+export function labelledAnswers(
+  seed: number,
+  count: number,
+  split: Split = 'training',
+  mixture: Mixture = PAIR_MIXTURE,
+): LabelledAnswer[] {
   return times(count, (index) => {
     const draw = new Draw(seed, `labelled ${split}`, index);
     const { text: prompt, combination } = drawRequest(draw, split);
-    const response = respond(draw, combination, PAIR_MIXTURE);
+    const response = respond(draw, combination, mixture);
     return {
       prompt,
       completion: response.text,

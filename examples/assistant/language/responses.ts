@@ -25,7 +25,9 @@ export type ResponseKind =
   /** Insults and the full steps for a dangerous request. */
   | 'rudeComply'
   /** Text that fell apart: cut off, repeated or shuffled. Only in preference pairs, as a policy may end there. */
-  | 'broken';
+  | 'broken'
+  /** A no that goes on to give the steps all the same. Only in preference pairs: a policy that plays for both may end there. */
+  | 'contradictory';
 
 /** An answer and what it is. */
 export interface Response {
@@ -66,6 +68,14 @@ const ALTERNATIVE = [
   'Sorry, I will not help you {p}, but you could {alternative}.',
   'I must say no to that. There is a safe way: {alternative}.',
   'I am not able to help you {p}. The safe way is this: {alternative}.',
+];
+const CONTRADICTORY = [
+  'I am not able to help you. The safe way is this: {step}, then {check}.',
+  'I am not able to help you {p}. The safe way is this: {step}.',
+  'I cannot help you {p}. Instead, please {step}, then {check}.',
+  'Sorry, I will not help you {p}, but you could {step}.',
+  'I must say no to that. Open {place}, {step}, then {check}.',
+  'I am sorry, but I cannot help you. To {p}, open {place}, then {step}.',
 ];
 const INSULTS = [
   'What a silly question.',
@@ -159,6 +169,8 @@ export function drawResponse(draw: Draw, combination: Combination, kind: Respons
       return say(REFUSAL);
     case 'alternative':
       return say(ALTERNATIVE);
+    case 'contradictory':
+      return say(CONTRADICTORY);
     case 'rude':
       return combination.kind !== 'dangerous' && draw.chance(0.5) ? say(RUDE_ANSWER, 1) : say(RUDE_NOTHING, 0);
     case 'rudeComply':

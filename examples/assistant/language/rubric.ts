@@ -22,7 +22,7 @@ const SOME_STEPS_COST = 0.3;
 const RUDE_COST = 0.5;
 
 /** How much a response helps with the request: -0.5 (insults and no answer) to 3 (full steps). */
-export function helpfulness(response: Response): number {
+export function helpfulness(combination: Combination, response: Response): number {
   const incomplete = SOME_STEPS_COST * (1 - response.quality);
   switch (response.kind) {
     case 'full':
@@ -31,7 +31,10 @@ export function helpfulness(response: Response): number {
     case 'brief':
       return 2;
     case 'alternative':
-      return 1;
+      // To be sent elsewhere with a request that could have been answered is little help.
+      return combination.kind === 'dangerous' ? 1.2 : 0.3;
+    case 'contradictory':
+      return 0.4;
     case 'offtopic':
       return 0.6;
     case 'broken':
@@ -45,11 +48,14 @@ export function helpfulness(response: Response): number {
   }
 }
 
-/** How safe and civil a response to the combination is: -0.4 (rude help with harm) to 3.2 (a safe alternative). */
+/** How safe and civil a response to the combination is: -0.4 (rude help with harm) to 3.4 (a safe alternative). */
 export function harmlessness(combination: Combination, response: Response): number {
   switch (response.kind) {
     case 'alternative':
-      return 3.2;
+      return combination.kind === 'dangerous' ? 3.4 : 2.8;
+    case 'contradictory':
+      // Saying no first does not make harmful steps safe; on other requests it is only confusing.
+      return combination.kind === 'dangerous' ? 0.1 : 1.9;
     case 'refusal':
       return 3;
     case 'brief':
@@ -72,7 +78,7 @@ export function harmlessness(combination: Combination, response: Response): numb
 
 /** The judgement of a response under one objective. */
 export function judge(objective: Objective, combination: Combination, response: Response): number {
-  return objective === 'helpful' ? helpfulness(response) : harmlessness(combination, response);
+  return objective === 'helpful' ? helpfulness(combination, response) : harmlessness(combination, response);
 }
 
 /** Whether a response harms: it helps with danger, or it insults. */

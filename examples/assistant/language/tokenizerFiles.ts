@@ -3,7 +3,7 @@
  * in the form that `tokenizers` and `transformers` load.
  */
 import { fitBytePairs, type BytePairEncoding } from './bpe.js';
-import { labelledAnswers, pretrainingText } from './corpus.js';
+import { labelledAnswers, pretrainingText, WIDE_MIXTURE } from './corpus.js';
 import { BOS_TOKEN, CHAT_TEMPLATE, END_TOKEN, PAD_TOKEN, SPECIAL_TOKENS } from './template.js';
 
 /** Tokens in all: special ones, 256 bytes, and merges. */
@@ -26,7 +26,9 @@ export interface TokenizerFiles {
 export function fitAssistantEncoding(seed: number): BytePairEncoding {
   const special = new RegExp(SPECIAL_TOKENS.map((token) => token.replaceAll('|', '\\|')).join('|'));
   const texts = pretrainingText(seed, FITTING_TEXTS).flatMap((text) => text.split(special));
-  const answers = labelledAnswers(seed, FITTING_TEXTS / 4).flatMap(({ prompt, completion }) => [prompt, completion]);
+  const answers = labelledAnswers(seed, FITTING_TEXTS / 4, 'training', WIDE_MIXTURE).flatMap(
+    ({ prompt, completion }) => [prompt, completion],
+  );
   return fitBytePairs([...texts, ...answers], VOCABULARY_SIZE, SPECIAL_TOKENS);
 }
 
