@@ -26,8 +26,9 @@ export async function gapo(
   env: Readonly<Record<string, string>> = {},
 ): Promise<CommandResult> {
   const child = spawn(process.execPath, [cli, ...args], { cwd: project, env: { ...process.env, ...env } });
-  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
-  return { code: code as number | null, stdout, stderr };
+  const exit = once(child, 'exit') as Promise<[code: number | null]>;
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), exit]);
+  return { code, stdout, stderr };
 }
 
 /** A platform that runs. */

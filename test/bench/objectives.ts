@@ -37,7 +37,9 @@ const BYTES = 4 * GRADIENTS * LENGTH;
 export function objectivesBench(): Promise<Record<string, number>> {
   // Few at a time: a measurement that another process interrupts counts for nothing.
   const grams = Array.from({ length: 10 }, (_, k) => sampleGram(k));
-  const micros = METHODS.map((options) => 1e3 * bestMillis(2000, () => grams.forEach((gram) => combine(gram, options))));
+  const micros = METHODS.map(
+    (options) => 1e3 * bestMillis(2000, () => grams.forEach((gram) => combine(gram, options))),
+  );
 
   const inPlace = gradientArrays(GRADIENTS, LENGTH);
   inPlace.forEach((array, i) => {
