@@ -124,7 +124,7 @@ test('the plot escapes names, has axes with units, intervals, labels, and is the
   const svg = frontPlot(front, analyse(front));
   assert.equal(svg, frontPlot(front, analyse(front)));
   assert.match(svg, /^<svg xmlns="http:\/\/www.w3.org\/2000\/svg"/);
-  assert.match(svg, /a &lt;b&gt; &amp; &quot;c&quot;: mean rewards on 20 held-out prompts/);
+  assert.match(svg, /a &lt;b&gt; &amp; &quot;c&quot;: mean rewards on 20 held-out prompts, with/);
   for (const text of ['helpful (mean reward)', 'harmless (mean reward)', '0.3/0.7', 'start', 'Rewarded Soups']) {
     assert.ok(svg.includes(`>${text}</text>`), text);
   }

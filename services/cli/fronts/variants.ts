@@ -42,7 +42,8 @@ export function variantsOf(config: ConfigFile): Variants {
   const variant = (suffix: string, combine: Record<string, unknown>): ConfigFile => {
     const name = `${value.name}-${suffix}`;
     // The coordinator checks it whole, as any other.
-    const changed = { ...value, name, combine };
+    const { lagrangian: _, ...rest } = value;
+    const changed = { ...rest, name, combine };
     return { ...config, name, text: `${JSON.stringify(changed, null, 2)}\n`, sha256: configSha256(changed) };
   };
   return {

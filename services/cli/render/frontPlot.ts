@@ -7,12 +7,12 @@ import { element, svgDocument, textElement } from './svg.js';
 
 const [panelWidth, panelHeight] = [680, 500];
 const margin = { left: 76, right: 24, top: 20, bottom: 62 };
-const titleHeight = 34;
+const titleHeight = 54;
 const legendRow = 22;
 const ink = '#1a1a1a';
 const pale = '#dddddd';
 /** Dark enough for text on white. */
-const colours = ['#0b5394', '#a33a1e', '#2b6e3f', '#6a3d9a', '#7a5b00', '#9c1f5f', '#1f6f78', '#555555'];
+const colours = ['#0b5394', '#a33a1e', '#2b6e3f', '#6a3d9a', '#7a5b00', '#9c1f5f', '#1f6f78', '#8b0000', '#555555'];
 
 interface Mark {
   x: number;
@@ -23,6 +23,8 @@ interface Mark {
   shape: number;
   filled: boolean;
   label: string;
+  /** Whether it is a policy for one of several preferences. */
+  preferring: boolean;
 }
 
 /** The plot's text; the same front always gives the same. */
@@ -36,9 +38,10 @@ export function frontPlot(front: Front, analysis: FrontAnalysis): string {
   const top = titleHeight + legendHeight + 10;
   const width = columns * panelWidth;
   const height = top + Math.ceil(pairs.length / columns) * panelHeight;
-  const title = `${front.name}: mean rewards on ${front.prompts} held-out prompts, with 95 % intervals`;
+  const what = `mean rewards on ${front.prompts} held-out prompts, with 95 % intervals`;
   const parts = [
-    textElement(margin.left, 24, title, { size: 16, weight: 'bold' }),
+    textElement(margin.left, 24, front.name, { size: 16, weight: 'bold' }),
+    textElement(margin.left, 44, what, { size: 13 }),
     ...legend.map((entry, i) =>
       legendEntry(entry, margin.left + (i % 3) * 210, titleHeight + 12 + Math.floor(i / 3) * legendRow),
     ),
@@ -47,7 +50,7 @@ export function frontPlot(front: Front, analysis: FrontAnalysis): string {
       return element('g', { transform: at }, panel(front, analysis, groups, a, b));
     }),
   ];
-  return svgDocument(width, height, title, parts);
+  return svgDocument(width, height, `${front.name}: ${what}`, parts);
 }
 
 interface LegendEntry {
@@ -98,7 +101,7 @@ function panel(front: Front, analysis: FrontAnalysis, groups: readonly string[],
     ]),
     ...groups.map((_, i) =>
       groupLine(
-        placed.filter(({ shape }) => shape === i),
+        placed.filter(({ shape, preferring }) => shape === i && preferring),
         colourOf(i),
       ),
     ),
@@ -118,7 +121,7 @@ function marksOf(
 ): Mark[] {
   const mark = (
     rewards: Front['policies'][number]['rewards'],
-    look: Pick<Mark, 'colour' | 'shape' | 'filled' | 'label'>,
+    look: Pick<Mark, 'colour' | 'shape' | 'filled' | 'label' | 'preferring'>,
   ): Mark => {
     const [a, b] = pair.map((name) => rewards[name]);
     return {
@@ -129,12 +132,21 @@ function marksOf(
       ...look,
     };
   };
-  const policies = front.policies.map(({ rewards, group, label }, i) => {
+  const policies = front.policies.map(({ rewards, group, label, preference }, i) => {
     const shape = groups.indexOf(group);
-    return mark(rewards, { colour: colourOf(shape), shape, filled: analysis.nonDominated.has(i), label });
+    return mark(rewards, {
+      colour: colourOf(shape),
+      shape,
+      filled: analysis.nonDominated.has(i),
+      label,
+      preferring: preference !== null,
+    });
   });
   if (front.start === null) return policies;
-  return [...policies, mark(front.start, { colour: ink, shape: startShape, filled: true, label: 'start' })];
+  return [
+    ...policies,
+    mark(front.start, { colour: ink, shape: startShape, filled: true, label: 'start', preferring: false }),
+  ];
 }
 
 function grid(x: Axis, y: Axis): string[] {

@@ -15,7 +15,7 @@ export interface Area {
   bottom: number;
 }
 
-const [characterWidth, lineHeight, pointRadius] = [6.6, 13, 7];
+const [characterWidth, lineHeight, pointRadius] = [7.2, 13, 7];
 
 /**
  * Where the texts begin, on their baselines, in the order of the points: each label takes the first of eight places
