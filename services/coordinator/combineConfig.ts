@@ -8,7 +8,9 @@ const scheduled = z
     nonNegativeNumber,
     z
       .record(z.string(), nonNegativeNumber)
-      .refine((points) => Object.keys(points).length > 0 && Object.keys(points).every((step) => /^\d+$/.test(step)))
+      .refine((points) => Object.keys(points).length > 0 && Object.keys(points).every((step) => /^\d+$/.test(step)), {
+        abort: true,
+      })
       .meta({ expected: 'numbers of at least 0 by step, as { 0: 0.2, 100: 0.8 }' }),
   ])
   .meta({ expected: 'a number of at least 0, or a mapping of steps to such numbers' });

@@ -24,7 +24,8 @@ import { splitEvenly, type PromptRecord } from './prompts.js';
 import { sampleCompletions } from './rollouts.js';
 import type { Run } from './run.js';
 import { scoreItems } from './scoring.js';
-import { policyRef, type Workbench } from './workbench.js';
+import { objectiveNames } from './runConfig.js';
+import { describeRewards, needsRewards, policyRef, type Workbench } from './workbench.js';
 
 /** What is evaluated. */
 export interface EvaluationRequest {
@@ -104,6 +105,18 @@ async function evaluation(
     throw new RpcError('FAILED_PRECONDITION', `run ${run.id} has no held-out prompts: data.heldOut names none`);
   }
   const { bench, versions, key, newest } = await run.evaluationBase();
+  if (!needsRewards(run.config)) {
+    const missing = objectiveNames(run.config).filter((name) =>
+      bench.objectives.every(({ source }) => source.objective !== name),
+    );
+    if (missing.length > 0) {
+      throw new RpcError(
+        'FAILED_PRECONDITION',
+        `run ${run.id} cannot be evaluated: REWARD_SERVICES has nothing for ${missing.join(', ')}`,
+      );
+    }
+    await describeRewards(bench, signal);
+  }
   const prompts = bench.heldOut ?? [];
   const version = asked ?? newest;
   const unpin = await versions.pin(version, () => run.versionFromDisk(version));

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createBatch, columns, padded, unpad, type Sample } from './batch.js';
-import { learningSignal } from './learningSignal.js';
+import { learningSignal, noonAdvantages } from './learningSignal.js';
 import type { RunConfig } from './runConfig.js';
 
 const rloo: RunConfig['ppo'] = {
@@ -10,6 +10,7 @@ const rloo: RunConfig['ppo'] = {
   normalizeAdvantages: false,
   clipRange: 0.2,
   epochs: 1,
+  minibatches: 1,
   missingEosPenalty: 0,
 };
 const gae: RunConfig['ppo'] = {
@@ -57,6 +58,24 @@ test('whitening makes every objective one size, over the whole batch', () => {
 test('a completion that was cut pays the penalty in every objective', () => {
   const { advantages } = learningSignal({ ...common, ppo: { ...rloo, missingEosPenalty: 3 } });
   assert.deepEqual([...advantages], [-2, 2, -1, 1, 0, 0, -7, 7]);
+});
+
+test('rewards are held within their bounds before the penalty is taken', () => {
+  const ppo: RunConfig['ppo'] = { ...rloo, rewardClamp: [0, 3], missingEosPenalty: 3 };
+  const { advantages } = learningSignal({ ...common, ppo });
+  assert.deepEqual([...advantages], [-2, 2, 0, 0, 0, 0, 3, -3]);
+});
+
+test('group-normalised: a prompt with a small spread counts as much as one with a large spread', () => {
+  const { perToken, advantages } = learningSignal({ ...common, ppo: { ...rloo, advantages: 'group' } });
+  assert.equal(perToken, false);
+  assert.deepEqual([...advantages], [-1, 1, -1, 1, 0, 0, -1, 1]);
+});
+
+test('the mean of what is better than expected, over tokens', () => {
+  const signal = learningSignal({ ...common, ppo: rloo });
+  // Completions of 1, 3, 2 and 2 tokens with advantages -2, 2, -4, 4 and 0, 0, -10, 10.
+  assert.deepEqual(noonAdvantages(signal, 2, batch), [(2 * 3 + 4 * 2) / 8, (10 * 2) / 8]);
 });
 
 test('KL in the reward: summed over a completion with RLOO', () => {

@@ -1,5 +1,5 @@
 /** From rewards to what the surrogate is built of: advantages of each objective, and targets for the critics. */
-import { gaeAdvantages, rlooAdvantages, whiten } from '@gapo/objectives';
+import { gaeAdvantages, groupNormalizedAdvantages, rlooAdvantages, whiten } from '@gapo/objectives';
 import { padded, unpad, type Batch } from './batch.js';
 import type { RunConfig } from './runConfig.js';
 
@@ -13,7 +13,7 @@ export interface SignalInput {
   readonly ppo: RunConfig['ppo'];
   /** β and k1 of each token, where KL is part of the reward. */
   readonly klInReward: { readonly coefficient: number; readonly k1: Float64Array } | undefined;
-  /** The critics' values, [tokens, K]; undefined with RLOO. */
+  /** The critics' values, [tokens, K]; undefined without critics. */
   readonly values: Float32Array | undefined;
 }
 
@@ -23,24 +23,28 @@ export interface LearningSignal {
   readonly perToken: boolean;
   /** [K, tokens] where perToken, else [K, completions]. */
   readonly advantages: Float32Array;
-  /** The critics' targets, [tokens, K]; undefined with RLOO. */
+  /** The critics' targets, [tokens, K]; undefined without critics. */
   readonly returns: Float32Array | undefined;
 }
 
 /**
  * The signal of a batch. The penalty of completions that were cut is taken from every objective's reward, and so is
- * β·KL where it is part of the reward: summed over the completion with RLOO, token by token with GAE. Advantages of
+ * β·KL where it is part of the reward: summed over the completion without critics, token by token with GAE. Advantages of
  * each objective are whitened over the whole batch, never added up.
  *
- * @throws RangeError for a prompt with a single completion under RLOO
+ * @throws RangeError for a prompt with a single completion, where there are no critics
  */
 export function learningSignal(input: SignalInput): LearningSignal {
-  return input.ppo.advantages === 'rloo' ? sequenceSignal(input) : tokenSignal(input);
+  return input.ppo.advantages === 'gae' ? tokenSignal(input) : sequenceSignal(input);
 }
 
-/** An objective's reward of each completion, without KL. */
+/** An objective's reward of each completion, without KL: held within its bounds first, then less the penalty. */
 function rewardsOf({ batch, ppo }: SignalInput, scores: Float64Array): Float64Array {
-  return scores.map((score, i) => (batch.samples[i]!.finished ? score : score - ppo.missingEosPenalty));
+  const [low, high] = ppo.rewardClamp ?? [-Infinity, Infinity];
+  return scores.map((score, i) => {
+    const held = Math.min(high, Math.max(low, score));
+    return batch.samples[i]!.finished ? held : held - ppo.missingEosPenalty;
+  });
 }
 
 function sequenceSignal(input: SignalInput): LearningSignal {
@@ -52,7 +56,10 @@ function sequenceSignal(input: SignalInput): LearningSignal {
   names.forEach((objective, k) => {
     const rewards = rewardsOf(input, scores[k]!);
     if (klInReward && penalties) penalties.forEach((kl, i) => (rewards[i]! -= klInReward.coefficient * kl));
-    const raw = rlooAdvantages({ objective, rewards, groups });
+    const raw =
+      ppo.advantages === 'group'
+        ? groupNormalizedAdvantages({ objective, rewards, groups })
+        : rlooAdvantages({ objective, rewards, groups });
     advantages.set(ppo.normalizeAdvantages ? whiten(objective, raw).values : raw, k * count);
   });
   return { perToken: false, advantages, returns: undefined };

@@ -1,8 +1,8 @@
 /** Prompts: read from JSON lines, tokenised once, and drawn in a seeded order that a single number describes. */
-import { readFile } from 'node:fs/promises';
 import { permutation } from '@gapo/objectives';
 import { UserError } from '@gapo/telemetry';
 import { z } from '@gapo/settings';
+import { readJsonLines } from './jsonLines.js';
 
 /** A prompt of a data set. */
 export interface PromptRecord {
@@ -25,7 +25,6 @@ export interface PromptEncoding {
 }
 
 const LARGEST_COUNT = 2 ** 32;
-const MOST_PROBLEMS = 5;
 
 const line = z.object({ id: z.union([z.string().min(1), z.int()]), prompt: z.string().min(1) });
 
@@ -35,52 +34,27 @@ const line = z.object({ id: z.union([z.string().min(1), z.int()]), prompt: z.str
  * @throws UserError with a line `file:line: what is wrong` for each of the first few problems
  */
 export async function readPrompts(path: string, encoding: PromptEncoding): Promise<readonly PromptRecord[]> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === 'ENOENT' ? 'does not exist' : `cannot be read: ${message}`;
-    throw new UserError(`${path}: ${why}; name a file of JSON lines {"id", "prompt"}`);
-  });
-  const prompts: PromptRecord[] = [];
-  const problems: string[] = [];
   const lineOf = new Map<string, number>();
-  text.split('\n').forEach((json, i) => {
-    if (json.trim() === '') return;
-    const place = `${path}:${i + 1}`;
-    try {
-      const { id, text: prompt } = parseLine(json);
-      const first = lineOf.get(id);
-      if (first !== undefined) throw new Error(`the id ${JSON.stringify(id)} is that of line ${first} too`);
-      lineOf.set(id, i + 1);
-      const tokenIds = encoding.encodePrompt(prompt);
-      if (tokenIds.length === 0) throw new Error('the prompt has no tokens');
-      if (tokenIds.length >= encoding.context) {
-        throw new Error(
-          `the prompt has ${tokenIds.length} tokens, the model's context ${encoding.context}; shorten it`,
-        );
-      }
-      prompts.push({ index: prompts.length, id, text: prompt, tokenIds });
-    } catch (error) {
-      problems.push(`${place}: ${error instanceof Error ? error.message : String(error)}`);
+  const prompts = await readJsonLines(path, '{"id", "prompt"}', (value, index, lineNumber): PromptRecord => {
+    const parsed = line.safeParse(value);
+    if (!parsed.success) {
+      throw new Error(
+        'expected an object with "id" (a string or an integer) and "prompt" (a string that is not empty)',
+      );
     }
+    const [id, text] = [String(parsed.data.id), parsed.data.prompt];
+    const first = lineOf.get(id);
+    if (first !== undefined) throw new Error(`the id ${JSON.stringify(id)} is that of line ${first} too`);
+    lineOf.set(id, lineNumber);
+    const tokenIds = encoding.encodePrompt(text);
+    if (tokenIds.length === 0) throw new Error('the prompt has no tokens');
+    if (tokenIds.length >= encoding.context) {
+      throw new Error(`the prompt has ${tokenIds.length} tokens, the model's context ${encoding.context}; shorten it`);
+    }
+    return { index, id, text, tokenIds };
   });
-  if (problems.length > MOST_PROBLEMS) {
-    problems.splice(MOST_PROBLEMS, Infinity, `${path}: and ${problems.length - MOST_PROBLEMS} more lines`);
-  }
-  if (problems.length > 0) throw new UserError(problems.join('\n'));
   if (prompts.length === 0) throw new UserError(`${path}: has no prompts; write one {"id", "prompt"} a line`);
   return prompts;
-}
-
-function parseLine(json: string): { id: string; text: string } {
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch (error) {
-    throw new Error(`not JSON: ${(error as Error).message}`, { cause: error });
-  }
-  const parsed = line.safeParse(value);
-  if (parsed.success) return { id: String(parsed.data.id), text: parsed.data.prompt };
-  throw new Error('expected an object with "id" (a string or an integer) and "prompt" (a string that is not empty)');
 }
 
 /** A prompt drawn for a step. */
@@ -94,8 +68,7 @@ export interface DrawnPrompt {
 }
 
 /**
- * Draws the next prompts. The data set is gone through in epochs, each in an order of its own; the order is a function
- * of the seed and the epoch alone, so the number of prompts drawn before is all that must be remembered.
+ * Draws the next prompts, as {@link drawPlaces} does: the number of prompts drawn before is all that must be remembered.
  *
  * @param position prompts drawn before
  * @param count prompts to draw, at least 1
@@ -107,21 +80,34 @@ export function drawPrompts(
   count: number,
 ): readonly DrawnPrompt[] {
   const size = prompts.length;
-  const drawn: DrawnPrompt[] = [];
   const times = new Map<number, number>();
+  return drawPlaces(prompts.length, seed, position, count).map((place) => {
+    const record = prompts[place]!;
+    const before = times.get(record.index) ?? 0;
+    times.set(record.index, before + 1);
+    return { record, counter: (record.index + before * prompts.length) % LARGEST_COUNT };
+  });
+}
+
+/**
+ * Places of the next records of a data set, which is gone through in epochs, each in an order of its own that is a
+ * function of the seed and the epoch alone.
+ *
+ * @param size records of the data set, at least 1
+ * @param position records drawn before
+ * @param count records to draw
+ */
+export function drawPlaces(size: number, seed: number, position: number, count: number): readonly number[] {
   let epoch = -1;
   let order: Uint32Array = new Uint32Array(0);
-  for (let at = position; at < position + count; at++) {
+  return Array.from({ length: count }, (_, i) => {
+    const at = position + i;
     if (Math.floor(at / size) !== epoch) {
       epoch = Math.floor(at / size);
       order = permutation(size, seed, epoch % LARGEST_COUNT);
     }
-    const record = prompts[order[at % size]!]!;
-    const before = times.get(record.index) ?? 0;
-    times.set(record.index, before + 1);
-    drawn.push({ record, counter: (record.index + before * size) % LARGEST_COUNT });
-  }
-  return drawn;
+    return order[at % size]!;
+  });
 }
 
 /** The bounds [start, end) of equal pieces: sizes differ by at most one, and depend on nothing but both numbers. */

@@ -32,11 +32,19 @@ import type { Platform } from './platform.js';
 import { checkPreference, preferenceAt, type PreferenceChange } from './preferences.js';
 import { objectiveNames, updatesPerStep, type RunConfig } from './runConfig.js';
 import type { RunDirectory, RunRecord } from './runDirectory.js';
+import { takePairStep } from './pairStep.js';
 import { takeStep } from './step.js';
 import type { Phase } from './stepContext.js';
 import { initialState, versionOf, type TrainingState } from './trainingState.js';
 import type { VersionStore } from './versions.js';
-import { closeWorkbench, describeRewards, prepareWorkbench, startingVersions, type Workbench } from './workbench.js';
+import {
+  closeWorkbench,
+  describeRewards,
+  needsRewards,
+  prepareWorkbench,
+  startingVersions,
+  type Workbench,
+} from './workbench.js';
 
 /** Steps whose mean time the estimate of the time left is made from. */
 const RECENT_STEPS = 10;
@@ -220,7 +228,7 @@ export class Run {
   async #goOn(): Promise<void> {
     try {
       const bench = await this.#prepared();
-      await describeRewards(bench);
+      if (needsRewards(this.config)) await describeRewards(bench);
       this.#dropLaterReports(await this.#load(bench));
     } catch (error) {
       this.#change('fail', messageOf(error));
@@ -445,7 +453,7 @@ export class Run {
     const began = performance.now();
     const progress = (phase: Phase, done: number, total: number, waitingFor = ''): void =>
       this.#feed.progress({ step, phase, done, total, waitingFor });
-    const { state, findings } = await takeStep(before, {
+    const { state, findings } = await (this.config.algorithm === 'dpo' ? takePairStep : takeStep)(before, {
       bench: this.#bench!,
       platform: this.#platform,
       versions: this.#versions!,

@@ -42,6 +42,14 @@ test('what is left out has its documented default', () => {
     shards: 4,
   });
   assert.deepEqual(config.kl, { coefficient: 0.02, in: 'loss', controller: 'fixed' });
+  assert.deepEqual(config.ppo, {
+    advantages: 'rloo',
+    normalizeAdvantages: true,
+    clipRange: 0.2,
+    epochs: 1,
+    minibatches: 1,
+    missingEosPenalty: 0,
+  });
   assert.equal(config.policy.lora?.rank, 16);
   assert.equal(config.policy.lora?.targets.length, 7);
   assert.equal(config.ppo.gae, undefined);
@@ -51,6 +59,15 @@ test('what is left out has its documented default', () => {
 test('choices bring the defaults of what depends on them', () => {
   const gae = parseRunConfig(`${least}ppo: { advantages: gae }`, 'run.yaml', services);
   assert.deepEqual(gae.ppo.gae, { gamma: 1, lambda: 0.95, valueCoefficient: 0.5, valueClip: 0.2 });
+  const group = parseRunConfig(`${least}ppo: { advantages: group }`, 'run.yaml', services);
+  assert.equal(group.ppo.normalizeAdvantages, false);
+  const pairs = parseRunConfig(
+    `${least.replace('prompts:', 'pairs:')}algorithm: dpo`,
+    'run.yaml',
+    new Set(), // no reward services are needed
+  );
+  assert.deepEqual(pairs.dpo, { beta: 0.1, pairsPerStep: 64, labelSmoothing: 0 });
+  assert.equal(pairs.kl.coefficient, 0);
   const full = parseRunConfig(least.replace('model: models/policy', 'model: m, train: full'), 'run.yaml', services);
   assert.equal(full.policy.lora, undefined);
 });
@@ -85,7 +102,7 @@ test('rules between fields', () => {
     ],
     [
       'combine: { method: linear, weights: { helpful: { soon: 1 }, harmless: 1 } }',
-      /combine\.weights\.helpful: .*expected numbers of at least 0 by step/,
+      /combine\.weights\.helpful: .*a number of at least 0, or a mapping of steps to such numbers/,
     ],
     ['combine: { method: tchebycheff, reference: { helpful: 1 } }', /combine\.reference\.harmless: found nothing/],
     ['combine: { method: lagrangian }', /lagrangian: found nothing, expected { objective, constraints }/],
@@ -96,6 +113,26 @@ test('rules between fields', () => {
     [
       'combine: { method: lagrangian }\nlagrangian: { objective: helpful, constraints: { helpful: { limit: 0 }, harmless: { limit: 0 } } }',
       /lagrangian\.constraints\.helpful: .*the objectives that are constraints alone: harmless/,
+    ],
+    ['kl: { estimator: k1 }', /kl\.estimator: .*k2, since kl\.in is loss: the mean gradient of k1 is .* 0$/],
+    ['kl: { estimator: k3 }', /kl\.estimator: .*k2, since kl\.in is loss: .*the other way round/],
+    ['kl: { in: reward, estimator: k3 }', /kl\.estimator: .*k1, since kl\.in is reward: .*lacks a part/],
+    ['ppo: { minibatches: 129 }', /ppo\.minibatches: found number 129, expected at most the 128 completions/],
+    ['ppo: { rewardClamp: [1, 1] }', /ppo\.rewardClamp: .*expected two numbers \[low, high\], low < high/],
+    ['ppo: { ptx: { coefficient: 1 } }', /data\.pretraining: found nothing, expected a file of texts/],
+    ['ppo: { gae: { valueLearningRate: 1 } }', /ppo\.gae: .*no gae, since ppo\.advantages is rloo/],
+    ['', /data\.prompts: found nothing, expected a file's path/, least.replace('prompts: prompts/train.jsonl', '')],
+    ['', /data\.pairs: .*nothing, since algorithm is ppo/, least.replace('train.jsonl', 'train.jsonl, pairs: p')],
+    ['dpo: { beta: 1 }', /dpo: .*nothing, since algorithm is ppo/],
+    [
+      'algorithm: dpo\nkl: { coefficient: 0 }',
+      /kl: .*nothing, since algorithm is dpo, whose/,
+      least.replace('prompts:', 'pairs:'),
+    ],
+    [
+      'algorithm: dpo',
+      /data\.pairs: found nothing, expected a file of pairs/,
+      least.replace('prompts: prompts/train.jsonl', ''),
     ],
     ['kl: { coefficient: 0, controller: { kind: adaptive, target: 6, horizon: 9999 } }', /kl\.coefficient: .*over 0/],
     ['kl: { controller: { kind: adaptive, target: 6, horizon: 9 } }', /kl\.controller\.horizon: .*over the 128/],

@@ -15,6 +15,7 @@ import {
   z,
 } from '@gapo/settings';
 import { checkCombination, combine, lagrangian, type Refuse } from './combineConfig.js';
+import { checkSurrogate, data, dpo, gae, kl, ppo } from './ppoConfig.js';
 
 const decay = z.number().min(0).lt(1).meta({ expected: 'a number of at least 0 and under 1' });
 
@@ -37,13 +38,6 @@ const policy = z.strictObject({
   train: z.enum(['lora', 'full']).default('lora'),
   /** Only with train: lora. */
   lora: lora.optional(),
-});
-
-const data = z.strictObject({
-  /** JSON lines of {"id", "prompt"}. */
-  prompts: filePath,
-  /** Prompts that are never trained on, for evaluations. @default none: the run cannot be evaluated */
-  heldOut: filePath.optional(),
 });
 
 const rollout = z.strictObject({
@@ -71,50 +65,6 @@ const objective = z.strictObject({
   onFailure: z.enum(['pause', 'drop', 'fail']).default('pause'),
   /** How long one Score call may take. @default 30 */
   timeoutSeconds: positiveNumber.default(30),
-});
-
-const gae = z.strictObject({
-  /** Discount. @default 1 */
-  gamma: fraction.default(1),
-  /** Bias-variance trade-off. @default 0.95 */
-  lambda: fraction.default(0.95),
-  /** Coefficient of the value loss. @default 0.5 */
-  valueCoefficient: positiveNumber.default(0.5),
-  /** The value is held within this distance of the old one; 0 leaves it free. @default 0.2 */
-  valueClip: nonNegativeNumber.default(0.2),
-});
-
-const ppo = z.strictObject({
-  /** Critic-free leave-one-out baselines, or one critic for each objective. @default rloo */
-  advantages: z.enum(['rloo', 'gae']).default('rloo'),
-  /** Whether each objective's advantages are whitened over the batch. @default true */
-  normalizeAdvantages: z.boolean().default(true),
-  /** The ratio is held within 1 ± this. @default 0.2 */
-  clipRange: z.number().gt(0).lt(1).meta({ expected: 'a number over 0 and under 1' }).default(0.2),
-  /** Updates from one batch. @default 1 */
-  epochs: positiveInt.default(1),
-  /** Subtracted from every objective's reward of a completion that was cut by its length. @default 0 */
-  missingEosPenalty: nonNegativeNumber.default(0),
-  /** Only with advantages: gae. */
-  gae: gae.optional(),
-});
-
-const kl = z.strictObject({
-  /** β; 0 leaves the reference out, and no KL is measured. @default 0.02 */
-  coefficient: nonNegativeNumber.default(0.02),
-  /**
-   * loss: the gradient of β·k2 is added after the combination. reward: β·k1 is subtracted from every objective's
-   * reward, so that it is rescaled with them. @default loss
-   */
-  in: z.enum(['loss', 'reward']).default('loss'),
-  /** Whether β stays or is steered to a divergence in nats per completion. @default fixed */
-  controller: z
-    .union([
-      z.literal('fixed'),
-      z.strictObject({ kind: z.literal('adaptive'), target: positiveNumber, horizon: positiveNumber }),
-    ])
-    .meta({ expected: 'fixed, or a mapping { kind: adaptive, target, horizon }' })
-    .default('fixed'),
 });
 
 const optimizer = z.strictObject({
@@ -155,6 +105,8 @@ const shape = z.strictObject({
   name: word,
   /** Seed of everything random. @default 0 */
   seed: seed.default(0),
+  /** ppo: completions are sampled and scored. dpo: pairs of completions with labels are learned from. @default ppo */
+  algorithm: z.enum(['ppo', 'dpo']).default('ppo'),
   /** Training steps. */
   steps: positiveInt,
   policy,
@@ -164,8 +116,12 @@ const shape = z.strictObject({
   combine: combine.prefault({ method: 'gapo' }),
   /** Only with combine.method lagrangian. */
   lagrangian: lagrangian.optional(),
-  ppo: ppo.prefault({}),
-  kl: kl.prefault({}),
+  /** Only with algorithm: ppo, with its defaults. */
+  ppo: ppo.optional(),
+  /** Only with algorithm: ppo, with its defaults. */
+  kl: kl.optional(),
+  /** Only with algorithm: dpo, with its defaults. */
+  dpo: dpo.optional(),
   /** Coefficient of the entropy bonus. @default 0 */
   entropyCoefficient: nonNegativeNumber.default(0),
   optimizer: optimizer.prefault({}),
@@ -178,14 +134,20 @@ const RESERVED_NAME = 'regularizer';
 
 type Shape = z.output<typeof shape>;
 
+/** PPO's options with every default filled in. */
+type Ppo = Omit<NonNullable<Shape['ppo']>, 'normalizeAdvantages'> & { normalizeAdvantages: boolean };
+
 /** A run configuration with every default filled in. */
-export type RunConfig = Omit<Shape, 'objectives'> & {
+export type RunConfig = Omit<Shape, 'objectives' | 'ppo' | 'kl'> & {
   objectives: (Shape['objectives'][number] & { service: string })[];
+  ppo: Ppo;
+  /** With algorithm: dpo its coefficient is 0. */
+  kl: NonNullable<Shape['kl']>;
 };
 
 /** Optimiser updates of one step. */
-export function updatesPerStep({ ppo: { epochs } }: Pick<RunConfig, 'ppo'>): number {
-  return epochs;
+export function updatesPerStep({ ppo: { epochs, minibatches } }: Pick<RunConfig, 'ppo'>): number {
+  return epochs * minibatches;
 }
 
 /** The objectives' names, in order. */
@@ -204,13 +166,15 @@ export function parseRunConfig(text: string, source: string, services: ReadonlyS
   const checked = shape.superRefine((config, context) => {
     const refuse: Refuse = (path, message) => context.addIssue({ code: 'custom', path, message });
     checkNames(config, refuse);
-    if (services !== undefined) checkServices(config, services, refuse);
+    // Pairs need no rewards; an evaluation looks for its services itself.
+    if (services !== undefined && config.algorithm === 'ppo') checkServices(config, services, refuse);
     checkCombination(
       config.combine,
       config.lagrangian,
       config.objectives.map(({ name }) => name),
       refuse,
     );
+    checkSurrogate(config, refuse);
     checkNumbers(config, refuse);
   });
   return withDependentDefaults(parseYaml(checked, text, { source }));
@@ -238,27 +202,11 @@ function checkServices({ objectives }: Shape, services: ReadonlySet<string>, ref
 }
 
 function checkNumbers(config: Shape, refuse: Refuse): void {
-  const { rollout, ppo, kl, optimizer, policy } = config;
-  if (ppo.advantages === 'rloo' && rollout.samplesPerPrompt < 2) {
-    refuse(['rollout', 'samplesPerPrompt'], 'at least 2, since ppo.advantages is rloo');
-  }
-  if (ppo.advantages !== 'gae' && ppo.gae !== undefined) {
-    refuse(['ppo', 'gae'], 'no gae, since ppo.advantages is rloo');
-  }
-  if (rollout.shards > rollout.promptsPerStep) {
-    refuse(['rollout', 'shards'], `at most rollout.promptsPerStep, which is ${rollout.promptsPerStep}`);
-  }
+  const { optimizer, policy } = config;
   if (policy.train === 'full' && policy.lora !== undefined) {
     refuse(['policy', 'lora'], 'no lora, since policy.train is full');
   }
-  if (kl.controller !== 'fixed') {
-    if (kl.coefficient === 0) refuse(['kl', 'coefficient'], 'over 0, since kl.controller is adaptive');
-    const completions = rollout.promptsPerStep * rollout.samplesPerPrompt;
-    if (kl.controller.horizon <= completions) {
-      refuse(['kl', 'controller', 'horizon'], `over the ${completions} completions of a step`);
-    }
-  }
-  const updates = config.steps * ppo.epochs;
+  const updates = config.steps * (config.ppo?.epochs ?? 1) * (config.ppo?.minibatches ?? 1);
   if (optimizer.schedule !== 'constant' && optimizer.warmupSteps >= updates) {
     refuse(['optimizer', 'warmupSteps'], `under the run's ${updates} updates, since the schedule is not constant`);
   }
@@ -269,10 +217,19 @@ function checkNumbers(config: Shape, refuse: Refuse): void {
 
 /** Fills in what depends on another choice: lora with train: lora, gae with advantages: gae, an objective's service. */
 function withDependentDefaults(config: Shape): RunConfig {
+  const { algorithm, policy: trained } = config;
+  const surrogate = config.ppo ?? ppo.parse({});
+  const { advantages, normalizeAdvantages = advantages !== 'group' } = surrogate;
   return {
     ...config,
-    policy: { ...config.policy, ...(config.policy.train === 'lora' && { lora: config.policy.lora ?? lora.parse({}) }) },
-    ppo: { ...config.ppo, ...(config.ppo.advantages === 'gae' && { gae: config.ppo.gae ?? gae.parse({}) }) },
+    policy: { ...trained, ...(trained.train === 'lora' && { lora: trained.lora ?? lora.parse({}) }) },
+    ppo: {
+      ...surrogate,
+      normalizeAdvantages,
+      ...(advantages === 'gae' && { gae: surrogate.gae ?? gae.parse({}) }),
+    },
+    kl: config.kl ?? kl.parse(algorithm === 'dpo' ? { coefficient: 0 } : {}),
+    ...(algorithm === 'dpo' && { dpo: config.dpo ?? dpo.parse({}) }),
     objectives: config.objectives.map((entry) => ({ ...entry, service: entry.service ?? entry.name })),
   };
 }

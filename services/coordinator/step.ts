@@ -11,13 +11,15 @@ import { batchLogProbs, type BatchLogProbs } from './gradients.js';
 import { afterRewards, combineOptions } from './combination.js';
 import { PauseNeeded } from './interruption.js';
 import { learningSignal, noonAdvantages, sumsOf, type LearningSignal } from './learningSignal.js';
+import { minibatch, minibatchPlaces } from './minibatches.js';
+import { pretrainingGradient } from './pretraining.js';
 import { preferenceAt } from './preferences.js';
 import { drawPrompts, splitEvenly, type DrawnPrompt } from './prompts.js';
 import { sampleCompletions } from './rollouts.js';
 import { objectiveNames } from './runConfig.js';
 import { quotedFailures, scoreItems, type ObjectiveScores, type ScoredBatch } from './scoring.js';
 import { versionOf, type TrainingState } from './trainingState.js';
-import { makeUpdates, type Material, type Updated } from './updates.js';
+import { makeUpdates, type Material, type PlannedUpdate, type Updated } from './updates.js';
 import { callOf, Pieces, stopwatch, type StepContext, type StepFindings, type StepResult } from './stepContext.js';
 import { reportOf, weightsReport } from './stepReport.js';
 import { policyRef, valueHeadsOf } from './workbench.js';
@@ -68,11 +70,7 @@ export async function takeStep(before: TrainingState, context: StepContext): Pro
     valueClip: config.ppo.gae?.valueClip ?? 0,
     temperature: config.rollout.temperature,
   };
-  const updates = Array.from({ length: config.ppo.epochs }, (_, number) => ({
-    number,
-    reported: number === config.ppo.epochs - 1,
-    material: () => material,
-  }));
+  const updates = plannedUpdates(context, step, material, bounds, pieces);
   const updated = await makeUpdates(
     { step, updates, loss, options, combination },
     before.trained,
@@ -102,6 +100,31 @@ export async function takeStep(before: TrainingState, context: StepContext): Pro
     phases: watch.phases,
   };
   return { state, findings };
+}
+
+/** The updates of a step: each epoch's minibatches, in their order. */
+function plannedUpdates(
+  context: StepContext,
+  step: number,
+  material: Material,
+  bounds: readonly (readonly [number, number])[],
+  pieces: Pieces,
+): readonly PlannedUpdate[] {
+  const { bench } = context;
+  const { seed, ppo } = bench.config;
+  const { epochs, minibatches, ptx } = ppo;
+  const count = bench.config.objectives.length;
+  return Array.from({ length: epochs }, (_, epoch) => {
+    const split = minibatchPlaces(material.batch.samples.length, minibatches, seed, step, epoch);
+    return split.map((places, i) => ({
+      number: epoch * minibatches + i,
+      reported: epoch === epochs - 1,
+      material: () => (minibatches === 1 ? material : minibatch(material, count, places, bounds)),
+      ...(ptx && {
+        extra: (version: number) => pretrainingGradient(ptx, bench.texts, step, version, context, pieces),
+      }),
+    }));
+  }).flat();
 }
 
 /** The mean reward of each objective. */
@@ -171,7 +194,7 @@ async function score(
   });
 }
 
-/** The completions that can be learned from: scored by every objective and, with RLOO, not alone with their prompt. */
+/** The completions that can be learned from: scored by every objective and, without critics, not alone with their prompt. */
 function usable(
   samples: readonly Sample[],
   { kept, scores }: ScoredBatch,
@@ -181,9 +204,9 @@ function usable(
 ): { batch: Batch; scores: readonly Float64Array[] } {
   const perPrompt = new Map<number, number>();
   for (const i of kept) perPrompt.set(samples[i]!.prompt, (perPrompt.get(samples[i]!.prompt) ?? 0) + 1);
-  const least = bench.config.ppo.advantages === 'rloo' ? 2 : 1;
+  const least = bench.config.ppo.advantages === 'gae' ? 1 : 2;
   const places = [...kept.keys()].filter((at) => perPrompt.get(samples[kept[at]!]!.prompt)! >= least);
-  if (places.length === 0) {
+  if (places.length < bench.config.ppo.minibatches) {
     throw new PauseNeeded(
       `of ${samples.length} completions of step ${step} too few have a score from every objective to learn from; ` +
         'mend the reward services, then resume the run',

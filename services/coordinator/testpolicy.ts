@@ -262,7 +262,8 @@ function* gradients(request: ComputeGradientsRequest, version: Version): Generat
     yield* approximations(request, sums.slice(0, count), version, tokenSlopes, probabilities, statistics);
     return;
   }
-  const regularized = [loss.klCoefficient, loss.entropyCoefficient, loss.valueCoefficient].some((c) => c !== 0);
+  const coefficients = [loss.klCoefficient, loss.entropyCoefficient, loss.valueCoefficient];
+  const regularized = request.returns !== null || coefficients.some((coefficient) => coefficient !== 0);
   const flat = sums.slice(0, regularized ? count + 1 : count).map((sum) => Float32Array.from(sum));
   const names = [...objectives, 'regularizer'];
   yield { header: { tensors: flat.map((data, k) => toHeader(names[k]!, [version.size], data)), parameters: [] } };

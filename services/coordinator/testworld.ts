@@ -85,6 +85,39 @@ export async function writeInputs(directory: string): Promise<void> {
     ).join('');
   await writeFile(join(directory, 'train.jsonl'), lines('train', 6));
   await writeFile(join(directory, 'heldout.jsonl'), lines('heldout', 12));
+  const json = (values: readonly unknown[]): string => values.map((value) => `${JSON.stringify(value)}\n`).join('');
+  await writeFile(join(directory, 'texts.jsonl'), json([{ text: 'bbbb' }, { prompt: 'ac', completion: 'bb' }]));
+  await writeFile(join(directory, 'pairs.jsonl'), json(pairs()));
+}
+
+/** Pairs of completions: `letters` prefers the one with more a; `short` the shorter one, with a label on every other. */
+function pairs(): unknown[] {
+  const completions = 'aa dedd, b ca, ac dbe, a cdbe, da bccd, ad ecdb, dd aca, e bbcda'.split(', ');
+  return completions.map((pair, i) => {
+    const [chosen = '', rejected = ''] = pair.split(' ');
+    const letters = Math.sign(chosen.split('a').length - rejected.split('a').length);
+    const short = i % 2 === 0 ? Math.sign(rejected.length - chosen.length) : 0;
+    return { prompt: 'abcde'.slice(i % 5), chosen, rejected, labels: { letters, short } };
+  });
+}
+
+/** A configuration of algorithm: dpo over {@link writeInputs}. */
+export function pairsYaml(options: { steps?: number; extra?: string; dpo?: string } = {}): string {
+  const { steps = 4, extra = '', dpo = '{ pairsPerStep: 4, beta: 0.5 }' } = options;
+  return [
+    'name: bandit',
+    'seed: 7',
+    'algorithm: dpo',
+    `steps: ${steps}`,
+    'policy: { model: model, lora: { rank: 1, targets: [q_proj] } }',
+    'data: { pairs: pairs.jsonl, heldOut: heldout.jsonl }',
+    'rollout: { maxNewTokens: 6, shards: 3 }',
+    'objectives: [{ name: letters }, { name: short }]',
+    'optimizer: { learningRate: 0.1 }',
+    `dpo: ${dpo}`,
+    extra,
+    '',
+  ].join('\n');
 }
 
 /** A run configuration over {@link writeInputs}; `extra` is appended as it is. */

@@ -81,3 +81,16 @@ test('a step ascends, counts updates, follows the schedule, and leaves what it w
   assert.equal(before.optimizer.step, 0);
   assert.equal(follow(rule, first.after, Float32Array.from([0.5, -0.5])).learningRate, 0.1);
 });
+
+test('value heads take steps of their own size, at the end of the vector, with moments as usual', () => {
+  const extra = (more: string): string =>
+    `optimizer: { learningRate: 0.1, schedule: linear, warmupSteps: 2 }\nppo: { advantages: gae${more} }`;
+  const before = untrained(Float32Array.from([1, 2, 3]));
+  const direction = Float32Array.from([0.5, -0.5, 0.25]);
+  const usual = follow(updateRule(configOf(extra('')), 1), before, direction);
+  const own = follow(updateRule(configOf(extra(', gae: { valueLearningRate: 0.02 }')), 1), before, direction);
+  assert.equal(own.learningRate, usual.learningRate);
+  assert.deepEqual([...own.after.parameters.subarray(0, 2)], [...usual.after.parameters.subarray(0, 2)]);
+  assert.ok(Math.abs((usual.after.parameters[2]! - 3) / (own.after.parameters[2]! - 3) - 5) < 1e-4);
+  assert.deepEqual(own.after.optimizer, usual.after.optimizer);
+});

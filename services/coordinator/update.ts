@@ -13,17 +13,25 @@ import { updatesPerStep, type RunConfig } from './runConfig.js';
 export interface UpdateRule {
   readonly schedule: Schedule;
   readonly optimizer: RunConfig['optimizer'];
+  /** Where the value heads have a step size of their own: how many elements they are, at the end of every flat vector. */
+  readonly heads: { readonly size: number; readonly schedule: Schedule } | undefined;
 }
 
-/** The rule of a run. */
-export function updateRule(config: RunConfig): UpdateRule {
-  const { optimizer, steps } = config;
-  const { learningRate: peak, warmupSteps, schedule: kind } = optimizer;
-  const schedule: Schedule =
+/**
+ * The rule of a run.
+ *
+ * @param valueParameters elements of the value heads
+ */
+export function updateRule(config: RunConfig, valueParameters = 0): UpdateRule {
+  const { optimizer, steps, ppo } = config;
+  const { learningRate, warmupSteps, schedule: kind } = optimizer;
+  const schedule = (peak: number): Schedule =>
     kind === 'constant'
       ? { kind, peak, warmupSteps }
       : { kind, peak, warmupSteps, totalSteps: steps * updatesPerStep(config) };
-  return { schedule, optimizer };
+  const own = ppo.gae?.valueLearningRate;
+  const heads = own === undefined ? undefined : { size: valueParameters, schedule: schedule(own) };
+  return { schedule: schedule(learningRate), optimizer, heads };
 }
 
 /** Everything that an update reads and that a checkpoint must hold for it. */
@@ -70,7 +78,27 @@ export function follow(
       secondMoments: copy(optimizer.secondMoments),
     },
   };
-  const options = { learningRate, direction: 'ascend', betas, epsilon, weightDecay } as const;
-  adamWStep([after.parameters], [direction], after.optimizer, options);
+  const options = { direction: 'ascend', betas, epsilon, weightDecay } as const;
+  if (rule.heads === undefined) {
+    adamWStep([after.parameters], [direction], after.optimizer, { ...options, learningRate });
+    return { after, learningRate };
+  }
+  const { size, schedule } = rule.heads;
+  const start = parameters.length - size;
+  const valueLearningRate = learningRateAt(schedule, optimizer.step);
+  const part = (from: number, to: number, rate: number): void => {
+    const piece = (tensor: Float32Array): Float32Array => tensor.subarray(from, to);
+    const { firstMoments, secondMoments } = after.optimizer;
+    // Moments are views of the whole's; the step counter is the piece's own.
+    const state = {
+      step: optimizer.step,
+      firstMoments: firstMoments.map(piece),
+      secondMoments: secondMoments.map(piece),
+    };
+    adamWStep([piece(after.parameters)], [piece(direction)], state, { ...options, learningRate: rate });
+  };
+  part(0, start, learningRate);
+  part(start, parameters.length, valueLearningRate);
+  after.optimizer.step = optimizer.step + 1;
   return { after, learningRate };
 }

@@ -4,6 +4,8 @@ import {
   initialTensors,
   flatten,
   readDecoderModel,
+  sizeOf,
+  valueHeadNames,
   Tokenizer,
   trainableTensors,
   type DecoderConfig,
@@ -16,8 +18,9 @@ import { UserError } from '@gapo/telemetry';
 import type { Platform } from './platform.js';
 import { readPrompts, type PromptRecord } from './prompts.js';
 import { RewardSource } from './rewards.js';
-import type { RunConfig } from './runConfig.js';
+import { objectiveNames, type RunConfig } from './runConfig.js';
 import type { ScoredObjective } from './scoring.js';
+import { readPairs, readTexts, type PairRecord, type TextRecord } from './texts.js';
 import { updateRule, type UpdateRule } from './update.js';
 import { VersionStore } from './versions.js';
 
@@ -27,9 +30,13 @@ export interface Workbench {
   readonly model: DecoderConfig;
   readonly tokenizer: Tokenizer;
   readonly prompts: readonly PromptRecord[];
+  /** Texts of ppo.ptx; none without it. */
+  readonly texts: readonly TextRecord[];
+  /** Pairs of algorithm: dpo; none otherwise. */
+  readonly pairs: readonly PairRecord[];
   /** Prompts that are never trained on; undefined where the configuration names none. */
   readonly heldOut: readonly PromptRecord[] | undefined;
-  /** In the order of the objectives. */
+  /** In the order of the objectives; with algorithm: dpo those alone that have a reward service, for evaluations. */
   readonly objectives: readonly ScoredObjective[];
   /** The frozen model and what is trained of it, as workers are told. */
   readonly spec: PolicySpecInput;
@@ -61,14 +68,29 @@ export async function prepareWorkbench(
   const [decoder, tokenizer] = await Promise.all([readDecoderModel(directory), Tokenizer.read(directory)]);
   tokenizer.assertFits(decoder.config, directory);
   const encoding = { encodePrompt: (text: string) => tokenizer.encodePrompt(text), context: decoder.config.context };
-  const { prompts: promptFile, heldOut: heldOutFile } = config.data;
-  const prompts = await readPrompts(resolve(baseDirectory, promptFile), encoding);
-  const heldOut =
-    heldOutFile === undefined ? undefined : await readPrompts(resolve(baseDirectory, heldOutFile), encoding);
+  const { data } = config;
+  const read = <T>(
+    file: string | undefined,
+    reader: (path: string) => Promise<readonly T[]>,
+  ): Promise<readonly T[]> | undefined => (file === undefined ? undefined : reader(resolve(baseDirectory, file)));
+  const texts = {
+    ...encoding,
+    encode: (text: string, options?: { readonly addSpecialTokens: boolean }) => tokenizer.encode(text, options),
+    endId: decoder.config.eosIds[0]!,
+  };
+  const names = objectiveNames(config);
+  const prompts = (await read(data.prompts, (path) => readPrompts(path, encoding))) ?? [];
+  const heldOut = await read(data.heldOut, (path) => readPrompts(path, encoding));
+  const pairs = (await read(data.pairs, (path) => readPairs(path, names, texts))) ?? [];
+  const pretraining = (await read(data.pretraining, (path) => readTexts(path, texts))) ?? [];
   const { lora } = config.policy;
   const valueHeads = valueHeadsOf(config);
   const trainable: TrainableSpec = { ...(lora && { lora }), valueHeads };
-  const objectives = config.objectives.map(({ name, service, timeoutSeconds, onFailure }) => ({
+  const shapes = trainableTensors(decoder.config, trainable);
+  const scored = needsRewards(config)
+    ? config.objectives
+    : config.objectives.filter(({ service }) => targetOf(platform, service) !== undefined);
+  const objectives = scored.map(({ name, service, timeoutSeconds, onFailure }) => ({
     onFailure,
     source: new RewardSource({
       objective: name,
@@ -82,6 +104,8 @@ export async function prepareWorkbench(
     model: decoder.config,
     tokenizer,
     prompts,
+    texts: pretraining,
+    pairs,
     heldOut,
     objectives,
     spec: {
@@ -91,12 +115,12 @@ export async function prepareWorkbench(
       valueHeads,
       ...(lora && { loraRank: lora.rank, loraAlpha: lora.alpha, loraTargets: [...lora.targets] }),
     },
-    shapes: trainableTensors(decoder.config, trainable),
+    shapes,
     initial: flatten(initialTensors(decoder.config, trainable, config.seed, decoder.weights)),
-    rule: updateRule(config),
+    rule: updateRule(config, valueParameters(shapes)),
   };
   try {
-    await describeRewards(bench, signal);
+    if (needsRewards(config)) await describeRewards(bench, signal);
   } catch (error) {
     closeWorkbench(bench);
     throw error;
@@ -104,9 +128,25 @@ export async function prepareWorkbench(
   return bench;
 }
 
-function rewardTarget({ rewards }: Platform, objective: string, service: string): string {
+/** Whether training asks reward services; an evaluation always does. */
+export function needsRewards({ algorithm }: RunConfig): boolean {
+  return algorithm === 'ppo';
+}
+
+/** Elements of the value heads, which are at the end of every flat vector. */
+function valueParameters(shapes: readonly TensorShape[]): number {
+  const heads: readonly string[] = Object.values(valueHeadNames);
+  return shapes.filter(({ name }) => heads.includes(name)).reduce((total, { shape }) => total + sizeOf(shape), 0);
+}
+
+function targetOf({ rewards }: Platform, service: string): string | undefined {
   const target = rewards.get(service) ?? service;
-  if (grpcTarget.safeParse(target).success) return target;
+  return grpcTarget.safeParse(target).success ? target : undefined;
+}
+
+function rewardTarget(platform: Platform, objective: string, service: string): string {
+  const target = targetOf(platform, service);
+  if (target !== undefined) return target;
   throw new UserError(
     `objective ${objective}: REWARD_SERVICES has no "${service}"; start the coordinator with ${service}=host:port in it`,
   );

@@ -93,6 +93,8 @@ export interface ObjectiveStep {
   failed: number;
   /** Its Lagrange multiplier, where the method has them. */
   multiplier?: number;
+  /** With preference pairs: the share of its labelled pairs that the policy ranks as labelled. */
+  accuracy?: number;
 }
 
 /** Where a step's time went, in wall seconds. */

@@ -45,7 +45,13 @@ export interface ObjectiveReportInput {
    * Its Lagrange multiplier, where the method has them.
    */
   'multiplier'?: (number | string);
+  /**
+   * With preference pairs: the share of its labelled pairs that the policy ranks as labelled, compared with its start;
+   * its rewards are then the implicit-reward margins of those pairs.
+   */
+  'accuracy'?: (number | string);
   '_multiplier'?: "multiplier";
+  '_accuracy'?: "accuracy";
 }
 
 /**
@@ -92,5 +98,11 @@ export interface ObjectiveReport {
    * Its Lagrange multiplier, where the method has them.
    */
   'multiplier'?: (number);
+  /**
+   * With preference pairs: the share of its labelled pairs that the policy ranks as labelled, compared with its start;
+   * its rewards are then the implicit-reward margins of those pairs.
+   */
+  'accuracy'?: (number);
   '_multiplier'?: "multiplier";
+  '_accuracy'?: "accuracy";
 }
