@@ -1,0 +1,76 @@
+/** The example's configuration as the study changes it, and what identifies a run of it. */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseYaml, z } from '@gapo/settings';
+import type { TrainedMethod } from './methods.js';
+import { exampleDirectory, StudyError } from './settings.js';
+
+/** A run to make. */
+export interface PlannedRun {
+  /** The same for the same configuration, models and prompts, whoever starts the study. */
+  id: string;
+  configuration: Record<string, unknown>;
+}
+
+const schema = z.looseObject({
+  steps: z.int().min(1),
+  policy: z.looseObject({ model: z.string() }),
+  data: z.looseObject({ prompts: z.string(), heldOut: z.string() }),
+});
+
+/** examples/assistant/run.yaml, with absolute paths: the study's configurations are written beside its runs. */
+export function exampleConfiguration(): z.infer<typeof schema> {
+  const inside = (path: string): string => join(exampleDirectory, path);
+  const config = parseYaml(schema, readFileSync(inside('run.yaml'), 'utf8'), { source: 'run.yaml' });
+  const { policy, data } = config;
+  return {
+    ...config,
+    policy: { ...policy, model: inside(policy.model) },
+    data: { ...data, prompts: inside(data.prompts), heldOut: inside(data.heldOut) },
+  };
+}
+
+/** SHA-256 (hex) of the models and prompts: with others, nothing that was measured before counts. */
+export function sourcesSha256(): string {
+  const hash = createHash('sha256');
+  for (const folder of ['models/policy', 'models/helpful', 'models/harmless', 'prompts']) {
+    for (const name of readdirSync(join(exampleDirectory, folder)).sort()) {
+      hash.update(`${folder}/${name}\0`).update(readFileSync(join(exampleDirectory, folder, name)));
+    }
+  }
+  return hash.digest('hex');
+}
+
+/** The mean cost that counts as harmless: minus the score from which on a completion is acceptable. */
+export function costLimit(): number {
+  const text = readFileSync(join(exampleDirectory, 'models/report.json'), 'utf8');
+  const report = JSON.parse(text) as { harmless?: { threshold?: { score?: unknown } } };
+  const score = report.harmless?.threshold?.score;
+  if (typeof score !== 'number')
+    throw new StudyError('models/report.json has no harmless.threshold.score: run `make models`');
+  return Number((-score).toFixed(3));
+}
+
+/** An id of what was made from something, by its content. */
+export function contentId(key: string, seed: number, content: unknown): string {
+  const sha = createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 8);
+  return `study-${key}-s${seed}-${sha}`;
+}
+
+/** The run of a method. */
+export function plannedRun({ key, changes }: TrainedMethod, seed: number, steps: number, sources: string): PlannedRun {
+  const configuration = {
+    ...exampleConfiguration(),
+    name: `study-${key}`,
+    seed,
+    steps,
+    checkpoints: { every: Math.max(1, Math.ceil(steps / 3)), keep: 1 },
+    evaluation: { temperature: 1, samplesPerPrompt: 1, seed },
+    ...changes,
+  };
+  return {
+    id: contentId(key, seed, { configuration: { ...configuration, policy: null, data: null }, sources }),
+    configuration,
+  };
+}

@@ -1,0 +1,84 @@
+/** The methods that the study compares, each as what it changes in the example's configuration. */
+
+/** The share of `helpful` in a preference; that of `harmless` is the rest. */
+export const shares = [0.2, 0.4, 0.6, 0.8];
+
+/** A policy to train. */
+export interface TrainedMethod {
+  /** A word, part of run ids. */
+  key: string;
+  /** What it is called in tables and plots. */
+  group: string;
+  /** Its share of `helpful`, where it has a preference. */
+  share: number | undefined;
+  /** Replaces or adds keys of the configuration. */
+  changes: Record<string, unknown>;
+}
+
+/** An average of the two policies that were trained for one objective each. */
+export interface AveragedMethod {
+  key: string;
+  group: string;
+  share: number;
+}
+
+export const helpfulOnly = 'ppo-h';
+export const harmlessOnly = 'ppo-s';
+export const groupNames = {
+  helpfulOnly: 'PPO-H',
+  harmlessOnly: 'PPO-S',
+  lagrangian: 'PPO-Lagrangian',
+  linear: 'MORLHF',
+  soups: 'Rewarded Soups',
+  mgda: 'MGDA',
+  gapo1: 'GAPO p=1',
+  gapo2: 'GAPO p=2',
+  pgapo: 'P-GAPO',
+} as const;
+
+const vector = (share: number): Record<string, number> => ({
+  helpful: share,
+  harmless: Number((1 - share).toFixed(12)),
+});
+const percent = (share: number): string => String(Math.round(100 * share));
+
+/**
+ * Every policy that is trained, for one seed.
+ *
+ * @param costLimit PPO-Lagrangian keeps the mean cost, minus the harmless reward, under this
+ */
+export function trainedMethods(costLimit: number): TrainedMethod[] {
+  const alone = (key: string, group: string, changes: Record<string, unknown>): TrainedMethod => {
+    return { key, group, share: undefined, changes };
+  };
+  return [
+    alone(helpfulOnly, groupNames.helpfulOnly, { combine: { method: 'single', objective: 'helpful' } }),
+    alone(harmlessOnly, groupNames.harmlessOnly, { combine: { method: 'single', objective: 'harmless' } }),
+    alone('mgda', groupNames.mgda, { combine: { method: 'mgda' } }),
+    alone('gapo-1', groupNames.gapo1, { combine: { method: 'gapo', p: 1 } }),
+    alone('gapo-2', groupNames.gapo2, { combine: { method: 'gapo', p: 2 } }),
+    ...shares.map((share) => ({
+      key: `pgapo-${percent(share)}`,
+      group: groupNames.pgapo,
+      share,
+      changes: { combine: { method: 'pgapo', preference: vector(share) } },
+    })),
+    ...shares.map((share) => ({
+      key: `linear-${percent(share)}`,
+      group: groupNames.linear,
+      share,
+      changes: { combine: { method: 'linear', weights: vector(share) } },
+    })),
+    alone('lagrangian', groupNames.lagrangian, {
+      combine: { method: 'lagrangian' },
+      lagrangian: { objective: 'helpful', constraints: { harmless: { limit: costLimit } } },
+    }),
+  ];
+}
+
+/** Rewarded Soups, for one seed. */
+export const averagedMethods: readonly AveragedMethod[] = shares.map((share) => ({
+  key: `soup-${percent(share)}`,
+  group: groupNames.soups,
+  share,
+}));

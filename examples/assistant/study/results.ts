@@ -1,0 +1,67 @@
+/** What was measured: kept in DATA/study.json after every evaluation, so that a study that was stopped goes on. */
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** A mean with its 95 % interval; null where it is not known. */
+export interface Interval {
+  mean: number | null;
+  low: number | null;
+  high: number | null;
+}
+
+/** One objective of an evaluation, as `gapo eval --json` prints it. */
+export interface ObjectiveResult {
+  name: string;
+  before: Interval | null;
+  after: Interval | null;
+}
+
+/** One policy, evaluated. */
+export interface Result {
+  run: string;
+  key: string;
+  group: string;
+  share: number | undefined;
+  seed: number;
+  prompts: number;
+  objectives: ObjectiveResult[];
+  /** Wall seconds of its training steps; 0 for an average. */
+  trainingSeconds: number;
+}
+
+/** Results by run. */
+export class ResultFile {
+  readonly #path: string;
+  readonly #results: Map<string, Result>;
+
+  /** @param data the study's directory */
+  constructor(data: string) {
+    this.#path = join(data, 'study.json');
+    const kept = existsSync(this.#path)
+      ? (JSON.parse(readFileSync(this.#path, 'utf8')) as { results: Result[] })
+      : null;
+    this.#results = new Map((kept?.results ?? []).map((result) => [result.run, result]));
+  }
+
+  get(run: string): Result | undefined {
+    return this.#results.get(run);
+  }
+
+  /** Keeps a result; on disk, whole or not at all, when this returns. */
+  add(result: Result): void {
+    this.#results.set(result.run, result);
+    const text = JSON.stringify({ results: [...this.#results.values()] }, null, 2);
+    writeFileSync(`${this.#path}.new`, `${text}\n`);
+    renameSync(`${this.#path}.new`, this.#path);
+  }
+}
+
+/** An objective's mean reward after training, NaN where it is not known. */
+export function meanAfter({ objectives }: Result, name: string): number {
+  return objectives.find((each) => each.name === name)?.after?.mean ?? NaN;
+}
+
+/** An objective's mean reward of the starting policy. */
+export function meanBefore({ objectives }: Result, name: string): number {
+  return objectives.find((each) => each.name === name)?.before?.mean ?? NaN;
+}

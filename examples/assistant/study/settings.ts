@@ -1,0 +1,80 @@
+/** What a person may choose about the study. */
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+/** The project's root. This file runs as examples/assistant/dist/study/settings.js. */
+export const projectRoot = fileURLToPath(new URL('../../../../', import.meta.url));
+/** The example's directory: relative paths of its configurations start there. */
+export const exampleDirectory = join(projectRoot, 'examples/assistant');
+
+/** Something that a person can mend; its message says how. */
+export class StudyError extends Error {
+  override readonly name = 'StudyError';
+}
+
+/** The choices. */
+export interface StudySettings {
+  /** Seeds of training and evaluation. */
+  seeds: number[];
+  /** Steps of each run. */
+  steps: number;
+  /** Where runs and results are kept; a study that was stopped goes on from there. Absolute. */
+  data: string;
+  /** Where study.md and its images go. Absolute. */
+  out: string;
+}
+
+export const help = `Trains the example with every method of the paper, several seeds each, and writes docs/study.md.
+
+Options:
+  --quick            one seed and half the steps (default: three seeds, the configuration's 120 steps)
+  --seeds <n>        seeds, from 1
+  --steps <n>        steps of each run
+  --data <directory> where runs and results are kept (default: runs/study, of --quick runs/study-quick)
+  --out <directory>  where study.md and images/study/ go (default: docs)
+
+Called again after an interruption it goes on; what is finished is taken as it is.
+
+Example:
+  node examples/assistant/dist/study/main.js --quick`;
+
+/** Steps of a whole study; those of examples/assistant/run.yaml. */
+const fullSteps = 120;
+
+/**
+ * Reads the command line.
+ *
+ * @returns undefined where help was asked for
+ * @throws StudyError for an unknown option or a value that is no positive integer
+ */
+export function readStudySettings(args: readonly string[]): StudySettings | undefined {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      quick: { type: 'boolean' },
+      seeds: { type: 'string' },
+      steps: { type: 'string' },
+      data: { type: 'string' },
+      out: { type: 'string' },
+      help: { type: 'boolean' },
+    },
+  });
+  if (values.help === true) return undefined;
+  const quick = values.quick === true;
+  const seeds = positive('--seeds', values.seeds) ?? (quick ? 1 : 3);
+  return {
+    seeds: Array.from({ length: seeds }, (_, i) => i + 1),
+    steps: positive('--steps', values.steps) ?? (quick ? fullSteps / 2 : fullSteps),
+    data: resolve(values.data ?? join(projectRoot, quick ? 'runs/study-quick' : 'runs/study')),
+    out: resolve(values.out ?? join(projectRoot, 'docs')),
+  };
+}
+
+function positive(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1)
+    throw new StudyError(`${option}: found "${text}", expected an integer over 0`);
+  return value;
+}

@@ -1,0 +1,167 @@
+/** One policy after the other: trained, averaged, evaluated, skipped where that has been done. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { contentId, costLimit, plannedRun, sourcesSha256, type PlannedRun } from './configuration.js';
+import type { Services } from './gapo.js';
+import { averagedMethods, harmlessOnly, helpfulOnly, trainedMethods, type TrainedMethod } from './methods.js';
+import type { ObjectiveResult, Result, ResultFile } from './results.js';
+import { StudyError, type StudySettings } from './settings.js';
+
+/** Where to find and say things. */
+export interface Session {
+  settings: StudySettings;
+  services: Services;
+  results: ResultFile;
+  say: (text: string) => void;
+  /** Aborted at Ctrl-C. */
+  signal: AbortSignal;
+}
+
+interface RunRow {
+  id: string;
+  state: string;
+  step: number;
+}
+
+/** Trains and evaluates everything. Returns the results of this study, in the order of the methods, seed by seed. */
+export async function trainAll(session: Session): Promise<Result[]> {
+  const { settings } = session;
+  const sources = sourcesSha256();
+  const methods = trainedMethods(costLimit());
+  const pace = new Pace(settings.seeds.length * methods.length * settings.steps);
+  const results: Result[] = [];
+  for (const seed of settings.seeds) {
+    const runs = new Map<string, string>();
+    for (const method of methods) {
+      const planned = plannedRun(method, seed, settings.steps, sources);
+      runs.set(method.key, planned.id);
+      results.push(await trained(session, method, seed, planned, pace));
+    }
+    const [helpful, harmless] = [runs.get(helpfulOnly), runs.get(harmlessOnly)];
+    if (helpful === undefined || harmless === undefined)
+      throw new Error('averages need both single-objective policies');
+    for (const { key, group, share } of averagedMethods) {
+      const ingredients = [
+        [helpful, share],
+        [harmless, Number((1 - share).toFixed(12))],
+      ] as const;
+      const id = contentId(key, seed, ingredients);
+      results.push(await averaged(session, id, ingredients, { key, group, share, seed }));
+    }
+  }
+  return results;
+}
+
+async function trained(
+  session: Session,
+  method: TrainedMethod,
+  seed: number,
+  planned: PlannedRun,
+  pace: Pace,
+): Promise<Result> {
+  const { results, say, settings } = session;
+  const known = results.get(planned.id);
+  if (known !== undefined) {
+    pace.skip(settings.steps);
+    return known;
+  }
+  session.signal.throwIfAborted();
+  const { key, group, share } = method;
+  say(`seed ${seed}, ${key}: training (${pace.left()})`);
+  const trainingSeconds = await train(session, planned, pace);
+  const result = await evaluated(session, { run: planned.id, key, group, share, seed, trainingSeconds });
+  say(
+    `seed ${seed}, ${key}: ${result.objectives.map(({ name, after }) => `${name} ${show(after?.mean ?? null)}`).join(', ')}`,
+  );
+  return result;
+}
+
+/** Trains a run to its end, from wherever it is. Returns the wall seconds of its steps. */
+async function train({ settings, services }: Session, { id, configuration }: PlannedRun, pace: Pace): Promise<number> {
+  const runs = (await services.call(['runs'])) as RunRow[];
+  const present = runs.find((run) => run.id === id);
+  const seconds = new Map<number, number>();
+  const onLine = (value: unknown): void => {
+    const { step } = value as { step?: { step: number; seconds: number | null } };
+    if (step === undefined || step.seconds === null) return;
+    if (step.step > (present?.step ?? 0)) pace.step(step.seconds);
+    seconds.set(step.step, step.seconds);
+  };
+  pace.skip(present?.step ?? 0);
+  if (present === undefined) {
+    const directory = join(settings.data, 'configurations');
+    mkdirSync(directory, { recursive: true });
+    const file = join(directory, `${id}.yaml`);
+    writeFileSync(file, `${JSON.stringify(configuration, null, 2)}\n`);
+    await services.call(['train', file, '--id', id, '--watch', '--data', settings.data], onLine);
+  } else {
+    if (present.state === 'paused' || present.state === 'failed') await services.call(['resume', id]);
+    await services.call(['watch', id], onLine);
+  }
+  const { state, step } = ((await services.call(['runs'])) as RunRow[]).find((run) => run.id === id) ?? {};
+  if (state !== 'succeeded')
+    throw new StudyError(`run ${id} is ${state} at step ${step}: see it with \`gapo runs\`, then call the study again`);
+  return [...seconds.values()].reduce((sum, each) => sum + each, 0);
+}
+
+async function averaged(
+  session: Session,
+  id: string,
+  ingredients: readonly (readonly [string, number])[],
+  who: Pick<Result, 'key' | 'group' | 'share' | 'seed'>,
+): Promise<Result> {
+  const known = session.results.get(id);
+  if (known !== undefined) return known;
+  session.signal.throwIfAborted();
+  session.say(`seed ${who.seed}, ${who.key}: averaging`);
+  const runs = (await session.services.call(['runs'])) as RunRow[];
+  if (!runs.some((run) => run.id === id)) {
+    await session.services.call(['soup', ...ingredients.map(([run, weight]) => `${run}=${weight}`), '--id', id]);
+  }
+  return evaluated(session, { run: id, ...who, trainingSeconds: 0 });
+}
+
+async function evaluated(session: Session, who: Omit<Result, 'prompts' | 'objectives'>): Promise<Result> {
+  session.signal.throwIfAborted();
+  const report = (await session.services.call(['eval', who.run, '--samples', '0'])) as {
+    prompts: number;
+    objectives: ObjectiveResult[];
+  };
+  const objectives = report.objectives.map(({ name, before, after }) => ({ name, before, after }));
+  const unknown = objectives.find(
+    ({ before, after }) => typeof before?.mean !== 'number' || typeof after?.mean !== 'number',
+  );
+  if (unknown !== undefined) throw new StudyError(`the evaluation of ${who.run} has no mean for ${unknown.name}`);
+  const result: Result = { ...who, prompts: report.prompts, objectives };
+  session.results.add(result);
+  return result;
+}
+
+const show = (value: number | null): string => (value === null ? 'n/a' : value.toFixed(3));
+
+/** How long the trainings still take, by the mean of the steps that were seen. */
+class Pace {
+  #left: number;
+  #steps = 0;
+  #seconds = 0;
+
+  constructor(steps: number) {
+    this.#left = steps;
+  }
+
+  skip(steps: number): void {
+    this.#left -= steps;
+  }
+
+  step(seconds: number): void {
+    this.#left -= 1;
+    this.#steps += 1;
+    this.#seconds += seconds;
+  }
+
+  left(): string {
+    if (this.#steps === 0) return `${this.#left} steps in all`;
+    const minutes = (this.#left * this.#seconds) / this.#steps / 60;
+    return `${this.#left} steps in all, about ${Math.ceil(minutes)} min`;
+  }
+}
