@@ -92,6 +92,7 @@ export class RunDirectory {
     try {
       return readdirSync(dataDirectory, { withFileTypes: true })
         .filter((entry) => entry.isDirectory() && word.safeParse(entry.name).success)
+        .filter(({ name }) => existsSync(join(dataDirectory, name, RECORD))) // logs and the like lie here too
         .map(({ name }) => new RunDirectory(join(dataDirectory, name)));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
@@ -117,9 +118,17 @@ export class RunDirectory {
     renameSync(`${path}.partial`, path);
   }
 
-  /** The configuration as it was given. */
+  /**
+   * The configuration as it was given.
+   *
+   * @throws UserError where it cannot be read
+   */
   readConfig(): string {
-    return readFileSync(this.configPath, 'utf8');
+    try {
+      return readFileSync(this.configPath, 'utf8');
+    } catch (error) {
+      throw new UserError(`${this.configPath} cannot be read: ${(error as Error).message}`, { cause: error });
+    }
   }
 
   get configPath(): string {
