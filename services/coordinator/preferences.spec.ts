@@ -50,7 +50,10 @@ test('a change takes effect at the next step, is published, shown, and kept over
   release();
   const ended = await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
   const weights = (await reportsOf(coordinator, 'bandit')).map(({ objectives }) => objectives.map((o) => o.weight));
-  assert.deepEqual(weights, [...Array(3).fill([1, 0]), ...Array(3).fill([0.25, 0.5])]);
+  assert.deepEqual(
+    weights,
+    [1, 2, 3, 4, 5, 6].map((step) => (step < 4 ? [1, 0] : [0.25, 0.5])),
+  );
   const published: CloudEvent[] = [];
   for await (const event of bus.replay('bandit')) {
     if (event.type === 'gapo.v1.preference') published.push(event);

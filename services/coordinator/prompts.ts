@@ -79,7 +79,6 @@ export function drawPrompts(
   position: number,
   count: number,
 ): readonly DrawnPrompt[] {
-  const size = prompts.length;
   const times = new Map<number, number>();
   return drawPlaces(prompts.length, seed, position, count).map((place) => {
     const record = prompts[place]!;

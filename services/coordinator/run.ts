@@ -4,16 +4,7 @@ import { setMaxListeners } from 'node:events';
 import type { StepEvent } from '@gapo/events';
 import { RpcError, RunState, type RunInput, type WatchRunResponseInput } from '@gapo/rpc';
 import { configSha256 } from '@gapo/settings';
-import {
-  attributeNames,
-  currentTraceId,
-  isExpected,
-  ROOT_CONTEXT,
-  spanNames,
-  UserError,
-  withSpan,
-  type Span,
-} from '@gapo/telemetry';
+import { attributeNames, isExpected, ROOT_CONTEXT, spanNames, withSpan, type Span } from '@gapo/telemetry';
 import {
   listCheckpoints,
   readCheckpoint,
@@ -25,13 +16,13 @@ import {
 } from './checkpoint.js';
 import { RunEvents } from './events.js';
 import { RunFeed } from './feed.js';
-import { configuredPreference, STEERED_METHODS } from './combination.js';
 import { PauseNeeded } from './interruption.js';
 import { hasEnded, isActive, stateWord, targetOf, type Transition } from './lifecycle.js';
 import type { Platform } from './platform.js';
-import { checkPreference, preferenceAt, type PreferenceChange } from './preferences.js';
+import { RunPreferences } from './runPreferences.js';
 import { objectiveNames, updatesPerStep, type RunConfig } from './runConfig.js';
 import type { RunDirectory, RunRecord } from './runDirectory.js';
+import { completeReport } from './stepReport.js';
 import { takePairStep } from './pairStep.js';
 import { takeStep } from './step.js';
 import type { Phase } from './stepContext.js';
@@ -81,7 +72,7 @@ export class Run {
   readonly #configSha256: string;
   #record: RunRecord;
   #reports: StepEvent[];
-  #preferences: readonly PreferenceChange[];
+  readonly #preferences: RunPreferences;
   /** The step in progress. */
   #underWay: number | undefined;
   #bench: Workbench | undefined;
@@ -102,7 +93,7 @@ export class Run {
     this.#record = record;
     this.#configSha256 = configSha256(config);
     this.#reports = directory.readSteps();
-    this.#preferences = directory.readPreferences();
+    this.#preferences = new RunPreferences(config, record.id, directory);
     this.#events = new RunEvents(platform.bus, record.id, record.resumptions);
   }
 
@@ -149,20 +140,15 @@ export class Run {
       configSha256: this.#configSha256,
       versionSha256: version?.sha256 ?? this.#storedSha256,
       checkpoint: this.#checkpoint?.directory ?? '',
-      preference: this.#preferenceOf(this.#nextStep) ?? {},
+      preference: this.#preferences.inForce(this.#nextStep) ?? {},
       ingredients: this.#record.ingredients ?? {},
       ...(last && { lastStep: last, traceId: last.traceId }),
     };
   }
 
-  /** Where relative paths of its configuration start. */
-  get baseDirectory(): string {
-    return this.#record.baseDirectory;
-  }
-
-  /** Its configuration as it was given. */
-  readConfig(): string {
-    return this.#directory.readConfig();
+  /** Its configuration as it was given, and where that one's relative paths start. */
+  get source(): { readonly configYaml: string; readonly baseDirectory: string } {
+    return { configYaml: this.#directory.readConfig(), baseDirectory: this.#record.baseDirectory };
   }
 
   /**
@@ -242,45 +228,24 @@ export class Run {
   /**
    * Changes the preference from the next step on: the change is on disk when this returns, and has been published.
    *
-   * @param author who asks for it
-   * @throws RpcError INVALID_ARGUMENT for a preference that does not fit the objectives
-   * @throws RpcError FAILED_PRECONDITION where the method takes none, or no step is left to take
+   * @throws RpcError as {@link RunPreferences.change}
    */
   setPreference(preference: Readonly<Record<string, number>>, author: string): void {
-    const { method } = this.config.combine;
-    const step = this.#nextStep;
-    const before = this.#preferenceOf(step);
-    if (before === undefined) {
-      throw new RpcError(
-        'FAILED_PRECONDITION',
-        `run ${this.id} combines by ${method}, which takes no preference; methods that do: ${STEERED_METHODS.join(', ')}`,
-      );
-    }
-    checkPreference(objectiveNames(this.config), preference);
     const { state } = this.#record;
-    if (state === RunState.RUN_STATE_SUCCEEDED || state === RunState.RUN_STATE_CANCELLED || step > this.config.steps) {
-      const why = step > this.config.steps ? 'takes or has taken its last step' : `is ${stateWord(state)}`;
-      throw new RpcError('FAILED_PRECONDITION', `run ${this.id} ${why}: no step is left that could use a preference`);
-    }
-    const change = { step, author, at: new Date().toISOString(), before, after: { ...preference } };
-    const changes = [...this.#preferences, change];
-    this.#directory.writePreferences(changes);
-    this.#preferences = changes;
+    const ended = hasEnded(state) && state !== RunState.RUN_STATE_FAILED ? stateWord(state) : undefined;
+    const change = this.#preferences.change(this.#nextStep, preference, author, ended);
     this.#platform.log.info(
       { run: this.id, ...change },
-      `run ${this.id}: another preference from step ${step} on, by ${author}`,
+      `run ${this.id}: another preference from step ${change.step} on, by ${author}`,
     );
-    this.#events.preference(changes.length, { step, author, before, after: change.after });
+    const { step, before, after } = change;
+    this.#events.preference(this.#preferences.changes.length, { step, author, before, after });
     this.#feed.state(this.snapshot());
   }
 
   /** The first step whose preference can still be changed. */
   get #nextStep(): number {
     return (this.#underWay ?? this.#state?.step ?? this.#checkpoint?.step ?? 0) + 1;
-  }
-
-  #preferenceOf(step: number): Record<string, number> | undefined {
-    return preferenceAt(this.#preferences, step) ?? configuredPreference(this.config, step);
   }
 
   /** Stops after the step in progress. */
@@ -372,11 +337,7 @@ export class Run {
     const place = (await listCheckpoints(this.#directory.checkpoints)).at(-1);
     const content = place && (await readCheckpoint(place, this.#owner(bench)));
     const state = content?.state ?? initialState(this.config, bench.initial);
-    if (JSON.stringify(this.#preferences.slice(0, state.preferences.length)) !== JSON.stringify(state.preferences)) {
-      throw new UserError(
-        `run ${this.id}: preferences.jsonl lacks changes that its checkpoint at step ${state.step} was made with; restore it`,
-      );
-    }
+    this.#preferences.assertHas(state);
     const versions = startingVersions(bench);
     versions.put(versionOf(state), state.trained.parameters);
     [this.#versions, this.#state, this.#checkpoint] = [versions, state, place];
@@ -459,7 +420,7 @@ export class Run {
       versions: this.#versions!,
       key: this.key,
       signal: this.#abort.signal,
-      preferences: this.#preferences,
+      preferences: this.#preferences.changes,
       observer: {
         progress,
         rollout: (event) => this.#events.rollout(event),
@@ -468,16 +429,9 @@ export class Run {
       },
     });
     const reportAt = (checkpointSeconds: number): StepEvent => {
-      const seconds = (performance.now() - began) / 1000;
-      const recent = [...this.#reports.slice(1 - RECENT_STEPS).map((report) => report.seconds), seconds];
-      const mean = recent.reduce((sum, value) => sum + value, 0) / recent.length;
-      return {
-        ...findings,
-        phases: { ...findings.phases, checkpoint: checkpointSeconds },
-        seconds,
-        etaSeconds: mean * (this.config.steps - step),
-        traceId: currentTraceId() ?? '',
-      };
+      const times = { seconds: (performance.now() - began) / 1000, checkpointSeconds };
+      const recent = this.#reports.slice(1 - RECENT_STEPS).map(({ seconds }) => seconds);
+      return completeReport(findings, times, recent, this.config.steps - step);
     };
     const due = step % this.config.checkpoints.every === 0 || step === this.config.steps || this.#intent !== undefined;
     let checkpointSeconds = 0;

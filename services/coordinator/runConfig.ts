@@ -2,8 +2,6 @@
 import { loraTargets } from '@gapo/model';
 import {
   directory,
-  filePath,
-  fraction,
   grpcTarget,
   nonNegativeInt,
   nonNegativeNumber,

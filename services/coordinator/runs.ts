@@ -111,11 +111,12 @@ export class Runs {
       const first = shares[0]!.run;
       const { bench } = await first.evaluationBase();
       this.#refuseWhenStopping();
+      const { configYaml, baseDirectory } = first.source;
       const record: RunRecord = {
-        ...newRecord(id, created, first.baseDirectory),
+        ...newRecord(id, created, baseDirectory),
         ingredients: Object.fromEntries(shares.map(({ run, share }) => [run.id, share])),
       };
-      const directory = RunDirectory.create(this.#dataDirectory, record, first.readConfig());
+      const directory = RunDirectory.create(this.#dataDirectory, record, configYaml);
       const run = new Run({ platform: this.#platform, directory, record, config: first.config });
       this.#runs.set(id, run);
       await run.endAt(state, bench.shapes);

@@ -1,5 +1,6 @@
 /** The parts of a step's report that are the same whatever is trained on: what the updates did. */
-import type { ObjectiveStep } from '@gapo/events';
+import type { ObjectiveStep, StepEvent } from '@gapo/events';
+import { currentTraceId } from '@gapo/telemetry';
 import type { ChosenWeights } from './combination.js';
 import type { StepFindings } from './stepContext.js';
 import type { Updated } from './updates.js';
@@ -38,4 +39,26 @@ export function weightsReport(
   k: number,
 ): Pick<ObjectiveStep, 'weight' | 'alpha' | 'gradientNorm' | 'progress'> {
   return { weight: weights[k]!, alpha: alpha[k]!, gradientNorm: norms[k]!, progress: progress[k]! };
+}
+
+/**
+ * The whole report, once the step has ended.
+ *
+ * @param recent seconds of the latest steps before, whose mean with this one's makes the estimate of what is left
+ * @param stepsLeft after this one
+ */
+export function completeReport(
+  findings: StepFindings,
+  { seconds, checkpointSeconds }: { readonly seconds: number; readonly checkpointSeconds: number },
+  recent: readonly number[],
+  stepsLeft: number,
+): StepEvent {
+  const mean = (recent.reduce((sum, value) => sum + value, 0) + seconds) / (recent.length + 1);
+  return {
+    ...findings,
+    phases: { ...findings.phases, checkpoint: checkpointSeconds },
+    seconds,
+    etaSeconds: mean * stepsLeft,
+    traceId: currentTraceId() ?? '',
+  };
 }
