@@ -1,4 +1,5 @@
 /** Why a run stops before its last step, told apart by what it becomes. */
+import { RpcError } from '@gapo/rpc';
 
 /** Something outside the run must be mended first; the run pauses and can be resumed. */
 export class PauseNeeded extends Error {
@@ -11,6 +12,11 @@ export class PauseNeeded extends Error {
 export class RunFailure extends Error {
   override readonly name = 'RunFailure';
   readonly expected = true;
+}
+
+/** A run that is an average of others is asked to go on. */
+export function averageHasNoSteps(id: string): RpcError {
+  return new RpcError('FAILED_PRECONDITION', `run ${id} is an average of runs: make it anew, it has no steps`);
 }
 
 /** What a signal aborted for. */

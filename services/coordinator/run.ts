@@ -16,7 +16,7 @@ import {
 } from './checkpoint.js';
 import { RunEvents } from './events.js';
 import { RunFeed } from './feed.js';
-import { PauseNeeded } from './interruption.js';
+import { averageHasNoSteps, PauseNeeded } from './interruption.js';
 import { hasEnded, isActive, stateWord, targetOf, type Transition } from './lifecycle.js';
 import type { Platform } from './platform.js';
 import { RunPreferences } from './runPreferences.js';
@@ -198,9 +198,7 @@ export class Run {
    */
   async resume(): Promise<void> {
     this.#refuseUnless('resume');
-    if (this.#record.ingredients !== undefined) {
-      throw new RpcError('FAILED_PRECONDITION', `run ${this.id} is an average of runs: make it anew, it has no steps`);
-    }
+    if (this.#record.ingredients !== undefined) throw averageHasNoSteps(this.id);
     this.#change('resume', '');
     const resuming = this.#goOn();
     // Whoever ends the run meanwhile waits for this too.

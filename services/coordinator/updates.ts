@@ -182,14 +182,21 @@ async function choose(
     });
   }
   const approximate = await derived(() => differ.approximate(source));
-  const combination = await combined(() => combine(approximate, options));
+  const first = await combined(() => combine(approximate, options));
   if (earlier % checkEvery !== 0) {
-    const gradients = await derived(() => differ.weighted(combination.weights));
-    return { direction: gradients.objectives[0]!, gradients, chosen: chosenOf(step, earlier, combination) };
+    const gradients = await derived(() => differ.weighted(first.weights));
+    return combined(() => {
+      const direction = gradients.objectives[0]!;
+      const found = direction.reduce((sum, slope) => sum + slope * slope, 0);
+      const { combination, factor } = toScale(approximate, options, first, found);
+      for (let i = 0; i < direction.length; i++) direction[i]! *= factor;
+      return { direction, gradients, chosen: chosenOf(step, earlier, combination) };
+    });
   }
   const gradients = await derived(() => differ.perObjective());
   return combined(() => {
     const gram = gramMatrix(gradients.objectives, names);
+    const { combination } = toScale(approximate, options, first, inner(gram, first.weights, first.weights));
     const { weights } = combination;
     const exact = combine(gram, options);
     return {
@@ -204,6 +211,30 @@ async function choose(
       degrees: angleBetween(gram, weights, exact.weights),
     };
   });
+}
+
+/**
+ * Brings a combination by an approximate source to the scale of the exact gradients. A source may be shorter or longer than
+ * they are, and a method that divides by norms would then make an update that is longer or shorter than its exact one, to
+ * which the regularisers no longer fit. The squared length of Σ w_k g_k is known in both: their ratio rescales the source's
+ * Gram matrix, and the method is asked again. Scaling all gradients alike changes the length of a method's direction alone.
+ *
+ * @param first the combination of the source as it came
+ * @param found the exact squared length of first's Σ w_k g_k
+ * @returns the combination in the exact scale, and what its weights are in units of first's
+ */
+export function toScale(
+  source: Gram,
+  options: CombineOptions,
+  first: Combination,
+  found: number,
+): { readonly combination: Combination; readonly factor: number } {
+  const ratio = inner(source, first.weights, first.weights) / found;
+  if (!(ratio > 0 && Number.isFinite(ratio))) return { combination: first, factor: 1 };
+  const combination = combine({ names: source.names, values: source.values.map((value) => value / ratio) }, options);
+  const dot = (a: Float64Array, b: Float64Array): number => a.reduce((sum, value, k) => sum + value * b[k]!, 0);
+  const factor = dot(combination.weights, first.weights) / dot(first.weights, first.weights);
+  return { combination: { ...combination, weights: first.weights.map((weight) => factor * weight) }, factor };
 }
 
 /** Follows weights of an earlier step. */
@@ -308,10 +339,14 @@ export function weightedAdvantages(advantages: Float32Array, weights: ArrayLike<
   });
 }
 
+/** The inner product of Σ a_k g_k and Σ b_k g_k. */
+function inner(gram: Gram, a: Float64Array, b: Float64Array): number {
+  return progressOf(gram, b).reduce((sum, value, k) => sum + a[k]! * value, 0);
+}
+
 /** The angle in degrees between Σ a_k g_k and Σ b_k g_k; 0 where both are zero, 90 where one is. */
 export function angleBetween(gram: Gram, a: Float64Array, b: Float64Array): number {
-  const dot = (x: Float64Array, y: Float64Array): number =>
-    progressOf(gram, y).reduce((sum, value, k) => sum + x[k]! * value, 0);
+  const dot = (x: Float64Array, y: Float64Array): number => inner(gram, x, y);
   const [aa, bb] = [Math.max(0, dot(a, a)), Math.max(0, dot(b, b))];
   if (aa === 0 || bb === 0) return aa === bb ? 0 : 90;
   // From the chord between the unit vectors, which keeps its digits where the angle is small.
