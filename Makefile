@@ -8,7 +8,7 @@ export ONNXRUNTIME_NODE_INSTALL ?= skip
 GAPO := node services/cli/dist/main.js
 RUN ?= run
 
-.PHONY: help run test test-image build lint models bench clean
+.PHONY: help run test test-image build lint models study bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -33,7 +33,11 @@ test-image: build ## the images' file systems, made by the Dockerfile's own step
 models: build ## make the example's models anew from the generator and a seed (under an hour on two cores)
 	@node examples/assistant/dist/training/main.js
 
-bench: build ## measure: see docs/benchmarks.md
+study: build ## compare the paper's methods on the example, write docs/study.md  [QUICK=1]
+	@deploy/local/prepare.sh nats-server
+	@node examples/assistant/dist/study/main.js $(if $(QUICK),--quick)
+
+bench: build ## measure this machine  [npm run bench -- --help]
 	@npm run --silent bench --
 
 clean: ## remove what was built
