@@ -39,8 +39,8 @@ export interface PlannedUpdate {
   readonly number: number;
   /** Whether the report is made of it. */
   readonly reported: boolean;
-  /** What it is computed from, once the version that it starts from is known. */
-  material(version: number): Promise<Material> | Material;
+  /** What it is computed from. */
+  material(): Material;
   /** Another gradient, added after the combination. */
   extra?(version: number): Promise<Float32Array>;
 }
@@ -106,12 +106,7 @@ export async function makeUpdates(
   const statistics = { entropySum: 0, clipped: [] as number[], tokens: 0 };
   for (const update of updates) {
     const version = (trained.optimizer satisfies AdamWState).step;
-    const material = await watch.time(
-      'gradients',
-      spanNames.stepLogProbs,
-      () => update.material(version),
-      update.number,
-    );
+    const material = update.material();
     const differ = new Differentiation(plan, material, version, update.number, context, pieces);
     const decision = await (due ? choose(plan, differ, kept, watch) : keep(chosen!, differ, watch));
     const extra =
