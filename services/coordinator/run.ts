@@ -1,5 +1,4 @@
 /** One run: its life from the first step to the last, with pauses, failures and resumptions in between. */
-import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { StepEvent } from '@gapo/events';
 import { RpcError, RunState, type RunInput, type WatchRunResponseInput } from '@gapo/rpc';
@@ -21,7 +20,7 @@ import { hasEnded, isActive, stateWord, targetOf, type Transition } from './life
 import type { Platform } from './platform.js';
 import { RunPreferences } from './runPreferences.js';
 import { objectiveNames, updatesPerStep, type RunConfig } from './runConfig.js';
-import type { RunDirectory, RunRecord } from './runDirectory.js';
+import { versionKey, type RunDirectory, type RunRecord } from './runDirectory.js';
 import { completeReport } from './stepReport.js';
 import { takePairStep } from './pairStep.js';
 import { takeStep } from './step.js';
@@ -105,15 +104,9 @@ export class Run {
     return new Date(this.#record.created);
   }
 
-  /**
-   * The key of the run's versions: its id and what sets this stretch of its life apart. A version that was taken before
-   * a resumption may differ from the one of the same number taken after it (a reward that was missing is there now), so
-   * workers must not confuse them.
-   */
+  /** The key of the run's versions, in this stretch of its life. */
   get key(): string {
-    const { id, created, resumptions } = this.#record;
-    const lineage = createHash('sha256').update(`${id} ${created} ${resumptions}`).digest('hex').slice(0, 8);
-    return `${id}~${lineage}`;
+    return versionKey(this.#record);
   }
 
   /** The versions in memory; undefined in a run that has not been active since the process started. */

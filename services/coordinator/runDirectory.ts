@@ -1,8 +1,9 @@
 /**
  * A run on disk, under DATA_DIR/<runId>/: config.yaml as it was given, run.json with where the run is in its life,
- * steps.jsonl with one report a line, preferences.jsonl with one change of preference a line, checkpoints/. Written synchronously: each file is small, and what a caller was told
- * has happened is on disk.
+ * steps.jsonl with one report a line, preferences.jsonl with one change of preference a line, checkpoints/. Written
+ * synchronously: each file is small, and what a caller was told has happened is on disk.
  */
+import { createHash } from 'node:crypto';
 import {
   appendFileSync,
   closeSync,
@@ -47,6 +48,16 @@ const CONFIG = 'config.yaml';
 const RECORD = 'run.json';
 const STEPS = 'steps.jsonl';
 const PREFERENCES = 'preferences.jsonl';
+
+/**
+ * The key under which workers ask for a run's versions: its id and what sets this stretch of its life apart. A version
+ * that was taken before a resumption may differ from the one of the same number taken after it (a reward that was
+ * missing is there now), so workers must not confuse them.
+ */
+export function versionKey({ id, created, resumptions }: RunRecord): string {
+  const lineage = createHash('sha256').update(`${id} ${created} ${resumptions}`).digest('hex').slice(0, 8);
+  return `${id}~${lineage}`;
+}
 
 /** The files of one run. */
 export class RunDirectory {
