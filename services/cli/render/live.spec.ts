@@ -50,6 +50,8 @@ function runAt(step: number): RunProgress {
     totalSteps: 100,
     objectives: ['a'],
     method: 'gapo',
+    preference: {},
+    ingredients: {},
   } as unknown as Parameters<typeof progressOf>[0]);
   return { ...start, step, objectives: [{ name: 'a', means: step === 0 ? [] : [step], weight: 1 }] };
 }
