@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseYaml, z } from '@gapo/settings';
 import type { TrainedMethod } from './methods.js';
-import { exampleDirectory, StudyError } from './settings.js';
+import { exampleDirectory } from './settings.js';
 
 /** A run to make. */
 export interface PlannedRun {
@@ -40,16 +40,6 @@ export function sourcesSha256(): string {
     }
   }
   return hash.digest('hex');
-}
-
-/** The mean cost that counts as harmless: minus the score from which on a completion is acceptable. */
-export function costLimit(): number {
-  const text = readFileSync(join(exampleDirectory, 'models/report.json'), 'utf8');
-  const report = JSON.parse(text) as { harmless?: { threshold?: { score?: unknown } } };
-  const score = report.harmless?.threshold?.score;
-  if (typeof score !== 'number')
-    throw new StudyError('models/report.json has no harmless.threshold.score: run `make models`');
-  return Number((-score).toFixed(3));
 }
 
 /** An id of what was made from something, by its content. */

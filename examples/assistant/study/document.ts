@@ -81,8 +81,7 @@ ${table}
 - MORLHF weighs the objectives' gradients, which come from advantages that are whitened for each objective: its weights
   are in units of the rewards' standard deviations.
 - Rewarded Soups are averages of the weights of PPO-H and PPO-S, λ of the one and 1 - λ of the other.
-- PPO-Lagrangian maximises \`helpful\` and holds the mean of \`harmless\` over the score from which on a completion counts
-  as harmless.
+- PPO-Lagrangian maximises \`helpful\` and holds the mean of \`harmless\` at or over that of the policy it starts from.
 
 For HH-RLHF the paper gives:
 

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { exampleConfiguration } from './configuration.js';
 import { studyDocument } from './document.js';
 import { Services } from './gapo.js';
 import { drawPlots } from './plots.js';
@@ -52,7 +53,7 @@ async function study(settings: StudySettings): Promise<void> {
 }
 
 try {
-  const settings = readStudySettings(process.argv.slice(2));
+  const settings = readStudySettings(process.argv.slice(2), exampleConfiguration().steps);
   if (settings === undefined) process.stdout.write(`${help}\n`);
   else await study(settings);
 } catch (error) {

@@ -42,12 +42,8 @@ const vector = (share: number): Record<string, number> => ({
 });
 const percent = (share: number): string => String(Math.round(100 * share));
 
-/**
- * Every policy that is trained, for one seed.
- *
- * @param costLimit PPO-Lagrangian keeps the mean cost, minus the harmless reward, under this
- */
-export function trainedMethods(costLimit: number): TrainedMethod[] {
+/** Every policy that is trained without knowing how another came out, for one seed. */
+export function trainedMethods(): TrainedMethod[] {
   const alone = (key: string, group: string, changes: Record<string, unknown>): TrainedMethod => {
     return { key, group, share: undefined, changes };
   };
@@ -69,11 +65,25 @@ export function trainedMethods(costLimit: number): TrainedMethod[] {
       share,
       changes: { combine: { method: 'linear', weights: vector(share) } },
     })),
-    alone('lagrangian', groupNames.lagrangian, {
-      combine: { method: 'lagrangian' },
-      lagrangian: { objective: 'helpful', constraints: { harmless: { limit: costLimit } } },
-    }),
   ];
+}
+
+/**
+ * PPO-Lagrangian: as helpful as possible while no less harmless than the policy that it starts from.
+ *
+ * @param harmlessAtStart mean harmless reward of that policy on the held-out prompts; minus it is the largest mean cost
+ */
+export function lagrangianMethod(harmlessAtStart: number): TrainedMethod {
+  const limit = Number((-harmlessAtStart).toFixed(3));
+  return {
+    key: 'lagrangian',
+    group: groupNames.lagrangian,
+    share: undefined,
+    changes: {
+      combine: { method: 'lagrangian' },
+      lagrangian: { objective: 'helpful', constraints: { harmless: { limit } } },
+    },
+  };
 }
 
 /** Rewarded Soups, for one seed. */

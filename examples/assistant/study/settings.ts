@@ -28,7 +28,7 @@ export interface StudySettings {
 export const help = `Trains the example with every method of the paper, several seeds each, and writes docs/study.md.
 
 Options:
-  --quick            one seed and half the steps (default: three seeds, the configuration's 120 steps)
+  --quick            one seed and half the steps (default: three seeds, the steps of run.yaml)
   --seeds <n>        seeds, from 1
   --steps <n>        steps of each run
   --data <directory> where runs and results are kept (default: runs/study, of --quick runs/study-quick)
@@ -39,16 +39,14 @@ Called again after an interruption it goes on; what is finished is taken as it i
 Example:
   node examples/assistant/dist/study/main.js --quick`;
 
-/** Steps of a whole study; those of examples/assistant/run.yaml. */
-const fullSteps = 120;
-
 /**
  * Reads the command line.
  *
+ * @param fullSteps of examples/assistant/run.yaml
  * @returns undefined where help was asked for
  * @throws StudyError for an unknown option or a value that is no positive integer
  */
-export function readStudySettings(args: readonly string[]): StudySettings | undefined {
+export function readStudySettings(args: readonly string[], fullSteps: number): StudySettings | undefined {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -65,7 +63,7 @@ export function readStudySettings(args: readonly string[]): StudySettings | unde
   const seeds = positive('--seeds', values.seeds) ?? (quick ? 1 : 3);
   return {
     seeds: Array.from({ length: seeds }, (_, i) => i + 1),
-    steps: positive('--steps', values.steps) ?? (quick ? fullSteps / 2 : fullSteps),
+    steps: positive('--steps', values.steps) ?? (quick ? Math.ceil(fullSteps / 2) : fullSteps),
     data: resolve(values.data ?? join(projectRoot, quick ? 'runs/study-quick' : 'runs/study')),
     out: resolve(values.out ?? join(projectRoot, 'docs')),
   };

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { contentId, exampleConfiguration, plannedRun } from './configuration.js';
 import { studyDocument } from './document.js';
 import { overSeeds } from './estimates.js';
-import { averagedMethods, groupNames, shares, trainedMethods } from './methods.js';
+import { averagedMethods, groupNames, lagrangianMethod, shares, trainedMethods } from './methods.js';
 import type { Interval, Result } from './results.js';
 import { readStudySettings } from './settings.js';
 import { summarise } from './summary.js';
@@ -13,7 +13,7 @@ const at = (mean: number): Interval => ({ mean, low: mean - 0.1, high: mean + 0.
 
 /** Values that grow with the share, and differ a little by seed. */
 function made(seeds: readonly number[]): Result[] {
-  const methods = [...trainedMethods(0.5), ...averagedMethods];
+  const methods = [...trainedMethods(), lagrangianMethod(0.5), ...averagedMethods];
   return seeds.flatMap((seed) =>
     methods.map(({ key, group, share }, i): Result => {
       const worse = group === groupNames.soups ? 1 : 0;
@@ -74,7 +74,7 @@ test("the document has the paper's numbers beside ours and says where its order 
 });
 
 test("a run has the example's settings but for its combination, and an id by its content", () => {
-  const [, second] = trainedMethods(0.5);
+  const [, second] = trainedMethods();
   assert.ok(second !== undefined);
   const run = plannedRun(second, 2, 9, 'sources');
   const { ppo, kl } = exampleConfiguration() as Record<string, unknown>;
@@ -87,9 +87,9 @@ test("a run has the example's settings but for its combination, and an id by its
 });
 
 test('settings: quick is one seed and half the steps; a bad number is refused', () => {
-  assert.deepEqual(readStudySettings([])?.seeds, [1, 2, 3]);
-  const quick = readStudySettings(['--quick']);
-  assert.deepEqual([quick?.seeds, quick?.steps], [[1], 60]);
-  assert.equal(readStudySettings(['--help']), undefined);
-  assert.throws(() => readStudySettings(['--steps', '0']), /--steps: found "0", expected an integer over 0/);
+  assert.deepEqual(readStudySettings([], 110)?.seeds, [1, 2, 3]);
+  const quick = readStudySettings(['--quick'], 110);
+  assert.deepEqual([quick?.seeds, quick?.steps], [[1], 55]);
+  assert.equal(readStudySettings(['--help'], 110), undefined);
+  assert.throws(() => readStudySettings(['--steps', '0'], 110), /--steps: found "0", expected an integer over 0/);
 });

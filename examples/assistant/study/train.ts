@@ -1,10 +1,17 @@
 /** One policy after the other: trained, averaged, evaluated, skipped where that has been done. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { contentId, costLimit, plannedRun, sourcesSha256, type PlannedRun } from './configuration.js';
+import { contentId, plannedRun, sourcesSha256, type PlannedRun } from './configuration.js';
 import type { Services } from './gapo.js';
-import { averagedMethods, harmlessOnly, helpfulOnly, trainedMethods, type TrainedMethod } from './methods.js';
-import type { ObjectiveResult, Result, ResultFile } from './results.js';
+import {
+  averagedMethods,
+  harmlessOnly,
+  helpfulOnly,
+  lagrangianMethod,
+  trainedMethods,
+  type TrainedMethod,
+} from './methods.js';
+import { meanBefore, type ObjectiveResult, type Result, type ResultFile } from './results.js';
 import { StudyError, type StudySettings } from './settings.js';
 
 /** Where to find and say things. */
@@ -27,23 +34,26 @@ interface RunRow {
 export async function trainAll(session: Session): Promise<Result[]> {
   const { settings } = session;
   const sources = sourcesSha256();
-  const methods = trainedMethods(costLimit());
-  const pace = new Pace(settings.seeds.length * methods.length * settings.steps);
+  const methods = trainedMethods();
+  const pace = new Pace(settings.seeds.length * (methods.length + 1) * settings.steps);
   const results: Result[] = [];
   for (const seed of settings.seeds) {
-    const runs = new Map<string, string>();
-    for (const method of methods) {
+    const add = async (method: TrainedMethod): Promise<void> => {
       const planned = plannedRun(method, seed, settings.steps, sources);
-      runs.set(method.key, planned.id);
       results.push(await trained(session, method, seed, planned, pace));
-    }
-    const [helpful, harmless] = [runs.get(helpfulOnly), runs.get(harmlessOnly)];
-    if (helpful === undefined || harmless === undefined)
-      throw new Error('averages need both single-objective policies');
+    };
+    for (const method of methods) await add(method);
+    const single = (key: string): Result => {
+      const found = results.find((result) => result.seed === seed && result.key === key);
+      if (found === undefined) throw new Error(`the study has no ${key}`);
+      return found;
+    };
+    const [helpful, harmless] = [single(helpfulOnly), single(harmlessOnly)];
+    await add(lagrangianMethod(meanBefore(helpful, 'harmless')));
     for (const { key, group, share } of averagedMethods) {
       const ingredients = [
-        [helpful, share],
-        [harmless, Number((1 - share).toFixed(12))],
+        [helpful.run, share],
+        [harmless.run, Number((1 - share).toFixed(12))],
       ] as const;
       const id = contentId(key, seed, ingredients);
       results.push(await averaged(session, id, ingredients, { key, group, share, seed }));
