@@ -83,3 +83,18 @@ test('a run that is gone on with does not tell its past steps again', () => {
     ['r: runni', 'step 41/'],
   );
 });
+
+test('plain lines of several runs in a row: each has its own first step, last step and preference', () => {
+  const lines: string[] = [];
+  const reporter = new PlainReporter(
+    (line) => lines.push(line),
+    () => 0,
+  );
+  for (const id of ['a', 'b']) {
+    for (const step of [0, 1, 100]) reporter.progress({ ...runAt(step), id, preference: { a: 1 } });
+  }
+  assert.deepEqual(
+    lines.map((line) => line.split('  ')[0]),
+    ['a', 'b'].flatMap((id) => [`${id}: running`, `${id}: preference a 1`, 'step 1/100', 'step 100/100']),
+  );
+});

@@ -48,15 +48,21 @@ class LiveReporter implements Reporter {
   }
 }
 
+interface Said {
+  readonly id: string;
+  step: number;
+  begun: boolean;
+  state?: string;
+  preference?: string;
+}
+
 /** Plain lines: a step each, or fewer where steps come faster than every three seconds; the first and the last always. */
 export class PlainReporter implements Reporter {
   readonly #write: (line: string) => void;
   readonly #now: () => number;
   #saidAt: number | undefined;
-  #saidStep: number | undefined;
-  #begun = false;
-  #state = '';
-  #preference: string | undefined;
+  /** What has been said of the run that is followed. */
+  #said: Said | undefined;
 
   /** @param now milliseconds of a clock */
   constructor(write: (line: string) => void, now: () => number = () => performance.now()) {
@@ -69,20 +75,21 @@ export class PlainReporter implements Reporter {
   }
 
   progress(progress: RunProgress): void {
-    if (progress.state !== this.#state) {
-      this.#state = progress.state;
+    // A run that is gone on with says nothing of the steps that it had taken before.
+    if (this.#said?.id !== progress.id) this.#said = { id: progress.id, step: progress.step, begun: false };
+    const said = this.#said;
+    if (progress.state !== said.state) {
+      said.state = progress.state;
       this.#write(`${progress.id}: ${progress.state}${progress.reason === '' ? '' : `: ${progress.reason}`}`);
     }
-    this.#sayPreference(progress);
+    this.#sayPreference(progress, said);
     this.#saidAt ??= this.#now();
-    // A run that is gone on with says nothing of the steps that it had taken before.
-    this.#saidStep ??= progress.step;
     const sinceMs = this.#now() - this.#saidAt;
-    if (progress.step > this.#saidStep && progress.objectives.some(({ means }) => means.length > 0)) {
-      const notable = !this.#begun || progress.step >= progress.totalSteps;
+    if (progress.step > said.step && progress.objectives.some(({ means }) => means.length > 0)) {
+      const notable = !said.begun || progress.step >= progress.totalSteps;
       if (sinceMs < quietMs && !notable) return;
-      this.#begun = true;
-      this.#saidStep = progress.step;
+      said.begun = true;
+      said.step = progress.step;
       this.#line(progressLine(progress));
     } else if (progress.phase !== undefined && progress.phase.waitingFor !== '' && sinceMs > 5 * quietMs) {
       // A step that takes long says what it waits for.
@@ -100,11 +107,11 @@ export class PlainReporter implements Reporter {
   }
 
   /** Says the preference at first and whenever somebody has changed it. */
-  #sayPreference({ id, preference }: RunProgress): void {
+  #sayPreference({ id, preference }: RunProgress, said: Said): void {
     const text = numbersText(preference);
-    if (text === (this.#preference ?? '')) return;
-    const first = this.#preference === undefined;
-    this.#preference = text;
+    if (text === (said.preference ?? '')) return;
+    const first = said.preference === undefined;
+    said.preference = text;
     if (hasNumbers(preference)) this.#write(`${id}: preference${first ? '' : ' changed to'} ${text}`);
   }
 
