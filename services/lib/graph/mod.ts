@@ -11,6 +11,7 @@ export {
   type Value,
 } from './graph.js';
 export * from './operators.js';
+export { geluTanh, layerNorm, linearInOut, splitLast } from './decoderOperators.js';
 export { clamp, emitBinary, emitMatmul, emitReduce, emitReshape, emitUnary } from './nodes.js';
 export { gradients, type Seed } from './gradient.js';
 export { gradcheck, type GradcheckOptions, type GradcheckResult } from './gradcheck.js';

@@ -2,51 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { Graph, type Value } from './graph.js';
-import { gradcheck } from './gradcheck.js';
 import { gradients } from './gradient.js';
 import * as op from './operators.js';
+import { type Case, type Shapes, check, filled, shapes } from './operators.fixture.js';
 import { Session, type TensorArray, int64 } from './session.js';
-
-const tolerance = 1e-6;
-
-/** Deterministic values away from kinks and poles: in [low, high], never closer than 0.02 to one another's sums. */
-function filled(dims: readonly number[], seed: number, low = -1, high = 1): TensorArray<Float64Array> {
-  const size = dims.reduce((product, dim) => product * dim, 1);
-  const data = Float64Array.from({ length: size }, (_, index) => {
-    const wave = Math.sin((index + 1) * 12.9898 + seed * 78.233) * 43758.5453;
-    return low + (high - low) * (wave - Math.floor(wave));
-  });
-  return { data, dims };
-}
-
-/** A scalar with a different weight for every element, so that no error cancels. */
-function weightedTotal(y: Value): Value {
-  const dims = y.dims as readonly number[];
-  return op.sum(op.mul(y, y.graph.constant([...filled(dims, 99).data], dims)));
-}
-
-interface Case {
-  readonly parameters: Readonly<Record<string, TensorArray<Float64Array>>>;
-  readonly output: (p: Readonly<Record<string, Value>>, g: Graph) => Value;
-  readonly feeds?: Readonly<Record<string, TensorArray>>;
-}
-
-async function check({ parameters, output, feeds = {} }: Case): Promise<void> {
-  const results = await gradcheck({ parameters, feeds, build: (g, p) => weightedTotal(output(p, g)) });
-  for (const { name, relativeError } of results) {
-    assert.ok(relativeError < tolerance, `gradient of ${name}: relative error ${relativeError}`);
-  }
-}
-
-const extent = fc.integer({ min: 1, max: 5 });
-const shapes = fc.record({
-  b: extent,
-  t: extent,
-  c: extent.map((n) => 2 * n),
-  d: extent,
-  seed: fc.integer({ min: 0, max: 999 }),
-});
-type Shapes = typeof shapes extends fc.Arbitrary<infer S> ? S : never;
 
 /** Every operator with a gradient rule, on the shapes drawn. */
 const cases: Record<string, (s: Shapes) => Case> = {
