@@ -93,11 +93,15 @@ export class Coordinator {
     return present(run);
   }
 
-  /** The run, with the preference that its next step will use. */
-  async setPreference(id: string, preference: Record<string, number>, author: string): Promise<Run> {
+  /** The run, the first step that uses the preference, and what was in force before. */
+  async setPreference(
+    id: string,
+    preference: Record<string, number>,
+    author: string,
+  ): Promise<{ run: Run; firstStep: number; before: Record<string, number> }> {
     const request = { runId: id, preference, author };
-    const { run } = await this.#ask(() => this.#client.SetPreference(request, { deadlineMs: quickMs }));
-    return present(run);
+    const changed = await this.#ask(() => this.#client.SetPreference(request, { deadlineMs: quickMs }));
+    return { ...changed, run: present(changed.run) };
   }
 
   /**

@@ -1,11 +1,10 @@
 /** `prefer`, `soup` and `eval` of several runs, against a coordinator that answers from a table. */
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { RpcError, type RunInput } from '@gapo/rpc';
-import { gapo, someRun, temporaryFolder, trainingService } from './cli.fixture.js';
+import { gapo, someRun, trainingService } from './cli.fixture.js';
 
 const objectives = ['helpful', 'harmless'];
 const steered: RunInput = { method: 'pgapo', objectives, preference: { harmless: 0.5, helpful: 0.5 } };
@@ -16,7 +15,8 @@ test('prefer: what was in force, what is, and from which step; who asked is reco
     GetRun: async () => ({ run: someRun('a', 'RUN_STATE_RUNNING', 3, steered) }),
     SetPreference: async ({ preference, author }) => {
       asked.push({ preference, author });
-      return { run: someRun('a', 'RUN_STATE_RUNNING', 3, { ...steered, preference }) };
+      const run = someRun('a', 'RUN_STATE_RUNNING', 3, { ...steered, preference });
+      return { run, firstStep: 5, before: { harmless: 0.5, helpful: 0.5 } };
     },
     ListRuns: async () => ({
       runs: [
@@ -25,19 +25,15 @@ test('prefer: what was in force, what is, and from which step; who asked is reco
       ],
     }),
   });
-  const folder = temporaryFolder(t);
   const env = { GAPO_COORDINATOR: coordinator };
-  const call = ['prefer', 'a', 'harmless=0.3', 'helpful=0.7', '--data', folder];
-  const remote = await gapo(t, call, env);
+  const call = ['prefer', 'a', 'harmless=0.3', 'helpful=0.7'];
+  const { stdout } = await gapo(t, call, env);
   assert.equal(
-    remote.stdout,
-    `a: helpful 0.5, harmless 0.5 → helpful 0.7, harmless 0.3, from the next step that begins (by ${userInfo().username})\n`,
+    stdout,
+    `a: helpful 0.5, harmless 0.5 → helpful 0.7, harmless 0.3, from step 5 on (by ${userInfo().username})\n`,
   );
-  mkdirSync(join(folder, 'a'));
-  const change = { step: 5, author: 'Ada', before: { helpful: 0.5, harmless: 0.5 }, after: {} };
-  writeFileSync(join(folder, 'a/preferences.jsonl'), `${JSON.stringify(change)}\n`);
-  const local = await gapo(t, [...call, '--by', 'Ada', '--json'], env);
-  assert.deepEqual(JSON.parse(local.stdout), {
+  const named = await gapo(t, [...call, '--by', 'Ada', '--json'], env);
+  assert.deepEqual(JSON.parse(named.stdout), {
     run: 'a',
     author: 'Ada',
     step: 5,

@@ -1,12 +1,11 @@
 /** The coordinator's process: settings, event bus, workers, runs, server; stopped in the opposite order. */
-import { renameSync, writeFileSync } from 'node:fs';
 import { connectEvents } from '@gapo/events';
 import { RpcError, serve } from '@gapo/rpc';
 import { runService, UserError } from '@gapo/telemetry';
 import { createPlatform } from './platform.js';
 import { Runs } from './runs.js';
 import { coordinatorServices } from './server.js';
-import { coordinatorSettings, helpText } from './settings.js';
+import { coordinatorSettings, help } from './settings.js';
 
 /** What stopping may take beyond the grace time of the steps in progress: a checkpoint, last answers, last events. */
 const STOP_MARGIN_MS = 15_000;
@@ -14,15 +13,11 @@ const STOP_MARGIN_MS = 15_000;
 /** Calls under way when the runs have stopped are watchers and the like: they end soon. */
 const CALLS_GRACE_MS = 2000;
 
-if (process.argv.includes('--help')) {
-  process.stdout.write(helpText());
-  process.exit(0);
-}
-
 let graceMs = 0;
 
 await runService({
   name: 'gapo-coordinator',
+  help,
   get stopTimeoutMs() {
     return graceMs + STOP_MARGIN_MS;
   },
@@ -43,10 +38,6 @@ await runService({
       throw error instanceof RpcError ? new UserError(`LISTEN: ${error.details}`, { cause: error }) : error;
     });
     opened.runs = await Runs.open(platform, settings.DATA_DIR);
-    if (settings.ADDRESS_FILE !== undefined) {
-      writeFileSync(`${settings.ADDRESS_FILE}.partial`, server.address);
-      renameSync(`${settings.ADDRESS_FILE}.partial`, settings.ADDRESS_FILE);
-    }
     return {
       address: server.address,
       async stop() {

@@ -45,8 +45,9 @@ test('a change takes effect at the next step, is published, shown, and kept over
   assert.deepEqual(created.preference, { letters: 1, short: 0 });
   await reached;
   const preference = { letters: 0.25, short: 0.5 };
-  const { run } = await client.SetPreference({ runId: 'bandit', preference, author: 'Ada' }, { deadlineMs });
-  assert.deepEqual(run!.preference, preference);
+  const request = { runId: 'bandit', preference, author: 'Ada' };
+  const { run, firstStep, before } = await client.SetPreference(request, { deadlineMs });
+  assert.deepEqual([run!.preference, firstStep, before], [preference, 4, { letters: 1, short: 0 }]);
   release();
   const ended = await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
   const weights = (await reportsOf(coordinator, 'bandit')).map(({ objectives }) => objectives.map((o) => o.weight));

@@ -18,6 +18,7 @@ import { RunFeed } from './feed.js';
 import { averageHasNoSteps, PauseNeeded } from './interruption.js';
 import { hasEnded, isActive, stateWord, targetOf, type Transition } from './lifecycle.js';
 import type { Platform } from './platform.js';
+import type { PreferenceChange } from './preferences.js';
 import { RunPreferences } from './runPreferences.js';
 import { objectiveNames, updatesPerStep, type RunConfig } from './runConfig.js';
 import { versionKey, type RunDirectory, type RunRecord } from './runDirectory.js';
@@ -221,7 +222,7 @@ export class Run {
    *
    * @throws RpcError as {@link RunPreferences.change}
    */
-  setPreference(preference: Readonly<Record<string, number>>, author: string): void {
+  setPreference(preference: Readonly<Record<string, number>>, author: string): PreferenceChange {
     const { state } = this.#record;
     const ended = hasEnded(state) && state !== RunState.RUN_STATE_FAILED ? stateWord(state) : undefined;
     const change = this.#preferences.change(this.#nextStep, preference, author, ended);
@@ -232,6 +233,7 @@ export class Run {
     const { step, before, after } = change;
     this.#events.preference(this.#preferences.changes.length, { step, author, before, after });
     this.#feed.state(this.snapshot());
+    return change;
   }
 
   /** The first step whose preference can still be changed. */

@@ -52,8 +52,8 @@ function trainingService(registry: Registry, platform: Platform): Implementation
         }),
       SetPreference: async ({ runId, preference, author }) => {
         const run = registry().get(runId);
-        run.setPreference(preference, author === '' ? 'unknown' : author);
-        return { run: run.snapshot() };
+        const { step, before } = run.setPreference(preference, author === '' ? 'unknown' : author);
+        return { run: run.snapshot(), firstStep: step, before: { ...before } };
       },
       CreateSoup: async ({ ingredients, runId }) =>
         answered('FAILED_PRECONDITION', async () => ({

@@ -1,5 +1,5 @@
 /** The coordinator's settings: environment variables, and the text that `--help` prints. */
-import { describeSettings, grpcTarget, hostPort, positiveNumber, readSettings, word, z } from '@gapo/settings';
+import { grpcTarget, hostPort, positiveNumber, readSettings, settingsHelp, word, z } from '@gapo/settings';
 
 const targets = z.array(grpcTarget).min(1);
 
@@ -47,22 +47,10 @@ export function rewardTargets(settings: Pick<Settings, 'REWARD_SERVICES'>): Read
 }
 
 /** What `--help` prints. */
-export function helpText(): string {
-  const rows = describeSettings(schema).map(
-    ({ name, expected, default: value, description }) =>
-      `  ${name.padEnd(24)}${description}\n${' '.repeat(26)}${expected}${value === undefined ? '' : `; default ${value}`}`,
-  );
-  return [
-    'gapo coordinator: owns the training runs and asks rollout, gradient and reward services for the work.',
-    '',
-    'Settings (environment variables):',
-    ...rows,
-    '  LOG_LEVEL, OTEL_*       as in every service of the platform',
-    '',
-    'Example:',
-    '  ROLLOUT_WORKERS=127.0.0.1:50051 GRADIENT_WORKERS=127.0.0.1:50052 \\',
-    '  REWARD_SERVICES=helpful=127.0.0.1:50061,harmless=127.0.0.1:50062 \\',
-    '  node --import ./services/lib/telemetry/dist/preload.js services/coordinator/dist/main.js',
-    '',
-  ].join('\n');
-}
+export const help = settingsHelp({
+  title: 'The coordinator: owns the training runs and asks rollout, gradient and reward services for the work.',
+  schema,
+  example: `ROLLOUT_WORKERS=127.0.0.1:50051 GRADIENT_WORKERS=127.0.0.1:50052 \\
+REWARD_SERVICES=helpful=127.0.0.1:50061,harmless=127.0.0.1:50062 \\
+  node --import ./services/lib/telemetry/dist/preload.js services/coordinator/dist/main.js`,
+});

@@ -1,22 +1,18 @@
 /** `gapo prefer`: another preference for a run while it trains. */
-import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { join } from 'node:path';
 import { Argument, Command, Option } from 'commander';
 import type { Run } from '@gapo/rpc';
-import { nearestKey, z } from '@gapo/settings';
+import { nearestKey } from '@gapo/settings';
 import { UserError } from '@gapo/telemetry';
 import { collectAssignment } from '../assignments.js';
 import { Coordinator, coordinatorAddress } from '../client.js';
-import { coordinatorOption, dataOption, jsonOption } from '../options.js';
+import { coordinatorOption, jsonOption } from '../options.js';
 import { print, printJson } from '../output.js';
-import { fromHere } from '../project.js';
 import { numbersText } from '../render/preference.js';
 
 interface PreferFlags {
   by?: string;
   coordinator?: string;
-  data: string;
   json?: true;
 }
 
@@ -46,37 +42,18 @@ function requireObjectives({ id, objectives }: Run, preference: Readonly<Record<
   }
 }
 
-const changeSchema = z.object({ step: z.int(), before: z.record(z.string(), z.number()) });
-
-/** The change that the coordinator wrote down last; undefined where its files are not on this machine. */
-function recordedChange(dataDirectory: string, id: string): z.infer<typeof changeSchema> | undefined {
-  const path = join(dataDirectory, id, 'preferences.jsonl');
-  if (!existsSync(path)) return undefined;
-  try {
-    const last = readFileSync(path, 'utf8').trimEnd().split('\n').at(-1) ?? '';
-    return changeSchema.safeParse(JSON.parse(last)).data;
-  } catch {
-    return undefined;
-  }
-}
-
 async function prefer(id: string, preference: Record<string, number>, flags: PreferFlags): Promise<void> {
   const author = flags.by ?? loginName();
   const coordinator = new Coordinator(coordinatorAddress(flags.coordinator));
   try {
-    const old = await coordinator.getRun(id);
-    requireObjectives(old, preference);
-    const run = await coordinator.setPreference(id, preference, author);
-    const recorded = recordedChange(fromHere(flags.data), id);
-    const before = recorded?.before ?? old.preference;
-    const step = recorded?.step ?? null;
+    requireObjectives(await coordinator.getRun(id), preference);
+    const { run, firstStep, before } = await coordinator.setPreference(id, preference, author);
     if (flags.json) {
-      printJson({ run: id, author, step, before, after: { ...run.preference } });
+      printJson({ run: id, author, step: firstStep, before, after: { ...run.preference } });
       return;
     }
-    const from = step === null ? 'from the next step that begins' : `from step ${step} on`;
     const [was, is] = [numbersText(before, run.objectives), numbersText(run.preference, run.objectives)];
-    print(`${id}: ${was} → ${is}, ${from} (by ${author})`);
+    print(`${id}: ${was} → ${is}, from step ${firstStep} on (by ${author})`);
   } finally {
     coordinator.close();
   }
@@ -92,7 +69,6 @@ export function preferCommand(): Command {
     )
     .addOption(new Option('--by <name>', 'who changes it (default: your login name)'))
     .addOption(coordinatorOption())
-    .addOption(dataOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
