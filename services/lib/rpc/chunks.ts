@@ -2,7 +2,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { RpcError } from './error.js';
 import type { TensorChunk, TensorHeader } from './gen/messages.js';
-import { arrayOver, bytesOf, extentOf, type Extent, type TensorData } from './tensor.js';
+import { arrayOver, bytesOf, elementType, extentOf, type Extent, type TensorData } from './tensor.js';
 
 /** Bytes of a chunk unless said otherwise: 1 MiB. */
 export const defaultChunkBytes = 1 << 20;
@@ -44,7 +44,7 @@ export function* chunks(
 export interface AssembledTensor {
   /** As announced. */
   header: TensorHeader;
-  /** Its elements, in memory of their own. */
+  /** Its elements, in the array that was allocated for them or in memory of their own. */
   data: TensorData;
 }
 
@@ -54,6 +54,13 @@ export interface AssemblerOptions {
   sha256?: string | undefined;
   /** Who sends, for errors, as `policy version 17 from coordinator:50050`. */
   what?: string;
+  /**
+   * The array that a tensor goes to, of its element type and length; called when the tensor's first byte arrives. Memory that is
+   * used again costs no page faults, which take longer than the copying.
+   * @param index the tensor's place among the headers
+   * @default memory of its own, also where it returns undefined
+   */
+  allocate?: ((header: TensorHeader, index: number) => TensorData | undefined) | undefined;
 }
 
 interface Slot extends Extent {
@@ -61,8 +68,12 @@ interface Slot extends Extent {
   /** Where the tensor starts in the concatenation. */
   start: number;
   /** Its memory, taken when its first byte arrives: a header alone costs nothing. */
-  bytes: Uint8Array<ArrayBuffer> | undefined;
+  data: TensorData | undefined;
+  /** The bytes of the same memory. */
+  bytes: Uint8Array;
 }
+
+const noBytes = new Uint8Array(0);
 
 /**
  * Puts chunks together into tensors. Every byte is copied once. Errors are RpcErrors with DATA_LOSS, but for a header that is wrong
@@ -75,11 +86,13 @@ export class TensorAssembler {
   readonly #hash: Hash | undefined;
   readonly #sha256: string | undefined;
   readonly #what: string;
+  readonly #allocate: AssemblerOptions['allocate'];
   #received = 0;
   #current = 0;
 
   constructor(headers: readonly TensorHeader[], options: AssemblerOptions = {}) {
     this.#what = options.what ?? 'the tensor stream';
+    this.#allocate = options.allocate;
     this.#sha256 = options.sha256?.toLowerCase();
     this.#hash = this.#sha256 === undefined ? undefined : createHash('sha256');
     const names = new Set<string>();
@@ -90,7 +103,7 @@ export class TensorAssembler {
       }
       names.add(header.name);
       const extent = extentOf(header);
-      this.#slots.push({ header, ...extent, start, bytes: undefined });
+      this.#slots.push({ header, ...extent, start, data: undefined, bytes: noBytes });
       start += extent.byteLength;
     }
     this.totalBytes = start;
@@ -118,7 +131,7 @@ export class TensorAssembler {
         this.#current += 1; // full, or without elements
         continue;
       }
-      slot.bytes ??= new Uint8Array(slot.byteLength);
+      if (slot.data === undefined) this.#place(slot, this.#current);
       const piece = data.subarray(at, at + slot.byteLength - within);
       slot.bytes.set(piece, within);
       at += piece.length;
@@ -133,10 +146,23 @@ export class TensorAssembler {
     }
     const found = this.#hash?.digest('hex');
     if (found !== this.#sha256) throw this.#loss(`its bytes have SHA-256 ${found}; ${this.#sha256} was announced`);
-    return this.#slots.map(({ header, dtype, length, bytes }) => ({
+    return this.#slots.map(({ header, dtype, data }) => ({
       header,
-      data: arrayOver(dtype, bytes?.buffer ?? new ArrayBuffer(0), 0, length),
+      data: data ?? arrayOver(dtype, new ArrayBuffer(0), 0, 0),
     }));
+  }
+
+  #place(slot: Slot, index: number): void {
+    const { header, dtype, length, byteLength } = slot;
+    const given = this.#allocate?.(header, index);
+    if (given !== undefined && (elementType(given) !== dtype || given.length !== length)) {
+      throw new RangeError(
+        `tensor '${header.name}' is ${dtype} with ${length} elements; ` +
+          `${elementType(given)} with ${given.length} was allocated for it`,
+      );
+    }
+    slot.data = given ?? arrayOver(dtype, new ArrayBuffer(byteLength), 0, length);
+    slot.bytes = bytesOf(slot.data);
   }
 
   #loss(what: string): RpcError {

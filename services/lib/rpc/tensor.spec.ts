@@ -142,6 +142,33 @@ test('a header that announces more than memory costs nothing until bytes arrive'
   assert.throws(() => assembler.finish(), coded('DATA_LOSS', /ends after 0 bytes/));
 });
 
+test('tensors go to the arrays that are allocated for them, the others to memory of their own', () => {
+  const { headers, arrays } = sample();
+  const pieces = [...chunks(arrays, 5)];
+  const own = new Float32Array(10);
+  const asked: string[] = [];
+  const assembler = new TensorAssembler(headers, {
+    allocate: ({ name }, index) => {
+      asked.push(`${index} ${name}`);
+      return name === 'a' ? own.subarray(2, 8) : undefined;
+    },
+  });
+  for (const piece of pieces) assembler.add(piece);
+  const tensors = assembler.finish().map(({ data }) => data);
+  assert.deepEqual(tensors, arrays);
+  assert.equal(tensors[0]?.buffer, own.buffer);
+  assert.deepEqual(own, Float32Array.of(0, 0, ...floats, 0, 0));
+  assert.deepEqual(asked, ['0 a', '2 b', '3 scalar', '4 c'], 'once for each tensor that has elements');
+
+  for (const wrong of [new Float32Array(5), new Int32Array(6)]) {
+    const short = new TensorAssembler(headers, { allocate: () => wrong });
+    assert.throws(
+      () => short.add(pieces[0] as TensorChunk),
+      /^RangeError: tensor 'a' is DATA_TYPE_F32 with 6 elements; DATA_TYPE_.32 with \d was allocated for it$/,
+    );
+  }
+});
+
 test('two tensors of 40 MB arrive whole over a real stream', async (t) => {
   const arrays = [1, 2].map((seed) => Float32Array.from({ length: 10_000_000 }, (_, index) => (index * seed) % 8191));
   const headers = arrays.map((data, index) => toHeader(`g${index}`, [data.length], data));
