@@ -111,10 +111,9 @@ export function stretchGraph(model: DecoderModel, spec: TrainableSpec, drawing: 
   };
   const next = step(config, merged, { pastKeys, pastValues, pastMask, position, iteration, carried });
   const { drawn, logprob } = draw(next.logits, iteration, inverseTemperature, uniforms);
-  const ended = config.eosIds
+  const done = config.eosIds
     .map((id) => emitBinary('Equal', drawn, graph.integers([id]), 'bool'))
-    .reduce((any, one) => emitBinary('Or', any, one));
-  const done = emitBinary('Or', carried.done, ended);
+    .reduce((any, one) => emitBinary('Or', any, one), carried.done);
   body.output('goOn', anyFalse(done));
   body.output('nextToken', drawn);
   body.output('nextDone', done);

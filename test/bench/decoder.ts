@@ -1,0 +1,53 @@
+/** The decoder that the engine's and the sampler's figures are about: Llama-shaped, 6 layers of width 256, 7 M parameters. */
+import {
+  type DecoderConfig,
+  type DecoderModel,
+  type NamedTensor,
+  type TrainableSpec,
+  initialTensors,
+  loraTargets,
+  randomDecoder,
+} from '@gapo/model';
+
+/** Its shape. Without an end-of-sequence token, so that every completion has the length that is asked for. */
+export const benchConfig: DecoderConfig = {
+  vocabulary: 4096,
+  width: 256,
+  feedForward: 1024,
+  layers: 6,
+  heads: 8,
+  keyValueHeads: 8,
+  headWidth: 32,
+  context: 512,
+  epsilon: 1e-5,
+  ropeTheta: 10_000,
+  tiedEmbeddings: true,
+  bosId: 1,
+  eosIds: [],
+};
+
+/** What is trained of it: adapters of rank 8 on every linear map. */
+export const benchTrainable: TrainableSpec = {
+  lora: { rank: 8, alpha: 16, targets: [...loraTargets] },
+  valueHeads: 0,
+};
+
+/** It, with random weights. */
+export function benchDecoder(): DecoderModel {
+  const tensors = randomDecoder(benchConfig, 1);
+  return {
+    directory: 'bench',
+    config: benchConfig,
+    weights: new Map(tensors.map((tensor) => [tensor.name, tensor])),
+    sha256: 'bench',
+  };
+}
+
+/** A version of its adapters, none of them zero. */
+export function benchVersion({ weights }: DecoderModel): readonly NamedTensor[] {
+  return initialTensors(benchConfig, benchTrainable, 2, weights).map(({ name, shape, data }) => ({
+    name,
+    shape,
+    data: name.includes('.lora_B.') ? data.map((_, i) => 0.01 * Math.sin(i)) : data,
+  }));
+}
