@@ -98,7 +98,8 @@ const evaluation = z.strictObject({
   seed: seed.default(1),
 });
 
-const shape = z.strictObject({
+/** The whole file, before the rules between fields. */
+export const shape = z.strictObject({
   /** A word; the run's id is it and the time, unless given. */
   name: word,
   /** Seed of everything random. @default 0 */
