@@ -11,7 +11,7 @@ import {
   type Tensor,
   type TensorHeader,
 } from '@gapo/rpc';
-import { gramFromMatrix, gramMatrix, type Gram } from '@gapo/objectives';
+import { gradientArrays, gramFromMatrix, gramMatrix, type Gram } from '@gapo/objectives';
 import { columns, sequencesOf, type Batch, type Shard } from './batch.js';
 import type { Attempt, Done, WorkerPool } from './workers.js';
 
@@ -199,7 +199,8 @@ async function sumOfShards(
   const sum = new OrderedSum();
   const pieces = input.batch.shards.map(async (shard, order) => {
     const done = await pool.run(`gradients of shard ${shard.number} of ${label}`, signal, (attempt) =>
-      shardGradients(attempt, input, shard, check),
+      // The first shard's arrays are those that the others are added to, and that the Gram matrix is taken of.
+      shardGradients(attempt, input, shard, check, order === 0 ? arraysFor : undefined),
     );
     sum.add(order, done.value);
     onShard(shard, done);
@@ -213,6 +214,7 @@ async function shardGradients(
   input: GradientInput,
   shard: Shard,
   check: HeaderCheck,
+  arrays?: (headers: readonly TensorHeader[]) => readonly Float32Array[],
 ): Promise<ShardGradients> {
   const broken = (how: string): RpcError =>
     new RpcError('INTERNAL', `the worker answered ${how}`, { method: 'ComputeGradients', target: client.target });
@@ -223,7 +225,11 @@ async function shardGradients(
       const { tensors } = message.header;
       const wanted = check(tensors);
       if (wanted !== undefined) throw broken(`gradients ${shown(tensors)}, expected ${wanted}`);
-      assembler = new TensorAssembler(tensors, { what: `the gradients from ${client.target}` });
+      const given = arrays?.(tensors);
+      assembler = new TensorAssembler(tensors, {
+        what: `the gradients from ${client.target}`,
+        allocate: given && ((_, index) => given[index]),
+      });
     } else if (message.chunk) {
       if (assembler === undefined) throw broken('a chunk before the header');
       assembler.add(message.chunk);
@@ -237,6 +243,13 @@ async function shardGradients(
     throw broken('gradients that are not float32 or float64');
   });
   return { gradients, statistics };
+}
+
+/** Arrays that the Gram matrix reads in place, for float32 vectors of one length; none for anything else. */
+function arraysFor(headers: readonly TensorHeader[]): readonly Float32Array[] {
+  const length = headers[0]?.shape[0] ?? 0;
+  const alike = headers.every(({ dtype, shape }) => dtype === 'DATA_TYPE_F32' && shape.join() === String(length));
+  return alike && length > 0 ? gradientArrays(headers.length, length) : [];
 }
 
 function hasRegularizer({ klCoefficient, entropyCoefficient, valueCoefficient }: LossSpecInput): boolean {
