@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { type DecoderConfig, randomDecoder, toHuggingFaceConfig, writeSafetensors } from '@gapo/model';
+import { type LlamaShape, llamaConfig, randomDecoder, toHuggingFaceConfig, writeSafetensors } from '@gapo/model';
 
 /** The checkout. */
 export const project = fileURLToPath(new URL('../..', import.meta.url));
@@ -100,7 +100,7 @@ export interface Workspace {
   remove(): Promise<void>;
 }
 
-const config: DecoderConfig = {
+const shape: LlamaShape = {
   vocabulary: 1536,
   width: 32,
   feedForward: 48,
@@ -122,8 +122,8 @@ export async function makeWorkspace(run: Readonly<Record<string, string>> = {}):
   const model = join(directory, 'policy');
   await mkdir(model);
   await cp(join(project, 'examples/assistant/tokenizer'), model, { recursive: true });
-  await writeFile(join(model, 'config.json'), JSON.stringify(toHuggingFaceConfig(config, 'LlamaForCausalLM')));
-  await writeSafetensors(join(model, 'model.safetensors'), randomDecoder(config, 1));
+  await writeFile(join(model, 'config.json'), JSON.stringify(toHuggingFaceConfig(shape, 'LlamaForCausalLM')));
+  await writeSafetensors(join(model, 'model.safetensors'), randomDecoder(llamaConfig(shape), 1));
   await writeFile(
     join(directory, 'short.yaml'),
     'objective: short\nrules: [{ kind: length, target: 20, scale: 40, weight: 1 }]\n',

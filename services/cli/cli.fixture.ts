@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
-import { randomDecoder, toHuggingFaceConfig, writeSafetensors, type DecoderConfig } from '@gapo/model';
+import { llamaConfig, randomDecoder, toHuggingFaceConfig, writeSafetensors, type LlamaShape } from '@gapo/model';
 import { implement, RpcError, serve, type Handlers, type RunInput } from '@gapo/rpc';
 import { projectRoot } from './project.js';
 
@@ -115,7 +115,7 @@ export function someRun(id: string, state: RunInput['state'], step: number, more
   };
 }
 
-const tiny: DecoderConfig = {
+const tiny: LlamaShape = {
   vocabulary: 259,
   width: 16,
   feedForward: 32,
@@ -137,7 +137,7 @@ export async function writeTinyProject(folder: string, steps: number): Promise<{
   mkdirSync(model);
   const json = (path: string, value: unknown): void => writeFileSync(join(folder, path), JSON.stringify(value));
   json('policy/config.json', toHuggingFaceConfig(tiny, 'LlamaForCausalLM'));
-  await writeSafetensors(join(model, 'model.safetensors'), randomDecoder(tiny, 3));
+  await writeSafetensors(join(model, 'model.safetensors'), randomDecoder(llamaConfig(tiny), 3));
   const special = ['<unk>', '<s>', '</s>'];
   const bytes = Array.from({ length: 256 }, (_, i) => `<0x${i.toString(16).toUpperCase().padStart(2, '0')}>`);
   json('policy/tokenizer.json', {

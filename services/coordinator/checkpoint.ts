@@ -35,6 +35,8 @@ export interface CheckpointOwner {
   readonly config: RunConfig;
   /** The trained tensors, in the order of the flat parameters. */
   readonly shapes: readonly TensorShape[];
+  /** What adapter_config.json holds; undefined where every weight is trained. */
+  readonly adapter: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** A checkpoint, read. */
@@ -170,7 +172,7 @@ export async function writeCheckpoint(
   return { step: state.step, directory: target };
 }
 
-function contents({ config, shapes }: CheckpointOwner, state: TrainingState): Record<string, Uint8Array> {
+function contents({ config, shapes, adapter }: CheckpointOwner, state: TrainingState): Record<string, Uint8Array> {
   const parameters = split(state.trained.parameters, shapes);
   const isHead = ({ name }: NamedTensor): boolean => Object.values<string>(valueHeadNames).includes(name);
   const heads = parameters.filter(isHead);
@@ -179,23 +181,10 @@ function contents({ config, shapes }: CheckpointOwner, state: TrainingState): Re
     ...split(firstMoments[0]!, shapes).map((tensor) => ({ ...tensor, name: `exp_avg.${tensor.name}` })),
     ...split(secondMoments[0]!, shapes).map((tensor) => ({ ...tensor, name: `exp_avg_sq.${tensor.name}` })),
   ];
-  const { lora, model } = config.policy;
-  const adapterConfig = lora && {
-    peft_type: 'LORA',
-    task_type: 'CAUSAL_LM',
-    base_model_name_or_path: model,
-    r: lora.rank,
-    lora_alpha: lora.alpha,
-    target_modules: lora.targets,
-    lora_dropout: 0,
-    bias: 'none',
-    fan_in_fan_out: false,
-    inference_mode: true,
-  };
   return {
     [weightsFile(config)]: encodeSafetensors(parameters.filter((tensor) => !isHead(tensor))),
     ...(heads.length > 0 && { [VALUE_HEADS_FILE]: encodeSafetensors(heads) }),
-    ...(adapterConfig && { 'adapter_config.json': Buffer.from(`${JSON.stringify(adapterConfig, null, 2)}\n`) }),
+    ...(adapter && { 'adapter_config.json': Buffer.from(`${JSON.stringify(adapter, null, 2)}\n`) }),
     [OPTIMIZER_FILE]: encodeSafetensors(moments),
   };
 }

@@ -145,15 +145,11 @@ export class Run {
     return { configYaml: this.#directory.readConfig(), baseDirectory: this.#record.baseDirectory };
   }
 
-  /**
-   * Takes up a state that was made elsewhere as its last: on disk when this returns.
-   *
-   * @param shapes the trained tensors of its policy
-   */
-  async endAt(state: TrainingState, shapes: Workbench['shapes']): Promise<void> {
+  /** Takes up a state that was made elsewhere as its last: on disk when this returns. */
+  async endAt(state: TrainingState, bench: Workbench): Promise<void> {
     this.#change('begin', '');
     try {
-      const owner = { runId: this.id, config: this.config, shapes };
+      const owner = this.#owner(bench);
       await writeCheckpoint(this.#directory.checkpoints, owner, state, undefined, this.config.checkpoints.keep);
       await this.findCheckpoint();
     } catch (error) {
@@ -321,8 +317,8 @@ export class Run {
     }
   }
 
-  #owner({ shapes }: Workbench): CheckpointOwner {
-    return { runId: this.id, config: this.config, shapes };
+  #owner({ shapes, adapter }: Workbench): CheckpointOwner {
+    return { runId: this.id, config: this.config, shapes, adapter };
   }
 
   /** Takes up the state of the last checkpoint, or the start where there is none. */

@@ -51,7 +51,7 @@ test('what is left out has its documented default', () => {
     missingEosPenalty: 0,
   });
   assert.equal(config.policy.lora?.rank, 16);
-  assert.equal(config.policy.lora?.targets.length, 7);
+  assert.equal(config.policy.lora?.targets, 'all-linear');
   assert.equal(config.ppo.gae, undefined);
   assert.deepEqual(config.optimizer.betas, [0.9, 0.95]);
 });

@@ -22,11 +22,11 @@ const lora = z.strictObject({
   rank: positiveInt.default(16),
   /** The adapters' output is scaled by alpha / rank. @default 32 */
   alpha: positiveNumber.default(32),
-  /** Modules with an adapter. @default all seven linear maps of a layer */
+  /** Linear maps with an adapter, by the last part of their names, or all of the model's. @default all-linear */
   targets: z
-    .array(z.enum(loraTargets))
-    .min(1)
-    .default([...loraTargets]),
+    .union([z.literal('all-linear'), z.array(z.enum(loraTargets)).min(1)])
+    .meta({ expected: `all-linear, or a list of ${loraTargets.join(', ')}` })
+    .default('all-linear'),
 });
 
 const policy = z.strictObject({

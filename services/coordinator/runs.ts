@@ -119,7 +119,7 @@ export class Runs {
       const directory = RunDirectory.create(this.#dataDirectory, record, configYaml);
       const run = new Run({ platform: this.#platform, directory, record, config: first.config });
       this.#runs.set(id, run);
-      await run.endAt(state, bench.shapes);
+      await run.endAt(state, bench);
       return run;
     } finally {
       this.#claimed.delete(id);

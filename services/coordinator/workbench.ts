@@ -3,12 +3,15 @@ import { resolve } from 'node:path';
 import {
   initialTensors,
   flatten,
+  linearTargets,
+  peftConfig,
   readDecoderModel,
   sizeOf,
   valueHeadNames,
   Tokenizer,
   trainableTensors,
   type DecoderConfig,
+  type LoraSpec,
   type TensorShape,
   type TrainableSpec,
 } from '@gapo/model';
@@ -42,6 +45,8 @@ export interface Workbench {
   readonly spec: PolicySpecInput;
   /** The trained tensors, in the order of every flat vector. */
   readonly shapes: readonly TensorShape[];
+  /** What adapter_config.json holds; undefined where every weight is trained. */
+  readonly adapter: Readonly<Record<string, unknown>> | undefined;
   /** Version 0: the policy is the base model. */
   readonly initial: Float32Array;
   readonly rule: UpdateRule;
@@ -83,7 +88,7 @@ export async function prepareWorkbench(
   const heldOut = await read(data.heldOut, (path) => readPrompts(path, encoding));
   const pairs = (await read(data.pairs, (path) => readPairs(path, names, texts))) ?? [];
   const pretraining = (await read(data.pretraining, (path) => readTexts(path, texts))) ?? [];
-  const { lora } = config.policy;
+  const lora = loraOf(config, decoder.config, directory);
   const valueHeads = valueHeadsOf(config);
   const trainable: TrainableSpec = { ...(lora && { lora }), valueHeads };
   const shapes = trainableTensors(decoder.config, trainable);
@@ -116,6 +121,7 @@ export async function prepareWorkbench(
       ...(lora && { loraRank: lora.rank, loraAlpha: lora.alpha, loraTargets: [...lora.targets] }),
     },
     shapes,
+    adapter: lora && peftConfig(decoder.config, lora, config.policy.model),
     initial: flatten(initialTensors(decoder.config, trainable, config.seed, decoder.weights)),
     rule: updateRule(config, valueParameters(shapes)),
   };
@@ -126,6 +132,20 @@ export async function prepareWorkbench(
     throw error;
   }
   return bench;
+}
+
+/** The run's adapters, their targets as modules that the model has. */
+function loraOf({ policy: { lora } }: RunConfig, model: DecoderConfig, directory: string): LoraSpec | undefined {
+  if (lora === undefined) return undefined;
+  const known = linearTargets(model);
+  const targets = lora.targets === 'all-linear' ? known : lora.targets;
+  const unknown = targets.filter((target) => !known.includes(target));
+  if (unknown.length > 0) {
+    throw new UserError(
+      `policy.lora.targets: the model ${directory} has no ${unknown.join(', ')}; it has ${known.join(', ')}`,
+    );
+  }
+  return { ...lora, targets };
 }
 
 /** Whether training asks reward services; an evaluation always does. */

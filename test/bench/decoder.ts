@@ -1,16 +1,16 @@
 /** The decoder that the engine's and the sampler's figures are about: Llama-shaped, 6 layers of width 256, 7 M parameters. */
 import {
-  type DecoderConfig,
   type DecoderModel,
   type NamedTensor,
   type TrainableSpec,
   initialTensors,
+  llamaConfig,
   loraTargets,
   randomDecoder,
 } from '@gapo/model';
 
 /** Its shape. Without an end-of-sequence token, so that every completion has the length that is asked for. */
-export const benchConfig: DecoderConfig = {
+export const benchConfig = llamaConfig({
   vocabulary: 4096,
   width: 256,
   feedForward: 1024,
@@ -24,7 +24,7 @@ export const benchConfig: DecoderConfig = {
   tiedEmbeddings: true,
   bosId: 1,
   eosIds: [],
-};
+});
 
 /** What is trained of it: adapters of rank 8 on every linear map. */
 export const benchTrainable: TrainableSpec = {

@@ -4,7 +4,14 @@ import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type NamedTensor, Tokenizer, encodeSafetensors, parseHeader, toHuggingFaceConfig } from '@gapo/model';
+import {
+  type NamedTensor,
+  Tokenizer,
+  encodeSafetensors,
+  llamaConfig,
+  parseHeader,
+  toHuggingFaceConfig,
+} from '@gapo/model';
 import { exportClassifier } from '@gapo/policy';
 import { trainPolicy } from './policyModel.js';
 import { type Objective, type RewardResult, trainReward } from './rewardModel.js';
@@ -77,24 +84,24 @@ async function writeReward(
   objective: Objective,
   { tensors, threshold }: RewardResult,
 ): Promise<void> {
-  const config = withVocabulary(rewardShape, vocabulary);
+  const shape = withVocabulary(rewardShape, vocabulary);
   const file = 'model.safetensors';
   const locations = parseHeader(encodeSafetensors(tensors), file);
   await writeModel(
     directory,
     tokenizerDirectory,
     {
-      ...toHuggingFaceConfig(config, 'LlamaForSequenceClassification'),
+      ...toHuggingFaceConfig(shape, 'LlamaForSequenceClassification'),
       num_labels: 1,
       gapo_reward: {
         objective,
         orientation: 'higher_is_better',
-        max_tokens: config.context,
+        max_tokens: shape.context,
         ...(threshold === undefined ? {} : { threshold: threshold.score }),
       },
     },
     tensors,
-    { 'model.onnx': exportClassifier(config, file, locations) },
+    { 'model.onnx': exportClassifier(llamaConfig(shape), file, locations) },
   );
 }
 

@@ -1,5 +1,5 @@
 /** The policy: pretrained on text of the example's world, then fine-tuned on requests with good and bad answers. */
-import { type NamedTensor, type Tokenizer, randomDecoder } from '@gapo/model';
+import { type NamedTensor, type Tokenizer, llamaConfig, randomDecoder } from '@gapo/model';
 import { type Sequence, SupervisedEngine } from '@gapo/policy';
 import { pretrainingText, sftExamples } from '../language/corpus.js';
 import { completionText } from '../language/template.js';
@@ -19,7 +19,7 @@ export async function trainPolicy(
   options: { readonly threads: number; readonly share: number; readonly report: (line: string) => void },
 ): Promise<PolicyResult> {
   const { threads, share, report } = options;
-  const config = withVocabulary(policyShape, tokenizer.size);
+  const config = llamaConfig(withVocabulary(policyShape, tokenizer.size));
   const engine = await SupervisedEngine.open(config, { valueHeads: 0 }, new Map(), { threads });
   const tensors = randomDecoder(config, seed);
   const texts = pretrainingText(seed, Math.ceil(pretraining.examples * share));

@@ -1,5 +1,5 @@
 /** A reward model: a small classifier fitted on preference pairs, judged on pairs of combinations it never saw. */
-import { type NamedTensor, type Tokenizer, randomDecoder } from '@gapo/model';
+import { type NamedTensor, type Tokenizer, llamaConfig, randomDecoder } from '@gapo/model';
 import { ClassifierEngine, type TokenPair, scoreHead } from '@gapo/policy';
 import { labelledAnswers, preferencePairs } from '../language/corpus.js';
 import { sequenceText } from '../language/template.js';
@@ -25,7 +25,7 @@ export async function trainReward(
   options: { readonly threads: number; readonly share: number; readonly report: (line: string) => void },
 ): Promise<RewardResult> {
   const { threads, share, report } = options;
-  const config = withVocabulary(rewardShape, tokenizer.size);
+  const config = llamaConfig(withVocabulary(rewardShape, tokenizer.size));
   const engine = await ClassifierEngine.open(config, { threads });
   const tensors = randomDecoder(config, seed + (objective === 'helpful' ? 1 : 2), [scoreHead(config)]);
   const encode = (prompt: string, completion: string): number[] => tokenizer.encode(sequenceText(prompt, completion));

@@ -1,5 +1,5 @@
 /** Everything that decides the example's models: shapes, data, optimiser. Another value here is another model. */
-import type { DecoderConfig } from '@gapo/model';
+import type { LlamaShape } from '@gapo/model';
 
 const common = {
   headWidth: 32,
@@ -18,7 +18,7 @@ export const policyShape = { ...common, width: 160, feedForward: 432, layers: 4,
 export const rewardShape = { ...common, width: 96, feedForward: 256, layers: 2, heads: 3, keyValueHeads: 3 } as const;
 
 /** A shape with the tokenizer's vocabulary. */
-export function withVocabulary(shape: Omit<DecoderConfig, 'vocabulary'>, vocabulary: number): DecoderConfig {
+export function withVocabulary(shape: Omit<LlamaShape, 'vocabulary'>, vocabulary: number): LlamaShape {
   return { ...shape, vocabulary };
 }
 

@@ -1,14 +1,28 @@
 /** Models as files: configuration, weights, tokenizer, and the tensors that training adds. Needs no tensor runtime. */
 export { ModelError } from './errors.js';
 export {
+  type Biases,
   type DecoderConfig,
+  type LlamaShape,
+  type RotaryPositions,
+  type RotaryScaling,
+  llamaConfig,
+  rotaryFrequencies,
+} from './decoderConfig.js';
+export {
+  type DecoderLayout,
+  type DecoderTensor,
+  type LayerLayout,
+  type LinearModule,
   type TensorShape,
+  decoderLayout,
   decoderTensors,
   linearModules,
-  readDecoderConfig,
-  toHuggingFaceConfig,
-} from './decoderConfig.js';
+  loraTargets,
+} from './decoderLayout.js';
+export { readDecoderConfig, toHuggingFaceConfig } from './huggingFaceConfig.js';
 export { type DecoderModel, readDecoderModel, sha256OfModel } from './modelDirectory.js';
+export { linearTargets, peftConfig } from './peft.js';
 export {
   type NamedTensor,
   encodeSafetensors,
@@ -25,7 +39,6 @@ export {
   flatten,
   initialTensors,
   isTarget,
-  loraTargets,
   randomDecoder,
   sizeOf,
   split,

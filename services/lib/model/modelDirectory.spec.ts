@@ -4,14 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { type DecoderConfig, toHuggingFaceConfig } from './decoderConfig.js';
+import { type LlamaShape, llamaConfig } from './decoderConfig.js';
 import { ModelError } from './errors.js';
+import { toHuggingFaceConfig } from './huggingFaceConfig.js';
 import { readDecoderModel, sha256OfModel } from './modelDirectory.js';
 import { type NamedTensor, writeSafetensors } from './safetensors.js';
 import { Tokenizer } from './tokenizer.js';
 import { flatten, initialTensors, randomDecoder, split, trainableTensors } from './trainable.js';
 
-const config: DecoderConfig = {
+const shape: LlamaShape = {
   vocabulary: 1536,
   width: 8,
   feedForward: 12,
@@ -26,8 +27,9 @@ const config: DecoderConfig = {
   bosId: 1,
   eosIds: [2],
 };
+const config = llamaConfig(shape);
 const tokenizerFiles = fileURLToPath(new URL('../../../../examples/assistant/tokenizer', import.meta.url));
-const json = toHuggingFaceConfig(config, 'LlamaForCausalLM');
+const json = toHuggingFaceConfig(shape, 'LlamaForCausalLM');
 const weights = randomDecoder(config, 1);
 
 let root = '';
@@ -74,12 +76,27 @@ describe('a model directory', () => {
     await refused(readDecoderModel(path), /has no \*\.safetensors file/);
     await writeFile(join(path, 'config.json'), '{');
     await refused(readDecoderModel(path), /config\.json: is not JSON/);
-    const wrong = { ...json, model_type: 'gpt2', hidden_size: -1 };
-    await refused(readDecoderModel(await directory({ config: wrong })), /model_type must be 'llama'.*; hidden_size /);
+    const wrong = { ...json, vocab_size: undefined, hidden_size: -1 };
+    await refused(
+      readDecoderModel(await directory({ config: wrong })),
+      /vocab_size is missing.*; hidden_size must be a whole number above 0/,
+    );
+    const unknown = { ...json, model_type: 'mamba' };
+    await refused(readDecoderModel(await directory({ config: unknown })), /model_type must be 'llama', 'mistral'/);
     const heads = { ...json, num_key_value_heads: 3 };
     await refused(readDecoderModel(await directory({ config: heads })), /4 is not a multiple of num_key_value_heads 3/);
-    const scaled = { ...json, rope_scaling: { type: 'linear' } };
-    await refused(readDecoderModel(await directory({ config: scaled })), /rope_scaling is not supported yet/);
+    const scaled = { ...json, rope_scaling: { type: 'yarn', factor: 4 } };
+    await refused(
+      readDecoderModel(await directory({ config: scaled })),
+      /rope_scaling 'yarn' is not supported; 'linear'/,
+    );
+    const linear = { ...json, num_key_value_heads: 3, rope_scaling: { type: 'linear' } };
+    await refused(
+      readDecoderModel(await directory({ config: linear })),
+      /rope_scaling 'linear' needs factor; .* is not a multiple of num_key_value_heads 3/,
+    );
+    const { eos_token_id: _, ...endless } = json;
+    await refused(readDecoderModel(await directory({ config: endless })), /eos_token_id is neither here nor in/);
   });
 
   test('with a missing, a surplus or a misshapen tensor is refused by the tensor’s name', async () => {
@@ -87,8 +104,8 @@ describe('a model directory', () => {
       readDecoderModel(await directory({ weights: weights.slice(1) })),
       /'model\.embed_tokens\.weight' \[1536,8\] is missing/,
     );
-    const surplus = [...weights, { name: 'lm_head.weight', shape: [1], data: new Float32Array(1) }];
-    await refused(readDecoderModel(await directory({ weights: surplus })), /'lm_head\.weight' has no place/);
+    const surplus = [...weights, { name: 'model.extra.weight', shape: [1], data: new Float32Array(1) }];
+    await refused(readDecoderModel(await directory({ weights: surplus })), /'model\.extra\.weight' has no place/);
     const misshapen = weights.map((tensor) =>
       tensor.name.endsWith('up_proj.weight') ? { ...tensor, shape: [8, 12] } : tensor,
     );

@@ -2,8 +2,10 @@
 import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type DecoderConfig, type TensorShape, decoderTensors, readDecoderConfig } from './decoderConfig.js';
+import type { DecoderConfig } from './decoderConfig.js';
+import { type TensorShape, decoderTensors, tensorNames } from './decoderLayout.js';
 import { ModelError } from './errors.js';
+import { readDecoderConfig } from './huggingFaceConfig.js';
 import { type NamedTensor, parseTensors, readBytes } from './safetensors.js';
 
 /** A decoder read from its directory. */
@@ -23,7 +25,15 @@ export interface DecoderModel {
 export async function readDecoderModel(directory: string, extra: readonly TensorShape[] = []): Promise<DecoderModel> {
   const config = await readDecoderConfig(await existingDirectory(directory));
   const { tensors, sha256 } = await readWeights(directory);
-  return { directory, config, weights: matched(directory, [...decoderTensors(config), ...extra], tensors), sha256 };
+  const names = tensorNames(
+    config,
+    tensors.map(({ name }) => name),
+  );
+  const named = tensors.flatMap((tensor) => {
+    const name = names.get(tensor.name);
+    return name === undefined ? [] : [{ ...tensor, name }];
+  });
+  return { directory, config, weights: matched(directory, [...decoderTensors(config), ...extra], named), sha256 };
 }
 
 /** SHA-256 (hex) over a directory's weight files, without reading tensors out of them. */

@@ -4,7 +4,7 @@ import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { join } from 'node:path';
 import type { DecoderConfig } from './decoderConfig.js';
 import { ModelError } from './errors.js';
-import { readBytes } from './safetensors.js';
+import { readJson } from './jsonFile.js';
 
 /** What is used of the library. Its own declarations import without file extensions, which NodeNext does not resolve. */
 interface TextTokenizer {
@@ -101,16 +101,5 @@ export class Tokenizer {
         ...this.specialTokens,
       }),
     );
-  }
-}
-
-async function readJson(path: string): Promise<Record<string, unknown>> {
-  const bytes = await readBytes(path);
-  try {
-    const value: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
-    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
-    throw new Error('it is not an object');
-  } catch (error) {
-    throw new ModelError(path, `is not JSON: ${(error as Error).message}`);
   }
 }

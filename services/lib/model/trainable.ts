@@ -4,7 +4,15 @@
  * Adapter tensors carry PEFT's names, so that a version is an adapter file as it is.
  */
 import { philoxNormal, philoxUniform } from './initialization.js';
-import { type DecoderConfig, type TensorShape, decoderTensors, linearModules } from './decoderConfig.js';
+import type { DecoderConfig } from './decoderConfig.js';
+import {
+  type DecoderTensor,
+  type TensorShape,
+  decoderLayout,
+  decoderTensors,
+  linearModules,
+  targetName,
+} from './decoderLayout.js';
 import type { NamedTensor } from './safetensors.js';
 
 /** Low-rank adapters (Hu et al. 2021, arXiv 2106.09685): y = x·Wᵀ + (alpha / rank)·(x·Aᵀ)·Bᵀ. */
@@ -23,9 +31,6 @@ export interface TrainableSpec {
   readonly valueHeads: number;
 }
 
-/** The LoRA targets that a decoder has. */
-export const loraTargets = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
-
 const peftPrefix = 'base_model.model.';
 
 /** The value heads' weights [heads, width] and biases [heads]. */
@@ -38,7 +43,7 @@ export function adapterName(module: string, part: 'A' | 'B'): string {
 
 /** Whether a module has an adapter. */
 export function isTarget(lora: LoraSpec | undefined, module: string): boolean {
-  return lora !== undefined && lora.targets.includes(module.slice(module.lastIndexOf('.') + 1));
+  return lora !== undefined && lora.targets.includes(targetName(module));
 }
 
 /** The trained tensors, in the order of a version's bytes and of every flat gradient. */
@@ -46,9 +51,8 @@ export function trainableTensors(config: DecoderConfig, spec: TrainableSpec): re
   const tensors: TensorShape[] = [];
   if (spec.lora === undefined) tensors.push(...decoderTensors(config));
   else {
-    for (let layer = 0; layer < config.layers; layer++) {
-      for (const [module, [out, into]] of Object.entries(linearModules(config))) {
-        const name = `model.layers.${layer}.${module}`;
+    for (const layer of decoderLayout(config).layers) {
+      for (const { name, into, out } of linearModules(layer)) {
         if (!isTarget(spec.lora, name)) continue;
         tensors.push({ name: adapterName(name, 'A'), shape: [spec.lora.rank, into] });
         tensors.push({ name: adapterName(name, 'B'), shape: [out, spec.lora.rank] });
@@ -91,20 +95,25 @@ export function initialTensors(
   });
 }
 
-/** Fresh weights for a decoder trained from nothing: normal with standard deviation 0.02, residual outputs scaled by 1/√(2·layers), gains 1. */
+/** Fresh weights for a decoder trained from nothing: normal with standard deviation 0.02, residual outputs scaled by 1/√(2·layers), gains 1, biases 0. */
 export function randomDecoder(
   config: DecoderConfig,
   seed: number,
   extra: readonly TensorShape[] = [],
 ): readonly NamedTensor[] {
   const deviation = 0.02;
-  const residual = deviation / Math.sqrt(2 * config.layers);
-  return [...decoderTensors(config), ...extra].map(({ name, shape }, index) => {
-    const size = sizeOf(shape);
-    if (name.endsWith('norm.weight')) return { name, shape, data: new Float32Array(size).fill(1) };
-    const scale = /(o_proj|down_proj)\.weight$/.test(name) ? residual : deviation;
-    return { name, shape, data: philoxNormal(size, seed, index, scale) };
-  });
+  const fresh = (size: number, index: number, role: DecoderTensor['role']): Float32Array => {
+    if (role === 'gain') return new Float32Array(size).fill(1);
+    if (role === 'bias') return new Float32Array(size);
+    const scale = role === 'residual' ? deviation / Math.sqrt(2 * config.layers) : deviation;
+    return philoxNormal(size, seed, index, scale);
+  };
+  const heads = extra.map((tensor): DecoderTensor => ({ ...tensor, role: 'weight' }));
+  return [...decoderTensors(config), ...heads].map(({ name, shape, role }, index) => ({
+    name,
+    shape,
+    data: fresh(sizeOf(shape), index, role),
+  }));
 }
 
 /** Views of a flat vector, one for each tensor, in order. Nothing is copied. */

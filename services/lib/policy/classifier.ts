@@ -19,7 +19,7 @@ import {
   linear,
   reshape,
 } from '@gapo/graph';
-import { type DecoderConfig, type NamedTensor, type TensorShape, decoderTensors } from '@gapo/model';
+import { type DecoderConfig, type NamedTensor, type TensorShape, decoderLayout, decoderTensors } from '@gapo/model';
 import { type Tensors, decodeSequences } from './decoder.js';
 import { parameterFeeds, pick } from './evaluator.js';
 import { tensorSource } from './tensorSource.js';
@@ -31,7 +31,8 @@ export function scoreHead(config: DecoderConfig): TensorShape {
 
 /** Every tensor of a classifier, in order. */
 export function classifierTensors(config: DecoderConfig): readonly TensorShape[] {
-  return [...decoderTensors(config), scoreHead(config)].filter(({ name }) => name !== 'lm_head.weight');
+  const { embedding, head } = decoderLayout(config);
+  return [...decoderTensors(config), scoreHead(config)].filter(({ name }) => name !== head || head === embedding);
 }
 
 /** A preferred and a less preferred sequence, as token ids. */

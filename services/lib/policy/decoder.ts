@@ -1,7 +1,7 @@
 /**
- * A Llama-shaped decoder as a graph: RMSNorm, rotary embeddings, grouped-query attention, SwiGLU.
+ * A decoder as a graph, from its description: norms, positions, grouped-query attention, feed-forward layers.
  *
- * The same layers serve whole sequences (training, log-probabilities, prefill) and single steps (sampling): only how a
+ * The same parts serve whole sequences (training, log-probabilities, prefill) and single steps (sampling): only how a
  * step attends differs, and that is the caller's `attend`.
  */
 import {
@@ -9,10 +9,13 @@ import {
   type Value,
   add,
   cast,
+  embedding,
   emitBinary,
   emitUnary,
-  embedding,
+  geluTanh,
+  layerNorm,
   linear,
+  linearInOut,
   matmul,
   mul,
   reshape,
@@ -20,70 +23,110 @@ import {
   rotary,
   silu,
   softmax,
+  splitLast,
   transpose,
 } from '@gapo/graph';
-import { type DecoderConfig, type LoraSpec, adapterName, isTarget } from '@gapo/model';
+import {
+  type DecoderConfig,
+  type LayerLayout,
+  type LinearModule,
+  type LoraSpec,
+  adapterName,
+  decoderLayout,
+  isTarget,
+  rotaryFrequencies,
+} from '@gapo/model';
 
 /** Where a graph takes its tensors from, by Hugging Face name: inputs where they are trained, constants where frozen. */
 export type Tensors = (name: string) => Value;
 
-/** Linear maps of one input, by module name, with their adapters where they have any. */
-export type Projection = (x: Value, modules: readonly string[]) => readonly Value[];
+/** Linear maps of one input, with their adapters where they have any. */
+export type Projection = (x: Value, modules: readonly LinearModule[]) => readonly Value[];
 
 /** Scores below every real one: the softmax of a masked position is exactly 0. */
 export const maskedScore = -1e30;
 
-/** Linear maps with low-rank adapters: x·Wᵀ + (alpha / rank)·(x·Aᵀ)·Bᵀ. */
+/** Linear maps with low-rank adapters: x·Wᵀ + b + (alpha / rank)·(x·Aᵀ)·Bᵀ. */
 export function projection(tensors: Tensors, lora: LoraSpec | undefined): Projection {
-  const one = (x: Value, module: string): Value => {
-    const y = linear(x, tensors(`${module}.weight`));
-    if (lora === undefined || !isTarget(lora, module)) return y;
-    const low = linear(x, tensors(adapterName(module, 'A'))); // [..., rank]
-    return add(y, linear(low, tensors(adapterName(module, 'B')), lora.alpha / lora.rank));
+  const one = (x: Value, { name, bias, inOut }: LinearModule): Value => {
+    const product = (inOut ? linearInOut : linear)(x, tensors(`${name}.weight`));
+    const y = bias ? add(product, tensors(`${name}.bias`)) : product;
+    if (lora === undefined || !isTarget(lora, name)) return y;
+    const low = linear(x, tensors(adapterName(name, 'A'))); // [..., rank]
+    return add(y, linear(low, tensors(adapterName(name, 'B')), lora.alpha / lora.rank));
   };
   return (x, modules) => modules.map((module) => one(x, module));
 }
 
-/** Cosines and sines of the rotary angles, each [...positions, headWidth / 2]. `positions` is of the graph's float type. */
-export interface RotaryAngles {
-  readonly cos: Value;
-  readonly sin: Value;
+/** A norm over the last axis. `name` is its module's. */
+export function norm(config: DecoderConfig, tensors: Tensors, name: string, x: Value): Value {
+  const gain = tensors(`${name}.weight`);
+  return config.norm === 'rms'
+    ? rmsNorm(x, gain, config.epsilon)
+    : layerNorm(x, gain, tensors(`${name}.bias`), config.epsilon);
 }
 
-/** Rotary angles position · theta^(−2i / headWidth). positions [..., 1]. */
-export function rotaryAngles(config: DecoderConfig, positions: Value): RotaryAngles {
-  const half = config.headWidth / 2;
-  const frequencies = Array.from({ length: half }, (_, i) => config.ropeTheta ** ((-2 * i) / config.headWidth));
-  const angles = emitBinary('Mul', positions, positions.graph.constant(frequencies));
-  return { cos: emitUnary('Cos', angles), sin: emitUnary('Sin', angles) };
+/** What enters the first layer: token embeddings, plus those of their positions where these are learned. ids, positions int64 [...] → [..., width]. */
+export function embed(config: DecoderConfig, tensors: Tensors, ids: Value, positions: Value): Value {
+  const layout = decoderLayout(config);
+  const x = embedding(tensors(layout.embedding), ids);
+  return config.positions.kind === 'learned' ? add(x, embedding(tensors(layout.positions), positions)) : x;
 }
 
-/** One layer. x [..., width]; `attend` maps the normed input to the attention's output, before o_proj, [..., heads · headWidth]. */
+/** Makes one layer's queries or keys, by head [..., headWidth], ready for their product. */
+export type HeadTransform = (perHead: Value, normName: string) => Value;
+
+/**
+ * Queries and keys normed over each head and turned by their positions, where the decoder does either.
+ * positions int64, one for each head vector, with a last axis of 1: broadcast against [..., headWidth / 2].
+ */
+export function headTransform(config: DecoderConfig, tensors: Tensors, positions: Value): HeadTransform {
+  const normed: HeadTransform = (x, name) =>
+    config.queryKeyNorm ? rmsNorm(x, tensors(`${name}.weight`), config.epsilon) : x;
+  if (config.positions.kind === 'learned') return normed;
+  const g = positions.graph;
+  const frequencies = g.constant(rotaryFrequencies(config.headWidth, config.positions));
+  const angles = emitBinary('Mul', cast(positions, g.float), frequencies);
+  const [cos, sin] = [emitUnary('Cos', angles), emitUnary('Sin', angles)];
+  return (x, name) => rotary(normed(x, name), cos, sin);
+}
+
+/** A layer's queries, keys and values side by side, before any head is told from another: [..., heads · headWidth] each. */
+export function queriesKeysValues(
+  { heads, keyValueHeads, headWidth }: DecoderConfig,
+  layer: LayerLayout,
+  project: Projection,
+  normed: Value,
+): readonly [queries: Value, keys: Value, values: Value] {
+  const outputs = project(normed, layer.queryKeyValue);
+  const widths = [heads, keyValueHeads, keyValueHeads].map((count) => count * headWidth);
+  const [first] = outputs as [Value];
+  return (outputs.length === 1 ? splitLast(first, widths) : outputs) as unknown as readonly [Value, Value, Value];
+}
+
+/** One layer. x [..., width]; `attend` maps the normed input to the attention's output, before its projection, [..., heads · headWidth]. */
 export function decoderLayer(
   config: DecoderConfig,
-  layer: number,
+  layer: LayerLayout,
   x: Value,
   tensors: Tensors,
   project: Projection,
   attend: (normed: Value) => Value,
 ): Value {
-  const prefix = `model.layers.${layer}`;
-  const normed = rmsNorm(x, tensors(`${prefix}.input_layernorm.weight`), config.epsilon);
-  const [attended] = project(attend(normed), [`${prefix}.self_attn.o_proj`]) as [Value];
-  const afterAttention = add(x, attended);
-  const inner = rmsNorm(afterAttention, tensors(`${prefix}.post_attention_layernorm.weight`), config.epsilon);
-  const [gate, up] = project(inner, [`${prefix}.mlp.gate_proj`, `${prefix}.mlp.up_proj`]) as [Value, Value];
-  const [down] = project(mul(silu(gate), up), [`${prefix}.mlp.down_proj`]) as [Value];
+  const attended = attend(norm(config, tensors, layer.attentionNorm, x));
+  const [mixed] = project(attended, [layer.attentionOutput]) as [Value];
+  const afterAttention = add(x, mixed);
+  const inner = project(norm(config, tensors, layer.feedForwardNorm, afterAttention), layer.feedForwardIn);
+  const [down] = project(activate(config, inner), [layer.feedForwardOut]) as [Value];
   return add(afterAttention, down);
 }
 
-/** The modules whose outputs are a layer's queries, keys and values. */
-export function attentionModules(layer: number): readonly [string, string, string] {
-  const prefix = `model.layers.${layer}.self_attn`;
-  return [`${prefix}.q_proj`, `${prefix}.k_proj`, `${prefix}.v_proj`];
+function activate({ activation }: DecoderConfig, inner: readonly Value[]): Value {
+  const [first, second] = inner as [Value, Value];
+  return activation === 'swiglu' ? mul(silu(first), second) : geluTanh(first);
 }
 
-/** Keys and values of one layer, [B, keyValueHeads, T, headWidth], keys rotated. */
+/** Keys and values of one layer, [B, keyValueHeads, T, headWidth], keys as they enter the product. */
 export interface KeysValues {
   readonly keys: Value;
   readonly values: Value;
@@ -109,17 +152,21 @@ export function decodeSequences(
 ): DecoderOutput {
   const { heads, keyValueHeads, headWidth } = config;
   const groups = heads / keyValueHeads;
+  const layout = decoderLayout(config);
   const project = projection(tensors, lora);
   const positions = sequencePositions(ids); // [T]
-  const angles = rotaryAngles(config, reshape(positions, [-1, 1], ['T', 1])); // [T, headWidth / 2]
-  const mask = causalMask(positions, groups); // [groups·T, T]
+  const transform = headTransform(config, tensors, reshape(positions, [-1, 1], ['T', 1]));
+  const masks = new Map<number | undefined, Value>(); // by window, [groups·T, T]
   const cache: KeysValues[] = [];
-  let x = embedding(tensors('model.embed_tokens.weight'), ids); // [B, T, width]
-  for (let layer = 0; layer < config.layers; layer++) {
+  let x = embed(config, tensors, ids, everyRow(ids, positions)); // [B, T, width]
+  layout.layers.forEach((layer, index) => {
+    const window = config.windows[index];
+    const mask = masks.get(window) ?? attentionMask(positions, groups, window);
+    masks.set(window, mask);
     x = decoderLayer(config, layer, x, tensors, project, (normed) => {
-      const [q, k, v] = project(normed, attentionModules(layer)) as [Value, Value, Value];
-      const queries = rotary(split(q, heads, headWidth), angles.cos, angles.sin);
-      const keys = rotary(split(k, keyValueHeads, headWidth), angles.cos, angles.sin);
+      const [q, k, v] = queriesKeysValues(config, layer, project, normed);
+      const queries = transform(split(q, heads, headWidth), layer.queryNorm);
+      const keys = transform(split(k, keyValueHeads, headWidth), layer.keyNorm);
       const values = split(v, keyValueHeads, headWidth);
       cache.push({ keys, values });
       // Query heads that share keys lie together, so a group is one product: [B, kv, groups·T, headWidth].
@@ -130,13 +177,13 @@ export function decodeSequences(
       const rows = transpose(perHead, [0, 2, 1, 3]); // [B, T, heads, headWidth]
       return reshape(rows, [0, 0, heads * headWidth], ['B', 'T', heads * headWidth]);
     });
-  }
-  return { hidden: rmsNorm(x, tensors('model.norm.weight'), config.epsilon), cache };
+  });
+  return { hidden: norm(config, tensors, layout.finalNorm, x), cache };
 }
 
 /** Logits over the vocabulary. hidden [..., width] → [..., V]. */
 export function logits(config: DecoderConfig, hidden: Value, tensors: Tensors): Value {
-  return linear(hidden, tensors(config.tiedEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight'));
+  return linear(hidden, tensors(decoderLayout(config).head));
 }
 
 /** [B, T, heads·headWidth] → [B, heads, T, headWidth]. */
@@ -144,24 +191,29 @@ function split(x: Value, heads: number, headWidth: number): Value {
   return transpose(reshape(x, [0, 0, heads, headWidth], ['B', 'T', heads, headWidth]), [0, 2, 1, 3]);
 }
 
-/** 0, 1, …, T − 1 in the graph's float type. */
+/** 0, 1, …, T − 1, int64. */
 function sequencePositions(ids: Value): Value {
   const g = ids.graph;
   const shape = g.emit('Shape', [ids], { dtype: 'int64', dims: [2] });
   const length = g.emit('Gather', [shape, g.integers([1], [])], { dtype: 'int64', dims: [] });
-  return cast(
-    g.emit('Range', [g.integers([0], []), length, g.integers([1], [])], { dtype: 'int64', dims: ['T'] }),
-    g.float,
-  );
+  return g.emit('Range', [g.integers([0], []), length, g.integers([1], [])], { dtype: 'int64', dims: ['T'] });
 }
 
-/** 0 where a query may look, maskedScore where the key comes later; the rows repeat for each head of a group. */
-function causalMask(positions: Value, groups: number): Value {
+/** Positions [T] for each sequence of ids [B, T]: rows of a batch, as gradients of parameters are summed over. */
+function everyRow(ids: Value, positions: Value): Value {
+  const g: Graph = ids.graph;
+  const shape = g.emit('Shape', [ids], { dtype: 'int64', dims: [2] });
+  return g.emit('Expand', [positions, shape], { dtype: 'int64', dims: ids.dims });
+}
+
+/** 0 where a query may look, maskedScore where the key comes later or lies before the window; the rows repeat for each head of a group. */
+function attentionMask(positions: Value, groups: number, window: number | undefined): Value {
   const g: Graph = positions.graph;
   const queries = reshape(positions, [-1, 1], ['T', 1]);
   const keys = reshape(positions, [1, -1], [1, 'T']);
   const later = emitBinary('Greater', keys, queries, 'bool'); // [T, T]
-  const mask = g.emit('Where', [later, g.constant(maskedScore), g.constant(0)], { dtype: g.float, dims: ['T', 'T'] });
+  const hidden = window === undefined ? later : emitBinary('Or', later, beforeWindow(keys, queries, window), 'bool');
+  const mask = g.emit('Where', [hidden, g.constant(maskedScore), g.constant(0)], { dtype: g.float, dims: ['T', 'T'] });
   if (groups === 1) return g.emit('Identity', [mask], { dtype: g.float, dims: ['G·T', 'T'] });
   const axis = { axis: { kind: 'int', value: 0 } } as const;
   return g.emit(
@@ -170,4 +222,10 @@ function causalMask(positions: Value, groups: number): Value {
     { dtype: g.float, dims: ['G·T', 'T'] },
     axis,
   );
+}
+
+/** Whether a key's position lies before the window that ends at the query's: key ≤ query − window. Positions int64. */
+export function beforeWindow(keys: Value, queries: Value, window: number): Value {
+  const edge = emitBinary('Sub', queries, queries.graph.integers([window], []));
+  return emitBinary('LessOrEqual', keys, edge, 'bool');
 }

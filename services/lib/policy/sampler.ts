@@ -2,7 +2,6 @@
 import { Session, type SessionOptions, type TensorArray, int64 } from '@gapo/graph';
 import type { DecoderConfig, DecoderModel, NamedTensor, TrainableSpec } from '@gapo/model';
 import { fillUniforms } from '@gapo/objectives';
-import { maskedScore } from './decoder.js';
 import { parameterFeeds, pick } from './evaluator.js';
 import { type Drawing, cacheNames, prefillGraph, stretchGraph } from './samplingGraphs.js';
 
@@ -49,10 +48,10 @@ interface Row {
   readonly limit: number;
   readonly ids: number[];
   readonly logprobs: number[];
-  /** maskedScore or 0 for each past position. */
-  mask: Float32Array;
+  /** The position of each past key, −1 where it is padding. */
+  past: readonly number[];
   /** Where its cache lies among the past rows. */
-  past: number;
+  pastRow: number;
   token: number;
   position: number;
 }
@@ -153,8 +152,8 @@ function startRows(config: DecoderConfig, prompts: readonly SamplingPrompt[], op
       limit: Math.min(options.maxNewTokens, config.context - ids.length),
       ids: [],
       logprobs: [],
-      mask: Float32Array.from({ length }, (_, position) => (position < ids.length - 1 ? 0 : maskedScore)),
-      past: prompt,
+      past: Array.from({ length }, (_, position) => (position < ids.length - 1 ? position : -1)),
+      pastRow: prompt,
       token: ids.at(-1) as number,
       position: ids.length - 1,
     })),
@@ -168,19 +167,17 @@ function rowFeeds(
   steps: number,
 ): Readonly<Record<string, TensorArray>> {
   const count = rows.length;
-  const width = rows[0]?.mask.length ?? 0;
-  const mask = new Float32Array(count * width);
+  const width = rows[0]?.past.length ?? 0;
   const uniforms = new Float32Array(steps * count);
   const own = new Float32Array(steps);
   rows.forEach((row, r) => {
-    mask.set(row.mask, r * width);
     const { index } = prompts[row.prompt] as SamplingPrompt;
     fillUniforms(own, options.seed, options.step, index, row.sample, row.ids.length);
     for (let s = 0; s < steps; s++) uniforms[s * count + r] = own[s] as number;
   });
   return {
-    rows: { data: int64(rows.map(({ past }) => past)), dims: [count] },
-    pastMask: { data: mask, dims: [count, width] },
+    rows: { data: int64(rows.map(({ pastRow }) => pastRow)), dims: [count] },
+    pastPositions: { data: int64(rows.flatMap(({ past }) => past)), dims: [count, width] },
     token: { data: int64(rows.map(({ token }) => token)), dims: [count] },
     position: { data: int64(rows.map(({ position }) => position)), dims: [count] },
     steps: { data: int64([steps]), dims: [] },
@@ -208,10 +205,9 @@ function advance(rows: readonly Row[], outputs: Cache, config: DecoderConfig): r
       row.ids.push(Number(tokens.data[s * count + r]));
       row.logprobs.push(logprobs[s * count + r] as number);
     }
-    const mask = new Float32Array(row.mask.length + drawn); // the stretch's own positions are all real
-    mask.set(row.mask);
-    row.mask = mask;
-    row.past = r;
+    const { position } = row;
+    row.past = [...row.past, ...Array.from({ length: drawn }, (_, step) => position + step)];
+    row.pastRow = r;
     row.token = row.ids.at(-1) as number;
     row.position += drawn;
   });

@@ -18,27 +18,30 @@ import {
   emitReshape,
   emitUnary,
   mul,
-  rmsNorm,
-  rotary,
   softmax,
-  embedding,
   transpose,
 } from '@gapo/graph';
 import {
   type DecoderConfig,
   type DecoderModel,
+  type LinearModule,
   type TrainableSpec,
   adapterName,
+  decoderLayout,
   isTarget,
   trainableTensors,
 } from '@gapo/model';
 import {
   type Projection,
   type Tensors,
-  attentionModules,
+  beforeWindow,
   decodeSequences,
   decoderLayer,
-  rotaryAngles,
+  embed,
+  headTransform,
+  maskedScore,
+  norm,
+  queriesKeysValues,
 } from './decoder.js';
 import { tensorSource } from './tensorSource.js';
 
@@ -72,9 +75,9 @@ interface Carried {
 }
 
 /**
- * Draws a stretch. Inputs: `rows` int64 [R] (which past rows go on), the past caches [P, kv, S, headWidth], `pastMask`
- * [R, S] (0, or maskedScore where a past position is padding), `token` int64 [R] (the last token of each row),
- * `position` int64 [R] (its position), `steps` int64 scalar, `inverseTemperature`, and for `sample` `uniforms`
+ * Draws a stretch. Inputs: `rows` int64 [R] (which past rows go on), the past caches [P, kv, S, headWidth],
+ * `pastPositions` int64 [R, S] (the position of each past key, −1 where it is padding), `token` int64 [R] (the last token
+ * of each row), `position` int64 [R] (its position), `steps` int64 scalar, `inverseTemperature`, and for `sample` `uniforms`
  * [steps, R]. Outputs: `tokens` int64 [t, R], `logprobs` [t, R], and the grown caches; t ≤ steps, less where every row
  * has drawn an end-of-sequence token.
  */
@@ -91,7 +94,8 @@ export function stretchGraph(model: DecoderModel, spec: TrainableSpec, drawing: 
   const range = Array.from({ length: layers }, (_, layer) => layer);
   const pastKeys = range.map((layer) => past(cacheNames.keys(layer)));
   const pastValues = range.map((layer) => past(cacheNames.values(layer)));
-  const pastMask = emitReshape(graph.floatInput('pastMask', ['R', 'S']), [0, 1, 1, -1], ['R', 1, 1, 'S']);
+  const pastPositions = emitReshape(graph.input('pastPositions', 'int64', ['R', 'S']), [0, 1, 1, -1], ['R', 1, 1, 'S']);
+  const pastMask = masking(emitBinary('Less', pastPositions, graph.integers([0], []), 'bool')); // [R, 1, 1, S]
   const token = graph.input('token', 'int64', ['R']);
   const position = graph.input('position', 'int64', ['R']);
   const steps = graph.input('steps', 'int64', []);
@@ -109,7 +113,7 @@ export function stretchGraph(model: DecoderModel, spec: TrainableSpec, drawing: 
     keys: range.map((layer) => body.floatInput(`carriedKeys.${layer}`, piece)),
     values: range.map((layer) => body.floatInput(`carriedValues.${layer}`, piece)),
   };
-  const next = step(config, merged, { pastKeys, pastValues, pastMask, position, iteration, carried });
+  const next = step(config, merged, { pastKeys, pastValues, pastPositions, pastMask, position, iteration, carried });
   const { drawn, logprob } = draw(next.logits, iteration, inverseTemperature, uniforms);
   const done = config.eosIds
     .map((id) => emitBinary('Equal', drawn, graph.integers([id]), 'bool'))
@@ -153,6 +157,8 @@ export function stretchGraph(model: DecoderModel, spec: TrainableSpec, drawing: 
 interface StepInputs {
   readonly pastKeys: readonly Value[];
   readonly pastValues: readonly Value[];
+  readonly pastPositions: Value;
+  /** 0, or maskedScore where the past is padding. */
   readonly pastMask: Value;
   readonly position: Value;
   readonly iteration: Value;
@@ -172,25 +178,26 @@ function step(
   const { heads, keyValueHeads, headWidth } = config;
   const groups = heads / keyValueHeads;
   const { iteration, carried } = inputs;
-  const g = iteration.graph;
-  const at = cast(emitBinary('Add', inputs.position, iteration), g.float); // [R]
-  const angles = rotaryAngles(config, emitReshape(at, [-1, 1, 1, 1], ['R', 1, 1, 1])); // [R, 1, 1, headWidth / 2]
+  const layout = decoderLayout(config);
+  const at = emitBinary('Add', inputs.position, iteration); // int64 [R]
+  const perHead = emitReshape(at, [-1, 1, 1, 1], ['R', 1, 1, 1]);
+  const transform = headTransform(config, merged.tensors, perHead);
+  const masks = windowMasks(config, inputs, perHead);
   const keys: Value[] = [];
   const values: Value[] = [];
   const alpha = 1 / Math.sqrt(headWidth);
-  let x = embedding(merged.tensors('model.embed_tokens.weight'), carried.token); // [R, width]
-  for (let layer = 0; layer < config.layers; layer++) {
-    x = decoderLayer(config, layer, x, merged.tensors, merged.project, (normed) => {
-      const [q, k, v] = merged.project(normed, attentionModules(layer)) as [Value, Value, Value];
-      const queries = rotary(
+  let x = embed(config, merged.tensors, carried.token, at); // [R, width]
+  layout.layers.forEach((names, layer) => {
+    const mask = masks(config.windows[layer]);
+    x = decoderLayer(config, names, x, merged.tensors, merged.project, (normed) => {
+      const [q, k, v] = queriesKeysValues(config, names, merged.project, normed);
+      const queries = transform(
         emitReshape(q, [0, keyValueHeads, groups, headWidth], ['R', keyValueHeads, groups, headWidth]),
-        angles.cos,
-        angles.sin,
+        names.queryNorm,
       );
-      const key = rotary(
+      const key = transform(
         emitReshape(k, [0, keyValueHeads, 1, headWidth], ['R', keyValueHeads, 1, headWidth]),
-        angles.cos,
-        angles.sin,
+        names.keyNorm,
       );
       const value = emitReshape(v, [0, keyValueHeads, 1, headWidth], ['R', keyValueHeads, 1, headWidth]);
       const ownKeys = append(carried.keys[layer] as Value, key);
@@ -198,15 +205,54 @@ function step(
       keys.push(ownKeys);
       values.push(ownValues);
       const pastKeys = inputs.pastKeys[layer] as Value;
-      const pastScores = emitBinary('Add', emitMatmul(queries, pastKeys, { transB: true, alpha }), inputs.pastMask); // [R, kv, groups, S]
-      const ownScores = emitMatmul(queries, ownKeys, { transB: true, alpha }); // [R, kv, groups, t]
+      const pastScores = emitBinary('Add', emitMatmul(queries, pastKeys, { transB: true, alpha }), mask.past); // [R, kv, groups, S]
+      const unmasked = emitMatmul(queries, ownKeys, { transB: true, alpha }); // [R, kv, groups, t]
+      const ownScores = mask.own === undefined ? unmasked : emitBinary('Add', unmasked, mask.own);
       const { past, own } = splitSoftmax(pastScores, ownScores);
       const mixed = emitBinary('Add', emitMatmul(past, inputs.pastValues[layer] as Value), emitMatmul(own, ownValues));
       return emitReshape(mixed, [0, -1], ['R', heads * headWidth]); // heads of a group lie together
     });
-  }
-  const hidden = rmsNorm(x, merged.tensors('model.norm.weight'), config.epsilon);
+  });
+  const hidden = norm(config, merged.tensors, layout.finalNorm, x);
   return { logits: emitMatmul(hidden, merged.output), keys, values };
+}
+
+/** What is added to a step's scores: to those of past keys, and to those of the stretch's own where a window hides some. */
+interface StepMask {
+  readonly past: Value; // [R, 1, 1, S]
+  readonly own: Value | undefined; // [1, 1, 1, t]
+}
+
+/** A step's masks by window. `at` int64 [R, 1, 1, 1]: the positions of the queries. */
+function windowMasks(
+  config: DecoderConfig,
+  { pastPositions, pastMask, iteration }: StepInputs,
+  at: Value,
+): (window: number | undefined) => StepMask {
+  const g = iteration.graph;
+  const made = new Map<number | undefined, StepMask>([[undefined, { past: pastMask, own: undefined }]]);
+  return (window) => {
+    let mask = made.get(window);
+    if (mask === undefined && window !== undefined) {
+      const one = g.integers([1], []);
+      const offsets = g.emit('Range', [g.integers([0], []), emitBinary('Add', iteration, one), one], {
+        dtype: 'int64',
+        dims: ['t'],
+      });
+      mask = {
+        past: emitBinary('Add', pastMask, masking(beforeWindow(pastPositions, at, window))),
+        own: masking(beforeWindow(offsets, iteration, window)),
+      };
+      made.set(window, mask);
+    }
+    return mask as StepMask;
+  };
+}
+
+/** maskedScore where hidden, 0 elsewhere. */
+function masking(hidden: Value): Value {
+  const g = hidden.graph;
+  return g.emit('Where', [hidden, g.constant(maskedScore), g.constant(0)], { dtype: g.float, dims: hidden.dims });
 }
 
 /** One softmax over past and own scores, given back in its two parts. */
@@ -291,37 +337,45 @@ interface MergedTensors {
 /** Weights with adapters merged in and related ones joined, all outside the loop. */
 function mergedTensors(graph: Graph, config: DecoderConfig, spec: TrainableSpec, tensors: Tensors): MergedTensors {
   const { lora } = spec;
-  const merged = (module: string): Value => {
-    const weight = tensors(`${module}.weight`);
-    if (lora === undefined || !isTarget(lora, module)) return weight;
-    const [a, b] = [tensors(adapterName(module, 'A')), tensors(adapterName(module, 'B'))];
-    return emitBinary('Add', weight, emitMatmul(b, a, { alpha: lora.alpha / lora.rank })); // [out, in]
+  /** wᵀ with its adapter: [in, out]. */
+  const merged = ({ name, inOut }: LinearModule): Value => {
+    const weight = tensors(`${name}.weight`);
+    const upright = inOut ? weight : transpose(weight, [1, 0]);
+    if (lora === undefined || !isTarget(lora, name)) return upright;
+    const [a, b] = [tensors(adapterName(name, 'A')), tensors(adapterName(name, 'B'))];
+    return emitBinary('Add', upright, emitMatmul(a, b, { transA: true, transB: true, alpha: lora.alpha / lora.rank }));
   };
-  const joined = new Map<string, Value>();
-  /** wᵀ of several modules side by side: [in, Σ out]. */
-  const joint = (modules: readonly string[]): Value => {
-    const key = modules.join();
-    let value = joined.get(key);
-    if (value === undefined) {
-      const weights = modules.map(merged);
-      const out = weights.reduce((total, { dims }) => total + (dims[0] as number), 0);
-      const into = weights[0]?.dims[1] as number;
-      const axis = { axis: { kind: 'int', value: 0 } } as const;
-      const together =
-        weights.length === 1
-          ? (weights[0] as Value)
-          : graph.emit('Concat', weights, { dtype: graph.float, dims: [out, into] }, axis);
-      value = transpose(together, [1, 0]);
-      joined.set(key, value);
+  const joined = new Map<string, Joint>();
+  const joint = (modules: readonly LinearModule[]): Joint => {
+    const key = modules.map(({ name }) => name).join();
+    let found = joined.get(key);
+    if (found === undefined) {
+      const out = modules.reduce((total, module) => total + module.out, 0);
+      const into = modules[0]?.into as number;
+      const biased = modules.filter(({ bias }) => bias); // modules of one input have a bias all or none
+      found = {
+        weight: together(graph, modules.map(merged), [into, out]),
+        bias:
+          biased.length === 0
+            ? undefined
+            : together(
+                graph,
+                biased.map(({ name }) => tensors(`${name}.bias`)),
+                [out],
+              ),
+      };
+      joined.set(key, found);
     }
-    return value;
+    return found;
   };
   return {
     tensors,
     project: (x, modules) => {
-      const y = emitMatmul(x, joint(modules));
+      const { weight, bias } = joint(modules);
+      const product = emitMatmul(x, weight);
+      const y = bias === undefined ? product : emitBinary('Add', product, bias);
       if (modules.length === 1) return [y];
-      const widths = modules.map((module) => tensors(`${module}.weight`).dims[0] as number);
+      const widths = modules.map(({ out }) => out);
       return y.graph.emitAll(
         'Split',
         [y, graph.integers(widths)],
@@ -329,8 +383,21 @@ function mergedTensors(graph: Graph, config: DecoderConfig, spec: TrainableSpec,
         { axis: { kind: 'int', value: -1 } },
       );
     },
-    output: transpose(tensors(config.tiedEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight'), [1, 0]),
+    output: transpose(tensors(decoderLayout(config).head), [1, 0]),
   };
+}
+
+/** Modules of one input as one linear map: x · weight + bias. */
+interface Joint {
+  readonly weight: Value; // [in, Σ out]
+  readonly bias: Value | undefined; // [Σ out]
+}
+
+/** Tensors side by side along their last axis. */
+function together(graph: Graph, parts: readonly Value[], dims: readonly Dim[]): Value {
+  const [only] = parts as [Value];
+  const axis = { axis: { kind: 'int', value: -1 } } as const;
+  return parts.length === 1 ? only : graph.emit('Concat', parts, { dtype: graph.float, dims }, axis);
 }
 
 /** Two caches, one after the other along the positions. */

@@ -1,8 +1,8 @@
 /** Small random decoders for tests. */
-import { type DecoderConfig, type DecoderModel, randomDecoder } from '@gapo/model';
+import { type DecoderConfig, type DecoderModel, llamaConfig, randomDecoder } from '@gapo/model';
 
 /** A decoder with grouped-query attention, small enough for finite differences. */
-export const tinyConfig: DecoderConfig = {
+export const tinyConfig = llamaConfig({
   vocabulary: 11,
   width: 8,
   feedForward: 12,
@@ -16,7 +16,7 @@ export const tinyConfig: DecoderConfig = {
   tiedEmbeddings: true,
   bosId: 1,
   eosIds: [2],
-};
+});
 
 /** A random model of that shape, with weights large enough that its distributions are far from uniform. */
 export function tinyModel(config: DecoderConfig = tinyConfig, seed = 3): DecoderModel {

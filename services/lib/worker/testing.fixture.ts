@@ -8,11 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import {
-  type DecoderConfig,
+  type LlamaShape,
   type DecoderModel,
   type NamedTensor,
   type TrainableSpec,
   initialTensors,
+  llamaConfig,
   randomDecoder,
   readDecoderModel,
   sha256OfTensors,
@@ -39,7 +40,7 @@ import { TensorThread, type TensorTasks, type Worker } from './mod.js';
 export const deadlineMs = 20_000;
 
 /** A decoder with grouped-query attention, as small as can be. */
-export const tinyConfig: DecoderConfig = {
+const tinyShape: LlamaShape = {
   vocabulary: 11,
   width: 8,
   feedForward: 12,
@@ -54,6 +55,7 @@ export const tinyConfig: DecoderConfig = {
   bosId: 1,
   eosIds: [2],
 };
+export const tinyConfig = llamaConfig(tinyShape);
 
 /** What is trained of it. */
 export const tinyTrainable: TrainableSpec = {
@@ -98,7 +100,7 @@ export async function tinyPolicy(t: Owner, seed = 3): Promise<TinyPolicy> {
     data: name.endsWith('norm.weight') ? data : data.map((x) => x * 20),
   }));
   await writeSafetensors(join(directory, 'model.safetensors'), weights);
-  await writeFile(join(directory, 'config.json'), JSON.stringify(toHuggingFaceConfig(tinyConfig, 'LlamaForCausalLM')));
+  await writeFile(join(directory, 'config.json'), JSON.stringify(toHuggingFaceConfig(tinyShape, 'LlamaForCausalLM')));
   const model = await readDecoderModel(directory);
   const { lora } = tinyTrainable;
   return {
