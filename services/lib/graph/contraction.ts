@@ -6,7 +6,7 @@
  * where rows are summed, is each row weighted by each objective's number. The smaller operand carries the weights.
  */
 import type { Dim, RowWeights, Value } from './graph.js';
-import { emitBinary, emitMatmul, emitReduce, emitReshape, emitSumLeading } from './nodes.js';
+import { emitBinary, emitMatmul, emitReduce, emitReshape, emitSumLeading, emitTranspose } from './nodes.js';
 
 /**
  * Σ_rows leftᵀ · right. left [rows..., p], right [rows..., q], both with the same leading dimensions.
@@ -18,20 +18,45 @@ export function contract(left: Value, right: Value, weights?: RowWeights, alpha 
   const rows = (x: Value, width: number): Value => emitReshape(x, [-1, width], [rowsName(x), width]);
   if (weights === undefined) return emitMatmul(rows(left, p), rows(right, q), { transA: true, alpha });
   const { weight, k } = rowWeight(left, weights);
-  if (p <= q) {
-    const scaled = scaledRows(left, weight, k); // [rows, K·p]
-    const product = emitMatmul(scaled, rows(right, q), { transA: true, alpha }); // [K·p, q]
-    return emitReshape(product, [k, p, q], [k, p, q]);
-  }
+  // The narrow operand stands first: the runtime's kernels are fastest with few rows and many columns.
+  if (p <= q)
+    return emitReshape(
+      emitMatmul(scaledRows(left, weight, k), rows(right, q), { transA: true, alpha }),
+      [k, p, q],
+      [k, p, q],
+    );
   const scaled = scaledRows(right, weight, k); // [rows, K·q]
+  if (k * q <= p) {
+    const product = emitMatmul(scaled, rows(left, p), { transA: true, alpha }); // [K·q, p]
+    return emitTranspose(emitReshape(product, [k, q, p], [k, q, p]), [0, 2, 1]);
+  }
   const product = emitMatmul(rows(left, p), scaled, { transA: true, alpha }); // [p, K·q]
-  const split = emitReshape(product, [p, k, q], [p, k, q]);
-  return split.graph.emit(
-    'Transpose',
-    [split],
-    { dtype: split.dtype, dims: [k, p, q] },
-    { perm: { kind: 'ints', value: [1, 0, 2] } },
-  );
+  return emitTranspose(emitReshape(product, [p, k, q], [p, k, q]), [1, 0, 2]);
+}
+
+/**
+ * The gradient of a table [V, C] whose rows `ids` were read: dy [rows..., C] added up at each id. Without weights [V, C],
+ * with weights [K, V, C]. The addition runs through the rows in order.
+ */
+export function scatterRows(dy: Value, ids: Value, table: Value, weights?: RowWeights): Value {
+  const g = dy.graph;
+  const [vocabulary, width] = table.dims as [number, number];
+  const { weight, k } = weights === undefined ? { weight: undefined, k: 1 } : rowWeight(dy, weights);
+  const columns = k * width;
+  const name = rowsName(dy);
+  const updates = weight === undefined ? emitReshape(dy, [-1, width], [name, width]) : scaledRows(dy, weight, k); // [rows, K·C]
+  const zeros = g.emit('Expand', [g.constant(0), g.integers([vocabulary, columns])], {
+    dtype: g.float,
+    dims: [vocabulary, columns],
+  });
+  const index = g.emit('Expand', [emitReshape(ids, [-1, 1], [name, 1]), g.integers([1, columns])], {
+    dtype: 'int64',
+    dims: [name, columns],
+  });
+  const attributes = { axis: { kind: 'int', value: 0 }, reduction: { kind: 'string', value: 'add' } } as const;
+  const sums = g.emit('ScatterElements', [zeros, index, updates], { dtype: g.float, dims: zeros.dims }, attributes);
+  if (weights === undefined) return sums;
+  return emitTranspose(emitReshape(sums, [vocabulary, k, width], [vocabulary, k, width]), [1, 0, 2]);
 }
 
 /**

@@ -27,6 +27,11 @@ export function gradients(
     const sum = found.get(value);
     found.set(value, sum === undefined ? gradient : emitBinary('Add', sum, gradient));
   };
+  // A leaf's gradients are added to the graph last, the first layers' before the last layers'. The runtime computes its
+  // outputs from the last node backward, each as soon as it can: the last layers' first, before the walk goes on, so that
+  // what they read is free for the layers below.
+  const produced = new Set(tape.flatMap(({ outputs }) => outputs));
+  const leaves: (() => void)[] = [];
   for (const [value, gradient] of seeds) if (dependent.has(value)) accumulate(value, gradient);
   for (const entry of tape.reverse()) {
     const outputGradients = entry.outputs.map((output) => found.get(output));
@@ -35,9 +40,12 @@ export function gradients(
     entry.inputs.forEach((input, index) => {
       const gradient = inputGradients[index];
       if (gradient === undefined || !dependent.has(input)) return;
-      accumulate(input, wanted.has(input) ? gradient(weights) : gradient());
+      if (!wanted.has(input)) accumulate(input, gradient());
+      else if (produced.has(input)) accumulate(input, gradient(weights));
+      else leaves.push(() => accumulate(input, gradient(weights)));
     });
   }
+  for (const leaf of leaves.reverse()) leaf();
   return new Map(
     parameters.flatMap((parameter) => {
       const gradient = found.get(parameter);

@@ -61,6 +61,12 @@ export function emitReshapeLike(x: Value, like: Value): Value {
   return g.emit('Reshape', [x, shape], { dtype: x.dtype, dims: like.dims });
 }
 
+/** x with its axes permuted. */
+export function emitTranspose(x: Value, permutation: readonly number[]): Value {
+  const dims = permutation.map((axis) => x.dims[axis] as Dim);
+  return x.graph.emit('Transpose', [x], { dtype: x.dtype, dims }, { perm: { kind: 'ints', value: permutation } });
+}
+
 /** How a matrix product reads its operands: transposed over the last two axes, the result times alpha. */
 export interface MatmulOptions {
   readonly transA?: boolean;

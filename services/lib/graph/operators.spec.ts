@@ -90,6 +90,31 @@ const cases: Record<string, (s: Shapes) => Case> = {
     parameters: { x: filled([b, t, c], seed, 0.2, 2), gain: filled([c], seed + 1) },
     output: ({ x, gain }) => op.rmsNorm(x as Value, gain as Value, 1e-5),
   }),
+  adaptedLinear: ({ b, t, c, d, seed }) => ({
+    parameters: { x: filled([b, t, c], seed), a: filled([2, c], seed + 1), b: filled([d, 2], seed + 2) },
+    output: ({ x, a, b }, g) => {
+      const w = g.constant([...filled([d, c], seed + 3).data], [d, c]);
+      return op.adaptedLinear(x as Value, w, { a: a as Value, b: b as Value, scale: 0.5 });
+    },
+  }),
+  'adaptedLinear of a weight stored the other way': ({ b, t, c, d, seed }) => ({
+    parameters: { x: filled([b, t, c], seed), a: filled([2, c], seed + 1), b: filled([d, 2], seed + 2) },
+    output: ({ x, a, b }, g) => {
+      const w = g.constant([...filled([c, d], seed + 3).data], [c, d]);
+      return op.adaptedLinear(x as Value, w, { a: a as Value, b: b as Value, scale: 0.5 }, true);
+    },
+  }),
+  attention: ({ b, t, c, d, seed }) => ({
+    parameters: {
+      queries: filled([b, t, c], seed),
+      keys: filled([b, d + 1, c], seed + 1), // of one key alone the weight is 1, whatever its score
+      values: filled([b, d + 1, c], seed + 2),
+    },
+    output: ({ queries, keys, values }, g) => {
+      const mask = g.constant([...filled([t, d + 1], seed + 3).data], [t, d + 1]);
+      return op.attention(queries as Value, keys as Value, values as Value, mask, 0.7);
+    },
+  }),
   rotary: ({ b, t, c, seed }) => ({
     parameters: { x: filled([b, t, c], seed) },
     output: ({ x }, g) => {
@@ -204,6 +229,28 @@ test('row weights: one backward pass gives the K gradients of K separate passes'
       assert.ok(gap <= 1e-12 * norm, `${name}, objective ${objective}: ${gap} of ${norm}`);
     }
   }
+});
+
+test('rotary positions of float32 heads, one kernel, are those that float64 computes part by part', async () => {
+  const [b, heads, t, c] = [2, 3, 5, 8];
+  const values = filled([b, heads, t, c], 1);
+  const angles = Array.from({ length: (t * c) / 2 }, (_, i) => i * 0.37);
+  const results: number[][] = [];
+  for (const float of ['float32', 'float64'] as const) {
+    const g = new Graph('rotary', float);
+    const x = g.floatInput('x', ['B', heads, t, c]);
+    const [cos, sin] = [g.constant(angles.map(Math.cos), [t, c / 2]), g.constant(angles.map(Math.sin), [t, c / 2])];
+    const y = op.rotary(x, cos, sin);
+    g.output('y', y);
+    g.output('dx', gradients([[y, x]], [x]).get(x) as Value);
+    const session = await Session.open(g.toModel(), { threads: 1 });
+    const data = float === 'float32' ? Float32Array.from(values.data) : values.data;
+    const { y: forward, dx } = await session.run({ x: { data, dims: values.dims } });
+    results.push([...((forward as TensorArray).data as Float32Array), ...((dx as TensorArray).data as Float32Array)]);
+    await session.close();
+  }
+  const [single, double] = results as [number[], number[]];
+  double.forEach((x, i) => assert.ok(Math.abs(x - (single[i] as number)) < 1e-6, `${i}: ${single[i]} for ${x}`));
 });
 
 test('a device that is absent is an error that says what there is', async () => {

@@ -4,7 +4,7 @@
  * Shapes follow NumPy's broadcasting. A rule returns a gradient of the input's own shape; for a parameter under row
  * weights (see RowWeights) it returns [K, ...shape]. Derivations: y is the output, dy its gradient, dx an input's.
  */
-import { contract, reduceTo } from './contraction.js';
+import { contract, reduceTo, scatterRows } from './contraction.js';
 import { type DataType, type Dim, type InputGradient, type Value, graphOf, record } from './graph.js';
 import {
   broadcastDims,
@@ -14,6 +14,7 @@ import {
   emitReduce,
   emitReshape,
   emitReshapeLike,
+  emitTranspose,
   emitUnary,
   type MatmulOptions,
 } from './nodes.js';
@@ -133,13 +134,6 @@ export function reshape(x: Value, shape: readonly number[], dims: readonly Dim[]
 /** x with its axes permuted. */
 export function transpose(x: Value, permutation: readonly number[]): Value {
   const inverse = permutation.map((_, axis) => permutation.indexOf(axis));
-  const emitTranspose = (value: Value, order: readonly number[]): Value =>
-    value.graph.emit(
-      'Transpose',
-      [value],
-      { dtype: value.dtype, dims: order.map((axis) => value.dims[axis] as Dim) },
-      { perm: { kind: 'ints', value: order } },
-    );
   return differentiable(emitTranspose(x, permutation), [x], (dy) => [() => emitTranspose(dy, inverse)]);
 }
 
@@ -166,19 +160,11 @@ export function linear(x: Value, w: Value, alpha = 1): Value {
   ]);
 }
 
-/** Rows of a table: y = table[ids]. table [V, C], ids int64 [...], y [..., C]. The gradient is a product with one-hot rows. */
+/** Rows of a table: y = table[ids]. table [V, C], ids int64 [...], y [..., C]. Each row's gradient is added where it was read. */
 export function embedding(table: Value, ids: Value): Value {
   const g = graphOf(table, ids);
   const y = g.emit('Gather', [table, ids], { dtype: g.float, dims: [...ids.dims, table.dims[1] as Dim] });
-  return differentiable(y, [table], (dy) => [
-    (weights) => {
-      const vocabulary = table.dims[0] as number;
-      const range = g.integers(Array.from({ length: vocabulary }, (_, id) => id));
-      const column = g.emit('Unsqueeze', [ids, g.integers([-1])], { dtype: 'int64', dims: [...ids.dims, 1] });
-      const oneHot = cast(emitBinary('Equal', column, range, 'bool'), g.float); // [..., V]
-      return contract(oneHot, dy, weights);
-    },
-  ]);
+  return differentiable(y, [table], (dy) => [(weights) => scatterRows(dy, ids, table, weights)]);
 }
 
 /** Some rows of a batch: y[n] = x[b, t] with rows[n] = b · T + t. x [B, T, C], rows int64 [N] without repeats, y [N, C]. */
@@ -211,91 +197,42 @@ export function softmax(x: Value): Value {
 
 /**
  * RMSNorm: y = x · r · gain with r = 1 / √(mean(x²) + ε) over the last axis.
- * With u = dy · gain: dx = u · r − x · r³ · Σ(u·x) / C, dgain = Σ_rows dy · x · r.
+ * With u = dy · gain: dx = (u − x · r² · Σ(u·x) / C) · r, dgain = Σ_rows dy · x · r.
+ * The runtime's kernel gives r in float32 whatever x is.
  */
 export function rmsNorm(x: Value, gain: Value, epsilon: number): Value {
   const g = graphOf(x, gain);
   const width = x.dims.at(-1) as number;
-  const meanSquare = emitBinary('Mul', emitReduce('ReduceSumSquare', x, -1), g.constant(1 / width)); // [..., 1]
-  const r = emitUnary('Reciprocal', emitUnary('Sqrt', emitBinary('Add', meanSquare, g.constant(epsilon)))); // [..., 1]
-  const normed = emitBinary('Mul', x, r);
-  return differentiable(emitBinary('Mul', normed, gain), [x, gain], (dy) => [
-    () => {
-      const u = emitBinary('Mul', dy, gain);
-      const dot = emitReduce('ReduceSum', emitBinary('Mul', u, normed), -1); // Σ u·x·r
-      const share = emitBinary('Mul', dot, g.constant(1 / width));
-      return emitBinary('Mul', emitBinary('Sub', u, emitBinary('Mul', normed, share)), r);
-    },
-    (weights) => reduceTo(emitBinary('Mul', dy, normed), gain, weights),
-  ]);
-}
-
-/**
- * Rotary position embedding in the half-split form of Hugging Face: with x = [x₁, x₂] along the last axis,
- * y = [x₁·cos − x₂·sin, x₂·cos + x₁·sin]. cos and sin broadcast against half of x. Backward turns the other way.
- */
-export function rotary(x: Value, cos: Value, sin: Value): Value {
-  const turn = (value: Value, forward: boolean): Value => {
-    const g = graphOf(value, cos);
-    const half = { dtype: g.float, dims: [...value.dims.slice(0, -1), (value.dims.at(-1) as number) / 2] };
-    const axis = { kind: 'int', value: -1 } as const;
-    const [x1, x2] = g.emitAll('Split', [value], [half, half], { axis, num_outputs: { kind: 'int', value: 2 } }) as [
-      Value,
-      Value,
-    ];
-    const [first, second] = forward ? (['Sub', 'Add'] as const) : (['Add', 'Sub'] as const);
-    const y1 = emitBinary(first, emitBinary('Mul', x1, cos), emitBinary('Mul', x2, sin));
-    const y2 = emitBinary(second, emitBinary('Mul', x2, cos), emitBinary('Mul', x1, sin));
-    return g.emit('Concat', [y1, y2], { dtype: g.float, dims: value.dims }, { axis });
-  };
-  return differentiable(turn(x, true), [x], (dy) => [() => turn(dy, false)]);
-}
-
-/** What the next-token distributions softmax(logits) say. */
-export interface TokenStatistics {
-  /** ln p(target), [N]. */
-  readonly logprobs: Value;
-  /** −Σ p ln p in nats, [N]. */
-  readonly entropy: Value;
-}
-
-/**
- * Log-probability of each target and entropy of each distribution. logits [N, V], targets int64 [N].
- * With p = softmax(logits): d ln p(target) = onehot − p, d entropy = −p · (ln p + entropy).
- */
-export function tokenStatistics(logits: Value, targets: Value): TokenStatistics {
-  const g = graphOf(logits, targets);
-  const rows = targets.dims;
-  const axis = { kind: 'int', value: -1 } as const;
-  const logp = g.emit('LogSoftmax', [logits], { dtype: g.float, dims: logits.dims }, { axis }); // [N, V]
-  const p = emitUnary('Exp', logp);
-  const index = g.emit('Unsqueeze', [targets, g.integers([-1])], { dtype: 'int64', dims: [...rows, 1] });
-  const picked = g.emit('GatherElements', [logp, index], { dtype: g.float, dims: [...rows, 1] }, { axis });
-  const logprobs = emitReshape(picked, [-1], rows);
-  const plogp = emitReduce('ReduceSum', emitBinary('Mul', p, logp), -1); // [N, 1] = −entropy
-  const entropy = emitReshape(emitUnary('Neg', plogp), [-1], rows);
-  record({
-    inputs: [logits],
-    outputs: [logprobs, entropy],
-    backward: ([dlogprobs, dentropy]) => [
-      () => {
-        const column = (d: Value): Value => emitReshape(d, [-1, 1], [...rows, 1]);
-        let dense: Value | undefined;
-        if (dentropy !== undefined) {
-          const slope = emitBinary('Mul', p, emitBinary('Sub', plogp, logp)); // −p · (ln p + H), H = −plogp
-          dense = emitBinary('Mul', slope, column(dentropy));
-        }
-        if (dlogprobs === undefined) return dense as Value;
-        const d = column(dlogprobs);
-        const spread = emitBinary('Mul', p, emitUnary('Neg', d));
-        const data = dense === undefined ? spread : emitBinary('Add', dense, spread);
-        const reduction = { kind: 'string', value: 'add' } as const;
-        return g.emit('ScatterElements', [data, index, d], { dtype: g.float, dims: logits.dims }, { axis, reduction });
-      },
+  const [y, inverse] = g.emitAll(
+    'SimplifiedLayerNormalization',
+    [x, gain],
+    [
+      { dtype: g.float, dims: x.dims },
+      { dtype: 'float32', dims: [...x.dims.slice(0, -1), 1] },
     ],
+    {
+      axis: { kind: 'int', value: -1 },
+      epsilon: { kind: 'float', value: epsilon },
+      stash_type: { kind: 'int', value: 1 },
+    },
+  ) as [Value, Value];
+  return differentiable(y, [x, gain], (dy) => {
+    const r = g.float === 'float32' ? inverse : cast(inverse, g.float); // [..., 1]
+    return [
+      () => {
+        const u = emitBinary('Mul', dy, gain);
+        const dot = emitReduce('ReduceSum', emitBinary('Mul', u, x), -1); // Σ u·x
+        const share = emitBinary('Mul', dot, emitBinary('Mul', emitBinary('Mul', r, r), g.constant(1 / width)));
+        return emitBinary('Mul', emitBinary('Sub', u, emitBinary('Mul', x, share)), r);
+      },
+      (weights) => reduceTo(emitBinary('Mul', dy, emitBinary('Mul', x, r)), gain, weights),
+    ];
   });
-  return { logprobs, entropy };
 }
+
+export { adaptedLinear, type Adapter } from './adapters.js';
+export { attention, rotary } from './attention.js';
+export { tokenStatistics, type TokenStatistics } from './tokens.js';
 
 /** A value that gradients do not pass. */
 export function detach(x: Value): Value {

@@ -52,6 +52,8 @@ export class Session {
       executionProviders: [device],
       intraOpNumThreads: options.threads,
       interOpNumThreads: 1,
+      // A pattern holds for one set of shapes, and a second arena beside the first is the price: no two batches are alike.
+      enableMemPattern: false,
       logSeverityLevel: 4, // what fails is said once, by the error
       // Idle threads must not spin: workers, services and the sampler share the cores.
       extra: { session: { intra_op: { allow_spinning: '0' } } },

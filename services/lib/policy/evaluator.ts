@@ -28,7 +28,7 @@ import { tensorSource } from './tensorSource.js';
 export interface CompletionValues {
   /** [N]: ln π(token) at the sampling temperature. */
   readonly logprobs: Value;
-  /** [N]: entropy in nats at the sampling temperature. */
+  /** [N]: entropy in nats at the sampling temperature. Its nodes are added where it is first asked for. */
   readonly entropy: Value;
   /** [N, heads]: the value before each token; absent without value heads. */
   readonly values: Value | undefined;
@@ -50,9 +50,17 @@ export function completionValues(
   const inverseTemperature = graph.floatInput('inverseTemperature', []);
   const { hidden } = decodeSequences(config, ids, tensors, spec.lora);
   const predicting = gatherRows(hidden, rows); // [N, width]
-  const cooled = mul(logits(config, predicting, tensors), inverseTemperature); // [N, V]
-  const { logprobs, entropy } = tokenStatistics(cooled, targets);
-  return { logprobs, entropy, values: valueHeads(predicting, spec, tensors), sequenceOf };
+  // The temperature goes with the hidden state, which is narrower than the vocabulary.
+  const cooled = logits(config, mul(predicting, inverseTemperature), tensors); // [N, V]
+  const statistics = tokenStatistics(cooled, targets);
+  return {
+    logprobs: statistics.logprobs,
+    get entropy() {
+      return statistics.entropy;
+    },
+    values: valueHeads(predicting, spec, tensors),
+    sequenceOf,
+  };
 }
 
 /** The feeds of completionValues' inputs. */

@@ -73,7 +73,8 @@ export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap
   const all = trainableTensors(config, spec);
   const { tensors, parameters } = tensorSource(graph, all, frozen);
   const trained = tensorsOf(scope, all);
-  const { logprobs, entropy, values, sequenceOf } = completionValues(graph, config, spec, tensors);
+  const completions = completionValues(graph, config, spec, tensors);
+  const { logprobs, values, sequenceOf } = completions;
   const oldLogprobs = graph.floatInput('oldLogprobs', ['N']);
   const denominator = graph.floatInput('denominator', []);
   const advantages = graph.floatInput('advantages', [passes === 'token' ? 'N' : 'B', objectives]);
@@ -102,7 +103,7 @@ export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap
     const referenceLogprobs = graph.floatInput('referenceLogprobs', ['N']);
     const seeds: Seed[] = [
       [logprobs, klSlope(logprobs, referenceLogprobs, graph.floatInput('klCoefficient', []), denominator)],
-      [entropy, uniformSlope(entropy, graph.floatInput('entropyCoefficient', []), denominator)],
+      [completions.entropy, uniformSlope(completions.entropy, graph.floatInput('entropyCoefficient', []), denominator)],
     ];
     if (values !== undefined) {
       const dims = ['N', spec.valueHeads];
@@ -118,7 +119,7 @@ export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap
     emit(graph, trained, parameters, gradientNames.regularizer, [gradients(seeds, wanted)]);
   }
   graph.output('logprobs', logprobs);
-  graph.output('entropy', entropy);
+  graph.output('entropy', completions.entropy);
   if (values !== undefined) graph.output('values', values);
   return graph;
 }

@@ -1,0 +1,38 @@
+/** Linear maps with low-rank adapters (Hu et al. 2021, arXiv 2106.09685). */
+import { contract } from './contraction.js';
+import { type Value, record } from './graph.js';
+import { emitBinary, emitMatmul } from './nodes.js';
+
+/** What is added to a weight: scale · b · a. a [rank, in], b [out, rank]. */
+export interface Adapter {
+  readonly a: Value;
+  readonly b: Value;
+  readonly scale: number;
+}
+
+/**
+ * y = x · (w + scale · b · a)ᵀ. x [..., in], y [..., out]; w is [out, in], or [in, out] with `inOut`.
+ *
+ * The sum is made once a run, so that rows pay for one product and not for three, forward and backward. The adapter's
+ * gradients need no gradient of the sum: da = scale · (dy · b)ᵀ · x, db = scale · dyᵀ · (x · aᵀ). w gets none.
+ */
+export function adaptedLinear(x: Value, w: Value, { a, b, scale }: Adapter, inOut = false): Value {
+  const change = inOut
+    ? emitMatmul(a, b, { transA: true, transB: true, alpha: scale })
+    : emitMatmul(b, a, { alpha: scale });
+  const merged = emitBinary('Add', w, change);
+  const y = emitMatmul(x, merged, { transB: !inOut });
+  record({
+    inputs: [x, a, b],
+    outputs: [y],
+    backward: ([dy]) =>
+      dy === undefined
+        ? []
+        : [
+            () => emitMatmul(dy, merged, { transB: inOut }),
+            (weights) => contract(emitMatmul(dy, b), x, weights, scale),
+            (weights) => contract(dy, emitMatmul(x, a, { transB: true }), weights, scale),
+          ],
+  });
+  return y;
+}
