@@ -21,6 +21,7 @@ export {
   loraTargets,
 } from './decoderLayout.js';
 export { readDecoderConfig, toHuggingFaceConfig } from './huggingFaceConfig.js';
+export { philoxNormal } from './initialization.js';
 export { type DecoderModel, readDecoderModel, sha256OfModel } from './modelDirectory.js';
 export { linearTargets, peftConfig } from './peft.js';
 export {

@@ -220,7 +220,7 @@ function step(
 /** What is added to a step's scores: to those of past keys, and to those of the stretch's own where a window hides some. */
 interface StepMask {
   readonly past: Value; // [R, 1, 1, S]
-  readonly own: Value | undefined; // [1, 1, 1, t]
+  readonly own: Value | undefined; // [t + 1]
 }
 
 /** A step's masks by window. `at` int64 [R, 1, 1, 1]: the positions of the queries. */
@@ -237,7 +237,7 @@ function windowMasks(
       const one = g.integers([1], []);
       const offsets = g.emit('Range', [g.integers([0], []), emitBinary('Add', iteration, one), one], {
         dtype: 'int64',
-        dims: ['t'],
+        dims: ['t+1'],
       });
       mask = {
         past: emitBinary('Add', pastMask, masking(beforeWindow(pastPositions, at, window))),

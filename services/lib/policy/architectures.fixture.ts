@@ -1,0 +1,90 @@
+/** A tiny random checkpoint of every architecture, as a directory of Hugging Face's files. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type NamedTensor,
+  decoderTensors,
+  philoxNormal,
+  readDecoderConfig,
+  sizeOf,
+  writeSafetensors,
+} from '@gapo/model';
+
+const llama = {
+  vocab_size: 19,
+  hidden_size: 16,
+  intermediate_size: 24,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  max_position_embeddings: 64,
+  rms_norm_eps: 1e-5,
+  rope_theta: 10000,
+  hidden_act: 'silu',
+  tie_word_embeddings: false,
+  bos_token_id: 1,
+  eos_token_id: 2,
+};
+
+/** config.json of each. Windows are shorter than the sequences, and contexts than what the rotary scaling was made for. */
+export const architectures: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  'Llama 2': { ...llama, model_type: 'llama' },
+  'Llama 3 with scaled rotary embeddings': {
+    ...llama,
+    model_type: 'llama',
+    tie_word_embeddings: true,
+    head_dim: 8,
+    max_position_embeddings: 256,
+    // Of the four frequencies one is kept, one interpolated, and two are stretched.
+    rope_scaling: {
+      rope_type: 'llama3',
+      factor: 8,
+      low_freq_factor: 1,
+      high_freq_factor: 4,
+      original_max_position_embeddings: 128,
+    },
+  },
+  'Llama with linearly scaled rotary embeddings and biases everywhere': {
+    ...llama,
+    model_type: 'llama',
+    rope_scaling: { type: 'linear', factor: 4 },
+    attention_bias: true,
+    mlp_bias: true,
+  },
+  Mistral: { ...llama, model_type: 'mistral', sliding_window: 5 },
+  Qwen2: { ...llama, model_type: 'qwen2', tie_word_embeddings: true },
+  'Qwen2 with a window in its upper layer': {
+    ...llama,
+    model_type: 'qwen2',
+    use_sliding_window: true,
+    sliding_window: 4,
+    max_window_layers: 1,
+  },
+  Qwen3: { ...llama, model_type: 'qwen3', head_dim: 6, attention_bias: false },
+  'GPT-2': {
+    model_type: 'gpt2',
+    vocab_size: 19,
+    n_embd: 16,
+    n_inner: null,
+    n_layer: 2,
+    n_head: 4,
+    n_positions: 64,
+    layer_norm_epsilon: 1e-5,
+    activation_function: 'gelu_new',
+    bos_token_id: 2,
+    eos_token_id: 2,
+  },
+};
+
+/** Writes an architecture's checkpoint; the weights are large enough that its distributions are far from uniform. */
+export async function writeArchitecture(directory: string, name: string, seed = 1): Promise<readonly NamedTensor[]> {
+  await mkdir(directory, { recursive: true });
+  await writeFile(join(directory, 'config.json'), JSON.stringify(architectures[name]));
+  const config = await readDecoderConfig(directory);
+  const tensors = decoderTensors(config).map(({ name, shape, role }, index) => {
+    const noise = philoxNormal(sizeOf(shape), seed, index, 0.4);
+    return { name, shape, data: role === 'gain' ? noise.map((x) => 1 + x) : noise };
+  });
+  await writeSafetensors(join(directory, 'model.safetensors'), tensors);
+  return tensors;
+}
