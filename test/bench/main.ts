@@ -1,10 +1,12 @@
 /** The benchmarks: npm run bench -- [--only NAME,NAME] [--json]. Ratios are taken within one run of one process. */
 import { parseArgs } from 'node:util';
 import { objectivesBench } from './objectives.js';
+import { transferBench } from './transfer.js';
 
 /** Each part by its name; its keys begin with the name. */
 const parts: Readonly<Record<string, () => Promise<Record<string, number>>>> = {
   objectives: objectivesBench,
+  transfer: transferBench,
 };
 
 const help = `Usage: npm run bench -- [--only ${Object.keys(parts).join(',')}] [--json]

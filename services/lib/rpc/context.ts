@@ -2,6 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import type * as grpc from '@grpc/grpc-js';
 import { RpcError } from './error.js';
+import type { EncodedMessage } from './message.js';
 
 /** A call that a server answers, as grpc-js has it; given to a client it forwards deadline and cancellation. */
 export type ParentCall = NonNullable<grpc.CallOptions['parent']>;
@@ -22,7 +23,8 @@ export interface CallContext {
 }
 
 /** Any call of grpc-js's server that answers with one message or with a stream. */
-export type ServerCall = grpc.ServerUnaryCall<unknown, Buffer> | grpc.ServerWritableStream<unknown, Buffer>;
+export type ServerCall =
+  grpc.ServerUnaryCall<unknown, EncodedMessage> | grpc.ServerWritableStream<unknown, EncodedMessage>;
 
 /** Longest delay of a timer, in milliseconds: a longer one would fire at once. */
 const longestTimer = 2 ** 31 - 1;

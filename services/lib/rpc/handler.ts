@@ -5,6 +5,7 @@ import { untilAborted } from './abort.js';
 import { OpenCall, type CallContext, type ServerCall } from './context.js';
 import { serviceDefinition } from './definitions.js';
 import { RpcError } from './error.js';
+import { responseEncoder, serialized, type EncodableMethod, type EncodedMessage } from './message.js';
 import type { Handlers, MethodName, ServiceName } from './services.js';
 
 /** A service with its handlers, ready to be served. Made by {@link implement}. */
@@ -84,21 +85,22 @@ function statusOf(error: RpcError): StatusError {
 /** Adds a service to a server of grpc-js. */
 export function addImplementation(server: grpc.Server, implementation: Implementation, observer: CallObserver): void {
   const { service } = implementation;
-  const definition: Record<string, grpc.MethodDefinition<unknown, Buffer>> = {};
+  const definition: Record<string, grpc.MethodDefinition<unknown, EncodedMessage>> = {};
   const handlers: grpc.UntypedServiceImplementation = {};
 
   for (const [method, spec] of Object.entries(serviceDefinition(service))) {
     const handler = implementation.handlers.get(method) as AnyHandler;
     const endOnStop = implementation.endOnStop.has(method);
     // Responses are serialised here and not by grpc-js, which hides what was wrong with one.
-    const encode = (response: unknown): Buffer => {
+    const encoder = responseEncoder(spec as unknown as EncodableMethod);
+    const encode = (response: unknown): EncodedMessage => {
       try {
-        return spec.responseSerialize(response);
+        return encoder(response as object);
       } catch (cause) {
         throw new Error(`the response of ${method} does not fit its message: ${(cause as Error).message}`, { cause });
       }
     };
-    definition[method] = { ...spec, responseSerialize: (bytes: Buffer) => bytes };
+    definition[method] = { ...spec, responseSerialize: serialized };
 
     const open = (call: ServerCall): OpenCall => {
       const opened = new OpenCall(call);
@@ -121,7 +123,7 @@ export function addImplementation(server: grpc.Server, implementation: Implement
     };
 
     handlers[method] = spec.responseStream
-      ? (call: grpc.ServerWritableStream<unknown, Buffer>) => {
+      ? (call: grpc.ServerWritableStream<unknown, EncodedMessage>) => {
           const opened = open(call);
           const begin = (): AsyncIterable<unknown> => handler(call.request, opened.context) as AsyncIterable<unknown>;
           pump(call, begin, encode, opened.context.signal)
@@ -131,12 +133,12 @@ export function addImplementation(server: grpc.Server, implementation: Implement
             )
             .finally(() => close(opened));
         }
-      : (call: grpc.ServerUnaryCall<unknown, Buffer>, callback: grpc.sendUnaryData<Buffer>) => {
+      : (call: grpc.ServerUnaryCall<unknown, EncodedMessage>, callback: grpc.sendUnaryData<EncodedMessage>) => {
           const opened = open(call);
-          const answer = async (): Promise<Buffer> => encode(await handler(call.request, opened.context));
+          const answer = async (): Promise<EncodedMessage> => encode(await handler(call.request, opened.context));
           untilAborted(answer(), opened.context.signal)
             .then(
-              (bytes) => callback(null, bytes),
+              (message) => callback(null, message),
               (error: unknown) => callback(toStatus(error, opened)),
             )
             .finally(() => close(opened));
@@ -147,9 +149,9 @@ export function addImplementation(server: grpc.Server, implementation: Implement
 
 /** Writes a handler's messages as fast as the client takes them; throws what the handler throws, or why the call ended. */
 async function pump(
-  call: grpc.ServerWritableStream<unknown, Buffer>,
+  call: grpc.ServerWritableStream<unknown, EncodedMessage>,
   begin: () => AsyncIterable<unknown>,
-  encode: (response: unknown) => Buffer,
+  encode: (response: unknown) => EncodedMessage,
   signal: AbortSignal,
 ): Promise<void> {
   const iterator = begin()[Symbol.asyncIterator]();
@@ -169,6 +171,6 @@ async function pump(
   }
 }
 
-function drained(call: grpc.ServerWritableStream<unknown, Buffer>): Promise<void> {
+function drained(call: grpc.ServerWritableStream<unknown, EncodedMessage>): Promise<void> {
   return new Promise((resolve) => void call.once('drain', resolve));
 }

@@ -1,0 +1,23 @@
+/** The other process of the transfer bench: serves two gradients of 40 MB, as a gradient worker does after its computation. */
+import { chunks, implement, RpcError, serve, toHeader } from '@gapo/rpc';
+
+const OBJECTIVES = ['helpful', 'harmless'];
+const LENGTH = 10_000_000;
+
+const gradients = OBJECTIVES.map((_, k) =>
+  Float32Array.from({ length: LENGTH }, (__, i) => ((i * (k + 3)) % 1009) / 1009 - 0.5),
+);
+const tensors = gradients.map((data, k) => toHeader(OBJECTIVES[k]!, [LENGTH], data));
+
+const service = implement('gapo.gradient.v1.GradientService', {
+  LogProbs: () => Promise.reject(new RpcError('UNIMPLEMENTED', 'this process serves gradients alone')),
+  async *ComputeGradients() {
+    yield { header: { tensors, parameters: [] } };
+    for (const chunk of chunks(gradients)) yield { chunk };
+    yield { statistics: { tokens: 1 } };
+  },
+});
+
+const server = await serve({ address: '127.0.0.1:0', services: [service] });
+process.once('disconnect', () => void server.stop());
+process.send!(server.address);
