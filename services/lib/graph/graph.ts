@@ -173,12 +173,18 @@ export class Graph {
     return this.parent?.root ?? this;
   }
 
-  /** The graph's parts, for the encoder. */
+  /** The graph's parts, for the encoder, without the nodes on which no output depends: the runtime would run them. */
   content(): GraphContent {
+    const read = new Set(this.outputs.map(({ name }) => name));
+    const live = [...this.nodes].reverse().filter((node) => {
+      if (!node.outputs.some(({ name }) => read.has(name))) return false;
+      namesRead(node).forEach((name) => read.add(name));
+      return true;
+    });
     return {
       name: this.name,
-      nodes: this.nodes,
-      initializers: this.initializers,
+      nodes: live.reverse(),
+      initializers: this.initializers.filter(({ name }) => read.has(name)),
       inputs: this.inputs,
       outputs: this.outputs,
     };
@@ -207,6 +213,14 @@ export class Graph {
     this.names.taken.add(chosen);
     return { name: chosen, dtype, dims, graph: this };
   }
+}
+
+/** The values that a node reads, those within its subgraphs included. */
+function namesRead({ inputs, attributes }: Node): readonly string[] {
+  const inner = Object.values(attributes).flatMap((attribute) =>
+    attribute.kind === 'graph' ? attribute.value.nodes.flatMap(namesRead) : [],
+  );
+  return [...inputs.flatMap((input) => input?.name ?? []), ...inner];
 }
 
 /** The innermost of the values' graphs: where a node over them belongs. Work on outer values stays outside a loop. */

@@ -7,22 +7,23 @@
 import {
   type Graph,
   type Value,
+  adaptedLinear,
   add,
+  attention,
   cast,
   embedding,
   emitBinary,
   emitUnary,
+  gatherRows,
   geluTanh,
   layerNorm,
   linear,
   linearInOut,
-  matmul,
   mul,
   reshape,
   rmsNorm,
   rotary,
   silu,
-  softmax,
   splitLast,
   transpose,
 } from '@gapo/graph';
@@ -46,16 +47,19 @@ export type Projection = (x: Value, modules: readonly LinearModule[]) => readonl
 /** Scores below every real one: the softmax of a masked position is exactly 0. */
 export const maskedScore = -1e30;
 
-/** Linear maps with low-rank adapters: x·Wᵀ + b + (alpha / rank)·(x·Aᵀ)·Bᵀ. */
+/** Linear maps with low-rank adapters: x·(W + (alpha / rank)·B·A)ᵀ + b. */
 export function projection(tensors: Tensors, lora: LoraSpec | undefined): Projection {
-  const one = (x: Value, { name, bias, inOut }: LinearModule): Value => {
-    const product = (inOut ? linearInOut : linear)(x, tensors(`${name}.weight`));
-    const y = bias ? add(product, tensors(`${name}.bias`)) : product;
-    if (lora === undefined || !isTarget(lora, name)) return y;
-    const low = linear(x, tensors(adapterName(name, 'A'))); // [..., rank]
-    return add(y, linear(low, tensors(adapterName(name, 'B')), lora.alpha / lora.rank));
+  const product = (x: Value, { name, inOut }: LinearModule): Value => {
+    const w = tensors(`${name}.weight`);
+    if (lora === undefined || !isTarget(lora, name)) return (inOut ? linearInOut : linear)(x, w);
+    const [a, b] = [tensors(adapterName(name, 'A')), tensors(adapterName(name, 'B'))];
+    return adaptedLinear(x, w, { a, b, scale: lora.alpha / lora.rank }, inOut);
   };
-  return (x, modules) => modules.map((module) => one(x, module));
+  return (x, modules) =>
+    modules.map((module) => {
+      const y = product(x, module);
+      return module.bias ? add(y, tensors(`${module.name}.bias`)) : y;
+    });
 }
 
 /** A norm over the last axis. `name` is its module's. */
@@ -104,7 +108,10 @@ export function queriesKeysValues(
   return (outputs.length === 1 ? splitLast(first, widths) : outputs) as unknown as readonly [Value, Value, Value];
 }
 
-/** One layer. x [..., width]; `attend` maps the normed input to the attention's output, before its projection, [..., heads · headWidth]. */
+/**
+ * One layer. x [..., width]; `attend` maps the normed input to the attention's output, before its projection,
+ * [..., heads · headWidth]; `kept` picks the rows that go on from there: all of them, unless it is the last layer.
+ */
 export function decoderLayer(
   config: DecoderConfig,
   layer: LayerLayout,
@@ -112,10 +119,11 @@ export function decoderLayer(
   tensors: Tensors,
   project: Projection,
   attend: (normed: Value) => Value,
+  kept: (x: Value) => Value = (x) => x,
 ): Value {
   const attended = attend(norm(config, tensors, layer.attentionNorm, x));
-  const [mixed] = project(attended, [layer.attentionOutput]) as [Value];
-  const afterAttention = add(x, mixed);
+  const [mixed] = project(kept(attended), [layer.attentionOutput]) as [Value];
+  const afterAttention = add(kept(x), mixed);
   const inner = project(norm(config, tensors, layer.feedForwardNorm, afterAttention), layer.feedForwardIn);
   const [down] = project(activate(config, inner), [layer.feedForwardOut]) as [Value];
   return add(afterAttention, down);
@@ -134,7 +142,7 @@ export interface KeysValues {
 
 /** What a decoder says of whole sequences. */
 export interface DecoderOutput {
-  /** The last hidden state after the final norm, [B, T, width]. */
+  /** The last hidden state after the final norm, [B, T, width], or [N, width] of the rows that were asked for. */
   readonly hidden: Value;
   /** Every layer's keys and values. */
   readonly cache: readonly KeysValues[];
@@ -143,12 +151,14 @@ export interface DecoderOutput {
 /**
  * The decoder over whole sequences, padded on the right. ids int64 [B, T].
  * A position attends to itself and earlier ones, so what stands in the padding reaches no real token.
+ * rows int64 [N]: the positions b · T + t whose hidden states are wanted; the last layer's feed-forward runs for them alone.
  */
 export function decodeSequences(
   config: DecoderConfig,
   ids: Value,
   tensors: Tensors,
   lora: LoraSpec | undefined,
+  rows?: Value,
 ): DecoderOutput {
   const { heads, keyValueHeads, headWidth } = config;
   const groups = heads / keyValueHeads;
@@ -163,7 +173,7 @@ export function decodeSequences(
     const window = config.windows[index];
     const mask = masks.get(window) ?? attentionMask(positions, groups, window);
     masks.set(window, mask);
-    x = decoderLayer(config, layer, x, tensors, project, (normed) => {
+    const attend = (normed: Value): Value => {
       const [q, k, v] = queriesKeysValues(config, layer, project, normed);
       const queries = transform(split(q, heads, headWidth), layer.queryNorm);
       const keys = transform(split(k, keyValueHeads, headWidth), layer.keyNorm);
@@ -171,12 +181,13 @@ export function decodeSequences(
       cache.push({ keys, values });
       // Query heads that share keys lie together, so a group is one product: [B, kv, groups·T, headWidth].
       const grouped = reshape(queries, [0, keyValueHeads, -1, headWidth], ['B', keyValueHeads, 'G·T', headWidth]);
-      const scores = matmul(grouped, keys, { transB: true, alpha: 1 / Math.sqrt(headWidth) }); // [B, kv, G·T, T]
-      const mixed = matmul(softmax(add(scores, mask)), values); // [B, kv, G·T, headWidth]
+      const mixed = attention(grouped, keys, values, mask, 1 / Math.sqrt(headWidth)); // [B, kv, G·T, headWidth]
       const perHead = reshape(mixed, [0, heads, -1, headWidth], ['B', heads, 'T', headWidth]);
-      const rows = transpose(perHead, [0, 2, 1, 3]); // [B, T, heads, headWidth]
-      return reshape(rows, [0, 0, heads * headWidth], ['B', 'T', heads * headWidth]);
-    });
+      const joined = transpose(perHead, [0, 2, 1, 3]); // [B, T, heads, headWidth]
+      return reshape(joined, [0, 0, heads * headWidth], ['B', 'T', heads * headWidth]);
+    };
+    const last = index === layout.layers.length - 1 ? rows : undefined;
+    x = decoderLayer(config, layer, x, tensors, project, attend, last && ((all) => gatherRows(all, last)));
   });
   return { hidden: norm(config, tensors, layout.finalNorm, x), cache };
 }

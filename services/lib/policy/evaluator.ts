@@ -7,7 +7,6 @@ import {
   type Value,
   add,
   detach,
-  gatherRows,
   linear,
   mul,
   tokenStatistics,
@@ -48,8 +47,7 @@ export function completionValues(
   const targets = graph.input('targets', 'int64', ['N']);
   const sequenceOf = graph.input('sequenceOf', 'int64', ['N']);
   const inverseTemperature = graph.floatInput('inverseTemperature', []);
-  const { hidden } = decodeSequences(config, ids, tensors, spec.lora);
-  const predicting = gatherRows(hidden, rows); // [N, width]
+  const { hidden: predicting } = decodeSequences(config, ids, tensors, spec.lora, rows); // [N, width]
   // The temperature goes with the hidden state, which is narrower than the vocabulary.
   const cooled = logits(config, mul(predicting, inverseTemperature), tensors); // [N, V]
   const statistics = tokenStatistics(cooled, targets);

@@ -117,6 +117,8 @@ export class GradientEngine {
       passes,
       clipRange: input.clipRange,
       regularized,
+      kl: input.klCoefficient !== 0,
+      entropy: input.entropyCoefficient !== 0,
       scope,
     });
     const outputs = await session.run(pick(shardFeeds(version, input, batch), session.inputNames));
@@ -130,8 +132,8 @@ export class GradientEngine {
   }
 
   private session(options: GradientGraphOptions): Promise<Session> {
-    const { objectives, passes, clipRange, regularized, scope } = options;
-    const key = [objectives, passes, clipRange, regularized, scope].join();
+    const { objectives, passes, clipRange, regularized, kl, entropy, scope } = options;
+    const key = [objectives, passes, clipRange, regularized, kl, entropy, scope].join();
     let session = this.sessions.get(key);
     if (session === undefined) {
       session = Session.open(gradientGraph(options, this.model.weights).toModel(), this.options);

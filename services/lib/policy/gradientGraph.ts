@@ -35,6 +35,10 @@ export interface GradientGraphOptions {
   readonly clipRange: number;
   /** Whether the regularisers' gradient is computed: a pass of its own. */
   readonly regularized: boolean;
+  /** Whether the KL term is among the regularisers. @default true */
+  readonly kl?: boolean;
+  /** Whether the entropy bonus is among the regularisers. @default true */
+  readonly entropy?: boolean;
   /** Which trained tensors get gradients; with `lastLayer` the backward pass ends there. @default 'all' */
   readonly scope?: GradientScope;
   /** @default 'float32' */
@@ -63,12 +67,22 @@ export const gradientNames = {
 
 /**
  * Builds the graph. Inputs: those of completionValues, the trained tensors, `advantages` [B, K] or [N, K],
- * `oldLogprobs` [N], `denominator`; with regularisers also `referenceLogprobs` [N], `klCoefficient`,
- * `entropyCoefficient` and, with value heads, `oldValues` and `returns` [N, K], `valueCoefficient`, `valueClip`.
+ * `oldLogprobs` [N], `denominator`; with regularisers also `referenceLogprobs` [N] and `klCoefficient`,
+ * `entropyCoefficient`, and, with value heads, `oldValues` and `returns` [N, K], `valueCoefficient`, `valueClip`.
  * Outputs: gradients by gradientNames (absent where nothing depends on a tensor), `logprobs`, `entropy`, `values`.
  */
 export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap<string, NamedTensor>): Graph {
-  const { config, spec, objectives, passes, clipRange, regularized, scope = 'all' } = options;
+  const {
+    config,
+    spec,
+    objectives,
+    passes,
+    clipRange,
+    regularized,
+    kl = true,
+    entropy = true,
+    scope = 'all',
+  } = options;
   const graph = new Graph('gradients', options.float ?? 'float32');
   const all = trainableTensors(config, spec);
   const { tensors, parameters } = tensorSource(graph, all, frozen);
@@ -100,11 +114,15 @@ export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap
   emit(graph, trained, parameters, gradientNames.objectives, perObjective);
 
   if (regularized) {
-    const referenceLogprobs = graph.floatInput('referenceLogprobs', ['N']);
-    const seeds: Seed[] = [
-      [logprobs, klSlope(logprobs, referenceLogprobs, graph.floatInput('klCoefficient', []), denominator)],
-      [completions.entropy, uniformSlope(completions.entropy, graph.floatInput('entropyCoefficient', []), denominator)],
-    ];
+    const seeds: Seed[] = [];
+    if (kl) {
+      const referenceLogprobs = graph.floatInput('referenceLogprobs', ['N']);
+      seeds.push([logprobs, klSlope(logprobs, referenceLogprobs, graph.floatInput('klCoefficient', []), denominator)]);
+    }
+    if (entropy) {
+      const coefficient = graph.floatInput('entropyCoefficient', []);
+      seeds.push([completions.entropy, uniformSlope(completions.entropy, coefficient, denominator)]);
+    }
     if (values !== undefined) {
       const dims = ['N', spec.valueHeads];
       const slope = valueSlope(values, {

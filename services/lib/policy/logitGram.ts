@@ -6,17 +6,7 @@
  * s²·(1 − 2·p(target) + Σ p²). Tokens have logits of their own, so that
  * ⟨g_i, g_j⟩ = Σ_n s_in · s_jn · (1 − 2·p_n(target) + Σ p_n²).
  */
-import {
-  Graph,
-  Session,
-  type SessionOptions,
-  emitBinary,
-  emitReduce,
-  emitReshape,
-  emitUnary,
-  gatherRows,
-  mul,
-} from '@gapo/graph';
+import { Graph, Session, type SessionOptions, emitBinary, emitReduce, emitReshape, emitUnary, mul } from '@gapo/graph';
 import {
   type DecoderConfig,
   type DecoderModel,
@@ -49,8 +39,8 @@ export class LogitGramEngine {
     const rows = graph.input('rows', 'int64', ['N']);
     const targets = graph.input('targets', 'int64', ['N']);
     const inverseTemperature = graph.floatInput('inverseTemperature', []);
-    const { hidden } = decodeSequences(config, ids, tensors, spec.lora);
-    const cooled = mul(logits(config, gatherRows(hidden, rows), tensors), inverseTemperature); // [N, V]
+    const { hidden } = decodeSequences(config, ids, tensors, spec.lora, rows);
+    const cooled = logits(config, mul(hidden, inverseTemperature), tensors); // [N, V]
     const axis = { kind: 'int', value: -1 } as const;
     const logp = graph.emit('LogSoftmax', [cooled], { dtype: graph.float, dims: cooled.dims }, { axis });
     const index = graph.emit('Unsqueeze', [targets, graph.integers([-1])], { dtype: 'int64', dims: ['N', 1] });
