@@ -44,9 +44,9 @@ test('a pinned version stays until it is let go, and is loaded where it is gone'
   assert.deepEqual(store.list(), [0, 12, 13, 14]);
 });
 
-test('a stream carries the tensors under their hash, and is cut into chunks once', () => {
+test('a stream carries the tensors under their hash, and is cut into chunks once, without copies', () => {
   const store = new VersionStore(shapes);
-  const { sha256 } = store.put(3, Float32Array.from([1, 2, 3, 4, 5, 6, 7, 8]));
+  const { sha256, parameters: own } = store.put(3, Float32Array.from([1, 2, 3, 4, 5, 6, 7, 8]));
   const first = [...store.messages('run', 3)];
   const second = [...store.messages('run~1', 3)];
   assert.deepEqual(assembled(first), {
@@ -57,6 +57,7 @@ test('a stream carries the tensors under their hash, and is cut into chunks once
     ],
   });
   assert.equal(first[1]!.chunk, second[1]!.chunk);
+  assert.equal((first[1]!.chunk?.data as Buffer).buffer, own.buffer);
   assert.equal(second[0]!.header?.runId, 'run~1');
 });
 

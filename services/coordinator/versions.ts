@@ -87,7 +87,8 @@ export class VersionStore {
   }
 
   /**
-   * The messages that carry a version: its header, then chunks, which are cut once for all requests.
+   * The messages that carry a version: its header, then chunks, which are cut once for all requests and read the parameters
+   * where they lie.
    *
    * @param runId the run as the request named it
    * @throws RpcError NOT_FOUND naming the versions that are held
@@ -98,7 +99,8 @@ export class VersionStore {
       throw new RpcError('NOT_FOUND', `run ${runId} holds no version ${version}; it holds ${this.list().join(', ')}`);
     }
     const tensors = split(held.parameters, this.#shapes);
-    held.chunks ??= [...chunks(tensors.map(({ data }) => data))];
+    // The tensors lie one after the other: chunks are views of them, and no receiver costs a copy that lasts.
+    held.chunks ??= [...chunks([held.parameters])];
     const headers = tensors.map(({ name, shape, data }) => toHeader(name, shape, data));
     yield { header: { runId, version, sha256: held.sha256, tensors: headers } };
     for (const chunk of held.chunks) yield { chunk };
