@@ -1,12 +1,18 @@
 /** The benchmarks: npm run bench -- [--only NAME,NAME] [--json]. Ratios are taken within one run of one process. */
 import { parseArgs } from 'node:util';
+import { engineBench } from './engine.js';
+import { memoryBench } from './memory.js';
 import { objectivesBench } from './objectives.js';
+import { stepBench } from './step.js';
 import { transferBench } from './transfer.js';
 
 /** Each part by its name; its keys begin with the name. */
 const parts: Readonly<Record<string, () => Promise<Record<string, number>>>> = {
+  engine: engineBench,
+  memory: memoryBench,
   objectives: objectivesBench,
   transfer: transferBench,
+  step: stepBench,
 };
 
 const help = `Usage: npm run bench -- [--only ${Object.keys(parts).join(',')}] [--json]

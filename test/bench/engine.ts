@@ -1,0 +1,134 @@
+/** What the gradients of several objectives cost: against those of one, and against the machine's matrix products. */
+import { Graph, Session, type TensorArray, emitMatmul, emitReduce } from '@gapo/graph';
+import { type DecoderConfig, decoderTensors, initialTensors } from '@gapo/model';
+import { Evaluator, GradientEngine, type ShardInput } from '@gapo/policy';
+import { benchConfig, benchDecoder, benchTrainable, benchVersion } from './decoder.js';
+
+const ROWS = 16;
+const LENGTH = 128;
+const THREADS = 2;
+const ROUNDS = 8;
+const COUNTS = [1, 2, 4, 8] as const;
+const ALL_WEIGHTS = { valueHeads: 0 };
+
+/**
+ * Measures in one process and one run, on 16 sequences of 128 tokens, all but the first predicted; every figure is the
+ * best of several rounds in which each kind of pass has its turn, as other processes only ever add time.
+ *
+ * - `engine.ceilingGflops`: the better of float32 matrix products of 1024³ and 2048³, 10⁹ operations a second.
+ * - `engine.efficiency`: forward and backward with all weights trained, its operations (see `operations`) a second,
+ *   divided by the ceiling.
+ * - `engine.forwardMillis`, `engine.millis`: log-probabilities alone; the gradients of adapters of rank 8, one objective.
+ * - `engine.sharedRatio.K`: the gradients of K objectives in one backward pass, over the time for one objective.
+ * - `engine.separateRatio.K`: the same with a backward pass for each objective.
+ * - `engine.lastLayerRatio.K`: the gradients of the last layer's adapters alone.
+ */
+export async function engineBench(): Promise<Record<string, number>> {
+  const model = benchDecoder();
+  const options = { threads: THREADS };
+  const adapters = new GradientEngine(model, benchTrainable, options);
+  const whole = new GradientEngine(model, ALL_WEIGHTS, options);
+  const evaluator = await Evaluator.open(model, benchTrainable, options);
+  const version = benchVersion(model);
+  const weights = initialTensors(model.config, ALL_WEIGHTS, 1, model.weights);
+  const products = [await productProbe(1024, 4), await productProbe(2048, 1)];
+
+  const kinds: Record<string, () => Promise<unknown>> = {
+    forward: () => evaluator.evaluate(version, sequences, 1),
+    whole: () => whole.compute(weights, shard(1, 'sequence')),
+  };
+  for (const count of COUNTS) {
+    kinds[`shared.${count}`] = () => adapters.compute(version, shard(count, 'sequence'));
+    if (count > 1) kinds[`separate.${count}`] = () => adapters.compute(version, shard(count, 'token'));
+    kinds[`lastLayer.${count}`] = () => adapters.compute(version, { ...shard(count, 'sequence'), scope: 'lastLayer' });
+  }
+  let ceiling = 0;
+  const best = new Map<string, number>();
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const product of products) ceiling = Math.max(ceiling, await product());
+    for (const [name, run] of Object.entries(kinds)) {
+      if (name.startsWith('separate') && round % 3 !== 0) continue; // long, and without a target
+      const began = performance.now();
+      await run();
+      best.set(name, Math.min(best.get(name) ?? Infinity, performance.now() - began));
+    }
+  }
+  await Promise.all([adapters.close(), whole.close(), evaluator.close()]);
+
+  const millis = (name: string): number => best.get(name) as number;
+  const ratios = (kind: string, counts: readonly number[]): Record<string, number> =>
+    Object.fromEntries(
+      counts.map((count) => [`engine.${kind}Ratio.${count}`, millis(`${kind}.${count}`) / millis('shared.1')]),
+    );
+  return {
+    'engine.ceilingGflops': ceiling / 1e6,
+    'engine.efficiency': operations(model.config) / millis('whole') / ceiling,
+    'engine.forwardMillis': millis('forward'),
+    'engine.millis': millis('shared.1'),
+    'engine.wholeMillis': millis('whole'),
+    ...ratios('shared', [2, 4, 8]),
+    ...ratios('separate', [2, 4, 8]),
+    ...ratios('lastLayer', COUNTS),
+  };
+}
+
+const sequences = Array.from({ length: ROWS }, (_, row) => ({
+  promptIds: [1],
+  completionIds: Array.from(
+    { length: LENGTH - 1 },
+    (_, i) => 3 + ((row * 131 + i * 17) % (benchConfig.vocabulary - 3)),
+  ),
+}));
+const tokens = ROWS * (LENGTH - 1);
+
+/** The batch under K objectives, none of its tokens clipped. */
+export function shard(objectives: number, per: ShardInput['advantagesPer']): ShardInput {
+  const rows = per === 'token' ? tokens : ROWS;
+  return {
+    sequences,
+    advantages: Float32Array.from({ length: objectives * rows }, (_, i) => Math.sin(i + 1)),
+    advantagesPer: per,
+    objectives,
+    oldLogprobs: new Float32Array(tokens).fill(-Math.log(benchConfig.vocabulary)),
+    denominator: tokens,
+    temperature: 1,
+    clipRange: 1e9,
+    klCoefficient: 0,
+    entropyCoefficient: 0,
+  };
+}
+
+/**
+ * The least operations of one forward and one backward pass with all weights trained, a multiplication and an addition
+ * being two. Forward: 2 for each weight of a matrix and row it multiplies, where the last layer's rows after attention
+ * and those of the output projection are the predicted ones, and 2 · 2 · heads · headWidth for each pair of a query
+ * and a key it may see. Backward: twice that. Embeddings are looked up, norms and the like are no products.
+ */
+function operations(config: DecoderConfig): number {
+  const matrices = decoderTensors(config).filter(({ shape }) => shape.length === 2);
+  const size = (of: (name: string) => boolean): number =>
+    matrices.filter(({ name }) => of(name)).reduce((total, { shape }) => total + shape[0]! * shape[1]!, 0);
+  const last = `layers.${config.layers - 1}.`;
+  const afterAttention = (name: string): boolean => name.includes(last) && !/[qkv]_proj/.test(name);
+  const inLayers = size((name) => name.includes('layers.') && !afterAttention(name));
+  const rows = ROWS * LENGTH * inLayers + tokens * (size(afterAttention) + config.vocabulary * config.width);
+  const pairs = (config.layers * ROWS * LENGTH * (LENGTH + 1)) / 2;
+  return 3 * (2 * rows + 4 * config.heads * config.headWidth * pairs);
+}
+
+/** A chain of matrix products of one size, as a function that gives operations a millisecond. */
+async function productProbe(size: number, count: number): Promise<() => Promise<number>> {
+  const graph = new Graph('products');
+  const [a, b] = [graph.floatInput('a', [size, size]), graph.floatInput('b', [size, size])];
+  let y = a;
+  for (let i = 0; i < count; i++) y = emitMatmul(y, b);
+  graph.output('y', emitReduce('ReduceMax', y));
+  const session = await Session.open(graph.toModel(), { threads: THREADS });
+  const data = Float32Array.from({ length: size * size }, (_, i) => Math.sin(i) / size);
+  const feeds: Record<string, TensorArray> = { a: { data, dims: [size, size] }, b: { data, dims: [size, size] } };
+  return async () => {
+    const began = performance.now();
+    await session.run(feeds);
+    return (2 * count * size ** 3) / (performance.now() - began);
+  };
+}
