@@ -43,12 +43,15 @@ export interface Platform {
 
 /** Starts all services. Throws with their words where they do not come up. */
 export async function startPlatform(options: {
+  /** Has rewards.yaml. */
   readonly directory: string;
+  /** Where runs are kept. @default data in the directory */
+  readonly data?: string;
   readonly rolloutWorkers?: number;
   readonly gradientWorkers?: number;
   readonly env?: Readonly<Record<string, string>>;
 }): Promise<Platform> {
-  const { directory, rolloutWorkers = 1, gradientWorkers = 1, env = {} } = options;
+  const { directory, data = join(directory, 'data'), rolloutWorkers = 1, gradientWorkers = 1, env = {} } = options;
   const child = spawn(
     process.execPath,
     [
@@ -62,7 +65,7 @@ export async function startPlatform(options: {
       '--rewards',
       join(directory, 'rewards.yaml'),
       '--data',
-      join(directory, 'data'),
+      data,
       '--rollout-workers',
       String(rolloutWorkers),
       '--gradient-workers',

@@ -1,72 +1,21 @@
 /** Every training step is one trace over all five kinds of process, through gRPC and through NATS. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { findNatsServer } from '@gapo/events';
 import { connect } from '@gapo/rpc';
 import { type Workspace, makeWorkspace, runYaml, startPlatform } from '../platform.fixture.js';
-
-interface Span {
-  readonly service: string;
-  readonly name: string;
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId?: string;
-  readonly attributes: ReadonlyMap<string, unknown>;
-}
-
-interface OtlpValue {
-  readonly stringValue?: string;
-  readonly intValue?: string | number;
-}
-
-interface OtlpBody {
-  readonly resourceSpans?: readonly {
-    readonly resource: { readonly attributes: readonly { readonly key: string; readonly value: OtlpValue }[] };
-    readonly scopeSpans: readonly {
-      readonly spans: readonly (Omit<Span, 'service' | 'attributes'> & {
-        readonly attributes?: readonly { readonly key: string; readonly value: OtlpValue }[];
-      })[];
-    }[];
-  }[];
-}
-
-/** An OTLP/HTTP receiver that keeps the spans it is sent. */
-async function startReceiver(): Promise<{ server: Server; url: string; spans: Span[] }> {
-  const spans: Span[] = [];
-  const server = createServer((request, response) => {
-    void (async () => {
-      let body = '';
-      for await (const chunk of request) body += String(chunk);
-      for (const { resource, scopeSpans } of (JSON.parse(body) as OtlpBody).resourceSpans ?? []) {
-        const service = resource.attributes.find(({ key }) => key === 'service.name')?.value.stringValue ?? '';
-        for (const span of scopeSpans.flatMap((scope) => scope.spans)) {
-          const attributes = new Map(
-            (span.attributes ?? []).map(({ key, value }) => [key, value.stringValue ?? Number(value.intValue)]),
-          );
-          spans.push({ ...span, service, attributes });
-        }
-      }
-      response.setHeader('content-type', 'application/json').end('{}');
-    })();
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, spans };
-}
+import { type Span, startReceiver } from '../traces.fixture.js';
 
 describe('traces', { skip: findNatsServer() === undefined && 'there is no nats-server' }, () => {
   let workspace: Workspace;
-  let spans: Span[] = [];
+  let spans: readonly Span[] = [];
   before(async () => {
     workspace = await makeWorkspace();
     const receiver = await startReceiver();
     spans = receiver.spans;
     const platform = await startPlatform({
       directory: workspace.directory,
-      env: { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' },
+      env: receiver.env,
     });
     const training = connect('gapo.training.v1.TrainingService', platform.coordinator);
     await training.CreateRun(
@@ -78,8 +27,7 @@ describe('traces', { skip: findNatsServer() === undefined && 'there is no nats-s
       if (step) reported.push(step.traceId);
     training.close();
     await platform.stop(); // the services export what they still hold before they end
-    receiver.server.closeAllConnections();
-    receiver.server.close();
+    receiver.close();
     roots = spans.filter(({ name }) => name === 'gapo.step');
     assert.deepEqual(roots.map(({ traceId }) => traceId).sort(), [...reported].sort(), 'the reports name the traces');
   });
@@ -144,6 +92,7 @@ describe('traces', { skip: findNatsServer() === undefined && 'there is no nats-s
       `${c}:gapo.step.gradients -> ${c}:grpc.gapo.gradient.v1.GradientService/ComputeGradients`,
       call(c, 'gapo-gradient', 'gradient.v1.GradientService/ComputeGradients'),
       'gapo-gradient:grpc.gapo.gradient.v1.GradientService/ComputeGradients -> gapo-gradient:gapo.gradient.compute',
+      'gapo-gradient:gapo.policy.fetch -> gapo-gradient:grpc.gapo.policy.v1.PolicyService/GetVersion',
       call('gapo-gradient', c, 'policy.v1.PolicyService/GetVersion'),
       `${c}:gapo.step.gradients -> ${c}:gapo.event.publish`,
       `${c}:gapo.event.publish -> gapo-gateway:gapo.event.process`,

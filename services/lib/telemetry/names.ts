@@ -27,8 +27,6 @@ export const spanNames = {
   evaluation: 'gapo.evaluation',
   /** Completions of one shard are sampled. Rollout. */
   rolloutGenerate: 'gapo.rollout.generate',
-  /** One stretch of decoding, 16 to 32 tokens of every active sequence. Rollout. */
-  rolloutStretch: 'gapo.rollout.stretch',
   /** One objective scores one batch. Reward. */
   rewardScore: 'gapo.reward.score',
   /** Gradients of one shard. Gradient. */

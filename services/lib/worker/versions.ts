@@ -1,6 +1,7 @@
 /** Policy versions that a worker holds: pulled from the coordinator when a request first names one. */
 import type { NamedTensor } from '@gapo/model';
 import { type Client, RpcError, TensorAssembler } from '@gapo/rpc';
+import { attributeNames, spanNames, withSpan } from '@gapo/telemetry';
 
 /** Versions kept for each run: the reference, the current one, and the one before it. */
 const versionsKept = 3;
@@ -43,7 +44,17 @@ export class VersionStore {
     return tensors;
   }
 
-  private async pull(runId: string, version: number): Promise<HeldVersion> {
+  private pull(runId: string, version: number): Promise<HeldVersion> {
+    const attributes = { [attributeNames.runId]: runId, [attributeNames.policyVersion]: version };
+    return withSpan(spanNames.policyFetch, attributes, async (span) => {
+      const held = await this.fetch(runId, version);
+      const bytes = held.tensors.reduce((total, { data }) => total + data.byteLength, 0);
+      span.setAttributes({ [attributeNames.policySha256]: held.sha256, [attributeNames.bytes]: bytes });
+      return held;
+    });
+  }
+
+  private async fetch(runId: string, version: number): Promise<HeldVersion> {
     const what = `policy version ${version} of run ${runId} from ${this.coordinator.target}`;
     let assembler: TensorAssembler | undefined;
     let sha256 = '';

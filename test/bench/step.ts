@@ -1,0 +1,54 @@
+/** Where the time of a whole training step goes: the example's run on real services, seen through their traces. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect } from '@gapo/rpc';
+import { project, startPlatform } from '../platform.fixture.js';
+import { startReceiver } from '../traces.fixture.js';
+import { sharesOf } from './timeline.js';
+
+const example = join(project, 'examples/assistant');
+/** The first builds graphs and is left out. */
+const STEPS = 6;
+
+/**
+ * `step.share.X`: the share in the wall time of the example's steps in which a service samples, scores, computes gradients
+ * or log-probabilities, in which the coordinator combines them, in which a call is under way while nobody computes
+ * (transfer), and of everything else (checkpoints, events, the coordinator's own work between the phases).
+ * `step.seconds`: the mean step. One worker of each kind, on this machine.
+ */
+export async function stepBench(): Promise<Record<string, number>> {
+  const data = await mkdtemp(join(tmpdir(), 'gapo-bench-'));
+  const receiver = await startReceiver();
+  try {
+    const platform = await startPlatform({ directory: example, data, env: receiver.env });
+    const seconds = await trained(platform.coordinator).finally(() => platform.stop());
+    const shares = sharesOf(receiver.spans, 1);
+    const named = Object.entries(shares).map(([activity, share]) => [`step.share.${activity}`, share]);
+    return { ...(Object.fromEntries(named) as Record<string, number>), 'step.seconds': seconds };
+  } finally {
+    receiver.close();
+    await rm(data, { recursive: true, force: true });
+  }
+}
+
+/** Trains to the end; returns the mean seconds of the steps after the first. */
+async function trained(coordinator: string): Promise<number> {
+  const training = connect('gapo.training.v1.TrainingService', coordinator);
+  try {
+    const yaml = await readFile(join(example, 'run.yaml'), 'utf8');
+    const configYaml = yaml.replace(/^steps: .*$/m, `steps: ${STEPS}`);
+    const created = { configYaml, baseDirectory: example, runId: 'bench' };
+    await training.CreateRun(created, { deadlineMs: 60_000 });
+    const seconds: number[] = [];
+    for await (const { step, run } of training.WatchRun({ runId: 'bench' }, { deadlineMs: 600_000 })) {
+      if (run?.state === 'RUN_STATE_FAILED' || run?.state === 'RUN_STATE_PAUSED') {
+        throw new Error(`step bench: the run stopped: ${run.reason}`);
+      }
+      if (step) seconds.push(step.seconds);
+    }
+    return seconds.slice(1).reduce((sum, value) => sum + value, 0) / (seconds.length - 1);
+  } finally {
+    training.close();
+  }
+}

@@ -1,0 +1,74 @@
+/** An OTLP/HTTP receiver for a test or a bench: keeps the spans that services send. */
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** A span as it was received. */
+export interface Span {
+  readonly service: string;
+  readonly name: string;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId?: string;
+  /** Nanoseconds since 1970, in decimal digits. */
+  readonly startTimeUnixNano: string;
+  readonly endTimeUnixNano: string;
+  readonly attributes: ReadonlyMap<string, unknown>;
+}
+
+interface OtlpValue {
+  readonly stringValue?: string;
+  readonly intValue?: string | number;
+}
+
+interface OtlpBody {
+  readonly resourceSpans?: readonly {
+    readonly resource: { readonly attributes: readonly { readonly key: string; readonly value: OtlpValue }[] };
+    readonly scopeSpans: readonly {
+      readonly spans: readonly (Omit<Span, 'service' | 'attributes'> & {
+        readonly attributes?: readonly { readonly key: string; readonly value: OtlpValue }[];
+      })[];
+    }[];
+  }[];
+}
+
+/** Receives spans. */
+export interface Receiver {
+  /** The environment that sends a service's spans here. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Everything received so far. Services send what they still hold before they end. */
+  readonly spans: readonly Span[];
+  close(): void;
+}
+
+/** Starts one on a free port of 127.0.0.1. */
+export async function startReceiver(): Promise<Receiver> {
+  const spans: Span[] = [];
+  const server = createServer((request, response) => {
+    void (async () => {
+      let body = '';
+      for await (const chunk of request) body += String(chunk);
+      for (const { resource, scopeSpans } of (JSON.parse(body) as OtlpBody).resourceSpans ?? []) {
+        const service = resource.attributes.find(({ key }) => key === 'service.name')?.value.stringValue ?? '';
+        for (const span of scopeSpans.flatMap((scope) => scope.spans)) {
+          const attributes = new Map(
+            (span.attributes ?? []).map(({ key, value }) => [key, value.stringValue ?? Number(value.intValue)]),
+          );
+          spans.push({ ...span, service, attributes });
+        }
+      }
+      response.setHeader('content-type', 'application/json').end('{}');
+    })();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' },
+    spans,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
