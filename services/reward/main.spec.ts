@@ -138,14 +138,14 @@ async function writeScalarModel(directory: string): Promise<void> {
     'logits',
     g.emit('Reshape', [emitReduce('ReduceSum', mask, 1), g.integers([-1])], { dtype: 'float32', dims: ['B'] }),
   );
-  await writeFile(join(directory, 'model.onnx'), g.toModel());
+  await writeFile(join(directory, 'model.onnx'), g.toModel().bytes);
 }
 
 async function writeOtherOutputs(directory: string): Promise<void> {
   const g = new Graph('other');
   g.input('input_ids', 'int64', ['B', 'T']);
   g.output('scores', cast(g.input('attention_mask', 'int64', ['B', 'T']), 'float32'));
-  await writeFile(join(directory, 'model.onnx'), g.toModel());
+  await writeFile(join(directory, 'model.onnx'), g.toModel().bytes);
 }
 
 describe('settings that are wrong end the process with exit code 2', () => {

@@ -4,7 +4,7 @@
  * A value's dimensions are numbers or names: a name ('B', 'T') stands for an extent known only when the graph runs,
  * so one session serves every batch. Operators (operators.ts) emit nodes and record how to go backward, side by side.
  */
-import { encodeModel, type GraphContent } from './onnx.js';
+import { encodeModel, type GraphContent, type OnnxModel } from './onnx.js';
 
 /** Element types of values. */
 export type DataType = 'float32' | 'float64' | 'int64' | 'int32' | 'bool';
@@ -191,7 +191,7 @@ export class Graph {
   }
 
   /** Encodes the graph as an ONNX model. */
-  toModel(metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+  toModel(metadata: Readonly<Record<string, string>> = {}): OnnxModel {
     return encodeModel(this.content(), metadata);
   }
 

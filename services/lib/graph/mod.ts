@@ -13,6 +13,7 @@ export {
 export * from './operators.js';
 export { geluTanh, layerNorm, linearInOut, splitLast } from './decoderOperators.js';
 export { clamp, emitBinary, emitMatmul, emitReduce, emitReshape, emitUnary } from './nodes.js';
+export type { OnnxModel } from './onnx.js';
 export { gradients, type Seed } from './gradient.js';
 export { gradcheck, type GradcheckOptions, type GradcheckResult } from './gradcheck.js';
 export { Session, SessionError, int64, type SessionOptions, type TensorArray } from './session.js';

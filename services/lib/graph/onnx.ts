@@ -4,6 +4,7 @@
  * Field numbers are those of onnx.proto3 (IR version 10). Fields that nothing here writes are left out; a reader
  * sees them as unset.
  */
+import { basename, dirname, isAbsolute } from 'node:path';
 import protobuf from 'protobufjs';
 import type { Attribute, Initializer, Node, Value } from './graph.js';
 
@@ -101,8 +102,15 @@ export interface GraphContent {
   readonly outputs: readonly Value[];
 }
 
-/** Encodes a graph as an ONNX model. */
-export function encodeModel(graph: GraphContent, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+/** A graph, encoded. */
+export interface OnnxModel {
+  readonly bytes: Uint8Array;
+  /** The directory of the files that its weights lie in, where it names them by absolute paths. */
+  readonly weightsDirectory: string | undefined;
+}
+
+/** Encodes a graph as an ONNX model. Throws where its weights lie in files of several directories. */
+export function encodeModel(graph: GraphContent, metadata: Readonly<Record<string, string>> = {}): OnnxModel {
   const model = {
     irVersion,
     producerName: 'gapo',
@@ -113,7 +121,18 @@ export function encodeModel(graph: GraphContent, metadata: Readonly<Record<strin
     ],
     metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
   };
-  return modelProto.encode(modelProto.create(model)).finish();
+  return { bytes: modelProto.encode(modelProto.create(model)).finish(), weightsDirectory: weightsDirectory(graph) };
+}
+
+function weightsDirectory({ initializers }: GraphContent): string | undefined {
+  const directories = new Set(
+    initializers.flatMap(({ source }) =>
+      'location' in source && isAbsolute(source.location) ? [dirname(source.location)] : [],
+    ),
+  );
+  if (directories.size > 1) throw new Error(`weights lie in several directories: ${[...directories].join(', ')}`);
+  const [only] = directories;
+  return only;
 }
 
 function graphMessage(graph: GraphContent): object {
@@ -158,7 +177,7 @@ function tensorMessage(tensor: Initializer): object {
       ...base,
       dataLocation: dataLocationExternal,
       externalData: [
-        { key: 'location', value: location },
+        { key: 'location', value: isAbsolute(location) ? basename(location) : location },
         { key: 'offset', value: String(offset) },
         { key: 'length', value: String(length) },
       ],

@@ -1,6 +1,7 @@
 /** Sessions of onnxruntime: a model, opened once, run many times. Opening and running block the thread they are on. */
 import * as ort from 'onnxruntime-node';
 import type { DataType, ElementArray } from './graph.js';
+import type { OnnxModel } from './onnx.js';
 
 /** Where and how a session runs. */
 export interface SessionOptions {
@@ -36,10 +37,10 @@ export class Session {
   }
 
   /**
-   * Opens a model from its bytes, or from a path where its weights lie in files beside it.
+   * Opens a graph's model, or one from a path. Weights in files are mapped, so that processes share their pages.
    * @throws SessionError where the device is missing or the runtime refuses the model.
    */
-  static async open(model: Uint8Array | string, options: SessionOptions): Promise<Session> {
+  static async open(model: OnnxModel | string, options: SessionOptions): Promise<Session> {
     const device = options.device ?? 'cpu';
     const available = ort.listSupportedBackends().map((backend) => backend.name);
     if (!available.includes(device)) {
@@ -56,16 +57,24 @@ export class Session {
       enableMemPattern: false,
       logSeverityLevel: 4, // what fails is said once, by the error
       // Idle threads must not spin: workers, services and the sampler share the cores.
-      extra: { session: { intra_op: { allow_spinning: '0' } } },
+      extra: {
+        session: {
+          intra_op: { allow_spinning: '0' },
+          ...(typeof model === 'object' &&
+            model.weightsDirectory !== undefined && {
+              model_external_initializers_file_folder_path: model.weightsDirectory,
+            }),
+        },
+      },
     };
     try {
       const session =
         typeof model === 'string'
           ? await ort.InferenceSession.create(model, settings)
-          : await ort.InferenceSession.create(model, settings);
+          : await ort.InferenceSession.create(model.bytes, settings);
       return new Session(session);
     } catch (error) {
-      const where = typeof model === 'string' ? model : `a graph of ${model.byteLength} bytes`;
+      const where = typeof model === 'string' ? model : `a graph of ${model.bytes.byteLength} bytes`;
       throw new SessionError(`onnxruntime cannot open ${where} on ${device}: ${(error as Error).message}`);
     }
   }

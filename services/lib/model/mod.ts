@@ -22,7 +22,7 @@ export {
 } from './decoderLayout.js';
 export { readDecoderConfig, toHuggingFaceConfig } from './huggingFaceConfig.js';
 export { philoxNormal } from './initialization.js';
-export { type DecoderModel, readDecoderModel, sha256OfModel } from './modelDirectory.js';
+export { type DecoderModel, readDecoderModel } from './modelDirectory.js';
 export { linearTargets, peftConfig } from './peft.js';
 export {
   type NamedTensor,
@@ -46,3 +46,5 @@ export {
   trainableTensors,
   valueHeadNames,
 } from './trainable.js';
+export { type StoredTensor, type Weight, elementsOf } from './weights.js';
+export { isWide, withWideWeights } from './wideWeights.js';

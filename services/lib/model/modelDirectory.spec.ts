@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { type LlamaShape, llamaConfig } from './decoderConfig.js';
 import { ModelError } from './errors.js';
 import { toHuggingFaceConfig } from './huggingFaceConfig.js';
-import { readDecoderModel, sha256OfModel } from './modelDirectory.js';
+import { readDecoderModel } from './modelDirectory.js';
 import { type NamedTensor, writeSafetensors } from './safetensors.js';
 import { Tokenizer } from './tokenizer.js';
 import { flatten, initialTensors, randomDecoder, split, trainableTensors } from './trainable.js';
@@ -59,9 +59,9 @@ describe('a model directory', () => {
     const model = await readDecoderModel(path);
     assert.deepEqual(model.config, config);
     assert.equal(model.weights.size, weights.length);
-    assert.equal(model.sha256, await sha256OfModel(path));
+    assert.equal(model.sha256, (await readDecoderModel(await directory())).sha256);
     const other = weights.map((tensor, i) => (i === 3 ? { ...tensor, data: tensor.data.map((x) => x + 1) } : tensor));
-    assert.notEqual(await sha256OfModel(await directory({ weights: other })), model.sha256);
+    assert.notEqual((await readDecoderModel(await directory({ weights: other }))).sha256, model.sha256);
   });
 
   test('that is missing, or a file, is refused', async () => {
@@ -73,7 +73,7 @@ describe('a model directory', () => {
   test('without weights, or with a configuration that is not one, is refused with every problem', async () => {
     const path = await directory();
     await rm(join(path, 'model.safetensors'));
-    await refused(readDecoderModel(path), /has no \*\.safetensors file/);
+    await refused(readDecoderModel(path), /has neither model\.safetensors nor model\.safetensors\.index\.json/);
     await writeFile(join(path, 'config.json'), '{');
     await refused(readDecoderModel(path), /config\.json: is not JSON/);
     const wrong = { ...json, vocab_size: undefined, hidden_size: -1 };

@@ -1,57 +1,74 @@
-/** Model directories in Hugging Face's layout: read whole, every tensor accounted for. */
+/** Model directories in Hugging Face's layout: every file read through once, every tensor accounted for. */
 import { createHash } from 'node:crypto';
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
 import type { DecoderConfig } from './decoderConfig.js';
 import { type TensorShape, decoderTensors, tensorNames } from './decoderLayout.js';
 import { ModelError } from './errors.js';
 import { readDecoderConfig } from './huggingFaceConfig.js';
-import { type NamedTensor, parseTensors, readBytes } from './safetensors.js';
+import { readJson } from './jsonFile.js';
+import { type StoredTensor, type Weight, scanFile } from './weights.js';
 
-/** A decoder read from its directory. */
+/** A decoder of a directory. */
 export interface DecoderModel {
   readonly directory: string;
   readonly config: DecoderConfig;
   /** Every weight by its Hugging Face name. */
-  readonly weights: ReadonlyMap<string, NamedTensor>;
-  /** SHA-256 (hex) over the weight files. */
+  readonly weights: ReadonlyMap<string, Weight>;
+  /** SHA-256 (hex) over the weight files, in the order of their names. */
   readonly sha256: string;
 }
 
+const weightsFile = 'model.safetensors';
+const indexFile = 'model.safetensors.index.json';
+const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
+
+/** Problems that an error lists; the rest are counted. */
+const problemsShown = 8;
+
 /**
- * Reads a decoder. `extra` names tensors beyond the decoder's own that must be there, such as a classifier's head.
- * @throws ModelError where a file is missing or damaged, or a tensor is missing, surplus or misshapen.
+ * Reads a decoder: its configuration, and where its tensors lie. The weights are in model.safetensors, or in the files
+ * that model.safetensors.index.json names. `extra` names tensors beyond the decoder's own that must be there, such as a
+ * classifier's head.
+ * @throws ModelError where a file is missing or damaged, or with every tensor that is missing, surplus or misshapen.
  */
 export async function readDecoderModel(directory: string, extra: readonly TensorShape[] = []): Promise<DecoderModel> {
   const config = await readDecoderConfig(await existingDirectory(directory));
-  const { tensors, sha256 } = await readWeights(directory);
-  const names = tensorNames(
-    config,
-    tensors.map(({ name }) => name),
-  );
-  const named = tensors.flatMap((tensor) => {
-    const name = names.get(tensor.name);
-    return name === undefined ? [] : [{ ...tensor, name }];
-  });
-  return { directory, config, weights: matched(directory, [...decoderTensors(config), ...extra], named), sha256 };
-}
-
-/** SHA-256 (hex) over a directory's weight files, without reading tensors out of them. */
-export async function sha256OfModel(directory: string): Promise<string> {
   const hash = createHash('sha256');
-  for (const path of await weightFiles(await existingDirectory(directory))) hash.update(await readBytes(path));
-  return hash.digest('hex');
-}
-
-async function readWeights(directory: string): Promise<{ tensors: readonly NamedTensor[]; sha256: string }> {
-  const hash = createHash('sha256');
-  const tensors: NamedTensor[] = [];
-  for (const path of await weightFiles(directory)) {
-    const bytes = await readBytes(path);
-    hash.update(bytes);
-    for (const tensor of parseTensors(bytes, path)) tensors.push(tensor);
+  const problems: string[] = [];
+  const tensors: StoredTensor[] = [];
+  const { files, places } = await weightFiles(directory);
+  for (const file of files) {
+    for (const tensor of await scanFile(resolve(directory, file), hash)) {
+      const place = places?.get(tensor.name);
+      if (places !== undefined && place !== file) {
+        problems.push(
+          `tensor '${tensor.name}' is in ${file}, ` +
+            (place === undefined ? `and not in ${indexFile}` : `where ${indexFile} says ${place}`),
+        );
+      }
+      tensors.push(tensor);
+    }
   }
-  return { tensors, sha256: hash.digest('hex') };
+  const here = new Set(tensors.map(({ name }) => name));
+  for (const [name, file] of places ?? []) {
+    if (!here.has(name)) problems.push(`tensor '${name}' is not in ${file}, where ${indexFile} says it is`);
+  }
+  const names = tensorNames(config, [...here]);
+  const weights = new Map(
+    tensors.flatMap((tensor) => {
+      const name = names.get(tensor.name);
+      return name === undefined ? [] : [[name, { ...tensor, name }] as const];
+    }),
+  );
+  problems.push(...mismatches([...decoderTensors(config), ...extra], weights));
+  if (problems.length > 0) {
+    const shown = problems.slice(0, problemsShown).join('; ');
+    const more = problems.length - problemsShown;
+    throw new ModelError(directory, more > 0 ? `${shown}; and ${more} more` : shown);
+  }
+  return { directory, config, weights, sha256: hash.digest('hex') };
 }
 
 async function existingDirectory(directory: string): Promise<string> {
@@ -63,33 +80,42 @@ async function existingDirectory(directory: string): Promise<string> {
   return directory;
 }
 
-async function weightFiles(directory: string): Promise<readonly string[]> {
-  const names = (await readdir(directory)).filter((name) => name.endsWith('.safetensors')).sort();
-  if (names.length === 0) throw new ModelError(directory, 'has no *.safetensors file');
-  return names.map((name) => join(directory, name));
+/** The files that hold weights, sorted, and which tensor each holds where an index says so. */
+async function weightFiles(
+  directory: string,
+): Promise<{ readonly files: readonly string[]; readonly places?: ReadonlyMap<string, string> }> {
+  if (await exists(join(directory, weightsFile))) return { files: [weightsFile] };
+  const path = join(directory, indexFile);
+  if (!(await exists(path))) {
+    throw new ModelError(
+      directory,
+      `has neither ${weightsFile} nor ${indexFile}; weights in other formats have to be converted first`,
+    );
+  }
+  const parsed = indexSchema.safeParse(await readJson(path));
+  if (!parsed.success) throw new ModelError(path, 'has no weight_map of tensor names to files');
+  const places = new Map(Object.entries(parsed.data.weight_map));
+  const outside = [...places.values()].find((file) => !/^[^/\\]+\.safetensors$/.test(file));
+  if (outside !== undefined) throw new ModelError(path, `names '${outside}', which is no *.safetensors file beside it`);
+  return { files: [...new Set(places.values())].sort(), places };
 }
 
-/** The tensors by name, each expected one present in its shape and no other. */
-function matched(
-  directory: string,
-  expected: readonly TensorShape[],
-  tensors: readonly NamedTensor[],
-): ReadonlyMap<string, NamedTensor> {
-  const found = new Map(tensors.map((tensor) => [tensor.name, tensor]));
-  const problems: string[] = [];
-  for (const { name, shape } of expected) {
-    const tensor = found.get(name);
-    if (tensor === undefined) problems.push(`tensor '${name}' [${shape.join()}] is missing`);
-    else if (tensor.shape.join() !== shape.join()) {
-      problems.push(`tensor '${name}' is [${tensor.shape.join()}], config.json asks for [${shape.join()}]`);
-    }
-  }
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
+}
+
+/** What keeps the tensors found from being those expected: each one present in its shape, and no other. */
+function mismatches(expected: readonly TensorShape[], found: ReadonlyMap<string, Weight>): readonly string[] {
   const names = new Set(expected.map(({ name }) => name));
-  for (const name of found.keys())
-    if (!names.has(name)) problems.push(`tensor '${name}' has no place in this architecture`);
-  if (problems.length > 0) {
-    const shown = problems.slice(0, 5).join('; ');
-    throw new ModelError(directory, problems.length > 5 ? `${shown}; and ${problems.length - 5} more` : shown);
-  }
-  return found;
+  return [
+    ...expected.flatMap(({ name, shape }) => {
+      const tensor = found.get(name);
+      if (tensor === undefined) return [`tensor '${name}' [${shape.join()}] is missing`];
+      if (tensor.shape.join() === shape.join()) return [];
+      return [`tensor '${name}' is [${tensor.shape.join()}], config.json asks for [${shape.join()}]`];
+    }),
+    ...[...found.keys()]
+      .filter((name) => !names.has(name))
+      .map((name) => `tensor '${name}' has no place in this architecture`),
+  ];
 }

@@ -21,36 +21,47 @@ const entrySchema = z.object({
   data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
 });
 
-const bytesPerElement: Readonly<Record<string, number>> = { F32: 4, F16: 2, BF16: 2 };
+/** Element types that can be read. */
+export type FloatDtype = 'F32' | 'F16' | 'BF16';
+
+const bytesPerElement: Readonly<Record<FloatDtype, number>> = { F32: 4, F16: 2, BF16: 2 };
 const headerLengthBytes = 8;
 
 /** Where a tensor lies in its file. */
 export interface TensorEntry {
   readonly name: string;
-  readonly dtype: string;
+  readonly dtype: FloatDtype;
   readonly shape: readonly number[];
   /** From the start of the file. */
   readonly offset: number;
   readonly length: number;
 }
 
-/** The tensors of a safetensors file's header. Throws ModelError where the file is cut short, damaged or not safetensors. */
-export function parseHeader(bytes: Uint8Array, path: string): readonly TensorEntry[] {
-  if (bytes.byteLength < headerLengthBytes) {
-    throw new ModelError(path, `is ${bytes.byteLength} bytes long, too short for safetensors; fetch the file again`);
+/** Bytes at the start of a file that its header takes, from the first 8 of them. */
+export function headerEnd(start: Uint8Array, path: string, fileLength: number): number {
+  if (start.byteLength < headerLengthBytes) {
+    throw new ModelError(path, `is ${start.byteLength} bytes long, too short for safetensors; fetch the file again`);
   }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = new DataView(start.buffer, start.byteOffset, start.byteLength);
   const headerLength = Number(view.getBigUint64(0, true));
-  const dataStart = headerLengthBytes + headerLength;
-  if (dataStart > bytes.byteLength) {
+  if (headerLengthBytes + headerLength > fileLength) {
     throw new ModelError(
       path,
-      `says its header has ${headerLength} bytes, but the file ends after ${bytes.byteLength}; it is cut short or not safetensors`,
+      `says its header has ${headerLength} bytes, but the file ends after ${fileLength}; it is cut short or not safetensors`,
     );
   }
+  return headerLengthBytes + headerLength;
+}
+
+/**
+ * The tensors of a safetensors file's header. Throws ModelError where the file is cut short, damaged or not safetensors.
+ * @param bytes the file, or its start as far as the header goes.
+ */
+export function parseHeader(bytes: Uint8Array, path: string, fileLength = bytes.byteLength): readonly TensorEntry[] {
+  const dataStart = headerEnd(bytes, path, fileLength);
   let header: unknown;
   try {
-    header = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + headerLengthBytes, headerLength).toString('utf8'));
+    header = JSON.parse(Buffer.from(bytes.subarray(headerLengthBytes, dataStart)).toString('utf8'));
   } catch (error) {
     throw new ModelError(
       path,
@@ -70,19 +81,18 @@ export function parseHeader(bytes: Uint8Array, path: string): readonly TensorEnt
       shape,
       data_offsets: [start, end],
     } = parsed.data;
-    const size = bytesPerElement[dtype];
-    if (size === undefined) throw new ModelError(path, `tensor '${name}' is ${dtype}; F32, F16 and BF16 can be read`);
-    const expected = size * shape.reduce((product, extent) => product * extent, 1);
+    if (!isFloatDtype(dtype)) throw new ModelError(path, `tensor '${name}' is ${dtype}; F32, F16 and BF16 can be read`);
+    const expected = bytesPerElement[dtype] * shape.reduce((product, extent) => product * extent, 1);
     if (end - start !== expected) {
       throw new ModelError(
         path,
         `tensor '${name}' [${shape.join()}] needs ${expected} bytes of ${dtype}, its offsets hold ${end - start}`,
       );
     }
-    if (dataStart + end > bytes.byteLength) {
+    if (dataStart + end > fileLength) {
       throw new ModelError(
         path,
-        `tensor '${name}' ends at byte ${dataStart + end}, the file at ${bytes.byteLength}; it is cut short: fetch it again`,
+        `tensor '${name}' ends at byte ${dataStart + end}, the file at ${fileLength}; it is cut short: fetch it again`,
       );
     }
     entries.push({ name, dtype, shape, offset: dataStart + start, length: expected });
@@ -90,10 +100,14 @@ export function parseHeader(bytes: Uint8Array, path: string): readonly TensorEnt
   return entries;
 }
 
+function isFloatDtype(dtype: string): dtype is FloatDtype {
+  return dtype in bytesPerElement;
+}
+
 /** The tensors of a file as float32. F16 and BF16 are widened exactly. Throws ModelError where an element is not finite. */
 export function parseTensors(bytes: Uint8Array, path: string): readonly NamedTensor[] {
   return parseHeader(bytes, path).map((entry) => {
-    const data = toFloat32(bytes, entry);
+    const data = toFloat32(bytes.subarray(entry.offset, entry.offset + entry.length), entry.dtype);
     const bad = data.findIndex((x) => !Number.isFinite(x));
     if (bad >= 0)
       throw new ModelError(path, `tensor '${entry.name}' has ${data[bad]} at element ${bad}; the file is damaged`);
@@ -116,24 +130,38 @@ export async function readBytes(path: string): Promise<Uint8Array> {
   }
 }
 
+/** The start of a file whose tensors follow in the order given, up to their first byte: a multiple of 8. */
+export function encodeHeader(
+  entries: readonly Omit<TensorEntry, 'offset'>[],
+  metadata: Readonly<Record<string, string>> = { format: 'pt' },
+): Uint8Array {
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  let offset = 0;
+  for (const { name, dtype, shape, length } of entries) {
+    header[name] = { dtype, shape, data_offsets: [offset, offset + length] };
+    offset += length;
+  }
+  let json = JSON.stringify(header);
+  json += ' '.repeat((headerLengthBytes - (Buffer.byteLength(json) % headerLengthBytes)) % headerLengthBytes);
+  const bytes = Buffer.alloc(headerLengthBytes + Buffer.byteLength(json));
+  bytes.writeBigUInt64LE(BigInt(Buffer.byteLength(json)), 0);
+  bytes.write(json, headerLengthBytes);
+  return bytes;
+}
+
 /** Encodes tensors as a safetensors file, in the order given: equal tensors make equal bytes. */
 export function encodeSafetensors(
   tensors: readonly NamedTensor[],
   metadata: Readonly<Record<string, string>> = { format: 'pt' },
 ): Uint8Array {
-  const header: Record<string, unknown> = { __metadata__: metadata };
-  let offset = 0;
-  for (const { name, shape, data } of tensors) {
-    header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + data.byteLength] };
-    offset += data.byteLength;
-  }
-  let json = JSON.stringify(header);
-  json += ' '.repeat((headerLengthBytes - (Buffer.byteLength(json) % headerLengthBytes)) % headerLengthBytes);
-  const length = Buffer.byteLength(json);
-  const bytes = Buffer.alloc(headerLengthBytes + length + offset);
-  bytes.writeBigUInt64LE(BigInt(length), 0);
-  bytes.write(json, headerLengthBytes);
-  let at = headerLengthBytes + length;
+  const entries = tensors.map(
+    ({ name, shape, data }) => ({ name, shape, dtype: 'F32', length: data.byteLength }) as const,
+  );
+  const header = encodeHeader(entries, metadata);
+  const total = entries.reduce((sum, { length }) => sum + length, header.byteLength);
+  const bytes = Buffer.alloc(total);
+  bytes.set(header);
+  let at = header.byteLength;
   for (const { data } of tensors) {
     bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
     at += data.byteLength;
@@ -159,8 +187,9 @@ export function sha256OfTensors(tensors: readonly NamedTensor[]): string {
   return hash.digest('hex');
 }
 
-function toFloat32(bytes: Uint8Array, { dtype, offset, length }: TensorEntry): Float32Array {
-  const raw = Uint8Array.from(bytes.subarray(offset, offset + length)); // a copy of its own: aligned, and the file can be let go
+/** A tensor's bytes as float32, in memory of its own. F16 and BF16 are widened exactly. */
+export function toFloat32(bytes: Uint8Array, dtype: FloatDtype): Float32Array {
+  const raw = Uint8Array.from(bytes); // a copy of its own: aligned, and the file can be let go
   if (dtype === 'F32') return new Float32Array(raw.buffer);
   const halves = new Uint16Array(raw.buffer);
   const words = new Uint32Array(halves.length);

@@ -14,6 +14,7 @@ import {
   targetName,
 } from './decoderLayout.js';
 import type { NamedTensor } from './safetensors.js';
+import { type Weight, elementsOf } from './weights.js';
 
 /** Low-rank adapters (Hu et al. 2021, arXiv 2106.09685): y = x·Wᵀ + (alpha / rank)·(x·Aᵀ)·Bᵀ. */
 export interface LoraSpec {
@@ -79,7 +80,7 @@ export function initialTensors(
   config: DecoderConfig,
   spec: TrainableSpec,
   seed: number,
-  base: ReadonlyMap<string, NamedTensor>,
+  base: ReadonlyMap<string, Weight>,
 ): readonly NamedTensor[] {
   return trainableTensors(config, spec).map(({ name, shape }, index) => {
     if (name.includes('.lora_A.')) {
@@ -90,7 +91,7 @@ export function initialTensors(
     return {
       name,
       shape,
-      data: weight === undefined ? new Float32Array(sizeOf(shape)) : Float32Array.from(weight.data),
+      data: weight === undefined ? new Float32Array(sizeOf(shape)) : Float32Array.from(elementsOf(weight)),
     };
   });
 }

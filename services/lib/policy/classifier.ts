@@ -132,7 +132,7 @@ export function exportClassifier(
   const mask = graph.input('attention_mask', 'int64', ['B', 'T']);
   const lengths = emitReshape(emitReduce('ReduceSum', mask, 1), [-1], ['B']);
   graph.output('logits', lastTokenScore(config, ids, lengths, tensors));
-  return graph.toModel();
+  return graph.toModel().bytes;
 }
 
 function pairGraph(config: DecoderConfig): Graph {

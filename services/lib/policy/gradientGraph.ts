@@ -1,12 +1,6 @@
 /** The graph that turns a batch and its advantages into one gradient per objective and one of the regularisers. */
 import { Graph, type FloatType, type Seed, type Value, emitBinary, emitReshape, gradients } from '@gapo/graph';
-import {
-  type DecoderConfig,
-  type NamedTensor,
-  type TensorShape,
-  type TrainableSpec,
-  trainableTensors,
-} from '@gapo/model';
+import { type DecoderConfig, type TensorShape, type TrainableSpec, type Weight, trainableTensors } from '@gapo/model';
 import { completionValues } from './evaluator.js';
 import {
   column,
@@ -71,7 +65,7 @@ export const gradientNames = {
  * `entropyCoefficient`, and, with value heads, `oldValues` and `returns` [N, K], `valueCoefficient`, `valueClip`.
  * Outputs: gradients by gradientNames (absent where nothing depends on a tensor), `logprobs`, `entropy`, `values`.
  */
-export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap<string, NamedTensor>): Graph {
+export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap<string, Weight>): Graph {
   const {
     config,
     spec,

@@ -1,6 +1,13 @@
 /** Supervised training: the gradient of the mean log-likelihood of given completions, over all weights or adapters. */
 import { Graph, Session, type SessionOptions, emitBinary, emitReduce, gradients } from '@gapo/graph';
-import { type DecoderConfig, type NamedTensor, type TrainableSpec, sizeOf, trainableTensors } from '@gapo/model';
+import {
+  type DecoderConfig,
+  type NamedTensor,
+  type TrainableSpec,
+  type Weight,
+  sizeOf,
+  trainableTensors,
+} from '@gapo/model';
 import { type Sequence, toBatch } from './batch.js';
 import { completionFeeds, completionValues, parameterFeeds, pick } from './evaluator.js';
 import { uniformSlope } from './surrogate.js';
@@ -31,7 +38,7 @@ export class SupervisedEngine {
   static async open(
     config: DecoderConfig,
     spec: TrainableSpec,
-    frozen: ReadonlyMap<string, NamedTensor>,
+    frozen: ReadonlyMap<string, Weight>,
     options: SessionOptions,
   ): Promise<SupervisedEngine> {
     const graph = new Graph('supervised');

@@ -1,13 +1,16 @@
-/** Gives a graph its tensors: the trained ones as inputs, the frozen ones as constants, each declared once. */
+/**
+ * Gives a graph its tensors, each declared once: the trained ones as inputs, the frozen ones as constants, which stay in
+ * their files where they are float32 there.
+ */
 import type { Graph, Value } from '@gapo/graph';
-import type { NamedTensor, TensorShape } from '@gapo/model';
+import { type TensorShape, type Weight, elementsOf, isWide } from '@gapo/model';
 import type { Tensors } from './decoder.js';
 
 /** A lookup that declares tensors in a graph as they are asked for. */
 export function tensorSource(
   graph: Graph,
   trained: readonly TensorShape[],
-  frozen: ReadonlyMap<string, NamedTensor>,
+  frozen: ReadonlyMap<string, Weight>,
 ): { readonly tensors: Tensors; readonly parameters: ReadonlyMap<string, Value> } {
   const parameters = new Map(trained.map(({ name, shape }) => [name, graph.floatInput(name, shape)]));
   const constants = new Map<string, Value>();
@@ -18,7 +21,13 @@ export function tensorSource(
     if (constant === undefined) {
       const weight = frozen.get(name);
       if (weight === undefined) throw new Error(`the model has no tensor '${name}'`);
-      constant = graph.weight(name, weight.shape, weight.data);
+      constant = graph.weight(
+        name,
+        weight.shape,
+        graph.float === 'float32' && isWide(weight)
+          ? { location: weight.path, offset: weight.offset, length: weight.length }
+          : elementsOf(weight),
+      );
       constants.set(name, constant);
     }
     return constant;

@@ -54,7 +54,7 @@ export async function writeTinyClassifier(directory: string, options: TinyOption
   const mean = reshape(div(total, emitReduce('ReduceSum', mask, 1)), [0, width], ['B', width]);
   g.output('logits', linear(mean, headWeight));
 
-  await writeFile(join(directory, 'model.onnx'), g.toModel());
+  await writeFile(join(directory, 'model.onnx'), g.toModel().bytes);
   if (brokenByte === undefined) await writeFile(join(directory, 'model.safetensors'), bytes);
   const config = {
     architectures: ['LlamaForSequenceClassification'],

@@ -1,0 +1,49 @@
+/** Checkpoints as the Hub holds them: shards with an index, in any element type. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type FloatDtype, type NamedTensor, encodeHeader } from './safetensors.js';
+
+/** Elements as bytes of a type; they must be exact in it. */
+export function narrowed(data: Float32Array, dtype: FloatDtype): Uint8Array {
+  if (dtype === 'F32') return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const words = new Uint32Array(data.buffer, data.byteOffset, data.length);
+  const halves = Uint16Array.from(words, (word, i) => {
+    if (dtype === 'BF16') return word >>> 16;
+    if (data[i] === 0) return (word >>> 16) & 0x8000;
+    return ((word >>> 16) & 0x8000) | ((((word >>> 23) & 0xff) - 112) << 10) | ((word >>> 13) & 0x3ff);
+  });
+  return new Uint8Array(halves.buffer);
+}
+
+/** Rounds toward zero to what BF16 and F16 both hold, within [2⁻¹⁴, 2¹⁵]: 7 bits of fraction. */
+export function roundedForHalves(data: Float32Array): Float32Array {
+  const words = new Uint32Array(Float32Array.from(data).buffer).map((word) => word & 0xffff0000);
+  return new Float32Array(words.buffer).map((x) => (Math.abs(x) < 2 ** -14 ? 0 : x));
+}
+
+/** Writes tensors as one safetensors file of a type. */
+export async function writeTensors(path: string, tensors: readonly NamedTensor[], dtype: FloatDtype): Promise<void> {
+  const bytes = tensors.map(({ data }) => narrowed(data, dtype));
+  const entries = tensors.map(({ name, shape }, i) => ({ name, shape, dtype, length: bytes[i]?.byteLength ?? 0 }));
+  await writeFile(path, Buffer.concat([encodeHeader(entries), ...bytes]));
+}
+
+/** Writes tensors as shards that take turns, one type after another, and their index. */
+export async function writeShards(
+  directory: string,
+  tensors: readonly NamedTensor[],
+  dtypes: readonly FloatDtype[],
+): Promise<void> {
+  const name = (i: number): string =>
+    `model-${String(i + 1).padStart(5, '0')}-of-${String(dtypes.length).padStart(5, '0')}.safetensors`;
+  const shardOf = new Map(tensors.map((tensor, i) => [tensor.name, i % dtypes.length]));
+  for (const [i, dtype] of dtypes.entries()) {
+    await writeTensors(
+      join(directory, name(i)),
+      tensors.filter((tensor) => shardOf.get(tensor.name) === i),
+      dtype,
+    );
+  }
+  const weightMap = Object.fromEntries([...shardOf].map(([tensor, shard]) => [tensor, name(shard)]));
+  await writeFile(join(directory, 'model.safetensors.index.json'), JSON.stringify({ weight_map: weightMap }));
+}
