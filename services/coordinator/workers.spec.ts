@@ -61,32 +61,76 @@ const hang: Work = (_, signal) =>
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
   );
 
-test('pieces go to every free worker, one each at a time', async (t) => {
-  const open = { a: 0, b: 0 };
-  let most = 0;
-  let both = (): void => undefined;
-  const together = new Promise<void>((resolve) => (both = resolve));
-  const busy =
-    (name: 'a' | 'b'): Work =>
-    async (size) => {
-      most = Math.max(most, ++open[name]);
-      if (open.a > 0 && open.b > 0) both();
-      await together;
-      open[name] -= 1;
-      return size;
-    };
-  const workers = [await worker(t, busy('a')), await worker(t, busy('b'))];
-  const pool = poolOf(
-    t,
-    workers.map(({ address }) => address),
-  );
-  const done = await Promise.all([1, 2, 3, 4, 5].map((size) => piece(pool, size)));
+/** A worker that answers when it is told to, and counts what it has. */
+async function patient(t: TestContext) {
+  const asked: { size: number; answer: () => void }[] = [];
+  const arrivals: (() => void)[] = [];
+  const work: Work = (size) =>
+    new Promise((resolve) => {
+      asked.push({ size, answer: () => resolve(size) });
+      arrivals.shift()?.();
+    });
+  const { address } = await worker(t, work);
+  /** Resolves once it has been asked for so many pieces. */
+  const has = async (count: number): Promise<void> => {
+    while (asked.length < count) await new Promise<void>((resolve) => arrivals.push(resolve));
+  };
+  return { address, asked, has, sizes: () => asked.map(({ size }) => size) };
+}
+
+test('a free worker comes first, a busy one has its next piece ahead while enough wait, and the last goes to whoever is done', async (t) => {
+  const [a, b] = [await patient(t), await patient(t)];
+  const pool = poolOf(t, [a.address, b.address]);
+  const pieces = [1, 2, 3, 4].map((size) => piece(pool, size));
+  await Promise.all([a.has(2), b.has(1)]);
+  assert.deepEqual([a.sizes(), b.sizes()], [[1, 3], [2]]);
+  b.asked[0]!.answer();
+  await b.has(2);
   assert.deepEqual(
-    done.map(({ value }) => value),
-    [1, 2, 3, 4, 5],
+    [a.sizes(), b.sizes()],
+    [
+      [1, 3],
+      [2, 4],
+    ],
+    'the worker that was done first has the last piece',
   );
-  assert.equal(most, 1);
-  assert.equal(new Set(done.map(({ worker: by }) => by)).size, 2);
+  for (const { answer } of [...a.asked, ...b.asked]) answer();
+  const done = await Promise.all(pieces);
+  assert.deepEqual(
+    done.map(({ value, worker: by }) => [value, by]),
+    [
+      [1, a.address],
+      [2, b.address],
+      [3, a.address],
+      [4, b.address],
+    ],
+  );
+});
+
+test('a worker has no more than two pieces, and the time of the second begins when the first has ended', async (t) => {
+  const a = await patient(t);
+  const pool = poolOf(t, [a.address]);
+  const pieces = [1, 2, 3].map((size) => piece(pool, size));
+  await a.has(2);
+  const began = performance.now();
+  while (performance.now() - began < 50) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(a.sizes(), [1, 2]);
+  a.asked[0]!.answer();
+  await a.has(3);
+  for (const { answer } of a.asked) answer();
+  const [first, second] = await Promise.all(pieces);
+  assert.ok(first!.seconds >= 0.05 && second!.seconds < first!.seconds, `${first!.seconds} s, ${second!.seconds} s`);
+});
+
+test('what a lost worker had ahead is redone elsewhere at once', async (t) => {
+  const [hanging, { address: good }] = [await patient(t), await worker(t, (size) => size)];
+  const deadlineMs = 1000;
+  const pool = poolOf(t, [hanging.address, good], { deadlineMs });
+  const began = performance.now();
+  const done = await Promise.all([1, 2, 3, 4].map((size) => piece(pool, size)));
+  assert.deepEqual(hanging.sizes(), [1, 3]);
+  assert.ok(done.every(({ worker: by }) => by === good));
+  assert.ok(performance.now() - began < 1.9 * deadlineMs, 'the second had twice the deadline, and did not wait for it');
 });
 
 test('a piece of a worker that dies is redone by another', async (t) => {

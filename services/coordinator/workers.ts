@@ -1,6 +1,7 @@
 /**
  * A pool of stateless workers: pieces of work go to whoever is free, and what one worker could not finish another redoes
- * with the identical result. Who does what never shows in a result, only in its time.
+ * with the identical result. Who does what never shows in a result, only in its time. Where enough pieces wait, a worker has
+ * its next one before it has ended the last, so that it computes while results and requests are on their way.
  */
 import { AsyncResource } from 'node:async_hooks';
 import { setMaxListeners } from 'node:events';
@@ -45,7 +46,7 @@ export interface Done<T> {
   readonly value: T;
   /** The worker, as host:port. */
   readonly worker: string;
-  /** Wall seconds of the attempt that succeeded. */
+  /** Wall seconds of the attempt that succeeded, from when its worker had nothing else to end first. */
   readonly seconds: number;
 }
 
@@ -61,6 +62,8 @@ const LOST: ReadonlySet<string> = new Set([
 /** Something broke on the way or in the worker. Another one may do better; if three do not, it is not the worker. */
 const BROKEN: ReadonlySet<string> = new Set(['INTERNAL', 'UNKNOWN', 'DATA_LOSS']);
 
+/** Pieces that a worker has at a time. */
+const MOST_AT_A_TIME = 2;
 const MOST_BROKEN = 3;
 const MOST_DEADLINES = 2;
 const MOST_ATTEMPTS = 8;
@@ -73,7 +76,11 @@ interface Worker<S extends ServiceName> {
   readonly target: string;
   readonly client: Client<S>;
   readonly number: number;
-  state: 'free' | 'busy' | 'away';
+  away: boolean;
+  /** The attempts that it has: it works on the first, the next one waits. */
+  readonly attempts: Set<AbortController>;
+  /** When it last ended an attempt, by performance.now(). */
+  endedAt: number;
   /** Why it is away. */
   reason: string;
   /** No longer behind its name: it gets no more work. */
@@ -137,9 +144,11 @@ export class WorkerPool<S extends ServiceName> {
         reject,
         attempt: async (worker, attemptSignal) => {
           const began = performance.now();
-          const options = { deadlineMs, signal: attemptSignal };
+          // The time in which it waits for the one before is not its own.
+          const options = { deadlineMs: deadlineMs * worker.attempts.size, signal: attemptSignal };
           const value = await bound({ client: worker.client, options });
-          resolve({ value, worker: worker.target, seconds: (performance.now() - began) / 1000 });
+          const seconds = (performance.now() - Math.max(began, worker.endedAt)) / 1000;
+          resolve({ value, worker: worker.target, seconds });
         },
       };
       this.#queue.push(job);
@@ -162,7 +171,8 @@ export class WorkerPool<S extends ServiceName> {
   #add(target: string): void {
     const client = connect(this.#options.service, target);
     const number = this.#workers.length;
-    this.#workers.push({ target, number, client, state: 'free', reason: '', retired: false });
+    const idle = { away: false, attempts: new Set<AbortController>(), endedAt: 0, reason: '', retired: false };
+    this.#workers.push({ target, number, client, ...idle });
   }
 
   #follow(target: string, name: { readonly host: string; readonly port: string }): void {
@@ -183,7 +193,7 @@ export class WorkerPool<S extends ServiceName> {
   #retire(target: string): void {
     for (const worker of this.#workers.filter((one) => one.target === target)) {
       worker.retired = true;
-      if (worker.state !== 'busy') this.#remove(worker);
+      if (worker.attempts.size === 0) this.#remove(worker);
     }
   }
 
@@ -205,37 +215,46 @@ export class WorkerPool<S extends ServiceName> {
       const worker = this.#workerFor(job);
       if (worker === undefined) continue;
       this.#queue.splice(this.#queue.indexOf(job), 1);
-      worker.state = 'busy';
       void this.#work(job, worker);
     }
     this.#watchDesertion();
   }
 
-  /** A free worker that has not tried the job; one that has, where every worker at hand has. */
+  /**
+   * A free worker that has not tried the job; one that has, where every worker at hand has. Where none is free, one that
+   * is busy with a single piece, as long as no fewer pieces wait than there are workers: so the last ones go to whoever is
+   * done first.
+   */
   #workerFor(job: Job<S>): Worker<S> | undefined {
-    const present = this.#workers.filter(({ state, retired }) => state !== 'away' && !retired);
+    const present = this.#workers.filter(({ away, retired }) => !away && !retired);
     const fresh = present.filter((worker) => !job.tried.has(worker));
-    return (fresh.length > 0 ? fresh : present).find(({ state }) => state === 'free');
+    const able = fresh.length > 0 ? fresh : present;
+    const free = able.find(({ attempts }) => attempts.size === 0);
+    if (free !== undefined || job.attempts > 0 || this.#queue.length < present.length) return free;
+    return able.find(({ attempts }) => attempts.size < MOST_AT_A_TIME);
   }
 
   async #work(job: Job<S>, worker: Worker<S>): Promise<void> {
     job.attempts += 1;
-    const silent = new AbortController();
+    const lost = new AbortController();
     const done = new AbortController();
-    void this.#watch(worker, silent, done.signal);
+    worker.attempts.add(lost);
+    void this.#watch(worker, lost, done.signal);
     try {
-      await job.attempt(worker, AbortSignal.any([job.signal, silent.signal]));
-      worker.state = 'free';
+      await job.attempt(worker, AbortSignal.any([job.signal, lost.signal]));
+      worker.attempts.delete(lost);
     } catch (reason) {
+      worker.attempts.delete(lost);
       this.#failed(job, worker, reason);
     }
+    worker.endedAt = performance.now();
     done.abort();
-    if (worker.retired) this.#remove(worker);
+    if (worker.retired && worker.attempts.size === 0) this.#remove(worker);
     this.#dispatch();
   }
 
   /** Gives an attempt up when its worker no longer answers health checks; a worker without them is left to the deadline. */
-  async #watch(worker: Worker<S>, silent: AbortController, done: AbortSignal): Promise<void> {
+  async #watch(worker: Worker<S>, lost: AbortController, done: AbortSignal): Promise<void> {
     const { watchMs = WATCH_MS } = this.#options;
     let [silences, finished] = [0, false];
     done.addEventListener('abort', () => (finished = true), { once: true });
@@ -250,11 +269,10 @@ export class WorkerPool<S extends ServiceName> {
         silences += 1;
       }
     }
-    silent.abort(new RpcError('UNAVAILABLE', `it has not answered ${MOST_SILENCES} health checks while it worked`));
+    lost.abort(new RpcError('UNAVAILABLE', `it has not answered ${MOST_SILENCES} health checks while it worked`));
   }
 
   #failed(job: Job<S>, worker: Worker<S>, reason: unknown): void {
-    worker.state = 'free';
     const { what, log } = this.#options;
     if (job.signal.aborted || this.#closing.signal.aborted)
       return job.reject(job.signal.aborted ? abortReason(job.signal) : reason);
@@ -275,9 +293,13 @@ export class WorkerPool<S extends ServiceName> {
     job.reject(error);
   }
 
+  /** Leaves a worker alone until it serves again; what else it has is redone elsewhere at once. */
   #leave(worker: Worker<S>, reason: string): void {
-    worker.state = 'away';
+    if (worker.away) return;
+    worker.away = true;
     worker.reason = reason;
+    for (const other of worker.attempts)
+      other.abort(new RpcError('UNAVAILABLE', `it failed at another piece: ${reason}`));
     if (!worker.retired) void this.#probe(worker);
   }
 
@@ -298,14 +320,14 @@ export class WorkerPool<S extends ServiceName> {
         worker.reason = error.details;
       }
     }
-    worker.state = 'free';
+    worker.away = false;
     this.#options.log.info({ worker: worker.target }, `${this.#options.what} is back`);
     this.#dispatch();
   }
 
   /** Starts the clock when pieces wait and every worker is away, stops it when one of both ends. */
   #watchDesertion(): void {
-    const deserted = this.#queue.length > 0 && this.#workers.every(({ state }) => state === 'away');
+    const deserted = this.#queue.length > 0 && this.#workers.every(({ away }) => away);
     if (!deserted) {
       clearTimeout(this.#deserted);
       this.#deserted = undefined;
