@@ -43,8 +43,6 @@ bench: build ## measure this machine  [npm run bench -- --help]
 clean: ## remove what was built
 	@node_modules/.bin/tsc -b --clean; rm -rf node_modules
 
-# Not `npm ci`: it refuses a lock file made where a registry does not serve other platforms' optional binaries.
-# The versions are the lock file's all the same, and the file is left as it is.
 node_modules/.installed: package.json package-lock.json
-	@npm install --no-save --no-audit --no-fund --loglevel=error
+	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@

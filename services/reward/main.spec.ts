@@ -6,7 +6,7 @@ import { connect } from '@gapo/rpc';
 import { Graph, cast, emitReduce } from '@gapo/graph';
 import { type TestProcess, startProcess, takenAddress } from '@gapo/telemetry/testing';
 import { type TinyOptions, writeTinyClassifier } from './onnx/tinyClassifier.js';
-import { temporaryDirectory } from './testservice.js';
+import { temporaryDirectory } from '@gapo/reward/testing';
 
 const deadlineMs = 20_000;
 const main = new URL('./main.js', import.meta.url);

@@ -52,7 +52,7 @@ async function runtimeFinding(): Promise<Finding> {
   } catch (error) {
     const said = String((error as { stderr?: unknown }).stderr ?? error);
     const why = said.split('\n').find((line) => /Error/.test(line)) ?? 'it cannot be loaded';
-    return missing('onnxruntime-node', why.trim(), `npm install --no-save (in ${projectRoot})`);
+    return missing('onnxruntime-node', why.trim(), `npm ci (in ${projectRoot})`);
   }
 }
 

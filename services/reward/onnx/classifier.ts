@@ -6,7 +6,7 @@ import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { Session, SessionError, type TensorArray } from '@gapo/graph';
 import { ModelError, Tokenizer, readSafetensors } from '@gapo/model';
-import type { Outcome, ScoreItem } from '../scorer.js';
+import type { Outcome, ScoreItem } from '@gapo/reward';
 import { type Bucket, buckets, feedsOf } from './batches.js';
 import { type ClassifierConfig, readClassifierConfig } from './classifierConfig.js';
 import { Conversation } from './conversation.js';

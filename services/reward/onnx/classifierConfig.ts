@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { readFile } from 'node:fs/promises';
 import { ModelError } from '@gapo/model';
 import { finiteNumber, nonNegativeInt, parseYaml, positiveInt, word, z } from '@gapo/settings';
-import type { Orientation } from '../scorer.js';
+import type { Orientation } from '@gapo/reward';
 
 /** What config.json says of a classifier. */
 export interface ClassifierConfig {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { checkHealth } from '@gapo/rpc';
-import { maxBatch } from '../server.js';
-import { type Owner, type RewardClient, served, temporaryDirectory } from '../testservice.js';
+import { maxBatch } from '@gapo/reward';
+import { type Owner, type RewardClient, served, temporaryDirectory } from '@gapo/reward/testing';
 import { ClassifierScorer } from './classifierScorer.js';
 import { type TinyOptions, tinyLogits, tinyTokens, writeTinyClassifier } from './tinyClassifier.js';
 

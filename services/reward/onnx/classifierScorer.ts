@@ -1,7 +1,7 @@
 /** A classifier as a scorer: the main thread's half of worker.ts. */
 import { RpcError } from '@gapo/rpc';
 import { UserError } from '@gapo/telemetry';
-import type { Outcome, ScoreItem, Scorer, ScorerDescription } from '../scorer.js';
+import type { Outcome, ScoreItem, Scorer, ScorerDescription } from '@gapo/reward';
 import { ScoringThread } from '../scoringThread.js';
 import type { ClassifierAnswer, ClassifierTask, ClassifierThreadData } from './worker.js';
 

@@ -1,7 +1,7 @@
 /** The worker thread that owns a classifier: its tokenizer and its session live here, away from the event loop. */
 import { workerData } from 'piscina';
 import { isExpected } from '@gapo/telemetry';
-import type { Outcome, ScoreItem } from '../scorer.js';
+import type { Outcome, ScoreItem } from '@gapo/reward';
 import { Classifier } from './classifier.js';
 import type { ClassifierConfig } from './classifierConfig.js';
 

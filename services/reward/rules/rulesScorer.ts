@@ -4,7 +4,7 @@
  * of the batch goes on.
  */
 import { basename } from 'node:path';
-import type { Outcome, ScoreItem, Scorer, ScorerDescription } from '../scorer.js';
+import type { Outcome, ScoreItem, Scorer, ScorerDescription } from '@gapo/reward';
 import { ScoringThread } from '../scoringThread.js';
 import { type ProgressMemory, finishedItems, progressMemory } from './progress.js';
 import { type Rule, type Rules, readRules, rulesVersion, scoreRange } from './rulesFile.js';

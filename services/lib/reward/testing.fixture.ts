@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Client, connect, serve } from '@gapo/rpc';
 import type { Scorer } from './scorer.js';
-import { rewardService } from './server.js';
+import { rewardService } from './service.js';
 
 /** A client of a reward service. */
 export type RewardClient = Client<'gapo.reward.v1.RewardService'>;

@@ -1,0 +1,135 @@
+/** A scorer from a function of one item: concurrency, time limits, and errors that belong to an item. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Orientation, Outcome, ScoreItem, Scorer } from './scorer.js';
+
+/** A reward: its objective and the function that computes it. */
+export interface Reward {
+  /** The objective's name, a word. */
+  readonly objective: string;
+  /**
+   * The score of one item: a finite number. What it throws is the reason why the item has none; a {@link NoScore} says
+   * whether the same item may succeed later.
+   *
+   * It runs on the event loop: anything that computes for more than some milliseconds belongs in a worker thread.
+   *
+   * @param signal aborts when nobody waits for the answer any more, or the item has taken too long
+   */
+  readonly score: (item: ScoreItem, signal: AbortSignal) => number | Promise<number>;
+  /** What computes the score, for people. @default the objective's name and "by a function" */
+  readonly model?: string;
+  /**
+   * Changes whenever the same item may get another score: the coordinator caches scores by it.
+   * @default a digest of the program's main file
+   */
+  readonly version?: string;
+  /** @default 'higher_is_better' */
+  readonly orientation?: Orientation;
+  /** The smallest score possible, where bounded. */
+  readonly minimum?: number;
+  /** The largest score possible, where bounded. */
+  readonly maximum?: number;
+  /** The score from which a completion is acceptable. */
+  readonly threshold?: number;
+  /** Items that are computed at a time. @default 16 */
+  readonly concurrency?: number;
+  /** The longest that one item may take, in milliseconds. @default 10000 */
+  readonly itemTimeoutMs?: number;
+}
+
+/** Why an item has no score. */
+export class NoScore extends Error {
+  override readonly name = 'NoScore';
+  /** Whether the same item may succeed later. */
+  readonly retryable: boolean;
+
+  constructor(message: string, { retryable = false, cause }: { retryable?: boolean; cause?: unknown } = {}) {
+    super(message, { cause });
+    this.retryable = retryable;
+  }
+}
+
+/** Other work of the process waits no longer than this for functions that never wait themselves, in milliseconds. */
+const longestTurnMs = 20;
+
+/**
+ * A scorer that calls the function once for each item.
+ *
+ * @throws RangeError for a concurrency or time limit that is none, or a range that is empty
+ */
+export function functionScorer(reward: Reward): Scorer {
+  const { objective, score, concurrency = 16, itemTimeoutMs = 10_000, minimum, maximum } = reward;
+  if (!Number.isInteger(concurrency) || concurrency < 1)
+    throw new RangeError(`concurrency is ${concurrency}; it must be a whole number of at least 1`);
+  if (!(itemTimeoutMs > 0)) throw new RangeError(`itemTimeoutMs is ${itemTimeoutMs}; it must be over 0`);
+  if (minimum !== undefined && maximum !== undefined && !(minimum < maximum))
+    throw new RangeError(`minimum is ${minimum} and maximum ${maximum}; the minimum must be less`);
+
+  const one = async (item: ScoreItem, signal: AbortSignal): Promise<Outcome> => {
+    const late = AbortSignal.timeout(itemTimeoutMs);
+    const either = AbortSignal.any([signal, late]);
+    try {
+      const value = await abortable(Promise.resolve(score(item, either)), either);
+      if (typeof value !== 'number') return problem(`the score is of type ${typeof value}, not a number`);
+      return { score: value };
+    } catch (error) {
+      signal.throwIfAborted();
+      if (late.aborted) return problem(`no score within ${itemTimeoutMs} ms`, true);
+      const message = error instanceof Error ? error.message : String(error);
+      return problem(message, error instanceof NoScore && error.retryable);
+    }
+  };
+
+  return {
+    description: {
+      objective,
+      model: reward.model ?? `${objective} by a function`,
+      version: reward.version ?? programDigest(),
+      orientation: reward.orientation ?? 'higher_is_better',
+      minimum,
+      maximum,
+      threshold: reward.threshold,
+      maxTokens: 0,
+    },
+    async score(items, signal) {
+      const outcomes = new Array<Outcome>(items.length);
+      let next = 0;
+      let turnBegan = performance.now();
+      const lane = async (): Promise<void> => {
+        while (next < items.length) {
+          signal.throwIfAborted();
+          const index = next++;
+          outcomes[index] = await one(items[index]!, signal);
+          if (performance.now() - turnBegan > longestTurnMs) {
+            await nextTurn();
+            turnBegan = performance.now();
+          }
+        }
+      };
+      await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, lane));
+      return outcomes;
+    },
+    close: async () => undefined,
+  };
+}
+
+function problem(message: string, retryable = false): Outcome {
+  return { problem: message, retryable };
+}
+
+/** Rejects when the signal aborts, though what it waits for may never settle. */
+function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
+    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
+
+/** Identifies the running program by its main file's content. */
+function programDigest(): string {
+  const [, main] = process.argv;
+  if (main === undefined) throw new RangeError('the program has no main file to tell its version by: give a version');
+  return createHash('sha256').update(readFileSync(main)).digest('hex').slice(0, 16);
+}

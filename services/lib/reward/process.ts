@@ -1,0 +1,65 @@
+/** A reward service as a process: settings, one scorer, one server, a clean end. */
+import { serve } from '@gapo/rpc';
+import { filePath, hostPort, readSettings, settingsHelp, z } from '@gapo/settings';
+import { runService } from '@gapo/telemetry';
+import { functionScorer, type Reward } from './functionScorer.js';
+import type { Scorer } from './scorer.js';
+import { rewardService } from './service.js';
+
+/** Calls under way have this long to finish; less than the 10 seconds that runService allows for the whole stop. */
+const shutdownGraceMs = 8000;
+
+/** A reward service's process. */
+export interface RewardProcess {
+  /** As `gapo-reward`, for logs and traces. */
+  readonly name: string;
+  /** What `--help` prints. */
+  readonly help: string;
+  /** Opens the scorer, and says where to listen. */
+  readonly open: () => Promise<{ readonly scorer: Scorer; readonly address: string }>;
+}
+
+/** Runs a reward service until SIGTERM or SIGINT. */
+export async function runRewardService({ name, help, open }: RewardProcess): Promise<void> {
+  await runService({
+    name,
+    help,
+    async start({ log }) {
+      const { scorer, address } = await open();
+      const { objective, model, version } = scorer.description;
+      try {
+        const server = await serve({ address, services: [rewardService(scorer)], shutdownGraceMs });
+        log.info({ objective, model, version }, `scores '${objective}'`);
+        const stop = async (): Promise<void> => {
+          await server.stop();
+          await scorer.close();
+        };
+        return { address: server.address, stop };
+      } catch (error) {
+        await scorer.close();
+        throw error;
+      }
+    },
+  });
+}
+
+const schema = z.object({
+  LISTEN: hostPort.default('127.0.0.1:50061').describe('Where it listens; port 0 takes a free one.'),
+  ADDRESS_FILE: filePath.optional().describe('A file that its real address is written to, whole or not at all.'),
+});
+
+/**
+ * Serves a reward that a function computes: `gapo.reward.v1`, health, reflection, traces, limits, a clean end at SIGTERM.
+ * Reads LISTEN and ADDRESS_FILE from the environment, and the OTEL_* variables as every service of the platform.
+ */
+export function serveReward(reward: Reward): Promise<void> {
+  return runRewardService({
+    name: `reward-${reward.objective}`,
+    help: settingsHelp({
+      title: `A reward service: scores completions for the objective ${reward.objective} (gapo.reward.v1).`,
+      schema,
+      example: 'LISTEN=0.0.0.0:50061 node main.js',
+    }),
+    open: async () => ({ scorer: functionScorer(reward), address: readSettings(schema).LISTEN }),
+  });
+}

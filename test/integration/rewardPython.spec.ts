@@ -1,0 +1,57 @@
+/** The reward service in Python, made from the proto as its README says, answers like any other. Needs grpcio. */
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { checkHealth, connect } from '@gapo/rpc';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const python = process.env['PYTHON'] ?? 'python3';
+const deadlineMs = 20_000;
+
+/** Why it cannot run here; false where it can. */
+function lacking(): string | false {
+  try {
+    execFileSync(python, ['-c', 'import grpc, grpc_tools, grpc_health'], { stdio: 'ignore' });
+    return false;
+  } catch {
+    return `${python} lacks grpcio, grpcio-tools or grpcio-health-checking`;
+  }
+}
+
+test('the Python example speaks the contract', { skip: lacking() }, async (t) => {
+  const stubs = mkdtempSync(join(tmpdir(), 'gapo-python-'));
+  t.after(() => rmSync(stubs, { recursive: true }));
+  const protoc = ['-m', 'grpc_tools.protoc', '-I', join(root, 'proto'), `--python_out=${stubs}`];
+  execFileSync(python, [...protoc, `--grpc_python_out=${stubs}`, 'gapo/reward/v1/reward.proto'], { cwd: root });
+  const child = spawn(python, [join(root, 'examples/reward-python/main.py')], {
+    env: { ...process.env, PYTHONPATH: stubs, LISTEN: '127.0.0.1:0' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
+  const address = line.replace(/^listens on /, '');
+  assert.equal(await checkHealth(address, deadlineMs), 'SERVING');
+  const client = connect('gapo.reward.v1.RewardService', address);
+  t.after(() => client.close());
+  const { objective, maxBatch, minimum } = await client.Describe({}, { deadlineMs });
+  assert.deepEqual([objective, maxBatch, minimum], ['concise', 256, 0]);
+  const items = ['one two three', ''].map((completion, i) => ({ id: String(i), prompt: 'p', completion }));
+  const { results } = await client.Score({ items }, { deadlineMs });
+  assert.deepEqual(
+    results.map(({ id, score }) => [id, score]),
+    [
+      ['0', 0.25],
+      ['1', 1],
+    ],
+  );
+  const many = Array.from({ length: 257 }, (_, i) => ({ id: String(i), prompt: '', completion: '' }));
+  await assert.rejects(client.Score({ items: many }, { deadlineMs }), { code: 'INVALID_ARGUMENT' });
+  child.kill('SIGTERM');
+  assert.deepEqual(await once(child, 'exit'), [0, null]);
+});
