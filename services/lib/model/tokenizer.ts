@@ -93,13 +93,19 @@ export class Tokenizer {
    * or, where the model has none, the text after the tokens that the tokenizer itself adds in front.
    */
   encodePrompt(prompt: string): number[] {
-    if (this.chatTemplate === undefined) return this.encode(prompt, { addSpecialTokens: true });
-    return this.encode(
-      this.chatTemplate.render({
-        messages: [{ role: 'user', content: prompt }],
-        add_generation_prompt: true,
-        ...this.specialTokens,
-      }),
-    );
+    const rendered = this.renderChat([{ role: 'user', content: prompt }], true);
+    return rendered === undefined ? this.encode(prompt, { addSpecialTokens: true }) : this.encode(rendered);
+  }
+
+  /** A conversation as the chat template writes it, with the next reply opened where asked; undefined where the model has none. */
+  renderChat(
+    turns: readonly { readonly role: string; readonly content: string }[],
+    openReply: boolean,
+  ): string | undefined {
+    return this.chatTemplate?.render({
+      messages: turns.map(({ role, content }) => ({ role, content })),
+      add_generation_prompt: openReply,
+      ...this.specialTokens,
+    });
   }
 }
