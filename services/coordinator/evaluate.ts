@@ -23,7 +23,7 @@ import type { Platform } from './platform.js';
 import { splitEvenly, type PromptRecord } from './prompts.js';
 import { sampleCompletions } from './rollouts.js';
 import type { Run } from './run.js';
-import { scoreItems } from './scoring.js';
+import { scoreItems } from './rewards/scoring.js';
 import { objectiveNames } from './runConfig.js';
 import { describeRewards, needsRewards, policyRef, type Workbench } from './workbench.js';
 

@@ -63,6 +63,8 @@ const objective = z.strictObject({
   onFailure: z.enum(['pause', 'drop', 'fail']).default('pause'),
   /** How long one Score call may take. @default 30 */
   timeoutSeconds: positiveNumber.default(30),
+  /** A call that is not answered by then is made a second time, and the first answer counts. @default never */
+  hedgeAfterSeconds: positiveNumber.optional(),
 });
 
 const optimizer = z.strictObject({

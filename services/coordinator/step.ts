@@ -17,7 +17,7 @@ import { preferenceAt } from './preferences.js';
 import { drawPrompts, splitEvenly, type DrawnPrompt } from './prompts.js';
 import { sampleCompletions } from './rollouts.js';
 import { objectiveNames } from './runConfig.js';
-import { quotedFailures, scoreItems, type ObjectiveScores, type ScoredBatch } from './scoring.js';
+import { quotedFailures, quotedOutliers, scoreItems, type ObjectiveScores, type ScoredBatch } from './rewards/scoring.js';
 import { versionOf, type TrainingState } from './trainingState.js';
 import { makeUpdates, type Material, type PlannedUpdate, type Updated } from './updates.js';
 import { callOf, Pieces, stopwatch, type StepContext, type StepFindings, type StepResult } from './stepContext.js';
@@ -189,6 +189,7 @@ async function score(
         ...(scores.std !== undefined && { std: scores.std }),
         failed: scores.failures.length,
         failures: quotedFailures(items, scores),
+        outliers: quotedOutliers(items, scores),
         seconds: scores.seconds,
       }),
   });

@@ -20,9 +20,9 @@ import { grpcTarget } from '@gapo/settings';
 import { UserError } from '@gapo/telemetry';
 import type { Platform } from './platform.js';
 import { readPrompts, type PromptRecord } from './prompts.js';
-import { RewardSource } from './rewards.js';
+import { RewardSource } from './rewards/rewardSource.js';
 import { objectiveNames, type RunConfig } from './runConfig.js';
-import type { ScoredObjective } from './scoring.js';
+import type { ScoredObjective } from './rewards/scoring.js';
 import { readPairs, readTexts, type PairRecord, type TextRecord } from './texts.js';
 import { updateRule, type UpdateRule } from './update.js';
 import { VersionStore } from './versions.js';
@@ -95,12 +95,13 @@ export async function prepareWorkbench(
   const scored = needsRewards(config)
     ? config.objectives
     : config.objectives.filter(({ service }) => targetOf(platform, service) !== undefined);
-  const objectives = scored.map(({ name, service, timeoutSeconds, onFailure }) => ({
+  const objectives = scored.map(({ name, service, timeoutSeconds, hedgeAfterSeconds, onFailure }) => ({
     onFailure,
     source: new RewardSource({
       objective: name,
       target: rewardTarget(platform, name, service),
       timeoutMs: timeoutSeconds * 1000,
+      hedgeAfterMs: hedgeAfterSeconds && hedgeAfterSeconds * 1000,
       log: platform.log,
     }),
   }));

@@ -45,6 +45,8 @@ export interface RewardEvent {
   failed: number;
   /** What the failures said, the first few. */
   failures: string[];
+  /** Scores that are far from all before them, the first few, each with its item. */
+  outliers: string[];
   /** Wall seconds. */
   seconds: number;
 }

@@ -34,6 +34,10 @@ export interface RewardEventInput {
    * Wall seconds.
    */
   'seconds'?: (number | string);
+  /**
+   * Scores that are far from all before them, the first few, each with its item.
+   */
+  'outliers'?: (string)[];
 }
 
 /**
@@ -68,4 +72,8 @@ export interface RewardEvent {
    * Wall seconds.
    */
   'seconds': (number);
+  /**
+   * Scores that are far from all before them, the first few, each with its item.
+   */
+  'outliers': (string)[];
 }

@@ -1,9 +1,9 @@
 /** A batch scored by every objective at once, and what each one's failure policy makes of completions without a score. */
 import type { Item } from '@gapo/rpc';
 import { mean, standardDeviation } from '@gapo/objectives';
-import { PauseNeeded, RunFailure } from './interruption.js';
-import type { RewardSource, Scores } from './rewards.js';
-import type { RunConfig } from './runConfig.js';
+import { PauseNeeded, RunFailure } from '../interruption.js';
+import type { RewardSource, Scores } from './rewardSource.js';
+import type { RunConfig } from '../runConfig.js';
 
 /** An objective with the service that scores it. */
 export interface ScoredObjective {
@@ -44,6 +44,13 @@ const QUOTED = 3;
 /** The first few failures of an objective, each with its item. */
 export function quotedFailures(items: readonly Item[], { failures }: Scores): string[] {
   return failures.slice(0, QUOTED).map(({ index, message }) => `${items[index]!.id}: ${message}`);
+}
+
+/** The first few outliers of an objective, each with its item. */
+export function quotedOutliers(items: readonly Item[], { outliers }: Scores): string[] {
+  return outliers
+    .slice(0, QUOTED)
+    .map(({ index, score, deviations }) => `${items[index]!.id}: ${score}, ${deviations.toFixed(1)} deviations from the mean`); // prettier-ignore
 }
 
 /**

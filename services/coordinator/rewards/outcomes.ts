@@ -1,0 +1,41 @@
+/** What a response of a reward service says of each item: a number, or why there is none. Pure. */
+import type { Item, Result } from '@gapo/rpc';
+
+/** Why an item has no score. */
+export interface ItemFailure {
+  readonly message: string;
+  /** Whether the same item may succeed later. */
+  readonly retryable: boolean;
+}
+
+/** A score as the service gave it, or why there is none. */
+export type Outcome = number | ItemFailure;
+
+/** Whether the item has a score. */
+export function isScore(outcome: Outcome): outcome is number {
+  return typeof outcome === 'number';
+}
+
+/** One outcome for each item: there must be exactly one result for each, with its id, in order, and a score must be a number. */
+export function outcomesOf(items: readonly Item[], results: readonly Result[]): Outcome[] {
+  const surplus = results.length > items.length;
+  return items.map((item, k) => {
+    const result = results[k];
+    if (result === undefined || surplus) {
+      return final(`${results.length} results came back for ${items.length} items`);
+    }
+    if (result.id !== item.id) return final(`result ${k} is for item "${result.id}", expected "${item.id}"`);
+    if (result.outcome === 'error') {
+      const { message = '', retryable = false } = result.error ?? {};
+      return { message: message || 'it has no score and no reason', retryable };
+    }
+    if (result.outcome !== 'score' || result.score === undefined) {
+      return final('the result has neither score nor error');
+    }
+    return Number.isFinite(result.score) ? result.score : final(`the score is ${result.score}`);
+  });
+}
+
+function final(message: string): ItemFailure {
+  return { message, retryable: false };
+}
