@@ -14,6 +14,9 @@ import {
 import { meanBefore, type ObjectiveResult, type Result, type ResultFile } from './results.js';
 import { StudyError, type StudySettings } from './settings.js';
 
+/** Steps between two words about a run. */
+const sayEvery = 20;
+
 /** Where to find and say things. */
 export interface Session {
   settings: StudySettings;
@@ -78,7 +81,7 @@ async function trained(
   session.signal.throwIfAborted();
   const { key, group, share } = method;
   say(`seed ${seed}, ${key}: training (${pace.left()})`);
-  const trainingSeconds = await train(session, planned, pace);
+  const trainingSeconds = await train(session, `seed ${seed}, ${key}`, planned, pace);
   const result = await evaluated(session, { run: planned.id, key, group, share, seed, trainingSeconds });
   say(
     `seed ${seed}, ${key}: ${result.objectives.map(({ name, after }) => `${name} ${show(after?.mean ?? null)}`).join(', ')}`,
@@ -87,7 +90,12 @@ async function trained(
 }
 
 /** Trains a run to its end, from wherever it is. Returns the wall seconds of its steps. */
-async function train({ settings, services }: Session, { id, configuration }: PlannedRun, pace: Pace): Promise<number> {
+async function train(
+  { settings, services, say }: Session,
+  what: string,
+  { id, configuration }: PlannedRun,
+  pace: Pace,
+): Promise<number> {
   const runs = (await services.call(['runs'])) as RunRow[];
   const present = runs.find((run) => run.id === id);
   const seconds = new Map<number, number>();
@@ -96,6 +104,8 @@ async function train({ settings, services }: Session, { id, configuration }: Pla
     if (step === undefined || step.seconds === null) return;
     if (step.step > (present?.step ?? 0)) pace.step(step.seconds);
     seconds.set(step.step, step.seconds);
+    if (step.step % sayEvery === 0 && step.step < settings.steps)
+      say(`${what}: step ${step.step} of ${settings.steps} (${pace.left()})`);
   };
   pace.skip(present?.step ?? 0);
   if (present === undefined) {
