@@ -105,8 +105,16 @@ export interface GraphContent {
 /** A graph, encoded. */
 export interface OnnxModel {
   readonly bytes: Uint8Array;
-  /** The directory of the files that its weights lie in, where it names them by absolute paths. */
-  readonly weightsDirectory: string | undefined;
+  /** The weights that it names by absolute paths of files; undefined where there are none. */
+  readonly mapped: MappedWeights | undefined;
+}
+
+/** Weights that stay in their files. */
+export interface MappedWeights {
+  /** The directory of all the files. */
+  readonly directory: string;
+  /** How many bytes they are. */
+  readonly bytes: number;
 }
 
 /** Encodes a graph as an ONNX model. Throws where its weights lie in files of several directories. */
@@ -121,18 +129,19 @@ export function encodeModel(graph: GraphContent, metadata: Readonly<Record<strin
     ],
     metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
   };
-  return { bytes: modelProto.encode(modelProto.create(model)).finish(), weightsDirectory: weightsDirectory(graph) };
+  return { bytes: modelProto.encode(modelProto.create(model)).finish(), mapped: mappedWeights(graph) };
 }
 
-function weightsDirectory({ initializers }: GraphContent): string | undefined {
-  const directories = new Set(
-    initializers.flatMap(({ source }) =>
-      'location' in source && isAbsolute(source.location) ? [dirname(source.location)] : [],
-    ),
+function mappedWeights({ initializers }: GraphContent): MappedWeights | undefined {
+  const files = initializers.flatMap(({ source }) =>
+    'location' in source && isAbsolute(source.location) ? [source] : [],
   );
-  if (directories.size > 1) throw new Error(`weights lie in several directories: ${[...directories].join(', ')}`);
-  const [only] = directories;
-  return only;
+  const directories = [...new Set(files.map(({ location }) => dirname(location)))];
+  if (directories.length > 1) throw new Error(`weights lie in several directories: ${directories.join(', ')}`);
+  const [directory] = directories;
+  return directory === undefined
+    ? undefined
+    : { directory, bytes: files.reduce((total, { length }) => total + length, 0) };
 }
 
 function graphMessage(graph: GraphContent): object {

@@ -24,6 +24,13 @@ export class SessionError extends Error {
   readonly expected = true;
 }
 
+/**
+ * Bytes of mapped weights of which a session still makes copies of its own, laid out for products. For the gradient of
+ * 128 tokens under 1.1 billion parameters such copies take 8 GiB beside the 4 of the mapped pages, which processes
+ * share, and save 0.6 of 4.6 seconds.
+ */
+const largestPacked = 256 << 20;
+
 /** An open model. */
 export class Session {
   private readonly session: ort.InferenceSession;
@@ -49,6 +56,7 @@ export class Session {
           `set device: cpu, or run on an image with the ${device} provider`,
       );
     }
+    const mapped = typeof model === 'string' ? undefined : model.mapped;
     const settings: ort.InferenceSession.SessionOptions = {
       executionProviders: [device],
       intraOpNumThreads: options.threads,
@@ -60,10 +68,10 @@ export class Session {
       extra: {
         session: {
           intra_op: { allow_spinning: '0' },
-          ...(typeof model === 'object' &&
-            model.weightsDirectory !== undefined && {
-              model_external_initializers_file_folder_path: model.weightsDirectory,
-            }),
+          ...(mapped && {
+            model_external_initializers_file_folder_path: mapped.directory,
+            disable_prepacking: mapped.bytes > largestPacked ? '1' : '0',
+          }),
         },
       },
     };

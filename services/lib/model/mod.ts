@@ -26,6 +26,7 @@ export { type DecoderModel, readDecoderModel } from './modelDirectory.js';
 export { linearTargets, peftConfig } from './peft.js';
 export {
   type NamedTensor,
+  encodeHeader as encodeSafetensorsHeader,
   encodeSafetensors,
   parseHeader,
   readSafetensors,
