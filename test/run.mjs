@@ -1,6 +1,7 @@
 // Runs the compiled tests: node test/run.mjs [--under DIR]... Ends with the line 'N passed, N failed, N skipped'.
 //
 // The compiled JavaScript is what ships, so it is what is tested. Node 20 does not expand globs: files are found here.
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -13,13 +14,16 @@ const slow = ['test/dist/chaos', 'test/dist/bench', 'test/dist/image'];
 
 const { values } = parseArgs({ options: { under: { type: 'string', multiple: true } } });
 
+/** A compiled file's source: what was compiled from a file that has been moved or deleted is no test. */
+const sourceOf = (path) => path.replace('dist/', '').replace(/\.js$/, '.ts');
+
 async function specsUnder(directory) {
   const files = [];
   for (const entry of await readdir(directory, { withFileTypes: true })) {
     if (entry.name === 'node_modules' || entry.name === '.git' || entry.name === 'runs') continue;
     const path = join(directory, entry.name);
     if (entry.isDirectory()) files.push(...(await specsUnder(path)));
-    else if (path.includes('dist/') && path.endsWith('.spec.js')) files.push(path);
+    else if (path.includes('dist/') && path.endsWith('.spec.js') && existsSync(sourceOf(path))) files.push(path);
   }
   return files.sort();
 }

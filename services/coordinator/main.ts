@@ -3,7 +3,7 @@ import { connectEvents } from '@gapo/events';
 import { RpcError, serve } from '@gapo/rpc';
 import { runService, UserError } from '@gapo/telemetry';
 import { createPlatform } from './platform.js';
-import { Runs } from './runs.js';
+import { Runs } from './runs/runs.js';
 import { coordinatorServices } from './server.js';
 import { coordinatorSettings, help } from './settings.js';
 

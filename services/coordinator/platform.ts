@@ -1,10 +1,10 @@
 /** What runs share: the pools of workers, the reward services' addresses, the event bus. */
 import type { EventBus } from '@gapo/events';
 import type { Logger } from '@gapo/telemetry';
-import type { GradientPool } from './gradients.js';
-import type { RolloutPool } from './rollouts.js';
+import type { GradientPool } from './workers/gradients.js';
+import type { RolloutPool } from './workers/rollouts.js';
 import { rewardTargets, type Settings } from './settings.js';
-import { WorkerPool } from './workers.js';
+import { WorkerPool } from './workers/workers.js';
 
 /** Everything outside a run that it works with. */
 export interface Platform {

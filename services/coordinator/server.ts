@@ -1,11 +1,11 @@
 /** The coordinator's gRPC services: runs for people and scripts, policy versions for workers. */
 import { implement, RpcError, type Implementation, type RunInput } from '@gapo/rpc';
 import { attributeNames, isExpected, spanNames, withSpan } from '@gapo/telemetry';
-import { evaluateRun } from './evaluate.js';
-import { targetOf, type Transition } from './lifecycle.js';
+import { evaluateRun } from './runs/evaluate.js';
+import { targetOf, type Transition } from './runs/lifecycle.js';
 import type { Platform } from './platform.js';
-import type { Run } from './run.js';
-import type { Runs } from './runs.js';
+import type { Run } from './runs/run.js';
+import type { Runs } from './runs/runs.js';
 
 /** The registry of runs; throws UNAVAILABLE while it is being read. */
 type Registry = () => Runs;

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { RpcError, type DescribeResponseInput, type Item } from '@gapo/rpc';
 import { logger } from '@gapo/telemetry';
-import { PauseNeeded, RunFailure } from '../interruption.js';
+import { PauseNeeded, RunFailure } from '../runs/interruption.js';
 import { RewardSource } from './rewardSource.js';
 import { scoreItems, type ObjectiveScores } from './scoring.js';
-import { rewardServer, scoring, type Scorer, type TestReward } from '../testworld.js';
+import { rewardServer, scoring, type Scorer, type TestReward } from '../world.fixture.js';
 
 const forever = new AbortController().signal;
 

@@ -1,9 +1,9 @@
 /** A batch scored by every objective at once, and what each one's failure policy makes of completions without a score. */
 import type { Item } from '@gapo/rpc';
 import { mean, standardDeviation } from '@gapo/objectives';
-import { PauseNeeded, RunFailure } from '../interruption.js';
+import { PauseNeeded, RunFailure } from '../runs/interruption.js';
 import type { RewardSource, Scores } from './rewardSource.js';
-import type { RunConfig } from '../runConfig.js';
+import type { RunConfig } from '../config/runConfig.js';
 
 /** An objective with the service that scores it. */
 export interface ScoredObjective {

@@ -1,0 +1,93 @@
+// Prompts: file errors with their lines, and a drawing order that one number describes.
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { drawPrompts, readPrompts, splitEvenly, type PromptRecord } from './prompts.js';
+import { scratch } from '../world.fixture.js';
+
+const encoding = { context: 8, encodePrompt: (text: string) => [...Buffer.from(text)] };
+
+function records(count: number): PromptRecord[] {
+  return Array.from({ length: count }, (_, index) => ({ index, id: `p${index}`, text: 'x', tokenIds: [1] }));
+}
+
+test('reads prompts in the order of the file, whatever else their lines hold', async (t) => {
+  const path = join(await scratch(t), 'train.jsonl');
+  await writeFile(path, '{"id":"a","prompt":"one","topic":"x"}\n\n{"id":7,"prompt":"two"}\n');
+  assert.deepEqual(await readPrompts(path, encoding), [
+    { index: 0, id: 'a', text: 'one', tokenIds: [111, 110, 101] },
+    { index: 1, id: '7', text: 'two', tokenIds: [116, 119, 111] },
+  ]);
+});
+
+test('every bad line is named', async (t) => {
+  const path = join(await scratch(t), 'train.jsonl');
+  const lines = [
+    '{"id":"a","prompt":"one"}',
+    '{',
+    '{"id":"a","prompt":"two"}',
+    '{"id":"b"}',
+    '{"id":"c","prompt":"far too long"}',
+  ];
+  await writeFile(path, lines.join('\n'));
+  const error = await readPrompts(path, encoding).catch((reason: unknown) => reason as Error);
+  const told = (error as Error).message.split('\n');
+  assert.equal(told.length, 4);
+  assert.ok(told[0]!.startsWith(`${path}:2: not JSON: `));
+  assert.equal(told[1], `${path}:3: the id "a" is that of line 1 too`);
+  assert.match(told[2]!, /:4: expected an object with "id"/);
+  assert.match(told[3]!, /:5: the prompt has 12 tokens, the model's context 8; shorten it/);
+});
+
+test('a missing or empty file says so', async (t) => {
+  const directory = await scratch(t);
+  await assert.rejects(
+    readPrompts(join(directory, 'none.jsonl'), encoding),
+    /none\.jsonl: does not exist; name a file/,
+  );
+  await writeFile(join(directory, 'empty.jsonl'), '\n');
+  await assert.rejects(readPrompts(join(directory, 'empty.jsonl'), encoding), /empty\.jsonl: has no prompts/);
+});
+
+test('each epoch draws every prompt once, in an order of its own', () => {
+  const prompts = records(10);
+  const drawn = drawPrompts(prompts, 3, 0, 30).map(({ record }) => record.index);
+  const epochs = [drawn.slice(0, 10), drawn.slice(10, 20), drawn.slice(20)];
+  for (const epoch of epochs)
+    assert.deepEqual(
+      [...epoch].sort((a, b) => a - b),
+      [...Array(10).keys()],
+    );
+  assert.notDeepEqual(epochs[0], epochs[1]);
+});
+
+test('the position alone decides: drawing in pieces is drawing at once', () => {
+  const prompts = records(7);
+  const whole = drawPrompts(prompts, 5, 0, 20).map(({ record }) => record.index);
+  const pieces = [0, 4, 8, 12, 16].flatMap((at) => drawPrompts(prompts, 5, at, 4).map(({ record }) => record.index));
+  assert.deepEqual(pieces, whole);
+  assert.notDeepEqual(
+    drawPrompts(prompts, 6, 0, 20).map(({ record }) => record.index),
+    whole,
+  );
+});
+
+test('a prompt that comes twice in a step has random numbers of its own each time', () => {
+  const drawn = drawPrompts(records(3), 1, 2, 8);
+  assert.equal(new Set(drawn.map(({ counter }) => counter)).size, 8);
+  for (const { record, counter } of drawn) assert.equal(counter % 3, record.index);
+});
+
+test('pieces are equal to one, and cover everything', () => {
+  assert.deepEqual(splitEvenly(10, 4), [
+    [0, 2],
+    [2, 5],
+    [5, 7],
+    [7, 10],
+  ]);
+  assert.deepEqual(splitEvenly(2, 2), [
+    [0, 1],
+    [1, 2],
+  ]);
+});

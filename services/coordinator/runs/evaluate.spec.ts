@@ -1,0 +1,105 @@
+// Evaluations: what they compare, that they repeat exactly, and that they work on runs of an earlier process.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RpcError, type EvaluationReport } from '@gapo/rpc';
+import {
+  createRun,
+  deadlineMs,
+  runYaml,
+  startCoordinator,
+  startWorld,
+  until,
+  type TestCoordinator,
+} from '../world.fixture.js';
+
+const config = runYaml({
+  steps: 16,
+  extra:
+    'combine: { method: single, objective: letters }\ncheckpoints: { every: 8, keep: 9 }\nevaluation: { samplesPerPrompt: 2, seed: 5 }',
+});
+
+async function evaluate(
+  { client }: TestCoordinator,
+  version?: number,
+): Promise<{ report: EvaluationReport; phases: Set<string> }> {
+  const phases = new Set<string>();
+  let report: EvaluationReport | undefined;
+  const request = { runId: 'bandit', samples: 3, ...(version !== undefined && { version }) };
+  for await (const message of client.EvaluateRun(request, { deadlineMs })) {
+    if (message.progress) phases.add(message.progress.phase);
+    if (message.report) report = message.report;
+  }
+  return { report: report!, phases };
+}
+
+test('an evaluation compares the start with a version, objective by objective, and repeats exactly', async (t) => {
+  const world = await startWorld(t);
+  const first = await startCoordinator(t, world);
+  await createRun(first, world, config);
+  await until(first, 'bandit', 'RUN_STATE_SUCCEEDED');
+  const { report, phases } = await evaluate(first);
+  assert.deepEqual([...phases], ['sampling', 'rewards']);
+  assert.deepEqual([report.version, report.prompts], [16, 12]);
+  const [letters, short] = report.objectives;
+  assert.equal(letters!.name, 'letters');
+  const { before, after, difference, winRate, acceptableBefore, acceptableAfter } = letters!;
+  t.diagnostic(JSON.stringify({ before, after, difference, winRate }));
+  assert.ok(before!.low <= before!.mean && before!.mean <= before!.high);
+  assert.ok(after!.low > before!.high, 'a objective that was trained for rises beyond its interval');
+  assert.ok(Math.abs(difference!.mean - (after!.mean - before!.mean)) < 1e-12);
+  assert.ok(winRate!.mean > 0.7 && winRate!.low > 0.5);
+  assert.ok(acceptableAfter!.mean > acceptableBefore!.mean && acceptableAfter!.mean <= 1);
+  assert.ok(short!.after!.mean < short!.before!.mean, 'the other pays for it');
+  assert.ok(report.lengthAfter > report.lengthBefore);
+  assert.equal(report.samples.length, 3);
+  for (const { prompt, after: text, scoresAfter } of report.samples) {
+    assert.match(prompt, /^[a-e]+$/);
+    assert.equal(scoresAfter[0], text.split('a').length - 1);
+    assert.equal(scoresAfter.length, 2);
+  }
+  await first.stop();
+
+  const second = await startCoordinator(t, world);
+  assert.deepEqual((await evaluate(second)).report, report, 'a run of an earlier process');
+  const earlier = await evaluate(second, 8);
+  assert.equal(earlier.report.version, 8);
+  assert.deepEqual(earlier.report.objectives[0]!.before, before);
+  assert.ok(earlier.report.objectives[0]!.after!.mean < after!.mean, 'a version from a checkpoint');
+  const same = (await evaluate(second, 0)).report;
+  assert.deepEqual([same.winRate!.mean, same.objectives[0]!.difference!.mean], [0.5, 0]);
+});
+
+test('a version that is gone, and a run without held-out prompts, say so', async (t) => {
+  const world = await startWorld(t);
+  const coordinator = await startCoordinator(t, world);
+  await createRun(coordinator, world, runYaml({ steps: 6, extra: 'checkpoints: { every: 1, keep: 1 }' }));
+  await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
+  await assert.rejects(
+    evaluate(coordinator, 2),
+    (error) =>
+      error instanceof RpcError &&
+      error.code === 'NOT_FOUND' &&
+      /no longer has version 2; it has 0, 4, 5, 6$/.test(error.details),
+  );
+  await createRun(coordinator, world, runYaml({ steps: 1 }).replace(', heldOut: heldout.jsonl', ''), 'blind');
+  await until(coordinator, 'blind', 'RUN_STATE_SUCCEEDED');
+  const { client } = coordinator;
+  await assert.rejects(async () => {
+    for await (const { report } of client.EvaluateRun({ runId: 'blind' }, { deadlineMs }))
+      assert.equal(report, undefined);
+  }, /has no held-out prompts: data\.heldOut names none/);
+});
+
+test('a reward that fails ends the evaluation with its reason, and the run is as it was', async (t) => {
+  const world = await startWorld(t);
+  const coordinator = await startCoordinator(t, world);
+  await createRun(coordinator, world, runYaml({ steps: 1 }));
+  await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
+  world.rewards['short']!.answer = () => ({ results: [] });
+  await assert.rejects(
+    evaluate(coordinator),
+    /objective short at .* has no score for 24 of 24 completions of the evaluation/,
+  );
+  const { run } = await coordinator.client.GetRun({ runId: 'bandit' }, { deadlineMs });
+  assert.equal(run!.state, 'RUN_STATE_SUCCEEDED');
+});

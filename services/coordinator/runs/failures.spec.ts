@@ -1,0 +1,242 @@
+// What goes wrong around a run: each failure has its stated end, a reason that a person can act on, and a way back.
+import assert from 'node:assert/strict';
+import { readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { RpcError, type RpcCode } from '@gapo/rpc';
+import {
+  count,
+  createRun,
+  deadlineMs,
+  holdAt,
+  reportsOf,
+  runYaml,
+  scoring,
+  startCoordinator,
+  startWorld,
+  until,
+  usualScorers,
+  type Scorer,
+} from '../world.fixture.js';
+
+const letters = usualScorers['letters']!;
+
+/** Answers of a reward service that leave the second item of a batch, or the batch, without a score. */
+const failures: Record<string, { answer: Scorer; told: RegExp; timeoutSeconds?: number }> = {
+  'a score that is no number': {
+    answer: async (request, signal) => {
+      const { results = [] } = await letters(request, signal);
+      return { results: results.map((result, i) => (i === 1 ? { ...result, score: Number.NaN } : result)) };
+    },
+    told: /the score is NaN/,
+  },
+  'too few results': {
+    answer: async (request, signal) => {
+      const { results = [] } = await letters(request, signal);
+      return { results: results.slice(0, -1) };
+    },
+    told: /\d results came back for \d+ items/,
+  },
+  'an error of one item': {
+    answer: async (request, signal) => {
+      const { results = [] } = await letters(request, signal);
+      return {
+        results: results.map(({ id = '' }, i) =>
+          i === 1 ? { id, error: { message: 'too rude to read' } } : results[i]!,
+        ),
+      };
+    },
+    told: /too rude to read/,
+  },
+  'no answer in time': {
+    answer: (request, signal) =>
+      request.items[0]!.id.endsWith('0.0') ? new Promise(() => undefined) : letters(request, signal),
+    told: /DEADLINE_EXCEEDED/,
+    timeoutSeconds: 2,
+  },
+};
+
+for (const [name, { answer, told, timeoutSeconds = 30 }] of Object.entries(failures)) {
+  const yaml = (onFailure: string, steps = 4): string =>
+    runYaml({
+      steps,
+      objectives: [`{ name: letters, timeoutSeconds: ${timeoutSeconds}, onFailure: ${onFailure} }`, 'short'],
+    });
+
+  test(`${name}, onFailure: pause: the run pauses, and ends as if nothing had been once it is mended`, async (t) => {
+    const world = await startWorld(t);
+    const coordinator = await startCoordinator(t, world);
+    const reward = world.rewards['letters']!;
+    await createRun(coordinator, world, yaml('pause'), 'undisturbed');
+    const undisturbed = await until(coordinator, 'undisturbed', 'RUN_STATE_SUCCEEDED');
+    let step = '';
+    reward.answer = (request, signal) => {
+      step = request.items[0]!.id.split('.')[0]!;
+      return step === '3' ? answer(request, signal) : letters(request, signal);
+    };
+    await createRun(coordinator, world, yaml('pause'), 'disturbed');
+    const paused = await until(coordinator, 'disturbed', 'RUN_STATE_PAUSED');
+    assert.equal(paused.step, 2);
+    assert.match(paused.checkpoint, /step-000002$/);
+    assert.match(
+      paused.reason,
+      /^objective letters at 127\.0\.0\.1:\d+ has no score for \d+ of 32 completions of step 3 \(3\.\d+\.\d+: /,
+    );
+    assert.match(paused.reason, told);
+    reward.answer = letters;
+    await coordinator.client.ResumeRun({ runId: 'disturbed' }, { deadlineMs });
+    const ended = await until(coordinator, 'disturbed', 'RUN_STATE_SUCCEEDED');
+    assert.equal(ended.versionSha256, undisturbed.versionSha256);
+    assert.deepEqual(
+      (await reportsOf(coordinator, 'disturbed')).map((report) => report.step),
+      [1, 2, 3, 4],
+    );
+  });
+
+  test(`${name}, onFailure: drop: those completions count for no objective`, async (t) => {
+    const world = await startWorld(t, { scorers: { ...usualScorers, letters: answer } });
+    const coordinator = await startCoordinator(t, world);
+    await createRun(coordinator, world, yaml('drop', 2));
+    await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
+    for (const { objectives, tokens, completionLength } of await reportsOf(coordinator, 'bandit')) {
+      assert.ok(objectives[0]!.failed > 0);
+      assert.equal(objectives[1]!.failed, 0);
+      assert.ok(Math.round(tokens / completionLength) <= 32 - objectives[0]!.failed);
+    }
+  });
+
+  test(`${name}, onFailure: fail: the run fails, and can be resumed`, async (t) => {
+    const world = await startWorld(t, { scorers: { ...usualScorers, letters: answer } });
+    const coordinator = await startCoordinator(t, world);
+    await createRun(coordinator, world, yaml('fail', 2));
+    const failed = await until(coordinator, 'bandit', 'RUN_STATE_FAILED');
+    assert.match(failed.reason, told);
+    world.rewards['letters']!.answer = letters;
+    await coordinator.client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
+    await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
+  });
+}
+
+test('where nothing is left to learn from, dropping pauses the run', async (t) => {
+  const world = await startWorld(t, { scorers: { ...usualScorers, letters: scoring(() => Number.NaN) } });
+  const coordinator = await startCoordinator(t, world);
+  await createRun(coordinator, world, runYaml({ objectives: ['{ name: letters, onFailure: drop }', 'short'] }));
+  const paused = await until(coordinator, 'bandit', 'RUN_STATE_PAUSED');
+  assert.match(paused.reason, /of 32 completions of step 1 too few have a score from every objective/);
+});
+
+test('without any worker the run pauses and names their addresses', async (t) => {
+  const world = await startWorld(t, { env: { WORKER_WAIT_SECONDS: '0.2' } });
+  const coordinator = await startCoordinator(t, world);
+  const gone = world.gradients[0]!;
+  await gone.kill();
+  await createRun(coordinator, world, runYaml());
+  const paused = await until(coordinator, 'bandit', 'RUN_STATE_PAUSED');
+  assert.ok(paused.reason.startsWith(`no gradient worker has answered for 0.2 s: ${gone.address} (`), paused.reason);
+});
+
+test('a worker that refuses the work fails the run with its words', async (t) => {
+  const world = await startWorld(t, {
+    gradients: [
+      () => {
+        throw new RpcError('FAILED_PRECONDITION', 'model/model.safetensors has another SHA-256 here; copy it anew');
+      },
+    ],
+  });
+  const coordinator = await startCoordinator(t, world);
+  await createRun(coordinator, world, runYaml());
+  const failed = await until(coordinator, 'bandit', 'RUN_STATE_FAILED');
+  assert.match(
+    failed.reason,
+    /GradientService\/LogProbs at 127\.0\.0\.1:\d+: FAILED_PRECONDITION: model\/model\.safetensors has another/,
+  );
+});
+
+test('what is wrong with a new run is said at once, and nothing is written', async (t) => {
+  const world = await startWorld(t);
+  const coordinator = await startCoordinator(t, world);
+  const refused = async (configYaml: string, code: RpcCode, message: RegExp, runId = 'bandit'): Promise<void> => {
+    await assert.rejects(createRun(coordinator, world, configYaml, runId), (error) => {
+      assert.ok(error instanceof RpcError);
+      assert.equal(error.code, code);
+      assert.match(error.details, message);
+      return true;
+    });
+    assert.deepEqual(await readdir(world.env['DATA_DIR']!), []);
+  };
+  await refused(`${runYaml()}\nmystery: 1`, 'INVALID_ARGUMENT', /^run\.yaml:\d+:1 mystery: found unknown key/);
+  await refused(runYaml({ steps: 0 }), 'INVALID_ARGUMENT', /steps: found number 0, expected an integer of at least 1/);
+  await refused(runYaml().replace('model: model', 'model: absent'), 'INVALID_ARGUMENT', /absent: does not exist/);
+  await refused(runYaml().replace('train.jsonl', 'absent.jsonl'), 'INVALID_ARGUMENT', /absent\.jsonl: does not exist/);
+  await refused(runYaml(), 'INVALID_ARGUMENT', /run_id: found "\.\.\/x", expected a word/, '../x');
+  await world.rewards['short']!.stop();
+  await refused(runYaml(), 'INVALID_ARGUMENT', /reward service of short at 127\.0\.0\.1:\d+ does not answer: /);
+  await truncate(join(world.directory, 'model', 'model.safetensors'), 500);
+  await refused(runYaml(), 'INVALID_ARGUMENT', /model\.safetensors: .*(cut short|ends)/);
+});
+
+test('a run’s id is taken once', async (t) => {
+  const world = await startWorld(t);
+  const coordinator = await startCoordinator(t, world);
+  await createRun(coordinator, world, runYaml());
+  await assert.rejects(
+    createRun(coordinator, world, runYaml()),
+    (error) => error instanceof RpcError && error.code === 'ALREADY_EXISTS',
+  );
+  const { id } = await createRun(coordinator, world, runYaml(), '');
+  assert.match(id, /^bandit-\d{8}-\d{6}$/);
+});
+
+test('an unknown run is NOT_FOUND, and a run that has ended cannot be resumed or paused', async (t) => {
+  const world = await startWorld(t);
+  const { client, ...coordinator } = await startCoordinator(t, world);
+  await createRun({ client }, world, runYaml({ steps: 1 }));
+  await until({ client }, 'bandit', 'RUN_STATE_SUCCEEDED');
+  await assert.rejects(client.GetRun({ runId: 'bandit-2' }, { deadlineMs }), /no run "bandit-2"; there is bandit/);
+  for (const call of [client.ResumeRun, client.PauseRun, client.CancelRun]) {
+    await assert.rejects(
+      call({ runId: 'bandit' }, { deadlineMs }),
+      (error) =>
+        error instanceof RpcError && error.code === 'FAILED_PRECONDITION' && /is succeeded/.test(error.details),
+    );
+  }
+  await coordinator.stop();
+});
+
+test('a reward that comes to nothing in one step fails nothing: equal rewards give no direction', async (t) => {
+  const world = await startWorld(t, { scorers: { letters: scoring(() => 1), short: scoring(count('b')) } });
+  const coordinator = await startCoordinator(t, world);
+  await createRun(coordinator, world, runYaml({ steps: 2 }));
+  await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
+  const [report] = await reportsOf(coordinator, 'bandit');
+  assert.deepEqual([report!.objectives[0]!.gradientNorm, report!.stationarity], [0, 0]);
+});
+
+test('a damaged checkpoint is refused by name, and the run goes on from the one before once it is removed', async (t) => {
+  const world = await startWorld(t);
+  const coordinator = await startCoordinator(t, world);
+  const config = runYaml({ steps: 4, extra: 'checkpoints: { every: 1, keep: 2 }' });
+  await createRun(coordinator, world, config, 'whole');
+  const { versionSha256 } = await until(coordinator, 'whole', 'RUN_STATE_SUCCEEDED');
+  const held = holdAt(world, 3);
+  await createRun(coordinator, world, config);
+  await held.reached;
+  await coordinator.client.PauseRun({ runId: 'bandit' }, { deadlineMs });
+  held.release();
+  const { checkpoint } = await until(coordinator, 'bandit', 'RUN_STATE_PAUSED');
+  await writeFile(join(checkpoint, 'adapter_model.safetensors'), 'nothing of the kind');
+  await assert.rejects(
+    coordinator.client.ResumeRun({ runId: 'bandit' }, { deadlineMs }),
+    (error) =>
+      error instanceof RpcError &&
+      error.code === 'FAILED_PRECONDITION' &&
+      error.details.includes(`checkpoint ${checkpoint} is damaged: `),
+  );
+  assert.match((await until(coordinator, 'bandit', 'RUN_STATE_FAILED')).reason, /is damaged/);
+  await rm(checkpoint, { recursive: true });
+  await coordinator.client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
+  const ended = await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
+  assert.equal(ended.versionSha256, versionSha256);
+  const steps = (await reportsOf(coordinator, 'bandit')).map((report) => report.step);
+  assert.deepEqual(steps, [1, 2, 3, 4], 'one report for each step, also for the one that came twice');
+});

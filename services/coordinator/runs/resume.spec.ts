@@ -1,0 +1,228 @@
+// Pauses, stops and new beginnings: a run that was interrupted ends in the bytes of one that was not.
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import type { CloudEvent } from '@gapo/events';
+import { connectEvents } from '@gapo/events';
+import { RpcError, type Run, type StepReport } from '@gapo/rpc';
+import {
+  createRun,
+  deadlineMs,
+  holdAt,
+  reportsOf,
+  runYaml,
+  startCoordinator,
+  startWorld,
+  until,
+  untilStep,
+} from '../world.fixture.js';
+
+/** What must not depend on interruptions. */
+const numbers = ({ step, objectives, kl, updateNorm, tokens }: StepReport): unknown => [
+  step,
+  objectives.map(({ rewardMean, weight, alpha, progress }) => [rewardMean, weight, alpha, progress]),
+  [kl, updateNorm, tokens],
+];
+
+/** The options that leave the most state behind: critics, an adaptive controller, a schedule, several epochs. */
+const config = runYaml({
+  steps: 6,
+  extra: [
+    'ppo: { advantages: gae, epochs: 2 }',
+    'kl: { controller: { kind: adaptive, target: 0.5, horizon: 100 } }',
+    'checkpoints: { every: 100 }',
+  ].join('\n'),
+}).replace('learningRate: 0.1', 'learningRate: 0.1, schedule: cosine, warmupSteps: 2');
+
+async function uninterrupted(t: TestContext): Promise<{ run: Run; reports: readonly StepReport[] }> {
+  const world = await startWorld(t);
+  const coordinator = await startCoordinator(t, world);
+  await createRun(coordinator, world, config);
+  const run = await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
+  return { run, reports: await reportsOf(coordinator, 'bandit') };
+}
+
+test('a pause ends after the step in progress, and resuming goes on bit for bit', async (t) => {
+  const whole = await uninterrupted(t);
+  const world = await startWorld(t);
+  const coordinator = await startCoordinator(t, world);
+  const { client } = coordinator;
+  const { reached, release } = holdAt(world, 3);
+  await createRun(coordinator, world, config);
+  await reached;
+  const { run: pausing } = await client.PauseRun({ runId: 'bandit' }, { deadlineMs });
+  assert.deepEqual(
+    [pausing!.state, pausing!.reason],
+    ['RUN_STATE_RUNNING', 'pause asked for: ends after the step in progress'],
+  );
+  release();
+  const paused = await until(coordinator, 'bandit', 'RUN_STATE_PAUSED');
+  assert.deepEqual([paused.step, paused.reason], [3, 'paused by a person']);
+  assert.equal((await client.PauseRun({ runId: 'bandit' }, { deadlineMs })).run!.state, 'RUN_STATE_PAUSED');
+  await client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
+  const ended = await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
+  assert.equal(ended.versionSha256, whole.run.versionSha256);
+  assert.deepEqual((await reportsOf(coordinator, 'bandit')).map(numbers), whole.reports.map(numbers));
+  const file = (run: Run): Promise<Buffer> => readFile(join(run.checkpoint, 'optimizer.safetensors'));
+  assert.ok((await file(ended)).equals(await file(whole.run)), 'the moments too');
+});
+
+test('a coordinator that stops pauses its runs; the next one lists them and goes on', async (t) => {
+  const whole = await uninterrupted(t);
+  const world = await startWorld(t);
+  const first = await startCoordinator(t, world);
+  const held = holdAt(world, 4);
+  await createRun(first, world, config);
+  await held.reached;
+  const stopping = first.stop(5000);
+  held.release();
+  await stopping;
+
+  const second = await startCoordinator(t, world);
+  const { runs } = await second.client.ListRuns({}, { deadlineMs });
+  assert.equal(runs.length, 1);
+  const [listed] = runs;
+  assert.deepEqual(
+    [listed!.id, listed!.state, listed!.reason, listed!.step],
+    ['bandit', 'RUN_STATE_PAUSED', 'coordinator stopped', 4],
+  );
+  assert.match(listed!.versionSha256, /^[0-9a-f]{64}$/);
+  assert.equal(listed!.lastStep?.step, 4);
+  await second.client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
+  const ended = await until(second, 'bandit', 'RUN_STATE_SUCCEEDED');
+  assert.equal(ended.versionSha256, whole.run.versionSha256);
+  assert.deepEqual((await reportsOf(second, 'bandit')).map(numbers), whole.reports.map(numbers));
+});
+
+test('a step that outlasts the grace time is given up, and done again after resuming', async (t) => {
+  const whole = await uninterrupted(t);
+  const world = await startWorld(t);
+  const first = await startCoordinator(t, world);
+  const held = holdAt(world, 2);
+  await createRun(first, world, config);
+  await held.reached;
+  await first.stop(50);
+  held.release();
+  const second = await startCoordinator(t, world);
+  const { run } = await second.client.GetRun({ runId: 'bandit' }, { deadlineMs });
+  assert.deepEqual([run!.state, run!.step, run!.reason], ['RUN_STATE_PAUSED', 1, 'coordinator stopped']);
+  await second.client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
+  const ended = await until(second, 'bandit', 'RUN_STATE_SUCCEEDED');
+  assert.equal(ended.versionSha256, whole.run.versionSha256);
+});
+
+test('cancelling gives the step in progress up at once, and is the end', async (t) => {
+  const world = await startWorld(t);
+  const coordinator = await startCoordinator(t, world);
+  const { client } = coordinator;
+  const held = holdAt(world, 2);
+  await createRun(coordinator, world, config);
+  await held.reached;
+  const { run } = await client.CancelRun({ runId: 'bandit' }, { deadlineMs });
+  assert.deepEqual([run!.state, run!.step], ['RUN_STATE_CANCELLED', 1]);
+  assert.match(run!.checkpoint, /step-000001$/);
+  assert.equal((await client.CancelRun({ runId: 'bandit' }, { deadlineMs })).run!.state, 'RUN_STATE_CANCELLED');
+  await assert.rejects(
+    client.ResumeRun({ runId: 'bandit' }, { deadlineMs }),
+    (error) => error instanceof RpcError && error.code === 'FAILED_PRECONDITION',
+  );
+  held.release();
+});
+
+test('a run that was paused before its first checkpoint begins anew', async (t) => {
+  const whole = await uninterrupted(t);
+  const world = await startWorld(t);
+  const first = await startCoordinator(t, world);
+  const held = holdAt(world, 1);
+  await createRun(first, world, config);
+  await held.reached;
+  await first.stop(0);
+  held.release();
+  const second = await startCoordinator(t, world);
+  await second.client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
+  assert.equal((await until(second, 'bandit', 'RUN_STATE_SUCCEEDED')).versionSha256, whole.run.versionSha256);
+});
+
+test('a configuration that was changed on disk is not gone on with', async (t) => {
+  const world = await startWorld(t);
+  const first = await startCoordinator(t, world);
+  const held = holdAt(world, 3);
+  await createRun(first, world, config);
+  await held.reached;
+  await first.stop(0);
+  held.release();
+  const path = join(world.env['DATA_DIR']!, 'bandit', 'config.yaml');
+  await writeFile(path, (await readFile(path, 'utf8')).replace('seed: 7', 'seed: 8'));
+  const second = await startCoordinator(t, world);
+  await assert.rejects(second.client.ResumeRun({ runId: 'bandit' }, { deadlineMs }), /made with another configuration/);
+});
+
+test('a watcher gets the state, the steps after the one it names, and everything that follows, once', async (t) => {
+  const world = await startWorld(t);
+  const coordinator = await startCoordinator(t, world);
+  const held = holdAt(world, 4);
+  await createRun(coordinator, world, config);
+  await untilStep(coordinator, 'bandit', 3);
+  await held.reached;
+  const told: string[] = [];
+  for await (const { run, step } of coordinator.client.WatchRun({ runId: 'bandit', afterStep: 1 }, { deadlineMs })) {
+    if (run) told.push(run.state);
+    if (step) told.push(`step ${step.step}`);
+    if (step?.step === 3) held.release();
+  }
+  assert.deepEqual(told, [
+    'RUN_STATE_RUNNING',
+    'step 2',
+    'step 3',
+    'step 4',
+    'step 5',
+    'step 6',
+    'RUN_STATE_SUCCEEDED',
+  ]);
+});
+
+test('events tell the same story: every change of state, step, piece and checkpoint, each id once', async (t) => {
+  const world = await startWorld(t);
+  const bus = await connectEvents({ source: 'gapo/coordinator', inProcess: true });
+  const coordinator = await startCoordinator(t, world, bus);
+  const { client } = coordinator;
+  const held = holdAt(world, 2);
+  await createRun(coordinator, world, runYaml({ steps: 3 }));
+  await held.reached;
+  await client.PauseRun({ runId: 'bandit' }, { deadlineMs });
+  held.release();
+  await until(coordinator, 'bandit', 'RUN_STATE_PAUSED');
+  await client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
+  await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
+  const events: CloudEvent[] = [];
+  for await (const event of bus.replay('bandit')) events.push(event);
+  const ofKind = (kind: string): string[] =>
+    events.filter(({ type }) => type === `gapo.v1.${kind}`).map(({ id }) => id.slice(`bandit/${kind}/`.length));
+  assert.deepEqual(ofKind('state'), ['1', '2', '3', '4', '5']);
+  assert.deepEqual(ofKind('step'), ['1', '2', '3']);
+  assert.deepEqual(ofKind('checkpoint'), ['2', '3']);
+  assert.deepEqual(ofKind('rollout').sort(), [
+    '1.0.0',
+    '1.1.0',
+    '1.2.0',
+    '2.0.0',
+    '2.1.0',
+    '2.2.0',
+    '3.0.1',
+    '3.1.1',
+    '3.2.1',
+  ]);
+  assert.deepEqual(ofKind('reward').sort(), [
+    '1.letters.0',
+    '1.short.0',
+    '2.letters.0',
+    '2.short.0',
+    '3.letters.1',
+    '3.short.1',
+  ]);
+  assert.equal(ofKind('gradient').length, 9);
+  assert.equal(bus.stats().refused, 0);
+  await coordinator.stop();
+  await bus.close();
+});

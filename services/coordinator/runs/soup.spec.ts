@@ -1,0 +1,74 @@
+// Averages of runs: what they hold, that they are runs like any other, and which runs have none.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { readSafetensors } from '@gapo/model';
+import { createRun, deadlineMs, runYaml, startCoordinator, startWorld, until } from '../world.fixture.js';
+
+const only = (objective: string): string =>
+  runYaml({ steps: 5, extra: `combine: { method: single, objective: ${objective} }` });
+
+async function logitsOf(checkpoint: string): Promise<Float32Array> {
+  const tensors = await readSafetensors(join(checkpoint, 'adapter_model.safetensors'));
+  return tensors.find(({ name }) => name.includes('lora_B'))!.data;
+}
+
+test('an average is the weighted mean of the newest versions, is evaluated, and outlives the process', async (t) => {
+  const world = await startWorld(t);
+  const coordinator = await startCoordinator(t, world);
+  const { client } = coordinator;
+  for (const id of ['letters', 'short']) await createRun(coordinator, world, only(id), id);
+  const [letters, short] = [
+    await until(coordinator, 'letters', 'RUN_STATE_SUCCEEDED'),
+    await until(coordinator, 'short', 'RUN_STATE_SUCCEEDED'),
+  ];
+  const { run } = await client.CreateSoup({ ingredients: { letters: 3, short: 1 }, runId: 'soup' }, { deadlineMs });
+  assert.equal(run!.state, 'RUN_STATE_SUCCEEDED');
+  assert.deepEqual([run!.step, run!.totalSteps], [5, 5]);
+  assert.deepEqual(run!.ingredients, { letters: 0.75, short: 0.25 });
+  const [a, b, mixed] = await Promise.all([letters, short, run!].map(({ checkpoint }) => logitsOf(checkpoint)));
+  mixed!.forEach((value, i) => assert.ok(Math.abs(value - (0.75 * a![i]! + 0.25 * b![i]!)) < 1e-6));
+  assert.equal(await readFile(join(run!.checkpoint, '../../config.yaml'), 'utf8'), only('letters'));
+  const { run: named } = await client.CreateSoup({ ingredients: { soup: 1, short: 0 } }, { deadlineMs });
+  assert.match(named!.id, /^soup-\d{8}-\d{6}$/);
+  assert.equal(named!.versionSha256, run!.versionSha256, 'an average of averages');
+  await coordinator.stop();
+
+  const second = await startCoordinator(t, world);
+  const { run: found } = await second.client.GetRun({ runId: 'soup' }, { deadlineMs });
+  assert.deepEqual([found!.ingredients, found!.versionSha256], [run!.ingredients, run!.versionSha256]);
+  let means: number[] | undefined;
+  for await (const { report } of second.client.EvaluateRun({ runId: 'soup' }, { deadlineMs })) {
+    if (report) means = report.objectives.map(({ after }) => after!.mean);
+  }
+  assert.equal(means?.length, 2);
+});
+
+test('runs without a common average say why', async (t) => {
+  const world = await startWorld(t);
+  const coordinator = await startCoordinator(t, world);
+  const { client } = coordinator;
+  const base = runYaml({ steps: 1 });
+  const runs = {
+    one: base,
+    seed: base.replace('seed: 7', 'seed: 8'),
+    rank: base.replace('rank: 1', 'rank: 2'),
+    critics: runYaml({ steps: 1, extra: 'ppo: { advantages: gae }' }),
+  };
+  for (const [id, config] of Object.entries(runs)) await createRun(coordinator, world, config, id);
+  for (const id of Object.keys(runs)) await until(coordinator, id, 'RUN_STATE_SUCCEEDED');
+  const refused = (ingredients: Record<string, number>, what: RegExp): Promise<void> =>
+    assert.rejects(client.CreateSoup({ ingredients, runId: 'soup' }, { deadlineMs }), what);
+  await refused({}, /INVALID_ARGUMENT.*there are none/s);
+  await refused({ one: -1 }, /INVALID_ARGUMENT.*the weight of one is -1/s);
+  await refused({ one: 0 }, /INVALID_ARGUMENT.*sum to 0/s);
+  await refused({ one: 1, nobody: 1 }, /NOT_FOUND.*there is no run "nobody"/s);
+  await refused(
+    { one: 1, seed: 1 },
+    /run seed cannot be averaged with run one: they started from .*\(seeds 7 and 8\)/s,
+  );
+  await refused({ one: 1, rank: 1 }, /their adapters have ranks 1 and 2/);
+  await refused({ one: 1, critics: 1 }, /they trained different tensors/);
+  await assert.rejects(client.GetRun({ runId: 'soup' }, { deadlineMs }), /NOT_FOUND/);
+});

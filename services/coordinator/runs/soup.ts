@@ -1,0 +1,91 @@
+/**
+ * Rewarded Soups (Ramé et al. 2023, arXiv 2306.04488): a policy whose trained tensors are the weighted average of those of
+ * other runs. Averages are good policies where the runs started from one point, which is checked; the factors of adapters
+ * are averaged as they are, as every other trained tensor.
+ */
+import { RpcError } from '@gapo/rpc';
+import { updatesPerStep } from '../config/runConfig.js';
+import type { Run } from './run.js';
+import { initialState, type TrainingState } from './trainingState.js';
+import { untrained } from '../step/update.js';
+import type { Workbench } from '../step/workbench.js';
+
+/** A run with its share of the average. */
+export interface Ingredient {
+  readonly run: Run;
+  /** Shares sum to 1. */
+  readonly share: number;
+}
+
+/**
+ * The weights of an average as shares.
+ *
+ * @throws RpcError INVALID_ARGUMENT where there are none, one is negative or not finite, or all are 0
+ */
+export function sharesOf(ingredients: Readonly<Record<string, number>>): ReadonlyMap<string, number> {
+  const entries = Object.entries(ingredients);
+  const refuse = (what: string): never => {
+    throw new RpcError('INVALID_ARGUMENT', `ingredients: ${what}; give the id of each run a weight of at least 0`);
+  };
+  if (entries.length === 0) refuse('there are none');
+  for (const [id, weight] of entries) {
+    if (!(Number.isFinite(weight) && weight >= 0)) refuse(`the weight of ${id} is ${weight}`);
+  }
+  const sum = entries.reduce((total, [, weight]) => total + weight, 0);
+  if (!(sum > 0 && Number.isFinite(sum))) refuse(`the weights sum to ${sum}`);
+  return new Map(entries.map(([id, weight]) => [id, weight / sum]));
+}
+
+/**
+ * The state of a run that has taken all its steps and ended at the average. It has no moments.
+ *
+ * @param ingredients at least one; the first gives its configuration
+ * @throws RpcError FAILED_PRECONDITION naming the run that does not fit the first, and what differs
+ * @throws UserError where files of a run are not as they should be
+ */
+export async function averagedState(ingredients: readonly Ingredient[]): Promise<TrainingState> {
+  const [first] = ingredients;
+  if (first === undefined) throw new RangeError('an average needs ingredients');
+  const base = (await first.run.evaluationBase()).bench;
+  const sum = new Float64Array(base.initial.length);
+  for (const { run, share } of ingredients) {
+    const { bench, versions, newest } = await run.evaluationBase();
+    const difference = differenceOf(base, bench);
+    if (difference !== undefined) {
+      throw new RpcError(
+        'FAILED_PRECONDITION',
+        `run ${run.id} cannot be averaged with run ${first.run.id}: ${difference}`,
+      );
+    }
+    const { parameters } = versions.get(newest)!;
+    for (let i = 0; i < sum.length; i++) sum[i]! += share * parameters[i]!;
+  }
+  const { config } = first.run;
+  const trained = untrained(Float32Array.from(sum));
+  const version = config.steps * updatesPerStep(config);
+  return {
+    ...initialState(config, base.initial),
+    step: config.steps,
+    trained: { ...trained, optimizer: { ...trained.optimizer, step: version } },
+  };
+}
+
+/** Why two runs have no common average; undefined where they have one. */
+function differenceOf(a: Workbench, b: Workbench): string | undefined {
+  if (a.spec.modelSha256 !== b.spec.modelSha256) {
+    return `their base models differ (${String(a.spec.model)} and ${String(b.spec.model)})`;
+  }
+  if (a.spec.mode !== b.spec.mode) return 'one trained an adapter, the other every weight';
+  if (a.spec.loraRank !== b.spec.loraRank) {
+    return `their adapters have ranks ${String(a.spec.loraRank)} and ${String(b.spec.loraRank)}`;
+  }
+  if (a.spec.loraAlpha !== b.spec.loraAlpha) {
+    return `their adapters have alpha ${String(a.spec.loraAlpha)} and ${String(b.spec.loraAlpha)}`;
+  }
+  const names = ({ shapes }: Workbench): string => shapes.map(({ name, shape }) => `${name}[${shape.join()}]`).join();
+  if (names(a) !== names(b)) return 'they trained different tensors';
+  if (a.initial.some((value, i) => value !== b.initial[i])) {
+    return `they started from different points (seeds ${a.config.seed} and ${b.config.seed}); train them with one seed`;
+  }
+  return undefined;
+}

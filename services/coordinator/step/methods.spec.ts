@@ -1,0 +1,144 @@
+// Every way of combining and every source of the weights, over real services; all of it outlives a restart.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { METHODS } from '@gapo/objectives';
+import type { StepReport } from '@gapo/rpc';
+import {
+  createRun,
+  deadlineMs,
+  holdAt,
+  reportsOf,
+  runYaml,
+  startCoordinator,
+  startWorld,
+  until,
+  type TestCoordinator,
+  type World,
+} from '../world.fixture.js';
+
+const options: Record<string, string> = {
+  pgapo: ', preference: { letters: 1, short: 1 }, nonConflicting: true',
+  linear: ', weights: { letters: 1, short: { 0: 0, 4: 2 } }',
+  single: ', objective: letters',
+  tchebycheff: ', reference: { letters: 6, short: 0 }',
+};
+const constraints = 'lagrangian: { objective: letters, constraints: { short: { limit: 0.3, learningRate: 0.5 } } }';
+
+const combining = (method: string, more = ''): string =>
+  `combine: { method: ${method}${options[method] ?? ''}${more} }${method === 'lagrangian' ? `\n${constraints}` : ''}`;
+
+async function finished(coordinator: TestCoordinator, world: World, extra: string, id: string, steps = 4) {
+  await createRun(coordinator, world, runYaml({ steps, extra }), id);
+  const run = await until(coordinator, id, 'RUN_STATE_SUCCEEDED');
+  return { run, reports: await reportsOf(coordinator, id) };
+}
+
+test('every method trains', async (t) => {
+  const world = await startWorld(t);
+  const coordinator = await startCoordinator(t, world);
+  for (const method of METHODS) {
+    const { run, reports } = await finished(coordinator, world, combining(method), `by-${method}`, 2);
+    assert.equal(run.method, method);
+    for (const { objectives, weightsAge, approximationDegrees, updateNorm } of reports) {
+      assert.ok(objectives.every(({ weight, progress }) => Number.isFinite(weight) && Number.isFinite(progress)));
+      assert.ok(updateNorm > 0, method);
+      assert.deepEqual([weightsAge, approximationDegrees], [0, undefined]);
+      assert.equal(objectives[1]!.multiplier !== undefined, method === 'lagrangian');
+    }
+  }
+});
+
+test('a multiplier grows while its constraint is broken, and the constraint comes to hold', async (t) => {
+  const world = await startWorld(t);
+  const coordinator = await startCoordinator(t, world);
+  const { reports } = await finished(coordinator, world, combining('lagrangian'), 'safe', 25);
+  const [first, last] = [reports[0]!, reports.at(-1)!];
+  assert.ok(first.objectives[1]!.rewardMean < -0.3);
+  assert.ok(reports[5]!.objectives[1]!.multiplier! > first.objectives[1]!.multiplier!);
+  assert.equal(first.objectives[0]!.multiplier, 0);
+  const late = reports.slice(-5).reduce((sum, { objectives }) => sum + objectives[1]!.rewardMean, 0) / 5;
+  t.diagnostic(`${first.objectives[1]!.rewardMean} to ${late}, λ ${last.objectives[1]!.multiplier}`);
+  assert.ok(late > first.objectives[1]!.rewardMean + 0.15);
+});
+
+const sources = ['lastLayer', 'logits', '{ projection: 64 }'];
+const updatesOf = ({ objectives, updateNorm }: StepReport): unknown => [
+  objectives.map(({ weight }) => weight),
+  updateNorm,
+];
+
+test('an approximate source: one exact gradient, checked against the exact weights every so often', async (t) => {
+  const world = await startWorld(t);
+  const coordinator = await startCoordinator(t, world);
+  const exact = await finished(coordinator, world, combining('gapo'), 'exact');
+  for (const [i, source] of sources.entries()) {
+    const extra = combining('gapo', `, source: ${source}, checkEvery: 3`);
+    const { reports } = await finished(coordinator, world, extra, `source-${i}`);
+    const degrees = reports.map(({ approximationDegrees }) => approximationDegrees);
+    t.diagnostic(`${source}: ${degrees[0]} degrees`);
+    assert.deepEqual(
+      degrees.map((angle) => angle !== undefined),
+      [true, false, false, true],
+    );
+    assert.ok(degrees[0]! < 45);
+    if (source !== 'lastLayer') continue;
+    // All of this policy is its last layer: the weights are the exact ones, and the update differs by rounding alone.
+    assert.ok(degrees[0]! < 1e-3 && degrees[3]! < 1e-3);
+    reports.forEach((report, at) => {
+      assert.ok(Math.abs(report.updateNorm / exact.reports[at]!.updateNorm - 1) < 1e-3);
+    });
+  }
+});
+
+test('weights are kept between choices, and chosen at once where the preference was changed', async (t) => {
+  const world = await startWorld(t);
+  const coordinator = await startCoordinator(t, world);
+  const kept = await finished(coordinator, world, combining('gapo', ', refreshEvery: 3'), 'kept', 7);
+  assert.deepEqual(
+    kept.reports.map(({ weightsAge }) => weightsAge),
+    [0, 1, 2, 0, 1, 2, 0],
+  );
+  const weights = kept.reports.map(({ objectives }) => objectives[0]!.weight);
+  assert.ok(weights[0] === weights[2] && weights[2] !== weights[3]);
+
+  const { reached, release } = holdAt(world, 2);
+  await createRun(coordinator, world, runYaml({ steps: 4, extra: combining('linear', ', refreshEvery: 100') }), 'set');
+  await reached;
+  const preference = { letters: 0.25, short: 4 };
+  await coordinator.client.SetPreference({ runId: 'set', preference, author: 'me' }, { deadlineMs });
+  release();
+  await until(coordinator, 'set', 'RUN_STATE_SUCCEEDED');
+  assert.deepEqual(
+    (await reportsOf(coordinator, 'set')).map(({ objectives, weightsAge }) => [objectives[1]!.weight, weightsAge]),
+    [
+      [0.5, 0],
+      [0.5, 1],
+      [4, 0],
+      [4, 1],
+    ],
+  );
+});
+
+for (const [name, extra] of [
+  ['multipliers', combining('lagrangian')],
+  ['running means and kept weights', combining('tchebycheff', ', refreshEvery: 4, smoothing: 0.5')],
+  ['an approximate source', combining('gapo', ', source: { projection: 8 }, refreshEvery: 2, checkEvery: 2')],
+] as const) {
+  test(`a pause changes nothing: ${name}`, async (t) => {
+    const world = await startWorld(t);
+    const coordinator = await startCoordinator(t, world);
+    const whole = await finished(coordinator, world, extra, 'whole', 6);
+    const { reached, release } = holdAt(world, 3);
+    await createRun(coordinator, world, runYaml({ steps: 6, extra }), 'paused');
+    await reached;
+    await coordinator.client.PauseRun({ runId: 'paused' }, { deadlineMs });
+    release();
+    await until(coordinator, 'paused', 'RUN_STATE_PAUSED');
+    await coordinator.stop();
+    const second = await startCoordinator(t, world);
+    await second.client.ResumeRun({ runId: 'paused' }, { deadlineMs });
+    const { versionSha256 } = await until(second, 'paused', 'RUN_STATE_SUCCEEDED');
+    assert.equal(versionSha256, whole.run.versionSha256);
+    assert.deepEqual((await reportsOf(second, 'paused')).map(updatesOf), whole.reports.map(updatesOf));
+  });
+}

@@ -1,0 +1,313 @@
+/**
+ * One training step: draw prompts, sample, score, advantages, gradients, combination, update. A function from the state
+ * before to the state after; what fails in between leaves the state before as it was.
+ */
+import type { ObjectiveStep } from '@gapo/events';
+import { deriveSeed, tokenKl, updateKlController } from '@gapo/objectives';
+import type { Item } from '@gapo/rpc';
+import { spanNames } from '@gapo/telemetry';
+import { createBatch, type Batch, type Sample } from '../data/batch.js';
+import { batchLogProbs, type BatchLogProbs } from '../workers/gradients.js';
+import { afterRewards, combineOptions } from './combination.js';
+import { PauseNeeded } from '../runs/interruption.js';
+import { learningSignal, noonAdvantages, sumsOf, type LearningSignal } from './learningSignal.js';
+import { minibatch, minibatchPlaces } from './minibatches.js';
+import { pretrainingGradient } from './pretraining.js';
+import { preferenceAt } from '../runs/preferences.js';
+import { drawPrompts, splitEvenly, type DrawnPrompt } from '../data/prompts.js';
+import { sampleCompletions } from '../workers/rollouts.js';
+import { objectiveNames } from '../config/runConfig.js';
+import {
+  quotedFailures,
+  quotedOutliers,
+  scoreItems,
+  type ObjectiveScores,
+  type ScoredBatch,
+} from '../rewards/scoring.js';
+import { versionOf, type TrainingState } from '../runs/trainingState.js';
+import { makeUpdates, type Material, type PlannedUpdate, type Updated } from './updates.js';
+import { callOf, Pieces, stopwatch, type StepContext, type StepFindings, type StepResult } from './stepContext.js';
+import { reportOf, weightsReport } from './stepReport.js';
+import { policyRef, valueHeadsOf } from './workbench.js';
+
+/**
+ * Takes a step.
+ *
+ * @throws PauseNeeded, RunFailure, RpcError, the signal's reason; the state is as before
+ */
+export async function takeStep(before: TrainingState, context: StepContext): Promise<StepResult> {
+  const { bench } = context;
+  const { config } = bench;
+  const step = before.step + 1;
+  const watch = stopwatch();
+  const drawn = drawPrompts(bench.prompts, config.seed, before.position, config.rollout.promptsPerStep);
+  const bounds = splitEvenly(drawn.length, config.rollout.shards);
+
+  const samples = await watch.time('sampling', spanNames.stepSampling, () => sample(before, context, drawn, bounds));
+  const scored = await watch.time('rewards', spanNames.stepRewards, () => score(step, context, drawn, samples));
+  const { batch, scores } = usable(samples, scored, bounds, context, step);
+  const pieces = new Pieces(context.observer);
+  const others = await watch.time('gradients', spanNames.stepLogProbs, () => logProbs(before, context, batch, pieces));
+  const signal = await watch.time('gradients', spanNames.stepAdvantages, () =>
+    advantages(before, context, batch, scores, others),
+  );
+  const means = rewardMeans(scored);
+  const combination = afterRewards(config, before.combination, means);
+  const names = objectiveNames(config);
+  const options = combineOptions(config, {
+    step,
+    preference: preferenceAt(context.preferences, step),
+    state: combination,
+    noonAdvantages: noonAdvantages(signal, names.length, batch),
+  });
+  const klCoefficient = config.kl.in === 'loss' ? before.kl.coefficient : 0;
+  const material: Material = {
+    batch,
+    signal,
+    referenceLogprobs: klCoefficient > 0 ? others.reference?.logprobs : undefined,
+    oldValues: others.current?.values,
+    denominator: batch.tokens,
+  };
+  const loss = {
+    clipRange: config.ppo.clipRange,
+    klCoefficient,
+    entropyCoefficient: config.entropyCoefficient,
+    valueCoefficient: config.ppo.gae?.valueCoefficient ?? 0,
+    valueClip: config.ppo.gae?.valueClip ?? 0,
+    temperature: config.rollout.temperature,
+  };
+  const updates = plannedUpdates(context, step, material, bounds, pieces);
+  const updated = await makeUpdates(
+    { step, updates, loss, options, combination },
+    before.trained,
+    context,
+    watch,
+    pieces,
+  );
+
+  const kl = klOf(batch, others.reference?.logprobs);
+  const state: TrainingState = {
+    step,
+    position: before.position + drawn.length,
+    kl: kl === undefined ? before.kl : updateKlController(before.kl, kl.perCompletion, batch.samples.length),
+    combination: updated.combination,
+    preferences: context.preferences,
+    trained: updated.trained,
+  };
+  const findings: StepFindings = {
+    ...reportOf(updated),
+    step,
+    objectives: objectiveReports(context, scored, updated),
+    // Where the run has no KL term there is no reference to measure against, and the field stays as the wire has it unset.
+    kl: kl?.perToken ?? 0,
+    tokens: batch.tokens,
+    completionLength: batch.tokens / batch.samples.length,
+    finishedFraction: batch.samples.filter(({ finished }) => finished).length / batch.samples.length,
+    phases: watch.phases,
+  };
+  return { state, findings };
+}
+
+/** The updates of a step: each epoch's minibatches, in their order. */
+function plannedUpdates(
+  context: StepContext,
+  step: number,
+  material: Material,
+  bounds: readonly (readonly [number, number])[],
+  pieces: Pieces,
+): readonly PlannedUpdate[] {
+  const { bench } = context;
+  const { seed, ppo } = bench.config;
+  const { epochs, minibatches, ptx } = ppo;
+  const count = bench.config.objectives.length;
+  return Array.from({ length: epochs }, (_, epoch) => {
+    const split = minibatchPlaces(material.batch.samples.length, minibatches, seed, step, epoch);
+    return split.map((places, i) => ({
+      number: epoch * minibatches + i,
+      reported: epoch === epochs - 1,
+      material: () => (minibatches === 1 ? material : minibatch(material, count, places, bounds)),
+      ...(ptx && {
+        extra: (version: number) => pretrainingGradient(ptx, bench.texts, step, version, context, pieces),
+      }),
+    }));
+  }).flat();
+}
+
+/** The mean reward of each objective. */
+function rewardMeans({ objectives }: ScoredBatch): number[] {
+  return objectives.map(({ objective, mean }) => {
+    if (mean === undefined) throw new RangeError(`objective ${objective} has no scores to report`);
+    return mean;
+  });
+}
+
+async function sample(
+  before: TrainingState,
+  { bench, platform, key, signal, observer }: StepContext,
+  drawn: readonly DrawnPrompt[],
+  bounds: readonly (readonly [number, number])[],
+): Promise<readonly Sample[]> {
+  const { config, model } = bench;
+  const { temperature, maxNewTokens, samplesPerPrompt } = config.rollout;
+  const step = before.step + 1;
+  const version = versionOf(before);
+  let finished = 0;
+  observer.progress('sampling', 0, bounds.length);
+  return sampleCompletions(
+    platform.rollout,
+    {
+      policy: policyRef(bench, key, version),
+      prompts: drawn.map(({ record, counter }) => ({ tokenIds: record.tokenIds, counter })),
+      bounds,
+      sampling: { temperature, maxNewTokens, samplesPerPrompt },
+      seed: deriveSeed(config.seed, 'rollout'),
+      step,
+      vocabulary: model.vocabulary,
+      label: `step ${step}`,
+    },
+    signal,
+    (shard, { value, seconds, worker }) => {
+      const tokens = value.reduce((total, { tokenIds }) => total + tokenIds.length, 0);
+      observer.rollout({ step, shard, version, sequences: value.length, tokens, seconds, worker });
+      observer.progress('sampling', ++finished, bounds.length);
+    },
+  );
+}
+
+async function score(
+  step: number,
+  { bench, signal, observer }: StepContext,
+  drawn: readonly DrawnPrompt[],
+  samples: readonly Sample[],
+): Promise<ScoredBatch> {
+  const items: Item[] = samples.map(({ prompt, sample: number, tokenIds }) => ({
+    id: `${step}.${prompt}.${number}`,
+    prompt: drawn[prompt]!.record.text,
+    completion: bench.tokenizer.decode(tokenIds),
+  }));
+  return scoreItems(bench.objectives, items, `step ${step}`, signal, {
+    progress: (done, total, waitingFor) => observer.progress('rewards', done, total, waitingFor),
+    scored: (scores) =>
+      observer.reward({
+        step,
+        objective: scores.objective,
+        ...(scores.mean !== undefined && { mean: scores.mean }),
+        ...(scores.std !== undefined && { std: scores.std }),
+        failed: scores.failures.length,
+        failures: quotedFailures(items, scores),
+        outliers: quotedOutliers(items, scores),
+        seconds: scores.seconds,
+      }),
+  });
+}
+
+/** The completions that can be learned from: scored by every objective and, without critics, not alone with their prompt. */
+function usable(
+  samples: readonly Sample[],
+  { kept, scores }: ScoredBatch,
+  bounds: readonly (readonly [number, number])[],
+  { bench }: StepContext,
+  step: number,
+): { batch: Batch; scores: readonly Float64Array[] } {
+  const perPrompt = new Map<number, number>();
+  for (const i of kept) perPrompt.set(samples[i]!.prompt, (perPrompt.get(samples[i]!.prompt) ?? 0) + 1);
+  const least = bench.config.ppo.advantages === 'gae' ? 1 : 2;
+  const places = [...kept.keys()].filter((at) => perPrompt.get(samples[kept[at]!]!.prompt)! >= least);
+  if (places.length < bench.config.ppo.minibatches) {
+    throw new PauseNeeded(
+      `of ${samples.length} completions of step ${step} too few have a score from every objective to learn from; ` +
+        'mend the reward services, then resume the run',
+    );
+  }
+  const batch = createBatch(
+    places.map((at) => samples[kept[at]!]!),
+    bounds,
+  );
+  return { batch, scores: scores.map((row) => Float64Array.from(places, (at) => row[at]!)) };
+}
+
+/** Log-probabilities of a batch that are not the sampler's. */
+interface LogProbsOfStep {
+  /** Under version 0; undefined where KL has no coefficient. */
+  readonly reference: BatchLogProbs | undefined;
+  /** With the critics' values, under the version that sampled; undefined without critics. */
+  readonly current: BatchLogProbs | undefined;
+}
+
+async function logProbs(
+  before: TrainingState,
+  context: StepContext,
+  batch: Batch,
+  pieces: Pieces,
+): Promise<LogProbsOfStep> {
+  const { bench, key } = context;
+  const { temperature } = bench.config.rollout;
+  const heads = valueHeadsOf(bench.config);
+  const under = (version: number, valueHeads: number): Promise<BatchLogProbs> => {
+    pieces.expect(batch.shards.length);
+    const policy = policyRef(bench, key, version);
+    const call = callOf(context, before.step + 1);
+    return batchLogProbs(call, policy, batch, temperature, valueHeads, () => pieces.tick());
+  };
+  const [reference, current] = await Promise.all([
+    before.kl.coefficient > 0 ? under(0, 0) : undefined,
+    heads > 0 ? under(versionOf(before), heads) : undefined,
+  ]);
+  return { reference, current };
+}
+
+function advantages(
+  before: TrainingState,
+  { bench }: StepContext,
+  batch: Batch,
+  scores: readonly Float64Array[],
+  { reference, current }: LogProbsOfStep,
+): LearningSignal {
+  const { config } = bench;
+  const inReward = config.kl.in === 'reward' && reference !== undefined;
+  return learningSignal({
+    names: objectiveNames(config),
+    batch,
+    scores,
+    ppo: config.ppo,
+    klInReward: inReward
+      ? { coefficient: before.kl.coefficient, k1: tokenKl('k1', batch.logprobs, reference.logprobs) }
+      : undefined,
+    values: current?.values,
+  });
+}
+
+/** The divergence of the sampling policy from the reference, from the tokens that it drew. */
+function klOf(
+  { logprobs, lengths, tokens, samples }: Batch,
+  reference: Float32Array | undefined,
+): { perToken: number; perCompletion: number } | undefined {
+  if (reference === undefined) return undefined;
+  const sum = (values: Float64Array): number => values.reduce((total, value) => total + value, 0);
+  return {
+    perToken: sum(tokenKl('k2', logprobs, reference)) / tokens,
+    // Unbiased, as the controller needs it: a batch's mean may be a little under 0.
+    perCompletion: sum(sumsOf(tokenKl('k1', logprobs, reference), lengths)) / samples.length,
+  };
+}
+
+function objectiveReports(
+  { bench }: StepContext,
+  scored: ScoredBatch,
+  { chosen, combination }: Updated,
+): ObjectiveStep[] {
+  return bench.config.objectives.map(({ name }, k) => {
+    const { mean, std, latencyMs, failures }: ObjectiveScores = scored.objectives[k]!;
+    if (mean === undefined || std === undefined) throw new RangeError(`objective ${name} has no scores to report`);
+    const multiplier = combination.multipliers[k];
+    return {
+      name,
+      rewardMean: mean,
+      rewardStd: std,
+      ...weightsReport(chosen, k),
+      latencyMs,
+      failed: failures.length,
+      ...(multiplier !== undefined && { multiplier }),
+    };
+  });
+}

@@ -1,0 +1,185 @@
+// Runs over real services: what they learn, and that nothing but the configuration decides where they end.
+import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import type { Progress, Run, StepReport } from '@gapo/rpc';
+import {
+  createRun,
+  deadlineMs,
+  reportsOf,
+  runYaml,
+  startCoordinator,
+  startWorld,
+  until,
+  type TestCoordinator,
+  type WorldOptions,
+} from '../world.fixture.js';
+
+interface Trained {
+  readonly run: Run;
+  readonly reports: readonly StepReport[];
+  readonly coordinator: TestCoordinator;
+  readonly checkpoint: string;
+}
+
+/** A run from its first step to its last. */
+async function train(t: TestContext, configYaml: string, options: WorldOptions = {}): Promise<Trained> {
+  const world = await startWorld(t, options);
+  const coordinator = await startCoordinator(t, world);
+  await createRun(coordinator, world, configYaml);
+  const run = await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
+  return { run, reports: await reportsOf(coordinator, 'bandit'), coordinator, checkpoint: run.checkpoint };
+}
+
+const mean = (reports: readonly StepReport[], k: number): number =>
+  reports.reduce((sum, { objectives }) => sum + objectives[k]!.rewardMean, 0) / reports.length;
+
+test('GAPO raises both rewards, and each report says what its step did', async (t) => {
+  const { run, reports } = await train(t, runYaml({ steps: 30 }));
+  assert.equal(run.step, 30);
+  assert.deepEqual(
+    reports.map(({ step }) => step),
+    Array.from({ length: 30 }, (_, i) => i + 1),
+  );
+  for (const k of [0, 1]) {
+    const [early, late] = [mean(reports.slice(0, 5), k), mean(reports.slice(-5), k)];
+    t.diagnostic(`${reports[0]!.objectives[k]!.name}: ${early.toFixed(3)} to ${late.toFixed(3)}`);
+    assert.ok(late > early);
+  }
+  for (const { objectives, tokens, completionLength, finishedFraction, phases, ...report } of reports) {
+    const alpha = objectives.reduce((sum, objective) => sum + objective.alpha, 0);
+    assert.ok(Math.abs(alpha - 1) < 1e-9);
+    for (const { progress, gradientNorm, failed, latencyMs } of objectives) {
+      assert.ok(progress >= 0 && gradientNorm > 0 && latencyMs > 0);
+      assert.equal(failed, 0);
+    }
+    assert.equal(completionLength, tokens / 32);
+    assert.ok(finishedFraction >= 0 && finishedFraction <= 1);
+    assert.ok(report.maxLogprobGap < 1e-6, 'sampler and trainer agree');
+    assert.ok(report.stationarity >= 0 && report.stationarity <= 1);
+    assert.equal(report.learningRate, 0.1);
+    const { sampling, rewards, gradients, combination, checkpoint } = phases!;
+    assert.ok(sampling + rewards + gradients + combination + checkpoint <= report.seconds * 1.01);
+  }
+  assert.equal(reports.at(-1)!.etaSeconds, 0);
+  assert.ok(reports[0]!.kl < 1e-9 && reports.at(-1)!.kl > reports[0]!.kl, 'the policy starts as the reference');
+});
+
+test('one objective alone is learned at the cost of the other', async (t) => {
+  const config = runYaml({ steps: 20, extra: 'combine: { method: single, objective: letters }' });
+  const { reports } = await train(t, config);
+  assert.ok(mean(reports.slice(-5), 0) > mean(reports.slice(0, 5), 0) + 0.5);
+  assert.ok(mean(reports.slice(-5), 1) < mean(reports.slice(0, 5), 1));
+  assert.deepEqual(
+    reports[0]!.objectives.map(({ weight }) => weight),
+    [1, 0],
+  );
+});
+
+/** Configurations that take different ways through a step. */
+const ways: Record<string, string> = {
+  rloo: '',
+  'gae with critics, two epochs, an entropy bonus':
+    'ppo: { advantages: gae, epochs: 2, missingEosPenalty: 0.5 }\nentropyCoefficient: 0.01',
+  'kl in the reward, adaptive': 'kl: { in: reward, controller: { kind: adaptive, target: 0.5, horizon: 100 } }',
+  'no kl, pgapo': 'kl: { coefficient: 0 }\ncombine: { method: pgapo, preference: { letters: 0.7, short: 0.3 } }',
+};
+
+for (const [name, extra] of Object.entries(ways)) {
+  test(`the same configuration ends in the same bytes, whoever does the work: ${name}`, async (t) => {
+    const config = runYaml({ steps: 3, extra });
+    const answer = (): void => undefined;
+    const [one, three] = [
+      await train(t, config),
+      await train(t, config, { rollouts: [answer, answer], gradients: [answer, answer, answer] }),
+    ];
+    assert.match(one.run.versionSha256, /^[0-9a-f]{64}$/);
+    assert.equal(three.run.versionSha256, one.run.versionSha256);
+    for (const file of (await readdir(one.checkpoint)).filter((entry) => entry.endsWith('.safetensors'))) {
+      const [a, b] = await Promise.all([one, three].map(({ checkpoint }) => readFile(join(checkpoint, file))));
+      assert.ok(a!.equals(b!), file);
+    }
+    const what = ({ objectives, kl, entropy, updateNorm }: StepReport): unknown => [
+      objectives.map(({ rewardMean, weight, gradientNorm }) => [rewardMean, weight, gradientNorm]),
+      [kl, entropy, updateNorm],
+    ];
+    assert.deepEqual(three.reports.map(what), one.reports.map(what));
+  });
+}
+
+test('a version counts updates: with two epochs, two for each step', async (t) => {
+  const { checkpoint, reports } = await train(t, runYaml({ steps: 3, extra: 'ppo: { epochs: 2 }' }));
+  const state = JSON.parse(await readFile(join(checkpoint, 'state.json'), 'utf8')) as Record<string, unknown>;
+  assert.deepEqual([state['step'], state['version'], state['position']], [3, 6, 24]);
+  assert.ok(
+    reports.every(({ maxLogprobGap }) => maxLogprobGap < 1e-6),
+    'the gap is that of the sampling version',
+  );
+});
+
+test('critics learn: the value loss moves their biases towards the returns', async (t) => {
+  const { checkpoint } = await train(t, runYaml({ steps: 10, extra: 'ppo: { advantages: gae }' }));
+  const bytes = await readFile(join(checkpoint, 'value_heads.safetensors'));
+  const biases = new Float32Array(new Uint8Array(bytes.subarray(bytes.length - 8)).buffer);
+  assert.ok(biases[0]! > 0, 'letters are worth something');
+  assert.ok(biases[1]! < 0, 'length costs something');
+});
+
+test('workers that die in the middle of a step change nothing but the time', async (t) => {
+  const config = runYaml({ steps: 4 });
+  const { run } = await train(t, config);
+  const world = await startWorld(t, {
+    rollouts: [dying(() => world.rollouts[0]!.kill(), 4), () => undefined],
+    gradients: [dying(() => world.gradients[0]!.kill(), 6), () => undefined],
+  });
+  const coordinator = await startCoordinator(t, world);
+  await createRun(coordinator, world, config);
+  const ended = await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
+  assert.equal(ended.versionSha256, run.versionSha256);
+  assert.ok(world.rollouts[0]!.answered['Generate']! >= 3);
+});
+
+/** A worker that dies at its call number `fatal`, which is never answered. */
+function dying(kill: () => Promise<void>, fatal: number): () => Promise<void> {
+  let calls = 0;
+  return async () => {
+    calls += 1;
+    if (calls < fatal) return;
+    void kill();
+    await new Promise(() => undefined);
+  };
+}
+
+test('two runs at a time share the workers and do not disturb each other', async (t) => {
+  const config = runYaml({ steps: 4 });
+  const alone = await train(t, config);
+  const world = await startWorld(t);
+  const coordinator = await startCoordinator(t, world);
+  await Promise.all(['one', 'two'].map((id) => createRun(coordinator, world, config, id)));
+  for (const id of ['one', 'two']) {
+    const { versionSha256 } = await until(coordinator, id, 'RUN_STATE_SUCCEEDED');
+    assert.equal(versionSha256, alone.run.versionSha256);
+  }
+  const { runs } = await coordinator.client.ListRuns({}, { deadlineMs });
+  assert.deepEqual(new Set(runs.map(({ id }) => id)), new Set(['one', 'two']));
+});
+
+test('progress goes through the phases of a step and names the reward that is waited for', async (t) => {
+  const world = await startWorld(t);
+  const coordinator = await startCoordinator(t, world);
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const short = world.rewards['short']!;
+  const answer = short.answer;
+  short.answer = async (request, signal) => (await released, answer(request, signal));
+  await createRun(coordinator, world, runYaml({ steps: 1 }));
+  const told: Progress[] = [];
+  for await (const { progress } of coordinator.client.WatchRun({ runId: 'bandit' }, { deadlineMs })) {
+    if (!progress) continue;
+    told.push(progress);
+    if (progress.waitingFor === 'reward short') release();
+  }
+  assert.ok(told.every(({ step, done, total }) => step === 1 && done <= total));
+  assert.ok(told.some(({ phase, waitingFor }) => phase === 'rewards' && waitingFor === 'reward short'));
+});

@@ -1,0 +1,200 @@
+/** What a run needs before its first step: the policy's shape and start, the tokenizer, the prompts, the reward services. */
+import { resolve } from 'node:path';
+import {
+  initialTensors,
+  flatten,
+  linearTargets,
+  peftConfig,
+  readDecoderModel,
+  sizeOf,
+  valueHeadNames,
+  Tokenizer,
+  trainableTensors,
+  type DecoderConfig,
+  type LoraSpec,
+  type TensorShape,
+  type TrainableSpec,
+} from '@gapo/model';
+import type { PolicyRefInput, PolicySpecInput } from '@gapo/rpc';
+import { grpcTarget } from '@gapo/settings';
+import { UserError } from '@gapo/telemetry';
+import type { Platform } from '../platform.js';
+import { readPrompts, type PromptRecord } from '../data/prompts.js';
+import { RewardSource } from '../rewards/rewardSource.js';
+import { objectiveNames, type RunConfig } from '../config/runConfig.js';
+import type { ScoredObjective } from '../rewards/scoring.js';
+import { readPairs, readTexts, type PairRecord, type TextRecord } from '../data/texts.js';
+import { updateRule, type UpdateRule } from './update.js';
+import { VersionStore } from '../runs/versions.js';
+
+/** Everything that stays the same from a run's first step to its last. */
+export interface Workbench {
+  readonly config: RunConfig;
+  readonly model: DecoderConfig;
+  readonly tokenizer: Tokenizer;
+  readonly prompts: readonly PromptRecord[];
+  /** Texts of ppo.ptx; none without it. */
+  readonly texts: readonly TextRecord[];
+  /** Pairs of algorithm: dpo; none otherwise. */
+  readonly pairs: readonly PairRecord[];
+  /** Prompts that are never trained on; undefined where the configuration names none. */
+  readonly heldOut: readonly PromptRecord[] | undefined;
+  /** In the order of the objectives; with algorithm: dpo those alone that have a reward service, for evaluations. */
+  readonly objectives: readonly ScoredObjective[];
+  /** The frozen model and what is trained of it, as workers are told. */
+  readonly spec: PolicySpecInput;
+  /** The trained tensors, in the order of every flat vector. */
+  readonly shapes: readonly TensorShape[];
+  /** What adapter_config.json holds; undefined where every weight is trained. */
+  readonly adapter: Readonly<Record<string, unknown>> | undefined;
+  /** Version 0: the policy is the base model. */
+  readonly initial: Float32Array;
+  readonly rule: UpdateRule;
+}
+
+/** Value heads of a run: one critic for each objective with GAE. */
+export function valueHeadsOf(config: RunConfig): number {
+  return config.ppo.advantages === 'gae' ? config.objectives.length : 0;
+}
+
+/**
+ * Reads and checks everything; nothing is written.
+ *
+ * @param baseDirectory where the configuration's relative paths start
+ * @throws ModelError, UserError that say which file or service is wrong, and what to do
+ */
+export async function prepareWorkbench(
+  config: RunConfig,
+  baseDirectory: string,
+  platform: Platform,
+  signal?: AbortSignal,
+): Promise<Workbench> {
+  const directory = resolve(baseDirectory, config.policy.model);
+  const [decoder, tokenizer] = await Promise.all([readDecoderModel(directory), Tokenizer.read(directory)]);
+  tokenizer.assertFits(decoder.config, directory);
+  const encoding = { encodePrompt: (text: string) => tokenizer.encodePrompt(text), context: decoder.config.context };
+  const { data } = config;
+  const read = <T>(
+    file: string | undefined,
+    reader: (path: string) => Promise<readonly T[]>,
+  ): Promise<readonly T[]> | undefined => (file === undefined ? undefined : reader(resolve(baseDirectory, file)));
+  const texts = {
+    ...encoding,
+    encode: (text: string, options?: { readonly addSpecialTokens: boolean }) => tokenizer.encode(text, options),
+    endId: decoder.config.eosIds[0]!,
+  };
+  const names = objectiveNames(config);
+  const prompts = (await read(data.prompts, (path) => readPrompts(path, encoding))) ?? [];
+  const heldOut = await read(data.heldOut, (path) => readPrompts(path, encoding));
+  const pairs = (await read(data.pairs, (path) => readPairs(path, names, texts))) ?? [];
+  const pretraining = (await read(data.pretraining, (path) => readTexts(path, texts))) ?? [];
+  const lora = loraOf(config, decoder.config, directory);
+  const valueHeads = valueHeadsOf(config);
+  const trainable: TrainableSpec = { ...(lora && { lora }), valueHeads };
+  const shapes = trainableTensors(decoder.config, trainable);
+  const scored = needsRewards(config)
+    ? config.objectives
+    : config.objectives.filter(({ service }) => targetOf(platform, service) !== undefined);
+  const objectives = scored.map(({ name, service, timeoutSeconds, hedgeAfterSeconds, onFailure }) => ({
+    onFailure,
+    source: new RewardSource({
+      objective: name,
+      target: rewardTarget(platform, name, service),
+      timeoutMs: timeoutSeconds * 1000,
+      hedgeAfterMs: hedgeAfterSeconds && hedgeAfterSeconds * 1000,
+      log: platform.log,
+    }),
+  }));
+  const bench: Workbench = {
+    config,
+    model: decoder.config,
+    tokenizer,
+    prompts,
+    texts: pretraining,
+    pairs,
+    heldOut,
+    objectives,
+    spec: {
+      model: directory,
+      modelSha256: decoder.sha256,
+      mode: lora === undefined ? 'TRAINING_MODE_FULL' : 'TRAINING_MODE_LORA',
+      valueHeads,
+      ...(lora && { loraRank: lora.rank, loraAlpha: lora.alpha, loraTargets: [...lora.targets] }),
+    },
+    shapes,
+    adapter: lora && peftConfig(decoder.config, lora, config.policy.model),
+    initial: flatten(initialTensors(decoder.config, trainable, config.seed, decoder.weights)),
+    rule: updateRule(config, valueParameters(shapes)),
+  };
+  try {
+    if (needsRewards(config)) await describeRewards(bench, signal);
+  } catch (error) {
+    closeWorkbench(bench);
+    throw error;
+  }
+  return bench;
+}
+
+/** The run's adapters, their targets as modules that the model has. */
+function loraOf({ policy: { lora } }: RunConfig, model: DecoderConfig, directory: string): LoraSpec | undefined {
+  if (lora === undefined) return undefined;
+  const known = linearTargets(model);
+  const targets = lora.targets === 'all-linear' ? known : lora.targets;
+  const unknown = targets.filter((target) => !known.includes(target));
+  if (unknown.length > 0) {
+    throw new UserError(
+      `policy.lora.targets: the model ${directory} has no ${unknown.join(', ')}; it has ${known.join(', ')}`,
+    );
+  }
+  return { ...lora, targets };
+}
+
+/** Whether training asks reward services; an evaluation always does. */
+export function needsRewards({ algorithm }: RunConfig): boolean {
+  return algorithm === 'ppo';
+}
+
+/** Elements of the value heads, which are at the end of every flat vector. */
+function valueParameters(shapes: readonly TensorShape[]): number {
+  const heads: readonly string[] = Object.values(valueHeadNames);
+  return shapes.filter(({ name }) => heads.includes(name)).reduce((total, { shape }) => total + sizeOf(shape), 0);
+}
+
+function targetOf({ rewards }: Platform, service: string): string | undefined {
+  const target = rewards.get(service) ?? service;
+  return grpcTarget.safeParse(target).success ? target : undefined;
+}
+
+function rewardTarget(platform: Platform, objective: string, service: string): string {
+  const target = targetOf(platform, service);
+  if (target !== undefined) return target;
+  throw new UserError(
+    `objective ${objective}: REWARD_SERVICES has no "${service}"; start the coordinator with ${service}=host:port in it`,
+  );
+}
+
+/**
+ * Asks every reward service what it is.
+ *
+ * @throws UserError naming the objective and the address of one that does not answer
+ */
+export async function describeRewards({ objectives }: Workbench, signal?: AbortSignal): Promise<void> {
+  await Promise.all(objectives.map(({ source }) => source.describe(signal)));
+}
+
+/** Gives up the connections. */
+export function closeWorkbench({ objectives }: Workbench): void {
+  for (const { source } of objectives) source.close();
+}
+
+/** A policy version as workers are told of it. */
+export function policyRef({ spec }: Workbench, key: string, version: number): PolicyRefInput {
+  return { runId: key, version, spec };
+}
+
+/** A store of versions that holds version 0. */
+export function startingVersions({ shapes, initial }: Workbench): VersionStore {
+  const versions = new VersionStore(shapes);
+  versions.put(0, initial);
+  return versions;
+}
