@@ -21,7 +21,8 @@ export function gradients(
   if (first === undefined) throw new Error('gradients needs at least one seed');
   const tape = [...first[0].graph.tape];
   const wanted = new Set(parameters);
-  const dependent = dependents(tape, wanted);
+  const dependent = new Set<Value>(parameters); // the values through which some parameter is reached
+  const produced = new Set(tape.flatMap(({ outputs }) => outputs));
   const found = new Map<Value, Value>();
   const accumulate = (value: Value, gradient: Value): void => {
     const sum = found.get(value);
@@ -30,21 +31,34 @@ export function gradients(
   // A leaf's gradients are added to the graph last, the first layers' before the last layers'. The runtime computes its
   // outputs from the last node backward, each as soon as it can: the last layers' first, before the walk goes on, so that
   // what they read is free for the layers below.
-  const produced = new Set(tape.flatMap(({ outputs }) => outputs));
   const leaves: (() => void)[] = [];
+  const walk = (entries: readonly TapeEntry[]): void => {
+    for (const entry of [...entries].reverse()) {
+      const outputGradients = entry.outputs.map((output) => found.get(output));
+      if (outputGradients.every((gradient) => gradient === undefined)) continue;
+      if ('replay' in entry) {
+        const { tape: again, original, input, output } = entry.replay(outputGradients[0] as Value);
+        if (dependent.has(original)) dependent.add(input);
+        addDependents(again, dependent);
+        accumulate(output, outputGradients[0] as Value);
+        walk(again);
+        const gradient = found.get(input);
+        if (gradient !== undefined) accumulate(original, gradient);
+        continue;
+      }
+      const inputGradients = entry.backward(outputGradients);
+      entry.inputs.forEach((input, index) => {
+        const gradient = inputGradients[index];
+        if (gradient === undefined || !dependent.has(input)) return;
+        if (!wanted.has(input)) accumulate(input, gradient());
+        else if (produced.has(input)) accumulate(input, gradient(weights));
+        else leaves.push(() => accumulate(input, gradient(weights)));
+      });
+    }
+  };
+  addDependents(tape, dependent);
   for (const [value, gradient] of seeds) if (dependent.has(value)) accumulate(value, gradient);
-  for (const entry of tape.reverse()) {
-    const outputGradients = entry.outputs.map((output) => found.get(output));
-    if (outputGradients.every((gradient) => gradient === undefined)) continue;
-    const inputGradients = entry.backward(outputGradients);
-    entry.inputs.forEach((input, index) => {
-      const gradient = inputGradients[index];
-      if (gradient === undefined || !dependent.has(input)) return;
-      if (!wanted.has(input)) accumulate(input, gradient());
-      else if (produced.has(input)) accumulate(input, gradient(weights));
-      else leaves.push(() => accumulate(input, gradient(weights)));
-    });
-  }
+  walk(tape);
   for (const leaf of leaves.reverse()) leaf();
   return new Map(
     parameters.flatMap((parameter) => {
@@ -54,11 +68,9 @@ export function gradients(
   );
 }
 
-/** The values through which some parameter is reached. */
-function dependents(tape: readonly TapeEntry[], parameters: ReadonlySet<Value>): ReadonlySet<Value> {
-  const reached = new Set<Value>(parameters);
+/** Adds what depends on values in the set. */
+function addDependents(tape: readonly TapeEntry[], reached: Set<Value>): void {
   for (const entry of tape) {
     if (entry.inputs.some((input) => reached.has(input))) for (const output of entry.outputs) reached.add(output);
   }
-  return reached;
 }

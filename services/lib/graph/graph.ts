@@ -66,11 +66,29 @@ export type RowWeights = Readonly<Record<string, Value>>;
 export type InputGradient = (weights?: RowWeights) => Value;
 
 /** One recorded operator: given the outputs' gradients, how each input's is made (undefined: not differentiable). */
-export interface TapeEntry {
+export interface Operation {
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
   readonly backward: (outputGradients: readonly (Value | undefined)[]) => readonly (InputGradient | undefined)[];
 }
+
+/** A recorded part of the graph whose inner values are made again when the gradient of its output is there. */
+export interface Checkpoint {
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly [Value];
+  readonly replay: (outputGradient: Value) => Replay;
+}
+
+/** The part, made again: its own tape, on which `input` stands for `original`. */
+export interface Replay {
+  readonly tape: readonly TapeEntry[];
+  readonly original: Value;
+  readonly input: Value;
+  readonly output: Value;
+}
+
+/** What a graph remembers of how it was made, in order. */
+export type TapeEntry = Operation | Checkpoint;
 
 /** A graph under construction. */
 export class Graph {

@@ -115,6 +115,13 @@ const cases: Record<string, (s: Shapes) => Case> = {
       return op.attention(queries as Value, keys as Value, values as Value, mask, 0.7);
     },
   }),
+  checkpoint: ({ b, t, c, d, seed }) => ({
+    parameters: { x: filled([b, t, c], seed), w: filled([d, c], seed + 1), v: filled([d, d], seed + 2) },
+    output: ({ x, w, v }) => {
+      const inner = (h: Value): Value => op.checkpoint(h, (y) => op.add(y, op.silu(op.linear(y, v as Value))));
+      return op.checkpoint(x as Value, (h) => inner(op.sigmoid(op.linear(h, w as Value)))); // one within another
+    },
+  }),
   rotary: ({ b, t, c, seed }) => ({
     parameters: { x: filled([b, t, c], seed) },
     output: ({ x }, g) => {

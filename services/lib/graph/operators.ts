@@ -87,7 +87,12 @@ export function sigmoid(x: Value): Value {
 
 /** SiLU: y = x · σ(x). dx = dy · (σ + y · (1 − σ)). */
 export function silu(x: Value): Value {
-  const s = emitUnary('Sigmoid', x);
+  const g = x.graph;
+  // In float64 written out: the runtime makes x · Sigmoid(x) one node, for which it has a kernel in float32 alone.
+  const s =
+    g.float === 'float32'
+      ? emitUnary('Sigmoid', x)
+      : emitUnary('Reciprocal', emitBinary('Add', emitUnary('Exp', emitUnary('Neg', x)), g.constant(1)));
   const y = emitBinary('Mul', x, s);
   return differentiable(y, [x], (dy) => [
     () => {
@@ -232,6 +237,7 @@ export function rmsNorm(x: Value, gain: Value, epsilon: number): Value {
 
 export { adaptedLinear, type Adapter } from './adapters.js';
 export { attention, rotary } from './attention.js';
+export { checkpoint } from './checkpoint.js';
 export { tokenStatistics, type TokenStatistics } from './tokens.js';
 
 /** A value that gradients do not pass. */

@@ -7,6 +7,11 @@ export interface Sequence {
   readonly completionIds: readonly number[];
 }
 
+/** Completion tokens of sequences. */
+export function tokensOf(sequences: readonly Sequence[]): number {
+  return sequences.reduce((total, { completionIds }) => total + completionIds.length, 0);
+}
+
 /** A batch of sequences, padded on the right. N counts the completion tokens of all sequences, in order. */
 export interface SequenceBatch {
   /** int64 [B, T]; padding is 0, and no real token sees it. */
@@ -21,11 +26,9 @@ export interface SequenceBatch {
   readonly tokens: number;
 }
 
-/** Pads and indexes sequences. Throws RangeError where a prompt or a completion is empty, or a sequence exceeds the context. */
-export function toBatch(sequences: readonly Sequence[], context: number): SequenceBatch {
+/** Throws RangeError where there is no sequence, a prompt or a completion is empty, or a sequence exceeds the context. */
+export function checkSequences(sequences: readonly Sequence[], context: number): void {
   if (sequences.length === 0) throw new RangeError('a batch needs at least one sequence');
-  let length = 0;
-  let tokens = 0;
   sequences.forEach(({ promptIds, completionIds }, index) => {
     const total = promptIds.length + completionIds.length;
     if (promptIds.length === 0)
@@ -33,9 +36,17 @@ export function toBatch(sequences: readonly Sequence[], context: number): Sequen
     if (completionIds.length === 0) throw new RangeError(`sequence ${index} has an empty completion`);
     if (total > context)
       throw new RangeError(`sequence ${index} has ${total} tokens, the model's context is ${context}`);
-    length = Math.max(length, total);
-    tokens += completionIds.length;
   });
+}
+
+/** Pads and indexes sequences. Throws RangeError as checkSequences does. */
+export function toBatch(sequences: readonly Sequence[], context: number): SequenceBatch {
+  checkSequences(sequences, context);
+  let length = 0;
+  for (const { promptIds, completionIds } of sequences) {
+    length = Math.max(length, promptIds.length + completionIds.length);
+  }
+  const tokens = tokensOf(sequences);
   const ids = new BigInt64Array(sequences.length * length);
   const rows = new BigInt64Array(tokens);
   const targets = new BigInt64Array(tokens);

@@ -11,6 +11,7 @@ import {
   add,
   attention,
   cast,
+  checkpoint,
   embedding,
   emitBinary,
   emitUnary,
@@ -158,17 +159,24 @@ export interface DecoderOutput {
   readonly cache: readonly KeysValues[];
 }
 
+/** What is computed of whole sequences, and what is kept. */
+export interface SequenceOptions {
+  /** int64 [N]: the positions b · T + t whose hidden states are wanted; the last layer's feed-forward runs for them alone. */
+  readonly rows?: Value;
+  /** Whether backward passes keep each layer's input alone and compute the rest of it again. @default false */
+  readonly recompute?: boolean;
+}
+
 /**
  * The decoder over whole sequences, padded on the right. ids int64 [B, T].
  * A position attends to itself and earlier ones, so what stands in the padding reaches no real token.
- * rows int64 [N]: the positions b · T + t whose hidden states are wanted; the last layer's feed-forward runs for them alone.
  */
 export function decodeSequences(
   config: DecoderConfig,
   ids: Value,
   tensors: Tensors,
   lora: LoraSpec | undefined,
-  rows?: Value,
+  { rows, recompute = false }: SequenceOptions = {},
 ): DecoderOutput {
   const { heads, keyValueHeads, headWidth } = config;
   const groups = heads / keyValueHeads;
@@ -188,7 +196,7 @@ export function decodeSequences(
       const queries = transform(split(q, heads, headWidth), layer.queryNorm);
       const keys = transform(split(k, keyValueHeads, headWidth), layer.keyNorm);
       const values = split(v, keyValueHeads, headWidth);
-      cache.push({ keys, values });
+      cache[index] ??= { keys, values };
       // Query heads that share keys lie together, so a group is one product: [B, kv, groups·T, headWidth].
       const grouped = reshape(queries, [0, keyValueHeads, -1, headWidth], ['B', keyValueHeads, 'G·T', headWidth]);
       const mixed = attention(grouped, keys, values, mask, 1 / Math.sqrt(headWidth)); // [B, kv, G·T, headWidth]
@@ -197,7 +205,9 @@ export function decodeSequences(
       return reshape(joined, [0, 0, heads * headWidth], ['B', 'T', heads * headWidth]);
     };
     const last = index === layout.layers.length - 1 ? rows : undefined;
-    x = decoderLayer(config, layer, x, tensors, project, attend, last && ((all) => gatherRows(all, last)));
+    const kept = last && ((all: Value): Value => gatherRows(all, last));
+    const whole = (input: Value): Value => decoderLayer(config, layer, input, tensors, project, attend, kept);
+    x = recompute ? checkpoint(x, whole) : whole(x);
   });
   return { hidden: norm(config, tensors, layout.finalNorm, x), cache };
 }

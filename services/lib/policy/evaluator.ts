@@ -19,8 +19,9 @@ import {
   trainableTensors,
   valueHeadNames,
 } from '@gapo/model';
-import { type Sequence, type SequenceBatch, toBatch } from './batch.js';
+import { type Sequence, type SequenceBatch, checkSequences, toBatch, tokensOf } from './batch.js';
 import { type Tensors, decodeSequences, logits } from './decoder.js';
+import { type MemoryOptions, splitByMemory } from './microBatches.js';
 import { tensorSource } from './tensorSource.js';
 
 /** The values that every graph over completions has, token by token. */
@@ -35,19 +36,23 @@ export interface CompletionValues {
   readonly sequenceOf: Value;
 }
 
-/** Declares the batch's inputs and builds log-probabilities, entropy and values of its completion tokens. */
+/**
+ * Declares the batch's inputs and builds log-probabilities, entropy and values of its completion tokens.
+ * `recompute`: backward passes compute each layer again instead of keeping what it computed.
+ */
 export function completionValues(
   graph: Graph,
   config: DecoderConfig,
   spec: TrainableSpec,
   tensors: Tensors,
+  recompute = false,
 ): CompletionValues {
   const ids = graph.input('ids', 'int64', ['B', 'T']);
   const rows = graph.input('rows', 'int64', ['N']);
   const targets = graph.input('targets', 'int64', ['N']);
   const sequenceOf = graph.input('sequenceOf', 'int64', ['N']);
   const inverseTemperature = graph.floatInput('inverseTemperature', []);
-  const { hidden: predicting } = decodeSequences(config, ids, tensors, spec.lora, rows); // [N, width]
+  const { hidden: predicting } = decodeSequences(config, ids, tensors, spec.lora, { rows, recompute }); // [N, width]
   // The temperature goes with the hidden state, which is narrower than the vocabulary.
   const cooled = logits(config, mul(predicting, inverseTemperature), tensors); // [N, V]
   const statistics = tokenStatistics(cooled, targets);
@@ -82,19 +87,25 @@ export function parameterFeeds(version: readonly NamedTensor[]): Readonly<Record
 export class Evaluator {
   private readonly session: Session;
   private readonly config: DecoderConfig;
+  private readonly options: MemoryOptions;
 
-  private constructor(session: Session, config: DecoderConfig) {
+  private constructor(session: Session, config: DecoderConfig, options: MemoryOptions) {
     this.session = session;
     this.config = config;
+    this.options = options;
   }
 
-  static async open(model: DecoderModel, spec: TrainableSpec, options: SessionOptions): Promise<Evaluator> {
+  static async open(
+    model: DecoderModel,
+    spec: TrainableSpec,
+    options: SessionOptions & MemoryOptions,
+  ): Promise<Evaluator> {
     const graph = new Graph('evaluator');
     const { tensors } = tensorSource(graph, trainableTensors(model.config, spec), model.weights);
     const { logprobs, values } = completionValues(graph, model.config, spec, tensors);
     graph.output('logprobs', logprobs);
     if (values !== undefined) graph.output('values', values);
-    return new Evaluator(await Session.open(graph.toModel(), options), model.config);
+    return new Evaluator(await Session.open(graph.toModel(), options), model.config, options);
   }
 
   /** Log-probabilities [N] and, with value heads, values [N, heads] of all completion tokens, in order. */
@@ -103,14 +114,54 @@ export class Evaluator {
     sequences: readonly Sequence[],
     temperature: number,
   ): Promise<{ readonly logprobs: Float32Array; readonly values: TensorArray<Float32Array> | undefined }> {
-    const batch = toBatch(sequences, this.config.context);
-    const feeds = { ...parameterFeeds(version), ...completionFeeds(batch, temperature) };
-    const { logprobs, values } = await this.session.run(pick(feeds, this.session.inputNames));
-    return { logprobs: logprobs?.data as Float32Array, values: values as TensorArray<Float32Array> | undefined };
+    checkSequences(sequences, this.config.context);
+    const parts = splitByMemory(this.config, sequences, this.options, false);
+    const logprobs = new TokenRows(sequences);
+    const values = new TokenRows(sequences);
+    for (const indices of parts) {
+      const batch = toBatch(
+        indices.map((index) => sequences[index] as Sequence),
+        this.config.context,
+      );
+      const feeds = { ...parameterFeeds(version), ...completionFeeds(batch, temperature) };
+      const outputs = await this.session.run(pick(feeds, this.session.inputNames));
+      logprobs.put(indices, outputs['logprobs']);
+      values.put(indices, outputs['values']);
+    }
+    return { logprobs: logprobs.all?.data as Float32Array, values: values.all };
   }
 
   async close(): Promise<void> {
     await this.session.close();
+  }
+}
+
+/** Rows of numbers, one for each completion token, put together from those of micro-batches. */
+class TokenRows {
+  all: TensorArray<Float32Array> | undefined;
+  private readonly sequences: readonly Sequence[];
+  private readonly starts: readonly number[];
+
+  constructor(sequences: readonly Sequence[]) {
+    this.sequences = sequences;
+    let start = 0;
+    this.starts = sequences.map(({ completionIds }) => (start += completionIds.length) - completionIds.length);
+  }
+
+  /** Puts the rows of some sequences where they belong. */
+  put(indices: readonly number[], rows: TensorArray | undefined): void {
+    if (rows === undefined) return;
+    const [, ...rest] = rows.dims;
+    const width = rest[0] ?? 1;
+    const tokens = tokensOf(this.sequences);
+    this.all ??= { data: new Float32Array(tokens * width), dims: [tokens, ...rest] };
+    let offset = 0;
+    for (const index of indices) {
+      const size = (this.sequences[index] as Sequence).completionIds.length * width;
+      const part = (rows.data as Float32Array).subarray(offset, offset + size);
+      this.all.data.set(part, (this.starts[index] as number) * width);
+      offset += size;
+    }
   }
 }
 

@@ -8,58 +8,11 @@ import {
   sizeOf,
   trainableTensors,
 } from '@gapo/model';
-import { type Sequence, type SequenceBatch, toBatch } from './batch.js';
+import { type SequenceBatch, checkSequences, toBatch } from './batch.js';
 import { completionFeeds, parameterFeeds, pick } from './evaluator.js';
-import {
-  type GradientGraphOptions,
-  type GradientScope,
-  gradientGraph,
-  gradientNames,
-  tensorsOf,
-} from './gradientGraph.js';
-
-/** The surrogate's settings and data for one shard. Token arrays run through all completion tokens, in order. */
-export interface ShardInput {
-  readonly sequences: readonly Sequence[];
-  /** K × sequences, or K × tokens: objective by objective. */
-  readonly advantages: Float32Array;
-  readonly advantagesPer: 'sequence' | 'token';
-  readonly objectives: number;
-  readonly oldLogprobs: Float32Array;
-  /** Divides every sum over tokens: the completion tokens of the whole batch. */
-  readonly denominator: number;
-  readonly temperature: number;
-  readonly clipRange: number;
-  readonly klCoefficient: number;
-  /** Needed where klCoefficient is not 0. */
-  readonly referenceLogprobs?: Float32Array;
-  readonly entropyCoefficient: number;
-  /** Which trained tensors get gradients. @default 'all' */
-  readonly scope?: GradientScope;
-  /** Leaves the regularisers' gradient out, whatever its coefficients. @default false */
-  readonly objectivesOnly?: boolean;
-  /** Needed with value heads: tokens × heads. */
-  readonly value?: {
-    readonly coefficient: number;
-    readonly clip: number;
-    readonly oldValues: Float32Array;
-    readonly returns: Float32Array;
-  };
-}
-
-/** Sums over a shard's tokens. */
-export interface ShardStatistics {
-  readonly tokens: number;
-  /** Σ ½(ln π − ln π_ref)²; 0 where there is no reference. */
-  readonly klSum: number;
-  readonly entropySum: number;
-  /** Tokens at which the clip is active, for each objective. */
-  readonly clipped: readonly number[];
-  /** The largest |ln π − ln π_old|. */
-  readonly maxLogprobGap: number;
-  /** Σ ½(V − R)² for each value head. */
-  readonly valueLossSum: readonly number[];
-}
+import { type GradientGraphOptions, gradientGraph, gradientNames, tensorsOf } from './gradientGraph.js';
+import { type MemoryOptions, splitByMemory } from './microBatches.js';
+import { type ShardInput, type ShardStatistics, addStatistics, checkShard, partOf } from './shard.js';
 
 /** The flat gradients of a shard, each over the scope's trained tensors in order. */
 export interface ShardGradients {
@@ -73,22 +26,35 @@ export interface ShardGradients {
 export class GradientEngine {
   private readonly model: DecoderModel;
   private readonly spec: TrainableSpec;
-  private readonly options: SessionOptions;
+  private readonly options: SessionOptions & MemoryOptions;
   private readonly sessions = new Map<string, Promise<Session>>();
 
-  constructor(model: DecoderModel, spec: TrainableSpec, options: SessionOptions) {
+  constructor(model: DecoderModel, spec: TrainableSpec, options: SessionOptions & MemoryOptions) {
     this.model = model;
     this.spec = spec;
     this.options = options;
   }
 
+  /** The gradients under a version: those of the shard's micro-batches, added up in order. */
+  async compute(version: readonly NamedTensor[], input: ShardInput): Promise<ShardGradients> {
+    const { config } = this.model;
+    checkSequences(input.sequences, config.context);
+    checkShard(input, this.spec);
+    const parts = splitByMemory(config, input.sequences, this.options, true);
+    let total: ShardGradients | undefined;
+    for (const indices of parts) {
+      const part = await this.microBatch(version, partOf(input, indices));
+      total = total === undefined ? part : added(total, part);
+    }
+    return total as ShardGradients;
+  }
+
   /**
-   * The gradients under a version. Where each sequence has one advantage, a single backward pass is tried first and
+   * The gradients of one micro-batch. Where each sequence has one advantage, a single backward pass is tried first and
    * kept if no token turns out to be clipped; it is exact then.
    */
-  async compute(version: readonly NamedTensor[], input: ShardInput): Promise<ShardGradients> {
+  private async microBatch(version: readonly NamedTensor[], input: ShardInput): Promise<ShardGradients> {
     const batch = toBatch(input.sequences, this.model.config.context);
-    checkSizes(input, batch, this.spec);
     if (input.advantagesPer === 'token') return this.pass(version, input, batch, 'token');
     const optimistic = await this.pass(version, input, batch, 'unclipped');
     if (optimistic.statistics.clipped.every((count) => count === 0)) return optimistic;
@@ -120,6 +86,7 @@ export class GradientEngine {
       kl: input.klCoefficient !== 0,
       entropy: input.entropyCoefficient !== 0,
       scope,
+      recompute: this.options.recompute ?? false,
     });
     const outputs = await session.run(pick(shardFeeds(version, input, batch), session.inputNames));
     const trained = tensorsOf(scope, trainableTensors(this.model.config, this.spec));
@@ -141,6 +108,16 @@ export class GradientEngine {
     }
     return session;
   }
+}
+
+/** Adds the second gradients to the first, in place. */
+function added(total: ShardGradients, part: ShardGradients): ShardGradients {
+  const add = (sum: Float32Array, more: Float32Array): void => {
+    for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + (more[i] as number);
+  };
+  total.objectives.forEach((sum, k) => add(sum, part.objectives[k] as Float32Array));
+  if (total.regularizer !== undefined) add(total.regularizer, part.regularizer as Float32Array);
+  return { ...total, statistics: addStatistics([total.statistics, part.statistics]) };
 }
 
 /** The k-th slice of every trained tensor's output, in order; tensors without one have gradient 0. */
@@ -194,27 +171,6 @@ export function shardFeeds(
           valueClip: scalar(value.clip),
         }),
   };
-}
-
-function checkSizes(input: ShardInput, batch: SequenceBatch, spec: TrainableSpec): void {
-  const expect = (name: string, found: number, expected: number): void => {
-    if (found !== expected) throw new RangeError(`${name} has ${found} elements, this shard needs ${expected}`);
-  };
-  const rows = input.advantagesPer === 'token' ? batch.tokens : input.sequences.length;
-  expect('advantages', input.advantages.length, input.objectives * rows);
-  expect('old_logprobs', input.oldLogprobs.length, batch.tokens);
-  if (!(input.denominator > 0)) throw new RangeError(`denominator is ${input.denominator}; it must be above 0`);
-  if (input.klCoefficient !== 0) {
-    if (input.referenceLogprobs === undefined)
-      throw new RangeError('kl_coefficient is not 0, so reference_logprobs is needed');
-    expect('reference_logprobs', input.referenceLogprobs.length, batch.tokens);
-  }
-  if (input.value !== undefined) {
-    expect('old_values', input.value.oldValues.length, batch.tokens * spec.valueHeads);
-    expect('returns', input.value.returns.length, batch.tokens * spec.valueHeads);
-  } else if (spec.valueHeads > 0) {
-    throw new RangeError(`the policy has ${spec.valueHeads} value heads, so old_values and returns are needed`);
-  }
 }
 
 /** Sums in float64 over the small per-token outputs. */

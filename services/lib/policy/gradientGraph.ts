@@ -35,6 +35,8 @@ export interface GradientGraphOptions {
   readonly entropy?: boolean;
   /** Which trained tensors get gradients; with `lastLayer` the backward pass ends there. @default 'all' */
   readonly scope?: GradientScope;
+  /** Whether each backward pass computes the layers again instead of keeping what they computed. @default false */
+  readonly recompute?: boolean;
   /** @default 'float32' */
   readonly float?: FloatType;
 }
@@ -76,12 +78,13 @@ export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap
     kl = true,
     entropy = true,
     scope = 'all',
+    recompute,
   } = options;
   const graph = new Graph('gradients', options.float ?? 'float32');
   const all = trainableTensors(config, spec);
   const { tensors, parameters } = tensorSource(graph, all, frozen);
   const trained = tensorsOf(scope, all);
-  const completions = completionValues(graph, config, spec, tensors);
+  const completions = completionValues(graph, config, spec, tensors, recompute);
   const { logprobs, values, sequenceOf } = completions;
   const oldLogprobs = graph.floatInput('oldLogprobs', ['N']);
   const denominator = graph.floatInput('denominator', []);

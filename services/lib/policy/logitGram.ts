@@ -14,10 +14,11 @@ import {
   type TrainableSpec,
   trainableTensors,
 } from '@gapo/model';
-import { toBatch } from './batch.js';
+import { checkSequences, toBatch } from './batch.js';
 import { decodeSequences, logits } from './decoder.js';
 import { completionFeeds, parameterFeeds, pick } from './evaluator.js';
-import type { ShardInput } from './gradientEngine.js';
+import { type MemoryOptions, splitByMemory } from './microBatches.js';
+import { type ShardInput, partOf } from './shard.js';
 import { logRatioLimit } from './surrogate.js';
 import { tensorSource } from './tensorSource.js';
 
@@ -25,13 +26,19 @@ import { tensorSource } from './tensorSource.js';
 export class LogitGramEngine {
   private readonly session: Session;
   private readonly config: DecoderConfig;
+  private readonly options: MemoryOptions;
 
-  private constructor(session: Session, config: DecoderConfig) {
+  private constructor(session: Session, config: DecoderConfig, options: MemoryOptions) {
     this.session = session;
     this.config = config;
+    this.options = options;
   }
 
-  static async open(model: DecoderModel, spec: TrainableSpec, options: SessionOptions): Promise<LogitGramEngine> {
+  static async open(
+    model: DecoderModel,
+    spec: TrainableSpec,
+    options: SessionOptions & MemoryOptions,
+  ): Promise<LogitGramEngine> {
     const { config } = model;
     const graph = new Graph('logit gram');
     const { tensors } = tensorSource(graph, trainableTensors(config, spec), model.weights);
@@ -39,7 +46,7 @@ export class LogitGramEngine {
     const rows = graph.input('rows', 'int64', ['N']);
     const targets = graph.input('targets', 'int64', ['N']);
     const inverseTemperature = graph.floatInput('inverseTemperature', []);
-    const { hidden } = decodeSequences(config, ids, tensors, spec.lora, rows);
+    const { hidden } = decodeSequences(config, ids, tensors, spec.lora, { rows });
     const cooled = logits(config, mul(hidden, inverseTemperature), tensors); // [N, V]
     const axis = { kind: 'int', value: -1 } as const;
     const logp = graph.emit('LogSoftmax', [cooled], { dtype: graph.float, dims: cooled.dims }, { axis });
@@ -50,11 +57,20 @@ export class LogitGramEngine {
     const norms = emitBinary('Sub', emitBinary('Add', squares, graph.constant(1)), twice);
     graph.output('logprobs', emitReshape(picked, [-1], ['N']));
     graph.output('norms', emitReshape(norms, [-1], ['N']));
-    return new LogitGramEngine(await Session.open(graph.toModel(), options), config);
+    return new LogitGramEngine(await Session.open(graph.toModel(), options), config, options);
   }
 
   /** The shard's Gram matrix, row-major [K, K], in float64. PPO's clip counts as in the surrogate. */
   async compute(version: readonly NamedTensor[], input: ShardInput): Promise<Float64Array> {
+    checkSequences(input.sequences, this.config.context);
+    const gram = new Float64Array(input.objectives ** 2);
+    for (const indices of splitByMemory(this.config, input.sequences, this.options, false)) {
+      await this.addTo(gram, version, partOf(input, indices));
+    }
+    return gram;
+  }
+
+  private async addTo(gram: Float64Array, version: readonly NamedTensor[], input: ShardInput): Promise<void> {
     const batch = toBatch(input.sequences, this.config.context);
     const feeds = { ...parameterFeeds(version), ...completionFeeds(batch, input.temperature) };
     const outputs = await this.session.run(pick(feeds, this.session.inputNames));
@@ -62,7 +78,6 @@ export class LogitGramEngine {
     const norms = outputs['norms']?.data as Float32Array;
     const k = input.objectives;
     const rows = input.advantages.length / k;
-    const gram = new Float64Array(k * k);
     const slopes = new Float64Array(k);
     for (let n = 0; n < batch.tokens; n++) {
       const gap = (logprobs[n] as number) - (input.oldLogprobs[n] as number);
@@ -80,7 +95,6 @@ export class LogitGramEngine {
         }
       }
     }
-    return gram;
   }
 
   async close(): Promise<void> {

@@ -2,7 +2,9 @@
 export { type Sequence, toBatch } from './batch.js';
 export { Evaluator } from './evaluator.js';
 export { Sampler, type SampledCompletion, type SamplingOptions, type SamplingPrompt } from './sampler.js';
-export { GradientEngine, type ShardGradients, type ShardInput, type ShardStatistics } from './gradientEngine.js';
+export { GradientEngine, type ShardGradients } from './gradientEngine.js';
+export type { MemoryOptions } from './microBatches.js';
+export type { ShardInput, ShardStatistics } from './shard.js';
 export { type GradientScope, tensorsOf } from './gradientGraph.js';
 export { LogitGramEngine } from './logitGram.js';
 export { project } from './projection.js';

@@ -8,8 +8,9 @@ import {
   sizeOf,
   trainableTensors,
 } from '@gapo/model';
-import { type Sequence, toBatch } from './batch.js';
+import { type Sequence, checkSequences, toBatch, tokensOf } from './batch.js';
 import { completionFeeds, completionValues, parameterFeeds, pick } from './evaluator.js';
+import { type MemoryOptions, splitByMemory } from './microBatches.js';
 import { uniformSlope } from './surrogate.js';
 import { tensorSource } from './tensorSource.js';
 
@@ -27,11 +28,13 @@ export class SupervisedEngine {
   private readonly session: Session;
   private readonly config: DecoderConfig;
   private readonly spec: TrainableSpec;
+  private readonly options: MemoryOptions;
 
-  private constructor(session: Session, config: DecoderConfig, spec: TrainableSpec) {
+  private constructor(session: Session, config: DecoderConfig, spec: TrainableSpec, options: MemoryOptions) {
     this.session = session;
     this.config = config;
     this.spec = spec;
+    this.options = options;
   }
 
   /** `frozen` holds the weights that are not trained: none in full training. */
@@ -39,11 +42,11 @@ export class SupervisedEngine {
     config: DecoderConfig,
     spec: TrainableSpec,
     frozen: ReadonlyMap<string, Weight>,
-    options: SessionOptions,
+    options: SessionOptions & MemoryOptions,
   ): Promise<SupervisedEngine> {
     const graph = new Graph('supervised');
     const { tensors, parameters } = tensorSource(graph, trainableTensors(config, spec), frozen);
-    const { logprobs } = completionValues(graph, config, spec, tensors);
+    const { logprobs } = completionValues(graph, config, spec, tensors, options.recompute);
     const denominator = graph.floatInput('denominator', []);
     const slope = uniformSlope(logprobs, graph.constant(-1), denominator); // d(−Σ ln p / D) / d ln p
     const found = gradients([[logprobs, slope]], [...parameters.values()]);
@@ -55,26 +58,34 @@ export class SupervisedEngine {
       'loss',
       emitBinary('Div', emitReduce('ReduceSum', emitBinary('Mul', logprobs, graph.constant(-1))), denominator),
     );
-    return new SupervisedEngine(await Session.open(graph.toModel(), options), config, spec);
+    return new SupervisedEngine(await Session.open(graph.toModel(), options), config, spec, options);
   }
 
   /** Loss and gradients of a batch at the given values of the trained tensors. */
   async compute(tensors: readonly NamedTensor[], sequences: readonly Sequence[]): Promise<SupervisedGradients> {
-    const batch = toBatch(sequences, this.config.context);
-    const feeds = {
-      ...parameterFeeds(tensors),
-      ...completionFeeds(batch, 1),
-      denominator: { data: Float32Array.of(batch.tokens), dims: [] },
-    };
-    const outputs = await this.session.run(pick(feeds, this.session.inputNames));
-    return {
-      loss: Number(outputs['loss']?.data[0]),
-      tokens: batch.tokens,
-      gradients: trainableTensors(this.config, this.spec).map(
-        ({ name, shape }) =>
-          (outputs[`gradient.${name}`]?.data as Float32Array | undefined) ?? new Float32Array(sizeOf(shape)),
-      ),
-    };
+    checkSequences(sequences, this.config.context);
+    const tokens = tokensOf(sequences);
+    const sums = trainableTensors(this.config, this.spec).map(({ shape }) => new Float32Array(sizeOf(shape)));
+    let loss = 0;
+    for (const indices of splitByMemory(this.config, sequences, this.options, true)) {
+      const batch = toBatch(
+        indices.map((index) => sequences[index] as Sequence),
+        this.config.context,
+      );
+      const feeds = {
+        ...parameterFeeds(tensors),
+        ...completionFeeds(batch, 1),
+        denominator: { data: Float32Array.of(tokens), dims: [] },
+      };
+      const outputs = await this.session.run(pick(feeds, this.session.inputNames));
+      loss += Number(outputs['loss']?.data[0]);
+      trainableTensors(this.config, this.spec).forEach(({ name }, index) => {
+        const part = outputs[`gradient.${name}`]?.data as Float32Array | undefined;
+        const sum = sums[index] as Float32Array;
+        part?.forEach((x, i) => (sum[i] = (sum[i] as number) + x));
+      });
+    }
+    return { loss, tokens, gradients: sums };
   }
 
   async close(): Promise<void> {
