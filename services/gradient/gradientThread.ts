@@ -1,5 +1,5 @@
 /** Runs in the tensor thread: log-probabilities, values and gradients of a shard. */
-import { EngineHolder, type EngineKey, type Outcome, outcome, threadSettings } from '@gapo/worker';
+import { EngineHolder, ModelStore, type EngineKey, type Outcome, outcome, threadSettings } from '@gapo/worker';
 import type { NamedTensor } from '@gapo/model';
 import {
   Evaluator,
@@ -34,16 +34,17 @@ export interface LogProbsResult {
   readonly values: { readonly data: Float32Array; readonly heads: number } | undefined;
 }
 
-const { threads, device, modelRoot } = threadSettings();
-const evaluators = new EngineHolder(modelRoot, (model, trainable) =>
+const { threads, device, ...places } = threadSettings();
+const models = new ModelStore(places);
+const evaluators = new EngineHolder(models, (model, trainable) =>
   Evaluator.open(model, trainable, { threads, device }),
 );
 const engines = new EngineHolder(
-  modelRoot,
+  models,
   async (model, trainable) => new GradientEngine(model, trainable, { threads, device }),
 );
 
-const logitGrams = new EngineHolder(modelRoot, (model, trainable) =>
+const logitGrams = new EngineHolder(models, (model, trainable) =>
   LogitGramEngine.open(model, trainable, { threads, device }),
 );
 

@@ -1,5 +1,5 @@
 /** Runs in the tensor thread: samples completions and posts them as they finish. */
-import { EngineHolder, type EngineKey, type Outcome, outcome, threadSettings } from '@gapo/worker';
+import { EngineHolder, ModelStore, type EngineKey, type Outcome, outcome, threadSettings } from '@gapo/worker';
 import type { NamedTensor } from '@gapo/model';
 import { Sampler, type SampledCompletion, type SamplingOptions, type SamplingPrompt } from '@gapo/policy';
 import type { MessagePort } from 'node:worker_threads';
@@ -19,9 +19,9 @@ export interface SampleTask {
 /** A completion on its way between the threads. */
 export type PostedCompletion = SampledCompletion;
 
-const { threads, device, modelRoot } = threadSettings();
+const { threads, device, ...places } = threadSettings();
 const samplers = new EngineHolder(
-  modelRoot,
+  new ModelStore(places),
   async (model, trainable) => new Sampler(model, trainable, { threads, device }),
 );
 

@@ -1,4 +1,5 @@
 /** What `gapo up` starts: each service with its address and its environment, and in which order. */
+import { join } from 'node:path';
 import type { RewardEntry } from './rewardsFile.js';
 import { freePorts, localHost, requireFree, type WantedPort } from './ports.js';
 
@@ -141,7 +142,10 @@ export function planOn(ports: Ports, options: PlanOptions): Plan {
     }),
   );
   const worker = (kind: string, does: string) => (port: number, i: number) =>
-    service(workerName(kind, i), kind, does, port, { COORDINATOR: coordinator });
+    service(workerName(kind, i), kind, does, port, {
+      COORDINATOR: coordinator,
+      MODEL_CACHE: join(options.dataDirectory, '.models'),
+    });
   const rollout = ports.rollout.map(worker('rollout', 'samples completions'));
   const gradient = ports.gradient.map(worker('gradient', 'computes gradients'));
   const coordinating = service('coordinator', 'coordinator', 'owns runs and steps', ports.coordinator, {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
 import { type DecoderModel, ModelError, type TrainableSpec } from '@gapo/model';
-import { EngineHolder, type EngineKey } from './mod.js';
+import { EngineHolder, ModelStore, type EngineKey } from './mod.js';
 import { damageWeights, tinyPolicy, tinyTrainable } from './testing.fixture.js';
 
 /** A holder whose engines only say what was made and closed. */
@@ -11,7 +11,8 @@ async function holder(t: TestContext) {
   const policy = await tinyPolicy(t);
   const made: DecoderModel[] = [];
   const closed: TrainableSpec[] = [];
-  const engines = new EngineHolder('/', async (model, trainable) => {
+  const models = new ModelStore({ modelRoot: '/', modelCache: `${policy.directory}-cache` });
+  const engines = new EngineHolder(models, async (model, trainable) => {
     made.push(model);
     return { trainable, close: async () => void closed.push(trainable) };
   });

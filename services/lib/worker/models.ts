@@ -1,6 +1,6 @@
 /** Models that a tensor thread holds: read once, checked against the hash that the coordinator gave. */
 import { resolve } from 'node:path';
-import { type DecoderModel, ModelError, type TrainableSpec, readDecoderModel } from '@gapo/model';
+import { type DecoderModel, ModelError, type TrainableSpec, readDecoderModel, withWideWeights } from '@gapo/model';
 
 /** Which engine: a model and what is trained of it. */
 export interface EngineKey {
@@ -10,15 +10,57 @@ export interface EngineKey {
   readonly trainable: TrainableSpec;
 }
 
-/** Makes an engine for each key once, on a model read once. Keeps those of the latest few runs. */
+/** Where models are. */
+export interface ModelPlaces {
+  /** Where relative model directories start. */
+  readonly modelRoot: string;
+  /** Where weights that are not F32 are widened to, once for all processes. */
+  readonly modelCache: string;
+}
+
+/** Reads each model once, whatever engines are made on it. What it keeps of one is where its tensors lie. */
+export class ModelStore {
+  private readonly places: ModelPlaces;
+  private readonly models = new Map<string, Promise<DecoderModel>>();
+
+  constructor(places: ModelPlaces) {
+    this.places = places;
+  }
+
+  /** The model of a key, its weights float32 in files. Throws ModelError where the directory is not the model that the coordinator has. */
+  get({ model, modelSha256 }: Pick<EngineKey, 'model' | 'modelSha256'>): Promise<DecoderModel> {
+    const name = JSON.stringify([model, modelSha256]);
+    let read = this.models.get(name);
+    if (read === undefined) {
+      read = this.read(model, modelSha256);
+      this.models.set(name, read);
+      read.catch(() => this.models.delete(name));
+    }
+    return read;
+  }
+
+  private async read(model: string, sha256: string): Promise<DecoderModel> {
+    const directory = resolve(this.places.modelRoot, model);
+    const read = await readDecoderModel(directory);
+    if (read.sha256 !== sha256) {
+      throw new ModelError(
+        directory,
+        `has weights with SHA-256 ${read.sha256.slice(0, 12)}…, the coordinator's have ${sha256.slice(0, 12)}…; ` +
+          'give every service the same model directory',
+      );
+    }
+    return withWideWeights(read, this.places.modelCache);
+  }
+}
+
+/** Makes an engine for each key once. Keeps those of the latest few runs. */
 export class EngineHolder<Engine extends { close(): Promise<void> }> {
   private readonly make: (model: DecoderModel, trainable: TrainableSpec) => Promise<Engine>;
-  private readonly root: string;
+  private readonly models: ModelStore;
   private readonly engines = new Map<string, Promise<Engine>>();
 
-  /** Relative model directories start at `root`. */
-  constructor(root: string, make: (model: DecoderModel, trainable: TrainableSpec) => Promise<Engine>) {
-    this.root = root;
+  constructor(models: ModelStore, make: (model: DecoderModel, trainable: TrainableSpec) => Promise<Engine>) {
+    this.models = models;
     this.make = make;
   }
 
@@ -35,17 +77,8 @@ export class EngineHolder<Engine extends { close(): Promise<void> }> {
     return engine;
   }
 
-  private async open({ model, modelSha256, trainable }: EngineKey): Promise<Engine> {
-    const directory = resolve(this.root, model);
-    const read = await readDecoderModel(directory);
-    if (read.sha256 !== modelSha256) {
-      throw new ModelError(
-        directory,
-        `has weights with SHA-256 ${read.sha256.slice(0, 12)}…, the coordinator's have ${modelSha256.slice(0, 12)}…; ` +
-          'give every service the same model directory',
-      );
-    }
-    return this.make(read, trainable);
+  private async open(key: EngineKey): Promise<Engine> {
+    return this.make(await this.models.get(key), key.trainable);
   }
 
   private async closeOldest(): Promise<void> {

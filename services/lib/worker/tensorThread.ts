@@ -5,6 +5,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { Piscina, workerData } from 'piscina';
 import { type RpcCode, RpcError } from '@gapo/rpc';
+import type { ModelPlaces } from './models.js';
 
 /** What a task of the thread resolves to: an error keeps its code across the threads. */
 export type Outcome<T> =
@@ -31,11 +32,9 @@ export function threadSettings(): TensorThreadSettings {
 export type TensorTasks = Record<string, (argument: never) => Promise<Outcome<unknown>>>;
 
 /** What the thread of a worker is started with, as `workerData`. */
-export interface TensorThreadSettings {
+export interface TensorThreadSettings extends ModelPlaces {
   readonly threads: number;
   readonly device: 'cpu' | 'cuda';
-  /** Where relative model directories start. */
-  readonly modelRoot: string;
 }
 
 /** A worker thread with the tasks of type `Tasks`: each a function of one argument that the module exports. */

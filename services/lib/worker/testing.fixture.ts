@@ -202,12 +202,14 @@ export async function serveWorker<Tasks extends TensorTasks>(
   worker: Pick<Worker<Tasks>, 'thread' | 'service'>,
   coordinator: PolicyServer,
 ): Promise<string> {
-  const thread = new TensorThread<Tasks>(worker.thread, { threads: 1, device: 'cpu', modelRoot: '/' });
+  const modelCache = await mkdtemp(join(tmpdir(), 'gapo-cache-'));
+  const thread = new TensorThread<Tasks>(worker.thread, { threads: 1, device: 'cpu', modelRoot: '/', modelCache });
   const services = [worker.service(coordinator.client, thread)];
   const server = await serve({ address: '127.0.0.1:0', services, shutdownGraceMs: 0 });
   t.after(async () => {
     await server.stop();
     await thread.close();
+    await rm(modelCache, { recursive: true });
   });
   return server.address;
 }

@@ -25,7 +25,15 @@ export function testWorkerProcess({ name, main, call }: WorkerUnderTest): void {
       const surplus = start({}, '--port=1');
       const codes = await Promise.all([help, wrong, busy, surplus].map(({ closed }) => closed));
       assert.deepEqual(codes, [0, 2, 2, 2]);
-      for (const variable of ['LISTEN', 'COORDINATOR', 'THREADS', 'DEVICE', 'MODEL_ROOT', 'ADDRESS_FILE'])
+      for (const variable of [
+        'LISTEN',
+        'COORDINATOR',
+        'THREADS',
+        'DEVICE',
+        'MODEL_ROOT',
+        'MODEL_CACHE',
+        'ADDRESS_FILE',
+      ])
         assert.match(help.stdout(), new RegExp(`^  ${variable} `, 'm'));
       assert.match(help.stdout(), new RegExp(`Example:\n  .*\n.*services/${name}/dist/main\\.js\n$`));
       assert.equal(wrong.output(), 'environment THREADS: found number 0, expected an integer of at least 1\n');

@@ -1,5 +1,6 @@
 /** What every tensor worker's process has: its settings, the coordinator's client, and a server that stops cleanly. */
-import { availableParallelism } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Client, type Implementation, connect, serve } from '@gapo/rpc';
 import { directory, filePath, grpcTarget, hostPort, positiveInt, readSettings, settingsHelp, z } from '@gapo/settings';
 import { runService } from '@gapo/telemetry';
@@ -18,6 +19,9 @@ const settings = (listen: string) =>
       .describe('The execution provider of the tensor runtime.')
       .meta({ expected: 'cpu or cuda' }),
     MODEL_ROOT: directory.default('.').describe('Where relative model directories start.'),
+    MODEL_CACHE: directory
+      .default(join(tmpdir(), 'gapo-models'))
+      .describe('A directory for BF16 and F16 weights as float32: written once, mapped by every worker.'),
     ADDRESS_FILE: filePath.optional().describe('A file that its real address is written to, whole or not at all.'),
   });
 
@@ -52,12 +56,13 @@ export async function runWorker<Tasks extends TensorTasks>(worker: Worker<Tasks>
   node --import ./services/lib/telemetry/dist/preload.js services/${worker.name}/dist/main.js`,
     }),
     start: async ({ log }) => {
-      const { LISTEN, COORDINATOR, THREADS, DEVICE, MODEL_ROOT } = readSettings(schema);
+      const { LISTEN, COORDINATOR, THREADS, DEVICE, MODEL_ROOT, MODEL_CACHE } = readSettings(schema);
       const coordinator = connect('gapo.policy.v1.PolicyService', COORDINATOR);
       const thread = new TensorThread<Tasks>(worker.thread, {
         threads: THREADS,
         device: DEVICE,
         modelRoot: MODEL_ROOT,
+        modelCache: MODEL_CACHE,
       });
       const services = [worker.service(coordinator, thread)];
       const server = await serve({ address: LISTEN, services, shutdownGraceMs });
