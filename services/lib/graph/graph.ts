@@ -186,6 +186,15 @@ export class Graph {
     this.outputs.push(named);
   }
 
+  /**
+   * Makes a value an output under the name that it has. For bodies of loops and branches, whose outputs are told apart
+   * by their place: a name of its own would cost a copy each time.
+   */
+  result(value: Value): void {
+    if (value.graph !== this) throw new Error(`graph ${this.name}: '${value.name}' is of another graph, not a result`);
+    this.outputs.push(value);
+  }
+
   /** The root of the graphs around this one: where constants live. */
   get root(): Graph {
     return this.parent?.root ?? this;

@@ -12,8 +12,8 @@ export {
 } from './graph.js';
 export * from './operators.js';
 export { geluTanh, layerNorm, linearInOut, splitLast } from './decoderOperators.js';
-export { clamp, emitBinary, emitMatmul, emitReduce, emitReshape, emitUnary } from './nodes.js';
-export type { OnnxModel } from './onnx.js';
+export { clamp, emitBinary, emitMatmul, emitReduce, emitReshape, emitTranspose, emitUnary } from './nodes.js';
+export { microsoftDomain, type OnnxModel } from './onnx.js';
 export { gradients, type Seed } from './gradient.js';
 export { gradcheck, type GradcheckOptions, type GradcheckResult } from './gradcheck.js';
 export { Session, SessionError, int64, type SessionOptions, type TensorArray } from './session.js';

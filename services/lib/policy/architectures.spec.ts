@@ -19,7 +19,7 @@ import { toBatch } from './batch.js';
 import { decodeSequences, logits } from './decoder.js';
 import { Evaluator, completionFeeds, completionValues } from './evaluator.js';
 import { GradientEngine } from './gradientEngine.js';
-import { Sampler } from './sampler.js';
+import { Sampler } from './sampling/sampler.js';
 import { tensorSource } from './tensorSource.js';
 
 type Vector = number[];

@@ -1,7 +1,9 @@
 /** The policy on the tensor runtime: log-probabilities, gradients, samples, and supervised training. */
 export { type Sequence, toBatch } from './batch.js';
 export { Evaluator } from './evaluator.js';
-export { Sampler, type SampledCompletion, type SamplingOptions, type SamplingPrompt } from './sampler.js';
+export { Sampler, type SamplerOptions } from './sampling/sampler.js';
+export { type SampledCompletion } from './sampling/rows.js';
+export { type SamplingOptions, type SamplingPrompt } from './sampling/options.js';
 export { GradientEngine, type ShardGradients } from './gradientEngine.js';
 export type { MemoryOptions } from './microBatches.js';
 export type { ShardInput, ShardStatistics } from './shard.js';

@@ -8,7 +8,7 @@ import { Graph, Session, int64 } from '@gapo/graph';
 import { readDecoderModel } from '@gapo/model';
 import { decodeSequences, logits } from './decoder.js';
 import { Evaluator } from './evaluator.js';
-import { Sampler } from './sampler.js';
+import { Sampler } from './sampling/sampler.js';
 import { tensorSource } from './tensorSource.js';
 
 const directory = resolve(fileURLToPath(new URL('../../../..', import.meta.url)), '../shared/models/stories260k-hf');

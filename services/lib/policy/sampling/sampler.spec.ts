@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type TrainableSpec, initialTensors } from '@gapo/model';
-import { Evaluator } from './evaluator.js';
-import { type SampledCompletion, Sampler, type SamplingOptions } from './sampler.js';
-import { tinyConfig, tinyModel } from './tinyModel.fixture.js';
+import { Evaluator } from '../evaluator.js';
+import type { SamplingOptions } from './options.js';
+import type { SampledCompletion } from './rows.js';
+import { Sampler } from './sampler.js';
+import { tinyConfig, tinyModel } from '../tinyModel.fixture.js';
 
 const model = tinyModel();
 const spec: TrainableSpec = {

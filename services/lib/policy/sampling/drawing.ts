@@ -1,0 +1,240 @@
+/**
+ * Drawing a token of each row from its logits, as nodes of a graph.
+ *
+ * What a request does not ask for has no node. In order: repetition penalty, temperature (the caller's), top-k, top-p
+ * over what top-k leaves, min-p; then the inverse of the cumulative distribution at one uniform number a row.
+ */
+import {
+  type DataType,
+  type Dim,
+  Graph,
+  type Value,
+  cast,
+  emitBinary,
+  emitReduce,
+  emitReshape,
+  emitUnary,
+  softmax,
+} from '@gapo/graph';
+
+/** Which options a graph has. */
+export interface Drawing {
+  /** The most probable token; nothing is drawn and nothing cut. */
+  readonly greedy: boolean;
+  readonly repetitionPenalty: boolean;
+  readonly topK: boolean;
+  readonly topP: boolean;
+  readonly minP: boolean;
+}
+
+/** The values of a graph's options: inputs, so that one graph serves every value. Those of options that are off are absent. */
+export interface DrawingInputs {
+  /** int64 [1]. */
+  readonly topK?: Value;
+  /** Scalars. */
+  readonly topP?: Value;
+  readonly minP?: Value;
+  readonly repetitionPenalty?: Value;
+  /** int64 [R, 1]: 0, 1, …, R − 1. */
+  readonly rowNumbers?: Value;
+}
+
+/** Declares the inputs of the options that are on. */
+export function drawingInputs(graph: Graph, drawing: Drawing): DrawingInputs {
+  return {
+    ...(drawing.topK && { topK: graph.input('topK', 'int64', [1]) }),
+    ...(drawing.topP && { topP: graph.floatInput('topP', []) }),
+    ...(drawing.minP && { minP: graph.floatInput('minP', []) }),
+    ...(drawing.repetitionPenalty && { repetitionPenalty: graph.floatInput('repetitionPenalty', []) }),
+    ...(!drawing.greedy && { rowNumbers: graph.input('rowNumbers', 'int64', ['R', 1]) }),
+  };
+}
+
+/** A drawn token of each row. */
+export interface Drawn {
+  /** int64 [R, 1]. */
+  readonly token: Value;
+  /** [R, 1]: ln of its probability in softmax(logits). */
+  readonly logprob: Value;
+  /** [R, 1]: ln of its probability in the distribution that it was drawn from, where that is another; never with greedy. */
+  readonly drawnLogprob: Value | undefined;
+}
+
+/** Whether tokens are drawn from another distribution than softmax(logits), and which is none that is a single point. */
+export function isProcessed({ greedy, repetitionPenalty, topK, topP, minP }: Drawing): boolean {
+  return !greedy && (repetitionPenalty || topK || topP || minP);
+}
+
+/**
+ * Draws from logits [R, V], already divided by the temperature. `seen` bool [R, V]: the tokens that the repetition
+ * penalty weakens; `uniform` [R, 1] in [0, 1): with greedy neither is read.
+ */
+export function draw(
+  logits: Value,
+  drawing: Drawing,
+  inputs: DrawingInputs,
+  seen: Value | undefined,
+  uniform: Value | undefined,
+): Drawn {
+  const { repetitionPenalty } = inputs;
+  const processed =
+    seen === undefined || repetitionPenalty === undefined ? logits : penalized(logits, seen, repetitionPenalty);
+  if (drawing.greedy || uniform === undefined) {
+    const token = argMax(processed);
+    return { token, logprob: pick(logSoftmax(logits), token), drawnLogprob: undefined };
+  }
+  const whole = softmax(processed); // [R, V]
+  const kept = truncated(whole, inputs);
+  const { token, total } = inverseCumulative(kept, uniform, inputs.rowNumbers as Value);
+  if (!isProcessed(drawing)) return { token, logprob: emitUnary('Log', pick(whole, token)), drawnLogprob: undefined };
+  return {
+    token,
+    // A penalty may make a token likely that the policy itself finds too unlikely for the exponential's range.
+    logprob: drawing.repetitionPenalty ? pick(logSoftmax(logits), token) : emitUnary('Log', pick(whole, token)),
+    drawnLogprob: emitUnary('Log', emitBinary('Div', pick(kept, token), total)),
+  };
+}
+
+/** Keskar et al. 2019, arXiv 1909.05858: logits of seen tokens divided by the penalty where positive, else multiplied. */
+function penalized(logits: Value, seen: Value, penalty: Value): Value {
+  const g = logits.graph;
+  const output = { dtype: g.float, dims: logits.dims };
+  const positive = emitBinary('Greater', logits, g.constant(0), 'bool');
+  const weaker = g.emit(
+    'Where',
+    [positive, emitBinary('Div', logits, penalty), emitBinary('Mul', logits, penalty)],
+    output,
+  );
+  return g.emit('Where', [seen, weaker, logits], output);
+}
+
+/** Probabilities [R, V] with 0 in place of those that top-k, top-p and min-p cut; the rest is as it was. */
+function truncated(probabilities: Value, { topK, topP, minP }: DrawingInputs): Value {
+  let kept = probabilities;
+  if (topK !== undefined) kept = atLeast(kept, lastColumn(largest(kept, topK))); // those equal to the k-th stay
+  if (topP !== undefined) kept = atLeast(kept, nucleusEdge(kept, topP));
+  if (minP !== undefined) kept = atLeast(kept, emitBinary('Mul', emitReduce('ReduceMax', kept, -1), minP));
+  return kept;
+}
+
+/** How many of the largest probabilities are sorted before all of them are. */
+const candidates = 128;
+
+/**
+ * The smallest probability [R, 1] of the nucleus (Holtzman et al. 2020, arXiv 1904.09751): the largest probabilities
+ * whose sum first reaches topP of all. Sorting a vocabulary costs more than the decoder; the nucleus of nearly every
+ * token lies within a few largest, and only where some row's does not are all of them sorted, to the same sums.
+ */
+function nucleusEdge(probabilities: Value, topP: Value): Value {
+  const g = probabilities.graph;
+  const vocabulary = probabilities.dims[1] as number;
+  const target = emitBinary('Mul', emitReduce('ReduceSum', probabilities, -1), topP); // [R, 1]
+  const among = (graph: Graph, count: number): { readonly edge: Value; readonly short: Value } => {
+    const sorted = largest(probabilities, g.integers([count]), graph); // [R, count]
+    const sums = graph.emit('CumSum', [sorted, g.integers([1], [])], { dtype: g.float, dims: sorted.dims });
+    const before = countTrue(emitBinary('Less', sums, target, 'bool')); // [R, 1]: how many sums fall short
+    const place = emitBinary('Min', before, g.integers([count - 1], []));
+    return { edge: pick(sorted, place), short: emitBinary('GreaterOrEqual', before, g.integers([count], []), 'bool') };
+  };
+  if (vocabulary <= candidates) return among(g, vocabulary).edge;
+  const { edge, short } = among(g, candidates);
+  const someShort = cast(emitReduce('ReduceMax', cast(short, 'int32')), 'bool');
+  const enough = new Graph('enough', g.float, g);
+  enough.output('edge', edge);
+  const all = new Graph('all', g.float, g);
+  all.result(among(all, vocabulary).edge);
+  const [chosen] = g.emitAll('If', [someShort], [{ dtype: g.float, dims: edge.dims }], {
+    then_branch: { kind: 'graph', value: all.content() },
+    else_branch: { kind: 'graph', value: enough.content() },
+  });
+  return chosen as Value;
+}
+
+/**
+ * The first token of each row whose cumulative weight exceeds uniform · the row's total; its weight is never 0.
+ * Weights [R, V] → token int64 [R, 1], total [R, 1]. A sum over all V in order costs much, so sums of blocks come first,
+ * and only the chosen block is summed in order.
+ */
+function inverseCumulative(
+  weights: Value,
+  uniform: Value,
+  rowNumbers: Value,
+): { readonly token: Value; readonly total: Value } {
+  const g = weights.graph;
+  const vocabulary = weights.dims[1] as number;
+  const block = blockSize(vocabulary);
+  const blocks = vocabulary / block;
+  const perBlock = emitReshape(weights, [-1, blocks, block], ['R', blocks, block]);
+  const sums = emitReshape(emitReduce('ReduceSum', perBlock, -1), [-1, blocks], ['R', blocks]);
+  const cumulative = g.emit('CumSum', [sums, g.integers([1], [])], { dtype: g.float, dims: sums.dims });
+  const total = lastColumn(cumulative);
+  const threshold = emitBinary('Min', emitBinary('Mul', uniform, total), justBelow(total)); // [R, 1]
+  const passed = emitBinary('LessOrEqual', cumulative, threshold, 'bool'); // [R, blocks]
+  const chosen = countTrue(passed); // int64 [R, 1]
+  const before = emitReduce('ReduceMax', emitBinary('Mul', cumulative, cast(passed, g.float)), -1); // [R, 1]
+  const flat = emitReshape(weights, [-1, block], ['R·blocks', block]);
+  const place = emitBinary('Add', emitBinary('Mul', rowNumbers, g.integers([blocks], [])), chosen);
+  const own = g.emit('Gather', [flat, emitReshape(place, [-1], ['R'])], { dtype: g.float, dims: ['R', block] });
+  const within = g.emit('CumSum', [own, g.integers([1], [])], { dtype: g.float, dims: own.dims });
+  const rest = emitBinary('Min', emitBinary('Sub', threshold, before), justBelow(lastColumn(within)));
+  const offset = countTrue(emitBinary('LessOrEqual', within, rest, 'bool'));
+  const token = emitBinary('Add', emitBinary('Mul', chosen, g.integers([block], [])), offset);
+  return { token: emitBinary('Min', token, g.integers([vocabulary - 1], [])), total };
+}
+
+/** The divisor of the vocabulary nearest to its square root. */
+function blockSize(vocabulary: number): number {
+  for (let size = Math.floor(Math.sqrt(vocabulary)); size > 1; size--) if (vocabulary % size === 0) return size;
+  return vocabulary;
+}
+
+/** Less than a positive x by a unit of its last place or two: a cumulative sum that ends in x passes it. */
+function justBelow(x: Value): Value {
+  return emitBinary('Mul', x, x.graph.constant(1 - 2 ** -23));
+}
+
+/** x where it is at least the edge, 0 elsewhere. x [R, V], edge [R, 1]. */
+function atLeast(x: Value, edge: Value): Value {
+  const g = x.graph;
+  const inside = emitBinary('GreaterOrEqual', x, edge, 'bool');
+  return g.emit('Where', [inside, x, g.constant(0)], { dtype: g.float, dims: x.dims });
+}
+
+/** The `count` (int64 [1]) largest of each row, largest first. */
+function largest(x: Value, count: Value, graph: Graph = x.graph): Value {
+  const dims: readonly Dim[] = ['R', 'k'];
+  const axis = { axis: { kind: 'int', value: -1 } } as const;
+  const outputs = [
+    { dtype: graph.float, dims },
+    { dtype: 'int64' as DataType, dims },
+  ];
+  return graph.emitAll('TopK', [x, count], outputs, axis)[0] as Value;
+}
+
+function lastColumn(x: Value): Value {
+  const g = x.graph;
+  const axis = { axis: { kind: 'int', value: 1 } } as const;
+  return g.emit('Gather', [x, g.integers([-1])], { dtype: x.dtype, dims: [x.dims[0] as Dim, 1] }, axis);
+}
+
+/** How many of each row are true. bool [R, N] → int64 [R, 1]. */
+function countTrue(flags: Value): Value {
+  return cast(emitReduce('ReduceSum', cast(flags, 'int32'), -1), 'int64');
+}
+
+/** The element of each row at a place. x [R, N], place int64 [R, 1] → [R, 1]. */
+function pick(x: Value, place: Value): Value {
+  const g = place.graph.depth > x.graph.depth ? place.graph : x.graph;
+  const axis = { axis: { kind: 'int', value: 1 } } as const;
+  return g.emit('GatherElements', [x, place], { dtype: x.dtype, dims: place.dims }, axis);
+}
+
+function argMax(x: Value): Value {
+  const attributes = { axis: { kind: 'int', value: 1 }, keepdims: { kind: 'int', value: 1 } } as const;
+  return x.graph.emit('ArgMax', [x], { dtype: 'int64', dims: [x.dims[0] as Dim, 1] }, attributes);
+}
+
+function logSoftmax(x: Value): Value {
+  const axis = { axis: { kind: 'int', value: -1 } } as const;
+  return x.graph.emit('LogSoftmax', [x], { dtype: x.graph.float, dims: x.dims }, axis);
+}
