@@ -11,6 +11,7 @@ import { paretoCommand } from './commands/pareto.js';
 import { preferCommand } from './commands/prefer.js';
 import { runCommand } from './commands/run.js';
 import { runsCommand } from './commands/runs.js';
+import { sftCommand } from './commands/sft.js';
 import { soupCommand } from './commands/soup.js';
 import { trainCommand } from './commands/train.js';
 import { upCommand } from './commands/up.js';
@@ -45,6 +46,7 @@ const commands = [
   frontCommand(),
   paretoCommand(),
   exportCommand(),
+  sftCommand(),
   doctorCommand(),
 ];
 for (const command of [program, ...commands]) command.exitOverride();

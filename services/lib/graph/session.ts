@@ -1,4 +1,7 @@
 /** Sessions of onnxruntime: a model, opened once, run many times. Opening and running block the thread they are on. */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import type { DataType, ElementArray } from './graph.js';
 import type { OnnxModel } from './onnx.js';
@@ -31,6 +34,25 @@ export class SessionError extends Error {
  */
 const largestPacked = 256 << 20;
 
+/** The library that the CUDA provider is loaded from, where it was installed. */
+function cudaLibrary(): string {
+  const entry = createRequire(import.meta.url).resolve('onnxruntime-node');
+  const folder = `../bin/napi-v6/${process.platform}/${process.arch}`;
+  return join(dirname(entry), folder, 'libonnxruntime_providers_cuda.so');
+}
+
+/**
+ * The runtime names backends that it could load, whether or not their libraries are there, and fails with an error of the
+ * dynamic linker where they are not.
+ */
+function checkDevice(device: 'cpu' | 'cuda'): void {
+  if (device === 'cpu' || existsSync(cudaLibrary())) return;
+  throw new SessionError(
+    `device 'cuda' is not to be had here: onnxruntime-node was installed without its CUDA provider (${cudaLibrary()} is ` +
+      'missing); set the device to cpu, or run on an image with that provider (docs/gpu.md)',
+  );
+}
+
 /** An open model. */
 export class Session {
   private readonly session: ort.InferenceSession;
@@ -49,13 +71,7 @@ export class Session {
    */
   static async open(model: OnnxModel | string, options: SessionOptions): Promise<Session> {
     const device = options.device ?? 'cpu';
-    const available = ort.listSupportedBackends().map((backend) => backend.name);
-    if (!available.includes(device)) {
-      throw new SessionError(
-        `device '${device}' is not in this build of onnxruntime-node, which has ${available.join(', ')}; ` +
-          `set device: cpu, or run on an image with the ${device} provider`,
-      );
-    }
+    checkDevice(device);
     const mapped = typeof model === 'string' ? undefined : model.mapped;
     const settings: ort.InferenceSession.SessionOptions = {
       executionProviders: [device],

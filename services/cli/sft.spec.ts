@@ -1,0 +1,92 @@
+/** `gapo sft` as a process: its options, its result, its interruption. */
+import assert from 'node:assert/strict';
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { llamaConfig, randomDecoder, readDecoderModel, toHuggingFaceConfig, writeSafetensors } from '@gapo/model';
+import { gapo, startGapo, temporaryFolder } from './cli.fixture.js';
+import { projectRoot } from './project.js';
+
+const shape = {
+  vocabulary: 1536,
+  width: 32,
+  feedForward: 48,
+  layers: 2,
+  heads: 4,
+  keyValueHeads: 2,
+  headWidth: 8,
+  context: 64,
+  epsilon: 1e-5,
+  ropeTheta: 10000,
+  tiedEmbeddings: true,
+  bosId: 1,
+  eosIds: [2],
+};
+
+/** model/ and data.jsonl in a folder that goes with the test; the arguments that train them. */
+async function material(t: TestContext): Promise<{ folder: string; args: string[] }> {
+  const folder = temporaryFolder(t);
+  const model = join(folder, 'model');
+  mkdirSync(model);
+  cpSync(join(projectRoot, 'examples/assistant/tokenizer'), model, { recursive: true });
+  writeFileSync(join(model, 'config.json'), JSON.stringify(toHuggingFaceConfig(shape, 'LlamaForCausalLM')));
+  await writeSafetensors(join(model, 'model.safetensors'), randomDecoder(llamaConfig(shape), 1));
+  const lines = Array.from({ length: 40 }, (_, i) => ({ prompt: `Where is number ${i}?`, completion: 'In room two.' }));
+  writeFileSync(join(folder, 'data.jsonl'), lines.map((line) => JSON.stringify(line)).join('\n'));
+  const args = ['sft', join(folder, 'data.jsonl'), '--model', model, '--out', join(folder, 'out'), '--threads', '1'];
+  return { folder, args };
+}
+
+test('a model is trained, and stdout has the result alone', { timeout: 60_000 }, async (t) => {
+  const { folder, args } = await material(t);
+  const { code, stdout, stderr } = await gapo(t, [...args, '--learning-rate', '1e-2', '--epochs', '4', '--json']);
+  assert.equal(code, 0, stderr);
+  const result = JSON.parse(stdout) as { directory: string; updates: number; heldOutLosses: number[]; sha256: string };
+  assert.equal(result.directory, join(folder, 'out'));
+  assert.equal(result.updates, 12);
+  assert.equal(result.heldOutLosses.length, 5);
+  assert.ok(result.heldOutLosses.at(-1)! < result.heldOutLosses[0]!);
+  assert.equal((await readDecoderModel(result.directory)).sha256, result.sha256);
+  assert.match(stderr, /^38 sequences, [\d,]+ parameters, 12 updates/);
+});
+
+test('Ctrl-C keeps what was trained, and the same command goes on', { timeout: 60_000 }, async (t) => {
+  const { folder, args } = await material(t);
+  const long = [...args, '--epochs', '60', '--lora-rank', '2', '--batch', '4'];
+  const command = startGapo(t, long);
+  await command.line(/^update \d+\/600, loss [\d.]+, held out [\d.]+, [\d,]+ tokens\/s, .* left$/);
+  command.child.kill('SIGINT');
+  const { code, stderr } = await command.ended;
+  assert.equal(code, 130);
+  const stopped = Number(/stopped after update (\d+); the same command goes on from there/.exec(stderr)?.[1]);
+  assert.ok(stopped > 0 && stopped < 600, stderr);
+  assert.ok(!existsSync(join(folder, 'out/model.safetensors')));
+  const again = startGapo(t, long);
+  await again.line(new RegExp(`, going on after update ${stopped}`));
+  again.child.kill('SIGINT');
+  await again.ended;
+});
+
+test('what is wrong is one line that says what to mend', { timeout: 60_000 }, async (t) => {
+  const { folder, args } = await material(t);
+  const said = async (more: readonly string[], message: RegExp): Promise<void> => {
+    const { code, stderr, stdout } = await gapo(t, [...args, ...more]);
+    assert.deepEqual([code, stdout], [2, ''], stderr);
+    assert.match(stderr, message);
+  };
+  await said(['--lora-alpha', '4'], /--lora-alpha and --lora-targets belong to adapters: give --lora-rank too/);
+  await said(['--held-out', '0.9'], /Expected a share from 0 to 0\.5/);
+  await said(
+    ['--device', 'cuda'],
+    /\ndevice 'cuda' is not to be had here: .*; set the device to cpu, or run on an image with that provider/,
+  );
+  writeFileSync(join(folder, 'data.jsonl'), '{"prompt": "a"}\n');
+  await said([], /data\.jsonl:1: expected \{"text"\}, \{"prompt", "completion"\} or \{"messages"/);
+});
+
+test('the command itself does not load the tensor runtime', () => {
+  const { dependencies } = JSON.parse(readFileSync(join(projectRoot, 'services/cli/package.json'), 'utf8')) as {
+    dependencies: Record<string, string>;
+  };
+  for (const name of ['@gapo/finetuning', '@gapo/policy', '@gapo/graph']) assert.ok(!(name in dependencies), name);
+});

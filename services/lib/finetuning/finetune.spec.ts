@@ -1,0 +1,119 @@
+/** A whole fine-tuning on a small model: it learns, goes on bit for bit, and its result is the model that it trained. */
+import assert from 'node:assert/strict';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { type LoraSpec, type NamedTensor, readDecoderModel, readSafetensors } from '@gapo/model';
+import { SupervisedEngine } from '@gapo/policy';
+import { UserError } from '@gapo/telemetry';
+import { finetune, type FinetuningEvent } from './finetune.js';
+import type { FinetuningSettings } from './settings.js';
+import { settingsFor, workspace } from './testing.fixture.js';
+import { mergedWeights } from './trainedModel.js';
+
+type End = Extract<FinetuningEvent, { event: 'end' }>;
+
+/** Trains until the end, or until so many updates have been made. */
+async function run(settings: FinetuningSettings, updates = Infinity): Promise<{ end: End; events: FinetuningEvent[] }> {
+  const events: FinetuningEvent[] = [];
+  const made = (): number => events.filter(({ event }) => event === 'update').length;
+  await finetune(
+    settings,
+    (event) => void events.push(event),
+    () => Promise.resolve(made() >= updates),
+  );
+  const end = events.at(-1);
+  assert.ok(end?.event === 'end');
+  return { end, events };
+}
+
+const losses = (events: readonly FinetuningEvent[]): number[] =>
+  events.flatMap((event) => (event.event === 'update' ? [event.loss] : []));
+
+const weightsOf = (t: TestContext, settings: FinetuningSettings) => readFile(join(settings.out, 'model.safetensors'));
+
+// Adapters beside random weights that stay as they are have little to learn with.
+for (const [what, change, most] of [
+  ['adapters', {}, 0.95],
+  ['every weight', { lora: undefined, learningRate: 5e-3 }, 0.8],
+] as const) {
+  test(`${what}: losses fall, and an interrupted training ends in the same bytes`, { timeout: 60_000 }, async (t) => {
+    const directory = await workspace(t);
+    const { lora, ...rest } = { ...settingsFor(directory, { epochs: 6 }), ...change };
+    const settings: FinetuningSettings = { ...rest, ...(lora && { lora }) };
+    const { end, events } = await run(settings);
+    assert.equal(end.finished, true);
+    const [first, ...later] = end.heldOutLosses;
+    assert.equal(later.length, 6, 'at the start, and after each epoch');
+    assert.ok(later.at(-1)! < most * first!, `held out ${first} → ${later.at(-1)}`);
+    assert.ok(end.loss! < losses(events)[0]!);
+    assert.deepEqual((await readdir(settings.out)).sort(), [
+      'config.json',
+      'model.safetensors',
+      'special_tokens_map.json',
+      'tokenizer.json',
+      'tokenizer_config.json',
+    ]);
+    assert.equal((await readDecoderModel(settings.out)).sha256, end.sha256);
+
+    const again = { ...settings, out: join(directory, 'again'), checkpointEvery: 2 };
+    const stopped = await run(again, 5);
+    assert.deepEqual([stopped.end.finished, stopped.end.updates, stopped.end.sha256], [false, 5, null]);
+    const resumed = await run(again);
+    assert.equal(resumed.events[0]?.event === 'start' && resumed.events[0].done, 5);
+    assert.deepEqual([...losses(stopped.events), ...losses(resumed.events)], losses(events));
+    assert.deepEqual(resumed.end.heldOutLosses, end.heldOutLosses);
+    assert.deepEqual(await weightsOf(t, again), await weightsOf(t, settings));
+  });
+}
+
+test('pieces of an update add up to it', { timeout: 60_000 }, async (t) => {
+  const directory = await workspace(t);
+  const whole = await run(settingsFor(directory, { epochs: 1, heldOut: 0 }));
+  const pieces = await run(settingsFor(directory, { epochs: 1, heldOut: 0, microBatch: 3, out: join(directory, 'b') }));
+  assert.deepEqual(whole.end.heldOutLosses, []);
+  losses(whole.events).forEach((loss, i) => {
+    const other = losses(pieces.events)[i]!;
+    assert.ok(Math.abs(other - loss) < 1e-3 * loss, `update ${i + 1}: ${loss}, in pieces ${other}`);
+  });
+});
+
+test('merged weights are the adapted model', { timeout: 60_000 }, async (t) => {
+  const directory = await workspace(t);
+  const model = await readDecoderModel(join(directory, 'model'));
+  const lora: LoraSpec = { rank: 4, alpha: 8, targets: ['q_proj', 'o_proj', 'gate_proj', 'down_proj'] };
+  const settings = settingsFor(directory, { lora: { ...lora, targets: [...lora.targets] } });
+  await run(settings, 4);
+  const saved = await readSafetensors(join(settings.out, '.training/tensors.safetensors'));
+  const adapters = saved.filter(({ name }) => name.startsWith('base_model.'));
+  const sequences = [{ promptIds: [1, 9, 30], completionIds: [40, 7, 2] }];
+  const lossOf = async (spec: { lora?: LoraSpec; valueHeads: number }, tensors: readonly NamedTensor[]) => {
+    const frozen = spec.lora === undefined ? new Map() : model.weights;
+    const engine = await SupervisedEngine.open(model.config, spec, frozen, { threads: 1 });
+    const { loss } = await engine.compute(tensors, sequences);
+    await engine.close();
+    return loss;
+  };
+  const merged = mergedWeights(model, adapters, lora);
+  const byName = new Map(merged.map((tensor) => [tensor.name, tensor]));
+  const all = [...model.weights.keys()].map((name) => byName.get(name)!);
+  const [adapted, whole] = [await lossOf({ lora, valueHeads: 0 }, adapters), await lossOf({ valueHeads: 0 }, all)];
+  assert.ok(Math.abs(adapted - whole) < 1e-5 * whole, `${adapted} and ${whole}`);
+  assert.ok(Math.abs(adapted - (await lossOf({ valueHeads: 0 }, mergedWeights(model, [], undefined)))) > 1e-3);
+});
+
+test('what cannot be is said before anything is trained', { timeout: 60_000 }, async (t) => {
+  const directory = await workspace(t);
+  const settings = settingsFor(directory);
+  const refused = (change: Partial<FinetuningSettings>, message: RegExp): Promise<void> =>
+    assert.rejects(
+      run({ ...settings, ...change }),
+      (error: unknown) => error instanceof UserError && message.test(error.message),
+    );
+  await refused({ lora: { rank: 2, alpha: 2, targets: ['q_porj'] } }, /the target 'q_porj'; the model has q_proj, /);
+  await refused({ out: settings.model }, /already holds .*model\.safetensors.*another directory with --out/);
+  await run(settings, 2);
+  await refused({ learningRate: 1e-3 }, /is of a training with other settings, data or another model/);
+  await writeFile(join(settings.out, '.training/state.json'), '{');
+  await refused({}, /is damaged: state\.json cannot be read/);
+});
