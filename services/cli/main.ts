@@ -9,6 +9,7 @@ import { exportCommand } from './commands/export.js';
 import { frontCommand } from './commands/front.js';
 import { paretoCommand } from './commands/pareto.js';
 import { preferCommand } from './commands/prefer.js';
+import { rewardCommand } from './commands/reward.js';
 import { runCommand } from './commands/run.js';
 import { runsCommand } from './commands/runs.js';
 import { sftCommand } from './commands/sft.js';
@@ -47,9 +48,11 @@ const commands = [
   paretoCommand(),
   exportCommand(),
   sftCommand(),
+  rewardCommand(),
   doctorCommand(),
 ];
-for (const command of [program, ...commands]) command.exitOverride();
+for (const command of [program, ...commands, ...commands.flatMap(({ commands: inner }) => inner)])
+  command.exitOverride();
 for (const command of commands) program.addCommand(command);
 
 // A reader that goes away, as `gapo runs | head -1`, is no error.

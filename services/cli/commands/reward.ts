@@ -1,0 +1,81 @@
+/** `gapo reward`: for whoever writes a reward service. */
+import { Command, Option } from 'commander';
+import { connect } from '@gapo/rpc';
+import { grpcTarget } from '@gapo/settings';
+import { UserError } from '@gapo/telemetry';
+import { EXIT_USER, Exit } from '../exit.js';
+import { listenForInterrupts } from '../interrupts.js';
+import { jsonOption, positive } from '../options.js';
+import { print, printJson } from '../output.js';
+import { rewardCheckText } from '../render/rewardCheck.js';
+import { makeReporter } from '../render/reporter.js';
+import { conformance } from '../rewards/conformance.js';
+import { batchSizes, throughput, type Throughput } from '../rewards/throughput.js';
+
+interface CheckFlags {
+  timeout: number;
+  seconds: number;
+  json?: true;
+}
+
+/** Items of the largest batch that is timed, where the service takes as many. */
+const largestBatch = 256;
+
+async function check(address: string, { timeout, seconds, json }: CheckFlags): Promise<void> {
+  if (!grpcTarget.safeParse(address).success) {
+    throw new UserError(`"${address}" is no address: give host:port, as 127.0.0.1:50061`);
+  }
+  const reporter = makeReporter(process.stderr, json === true);
+  const interrupts = listenForInterrupts();
+  const { asked: signal } = interrupts;
+  const client = connect('gapo.reward.v1.RewardService', address);
+  const deadlineMs = timeout * 1000;
+  try {
+    const work = (what: string): void => reporter.work(`asking ${address}: ${what}`);
+    const { findings, description } = await conformance({ client, address, deadlineMs, signal, work });
+    const broken = findings.some(({ verdict }) => verdict === 'fails');
+    const speeds: Throughput[] = [];
+    // What breaks the contract is mended first: how fast it does so is no matter.
+    if (description !== undefined && !broken) {
+      for (const size of batchSizes(Math.min(description.maxBatch || largestBatch, largestBatch))) {
+        reporter.work(`timing ${address}: batches of ${size}`);
+        speeds.push(await throughput(client, size, seconds, deadlineMs, signal));
+      }
+    }
+    reporter.finish();
+    if (json) printJson({ address, description: description ?? null, findings, speeds });
+    else print(rewardCheckText(findings, speeds));
+    if (broken) throw new Exit(EXIT_USER);
+  } finally {
+    reporter.finish();
+    interrupts.release();
+    client.close();
+  }
+}
+
+function checkCommand(): Command {
+  return new Command('check')
+    .description('ask a reward service what a run would ask it, and more, and say whether it keeps the contract')
+    .argument('<address>', 'where it is, as host:port')
+    .addOption(new Option('--timeout <seconds>', 'the longest that one call may take').default(30).argParser(positive))
+    .addOption(new Option('--seconds <n>', 'for which each batch size is timed').default(2).argParser(positive))
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      `
+Looks at the description, the order and number of results, repetition, whether a score depends on the rest of the batch, odd
+and huge texts, limits, and the speed by size of the batch. Exits with 2 where the contract is broken.
+
+Example:
+  gapo reward check 127.0.0.1:50061`,
+    )
+    .action(check);
+}
+
+/** The command. */
+export function rewardCommand(): Command {
+  return new Command('reward')
+    .description('work on reward services')
+    .addHelpText('after', '\nExample:\n  gapo reward check 127.0.0.1:50061')
+    .addCommand(checkCommand());
+}

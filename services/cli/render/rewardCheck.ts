@@ -1,0 +1,30 @@
+/** What `gapo reward check` found, for people. */
+import type { Finding } from '../rewards/conformance.js';
+import type { Throughput } from '../rewards/throughput.js';
+import { count } from './numbers.js';
+import { table } from './table.js';
+
+const marks = { ok: 'ok    ', note: 'note  ', fails: 'FAILS ' } as const;
+
+/** A line for each finding, what to do under those that need it, and a table of speeds. */
+export function rewardCheckText(findings: readonly Finding[], speeds: readonly Throughput[]): string {
+  const lines = findings.map(
+    ({ what, verdict, found, mend }) =>
+      `${marks[verdict]}${what}: ${found}${mend === '' ? '' : `\n      mend: ${mend}`}`,
+  );
+  const failed = findings.filter(({ verdict }) => verdict === 'fails').length;
+  const end =
+    failed === 0 ? 'It keeps the contract.' : `It breaks the contract in ${failed} ${failed === 1 ? 'way' : 'ways'}.`;
+  const rows = speeds.map(({ batch, calls, p50, p99, itemsPerSecond }) => [
+    String(batch),
+    String(calls),
+    p50.toFixed(1),
+    p99.toFixed(1),
+    count(itemsPerSecond),
+  ]);
+  const speed =
+    rows.length === 0
+      ? ''
+      : `\n\n${table(['items a call', 'calls', 'p50 ms', 'p99 ms', 'items/s'], rows, [0, 1, 2, 3, 4])}`;
+  return `${lines.join('\n')}${speed}\n\n${end}`;
+}

@@ -1,0 +1,147 @@
+/** `gapo reward check` against services that keep the contract and services that break it, each in one way. */
+import assert from 'node:assert/strict';
+import { describe, test, type TestContext } from 'node:test';
+import { implement, RpcError, serve, type Handlers, type Item, type ResultInput } from '@gapo/rpc';
+import { gapo } from '../cli.fixture.js';
+import { batchSizes } from './throughput.js';
+
+type Reward = Handlers<'gapo.reward.v1.RewardService'>;
+type ScoreOf = (item: Item, index: number, batch: readonly Item[]) => ResultInput;
+
+const length: ScoreOf = ({ id, completion }) => ({ id, score: completion.length });
+
+/** A service by a function of an item, with a limit of 32 items. */
+function byItem(scoreOf: ScoreOf): Reward['Score'] {
+  return async ({ items }) => {
+    if (items.length > 32) throw new RpcError('INVALID_ARGUMENT', 'too many');
+    return { results: items.map(scoreOf), version: '1' };
+  };
+}
+
+const described: Reward['Describe'] = async () => ({
+  objective: 'length',
+  model: 'letters',
+  version: '1',
+  orientation: 'ORIENTATION_HIGHER_IS_BETTER',
+  maxBatch: 32,
+});
+
+async function started(t: TestContext, score: Reward['Score'], describe = described): Promise<string> {
+  const service = implement('gapo.reward.v1.RewardService', { Describe: describe, Score: score });
+  const server = await serve({ address: '127.0.0.1:0', services: [service], shutdownGraceMs: 0 });
+  t.after(() => server.stop());
+  return server.address;
+}
+
+test('a service that keeps the contract: what it is, how fast it is, exit code 0', async (t) => {
+  const address = await started(t, byItem(length));
+  const { stdout, code } = await gapo(t, ['reward', 'check', address, '--seconds', '1']);
+  assert.equal(code, 0);
+  assert.match(stdout, /^ok {4}objective: length, letters$/m);
+  assert.match(stdout, /^ok {4}odd texts: 11 of 11 have scores$/m);
+  assert.match(stdout, /^items a call +calls +p50 ms +p99 ms +items\/s$/m);
+  assert.match(stdout, /^ +32 +\d+ +[\d.]+ +[\d.]+ +[\d,]+$/m);
+  assert.match(stdout, /\n\nIt keeps the contract\.\n$/);
+  assert.doesNotMatch(stdout, /FAILS|note/);
+});
+
+describe('a service that breaks the contract is told what is broken and what to do, with exit code 2', () => {
+  let calls = 0;
+  const faults: readonly (readonly [string, Reward['Score'], RegExp])[] = [
+    ['a number that is none', byItem((item) => ({ id: item.id, score: NaN })), /^FAILS scores: 64 of 64 are NaN$/m],
+    [
+      'too few results',
+      async ({ items }) => ({ results: items.slice(1).map(length), version: '1' }),
+      /^FAILS scores: 31 results for 32 items$/m,
+    ],
+    [
+      'results in another order',
+      async ({ items }) => ({ results: items.map(length).sort((a, b) => (a.id! < b.id! ? 1 : -1)), version: '1' }),
+      /^FAILS scores: result 0 is for "item 9", expected "item 0"$/m,
+    ],
+    [
+      'another score each time',
+      byItem(({ id }) => ({ id, score: ++calls })),
+      /^FAILS the same batch again: scores differ by up to /m,
+    ],
+    [
+      'scores that depend on the batch',
+      byItem(({ id, completion }, _, batch) => ({ id, score: completion.length + batch.length / 100 })),
+      /^FAILS each item alone: scores differ by up to 0\.150$/m,
+    ],
+    [
+      'scores that depend on the place',
+      byItem(({ id }, index) => ({ id, score: index % 32 })),
+      /^FAILS the batch in reverse: scores differ by up to 31\.0$/m,
+    ],
+    [
+      'a call that fails for an odd text',
+      async ({ items }) => {
+        if (items.some(({ completion }) => completion === '')) throw new RpcError('INTERNAL', 'division by zero');
+        return { results: items.map(length), version: '1' };
+      },
+      /^FAILS an empty completion: INTERNAL: division by zero\n {6}mend: give the item a score or an error of its own/m,
+    ],
+  ];
+  for (const [what, score, line] of faults) {
+    test(what, async (t) => {
+      const { stdout, code } = await gapo(t, ['reward', 'check', await started(t, score)]);
+      assert.match(stdout, line);
+      assert.match(stdout, /It breaks the contract in \d+ ways?\.\n$/);
+      assert.equal(code, 2);
+    });
+  }
+
+  test('a range that is none, and scores outside a stated one', async (t) => {
+    const describe: Reward['Describe'] = async (...args) => ({
+      ...(await described(...args)),
+      minimum: 5,
+      threshold: 4,
+    });
+    const address = await started(t, byItem(length), describe);
+    const { stdout } = await gapo(t, ['reward', 'check', address]);
+    assert.match(stdout, /^FAILS range: minimum 5, threshold 4, maximum none$/m);
+    assert.match(stdout, /^FAILS range: scores from 3 to 85$/m);
+  });
+});
+
+test('--json is one object; errors of items and a missing version are notes', async (t) => {
+  const score = byItem((item, ...rest) =>
+    item.completion.length > 1000 ? { id: item.id, error: { message: 'too long' } } : length(item, ...rest),
+  );
+  const describe: Reward['Describe'] = async (...args) => ({ ...(await described(...args)), version: '' });
+  const { stdout, code } = await gapo(t, [
+    'reward',
+    'check',
+    await started(t, score, describe),
+    '--seconds',
+    '1',
+    '--json',
+  ]);
+  assert.equal(code, 0);
+  const report = JSON.parse(stdout) as {
+    findings: { what: string; verdict: string; found: string }[];
+    speeds: { batch: number; itemsPerSecond: number }[];
+  };
+  const notes = report.findings.filter(({ verdict }) => verdict !== 'ok').map(({ what, found }) => `${what}: ${found}`);
+  assert.deepEqual(notes, [
+    'version: none: its scores are never remembered',
+    'odd texts: no score for 20,000 words (too long); a word of 100,000 letters (too long)',
+  ]);
+  assert.deepEqual(
+    report.speeds.map(({ batch }) => batch),
+    [1, 4, 16, 32],
+  );
+});
+
+test('an address that nobody listens on, and one that is none', async (t) => {
+  const silent = await gapo(t, ['reward', 'check', '127.0.0.1:1', '--timeout', '1']);
+  assert.equal(silent.code, 2);
+  assert.match(silent.stdout, /^FAILS Describe: (UNAVAILABLE|DEADLINE_EXCEEDED): /);
+  const wrong = await gapo(t, ['reward', 'check', 'here']);
+  assert.deepEqual([wrong.code, wrong.stderr], [2, '"here" is no address: give host:port, as 127.0.0.1:50061\n']);
+});
+
+test('batch sizes end at the limit', () => {
+  assert.deepEqual([batchSizes(1), batchSizes(4), batchSizes(256)], [[1], [1, 4], [1, 4, 16, 64, 256]]);
+});
