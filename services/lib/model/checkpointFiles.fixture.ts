@@ -1,19 +1,7 @@
 /** Checkpoints as the Hub holds them: shards with an index, in any element type. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type FloatDtype, type NamedTensor, encodeHeader } from './safetensors.js';
-
-/** Elements as bytes of a type; they must be exact in it. */
-export function narrowed(data: Float32Array, dtype: FloatDtype): Uint8Array {
-  if (dtype === 'F32') return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  const words = new Uint32Array(data.buffer, data.byteOffset, data.length);
-  const halves = Uint16Array.from(words, (word, i) => {
-    if (dtype === 'BF16') return word >>> 16;
-    if (data[i] === 0) return (word >>> 16) & 0x8000;
-    return ((word >>> 16) & 0x8000) | ((((word >>> 23) & 0xff) - 112) << 10) | ((word >>> 13) & 0x3ff);
-  });
-  return new Uint8Array(halves.buffer);
-}
+import { type FloatDtype, type NamedTensor, encodeHeader, fromFloat32 } from './safetensors.js';
 
 /** Rounds toward zero to what BF16 and F16 both hold, within [2⁻¹⁴, 2¹⁵]: 7 bits of fraction. */
 export function roundedForHalves(data: Float32Array): Float32Array {
@@ -23,7 +11,7 @@ export function roundedForHalves(data: Float32Array): Float32Array {
 
 /** Writes tensors as one safetensors file of a type. */
 export async function writeTensors(path: string, tensors: readonly NamedTensor[], dtype: FloatDtype): Promise<void> {
-  const bytes = tensors.map(({ data }) => narrowed(data, dtype));
+  const bytes = tensors.map(({ data }) => fromFloat32(data, dtype));
   const entries = tensors.map(({ name, shape }, i) => ({ name, shape, dtype, length: bytes[i]?.byteLength ?? 0 }));
   await writeFile(path, Buffer.concat([encodeHeader(entries), ...bytes]));
 }

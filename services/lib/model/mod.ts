@@ -23,7 +23,15 @@ export {
 export { readDecoderConfig, toHuggingFaceConfig } from './huggingFaceConfig.js';
 export { philoxNormal } from './initialization.js';
 export { type DecoderModel, readDecoderModel } from './modelDirectory.js';
-export { linearTargets, peftConfig } from './peft.js';
+export {
+  type Adapter,
+  adapterFiles,
+  adapterMetadata,
+  linearTargets,
+  peftConfig,
+  readAdapter,
+  unmatchedTargets,
+} from './peft.js';
 export {
   type NamedTensor,
   encodeHeader as encodeSafetensorsHeader,
@@ -48,4 +56,5 @@ export {
   valueHeadNames,
 } from './trainable.js';
 export { type StoredTensor, type Weight, elementsOf } from './weights.js';
+export { type MergedOptions, writeMergedModel } from './mergedModel.js';
 export { isWide, withWideWeights } from './wideWeights.js';

@@ -5,7 +5,16 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { ModelError } from './errors.js';
-import { encodeSafetensors, parseTensors, readSafetensors, sha256OfTensors, writeSafetensors } from './safetensors.js';
+import {
+  encodeSafetensors,
+  fromFloat32,
+  parseMetadata,
+  parseTensors,
+  readSafetensors,
+  sha256OfTensors,
+  toFloat32,
+  writeSafetensors,
+} from './safetensors.js';
 
 const tensors = [
   { name: 'b', shape: [2, 3], data: Float32Array.of(1, -2, 3.5, 0, 1e-20, -1e20) },
@@ -56,6 +65,41 @@ describe('safetensors', () => {
     const brain = Uint16Array.of(0x3f80, 0xc000, 0x4049);
     const bfloat = file({ x: { dtype: 'BF16', shape: [3], data_offsets: [0, 6] } }, new Uint8Array(brain.buffer));
     assert.deepEqual(parseTensors(bfloat, 'x')[0]?.data, Float32Array.of(1, -2, 3.140625));
+  });
+
+  for (const dtype of ['F16', 'BF16'] as const) {
+    test(`numbers go to the nearest ${dtype}, and those that it holds come back as they were`, () => {
+      const all = toFloat32(new Uint8Array(Uint16Array.from({ length: 1 << 16 }, (_, i) => i).buffer), dtype);
+      const finite = all.filter((x) => Number.isFinite(x));
+      assert.deepEqual(toFloat32(fromFloat32(finite, dtype), dtype), finite);
+      const sorted = [...new Set(finite)].sort((a, b) => a - b);
+      const limit = sorted.at(-1) as number;
+      fc.assert(
+        fc.property(fc.float({ noNaN: true, noDefaultInfinity: true, min: Math.fround(-limit), max: limit }), (x) => {
+          const [rounded] = toFloat32(fromFloat32(Float32Array.of(x), dtype), dtype) as unknown as [number];
+          const above = sorted.findIndex((y) => y >= x);
+          const neighbours = [sorted[above - 1] ?? limit, sorted[above] as number];
+          const gap = Math.min(...neighbours.map((y) => Math.abs(y - x)));
+          assert.equal(Math.abs(rounded - x), gap);
+        }),
+      );
+      assert.throws(() => fromFloat32(Float32Array.of(3.4e38), dtype), new RegExp(`beyond what ${dtype} holds`));
+    });
+  }
+
+  test('ties go to the even neighbour', () => {
+    // 1 + 2⁻¹¹ lies between the halves 1 and 1 + 2⁻¹⁰, 1 + 3 · 2⁻¹¹ between 1 + 2⁻¹⁰ and 1 + 2⁻⁹.
+    const halves = fromFloat32(Float32Array.of(1 + 2 ** -11, 1 + 3 * 2 ** -11), 'F16');
+    assert.deepEqual(toFloat32(halves, 'F16'), Float32Array.of(1, 1 + 2 ** -9));
+  });
+
+  test('metadata is read back', () => {
+    assert.deepEqual(parseMetadata(encodeSafetensors(tensors, { format: 'pt', a: 'b' }), 'x'), {
+      format: 'pt',
+      a: 'b',
+    });
+    assert.deepEqual(parseMetadata(file({}), 'x'), {});
+    assert.throws(() => parseMetadata(file({ __metadata__: { a: 1 } }), 'x'), /x: has metadata that is not texts/);
   });
 
   test('a file that is cut short anywhere is refused', () => {

@@ -59,18 +59,7 @@ export function headerEnd(start: Uint8Array, path: string, fileLength: number): 
  */
 export function parseHeader(bytes: Uint8Array, path: string, fileLength = bytes.byteLength): readonly TensorEntry[] {
   const dataStart = headerEnd(bytes, path, fileLength);
-  let header: unknown;
-  try {
-    header = JSON.parse(Buffer.from(bytes.subarray(headerLengthBytes, dataStart)).toString('utf8'));
-  } catch (error) {
-    throw new ModelError(
-      path,
-      `has a header that is not JSON (${(error as Error).message}); it is damaged or not safetensors`,
-    );
-  }
-  if (typeof header !== 'object' || header === null || Array.isArray(header)) {
-    throw new ModelError(path, 'has a header that is not a JSON object; it is damaged or not safetensors');
-  }
+  const header = headerObject(bytes.subarray(headerLengthBytes, dataStart), path);
   const entries: TensorEntry[] = [];
   for (const [name, value] of Object.entries(header)) {
     if (name === '__metadata__') continue;
@@ -98,6 +87,30 @@ export function parseHeader(bytes: Uint8Array, path: string, fileLength = bytes.
     entries.push({ name, dtype, shape, offset: dataStart + start, length: expected });
   }
   return entries;
+}
+
+/** The texts that a file's header holds beside its tensors. Throws as parseHeader. */
+export function parseMetadata(bytes: Uint8Array, path: string): Readonly<Record<string, string>> {
+  const header = headerObject(bytes.subarray(headerLengthBytes, headerEnd(bytes, path, bytes.byteLength)), path);
+  const parsed = z.record(z.string(), z.string()).optional().safeParse(header['__metadata__']);
+  if (!parsed.success) throw new ModelError(path, 'has metadata that is not texts; it is damaged or not safetensors');
+  return parsed.data ?? {};
+}
+
+function headerObject(json: Uint8Array, path: string): Readonly<Record<string, unknown>> {
+  let header: unknown;
+  try {
+    header = JSON.parse(Buffer.from(json).toString('utf8'));
+  } catch (error) {
+    throw new ModelError(
+      path,
+      `has a header that is not JSON (${(error as Error).message}); it is damaged or not safetensors`,
+    );
+  }
+  if (typeof header !== 'object' || header === null || Array.isArray(header)) {
+    throw new ModelError(path, 'has a header that is not a JSON object; it is damaged or not safetensors');
+  }
+  return header as Readonly<Record<string, unknown>>;
 }
 
 function isFloatDtype(dtype: string): dtype is FloatDtype {
@@ -198,6 +211,45 @@ export function toFloat32(bytes: Uint8Array, dtype: FloatDtype): Float32Array {
     words[i] = dtype === 'BF16' ? half << 16 : widenHalf(half);
   }
   return new Float32Array(words.buffer);
+}
+
+/**
+ * Float32 as bytes of a type, rounded to the nearest, ties to even.
+ * @throws RangeError where a number is beyond what the type holds.
+ */
+export function fromFloat32(data: Float32Array, dtype: FloatDtype): Uint8Array {
+  if (dtype === 'F32') return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const words = new Uint32Array(data.buffer, data.byteOffset, data.length);
+  const narrow = dtype === 'BF16' ? narrowBrain : narrowHalf;
+  const halves = Uint16Array.from(words, narrow);
+  return new Uint8Array(halves.buffer);
+}
+
+/** A whole number shifted right, to the nearest, ties to even. */
+function shiftRounded(word: number, bits: number): number {
+  const half = 2 ** (bits - 1);
+  const quotient = Math.floor(word / 2 ** bits);
+  const rest = word - quotient * 2 ** bits;
+  return rest > half || (rest === half && quotient % 2 === 1) ? quotient + 1 : quotient;
+}
+
+/** The bfloat16 of a float32's bits. */
+function narrowBrain(word: number): number {
+  const half = shiftRounded(word, 16);
+  if ((half & 0x7f80) === 0x7f80) throw new RangeError('a number is beyond what BF16 holds');
+  return half;
+}
+
+/** The IEEE 754 binary16 of a float32's bits. */
+function narrowHalf(word: number): number {
+  const sign = (word >>> 16) & 0x8000;
+  const exponent = ((word >>> 23) & 0xff) - 112;
+  const fraction = word & 0x7fffff;
+  // A subnormal has no leading one of its own; rounding up may carry into the exponent, as it should.
+  const half =
+    exponent > 0 ? shiftRounded(exponent * 2 ** 23 + fraction, 13) : shiftRounded(fraction + 2 ** 23, 14 - exponent);
+  if (half >= 0x7c00) throw new RangeError('a number is beyond what F16 holds');
+  return sign | half;
 }
 
 /** The float32 bits of an IEEE 754 binary16. */

@@ -5,14 +5,7 @@
  */
 import { philoxNormal, philoxUniform } from './initialization.js';
 import type { DecoderConfig } from './decoderConfig.js';
-import {
-  type DecoderTensor,
-  type TensorShape,
-  decoderLayout,
-  decoderTensors,
-  linearModules,
-  targetName,
-} from './decoderLayout.js';
+import { type DecoderTensor, type TensorShape, decoderLayout, decoderTensors, linearModules } from './decoderLayout.js';
 import type { NamedTensor } from './safetensors.js';
 import { type Weight, elementsOf } from './weights.js';
 
@@ -20,7 +13,7 @@ import { type Weight, elementsOf } from './weights.js';
 export interface LoraSpec {
   readonly rank: number;
   readonly alpha: number;
-  /** The last part of module names, as q_proj. */
+  /** Module names or their last parts, as q_proj or attn.c_proj. */
   readonly targets: readonly string[];
 }
 
@@ -44,7 +37,7 @@ export function adapterName(module: string, part: 'A' | 'B'): string {
 
 /** Whether a module has an adapter. */
 export function isTarget(lora: LoraSpec | undefined, module: string): boolean {
-  return lora !== undefined && lora.targets.includes(targetName(module));
+  return lora !== undefined && lora.targets.some((target) => module === target || module.endsWith(`.${target}`));
 }
 
 /** The trained tensors, in the order of a version's bytes and of every flat gradient. */

@@ -28,7 +28,7 @@ function trainableSpec(spec: PolicySpec): TrainableSpec {
       if (!(spec.loraRank >= 1)) throw invalid(`policy.spec.lora_rank is ${spec.loraRank}; it must be 1 or more`);
       if (!(spec.loraAlpha > 0)) throw invalid(`policy.spec.lora_alpha is ${spec.loraAlpha}; it must be above 0`);
       const targets: readonly string[] = loraTargets;
-      const unknown = spec.loraTargets.find((target) => !targets.includes(target));
+      const unknown = spec.loraTargets.find((target) => !targets.includes(target.slice(target.lastIndexOf('.') + 1)));
       if (unknown !== undefined)
         throw invalid(`policy.spec.lora_targets has '${unknown}'; there are ${targets.join(', ')}`);
       return { lora: { rank: spec.loraRank, alpha: spec.loraAlpha, targets: spec.loraTargets }, valueHeads };

@@ -1,0 +1,131 @@
+/** A model with an adapter merged into its weights, as a directory that loads wherever the model itself does. */
+import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { ModelError } from './errors.js';
+import { decoderLayout, linearModules } from './decoderLayout.js';
+import type { DecoderModel } from './modelDirectory.js';
+import type { Adapter } from './peft.js';
+import { type FloatDtype, encodeHeader, fromFloat32 } from './safetensors.js';
+import { adapterName, isTarget, sizeOf } from './trainable.js';
+import { type StoredTensor, elementsOf } from './weights.js';
+
+/** How a merged model is written. */
+export interface MergedOptions {
+  /** The element type of every weight. @default each weight's own */
+  readonly dtype?: FloatDtype;
+}
+
+const bytesOf: Readonly<Record<FloatDtype, number>> = { F32: 4, F16: 2, BF16: 2 };
+const configNames: Readonly<Record<FloatDtype, string>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
+
+/**
+ * Writes the model's weight files again, W + (alpha / rank)·B·A where there is an adapter, its config.json, and an index
+ * where the files are several. Sums run in float64 and are rounded once, to each weight's element type. Files appear
+ * whole or not at all; whatever else the model's directory holds is the caller's to copy.
+ * @returns the names of the files.
+ * @throws ModelError where a sum is beyond its element type, or a file cannot be written.
+ */
+export async function writeMergedModel(
+  model: DecoderModel,
+  adapter: Adapter,
+  out: string,
+  options: MergedOptions = {},
+): Promise<readonly string[]> {
+  const weights = [...model.weights.values()].filter((weight): weight is StoredTensor => 'path' in weight);
+  const files = new Map<string, StoredTensor[]>();
+  for (const weight of weights) {
+    const name = basename(weight.path);
+    files.set(name, [...(files.get(name) ?? []), weight]);
+  }
+  const names = [...files.keys(), 'config.json', ...(files.size > 1 ? ['model.safetensors.index.json'] : [])];
+  const partial = (name: string): string => join(out, `${name}.partial`);
+  try {
+    await mkdir(out, { recursive: true });
+    for (const [name, own] of files) await writeFileOf(partial(name), own, model, adapter, options);
+    await writeFile(partial('config.json'), await configOf(model, options));
+    if (files.size > 1) {
+      const total = weights.reduce((sum, { shape, dtype }) => sum + sizeOf(shape) * bytesOf[options.dtype ?? dtype], 0);
+      const map = Object.fromEntries(weights.map(({ name, path }) => [name, basename(path)]));
+      const index = { metadata: { total_size: total }, weight_map: map };
+      await writeFile(partial('model.safetensors.index.json'), `${JSON.stringify(index, null, 2)}\n`);
+    }
+    for (const name of names) await rename(partial(name), join(out, name));
+  } catch (error) {
+    for (const name of names) await rm(partial(name), { force: true }).catch(() => undefined);
+    if (error instanceof ModelError) throw error;
+    throw new ModelError(out, `cannot be written: ${(error as Error).message}`);
+  }
+  return names;
+}
+
+async function writeFileOf(
+  path: string,
+  weights: readonly StoredTensor[],
+  model: DecoderModel,
+  adapter: Adapter,
+  { dtype }: MergedOptions,
+): Promise<void> {
+  const file = await open(path, 'w');
+  try {
+    const entries = weights.map(({ name, shape, dtype: own }) => ({
+      name,
+      shape,
+      dtype: dtype ?? own,
+      length: sizeOf(shape) * bytesOf[dtype ?? own],
+    }));
+    await file.appendFile(encodeHeader(entries));
+    const merged = merger(model, adapter);
+    for (const weight of weights) {
+      try {
+        await file.appendFile(fromFloat32(merged(weight), dtype ?? weight.dtype));
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        throw new ModelError(weight.path, `tensor '${weight.name}' with its adapter: ${error.message}; write float32`);
+      }
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** A weight's elements with its adapter, where it has one. */
+function merger({ config }: DecoderModel, { lora, tensors }: Adapter): (weight: StoredTensor) => Float32Array {
+  const modules = new Map(
+    decoderLayout(config)
+      .layers.flatMap((layer) => linearModules(layer))
+      .filter(({ name }) => isTarget(lora, name))
+      .map((module) => [`${module.name}.weight`, module]),
+  );
+  const parts = new Map(tensors.map(({ name, data }) => [name, data]));
+  const scale = lora.alpha / lora.rank;
+  return (weight) => {
+    const module = modules.get(weight.name);
+    const data = elementsOf(weight);
+    if (module === undefined) return data;
+    const { name, into, out, inOut } = module;
+    const a = parts.get(adapterName(name, 'A')) as Float32Array; // [rank, in]
+    const b = parts.get(adapterName(name, 'B')) as Float32Array; // [out, rank]
+    const sums = new Float64Array(into);
+    for (let o = 0; o < out; o++) {
+      sums.fill(0);
+      for (let r = 0; r < lora.rank; r++) {
+        const factor = b[o * lora.rank + r] as number;
+        for (let i = 0; i < into; i++) sums[i] = (sums[i] as number) + factor * (a[r * into + i] as number);
+      }
+      for (let i = 0; i < into; i++) {
+        const at = inOut ? i * out + o : o * into + i;
+        data[at] = (data[at] as number) + scale * (sums[i] as number);
+      }
+    }
+    return data;
+  };
+}
+
+/** The model's config.json, which names the element type by one key or another. */
+async function configOf({ directory }: DecoderModel, { dtype }: MergedOptions): Promise<Uint8Array> {
+  const bytes = await readFile(join(directory, 'config.json'));
+  if (dtype === undefined) return bytes;
+  const config = JSON.parse(bytes.toString('utf8')) as Record<string, unknown>;
+  const key = 'dtype' in config ? 'dtype' : 'torch_dtype';
+  return Buffer.from(`${JSON.stringify({ ...config, [key]: configNames[dtype] }, null, 2)}\n`);
+}
