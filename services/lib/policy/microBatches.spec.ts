@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { type NamedTensor, type TrainableSpec, initialTensors } from '@gapo/model';
 import { Evaluator } from './evaluator.js';
 import { GradientEngine, type ShardGradients } from './gradientEngine.js';
-import { type MemoryOptions, activationBytes, microBatches } from './microBatches.js';
+import { activationBytes } from '@gapo/sizing';
+import { type MemoryOptions, microBatches } from './microBatches.js';
 import type { ShardInput } from './shard.js';
 import { tinyConfig, tinyModel } from './tinyModel.fixture.js';
 

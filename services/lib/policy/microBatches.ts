@@ -5,6 +5,7 @@
  * order, so that workers with the same options agree to the last bit.
  */
 import type { DecoderConfig } from '@gapo/model';
+import { type MicroBatchExtents, activationBytes } from '@gapo/sizing';
 
 /** What bounds the memory of a run. Workers of one coordinator need the same, or their sums differ in the last bits. */
 export interface MemoryOptions {
@@ -23,16 +24,6 @@ export interface SequenceLength {
   readonly total: number;
   /** Completion tokens: those with a distribution over the vocabulary. */
   readonly completion: number;
-}
-
-/** What a micro-batch needs room for. */
-export interface MicroBatchExtents {
-  /** Sequences. */
-  readonly rows: number;
-  /** The longest one's tokens; the others are padded to it. */
-  readonly length: number;
-  /** Completion tokens of all. */
-  readonly completions: number;
 }
 
 /** What a run costs beside its tokens, in tokens: the runtime's work for each node, and merging the adapters. */
@@ -86,25 +77,6 @@ export function splitByMemory(
     })),
     (extents) => activationBytes(config, extents, keeps) <= memoryBudget * 2 ** 20,
   );
-}
-
-/**
- * An estimate of the bytes that a run of a micro-batch takes at its peak beside weights, adapters and gradients, in
- * float32. With R rows of T tokens, N of them completion tokens,
- *
- * 4 · (R·T · (layers kept · layer + layer in work + layers · width where their inputs are kept) + 4·N·vocabulary),
- *
- * where layer = 4·width + (3·heads + 2·keyValueHeads)·headWidth + heads·T + 4·feedForward floats a token: the
- * residual stream and its norms, queries, keys, values and what attention mixed, its weights, and the feed-forward layer.
- */
-export function activationBytes(
-  { width, feedForward, layers, heads, keyValueHeads, headWidth, vocabulary }: DecoderConfig,
-  { rows, length, completions }: MicroBatchExtents,
-  keeps: 'layers' | 'inputs' | 'nothing',
-): number {
-  const layer = 4 * width + (3 * heads + 2 * keyValueHeads) * headWidth + heads * length + 4 * feedForward;
-  const kept = { layers: layers * layer, inputs: layers * width + layer, nothing: 0 }[keeps];
-  return 4 * (rows * length * (kept + layer) + 4 * completions * vocabulary);
 }
 
 function lengthAt(lengths: readonly SequenceLength[], index: number): SequenceLength {
