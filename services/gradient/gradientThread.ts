@@ -10,6 +10,7 @@ import {
   type ShardInput,
   project,
 } from '@gapo/policy';
+import { gradientSettings } from './settings.js';
 
 /** Completions to evaluate. */
 export interface LogProbsTask {
@@ -34,19 +35,13 @@ export interface LogProbsResult {
   readonly values: { readonly data: Float32Array; readonly heads: number } | undefined;
 }
 
-const { threads, device, ...places } = threadSettings();
+const { threads, device, own, ...places } = threadSettings();
+const { MEMORY_BUDGET: memoryBudget, RECOMPUTE: recompute } = gradientSettings.parse(own);
+const options = { threads, device, memoryBudget, recompute };
 const models = new ModelStore(places);
-const evaluators = new EngineHolder(models, (model, trainable) =>
-  Evaluator.open(model, trainable, { threads, device }),
-);
-const engines = new EngineHolder(
-  models,
-  async (model, trainable) => new GradientEngine(model, trainable, { threads, device }),
-);
-
-const logitGrams = new EngineHolder(models, (model, trainable) =>
-  LogitGramEngine.open(model, trainable, { threads, device }),
-);
+const evaluators = new EngineHolder(models, (model, trainable) => Evaluator.open(model, trainable, options));
+const engines = new EngineHolder(models, async (model, trainable) => new GradientEngine(model, trainable, options));
+const logitGrams = new EngineHolder(models, (model, trainable) => LogitGramEngine.open(model, trainable, options));
 
 /** Evaluates completions. */
 export function logProbs(task: LogProbsTask): Promise<Outcome<LogProbsResult>> {

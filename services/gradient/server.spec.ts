@@ -290,6 +290,7 @@ describe('the gradient service', { timeout: 60_000 }, () => {
 
 testWorkerProcess({
   name: 'gradient',
+  settings: ['MEMORY_BUDGET', 'RECOMPUTE'],
   main: new URL('./main.js', import.meta.url),
   call: async (address, policy) => {
     const client = connect('gapo.gradient.v1.GradientService', address);

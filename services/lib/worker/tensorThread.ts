@@ -35,6 +35,8 @@ export type TensorTasks = Record<string, (argument: never) => Promise<Outcome<un
 export interface TensorThreadSettings extends ModelPlaces {
   readonly threads: number;
   readonly device: 'cpu' | 'cuda';
+  /** The values of the worker's own settings, by variable. */
+  readonly own: Readonly<Record<string, unknown>>;
 }
 
 /** A worker thread with the tasks of type `Tasks`: each a function of one argument that the module exports. */

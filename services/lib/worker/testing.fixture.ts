@@ -203,7 +203,8 @@ export async function serveWorker<Tasks extends TensorTasks>(
   coordinator: PolicyServer,
 ): Promise<string> {
   const modelCache = await mkdtemp(join(tmpdir(), 'gapo-cache-'));
-  const thread = new TensorThread<Tasks>(worker.thread, { threads: 1, device: 'cpu', modelRoot: '/', modelCache });
+  const settings = { threads: 1, device: 'cpu', modelRoot: '/', modelCache, own: {} } as const;
+  const thread = new TensorThread<Tasks>(worker.thread, settings);
   const services = [worker.service(coordinator.client, thread)];
   const server = await serve({ address: '127.0.0.1:0', services, shutdownGraceMs: 0 });
   t.after(async () => {

@@ -6,7 +6,7 @@ import { directory, filePath, grpcTarget, hostPort, positiveInt, readSettings, s
 import { runService } from '@gapo/telemetry';
 import { TensorThread, type TensorTasks } from './tensorThread.js';
 
-const settings = (listen: string) =>
+const commonSettings = (listen: string) =>
   z.object({
     LISTEN: hostPort.default(listen).describe('Where it listens; port 0 takes a free one.'),
     COORDINATOR: grpcTarget.default('127.0.0.1:50050').describe('Whom it pulls policy versions from.'),
@@ -37,6 +37,8 @@ export interface Worker<Tasks extends TensorTasks> {
   readonly listen: string;
   /** The compiled module of its tensor thread, which exports the tasks. */
   readonly thread: URL;
+  /** Settings of its own beside those that every worker has; the thread gets their values as `own`. */
+  readonly settings?: z.ZodObject;
   /** Makes the service, which pulls versions from the coordinator and has the thread work on them. */
   readonly service: (
     coordinator: Client<'gapo.policy.v1.PolicyService'>,
@@ -46,7 +48,8 @@ export interface Worker<Tasks extends TensorTasks> {
 
 /** Runs a worker's process from its settings until it is told to stop. */
 export async function runWorker<Tasks extends TensorTasks>(worker: Worker<Tasks>): Promise<void> {
-  const schema = settings(worker.listen);
+  const common = commonSettings(worker.listen);
+  const schema = worker.settings === undefined ? common : common.extend(worker.settings.shape);
   await runService({
     name: `gapo-${worker.name}`,
     help: settingsHelp({
@@ -56,13 +59,23 @@ export async function runWorker<Tasks extends TensorTasks>(worker: Worker<Tasks>
   node --import ./services/lib/telemetry/dist/preload.js services/${worker.name}/dist/main.js`,
     }),
     start: async ({ log }) => {
-      const { LISTEN, COORDINATOR, THREADS, DEVICE, MODEL_ROOT, MODEL_CACHE } = readSettings(schema);
+      const {
+        LISTEN,
+        COORDINATOR,
+        THREADS,
+        DEVICE,
+        MODEL_ROOT,
+        MODEL_CACHE,
+        ADDRESS_FILE: _,
+        ...own
+      } = readSettings(schema) as z.output<typeof common>;
       const coordinator = connect('gapo.policy.v1.PolicyService', COORDINATOR);
       const thread = new TensorThread<Tasks>(worker.thread, {
         threads: THREADS,
         device: DEVICE,
         modelRoot: MODEL_ROOT,
         modelCache: MODEL_CACHE,
+        own,
       });
       const services = [worker.service(coordinator, thread)];
       const server = await serve({ address: LISTEN, services, shutdownGraceMs });
