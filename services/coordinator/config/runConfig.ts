@@ -36,6 +36,8 @@ const policy = z.strictObject({
   train: z.enum(['lora', 'full']).default('lora'),
   /** Only with train: lora. */
   lora: lora.optional(),
+  /** A PEFT adapter of the model to start from; lora must agree with it, or be left out. Only with train: lora. */
+  adapter: directory.optional(),
 });
 
 const rollout = z.strictObject({
@@ -207,6 +209,9 @@ function checkNumbers(config: Shape, refuse: Refuse): void {
   if (policy.train === 'full' && policy.lora !== undefined) {
     refuse(['policy', 'lora'], 'no lora, since policy.train is full');
   }
+  if (policy.train === 'full' && policy.adapter !== undefined) {
+    refuse(['policy', 'adapter'], 'no adapter, since policy.train is full');
+  }
   const updates = config.steps * (config.ppo?.epochs ?? 1) * (config.ppo?.minibatches ?? 1);
   if (optimizer.schedule !== 'constant' && optimizer.warmupSteps >= updates) {
     refuse(['optimizer', 'warmupSteps'], `under the run's ${updates} updates, since the schedule is not constant`);
@@ -216,6 +221,11 @@ function checkNumbers(config: Shape, refuse: Refuse): void {
   }
 }
 
+/** Whether adapters are trained of which nothing is said, here or in files. */
+function needsLora({ train, lora, adapter }: Shape['policy']): boolean {
+  return train === 'lora' && lora === undefined && adapter === undefined;
+}
+
 /** Fills in what depends on another choice: lora with train: lora, gae with advantages: gae, an objective's service. */
 function withDependentDefaults(config: Shape): RunConfig {
   const { algorithm, policy: trained } = config;
@@ -223,7 +233,7 @@ function withDependentDefaults(config: Shape): RunConfig {
   const { advantages, normalizeAdvantages = advantages !== 'group' } = surrogate;
   return {
     ...config,
-    policy: { ...trained, ...(trained.train === 'lora' && { lora: trained.lora ?? lora.parse({}) }) },
+    policy: { ...trained, ...(needsLora(trained) && { lora: lora.parse({}) }) },
     ppo: {
       ...surrogate,
       normalizeAdvantages,

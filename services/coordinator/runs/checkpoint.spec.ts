@@ -26,7 +26,7 @@ const owner: CheckpointOwner = {
     { name: 'base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight', shape: [2, 1] },
     { name: 'value_head.bias', shape: [1] },
   ],
-  adapter: { peft_type: 'LORA', r: 1, target_modules: ['q_proj'] },
+  adapter: { config: { peft_type: 'LORA', r: 1, target_modules: ['q_proj'] }, metadata: { format: 'pt' } },
 };
 
 function stateAt(step: number): TrainingState {

@@ -35,8 +35,16 @@ export interface CheckpointOwner {
   readonly config: RunConfig;
   /** The trained tensors, in the order of the flat parameters. */
   readonly shapes: readonly TensorShape[];
-  /** What adapter_config.json holds; undefined where every weight is trained. */
-  readonly adapter: Readonly<Record<string, unknown>> | undefined;
+  /** The adapter's files beside its tensors; undefined where every weight is trained. */
+  readonly adapter: AdapterFiles | undefined;
+}
+
+/** What an adapter's files say of it. */
+export interface AdapterFiles {
+  /** adapter_config.json. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Metadata of adapter_model.safetensors. */
+  readonly metadata: Readonly<Record<string, string>>;
 }
 
 /** A checkpoint, read. */
@@ -182,9 +190,12 @@ function contents({ config, shapes, adapter }: CheckpointOwner, state: TrainingS
     ...split(secondMoments[0]!, shapes).map((tensor) => ({ ...tensor, name: `exp_avg_sq.${tensor.name}` })),
   ];
   return {
-    [weightsFile(config)]: encodeSafetensors(parameters.filter((tensor) => !isHead(tensor))),
+    [weightsFile(config)]: encodeSafetensors(
+      parameters.filter((tensor) => !isHead(tensor)),
+      adapter?.metadata,
+    ),
     ...(heads.length > 0 && { [VALUE_HEADS_FILE]: encodeSafetensors(heads) }),
-    ...(adapter && { 'adapter_config.json': Buffer.from(`${JSON.stringify(adapter, null, 2)}\n`) }),
+    ...(adapter && { 'adapter_config.json': Buffer.from(`${JSON.stringify(adapter.config, null, 2)}\n`) }),
     [OPTIMIZER_FILE]: encodeSafetensors(moments),
   };
 }

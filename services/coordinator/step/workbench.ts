@@ -1,9 +1,9 @@
 /** What a run needs before its first step: the policy's shape and start, the tokenizer, the prompts, the reward services. */
 import { resolve } from 'node:path';
 import {
+  adapterMetadata,
   initialTensors,
   flatten,
-  linearTargets,
   peftConfig,
   readDecoderModel,
   sizeOf,
@@ -11,7 +11,6 @@ import {
   Tokenizer,
   trainableTensors,
   type DecoderConfig,
-  type LoraSpec,
   type TensorShape,
   type TrainableSpec,
 } from '@gapo/model';
@@ -24,6 +23,8 @@ import { RewardSource } from '../rewards/rewardSource.js';
 import { objectiveNames, type RunConfig } from '../config/runConfig.js';
 import type { ScoredObjective } from '../rewards/scoring.js';
 import { readPairs, readTexts, type PairRecord, type TextRecord } from '../data/texts.js';
+import type { AdapterFiles } from '../runs/checkpoint.js';
+import { startingAdapter } from './startingAdapter.js';
 import { updateRule, type UpdateRule } from './update.js';
 import { VersionStore } from '../runs/versions.js';
 
@@ -45,9 +46,9 @@ export interface Workbench {
   readonly spec: PolicySpecInput;
   /** The trained tensors, in the order of every flat vector. */
   readonly shapes: readonly TensorShape[];
-  /** What adapter_config.json holds; undefined where every weight is trained. */
-  readonly adapter: Readonly<Record<string, unknown>> | undefined;
-  /** Version 0: the policy is the base model. */
+  /** The adapter's files beside its tensors; undefined where every weight is trained. */
+  readonly adapter: AdapterFiles | undefined;
+  /** Version 0: the base model, with the adapter that the run starts from. */
   readonly initial: Float32Array;
   readonly rule: UpdateRule;
 }
@@ -88,10 +89,12 @@ export async function prepareWorkbench(
   const heldOut = await read(data.heldOut, (path) => readPrompts(path, encoding));
   const pairs = (await read(data.pairs, (path) => readPairs(path, names, texts))) ?? [];
   const pretraining = (await read(data.pretraining, (path) => readTexts(path, texts))) ?? [];
-  const lora = loraOf(config, decoder.config, directory);
+  const start = await startingAdapter(config, decoder, baseDirectory);
+  const lora = start?.lora;
   const valueHeads = valueHeadsOf(config);
   const trainable: TrainableSpec = { ...(lora && { lora }), valueHeads };
   const shapes = trainableTensors(decoder.config, trainable);
+  const base = start ? new Map(start.tensors.map((tensor) => [tensor.name, tensor])) : decoder.weights;
   const scored = needsRewards(config)
     ? config.objectives
     : config.objectives.filter(({ service }) => targetOf(platform, service) !== undefined);
@@ -122,8 +125,11 @@ export async function prepareWorkbench(
       ...(lora && { loraRank: lora.rank, loraAlpha: lora.alpha, loraTargets: [...lora.targets] }),
     },
     shapes,
-    adapter: lora && peftConfig(decoder.config, lora, config.policy.model),
-    initial: flatten(initialTensors(decoder.config, trainable, config.seed, decoder.weights)),
+    adapter: lora && {
+      config: peftConfig(decoder.config, lora, config.policy.model),
+      metadata: adapterMetadata(decoder.sha256),
+    },
+    initial: flatten(initialTensors(decoder.config, trainable, config.seed, base)),
     rule: updateRule(config, valueParameters(shapes)),
   };
   try {
@@ -133,20 +139,6 @@ export async function prepareWorkbench(
     throw error;
   }
   return bench;
-}
-
-/** The run's adapters, their targets as modules that the model has. */
-function loraOf({ policy: { lora } }: RunConfig, model: DecoderConfig, directory: string): LoraSpec | undefined {
-  if (lora === undefined) return undefined;
-  const known = linearTargets(model);
-  const targets = lora.targets === 'all-linear' ? known : lora.targets;
-  const unknown = targets.filter((target) => !known.includes(target));
-  if (unknown.length > 0) {
-    throw new UserError(
-      `policy.lora.targets: the model ${directory} has no ${unknown.join(', ')}; it has ${known.join(', ')}`,
-    );
-  }
-  return { ...lora, targets };
 }
 
 /** Whether training asks reward services; an evaluation always does. */

@@ -66,8 +66,9 @@ export function sizeOf(shape: readonly number[]): number {
 }
 
 /**
- * The trained tensors at version 0: A uniform in ±1/√in (Kaiming with a = √5, as PEFT), B zero, value heads zero,
- * so that the policy starts as the base model; in full training the base weights themselves.
+ * The trained tensors at version 0: those that `base` has, as they are there (the weights in full training, an adapter
+ * that is gone on with); otherwise A uniform in ±1/√in (Kaiming with a = √5, as PEFT), B and value heads zero, so that
+ * the policy starts as the base model.
  */
 export function initialTensors(
   config: DecoderConfig,
@@ -76,16 +77,11 @@ export function initialTensors(
   base: ReadonlyMap<string, Weight>,
 ): readonly NamedTensor[] {
   return trainableTensors(config, spec).map(({ name, shape }, index) => {
-    if (name.includes('.lora_A.')) {
-      const bound = Math.sqrt(1 / (shape[1] as number));
-      return { name, shape, data: philoxUniform(sizeOf(shape), seed, index, -bound, bound) };
-    }
-    const weight = base.get(name);
-    return {
-      name,
-      shape,
-      data: weight === undefined ? new Float32Array(sizeOf(shape)) : Float32Array.from(elementsOf(weight)),
-    };
+    const given = base.get(name);
+    if (given !== undefined) return { name, shape, data: Float32Array.from(elementsOf(given)) };
+    if (!name.includes('.lora_A.')) return { name, shape, data: new Float32Array(sizeOf(shape)) };
+    const bound = Math.sqrt(1 / (shape[1] as number));
+    return { name, shape, data: philoxUniform(sizeOf(shape), seed, index, -bound, bound) };
   });
 }
 

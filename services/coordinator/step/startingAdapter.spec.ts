@@ -1,0 +1,46 @@
+// A run that goes on from an adapter: it starts where the adapter is, and only with one that fits.
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { readDecoderModel } from '@gapo/model';
+import { parseRunConfig } from '../config/runConfig.js';
+import { createRun, reportsOf, runYaml, startCoordinator, startWorld, until } from '../world.fixture.js';
+import { startingAdapter } from './startingAdapter.js';
+
+const policy = 'policy: { model: model, lora: { rank: 1, targets: [q_proj] } }';
+
+test('a run starts where the adapter ended, exactly; it is the reference too', async (t) => {
+  const world = await startWorld(t);
+  const coordinator = await startCoordinator(t, world);
+  await createRun(coordinator, world, runYaml({ steps: 3 }), 'first');
+  const first = await until(coordinator, 'first', 'RUN_STATE_SUCCEEDED');
+  // Steps too small for any float32: what comes out is what went in.
+  const config = runYaml({ steps: 1 })
+    .replace(policy, `policy: { model: model, adapter: ${first.checkpoint} }`)
+    .replace('learningRate: 0.1', 'learningRate: 1e-30');
+  await createRun(coordinator, world, config, 'second');
+  const second = await until(coordinator, 'second', 'RUN_STATE_SUCCEEDED');
+  assert.equal(second.versionSha256, first.versionSha256);
+  const [report] = await reportsOf(coordinator, 'second');
+  assert.ok(report!.kl < 1e-9);
+
+  const model = await readDecoderModel(join(world.directory, 'model'));
+  const start = (text: string) => startingAdapter(parseRunConfig(text, 'run.yaml', undefined), model, world.directory);
+  const found = await start(config);
+  assert.deepEqual(found!.lora, { rank: 1, alpha: 32, targets: ['q_proj'] });
+  const asked = config.replace('model: model,', 'model: model, lora: { rank: 1, targets: [q_proj] },');
+  assert.deepEqual(await start(asked), found, 'what is said of it may be said again');
+  await assert.rejects(
+    start(asked.replace('rank: 1, targets: [q_proj]', 'rank: 2, alpha: 4')),
+    /policy\.lora: rank is 2, it is 1, alpha is 4, it is 32, targets are down_proj, .*, they are q_proj in policy\.adapter .*; leave policy\.lora out/,
+  );
+  await assert.rejects(
+    start(config.replace(first.checkpoint, 'nowhere')),
+    /nowhere\/adapter_config\.json: does not exist/,
+  );
+  await assert.rejects(
+    start(runYaml().replace('[q_proj]', '[q_proj, c_attn]')),
+    /policy\.lora\.targets: the model .* has no c_attn; it has q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj/,
+  );
+  assert.throws(() => start(config.replace('model: model,', 'model: model, train: full,')), /policy\.adapter/);
+});
