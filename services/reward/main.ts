@@ -1,6 +1,7 @@
-/** The reward service that needs no code: an ONNX classifier or rules, chosen by environment variables. */
+/** The reward service that needs no code: a classifier, rules or somebody behind HTTP, by environment variables. */
 import { runRewardService, type Scorer } from '@gapo/reward';
 import { attributeNames, spanNames, withSpan } from '@gapo/telemetry';
+import { HttpScorer } from './http/httpScorer.js';
 import { ClassifierScorer } from './onnx/classifierScorer.js';
 import { RulesScorer } from './rules/rulesScorer.js';
 import { type Settings, help, settings } from './settings.js';
@@ -13,6 +14,8 @@ async function openScorer(s: Settings): Promise<Scorer> {
       ClassifierScorer.open({ directory, threads: s.THREADS, objective }),
     );
   }
+  if (s.REWARD_KIND === 'http')
+    return HttpScorer.open({ path: s.REWARD_HTTP as string, objective, token: s.REWARD_TOKEN });
   return RulesScorer.open({ path: s.REWARD_RULES as string, objective, itemTimeoutMs: s.ITEM_TIMEOUT_MS });
 }
 

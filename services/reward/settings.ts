@@ -14,12 +14,15 @@ import {
 
 const most = 4;
 
+/** The variable that each kind needs. */
+const sources = { onnx: 'REWARD_MODEL', rules: 'REWARD_RULES', http: 'REWARD_HTTP' } as const;
+
 const schema = z
   .object({
     LISTEN: hostPort.default('127.0.0.1:50061').describe('Where it listens; port 0 takes a free one.'),
     REWARD_KIND: z
-      .enum(['onnx', 'rules'])
-      .meta({ expected: 'onnx (a classifier) or rules (a YAML file)' })
+      .enum(['onnx', 'rules', 'http'])
+      .meta({ expected: 'onnx (a classifier), rules (a YAML file) or http (somebody else, described by a YAML file)' })
       .describe('What computes the scores.'),
     REWARD_MODEL: directory
       .optional()
@@ -27,6 +30,8 @@ const schema = z
         'With REWARD_KIND=onnx: a directory with config.json, model.onnx, tokenizer.json and tokenizer_config.json.',
       ),
     REWARD_RULES: filePath.optional().describe('With REWARD_KIND=rules: the file of rules.'),
+    REWARD_HTTP: filePath.optional().describe('With REWARD_KIND=http: the file that says who is asked, and how.'),
+    REWARD_TOKEN: z.string().optional().describe('With REWARD_KIND=http: sent as a bearer token.'),
     OBJECTIVE: word.optional().describe("The objective's name, in place of the one that the model or the file states."),
     THREADS: positiveInt
       .default(() => Math.min(availableParallelism(), most))
@@ -37,11 +42,11 @@ const schema = z
     ADDRESS_FILE: filePath.optional().describe('A file that its real address is written to, whole or not at all.'),
   })
   .superRefine((settings, context) => {
-    const [path, what] =
-      settings.REWARD_KIND === 'onnx'
-        ? (['REWARD_MODEL', "a directory's path, as REWARD_KIND is onnx"] as const)
-        : (['REWARD_RULES', "a file's path, as REWARD_KIND is rules"] as const);
-    if (settings[path] === undefined) context.addIssue({ code: 'custom', path: [path], message: what });
+    const { REWARD_KIND: kind } = settings;
+    const path = sources[kind];
+    if (settings[path] !== undefined) return;
+    const what = kind === 'onnx' ? "a directory's path" : "a file's path";
+    context.addIssue({ code: 'custom', path: [path], message: `${what}, as REWARD_KIND is ${kind}` });
   });
 
 /** The settings of a reward service. */
@@ -55,7 +60,7 @@ export function settings(env: NodeJS.ProcessEnv = process.env): Settings {
 /** What `--help` prints. */
 export const help = settingsHelp({
   title:
-    'A reward service: scores completions for one objective (gapo.reward.v1), with an ONNX classifier or with rules.',
+    'A reward service: scores completions for one objective (gapo.reward.v1), with an ONNX classifier, with\nrules, or by asking somebody over HTTP.',
   schema,
   example: `REWARD_KIND=onnx REWARD_MODEL=models/helpful LISTEN=127.0.0.1:50061 \\
   node --import ./services/lib/telemetry/dist/preload.js services/reward/dist/main.js`,

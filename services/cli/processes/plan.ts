@@ -1,6 +1,6 @@
 /** What `gapo up` starts: each service with its address and its environment, and in which order. */
 import { join } from 'node:path';
-import type { RewardEntry } from './rewardsFile.js';
+import { sourceKeys, type RewardEntry } from './rewardsFile.js';
 import { freePorts, localHost, requireFree, type WantedPort } from './ports.js';
 
 /** One service of this machine. */
@@ -138,7 +138,7 @@ export function planOn(ports: Ports, options: PlanOptions): Plan {
     service(`reward-${entry.name}`, 'reward', `scores ${entry.name} (${entry.kind})`, ports.rewards[i] ?? 0, {
       OBJECTIVE: entry.name,
       REWARD_KIND: entry.kind,
-      [entry.kind === 'onnx' ? 'REWARD_MODEL' : 'REWARD_RULES']: entry.source,
+      [`REWARD_${sourceKeys[entry.kind].toUpperCase()}`]: entry.source,
     }),
   );
   const worker = (kind: string, does: string) => (port: number, i: number) =>

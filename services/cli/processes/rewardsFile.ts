@@ -4,13 +4,16 @@ import { dirname, join, resolve } from 'node:path';
 import { parseYaml, filePath, directory, port, word, z } from '@gapo/settings';
 import { UserError } from '@gapo/telemetry';
 
+/** The key that names what a kind scores with; in capitals, the end of the service's variable, as REWARD_MODEL. */
+export const sourceKeys = { onnx: 'model', rules: 'rules', http: 'http' } as const;
+
 /** One reward service to start. */
 export interface RewardEntry {
   /** The objective's name; run configurations name the service by it. */
   name: string;
-  /** `onnx`: a classifier in a model directory; `rules`: a file of rules. */
-  kind: 'onnx' | 'rules';
-  /** The model directory or the file of rules, absolute. */
+  /** `onnx`: a classifier in a model directory; `rules`: a file of rules; `http`: a file that says who is asked. */
+  kind: keyof typeof sourceKeys;
+  /** The model directory or the file, absolute. */
   source: string;
   /** The port that it asks for. */
   port: number | undefined;
@@ -23,11 +26,13 @@ const schema = z.object({
       z.discriminatedUnion('kind', [
         z.object({ name, kind: z.literal('onnx'), model: directory, port: port.optional() }),
         z.object({ name, kind: z.literal('rules'), rules: filePath, port: port.optional() }),
+        z.object({ name, kind: z.literal('http'), http: filePath, port: port.optional() }),
       ]),
     )
     .min(1)
     .meta({
-      expected: 'a list of reward services, each {name, kind: onnx, model: DIR} or {name, kind: rules, rules: FILE}',
+      expected:
+        'a list of reward services, each {name, kind: onnx, model: DIR}, {name, kind: rules, rules: FILE} or {name, kind: http, http: FILE}',
     }),
 });
 
@@ -43,7 +48,7 @@ export function readRewardsFile(file: string): RewardEntry[] {
   }
   const { rewards } = parseYaml(schema, readFileSync(file, 'utf8'), { source: file });
   const entries = rewards.map((entry): RewardEntry => {
-    const source = resolve(dirname(file), entry.kind === 'onnx' ? entry.model : entry.rules);
+    const source = resolve(dirname(file), pathOf(entry));
     return { name: entry.name, kind: entry.kind, source, port: entry.port };
   });
   const problems = entries.flatMap((entry, i) =>
@@ -53,13 +58,20 @@ export function readRewardsFile(file: string): RewardEntry[] {
   return entries;
 }
 
+function pathOf(entry: z.output<typeof schema>['rewards'][number]): string {
+  if (entry.kind === 'onnx') return entry.model;
+  return entry.kind === 'rules' ? entry.rules : entry.http;
+}
+
 function problemsOf(entry: RewardEntry, i: number, entries: readonly RewardEntry[]): string[] {
   const problems: string[] = [];
   if (entries.findIndex((other) => other.name === entry.name) !== i) {
     problems.push(`name: found "${entry.name}" a second time, expected each objective once`);
   }
-  if (entry.kind === 'rules' && !existsSync(entry.source)) {
-    problems.push(`rules: ${entry.source} does not exist; correct the path, it starts from the file's directory`);
+  if (entry.kind !== 'onnx' && !existsSync(entry.source)) {
+    problems.push(
+      `${sourceKeys[entry.kind]}: ${entry.source} does not exist; correct the path, it starts from the file's directory`,
+    );
   }
   if (entry.kind === 'onnx' && !existsSync(join(entry.source, 'config.json'))) {
     problems.push(
