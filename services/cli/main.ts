@@ -8,6 +8,7 @@ import { evalCommand } from './commands/eval.js';
 import { exportCommand } from './commands/export.js';
 import { frontCommand } from './commands/front.js';
 import { paretoCommand } from './commands/pareto.js';
+import { planCommand } from './commands/plan.js';
 import { preferCommand } from './commands/prefer.js';
 import { rewardCommand } from './commands/reward.js';
 import { runCommand } from './commands/run.js';
@@ -48,6 +49,7 @@ const commands = [
   paretoCommand(),
   exportCommand(),
   sftCommand(),
+  planCommand(),
   rewardCommand(),
   doctorCommand(),
 ];

@@ -76,8 +76,8 @@ export interface Plan {
 
 const FLOAT = 4;
 const MIB = 2 ** 20;
-/** A Node process with the libraries of a service, without any tensor: measured. */
-const PROCESS = 120 * MIB;
+/** A service that has worked for a while on next to nothing, with the tensor runtime and without it: measured. */
+const PROCESS = { worker: 160 * MIB, coordinator: 130 * MIB } as const;
 /** The runtime lays weights out a second time for its kernels, in models up to this size. */
 const LARGEST_PACKED = 256 * MIB;
 /** Versions that a worker holds: the reference, the current one and the one before; and one more on its way to the thread. */
@@ -143,7 +143,7 @@ function rollout(config: DecoderConfig, run: RunExtents, parameters: number, tra
   const reading = activationBytes(config, { rows: prompts, length: run.promptTokens, completions: 0 }, 'nothing');
   const device = run.device !== 'cpu';
   return worker('rollout', run.shards, [
-    service,
+    service('worker'),
     ...frozen(run, parameters, 2),
     versions(trained, WORKER_VERSIONS),
     part(
@@ -170,7 +170,7 @@ function gradient(
   // Log-probabilities have a session of their own; where a token may be clipped there are two graphs of gradients.
   const sessions = (run.reference || run.valueHeads > 0 ? 1 : 0) + (run.updates > 1 ? 2 : 1);
   return worker('gradient', run.shards, [
-    service,
+    service('worker'),
     ...frozen(run, parameters, sessions),
     versions(trained, WORKER_VERSIONS),
     part(
@@ -199,7 +199,7 @@ function microBatch(config: DecoderConfig, run: RunExtents): { readonly rows: nu
 function coordinator({ shards }: RunExtents, trained: number, gradients: number): Worker {
   const sums = 1 + Math.min(2, shards);
   return worker('coordinator', 1, [
-    service,
+    service('coordinator'),
     versions(trained, COORDINATOR_VERSIONS),
     part('optimiser', 2 * 2 * FLOAT * trained, `4 · ${trained} trained · 2 moments, before and after an update`),
     part(
@@ -228,7 +228,9 @@ function operations(config: DecoderConfig, run: RunExtents, parameters: number, 
   };
 }
 
-const service: Part = { what: 'process', bytes: PROCESS, onDevice: false, formula: 'node and the libraries, measured' };
+function service(kind: keyof typeof PROCESS): Part {
+  return part('process', PROCESS[kind], 'node and the libraries, measured');
+}
 
 function part(what: string, bytes: number, formula: string, onDevice = false): Part {
   return { what, bytes, onDevice, formula };
