@@ -181,14 +181,18 @@ test('export copies an adapter whole, never over another, and a model with what 
     mkdirSync(join(folder, path, '..'), { recursive: true });
     writeFileSync(join(folder, path), text);
   };
-  write('a/checkpoints/step-3/adapter_config.json', '{}');
+  const run = (id: string): void => {
+    write(`${id}/run.json`, JSON.stringify({ baseDirectory: join(folder, 'project') }));
+    write(`${id}/checkpoints/step-3/state.json`, JSON.stringify({ config: { policy: { model: 'policy' } } }));
+  };
+  run('a');
+  run('b');
+  write('a/checkpoints/step-3/adapter_config.json', '{"r": 1, "base_model_name_or_path": "policy"}');
   write('a/checkpoints/step-3/adapter_model.safetensors', 'weights');
   write('a/checkpoints/step-3/optimizer.safetensors', 'moments');
-  write('b/run.json', JSON.stringify({ baseDirectory: join(folder, 'project') }));
   write('b/checkpoints/step-3/model.safetensors', 'trained');
-  write('b/checkpoints/step-3/state.json', JSON.stringify({ config: { policy: { model: 'policy' } } }));
-  for (const name of ['config.json', 'tokenizer.json', 'model.safetensors', 'notes.txt'])
-    write(`project/policy/${name}`, 'base');
+  for (const name of ['tokenizer.json', 'model.safetensors', 'notes.txt']) write(`project/policy/${name}`, 'base');
+  write('project/policy/config.json', '{"torch_dtype": "bfloat16"}');
   const coordinator = await trainingService(t, {
     GetRun: async ({ runId }) => ({
       run: someRun(runId, 'RUN_STATE_SUCCEEDED', 3, {
@@ -204,6 +208,8 @@ test('export copies an adapter whole, never over another, and a model with what 
     'adapter_model.safetensors',
   ]);
   assert.equal(readFileSync(join(out, 'adapter_model.safetensors'), 'utf8'), 'weights');
+  const named = JSON.parse(readFileSync(join(out, 'adapter_config.json'), 'utf8')) as unknown;
+  assert.deepEqual(named, { r: 1, base_model_name_or_path: join(folder, 'project/policy') });
   const again = await gapo(t, ['export', 'a', '--out', out], env);
   assert.equal(again.code, 2);
   assert.match(again.stderr, /already holds adapter_config.json, adapter_model.safetensors: give another directory/);
@@ -211,6 +217,7 @@ test('export copies an adapter whole, never over another, and a model with what 
   await gapo(t, ['export', 'b', '--out', model], env);
   assert.equal(readFileSync(join(model, 'model.safetensors'), 'utf8'), 'trained');
   assert.equal(readFileSync(join(model, 'tokenizer.json'), 'utf8'), 'base');
+  assert.deepEqual(JSON.parse(readFileSync(join(model, 'config.json'), 'utf8')), { torch_dtype: 'float32' });
   assert.equal(existsSync(join(model, 'notes.txt')), false);
   const none = await gapo(t, ['export', 'c'], env);
   assert.equal(none.code, 2);

@@ -1,7 +1,25 @@
 /** `gapo export`: a run's newest weights as files that other tools load. */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
+import {
+  adapterFiles,
+  configWithDtype,
+  mergedFiles,
+  readAdapter,
+  readDecoderModel,
+  writeMergedModel,
+  type MergedOptions,
+} from '@gapo/model';
 import { z } from '@gapo/settings';
 import { UserError } from '@gapo/telemetry';
 import { Coordinator, coordinatorAddress } from '../client.js';
@@ -9,26 +27,24 @@ import { coordinatorOption, jsonOption } from '../options.js';
 import { print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
 
-/** What PEFT calls the files of an adapter. */
-const adapterFiles = ['adapter_config.json', 'adapter_model.safetensors'];
 /** What a checkpoint holds where every weight was trained. */
 const weightsFile = 'model.safetensors';
+const configFile = 'config.json';
 /** What else makes a model directory of Hugging Face; training does not change it. */
 const besideWeights =
-  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json$|\.(model|jinja)$|^merges\.txt$/;
+  /^(generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json$|\.(model|jinja)$|^merges\.txt$/;
 
-/** The files of a checkpoint that other tools load. */
-interface Exportable {
-  kind: 'adapter' | 'model';
-  /** Absolute paths. */
-  files: string[];
-}
+/** The files of an export by their names: copied from a path, or written as they are. */
+type Files = ReadonlyMap<string, { readonly copy: string } | { readonly bytes: Uint8Array }>;
+
+const kinds = { adapter: 'a PEFT adapter', model: 'a Hugging Face model', merged: 'a Hugging Face model' } as const;
+type Kind = keyof typeof kinds;
 
 const stateSchema = z.object({ config: z.object({ policy: z.object({ model: z.string() }) }) });
 const recordSchema = z.object({ baseDirectory: z.string() });
 
-/** The directory of the model that the run started from, as the checkpoint and its run say. */
-function startingModel(checkpoint: string): string {
+/** Where the model lies that the run started from, as the checkpoint and its run say. */
+function modelPath(checkpoint: string): string {
   const read = (path: string): unknown => JSON.parse(readFileSync(path, 'utf8'));
   try {
     const { config } = stateSchema.parse(read(join(checkpoint, 'state.json')));
@@ -37,43 +53,68 @@ function startingModel(checkpoint: string): string {
   } catch (error) {
     throw new UserError(
       `${checkpoint} does not say which model it belongs to: state.json or the run's run.json is damaged`,
-      {
-        cause: error,
-      },
+      { cause: error },
     );
   }
 }
 
-function findExportable(checkpoint: string): Exportable | undefined {
-  const inside = (name: string): string => join(checkpoint, name);
-  if (adapterFiles.every((name) => existsSync(inside(name)))) {
-    return { kind: 'adapter', files: adapterFiles.map(inside) };
-  }
-  if (!existsSync(inside(weightsFile))) return undefined;
+/** That directory, which must be there. */
+function startingModel(checkpoint: string): string {
+  const model = modelPath(checkpoint);
+  if (existsSync(model)) return model;
+  throw new UserError(
+    `${model}, the model that the run started from, does not exist any more: its configuration and tokenizer are part of the export`,
+  );
+}
+
+function besideFiles(model: string): Files {
+  const names = readdirSync(model).filter((name) => besideWeights.test(name));
+  return new Map(names.map((name) => [name, { copy: join(model, name) }]));
+}
+
+/** The adapter; its configuration names its model by an absolute path, which PEFT finds from anywhere. */
+function adapterOf(checkpoint: string): Files {
+  const config = JSON.parse(readFileSync(join(checkpoint, adapterFiles.config), 'utf8')) as Record<string, unknown>;
+  const named = { ...config, base_model_name_or_path: modelPath(checkpoint) };
+  return new Map([
+    [adapterFiles.config, { bytes: Buffer.from(`${JSON.stringify(named, null, 2)}\n`) }],
+    [adapterFiles.weights, { copy: join(checkpoint, adapterFiles.weights) }],
+  ]);
+}
+
+/** The model of a run that trained every weight: float32, as they are in the checkpoint. */
+async function modelOf(checkpoint: string): Promise<Files> {
   const model = startingModel(checkpoint);
-  if (!existsSync(model)) {
-    throw new UserError(
-      `${model}, the model that the run started from, does not exist any more: its configuration and tokenizer are part of the export`,
-    );
-  }
-  const others = readdirSync(model).filter((name) => besideWeights.test(name));
-  return { kind: 'model', files: [inside(weightsFile), ...others.map((name) => join(model, name))] };
+  return new Map([
+    [configFile, { bytes: await configWithDtype(model, 'F32') }],
+    [weightsFile, { copy: join(checkpoint, weightsFile) }],
+    ...besideFiles(model),
+  ]);
 }
 
-/** Copies files beside each other, whole or not at all. */
-function copyInto(files: readonly string[], out: string): void {
-  const names = files.map((file) => basename(file));
+/** Throws where one of the files is there already. */
+function requireAbsent(names: readonly string[], out: string): void {
   const present = names.filter((name) => existsSync(join(out, name)));
   if (present.length > 0) {
     throw new UserError(
       `${out} already holds ${present.join(', ')}: give another directory with --out, or remove them`,
     );
   }
+}
+
+/** Puts files beside each other, whole or not at all. */
+function place(files: Files, out: string): readonly string[] {
+  const names = [...files.keys()];
+  requireAbsent(names, out);
   const partial = (name: string): string => join(out, `${name}.partial`);
   try {
     mkdirSync(out, { recursive: true });
-    for (const file of files) copyFileSync(file, partial(basename(file)));
+    for (const [name, file] of files) {
+      if ('copy' in file) copyFileSync(file.copy, partial(name));
+      else writeFileSync(partial(name), file.bytes);
+    }
     for (const name of names) renameSync(partial(name), join(out, name));
+    return names;
   } catch (error) {
     for (const name of names) rmSync(partial(name), { force: true });
     throw new UserError(`cannot export to ${out}: ${error instanceof Error ? error.message : String(error)}`, {
@@ -82,10 +123,31 @@ function copyInto(files: readonly string[], out: string): void {
   }
 }
 
+/** Writes the model with the adapter merged into its weights. */
+async function placeMerged(checkpoint: string, out: string, options: MergedOptions): Promise<readonly string[]> {
+  const model = await readDecoderModel(startingModel(checkpoint));
+  const adapter = await readAdapter(checkpoint, model);
+  const others = besideFiles(model.directory);
+  requireAbsent([...mergedFiles(model), ...others.keys()], out);
+  return [...(await writeMergedModel(model, adapter, out, options)), ...place(others, out)];
+}
+
 interface ExportFlags {
   out?: string;
+  merged?: true;
+  float32?: true;
   coordinator?: string;
   json?: true;
+}
+
+/** What is made of a checkpoint. */
+function kindOf(checkpoint: string, { merged }: ExportFlags): Kind {
+  const holds = (name: string): boolean => existsSync(join(checkpoint, name));
+  if (Object.values(adapterFiles).every(holds)) return merged ? 'merged' : 'adapter';
+  if (holds(weightsFile)) return 'model';
+  throw new UserError(
+    `the checkpoint ${checkpoint} holds no ${Object.values(adapterFiles).join(' and ')}, and no ${weightsFile}, on this machine: run the command where the coordinator keeps its data`,
+  );
 }
 
 async function exportRun(id: string, flags: ExportFlags): Promise<void> {
@@ -97,28 +159,15 @@ async function exportRun(id: string, flags: ExportFlags): Promise<void> {
         `run ${id} has no checkpoint yet: wait for one (checkpoints.every in its configuration), or pause the run, which writes one`,
       );
     }
-    const found = findExportable(run.checkpoint);
-    if (found === undefined) {
-      throw new UserError(
-        `the checkpoint ${run.checkpoint} holds no ${adapterFiles.join(' and ')}, and no ${weightsFile}, on this machine: run the command where the coordinator keeps its data`,
-      );
-    }
-    const out = fromHere(flags.out ?? `${id}-${found.kind}`);
-    copyInto(found.files, out);
-    const files = found.files.map((file) => basename(file));
-    const result = {
-      run: id,
-      kind: found.kind,
-      directory: out,
-      files,
-      step: run.step,
-      versionSha256: run.versionSha256,
-    };
+    const kind = kindOf(run.checkpoint, flags);
+    const out = fromHere(flags.out ?? `${id}-${kind}`);
+    const files =
+      kind === 'merged'
+        ? await placeMerged(run.checkpoint, out, flags.float32 ? { dtype: 'F32' } : {})
+        : place(kind === 'adapter' ? adapterOf(run.checkpoint) : await modelOf(run.checkpoint), out);
+    const result = { run: id, kind, directory: out, files, step: run.step, versionSha256: run.versionSha256 };
     if (flags.json) printJson(result);
-    else
-      print(
-        `${out}: ${files.join(', ')} (${found.kind === 'adapter' ? 'a PEFT adapter' : 'a Hugging Face model'}, from ${run.checkpoint})`,
-      );
+    else print(`${out}: ${files.join(', ')} (${kinds[kind]}, from ${run.checkpoint})`);
   } finally {
     coordinator.close();
   }
@@ -127,11 +176,16 @@ async function exportRun(id: string, flags: ExportFlags): Promise<void> {
 /** The command. */
 export function exportCommand(): Command {
   return new Command('export')
-    .description("copy a run's newest weights: a PEFT adapter, or a whole model where every weight was trained")
+    .description("a run's newest weights as files: a PEFT adapter, or a whole model")
     .argument('<id>', "the run's id, as `gapo runs` lists it")
-    .addOption(new Option('--out <directory>', 'where to (default: ID-adapter or ID-model here)'))
+    .addOption(new Option('--out <directory>', 'where to (default: ID-adapter, ID-merged or ID-model here)'))
+    .addOption(new Option('--merged', 'the model with the adapter merged into its weights'))
+    .addOption(new Option('--float32', "with --merged: every weight in float32, not in the model's own type"))
     .addOption(coordinatorOption())
     .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  gapo export assistant-20250101-120000 --out my-adapter')
+    .addHelpText(
+      'after',
+      '\nExample:\n  gapo export assistant-20250101-120000 --out my-adapter\n  gapo export assistant-20250101-120000 --merged',
+    )
     .action(exportRun);
 }

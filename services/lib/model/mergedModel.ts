@@ -15,8 +15,17 @@ export interface MergedOptions {
   readonly dtype?: FloatDtype;
 }
 
+const configFile = 'config.json';
+const indexFile = 'model.safetensors.index.json';
 const bytesOf: Readonly<Record<FloatDtype, number>> = { F32: 4, F16: 2, BF16: 2 };
 const configNames: Readonly<Record<FloatDtype, string>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
+
+/** The names of the files that {@link writeMergedModel} writes. */
+export function mergedFiles({ weights }: DecoderModel): readonly string[] {
+  const files = [...weights.values()].flatMap((weight) => ('path' in weight ? [basename(weight.path)] : []));
+  const names = [...new Set(files)];
+  return [...names, configFile, ...(names.length > 1 ? [indexFile] : [])];
+}
 
 /**
  * Writes the model's weight files again, W + (alpha / rank)·B·A where there is an adapter, its config.json, and an index
@@ -32,22 +41,22 @@ export async function writeMergedModel(
   options: MergedOptions = {},
 ): Promise<readonly string[]> {
   const weights = [...model.weights.values()].filter((weight): weight is StoredTensor => 'path' in weight);
+  const names = mergedFiles(model);
   const files = new Map<string, StoredTensor[]>();
   for (const weight of weights) {
     const name = basename(weight.path);
     files.set(name, [...(files.get(name) ?? []), weight]);
   }
-  const names = [...files.keys(), 'config.json', ...(files.size > 1 ? ['model.safetensors.index.json'] : [])];
   const partial = (name: string): string => join(out, `${name}.partial`);
   try {
     await mkdir(out, { recursive: true });
     for (const [name, own] of files) await writeFileOf(partial(name), own, model, adapter, options);
-    await writeFile(partial('config.json'), await configOf(model, options));
+    await writeFile(partial(configFile), await configWithDtype(model.directory, options.dtype));
     if (files.size > 1) {
       const total = weights.reduce((sum, { shape, dtype }) => sum + sizeOf(shape) * bytesOf[options.dtype ?? dtype], 0);
       const map = Object.fromEntries(weights.map(({ name, path }) => [name, basename(path)]));
       const index = { metadata: { total_size: total }, weight_map: map };
-      await writeFile(partial('model.safetensors.index.json'), `${JSON.stringify(index, null, 2)}\n`);
+      await writeFile(partial(indexFile), `${JSON.stringify(index, null, 2)}\n`);
     }
     for (const name of names) await rename(partial(name), join(out, name));
   } catch (error) {
@@ -121,9 +130,9 @@ function merger({ config }: DecoderModel, { lora, tensors }: Adapter): (weight: 
   };
 }
 
-/** The model's config.json, which names the element type by one key or another. */
-async function configOf({ directory }: DecoderModel, { dtype }: MergedOptions): Promise<Uint8Array> {
-  const bytes = await readFile(join(directory, 'config.json'));
+/** A model's config.json for weights of another element type, which it names by one key or another. */
+export async function configWithDtype(directory: string, dtype: FloatDtype | undefined): Promise<Uint8Array> {
+  const bytes = await readFile(join(directory, configFile));
   if (dtype === undefined) return bytes;
   const config = JSON.parse(bytes.toString('utf8')) as Record<string, unknown>;
   const key = 'dtype' in config ? 'dtype' : 'torch_dtype';

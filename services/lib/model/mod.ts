@@ -56,5 +56,5 @@ export {
   valueHeadNames,
 } from './trainable.js';
 export { type StoredTensor, type Weight, elementsOf } from './weights.js';
-export { type MergedOptions, writeMergedModel } from './mergedModel.js';
+export { type MergedOptions, configWithDtype, mergedFiles, writeMergedModel } from './mergedModel.js';
 export { isWide, withWideWeights } from './wideWeights.js';

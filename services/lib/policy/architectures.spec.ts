@@ -1,23 +1,31 @@
 // Every architecture against a forward pass written out here: loops over float64 arrays, tensors by their names on disk.
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Graph, Session, gradcheck, int64, mul, sum } from '@gapo/graph';
 import {
+  type Adapter,
   type DecoderModel,
+  type LoraSpec,
   type NamedTensor,
   type TrainableSpec,
+  adapterFiles,
+  adapterMetadata,
   initialTensors,
   linearTargets,
+  peftConfig,
+  readAdapter,
   readDecoderModel,
   trainableTensors,
+  writeMergedModel,
+  writeSafetensors,
 } from '@gapo/model';
 import { architectures, writeArchitecture } from './architectures.fixture.js';
 import { toBatch } from './batch.js';
 import { decodeSequences, logits } from './decoder.js';
-import { Evaluator, completionFeeds, completionValues } from './evaluator.js';
+import { Evaluator, completionFeeds, completionValues, parameterFeeds } from './evaluator.js';
 import { GradientEngine } from './gradientEngine.js';
 import { Sampler } from './sampling/sampler.js';
 import { tensorSource } from './tensorSource.js';
@@ -178,6 +186,21 @@ function gpt2Logits(config: Config, weights: Weights): Vector[] {
 }
 
 const options = { threads: 1 };
+
+/** Logits of sequences as long as `ids`, under the model and, where one is given, an adapter. */
+async function logitsOf(model: DecoderModel, sequences: readonly number[], adapter?: Adapter): Promise<Float32Array> {
+  const graph = new Graph('logits');
+  const { tensors } = tensorSource(graph, adapter?.tensors ?? [], model.weights);
+  const input = graph.input('ids', 'int64', ['B', 'T']);
+  const { hidden } = decodeSequences(model.config, input, tensors, adapter?.lora);
+  graph.output('logits', logits(model.config, hidden, tensors));
+  const session = await Session.open(graph.toModel(), options);
+  const feeds = { ids: { data: int64(sequences), dims: [sequences.length / ids.length, ids.length] } };
+  const found = await session.run({ ...feeds, ...parameterFeeds(adapter?.tensors ?? []) });
+  await session.close();
+  return found['logits']?.data as Float32Array;
+}
+
 const sequences = [
   { promptIds: [1, 5, 6], completionIds: [7, 3, 12, 2] },
   { promptIds: [1, 4], completionIds: [9, 10, 8, 16, 5, 2] },
@@ -208,18 +231,10 @@ for (const [name, json] of Object.entries(architectures)) {
     });
 
     test('logits agree with the forward pass above to 1e-4', async () => {
-      const graph = new Graph('logits');
-      const { tensors } = tensorSource(graph, [], model.weights);
-      const input = graph.input('ids', 'int64', ['B', 'T']);
-      const { hidden } = decodeSequences(model.config, input, tensors, undefined);
-      graph.output('logits', logits(model.config, hidden, tensors));
-      const session = await Session.open(graph.toModel(), options);
       // Twice, once with padding: what stands behind a sequence must not reach it.
       const other = [...ids.slice(0, 7), 0, 0, 0, 0, 0];
-      const found = await session.run({ ids: { data: int64([...ids, ...other]), dims: [2, ids.length] } });
-      await session.close();
+      const data = await logitsOf(model, [...ids, ...other]);
       const expected = json['model_type'] === 'gpt2' ? gpt2Logits(json, weights) : llamaLogits(json, weights);
-      const data = found['logits']?.data as Float32Array;
       const vocabulary = json['vocab_size'] as number;
       let largest = 0;
       expected.forEach((row, t) =>
@@ -256,6 +271,30 @@ for (const [name, json] of Object.entries(architectures)) {
       assert.ok(longest > 20, `the longest completion has ${longest} tokens: more than one stretch`);
       await sampler.close();
       await evaluator.close();
+    });
+
+    test('an adapter’s files are read back exactly, and merged into the weights it says the same', async () => {
+      const lora = spec.lora as LoraSpec;
+      const directory = join(root, `${name} adapter`);
+      await mkdir(directory);
+      const { config, sha256 } = model;
+      await writeFile(join(directory, adapterFiles.config), JSON.stringify(peftConfig(config, lora, model.directory)));
+      await writeSafetensors(join(directory, adapterFiles.weights), version, adapterMetadata(sha256));
+      const adapter = await readAdapter(directory, model);
+      assert.deepEqual(adapter, { lora, tensors: version });
+
+      const merged = join(root, `${name} merged`);
+      await writeMergedModel(model, adapter, merged);
+      const [beside, inside, base] = [
+        await logitsOf(model, ids, adapter),
+        await logitsOf(await readDecoderModel(merged), ids),
+        await logitsOf(model, ids),
+      ];
+      beside.forEach((x, i) => assert.ok(Math.abs(x - (inside[i] as number)) < 1e-4, `${x} and ${inside[i]}`));
+      assert.ok(
+        beside.some((x, i) => Math.abs(x - (base[i] as number)) > 0.1),
+        'the adapter does something',
+      );
     });
 
     for (const mode of ['adapters', 'all weights']) {
@@ -328,3 +367,44 @@ for (const [name, json] of Object.entries(architectures)) {
     });
   });
 }
+
+describe('adapters have PEFT’s names and shapes', () => {
+  const shapesOf = async (name: string, targets: readonly string[]) => {
+    const directory = join(root, `${name} names`);
+    await writeArchitecture(directory, name);
+    const { config } = await readDecoderModel(directory);
+    const lora = { rank: 2, alpha: 4, targets };
+    const tensors = trainableTensors(config, { lora, valueHeads: 0 }).map(({ name, shape }) => [name, ...shape]);
+    return { tensors: tensors.slice(0, tensors.length / 2), peft: peftConfig(config, lora, 'base') }; // the first of two layers
+  };
+
+  test('on Qwen3', async () => {
+    const { tensors, peft } = await shapesOf('Qwen3', ['k_proj', 'o_proj', 'gate_proj']);
+    const layer = 'base_model.model.model.layers.0';
+    assert.deepEqual(tensors, [
+      [`${layer}.self_attn.k_proj.lora_A.weight`, 2, 16],
+      [`${layer}.self_attn.k_proj.lora_B.weight`, 12, 2],
+      [`${layer}.self_attn.o_proj.lora_A.weight`, 2, 24],
+      [`${layer}.self_attn.o_proj.lora_B.weight`, 16, 2],
+      [`${layer}.mlp.gate_proj.lora_A.weight`, 2, 16],
+      [`${layer}.mlp.gate_proj.lora_B.weight`, 24, 2],
+    ]);
+    assert.equal(peft['fan_in_fan_out'], false);
+  });
+
+  test('on GPT-2, whose weights are stored [in, out]', async () => {
+    const { tensors, peft } = await shapesOf('GPT-2', ['c_attn', 'c_proj', 'c_fc']);
+    const layer = 'base_model.model.transformer.h.0';
+    assert.deepEqual(tensors, [
+      [`${layer}.attn.c_attn.lora_A.weight`, 2, 16],
+      [`${layer}.attn.c_attn.lora_B.weight`, 48, 2],
+      [`${layer}.attn.c_proj.lora_A.weight`, 2, 16],
+      [`${layer}.attn.c_proj.lora_B.weight`, 16, 2],
+      [`${layer}.mlp.c_fc.lora_A.weight`, 2, 16],
+      [`${layer}.mlp.c_fc.lora_B.weight`, 64, 2],
+      [`${layer}.mlp.c_proj.lora_A.weight`, 2, 64],
+      [`${layer}.mlp.c_proj.lora_B.weight`, 16, 2],
+    ]);
+    assert.equal(peft['fan_in_fan_out'], true);
+  });
+});

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { roundedForHalves, writeShards, writeTensors } from './checkpointFiles.fixture.js';
+import { llamaConfig } from './decoderConfig.js';
+import { toHuggingFaceConfig } from './huggingFaceConfig.js';
+import { writeMergedModel } from './mergedModel.js';
+import { type DecoderModel, readDecoderModel } from './modelDirectory.js';
+import { type FloatDtype, type NamedTensor, fromFloat32, toFloat32 } from './safetensors.js';
+import { initialTensors, randomDecoder } from './trainable.js';
+import { type StoredTensor, elementsOf } from './weights.js';
+
+const shape = {
+  vocabulary: 16,
+  width: 8,
+  feedForward: 12,
+  layers: 1,
+  heads: 4,
+  keyValueHeads: 2,
+  headWidth: 2,
+  context: 16,
+  epsilon: 1e-5,
+  ropeTheta: 10000,
+  tiedEmbeddings: true,
+  bosId: 1,
+  eosIds: [2],
+};
+const config = llamaConfig(shape);
+const lora = { rank: 2, alpha: 3, targets: ['down_proj'] };
+const tensors = initialTensors(config, { lora, valueHeads: 0 }, 1, new Map()).map(({ name, shape, data }, t) => ({
+  name,
+  shape,
+  data: data.map((_, i) => Math.sin(i + t)),
+}));
+const base = randomDecoder(config, 1).map((tensor) => ({ ...tensor, data: roundedForHalves(tensor.data) }));
+const merged = 'model.layers.0.mlp.down_proj.weight';
+
+/** W + 1.5 · B·A of the one module with an adapter, written plainly: W [8, 12], A [2, 12], B [8, 2]. */
+const expected = (dtype: FloatDtype): ReadonlyMap<string, Float32Array> => {
+  const [a, b] = tensors as [NamedTensor, NamedTensor];
+  return new Map(
+    base.map(({ name, data }) => {
+      if (name !== merged) return [name, data];
+      const sums = data.map((w, at) => {
+        const [o, i] = [Math.floor(at / 12), at % 12];
+        let sum = 0;
+        for (let r = 0; r < 2; r++) sum += (b.data[2 * o + r] as number) * (a.data[12 * r + i] as number);
+        return w + 1.5 * sum;
+      });
+      return [name, toFloat32(fromFloat32(sums, dtype), dtype)];
+    }),
+  );
+};
+
+let root = '';
+let count = 0;
+before(async () => void (root = await mkdtemp(join(tmpdir(), 'gapo-merged-'))));
+after(() => rm(root, { recursive: true }));
+
+async function model(dtypes: readonly FloatDtype[]): Promise<DecoderModel> {
+  const path = join(root, String(count++));
+  await mkdir(path);
+  const json = { ...toHuggingFaceConfig(shape, 'LlamaForCausalLM'), torch_dtype: 'bfloat16' };
+  await writeFile(join(path, 'config.json'), JSON.stringify(json));
+  if (dtypes.length === 1) await writeTensors(join(path, 'model.safetensors'), base, dtypes[0] as FloatDtype);
+  else await writeShards(path, base, dtypes);
+  return readDecoderModel(path);
+}
+
+const json = async (path: string): Promise<Record<string, unknown>> =>
+  JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
+
+describe('a model with its adapter merged', () => {
+  for (const dtypes of [['F32'], ['BF16'], ['BF16', 'F16', 'F32']] as const) {
+    test(`has the files and the element types of the model in ${dtypes.join(', ')}`, async () => {
+      const from = await model(dtypes);
+      const out = join(root, String(count++));
+      const names = await writeMergedModel(from, { lora, tensors }, out);
+      assert.deepEqual((await readdir(out)).sort(), [...names].sort());
+      assert.deepEqual([...names].sort(), (await readdir(from.directory)).sort());
+      const found = await readDecoderModel(out);
+      for (const { name } of base) {
+        const [before, after] = [from.weights.get(name), found.weights.get(name)] as StoredTensor[];
+        assert.equal(after?.dtype, before?.dtype);
+        assert.deepEqual(elementsOf(after as StoredTensor), expected(before?.dtype as FloatDtype).get(name), name);
+      }
+      assert.equal((await json(join(out, 'config.json')))['torch_dtype'], 'bfloat16');
+    });
+  }
+
+  test('is float32 where it is asked for, and its configuration says so', async () => {
+    const out = join(root, String(count++));
+    await writeMergedModel(await model(['BF16', 'BF16']), { lora, tensors }, out, { dtype: 'F32' });
+    const { weights } = await readDecoderModel(out);
+    for (const [name, data] of expected('F32')) assert.deepEqual(elementsOf(weights.get(name) as StoredTensor), data);
+    assert.equal((await json(join(out, 'config.json')))['torch_dtype'], 'float32');
+    const { metadata } = await json(join(out, 'model.safetensors.index.json'));
+    const elements = base.reduce((total, { data }) => total + data.length, 0);
+    assert.deepEqual(metadata, { total_size: 4 * elements });
+  });
+
+  test('is refused where a sum is beyond the element type, and nothing is left', async () => {
+    const out = join(root, String(count++));
+    const large = tensors.map((tensor) => ({ ...tensor, data: tensor.data.map((x) => x * 1000) }));
+    await assert.rejects(
+      writeMergedModel(await model(['F16']), { lora, tensors: large }, out),
+      /ModelError: .*tensor '.*down_proj\.weight' with its adapter: a number is beyond what F16 holds; write float32/,
+    );
+    assert.deepEqual(await readdir(out), []);
+  });
+});
