@@ -1,7 +1,6 @@
 /** `prefer`, `soup` and `eval` of several runs, against a coordinator that answers from a table. */
 import assert from 'node:assert/strict';
 import { userInfo } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { RpcError, type RunInput } from '@gapo/rpc';
 import { gapo, someRun, trainingService } from './cli.fixture.js';

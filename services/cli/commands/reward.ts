@@ -10,6 +10,7 @@ import { print, printJson } from '../output.js';
 import { rewardCheckText } from '../render/rewardCheck.js';
 import { makeReporter } from '../render/reporter.js';
 import { conformance } from '../rewards/conformance.js';
+import { rewardServeCommand } from './rewardServe.js';
 import { batchSizes, throughput, type Throughput } from '../rewards/throughput.js';
 
 interface CheckFlags {
@@ -76,6 +77,7 @@ Example:
 export function rewardCommand(): Command {
   return new Command('reward')
     .description('work on reward services')
-    .addHelpText('after', '\nExample:\n  gapo reward check 127.0.0.1:50061')
-    .addCommand(checkCommand());
+    .addHelpText('after', '\nExample:\n  gapo reward serve models/helpful\n  gapo reward check 127.0.0.1:50061')
+    .addCommand(checkCommand())
+    .addCommand(rewardServeCommand());
 }

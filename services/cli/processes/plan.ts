@@ -1,6 +1,6 @@
 /** What `gapo up` starts: each service with its address and its environment, and in which order. */
 import { join } from 'node:path';
-import { sourceKeys, type RewardEntry } from './rewardsFile.js';
+import { rewardEnvironment, type RewardEntry } from './rewardsFile.js';
 import { freePorts, localHost, requireFree, type WantedPort } from './ports.js';
 
 /** One service of this machine. */
@@ -137,8 +137,7 @@ export function planOn(ports: Ports, options: PlanOptions): Plan {
   const rewards = options.rewards.map((entry, i) =>
     service(`reward-${entry.name}`, 'reward', `scores ${entry.name} (${entry.kind})`, ports.rewards[i] ?? 0, {
       OBJECTIVE: entry.name,
-      REWARD_KIND: entry.kind,
-      [`REWARD_${sourceKeys[entry.kind].toUpperCase()}`]: entry.source,
+      ...rewardEnvironment(entry),
     }),
   );
   const worker = (kind: string, does: string) => (port: number, i: number) =>

@@ -5,7 +5,7 @@ import { parseYaml, filePath, directory, port, word, z } from '@gapo/settings';
 import { UserError } from '@gapo/telemetry';
 
 /** The key that names what a kind scores with; in capitals, the end of the service's variable, as REWARD_MODEL. */
-export const sourceKeys = { onnx: 'model', rules: 'rules', http: 'http' } as const;
+const sourceKeys = { onnx: 'model', rules: 'rules', http: 'http' } as const;
 
 /** One reward service to start. */
 export interface RewardEntry {
@@ -35,6 +35,11 @@ const schema = z.object({
         'a list of reward services, each {name, kind: onnx, model: DIR}, {name, kind: rules, rules: FILE} or {name, kind: http, http: FILE}',
     }),
 });
+
+/** The environment variables that tell a reward service what it scores with. */
+export function rewardEnvironment({ kind, source }: Pick<RewardEntry, 'kind' | 'source'>): Record<string, string> {
+  return { REWARD_KIND: kind, [`REWARD_${sourceKeys[kind].toUpperCase()}`]: source };
+}
 
 /**
  * Reads the file. Its paths start from its own directory.

@@ -1,8 +1,10 @@
 /** `gapo reward check` against services that keep the contract and services that break it, each in one way. */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { implement, RpcError, serve, type Handlers, type Item, type ResultInput } from '@gapo/rpc';
-import { gapo } from '../cli.fixture.js';
+import { gapo, startGapo, temporaryFolder } from '../cli.fixture.js';
 import { batchSizes } from './throughput.js';
 
 type Reward = Handlers<'gapo.reward.v1.RewardService'>;
@@ -144,4 +146,29 @@ test('an address that nobody listens on, and one that is none', async (t) => {
 
 test('batch sizes end at the limit', () => {
   assert.deepEqual([batchSizes(1), batchSizes(4), batchSizes(256)], [[1], [1, 4], [1, 4, 16, 64, 256]]);
+});
+
+describe('gapo reward serve', () => {
+  test('serves a file of rules under another name until SIGTERM, and ends with 0', async (t) => {
+    const rules = join(temporaryFolder(t), 'short.yaml');
+    writeFileSync(rules, 'objective: short\nrules: [{ kind: length, target: 3, scale: 2 }]\n');
+    const served = startGapo(t, ['reward', 'serve', rules, '--listen', '127.0.0.1:0', '--objective', 'terse']);
+    const line = await served.line(/"address":/);
+    const { address } = JSON.parse(line) as { address: string };
+    const { stdout, code } = await gapo(t, ['reward', 'check', address, '--seconds', '1']);
+    assert.match(stdout, /^ok {4}objective: terse, rules: short\.yaml$/m);
+    assert.equal(code, 0);
+    served.child.kill('SIGTERM');
+    assert.equal((await served.ended).code, 0);
+  });
+
+  test('what cannot be served is one line and exit code 2', async (t) => {
+    const folder = temporaryFolder(t);
+    const missing = await gapo(t, ['reward', 'serve', join(folder, 'none')]);
+    assert.match(missing.stderr, /none does not exist; give the directory of a classifier or a YAML file\n$/);
+    writeFileSync(join(folder, 'judge.yaml'), 'objective: x\nprotocol: telepathy\n');
+    const judge = await gapo(t, ['reward', 'serve', join(folder, 'judge.yaml')]);
+    assert.match(judge.stderr, /judge\.yaml.* protocol: found/);
+    assert.deepEqual([missing.code, judge.code], [2, 2]);
+  });
 });

@@ -1,0 +1,74 @@
+/** `gapo reward serve`: one reward service in the foreground, from a model, a file of rules, or a file that says who is asked. */
+import { spawn } from 'node:child_process';
+import { readFileSync, statSync } from 'node:fs';
+import { Command, Option } from 'commander';
+import { UserError } from '@gapo/telemetry';
+import { Exit } from '../exit.js';
+import { listenForInterrupts } from '../interrupts.js';
+import { rewardEnvironment, type RewardEntry } from '../processes/rewardsFile.js';
+import { fromHere, preloadModule, projectRoot, serviceScript } from '../project.js';
+
+interface ServeFlags {
+  listen: string;
+  objective?: string;
+}
+
+/** A directory is a classifier; a file with a protocol says who is asked, another holds rules. */
+function kindOf(source: string): RewardEntry['kind'] {
+  let isDirectory: boolean;
+  try {
+    isDirectory = statSync(source).isDirectory();
+  } catch (error) {
+    throw new UserError(`${source} does not exist; give the directory of a classifier or a YAML file`, {
+      cause: error,
+    });
+  }
+  if (isDirectory) return 'onnx';
+  return /^\s*protocol\s*:/m.test(readFileSync(source, 'utf8')) ? 'http' : 'rules';
+}
+
+async function serve(given: string, { listen, objective }: ServeFlags): Promise<void> {
+  const source = fromHere(given);
+  const interrupts = listenForInterrupts();
+  const child = spawn(process.execPath, ['--import', preloadModule, serviceScript('reward')], {
+    cwd: projectRoot,
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      LISTEN: listen,
+      ...rewardEnvironment({ kind: kindOf(source), source }),
+      ...(objective !== undefined && { OBJECTIVE: objective }),
+    },
+    // Its own group: a terminal's Ctrl-C reaches this process alone, which then asks the service to stop.
+    detached: true,
+  });
+  interrupts.asked.addEventListener('abort', () => child.kill('SIGTERM'));
+  interrupts.forced.addEventListener('abort', () => child.kill('SIGKILL'));
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  interrupts.release();
+  if (code !== 0) throw new Exit(code ?? 1);
+}
+
+/** The command. */
+export function rewardServeCommand(): Command {
+  return new Command('serve')
+    .description('run a reward service in the foreground until Ctrl-C')
+    .argument('<source>', 'the directory of a classifier (model.onnx, tokenizer.json, config.json), or a YAML file')
+    .addOption(
+      new Option('--listen <host:port>', 'where it listens; port 0 takes a free one').default('127.0.0.1:50061'),
+    )
+    .addOption(new Option('--objective <name>', "the objective's name, in place of the one that the source states"))
+    .addHelpText(
+      'after',
+      `
+A YAML file with a protocol says who is asked over HTTP; any other holds rules. services/reward/README.md documents all three.
+The service's own settings (THREADS, REWARD_TOKEN, OTEL_*) are read from the environment.
+
+Example:
+  gapo reward serve models/helpful --listen 127.0.0.1:50061`,
+    )
+    .action(serve);
+}
