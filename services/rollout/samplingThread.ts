@@ -1,6 +1,6 @@
 /** Runs in the tensor thread: samples completions and posts them as they finish. */
 import { EngineHolder, ModelStore, type EngineKey, type Outcome, outcome, threadSettings } from '@gapo/worker';
-import type { NamedTensor } from '@gapo/model';
+import { type NamedTensor, Tokenizer } from '@gapo/model';
 import { Sampler, type SampledCompletion, type SamplingOptions, type SamplingPrompt } from '@gapo/policy';
 import type { MessagePort } from 'node:worker_threads';
 
@@ -20,10 +20,13 @@ export interface SampleTask {
 export type PostedCompletion = SampledCompletion;
 
 const { threads, device, ...places } = threadSettings();
-const samplers = new EngineHolder(
-  new ModelStore(places),
-  async (model, trainable) => new Sampler(model, trainable, { threads, device }),
-);
+const samplers = new EngineHolder(new ModelStore(places), async (model, trainable) => {
+  const decoder = async (): Promise<(ids: readonly number[]) => string> => {
+    const tokenizer = await Tokenizer.read(model.directory);
+    return (ids) => tokenizer.decode(ids);
+  };
+  return new Sampler(model, trainable, { threads, device, decoder });
+});
 
 /** Samples a shard; resolves when the last completion is posted, or soon after the task was cancelled. */
 export function sample(task: SampleTask): Promise<Outcome<null>> {

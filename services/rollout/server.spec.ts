@@ -1,11 +1,21 @@
 /** The rollout service over gRPC, with a real tensor thread: the sampler's own tokens, and an end when nobody waits. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { copyFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { MessageChannel } from 'node:worker_threads';
-import { Sampler } from '@gapo/policy';
-import { type Client, type Completion, type GenerateRequestInput, type RpcCode, connect } from '@gapo/rpc';
+import { Tokenizer } from '@gapo/model';
+import { Sampler, type SamplingOptions } from '@gapo/policy';
+import {
+  type Client,
+  type Completion,
+  type GenerateRequestInput,
+  type RpcCode,
+  type SamplingInput,
+  connect,
+} from '@gapo/rpc';
 import type { TensorThread } from '@gapo/worker';
 import {
   type PolicyServer,
@@ -46,15 +56,13 @@ async function generated(client: RolloutClient, input: GenerateRequestInput): Pr
 }
 
 /** What the wire's completion should be, from the sampler used directly. */
-async function sampled(policy: TinyPolicy): Promise<Pick<Completion, 'prompt' | 'sample' | 'tokenIds' | 'logprobs'>[]> {
+async function sampled(policy: TinyPolicy, how: Partial<SamplingOptions> = {}): Promise<Completion[]> {
   const sampler = new Sampler(policy.model, tinyTrainable, { threads: 1 });
-  const completions = [];
+  const completions: Completion[] = [];
   const some = prompts.map(({ index, tokenIds }) => ({ index, ids: tokenIds }));
-  for await (const { prompt, sample, ids, logprobs, finishReason } of sampler.sample(policy.version(0), some, {
-    ...sampling,
-    seed: 11,
-    step: 4,
-  })) {
+  const options = { ...sampling, seed: 11, step: 4, ...how };
+  for await (const completion of sampler.sample(policy.version(0), some, options)) {
+    const { prompt, sample, ids, logprobs, drawnLogprobs = new Float32Array(0), finishReason } = completion;
     const reason = finishReason === 'stop' ? 'FINISH_REASON_STOP' : 'FINISH_REASON_LENGTH';
     completions.push({
       prompt,
@@ -62,6 +70,7 @@ async function sampled(policy: TinyPolicy): Promise<Pick<Completion, 'prompt' | 
       tokenIds: [...ids],
       logprobs: Buffer.from(logprobs.buffer),
       finishReason: reason,
+      drawnLogprobs: Buffer.from(drawnLogprobs.buffer),
     });
   }
   await sampler.close();
@@ -105,6 +114,40 @@ describe('the rollout service', { timeout: 60_000 }, () => {
     assert.deepEqual(await generated(client, request(policy)), completions, 'and a repeated call gets the same');
   });
 
+  test('every option reaches the sampler, and both log-probabilities come back', async () => {
+    const how = { topK: 6, topP: 0.9, minP: 0.01, repetitionPenalty: 1.3, batch: 5 };
+    const input = request(policy);
+    const completions = await generated(client, { ...input, sampling: { ...sampling, ...how } });
+    assert.deepEqual(completions, await sampled(policy, how));
+    assert.ok(completions.every(({ logprobs, drawnLogprobs }) => drawnLogprobs.length === logprobs.length));
+  });
+
+  test('a stop string without a tokenizer beside the model is FAILED_PRECONDITION; with one it ends completions', async () => {
+    const stopping = (stop: string): GenerateRequestInput => ({
+      ...request(policy),
+      sampling: { ...sampling, stop: [stop] },
+    });
+    await assert.rejects(generated(client, stopping('x')), failsWith('FAILED_PRECONDITION', /tokenizer\.json/));
+    const example = new URL('../../../examples/assistant/models/policy/', import.meta.url);
+    for (const file of ['tokenizer.json', 'tokenizer_config.json']) {
+      await copyFile(new URL(file, example), join(policy.directory, file));
+    }
+    const tokenizer = await Tokenizer.read(policy.directory);
+    const free = await generated(client, request(policy));
+    const texts = free.map(({ tokenIds }) => tokenizer.decode(tokenIds));
+    const stop = texts.find((text) => text.length > 4)?.slice(1, 3) as string;
+    const completions = await generated(client, stopping(stop));
+    assert.ok(completions.some(({ finishReason }) => finishReason === 'FINISH_REASON_STOP_STRING'));
+    completions.forEach(({ tokenIds, logprobs, finishReason }, i) => {
+      const ended = finishReason === 'FINISH_REASON_STOP_STRING';
+      assert.deepEqual(tokenIds, free[i]?.tokenIds.slice(0, tokenIds.length));
+      assert.equal(logprobs.length, 4 * tokenIds.length);
+      assert.equal(tokenizer.decode(tokenIds).includes(stop), ended);
+      assert.ok(!tokenizer.decode(tokenIds.slice(0, -1)).includes(stop), 'the last token completed it');
+      if (!ended) assert.equal(tokenIds.length, free[i]?.tokenIds.length);
+    });
+  });
+
   test('a stream that is cancelled ends the sampling between stretches', async () => {
     const sooner = tasks.length;
     for await (const message of client.Generate(request(policy), { deadlineMs })) {
@@ -129,6 +172,10 @@ describe('the rollout service', { timeout: 60_000 }, () => {
     assert.deepEqual(received, []);
   });
 
+  const withSampling = (change: Partial<SamplingInput>) => (good: GenerateRequestInput) => ({
+    ...good,
+    sampling: { ...sampling, ...change },
+  });
   const wrong: readonly (readonly [string, (good: GenerateRequestInput) => GenerateRequestInput, RegExp])[] = [
     ['no policy', (good) => ({ ...good, policy: null }), /^policy is not set/],
     ['no sampling', (good) => ({ ...good, sampling: null }), /^sampling is not set; say temperature/],
@@ -142,6 +189,10 @@ describe('the rollout service', { timeout: 60_000 }, () => {
       (good) => ({ ...good, sampling: { ...sampling, temperature: Number.NaN } }),
       /^temperature is NaN; it must be 0 or more/,
     ],
+    ['a top-p above 1', withSampling({ topP: 1.5 }), /^top_p is 1.5; it must be above 0 and at most 1/],
+    ['a negative min-p', withSampling({ minP: -1 }), /^min_p is -1; it must be between 0 and 1/],
+    ['a negative penalty', withSampling({ repetitionPenalty: -1 }), /^repetition_penalty is -1; it must be above 0/],
+    ['an empty stop string', withSampling({ stop: [''] }), /^stop\[0\] is a text of 0 characters/],
     ['no new tokens', (good) => ({ ...good, sampling: { ...sampling, maxNewTokens: 0 } }), /^max_new_tokens is 0/],
     [
       'an unknown LoRA target',
@@ -188,7 +239,8 @@ testWorkerProcess({
   call: async (address, policy) => {
     const client = connect('gapo.rollout.v1.RolloutService', address);
     try {
-      assert.equal((await generated(client, request(policy))).length, 12);
+      // The tokens of another process, to the last bit.
+      assert.deepEqual(await generated(client, request(policy)), await sampled(policy));
     } finally {
       client.close();
     }

@@ -61,17 +61,36 @@ function samplingOptions({ sampling, seed, step }: GenerateRequest) {
       `sampling.samples_per_prompt is ${sampling.samplesPerPrompt}; it must be 1 or more`,
     );
   }
-  return { ...sampling, seed, step };
+  const { topP, repetitionPenalty, batch, ...rest } = sampling;
+  return {
+    ...rest,
+    topP: topP === 0 ? 1 : topP,
+    repetitionPenalty: repetitionPenalty === 0 ? 1 : repetitionPenalty,
+    ...(batch > 0 && { batch }),
+    seed,
+    step,
+  };
 }
 
-function toWire({ prompt, sample: index, ids, logprobs, finishReason }: PostedCompletion) {
+const finishReasons = {
+  stop: 'FINISH_REASON_STOP',
+  stopString: 'FINISH_REASON_STOP_STRING',
+  length: 'FINISH_REASON_LENGTH',
+} as const;
+
+function toWire({ prompt, sample: index, ids, logprobs, drawnLogprobs, finishReason }: PostedCompletion) {
   return {
     prompt,
     sample: index,
     tokenIds: [...ids],
-    logprobs: Buffer.from(logprobs.buffer, logprobs.byteOffset, logprobs.byteLength),
-    finishReason: finishReason === 'stop' ? ('FINISH_REASON_STOP' as const) : ('FINISH_REASON_LENGTH' as const),
+    logprobs: toBytes(logprobs),
+    drawnLogprobs: drawnLogprobs === undefined ? Buffer.alloc(0) : toBytes(drawnLogprobs),
+    finishReason: finishReasons[finishReason],
   };
+}
+
+function toBytes({ buffer, byteOffset, byteLength }: Float32Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 /** The messages of a port, in order, until it closes. */

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { engineBench } from './engine.js';
 import { memoryBench } from './memory.js';
 import { objectivesBench } from './objectives.js';
+import { samplingBench } from './sampling.js';
 import { stepBench } from './step.js';
 import { transferBench } from './transfer.js';
 
@@ -11,6 +12,7 @@ const parts: Readonly<Record<string, () => Promise<Record<string, number>>>> = {
   engine: engineBench,
   memory: memoryBench,
   objectives: objectivesBench,
+  sampling: samplingBench,
   transfer: transferBench,
   step: stepBench,
 };

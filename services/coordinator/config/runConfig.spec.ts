@@ -39,6 +39,12 @@ test('what is left out has its documented default', () => {
     samplesPerPrompt: 4,
     temperature: 1,
     maxNewTokens: 48,
+    topK: 0,
+    topP: 1,
+    minP: 0,
+    repetitionPenalty: 1,
+    stop: [],
+    batch: 64,
     shards: 4,
   });
   assert.deepEqual(config.kl, { coefficient: 0.02, in: 'loss', controller: 'fixed' });
@@ -85,6 +91,15 @@ test('rules between fields', () => {
     ['rollout: { samplesPerPrompt: 1 }', /rollout\.samplesPerPrompt: found number 1, expected at least 2/],
     ['rollout: { promptsPerStep: 3 }', /rollout\.shards: .*at most rollout\.promptsPerStep, which is 3/],
     ['rollout: { temperature: 0 }', /rollout\.temperature: found number 0, expected a finite number over 0/],
+    ['rollout: { topK: -1 }', /rollout\.topK: found number -1, expected an integer of at least 0/],
+    ['rollout: { topP: 0 }', /rollout\.topP: found number 0, expected a number above 0 and at most 1/],
+    ['rollout: { minP: 1.5 }', /rollout\.minP: found number 1.5, expected a number between 0 and 1/],
+    [
+      'rollout: { repetitionPenalty: 0 }',
+      /rollout\.repetitionPenalty: found number 0, expected a finite number over 0/,
+    ],
+    ["rollout: { stop: [''] }", /rollout\.stop\[?\.?0\]?: found .*expected a text of 1 to 256 characters/],
+    ['rollout: { batch: 0 }', /rollout\.batch: found number 0, expected an integer of at least 1/],
     ['ppo: { gae: { gamma: 0.9 } }', /ppo\.gae: found a mapping, expected no gae, since ppo\.advantages is rloo/],
     ['combine: { method: single, objective: kind }', /combine\.objective: .*one of helpful, harmless/],
     ['combine: { method: pgapo, preference: { helpful: 1 } }', /combine\.preference\.harmless: found nothing/],

@@ -40,6 +40,8 @@ const policy = z.strictObject({
   adapter: directory.optional(),
 });
 
+const stopString = z.string().min(1).max(256).meta({ expected: 'a text of 1 to 256 characters' });
+
 const rollout = z.strictObject({
   /** Prompts of a step. @default 32 */
   promptsPerStep: positiveInt.default(32),
@@ -49,6 +51,18 @@ const rollout = z.strictObject({
   temperature: positiveNumber.default(1),
   /** Longest completion in tokens, the end-of-sequence token included. @default 48 */
   maxNewTokens: positiveInt.default(48),
+  /** Only so many of the most probable tokens are drawn, and those as probable as the last of them; 0: all. @default 0 */
+  topK: nonNegativeInt.default(0),
+  /** Only the most probable tokens whose probabilities first sum to this are drawn; 1: all. @default 1 */
+  topP: z.number().gt(0).max(1).meta({ expected: 'a number above 0 and at most 1' }).default(1),
+  /** Only tokens at least this many times as probable as the most probable one are drawn; 0: all. @default 0 */
+  minP: z.number().min(0).max(1).meta({ expected: 'a number between 0 and 1' }).default(0),
+  /** Logits of tokens that a completion or its prompt has are divided by this where positive, else multiplied. @default 1 */
+  repetitionPenalty: positiveNumber.default(1),
+  /** A completion ends with the token that completes one of these texts. @default none */
+  stop: z.array(stopString).max(16).default([]),
+  /** Completions of a shard that are sampled at once; the others wait until one ends. Part of the result. @default 64 */
+  batch: positiveInt.default(64),
   /** Pieces that a step's prompts are split into; part of the result, unlike the number of workers. @default 4 */
   shards: positiveInt.default(4),
 });

@@ -7,11 +7,11 @@ export interface Sample {
   /** Which completion of that prompt, from 0. */
   readonly sample: number;
   readonly promptIds: readonly number[];
-  /** At least one token, the end-of-sequence token included where it was drawn. */
+  /** At least one token, the one that ended it included. */
   readonly tokenIds: readonly number[];
-  /** Log-probability of each token under the sampling distribution. */
+  /** Log-probability of each token under the policy that drew it, whatever sampling options cut or penalised. */
   readonly logprobs: Float32Array;
-  /** Whether it ended with an end-of-sequence token. */
+  /** Whether it ended with an end-of-sequence token or a stop string. */
   readonly finished: boolean;
 }
 

@@ -121,7 +121,8 @@ async function evaluation(
   const version = asked ?? newest;
   const unpin = await versions.pin(version, () => run.versionFromDisk(version));
   try {
-    const { samplesPerPrompt } = run.config.evaluation;
+    const { temperature, samplesPerPrompt } = run.config.evaluation;
+    const { maxNewTokens, stop, batch } = run.config.rollout;
     const bounds = splitEvenly(prompts.length, Math.ceil(prompts.length / PROMPTS_PER_SHARD));
     let done = 0;
     const progress = (phase: string, at: number, total: number, waitingFor = ''): void =>
@@ -134,7 +135,7 @@ async function evaluation(
           policy: policyRef(bench, key, of),
           prompts: prompts.map(({ tokenIds, index }) => ({ tokenIds, counter: index })),
           bounds,
-          sampling: { ...run.config.evaluation, maxNewTokens: run.config.rollout.maxNewTokens, samplesPerPrompt },
+          sampling: { temperature, samplesPerPrompt, maxNewTokens, stop, batch },
           seed: deriveSeed(run.config.evaluation.seed, 'evaluation'),
           step: 0,
           vocabulary: bench.model.vocabulary,

@@ -148,7 +148,7 @@ async function sample(
   bounds: readonly (readonly [number, number])[],
 ): Promise<readonly Sample[]> {
   const { config, model } = bench;
-  const { temperature, maxNewTokens, samplesPerPrompt } = config.rollout;
+  const { promptsPerStep: _, shards: __, ...sampling } = config.rollout;
   const step = before.step + 1;
   const version = versionOf(before);
   let finished = 0;
@@ -159,7 +159,7 @@ async function sample(
       policy: policyRef(bench, key, version),
       prompts: drawn.map(({ record, counter }) => ({ tokenIds: record.tokenIds, counter })),
       bounds,
-      sampling: { temperature, maxNewTokens, samplesPerPrompt },
+      sampling,
       seed: deriveSeed(config.seed, 'rollout'),
       step,
       vocabulary: model.vocabulary,

@@ -2,12 +2,17 @@
 import { RpcError, type GenerateRequestInput, type PolicyRefInput, type SamplingInput } from '@gapo/rpc';
 import { throwIfAborted } from '../runs/interruption.js';
 import type { Sample } from '../data/batch.js';
+import type { RunConfig } from '../config/runConfig.js';
 import type { Attempt, Done, WorkerPool } from './workers.js';
 
 type RolloutService = 'gapo.rollout.v1.RolloutService';
 
 /** Rollout workers. */
 export type RolloutPool = WorkerPool<RolloutService>;
+
+/** How completions are drawn. */
+export type SamplingSettings = Pick<RunConfig['rollout'], 'temperature' | 'maxNewTokens' | 'samplesPerPrompt'> &
+  Partial<Pick<RunConfig['rollout'], 'topK' | 'topP' | 'minP' | 'repetitionPenalty' | 'stop' | 'batch'>>;
 
 /** What is sampled. */
 export interface SamplingRequest {
@@ -16,7 +21,7 @@ export interface SamplingRequest {
   readonly prompts: readonly { readonly tokenIds: readonly number[]; readonly counter: number }[];
   /** The prompts [start, end) of each shard. */
   readonly bounds: readonly (readonly [number, number])[];
-  readonly sampling: { readonly temperature: number; readonly maxNewTokens: number; readonly samplesPerPrompt: number };
+  readonly sampling: SamplingSettings;
   readonly seed: number;
   readonly step: number;
   /** Token ids are below this. */
@@ -92,7 +97,7 @@ async function generate(
         promptIds: prompts[prompt]!.tokenIds,
         tokenIds,
         logprobs: readLogprobs(completion.logprobs, tokenIds.length, place, broken),
-        finished: finishReason === 'FINISH_REASON_STOP',
+        finished: finishReason !== 'FINISH_REASON_LENGTH',
       };
     }
   }

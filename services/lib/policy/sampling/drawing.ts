@@ -60,7 +60,7 @@ export interface Drawn {
   readonly drawnLogprob: Value | undefined;
 }
 
-/** Whether tokens are drawn from another distribution than softmax(logits), and which is none that is a single point. */
+/** Whether tokens are drawn from a distribution that is neither softmax(logits) nor a single point. */
 export function isProcessed({ greedy, repetitionPenalty, topK, topP, minP }: Drawing): boolean {
   return !greedy && (repetitionPenalty || topK || topP || minP);
 }

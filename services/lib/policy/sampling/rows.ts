@@ -67,6 +67,7 @@ export function rowFeeds(
   options: SamplingOptions,
   steps: number,
   positions: number,
+  vocabulary: number,
 ): Readonly<Record<string, TensorArray>> {
   const count = rows.length;
   const pastPositions = new BigInt64Array(count * positions).fill(-1n);
@@ -88,7 +89,7 @@ export function rowFeeds(
     inverseTemperature: scalar(temperature === 0 ? 1 : 1 / temperature),
     uniforms: { data: uniforms, dims: [steps, count, 1] },
     rowNumbers: { data: int64(rows.map((_, r) => r)), dims: [count, 1] },
-    topK: { data: int64([topK]), dims: [1] },
+    topK: { data: int64([Math.min(topK, vocabulary)]), dims: [1] },
     topP: scalar(topP),
     minP: scalar(minP),
     repetitionPenalty: scalar(repetitionPenalty),
@@ -141,12 +142,13 @@ export function endAtStop(
     return stop.some((one) => text.includes(one));
   };
   if (row.ids.length === checked || !completes(row.ids.length)) return;
+  const drawn = row.ids.length;
   let count = checked + 1;
   while (!completes(count)) count++;
   row.ids.length = count;
   row.logprobs.length = count;
   row.drawnLogprobs.length = Math.min(row.drawnLogprobs.length, count);
-  row.finished = 'stopString';
+  if (row.finished !== 'stop' || count < drawn) row.finished = 'stopString';
 }
 
 /** A finished row as it is handed out. `greedy`: each token was the only one that could be drawn. */

@@ -133,6 +133,142 @@ describe('sampling', () => {
     assert.ok((completion?.ids.length ?? 0) <= 3);
   });
 
+  test('every option at once: the policy’s own log-probabilities are the evaluator’s, those drawn from are larger or cut', async () => {
+    const how = { ...options, topK: 6, topP: 0.9, minP: 0.01, repetitionPenalty: 1.2 };
+    const completions = await all(sampler, prompts, how);
+    const evaluator = await Evaluator.open(model, spec, { threads: 1 });
+    const sequences = completions.map(({ prompt, ids }) => ({
+      promptIds: prompts[prompt]?.ids ?? [],
+      completionIds: ids,
+    }));
+    const { logprobs } = await evaluator.evaluate(version, sequences, how.temperature);
+    await evaluator.close();
+    const sampled = completions.flatMap((completion) => [...completion.logprobs]);
+    assert.ok(Math.max(...sampled.map((x, i) => Math.abs(x - (logprobs[i] as number)))) < 1e-4);
+    const drawn = completions.flatMap(({ drawnLogprobs }) => [...(drawnLogprobs ?? [])]);
+    assert.equal(drawn.length, sampled.length);
+    assert.ok(drawn.every((x) => x <= 1e-6));
+    assert.ok(
+      drawn.some((x, i) => x > (sampled[i] as number) + 0.01),
+      'cutting the others makes a token likelier',
+    );
+  });
+
+  test('without options the log-probabilities are those that tokens were drawn with; the most probable token has no choice', async () => {
+    assert.ok((await all(sampler)).every(({ drawnLogprobs }) => drawnLogprobs === undefined));
+    const greedy = await all(sampler, prompts, { ...options, temperature: 0, topK: 3 });
+    assert.ok(
+      greedy.every(
+        ({ ids, drawnLogprobs }) => drawnLogprobs?.length === ids.length && drawnLogprobs.every((x) => x === 0),
+      ),
+    );
+  });
+
+  test('a penalised token becomes rarer within the stretch that drew it, and in the prompt', async () => {
+    const repeats = async (how: Partial<SamplingOptions>): Promise<number> => {
+      const long = { ...options, maxNewTokens: 24, samplesPerPrompt: 20, temperature: 0.5, ...how };
+      const completions = await all(sampler, prompts, long);
+      return completions.reduce((total, { prompt, ids }) => {
+        const before = new Set(prompts[prompt]?.ids);
+        return total + ids.filter((id) => before.size === before.add(id).size).length / ids.length / completions.length;
+      }, 0);
+    };
+    const [free, penalised] = [await repeats({}), await repeats({ repetitionPenalty: 4 })];
+    assert.ok(penalised < free - 0.1, `${penalised} of the tokens repeat, ${free} without the penalty`);
+  });
+
+  test('rows enter as others end: a shard of many more than are sampled at once gets the same tokens', async () => {
+    const how = { ...options, maxNewTokens: 20, samplesPerPrompt: 5 };
+    const together = await all(sampler, prompts, how);
+    for (const batch of [1, 4, 7, 100]) {
+      const some = await all(sampler, prompts, { ...how, batch });
+      // Rounding differs with the rows that are sampled together; no number here falls within rounding of an edge.
+      assert.deepEqual(
+        some.map(({ ids }) => ids),
+        together.map(({ ids }) => ids),
+        `batch ${batch}`,
+      );
+      some.forEach(({ logprobs }, i) =>
+        logprobs.forEach((x, at) => assert.ok(Math.abs(x - (together[i]?.logprobs[at] as number)) < 1e-5)),
+      );
+      assert.deepEqual(
+        some,
+        await all(new Sampler(model, spec, { threads: 1 }), prompts, { ...how, batch }),
+        'to the bit',
+      );
+    }
+  });
+
+  test('a batch of five takes 24 rows in five stretches or more, one of all of them in two', async () => {
+    const stretches = async (batch: number): Promise<number> => {
+      let asked = 0;
+      const how = { ...options, maxNewTokens: 20, samplesPerPrompt: 8, batch, stopped: () => ++asked < 0 };
+      assert.equal((await all(sampler, prompts, how)).length, 24);
+      return asked;
+    };
+    assert.ok((await stretches(5)) >= 5);
+    assert.equal(await stretches(24), 2);
+  });
+
+  test('full training samples with the version’s weights, as the evaluator has them', async () => {
+    const full: TrainableSpec = { valueHeads: 0 };
+    const weights = initialTensors(tinyConfig, full, 5, model.weights).map((tensor, i) => ({
+      ...tensor,
+      data: tensor.data.map((x, at) => x + 0.05 * Math.sin(at + i)),
+    }));
+    const trained = new Sampler(model, full, { threads: 1 });
+    const completions: SampledCompletion[] = [];
+    for await (const completion of trained.sample(weights, prompts, options)) completions.push(completion);
+    const evaluator = await Evaluator.open(model, full, { threads: 1 });
+    const sequences = completions.map(({ prompt, ids }) => ({
+      promptIds: prompts[prompt]?.ids ?? [],
+      completionIds: ids,
+    }));
+    const { logprobs } = await evaluator.evaluate(weights, sequences, options.temperature);
+    const sampled = completions.flatMap((completion) => [...completion.logprobs]);
+    assert.ok(Math.max(...sampled.map((x, i) => Math.abs(x - (logprobs[i] as number)))) < 1e-4);
+    await evaluator.close();
+    await trained.close();
+  });
+
+  test('a stop string ends a completion with the token that completes it, across tokens and stretches', async () => {
+    const letters = 'abcdefghijk'; // one for each token; token 2 ends a sequence
+    const decoder = async () => (ids: readonly number[]) => ids.map((id) => letters[id]).join('');
+    const reading = new Sampler(model, spec, { threads: 1, decoder });
+    const how = { ...options, maxNewTokens: 28, samplesPerPrompt: 20, temperature: 1 };
+    const free = await all(reading, prompts, how);
+    const texts = free.map(({ ids }) => ids.map((id) => letters[id]).join(''));
+    // Two letters that some completion has in its first stretch and some other in its second.
+    const pairs = texts.flatMap((text) =>
+      [...text.slice(0, -2)].map((_, at) => ({ pair: text.slice(at, at + 2), at })),
+    );
+    const stop = pairs.find(({ pair, at }) => at > 20 && texts.some((text) => text.indexOf(pair) < 10))?.pair as string;
+    const completions = await all(reading, prompts, { ...how, stop: ['never', stop] });
+    const reasons = new Set<string>();
+    completions.forEach(({ ids, logprobs, finishReason }, i) => {
+      const at = texts[i]?.indexOf(stop) ?? -1;
+      const wholly = free[i] as SampledCompletion;
+      const end = at < 0 ? wholly.ids.length : at + stop.length;
+      assert.deepEqual(ids, wholly.ids.slice(0, end));
+      assert.equal(logprobs.length, ids.length);
+      assert.equal(
+        finishReason,
+        at < 0
+          ? wholly.finishReason
+          : end === wholly.ids.length && wholly.finishReason === 'stop'
+            ? 'stop'
+            : 'stopString',
+      );
+      reasons.add(finishReason);
+    });
+    assert.deepEqual(
+      [...reasons].sort(),
+      ['length', 'stop', 'stopString'].filter((reason) => reasons.has(reason)),
+    );
+    assert.ok(reasons.has('stopString'));
+    await reading.close();
+  });
+
   test('what cannot be sampled is refused with its reason', async () => {
     const refused = (some: typeof prompts, how: Partial<SamplingOptions>, pattern: RegExp): Promise<void> =>
       assert.rejects(all(sampler, some, { ...options, ...how }), pattern);
@@ -140,6 +276,21 @@ describe('sampling', () => {
     await refused([{ index: 4, ids: [1, 99] }], {}, /token id 99; the vocabulary has 11/);
     await refused([{ index: 4, ids: Array.from({ length: 32 }, () => 1) }], {}, /32 tokens.*context of 32/);
     await refused(prompts, { temperature: Number.NaN }, /temperature is NaN/);
+    await refused(prompts, { temperature: Infinity }, /temperature is Infinity/);
     await refused(prompts, { maxNewTokens: 0 }, /max_new_tokens is 0/);
+    await refused(prompts, { topK: -1 }, /top_k is -1; it must be a whole number, 0 for all tokens/);
+    await refused(prompts, { topK: 1.5 }, /top_k is 1.5/);
+    await refused(prompts, { topP: 0 }, /top_p is 0; it must be above 0 and at most 1/);
+    await refused(prompts, { topP: 1.1 }, /top_p is 1.1/);
+    await refused(prompts, { minP: -0.1 }, /min_p is -0.1; it must be between 0 and 1/);
+    await refused(prompts, { repetitionPenalty: 0 }, /repetition_penalty is 0; it must be above 0/);
+    await refused(prompts, { batch: 0 }, /batch is 0; it must be 1 or more/);
+    await refused(prompts, { stop: ['x', ''] }, /stop\[1\] is a text of 0 characters/);
+    await refused(
+      prompts,
+      { stop: new Array<string>(17).fill('x') },
+      /stop is a list of 17 texts; it must be at most 16/,
+    );
+    await refused(prompts, { stop: ['x'] }, /stop needs a tokenizer/);
   });
 });

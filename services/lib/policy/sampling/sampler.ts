@@ -74,7 +74,7 @@ export class Sampler {
       const feeds = {
         ...weights,
         ...this.cache.tensors,
-        ...rowFeeds(rows, prompts, options, steps, this.cache.positions),
+        ...rowFeeds(rows, prompts, options, steps, this.cache.positions, config.vocabulary),
         ...(drawing.repetitionPenalty && { seen: seenTokens(rows, prompts, config.vocabulary) }),
       };
       const before = rows.map((row) => ({ row, cached: cachedPositions(row, prompts), drawn: row.ids.length }));

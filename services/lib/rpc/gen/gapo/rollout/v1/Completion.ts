@@ -15,18 +15,23 @@ export interface CompletionInput {
    */
   'sample'?: (number);
   /**
-   * Token ids, the end-of-sequence token included where it was drawn.
+   * Token ids, the one that ended the completion included: an end-of-sequence token or the one that completed a stop string.
    */
   'tokenIds'?: (number)[];
   /**
-   * float32 little-endian: log-probability of each token under the sampling distribution, softmax(logits / temperature);
-   * at temperature 0, where the distribution is a point, under softmax(logits).
+   * float32 little-endian: log-probability of each token under the policy, softmax(logits / temperature), whatever was
+   * cut or penalised; at temperature 0 under softmax(logits). It is what the trainer computes, and what PPO's ratio takes.
    */
   'logprobs'?: (Buffer | Uint8Array | string);
   /**
    * Why it ended.
    */
   'finishReason'?: (_gapo_rollout_v1_FinishReasonInput);
+  /**
+   * float32 little-endian: log-probability of each token under the distribution that it was drawn from, after every
+   * option; empty where that is the policy's own. At temperature 0 it is a point, and this is 0.
+   */
+  'drawnLogprobs'?: (Buffer | Uint8Array | string);
 }
 
 /**
@@ -42,16 +47,21 @@ export interface Completion {
    */
   'sample': (number);
   /**
-   * Token ids, the end-of-sequence token included where it was drawn.
+   * Token ids, the one that ended the completion included: an end-of-sequence token or the one that completed a stop string.
    */
   'tokenIds': (number)[];
   /**
-   * float32 little-endian: log-probability of each token under the sampling distribution, softmax(logits / temperature);
-   * at temperature 0, where the distribution is a point, under softmax(logits).
+   * float32 little-endian: log-probability of each token under the policy, softmax(logits / temperature), whatever was
+   * cut or penalised; at temperature 0 under softmax(logits). It is what the trainer computes, and what PPO's ratio takes.
    */
   'logprobs': (Buffer);
   /**
    * Why it ended.
    */
   'finishReason': (_gapo_rollout_v1_FinishReason);
+  /**
+   * float32 little-endian: log-probability of each token under the distribution that it was drawn from, after every
+   * option; empty where that is the policy's own. At temperature 0 it is a point, and this is 0.
+   */
+  'drawnLogprobs': (Buffer);
 }

@@ -16,6 +16,10 @@ export const FinishReason = {
    * max_new_tokens, or the model's context, was reached without an end-of-sequence token.
    */
   FINISH_REASON_LENGTH: 'FINISH_REASON_LENGTH',
+  /**
+   * A stop string, which the completion's last token completes.
+   */
+  FINISH_REASON_STOP_STRING: 'FINISH_REASON_STOP_STRING',
 } as const;
 
 /**
@@ -37,6 +41,11 @@ export type FinishReasonInput =
    */
   | 'FINISH_REASON_LENGTH'
   | 2
+  /**
+   * A stop string, which the completion's last token completes.
+   */
+  | 'FINISH_REASON_STOP_STRING'
+  | 3
 
 /**
  * Why a completion ended.
