@@ -1,0 +1,12 @@
+/** The images for GPUs: the same services, started alike, with the one setting that differs. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { describeImage, settingsOf } from './services.js';
+
+for (const service of ['rollout', 'gradient'] as const) {
+  test(`${service}-cuda starts as ${service} does, on the device`, () => {
+    const { env, ...plain } = describeImage(service);
+    assert.deepEqual(describeImage(`${service}-cuda`), { ...plain, env: { ...env, DEVICE: 'cuda' } });
+    assert.ok(settingsOf(service).has('DEVICE'));
+  });
+}
