@@ -41,6 +41,7 @@ export {
   sha256OfTensors,
   writeSafetensors,
 } from './safetensors.js';
+export { ChatTemplate, type Turn } from './chatTemplate.js';
 export { Tokenizer } from './tokenizer.js';
 export {
   type LoraSpec,

@@ -177,3 +177,43 @@ describe('what is trained', () => {
     assert.equal(flat[0], 9, 'the parts are views');
   });
 });
+
+describe('a chat template', () => {
+  const turns = [
+    { role: 'user', content: 'Hi' },
+    { role: 'assistant', content: 'Yes?' },
+  ];
+  const source =
+    '{{ bos_token }}{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}';
+  const withSettings = async (settings: object, jinja?: string): Promise<Tokenizer> => {
+    const path = await directory();
+    await writeFile(join(path, 'tokenizer_config.json'), JSON.stringify({ bos_token: { content: '^' }, ...settings }));
+    if (jinja !== undefined) await writeFile(join(path, 'chat_template.jinja'), jinja);
+    return Tokenizer.read(path);
+  };
+
+  test('is read from a file, a text, or the default of a list, and knows the special tokens', async () => {
+    for (const tokenizer of [
+      await withSettings({ chat_template: 'not this one' }, source),
+      await withSettings({ chat_template: source }),
+      await withSettings({
+        chat_template: [
+          { name: 'tools', template: '' },
+          { name: 'default', template: source },
+        ],
+      }),
+    ]) {
+      assert.equal(tokenizer.renderChat(turns, true), '^<user>Hi<assistant>Yes?<assistant>');
+      assert.equal(tokenizer.renderChat(turns.slice(0, 1), false), '^<user>Hi');
+    }
+    assert.equal((await withSettings({})).renderChat(turns, true), undefined);
+  });
+
+  test('that is none is refused by where it is', async () => {
+    await refused(
+      withSettings({ chat_template: '{% for %}' }),
+      /tokenizer_config\.json: has a chat_template that cannot/,
+    );
+    await refused(withSettings({}, '{{ '), /chat_template\.jinja: has a chat_template that cannot be read/);
+  });
+});

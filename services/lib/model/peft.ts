@@ -81,6 +81,10 @@ const configSchema = z.object({
   alpha_pattern: plain('every module has lora_alpha'),
   layers_to_transform: plain('every layer has adapters'),
   modules_to_save: plain('only adapters are trained'),
+  trainable_token_indices: plain('only adapters are trained'),
+  target_parameters: plain('only modules have adapters'),
+  layer_replication: plain('layers stay as they are'),
+  lora_bias: plain('adapters have no biases'),
 });
 
 /**

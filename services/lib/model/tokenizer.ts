@@ -1,7 +1,7 @@
-/** A model's tokenizer: tokenizer.json, the chat template, and the special tokens of config.json. */
-import { Template } from '@huggingface/jinja';
+/** A model's tokenizer: tokenizer.json, and the chat template. */
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { join } from 'node:path';
+import { ChatTemplate, type Turn } from './chatTemplate.js';
 import type { DecoderConfig } from './decoderConfig.js';
 import { ModelError } from './errors.js';
 import { readJson } from './jsonFile.js';
@@ -18,21 +18,15 @@ const TextTokenizer = HuggingFaceTokenizer as unknown as new (model: object, set
 /** Text to token ids and back. */
 export class Tokenizer {
   private readonly tokenizer: TextTokenizer;
-  private readonly chatTemplate: Template | undefined;
-  private readonly specialTokens: Readonly<Record<string, string>>;
+  /** How the model reads conversations; undefined where it has no template for them. */
+  readonly chatTemplate: ChatTemplate | undefined;
   /** One more than the largest id. */
   readonly size: number;
 
-  private constructor(
-    tokenizer: TextTokenizer,
-    size: number,
-    chatTemplate: Template | undefined,
-    specialTokens: Readonly<Record<string, string>>,
-  ) {
+  private constructor(tokenizer: TextTokenizer, size: number, chatTemplate: ChatTemplate | undefined) {
     this.tokenizer = tokenizer;
     this.size = size;
     this.chatTemplate = chatTemplate;
-    this.specialTokens = specialTokens;
   }
 
   /** Reads DIR/tokenizer.json and DIR/tokenizer_config.json. Throws ModelError where one is missing or damaged. */
@@ -50,20 +44,7 @@ export class Tokenizer {
     } catch (error) {
       throw new ModelError(path, `is not a tokenizer: ${(error as Error).message}`);
     }
-    const template = settings['chat_template'];
-    const specialTokens: Record<string, string> = {};
-    for (const [key, value] of Object.entries(settings)) {
-      if (!key.endsWith('_token')) continue;
-      if (typeof value === 'string') specialTokens[key] = value;
-      else if (typeof value === 'object' && value !== null && 'content' in value)
-        specialTokens[key] = String(value.content);
-    }
-    return new Tokenizer(
-      tokenizer,
-      size,
-      typeof template === 'string' ? new Template(template) : undefined,
-      specialTokens,
-    );
+    return new Tokenizer(tokenizer, size, await ChatTemplate.read(directory, settings));
   }
 
   /** Throws ModelError where the tokenizer has ids that the model has no embedding for. */
@@ -98,14 +79,7 @@ export class Tokenizer {
   }
 
   /** A conversation as the chat template writes it, with the next reply opened where asked; undefined where the model has none. */
-  renderChat(
-    turns: readonly { readonly role: string; readonly content: string }[],
-    openReply: boolean,
-  ): string | undefined {
-    return this.chatTemplate?.render({
-      messages: turns.map(({ role, content }) => ({ role, content })),
-      add_generation_prompt: openReply,
-      ...this.specialTokens,
-    });
+  renderChat(turns: readonly Turn[], openReply: boolean): string | undefined {
+    return this.chatTemplate?.render(turns, openReply);
   }
 }

@@ -59,7 +59,7 @@ export class Classifier {
           'the tokenizer belongs to another model',
       );
     }
-    const conversation = await Conversation.read(directory, tokenizer);
+    const conversation = Conversation.of(tokenizer, directory);
     await assertWeights(join(directory, 'model.safetensors'));
     const session = await openSession(join(directory, 'model.onnx'), threads);
     const classifier = new Classifier(

@@ -3,15 +3,7 @@
  * assistant, through the chat template of the classifier's directory.
  */
 import { join } from 'node:path';
-import { Template } from '@huggingface/jinja';
-import { ModelError, type Tokenizer } from '@gapo/model';
-import { readText } from './classifierConfig.js';
-
-/** One turn of a conversation. */
-export interface ChatMessage {
-  readonly role: 'user' | 'assistant';
-  readonly content: string;
-}
+import { type ChatTemplate, ModelError, type Tokenizer, type Turn } from '@gapo/model';
 
 /** Characters a token that a first look at a long prompt allows for; a longer prompt is looked at piece by piece. */
 const roomyCharactersPerToken = 16;
@@ -19,50 +11,36 @@ const roomyCharactersPerToken = 16;
 /** Renders and encodes conversations. */
 export class Conversation {
   private readonly tokenizer: Tokenizer;
-  private readonly template: Template;
-  private readonly specialTokens: Readonly<Record<string, string>>;
+  private readonly template: ChatTemplate;
 
-  private constructor(tokenizer: Tokenizer, template: Template, specialTokens: Readonly<Record<string, string>>) {
+  private constructor(tokenizer: Tokenizer, template: ChatTemplate) {
     this.tokenizer = tokenizer;
     this.template = template;
-    this.specialTokens = specialTokens;
   }
 
   /**
-   * Reads the chat template: `chat_template` of DIR/tokenizer_config.json.
+   * Conversations through the tokenizer's chat template.
+   * @param directory the classifier's, for errors.
    * @throws ModelError where there is none or it does not render a prompt with its reply.
    */
-  static async read(directory: string, tokenizer: Tokenizer): Promise<Conversation> {
-    const path = join(directory, 'tokenizer_config.json');
-    const settings = JSON.parse(await readText(path)) as Record<string, unknown>;
-    const source = settings['chat_template'];
-    if (typeof source !== 'string') {
-      throw new ModelError(path, 'has no chat_template; a classifier needs one to see a prompt and its reply');
+  static of(tokenizer: Tokenizer, directory: string): Conversation {
+    const template = tokenizer.chatTemplate;
+    if (template === undefined) {
+      throw new ModelError(
+        join(directory, 'tokenizer_config.json'),
+        'has no chat_template; a classifier needs one to see a prompt and its reply',
+      );
     }
-    const specialTokens: Record<string, string> = {};
-    for (const [key, value] of Object.entries(settings)) {
-      if (!key.endsWith('_token')) continue;
-      if (typeof value === 'string') specialTokens[key] = value;
-      else if (typeof value === 'object' && value !== null && 'content' in value)
-        specialTokens[key] = String(value.content);
-    }
-    let conversation: Conversation;
     let rendered: string;
     try {
-      conversation = new Conversation(tokenizer, new Template(source), specialTokens);
-      rendered = conversation.render(exchange('PROMPT', 'REPLY'));
+      rendered = template.render(exchange('PROMPT', 'REPLY'), false);
     } catch (error) {
-      throw new ModelError(path, `has a chat_template that fails: ${(error as Error).message}`);
+      throw new ModelError(template.path, `has a chat_template that fails: ${(error as Error).message}`);
     }
     if (!rendered.includes('PROMPT') || !rendered.includes('REPLY')) {
-      throw new ModelError(path, 'has a chat_template that leaves out the prompt or the reply');
+      throw new ModelError(template.path, 'has a chat_template that leaves out the prompt or the reply');
     }
-    return conversation;
-  }
-
-  /** Token ids of a conversation. */
-  encodeChat(messages: readonly ChatMessage[]): number[] {
-    return this.tokenizer.encode(this.render(messages));
+    return new Conversation(tokenizer, template);
   }
 
   /**
@@ -74,7 +52,7 @@ export class Conversation {
     const characters = [...prompt];
     const withLast = (count: number): number[] | undefined => {
       const kept = count === 0 ? '' : count === characters.length ? prompt : characters.slice(-count).join('');
-      const ids = this.encodeChat(exchange(kept, completion));
+      const ids = this.tokenizer.encode(this.template.render(exchange(kept, completion), false));
       return ids.length <= maxTokens ? ids : undefined;
     };
     // Grows what is kept until it no longer fits, so that a huge prompt is never tokenised whole, then bisects.
@@ -99,17 +77,9 @@ export class Conversation {
     }
     return best;
   }
-
-  private render(messages: readonly ChatMessage[]): string {
-    return this.template.render({
-      messages: messages.map((message) => ({ ...message })),
-      add_generation_prompt: false,
-      ...this.specialTokens,
-    });
-  }
 }
 
-function exchange(prompt: string, completion: string): readonly ChatMessage[] {
+function exchange(prompt: string, completion: string): readonly Turn[] {
   return [
     { role: 'user', content: prompt },
     { role: 'assistant', content: completion },

@@ -23,7 +23,8 @@ export async function fingerprint(directory: string, config: ClassifierConfig): 
   // Other files that onnxruntime exporters put weights into: model.onnx.data, model.onnx_data.
   const others = names.filter((name) => /^model\.onnx[._]data/.test(name)).sort();
   const weights = separate.length > 0 ? separate : ['model.onnx'];
-  const rest = ['model.onnx', ...others, 'tokenizer.json', 'tokenizer_config.json'];
+  const template = names.filter((name) => name === 'chat_template.jinja');
+  const rest = ['model.onnx', ...others, 'tokenizer.json', 'tokenizer_config.json', ...template];
   const weightSha = await sha256OfFiles(weights.map((name) => join(directory, name)));
   const restSha = await sha256OfFiles(
     rest.map((name) => join(directory, name)),

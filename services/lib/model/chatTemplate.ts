@@ -1,0 +1,74 @@
+/** Chat templates: a conversation as the text that a model was trained to read. */
+import { Template } from '@huggingface/jinja';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ModelError } from './errors.js';
+import { readBytes } from './safetensors.js';
+
+/** One turn of a conversation; the role is what the template knows, as `user` or `assistant`. */
+export interface Turn {
+  readonly role: string;
+  readonly content: string;
+}
+
+/** Renders conversations. */
+export class ChatTemplate {
+  private readonly template: Template;
+  private readonly specialTokens: Readonly<Record<string, string>>;
+  /** Where it was read. */
+  readonly path: string;
+
+  private constructor(template: Template, specialTokens: Readonly<Record<string, string>>, path: string) {
+    this.template = template;
+    this.specialTokens = specialTokens;
+    this.path = path;
+  }
+
+  /**
+   * Reads DIR/chat_template.jinja, or `chat_template` of tokenizer_config.json: a text, or a list in which one is called
+   * `default`.
+   * @param settings tokenizer_config.json; its `*_token` keys are variables of the template.
+   * @returns undefined where there is none.
+   * @throws ModelError where it is not a template.
+   */
+  static async read(directory: string, settings: Readonly<Record<string, unknown>>): Promise<ChatTemplate | undefined> {
+    const file = join(directory, 'chat_template.jinja');
+    const inFile = (await stat(file).catch(() => undefined)) !== undefined;
+    const path = inFile ? file : join(directory, 'tokenizer_config.json');
+    const source = inFile ? Buffer.from(await readBytes(file)).toString('utf8') : chosen(settings['chat_template']);
+    if (source === undefined) return undefined;
+    try {
+      return new ChatTemplate(new Template(source), specialTokens(settings), path);
+    } catch (error) {
+      throw new ModelError(path, `has a chat_template that cannot be read: ${(error as Error).message}`);
+    }
+  }
+
+  /** The conversation's text, with the next reply opened where asked. Throws what the template itself refuses. */
+  render(turns: readonly Turn[], openReply: boolean): string {
+    return this.template.render({
+      messages: turns.map(({ role, content }) => ({ role, content })),
+      add_generation_prompt: openReply,
+      ...this.specialTokens,
+    });
+  }
+}
+
+function chosen(template: unknown): string | undefined {
+  if (typeof template === 'string') return template;
+  if (!Array.isArray(template)) return undefined;
+  const named = template as readonly { readonly name?: unknown; readonly template?: unknown }[];
+  const found = named.find(({ name }) => name === 'default')?.template;
+  return typeof found === 'string' ? found : undefined;
+}
+
+/** The texts of bos_token, eos_token and the like: given as texts, or as objects that hold them. */
+function specialTokens(settings: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
+  const tokens: Record<string, string> = {};
+  for (const [key, value] of Object.entries(settings)) {
+    if (!key.endsWith('_token')) continue;
+    if (typeof value === 'string') tokens[key] = value;
+    else if (typeof value === 'object' && value !== null && 'content' in value) tokens[key] = String(value.content);
+  }
+  return tokens;
+}
