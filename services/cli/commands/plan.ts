@@ -13,6 +13,7 @@ interface PlanFlags {
   device: RunExtents['device'];
   promptTokens?: number;
   memoryBudget: number;
+  recompute?: true;
   teraflops?: number;
   json?: true;
 }
@@ -31,10 +32,10 @@ function tokens(text: string): number {
 }
 
 async function plan(path: string, flags: PlanFlags): Promise<void> {
-  const { device, promptTokens, memoryBudget, teraflops } = flags;
+  const { device, promptTokens, memoryBudget, recompute = false, teraflops } = flags;
   const { config, model } = readSized(readConfigFile(fromHere(path)));
   const decoder = await readDecoderConfig(model);
-  const run = extentsOf(config, decoder, { device, promptTokens, memoryBudget });
+  const run = extentsOf(config, decoder, { device, promptTokens, memoryBudget, recompute });
   const found = planOf(decoder, run);
   if (flags.json) printJson({ ...found, run, teraflops: teraflops ?? null });
   else print(planText(found, run, teraflops));
@@ -52,8 +53,11 @@ export function planCommand(): Command {
       ),
     )
     .addOption(
-      new Option('--memory-budget <MiB>', 'for the activations of a micro-batch').default(2048).argParser(tokens),
+      new Option('--memory-budget <MiB>', "gradient workers' MEMORY_BUDGET, for the activations of a micro-batch")
+        .default(2048)
+        .argParser(tokens),
     )
+    .addOption(new Option('--recompute', 'gradient workers with RECOMPUTE: layers are computed again, not kept'))
     .addOption(
       new Option('--teraflops <x>', 'what a worker computes in a second, for an estimate of times').argParser(above0),
     )

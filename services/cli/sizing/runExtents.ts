@@ -61,6 +61,8 @@ export interface Surroundings {
   readonly promptTokens: number | undefined;
   /** MiB for the activations of a micro-batch. */
   readonly memoryBudget: number;
+  /** Whether workers compute layers again in backward passes. */
+  readonly recompute: boolean;
 }
 
 const USUAL_PROMPT = 256;
@@ -100,5 +102,6 @@ export function extentsOf(config: SizedConfig, decoder: DecoderConfig, surroundi
     reference: kl.coefficient > 0,
     regularized: (kl.coefficient > 0 && kl.in === 'loss') || config.entropyCoefficient > 0 || valueHeads > 0,
     activationBudget: memoryBudget * 2 ** 20,
+    recompute: surroundings.recompute,
   };
 }

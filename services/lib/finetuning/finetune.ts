@@ -21,7 +21,7 @@ import { readConversations } from './conversations.js';
 import { heldOutSplit, updatesOf } from './order.js';
 import { type Progress, Savepoint } from './savepoint.js';
 import type { FinetuningSettings } from './settings.js';
-import { checkOut, mergedWeights, writeModel } from './trainedModel.js';
+import { checkOut, writeModel } from './trainedModel.js';
 
 /** What happens on the way. */
 export type FinetuningEvent =
@@ -174,7 +174,7 @@ export async function finetune(
   await engine.close();
   const finished = progress.losses.length === updates.length;
   if (finished) {
-    await writeModel(out, model, mergedWeights(model, progress.tensors, lora));
+    await writeModel(out, model, progress.tensors, lora);
     await savepoint.remove();
     await rm(wide, { recursive: true, force: true });
   } else if (progress.losses.length > 0) await savepoint.write(progress);

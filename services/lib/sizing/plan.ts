@@ -37,6 +37,8 @@ export interface RunExtents {
   readonly regularized: boolean;
   /** Bytes for the activations of a micro-batch. */
   readonly activationBudget: number;
+  /** Whether backward passes compute each layer again instead of keeping what it computed. */
+  readonly recompute: boolean;
 }
 
 /** A part of a process's memory. */
@@ -178,7 +180,12 @@ function gradient(
       GRADIENT_COPIES * FLOAT * trained * gradients,
       `3 · 4 · ${trained} trained · ${gradients} (objectives${run.regularized ? ' and regularisers' : ''})`,
     ),
-    part('activations', bytes, `${rows} sequences of ${length} tokens at a time`, device),
+    part(
+      'activations',
+      bytes,
+      `${rows} sequences of ${length} tokens at a time${run.recompute ? ', layers computed again' : ''}`,
+      device,
+    ),
   ]);
 }
 
@@ -189,7 +196,7 @@ function microBatch(config: DecoderConfig, run: RunExtents): { readonly rows: nu
     activationBytes(
       config,
       { rows, length: promptTokens + completionTokens, completions: rows * completionTokens },
-      'layers',
+      run.recompute ? 'inputs' : 'layers',
     );
   const most = Math.ceil(run.promptsPerStep / run.shards) * run.samplesPerPrompt;
   const rows = Math.max(1, Math.min(most, Math.floor(run.activationBudget / bytesOf(1))));
@@ -213,14 +220,14 @@ function coordinator({ shards }: RunExtents, trained: number, gradients: number)
 
 /**
  * Two operations for each weight and token forward; backward two more for the activations, and with every weight trained two for
- * each objective's weight gradients. The embedding table is looked up; where it is the output projection too, that counts.
+ * each objective's weight gradients; layers that are computed again count twice forward. The embedding table is looked up; where it is the output projection too, that counts.
  */
 function operations(config: DecoderConfig, run: RunExtents, parameters: number, sequences: number): Plan['operations'] {
   const { promptTokens, completionTokens, objectives, epochs, reference } = run;
   const multiplied = parameters - (config.tiedEmbeddings ? 0 : config.vocabulary * config.width);
   const whole = sequences * (promptTokens + completionTokens);
   const drawn = run.promptsPerStep * promptTokens + sequences * completionTokens;
-  const backward = run.lora === undefined ? 2 + 2 * objectives : 2;
+  const backward = (run.lora === undefined ? 2 + 2 * objectives : 2) + (run.recompute ? 2 : 0);
   return {
     sampling: 2 * multiplied * drawn,
     reference: reference ? 2 * multiplied * whole : 0,
