@@ -8,6 +8,9 @@
 import type { Dim, RowWeights, Value } from './graph.js';
 import { emitBinary, emitMatmul, emitReduce, emitReshape, emitSumLeading, emitTranspose } from './nodes.js';
 
+/** Columns up to which an operand counts as narrow: the runtime's kernels are fastest with few rows and many columns. */
+const narrow = 128;
+
 /**
  * Σ_rows leftᵀ · right. left [rows..., p], right [rows..., q], both with the same leading dimensions.
  * Without weights [p, q]; with weights [K, p, q], where objective k's rows are weighted by weights[:, k].
@@ -15,23 +18,19 @@ import { emitBinary, emitMatmul, emitReduce, emitReshape, emitSumLeading, emitTr
 export function contract(left: Value, right: Value, weights?: RowWeights, alpha = 1): Value {
   const p = left.dims.at(-1) as number;
   const q = right.dims.at(-1) as number;
+  const { weight, k } = weights === undefined ? { weight: undefined, k: 1 } : rowWeight(left, weights);
   const rows = (x: Value, width: number): Value => emitReshape(x, [-1, width], [rowsName(x), width]);
-  if (weights === undefined) return emitMatmul(rows(left, p), rows(right, q), { transA: true, alpha });
-  const { weight, k } = rowWeight(left, weights);
-  // The narrow operand stands first: the runtime's kernels are fastest with few rows and many columns.
-  if (p <= q)
-    return emitReshape(
-      emitMatmul(scaledRows(left, weight, k), rows(right, q), { transA: true, alpha }),
-      [k, p, q],
-      [k, p, q],
-    );
-  const scaled = scaledRows(right, weight, k); // [rows, K·q]
-  if (k * q <= p) {
-    const product = emitMatmul(scaled, rows(left, p), { transA: true, alpha }); // [K·q, p]
-    return emitTranspose(emitReshape(product, [k, q, p], [k, q, p]), [0, 2, 1]);
+  const scaled = (x: Value, width: number): Value => (weight === undefined ? rows(x, width) : scaledRows(x, weight, k)); // [rows, K·width]
+  const product = (a: Value, b: Value): Value => emitMatmul(a, b, { transA: true, alpha });
+  const stacked = (x: Value): Value =>
+    weight === undefined ? emitReshape(x, [p, q], [p, q]) : emitReshape(x, [k, p, q], [k, p, q]);
+  if (p <= q) return stacked(product(scaled(left, p), rows(right, q))); // [K·p, q]
+  if (k * q <= narrow) {
+    const turned = emitReshape(product(scaled(right, q), rows(left, p)), [k, q, p], [k, q, p]);
+    return stacked(emitTranspose(turned, [0, 2, 1]));
   }
-  const product = emitMatmul(rows(left, p), scaled, { transA: true, alpha }); // [p, K·q]
-  return emitTranspose(emitReshape(product, [p, k, q], [p, k, q]), [1, 0, 2]);
+  const wide = product(rows(left, p), scaled(right, q)); // [p, K·q]
+  return stacked(k === 1 ? wide : emitTranspose(emitReshape(wide, [p, k, q], [p, k, q]), [1, 0, 2]));
 }
 
 /**

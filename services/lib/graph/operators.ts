@@ -202,7 +202,7 @@ export function softmax(x: Value): Value {
 
 /**
  * RMSNorm: y = x · r · gain with r = 1 / √(mean(x²) + ε) over the last axis.
- * With u = dy · gain: dx = (u − x · r² · Σ(u·x) / C) · r, dgain = Σ_rows dy · x · r.
+ * With u = dy · gain: dx = (u − x · r² · Σ(u·x) / C) · r, dgain = Σ_rows r · (dy · x).
  * The runtime's kernel gives r in float32 whatever x is.
  */
 export function rmsNorm(x: Value, gain: Value, epsilon: number): Value {
@@ -223,14 +223,19 @@ export function rmsNorm(x: Value, gain: Value, epsilon: number): Value {
   ) as [Value, Value];
   return differentiable(y, [x, gain], (dy) => {
     const r = g.float === 'float32' ? inverse : cast(inverse, g.float); // [..., 1]
+    let product: Value | undefined;
+    const z = (): Value => (product ??= emitBinary('Mul', dy, x));
     return [
       () => {
-        const u = emitBinary('Mul', dy, gain);
-        const dot = emitReduce('ReduceSum', emitBinary('Mul', u, x), -1); // Σ u·x
+        const dot = emitMatmul(z(), emitReshape(gain, [width, 1], [width, 1])); // Σ u·x, [..., 1]
         const share = emitBinary('Mul', dot, emitBinary('Mul', emitBinary('Mul', r, r), g.constant(1 / width)));
-        return emitBinary('Mul', emitBinary('Sub', u, emitBinary('Mul', x, share)), r);
+        return emitBinary('Mul', emitBinary('Sub', emitBinary('Mul', dy, gain), emitBinary('Mul', x, share)), r);
       },
-      (weights) => reduceTo(emitBinary('Mul', dy, emitBinary('Mul', x, r)), gain, weights),
+      (weights) => {
+        const sums = contract(r, z(), weights); // [1, C], or [K, 1, C]
+        const dims = [...sums.dims.slice(0, -2), width] as number[];
+        return emitReshape(sums, dims, dims);
+      },
     ];
   });
 }

@@ -105,7 +105,12 @@ export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap
       const part = sign === 'unclipped' ? advantages : signedPart(advantages, sign); // [B, K]
       const perToken = graph.emit('Gather', [part, sequenceOf], { dtype: graph.float, dims: ['N', objectives] });
       const slope = surrogateSlope(r, denominator, clipRange, sign);
-      perObjective.push(gradients([[logprobs, slope]], wanted, { B: part, N: perToken }));
+      if (objectives > 1) perObjective.push(gradients([[logprobs, slope]], wanted, { B: part, N: perToken }));
+      else {
+        // One objective's advantages enter with the slope: no row needs a weight of its own.
+        const own = emitBinary('Mul', slope, column(perToken, 0));
+        perObjective.push(stacked([gradients([[logprobs, own]], wanted)], wanted));
+      }
     }
   }
   emit(graph, trained, parameters, gradientNames.objectives, perObjective);
