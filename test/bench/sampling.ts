@@ -1,12 +1,13 @@
 /** How fast completions are sampled: against what the machine could do at best, and against sampling without a cache. */
 import { Graph, Session, type TensorArray, emitMatmul, emitReduce } from '@gapo/graph';
 import { type DecoderConfig, type NamedTensor, decoderTensors } from '@gapo/model';
-import { Evaluator, Sampler } from '@gapo/policy';
-import { benchConfig, benchDecoder, benchTrainable, benchVersion } from './decoder.js';
+import { Evaluator } from '@gapo/policy';
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { benchDecoder, benchTrainable, benchVersion } from './decoder.js';
+import { PROMPT, type Shard, TOKENS, shardSampler, someIds } from './samplingShard.js';
 
 const ROWS = 32;
-const PROMPT = 16;
-const TOKENS = 128;
 const THREADS = 2;
 const ROUNDS = 5;
 
@@ -21,35 +22,40 @@ interface Machine {
 /**
  * Measures in one process and one run; every figure is the best of several, as other processes only ever add time.
  *
- * - `sampling.tokensPerSecond`: tokens a second of 32 completions of 128 tokens, prompts of 16 tokens read included.
+ * - `sampling.tokensPerSecond`: tokens a second of 32 completions of 128 tokens, prompts of 16 tokens read included, as two
+ *   shards on two workers of one thread each: what docs/sampling.md recommends.
+ * - `sampling.oneWorkerTokensPerSecond`: the same as one shard on one worker of two threads.
  * - `sampling.rooflineTokensPerSecond`: the rate at which the machine could do it, see `rooflineMillis`.
- * - `sampling.ofRoofline`: the first of these divided by the second.
+ * - `sampling.ofRoofline`: `tokensPerSecond` divided by that.
  * - `sampling.recomputeTokensPerSecond`: with a whole forward pass for every token, and nothing kept.
- * - `sampling.overRecompute`: the first divided by that.
+ * - `sampling.overRecompute`: `tokensPerSecond` divided by that.
  */
 export async function samplingBench(): Promise<Record<string, number>> {
   const model = benchDecoder();
   const version = benchVersion(model);
-  const sampler = new Sampler(model, benchTrainable, { threads: THREADS });
+  const one = shardSampler(THREADS, { start: 0, end: ROWS });
+  const workers = [0, 1].map((half) => shardWorker({ start: (half * ROWS) / 2, end: ((half + 1) * ROWS) / 2 }));
   const evaluator = await Evaluator.open(model, benchTrainable, { threads: THREADS });
   const product = await productProbe(2048);
   const reading = await readingProbe();
   // In turn, so that whatever else the machine does is the same for all.
-  let sampling = Infinity;
+  let [sampling, oneWorker] = [Infinity, Infinity];
   let operations = 0;
   let bytes = 0;
   for (let round = 0; round < ROUNDS; round++) {
     operations = Math.max(operations, await product());
     bytes = Math.max(bytes, await reading());
-    sampling = Math.min(sampling, await millis(() => sampleAll(sampler, version, round)));
+    sampling = Math.min(sampling, await millis(() => Promise.all(workers.map(({ sample }) => sample(round)))));
+    oneWorker = Math.min(oneWorker, await millis(() => one(round)));
   }
   const recompute = await recomputeMillis(evaluator, version);
-  await sampler.close();
+  await Promise.all(workers.map(({ close }) => close()));
   await evaluator.close();
   const rate = (time: number): number => (1e3 * ROWS * TOKENS) / time;
   const roofline = rooflineMillis(model.config, { operations, bytes });
   return {
     'sampling.tokensPerSecond': rate(sampling),
+    'sampling.oneWorkerTokensPerSecond': rate(oneWorker),
     'sampling.rooflineTokensPerSecond': rate(roofline),
     'sampling.ofRoofline': roofline / sampling,
     'sampling.recomputeTokensPerSecond': rate(recompute),
@@ -84,12 +90,16 @@ function rooflineMillis(config: DecoderConfig, machine: Machine): number {
   return total;
 }
 
-async function sampleAll(sampler: Sampler, version: readonly NamedTensor[], step: number): Promise<void> {
-  const prompts = Array.from({ length: ROWS }, (_, index) => ({ index, ids: tokens(index, PROMPT) }));
-  const options = { temperature: 1, maxNewTokens: TOKENS, samplesPerPrompt: 1, seed: 3, step };
-  let drawn = 0;
-  for await (const { ids } of sampler.sample(version, prompts, options)) drawn += ids.length;
-  if (drawn !== ROWS * TOKENS) throw new Error(`sampling bench: ${drawn} tokens drawn, expected ${ROWS * TOKENS}`);
+/** A worker of one thread: its first round reads the model. */
+function shardWorker(shard: Shard): { sample: (round: number) => Promise<unknown>; close: () => Promise<unknown> } {
+  const worker = new Worker(new URL('./samplingShard.js', import.meta.url), { workerData: shard });
+  return {
+    sample: (round) => {
+      worker.postMessage(round);
+      return once(worker, 'message');
+    },
+    close: () => worker.terminate(),
+  };
 }
 
 /**
@@ -101,7 +111,7 @@ async function recomputeMillis(evaluator: Evaluator, version: readonly NamedTens
   const times: number[] = [];
   for (let drawn = 0; drawn <= TOKENS; drawn += spacing) {
     const sequences = Array.from({ length: ROWS }, (_, index) => {
-      return { promptIds: tokens(index, PROMPT + drawn), completionIds: [5] };
+      return { promptIds: someIds(index, PROMPT + drawn), completionIds: [5] };
     });
     times.push(await best(3, () => evaluator.evaluate(version, sequences, 1)));
   }
@@ -126,10 +136,6 @@ async function readingProbe(): Promise<() => Promise<number>> {
   const session = await Session.open(graph.toModel(), { threads: THREADS });
   const x: TensorArray = { data: new Float32Array(dims[0] * dims[1]).fill(1), dims };
   return async () => x.data.byteLength / (await best(5, () => session.run({ x })));
-}
-
-function tokens(row: number, count: number): number[] {
-  return Array.from({ length: count }, (_, i) => 3 + ((row * 131 + i * 17) % (benchConfig.vocabulary - 3)));
 }
 
 async function best(repeats: number, work: () => Promise<unknown>): Promise<number> {

@@ -1,0 +1,46 @@
+/** Samples the bench's completions: all of them, or as a thread of its own a shard of them, as a rollout worker would. */
+import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { Sampler } from '@gapo/policy';
+import { benchConfig, benchDecoder, benchTrainable, benchVersion } from './decoder.js';
+
+/** Tokens of each prompt. */
+export const PROMPT = 16;
+/** Tokens of each completion. */
+export const TOKENS = 128;
+
+/** The rows [start, end) of the batch. */
+export interface Shard {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A sampler's own function that draws a shard; what it draws depends on the round. */
+export function shardSampler(threads: number, { start, end }: Shard): (round: number) => Promise<void> {
+  const model = benchDecoder();
+  const version = benchVersion(model);
+  const sampler = new Sampler(model, benchTrainable, { threads });
+  const prompts = Array.from({ length: end - start }, (_, row) => ({
+    index: start + row,
+    ids: someIds(start + row, PROMPT),
+  }));
+  return async (round) => {
+    const options = { temperature: 1, maxNewTokens: TOKENS, samplesPerPrompt: 1, seed: 3, step: round };
+    let drawn = 0;
+    for await (const { ids } of sampler.sample(version, prompts, options)) drawn += ids.length;
+    const expected = prompts.length * TOKENS;
+    if (drawn !== expected) throw new Error(`sampling bench: ${drawn} tokens drawn, expected ${expected}`);
+  };
+}
+
+/** Token ids of a row, without any special one. */
+export function someIds(row: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => 3 + ((row * 131 + i * 17) % (benchConfig.vocabulary - 3)));
+}
+
+if (!isMainThread && parentPort !== null) {
+  const port = parentPort;
+  const sample = shardSampler(1, workerData as Shard);
+  port.on('message', (round: number) => {
+    void sample(round).then(() => port.postMessage(round)); // a rejection ends the thread, and the bench with it
+  });
+}
