@@ -74,8 +74,8 @@ test('a small decoder, by hand', () => {
     'weights laid out': 2 * 4 * parameters,
     versions: 4 * 4 * trained,
     gradients: 3 * 4 * trained * 3,
-    // Two layers kept and one in work, 10 sequences of 16 tokens, 100 completion tokens' logits four times.
-    activations: 4 * (10 * 16 * 3 * (32 + 32 + 2 * 16 + 64) + 4 * 100 * 100),
+    // Two layers kept and one in work, 10 sequences of 16 tokens, 100 completion tokens' logits eight times.
+    activations: 4 * (10 * 16 * 3 * (32 + 32 + 2 * 16 + 64) + 8 * 100 * 100),
   });
   assert.equal(
     differentiating['activations'],
