@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type TrainableSpec, initialTensors } from '@gapo/model';
+import { mergedElements } from '../decoder.js';
 import { Evaluator } from '../evaluator.js';
 import type { SamplingOptions } from './options.js';
 import type { SampledCompletion } from './rows.js';
@@ -229,6 +230,30 @@ describe('sampling', () => {
     assert.ok(Math.max(...sampled.map((x, i) => Math.abs(x - (logprobs[i] as number)))) < 1e-4);
     await evaluator.close();
     await trained.close();
+  });
+
+  test('weights too large for a second copy sample as the evaluator has them', async () => {
+    const config = { ...tinyConfig, width: 1032, feedForward: 1024, layers: 1, windows: [undefined] };
+    assert.ok(config.width * config.feedForward > mergedElements);
+    const large = tinyModel(config);
+    const adapted: TrainableSpec = { lora: { rank: 2, alpha: 4, targets: ['gate_proj', 'down_proj'] }, valueHeads: 0 };
+    const weights = initialTensors(config, adapted, 5, large.weights).map(({ name, shape, data }) => ({
+      name,
+      shape,
+      data: data.map((x, i) => (x === 0 ? 0.01 * Math.sin(i) : x)),
+    }));
+    const reading = new Sampler(large, adapted, { threads: 1 });
+    const evaluator = await Evaluator.open(large, adapted, { threads: 1 });
+    let tokens = 0;
+    for await (const { prompt, ids, logprobs } of reading.sample(weights, prompts, { ...options, temperature: 4 })) {
+      const sequence = { promptIds: prompts[prompt]?.ids ?? [], completionIds: ids };
+      const expected = (await evaluator.evaluate(weights, [sequence], 4)).logprobs;
+      logprobs.forEach((x, i) => assert.ok(Math.abs(x - (expected[i] as number)) < 1e-4, `${x}, ${expected[i]}`));
+      tokens += ids.length;
+    }
+    assert.ok(tokens > 9);
+    await evaluator.close();
+    await reading.close();
   });
 
   test('a stop string ends a completion with the token that completes it, across tokens and stretches', async () => {
