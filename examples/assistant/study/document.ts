@@ -68,12 +68,12 @@ prompts, ${fixed(hours, 1)} hours of training steps.
 
 ## Rewards
 
-Mean rewards on the held-out prompts. ${
-    seeds.length === 1
-      ? 'With one seed there are no intervals over seeds: differences may be chance.'
-      : "In brackets: 95 % intervals over seeds (Student's t)."
-  } The paper's columns are those of PKU-SafeRLHF with
-Mistral-7B (Li et al. 2025, arXiv 2507.01915). Its rewards are of other models on other prompts: the order of the methods
+${
+  seeds.length === 1
+    ? 'Mean rewards on the held-out prompts, of one seed: without intervals over seeds, differences may be chance.'
+    : "Mean rewards on the held-out prompts; in brackets 95 % intervals over seeds (Student's t)."
+}
+The paper's columns are those of PKU-SafeRLHF with Mistral-7B (Li et al. 2025, arXiv 2507.01915). Its rewards are of other models on other prompts: the order of the methods
 compares, the numbers do not.
 
 ${table}

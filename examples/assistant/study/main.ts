@@ -43,9 +43,8 @@ async function study(settings: StudySettings): Promise<void> {
   const plots = await drawPlots(summary, results, settings);
   const path = join(settings.out, 'study.md');
   mkdirSync(settings.out, { recursive: true });
-  const full = settings.seeds.length > 1;
-  const command = full ? 'make study' : 'make study QUICK=1';
-  writeFileSync(`${path}.new`, studyDocument(summary, { steps: settings.steps, command, plots }));
+  const { steps, command } = settings;
+  writeFileSync(`${path}.new`, studyDocument(summary, { steps, command, plots }));
   renameSync(`${path}.new`, path);
   // Tables with even columns, as every other document of the project.
   execFileSync(process.execPath, [join(projectRoot, 'node_modules/prettier/bin/prettier.cjs'), '--write', path]);

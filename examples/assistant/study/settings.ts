@@ -23,6 +23,8 @@ export interface StudySettings {
   data: string;
   /** Where study.md and its images go. Absolute. */
   out: string;
+  /** The command that makes the same study. */
+  command: string;
 }
 
 export const help = `Trains the example with every method of the paper, several seeds each, and writes docs/study.md.
@@ -66,7 +68,15 @@ export function readStudySettings(args: readonly string[], fullSteps: number): S
     steps: positive('--steps', values.steps) ?? (quick ? Math.ceil(fullSteps / 2) : fullSteps),
     data: resolve(values.data ?? join(projectRoot, quick ? 'runs/study-quick' : 'runs/study')),
     out: resolve(values.out ?? join(projectRoot, 'docs')),
+    command: commandOf(args),
   };
+}
+
+/** As a person would call it. */
+function commandOf(args: readonly string[]): string {
+  if (args.length === 0) return 'make study';
+  if (args.join() === '--quick') return 'make study QUICK=1';
+  return `node examples/assistant/dist/study/main.js ${args.join(' ')}`;
 }
 
 function positive(option: string, text: string | undefined): number | undefined {

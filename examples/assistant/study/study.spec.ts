@@ -68,7 +68,7 @@ test("the document has the paper's numbers beside ours and says where its order 
   assert.match(text, /- GAPO p=1 over GAPO p=2 \(mean\): does not hold, difference -0.0[78]/);
   assert.match(text, /- SFT over PPO-H \(mean\): does not hold/);
   const single = studyDocument(summarise(made([1])), facts);
-  assert.match(single, /With one seed there are no intervals/);
+  assert.match(single, /of one seed: without intervals over seeds/);
   assert.match(single, /GAPO p=1 over MGDA \(mean\): as in the paper, difference 0.0[78], one seed/);
   assert.doesNotMatch(text + single, /NaN|undefined/);
 });
@@ -89,7 +89,9 @@ test("a run has the example's settings but for its combination, and an id by its
 test('settings: quick is one seed and half the steps; a bad number is refused', () => {
   assert.deepEqual(readStudySettings([], 110)?.seeds, [1, 2, 3]);
   const quick = readStudySettings(['--quick'], 110);
-  assert.deepEqual([quick?.seeds, quick?.steps], [[1], 55]);
+  assert.deepEqual([quick?.seeds, quick?.steps, quick?.command], [[1], 55, 'make study QUICK=1']);
+  const one = readStudySettings(['--seeds', '1'], 110);
+  assert.deepEqual([one?.steps, one?.command], [110, 'node examples/assistant/dist/study/main.js --seeds 1']);
   assert.equal(readStudySettings(['--help'], 110), undefined);
   assert.throws(() => readStudySettings(['--steps', '0'], 110), /--steps: found "0", expected an integer over 0/);
 });
