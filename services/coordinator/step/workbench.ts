@@ -82,7 +82,7 @@ export async function prepareWorkbench(
   const texts = {
     ...encoding,
     encode: (text: string, options?: { readonly addSpecialTokens: boolean }) => tokenizer.encode(text, options),
-    endId: decoder.config.eosIds[0]!,
+    endId: tokenizer.endId(decoder.config),
   };
   const names = objectiveNames(config);
   const prompts = (await read(data.prompts, (path) => readPrompts(path, encoding))) ?? [];

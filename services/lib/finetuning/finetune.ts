@@ -91,7 +91,7 @@ async function prepare(settings: FinetuningSettings): Promise<Material> {
     encodePrompt: (text) => tokenizer.encodePrompt(text),
     encode: (text, options) => tokenizer.encode(text, options),
     renderChat: (turns, openReply) => tokenizer.renderChat(turns, openReply),
-    endId: model.config.eosIds[0]!,
+    endId: tokenizer.endId(model.config),
     context: model.config.context,
   });
   const { batch, epochs, seed } = settings;

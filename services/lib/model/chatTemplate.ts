@@ -63,7 +63,7 @@ function chosen(template: unknown): string | undefined {
 }
 
 /** The texts of bos_token, eos_token and the like: given as texts, or as objects that hold them. */
-function specialTokens(settings: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
+export function specialTokens(settings: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
   const tokens: Record<string, string> = {};
   for (const [key, value] of Object.entries(settings)) {
     if (!key.endsWith('_token')) continue;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -132,6 +132,15 @@ describe('a tokenizer', () => {
       () => tokenizer.assertFits({ ...config, vocabulary: 1000 }, 'here'),
       /token ids up to 1535.*vocab_size 1000/,
     );
+  });
+
+  test('ends a reply with its own eos_token where the model stops at it', async () => {
+    const path = await directory();
+    const tokenizer = await Tokenizer.read(path);
+    const settings = JSON.parse(await readFile(join(path, 'tokenizer_config.json'), 'utf8')) as { eos_token: string };
+    const [own] = tokenizer.encode(settings.eos_token) as [number];
+    assert.equal(tokenizer.endId({ ...config, eosIds: [7, own] }), own);
+    assert.equal(tokenizer.endId({ ...config, eosIds: [7, 8] }), 7);
   });
 
   test('that is missing or damaged is refused by its path', async () => {

@@ -1,7 +1,7 @@
 /** A model's tokenizer: tokenizer.json, and the chat template. */
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { join } from 'node:path';
-import { ChatTemplate, type Turn } from './chatTemplate.js';
+import { ChatTemplate, type Turn, specialTokens } from './chatTemplate.js';
 import type { DecoderConfig } from './decoderConfig.js';
 import { ModelError } from './errors.js';
 import { readJson } from './jsonFile.js';
@@ -23,8 +23,16 @@ export class Tokenizer {
   /** One more than the largest id. */
   readonly size: number;
 
-  private constructor(tokenizer: TextTokenizer, size: number, chatTemplate: ChatTemplate | undefined) {
+  private readonly eosId: number | undefined;
+
+  private constructor(
+    tokenizer: TextTokenizer,
+    size: number,
+    eosId: number | undefined,
+    chatTemplate: ChatTemplate | undefined,
+  ) {
     this.tokenizer = tokenizer;
+    this.eosId = eosId;
     this.size = size;
     this.chatTemplate = chatTemplate;
   }
@@ -44,7 +52,9 @@ export class Tokenizer {
     } catch (error) {
       throw new ModelError(path, `is not a tokenizer: ${(error as Error).message}`);
     }
-    return new Tokenizer(tokenizer, size, await ChatTemplate.read(directory, settings));
+    const { eos_token: eos } = specialTokens(settings);
+    const eosId = eos === undefined ? undefined : tokenizer.get_vocab(true).get(eos);
+    return new Tokenizer(tokenizer, size, eosId, await ChatTemplate.read(directory, settings));
   }
 
   /** Throws ModelError where the tokenizer has ids that the model has no embedding for. */
@@ -56,6 +66,14 @@ export class Tokenizer {
           'the tokenizer belongs to another model',
       );
     }
+  }
+
+  /**
+   * The token that ends a reply which is given as text: the tokenizer's own eos_token where the model stops at it, as a
+   * chat model does at the end of a turn, otherwise the first token that the model stops at.
+   */
+  endId({ eosIds }: DecoderConfig): number {
+    return this.eosId !== undefined && eosIds.includes(this.eosId) ? this.eosId : (eosIds[0] as number);
   }
 
   /** Token ids of a text. Special tokens written in the text are single ids; none are added unless asked. */
