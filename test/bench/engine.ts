@@ -7,7 +7,7 @@ import { benchConfig, benchDecoder, benchTrainable, benchVersion } from './decod
 const ROWS = 16;
 const LENGTH = 128;
 const THREADS = 2;
-const ROUNDS = 8;
+const ROUNDS = 6;
 const COUNTS = [1, 2, 4, 8] as const;
 const ALL_WEIGHTS = { valueHeads: 0 };
 

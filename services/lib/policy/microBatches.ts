@@ -27,7 +27,7 @@ export interface SequenceLength {
 }
 
 /** What a run costs beside its tokens, in tokens: the runtime's work for each node, and merging the adapters. */
-const runOverheadTokens = 128;
+const runOverheadTokens = 256;
 
 /**
  * Groups sequences, as lists of their indices: of all splits of the sequences in order of their lengths whose parts
