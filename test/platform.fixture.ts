@@ -1,12 +1,12 @@
 /** The whole platform for a test: the services as `gapo up` starts them, on free ports, and the command line. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { type LlamaShape, llamaConfig, randomDecoder, toHuggingFaceConfig, writeSafetensors } from '@gapo/model';
+import { writeSmallModel } from '@gapo/model/testing';
 
 /** The checkout. */
 export const project = fileURLToPath(new URL('../..', import.meta.url));
@@ -103,30 +103,10 @@ export interface Workspace {
   remove(): Promise<void>;
 }
 
-const shape: LlamaShape = {
-  vocabulary: 1536,
-  width: 32,
-  feedForward: 48,
-  layers: 2,
-  heads: 4,
-  keyValueHeads: 2,
-  headWidth: 8,
-  context: 64,
-  epsilon: 1e-5,
-  ropeTheta: 10000,
-  tiedEmbeddings: true,
-  bosId: 1,
-  eosIds: [2],
-};
-
 /** Makes a workspace. `run` overrides lines of the configuration. */
 export async function makeWorkspace(run: Readonly<Record<string, string>> = {}): Promise<Workspace> {
   const directory = await mkdtemp(join(tmpdir(), 'gapo-test-'));
-  const model = join(directory, 'policy');
-  await mkdir(model);
-  await cp(join(project, 'examples/assistant/tokenizer'), model, { recursive: true });
-  await writeFile(join(model, 'config.json'), JSON.stringify(toHuggingFaceConfig(shape, 'LlamaForCausalLM')));
-  await writeSafetensors(join(model, 'model.safetensors'), randomDecoder(llamaConfig(shape), 1));
+  await writeSmallModel(join(directory, 'policy'));
   await writeFile(
     join(directory, 'short.yaml'),
     'objective: short\nrules: [{ kind: length, target: 20, scale: 40, weight: 1 }]\n',

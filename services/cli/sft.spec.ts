@@ -1,36 +1,18 @@
 /** `gapo sft` as a process: its options, its result, its interruption. */
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { llamaConfig, randomDecoder, readDecoderModel, toHuggingFaceConfig, writeSafetensors } from '@gapo/model';
+import { readDecoderModel } from '@gapo/model';
+import { writeSmallModel } from '@gapo/model/testing';
 import { gapo, startGapo, temporaryFolder } from './cli.fixture.js';
 import { projectRoot } from './project.js';
-
-const shape = {
-  vocabulary: 1536,
-  width: 32,
-  feedForward: 48,
-  layers: 2,
-  heads: 4,
-  keyValueHeads: 2,
-  headWidth: 8,
-  context: 64,
-  epsilon: 1e-5,
-  ropeTheta: 10000,
-  tiedEmbeddings: true,
-  bosId: 1,
-  eosIds: [2],
-};
 
 /** model/ and data.jsonl in a folder that goes with the test; the arguments that train them. */
 async function material(t: TestContext): Promise<{ folder: string; args: string[] }> {
   const folder = temporaryFolder(t);
   const model = join(folder, 'model');
-  mkdirSync(model);
-  cpSync(join(projectRoot, 'examples/assistant/tokenizer'), model, { recursive: true });
-  writeFileSync(join(model, 'config.json'), JSON.stringify(toHuggingFaceConfig(shape, 'LlamaForCausalLM')));
-  await writeSafetensors(join(model, 'model.safetensors'), randomDecoder(llamaConfig(shape), 1));
+  await writeSmallModel(model);
   const lines = Array.from({ length: 40 }, (_, i) => ({ prompt: `Where is number ${i}?`, completion: 'In room two.' }));
   writeFileSync(join(folder, 'data.jsonl'), lines.map((line) => JSON.stringify(line)).join('\n'));
   const args = ['sft', join(folder, 'data.jsonl'), '--model', model, '--out', join(folder, 'out'), '--threads', '1'];

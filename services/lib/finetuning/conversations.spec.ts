@@ -7,7 +7,7 @@ import { test, type TestContext } from 'node:test';
 import { Tokenizer } from '@gapo/model';
 import { UserError } from '@gapo/telemetry';
 import { readConversations, type TextEncoder } from './conversations.js';
-import { tokenizerDirectory } from './testing.fixture.js';
+import { tokenizerDirectory } from '@gapo/model/testing';
 
 async function read(t: TestContext, content: string, change: Partial<TextEncoder> = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'gapo-lines-'));

@@ -1,30 +1,10 @@
 /** For the tests of this package: a small random model with the example's tokenizer, and lines to learn. */
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { llamaConfig, randomDecoder, toHuggingFaceConfig, writeSafetensors } from '@gapo/model';
+import { writeSmallModel } from '@gapo/model/testing';
 import type { FinetuningSettings } from './settings.js';
-
-/** A tokenizer with a chat template. */
-export const tokenizerDirectory = fileURLToPath(new URL('../../../../examples/assistant/tokenizer', import.meta.url));
-
-const shape = {
-  vocabulary: 1536,
-  width: 32,
-  feedForward: 48,
-  layers: 2,
-  heads: 4,
-  keyValueHeads: 2,
-  headWidth: 8,
-  context: 64,
-  epsilon: 1e-5,
-  ropeTheta: 10000,
-  tiedEmbeddings: true,
-  bosId: 1,
-  eosIds: [2],
-};
 
 const things = ['printer', 'badge', 'router', 'laptop', 'phone'];
 
@@ -46,11 +26,7 @@ export const lines: readonly object[] = Array.from({ length: 60 }, (_, i) => {
 export async function workspace(t: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'gapo-sft-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
-  const model = join(directory, 'model');
-  await cp(tokenizerDirectory, model, { recursive: true });
-  const config = llamaConfig(shape);
-  await writeFile(join(model, 'config.json'), JSON.stringify(toHuggingFaceConfig(shape, 'LlamaForCausalLM')));
-  await writeSafetensors(join(model, 'model.safetensors'), randomDecoder(config, 1));
+  await writeSmallModel(join(directory, 'model'));
   await writeFile(join(directory, 'data.jsonl'), lines.map((line) => JSON.stringify(line)).join('\n'));
   return directory;
 }

@@ -9,24 +9,11 @@ import { toHuggingFaceConfig } from './huggingFaceConfig.js';
 import { writeMergedModel } from './mergedModel.js';
 import { type DecoderModel, readDecoderModel } from './modelDirectory.js';
 import { type FloatDtype, type NamedTensor, fromFloat32, toFloat32 } from './safetensors.js';
+import { tinyShape } from './testing.fixture.js';
 import { initialTensors, randomDecoder } from './trainable.js';
 import { type StoredTensor, elementsOf } from './weights.js';
 
-const shape = {
-  vocabulary: 16,
-  width: 8,
-  feedForward: 12,
-  layers: 1,
-  heads: 4,
-  keyValueHeads: 2,
-  headWidth: 2,
-  context: 16,
-  epsilon: 1e-5,
-  ropeTheta: 10000,
-  tiedEmbeddings: true,
-  bosId: 1,
-  eosIds: [2],
-};
+const shape = tinyShape();
 const config = llamaConfig(shape);
 const lora = { rank: 2, alpha: 3, targets: ['down_proj'] };
 const tensors = initialTensors(config, { lora, valueHeads: 0 }, 1, new Map()).map(({ name, shape, data }, t) => ({

@@ -3,32 +3,17 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { type LlamaShape, llamaConfig } from './decoderConfig.js';
+import { llamaConfig } from './decoderConfig.js';
 import { ModelError } from './errors.js';
 import { toHuggingFaceConfig } from './huggingFaceConfig.js';
 import { readDecoderModel } from './modelDirectory.js';
 import { type NamedTensor, writeSafetensors } from './safetensors.js';
+import { tinyShape, tokenizerDirectory } from './testing.fixture.js';
 import { Tokenizer } from './tokenizer.js';
 import { flatten, initialTensors, randomDecoder, split, trainableTensors } from './trainable.js';
 
-const shape: LlamaShape = {
-  vocabulary: 1536,
-  width: 8,
-  feedForward: 12,
-  layers: 1,
-  heads: 4,
-  keyValueHeads: 2,
-  headWidth: 2,
-  context: 16,
-  epsilon: 1e-5,
-  ropeTheta: 10000,
-  tiedEmbeddings: true,
-  bosId: 1,
-  eosIds: [2],
-};
+const shape = tinyShape({ vocabulary: 1536 });
 const config = llamaConfig(shape);
-const tokenizerFiles = fileURLToPath(new URL('../../../../examples/assistant/tokenizer', import.meta.url));
 const json = toHuggingFaceConfig(shape, 'LlamaForCausalLM');
 const weights = randomDecoder(config, 1);
 
@@ -40,7 +25,7 @@ after(() => rm(root, { recursive: true }));
 /** A model directory with some of its parts replaced. */
 async function directory(changes: { config?: object; weights?: readonly NamedTensor[] } = {}): Promise<string> {
   const path = join(root, String(count++));
-  await cp(tokenizerFiles, path, { recursive: true });
+  await cp(tokenizerDirectory, path, { recursive: true });
   await writeFile(join(path, 'config.json'), JSON.stringify(changes.config ?? json));
   await writeSafetensors(join(path, 'model.safetensors'), changes.weights ?? weights);
   return path;
@@ -118,7 +103,7 @@ describe('a model directory', () => {
 
 describe('a tokenizer', () => {
   test('renders a prompt through the chat template, special tokens as single ids', async () => {
-    const tokenizer = await Tokenizer.read(tokenizerFiles);
+    const tokenizer = await Tokenizer.read(tokenizerDirectory);
     const ids = tokenizer.encodePrompt('How do I reset my password?');
     assert.deepEqual([ids[0], ids[1], ids.at(-1)], [1, 3, 4]);
     assert.equal(tokenizer.decode(ids), 'How do I reset my password?');
@@ -126,7 +111,7 @@ describe('a tokenizer', () => {
   });
 
   test('with more ids than the model has embeddings is refused', async () => {
-    const tokenizer = await Tokenizer.read(tokenizerFiles);
+    const tokenizer = await Tokenizer.read(tokenizerDirectory);
     tokenizer.assertFits(config, 'here');
     assert.throws(
       () => tokenizer.assertFits({ ...config, vocabulary: 1000 }, 'here'),

@@ -10,23 +10,10 @@ import { toHuggingFaceConfig } from './huggingFaceConfig.js';
 import { type DecoderModel, readDecoderModel } from './modelDirectory.js';
 import { adapterMetadata, linearTargets, peftConfig, readAdapter } from './peft.js';
 import { type NamedTensor, writeSafetensors } from './safetensors.js';
+import { tinyShape } from './testing.fixture.js';
 import { initialTensors, randomDecoder, trainableTensors } from './trainable.js';
 
-const shape = {
-  vocabulary: 16,
-  width: 8,
-  feedForward: 12,
-  layers: 1,
-  heads: 4,
-  keyValueHeads: 2,
-  headWidth: 2,
-  context: 16,
-  epsilon: 1e-5,
-  ropeTheta: 10000,
-  tiedEmbeddings: true,
-  bosId: 1,
-  eosIds: [2],
-};
+const shape = tinyShape();
 const config = llamaConfig(shape);
 const lora = { rank: 3, alpha: 6, targets: ['q_proj', 'down_proj'] };
 const tensors = initialTensors(config, { lora, valueHeads: 0 }, 1, new Map()).map(({ name, shape, data }, t) => ({

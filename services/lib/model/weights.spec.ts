@@ -9,25 +9,12 @@ import { ModelError } from './errors.js';
 import { toHuggingFaceConfig } from './huggingFaceConfig.js';
 import { type DecoderModel, readDecoderModel } from './modelDirectory.js';
 import type { FloatDtype, NamedTensor } from './safetensors.js';
+import { tinyShape } from './testing.fixture.js';
 import { randomDecoder } from './trainable.js';
 import { elementsOf } from './weights.js';
 import { isWide, withWideWeights } from './wideWeights.js';
 
-const shape = {
-  vocabulary: 16,
-  width: 8,
-  feedForward: 12,
-  layers: 2,
-  heads: 4,
-  keyValueHeads: 2,
-  headWidth: 2,
-  context: 16,
-  epsilon: 1e-5,
-  ropeTheta: 10000,
-  tiedEmbeddings: false,
-  bosId: 1,
-  eosIds: [2],
-};
+const shape = tinyShape({ layers: 2, tiedEmbeddings: false });
 const tensors = randomDecoder(llamaConfig(shape), 1).map((tensor) => ({
   ...tensor,
   data: roundedForHalves(tensor.data),

@@ -1,22 +1,9 @@
 /** Small random decoders for tests. */
 import { type DecoderConfig, type DecoderModel, llamaConfig, randomDecoder } from '@gapo/model';
+import { tinyShape } from '@gapo/model/testing';
 
 /** A decoder with grouped-query attention, small enough for finite differences. */
-export const tinyConfig = llamaConfig({
-  vocabulary: 11,
-  width: 8,
-  feedForward: 12,
-  layers: 2,
-  heads: 4,
-  keyValueHeads: 2,
-  headWidth: 4,
-  context: 32,
-  epsilon: 1e-5,
-  ropeTheta: 10000,
-  tiedEmbeddings: true,
-  bosId: 1,
-  eosIds: [2],
-});
+export const tinyConfig = llamaConfig(tinyShape({ vocabulary: 11, layers: 2, headWidth: 4, context: 32 }));
 
 /** A random model of that shape, with weights large enough that its distributions are far from uniform. */
 export function tinyModel(config: DecoderConfig = tinyConfig, seed = 3): DecoderModel {

@@ -8,7 +8,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import {
-  type LlamaShape,
   type DecoderModel,
   type NamedTensor,
   type TrainableSpec,
@@ -20,6 +19,7 @@ import {
   toHuggingFaceConfig,
   writeSafetensors,
 } from '@gapo/model';
+import { tinyShape } from '@gapo/model/testing';
 import {
   type Client,
   type GetVersionRequest,
@@ -40,22 +40,8 @@ import { TensorThread, type TensorTasks, type Worker } from './mod.js';
 export const deadlineMs = 20_000;
 
 /** A decoder with grouped-query attention, as small as can be. */
-const tinyShape: LlamaShape = {
-  vocabulary: 11,
-  width: 8,
-  feedForward: 12,
-  layers: 1,
-  heads: 2,
-  keyValueHeads: 1,
-  headWidth: 4,
-  context: 64,
-  epsilon: 1e-5,
-  ropeTheta: 10000,
-  tiedEmbeddings: true,
-  bosId: 1,
-  eosIds: [2],
-};
-export const tinyConfig = llamaConfig(tinyShape);
+const shape = tinyShape({ vocabulary: 11, heads: 2, keyValueHeads: 1, headWidth: 4, context: 64 });
+export const tinyConfig = llamaConfig(shape);
 
 /** What is trained of it. */
 export const tinyTrainable: TrainableSpec = {
@@ -100,7 +86,7 @@ export async function tinyPolicy(t: Owner, seed = 3): Promise<TinyPolicy> {
     data: name.endsWith('norm.weight') ? data : data.map((x) => x * 20),
   }));
   await writeSafetensors(join(directory, 'model.safetensors'), weights);
-  await writeFile(join(directory, 'config.json'), JSON.stringify(toHuggingFaceConfig(tinyShape, 'LlamaForCausalLM')));
+  await writeFile(join(directory, 'config.json'), JSON.stringify(toHuggingFaceConfig(shape, 'LlamaForCausalLM')));
   const model = await readDecoderModel(directory);
   const { lora } = tinyTrainable;
   return {

@@ -1,0 +1,49 @@
+/** `@gapo/model/testing`, for the tests of every package: shapes of small decoders, and a random model as a directory. */
+import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type LlamaShape, llamaConfig } from './decoderConfig.js';
+import { toHuggingFaceConfig } from './huggingFaceConfig.js';
+import { writeSafetensors } from './safetensors.js';
+import { randomDecoder } from './trainable.js';
+
+/** The example's tokenizer, with a chat template; its ids are below 1536. */
+export const tokenizerDirectory = fileURLToPath(new URL('../../../../examples/assistant/tokenizer', import.meta.url));
+
+/** A decoder with grouped-query attention, as small as can be but for what is changed. */
+export function tinyShape(changes: Partial<LlamaShape> = {}): LlamaShape {
+  return {
+    vocabulary: 16,
+    width: 8,
+    feedForward: 12,
+    layers: 1,
+    heads: 4,
+    keyValueHeads: 2,
+    headWidth: 2,
+    context: 16,
+    epsilon: 1e-5,
+    ropeTheta: 10000,
+    tiedEmbeddings: true,
+    bosId: 1,
+    eosIds: [2],
+    ...changes,
+  };
+}
+
+/** A decoder for the example's tokenizer, which trains in seconds. */
+const smallShape = tinyShape({
+  vocabulary: 1536,
+  width: 32,
+  feedForward: 48,
+  layers: 2,
+  headWidth: 8,
+  context: 64,
+});
+
+/** Writes a random model for the example's tokenizer, which trains in seconds; makes the directory. */
+export async function writeSmallModel(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  await cp(tokenizerDirectory, directory, { recursive: true });
+  await writeFile(join(directory, 'config.json'), JSON.stringify(toHuggingFaceConfig(smallShape, 'LlamaForCausalLM')));
+  await writeSafetensors(join(directory, 'model.safetensors'), randomDecoder(llamaConfig(smallShape), 1));
+}
