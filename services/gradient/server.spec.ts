@@ -143,6 +143,19 @@ describe('the gradient service', { timeout: 60_000 }, () => {
     assert.deepEqual(fromTensor(logprobs, 'DATA_TYPE_F32').data, oldLogprobs);
   });
 
+  test('a version that is announced is pulled meanwhile, once, and one that cannot be is no failure of the answer', async (t) => {
+    const server = await versionsOf(t, policy, 2);
+    const worker = { thread: new URL('./gradientThread.js', import.meta.url), service: gradientService };
+    const own = connect('gapo.gradient.v1.GradientService', await serveWorker<GradientTasks>(t, worker, server));
+    t.after(async () => own.close());
+    const request = { policy: policy.ref(0), sequences: onTheWire(sequences), temperature: loss.temperature };
+    await own.LogProbs({ ...request, nextVersion: 9 }, { deadlineMs });
+    await own.LogProbs({ ...request, nextVersion: 1 }, { deadlineMs });
+    assert.deepEqual(server.pulls, [0, 9, 1]);
+    await computed(own, { ...toRequest(policy, whole()), policy: policy.ref(1) });
+    assert.deepEqual(server.pulls, [0, 9, 1]);
+  });
+
   test('gradients and statistics are those of the engine, to the last bit', async () => {
     const answer = await computed(client, toRequest(policy, whole()));
     const engine = new GradientEngine(policy.model, tinyTrainable, { threads: 1 });

@@ -41,6 +41,7 @@ export function gradientService(
       const policy = requestedPolicy(request.policy);
       const sequences = toSequences(request.sequences);
       const { tensors } = await versions.get(policy.runId, policy.version);
+      if (request.nextVersion > 0) versions.expect(policy.runId, request.nextVersion);
       signal.throwIfAborted();
       const task = { engine: engineKey(policy), version: tensors, sequences, temperature: request.temperature };
       const attributes = { ...policyAttributes(policy), [attributeNames.sequences]: sequences.length };

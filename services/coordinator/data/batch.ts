@@ -76,6 +76,20 @@ export function sequencesOf(batch: Batch, { start, end }: Shard): { promptIds: n
     .map(({ promptIds, tokenIds }) => ({ promptIds: [...promptIds], completionIds: [...tokenIds] }));
 }
 
+/** The tokens of some completions, by their places among the batch's. */
+export function tokensOf({ lengths }: Batch, places: readonly number[]): readonly number[] {
+  const first = new Uint32Array(lengths.length);
+  for (let i = 1; i < lengths.length; i++) first[i] = first[i - 1]! + lengths[i - 1]!;
+  return places.flatMap((at) => Array.from({ length: lengths[at]! }, (_, t) => first[at]! + t));
+}
+
+/** Some rows of [rows, stride], in the order that is asked for. */
+export function picked(values: Float32Array, stride: number, rows: readonly number[]): Float32Array {
+  const result = new Float32Array(rows.length * stride);
+  rows.forEach((row, i) => result.set(values.subarray(row * stride, (row + 1) * stride), i * stride));
+  return result;
+}
+
 /**
  * Columns [start, end) of each row, as an array of their own.
  *

@@ -1,6 +1,6 @@
 /** A step's material split into pieces with an update for each: a seeded split of the completions, the same on every run. */
 import { deriveSeed, permutation } from '@gapo/objectives';
-import { columns, createBatch, type Batch } from '../data/batch.js';
+import { columns, createBatch, picked, tokensOf } from '../data/batch.js';
 import { splitEvenly } from '../data/prompts.js';
 import type { Material } from './updates.js';
 
@@ -55,17 +55,4 @@ export function minibatch(
     oldValues: rows(oldValues),
     denominator: part.tokens,
   };
-}
-
-/** The tokens of some completions, by their places among the batch's. */
-function tokensOf({ lengths }: Batch, places: readonly number[]): readonly number[] {
-  const first = new Uint32Array(lengths.length);
-  for (let i = 1; i < lengths.length; i++) first[i] = first[i - 1]! + lengths[i - 1]!;
-  return places.flatMap((at) => Array.from({ length: lengths[at]! }, (_, t) => first[at]! + t));
-}
-
-function picked(values: Float32Array, stride: number, rows: readonly number[]): Float32Array {
-  const result = new Float32Array(rows.length * stride);
-  rows.forEach((row, i) => result.set(values.subarray(row * stride, (row + 1) * stride), i * stride));
-  return result;
 }

@@ -34,13 +34,16 @@ export async function takePairStep(before: TrainingState, context: StepContext):
   const step = before.step + 1;
   const watch = stopwatch();
   const pieces = new Pieces(context.observer);
+  pieces.show();
   const names = objectiveNames(config);
   const drawn = drawPairs(bench.pairs, config.seed, before.position, dpo.pairsPerStep);
   const unfilled = createBatch(samplesOf(drawn), splitEvenly(drawn.length, config.rollout.shards));
   const under = (version: number): Promise<BatchLogProbs> => {
     pieces.expect(unfilled.shards.length);
     const policy = policyRef(bench, context.key, version);
-    return batchLogProbs(callOf(context, step), policy, unfilled, TEMPERATURE, 0, () => pieces.tick());
+    return batchLogProbs(callOf(context, step), { policy, batch: unfilled, temperature: TEMPERATURE }, () =>
+      pieces.tick(),
+    );
   };
   const version = versionOf(before);
   const [reference, current] = await watch.time('gradients', spanNames.stepLogProbs, () =>

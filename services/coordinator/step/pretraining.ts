@@ -42,7 +42,11 @@ export async function pretrainingGradient(
   const call = callOf(context, step);
   const policy = policyRef(bench, key, version);
   const tick = (): void => pieces.tick();
-  const { logprobs, values } = await batchLogProbs(call, policy, batch, TEMPERATURE, valueHeadsOf(config), tick);
+  const { logprobs, values } = await batchLogProbs(
+    call,
+    { policy, batch, temperature: TEMPERATURE, heads: valueHeadsOf(config) },
+    tick,
+  );
   const { objectives } = await batchGradients(
     call,
     {

@@ -4,12 +4,10 @@
  */
 import type { ObjectiveStep } from '@gapo/events';
 import { deriveSeed, tokenKl, updateKlController } from '@gapo/objectives';
-import type { Item } from '@gapo/rpc';
 import { spanNames } from '@gapo/telemetry';
-import { createBatch, type Batch, type Sample } from '../data/batch.js';
-import { batchLogProbs, type BatchLogProbs } from '../workers/gradients.js';
+import type { Batch, Sample } from '../data/batch.js';
 import { afterRewards, combineOptions } from './combination.js';
-import { PauseNeeded } from '../runs/interruption.js';
+import { judge, type Judgement } from './judgement.js';
 import { learningSignal, noonAdvantages, sumsOf, type LearningSignal } from './learningSignal.js';
 import { minibatch, minibatchPlaces } from './minibatches.js';
 import { pretrainingGradient } from './pretraining.js';
@@ -17,18 +15,12 @@ import { preferenceAt } from '../runs/preferences.js';
 import { drawPrompts, splitEvenly, type DrawnPrompt } from '../data/prompts.js';
 import { sampleCompletions } from '../workers/rollouts.js';
 import { objectiveNames } from '../config/runConfig.js';
-import {
-  quotedFailures,
-  quotedOutliers,
-  scoreItems,
-  type ObjectiveScores,
-  type ScoredBatch,
-} from '../rewards/scoring.js';
+import type { ObjectiveScores, ScoredBatch } from '../rewards/scoring.js';
 import { versionOf, type TrainingState } from '../runs/trainingState.js';
 import { makeUpdates, type Material, type PlannedUpdate, type Updated } from './updates.js';
-import { callOf, Pieces, stopwatch, type StepContext, type StepFindings, type StepResult } from './stepContext.js';
+import { Pieces, stopwatch, type StepContext, type StepFindings, type StepResult } from './stepContext.js';
 import { reportOf, weightsReport } from './stepReport.js';
-import { policyRef, valueHeadsOf } from './workbench.js';
+import { policyRef } from './workbench.js';
 
 /**
  * Takes a step.
@@ -44,13 +36,10 @@ export async function takeStep(before: TrainingState, context: StepContext): Pro
   const bounds = splitEvenly(drawn.length, config.rollout.shards);
 
   const samples = await watch.time('sampling', spanNames.stepSampling, () => sample(before, context, drawn, bounds));
-  const scored = await watch.time('rewards', spanNames.stepRewards, () => score(step, context, drawn, samples));
-  const { batch, scores } = usable(samples, scored, bounds, context, step);
   const pieces = new Pieces(context.observer);
-  const others = await watch.time('gradients', spanNames.stepLogProbs, () => logProbs(before, context, batch, pieces));
-  const signal = await watch.time('gradients', spanNames.stepAdvantages, () =>
-    advantages(before, context, batch, scores, others),
-  );
+  const judgement = await judge(before, context, { drawn, samples, bounds }, watch, pieces);
+  const { batch, scored, reference, current } = judgement;
+  const signal = await watch.time('gradients', spanNames.stepAdvantages, () => advantages(before, context, judgement));
   const means = rewardMeans(scored);
   const combination = afterRewards(config, before.combination, means);
   const names = objectiveNames(config);
@@ -64,8 +53,8 @@ export async function takeStep(before: TrainingState, context: StepContext): Pro
   const material: Material = {
     batch,
     signal,
-    referenceLogprobs: klCoefficient > 0 ? others.reference?.logprobs : undefined,
-    oldValues: others.current?.values,
+    referenceLogprobs: klCoefficient > 0 ? reference?.logprobs : undefined,
+    oldValues: current?.values,
     denominator: batch.tokens,
   };
   const loss = {
@@ -85,7 +74,7 @@ export async function takeStep(before: TrainingState, context: StepContext): Pro
     pieces,
   );
 
-  const kl = klOf(batch, others.reference?.logprobs);
+  const kl = klOf(batch, reference?.logprobs);
   const state: TrainingState = {
     step,
     position: before.position + drawn.length,
@@ -174,94 +163,10 @@ async function sample(
   );
 }
 
-async function score(
-  step: number,
-  { bench, signal, observer }: StepContext,
-  drawn: readonly DrawnPrompt[],
-  samples: readonly Sample[],
-): Promise<ScoredBatch> {
-  const items: Item[] = samples.map(({ prompt, sample: number, tokenIds }) => ({
-    id: `${step}.${prompt}.${number}`,
-    prompt: drawn[prompt]!.record.text,
-    completion: bench.tokenizer.decode(tokenIds),
-  }));
-  return scoreItems(bench.objectives, items, `step ${step}`, signal, {
-    progress: (done, total, waitingFor) => observer.progress('rewards', done, total, waitingFor),
-    scored: (scores) =>
-      observer.reward({
-        step,
-        objective: scores.objective,
-        ...(scores.mean !== undefined && { mean: scores.mean }),
-        ...(scores.std !== undefined && { std: scores.std }),
-        failed: scores.failures.length,
-        failures: quotedFailures(items, scores),
-        outliers: quotedOutliers(items, scores),
-        seconds: scores.seconds,
-      }),
-  });
-}
-
-/** The completions that can be learned from: scored by every objective and, without critics, not alone with their prompt. */
-function usable(
-  samples: readonly Sample[],
-  { kept, scores }: ScoredBatch,
-  bounds: readonly (readonly [number, number])[],
-  { bench }: StepContext,
-  step: number,
-): { batch: Batch; scores: readonly Float64Array[] } {
-  const perPrompt = new Map<number, number>();
-  for (const i of kept) perPrompt.set(samples[i]!.prompt, (perPrompt.get(samples[i]!.prompt) ?? 0) + 1);
-  const least = bench.config.ppo.advantages === 'gae' ? 1 : 2;
-  const places = [...kept.keys()].filter((at) => perPrompt.get(samples[kept[at]!]!.prompt)! >= least);
-  if (places.length < bench.config.ppo.minibatches) {
-    throw new PauseNeeded(
-      `of ${samples.length} completions of step ${step} too few have a score from every objective to learn from; ` +
-        'mend the reward services, then resume the run',
-    );
-  }
-  const batch = createBatch(
-    places.map((at) => samples[kept[at]!]!),
-    bounds,
-  );
-  return { batch, scores: scores.map((row) => Float64Array.from(places, (at) => row[at]!)) };
-}
-
-/** Log-probabilities of a batch that are not the sampler's. */
-interface LogProbsOfStep {
-  /** Under version 0; undefined where KL has no coefficient. */
-  readonly reference: BatchLogProbs | undefined;
-  /** With the critics' values, under the version that sampled; undefined without critics. */
-  readonly current: BatchLogProbs | undefined;
-}
-
-async function logProbs(
-  before: TrainingState,
-  context: StepContext,
-  batch: Batch,
-  pieces: Pieces,
-): Promise<LogProbsOfStep> {
-  const { bench, key } = context;
-  const { temperature } = bench.config.rollout;
-  const heads = valueHeadsOf(bench.config);
-  const under = (version: number, valueHeads: number): Promise<BatchLogProbs> => {
-    pieces.expect(batch.shards.length);
-    const policy = policyRef(bench, key, version);
-    const call = callOf(context, before.step + 1);
-    return batchLogProbs(call, policy, batch, temperature, valueHeads, () => pieces.tick());
-  };
-  const [reference, current] = await Promise.all([
-    before.kl.coefficient > 0 ? under(0, 0) : undefined,
-    heads > 0 ? under(versionOf(before), heads) : undefined,
-  ]);
-  return { reference, current };
-}
-
 function advantages(
   before: TrainingState,
   { bench }: StepContext,
-  batch: Batch,
-  scores: readonly Float64Array[],
-  { reference, current }: LogProbsOfStep,
+  { batch, scores, reference, current }: Judgement,
 ): LearningSignal {
   const { config } = bench;
   const inReward = config.kl.in === 'reward' && reference !== undefined;

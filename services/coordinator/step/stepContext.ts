@@ -47,36 +47,48 @@ export function callOf({ platform, signal }: StepContext, step: number): Gradien
   return { pool: platform.gradient, signal, label: `step ${step}` };
 }
 
-/** Measures a step's phases. */
+/** Measures a step's phases: what it waits for, so that they do not overlap. */
 export interface Stopwatch {
   readonly phases: PhaseSeconds;
   /** Runs a phase in a span of its own and adds its time. */
   time<T>(phase: Phase, span: SpanName, work: () => Promise<T> | T, epoch?: number): Promise<T>;
+  /** Adds to a phase the time until work that is under way already has ended. */
+  wait<T>(phase: Phase, work: Promise<T>): Promise<T>;
 }
 
 export function stopwatch(): Stopwatch {
   const phases = { sampling: 0, rewards: 0, gradients: 0, combination: 0, checkpoint: 0 };
+  const wait = async <T>(phase: Phase, work: Promise<T>): Promise<T> => {
+    const began = performance.now();
+    try {
+      return await work;
+    } finally {
+      phases[phase] += (performance.now() - began) / 1000;
+    }
+  };
   return {
     phases,
-    async time(phase, span, work, epoch) {
-      const began = performance.now();
-      try {
-        return await withSpan(span, epoch === undefined ? {} : { [attributeNames.epoch]: epoch }, work);
-      } finally {
-        phases[phase] += (performance.now() - began) / 1000;
-      }
-    },
+    wait,
+    time: (phase, span, work, epoch) =>
+      wait(phase, withSpan(span, epoch === undefined ? {} : { [attributeNames.epoch]: epoch }, work)),
   };
 }
 
 /** Counts the pieces that go to gradient workers; more may become known on the way. */
 export class Pieces {
   readonly #observer: StepObserver;
+  #shown = false;
   #done = 0;
   #total = 0;
 
   constructor(observer: StepObserver) {
     this.#observer = observer;
+  }
+
+  /** From here on the step waits for them, and progress tells of them. */
+  show(): void {
+    this.#shown = true;
+    if (this.#total > 0) this.#tell();
   }
 
   /** So many more are to be done. */
@@ -92,6 +104,7 @@ export class Pieces {
   }
 
   #tell(): void {
+    if (!this.#shown) return;
     this.#observer.progress('gradients', this.#done, Math.max(this.#done, this.#total));
   }
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import type { Progress, Run, StepReport } from '@gapo/rpc';
+import { RpcError, type Progress, type Run, type StepReport } from '@gapo/rpc';
 import {
   createRun,
   deadlineMs,
@@ -182,4 +182,44 @@ test('progress goes through the phases of a step and names the reward that is wa
   }
   assert.ok(told.every(({ step, done, total }) => step === 1 && done <= total));
   assert.ok(told.some(({ phase, waitingFor }) => phase === 'rewards' && waitingFor === 'reward short'));
+});
+
+test('scores and log-probabilities are waited for at the same time', async (t) => {
+  let begun = (): void => undefined;
+  const computing = new Promise<void>((resolve) => (begun = resolve));
+  const world = await startWorld(t, {
+    gradients: [({ method }) => (method === 'LogProbs' ? begun() : undefined)],
+  });
+  const short = world.rewards['short']!;
+  const answer = short.answer;
+  short.answer = async (request, signal) => (await computing, answer(request, signal));
+  const coordinator = await startCoordinator(t, world);
+  await createRun(coordinator, world, runYaml({ steps: 1 }));
+  await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
+});
+
+test('a reward that fails gives up the log-probabilities that are under way', async (t) => {
+  let givenUp = (): void => undefined;
+  const aborted = new Promise<void>((resolve) => (givenUp = resolve));
+  let begun = (): void => undefined;
+  const computing = new Promise<void>((resolve) => (begun = resolve));
+  const world = await startWorld(t, {
+    gradients: [
+      async ({ method, signal }) => {
+        if (method !== 'LogProbs') return;
+        signal.addEventListener('abort', givenUp, { once: true });
+        begun();
+        await new Promise(() => undefined);
+      },
+    ],
+  });
+  world.rewards['short']!.answer = async () => {
+    await computing;
+    throw new RpcError('INVALID_ARGUMENT', 'not today');
+  };
+  const coordinator = await startCoordinator(t, world);
+  await createRun(coordinator, world, runYaml({ steps: 1 }));
+  const { reason } = await until(coordinator, 'bandit', 'RUN_STATE_PAUSED');
+  assert.match(reason, /short.*not today/s);
+  await aborted;
 });

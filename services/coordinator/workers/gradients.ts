@@ -36,18 +36,25 @@ export interface GradientCall {
   readonly label: string;
 }
 
+/** What log-probabilities are asked for. */
+export interface LogProbsInput {
+  readonly policy: PolicyRefInput;
+  readonly batch: Batch;
+  readonly temperature: number;
+  /** Value heads that must be there. @default 0: none are asked for */
+  readonly heads?: number;
+  /** A version of the same run that workers may begin to pull meanwhile. */
+  readonly nextVersion?: number;
+}
+
 /**
  * The log-probability of every completion token, and the values where the policy has heads.
  *
- * @param heads value heads that must be there; 0: none are asked for
  * @throws RpcError, PauseNeeded as WorkerPool.run
  */
 export async function batchLogProbs(
   { pool, signal, label }: GradientCall,
-  policy: PolicyRefInput,
-  batch: Batch,
-  temperature: number,
-  heads: number,
+  { policy, batch, temperature, heads = 0, nextVersion = 0 }: LogProbsInput,
   onShard: (shard: Shard) => void,
 ): Promise<BatchLogProbs> {
   const logprobs = new Float32Array(batch.tokens);
@@ -56,7 +63,7 @@ export async function batchLogProbs(
     const { firstToken, lastToken, number } = shard;
     const tokens = lastToken - firstToken;
     await pool.run(`log-probabilities of shard ${number} of ${label}`, signal, async ({ client, options }) => {
-      const request = { policy, sequences: sequencesOf(batch, shard), temperature };
+      const request = { policy, sequences: sequencesOf(batch, shard), temperature, nextVersion };
       const response = await client.LogProbs(request, options);
       logprobs.set(elements(response.logprobs, [tokens], 'logprobs', client.target), firstToken);
       values?.set(elements(response.values, [tokens, heads], 'values', client.target), firstToken * heads);

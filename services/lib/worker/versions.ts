@@ -44,6 +44,11 @@ export class VersionStore {
     return tensors;
   }
 
+  /** Begins to pull a version that will be asked for; where that fails, whoever asks for it pulls again and is told why. */
+  expect(runId: string, version: number): void {
+    this.get(runId, version).catch(() => undefined);
+  }
+
   private pull(runId: string, version: number): Promise<HeldVersion> {
     const attributes = { [attributeNames.runId]: runId, [attributeNames.policyVersion]: version };
     return withSpan(spanNames.policyFetch, attributes, async (span) => {

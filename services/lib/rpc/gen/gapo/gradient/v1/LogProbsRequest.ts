@@ -2,6 +2,7 @@
 
 import type { PolicyRefInput as _gapo_policy_v1_PolicyRefInput, PolicyRef as _gapo_policy_v1_PolicyRef } from '../../../gapo/policy/v1/PolicyRef.js';
 import type { SequenceInput as _gapo_gradient_v1_SequenceInput, Sequence as _gapo_gradient_v1_Sequence } from '../../../gapo/gradient/v1/Sequence.js';
+import type { Long } from '@grpc/proto-loader';
 
 /**
  * Asks for log-probabilities.
@@ -19,6 +20,10 @@ export interface LogProbsRequestInput {
    * The temperature that sampled them: the logits are divided by it. Greater than 0.
    */
   'temperature'?: (number | string);
+  /**
+   * A version of the same run that is asked about soon: the worker begins to pull it and does not wait for it. 0: none.
+   */
+  'nextVersion'?: (number | string | Long);
 }
 
 /**
@@ -37,4 +42,8 @@ export interface LogProbsRequest {
    * The temperature that sampled them: the logits are divided by it. Greater than 0.
    */
   'temperature': (number);
+  /**
+   * A version of the same run that is asked about soon: the worker begins to pull it and does not wait for it. 0: none.
+   */
+  'nextVersion': (number);
 }
