@@ -116,9 +116,9 @@ export class RewardSource {
     let [latencyMs, next] = [0, 0];
     const lane = async (): Promise<void> => {
       while (next < groups.length) {
-        const batch = groups.slice(next, next + size);
-        next += batch.length;
-        const { found, slowestMs } = await this.#scoreBatch(batch, signal);
+        const first = next;
+        const batch = groups.slice(first, (next += size));
+        const { found, slowestMs } = await this.#scoreBatch(batch, first, signal);
         latencyMs = Math.max(latencyMs, slowestMs);
         batch.forEach(({ places }, k) => places.forEach((place) => (outcomes[place] = found[k]!)));
         done += batch.reduce((sum, { places }) => sum + places.length, 0);
@@ -130,6 +130,13 @@ export class RewardSource {
     const failures = outcomes.flatMap((outcome, index) =>
       isScore(outcome) ? [] : [{ index, message: outcome.message }],
     );
+    if (failures[0] !== undefined) {
+      const { index, message } = failures[0];
+      this.#options.log.warn(
+        { objective: this.objective, target: this.target },
+        `objective ${this.objective} has no score for ${failures.length} of ${items.length} items (${items[index]!.id}: ${message})`,
+      );
+    }
     const outliers = this.#running.add(values);
     return { values, failures, outliers, latencyMs, seconds: (performance.now() - began) / 1000 };
   }
@@ -156,8 +163,10 @@ export class RewardSource {
     return [...groups.values()];
   }
 
+  /** @param seed sets the pauses of calls that fail together apart: one that breaks the connection spares the other's next try */
   async #scoreBatch(
     groups: readonly Group[],
+    seed: number,
     signal: AbortSignal,
   ): Promise<{ found: readonly Outcome[]; slowestMs: number }> {
     let slowestMs = 0;
@@ -177,7 +186,7 @@ export class RewardSource {
         { objective: this.objective, target: this.target },
         `call ${attempt} failed: ${error.details}`,
       );
-    const policy = { ...RETRIES, signal, onRetry };
+    const policy = { ...RETRIES, seed, signal, onRetry };
     try {
       const found = await retry(() => ask(groups), policy);
       const again = [...found.keys()].filter((k) => isRetryable(found[k]!));

@@ -214,3 +214,22 @@ test('progress names who holds the step up', async (t) => {
   );
   assert.deepEqual(told, ['reward quick, slow', 'reward slow', '']);
 });
+
+test('a service that does not answer is told of again, with the time', async (t) => {
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const { source } = await sourceOf(
+    t,
+    async (request, signal) => (await released, lengths(request, signal)),
+    {},
+    'slow',
+  );
+  const told = new Set<string>();
+  const progress = (_done: number, _total: number, waitingFor: string): void => {
+    told.add(waitingFor);
+    if (waitingFor === 'reward slow for 1 s') release();
+  };
+  const observer = { progress, scored: () => undefined };
+  await scoreItems([{ source, onFailure: 'fail' }], items(2), 'step 1', forever, observer, 500);
+  assert.deepEqual([...told], ['reward slow', 'reward slow for 1 s', '']);
+});

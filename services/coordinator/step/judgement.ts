@@ -90,6 +90,7 @@ async function score(
       observer.reward({
         step,
         objective: scores.objective,
+        service: scores.target,
         ...(scores.mean !== undefined && { mean: scores.mean }),
         ...(scores.std !== undefined && { std: scores.std }),
         failed: scores.failures.length,
@@ -140,8 +141,8 @@ function usable(
   const places = [...kept.keys()].filter((at) => perPrompt.get(samples[kept[at]!]!.prompt)! >= least);
   if (places.length < bench.config.ppo.minibatches) {
     throw new PauseNeeded(
-      `of ${samples.length} completions of step ${step} too few have a score from every objective to learn from; ` +
-        'mend the reward services, then resume the run',
+      `of ${samples.length} completions of step ${step} too few have a score from every objective to learn from: ` +
+        `${scored.missing.join('; ')}; mend the reward service, then resume the run`,
     );
   }
   const used = places.map((at) => kept[at]!);

@@ -153,7 +153,7 @@ for (const transport of ['nats', 'in-process'] as const) {
       bus.publish(
         'a',
         'reward',
-        { step: 1, objective: 'x', mean: NaN, failed: 0, failures: [], outliers: [], seconds: 1 },
+        { step: 1, objective: 'x', service: 'h:1', mean: NaN, failed: 0, failures: [], outliers: [], seconds: 1 },
         { id: '1' },
       );
       bus.publish('a.b', 'state', { from: '', to: '', reason: '' }, { id: '1' });

@@ -37,6 +37,8 @@ export interface RewardEvent {
   step: number;
   /** The objective's name. */
   objective: string;
+  /** Its reward service's address. */
+  service: string;
   /** Mean of the scores; absent where nothing was scored. */
   mean?: number;
   /** Their standard deviation; absent where nothing was scored. */

@@ -38,6 +38,10 @@ export interface RewardEventInput {
    * Scores that are far from all before them, the first few, each with its item.
    */
   'outliers'?: (string)[];
+  /**
+   * The address of the objective's reward service.
+   */
+  'service'?: (string);
 }
 
 /**
@@ -76,4 +80,8 @@ export interface RewardEvent {
    * Scores that are far from all before them, the first few, each with its item.
    */
   'outliers': (string)[];
+  /**
+   * The address of the objective's reward service.
+   */
+  'service': (string);
 }
