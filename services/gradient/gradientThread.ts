@@ -1,5 +1,6 @@
 /** Runs in the tensor thread: log-probabilities, values and gradients of a shard. */
-import { EngineHolder, ModelStore, type EngineKey, type Outcome, outcome, threadSettings } from '@gapo/worker';
+import { type Outcome, outcome } from '@gapo/thread';
+import { EngineHolder, ModelStore, type EngineKey, threadSettings } from '@gapo/worker';
 import type { NamedTensor } from '@gapo/model';
 import {
   Evaluator,

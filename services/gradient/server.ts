@@ -17,7 +17,8 @@ import {
   toTensor,
 } from '@gapo/rpc';
 import { attributeNames, spanNames, withSpan } from '@gapo/telemetry';
-import { type RequestedPolicy, type TensorThread, VersionStore, requestedPolicy } from '@gapo/worker';
+import type { WorkerThread } from '@gapo/thread';
+import { type RequestedPolicy, VersionStore, requestedPolicy } from '@gapo/worker';
 import type { GradientTask, computeGradients, gramOfLogits, logProbs } from './gradientThread.js';
 
 /** The tasks of the gradient service's tensor thread. */
@@ -33,7 +34,7 @@ const regularizerName = 'regularizer';
 /** The service. */
 export function gradientService(
   coordinator: Client<'gapo.policy.v1.PolicyService'>,
-  thread: TensorThread<GradientTasks>,
+  thread: WorkerThread<GradientTasks>,
 ): Implementation {
   const versions = new VersionStore(coordinator);
   return implement('gapo.gradient.v1.GradientService', {
@@ -77,7 +78,7 @@ type Messages = Iterable<ResponseInput<'gapo.gradient.v1.GradientService', 'Comp
 async function gradientMessages(
   { objectives: names, source }: LossSpec,
   task: GradientTask,
-  thread: TensorThread<GradientTasks>,
+  thread: WorkerThread<GradientTasks>,
 ): Promise<Messages> {
   const { input, version } = task;
   if (source === 'GRADIENT_SOURCE_LOGITS') {

@@ -5,7 +5,7 @@ import { type TestContext, describe, test } from 'node:test';
 import { connect } from '@gapo/rpc';
 import { Graph, cast, emitReduce } from '@gapo/graph';
 import { type TestProcess, startProcess, takenAddress } from '@gapo/telemetry/testing';
-import { type TinyOptions, writeTinyClassifier } from './onnx/tinyClassifier.js';
+import { type TinyOptions, writeTinyClassifier } from './onnx/tinyClassifier.fixture.js';
 import { temporaryDirectory } from '@gapo/reward/testing';
 
 const deadlineMs = 20_000;

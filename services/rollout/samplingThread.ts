@@ -1,5 +1,6 @@
 /** Runs in the tensor thread: samples completions and posts them as they finish. */
-import { EngineHolder, ModelStore, type EngineKey, type Outcome, outcome, threadSettings } from '@gapo/worker';
+import { type Outcome, outcome } from '@gapo/thread';
+import { EngineHolder, ModelStore, type EngineKey, threadSettings } from '@gapo/worker';
 import { type NamedTensor, Tokenizer } from '@gapo/model';
 import { Sampler, type SampledCompletion, type SamplingOptions, type SamplingPrompt } from '@gapo/policy';
 import type { MessagePort } from 'node:worker_threads';

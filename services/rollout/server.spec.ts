@@ -16,7 +16,7 @@ import {
   type SamplingInput,
   connect,
 } from '@gapo/rpc';
-import type { TensorThread } from '@gapo/worker';
+import type { WorkerThread } from '@gapo/thread';
 import {
   type PolicyServer,
   type TinyPolicy,
@@ -82,7 +82,7 @@ describe('the rollout service', { timeout: 60_000 }, () => {
   let policy: TinyPolicy;
   let coordinator: PolicyServer;
   let client: RolloutClient;
-  let thread: TensorThread<SamplingTasks>;
+  let thread: WorkerThread<SamplingTasks>;
   /** The tasks that the thread was given, and what became of them. */
   const tasks: { readonly task: SampleTask; readonly done: Promise<unknown> }[] = [];
 
@@ -167,7 +167,7 @@ describe('the rollout service', { timeout: 60_000 }, () => {
     const closed = once(port1, 'close');
     const cancelled = new Int32Array(new SharedArrayBuffer(4)).fill(1);
     const { task } = tasks[0] ?? assert.fail();
-    await thread.run('sample', { ...task, completions: port2, cancelled }, [port2]);
+    await thread.run('sample', { ...task, completions: port2, cancelled }, { transfer: [port2] });
     await closed;
     assert.deepEqual(received, []);
   });

@@ -3,7 +3,8 @@ import { on } from 'node:events';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { implement, type Client, type GenerateRequest, type Implementation, RpcError } from '@gapo/rpc';
 import { attributeNames, spanNames, withSpan } from '@gapo/telemetry';
-import { type TensorThread, VersionStore, requestedPolicy } from '@gapo/worker';
+import type { WorkerThread } from '@gapo/thread';
+import { VersionStore, requestedPolicy } from '@gapo/worker';
 import type { PostedCompletion, sample } from './samplingThread.js';
 
 /** The tasks of the rollout service's tensor thread. */
@@ -12,7 +13,7 @@ export type SamplingTasks = { readonly sample: typeof sample };
 /** The service. */
 export function rolloutService(
   coordinator: Client<'gapo.policy.v1.PolicyService'>,
-  thread: TensorThread<SamplingTasks>,
+  thread: WorkerThread<SamplingTasks>,
 ): Implementation {
   const versions = new VersionStore(coordinator);
   return implement('gapo.rollout.v1.RolloutService', {
@@ -38,7 +39,9 @@ export function rolloutService(
         completions: port2,
         cancelled,
       };
-      const done = withSpan(spanNames.rolloutGenerate, attributes, () => thread.run('sample', task, [port2]));
+      const done = withSpan(spanNames.rolloutGenerate, attributes, () =>
+        thread.run('sample', task, { transfer: [port2] }),
+      );
       done.catch(() => port1.close()); // its error is thrown below, where the stream waits
       try {
         for await (const completion of received(port1)) yield { completions: [toWire(completion)] };

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { describeImage, settingsOf } from './services.js';
 
-for (const service of ['rollout', 'gradient'] as const) {
+for (const service of ['rollout', 'gradient', 'reward'] as const) {
   test(`${service}-cuda starts as ${service} does, on the device`, () => {
     const { env, ...plain } = describeImage(service);
     assert.deepEqual(describeImage(`${service}-cuda`), { ...plain, env: { ...env, DEVICE: 'cuda' } });

@@ -1,4 +1,4 @@
-/** `gapo reward serve`: one reward service in the foreground, from a model, a file of rules, or a file that says who is asked. */
+/** `gapo reward serve`: one reward service in the foreground, from models, a file of rules, or a file that says who is asked. */
 import { spawn } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { Command, Option } from 'commander';
@@ -27,8 +27,17 @@ function kindOf(source: string): RewardEntry['kind'] {
   return /^\s*protocol\s*:/m.test(readFileSync(source, 'utf8')) ? 'http' : 'rules';
 }
 
-async function serve(given: string, { listen, objective }: ServeFlags): Promise<void> {
-  const source = fromHere(given);
+/** The sources' one kind: several are served together only where all are classifiers. */
+function commonKind(sources: readonly string[]): RewardEntry['kind'] {
+  const kinds = sources.map(kindOf);
+  const other = kinds.findIndex((kind) => kind !== 'onnx');
+  if (other < 0) return 'onnx';
+  if (kinds.length === 1) return kinds[0]!;
+  throw new UserError(`${sources[other]} is no classifier; serve it by itself: only classifiers share a process`);
+}
+
+async function serve(given: readonly string[], { listen, objective }: ServeFlags): Promise<void> {
+  const sources = given.map(fromHere);
   const interrupts = listenForInterrupts();
   const child = spawn(process.execPath, ['--import', preloadModule, serviceScript('reward')], {
     cwd: projectRoot,
@@ -36,7 +45,7 @@ async function serve(given: string, { listen, objective }: ServeFlags): Promise<
     env: {
       ...process.env,
       LISTEN: listen,
-      ...rewardEnvironment({ kind: kindOf(source), source }),
+      ...rewardEnvironment({ kind: commonKind(sources), source: sources.join(',') }),
       ...(objective !== undefined && { OBJECTIVE: objective }),
     },
     // Its own group: a terminal's Ctrl-C reaches this process alone, which then asks the service to stop.
@@ -56,16 +65,24 @@ async function serve(given: string, { listen, objective }: ServeFlags): Promise<
 export function rewardServeCommand(): Command {
   return new Command('serve')
     .description('run a reward service in the foreground until Ctrl-C')
-    .argument('<source>', 'the directory of a classifier (model.onnx, tokenizer.json, config.json), or a YAML file')
+    .argument('<source...>', 'directories of classifiers (model.onnx, tokenizer.json, config.json), or a YAML file')
     .addOption(
-      new Option('--listen <host:port>', 'where it listens; port 0 takes a free one').default('127.0.0.1:50061'),
+      new Option(
+        '--listen <host:port>',
+        'where it listens; port 0 takes a free one; further classifiers on the ports after it',
+      ).default('127.0.0.1:50061'),
     )
-    .addOption(new Option('--objective <name>', "the objective's name, in place of the one that the source states"))
+    .addOption(
+      new Option(
+        '--objective <name>',
+        "the objective's name, in place of the one that the source states; one for each, separated by commas",
+      ),
+    )
     .addHelpText(
       'after',
       `
 A YAML file with a protocol says who is asked over HTTP; any other holds rules. services/reward/README.md documents all three.
-The service's own settings (THREADS, REWARD_TOKEN, OTEL_*) are read from the environment.
+The service's own settings (THREADS, DEVICE, LATENCY_BOUND_MS, REWARD_TOKEN, OTEL_*) are read from the environment.
 
 Example:
   gapo reward serve models/helpful --listen 127.0.0.1:50061`,

@@ -42,6 +42,7 @@ export {
   writeSafetensors,
 } from './safetensors.js';
 export { ChatTemplate, type Turn } from './chatTemplate.js';
+export { type EncodedPair, PairTemplate } from './sequenceTemplate.js';
 export { Tokenizer } from './tokenizer.js';
 export {
   type LoraSpec,

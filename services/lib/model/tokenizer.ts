@@ -5,12 +5,15 @@ import { ChatTemplate, type Turn, specialTokens } from './chatTemplate.js';
 import type { DecoderConfig } from './decoderConfig.js';
 import { ModelError } from './errors.js';
 import { readJson } from './jsonFile.js';
+import { type PairTemplate, type PostProcessor, pairTemplate } from './sequenceTemplate.js';
 
 /** What is used of the library. Its own declarations import without file extensions, which NodeNext does not resolve. */
 interface TextTokenizer {
   encode(text: string, options: { add_special_tokens: boolean }): { ids: number[] };
   decode(ids: number[], options: { skip_special_tokens: boolean; clean_up_tokenization_spaces: boolean }): string;
   get_vocab(withAddedTokens: boolean): Map<string, number>;
+  token_to_id(token: string): number | undefined;
+  readonly post_processor: PostProcessor | null;
 }
 
 const TextTokenizer = HuggingFaceTokenizer as unknown as new (model: object, settings: object) => TextTokenizer;
@@ -20,6 +23,8 @@ export class Tokenizer {
   private readonly tokenizer: TextTokenizer;
   /** How the model reads conversations; undefined where it has no template for them. */
   readonly chatTemplate: ChatTemplate | undefined;
+  /** How two texts become one sequence; undefined where the tokenizer has no way of its own. */
+  readonly pairTemplate: PairTemplate | undefined;
   /** One more than the largest id. */
   readonly size: number;
 
@@ -30,11 +35,13 @@ export class Tokenizer {
     size: number,
     eosId: number | undefined,
     chatTemplate: ChatTemplate | undefined,
+    pair: PairTemplate | undefined,
   ) {
     this.tokenizer = tokenizer;
     this.eosId = eosId;
     this.size = size;
     this.chatTemplate = chatTemplate;
+    this.pairTemplate = pair;
   }
 
   /** Reads DIR/tokenizer.json and DIR/tokenizer_config.json. Throws ModelError where one is missing or damaged. */
@@ -52,9 +59,13 @@ export class Tokenizer {
     } catch (error) {
       throw new ModelError(path, `is not a tokenizer: ${(error as Error).message}`);
     }
+    const { post_processor: processor } = tokenizer;
+    const segmented = (model['post_processor'] as { type?: unknown } | null)?.type !== 'RobertaProcessing';
+    const pair =
+      processor === null ? undefined : pairTemplate(processor, (token) => tokenizer.token_to_id(token), segmented);
     const { eos_token: eos } = specialTokens(settings);
     const eosId = eos === undefined ? undefined : tokenizer.get_vocab(true).get(eos);
-    return new Tokenizer(tokenizer, size, eosId, await ChatTemplate.read(directory, settings));
+    return new Tokenizer(tokenizer, size, eosId, await ChatTemplate.read(directory, settings), pair);
   }
 
   /** Throws ModelError where the tokenizer has ids that the model has no embedding for. */

@@ -1,5 +1,5 @@
-/** A reward service as a process: settings, one scorer, one server, a clean end. */
-import { serve } from '@gapo/rpc';
+/** A reward service as a process: settings, scorers with a server each, a clean end. */
+import { type RunningServer, serve } from '@gapo/rpc';
 import { filePath, hostPort, readSettings, settingsHelp, z } from '@gapo/settings';
 import { runService } from '@gapo/telemetry';
 import { functionScorer, type Reward } from './functionScorer.js';
@@ -15,8 +15,14 @@ export interface RewardProcess {
   readonly name: string;
   /** What `--help` prints. */
   readonly help: string;
-  /** Opens the scorer, and says where to listen. */
-  readonly open: () => Promise<{ readonly scorer: Scorer; readonly address: string }>;
+  /** Opens what scores, and says where each listens. */
+  readonly open: () => Promise<readonly Endpoint[]>;
+}
+
+/** A scorer and where it listens. */
+export interface Endpoint {
+  readonly scorer: Scorer;
+  readonly address: string;
 }
 
 /** Runs a reward service until SIGTERM or SIGINT. */
@@ -25,18 +31,22 @@ export async function runRewardService({ name, help, open }: RewardProcess): Pro
     name,
     help,
     async start({ log }) {
-      const { scorer, address } = await open();
-      const { objective, model, version } = scorer.description;
+      const endpoints = await open();
+      const servers: RunningServer[] = [];
+      const stop = async (): Promise<void> => {
+        await Promise.all(servers.map((server) => server.stop()));
+        for (const { scorer } of endpoints) await scorer.close();
+      };
       try {
-        const server = await serve({ address, services: [rewardService(scorer)], shutdownGraceMs });
-        log.info({ objective, model, version }, `scores '${objective}'`);
-        const stop = async (): Promise<void> => {
-          await server.stop();
-          await scorer.close();
-        };
-        return { address: server.address, stop };
+        for (const { scorer, address } of endpoints) {
+          const server = await serve({ address, services: [rewardService(scorer)], shutdownGraceMs });
+          servers.push(server);
+          const { objective, model, version } = scorer.description;
+          log.info({ objective, model, version }, `scores '${objective}' at ${server.address}`);
+        }
+        return { address: servers.map(({ address }) => address).join(','), stop };
       } catch (error) {
-        await scorer.close();
+        await stop();
         throw error;
       }
     },
@@ -60,6 +70,6 @@ export function serveReward(reward: Reward): Promise<void> {
       schema,
       example: 'LISTEN=0.0.0.0:50061 node main.js',
     }),
-    open: async () => ({ scorer: functionScorer(reward), address: readSettings(schema).LISTEN }),
+    open: async () => [{ scorer: functionScorer(reward), address: readSettings(schema).LISTEN }],
   });
 }

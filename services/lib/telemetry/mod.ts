@@ -1,6 +1,6 @@
 /** Traces, logs and the life of a process: what every service of the platform starts with. */
 export { attributeNames, spanNames, type AttributeName, type SpanName } from './names.js';
-export { withSpan, currentTraceId, currentLink, type SpanOptions } from './span.js';
+export { withSpan, activeContext, currentTraceId, currentLink, type SpanOptions } from './span.js';
 export { injectTraceparent, extractTraceparent, runWithTraceparent, type TraceHeaders } from './traceparent.js';
 export { logger, type Logger } from './logger.js';
 export { shutdownTelemetry, telemetryEnabled } from './sdk.js';

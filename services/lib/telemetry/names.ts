@@ -29,6 +29,8 @@ export const spanNames = {
   rolloutGenerate: 'gapo.rollout.generate',
   /** One objective scores one batch. Reward. */
   rewardScore: 'gapo.reward.score',
+  /** A classifier runs on the sequences of one or more Score calls. Reward. */
+  rewardRun: 'gapo.reward.run',
   /** Gradients of one shard. Gradient. */
   gradientCompute: 'gapo.gradient.compute',
   /** Log-probabilities (and values) of one shard. Gradient. */
@@ -80,6 +82,10 @@ export const attributeNames = {
   sequences: 'gapo.sequences',
   /** Completion tokens in the piece of work. Integer. */
   tokens: 'gapo.tokens',
+  /** Tokens of each sequence, padding included. Integer. */
+  sequenceLength: 'gapo.sequence.length',
+  /** Calls that share the piece of work. Integer. */
+  calls: 'gapo.calls',
   /** Items without a score. Integer. */
   failedItems: 'gapo.items.failed',
   /** Bytes moved. Integer. */

@@ -52,6 +52,11 @@ export async function withSpan<T>(
   }
 }
 
+/** The active context, to be the parent of a span that begins when another is active. */
+export function activeContext(): Context {
+  return context.active();
+}
+
 /** The active trace's id, 32 hexadecimal digits; undefined where no span is active. */
 export function currentTraceId(): string | undefined {
   const span = trace.getActiveSpan()?.spanContext();

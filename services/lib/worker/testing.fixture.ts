@@ -34,7 +34,8 @@ import {
   serve,
   toHeader,
 } from '@gapo/rpc';
-import { TensorThread, type TensorTasks, type Worker } from './mod.js';
+import { type ThreadTasks, WorkerThread } from '@gapo/thread';
+import type { TensorThreadSettings, Worker } from './mod.js';
 
 /** Milliseconds within which calls of tests are answered. */
 export const deadlineMs = 20_000;
@@ -183,14 +184,14 @@ export function failsWith(code: RpcCode, details: RegExp): (error: unknown) => t
 }
 
 /** Serves a worker on a free port, with its tensor thread, until the test ends. Resolves with its address. */
-export async function serveWorker<Tasks extends TensorTasks>(
+export async function serveWorker<Tasks extends ThreadTasks>(
   t: Owner,
   worker: Pick<Worker<Tasks>, 'thread' | 'service'>,
   coordinator: PolicyServer,
 ): Promise<string> {
   const modelCache = await mkdtemp(join(tmpdir(), 'gapo-cache-'));
-  const settings = { threads: 1, device: 'cpu', modelRoot: '/', modelCache, own: {} } as const;
-  const thread = new TensorThread<Tasks>(worker.thread, settings);
+  const settings: TensorThreadSettings = { threads: 1, device: 'cpu', modelRoot: '/', modelCache, own: {} };
+  const thread = new WorkerThread<Tasks>(worker.thread, settings);
   const services = [worker.service(coordinator.client, thread)];
   const server = await serve({ address: '127.0.0.1:0', services, shutdownGraceMs: 0 });
   t.after(async () => {

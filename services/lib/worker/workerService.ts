@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { type Client, type Implementation, connect, serve } from '@gapo/rpc';
 import { directory, filePath, grpcTarget, hostPort, positiveInt, readSettings, settingsHelp, z } from '@gapo/settings';
 import { runService } from '@gapo/telemetry';
-import { TensorThread, type TensorTasks } from './tensorThread.js';
+import { WorkerThread, type ThreadTasks } from '@gapo/thread';
+import type { TensorThreadSettings } from './threadSettings.js';
 
 const commonSettings = (listen: string) =>
   z.object({
@@ -29,7 +30,7 @@ const commonSettings = (listen: string) =>
 const shutdownGraceMs = 8000;
 
 /** A tensor worker: what it serves, and the thread that works for it. */
-export interface Worker<Tasks extends TensorTasks> {
+export interface Worker<Tasks extends ThreadTasks> {
   readonly name: 'rollout' | 'gradient';
   /** What the service is, in one sentence, for `--help`. */
   readonly title: string;
@@ -42,12 +43,12 @@ export interface Worker<Tasks extends TensorTasks> {
   /** Makes the service, which pulls versions from the coordinator and has the thread work on them. */
   readonly service: (
     coordinator: Client<'gapo.policy.v1.PolicyService'>,
-    thread: TensorThread<Tasks>,
+    thread: WorkerThread<Tasks>,
   ) => Implementation;
 }
 
 /** Runs a worker's process from its settings until it is told to stop. */
-export async function runWorker<Tasks extends TensorTasks>(worker: Worker<Tasks>): Promise<void> {
+export async function runWorker<Tasks extends ThreadTasks>(worker: Worker<Tasks>): Promise<void> {
   const common = commonSettings(worker.listen);
   const schema = worker.settings === undefined ? common : common.extend(worker.settings.shape);
   await runService({
@@ -70,13 +71,14 @@ export async function runWorker<Tasks extends TensorTasks>(worker: Worker<Tasks>
         ...own
       } = readSettings(schema) as z.output<typeof common>;
       const coordinator = connect('gapo.policy.v1.PolicyService', COORDINATOR);
-      const thread = new TensorThread<Tasks>(worker.thread, {
+      const forThread: TensorThreadSettings = {
         threads: THREADS,
         device: DEVICE,
         modelRoot: MODEL_ROOT,
         modelCache: MODEL_CACHE,
         own,
-      });
+      };
+      const thread = new WorkerThread<Tasks>(worker.thread, forThread);
       const services = [worker.service(coordinator, thread)];
       const server = await serve({ address: LISTEN, services, shutdownGraceMs });
       log.debug({ threads: THREADS, device: DEVICE, coordinator: COORDINATOR }, 'settings');

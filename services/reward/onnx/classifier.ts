@@ -1,172 +1,86 @@
 /**
- * A sequence classifier as a reward model: a directory with config.json, model.onnx (its weights inside, or in
- * model.safetensors beside it), tokenizer.json and tokenizer_config.json. Opening and scoring block the thread they are on.
+ * A sequence classifier's session: a directory with config.json, model.onnx (its weights inside, or in model.safetensors
+ * beside it), tokenizer.json and tokenizer_config.json. Opening and running block the thread they are on.
  */
 import { stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
-import { Session, SessionError, type TensorArray } from '@gapo/graph';
-import { ModelError, Tokenizer, readSafetensors } from '@gapo/model';
-import type { Outcome, ScoreItem } from '@gapo/reward';
-import { type Bucket, buckets, feedsOf } from './batches.js';
+import { basename, join } from 'node:path';
+import { Session, SessionError, type SessionOptions, type TensorArray } from '@gapo/graph';
+import { ModelError, readSafetensors } from '@gapo/model';
 import { type ClassifierConfig, readClassifierConfig } from './classifierConfig.js';
-import { Conversation } from './conversation.js';
-import { fingerprint } from './fingerprint.js';
+import { type ScoreFunction, optionHint } from './classifierOptions.js';
+import { type Feeds, feedsOf, namedTensors } from './feeds.js';
+import { scoringDigest, weightsDigest } from './fingerprint.js';
+import type { EncodedItem } from './itemEncoder.js';
 import { labelCount, scoreOf } from './logits.js';
 
 /** The largest file that can be read whole, to be checked; onnxruntime maps and checks the bounds of larger ones. */
 const largestChecked = 2 ** 31 - 1;
 
-const inputNames = ['input_ids', 'attention_mask'];
+const requiredInputs = ['input_ids', 'attention_mask'];
+const optionalInputs = ['token_type_ids'];
 const outputName = 'logits';
+
+/** The difference that padding may make to a logit z, as a multiple of max(1, |z|): rounding, and no more. */
+const paddingTolerance = 1e-3;
 
 /** An open classifier. */
 export class Classifier {
   readonly config: ClassifierConfig;
-  /** The directory's name. */
-  readonly name: string;
-  /** See {@link fingerprint}. */
+  /** `<weightsDigest>+<scoringDigest>`. */
   readonly version: string;
-  private readonly conversation: Conversation;
   private readonly session: Session;
+  private readonly label: number;
+  private readonly apply: ScoreFunction;
 
   private constructor(
-    name: string,
     config: ClassifierConfig,
     version: string,
-    conversation: Conversation,
     session: Session,
+    scored: { readonly label: number; readonly apply: ScoreFunction },
   ) {
-    this.name = name;
     this.config = config;
     this.version = version;
-    this.conversation = conversation;
     this.session = session;
+    this.label = scored.label;
+    this.apply = scored.apply;
   }
 
   /**
-   * Opens a directory and checks it whole: files, tokenizer against vocabulary, and a run on a probe.
-   * @param threads threads of the runtime within an operator.
-   * @throws ModelError or ConfigError that says what to mend.
+   * Opens a directory and checks it whole: files, weights, and a run on a probe.
+   * @throws ModelError, SessionError or ConfigError that says what to mend.
    */
-  static async open(directory: string, threads: number): Promise<Classifier> {
+  static async open(directory: string, options: SessionOptions): Promise<Classifier> {
     await assertFiles(directory);
     const config = await readClassifierConfig(directory);
-    const tokenizer = await Tokenizer.read(directory);
-    if (tokenizer.size > config.vocabulary) {
-      throw new ModelError(
-        join(directory, 'tokenizer.json'),
-        `has token ids up to ${tokenizer.size - 1}, but config.json says vocab_size ${config.vocabulary}; ` +
-          'the tokenizer belongs to another model',
-      );
-    }
-    const conversation = Conversation.of(tokenizer, directory);
     await assertWeights(join(directory, 'model.safetensors'));
-    const session = await openSession(join(directory, 'model.onnx'), threads);
-    const classifier = new Classifier(
-      basename(resolve(directory)),
-      config,
-      await fingerprint(directory, config),
-      conversation,
-      session,
-    );
-    await classifier.probe(join(directory, 'model.onnx'));
-    return classifier;
+    const path = join(directory, 'model.onnx');
+    const session = await openSession(path, options);
+    assertNames(path, session);
+    const labels = await probe(path, session, config);
+    const scored = scoredLabel(path, config, labels);
+    const version = `${await weightsDigest(directory)}+${await scoringDigest(directory, config)}`;
+    return new Classifier(config, version, session, scored);
   }
 
-  /**
-   * Scores items in their order. An item whose completion alone is longer than max_tokens has no score.
-   * @param cancelled looked at before each run of the model.
-   * @returns undefined where it was cancelled.
-   */
-  async score(items: readonly ScoreItem[], cancelled: () => boolean): Promise<readonly Outcome[] | undefined> {
-    const { maxTokens, padId } = this.config;
-    const outcomes = new Array<Outcome>(items.length);
-    const sequences: number[][] = [];
-    const places: number[] = [];
-    for (const [place, item] of items.entries()) {
-      if (cancelled()) return undefined;
-      const ids = this.tokens(item);
-      if (Array.isArray(ids)) {
-        sequences.push(ids);
-        places.push(place);
-      } else outcomes[place] = ids;
-    }
-    const lengths = sequences.map((ids) => ids.length);
-    for (const bucket of buckets(lengths, maxTokens)) {
-      if (cancelled()) return undefined;
-      const logits = await this.logits(bucket, sequences, padId);
-      const labels = logits.dims[1] as number;
-      for (const [row, member] of bucket.members.entries()) {
-        const score = scoreOf(logits.data as Float32Array | Float64Array, row, labels, this.config.label);
-        outcomes[places[member] as number] = { score };
-      }
-    }
-    return outcomes;
+  /** The score of each row, repeated ones included. */
+  async score(feeds: Feeds): Promise<Float64Array<ArrayBuffer>> {
+    const { data } = await logitsOf(this.session, feeds);
+    const labels = data.length / feeds.rows;
+    return Float64Array.from({ length: feeds.rows }, (_, row) =>
+      scoreOf((data as Float32Array | Float64Array).subarray(row * labels, (row + 1) * labels), this.label, this.apply),
+    );
   }
 
   /** Frees the model. */
   async close(): Promise<void> {
     await this.session.close();
   }
+}
 
-  private tokens(item: ScoreItem): number[] | Outcome {
-    const { maxTokens } = this.config;
-    let ids: number[] | undefined;
-    try {
-      ids = this.conversation.encode(item.prompt, item.completion, maxTokens);
-    } catch (error) {
-      return { problem: `the chat template failed: ${(error as Error).message}`, retryable: false };
-    }
-    if (ids === undefined) {
-      const problem = `the completion alone is longer than max_tokens ${maxTokens}; shorten it to be scored`;
-      return { problem, retryable: false };
-    }
-    if (ids.length === 0) return { problem: 'the item has no tokens', retryable: false };
-    return ids;
-  }
-
-  private async logits(bucket: Bucket, sequences: readonly (readonly number[])[], padId: number): Promise<TensorArray> {
-    const outputs = await this.session.run(feedsOf(bucket, sequences, padId), [outputName]);
-    return outputs[outputName] as TensorArray;
-  }
-
-  /** Runs the first and the last token of the vocabulary through the model. */
-  private async probe(path: string): Promise<void> {
-    for (const [kind, names, expected] of [
-      ['inputs', this.session.inputNames, inputNames],
-      ['outputs', this.session.outputNames, [outputName]],
-    ] as const) {
-      const lacking = expected.filter((name) => !names.includes(name));
-      const surplus = kind === 'inputs' ? names.filter((name) => !expected.includes(name)) : [];
-      if (lacking.length + surplus.length > 0) {
-        throw new ModelError(path, `has the ${kind} ${names.join(', ')}; a classifier has ${expected.join(', ')}`);
-      }
-    }
-    const { vocabulary, padId } = this.config;
-    let logits: TensorArray;
-    try {
-      logits = await this.logits({ length: 2, members: [0, 1] }, [[0, vocabulary - 1], [0]], padId);
-    } catch (error) {
-      throw new ModelError(
-        path,
-        `fails on input_ids [2,2] int64 with ids up to vocab_size - 1 = ${vocabulary - 1}: ${oneLine(error)}`,
-      );
-    }
-    const labels = labelCount(path, logits, 2);
-    const { label } = this.config;
-    if (label === undefined && labels > 1) {
-      throw new ModelError(
-        path,
-        `has ${labels} labels; say in config.json which is the score, as "gapo_reward": {"label": ${labels - 1}}`,
-      );
-    }
-    if (label !== undefined && label >= labels) {
-      throw new ModelError(
-        path,
-        `has ${labels} labels, but config.json says gapo_reward.label ${label}, counted from 0`,
-      );
-    }
-  }
+async function logitsOf(session: Session, feeds: Feeds): Promise<TensorArray> {
+  const tensors = Object.entries(namedTensors(feeds)).filter(([name]) => session.inputNames.includes(name));
+  const outputs = await session.run(Object.fromEntries(tensors), [outputName]);
+  return outputs[outputName] as TensorArray;
 }
 
 /** Throws a ModelError that names every file which is missing. */
@@ -189,15 +103,80 @@ async function assertWeights(path: string): Promise<void> {
   if (found !== undefined && found.size <= largestChecked) await readSafetensors(path);
 }
 
-async function openSession(path: string, threads: number): Promise<Session> {
+async function openSession(path: string, options: SessionOptions): Promise<Session> {
   try {
-    return await Session.open(path, { threads });
+    return await Session.open(path, options);
   } catch (error) {
     if (!(error instanceof SessionError)) throw error;
     const missing = /External data path does not exist: "([^"]+)"/.exec(error.message)?.[1];
     if (missing !== undefined) throw new ModelError(missing, `does not exist; ${path} has its weights there`);
     throw new ModelError(path, `cannot be opened: ${oneLine(error)}`);
   }
+}
+
+function assertNames(path: string, { inputNames, outputNames }: Session): void {
+  const lacking = requiredInputs.filter((name) => !inputNames.includes(name));
+  const surplus = inputNames.filter((name) => !requiredInputs.includes(name) && !optionalInputs.includes(name));
+  if (lacking.length + surplus.length > 0) {
+    const expected = `${requiredInputs.join(', ')} and perhaps ${optionalInputs.join(', ')}`;
+    throw new ModelError(path, `has the inputs ${inputNames.join(', ')}; a classifier has ${expected}`);
+  }
+  if (!outputNames.includes(outputName)) {
+    throw new ModelError(path, `has the outputs ${outputNames.join(', ')}; a classifier has ${outputName}`);
+  }
+}
+
+/**
+ * Runs the first and the last token of the vocabulary through the model, and sees that padding is not looked at.
+ * @returns how many labels there are.
+ */
+async function probe(path: string, session: Session, { vocabulary, padId }: ClassifierConfig): Promise<number> {
+  const first = padId === 0 && vocabulary > 1 ? 1 : 0;
+  const short = { ids: [first] };
+  const run = (sequences: readonly EncodedItem[], length: number): Promise<TensorArray> =>
+    logitsOf(session, feedsOf(sequences, length, padId)).catch((error: unknown) => {
+      throw new ModelError(
+        path,
+        `fails on input_ids [2,${length}] int64 with ids up to vocab_size - 1 = ${vocabulary - 1}: ${oneLine(error)}`,
+      );
+    });
+  const padded = await run([short, { ids: [first, vocabulary - 1] }], 2);
+  const bare = await run([short], 1);
+  const labels = labelCount(path, padded, 2);
+  for (let label = 0; label < labels; label++) {
+    const [with_, without] = [Number(padded.data[label]), Number(bare.data[label])];
+    if (Math.abs(with_ - without) > paddingTolerance * Math.max(1, Math.abs(without))) {
+      throw new ModelError(
+        path,
+        `gives the logit ${without} for one token and ${with_} with padding on its right; a classifier heeds attention_mask`,
+      );
+    }
+  }
+  return labels;
+}
+
+/** Which column is scored, and how. */
+function scoredLabel(
+  path: string,
+  config: ClassifierConfig,
+  labels: number,
+): { readonly label: number; readonly apply: ScoreFunction } {
+  const { label, options, optionsPath } = config;
+  const apply = options.function_to_apply ?? (labels === 1 ? 'none' : 'log_odds');
+  if (label === undefined && labels > 1) {
+    const hint = optionHint(config.optionsPath, 'label', labels - 1);
+    throw new ModelError(path, `has ${labels} labels; say in ${basename(optionsPath)} which is the score, as ${hint}`);
+  }
+  if (label !== undefined && label >= labels) {
+    throw new ModelError(path, `has ${labels} labels, but ${optionsPath} says label ${label}, counted from 0`);
+  }
+  if (labels === 1 && (apply === 'softmax' || apply === 'log_odds')) {
+    throw new ModelError(
+      optionsPath,
+      `has function_to_apply ${apply}, which needs several labels; the model has one, for none or sigmoid`,
+    );
+  }
+  return { label: label ?? 0, apply };
 }
 
 function oneLine(error: unknown): string {

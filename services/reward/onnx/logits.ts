@@ -1,6 +1,7 @@
 /** From a classifier's logits [rows, labels] to scores. */
 import type { TensorArray } from '@gapo/graph';
 import { ModelError } from '@gapo/model';
+import type { ScoreFunction } from './classifierOptions.js';
 
 /**
  * How many labels the logits have.
@@ -20,21 +21,30 @@ export function labelCount(path: string, logits: TensorArray, rows: number): num
 }
 
 /**
- * The score of a row. With one label its logit; with several the log-odds of the chosen one against the rest,
- * z_l − log Σ_{k≠l} exp z_k, which no common shift of the logits changes.
+ * The score of a row [labels] whose chosen label is l.
+ *
+ * - `none`: the logit z_l.
+ * - `sigmoid`: 1 / (1 + exp −z_l).
+ * - `softmax`: exp z_l / Σ exp z_k.
+ * - `log_odds`: z_l − log Σ_{k≠l} exp z_k, the log-odds of the label against the rest, which no common shift of the
+ *   logits changes.
  */
-export function scoreOf(
-  logits: Float32Array | Float64Array,
-  row: number,
-  labels: number,
-  label: number | undefined,
-): number {
-  const at = (column: number): number => logits[row * labels + column] as number;
-  if (labels === 1) return at(0);
-  const chosen = label ?? 0;
+export function scoreOf(row: Float32Array | Float64Array, label: number, apply: ScoreFunction): number {
+  const chosen = row[label] as number;
+  if (apply === 'none') return chosen;
+  if (apply === 'sigmoid') return sigmoid(chosen);
+  const odds = chosen - logSumExp(row.filter((_, k) => k !== label));
+  return apply === 'log_odds' ? odds : sigmoid(odds);
+}
+
+function sigmoid(x: number): number {
+  return 1 / (1 + Math.exp(-x));
+}
+
+function logSumExp(values: Float32Array | Float64Array): number {
   let largest = -Infinity;
-  for (let k = 0; k < labels; k++) if (k !== chosen) largest = Math.max(largest, at(k));
+  for (const value of values) largest = Math.max(largest, value);
   let sum = 0;
-  for (let k = 0; k < labels; k++) if (k !== chosen) sum += Math.exp(at(k) - largest);
-  return at(chosen) - largest - Math.log(sum);
+  for (const value of values) sum += Math.exp(value - largest);
+  return largest + Math.log(sum);
 }

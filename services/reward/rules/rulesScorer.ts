@@ -5,10 +5,11 @@
  */
 import { basename } from 'node:path';
 import type { Outcome, ScoreItem, Scorer, ScorerDescription } from '@gapo/reward';
-import { ScoringThread } from '../scoringThread.js';
+import { RpcError } from '@gapo/rpc';
+import { WorkerThread } from '@gapo/thread';
 import { type ProgressMemory, finishedItems, progressMemory } from './progress.js';
 import { type Rule, type Rules, readRules, rulesVersion, scoreRange } from './rulesFile.js';
-import type { RulesTask } from './worker.js';
+import type * as tasks from './worker.js';
 
 /** Options of {@link RulesScorer.open}. */
 export interface RulesOptions {
@@ -23,19 +24,22 @@ export interface RulesOptions {
   readonly itemTimeoutMs?: number | undefined;
 }
 
+/** Calls that wait for the thread before more are refused. A call holds at most one batch, so this bounds the memory. */
+const longestQueue = 64;
+
 /** Looks at the thread's progress in one item's time. */
 const looksPerItem = 8;
 
 /** Scores with rules in a worker thread. */
 export class RulesScorer implements Scorer {
   readonly description: ScorerDescription;
-  private readonly thread: ScoringThread<RulesTask, void>;
+  private readonly thread: WorkerThread<Pick<typeof tasks, 'score'>>;
   private readonly itemTimeoutMs: number;
 
   private constructor(rules: readonly Rule[], description: ScorerDescription, itemTimeoutMs: number) {
     this.description = description;
     this.itemTimeoutMs = itemTimeoutMs;
-    this.thread = new ScoringThread<RulesTask, void>(new URL('./worker.js', import.meta.url), rules);
+    this.thread = new WorkerThread(new URL('./worker.js', import.meta.url), rules);
   }
 
   /**
@@ -57,6 +61,12 @@ export class RulesScorer implements Scorer {
   }
 
   async score(items: readonly ScoreItem[], signal: AbortSignal): Promise<readonly Outcome[]> {
+    if (this.thread.waiting >= longestQueue) {
+      throw new RpcError(
+        'RESOURCE_EXHAUSTED',
+        `${longestQueue} calls wait already; call again later, or run more replicas of this service`,
+      );
+    }
     const outcomes: Outcome[] = [];
     while (outcomes.length < items.length) {
       const completions = items.slice(outcomes.length).map(({ completion }) => completion);
@@ -77,7 +87,7 @@ export class RulesScorer implements Scorer {
   }
 
   /** Runs a task to its end, or to an item that takes too long. Says how many items are finished and whether the next is stuck. */
-  private async advance(task: RulesTask, signal: AbortSignal): Promise<{ finished: number; stuck: boolean }> {
+  private async advance(task: tasks.RulesTask, signal: AbortSignal): Promise<{ finished: number; stuck: boolean }> {
     const stuck = new AbortController();
     let stuckItem: number | undefined;
     const unwatch = watch(task.memory, this.itemTimeoutMs, (item) => {
@@ -85,7 +95,7 @@ export class RulesScorer implements Scorer {
       stuck.abort();
     });
     try {
-      await this.thread.run(task, AbortSignal.any([signal, stuck.signal]));
+      await this.thread.run('score', task, { endThread: AbortSignal.any([signal, stuck.signal]) });
       return { finished: task.completions.length, stuck: false };
     } catch (error) {
       signal.throwIfAborted();

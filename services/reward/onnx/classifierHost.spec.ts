@@ -1,17 +1,22 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { checkHealth } from '@gapo/rpc';
-import { maxBatch } from '@gapo/reward';
+import { type Scorer, maxBatch } from '@gapo/reward';
 import { type Owner, type RewardClient, served, temporaryDirectory } from '@gapo/reward/testing';
-import { ClassifierScorer } from './classifierScorer.js';
-import { type TinyOptions, tinyLogits, tinyTokens, writeTinyClassifier } from './tinyClassifier.js';
+import { ClassifierHost } from './classifierHost.js';
+import { type TinyOptions, tinyLogits, tinyTokens, writeTinyClassifier } from './tinyClassifier.fixture.js';
 
 const deadlineMs = 20_000;
 
-async function classifier(t: Owner, options: TinyOptions = {}): Promise<RewardClient> {
+async function opened(t: Owner, options: TinyOptions = {}): Promise<Scorer> {
   const directory = await temporaryDirectory(t);
   await writeTinyClassifier(directory, options);
-  return served(t, await ClassifierScorer.open({ directory, threads: 1 }));
+  const host = await ClassifierHost.open([{ directory }], { threads: 1 });
+  return host.scorers[0] as Scorer;
+}
+
+async function classifier(t: Owner, options: TinyOptions = {}): Promise<RewardClient> {
+  return served(t, await opened(t, options));
 }
 
 const prompts = ['How do I reset my password?', '', 'Ünïcode 漢字 🙂', 'a'];
@@ -142,9 +147,7 @@ describe('a classifier behind gRPC', () => {
 
   test('the version follows what decides a score, and nothing else', async (t) => {
     const versionWith = async (reward: object): Promise<string> => {
-      const directory = await temporaryDirectory(t);
-      await writeTinyClassifier(directory, { config: { gapo_reward: { objective: 'x', ...reward } } });
-      const scorer = await ClassifierScorer.open({ directory, threads: 1 });
+      const scorer = await opened(t, { config: { gapo_reward: { objective: 'x', ...reward } } });
       await scorer.close();
       return scorer.description.version;
     };

@@ -1,11 +1,10 @@
 /**
- * The thread that runs tensors. Onnxruntime blocks the thread it is called on, so every service calls it in one worker
- * thread, one task at a time, and its own event loop stays free for health checks, streams and deadlines.
+ * A thread for what blocks: onnxruntime, tokenizers, patterns that backtrack. It does one task at a time, and the service's
+ * own event loop stays free for health checks, streams and deadlines. A thread that dies or is ended is replaced.
  */
 import type { MessagePort } from 'node:worker_threads';
-import { Piscina, workerData } from 'piscina';
+import { Piscina } from 'piscina';
 import { type RpcCode, RpcError } from '@gapo/rpc';
-import type { ModelPlaces } from './models.js';
 
 /** What a task of the thread resolves to: an error keeps its code across the threads. */
 export type Outcome<T> =
@@ -23,28 +22,26 @@ export async function outcome<T>(task: () => Promise<T>): Promise<Outcome<T>> {
   }
 }
 
-/** What the thread was started with; for the modules that run in one. */
-export function threadSettings(): TensorThreadSettings {
-  return workerData as TensorThreadSettings;
-}
-
 /** What a thread's module exports: functions of one argument. */
-export type TensorTasks = Record<string, (argument: never) => Promise<Outcome<unknown>>>;
+export type ThreadTasks = Record<string, (argument: never) => Promise<Outcome<unknown>>>;
 
-/** What the thread of a worker is started with, as `workerData`. */
-export interface TensorThreadSettings extends ModelPlaces {
-  readonly threads: number;
-  readonly device: 'cpu' | 'cuda';
-  /** The values of the worker's own settings, by variable. */
-  readonly own: Readonly<Record<string, unknown>>;
+/** How a task is run. */
+export interface TaskOptions {
+  /** What moves to the thread instead of being copied. @default [] */
+  readonly transfer?: readonly (ArrayBuffer | MessagePort)[];
+  /**
+   * Aborting it ends the thread in the middle of the task, and another one starts; a task that still waits is only taken
+   * out of the queue. @default never
+   */
+  readonly endThread?: AbortSignal;
 }
 
 /** A worker thread with the tasks of type `Tasks`: each a function of one argument that the module exports. */
-export class TensorThread<Tasks extends TensorTasks, Settings extends object = TensorThreadSettings> {
+export class WorkerThread<Tasks extends ThreadTasks> {
   private readonly pool: Piscina;
 
-  /** `module` is the compiled worker module; `settings` reach it as `workerData`. */
-  constructor(module: URL, settings: Settings) {
+  /** `module` is the compiled worker module; `settings` reach it as `workerData` of node:worker_threads. */
+  constructor(module: URL, settings: unknown) {
     this.pool = new Piscina({
       filename: module.href,
       workerData: settings,
@@ -57,13 +54,19 @@ export class TensorThread<Tasks extends TensorTasks, Settings extends object = T
     });
   }
 
+  /** Tasks that wait for their turn. */
+  get waiting(): number {
+    return this.pool.queueSize;
+  }
+
   /** Runs a task. Throws RpcError where the task ended with an expected error. */
   async run<Name extends keyof Tasks & string>(
     name: Name,
     argument: Parameters<Tasks[Name]>[0],
-    transfer: readonly (ArrayBuffer | MessagePort)[] = [],
+    { transfer = [], endThread }: TaskOptions = {},
   ): Promise<Awaited<ReturnType<Tasks[Name]>> extends Outcome<infer T> ? T : never> {
-    const result = (await this.pool.run(argument, { name, transferList: [...transfer] as never })) as Outcome<unknown>;
+    const options = { name, transferList: [...transfer] as never, signal: endThread ?? null };
+    const result = (await this.pool.run(argument, options)) as Outcome<unknown>;
     if ('error' in result) throw new RpcError(result.error.code, result.error.message);
     return result.value as never;
   }

@@ -1,16 +1,16 @@
-/** The thread that runs tensors: codes survive it, it does one thing at a time, and the event loop never waits for it. */
+/** The worker thread: codes survive it, it does one thing at a time, and the event loop never waits for it. */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { TensorThread } from './mod.js';
+import { WorkerThread } from './mod.js';
 import type * as tasks from './tasks.fixture.js';
 
 type Tasks = Pick<typeof tasks, 'echo' | 'badArgument' | 'badModel' | 'defect' | 'hold' | 'overlap'>;
 
 const shared = (elements: number) => new Int32Array(new SharedArrayBuffer(elements * Int32Array.BYTES_PER_ELEMENT));
 
-describe('the tensor thread', { timeout: 60_000 }, () => {
-  const thread = new TensorThread<Tasks, { greeting: string }>(new URL('./tasks.fixture.js', import.meta.url), {
+describe('a worker thread', { timeout: 60_000 }, () => {
+  const thread = new WorkerThread<Tasks>(new URL('./tasks.fixture.js', import.meta.url), {
     greeting: 'hello',
   });
   after(() => thread.close());
@@ -65,5 +65,17 @@ describe('the tensor thread', { timeout: 60_000 }, () => {
     Atomics.store(state, 0, 2);
     Atomics.notify(state, 0);
     await held;
+  });
+
+  test('ending the thread ends its task alone: what waits behind it runs in the next thread', async () => {
+    const state = shared(1);
+    const end = new AbortController();
+    const held = thread.run('hold', state, { endThread: end.signal });
+    const next = thread.run('echo', 'again');
+    while (Atomics.load(state, 0) === 0) await setImmediate();
+    assert.equal(thread.waiting, 1);
+    end.abort();
+    await assert.rejects(held, { name: 'AbortError' });
+    assert.equal(await next, 'hello again');
   });
 });

@@ -1,6 +1,5 @@
 /** The tasks of a thread that tests run: one for each way in which a task ends. */
-import { ModelError } from '@gapo/model';
-import { workerData } from 'piscina';
+import { workerData } from 'node:worker_threads';
 import { type Outcome, outcome } from './mod.js';
 
 /** Its settings and its argument. */
@@ -16,7 +15,7 @@ export function badArgument(name: string): Promise<Outcome<null>> {
 
 export function badModel(path: string): Promise<Outcome<null>> {
   return outcome(async () => {
-    throw new ModelError(path, 'does not exist');
+    throw Object.assign(new Error(`${path}: does not exist`), { expected: true });
   });
 }
 

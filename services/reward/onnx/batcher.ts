@@ -1,0 +1,159 @@
+/** Concurrent calls become runs of a model: one run at a time, for all models of the process. */
+import { RpcError } from '@gapo/rpc';
+import {
+  type Context,
+  type Link,
+  activeContext,
+  attributeNames,
+  currentLink,
+  spanNames,
+  withSpan,
+} from '@gapo/telemetry';
+import { BatchQueue, type Waiting } from './batchQueue.js';
+import { type Feeds, feedsOf, paddedLength } from './feeds.js';
+import type { EncodedItem } from './itemEncoder.js';
+import type { RunSize } from './runSize.js';
+
+/** A model that runs. */
+export interface BatchedModel {
+  /** For traces. */
+  readonly directory: string;
+  readonly maxTokens: number;
+  readonly padId: number;
+  readonly runSize: RunSize;
+  /** The score of each row. */
+  readonly run: (feeds: Feeds) => Promise<Float64Array>;
+}
+
+interface Entry extends Waiting {
+  readonly model: BatchedModel;
+  readonly call: Call;
+  /** The sequence's place in its call. */
+  readonly place: number;
+  readonly sequence: EncodedItem;
+}
+
+/** A call whose sequences wait or run. */
+interface Call {
+  readonly scores: Float64Array;
+  left: number;
+  readonly done: (scores: Float64Array) => void;
+  readonly failed: (error: Error) => void;
+  readonly context: Context;
+  readonly link: Link | undefined;
+}
+
+/** Runs what waits. */
+export class Batcher {
+  private readonly queue: BatchQueue<Entry>;
+  private readonly calls = new Set<Call>();
+  private running = false;
+  private timer: NodeJS.Timeout | undefined;
+
+  /** @param waitMs the longest that a call waits for others to share a run with while nothing runs. */
+  constructor(waitMs: number) {
+    this.queue = new BatchQueue(waitMs);
+  }
+
+  /**
+   * Scores the sequences of one call, in their order.
+   * @param signal aborts when nobody waits any more: what does not run yet never will.
+   */
+  async score(model: BatchedModel, sequences: readonly EncodedItem[], signal: AbortSignal): Promise<Float64Array> {
+    const scores = new Float64Array(sequences.length);
+    if (sequences.length === 0) return scores;
+    return new Promise((resolve, reject) => {
+      const settle = (): void => {
+        this.calls.delete(call);
+        signal.removeEventListener('abort', giveUp);
+      };
+      const call: Call = {
+        scores,
+        left: sequences.length,
+        done: (value) => {
+          settle();
+          resolve(value);
+        },
+        failed: (error) => {
+          settle();
+          this.queue.remove(call);
+          reject(error);
+        },
+        context: activeContext(),
+        link: currentLink(),
+      };
+      const giveUp = (): void => call.failed(signal.reason as Error);
+      this.calls.add(call);
+      signal.addEventListener('abort', giveUp, { once: true });
+      const since = performance.now();
+      this.queue.add(
+        sequences.map((sequence, place) => {
+          const length = paddedLength(sequence.ids.length, model.maxTokens);
+          return { model, length, since, call, place, sequence };
+        }),
+      );
+      this.advance();
+    });
+  }
+
+  /** Gives up every call. */
+  close(): void {
+    clearTimeout(this.timer);
+    for (const call of this.calls) call.failed(new RpcError('UNAVAILABLE', 'the service is stopping; call again'));
+  }
+
+  private advance(): void {
+    if (this.running) return;
+    clearTimeout(this.timer);
+    const next = this.queue.take(performance.now(), (model, length) => (model).runSize.rows(length));
+    if (next === undefined) return;
+    if ('afterMs' in next) {
+      this.timer = setTimeout(() => this.advance(), Math.ceil(next.afterMs));
+      return;
+    }
+    this.running = true;
+    void this.run(next.batch).finally(() => {
+      this.running = false;
+      this.advance();
+    });
+  }
+
+  /** Runs a batch. Never rejects: an error is that of the batch's calls. */
+  private async run(batch: readonly [Entry, ...Entry[]]): Promise<void> {
+    const [{ model, length, call: first }] = batch;
+    const calls = [...new Set(batch.map(({ call }) => call))];
+    try {
+      const scores = await this.traced(batch, calls, first, async () => {
+        const feeds = feedsOf(
+          batch.map(({ sequence }) => sequence),
+          length,
+          model.padId,
+        );
+        const began = performance.now();
+        const scores = await model.run(feeds);
+        model.runSize.ran(feeds.rows * length, performance.now() - began);
+        return scores;
+      });
+      for (const [row, { call, place }] of batch.entries()) {
+        call.scores[place] = scores[row] as number;
+        call.left -= 1;
+        if (call.left === 0) call.done(call.scores);
+      }
+    } catch (error) {
+      for (const call of calls) call.failed(error as Error);
+    }
+  }
+
+  /** In a span of the first call's trace, with links to the others'. */
+  private traced<T>(batch: readonly Entry[], calls: readonly Call[], first: Call, run: () => Promise<T>): Promise<T> {
+    const [{ model, length }] = batch as readonly [Entry];
+    const attributes = {
+      [attributeNames.model]: model.directory,
+      [attributeNames.sequences]: batch.length,
+      [attributeNames.sequenceLength]: length,
+      [attributeNames.calls]: calls.length,
+    };
+    const links = calls.flatMap(({ link }) => (link === undefined || link === first.link ? [] : [link]));
+    return withSpan(spanNames.rewardRun, attributes, run, { parent: first.context, links });
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * Classifiers as scorers, any number in one process. Two threads work for all of them: one makes tokens of the items that
+ * come while the other runs a model on those that came before.
+ */
+import { basename, resolve } from 'node:path';
+import type { SessionOptions } from '@gapo/graph';
+import type { Outcome, ScoreItem, Scorer, ScorerDescription } from '@gapo/reward';
+import { RpcError } from '@gapo/rpc';
+import { UserError } from '@gapo/telemetry';
+import { WorkerThread } from '@gapo/thread';
+import { type BatchedModel, Batcher } from './batcher.js';
+import type { ClassifierConfig } from './classifierConfig.js';
+import { optionHint } from './classifierOptions.js';
+import type { Encoding } from './itemEncoder.js';
+import { RunSize } from './runSize.js';
+import type * as sessionTasks from './sessionThread.js';
+import type * as tokenizerTasks from './tokenizerThread.js';
+
+/** A classifier to host. */
+export interface HostedClassifier {
+  readonly directory: string;
+  /** The objective's name, in place of the one in its options. */
+  readonly objective?: string | undefined;
+}
+
+/** How classifiers are hosted. */
+export interface HostOptions extends SessionOptions {
+  /**
+   * The latency in milliseconds that the service aims at while it is no more than half busy: see {@link RunSize}.
+   * @default 1000
+   */
+  readonly latencyBoundMs?: number;
+  /** The longest in milliseconds that a call waits for others to share a run with while nothing runs. @default 5 */
+  readonly batchWaitMs?: number;
+  /** Items of all calls that wait or run before further calls are refused. @default 4096 */
+  readonly queueItems?: number;
+}
+
+type Sessions = WorkerThread<Pick<typeof sessionTasks, 'open' | 'run'>>;
+type Tokenizers = WorkerThread<Pick<typeof tokenizerTasks, 'encode'>>;
+
+/** Classifiers that share two threads and a queue. */
+export class ClassifierHost {
+  private readonly opened: Scorer[] = [];
+  private readonly sessions: Sessions;
+  private readonly tokenizers: Tokenizers;
+  private readonly batcher: Batcher;
+  private readonly latencyBoundMs: number;
+  private readonly queueItems: number;
+  private items = 0;
+
+  private constructor({ latencyBoundMs = 1000, batchWaitMs = 5, queueItems = 4096, ...session }: HostOptions) {
+    this.sessions = new WorkerThread(new URL('./sessionThread.js', import.meta.url), session);
+    this.tokenizers = new WorkerThread(new URL('./tokenizerThread.js', import.meta.url), undefined);
+    this.batcher = new Batcher(batchWaitMs);
+    this.latencyBoundMs = latencyBoundMs;
+    this.queueItems = queueItems;
+  }
+
+  /**
+   * Opens and checks classifiers.
+   * @throws UserError that says what is wrong with the first that cannot be served.
+   */
+  static async open(classifiers: readonly HostedClassifier[], options: HostOptions): Promise<ClassifierHost> {
+    const host = new ClassifierHost(options);
+    try {
+      for (const classifier of classifiers) host.opened.push(await host.scorer(classifier));
+      return host;
+    } catch (error) {
+      await host.close();
+      // What a person can mend crosses the threads with this code.
+      if (error instanceof RpcError && error.code === 'FAILED_PRECONDITION') throw new UserError(error.details);
+      throw error;
+    }
+  }
+
+  /** One for each classifier, in their order. Closing any of them closes the host. */
+  get scorers(): readonly Scorer[] {
+    return this.opened;
+  }
+
+  /** Ends the threads; calls under way fail. */
+  async close(): Promise<void> {
+    this.batcher.close();
+    await Promise.all([this.sessions.close(), this.tokenizers.close()]);
+  }
+
+  private async scorer({ directory, objective }: HostedClassifier): Promise<Scorer> {
+    const { version, config } = await this.sessions.run('open', directory);
+    await this.encoded(directory, version, [], neverAborted);
+    const { maxTokens, padId } = config;
+    const model: BatchedModel = {
+      directory,
+      maxTokens,
+      padId,
+      runSize: new RunSize(this.latencyBoundMs),
+      run: async (feeds) => {
+        const transfer = [feeds.ids.buffer, feeds.mask.buffer, feeds.segments.buffer];
+        const ran = await this.sessions.run('run', { directory, feeds }, { transfer });
+        assertUnchanged(ran.version === version);
+        return ran.scores;
+      },
+    };
+    return {
+      description: describe(directory, version, config, objective),
+      score: (items, signal) => this.score(model, version, items, signal),
+      close: () => this.close(),
+    };
+  }
+
+  private async score(
+    model: BatchedModel,
+    version: string,
+    items: readonly ScoreItem[],
+    signal: AbortSignal,
+  ): Promise<readonly Outcome[]> {
+    if (this.items > 0 && this.items + items.length > this.queueItems) {
+      throw new RpcError(
+        'RESOURCE_EXHAUSTED',
+        `${this.items} items wait already, and ${items.length} more would be over the ${this.queueItems} that may ` +
+          '(QUEUE_ITEMS); call again later, or run more replicas of this service',
+      );
+    }
+    this.items += items.length;
+    try {
+      const encodings = await this.encoded(model.directory, version, items, signal);
+      const sequences = encodings.filter((encoding) => 'ids' in encoding);
+      const scores = await this.batcher.score(model, sequences, signal);
+      let next = 0;
+      return encodings.map((encoding) =>
+        'ids' in encoding ? { score: scores[next++] as number } : { problem: encoding.problem, retryable: false },
+      );
+    } finally {
+      this.items -= items.length;
+    }
+  }
+
+  /** Every item's tokens. Throws the signal's reason once it aborts. */
+  private async encoded(
+    directory: string,
+    version: string,
+    items: readonly ScoreItem[],
+    signal: AbortSignal,
+  ): Promise<readonly Encoding[]> {
+    const cancelled = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+    // A flag and not the thread's end: tokenizers would have to be read again.
+    const cancel = (): void => void Atomics.store(cancelled, 0, 1);
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      signal.throwIfAborted();
+      const { encodings, digest } = await this.tokenizers.run('encode', { directory, items, cancelled });
+      signal.throwIfAborted();
+      assertUnchanged(version.endsWith(`+${digest}`));
+      return encodings;
+    } finally {
+      signal.removeEventListener('abort', cancel);
+    }
+  }
+}
+
+const neverAborted = new AbortController().signal;
+
+/** A thread that replaces another opens the directory anew: its scores must not pass for those of another model. */
+function assertUnchanged(unchanged: boolean): void {
+  if (unchanged) return;
+  throw new RpcError('FAILED_PRECONDITION', "the model's files changed since the start; restart the service");
+}
+
+function describe(
+  directory: string,
+  version: string,
+  config: ClassifierConfig,
+  chosen: string | undefined,
+): ScorerDescription {
+  const { options, optionsPath, maxTokens } = config;
+  const objective = chosen ?? options.objective;
+  if (objective === undefined) {
+    const hint = optionHint(config.optionsPath, 'objective', 'name');
+    throw new UserError(`${optionsPath}: names no objective; set OBJECTIVE=name or add ${hint}`);
+  }
+  const { orientation, threshold, function_to_apply: apply } = options;
+  const probability = apply === 'sigmoid' || apply === 'softmax';
+  return {
+    objective,
+    model: `onnx: ${basename(resolve(directory))}`,
+    version,
+    orientation,
+    minimum: options.minimum ?? (probability ? 0 : undefined),
+    maximum: options.maximum ?? (probability ? 1 : undefined),
+    threshold,
+    maxTokens,
+  };
+}

@@ -1,0 +1,71 @@
+/**
+ * What a reward service needs to know of a classifier beside what Hugging Face's config.json says: `reward.yaml` in the
+ * classifier's directory, or the same keys as `gapo_reward` in config.json.
+ *
+ * ```yaml
+ * objective: helpful
+ * input: pair
+ * label: helpful
+ * function_to_apply: softmax
+ * ```
+ */
+import { finiteNumber, nonNegativeInt, positiveInt, word, z } from '@gapo/settings';
+
+const place = /\{(\w+)\}/g;
+
+const text = z
+  .string()
+  .refine((pattern) => {
+    const places = [...pattern.matchAll(place)].map(([, name]) => name);
+    return places.includes('completion') && places.every((name) => name === 'prompt' || name === 'completion');
+  })
+  .meta({ expected: 'a text with {completion} and, where the prompt is judged too, {prompt}' });
+
+/** The options' schema. */
+export const classifierOptions = z
+  .object({
+    objective: word.optional(),
+    orientation: z.enum(['higher_is_better', 'lower_is_better']).default('higher_is_better'),
+    threshold: finiteNumber.optional(),
+    minimum: finiteNumber.optional(),
+    maximum: finiteNumber.optional(),
+    max_tokens: positiveInt.optional(),
+    label: z.union([nonNegativeInt, z.string()]).meta({ expected: "a label's name or column" }).optional(),
+    function_to_apply: z
+      .enum(['none', 'sigmoid', 'softmax', 'log_odds'])
+      .meta({ expected: 'none, sigmoid, softmax or log_odds' })
+      .optional(),
+    input: z.enum(['chat', 'pair', 'text']).default('chat').meta({ expected: 'chat, pair or text' }),
+    text: text.optional(),
+    truncate: z
+      .enum(['prompt', 'completion', 'none'])
+      .default('prompt')
+      .meta({ expected: 'prompt, completion or none' }),
+    truncation_side: z.enum(['left', 'right']).default('left').meta({ expected: 'left or right' }),
+  })
+  .superRefine(({ input, text: pattern, minimum, maximum }, context) => {
+    const refuse = (path: string, message: string): void => context.addIssue({ code: 'custom', path: [path], message });
+    if (pattern !== undefined && input !== 'text') refuse('text', 'no text, as input is not text');
+    if (minimum !== undefined && maximum !== undefined && minimum >= maximum) {
+      refuse('maximum', `a number over minimum ${minimum}`);
+    }
+  });
+
+/** The options, defaults filled in. */
+export type ClassifierOptions = z.output<typeof classifierOptions>;
+
+/** How a logit becomes a score: as transformers' pipelines name it, and the log-odds of a label against the rest. */
+export type ScoreFunction = NonNullable<ClassifierOptions['function_to_apply']>;
+
+/** The text that `input: text` shows where none is given. */
+export const plainText = '{prompt}{completion}';
+
+/** A text with the prompt and the completion in their places. */
+export function filledText(pattern: string, prompt: string, completion: string): string {
+  return pattern.replaceAll(place, (_, name: string) => (name === 'prompt' ? prompt : completion));
+}
+
+/** How the file of options is given one, for errors. */
+export function optionHint(optionsPath: string, key: keyof ClassifierOptions, value: string | number): string {
+  return optionsPath.endsWith('.yaml') ? `${key}: ${value}` : `"gapo_reward": ${JSON.stringify({ [key]: value })}`;
+}

@@ -1,0 +1,61 @@
+/**
+ * How sequences of different lengths become tensors. Every sequence is padded to a length that depends on its own
+ * length alone, and never runs alone, so that its score is the same, bit for bit, whatever else is in the run.
+ */
+import type { TensorArray } from '@gapo/graph';
+import type { EncodedItem } from './itemEncoder.js';
+
+/** Padded lengths are multiples of this. */
+const lengthStep = 8;
+
+/**
+ * Rows of a run at the least. The runtime multiplies a single row by another kernel than several, with sums in another
+ * order; a lone sequence is therefore run twice.
+ */
+export const fewestRows = 2;
+
+/** The length that a sequence is padded to, in tokens. */
+export function paddedLength(tokens: number, maxTokens: number): number {
+  return Math.min(Math.ceil(tokens / lengthStep) * lengthStep, maxTokens);
+}
+
+/** A run's tensors, each int64 [rows, length], rows × length being at least what the sequences need. */
+export interface Feeds {
+  readonly rows: number;
+  readonly length: number;
+  /** Token ids, padded on the right. */
+  readonly ids: BigInt64Array<ArrayBuffer>;
+  /** 1 for a token, 0 for padding. */
+  readonly mask: BigInt64Array<ArrayBuffer>;
+  /** `token_type_ids`, 0 where padded. */
+  readonly segments: BigInt64Array<ArrayBuffer>;
+}
+
+/** The tensors of sequences of one padded length. Rows beyond the sequences repeat the first. */
+export function feedsOf(sequences: readonly EncodedItem[], length: number, padId: number): Feeds {
+  const rows = Math.max(fewestRows, sequences.length);
+  const ids = new BigInt64Array(rows * length).fill(BigInt(padId));
+  const mask = new BigInt64Array(rows * length);
+  const segments = new BigInt64Array(rows * length);
+  for (let row = 0; row < rows; row++) {
+    const sequence = sequences[row < sequences.length ? row : 0] as EncodedItem;
+    for (const [position, id] of sequence.ids.entries()) {
+      ids[row * length + position] = BigInt(id);
+      mask[row * length + position] = 1n;
+    }
+    for (const [position, segment] of (sequence.segments ?? []).entries()) {
+      segments[row * length + position] = BigInt(segment);
+    }
+  }
+  return { rows, length, ids, mask, segments };
+}
+
+/** By the names that models give them. */
+export function namedTensors({ rows, length, ids, mask, segments }: Feeds): Readonly<Record<string, TensorArray>> {
+  const dims = [rows, length];
+  return {
+    input_ids: { data: ids, dims },
+    attention_mask: { data: mask, dims },
+    token_type_ids: { data: segments, dims },
+  };
+}

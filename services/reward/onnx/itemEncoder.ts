@@ -1,0 +1,203 @@
+/**
+ * Prompt and completion as the classifier's own tokens: two segments, one text, or a conversation through the chat
+ * template of its directory; cut to what the model takes.
+ */
+import { join } from 'node:path';
+import { type ChatTemplate, ModelError, type PairTemplate, type Tokenizer, type Turn } from '@gapo/model';
+import type { ScoreItem } from '@gapo/reward';
+import type { ClassifierConfig } from './classifierConfig.js';
+import { filledText, optionHint, plainText } from './classifierOptions.js';
+
+/** A sequence of tokens. */
+export interface EncodedItem {
+  readonly ids: readonly number[];
+  /** `token_type_ids`; undefined where all are 0. */
+  readonly segments?: readonly number[];
+}
+
+/** A sequence, or why the item has none. */
+export type Encoding = EncodedItem | { readonly problem: string };
+
+/** Characters a token that a first look at a long text allows for; a longer text is looked at piece by piece. */
+const roomyCharactersPerToken = 16;
+
+/** Tokens beside a cut through a text that the cut itself may have changed. */
+const tokensAtCut = 32;
+
+/** Encodes items. */
+export interface ItemEncoder {
+  encode(item: ScoreItem): Encoding;
+}
+
+/**
+ * The encoder that the options ask for.
+ * @param directory the classifier's, for errors.
+ * @throws ModelError where the tokenizer lacks what it needs.
+ */
+export function itemEncoder(tokenizer: Tokenizer, config: ClassifierConfig, directory: string): ItemEncoder {
+  const { input, text = plainText } = config.options;
+  if (input === 'chat') {
+    const template = checkedTemplate(tokenizer, config, directory);
+    return new TextEncoder(config, (prompt, completion) =>
+      tokenizer.encode(template.render(exchange(prompt, completion), false)),
+    );
+  }
+  if (input === 'text') {
+    return new TextEncoder(config, (prompt, completion) =>
+      tokenizer.encode(filledText(text, prompt, completion), { addSpecialTokens: true }),
+    );
+  }
+  const template = tokenizer.pairTemplate;
+  if (template === undefined) {
+    throw new ModelError(
+      join(directory, 'tokenizer.json'),
+      `has no post_processor for two texts; say how else they are put together, as ${optionHint(config.optionsPath, 'input', 'text')}`,
+    );
+  }
+  if (template.specialTokens >= config.maxTokens) {
+    throw new ModelError(config.optionsPath, `has max_tokens ${config.maxTokens}, no room beside the special tokens`);
+  }
+  return new PairEncoder(tokenizer, template, config);
+}
+
+function exchange(prompt: string, completion: string): readonly Turn[] {
+  return [
+    { role: 'user', content: prompt },
+    { role: 'assistant', content: completion },
+  ];
+}
+
+function checkedTemplate(tokenizer: Tokenizer, config: ClassifierConfig, directory: string): ChatTemplate {
+  const template = tokenizer.chatTemplate;
+  if (template === undefined) {
+    throw new ModelError(
+      join(directory, 'tokenizer_config.json'),
+      `has no chat_template; add one, or say how else prompt and completion are put together, as ${optionHint(config.optionsPath, 'input', 'pair')}`,
+    );
+  }
+  let rendered: string;
+  try {
+    rendered = template.render(exchange('PROMPT', 'REPLY'), false);
+  } catch (error) {
+    throw new ModelError(template.path, `has a chat_template that fails: ${(error as Error).message}`);
+  }
+  if (!rendered.includes('PROMPT') || !rendered.includes('REPLY')) {
+    throw new ModelError(template.path, 'has a chat_template that leaves out the prompt or the reply');
+  }
+  return template;
+}
+
+/** One text made of both. Where it is too long, one of the two loses characters until the rest fits. */
+class TextEncoder implements ItemEncoder {
+  private readonly config: ClassifierConfig;
+  private readonly tokens: (prompt: string, completion: string) => number[];
+
+  constructor(config: ClassifierConfig, tokens: (prompt: string, completion: string) => number[]) {
+    this.config = config;
+    this.tokens = tokens;
+  }
+
+  encode({ prompt, completion }: ScoreItem): Encoding {
+    const { maxTokens, options } = this.config;
+    const { truncate, truncation_side: side } = options;
+    const characters = [...(truncate === 'completion' ? completion : prompt)];
+    const keeping = (count: number): number[] | undefined => {
+      const kept = (side === 'left' ? characters.slice(characters.length - count) : characters.slice(0, count)).join(
+        '',
+      );
+      const ids = truncate === 'completion' ? this.tokens(prompt, kept) : this.tokens(kept, completion);
+      return ids.length <= maxTokens ? ids : undefined;
+    };
+    let ids: number[] | undefined;
+    try {
+      ids = longest(characters.length, roomyCharactersPerToken * maxTokens, truncate !== 'none', keeping);
+    } catch (error) {
+      return { problem: `the item cannot be encoded: ${(error as Error).message}` };
+    }
+    if (ids === undefined) return { problem: tooLong(this.config) };
+    return ids.length === 0 ? { problem: 'the item has no tokens' } : { ids };
+  }
+}
+
+/**
+ * What the most characters give. Grows the count until it no longer fits, so that a huge text is never looked at whole,
+ * then bisects.
+ * @param partly whether fewer than all will do.
+ * @returns undefined where not even none fit.
+ */
+function longest<T>(
+  all: number,
+  first: number,
+  partly: boolean,
+  keeping: (count: number) => T | undefined,
+): T | undefined {
+  let fits = -1;
+  let best: T | undefined;
+  let count = Math.min(all, first);
+  for (;;) {
+    const found = keeping(count);
+    if (found === undefined) break;
+    if (count === all) return found;
+    [fits, best] = [count, found];
+    count = Math.min(all, 2 * count);
+  }
+  if (!partly) return undefined;
+  if (fits < 0 && count > 0) [fits, best] = [0, keeping(0)];
+  if (best === undefined) return undefined;
+  for (let tooMany = count; tooMany - fits > 1;) {
+    const middle = Math.floor((fits + tooMany) / 2);
+    const found = keeping(middle);
+    if (found === undefined) tooMany = middle;
+    else [fits, best] = [middle, found];
+  }
+  return best;
+}
+
+/** Two segments in the tokenizer's own template. Where they are too long, one of them loses tokens. */
+class PairEncoder implements ItemEncoder {
+  private readonly tokenizer: Tokenizer;
+  private readonly template: PairTemplate;
+  private readonly config: ClassifierConfig;
+
+  constructor(tokenizer: Tokenizer, template: PairTemplate, config: ClassifierConfig) {
+    this.tokenizer = tokenizer;
+    this.template = template;
+    this.config = config;
+  }
+
+  encode({ prompt, completion }: ScoreItem): Encoding {
+    const { maxTokens, options } = this.config;
+    const { truncate, truncation_side: side } = options;
+    const room = maxTokens - this.template.specialTokens;
+    let [first, second] = [this.tokensAt(side, prompt, room), this.tokensAt(side, completion, room)];
+    const surplus = first.length + second.length - room;
+    if (surplus > 0) {
+      const shortened = truncate === 'completion' ? second : first;
+      if (truncate === 'none' || surplus > shortened.length) return { problem: tooLong(this.config) };
+      const kept = side === 'left' ? shortened.slice(surplus) : shortened.slice(0, shortened.length - surplus);
+      if (truncate === 'completion') second = kept;
+      else first = kept;
+    }
+    return this.template.fill(first, second);
+  }
+
+  /**
+   * A text's tokens. Of a huge text only its end (or beginning) is looked at: more than `room` tokens of that side, those
+   * beside the cut left out, as they may not be those of the whole text.
+   */
+  private tokensAt(side: 'left' | 'right', text: string, room: number): number[] {
+    for (let characters = roomyCharactersPerToken * (room + tokensAtCut); ; characters *= 2) {
+      const part = side === 'left' ? text.slice(-characters) : text.slice(0, characters);
+      const ids = this.tokenizer.encode(part);
+      if (part.length === text.length) return ids;
+      if (ids.length <= room + tokensAtCut) continue;
+      return side === 'left' ? ids.slice(tokensAtCut) : ids.slice(0, ids.length - tokensAtCut);
+    }
+  }
+}
+
+function tooLong({ maxTokens, options }: ClassifierConfig): string {
+  if (options.truncate === 'none') return `the item is longer than max_tokens ${maxTokens}; shorten it to be scored`;
+  const whole = options.truncate === 'completion' ? 'prompt' : 'completion';
+  return `the ${whole} alone is longer than max_tokens ${maxTokens}; shorten it to be scored`;
+}

@@ -1,0 +1,63 @@
+/** Runs in the tokenizer thread: items to tokens, for all classifiers of the process. */
+import { join } from 'node:path';
+import { ModelError, Tokenizer } from '@gapo/model';
+import type { ScoreItem } from '@gapo/reward';
+import { type Outcome, outcome } from '@gapo/thread';
+import { readClassifierConfig } from './classifierConfig.js';
+import { scoringDigest } from './fingerprint.js';
+import { type Encoding, type ItemEncoder, itemEncoder } from './itemEncoder.js';
+
+/** Items to encode. */
+export interface EncodeTask {
+  readonly directory: string;
+  readonly items: readonly ScoreItem[];
+  /** One element, shared: not 0 once nobody waits any more. */
+  readonly cancelled: Int32Array;
+}
+
+/** One encoding for each item; fewer where it was cancelled. */
+export interface EncodedItems {
+  readonly encodings: readonly Encoding[];
+  /** The {@link scoringDigest} of the files that the encoder was made from. */
+  readonly digest: string;
+}
+
+interface Opened {
+  readonly encoder: ItemEncoder;
+  readonly digest: string;
+}
+
+const encoders = new Map<string, Promise<Opened>>();
+
+async function openEncoder(directory: string): Promise<Opened> {
+  const config = await readClassifierConfig(directory);
+  const tokenizer = await Tokenizer.read(directory);
+  if (tokenizer.size > config.vocabulary) {
+    throw new ModelError(
+      join(directory, 'tokenizer.json'),
+      `has token ids up to ${tokenizer.size - 1}, but config.json says vocab_size ${config.vocabulary}; ` +
+        'the tokenizer belongs to another model',
+    );
+  }
+  const encoder = itemEncoder(tokenizer, config, directory);
+  return { encoder, digest: await scoringDigest(directory, config) };
+}
+
+/** Encodes items in their order. */
+export function encode({ directory, items, cancelled }: EncodeTask): Promise<Outcome<EncodedItems>> {
+  return outcome(async () => {
+    let opening = encoders.get(directory);
+    if (opening === undefined) {
+      opening = openEncoder(directory);
+      encoders.set(directory, opening);
+      opening.catch(() => encoders.delete(directory));
+    }
+    const { encoder, digest } = await opening;
+    const encodings: Encoding[] = [];
+    for (const item of items) {
+      if (Atomics.load(cancelled, 0) !== 0) break;
+      encodings.push(encoder.encode(item));
+    }
+    return { encodings, digest };
+  });
+}
