@@ -3,7 +3,8 @@
  *
  * Backpropagation is linear in the upstream gradient, and sequences do not interact. Where an objective's upstream
  * gradient is one number per sequence times a common one, a single backward pass serves all K objectives: only here,
- * where rows are summed, is each row weighted by each objective's number. The smaller operand carries the weights.
+ * where rows are summed, is each row weighted by each objective's number. The smaller operand carries the weights. These
+ * sums are over every token of a batch: they stay in the graph's float type where other products are float16.
  */
 import type { Dim, RowWeights, Value } from './graph.js';
 import { emitBinary, emitMatmul, emitReduce, emitReshape, emitSumLeading, emitTranspose } from './nodes.js';
@@ -21,7 +22,7 @@ export function contract(left: Value, right: Value, weights?: RowWeights, alpha 
   const { weight, k } = weights === undefined ? { weight: undefined, k: 1 } : rowWeight(left, weights);
   const rows = (x: Value, width: number): Value => emitReshape(x, [-1, width], [rowsName(x), width]);
   const scaled = (x: Value, width: number): Value => (weight === undefined ? rows(x, width) : scaledRows(x, weight, k)); // [rows, K·width]
-  const product = (a: Value, b: Value): Value => emitMatmul(a, b, { transA: true, alpha });
+  const product = (a: Value, b: Value): Value => emitMatmul(a, b, { transA: true, alpha, full: true });
   const stacked = (x: Value): Value =>
     weight === undefined ? emitReshape(x, [p, q], [p, q]) : emitReshape(x, [k, p, q], [k, p, q]);
   if (p <= q) return stacked(product(scaled(left, p), rows(right, q))); // [K·p, q]
@@ -78,7 +79,7 @@ function weightedSum(dy: Value, target: Value, weights: RowWeights): Value {
   }
   const { weight } = rowWeight(dy, weights);
   const perRow = dy.dims.length === 2 ? dy : emitSumMiddle(dy, width); // [rows, C]
-  return emitMatmul(weight, perRow, { transA: true }); // [K, C]
+  return emitMatmul(weight, perRow, { transA: true, full: true }); // [K, C]
 }
 
 /** [rows, ..., C] summed to [rows, C]. */

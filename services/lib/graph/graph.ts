@@ -4,13 +4,20 @@
  * A value's dimensions are numbers or names: a name ('B', 'T') stands for an extent known only when the graph runs,
  * so one session serves every batch. Operators (operators.ts) emit nodes and record how to go backward, side by side.
  */
-import { encodeModel, type GraphContent, type OnnxModel } from './onnx.js';
+import { elementTypes, encodeModel, type GraphContent, type OnnxModel } from './onnx.js';
 
 /** Element types of values. */
-export type DataType = 'float32' | 'float64' | 'int64' | 'int32' | 'bool';
+export type DataType = 'float16' | 'float32' | 'float64' | 'int64' | 'int32' | 'bool';
 
 /** The element types that can be differentiated. */
 export type FloatType = 'float32' | 'float64';
+
+/**
+ * What a graph computes in: a float type, or float16 for matrix products and float32 for everything between them. The
+ * products read and write float16 and add up in float32, as the tensor cores of a GPU do; sums over the rows of a batch,
+ * norms and softmaxes stay float32.
+ */
+export type Precision = FloatType | 'float16';
 
 /** An extent: a number, or a name for one that is known at run time. */
 export type Dim = number | string;
@@ -92,6 +99,7 @@ export type TapeEntry = Operation | Checkpoint;
 
 /** A graph under construction. */
 export class Graph {
+  readonly precision: Precision;
   /** The float type of every differentiable value. */
   readonly float: FloatType;
   readonly name: string;
@@ -104,11 +112,13 @@ export class Graph {
   private readonly inputs: Value[] = [];
   private readonly outputs: Value[] = [];
   private readonly constants = new Map<string, Value>();
+  private readonly halves = new Map<Value, Value>();
   private readonly names: { count: number; readonly taken: Set<string> };
 
-  constructor(name: string, float: FloatType = 'float32', parent?: Graph) {
+  constructor(name: string, precision: Precision = 'float32', parent?: Graph) {
     this.name = name;
-    this.float = float;
+    this.precision = precision;
+    this.float = precision === 'float64' ? 'float64' : 'float32';
     this.parent = parent;
     this.depth = parent === undefined ? 0 : parent.depth + 1;
     this.names = parent?.names ?? { count: 0, taken: new Set() };
@@ -152,6 +162,23 @@ export class Graph {
   /** A bool constant. */
   boolean(value: boolean): Value {
     return this.stored('bool', Uint8Array.of(value ? 1 : 0), []);
+  }
+
+  /** One of this graph's values in float16; made once, however many products read it. */
+  half(value: Value): Value {
+    let half = this.halves.get(value);
+    if (half === undefined) {
+      half = this.emit(
+        'Cast',
+        [value],
+        { dtype: 'float16', dims: value.dims },
+        {
+          to: { kind: 'int', value: elementTypes.float16 },
+        },
+      );
+      this.halves.set(value, half);
+    }
+    return half;
   }
 
   /** Adds a node with one output. */

@@ -6,6 +6,7 @@ export {
   type Dim,
   type ElementArray,
   type FloatType,
+  type Precision,
   type Initializer,
   type RowWeights,
   type Value,

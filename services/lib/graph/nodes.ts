@@ -1,6 +1,6 @@
 /** Bare nodes with shape inference, without gradients: what operators and their rules are made of. */
-import { type Attribute, type DataType, type Dim, type Value, graphOf } from './graph.js';
-import { microsoftDomain } from './onnx.js';
+import { type Attribute, type DataType, type Dim, type Graph, type Value, graphOf } from './graph.js';
+import { elementTypes, microsoftDomain } from './onnx.js';
 
 /** The dimensions of an element-wise operation on two values, by NumPy's rules. Throws where they do not fit. */
 export function broadcastDims(a: readonly Dim[], b: readonly Dim[]): Dim[] {
@@ -67,30 +67,49 @@ export function emitTranspose(x: Value, permutation: readonly number[]): Value {
   return x.graph.emit('Transpose', [x], { dtype: x.dtype, dims }, { perm: { kind: 'ints', value: permutation } });
 }
 
+/** x with another element type. */
+export function emitCast(x: Value, dtype: DataType): Value {
+  return x.graph.emit('Cast', [x], { dtype, dims: x.dims }, { to: int(elementTypes[dtype]) });
+}
+
 /** How a matrix product reads its operands: transposed over the last two axes, the result times alpha. */
 export interface MatmulOptions {
   readonly transA?: boolean;
   readonly transB?: boolean;
   readonly alpha?: number;
+  /** Whether it is computed in the graph's float type where other products are float16. @default false */
+  readonly full?: boolean;
 }
 
 /** A matrix product over the last two axes; a two-dimensional right operand serves every leading index. */
 export function emitMatmul(a: Value, b: Value, options: MatmulOptions = {}): Value {
-  const { transA = false, transB = false, alpha = 1 } = options;
+  const { transA = false, transB = false, alpha = 1, full = false } = options;
   const m = a.dims.at(transA ? -1 : -2) as Dim;
   const k = a.dims.at(transA ? -2 : -1);
   const n = b.dims.at(transB ? -2 : -1) as Dim;
   const inner = b.dims.at(transB ? -1 : -2);
   if (k !== inner) throw new Error(`matrix product of [${a.dims.join()}] and [${b.dims.join()}]: ${k} is not ${inner}`);
-  const output = { dtype: a.dtype, dims: [...a.dims.slice(0, -2), m, n] };
   const g = graphOf(a, b);
-  if (!transA && !transB && alpha === 1) return g.emit('MatMul', [a, b], output);
+  const half = g.precision === 'float16' && !full;
+  const operands = half ? [a.graph.half(a), b.graph.half(b)] : [a, b];
+  const output = { dtype: half ? 'float16' : a.dtype, dims: [...a.dims.slice(0, -2), m, n] } as const;
+  const product = emitProduct(g, operands, output, { transA, transB, alpha });
+  return half ? emitCast(product, g.float) : product;
+}
+
+function emitProduct(
+  g: Graph,
+  operands: readonly Value[],
+  output: { readonly dtype: DataType; readonly dims: readonly Dim[] },
+  { transA, transB, alpha }: Required<Omit<MatmulOptions, 'full'>>,
+): Value {
+  if (!transA && !transB && alpha === 1) return g.emit('MatMul', operands, output);
   const attributes: Record<string, Attribute> = {
     transA: int(transA ? 1 : 0),
     transB: int(transB ? 1 : 0),
     alpha: { kind: 'float', value: alpha },
   };
-  return g.emit('FusedMatMul', [a, b], output, attributes, microsoftDomain);
+  return g.emit('FusedMatMul', operands, output, attributes, microsoftDomain);
 }
 
 function int(value: number): Attribute {

@@ -88,7 +88,7 @@ const schema = protobuf.Root.fromJSON({
 const modelProto = schema.lookupType('ModelProto');
 
 /** Element types, with the numbers that ONNX gives them. */
-export const elementTypes = { float32: 1, int32: 6, int64: 7, bool: 9, float64: 11 } as const;
+export const elementTypes = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11 } as const;
 
 const attributeTypes = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, ints: 7 } as const;
 const dataLocationExternal = 1;

@@ -10,6 +10,7 @@ import {
   broadcastDims,
   clamp,
   emitBinary,
+  emitCast,
   emitMatmul,
   emitReduce,
   emitReshape,
@@ -227,7 +228,7 @@ export function rmsNorm(x: Value, gain: Value, epsilon: number): Value {
     const z = (): Value => (product ??= emitBinary('Mul', dy, x));
     return [
       () => {
-        const dot = emitMatmul(z(), emitReshape(gain, [width, 1], [width, 1])); // Σ u·x, [..., 1]
+        const dot = emitMatmul(z(), emitReshape(gain, [width, 1], [width, 1]), { full: true }); // Σ u·x, [..., 1]
         const share = emitBinary('Mul', dot, emitBinary('Mul', emitBinary('Mul', r, r), g.constant(1 / width)));
         return emitBinary('Mul', emitBinary('Sub', emitBinary('Mul', dy, gain), emitBinary('Mul', x, share)), r);
       },
@@ -252,8 +253,7 @@ export function detach(x: Value): Value {
 
 /** x with another element type; not differentiable. */
 export function cast(x: Value, dtype: DataType): Value {
-  const codes: Record<DataType, number> = { float32: 1, int32: 6, int64: 7, bool: 9, float64: 11 };
-  return x.graph.emit('Cast', [x], { dtype, dims: x.dims }, { to: { kind: 'int', value: codes[dtype] } });
+  return emitCast(x, dtype);
 }
 
 /** The dimensions of a sum, product or comparison of two values. */

@@ -51,7 +51,7 @@ export const maskedScore = -1e30;
 /**
  * Elements of a weight that its adapter is still merged into. A sum of weight and adapter costs a pass over the weight
  * and memory for another, and saves passes over the rows: it pays where the rows of a batch, at most a few thousand, are
- * more than the weight's. 4 MiB; the weights of a model of a billion parameters are larger, and stay one mapped copy.
+ * more than the weight's. In float16 the sum would lose a small adapter. 4 MiB; the weights of a model of a billion parameters are larger, and stay one mapped copy.
  */
 export const mergedElements = 1 << 20;
 
@@ -63,7 +63,8 @@ export function projection(tensors: Tensors, lora: LoraSpec | undefined): Projec
     if (lora === undefined || !isTarget(lora, name)) return plain(x, w);
     const [a, b] = [tensors(adapterName(name, 'A')), tensors(adapterName(name, 'B'))];
     const scale = lora.alpha / lora.rank;
-    if (into * out <= mergedElements) return adaptedLinear(x, w, { a, b, scale }, inOut);
+    if (into * out <= mergedElements && w.graph.precision !== 'float16')
+      return adaptedLinear(x, w, { a, b, scale }, inOut);
     return add(plain(x, w), linear(linear(x, a), b, scale));
   };
   return (x, modules) =>

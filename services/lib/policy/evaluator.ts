@@ -1,16 +1,5 @@
 /** Log-probabilities and values of given completions under any version of a policy. */
-import {
-  Graph,
-  Session,
-  type SessionOptions,
-  type TensorArray,
-  type Value,
-  add,
-  detach,
-  linear,
-  mul,
-  tokenStatistics,
-} from '@gapo/graph';
+import { Graph, Session, type TensorArray, type Value, add, detach, linear, mul, tokenStatistics } from '@gapo/graph';
 import {
   type DecoderConfig,
   type DecoderModel,
@@ -21,6 +10,7 @@ import {
 } from '@gapo/model';
 import { type Sequence, type SequenceBatch, checkSequences, toBatch, tokensOf } from './batch.js';
 import { type Tensors, decodeSequences, logits } from './decoder.js';
+import type { EngineOptions } from './engineOptions.js';
 import { type MemoryOptions, splitByMemory } from './microBatches.js';
 import { tensorSource } from './tensorSource.js';
 
@@ -95,12 +85,8 @@ export class Evaluator {
     this.options = options;
   }
 
-  static async open(
-    model: DecoderModel,
-    spec: TrainableSpec,
-    options: SessionOptions & MemoryOptions,
-  ): Promise<Evaluator> {
-    const graph = new Graph('evaluator');
+  static async open(model: DecoderModel, spec: TrainableSpec, options: EngineOptions): Promise<Evaluator> {
+    const graph = new Graph('evaluator', options.precision);
     const { tensors } = tensorSource(graph, trainableTensors(model.config, spec), model.weights);
     const { logprobs, values } = completionValues(graph, model.config, spec, tensors);
     graph.output('logprobs', logprobs);

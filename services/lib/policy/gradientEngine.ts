@@ -1,5 +1,5 @@
 /** Computes the gradients of a shard: chooses the graph with the fewest backward passes that is exact. */
-import { Session, type SessionOptions, type TensorArray } from '@gapo/graph';
+import { Session, type TensorArray } from '@gapo/graph';
 import {
   type DecoderModel,
   type NamedTensor,
@@ -11,7 +11,8 @@ import {
 import { type SequenceBatch, checkSequences, toBatch } from './batch.js';
 import { completionFeeds, parameterFeeds, pick } from './evaluator.js';
 import { type GradientGraphOptions, gradientGraph, gradientNames, tensorsOf } from './gradientGraph.js';
-import { type MemoryOptions, splitByMemory } from './microBatches.js';
+import type { EngineOptions } from './engineOptions.js';
+import { splitByMemory } from './microBatches.js';
 import { type ShardInput, type ShardStatistics, addStatistics, checkShard, partOf } from './shard.js';
 
 /** The flat gradients of a shard, each over the scope's trained tensors in order. */
@@ -26,10 +27,10 @@ export interface ShardGradients {
 export class GradientEngine {
   private readonly model: DecoderModel;
   private readonly spec: TrainableSpec;
-  private readonly options: SessionOptions & MemoryOptions;
+  private readonly options: EngineOptions;
   private readonly sessions = new Map<string, Promise<Session>>();
 
-  constructor(model: DecoderModel, spec: TrainableSpec, options: SessionOptions & MemoryOptions) {
+  constructor(model: DecoderModel, spec: TrainableSpec, options: EngineOptions) {
     this.model = model;
     this.spec = spec;
     this.options = options;
@@ -87,6 +88,7 @@ export class GradientEngine {
       entropy: input.entropyCoefficient !== 0,
       scope,
       recompute: this.options.recompute ?? false,
+      precision: this.options.precision ?? 'float32',
     });
     const outputs = await session.run(pick(shardFeeds(version, input, batch), session.inputNames));
     const trained = tensorsOf(scope, trainableTensors(this.model.config, this.spec));

@@ -58,7 +58,7 @@ const returns = wave(tokens * objectives, 8, 1);
 
 async function open({ spec, passes }: Pick<Settings, 'spec' | 'passes'>): Promise<Session> {
   const graph = gradientGraph(
-    { config: tinyConfig, spec, objectives, passes, clipRange, regularized: true, float: 'float64' },
+    { config: tinyConfig, spec, objectives, passes, clipRange, regularized: true, precision: 'float64' },
     model.weights,
   );
   return Session.open(graph.toModel(), { threads: 1 });

@@ -1,5 +1,5 @@
 /** The graph that turns a batch and its advantages into one gradient per objective and one of the regularisers. */
-import { Graph, type FloatType, type Seed, type Value, emitBinary, emitReshape, gradients } from '@gapo/graph';
+import { Graph, type Precision, type Seed, type Value, emitBinary, emitReshape, gradients } from '@gapo/graph';
 import { type DecoderConfig, type TensorShape, type TrainableSpec, type Weight, trainableTensors } from '@gapo/model';
 import { completionValues } from './evaluator.js';
 import {
@@ -38,7 +38,7 @@ export interface GradientGraphOptions {
   /** Whether each backward pass computes the layers again instead of keeping what they computed. @default false */
   readonly recompute?: boolean;
   /** @default 'float32' */
-  readonly float?: FloatType;
+  readonly precision?: Precision;
 }
 
 /** All trained tensors, or those of the last decoder layer. */
@@ -80,7 +80,7 @@ export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap
     scope = 'all',
     recompute,
   } = options;
-  const graph = new Graph('gradients', options.float ?? 'float32');
+  const graph = new Graph('gradients', options.precision);
   const all = trainableTensors(config, spec);
   const { tensors, parameters } = tensorSource(graph, all, frozen);
   const trained = tensorsOf(scope, all);
@@ -88,6 +88,10 @@ export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap
   const { logprobs, values, sequenceOf } = completions;
   const oldLogprobs = graph.floatInput('oldLogprobs', ['N']);
   const denominator = graph.floatInput('denominator', []);
+  // Per token a gradient over thousands of tokens vanishes in float16: there the sums are divided, which are float32.
+  const later = graph.precision === 'float16';
+  const divisor = later ? graph.constant(1) : denominator;
+  const emit = outputs(graph, trained, parameters, later ? denominator : undefined);
   const advantages = graph.floatInput('advantages', [passes === 'token' ? 'N' : 'B', objectives]);
   const r = ratio(logprobs, oldLogprobs);
   const wanted = trained.map(({ name }) => parameters.get(name) as Value);
@@ -95,7 +99,7 @@ export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap
   const perObjective: ReadonlyMap<Value, Value>[] = [];
   if (passes === 'token') {
     const stacks = Array.from({ length: objectives }, (_, k) => {
-      const slope = tokenSurrogateSlope(r, column(advantages, k), denominator, clipRange);
+      const slope = tokenSurrogateSlope(r, column(advantages, k), divisor, clipRange);
       return gradients([[logprobs, slope]], wanted);
     });
     perObjective.push(stacked(stacks, wanted));
@@ -104,7 +108,7 @@ export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap
     for (const sign of signs) {
       const part = sign === 'unclipped' ? advantages : signedPart(advantages, sign); // [B, K]
       const perToken = graph.emit('Gather', [part, sequenceOf], { dtype: graph.float, dims: ['N', objectives] });
-      const slope = surrogateSlope(r, denominator, clipRange, sign);
+      const slope = surrogateSlope(r, divisor, clipRange, sign);
       if (objectives > 1) perObjective.push(gradients([[logprobs, slope]], wanted, { B: part, N: perToken }));
       else {
         // One objective's advantages enter with the slope: no row needs a weight of its own.
@@ -113,17 +117,17 @@ export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap
       }
     }
   }
-  emit(graph, trained, parameters, gradientNames.objectives, perObjective);
+  emit(gradientNames.objectives, perObjective);
 
   if (regularized) {
     const seeds: Seed[] = [];
     if (kl) {
       const referenceLogprobs = graph.floatInput('referenceLogprobs', ['N']);
-      seeds.push([logprobs, klSlope(logprobs, referenceLogprobs, graph.floatInput('klCoefficient', []), denominator)]);
+      seeds.push([logprobs, klSlope(logprobs, referenceLogprobs, graph.floatInput('klCoefficient', []), divisor)]);
     }
     if (entropy) {
       const coefficient = graph.floatInput('entropyCoefficient', []);
-      seeds.push([completions.entropy, uniformSlope(completions.entropy, coefficient, denominator)]);
+      seeds.push([completions.entropy, uniformSlope(completions.entropy, coefficient, divisor)]);
     }
     if (values !== undefined) {
       const dims = ['N', spec.valueHeads];
@@ -132,11 +136,11 @@ export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap
         returns: graph.floatInput('returns', dims),
         coefficient: graph.floatInput('valueCoefficient', []),
         clip: graph.floatInput('valueClip', []),
-        denominator,
+        denominator: divisor,
       });
       seeds.push([values, slope]);
     }
-    emit(graph, trained, parameters, gradientNames.regularizer, [gradients(seeds, wanted)]);
+    emit(gradientNames.regularizer, [gradients(seeds, wanted)]);
   }
   graph.output('logprobs', logprobs);
   graph.output('entropy', completions.entropy);
@@ -144,25 +148,23 @@ export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap
   return graph;
 }
 
-/** Outputs the sum of the parts' gradients of each trained tensor that has one. */
-function emit(
+/** Outputs the sum of the parts' gradients of each trained tensor that has one, divided by the divisor if there is one. */
+function outputs(
   graph: Graph,
   trained: readonly TensorShape[],
   parameters: ReadonlyMap<string, Value>,
-  nameOf: (parameter: string) => string,
-  parts: readonly ReadonlyMap<Value, Value>[],
-): void {
-  for (const { name } of trained) {
-    const parameter = parameters.get(name) as Value;
-    const found = parts.flatMap((part) => part.get(parameter) ?? []);
-    const [first, ...others] = found;
-    if (first !== undefined) {
-      graph.output(
-        nameOf(name),
-        others.reduce((total, next) => emitBinary('Add', total, next), first),
-      );
+  divisor: Value | undefined,
+): (nameOf: (parameter: string) => string, parts: readonly ReadonlyMap<Value, Value>[]) => void {
+  return (nameOf, parts) => {
+    for (const { name } of trained) {
+      const parameter = parameters.get(name) as Value;
+      const found = parts.flatMap((part) => part.get(parameter) ?? []);
+      const [first, ...others] = found;
+      if (first === undefined) continue;
+      const sum = others.reduce((total, next) => emitBinary('Add', total, next), first);
+      graph.output(nameOf(name), divisor === undefined ? sum : emitBinary('Div', sum, divisor));
     }
-  }
+  };
 }
 
 /** K gradients of each parameter as one: [K, ...shape]. */

@@ -6,7 +6,7 @@
  * s²·(1 − 2·p(target) + Σ p²). Tokens have logits of their own, so that
  * ⟨g_i, g_j⟩ = Σ_n s_in · s_jn · (1 − 2·p_n(target) + Σ p_n²).
  */
-import { Graph, Session, type SessionOptions, emitBinary, emitReduce, emitReshape, emitUnary, mul } from '@gapo/graph';
+import { Graph, Session, emitBinary, emitReduce, emitReshape, emitUnary, mul } from '@gapo/graph';
 import {
   type DecoderConfig,
   type DecoderModel,
@@ -16,6 +16,7 @@ import {
 } from '@gapo/model';
 import { checkSequences, toBatch } from './batch.js';
 import { decodeSequences, logits } from './decoder.js';
+import type { EngineOptions } from './engineOptions.js';
 import { completionFeeds, parameterFeeds, pick } from './evaluator.js';
 import { type MemoryOptions, splitByMemory } from './microBatches.js';
 import { type ShardInput, partOf } from './shard.js';
@@ -34,13 +35,9 @@ export class LogitGramEngine {
     this.options = options;
   }
 
-  static async open(
-    model: DecoderModel,
-    spec: TrainableSpec,
-    options: SessionOptions & MemoryOptions,
-  ): Promise<LogitGramEngine> {
+  static async open(model: DecoderModel, spec: TrainableSpec, options: EngineOptions): Promise<LogitGramEngine> {
     const { config } = model;
-    const graph = new Graph('logit gram');
+    const graph = new Graph('logit gram', options.precision);
     const { tensors } = tensorSource(graph, trainableTensors(config, spec), model.weights);
     const ids = graph.input('ids', 'int64', ['B', 'T']);
     const rows = graph.input('rows', 'int64', ['N']);

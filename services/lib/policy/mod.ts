@@ -5,6 +5,7 @@ export { Sampler, type SamplerOptions } from './sampling/sampler.js';
 export { type SampledCompletion } from './sampling/rows.js';
 export { type SamplingOptions, type SamplingPrompt } from './sampling/options.js';
 export { GradientEngine, type ShardGradients } from './gradientEngine.js';
+export type { EngineOptions, EnginePrecision } from './engineOptions.js';
 export type { MemoryOptions } from './microBatches.js';
 export type { ShardInput, ShardStatistics } from './shard.js';
 export { type GradientScope, tensorsOf } from './gradientGraph.js';

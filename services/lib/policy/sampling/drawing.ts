@@ -139,9 +139,9 @@ function nucleusEdge(probabilities: Value, topP: Value): Value {
   if (vocabulary <= candidates) return among(g, vocabulary).edge;
   const { edge, short } = among(g, candidates);
   const someShort = cast(emitReduce('ReduceMax', cast(short, 'int32')), 'bool');
-  const enough = new Graph('enough', g.float, g);
+  const enough = new Graph('enough', g.precision, g);
   enough.output('edge', edge);
-  const all = new Graph('all', g.float, g);
+  const all = new Graph('all', g.precision, g);
   all.result(among(all, vocabulary).edge);
   const [chosen] = g.emitAll('If', [someShort], [{ dtype: g.float, dims: edge.dims }], {
     then_branch: { kind: 'graph', value: all.content() },

@@ -8,6 +8,7 @@
 import { Graph, type Value, cast, emitBinary, emitReduce, emitReshape, emitUnary } from '@gapo/graph';
 import { type DecoderConfig, type DecoderModel, type TrainableSpec, trainableTensors } from '@gapo/model';
 import { decodeSequences } from '../decoder.js';
+import type { EnginePrecision } from '../engineOptions.js';
 import { tensorSource } from '../tensorSource.js';
 import { type Drawing, draw, drawingInputs, isProcessed } from './drawing.js';
 import { decodeStep, masking } from './step.js';
@@ -19,9 +20,9 @@ export function cacheNames({ layers }: DecoderConfig): readonly string[] {
 }
 
 /** Reads prompts: ids int64 [B, T] → the cache. */
-export function prefillGraph(model: DecoderModel, spec: TrainableSpec): Graph {
+export function prefillGraph(model: DecoderModel, spec: TrainableSpec, precision?: EnginePrecision): Graph {
   const { config } = model;
-  const graph = new Graph('prefill');
+  const graph = new Graph('prefill', precision);
   const { tensors } = tensorSource(graph, trainableTensors(config, spec), model.weights);
   const ids = graph.input('ids', 'int64', ['B', 'T']);
   const { cache } = decodeSequences(config, ids, tensors, spec.lora);
@@ -39,10 +40,15 @@ export function prefillGraph(model: DecoderModel, spec: TrainableSpec): Graph {
  * `drawingInputs`. Outputs: `tokens` int64 [t, R, 1], `logprobs` [t, R, 1], `drawnLogprobs` [t, R, 1] where they are
  * others, and the stretch's part of the cache, [R, kv, t, headWidth], as `added.NAME`.
  */
-export function stretchGraph(model: DecoderModel, spec: TrainableSpec, drawing: Drawing): Graph {
+export function stretchGraph(
+  model: DecoderModel,
+  spec: TrainableSpec,
+  drawing: Drawing,
+  precision?: EnginePrecision,
+): Graph {
   const { config } = model;
   const { keyValueHeads, headWidth, vocabulary } = config;
-  const graph = new Graph('stretch');
+  const graph = new Graph('stretch', precision);
   const weights = stepWeights(graph, model, spec);
   const names = cacheNames(config);
   const past = names.map((name) => graph.floatInput(name, ['R', keyValueHeads, 'S', headWidth]));
@@ -56,7 +62,7 @@ export function stretchGraph(model: DecoderModel, spec: TrainableSpec, drawing: 
   const options = drawingInputs(graph, drawing);
   const seen = drawing.repetitionPenalty ? graph.input('seen', 'bool', ['R', vocabulary]) : undefined;
 
-  const body = new Graph('step', graph.float, graph);
+  const body = new Graph('step', graph.precision, graph);
   const iteration = body.input('iteration', 'int64', []);
   body.input('continue', 'bool', []);
   const carried = {

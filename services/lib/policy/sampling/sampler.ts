@@ -1,6 +1,7 @@
 /** Samples completions stretch by stretch. Between stretches finished rows leave, and waiting ones enter. */
-import { Session, type SessionOptions, type TensorArray, int64 } from '@gapo/graph';
+import { Session, type TensorArray, int64 } from '@gapo/graph';
 import type { DecoderModel, NamedTensor, TrainableSpec } from '@gapo/model';
+import type { PrecisionOptions } from '../engineOptions.js';
 import { parameterFeeds, pick } from '../evaluator.js';
 import { type CachePiece, KeyValueCache, cachePart } from './cache.js';
 import type { Drawing } from './drawing.js';
@@ -22,7 +23,7 @@ import {
 const stretchLength = 16;
 
 /** What a sampler is made with. */
-export interface SamplerOptions extends SessionOptions {
+export interface SamplerOptions extends PrecisionOptions {
   /** Gives the function that stop strings need: the text of token ids. @default none, and stop strings are refused */
   readonly decoder?: () => Promise<(ids: readonly number[]) => string>;
 }
@@ -123,11 +124,14 @@ export class Sampler {
   }
 
   private session(which: 'prefill' | Drawing): Promise<Session> {
+    const { precision } = this.options;
     const key = JSON.stringify(which);
     let session = this.sessions.get(key);
     if (session === undefined) {
       const graph =
-        which === 'prefill' ? prefillGraph(this.model, this.spec) : stretchGraph(this.model, this.spec, which);
+        which === 'prefill'
+          ? prefillGraph(this.model, this.spec, precision)
+          : stretchGraph(this.model, this.spec, which, precision);
       session = Session.open(graph.toModel(), this.options);
       this.sessions.set(key, session);
     }
