@@ -1,8 +1,9 @@
 /** Runs in the tensor thread: log-probabilities, values and gradients of a shard. */
 import { type Outcome, outcome } from '@gapo/thread';
 import { EngineHolder, ModelStore, type EngineKey, threadSettings } from '@gapo/worker';
-import type { NamedTensor } from '@gapo/model';
+import type { DecoderModel, NamedTensor, TrainableSpec } from '@gapo/model';
 import {
+  type EngineOptions,
   Evaluator,
   GradientEngine,
   LogitGramEngine,
@@ -11,7 +12,6 @@ import {
   type ShardInput,
   project,
 } from '@gapo/policy';
-import { gradientSettings } from './settings.js';
 
 /** Completions to evaluate. */
 export interface LogProbsTask {
@@ -36,13 +36,18 @@ export interface LogProbsResult {
   readonly values: { readonly data: Float32Array; readonly heads: number } | undefined;
 }
 
-const { threads, device, own, ...places } = threadSettings();
-const { MEMORY_BUDGET: memoryBudget, RECOMPUTE: recompute } = gradientSettings.parse(own);
-const options = { threads, device, memoryBudget, recompute };
+const { threads, device, ...places } = threadSettings();
 const models = new ModelStore(places);
-const evaluators = new EngineHolder(models, (model, trainable) => Evaluator.open(model, trainable, options));
-const engines = new EngineHolder(models, async (model, trainable) => new GradientEngine(model, trainable, options));
-const logitGrams = new EngineHolder(models, (model, trainable) => LogitGramEngine.open(model, trainable, options));
+/** Engines of one kind, each as its key wants it computed. */
+const holder = <Engine extends { close(): Promise<void> }>(
+  make: (model: DecoderModel, trainable: TrainableSpec, options: EngineOptions) => Engine | Promise<Engine>,
+): EngineHolder<Engine> =>
+  new EngineHolder(models, async (model, { trainable, computation }) =>
+    make(model, trainable, { threads, device, ...computation }),
+  );
+const evaluators = holder((...how) => Evaluator.open(...how));
+const engines = holder((...how) => new GradientEngine(...how));
+const logitGrams = holder((...how) => LogitGramEngine.open(...how));
 
 /** Evaluates completions. */
 export function logProbs(task: LogProbsTask): Promise<Outcome<LogProbsResult>> {

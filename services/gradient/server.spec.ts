@@ -176,6 +176,19 @@ describe('the gradient service', { timeout: 60_000 }, () => {
     );
   });
 
+  test('a shard is computed as the request says: split, with layers computed again, in float16', async () => {
+    const asked = { precision: 'PRECISION_F16' as const, memoryBudget: 1, recompute: true };
+    const ref = policy.ref(0);
+    const request = { ...toRequest(policy, whole()), policy: { ...ref, spec: { ...ref.spec, computation: asked } } };
+    const answer = await computed(client, request);
+    const engine = new GradientEngine(policy.model, tinyTrainable, { ...asked, threads: 1, precision: 'float16' });
+    const direct = await engine.compute(policy.version(0), whole());
+    await engine.close();
+    assert.deepEqual([...answer.gradients.values()], [...direct.objectives, direct.regularizer]);
+    const usual = await computed(client, toRequest(policy, whole()));
+    assert.notDeepEqual([...answer.gradients.values()], [...usual.gradients.values()]);
+  });
+
   test('two shards add up to the whole batch', async () => {
     const [all, first, second] = await Promise.all(
       [whole(), shard(0, 2, oldLogprobs), shard(2, 4, oldLogprobs)].map((input) =>
@@ -303,7 +316,6 @@ describe('the gradient service', { timeout: 60_000 }, () => {
 
 testWorkerProcess({
   name: 'gradient',
-  settings: ['MEMORY_BUDGET', 'RECOMPUTE'],
   main: new URL('./main.js', import.meta.url),
   call: async (address, policy) => {
     const client = connect('gapo.gradient.v1.GradientService', address);

@@ -44,7 +44,7 @@ export function gradientService(
       const { tensors } = await versions.get(policy.runId, policy.version);
       if (request.nextVersion > 0) versions.expect(policy.runId, request.nextVersion);
       signal.throwIfAborted();
-      const task = { engine: engineKey(policy), version: tensors, sequences, temperature: request.temperature };
+      const task = { engine: policy.engine, version: tensors, sequences, temperature: request.temperature };
       const attributes = { ...policyAttributes(policy), [attributeNames.sequences]: sequences.length };
       const { logprobs, values } = await withSpan(spanNames.gradientLogProbs, attributes, () =>
         thread.run('logProbs', task),
@@ -66,7 +66,7 @@ export function gradientService(
         [attributeNames.sequences]: input.sequences.length,
         [attributeNames.objectiveCount]: input.objectives,
       };
-      const task = { engine: engineKey(policy), version: tensors, input, ...projectionOf(loss) };
+      const task = { engine: policy.engine, version: tensors, input, ...projectionOf(loss) };
       yield* await withSpan(spanNames.gradientCompute, attributes, () => gradientMessages(loss, task, thread));
     },
   });
@@ -112,10 +112,6 @@ function* messages(
 
 function floatHeader(name: string, shape: readonly number[]): TensorHeader {
   return { name, dtype: 'DATA_TYPE_F32', shape: [...shape] };
-}
-
-function engineKey({ spec, trainable }: RequestedPolicy) {
-  return { model: spec.model, modelSha256: spec.modelSha256, trainable };
 }
 
 function policyAttributes(policy: RequestedPolicy): Record<string, string | number> {

@@ -21,12 +21,12 @@ export interface SampleTask {
 export type PostedCompletion = SampledCompletion;
 
 const { threads, device, ...places } = threadSettings();
-const samplers = new EngineHolder(new ModelStore(places), async (model, trainable) => {
+const samplers = new EngineHolder(new ModelStore(places), async (model, { trainable, computation }) => {
   const decoder = async (): Promise<(ids: readonly number[]) => string> => {
     const tokenizer = await Tokenizer.read(model.directory);
     return (ids) => tokenizer.decode(ids);
   };
-  return new Sampler(model, trainable, { threads, device, decoder });
+  return new Sampler(model, trainable, { threads, device, decoder, precision: computation.precision });
 });
 
 /** Samples a shard; resolves when the last completion is posted, or soon after the task was cancelled. */

@@ -32,7 +32,7 @@ export function rolloutService(
         [attributeNames.prompts]: request.prompts.length,
       };
       const task = {
-        engine: { model: policy.spec.model, modelSha256: policy.spec.modelSha256, trainable: policy.trainable },
+        engine: policy.engine,
         version: tensors,
         prompts: request.prompts.map(({ index, tokenIds }) => ({ index, ids: tokenIds })),
         options,

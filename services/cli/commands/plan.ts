@@ -12,8 +12,6 @@ import { extentsOf, readSized } from '../sizing/runExtents.js';
 interface PlanFlags {
   device: RunExtents['device'];
   promptTokens?: number;
-  memoryBudget: number;
-  recompute?: true;
   teraflops?: number;
   json?: true;
 }
@@ -32,10 +30,10 @@ function tokens(text: string): number {
 }
 
 async function plan(path: string, flags: PlanFlags): Promise<void> {
-  const { device, promptTokens, memoryBudget, recompute = false, teraflops } = flags;
+  const { device, promptTokens, teraflops } = flags;
   const { config, model } = readSized(readConfigFile(fromHere(path)));
   const decoder = await readDecoderConfig(model);
-  const run = extentsOf(config, decoder, { device, promptTokens, memoryBudget, recompute });
+  const run = extentsOf(config, decoder, { device, promptTokens });
   const found = planOf(decoder, run);
   if (flags.json) printJson({ ...found, run, teraflops: teraflops ?? null });
   else print(planText(found, run, teraflops));
@@ -52,12 +50,6 @@ export function planCommand(): Command {
         tokens,
       ),
     )
-    .addOption(
-      new Option('--memory-budget <MiB>', "gradient workers' MEMORY_BUDGET, for the activations of a micro-batch")
-        .default(2048)
-        .argParser(tokens),
-    )
-    .addOption(new Option('--recompute', 'gradient workers with RECOMPUTE: layers are computed again, not kept'))
     .addOption(
       new Option('--teraflops <x>', 'what a worker computes in a second, for an estimate of times').argParser(above0),
     )

@@ -51,7 +51,7 @@ export function planText(plan: Plan, run: RunExtents, teraflops: number | undefi
   } in a step, ${run.shards} shards, ${run.objectives} objectives`;
   const longest = 2 ** 32;
   return [
-    `${count(parameters)} parameters, of which ${run.lora === undefined ? 'all are' : `${count(trained)} beside them are`} trained; float32; device ${run.device}`,
+    `${count(parameters)} parameters, of which ${run.lora === undefined ? 'all are' : `${count(trained)} beside them are`} trained; ${run.precision}; device ${run.device}`,
     sizes,
     '',
     table(

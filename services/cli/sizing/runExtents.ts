@@ -27,6 +27,7 @@ export const sizedConfig = z.looseObject({
       promptsPerStep: count(32),
       samplesPerPrompt: count(4),
       maxNewTokens: count(48),
+      batch: count(64),
       shards: count(4),
     })
     .prefault({}),
@@ -42,6 +43,13 @@ export const sizedConfig = z.looseObject({
     .looseObject({ coefficient: z.number().min(0).default(0.02), in: z.enum(['loss', 'reward']).default('loss') })
     .prefault({}),
   entropyCoefficient: z.number().min(0).default(0),
+  compute: z
+    .looseObject({
+      precision: z.enum(['float32', 'float16']).default('float32'),
+      memoryBudget: count(2048),
+      recompute: z.boolean().default(false),
+    })
+    .prefault({}),
 });
 
 /** A configuration as far as sizes go. */
@@ -59,10 +67,6 @@ export interface Surroundings {
   readonly device: RunExtents['device'];
   /** Tokens of a prompt. @default 256, or what the context leaves */
   readonly promptTokens: number | undefined;
-  /** MiB for the activations of a micro-batch. */
-  readonly memoryBudget: number;
-  /** Whether workers compute layers again in backward passes. */
-  readonly recompute: boolean;
 }
 
 const USUAL_PROMPT = 256;
@@ -73,9 +77,9 @@ const USUAL_PROMPT = 256;
  * @throws UserError where prompts and completions are longer than the model's context
  */
 export function extentsOf(config: SizedConfig, decoder: DecoderConfig, surroundings: Surroundings): RunExtents {
-  const { policy, rollout, ppo, kl } = config;
+  const { policy, rollout, ppo, kl, compute } = config;
   const room = decoder.context - rollout.maxNewTokens;
-  const { promptTokens = Math.min(USUAL_PROMPT, room), device, memoryBudget } = surroundings;
+  const { promptTokens = Math.min(USUAL_PROMPT, room), device } = surroundings;
   if (room < 1 || promptTokens > room) {
     throw new UserError(
       `rollout.maxNewTokens ${rollout.maxNewTokens} leaves ${Math.max(0, room)} of the model's ${decoder.context} tokens ` +
@@ -94,6 +98,7 @@ export function extentsOf(config: SizedConfig, decoder: DecoderConfig, surroundi
     valueHeads,
     promptsPerStep: rollout.promptsPerStep,
     samplesPerPrompt: rollout.samplesPerPrompt,
+    batch: rollout.batch,
     shards: rollout.shards,
     promptTokens,
     completionTokens: rollout.maxNewTokens,
@@ -101,7 +106,8 @@ export function extentsOf(config: SizedConfig, decoder: DecoderConfig, surroundi
     epochs: ppo.epochs,
     reference: kl.coefficient > 0,
     regularized: (kl.coefficient > 0 && kl.in === 'loss') || config.entropyCoefficient > 0 || valueHeads > 0,
-    activationBudget: memoryBudget * 2 ** 20,
-    recompute: surroundings.recompute,
+    precision: compute.precision,
+    activationBudget: compute.memoryBudget * 2 ** 20,
+    recompute: compute.recompute,
   };
 }

@@ -100,6 +100,19 @@ const optimizer = z.strictObject({
   warmupSteps: nonNegativeInt.default(0),
 });
 
+const compute = z.strictObject({
+  /**
+   * What matrix products are computed in. float16 is for GPUs: a processor has no such products, and computes them in
+   * float32 from rounded weights.
+   * @default float32
+   */
+  precision: z.enum(['float32', 'float16']).default('float32'),
+  /** MiB for what the forward and backward pass of a micro-batch keeps; a shard that needs more is split. @default 2048 */
+  memoryBudget: positiveInt.default(2048),
+  /** Whether backward passes compute each layer again instead of keeping what it computed. @default false */
+  recompute: z.boolean().meta({ expected: 'true or false' }).default(false),
+});
+
 const checkpoints = z.strictObject({
   /** Steps between checkpoints; pauses and ends write one besides. @default 20 */
   every: positiveInt.default(20),
@@ -142,6 +155,8 @@ export const shape = z.strictObject({
   /** Coefficient of the entropy bonus. @default 0 */
   entropyCoefficient: nonNegativeNumber.default(0),
   optimizer: optimizer.prefault({}),
+  /** How workers compute; part of the result. */
+  compute: compute.prefault({}),
   checkpoints: checkpoints.prefault({}),
   evaluation: evaluation.prefault({}),
 });

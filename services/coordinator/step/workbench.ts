@@ -123,6 +123,11 @@ export async function prepareWorkbench(
       mode: lora === undefined ? 'TRAINING_MODE_FULL' : 'TRAINING_MODE_LORA',
       valueHeads,
       ...(lora && { loraRank: lora.rank, loraAlpha: lora.alpha, loraTargets: [...lora.targets] }),
+      computation: {
+        precision: config.compute.precision === 'float16' ? 'PRECISION_F16' : 'PRECISION_F32',
+        memoryBudget: config.compute.memoryBudget,
+        recompute: config.compute.recompute,
+      },
     },
     shapes,
     adapter: lora && {

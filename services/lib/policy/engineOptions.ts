@@ -8,11 +8,11 @@ import type { MemoryOptions } from './microBatches.js';
  */
 export type EnginePrecision = 'float32' | 'float16';
 
-/** What every engine is made with. */
-export interface PrecisionOptions extends SessionOptions {
+/** What matrix products are computed in. */
+export interface PrecisionOptions {
   /** @default 'float32' */
   readonly precision?: EnginePrecision;
 }
 
 /** What an engine that takes batches apart is made with. */
-export interface EngineOptions extends PrecisionOptions, MemoryOptions {}
+export interface EngineOptions extends SessionOptions, PrecisionOptions, MemoryOptions {}

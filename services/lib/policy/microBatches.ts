@@ -6,6 +6,7 @@
  */
 import type { DecoderConfig } from '@gapo/model';
 import { type MicroBatchExtents, activationBytes } from '@gapo/sizing';
+import type { PrecisionOptions } from './engineOptions.js';
 
 /** What bounds the memory of a run. Workers of one coordinator need the same, or their sums differ in the last bits. */
 export interface MemoryOptions {
@@ -66,7 +67,7 @@ export function microBatches(
 export function splitByMemory(
   config: DecoderConfig,
   sequences: readonly { readonly promptIds: readonly number[]; readonly completionIds: readonly number[] }[],
-  { memoryBudget = 2048, recompute = false }: MemoryOptions,
+  { memoryBudget = 2048, recompute = false, precision }: MemoryOptions & PrecisionOptions,
   backward: boolean,
 ): readonly (readonly number[])[] {
   const keeps = !backward ? 'nothing' : recompute ? 'inputs' : 'layers';
@@ -75,7 +76,7 @@ export function splitByMemory(
       total: promptIds.length + completionIds.length,
       completion: completionIds.length,
     })),
-    (extents) => activationBytes(config, extents, keeps) <= memoryBudget * 2 ** 20,
+    (extents) => activationBytes(config, extents, keeps, precision) <= memoryBudget * 2 ** 20,
   );
 }
 

@@ -22,6 +22,8 @@ export interface MicroBatchExtents {
  * - kept = layers · layer; where layers are computed again layers · width + 2 · layer; 0 without a backward pass;
  * - logits = 8, with the arena's own slack, or 2 without a backward pass.
  *
+ * With float16 products each of them is there in float16 too: half as much again, which is an upper bound.
+ *
  * Within 5 % of what was measured on the CPU with 6 layers of width 256, adapters and two backward passes, for 32 to 500
  * tokens a row.
  */
@@ -29,9 +31,11 @@ export function activationBytes(
   { width, feedForward, layers, heads, keyValueHeads, headWidth, vocabulary }: DecoderConfig,
   { rows, length, completions }: MicroBatchExtents,
   keeps: 'layers' | 'inputs' | 'nothing',
+  precision: 'float32' | 'float16' = 'float32',
 ): number {
   const layer = 4 * width + (3 * heads + 2 * keyValueHeads) * headWidth + heads * length + 4 * feedForward;
   const kept = { layers: layers * layer, inputs: layers * width + 2 * layer, nothing: 0 }[keeps];
   const logits = keeps === 'nothing' ? 2 : 8;
-  return 4 * (rows * length * (kept + layer) + logits * completions * vocabulary);
+  const bytes = precision === 'float16' ? 4 + 2 : 4;
+  return bytes * (rows * length * (kept + layer) + logits * completions * vocabulary);
 }

@@ -27,6 +27,7 @@ const run: RunExtents = {
   valueHeads: 0,
   promptsPerStep: 4,
   samplesPerPrompt: 5,
+  batch: 64,
   shards: 2,
   promptTokens: 6,
   completionTokens: 10,
@@ -34,6 +35,7 @@ const run: RunExtents = {
   epochs: 1,
   reference: true,
   regularized: true,
+  precision: 'float32',
   activationBudget: 2 ** 31,
   recompute: false,
 };
@@ -155,6 +157,22 @@ test('on another device it is the device that holds what is computed with', () =
   // Each session has its own: log-probabilities and gradients, with several updates the graph with clipping too.
   const weights = bytesOf(gradient)['weights']!;
   assert.equal(bytesOf(kinds({ device: 'cuda', updates: 4 }).gradient)['weights'], 1.5 * weights);
+});
+
+test('float16 halves what products read on a device, and nothing on a processor', () => {
+  const half = kinds({ device: 'cuda', precision: 'float16' });
+  const table = 100 * 8;
+  const { parameters } = half.plan;
+  assert.equal(bytesOf(half.rollout)['weights'], 2 * (2 * (parameters - table) + 4 * table));
+  const tied = kinds({ device: 'cuda', precision: 'float16' }, { ...tiny, tiedEmbeddings: true });
+  assert.equal(bytesOf(tied.rollout)['weights'], 2 * (2 * tied.plan.parameters + 4 * table));
+  assert.deepEqual(bytesOf(kinds({ precision: 'float16' }).rollout)['weights'], 4 * parameters);
+});
+
+test('no more completions are sampled at once than rollout.batch', () => {
+  const [all, some] = [kinds(), kinds({ batch: 5 })];
+  assert.equal(bytesOf(some.rollout)['KV cache'], bytesOf(all.rollout)['KV cache']! / 2);
+  assert.equal(bytesOf(some.rollout)['logits'], bytesOf(all.rollout)['logits']! / 2);
 });
 
 test('with every weight trained nothing is frozen, and each objective costs operations', () => {

@@ -1,6 +1,6 @@
 /**
  * What the processes of a run need: memory by part, operations and bytes on the way for each step. Computed from extents
- * alone, in the way in which the services hold their tensors; everything is float32, on either device.
+ * alone, in the way in which the services hold their tensors.
  */
 import {
   type DecoderConfig,
@@ -22,6 +22,8 @@ export interface RunExtents {
   readonly valueHeads: number;
   readonly promptsPerStep: number;
   readonly samplesPerPrompt: number;
+  /** Completions of a shard that are sampled at once, at the most. */
+  readonly batch: number;
   readonly shards: number;
   /** Tokens of a prompt. */
   readonly promptTokens: number;
@@ -35,6 +37,8 @@ export interface RunExtents {
   readonly reference: boolean;
   /** Whether KL, entropy or value losses have a gradient of their own. */
   readonly regularized: boolean;
+  /** What matrix products are computed in. */
+  readonly precision: 'float32' | 'float16';
   /** Bytes for the activations of a micro-batch. */
   readonly activationBudget: number;
   /** Whether backward passes compute each layer again instead of keeping what it computed. */
@@ -77,6 +81,7 @@ export interface Plan {
 }
 
 const FLOAT = 4;
+const HALF = 2;
 const MIB = 2 ** 20;
 /** A service that has worked for a while on next to nothing, with the tensor runtime and without it: measured. */
 const PROCESS = { worker: 160 * MIB, coordinator: 130 * MIB } as const;
@@ -119,10 +124,23 @@ export function planOf(config: DecoderConfig, run: RunExtents): Plan {
  * The frozen weights. On the processor they are mapped once for all sessions and, where they are few, laid out a second time by
  * each; on another device each session has them.
  */
-function frozen({ device, lora }: RunExtents, parameters: number, sessions: number): readonly Part[] {
+function frozen(
+  { vocabulary, width, tiedEmbeddings }: DecoderConfig,
+  { device, lora, precision }: RunExtents,
+  parameters: number,
+  sessions: number,
+): readonly Part[] {
   if (lora === undefined) return [];
-  const bytes = FLOAT * parameters;
   const host = device === 'cpu';
+  if (!host && precision === 'float16') {
+    // Tokens are looked up in a table of float32; where it is the output projection too, that product has its own.
+    const table = vocabulary * width;
+    const multiplied = tiedEmbeddings ? parameters : parameters - table;
+    const bytes = FLOAT * table + HALF * multiplied;
+    const formula = `(2 · ${multiplied} in products + 4 · ${table} in the table of tokens)${times(sessions, 'sessions')}`;
+    return [part('weights', bytes * sessions, formula, true)];
+  }
+  const bytes = FLOAT * parameters;
   const copies = host ? 1 : sessions;
   const weights = part('weights', bytes * copies, `4 · ${parameters} parameters${times(copies, 'sessions')}`, !host);
   if (!host || bytes > LARGEST_PACKED) return [weights];
@@ -139,21 +157,35 @@ function versions(trained: number, count: number): Part {
 function rollout(config: DecoderConfig, run: RunExtents, parameters: number, trained: number): Worker {
   const { layers, keyValueHeads, headWidth, vocabulary } = config;
   const prompts = Math.ceil(run.promptsPerStep / run.shards);
-  const rows = prompts * run.samplesPerPrompt;
+  const rows = Math.min(prompts * run.samplesPerPrompt, run.batch);
   const positions = run.promptTokens + run.completionTokens;
   const cache = 2 * layers * keyValueHeads * headWidth * positions * rows;
-  const reading = activationBytes(config, { rows: prompts, length: run.promptTokens, completions: 0 }, 'nothing');
+  const reading = activationBytes(
+    config,
+    { rows: prompts, length: run.promptTokens, completions: 0 },
+    'nothing',
+    run.precision,
+  );
   const device = run.device !== 'cpu';
   return worker('rollout', run.shards, [
     service('worker'),
-    ...frozen(run, parameters, 2),
+    ...frozen(config, run, parameters, 2),
     versions(trained, WORKER_VERSIONS),
     part(
       'KV cache',
       2 * FLOAT * cache,
       `4 · 2 · ${layers} layers · ${keyValueHeads} heads · ${headWidth} · ${positions} positions · ${rows} sequences, before and after a stretch`,
     ),
-    ...(device ? [part('KV cache in work', FLOAT * cache, 'once more where it is computed with', true)] : []),
+    ...(device
+      ? [
+          part(
+            'KV cache in work',
+            (run.precision === 'float16' ? FLOAT + HALF : FLOAT) * cache,
+            `once more where it is computed with${run.precision === 'float16' ? ', and in float16' : ''}`,
+            true,
+          ),
+        ]
+      : []),
     part('prompts in work', reading, `${prompts} prompts of ${run.promptTokens} tokens, one layer at a time`, device),
     part('logits', 4 * FLOAT * rows * vocabulary, `4 · 4 · ${rows} sequences · ${vocabulary} tokens`, device),
   ]);
@@ -173,7 +205,7 @@ function gradient(
   const sessions = (run.reference || run.valueHeads > 0 ? 1 : 0) + (run.updates > 1 ? 2 : 1);
   return worker('gradient', run.shards, [
     service('worker'),
-    ...frozen(run, parameters, sessions),
+    ...frozen(config, run, parameters, sessions),
     versions(trained, WORKER_VERSIONS),
     part(
       'gradients',
@@ -197,6 +229,7 @@ function microBatch(config: DecoderConfig, run: RunExtents): { readonly rows: nu
       config,
       { rows, length: promptTokens + completionTokens, completions: rows * completionTokens },
       run.recompute ? 'inputs' : 'layers',
+      run.precision,
     );
   const most = Math.ceil(run.promptsPerStep / run.shards) * run.samplesPerPrompt;
   const rows = Math.max(1, Math.min(most, Math.floor(run.activationBudget / bytesOf(1))));

@@ -12,7 +12,7 @@ async function holder(t: TestContext) {
   const made: DecoderModel[] = [];
   const closed: TrainableSpec[] = [];
   const models = new ModelStore({ modelRoot: '/', modelCache: `${policy.directory}-cache` });
-  const engines = new EngineHolder(models, async (model, trainable) => {
+  const engines = new EngineHolder(models, async (model, { trainable }) => {
     made.push(model);
     return { trainable, close: async () => void closed.push(trainable) };
   });
@@ -20,6 +20,7 @@ async function holder(t: TestContext) {
     model: policy.directory,
     modelSha256: policy.model.sha256,
     trainable: tinyTrainable,
+    computation: { precision: 'float32', memoryBudget: 64, recompute: false },
   };
   return { policy, engines, key, made, closed };
 }
@@ -55,6 +56,13 @@ test('another model than the coordinator has is one line that says what to do', 
   assert.equal(made.length, 0);
   await damageWeights(policy.directory); // the same bit again
   assert.ok(await engines.get(key), 'a directory that was mended is read again');
+});
+
+test('another way of computing is another engine', async (t) => {
+  const { engines, key, made } = await holder(t);
+  await engines.get(key);
+  await engines.get({ ...key, computation: { ...key.computation, precision: 'float16' } });
+  assert.equal(made.length, 2);
 });
 
 test('the oldest engine is closed when a third run comes, and made anew when asked for', async (t) => {

@@ -2,12 +2,22 @@
 import { resolve } from 'node:path';
 import { type DecoderModel, ModelError, type TrainableSpec, readDecoderModel, withWideWeights } from '@gapo/model';
 
-/** Which engine: a model and what is trained of it. */
+/** How a run has its policy computed: part of its result. */
+export interface Computation {
+  readonly precision: 'float32' | 'float16';
+  /** MiB for the activations of a micro-batch. */
+  readonly memoryBudget: number;
+  /** Whether backward passes compute each layer again instead of keeping what it computed. */
+  readonly recompute: boolean;
+}
+
+/** Which engine: a model, what is trained of it, and how. */
 export interface EngineKey {
   /** The model directory, as the request names it. */
   readonly model: string;
   readonly modelSha256: string;
   readonly trainable: TrainableSpec;
+  readonly computation: Computation;
 }
 
 /** Where models are. */
@@ -55,18 +65,18 @@ export class ModelStore {
 
 /** Makes an engine for each key once. Keeps those of the latest few runs. */
 export class EngineHolder<Engine extends { close(): Promise<void> }> {
-  private readonly make: (model: DecoderModel, trainable: TrainableSpec) => Promise<Engine>;
+  private readonly make: (model: DecoderModel, key: EngineKey) => Promise<Engine>;
   private readonly models: ModelStore;
   private readonly engines = new Map<string, Promise<Engine>>();
 
-  constructor(models: ModelStore, make: (model: DecoderModel, trainable: TrainableSpec) => Promise<Engine>) {
+  constructor(models: ModelStore, make: (model: DecoderModel, key: EngineKey) => Promise<Engine>) {
     this.models = models;
     this.make = make;
   }
 
   /** The engine for a key. Throws ModelError where the directory is not the model that the coordinator has. */
   get(key: EngineKey): Promise<Engine> {
-    const name = JSON.stringify([key.modelSha256, key.model, key.trainable]);
+    const name = JSON.stringify([key.modelSha256, key.model, key.trainable, key.computation]);
     let engine = this.engines.get(name);
     if (engine === undefined) {
       engine = this.open(key);
@@ -78,7 +88,7 @@ export class EngineHolder<Engine extends { close(): Promise<void> }> {
   }
 
   private async open(key: EngineKey): Promise<Engine> {
-    return this.make(await this.models.get(key), key.trainable);
+    return this.make(await this.models.get(key), key);
   }
 
   private async closeOldest(): Promise<void> {

@@ -15,6 +15,7 @@ const lora: PolicyRef = {
     loraAlpha: 4,
     loraTargets: ['q_proj', 'up_proj'],
     valueHeads: 2,
+    computation: { precision: 'PRECISION_F16', memoryBudget: 512, recompute: true },
   },
 };
 const spec = lora.spec ?? assert.fail();
@@ -23,11 +24,23 @@ test('adapters and full training are read as the libraries take them', () => {
   assert.deepEqual(requestedPolicy(lora), {
     runId: 'run-1',
     version: 4,
-    spec,
-    trainable: { lora: { rank: 2, alpha: 4, targets: ['q_proj', 'up_proj'] }, valueHeads: 2 },
+    engine: {
+      model: 'models/policy',
+      modelSha256: 'ab',
+      trainable: { lora: { rank: 2, alpha: 4, targets: ['q_proj', 'up_proj'] }, valueHeads: 2 },
+      computation: { precision: 'float16', memoryBudget: 512, recompute: true },
+    },
   });
   const full = { ...lora, spec: { ...spec, mode: 'TRAINING_MODE_FULL' as const } };
-  assert.deepEqual(requestedPolicy(full).trainable, { valueHeads: 2 });
+  assert.deepEqual(requestedPolicy(full).engine.trainable, { valueHeads: 2 });
+});
+
+test('a request that does not say how it is computed has float32, 2 GiB and layers that are kept', () => {
+  const usual = { precision: 'float32', memoryBudget: 2048, recompute: false };
+  const unset = { precision: 'PRECISION_UNSPECIFIED' as const, memoryBudget: 0, recompute: false };
+  for (const computation of [null, unset]) {
+    assert.deepEqual(requestedPolicy({ ...lora, spec: { ...spec, computation } }).engine.computation, usual);
+  }
 });
 
 test('every wrong field is INVALID_ARGUMENT that names it', () => {

@@ -1,21 +1,39 @@
 /** The wire's policy specification, validated and as the libraries take it. */
 import { loraTargets, type TrainableSpec } from '@gapo/model';
 import { type PolicyRef, type PolicySpec, RpcError } from '@gapo/rpc';
+import type { Computation, EngineKey } from './models.js';
 
 /** A policy that a request names. */
 export interface RequestedPolicy {
   readonly runId: string;
   readonly version: number;
-  readonly spec: PolicySpec;
-  readonly trainable: TrainableSpec;
+  readonly engine: EngineKey;
 }
+
+/** MiB for the activations of a micro-batch where a request says nothing. */
+const usualBudget = 2048;
 
 /** Reads a request's policy. Throws RpcError INVALID_ARGUMENT that names the field. */
 export function requestedPolicy(policy: PolicyRef | null): RequestedPolicy {
   if (policy === null) throw invalid('policy is not set; name a run, a version and a specification');
   if (policy.runId === '') throw invalid('policy.run_id is empty');
   if (policy.spec === null) throw invalid('policy.spec is not set');
-  return { runId: policy.runId, version: policy.version, spec: policy.spec, trainable: trainableSpec(policy.spec) };
+  const { model, modelSha256 } = policy.spec;
+  const engine = {
+    model,
+    modelSha256,
+    trainable: trainableSpec(policy.spec),
+    computation: computation(policy.spec),
+  };
+  return { runId: policy.runId, version: policy.version, engine };
+}
+
+function computation({ computation: asked }: PolicySpec): Computation {
+  return {
+    precision: asked?.precision === 'PRECISION_F16' ? 'float16' : 'float32',
+    memoryBudget: asked?.memoryBudget || usualBudget,
+    recompute: asked?.recompute ?? false,
+  };
 }
 
 function trainableSpec(spec: PolicySpec): TrainableSpec {

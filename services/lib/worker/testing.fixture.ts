@@ -190,7 +190,7 @@ export async function serveWorker<Tasks extends ThreadTasks>(
   coordinator: PolicyServer,
 ): Promise<string> {
   const modelCache = await mkdtemp(join(tmpdir(), 'gapo-cache-'));
-  const settings: TensorThreadSettings = { threads: 1, device: 'cpu', modelRoot: '/', modelCache, own: {} };
+  const settings: TensorThreadSettings = { threads: 1, device: 'cpu', modelRoot: '/', modelCache };
   const thread = new WorkerThread<Tasks>(worker.thread, settings);
   const services = [worker.service(coordinator.client, thread)];
   const server = await serve({ address: '127.0.0.1:0', services, shutdownGraceMs: 0 });

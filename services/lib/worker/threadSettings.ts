@@ -6,8 +6,6 @@ import type { ModelPlaces } from './models.js';
 export interface TensorThreadSettings extends ModelPlaces {
   readonly threads: number;
   readonly device: 'cpu' | 'cuda';
-  /** The values of the worker's own settings, by variable. */
-  readonly own: Readonly<Record<string, unknown>>;
 }
 
 /** What the thread was started with; for the modules that run in one. */

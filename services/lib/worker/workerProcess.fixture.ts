@@ -10,13 +10,12 @@ export interface WorkerUnderTest {
   /** Its compiled main.ts. */
   readonly main: URL;
   /** The variables that it has beside those of every worker. */
-  readonly settings?: readonly string[];
   /** Makes one call and checks that it is answered in full. */
   readonly call: (address: string, policy: TinyPolicy) => Promise<void>;
 }
 
 /** Tests a worker's process. */
-export function testWorkerProcess({ name, main, settings = [], call }: WorkerUnderTest): void {
+export function testWorkerProcess({ name, main, call }: WorkerUnderTest): void {
   describe(`the ${name} process`, { timeout: 60_000 }, () => {
     test('--help names every setting; a wrong setting, argument or address is one line and exit code 2', async (t) => {
       const taken = await takenAddress(t);
@@ -35,7 +34,6 @@ export function testWorkerProcess({ name, main, settings = [], call }: WorkerUnd
         'MODEL_ROOT',
         'MODEL_CACHE',
         'ADDRESS_FILE',
-        ...settings,
       ])
         assert.match(help.stdout(), new RegExp(`^  ${variable} `, 'm'));
       assert.match(help.stdout(), new RegExp(`Example:\n  .*\n.*services/${name}/dist/main\\.js\n$`));

@@ -7,7 +7,7 @@ import { runService } from '@gapo/telemetry';
 import { WorkerThread, type ThreadTasks } from '@gapo/thread';
 import type { TensorThreadSettings } from './threadSettings.js';
 
-const commonSettings = (listen: string) =>
+const workerSettings = (listen: string) =>
   z.object({
     LISTEN: hostPort.default(listen).describe('Where it listens; port 0 takes a free one.'),
     COORDINATOR: grpcTarget.default('127.0.0.1:50050').describe('Whom it pulls policy versions from.'),
@@ -38,8 +38,6 @@ export interface Worker<Tasks extends ThreadTasks> {
   readonly listen: string;
   /** The compiled module of its tensor thread, which exports the tasks. */
   readonly thread: URL;
-  /** Settings of its own beside those that every worker has; the thread gets their values as `own`. */
-  readonly settings?: z.ZodObject;
   /** Makes the service, which pulls versions from the coordinator and has the thread work on them. */
   readonly service: (
     coordinator: Client<'gapo.policy.v1.PolicyService'>,
@@ -49,8 +47,7 @@ export interface Worker<Tasks extends ThreadTasks> {
 
 /** Runs a worker's process from its settings until it is told to stop. */
 export async function runWorker<Tasks extends ThreadTasks>(worker: Worker<Tasks>): Promise<void> {
-  const common = commonSettings(worker.listen);
-  const schema = worker.settings === undefined ? common : common.extend(worker.settings.shape);
+  const schema = workerSettings(worker.listen);
   await runService({
     name: `gapo-${worker.name}`,
     help: settingsHelp({
@@ -60,23 +57,13 @@ export async function runWorker<Tasks extends ThreadTasks>(worker: Worker<Tasks>
   node --import ./services/lib/telemetry/dist/preload.js services/${worker.name}/dist/main.js`,
     }),
     start: async ({ log }) => {
-      const {
-        LISTEN,
-        COORDINATOR,
-        THREADS,
-        DEVICE,
-        MODEL_ROOT,
-        MODEL_CACHE,
-        ADDRESS_FILE: _,
-        ...own
-      } = readSettings(schema) as z.output<typeof common>;
+      const { LISTEN, COORDINATOR, THREADS, DEVICE, MODEL_ROOT, MODEL_CACHE } = readSettings(schema);
       const coordinator = connect('gapo.policy.v1.PolicyService', COORDINATOR);
       const forThread: TensorThreadSettings = {
         threads: THREADS,
         device: DEVICE,
         modelRoot: MODEL_ROOT,
         modelCache: MODEL_CACHE,
-        own,
       };
       const thread = new WorkerThread<Tasks>(worker.thread, forThread);
       const services = [worker.service(coordinator, thread)];

@@ -1,5 +1,5 @@
 /** Samples completions stretch by stretch. Between stretches finished rows leave, and waiting ones enter. */
-import { Session, type TensorArray, int64 } from '@gapo/graph';
+import { Session, type SessionOptions, type TensorArray, int64 } from '@gapo/graph';
 import type { DecoderModel, NamedTensor, TrainableSpec } from '@gapo/model';
 import type { PrecisionOptions } from '../engineOptions.js';
 import { parameterFeeds, pick } from '../evaluator.js';
@@ -23,7 +23,7 @@ import {
 const stretchLength = 16;
 
 /** What a sampler is made with. */
-export interface SamplerOptions extends PrecisionOptions {
+export interface SamplerOptions extends SessionOptions, PrecisionOptions {
   /** Gives the function that stop strings need: the text of token ids. @default none, and stop strings are refused */
   readonly decoder?: () => Promise<(ids: readonly number[]) => string>;
 }

@@ -14,10 +14,12 @@ export type { LogProbsRequest, LogProbsRequestInput } from './gapo/gradient/v1/L
 export type { LogProbsResponse, LogProbsResponseInput } from './gapo/gradient/v1/LogProbsResponse.js';
 export type { LossSpec, LossSpecInput } from './gapo/gradient/v1/LossSpec.js';
 export type { Sequence, SequenceInput } from './gapo/gradient/v1/Sequence.js';
+export type { Computation, ComputationInput } from './gapo/policy/v1/Computation.js';
 export type { GetVersionRequest, GetVersionRequestInput } from './gapo/policy/v1/GetVersionRequest.js';
 export type { GetVersionResponse, GetVersionResponseInput } from './gapo/policy/v1/GetVersionResponse.js';
 export type { PolicyRef, PolicyRefInput } from './gapo/policy/v1/PolicyRef.js';
 export type { PolicySpec, PolicySpecInput } from './gapo/policy/v1/PolicySpec.js';
+export { Precision, type PrecisionInput } from './gapo/policy/v1/Precision.js';
 export { TrainingMode, type TrainingModeInput } from './gapo/policy/v1/TrainingMode.js';
 export type { VersionHeader, VersionHeaderInput } from './gapo/policy/v1/VersionHeader.js';
 export type { DescribeRequest, DescribeRequestInput } from './gapo/reward/v1/DescribeRequest.js';

@@ -1,6 +1,7 @@
 // Original file: gapo/policy/v1/policy.proto
 
 import type { TrainingModeInput as _gapo_policy_v1_TrainingModeInput, TrainingMode as _gapo_policy_v1_TrainingMode } from '../../../gapo/policy/v1/TrainingMode.js';
+import type { ComputationInput as _gapo_policy_v1_ComputationInput, Computation as _gapo_policy_v1_Computation } from '../../../gapo/policy/v1/Computation.js';
 
 /**
  * Which frozen model a policy starts from and what is trained on top of it. Every worker builds its graphs from this.
@@ -34,6 +35,10 @@ export interface PolicySpecInput {
    * How many value heads the policy carries: one for each objective with GAE, none with a critic-free baseline.
    */
   'valueHeads'?: (number);
+  /**
+   * How it is computed; unset is read as every field of it at 0.
+   */
+  'computation'?: (_gapo_policy_v1_ComputationInput | null);
 }
 
 /**
@@ -68,4 +73,8 @@ export interface PolicySpec {
    * How many value heads the policy carries: one for each objective with GAE, none with a critic-free baseline.
    */
   'valueHeads': (number);
+  /**
+   * How it is computed; unset is read as every field of it at 0.
+   */
+  'computation': (_gapo_policy_v1_Computation | null);
 }
