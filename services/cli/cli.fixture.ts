@@ -93,6 +93,7 @@ export async function trainingService(
     ResumeRun: unused,
     CancelRun: unused,
     SetPreference: unused,
+    ChangeObjectives: unused,
     CreateSoup: unused,
     EvaluateRun: unused,
     ...handlers,

@@ -3,6 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import {
   connect,
   RpcError,
+  type ChangeObjectivesRequestInput,
+  type ChangeObjectivesResponse,
   type Client,
   type EvaluateRunResponse,
   type Run,
@@ -46,6 +48,9 @@ export interface NewRun {
   /** Made by the coordinator where undefined. */
   id: string | undefined;
 }
+
+/** Objectives to add and to remove, and the numbers of those that result. */
+export type ObjectivesChange = Pick<ChangeObjectivesRequestInput, 'add' | 'remove' | 'preference'>;
 
 /** Calls one coordinator. Methods throw a UserError where a person can do something about it. */
 export class Coordinator {
@@ -101,6 +106,18 @@ export class Coordinator {
   ): Promise<{ run: Run; firstStep: number; before: Record<string, number> }> {
     const request = { runId: id, preference, author };
     const changed = await this.#ask(() => this.#client.SetPreference(request, { deadlineMs: quickMs }));
+    return { ...changed, run: present(changed.run) };
+  }
+
+  /** Adds objectives and removes others: the run, the first step that uses them, and what was in force before. */
+  async changeObjectives(
+    id: string,
+    change: ObjectivesChange,
+    author: string,
+  ): Promise<ChangeObjectivesResponse & { run: Run }> {
+    const request = { ...change, runId: id, author };
+    // The services of those that are added are asked what they are.
+    const changed = await this.#ask(() => this.#client.ChangeObjectives(request, { deadlineMs: startMs }));
     return { ...changed, run: present(changed.run) };
   }
 

@@ -8,6 +8,7 @@ import { evalCommand } from './commands/eval.js';
 import { exportCommand } from './commands/export.js';
 import { frontCommand } from './commands/front.js';
 import { paretoCommand } from './commands/pareto.js';
+import { objectiveCommand } from './commands/objective.js';
 import { planCommand } from './commands/plan.js';
 import { preferCommand } from './commands/prefer.js';
 import { rewardCommand } from './commands/reward.js';
@@ -43,6 +44,7 @@ const commands = [
   runsCommand(),
   ...controlCommands(),
   preferCommand(),
+  objectiveCommand(),
   evalCommand(),
   soupCommand(),
   frontCommand(),

@@ -13,6 +13,14 @@ function integer(text: string, low: number, high: number, what: string): number 
 export const positive = (text: string): number => integer(text, 1, 1000, 'an integer from 1 to 1000');
 /** An integer of at least 0. */
 export const natural = (text: string): number => integer(text, 0, Number.MAX_SAFE_INTEGER, 'an integer of at least 0');
+/** A time in seconds. */
+export function seconds(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value > 0 && Number.isFinite(value))) {
+    throw new InvalidArgumentError('Expected a number of seconds over 0.');
+  }
+  return value;
+}
 /** A port; 0 is any free one. */
 export const port = (text: string): number => integer(text, 0, 65535, 'a port, an integer from 0 to 65535');
 /** A base that leaves room for the ports counted from it. */

@@ -1,8 +1,9 @@
 /** The coordinator's gRPC services: runs for people and scripts, policy versions for workers. */
-import { implement, RpcError, type Implementation, type RunInput } from '@gapo/rpc';
+import { implement, RpcError, type Implementation, type Objective, type RunInput } from '@gapo/rpc';
 import { attributeNames, isExpected, spanNames, withSpan } from '@gapo/telemetry';
 import { evaluateRun } from './runs/evaluate.js';
 import { targetOf, type Transition } from './runs/lifecycle.js';
+import type { ObjectivesRequest } from './runs/objectiveChanges.js';
 import type { Platform } from './platform.js';
 import type { Run } from './runs/run.js';
 import type { Runs } from './runs/runs.js';
@@ -53,8 +54,21 @@ function trainingService(registry: Registry, platform: Platform): Implementation
       SetPreference: async ({ runId, preference, author }) => {
         const run = registry().get(runId);
         const { step, before } = run.setPreference(preference, author === '' ? 'unknown' : author);
-        return { run: run.snapshot(), firstStep: step, before: { ...before } };
+        return { run: run.snapshot(), firstStep: step, before: { ...before.preference } };
       },
+      ChangeObjectives: async ({ runId, add, remove, preference, author }) =>
+        answered('FAILED_PRECONDITION', async () => {
+          const run = registry().get(runId);
+          const request = { add: add.map(writtenObjective), remove, preference };
+          const { changed, step, before } = await run.changeObjectives(request, author === '' ? 'unknown' : author);
+          return {
+            run: run.snapshot(),
+            changed,
+            firstStep: step,
+            before: before.objectives.map(({ name }) => name),
+            preferenceBefore: { ...before.preference },
+          };
+        }),
       CreateSoup: async ({ ingredients, runId }) =>
         answered('FAILED_PRECONDITION', async () => ({
           run: (await registry().createSoup(ingredients, runId)).snapshot(),
@@ -74,6 +88,25 @@ function trainingService(registry: Registry, platform: Platform): Implementation
     },
     { endOnStop: ['WatchRun'] },
   );
+}
+
+const POLICIES = {
+  FAILURE_POLICY_UNSPECIFIED: 'pause',
+  FAILURE_POLICY_PAUSE: 'pause',
+  FAILURE_POLICY_DROP: 'drop',
+  FAILURE_POLICY_FAIL: 'fail',
+} as const;
+
+/** An objective of a message as a configuration has it. */
+function writtenObjective(objective: Objective): ObjectivesRequest['add'][number] {
+  const { name, service, onFailure, timeoutSeconds, hedgeAfterSeconds } = objective;
+  return {
+    name,
+    ...(service !== '' && { service }),
+    onFailure: POLICIES[onFailure],
+    ...(timeoutSeconds !== undefined && { timeoutSeconds }),
+    ...(hedgeAfterSeconds !== undefined && { hedgeAfterSeconds }),
+  };
 }
 
 /** Asking twice for the same end is no error. */

@@ -85,6 +85,7 @@ export async function trainingService(t: TestContext, { runs, watch }: TestRuns)
     ResumeRun: unused,
     CancelRun: unused,
     SetPreference: unused,
+    ChangeObjectives: unused,
     CreateSoup: unused,
     // eslint-disable-next-line require-yield
     async *EvaluateRun() {

@@ -1,10 +1,10 @@
 /** `gapo prefer`: another preference for a run while it trains. */
-import { userInfo } from 'node:os';
-import { Argument, Command, Option } from 'commander';
+import { Argument, Command } from 'commander';
 import type { Run } from '@gapo/rpc';
 import { nearestKey } from '@gapo/settings';
 import { UserError } from '@gapo/telemetry';
 import { collectAssignment } from '../assignments.js';
+import { authorOf, authorOption } from '../author.js';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { coordinatorOption, jsonOption } from '../options.js';
 import { print, printJson } from '../output.js';
@@ -14,15 +14,6 @@ interface PreferFlags {
   by?: string;
   coordinator?: string;
   json?: true;
-}
-
-/** A person's login name. */
-function loginName(): string {
-  try {
-    return userInfo().username;
-  } catch (error) {
-    throw new UserError('this user has no login name: say who changes the preference with --by NAME', { cause: error });
-  }
 }
 
 /** @throws UserError that names what does not fit the run's objectives */
@@ -43,7 +34,7 @@ function requireObjectives({ id, objectives }: Run, preference: Readonly<Record<
 }
 
 async function prefer(id: string, preference: Record<string, number>, flags: PreferFlags): Promise<void> {
-  const author = flags.by ?? loginName();
+  const author = authorOf(flags.by);
   const coordinator = new Coordinator(coordinatorAddress(flags.coordinator));
   try {
     requireObjectives(await coordinator.getRun(id), preference);
@@ -67,7 +58,7 @@ export function preferCommand(): Command {
     .addArgument(
       new Argument('<objective=number...>', 'a number of at least 0 for every objective').argParser(collectAssignment),
     )
-    .addOption(new Option('--by <name>', 'who changes it (default: your login name)'))
+    .addOption(authorOption())
     .addOption(coordinatorOption())
     .addOption(jsonOption())
     .addHelpText(

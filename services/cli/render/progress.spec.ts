@@ -108,6 +108,52 @@ test('the preference in force is shown, and a change of it is said', () => {
   ]);
 });
 
+test('objectives that come and go are said at once, and have numbers from their first step to their last', () => {
+  const reported = ({ objectives }: RunProgress): unknown => objectives.map(({ name, means }) => [name, means]);
+  const message = (objectives: readonly string[]): WatchRunResponse =>
+    ({ run: { ...run, step: 1, objectives } }) as unknown as WatchRunResponse;
+  const step = (number: number, means: Readonly<Record<string, number>>): WatchRunResponse => {
+    const objectives = Object.entries(means).map(([name, rewardMean]) => ({ name, rewardMean, weight: 1 }));
+    return {
+      step: { step: number, objectives, kl: 0, tokens: 1, seconds: 1, etaSeconds: 1 },
+    } as unknown as WatchRunResponse;
+  };
+  const said: string[] = [];
+  let clock = 0;
+  const reporter = new PlainReporter(
+    (line) => said.push(line),
+    () => (clock += 10_000),
+  );
+  let progress = progressOf(run);
+  const hear = (heard: WatchRunResponse): void => reporter.progress((progress = advance(progress, heard)));
+  reporter.progress(progress);
+  hear(step(1, { helpful: 1, harmless: 2 }));
+  // While step 2 is under way: it is one of the two that step 3 has other objectives than.
+  hear(message(['harmless', 'concise']));
+  hear(step(2, { helpful: 3, harmless: 4 }));
+  assert.deepEqual(reported(progress), [
+    ['helpful', [1, 3]],
+    ['harmless', [2, 4]],
+    ['concise', []],
+  ]);
+  assert.match(progressLines(progress, 80)[4] ?? '', /^concise +n\/a/);
+  hear(step(3, { harmless: 5, concise: 6 }));
+  assert.deepEqual(reported(progress), [
+    ['harmless', [2, 4, 5]],
+    ['concise', [6]],
+  ]);
+  assert.deepEqual(
+    said.map((line) => line.replace(/ {2}KL.*/, '')),
+    [
+      'assistant-1: running',
+      'step 1/120  helpful 1.000 (weight 1)  harmless 2.000 (weight 1)',
+      'assistant-1: objectives changed to harmless, concise',
+      'step 2/120  helpful 3.000 (weight 1)  harmless 4.000 (weight 1)',
+      'step 3/120  harmless 5.000 (weight 1)  concise 6.000 (weight 1)',
+    ],
+  );
+});
+
 test('a paused run says why and has no phase', () => {
   const paused = { run: { ...run, state: 'RUN_STATE_PAUSED', reason: 'asked' } } as unknown as WatchRunResponse;
   const lines = progressLines(advance(after(2), paused), 80);

@@ -91,9 +91,10 @@ export function phaseText(phase: NonNullable<RunProgress['phase']>): string {
 /** One step in one line, as for a log: `step 48/120  helpful 0.412  harmless 1.204  KL 0.0123  1,204 tokens/s  1 min 52 s left`. */
 export function progressLine(progress: RunProgress): string {
   const { step, totalSteps, objectives, kl, tokensPerSecond, etaSeconds, whole } = progress;
-  const rewards = objectives.map(
-    ({ name, means, weight }) => `${name} ${fixed(means.at(-1), 3)} (weight ${significant(weight)})`,
-  );
+  // One that the next step begins with has no part in this one.
+  const rewards = objectives
+    .filter(({ means }) => means.length > 0)
+    .map(({ name, means, weight }) => `${name} ${fixed(means.at(-1), 3)} (weight ${significant(weight)})`);
   const left = step < totalSteps ? [`${duration(etaSeconds)} left`] : [];
   return [
     `step ${step}/${totalSteps}`,

@@ -53,7 +53,7 @@ interface Said {
   step: number;
   begun: boolean;
   state?: string;
-  preference?: string;
+  aims?: string;
 }
 
 /** Plain lines: a step each, or fewer where steps come faster than every three seconds; the first and the last always. */
@@ -82,7 +82,7 @@ export class PlainReporter implements Reporter {
       said.state = progress.state;
       this.#write(`${progress.id}: ${progress.state}${progress.reason === '' ? '' : `: ${progress.reason}`}`);
     }
-    this.#sayPreference(progress, said);
+    this.#sayAims(progress, said);
     this.#saidAt ??= this.#now();
     const sinceMs = this.#now() - this.#saidAt;
     if (progress.step > said.step && progress.objectives.some(({ means }) => means.length > 0)) {
@@ -106,13 +106,15 @@ export class PlainReporter implements Reporter {
     // Nothing to take down.
   }
 
-  /** Says the preference at first and whenever somebody has changed it. */
-  #sayPreference({ id, preference }: RunProgress, said: Said): void {
-    const text = numbersText(preference);
-    if (text === (said.preference ?? '')) return;
-    const first = said.preference === undefined;
-    said.preference = text;
-    if (hasNumbers(preference)) this.#write(`${id}: preference${first ? '' : ' changed to'} ${text}`);
+  /** Says the preference at first, and preference or objectives whenever somebody has changed them. */
+  #sayAims({ id, inForce, preference }: RunProgress, said: Said): void {
+    const preferred = hasNumbers(preference);
+    const text = preferred ? numbersText(preference) : inForce.join(', ');
+    if (text === said.aims) return;
+    const first = said.aims === undefined;
+    said.aims = text;
+    if (preferred) this.#write(`${id}: preference${first ? '' : ' changed to'} ${text}`);
+    else if (!first) this.#write(`${id}: objectives changed to ${text}`);
   }
 
   #line(text: string): void {

@@ -21,7 +21,10 @@ export interface RunProgress {
   /** Steps taken. */
   step: number;
   totalSteps: number;
+  /** Those of the last step, then those that were added since. */
   objectives: ObjectiveProgress[];
+  /** The names of the next step's objectives. */
+  inForce: readonly string[];
   /** The preference or weights of the next step, by objective; empty where the method takes none. */
   preference: Readonly<Record<string, number>>;
   kl: number | undefined;
@@ -66,7 +69,8 @@ export function progressOf(run: Run): RunProgress {
     reason: run.reason,
     step: run.step,
     totalSteps: run.totalSteps,
-    objectives: run.objectives.map((name) => ({ name, means: [], weight: undefined })),
+    objectives: withMissing([], run.objectives),
+    inForce: run.objectives,
     preference: preferenceOf(run),
     kl: undefined,
     stationarity: undefined,
@@ -95,29 +99,37 @@ export function advance(progress: RunProgress, message: WatchRunResponse): RunPr
 }
 
 function afterRun(progress: RunProgress, run: Run): RunProgress {
-  const known = progress.objectives.length > 0 ? progress.objectives : progressOf(run).objectives;
+  const objectives = withMissing(progress.objectives, run.objectives);
   return {
     ...progress,
     state: stateName(run.state),
     reason: run.reason,
     totalSteps: run.totalSteps,
     // The numbers shown are those of the last step that was seen: its number stays with them.
-    step: known.some(({ means }) => means.length > 0) ? progress.step : run.step,
+    step: objectives.some(({ means }) => means.length > 0) ? progress.step : run.step,
     method: run.method,
-    objectives: known,
+    objectives,
+    inForce: run.objectives,
     preference: preferenceOf(run),
     phase: run.state === 'RUN_STATE_RUNNING' || run.state === 'RUN_STATE_STARTING' ? progress.phase : undefined,
   };
 }
 
+/** Objectives, and those of some names that are not among them, without numbers. */
+function withMissing(known: readonly ObjectiveProgress[], names: readonly string[]): ObjectiveProgress[] {
+  const missing = names.filter((name) => known.every((objective) => objective.name !== name));
+  return [...known, ...missing.map((name) => ({ name, means: [], weight: undefined }))];
+}
+
 function afterStep(progress: RunProgress, step: StepReport): RunProgress {
+  const objectives = step.objectives.map(({ name, rewardMean, weight }) => {
+    const before = progress.objectives.find((objective) => objective.name === name)?.means ?? [];
+    return { name, means: [...before, rewardMean].slice(-longestHistory), weight };
+  });
   return {
     ...progress,
     step: step.step,
-    objectives: step.objectives.map(({ name, rewardMean, weight }) => {
-      const before = progress.objectives.find((objective) => objective.name === name)?.means ?? [];
-      return { name, means: [...before, rewardMean].slice(-longestHistory), weight };
-    }),
+    objectives: withMissing(objectives, progress.inForce),
     kl: step.kl,
     stationarity: step.stationarity,
     tokensPerSecond: step.seconds > 0 ? step.tokens / step.seconds : undefined,

@@ -164,6 +164,12 @@ export function weightsOf(chosen: CombineConfig): Scheduled | undefined {
   return 'preference' in chosen ? chosen.preference : undefined;
 }
 
+/** A method that takes a preference or weights, with others. */
+export function steered(chosen: CombineConfig, preference: Readonly<Record<string, number>>): CombineConfig {
+  const numbers = { ...preference };
+  return { ...chosen, ...(chosen.method === 'linear' ? { weights: numbers } : { preference: numbers }) };
+}
+
 /** Whether all numbers are 0 at some point of their courses. Between two points they are 0 only where they are at both. */
 function isSomewhereZero(weights: Scheduled): boolean {
   const courses = Object.values(weights);

@@ -2,7 +2,6 @@
 import { loraTargets } from '@gapo/model';
 import {
   directory,
-  grpcTarget,
   nonNegativeInt,
   nonNegativeNumber,
   parseYaml,
@@ -13,6 +12,7 @@ import {
   z,
 } from '@gapo/settings';
 import { checkCombination, combine, lagrangian, type Refuse } from './combineConfig.js';
+import { checkObjectives, objective, withService, type ObjectiveConfig } from './objectiveConfig.js';
 import { checkSurrogate, data, dpo, gae, kl, ppo } from './ppoConfig.js';
 
 const decay = z.number().min(0).lt(1).meta({ expected: 'a number of at least 0 and under 1' });
@@ -65,22 +65,6 @@ const rollout = z.strictObject({
   batch: positiveInt.default(64),
   /** Pieces that a step's prompts are split into; part of the result, unlike the number of workers. @default 4 */
   shards: positiveInt.default(4),
-});
-
-const objective = z.strictObject({
-  /** Its name in reports, events and combinations. */
-  name: word,
-  /** A name of REWARD_SERVICES, or host:port. @default the objective's name */
-  service: z.string().optional(),
-  /**
-   * When a completion has no score: pause the run, drop the completion for every objective, or fail the run.
-   * @default pause
-   */
-  onFailure: z.enum(['pause', 'drop', 'fail']).default('pause'),
-  /** How long one Score call may take. @default 30 */
-  timeoutSeconds: positiveNumber.default(30),
-  /** A call that is not answered by then is made a second time, and the first answer counts. @default never */
-  hedgeAfterSeconds: positiveNumber.optional(),
 });
 
 const optimizer = z.strictObject({
@@ -161,9 +145,6 @@ export const shape = z.strictObject({
   evaluation: evaluation.prefault({}),
 });
 
-/** What gradient workers call the gradient that belongs to no objective. */
-const RESERVED_NAME = 'regularizer';
-
 type Shape = z.output<typeof shape>;
 
 /** PPO's options with every default filled in. */
@@ -171,7 +152,7 @@ type Ppo = Omit<NonNullable<Shape['ppo']>, 'normalizeAdvantages'> & { normalizeA
 
 /** A run configuration with every default filled in. */
 export type RunConfig = Omit<Shape, 'objectives' | 'ppo' | 'kl'> & {
-  objectives: (Shape['objectives'][number] & { service: string })[];
+  objectives: ObjectiveConfig[];
   ppo: Ppo;
   /** With algorithm: dpo its coefficient is 0. */
   kl: NonNullable<Shape['kl']>;
@@ -197,9 +178,8 @@ export function objectiveNames(config: RunConfig): string[] {
 export function parseRunConfig(text: string, source: string, services: ReadonlySet<string> | undefined): RunConfig {
   const checked = shape.superRefine((config, context) => {
     const refuse: Refuse = (path, message) => context.addIssue({ code: 'custom', path, message });
-    checkNames(config, refuse);
     // Pairs need no rewards; an evaluation looks for its services itself.
-    if (services !== undefined && config.algorithm === 'ppo') checkServices(config, services, refuse);
+    checkObjectives(config.objectives, config.algorithm === 'ppo' ? services : undefined, refuse);
     checkCombination(
       config.combine,
       config.lagrangian,
@@ -210,27 +190,6 @@ export function parseRunConfig(text: string, source: string, services: ReadonlyS
     checkNumbers(config, refuse);
   });
   return withDependentDefaults(parseYaml(checked, text, { source }));
-}
-
-function checkNames({ objectives }: Shape, refuse: Refuse): void {
-  objectives.forEach(({ name }, i) => {
-    if (name === RESERVED_NAME) refuse(['objectives', i, 'name'], 'another name: that of the KL and entropy gradient');
-    if (objectives.findIndex((other) => other.name === name) < i) {
-      refuse(['objectives', i, 'name'], 'a name that no other objective has');
-    }
-  });
-}
-
-function checkServices({ objectives }: Shape, services: ReadonlySet<string>, refuse: Refuse): void {
-  const known = services.size === 0 ? '' : ` (${[...services].join(', ')})`;
-  objectives.forEach(({ name, service }, i) => {
-    if (services.has(service ?? name)) return;
-    if (service === undefined) {
-      refuse(['objectives', i, 'service'], `host:port, since REWARD_SERVICES${known} has no "${name}"`);
-    } else if (!grpcTarget.safeParse(service).success) {
-      refuse(['objectives', i, 'service'], `a name in REWARD_SERVICES${known}, or host:port`);
-    }
-  });
 }
 
 function checkNumbers(config: Shape, refuse: Refuse): void {
@@ -270,6 +229,6 @@ function withDependentDefaults(config: Shape): RunConfig {
     },
     kl: config.kl ?? kl.parse(algorithm === 'dpo' ? { coefficient: 0 } : {}),
     ...(algorithm === 'dpo' && { dpo: config.dpo ?? dpo.parse({}) }),
-    objectives: config.objectives.map((entry) => ({ ...entry, service: entry.service ?? entry.name })),
+    objectives: config.objectives.map(withService),
   };
 }

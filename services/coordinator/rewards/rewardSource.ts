@@ -75,12 +75,14 @@ export class RewardSource {
   /**
    * Asks the service what it is; to be called before the first batch.
    *
-   * @throws UserError with one line that names the objective, the address and what to do
+   * @throws UserError with one line that names the objective, the address and what to do, where nothing answers or the
+   *   service is for another objective
    */
   async describe(signal?: AbortSignal): Promise<DescribeResponse> {
     const deadlineMs = Math.min(this.#options.timeoutMs, 10_000);
+    let description: DescribeResponse;
     try {
-      this.#description = await retry(() => this.#client.Describe({}, { deadlineMs, signal }), { ...RETRIES, signal });
+      description = await retry(() => this.#client.Describe({}, { deadlineMs, signal }), { ...RETRIES, signal });
     } catch (reason) {
       const { details } = RpcError.from(reason);
       throw new UserError(
@@ -90,7 +92,18 @@ export class RewardSource {
       );
     }
     this.#breaker.succeeded();
-    return this.#description;
+    if (description.objective !== this.objective) {
+      throw new UserError(
+        `the reward service at ${this.target} is for the objective "${description.objective}", not for ${this.objective}; ` +
+          'correct its address in REWARD_SERVICES or objectives[].service, or the name of either',
+      );
+    }
+    return (this.#description = description);
+  }
+
+  /** Whether the service has said what it is. */
+  get isDescribed(): boolean {
+    return this.#description !== undefined;
   }
 
   /** From which score a completion is acceptable, in the orientation of {@link Scores}; undefined where there is no such notion. */

@@ -41,7 +41,15 @@ function stateAt(step: number): TrainingState {
       multipliers: [],
       chosen: { step, earlier: 2, weights: [1 / 3], alpha: [1], norms: [1e-9], progress: [0.7], stationarity: 1 },
     },
-    preferences: [{ step: 2, author: 'me', at: '2025-01-31T12:00:00.000Z', before: { a: 1 }, after: { a: 2 } }],
+    aims: [
+      {
+        step: 2,
+        author: 'me',
+        at: '2025-01-31T12:00:00.000Z',
+        before: { objectives: owner.config.objectives, preference: { a: 1 } },
+        after: { objectives: owner.config.objectives.slice(1) },
+      },
+    ],
     trained: {
       parameters: vector(0.1),
       optimizer: { step: 2 * step, firstMoments: [vector(1e-3)], secondMoments: [vector(1e-9)] },

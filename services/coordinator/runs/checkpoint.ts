@@ -18,7 +18,7 @@ import type { NamedTensor, TensorShape } from '@gapo/model';
 import { checkKlController, type KlController } from '@gapo/objectives';
 import { canonicalJson, configSha256, sha256Hex, z } from '@gapo/settings';
 import { UserError } from '@gapo/telemetry';
-import { preferenceChangeSchema } from './preferences.js';
+import { aimsChangeSchema } from './aims.js';
 import { initialCombination } from '../step/combination.js';
 import type { RunConfig } from '../config/runConfig.js';
 import { versionOf, type TrainingState } from './trainingState.js';
@@ -59,7 +59,7 @@ export interface CheckpointContent {
 const STATE_FILE = 'state.json';
 const OPTIMIZER_FILE = 'optimizer.safetensors';
 const VALUE_HEADS_FILE = 'value_heads.safetensors';
-const FORMAT = 1;
+const FORMAT = 2;
 
 const controllerSchema = z.union([
   z.object({ kind: z.literal('fixed'), coefficient: z.number() }),
@@ -91,7 +91,7 @@ const stateSchema = z.object({
   version: z.int().min(0),
   position: z.int().min(0),
   kl: controllerSchema,
-  preferences: z.array(preferenceChangeSchema).optional(),
+  aims: z.array(aimsChangeSchema),
   combination: combinationSchema.optional(),
   config: z.unknown(),
   configSha256: sha256Hex,
@@ -154,7 +154,7 @@ export async function writeCheckpoint(
     version: versionOf(state),
     position: state.position,
     kl: state.kl,
-    preferences: [...state.preferences],
+    aims: [...state.aims],
     combination: state.combination,
     config: owner.config,
     configSha256: configSha256(owner.config),
@@ -246,7 +246,7 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
   const parameters = assemble('');
   const found = sha256OfTensors(split(parameters, owner.shapes));
   if (found !== stateFile.versionSha256) damaged(`the tensors have SHA-256 ${found}, not ${stateFile.versionSha256}`);
-  const { step, position, version: updates, kl, preferences = [] } = stateFile;
+  const { step, position, version: updates, kl, aims } = stateFile;
   const { chosen, ...means } = stateFile.combination ?? initialCombination(owner.config);
   checkKlController(kl satisfies KlController);
   const optimizer = { step: updates, firstMoments: [assemble('exp_avg.')], secondMoments: [assemble('exp_avg_sq.')] };
@@ -256,7 +256,7 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
       position,
       kl,
       combination: { ...means, ...(chosen && { chosen }) },
-      preferences,
+      aims,
       trained: { parameters, optimizer },
     },
     report: (stateFile.report ?? undefined) as StepEvent | undefined, // its hash has been checked: it is as it was written

@@ -6,6 +6,7 @@ import type {
   RewardEvent,
   ShardEvent,
   CheckpointEvent,
+  ObjectiveEvent,
   PreferenceEvent,
 } from '@gapo/events';
 
@@ -56,9 +57,14 @@ export class RunEvents {
     this.#bus.publish(this.#runId, 'checkpoint', data, { id: String(data.step) });
   }
 
-  /** @param change counts the run's changes of preference, from 1 */
+  /** @param change counts the run's changes of what it aims at, from 1 */
   preference(change: number, data: PreferenceEvent): void {
     this.#bus.publish(this.#runId, 'preference', data, { id: String(change) });
+  }
+
+  /** @param change as of {@link preference} */
+  objective(change: number, data: ObjectiveEvent): void {
+    this.#bus.publish(this.#runId, 'objective', data, { id: String(change) });
   }
 
   #pieceId(step: number, piece: string): string {

@@ -4,41 +4,26 @@ import type { StepEvent } from '@gapo/events';
 import { RpcError, RunState, type RunInput, type WatchRunResponseInput } from '@gapo/rpc';
 import { configSha256 } from '@gapo/settings';
 import { attributeNames, isExpected, ROOT_CONTEXT, spanNames, withSpan, type Span } from '@gapo/telemetry';
-import {
-  listCheckpoints,
-  readCheckpoint,
-  sha256OfCheckpoint,
-  writeCheckpoint,
-  type CheckpointContent,
-  type CheckpointOwner,
-  type CheckpointPlace,
-} from './checkpoint.js';
+import type { AimsChange } from './aims.js';
+import type { CheckpointContent } from './checkpoint.js';
 import { RunEvents } from './events.js';
 import { RunFeed } from './feed.js';
 import { averageHasNoSteps, PauseNeeded } from './interruption.js';
 import { hasEnded, isActive, stateWord, targetOf, type Transition } from './lifecycle.js';
 import type { Platform } from '../platform.js';
-import type { PreferenceChange } from './preferences.js';
-import { RunPreferences } from './runPreferences.js';
-import { objectiveNames, updatesPerStep, type RunConfig } from '../config/runConfig.js';
+import type { ObjectivesRequest } from './objectiveChanges.js';
+import { describeRewards, meetRewards, needsRewards } from '../rewards/rewardServices.js';
+import { RunAims, type Moment, type ObjectivesAnswer } from './runAims.js';
+import type { RunConfig } from '../config/runConfig.js';
 import { versionKey, type RunDirectory, type RunRecord } from './runDirectory.js';
+import { RunHistory } from './runHistory.js';
 import { completeReport } from '../step/stepReport.js';
 import { takePairStep } from '../step/pairStep.js';
 import { takeStep } from '../step/step.js';
 import type { Phase } from '../step/stepContext.js';
 import { initialState, versionOf, type TrainingState } from './trainingState.js';
 import type { VersionStore } from './versions.js';
-import {
-  closeWorkbench,
-  describeRewards,
-  needsRewards,
-  prepareWorkbench,
-  startingVersions,
-  type Workbench,
-} from '../step/workbench.js';
-
-/** Steps whose mean time the estimate of the time left is made from. */
-const RECENT_STEPS = 10;
+import { prepareWorkbench, startingVersions, workbenchWith, type Workbench } from '../step/workbench.js';
 
 /** What a run is made from. */
 export interface RunParts {
@@ -70,18 +55,15 @@ export class Run {
   readonly #feed = new RunFeed();
   readonly #events: RunEvents;
   readonly #configSha256: string;
+  readonly #history: RunHistory;
+  readonly #aims: RunAims;
   #record: RunRecord;
-  #reports: StepEvent[];
-  readonly #preferences: RunPreferences;
   /** The step in progress. */
   #underWay: number | undefined;
   #bench: Workbench | undefined;
   #preparing: Promise<Workbench> | undefined;
   #state: TrainingState | undefined;
   #versions: VersionStore | undefined;
-  #checkpoint: CheckpointPlace | undefined;
-  /** Of the newest version of a run that another process left, until its tensors are read. */
-  #storedSha256 = '';
   #intent: Intent | undefined;
   #abort = new AbortController();
   #loop: Promise<void> = Promise.resolve();
@@ -92,9 +74,9 @@ export class Run {
     this.#directory = directory;
     this.#record = record;
     this.#configSha256 = configSha256(config);
-    this.#reports = directory.readSteps();
-    this.#preferences = new RunPreferences(config, record.id, directory);
+    this.#history = new RunHistory(config, record.id, directory);
     this.#events = new RunEvents(platform.bus, record.id, record.resumptions);
+    this.#aims = new RunAims({ config, runId: record.id, directory, platform, events: this.#events });
   }
 
   get id(): string {
@@ -118,7 +100,8 @@ export class Run {
   /** The run as others see it. */
   snapshot(): RunInput {
     const { id, state, reason } = this.#record;
-    const last = this.#reports.at(-1);
+    const { last, checkpoint, storedSha256 } = this.#history;
+    const aims = this.#aims.at(this.#nextStep);
     const version = this.#state && this.#versions?.get(versionOf(this.#state));
     const milliseconds = this.created.getTime();
     const pausing = isActive(state) && this.#intent !== undefined;
@@ -128,29 +111,29 @@ export class Run {
       reason: pausing ? `${this.#intent?.transition ?? 'pause'} asked for: ends after the step in progress` : reason,
       step: last?.step ?? (this.#record.ingredients ? this.config.steps : 0),
       totalSteps: this.config.steps,
-      objectives: objectiveNames(this.config),
+      objectives: aims.objectives.map(({ name }) => name),
       method: this.config.combine.method,
       created: { seconds: Math.floor(milliseconds / 1000), nanos: (milliseconds % 1000) * 1e6 },
       configSha256: this.#configSha256,
-      versionSha256: version?.sha256 ?? this.#storedSha256,
-      checkpoint: this.#checkpoint?.directory ?? '',
-      preference: this.#preferences.inForce(this.#nextStep) ?? {},
+      versionSha256: version?.sha256 ?? storedSha256,
+      checkpoint: checkpoint?.directory ?? '',
+      preference: aims.preference ?? {},
       ingredients: this.#record.ingredients ?? {},
       ...(last && { lastStep: last, traceId: last.traceId }),
     };
   }
 
-  /** Its configuration as it was given, and where that one's relative paths start. */
-  get source(): { readonly configYaml: string; readonly baseDirectory: string } {
-    return { configYaml: this.#directory.readConfig(), baseDirectory: this.#record.baseDirectory };
+  /** Its configuration as it was given, where that one's relative paths start, and what people changed since. */
+  get source(): { configYaml: string; baseDirectory: string; aims: readonly AimsChange[] } {
+    const configYaml = this.#directory.readConfig();
+    return { configYaml, baseDirectory: this.#record.baseDirectory, aims: this.#aims.changes };
   }
 
   /** Takes up a state that was made elsewhere as its last: on disk when this returns. */
   async endAt(state: TrainingState, bench: Workbench): Promise<void> {
     this.#change('begin', '');
     try {
-      const owner = this.#owner(bench);
-      await writeCheckpoint(this.#directory.checkpoints, owner, state, undefined, this.config.checkpoints.keep);
+      await this.#history.write(bench, state, undefined);
       await this.findCheckpoint();
     } catch (error) {
       this.#change('fail', messageOf(error));
@@ -160,16 +143,15 @@ export class Run {
   }
 
   /** Finds the newest checkpoint of a run that another process left. */
-  async findCheckpoint(): Promise<void> {
-    this.#checkpoint = (await listCheckpoints(this.#directory.checkpoints)).at(-1);
-    this.#storedSha256 = (this.#checkpoint && (await sha256OfCheckpoint(this.#checkpoint))) ?? '';
+  findCheckpoint(): Promise<void> {
+    return this.#history.find();
   }
 
   /** Publishes that the run was found active without a process that led it; its record says so already. */
   announceInterruption(): void {
     const { changes, state, reason } = this.#record;
     this.#events.state(changes, { from: RunState.RUN_STATE_RUNNING, to: state, reason });
-    this.#platform.log.warn({ run: this.id, step: this.#reports.at(-1)?.step ?? 0 }, `run ${this.id}: ${reason}`);
+    this.#platform.log.warn({ run: this.id, step: this.#history.last?.step ?? 0 }, `run ${this.id}: ${reason}`);
   }
 
   /** Begins a new run; its state is on disk already. Returns at once. */
@@ -202,8 +184,9 @@ export class Run {
   async #goOn(): Promise<void> {
     try {
       const bench = await this.#prepared();
-      if (needsRewards(this.config)) await describeRewards(bench);
-      this.#dropLaterReports(await this.#load(bench));
+      const content = await this.#load(bench);
+      if (needsRewards(this.config)) await describeRewards(this.#benchOfNextStep(bench).objectives);
+      this.#history.goBackTo(content);
     } catch (error) {
       this.#change('fail', messageOf(error));
       throw error;
@@ -216,25 +199,38 @@ export class Run {
   /**
    * Changes the preference from the next step on: the change is on disk when this returns, and has been published.
    *
-   * @throws RpcError as {@link RunPreferences.change}
+   * @throws RpcError as {@link RunAims.setPreference}
    */
-  setPreference(preference: Readonly<Record<string, number>>, author: string): PreferenceChange {
-    const { state } = this.#record;
-    const ended = hasEnded(state) && state !== RunState.RUN_STATE_FAILED ? stateWord(state) : undefined;
-    const change = this.#preferences.change(this.#nextStep, preference, author, ended);
-    this.#platform.log.info(
-      { run: this.id, ...change },
-      `run ${this.id}: another preference from step ${change.step} on, by ${author}`,
-    );
-    const { step, before, after } = change;
-    this.#events.preference(this.#preferences.changes.length, { step, author, before, after });
+  setPreference(preference: Readonly<Record<string, number>>, author: string): AimsChange {
+    const change = this.#aims.setPreference(this.#moment, preference, author);
     this.#feed.state(this.snapshot());
     return change;
   }
 
-  /** The first step whose preference can still be changed. */
+  /**
+   * Adds objectives and removes others from the next step on, as {@link setPreference}.
+   *
+   * @throws RpcError, UserError as {@link RunAims.changeObjectives}
+   */
+  async changeObjectives(request: ObjectivesRequest, author: string): Promise<ObjectivesAnswer> {
+    const answer = await this.#aims.changeObjectives(() => this.#moment, request, author);
+    if (answer.changed) this.#feed.state(this.snapshot());
+    return answer;
+  }
+
+  /** The first step whose aims can still be changed. */
   get #nextStep(): number {
-    return (this.#underWay ?? this.#state?.step ?? this.#checkpoint?.step ?? 0) + 1;
+    return (this.#underWay ?? this.#state?.step ?? this.#history.checkpoint?.step ?? 0) + 1;
+  }
+
+  get #moment(): Moment {
+    const { state } = this.#record;
+    const ended = hasEnded(state) && state !== RunState.RUN_STATE_FAILED ? stateWord(state) : undefined;
+    return { step: this.#nextStep, ended };
+  }
+
+  #benchOfNextStep(bench: Workbench): Workbench {
+    return workbenchWith(bench, this.#aims.configAt(this.#nextStep));
   }
 
   /** Stops after the step in progress. */
@@ -260,12 +256,12 @@ export class Run {
       await this.#loop;
       clearTimeout(timer);
     }
-    if (this.#bench) closeWorkbench(this.#bench);
+    this.#bench?.rewards.close();
   }
 
   /** The state, the steps after the given one, then whatever happens, until the run has ended. */
   async *watch(afterStep: number, signal: AbortSignal): AsyncGenerator<WatchRunResponseInput, void, undefined> {
-    const past = this.#reports.filter(({ step }) => step > afterStep);
+    const past = this.#history.after(afterStep);
     const following = this.#feed.follow(() => hasEnded(this.#record.state), signal);
     // Its first step, taken here, sets where it begins: nothing that happens meanwhile is missed.
     const first = following.next();
@@ -287,7 +283,7 @@ export class Run {
     if (this.#versions === undefined || this.#state === undefined) await this.#load(bench);
     const { versions, key } = this;
     if (versions === undefined || this.#state === undefined) throw new RpcError('INTERNAL', 'the run has no versions');
-    return { bench, versions, key, newest: versionOf(this.#state) };
+    return { bench: this.#benchOfNextStep(bench), versions, key, newest: versionOf(this.#state) };
   }
 
   /**
@@ -296,20 +292,16 @@ export class Run {
    * @throws RpcError NOT_FOUND naming the versions that there are
    */
   async versionFromDisk(version: number): Promise<Float32Array> {
-    const owner = this.#owner(await this.#prepared());
-    const found: number[] = [];
-    for (const place of await listCheckpoints(this.#directory.checkpoints)) {
-      const stored = place.step * updatesPerStep(this.config);
-      if (stored === version) return (await readCheckpoint(place, owner)).state.trained.parameters;
-      found.push(stored);
-    }
+    const found = await this.#history.parametersOf(version, await this.#prepared());
+    if (found instanceof Float32Array) return found;
     const held = [...new Set([...(this.#versions?.list() ?? []), ...found])].sort((a, b) => a - b).join(', ');
     throw new RpcError('NOT_FOUND', `run ${this.id} no longer has version ${version}; it has ${held}`);
   }
 
   async #prepared(): Promise<Workbench> {
     if (this.#bench) return this.#bench;
-    this.#preparing ??= prepareWorkbench(this.config, this.#record.baseDirectory, this.#platform);
+    const config = this.#aims.configAt(this.#nextStep);
+    this.#preparing ??= prepareWorkbench(config, this.#record.baseDirectory, this.#platform);
     try {
       return (this.#bench = await this.#preparing);
     } finally {
@@ -317,30 +309,15 @@ export class Run {
     }
   }
 
-  #owner({ shapes, adapter }: Workbench): CheckpointOwner {
-    return { runId: this.id, config: this.config, shapes, adapter };
-  }
-
   /** Takes up the state of the last checkpoint, or the start where there is none. */
   async #load(bench: Workbench): Promise<CheckpointContent | undefined> {
-    const place = (await listCheckpoints(this.#directory.checkpoints)).at(-1);
-    const content = place && (await readCheckpoint(place, this.#owner(bench)));
+    const content = await this.#history.read(bench);
     const state = content?.state ?? initialState(this.config, bench.initial);
-    this.#preferences.assertHas(state);
+    this.#aims.assertHas(state);
     const versions = startingVersions(bench);
     versions.put(versionOf(state), state.trained.parameters);
-    [this.#versions, this.#state, this.#checkpoint] = [versions, state, place];
+    [this.#versions, this.#state] = [versions, state];
     return content;
-  }
-
-  /** Steps after the checkpoint come again: their reports go. One that a crash kept from being written comes back. */
-  #dropLaterReports(content: CheckpointContent | undefined): void {
-    const step = content?.state.step ?? 0;
-    const reports = this.#reports.filter((report) => report.step <= step);
-    if (content?.report && reports.at(-1)?.step !== step) reports.push(content.report);
-    if (reports.length === this.#reports.length) return;
-    this.#directory.writeSteps(reports);
-    this.#reports = reports;
   }
 
   #launch(): void {
@@ -359,7 +336,7 @@ export class Run {
     }
     try {
       const state = this.#state!;
-      if (state.step > (this.#checkpoint?.step ?? 0)) await this.#writeCheckpoint(state, this.#reports.at(-1));
+      if (state.step > (this.#history.checkpoint?.step ?? 0)) await this.#writeCheckpoint(state, this.#history.last);
     } catch (error) {
       failure ??= error;
     }
@@ -385,31 +362,36 @@ export class Run {
     const before = this.#state!;
     const step = before.step + 1;
     this.#underWay = step;
+    const config = this.#aims.configAt(step);
     const attributes = {
       [attributeNames.runId]: this.id,
       [attributeNames.step]: step,
-      [attributeNames.method]: this.config.combine.method,
-      [attributeNames.objectiveCount]: this.config.objectives.length,
+      [attributeNames.method]: config.combine.method,
+      [attributeNames.objectiveCount]: config.objectives.length,
     };
     const root = { parent: ROOT_CONTEXT };
     try {
-      await withSpan(spanNames.step, attributes, (span) => this.#stepInSpan(before, step, span), root);
+      await withSpan(spanNames.step, attributes, (span) => this.#stepInSpan(before, step, config, span), root);
     } finally {
       this.#underWay = undefined;
     }
   }
 
-  async #stepInSpan(before: TrainingState, step: number, span: Span): Promise<void> {
+  /** @param config with what the step aims at */
+  async #stepInSpan(before: TrainingState, step: number, config: RunConfig, span: Span): Promise<void> {
     const began = performance.now();
+    const aims = this.#aims.changes;
+    const bench = workbenchWith(this.#bench!, config);
+    if (needsRewards(config)) await meetRewards(bench.objectives, this.#abort.signal);
     const progress = (phase: Phase, done: number, total: number, waitingFor = ''): void =>
       this.#feed.progress({ step, phase, done, total, waitingFor });
     const { state, findings } = await (this.config.algorithm === 'dpo' ? takePairStep : takeStep)(before, {
-      bench: this.#bench!,
+      bench,
       platform: this.#platform,
       versions: this.#versions!,
       key: this.key,
       signal: this.#abort.signal,
-      preferences: this.#preferences.changes,
+      aims,
       observer: {
         progress,
         rollout: (event) => this.#events.rollout(event),
@@ -419,8 +401,7 @@ export class Run {
     });
     const reportAt = (checkpointSeconds: number): StepEvent => {
       const times = { seconds: (performance.now() - began) / 1000, checkpointSeconds };
-      const recent = this.#reports.slice(1 - RECENT_STEPS).map(({ seconds }) => seconds);
-      return completeReport(findings, times, recent, this.config.steps - step);
+      return completeReport(findings, times, this.#history.recentSeconds, this.config.steps - step);
     };
     const due = step % this.config.checkpoints.every === 0 || step === this.config.steps || this.#intent !== undefined;
     let checkpointSeconds = 0;
@@ -440,8 +421,7 @@ export class Run {
       [attributeNames.stationarity]: report.stationarity,
       [attributeNames.policyVersion]: versionOf(state),
     });
-    this.#reports.push(report);
-    this.#directory.appendStep(report);
+    this.#history.append(report);
     this.#feed.step(report);
     this.#events.step(report);
     const rewards = report.objectives.map(({ name, rewardMean }) => `${name} ${rewardMean.toFixed(4)}`).join(', ');
@@ -452,11 +432,9 @@ export class Run {
   }
 
   async #writeCheckpoint(state: TrainingState, report: StepEvent | undefined): Promise<void> {
-    const { checkpoints } = this.#directory;
-    const owner = this.#owner(this.#bench!);
-    this.#checkpoint = await writeCheckpoint(checkpoints, owner, state, report, this.config.checkpoints.keep);
+    const { directory } = await this.#history.write(this.#bench!, state, report);
     const sha256 = this.#versions!.get(versionOf(state))?.sha256 ?? '';
-    this.#events.checkpoint({ step: state.step, directory: this.#checkpoint.directory, sha256 });
+    this.#events.checkpoint({ step: state.step, directory, sha256 });
   }
 
   #refuseUnless(transition: Transition): void {

@@ -1,6 +1,6 @@
 /**
  * A run on disk, under DATA_DIR/<runId>/: config.yaml as it was given, run.json with where the run is in its life,
- * steps.jsonl with one report a line, preferences.jsonl with one change of preference a line, checkpoints/. Written
+ * steps.jsonl with one report a line, aims.jsonl with one change of objectives or preference a line, checkpoints/. Written
  * synchronously: each file is small, and what a caller was told has happened is on disk.
  */
 import { createHash } from 'node:crypto';
@@ -20,7 +20,7 @@ import {
 import { join } from 'node:path';
 import type { StepEvent } from '@gapo/events';
 import { RunState } from '@gapo/rpc';
-import { preferenceChangeSchema, type PreferenceChange } from './preferences.js';
+import { aimsChangeSchema, type AimsChange } from './aims.js';
 import { word, z } from '@gapo/settings';
 import { UserError } from '@gapo/telemetry';
 
@@ -47,7 +47,7 @@ export type RunRecord = z.output<typeof recordSchema>;
 const CONFIG = 'config.yaml';
 const RECORD = 'run.json';
 const STEPS = 'steps.jsonl';
-const PREFERENCES = 'preferences.jsonl';
+const AIMS = 'aims.jsonl';
 
 /**
  * The key under which workers ask for a run's versions: its id and what sets this stretch of its life apart. A version
@@ -75,7 +75,12 @@ export class RunDirectory {
    *
    * @throws UserError where it exists or cannot be written
    */
-  static create(dataDirectory: string, record: RunRecord, configYaml: string): RunDirectory {
+  static create(
+    dataDirectory: string,
+    record: RunRecord,
+    configYaml: string,
+    aims: readonly AimsChange[] = [],
+  ): RunDirectory {
     const target = join(dataDirectory, record.id);
     const partial = join(dataDirectory, `.${record.id}.partial`);
     try {
@@ -83,6 +88,7 @@ export class RunDirectory {
       mkdirSync(partial, { recursive: true });
       writeWhole(join(partial, CONFIG), configYaml);
       writeWhole(join(partial, RECORD), recordText(record));
+      if (aims.length > 0) writeWhole(join(partial, AIMS), linesText(aims));
       renameSync(partial, target);
     } catch (error) {
       rmSync(partial, { recursive: true, force: true });
@@ -155,14 +161,14 @@ export class RunDirectory {
     appendFileSync(join(this.path, STEPS), `${JSON.stringify(report)}\n`);
   }
 
-  /** The changes of preference so far, in their order. A last line that a crash cut short was never answered. */
-  readPreferences(): PreferenceChange[] {
-    return this.#readLines(PREFERENCES, (line) => preferenceChangeSchema.parse(JSON.parse(line)));
+  /** The changes of what the run aims at so far, in their order. A last line that a crash cut short was never answered. */
+  readAims(): AimsChange[] {
+    return this.#readLines(AIMS, (line) => aimsChangeSchema.parse(JSON.parse(line)));
   }
 
-  /** Replaces the changes of preference; they have reached the disk when this returns. */
-  writePreferences(changes: readonly PreferenceChange[]): void {
-    this.#replaceLines(PREFERENCES, changes);
+  /** Replaces the changes of what the run aims at; they have reached the disk when this returns. */
+  writeAims(changes: readonly AimsChange[]): void {
+    this.#replaceLines(AIMS, changes);
   }
 
   /** Replaces all reports, as when a run goes back to its last checkpoint. */
@@ -193,13 +199,17 @@ export class RunDirectory {
 
   #replaceLines(name: string, values: readonly unknown[]): void {
     const path = join(this.path, name);
-    writeWhole(`${path}.partial`, values.map((value) => `${JSON.stringify(value)}\n`).join(''));
+    writeWhole(`${path}.partial`, linesText(values));
     renameSync(`${path}.partial`, path);
   }
 }
 
 function recordText(record: RunRecord): string {
   return `${JSON.stringify(record, null, 2)}\n`;
+}
+
+function linesText(values: readonly unknown[]): string {
+  return values.map((value) => `${JSON.stringify(value)}\n`).join('');
 }
 
 function writeWhole(path: string, text: string): void {

@@ -93,8 +93,8 @@ export class Runs {
   }
 
   /**
-   * Makes a run whose policy is the average of other runs' newest policies. It has succeeded, with the configuration of
-   * the first ingredient.
+   * Makes a run whose policy is the average of other runs' newest policies. It has succeeded, with the configuration and
+   * the aims of the first ingredient.
    *
    * @param ingredients weights by run id
    * @param runId its id; made from the time where empty
@@ -111,12 +111,12 @@ export class Runs {
       const first = shares[0]!.run;
       const { bench } = await first.evaluationBase();
       this.#refuseWhenStopping();
-      const { configYaml, baseDirectory } = first.source;
+      const { configYaml, baseDirectory, aims } = first.source;
       const record: RunRecord = {
         ...newRecord(id, created, baseDirectory),
         ingredients: Object.fromEntries(shares.map(({ run, share }) => [run.id, share])),
       };
-      const directory = RunDirectory.create(this.#dataDirectory, record, configYaml);
+      const directory = RunDirectory.create(this.#dataDirectory, record, configYaml, aims);
       const run = new Run({ platform: this.#platform, directory, record, config: first.config });
       this.#runs.set(id, run);
       await run.endAt(state, bench);

@@ -1,7 +1,7 @@
 /** Where a run's training is: exactly what a checkpoint holds and a step leads from. */
 import type { KlController } from '@gapo/objectives';
 import { initialCombination, type CombinationState } from '../step/combination.js';
-import type { PreferenceChange } from './preferences.js';
+import type { AimsChange } from './aims.js';
 import type { RunConfig } from '../config/runConfig.js';
 import { untrained, type Trained } from '../step/update.js';
 
@@ -15,8 +15,8 @@ export interface TrainingState {
   readonly kl: KlController;
   /** What the combination remembers of earlier steps. */
   readonly combination: CombinationState;
-  /** Changes of preference that had been made when the step began, in their order. */
-  readonly preferences: readonly PreferenceChange[];
+  /** Changes of what the run aims at that had been made when the step began, in their order. */
+  readonly aims: readonly AimsChange[];
   /** Parameters and optimiser. */
   readonly trained: Trained;
 }
@@ -35,7 +35,7 @@ export function initialState(config: RunConfig, parameters: Float32Array): Train
     position: 0,
     kl,
     combination: initialCombination(config),
-    preferences: [],
+    aims: [],
     trained: untrained(parameters),
   };
 }

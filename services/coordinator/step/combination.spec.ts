@@ -34,7 +34,7 @@ function configOf(method: string): RunConfig {
 function optionsOf(method: string, step = 4): CombineOptions {
   const config = configOf(method);
   const state = afterRewards(config, initialCombination(config), [1, 2]);
-  return combineOptions(config, { step, preference: undefined, state, noonAdvantages: [0.5, 0.25] });
+  return combineOptions(config, { step, state, noonAdvantages: [0.5, 0.25] });
 }
 
 const plain = (options: CombineOptions): unknown =>
@@ -87,13 +87,6 @@ test('a course goes through its points in straight lines, and is level before an
   assert.equal(configuredPreference(configOf('mgda'), 1), undefined);
 });
 
-test('a preference that somebody set takes the place of the configured course', () => {
-  const config = configOf('dualproj');
-  const state = initialCombination(config);
-  const options = combineOptions(config, { step: 5, preference: { b: 3, a: 1 }, state, noonAdvantages: [] });
-  assert.deepEqual(plain(options), { method: 'dualproj', preference: [0.25, 0.75] });
-});
-
 test('multipliers: log λ moves by lr · λ · (mean cost - limit), where the cost is minus the reward', () => {
   const config = configOf('lagrangian');
   const before = initialCombination(config);
@@ -104,7 +97,7 @@ test('multipliers: log λ moves by lr · λ · (mean cost - limit), where the co
   assert.ok(Math.abs(held.multipliers[1]! - 2 * Math.exp(-0.5 * 2 * 2)) < 1e-12);
   const { weights } = combine(
     gramMatrix([Float32Array.from([1, 0]), Float32Array.from([0, 1])], ['a', 'b']),
-    combineOptions(config, { step: 1, preference: undefined, state: before, noonAdvantages: [] }),
+    combineOptions(config, { step: 1, state: before, noonAdvantages: [] }),
   );
   assert.deepEqual([...weights], [1 / 3, 2 / 3]);
 });

@@ -70,8 +70,6 @@ export function afterRewards(config: RunConfig, state: CombinationState, means: 
 export interface CombinationInput {
   /** The step, from 1. */
   readonly step: number;
-  /** In force in the step, where somebody changed the configuration's. */
-  readonly preference: Readonly<Record<string, number>> | undefined;
   /** After the step's rewards. */
   readonly state: CombinationState;
   /** Mean over tokens of each objective's advantages with negative ones as 0. */
@@ -123,8 +121,7 @@ const OPTIONS: { readonly [M in Method]: (chosen: Chosen<M>, input: Ordered) => 
 /** The options of one step's combination: vectors in the order of the objectives. */
 export function combineOptions(config: RunConfig, input: CombinationInput): CombineOptions {
   const names = objectiveNames(config);
-  const configured = configuredPreference(config, input.step);
-  const given = input.preference ?? configured ?? {};
+  const given = configuredPreference(config, input.step) ?? {};
   const weights = Float64Array.from(names, (name) => given[name] ?? 0);
   const sum = weights.reduce((total, weight) => total + weight, 0);
   const simplex = weights.map((weight) => weight / sum);

@@ -8,7 +8,6 @@ import { afterRewards, combineOptions } from './combination.js';
 import { batchLogProbs, type BatchLogProbs } from '../workers/gradients.js';
 import { noonAdvantages, sumsOf, type LearningSignal } from './learningSignal.js';
 import { pairSignal } from './pairs.js';
-import { preferenceAt } from '../runs/preferences.js';
 import { drawPlaces, splitEvenly } from '../data/prompts.js';
 import { objectiveNames } from '../config/runConfig.js';
 import { callOf, Pieces, stopwatch, type StepContext, type StepFindings, type StepResult } from './stepContext.js';
@@ -63,7 +62,6 @@ export async function takePairStep(before: TrainingState, context: StepContext):
   const combination = afterRewards(config, before.combination, margins);
   const options = combineOptions(config, {
     step,
-    preference: preferenceAt(context.preferences, step),
     state: combination,
     noonAdvantages: noonAdvantages(signal, names.length, batch),
   });
@@ -91,7 +89,7 @@ export async function takePairStep(before: TrainingState, context: StepContext):
     position: before.position + drawn.length,
     kl: before.kl,
     combination: updated.combination,
-    preferences: context.preferences,
+    aims: context.aims,
     trained: updated.trained,
   };
   const findings: StepFindings = {

@@ -11,7 +11,6 @@ import { judge, type Judgement } from './judgement.js';
 import { learningSignal, noonAdvantages, sumsOf, type LearningSignal } from './learningSignal.js';
 import { minibatch, minibatchPlaces } from './minibatches.js';
 import { pretrainingGradient } from './pretraining.js';
-import { preferenceAt } from '../runs/preferences.js';
 import { drawPrompts, splitEvenly, type DrawnPrompt } from '../data/prompts.js';
 import { sampleCompletions } from '../workers/rollouts.js';
 import { objectiveNames } from '../config/runConfig.js';
@@ -45,7 +44,6 @@ export async function takeStep(before: TrainingState, context: StepContext): Pro
   const names = objectiveNames(config);
   const options = combineOptions(config, {
     step,
-    preference: preferenceAt(context.preferences, step),
     state: combination,
     noonAdvantages: noonAdvantages(signal, names.length, batch),
   });
@@ -80,7 +78,7 @@ export async function takeStep(before: TrainingState, context: StepContext): Pro
     position: before.position + drawn.length,
     kl: kl === undefined ? before.kl : updateKlController(before.kl, kl.perCompletion, batch.samples.length),
     combination: updated.combination,
-    preferences: context.preferences,
+    aims: context.aims,
     trained: updated.trained,
   };
   const findings: StepFindings = {

@@ -3,7 +3,7 @@ import type { PhaseSeconds, RewardEvent, ShardEvent, StepEvent } from '@gapo/eve
 import { attributeNames, withSpan, type SpanName } from '@gapo/telemetry';
 import type { GradientCall } from '../workers/gradients.js';
 import type { Platform } from '../platform.js';
-import type { PreferenceChange } from '../runs/preferences.js';
+import type { AimsChange } from '../runs/aims.js';
 import type { TrainingState } from '../runs/trainingState.js';
 import type { VersionStore } from '../runs/versions.js';
 import type { Workbench } from './workbench.js';
@@ -22,6 +22,7 @@ export interface StepObserver {
 
 /** What a step works with. */
 export interface StepContext {
+  /** With the objectives and the preference that are in force in the step. */
   readonly bench: Workbench;
   readonly platform: Pick<Platform, 'rollout' | 'gradient'>;
   readonly versions: VersionStore;
@@ -29,8 +30,8 @@ export interface StepContext {
   readonly key: string;
   readonly signal: AbortSignal;
   readonly observer: StepObserver;
-  /** Changes of preference that were made so far. */
-  readonly preferences: readonly PreferenceChange[];
+  /** Changes of what the run aims at that were made so far. */
+  readonly aims: readonly AimsChange[];
 }
 
 /** A step's report but for what is known only once it has ended. */

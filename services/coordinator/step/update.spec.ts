@@ -24,7 +24,7 @@ function directionOf(
   { objectives, regularizer }: BatchGradients,
 ): { combination: Combination; direction: Float32Array; norm: number } {
   const config = configOf(extra);
-  const input = { step: 1, preference: undefined, state: initialCombination(config), noonAdvantages: [] };
+  const input = { step: 1, state: initialCombination(config), noonAdvantages: [] };
   const combination = combine(gramMatrix(objectives, ['a', 'b']), combineOptions(config, input));
   const direction = weightedSum(objectives, combination.weights, new Float32Array(objectives[0]!.length));
   addRegularizer(direction, regularizer);

@@ -97,7 +97,7 @@ export async function makeUpdates(
   const { bench, signal, observer, versions } = context;
   const { step, updates } = plan;
   const { chosen: kept } = plan.combination;
-  const changed = context.preferences.some((change) => change.step > (kept?.step ?? 0) && change.step <= step);
+  const changed = context.aims.some((change) => change.step > (kept?.step ?? 0) && change.step <= step);
   const due = kept === undefined || changed || step - kept.step >= bench.config.combine.refreshEvery;
   let trained = before;
   let chosen = kept;

@@ -15,11 +15,9 @@ import {
   type TrainableSpec,
 } from '@gapo/model';
 import type { PolicyRefInput, PolicySpecInput } from '@gapo/rpc';
-import { grpcTarget } from '@gapo/settings';
-import { UserError } from '@gapo/telemetry';
 import type { Platform } from '../platform.js';
 import { readPrompts, type PromptRecord } from '../data/prompts.js';
-import { RewardSource } from '../rewards/rewardSource.js';
+import { describeRewards, needsRewards, RewardServices } from '../rewards/rewardServices.js';
 import { objectiveNames, type RunConfig } from '../config/runConfig.js';
 import type { ScoredObjective } from '../rewards/scoring.js';
 import { readPairs, readTexts, type PairRecord, type TextRecord } from '../data/texts.js';
@@ -28,7 +26,7 @@ import { startingAdapter } from './startingAdapter.js';
 import { updateRule, type UpdateRule } from './update.js';
 import { VersionStore } from '../runs/versions.js';
 
-/** Everything that stays the same from a run's first step to its last. */
+/** Everything that a run works with: the same from its first step to its last, but for what it aims at. */
 export interface Workbench {
   readonly config: RunConfig;
   readonly model: DecoderConfig;
@@ -40,6 +38,7 @@ export interface Workbench {
   readonly pairs: readonly PairRecord[];
   /** Prompts that are never trained on; undefined where the configuration names none. */
   readonly heldOut: readonly PromptRecord[] | undefined;
+  readonly rewards: RewardServices;
   /** In the order of the objectives; with algorithm: dpo those alone that have a reward service, for evaluations. */
   readonly objectives: readonly ScoredObjective[];
   /** The frozen model and what is trained of it, as workers are told. */
@@ -95,19 +94,7 @@ export async function prepareWorkbench(
   const trainable: TrainableSpec = { ...(lora && { lora }), valueHeads };
   const shapes = trainableTensors(decoder.config, trainable);
   const base = start ? new Map(start.tensors.map((tensor) => [tensor.name, tensor])) : decoder.weights;
-  const scored = needsRewards(config)
-    ? config.objectives
-    : config.objectives.filter(({ service }) => targetOf(platform, service) !== undefined);
-  const objectives = scored.map(({ name, service, timeoutSeconds, hedgeAfterSeconds, onFailure }) => ({
-    onFailure,
-    source: new RewardSource({
-      objective: name,
-      target: rewardTarget(platform, name, service),
-      timeoutMs: timeoutSeconds * 1000,
-      hedgeAfterMs: hedgeAfterSeconds && hedgeAfterSeconds * 1000,
-      log: platform.log,
-    }),
-  }));
+  const rewards = new RewardServices(platform);
   const bench: Workbench = {
     config,
     model: decoder.config,
@@ -116,7 +103,8 @@ export async function prepareWorkbench(
     texts: pretraining,
     pairs,
     heldOut,
-    objectives,
+    rewards,
+    objectives: rewards.ofConfig(config),
     spec: {
       model: directory,
       modelSha256: decoder.sha256,
@@ -138,17 +126,12 @@ export async function prepareWorkbench(
     rule: updateRule(config, valueParameters(shapes)),
   };
   try {
-    if (needsRewards(config)) await describeRewards(bench, signal);
+    if (needsRewards(config)) await describeRewards(bench.objectives, signal);
   } catch (error) {
-    closeWorkbench(bench);
+    rewards.close();
     throw error;
   }
   return bench;
-}
-
-/** Whether training asks reward services; an evaluation always does. */
-export function needsRewards({ algorithm }: RunConfig): boolean {
-  return algorithm === 'ppo';
 }
 
 /** Elements of the value heads, which are at the end of every flat vector. */
@@ -157,31 +140,9 @@ function valueParameters(shapes: readonly TensorShape[]): number {
   return shapes.filter(({ name }) => heads.includes(name)).reduce((total, { shape }) => total + sizeOf(shape), 0);
 }
 
-function targetOf({ rewards }: Platform, service: string): string | undefined {
-  const target = rewards.get(service) ?? service;
-  return grpcTarget.safeParse(target).success ? target : undefined;
-}
-
-function rewardTarget(platform: Platform, objective: string, service: string): string {
-  const target = targetOf(platform, service);
-  if (target !== undefined) return target;
-  throw new UserError(
-    `objective ${objective}: REWARD_SERVICES has no "${service}"; start the coordinator with ${service}=host:port in it`,
-  );
-}
-
-/**
- * Asks every reward service what it is.
- *
- * @throws UserError naming the objective and the address of one that does not answer
- */
-export async function describeRewards({ objectives }: Workbench, signal?: AbortSignal): Promise<void> {
-  await Promise.all(objectives.map(({ source }) => source.describe(signal)));
-}
-
-/** Gives up the connections. */
-export function closeWorkbench({ objectives }: Workbench): void {
-  for (const { source } of objectives) source.close();
+/** The workbench with the objectives and the preference of another step: everything else stays the same. */
+export function workbenchWith(bench: Workbench, config: RunConfig): Workbench {
+  return { ...bench, config, objectives: bench.rewards.ofConfig(config) };
 }
 
 /** A policy version as workers are told of it. */

@@ -4,7 +4,16 @@ import type { EventData } from './eventData.js';
 import { EventError, messageOf } from './eventError.js';
 
 /** Every kind of event. */
-export const EVENT_KINDS = ['state', 'step', 'rollout', 'reward', 'gradient', 'checkpoint', 'preference'] as const;
+export const EVENT_KINDS = [
+  'state',
+  'step',
+  'rollout',
+  'reward',
+  'gradient',
+  'checkpoint',
+  'preference',
+  'objective',
+] as const;
 
 /** A kind of event: the last word of its subject. */
 export type EventKind = (typeof EVENT_KINDS)[number];

@@ -75,6 +75,22 @@ export interface PreferenceEvent {
   after: Record<string, number>;
 }
 
+/** `objective`: somebody added objectives to the run, or removed some; it holds from `step` on. */
+export interface ObjectiveEvent {
+  /** The first step with the new objectives. */
+  step: number;
+  /** Who changed them. */
+  author: string;
+  /** The names of those that were added. */
+  added: string[];
+  /** The names of those that were removed. */
+  removed: string[];
+  /** The names of all objectives from the step on, in order. */
+  objectives: string[];
+  /** The preference or weights from the step on, by objective; empty where the method takes none. */
+  preference: Record<string, number>;
+}
+
 /** One objective's part in a step. */
 export interface ObjectiveStep {
   /** The objective's name. */
@@ -167,4 +183,5 @@ export interface EventData {
   gradient: ShardEvent;
   checkpoint: CheckpointEvent;
   preference: PreferenceEvent;
+  objective: ObjectiveEvent;
 }

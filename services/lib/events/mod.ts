@@ -7,6 +7,7 @@ export type {
   EventData,
   ObjectiveStep,
   PhaseSeconds,
+  ObjectiveEvent,
   PreferenceEvent,
   RewardEvent,
   ShardEvent,

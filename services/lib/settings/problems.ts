@@ -1,6 +1,6 @@
 /** Every problem of a value under a schema, as plain data: unknown keys, numbers that are not finite, zod's issues. */
 import { z } from 'zod';
-import { showPath, showValue, type ConfigProblem } from './configError.js';
+import { ConfigError, showPath, showValue, type ConfigProblem } from './configError.js';
 import { nearestKey } from './editDistance.js';
 import {
   isMapping,
@@ -27,6 +27,21 @@ export interface Finding {
 
 /** The typed value, or everything that is wrong with it. */
 export type Checked<T> = { ok: true; value: T } | { ok: false; findings: Finding[] };
+
+/**
+ * Reads a value that came from no file, as a request.
+ *
+ * @param source what the value is part of; it begins every line of an error
+ * @throws ConfigError with every problem: its path, what was found, what is expected
+ */
+export function parseValue<S extends z.ZodType>(schema: S, value: unknown, source: string): z.output<S> {
+  const checked = check(schema, value);
+  if (checked.ok) return checked.value;
+  throw new ConfigError(
+    source,
+    checked.findings.map(({ problem }) => problem),
+  );
+}
 
 /** Checks a value against a schema. Unknown keys are problems whether or not the schema is strict. */
 export function check<S extends z.ZodType>(schema: S, value: unknown): Checked<z.output<S>> {

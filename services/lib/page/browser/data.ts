@@ -116,7 +116,7 @@ export interface ReportData {
 
 /** An event as the gateway sends it: a CloudEvent of one of these kinds. */
 export interface PageEvent {
-  /** `gapo.v1.` and the kind: state, step, rollout, reward, gradient, checkpoint, preference or progress. */
+  /** `gapo.v1.` and the kind: state, step, rollout, reward, gradient, checkpoint, preference, objective or progress. */
   type: string;
   data: unknown;
 }

@@ -4,6 +4,10 @@ import type {
   CancelRunRequestInput,
   CancelRunResponse,
   CancelRunResponseInput,
+  ChangeObjectivesRequest,
+  ChangeObjectivesRequestInput,
+  ChangeObjectivesResponse,
+  ChangeObjectivesResponseInput,
   ComputeGradientsRequest,
   ComputeGradientsRequestInput,
   ComputeGradientsResponse,
@@ -167,6 +171,13 @@ export interface Services {
       requestInput: SetPreferenceRequestInput;
       response: SetPreferenceResponse;
       responseInput: SetPreferenceResponseInput;
+    };
+    ChangeObjectives: {
+      kind: 'unary';
+      request: ChangeObjectivesRequest;
+      requestInput: ChangeObjectivesRequestInput;
+      response: ChangeObjectivesResponse;
+      responseInput: ChangeObjectivesResponseInput;
     };
     CreateSoup: {
       kind: 'unary';

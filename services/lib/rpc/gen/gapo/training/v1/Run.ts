@@ -30,7 +30,7 @@ export interface RunInput {
    */
   'totalSteps'?: (number | string | Long);
   /**
-   * The objectives' names, in order.
+   * The names of the objectives in force, in order.
    */
   'objectives'?: (string)[];
   /**
@@ -96,7 +96,7 @@ export interface Run {
    */
   'totalSteps': (number);
   /**
-   * The objectives' names, in order.
+   * The names of the objectives in force, in order.
    */
   'objectives': (string)[];
   /**

@@ -1,11 +1,13 @@
-// Changes of preference: when they take effect, that they outlive everything, and what is refused.
+// Changes of what a run aims at: which one counts; of preferences: when they take effect, that they outlive everything, and what is refused.
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { connectEvents, type CloudEvent } from '@gapo/events';
 import { RpcError } from '@gapo/rpc';
-import { preferenceAt, type PreferenceChange } from './preferences.js';
+import { aimsOf, configAt, type AimsChange } from './aims.js';
+import { parseRunConfig } from '../config/runConfig.js';
+import { combineOptions, initialCombination } from '../step/combination.js';
 import {
   createRun,
   deadlineMs,
@@ -23,15 +25,41 @@ const config = runYaml({
   extra: 'combine: { method: linear, weights: { letters: 1, short: 0 } }\ncheckpoints: { every: 2 }',
 });
 
-function change(step: number, letters: number): PreferenceChange {
-  return { step, author: 'me', at: '2025-01-31T12:00:00.000Z', before: {}, after: { letters } };
+const parsed = parseRunConfig(config, 'run.yaml', undefined);
+
+/** A change to one objective with that preference. */
+function change(step: number, letters: number): AimsChange {
+  const before = aimsOf(parsed, step);
+  const after = { objectives: before.objectives.slice(0, 1), preference: { letters } };
+  return { step, author: 'me', at: '2025-01-31T12:00:00.000Z', before, after };
 }
 
 test('the newest change that holds for a step is the one that counts', () => {
-  assert.equal(preferenceAt([], 3), undefined);
+  assert.equal(configAt(parsed, [], 3), parsed);
   const changes = [change(4, 1), change(10, 2), change(6, 3)];
-  const at = (step: number): number | undefined => preferenceAt(changes, step)?.['letters'];
-  assert.deepEqual([at(3), at(4), at(5), at(6), at(10), at(99)], [undefined, 1, 1, 3, 3, 3]);
+  const at = (step: number): unknown => aimsOf(configAt(parsed, changes, step), step).preference;
+  assert.deepEqual([3, 4, 5, 6, 10, 99].map(at), [
+    { letters: 1, short: 0 },
+    ...[1, 1, 3, 3, 3].map((letters) => ({ letters })),
+  ]);
+});
+
+test('a preference that somebody set takes the place of the configured course', () => {
+  const course = '{ letters: { 0: 0, 10: 1 }, short: { 0: 1, 10: 0 } }';
+  const scheduled = parseRunConfig(
+    runYaml({ extra: `combine: { method: dualproj, preference: ${course} }` }),
+    'run.yaml',
+    undefined,
+  );
+  const { objectives, preference } = aimsOf(scheduled, 5);
+  assert.deepEqual(preference, { letters: 0.5, short: 0.5 });
+  const set = { ...change(5, 1), after: { objectives, preference: { short: 3, letters: 1 } } };
+  const options = combineOptions(configAt(scheduled, [set], 7), {
+    step: 7,
+    state: initialCombination(scheduled),
+    noonAdvantages: [],
+  });
+  assert.deepEqual(options, { method: 'dualproj', preference: Float64Array.of(0.25, 0.75) });
 });
 
 test('a change takes effect at the next step, is published, shown, and kept over a restart bit for bit', async (t) => {

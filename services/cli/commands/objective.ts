@@ -1,0 +1,142 @@
+/** `gapo objective`: objectives that are added to a run while it trains, or removed from it. */
+import { Command, Option } from 'commander';
+import type { FailurePolicy, ObjectiveInput } from '@gapo/rpc';
+import { assignmentList } from '../assignments.js';
+import { authorOf, authorOption } from '../author.js';
+import { Coordinator, coordinatorAddress, type ObjectivesChange } from '../client.js';
+import { coordinatorOption, jsonOption, seconds } from '../options.js';
+import { print, printJson } from '../output.js';
+import { hasNumbers, numbersText } from '../render/preference.js';
+
+interface ChangeFlags {
+  prefer?: Record<string, number>;
+  by?: string;
+  coordinator?: string;
+  json?: true;
+}
+
+interface AddFlags extends ChangeFlags {
+  service?: string;
+  onFailure?: 'pause' | 'drop' | 'fail';
+  timeout?: number;
+  hedgeAfter?: number;
+}
+
+const policies: Record<NonNullable<AddFlags['onFailure']>, FailurePolicy> = {
+  pause: 'FAILURE_POLICY_PAUSE',
+  drop: 'FAILURE_POLICY_DROP',
+  fail: 'FAILURE_POLICY_FAIL',
+};
+
+async function add(id: string, name: string, flags: AddFlags): Promise<void> {
+  const { service, onFailure, timeout, hedgeAfter } = flags;
+  const objective: ObjectiveInput = {
+    name,
+    ...(service !== undefined && { service }),
+    ...(onFailure !== undefined && { onFailure: policies[onFailure] }),
+    ...(timeout !== undefined && { timeoutSeconds: timeout }),
+    ...(hedgeAfter !== undefined && { hedgeAfterSeconds: hedgeAfter }),
+  };
+  await change(id, { add: [objective] }, `${name} added`, flags);
+}
+
+async function remove(id: string, name: string, flags: ChangeFlags): Promise<void> {
+  await change(id, { remove: [name] }, `${name} removed`, flags);
+}
+
+async function change(id: string, wanted: ObjectivesChange, what: string, flags: ChangeFlags): Promise<void> {
+  const author = authorOf(flags.by);
+  const coordinator = new Coordinator(coordinatorAddress(flags.coordinator));
+  try {
+    const answer = await coordinator.changeObjectives(id, { ...wanted, preference: flags.prefer ?? {} }, author);
+    const { run, changed, firstStep, before, preferenceBefore } = answer;
+    const { objectives, preference } = run;
+    if (flags.json) {
+      printJson({
+        run: id,
+        author,
+        changed,
+        step: firstStep,
+        before: { objectives: before, preference: { ...preferenceBefore } },
+        after: { objectives, preference: { ...preference } },
+      });
+      return;
+    }
+    const inForce = hasNumbers(preference) ? numbersText(preference, objectives) : objectives.join(', ');
+    if (changed) print(`${id}: ${what}; from step ${firstStep} on: ${inForce} (by ${author})`);
+    else print(`${id}: so it is already: ${inForce}`);
+  } finally {
+    coordinator.close();
+  }
+}
+
+const preferOption = (): Option =>
+  new Option('--prefer <objective=number,...>', 'a number of at least 0 for each objective that results').argParser(
+    assignmentList,
+  );
+
+const idArgument = ['<id>', "the run's id, as `gapo runs` lists it"] as const;
+
+function addCommand(): Command {
+  return new Command('add')
+    .description('another objective for a run, from its next step on')
+    .argument(...idArgument)
+    .argument('<name>', "the objective's name, as its service describes it")
+    .addOption(new Option('--service <host:port>', 'where it is, or its name in REWARD_SERVICES (default: the name)'))
+    .addOption(
+      new Option('--on-failure <policy>', 'when a completion has no score (default: pause)').choices(
+        Object.keys(policies),
+      ),
+    )
+    .addOption(new Option('--timeout <seconds>', 'how long one call may take (default: 30)').argParser(seconds))
+    .addOption(new Option('--hedge-after <seconds>', 'when a call is made again (default: never)').argParser(seconds))
+    .addOption(preferOption())
+    .addOption(authorOption())
+    .addOption(coordinatorOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      `
+The service is asked what it is before anything changes. Where the run's method takes a preference, --prefer is needed: one
+number for each objective that results. Who changed it is recorded. Nothing is restarted.
+
+Example:
+  gapo objective add assistant-20250101-120000 concise --service 127.0.0.1:50061 --prefer helpful=2,harmless=2,concise=1`,
+    )
+    .action(add);
+}
+
+function removeCommand(): Command {
+  return new Command('remove')
+    .description('one objective less for a run, from its next step on')
+    .argument(...idArgument)
+    .argument('<name>', "the objective's name")
+    .addOption(preferOption())
+    .addOption(authorOption())
+    .addOption(coordinatorOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      `
+Without --prefer the numbers of the others stay as they are.
+
+Example:
+  gapo objective remove assistant-20250101-120000 concise`,
+    )
+    .action(remove);
+}
+
+/** The command. */
+export function objectiveCommand(): Command {
+  return new Command('objective')
+    .description('add objectives to a run while it trains, or remove some; who changed it is recorded')
+    .addHelpText(
+      'after',
+      `
+Example:
+  gapo objective add assistant-20250101-120000 concise --service 127.0.0.1:50061
+  gapo objective remove assistant-20250101-120000 concise`,
+    )
+    .addCommand(addCommand())
+    .addCommand(removeCommand());
+}

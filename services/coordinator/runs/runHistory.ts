@@ -1,0 +1,118 @@
+/** What a run has behind it, on disk: the reports of its steps and its checkpoints. */
+import type { StepEvent } from '@gapo/events';
+import {
+  listCheckpoints,
+  readCheckpoint,
+  sha256OfCheckpoint,
+  writeCheckpoint,
+  type CheckpointContent,
+  type CheckpointOwner,
+  type CheckpointPlace,
+} from './checkpoint.js';
+import { updatesPerStep, type RunConfig } from '../config/runConfig.js';
+import type { RunDirectory } from './runDirectory.js';
+import type { Workbench } from '../step/workbench.js';
+import type { TrainingState } from './trainingState.js';
+
+/** Steps whose mean time the estimate of the time left is made from. */
+const RECENT_STEPS = 10;
+
+/** The history of one run. */
+export class RunHistory {
+  readonly #config: RunConfig;
+  readonly #runId: string;
+  readonly #directory: RunDirectory;
+  #reports: StepEvent[];
+  #checkpoint: CheckpointPlace | undefined;
+  /** Of the newest version of a run that another process left, until its tensors are read. */
+  #storedSha256 = '';
+
+  constructor(config: RunConfig, runId: string, directory: RunDirectory) {
+    this.#config = config;
+    this.#runId = runId;
+    this.#directory = directory;
+    this.#reports = directory.readSteps();
+  }
+
+  /** The report of the latest step; undefined before the first. */
+  get last(): StepEvent | undefined {
+    return this.#reports.at(-1);
+  }
+
+  /** The newest checkpoint; undefined where there is none. */
+  get checkpoint(): CheckpointPlace | undefined {
+    return this.#checkpoint;
+  }
+
+  /** SHA-256 (hex) of the newest version as its checkpoint says; empty where that was not looked for. */
+  get storedSha256(): string {
+    return this.#storedSha256;
+  }
+
+  /** Wall seconds of the latest steps, one fewer than an estimate is made from. */
+  get recentSeconds(): readonly number[] {
+    return this.#reports.slice(1 - RECENT_STEPS).map(({ seconds }) => seconds);
+  }
+
+  /** The reports of the steps after one. */
+  after(step: number): readonly StepEvent[] {
+    return this.#reports.filter((report) => report.step > step);
+  }
+
+  /** Adds the report of a step. */
+  append(report: StepEvent): void {
+    this.#reports.push(report);
+    this.#directory.appendStep(report);
+  }
+
+  /** Finds the newest checkpoint of a run that another process left. */
+  async find(): Promise<void> {
+    this.#checkpoint = (await listCheckpoints(this.#directory.checkpoints)).at(-1);
+    this.#storedSha256 = (this.#checkpoint && (await sha256OfCheckpoint(this.#checkpoint))) ?? '';
+  }
+
+  /**
+   * Reads the newest checkpoint; undefined where there is none.
+   *
+   * @throws UserError as {@link readCheckpoint}
+   */
+  async read(bench: Workbench): Promise<CheckpointContent | undefined> {
+    const place = (await listCheckpoints(this.#directory.checkpoints)).at(-1);
+    const content = place && (await readCheckpoint(place, this.#owner(bench)));
+    this.#checkpoint = place;
+    return content;
+  }
+
+  /** Writes a checkpoint; the newest from then on. */
+  async write(bench: Workbench, state: TrainingState, report: StepEvent | undefined): Promise<CheckpointPlace> {
+    const { checkpoints } = this.#directory;
+    const { keep } = this.#config.checkpoints;
+    return (this.#checkpoint = await writeCheckpoint(checkpoints, this.#owner(bench), state, report, keep));
+  }
+
+  /** Steps after a checkpoint come again: their reports go. One that a crash kept from being written comes back. */
+  goBackTo(content: CheckpointContent | undefined): void {
+    const step = content?.state.step ?? 0;
+    const reports = this.#reports.filter((report) => report.step <= step);
+    if (content?.report && reports.at(-1)?.step !== step) reports.push(content.report);
+    if (reports.length === this.#reports.length) return;
+    this.#directory.writeSteps(reports);
+    this.#reports = reports;
+  }
+
+  /** The parameters of a version that is in a checkpoint; else the versions that are in one. */
+  async parametersOf(version: number, bench: Workbench): Promise<Float32Array | readonly number[]> {
+    const found: number[] = [];
+    for (const place of await listCheckpoints(this.#directory.checkpoints)) {
+      const stored = place.step * updatesPerStep(this.#config);
+      if (stored === version) return (await readCheckpoint(place, this.#owner(bench))).state.trained.parameters;
+      found.push(stored);
+    }
+    return found;
+  }
+
+  /** A checkpoint is of the run's own configuration, whatever it aims at meanwhile. */
+  #owner({ shapes, adapter }: Workbench): CheckpointOwner {
+    return { runId: this.#runId, config: this.#config, shapes, adapter };
+  }
+}
