@@ -153,7 +153,7 @@ describe('settings that are wrong end the process with exit code 2', () => {
     const { code, err } = await run(t, { REWARD_KIND: 'onxx', THREADS: '0', LISTEN: 'here' });
     assert.deepEqual(lines(err), [
       'environment LISTEN: found string "here", expected a host:port string',
-      'environment REWARD_KIND: found string "onxx", expected onnx (a classifier), rules (a YAML file) or http (somebody else, described by a YAML file) (did you mean "onnx"?)',
+      'environment REWARD_KIND: found string "onxx", expected onnx (a classifier), rules (a YAML file), http or oip (somebody else over HTTP or the Open Inference Protocol, described by a YAML file) (did you mean "onnx"?)',
       'environment THREADS: found number 0, expected an integer of at least 1',
     ]);
     assert.equal(code, 2);

@@ -1,7 +1,8 @@
-/** The reward service that needs no code: classifiers, rules or somebody behind HTTP, by environment variables. */
-import { type Endpoint, runRewardService } from '@gapo/reward';
+/** The reward service that needs no code: classifiers, rules or somebody else who is asked, by environment variables. */
+import { type Endpoint, runRewardService, type Scorer } from '@gapo/reward';
 import { attributeNames, spanNames, withSpan } from '@gapo/telemetry';
-import { HttpScorer } from './http/httpScorer.js';
+import { openHttpScorer } from './http/httpScorer.js';
+import { openOipScorer } from './oip/oipScorer.js';
 import { ClassifierHost } from './onnx/classifierHost.js';
 import { RulesScorer } from './rules/rulesScorer.js';
 import { type Settings, help, portAfter, settings } from './settings.js';
@@ -21,15 +22,16 @@ async function hosted(s: Settings): Promise<readonly Endpoint[]> {
   return host.scorers.map((scorer, k) => ({ scorer, address: portAfter(s.LISTEN, k) }));
 }
 
+function openScorer(s: Settings): Promise<Scorer> {
+  const [objective, token] = [s.OBJECTIVE?.[0], s.REWARD_TOKEN];
+  if (s.REWARD_KIND === 'http') return openHttpScorer({ path: s.REWARD_HTTP as string, objective, token });
+  if (s.REWARD_KIND === 'oip') return openOipScorer({ path: s.REWARD_OIP as string, objective, token });
+  return RulesScorer.open({ path: s.REWARD_RULES as string, objective, itemTimeoutMs: s.ITEM_TIMEOUT_MS });
+}
+
 async function open(): Promise<readonly Endpoint[]> {
   const s = settings();
-  if (s.REWARD_KIND === 'onnx') return hosted(s);
-  const objective = s.OBJECTIVE?.[0];
-  const scorer =
-    s.REWARD_KIND === 'http'
-      ? await HttpScorer.open({ path: s.REWARD_HTTP as string, objective, token: s.REWARD_TOKEN })
-      : await RulesScorer.open({ path: s.REWARD_RULES as string, objective, itemTimeoutMs: s.ITEM_TIMEOUT_MS });
-  return [{ scorer, address: s.LISTEN }];
+  return s.REWARD_KIND === 'onnx' ? hosted(s) : [{ scorer: await openScorer(s), address: s.LISTEN }];
 }
 
 await runRewardService({ name: 'gapo-reward', help, open });

@@ -15,7 +15,7 @@ import {
 const most = 4;
 
 /** The variable that each kind needs. */
-const sources = { onnx: 'REWARD_MODEL', rules: 'REWARD_RULES', http: 'REWARD_HTTP' } as const;
+const sources = { onnx: 'REWARD_MODEL', rules: 'REWARD_RULES', http: 'REWARD_HTTP', oip: 'REWARD_OIP' } as const;
 
 const schema = z
   .object({
@@ -25,8 +25,11 @@ const schema = z
         'Where it listens; port 0 takes a free one. Of several classifiers each has the port after the one before.',
       ),
     REWARD_KIND: z
-      .enum(['onnx', 'rules', 'http'])
-      .meta({ expected: 'onnx (a classifier), rules (a YAML file) or http (somebody else, described by a YAML file)' })
+      .enum(['onnx', 'rules', 'http', 'oip'])
+      .meta({
+        expected:
+          'onnx (a classifier), rules (a YAML file), http or oip (somebody else over HTTP or the Open Inference Protocol, described by a YAML file)',
+      })
       .describe('What computes the scores.'),
     REWARD_MODEL: z
       .array(directory)
@@ -37,7 +40,10 @@ const schema = z
       .meta({ expected: "directories' paths" }),
     REWARD_RULES: filePath.optional().describe('With REWARD_KIND=rules: the file of rules.'),
     REWARD_HTTP: filePath.optional().describe('With REWARD_KIND=http: the file that says who is asked, and how.'),
-    REWARD_TOKEN: z.string().optional().describe('With REWARD_KIND=http: sent as a bearer token.'),
+    REWARD_OIP: filePath
+      .optional()
+      .describe('With REWARD_KIND=oip: the file that says which model of an inference server is asked, and how.'),
+    REWARD_TOKEN: z.string().optional().describe('With REWARD_KIND=http or oip: sent as a bearer token.'),
     OBJECTIVE: z
       .array(word)
       .optional()
@@ -107,7 +113,7 @@ export function portAfter(address: string, k: number): string {
 /** What `--help` prints. */
 export const help = settingsHelp({
   title:
-    'A reward service: scores completions for one objective (gapo.reward.v1), with an ONNX classifier, with\nrules, or by asking somebody over HTTP.',
+    'A reward service: scores completions for one objective (gapo.reward.v1), with an ONNX classifier, with\nrules, or by asking somebody over HTTP or the Open Inference Protocol.',
   schema,
   example: `REWARD_KIND=onnx REWARD_MODEL=models/helpful LISTEN=127.0.0.1:50061 \\
   node --import ./services/lib/telemetry/dist/preload.js services/reward/dist/main.js`,

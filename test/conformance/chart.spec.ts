@@ -231,6 +231,7 @@ describe('values that mean nothing are refused', { skip }, () => {
     ['a URL of another kind', ['natsUrl="http://nats:4222"'], /natsUrl/],
     ['a classifier without its model', [`rewards=[{"name":"helpful","kind":"onnx"}]`], /model/],
     ['rules with a model', [reward({ kind: 'rules', rules: 'r.yaml' })], /model/],
+    ['a model of an inference server without its file', [`rewards=[{"name":"helpful","kind":"oip"}]`], /oip/],
     ['an unknown kind of reward', [reward({ kind: 'python' })], /kind/],
     ['a name that cannot name an object', [reward({ name: 'Very_Helpful' })], /name/],
     ['an image for a reward of the platform', [reward({ image: 'x:1' })], /image/],

@@ -13,7 +13,7 @@ interface ServeFlags {
   objective?: string;
 }
 
-/** A directory is a classifier; a file with a protocol says who is asked, another holds rules. */
+/** A directory is a classifier; a file with a protocol or a target says who is asked, another holds rules. */
 function kindOf(source: string): RewardEntry['kind'] {
   let isDirectory: boolean;
   try {
@@ -24,7 +24,9 @@ function kindOf(source: string): RewardEntry['kind'] {
     });
   }
   if (isDirectory) return 'onnx';
-  return /^\s*protocol\s*:/m.test(readFileSync(source, 'utf8')) ? 'http' : 'rules';
+  const content = readFileSync(source, 'utf8');
+  if (/^target\s*:/m.test(content)) return 'oip';
+  return /^\s*protocol\s*:/m.test(content) ? 'http' : 'rules';
 }
 
 /** The sources' one kind: several are served together only where all are classifiers. */
@@ -81,7 +83,8 @@ export function rewardServeCommand(): Command {
     .addHelpText(
       'after',
       `
-A YAML file with a protocol says who is asked over HTTP; any other holds rules. services/reward/README.md documents all three.
+A YAML file with a protocol says who is asked over HTTP, one with a target which model of an inference server; any other
+holds rules. services/reward/README.md documents them all.
 The service's own settings (THREADS, DEVICE, LATENCY_BOUND_MS, REWARD_TOKEN, OTEL_*) are read from the environment.
 
 Example:

@@ -81,15 +81,16 @@ test('a file of reward services: paths start at the file', (t) => {
   const dir = folder(t);
   mkdirSync(join(dir, 'models/helpful'), { recursive: true });
   writeFileSync(join(dir, 'models/helpful/config.json'), '{}');
-  writeFileSync(join(dir, 'short.yaml'), 'rules: []');
+  for (const name of ['short.yaml', 'far.yaml']) writeFileSync(join(dir, name), 'x: 1');
   const file = join(dir, 'rewards.yaml');
   writeFileSync(
     file,
-    'rewards:\n  - {name: helpful, kind: onnx, model: models/helpful, port: 50070}\n  - {name: short, kind: rules, rules: short.yaml}\n',
+    'rewards:\n  - {name: helpful, kind: onnx, model: models/helpful, port: 50070}\n  - {name: short, kind: rules, rules: short.yaml}\n  - {name: far, kind: oip, oip: far.yaml}\n',
   );
   assert.deepEqual(readRewardsFile(file), [
     { name: 'helpful', kind: 'onnx', source: join(dir, 'models/helpful'), port: 50070 },
     { name: 'short', kind: 'rules', source: join(dir, 'short.yaml'), port: undefined },
+    { name: 'far', kind: 'oip', source: join(dir, 'far.yaml'), port: undefined },
   ]);
 });
 

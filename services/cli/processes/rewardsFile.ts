@@ -5,13 +5,13 @@ import { parseYaml, filePath, directory, port, word, z } from '@gapo/settings';
 import { UserError } from '@gapo/telemetry';
 
 /** The key that names what a kind scores with; in capitals, the end of the service's variable, as REWARD_MODEL. */
-const sourceKeys = { onnx: 'model', rules: 'rules', http: 'http' } as const;
+const sourceKeys = { onnx: 'model', rules: 'rules', http: 'http', oip: 'oip' } as const;
 
 /** One reward service to start. */
 export interface RewardEntry {
   /** The objective's name; run configurations name the service by it. */
   name: string;
-  /** `onnx`: a classifier in a model directory; `rules`: a file of rules; `http`: a file that says who is asked. */
+  /** `onnx`: a classifier in a model directory; `rules`: a file of rules; `http`, `oip`: a file that says who is asked. */
   kind: keyof typeof sourceKeys;
   /** The model directory or the file, absolute. */
   source: string;
@@ -27,12 +27,13 @@ const schema = z.object({
         z.object({ name, kind: z.literal('onnx'), model: directory, port: port.optional() }),
         z.object({ name, kind: z.literal('rules'), rules: filePath, port: port.optional() }),
         z.object({ name, kind: z.literal('http'), http: filePath, port: port.optional() }),
+        z.object({ name, kind: z.literal('oip'), oip: filePath, port: port.optional() }),
       ]),
     )
     .min(1)
     .meta({
       expected:
-        'a list of reward services, each {name, kind: onnx, model: DIR}, {name, kind: rules, rules: FILE} or {name, kind: http, http: FILE}',
+        'a list of reward services, each {name, kind: onnx, model: DIR}, or {name, kind: KIND, KIND: FILE} with the kind rules, http or oip',
     }),
 });
 
@@ -64,8 +65,16 @@ export function readRewardsFile(file: string): RewardEntry[] {
 }
 
 function pathOf(entry: z.output<typeof schema>['rewards'][number]): string {
-  if (entry.kind === 'onnx') return entry.model;
-  return entry.kind === 'rules' ? entry.rules : entry.http;
+  switch (entry.kind) {
+    case 'onnx':
+      return entry.model;
+    case 'rules':
+      return entry.rules;
+    case 'http':
+      return entry.http;
+    case 'oip':
+      return entry.oip;
+  }
 }
 
 function problemsOf(entry: RewardEntry, i: number, entries: readonly RewardEntry[]): string[] {

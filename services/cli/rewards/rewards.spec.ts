@@ -169,6 +169,9 @@ describe('gapo reward serve', () => {
     writeFileSync(join(folder, 'judge.yaml'), 'objective: x\nprotocol: telepathy\n');
     const judge = await gapo(t, ['reward', 'serve', join(folder, 'judge.yaml')]);
     assert.match(judge.stderr, /judge\.yaml.* protocol: found/);
-    assert.deepEqual([missing.code, judge.code], [2, 2]);
+    writeFileSync(join(folder, 'model.yaml'), 'objective: x\ntarget: nowhere\n');
+    const model = await gapo(t, ['reward', 'serve', join(folder, 'model.yaml')]);
+    assert.match(model.stderr, /model\.yaml.* target: found string "nowhere", expected a host:port string/);
+    assert.deepEqual([missing.code, judge.code, model.code], [2, 2, 2]);
   });
 });

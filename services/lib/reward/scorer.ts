@@ -44,12 +44,14 @@ export interface ScorerDescription {
  * calls into larger batches is a Scorer around a Scorer.
  */
 export interface Scorer {
+  /** What it is now: the version may change while it runs. */
   readonly description: ScorerDescription;
   /**
    * Scores items: one outcome each, in their order.
    * @param signal aborts when nobody waits for the answer any more; the promise then rejects with its reason.
+   * @param deadline when that will be, for who asks others in turn; undefined where the caller waits for ever.
    */
-  score(items: readonly ScoreItem[], signal: AbortSignal): Promise<readonly Outcome[]>;
+  score(items: readonly ScoreItem[], signal: AbortSignal, deadline?: Date): Promise<readonly Outcome[]>;
   /** Ends the scorer's thread. Work under way is lost. */
   close(): Promise<void>;
 }

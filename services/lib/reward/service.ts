@@ -13,10 +13,9 @@ const orientations = {
 
 /** The service of one scorer. */
 export function rewardService(scorer: Scorer): Implementation {
-  const { description } = scorer;
   return implement('gapo.reward.v1.RewardService', {
     async Describe() {
-      const { objective, model, version, orientation, minimum, maximum, threshold, maxTokens } = description;
+      const { objective, model, version, orientation, minimum, maximum, threshold, maxTokens } = scorer.description;
       return {
         objective,
         model,
@@ -30,19 +29,19 @@ export function rewardService(scorer: Scorer): Implementation {
         input: 'INPUT_KIND_TEXT',
       };
     },
-    async Score({ items }, { signal }) {
+    async Score({ items }, { signal, deadline }) {
       assertBatch(items);
       const attributes = {
-        [attributeNames.objective]: description.objective,
+        [attributeNames.objective]: scorer.description.objective,
         [attributeNames.sequences]: items.length,
       };
       const results = await withSpan(spanNames.rewardScore, attributes, async (span) => {
-        const outcomes = items.length === 0 ? [] : await scorer.score(items, signal);
+        const outcomes = items.length === 0 ? [] : await scorer.score(items, signal, deadline);
         const answered = items.map(({ id }, index) => resultOf(id, outcomes[index]));
         span.setAttribute(attributeNames.failedItems, answered.filter(({ error }) => error !== undefined).length);
         return answered;
       });
-      return { results, version: description.version };
+      return { results, version: scorer.description.version };
     },
   });
 }

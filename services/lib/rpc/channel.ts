@@ -36,6 +36,12 @@ const clientOptions = {
 /** A dns:/// target may name many servers (a headless service): calls go to each in turn. */
 const roundRobin = JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] });
 
+/** How a client knows a server that answers over TLS. */
+export interface Tls {
+  /** Certificates (PEM) of who vouches for the server. @default those that Node.js comes with */
+  readonly ca?: string | undefined;
+}
+
 interface Shared {
   channel: grpc.Channel;
   users: number;
@@ -53,16 +59,21 @@ export interface ChannelShare {
 /**
  * The channel to a target, made at its first use. It connects by itself, and again after a loss.
  * @param target `host:port`, or `dns:///host:port` to spread calls over every address of the host.
+ * @param tls undefined: the connection is not encrypted
  */
-export function shareChannel(target: string): ChannelShare {
+export function shareChannel(target: string, tls?: Tls): ChannelShare {
   if (!/^[^\s]+$/.test(target)) {
     throw new TypeError(`the target ${JSON.stringify(target)} is not an address; write host:port, as localhost:50051`);
   }
-  let shared = channels.get(target);
+  const key = JSON.stringify([target, tls]);
+  let shared = channels.get(key);
   if (shared === undefined) {
     const options = target.startsWith('dns:') ? { ...clientOptions, 'grpc.service_config': roundRobin } : clientOptions;
-    shared = { channel: new grpc.Channel(target, grpc.credentials.createInsecure(), options), users: 0 };
-    channels.set(target, shared);
+    const credentials = tls
+      ? grpc.credentials.createSsl(tls.ca === undefined ? null : Buffer.from(tls.ca))
+      : grpc.credentials.createInsecure();
+    shared = { channel: new grpc.Channel(target, credentials, options), users: 0 };
+    channels.set(key, shared);
   }
   const mine = shared;
   mine.users += 1;
@@ -74,7 +85,7 @@ export function shareChannel(target: string): ChannelShare {
       released = true;
       mine.users -= 1;
       if (mine.users > 0) return;
-      channels.delete(target);
+      channels.delete(key);
       mine.channel.close();
     },
   };

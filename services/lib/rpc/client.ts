@@ -1,10 +1,18 @@
 // Calls services: promises for unary methods, async iterables for streams, an RpcError for whatever goes wrong.
 import * as grpc from '@grpc/grpc-js';
-import { shareChannel } from './channel.js';
+import { shareChannel, type Tls } from './channel.js';
 import type { ParentCall } from './context.js';
 import { serviceDefinition } from './definitions.js';
 import { RpcError, type CallSite } from './error.js';
 import type { Client, ServiceName } from './services.js';
+
+/** Options of a client. */
+export interface ConnectOptions {
+  /** How the server is known; the connection is not encrypted where undefined. */
+  readonly tls?: Tls | undefined;
+  /** Sent with every call, as `{ authorization: 'Bearer ...' }`. @default nothing */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+}
 
 /** Options of a call. */
 export interface ClientCallOptions {
@@ -24,10 +32,15 @@ const longestDeadlineMs = 2 ** 31 - 1;
 
 type UnaryStub = (
   request: unknown,
+  metadata: grpc.Metadata,
   options: grpc.CallOptions,
   callback: (error: grpc.ServiceError | null, response: unknown) => void,
 ) => grpc.ClientUnaryCall;
-type StreamStub = (request: unknown, options: grpc.CallOptions) => grpc.ClientReadableStream<unknown>;
+type StreamStub = (
+  request: unknown,
+  metadata: grpc.Metadata,
+  options: grpc.CallOptions,
+) => grpc.ClientReadableStream<unknown>;
 
 function callOptions(options: ClientCallOptions, site: CallSite): grpc.CallOptions {
   const { deadlineMs, parent, signal } = options;
@@ -66,9 +79,15 @@ function failure(error: unknown, options: ClientCallOptions, site: CallSite): Rp
   return known.code === 'CANCELLED' && options.signal?.aborted === true ? abortReason(options.signal, site) : known;
 }
 
-function callUnary(stub: UnaryStub, request: unknown, options: ClientCallOptions, site: CallSite): Promise<unknown> {
+function callUnary(
+  stub: UnaryStub,
+  request: unknown,
+  metadata: grpc.Metadata,
+  options: ClientCallOptions,
+  site: CallSite,
+): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const call = stub(request, callOptions(options, site), (error, response) => {
+    const call = stub(request, metadata, callOptions(options, site), (error, response) => {
       release();
       if (error === null) resolve(response);
       else reject(failure(error, options, site));
@@ -80,10 +99,11 @@ function callUnary(stub: UnaryStub, request: unknown, options: ClientCallOptions
 async function* callStream(
   stub: StreamStub,
   request: unknown,
+  metadata: grpc.Metadata,
   options: ClientCallOptions,
   site: CallSite,
 ): AsyncGenerator<unknown, void, undefined> {
-  const call = stub(request, callOptions(options, site));
+  const call = stub(request, metadata, callOptions(options, site));
   call.on('error', () => undefined); // the status of a cancelled call comes when nobody iterates any more
   const release = cancelOnAbort(call, options.signal);
   let ended = false;
@@ -107,11 +127,16 @@ async function* callStream(
  *
  * @param target `host:port`, or `dns:///host:port` to spread calls over every address of the host.
  */
-export function connect<S extends ServiceName>(service: S, target: string): Client<S> {
+export function connect<S extends ServiceName>(service: S, target: string, options: ConnectOptions = {}): Client<S> {
   const definition = serviceDefinition(service);
-  const share = shareChannel(target);
+  const share = shareChannel(target, options.tls);
   const Stub = grpc.makeGenericClientConstructor(definition, service);
   const stub = new Stub(target, grpc.credentials.createInsecure(), { channelOverride: share.channel });
+  const metadata = (): grpc.Metadata => {
+    const sent = new grpc.Metadata();
+    for (const [key, value] of Object.entries(options.metadata ?? {})) sent.set(key, value);
+    return sent;
+  };
   const client: Record<string, unknown> = { target, close: () => share.release() };
   for (const [method, spec] of Object.entries(definition)) {
     const site = { service, method, target };
@@ -119,8 +144,8 @@ export function connect<S extends ServiceName>(service: S, target: string): Clie
     if (call === undefined) throw new Error(`grpc-js made no function for ${service}/${method}`);
     const bound = call.bind(stub);
     client[method] = spec.responseStream
-      ? (request: unknown, options: ClientCallOptions) => callStream(bound, request, options, site)
-      : (request: unknown, options: ClientCallOptions) => callUnary(bound, request, options, site);
+      ? (request: unknown, options: ClientCallOptions) => callStream(bound, request, metadata(), options, site)
+      : (request: unknown, options: ClientCallOptions) => callUnary(bound, request, metadata(), options, site);
   }
   return client as Client<S>;
 }

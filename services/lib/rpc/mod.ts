@@ -17,8 +17,8 @@ export { retry, retryDelayMs, type RetryPolicy } from './retry.js';
 export { implement, type Implementation, type ImplementOptions } from './handler.js';
 export type { CallContext, ParentCall } from './context.js';
 export { serve, type RunningServer, type ServeOptions } from './server.js';
-export { connect, type ClientCallOptions } from './client.js';
-export { maxReceiveBytes } from './channel.js';
+export { connect, type ClientCallOptions, type ConnectOptions } from './client.js';
+export { maxReceiveBytes, type Tls } from './channel.js';
 export { checkHealth, waitForReady, type ServingStatus, type Subject } from './health.js';
 export {
   fromTensor,

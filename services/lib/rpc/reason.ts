@@ -8,6 +8,7 @@ const reasons: readonly (readonly [RegExp, string])[] = [
   [/ECONNRESET|EPIPE|Connection dropped|Failed to connect/i, 'the connection broke'],
   [/EHOSTUNREACH|ENETUNREACH/, 'no route to the host'],
   [/ETIMEDOUT/, 'no answer in time'],
+  [/certificate/i, 'its certificate is not vouched for, or is that of another host'],
   [/protocol error|EPROTO|Parse Error/i, 'what listens there does not speak gRPC'],
 ];
 

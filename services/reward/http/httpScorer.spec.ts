@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { served, temporaryDirectory, type RewardClient } from '@gapo/reward/testing';
-import { HttpScorer } from './httpScorer.js';
+import { openHttpScorer } from './httpScorer.js';
 
 const deadlineMs = 20_000;
 
@@ -42,7 +42,7 @@ async function file(t: TestContext, yaml: string): Promise<string> {
 }
 
 async function client(t: TestContext, yaml: string, token?: string): Promise<RewardClient> {
-  return served(t, await HttpScorer.open({ path: await file(t, yaml), token }));
+  return served(t, await openHttpScorer({ path: await file(t, yaml), token }));
 }
 
 const json = (value: unknown): { text: string } => ({ text: JSON.stringify(value) });
@@ -169,7 +169,7 @@ describe('what goes wrong is an error of its items that says who answered what',
 
 test('a file that is wrong says where', async (t) => {
   const refused = async (yaml: string, message: RegExp): Promise<void> =>
-    assert.rejects(HttpScorer.open({ path: await file(t, yaml) }), message);
+    assert.rejects(openHttpScorer({ path: await file(t, yaml) }), message);
   await refused(
     '{ objective: x, protocol: openrlhf, url: "ftp://x" }',
     /url: found .*expected a URL that begins with http/,
@@ -177,6 +177,6 @@ test('a file that is wrong says where', async (t) => {
   await refused('{ objective: x, protocol: telepathy, url: "http://x" }', /protocol: found/);
   await refused('{ objective: x, protocol: openrlhf, url: "http://x", lable: a }', /unknown key "lable"/);
   const chat = 'objective: x, protocol: chat, url: "http://x", model: m, rubric: r';
-  await refused(`{ ${chat}, minimum: 1, maximum: 1 }`, /minimum is 1 and maximum 1; the minimum must be less/);
-  await assert.rejects(HttpScorer.open({ path: '/nowhere.yaml' }), /\/nowhere\.yaml: cannot be read/);
+  await refused(`{ ${chat}, minimum: 1, maximum: 1 }`, /minimum: found number 1, expected a number less than maximum/);
+  await assert.rejects(openHttpScorer({ path: '/nowhere.yaml' }), /\/nowhere\.yaml: cannot be read/);
 });

@@ -1,10 +1,11 @@
 /** A scorer that asks somebody over HTTP. */
-import { NoScore, type Outcome, type ScoreItem, type Scorer, type ScorerDescription } from '@gapo/reward';
-import { readHttpFile } from './httpFile.js';
-import { protocolOf, type Protocol } from './protocols.js';
-import { post, type Endpoint } from './request.js';
+import { readRemoteFile, remoteDescription } from '../remote/remoteFile.js';
+import { RemoteScorer } from '../remote/remoteScorer.js';
+import { httpFile } from './httpFile.js';
+import { protocolOf } from './protocols.js';
+import { post } from './request.js';
 
-/** Options of {@link HttpScorer.open}. */
+/** Options of {@link openHttpScorer}. */
 export interface HttpOptions {
   /** The YAML file. */
   readonly path: string;
@@ -14,71 +15,24 @@ export interface HttpOptions {
   readonly token?: string | undefined;
 }
 
-/** Splits batches into requests, some at a time. */
-export class HttpScorer implements Scorer {
-  readonly description: ScorerDescription;
-  readonly #protocol: Protocol;
-  readonly #endpoint: Endpoint;
-  readonly #concurrency: number;
-
-  private constructor(description: ScorerDescription, protocol: Protocol, endpoint: Endpoint, concurrency: number) {
-    this.description = description;
-    this.#protocol = protocol;
-    this.#endpoint = endpoint;
-    this.#concurrency = concurrency;
-  }
-
-  /**
-   * Reads and checks a file; whoever it names is asked at the first batch.
-   *
-   * @throws UserError or ConfigError that says what is wrong with it
-   */
-  static async open({ path, objective, token }: HttpOptions): Promise<HttpScorer> {
-    const { file, version } = await readHttpFile(path);
-    const { url, timeoutMs } = file;
-    const description: ScorerDescription = {
-      objective: objective ?? file.objective,
-      model: `${file.protocol}: ${'model' in file ? file.model : url}`,
-      version,
-      orientation: file.orientation,
-      minimum: 'minimum' in file ? file.minimum : undefined,
-      maximum: 'maximum' in file ? file.maximum : undefined,
-      threshold: file.threshold,
-      maxTokens: 0,
-    };
-    return new HttpScorer(description, protocolOf(file), { url, timeoutMs, token }, file.concurrency);
-  }
-
-  async score(items: readonly ScoreItem[], signal: AbortSignal): Promise<readonly Outcome[]> {
-    const outcomes = new Array<Outcome>(items.length);
-    let next = 0;
-    const lane = async (): Promise<void> => {
-      while (next < items.length) {
-        const start = next;
-        const batch = items.slice(start, (next += this.#protocol.batch));
-        (await this.#ask(batch, signal)).forEach((outcome, k) => (outcomes[start + k] = outcome));
-      }
-    };
-    await Promise.all(Array.from({ length: this.#concurrency }, lane));
-    return outcomes;
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  /** One request. A failure of the whole is one of each item. */
-  async #ask(batch: readonly ScoreItem[], signal: AbortSignal): Promise<readonly Outcome[]> {
-    try {
-      const answer = await post(this.#endpoint, this.#protocol.request(batch), signal);
-      return this.#protocol.read(answer, batch.length).map(outcomeOf);
-    } catch (error) {
-      if (!(error instanceof NoScore)) throw error;
-      return batch.map(() => outcomeOf(error));
-    }
-  }
-}
-
-function outcomeOf(found: number | NoScore): Outcome {
-  return typeof found === 'number' ? { score: found } : { problem: found.message, retryable: found.retryable };
+/**
+ * Reads and checks a file; whoever it names is asked at the first batch.
+ *
+ * @throws UserError or ConfigError that says what is wrong with it
+ */
+export async function openHttpScorer({ path, objective, token }: HttpOptions): Promise<RemoteScorer> {
+  const { file, version } = await readRemoteFile(path, httpFile);
+  const { url, timeoutMs, concurrency } = file;
+  const protocol = protocolOf(file);
+  const judge = file.protocol === 'chat' ? file : undefined;
+  const model = `${file.protocol}: ${judge?.model ?? url}`;
+  const { minimum, maximum } = judge ?? {};
+  return new RemoteScorer({
+    description: remoteDescription(file, { model, version, minimum, maximum }, objective),
+    batch: protocol.batch,
+    concurrency,
+    ask: async (items, signal) =>
+      protocol.read(await post({ url, timeoutMs, token }, protocol.request(items), signal), items.length),
+    close: () => undefined,
+  });
 }

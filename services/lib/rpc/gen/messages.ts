@@ -77,3 +77,13 @@ export type { StepReport, StepReportInput } from './gapo/training/v1/StepReport.
 export type { WatchRunRequest, WatchRunRequestInput } from './gapo/training/v1/WatchRunRequest.js';
 export type { WatchRunResponse, WatchRunResponseInput } from './gapo/training/v1/WatchRunResponse.js';
 export type { Timestamp, TimestampInput } from './google/protobuf/Timestamp.js';
+export type { InferParameter, InferParameterInput } from './inference/InferParameter.js';
+export type { InferTensorContents, InferTensorContentsInput } from './inference/InferTensorContents.js';
+export type { ModelInferRequest, ModelInferRequestInput } from './inference/ModelInferRequest.js';
+export type { ModelInferResponse, ModelInferResponseInput } from './inference/ModelInferResponse.js';
+export type { ModelMetadataRequest, ModelMetadataRequestInput } from './inference/ModelMetadataRequest.js';
+export type { ModelMetadataResponse, ModelMetadataResponseInput } from './inference/ModelMetadataResponse.js';
+export type { ModelReadyRequest, ModelReadyRequestInput } from './inference/ModelReadyRequest.js';
+export type { ModelReadyResponse, ModelReadyResponseInput } from './inference/ModelReadyResponse.js';
+export type { ServerReadyRequest, ServerReadyRequestInput } from './inference/ServerReadyRequest.js';
+export type { ServerReadyResponse, ServerReadyResponseInput } from './inference/ServerReadyResponse.js';

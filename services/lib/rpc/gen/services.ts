@@ -48,6 +48,18 @@ import type {
   LogProbsRequestInput,
   LogProbsResponse,
   LogProbsResponseInput,
+  ModelInferRequest,
+  ModelInferRequestInput,
+  ModelInferResponse,
+  ModelInferResponseInput,
+  ModelMetadataRequest,
+  ModelMetadataRequestInput,
+  ModelMetadataResponse,
+  ModelMetadataResponseInput,
+  ModelReadyRequest,
+  ModelReadyRequestInput,
+  ModelReadyResponse,
+  ModelReadyResponseInput,
   PauseRunRequest,
   PauseRunRequestInput,
   PauseRunResponse,
@@ -60,6 +72,10 @@ import type {
   ScoreRequestInput,
   ScoreResponse,
   ScoreResponseInput,
+  ServerReadyRequest,
+  ServerReadyRequestInput,
+  ServerReadyResponse,
+  ServerReadyResponseInput,
   SetPreferenceRequest,
   SetPreferenceRequestInput,
   SetPreferenceResponse,
@@ -201,6 +217,36 @@ export interface Services {
       responseInput: EvaluateRunResponseInput;
     };
   };
+  'inference.GRPCInferenceService': {
+    ServerReady: {
+      kind: 'unary';
+      request: ServerReadyRequest;
+      requestInput: ServerReadyRequestInput;
+      response: ServerReadyResponse;
+      responseInput: ServerReadyResponseInput;
+    };
+    ModelReady: {
+      kind: 'unary';
+      request: ModelReadyRequest;
+      requestInput: ModelReadyRequestInput;
+      response: ModelReadyResponse;
+      responseInput: ModelReadyResponseInput;
+    };
+    ModelMetadata: {
+      kind: 'unary';
+      request: ModelMetadataRequest;
+      requestInput: ModelMetadataRequestInput;
+      response: ModelMetadataResponse;
+      responseInput: ModelMetadataResponseInput;
+    };
+    ModelInfer: {
+      kind: 'unary';
+      request: ModelInferRequest;
+      requestInput: ModelInferRequestInput;
+      response: ModelInferResponse;
+      responseInput: ModelInferResponseInput;
+    };
+  };
 }
 
 /** The full names of every service. */
@@ -210,4 +256,5 @@ export const serviceNames = [
   'gapo.reward.v1.RewardService',
   'gapo.rollout.v1.RolloutService',
   'gapo.training.v1.TrainingService',
+  'inference.GRPCInferenceService',
 ] as const;

@@ -1,0 +1,78 @@
+/**
+ * A model behind the Open Inference Protocol as people describe it: a YAML file, checked whole.
+ *
+ * ```yaml
+ * objective: helpful
+ * target: triton:8001
+ * model: helpful
+ * inputs:
+ *   - { name: prompt, text: '{prompt}' }
+ *   - { name: response, text: '{completion}' }
+ * output: { name: score }
+ * ```
+ */
+import { filePath, finiteNumber, grpcTarget, nonNegativeInt, z } from '@gapo/settings';
+import { batch, remoteKeys, text } from '../remote/remoteFile.js';
+
+const input = z.strictObject({
+  /** The tensor's name. */
+  name: text,
+  /** What each of its elements says; {prompt} and {completion} stand for the item's. */
+  text: text.regex(/\{(prompt|completion)\}/).meta({ expected: 'a text with {prompt} or {completion} in it' }),
+  /** Its dimensions: 1 for [n], 2 for [n, 1]. @default what the model's metadata says, or 1 */
+  rank: z.literal([1, 2]).meta({ expected: '1 for [n] or 2 for [n, 1]' }).optional(),
+});
+
+const output = z.strictObject({
+  /** The tensor's name; needed where the model has several. */
+  name: text.optional(),
+  /** Which of an item's columns is the score, from 0; needed where there are several. */
+  column: nonNegativeInt.optional(),
+  /** What is made of it: nothing, 1 / (1 + exp(-x)), or its share among all columns' exp(x). @default raw */
+  activation: z.enum(['raw', 'sigmoid', 'softmax']).default('raw'),
+});
+
+const parameter = z
+  .union([z.string(), z.boolean(), finiteNumber])
+  .meta({ expected: 'a text, a number, true or false' });
+
+/** A key of gRPC metadata that is ours to send: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md. */
+const header = z
+  .string()
+  .regex(/^(?!grpc-)[0-9a-z_.-]+(?<!-bin)$/)
+  .meta({ expected: 'a lower-case header that neither begins with grpc- nor ends in -bin' });
+
+/** The file. */
+export const oipFile = z
+  .strictObject({
+    ...remoteKeys,
+    batch,
+    /** Where the server is; dns:///name:port calls every address of the name in turn. */
+    target: grpcTarget,
+    /** Whether the connection is encrypted. @default false */
+    tls: z.boolean().default(false),
+    /** Certificates (PEM) of who vouches for the server. @default those that Node.js comes with */
+    ca: filePath.optional(),
+    /** Sent with every call. @default none */
+    headers: z.record(header, text).default({}),
+    model: text,
+    /** @default the server's choice */
+    modelVersion: text.optional(),
+    /** Sent with every request, as its makers define them. @default none */
+    parameters: z.record(text, parameter).default({}),
+    inputs: z.array(input).min(1).meta({ expected: 'a list of {name, text}' }),
+    /** raw: elements as bytes beside the tensors; typed: within them. @default raw */
+    contents: z.enum(['raw', 'typed']).default('raw'),
+    output: output.default({ activation: 'raw' }),
+    /** The smallest and the largest score possible. @default 0 and 1 with sigmoid and softmax */
+    minimum: finiteNumber.optional(),
+    maximum: finiteNumber.optional(),
+  })
+  .refine(({ tls, ca }) => tls || ca === undefined, { path: ['ca'], message: 'tls: true beside it' })
+  .refine(({ minimum = -Infinity, maximum = Infinity }) => minimum < maximum, {
+    path: ['minimum'],
+    message: 'a number less than maximum',
+  });
+
+/** The file, with every default filled in. */
+export type OipFile = z.output<typeof oipFile>;

@@ -1,0 +1,66 @@
+/** What every file has in common that says who is asked for scores, and how: YAML, checked whole. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { ScorerDescription } from '@gapo/reward';
+import { finiteNumber, milliseconds, parseYaml, positiveInt, word, z } from '@gapo/settings';
+import { UserError } from '@gapo/telemetry';
+
+/** A text of at least one character. */
+export const text = z.string().min(1).meta({ expected: 'a text that is not empty' });
+
+/** Keys that every such file may have. */
+export const remoteKeys = {
+  objective: word,
+  /** Changes whenever the same item may get another score. @default a digest of the file */
+  version: text.optional(),
+  orientation: z.enum(['higher_is_better', 'lower_is_better']).default('higher_is_better'),
+  threshold: finiteNumber.optional(),
+  /** The longest that one request may take. @default 30000 */
+  timeoutMs: milliseconds.default(30_000),
+  /** Requests under way at a time. @default 4 */
+  concurrency: positiveInt.default(4),
+};
+
+/** Items of a request. @default 32 */
+export const batch = positiveInt.default(32);
+
+/** The values of {@link remoteKeys}. */
+export type RemoteFile = z.output<z.ZodObject<typeof remoteKeys>>;
+
+/**
+ * Reads and checks a file.
+ *
+ * @returns it with every default filled in, and the version of its scores
+ * @throws UserError or ConfigError that says what is wrong with it
+ */
+export async function readRemoteFile<T extends { version?: string | undefined }>(
+  path: string,
+  schema: z.ZodType<T>,
+): Promise<{ file: T; version: string }> {
+  let content: string;
+  try {
+    content = await readFile(path, 'utf8');
+  } catch (error) {
+    throw new UserError(`${path}: cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+  const file = parseYaml(schema, content, { source: path });
+  const digest = createHash('sha256').update(content).digest('hex').slice(0, 16);
+  return { file, version: file.version ?? digest };
+}
+
+/** A scorer's description from its file. */
+export function remoteDescription(
+  file: RemoteFile,
+  own: Pick<ScorerDescription, 'model' | 'version'> & Partial<Pick<ScorerDescription, 'minimum' | 'maximum'>>,
+  objective: string | undefined,
+): ScorerDescription {
+  return {
+    objective: objective ?? file.objective,
+    orientation: file.orientation,
+    threshold: file.threshold,
+    minimum: undefined,
+    maximum: undefined,
+    maxTokens: 0,
+    ...own,
+  };
+}
