@@ -53,6 +53,18 @@ test('the page lists the runs, follows one live and draws its charts', async (t)
   const helpful = page.locator('main .scroll tr', { hasText: 'helpful' });
   assert.match(await helpful.innerText(), /0\.200[\s\S]*0\.625/);
 
+  // Objectives come and go: each has its line, the table is that of the last step.
+  const [, harmless] = testStep(3).objectives;
+  const third = { ...testStep(3), objectives: [harmless!, { ...harmless!, name: 'concise' }] };
+  publisher.publish('one', 'step', third, { id: '3' });
+  await page.waitForSelector('main[data-step="3"]');
+  const charts = page.locator('.chart');
+  assert.equal(await charts.count(), 6);
+  const legend = await charts.first().locator('.u-label').allInnerTexts();
+  assert.deepEqual(legend, ['step', 'helpful', 'harmless', 'concise']);
+  const rows = await page.locator('main .scroll td:first-child').allInnerTexts();
+  assert.deepEqual(rows, ['harmless', 'concise']);
+
   publisher.publish(
     'one',
     'state',

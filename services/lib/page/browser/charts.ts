@@ -52,24 +52,38 @@ function plans(objectives: readonly string[]): Plan[] {
 export class Charts {
   /** What to put into the page. */
   readonly element: HTMLElement = element('div', { class: 'charts' });
-  readonly #charts: { plan: Plan; plot: uPlot; box: HTMLElement }[] = [];
+  #charts: { plan: Plan; plot: uPlot; box: HTMLElement }[] = [];
+  /** The objectives that there are lines for. */
+  #drawn: readonly string[] | undefined;
+  readonly #inForce: readonly string[];
   readonly #resizing = new ResizeObserver(() => this.#fit());
 
-  constructor(objectives: readonly string[]) {
-    for (const plan of plans(objectives)) {
-      const box = element('section', { class: 'chart', 'aria-label': plan.title }, element('h2', {}, plan.title));
-      this.element.append(box);
-      this.#charts.push({ plan, box, plot: new uPlot(options(plan), [[], ...plan.lines.map(() => [])], box) });
-    }
+  /** @param inForce the names of the objectives in force */
+  constructor(inForce: readonly string[]) {
+    this.#inForce = inForce;
     this.#resizing.observe(this.element);
   }
 
-  /** Draws the steps. */
+  /** Draws the steps. An objective has a line with a gap where it has no part in a step. */
   show(steps: readonly StepData[]): void {
+    const ever = new Set([...steps.flatMap(({ objectives }) => objectives.map(({ name }) => name)), ...this.#inForce]);
+    if (this.#drawn?.join() !== [...ever].join()) this.#begin([...ever]);
     const x = steps.map(({ step }) => step);
     for (const { plan, plot } of this.#charts) {
       plot.setData([x, ...plan.lines.map(({ value }) => steps.map(value))]);
     }
+  }
+
+  /** Begins anew, with lines for other objectives. */
+  #begin(objectives: readonly string[]): void {
+    for (const { plot } of this.#charts) plot.destroy();
+    this.#drawn = objectives;
+    this.#charts = plans(objectives).map((plan) => {
+      const box = element('section', { class: 'chart', 'aria-label': plan.title }, element('h2', {}, plan.title));
+      return { plan, box, plot: new uPlot(options(plan), [[], ...plan.lines.map(() => [])], box) };
+    });
+    this.element.replaceChildren(...this.#charts.map(({ box }) => box));
+    this.#fit();
   }
 
   /** Lets the charts go. */
