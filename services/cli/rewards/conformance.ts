@@ -1,5 +1,5 @@
 /** Whether a reward service keeps the contract of docs/rewards.md: asked over its real address, judged by its answers alone. */
-import { checkHealth, RpcError, type Client, type DescribeResponse, type Item, type Result } from '@gapo/rpc';
+import { checkHealth, retry, RpcError, type Client, type DescribeResponse, type Item, type Result } from '@gapo/rpc';
 import { itemsOf, odd, ordinary, type Exchange } from './probes.js';
 
 /** One thing that was looked at. */
@@ -28,6 +28,9 @@ const ok = (what: string, found: string): Finding => ({ what, verdict: 'ok', fou
 const note = (what: string, found: string, mend = ''): Finding => ({ what, verdict: 'note', found, mend });
 const fails = (what: string, found: string, mend: string): Finding => ({ what, verdict: 'fails', found, mend });
 
+/** A service that was started a moment ago is waited for some seconds. */
+const justStarted = { attempts: 5, baseDelayMs: 250, maxDelayMs: 2000 };
+
 /** Batches that Describe's limit does not settle are as large as this. */
 const unlimitedBatch = 64;
 
@@ -43,7 +46,7 @@ export async function conformance(
   checked.work('Describe');
   let description: DescribeResponse;
   try {
-    description = await client.Describe({}, { deadlineMs, signal });
+    description = await retry(() => client.Describe({}, { deadlineMs, signal }), { ...justStarted, signal });
   } catch (error) {
     signal.throwIfAborted();
     const mend = 'start the service, or correct the address; it must implement gapo.reward.v1.RewardService';

@@ -8,7 +8,7 @@ import type { InputKindInput as _gapo_reward_v1_InputKindInput, InputKind as _ga
  */
 export interface DescribeResponseInput {
   /**
-   * The objective's name, as helpful.
+   * The objective's name, as helpful: runs name it by this, and refuse a service that is for another one.
    */
   'objective'?: (string);
   /**
@@ -57,7 +57,7 @@ export interface DescribeResponseInput {
  */
 export interface DescribeResponse {
   /**
-   * The objective's name, as helpful.
+   * The objective's name, as helpful: runs name it by this, and refuse a service that is for another one.
    */
   'objective': (string);
   /**
