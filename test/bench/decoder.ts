@@ -1,6 +1,7 @@
 /** The decoder that the engine's and the sampler's figures are about: Llama-shaped, 6 layers of width 256, 7 M parameters. */
 import {
   type DecoderModel,
+  type LlamaShape,
   type NamedTensor,
   type TrainableSpec,
   initialTensors,
@@ -10,7 +11,7 @@ import {
 } from '@gapo/model';
 
 /** Its shape. Without an end-of-sequence token, so that every completion has the length that is asked for. */
-export const benchConfig = llamaConfig({
+export const benchShape: LlamaShape = {
   vocabulary: 4096,
   width: 256,
   feedForward: 1024,
@@ -24,7 +25,8 @@ export const benchConfig = llamaConfig({
   tiedEmbeddings: true,
   bosId: 1,
   eosIds: [],
-});
+};
+export const benchConfig = llamaConfig(benchShape);
 
 /** What is trained of it: adapters of rank 8 on every linear map. */
 export const benchTrainable: TrainableSpec = {

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { engineBench } from './engine.js';
 import { memoryBench } from './memory.js';
 import { objectivesBench } from './objectives.js';
+import { rewardsBench } from './rewards.js';
 import { samplingBench } from './sampling.js';
 import { stepBench } from './step.js';
 import { transferBench } from './transfer.js';
@@ -12,6 +13,7 @@ const parts: Readonly<Record<string, () => Promise<Record<string, number>>>> = {
   engine: engineBench,
   memory: memoryBench,
   objectives: objectivesBench,
+  rewards: rewardsBench,
   sampling: samplingBench,
   transfer: transferBench,
   step: stepBench,

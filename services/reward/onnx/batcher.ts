@@ -105,7 +105,7 @@ export class Batcher {
   private advance(): void {
     if (this.running) return;
     clearTimeout(this.timer);
-    const next = this.queue.take(performance.now(), (model, length) => (model).runSize.rows(length));
+    const next = this.queue.take(performance.now(), (model, length) => model.runSize.rows(length));
     if (next === undefined) return;
     if ('afterMs' in next) {
       this.timer = setTimeout(() => this.advance(), Math.ceil(next.afterMs));

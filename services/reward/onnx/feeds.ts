@@ -5,8 +5,11 @@
 import type { TensorArray } from '@gapo/graph';
 import type { EncodedItem } from './itemEncoder.js';
 
-/** Padded lengths are multiples of this. */
-const lengthStep = 8;
+/** Padded lengths are multiples of this at the least: finer ones pad less, and part a call into more and smaller runs. */
+const leastStep = 16;
+
+/** Padded lengths between a power of two and the next, at the most. */
+const stepsPerDoubling = 4;
 
 /**
  * Rows of a run at the least. The runtime multiplies a single row by another kernel than several, with sums in another
@@ -14,9 +17,11 @@ const lengthStep = 8;
  */
 export const fewestRows = 2;
 
-/** The length that a sequence is padded to, in tokens. */
+/** The length that a sequence is padded to, in tokens: 16, 32, 48 ... 128, 160, 192, 224, 256, 320 ... */
 export function paddedLength(tokens: number, maxTokens: number): number {
-  return Math.min(Math.ceil(tokens / lengthStep) * lengthStep, maxTokens);
+  const powerBelow = 2 ** Math.floor(Math.log2(Math.max(1, tokens - 1)));
+  const step = Math.max(leastStep, powerBelow / stepsPerDoubling);
+  return Math.min(Math.ceil(tokens / step) * step, maxTokens);
 }
 
 /** A run's tensors, each int64 [rows, length], rows × length being at least what the sequences need. */

@@ -1,0 +1,200 @@
+/** How fast the reward service is: against its own session called in a loop, and against the latency that it aims at. */
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Session, type TensorArray, int64 } from '@gapo/graph';
+import {
+  Tokenizer,
+  encodeSafetensors,
+  llamaConfig,
+  parseHeader,
+  randomDecoder,
+  toHuggingFaceConfig,
+} from '@gapo/model';
+import { uniform } from '@gapo/objectives';
+import { exportClassifier, scoreHead } from '@gapo/policy';
+import { type Client, type ItemInput, connect } from '@gapo/rpc';
+import { startProcess } from '@gapo/telemetry/testing';
+import { project } from '../platform.fixture.js';
+import { benchShape } from './decoder.js';
+
+const example = join(project, 'examples/assistant');
+const THREADS = 2;
+/** Items of a call. */
+const BATCH = 32;
+/** Different calls. */
+const CALLS = 8;
+/** Calls under way at a time while the largest rate is measured. */
+const CONCURRENT = 4;
+const ROUNDS = 8;
+/** What the service is told, and its default. */
+const LATENCY_BOUND_MS = 1000;
+/** Calls of the open loop: one is later than their 99th percentile. */
+const ARRIVALS = 120;
+
+type RewardClient = Client<'gapo.reward.v1.RewardService'>;
+
+/**
+ * A classifier of 6 layers of width 256 (6 M parameters), on 8 different batches of 32 items made of the example's prompts,
+ * some 40 tokens each; service and client are a process each and share the machine. The service makes the tokens: that, gRPC
+ * and the client are part of its cost, while the direct calls are given tokens. Rounds take turns, and the best of each
+ * counts, as other processes only ever add time.
+ *
+ * - `rewards.itemsPerSecond`: over gRPC in calls of 32, four at a time.
+ * - `rewards.directItemsPerSecond`: the same calls straight to a session of the same kind, one after the other: as one batch
+ *   padded to its longest, or as four batches of eight by length, whichever is faster.
+ * - `rewards.ofDirect`: the first divided by the second. Floor: 0.85.
+ * - `rewards.p99Millis`: the 99th percentile of the latency of 120 such calls that come at random times (a Poisson
+ *   process from the counter-based generator) at half that rate, whether or not earlier ones are answered.
+ * - `rewards.p99OverBound`: that divided by LATENCY_BOUND_MS of the service, 1000. Ceiling: 1.
+ */
+export async function rewardsBench(): Promise<Record<string, number>> {
+  const directory = await mkdtemp(join(tmpdir(), 'gapo-bench-'));
+  try {
+    await writeClassifier(directory);
+    const calls = await someCalls();
+    const tokenizer = await Tokenizer.read(directory);
+    const session = await Session.open(join(directory, 'model.onnx'), { threads: THREADS });
+    const tokens = calls.map((items) => items.map((item) => tokensOf(tokenizer, item)));
+    const whole = tokens.map((sequences) => paddedBatch(sequences));
+    const byLength = tokens.flatMap((sequences) => quarters(sequences).map(paddedBatch));
+    const service = startProcess(new URL('../../../services/reward/dist/main.js', import.meta.url), {
+      env: {
+        LISTEN: '127.0.0.1:0',
+        REWARD_KIND: 'onnx',
+        REWARD_MODEL: directory,
+        THREADS: `${THREADS}`,
+        LATENCY_BOUND_MS: `${LATENCY_BOUND_MS}`,
+      },
+    });
+    const client = connect('gapo.reward.v1.RewardService', await service.address());
+    try {
+      let [one, four, served] = [0, 0, 0];
+      for (let round = 0; round < ROUNDS; round++) {
+        one = Math.max(one, await directRate(session, whole));
+        four = Math.max(four, await directRate(session, byLength));
+        served = Math.max(served, await servedRate(client, calls));
+      }
+      const direct = Math.max(one, four);
+      const p99 = await openLoopP99(client, calls, served / 2);
+      return {
+        'rewards.itemsPerSecond': 1e3 * BATCH * served,
+        'rewards.directItemsPerSecond': 1e3 * BATCH * direct,
+        'rewards.ofDirect': served / direct,
+        'rewards.p99Millis': p99,
+        'rewards.p99OverBound': p99 / LATENCY_BOUND_MS,
+      };
+    } finally {
+      client.close();
+      service.kill('SIGTERM');
+      await service.closed;
+      await session.close();
+    }
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+/** Calls a millisecond, their batches one after the other. */
+async function directRate(session: Session, batches: readonly Record<string, TensorArray>[]): Promise<number> {
+  const began = performance.now();
+  for (const feeds of batches) await session.run(feeds);
+  return CALLS / (performance.now() - began);
+}
+
+/** Calls a millisecond, several at a time. */
+async function servedRate(client: RewardClient, calls: readonly (readonly ItemInput[])[]): Promise<number> {
+  const began = performance.now();
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    for (let items = calls[next++]; items !== undefined; items = calls[next++]) await score(client, items);
+  };
+  await Promise.all(Array.from({ length: CONCURRENT }, lane));
+  return calls.length / (performance.now() - began);
+}
+
+/** The 99th percentile of the latency in milliseconds, from when a call was due to its answer, at so many calls a millisecond. */
+async function openLoopP99(
+  client: RewardClient,
+  calls: readonly (readonly ItemInput[])[],
+  rate: number,
+): Promise<number> {
+  const began = performance.now();
+  const latencies: Promise<number>[] = [];
+  let due = 0;
+  for (let call = 0; call < ARRIVALS; call++) {
+    due -= Math.log(1 - uniform(1, call)) / rate;
+    const at = began + due;
+    await delay(Math.max(0, at - performance.now()));
+    latencies.push(score(client, calls[call % calls.length]!).then(() => performance.now() - at));
+  }
+  const sorted = (await Promise.all(latencies)).sort((a, b) => a - b);
+  return sorted[Math.ceil(0.99 * ARRIVALS) - 1]!;
+}
+
+async function score(client: RewardClient, items: readonly ItemInput[]): Promise<void> {
+  const { results } = await client.Score({ items: [...items] }, { deadlineMs: 60_000 });
+  if (results.length !== BATCH || results.some(({ score }) => score === undefined)) {
+    throw new Error('rewards bench: not every item has a score; nothing was measured');
+  }
+}
+
+async function writeClassifier(directory: string): Promise<void> {
+  const { size } = await Tokenizer.read(join(example, 'tokenizer'));
+  const shape = { ...benchShape, vocabulary: size };
+  const config = llamaConfig(shape);
+  const tensors = randomDecoder(config, 1, [scoreHead(config)]);
+  const bytes = encodeSafetensors(tensors);
+  const file = 'model.safetensors';
+  await writeFile(join(directory, file), bytes);
+  await writeFile(join(directory, 'model.onnx'), exportClassifier(config, file, parseHeader(bytes, file)));
+  const described = { ...toHuggingFaceConfig(shape, 'LlamaForSequenceClassification'), num_labels: 1 };
+  await writeFile(join(directory, 'config.json'), JSON.stringify(described));
+  await writeFile(join(directory, 'reward.yaml'), 'objective: bench\n');
+  for (const name of ['tokenizer.json', 'tokenizer_config.json']) {
+    await copyFile(join(example, 'tokenizer', name), join(directory, name));
+  }
+}
+
+/** Batches of items whose prompts and completions are drawn from the example's prompts: one as the prompt, one or two as the completion. */
+async function someCalls(): Promise<readonly (readonly ItemInput[])[]> {
+  const lines = (await readFile(join(example, 'prompts/train.jsonl'), 'utf8')).trim().split('\n');
+  const prompts = lines.map((line) => (JSON.parse(line) as { prompt: string }).prompt);
+  const drawn = (...counters: number[]): string => prompts[Math.floor(uniform(2, ...counters) * prompts.length)]!;
+  return Array.from({ length: CALLS }, (_, call) =>
+    Array.from({ length: BATCH }, (__, item) => {
+      const sentences = 1 + Math.floor(2 * uniform(3, call, item));
+      const completion = Array.from({ length: sentences }, (___, k) => drawn(call, item, 1 + k)).join(' ');
+      return { id: `${item}`, prompt: drawn(call, item, 0), completion };
+    }),
+  );
+}
+
+function tokensOf(tokenizer: Tokenizer, { prompt = '', completion = '' }: ItemInput): readonly number[] {
+  const turns = [
+    { role: 'user', content: prompt },
+    { role: 'assistant', content: completion },
+  ];
+  return tokenizer.encode(tokenizer.renderChat(turns, false) ?? '');
+}
+
+/** A call's sequences as four batches, the shortest first. */
+function quarters(sequences: readonly (readonly number[])[]): readonly (readonly (readonly number[])[])[] {
+  const sorted = [...sequences].sort((a, b) => a.length - b.length);
+  return [0, 1, 2, 3].map((k) => sorted.slice((k * BATCH) / 4, ((k + 1) * BATCH) / 4));
+}
+
+/** A batch as one would write it by hand: padded on the right to its longest. */
+function paddedBatch(sequences: readonly (readonly number[])[]): Record<string, TensorArray> {
+  const length = Math.max(...sequences.map((ids) => ids.length));
+  const dims = [sequences.length, length];
+  const filled = (value: (ids: readonly number[], position: number) => number): TensorArray => ({
+    data: int64(sequences.flatMap((ids) => Array.from({ length }, (_, position) => value(ids, position)))),
+    dims,
+  });
+  return {
+    input_ids: filled((ids, position) => ids[position] ?? 0),
+    attention_mask: filled((ids, position) => (position < ids.length ? 1 : 0)),
+  };
+}
