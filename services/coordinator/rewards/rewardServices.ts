@@ -84,14 +84,13 @@ export async function describeRewards(objectives: readonly ScoredObjective[], si
 }
 
 /**
- * Asks those that were not asked before, as an objective that was added.
+ * The same for objectives that come into force while the run trains.
  *
  * @throws PauseNeeded as {@link describeRewards}
  */
 export async function meetRewards(objectives: readonly ScoredObjective[], signal: AbortSignal): Promise<void> {
-  const strangers = objectives.filter(({ source }) => !source.isDescribed);
   try {
-    await describeRewards(strangers, signal);
+    await describeRewards(objectives, signal);
   } catch (error) {
     if (error instanceof UserError) throw new PauseNeeded(`${error.message}; then resume the run`, { cause: error });
     throw error;

@@ -98,12 +98,8 @@ export class RewardSource {
           'correct its address in REWARD_SERVICES or objectives[].service, or the name of either',
       );
     }
+    this.#notice(description.version);
     return (this.#description = description);
-  }
-
-  /** Whether the service has said what it is. */
-  get isDescribed(): boolean {
-    return this.#description !== undefined;
   }
 
   /** From which score a completion is acceptable, in the orientation of {@link Scores}; undefined where there is no such notion. */

@@ -129,11 +129,14 @@ test('every kind of damage is refused, with the file and what to do', async (t) 
   }
 });
 
-test('a checkpoint of another run or configuration is refused', async (t) => {
+test('a checkpoint of another run, configuration or format is refused', async (t) => {
   const place = await writeCheckpoint(await scratch(t), owner, stateAt(2), undefined, 3);
   await assert.rejects(readCheckpoint(place, { ...owner, runId: 'other' }), /belongs to run run, not to other/);
   const changed = { ...owner, config: { ...owner.config, seed: 8 } };
   await assert.rejects(readCheckpoint(place, changed), /made with another configuration/);
+  const path = join(place.directory, 'state.json');
+  await writeFile(path, (await readFile(path, 'utf8')).replace('"format": 2', '"format": 1'));
+  await assert.rejects(readCheckpoint(place, owner), /has format 1, this version reads 2: go on with the version/);
 });
 
 /** Changes one bit in the middle of a file. */

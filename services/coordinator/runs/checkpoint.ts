@@ -288,6 +288,12 @@ async function readStateFile(
   } catch {
     return damaged(`${STATE_FILE} is not JSON`);
   }
+  const format = (json as { format?: unknown } | null)?.format;
+  if (typeof format === 'number' && format !== FORMAT) {
+    throw new UserError(
+      `checkpoint ${directory} has format ${format}, this version reads ${FORMAT}: go on with the version that wrote it`,
+    );
+  }
   const parsed = stateSchema.safeParse(json);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;

@@ -25,7 +25,7 @@ import { sampleCompletions } from '../workers/rollouts.js';
 import type { Run } from './run.js';
 import { scoreItems } from '../rewards/scoring.js';
 import { objectiveNames } from '../config/runConfig.js';
-import { describeRewards, meetRewards, needsRewards } from '../rewards/rewardServices.js';
+import { describeRewards, needsRewards } from '../rewards/rewardServices.js';
 import { policyRef, type Workbench } from '../step/workbench.js';
 
 /** What is evaluated. */
@@ -116,10 +116,8 @@ async function evaluation(
         `run ${run.id} cannot be evaluated: REWARD_SERVICES has nothing for ${missing.join(', ')}`,
       );
     }
-    await describeRewards(bench.objectives, signal);
-  } else {
-    await meetRewards(bench.objectives, signal);
   }
+  await describeRewards(bench.objectives, signal);
   const prompts = bench.heldOut ?? [];
   const version = asked ?? newest;
   const unpin = await versions.pin(version, () => run.versionFromDisk(version));

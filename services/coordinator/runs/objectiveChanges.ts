@@ -81,8 +81,13 @@ export function changedObjectives(request: ObjectivesRequest, inForce: Objective
   const preference = preferenceAfter(request.preference, before, names, inForce);
   const after: Aims = { objectives, ...(preference && { preference }) };
   checkRules(withAims(config, after), inForce);
+  return { before, after, added: newOf(before, after) };
+}
+
+/** The objectives of `after` that are not in `before` with the same settings. */
+export function newOf(before: Pick<Aims, 'objectives'>, after: Pick<Aims, 'objectives'>): ObjectiveConfig[] {
   const was = new Set(before.objectives.map(canonicalJson));
-  return { before, after, added: objectives.filter((each) => !was.has(canonicalJson(each))) };
+  return after.objectives.filter((each) => !was.has(canonicalJson(each)));
 }
 
 /** Whether two aims are the same. */

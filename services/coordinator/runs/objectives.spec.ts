@@ -4,7 +4,13 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { connectEvents } from '@gapo/events';
-import { RpcError, type ChangeObjectivesRequestInput, type ChangeObjectivesResponse, type RpcCode } from '@gapo/rpc';
+import {
+  RpcError,
+  type ChangeObjectivesRequestInput,
+  type ChangeObjectivesResponse,
+  type DescribeResponseInput,
+  type RpcCode,
+} from '@gapo/rpc';
 import {
   count,
   createRun,
@@ -185,6 +191,28 @@ test('an objective whose service goes away before its first step pauses the run'
   const { reason, step } = await until(coordinator, 'bandit', 'RUN_STATE_PAUSED');
   assert.equal(step, 2);
   assert.match(reason, /reward service of third at .* does not answer.*then resume the run/);
+});
+
+test('an objective that comes back is asked again what it is', async (t) => {
+  const description: DescribeResponseInput = {};
+  const third = await rewardServer(t, 'third', scoring(count('b')), description);
+  const world = await startWorld(t);
+  const coordinator = await startCoordinator(t, world);
+  const held = [1, 2, 3].map((step) => holdAt(world, step));
+  await createRun(coordinator, world, runYaml({ steps: 4 }));
+  const add = [{ name: 'third', service: third.address }];
+  for (const [i, request] of [{ add }, { remove: ['third'] }, { add }].entries()) {
+    await held[i]!.reached;
+    if (i === 2) Object.assign(description, { orientation: 'ORIENTATION_LOWER_IS_BETTER', version: '2' });
+    await change(coordinator, request);
+    held[i]!.release();
+  }
+  await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
+  const means = (await reportsOf(coordinator, 'bandit')).map(({ objectives }) => objectives[2]?.rewardMean);
+  assert.deepEqual(
+    means.map((mean) => mean && Math.sign(mean)),
+    [undefined, 1, undefined, -1],
+  );
 });
 
 test('what is there already is no error; what cannot be is refused whole, and changes nothing', async (t) => {

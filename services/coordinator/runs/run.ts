@@ -382,7 +382,7 @@ export class Run {
     const began = performance.now();
     const aims = this.#aims.changes;
     const bench = workbenchWith(this.#bench!, config);
-    if (needsRewards(config)) await meetRewards(bench.objectives, this.#abort.signal);
+    await meetRewards(bench.rewards.of(this.#aims.addedAt(step)), this.#abort.signal);
     const progress = (phase: Phase, done: number, total: number, waitingFor = ''): void =>
       this.#feed.progress({ step, phase, done, total, waitingFor });
     const { state, findings } = await (this.config.algorithm === 'dpo' ? takePairStep : takeStep)(before, {

@@ -3,8 +3,15 @@ import { RpcError } from '@gapo/rpc';
 import { canonicalJson } from '@gapo/settings';
 import { UserError } from '@gapo/telemetry';
 import { aimsOf, checkPreference, configAt, takesNoPreference, type Aims, type AimsChange } from './aims.js';
+import type { ObjectiveConfig } from '../config/objectiveConfig.js';
 import type { RunEvents } from './events.js';
-import { changedObjectives, isSame, type ChangedObjectives, type ObjectivesRequest } from './objectiveChanges.js';
+import {
+  changedObjectives,
+  isSame,
+  newOf,
+  type ChangedObjectives,
+  type ObjectivesRequest,
+} from './objectiveChanges.js';
 import { objectiveNames, type RunConfig } from '../config/runConfig.js';
 import type { Platform } from '../platform.js';
 import { tryRewards } from '../rewards/rewardServices.js';
@@ -61,6 +68,11 @@ export class RunAims {
   /** What a step aims at. */
   at(step: number): Aims {
     return aimsOf(this.configAt(step), step);
+  }
+
+  /** The objectives that a step has and the one before it had not. */
+  addedAt(step: number): ObjectiveConfig[] {
+    return newOf(this.configAt(step - 1), this.configAt(step));
   }
 
   /**
