@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { compile } from './measure.js';
-import type { Rule } from './rulesFile.js';
+import type { Rule } from './kinds/kinds.js';
+import { compile as compileRules } from './measure.js';
+
+/** The score of a completion, whatever its prompt. */
+function compile(rules: readonly Rule[]): (completion: string) => number {
+  const measure = compileRules(rules);
+  return (completion) => measure({ prompt: '', completion });
+}
 
 const contains = (words: string[], count: 'any' | 'share' = 'any'): Rule => ({
   kind: 'contains',

@@ -93,6 +93,17 @@ describe('rules behind gRPC', () => {
     assert.deepEqual(await scores(client, ['aa', 'c']), [1, 0], 'the new thread scores');
   });
 
+  test('a prompt without a right answer has no score; the items around it have theirs', async (t) => {
+    const client = await rules(t, "objective: x\nrules: [{ kind: exact, answers: { 'p': yes } }]");
+    const items = ['p', 'q', 'p'].map((prompt, i) => ({ id: `${i}`, prompt, completion: 'Yes' }));
+    const { results } = await client.Score({ items }, { deadlineMs });
+    const message = 'there is no right answer for its prompt; add one to answers or references';
+    assert.deepEqual(
+      results.map((result) => result.score ?? result.error),
+      [1, { message, retryable: false }, 1],
+    );
+  });
+
   test("the call's deadline ends a pattern without end", async (t) => {
     const client = await rules(t, endless, { itemTimeoutMs: 60_000 });
     await assert.rejects(client.Score({ items: itemsOf([trap]) }, { deadlineMs: 300 }), { code: 'DEADLINE_EXCEEDED' });

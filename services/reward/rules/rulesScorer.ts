@@ -8,7 +8,9 @@ import type { Outcome, ScoreItem, Scorer, ScorerDescription } from '@gapo/reward
 import { RpcError } from '@gapo/rpc';
 import { WorkerThread } from '@gapo/thread';
 import { type ProgressMemory, finishedItems, progressMemory } from './progress.js';
-import { type Rule, type Rules, readRules, rulesVersion, scoreRange } from './rulesFile.js';
+import type { Rule } from './kinds/kinds.js';
+import { scoreRange } from './measure.js';
+import { type Rules, readRules, rulesVersion } from './rulesFile.js';
 import type * as tasks from './worker.js';
 
 /** Options of {@link RulesScorer.open}. */
@@ -53,7 +55,7 @@ export class RulesScorer implements Scorer {
       model: `rules: ${basename(path)}`,
       version: rulesVersion(file),
       orientation: file.orientation,
-      ...scoreRange(file),
+      ...scoreRange(file.rules),
       threshold: file.threshold,
       maxTokens: 0,
     };
@@ -69,10 +71,10 @@ export class RulesScorer implements Scorer {
     }
     const outcomes: Outcome[] = [];
     while (outcomes.length < items.length) {
-      const completions = items.slice(outcomes.length).map(({ completion }) => completion);
-      const memory = progressMemory(completions.length);
-      const { finished, stuck } = await this.advance({ completions, memory }, signal);
-      for (let index = 0; index < finished; index++) outcomes.push({ score: memory.scores[index] as number });
+      const rest = items.slice(outcomes.length).map(({ prompt, completion }) => ({ prompt, completion }));
+      const memory = progressMemory(rest.length);
+      const { finished, stuck } = await this.advance({ items: rest, memory }, signal);
+      for (let index = 0; index < finished; index++) outcomes.push(outcomeOf(memory.scores[index] as number));
       if (stuck) outcomes.push({ problem: this.tooSlow(), retryable: false });
     }
     return outcomes;
@@ -96,7 +98,7 @@ export class RulesScorer implements Scorer {
     });
     try {
       await this.thread.run('score', task, { endThread: AbortSignal.any([signal, stuck.signal]) });
-      return { finished: task.completions.length, stuck: false };
+      return { finished: task.items.length, stuck: false };
     } catch (error) {
       signal.throwIfAborted();
       if (!stuck.signal.aborted) throw error;
@@ -107,6 +109,12 @@ export class RulesScorer implements Scorer {
       unwatch();
     }
   }
+}
+
+/** A measure is NaN where the rule has nothing to measure the item by. */
+function outcomeOf(score: number): Outcome {
+  if (!Number.isNaN(score)) return { score };
+  return { problem: 'there is no right answer for its prompt; add one to answers or references', retryable: false };
 }
 
 /** Calls back, with the item under way, once none has finished for so many milliseconds, counted from when the thread began the task. */

@@ -1,0 +1,21 @@
+/** How much of a completion was said before in it. */
+import { positiveInt, z } from '@gapo/settings';
+import { common, ruleKind } from './ruleKind.js';
+import { folded, wordsOf } from './words.js';
+
+export const repetition = ruleKind({
+  schema: z.object({ kind: z.literal('repetition'), words: positiveInt.default(2), ...common }),
+  measure:
+    ({ words }) =>
+    ({ completion }) =>
+      repeatedShare(wordsOf(completion).map(folded), words),
+});
+
+/** The share of runs of `count` words that occurred before, from 0 (none) towards 1. */
+function repeatedShare(words: readonly string[], count: number): number {
+  const total = words.length - count + 1;
+  if (total < 1) return 0;
+  const seen = new Set<string>();
+  for (let at = 0; at < total; at++) seen.add(words.slice(at, at + count).join(' '));
+  return 1 - seen.size / total;
+}
