@@ -38,11 +38,14 @@ export interface ChangedObjectives {
   readonly added: readonly ObjectiveConfig[];
 }
 
+/** What to do where a run's objectives cannot change. */
+const INSTEAD = "create a run with the objectives that you want; policy.adapter can start it from this one's adapter";
+
 /** Why the objectives of a configuration cannot change while it trains; undefined where they can. */
 function whyFixed({ algorithm, ppo, combine }: RunConfig): string | undefined {
   if (algorithm === 'dpo') return 'learns from pairs, whose labels belong to the objectives that it began with';
   if (ppo.advantages === 'gae')
-    return 'trains one critic for each objective (ppo.advantages: gae): its tensors would change';
+    return 'trains one critic for each objective (ppo.advantages: gae), as tensors of its own';
   if (combine.method === 'lagrangian') {
     return 'combines by lagrangian, with a limit for each objective in its configuration and a multiplier for each in its state';
   }
@@ -64,9 +67,7 @@ export function changedObjectives(request: ObjectivesRequest, inForce: Objective
     throw new RpcError(code, `run ${runId} ${what}`);
   };
   const fixed = whyFixed(config);
-  if (fixed !== undefined) {
-    refuse('FAILED_PRECONDITION', `${fixed}; create a run with the objectives that you want (policy.adapter can start it from this one's)`); // prettier-ignore
-  }
+  if (fixed !== undefined) refuse('FAILED_PRECONDITION', `${fixed}; ${INSTEAD}`);
   if (request.add.length + request.remove.length === 0) {
     refuse('INVALID_ARGUMENT', 'is to stay as it is: name objectives to add or to remove');
   }
@@ -148,7 +149,8 @@ function checkRules(config: RunConfig, { runId, services }: ObjectivesInForce): 
   const rules = z.custom<RunConfig>().superRefine(({ objectives, combine, lagrangian }, context) => {
     const refuse = (path: PropertyKey[], message: string): void => context.addIssue({ code: 'custom', path, message });
     checkObjectives(objectives, services, refuse);
-    checkCombination(combine, lagrangian, objectives.map(({ name }) => name), refuse); // prettier-ignore
+    const names = objectives.map(({ name }) => name);
+    checkCombination(combine, lagrangian, names, refuse);
   });
   asked(() => parseValue(rules, config, `run ${runId}`));
 }

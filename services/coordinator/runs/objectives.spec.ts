@@ -176,6 +176,9 @@ test('a paused run can be changed, by the next process too; a service that is go
     if (report) reported.push(report.objectives.map(({ name }) => name));
   }
   assert.deepEqual(reported, [['letters']]);
+  // So does an average that begins with this run.
+  const soup = await next.client.CreateSoup({ ingredients: { bandit: 1 }, runId: 'soup' }, { deadlineMs });
+  assert.deepEqual(soup.run!.objectives, ['letters']);
 });
 
 test('an objective whose service goes away before its first step pauses the run', async (t) => {
@@ -218,13 +221,18 @@ test('an objective that comes back is asked again what it is', async (t) => {
 test('what is there already is no error; what cannot be is refused whole, and changes nothing', async (t) => {
   const third = await thirdReward(t);
   const world = await startWorld(t);
-  const coordinator = await startCoordinator(t, world);
+  const bus = await connectEvents({ source: 'gapo/coordinator', inProcess: true });
+  t.after(() => bus.close());
+  const coordinator = await startCoordinator(t, world, bus);
   const { reached, release } = holdAt(world, 1);
   await createRun(coordinator, world, config);
   await reached;
   assert.equal((await change(coordinator, adding(third))).changed, true);
   const again = await change(coordinator, { add: [{ name: 'third', service: third.address }] });
   assert.deepEqual([again.changed, again.firstStep], [false, 2]);
+  // The same objective with other settings goes and comes in one change.
+  const lenient = { name: 'third', service: third.address, onFailure: 'FAILURE_POLICY_DROP' } as const;
+  assert.equal((await change(coordinator, { add: [lenient], remove: ['third'] })).changed, true);
   assert.equal((await change(coordinator, { remove: ['short'] })).changed, true);
   assert.equal((await change(coordinator, { remove: ['short'] })).changed, false);
 
@@ -234,9 +242,9 @@ test('what is there already is no error; what cannot be is refused whole, and ch
     [{ remove: ['thirt'] }, 'NOT_FOUND', /no objective "thirt": its objectives are letters, third; did you mean third/],
     [{ remove: ['letters', 'third'] }, 'FAILED_PRECONDITION', /no objective left/],
     [
-      { add: [{ name: 'third', service: third.address, onFailure: 'FAILURE_POLICY_DROP' }] },
+      { add: [{ name: 'third', service: third.address }] },
       'ALREADY_EXISTS',
-      /an objective third \(service 127\.0\.0\.1:\d+, onFailure pause, timeoutSeconds 30\)/,
+      /an objective third \(service 127\.0\.0\.1:\d+, onFailure drop, timeoutSeconds 30\)/,
     ],
     [
       { add: [{ name: 'fourth', service: third.address, timeoutSeconds: -1 }] },
@@ -285,6 +293,15 @@ test('what is there already is no error; what cannot be is refused whole, and ch
   assert.equal(await readFile(file, 'utf8'), recorded);
   release();
   assert.deepEqual((await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED')).objectives, ['letters', 'third']);
+  const published: unknown[] = [];
+  for await (const event of bus.replay('bandit')) {
+    if (event.type === 'gapo.v1.objective') published.push([event.data.removed, event.data.added]);
+  }
+  assert.deepEqual(published, [
+    [[], ['third']],
+    [['third'], ['third']],
+    [['short'], []],
+  ]);
 });
 
 test('a run whose state or settings belong to its objectives says why they cannot change', async (t) => {

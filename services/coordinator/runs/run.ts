@@ -292,9 +292,11 @@ export class Run {
    * @throws RpcError NOT_FOUND naming the versions that there are
    */
   async versionFromDisk(version: number): Promise<Float32Array> {
-    const found = await this.#history.parametersOf(version, await this.#prepared());
-    if (found instanceof Float32Array) return found;
-    const held = [...new Set([...(this.#versions?.list() ?? []), ...found])].sort((a, b) => a - b).join(', ');
+    const stored = await this.#history.versions();
+    const place = stored.get(version);
+    if (place !== undefined) return this.#history.parametersIn(place, await this.#prepared());
+    const versions = new Set([...(this.#versions?.list() ?? []), ...stored.keys()]);
+    const held = [...versions].sort((a, b) => a - b).join(', ');
     throw new RpcError('NOT_FOUND', `run ${this.id} no longer has version ${version}; it has ${held}`);
   }
 

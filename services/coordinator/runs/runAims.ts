@@ -112,9 +112,9 @@ export class RunAims {
     const { before, after } = this.#withObjectives(now, request);
     if (isSame(before, after)) return { changed: false, step, before };
     this.#record({ step, author, before, after });
-    const [old, objectives] = [namesOf(before), namesOf(after)];
-    const added = objectives.filter((name) => !old.includes(name));
-    const removed = old.filter((name) => !objectives.includes(name));
+    const objectives = namesOf(after.objectives);
+    // One that has other settings from now on is among both.
+    const [added, removed] = [namesOf(newOf(before, after)), namesOf(newOf(after, before))];
     const event = { step, author, added, removed, objectives, preference: after.preference ?? {} };
     platform.log.info(
       { run: runId, ...event },
@@ -142,7 +142,7 @@ export class RunAims {
     const { step } = moment;
     const { config, runId, platform } = this.#parts;
     const ever = [config, ...this.#changes.flatMap(({ before, after }) => [before, after])];
-    const known = new Set(ever.flatMap(namesOf));
+    const known = new Set(ever.flatMap(({ objectives }) => namesOf(objectives)));
     const services = new Set(platform.rewards.keys());
     return changedObjectives(request, { runId, config: this.configAt(step), step, known, services });
   }
@@ -167,6 +167,6 @@ export class RunAims {
   }
 }
 
-function namesOf({ objectives }: Pick<Aims, 'objectives'>): string[] {
+function namesOf(objectives: readonly ObjectiveConfig[]): string[] {
   return objectives.map(({ name }) => name);
 }

@@ -100,15 +100,19 @@ export class RunHistory {
     this.#reports = reports;
   }
 
-  /** The parameters of a version that is in a checkpoint; else the versions that are in one. */
-  async parametersOf(version: number, bench: Workbench): Promise<Float32Array | readonly number[]> {
-    const found: number[] = [];
-    for (const place of await listCheckpoints(this.#directory.checkpoints)) {
-      const stored = place.step * updatesPerStep(this.#config);
-      if (stored === version) return (await readCheckpoint(place, this.#owner(bench))).state.trained.parameters;
-      found.push(stored);
-    }
-    return found;
+  /** The checkpoints by the version that each holds, oldest first. */
+  async versions(): Promise<ReadonlyMap<number, CheckpointPlace>> {
+    const places = await listCheckpoints(this.#directory.checkpoints);
+    return new Map(places.map((place) => [place.step * updatesPerStep(this.#config), place]));
+  }
+
+  /**
+   * The parameters in a checkpoint.
+   *
+   * @throws UserError as {@link readCheckpoint}
+   */
+  async parametersIn(place: CheckpointPlace, bench: Workbench): Promise<Float32Array> {
+    return (await readCheckpoint(place, this.#owner(bench))).state.trained.parameters;
   }
 
   /** A checkpoint is of the run's own configuration, whatever it aims at meanwhile. */
