@@ -77,20 +77,20 @@ export async function scoreItems(
   tellAgainMs = TELL_AGAIN_MS,
 ): Promise<ScoredBatch> {
   const done = objectives.map(() => 0);
-  let changed = performance.now();
+  let heard = performance.now();
   const tell = (): void => {
     const total = items.length * objectives.length;
     const least = Math.min(...done);
     const behind = objectives.filter((_, k) => done[k] === least).map(({ source }) => source.objective);
     const sum = done.reduce((a, b) => a + b, 0);
-    const waitedMs = performance.now() - changed;
+    const waitedMs = performance.now() - heard;
     const since = waitedMs < tellAgainMs ? '' : ` for ${Math.round(waitedMs / 1000)} s`;
     observer.progress(sum, total, sum < total ? `reward ${behind.join(', ')}${since}` : '');
   };
   const one = async ({ source }: ScoredObjective, k: number): Promise<ObjectiveScores> => {
     const scores = await source.score(items, signal, (count) => {
       done[k] = count;
-      changed = performance.now();
+      heard = performance.now();
       tell();
     });
     const present = scores.values.filter((value) => value !== undefined);

@@ -1,5 +1,5 @@
 /** A scorer that asks somebody over HTTP. */
-import { readRemoteFile, remoteDescription } from '../remote/remoteFile.js';
+import { authorization, readRemoteFile, remoteDescription } from '../remote/remoteFile.js';
 import { RemoteScorer } from '../remote/remoteScorer.js';
 import { httpFile } from './httpFile.js';
 import { protocolOf } from './protocols.js';
@@ -24,6 +24,7 @@ export async function openHttpScorer({ path, objective, token }: HttpOptions): P
   const { file, version } = await readRemoteFile(path, httpFile);
   const { url, timeoutMs, concurrency } = file;
   const protocol = protocolOf(file);
+  const endpoint = { url, timeoutMs, headers: authorization(token) };
   const judge = file.protocol === 'chat' ? file : undefined;
   const model = `${file.protocol}: ${judge?.model ?? url}`;
   const { minimum, maximum } = judge ?? {};
@@ -31,8 +32,7 @@ export async function openHttpScorer({ path, objective, token }: HttpOptions): P
     description: remoteDescription(file, { model, version, minimum, maximum }, objective),
     batch: protocol.batch,
     concurrency,
-    ask: async (items, signal) =>
-      protocol.read(await post({ url, timeoutMs, token }, protocol.request(items), signal), items.length),
+    ask: async (items, signal) => protocol.read(await post(endpoint, protocol.request(items), signal), items.length),
     close: () => undefined,
   });
 }

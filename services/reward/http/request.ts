@@ -5,8 +5,8 @@ import { NoScore } from '@gapo/reward';
 export interface Endpoint {
   readonly url: string;
   readonly timeoutMs: number;
-  /** Sent as a bearer token; none where undefined. */
-  readonly token: string | undefined;
+  /** Sent with every request. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** Statuses after which the same request may succeed: too many, or not now. */
@@ -20,14 +20,18 @@ const quoted = 200;
  *
  * @throws NoScore where there is no answer that can be read; the signal's reason
  */
-export async function post({ url, timeoutMs, token }: Endpoint, body: unknown, signal: AbortSignal): Promise<unknown> {
+export async function post(
+  { url, timeoutMs, headers }: Endpoint,
+  body: unknown,
+  signal: AbortSignal,
+): Promise<unknown> {
   const late = AbortSignal.timeout(timeoutMs);
   let status: number;
   let answer: string;
   try {
     const response = await fetch(url, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', ...(token !== undefined && { authorization: `Bearer ${token}` }) },
+      headers: { 'content-type': 'application/json', ...headers },
       body: JSON.stringify(body),
       signal: AbortSignal.any([signal, late]),
     });

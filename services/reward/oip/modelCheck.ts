@@ -50,13 +50,15 @@ function checkedOutput(
     return output;
   }
   const { name, datatype, shape } = tensor;
-  const columns = shape.length === 2 && shape[1]! > 0 ? shape[1]! : undefined;
+  const columns = shape.length === 1 ? 1 : shape.length === 2 && shape[1]! > 0 ? shape[1]! : undefined;
   if (!isScoreDatatype(datatype)) says(`${name} is ${datatype}; a score can be read from ${scoreDatatypes}`);
   else if (shape.length > 2) says(`${name} has the shape [${shape.join(', ')}]; expected [-1] or [-1, columns]`);
   else if (columns !== undefined && columns > 1 && output.column === undefined)
     says(`${name} has ${columns} columns; column says which is the score`);
   else if (columns !== undefined && output.column !== undefined && output.column >= columns)
     says(`${name} has ${columns} columns; column is ${output.column}, expected 0 to ${columns - 1}`);
+  else if (columns === 1 && output.activation === 'softmax')
+    says(`${name} has one column, of which softmax makes 1 whatever it is; use sigmoid or raw`);
   return { ...output, name };
 }
 

@@ -42,6 +42,12 @@ const header = z
   .regex(/^(?!grpc-)[0-9a-z_.-]+(?<!-bin)$/)
   .meta({ expected: 'a lower-case header that neither begins with grpc- nor ends in -bin' });
 
+/** What a header can hold. */
+const printable = z
+  .string()
+  .regex(/^[ -~]+$/)
+  .meta({ expected: 'printable ASCII' });
+
 /** The file. */
 export const oipFile = z
   .strictObject({
@@ -54,7 +60,7 @@ export const oipFile = z
     /** Certificates (PEM) of who vouches for the server. @default those that Node.js comes with */
     ca: filePath.optional(),
     /** Sent with every call. @default none */
-    headers: z.record(header, text).default({}),
+    headers: z.record(header, printable).default({}),
     model: text,
     /** @default the server's choice */
     modelVersion: text.optional(),

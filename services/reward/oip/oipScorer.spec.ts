@@ -104,7 +104,7 @@ inputs:
   - { name: prompt, text: '{prompt}' }
   - { name: completion, text: "{prompt} {completion}{other}" }
 `;
-    const service = await client(t, target, more, 'secret');
+    const service = await client(t, target, more, 'secret\n');
     const latest = Date.now() + 5000;
     const tricky = [{ id: '0', prompt: '{completion}', completion: 'ü' }, ...items.slice(1)];
     const { results, version } = await service.Score({ items: tricky }, { deadlineMs: 5000 });
@@ -289,6 +289,7 @@ describe('what is answered', () => {
     ['no output', () => ({}), '{}', /^the answer has the outputs \(none\); expected one$/],
     ['several outputs', two, '{}', /^the answer has the outputs a, b; expected one$/],
     ['another output', two, '{ name: score }', /^the answer has the outputs a, b; expected score$/],
+    ['softmax of one column', answering('FP32', [3, 1], floats(1, 2, 3)), '{ activation: softmax }', /^output score has one column, of which softmax/],
     ['too few bytes', answering('FP32', [3], floats(1, 2)), '{}', /^output score has 8 bytes; expected 12 of FP32$/],
     ['too few elements', answering('FP32', [3], undefined, { fp32Contents: [1] }), '{}', /^output score has 1 elements; expected 3 of FP32$/],
     ['FP16 that is not raw', answering('FP16', [3], undefined, { fp32Contents: [1, 1, 1] }), '{}', /^output score has 0 elements; expected 3 of FP16$/],
@@ -366,6 +367,7 @@ describe('what is wrong with the model is said at the start', () => {
     ['an output of another datatype', output([-1], 'INT32'), '{}', /output score is INT32; a score can be read from FP16, FP32, FP64$/],
     ['an output of another shape', output([-1, 4, 2]), '{}', /output score has the shape \[-1, 4, 2\]; expected/],
     ['no choice of column', output([-1, 2]), '{}', /output score has 2 columns; column says which is the score$/],
+    ['softmax of one column', usual, '{ activation: softmax }', /output score has one column, of which softmax makes 1 whatever it is; use sigmoid or raw$/],
     ['a column beyond', output([-1, 2]), '{ column: 2 }', /output score has 2 columns; column is 2, expected 0 to 1$/],
   ]; // prettier-ignore
   for (const [what, metadata, chosen, message] of cases) {
@@ -383,6 +385,13 @@ describe('what is wrong with the model is said at the start', () => {
     const metadata = { ...input([-1], 'FP32'), outputs: [{ name: 'x', datatype: 'BOOL', shape: [-1] }] };
     const wrong = client(t, await modelServer(t, ones, { metadata }));
     await assert.rejects(wrong, ({ message }: Error) => message.split('\n').length === 2);
+  });
+
+  test('a token that no header can hold, which is not told', async (t) => {
+    const wrong = client(t, await modelServer(t, ones), inputs, 'sec\nret');
+    await assert.rejects(wrong, {
+      message: 'REWARD_TOKEN: holds a character that no header can; expected printable ASCII',
+    });
   });
 
   test('a model that is not ready, and nobody there', async (t) => {
@@ -407,6 +416,10 @@ test('a file that is wrong says where', async (t) => {
   );
   await refused(`${inputs}\noutput: { activation: tanh }`, /output\.activation: found/);
   await refused(`${inputs}\nheaders: { grpc-timeout: x }`, /headers.*grpc-timeout/);
+  await refused(
+    `${inputs}\nheaders: { x-tenant: 'ü' }`,
+    /headers\.x-tenant: found string "ü", expected printable ASCII/,
+  );
   await refused(`${inputs}\nca: x.pem`, /ca: found .*expected tls: true beside it/);
   await refused(`${inputs}\nminimum: 1\nmaximum: 0`, /minimum: found number 1, expected a number less than maximum/);
   await refused(`${inputs}\nmodle: x`, /unknown key "modle".*did you mean "model"/);

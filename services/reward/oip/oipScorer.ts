@@ -5,7 +5,7 @@ import { dirname, resolve } from 'node:path';
 import { NoScore, type ScoreItem, type ScorerDescription } from '@gapo/reward';
 import { connect, retry, RpcError, type Client, type ConnectOptions } from '@gapo/rpc';
 import { UserError } from '@gapo/telemetry';
-import { readRemoteFile, remoteDescription } from '../remote/remoteFile.js';
+import { authorization, readRemoteFile, remoteDescription } from '../remote/remoteFile.js';
 import { RemoteScorer, type Remote } from '../remote/remoteScorer.js';
 import { checkedModel, newestOf } from './modelCheck.js';
 import { oipFile, type OipFile } from './oipFile.js';
@@ -34,10 +34,9 @@ const atStart = { attempts: 4, baseDelayMs: 250, maxDelayMs: 2000 } as const;
 export async function openOipScorer({ path, objective, token }: OipOptions): Promise<RemoteScorer> {
   const { file, version } = await readRemoteFile(path, oipFile);
   const { target, model } = file;
-  const authorization = token !== undefined && { authorization: `Bearer ${token}` };
   const client = connect('inference.GRPCInferenceService', target, {
     tls: await tlsOf(file, path),
-    metadata: { ...file.headers, ...authorization },
+    metadata: { ...file.headers, ...authorization(token) },
   });
   try {
     const metadata = await metadataOf(client, file);

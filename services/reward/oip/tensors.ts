@@ -95,6 +95,8 @@ export function scoresOf(
   if (chosen >= width || (column === undefined && width > 1)) {
     throw new NoScore(`${what} has ${width} columns for an item; output.column says which is the score`);
   }
+  if (activation === 'softmax' && width === 1)
+    throw new NoScore(`${what} has one column, of which softmax makes 1 whatever it is; use sigmoid or raw`);
   const elements = elementsOf(tensor, response.rawOutputContents[at], response.rawOutputContents.length > 0, count * width); // prettier-ignore
   return Array.from({ length: count }, (_, i) => {
     const score = activations[activation](elements.slice(i * width, (i + 1) * width), chosen);

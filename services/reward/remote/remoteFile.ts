@@ -64,3 +64,14 @@ export function remoteDescription(
     ...own,
   };
 }
+
+/**
+ * The header of a token; none without one. What stands around the token, as a line break at a file's end, is not part of it.
+ *
+ * @throws UserError, without the token, where it holds what no header can
+ */
+export function authorization(token: string | undefined): Readonly<Record<string, string>> {
+  if (token === undefined) return {};
+  if (!/^[!-~]+$/.test(token.trim())) throw new UserError('REWARD_TOKEN: holds a character that no header can; expected printable ASCII'); // prettier-ignore
+  return { authorization: `Bearer ${token.trim()}` };
+}

@@ -153,6 +153,11 @@ describe('json', () => {
     assert.deepEqual([older('[1]'), older('[2]'), older('[1, 2]')], [1, 0, 0]);
   });
 
+  test('formats are not checked', async (t) => {
+    const score = await scorer(t, '{ kind: json, schema: { type: string, format: email } }');
+    assert.equal(score('"nobody"'), 1);
+  });
+
   test('nested deeper than can be followed is not valid', async (t) => {
     const score = await scorer(
       t,
