@@ -32,6 +32,8 @@ async function tiny(t: TestContext, options: TinyOptions = {}): Promise<string> 
   return directory;
 }
 
+const labelled = { gapo_reward: { label: 0 } };
+
 const onnx = (directory: string): Record<string, string> => ({ REWARD_KIND: 'onnx', REWARD_MODEL: directory });
 
 /** The lines of stderr, without those that onnxruntime writes of itself. */
@@ -87,6 +89,26 @@ describe(
         'an unknown key of ours',
         config({ gapo_reward: { treshold: 1 } }),
         /gapo_reward\.treshold: found unknown key "treshold", .*did you mean "threshold"\?/,
+      ],
+      [
+        'an unknown key of reward.yaml',
+        (d) => writeTinyClassifier(d, { rewardYaml: 'objective: x\ntruncationSide: left\n' }),
+        /reward\.yaml:2:1 truncationSide: found unknown key "truncationSide", .*did you mean "truncation_side"\?/,
+      ],
+      [
+        'options in two places',
+        (d) => writeFile(join(d, 'reward.yaml'), 'objective: x\n'),
+        /reward\.yaml: says how the classifier is served, and so does gapo_reward in .*config\.json; keep one$/,
+      ],
+      [
+        'a share among labels where there is one',
+        config({ gapo_reward: { objective: 'x', function_to_apply: 'softmax' } }),
+        /config\.json: has function_to_apply softmax, which needs several labels; the model has one, /,
+      ],
+      [
+        'a model that reads its padding',
+        (d) => writeTinyClassifier(d, { maskless: true }),
+        /model\.onnx: gives the logit \S+ for one token and \S+ with padding on its right; a classifier heeds attention_mask$/,
       ],
       [
         'a tokenizer of another model',
@@ -165,6 +187,23 @@ describe('settings that are wrong end the process with exit code 2', () => {
     assert.equal(code, 2);
   });
 
+  test('several classifiers need as many objectives', async (t) => {
+    const [first, second] = [await tiny(t), await tiny(t)];
+    const { code, err } = await run(t, { ...onnx(`${first},${second}`), OBJECTIVE: 'one' });
+    assert.match(err, /^environment OBJECTIVE: found .*, expected 2 objectives, one for each of REWARD_MODEL\n$/);
+    assert.equal(code, 2);
+  });
+
+  test('a device that is not to be had is said so, and no other taken instead', async (t) => {
+    const { code, err } = await run(t, { ...onnx(await tiny(t)), DEVICE: 'cuda' });
+    assert.match(
+      err,
+      /model\.onnx: cannot be opened: device 'cuda' is not to be had here: .*set the device to cpu, or /,
+    );
+    assert.equal(lines(err).length, 1);
+    assert.equal(code, 2);
+  });
+
   test('a file of rules that is not there', async (t) => {
     const { code, err } = await run(t, { REWARD_KIND: 'rules', REWARD_RULES: '/nowhere/rules.yaml' });
     assert.equal(err, '/nowhere/rules.yaml: does not exist\n');
@@ -216,6 +255,36 @@ describe('a reward service as a process', () => {
     child.kill('SIGTERM');
     const { results } = await scored;
     assert.ok(results.every(({ score }) => typeof score === 'number'));
+    assert.equal(await child.closed, 0);
+  });
+
+  test('a call that waits for company when SIGTERM comes is answered', async (t) => {
+    const child = start(t, { ...onnx(await tiny(t)), BATCH_WAIT_MS: '1500' });
+    const client = connect('gapo.reward.v1.RewardService', await child.address());
+    t.after(() => client.close());
+    const scored = client.Score({ items: [{ id: 'a', prompt: 'p', completion: 'c' }] }, { deadlineMs });
+    await client.Describe({}, { deadlineMs });
+    child.kill('SIGTERM');
+    assert.equal(typeof (await scored).results[0]?.score, 'number');
+    assert.equal(await child.closed, 0);
+  });
+
+  test('several classifiers in one process have an address each', async (t) => {
+    const directories = await Promise.all([{}, { labels: 2, config: labelled }].map((options) => tiny(t, options)));
+    const addressFile = join(directories[0]!, 'address');
+    const env = { ...onnx(directories.join(',')), OBJECTIVE: 'one,two', ADDRESS_FILE: addressFile };
+    const child = start(t, env);
+    const addresses = (await child.address()).split(',');
+    assert.equal(await readFile(addressFile, 'utf8'), addresses.join(','));
+    const clients = addresses.map((address) => connect('gapo.reward.v1.RewardService', address));
+    t.after(() => clients.forEach((client) => client.close()));
+    const described = await Promise.all(clients.map((client) => client.Describe({}, { deadlineMs })));
+    assert.deepEqual(
+      described.map(({ objective }) => objective),
+      ['one', 'two'],
+    );
+    assert.notEqual(described[0]?.version, described[1]?.version);
+    child.kill('SIGTERM');
     assert.equal(await child.closed, 0);
   });
 

@@ -2,8 +2,16 @@
 import { after, before, beforeEach } from 'node:test';
 import type { tracing } from '@opentelemetry/sdk-node';
 
-/** Records the spans of the tests of a file, each test from nothing; resolves a name to its span, or throws. */
-export function recordedSpans(): (name: string) => tracing.ReadableSpan {
+/** Spans by name. */
+export interface RecordedSpans {
+  /** The first span that ended under a name; throws where there is none. */
+  (name: string): tracing.ReadableSpan;
+  /** All spans of a name, in the order in which they ended. */
+  all(name: string): readonly tracing.ReadableSpan[];
+}
+
+/** Records the spans of the tests of a file, each test from nothing. */
+export function recordedSpans(): RecordedSpans {
   let stop = (): Promise<void> => Promise.resolve();
   let exporter: tracing.InMemorySpanExporter | undefined;
   before(async () => {
@@ -22,10 +30,16 @@ export function recordedSpans(): (name: string) => tracing.ReadableSpan {
   });
   beforeEach(() => exporter?.reset());
   after(() => stop());
-  return (name) => {
-    const spans = exporter?.getFinishedSpans() ?? [];
-    const span = spans.find((one) => one.name === name);
-    if (span === undefined) throw new Error(`no span ${name} among ${spans.map((one) => one.name).join(', ')}`);
-    return span;
+  const spans = (): readonly tracing.ReadableSpan[] => exporter?.getFinishedSpans() ?? [];
+  const all = (name: string): readonly tracing.ReadableSpan[] => spans().filter((span) => span.name === name);
+  const first = (name: string): tracing.ReadableSpan => {
+    const [span] = all(name);
+    if (span !== undefined) return span;
+    throw new Error(
+      `no span ${name} among ${spans()
+        .map((one) => one.name)
+        .join(', ')}`,
+    );
   };
+  return Object.assign(first, { all });
 }

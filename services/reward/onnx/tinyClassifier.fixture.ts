@@ -1,7 +1,7 @@
-/** For tests: a classifier small enough to be recomputed by hand, in a directory like a real one. */
+/** A classifier small enough to be recomputed by hand, in a directory like a real one. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Graph, cast, div, embedding, emitReduce, linear, mul, reshape } from '@gapo/graph';
+import { Graph, type Value, add, cast, div, embedding, emitReduce, linear, mul, reshape, scale } from '@gapo/graph';
 import { encodeSafetensors } from '@gapo/model';
 
 /** Special tokens, after the 256 bytes. */
@@ -18,6 +18,12 @@ export interface TinyOptions {
   readonly labels?: number;
   /** A byte whose embedding is not a number; the weights then lie inside model.onnx. */
   readonly brokenByte?: number;
+  /** The model takes `token_type_ids`; their sum is added to every logit. @default false */
+  readonly segments?: boolean;
+  /** The model does not look at `attention_mask`. @default false */
+  readonly maskless?: boolean;
+  /** The content of reward.yaml, in place of `gapo_reward` in config.json. */
+  readonly rewardYaml?: string;
   /** Merged into config.json; undefined removes a key. */
   readonly config?: Readonly<Record<string, unknown>>;
 }
@@ -31,11 +37,13 @@ const table = filled(tinyVocabulary * width, 1);
 
 /** Writes the directory. */
 export async function writeTinyClassifier(directory: string, options: TinyOptions = {}): Promise<void> {
-  const { labels = 1, brokenByte } = options;
+  const { labels = 1, brokenByte, segments = false, maskless = false, rewardYaml } = options;
   await mkdir(directory, { recursive: true });
   const g = new Graph('tiny classifier');
   const ids = g.input('input_ids', 'int64', ['B', 'T']);
-  const mask = reshape(cast(g.input('attention_mask', 'int64', ['B', 'T']), 'float32'), [0, 0, 1], ['B', 'T', 1]);
+  const given = cast(g.input('attention_mask', 'int64', ['B', 'T']), 'float32');
+  const seen = maskless ? add(scale(given, 0), g.constant([1], [1])) : given;
+  const mask = reshape(seen, [0, 0, 1], ['B', 'T', 1]);
   const embeddings = Float32Array.from(table);
   const tensors = [
     { name: 'embedding', shape: [tinyVocabulary, width], data: embeddings },
@@ -52,7 +60,10 @@ export async function writeTinyClassifier(directory: string, options: TinyOption
   if (embeddingTable === undefined || headWeight === undefined) throw new Error('two tensors make two weights');
   const total = emitReduce('ReduceSum', mul(embedding(embeddingTable, ids), mask), 1);
   const mean = reshape(div(total, emitReduce('ReduceSum', mask, 1)), [0, width], ['B', width]);
-  g.output('logits', linear(mean, headWeight));
+  const plain = linear(mean, headWeight);
+  const inSecond = (): Value =>
+    emitReduce('ReduceSum', cast(g.input('token_type_ids', 'int64', ['B', 'T']), 'float32'), 1);
+  g.output('logits', segments ? add(plain, inSecond()) : plain);
 
   await writeFile(join(directory, 'model.onnx'), g.toModel().bytes);
   if (brokenByte === undefined) await writeFile(join(directory, 'model.safetensors'), bytes);
@@ -62,9 +73,10 @@ export async function writeTinyClassifier(directory: string, options: TinyOption
     vocab_size: tinyVocabulary,
     max_position_embeddings: 128,
     pad_token_id: 256,
-    gapo_reward: { objective: 'tiny', threshold: 0.25 },
+    ...(rewardYaml === undefined && { gapo_reward: { objective: 'tiny', threshold: 0.25 } }),
     ...options.config,
   };
+  if (rewardYaml !== undefined) await writeFile(join(directory, 'reward.yaml'), rewardYaml);
   await writeFile(join(directory, 'config.json'), JSON.stringify(config, undefined, 2));
   await writeFile(join(directory, 'tokenizer.json'), JSON.stringify(byteTokenizer()));
   await writeFile(
@@ -100,6 +112,12 @@ export function tinyLogits(ids: readonly number[], labels = 1): number[] {
   });
 }
 
+/** Token ids of two texts, as the tokenizer's own template puts them together: user first end second end. */
+export function tinyPair(first: string, second: string): number[] {
+  const [, user, , end] = specials.map((_, index) => 256 + index) as [number, number, number, number];
+  return [user, ...Buffer.from(first, 'utf8'), end, ...Buffer.from(second, 'utf8'), end];
+}
+
 /** Every byte is a token; special tokens are found in the text. */
 function byteTokenizer(): object {
   const vocabulary: Record<string, number> = {};
@@ -119,11 +137,18 @@ function byteTokenizer(): object {
     added_tokens: added,
     normalizer: null,
     pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
-    post_processor: null,
+    post_processor: {
+      type: 'TemplateProcessing',
+      single: [special('<user>', 0), sequence('A', 0), special('<end>', 0)],
+      pair: [special('<user>', 0), sequence('A', 0), special('<end>', 0), sequence('B', 1), special('<end>', 1)],
+    },
     decoder: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
     model: { type: 'BPE', vocab: vocabulary, merges: [], unk_token: null },
   };
 }
+
+const special = (id: string, segment: number): object => ({ SpecialToken: { id, type_id: segment } });
+const sequence = (id: string, segment: number): object => ({ Sequence: { id, type_id: segment } });
 
 /** The printable character that stands for each byte in a byte-level tokenizer. */
 function byteCharacters(): string[] {

@@ -1,0 +1,109 @@
+/** Two texts as one sequence: the template that is learnt from a tokenizer does what the tokenizer itself does. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
+import fc from 'fast-check';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Tokenizer } from './mod.js';
+
+const special = (id: string, segment: number): object => ({ SpecialToken: { id, type_id: segment } });
+const sequence = (id: string, segment: number): object => ({ Sequence: { id, type_id: segment } });
+
+const template = {
+  type: 'TemplateProcessing',
+  single: [special('[CLS]', 0), sequence('A', 0), special('[SEP]', 0)],
+  pair: [
+    special('[CLS]', 0),
+    sequence('A', 0),
+    special('[SEP]', 0),
+    special('[SEP]', 0),
+    sequence('B', 1),
+    special('[SEP]', 1),
+  ],
+};
+const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true };
+const cls = ['[CLS]', 0];
+const sep = ['[SEP]', 1];
+
+/** Letters, digits and two special tokens. */
+function tokenizerJson(postProcessor: object | null): object {
+  const letters = [...'abcdefghijklmnopqrstuvwxyz0123456789'];
+  const added = ['[CLS]', '[SEP]'].map((content, id) => ({
+    id,
+    content,
+    special: true,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
+    normalized: false,
+  }));
+  return {
+    version: '1.0',
+    added_tokens: added,
+    normalizer: null,
+    pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
+    post_processor: postProcessor,
+    decoder: null,
+    model: {
+      type: 'BPE',
+      vocab: Object.fromEntries(['[CLS]', '[SEP]', ...letters].map((letter, id) => [letter, id])),
+      merges: [],
+    },
+  };
+}
+
+async function tokenizerWith(postProcessor: object | null): Promise<Tokenizer> {
+  const directory = await mkdtemp(join(tmpdir(), 'gapo-tokenizer-'));
+  try {
+    await writeFile(join(directory, 'tokenizer.json'), JSON.stringify(tokenizerJson(postProcessor)));
+    await writeFile(join(directory, 'tokenizer_config.json'), '{}');
+    return await Tokenizer.read(directory);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+interface PairTokenizer {
+  encode(text: string, options: object): { ids: number[]; token_type_ids?: number[] };
+}
+const LibraryTokenizer = HuggingFaceTokenizer as unknown as new (model: object, settings: object) => PairTokenizer;
+
+const word = fc.stringMatching(/^[a-z0-9]{1,12}$/);
+
+describe("a tokenizer's template for two texts", () => {
+  const processors = {
+    TemplateProcessing: template,
+    BertProcessing: { type: 'BertProcessing', cls, sep },
+    'a sequence with a template': { type: 'Sequence', processors: [byteLevel, template] },
+  };
+  for (const [name, postProcessor] of Object.entries(processors)) {
+    test(`${name}: ids and segments are the tokenizer's own`, async () => {
+      const tokenizer = await tokenizerWith(postProcessor);
+      const library = new LibraryTokenizer(tokenizerJson(postProcessor), {});
+      fc.assert(
+        fc.property(word, word, (first, second) => {
+          const own = library.encode(first, { text_pair: second, return_token_type_ids: true });
+          const filled = tokenizer.pairTemplate?.fill(tokenizer.encode(first), tokenizer.encode(second));
+          assert.deepEqual(filled, { ids: own.ids, segments: own.token_type_ids });
+        }),
+      );
+    });
+  }
+
+  test('an empty second text keeps its place between the special tokens', async () => {
+    const { pairTemplate } = await tokenizerWith(template);
+    assert.deepEqual(pairTemplate?.fill([2, 3], []), { ids: [0, 2, 3, 1, 1, 1], segments: [0, 0, 0, 0, 0, 1] });
+    assert.equal(pairTemplate?.specialTokens, 4);
+  });
+
+  test('RoBERTa has two separators and a single segment', async () => {
+    const { pairTemplate } = await tokenizerWith({ type: 'RobertaProcessing', cls, sep });
+    assert.deepEqual(pairTemplate?.fill([2], [3]), { ids: [0, 2, 1, 1, 3, 1], segments: [0, 0, 0, 0, 0, 0] });
+  });
+
+  test('what drops the second text, or puts nothing between the two, is no template', async () => {
+    for (const none of [null, byteLevel]) assert.equal((await tokenizerWith(none)).pairTemplate, undefined);
+  });
+});

@@ -1,0 +1,131 @@
+/** Prompt and completion as tokens: three ways to put them together, and what goes where they are too long. */
+import assert from 'node:assert/strict';
+import { type TestContext, describe, test } from 'node:test';
+import { Tokenizer } from '@gapo/model';
+import { temporaryDirectory } from '@gapo/reward/testing';
+import { readClassifierConfig } from './classifierConfig.js';
+import { type EncodedItem, type Encoding, itemEncoder } from './itemEncoder.js';
+import { tinyPair, tinyTokens, writeTinyClassifier } from './tinyClassifier.fixture.js';
+
+async function encoderWith(
+  t: TestContext,
+  options: Readonly<Record<string, unknown>>,
+): Promise<(prompt: string, completion: string) => Encoding> {
+  const directory = await temporaryDirectory(t);
+  await writeTinyClassifier(directory, { rewardYaml: JSON.stringify({ objective: 'x', ...options }) });
+  const encoder = itemEncoder(await Tokenizer.read(directory), await readClassifierConfig(directory), directory);
+  return (prompt, completion) => encoder.encode({ prompt, completion });
+}
+
+const ids = (encoding: Encoding): readonly number[] => (encoding as EncodedItem).ids;
+const bytes = (text: string): number[] => [...Buffer.from(text)];
+const [, user, , end] = [256, 257, 258, 259] as const;
+
+describe('an item as tokens', () => {
+  test("a pair is two segments in the tokenizer's template, an empty completion included", async (t) => {
+    const encode = await encoderWith(t, { input: 'pair' });
+    for (const [prompt, completion] of [
+      ['How?', 'So.'],
+      ['How?', ''],
+      ['', 'So 🙂'],
+    ] as const) {
+      const first = bytes(prompt).length;
+      const second = bytes(completion).length;
+      assert.deepEqual(encode(prompt, completion), {
+        ids: tinyPair(prompt, completion),
+        segments: [...new Array<number>(first + 2).fill(0), ...new Array<number>(second + 1).fill(1)],
+      });
+    }
+  });
+
+  test("a text has the prompt and the completion in their places, and the tokenizer's special tokens", async (t) => {
+    const plain = await encoderWith(t, { input: 'text' });
+    assert.deepEqual(ids(plain('How?', 'So.')), [user, ...bytes('How?So.'), end]);
+    const alone = await encoderWith(t, { input: 'text', text: '{completion}' });
+    assert.deepEqual(ids(alone('How?', 'So.')), [user, ...bytes('So.'), end]);
+    const labelled = await encoderWith(t, { input: 'text', text: 'H: {prompt} A: {completion}' });
+    assert.deepEqual(ids(labelled('{completion}', '$& {prompt}')), [
+      user,
+      ...bytes('H: {completion} A: $& {prompt}'),
+      end,
+    ]);
+  });
+
+  test('a conversation goes through the chat template, which has its own special tokens', async (t) => {
+    const encode = await encoderWith(t, {});
+    assert.deepEqual(ids(encode('How?', 'So.')), tinyTokens('How?', 'So.'));
+  });
+
+  /** Room for ten bytes beside the special tokens. */
+  const specialTokens = { chat: 4, pair: 3, text: 2 } as const;
+  const whole = {
+    chat: (prompt: string, completion: string) => tinyTokens(prompt, completion),
+    pair: tinyPair,
+    text: (prompt: string, completion: string) => [user, ...bytes(prompt + completion), end],
+  };
+  const long = '0123456789abcdef';
+  const cuts: readonly { truncate: 'prompt' | 'completion'; side: 'left' | 'right'; kept: [string, string] }[] = [
+    { truncate: 'prompt', side: 'left', kept: [long.slice(-7), 'xyz'] },
+    { truncate: 'prompt', side: 'right', kept: [long.slice(0, 7), 'xyz'] },
+    { truncate: 'completion', side: 'left', kept: ['xyz', long.slice(-7)] },
+    { truncate: 'completion', side: 'right', kept: ['xyz', long.slice(0, 7)] },
+  ];
+  for (const input of ['chat', 'pair', 'text'] as const) {
+    for (const { truncate, side, kept } of cuts) {
+      test(`${input}: a ${truncate} that is too long loses its ${side}`, async (t) => {
+        const options = { input, truncate, truncation_side: side, max_tokens: 10 + specialTokens[input] };
+        const encode = await encoderWith(t, options);
+        const [prompt, completion] = truncate === 'prompt' ? [long, 'xyz'] : ['xyz', long];
+        assert.deepEqual(ids(encode(prompt, completion)), whole[input](...kept));
+        // As long as can be, and far longer than anybody would look at.
+        const huge = side === 'left' ? 'é'.repeat(50_000) + long : long + 'é'.repeat(50_000);
+        const [first, second] = truncate === 'prompt' ? [huge, 'xyz'] : ['xyz', huge];
+        assert.deepEqual(ids(encode(first, second)), whole[input](...kept));
+        const other = truncate === 'prompt' ? 'completion' : 'prompt';
+        const problem = `the ${other} alone is longer than max_tokens ${options.max_tokens}; shorten it to be scored`;
+        const tooLong = truncate === 'prompt' ? encode('', 'z'.repeat(11)) : encode('z'.repeat(11), '');
+        assert.deepEqual(tooLong, { problem });
+        const hugeOther = truncate === 'prompt' ? encode('a', huge) : encode(huge, 'a');
+        assert.deepEqual(hugeOther, { problem });
+      });
+    }
+
+    test(`${input}: where nothing may be lost, an item is as long as can be or has no score`, async (t) => {
+      const most = 10 + specialTokens[input];
+      const encode = await encoderWith(t, { input, truncate: 'none', max_tokens: most });
+      assert.deepEqual(ids(encode('01234', '56789')), whole[input]('01234', '56789'));
+      for (const [prompt, completion] of [
+        ['012345', '56789'],
+        ['01234', long.repeat(10_000)],
+      ] as const) {
+        const problem = `the item is longer than max_tokens ${most}; shorten it to be scored`;
+        assert.deepEqual(encode(prompt, completion), { problem });
+      }
+    });
+  }
+});
+
+describe('options that do not go together', () => {
+  const refusals: readonly (readonly [string, Readonly<Record<string, unknown>>, RegExp])[] = [
+    ['a text where none is asked for', { text: '{completion}' }, /reward\.yaml:\d+:\d+ text: .* as input is not text/],
+    [
+      'a text without the completion',
+      { input: 'text', text: '{prompt}' },
+      /text: found string "\{prompt\}", expected a text with \{completion\}/,
+    ],
+    ['an unknown place', { input: 'text', text: '{completion} {promt}' }, /expected a text with \{completion\}/],
+    ['a side that is none', { truncation_side: 'both' }, /truncation_side: .*expected left or right/],
+    ['a range that is empty', { minimum: 1, maximum: 1 }, /maximum: .*a number over minimum 1/],
+    ['no room', { input: 'pair', max_tokens: 3 }, /reward\.yaml: has max_tokens 3, no room beside the special tokens/],
+    ['more than the model reads', { max_tokens: 1000 }, /max_tokens 1000, more than max_position_embeddings 128/],
+    ['a label without a name', { label: 'good' }, /reward\.yaml: has label 'good', but id2label names none/],
+  ];
+  for (const [what, options, message] of refusals) {
+    test(what, async (t) => {
+      await assert.rejects(encoderWith(t, options), (error: Error) => {
+        assert.match(error.message, message);
+        return true;
+      });
+    });
+  }
+});
