@@ -18,6 +18,7 @@ import {
 import { faults, relayTo, type Fault, type Relay } from './faults.fixture.js';
 
 const good = usualScorers['letters']!;
+const late = faults['no answer by the deadline']!;
 
 test('faults of a reward service', async (t) => {
   const bus = await connectEvents({ source: 'gapo/coordinator', inProcess: true });
@@ -61,7 +62,8 @@ test('faults of a reward service', async (t) => {
     };
   const begin = async (runId: string, options: string, fault?: Fault, times = Infinity): Promise<void> => {
     [calls, lost, reward.answer] = [0, [], fault ? inject(fault, times) : good];
-    const objective = `{ name: letters, service: '${relay.address}', timeoutSeconds: 2, ${options} }`;
+    const timeoutSeconds = fault === late ? 2 : 30;
+    const objective = `{ name: letters, service: '${relay.address}', timeoutSeconds: ${timeoutSeconds}, ${options} }`;
     await createRun(coordinator, world, runYaml({ steps: 2, objectives: [objective, 'short'] }), runId);
   };
 
@@ -123,7 +125,7 @@ test('faults of a reward service', async (t) => {
   }
 
   await t.test('no answer by the deadline, hedged: the answer to the second call counts', async () => {
-    await begin('hedged', 'onFailure: fail, hedgeAfterSeconds: 0.1', faults['no answer by the deadline'], 1);
+    await begin('hedged', 'onFailure: fail, hedgeAfterSeconds: 0.1', late, 1);
     await endsAlike('hedged');
     assert.equal(calls, 2);
   });
