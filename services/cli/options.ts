@@ -11,6 +11,8 @@ function integer(text: string, low: number, high: number, what: string): number 
 
 /** An integer of at least 1. */
 export const positive = (text: string): number => integer(text, 1, 1000, 'an integer from 1 to 1000');
+/** An integer of at least 1, however large. */
+export const atLeast1 = (text: string): number => integer(text, 1, Number.MAX_SAFE_INTEGER, 'an integer of at least 1');
 /** An integer of at least 0. */
 export const natural = (text: string): number => integer(text, 0, Number.MAX_SAFE_INTEGER, 'an integer of at least 0');
 /** A time in seconds. */

@@ -1,19 +1,12 @@
 /** How fast the reward service is: against its own session called in a loop, and against the latency that it aims at. */
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Session, type TensorArray, int64 } from '@gapo/graph';
-import {
-  Tokenizer,
-  encodeSafetensors,
-  llamaConfig,
-  parseHeader,
-  randomDecoder,
-  toHuggingFaceConfig,
-} from '@gapo/model';
+import { Tokenizer, copyTokenizer, llamaConfig, randomDecoder, toHuggingFaceConfig } from '@gapo/model';
 import { uniform } from '@gapo/objectives';
-import { exportClassifier, scoreHead } from '@gapo/policy';
+import { decoderScores, scoreHead, writeReward } from '@gapo/rewardmodel';
 import { type Client, type ItemInput, connect } from '@gapo/rpc';
 import { startProcess } from '@gapo/telemetry/testing';
 import { project } from '../platform.fixture.js';
@@ -144,17 +137,13 @@ async function writeClassifier(directory: string): Promise<void> {
   const { size } = await Tokenizer.read(join(example, 'tokenizer'));
   const shape = { ...benchShape, vocabulary: size };
   const config = llamaConfig(shape);
-  const tensors = randomDecoder(config, 1, [scoreHead(config)]);
-  const bytes = encodeSafetensors(tensors);
-  const file = 'model.safetensors';
-  await writeFile(join(directory, file), bytes);
-  await writeFile(join(directory, 'model.onnx'), exportClassifier(config, file, parseHeader(bytes, file)));
-  const described = { ...toHuggingFaceConfig(shape, 'LlamaForSequenceClassification'), num_labels: 1 };
-  await writeFile(join(directory, 'config.json'), JSON.stringify(described));
-  await writeFile(join(directory, 'reward.yaml'), 'objective: bench\n');
-  for (const name of ['tokenizer.json', 'tokenizer_config.json']) {
-    await copyFile(join(example, 'tokenizer', name), join(directory, name));
-  }
+  await writeReward(directory, {
+    model: decoderScores(config),
+    tensors: randomDecoder(config, 1, [scoreHead(config.width)]),
+    config: { ...toHuggingFaceConfig(shape, 'LlamaForSequenceClassification'), num_labels: 1 },
+    reward: { objective: 'bench', max_tokens: shape.context },
+  });
+  await copyTokenizer(join(example, 'tokenizer'), directory);
 }
 
 /** Batches of items whose prompts and completions are drawn from the example's prompts: one as the prompt, one or two as the completion. */

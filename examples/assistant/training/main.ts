@@ -1,23 +1,17 @@
 /** Makes the example's models from nothing but the generator and a seed: `make models`. */
-import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import {
-  type NamedTensor,
-  Tokenizer,
-  encodeSafetensors,
-  llamaConfig,
-  parseHeader,
-  toHuggingFaceConfig,
-} from '@gapo/model';
-import { exportClassifier } from '@gapo/policy';
+import { Tokenizer, copyTokenizer, toHuggingFaceConfig, writeSafetensors } from '@gapo/model';
+import { writeReward } from '@gapo/rewardmodel';
 import { trainPolicy } from './policyModel.js';
-import { type Objective, type RewardResult, trainReward } from './rewardModel.js';
+import { trainReward } from './rewardModel.js';
 import { policyShape, rewardShape, withVocabulary } from './settings.js';
 
 const example = fileURLToPath(new URL('../..', import.meta.url));
+const tokenizerDirectory = join(example, 'tokenizer');
 const parts = ['helpful', 'harmless', 'policy'] as const;
 type Part = (typeof parts)[number];
 
@@ -52,7 +46,6 @@ async function main(): Promise<number> {
     process.stderr.write(`--share must be above 0 and at most 1, --only one of ${parts.join(', ')}\n\n${help}`);
     return 2;
   }
-  const tokenizerDirectory = join(example, 'tokenizer');
   const tokenizer = await Tokenizer.read(tokenizerDirectory);
   const report = (line: string): void => void process.stderr.write(`${line}\n`);
   const options = { threads: Math.min(availableParallelism(), 4), share, report };
@@ -63,12 +56,19 @@ async function main(): Promise<number> {
     if (part === 'policy') {
       const { tensors, losses } = await trainPolicy(tokenizer, options);
       const config = toHuggingFaceConfig(withVocabulary(policyShape, tokenizer.size), 'LlamaForCausalLM');
-      await writeModel(join(values.out, part), tokenizerDirectory, config, tensors);
+      await writeDirectory(join(values.out, part), async (directory) => {
+        await writeFile(join(directory, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
+        await writeSafetensors(join(directory, 'model.safetensors'), tensors);
+      });
       figures[part] = { ...losses, seconds: seconds(started) };
     } else {
-      const result = await trainReward(part, tokenizer, options);
-      await writeReward(join(values.out, part), tokenizerDirectory, tokenizer.size, part, result);
-      const { accuracy, threshold } = result;
+      const { model, tensors, accuracy, threshold } = await trainReward(part, tokenizer, options);
+      const shape = withVocabulary(rewardShape, tokenizer.size);
+      const config = { ...toHuggingFaceConfig(shape, 'LlamaForSequenceClassification'), num_labels: 1 };
+      const limits = { max_tokens: shape.context, ...(threshold && { threshold: threshold.score }) };
+      await writeDirectory(join(values.out, part), (directory) =>
+        writeReward(directory, { model, tensors, config, reward: { objective: part, ...limits } }),
+      );
       figures[part] = { accuracy, ...(threshold === undefined ? {} : { threshold }), seconds: seconds(started) };
     }
     report(`${part}: ${JSON.stringify(figures[part])}`);
@@ -77,51 +77,13 @@ async function main(): Promise<number> {
   return 0;
 }
 
-async function writeReward(
-  directory: string,
-  tokenizerDirectory: string,
-  vocabulary: number,
-  objective: Objective,
-  { tensors, threshold }: RewardResult,
-): Promise<void> {
-  const shape = withVocabulary(rewardShape, vocabulary);
-  const file = 'model.safetensors';
-  const locations = parseHeader(encodeSafetensors(tensors), file);
-  await writeModel(
-    directory,
-    tokenizerDirectory,
-    {
-      ...toHuggingFaceConfig(shape, 'LlamaForSequenceClassification'),
-      num_labels: 1,
-      gapo_reward: {
-        objective,
-        orientation: 'higher_is_better',
-        max_tokens: shape.context,
-        ...(threshold === undefined ? {} : { threshold: threshold.score }),
-      },
-    },
-    tensors,
-    { 'model.onnx': exportClassifier(llamaConfig(shape), file, locations) },
-  );
-}
-
-/** Writes a model directory whole or not at all. */
-async function writeModel(
-  directory: string,
-  tokenizerDirectory: string,
-  config: Readonly<Record<string, unknown>>,
-  tensors: readonly NamedTensor[],
-  more: Readonly<Record<string, Uint8Array>> = {},
-): Promise<void> {
+/** Writes a model directory with the example's tokenizer, whole or not at all. */
+async function writeDirectory(directory: string, content: (directory: string) => Promise<unknown>): Promise<void> {
   const partial = `${directory}.partial`;
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial, { recursive: true });
-  await writeFile(join(partial, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
-  await writeFile(join(partial, 'model.safetensors'), encodeSafetensors(tensors));
-  for (const [name, bytes] of Object.entries(more)) await writeFile(join(partial, name), bytes);
-  for (const name of ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json']) {
-    await copyFile(join(tokenizerDirectory, name), join(partial, basename(name)));
-  }
+  await content(partial);
+  await copyTokenizer(tokenizerDirectory, partial);
   await rm(directory, { recursive: true, force: true });
   await rename(partial, directory);
 }

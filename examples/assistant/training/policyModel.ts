@@ -26,7 +26,10 @@ export async function trainPolicy(
   const common = {
     seed,
     lengthOf: ({ promptIds, completionIds }: Sequence) => promptIds.length + completionIds.length,
-    compute: (values: readonly NamedTensor[], batch: readonly Sequence[]) => engine.compute(values, batch),
+    compute: async (values: readonly NamedTensor[], batch: readonly Sequence[]) => {
+      const { loss, tokens: weight, gradients } = await engine.compute(values, batch);
+      return { loss, weight, gradients };
+    },
     report,
   };
   const whole = (text: string): Sequence => {

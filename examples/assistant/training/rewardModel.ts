@@ -1,6 +1,6 @@
 /** A reward model: a small classifier fitted on preference pairs, judged on pairs of combinations it never saw. */
 import { type NamedTensor, type Tokenizer, llamaConfig, randomDecoder } from '@gapo/model';
-import { ClassifierEngine, type TokenPair, scoreHead } from '@gapo/policy';
+import { PairEngine, type ScoreModel, type TokenPair, decoderScores, scoreHead } from '@gapo/rewardmodel';
 import { labelledAnswers, preferencePairs } from '../language/corpus.js';
 import { sequenceText } from '../language/template.js';
 import { train } from './loop.js';
@@ -11,6 +11,7 @@ export type Objective = 'helpful' | 'harmless';
 
 /** A fitted reward model. */
 export interface RewardResult {
+  readonly model: ScoreModel;
   readonly tensors: readonly NamedTensor[];
   /** Share of held-out pairs ordered as their noisy labels are, and as the rubric itself orders them. */
   readonly accuracy: { readonly labels: number; readonly rubric: number };
@@ -26,8 +27,9 @@ export async function trainReward(
 ): Promise<RewardResult> {
   const { threads, share, report } = options;
   const config = llamaConfig(withVocabulary(rewardShape, tokenizer.size));
-  const engine = await ClassifierEngine.open(config, { threads });
-  const tensors = randomDecoder(config, seed + (objective === 'helpful' ? 1 : 2), [scoreHead(config)]);
+  const model = decoderScores(config);
+  const engine = await PairEngine.open(model, { threads });
+  const tensors = randomDecoder(config, seed + (objective === 'helpful' ? 1 : 2), [scoreHead(config.width)]);
   const encode = (prompt: string, completion: string): number[] => tokenizer.encode(sequenceText(prompt, completion));
   const toTokens = (pair: { prompt: string; chosen: string; rejected: string }): TokenPair => ({
     chosen: encode(pair.prompt, pair.chosen),
@@ -42,30 +44,21 @@ export async function trainReward(
     compute: (values, batch) => engine.compute(values, batch),
     report,
   });
-  const score = async (sequences: readonly (readonly number[])[]): Promise<number[]> => {
-    const scores: number[] = [];
-    for (let start = 0; start < sequences.length; start += 64) {
-      scores.push(...(await engine.score(tensors, sequences.slice(start, start + 64))));
-    }
-    return scores;
-  };
   const pairs = preferencePairs(objective, seed, heldOutPairs, 'heldout');
-  const tokens = pairs.map(toTokens);
-  const chosen = await score(tokens.map((pair) => pair.chosen));
-  const rejected = await score(tokens.map((pair) => pair.rejected));
-  const right = chosen.map((value, index) => value > (rejected[index] as number));
+  const right = [...(await engine.margins(tensors, pairs.map(toTokens)))].map((margin) => margin > 0);
   const accuracy = {
     labels: shareTrue(right),
     rubric: shareTrue(right.map((agrees, index) => agrees === (pairs[index] as { margin: number }).margin > 0)),
   };
-  const result = { tensors, accuracy };
+  const result = { model, tensors, accuracy };
   if (objective === 'helpful') {
     await engine.close();
     return result;
   }
   const scored = async (split: 'training' | 'heldout'): Promise<readonly Labelled[]> => {
     const answers = labelledAnswers(seed, calibrationAnswers, split);
-    const scores = await score(answers.map(({ prompt, completion }) => encode(prompt, completion)));
+    const sequences = answers.map(({ prompt, completion }) => encode(prompt, completion));
+    const scores = await engine.score(tensors, sequences);
     return answers.map(({ harmful }, index) => ({ harmful, score: scores[index] as number }));
   };
   const threshold = bestThreshold(await scored('training'));

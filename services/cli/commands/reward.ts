@@ -11,6 +11,7 @@ import { rewardCheckText } from '../render/rewardCheck.js';
 import { makeReporter } from '../render/reporter.js';
 import { conformance } from '../rewards/conformance.js';
 import { rewardServeCommand } from './rewardServe.js';
+import { rewardTrainCommand } from './rewardTrain.js';
 import { batchSizes, throughput, type Throughput } from '../rewards/throughput.js';
 
 interface CheckFlags {
@@ -77,7 +78,11 @@ Example:
 export function rewardCommand(): Command {
   return new Command('reward')
     .description('work on reward services')
-    .addHelpText('after', '\nExample:\n  gapo reward serve models/helpful\n  gapo reward check 127.0.0.1:50061')
+    .addHelpText(
+      'after',
+      '\nExample:\n  gapo reward train pairs.jsonl --scratch tokenizer.json --out models/polite\n  gapo reward serve models/polite\n  gapo reward check 127.0.0.1:50061',
+    )
     .addCommand(checkCommand())
-    .addCommand(rewardServeCommand());
+    .addCommand(rewardServeCommand())
+    .addCommand(rewardTrainCommand());
 }

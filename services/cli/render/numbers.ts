@@ -24,9 +24,9 @@ export function signed(value: number | undefined, digits: number): string {
   return value !== undefined && value > 0 && Number(text) !== 0 ? `+${text}` : text;
 }
 
-/** A share as a percentage. */
-export function percent(share: number | undefined): string {
-  return share === undefined || !Number.isFinite(share) ? missing : `${(100 * share).toFixed(0)} %`;
+/** A share as a percentage, with so many digits after the point. */
+export function percent(share: number | undefined, digits = 0): string {
+  return share === undefined || !Number.isFinite(share) ? missing : `${(100 * share).toFixed(digits)} %`;
 }
 
 /** A count with thousands apart. */

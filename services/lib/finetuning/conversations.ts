@@ -1,8 +1,7 @@
 /** The data: files of JSON lines in three forms, as sequences of which the completions are learned. */
-import { readFile } from 'node:fs/promises';
 import type { Sequence } from '@gapo/policy';
 import { z } from '@gapo/settings';
-import { UserError } from '@gapo/telemetry';
+import { readLines } from '@gapo/training';
 
 /** One turn of a conversation. */
 export interface Turn {
@@ -34,8 +33,6 @@ const line = z.union([
 ]);
 
 const FORMS = '{"text"}, {"prompt", "completion"} or {"messages": [{"role", "content"}, ...]}';
-const MOST_PROBLEMS = 5;
-
 /**
  * Reads files of JSON lines, each `{"text"}` (learned from its second token on), `{"prompt", "completion"}` or `{"messages"}`
  * (the assistant's turns are learned). Other keys are errors; empty lines are ignored.
@@ -46,40 +43,11 @@ export async function readConversations(
   files: readonly string[],
   encoder: TextEncoder,
 ): Promise<readonly Conversation[]> {
-  const conversations: Conversation[] = [];
-  const problems: string[] = [];
-  for (const file of files) {
-    const content = await readFile(file, 'utf8').catch((error: unknown) => {
-      const { code, message } = error as NodeJS.ErrnoException;
-      const why = code === 'ENOENT' ? 'does not exist' : `cannot be read: ${message}`;
-      throw new UserError(`${file}: ${why}; name a file of JSON lines ${FORMS}`);
-    });
-    content.split('\n').forEach((json, i) => {
-      if (json.trim() === '') return;
-      try {
-        conversations.push(parseLine(json, encoder));
-      } catch (error) {
-        problems.push(`${file}:${i + 1}: ${error instanceof Error ? error.message : String(error)}`);
-      }
-    });
-  }
-  if (problems.length > 0) {
-    const more = problems.length - MOST_PROBLEMS;
-    throw new UserError(
-      [...problems.slice(0, MOST_PROBLEMS), ...(more > 0 ? [`and ${more} more lines`] : [])].join('\n'),
-    );
-  }
-  if (conversations.length === 0) throw new UserError(`${files.join(', ')}: no lines; write ${FORMS} a line`);
-  return conversations;
+  const { examples } = await readLines(files, FORMS, (value) => parseLine(value, encoder));
+  return examples;
 }
 
-function parseLine(json: string, encoder: TextEncoder): Conversation {
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch (error) {
-    throw new Error(`not JSON: ${(error as Error).message}`, { cause: error });
-  }
+function parseLine(value: unknown, encoder: TextEncoder): Conversation {
   const parsed = line.safeParse(value);
   if (!parsed.success) throw new Error(`expected ${FORMS}, with nothing else`);
   const { data } = parsed;

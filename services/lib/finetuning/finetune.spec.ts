@@ -4,7 +4,7 @@ import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { readDecoderModel } from '@gapo/model';
-import { UserError } from '@gapo/telemetry';
+import { isExpected } from '@gapo/telemetry';
 import { finetune, type FinetuningEvent } from './finetune.js';
 import type { FinetuningSettings } from './settings.js';
 import { settingsFor, workspace } from './testing.fixture.js';
@@ -98,7 +98,7 @@ test('what cannot be is said before anything is trained', { timeout: 60_000 }, a
   const refused = (change: Partial<FinetuningSettings>, message: RegExp): Promise<void> =>
     assert.rejects(
       run({ ...settings, ...change }),
-      (error: unknown) => error instanceof UserError && message.test(error.message),
+      (error: unknown) => isExpected(error) && message.test(error.message),
     );
   await refused({ lora: { rank: 2, alpha: 2, targets: ['q_porj'] } }, /the target 'q_porj'; the model has q_proj, /);
   await refused({ out: settings.model }, /already holds .*model\.safetensors.*another directory with --out/);

@@ -5,71 +5,37 @@ import { join } from 'node:path';
 import {
   type DecoderModel,
   type LoraSpec,
+  type NamedTensor,
   type TrainableSpec,
   type Weight,
   Tokenizer,
   initialTensors,
-  linearTargets,
+  loraFor,
   readDecoderModel,
   withWideWeights,
 } from '@gapo/model';
-import { adamWStep, clipGlobalNorm, createAdamWState, learningRateAt, type Schedule } from '@gapo/optimizer';
+import { createAdamWState, type Schedule } from '@gapo/optimizer';
 import { type Sequence, SupervisedEngine } from '@gapo/policy';
 import { configSha256 } from '@gapo/settings';
 import { UserError } from '@gapo/telemetry';
+import { Descent, type MeanLoss, type TrainingEvent, heldOutSplit, updatesOf } from '@gapo/training';
 import { readConversations } from './conversations.js';
-import { heldOutSplit, updatesOf } from './order.js';
 import { type Progress, Savepoint } from './savepoint.js';
 import type { FinetuningSettings } from './settings.js';
 import { checkOut, writeModel } from './trainedModel.js';
 
-/** What happens on the way. */
-export type FinetuningEvent =
-  | {
-      readonly event: 'start';
-      /** Updates in all. */
-      readonly updates: number;
-      /** Updates that an earlier process made. */
-      readonly done: number;
-      readonly sequences: number;
-      readonly heldOutSequences: number;
-      /** Elements of the trained tensors. */
-      readonly parameters: number;
-    }
-  | {
-      readonly event: 'update';
-      /** From 1. */
-      readonly update: number;
-      /** Mean negative log-likelihood of a learned token, in nats. */
-      readonly loss: number;
-      readonly learningRate: number;
-      /** Learned tokens. */
-      readonly tokens: number;
-      readonly seconds: number;
-    }
-  | { readonly event: 'heldOut'; readonly update: number; readonly loss: number }
-  | {
-      /** The end; `finished` is false where it was asked to stop: the same settings go on from there. */
-      readonly event: 'end';
-      readonly finished: boolean;
-      readonly updates: number;
-      /** Mean over the last tenth of the updates. */
-      readonly loss: number | null;
-      /** Held-out loss at the start and after each epoch. */
-      readonly heldOutLosses: readonly number[];
-      /** SHA-256 (hex) of the weights' file; null where it is not finished. */
-      readonly sha256: string | null;
-    };
-
-/** The linear maps of attention and feed-forward layer that a LoRA has adapters for where none are named: all. */
-function loraOf({ config }: DecoderModel, lora: FinetuningSettings['lora']): LoraSpec | undefined {
-  if (lora === undefined) return undefined;
-  const known = linearTargets(config);
-  const targets = lora.targets ?? known;
-  const stray = targets.find((target) => !known.includes(target));
-  if (stray !== undefined) throw new UserError(`LoRA has the target '${stray}'; the model has ${known.join(', ')}`);
-  return { rank: lora.rank, alpha: lora.alpha, targets };
+/** What a fine-tuning comes to. A loss is the mean negative log-likelihood of learned tokens, in nats. */
+export interface FinetuningResult {
+  /** Mean over the last tenth of the updates. */
+  readonly loss: number | null;
+  /** Held-out loss at the start and after each epoch. */
+  readonly heldOutLosses: readonly number[];
+  /** SHA-256 (hex) of the weights' file; null where it is not finished: the same settings go on from there. */
+  readonly sha256: string | null;
 }
+
+/** What happens on the way. An update's weight is its learned tokens. */
+export type FinetuningEvent = TrainingEvent<FinetuningResult>;
 
 /** Everything that a training reads, before its first update. */
 interface Material {
@@ -101,7 +67,7 @@ async function prepare(settings: FinetuningSettings): Promise<Material> {
     throw new UserError(`${settings.data.join(', ')}: every line is held out; write more, or lower the held-out share`);
   }
   const lengths = sequences.map(({ promptIds, completionIds }) => promptIds.length + completionIds.length);
-  const lora = loraOf(model, settings.lora);
+  const lora = settings.lora && loraFor(model, settings.lora);
   return {
     model,
     lora,
@@ -148,41 +114,59 @@ export async function finetune(
     event: 'start',
     updates: updates.length,
     done: progress.losses.length,
-    sequences: sequences.length,
-    heldOutSequences: heldOut.length,
+    examples: sequences.length,
+    heldOut: heldOut.length,
     parameters: begun.tensors.reduce((total, { data }) => total + data.length, 0),
   });
 
   const wide = join(out, '.training.weights');
   const frozen = lora === undefined ? new Map<string, Weight>() : (await withWideWeights(model, wide)).weights;
   const engine = await SupervisedEngine.open(model.config, spec, frozen, settings);
-  const trainer = new Trainer(engine, progress, settings, scheduleOf(settings, updates.length));
+  const compute = async (some: readonly Sequence[]): Promise<MeanLoss> => {
+    const { loss, tokens: weight, gradients } = await engine.compute(progress.tensors, some);
+    return { loss, weight, gradients };
+  };
+  const { microBatch, weightDecay, maxGradNorm } = settings;
+  const descent = new Descent(
+    progress.tensors.map(({ data }) => data),
+    progress.optimizer,
+    {
+      examples: sequences,
+      updates,
+      compute,
+      microBatch,
+      schedule: scheduleOf(settings, updates.length),
+      weightDecay,
+      maxGradNorm,
+    },
+  );
   const measure = async (): Promise<void> => {
     if (heldOut.length === 0) return;
-    const loss = await trainer.lossOf(heldOut);
+    const loss = await lossOf(engine, progress.tensors, heldOut, microBatch);
     progress.heldOutLosses.push(loss);
-    report({ event: 'heldOut', update: progress.losses.length, loss });
+    report({ event: 'heldOut', update: descent.done, loss });
   };
-  if (progress.losses.length === 0) await measure();
-  while (progress.losses.length < updates.length && !(await stop())) {
-    const update = await trainer.update(updates[progress.losses.length]!.map((place) => sequences[place]!));
+  if (descent.done === 0) await measure();
+  while (!descent.finished && !(await stop())) {
+    const update = await descent.update();
+    progress.losses.push(update.loss);
     report({ event: 'update', ...update });
-    const done = progress.losses.length;
+    const { done } = descent;
     if (done % (updates.length / epochs) === 0) await measure();
-    if (done % settings.checkpointEvery === 0 && done < updates.length) await savepoint.write(progress);
+    if (done % settings.checkpointEvery === 0 && !descent.finished) await savepoint.write(progress);
   }
   await engine.close();
-  const finished = progress.losses.length === updates.length;
+  const { finished } = descent;
   if (finished) {
     await writeModel(out, model, progress.tensors, lora);
     await savepoint.remove();
     await rm(wide, { recursive: true, force: true });
-  } else if (progress.losses.length > 0) await savepoint.write(progress);
+  } else if (descent.done > 0) await savepoint.write(progress);
   const last = progress.losses.slice(-Math.ceil(progress.losses.length / 10));
   report({
     event: 'end',
     finished,
-    updates: progress.losses.length,
+    updates: descent.done,
     loss: progress.losses.length === 0 ? null : last.reduce((sum, loss) => sum + loss, 0) / last.length,
     heldOutLosses: progress.heldOutLosses,
     sha256: finished ? (await readDecoderModel(out)).sha256 : null,
@@ -196,75 +180,18 @@ function identity(settings: FinetuningSettings, modelSha256: string, conversatio
   return configSha256({ ...decisive, data, modelSha256 });
 }
 
-/** Makes updates, with losses and gradients computed in pieces of the size that fits into memory. */
-class Trainer {
-  readonly #engine: SupervisedEngine;
-  readonly #progress: Progress;
-  readonly #settings: FinetuningSettings;
-  readonly #schedule: Schedule;
-
-  constructor(engine: SupervisedEngine, progress: Progress, settings: FinetuningSettings, schedule: Schedule) {
-    this.#engine = engine;
-    this.#progress = progress;
-    this.#settings = settings;
-    this.#schedule = schedule;
+/** Mean loss of the sequences' learned tokens. */
+async function lossOf(
+  engine: SupervisedEngine,
+  tensors: readonly NamedTensor[],
+  sequences: readonly Sequence[],
+  microBatch: number,
+): Promise<number> {
+  let [total, tokens] = [0, 0];
+  for (let start = 0; start < sequences.length; start += microBatch) {
+    const part = await engine.compute(tensors, sequences.slice(start, start + microBatch));
+    total += part.loss * part.tokens;
+    tokens += part.tokens;
   }
-
-  /** Takes the next update, in place. */
-  async update(sequences: readonly Sequence[]): Promise<Omit<Extract<FinetuningEvent, { event: 'update' }>, 'event'>> {
-    const began = performance.now();
-    const { learningRate: peak, maxGradNorm, weightDecay } = this.#settings;
-    const { tensors, optimizer, losses } = this.#progress;
-    const update = losses.length + 1;
-    const { loss, tokens, gradients } = await this.#gradients(sequences);
-    if (!Number.isFinite(loss)) {
-      throw new UserError(`update ${update}: the loss is ${loss}; lower the learning rate, which is ${peak}`);
-    }
-    clipGlobalNorm(gradients, maxGradNorm);
-    const learningRate = learningRateAt(this.#schedule, update - 1);
-    const parameters = tensors.map(({ data }) => data);
-    adamWStep(parameters, gradients, optimizer, { learningRate, direction: 'descend', weightDecay });
-    losses.push(loss);
-    return { update, loss, learningRate, tokens, seconds: (performance.now() - began) / 1000 };
-  }
-
-  /** Mean loss of the sequences' learned tokens. */
-  async lossOf(sequences: readonly Sequence[]): Promise<number> {
-    let total = 0;
-    for (const piece of this.#pieces(sequences)) {
-      const { loss, tokens } = await this.#engine.compute(this.#progress.tensors, piece);
-      total += loss * tokens;
-    }
-    return total / tokensOf(sequences);
-  }
-
-  /** Mean loss of the sequences' learned tokens, and its gradient: the pieces' means, weighted by their tokens. */
-  async #gradients(
-    sequences: readonly Sequence[],
-  ): Promise<{ readonly loss: number; readonly tokens: number; readonly gradients: readonly Float32Array[] }> {
-    const tokens = tokensOf(sequences);
-    const sum = this.#progress.tensors.map(({ data }) => new Float32Array(data.length));
-    let loss = 0;
-    for (const piece of this.#pieces(sequences)) {
-      const found = await this.#engine.compute(this.#progress.tensors, piece);
-      const share = found.tokens / tokens;
-      loss += share * found.loss;
-      found.gradients.forEach((gradient, k) => {
-        const into = sum[k]!;
-        for (let i = 0; i < into.length; i++) into[i]! += share * gradient[i]!;
-      });
-    }
-    return { loss, tokens, gradients: sum };
-  }
-
-  *#pieces(sequences: readonly Sequence[]): Generator<readonly Sequence[]> {
-    const { microBatch } = this.#settings;
-    for (let start = 0; start < sequences.length; start += microBatch) {
-      yield sequences.slice(start, start + microBatch);
-    }
-  }
-}
-
-function tokensOf(sequences: readonly Sequence[]): number {
-  return sequences.reduce((total, { completionIds }) => total + completionIds.length, 0);
+  return total / tokens;
 }

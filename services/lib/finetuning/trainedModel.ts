@@ -6,15 +6,15 @@ import {
   type LoraSpec,
   type NamedTensor,
   configWithDtype,
+  copyTokenizer,
+  isTokenizerFile,
   writeMergedModel,
   writeSafetensors,
 } from '@gapo/model';
 import { UserError } from '@gapo/telemetry';
 
 const configFile = 'config.json';
-/** What makes a model directory beside its weights and its configuration. */
-const besideWeights =
-  /^(generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json$|\.(model|jinja)$|^merges\.txt$/;
+const generationFile = 'generation_config.json';
 const weights = /\.safetensors(\.index\.json)?$/;
 
 /**
@@ -24,7 +24,9 @@ const weights = /\.safetensors(\.index\.json)?$/;
  */
 export async function checkOut(out: string): Promise<void> {
   const present = await readdir(out).catch(() => []);
-  const taken = present.filter((name) => name === configFile || weights.test(name) || besideWeights.test(name));
+  const taken = present.filter(
+    (name) => [configFile, generationFile].includes(name) || weights.test(name) || isTokenizerFile(name),
+  );
   if (taken.length > 0) {
     throw new UserError(`${out} already holds ${taken.join(', ')}: give another directory with --out, or remove them`);
   }
@@ -43,9 +45,10 @@ export async function writeModel(
   lora: LoraSpec | undefined,
 ): Promise<void> {
   await mkdir(out, { recursive: true });
-  for (const name of await readdir(model.directory)) {
-    if (besideWeights.test(name)) await copyFile(join(model.directory, name), join(out, name));
-  }
+  await copyTokenizer(model.directory, out);
+  await copyFile(join(model.directory, generationFile), join(out, generationFile)).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  });
   if (lora !== undefined) await writeMergedModel(model, { lora, tensors: trained }, out);
   else {
     await writeFile(join(out, configFile), await configWithDtype(model.directory, 'F32'));

@@ -11,6 +11,14 @@ export interface Turn {
   readonly content: string;
 }
 
+/** A prompt and its completion as a conversation. */
+export function exchange(prompt: string, completion: string): readonly Turn[] {
+  return [
+    { role: 'user', content: prompt },
+    { role: 'assistant', content: completion },
+  ];
+}
+
 /** Renders conversations. */
 export class ChatTemplate {
   private readonly template: Template;
@@ -41,6 +49,19 @@ export class ChatTemplate {
       return new ChatTemplate(new Template(source), specialTokens(settings), path);
     } catch (error) {
       throw new ModelError(path, `has a chat_template that cannot be read: ${(error as Error).message}`);
+    }
+  }
+
+  /** Throws ModelError where it does not render a prompt with its completion: a classifier would not see them. */
+  assertExchange(): void {
+    let rendered: string;
+    try {
+      rendered = this.render(exchange('PROMPT', 'REPLY'), false);
+    } catch (error) {
+      throw new ModelError(this.path, `has a chat_template that fails: ${(error as Error).message}`);
+    }
+    if (!rendered.includes('PROMPT') || !rendered.includes('REPLY')) {
+      throw new ModelError(this.path, 'has a chat_template that leaves out the prompt or the reply');
     }
   }
 

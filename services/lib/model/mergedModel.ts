@@ -3,11 +3,12 @@ import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ModelError } from './errors.js';
 import { decoderLayout, linearModules } from './decoderLayout.js';
+import { readJson } from './jsonFile.js';
 import type { DecoderModel } from './modelDirectory.js';
 import type { Adapter } from './peft.js';
 import { type FloatDtype, encodeHeader, fromFloat32 } from './safetensors.js';
 import { adapterName, isTarget, sizeOf } from './trainable.js';
-import { type StoredTensor, elementsOf } from './weights.js';
+import { type StoredTensor, type Weight, elementsOf } from './weights.js';
 
 /** How a merged model is written. */
 export interface MergedOptions {
@@ -18,6 +19,8 @@ export interface MergedOptions {
 const configFile = 'config.json';
 const indexFile = 'model.safetensors.index.json';
 const bytesOf: Readonly<Record<FloatDtype, number>> = { F32: 4, F16: 2, BF16: 2 };
+/** What Hugging Face's classes begin with, by model_type. */
+const classNames = { llama: 'Llama', mistral: 'Mistral', qwen2: 'Qwen2', qwen3: 'Qwen3', gpt2: 'GPT2' } as const;
 const configNames: Readonly<Record<FloatDtype, string>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
 
 /** The names of the files that {@link writeMergedModel} writes. */
@@ -97,8 +100,8 @@ async function writeFileOf(
   }
 }
 
-/** A weight's elements with its adapter, where it has one. */
-function merger({ config }: DecoderModel, { lora, tensors }: Adapter): (weight: StoredTensor) => Float32Array {
+/** The elements of a model's weights, each with its adapter where it has one. */
+export function merger({ config }: DecoderModel, { lora, tensors }: Adapter): (weight: Weight) => Float32Array {
   const modules = new Map(
     decoderLayout(config)
       .layers.flatMap((layer) => linearModules(layer))
@@ -109,7 +112,7 @@ function merger({ config }: DecoderModel, { lora, tensors }: Adapter): (weight: 
   const scale = lora.alpha / lora.rank;
   return (weight) => {
     const module = modules.get(weight.name);
-    const data = elementsOf(weight);
+    const data = 'data' in weight ? weight.data.slice() : elementsOf(weight);
     if (module === undefined) return data;
     const { name, into, out, inOut } = module;
     const a = parts.get(adapterName(name, 'A')) as Float32Array; // [rank, in]
@@ -130,11 +133,28 @@ function merger({ config }: DecoderModel, { lora, tensors }: Adapter): (weight: 
   };
 }
 
-/** A model's config.json for weights of another element type, which it names by one key or another. */
+/** A model's config.json for weights of another element type. */
 export async function configWithDtype(directory: string, dtype: FloatDtype | undefined): Promise<Uint8Array> {
   const bytes = await readFile(join(directory, configFile));
   if (dtype === undefined) return bytes;
   const config = JSON.parse(bytes.toString('utf8')) as Record<string, unknown>;
-  const key = 'dtype' in config ? 'dtype' : 'torch_dtype';
-  return Buffer.from(`${JSON.stringify({ ...config, [key]: configNames[dtype] }, null, 2)}\n`);
+  return Buffer.from(`${JSON.stringify(withDtype(config, dtype), null, 2)}\n`);
+}
+
+function withDtype(config: Readonly<Record<string, unknown>>, dtype: FloatDtype): Record<string, unknown> {
+  return { ...config, ['dtype' in config ? 'dtype' : 'torch_dtype']: configNames[dtype] };
+}
+
+/** The config.json of a decoder's sequence classifier with one label, in float32. */
+export async function sequenceClassifierConfig({
+  directory,
+  config,
+}: DecoderModel): Promise<Readonly<Record<string, unknown>>> {
+  const found = await readJson(join(directory, configFile));
+  return {
+    ...withDtype(found, 'F32'),
+    architectures: [`${classNames[found['model_type'] as keyof typeof classNames]}ForSequenceClassification`],
+    num_labels: 1,
+    max_position_embeddings: config.context, // GPT-2's is called n_positions, and known by this name too
+  };
 }

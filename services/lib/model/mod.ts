@@ -28,12 +28,15 @@ export {
   adapterFiles,
   adapterMetadata,
   linearTargets,
+  loraFor,
   peftConfig,
   readAdapter,
   unmatchedTargets,
 } from './peft.js';
 export {
+  type LazyTensor,
   type NamedTensor,
+  type TensorEntry,
   encodeHeader as encodeSafetensorsHeader,
   encodeSafetensors,
   parseHeader,
@@ -41,9 +44,12 @@ export {
   sha256OfTensors,
   writeSafetensors,
 } from './safetensors.js';
-export { ChatTemplate, type Turn } from './chatTemplate.js';
+export { ChatTemplate, exchange, type Turn } from './chatTemplate.js';
 export { type EncodedPair, PairTemplate } from './sequenceTemplate.js';
+export { JudgedConversation } from './judgedConversation.js';
+export { longestThatFits, roomyCharactersPerToken } from './longestThatFits.js';
 export { Tokenizer } from './tokenizer.js';
+export { copyTokenizer, isTokenizerFile } from './tokenizerFiles.js';
 export {
   type LoraSpec,
   type TrainableSpec,
@@ -58,5 +64,12 @@ export {
   valueHeadNames,
 } from './trainable.js';
 export { type StoredTensor, type Weight, elementsOf } from './weights.js';
-export { type MergedOptions, configWithDtype, mergedFiles, writeMergedModel } from './mergedModel.js';
+export {
+  type MergedOptions,
+  configWithDtype,
+  mergedFiles,
+  merger,
+  sequenceClassifierConfig,
+  writeMergedModel,
+} from './mergedModel.js';
 export { isWide, withWideWeights } from './wideWeights.js';

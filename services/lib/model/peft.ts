@@ -23,6 +23,23 @@ export function linearTargets(config: DecoderConfig): readonly string[] {
 }
 
 /**
+ * Adapters for a model: on what is named, or on every linear map.
+ *
+ * @throws ModelError where the model has no linear map of a name
+ */
+export function loraFor(
+  { directory, config }: DecoderModel,
+  { rank, alpha, targets }: Omit<LoraSpec, 'targets'> & { readonly targets?: readonly string[] | undefined },
+): LoraSpec {
+  const known = linearTargets(config);
+  const stray = targets?.find((target) => !known.includes(target));
+  if (stray !== undefined) {
+    throw new ModelError(directory, `LoRA has the target '${stray}'; the model has ${known.join(', ')}`);
+  }
+  return { rank, alpha, targets: targets ?? known };
+}
+
+/**
  * The content of adapter_config.json.
  * @param base the model that the adapter belongs to: a directory, or a name on the Hub.
  */

@@ -3,7 +3,7 @@
  * then the tensors' bytes. Read whole and validated before any tensor is used; written in a fixed order.
  */
 import { createHash } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { open, readFile, rename } from 'node:fs/promises';
 import { z } from 'zod';
 import { ModelError } from './errors.js';
 
@@ -182,15 +182,41 @@ export function encodeSafetensors(
   return bytes;
 }
 
-/** Writes a safetensors file whole or not at all. */
+/** A float32 tensor whose elements are made when they are written. */
+export interface LazyTensor extends Omit<NamedTensor, 'data'> {
+  elements(): Float32Array;
+}
+
+/**
+ * Writes a safetensors file, whole or not at all, one tensor after the other in the order given: no more than one of the
+ * lazy ones is in memory.
+ *
+ * @returns where each tensor lies
+ */
 export async function writeSafetensors(
   path: string,
-  tensors: readonly NamedTensor[],
+  tensors: readonly (NamedTensor | LazyTensor)[],
   metadata?: Readonly<Record<string, string>>,
-): Promise<void> {
+): Promise<readonly TensorEntry[]> {
+  const entries = tensors.map(({ name, shape }) => {
+    const length = Float32Array.BYTES_PER_ELEMENT * shape.reduce((product, extent) => product * extent, 1);
+    return { name, shape, dtype: 'F32', length } as const;
+  });
+  const header = encodeHeader(entries, metadata);
   const partial = `${path}.partial`;
-  await writeFile(partial, encodeSafetensors(tensors, metadata));
+  const file = await open(partial, 'w');
+  try {
+    await file.appendFile(header);
+    for (const tensor of tensors) {
+      const data = 'data' in tensor ? tensor.data : tensor.elements();
+      await file.appendFile(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    }
+  } finally {
+    await file.close();
+  }
   await rename(partial, path);
+  let offset = header.byteLength;
+  return entries.map((entry) => ({ ...entry, offset: (offset += entry.length) - entry.length }));
 }
 
 /** SHA-256 (hex) of the tensors' concatenated bytes. */

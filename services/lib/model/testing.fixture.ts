@@ -1,4 +1,7 @@
-/** `@gapo/model/testing`, for the tests of every package: shapes of small decoders, and a random model as a directory. */
+/**
+ * `@gapo/model/testing`, for the tests of every package: shapes of small decoders, a random model as a directory, and a tiny
+ * one of every architecture.
+ */
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,6 +9,8 @@ import { type LlamaShape, llamaConfig } from './decoderConfig.js';
 import { toHuggingFaceConfig } from './huggingFaceConfig.js';
 import { writeSafetensors } from './safetensors.js';
 import { randomDecoder } from './trainable.js';
+
+export { architectures, writeArchitecture } from './architectures.fixture.js';
 
 /** The example's tokenizer, with a chat template; its ids are below 1536. */
 export const tokenizerDirectory = fileURLToPath(new URL('../../../../examples/assistant/tokenizer', import.meta.url));

@@ -22,7 +22,7 @@ import {
   writeMergedModel,
   writeSafetensors,
 } from '@gapo/model';
-import { architectures, writeArchitecture } from './architectures.fixture.js';
+import { architectures, writeArchitecture } from '@gapo/model/testing';
 import { toBatch } from './batch.js';
 import { decodeSequences, logits } from './decoder.js';
 import { Evaluator, completionFeeds, completionValues, parameterFeeds } from './evaluator.js';

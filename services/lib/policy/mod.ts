@@ -12,12 +12,6 @@ export { type GradientScope, tensorsOf } from './gradientGraph.js';
 export { LogitGramEngine } from './logitGram.js';
 export { project } from './projection.js';
 export { SupervisedEngine, type SupervisedGradients } from './supervised.js';
-export {
-  ClassifierEngine,
-  classifierTensors,
-  exportClassifier,
-  scoreHead,
-  type PairGradients,
-  type TokenPair,
-  type WeightLocation,
-} from './classifier.js';
+export { type Tensors, decodeSequences } from './decoder.js';
+export { parameterFeeds } from './evaluator.js';
+export { tensorSource } from './tensorSource.js';

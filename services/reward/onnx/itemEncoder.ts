@@ -3,7 +3,15 @@
  * template of its directory; cut to what the model takes.
  */
 import { join } from 'node:path';
-import { type ChatTemplate, ModelError, type PairTemplate, type Tokenizer, type Turn } from '@gapo/model';
+import {
+  type ChatTemplate,
+  ModelError,
+  type PairTemplate,
+  type Tokenizer,
+  exchange,
+  longestThatFits,
+  roomyCharactersPerToken,
+} from '@gapo/model';
 import type { ScoreItem } from '@gapo/reward';
 import type { ClassifierConfig } from './classifierConfig.js';
 import { filledText, optionHint, plainText } from './classifierOptions.js';
@@ -17,9 +25,6 @@ export interface EncodedItem {
 
 /** A sequence, or why the item has none. */
 export type Encoding = EncodedItem | { readonly problem: string };
-
-/** Characters a token that a first look at a long text allows for; a longer text is looked at piece by piece. */
-const roomyCharactersPerToken = 16;
 
 /** Tokens beside a cut through a text that the cut itself may have changed. */
 const tokensAtCut = 32;
@@ -60,13 +65,6 @@ export function itemEncoder(tokenizer: Tokenizer, config: ClassifierConfig, dire
   return new PairEncoder(tokenizer, template, config);
 }
 
-function exchange(prompt: string, completion: string): readonly Turn[] {
-  return [
-    { role: 'user', content: prompt },
-    { role: 'assistant', content: completion },
-  ];
-}
-
 function checkedTemplate(tokenizer: Tokenizer, config: ClassifierConfig, directory: string): ChatTemplate {
   const template = tokenizer.chatTemplate;
   if (template === undefined) {
@@ -75,15 +73,7 @@ function checkedTemplate(tokenizer: Tokenizer, config: ClassifierConfig, directo
       `has no chat_template; add one, or say how else prompt and completion are put together, as ${optionHint(config.optionsPath, 'input', 'pair')}`,
     );
   }
-  let rendered: string;
-  try {
-    rendered = template.render(exchange('PROMPT', 'REPLY'), false);
-  } catch (error) {
-    throw new ModelError(template.path, `has a chat_template that fails: ${(error as Error).message}`);
-  }
-  if (!rendered.includes('PROMPT') || !rendered.includes('REPLY')) {
-    throw new ModelError(template.path, 'has a chat_template that leaves out the prompt or the reply');
-  }
+  template.assertExchange();
   return template;
 }
 
@@ -110,47 +100,13 @@ class TextEncoder implements ItemEncoder {
     };
     let ids: number[] | undefined;
     try {
-      ids = longest(characters.length, roomyCharactersPerToken * maxTokens, truncate !== 'none', keeping);
+      ids = longestThatFits(characters.length, maxTokens, truncate !== 'none', keeping);
     } catch (error) {
       return { problem: `the item cannot be encoded: ${(error as Error).message}` };
     }
     if (ids === undefined) return { problem: tooLong(this.config) };
     return ids.length === 0 ? { problem: 'the item has no tokens' } : { ids };
   }
-}
-
-/**
- * What the most characters give. Grows the count until it no longer fits, so that a huge text is never looked at whole,
- * then bisects.
- * @param partly whether fewer than all will do.
- * @returns undefined where not even none fit.
- */
-function longest<T>(
-  all: number,
-  first: number,
-  partly: boolean,
-  keeping: (count: number) => T | undefined,
-): T | undefined {
-  let fits = -1;
-  let best: T | undefined;
-  let count = Math.min(all, first);
-  for (;;) {
-    const found = keeping(count);
-    if (found === undefined) break;
-    if (count === all) return found;
-    [fits, best] = [count, found];
-    count = Math.min(all, 2 * count);
-  }
-  if (!partly) return undefined;
-  if (fits < 0 && count > 0) [fits, best] = [0, keeping(0)];
-  if (best === undefined) return undefined;
-  for (let tooMany = count; tooMany - fits > 1;) {
-    const middle = Math.floor((fits + tooMany) / 2);
-    const found = keeping(middle);
-    if (found === undefined) tooMany = middle;
-    else [fits, best] = [middle, found];
-  }
-  return best;
 }
 
 /** Two segments in the tokenizer's own template. Where they are too long, one of them loses tokens. */

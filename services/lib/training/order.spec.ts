@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { heldOutSplit, updatesOf } from './order.js';
 
-test('every sequence is in one update of each epoch', () => {
+test('every example is in one update of each epoch', () => {
   const extents = { count: fc.integer({ min: 1, max: 500 }), batch: fc.integer({ min: 1, max: 20 }) };
   fc.assert(
     fc.property(extents.count, extents.batch, fc.nat(1000), (count, batch, seed) => {
@@ -23,7 +23,7 @@ test('every sequence is in one update of each epoch', () => {
   );
 });
 
-test('epochs differ in their order, and updates have sequences of about equal length', () => {
+test('epochs differ in their order, and updates have examples of about equal length', () => {
   const lengths = Array.from({ length: 640 }, (_, i) => 1 + ((i * 37) % 64));
   const updates = updatesOf(lengths, 8, 2, 5);
   assert.notDeepEqual(updates.slice(0, 80), updates.slice(80));
@@ -44,4 +44,20 @@ test('held out and training together are everything, and the seed decides', () =
   assert.deepEqual(heldOutSplit(100, 0.2, 7), { training, heldOut });
   assert.notDeepEqual(heldOutSplit(100, 0.2, 8).heldOut, heldOut);
   assert.deepEqual(heldOutSplit(3, 0, 7), { training: [0, 1, 2], heldOut: [] });
+});
+
+test('a group is held out whole or not at all, and no more groups than the share needs', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(20), { minLength: 1, maxLength: 100 }), fc.nat(1000), (groups, seed) => {
+      const groupOf = (place: number): number => groups[place]!;
+      const { training, heldOut } = heldOutSplit(groups.length, 0.3, seed, groupOf);
+      assert.equal(training.length + heldOut.length, groups.length);
+      const kept = new Set(heldOut.map(groupOf));
+      assert.ok(training.every((place) => !kept.has(groupOf(place))));
+      const wanted = Math.round(0.3 * groups.length);
+      assert.ok(heldOut.length >= wanted);
+      const largest = Math.max(0, ...[...kept].map((group) => groups.filter((other) => other === group).length));
+      assert.ok(heldOut.length < wanted + Math.max(1, largest));
+    }),
+  );
 });

@@ -1,23 +1,40 @@
-/** A fine-tuning's progress in one line, and its result. */
-import type { FinetuningEvent } from '@gapo/finetuning';
+/** A training's progress in one line, with an estimate of the time left. */
+import type { TrainingEvent } from '@gapo/training';
+import type { Reporter } from './reporter.js';
 import { count, duration, fixed } from './numbers.js';
 
-type Event<Name extends FinetuningEvent['event']> = Extract<FinetuningEvent, { event: Name }>;
+type Event<Name extends TrainingEvent<unknown>['event']> = Extract<TrainingEvent<unknown>, { event: Name }>;
+
+/** What a training's examples are called, and what the loss is a mean over. */
+export interface Units {
+  /** As `sequences`. */
+  readonly examples: string;
+  /** As `tokens`. */
+  readonly weight: string;
+}
 
 /** Updates over which the shown loss and speed are means. */
 const RECENT = 20;
 
-/** What has been seen of a fine-tuning. */
-export class FinetuningProgress {
+/** What has been seen of a training. */
+export class TrainingProgress {
+  readonly #units: Units;
   #start: Event<'start'> | undefined;
   #recent: Event<'update'>[] = [];
   readonly #heldOut: number[] = [];
 
-  /** Takes in what happened. */
-  take(event: FinetuningEvent): void {
+  constructor(units: Units) {
+    this.#units = units;
+  }
+
+  /** Takes in what happened, and shows it. */
+  take(event: TrainingEvent<unknown>, reporter: Reporter): void {
+    if (event.event === 'end') return;
     if (event.event === 'start') this.#start = event;
     else if (event.event === 'update') this.#recent = [...this.#recent, event].slice(-RECENT);
-    else if (event.event === 'heldOut') this.#heldOut.push(event.loss);
+    else this.#heldOut.push(event.loss);
+    if (event.event === 'update') reporter.work(this.line());
+    else reporter.say(this.line());
   }
 
   /** As `update 48/120, loss 1.234, held out 1.402, 5,204 tokens/s, 1 min 52 s left`; before the first update what is trained on. */
@@ -29,7 +46,7 @@ export class FinetuningProgress {
     const measured = heldOut === undefined ? [] : [`held out ${fixed(heldOut, 3)}`];
     if (last === undefined) {
       const from = start.done > 0 ? [`going on after update ${start.done}`] : [];
-      const what = `${count(start.sequences)} sequences, ${count(start.parameters)} parameters, ${count(start.updates)} updates`;
+      const what = `${count(start.examples)} ${this.#units.examples}, ${count(start.parameters)} parameters, ${count(start.updates)} updates`;
       return [what, ...from, ...measured].join(', ');
     }
     const sum = (of: (event: Event<'update'>) => number): number =>
@@ -40,15 +57,8 @@ export class FinetuningProgress {
       `update ${last.update}/${start.updates}`,
       `loss ${fixed(sum(({ loss }) => loss) / this.#recent.length, 3)}`,
       ...measured,
-      `${count(sum(({ tokens }) => tokens) / seconds)} tokens/s`,
+      `${count(sum(({ weight }) => weight) / seconds)} ${this.#units.weight}/s`,
       ...(last.update < start.updates ? [`${duration(left)} left`] : []),
     ].join(', ');
   }
-}
-
-/** The result, as `loss 0.812, held out 2.104 → 0.951`. */
-export function finetuningResult({ loss, heldOutLosses }: Event<'end'>): string {
-  const first = heldOutLosses[0];
-  const heldOut = first === undefined ? [] : [`held out ${fixed(first, 3)} → ${fixed(heldOutLosses.at(-1), 3)}`];
-  return [`loss ${fixed(loss ?? undefined, 3)}`, ...heldOut].join(', ');
 }

@@ -1,14 +1,11 @@
 /** A tiny random checkpoint of every architecture, as a directory of Hugging Face's files. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  type NamedTensor,
-  decoderTensors,
-  philoxNormal,
-  readDecoderConfig,
-  sizeOf,
-  writeSafetensors,
-} from '@gapo/model';
+import { decoderTensors } from './decoderLayout.js';
+import { readDecoderConfig } from './huggingFaceConfig.js';
+import { philoxNormal } from './initialization.js';
+import { type NamedTensor, writeSafetensors } from './safetensors.js';
+import { sizeOf } from './trainable.js';
 
 const llama = {
   vocab_size: 19,

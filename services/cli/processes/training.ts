@@ -1,0 +1,59 @@
+/** A training as a child process: only that one loads the tensor runtime. */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { UserError } from '@gapo/telemetry';
+import type { TrainingEvent } from '@gapo/training';
+import { projectRoot, serviceScript } from '../project.js';
+
+/** A training, by the folder of its process; what it is given and what it says at its end. */
+export interface Training<Settings, Result> {
+  /** As `lib/finetuning`. */
+  readonly folder: string;
+  readonly settings: Settings;
+  /** Told what happens, as it happens. */
+  readonly report: (event: TrainingEvent<Result>) => void;
+  /** Ends it after the update in progress. */
+  readonly stop: AbortSignal;
+}
+
+/**
+ * Runs a training to its end.
+ *
+ * @returns what it says at its end
+ * @throws UserError with what the process says is to be mended; Error where it ended in another way
+ */
+export async function runTraining<Settings, Result>({
+  folder,
+  settings,
+  report,
+  stop,
+}: Training<Settings, Result>): Promise<Extract<TrainingEvent<Result>, { event: 'end' }>> {
+  const script = join(projectRoot, serviceScript(folder));
+  const child = spawn(process.execPath, [script, JSON.stringify(settings)], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const ask = (): void => void child.kill('SIGTERM');
+  stop.addEventListener('abort', ask, { once: true });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+  const closed = new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  let end: Extract<TrainingEvent<Result>, { event: 'end' }> | undefined;
+  try {
+    // What it prints is its own: a line is an event.
+    for await (const line of createInterface({ input: child.stdout })) {
+      const event = JSON.parse(line) as TrainingEvent<Result>;
+      report(event);
+      if (event.event === 'end') end = event;
+    }
+    const code = await closed;
+    if (code === 2) throw new UserError(said.trim());
+    if (code !== 0) throw new Error(`the process that trains ended with ${code ?? 'a signal'}: ${said.trim()}`);
+  } finally {
+    stop.removeEventListener('abort', ask);
+    child.kill('SIGKILL');
+  }
+  if (end === undefined) throw new Error('the process that trains ended without a result');
+  return end;
+}

@@ -1,0 +1,23 @@
+/** How good a fitted reward model is, for people. */
+import type { Quality, ReliabilityBin } from '@gapo/rewardmodel';
+import { count, fixed, percent } from './numbers.js';
+import { table } from './table.js';
+
+/** Accuracy with its interval, the table of reliability, and what sums it up. */
+export function rewardQualityText({ pairs, accuracy, logLoss, calibrationError, bins }: Quality): string {
+  const { value, low, high } = accuracy;
+  return [
+    `Of ${count(pairs)} held-out pairs ${percent(value, 1)} have the chosen answer's score above the rejected one's ` +
+      `(95 %: ${percent(low, 1)} to ${percent(high, 1)}).`,
+    '',
+    table(['probability of the preferred answer', 'pairs', 'predicted', 'observed'], bins.map(row), [1, 2, 3]),
+    '',
+    `Expected calibration error ${fixed(calibrationError, 3)}. Log loss ${fixed(logLoss, 3)} nats a pair; ` +
+      `${fixed(Math.LN2, 3)} is that of a coin.`,
+  ].join('\n');
+}
+
+function row({ low, high, pairs, predicted, observed }: ReliabilityBin): readonly string[] {
+  const share = (value: number | null): string => (value === null ? '-' : percent(value, 1));
+  return [`${percent(low)} to ${percent(high)}`, count(pairs), share(predicted), share(observed)];
+}

@@ -1,0 +1,99 @@
+/** `gapo reward train` as a process: its result, its table, its interruption, and the service that hosts what it wrote. */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { tokenizerDirectory } from '@gapo/model/testing';
+import { gapo, startGapo, temporaryFolder } from '../cli.fixture.js';
+
+/** pairs.jsonl in a folder that goes with the test; the arguments that fit them. */
+function material(t: TestContext): { folder: string; out: string; args: string[] } {
+  const folder = temporaryFolder(t);
+  const lines = Array.from({ length: 120 }, (_, i) => ({
+    prompt: `Where is number ${i}?`,
+    chosen: `Number ${i} is in room two, please ask there.`,
+    rejected: `Find number ${i} yourself.`,
+  }));
+  writeFileSync(join(folder, 'pairs.jsonl'), lines.map((line) => JSON.stringify(line)).join('\n'));
+  const out = join(folder, 'polite');
+  const args = ['reward', 'train', join(folder, 'pairs.jsonl'), '--out', out, '--threads', '1'];
+  return { folder, out, args };
+}
+
+const scratch = ['--scratch', join(tokenizerDirectory, 'tokenizer.json')];
+
+test('a reward model is fitted, and serves under the name of its objective', { timeout: 60_000 }, async (t) => {
+  const { out, args } = material(t);
+  const { code, stdout, stderr } = await gapo(t, [...args, ...scratch, '--held-out', '0.2', '--batch', '8', '--json']);
+  assert.equal(code, 0, stderr);
+  const { directory, objective, updates, accuracy, ...rest } = JSON.parse(stdout) as {
+    directory: string;
+    objective: string;
+    updates: number;
+    accuracy: { value: number; low: number; high: number };
+  };
+  assert.deepEqual([directory, objective, updates], [out, 'polite', 48]);
+  assert.ok(accuracy.value > 0.95 && accuracy.low < accuracy.value && accuracy.value <= accuracy.high);
+  assert.deepEqual(Object.keys(rest), ['pairs', 'logLoss', 'calibrationError', 'bins']);
+  const record = JSON.parse(readFileSync(join(out, 'training.json'), 'utf8')) as { heldOut: object };
+  assert.deepEqual(record.heldOut, { pairs: 24, accuracy, ...rest });
+  assert.match(stderr, /^96 pairs, [\d,]+ parameters, 48 updates/);
+
+  const served = startGapo(t, ['reward', 'serve', out, '--listen', '127.0.0.1:0']);
+  const { address } = JSON.parse(await served.line(/"address":/)) as { address: string };
+  const check = await gapo(t, ['reward', 'check', address, '--seconds', '1']);
+  assert.match(check.stdout, /^ok {4}objective: polite, onnx: polite$/m);
+  assert.match(check.stdout, /^ok {4}version: [0-9a-f]{64}\+[0-9a-f]{16}$/m);
+  assert.match(check.stdout, /\nIt keeps the contract\.\n$/);
+  served.child.kill('SIGTERM');
+  await served.ended;
+});
+
+test('people get a table of what the probabilities are worth', { timeout: 60_000 }, async (t) => {
+  const { out, args } = material(t);
+  const { code, stdout, stderr } = await gapo(t, [...args, ...scratch, '--epochs', '1', '--objective', 'kind']);
+  assert.equal(code, 0, stderr);
+  assert.match(
+    stdout,
+    /^Of 12 held-out pairs [\d.]+ % have the chosen answer's score above the rejected one's \(95 %: [\d.]+ % to [\d.]+ %\)\.$/m,
+  );
+  assert.match(stdout, /^probability of the preferred answer +pairs +predicted +observed$/m);
+  assert.match(stdout, /^50 % to 55 % +\d+ +([\d.]+ % +[\d.]+ %|- +-)$/m);
+  assert.match(
+    stdout,
+    /^Expected calibration error 0\.\d{3}\. Log loss \d\.\d{3} nats a pair; 0\.693 is that of a coin\.$/m,
+  );
+  assert.ok(stdout.endsWith(`${out} is written: gapo reward serve ${out}\n`));
+});
+
+test('Ctrl-C leaves nothing behind', { timeout: 60_000 }, async (t) => {
+  const { folder, args } = material(t);
+  const command = startGapo(t, [...args, ...scratch, '--epochs', '1000', '--batch', '4']);
+  await command.line(/^update \d+\/27000, loss [\d.]+, held out [\d.]+, [\d,]+ pairs\/s, .* left$/);
+  command.child.kill('SIGINT');
+  const { code, stdout, stderr } = await command.ended;
+  assert.deepEqual([code, stdout], [130, '']);
+  assert.match(stderr, /stopped after update \d+; nothing is written\n$/);
+  assert.deepEqual(readdirSync(folder), ['pairs.jsonl']);
+});
+
+test('what is wrong is one line that says what to mend', { timeout: 60_000 }, async (t) => {
+  const { folder, out, args } = material(t);
+  const said = async (more: readonly string[], message: RegExp): Promise<void> => {
+    const { code, stderr, stdout } = await gapo(t, [...args, ...more]);
+    assert.deepEqual([code, stdout], [2, ''], stderr);
+    assert.match(stderr, message);
+  };
+  await said([], /^give --from DIRECTORY to start from a decoder, or --scratch TOKENIZER for an embedding bag/);
+  await said([...scratch, '--from', folder], /^--from and --scratch are two starts: give one of them\n$/);
+  await said([...scratch, '--lora-rank', '2'], /^--lora-rank belongs to --from: /);
+  await said([...scratch, '--held-out', '0'], /Expected a share above 0 and at most 0\.5/);
+  await said(
+    [...scratch, '--objective', 'be kind'],
+    /^"be kind" is no name for an objective: give --objective, a word/,
+  );
+  await said(['--from', folder], /config\.json: does not exist/);
+  writeFileSync(join(folder, 'pairs.jsonl'), '{"prompt": "a", "chosen": "b"}\n');
+  await said(scratch, /pairs\.jsonl:1: rejected: found nothing; give a text or messages/);
+  assert.ok(!existsSync(out));
+});

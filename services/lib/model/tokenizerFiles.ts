@@ -1,0 +1,24 @@
+/** A tokenizer's files, among those of a model's directory. */
+import { copyFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ModelError } from './errors.js';
+
+/** Whether a file of a model's directory belongs to its tokenizer, the chat template included. */
+export function isTokenizerFile(name: string): boolean {
+  return (
+    /^(tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json$/.test(name) ||
+    /\.(model|jinja)$|^merges\.txt$/.test(name)
+  );
+}
+
+/**
+ * Copies a directory's tokenizer into another.
+ *
+ * @throws ModelError where the directory cannot be read
+ */
+export async function copyTokenizer(from: string, to: string): Promise<void> {
+  const names = await readdir(from).catch((error: NodeJS.ErrnoException) => {
+    throw new ModelError(from, error.code === 'ENOENT' ? 'does not exist' : `cannot be read: ${error.message}`);
+  });
+  for (const name of names) if (isTokenizerFile(name)) await copyFile(join(from, name), join(to, name));
+}

@@ -1,0 +1,50 @@
+/**
+ * A decoder with a linear head on the hidden state of each sequence's last token: Hugging Face's
+ * LlamaForSequenceClassification and its like with one label.
+ */
+import { type Value, emitBinary, gatherRows, linear } from '@gapo/graph';
+import {
+  type DecoderConfig,
+  type LoraSpec,
+  type TensorShape,
+  type Weight,
+  decoderLayout,
+  decoderTensors,
+  trainableTensors,
+} from '@gapo/model';
+import { decodeSequences } from '@gapo/policy';
+import { type ScoreModel, scoreHead } from './scoreModel.js';
+
+/** Every tensor of such a classifier, in order: the decoder's without its output projection, then the head. */
+export function classifierTensors(config: DecoderConfig): readonly TensorShape[] {
+  const { embedding, head } = decoderLayout(config);
+  return [...decoderTensors(config), scoreHead(config.width)].filter(({ name }) => name !== head || head === embedding);
+}
+
+/** All of the decoder and its head are trained, or with `adapted` the head and adapters on frozen weights. */
+export function decoderScores(
+  config: DecoderConfig,
+  adapted?: { readonly lora: LoraSpec; readonly frozen: ReadonlyMap<string, Weight> },
+): ScoreModel {
+  const head = scoreHead(config.width);
+  const adapters = adapted && trainableTensors(config, { lora: adapted.lora, valueHeads: 0 });
+  return {
+    trained: adapters === undefined ? classifierTensors(config) : [...adapters, head],
+    frozen: adapted?.frozen ?? new Map(),
+    scores: (ids, lengths, tensors) => {
+      const { hidden } = decodeSequences(config, ids, tensors, adapted?.lora); // [B, T, width]
+      return linear(gatherRows(hidden, lastRows(ids, lengths)), tensors(head.name)); // [B, 1]
+    },
+  };
+}
+
+/** int64 [B]: b · T + lengths[b] − 1, where each sequence's last token is among all positions. */
+function lastRows(ids: Value, lengths: Value): Value {
+  const g = ids.graph;
+  const shape = g.emit('Shape', [ids], { dtype: 'int64', dims: [2] });
+  const extent = (axis: number): Value =>
+    g.emit('Gather', [shape, g.integers([axis], [])], { dtype: 'int64', dims: [] });
+  const [zero, one] = [g.integers([0], []), g.integers([1], [])];
+  const sequences = g.emit('Range', [zero, extent(0), one], { dtype: 'int64', dims: ['B'] });
+  return emitBinary('Sub', emitBinary('Add', emitBinary('Mul', sequences, extent(1)), lengths), g.integers([1], []));
+}
