@@ -100,11 +100,15 @@ test('the preference in force is shown, and a change of it is said', () => {
   const reporter = new PlainReporter((line) => said.push(line));
   reporter.progress(before);
   reporter.progress(before);
-  reporter.progress(advance(before, changed));
+  const after = advance(before, changed);
+  reporter.progress(after);
+  const fewer = { run: { ...steered, objectives: ['harmless'], preference: { harmless: 2 } } };
+  reporter.progress(advance(after, fewer as unknown as WatchRunResponse));
   assert.deepEqual(said, [
     'assistant-1: running',
     'assistant-1: preference helpful 0.75, harmless 0.25',
     'assistant-1: preference changed to helpful 1, harmless 2',
+    'assistant-1: objectives changed to harmless 2',
   ]);
 });
 

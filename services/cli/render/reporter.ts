@@ -53,7 +53,7 @@ interface Said {
   step: number;
   begun: boolean;
   state?: string;
-  aims?: string;
+  aims?: { readonly names: string; readonly aims: string };
 }
 
 /** Plain lines: a step each, or fewer where steps come faster than every three seconds; the first and the last always. */
@@ -109,12 +109,14 @@ export class PlainReporter implements Reporter {
   /** Says the preference at first, and preference or objectives whenever somebody has changed them. */
   #sayAims({ id, inForce, preference }: RunProgress, said: Said): void {
     const preferred = hasNumbers(preference);
-    const text = preferred ? numbersText(preference) : inForce.join(', ');
-    if (text === said.aims) return;
-    const first = said.aims === undefined;
-    said.aims = text;
-    if (preferred) this.#write(`${id}: preference${first ? '' : ' changed to'} ${text}`);
-    else if (!first) this.#write(`${id}: objectives changed to ${text}`);
+    const names = inForce.join(', ');
+    const aims = preferred ? numbersText(preference) : names;
+    const before = said.aims;
+    if (names === before?.names && aims === before.aims) return;
+    said.aims = { names, aims };
+    if (before !== undefined) {
+      this.#write(`${id}: ${names === before.names ? 'preference' : 'objectives'} changed to ${aims}`);
+    } else if (preferred) this.#write(`${id}: preference ${aims}`);
   }
 
   #line(text: string): void {
