@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
-import { implement, RpcError, serve, type Handlers, type Item, type ResultInput } from '@gapo/rpc';
+import { connect, implement, RpcError, serve, type Handlers, type Item, type ResultInput } from '@gapo/rpc';
 import { gapo, startGapo, temporaryFolder } from '../cli.fixture.js';
+import { projectRoot } from '../project.js';
 import { batchSizes } from './throughput.js';
 
 type Reward = Handlers<'gapo.reward.v1.RewardService'>;
@@ -162,6 +163,26 @@ describe('gapo reward serve', () => {
     assert.equal((await served.ended).code, 0);
   });
 
+  test('serves several classifiers from one process, each at an address of its own', async (t) => {
+    const models = ['helpful', 'harmless'].map((name) => join(projectRoot, 'examples/assistant/models', name));
+    const served = startGapo(t, ['reward', 'serve', ...models, '--listen', '127.0.0.1:0', '--objective', 'one,two']);
+    const { address } = JSON.parse(await served.line(/"address":/)) as { address: string };
+    const addresses = address.split(',');
+    assert.equal(addresses.length, 2);
+    const clients = addresses.map((target) => connect('gapo.reward.v1.RewardService', target));
+    t.after(() => clients.forEach((client) => client.close()));
+    const described = await Promise.all(clients.map((client) => client.Describe({}, { deadlineMs: 20_000 })));
+    assert.deepEqual(
+      described.map(({ objective, model }) => [objective, model]),
+      [
+        ['one', 'onnx: helpful'],
+        ['two', 'onnx: harmless'],
+      ],
+    );
+    served.child.kill('SIGTERM');
+    assert.equal((await served.ended).code, 0);
+  });
+
   test('what cannot be served is one line and exit code 2', async (t) => {
     const folder = temporaryFolder(t);
     const missing = await gapo(t, ['reward', 'serve', join(folder, 'none')]);
@@ -173,5 +194,8 @@ describe('gapo reward serve', () => {
     const model = await gapo(t, ['reward', 'serve', join(folder, 'model.yaml')]);
     assert.match(model.stderr, /model\.yaml.* target: found string "nowhere", expected a host:port string/);
     assert.deepEqual([missing.code, judge.code, model.code], [2, 2, 2]);
+    const mixed = await gapo(t, ['reward', 'serve', folder, join(folder, 'model.yaml')]);
+    assert.match(mixed.stderr, /model\.yaml is no classifier; serve it by itself: only classifiers share a process\n$/);
+    assert.equal(mixed.code, 2);
   });
 });
