@@ -41,7 +41,7 @@ export class WorkerThread<Tasks extends ThreadTasks> {
   private readonly pool: Piscina;
 
   /** `module` is the compiled worker module; `settings` reach it as `workerData` of node:worker_threads. */
-  constructor(module: URL, settings: unknown) {
+  constructor(module: URL, settings?: unknown) {
     this.pool = new Piscina({
       filename: module.href,
       workerData: settings,

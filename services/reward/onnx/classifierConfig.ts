@@ -35,18 +35,12 @@ const configSchema = z.looseObject({
 });
 
 /**
- * Reads and validates DIR/config.json and, where it is there, DIR/reward.yaml.
+ * Reads and validates DIR/config.json, what DIR/tokenizer_config.json says of lengths and, where it is there, DIR/reward.yaml.
  * @throws ModelError where a file is missing or not JSON; ConfigError with the place of everything else that is wrong.
  */
 export async function readClassifierConfig(directory: string): Promise<ClassifierConfig> {
   const path = join(directory, 'config.json');
-  const text = await readText(path);
-  if (text === undefined) throw new ModelError(path, 'does not exist');
-  try {
-    JSON.parse(text);
-  } catch (error) {
-    throw new ModelError(path, `is not JSON: ${(error as Error).message}`);
-  }
+  const { text } = await readJson(path);
   // JSON is YAML: one checker, and one way to say what is wrong.
   const config = parseYaml(configSchema, text, { source: path });
   const beside = join(directory, 'reward.yaml');
@@ -60,7 +54,7 @@ export async function readClassifierConfig(directory: string): Promise<Classifie
       : parseYaml(classifierOptions, yaml, { source: beside });
   const optionsPath = yaml === undefined ? path : beside;
   const context = config.max_position_embeddings;
-  const { max_tokens: maxTokens = context } = options;
+  const { max_tokens: maxTokens = Math.min(context, await tokenizerLimit(directory)) } = options;
   if (maxTokens > context) {
     throw new ModelError(optionsPath, `has max_tokens ${maxTokens}, more than max_position_embeddings ${context}`);
   }
@@ -70,6 +64,29 @@ export async function readClassifierConfig(directory: string): Promise<Classifie
   }
   const label = labelColumn(optionsPath, options.label, config.id2label ?? {});
   return { vocabulary: config.vocab_size, maxTokens, padId, label, options, optionsPath };
+}
+
+/**
+ * The longest sequence that the tokenizer states, as `model_max_length`; Infinity where it states none. RoBERTa's is less
+ * than its positions, two of which are never used.
+ */
+async function tokenizerLimit(directory: string): Promise<number> {
+  const path = join(directory, 'tokenizer_config.json');
+  const { value } = await readJson(path);
+  const limit = (value as { model_max_length?: unknown } | null)?.model_max_length ?? Infinity;
+  if (typeof limit === 'number' && limit >= 1) return Math.floor(limit);
+  throw new ModelError(path, `has model_max_length ${JSON.stringify(limit)}; it is a number of at least 1`);
+}
+
+/** A JSON file. Throws ModelError where it is missing or not JSON. */
+async function readJson(path: string): Promise<{ readonly text: string; readonly value: unknown }> {
+  const text = await readText(path);
+  if (text === undefined) throw new ModelError(path, 'does not exist');
+  try {
+    return { text, value: JSON.parse(text) as unknown };
+  } catch (error) {
+    throw new ModelError(path, `is not JSON: ${(error as Error).message}`);
+  }
 }
 
 /** A file's text; undefined where there is no file. Throws ModelError where it cannot be read. */

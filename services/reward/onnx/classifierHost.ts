@@ -51,7 +51,7 @@ export class ClassifierHost {
 
   private constructor({ latencyBoundMs = 1000, batchWaitMs = 5, queueItems = 4096, ...session }: HostOptions) {
     this.sessions = new WorkerThread(new URL('./sessionThread.js', import.meta.url), session);
-    this.tokenizers = new WorkerThread(new URL('./tokenizerThread.js', import.meta.url), undefined);
+    this.tokenizers = new WorkerThread(new URL('./tokenizerThread.js', import.meta.url));
     this.batcher = new Batcher(batchWaitMs);
     this.latencyBoundMs = latencyBoundMs;
     this.queueItems = queueItems;

@@ -1,5 +1,7 @@
 /** Prompt and completion as tokens: three ways to put them together, and what goes where they are too long. */
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type TestContext, describe, test } from 'node:test';
 import { Tokenizer } from '@gapo/model';
 import { temporaryDirectory } from '@gapo/reward/testing';
@@ -103,6 +105,24 @@ describe('an item as tokens', () => {
       }
     });
   }
+});
+
+test('max_tokens is what the model and its tokenizer both take, where the options do not say less', async (t) => {
+  const directory = await temporaryDirectory(t);
+  await writeTinyClassifier(directory);
+  const path = join(directory, 'tokenizer_config.json');
+  const settings = JSON.parse(await readFile(path, 'utf8')) as object;
+  for (const [stated, expected] of [
+    [undefined, 128],
+    [100, 100],
+    [1e30, 128],
+    [null, 128],
+  ] as const) {
+    await writeFile(path, JSON.stringify({ ...settings, model_max_length: stated }));
+    assert.equal((await readClassifierConfig(directory)).maxTokens, expected);
+  }
+  await writeFile(path, JSON.stringify({ ...settings, model_max_length: 'long' }));
+  await assert.rejects(readClassifierConfig(directory), /has model_max_length "long"; it is a number of at least 1$/);
 });
 
 describe('options that do not go together', () => {
