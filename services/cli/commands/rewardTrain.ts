@@ -15,9 +15,9 @@ import { rewardQualityText } from '../render/rewardQuality.js';
 import { TrainingProgress } from '../render/training.js';
 import {
   type TrainingFlags,
-  above0,
   batchOptions,
   loraOptions,
+  rate,
   runtimeOptions,
   seedOption,
   shareAbove0,
@@ -89,6 +89,7 @@ async function rewardTrain(data: readonly string[], flags: RewardTrainFlags): Pr
   const interrupts = listenForInterrupts();
   const reporter = makeReporter(process.stderr, flags.json === true);
   const progress = new TrainingProgress({ examples: 'pairs', weight: 'pairs' });
+  reporter.work(progress.line());
   const { updates, quality } = await runTraining<FitSettings, FitResult>({
     folder: 'lib/rewardmodel',
     settings,
@@ -130,7 +131,7 @@ export function rewardTrainCommand(): Command {
       '--learning-rate <x>',
       `the highest rate (default: ${usual.scratch.learningRate} from nothing, ${usual.lora.learningRate} with ` +
         `adapters, else ${usual.full.learningRate})`,
-    ).argParser(above0),
+    ).argParser(rate),
     new Option('--held-out <share>', 'share of the pairs that is kept out, by whole prompts, and measured')
       .default(0.1)
       .argParser(shareAbove0(0.5)),

@@ -14,8 +14,8 @@ import {
   type TrainingFlags,
   above0,
   batchOptions,
-  from0,
   loraOptions,
+  rate,
   runtimeOptions,
   seedOption,
   share,
@@ -63,6 +63,7 @@ async function sft(data: readonly string[], flags: SftFlags): Promise<void> {
   const interrupts = listenForInterrupts();
   const reporter = makeReporter(process.stderr, flags.json === true);
   const progress = new TrainingProgress({ examples: 'sequences', weight: 'tokens' });
+  reporter.work(progress.line());
   const end = await runTraining<FinetuningSettings, FinetuningResult>({
     folder: 'lib/finetuning',
     settings,
@@ -102,12 +103,12 @@ export function sftCommand(): Command {
     new Option(
       '--learning-rate <x>',
       `the highest rate (default: ${defaultRates.lora} with adapters, else ${defaultRates.full})`,
-    ).argParser(above0),
+    ).argParser(rate),
     new Option('--schedule <kind>', 'its course after the warm-up')
       .choices(['constant', 'linear', 'cosine'])
       .default('cosine'),
     new Option('--warmup <share>', 'share of the updates in which it rises').default(0.03).argParser(share(0.9)),
-    new Option('--weight-decay <x>', 'decoupled decay of AdamW').default(0).argParser(from0),
+    new Option('--weight-decay <x>', 'decoupled decay of AdamW').default(0).argParser(share(1)),
     new Option('--max-grad-norm <x>', 'longer gradients are shortened').default(1).argParser(above0),
     new Option('--held-out <share>', 'share of the lines that is kept out and measured')
       .default(0.05)

@@ -25,8 +25,9 @@ function number(text: string, holds: (value: number) => boolean, what: string): 
 
 /** A number above 0. */
 export const above0 = (text: string): number => number(text, (value) => value > 0, 'a number above 0');
-/** A number of at least 0. */
-export const from0 = (text: string): number => number(text, (value) => value >= 0, 'a number of at least 0');
+/** A learning rate: AdamW's first step is as long in every parameter, so that 1 is beyond use. */
+export const rate = (text: string): number =>
+  number(text, (value) => value > 0 && value < 1, 'a number above 0 and below 1');
 /** A share of at least 0. */
 export const share =
   (most: number) =>

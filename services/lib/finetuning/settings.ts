@@ -12,7 +12,7 @@ export const finetuningSettings = z.strictObject({
   schedule: z.enum(['constant', 'linear', 'cosine']),
   /** Share of the updates in which the rate rises. */
   warmup: z.number().min(0).max(0.9),
-  weightDecay: z.number().min(0),
+  weightDecay: z.number().min(0).max(1),
   /** The gradient is shortened to this norm. */
   maxGradNorm: z.number().positive(),
   /** Share of the lines that is kept out and measured. */

@@ -60,7 +60,15 @@ export async function fit(
       parameters: start.tensors.reduce((total, { data }) => total + data.length, 0),
     });
     const measure = async (): Promise<Quality> => {
-      const quality = qualityOf(await engine.margins(start.tensors, heldOut));
+      const margins = await engine.margins(start.tensors, heldOut);
+      const bad = margins.find((margin) => !Number.isFinite(margin));
+      if (bad !== undefined) {
+        throw new UserError(
+          `after update ${descent.done} a held-out pair's scores differ by ${bad}; lower the learning rate, which is ` +
+            `${settings.learningRate}`,
+        );
+      }
+      const quality = qualityOf(margins);
       report({ event: 'heldOut', update: descent.done, loss: quality.logLoss });
       return quality;
     };

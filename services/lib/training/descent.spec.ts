@@ -76,12 +76,18 @@ test('a descent whose optimiser has made updates goes on after them', async () =
   assert.deepEqual(asked, [[3, 2]]);
 });
 
-test('a loss that is no number ends it, with what to change, and changes nothing', async () => {
-  const { x, descent } = started({ compute: async () => ({ loss: NaN, weight: 1, gradients: [Float32Array.of(1)] }) });
-  await assert.rejects(
-    descent.update(),
-    (error: unknown) =>
-      isExpected(error) && error.message === 'update 1: the loss is NaN; lower the learning rate, which is 0.1',
-  );
-  assert.deepEqual([x[0], descent.done], [0, 0]);
+test('a loss or a gradient that is no number ends it, with what to change, and changes nothing', async () => {
+  for (const [loss, slope, what] of [
+    [NaN, 1, 'loss is NaN'],
+    [1, -Infinity, 'gradient has -Infinity'],
+  ] as const) {
+    const compute = async () => ({ loss, weight: 1, gradients: [Float32Array.of(slope)] });
+    const { x, descent } = started({ compute });
+    await assert.rejects(
+      descent.update(),
+      (error: unknown) =>
+        isExpected(error) && error.message === `update 1: the ${what}; lower the learning rate, which is 0.1`,
+    );
+    assert.deepEqual([x[0], descent.done], [0, 0]);
+  }
 });

@@ -1,6 +1,7 @@
 /** A descent: updates in a given order, each along the gradient of its examples' mean loss, clipped, through AdamW. */
 import {
   type AdamWState,
+  NonFiniteGradientError,
   type Schedule,
   type Tensors,
   adamWStep,
@@ -78,7 +79,7 @@ export class Descent<Example> {
   /**
    * Makes the next update.
    *
-   * @throws UserError where the loss is no finite number
+   * @throws UserError where the loss or its gradient is no finite number
    */
   async update(): Promise<Update> {
     const began = performance.now();
@@ -87,10 +88,15 @@ export class Descent<Example> {
     const places = updates[this.done];
     if (places === undefined) throw new RangeError(`update ${update}: there are ${updates.length}`);
     const { loss, weight, gradients } = await this.#meanLoss(places.map((place) => examples[place] as Example));
-    if (!Number.isFinite(loss)) {
-      throw new UserError(`update ${update}: the loss is ${loss}; lower the learning rate, which is ${schedule.peak}`);
+    const diverged = (what: string, cause?: unknown): UserError =>
+      new UserError(`update ${update}: the ${what}; lower the learning rate, which is ${schedule.peak}`, { cause });
+    if (!Number.isFinite(loss)) throw diverged(`loss is ${loss}`);
+    try {
+      clipGlobalNorm(gradients, maxGradNorm);
+    } catch (error) {
+      if (error instanceof NonFiniteGradientError) throw diverged(`gradient has ${error.value}`, error);
+      throw error;
     }
-    clipGlobalNorm(gradients, maxGradNorm);
     const learningRate = learningRateAt(schedule, update - 1);
     adamWStep(this.#parameters, gradients, this.#optimizer, { learningRate, direction: 'descend', weightDecay });
     return { update, loss, learningRate, weight, seconds: (performance.now() - began) / 1000 };

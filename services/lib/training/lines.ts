@@ -35,19 +35,21 @@ export async function readLines<Example>(
       const why = code === 'ENOENT' ? 'does not exist' : `cannot be read: ${message}`;
       throw new UserError(`${file}: ${why}; name a file of JSON lines ${forms}`);
     });
-    let lines = 0;
-    bytes
-      .toString('utf8')
-      .split('\n')
-      .forEach((json, i) => {
-        if (json.trim() === '') return;
-        lines += 1;
-        try {
-          examples.push(parse(parseJson(json)));
-        } catch (error) {
-          problems.push(`${file}:${i + 1}: ${error instanceof Error ? error.message : String(error)}`);
+    let [lines, line] = [0, 0];
+    for (let start = 0; start < bytes.length; line++) {
+      const newline = bytes.indexOf(0x0a, start);
+      const end = newline < 0 ? bytes.length : newline;
+      try {
+        const value = parseJson(bytes.subarray(start, end));
+        if (value !== undefined) {
+          lines += 1;
+          examples.push(parse(value));
         }
-      });
+      } catch (error) {
+        problems.push(`${file}:${line + 1}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+      start = end + 1;
+    }
     read.push({ file, sha256: createHash('sha256').update(bytes).digest('hex'), lines });
   }
   if (problems.length > 0) {
@@ -60,7 +62,17 @@ export async function readLines<Example>(
   return { examples, files: read };
 }
 
-function parseJson(json: string): unknown {
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** A line's value; undefined where it is empty. */
+function parseJson(bytes: Uint8Array): unknown {
+  let json: string;
+  try {
+    json = utf8.decode(bytes);
+  } catch (error) {
+    throw new Error('not UTF-8; save the file in that encoding', { cause: error });
+  }
+  if (json.trim() === '') return undefined;
   try {
     return JSON.parse(json);
   } catch (error) {

@@ -21,7 +21,7 @@ export const trainingSettings = {
   /** Examples that are computed at a time; their gradients add up to the update's. */
   microBatch: positiveInt,
   /** Highest rate. */
-  learningRate: positiveNumber,
+  learningRate: positiveNumber.lt(1),
   seed,
   threads: positiveInt,
   device: z.enum(['cpu', 'cuda']),
