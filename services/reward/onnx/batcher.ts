@@ -60,6 +60,7 @@ export class Batcher {
    * @param signal aborts when nobody waits any more: what does not run yet never will.
    */
   async score(model: BatchedModel, sequences: readonly EncodedItem[], signal: AbortSignal): Promise<Float64Array> {
+    signal.throwIfAborted();
     const scores = new Float64Array(sequences.length);
     if (sequences.length === 0) return scores;
     return new Promise((resolve, reject) => {
@@ -120,10 +121,10 @@ export class Batcher {
 
   /** Runs a batch. Never rejects: an error is that of the batch's calls. */
   private async run(batch: readonly [Entry, ...Entry[]]): Promise<void> {
-    const [{ model, length, call: first }] = batch;
+    const [{ model, length }] = batch;
     const calls = [...new Set(batch.map(({ call }) => call))];
     try {
-      const scores = await this.traced(batch, calls, first, async () => {
+      const scores = await traced(batch, calls, async () => {
         const feeds = feedsOf(
           batch.map(({ sequence }) => sequence),
           length,
@@ -143,17 +144,17 @@ export class Batcher {
       for (const call of calls) call.failed(error as Error);
     }
   }
+}
 
-  /** In a span of the first call's trace, with links to the others'. */
-  private traced<T>(batch: readonly Entry[], calls: readonly Call[], first: Call, run: () => Promise<T>): Promise<T> {
-    const [{ model, length }] = batch as readonly [Entry];
-    const attributes = {
-      [attributeNames.model]: model.directory,
-      [attributeNames.sequences]: batch.length,
-      [attributeNames.sequenceLength]: length,
-      [attributeNames.calls]: calls.length,
-    };
-    const links = calls.flatMap(({ link }) => (link === undefined || link === first.link ? [] : [link]));
-    return withSpan(spanNames.rewardRun, attributes, run, { parent: first.context, links });
-  }
+/** Runs a batch in a span of its first call's trace, with links to the others'. */
+function traced<T>(batch: readonly [Entry, ...Entry[]], calls: readonly Call[], run: () => Promise<T>): Promise<T> {
+  const [{ model, length, call: first }] = batch;
+  const attributes = {
+    [attributeNames.model]: model.directory,
+    [attributeNames.sequences]: batch.length,
+    [attributeNames.sequenceLength]: length,
+    [attributeNames.calls]: calls.length,
+  };
+  const links = calls.flatMap(({ link }) => (link === undefined || link === first.link ? [] : [link]));
+  return withSpan(spanNames.rewardRun, attributes, run, { parent: first.context, links });
 }

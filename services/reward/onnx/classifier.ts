@@ -144,11 +144,11 @@ async function probe(path: string, session: Session, { vocabulary, padId }: Clas
   const bare = await run([short], 1);
   const labels = labelCount(path, padded, 2);
   for (let label = 0; label < labels; label++) {
-    const [with_, without] = [Number(padded.data[label]), Number(bare.data[label])];
-    if (Math.abs(with_ - without) > paddingTolerance * Math.max(1, Math.abs(without))) {
+    const [beside, alone] = [Number(padded.data[label]), Number(bare.data[label])];
+    if (Math.abs(beside - alone) > paddingTolerance * Math.max(1, Math.abs(alone))) {
       throw new ModelError(
         path,
-        `gives the logit ${without} for one token and ${with_} with padding on its right; a classifier heeds attention_mask`,
+        `gives the logit ${alone} for one token and ${beside} with padding on its right; a classifier heeds attention_mask`,
       );
     }
   }

@@ -43,12 +43,12 @@ export function itemEncoder(tokenizer: Tokenizer, config: ClassifierConfig, dire
   const { input, text = plainText } = config.options;
   if (input === 'chat') {
     const template = checkedTemplate(tokenizer, config, directory);
-    return new TextEncoder(config, (prompt, completion) =>
+    return new SingleTextEncoder(config, (prompt, completion) =>
       tokenizer.encode(template.render(exchange(prompt, completion), false)),
     );
   }
   if (input === 'text') {
-    return new TextEncoder(config, (prompt, completion) =>
+    return new SingleTextEncoder(config, (prompt, completion) =>
       tokenizer.encode(filledText(text, prompt, completion), { addSpecialTokens: true }),
     );
   }
@@ -78,7 +78,7 @@ function checkedTemplate(tokenizer: Tokenizer, config: ClassifierConfig, directo
 }
 
 /** One text made of both. Where it is too long, one of the two loses characters until the rest fits. */
-class TextEncoder implements ItemEncoder {
+class SingleTextEncoder implements ItemEncoder {
   private readonly config: ClassifierConfig;
   private readonly tokens: (prompt: string, completion: string) => number[];
 
