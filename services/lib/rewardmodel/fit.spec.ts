@@ -183,5 +183,9 @@ test('what cannot be is said before anything is trained', { timeout: 60_000 }, a
   );
   await mkdir(settings.out);
   await writeFile(join(settings.out, 'config.json'), '{}');
+  await refused(
+    { out: join(directory, 'pairs.jsonl/out') },
+    /pairs\.jsonl\/out: ENOTDIR: .*; give another directory with --out/,
+  );
   await refused({}, /out already holds config\.json: give another directory with --out, or remove it/);
 });

@@ -1,4 +1,5 @@
 /** A whole fit: data, updates, held-out quality, and the directory of the result, whole or not at all. */
+import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { createAdamWState } from '@gapo/optimizer';
@@ -38,14 +39,9 @@ export async function fit(
   stop: () => Promise<boolean>,
 ): Promise<void> {
   const { out, objective } = settings;
-  await checkOut(out);
-  const [partial, cache] = [`${out}.partial`, `${out}.weights`];
-  const clean = async (): Promise<void> => {
-    for (const directory of [partial, cache]) await rm(directory, { recursive: true, force: true });
-  };
-  await clean();
+  const partial = await makePartial(out);
+  const cache = join(partial, '.weights');
   try {
-    await mkdir(partial, { recursive: true });
     const start = await startOf(settings, partial, cache);
     const { examples, files } = await readPairs(settings.data, start.conversation, start.maxTokens);
     const { training, heldOut } = splitPairs(examples, settings);
@@ -84,16 +80,21 @@ export async function fit(
       await writeReward(partial, { ...(await start.content()), reward });
       const record = recordOf(settings, start, files, { training: training.length, heldOut: heldOut.length }, quality);
       await writeFile(join(partial, 'training.json'), `${JSON.stringify(record, null, 2)}\n`);
+      await rm(cache, { recursive: true, force: true });
       await rename(partial, out);
     }
     report({ event: 'end', finished, updates, quality: finished ? quality : null });
   } finally {
-    await clean();
+    await rm(partial, { recursive: true, force: true });
   }
 }
 
-/** Throws UserError where something stands in the way of the result. */
-async function checkOut(out: string): Promise<void> {
+/**
+ * A fresh directory beside the one of the result, which takes that name once it is whole.
+ *
+ * @throws UserError where something stands in the way
+ */
+async function makePartial(out: string): Promise<string> {
   const present = await readdir(out).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw new UserError(`${out}: ${error.message}; give another directory with --out`);
@@ -101,6 +102,13 @@ async function checkOut(out: string): Promise<void> {
   if (present.length > 0) {
     throw new UserError(`${out} already holds ${present.join(', ')}: give another directory with --out, or remove it`);
   }
+  const partial = `${out}.${randomBytes(6).toString('hex')}.partial`;
+  try {
+    await mkdir(partial, { recursive: true });
+  } catch (error) {
+    throw new UserError(`${out} cannot be made: ${(error as Error).message}; give another directory with --out`);
+  }
+  return partial;
 }
 
 function startOf({ start, lora, seed, maxTokens }: FitSettings, directory: string, cache: string): Promise<Start> {

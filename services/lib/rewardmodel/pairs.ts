@@ -5,7 +5,7 @@ import type { TokenPair } from './engine.js';
 
 /** A line: the two conversations as tokens, and what both answer. */
 export interface PreferencePair extends TokenPair {
-  /** The conversations up to their first turn by the user: pairs with equal openings may share a prompt. */
+  /** The conversations up to their first turn by the user, or else their last: pairs with equal openings may share a prompt. */
   readonly opening: string;
 }
 
@@ -94,7 +94,8 @@ function conversationOf(prompt: readonly Turn[], answer: unknown, field: string)
 }
 
 function openingOf(turns: readonly Turn[]): string {
-  return JSON.stringify(turns.slice(0, turns.findIndex(({ role }) => role === 'user') + 1));
+  const first = turns.findIndex(({ role }) => role === 'user');
+  return JSON.stringify(turns.slice(0, first < 0 ? -1 : first + 1));
 }
 
 function tokensOf(turns: readonly Turn[], field: string, encoder: PairEncoder, maxTokens: number): number[] {
