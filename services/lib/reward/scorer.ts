@@ -40,8 +40,8 @@ export interface ScorerDescription {
 }
 
 /**
- * Scores batches away from the event loop. The server calls it once for every Score call, so whatever merges concurrent
- * calls into larger batches is a Scorer around a Scorer.
+ * Scores batches away from the event loop. The server calls it once for every Score call; what concurrent calls may
+ * share is the scorer's affair.
  */
 export interface Scorer {
   /** What it is now: the version may change while it runs. */
