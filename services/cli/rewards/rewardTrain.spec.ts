@@ -4,17 +4,20 @@ import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { tokenizerDirectory } from '@gapo/model/testing';
+import { connect } from '@gapo/rpc';
+import { heldOutSplit } from '@gapo/training';
 import { gapo, startGapo, temporaryFolder } from '../cli.fixture.js';
+
+const pairs = Array.from({ length: 120 }, (_, i) => ({
+  prompt: `Where is number ${i}?`,
+  chosen: `Number ${i} is in room two, please ask there.`,
+  rejected: `Find number ${i} yourself.`,
+}));
 
 /** pairs.jsonl in a folder that goes with the test; the arguments that fit them. */
 function material(t: TestContext): { folder: string; out: string; args: string[] } {
   const folder = temporaryFolder(t);
-  const lines = Array.from({ length: 120 }, (_, i) => ({
-    prompt: `Where is number ${i}?`,
-    chosen: `Number ${i} is in room two, please ask there.`,
-    rejected: `Find number ${i} yourself.`,
-  }));
-  writeFileSync(join(folder, 'pairs.jsonl'), lines.map((line) => JSON.stringify(line)).join('\n'));
+  writeFileSync(join(folder, 'pairs.jsonl'), pairs.map((pair) => JSON.stringify(pair)).join('\n'));
   const out = join(folder, 'polite');
   const args = ['reward', 'train', join(folder, 'pairs.jsonl'), '--out', out, '--threads', '1'];
   return { folder, out, args };
@@ -31,6 +34,7 @@ test('a reward model is fitted, and serves under the name of its objective', { t
     objective: string;
     updates: number;
     accuracy: { value: number; low: number; high: number };
+    logLoss: number;
   };
   assert.deepEqual([directory, objective, updates], [out, 'polite', 48]);
   assert.ok(accuracy.value > 0.95 && accuracy.low < accuracy.value && accuracy.value <= accuracy.high);
@@ -45,6 +49,20 @@ test('a reward model is fitted, and serves under the name of its objective', { t
   assert.match(check.stdout, /^ok {4}objective: polite, onnx: polite$/m);
   assert.match(check.stdout, /^ok {4}version: [0-9a-f]{64}\+[0-9a-f]{16}$/m);
   assert.match(check.stdout, /\nIt keeps the contract\.\n$/);
+
+  // What is served is what was measured: the held-out pairs' log loss, from the service's scores of their texts.
+  const client = connect('gapo.reward.v1.RewardService', address);
+  t.after(() => client.close());
+  const heldOut = heldOutSplit(pairs.length, 0.2, 0).heldOut.map((place) => pairs[place]!);
+  const items = heldOut.flatMap(({ prompt, chosen, rejected }, i) => [
+    { id: `chosen ${i}`, prompt, completion: chosen },
+    { id: `rejected ${i}`, prompt, completion: rejected },
+  ]);
+  const { results } = await client.Score({ items }, { deadlineMs: 10_000 });
+  const scores = results.map(({ score }) => score!);
+  const losses = heldOut.map((_, i) => Math.log1p(Math.exp(scores[2 * i + 1]! - scores[2 * i]!)));
+  const logLoss = losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+  assert.ok(Math.abs(logLoss - rest.logLoss) < 1e-4, `served ${logLoss}, measured ${rest.logLoss}`);
   served.child.kill('SIGTERM');
   await served.ended;
 });
