@@ -103,7 +103,7 @@ test('the preference in force is shown, and a change of it is said', () => {
   const after = advance(before, changed);
   reporter.progress(after);
   const fewer = { run: { ...steered, objectives: ['harmless'], preference: { harmless: 2 } } };
-  reporter.progress(advance(after, fewer as unknown as WatchRunResponse));
+  reporter.progress(advance(after, fewer));
   assert.deepEqual(said, [
     'assistant-1: running',
     'assistant-1: preference helpful 0.75, harmless 0.25',
