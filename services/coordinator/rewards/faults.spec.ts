@@ -62,7 +62,7 @@ test('faults of a reward service', async (t) => {
     };
   const begin = async (runId: string, options: string, fault?: Fault, times = Infinity): Promise<void> => {
     [calls, lost, reward.answer] = [0, [], fault ? inject(fault, times) : good];
-    const timeoutSeconds = fault === late ? 2 : 30;
+    const timeoutSeconds = fault === late ? 2 : 10;
     const objective = `{ name: letters, service: '${relay.address}', timeoutSeconds: ${timeoutSeconds}, ${options} }`;
     await createRun(coordinator, world, runYaml({ steps: 2, objectives: [objective, 'short'] }), runId);
   };

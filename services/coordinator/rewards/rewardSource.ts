@@ -1,5 +1,5 @@
 /** One objective's reward service: what it is, and the scores of a batch of completions, where a missing score never becomes a number. */
-import { connect, retry, RpcError, type Client, type DescribeResponse, type Item } from '@gapo/rpc';
+import { connect, retry, RpcError, type Client, type DescribeResponse, type Item, type RetryPolicy } from '@gapo/rpc';
 import { UserError, type Logger } from '@gapo/telemetry';
 import { CircuitBreaker } from './circuitBreaker.js';
 import { hedged } from './hedge.js';
@@ -47,7 +47,17 @@ const DEFAULT_BATCH = 64;
 /** Calls under way at a time, so that one is on the wire while the other computes. */
 const CONCURRENT_CALLS = 2;
 
-const RETRIES = { attempts: 3, baseDelayMs: 100, maxDelayMs: 2000 } as const;
+/** Of a question that a person waits for: whether a service answers at all. */
+const DESCRIBE_RETRIES = { attempts: 3, baseDelayMs: 100, maxDelayMs: 200 } as const;
+
+/**
+ * Of a Score call: where it may take the usual 30 s, its two pauses are 2.2 to 4.5 s together, in which a service that
+ * restarts may be there again. Those of calls that may take less are shorter in proportion.
+ */
+const scoreRetries = (timeoutMs: number): Pick<RetryPolicy, 'attempts' | 'baseDelayMs' | 'maxDelayMs'> => {
+  const baseDelayMs = Math.min(1500, timeoutMs / 20);
+  return { attempts: 3, baseDelayMs, maxDelayMs: 2 * baseDelayMs };
+};
 
 const BREAKER = { failures: 6, coolDownMs: 15_000 } as const;
 
@@ -82,7 +92,10 @@ export class RewardSource {
     const deadlineMs = Math.min(this.#options.timeoutMs, 10_000);
     let description: DescribeResponse;
     try {
-      description = await retry(() => this.#client.Describe({}, { deadlineMs, signal }), { ...RETRIES, signal });
+      description = await retry(() => this.#client.Describe({}, { deadlineMs, signal }), {
+        ...DESCRIBE_RETRIES,
+        signal,
+      });
     } catch (reason) {
       const { details } = RpcError.from(reason);
       throw new UserError(
@@ -195,7 +208,7 @@ export class RewardSource {
         { objective: this.objective, target: this.target },
         `call ${attempt} failed: ${error.details}`,
       );
-    const policy = { ...RETRIES, seed, signal, onRetry };
+    const policy = { ...scoreRetries(this.#options.timeoutMs), seed, signal, onRetry };
     try {
       const found = await retry(() => ask(groups), policy);
       const again = [...found.keys()].filter((k) => isRetryable(found[k]!));

@@ -111,6 +111,25 @@ test('a call that may succeed later is made again, and so is an item that may', 
   assert.deepEqual((await source.score(items(3), forever)).values, [5, 1, 5]);
 });
 
+test('between its calls a service has a share of the time that one may take, the second time twice as long', async (t) => {
+  const [timeoutMs, asked]: [number, number[]] = [4000, []];
+  const { source } = await sourceOf(
+    t,
+    () => {
+      asked.push(performance.now());
+      throw new RpcError('UNAVAILABLE', 'restarting');
+    },
+    {},
+    'length',
+    timeoutMs,
+  );
+  await source.score(items(1), forever);
+  const [first = NaN, second = NaN] = [asked[1]! - asked[0]!, asked[2]! - asked[1]!];
+  assert.equal(asked.length, 3);
+  // A timer may be a millisecond early.
+  assert.ok(first >= timeoutMs / 40 - 1 && second >= timeoutMs / 20 - 1, `${first} ms, then ${second} ms`);
+});
+
 test('a service that hangs costs its timeout once, and every item of the call fails', async (t) => {
   let calls = 0;
   const { source } = await sourceOf(
