@@ -146,22 +146,12 @@ test('train --watch follows the run; with --json each message is a line', async 
   assert.deepEqual(messages, ['run', 'step', 'step', 'step', 'run', 'run']);
 });
 
-test('watch: Ctrl-C leaves the run alone and exits with 130; a failed run exits with 2 and its reason', async (t) => {
+test('watch: Ctrl-C leaves the run alone and exits with 130', async (t) => {
   const coordinator = await trainingService(t, {
-    GetRun: async ({ runId }) => ({
-      run:
-        runId === 'bad'
-          ? someRun('bad', 'RUN_STATE_FAILED', 1, { reason: 'no disk' })
-          : someRun('good', 'RUN_STATE_RUNNING', 1),
-    }),
-    async *WatchRun({ runId }) {
-      yield {
-        run:
-          runId === 'bad'
-            ? someRun('bad', 'RUN_STATE_FAILED', 1, { reason: 'no disk' })
-            : someRun('good', 'RUN_STATE_RUNNING', 1),
-      };
-      if (runId === 'good') await new Promise(() => undefined);
+    GetRun: async () => ({ run: someRun('good', 'RUN_STATE_RUNNING', 1) }),
+    async *WatchRun() {
+      yield { run: someRun('good', 'RUN_STATE_RUNNING', 1) };
+      await new Promise(() => undefined);
     },
   });
   const watching = startGapo(t, ['watch', 'good', '--coordinator', coordinator]);
@@ -170,9 +160,34 @@ test('watch: Ctrl-C leaves the run alone and exits with 130; a failed run exits 
   const { code, stderr } = await watching.ended;
   assert.equal(code, 130);
   assert.match(stderr, /the run goes on; pause it with `gapo pause good`/);
-  const bad = await gapo(t, ['watch', 'bad', '--coordinator', coordinator]);
-  assert.equal(bad.code, 2);
-  assert.match(bad.stderr, /run bad failed at step 1 of 3: no disk; mend it, then `gapo resume bad`\n$/);
+});
+
+test('watch: a run that stops before its last step exits with 2, the reason and what can be done', async (t) => {
+  const stopped = {
+    bad: someRun('bad', 'RUN_STATE_FAILED', 1, { reason: 'no disk' }),
+    still: someRun('still', 'RUN_STATE_PAUSED', 1, { reason: 'no scores' }),
+    gone: someRun('gone', 'RUN_STATE_CANCELLED', 1, {
+      reason: 'cancelled by a person',
+      checkpoint: '/runs/gone/step-1',
+    }),
+  };
+  const runOf = (id: string) => stopped[id as keyof typeof stopped];
+  const coordinator = await trainingService(t, {
+    GetRun: async ({ runId }) => ({ run: runOf(runId) }),
+    async *WatchRun({ runId }) {
+      yield { run: runOf(runId) };
+      yield { step: { step: 1 } };
+    },
+  });
+  for (const [id, told] of [
+    ['bad', /run bad failed at step 1 of 3: no disk; go on with `gapo resume bad`\n$/],
+    ['still', /run still is paused at step 1 of 3: no scores; go on with `gapo resume still`\n$/],
+    ['gone', /run gone was cancelled at step 1 of 3: cancelled by a person; its checkpoint is \/runs\/gone\/step-1\n$/],
+  ] as const) {
+    const { code, stdout, stderr } = await gapo(t, ['watch', id, '--coordinator', coordinator]);
+    assert.deepEqual([code, stdout], [2, ''], id);
+    assert.match(stderr, told);
+  }
 });
 
 test('export copies an adapter whole, never over another, and a model with what belongs to it', async (t) => {

@@ -1,5 +1,6 @@
 /** Options that several commands share, and how their values are read. */
 import { InvalidArgumentError, Option } from 'commander';
+import { grpcTarget } from '@gapo/settings';
 import { defaultDataDirectory, defaultRewardsFile } from './project.js';
 import { defaultHttpPort, defaultPortBase } from './processes/plan.js';
 
@@ -28,6 +29,12 @@ export const port = (text: string): number => integer(text, 0, 65535, 'a port, a
 /** A base that leaves room for the ports counted from it. */
 export const portBase = (text: string): number => integer(text, 0, 64_500, 'a port, an integer from 0 to 64500');
 
+/** The address of a service. */
+export function address(text: string): string {
+  if (!grpcTarget.safeParse(text).success) throw new InvalidArgumentError('Expected host:port, as 127.0.0.1:50061.');
+  return text;
+}
+
 /** `--json`. */
 export const jsonOption = (): Option => new Option('--json', 'machine output: JSON instead of text');
 
@@ -36,7 +43,7 @@ export const coordinatorOption = (): Option =>
   new Option(
     '--coordinator <host:port>',
     "the coordinator's address (default: GAPO_COORDINATOR, else 127.0.0.1:50050)",
-  );
+  ).argParser(address);
 
 /** `--data`. */
 export const dataOption = (): Option =>

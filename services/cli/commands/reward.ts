@@ -1,11 +1,9 @@
 /** `gapo reward`: for whoever writes a reward service. */
 import { Command, Option } from 'commander';
-import { connect } from '@gapo/rpc';
-import { grpcTarget } from '@gapo/settings';
-import { UserError } from '@gapo/telemetry';
+import { connect, type DescribeResponse } from '@gapo/rpc';
 import { EXIT_USER, Exit } from '../exit.js';
 import { listenForInterrupts } from '../interrupts.js';
-import { jsonOption, positive } from '../options.js';
+import { address, jsonOption, positive } from '../options.js';
 import { print, printJson } from '../output.js';
 import { rewardCheckText } from '../render/rewardCheck.js';
 import { makeReporter } from '../render/reporter.js';
@@ -23,29 +21,26 @@ interface CheckFlags {
 /** Items of the largest batch that is timed, where the service takes as many. */
 const largestBatch = 256;
 
-async function check(address: string, { timeout, seconds, json }: CheckFlags): Promise<void> {
-  if (!grpcTarget.safeParse(address).success) {
-    throw new UserError(`"${address}" is no address: give host:port, as 127.0.0.1:50061`);
-  }
+async function check(target: string, { timeout, seconds, json }: CheckFlags): Promise<void> {
   const reporter = makeReporter(process.stderr, json === true);
   const interrupts = listenForInterrupts();
   const { asked: signal } = interrupts;
-  const client = connect('gapo.reward.v1.RewardService', address);
+  const client = connect('gapo.reward.v1.RewardService', target);
   const deadlineMs = timeout * 1000;
   try {
-    const work = (what: string): void => reporter.work(`asking ${address}: ${what}`);
-    const { findings, description } = await conformance({ client, address, deadlineMs, signal, work });
+    const work = (what: string): void => reporter.work(`asking ${target}: ${what}`);
+    const { findings, description } = await conformance({ client, address: target, deadlineMs, signal, work });
     const broken = findings.some(({ verdict }) => verdict === 'fails');
     const speeds: Throughput[] = [];
     // What breaks the contract is mended first: how fast it does so is no matter.
     if (description !== undefined && !broken) {
       for (const size of batchSizes(Math.min(description.maxBatch || largestBatch, largestBatch))) {
-        reporter.work(`timing ${address}: batches of ${size}`);
+        reporter.work(`timing ${target}: batches of ${size}`);
         speeds.push(await throughput(client, size, seconds, deadlineMs, signal));
       }
     }
     reporter.finish();
-    if (json) printJson({ address, description: description ?? null, findings, speeds });
+    if (json) printJson({ address: target, description: descriptionJson(description), findings, speeds });
     else print(rewardCheckText(findings, speeds));
     if (broken) throw new Exit(EXIT_USER);
   } finally {
@@ -55,10 +50,16 @@ async function check(address: string, { timeout, seconds, json }: CheckFlags): P
   }
 }
 
+/** Without what the loader adds to name the optional fields that are there, as `_minimum`. */
+function descriptionJson(description: DescribeResponse | undefined): object | null {
+  if (description === undefined) return null;
+  return Object.fromEntries(Object.entries(description).filter(([name]) => !name.startsWith('_')));
+}
+
 function checkCommand(): Command {
   return new Command('check')
     .description('ask a reward service what a run would ask it, and more, and say whether it keeps the contract')
-    .argument('<address>', 'where it is, as host:port')
+    .argument('<address>', 'where it is, as host:port', address)
     .addOption(new Option('--timeout <seconds>', 'the longest that one call may take').default(30).argParser(positive))
     .addOption(new Option('--seconds <n>', 'for which each batch size is timed').default(2).argParser(positive))
     .addOption(jsonOption())

@@ -5,6 +5,7 @@ import { Command, Option } from 'commander';
 import { UserError } from '@gapo/telemetry';
 import { Exit } from '../exit.js';
 import { listenForInterrupts } from '../interrupts.js';
+import { address } from '../options.js';
 import { rewardEnvironment, type RewardEntry } from '../processes/rewardsFile.js';
 import { fromHere, preloadModule, projectRoot, serviceScript } from '../project.js';
 
@@ -72,7 +73,9 @@ export function rewardServeCommand(): Command {
       new Option(
         '--listen <host:port>',
         'where it listens; port 0 takes a free one; further classifiers on the ports after it',
-      ).default('127.0.0.1:50061'),
+      )
+        .default('127.0.0.1:50061')
+        .argParser(address),
     )
     .addOption(
       new Option(

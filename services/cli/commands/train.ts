@@ -44,6 +44,9 @@ export function trainCommand(): Command {
     .addOption(coordinatorOption())
     .addOption(dataOption())
     .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  gapo train examples/assistant/run.yaml --watch')
+    .addHelpText(
+      'after',
+      '\nWith --watch it exits with 2 where the run stops before its last step.\n\nExample:\n  gapo train examples/assistant/run.yaml --watch',
+    )
     .action(train);
 }

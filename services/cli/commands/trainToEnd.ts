@@ -54,12 +54,19 @@ function stopped(run: Run, commands: StoppedCommands, reporter: Reporter, interr
     reporter.say(`run ${run.id} stopped at ${where}; ${goOn}`);
     return new Exit(EXIT_INTERRUPTED);
   }
-  const why = run.reason === '' ? 'no reason was given' : run.reason;
-  if (run.state === 'RUN_STATE_CANCELLED') {
-    return new UserError(`run ${run.id} was cancelled at ${where}; begin anew with \`${commands.anew}\``);
-  }
-  const ended = run.state === 'RUN_STATE_FAILED' ? 'failed' : `is ${stateName(run.state)}`;
-  return new UserError(`run ${run.id} ${ended} at ${where}: ${why}; ${goOn}`);
+  return stoppedEarly(run, run.state === 'RUN_STATE_CANCELLED' ? `begin anew with \`${commands.anew}\`` : goOn);
+}
+
+/** The error of a run that stopped before its last step. @param next what can be done with it */
+export function stoppedEarly({ id, state, reason, step, totalSteps }: Run, next: string): UserError {
+  const ended =
+    state === 'RUN_STATE_FAILED'
+      ? 'failed'
+      : state === 'RUN_STATE_CANCELLED'
+        ? 'was cancelled'
+        : `is ${stateName(state)}`;
+  const why = reason === '' ? '' : `: ${reason}`;
+  return new UserError(`run ${id} ${ended} at step ${step} of ${totalSteps}${why}; ${next}`);
 }
 
 /** Whether an error says that something was given up because its signal was aborted. */

@@ -2,7 +2,6 @@
 import { Command } from 'commander';
 import type { Run } from '@gapo/rpc';
 import { stepJson } from '@gapo/page';
-import { UserError } from '@gapo/telemetry';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { EXIT_INTERRUPTED, Exit } from '../exit.js';
 import { listenForInterrupts } from '../interrupts.js';
@@ -10,13 +9,13 @@ import { runJson } from '../json.js';
 import { coordinatorOption, jsonOption } from '../options.js';
 import { note, print, printJson } from '../output.js';
 import { makeReporter } from '../render/reporter.js';
-import { stateName } from '../render/runProgress.js';
 import { follow, type FollowMessage } from './follow.js';
+import { stoppedEarly } from './trainToEnd.js';
 
 /**
  * Shows a run until it settles. With `json` every message is a line of stdout, the run as it is at the end the last one.
  *
- * @throws UserError where the run failed; Exit at Ctrl-C, after which the run goes on
+ * @throws UserError where the run stopped before its last step; Exit at Ctrl-C, after which the run goes on
  */
 export async function watchUntilSettled(coordinator: Coordinator, run: Run, json: boolean): Promise<void> {
   const interrupts = listenForInterrupts();
@@ -31,12 +30,11 @@ export async function watchUntilSettled(coordinator: Coordinator, run: Run, json
       throw new Exit(EXIT_INTERRUPTED);
     }
     if (json) printJson({ run: runJson(last) });
-    if (last.state === 'RUN_STATE_FAILED') {
-      throw new UserError(
-        `run ${last.id} failed at step ${last.step} of ${last.totalSteps}: ${last.reason}; mend it, then \`gapo resume ${last.id}\``,
+    if (last.state !== 'RUN_STATE_SUCCEEDED') throw stoppedEarly(last, nextOf(last));
+    if (!json)
+      print(
+        `${last.id}: succeeded at step ${last.step} of ${last.totalSteps}; evaluate it with \`gapo eval ${last.id}\``,
       );
-    }
-    if (!json) print(endText(last));
   } finally {
     reporter.finish();
     interrupts.release();
@@ -51,15 +49,10 @@ function printMessage({ run, step, progress }: FollowMessage): void {
   });
 }
 
-function endText(run: Run): string {
-  const reason = run.reason === '' ? '' : ` (${run.reason})`;
-  const next =
-    run.state === 'RUN_STATE_SUCCEEDED'
-      ? `evaluate it with \`gapo eval ${run.id}\``
-      : run.state === 'RUN_STATE_PAUSED'
-        ? `go on with \`gapo resume ${run.id}\``
-        : `its checkpoint is ${run.checkpoint === '' ? 'none' : run.checkpoint}`;
-  return `${run.id}: ${stateName(run.state)} at step ${run.step} of ${run.totalSteps}${reason}; ${next}`;
+/** What can be done with a run that stopped early. */
+function nextOf({ id, state, checkpoint }: Run): string {
+  if (state !== 'RUN_STATE_CANCELLED') return `go on with \`gapo resume ${id}\``;
+  return checkpoint === '' ? 'it has no checkpoint' : `its checkpoint is ${checkpoint}`;
 }
 
 /** The command. */
@@ -69,7 +62,10 @@ export function watchCommand(): Command {
     .argument('<id>', "the run's id, as `gapo runs` lists it")
     .addOption(coordinatorOption())
     .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  gapo watch assistant-20250101-120000')
+    .addHelpText(
+      'after',
+      '\nExits with 0 where the run takes its last step, with 2 where it stops before.\n\nExample:\n  gapo watch assistant-20250101-120000',
+    )
     .action(async (id: string, flags: { coordinator?: string; json?: true }) => {
       const coordinator = new Coordinator(coordinatorAddress(flags.coordinator));
       try {

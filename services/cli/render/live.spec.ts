@@ -30,15 +30,16 @@ test('frames that follow each other at once are put together; the last one is dr
   assert.match(writes[1] ?? '', /frame 49/);
 });
 
-test('the block gets one column less than the terminal has', () => {
-  const { live } = block();
-  let seen = 0;
-  live.show((width) => {
-    seen = width;
-    return [];
-  });
-  assert.equal(seen, 39);
-  live.finish();
+test('the block gets one column less than the terminal has, and 79 where it does not say how many', () => {
+  const seen: number[] = [];
+  for (const columns of [40, 0, undefined]) {
+    const live = new LiveBlock({ write: () => true, columns });
+    live.show((width) => {
+      seen.push(width);
+      return [];
+    });
+  }
+  assert.deepEqual(seen, [39, 79, 79]);
 });
 
 function runAt(step: number): RunProgress {
@@ -53,7 +54,7 @@ function runAt(step: number): RunProgress {
     preference: {},
     ingredients: {},
   } as unknown as Parameters<typeof progressOf>[0]);
-  return { ...start, step, objectives: [{ name: 'a', means: step === 0 ? [] : [step], weight: 1 }] };
+  return { ...start, step, objectives: [{ name: 'a', means: step === 0 ? [] : [step], weight: 1, dropped: 0 }] };
 }
 
 test('plain lines: the first step, the last one, and between them one every three seconds', () => {

@@ -10,7 +10,7 @@ const shortestDrawMs = 80;
 /** What a block is drawn on. */
 export interface Screen {
   write(text: string): unknown;
-  /** The terminal's width; undefined where it is not known. */
+  /** The terminal's width; undefined or 0 where it is not known. */
   columns?: number | undefined;
 }
 
@@ -55,7 +55,7 @@ export class LiveBlock {
     this.#timer = undefined;
     this.#drawnAt = performance.now();
     // One column stays free: a terminal wraps a line that fills it.
-    const width = Math.max((this.#screen.columns ?? 80) - 1, 20);
+    const width = Math.max((this.#screen.columns || 80) - 1, 20);
     const lines = this.#render?.(width) ?? [];
     const back = this.#height === 0 ? '' : `\x1b[${this.#height}A\r`;
     const block = lines.map((line) => `${line}${clearToEnd}\n`).join('');

@@ -73,7 +73,10 @@ test('a narrow terminal drops what does not fit, the values last', () => {
 
 test('no line is wider than the terminal, whatever the names', () => {
   const named = { ...after(30), id: '長い名前の実行'.repeat(4), reason: 'because '.repeat(30) };
-  named.objectives = [{ name: '有用性と無害性と誠実さ', means: [0.1, NaN, 0.3], weight: 1e-9 }, ...named.objectives];
+  named.objectives = [
+    { name: '有用性と無害性と誠実さ', means: [0.1, NaN, 0.3], weight: 1e-9, dropped: 1200 },
+    ...named.objectives,
+  ];
   for (const width of [20, 27, 33, 40, 61, 80, 200]) {
     for (const line of progressLines(named, width)) assert.ok(displayWidth(line) <= width, `${width}: ${line}`);
   }
@@ -89,6 +92,18 @@ test('the plain line holds rewards, weights, divergence, speed and what is left'
     progressLine(after(48)),
     'step 48/120  helpful 0.480 (weight 0.625)  harmless 1.040 (weight 0.375)  KL 0.0123  1,204 tokens/s  1 min 52 s left',
   );
+});
+
+test('completions that an objective could not score are counted, in the step that dropped them', () => {
+  const message = stepMessage(49, [0.49, 1.02]);
+  message.step!.objectives[1]!.failed = 3;
+  const dropped = advance(after(48), message);
+  assert.equal(
+    progressLines(dropped, 80)[3],
+    'harmless    1.020  █████▇▇▇▇▆▆▆▆▆▅▅▅▅▄▄▄▄▄▃▃▃▃▂▂▂▂▁▁▁▁▁  weight 0.375  3 dropped',
+  );
+  assert.match(progressLine(dropped), /harmless 1\.020 \(weight 0\.375, 3 dropped\)/);
+  assert.doesNotMatch(progressLine(advance(dropped, stepMessage(50, [0.5, 1]))), /dropped/);
 });
 
 test('the preference in force is shown, and a change of it is said', () => {

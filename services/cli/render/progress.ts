@@ -66,13 +66,14 @@ function barLine({ step, totalSteps, etaSeconds, state }: RunProgress, width: nu
 
 function objectiveLines({ objectives }: RunProgress, width: number): string[] {
   const nameWidth = Math.min(Math.max(...objectives.map(({ name }) => displayWidth(name)), 0), Math.floor(width / 3));
-  return objectives.map(({ name, means, weight }) => {
+  return objectives.map(({ name, means, weight, dropped }) => {
     const value = fixed(means.at(-1), 3).padStart(8);
-    const weighs = `  weight ${significant(weight)}`;
+    const drops = dropped > 0 ? `  ${count(dropped)} dropped` : '';
+    const tail = `  weight ${significant(weight)}${drops}`;
     const head = `${padEnd(name, nameWidth)} ${value}`;
-    const room = Math.min(width - displayWidth(head) - 2 - 14, longestSparkline);
-    if (room < shortestSparkline) return displayWidth(head + weighs) <= width ? head + weighs : head;
-    return `${head}  ${padEnd(sparkline(means, room), room)}${weighs}`;
+    const room = Math.min(width - displayWidth(head) - 2 - 14 - drops.length, longestSparkline);
+    if (room < shortestSparkline) return displayWidth(head + tail) <= width ? head + tail : head + drops;
+    return `${head}  ${padEnd(sparkline(means, room), room)}${tail}`;
   });
 }
 
@@ -94,7 +95,10 @@ export function progressLine(progress: RunProgress): string {
   // One that the next step begins with has no part in this one.
   const rewards = objectives
     .filter(({ means }) => means.length > 0)
-    .map(({ name, means, weight }) => `${name} ${fixed(means.at(-1), 3)} (weight ${significant(weight)})`);
+    .map(({ name, means, weight, dropped }) => {
+      const drops = dropped > 0 ? `, ${count(dropped)} dropped` : '';
+      return `${name} ${fixed(means.at(-1), 3)} (weight ${significant(weight)}${drops})`;
+    });
   const left = step < totalSteps ? [`${duration(etaSeconds)} left`] : [];
   return [
     `step ${step}/${totalSteps}`,

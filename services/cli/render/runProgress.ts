@@ -8,6 +8,8 @@ export interface ObjectiveProgress {
   means: number[];
   /** The weight of its gradient in the last update. */
   weight: number | undefined;
+  /** Completions of the last step that it could not score, and that were dropped for every objective. */
+  dropped: number;
 }
 
 /** A run so far. Numbers are those of the last step; undefined before the first. */
@@ -118,13 +120,13 @@ function afterRun(progress: RunProgress, run: Run): RunProgress {
 /** Objectives, and those of some names that are not among them, without numbers. */
 function withMissing(known: readonly ObjectiveProgress[], names: readonly string[]): ObjectiveProgress[] {
   const missing = names.filter((name) => known.every((objective) => objective.name !== name));
-  return [...known, ...missing.map((name) => ({ name, means: [], weight: undefined }))];
+  return [...known, ...missing.map((name) => ({ name, means: [], weight: undefined, dropped: 0 }))];
 }
 
 function afterStep(progress: RunProgress, step: StepReport): RunProgress {
-  const objectives = step.objectives.map(({ name, rewardMean, weight }) => {
+  const objectives = step.objectives.map(({ name, rewardMean, weight, failed }) => {
     const before = progress.objectives.find((objective) => objective.name === name)?.means ?? [];
-    return { name, means: [...before, rewardMean].slice(-longestHistory), weight };
+    return { name, means: [...before, rewardMean].slice(-longestHistory), weight, dropped: failed };
   });
   return {
     ...progress,

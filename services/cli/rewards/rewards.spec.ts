@@ -112,7 +112,7 @@ test('--json is one object; errors of items and a missing version are notes', as
   const score = byItem((item, ...rest) =>
     item.completion.length > 1000 ? { id: item.id, error: { message: 'too long' } } : length(item, ...rest),
   );
-  const describe: Reward['Describe'] = async (...args) => ({ ...(await described(...args)), version: '' });
+  const describe: Reward['Describe'] = async (...args) => ({ ...(await described(...args)), version: '', minimum: 0 });
   const { stdout, code } = await gapo(t, [
     'reward',
     'check',
@@ -123,9 +123,14 @@ test('--json is one object; errors of items and a missing version are notes', as
   ]);
   assert.equal(code, 0);
   const report = JSON.parse(stdout) as {
+    description: Record<string, unknown>;
     findings: { what: string; verdict: string; found: string }[];
     speeds: { batch: number; itemsPerSecond: number }[];
   };
+  assert.deepEqual(
+    Object.keys(report.description).filter((name) => !/^[a-z]/.test(name)),
+    [],
+  );
   const notes = report.findings.filter(({ verdict }) => verdict !== 'ok').map(({ what, found }) => `${what}: ${found}`);
   assert.deepEqual(notes, [
     'version: none: its scores are never remembered',
@@ -142,7 +147,13 @@ test('an address that nobody listens on, and one that is none', async (t) => {
   assert.equal(silent.code, 2);
   assert.match(silent.stdout, /^FAILS Describe: (UNAVAILABLE|DEADLINE_EXCEEDED): /);
   const wrong = await gapo(t, ['reward', 'check', 'here']);
-  assert.deepEqual([wrong.code, wrong.stderr], [2, '"here" is no address: give host:port, as 127.0.0.1:50061\n']);
+  assert.deepEqual(
+    [wrong.code, wrong.stderr],
+    [
+      2,
+      "error: command-argument value 'here' is invalid for argument 'address'. Expected host:port, as 127.0.0.1:50061.\n",
+    ],
+  );
 });
 
 test('batch sizes end at the limit', () => {

@@ -79,7 +79,7 @@ test('a version that is gone, and a run without held-out prompts, say so', async
     (error) =>
       error instanceof RpcError &&
       error.code === 'NOT_FOUND' &&
-      /no longer has version 2; it has 0, 4, 5, 6$/.test(error.details),
+      /has no version 2; it has 0, 4, 5, 6$/.test(error.details),
   );
   await createRun(coordinator, world, runYaml({ steps: 1 }).replace(', heldOut: heldout.jsonl', ''), 'blind');
   await until(coordinator, 'blind', 'RUN_STATE_SUCCEEDED');

@@ -242,8 +242,9 @@ export class Run {
   /** Ends the run for good; the step in progress is given up. */
   async cancel(): Promise<void> {
     this.#refuseUnless('cancel');
-    if (!isActive(this.#record.state)) return this.#change('cancel', 'cancelled');
-    this.#intent = { transition: 'cancel', reason: 'cancelled' };
+    const reason = 'cancelled by a person';
+    if (!isActive(this.#record.state)) return this.#change('cancel', reason);
+    this.#intent = { transition: 'cancel', reason };
     this.#abort.abort(new RpcError('CANCELLED', 'the run was cancelled'));
     await this.#loop;
   }
@@ -297,7 +298,7 @@ export class Run {
     if (place !== undefined) return this.#history.parametersIn(place, await this.#prepared());
     const versions = new Set([...(this.#versions?.list() ?? []), ...stored.keys()]);
     const held = [...versions].sort((a, b) => a - b).join(', ');
-    throw new RpcError('NOT_FOUND', `run ${this.id} no longer has version ${version}; it has ${held}`);
+    throw new RpcError('NOT_FOUND', `run ${this.id} has no version ${version}; it has ${held}`);
   }
 
   async #prepared(): Promise<Workbench> {
@@ -441,8 +442,13 @@ export class Run {
 
   #refuseUnless(transition: Transition): void {
     if (targetOf(transition, this.#record.state) !== undefined) return;
-    const word = stateWord(this.#record.state);
-    throw new RpcError('FAILED_PRECONDITION', `run ${this.id} is ${word}: a run in that state has no ${transition}`);
+    const { state } = this.#record;
+    const left = (['pause', 'resume', 'cancel'] as const).filter((other) => targetOf(other, state) !== undefined);
+    const instead = left.length === 0 ? 'it has ended for good' : `it can be asked to ${left.join(' or ')}`;
+    throw new RpcError(
+      'FAILED_PRECONDITION',
+      `run ${this.id} cannot ${transition}, as its state is ${stateWord(state)}: ${instead}`,
+    );
   }
 
   /** Makes a transition: on disk first, then in the log, to the watchers and on the bus. */
