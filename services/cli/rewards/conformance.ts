@@ -108,7 +108,7 @@ async function scores(checked: Checked, { minimum, maximum }: DescribeResponse, 
     return [fails('scores', `${bad.length} of ${items.length} are ${bad[0]}`, 'give such an item an error')];
   if (failed.length > 0) {
     const found = `${failed.length} of ${items.length} ordinary exchanges have none: ${failed[0]!.error?.message ?? ''}`;
-    return [fails('scores', found, 'score what a policy ordinarily says')];
+    return [fails('scores', found, 'mend what the error says: a policy ordinarily says such things')];
   }
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const range = `${low.toPrecision(4)} to ${high.toPrecision(4)} over ${values.length} exchanges`;
@@ -155,21 +155,24 @@ async function company(checked: Checked, _: DescribeResponse, size: number): Pro
 
 async function oddTexts(checked: Checked): Promise<Finding[]> {
   const findings: Finding[] = [];
-  const refused: string[] = [];
+  const refused = new Map<string, string[]>();
   for (const { what, ...exchange } of odd) {
     const mend = 'give the item a score or an error of its own, and keep answering';
     const { results, problem } = await ask(checked, what, itemsOf([exchange]), 1);
     const [result] = results ?? [];
     if (result === undefined) findings.push(fails(what, problem, mend));
-    else if (result.outcome === 'error') refused.push(`${what} (${result.error?.message ?? ''})`);
-    else if (!Number.isFinite(result.score)) findings.push(fails(what, `the score is ${result.score}`, mend));
+    else if (result.outcome === 'error') {
+      const reason = result.error?.message ?? '';
+      refused.set(reason, [...(refused.get(reason) ?? []), what]);
+    } else if (!Number.isFinite(result.score)) findings.push(fails(what, `the score is ${result.score}`, mend));
   }
-  if (refused.length > 0) {
+  if (refused.size > 0) {
+    const reasons = [...refused].map(([reason, texts]) => `${texts.join(', ')} (${reason})`);
     const mend = 'completions like these pause a run whose onFailure is pause: score them if they can be scored';
-    findings.push(note('odd texts', `no score for ${refused.join('; ')}`, mend));
+    findings.push(note('odd texts', `no score for ${reasons.join('; ')}`, mend));
   }
-  const good = odd.length - refused.length - findings.filter(({ verdict }) => verdict === 'fails').length;
-  return [ok('odd texts', `${good} of ${odd.length} have scores`), ...findings];
+  const bad = [...refused.values()].flat().length + findings.filter(({ verdict }) => verdict === 'fails').length;
+  return [ok('odd texts', `${odd.length - bad} of ${odd.length} have scores`), ...findings];
 }
 
 async function limits(checked: Checked, { maxBatch }: DescribeResponse): Promise<Finding[]> {
@@ -248,6 +251,7 @@ function compared(what: string, first: Answer, second: Answer, mend: string): Fi
   if (first.results === undefined || second.results === undefined) return fails(what, problem, mend);
   const gaps = first.results.map(({ score = NaN }, i) => Math.abs(score - (second.results?.[i]?.score ?? NaN)));
   const known = gaps.filter((gap) => !Number.isNaN(gap));
+  if (known.length === 0) return note(what, 'no scores to compare');
   const largest = Math.max(0, ...known);
   if (largest === 0) return ok(what, `${known.length} scores are the same, bit for bit`);
   const found = `scores differ by up to ${largest.toPrecision(3)}`;

@@ -134,12 +134,23 @@ test('--json is one object; errors of items and a missing version are notes', as
   const notes = report.findings.filter(({ verdict }) => verdict !== 'ok').map(({ what, found }) => `${what}: ${found}`);
   assert.deepEqual(notes, [
     'version: none: its scores are never remembered',
-    'odd texts: no score for 20,000 words (too long); a word of 100,000 letters (too long)',
+    'odd texts: no score for 20,000 words, a word of 100,000 letters (too long)',
   ]);
   assert.deepEqual(
     report.speeds.map(({ batch }) => batch),
     [1, 4, 16, 32],
   );
+});
+
+test('a service that scores nothing is told so with its own words, and nothing is said of scores that are not there', async (t) => {
+  const score = byItem(({ id }) => ({ id, error: { message: 'the judge is away' } }));
+  const { stdout, code } = await gapo(t, ['reward', 'check', await started(t, score)]);
+  assert.equal(code, 2);
+  assert.match(stdout, /^FAILS scores: 64 of 64 ordinary exchanges have none: the judge is away$/m);
+  for (const what of ['the same batch again', 'the batch in reverse', 'each item alone']) {
+    assert.match(stdout, new RegExp(`^note {2}${what}: no scores to compare$`, 'm'));
+  }
+  assert.equal(stdout.match(/the judge is away/g)?.length, 2);
 });
 
 test('an address that nobody listens on, and one that is none', async (t) => {
