@@ -43,6 +43,8 @@ export function coordinatorAddress(option: string | undefined): string {
 /** What a new run is made from. */
 export interface NewRun {
   configYaml: string;
+  /** What errors call it. */
+  configName: string;
   /** Where the configuration's relative paths start, absolute. */
   baseDirectory: string;
   /** Made by the coordinator where undefined. */
@@ -66,8 +68,8 @@ export class Coordinator {
     this.#patienceMs = patienceMs;
   }
 
-  async createRun({ configYaml, baseDirectory, id }: NewRun, signal?: AbortSignal): Promise<Run> {
-    const request = { configYaml, baseDirectory, ...(id === undefined ? {} : { runId: id }) };
+  async createRun({ id, ...config }: NewRun, signal?: AbortSignal): Promise<Run> {
+    const request = { ...config, ...(id === undefined ? {} : { runId: id }) };
     const { run } = await this.#ask(() => this.#client.CreateRun(request, { deadlineMs: startMs, signal }));
     return present(run);
   }

@@ -29,10 +29,8 @@ function trainingService(registry: Registry, platform: Platform): Implementation
   return implement(
     'gapo.training.v1.TrainingService',
     {
-      CreateRun: async ({ configYaml, baseDirectory, runId }) =>
-        answered('INVALID_ARGUMENT', async () => ({
-          run: (await registry().create({ configYaml, baseDirectory, runId })).snapshot(),
-        })),
+      CreateRun: async (request) =>
+        answered('INVALID_ARGUMENT', async () => ({ run: (await registry().create(request)).snapshot() })),
       GetRun: async ({ runId }) => ({ run: registry().get(runId).snapshot() }),
       ListRuns: async () => ({
         runs: registry()

@@ -1,4 +1,5 @@
 /** Which run `gapo run` takes: the unfinished one of the same configuration, or a new one. */
+import { basename } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { Run } from '@gapo/rpc';
 import { UserError } from '@gapo/telemetry';
@@ -87,8 +88,11 @@ async function beginRun(
   dataDirectory: string,
   signal: AbortSignal,
 ): Promise<Run> {
-  const { text: configYaml, baseDirectory } = config;
-  const run = await coordinator.createRun({ configYaml, baseDirectory, id: undefined }, signal);
+  const { text: configYaml, path, baseDirectory } = config;
+  const run = await coordinator.createRun(
+    { configYaml, configName: basename(path), baseDirectory, id: undefined },
+    signal,
+  );
   recordLaunch(dataDirectory, run.id, config);
   return run;
 }

@@ -1,4 +1,5 @@
 /** `gapo train`: creates a run on a coordinator that runs. */
+import { basename } from 'node:path';
 import { Command, Option } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { readConfigFile, recordLaunch } from '../launches.js';
@@ -20,8 +21,8 @@ async function train(configPath: string, flags: TrainFlags): Promise<void> {
   const config = readConfigFile(fromHere(configPath));
   const coordinator = new Coordinator(coordinatorAddress(flags.coordinator));
   try {
-    const { text: configYaml, baseDirectory } = config;
-    const run = await coordinator.createRun({ configYaml, baseDirectory, id: flags.id });
+    const { text: configYaml, path, baseDirectory } = config;
+    const run = await coordinator.createRun({ configYaml, configName: basename(path), baseDirectory, id: flags.id });
     recordLaunch(fromHere(flags.data), run.id, config);
     if (flags.watch) await watchUntilSettled(coordinator, run, flags.json === true);
     else if (flags.json) printJson(runJson(run));

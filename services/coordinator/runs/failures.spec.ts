@@ -72,6 +72,11 @@ test('what is wrong with a new run is said at once, and nothing is written', asy
     assert.deepEqual(await readdir(world.env['DATA_DIR']!), []);
   };
   await refused(`${runYaml()}\nmystery: 1`, 'INVALID_ARGUMENT', /^run\.yaml:\d+:1 mystery: found unknown key/);
+  const named = { configYaml: 'mystery: 1', configName: 'mine.yaml', baseDirectory: world.directory };
+  await assert.rejects(
+    coordinator.client.CreateRun(named, { deadlineMs }),
+    /mine\.yaml:1:1 mystery: found unknown key/,
+  );
   await refused(runYaml({ steps: 0 }), 'INVALID_ARGUMENT', /steps: found number 0, expected an integer of at least 1/);
   await refused(runYaml().replace('model: model', 'model: absent'), 'INVALID_ARGUMENT', /absent: does not exist/);
   await refused(runYaml().replace('train.jsonl', 'absent.jsonl'), 'INVALID_ARGUMENT', /absent\.jsonl: does not exist/);

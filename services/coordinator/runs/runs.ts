@@ -21,10 +21,9 @@ export interface NewRun {
   readonly baseDirectory: string;
   /** Its id; made from its name and the time where empty. */
   readonly runId: string;
+  /** What errors call the configuration; run.yaml where empty. */
+  readonly configName: string;
 }
-
-/** What the configuration is called in errors. */
-const CONFIG_SOURCE = 'run.yaml';
 
 /** The registry of runs. */
 export class Runs {
@@ -73,9 +72,9 @@ export class Runs {
    * @throws ConfigError, ModelError, UserError that say what is wrong, where, and what to do
    * @throws RpcError ALREADY_EXISTS, INVALID_ARGUMENT for the run's id; UNAVAILABLE when stopping
    */
-  async create({ configYaml, baseDirectory, runId }: NewRun): Promise<Run> {
+  async create({ configYaml, baseDirectory, runId, configName }: NewRun): Promise<Run> {
     this.#refuseWhenStopping();
-    const config = parseRunConfig(configYaml, CONFIG_SOURCE, new Set(this.#platform.rewards.keys()));
+    const config = parseRunConfig(configYaml, configName || 'run.yaml', new Set(this.#platform.rewards.keys()));
     const created = new Date();
     const id = this.#claim(runId, config.name, created);
     try {

@@ -17,6 +17,10 @@ export interface CreateRunRequestInput {
    * The run's id; made from the name and the time where empty.
    */
   'runId'?: (string);
+  /**
+   * What errors call the configuration, as the name of its file; run.yaml where empty.
+   */
+  'configName'?: (string);
 }
 
 /**
@@ -35,4 +39,8 @@ export interface CreateRunRequest {
    * The run's id; made from the name and the time where empty.
    */
   'runId': (string);
+  /**
+   * What errors call the configuration, as the name of its file; run.yaml where empty.
+   */
+  'configName': (string);
 }
