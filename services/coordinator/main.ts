@@ -1,4 +1,5 @@
 /** The coordinator's process: settings, event bus, workers, runs, server; stopped in the opposite order. */
+import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { connectEvents } from '@gapo/events';
 import { RpcError, serve } from '@gapo/rpc';
 import { runService, UserError } from '@gapo/telemetry';
@@ -43,6 +44,8 @@ await runService({
       async stop() {
         // Workers fetch versions while the steps in progress finish, so the server stops after the runs.
         await opened.runs?.stop(graceMs);
+        // Watchers are told that their runs have paused before their calls are ended.
+        await eventLoopTurn();
         await server.stop();
         platform.rollout.close();
         platform.gradient.close();

@@ -117,6 +117,11 @@ test('SIGTERM: the step in progress is finished, the run pauses with a checkpoin
   await watching.next();
   first.child.kill('SIGTERM');
   held.release();
+  const heard: string[] = [];
+  await assert.rejects(async () => {
+    for await (const { run } of { [Symbol.asyncIterator]: () => watching }) if (run) heard.push(run.state);
+  }, /the server is stopping/);
+  assert.equal(heard.at(-1), 'RUN_STATE_PAUSED', 'its watchers are told');
   assert.equal(await first.exited, 0, first.log());
   const next = await start(t, world);
   const { run } = await next.client.GetRun({ runId: 'bandit' }, { deadlineMs });

@@ -62,7 +62,11 @@ export async function follow(
     show();
     if (message.step) steps.push(message.step);
     onMessage?.(present(message));
-    if (message.run && isSettled(message.run) && message.run.state !== run.state) break;
+    // The run as it settled needs no further question: the coordinator may have paused it because it ends.
+    if (message.run && isSettled(message.run) && message.run.state !== run.state) {
+      reporter.finish();
+      return { run: message.run, steps };
+    }
     // A run that had settled before has nothing more to tell than its steps so far.
     if (isSettled(run) && (message.step?.step ?? 0) >= run.step) break;
   }
