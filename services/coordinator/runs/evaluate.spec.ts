@@ -103,3 +103,21 @@ test('a reward that fails ends the evaluation with its reason, and the run is as
   const { run } = await coordinator.client.GetRun({ runId: 'bandit' }, { deadlineMs });
   assert.equal(run!.state, 'RUN_STATE_SUCCEEDED');
 });
+
+test('where no prompt is left once those without a score are dropped, the objective and what it said are named', async (t) => {
+  const world = await startWorld(t);
+  const coordinator = await startCoordinator(t, world);
+  await createRun(
+    coordinator,
+    world,
+    runYaml({ steps: 1, objectives: ['letters', '{ name: short, onFailure: drop }'] }),
+  );
+  await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
+  world.rewards['short']!.answer = ({ items }) => ({
+    results: items.map(({ id }) => ({ id, error: { message: 'no reference' } })),
+  });
+  await assert.rejects(
+    evaluate(coordinator),
+    /no held-out prompt has a score from every objective: objective short at \S+ has no score for 24 of 24 .* \(.*: no reference\); mend/,
+  );
+});

@@ -162,14 +162,14 @@ async function score(
   { before, after }: Policies<readonly Sample[]>,
   signal: AbortSignal,
   progress: (done: number, total: number, waitingFor: string) => void,
-): Promise<Policies<Scored>> {
+): Promise<Policies<Scored> & { readonly missing: readonly string[] }> {
   const texts = [...before, ...after].map(({ tokenIds }) => bench.tokenizer.decode(tokenIds));
   const items = [...before, ...after].map(({ prompt, sample }, i) => ({
     id: `${i < before.length ? 'before' : 'after'}.${prompts[prompt]!.id}.${sample}`,
     prompt: prompts[prompt]!.text,
     completion: texts[i]!,
   }));
-  const { kept, scores } = await scoreItems(bench.objectives, items, 'the evaluation', signal, {
+  const { kept, scores, missing } = await scoreItems(bench.objectives, items, 'the evaluation', signal, {
     progress,
     scored: () => undefined,
   });
@@ -186,20 +186,23 @@ async function score(
     const ownKept = kept.filter(mine).map((i) => i - offset);
     return { samples, texts: texts.slice(offset, offset + samples.length), scores: full, kept: ownKept };
   };
-  return { before: part(before, 0), after: part(after, before.length) };
+  return { before: part(before, 0), after: part(after, before.length), missing };
 }
 
 async function report(
   bench: Workbench,
   prompts: readonly PromptRecord[],
   version: number,
-  { before, after }: Policies<Scored>,
+  { before, after, missing }: Awaited<ReturnType<typeof score>>,
   wanted: number,
 ): Promise<EvaluationReportInput> {
   // A pair counts where both of its completions were scored.
   const scoredAfter = new Set(after.kept);
   const pairs = before.kept.filter((i) => scoredAfter.has(i));
-  if (pairs.length === 0) throw new RpcError('FAILED_PRECONDITION', 'no prompt was scored by every objective');
+  if (pairs.length === 0) {
+    const why = `no held-out prompt has a score from every objective: ${missing.join('; ')}`;
+    throw new RpcError('FAILED_PRECONDITION', `${why}; mend the reward service, then evaluate the run`);
+  }
   const { seed } = bench.config.evaluation;
   const perPrompt = (values: ArrayLike<number>): Float64Array => meansByPrompt(before.samples, pairs, values);
   const zBefore = new Float64Array(before.samples.length);
