@@ -21,7 +21,7 @@ import { attributeNames, ROOT_CONTEXT, spanNames, withSpan } from '@gapo/telemet
 import type { Sample } from '../data/batch.js';
 import type { Platform } from '../platform.js';
 import { splitEvenly, type PromptRecord } from '../data/prompts.js';
-import { sampleCompletions } from '../workers/rollouts.js';
+import { sampleShards } from '../workers/rollouts.js';
 import type { Run } from './run.js';
 import { scoreItems } from '../rewards/scoring.js';
 import { objectiveNames } from '../config/runConfig.js';
@@ -129,8 +129,8 @@ async function evaluation(
     const progress = (phase: string, at: number, total: number, waitingFor = ''): void =>
       tell({ step: version, phase, done: at, total, waitingFor });
     progress('sampling', 0, 2 * bounds.length);
-    const sample = (of: number): Promise<readonly Sample[]> =>
-      sampleCompletions(
+    const sample = async (of: number): Promise<readonly Sample[]> => {
+      const shards = sampleShards(
         platform.rollout,
         {
           policy: policyRef(bench, key, of),
@@ -145,6 +145,8 @@ async function evaluation(
         signal,
         () => progress('sampling', ++done, 2 * bounds.length),
       );
+      return (await Promise.all(shards)).flat();
+    };
     const [before, after] = await Promise.all([sample(0), sample(version)]);
     const scored = await score(bench, prompts, { before, after }, signal, (at, total, waitingFor) =>
       progress('rewards', at, total, waitingFor),

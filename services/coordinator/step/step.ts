@@ -3,23 +3,21 @@
  * before to the state after; what fails in between leaves the state before as it was.
  */
 import type { ObjectiveStep } from '@gapo/events';
-import { deriveSeed, tokenKl, updateKlController } from '@gapo/objectives';
+import { tokenKl, updateKlController } from '@gapo/objectives';
 import { spanNames } from '@gapo/telemetry';
-import type { Batch, Sample } from '../data/batch.js';
+import type { Batch } from '../data/batch.js';
 import { afterRewards, combineOptions } from './combination.js';
-import { judge, type Judgement } from './judgement.js';
+import { gatherExperience, type Experience } from './experience.js';
 import { learningSignal, noonAdvantages, sumsOf, type LearningSignal } from './learningSignal.js';
 import { minibatch, minibatchPlaces } from './minibatches.js';
 import { pretrainingGradient } from './pretraining.js';
-import { drawPrompts, splitEvenly, type DrawnPrompt } from '../data/prompts.js';
-import { sampleCompletions } from '../workers/rollouts.js';
+import { drawPrompts, splitEvenly } from '../data/prompts.js';
 import { objectiveNames } from '../config/runConfig.js';
 import type { ObjectiveScores, ScoredBatch } from '../rewards/scoring.js';
-import { versionOf, type TrainingState } from '../runs/trainingState.js';
+import type { TrainingState } from '../runs/trainingState.js';
 import { makeUpdates, type Material, type PlannedUpdate, type Updated } from './updates.js';
 import { Pieces, stopwatch, type StepContext, type StepFindings, type StepResult } from './stepContext.js';
 import { reportOf, weightsReport } from './stepReport.js';
-import { policyRef } from './workbench.js';
 
 /**
  * Takes a step.
@@ -33,12 +31,10 @@ export async function takeStep(before: TrainingState, context: StepContext): Pro
   const watch = stopwatch();
   const drawn = drawPrompts(bench.prompts, config.seed, before.position, config.rollout.promptsPerStep);
   const bounds = splitEvenly(drawn.length, config.rollout.shards);
-
-  const samples = await watch.time('sampling', spanNames.stepSampling, () => sample(before, context, drawn, bounds));
   const pieces = new Pieces(context.observer);
-  const judgement = await judge(before, context, { drawn, samples, bounds }, watch, pieces);
-  const { batch, scored, reference, current } = judgement;
-  const signal = await watch.time('gradients', spanNames.stepAdvantages, () => advantages(before, context, judgement));
+  const experience = await gatherExperience(before, context, { drawn, bounds }, watch, pieces);
+  const { batch, scored, reference, current } = experience;
+  const signal = await watch.time('gradients', spanNames.stepAdvantages, () => advantages(before, context, experience));
   const means = rewardMeans(scored);
   const combination = afterRewards(config, before.combination, means);
   const names = objectiveNames(config);
@@ -128,43 +124,10 @@ function rewardMeans({ objectives }: ScoredBatch): number[] {
   });
 }
 
-async function sample(
-  before: TrainingState,
-  { bench, platform, key, signal, observer }: StepContext,
-  drawn: readonly DrawnPrompt[],
-  bounds: readonly (readonly [number, number])[],
-): Promise<readonly Sample[]> {
-  const { config, model } = bench;
-  const { promptsPerStep: _, shards: __, ...sampling } = config.rollout;
-  const step = before.step + 1;
-  const version = versionOf(before);
-  let finished = 0;
-  observer.progress('sampling', 0, bounds.length);
-  return sampleCompletions(
-    platform.rollout,
-    {
-      policy: policyRef(bench, key, version),
-      prompts: drawn.map(({ record, counter }) => ({ tokenIds: record.tokenIds, counter })),
-      bounds,
-      sampling,
-      seed: deriveSeed(config.seed, 'rollout'),
-      step,
-      vocabulary: model.vocabulary,
-      label: `step ${step}`,
-    },
-    signal,
-    (shard, { value, seconds, worker }) => {
-      const tokens = value.reduce((total, { tokenIds }) => total + tokenIds.length, 0);
-      observer.rollout({ step, shard, version, sequences: value.length, tokens, seconds, worker });
-      observer.progress('sampling', ++finished, bounds.length);
-    },
-  );
-}
-
 function advantages(
   before: TrainingState,
   { bench }: StepContext,
-  { batch, scores, reference, current }: Judgement,
+  { batch, scores, reference, current }: Experience,
 ): LearningSignal {
   const { config } = bench;
   const inReward = config.kl.in === 'reward' && reference !== undefined;

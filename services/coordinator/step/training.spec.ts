@@ -184,6 +184,20 @@ test('progress goes through the phases of a step and names the reward that is wa
   assert.ok(told.some(({ phase, waitingFor }) => phase === 'rewards' && waitingFor === 'reward short'));
 });
 
+test('log-probabilities of a shard are computed while others are sampled', async (t) => {
+  let begun = (): void => undefined;
+  const computing = new Promise<void>((resolve) => (begun = resolve));
+  let sampled = 0;
+  const world = await startWorld(t, {
+    rollouts: [() => (++sampled === 1 ? undefined : computing)],
+    gradients: [({ method }) => (method === 'LogProbs' ? begun() : undefined)],
+  });
+  const coordinator = await startCoordinator(t, world);
+  await createRun(coordinator, world, runYaml({ steps: 1 }));
+  await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
+  assert.equal(sampled, 3);
+});
+
 test('scores and log-probabilities are waited for at the same time', async (t) => {
   let begun = (): void => undefined;
   const computing = new Promise<void>((resolve) => (begun = resolve));

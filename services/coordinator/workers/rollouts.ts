@@ -36,26 +36,24 @@ export type ShardObserver = (shard: number, done: Done<readonly Sample[]>) => vo
 /**
  * Samples every prompt.
  *
- * @returns the completions in order: by prompt, then by sample
+ * @returns the completions of each shard, in order: by prompt, then by sample
  * @throws RpcError, PauseNeeded as WorkerPool.run; the signal's reason
  */
-export async function sampleCompletions(
+export function sampleShards(
   pool: RolloutPool,
   request: SamplingRequest,
   signal: AbortSignal,
   onShard: ShardObserver,
-): Promise<readonly Sample[]> {
+): readonly Promise<readonly Sample[]>[] {
   const { bounds, label } = request;
-  const shards = bounds.map(async ([start, end], number) => {
+  return bounds.map(async ([start, end], number) => {
     const done = await pool.run(`sampling shard ${number} of ${label}`, signal, (attempt) =>
       generate(attempt, request, start, end),
     );
     onShard(number, done);
+    throwIfAborted(signal);
     return done.value;
   });
-  const samples = (await Promise.all(shards)).flat();
-  throwIfAborted(signal);
-  return samples;
 }
 
 /** One shard at one worker. */

@@ -23,7 +23,7 @@ export interface SpanOptions {
 }
 
 /**
- * Runs `fn` inside an active span and ends the span when `fn` settles. An error is recorded on the span with status
+ * Runs `fn` inside an active span, at once, and ends the span when `fn` settles. An error is recorded on the span with status
  * ERROR and thrown on unchanged.
  *
  * @param name one of `spanNames`

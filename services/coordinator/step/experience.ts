@@ -1,16 +1,19 @@
 /**
- * What a step needs to know of its completions: their scores, and log-probabilities that are not the sampler's. Neither needs
- * the other, so a slow reward service and the gradient workers are waited for at the same time.
+ * What a step learns from: completions, their scores, and log-probabilities that are not the sampler's. Log-probabilities
+ * of a shard are computed as soon as it is sampled, and scores need none of them: so rollout workers that still sample, slow
+ * reward services and gradient workers are waited for at the same time.
  */
 import { setMaxListeners } from 'node:events';
-import { spanNames, withSpan } from '@gapo/telemetry';
+import { deriveSeed } from '@gapo/objectives';
 import type { Item } from '@gapo/rpc';
+import { spanNames, withSpan } from '@gapo/telemetry';
 import { createBatch, picked, tokensOf, type Batch, type Sample } from '../data/batch.js';
 import type { DrawnPrompt } from '../data/prompts.js';
 import { quotedFailures, quotedOutliers, scoreItems, type ScoredBatch } from '../rewards/scoring.js';
 import { PauseNeeded } from '../runs/interruption.js';
 import { versionOf, type TrainingState } from '../runs/trainingState.js';
 import { batchLogProbs, type BatchLogProbs } from '../workers/gradients.js';
+import { sampleShards } from '../workers/rollouts.js';
 import { callOf, type Pieces, type StepContext, type Stopwatch } from './stepContext.js';
 import { policyRef, valueHeadsOf } from './workbench.js';
 
@@ -22,8 +25,8 @@ export interface LogProbsOfStep {
   readonly current: BatchLogProbs | undefined;
 }
 
-/** A step's completions, judged. */
-export interface Judgement extends LogProbsOfStep {
+/** A step's completions, and what is known of them. */
+export interface Experience extends LogProbsOfStep {
   /** The completions that can be learned from. */
   readonly batch: Batch;
   /** K arrays, one score for each completion of the batch. */
@@ -32,41 +35,48 @@ export interface Judgement extends LogProbsOfStep {
   readonly scored: ScoredBatch;
 }
 
-/** The completions of a step, in their order. */
-export interface Completions {
+/** What is drawn from and how it is split. */
+export interface Drawn {
   readonly drawn: readonly DrawnPrompt[];
-  readonly samples: readonly Sample[];
   /** The prompts [start, end) of each shard. */
   readonly bounds: readonly (readonly [number, number])[];
 }
 
 /**
- * Scores the completions and computes their log-probabilities at the same time. Where one fails, the other is given up.
+ * Samples completions, scores them and computes their log-probabilities. Where one fails, the others are given up.
  *
  * @throws PauseNeeded, RunFailure, RpcError, the signal's reason
  */
-export async function judge(
+export async function gatherExperience(
   before: TrainingState,
   context: StepContext,
-  completions: Completions,
+  from: Drawn,
   watch: Stopwatch,
   pieces: Pieces,
-): Promise<Judgement> {
-  const all = createBatch(completions.samples, completions.bounds);
+): Promise<Experience> {
   const failed = new AbortController();
   const signal = AbortSignal.any([context.signal, failed.signal]);
   setMaxListeners(0, signal); // every piece of work listens
   const own = { ...context, signal };
-  const computing = withSpan(spanNames.stepLogProbs, {}, () => logProbs(before, own, all, pieces));
-  const scoring = watch.time('rewards', spanNames.stepRewards, () => score(before.step + 1, own, completions));
+  let shards: readonly Promise<readonly Sample[]>[] = []; // there once sampling has begun, at once
+  const sampling = watch.time('sampling', spanNames.stepSampling, async () => {
+    shards = sample(before, own, from);
+    return (await Promise.all(shards)).flat();
+  });
+  const computing = Promise.race(shards).then(() =>
+    withSpan(spanNames.stepLogProbs, {}, () => logProbs(before, own, from, shards, pieces)),
+  );
+  const scoring = sampling.then((samples) =>
+    watch.time('rewards', spanNames.stepRewards, () => score(before.step + 1, own, from, samples)),
+  );
   // What a step waits for once the scores are there is the gradient workers' time.
   const waiting = scoring.then(() => {
     pieces.show();
     return watch.wait('gradients', computing);
   });
   try {
-    const [scored, others] = await Promise.all([scoring, computing, waiting]);
-    return usable(before.step + 1, context, completions, all, scored, others);
+    const [samples, scored, others] = await Promise.all([sampling, scoring, computing, waiting]);
+    return usable(before.step + 1, context, from, samples, scored, others);
   } catch (error) {
     failed.abort(error);
     await Promise.allSettled([scoring, computing]);
@@ -74,10 +84,43 @@ export async function judge(
   }
 }
 
+function sample(
+  before: TrainingState,
+  { bench, platform, key, signal, observer }: StepContext,
+  { drawn, bounds }: Drawn,
+): readonly Promise<readonly Sample[]>[] {
+  const { config, model } = bench;
+  const { promptsPerStep: _, shards: __, ...sampling } = config.rollout;
+  const step = before.step + 1;
+  const version = versionOf(before);
+  let finished = 0;
+  observer.progress('sampling', 0, bounds.length);
+  return sampleShards(
+    platform.rollout,
+    {
+      policy: policyRef(bench, key, version),
+      prompts: drawn.map(({ record, counter }) => ({ tokenIds: record.tokenIds, counter })),
+      bounds,
+      sampling,
+      seed: deriveSeed(config.seed, 'rollout'),
+      step,
+      vocabulary: model.vocabulary,
+      label: `step ${step}`,
+    },
+    signal,
+    (shard, { value, seconds, worker }) => {
+      const tokens = value.reduce((total, { tokenIds }) => total + tokenIds.length, 0);
+      observer.rollout({ step, shard, version, sequences: value.length, tokens, seconds, worker });
+      observer.progress('sampling', ++finished, bounds.length);
+    },
+  );
+}
+
 async function score(
   step: number,
   { bench, signal, observer }: StepContext,
-  { drawn, samples }: Completions,
+  { drawn }: Drawn,
+  samples: readonly Sample[],
 ): Promise<ScoredBatch> {
   const items: Item[] = samples.map(({ prompt, sample: number, tokenIds }) => ({
     id: `${step}.${prompt}.${number}`,
@@ -104,19 +147,24 @@ async function score(
 async function logProbs(
   before: TrainingState,
   context: StepContext,
-  batch: Batch,
+  { bounds }: Drawn,
+  shards: readonly Promise<readonly Sample[]>[],
   pieces: Pieces,
 ): Promise<LogProbsOfStep> {
   const { bench, key } = context;
   const { temperature } = bench.config.rollout;
   const valueHeads = valueHeadsOf(bench.config);
   const sampled = versionOf(before);
-  const under = (version: number, heads: number): Promise<BatchLogProbs> => {
-    pieces.expect(batch.shards.length);
+  const under = async (version: number, heads: number): Promise<BatchLogProbs> => {
+    pieces.expect(shards.length);
     const policy = policyRef(bench, key, version);
     const call = callOf(context, before.step + 1);
     // The gradients that follow are of the version that sampled: workers pull it while they compute this.
-    return batchLogProbs(call, { policy, batch, temperature, heads, nextVersion: sampled }, () => pieces.tick());
+    const input = { policy, temperature, heads, nextVersion: sampled };
+    const parts = shards.map(async (samples) =>
+      batchLogProbs(call, { ...input, batch: createBatch(await samples, bounds) }, () => pieces.tick()),
+    );
+    return joined(await Promise.all(parts));
   };
   const [reference, current] = await Promise.all([
     before.kl.coefficient > 0 ? under(0, 0) : undefined,
@@ -125,15 +173,33 @@ async function logProbs(
   return { reference, current };
 }
 
+/** Log-probabilities of consecutive batches as those of one. */
+function joined(parts: readonly BatchLogProbs[]): BatchLogProbs {
+  const concatenated = (arrays: readonly Float32Array[]): Float32Array => {
+    const all = new Float32Array(arrays.reduce((total, { length }) => total + length, 0));
+    let offset = 0;
+    for (const array of arrays) {
+      all.set(array, offset);
+      offset += array.length;
+    }
+    return all;
+  };
+  const values = parts.flatMap((part) => part.values ?? []);
+  return {
+    logprobs: concatenated(parts.map(({ logprobs }) => logprobs)),
+    values: values.length === 0 ? undefined : concatenated(values),
+  };
+}
+
 /** The completions that can be learned from: scored by every objective and, without critics, not alone with their prompt. */
 function usable(
   step: number,
   { bench }: StepContext,
-  { samples, bounds }: Completions,
-  all: Batch,
+  { bounds }: Drawn,
+  samples: readonly Sample[],
   scored: ScoredBatch,
   { reference, current }: LogProbsOfStep,
-): Judgement {
+): Experience {
   const { kept } = scored;
   const perPrompt = new Map<number, number>();
   for (const i of kept) perPrompt.set(samples[i]!.prompt, (perPrompt.get(samples[i]!.prompt) ?? 0) + 1);
@@ -145,6 +211,7 @@ function usable(
         `${scored.missing.join('; ')}; mend the reward service, then resume the run`,
     );
   }
+  const all = createBatch(samples, bounds);
   const used = places.map((at) => kept[at]!);
   const tokens = tokensOf(all, used);
   const rows = (values: Float32Array): Float32Array => picked(values, values.length / all.tokens, tokens);
