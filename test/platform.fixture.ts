@@ -47,11 +47,13 @@ export async function startPlatform(options: {
   readonly directory: string;
   /** Where runs are kept. @default data in the directory */
   readonly data?: string;
-  readonly rolloutWorkers?: number;
+  /** @default 1; undefined: as many as gapo up starts by itself */
+  readonly rolloutWorkers?: number | undefined;
   readonly gradientWorkers?: number;
   readonly env?: Readonly<Record<string, string>>;
 }): Promise<Platform> {
-  const { directory, data = join(directory, 'data'), rolloutWorkers = 1, gradientWorkers = 1, env = {} } = options;
+  const { directory, data = join(directory, 'data'), gradientWorkers = 1, env = {} } = options;
+  const rolloutWorkers = 'rolloutWorkers' in options ? options.rolloutWorkers : 1;
   const child = spawn(
     process.execPath,
     [
@@ -66,8 +68,7 @@ export async function startPlatform(options: {
       join(directory, 'rewards.yaml'),
       '--data',
       data,
-      '--rollout-workers',
-      String(rolloutWorkers),
+      ...(rolloutWorkers === undefined ? [] : ['--rollout-workers', String(rolloutWorkers)]),
       '--gradient-workers',
       String(gradientWorkers),
     ],

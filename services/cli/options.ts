@@ -1,4 +1,5 @@
 /** Options that several commands share, and how their values are read. */
+import { availableParallelism } from 'node:os';
 import { InvalidArgumentError, Option } from 'commander';
 import { grpcTarget } from '@gapo/settings';
 import { defaultDataDirectory, defaultRewardsFile } from './project.js';
@@ -59,6 +60,12 @@ export interface StackFlags {
   httpPort: number;
 }
 
+/**
+ * Small products gain little from a second thread, so that on a processor several rollout workers of few threads are the
+ * faster ones; on another device each of them would have weights of its own.
+ */
+const usualRolloutWorkers = process.env['DEVICE'] === 'cuda' ? 1 : Math.min(availableParallelism(), 4);
+
 /** The options of StackFlags. */
 export const stackOptions = (): Option[] => [
   new Option('--rewards <file>', 'the YAML file of reward services').default(
@@ -66,7 +73,9 @@ export const stackOptions = (): Option[] => [
     'examples/assistant/rewards.yaml',
   ),
   dataOption(),
-  new Option('--rollout-workers <n>', 'processes that sample completions').default(1).argParser(positive),
+  new Option('--rollout-workers <n>', 'processes that sample completions, which share the cores')
+    .default(usualRolloutWorkers, 'one a core, at most 4')
+    .argParser(positive),
   new Option('--gradient-workers <n>', 'processes that compute gradients').default(1).argParser(positive),
   new Option('--port-base <port>', "the coordinator's port, from which the others follow; 0 takes free ones")
     .default(defaultPortBase)

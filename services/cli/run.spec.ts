@@ -37,7 +37,7 @@ test('up and run, with the same weights whoever started the services and however
   const { config, rewards } = await writeTinyProject(folder, 5);
   const withData = (command: string[], data: string): string[] => [
     ...command,
-    ...['--rewards', rewards, '--data', join(folder, data), '--json', ...free],
+    ...['--rewards', rewards, '--data', join(folder, data), '--rollout-workers', '1', '--json', ...free],
   ];
   let sha256 = '';
 

@@ -16,13 +16,13 @@ const STEPS = 24;
  * `step.share.X`: the share in the wall time of the example's steps in which a service samples, scores, computes gradients
  * or log-probabilities, in which the coordinator combines them, in which a call is under way while nobody computes
  * (transfer), and of everything else (checkpoints, events, the coordinator's own work between the phases).
- * `step.seconds`: the mean step. One worker of each kind, on this machine.
+ * `step.seconds`: the mean step. The workers that `gapo up` starts, on this machine.
  */
 export async function stepBench(): Promise<Record<string, number>> {
   const data = await mkdtemp(join(tmpdir(), 'gapo-bench-'));
   const receiver = await startReceiver();
   try {
-    const platform = await startPlatform({ directory: example, data, env: receiver.env });
+    const platform = await startPlatform({ directory: example, data, rolloutWorkers: undefined, env: receiver.env });
     const seconds = await trained(platform.coordinator).finally(() => platform.stop());
     const shares = sharesOf(receiver.spans, SKIPPED);
     const named = Object.entries(shares).map(([activity, share]) => [`step.share.${activity}`, share]);

@@ -1,4 +1,5 @@
 /** `gapo up`: all services of this machine as processes, until Ctrl-C. */
+import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import { aborted, listenForInterrupts } from '../interrupts.js';
 import { jsonOption, stackOptions, type StackFlags } from '../options.js';
@@ -19,12 +20,19 @@ export function stackOptionsOf(
     rewardsFile: fromHere(rewards),
     dataDirectory: fromHere(data),
     rolloutWorkers,
+    rolloutThreads: threadsOf(rolloutWorkers),
     gradientWorkers,
     portBase,
     httpPort,
     command,
     env,
   };
+}
+
+/** Threads of each of some workers that work at the same time; one alone, or one that THREADS speaks of, needs no telling. */
+function threadsOf(workers: number): number | undefined {
+  if (workers === 1 || process.env['THREADS'] !== undefined) return undefined;
+  return Math.max(1, Math.floor(availableParallelism() / workers));
 }
 
 async function up(flags: StackFlags & { json?: true }): Promise<void> {

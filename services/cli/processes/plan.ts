@@ -24,6 +24,8 @@ export interface PlanOptions {
   rewards: readonly RewardEntry[];
   /** How many, at least 1. */
   rolloutWorkers: number;
+  /** `THREADS` of each; undefined: all that a worker takes by itself. */
+  rolloutThreads: number | undefined;
   /** How many, at least 1. */
   gradientWorkers: number;
   /** The coordinator's port, from which the others follow; 0: any free ports. */
@@ -140,13 +142,16 @@ export function planOn(ports: Ports, options: PlanOptions): Plan {
       ...rewardEnvironment(entry),
     }),
   );
-  const worker = (kind: string, does: string) => (port: number, i: number) =>
-    service(workerName(kind, i), kind, does, port, {
-      COORDINATOR: coordinator,
-      MODEL_CACHE: join(options.dataDirectory, '.models'),
-    });
-  const rollout = ports.rollout.map(worker('rollout', 'samples completions'));
-  const gradient = ports.gradient.map(worker('gradient', 'computes gradients'));
+  const worker =
+    (kind: string, does: string, threads: number | undefined) =>
+    (port: number, i: number): ServiceSpec =>
+      service(workerName(kind, i), kind, does, port, {
+        COORDINATOR: coordinator,
+        MODEL_CACHE: join(options.dataDirectory, '.models'),
+        ...(threads !== undefined && { THREADS: String(threads) }),
+      });
+  const rollout = ports.rollout.map(worker('rollout', 'samples completions', options.rolloutThreads));
+  const gradient = ports.gradient.map(worker('gradient', 'computes gradients', undefined));
   const coordinating = service('coordinator', 'coordinator', 'owns runs and steps', ports.coordinator, {
     DATA_DIR: options.dataDirectory,
     ROLLOUT_WORKERS: rollout.map(({ address }) => address).join(','),

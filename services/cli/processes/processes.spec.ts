@@ -25,6 +25,7 @@ const options: PlanOptions = {
     { name: 'short', kind: 'rules', source: '/r/short.yaml', port: 50099 },
   ],
   rolloutWorkers: 2,
+  rolloutThreads: 3,
   gradientWorkers: 1,
   portBase: 50050,
   httpPort: 8080,
@@ -49,6 +50,13 @@ test('the plan gives every service its address, and the coordinator all of them'
     REWARD_KIND: 'rules',
     REWARD_RULES: '/r/short.yaml',
   });
+  const threads = groups[0]?.flatMap(({ folder, env }) =>
+    env['THREADS'] === undefined ? [] : [[folder, env['THREADS']]],
+  );
+  assert.deepEqual(threads, [
+    ['rollout', '3'],
+    ['rollout', '3'],
+  ]);
   assert.deepEqual(groups[1]?.[0]?.env, {
     LISTEN: '127.0.0.1:50050',
     DATA_DIR: '/data',
