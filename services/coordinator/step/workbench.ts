@@ -70,7 +70,9 @@ export async function prepareWorkbench(
   signal?: AbortSignal,
 ): Promise<Workbench> {
   const directory = resolve(baseDirectory, config.policy.model);
-  const [decoder, tokenizer] = await Promise.all([readDecoderModel(directory), Tokenizer.read(directory)]);
+  // One after the other here and below: of several things that are wrong it is always the same one that is named.
+  const decoder = await readDecoderModel(directory);
+  const tokenizer = await Tokenizer.read(directory);
   tokenizer.assertFits(decoder.config, directory);
   const encoding = { encodePrompt: (text: string) => tokenizer.encodePrompt(text), context: decoder.config.context };
   const { data } = config;

@@ -51,7 +51,8 @@ interface Material {
 }
 
 async function prepare(settings: FinetuningSettings): Promise<Material> {
-  const [model, tokenizer] = await Promise.all([readDecoderModel(settings.model), Tokenizer.read(settings.model)]);
+  const model = await readDecoderModel(settings.model);
+  const tokenizer = await Tokenizer.read(settings.model);
   tokenizer.assertFits(model.config, settings.model);
   const conversations = await readConversations(settings.data, {
     encodePrompt: (text) => tokenizer.encodePrompt(text),

@@ -46,11 +46,9 @@ export class Tokenizer {
 
   /** Reads DIR/tokenizer.json and DIR/tokenizer_config.json. Throws ModelError where one is missing or damaged. */
   static async read(directory: string): Promise<Tokenizer> {
-    const [model, settings] = await Promise.all([
-      readJson(join(directory, 'tokenizer.json')),
-      readJson(join(directory, 'tokenizer_config.json')),
-    ]);
     const path = join(directory, 'tokenizer.json');
+    const model = await readJson(path);
+    const settings = await readJson(join(directory, 'tokenizer_config.json'));
     let tokenizer: TextTokenizer;
     let size = 0;
     try {
