@@ -3,15 +3,15 @@ import type { EventBus } from '@gapo/events';
 import type { Logger } from '@gapo/telemetry';
 import type { GradientPool } from './workers/gradients.js';
 import type { RolloutPool } from './workers/rollouts.js';
-import { rewardTargets, type Settings } from './settings.js';
+import { RewardAddresses } from './rewards/rewardAddresses.js';
+import type { Settings } from './settings.js';
 import { WorkerPool } from './workers/workers.js';
 
 /** Everything outside a run that it works with. */
 export interface Platform {
   readonly rollout: RolloutPool;
   readonly gradient: GradientPool;
-  /** Targets of reward services by the name that configurations use. */
-  readonly rewards: ReadonlyMap<string, string>;
+  readonly rewards: RewardAddresses;
   readonly bus: EventBus;
   readonly log: Logger;
 }
@@ -38,7 +38,7 @@ export function createPlatform(settings: Settings, bus: EventBus, log: Logger): 
       setting: 'GRADIENT_WORKERS',
       ...limits,
     }),
-    rewards: rewardTargets(settings),
+    rewards: new RewardAddresses(settings.REWARD_SERVICES),
     bus,
     log,
   };

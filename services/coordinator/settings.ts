@@ -1,15 +1,13 @@
 /** The coordinator's settings: environment variables, and the text that `--help` prints. */
-import { grpcTarget, hostPort, positiveNumber, readSettings, settingsHelp, word, z } from '@gapo/settings';
+import { grpcTarget, hostPort, positiveNumber, readSettings, settingsHelp, z } from '@gapo/settings';
+import { isRewardEntry } from './rewards/rewardAddresses.js';
 
 const targets = z.array(grpcTarget).min(1);
 
 const rewardService = z
   .string()
-  .refine((text) => {
-    const [name, target, ...rest] = text.split('=');
-    return rest.length === 0 && word.safeParse(name).success && grpcTarget.safeParse(target).success;
-  })
-  .meta({ expected: 'name=host:port' });
+  .refine(isRewardEntry)
+  .meta({ expected: 'name=host:port, or *=host:port with * in the host for names that are not listed' });
 
 const schema = z.object({
   LISTEN: hostPort.default('127.0.0.1:50050').describe('Where it listens; port 0 takes a free one.'),
@@ -17,7 +15,12 @@ const schema = z.object({
   DATA_DIR: z.string().default('./runs').describe('Where runs are kept: configuration, steps, checkpoints.'),
   ROLLOUT_WORKERS: targets.default(['127.0.0.1:50051']).describe('Rollout workers. dns:///name:port is every address.'),
   GRADIENT_WORKERS: targets.default(['127.0.0.1:50052']).describe('Gradient workers, likewise.'),
-  REWARD_SERVICES: z.array(rewardService).default([]).describe('Reward services by the name that run.yaml uses.'),
+  REWARD_SERVICES: z
+    .array(rewardService)
+    .default([])
+    .describe(
+      'Reward services by the name that run.yaml uses; *=dns:///reward-*:50061 is a rule for all that are not listed.',
+    ),
   NATS_URL: z.string().optional().describe('NATS with JetStream for events; unset: events stay in this process.'),
   WORKER_DEADLINE_SECONDS: positiveNumber.default(600).describe('How long a worker may take for one shard.'),
   WORKER_WAIT_SECONDS: positiveNumber.default(60).describe('How long a run waits for any worker before it pauses.'),
@@ -34,16 +37,6 @@ export type Settings = z.output<typeof schema>;
  */
 export function coordinatorSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   return readSettings(schema, env);
-}
-
-/** The reward services of REWARD_SERVICES: target by name. */
-export function rewardTargets(settings: Pick<Settings, 'REWARD_SERVICES'>): ReadonlyMap<string, string> {
-  return new Map(
-    settings.REWARD_SERVICES.map((entry) => {
-      const at = entry.indexOf('=');
-      return [entry.slice(0, at), entry.slice(at + 1)];
-    }),
-  );
 }
 
 /** What `--help` prints. */

@@ -77,11 +77,22 @@ for (const values of valuesFiles) {
       const owned = objects.filter(({ metadata }) => component(metadata.labels).startsWith('reward-'));
       assert.equal(owned.length, 2 * rewards.length);
       const coordinator = named(objects, 'StatefulSet', 'gapo-coordinator').spec?.template?.spec.containers[0];
-      assert.equal(
-        environmentOf(coordinator)['REWARD_SERVICES'],
-        rewards
-          .map(({ name, objective = name, port = 50061 }) => `${objective}=dns:///gapo-reward-${name}-headless:${port}`)
-          .join(','),
+      const entries = environmentOf(coordinator)['REWARD_SERVICES']?.split(',') ?? [];
+      const addresses = new Map(entries.map((entry) => entry.split('=') as [string, string]));
+      for (const { name, objective = name, port = 50061 } of rewards) {
+        const address = addresses.get(objective) ?? addresses.get('*')?.replaceAll('*', objective);
+        assert.equal(address, `dns:///gapo-reward-${name}-headless:${port}`);
+      }
+    });
+
+    test('another reward changes nothing of what is there', () => {
+      const another = { name: 'another', kind: 'rules', rules: 'another.yaml' };
+      const more = render(values, `rewards=${JSON.stringify([...rewards, another])}`);
+      const added = more.filter(({ metadata }) => component(metadata.labels) === 'reward-another');
+      assert.deepEqual(new Set(added.map(({ kind }) => kind)), new Set(['Deployment', 'Service']));
+      assert.deepEqual(
+        more.filter((object) => !added.includes(object)),
+        objects,
       );
     });
 

@@ -81,14 +81,15 @@ function template(args: string[]): string[] {
  *
  * @param values as `default`
  */
-export function renderText(values: string): string {
-  const args = template(['-f', `deploy/helm/ci/${values}-values.yaml`]);
+export function renderText(values: string, ...settings: string[]): string {
+  const set = settings.flatMap((setting) => ['--set-json', setting]);
+  const args = template(['-f', `deploy/helm/ci/${values}-values.yaml`, ...set]);
   return execFileSync(helm ?? 'helm', args, { cwd: projectRoot, encoding: 'utf8' });
 }
 
-/** The objects that the chart renders to. */
-export function render(values: string): KubernetesObject[] {
-  return parseAllDocuments(renderText(values)).map((document) => {
+/** The objects that the chart renders to, with further values given as --set-json arguments. */
+export function render(values: string, ...settings: string[]): KubernetesObject[] {
+  return parseAllDocuments(renderText(values, ...settings)).map((document) => {
     const [problem] = document.errors;
     if (problem !== undefined) throw problem;
     return document.toJS() as KubernetesObject;

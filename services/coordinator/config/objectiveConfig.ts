@@ -28,6 +28,9 @@ export function withService(written: z.output<typeof objective>): ObjectiveConfi
   return { ...written, service: written.service ?? written.name };
 }
 
+/** The reward services that the coordinator has addresses of, by name; an iteration has those that are listed. */
+export type ServiceNames = Pick<ReadonlySet<string>, 'has'> & Iterable<string>;
+
 /** What gradient workers call the gradient that belongs to no objective. */
 const RESERVED_NAME = 'regularizer';
 
@@ -38,7 +41,7 @@ const RESERVED_NAME = 'regularizer';
  */
 export function checkObjectives(
   objectives: readonly z.output<typeof objective>[],
-  services: ReadonlySet<string> | undefined,
+  services: ServiceNames | undefined,
   refuse: Refuse,
 ): void {
   objectives.forEach(({ name }, i) => {
@@ -48,7 +51,8 @@ export function checkObjectives(
     }
   });
   if (services === undefined) return;
-  const known = services.size === 0 ? '' : ` (${[...services].join(', ')})`;
+  const listed = [...services].join(', ');
+  const known = listed === '' ? '' : ` (${listed})`;
   objectives.forEach(({ name, service }, i) => {
     if (services.has(service ?? name)) return;
     if (service === undefined) {

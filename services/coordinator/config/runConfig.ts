@@ -12,7 +12,7 @@ import {
   z,
 } from '@gapo/settings';
 import { checkCombination, combine, lagrangian, type Refuse } from './combineConfig.js';
-import { checkObjectives, objective, withService, type ObjectiveConfig } from './objectiveConfig.js';
+import { checkObjectives, objective, withService, type ObjectiveConfig, type ServiceNames } from './objectiveConfig.js';
 import { checkSurrogate, data, dpo, gae, kl, ppo } from './ppoConfig.js';
 
 const decay = z.number().min(0).lt(1).meta({ expected: 'a number of at least 0 and under 1' });
@@ -175,7 +175,7 @@ export function objectiveNames(config: RunConfig): string[] {
  * @param services names of the reward services that this coordinator knows; undefined takes any name
  * @throws ConfigError with every problem: its path, what was found, what is expected
  */
-export function parseRunConfig(text: string, source: string, services: ReadonlySet<string> | undefined): RunConfig {
+export function parseRunConfig(text: string, source: string, services: ServiceNames | undefined): RunConfig {
   const checked = shape.superRefine((config, context) => {
     const refuse: Refuse = (path, message) => context.addIssue({ code: 'custom', path, message });
     // Pairs need no rewards; an evaluation looks for its services itself.

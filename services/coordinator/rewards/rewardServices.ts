@@ -69,7 +69,7 @@ export class RewardServices {
   }
 
   #targetOf(service: string): string | undefined {
-    const target = this.#platform.rewards.get(service) ?? service;
+    const target = this.#platform.rewards.of(service) ?? service;
     return grpcTarget.safeParse(target).success ? target : undefined;
   }
 }

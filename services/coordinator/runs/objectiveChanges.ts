@@ -3,7 +3,13 @@ import { RpcError } from '@gapo/rpc';
 import { canonicalJson, ConfigError, nearestKey, parseValue, z } from '@gapo/settings';
 import { aimsOf, checkPreference, takesNoPreference, withAims, type Aims } from './aims.js';
 import { checkCombination } from '../config/combineConfig.js';
-import { checkObjectives, objective, withService, type ObjectiveConfig } from '../config/objectiveConfig.js';
+import {
+  checkObjectives,
+  objective,
+  withService,
+  type ObjectiveConfig,
+  type ServiceNames,
+} from '../config/objectiveConfig.js';
 import type { RunConfig } from '../config/runConfig.js';
 
 /** What somebody asks for. */
@@ -26,7 +32,7 @@ export interface ObjectivesInForce {
   /** Names that were objectives at some time: to remove one again is no error. */
   readonly known: ReadonlySet<string>;
   /** Names of the reward services that the coordinator knows. */
-  readonly services: ReadonlySet<string>;
+  readonly services: ServiceNames;
 }
 
 /** What a request leads to. */

@@ -143,8 +143,7 @@ export class RunAims {
     const { config, runId, platform } = this.#parts;
     const ever = [config, ...this.#changes.flatMap(({ before, after }) => [before, after])];
     const known = new Set(ever.flatMap(({ objectives }) => namesOf(objectives)));
-    const services = new Set(platform.rewards.keys());
-    return changedObjectives(request, { runId, config: this.configAt(step), step, known, services });
+    return changedObjectives(request, { runId, config: this.configAt(step), step, known, services: platform.rewards });
   }
 
   #record(made: Omit<AimsChange, 'at'>): AimsChange {

@@ -74,7 +74,7 @@ export class Runs {
    */
   async create({ configYaml, baseDirectory, runId, configName }: NewRun): Promise<Run> {
     this.#refuseWhenStopping();
-    const config = parseRunConfig(configYaml, configName || 'run.yaml', new Set(this.#platform.rewards.keys()));
+    const config = parseRunConfig(configYaml, configName || 'run.yaml', this.#platform.rewards);
     const created = new Date();
     const id = this.#claim(runId, config.name, created);
     try {

@@ -12,7 +12,10 @@ dns:///{{ include "gapo.fullname" .root }}-{{ .component }}-headless:{{ .port }}
 {{ .port | default 50061 }}
 {{- end -}}
 
-{{/* objective=target,objective=target for REWARD_SERVICES; names and objectives come once each. */}}
+{{/*
+REWARD_SERVICES: a rule for all rewards of the list, so that another entry changes nothing of the coordinator, and objective=target
+for those that the rule does not fit. Names and objectives come once each.
+*/}}
 {{- define "gapo.rewardServices" -}}
 {{- $names := dict -}}
 {{- $objectives := dict -}}
@@ -23,8 +26,13 @@ dns:///{{ include "gapo.fullname" .root }}-{{ .component }}-headless:{{ .port }}
 {{- if hasKey $objectives $objective }}{{ fail (printf "rewards: the objective %q comes twice; give each reward its own objective" $objective) }}{{ end -}}
 {{- $_ := set $names .name true -}}
 {{- $_ := set $objectives $objective true -}}
-{{- $target := include "gapo.headlessTarget" (dict "root" $ "component" (printf "reward-%s" .name) "port" (include "gapo.rewardPort" .)) -}}
+{{- $port := include "gapo.rewardPort" . -}}
+{{- if or (ne $objective .name) (ne $port (include "gapo.rewardPort" dict)) -}}
+{{- $target := include "gapo.headlessTarget" (dict "root" $ "component" (printf "reward-%s" .name) "port" $port) -}}
 {{- $entries = append $entries (printf "%s=%s" $objective $target) -}}
 {{- end -}}
+{{- end -}}
+{{- $rule := include "gapo.headlessTarget" (dict "root" $ "component" "reward-*" "port" (include "gapo.rewardPort" dict)) -}}
+{{- $entries = append $entries (printf "*=%s" $rule) -}}
 {{ join "," $entries }}
 {{- end -}}
