@@ -25,11 +25,17 @@ export interface RunningCommand {
   ended: Promise<{ code: number | null; stdout: string; stderr: string }>;
 }
 
-/** Starts `gapo` with arguments. It is killed at the end of the test. */
-export function startGapo(t: TestContext, args: readonly string[], env: Record<string, string> = {}): RunningCommand {
+/** Starts `gapo` with arguments, in this process's directory or another. It is killed at the end of the test. */
+export function startGapo(
+  t: TestContext,
+  args: readonly string[],
+  env: Record<string, string> = {},
+  cwd = process.cwd(),
+): RunningCommand {
   const script = join(projectRoot, 'services/cli/dist/main.js');
   const clean = Object.entries(process.env).filter(([name]) => !/^(OTEL_|GAPO_|NATS_URL|NODE_TEST)/.test(name));
   const child = spawn(process.execPath, [script, ...args], {
+    cwd,
     env: { ...Object.fromEntries(clean), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -72,8 +78,9 @@ export function gapo(
   t: TestContext,
   args: readonly string[],
   env: Record<string, string> = {},
+  cwd = process.cwd(),
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  return startGapo(t, args, env).ended;
+  return startGapo(t, args, env, cwd).ended;
 }
 
 /** A TrainingService on a free port; methods that are not given answer UNIMPLEMENTED. Returns its address. */

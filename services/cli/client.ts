@@ -12,7 +12,9 @@ import {
   type WatchRunResponse,
 } from '@gapo/rpc';
 import { UserError } from '@gapo/telemetry';
-import { defaultCoordinator } from './project.js';
+import { isAlive } from './processes/leftovers.js';
+import { readUpFile } from './processes/upFile.js';
+import { defaultCoordinator, defaultDataDirectory, fromHere } from './project.js';
 
 type Training = Client<'gapo.training.v1.TrainingService'>;
 
@@ -35,9 +37,17 @@ const forPeople: ReadonlySet<RpcCode> = new Set<RpcCode>([
   'UNAUTHENTICATED',
 ]);
 
-/** The coordinator's address: the option, else GAPO_COORDINATOR, else 127.0.0.1:50050. */
+/**
+ * The coordinator's address: the option, else GAPO_COORDINATOR, else that of a `gapo up` or `gapo run` which keeps its
+ * data in the default directory and still runs, else 127.0.0.1:50050.
+ */
 export function coordinatorAddress(option: string | undefined): string {
-  return option ?? (process.env['GAPO_COORDINATOR']?.trim() || defaultCoordinator);
+  return option ?? (process.env['GAPO_COORDINATOR']?.trim() || (runningCoordinator() ?? defaultCoordinator));
+}
+
+function runningCoordinator(): string | undefined {
+  const state = readUpFile(fromHere(defaultDataDirectory));
+  return state !== undefined && isAlive(state) ? state.coordinator : undefined;
 }
 
 /** What a new run is made from. */

@@ -1,11 +1,13 @@
 /** Every command as a process: help, exit codes, and the one line that says what to do. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { RpcError } from '@gapo/rpc';
 import { gapo, someRun, startGapo, temporaryFolder, trainingService } from './cli.fixture.js';
+import { writeUpFile } from './processes/upFile.js';
 
 const commands = [
   'up',
@@ -112,6 +114,39 @@ test('runs, pause and their JSON', async (t) => {
     [unknown.code, unknown.stdout, unknown.stderr],
     [2, '', 'run_id: there is no run "c"; there is b\n'],
   );
+});
+
+test('the coordinator of a `gapo up` in the same directory is found while that one runs, and no longer', async (t) => {
+  const listing = (id: string): Promise<string> =>
+    trainingService(t, {
+      ListRuns: async () => ({ runs: [someRun(id, 'RUN_STATE_RUNNING', 2)] }),
+      GetRun: async () => ({ run: someRun(id, 'RUN_STATE_RUNNING', 2) }),
+      async *WatchRun(_request, { signal }) {
+        yield { run: someRun(id, 'RUN_STATE_RUNNING', 2) };
+        await once(signal, 'abort');
+      },
+    });
+  const [coordinator, other] = await Promise.all([listing('of-up'), listing('of-other')]);
+  const folder = temporaryFolder(t);
+  const alive = startGapo(t, ['watch', 'of-up', '--json'], { GAPO_COORDINATOR: coordinator });
+  await alive.line(/of-up/);
+  mkdirSync(join(folder, 'runs'));
+  writeUpFile(join(folder, 'runs'), {
+    pid: alive.child.pid!,
+    command: 'up',
+    started: '2025-01-01T00:00:00Z',
+    coordinator,
+    page: 'http://127.0.0.1:2/',
+    services: [],
+  });
+  const listed = async (args: string[] = [], env: Record<string, string> = {}): Promise<string> =>
+    (await gapo(t, ['runs', ...args], env, folder)).stdout;
+  assert.match(await listed(), /^of-up /m);
+  assert.match(await listed([], { GAPO_COORDINATOR: other }), /^of-other /m);
+  assert.match(await listed(['--coordinator', other]), /^of-other /m);
+  alive.child.kill('SIGKILL');
+  await alive.ended;
+  assert.doesNotMatch(await listed(), /^of-up /m);
 });
 
 test('train --watch follows the run; with --json each message is a line', async (t) => {

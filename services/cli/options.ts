@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { InvalidArgumentError, Option } from 'commander';
 import { grpcTarget } from '@gapo/settings';
-import { defaultDataDirectory, defaultRewardsFile } from './project.js';
+import { defaultCoordinator, defaultDataDirectory, defaultRewardsFile } from './project.js';
 import { defaultHttpPort, defaultPortBase } from './processes/plan.js';
 
 function integer(text: string, low: number, high: number, what: string): number {
@@ -43,7 +43,8 @@ export const jsonOption = (): Option => new Option('--json', 'machine output: JS
 export const coordinatorOption = (): Option =>
   new Option(
     '--coordinator <host:port>',
-    "the coordinator's address (default: GAPO_COORDINATOR, else 127.0.0.1:50050)",
+    "the coordinator's address (default: GAPO_COORDINATOR, else that of a running gapo up with its data " +
+      `in ./${defaultDataDirectory}, else ${defaultCoordinator})`,
   ).argParser(address);
 
 /** `--data`. */

@@ -16,7 +16,7 @@ export const defaultRewardsFile = join(projectRoot, 'examples/assistant/rewards.
 /** Where runs, logs and the state of `gapo up` go. */
 export const defaultDataDirectory = 'runs';
 
-/** The coordinator's address where neither --coordinator nor GAPO_COORDINATOR says. */
+/** The coordinator's address where neither --coordinator, nor GAPO_COORDINATOR, nor a `gapo up` that runs here says. */
 export const defaultCoordinator = '127.0.0.1:50050';
 
 /**

@@ -42,8 +42,8 @@ test('up and run, with the same weights whoever started the services and however
   let sha256 = '';
 
   await t.test('up says what runs, starts a dead service again, and stops everything at Ctrl-C', async (t) => {
-    const data = join(folder, 'up');
-    const up = startGapo(t, withData(['up'], 'up'));
+    const data = join(folder, 'runs');
+    const up = startGapo(t, withData(['up'], 'runs'));
     await up.line(/"command":"up"/);
     const state = readUpFile(data);
     const names = state?.services.map(({ name }) => name).filter((name) => name !== 'nats-server');
@@ -51,17 +51,24 @@ test('up and run, with the same weights whoever started the services and however
     const health = await fetch(`${state?.page ?? ''}healthz`);
     assert.equal(((await health.json()) as { coordinator: string }).coordinator, 'SERVING');
 
-    const second = await gapo(t, withData(['up'], 'up'));
+    const second = await gapo(t, withData(['up'], 'runs'));
     assert.equal(second.code, 0);
     assert.match(second.stderr, /already running, started by process \d+/);
     assert.deepEqual(JSON.parse(second.stdout), state);
 
-    const run = await gapo(t, withData(['run', config], 'up'));
+    const run = await gapo(t, withData(['run', config], 'runs'));
     assert.equal(run.code, 0, run.stderr);
     assert.match(run.stderr, /using the services that process \d+ started/);
     const result = lastLine(run.stdout);
     assert.equal(result.trace, null);
     sha256 = result.versionSha256;
+
+    const runs = await gapo(t, ['runs', '--json'], {}, folder);
+    assert.deepEqual(
+      (JSON.parse(runs.stdout) as { id: string }[]).map(({ id }) => id),
+      [result.run],
+      runs.stderr,
+    );
 
     const worker = state?.services.find(({ name }) => name === 'reward-vowels')?.pid;
     process.kill(worker ?? 0, 'SIGKILL');

@@ -74,7 +74,8 @@ export function upCommand(): Command {
       'after',
       `
 Starts, in this order: nats-server (NATS_URL names another), the reward services of the file, rollout and gradient
-workers, the coordinator, the gateway with the web page. A service that dies is started again.
+workers, the coordinator, the gateway with the web page. A service that dies is started again. Other commands that are
+called in this directory find the coordinator by themselves, unless --data is given: then name it with --coordinator.
 
 Example:
   gapo up --rewards examples/assistant/rewards.yaml --gradient-workers 2`,
