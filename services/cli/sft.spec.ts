@@ -32,11 +32,21 @@ test('a model is trained, and stdout has the result alone', { timeout: 60_000 },
   assert.match(stderr, /^38 sequences, [\d,]+ parameters, 12 updates/);
 });
 
+test('people are told what each loss is a mean over', { timeout: 60_000 }, async (t) => {
+  const { folder, args } = await material(t);
+  const { code, stdout, stderr } = await gapo(t, args);
+  assert.equal(code, 0, stderr);
+  const losses =
+    /^(.*): loss \d\.\d{3} over the last tenth of the updates, held out \d\.\d{3} → \d\.\d{3}; name it as /;
+  assert.equal(losses.exec(stdout)?.[1], join(folder, 'out'), stdout);
+  assert.match(stderr, /^update 3\/3, recent loss \d\.\d{3}, held out \d\.\d{3}, [\d,]+ tokens\/s$/m);
+});
+
 test('Ctrl-C keeps what was trained, and the same command goes on', { timeout: 60_000 }, async (t) => {
   const { folder, args } = await material(t);
   const long = [...args, '--epochs', '60', '--lora-rank', '2', '--batch', '4'];
   const command = startGapo(t, long);
-  await command.line(/^update \d+\/600, loss [\d.]+, held out [\d.]+, [\d,]+ tokens\/s, .* left$/);
+  await command.line(/^update \d+\/600, recent loss [\d.]+, held out [\d.]+, [\d,]+ tokens\/s, .* left$/);
   command.child.kill('SIGINT');
   const { code, stderr } = await command.ended;
   assert.equal(code, 130);

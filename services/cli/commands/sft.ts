@@ -82,11 +82,11 @@ async function sft(data: readonly string[], flags: SftFlags): Promise<void> {
   else print(`${settings.out}: ${resultText(end)}; name it as policy.model in a run configuration`);
 }
 
-/** As `loss 0.812, held out 2.104 → 0.951`. */
+/** As `loss 0.812 over the last tenth of the updates, held out 2.104 → 0.951`. */
 function resultText({ loss, heldOutLosses }: FinetuningResult): string {
   const first = heldOutLosses[0];
   const heldOut = first === undefined ? [] : [`held out ${fixed(first, 3)} → ${fixed(heldOutLosses.at(-1), 3)}`];
-  return [`loss ${fixed(loss ?? undefined, 3)}`, ...heldOut].join(', ');
+  return [`loss ${fixed(loss ?? undefined, 3)} over the last tenth of the updates`, ...heldOut].join(', ');
 }
 
 /** The command. */

@@ -37,7 +37,7 @@ export class TrainingProgress {
     else reporter.say(this.line());
   }
 
-  /** As `update 48/120, loss 1.234, held out 1.402, 5,204 tokens/s, 1 min 52 s left`; before the first update what is trained on. */
+  /** As `update 48/120, recent loss 1.234, held out 1.402, 5,204 tokens/s, 1 min 52 s left`; before the first update what is trained on. */
   line(): string {
     const start = this.#start;
     if (start === undefined) return 'reading the model and the data';
@@ -55,7 +55,7 @@ export class TrainingProgress {
     const left = (seconds / this.#recent.length) * (start.updates - last.update);
     return [
       `update ${last.update}/${start.updates}`,
-      `loss ${fixed(sum(({ loss }) => loss) / this.#recent.length, 3)}`,
+      `recent loss ${fixed(sum(({ loss }) => loss) / this.#recent.length, 3)}`,
       ...measured,
       `${count(sum(({ weight }) => weight) / seconds)} ${this.#units.weight}/s`,
       ...(last.update < start.updates ? [`${duration(left)} left`] : []),

@@ -87,7 +87,7 @@ test('people get a table of what the probabilities are worth', { timeout: 60_000
 test('Ctrl-C leaves nothing behind', { timeout: 60_000 }, async (t) => {
   const { folder, args } = material(t);
   const command = startGapo(t, [...args, ...scratch, '--epochs', '1000', '--batch', '4']);
-  await command.line(/^update \d+\/27000, loss [\d.]+, held out [\d.]+, [\d,]+ pairs\/s, .* left$/);
+  await command.line(/^update \d+\/27000, recent loss [\d.]+, held out [\d.]+, [\d,]+ pairs\/s, .* left$/);
   command.child.kill('SIGINT');
   const { code, stdout, stderr } = await command.ended;
   assert.deepEqual([code, stdout], [130, '']);
