@@ -3,14 +3,15 @@ import type { Quality, ReliabilityBin } from '@gapo/rewardmodel';
 import { count, fixed, percent } from './numbers.js';
 import { table } from './table.js';
 
-/** Accuracy with its interval, the table of reliability, and what sums it up. */
+/** Accuracy with its interval, the table of reliability without its empty bins, and what sums it up. */
 export function rewardQualityText({ pairs, accuracy, logLoss, calibrationError, bins }: Quality): string {
   const { value, low, high } = accuracy;
+  const rows = bins.filter((bin) => bin.pairs > 0).map(row);
   return [
     `Of ${count(pairs)} held-out pairs ${percent(value, 1)} have the chosen answer's score above the rejected one's ` +
       `(95 %: ${percent(low, 1)} to ${percent(high, 1)}).`,
     '',
-    table(['probability of the preferred answer', 'pairs', 'predicted', 'observed'], bins.map(row), [1, 2, 3]),
+    table(['probability of the preferred answer', 'pairs', 'predicted', 'observed'], rows, [1, 2, 3]),
     '',
     `Expected calibration error ${fixed(calibrationError, 3)}. Log loss ${fixed(logLoss, 3)} nats a pair; ` +
       `${fixed(Math.LN2, 3)} is that of a coin.`,
@@ -18,6 +19,6 @@ export function rewardQualityText({ pairs, accuracy, logLoss, calibrationError, 
 }
 
 function row({ low, high, pairs, predicted, observed }: ReliabilityBin): readonly string[] {
-  const share = (value: number | null): string => (value === null ? '-' : percent(value, 1));
+  const share = (value: number | null): string => percent(value ?? undefined, 1);
   return [`${percent(low)} to ${percent(high)}`, count(pairs), share(predicted), share(observed)];
 }
