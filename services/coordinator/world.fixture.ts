@@ -271,6 +271,15 @@ export async function startCoordinator(t: TestContext, world: World, bus?: Event
   return { client, runs, platform, stop: (graceMs = 5000) => (stopping ??= stop(graceMs)) };
 }
 
+/** A world and a coordinator over it. */
+export async function startAll(
+  t: TestContext,
+  options: WorldOptions = {},
+): Promise<{ world: World; coordinator: TestCoordinator }> {
+  const world = await startWorld(t, options);
+  return { world, coordinator: await startCoordinator(t, world) };
+}
+
 /** Creates a run; its files are the world's. */
 export async function createRun(
   { client }: Pick<TestCoordinator, 'client'>,
@@ -310,6 +319,44 @@ export async function reportsOf({ client }: Pick<TestCoordinator, 'client'>, run
   const reports: StepReport[] = [];
   for await (const { step } of client.WatchRun({ runId }, { deadlineMs })) if (step) reports.push(step);
   return reports;
+}
+
+/** A run that has succeeded, and its reports. */
+export interface TrainedRun {
+  readonly run: RunMessage;
+  readonly reports: readonly StepReport[];
+}
+
+/** A run from its first step to its last. */
+export async function train(
+  coordinator: Pick<TestCoordinator, 'client'>,
+  world: World,
+  configYaml: string,
+  runId = 'bandit',
+): Promise<TrainedRun> {
+  await createRun(coordinator, world, configYaml, runId);
+  const run = await until(coordinator, runId, 'RUN_STATE_SUCCEEDED');
+  return { run, reports: await reportsOf(coordinator, runId) };
+}
+
+/** The same in a world of its own. */
+export async function trainAlone(t: TestContext, configYaml: string, options: WorldOptions = {}): Promise<TrainedRun> {
+  const { world, coordinator } = await startAll(t, options);
+  return train(coordinator, world, configYaml);
+}
+
+/** Creates a run and waits until one of its steps is held by {@link holdAt}; returns what releases it. */
+export async function createRunHeldAt(
+  coordinator: Pick<TestCoordinator, 'client'>,
+  world: World,
+  configYaml: string,
+  step: number,
+  runId = 'bandit',
+): Promise<() => void> {
+  const { reached, release } = holdAt(world, step);
+  await createRun(coordinator, world, configYaml, runId);
+  await reached;
+  return release;
 }
 
 /** Holds the reward `short` back at one step, until released. */

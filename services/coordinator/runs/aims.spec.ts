@@ -10,10 +10,12 @@ import { parseRunConfig } from '../config/runConfig.js';
 import { combineOptions, initialCombination } from '../step/combination.js';
 import {
   createRun,
+  createRunHeldAt,
   deadlineMs,
   holdAt,
   reportsOf,
   runYaml,
+  startAll,
   startCoordinator,
   startWorld,
   until,
@@ -99,12 +101,10 @@ test('a change takes effect at the next step, is published, shown, and kept over
   // The same run with its process ended in the middle of step 5, after the checkpoint of step 4 was taken away.
   const other = await startWorld(t);
   const first = await startCoordinator(t, other);
-  const third = holdAt(other, 3);
-  await createRun(first, other, config);
-  await third.reached;
+  const releaseThird = await createRunHeldAt(first, other, config, 3);
   await first.client.SetPreference({ runId: 'bandit', preference, author: 'Ada' }, { deadlineMs });
   const fifth = holdAt(other, 5);
-  third.release();
+  releaseThird();
   await untilStep(first, 'bandit', 4);
   await fifth.reached;
   await first.stop(0);
@@ -120,8 +120,7 @@ test('a change takes effect at the next step, is published, shown, and kept over
 });
 
 test('what does not fit the run is refused whole', async (t) => {
-  const world = await startWorld(t);
-  const coordinator = await startCoordinator(t, world);
+  const { world, coordinator } = await startAll(t);
   const { client } = coordinator;
   await createRun(coordinator, world, config);
   const refused = (preference: Record<string, number>, what: RegExp): Promise<void> =>

@@ -6,8 +6,8 @@ import {
   createRun,
   deadlineMs,
   runYaml,
+  startAll,
   startCoordinator,
-  startWorld,
   until,
   type TestCoordinator,
 } from '../world.fixture.js';
@@ -33,8 +33,7 @@ async function evaluate(
 }
 
 test('an evaluation compares the start with a version, objective by objective, and repeats exactly', async (t) => {
-  const world = await startWorld(t);
-  const first = await startCoordinator(t, world);
+  const { world, coordinator: first } = await startAll(t);
   await createRun(first, world, config);
   await until(first, 'bandit', 'RUN_STATE_SUCCEEDED');
   const { report, phases } = await evaluate(first);
@@ -70,8 +69,7 @@ test('an evaluation compares the start with a version, objective by objective, a
 });
 
 test('a version that is gone, and a run without held-out prompts, say so', async (t) => {
-  const world = await startWorld(t);
-  const coordinator = await startCoordinator(t, world);
+  const { world, coordinator } = await startAll(t);
   await createRun(coordinator, world, runYaml({ steps: 6, extra: 'checkpoints: { every: 1, keep: 1 }' }));
   await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
   await assert.rejects(
@@ -91,8 +89,7 @@ test('a version that is gone, and a run without held-out prompts, say so', async
 });
 
 test('a reward that fails ends the evaluation with its reason, and the run is as it was', async (t) => {
-  const world = await startWorld(t);
-  const coordinator = await startCoordinator(t, world);
+  const { world, coordinator } = await startAll(t);
   await createRun(coordinator, world, runYaml({ steps: 1 }));
   await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
   world.rewards['short']!.answer = () => ({ results: [] });
@@ -105,8 +102,7 @@ test('a reward that fails ends the evaluation with its reason, and the run is as
 });
 
 test('where no prompt is left once those without a score are dropped, the objective and what it said are named', async (t) => {
-  const world = await startWorld(t);
-  const coordinator = await startCoordinator(t, world);
+  const { world, coordinator } = await startAll(t);
   await createRun(
     coordinator,
     world,

@@ -7,20 +7,23 @@ import { RpcError, type RpcCode } from '@gapo/rpc';
 import {
   count,
   createRun,
+  createRunHeldAt,
   deadlineMs,
-  holdAt,
   reportsOf,
   runYaml,
   scoring,
+  startAll,
   startCoordinator,
   startWorld,
+  train,
   until,
   usualScorers,
 } from '../world.fixture.js';
 
 test('where nothing is left to learn from, dropping pauses the run', async (t) => {
-  const world = await startWorld(t, { scorers: { ...usualScorers, letters: scoring(() => Number.NaN) } });
-  const coordinator = await startCoordinator(t, world);
+  const { world, coordinator } = await startAll(t, {
+    scorers: { ...usualScorers, letters: scoring(() => Number.NaN) },
+  });
   await createRun(coordinator, world, runYaml({ objectives: ['{ name: letters, onFailure: drop }', 'short'] }));
   const paused = await until(coordinator, 'bandit', 'RUN_STATE_PAUSED');
   const { address } = world.rewards['letters']!;
@@ -33,8 +36,7 @@ test('where nothing is left to learn from, dropping pauses the run', async (t) =
 });
 
 test('without any worker the run pauses and names their addresses', async (t) => {
-  const world = await startWorld(t, { env: { WORKER_WAIT_SECONDS: '0.2' } });
-  const coordinator = await startCoordinator(t, world);
+  const { world, coordinator } = await startAll(t, { env: { WORKER_WAIT_SECONDS: '0.2' } });
   const gone = world.gradients[0]!;
   await gone.kill();
   await createRun(coordinator, world, runYaml());
@@ -43,14 +45,13 @@ test('without any worker the run pauses and names their addresses', async (t) =>
 });
 
 test('a worker that refuses the work fails the run with its words', async (t) => {
-  const world = await startWorld(t, {
+  const { world, coordinator } = await startAll(t, {
     gradients: [
       () => {
         throw new RpcError('FAILED_PRECONDITION', 'model/model.safetensors has another SHA-256 here; copy it anew');
       },
     ],
   });
-  const coordinator = await startCoordinator(t, world);
   await createRun(coordinator, world, runYaml());
   const failed = await until(coordinator, 'bandit', 'RUN_STATE_FAILED');
   assert.match(
@@ -60,8 +61,7 @@ test('a worker that refuses the work fails the run with its words', async (t) =>
 });
 
 test('what is wrong with a new run is said at once, and nothing is written', async (t) => {
-  const world = await startWorld(t);
-  const coordinator = await startCoordinator(t, world);
+  const { world, coordinator } = await startAll(t);
   const refused = async (configYaml: string, code: RpcCode, message: RegExp, runId = 'bandit'): Promise<void> => {
     await assert.rejects(createRun(coordinator, world, configYaml, runId), (error) => {
       assert.ok(error instanceof RpcError);
@@ -88,8 +88,7 @@ test('what is wrong with a new run is said at once, and nothing is written', asy
 });
 
 test('a run’s id is taken once', async (t) => {
-  const world = await startWorld(t);
-  const coordinator = await startCoordinator(t, world);
+  const { world, coordinator } = await startAll(t);
   await createRun(coordinator, world, runYaml());
   await assert.rejects(
     createRun(coordinator, world, runYaml()),
@@ -116,25 +115,20 @@ test('an unknown run is NOT_FOUND, and a run that has ended cannot be resumed or
 });
 
 test('a reward that comes to nothing in one step fails nothing: equal rewards give no direction', async (t) => {
-  const world = await startWorld(t, { scorers: { letters: scoring(() => 1), short: scoring(count('b')) } });
-  const coordinator = await startCoordinator(t, world);
-  await createRun(coordinator, world, runYaml({ steps: 2 }));
-  await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
-  const [report] = await reportsOf(coordinator, 'bandit');
-  assert.deepEqual([report!.objectives[0]!.gradientNorm, report!.stationarity], [0, 0]);
+  const { world, coordinator } = await startAll(t, {
+    scorers: { letters: scoring(() => 1), short: scoring(count('b')) },
+  });
+  const { reports } = await train(coordinator, world, runYaml({ steps: 2 }));
+  assert.deepEqual([reports[0]!.objectives[0]!.gradientNorm, reports[0]!.stationarity], [0, 0]);
 });
 
 test('a damaged checkpoint is refused by name, and the run goes on from the one before once it is removed', async (t) => {
-  const world = await startWorld(t);
-  const coordinator = await startCoordinator(t, world);
+  const { world, coordinator } = await startAll(t);
   const config = runYaml({ steps: 4, extra: 'checkpoints: { every: 1, keep: 2 }' });
-  await createRun(coordinator, world, config, 'whole');
-  const { versionSha256 } = await until(coordinator, 'whole', 'RUN_STATE_SUCCEEDED');
-  const held = holdAt(world, 3);
-  await createRun(coordinator, world, config);
-  await held.reached;
+  const whole = await train(coordinator, world, config, 'whole');
+  const release = await createRunHeldAt(coordinator, world, config, 3);
   await coordinator.client.PauseRun({ runId: 'bandit' }, { deadlineMs });
-  held.release();
+  release();
   const { checkpoint } = await until(coordinator, 'bandit', 'RUN_STATE_PAUSED');
   await writeFile(join(checkpoint, 'adapter_model.safetensors'), 'nothing of the kind');
   await assert.rejects(
@@ -148,7 +142,7 @@ test('a damaged checkpoint is refused by name, and the run goes on from the one 
   await rm(checkpoint, { recursive: true });
   await coordinator.client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
   const ended = await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
-  assert.equal(ended.versionSha256, versionSha256);
+  assert.equal(ended.versionSha256, whole.run.versionSha256);
   const steps = (await reportsOf(coordinator, 'bandit')).map((report) => report.step);
   assert.deepEqual(steps, [1, 2, 3, 4], 'one report for each step, also for the one that came twice');
 });

@@ -14,12 +14,14 @@ import {
 import {
   count,
   createRun,
+  createRunHeldAt,
   deadlineMs,
   holdAt,
   reportsOf,
   rewardServer,
   runYaml,
   scoring,
+  startAll,
   startCoordinator,
   startWorld,
   until,
@@ -149,13 +151,10 @@ test('objectives come and go from the next step on; a run that was killed in bet
 
 test('a paused run can be changed, by the next process too; a service that is gone by then is named, and can be removed', async (t) => {
   const third = await thirdReward(t);
-  const world = await startWorld(t);
-  const coordinator = await startCoordinator(t, world);
-  const second = holdAt(world, 2);
-  await createRun(coordinator, world, config);
-  await second.reached;
+  const { world, coordinator } = await startAll(t);
+  const release = await createRunHeldAt(coordinator, world, config, 2);
   const stopping = coordinator.stop(5000);
-  second.release();
+  release();
   await stopping;
   const next = await startCoordinator(t, world);
   const added = await change(next, adding(third));
@@ -183,14 +182,11 @@ test('a paused run can be changed, by the next process too; a service that is go
 
 test('an objective whose service goes away before its first step pauses the run', async (t) => {
   const third = await thirdReward(t);
-  const world = await startWorld(t);
-  const coordinator = await startCoordinator(t, world);
-  const second = holdAt(world, 2);
-  await createRun(coordinator, world, config);
-  await second.reached;
+  const { world, coordinator } = await startAll(t);
+  const release = await createRunHeldAt(coordinator, world, config, 2);
   await change(coordinator, adding(third));
   await third.stop();
-  second.release();
+  release();
   const { reason, step } = await until(coordinator, 'bandit', 'RUN_STATE_PAUSED');
   assert.equal(step, 2);
   assert.match(reason, /reward service of third at .* does not answer.*then resume the run/);
@@ -199,8 +195,7 @@ test('an objective whose service goes away before its first step pauses the run'
 test('an objective that comes back is asked again what it is', async (t) => {
   const description: DescribeResponseInput = {};
   const third = await rewardServer(t, 'third', scoring(count('b')), description);
-  const world = await startWorld(t);
-  const coordinator = await startCoordinator(t, world);
+  const { world, coordinator } = await startAll(t);
   const held = [1, 2, 3].map((step) => holdAt(world, step));
   await createRun(coordinator, world, runYaml({ steps: 4 }));
   const add = [{ name: 'third', service: third.address }];
@@ -224,9 +219,7 @@ test('what is there already is no error; what cannot be is refused whole, and ch
   const bus = await connectEvents({ source: 'gapo/coordinator', inProcess: true });
   t.after(() => bus.close());
   const coordinator = await startCoordinator(t, world, bus);
-  const { reached, release } = holdAt(world, 1);
-  await createRun(coordinator, world, config);
-  await reached;
+  const release = await createRunHeldAt(coordinator, world, config, 1);
   assert.equal((await change(coordinator, adding(third))).changed, true);
   const again = await change(coordinator, { add: [{ name: 'third', service: third.address }] });
   assert.deepEqual([again.changed, again.firstStep], [false, 2]);
@@ -306,8 +299,7 @@ test('what is there already is no error; what cannot be is refused whole, and ch
 
 test('a run whose state or settings belong to its objectives says why they cannot change', async (t) => {
   const third = await thirdReward(t);
-  const world = await startWorld(t);
-  const coordinator = await startCoordinator(t, world);
+  const { world, coordinator } = await startAll(t);
   const constraints = 'lagrangian: { objective: letters, constraints: { short: { limit: 0 } } }';
   const runs: [string, RegExp][] = [
     ['ppo: { advantages: gae }', /one critic for each objective/],
@@ -317,9 +309,7 @@ test('a run whose state or settings belong to its objectives says why they canno
   ];
   for (const [i, [extra, why]] of runs.entries()) {
     const runId = `fixed-${i}`;
-    const { reached, release } = holdAt(world, 1);
-    await createRun(coordinator, world, runYaml({ steps: 2, extra }), runId);
-    await reached;
+    const release = await createRunHeldAt(coordinator, world, runYaml({ steps: 2, extra }), 1, runId);
     await assert.rejects(change(coordinator, { remove: ['short'] }, runId), why);
     // A method without a preference takes another objective as it is; of `single` it is measured.
     const add = [{ name: 'third', service: third.address }];

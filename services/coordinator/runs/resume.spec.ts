@@ -2,18 +2,21 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import type { CloudEvent } from '@gapo/events';
 import { connectEvents } from '@gapo/events';
 import { RpcError, type Run, type StepReport } from '@gapo/rpc';
 import {
   createRun,
+  createRunHeldAt,
   deadlineMs,
   holdAt,
   reportsOf,
   runYaml,
+  startAll,
   startCoordinator,
   startWorld,
+  trainAlone,
   until,
   untilStep,
 } from '../world.fixture.js';
@@ -35,22 +38,11 @@ const config = runYaml({
   ].join('\n'),
 }).replace('learningRate: 0.1', 'learningRate: 0.1, schedule: cosine, warmupSteps: 2');
 
-async function uninterrupted(t: TestContext): Promise<{ run: Run; reports: readonly StepReport[] }> {
-  const world = await startWorld(t);
-  const coordinator = await startCoordinator(t, world);
-  await createRun(coordinator, world, config);
-  const run = await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
-  return { run, reports: await reportsOf(coordinator, 'bandit') };
-}
-
 test('a pause ends after the step in progress, and resuming goes on bit for bit', async (t) => {
-  const whole = await uninterrupted(t);
-  const world = await startWorld(t);
-  const coordinator = await startCoordinator(t, world);
+  const whole = await trainAlone(t, config);
+  const { world, coordinator } = await startAll(t);
   const { client } = coordinator;
-  const { reached, release } = holdAt(world, 3);
-  await createRun(coordinator, world, config);
-  await reached;
+  const release = await createRunHeldAt(coordinator, world, config, 3);
   const { run: pausing } = await client.PauseRun({ runId: 'bandit' }, { deadlineMs });
   assert.deepEqual(
     [pausing!.state, pausing!.reason],
@@ -69,14 +61,11 @@ test('a pause ends after the step in progress, and resuming goes on bit for bit'
 });
 
 test('a coordinator that stops pauses its runs; the next one lists them and goes on', async (t) => {
-  const whole = await uninterrupted(t);
-  const world = await startWorld(t);
-  const first = await startCoordinator(t, world);
-  const held = holdAt(world, 4);
-  await createRun(first, world, config);
-  await held.reached;
+  const whole = await trainAlone(t, config);
+  const { world, coordinator: first } = await startAll(t);
+  const release = await createRunHeldAt(first, world, config, 4);
   const stopping = first.stop(5000);
-  held.release();
+  release();
   await stopping;
 
   const second = await startCoordinator(t, world);
@@ -96,14 +85,11 @@ test('a coordinator that stops pauses its runs; the next one lists them and goes
 });
 
 test('a step that outlasts the grace time is given up, and done again after resuming', async (t) => {
-  const whole = await uninterrupted(t);
-  const world = await startWorld(t);
-  const first = await startCoordinator(t, world);
-  const held = holdAt(world, 2);
-  await createRun(first, world, config);
-  await held.reached;
+  const whole = await trainAlone(t, config);
+  const { world, coordinator: first } = await startAll(t);
+  const release = await createRunHeldAt(first, world, config, 2);
   await first.stop(50);
-  held.release();
+  release();
   const second = await startCoordinator(t, world);
   const { run } = await second.client.GetRun({ runId: 'bandit' }, { deadlineMs });
   assert.deepEqual([run!.state, run!.step, run!.reason], ['RUN_STATE_PAUSED', 1, 'coordinator stopped']);
@@ -113,12 +99,9 @@ test('a step that outlasts the grace time is given up, and done again after resu
 });
 
 test('cancelling gives the step in progress up at once, and is the end', async (t) => {
-  const world = await startWorld(t);
-  const coordinator = await startCoordinator(t, world);
+  const { world, coordinator } = await startAll(t);
   const { client } = coordinator;
-  const held = holdAt(world, 2);
-  await createRun(coordinator, world, config);
-  await held.reached;
+  const release = await createRunHeldAt(coordinator, world, config, 2);
   const { run } = await client.CancelRun({ runId: 'bandit' }, { deadlineMs });
   assert.deepEqual([run!.state, run!.step], ['RUN_STATE_CANCELLED', 1]);
   assert.match(run!.checkpoint, /step-000001$/);
@@ -127,31 +110,25 @@ test('cancelling gives the step in progress up at once, and is the end', async (
     client.ResumeRun({ runId: 'bandit' }, { deadlineMs }),
     (error) => error instanceof RpcError && error.code === 'FAILED_PRECONDITION',
   );
-  held.release();
+  release();
 });
 
 test('a run that was paused before its first checkpoint begins anew', async (t) => {
-  const whole = await uninterrupted(t);
-  const world = await startWorld(t);
-  const first = await startCoordinator(t, world);
-  const held = holdAt(world, 1);
-  await createRun(first, world, config);
-  await held.reached;
+  const whole = await trainAlone(t, config);
+  const { world, coordinator: first } = await startAll(t);
+  const release = await createRunHeldAt(first, world, config, 1);
   await first.stop(0);
-  held.release();
+  release();
   const second = await startCoordinator(t, world);
   await second.client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
   assert.equal((await until(second, 'bandit', 'RUN_STATE_SUCCEEDED')).versionSha256, whole.run.versionSha256);
 });
 
 test('a configuration that was changed on disk is not gone on with', async (t) => {
-  const world = await startWorld(t);
-  const first = await startCoordinator(t, world);
-  const held = holdAt(world, 3);
-  await createRun(first, world, config);
-  await held.reached;
+  const { world, coordinator: first } = await startAll(t);
+  const release = await createRunHeldAt(first, world, config, 3);
   await first.stop(0);
-  held.release();
+  release();
   const path = join(world.env['DATA_DIR']!, 'bandit', 'config.yaml');
   await writeFile(path, (await readFile(path, 'utf8')).replace('seed: 7', 'seed: 8'));
   const second = await startCoordinator(t, world);
@@ -159,8 +136,7 @@ test('a configuration that was changed on disk is not gone on with', async (t) =
 });
 
 test('a watcher gets the state, the steps after the one it names, and everything that follows, once', async (t) => {
-  const world = await startWorld(t);
-  const coordinator = await startCoordinator(t, world);
+  const { world, coordinator } = await startAll(t);
   const held = holdAt(world, 4);
   await createRun(coordinator, world, config);
   await untilStep(coordinator, 'bandit', 3);
@@ -187,11 +163,9 @@ test('events tell the same story: every change of state, step, piece and checkpo
   const bus = await connectEvents({ source: 'gapo/coordinator', inProcess: true });
   const coordinator = await startCoordinator(t, world, bus);
   const { client } = coordinator;
-  const held = holdAt(world, 2);
-  await createRun(coordinator, world, runYaml({ steps: 3 }));
-  await held.reached;
+  const release = await createRunHeldAt(coordinator, world, runYaml({ steps: 3 }), 2);
   await client.PauseRun({ runId: 'bandit' }, { deadlineMs });
-  held.release();
+  release();
   await until(coordinator, 'bandit', 'RUN_STATE_PAUSED');
   await client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
   await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');

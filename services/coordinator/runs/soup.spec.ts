@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readSafetensors } from '@gapo/model';
-import { createRun, deadlineMs, runYaml, startCoordinator, startWorld, until } from '../world.fixture.js';
+import { createRun, deadlineMs, runYaml, startAll, startCoordinator, until } from '../world.fixture.js';
 
 const only = (objective: string): string =>
   runYaml({ steps: 5, extra: `combine: { method: single, objective: ${objective} }` });
@@ -15,8 +15,7 @@ async function logitsOf(checkpoint: string): Promise<Float32Array> {
 }
 
 test('an average is the weighted mean of the newest versions, is evaluated, and outlives the process', async (t) => {
-  const world = await startWorld(t);
-  const coordinator = await startCoordinator(t, world);
+  const { world, coordinator } = await startAll(t);
   const { client } = coordinator;
   for (const id of ['letters', 'short']) await createRun(coordinator, world, only(id), id);
   const [letters, short] = [
@@ -46,8 +45,7 @@ test('an average is the weighted mean of the newest versions, is evaluated, and 
 });
 
 test('runs without a common average say why', async (t) => {
-  const world = await startWorld(t);
-  const coordinator = await startCoordinator(t, world);
+  const { world, coordinator } = await startAll(t);
   const { client } = coordinator;
   const base = runYaml({ steps: 1 });
   const runs = {

@@ -4,15 +4,16 @@ import { test } from 'node:test';
 import { METHODS } from '@gapo/objectives';
 import type { StepReport } from '@gapo/rpc';
 import {
-  createRun,
+  createRunHeldAt,
   deadlineMs,
-  holdAt,
   reportsOf,
   runYaml,
+  startAll,
   startCoordinator,
-  startWorld,
+  train,
   until,
   type TestCoordinator,
+  type TrainedRun,
   type World,
 } from '../world.fixture.js';
 
@@ -27,15 +28,16 @@ const constraints = 'lagrangian: { objective: letters, constraints: { short: { l
 const combining = (method: string, more = ''): string =>
   `combine: { method: ${method}${options[method] ?? ''}${more} }${method === 'lagrangian' ? `\n${constraints}` : ''}`;
 
-async function finished(coordinator: TestCoordinator, world: World, extra: string, id: string, steps = 4) {
-  await createRun(coordinator, world, runYaml({ steps, extra }), id);
-  const run = await until(coordinator, id, 'RUN_STATE_SUCCEEDED');
-  return { run, reports: await reportsOf(coordinator, id) };
-}
+const finished = (
+  coordinator: TestCoordinator,
+  world: World,
+  extra: string,
+  id: string,
+  steps = 4,
+): Promise<TrainedRun> => train(coordinator, world, runYaml({ steps, extra }), id);
 
 test('every method trains', async (t) => {
-  const world = await startWorld(t);
-  const coordinator = await startCoordinator(t, world);
+  const { world, coordinator } = await startAll(t);
   for (const method of METHODS) {
     const { run, reports } = await finished(coordinator, world, combining(method), `by-${method}`, 2);
     assert.equal(run.method, method);
@@ -49,8 +51,7 @@ test('every method trains', async (t) => {
 });
 
 test('a multiplier grows while its constraint is broken, and the constraint comes to hold', async (t) => {
-  const world = await startWorld(t);
-  const coordinator = await startCoordinator(t, world);
+  const { world, coordinator } = await startAll(t);
   const { reports } = await finished(coordinator, world, combining('lagrangian'), 'safe', 25);
   const [first, last] = [reports[0]!, reports.at(-1)!];
   assert.ok(first.objectives[1]!.rewardMean < -0.3);
@@ -68,8 +69,7 @@ const updatesOf = ({ objectives, updateNorm }: StepReport): unknown => [
 ];
 
 test('an approximate source: one exact gradient, checked against the exact weights every so often', async (t) => {
-  const world = await startWorld(t);
-  const coordinator = await startCoordinator(t, world);
+  const { world, coordinator } = await startAll(t);
   const exact = await finished(coordinator, world, combining('gapo'), 'exact');
   for (const [i, source] of sources.entries()) {
     const extra = combining('gapo', `, source: ${source}, checkEvery: 3`);
@@ -91,8 +91,7 @@ test('an approximate source: one exact gradient, checked against the exact weigh
 });
 
 test('weights are kept between choices, and chosen at once where the preference was changed', async (t) => {
-  const world = await startWorld(t);
-  const coordinator = await startCoordinator(t, world);
+  const { world, coordinator } = await startAll(t);
   const kept = await finished(coordinator, world, combining('gapo', ', refreshEvery: 3'), 'kept', 7);
   assert.deepEqual(
     kept.reports.map(({ weightsAge }) => weightsAge),
@@ -101,9 +100,13 @@ test('weights are kept between choices, and chosen at once where the preference 
   const weights = kept.reports.map(({ objectives }) => objectives[0]!.weight);
   assert.ok(weights[0] === weights[2] && weights[2] !== weights[3]);
 
-  const { reached, release } = holdAt(world, 2);
-  await createRun(coordinator, world, runYaml({ steps: 4, extra: combining('linear', ', refreshEvery: 100') }), 'set');
-  await reached;
+  const release = await createRunHeldAt(
+    coordinator,
+    world,
+    runYaml({ steps: 4, extra: combining('linear', ', refreshEvery: 100') }),
+    2,
+    'set',
+  );
   const preference = { letters: 0.25, short: 4 };
   await coordinator.client.SetPreference({ runId: 'set', preference, author: 'me' }, { deadlineMs });
   release();
@@ -125,12 +128,9 @@ for (const [name, extra] of [
   ['an approximate source', combining('gapo', ', source: { projection: 8 }, refreshEvery: 2, checkEvery: 2')],
 ] as const) {
   test(`a pause changes nothing: ${name}`, async (t) => {
-    const world = await startWorld(t);
-    const coordinator = await startCoordinator(t, world);
+    const { world, coordinator } = await startAll(t);
     const whole = await finished(coordinator, world, extra, 'whole', 6);
-    const { reached, release } = holdAt(world, 3);
-    await createRun(coordinator, world, runYaml({ steps: 6, extra }), 'paused');
-    await reached;
+    const release = await createRunHeldAt(coordinator, world, runYaml({ steps: 6, extra }), 3, 'paused');
     await coordinator.client.PauseRun({ runId: 'paused' }, { deadlineMs });
     release();
     await until(coordinator, 'paused', 'RUN_STATE_PAUSED');

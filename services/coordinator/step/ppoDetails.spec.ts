@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { createBatch, type Sample } from '../data/batch.js';
 import { learningSignal } from './learningSignal.js';
 import type { RunConfig } from '../config/runConfig.js';
-import { createRun, reportsOf, runYaml, startCoordinator, startWorld, until } from '../world.fixture.js';
+import { runYaml, startAll, train } from '../world.fixture.js';
 
 /** Ends completions, and would be what rows are padded with: the usual choice where a tokenizer has no padding. */
 const EOS = 2;
@@ -70,22 +70,13 @@ test('nothing is bootstrapped after the last token: its advantage is the reward 
 });
 
 test('shards share the denominator: how a batch is cut does not change the update', async (t) => {
-  const world = await startWorld(t);
-  const coordinator = await startCoordinator(t, world);
+  const { world, coordinator } = await startAll(t);
   const norms: number[] = [];
   for (const shards of [1, 2, 5, 8]) {
-    await createRun(
-      coordinator,
-      world,
-      runYaml({ steps: 1, shards, extra: 'optimizer: { maxGradNorm: 1e9 }' }).replace(
-        'optimizer: { learningRate: 0.1 }\n',
-        '',
-      ),
-      `cut-${shards}`,
-    );
-    await until(coordinator, `cut-${shards}`, 'RUN_STATE_SUCCEEDED');
-    const [report] = await reportsOf(coordinator, `cut-${shards}`);
-    norms.push(report!.updateNorm, ...report!.objectives.map(({ gradientNorm }) => gradientNorm));
+    const config = runYaml({ steps: 1, shards, extra: 'optimizer: { maxGradNorm: 1e9 }' });
+    const unlimited = config.replace('optimizer: { learningRate: 0.1 }\n', '');
+    const { reports } = await train(coordinator, world, unlimited, `cut-${shards}`);
+    norms.push(reports[0]!.updateNorm, ...reports[0]!.objectives.map(({ gradientNorm }) => gradientNorm));
   }
   for (let i = 3; i < norms.length; i++) {
     assert.ok(Math.abs(norms[i]! / norms[i % 3]! - 1) < 1e-5, `${norms[i]} and ${norms[i % 3]}`);

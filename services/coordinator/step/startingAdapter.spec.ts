@@ -4,25 +4,21 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { readDecoderModel } from '@gapo/model';
 import { parseRunConfig } from '../config/runConfig.js';
-import { createRun, reportsOf, runYaml, startCoordinator, startWorld, until } from '../world.fixture.js';
+import { runYaml, startAll, train } from '../world.fixture.js';
 import { startingAdapter } from './startingAdapter.js';
 
 const policy = 'policy: { model: model, lora: { rank: 1, targets: [q_proj] } }';
 
 test('a run starts where the adapter ended, exactly; it is the reference too', async (t) => {
-  const world = await startWorld(t);
-  const coordinator = await startCoordinator(t, world);
-  await createRun(coordinator, world, runYaml({ steps: 3 }), 'first');
-  const first = await until(coordinator, 'first', 'RUN_STATE_SUCCEEDED');
+  const { world, coordinator } = await startAll(t);
+  const { run: first } = await train(coordinator, world, runYaml({ steps: 3 }), 'first');
   // Steps too small for any float32: what comes out is what went in.
   const config = runYaml({ steps: 1 })
     .replace(policy, `policy: { model: model, adapter: ${first.checkpoint} }`)
     .replace('learningRate: 0.1', 'learningRate: 1e-30');
-  await createRun(coordinator, world, config, 'second');
-  const second = await until(coordinator, 'second', 'RUN_STATE_SUCCEEDED');
-  assert.equal(second.versionSha256, first.versionSha256);
-  const [report] = await reportsOf(coordinator, 'second');
-  assert.ok(report!.kl < 1e-9);
+  const second = await train(coordinator, world, config, 'second');
+  assert.equal(second.run.versionSha256, first.versionSha256);
+  assert.ok(second.reports[0]!.kl < 1e-9);
 
   const model = await readDecoderModel(join(world.directory, 'model'));
   const start = (text: string) => startingAdapter(parseRunConfig(text, 'run.yaml', undefined), model, world.directory);

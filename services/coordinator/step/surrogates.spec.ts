@@ -2,41 +2,19 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { readSafetensors } from '@gapo/model';
 import type { Run, StepReport } from '@gapo/rpc';
 import {
   createRun,
   deadlineMs,
   pairsYaml,
-  reportsOf,
   runYaml,
+  startAll,
   startCoordinator,
-  startWorld,
+  train,
   until,
-  type TestCoordinator,
-  type World,
-  type WorldOptions,
 } from '../world.fixture.js';
-
-async function trained(
-  coordinator: TestCoordinator,
-  world: World,
-  config: string,
-  id: string,
-): Promise<{ run: Run; reports: StepReport[] }> {
-  await createRun(coordinator, world, config, id);
-  const run = await until(coordinator, id, 'RUN_STATE_SUCCEEDED');
-  return { run, reports: await reportsOf(coordinator, id) };
-}
-
-async function start(
-  t: TestContext,
-  options: WorldOptions = {},
-): Promise<{ world: World; coordinator: TestCoordinator }> {
-  const world = await startWorld(t, options);
-  return { world, coordinator: await startCoordinator(t, world) };
-}
 
 async function tensor({ checkpoint }: Run, file: string, name: string): Promise<Float32Array> {
   return (await readSafetensors(join(checkpoint, file))).find((entry) => entry.name.includes(name))!.data;
@@ -49,21 +27,21 @@ const withTexts = (config: string): string =>
 
 test('a version counts updates: epochs times minibatches; whoever does the work, the bytes are the same', async (t) => {
   const config = withTexts(runYaml({ steps: 2, extra: many }));
-  const one = await start(t);
-  const first = await trained(one.coordinator, one.world, config, 'bandit');
+  const one = await startAll(t);
+  const first = await train(one.coordinator, one.world, config);
   const state = JSON.parse(await readFile(join(first.run.checkpoint, 'state.json'), 'utf8')) as Record<string, unknown>;
   assert.deepEqual([state['step'], state['version']], [2, 12]);
   assert.ok(first.reports.every(({ maxLogprobGap }) => maxLogprobGap < 1e-6));
   const answer = (): void => undefined;
-  const three = await start(t, { gradients: [answer, answer, answer] });
-  const second = await trained(three.coordinator, three.world, config, 'bandit');
+  const three = await startAll(t, { gradients: [answer, answer, answer] });
+  const second = await train(three.coordinator, three.world, config);
   assert.equal(second.run.versionSha256, first.run.versionSha256);
 });
 
 test('a run with all of it that is paused ends in the bytes of one that is not', async (t) => {
-  const { world, coordinator } = await start(t);
+  const { world, coordinator } = await startAll(t);
   const config = withTexts(runYaml({ steps: 4, extra: many }));
-  const whole = await trained(coordinator, world, config, 'whole');
+  const whole = await train(coordinator, world, config, 'whole');
   await createRun(coordinator, world, config, 'paused');
   await coordinator.client.PauseRun({ runId: 'paused' }, { deadlineMs });
   await until(coordinator, 'paused', 'RUN_STATE_PAUSED');
@@ -73,19 +51,19 @@ test('a run with all of it that is paused ends in the bytes of one that is not',
 });
 
 test('group-normalised advantages raise both rewards', async (t) => {
-  const { world, coordinator } = await start(t);
+  const { world, coordinator } = await startAll(t);
   const config = runYaml({ steps: 20, extra: 'ppo: { advantages: group, rewardClamp: [-3, 3] }' });
-  const { reports } = await trained(coordinator, world, config, 'group');
-  const mean = (part: StepReport[], k: number): number =>
+  const { reports } = await train(coordinator, world, config, 'group');
+  const mean = (part: readonly StepReport[], k: number): number =>
     part.reduce((sum, { objectives }) => sum + objectives[k]!.rewardMean, 0) / part.length;
   for (const k of [0, 1]) assert.ok(mean(reports.slice(-5), k) > mean(reports.slice(0, 5), k));
 });
 
 test('critics have a step size of their own', async (t) => {
-  const { world, coordinator } = await start(t);
+  const { world, coordinator } = await startAll(t);
   const config = (rate: string): string => runYaml({ steps: 1, extra: `ppo: { advantages: gae, gae: { ${rate} } }` });
-  const usual = await trained(coordinator, world, config('lambda: 0.95'), 'usual');
-  const slow = await trained(coordinator, world, config('valueLearningRate: 0.01'), 'slow');
+  const usual = await train(coordinator, world, config('lambda: 0.95'), 'usual');
+  const slow = await train(coordinator, world, config('valueLearningRate: 0.01'), 'slow');
   const [a, b] = [
     await tensor(usual.run, 'value_heads.safetensors', 'bias'),
     await tensor(slow.run, 'value_heads.safetensors', 'bias'),
@@ -98,11 +76,11 @@ test('critics have a step size of their own', async (t) => {
 });
 
 test('texts beside the rewards: the policy keeps what they are made of', async (t) => {
-  const { world, coordinator } = await start(t);
+  const { world, coordinator } = await startAll(t);
   const config = (extra: string): string => runYaml({ steps: 15, objectives: ['letters'], extra });
-  const without = await trained(coordinator, world, config(''), 'without');
+  const without = await train(coordinator, world, config(''), 'without');
   const beside = withTexts(config('ppo: { ptx: { coefficient: 3, batch: 4 } }'));
-  const withThem = await trained(coordinator, world, beside, 'beside');
+  const withThem = await train(coordinator, world, beside, 'beside');
   const LETTER_B = 4;
   const [before, after] = [
     await tensor(without.run, 'adapter_model.safetensors', 'lora_B'),
@@ -113,8 +91,8 @@ test('texts beside the rewards: the policy keeps what they are made of', async (
 });
 
 test('pairs: both objectives are ranked better and better, without sampling and without rewards', async (t) => {
-  const { world, coordinator } = await start(t, { scorers: {} });
-  const { run, reports } = await trained(coordinator, world, pairsYaml({ steps: 30 }), 'pairs');
+  const { world, coordinator } = await startAll(t, { scorers: {} });
+  const { run, reports } = await train(coordinator, world, pairsYaml({ steps: 30 }), 'pairs');
   const first = reports[0]!;
   const late = reports.slice(-10);
   for (const k of [0, 1]) {
@@ -135,13 +113,13 @@ test('pairs: both objectives are ranked better and better, without sampling and 
 });
 
 test('pairs: the same bytes whoever works and after a pause, and an evaluation where there are rewards', async (t) => {
-  const { world, coordinator } = await start(t, { gradients: [() => undefined, () => undefined] });
+  const { world, coordinator } = await startAll(t, { gradients: [() => undefined, () => undefined] });
   const config = pairsYaml({
     steps: 6,
     extra: 'combine: { method: pgapo, preference: { letters: 1, short: 1 }, source: logits, refreshEvery: 2 }',
   });
-  const whole = await trained(coordinator, world, config, 'whole');
-  const alone = await start(t);
+  const whole = await train(coordinator, world, config, 'whole');
+  const alone = await startAll(t);
   await createRun(alone.coordinator, alone.world, config, 'whole');
   await alone.coordinator.client.PauseRun({ runId: 'whole' }, { deadlineMs });
   await until(alone.coordinator, 'whole', 'RUN_STATE_PAUSED');

@@ -2,41 +2,24 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
-import { RpcError, type Progress, type Run, type StepReport } from '@gapo/rpc';
+import { test } from 'node:test';
+import { RpcError, type Progress, type StepReport } from '@gapo/rpc';
 import {
   createRun,
   deadlineMs,
-  reportsOf,
   runYaml,
+  startAll,
   startCoordinator,
   startWorld,
+  trainAlone,
   until,
-  type TestCoordinator,
-  type WorldOptions,
 } from '../world.fixture.js';
-
-interface Trained {
-  readonly run: Run;
-  readonly reports: readonly StepReport[];
-  readonly coordinator: TestCoordinator;
-  readonly checkpoint: string;
-}
-
-/** A run from its first step to its last. */
-async function train(t: TestContext, configYaml: string, options: WorldOptions = {}): Promise<Trained> {
-  const world = await startWorld(t, options);
-  const coordinator = await startCoordinator(t, world);
-  await createRun(coordinator, world, configYaml);
-  const run = await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
-  return { run, reports: await reportsOf(coordinator, 'bandit'), coordinator, checkpoint: run.checkpoint };
-}
 
 const mean = (reports: readonly StepReport[], k: number): number =>
   reports.reduce((sum, { objectives }) => sum + objectives[k]!.rewardMean, 0) / reports.length;
 
 test('GAPO raises both rewards, and each report says what its step did', async (t) => {
-  const { run, reports } = await train(t, runYaml({ steps: 30 }));
+  const { run, reports } = await trainAlone(t, runYaml({ steps: 30 }));
   assert.equal(run.step, 30);
   assert.deepEqual(
     reports.map(({ step }) => step),
@@ -68,7 +51,7 @@ test('GAPO raises both rewards, and each report says what its step did', async (
 
 test('one objective alone is learned at the cost of the other', async (t) => {
   const config = runYaml({ steps: 20, extra: 'combine: { method: single, objective: letters }' });
-  const { reports } = await train(t, config);
+  const { reports } = await trainAlone(t, config);
   assert.ok(mean(reports.slice(-5), 0) > mean(reports.slice(0, 5), 0) + 0.5);
   assert.ok(mean(reports.slice(-5), 1) < mean(reports.slice(0, 5), 1));
   assert.deepEqual(
@@ -91,13 +74,13 @@ for (const [name, extra] of Object.entries(ways)) {
     const config = runYaml({ steps: 3, extra });
     const answer = (): void => undefined;
     const [one, three] = [
-      await train(t, config),
-      await train(t, config, { rollouts: [answer, answer], gradients: [answer, answer, answer] }),
+      await trainAlone(t, config),
+      await trainAlone(t, config, { rollouts: [answer, answer], gradients: [answer, answer, answer] }),
     ];
     assert.match(one.run.versionSha256, /^[0-9a-f]{64}$/);
     assert.equal(three.run.versionSha256, one.run.versionSha256);
-    for (const file of (await readdir(one.checkpoint)).filter((entry) => entry.endsWith('.safetensors'))) {
-      const [a, b] = await Promise.all([one, three].map(({ checkpoint }) => readFile(join(checkpoint, file))));
+    for (const file of (await readdir(one.run.checkpoint)).filter((entry) => entry.endsWith('.safetensors'))) {
+      const [a, b] = await Promise.all([one, three].map(({ run }) => readFile(join(run.checkpoint, file))));
       assert.ok(a!.equals(b!), file);
     }
     const what = ({ objectives, kl, entropy, updateNorm }: StepReport): unknown => [
@@ -109,8 +92,8 @@ for (const [name, extra] of Object.entries(ways)) {
 }
 
 test('a version counts updates: with two epochs, two for each step', async (t) => {
-  const { checkpoint, reports } = await train(t, runYaml({ steps: 3, extra: 'ppo: { epochs: 2 }' }));
-  const state = JSON.parse(await readFile(join(checkpoint, 'state.json'), 'utf8')) as Record<string, unknown>;
+  const { run, reports } = await trainAlone(t, runYaml({ steps: 3, extra: 'ppo: { epochs: 2 }' }));
+  const state = JSON.parse(await readFile(join(run.checkpoint, 'state.json'), 'utf8')) as Record<string, unknown>;
   assert.deepEqual([state['step'], state['version'], state['position']], [3, 6, 24]);
   assert.ok(
     reports.every(({ maxLogprobGap }) => maxLogprobGap < 1e-6),
@@ -119,8 +102,8 @@ test('a version counts updates: with two epochs, two for each step', async (t) =
 });
 
 test('critics learn: the value loss moves their biases towards the returns', async (t) => {
-  const { checkpoint } = await train(t, runYaml({ steps: 10, extra: 'ppo: { advantages: gae }' }));
-  const bytes = await readFile(join(checkpoint, 'value_heads.safetensors'));
+  const { run } = await trainAlone(t, runYaml({ steps: 10, extra: 'ppo: { advantages: gae }' }));
+  const bytes = await readFile(join(run.checkpoint, 'value_heads.safetensors'));
   const biases = new Float32Array(new Uint8Array(bytes.subarray(bytes.length - 8)).buffer);
   assert.ok(biases[0]! > 0, 'letters are worth something');
   assert.ok(biases[1]! < 0, 'length costs something');
@@ -128,7 +111,7 @@ test('critics learn: the value loss moves their biases towards the returns', asy
 
 test('workers that die in the middle of a step change nothing but the time', async (t) => {
   const config = runYaml({ steps: 4 });
-  const { run } = await train(t, config);
+  const { run } = await trainAlone(t, config);
   const world = await startWorld(t, {
     rollouts: [dying(() => world.rollouts[0]!.kill(), 4), () => undefined],
     gradients: [dying(() => world.gradients[0]!.kill(), 6), () => undefined],
@@ -153,9 +136,8 @@ function dying(kill: () => Promise<void>, fatal: number): () => Promise<void> {
 
 test('two runs at a time share the workers and do not disturb each other', async (t) => {
   const config = runYaml({ steps: 4 });
-  const alone = await train(t, config);
-  const world = await startWorld(t);
-  const coordinator = await startCoordinator(t, world);
+  const alone = await trainAlone(t, config);
+  const { world, coordinator } = await startAll(t);
   await Promise.all(['one', 'two'].map((id) => createRun(coordinator, world, config, id)));
   for (const id of ['one', 'two']) {
     const { versionSha256 } = await until(coordinator, id, 'RUN_STATE_SUCCEEDED');
@@ -166,8 +148,7 @@ test('two runs at a time share the workers and do not disturb each other', async
 });
 
 test('progress goes through the phases of a step and names the reward that is waited for', async (t) => {
-  const world = await startWorld(t);
-  const coordinator = await startCoordinator(t, world);
+  const { world, coordinator } = await startAll(t);
   let release = (): void => undefined;
   const released = new Promise<void>((resolve) => (release = resolve));
   const short = world.rewards['short']!;
@@ -188,11 +169,10 @@ test('log-probabilities of a shard are computed while others are sampled', async
   let begun = (): void => undefined;
   const computing = new Promise<void>((resolve) => (begun = resolve));
   let sampled = 0;
-  const world = await startWorld(t, {
+  const { world, coordinator } = await startAll(t, {
     rollouts: [() => (++sampled === 1 ? undefined : computing)],
     gradients: [({ method }) => (method === 'LogProbs' ? begun() : undefined)],
   });
-  const coordinator = await startCoordinator(t, world);
   await createRun(coordinator, world, runYaml({ steps: 1 }));
   await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
   assert.equal(sampled, 3);
