@@ -141,11 +141,10 @@ export async function writeCheckpoint(
   ];
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial, { recursive: true });
-  const files: Record<string, string> = {};
-  for (const [file, bytes] of Object.entries(contents(owner, state))) {
-    files[file] = createHash('sha256').update(bytes).digest('hex');
-    await writeSynced(join(partial, file), bytes);
-  }
+  const written = Object.entries(contents(owner, state));
+  const files = Object.fromEntries(
+    written.map(([file, bytes]) => [file, createHash('sha256').update(bytes).digest('hex')]),
+  );
   const parameters = split(state.trained.parameters, owner.shapes);
   const body = {
     format: FORMAT,
@@ -163,7 +162,9 @@ export async function writeCheckpoint(
     report: report ?? null,
   };
   const json = JSON.stringify({ ...body, sha256: configSha256(body) }, null, 2);
-  await writeSynced(join(partial, STATE_FILE), Buffer.from(`${json}\n`));
+  written.push([STATE_FILE, Buffer.from(`${json}\n`)]);
+  // Side by side: each waits for the disk.
+  await Promise.all(written.map(([file, bytes]) => writeSynced(join(partial, file), bytes)));
   await syncDirectory(partial);
   // A directory cannot be renamed over another; the old one leaves first and is the same step of the same run.
   await rm(replaced, { recursive: true, force: true });
