@@ -1,5 +1,10 @@
-/** The benchmarks: npm run bench -- [--only NAME,NAME] [--json]. Ratios are taken within one run of one process. */
-import { parseArgs } from 'node:util';
+/**
+ * The benchmarks: npm run bench -- [--only NAME,NAME] [--json]. Each part has a process of its own, in which its ratios are
+ * taken: what one leaves in memory is no burden to the next.
+ */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
 import { engineBench } from './engine.js';
 import { memoryBench } from './memory.js';
 import { objectivesBench } from './objectives.js';
@@ -26,6 +31,14 @@ Measures this machine and prints a figure a line; with --json one JSON object on
 Example: npm run bench -- --only objectives --json
 `;
 
+/** Measures a part in a process of its own. */
+async function measured(name: string): Promise<Record<string, number>> {
+  const run = promisify(execFile)(process.execPath, [fileURLToPath(import.meta.url), '--only', name, '--json']);
+  run.child.stderr?.pipe(process.stderr);
+  const { stdout } = await run;
+  return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as Record<string, number>;
+}
+
 const { values } = parseArgs({
   options: { only: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean' } },
 });
@@ -37,10 +50,11 @@ else if (unknown.length > 0) {
   process.exitCode = 2;
 } else {
   const figures: Record<string, number> = {};
-  for (const name of chosen) {
-    process.stderr.write(`measuring ${name} ...\n`);
-    Object.assign(figures, await parts[name]?.());
-  }
+  const [only, ...others] = chosen;
+  if (only !== undefined && others.length === 0) {
+    process.stderr.write(`measuring ${only} ...\n`);
+    Object.assign(figures, await parts[only]?.());
+  } else for (const name of chosen) Object.assign(figures, await measured(name));
   if (values.json === true) console.log(JSON.stringify(figures));
   else for (const [name, figure] of Object.entries(figures)) console.log(`${name.padEnd(32)} ${figure.toPrecision(4)}`);
 }
