@@ -47,13 +47,12 @@ export async function startPlatform(options: {
   readonly directory: string;
   /** Where runs are kept. @default data in the directory */
   readonly data?: string;
-  /** @default 1; undefined: as many as gapo up starts by itself */
-  readonly rolloutWorkers?: number | undefined;
+  /** `usual`: as many as `gapo up` starts by itself. @default 1 */
+  readonly rolloutWorkers?: number | 'usual';
   readonly gradientWorkers?: number;
   readonly env?: Readonly<Record<string, string>>;
 }): Promise<Platform> {
-  const { directory, data = join(directory, 'data'), gradientWorkers = 1, env = {} } = options;
-  const rolloutWorkers = 'rolloutWorkers' in options ? options.rolloutWorkers : 1;
+  const { directory, data = join(directory, 'data'), rolloutWorkers = 1, gradientWorkers = 1, env = {} } = options;
   const child = spawn(
     process.execPath,
     [
@@ -68,7 +67,7 @@ export async function startPlatform(options: {
       join(directory, 'rewards.yaml'),
       '--data',
       data,
-      ...(rolloutWorkers === undefined ? [] : ['--rollout-workers', String(rolloutWorkers)]),
+      ...(rolloutWorkers === 'usual' ? [] : ['--rollout-workers', String(rolloutWorkers)]),
       '--gradient-workers',
       String(gradientWorkers),
     ],

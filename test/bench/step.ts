@@ -22,7 +22,7 @@ export async function stepBench(): Promise<Record<string, number>> {
   const data = await mkdtemp(join(tmpdir(), 'gapo-bench-'));
   const receiver = await startReceiver();
   try {
-    const platform = await startPlatform({ directory: example, data, rolloutWorkers: undefined, env: receiver.env });
+    const platform = await startPlatform({ directory: example, data, rolloutWorkers: 'usual', env: receiver.env });
     const seconds = await trained(platform.coordinator).finally(() => platform.stop());
     const shares = sharesOf(receiver.spans, SKIPPED);
     const named = Object.entries(shares).map(([activity, share]) => [`step.share.${activity}`, share]);

@@ -5,14 +5,11 @@ import type { FitResult, FitSettings } from '@gapo/rewardmodel';
 import { word } from '@gapo/settings';
 import { UserError } from '@gapo/telemetry';
 import { EXIT_INTERRUPTED, Exit } from '../exit.js';
-import { listenForInterrupts } from '../interrupts.js';
 import { atLeast1, jsonOption, positive } from '../options.js';
 import { note, print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
-import { runTraining } from '../processes/training.js';
-import { makeReporter } from '../render/reporter.js';
 import { rewardQualityText } from '../render/rewardQuality.js';
-import { TrainingProgress } from '../render/training.js';
+import { followTraining } from './followTraining.js';
 import {
   type TrainingFlags,
   batchOptions,
@@ -86,18 +83,11 @@ function settingsOf(data: readonly string[], flags: RewardTrainFlags): FitSettin
 
 async function rewardTrain(data: readonly string[], flags: RewardTrainFlags): Promise<void> {
   const settings = settingsOf(data, flags);
-  const interrupts = listenForInterrupts();
-  const reporter = makeReporter(process.stderr, flags.json === true);
-  const progress = new TrainingProgress({ examples: 'pairs', weight: 'pairs' });
-  reporter.work(progress.line());
-  const { updates, quality } = await runTraining<FitSettings, FitResult>({
+  const { updates, quality } = await followTraining<FitSettings, FitResult>({
     folder: 'lib/rewardmodel',
     settings,
-    report: (event) => progress.take(event, reporter),
-    stop: interrupts.asked,
-  }).finally(() => {
-    reporter.finish();
-    interrupts.release();
+    units: { examples: 'pairs', weight: 'pairs' },
+    json: flags.json === true,
   });
   if (quality === null) {
     note(`stopped after update ${updates}; nothing is written`);

@@ -2,14 +2,11 @@
 import { Command, Option } from 'commander';
 import type { FinetuningResult, FinetuningSettings } from '@gapo/finetuning';
 import { EXIT_INTERRUPTED, Exit } from '../exit.js';
-import { listenForInterrupts } from '../interrupts.js';
 import { jsonOption, positive } from '../options.js';
 import { note, print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
-import { runTraining } from '../processes/training.js';
 import { fixed } from '../render/numbers.js';
-import { makeReporter } from '../render/reporter.js';
-import { TrainingProgress } from '../render/training.js';
+import { followTraining } from './followTraining.js';
 import {
   type TrainingFlags,
   above0,
@@ -60,18 +57,11 @@ function settingsOf(data: readonly string[], flags: SftFlags): FinetuningSetting
 
 async function sft(data: readonly string[], flags: SftFlags): Promise<void> {
   const settings = settingsOf(data, flags);
-  const interrupts = listenForInterrupts();
-  const reporter = makeReporter(process.stderr, flags.json === true);
-  const progress = new TrainingProgress({ examples: 'sequences', weight: 'tokens' });
-  reporter.work(progress.line());
-  const end = await runTraining<FinetuningSettings, FinetuningResult>({
+  const end = await followTraining<FinetuningSettings, FinetuningResult>({
     folder: 'lib/finetuning',
     settings,
-    report: (event) => progress.take(event, reporter),
-    stop: interrupts.asked,
-  }).finally(() => {
-    reporter.finish();
-    interrupts.release();
+    units: { examples: 'sequences', weight: 'tokens' },
+    json: flags.json === true,
   });
   if (!end.finished) {
     note(`stopped after update ${end.updates}; the same command goes on from there`);

@@ -13,7 +13,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StepEvent } from '@gapo/events';
-import { encodeSafetensors, readSafetensors, sha256OfTensors, split, valueHeadNames } from '@gapo/model';
+import { concatenated, encodeSafetensors, readSafetensors, sha256OfTensors, split, valueHeadNames } from '@gapo/model';
 import type { NamedTensor, TensorShape } from '@gapo/model';
 import { checkKlController, type KlController } from '@gapo/objectives';
 import { canonicalJson, configSha256, sha256Hex, z } from '@gapo/settings';
@@ -231,18 +231,13 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
     for (const tensor of await readSafetensors(join(directory, file))) tensors.set(tensor.name, tensor);
   }
   const assemble = (prefix: string): Float32Array => {
-    const pieces = owner.shapes.map(({ name, shape }) => {
-      const tensor = tensors.get(prefix + name) ?? damaged(`tensor ${prefix}${name} is missing`);
-      if (tensor.shape.join() !== shape.join()) damaged(`tensor ${prefix}${name} is [${tensor.shape.join()}]`);
-      return tensor.data;
-    });
-    const flat = new Float32Array(pieces.reduce((total, { length }) => total + length, 0));
-    let offset = 0;
-    for (const piece of pieces) {
-      flat.set(piece, offset);
-      offset += piece.length;
-    }
-    return flat;
+    return concatenated(
+      owner.shapes.map(({ name, shape }) => {
+        const tensor = tensors.get(prefix + name) ?? damaged(`tensor ${prefix}${name} is missing`);
+        if (tensor.shape.join() !== shape.join()) damaged(`tensor ${prefix}${name} is [${tensor.shape.join()}]`);
+        return tensor.data;
+      }),
+    );
   };
   const parameters = assemble('');
   const found = sha256OfTensors(split(parameters, owner.shapes));

@@ -4,6 +4,7 @@
  * reward services and gradient workers are waited for at the same time.
  */
 import { setMaxListeners } from 'node:events';
+import { concatenated } from '@gapo/model';
 import { deriveSeed } from '@gapo/objectives';
 import type { Item } from '@gapo/rpc';
 import { spanNames, withSpan } from '@gapo/telemetry';
@@ -175,15 +176,6 @@ async function logProbs(
 
 /** Log-probabilities of consecutive batches as those of one. */
 function joined(parts: readonly BatchLogProbs[]): BatchLogProbs {
-  const concatenated = (arrays: readonly Float32Array[]): Float32Array => {
-    const all = new Float32Array(arrays.reduce((total, { length }) => total + length, 0));
-    let offset = 0;
-    for (const array of arrays) {
-      all.set(array, offset);
-      offset += array.length;
-    }
-    return all;
-  };
   const values = parts.flatMap((part) => part.values ?? []);
   return {
     logprobs: concatenated(parts.map(({ logprobs }) => logprobs)),

@@ -42,6 +42,7 @@ export {
   parseHeader,
   readSafetensors,
   sha256OfTensors,
+  toFloat32,
   writeSafetensors,
 } from './safetensors.js';
 export { ChatTemplate, exchange, type Turn } from './chatTemplate.js';
@@ -54,6 +55,7 @@ export {
   type LoraSpec,
   type TrainableSpec,
   adapterName,
+  concatenated,
   flatten,
   initialTensors,
   isTarget,

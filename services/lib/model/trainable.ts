@@ -118,11 +118,16 @@ export function split(flat: Float32Array, tensors: readonly TensorShape[]): read
 
 /** One flat vector of all tensors' elements, in order. */
 export function flatten(tensors: readonly NamedTensor[]): Float32Array {
-  const flat = new Float32Array(tensors.reduce((total, { data }) => total + data.length, 0));
+  return concatenated(tensors.map(({ data }) => data));
+}
+
+/** Arrays one after the other, in memory of their own. */
+export function concatenated(arrays: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(arrays.reduce((total, { length }) => total + length, 0));
   let offset = 0;
-  for (const { data } of tensors) {
-    flat.set(data, offset);
-    offset += data.length;
+  for (const array of arrays) {
+    all.set(array, offset);
+    offset += array.length;
   }
-  return flat;
+  return all;
 }

@@ -1,5 +1,5 @@
 /** What a shard's gradients are computed from, and what is said of them: how both are taken apart and put together. */
-import type { TrainableSpec } from '@gapo/model';
+import { type TrainableSpec, concatenated } from '@gapo/model';
 import { type Sequence, tokensOf } from './batch.js';
 import type { GradientScope } from './gradientGraph.js';
 
@@ -56,7 +56,7 @@ export function partOf(input: ShardInput, indices: readonly number[]): ShardInpu
   }
   /** The chosen sequences' part of an array with `width` numbers a token. */
   const ofTokens = (all: Float32Array, width = 1): Float32Array =>
-    joined(
+    concatenated(
       indices.map((index) => {
         const { completionIds } = input.sequences[index] as Sequence;
         const start = (starts[index] as number) * width;
@@ -74,7 +74,7 @@ export function partOf(input: ShardInput, indices: readonly number[]): ShardInpu
   return {
     ...input,
     sequences: indices.map((index) => input.sequences[index] as Sequence),
-    advantages: joined(Array.from({ length: input.objectives }, (_, k) => ofObjective(k))),
+    advantages: concatenated(Array.from({ length: input.objectives }, (_, k) => ofObjective(k))),
     oldLogprobs: ofTokens(input.oldLogprobs),
     ...(referenceLogprobs === undefined ? {} : { referenceLogprobs: ofTokens(referenceLogprobs) }),
     ...(value === undefined
@@ -125,14 +125,4 @@ export function checkShard(input: ShardInput, spec: TrainableSpec): void {
   } else if (spec.valueHeads > 0) {
     throw new RangeError(`the policy has ${spec.valueHeads} value heads, so old_values and returns are needed`);
   }
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((total, { length }) => total + length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    all.set(part, offset);
-    offset += part.length;
-  }
-  return all;
 }

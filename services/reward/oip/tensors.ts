@@ -1,4 +1,5 @@
 /** Texts to tensors and tensors to scores, as the Open Inference Protocol has them. Pure. */
+import { toFloat32 } from '@gapo/model';
 import { NoScore, type ScoreItem } from '@gapo/reward';
 import type { InferParameterInput, ModelInferRequestInput, ModelInferResponse } from '@gapo/rpc';
 import type { OipFile } from './oipFile.js';
@@ -56,7 +57,11 @@ export type OutputOptions = OipFile['output'];
 
 /** How the elements of each datatype that a score may have lie in bytes; typed, there is none of FP16. */
 const datatypes = {
-  FP16: { bytes: 2, read: (raw: Buffer, at: number) => fromHalf(raw.readUInt16LE(at)), typed: undefined },
+  FP16: {
+    bytes: 2,
+    read: (raw: Buffer, at: number) => toFloat32(raw.subarray(at, at + 2), 'F16')[0]!,
+    typed: undefined,
+  },
   FP32: { bytes: 4, read: (raw: Buffer, at: number) => raw.readFloatLE(at), typed: 'fp32Contents' },
   FP64: { bytes: 8, read: (raw: Buffer, at: number) => raw.readDoubleLE(at), typed: 'fp64Contents' },
 } as const;
@@ -133,11 +138,3 @@ const activations: Readonly<Record<OutputOptions['activation'], (row: readonly n
     return exps[column]! / exps.reduce((a, b) => a + b, 0);
   },
 };
-
-/** IEEE 754 binary16: a sign, 5 bits of exponent, 10 of fraction. */
-function fromHalf(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const [exponent, fraction] = [(bits >> 10) & 0x1f, bits & 0x3ff];
-  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : Number.NaN;
-  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
