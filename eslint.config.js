@@ -20,6 +20,16 @@ export default tseslint.config(
         { patterns: [{ group: ['@gapo/*/*'], message: 'import from the package itself' }] },
       ],
       'import-x/no-cycle': 'error',
+      'import-x/no-duplicates': ['error', { 'prefer-inline': true }],
+      // Built-in modules, packages, then this package from far to near; each group by name.
+      'import-x/order': [
+        'error',
+        {
+          groups: ['builtin', 'external', 'parent', 'sibling', 'index'],
+          'newlines-between': 'never',
+          alphabetize: { order: 'asc', caseInsensitive: true },
+        },
+      ],
       '@typescript-eslint/restrict-template-expressions': [
         'error',
         { allowNumber: true, allowBoolean: true, allowNever: true },

@@ -1,7 +1,7 @@
 /** Who changes a run: recorded with the change. */
 import { userInfo } from 'node:os';
+import { UserError } from '@gapo/service';
 import { Option } from 'commander';
-import { UserError } from '@gapo/telemetry';
 
 /** `--by`. */
 export const authorOption = (): Option => new Option('--by <name>', 'who changes it (default: your login name)');

@@ -11,7 +11,7 @@ import {
   type RpcCode,
   type WatchRunResponse,
 } from '@gapo/rpc';
-import { UserError } from '@gapo/telemetry';
+import { UserError } from '@gapo/service';
 import { isAlive } from './processes/leftovers.js';
 import { readUpFile } from './processes/upFile.js';
 import { defaultCoordinator, defaultDataDirectory, fromHere } from './project.js';

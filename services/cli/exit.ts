@@ -1,6 +1,6 @@
 /** How a command ends: the exit codes, and the errors that carry one. */
-import { isExpected } from '@gapo/telemetry';
 import { RpcError } from '@gapo/rpc';
+import { isExpected } from '@gapo/service';
 
 /** Done. */
 export const EXIT_OK = 0;

@@ -1,8 +1,7 @@
 /** DATA/launches.jsonl: which configuration each run was started from, so that a second start finds the unfinished one. */
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { configSha256, parseYaml, word, z } from '@gapo/settings';
-import { UserError } from '@gapo/telemetry';
+import { configSha256, parseYaml, word, z, UserError } from '@gapo/service';
 
 const launchSchema = z.object({ run: z.string(), name: z.string(), config: z.string(), sha256: z.string() });
 

@@ -1,9 +1,9 @@
 /** Options that several commands share, and how their values are read. */
 import { availableParallelism } from 'node:os';
+import { grpcTarget } from '@gapo/service';
 import { InvalidArgumentError, Option } from 'commander';
-import { grpcTarget } from '@gapo/settings';
-import { defaultCoordinator, defaultDataDirectory, defaultRewardsFile } from './project.js';
 import { defaultHttpPort, defaultPortBase } from './processes/plan.js';
+import { defaultCoordinator, defaultDataDirectory, defaultRewardsFile } from './project.js';
 
 function integer(text: string, low: number, high: number, what: string): number {
   const value = Number(text);

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { test, type TestContext } from 'node:test';
-import type { Plan, RunExtents } from '@gapo/sizing';
+import { pathToFileURL } from 'node:url';
+import type { Plan, RunExtents } from '@gapo/model';
 import { gapo, temporaryFolder } from './cli.fixture.js';
 import { projectRoot } from './project.js';
 import { sizedConfig } from './sizing/runExtents.js';

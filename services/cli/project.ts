@@ -2,13 +2,13 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { UserError } from '@gapo/telemetry';
+import { UserError } from '@gapo/service';
 
 /** The project's root: the working directory of every service. This file runs as services/cli/dist/project.js. */
 export const projectRoot = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** The module that every service loads first; it turns tracing on where OTEL_* asks for it. */
-export const preloadModule = './services/lib/telemetry/dist/preload.js';
+export const preloadModule = './services/lib/tracing/dist/preload.js';
 
 /** The reward services of the embedded example. */
 export const defaultRewardsFile = join(projectRoot, 'examples/assistant/rewards.yaml');
@@ -22,11 +22,12 @@ export const defaultCoordinator = '127.0.0.1:50050';
 /**
  * The script of a service, relative to the project's root.
  *
- * @param folder as `rollout`
+ * @param service its folder, such as `rollout`
+ * @param program a folder within the service that holds one of several programs, such as `sft` of `training`
  * @throws UserError where it is not built
  */
-export function serviceScript(folder: string): string {
-  const script = `services/${folder}/dist/main.js`;
+export function serviceScript(service: string, program = ''): string {
+  const script = join('services', service, 'dist', program, 'main.js');
   if (!existsSync(join(projectRoot, script))) {
     throw new UserError(`${join(projectRoot, script)} is missing: build it with \`npm run build\` in ${projectRoot}`);
   }

@@ -1,8 +1,8 @@
 /** DATA/<run>/report.html: the web page of one run as a file of its own. */
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { EvaluationReport, Run, StepReport } from '@gapo/rpc';
 import { evaluationJson, renderReport, runJson, stepJson } from '@gapo/page';
+import type { EvaluationReport, Run, StepReport } from '@gapo/rpc';
 
 /** Where the report of a run lies. */
 export function reportPath(dataDirectory: string, runId: string): string {

@@ -2,7 +2,7 @@
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { connectEvents } from '@gapo/events';
 import { RpcError, serve } from '@gapo/rpc';
-import { runService, UserError } from '@gapo/telemetry';
+import { runService, UserError } from '@gapo/service';
 import { createPlatform } from './platform.js';
 import { Runs } from './runs/runs.js';
 import { coordinatorServices } from './server.js';

@@ -1,10 +1,10 @@
 /** What runs share: the pools of workers, the reward services' addresses, the event bus. */
 import type { EventBus } from '@gapo/events';
-import type { Logger } from '@gapo/telemetry';
+import type { Logger } from '@gapo/service';
+import { RewardAddresses } from './scoring/rewardAddresses.js';
+import type { Settings } from './settings.js';
 import type { GradientPool } from './workers/gradients.js';
 import type { RolloutPool } from './workers/rollouts.js';
-import { RewardAddresses } from './rewards/rewardAddresses.js';
-import type { Settings } from './settings.js';
 import { WorkerPool } from './workers/workers.js';
 
 /** Everything outside a run that it works with. */

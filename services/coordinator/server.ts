@@ -1,10 +1,11 @@
 /** The coordinator's gRPC services: runs for people and scripts, policy versions for workers. */
 import { implement, RpcError, type Implementation, type Objective, type RunInput } from '@gapo/rpc';
-import { attributeNames, isExpected, spanNames, withSpan } from '@gapo/telemetry';
+import { isExpected } from '@gapo/service';
+import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
+import type { Platform } from './platform.js';
 import { evaluateRun } from './runs/evaluate.js';
 import { targetOf, type Transition } from './runs/lifecycle.js';
 import type { ObjectivesRequest } from './runs/objectiveChanges.js';
-import type { Platform } from './platform.js';
 import type { Run } from './runs/run.js';
 import type { Runs } from './runs/runs.js';
 

@@ -1,6 +1,6 @@
 /** The coordinator's settings: environment variables, and the text that `--help` prints. */
-import { grpcTarget, hostPort, positiveNumber, readSettings, settingsHelp, z } from '@gapo/settings';
-import { isRewardEntry } from './rewards/rewardAddresses.js';
+import { grpcTarget, hostPort, positiveNumber, readSettings, settingsHelp, z } from '@gapo/service';
+import { isRewardEntry } from './scoring/rewardAddresses.js';
 
 const targets = z.array(grpcTarget).min(1);
 

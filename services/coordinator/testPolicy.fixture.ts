@@ -6,7 +6,7 @@
  * logits z are the one lora_B tensor of the model in world.fixture.ts, which starts at zero. A value head is its bias alone.
  */
 import type { TestContext } from 'node:test';
-import { uniform } from '@gapo/objectives';
+import { uniform } from '@gapo/numeric';
 import {
   connect,
   fromTensor,

@@ -17,7 +17,7 @@ import {
   type ScoreResponseInput,
   type StepReport,
 } from '@gapo/rpc';
-import { logger } from '@gapo/telemetry';
+import { logger } from '@gapo/service';
 import { createPlatform, type Platform } from './platform.js';
 import { Runs } from './runs/runs.js';
 import { coordinatorServices } from './server.js';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { connectEvents, startNatsServer, type EventBus, type StepEvent } from '@gapo/events';
 import { implement, RpcError, serve, type RunInput, type WatchRunResponseInput } from '@gapo/rpc';
-import { logger } from '@gapo/telemetry';
+import { logger } from '@gapo/service';
 import { startGateway, type Gateway } from './server.js';
 
 /** A run of two objectives. */

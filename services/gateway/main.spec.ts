@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { checkHealth } from '@gapo/rpc';
-import { type TestProcess, startProcess, takenAddress } from '@gapo/telemetry/testing';
+import { type TestProcess, startProcess, takenAddress } from '@gapo/service/testing';
 
 /** Starts the gateway without NATS. */
 function startGateway(t: TestContext, env: Record<string, string>, args: readonly string[] = []): TestProcess {

@@ -1,7 +1,7 @@
 /** The gateway as a process: settings, events, the web page, gRPC health. */
 import { connectEvents } from '@gapo/events';
 import { serve } from '@gapo/rpc';
-import { runService } from '@gapo/telemetry';
+import { runService } from '@gapo/service';
 import { startGateway } from './server.js';
 import { help, settings } from './settings.js';
 

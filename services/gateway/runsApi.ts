@@ -1,6 +1,6 @@
 /** Runs and their steps, asked of the coordinator, as the page's JSON. */
-import { connect, RpcError, type Client, type RpcCode, type WatchRunResponse } from '@gapo/rpc';
 import { runJson, stepJson, type RunData, type StepData } from '@gapo/page';
+import { connect, RpcError, type Client, type RpcCode, type WatchRunResponse } from '@gapo/rpc';
 
 const deadlineMs = 10_000;
 

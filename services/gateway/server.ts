@@ -1,8 +1,9 @@
 /** The gateway's HTTP side: the page's files, the API and the stream of events. */
-import { checkHealth } from '@gapo/rpc';
 import { isRunId, type EventBus } from '@gapo/events';
 import { pageAssets } from '@gapo/page';
-import { attributeNames, spanNames, UserError, withSpan, type Logger } from '@gapo/telemetry';
+import { checkHealth } from '@gapo/rpc';
+import { UserError, type Logger } from '@gapo/service';
+import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
 import fastify, { type FastifyInstance } from 'fastify';
 import { EventHub } from './eventHub.js';
 import { httpError, RunsApi } from './runsApi.js';

@@ -1,5 +1,5 @@
 /** The environment variables of the gateway. */
-import { filePath, grpcTarget, hostPort, readSettings, settingsHelp, z } from '@gapo/settings';
+import { filePath, grpcTarget, hostPort, readSettings, settingsHelp, z } from '@gapo/service';
 
 const schema = z.object({
   LISTEN: hostPort

@@ -1,6 +1,4 @@
 /** Runs in the tensor thread: log-probabilities, values and gradients of a shard. */
-import { type Outcome, outcome } from '@gapo/thread';
-import { EngineHolder, ModelStore, type EngineKey, threadSettings } from '@gapo/worker';
 import type { DecoderModel, NamedTensor, TrainableSpec } from '@gapo/model';
 import {
   type EngineOptions,
@@ -12,6 +10,8 @@ import {
   type ShardInput,
   project,
 } from '@gapo/policy';
+import { type Outcome, outcome } from '@gapo/service';
+import { EngineHolder, ModelStore, type EngineKey, threadSettings } from '@gapo/worker';
 
 /** Completions to evaluate. */
 export interface LogProbsTask {

@@ -16,8 +16,8 @@ import {
   implement,
   toTensor,
 } from '@gapo/rpc';
-import { attributeNames, spanNames, withSpan } from '@gapo/telemetry';
-import type { WorkerThread } from '@gapo/thread';
+import type { WorkerThread } from '@gapo/service';
+import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
 import { type RequestedPolicy, VersionStore, requestedPolicy } from '@gapo/worker';
 import type { GradientTask, computeGradients, gramOfLogits, logProbs } from './gradientThread.js';
 

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, describe, test } from 'node:test';
-import { connect } from '@gapo/rpc';
 import { Graph, cast, emitReduce } from '@gapo/graph';
-import { type TestProcess, startProcess, takenAddress } from '@gapo/telemetry/testing';
-import { type TinyOptions, writeTinyClassifier } from './onnx/tinyClassifier.fixture.js';
 import { temporaryDirectory } from '@gapo/reward/testing';
+import { connect } from '@gapo/rpc';
+import { type TestProcess, startProcess, takenAddress } from '@gapo/service/testing';
+import { type TinyOptions, writeTinyClassifier } from './onnx/tinyClassifier.fixture.js';
 
 const deadlineMs = 20_000;
 const main = new URL('./main.js', import.meta.url);

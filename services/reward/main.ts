@@ -1,6 +1,6 @@
 /** The reward service that needs no code: classifiers, rules or somebody else who is asked, by environment variables. */
 import { type Endpoint, runRewardService, type Scorer } from '@gapo/reward';
-import { attributeNames, spanNames, withSpan } from '@gapo/telemetry';
+import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
 import { openHttpScorer } from './http/httpScorer.js';
 import { openOipScorer } from './oip/oipScorer.js';
 import { ClassifierHost } from './onnx/classifierHost.js';

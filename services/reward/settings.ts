@@ -10,7 +10,7 @@ import {
   settingsHelp,
   word,
   z,
-} from '@gapo/settings';
+} from '@gapo/service';
 
 const most = 4;
 

@@ -1,9 +1,9 @@
 /** Runs in the tensor thread: samples completions and posts them as they finish. */
-import { type Outcome, outcome } from '@gapo/thread';
-import { EngineHolder, ModelStore, type EngineKey, threadSettings } from '@gapo/worker';
+import type { MessagePort } from 'node:worker_threads';
 import { type NamedTensor, Tokenizer } from '@gapo/model';
 import { Sampler, type SampledCompletion, type SamplingOptions, type SamplingPrompt } from '@gapo/policy';
-import type { MessagePort } from 'node:worker_threads';
+import { type Outcome, outcome } from '@gapo/service';
+import { EngineHolder, ModelStore, type EngineKey, threadSettings } from '@gapo/worker';
 
 /** One shard to sample. */
 export interface SampleTask {

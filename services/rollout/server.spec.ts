@@ -16,7 +16,7 @@ import {
   type SamplingInput,
   connect,
 } from '@gapo/rpc';
-import type { WorkerThread } from '@gapo/thread';
+import type { WorkerThread } from '@gapo/service';
 import {
   type PolicyServer,
   type TinyPolicy,

@@ -2,8 +2,8 @@
 import { on } from 'node:events';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { implement, type Client, type GenerateRequest, type Implementation, RpcError } from '@gapo/rpc';
-import { attributeNames, spanNames, withSpan } from '@gapo/telemetry';
-import type { WorkerThread } from '@gapo/thread';
+import type { WorkerThread } from '@gapo/service';
+import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
 import { VersionStore, requestedPolicy } from '@gapo/worker';
 import type { PostedCompletion, sample } from './samplingThread.js';
 

@@ -1,5 +1,6 @@
 /** The decoder that the engine's and the sampler's figures are about: Llama-shaped, 6 layers of width 256, 7 M parameters. */
 import {
+  type DecoderConfig,
   type DecoderModel,
   type LlamaShape,
   type NamedTensor,
@@ -26,7 +27,7 @@ export const benchShape: LlamaShape = {
   bosId: 1,
   eosIds: [],
 };
-export const benchConfig = llamaConfig(benchShape);
+export const benchConfig: DecoderConfig = llamaConfig(benchShape);
 
 /** What is trained of it: adapters of rank 8 on every linear map. */
 export const benchTrainable: TrainableSpec = {

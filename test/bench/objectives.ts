@@ -1,14 +1,7 @@
 /** How fast gradients are combined: the weights from a Gram matrix, and the Gram matrix against the machine's memory. */
 
-import {
-  combine,
-  gradientArrays,
-  gramFromMatrix,
-  gramMatrix,
-  uniform,
-  type CombineOptions,
-  type Gram,
-} from '@gapo/objectives';
+import { uniform } from '@gapo/numeric';
+import { combine, gradientArrays, gramFromMatrix, gramMatrix, type CombineOptions, type Gram } from '@gapo/objectives';
 
 const OBJECTIVES = 8;
 const PREFERENCE = [0.2, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.2];

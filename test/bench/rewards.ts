@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Session, type TensorArray, int64 } from '@gapo/graph';
 import { Tokenizer, copyTokenizer, llamaConfig, randomDecoder, toHuggingFaceConfig } from '@gapo/model';
-import { uniform } from '@gapo/objectives';
-import { decoderScores, scoreHead, writeReward } from '@gapo/rewardmodel';
+import { uniform } from '@gapo/numeric';
 import { type Client, type ItemInput, connect } from '@gapo/rpc';
-import { startProcess } from '@gapo/telemetry/testing';
+import { startProcess } from '@gapo/service/testing';
+import { decoderScores, scoreHead, writeReward } from '@gapo/training';
 import { project } from '../platform.fixture.js';
 import { benchShape } from './decoder.js';
 

@@ -1,9 +1,9 @@
 /** How fast completions are sampled: against what the machine could do at best, and against sampling without a cache. */
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { Graph, Session, type TensorArray, emitMatmul, emitReduce } from '@gapo/graph';
 import { type DecoderConfig, type NamedTensor, decoderTensors } from '@gapo/model';
 import { Evaluator } from '@gapo/policy';
-import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
 import { benchDecoder, benchTrainable, benchVersion } from './decoder.js';
 import { PROMPT, type Shard, TOKENS, shardSampler, someIds } from './samplingShard.js';
 

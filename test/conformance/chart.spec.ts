@@ -4,11 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { describe, test } from 'node:test';
-import { parse } from 'yaml';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { commandOf, describeImage, projectRoot, serviceFolders, settingsOf, type ServiceFolder } from './services.js';
+import { describe, test } from 'node:test';
+import { parse } from 'yaml';
 import {
   environmentOf,
   helm,
@@ -19,6 +18,7 @@ import {
   type KubernetesObject,
   type Labels,
 } from './rendered.js';
+import { commandOf, describeImage, projectRoot, serviceFolders, settingsOf, type ServiceFolder } from './services.js';
 
 const valuesFiles = ['default', 'many-rewards', 'production'];
 const skip = helm === undefined ? 'helm is not here: put it on PATH, or name it with HELM=path' : false;

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseYaml, z } from '@gapo/settings';
+import { parseYaml, z } from '@gapo/service';
 import type { TrainedMethod } from './methods.js';
 import { exampleDirectory } from './settings.js';
 

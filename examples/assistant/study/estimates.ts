@@ -1,5 +1,5 @@
 /** Means over seeds with their 95 % intervals. */
-import { mean, standardDeviation } from '@gapo/objectives';
+import { mean, standardDeviation } from '@gapo/numeric';
 
 /** A mean; the ends of its interval are NaN where there is none. */
 export interface Estimate {

@@ -1,6 +1,6 @@
 /** One training stage: warm-up and cosine, a line every hundred steps with an estimate of the time left. */
 import type { NamedTensor } from '@gapo/model';
-import { createAdamWState } from '@gapo/optimizer';
+import { createAdamWState } from '@gapo/numeric';
 import { Descent, type MeanLoss, updatesOf } from '@gapo/training';
 import type { StageSettings } from './settings.js';
 

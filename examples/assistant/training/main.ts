@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Tokenizer, copyTokenizer, toHuggingFaceConfig, writeSafetensors } from '@gapo/model';
-import { writeReward } from '@gapo/rewardmodel';
+import { writeReward } from '@gapo/training';
 import { trainPolicy } from './policyModel.js';
 import { trainReward } from './rewardModel.js';
 import { policyShape, rewardShape, withVocabulary } from './settings.js';

@@ -10,8 +10,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { uniform } from '@gapo/objectives';
-import { type FitEvent, type Quality, fit } from '@gapo/rewardmodel';
+import { uniform } from '@gapo/numeric';
+import { type FitEvent, type Quality, fit } from '@gapo/training';
 import { type PreferencePair, preferencePairs } from '../language/corpus.js';
 
 const tokenizer = fileURLToPath(new URL('../../tokenizer', import.meta.url));

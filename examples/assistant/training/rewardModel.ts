@@ -1,6 +1,6 @@
 /** A reward model: a small classifier fitted on preference pairs, judged on pairs of combinations it never saw. */
 import { type NamedTensor, type Tokenizer, llamaConfig, randomDecoder } from '@gapo/model';
-import { PairEngine, type ScoreModel, type TokenPair, decoderScores, scoreHead } from '@gapo/rewardmodel';
+import { PairEngine, type ScoreModel, type TokenPair, decoderScores, scoreHead } from '@gapo/training';
 import { labelledAnswers, preferencePairs } from '../language/corpus.js';
 import { sequenceText } from '../language/template.js';
 import { train } from './loop.js';

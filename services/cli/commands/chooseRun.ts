@@ -2,7 +2,7 @@
 import { basename } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { Run } from '@gapo/rpc';
-import { UserError } from '@gapo/telemetry';
+import { UserError } from '@gapo/service';
 import type { Coordinator } from '../client.js';
 import { launchesOf, recordLaunch, type ConfigFile } from '../launches.js';
 import { stateName } from '../render/runProgress.js';

@@ -1,6 +1,6 @@
 /** `gapo pause`, `resume` and `cancel`: what a person asks of a run. */
-import { Command } from 'commander';
 import type { Run } from '@gapo/rpc';
+import { Command } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { runJson } from '../json.js';
 import { coordinatorOption, jsonOption } from '../options.js';

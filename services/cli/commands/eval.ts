@@ -1,8 +1,8 @@
 /** `gapo eval`: runs' policies on their held-out prompts, against the policies that they started from. */
-import { Command, Option } from 'commander';
-import type { EvaluationReport } from '@gapo/rpc';
 import { evaluationJson } from '@gapo/page';
-import { UserError } from '@gapo/telemetry';
+import type { EvaluationReport } from '@gapo/rpc';
+import { UserError } from '@gapo/service';
+import { Command, Option } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { EXIT_INTERRUPTED, Exit } from '../exit.js';
 import { listenForInterrupts } from '../interrupts.js';

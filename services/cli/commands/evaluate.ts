@@ -1,6 +1,6 @@
 /** Evaluating a run, shared by `eval` and `run`. */
 import type { EvaluationReport } from '@gapo/rpc';
-import { UserError } from '@gapo/telemetry';
+import { UserError } from '@gapo/service';
 import type { Coordinator } from '../client.js';
 import type { Reporter } from '../render/reporter.js';
 

@@ -10,7 +10,6 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Command, Option } from 'commander';
 import {
   adapterFiles,
   configWithDtype,
@@ -20,8 +19,8 @@ import {
   writeMergedModel,
   type MergedOptions,
 } from '@gapo/model';
-import { z } from '@gapo/settings';
-import { UserError } from '@gapo/telemetry';
+import { z, UserError } from '@gapo/service';
+import { Command, Option } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { coordinatorOption, jsonOption } from '../options.js';
 import { print, printJson } from '../output.js';

@@ -1,8 +1,8 @@
 /** Following a run to its end, shared by `watch`, `train --watch` and `run`. */
 import type { Progress, Run, StepReport, WatchRunResponse } from '@gapo/rpc';
 import type { Coordinator } from '../client.js';
-import { advance, progressOf, type RunProgress, type WholeProgress } from '../render/runProgress.js';
 import type { Reporter } from '../render/reporter.js';
+import { advance, progressOf, type RunProgress, type WholeProgress } from '../render/runProgress.js';
 
 /** States in which nothing more happens by itself. */
 const settledStates: ReadonlySet<string> = new Set([

@@ -5,7 +5,7 @@ import { makeReporter } from '../render/reporter.js';
 import { TrainingProgress, type Units } from '../render/training.js';
 
 /** What is trained, and how it is told of. */
-export interface FollowedTraining<Settings> extends Pick<Training<Settings, never>, 'folder' | 'settings'> {
+export interface FollowedTraining<Settings> extends Pick<Training<Settings, never>, 'program' | 'settings'> {
   readonly units: Units;
   /** Whether stdout is for a script, so that progress comes a line at a time. */
   readonly json: boolean;
@@ -18,7 +18,7 @@ export interface FollowedTraining<Settings> extends Pick<Training<Settings, neve
  * @throws as {@link runTraining}
  */
 export async function followTraining<Settings, Result>({
-  folder,
+  program,
   settings,
   units,
   json,
@@ -29,7 +29,7 @@ export async function followTraining<Settings, Result>({
   reporter.work(progress.line());
   try {
     return await runTraining<Settings, Result>({
-      folder,
+      program,
       settings,
       report: (event) => progress.take(event, reporter),
       stop: interrupts.asked,

@@ -1,7 +1,7 @@
 /** `gapo front`: one policy for each of several preferences, trained one after the other, evaluated and compared. */
 import { join } from 'node:path';
-import { Command, Option } from 'commander';
 import type { EvaluationReport, Run } from '@gapo/rpc';
+import { Command, Option } from 'commander';
 import { Coordinator } from '../client.js';
 import { EXIT_INTERRUPTED, Exit } from '../exit.js';
 import { analyse } from '../fronts/analysis.js';

@@ -1,6 +1,6 @@
 /** `gapo objective`: objectives that are added to a run while it trains, or removed from it. */
-import { Command, Option } from 'commander';
 import type { FailurePolicy, ObjectiveInput } from '@gapo/rpc';
+import { Command, Option } from 'commander';
 import { assignmentList } from '../assignments.js';
 import { authorOf, authorOption } from '../author.js';
 import { Coordinator, coordinatorAddress, type ObjectivesChange } from '../client.js';

@@ -1,9 +1,9 @@
 /** `gapo pareto`: which policies of a set are worth having: the table, the hypervolume, the plot. */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Command, Option } from 'commander';
 import type { EvaluationReport } from '@gapo/rpc';
-import { UserError } from '@gapo/telemetry';
+import { UserError } from '@gapo/service';
+import { Command, Option } from 'commander';
 import { assignmentList } from '../assignments.js';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { EXIT_INTERRUPTED, Exit } from '../exit.js';

@@ -1,7 +1,7 @@
 /** `gapo plan`: what a run needs, computed from the model's config.json and the run configuration alone. */
-import { Command, InvalidArgumentError, Option } from 'commander';
 import { readDecoderConfig } from '@gapo/model';
-import { planOf, type RunExtents } from '@gapo/sizing';
+import { planOf, type RunExtents } from '@gapo/model';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { readConfigFile } from '../launches.js';
 import { jsonOption } from '../options.js';
 import { print, printJson } from '../output.js';

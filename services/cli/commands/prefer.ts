@@ -1,8 +1,7 @@
 /** `gapo prefer`: another preference for a run while it trains. */
-import { Argument, Command } from 'commander';
 import type { Run } from '@gapo/rpc';
-import { nearestKey } from '@gapo/settings';
-import { UserError } from '@gapo/telemetry';
+import { nearestKey, UserError } from '@gapo/service';
+import { Argument, Command } from 'commander';
 import { collectAssignment } from '../assignments.js';
 import { authorOf, authorOption } from '../author.js';
 import { Coordinator, coordinatorAddress } from '../client.js';

@@ -1,16 +1,16 @@
 /** `gapo reward`: for whoever writes a reward service. */
-import { Command, Option } from 'commander';
 import { connect, type DescribeResponse } from '@gapo/rpc';
+import { Command, Option } from 'commander';
+import { conformance } from '../conformance/conformance.js';
+import { batchSizes, throughput, type Throughput } from '../conformance/throughput.js';
 import { EXIT_USER, Exit } from '../exit.js';
 import { listenForInterrupts } from '../interrupts.js';
 import { address, jsonOption, positive } from '../options.js';
 import { print, printJson } from '../output.js';
-import { rewardCheckText } from '../render/rewardCheck.js';
 import { makeReporter } from '../render/reporter.js';
-import { conformance } from '../rewards/conformance.js';
+import { rewardCheckText } from '../render/rewardCheck.js';
 import { rewardServeCommand } from './rewardServe.js';
 import { rewardTrainCommand } from './rewardTrain.js';
-import { batchSizes, throughput, type Throughput } from '../rewards/throughput.js';
 
 interface CheckFlags {
   timeout: number;

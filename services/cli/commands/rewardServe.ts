@@ -1,8 +1,8 @@
 /** `gapo reward serve`: one reward service in the foreground, from models, a file of rules, or a file that says who is asked. */
 import { spawn } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
+import { UserError } from '@gapo/service';
 import { Command, Option } from 'commander';
-import { UserError } from '@gapo/telemetry';
 import { Exit } from '../exit.js';
 import { listenForInterrupts } from '../interrupts.js';
 import { address } from '../options.js';

@@ -1,9 +1,8 @@
 /** `gapo reward train`: a reward model from preference pairs, for `gapo reward serve`. */
 import { basename, extname } from 'node:path';
+import { word, UserError } from '@gapo/service';
+import type { FitResult, FitSettings } from '@gapo/training';
 import { Command, Option } from 'commander';
-import type { FitResult, FitSettings } from '@gapo/rewardmodel';
-import { word } from '@gapo/settings';
-import { UserError } from '@gapo/telemetry';
 import { EXIT_INTERRUPTED, Exit } from '../exit.js';
 import { atLeast1, jsonOption, positive } from '../options.js';
 import { note, print, printJson } from '../output.js';
@@ -84,7 +83,7 @@ function settingsOf(data: readonly string[], flags: RewardTrainFlags): FitSettin
 async function rewardTrain(data: readonly string[], flags: RewardTrainFlags): Promise<void> {
   const settings = settingsOf(data, flags);
   const { updates, quality } = await followTraining<FitSettings, FitResult>({
-    folder: 'lib/rewardmodel',
+    program: 'rewardModel',
     settings,
     units: { examples: 'pairs', weight: 'pairs' },
     json: flags.json === true,

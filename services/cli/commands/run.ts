@@ -1,7 +1,7 @@
 /** `gapo run`: everything at once, from a configuration to a result. What `make run` calls. */
-import { Command, Option } from 'commander';
 import type { EvaluationReport } from '@gapo/rpc';
-import { UserError } from '@gapo/telemetry';
+import { UserError } from '@gapo/service';
+import { Command, Option } from 'commander';
 import { Coordinator } from '../client.js';
 import { EXIT_INTERRUPTED, Exit } from '../exit.js';
 import { aborted, listenForInterrupts, type Interrupts } from '../interrupts.js';

@@ -1,6 +1,6 @@
 /** The services that `gapo run` works with: those that `gapo up` left running, or its own, with their traces. */
 import { join } from 'node:path';
-import { UserError } from '@gapo/telemetry';
+import { UserError } from '@gapo/service';
 import type { Interrupts } from '../interrupts.js';
 import type { StackFlags } from '../options.js';
 import { runningStack, startStack } from '../processes/stack.js';

@@ -1,9 +1,9 @@
 /** `gapo runs`: every run of a coordinator. */
 import { Command } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
+import { runJson } from '../json.js';
 import { coordinatorOption, jsonOption } from '../options.js';
 import { print, printJson } from '../output.js';
-import { runJson } from '../json.js';
 import { fixed } from '../render/numbers.js';
 import { originText } from '../render/preference.js';
 import { stateName } from '../render/runProgress.js';

@@ -1,6 +1,6 @@
 /** `gapo sft`: supervised fine-tuning, which makes the model that alignment starts from. */
+import type { FinetuningResult, FinetuningSettings } from '@gapo/training';
 import { Command, Option } from 'commander';
-import type { FinetuningResult, FinetuningSettings } from '@gapo/finetuning';
 import { EXIT_INTERRUPTED, Exit } from '../exit.js';
 import { jsonOption, positive } from '../options.js';
 import { note, print, printJson } from '../output.js';
@@ -58,7 +58,7 @@ function settingsOf(data: readonly string[], flags: SftFlags): FinetuningSetting
 async function sft(data: readonly string[], flags: SftFlags): Promise<void> {
   const settings = settingsOf(data, flags);
   const end = await followTraining<FinetuningSettings, FinetuningResult>({
-    folder: 'lib/finetuning',
+    program: 'sft',
     settings,
     units: { examples: 'sequences', weight: 'tokens' },
     json: flags.json === true,

@@ -1,6 +1,6 @@
 /** `gapo soup`: a run whose policy is the weighted average of other runs' policies (Rewarded Soups). */
+import { UserError } from '@gapo/service';
 import { Argument, Command, Option } from 'commander';
-import { UserError } from '@gapo/telemetry';
 import { collectAssignment } from '../assignments.js';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { runJson } from '../json.js';

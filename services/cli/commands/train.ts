@@ -2,8 +2,8 @@
 import { basename } from 'node:path';
 import { Command, Option } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
-import { readConfigFile, recordLaunch } from '../launches.js';
 import { runJson } from '../json.js';
+import { readConfigFile, recordLaunch } from '../launches.js';
 import { coordinatorOption, dataOption, jsonOption } from '../options.js';
 import { print, printJson } from '../output.js';
 import { fromHere } from '../project.js';

@@ -1,6 +1,6 @@
 /** A run followed to its last step, shared by `run` and `front`: the first Ctrl-C pauses it, the second leaves it. */
 import type { Run, StepReport } from '@gapo/rpc';
-import { UserError } from '@gapo/telemetry';
+import { UserError } from '@gapo/service';
 import type { Coordinator } from '../client.js';
 import { EXIT_INTERRUPTED, Exit } from '../exit.js';
 import type { Interrupts } from '../interrupts.js';

@@ -1,7 +1,7 @@
 /** Options that the commands which train have in common. */
 import { availableParallelism } from 'node:os';
+import { UserError } from '@gapo/service';
 import { InvalidArgumentError, Option } from 'commander';
-import { UserError } from '@gapo/telemetry';
 import { natural, positive } from '../options.js';
 
 /** Their values. */

@@ -1,13 +1,13 @@
 /** `gapo up`: all services of this machine as processes, until Ctrl-C. */
 import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
+import { EXIT_INTERRUPTED, Exit } from '../exit.js';
 import { aborted, listenForInterrupts } from '../interrupts.js';
 import { jsonOption, stackOptions, type StackFlags } from '../options.js';
 import { note, print, printJson } from '../output.js';
-import { fromHere } from '../project.js';
 import { runningStack, startStack, type StackOptions } from '../processes/stack.js';
+import { fromHere } from '../project.js';
 import { servicesTable } from '../render/services.js';
-import { EXIT_INTERRUPTED, Exit } from '../exit.js';
 
 /** The options of the services as the processes take them. */
 export function stackOptionsOf(

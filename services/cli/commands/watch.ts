@@ -1,7 +1,7 @@
 /** `gapo watch`: follows a run. */
-import { Command } from 'commander';
-import type { Run } from '@gapo/rpc';
 import { stepJson } from '@gapo/page';
+import type { Run } from '@gapo/rpc';
+import { Command } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { EXIT_INTERRUPTED, Exit } from '../exit.js';
 import { listenForInterrupts } from '../interrupts.js';

@@ -1,6 +1,6 @@
 /** What a set of policies says: which are dominated, and the hypervolume of each group. */
 import { dominates, hypervolume, MOST_HYPERVOLUME_OBJECTIVES, paretoFront } from '@gapo/objectives';
-import { UserError } from '@gapo/telemetry';
+import { UserError } from '@gapo/service';
 import type { Front, FrontPolicy } from './front.js';
 
 /** A front, looked at. */

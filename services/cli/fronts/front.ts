@@ -2,8 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { EvaluationReport, Interval, Run } from '@gapo/rpc';
-import { z } from '@gapo/settings';
-import { UserError } from '@gapo/telemetry';
+import { z, UserError } from '@gapo/service';
 import { orNull } from '../render/numbers.js';
 
 const estimate = z.object({

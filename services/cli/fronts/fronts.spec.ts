@@ -1,11 +1,11 @@
 /** Preferences, variants of a configuration, and what is said of a set of policies. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RunProgress } from '../render/runProgress.js';
+import { axisOf } from '../render/axis.js';
 import { frontJson, frontTable } from '../render/front.js';
 import { frontPlot } from '../render/frontPlot.js';
-import { axisOf } from '../render/axis.js';
 import { placeLabels } from '../render/labels.js';
+import type { RunProgress } from '../render/runProgress.js';
 import { analyse } from './analysis.js';
 import { FrontEta } from './eta.js';
 import type { Front } from './front.js';

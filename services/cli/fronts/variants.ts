@@ -1,6 +1,6 @@
 /** One run configuration with other ways of combining: a preference vector, or a single objective. */
 import { basename } from 'node:path';
-import { configSha256, parseYaml, word, z } from '@gapo/settings';
+import { configSha256, parseYaml, word, z } from '@gapo/service';
 import type { ConfigFile } from '../launches.js';
 
 const schema = z.looseObject({

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { checkHealth } from '@gapo/rpc';
-import { UserError } from '@gapo/telemetry';
+import { UserError } from '@gapo/service';
 import { preloadModule, projectRoot, serviceScript } from '../project.js';
 import { Backoff } from './backoff.js';
 import { newLogFile, type LogFile } from './logFile.js';

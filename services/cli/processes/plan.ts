@@ -1,7 +1,7 @@
 /** What `gapo up` starts: each service with its address and its environment, and in which order. */
 import { join } from 'node:path';
-import { rewardEnvironment, type RewardEntry } from './rewardsFile.js';
 import { freePorts, localHost, requireFree, type WantedPort } from './ports.js';
+import { rewardEnvironment, type RewardEntry } from './rewardsFile.js';
 
 /** One service of this machine. */
 export interface ServiceSpec {

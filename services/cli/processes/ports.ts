@@ -1,6 +1,6 @@
 /** TCP ports of this machine: which are free, and who wanted one that is not. */
 import { createServer, type Server } from 'node:net';
-import { UserError } from '@gapo/telemetry';
+import { UserError } from '@gapo/service';
 
 /** The address that services of this machine listen on. */
 export const localHost = '127.0.0.1';

@@ -1,8 +1,7 @@
 /** The file that says which reward services `gapo up` starts. */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { parseYaml, filePath, directory, port, word, z } from '@gapo/settings';
-import { UserError } from '@gapo/telemetry';
+import { parseYaml, filePath, directory, port, word, z, UserError } from '@gapo/service';
 
 /** The key that names what a kind scores with; in capitals, the end of the service's variable, as REWARD_MODEL. */
 const sourceKeys = { onnx: 'model', rules: 'rules', http: 'http', oip: 'oip' } as const;

@@ -2,14 +2,14 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { UserError } from '@gapo/telemetry';
+import { UserError } from '@gapo/service';
 import type { TrainingEvent } from '@gapo/training';
 import { projectRoot, serviceScript } from '../project.js';
 
-/** A training, by the folder of its process; what it is given and what it says at its end. */
+/** A training: its program, its settings and its observers. */
 export interface Training<Settings, Result> {
-  /** As `lib/finetuning`. */
-  readonly folder: string;
+  /** A program of services/training. */
+  readonly program: 'sft' | 'rewardModel';
   readonly settings: Settings;
   /** Told what happens, as it happens. */
   readonly report: (event: TrainingEvent<Result>) => void;
@@ -24,12 +24,12 @@ export interface Training<Settings, Result> {
  * @throws UserError with what the process says is to be mended; Error where it ended in another way
  */
 export async function runTraining<Settings, Result>({
-  folder,
+  program,
   settings,
   report,
   stop,
 }: Training<Settings, Result>): Promise<Extract<TrainingEvent<Result>, { event: 'end' }>> {
-  const script = join(projectRoot, serviceScript(folder));
+  const script = join(projectRoot, serviceScript('training', program));
   const child = spawn(process.execPath, [script, JSON.stringify(settings)], { stdio: ['ignore', 'pipe', 'pipe'] });
   const ask = (): void => void child.kill('SIGTERM');
   stop.addEventListener('abort', ask, { once: true });

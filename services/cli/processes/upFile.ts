@@ -1,8 +1,7 @@
 /** DATA/up.json: what `gapo up` runs, so that a second one and other commands know. */
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from '@gapo/settings';
-import { UserError } from '@gapo/telemetry';
+import { z, UserError } from '@gapo/service';
 
 const rowSchema = z.object({
   name: z.string(),

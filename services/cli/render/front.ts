@@ -1,6 +1,6 @@
 /** A front as a table, and as the JSON of `--json`. */
-import type { Front } from '../fronts/front.js';
 import type { FrontAnalysis } from '../fronts/analysis.js';
+import type { Front } from '../fronts/front.js';
 import { fixed, orNull, significant } from './numbers.js';
 import { table } from './table.js';
 

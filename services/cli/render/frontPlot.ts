@@ -1,6 +1,6 @@
 /** A front as an SVG: one panel for each pair of objectives, dark on light, readable without style sheets. */
-import type { Front } from '../fronts/front.js';
 import type { FrontAnalysis } from '../fronts/analysis.js';
+import type { Front } from '../fronts/front.js';
 import { axisOf, type Axis } from './axis.js';
 import { placeLabels } from './labels.js';
 import { element, svgDocument, textElement } from './svg.js';

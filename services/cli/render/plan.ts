@@ -1,5 +1,5 @@
 /** A run's plan as tables. */
-import type { Plan, RunExtents, Worker } from '@gapo/sizing';
+import type { Plan, RunExtents, Worker } from '@gapo/model';
 import { count, significant } from './numbers.js';
 import { table } from './table.js';
 

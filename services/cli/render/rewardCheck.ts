@@ -1,6 +1,6 @@
 /** What `gapo reward check` found, for people. */
-import type { Finding } from '../rewards/conformance.js';
-import type { Throughput } from '../rewards/throughput.js';
+import type { Finding } from '../conformance/conformance.js';
+import type { Throughput } from '../conformance/throughput.js';
 import { count } from './numbers.js';
 import { table } from './table.js';
 

@@ -1,5 +1,5 @@
 /** How good a fitted reward model is, for people. */
-import type { Quality, ReliabilityBin } from '@gapo/rewardmodel';
+import type { Quality, ReliabilityBin } from '@gapo/training';
 import { count, fixed, percent } from './numbers.js';
 import { table } from './table.js';
 

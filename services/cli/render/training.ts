@@ -1,7 +1,7 @@
 /** A training's progress in one line, with an estimate of the time left. */
 import type { TrainingEvent } from '@gapo/training';
-import type { Reporter } from './reporter.js';
 import { count, duration, fixed } from './numbers.js';
+import type { Reporter } from './reporter.js';
 
 type Event<Name extends TrainingEvent<unknown>['event']> = Extract<TrainingEvent<unknown>, { event: Name }>;
 

@@ -1,9 +1,8 @@
 /** What of a run configuration decides its size. The coordinator validates the whole file, with the same defaults. */
 import { resolve } from 'node:path';
-import { type DecoderConfig, linearTargets } from '@gapo/model';
-import { parseYaml, z } from '@gapo/settings';
-import type { RunExtents } from '@gapo/sizing';
-import { UserError } from '@gapo/telemetry';
+import { linearTargets } from '@gapo/model';
+import type { RunExtents, DecoderConfig } from '@gapo/model';
+import { parseYaml, z, UserError } from '@gapo/service';
 import type { ConfigFile } from '../launches.js';
 
 const count = (otherwise: number) => z.int().min(1).default(otherwise);

@@ -1,6 +1,6 @@
 /** Files of JSON lines: every line checked, and each problem said with its place. */
 import { readFile } from 'node:fs/promises';
-import { UserError } from '@gapo/telemetry';
+import { UserError } from '@gapo/service';
 
 const MOST_PROBLEMS = 5;
 

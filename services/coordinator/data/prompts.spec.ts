@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { drawPrompts, readPrompts, splitEvenly, type PromptRecord } from './prompts.js';
 import { scratch } from '../world.fixture.js';
+import { drawPrompts, readPrompts, splitEvenly, type PromptRecord } from './prompts.js';
 
 const encoding = { context: 8, encodePrompt: (text: string) => [...Buffer.from(text)] };
 

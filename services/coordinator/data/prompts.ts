@@ -1,7 +1,6 @@
 /** Prompts: read from JSON lines, tokenised once, and drawn in a seeded order that a single number describes. */
-import { permutation } from '@gapo/objectives';
-import { UserError } from '@gapo/telemetry';
-import { z } from '@gapo/settings';
+import { permutation } from '@gapo/numeric';
+import { UserError, z } from '@gapo/service';
 import { readJsonLines } from './jsonLines.js';
 
 /** A prompt of a data set. */

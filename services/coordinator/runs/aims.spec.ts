@@ -3,10 +3,9 @@ import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { parseRunConfig } from '@gapo/config';
 import { connectEvents, type CloudEvent } from '@gapo/events';
 import { RpcError } from '@gapo/rpc';
-import { aimsOf, configAt, type AimsChange } from './aims.js';
-import { parseRunConfig } from '../config/runConfig.js';
 import { combineOptions, initialCombination } from '../step/combination.js';
 import {
   createRun,
@@ -21,6 +20,7 @@ import {
   until,
   untilStep,
 } from '../world.fixture.js';
+import { aimsOf, configAt, type AimsChange } from './aims.js';
 
 const config = runYaml({
   steps: 6,

@@ -1,9 +1,9 @@
 /** What a run aims at, step by step: its objectives and the preference among them, as configured and as people changed them. */
+import { steered } from '@gapo/config';
+import { objectiveConfig } from '@gapo/config';
+import type { RunConfig } from '@gapo/config';
 import { RpcError } from '@gapo/rpc';
-import { z } from '@gapo/settings';
-import { steered } from '../config/combineConfig.js';
-import { objectiveConfig } from '../config/objectiveConfig.js';
-import type { RunConfig } from '../config/runConfig.js';
+import { z } from '@gapo/service';
 import { configuredPreference, STEERED_METHODS } from '../step/combination.js';
 
 const aimsSchema = z.object({

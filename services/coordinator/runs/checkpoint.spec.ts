@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { parseRunConfig } from '@gapo/config';
 import { readSafetensors } from '@gapo/model';
-import { UserError } from '@gapo/telemetry';
+import { UserError } from '@gapo/service';
+import { scratch } from '../world.fixture.js';
 import {
   listCheckpoints,
   readCheckpoint,
@@ -12,8 +14,6 @@ import {
   writeCheckpoint,
   type CheckpointOwner,
 } from './checkpoint.js';
-import { parseRunConfig } from '../config/runConfig.js';
-import { scratch } from '../world.fixture.js';
 import type { TrainingState } from './trainingState.js';
 
 const text =

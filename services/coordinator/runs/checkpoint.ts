@@ -12,15 +12,22 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { RunConfig } from '@gapo/config';
 import type { StepEvent } from '@gapo/events';
-import { concatenated, encodeSafetensors, readSafetensors, sha256OfTensors, split, valueHeadNames } from '@gapo/model';
-import type { NamedTensor, TensorShape } from '@gapo/model';
+import {
+  concatenated,
+  encodeSafetensors,
+  readSafetensors,
+  sha256OfTensors,
+  split,
+  valueHeadNames,
+  type NamedTensor,
+  type TensorShape,
+} from '@gapo/model';
 import { checkKlController, type KlController } from '@gapo/objectives';
-import { canonicalJson, configSha256, sha256Hex, z } from '@gapo/settings';
-import { UserError } from '@gapo/telemetry';
-import { aimsChangeSchema } from './aims.js';
+import { canonicalJson, configSha256, sha256Hex, z, UserError } from '@gapo/service';
 import { initialCombination } from '../step/combination.js';
-import type { RunConfig } from '../config/runConfig.js';
+import { aimsChangeSchema } from './aims.js';
 import { versionOf, type TrainingState } from './trainingState.js';
 
 /** A checkpoint on disk. */

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { logger } from '@gapo/telemetry';
-import { lockDataDirectory } from './dataLock.js';
+import { logger } from '@gapo/service';
 import { scratch } from '../world.fixture.js';
+import { lockDataDirectory } from './dataLock.js';
 
 const log = logger('test');
 

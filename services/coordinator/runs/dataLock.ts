@@ -7,7 +7,7 @@ import { realpathSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { UserError, type Logger } from '@gapo/telemetry';
+import { UserError, type Logger } from '@gapo/service';
 
 /** Where the socket of a directory lies: not in it, since paths of sockets must be short. */
 function socketPath(directory: string): string {

@@ -1,5 +1,6 @@
 /** An evaluation: the starting policy and a version of the run on the held-out prompts, scored by every objective. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { objectiveNames } from '@gapo/config';
 import {
   bootstrapMean,
   bootstrapPairedDifference,
@@ -8,25 +9,24 @@ import {
   standardDeviation,
   winRate,
   type Estimate,
-} from '@gapo/objectives';
-import type {
-  EvaluateRunResponseInput,
-  EvaluationReportInput,
-  IntervalInput,
-  ObjectiveEvaluationInput,
-  ProgressInput,
+} from '@gapo/numeric';
+import {
+  type EvaluateRunResponseInput,
+  type EvaluationReportInput,
+  type IntervalInput,
+  type ObjectiveEvaluationInput,
+  type ProgressInput,
+  RpcError,
 } from '@gapo/rpc';
-import { RpcError } from '@gapo/rpc';
-import { attributeNames, ROOT_CONTEXT, spanNames, withSpan } from '@gapo/telemetry';
+import { attributeNames, ROOT_CONTEXT, spanNames, withSpan } from '@gapo/tracing';
 import type { Sample } from '../data/batch.js';
-import type { Platform } from '../platform.js';
 import { splitEvenly, type PromptRecord } from '../data/prompts.js';
+import type { Platform } from '../platform.js';
+import { describeRewards, needsRewards } from '../scoring/rewardServices.js';
+import { scoreItems } from '../scoring/scoring.js';
+import { policyRef, type Workbench } from '../step/workbench.js';
 import { sampleShards } from '../workers/rollouts.js';
 import type { Run } from './run.js';
-import { scoreItems } from '../rewards/scoring.js';
-import { objectiveNames } from '../config/runConfig.js';
-import { describeRewards, needsRewards } from '../rewards/rewardServices.js';
-import { policyRef, type Workbench } from '../step/workbench.js';
 
 /** What is evaluated. */
 export interface EvaluationRequest {

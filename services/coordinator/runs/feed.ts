@@ -1,6 +1,6 @@
 /** What happens in a run, for any number of watchers, each at its own pace. A slow one misses progress, never a step. */
-import type { ProgressInput, RunInput, WatchRunResponseInput } from '@gapo/rpc';
 import type { StepEvent } from '@gapo/events';
+import type { ProgressInput, RunInput, WatchRunResponseInput } from '@gapo/rpc';
 
 type Entry = { readonly run: RunInput } | { readonly step: StepEvent };
 

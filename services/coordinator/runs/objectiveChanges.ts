@@ -1,16 +1,10 @@
 /** What becomes of a run's aims where somebody adds objectives or removes some: everything is checked before anything changes. */
+import { checkCombination } from '@gapo/config';
+import { checkObjectives, objective, withService } from '@gapo/config';
+import type { RunConfig, ObjectiveConfig, ServiceNames } from '@gapo/config';
 import { RpcError } from '@gapo/rpc';
-import { canonicalJson, ConfigError, nearestKey, parseValue, z } from '@gapo/settings';
+import { canonicalJson, ConfigError, nearestKey, parseValue, z } from '@gapo/service';
 import { aimsOf, checkPreference, takesNoPreference, withAims, type Aims } from './aims.js';
-import { checkCombination } from '../config/combineConfig.js';
-import {
-  checkObjectives,
-  objective,
-  withService,
-  type ObjectiveConfig,
-  type ServiceNames,
-} from '../config/objectiveConfig.js';
-import type { RunConfig } from '../config/runConfig.js';
 
 /** What somebody asks for. */
 export interface ObjectivesRequest {

@@ -3,8 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { CloudEvent } from '@gapo/events';
-import { connectEvents } from '@gapo/events';
+import { type CloudEvent, connectEvents } from '@gapo/events';
 import { RpcError, type Run, type StepReport } from '@gapo/rpc';
 import {
   createRun,

@@ -1,29 +1,29 @@
 /** One run: its life from the first step to the last, with pauses, failures and resumptions in between. */
 import { setMaxListeners } from 'node:events';
+import type { RunConfig } from '@gapo/config';
 import type { StepEvent } from '@gapo/events';
 import { RpcError, RunState, type RunInput, type WatchRunResponseInput } from '@gapo/rpc';
-import { configSha256 } from '@gapo/settings';
-import { attributeNames, isExpected, ROOT_CONTEXT, spanNames, withSpan, type Span } from '@gapo/telemetry';
+import { configSha256, isExpected } from '@gapo/service';
+import { attributeNames, ROOT_CONTEXT, spanNames, withSpan, type Span } from '@gapo/tracing';
+import type { Platform } from '../platform.js';
+import { describeRewards, meetRewards, needsRewards } from '../scoring/rewardServices.js';
+import { takePairStep } from '../step/pairStep.js';
+import { takeStep } from '../step/step.js';
+import type { Phase } from '../step/stepContext.js';
+import { completeReport } from '../step/stepReport.js';
+import { prepareWorkbench, startingVersions, workbenchWith, type Workbench } from '../step/workbench.js';
 import type { AimsChange } from './aims.js';
 import type { CheckpointContent } from './checkpoint.js';
 import { RunEvents } from './events.js';
 import { RunFeed } from './feed.js';
 import { averageHasNoSteps, PauseNeeded } from './interruption.js';
 import { hasEnded, isActive, stateWord, targetOf, type Transition } from './lifecycle.js';
-import type { Platform } from '../platform.js';
 import type { ObjectivesRequest } from './objectiveChanges.js';
-import { describeRewards, meetRewards, needsRewards } from '../rewards/rewardServices.js';
 import { RunAims, type Moment, type ObjectivesAnswer } from './runAims.js';
-import type { RunConfig } from '../config/runConfig.js';
 import { versionKey, type RunDirectory, type RunRecord } from './runDirectory.js';
 import { RunHistory } from './runHistory.js';
-import { completeReport } from '../step/stepReport.js';
-import { takePairStep } from '../step/pairStep.js';
-import { takeStep } from '../step/step.js';
-import type { Phase } from '../step/stepContext.js';
 import { initialState, versionOf, type TrainingState } from './trainingState.js';
 import type { VersionStore } from './versions.js';
-import { prepareWorkbench, startingVersions, workbenchWith, type Workbench } from '../step/workbench.js';
 
 /** What a run is made from. */
 export interface RunParts {

@@ -1,9 +1,11 @@
 /** A run's aims: the configuration's, and what people made of them since: kept in its directory, logged and published. */
+import type { ObjectiveConfig } from '@gapo/config';
+import { objectiveNames, type RunConfig } from '@gapo/config';
 import { RpcError } from '@gapo/rpc';
-import { canonicalJson } from '@gapo/settings';
-import { UserError } from '@gapo/telemetry';
+import { canonicalJson, UserError } from '@gapo/service';
+import type { Platform } from '../platform.js';
+import { tryRewards } from '../scoring/rewardServices.js';
 import { aimsOf, checkPreference, configAt, takesNoPreference, type Aims, type AimsChange } from './aims.js';
-import type { ObjectiveConfig } from '../config/objectiveConfig.js';
 import type { RunEvents } from './events.js';
 import {
   changedObjectives,
@@ -12,9 +14,6 @@ import {
   type ChangedObjectives,
   type ObjectivesRequest,
 } from './objectiveChanges.js';
-import { objectiveNames, type RunConfig } from '../config/runConfig.js';
-import type { Platform } from '../platform.js';
-import { tryRewards } from '../rewards/rewardServices.js';
 import type { RunDirectory } from './runDirectory.js';
 import type { TrainingState } from './trainingState.js';
 

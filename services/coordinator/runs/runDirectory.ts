@@ -20,9 +20,8 @@ import {
 import { join } from 'node:path';
 import type { StepEvent } from '@gapo/events';
 import { RunState } from '@gapo/rpc';
+import { word, z, UserError } from '@gapo/service';
 import { aimsChangeSchema, type AimsChange } from './aims.js';
-import { word, z } from '@gapo/settings';
-import { UserError } from '@gapo/telemetry';
 
 const recordSchema = z.object({
   format: z.literal(1),

@@ -1,5 +1,7 @@
 /** What a run has behind it, on disk: the reports of its steps and its checkpoints. */
+import { updatesPerStep, type RunConfig } from '@gapo/config';
 import type { StepEvent } from '@gapo/events';
+import type { Workbench } from '../step/workbench.js';
 import {
   listCheckpoints,
   readCheckpoint,
@@ -9,9 +11,7 @@ import {
   type CheckpointOwner,
   type CheckpointPlace,
 } from './checkpoint.js';
-import { updatesPerStep, type RunConfig } from '../config/runConfig.js';
 import type { RunDirectory } from './runDirectory.js';
-import type { Workbench } from '../step/workbench.js';
 import type { TrainingState } from './trainingState.js';
 
 /** Steps whose mean time the estimate of the time left is made from. */

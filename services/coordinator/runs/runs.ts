@@ -1,18 +1,17 @@
 /** Every run of this coordinator: those that it leads, and those that it finds on disk when it starts. */
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { parseRunConfig } from '@gapo/config';
 import { RpcError, RunState } from '@gapo/rpc';
-import { word } from '@gapo/settings';
-import { isExpected, UserError } from '@gapo/telemetry';
+import { word, isExpected, UserError } from '@gapo/service';
+import type { Platform } from '../platform.js';
+import { prepareWorkbench } from '../step/workbench.js';
 import { lockDataDirectory } from './dataLock.js';
 import { isActive } from './lifecycle.js';
-import type { Platform } from '../platform.js';
 import { Run } from './run.js';
-import { parseRunConfig } from '../config/runConfig.js';
 import { RunDirectory, type RunRecord } from './runDirectory.js';
 import { averagedState, sharesOf } from './soup.js';
 import type { VersionStore } from './versions.js';
-import { prepareWorkbench } from '../step/workbench.js';
 
 /** What a new run is made from. */
 export interface NewRun {

@@ -3,12 +3,12 @@
  * other runs. Averages are good policies where the runs started from one point, which is checked; the factors of adapters
  * are averaged as they are, as every other trained tensor.
  */
+import { updatesPerStep } from '@gapo/config';
 import { RpcError } from '@gapo/rpc';
-import { updatesPerStep } from '../config/runConfig.js';
-import type { Run } from './run.js';
-import { initialState, type TrainingState } from './trainingState.js';
 import { untrained } from '../step/update.js';
 import type { Workbench } from '../step/workbench.js';
+import type { Run } from './run.js';
+import { initialState, type TrainingState } from './trainingState.js';
 
 /** A run with its share of the average. */
 export interface Ingredient {

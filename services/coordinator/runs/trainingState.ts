@@ -1,9 +1,9 @@
 /** Where a run's training is: exactly what a checkpoint holds and a step leads from. */
+import type { RunConfig } from '@gapo/config';
 import type { KlController } from '@gapo/objectives';
 import { initialCombination, type CombinationState } from '../step/combination.js';
-import type { AimsChange } from './aims.js';
-import type { RunConfig } from '../config/runConfig.js';
 import { untrained, type Trained } from '../step/update.js';
+import type { AimsChange } from './aims.js';
 
 /** The state after a step. Never modified: a step that is given up leaves it as it was. */
 export interface TrainingState {

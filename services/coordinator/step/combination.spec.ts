@@ -1,9 +1,9 @@
 // From each method's configuration to its options, and what a combination remembers from step to step.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parseRunConfig, type RunConfig } from '@gapo/config';
 import { combine, gramMatrix, METHODS, type CombineOptions } from '@gapo/objectives';
 import { afterRewards, combineOptions, configuredPreference, initialCombination } from './combination.js';
-import { parseRunConfig, type RunConfig } from '../config/runConfig.js';
 
 /** Every method, with its options as they are written. */
 const written: Record<string, string> = {

@@ -1,8 +1,8 @@
 /** How the gradients of a run's objectives are combined in a step, and what that remembers of earlier steps. */
+import { numberAt, weightsOf, type CombineConfig } from '@gapo/config';
+import { objectiveNames, type RunConfig } from '@gapo/config';
 import { updateMultiplier, type CombineOptions, type Method } from '@gapo/objectives';
 import { RunFailure } from '../runs/interruption.js';
-import { numberAt, weightsOf, type CombineConfig } from '../config/combineConfig.js';
-import { objectiveNames, type RunConfig } from '../config/runConfig.js';
 
 /** The weights that were last chosen, with what was known of the objectives then. Arrays are by objective. */
 export interface ChosenWeights {

@@ -5,14 +5,14 @@
  */
 import { setMaxListeners } from 'node:events';
 import { concatenated } from '@gapo/model';
-import { deriveSeed } from '@gapo/objectives';
+import { deriveSeed } from '@gapo/numeric';
 import type { Item } from '@gapo/rpc';
-import { spanNames, withSpan } from '@gapo/telemetry';
+import { spanNames, withSpan } from '@gapo/tracing';
 import { createBatch, picked, tokensOf, type Batch, type Sample } from '../data/batch.js';
 import type { DrawnPrompt } from '../data/prompts.js';
-import { quotedFailures, quotedOutliers, scoreItems, type ScoredBatch } from '../rewards/scoring.js';
 import { PauseNeeded } from '../runs/interruption.js';
 import { versionOf, type TrainingState } from '../runs/trainingState.js';
+import { quotedFailures, quotedOutliers, scoreItems, type ScoredBatch } from '../scoring/scoring.js';
 import { batchLogProbs, type BatchLogProbs } from '../workers/gradients.js';
 import { sampleShards } from '../workers/rollouts.js';
 import { callOf, type Pieces, type StepContext, type Stopwatch } from './stepContext.js';

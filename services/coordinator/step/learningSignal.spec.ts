@@ -1,9 +1,9 @@
 // From rewards to advantages: what each option does to numbers small enough to follow by hand.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { RunConfig } from '@gapo/config';
 import { createBatch, columns, padded, unpad, type Sample } from '../data/batch.js';
 import { learningSignal, noonAdvantages } from './learningSignal.js';
-import type { RunConfig } from '../config/runConfig.js';
 
 const rloo: RunConfig['ppo'] = {
   advantages: 'rloo',

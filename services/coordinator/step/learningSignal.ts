@@ -1,7 +1,7 @@
 /** From rewards to what the surrogate is built of: advantages of each objective, and targets for the critics. */
+import type { RunConfig } from '@gapo/config';
 import { gaeAdvantages, groupNormalizedAdvantages, rlooAdvantages, whiten } from '@gapo/objectives';
 import { padded, unpad, type Batch } from '../data/batch.js';
-import type { RunConfig } from '../config/runConfig.js';
 
 /** What the signal is made from; K objectives. */
 export interface SignalInput {

@@ -1,5 +1,5 @@
 /** A step's material split into pieces with an update for each: a seeded split of the completions, the same on every run. */
-import { deriveSeed, permutation } from '@gapo/objectives';
+import { deriveSeed, permutation } from '@gapo/numeric';
 import { columns, createBatch, picked, tokensOf } from '../data/batch.js';
 import { splitEvenly } from '../data/prompts.js';
 import type { Material } from './updates.js';

@@ -2,18 +2,18 @@
  * One training step of algorithm: dpo: draw pairs, log-probabilities under the policy and its start, each objective's loss,
  * gradients, combination, update. Nothing is sampled and nothing is scored.
  */
-import { spanNames } from '@gapo/telemetry';
+import { objectiveNames } from '@gapo/config';
+import { spanNames } from '@gapo/tracing';
 import { createBatch, type Sample } from '../data/batch.js';
-import { afterRewards, combineOptions } from './combination.js';
-import { batchLogProbs, type BatchLogProbs } from '../workers/gradients.js';
-import { noonAdvantages, sumsOf, type LearningSignal } from './learningSignal.js';
-import { pairSignal } from './pairs.js';
 import { drawPlaces, splitEvenly } from '../data/prompts.js';
-import { objectiveNames } from '../config/runConfig.js';
-import { callOf, Pieces, stopwatch, type StepContext, type StepFindings, type StepResult } from './stepContext.js';
-import { reportOf, weightsReport } from './stepReport.js';
 import type { PairRecord } from '../data/texts.js';
 import { versionOf, type TrainingState } from '../runs/trainingState.js';
+import { batchLogProbs, type BatchLogProbs } from '../workers/gradients.js';
+import { afterRewards, combineOptions } from './combination.js';
+import { noonAdvantages, sumsOf, type LearningSignal } from './learningSignal.js';
+import { pairSignal } from './pairs.js';
+import { callOf, Pieces, stopwatch, type StepContext, type StepFindings, type StepResult } from './stepContext.js';
+import { reportOf, weightsReport } from './stepReport.js';
 import { makeUpdates } from './updates.js';
 import { policyRef } from './workbench.js';
 

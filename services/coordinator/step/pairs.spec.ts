@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { pairSignal, type PairInput } from './pairs.js';
-import { drawPairs } from './pairStep.js';
 import { readPairs, readTexts, type PairRecord, type TextEncoding } from '../data/texts.js';
 import { scratch } from '../world.fixture.js';
+import { pairSignal, type PairInput } from './pairs.js';
+import { drawPairs } from './pairStep.js';
 
 const input: PairInput = {
   names: ['a', 'b'],

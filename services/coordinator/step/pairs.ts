@@ -2,7 +2,7 @@
  * Direct preference optimisation (Rafailov et al. 2023, arXiv 2305.18290) with a label for each objective: the losses, and
  * the weights with which the gradients of log-probabilities add up to theirs.
  */
-import { mean, standardDeviation } from '@gapo/objectives';
+import { mean, standardDeviation } from '@gapo/numeric';
 
 /** What the losses are computed from; P pairs, K objectives. */
 export interface PairInput {

@@ -2,10 +2,10 @@
 // side depends on the sign of the advantage, is the gradient service's: lib/policy/gradientGraph.spec.ts.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { RunConfig } from '@gapo/config';
 import { createBatch, type Sample } from '../data/batch.js';
-import { learningSignal } from './learningSignal.js';
-import type { RunConfig } from '../config/runConfig.js';
 import { runYaml, startAll, train } from '../world.fixture.js';
+import { learningSignal } from './learningSignal.js';
 
 /** Ends completions, and would be what rows are padded with: the usual choice where a tokenizer has no padding. */
 const EOS = 2;

@@ -4,12 +4,12 @@
  * for every text and the policy's own log-probabilities as the old ones, what it returns is the gradient of the mean
  * log-probability of a token.
  */
-import { deriveSeed } from '@gapo/objectives';
+import { deriveSeed } from '@gapo/numeric';
 import { createBatch } from '../data/batch.js';
-import { batchGradients, batchLogProbs } from '../workers/gradients.js';
 import { drawPlaces, splitEvenly } from '../data/prompts.js';
-import { callOf, type Pieces, type StepContext } from './stepContext.js';
 import type { TextRecord } from '../data/texts.js';
+import { batchGradients, batchLogProbs } from '../workers/gradients.js';
+import { callOf, type Pieces, type StepContext } from './stepContext.js';
 import { policyRef, valueHeadsOf } from './workbench.js';
 
 /** The temperature of language modelling, whatever completions are sampled with. */

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { parseRunConfig } from '@gapo/config';
 import { readDecoderModel } from '@gapo/model';
-import { parseRunConfig } from '../config/runConfig.js';
 import { runYaml, startAll, train } from '../world.fixture.js';
 import { startingAdapter } from './startingAdapter.js';
 

@@ -1,5 +1,6 @@
 /** The adapters that a run trains: fresh ones on the modules that it names, or those of a PEFT adapter that it starts from. */
 import { resolve } from 'node:path';
+import type { RunConfig } from '@gapo/config';
 import {
   linearTargets,
   readAdapter,
@@ -9,8 +10,7 @@ import {
   type LoraSpec,
   type NamedTensor,
 } from '@gapo/model';
-import { UserError } from '@gapo/telemetry';
-import type { RunConfig } from '../config/runConfig.js';
+import { UserError } from '@gapo/service';
 
 /** Where the adapters of a run begin. */
 export interface StartingAdapter {

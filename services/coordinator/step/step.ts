@@ -2,22 +2,22 @@
  * One training step: draw prompts, sample, score, advantages, gradients, combination, update. A function from the state
  * before to the state after; what fails in between leaves the state before as it was.
  */
+import { objectiveNames } from '@gapo/config';
 import type { ObjectiveStep } from '@gapo/events';
 import { tokenKl, updateKlController } from '@gapo/objectives';
-import { spanNames } from '@gapo/telemetry';
+import { spanNames } from '@gapo/tracing';
 import type { Batch } from '../data/batch.js';
+import { drawPrompts, splitEvenly } from '../data/prompts.js';
+import type { TrainingState } from '../runs/trainingState.js';
+import type { ObjectiveScores, ScoredBatch } from '../scoring/scoring.js';
 import { afterRewards, combineOptions } from './combination.js';
 import { gatherExperience, type Experience } from './experience.js';
 import { learningSignal, noonAdvantages, sumsOf, type LearningSignal } from './learningSignal.js';
 import { minibatch, minibatchPlaces } from './minibatches.js';
 import { pretrainingGradient } from './pretraining.js';
-import { drawPrompts, splitEvenly } from '../data/prompts.js';
-import { objectiveNames } from '../config/runConfig.js';
-import type { ObjectiveScores, ScoredBatch } from '../rewards/scoring.js';
-import type { TrainingState } from '../runs/trainingState.js';
-import { makeUpdates, type Material, type PlannedUpdate, type Updated } from './updates.js';
 import { Pieces, stopwatch, type StepContext, type StepFindings, type StepResult } from './stepContext.js';
 import { reportOf, weightsReport } from './stepReport.js';
+import { makeUpdates, type Material, type PlannedUpdate, type Updated } from './updates.js';
 
 /**
  * Takes a step.

@@ -1,11 +1,11 @@
 /** What every kind of training step works with: workers, observers, a clock for its phases, a count of its pieces. */
 import type { PhaseSeconds, RewardEvent, ShardEvent, StepEvent } from '@gapo/events';
-import { attributeNames, withSpan, type SpanName } from '@gapo/telemetry';
-import type { GradientCall } from '../workers/gradients.js';
+import { attributeNames, withSpan, type SpanName } from '@gapo/tracing';
 import type { Platform } from '../platform.js';
 import type { AimsChange } from '../runs/aims.js';
 import type { TrainingState } from '../runs/trainingState.js';
 import type { VersionStore } from '../runs/versions.js';
+import type { GradientCall } from '../workers/gradients.js';
 import type { Workbench } from './workbench.js';
 
 /** The phases that progress is told of. */

@@ -1,6 +1,6 @@
 /** The parts of a step's report that are the same whatever is trained on: what the updates did. */
 import type { ObjectiveStep, StepEvent } from '@gapo/events';
-import { currentTraceId } from '@gapo/telemetry';
+import { currentTraceId } from '@gapo/tracing';
 import type { ChosenWeights } from './combination.js';
 import type { StepFindings } from './stepContext.js';
 import type { Updated } from './updates.js';

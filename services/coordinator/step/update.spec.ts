@@ -1,10 +1,10 @@
 // One update: the direction is the combination's, the regularisers come after it, and nothing given is changed.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { BatchGradients } from '../workers/gradients.js';
+import { parseRunConfig, type RunConfig } from '@gapo/config';
 import { combine, gramMatrix, weightedSum, type Combination } from '@gapo/objectives';
+import type { BatchGradients } from '../workers/gradients.js';
 import { combineOptions, initialCombination } from './combination.js';
-import { parseRunConfig, type RunConfig } from '../config/runConfig.js';
 import { addRegularizer, clipDirection, follow, untrained, updateRule, type UpdateRule } from './update.js';
 
 const statistics = { tokens: 1, klSum: 0, entropySum: 0, clipped: [0, 0], maxLogprobGap: 0, valueLossSum: [] };

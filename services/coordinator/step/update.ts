@@ -1,4 +1,5 @@
 /** One update: from a direction to the next parameters. Pure but for the arrays that it is given to write. */
+import { updatesPerStep, type RunConfig } from '@gapo/config';
 import {
   adamWStep,
   clipGlobalNorm,
@@ -6,8 +7,7 @@ import {
   learningRateAt,
   type AdamWState,
   type Schedule,
-} from '@gapo/optimizer';
-import { updatesPerStep, type RunConfig } from '../config/runConfig.js';
+} from '@gapo/numeric';
 
 /** How each update of a run is taken. */
 export interface UpdateRule {

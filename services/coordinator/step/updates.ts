@@ -6,17 +6,25 @@
  * Σ w_k A_k. The surrogate is linear in the advantages, so that this is Σ w_k g_k exactly where no token is clipped; where
  * one is, the sign of its weighted advantage decides whether it counts.
  */
-import type { AdamWState } from '@gapo/optimizer';
-import { combine, deriveSeed, gradientNorms, gramMatrix, progressOf, weightedSum } from '@gapo/objectives';
-import type { Combination, CombineOptions, Gram } from '@gapo/objectives';
+import { objectiveNames } from '@gapo/config';
+import { type AdamWState, deriveSeed } from '@gapo/numeric';
+import {
+  combine,
+  gradientNorms,
+  gramMatrix,
+  progressOf,
+  weightedSum,
+  type Combination,
+  type CombineOptions,
+  type Gram,
+} from '@gapo/objectives';
 import type { GradientStatistics, LossSpecInput } from '@gapo/rpc';
-import { spanNames } from '@gapo/telemetry';
+import { spanNames } from '@gapo/tracing';
 import type { Batch } from '../data/batch.js';
-import type { ChosenWeights, CombinationState } from './combination.js';
-import { approximateGram, batchGradients, type BatchGradients, type GradientInput } from '../workers/gradients.js';
 import { throwIfAborted } from '../runs/interruption.js';
+import { approximateGram, batchGradients, type BatchGradients, type GradientInput } from '../workers/gradients.js';
+import type { ChosenWeights, CombinationState } from './combination.js';
 import type { LearningSignal } from './learningSignal.js';
-import { objectiveNames } from '../config/runConfig.js';
 import { callOf, type Pieces, type StepContext, type Stopwatch } from './stepContext.js';
 import { addRegularizer, clipDirection, follow, type Trained } from './update.js';
 import { policyRef } from './workbench.js';

@@ -1,5 +1,6 @@
 /** What a run needs before its first step: the policy's shape and start, the tokenizer, the prompts, the reward services. */
 import { resolve } from 'node:path';
+import { objectiveNames, type RunConfig } from '@gapo/config';
 import {
   adapterMetadata,
   initialTensors,
@@ -15,16 +16,15 @@ import {
   type TrainableSpec,
 } from '@gapo/model';
 import type { PolicyRefInput, PolicySpecInput } from '@gapo/rpc';
-import type { Platform } from '../platform.js';
 import { readPrompts, type PromptRecord } from '../data/prompts.js';
-import { describeRewards, needsRewards, RewardServices } from '../rewards/rewardServices.js';
-import { objectiveNames, type RunConfig } from '../config/runConfig.js';
-import type { ScoredObjective } from '../rewards/scoring.js';
 import { readPairs, readTexts, type PairRecord, type TextRecord } from '../data/texts.js';
+import type { Platform } from '../platform.js';
 import type { AdapterFiles } from '../runs/checkpoint.js';
+import { VersionStore } from '../runs/versions.js';
+import { describeRewards, needsRewards, RewardServices } from '../scoring/rewardServices.js';
+import type { ScoredObjective } from '../scoring/scoring.js';
 import { startingAdapter } from './startingAdapter.js';
 import { updateRule, type UpdateRule } from './update.js';
-import { VersionStore } from '../runs/versions.js';
 
 /** Everything that a run works with: the same from its first step to its last, but for what it aims at. */
 export interface Workbench {

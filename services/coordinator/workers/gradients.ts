@@ -1,4 +1,5 @@
 /** Log-probabilities, values and gradients: shards go to gradient workers, and are added up in shard order. */
+import { gradientArrays, gramFromMatrix, gramMatrix, type Gram } from '@gapo/objectives';
 import {
   fromTensor,
   RpcError,
@@ -11,7 +12,6 @@ import {
   type Tensor,
   type TensorHeader,
 } from '@gapo/rpc';
-import { gradientArrays, gramFromMatrix, gramMatrix, type Gram } from '@gapo/objectives';
 import { columns, sequencesOf, type Batch, type Shard } from '../data/batch.js';
 import type { Attempt, Done, WorkerPool } from './workers.js';
 

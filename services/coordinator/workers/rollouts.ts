@@ -1,8 +1,8 @@
 /** Sampling: shards of prompts go to rollout workers, and what comes back is checked before anyone counts on it. */
+import type { RunConfig } from '@gapo/config';
 import { RpcError, type GenerateRequestInput, type PolicyRefInput, type SamplingInput } from '@gapo/rpc';
-import { throwIfAborted } from '../runs/interruption.js';
 import type { Sample } from '../data/batch.js';
-import type { RunConfig } from '../config/runConfig.js';
+import { throwIfAborted } from '../runs/interruption.js';
 import type { Attempt, Done, WorkerPool } from './workers.js';
 
 type RolloutService = 'gapo.rollout.v1.RolloutService';

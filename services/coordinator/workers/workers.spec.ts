@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { on } from 'node:events';
 import { test, type TestContext } from 'node:test';
 import { implement, RpcError, serve, type RunningServer } from '@gapo/rpc';
-import { logger } from '@gapo/telemetry';
+import { logger } from '@gapo/service';
 import { PauseNeeded } from '../runs/interruption.js';
 import { WorkerPool } from './workers.js';
 

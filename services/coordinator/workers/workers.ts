@@ -7,9 +7,9 @@ import { AsyncResource } from 'node:async_hooks';
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { checkHealth, connect, retryDelayMs, RpcError, type Client, type ServiceName } from '@gapo/rpc';
-import type { Logger } from '@gapo/telemetry';
-import { followName, namedHost } from './addresses.js';
+import type { Logger } from '@gapo/service';
 import { abortReason, PauseNeeded } from '../runs/interruption.js';
+import { followName, namedHost } from './addresses.js';
 
 /** How a pool is made. */
 export interface PoolOptions<S extends ServiceName> {

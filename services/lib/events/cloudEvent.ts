@@ -1,5 +1,5 @@
 /** Events in the CloudEvents 1.0 JSON format (https://github.com/cloudevents/spec), and the subjects they travel on. */
-import { injectTraceparent, type TraceHeaders } from '@gapo/telemetry';
+import { injectTraceparent, type TraceHeaders } from '@gapo/tracing';
 import type { EventData } from './eventData.js';
 import { EventError, messageOf } from './eventError.js';
 

@@ -1,5 +1,5 @@
 /** The way to an event bus. */
-import { logger, UserError } from '@gapo/telemetry';
+import { logger, UserError } from '@gapo/service';
 import { connect, NatsError, type ConnectionOptions, type NatsConnection } from 'nats';
 import type { EventBus } from './bus.js';
 import { messageOf, type EventError } from './eventError.js';

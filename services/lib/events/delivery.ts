@@ -1,5 +1,5 @@
 /** Handing one event to one handler: inside its publisher's trace, errors contained. */
-import { attributeNames, extractTraceparent, SpanKind, spanNames, withSpan } from '@gapo/telemetry';
+import { attributeNames, extractTraceparent, SpanKind, spanNames, withSpan } from '@gapo/tracing';
 import type { EventBus, EventHandler } from './bus.js';
 import { kindOf, subjectOf, type CloudEvent } from './cloudEvent.js';
 import { EventError, messageOf } from './eventError.js';

@@ -1,6 +1,6 @@
 /** The event bus without a server: the same interface, within one process, with a bounded history for replay. */
+import { attributeNames, spanNames } from '@gapo/tracing';
 import { context, SpanKind, trace } from '@opentelemetry/api';
-import { attributeNames, spanNames } from '@gapo/telemetry';
 import type { BusStats, EventBus, EventFilter, EventHandler, SubscribeOptions, Subscription } from './bus.js';
 import {
   createEvent,

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { describe, test } from 'node:test';
+import { isExpected } from '@gapo/service';
 import { connect } from 'nats';
-import { isExpected } from '@gapo/telemetry';
 import {
   all,
   collector,

@@ -1,6 +1,6 @@
 /** The event bus on NATS JetStream. */
+import { attributeNames, injectTraceparent, spanNames } from '@gapo/tracing';
 import { context, SpanKind, SpanStatusCode, trace, type Span } from '@opentelemetry/api';
-import { attributeNames, injectTraceparent, spanNames } from '@gapo/telemetry';
 import {
   headers,
   NatsError,

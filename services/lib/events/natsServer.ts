@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { accessSync, constants, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, watch } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { UserError } from '@gapo/telemetry';
+import { UserError } from '@gapo/service';
 
 /** How to start a server. */
 export interface NatsServerOptions {

@@ -1,4 +1,5 @@
 /** The JetStream stream that keeps the events. */
+import { UserError } from '@gapo/service';
 import {
   DiscardPolicy,
   NatsError,
@@ -8,7 +9,6 @@ import {
   type JetStreamManager,
   type StreamConfig,
 } from 'nats';
-import { UserError } from '@gapo/telemetry';
 import { messageOf } from './eventError.js';
 
 /** The stream's name. */

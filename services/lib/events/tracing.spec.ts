@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { spanNames, withSpan } from '@gapo/tracing';
+import { recordedSpans } from '@gapo/tracing/testing';
 import { SpanKind, trace } from '@opentelemetry/api';
-import { spanNames, withSpan } from '@gapo/telemetry';
-import { recordedSpans } from '@gapo/telemetry/testing';
 import { collector, noServer, publishStates, temporaryDirectory, testBus, testServer } from './events.fixture.js';
 
 const named = recordedSpans();

@@ -1,6 +1,6 @@
 /** Checks gradients against central differences in float64, on any function of named inputs. */
-import { Graph, type Value } from './graph.js';
 import { gradients } from './gradient.js';
+import { Graph, type Value } from './graph.js';
 import { Session, type TensorArray } from './session.js';
 
 /** One parameter's comparison. */

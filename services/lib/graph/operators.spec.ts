@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { Graph, type Value } from './graph.js';
 import { gradients } from './gradient.js';
-import * as op from './operators.js';
+import { Graph, type Value } from './graph.js';
 import { type Case, type Shapes, check, filled, shapes } from './operators.fixture.js';
+import * as op from './operators.js';
 import { Session, type TensorArray, int64 } from './session.js';
 
 /** Every operator with a gradient rule, on the shapes drawn. */

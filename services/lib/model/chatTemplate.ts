@@ -1,7 +1,7 @@
 /** Chat templates: a conversation as the text that a model was trained to read. */
-import { Template } from '@huggingface/jinja';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Template } from '@huggingface/jinja';
 import { ModelError } from './errors.js';
 import { readBytes } from './safetensors.js';
 

@@ -2,8 +2,8 @@
  * Decoders from Hugging Face's config.json: Llama 2 and 3, Mistral, Qwen2, Qwen3, GPT-2. What would change the
  * arithmetic and is not implemented is refused by its key; keys that say nothing about it are not looked at.
  */
-import { join } from 'node:path';
 import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import type { DecoderConfig, LlamaShape, RotaryPositions, RotaryScaling } from './decoderConfig.js';
 import { ModelError } from './errors.js';

@@ -1,5 +1,5 @@
 /** Random starting values, counter-based: a tensor's elements depend on the seed and the tensor's index alone. */
-import { fillUniforms } from '@gapo/objectives';
+import { fillUniforms } from '@gapo/numeric';
 
 /** `size` numbers uniform in [low, high). */
 export function philoxUniform(size: number, seed: number, index: number, low: number, high: number): Float32Array {

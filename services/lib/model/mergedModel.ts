@@ -1,8 +1,8 @@
 /** A model with an adapter merged into its weights, as a directory that loads wherever the model itself does. */
 import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { ModelError } from './errors.js';
 import { decoderLayout, linearModules } from './decoderLayout.js';
+import { ModelError } from './errors.js';
 import { readJson } from './jsonFile.js';
 import type { DecoderModel } from './modelDirectory.js';
 import type { Adapter } from './peft.js';

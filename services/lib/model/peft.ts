@@ -1,6 +1,6 @@
 /** Adapters as the files that PEFT reads and writes: adapter_config.json and adapter_model.safetensors. */
-import { join } from 'node:path';
 import { realpath, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import type { DecoderConfig } from './decoderConfig.js';
 import { decoderLayout, linearModules, targetName } from './decoderLayout.js';

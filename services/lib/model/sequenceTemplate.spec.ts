@@ -1,11 +1,11 @@
 /** Two texts as one sequence: the template that is learnt from a tokenizer does what the tokenizer itself does. */
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
-import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
-import fc from 'fast-check';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
+import fc from 'fast-check';
 import { Tokenizer } from './mod.js';
 
 const special = (id: string, segment: number): object => ({ SpecialToken: { id, type_id: segment } });

@@ -1,6 +1,6 @@
 /** A model's tokenizer: tokenizer.json, and the chat template. */
-import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { join } from 'node:path';
+import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { ChatTemplate, type Turn, specialTokens } from './chatTemplate.js';
 import type { DecoderConfig } from './decoderConfig.js';
 import { ModelError } from './errors.js';

@@ -3,9 +3,9 @@
  *
  * Adapter tensors carry PEFT's names, so that a version is an adapter file as it is.
  */
-import { philoxNormal, philoxUniform } from './initialization.js';
 import type { DecoderConfig } from './decoderConfig.js';
 import { type DecoderTensor, type TensorShape, decoderLayout, decoderTensors, linearModules } from './decoderLayout.js';
+import { philoxNormal, philoxUniform } from './initialization.js';
 import type { NamedTensor } from './safetensors.js';
 import { type Weight, elementsOf } from './weights.js';
 

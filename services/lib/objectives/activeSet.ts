@@ -14,7 +14,7 @@
  * change when β and λ are multiplied by one number, β is kept at Σβ = 1 and normalised to cᵀβ = 1 at the very end.
  */
 
-import { eliminate } from './elimination.js';
+import { eliminate } from '@gapo/numeric';
 
 /** A minimiser, with how far it is from satisfying the optimality conditions. */
 export interface ActiveSetResult {

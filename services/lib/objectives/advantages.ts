@@ -3,7 +3,7 @@
  * (GAE), and whitening. Each is called once for each objective; advantages of different objectives are never added up.
  */
 
-import { assertFinite } from './errors.js';
+import { assertFinite } from '@gapo/numeric';
 import { checkLayout, type TokenLayout } from './tokens.js';
 
 /** Rewards of one objective for a batch of completions. */

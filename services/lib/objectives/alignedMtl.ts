@@ -1,7 +1,7 @@
 /** Aligned-MTL (Senushkin et al. 2023, "Independent Component Alignment for Multi-Task Learning", arXiv 2305.19000). */
 
+import { symmetricEigen } from '@gapo/numeric';
 import { simplexPreference, type Combiner } from './combiner.js';
-import { symmetricEigen } from './eigen.js';
 import { gradientNorms } from './gram.js';
 
 /**

@@ -13,8 +13,8 @@
  * ⟨u_i, d⟩ ≥ m c_i with c_i = ℓ_min / ℓ_i in (0, 1], and all numbers are of order one.
  */
 
+import { factor, substitute } from '@gapo/numeric';
 import { nearestPoint } from './activeSet.js';
-import { factor, substitute } from './cholesky.js';
 import { type Choice, type Combiner } from './combiner.js';
 import { projectOntoCone } from './coneProjection.js';
 import type { Gram } from './gram.js';

@@ -11,7 +11,7 @@
  * method of Lawson and Hanson ("Solving least squares problems", 1974, chapter 23), on the normal equations.
  */
 
-import { factor, substitute } from './cholesky.js';
+import { factor, substitute } from '@gapo/numeric';
 
 /** A minimiser, with how far it is from satisfying the conditions. */
 export interface ConeProjection {

@@ -5,7 +5,7 @@
  * bitwise equal rows and a repeated call gives bitwise equal results.
  */
 
-import { NonFiniteError } from './errors.js';
+import { NonFiniteError } from '@gapo/numeric';
 import { lowerProducts, type GradientVector } from './gramProducts.js';
 
 export { gradientArrays, type GradientVector } from './gramProducts.js';

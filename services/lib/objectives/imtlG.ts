@@ -1,7 +1,7 @@
 /** IMTL-G (Liu et al. 2021, "Towards Impartial Multi-task Learning", ICLR 2021, section 3.1). */
 
+import { symmetricEigen } from '@gapo/numeric';
 import type { Combiner } from './combiner.js';
-import { symmetricEigen } from './eigen.js';
 import { multiply, unitGradients, weightsFromAmounts } from './unitGradients.js';
 
 /** Σα below this share of Σ|α| is what rounding leaves of zero. */

@@ -3,7 +3,7 @@
  * the controllers of its coefficient β.
  */
 
-import { NonFiniteError } from './errors.js';
+import { NonFiniteError } from '@gapo/numeric';
 
 /**
  * Estimators of KL(π ‖ π_ref) from one token drawn from π, with x = log π - log π_ref (J. Schulman, "Approximating KL

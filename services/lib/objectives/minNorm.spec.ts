@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { eliminate } from '@gapo/numeric';
 import fc from 'fast-check';
-import { eliminate } from './elimination.js';
 import { gradientNorms, gramFromMatrix, gramMatrix, KKT_TOLERANCE, minNorm, progressOf, type Gram } from './mod.js';
 import {
   assertClose,

@@ -3,7 +3,7 @@
  * the statistics and randomness around them. Pure functions without input, output or dependencies.
  */
 
-export * from './errors.js';
+export * from '@gapo/numeric';
 export * from './gram.js';
 export { minNorm, KKT_TOLERANCE, type KktCertificate, type MinNormPoint } from './minNorm.js';
 export type {
@@ -18,10 +18,10 @@ export type {
 export { combine, stationarity, METHODS, type Combination } from './combine.js';
 export { updateMultiplier, type MultiplierState } from './lagrangian.js';
 export { weightedSum } from './direction.js';
-export { fillUniforms, deriveSeed, permutation, philox4x32, uniform } from './random.js';
+export { fillUniforms, deriveSeed, permutation, philox4x32, uniform } from '@gapo/numeric';
 export { checkLayout, type TokenLayout } from './tokens.js';
 export * from './advantages.js';
 export * from './kl.js';
 export * from './pareto.js';
 export * from './schedules.js';
-export * from './statistics.js';
+export * from '@gapo/numeric';

@@ -1,6 +1,6 @@
 /** Nash-MTL (Navon et al. 2022, "Multi-Task Learning as a Bargaining Game", arXiv 2202.01017). */
 
-import { factor, substitute } from './cholesky.js';
+import { factor, substitute } from '@gapo/numeric';
 import type { Combiner } from './combiner.js';
 import { checkResidual, minNorm } from './minNorm.js';
 import { dotProduct, multiply, unitGradients, weightsFromAmounts } from './unitGradients.js';

@@ -3,7 +3,7 @@
  * hypervolume that a set covers.
  */
 
-import { assertFinite } from './errors.js';
+import { assertFinite } from '@gapo/numeric';
 
 /** Values of one policy, one for each objective. */
 export type Point = ArrayLike<number>;

@@ -1,7 +1,7 @@
 /** PCGrad (Yu et al. 2020, "Gradient Surgery for Multi-Task Learning", arXiv 2001.06782, algorithm 1). */
 
+import { deriveSeed, permutation } from '@gapo/numeric';
 import { type Combiner, type ProjectionOrder } from './combiner.js';
-import { deriveSeed, permutation } from './random.js';
 import { unitGradients, weightsFromAmounts, type UnitGradients } from './unitGradients.js';
 
 /** (K - 1)! orders for each of K gradients: 40,320 in all for K = 8. */

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { factor, substitute, symmetricEigen } from '@gapo/numeric';
 import fc from 'fast-check';
-import { factor, substitute } from './cholesky.js';
 import { projectOntoCone } from './coneProjection.js';
-import { symmetricEigen } from './eigen.js';
 import { combine, KKT_TOLERANCE, type CombineOptions } from './mod.js';
-import { multiply, unitGradients } from './unitGradients.js';
 import {
   assertClose,
   gradientsOf,
@@ -17,6 +15,7 @@ import {
   sumOf,
   termsOf,
 } from './sampleGradients.fixture.js';
+import { multiply, unitGradients } from './unitGradients.js';
 
 const several = gradientsOf({ min: 2, max: 6 }, 2, { min: 2, max: 20 });
 

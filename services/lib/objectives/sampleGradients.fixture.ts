@@ -1,6 +1,6 @@
 /** For the specifications in this folder: arbitrary gradients, and plain linear algebra to check against. Not exported. */
 
-import assert from 'node:assert/strict';
+import { assertClose } from '@gapo/numeric/testing';
 import fc from 'fast-check';
 import { gramMatrix, type Gram } from './mod.js';
 
@@ -52,9 +52,7 @@ export const norm = (a: ArrayLike<number>): number => Math.sqrt(inner(a, a));
 export const sumOf = (vectors: readonly (readonly number[])[], weights: ArrayLike<number>): number[] =>
   vectors[0]!.map((_, k) => vectors.reduce((sum, vector, i) => sum + weights[i]! * vector[k]!, 0));
 
-/** Asserts |actual - expected| ≤ tolerance. */
-export const assertClose = (actual: number, expected: number, tolerance: number, what = ''): void =>
-  assert.ok(Math.abs(actual - expected) <= tolerance, `${what} ${actual} is not ${expected} to ${tolerance}`);
+export { assertClose };
 
 /** A preference on the simplex in which no two neighbours are alike. */
 export const preferenceFor = (size: number): number[] => {

@@ -1,6 +1,6 @@
 /** Weights or preferences that change over a run: pure functions of the step, so that a resumed run has the same ones. */
 
-import { assertFinite } from './errors.js';
+import { assertFinite } from '@gapo/numeric';
 
 /** The same at every step. */
 export interface ConstantWeights {

@@ -5,9 +5,9 @@ import { type TrainableSpec, initialTensors, sizeOf, trainableTensors } from '@g
 import { gramFromMatrix, gramMatrix } from '@gapo/objectives';
 import { Evaluator } from './evaluator.js';
 import { GradientEngine } from './gradientEngine.js';
-import type { ShardInput } from './shard.js';
 import { LogitGramEngine } from './logitGram.js';
 import { project } from './projection.js';
+import type { ShardInput } from './shard.js';
 import { ratio, surrogateSlope } from './surrogate.js';
 import { tinyConfig, tinyModel } from './tinyModel.fixture.js';
 

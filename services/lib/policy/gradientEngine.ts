@@ -9,9 +9,9 @@ import {
   trainableTensors,
 } from '@gapo/model';
 import { type SequenceBatch, checkSequences, toBatch } from './batch.js';
+import type { EngineOptions } from './engineOptions.js';
 import { completionFeeds, parameterFeeds, pick } from './evaluator.js';
 import { type GradientGraphOptions, gradientGraph, gradientNames, tensorsOf } from './gradientGraph.js';
-import type { EngineOptions } from './engineOptions.js';
 import { splitByMemory } from './microBatches.js';
 import { type ShardInput, type ShardStatistics, addStatistics, checkShard, partOf } from './shard.js';
 

@@ -3,9 +3,9 @@ import { describe, test } from 'node:test';
 import { Session, type TensorArray } from '@gapo/graph';
 import { type NamedTensor, type TrainableSpec, initialTensors, trainableTensors } from '@gapo/model';
 import { toBatch } from './batch.js';
+import { pick } from './evaluator.js';
 import { shardFeeds } from './gradientEngine.js';
 import { type GradientGraphOptions, gradientGraph, gradientNames } from './gradientGraph.js';
-import { pick } from './evaluator.js';
 import { tinyConfig, tinyModel } from './tinyModel.fixture.js';
 
 const sequences = [

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { type NamedTensor, type TrainableSpec, initialTensors, activationBytes } from '@gapo/model';
 import fc from 'fast-check';
-import { type NamedTensor, type TrainableSpec, initialTensors } from '@gapo/model';
 import { Evaluator } from './evaluator.js';
 import { GradientEngine, type ShardGradients } from './gradientEngine.js';
-import { activationBytes } from '@gapo/sizing';
 import { type MemoryOptions, microBatches } from './microBatches.js';
 import type { ShardInput } from './shard.js';
 import { tinyConfig, tinyModel } from './tinyModel.fixture.js';

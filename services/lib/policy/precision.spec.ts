@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Value } from '@gapo/graph';
 import { type NamedTensor, type TrainableSpec, initialTensors } from '@gapo/model';
-import { type EnginePrecision, Evaluator, GradientEngine, LogitGramEngine, Sampler, type ShardInput } from './mod.js';
 import { gradientGraph } from './gradientGraph.js';
+import { type EnginePrecision, Evaluator, GradientEngine, LogitGramEngine, Sampler, type ShardInput } from './mod.js';
 import { tinyConfig, tinyModel } from './tinyModel.fixture.js';
 
 type Node = ReturnType<ReturnType<typeof gradientGraph>['content']>['nodes'][number];

@@ -2,7 +2,7 @@
  * Random projection of flat gradients (Johnson and Lindenstrauss 1984, with signs as Achlioptas 2003): inner products
  * survive in expectation, with a relative error of about √(2 / dimensions).
  */
-import { deriveSeed, philox4x32 } from '@gapo/objectives';
+import { deriveSeed, philox4x32 } from '@gapo/numeric';
 
 const wordBits = 32;
 const wordsOfBlock = 4;

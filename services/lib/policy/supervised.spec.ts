@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { randomDecoder } from '@gapo/model';
-import { adamWStep, createAdamWState } from '@gapo/optimizer';
+import { adamWStep, createAdamWState } from '@gapo/numeric';
 import { SupervisedEngine } from './supervised.js';
 import { tinyConfig } from './tinyModel.fixture.js';
 

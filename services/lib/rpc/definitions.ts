@@ -3,8 +3,8 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as grpc from '@grpc/grpc-js';
 import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
-import type { ServiceName } from './services.js';
 import { loaderOptions } from './loader-options.js';
+import type { ServiceName } from './services.js';
 
 /**
  * The proto/ folder, found from the compiled file: services/lib/rpc/dist/definitions.js lies four levels below the

@@ -34,7 +34,7 @@ import {
   serve,
   toHeader,
 } from '@gapo/rpc';
-import { type ThreadTasks, WorkerThread } from '@gapo/thread';
+import { type ThreadTasks, WorkerThread } from '@gapo/service';
 import type { TensorThreadSettings, Worker } from './mod.js';
 
 /** Milliseconds within which calls of tests are answered. */

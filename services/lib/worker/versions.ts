@@ -1,7 +1,7 @@
 /** Policy versions that a worker holds: pulled from the coordinator when a request first names one. */
 import type { NamedTensor } from '@gapo/model';
 import { type Client, RpcError, TensorAssembler } from '@gapo/rpc';
-import { attributeNames, spanNames, withSpan } from '@gapo/telemetry';
+import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
 
 /** Versions kept for each run: the reference, the current one, and the one before it. */
 const versionsKept = 3;

@@ -1,7 +1,7 @@
 /** What the process of every worker does, tested on each: help, wrong settings, a busy port, SIGTERM during a call. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { startProcess, takenAddress } from '@gapo/telemetry/testing';
+import { startProcess, takenAddress } from '@gapo/service/testing';
 import { policyServer, tinyPolicy, versionMessages, type TinyPolicy } from './testing.fixture.js';
 
 /** A worker under test. */

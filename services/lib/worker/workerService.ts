@@ -2,9 +2,18 @@
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Client, type Implementation, connect, serve } from '@gapo/rpc';
-import { directory, filePath, grpcTarget, hostPort, positiveInt, readSettings, settingsHelp, z } from '@gapo/settings';
-import { runService } from '@gapo/telemetry';
-import { WorkerThread, type ThreadTasks } from '@gapo/thread';
+import {
+  directory,
+  filePath,
+  grpcTarget,
+  hostPort,
+  positiveInt,
+  readSettings,
+  settingsHelp,
+  z,
+  runService,
+} from '@gapo/service';
+import { WorkerThread, type ThreadTasks } from '@gapo/service';
 import type { TensorThreadSettings } from './threadSettings.js';
 
 const workerSettings = (listen: string) =>

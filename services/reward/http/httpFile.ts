@@ -7,7 +7,7 @@
  * url: http://127.0.0.1:5000/get_reward
  * ```
  */
-import { finiteNumber, positiveInt, z } from '@gapo/settings';
+import { finiteNumber, positiveInt, z } from '@gapo/service';
 import { batch, remoteKeys, text } from '../remote/remoteFile.js';
 
 const common = {

@@ -1,6 +1,6 @@
 /** How scores are asked for and read in each protocol. Requests and answers are checked, never trusted. */
 import { NoScore, type ScoreItem } from '@gapo/reward';
-import { z } from '@gapo/settings';
+import { z } from '@gapo/service';
 import type { HttpFile, ProtocolOptions } from './httpFile.js';
 
 /** A protocol: the request for a batch, and what its answer means. */

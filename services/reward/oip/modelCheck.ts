@@ -1,6 +1,6 @@
 /** A model's metadata against the file that describes it: what is wrong is said before anything is scored. Pure. */
 import type { ModelMetadataResponse } from '@gapo/rpc';
-import { UserError } from '@gapo/telemetry';
+import { UserError } from '@gapo/service';
 import type { OipFile } from './oipFile.js';
 import { isScoreDatatype, scoreDatatypes } from './tensors.js';
 

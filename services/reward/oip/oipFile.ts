@@ -11,7 +11,7 @@
  * output: { name: score }
  * ```
  */
-import { filePath, finiteNumber, grpcTarget, nonNegativeInt, z } from '@gapo/settings';
+import { filePath, finiteNumber, grpcTarget, nonNegativeInt, z } from '@gapo/service';
 import { batch, remoteKeys, text } from '../remote/remoteFile.js';
 
 const input = z.strictObject({

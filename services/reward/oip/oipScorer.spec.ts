@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { createServer as createTlsServer } from 'node:tls';
 import { promisify } from 'node:util';
+import { served, temporaryDirectory, type RewardClient } from '@gapo/reward/testing';
 import {
   implement,
   RpcError,
@@ -18,7 +19,6 @@ import {
   type ModelInferResponseInput,
   type ModelMetadataResponseInput,
 } from '@gapo/rpc';
-import { served, temporaryDirectory, type RewardClient } from '@gapo/reward/testing';
 import { openOipScorer } from './oipScorer.js';
 
 const deadlineMs = 20_000;

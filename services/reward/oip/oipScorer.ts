@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { NoScore, type ScoreItem, type ScorerDescription } from '@gapo/reward';
 import { connect, retry, RpcError, type Client, type ConnectOptions } from '@gapo/rpc';
-import { UserError } from '@gapo/telemetry';
+import { UserError } from '@gapo/service';
 import { authorization, readRemoteFile, remoteDescription } from '../remote/remoteFile.js';
 import { RemoteScorer, type Remote } from '../remote/remoteScorer.js';
 import { checkedModel, newestOf } from './modelCheck.js';

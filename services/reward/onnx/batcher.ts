@@ -8,7 +8,7 @@ import {
   currentLink,
   spanNames,
   withSpan,
-} from '@gapo/telemetry';
+} from '@gapo/tracing';
 import { BatchQueue, type Waiting } from './batchQueue.js';
 import { type Feeds, feedsOf, paddedLength } from './feeds.js';
 import type { EncodedItem } from './itemEncoder.js';

@@ -6,11 +6,11 @@ import assert from 'node:assert/strict';
 import { type TestContext, describe, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import fc from 'fast-check';
 import type { Scorer } from '@gapo/reward';
 import { type Owner, type RewardClient, served, temporaryDirectory } from '@gapo/reward/testing';
 import { type ItemInput, RpcError } from '@gapo/rpc';
-import { recordedSpans } from '@gapo/telemetry/testing';
+import { recordedSpans } from '@gapo/tracing/testing';
+import fc from 'fast-check';
 import { ClassifierHost, type HostOptions } from './classifierHost.js';
 import { type TinyOptions, tinyLogits, tinyPair, tinyTokens, writeTinyClassifier } from './tinyClassifier.fixture.js';
 

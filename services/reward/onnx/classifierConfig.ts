@@ -1,8 +1,8 @@
 /** What a classifier's directory says of it: Hugging Face's config.json, and the options of a reward service. */
-import { join } from 'node:path';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { ModelError } from '@gapo/model';
-import { nonNegativeInt, parseYaml, positiveInt, z } from '@gapo/settings';
+import { nonNegativeInt, parseYaml, positiveInt, z } from '@gapo/service';
 import { type ClassifierOptions, classifierOptions } from './classifierOptions.js';
 
 /** A classifier as its directory describes it. */

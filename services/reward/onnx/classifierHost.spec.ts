@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { checkHealth } from '@gapo/rpc';
 import { type Scorer, maxBatch } from '@gapo/reward';
 import { type Owner, type RewardClient, served, temporaryDirectory } from '@gapo/reward/testing';
+import { checkHealth } from '@gapo/rpc';
 import { ClassifierHost } from './classifierHost.js';
 import { type TinyOptions, tinyLogits, tinyTokens, writeTinyClassifier } from './tinyClassifier.fixture.js';
 

@@ -9,7 +9,7 @@
  * function_to_apply: softmax
  * ```
  */
-import { finiteNumber, nonNegativeInt, positiveInt, word, z } from '@gapo/settings';
+import { finiteNumber, nonNegativeInt, positiveInt, word, z } from '@gapo/service';
 
 const place = /\{(\w+)\}/g;
 

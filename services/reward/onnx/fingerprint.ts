@@ -4,7 +4,7 @@ import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ModelError } from '@gapo/model';
-import { canonicalJson } from '@gapo/settings';
+import { canonicalJson } from '@gapo/service';
 import type { ClassifierConfig } from './classifierConfig.js';
 
 /** Raised by whoever changes how items become tokens, or logits scores. */

@@ -1,7 +1,7 @@
 /** Runs in the session thread: the classifiers of the process, one run at a time. */
 import { workerData } from 'node:worker_threads';
 import type { SessionOptions } from '@gapo/graph';
-import { type Outcome, outcome } from '@gapo/thread';
+import { type Outcome, outcome } from '@gapo/service';
 import { Classifier } from './classifier.js';
 import type { ClassifierConfig } from './classifierConfig.js';
 import type { Feeds } from './feeds.js';

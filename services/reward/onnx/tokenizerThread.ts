@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { ModelError, Tokenizer } from '@gapo/model';
 import type { ScoreItem } from '@gapo/reward';
-import { type Outcome, outcome } from '@gapo/thread';
+import { type Outcome, outcome } from '@gapo/service';
 import { readClassifierConfig } from './classifierConfig.js';
 import { scoringDigest } from './fingerprint.js';
 import { type Encoding, type ItemEncoder, itemEncoder } from './itemEncoder.js';

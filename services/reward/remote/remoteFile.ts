@@ -2,8 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { ScorerDescription } from '@gapo/reward';
-import { finiteNumber, milliseconds, parseYaml, positiveInt, word, z } from '@gapo/settings';
-import { UserError } from '@gapo/telemetry';
+import { finiteNumber, milliseconds, parseYaml, positiveInt, word, z, UserError } from '@gapo/service';
 
 /** A text of at least one character. */
 export const text = z.string().min(1).meta({ expected: 'a text that is not empty' });

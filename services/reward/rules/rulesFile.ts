@@ -13,8 +13,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { configSha256, finiteNumber, parseYaml, word, z } from '@gapo/settings';
-import { UserError } from '@gapo/telemetry';
+import { configSha256, finiteNumber, parseYaml, word, z, UserError } from '@gapo/service';
 import { kindOf, rule } from './kinds/kinds.js';
 
 /** Raised by whoever changes what a rule measures. */

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, describe, test } from 'node:test';
-import { checkHealth } from '@gapo/rpc';
 import { type RewardClient, served, temporaryDirectory } from '@gapo/reward/testing';
+import { checkHealth } from '@gapo/rpc';
 import { type RulesOptions, RulesScorer } from './rulesScorer.js';
 
 const deadlineMs = 20_000;

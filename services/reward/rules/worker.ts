@@ -1,7 +1,7 @@
 /** The worker thread that applies the rules: a pattern that takes for ever holds up this thread and nothing else. */
 import { workerData } from 'node:worker_threads';
-import type { Outcome } from '@gapo/thread';
 import type { ScoreItem } from '@gapo/reward';
+import type { Outcome } from '@gapo/service';
 import type { Rule } from './kinds/kinds.js';
 import type { Measure } from './kinds/ruleKind.js';
 import { compile } from './measure.js';

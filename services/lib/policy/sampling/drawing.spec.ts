@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Graph, Session, type TensorArray, int64 } from '@gapo/graph';
 import { philoxNormal } from '@gapo/model';
-import { uniform } from '@gapo/objectives';
+import { uniform } from '@gapo/numeric';
 import { type Drawing, draw, drawingInputs, isProcessed } from './drawing.js';
 
 interface Options {

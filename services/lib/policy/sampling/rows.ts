@@ -1,7 +1,7 @@
 /** The completions that are being sampled: what the graph is fed for each, and what becomes of the tokens it draws. */
 import { type TensorArray, int64 } from '@gapo/graph';
 import type { DecoderConfig } from '@gapo/model';
-import { fillUniforms } from '@gapo/objectives';
+import { fillUniforms } from '@gapo/numeric';
 import type { SamplingOptions, SamplingPrompt } from './options.js';
 
 /** One completion. */

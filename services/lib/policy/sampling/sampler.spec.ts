@@ -3,10 +3,10 @@ import { describe, test } from 'node:test';
 import { type TrainableSpec, initialTensors } from '@gapo/model';
 import { mergedElements } from '../decoder.js';
 import { Evaluator } from '../evaluator.js';
+import { tinyConfig, tinyModel } from '../tinyModel.fixture.js';
 import type { SamplingOptions } from './options.js';
 import type { SampledCompletion } from './rows.js';
 import { Sampler } from './sampler.js';
-import { tinyConfig, tinyModel } from '../tinyModel.fixture.js';
 
 const model = tinyModel();
 const spec: TrainableSpec = {

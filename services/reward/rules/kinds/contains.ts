@@ -1,5 +1,5 @@
 /** Whether words or phrases occur, or which share of them. */
-import { z } from '@gapo/settings';
+import { z } from '@gapo/service';
 import { common, ruleKind, text } from './ruleKind.js';
 import { folded, occurrences } from './words.js';
 

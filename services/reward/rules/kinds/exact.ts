@@ -1,8 +1,7 @@
 /** Whether a completion, or what a pattern takes from it, is one of the right answers: those of every prompt, or of its own. */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { filePath, z } from '@gapo/settings';
-import { UserError } from '@gapo/telemetry';
+import { filePath, z, UserError } from '@gapo/service';
 import { common, flags, patternProblem, ruleKind, text } from './ruleKind.js';
 import { folded } from './words.js';
 

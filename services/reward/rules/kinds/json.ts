@@ -1,7 +1,7 @@
 /** Whether a completion is JSON, and of the form that a JSON Schema asks for. */
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { z } from '@gapo/service';
 import { Ajv, type AnySchema, type ValidateFunction } from 'ajv';
-import { z } from '@gapo/settings';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { common, ruleKind } from './ruleKind.js';
 
 const schema = z

@@ -1,5 +1,5 @@
 /** The table of all kinds of rules: what the file may say, and what becomes of it, follow from it. */
-import { z } from '@gapo/settings';
+import { z } from '@gapo/service';
 import { contains } from './contains.js';
 import { exact } from './exact.js';
 import { json } from './json.js';

@@ -1,5 +1,5 @@
 /** How close a completion's length is to a target. */
-import { nonNegativeNumber, positiveNumber, z } from '@gapo/settings';
+import { nonNegativeNumber, positiveNumber, z } from '@gapo/service';
 import { common, ruleKind } from './ruleKind.js';
 import { wordsOf } from './words.js';
 

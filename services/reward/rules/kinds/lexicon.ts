@@ -1,5 +1,5 @@
 /** The sum of the weights of the words and phrases that occur. */
-import { positiveInt, z } from '@gapo/settings';
+import { positiveInt, z } from '@gapo/service';
 import { common, ruleKind, text, weight } from './ruleKind.js';
 import { folded, occurrences } from './words.js';
 

@@ -1,5 +1,5 @@
 /** How easily English is read: Flesch's reading ease. */
-import { z } from '@gapo/settings';
+import { z } from '@gapo/service';
 import { common, ruleKind } from './ruleKind.js';
 
 export const readability = ruleKind({

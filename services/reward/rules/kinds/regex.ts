@@ -1,5 +1,5 @@
 /** Whether a pattern matches. */
-import { z } from '@gapo/settings';
+import { z } from '@gapo/service';
 import { common, flags, patternProblem, ruleKind, text } from './ruleKind.js';
 
 export const regex = ruleKind({

@@ -1,5 +1,5 @@
 /** How much of a completion was said before in it. */
-import { positiveInt, z } from '@gapo/settings';
+import { positiveInt, z } from '@gapo/service';
 import { common, ruleKind } from './ruleKind.js';
 import { folded, wordsOf } from './words.js';
 

@@ -1,6 +1,6 @@
 /** What a kind of rule is made of; kinds.ts is the table of all of them. */
 import type { ScoreItem } from '@gapo/reward';
-import { z } from '@gapo/settings';
+import { z } from '@gapo/service';
 
 /** Measures one item. NaN where the rule has nothing to measure it by, which is no score. */
 export type Measure = (item: ScoreItem) => number;

@@ -1,0 +1,194 @@
+// What stands between a run and a bad reward service: known scores, repeated items, the circuit breaker, hedging, outliers.
+import assert from 'node:assert/strict';
+import { describe, test, type TestContext } from 'node:test';
+import { RpcError, type Item } from '@gapo/rpc';
+import { logger } from '@gapo/service';
+import { rewardServer, scoring, type Scorer, type TestReward } from '../world.fixture.js';
+import { CircuitBreaker } from './circuitBreaker.js';
+import { hedged } from './hedge.js';
+import { RewardSource } from './rewardSource.js';
+import { RunningScores } from './runningScores.js';
+import { ScoreCache } from './scoreCache.js';
+
+const forever = new AbortController().signal;
+
+const itemsOf = (...completions: string[]): Item[] =>
+  completions.map((completion, i) => ({ id: `i${i}`, prompt: 'p', completion }));
+
+async function sourceOf(
+  t: TestContext,
+  answer: Scorer,
+  version = '1',
+  hedgeAfterMs?: number,
+): Promise<{ source: RewardSource; reward: TestReward }> {
+  const reward = await rewardServer(t, 'length', answer, { version });
+  const source = new RewardSource({
+    objective: 'length',
+    target: reward.address,
+    timeoutMs: 5000,
+    hedgeAfterMs,
+    log: logger('test'),
+  });
+  t.after(() => source.close());
+  await source.describe();
+  return { source, reward };
+}
+
+describe('known scores', () => {
+  /** Scores by length, as a version. */
+  const asVersion =
+    (version: string, asked: string[]): Scorer =>
+    ({ items }) => ({
+      version,
+      results: items.map(({ id, completion }) => (asked.push(completion), { id, score: completion.length })),
+    });
+
+  test('an item that comes twice is asked for once, and never again under the same version', async (t) => {
+    const asked: string[] = [];
+    const { source } = await sourceOf(t, asVersion('1', asked));
+    const told: number[] = [];
+    const first = await source.score(itemsOf('a', 'bb', 'a', 'ccc', 'bb'), forever, (done) => told.push(done));
+    assert.deepEqual(first.values, [1, 2, 1, 3, 2]);
+    assert.deepEqual(asked, ['a', 'bb', 'ccc']);
+    assert.deepEqual(told, [5]);
+    const second = await source.score(itemsOf('ccc', 'dddd'), forever);
+    assert.deepEqual([second.values, asked.length], [[3, 4], 4]);
+    const third = await source.score(itemsOf('a', 'dddd'), forever);
+    assert.deepEqual([third.values, third.latencyMs, asked.length], [[1, 4], 0, 4]);
+  });
+
+  test('another version has no known scores, and a service without one is always asked', async (t) => {
+    const asked: string[] = [];
+    const { source, reward } = await sourceOf(t, asVersion('1', asked));
+    await source.score(itemsOf('a'), forever);
+    reward.answer = asVersion('2', asked);
+    await source.score(itemsOf('b'), forever);
+    await source.score(itemsOf('a', 'b'), forever);
+    assert.deepEqual(asked, ['a', 'b', 'a']);
+    const none: string[] = [];
+    const { source: silent } = await sourceOf(t, asVersion('', none), '');
+    await silent.score(itemsOf('a', 'a'), forever);
+    await silent.score(itemsOf('a'), forever);
+    assert.deepEqual(none, ['a', 'a', 'a']);
+  });
+
+  test('an item without a score is asked for again the next time', async (t) => {
+    let calls = 0;
+    const { source } = await sourceOf(t, ({ items }) => ({
+      version: '1',
+      results: items.map(({ id }) => ({ id, score: ++calls === 1 ? Number.NaN : 7 })),
+    }));
+    assert.deepEqual((await source.score(itemsOf('a', 'a'), forever)).values, [undefined, undefined]);
+    assert.deepEqual((await source.score(itemsOf('a', 'a'), forever)).values, [7, 7]);
+  });
+
+  test('the scores that were asked for longest ago make room', () => {
+    const cache = new ScoreCache(2);
+    cache.set('1', 'a', 1);
+    cache.set('1', 'b', 2);
+    assert.equal(cache.get('1', 'a'), 1);
+    cache.set('1', 'c', 3);
+    assert.deepEqual([cache.get('1', 'a'), cache.get('1', 'b'), cache.get('1', 'c')], [1, undefined, 3]);
+    assert.equal(cache.get('2', 'a'), undefined);
+  });
+});
+
+describe('the circuit breaker', () => {
+  test('closes the way after failures in a row, and one failure after the cool-down closes it anew', () => {
+    let now = 0;
+    const breaker = new CircuitBreaker({ failures: 3, coolDownMs: 10_000 }, () => now);
+    breaker.failed('A');
+    breaker.failed('A');
+    breaker.succeeded();
+    breaker.failed('A');
+    breaker.failed('A');
+    assert.equal(breaker.refusal, undefined);
+    breaker.failed('B');
+    now = 4000;
+    assert.equal(breaker.refusal, 'it is not asked for another 6 s, as 3 calls in a row have failed, the last with B');
+    now = 10_000;
+    assert.equal(breaker.refusal, undefined);
+    breaker.failed('C');
+    assert.match(breaker.refusal ?? '', /^it is not asked for another 10 s, as 4 calls/);
+    breaker.succeeded();
+    assert.equal(breaker.refusal, undefined);
+  });
+
+  test('a service that keeps failing is left in peace until it is described anew', async (t) => {
+    let calls = 0;
+    const broken: Scorer = () => {
+      calls += 1;
+      throw new RpcError('INTERNAL', 'no model');
+    };
+    const { source, reward } = await sourceOf(t, broken);
+    for (let i = 0; i < 9; i++) await source.score(itemsOf(`a${i}`), forever);
+    assert.equal(calls, 6);
+    const { failures } = await source.score(itemsOf('b'), forever);
+    assert.match(failures[0]!.message, /^it is not asked for another 15 s, as 6 calls .* INTERNAL: no model$/);
+    reward.answer = scoring((completion) => completion.length);
+    await source.describe();
+    assert.deepEqual((await source.score(itemsOf('b'), forever)).values, [1]);
+  });
+
+  test('a request that the service refuses does not count', async (t) => {
+    let calls = 0;
+    const { source } = await sourceOf(t, () => {
+      calls += 1;
+      throw new RpcError('INVALID_ARGUMENT', 'too long');
+    });
+    for (let i = 0; i < 9; i++) await source.score(itemsOf(`a${i}`), forever);
+    assert.equal(calls, 9);
+  });
+});
+
+describe('hedging', () => {
+  test('a call that hangs is made a second time, the answer counts and the first is given up', async (t) => {
+    let calls = 0;
+    let giveUp = (): void => undefined;
+    const given = new Promise<void>((resolve) => (giveUp = resolve));
+    const answer: Scorer = (request, signal) => {
+      calls += 1;
+      if (calls > 1) return scoring((completion) => completion.length)(request, signal);
+      return new Promise(() => signal.addEventListener('abort', giveUp));
+    };
+    const { source } = await sourceOf(t, answer, '1', 50);
+    assert.deepEqual((await source.score(itemsOf('abc'), forever)).values, [3]);
+    assert.equal(calls, 2);
+    await given;
+  });
+
+  test('an answer in time needs no second call; where all fail the first failure is thrown', async () => {
+    let calls = 0;
+    const answer = await hedged(async () => ++calls, 10_000, forever);
+    assert.deepEqual([answer, calls], [1, 1]);
+    await assert.rejects(
+      hedged(() => Promise.reject(new Error(`failure ${++calls}`)), 10_000, forever),
+      /^Error: failure 2$/,
+    );
+    let release = (): void => undefined;
+    const both = hedged(
+      () =>
+        ++calls === 3
+          ? new Promise<number>((_, reject) => (release = () => reject(new Error('the first'))))
+          : (release(), Promise.reject(new Error('the second'))),
+      1,
+      forever,
+    );
+    await assert.rejects(both, /^Error: the first$/);
+  });
+});
+
+test('running moments are those of all scores; a score far from those before it is an outlier', () => {
+  const running = new RunningScores();
+  const scores = Array.from({ length: 300 }, (_, i) => Math.sin(i * 12.9898) * 3 + 1);
+  assert.deepEqual(running.add([100, undefined, -100]), [], 'nothing is known yet');
+  const fresh = new RunningScores();
+  assert.deepEqual([fresh.mean, fresh.std, fresh.count], [undefined, undefined, 0]);
+  for (const score of scores) assert.deepEqual(fresh.add([score]), []);
+  const mean = scores.reduce((sum, x) => sum + x, 0) / 300;
+  const std = Math.sqrt(scores.reduce((sum, x) => sum + (x - mean) ** 2, 0) / 300);
+  assert.ok(Math.abs((fresh.mean ?? NaN) - mean) < 1e-12 && Math.abs((fresh.std ?? NaN) - std) < 1e-12);
+  const [outlier, ...more] = fresh.add([mean, undefined, mean + 9 * std, mean - std]);
+  assert.deepEqual([outlier?.index, more.length], [2, 0]);
+  assert.ok(Math.abs((outlier?.deviations ?? NaN) - 9) < 1e-9);
+});

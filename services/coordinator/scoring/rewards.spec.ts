@@ -1,0 +1,254 @@
+// Reward services over real connections: batches, orientation, retries, and that no failure becomes a number.
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { RpcError, type DescribeResponseInput, type Item } from '@gapo/rpc';
+import { logger } from '@gapo/service';
+import { PauseNeeded, RunFailure } from '../runs/interruption.js';
+import { rewardServer, scoring, type Scorer, type TestReward } from '../world.fixture.js';
+import { RewardSource } from './rewardSource.js';
+import { scoreItems, type ObjectiveScores } from './scoring.js';
+
+const forever = new AbortController().signal;
+
+function items(count: number): Item[] {
+  return Array.from({ length: count }, (_, i) => ({ id: `i${i}`, prompt: 'p', completion: 'x'.repeat(i) }));
+}
+
+async function sourceOf(
+  t: TestContext,
+  answer: Scorer,
+  describe: DescribeResponseInput = {},
+  objective = 'length',
+  timeoutMs = 5000,
+): Promise<{ source: RewardSource; reward: TestReward }> {
+  const reward = await rewardServer(t, objective, answer, describe);
+  const source = new RewardSource({ objective, target: reward.address, timeoutMs, log: logger('test') });
+  t.after(() => source.close());
+  await source.describe();
+  return { source, reward };
+}
+
+const lengths = scoring((completion) => completion.length);
+
+test('items go in batches of at most what the service takes, and scores come back in order', async (t) => {
+  const { source, reward } = await sourceOf(t, lengths, { maxBatch: 4 });
+  const { values, failures, latencyMs } = await source.score(items(10), forever);
+  assert.deepEqual(values, [...Array(10).keys()]);
+  assert.deepEqual(failures, []);
+  assert.deepEqual([...reward.batches].sort(), [2, 4, 4]);
+  assert.ok(latencyMs > 0);
+});
+
+test('where less is better scores and threshold are negated', async (t) => {
+  const { source } = await sourceOf(t, lengths, { orientation: 'ORIENTATION_LOWER_IS_BETTER', threshold: 3 });
+  assert.deepEqual((await source.score(items(3), forever)).values, [-0, -1, -2]);
+  assert.equal(source.threshold, -3);
+});
+
+test('numbers that are none, missing and surplus results, wrong ids and item errors are failures of their items', async (t) => {
+  const { source, reward } = await sourceOf(t, lengths, { maxBatch: 3 });
+  const expectations: [Scorer, (number | undefined)[], RegExp][] = [
+    [scoring((completion) => (completion.length === 1 ? Number.NaN : 1)), [1, undefined, 1], /the score is NaN/],
+    [scoring((completion) => (completion.length === 2 ? Infinity : 1)), [1, 1, undefined], /the score is Infinity/],
+    [
+      ({ items: asked }) => ({ results: asked.slice(1).map(({ id }) => ({ id, score: 1 })) }),
+      [undefined, undefined, undefined],
+      /result 0 is for item "i1", expected "i0"/,
+    ],
+    [
+      ({ items: asked }) => ({ results: asked.slice(0, 2).map(({ id }) => ({ id, score: 1 })) }),
+      [1, 1, undefined],
+      /2 results came back for 3 items/,
+    ],
+    [
+      ({ items: asked }) => ({ results: [...asked, { id: 'i3' }].map(({ id }) => ({ id, score: 1 })) }),
+      [undefined, undefined, undefined],
+      /4 results came back for 3 items/,
+    ],
+    [
+      ({ items: asked }) => ({ results: asked.map(({ id }, i) => (i === 1 ? { id } : { id, score: 1 })) }),
+      [1, undefined, 1],
+      /neither score nor error/,
+    ],
+    [
+      ({ items: asked }) => ({
+        results: asked.map(({ id }, i) => (i === 0 ? { id, error: { message: 'too long' } } : { id, score: 1 })),
+      }),
+      [undefined, 1, 1],
+      /too long/,
+    ],
+  ];
+  for (const [answer, values, message] of expectations) {
+    reward.answer = answer;
+    const scores = await source.score(items(3), forever);
+    assert.deepEqual(scores.values, values);
+    assert.deepEqual(
+      scores.failures.map(({ index }) => index),
+      [0, 1, 2].filter((i) => values[i] === undefined),
+    );
+    assert.match(scores.failures[0]!.message, message);
+  }
+});
+
+test('a call that may succeed later is made again, and so is an item that may', async (t) => {
+  let calls = 0;
+  const { source } = await sourceOf(t, (request, signal) => {
+    calls += 1;
+    if (calls === 1) throw new RpcError('UNAVAILABLE', 'restarting');
+    if (calls === 2) {
+      return {
+        results: request.items.map(({ id }, i) =>
+          i === 1 ? { id, error: { message: 'busy', retryable: true } } : { id, score: 5 },
+        ),
+      };
+    }
+    assert.deepEqual(
+      request.items.map(({ id }) => id),
+      ['i1'],
+    );
+    return lengths(request, signal);
+  });
+  assert.deepEqual((await source.score(items(3), forever)).values, [5, 1, 5]);
+});
+
+test('between its calls a service has a share of the time that one may take, the second time twice as long', async (t) => {
+  const [timeoutMs, asked]: [number, number[]] = [4000, []];
+  const { source } = await sourceOf(
+    t,
+    () => {
+      asked.push(performance.now());
+      throw new RpcError('UNAVAILABLE', 'restarting');
+    },
+    {},
+    'length',
+    timeoutMs,
+  );
+  await source.score(items(1), forever);
+  const [first = NaN, second = NaN] = [asked[1]! - asked[0]!, asked[2]! - asked[1]!];
+  assert.equal(asked.length, 3);
+  // A timer may be a millisecond early.
+  assert.ok(first >= timeoutMs / 40 - 1 && second >= timeoutMs / 20 - 1, `${first} ms, then ${second} ms`);
+});
+
+test('a service that hangs costs its timeout once, and every item of the call fails', async (t) => {
+  let calls = 0;
+  const { source } = await sourceOf(
+    t,
+    () => {
+      calls += 1;
+      return new Promise(() => undefined);
+    },
+    {},
+    'length',
+    100,
+  );
+  const { values, failures } = await source.score(items(2), forever);
+  assert.deepEqual(values, [undefined, undefined]);
+  assert.match(failures[0]!.message, /^DEADLINE_EXCEEDED: /);
+  assert.equal(calls, 1);
+});
+
+test('a service that does not answer Describe is named with its address', async (t) => {
+  const reward = await rewardServer(t, 'length', lengths);
+  await reward.stop();
+  const source = new RewardSource({
+    objective: 'length',
+    target: reward.address,
+    timeoutMs: 1000,
+    log: logger('test'),
+  });
+  t.after(() => source.close());
+  await assert.rejects(source.describe(), (error) => {
+    assert.match(
+      String(error),
+      new RegExp(`reward service of length at ${reward.address} does not answer: .*start it, or correct`),
+    );
+    return true;
+  });
+});
+
+test('failure policies: fail before pause before drop; drop takes the item out for every objective', async (t) => {
+  const good = await sourceOf(t, lengths, {}, 'good');
+  const holes = await sourceOf(
+    t,
+    scoring((completion) => (completion.length === 1 ? Number.NaN : 7)),
+    {},
+    'holes',
+  );
+  const told: ObjectiveScores[] = [];
+  const progress: string[] = [];
+  const observer = {
+    progress: (done: number, total: number, waitingFor: string) => void progress.push(`${done}/${total} ${waitingFor}`),
+    scored: (scores: ObjectiveScores) => void told.push(scores),
+  };
+  const run = (onFailure: 'pause' | 'drop' | 'fail') =>
+    scoreItems(
+      [
+        { source: good.source, onFailure: 'pause' },
+        { source: holes.source, onFailure },
+      ],
+      items(3),
+      'step 4',
+      forever,
+      observer,
+    );
+  const dropped = await run('drop');
+  assert.deepEqual(dropped.kept, [0, 2]);
+  assert.deepEqual(
+    dropped.scores.map((row) => [...row]),
+    [
+      [0, 2],
+      [7, 7],
+    ],
+  );
+  assert.equal(told.find(({ objective }) => objective === 'holes')?.mean, 7);
+  assert.match(progress[0]!, /^0\/6 reward good, holes$/);
+  assert.equal(progress.at(-1), '6/6 ');
+  const message =
+    /objective holes at 127\.0\.0\.1:\d+ has no score for 1 of 3 completions of step 4 \(i1: the score is NaN\); mend the reward service, then resume the run/;
+  await assert.rejects(run('pause'), (error) => error instanceof PauseNeeded && message.test(error.message));
+  await assert.rejects(run('fail'), (error) => error instanceof RunFailure && message.test(error.message));
+});
+
+test('progress names who holds the step up', async (t) => {
+  const quick = await sourceOf(t, lengths, {}, 'quick');
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const slow = await sourceOf(t, async (request, signal) => (await released, lengths(request, signal)), {}, 'slow');
+  const told: string[] = [];
+  await scoreItems(
+    [
+      { source: quick.source, onFailure: 'fail' },
+      { source: slow.source, onFailure: 'fail' },
+    ],
+    items(2),
+    'step 1',
+    forever,
+    {
+      progress: (_done, _total, waitingFor) => void told.push(waitingFor),
+      scored: ({ objective }) => {
+        if (objective === 'quick') release();
+      },
+    },
+  );
+  assert.deepEqual(told, ['reward quick, slow', 'reward slow', '']);
+});
+
+test('a service that does not answer is told of again, with the time', async (t) => {
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const { source } = await sourceOf(
+    t,
+    async (request, signal) => (await released, lengths(request, signal)),
+    {},
+    'slow',
+  );
+  const told = new Set<string>();
+  const progress = (_done: number, _total: number, waitingFor: string): void => {
+    told.add(waitingFor);
+    if (waitingFor === 'reward slow for 1 s') release();
+  };
+  const observer = { progress, scored: () => undefined };
+  await scoreItems([{ source, onFailure: 'fail' }], items(2), 'step 1', forever, observer, 500);
+  assert.deepEqual([...told], ['reward slow', 'reward slow for 1 s', '']);
+});

@@ -1,6 +1,0 @@
-/** A fine-tuning as a process: `node main.js SETTINGS`. One that was ended early goes on from there with the same settings. */
-import { runTrainingProcess } from '@gapo/training';
-import { finetune } from './finetune.js';
-import { finetuningSettings } from './settings.js';
-
-await runTrainingProcess(finetuningSettings, finetune);

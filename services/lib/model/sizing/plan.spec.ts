@@ -1,0 +1,186 @@
+/** Sizes: values worked out by hand, and what they must depend on. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { activationBytes } from './activations.js';
+import { type RunExtents, type Worker, planOf } from './plan.js';
+import { type DecoderConfig, llamaConfig } from '@gapo/model';
+
+const tiny: DecoderConfig = llamaConfig({
+  vocabulary: 100,
+  width: 8,
+  feedForward: 16,
+  layers: 2,
+  heads: 2,
+  keyValueHeads: 1,
+  headWidth: 4,
+  context: 64,
+  epsilon: 1e-5,
+  ropeTheta: 10_000,
+  tiedEmbeddings: false,
+  bosId: 1,
+  eosIds: [2],
+});
+
+const run: RunExtents = {
+  device: 'cpu',
+  lora: { rank: 3, alpha: 6, targets: ['q_proj', 'v_proj'] },
+  objectives: 2,
+  valueHeads: 0,
+  promptsPerStep: 4,
+  samplesPerPrompt: 5,
+  batch: 64,
+  shards: 2,
+  promptTokens: 6,
+  completionTokens: 10,
+  updates: 1,
+  epochs: 1,
+  reference: true,
+  regularized: true,
+  precision: 'float32',
+  activationBudget: 2 ** 31,
+  recompute: false,
+};
+
+const bytesOf = (worker: Worker | undefined): Record<string, number> =>
+  Object.fromEntries((worker?.parts ?? []).map(({ what, bytes }) => [what, bytes]));
+
+const kinds = (change: Partial<RunExtents> = {}, config = tiny) => {
+  const plan = planOf(config, { ...run, ...change });
+  const [rollout, gradient, coordinator] = plan.workers;
+  return { plan, rollout: rollout!, gradient: gradient!, coordinator: coordinator! };
+};
+
+test('a small decoder, by hand', () => {
+  const { plan, rollout, gradient, coordinator } = kinds();
+  // Embeddings and head 2·100·8; a layer: q and o 8·8 each, k and v 8·4 each, gate, up, down 8·16 each, two gains of 8; a last gain.
+  const parameters = 2 * 100 * 8 + 2 * (2 * 64 + 2 * 32 + 3 * 128 + 16) + 8;
+  // A layer's adapters: q has A 3·8 and B 8·3, v has A 3·8 and B 4·3.
+  const trained = 2 * (24 + 24 + 24 + 12);
+  assert.deepEqual([plan.parameters, plan.trained], [parameters, trained]);
+
+  const { process: own, ...sampling } = bytesOf(rollout);
+  assert.ok(own! > 2 ** 26);
+  assert.deepEqual(sampling, {
+    weights: 4 * parameters,
+    'weights laid out': 2 * 4 * parameters,
+    versions: 4 * 4 * trained,
+    // Before and after a stretch: keys and values of 2 layers, 1 head of 4, 16 positions, 2 prompts · 5 samples.
+    'KV cache': 2 * 4 * (2 * 2 * 1 * 4 * 16 * 10),
+    // One layer: 4·8 + (3·2 + 2·1)·4 + 2·6 + 4·16 floats for each of 2 · 6 tokens.
+    'prompts in work': 4 * 2 * 6 * (32 + 32 + 12 + 64),
+    logits: 4 * 4 * 10 * 100,
+  });
+
+  const { process: _, ...differentiating } = bytesOf(gradient);
+  assert.deepEqual(differentiating, {
+    weights: 4 * parameters,
+    'weights laid out': 2 * 4 * parameters,
+    versions: 4 * 4 * trained,
+    gradients: 3 * 4 * trained * 3,
+    // Two layers kept and one in work, 10 sequences of 16 tokens, 100 completion tokens' logits eight times.
+    activations: 4 * (10 * 16 * 3 * (32 + 32 + 2 * 16 + 64) + 8 * 100 * 100),
+  });
+  assert.equal(
+    differentiating['activations'],
+    activationBytes(tiny, { rows: 10, length: 16, completions: 100 }, 'layers'),
+  );
+
+  const { process: __, ...combining } = bytesOf(coordinator);
+  assert.deepEqual(combining, {
+    versions: 4 * 4 * trained,
+    optimiser: 4 * 4 * trained,
+    gradients: 3 * 4 * trained * 3,
+    checkpoint: 3 * 4 * trained,
+  });
+
+  const multiplied = parameters - 800;
+  assert.deepEqual(plan.operations, {
+    sampling: 2 * multiplied * (4 * 6 + 20 * 10),
+    reference: 2 * multiplied * 20 * 16,
+    gradients: 4 * multiplied * 20 * 16,
+  });
+  assert.deepEqual(plan.transfers, { version: 4 * trained, gradients: 4 * trained * 3 * 2 });
+  for (const worker of plan.workers) {
+    assert.equal(
+      worker.hostBytes,
+      worker.parts.reduce((sum, { bytes }) => sum + bytes, 0),
+    );
+  }
+});
+
+test('checkpoints of seven billion have as many parameters as they say', () => {
+  const llama2 = llamaConfig({
+    vocabulary: 32_000,
+    width: 4096,
+    feedForward: 11_008,
+    layers: 32,
+    heads: 32,
+    keyValueHeads: 32,
+    headWidth: 128,
+    context: 4096,
+    epsilon: 1e-5,
+    ropeTheta: 10_000,
+    tiedEmbeddings: false,
+    bosId: 1,
+    eosIds: [2],
+  });
+  assert.equal(planOf(llama2, run).parameters, 6_738_415_616);
+  const mistral = { ...llama2, feedForward: 14_336, keyValueHeads: 8 };
+  const { plan, rollout } = kinds({}, mistral);
+  assert.equal(plan.parameters, 7_241_732_096);
+  assert.ok(!('weights laid out' in bytesOf(rollout)), 'large models are not laid out a second time');
+});
+
+test('a micro-batch fits the budget, and is one sequence at least', () => {
+  const one = activationBytes(tiny, { rows: 1, length: 16, completions: 10 }, 'layers');
+  const activations = (activationBudget: number): number =>
+    bytesOf(kinds({ activationBudget }).gradient)['activations']!;
+  assert.equal(activations(1), one);
+  assert.equal(activations(3.5 * one), 3 * one);
+  assert.equal(activations(1000 * one), 10 * one, 'a shard has no more');
+});
+
+test('layers that are computed again take operations in place of memory', () => {
+  const deep = { ...tiny, layers: 40, windows: [] };
+  const [kept, again] = [kinds({}, deep), kinds({ recompute: true }, deep)];
+  assert.ok(bytesOf(again.gradient)['activations']! < bytesOf(kept.gradient)['activations']! / 4);
+  assert.equal(again.plan.operations.gradients / kept.plan.operations.gradients, 6 / 4);
+});
+
+test('on another device it is the device that holds what is computed with', () => {
+  const { rollout, gradient, coordinator } = kinds({ device: 'cuda' });
+  assert.equal(coordinator.deviceBytes, 0);
+  for (const worker of [rollout, gradient]) {
+    const there = worker.parts.filter(({ onDevice }) => onDevice).map(({ what }) => what);
+    assert.ok(there.includes('weights'), worker.name);
+    assert.equal(worker.deviceBytes > 0, true);
+  }
+  // Each session has its own: log-probabilities and gradients, with several updates the graph with clipping too.
+  const weights = bytesOf(gradient)['weights']!;
+  assert.equal(bytesOf(kinds({ device: 'cuda', updates: 4 }).gradient)['weights'], 1.5 * weights);
+});
+
+test('float16 halves what products read on a device, and nothing on a processor', () => {
+  const half = kinds({ device: 'cuda', precision: 'float16' });
+  const table = 100 * 8;
+  const { parameters } = half.plan;
+  assert.equal(bytesOf(half.rollout)['weights'], 2 * (2 * (parameters - table) + 4 * table));
+  const tied = kinds({ device: 'cuda', precision: 'float16' }, { ...tiny, tiedEmbeddings: true });
+  assert.equal(bytesOf(tied.rollout)['weights'], 2 * (2 * tied.plan.parameters + 4 * table));
+  assert.deepEqual(bytesOf(kinds({ precision: 'float16' }).rollout)['weights'], 4 * parameters);
+});
+
+test('no more completions are sampled at once than rollout.batch', () => {
+  const [all, some] = [kinds(), kinds({ batch: 5 })];
+  assert.equal(bytesOf(some.rollout)['KV cache'], bytesOf(all.rollout)['KV cache']! / 2);
+  assert.equal(bytesOf(some.rollout)['logits'], bytesOf(all.rollout)['logits']! / 2);
+});
+
+test('with every weight trained nothing is frozen, and each objective costs operations', () => {
+  const { plan, gradient } = kinds({ lora: undefined });
+  assert.equal(plan.trained, plan.parameters);
+  assert.ok(!('weights' in bytesOf(gradient)));
+  const more = kinds({ lora: undefined, objectives: 3 }).plan;
+  assert.equal(more.operations.gradients / plan.operations.gradients, 10 / 8);
+  assert.equal(kinds({ objectives: 3 }).plan.operations.gradients, kinds().plan.operations.gradients);
+});

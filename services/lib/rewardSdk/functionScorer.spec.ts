@@ -1,0 +1,146 @@
+// A reward from a function, behind real gRPC: scores, errors of an item, time limits, and a process that ends cleanly.
+import assert from 'node:assert/strict';
+import { describe, test, type TestContext } from 'node:test';
+import { checkHealth, connect } from '@gapo/rpc';
+import { startProcess } from '@gapo/service/testing';
+import { functionScorer, NoScore, type Reward } from './mod.js';
+import { served, type RewardClient } from './testing.fixture.js';
+
+const deadlineMs = 20_000;
+
+const length: Reward = { objective: 'length', version: '1', score: ({ completion }) => completion.length };
+
+function client(t: TestContext, changes: Partial<Reward> = {}): Promise<RewardClient> {
+  return served(t, functionScorer({ ...length, ...changes }));
+}
+
+const items = (completions: readonly string[]) =>
+  completions.map((completion, i) => ({ id: String(i), prompt: 'p', completion }));
+
+describe('a reward from a function', () => {
+  test('says what it is, and scores each item in its place', async (t) => {
+    const service = await client(t, { minimum: 0, threshold: 3, orientation: 'lower_is_better' });
+    const description = await service.Describe({}, { deadlineMs });
+    assert.deepEqual(
+      [description.objective, description.version, description.orientation, description.minimum, description.threshold],
+      ['length', '1', 'ORIENTATION_LOWER_IS_BETTER', 0, 3],
+    );
+    assert.equal(description.maximum, undefined);
+    const { results, version } = await service.Score({ items: items(['', 'ab', 'abc']) }, { deadlineMs });
+    assert.deepEqual(
+      results.map(({ id, score }) => [id, score]),
+      [['0', 0], ['1', 2], ['2', 3]], // prettier-ignore
+    );
+    assert.equal(version, '1');
+    assert.deepEqual((await service.Score({ items: [] }, { deadlineMs })).results, []);
+  });
+
+  test('what it throws is the reason of that item alone, and says whether it may succeed later', async (t) => {
+    const answers: Record<string, () => number> = {
+      good: () => 1,
+      bad: () => {
+        throw new Error('no verdict');
+      },
+      busy: () => {
+        throw new NoScore('the judge is busy', { retryable: true });
+      },
+      infinite: () => Infinity,
+      text: () => 'much' as unknown as number,
+    };
+    const service = await client(t, { score: ({ completion }) => answers[completion]!() });
+    const { results } = await service.Score({ items: items(Object.keys(answers)) }, { deadlineMs });
+    assert.deepEqual(
+      results.map(({ score, error }) => score ?? error),
+      [
+        1,
+        { message: 'no verdict', retryable: false },
+        { message: 'the judge is busy', retryable: true },
+        { message: 'the score is Infinity, not a finite number', retryable: false },
+        { message: 'the score is of type string, not a number', retryable: false },
+      ],
+    );
+  });
+
+  test('an item that takes too long has no score and may be tried again; the others have theirs', async (t) => {
+    let aborted = false;
+    const service = await client(t, {
+      itemTimeoutMs: 50,
+      score: ({ completion }, signal) =>
+        completion === 'late'
+          ? new Promise(() => signal.addEventListener('abort', () => (aborted = true)))
+          : completion.length,
+    });
+    const { results } = await service.Score({ items: items(['a', 'late']) }, { deadlineMs });
+    assert.equal(results[0]!.score, 1);
+    assert.deepEqual(results[1]!.error, { message: 'no score within 50 ms', retryable: true });
+    assert.ok(aborted, 'the function is told');
+  });
+
+  test('no more items than allowed are computed at a time', async (t) => {
+    let [now, most] = [0, 0];
+    const service = await client(t, {
+      concurrency: 3,
+      score: async () => {
+        most = Math.max(most, ++now);
+        await new Promise(setImmediate);
+        now -= 1;
+        return 0;
+      },
+    });
+    await service.Score({ items: items(Array.from({ length: 20 }, String)) }, { deadlineMs });
+    assert.equal(most, 3);
+  });
+
+  test('health checks are answered while a function that never waits computes', async (t) => {
+    let scored = 0;
+    const scorer = functionScorer({
+      ...length,
+      score: () => {
+        for (const end = performance.now() + 5; performance.now() < end;);
+        return ++scored;
+      },
+    });
+    const turns: number[] = [];
+    const scoring = scorer.score(items(Array.from({ length: 40 }, String)), AbortSignal.timeout(deadlineMs));
+    const look = (): void => {
+      turns.push(scored);
+      if (scored < 40) setImmediate(look);
+    };
+    setImmediate(look);
+    await scoring;
+    assert.ok(turns.some((count) => count > 0 && count < 40), `the event loop turned at ${turns.join()} of 40 items`); // prettier-ignore
+    await scorer.close();
+    t.diagnostic(turns.join());
+  });
+
+  test('limits that are none are refused', () => {
+    assert.throws(() => functionScorer({ ...length, concurrency: 0 }), /concurrency is 0; it must be a whole number/);
+    assert.throws(() => functionScorer({ ...length, itemTimeoutMs: NaN }), /itemTimeoutMs is NaN; it must be over 0/);
+    assert.throws(() => functionScorer({ ...length, minimum: 1, maximum: 1 }), /the minimum must be less/);
+  });
+});
+
+describe('the example in ten lines', () => {
+  const main = new URL('../../../../examples/reward-typescript/dist/main.js', import.meta.url);
+
+  test('serves, answers health checks, and ends with 0 at SIGTERM', async (t) => {
+    const child = startProcess(main, { env: { LISTEN: '127.0.0.1:0' } }, t);
+    const address = await child.address();
+    const service = connect('gapo.reward.v1.RewardService', address);
+    t.after(() => service.close());
+    assert.equal(await checkHealth(address, deadlineMs), 'SERVING');
+    const { objective, version } = await service.Describe({}, { deadlineMs });
+    assert.equal(objective, 'concise');
+    assert.match(version, /^[0-9a-f]{16}$/);
+    const { results } = await service.Score({ items: items(['one two three', '']) }, { deadlineMs });
+    assert.deepEqual(results.map(({ score }) => score), [0.25, 1]); // prettier-ignore
+    child.kill('SIGTERM');
+    assert.equal(await child.closed, 0);
+  });
+
+  test('an address that is none is one line and exit code 2', async (t) => {
+    const child = startProcess(main, { env: { LISTEN: 'here' } }, t);
+    assert.equal(await child.closed, 2);
+    assert.equal(child.stderr(), 'environment LISTEN: found string "here", expected a host:port string\n');
+  });
+});

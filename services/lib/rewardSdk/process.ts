@@ -1,0 +1,74 @@
+/** A reward service as a process: settings, scorers with a server each, a clean end. */
+import { type RunningServer, serve } from '@gapo/rpc';
+import { filePath, hostPort, readSettings, settingsHelp, z, runService } from '@gapo/service';
+import { functionScorer, type Reward } from './functionScorer.js';
+import type { Scorer } from './scorer.js';
+import { rewardService } from './service.js';
+
+/** Calls under way have this long to finish; less than the 10 seconds that runService allows for the whole stop. */
+const shutdownGraceMs = 8000;
+
+/** A reward service's process. */
+export interface RewardProcess {
+  /** As `gapo-reward`, for logs and traces. */
+  readonly name: string;
+  /** What `--help` prints. */
+  readonly help: string;
+  /** Opens what scores, and says where each listens. */
+  readonly open: () => Promise<readonly Endpoint[]>;
+}
+
+/** A scorer and where it listens. */
+export interface Endpoint {
+  readonly scorer: Scorer;
+  readonly address: string;
+}
+
+/** Runs a reward service until SIGTERM or SIGINT. */
+export async function runRewardService({ name, help, open }: RewardProcess): Promise<void> {
+  await runService({
+    name,
+    help,
+    async start({ log }) {
+      const endpoints = await open();
+      const servers: RunningServer[] = [];
+      const stop = async (): Promise<void> => {
+        await Promise.all(servers.map((server) => server.stop()));
+        for (const { scorer } of endpoints) await scorer.close();
+      };
+      try {
+        for (const { scorer, address } of endpoints) {
+          const server = await serve({ address, services: [rewardService(scorer)], shutdownGraceMs });
+          servers.push(server);
+          const { objective, model, version } = scorer.description;
+          log.info({ objective, model, version }, `scores '${objective}' at ${server.address}`);
+        }
+        return { address: servers.map(({ address }) => address).join(','), stop };
+      } catch (error) {
+        await stop();
+        throw error;
+      }
+    },
+  });
+}
+
+const schema = z.object({
+  LISTEN: hostPort.default('127.0.0.1:50061').describe('Where it listens; port 0 takes a free one.'),
+  ADDRESS_FILE: filePath.optional().describe('A file that its real address is written to, whole or not at all.'),
+});
+
+/**
+ * Serves a reward that a function computes: `gapo.reward.v1`, health, reflection, traces, limits, a clean end at SIGTERM.
+ * Reads LISTEN and ADDRESS_FILE from the environment, and the OTEL_* variables as every service of the platform.
+ */
+export function serveReward(reward: Reward): Promise<void> {
+  return runRewardService({
+    name: `reward-${reward.objective}`,
+    help: settingsHelp({
+      title: `A reward service: scores completions for the objective ${reward.objective} (gapo.reward.v1).`,
+      schema,
+      example: 'LISTEN=0.0.0.0:50061 node main.js',
+    }),
+    open: async () => [{ scorer: functionScorer(reward), address: readSettings(schema).LISTEN }],
+  });
+}

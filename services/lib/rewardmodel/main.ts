@@ -1,6 +1,0 @@
-/** A fit as a process: `node main.js SETTINGS`. One that is ended early leaves nothing. */
-import { runTrainingProcess } from '@gapo/training';
-import { fit } from './fit.js';
-import { fitSettings } from './settings.js';
-
-await runTrainingProcess(fitSettings, fit);

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
+import { serviceName, telemetryWanted } from '@gapo/tracing';
+import { startChild } from './child.fixture.js';
+import { prettyLine } from './logger.js';
+
+describe('logger', { timeout: 60_000 }, () => {
+  test('lines are JSON with level, time, name and message', async () => {
+    const child = startChild('./service.fixture.js', ['modules']);
+    assert.equal(await child.closed, 0);
+    const lines = child
+      .output()
+      .split('\n')
+      .filter((line) => line.startsWith('{'));
+    const line = JSON.parse(lines.at(-1) ?? '') as Record<string, unknown>;
+    assert.deepEqual(Object.keys(line).sort(), ['level', 'message', 'name', 'time']);
+    assert.equal(line['level'], 'info');
+    assert.equal(line['name'], 'gapo-fixture');
+  });
+
+  test('LOG_LEVEL silences what is below it', async () => {
+    const child = startChild('./service.fixture.js', ['modules'], { LOG_LEVEL: 'error' });
+    assert.equal(await child.closed, 0);
+    assert.doesNotMatch(child.output(), /\{/);
+  });
+
+  test('a terminal gets one short line, errors with their stack', () => {
+    const time = '2026-01-02T03:04:05.678Z';
+    const plain = (line: object) => stripVTControlCharacters(prettyLine(JSON.stringify(line)));
+    assert.equal(
+      plain({ level: 'info', time, name: 'rollout', message: 'ready', address: 'a:1', n: 2, trace_id: 'x' }),
+      '03:04:05 info  rollout: ready address=a:1 n=2\n',
+    );
+    assert.equal(
+      plain({ level: 'error', time, name: 'r', message: 'no', error: { message: 'no', stack: 'Error: no\n  at x' } }),
+      '03:04:05 error r: no\nError: no\n  at x\n',
+    );
+  });
+});
+
+describe('whether traces are wanted', () => {
+  test('follows the standard variables', () => {
+    assert.equal(telemetryWanted({}), false);
+    assert.equal(telemetryWanted({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://x' }), true);
+    assert.equal(telemetryWanted({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://x' }), true);
+    assert.equal(telemetryWanted({ OTEL_TRACES_EXPORTER: 'console' }), true);
+    assert.equal(telemetryWanted({ OTEL_TRACES_EXPORTER: 'none', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://x' }), false);
+    assert.equal(telemetryWanted({ OTEL_SDK_DISABLED: 'true', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://x' }), false);
+  });
+
+  test('the service is named by OTEL_SERVICE_NAME, else by its folder', () => {
+    assert.equal(serviceName({ OTEL_SERVICE_NAME: 'mine' }, '/x/services/rollout/dist/main.js'), 'mine');
+    assert.equal(serviceName({}, '/x/services/rollout/dist/main.js'), 'gapo-rollout');
+    assert.equal(serviceName({}, '/x/services/rollout/main.js'), 'gapo-rollout');
+  });
+});

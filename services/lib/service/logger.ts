@@ -1,0 +1,99 @@
+/**
+ * Logs: one JSON object a line on stderr (stdout belongs to a command's output), short coloured lines where stderr is a
+ * terminal. A line logged inside a span carries its trace_id and span_id.
+ */
+import { writeSync } from 'node:fs';
+import { isSpanContextValid, trace } from '@opentelemetry/api';
+import { destination, levels, pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
+import { UserError } from './userError.js';
+
+export type { Logger } from 'pino';
+
+const KNOWN_LEVELS = [...Object.values(levels.labels), 'silent'];
+
+let stream: DestinationStream | undefined;
+
+/**
+ * A logger that names its source in every line.
+ *
+ * @param name as `gapo-rollout` or `events`
+ * @throws UserError where LOG_LEVEL is not a level. LOG_LEVEL is trace, debug, info, warn, error, fatal or silent; info
+ *   where unset.
+ */
+export function logger(name: string): Logger {
+  // Opened once and synchronous: a process that ends abruptly loses no line.
+  stream ??= process.stderr.isTTY ? terminal() : destination({ fd: 2, sync: true });
+  return pino(
+    {
+      name,
+      level: logLevel(),
+      base: { name },
+      timestamp: stdTimeFunctions.isoTime,
+      messageKey: 'message',
+      errorKey: 'error',
+      formatters: { level: (label) => ({ level: label }) },
+      mixin: activeSpan,
+    },
+    stream,
+  );
+}
+
+function logLevel(): string {
+  const level = (process.env['LOG_LEVEL'] || 'info').toLowerCase();
+  if (KNOWN_LEVELS.includes(level)) return level;
+  throw new UserError(`LOG_LEVEL: found "${level}", expected one of ${KNOWN_LEVELS.join(', ')}`);
+}
+
+function activeSpan(): { trace_id?: string; span_id?: string } {
+  const span = trace.getActiveSpan()?.spanContext();
+  return span !== undefined && isSpanContextValid(span) ? { trace_id: span.traceId, span_id: span.spanId } : {};
+}
+
+const COLOURS: Record<string, string> = {
+  trace: '\x1b[90m',
+  debug: '\x1b[90m',
+  info: '\x1b[32m',
+  warn: '\x1b[33m',
+  error: '\x1b[31m',
+  fatal: '\x1b[35m',
+};
+
+function terminal(): DestinationStream {
+  return { write: (line: string) => void writeSync(2, prettyLine(line)) };
+}
+
+/**
+ * A log line for people: `12:30:05 info rollout: message key=value`, the error's stack below it.
+ *
+ * @param json one line of the JSON log
+ */
+export function prettyLine(json: string): string {
+  const parsed: unknown = JSON.parse(json);
+  if (typeof parsed !== 'object' || parsed === null) return json;
+  const {
+    level,
+    time,
+    name,
+    message,
+    error,
+    trace_id: _trace,
+    span_id: _span,
+    ...fields
+  } = { ...parsed } as Record<string, unknown>;
+  const details = Object.entries(fields)
+    .map(([key, value]) => ` \x1b[90m${key}=\x1b[0m${shown(value)}`)
+    .join('');
+  const colour = COLOURS[String(level)] ?? '';
+  const clock = String(time).slice(11, 19);
+  const line = `\x1b[90m${clock}\x1b[0m ${colour}${String(level).padEnd(5)}\x1b[0m ${String(name)}: ${shown(message ?? '')}${details}\n`;
+  return error === undefined ? line : `${line}${errorText(error)}\n`;
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function errorText(error: unknown): string {
+  if (typeof error === 'object' && error !== null && 'stack' in error) return String(error.stack);
+  return JSON.stringify(error);
+}

@@ -1,0 +1,14 @@
+/** What every process starts with: errors for people, settings, the logger, the life of a service, worker threads. */
+export { UserError, isExpected } from './userError.js';
+export { logger, type Logger } from './logger.js';
+export { runService, reportAndExit, type RunningService, type ServiceOptions, type StartContext } from './service.js';
+export { WorkerThread, outcome, type Outcome, type TaskOptions, type ThreadTasks } from './thread/workerThread.js';
+export { parseYaml, type YamlSource } from './settings/yamlFile.js';
+export { parseValue } from './settings/problems.js';
+export { readSettings, describeSettings, type SettingRow } from './settings/environment.js';
+export { settingsHelp, type HelpOptions } from './settings/help.js';
+export { ConfigError, type ConfigProblem } from './settings/configError.js';
+export { canonicalJson, configSha256 } from './settings/canonicalJson.js';
+export { nearestKey } from './settings/editDistance.js';
+export * from './settings/schemas.js';
+export { z } from 'zod';

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { startChild } from './child.fixture.js';
+import { startOtlpReceiver } from './otlpReceiver.fixture.js';
+
+const PRELOAD = ['--import', import.meta.resolve('@gapo/tracing/preload')];
+
+describe('preload', { timeout: 60_000 }, () => {
+  test('a gRPC call between two processes is one trace: step, client, server, work', async () => {
+    const receiver = await startOtlpReceiver();
+    const env = (name: string) => ({ ...receiver.env, OTEL_SERVICE_NAME: name });
+    const server = startChild('./greeter.fixture.js', ['server'], env('callee'), PRELOAD);
+    const [, port = ''] = await server.said(/"address":"127\.0\.0\.1:(\d+)"/);
+    const client = startChild('./greeter.fixture.js', ['client', port], env('caller'), PRELOAD);
+    assert.equal(await client.closed, 0, client.output());
+
+    const work = await receiver.span((span) => span.name === 'gapo.reward.score');
+    const served = await receiver.span((span) => span.spanId === work.parentSpanId);
+    const called = await receiver.span((span) => span.spanId === served.parentSpanId);
+    const step = await receiver.span((span) => span.spanId === called.parentSpanId);
+    assert.deepEqual(
+      [step, called, served, work].map(({ service, name }) => `${service} ${name}`),
+      [
+        'caller gapo.step',
+        'caller grpc.gapo.test.Greeter/Greet',
+        'callee grpc.gapo.test.Greeter/Greet',
+        'callee gapo.reward.score',
+      ],
+    );
+    assert.equal(step.parentSpanId, undefined);
+    assert.equal(new Set([step, called, served, work].map((span) => span.traceId)).size, 1);
+
+    server.kill('SIGTERM');
+    assert.equal(await server.closed, 0, server.output());
+    await receiver.close();
+  });
+
+  test('the service is named after the folder of its main script', async () => {
+    const receiver = await startOtlpReceiver();
+    const child = startChild('./service.fixture.js', ['traced'], receiver.env, PRELOAD);
+    assert.equal(await child.closed, 0, child.output());
+    const span = await receiver.span((one) => one.name === 'gapo.step');
+    assert.equal(span.service, 'gapo-telemetry');
+    await receiver.close();
+  });
+
+  test('without OTEL variables nothing of the SDK is loaded', async () => {
+    const child = startChild('./service.fixture.js', ['modules'], {}, PRELOAD);
+    await child.said(/telemetry off, sdk not loaded/);
+    assert.equal(await child.closed, 0, child.output());
+  });
+
+  test('a receiver that is away delays the end by no more than the time limit', async () => {
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9', OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' };
+    const child = startChild('./service.fixture.js', ['traced'], env, PRELOAD);
+    assert.equal(await child.closed, 0, child.output());
+  });
+});

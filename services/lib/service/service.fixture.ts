@@ -1,0 +1,55 @@
+/** Services that end in every way, for tests: the first argument says which. */
+import { createRequire } from 'node:module';
+import { spanNames, telemetryEnabled, withSpan } from '@gapo/tracing';
+import { runService, type RunningService } from './service.js';
+import { UserError } from './userError.js';
+
+const say = (text: string) => void process.stdout.write(`${text}\n`);
+const idle = { stop: () => say('stop called') };
+
+const ways: Record<string, (signal: AbortSignal) => Promise<RunningService>> = {
+  serving: () => Promise.resolve({ ...idle, address: '127.0.0.1:1' }),
+  userError: () => Promise.reject(new UserError('run.yaml: found nothing, expected a file; create it')),
+  expectedObject: () => Promise.reject(Object.assign(new Error('port 1: taken; choose another'), { expected: true })),
+  defect: () => Promise.reject(new Error('a defect', { cause: new Error('its cause') })),
+  uncaught: () => {
+    setImmediate(() => {
+      throw new Error('thrown in a callback');
+    });
+    return Promise.resolve(idle);
+  },
+  unhandled: () => {
+    void Promise.reject(new UserError('nobody waited: what, where, what to do'));
+    return Promise.resolve(idle);
+  },
+  stuck: () => Promise.resolve({ stop: () => new Promise(() => say('stop called')) }),
+  stopFails: () => Promise.resolve({ stop: () => Promise.reject(new Error('cannot stop')) }),
+  starting: (signal) =>
+    new Promise((_resolve, reject) => {
+      // Keeps the process alive as a real start would.
+      const busy = setInterval(() => undefined, 1000);
+      signal.addEventListener('abort', () => {
+        clearInterval(busy);
+        reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'));
+      });
+      say('starting');
+    }),
+  traced: async () => {
+    await withSpan(spanNames.step, {}, () => undefined);
+    return { ...idle, done: Promise.resolve() };
+  },
+  modules: () => {
+    const loaded = Object.keys(createRequire(import.meta.url).cache).some((path) => path.includes('sdk-node'));
+    say(`telemetry ${telemetryEnabled() ? 'on' : 'off'}, sdk ${loaded ? 'loaded' : 'not loaded'}`);
+    return Promise.resolve({ ...idle, done: Promise.resolve() });
+  },
+};
+
+const way = ways[process.argv[2] ?? ''] ?? ways['defect'];
+await runService({
+  name: 'gapo-fixture',
+  ...(process.env['HELP'] === undefined ? {} : { help: process.env['HELP'] }),
+  start: ({ signal }) => way?.(signal) ?? Promise.resolve(idle),
+  stopTimeoutMs: process.argv[2] === 'stuck' && process.argv[3] === 'short' ? 50 : 60_000,
+  telemetryTimeoutMs: 500,
+});

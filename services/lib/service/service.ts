@@ -1,0 +1,166 @@
+/**
+ * The life of a process: start, serve, stop in order, and an exit code that means something.
+ *
+ * | exit code | meaning |
+ * | --- | --- |
+ * | 0 | stopped as asked |
+ * | 1 | a defect: the stack is on stderr |
+ * | 2 | something a person can mend: the message on stderr says what |
+ * | 130, 143 | a second SIGINT or SIGTERM ended it before it had stopped |
+ */
+import { writeSync } from 'node:fs';
+import { rename, writeFile } from 'node:fs/promises';
+import { constants } from 'node:os';
+import { shutdownTelemetry } from '@gapo/tracing';
+import { logger, type Logger } from './logger.js';
+import { isExpected, UserError } from './userError.js';
+
+/** What `start` is given. */
+export interface StartContext {
+  /** The service's logger. */
+  log: Logger;
+  /** Aborted when the process is asked to stop, also while `start` still runs. */
+  signal: AbortSignal;
+}
+
+/** What `start` returns: a service that answers. */
+export interface RunningService {
+  /** Where it listens, as `127.0.0.1:7001`; logged, and written to the file that ADDRESS_FILE names. */
+  address?: string;
+  /** Stops taking work, finishes what it has, closes what it opened (gRPC first, then events). */
+  stop(): Promise<void> | void;
+  /** Settles where the service ends of itself; the process then stops as if it had been asked to. */
+  done?: Promise<void>;
+}
+
+/** A service as `main.ts` describes it. */
+export interface ServiceOptions {
+  /** As `gapo-rollout`. */
+  name: string;
+  /**
+   * What `--help` prints. A service with a help text takes no other argument: its settings are environment variables.
+   * Without one the arguments are left to `start`.
+   */
+  help?: string;
+  /** Wires and starts everything; resolves when the service answers. */
+  start(context: StartContext): Promise<RunningService>;
+  /** How long `stop` may take, in milliseconds. @default 10000 */
+  stopTimeoutMs?: number;
+  /** How long the last traces may take to leave, in milliseconds. @default 3000 */
+  telemetryTimeoutMs?: number;
+}
+
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+
+/**
+ * Prints the help where it is asked for; else runs a service until SIGTERM or SIGINT, then ends the process. The order at the end is: the service's own `stop`,
+ * then the traces, each with a time limit. A second signal ends the process at once. Errors, thrown or unhandled
+ * anywhere, end it too: see `reportAndExit`.
+ */
+export async function runService(options: ServiceOptions): Promise<void> {
+  const telemetryTimeoutMs = options.telemetryTimeoutMs ?? 3000;
+  if (options.help !== undefined) {
+    const [argument] = process.argv.slice(2);
+    if (argument === '--help') {
+      process.stdout.write(options.help);
+      return;
+    }
+    if (argument !== undefined) {
+      const problem = `found the argument '${argument}', expected none but --help; settings are environment variables`;
+      await reportAndExit(new UserError(problem), telemetryTimeoutMs);
+    }
+  }
+  const crash = (error: unknown) => void reportAndExit(error, telemetryTimeoutMs);
+  process.on('uncaughtException', crash);
+  process.on('unhandledRejection', crash);
+  // Only runService decides when the process ends, also where nothing else keeps the event loop busy.
+  setInterval(() => undefined, 2 ** 30);
+  const asked = new AbortController();
+  const stopAsked = new Promise<NodeJS.Signals>((resolve) => {
+    for (const name of SIGNALS) {
+      process.on(name, () => {
+        if (asked.signal.aborted) process.exit(128 + constants.signals[name]);
+        asked.abort();
+        resolve(name);
+      });
+    }
+  });
+  try {
+    const log = logger(options.name);
+    const started = Date.now();
+    const service = await options.start({ log, signal: asked.signal });
+    const addressFile = process.env['ADDRESS_FILE'];
+    if (addressFile !== undefined && service.address !== undefined) await writeWhole(addressFile, service.address);
+    log.info(
+      { ...(service.address === undefined ? {} : { address: service.address }), pid: process.pid },
+      `ready after ${Date.now() - started} ms`,
+    );
+    const why = await Promise.race([
+      stopAsked,
+      ...(service.done === undefined ? [] : [service.done.then(() => 'done')]),
+    ]);
+    asked.abort();
+    log.info(`stopping (${why})`);
+    const stopTimeoutMs = options.stopTimeoutMs ?? 10_000;
+    if (!(await settlesWithin(Promise.resolve(service.stop()), stopTimeoutMs))) {
+      log.warn(`did not stop within ${stopTimeoutMs} ms: ending anyway`);
+    }
+    if (!(await shutdownTelemetry(telemetryTimeoutMs))) {
+      log.warn('the last traces could not be exported: is the OTLP endpoint reachable?');
+    }
+    log.info('stopped');
+    process.exit(0);
+  } catch (error) {
+    if (asked.signal.aborted && isAbort(error)) {
+      await shutdownTelemetry(telemetryTimeoutMs);
+      process.exit(0);
+    }
+    await reportAndExit(error, telemetryTimeoutMs);
+  }
+}
+
+/** Writes a file whole or not at all: a reader that sees it sees all of it. */
+async function writeWhole(path: string, text: string): Promise<void> {
+  const partial = `${path}.${process.pid}.partial`;
+  await writeFile(partial, text);
+  await rename(partial, path);
+}
+
+let reporting = false;
+
+/**
+ * Prints an error and ends the process: an expected one (`UserError`, or any with `expected: true`) as its message alone,
+ * exit code 2; any other with its stack, exit code 1. The traces recorded so far are exported first, where they can be.
+ */
+export async function reportAndExit(error: unknown, telemetryTimeoutMs = 3000): Promise<never> {
+  const expected = isExpected(error);
+  writeSync(2, `${expected ? error.message : stackOf(error)}\n`);
+  const code = expected ? 2 : 1;
+  // An error on the way out must not start over.
+  if (reporting) process.exit(code);
+  reporting = true;
+  await shutdownTelemetry(telemetryTimeoutMs);
+  process.exit(code);
+}
+
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return `thrown: ${String(error)}`;
+  const stack = error.stack ?? error.message;
+  return error.cause === undefined ? stack : `${stack}\ncaused by: ${stackOf(error.cause)}`;
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
+}
+
+async function settlesWithin(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), timeoutMs);
+  });
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

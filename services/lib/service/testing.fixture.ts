@@ -1,0 +1,89 @@
+/**
+ * `@gapo/service/testing`, for the tests of every package: a service as a child process, its output as it comes, its
+ * exit code.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+/** How a process is started. */
+export interface ProcessOptions {
+  readonly args?: readonly string[];
+  /** Its whole environment beside PATH. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Flags of node itself. */
+  readonly nodeArgs?: readonly string[];
+}
+
+/** A process of a test. */
+export interface TestProcess {
+  kill(signal: NodeJS.Signals): boolean;
+  /** Everything it wrote so far, stdout and stderr as they came. */
+  output(): string;
+  /** What it wrote to stdout so far. */
+  stdout(): string;
+  /** What it wrote to stderr so far. */
+  stderr(): string;
+  /** The exit code, once all output has come; null where a signal ended it. */
+  readonly closed: Promise<number | null>;
+  /** Resolves with the match when the output has one; rejects when the process ends without. */
+  said(pattern: RegExp): Promise<RegExpExecArray>;
+  /** The address that a service logs once it is ready. */
+  address(): Promise<string>;
+}
+
+/** Starts `node` on a file. Where a test is given, the process does not outlive it. */
+export function startProcess(file: URL, options: ProcessOptions = {}, t?: TestContext): TestProcess {
+  const { args = [], env = {}, nodeArgs = [] } = options;
+  const child = spawn(process.execPath, [...nodeArgs, fileURLToPath(file), ...args], {
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  t?.after(() => child.kill('SIGKILL'));
+  const texts = { all: '', stdout: '', stderr: '' };
+  const waiting = new Set<() => void>();
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      texts.all += text;
+      texts[name] += text;
+      for (const look of waiting) look();
+    });
+  }
+  const closed = once(child, 'close').then(([code]: unknown[]) => {
+    for (const look of waiting) look();
+    return code as number | null;
+  });
+  const said = (pattern: RegExp): Promise<RegExpExecArray> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        const match = pattern.exec(texts.all);
+        if (match !== null) resolve(match);
+        else if (child.exitCode === null && child.signalCode === null) return;
+        else reject(new Error(`the process ended without saying ${pattern}; it said: ${texts.all}`));
+        waiting.delete(look);
+      };
+      waiting.add(look);
+      look();
+    });
+  return {
+    kill: (signal) => child.kill(signal),
+    output: () => texts.all,
+    stdout: () => texts.stdout,
+    stderr: () => texts.stderr,
+    closed,
+    said,
+    address: async () => (await said(/"address":"([^"]+)"/))[1] as string,
+  };
+}
+
+/** An address on which another server listens until the test ends. */
+export async function takenAddress(t: TestContext): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  t.after(() => server.close());
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the server has no port');
+  return `127.0.0.1:${address.port}`;
+}

@@ -1,0 +1,81 @@
+/** The worker thread: codes survive it, it does one thing at a time, and the event loop never waits for it. */
+import assert from 'node:assert/strict';
+import { after, describe, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import type * as tasks from './tasks.fixture.js';
+import { WorkerThread } from './workerThread.js';
+
+type Tasks = Pick<typeof tasks, 'echo' | 'badArgument' | 'badModel' | 'defect' | 'hold' | 'overlap'>;
+
+const shared = (elements: number) => new Int32Array(new SharedArrayBuffer(elements * Int32Array.BYTES_PER_ELEMENT));
+
+describe('a worker thread', { timeout: 60_000 }, () => {
+  const thread = new WorkerThread<Tasks>(new URL('./tasks.fixture.js', import.meta.url), {
+    greeting: 'hello',
+  });
+  after(() => thread.close());
+
+  test('a task gets its argument and the settings of the thread', async () => {
+    assert.equal(await thread.run('echo', 'there'), 'hello there');
+  });
+
+  test('a RangeError is INVALID_ARGUMENT, with its message', async () => {
+    await assert.rejects(thread.run('badArgument', 'temperature'), {
+      name: 'RpcError',
+      code: 'INVALID_ARGUMENT',
+      details: 'temperature is out of range',
+    });
+  });
+
+  test('an error for a person is FAILED_PRECONDITION, with its message', async () => {
+    await assert.rejects(thread.run('badModel', 'models/policy'), {
+      name: 'RpcError',
+      code: 'FAILED_PRECONDITION',
+      details: 'models/policy: does not exist',
+    });
+  });
+
+  test('any other error stays what it is: a defect', async () => {
+    await assert.rejects(thread.run('defect', 'x is not a function'), {
+      name: 'TypeError',
+      message: 'x is not a function',
+    });
+  });
+
+  test('tasks run one at a time, whatever they wait for', async () => {
+    const counts = shared(2);
+    const most = await Promise.all(Array.from({ length: 5 }, () => thread.run('overlap', counts)));
+    assert.deepEqual(most, [1, 1, 1, 1, 1]);
+  });
+
+  test('the event loop turns while a task holds the thread', async () => {
+    const state = shared(1);
+    const held = thread.run('hold', state);
+    while (Atomics.load(state, 0) === 0) await setImmediate();
+    const started = performance.now();
+    const lags: number[] = [];
+    for (let tick = 0; tick < 50; tick++) {
+      const before = performance.now();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      lags.push(performance.now() - before - 1);
+    }
+    assert.equal(Atomics.load(state, 0), 1, 'the task held the thread all the while');
+    const median = lags.sort((a, b) => a - b)[25] as number;
+    assert.ok(median < 6, `a timer of 1 ms was ${median} ms late; 50 took ${performance.now() - started} ms`);
+    Atomics.store(state, 0, 2);
+    Atomics.notify(state, 0);
+    await held;
+  });
+
+  test('ending the thread ends its task alone: what waits behind it runs in the next thread', async () => {
+    const state = shared(1);
+    const end = new AbortController();
+    const held = thread.run('hold', state, { endThread: end.signal });
+    const next = thread.run('echo', 'again');
+    while (Atomics.load(state, 0) === 0) await setImmediate();
+    assert.equal(thread.waiting, 1);
+    end.abort();
+    await assert.rejects(held, { name: 'AbortError' });
+    assert.equal(await next, 'hello again');
+  });
+});

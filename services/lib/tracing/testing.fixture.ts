@@ -1,0 +1,1 @@
+export { recordedSpans } from './recordedSpans.fixture.js';

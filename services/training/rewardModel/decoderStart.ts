@@ -1,0 +1,79 @@
+/** A decoder with a new head: all of it is trained, or the head and adapters. */
+import {
+  type DecoderModel,
+  type LazyTensor,
+  type LoraSpec,
+  type NamedTensor,
+  copyTokenizer,
+  initialTensors,
+  loraFor,
+  merger,
+  readDecoderModel,
+  sequenceClassifierConfig,
+  withWideWeights,
+} from '@gapo/model';
+import { deriveSeed } from '@gapo/numeric';
+import { readTokenizerWithTemplate } from './chatTemplate.js';
+import { classifierTensors, decoderScores } from './decoderScores.js';
+import type { FitSettings } from './settings.js';
+import { type Start, freshTensor } from './start.js';
+
+/** Where to start, and how. */
+export interface DecoderOptions {
+  /** The model's directory. */
+  readonly model: string;
+  readonly lora: FitSettings['lora'];
+  readonly seed: number;
+  readonly maxTokens: number;
+  /** A directory for weights that are not float32, widened. */
+  readonly cache: string;
+}
+
+/**
+ * Reads a decoder, and puts its tokenizer into a directory.
+ *
+ * @throws ModelError that says what to mend
+ */
+export async function startFromDecoder(directory: string, options: DecoderOptions): Promise<Start> {
+  const { seed } = options;
+  const decoder = await readDecoderModel(options.model);
+  const { config, weights } = decoder;
+  const lora = options.lora && loraFor(decoder, options.lora);
+  await copyTokenizer(options.model, directory);
+  const { tokenizer, conversation } = await readTokenizerWithTemplate(directory);
+  tokenizer.assertFits(config, options.model);
+  const model = decoderScores(
+    config,
+    lora && { lora, frozen: (await withWideWeights(decoder, options.cache)).weights },
+  );
+  const trunk = initialTensors(config, { ...(lora && { lora }), valueHeads: 0 }, seed, weights);
+  const byName = new Map(trunk.map((tensor) => [tensor.name, tensor]));
+  const tensors = model.trained.map(
+    (shape) => byName.get(shape.name) ?? freshTensor(shape, deriveSeed(seed, 'head'), 0),
+  );
+  return {
+    model,
+    tensors,
+    conversation,
+    maxTokens: Math.min(options.maxTokens, config.context),
+    baseSha256: decoder.sha256,
+    content: async () => ({
+      model: decoderScores(config),
+      tensors: lora === undefined ? tensors : merged(decoder, lora, tensors),
+      config: await sequenceClassifierConfig(decoder),
+    }),
+  };
+}
+
+/** A classifier's tensors, of the decoder's weights with adapters and of the trained head. */
+function merged(
+  decoder: DecoderModel,
+  lora: LoraSpec,
+  trained: readonly NamedTensor[],
+): readonly (NamedTensor | LazyTensor)[] {
+  const withAdapter = merger(decoder, { lora, tensors: trained });
+  const byName = new Map(trained.map((tensor) => [tensor.name, tensor]));
+  return classifierTensors(decoder.config).map(
+    ({ name, shape }) => byName.get(name) ?? { name, shape, elements: () => withAdapter(decoder.weights.get(name)!) },
+  );
+}

@@ -1,0 +1,178 @@
+/** A whole fit: data, updates, held-out quality, and the directory of the result, whole or not at all. */
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { createAdamWState } from '@gapo/numeric';
+import { UserError } from '@gapo/service';
+import { Descent } from '../descent/descent.js';
+import { type TrainingEvent } from '../descent/events.js';
+import { type LineFile } from '../descent/lines.js';
+import { heldOutSplit, updatesOf } from '../descent/order.js';
+import { startFromNothing } from './bagStart.js';
+import { type Quality, qualityOf } from './calibration.js';
+import { startFromDecoder } from './decoderStart.js';
+import { PairEngine } from './engine.js';
+import { type PreferencePair, readPairs } from './pairs.js';
+import { writeReward } from './rewardDirectory.js';
+import type { FitSettings } from './settings.js';
+import type { Start } from './start.js';
+
+/** What a fit comes to. */
+export interface FitResult {
+  /** What the held-out pairs say; null where it was asked to stop, and nothing is written. */
+  readonly quality: Quality | null;
+}
+
+/** What happens on the way. A loss is the mean −ln P(chosen) in nats, an update's weight its pairs. */
+export type FitEvent = TrainingEvent<FitResult>;
+
+/** What is the same in every fit. `warmup` is the share of the updates in which the rate rises; it then falls along a cosine. */
+const course = { warmup: 0.03, weightDecay: 0.01, maxGradNorm: 1 } as const;
+
+/**
+ * Fits a reward model and writes its directory.
+ *
+ * @param report told what happens, as it happens
+ * @param stop asked between updates
+ * @throws ModelError, UserError that say what to mend
+ */
+export async function fit(
+  settings: FitSettings,
+  report: (event: FitEvent) => void,
+  stop: () => Promise<boolean>,
+): Promise<void> {
+  const { out, objective } = settings;
+  const partial = await makePartial(out);
+  const cache = join(partial, '.weights');
+  try {
+    const start = await startOf(settings, partial, cache);
+    const { examples, files } = await readPairs(settings.data, start.conversation, start.maxTokens);
+    const { training, heldOut } = splitPairs(examples, settings);
+    const engine = await PairEngine.open(start.model, settings);
+    const descent = descentOf(engine, start, training, settings);
+    report({
+      event: 'start',
+      updates: descent.updates,
+      done: 0,
+      examples: training.length,
+      heldOut: heldOut.length,
+      parameters: start.tensors.reduce((total, { data }) => total + data.length, 0),
+    });
+    const measure = async (): Promise<Quality> => {
+      const margins = await engine.margins(start.tensors, heldOut);
+      const bad = margins.find((margin) => !Number.isFinite(margin));
+      if (bad !== undefined) {
+        throw new UserError(
+          `after update ${descent.done} a held-out pair's scores differ by ${bad}; lower the learning rate, which is ` +
+            `${settings.learningRate}`,
+        );
+      }
+      const quality = qualityOf(margins);
+      report({ event: 'heldOut', update: descent.done, loss: quality.logLoss });
+      return quality;
+    };
+    let quality = await measure();
+    while (!descent.finished && !(await stop())) {
+      report({ event: 'update', ...(await descent.update()) });
+      if (descent.done % (descent.updates / settings.epochs) === 0) quality = await measure();
+    }
+    await engine.close();
+    const { finished, done: updates } = descent;
+    if (finished) {
+      const reward = { objective, max_tokens: start.maxTokens };
+      await writeReward(partial, { ...(await start.content()), reward });
+      const record = recordOf(settings, start, files, { training: training.length, heldOut: heldOut.length }, quality);
+      await writeFile(join(partial, 'training.json'), `${JSON.stringify(record, null, 2)}\n`);
+      await rm(cache, { recursive: true, force: true });
+      await rename(partial, out);
+    }
+    report({ event: 'end', finished, updates, quality: finished ? quality : null });
+  } finally {
+    await rm(partial, { recursive: true, force: true });
+  }
+}
+
+/**
+ * A fresh directory beside the one of the result, which takes that name once it is whole.
+ *
+ * @throws UserError where something stands in the way
+ */
+async function makePartial(out: string): Promise<string> {
+  const present = await readdir(out).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw new UserError(`${out}: ${error.message}; give another directory with --out`);
+  });
+  if (present.length > 0) {
+    throw new UserError(`${out} already holds ${present.join(', ')}: give another directory with --out, or remove it`);
+  }
+  const partial = `${out}.${randomBytes(6).toString('hex')}.partial`;
+  try {
+    await mkdir(partial, { recursive: true });
+  } catch (error) {
+    throw new UserError(`${out} cannot be made: ${(error as Error).message}; give another directory with --out`);
+  }
+  return partial;
+}
+
+function startOf({ start, lora, seed, maxTokens }: FitSettings, directory: string, cache: string): Promise<Start> {
+  if ('decoder' in start) return startFromDecoder(directory, { model: start.decoder, lora, seed, maxTokens, cache });
+  return startFromNothing(directory, { tokenizer: start.tokenizer, seed, maxTokens });
+}
+
+/** The pairs to train on and those to measure. No prompt is in both. */
+function splitPairs(
+  pairs: readonly PreferencePair[],
+  { data, heldOut: share, seed }: FitSettings,
+): { readonly training: readonly PreferencePair[]; readonly heldOut: readonly PreferencePair[] } {
+  const { training, heldOut } = heldOutSplit(pairs.length, share, seed, (place) => pairs[place]!.opening);
+  if (training.length === 0 || heldOut.length === 0) {
+    throw new UserError(
+      `${data.join(', ')}: of ${pairs.length} pairs ${heldOut.length} would be held out, by whole prompts; ` +
+        'write pairs for more prompts, or change the held-out share',
+    );
+  }
+  return { training: training.map((place) => pairs[place]!), heldOut: heldOut.map((place) => pairs[place]!) };
+}
+
+function descentOf(
+  engine: PairEngine,
+  { tensors }: Start,
+  examples: readonly PreferencePair[],
+  { batch, microBatch, epochs, seed, learningRate: peak }: FitSettings,
+): Descent<PreferencePair> {
+  const { warmup, weightDecay, maxGradNorm } = course;
+  const lengths = examples.map(({ chosen, rejected }) => Math.max(chosen.length, rejected.length));
+  const updates = updatesOf(lengths, batch, epochs, seed);
+  const { length: totalSteps } = updates;
+  const warmupSteps = Math.min(Math.ceil(warmup * totalSteps), totalSteps - 1);
+  const parameters = tensors.map(({ data }) => data);
+  return new Descent(parameters, createAdamWState(parameters), {
+    examples,
+    updates,
+    compute: (pairs) => engine.compute(tensors, pairs),
+    microBatch,
+    schedule: { kind: 'cosine', peak, warmupSteps, totalSteps },
+    weightDecay,
+    maxGradNorm,
+  });
+}
+
+/** What training.json holds: what the model was made of, how, and how good it is. */
+function recordOf(
+  settings: FitSettings,
+  { baseSha256, maxTokens }: Start,
+  files: readonly LineFile[],
+  pairs: { readonly training: number; readonly heldOut: number },
+  heldOut: Quality,
+): object {
+  const { data: _data, out: _out, objective, start, ...decisive } = settings;
+  const base = 'decoder' in start ? start.decoder : start.tokenizer;
+  return {
+    objective,
+    base: { kind: 'decoder' in start ? 'decoder' : 'tokenizer', name: basename(base), sha256: baseSha256 },
+    data: files.map(({ file, sha256, lines }) => ({ name: basename(file), sha256, pairs: lines })),
+    settings: { ...decisive, maxTokens, ...course },
+    pairs,
+    heldOut,
+  };
+}

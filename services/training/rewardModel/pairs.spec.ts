@@ -1,0 +1,93 @@
+/** The data: what each form means, and where a line is wrong. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { JudgedConversation, Tokenizer, exchange } from '@gapo/model';
+import { tokenizerDirectory } from '@gapo/model/testing';
+import { isExpected } from '@gapo/service';
+import { readPairs } from './pairs.js';
+
+const tokenizer = await Tokenizer.read(tokenizerDirectory);
+const conversation = new JudgedConversation(tokenizer, tokenizer.chatTemplate!);
+const maxTokens = 64;
+
+async function read(t: TestContext, ...lines: readonly unknown[]) {
+  const directory = await mkdtemp(join(tmpdir(), 'gapo-pairs-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const file = join(directory, 'pairs.jsonl');
+  await writeFile(file, lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line))).join('\n'));
+  return (await readPairs([file], conversation, maxTokens)).examples;
+}
+
+const user = (content: string) => ({ role: 'user', content });
+const assistant = (content: string) => ({ role: 'assistant', content });
+
+test('a prompt and two answers are the same pair as texts, as messages and as whole conversations', async (t) => {
+  const pairs = await read(
+    t,
+    { prompt: 'Where is it?', chosen: 'Here.', rejected: 'Go away.' },
+    { prompt: [user('Where is it?')], chosen: [assistant('Here.')], rejected: [assistant('Go away.')] },
+    { prompt: [user('Where is it?')], chosen: 'Here.', rejected: 'Go away.', score_chosen: 7 },
+    {
+      prompt: 'Where is it?',
+      prompt_id: 'a',
+      chosen: exchange('Where is it?', 'Here.'),
+      rejected: exchange('Where is it?', 'Go away.'),
+    },
+    { chosen: exchange('Where is it?', 'Here.'), rejected: exchange('Where is it?', 'Go away.') },
+  );
+  assert.equal(pairs.length, 5);
+  for (const pair of pairs) {
+    assert.deepEqual(pair, {
+      chosen: conversation.encode(exchange('Where is it?', 'Here.'), maxTokens),
+      rejected: conversation.encode(exchange('Where is it?', 'Go away.'), maxTokens),
+      opening: pairs[0]!.opening,
+    });
+  }
+});
+
+test('conversations of several turns are judged with everything before, and share an opening', async (t) => {
+  const opened = [user('Where is it?'), assistant('What?'), user('The badge.')];
+  const [long, short] = await read(
+    t,
+    { prompt: opened, chosen: 'At the desk.', rejected: 'No idea.' },
+    { prompt: opened.slice(0, 1), chosen: 'What?', rejected: 'Why?' },
+  );
+  assert.deepEqual(long!.chosen, conversation.encode([...opened, assistant('At the desk.')], maxTokens));
+  assert.equal(long!.opening, short!.opening);
+});
+
+test('a prompt that is too long loses its beginning, as in the service', async (t) => {
+  const prompt = 'Where is the badge of the visitor? '.repeat(20);
+  const [pair] = await read(t, { prompt, chosen: 'Here.', rejected: 'Go away.' });
+  assert.ok(pair!.chosen.length <= maxTokens && pair!.chosen.length > maxTokens - 3);
+  assert.deepEqual(pair!.chosen, conversation.encode(exchange(prompt, 'Here.'), maxTokens));
+});
+
+test('each line that is wrong is named, with the field and what to do', async (t) => {
+  const good = { prompt: 'a', chosen: 'b', rejected: 'c' };
+  const wrong: readonly (readonly [unknown, RegExp])[] = [
+    ['{"prompt"', /:2: not JSON/],
+    [['a'], /:2: expected \{"prompt", "chosen", "rejected"\}/],
+    [{ prompt: 'a', chosen: 'b' }, /:2: rejected: found nothing; give a text or messages/],
+    [{ ...good, chosen: null }, /:2: chosen: found null; give a text/],
+    [{ ...good, chosen: [] }, /:2: chosen: found an empty list; give a text/],
+    [{ ...good, chosen: [{ content: 'b' }] }, /:2: chosen\[0\]\.role: found nothing; give who speaks/],
+    [{ ...good, rejected: [{ role: 'assistant', content: ['c'] }] }, /:2: rejected\[0\]\.content: found a list; give/],
+    [{ chosen: 'b', rejected: 'c' }, /:2: prompt: found nothing; give what is answered/],
+    [{ ...good, rejected: 'b' }, /:2: rejected: the same as chosen, in tokens; leave the line out/],
+    [{ chosen: [user('a')], rejected: exchange('a', 'b') }, /:2: chosen: the last turn is by 'user'; end with/],
+    [{ chosen: exchange('a', 'b'), rejected: exchange('c', 'd') }, /:2: rejected: answers another prompt than chosen/],
+    [{ ...good, chosen: 'word '.repeat(90) }, /:2: chosen: its last turn alone has more than 64 tokens; shorten it/],
+    [{ ...good, prompt: [{ role: 'critic', content: 'a' }] }, /:2: chosen: the chat template refuses it: role critic/],
+  ];
+  for (const [line, message] of wrong) {
+    await assert.rejects(read(t, good, line), (error: unknown) => {
+      assert.ok(isExpected(error) && message.test(error.message), String(error));
+      return true;
+    });
+  }
+  await assert.rejects(read(t, ...Array<object>(9).fill({})), /:5: [^\n]*\nand 4 more lines$/);
+});

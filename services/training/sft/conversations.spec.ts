@@ -1,0 +1,97 @@
+/** The data: what of each form is learned, and where it is wrong. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { Tokenizer } from '@gapo/model';
+import { tokenizerDirectory } from '@gapo/model/testing';
+import { UserError } from '@gapo/service';
+import { readConversations, type TextEncoder } from './conversations.js';
+
+async function read(t: TestContext, content: string, change: Partial<TextEncoder> = {}) {
+  const directory = await mkdtemp(join(tmpdir(), 'gapo-lines-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const file = join(directory, 'data.jsonl');
+  await writeFile(file, content);
+  const tokenizer = await Tokenizer.read(tokenizerDirectory);
+  const encoder: TextEncoder = {
+    encodePrompt: (text) => tokenizer.encodePrompt(text),
+    encode: (text, options) => tokenizer.encode(text, options),
+    renderChat: (turns, openReply) => tokenizer.renderChat(turns, openReply),
+    endId: 2,
+    context: 64,
+    ...change,
+  };
+  return { file, tokenizer, conversations: await readConversations([file], encoder) };
+}
+
+const lines = (...values: unknown[]): string => values.map((value) => JSON.stringify(value)).join('\n');
+
+test('a prompt is what the sampler sees, its completion is learned to the end token', async (t) => {
+  const { tokenizer, conversations } = await read(t, lines({ prompt: 'Where is it?', completion: 'Here.' }));
+  assert.deepEqual(conversations, [
+    [{ promptIds: tokenizer.encodePrompt('Where is it?'), completionIds: [...tokenizer.encode('Here.'), 2] }],
+  ]);
+});
+
+test('a text is learned from its second token on', async (t) => {
+  const { tokenizer, conversations } = await read(t, lines({ text: 'The printer.' }));
+  const [first, ...rest] = tokenizer.encode('The printer.', { addSpecialTokens: true });
+  assert.deepEqual(conversations, [[{ promptIds: [first], completionIds: [...rest, 2] }]]);
+});
+
+test('of a conversation the assistant’s turns are learned, each after everything before it', async (t) => {
+  const messages = [
+    { role: 'user', content: 'Where is it?' },
+    { role: 'assistant', content: 'Here.' },
+    { role: 'user', content: 'Thanks!' },
+    { role: 'assistant', content: 'Welcome.' },
+    { role: 'user', content: 'Bye.' },
+  ];
+  const { tokenizer, conversations } = await read(t, `\n${lines({ messages })}\n\n`);
+  const [first, second] = conversations[0]!;
+  assert.equal(conversations[0]!.length, 2);
+  assert.deepEqual(first, {
+    promptIds: tokenizer.encodePrompt('Where is it?'),
+    completionIds: [...tokenizer.encode('Here.'), 2],
+  });
+  assert.deepEqual(second!.promptIds, tokenizer.encode(tokenizer.renderChat(messages.slice(0, 3), true)!));
+  assert.deepEqual(second!.completionIds, [...tokenizer.encode('Welcome.'), 2]);
+});
+
+test('what a template writes behind the end token is not learned', async (t) => {
+  const renderChat: TextEncoder['renderChat'] = (turns, openReply) =>
+    turns.map(({ role, content }) => `${role}: ${content}${role === 'assistant' ? '<|end|>\n\n' : ' '}`).join('') +
+    (openReply ? 'assistant: ' : '');
+  const messages = [
+    { role: 'user', content: 'Hello?' },
+    { role: 'assistant', content: 'Here.' },
+  ];
+  const { tokenizer, conversations } = await read(t, lines({ messages }), { renderChat });
+  assert.deepEqual(conversations[0]![0]!.completionIds, [...tokenizer.encode('Here.'), 2]);
+});
+
+test('each line that is wrong is named, with what was expected', async (t) => {
+  const user = { role: 'user', content: 'a' };
+  const wrong: readonly (readonly [unknown, RegExp, Partial<TextEncoder>?])[] = [
+    [{ prompt: 'a' }, /:2: expected \{"text"\}, \{"prompt", "completion"\} or \{"messages"/],
+    [{ text: 'a', source: 'web' }, /:2: expected .*with nothing else/],
+    [{ messages: [user] }, /:2: no message has the role assistant/],
+    [{ prompt: 'a '.repeat(80), completion: 'b' }, /:2: it has \d+ tokens, the model's context is 64/],
+    [
+      { messages: [user, { role: 'assistant', content: 'b' }] },
+      /:2: the model has no chat template/,
+      { renderChat: () => undefined },
+    ],
+  ];
+  for (const [value, message, change] of wrong) {
+    await assert.rejects(
+      read(t, lines({ text: 'The printer.' }, value), change),
+      (error: unknown) => error instanceof UserError && message.test(error.message),
+    );
+  }
+  await assert.rejects(read(t, '{"text": "a"}\n{"text"'), /:2: not JSON/);
+  await assert.rejects(read(t, '\n'), /no lines; write/);
+  await assert.rejects(read(t, Array(9).fill('{}').join('\n')), /:5: [^\n]*\nand 4 more lines$/);
+});

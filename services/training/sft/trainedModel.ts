@@ -1,0 +1,57 @@
+/** The result: a Hugging Face directory with the trained weights, and everything else as it was. */
+import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type DecoderModel,
+  type LoraSpec,
+  type NamedTensor,
+  configWithDtype,
+  copyTokenizer,
+  isTokenizerFile,
+  writeMergedModel,
+  writeSafetensors,
+} from '@gapo/model';
+import { UserError } from '@gapo/service';
+
+const configFile = 'config.json';
+const generationFile = 'generation_config.json';
+const weights = /\.safetensors(\.index\.json)?$/;
+
+/**
+ * Whether a directory can take the result.
+ *
+ * @throws UserError where it already holds a model
+ */
+export async function checkOut(out: string): Promise<void> {
+  const present = await readdir(out).catch(() => []);
+  const taken = present.filter(
+    (name) => [configFile, generationFile].includes(name) || weights.test(name) || isTokenizerFile(name),
+  );
+  if (taken.length > 0) {
+    throw new UserError(`${out} already holds ${taken.join(', ')}: give another directory with --out, or remove them`);
+  }
+}
+
+/**
+ * Writes the directory. Adapters are merged into the weights, which keep their element types; where every weight was trained
+ * they are float32.
+ *
+ * @param trained the adapters, or every weight
+ */
+export async function writeModel(
+  out: string,
+  model: DecoderModel,
+  trained: readonly NamedTensor[],
+  lora: LoraSpec | undefined,
+): Promise<void> {
+  await mkdir(out, { recursive: true });
+  await copyTokenizer(model.directory, out);
+  await copyFile(join(model.directory, generationFile), join(out, generationFile)).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  });
+  if (lora !== undefined) await writeMergedModel(model, { lora, tensors: trained }, out);
+  else {
+    await writeFile(join(out, configFile), await configWithDtype(model.directory, 'F32'));
+    await writeSafetensors(join(out, 'model.safetensors'), trained);
+  }
+}
