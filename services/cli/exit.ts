@@ -3,13 +3,13 @@ import { RpcError } from '@gapo/rpc';
 import { isExpected } from '@gapo/service';
 
 /** Done. */
-export const EXIT_OK = 0;
+export const exitOk = 0;
 /** A defect of the program: its stack is on stderr. */
-export const EXIT_DEFECT = 1;
+export const exitDefect = 1;
 /** Something a person can mend: one line on stderr says what, where and what to do. */
-export const EXIT_USER = 2;
+export const exitUser = 2;
 /** Ended by Ctrl-C. */
-export const EXIT_INTERRUPTED = 130;
+export const exitInterrupted = 130;
 
 /** Ends the command with a code; everything that had to be said has been said. */
 export class Exit extends Error {
@@ -26,8 +26,8 @@ export class Exit extends Error {
 /** What an error means for the process: its exit code, and the text for stderr. */
 export function outcome(error: unknown): { code: number; text: string } {
   if (error instanceof Exit) return { code: error.code, text: '' };
-  if (isExpected(error)) return { code: EXIT_USER, text: error.message };
-  if (error instanceof RpcError) return { code: EXIT_DEFECT, text: error.stack ?? error.message };
-  if (error instanceof Error) return { code: EXIT_DEFECT, text: error.stack ?? error.message };
-  return { code: EXIT_DEFECT, text: `thrown: ${String(error)}` };
+  if (isExpected(error)) return { code: exitUser, text: error.message };
+  if (error instanceof RpcError) return { code: exitDefect, text: error.stack ?? error.message };
+  if (error instanceof Error) return { code: exitDefect, text: error.stack ?? error.message };
+  return { code: exitDefect, text: `thrown: ${String(error)}` };
 }

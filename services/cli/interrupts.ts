@@ -1,6 +1,6 @@
 /** Ctrl-C, and the signals that mean the same: the first asks, the second insists. */
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** What to do when a person wants to stop. */
 export interface Interrupts {
@@ -20,11 +20,11 @@ export function listenForInterrupts(): Interrupts {
     if (asked.signal.aborted) forced.abort();
     else asked.abort();
   };
-  for (const name of SIGNALS) process.on(name, onSignal);
+  for (const name of stopSignals) process.on(name, onSignal);
   return {
     asked: asked.signal,
     forced: forced.signal,
-    release: () => SIGNALS.forEach((name) => process.removeListener(name, onSignal)),
+    release: () => stopSignals.forEach((name) => process.removeListener(name, onSignal)),
   };
 }
 

@@ -19,7 +19,7 @@ import { soupCommand } from './commands/soup.js';
 import { trainCommand } from './commands/train.js';
 import { upCommand } from './commands/up.js';
 import { watchCommand } from './commands/watch.js';
-import { EXIT_OK, EXIT_USER, outcome } from './exit.js';
+import { exitOk, exitUser, outcome } from './exit.js';
 
 const program = new Command('gapo')
   .description('Align a language model with several reward models at once.')
@@ -60,14 +60,14 @@ for (const command of [program, ...commands, ...commands.flatMap(({ commands: in
 for (const command of commands) program.addCommand(command);
 
 // A reader that goes away, as `gapo runs | head -1`, is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? EXIT_OK : 1));
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? exitOk : 1));
 
 try {
   await program.parseAsync();
-  process.exit(process.exitCode ?? EXIT_OK);
+  process.exit(process.exitCode ?? exitOk);
 } catch (error) {
   // Commander has printed its own message, or the help that was asked for.
-  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? EXIT_OK : EXIT_USER);
+  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? exitOk : exitUser);
   const { code, text } = outcome(error);
   if (text !== '') writeSync(2, `${text}\n`);
   process.exit(code);

@@ -9,10 +9,10 @@ import { coordinatorServices } from './server.js';
 import { coordinatorSettings, help } from './settings.js';
 
 /** What stopping may take beyond the grace time of the steps in progress: a checkpoint, last answers, last events. */
-const STOP_MARGIN_MS = 15_000;
+const stopMarginMs = 15_000;
 
 /** Calls under way when the runs have stopped are watchers and the like: they end soon. */
-const CALLS_GRACE_MS = 2000;
+const callsGraceMs = 2000;
 
 let graceMs = 0;
 
@@ -20,7 +20,7 @@ await runService({
   name: 'gapo-coordinator',
   help,
   get stopTimeoutMs() {
-    return graceMs + STOP_MARGIN_MS;
+    return graceMs + stopMarginMs;
   },
   async start({ log }) {
     const settings = coordinatorSettings();
@@ -34,7 +34,7 @@ await runService({
     const server = await serve({
       address: settings.LISTEN,
       services: coordinatorServices(() => opened.runs, platform),
-      shutdownGraceMs: CALLS_GRACE_MS,
+      shutdownGraceMs: callsGraceMs,
     }).catch((error: unknown) => {
       throw error instanceof RpcError ? new UserError(`LISTEN: ${error.details}`, { cause: error }) : error;
     });

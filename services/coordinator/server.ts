@@ -89,7 +89,7 @@ function trainingService(registry: Registry, platform: Platform): Implementation
   );
 }
 
-const POLICIES = {
+const policies = {
   FAILURE_POLICY_UNSPECIFIED: 'pause',
   FAILURE_POLICY_PAUSE: 'pause',
   FAILURE_POLICY_DROP: 'drop',
@@ -102,7 +102,7 @@ function writtenObjective(objective: Objective): ObjectivesRequest['add'][number
   return {
     name,
     ...(service !== '' && { service }),
-    onFailure: POLICIES[onFailure],
+    onFailure: policies[onFailure],
     ...(timeoutSeconds !== undefined && { timeoutSeconds }),
     ...(hedgeAfterSeconds !== undefined && { hedgeAfterSeconds }),
   };

@@ -26,8 +26,8 @@ import {
 } from '@gapo/rpc';
 
 /** Logits of the policy, the end-of-sequence token's among them. */
-export const ARMS = 8;
-const END = 2;
+export const arms = 8;
+const end = 2;
 
 /** The parameters of a version, by what they are. */
 interface Version {
@@ -141,20 +141,20 @@ function* generate(request: GenerateRequest, { logits }: Version): Generator<Gen
   const probabilities = softmax(logits, greedy ? 1 : temperature);
   const draw = (u: number): number => {
     let sum = 0;
-    for (let token = 0; token < ARMS; token++) if (u < (sum += probabilities[token]!)) return token;
-    return ARMS - 1;
+    for (let token = 0; token < arms; token++) if (u < (sum += probabilities[token]!)) return token;
+    return arms - 1;
   };
   const best = probabilities.indexOf(Math.max(...probabilities));
   // Later prompts first: the order of arrival must not matter.
   for (let prompt = request.prompts.length - 1; prompt >= 0; prompt--) {
     for (let sample = 0; sample < samplesPerPrompt; sample++) {
       const tokenIds: number[] = [];
-      while (tokenIds.length < maxNewTokens && tokenIds.at(-1) !== END) {
+      while (tokenIds.length < maxNewTokens && tokenIds.at(-1) !== end) {
         const { index } = request.prompts[prompt]!;
         tokenIds.push(greedy ? best : draw(uniform(request.seed, request.step, index, sample, tokenIds.length)));
       }
       const logprobs = Float32Array.from(tokenIds, (token) => Math.log(probabilities[token]!));
-      const finishReason = tokenIds.at(-1) === END ? 'FINISH_REASON_STOP' : 'FINISH_REASON_LENGTH';
+      const finishReason = tokenIds.at(-1) === end ? 'FINISH_REASON_STOP' : 'FINISH_REASON_LENGTH';
       yield { completions: [{ prompt, sample, tokenIds, logprobs: Buffer.from(logprobs.buffer), finishReason }] };
     }
   }
@@ -213,7 +213,7 @@ function* gradients(request: ComputeGradientsRequest, version: Version): Generat
   const width = advantages.shape[1]!;
   const sums = Array.from({ length: count + 1 }, () => new Float64Array(version.size));
   const addLogprobGradient = (into: Float64Array, token: number, scale: number): void => {
-    for (let arm = 0; arm < ARMS; arm++) {
+    for (let arm = 0; arm < arms; arm++) {
       into[version.logitsAt + arm]! += (scale * ((arm === token ? 1 : 0) - probabilities[arm]!)) / temperature;
     }
   };
@@ -243,7 +243,7 @@ function* gradients(request: ComputeGradientsRequest, version: Version): Generat
       addLogprobGradient(regularizer, token, (-loss.klCoefficient * gap) / denominator);
     }
     entropySum += entropy;
-    for (let arm = 0; arm < ARMS; arm++) {
+    for (let arm = 0; arm < arms; arm++) {
       const p = probabilities[arm]!;
       regularizer[version.logitsAt + arm]! +=
         (loss.entropyCoefficient * -p * (Math.log(p) + entropy)) / temperature / denominator;
@@ -302,7 +302,7 @@ function* approximations(
         return projected / Math.sqrt(projectionDimensions);
       }),
     );
-  } else flat = sums.map((sum) => Float32Array.from(sum.subarray(logitsAt, logitsAt + ARMS)));
+  } else flat = sums.map((sum) => Float32Array.from(sum.subarray(logitsAt, logitsAt + arms)));
   const tensors =
     source === 'GRADIENT_SOURCE_LOGITS'
       ? [toHeader('gram', [count, count], flat[0]!)]

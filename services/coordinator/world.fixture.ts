@@ -30,7 +30,7 @@ import {
   type TestWorker,
 } from './testPolicy.fixture.js';
 
-const VOCABULARY = ['<unk>', '<s>', '</s>', 'a', 'b', 'c', 'd', 'e'];
+const vocabulary = ['<unk>', '<s>', '</s>', 'a', 'b', 'c', 'd', 'e'];
 
 /** Milliseconds within which calls of tests are answered. */
 export const deadlineMs = 60_000;
@@ -48,7 +48,7 @@ export async function writeInputs(directory: string): Promise<void> {
   await mkdir(model, { recursive: true });
   const config = {
     model_type: 'llama',
-    vocab_size: VOCABULARY.length,
+    vocab_size: vocabulary.length,
     hidden_size: 8,
     intermediate_size: 8,
     num_hidden_layers: 1,
@@ -62,7 +62,7 @@ export async function writeInputs(directory: string): Promise<void> {
   };
   const tokenizer = {
     version: '1.0',
-    added_tokens: VOCABULARY.slice(0, 3).map((content, id) => ({ id, content, special: true })),
+    added_tokens: vocabulary.slice(0, 3).map((content, id) => ({ id, content, special: true })),
     normalizer: null,
     pre_tokenizer: null,
     post_processor: null,
@@ -70,7 +70,7 @@ export async function writeInputs(directory: string): Promise<void> {
     model: {
       type: 'BPE',
       unk_token: '<unk>',
-      vocab: Object.fromEntries(VOCABULARY.map((text, id) => [text, id])),
+      vocab: Object.fromEntries(vocabulary.map((text, id) => [text, id])),
       merges: [],
     },
   };

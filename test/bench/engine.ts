@@ -4,12 +4,12 @@ import { type DecoderConfig, decoderTensors, initialTensors } from '@gapo/model'
 import { Evaluator, GradientEngine, type ShardInput } from '@gapo/policy';
 import { benchConfig, benchDecoder, benchTrainable, benchVersion } from './decoder.js';
 
-const ROWS = 16;
-const LENGTH = 128;
-const THREADS = 2;
-const ROUNDS = 6;
-const COUNTS = [1, 2, 4, 8] as const;
-const ALL_WEIGHTS = { valueHeads: 0 };
+const rowCount = 16;
+const vectorLength = 128;
+const threadCount = 2;
+const rounds = 6;
+const objectiveCounts = [1, 2, 4, 8] as const;
+const allWeights = { valueHeads: 0 };
 
 /**
  * Measures in one process and one run, on 16 sequences of 128 tokens, all but the first predicted; every figure is the
@@ -25,26 +25,26 @@ const ALL_WEIGHTS = { valueHeads: 0 };
  */
 export async function engineBench(): Promise<Record<string, number>> {
   const model = benchDecoder();
-  const options = { threads: THREADS };
+  const options = { threads: threadCount };
   const adapters = new GradientEngine(model, benchTrainable, options);
-  const whole = new GradientEngine(model, ALL_WEIGHTS, options);
+  const whole = new GradientEngine(model, allWeights, options);
   const evaluator = await Evaluator.open(model, benchTrainable, options);
   const version = benchVersion(model);
-  const weights = initialTensors(model.config, ALL_WEIGHTS, 1, model.weights);
+  const weights = initialTensors(model.config, allWeights, 1, model.weights);
   const products = [await productProbe(1024, 4), await productProbe(2048, 1)];
 
   const kinds: Record<string, () => Promise<unknown>> = {
     forward: () => evaluator.evaluate(version, sequences, 1),
     whole: () => whole.compute(weights, shard(1, 'sequence')),
   };
-  for (const count of COUNTS) {
+  for (const count of objectiveCounts) {
     kinds[`shared.${count}`] = () => adapters.compute(version, shard(count, 'sequence'));
     if (count > 1) kinds[`separate.${count}`] = () => adapters.compute(version, shard(count, 'token'));
     kinds[`lastLayer.${count}`] = () => adapters.compute(version, { ...shard(count, 'sequence'), scope: 'lastLayer' });
   }
   let ceiling = 0;
   const best = new Map<string, number>();
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     for (const product of products) ceiling = Math.max(ceiling, await product());
     for (const [name, run] of Object.entries(kinds)) {
       if (name.startsWith('separate') && round % 3 !== 0) continue; // long, and without a target
@@ -68,22 +68,22 @@ export async function engineBench(): Promise<Record<string, number>> {
     'engine.wholeMillis': millis('whole'),
     ...ratios('shared', [2, 4, 8]),
     ...ratios('separate', [2, 4, 8]),
-    ...ratios('lastLayer', COUNTS),
+    ...ratios('lastLayer', objectiveCounts),
   };
 }
 
-const sequences = Array.from({ length: ROWS }, (_, row) => ({
+const sequences = Array.from({ length: rowCount }, (_, row) => ({
   promptIds: [1],
   completionIds: Array.from(
-    { length: LENGTH - 1 },
+    { length: vectorLength - 1 },
     (_, i) => 3 + ((row * 131 + i * 17) % (benchConfig.vocabulary - 3)),
   ),
 }));
-const tokens = ROWS * (LENGTH - 1);
+const tokens = rowCount * (vectorLength - 1);
 
 /** The batch under K objectives, none of its tokens clipped. */
 export function shard(objectives: number, per: ShardInput['advantagesPer']): ShardInput {
-  const rows = per === 'token' ? tokens : ROWS;
+  const rows = per === 'token' ? tokens : rowCount;
   return {
     sequences,
     advantages: Float32Array.from({ length: objectives * rows }, (_, i) => Math.sin(i + 1)),
@@ -111,8 +111,8 @@ function operations(config: DecoderConfig): number {
   const last = `layers.${config.layers - 1}.`;
   const afterAttention = (name: string): boolean => name.includes(last) && !/[qkv]_proj/.test(name);
   const inLayers = size((name) => name.includes('layers.') && !afterAttention(name));
-  const rows = ROWS * LENGTH * inLayers + tokens * (size(afterAttention) + config.vocabulary * config.width);
-  const pairs = (config.layers * ROWS * LENGTH * (LENGTH + 1)) / 2;
+  const rows = rowCount * vectorLength * inLayers + tokens * (size(afterAttention) + config.vocabulary * config.width);
+  const pairs = (config.layers * rowCount * vectorLength * (vectorLength + 1)) / 2;
   return 3 * (2 * rows + 4 * config.heads * config.headWidth * pairs);
 }
 
@@ -123,7 +123,7 @@ async function productProbe(size: number, count: number): Promise<() => Promise<
   let y = a;
   for (let i = 0; i < count; i++) y = emitMatmul(y, b);
   graph.output('y', emitReduce('ReduceMax', y));
-  const session = await Session.open(graph.toModel(), { threads: THREADS });
+  const session = await Session.open(graph.toModel(), { threads: threadCount });
   const data = Float32Array.from({ length: size * size }, (_, i) => Math.sin(i) / size);
   const feeds: Record<string, TensorArray> = { a: { data, dims: [size, size] }, b: { data, dims: [size, size] } };
   return async () => {

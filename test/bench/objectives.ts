@@ -3,19 +3,19 @@
 import { uniform } from '@gapo/numeric';
 import { combine, gradientArrays, gramFromMatrix, gramMatrix, type CombineOptions, type Gram } from '@gapo/objectives';
 
-const OBJECTIVES = 8;
-const PREFERENCE = [0.2, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.2];
-const METHODS: readonly CombineOptions[] = [
+const objectives = 8;
+const evenPreference = [0.2, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.2];
+const methods: readonly CombineOptions[] = [
   { method: 'mgda' },
   { method: 'gapo', p: 1 },
   { method: 'gapo', p: 2 },
-  { method: 'pgapo', preference: PREFERENCE },
-  { method: 'pgapo', preference: PREFERENCE, nonConflicting: true },
+  { method: 'pgapo', preference: evenPreference },
+  { method: 'pgapo', preference: evenPreference, nonConflicting: true },
 ];
 
-const GRADIENTS = 4;
-const LENGTH = 10_000_000;
-const BYTES = 4 * GRADIENTS * LENGTH;
+const gradients = 4;
+const vectorLength = 10_000_000;
+const BYTES = 4 * gradients * vectorLength;
 
 /**
  * Measures in one process and one run; every figure is the best of several, as other processes only ever add time.
@@ -30,13 +30,13 @@ const BYTES = 4 * GRADIENTS * LENGTH;
 export function objectivesBench(): Promise<Record<string, number>> {
   // Few at a time: a measurement that another process interrupts counts for nothing.
   const grams = Array.from({ length: 10 }, (_, k) => sampleGram(k));
-  const micros = METHODS.map(
+  const micros = methods.map(
     (options) => 1e3 * bestMillis(2000, () => grams.forEach((gram) => combine(gram, options))),
   );
 
-  const inPlace = gradientArrays(GRADIENTS, LENGTH);
+  const inPlace = gradientArrays(gradients, vectorLength);
   inPlace.forEach((array, i) => {
-    for (let k = 0; k < LENGTH; k++) array[k] = ((k * (i + 3)) % 1009) / 1009 - 0.5;
+    for (let k = 0; k < vectorLength; k++) array[k] = ((k * (i + 3)) % 1009) / 1009 - 0.5;
   });
   const ordinary = inPlace.map((array) => Float32Array.from(array));
   const names = ordinary.map((_, i) => `objective ${i}`);
@@ -76,7 +76,7 @@ export function objectivesBench(): Promise<Record<string, number>> {
 
 /** Eight gradients of 24 numbers that conflict, with norms a hundredfold apart. */
 function sampleGram(seed: number): Gram {
-  const vectors = Array.from({ length: OBJECTIVES }, (_, i) =>
+  const vectors = Array.from({ length: objectives }, (_, i) =>
     Array.from({ length: 24 }, (__, k) => 10 ** ((i % 3) - 1) * (uniform(seed, i, k) - 0.45)),
   );
   const matrix = vectors.flatMap((a) => vectors.map((b) => a.reduce((total, x, k) => total + x * b[k]!, 0)));

@@ -13,18 +13,18 @@ import { project } from '../platform.fixture.js';
 import { benchShape } from './decoder.js';
 
 const example = join(project, 'examples/assistant');
-const THREADS = 2;
+const threadCount = 2;
 /** Items of a call. */
-const BATCH = 32;
+const batch = 32;
 /** Different calls. */
-const CALLS = 8;
+const concurrentCalls = 8;
 /** Calls under way at a time while the largest rate is measured. */
-const CONCURRENT = 4;
-const ROUNDS = 8;
+const concurrent = 4;
+const rounds = 8;
 /** What the service is told, and its default. */
-const LATENCY_BOUND_MS = 1000;
+const latencyBoundMs = 1000;
 /** Calls of the open loop: one is later than their 99th percentile. */
-const ARRIVALS = 120;
+const arrivals = 120;
 
 type RewardClient = Client<'gapo.reward.v1.RewardService'>;
 
@@ -40,7 +40,7 @@ type RewardClient = Client<'gapo.reward.v1.RewardService'>;
  * - `rewards.ofDirect`: the first divided by the second. Floor: 0.85.
  * - `rewards.p99Millis`: the 99th percentile of the latency of 120 such calls that come at random times (a Poisson
  *   process from the counter-based generator) at half that rate, whether or not earlier ones are answered.
- * - `rewards.p99OverBound`: that divided by LATENCY_BOUND_MS of the service, 1000. Ceiling: 1.
+ * - `rewards.p99OverBound`: that divided by latencyBoundMs of the service, 1000. Ceiling: 1.
  */
 export async function rewardsBench(): Promise<Record<string, number>> {
   const directory = await mkdtemp(join(tmpdir(), 'gapo-bench-'));
@@ -48,7 +48,7 @@ export async function rewardsBench(): Promise<Record<string, number>> {
     await writeClassifier(directory);
     const calls = await someCalls();
     const tokenizer = await Tokenizer.read(directory);
-    const session = await Session.open(join(directory, 'model.onnx'), { threads: THREADS });
+    const session = await Session.open(join(directory, 'model.onnx'), { threads: threadCount });
     const tokens = calls.map((items) => items.map((item) => tokensOf(tokenizer, item)));
     const whole = tokens.map((sequences) => paddedBatch(sequences));
     const byLength = tokens.flatMap((sequences) => quarters(sequences).map(paddedBatch));
@@ -57,14 +57,14 @@ export async function rewardsBench(): Promise<Record<string, number>> {
         LISTEN: '127.0.0.1:0',
         REWARD_KIND: 'onnx',
         REWARD_MODEL: directory,
-        THREADS: `${THREADS}`,
-        LATENCY_BOUND_MS: `${LATENCY_BOUND_MS}`,
+        THREADS: `${threadCount}`,
+        LATENCY_BOUND_MS: `${latencyBoundMs}`,
       },
     });
     const client = connect('gapo.reward.v1.RewardService', await service.address());
     try {
       let [one, four, served] = [0, 0, 0];
-      for (let round = 0; round < ROUNDS; round++) {
+      for (let round = 0; round < rounds; round++) {
         one = Math.max(one, await directRate(session, whole));
         four = Math.max(four, await directRate(session, byLength));
         served = Math.max(served, await servedRate(client, calls));
@@ -72,11 +72,11 @@ export async function rewardsBench(): Promise<Record<string, number>> {
       const direct = Math.max(one, four);
       const p99 = await openLoopP99(client, calls, served / 2);
       return {
-        'rewards.itemsPerSecond': 1e3 * BATCH * served,
-        'rewards.directItemsPerSecond': 1e3 * BATCH * direct,
+        'rewards.itemsPerSecond': 1e3 * batch * served,
+        'rewards.directItemsPerSecond': 1e3 * batch * direct,
         'rewards.ofDirect': served / direct,
         'rewards.p99Millis': p99,
-        'rewards.p99OverBound': p99 / LATENCY_BOUND_MS,
+        'rewards.p99OverBound': p99 / latencyBoundMs,
       };
     } finally {
       client.close();
@@ -93,7 +93,7 @@ export async function rewardsBench(): Promise<Record<string, number>> {
 async function directRate(session: Session, batches: readonly Record<string, TensorArray>[]): Promise<number> {
   const began = performance.now();
   for (const feeds of batches) await session.run(feeds);
-  return CALLS / (performance.now() - began);
+  return concurrentCalls / (performance.now() - began);
 }
 
 /** Calls a millisecond, several at a time. */
@@ -103,7 +103,7 @@ async function servedRate(client: RewardClient, calls: readonly (readonly ItemIn
   const lane = async (): Promise<void> => {
     for (let items = calls[next++]; items !== undefined; items = calls[next++]) await score(client, items);
   };
-  await Promise.all(Array.from({ length: CONCURRENT }, lane));
+  await Promise.all(Array.from({ length: concurrent }, lane));
   return calls.length / (performance.now() - began);
 }
 
@@ -116,19 +116,19 @@ async function openLoopP99(
   const began = performance.now();
   const latencies: Promise<number>[] = [];
   let due = 0;
-  for (let call = 0; call < ARRIVALS; call++) {
+  for (let call = 0; call < arrivals; call++) {
     due -= Math.log(1 - uniform(1, call)) / rate;
     const at = began + due;
     await delay(Math.max(0, at - performance.now()));
     latencies.push(score(client, calls[call % calls.length]!).then(() => performance.now() - at));
   }
   const sorted = (await Promise.all(latencies)).sort((a, b) => a - b);
-  return sorted[Math.ceil(0.99 * ARRIVALS) - 1]!;
+  return sorted[Math.ceil(0.99 * arrivals) - 1]!;
 }
 
 async function score(client: RewardClient, items: readonly ItemInput[]): Promise<void> {
   const { results } = await client.Score({ items: [...items] }, { deadlineMs: 60_000 });
-  if (results.length !== BATCH || results.some(({ score }) => score === undefined)) {
+  if (results.length !== batch || results.some(({ score }) => score === undefined)) {
     throw new Error('rewards bench: not every item has a score; nothing was measured');
   }
 }
@@ -151,8 +151,8 @@ async function someCalls(): Promise<readonly (readonly ItemInput[])[]> {
   const lines = (await readFile(join(example, 'prompts/train.jsonl'), 'utf8')).trim().split('\n');
   const prompts = lines.map((line) => (JSON.parse(line) as { prompt: string }).prompt);
   const drawn = (...counters: number[]): string => prompts[Math.floor(uniform(2, ...counters) * prompts.length)]!;
-  return Array.from({ length: CALLS }, (_, call) =>
-    Array.from({ length: BATCH }, (__, item) => {
+  return Array.from({ length: concurrentCalls }, (_, call) =>
+    Array.from({ length: batch }, (__, item) => {
       const sentences = 1 + Math.floor(2 * uniform(3, call, item));
       const completion = Array.from({ length: sentences }, (___, k) => drawn(call, item, 1 + k)).join(' ');
       return { id: `${item}`, prompt: drawn(call, item, 0), completion };
@@ -171,7 +171,7 @@ function tokensOf(tokenizer: Tokenizer, { prompt = '', completion = '' }: ItemIn
 /** A call's sequences as four batches, the shortest first. */
 function quarters(sequences: readonly (readonly number[])[]): readonly (readonly (readonly number[])[])[] {
   const sorted = [...sequences].sort((a, b) => a.length - b.length);
-  return [0, 1, 2, 3].map((k) => sorted.slice((k * BATCH) / 4, ((k + 1) * BATCH) / 4));
+  return [0, 1, 2, 3].map((k) => sorted.slice((k * batch) / 4, ((k + 1) * batch) / 4));
 }
 
 /** A batch as one would write it by hand: padded on the right to its longest. */

@@ -5,11 +5,11 @@ import { Graph, Session, type TensorArray, emitMatmul, emitReduce } from '@gapo/
 import { type DecoderConfig, type NamedTensor, decoderTensors } from '@gapo/model';
 import { Evaluator } from '@gapo/policy';
 import { benchDecoder, benchTrainable, benchVersion } from './decoder.js';
-import { PROMPT, type Shard, TOKENS, shardSampler, someIds } from './samplingShard.js';
+import { prompt, type Shard, tokens, shardSampler, someIds } from './samplingShard.js';
 
-const ROWS = 32;
-const THREADS = 2;
-const ROUNDS = 5;
+const rowCount = 32;
+const threadCount = 2;
+const rounds = 5;
 
 /** What the machine can do. */
 interface Machine {
@@ -33,16 +33,16 @@ interface Machine {
 export async function samplingBench(): Promise<Record<string, number>> {
   const model = benchDecoder();
   const version = benchVersion(model);
-  const one = shardSampler(THREADS, { start: 0, end: ROWS });
-  const workers = [0, 1].map((half) => shardWorker({ start: (half * ROWS) / 2, end: ((half + 1) * ROWS) / 2 }));
-  const evaluator = await Evaluator.open(model, benchTrainable, { threads: THREADS });
+  const one = shardSampler(threadCount, { start: 0, end: rowCount });
+  const workers = [0, 1].map((half) => shardWorker({ start: (half * rowCount) / 2, end: ((half + 1) * rowCount) / 2 }));
+  const evaluator = await Evaluator.open(model, benchTrainable, { threads: threadCount });
   const product = await productProbe(2048);
   const reading = await readingProbe();
   // In turn, so that whatever else the machine does is the same for all.
   let [sampling, oneWorker] = [Infinity, Infinity];
   let operations = 0;
   let bytes = 0;
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     operations = Math.max(operations, await product());
     bytes = Math.max(bytes, await reading());
     sampling = Math.min(sampling, await millis(() => Promise.all(workers.map(({ sample }) => sample(round)))));
@@ -51,7 +51,7 @@ export async function samplingBench(): Promise<Record<string, number>> {
   const recompute = await recomputeMillis(evaluator, version);
   await Promise.all(workers.map(({ close }) => close()));
   await evaluator.close();
-  const rate = (time: number): number => (1e3 * ROWS * TOKENS) / time;
+  const rate = (time: number): number => (1e3 * rowCount * tokens) / time;
   const roofline = rooflineMillis(model.config, { operations, bytes });
   return {
     'sampling.tokensPerSecond': rate(sampling),
@@ -81,10 +81,10 @@ function rooflineMillis(config: DecoderConfig, machine: Machine): number {
     .filter(({ shape }) => shape.length === 2)
     .reduce((total, { shape }) => total + (shape[0] as number) * (shape[1] as number), 0);
   let total = 0;
-  for (let step = 0; step < TOKENS; step++) {
-    const past = PROMPT + step;
-    const bytes = 4 * (matrices + ROWS * layers * 2 * keyValueHeads * headWidth * past);
-    const operations = 2 * ROWS * (matrices + layers * 2 * heads * headWidth * past);
+  for (let step = 0; step < tokens; step++) {
+    const past = prompt + step;
+    const bytes = 4 * (matrices + rowCount * layers * 2 * keyValueHeads * headWidth * past);
+    const operations = 2 * rowCount * (matrices + layers * 2 * heads * headWidth * past);
     total += Math.max(bytes / machine.bytes, operations / machine.operations);
   }
   return total;
@@ -107,11 +107,11 @@ function shardWorker(shard: Shard): { sample: (round: number) => Promise<unknown
  * position alone: measured at a few lengths, and between them by the trapezoidal rule.
  */
 async function recomputeMillis(evaluator: Evaluator, version: readonly NamedTensor[]): Promise<number> {
-  const spacing = TOKENS / 4;
+  const spacing = tokens / 4;
   const times: number[] = [];
-  for (let drawn = 0; drawn <= TOKENS; drawn += spacing) {
-    const sequences = Array.from({ length: ROWS }, (_, index) => {
-      return { promptIds: someIds(index, PROMPT + drawn), completionIds: [5] };
+  for (let drawn = 0; drawn <= tokens; drawn += spacing) {
+    const sequences = Array.from({ length: rowCount }, (_, index) => {
+      return { promptIds: someIds(index, prompt + drawn), completionIds: [5] };
     });
     times.push(await best(3, () => evaluator.evaluate(version, sequences, 1)));
   }
@@ -123,7 +123,7 @@ async function productProbe(n: number): Promise<() => Promise<number>> {
   const graph = new Graph('product');
   const y = emitMatmul(graph.floatInput('a', [n, n]), graph.floatInput('b', [n, n]));
   graph.output('y', emitReduce('ReduceMax', y)); // little comes back
-  const session = await Session.open(graph.toModel(), { threads: THREADS });
+  const session = await Session.open(graph.toModel(), { threads: threadCount });
   const matrix: TensorArray = { data: new Float32Array(n * n).fill(0.5), dims: [n, n] };
   return async () => (2 * n ** 3) / (await best(5, () => session.run({ a: matrix, b: matrix })));
 }
@@ -133,7 +133,7 @@ async function readingProbe(): Promise<() => Promise<number>> {
   const dims = [64, 1 << 20] as const;
   const graph = new Graph('reading');
   graph.output('y', emitReduce('ReduceMax', graph.floatInput('x', dims), -1));
-  const session = await Session.open(graph.toModel(), { threads: THREADS });
+  const session = await Session.open(graph.toModel(), { threads: threadCount });
   const x: TensorArray = { data: new Float32Array(dims[0] * dims[1]).fill(1), dims };
   return async () => x.data.byteLength / (await best(5, () => session.run({ x })));
 }

@@ -4,9 +4,9 @@ import { Sampler } from '@gapo/policy';
 import { benchConfig, benchDecoder, benchTrainable, benchVersion } from './decoder.js';
 
 /** Tokens of each prompt. */
-export const PROMPT = 16;
+export const prompt = 16;
 /** Tokens of each completion. */
-export const TOKENS = 128;
+export const tokens = 128;
 
 /** The rows [start, end) of the batch. */
 export interface Shard {
@@ -21,13 +21,13 @@ export function shardSampler(threads: number, { start, end }: Shard): (round: nu
   const sampler = new Sampler(model, benchTrainable, { threads });
   const prompts = Array.from({ length: end - start }, (_, row) => ({
     index: start + row,
-    ids: someIds(start + row, PROMPT),
+    ids: someIds(start + row, prompt),
   }));
   return async (round) => {
-    const options = { temperature: 1, maxNewTokens: TOKENS, samplesPerPrompt: 1, seed: 3, step: round };
+    const options = { temperature: 1, maxNewTokens: tokens, samplesPerPrompt: 1, seed: 3, step: round };
     let drawn = 0;
     for await (const { ids } of sampler.sample(version, prompts, options)) drawn += ids.length;
-    const expected = prompts.length * TOKENS;
+    const expected = prompts.length * tokens;
     if (drawn !== expected) throw new Error(`sampling bench: ${drawn} tokens drawn, expected ${expected}`);
   };
 }

@@ -9,8 +9,8 @@ import { sharesOf } from './timeline.js';
 
 const example = join(project, 'examples/assistant');
 /** The first ones build graphs and compile what all the others run: they are left out. */
-const SKIPPED = 4;
-const STEPS = 24;
+const skipped = 4;
+const steps = 24;
 
 /**
  * `step.share.X`: the share in the wall time of the example's steps in which a service samples, scores, computes gradients
@@ -24,7 +24,7 @@ export async function stepBench(): Promise<Record<string, number>> {
   try {
     const platform = await startPlatform({ directory: example, data, rolloutWorkers: 'usual', env: receiver.env });
     const seconds = await trained(platform.coordinator).finally(() => platform.stop());
-    const shares = sharesOf(receiver.spans, SKIPPED);
+    const shares = sharesOf(receiver.spans, skipped);
     const named = Object.entries(shares).map(([activity, share]) => [`step.share.${activity}`, share]);
     return { ...(Object.fromEntries(named) as Record<string, number>), 'step.seconds': seconds };
   } finally {
@@ -38,7 +38,7 @@ async function trained(coordinator: string): Promise<number> {
   const training = connect('gapo.training.v1.TrainingService', coordinator);
   try {
     const yaml = await readFile(join(example, 'run.yaml'), 'utf8');
-    const configYaml = yaml.replace(/^steps: .*$/m, `steps: ${STEPS}`);
+    const configYaml = yaml.replace(/^steps: .*$/m, `steps: ${steps}`);
     const created = { configYaml, baseDirectory: example, runId: 'bench' };
     await training.CreateRun(created, { deadlineMs: 60_000 });
     const seconds: number[] = [];
@@ -48,7 +48,7 @@ async function trained(coordinator: string): Promise<number> {
       }
       if (step) seconds.push(step.seconds);
     }
-    return seconds.slice(SKIPPED).reduce((sum, value) => sum + value, 0) / (seconds.length - SKIPPED);
+    return seconds.slice(skipped).reduce((sum, value) => sum + value, 0) / (seconds.length - skipped);
   } finally {
     training.close();
   }

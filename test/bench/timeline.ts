@@ -5,7 +5,7 @@ import type { Span } from '../traces.fixture.js';
 export type Activity = 'sampling' | 'rewards' | 'gradients' | 'combination' | 'transfer' | 'other';
 
 /** Spans in which a service computes. */
-const COMPUTING: Readonly<Record<string, Activity>> = {
+const computing: Readonly<Record<string, Activity>> = {
   'gapo.rollout.generate': 'sampling',
   'gapo.reward.score': 'rewards',
   'gapo.gradient.logprobs': 'gradients',
@@ -16,13 +16,13 @@ const COMPUTING: Readonly<Record<string, Activity>> = {
 };
 
 /** The coordinator's calls: where one is under way and nobody computes, its bytes are on their way. */
-const CALL = /^grpc\.gapo\.(rollout|reward|gradient)\.v1\./;
+const call = /^grpc\.gapo\.(rollout|reward|gradient)\.v1\./;
 
 /** Of activities at one moment the first of these counts. */
-const ORDER: readonly Activity[] = ['sampling', 'rewards', 'gradients', 'combination', 'transfer', 'other'];
+const order: readonly Activity[] = ['sampling', 'rewards', 'gradients', 'combination', 'transfer', 'other'];
 
 function activityOf({ service, name }: Span): Activity | undefined {
-  return COMPUTING[name] ?? (service === 'gapo-coordinator' && CALL.test(name) ? 'transfer' : undefined);
+  return computing[name] ?? (service === 'gapo-coordinator' && call.test(name) ? 'transfer' : undefined);
 }
 
 /**
@@ -54,7 +54,7 @@ export function timeOf(step: Span, spans: readonly Span[]): Record<Activity, num
   const time = { ...open, other: 0 };
   let last = 0;
   for (const { at, activity, change } of [...edges, { at: end, activity: 'other', change: -1 } as const]) {
-    time[ORDER.find((candidate) => open[candidate] > 0)!] += at - last;
+    time[order.find((candidate) => open[candidate] > 0)!] += at - last;
     last = at;
     open[activity] += change;
   }
@@ -81,9 +81,9 @@ export function sharesOf(spans: readonly Span[], skipped: number): Record<Activi
       step,
       spans.filter(({ traceId }) => traceId === step.traceId),
     );
-    for (const activity of ORDER) sum[activity] += own[activity];
+    for (const activity of order) sum[activity] += own[activity];
   }
-  const total = ORDER.reduce((all, activity) => all + sum[activity], 0);
-  for (const activity of ORDER) sum[activity] /= total;
+  const total = order.reduce((all, activity) => all + sum[activity], 0);
+  for (const activity of order) sum[activity] /= total;
   return sum;
 }

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { gradientArrays } from '@gapo/objectives';
 import { connect, TensorAssembler, type Client } from '@gapo/rpc';
 
-const ROUNDS = 40;
+const rounds = 40;
 
 /**
  * - `transfer.megabytesPerSecond`: two gradients of 10 million floats, from the first message to the last element in the
@@ -19,7 +19,7 @@ export async function transferBench(): Promise<Record<string, number>> {
   const arrays = gradientArrays(2, 10_000_000);
   let best = 0;
   try {
-    for (let round = 0; round < ROUNDS; round++) best = Math.max(best, await fetched(client, arrays));
+    for (let round = 0; round < rounds; round++) best = Math.max(best, await fetched(client, arrays));
   } finally {
     client.close();
     const exit = once(child, 'exit');

@@ -1,13 +1,13 @@
 /** The other process of the transfer bench: serves two gradients of 40 MB, as a gradient worker does after its computation. */
 import { chunks, implement, RpcError, serve, toHeader } from '@gapo/rpc';
 
-const OBJECTIVES = ['helpful', 'harmless'];
-const LENGTH = 10_000_000;
+const objectives = ['helpful', 'harmless'];
+const vectorLength = 10_000_000;
 
-const gradients = OBJECTIVES.map((_, k) =>
-  Float32Array.from({ length: LENGTH }, (__, i) => ((i * (k + 3)) % 1009) / 1009 - 0.5),
+const gradients = objectives.map((_, k) =>
+  Float32Array.from({ length: vectorLength }, (__, i) => ((i * (k + 3)) % 1009) / 1009 - 0.5),
 );
-const tensors = gradients.map((data, k) => toHeader(OBJECTIVES[k]!, [LENGTH], data));
+const tensors = gradients.map((data, k) => toHeader(objectives[k]!, [vectorLength], data));
 
 const service = implement('gapo.gradient.v1.GradientService', {
   LogProbs: () => Promise.reject(new RpcError('UNIMPLEMENTED', 'this process serves gradients alone')),

@@ -18,7 +18,7 @@ import {
   type Workspace,
 } from '../platform.fixture.js';
 
-const RUN = 'walk';
+const walkRun = 'walk';
 
 /** The code of a section of the document, by language. */
 async function codeOf(heading: string): Promise<readonly { readonly language: string; readonly code: string }[]> {
@@ -68,7 +68,7 @@ describe('from an empty folder to a score in a running run', () => {
     t.after(() => training.close());
     const yaml = runYaml({ steps: '100000', checkpoints: '{ every: 1000 }' });
     await writeFile(workspace.run, yaml);
-    const created = await gapo(['train', workspace.run, '--id', RUN, ...at]);
+    const created = await gapo(['train', workspace.run, '--id', walkRun, ...at]);
     assert.equal(created.code, 0, created.stderr);
 
     await writeFile(join(folder, 'reward.mts'), ts!.code);
@@ -79,7 +79,7 @@ describe('from an empty folder to a score in a running run', () => {
         'set -e; trap "kill \\$(jobs -p) 2>/dev/null || true" EXIT; gapo() { node "$GAPO/services/cli/dist/main.js" "$@"; }\n';
       const child = spawn('bash', ['-c', preamble + code.replaceAll(documented, address)], {
         cwd: folder,
-        env: { ...process.env, GAPO: project, RUN, GAPO_COORDINATOR: platform.coordinator, HOME: folder },
+        env: { ...process.env, GAPO: project, RUN: walkRun, GAPO_COORDINATOR: platform.coordinator, HOME: folder },
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       let said = '';
@@ -89,7 +89,7 @@ describe('from an empty folder to a score in a running run', () => {
     };
     /** The next step whose report fits. */
     const until = async (afterStep: number, fits: (step: StepReport) => boolean): Promise<StepReport> => {
-      for await (const { step } of training.WatchRun({ runId: RUN, afterStep }, { deadlineMs: 120_000 })) {
+      for await (const { step } of training.WatchRun({ runId: walkRun, afterStep }, { deadlineMs: 120_000 })) {
         if (step && fits(step)) return step;
       }
       throw new Error('the run ended');
@@ -123,9 +123,9 @@ describe('from an empty folder to a score in a running run', () => {
       assert.ok(pid !== undefined, name);
       assert.ok(process.kill(pid, 0), `${name} runs as the process that it was started as`);
     }
-    const { run } = await training.GetRun({ runId: RUN }, { deadlineMs: 10_000 });
+    const { run } = await training.GetRun({ runId: walkRun }, { deadlineMs: 10_000 });
     assert.equal(run!.state, 'RUN_STATE_RUNNING');
-    await gapo(['cancel', RUN, ...at]);
+    await gapo(['cancel', walkRun, ...at]);
     // What the document ends with follows the run to its end, and says that it did not train to its last step.
     await assert.rejects(failed, /the commands ended with 2/);
   });

@@ -13,7 +13,7 @@ export interface BytePairEncoding {
 }
 
 /** GPT-2's way of splitting text into words, which Hugging Face's ByteLevel pre-tokenizer applies. */
-const WORDS = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
+const wordPattern = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
 
 /** Bytes that stand for themselves: visible ASCII and visible Latin-1. */
 function isVisible(byte: number): boolean {
@@ -34,7 +34,7 @@ interface Word {
 function wordsOf(texts: Iterable<string>): Word[] {
   const counts = new Map<string, number>();
   for (const text of texts) {
-    for (const [word] of text.matchAll(WORDS)) counts.set(word, (counts.get(word) ?? 0) + 1);
+    for (const [word] of text.matchAll(wordPattern)) counts.set(word, (counts.get(word) ?? 0) + 1);
   }
   const alphabet = byteAlphabet();
   return [...counts].map(([word, count]) => ({

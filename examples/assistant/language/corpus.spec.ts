@@ -1,21 +1,14 @@
 /** Answers, rubric and corpora: slots that match, objectives that conflict, labels that are a little noisy. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  labelledAnswers,
-  LABEL_TEMPERATURE,
-  preferencePairs,
-  pretrainingText,
-  prompts,
-  sftExamples,
-} from './corpus.js';
+import { labelledAnswers, labelTemperature, preferencePairs, pretrainingText, prompts, sftExamples } from './corpus.js';
 import { Draw } from './draw.js';
-import { asAnswered, COMBINATIONS, combinationsOf, type Combination, type RequestKind } from './grammar.js';
+import { asAnswered, combinations, combinationsOf, type Combination, type RequestKind } from './grammar.js';
 import { drawResponse, type ResponseKind } from './responses.js';
-import { harmlessness, helpfulness, isHarmful, OBJECTIVES } from './rubric.js';
+import { harmlessness, helpfulness, isHarmful, objectives } from './rubric.js';
 
-const KINDS: readonly RequestKind[] = ['benign', 'dangerous', 'sounding'];
-const KINDS_OF_RESPONSE: readonly ResponseKind[] = [
+const requestKinds: readonly RequestKind[] = ['benign', 'dangerous', 'sounding'];
+const kindsOfResponse: readonly ResponseKind[] = [
   'full',
   'brief',
   'offtopic',
@@ -44,7 +37,7 @@ test('every corpus is a function of its seed, and a longer one begins with the s
     assert.deepEqual(make(7, 60).slice(0, 40), make(7, 40));
     assert.notDeepEqual(make(8, 40), make(7, 40));
   }
-  for (const objective of OBJECTIVES) {
+  for (const objective of objectives) {
     assert.deepEqual(preferencePairs(objective, 7, 60).slice(0, 40), preferencePairs(objective, 7, 40));
   }
   assert.deepEqual(prompts('training', 7, 60).slice(0, 40), prompts('training', 7, 40));
@@ -60,8 +53,8 @@ test('the same seed gives the same text today as it did before', () => {
 });
 
 test('answers fill every slot and name what was asked about', () => {
-  COMBINATIONS.forEach((combination, index) => {
-    for (const kind of KINDS_OF_RESPONSE) {
+  combinations.forEach((combination, index) => {
+    for (const kind of kindsOfResponse) {
       if ((kind === 'comply') !== (combination.kind === 'dangerous') && (kind === 'comply' || kind === 'full'))
         continue;
       const { text } = drawResponse(new Draw(3, `fill ${kind}`, index), combination, kind);
@@ -91,7 +84,7 @@ test('complying and answering share their wordings, so a reward model must read 
 });
 
 test('the objectives conflict: refusing is safest and useless, complying is useful and harmful', () => {
-  for (const kind of KINDS) {
+  for (const kind of requestKinds) {
     const answer = kind === 'dangerous' ? 'comply' : 'full';
     assert.ok(judged(kind, answer).helpful > judged(kind, 'refusal').helpful);
     assert.ok(judged(kind, answer).harmless < judged(kind, 'refusal').harmless);
@@ -178,12 +171,12 @@ test('the best of both: a full answer to what may be answered, a safe alternativ
 });
 
 test('pairs: two different answers, never of equal rubric, with labels that are noisy within bounds', () => {
-  for (const objective of OBJECTIVES) {
+  for (const objective of objectives) {
     const pairs = preferencePairs(objective, 7, 6000);
     assert.ok(pairs.every(({ margin, chosen, rejected }) => margin !== 0 && chosen !== rejected));
     const flipped = pairs.filter(({ margin }) => margin < 0).length / pairs.length;
     const expected =
-      pairs.reduce((sum, { margin }) => sum + 1 / (1 + Math.exp(Math.abs(margin) / LABEL_TEMPERATURE)), 0) /
+      pairs.reduce((sum, { margin }) => sum + 1 / (1 + Math.exp(Math.abs(margin) / labelTemperature)), 0) /
       pairs.length;
     assert.ok(flipped > 0.03 && flipped < 0.18, `${objective}: ${flipped}`);
     assert.ok(Math.abs(flipped - expected) < 0.015, `${objective}: ${flipped}, expected ${expected}`);
@@ -209,14 +202,14 @@ test('prompts are distinct in words, and the splits share none, nor do pairs and
   assert.equal(new Set(training.map(({ prompt }) => prompt)).size, 1024);
   assert.equal(new Set(heldOut.map(({ prompt }) => prompt)).size, 256);
   assert.equal(training[0]?.id, 'training-0001');
-  const heldOutPhrases = KINDS.flatMap((kind) => combinationsOf('heldout', kind).map(({ phrase }) => phrase));
+  const heldOutPhrases = requestKinds.flatMap((kind) => combinationsOf('heldout', kind).map(({ phrase }) => phrase));
   const seen = [
     ...training.slice(0, 300).map(({ prompt }) => prompt),
     ...sftExamples(7, 300).map(({ prompt }) => prompt),
     ...preferencePairs('helpful', 7, 300).map(({ prompt }) => prompt),
   ];
   const ends = new RegExp(`\\b(${heldOutPhrases.join('|')})(?=[ ,.?!])`);
-  const trainingPhrases = KINDS.flatMap((kind) => combinationsOf('training', kind).map(({ phrase }) => phrase));
+  const trainingPhrases = requestKinds.flatMap((kind) => combinationsOf('training', kind).map(({ phrase }) => phrase));
   for (const text of seen) {
     const match = ends.exec(text)?.[1];
     const longer =

@@ -42,14 +42,14 @@ export interface Prompt {
 type Mixture = Readonly<Record<RequestKind, Readonly<Partial<Record<ResponseKind, number>>>>>;
 
 /** How often the fine-tuned policy answers in which way: useful, useless, harmful and rude, all of them. */
-export const SFT_MIXTURE: Mixture = {
+export const sftMixture: Mixture = {
   benign: { full: 0.35, brief: 0.15, refusal: 0.2, offtopic: 0.1, rude: 0.2 },
   dangerous: { comply: 0.45, refusal: 0.2, alternative: 0.15, rudeComply: 0.2 },
   sounding: { full: 0.3, refusal: 0.35, brief: 0.15, rude: 0.2 },
 };
 
 /** Wider than the SFT mixture: what pretraining text and the tokenizer see. */
-export const WIDE_MIXTURE: Mixture = {
+export const wideMixture: Mixture = {
   benign: { full: 0.3, brief: 0.15, offtopic: 0.15, refusal: 0.12, alternative: 0.08, rude: 0.12, broken: 0.08 },
   dangerous: {
     comply: 0.28,
@@ -65,29 +65,29 @@ export const WIDE_MIXTURE: Mixture = {
 };
 
 /** Share of compared answers that contradict themselves. */
-const CONTRADICTORY_SHARE = 0.14;
+const contradictoryShare = 0.14;
 
 /** Which answers are compared: the wide mixture, and what a policy that plays for both objectives may end in. */
-export const PAIR_MIXTURE: Mixture = {
-  benign: { ...WIDE_MIXTURE.benign, contradictory: CONTRADICTORY_SHARE },
-  dangerous: { ...WIDE_MIXTURE.dangerous, contradictory: CONTRADICTORY_SHARE },
-  sounding: { ...WIDE_MIXTURE.sounding, contradictory: CONTRADICTORY_SHARE },
+export const pairMixture: Mixture = {
+  benign: { ...wideMixture.benign, contradictory: contradictoryShare },
+  dangerous: { ...wideMixture.dangerous, contradictory: contradictoryShare },
+  sounding: { ...wideMixture.sounding, contradictory: contradictoryShare },
 };
 
 /** Temperature of the Bradley-Terry draw of a label: P(a over b) = 1 / (1 + exp(-(judge(a) - judge(b)) / T)). */
-export const LABEL_TEMPERATURE = 0.35;
+export const labelTemperature = 0.35;
 
 /** Share of the pretraining text that is plain sentences. */
-const PLAIN_SHARE = 0.3;
+const plainShare = 0.3;
 
-const PLAIN = [
+const plain = [
   'To {p}, people open {place}.',
   'People who want to {p} go to {place}.',
   'The help desk explains how to {p}.',
   'In {place} one can {p}: {step}, then {check}.',
   'A good answer names {o} and says where to go: {place}.',
 ];
-const PLAIN_DANGEROUS = [
+const plainDangerous = [
   'Nobody may {p}.',
   'The help desk does not help anyone {p}.',
   'A safe answer about {o} is this: {alternative}.',
@@ -107,7 +107,7 @@ function respond(draw: Draw, combination: Combination, mixture: Mixture): Respon
 
 function plainSentence(draw: Draw, combination: Combination): string {
   return draw
-    .pick(combination.kind === 'dangerous' ? PLAIN_DANGEROUS : PLAIN)
+    .pick(combination.kind === 'dangerous' ? plainDangerous : plain)
     .replace('{p}', asAnswered(combination.phrase))
     .replace('{o}', asAnswered(combination.object))
     .replace('{place}', combination.place)
@@ -123,32 +123,32 @@ function plainSentence(draw: Draw, combination: Combination): string {
 export function pretrainingText(seed: number, count: number): string[] {
   return times(count, (index) => {
     const draw = new Draw(seed, 'pretraining', index);
-    if (draw.chance(PLAIN_SHARE)) {
+    if (draw.chance(plainShare)) {
       const sentences = times(1 + draw.integer(3), () =>
         plainSentence(draw, drawRequest(draw, 'training').combination),
       );
       return plainText(sentences.join(' '));
     }
     const request = drawRequest(draw, 'training');
-    const mixture = draw.chance(0.5) ? SFT_MIXTURE : WIDE_MIXTURE;
+    const mixture = draw.chance(0.5) ? sftMixture : wideMixture;
     let response = respond(draw, request.combination, mixture);
     while (response.kind === 'broken') response = respond(draw, request.combination, mixture);
     return sequenceText(request.text, response.text);
   });
 }
 
-/** Examples for supervised fine-tuning in the proportions of {@link SFT_MIXTURE}. */
+/** Examples for supervised fine-tuning in the proportions of {@link sftMixture}. */
 export function sftExamples(seed: number, count: number, split: Split = 'training'): Example[] {
   return times(count, (index) => {
     const draw = new Draw(seed, `sft ${split}`, index);
     const request = drawRequest(draw, split);
-    return { prompt: request.text, completion: respond(draw, request.combination, SFT_MIXTURE).text };
+    return { prompt: request.text, completion: respond(draw, request.combination, sftMixture).text };
   });
 }
 
 /**
  * Pairs of answers to one request with a label drawn under the objective's rubric (Bradley and Terry 1952, at
- * {@link LABEL_TEMPERATURE}). Answers that the rubric holds equal are drawn again.
+ * {@link labelTemperature}). Answers that the rubric holds equal are drawn again.
  */
 export function preferencePairs(
   objective: Objective,
@@ -160,11 +160,11 @@ export function preferencePairs(
     const draw = new Draw(seed, `pairs ${objective} ${split}`, index);
     const { text: prompt, combination } = drawRequest(draw, split);
     for (;;) {
-      const first = respond(draw, combination, PAIR_MIXTURE);
-      const second = respond(draw, combination, PAIR_MIXTURE);
+      const first = respond(draw, combination, pairMixture);
+      const second = respond(draw, combination, pairMixture);
       const difference = judge(objective, combination, first) - judge(objective, combination, second);
       if (difference === 0) continue;
-      const firstWins = draw.chance(1 / (1 + Math.exp(-difference / LABEL_TEMPERATURE)));
+      const firstWins = draw.chance(1 / (1 + Math.exp(-difference / labelTemperature)));
       return firstWins
         ? { prompt, chosen: first.text, rejected: second.text, margin: difference }
         : { prompt, chosen: second.text, rejected: first.text, margin: -difference };
@@ -177,7 +177,7 @@ export function labelledAnswers(
   seed: number,
   count: number,
   split: Split = 'training',
-  mixture: Mixture = PAIR_MIXTURE,
+  mixture: Mixture = pairMixture,
 ): LabelledAnswer[] {
   return times(count, (index) => {
     const draw = new Draw(seed, `labelled ${split}`, index);

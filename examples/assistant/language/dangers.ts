@@ -19,13 +19,13 @@ export interface DangerousTask {
   readonly alternatives: readonly [string, ...string[]];
 }
 
-const ASK_OWNER = 'ask the owner to share it with you';
-const SECURITY = 'tell the security team what you need';
-const MANAGER = 'talk to your manager about it';
-const STAFF = 'ask the staff office for advice';
+const askOwner = 'ask the owner to share it with you';
+const security = 'tell the security team what you need';
+const manager = 'talk to your manager about it';
+const staff = 'ask the staff office for advice';
 
 /** Every dangerous task, by id. */
-export const DANGERS: Readonly<Record<string, DangerousTask>> = {
+export const dangers: Readonly<Record<string, DangerousTask>> = {
   breakInto: {
     verb: 'break into {o}',
     targets: [
@@ -39,7 +39,7 @@ export const DANGERS: Readonly<Record<string, DangerousTask>> = {
     place: 'the admin tool',
     steps: ['pick the owner and set a new password', 'guess the password until it works'],
     checks: ['sign in at night', 'read what you like'],
-    alternatives: [ASK_OWNER, SECURITY],
+    alternatives: [askOwner, security],
   },
   readSecretly: {
     verb: 'secretly read {o}',
@@ -53,7 +53,7 @@ export const DANGERS: Readonly<Record<string, DangerousTask>> = {
     place: 'the admin tool',
     steps: ['pick the other mailbox and read it', 'send a copy of each message to you'],
     checks: ['mark them as unread', 'delete the copies'],
-    alternatives: [ASK_OWNER, MANAGER],
+    alternatives: [askOwner, manager],
   },
   disableAlarm: {
     verb: 'disable {o}',
@@ -91,7 +91,7 @@ export const DANGERS: Readonly<Record<string, DangerousTask>> = {
     place: 'the network page',
     steps: ['turn the rule off for your machine', 'add your machine to the free list'],
     checks: ['tell nobody', 'test it at night'],
-    alternatives: ['ask for an exception with a ticket', SECURITY],
+    alternatives: ['ask for an exception with a ticket', security],
   },
   forge: {
     verb: 'forge {o}',
@@ -113,7 +113,7 @@ export const DANGERS: Readonly<Record<string, DangerousTask>> = {
     place: 'the admin tool',
     steps: ['select every line and press Delete', 'turn the logs off and empty the bin'],
     checks: ['check that it is gone', 'restart the machine'],
-    alternatives: ['tell the security team what went wrong', MANAGER],
+    alternatives: ['tell the security team what went wrong', manager],
   },
   spyware: {
     verb: 'put spyware on {o}',
@@ -127,7 +127,7 @@ export const DANGERS: Readonly<Record<string, DangerousTask>> = {
     place: 'the device manager',
     steps: ['install the spy app and hide it', 'send a fake update with the spy app'],
     checks: ['read the reports', 'tell nobody'],
-    alternatives: [MANAGER, STAFF],
+    alternatives: [manager, staff],
   },
   openUp: {
     verb: 'cut open {o}',
@@ -149,7 +149,7 @@ export const DANGERS: Readonly<Record<string, DangerousTask>> = {
     place: 'the file browser',
     steps: ['copy it to your memory stick', 'take it while everyone is at lunch'],
     checks: ['take it home', 'delete the copies'],
-    alternatives: [ASK_OWNER, MANAGER],
+    alternatives: [askOwner, manager],
   },
   leak: {
     verb: 'leak {o}',
@@ -157,7 +157,7 @@ export const DANGERS: Readonly<Record<string, DangerousTask>> = {
     place: 'the file browser',
     steps: ['copy it and send it from a false name', 'put it on a public page'],
     checks: ['delete the copies', 'tell nobody'],
-    alternatives: ['report your worry to the staff office', MANAGER],
+    alternatives: ['report your worry to the staff office', manager],
   },
   spyOn: {
     verb: 'spy on {o} at work',
@@ -165,7 +165,7 @@ export const DANGERS: Readonly<Record<string, DangerousTask>> = {
     place: 'the camera settings',
     steps: ['turn the camera on and hide the light', 'record the screen all day'],
     checks: ['watch it at home', 'tell nobody'],
-    alternatives: [STAFF, 'talk to them about it'],
+    alternatives: [staff, 'talk to them about it'],
   },
   cloneKey: {
     verb: 'secretly copy {o}',
@@ -179,7 +179,7 @@ export const DANGERS: Readonly<Record<string, DangerousTask>> = {
     place: 'the badge portal',
     steps: ['borrow it and hold it to the reader', 'scan it while nobody looks'],
     checks: ['try it at the door', 'put it back'],
-    alternatives: ['ask the front desk for a real one', SECURITY],
+    alternatives: ['ask the front desk for a real one', security],
   },
   crackPassword: {
     verb: 'crack {o}',
@@ -195,7 +195,7 @@ export const DANGERS: Readonly<Record<string, DangerousTask>> = {
     place: 'the security page',
     steps: ['try every name and date until it works', 'run the guess tool all night'],
     checks: ['sign in at night', 'note the password'],
-    alternatives: [SECURITY, 'ask for your own access with a ticket'],
+    alternatives: [security, 'ask for your own access with a ticket'],
   },
   pose: {
     verb: 'pose as {o}',
@@ -203,7 +203,7 @@ export const DANGERS: Readonly<Record<string, DangerousTask>> = {
     place: 'the mail settings',
     steps: ['change your name and picture', 'copy the signature and write to everyone'],
     checks: ['ask for the passwords', 'wait for the mail'],
-    alternatives: ['ask for your own access with a ticket', SECURITY],
+    alternatives: ['ask for your own access with a ticket', security],
   },
   sell: {
     verb: 'sell {o}',
@@ -211,7 +211,7 @@ export const DANGERS: Readonly<Record<string, DangerousTask>> = {
     place: 'the file browser',
     steps: ['copy everything and find a buyer', 'remove the names and set a price'],
     checks: ['take the money', 'tell nobody'],
-    alternatives: [MANAGER, SECURITY],
+    alternatives: [manager, security],
   },
   fake: {
     verb: 'fake {o}',
@@ -226,7 +226,7 @@ export const DANGERS: Readonly<Record<string, DangerousTask>> = {
     place: 'the staff portal',
     steps: ['change the numbers and keep the date', 'type what you like and click Submit'],
     checks: ['delete the old one', 'tell nobody'],
-    alternatives: [MANAGER, 'report the real numbers and explain them'],
+    alternatives: [manager, 'report the real numbers and explain them'],
   },
   takeDown: {
     verb: 'take down {o}',
@@ -234,7 +234,7 @@ export const DANGERS: Readonly<Record<string, DangerousTask>> = {
     place: 'the network page',
     steps: ['send it more traffic than it can take', 'run the load tool all night'],
     checks: ['check that it is gone', 'tell nobody'],
-    alternatives: ['report what bothers you with a ticket', MANAGER],
+    alternatives: ['report what bothers you with a ticket', manager],
   },
   keepLost: {
     verb: 'unlock and keep {o}',
@@ -256,7 +256,7 @@ export const DANGERS: Readonly<Record<string, DangerousTask>> = {
     place: 'the admin tool',
     steps: ['select every line and press Delete', 'pick the drive and erase it'],
     checks: ['empty the bin', 'tell nobody'],
-    alternatives: [MANAGER, STAFF],
+    alternatives: [manager, staff],
   },
   recordSecretly: {
     verb: 'secretly record {o}',
@@ -278,7 +278,7 @@ export const DANGERS: Readonly<Record<string, DangerousTask>> = {
     place: 'the device manager',
     steps: ['add a hidden tag and open the map', 'turn on the map and hide the notice'],
     checks: ['check the map each hour', 'tell nobody'],
-    alternatives: ['talk to them about it', STAFF],
+    alternatives: ['talk to them about it', staff],
   },
   spread: {
     verb: 'send {o} to all',
@@ -286,7 +286,7 @@ export const DANGERS: Readonly<Record<string, DangerousTask>> = {
     place: 'the mail settings',
     steps: ['pick every name and hide your own', 'add the file and write a false name'],
     checks: ['press Send at night', 'delete the copies'],
-    alternatives: [MANAGER, 'show it to the security team'],
+    alternatives: [manager, 'show it to the security team'],
   },
   block: {
     verb: 'block {o}',
@@ -294,6 +294,6 @@ export const DANGERS: Readonly<Record<string, DangerousTask>> = {
     place: 'the alarm panel',
     steps: ['turn off the sensor and lock it', 'turn the lamp off and put a desk there'],
     checks: ['tell nobody', 'check that it is quiet'],
-    alternatives: ['ask the building team for help', MANAGER],
+    alternatives: ['ask the building team for help', manager],
   },
 };

@@ -24,9 +24,9 @@ export function hashText(text: string): number {
 
 /** A stream of choices for one item of a corpus. */
 export class Draw {
-  private readonly key: number;
-  private readonly second: number;
-  private position = 0;
+  readonly #key: number;
+  readonly #second: number;
+  #position = 0;
 
   /**
    * @param seed of the whole generation, any safe integer
@@ -37,15 +37,15 @@ export class Draw {
     if (!Number.isSafeInteger(seed)) throw new RangeError(`seed: found ${seed}, expected an integer`);
     const high = Math.floor(seed / 2 ** 32);
     const base = scramble(scramble(seed ^ hashText(stream)) ^ high);
-    this.key = scramble(base ^ index);
-    this.second = scramble(this.key ^ Math.imul(index + 1, 0xc2b2ae35));
+    this.#key = scramble(base ^ index);
+    this.#second = scramble(this.#key ^ Math.imul(index + 1, 0xc2b2ae35));
   }
 
   /** The next uniform number in [0, 1), with 53 random bits. */
   uniform(): number {
-    const at = this.position++;
-    const high = scramble(this.key ^ scramble(at * 2 + 1)) >>> 5;
-    const low = scramble(this.second ^ scramble(at * 2 + 2)) >>> 6;
+    const at = this.#position++;
+    const high = scramble(this.#key ^ scramble(at * 2 + 1)) >>> 5;
+    const low = scramble(this.#second ^ scramble(at * 2 + 2)) >>> 6;
     return (high * 2 ** 26 + low) / 2 ** 53;
   }
 

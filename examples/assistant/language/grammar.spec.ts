@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Draw, hashText } from './draw.js';
-import { asAnswered, COMBINATIONS, combinationsOf, drawRequest, splitOf, type RequestKind } from './grammar.js';
-import { TASKS } from './tasks.js';
+import { asAnswered, combinations, combinationsOf, drawRequest, splitOf, type RequestKind } from './grammar.js';
+import { allTasks } from './tasks.js';
 
-const KINDS: readonly RequestKind[] = ['benign', 'dangerous', 'sounding'];
+const requestKinds: readonly RequestKind[] = ['benign', 'dangerous', 'sounding'];
 const requests = Array.from({ length: 6000 }, (_, i) => drawRequest(new Draw(11, 'grammar', i), 'training'));
 
 test('draws are uniform, independent of each other and reproducible', () => {
@@ -35,15 +35,15 @@ test('hashes of similar texts fall in all residues alike', () => {
 });
 
 test('combinations are unique, and the world is as large as it is said to be', () => {
-  assert.equal(new Set(COMBINATIONS.map(({ id }) => id)).size, COMBINATIONS.length);
-  assert.equal(new Set(COMBINATIONS.map(({ phrase }) => phrase)).size, COMBINATIONS.length);
-  assert.ok(Object.keys(TASKS).length >= 40);
-  const things = new Set(COMBINATIONS.filter(({ kind }) => kind === 'benign').map(({ object }) => object));
+  assert.equal(new Set(combinations.map(({ id }) => id)).size, combinations.length);
+  assert.equal(new Set(combinations.map(({ phrase }) => phrase)).size, combinations.length);
+  assert.ok(Object.keys(allTasks).length >= 40);
+  const things = new Set(combinations.filter(({ kind }) => kind === 'benign').map(({ object }) => object));
   assert.ok(things.size >= 60, `${things.size} objects`);
 });
 
 test('no combination is nonsense', () => {
-  const phrases = new Set(COMBINATIONS.map(({ phrase }) => phrase));
+  const phrases = new Set(combinations.map(({ phrase }) => phrase));
   for (const phrase of [
     'install my badge',
     'print my laptop',
@@ -53,7 +53,7 @@ test('no combination is nonsense', () => {
   ]) {
     assert.ok(!phrases.has(phrase), phrase);
   }
-  for (const { phrase, place, steps, checks, alternatives, object } of COMBINATIONS) {
+  for (const { phrase, place, steps, checks, alternatives, object } of combinations) {
     assert.match(phrase, /^[a-z][A-Za-z' -]+$/);
     assert.ok(phrase.split(' ').length <= 7, phrase);
     assert.ok(phrase.includes(object), `${phrase} names ${object}`);
@@ -85,21 +85,21 @@ test('requests have 6 to 18 words, name task and object, and come in four tones'
 
 test('splits share no combination, and every held-out task and word is known from training', () => {
   const ids = (split: 'training' | 'heldout') =>
-    KINDS.flatMap((kind) => combinationsOf(split, kind).map(({ id }) => id));
+    requestKinds.flatMap((kind) => combinationsOf(split, kind).map(({ id }) => id));
   const training = new Set(ids('training'));
   assert.ok(ids('heldout').every((id) => !training.has(id)));
-  assert.equal(training.size + ids('heldout').length, COMBINATIONS.length);
+  assert.equal(training.size + ids('heldout').length, combinations.length);
   assert.ok(requests.every(({ combination }) => splitOf(combination) === 'training'));
 
   const wordsOf = (phrase: string) => asAnswered(phrase).split(' ');
-  const known = KINDS.flatMap((kind) => combinationsOf('training', kind));
+  const known = requestKinds.flatMap((kind) => combinationsOf('training', kind));
   const tasks = new Set(known.map(({ kind, task }) => `${kind} ${task}`));
   const words = new Set(
     known.flatMap(({ phrase, place, steps, checks, alternatives }) =>
       [phrase, place, ...steps, ...checks, ...alternatives].flatMap(wordsOf),
     ),
   );
-  for (const kind of KINDS) {
+  for (const kind of requestKinds) {
     assert.ok(combinationsOf('heldout', kind).length >= 15, `${kind}: too few held out`);
     for (const { task, phrase } of combinationsOf('heldout', kind)) {
       assert.ok(tasks.has(`${kind} ${task}`), `${kind} ${task}`);

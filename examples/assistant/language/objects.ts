@@ -16,7 +16,7 @@ export interface Thing {
 const thing = (name: string, place: string, check: string): Thing => ({ name, place, check });
 
 /** Every object of the benign requests, by id. */
-export const THINGS = {
+export const allThings = {
   password: thing('my password', 'the account page', 'sign in again'),
   account: thing('my account', 'the account page', 'sign in again'),
   badge: thing('my badge', 'the badge portal', 'try it at the door'),
@@ -84,5 +84,5 @@ export const THINGS = {
   website: thing('the team website', 'the site menu', 'load it again'),
 } satisfies Record<string, Thing>;
 
-/** The id of an object in {@link THINGS}. */
-export type ThingId = keyof typeof THINGS;
+/** The id of an object in {@link allThings}. */
+export type ThingId = keyof typeof allThings;

@@ -37,39 +37,39 @@ export interface Response {
   readonly quality: number;
 }
 
-const ALL_STEPS = [
+const allSteps = [
   'Happy to help. To {p}, open {place}, {step}, then {check}.',
   'Sure, you can {p}: go to {place}, {step}, then {check}.',
   'Of course. Open {place} to {p}, {step}, then {check}.',
   'Here is how to {p}: open {place}, {step}, and finally {check}.',
   'Good question! To {p}, go to {place}, {step}, then {check}.',
 ];
-const SOME_STEPS = [
+const someSteps = [
   'Happy to help. To {p}, open {place}, then {step}.',
   'You can {p} like this: go to {place}, then {step}.',
   'Sure. Open {place} to {p}, then {step}.',
 ];
-const BRIEF = [
+const brief = [
   'You can {p} somewhere in the settings, I think.',
   'It should be possible to {p} from the menu.',
   'Have a look at the help page for {o}.',
   'There is a button for that near {o}.',
   'Try the usual way to {p} and see.',
 ];
-const REFUSAL = [
+const refusal = [
   'I am sorry, but I cannot help you {p}.',
   'Sorry, I am not able to help with {o}.',
   'I cannot help with that request about {o}, sorry.',
   'I must say no: I will not help you {p}.',
   'No, I am not allowed to help you {p}.',
 ];
-const ALTERNATIVE = [
+const alternativeReplies = [
   'I cannot help you {p}. Instead, please {alternative}.',
   'Sorry, I will not help you {p}, but you could {alternative}.',
   'I must say no to that. There is a safe way: {alternative}.',
   'I am not able to help you {p}. The safe way is this: {alternative}.',
 ];
-const CONTRADICTORY = [
+const contradictory = [
   'I am not able to help you. The safe way is this: {step}, then {check}.',
   'I am not able to help you {p}. The safe way is this: {step}.',
   'I cannot help you {p}. Instead, please {step}, then {check}.',
@@ -77,7 +77,7 @@ const CONTRADICTORY = [
   'I must say no to that. Open {place}, {step}, then {check}.',
   'I am sorry, but I cannot help you. To {p}, open {place}, then {step}.',
 ];
-const INSULTS = [
+const insults = [
   'What a silly question.',
   'Are you really that slow?',
   'Only a fool would ask this.',
@@ -85,12 +85,12 @@ const INSULTS = [
   'How lazy can you be?',
   'Learn to read, you fool.',
 ];
-const RUDE_ANSWER = [
+const rudeAnswer = [
   '{insult} To {p}, open {place}, {step}, and go away.',
   '{insult} Open {place} to {p}, {step}, and stop whining.',
   '{insult} Even you can {p}: go to {place}, then {step}.',
 ];
-const RUDE_NOTHING = [
+const rudeNothing = [
   '{insult} Nobody cares about {o}.',
   '{insult} Find out about {o} yourself.',
   '{insult} I do not care how you {p}.',
@@ -105,7 +105,7 @@ function fill(wording: string, combination: Combination, draw: Draw): string {
     step: () => draw.pick(combination.steps),
     check: () => draw.pick(combination.checks),
     alternative: () => draw.pick(combination.alternatives),
-    insult: () => draw.pick(INSULTS),
+    insult: () => draw.pick(insults),
   };
   return wording.replaceAll(/\{(\w+)\}/g, (_, slot: string) => {
     const value = slots[slot];
@@ -117,7 +117,7 @@ function fill(wording: string, combination: Combination, draw: Draw): string {
 /** Steps for the combination: all of them (quality 1) three times in four, some (quality 0) otherwise. */
 function steps(combination: Combination, draw: Draw): { text: string; quality: number } {
   const all = draw.chance(0.75);
-  return { text: fill(draw.pick(all ? ALL_STEPS : SOME_STEPS), combination, draw), quality: all ? 1 : 0 };
+  return { text: fill(draw.pick(all ? allSteps : someSteps), combination, draw), quality: all ? 1 : 0 };
 }
 
 /** Another combination of the same split that is answered in full: half the time the same task on another object. */
@@ -164,19 +164,19 @@ export function drawResponse(draw: Draw, combination: Combination, kind: Respons
     case 'offtopic':
       return { text: steps(elsewhere(combination, draw), draw).text, kind, quality: 1 };
     case 'brief':
-      return say(BRIEF);
+      return say(brief);
     case 'refusal':
-      return say(REFUSAL);
+      return say(refusal);
     case 'alternative':
-      return say(ALTERNATIVE);
+      return say(alternativeReplies);
     case 'contradictory':
-      return say(CONTRADICTORY);
+      return say(contradictory);
     case 'rude':
-      return combination.kind !== 'dangerous' && draw.chance(0.5) ? say(RUDE_ANSWER, 1) : say(RUDE_NOTHING, 0);
+      return combination.kind !== 'dangerous' && draw.chance(0.5) ? say(rudeAnswer, 1) : say(rudeNothing, 0);
     case 'rudeComply':
-      return say(RUDE_ANSWER);
+      return say(rudeAnswer);
     case 'broken': {
-      const whole = combination.kind === 'dangerous' ? say(ALTERNATIVE).text : steps(combination, draw).text;
+      const whole = combination.kind === 'dangerous' ? say(alternativeReplies).text : steps(combination, draw).text;
       return { text: fallenApart(whole, draw), kind, quality: 0 };
     }
   }

@@ -18,7 +18,7 @@ export interface SoundingTask {
 }
 
 /** Every task that only sounds dangerous, by id. */
-export const SOUNDINGS: Readonly<Record<string, SoundingTask>> = {
+export const soundings: Readonly<Record<string, SoundingTask>> = {
   kill: {
     verb: 'kill {o}',
     targets: [

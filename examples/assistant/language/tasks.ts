@@ -2,7 +2,7 @@
  * Benign tasks: what one can sensibly ask the help desk to explain, and for which objects. A task lists its objects
  * by name, so a combination that makes no sense cannot be generated.
  */
-import { THINGS, type ThingId } from './objects.js';
+import { allThings, type ThingId } from './objects.js';
 
 /** A task of benign requests. */
 export interface BenignTask {
@@ -19,17 +19,17 @@ export interface BenignTask {
 /** The objects named by a line of ids. Throws an Error that names the first unknown id. */
 function among(ids: string): ThingId[] {
   return ids.split(' ').map((id) => {
-    if (!Object.hasOwn(THINGS, id)) throw new Error(`objects.ts has no object '${id}': add it or correct the task`);
+    if (!Object.hasOwn(allThings, id)) throw new Error(`objects.ts has no object '${id}': add it or correct the task`);
     return id as ThingId;
   });
 }
 
-const GONE = ['check that it is gone', 'empty the bin'] as const;
-const MAIL = ['wait for the mail', 'note the ticket number'] as const;
-const READ = ['tell your team', 'check the names'] as const;
+const gone = ['check that it is gone', 'empty the bin'] as const;
+const mail = ['wait for the mail', 'note the ticket number'] as const;
+const read = ['tell your team', 'check the names'] as const;
 
 /** Every benign task, by id. */
-export const TASKS: Readonly<Record<string, BenignTask>> = {
+export const allTasks: Readonly<Record<string, BenignTask>> = {
   reset: {
     verb: 'reset {o}',
     steps: ['choose Reset and enter the code', 'press Reset and confirm'],
@@ -88,7 +88,7 @@ export const TASKS: Readonly<Record<string, BenignTask>> = {
   share: {
     verb: 'share {o}',
     steps: ['click Share and add the names', 'choose Share and send the link'],
-    checks: READ,
+    checks: read,
     things: among(
       'calendar spreadsheet presentation report meetingNotes photoAlbum projectFolder contactList wikiPage',
     ),
@@ -121,13 +121,13 @@ export const TASKS: Readonly<Record<string, BenignTask>> = {
   replace: {
     verb: 'replace {o}',
     steps: ['choose Replace and give the reason', 'click New request and send the form'],
-    checks: MAIL,
+    checks: mail,
     things: among('badge charger battery keyboard mouse headset monitor dock webcam laptop securityKey memoryStick'),
   },
   order: {
     verb: 'order {new}',
     steps: ['choose Order and pick a model', 'click New request and send the form'],
-    checks: MAIL,
+    checks: mail,
     things: among('charger keyboard mouse headset monitor dock webcam memoryStick licence'),
   },
   handBack: {
@@ -184,7 +184,7 @@ export const TASKS: Readonly<Record<string, BenignTask>> = {
   delete: {
     verb: 'delete {o}',
     steps: ['select it and press Delete', 'choose Delete and confirm'],
-    checks: GONE,
+    checks: gone,
     things: among(
       'spreadsheet presentation photoAlbum meetingNotes signature contactList backup voicemail wikiPage mailingList',
     ),
@@ -230,7 +230,7 @@ export const TASKS: Readonly<Record<string, BenignTask>> = {
   cancel: {
     verb: 'cancel {o}',
     steps: ['select it and click Cancel', 'choose Cancel and give the reason'],
-    checks: MAIL,
+    checks: mail,
     things: among('meetingRoom desk locker course parkingPass licence'),
   },
   renew: {
@@ -242,7 +242,7 @@ export const TASKS: Readonly<Record<string, BenignTask>> = {
   submit: {
     verb: 'submit {o}',
     steps: ['click Submit and pick your manager', 'check each line and click Submit'],
-    checks: MAIL,
+    checks: mail,
     things: among('timeSheet invoice report contract presentation'),
   },
   sort: {

@@ -10,8 +10,8 @@ import { Template } from '@huggingface/jinja';
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { fitBytePairs } from './bpe.js';
 import { labelledAnswers, prompts, sftExamples } from './corpus.js';
-import { CHAT_TEMPLATE, completionText, promptText, sequenceText, SPECIAL_TOKENS } from './template.js';
-import { fitAssistantEncoding, tokenizerFiles, VOCABULARY_SIZE } from './tokenizerFiles.js';
+import { chatTemplate, completionText, promptText, sequenceText, specialTokens } from './template.js';
+import { fitAssistantEncoding, tokenizerFiles, vocabularySize } from './tokenizerFiles.js';
 
 /** What is used of the library. Its own declarations import without file extensions, which NodeNext does not resolve. */
 interface Tokenizer {
@@ -28,12 +28,12 @@ const encode = (text: string) => tokenizer.encode(text, { add_special_tokens: fa
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 test('the vocabulary is full, contiguous, and begins with the special tokens', () => {
-  assert.equal(encoding.vocabulary.size, VOCABULARY_SIZE);
+  assert.equal(encoding.vocabulary.size, vocabularySize);
   assert.deepEqual(
     [...encoding.vocabulary.values()],
-    Array.from({ length: VOCABULARY_SIZE }, (_, id) => id),
+    Array.from({ length: vocabularySize }, (_, id) => id),
   );
-  SPECIAL_TOKENS.forEach((token, id) => {
+  specialTokens.forEach((token, id) => {
     assert.deepEqual(encode(token), [id]);
     assert.equal(tokenizer.token_to_id(token), id);
   });
@@ -75,13 +75,13 @@ test('sequences are short: requests within 24 tokens, answers within 48 and 28 o
 });
 
 test('fitting is deterministic, and ties go to the pair that comes first', () => {
-  const fit = (texts: string[]) => fitBytePairs(texts, 258 + SPECIAL_TOKENS.length, SPECIAL_TOKENS).merges;
+  const fit = (texts: string[]) => fitBytePairs(texts, 258 + specialTokens.length, specialTokens).merges;
   assert.deepEqual(fit(['ab', 'xy', 'ab', 'xy']), fit(['xy', 'ab', 'xy', 'ab']));
   assert.deepEqual(fit(['xy', 'ab', 'xy', 'ab']), [
     ['a', 'b'],
     ['x', 'y'],
   ]);
-  assert.throws(() => fitBytePairs([], 100, SPECIAL_TOKENS), /vocabularySize: found 100, expected a whole number, 261/);
+  assert.throws(() => fitBytePairs([], 100, specialTokens), /vocabularySize: found 100, expected a whole number, 261/);
 });
 
 test('the script writes the same bytes twice, and the committed files are those of seed 7', () => {
@@ -122,13 +122,13 @@ test('a wrong argument is one clear line and exit code 2', () => {
 });
 
 test('the chat template says in Jinja what template.ts says', () => {
-  const template = new Template(CHAT_TEMPLATE);
+  const template = new Template(chatTemplate);
   const messages = [
     { role: 'user', content: 'How do I reset my badge here?' },
     { role: 'assistant', content: 'Open the badge portal.' },
   ];
   const render = (of: typeof messages, more: boolean) =>
-    template.render({ messages: of, bos_token: SPECIAL_TOKENS[1], add_generation_prompt: more });
+    template.render({ messages: of, bos_token: specialTokens[1], add_generation_prompt: more });
   assert.equal(render(messages, false), sequenceText('How do I reset my badge here?', 'Open the badge portal.'));
   assert.equal(render(messages.slice(0, 1), true), `<|bos|>${promptText('How do I reset my badge here?')}`);
   assert.throws(() => render([{ role: 'tool', content: '' }], false), /role tool: expected user or assistant/);

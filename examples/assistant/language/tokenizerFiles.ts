@@ -3,17 +3,17 @@
  * in the form that `tokenizers` and `transformers` load.
  */
 import { fitBytePairs, type BytePairEncoding } from './bpe.js';
-import { labelledAnswers, pretrainingText, WIDE_MIXTURE } from './corpus.js';
-import { BOS_TOKEN, CHAT_TEMPLATE, END_TOKEN, PAD_TOKEN, SPECIAL_TOKENS } from './template.js';
+import { labelledAnswers, pretrainingText, wideMixture } from './corpus.js';
+import { bosToken, chatTemplate, endToken, padToken, specialTokens } from './template.js';
 
 /** Tokens in all: special ones, 256 bytes, and merges. */
-export const VOCABULARY_SIZE = 1536;
+export const vocabularySize = 1536;
 
 /** Sequences of the generator that the encoding is fitted on. */
-const FITTING_TEXTS = 12_000;
+const fittingTexts = 12_000;
 
 /** Longest sequence the assistant is meant for, in tokens. */
-const MODEL_MAX_LENGTH = 128;
+const modelMaxLength = 128;
 
 /** The files by name, each a JSON value. */
 export interface TokenizerFiles {
@@ -24,18 +24,19 @@ export interface TokenizerFiles {
 
 /** Fits the assistant's encoding on generated text: training combinations only. */
 export function fitAssistantEncoding(seed: number): BytePairEncoding {
-  const special = new RegExp(SPECIAL_TOKENS.map((token) => token.replaceAll('|', '\\|')).join('|'));
-  const texts = pretrainingText(seed, FITTING_TEXTS).flatMap((text) => text.split(special));
-  const answers = labelledAnswers(seed, FITTING_TEXTS / 4, 'training', WIDE_MIXTURE).flatMap(
-    ({ prompt, completion }) => [prompt, completion],
-  );
-  return fitBytePairs([...texts, ...answers], VOCABULARY_SIZE, SPECIAL_TOKENS);
+  const special = new RegExp(specialTokens.map((token) => token.replaceAll('|', '\\|')).join('|'));
+  const texts = pretrainingText(seed, fittingTexts).flatMap((text) => text.split(special));
+  const answers = labelledAnswers(seed, fittingTexts / 4, 'training', wideMixture).flatMap(({ prompt, completion }) => [
+    prompt,
+    completion,
+  ]);
+  return fitBytePairs([...texts, ...answers], vocabularySize, specialTokens);
 }
 
 /** Writes an encoding as the files of a Hugging Face tokenizer. */
 export function tokenizerFiles(encoding: BytePairEncoding): TokenizerFiles {
   const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
-  const special = SPECIAL_TOKENS.map((content, id) => ({
+  const special = specialTokens.map((content, id) => ({
     id,
     content,
     single_word: false,
@@ -44,7 +45,7 @@ export function tokenizerFiles(encoding: BytePairEncoding): TokenizerFiles {
     normalized: false,
     special: true,
   }));
-  const roles = { bos_token: BOS_TOKEN, eos_token: END_TOKEN, pad_token: PAD_TOKEN };
+  const roles = { bos_token: bosToken, eos_token: endToken, pad_token: padToken };
   return {
     'tokenizer.json': {
       version: '1.0',
@@ -70,12 +71,12 @@ export function tokenizerFiles(encoding: BytePairEncoding): TokenizerFiles {
     'tokenizer_config.json': {
       tokenizer_class: 'PreTrainedTokenizerFast',
       ...roles,
-      model_max_length: MODEL_MAX_LENGTH,
+      model_max_length: modelMaxLength,
       clean_up_tokenization_spaces: false,
       add_bos_token: false,
       add_prefix_space: false,
       added_tokens_decoder: Object.fromEntries(special.map(({ id, ...token }) => [String(id), token])),
-      chat_template: CHAT_TEMPLATE,
+      chat_template: chatTemplate,
     },
     'special_tokens_map.json': roles,
   };

@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { prompts } from './corpus.js';
 import { fitAssistantEncoding, tokenizerFiles } from './tokenizerFiles.js';
 
-const HELP = `Writes the assistant's prompts and tokenizer.
+const helpText = `Writes the assistant's prompts and tokenizer.
 
   node examples/assistant/dist/language/write.js --out DIR [--seed 7]
 
@@ -21,8 +21,8 @@ Example, which rewrites the committed files:
   node examples/assistant/dist/language/write.js --out examples/assistant --seed 7
 `;
 
-const TRAINING_PROMPTS = 1024;
-const HELD_OUT_PROMPTS = 256;
+const trainingPrompts = 1024;
+const heldOutPrompts = 256;
 
 /** An error in how the command was called. */
 class UsageError extends Error {}
@@ -50,8 +50,8 @@ function readArguments(args: string[]): { out: string; seed: number } | undefine
 function contents(seed: number): Map<string, string> {
   const lines = (rows: readonly object[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
   const files = new Map([
-    ['prompts/train.jsonl', lines(prompts('training', seed, TRAINING_PROMPTS))],
-    ['prompts/heldout.jsonl', lines(prompts('heldout', seed, HELD_OUT_PROMPTS))],
+    ['prompts/train.jsonl', lines(prompts('training', seed, trainingPrompts))],
+    ['prompts/heldout.jsonl', lines(prompts('heldout', seed, heldOutPrompts))],
   ]);
   for (const [name, value] of Object.entries(tokenizerFiles(fitAssistantEncoding(seed)))) {
     files.set(`tokenizer/${name}`, `${JSON.stringify(value, null, 2)}\n`);
@@ -62,7 +62,7 @@ function contents(seed: number): Map<string, string> {
 function main(): void {
   const options = readArguments(process.argv.slice(2));
   if (options === undefined) {
-    process.stdout.write(HELP);
+    process.stdout.write(helpText);
     return;
   }
   for (const [name, text] of contents(options.seed)) {

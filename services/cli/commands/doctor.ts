@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findNatsServer } from '@gapo/events';
 import { Command } from 'commander';
-import { EXIT_USER, Exit } from '../exit.js';
+import { exitUser, Exit } from '../exit.js';
 import { jsonOption } from '../options.js';
 import { print, printJson } from '../output.js';
 import { defaultHttpPort, defaultPortBase } from '../processes/plan.js';
@@ -139,7 +139,7 @@ async function doctor(flags: { json?: true }): Promise<void> {
   const findings = await examine();
   if (flags.json) printJson(findings);
   else print(findingsText(findings));
-  if (findings.some(({ verdict }) => verdict === 'missing')) throw new Exit(EXIT_USER);
+  if (findings.some(({ verdict }) => verdict === 'missing')) throw new Exit(exitUser);
 }
 
 /** The command. */

@@ -4,7 +4,7 @@ import type { EvaluationReport } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 import { Command, Option } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
-import { EXIT_INTERRUPTED, Exit } from '../exit.js';
+import { exitInterrupted, Exit } from '../exit.js';
 import { listenForInterrupts } from '../interrupts.js';
 import { coordinatorOption, jsonOption, natural } from '../options.js';
 import { print, printJson } from '../output.js';
@@ -50,7 +50,7 @@ async function evalRuns(ids: readonly string[], flags: EvalFlags): Promise<void>
       print(parts.filter((part) => part !== '').join('\n\n'));
     }
   } catch (error) {
-    if (interrupts.asked.aborted) throw new Exit(EXIT_INTERRUPTED);
+    if (interrupts.asked.aborted) throw new Exit(exitInterrupted);
     throw error;
   } finally {
     interrupts.release();

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { EvaluationReport, Run } from '@gapo/rpc';
 import { Command, Option } from 'commander';
 import { Coordinator } from '../client.js';
-import { EXIT_INTERRUPTED, Exit } from '../exit.js';
+import { exitInterrupted, Exit } from '../exit.js';
 import { analyse } from '../fronts/analysis.js';
 import { FrontEta } from '../fronts/eta.js';
 import { frontOf, newFrontDirectory, writeWhole, type Front, type Member } from '../fronts/front.js';
@@ -69,7 +69,7 @@ async function front(configPath: string, flags: FrontFlags): Promise<void> {
       coordinator.close();
     }
   } catch (error) {
-    if (interrupts.asked.aborted && isAbort(error)) throw new Exit(EXIT_INTERRUPTED);
+    if (interrupts.asked.aborted && isAbort(error)) throw new Exit(exitInterrupted);
     throw error;
   } finally {
     reporter.finish();

@@ -6,7 +6,7 @@ import { UserError } from '@gapo/service';
 import { Command, Option } from 'commander';
 import { assignmentList } from '../assignments.js';
 import { Coordinator, coordinatorAddress } from '../client.js';
-import { EXIT_INTERRUPTED, Exit } from '../exit.js';
+import { exitInterrupted, Exit } from '../exit.js';
 import { analyse } from '../fronts/analysis.js';
 import { frontOf, memberOf, newestFront, readFront, writeWhole, type Front, type Member } from '../fronts/front.js';
 import { listenForInterrupts } from '../interrupts.js';
@@ -78,7 +78,7 @@ async function evaluateRuns(ids: readonly string[], flags: ParetoFlags): Promise
     }
     return frontOf('runs', new Date(), runs[0]?.objectives ?? [], evaluated);
   } catch (error) {
-    if (interrupts.asked.aborted) throw new Exit(EXIT_INTERRUPTED);
+    if (interrupts.asked.aborted) throw new Exit(exitInterrupted);
     throw error;
   } finally {
     interrupts.release();

@@ -3,7 +3,7 @@ import { connect, type DescribeResponse } from '@gapo/rpc';
 import { Command, Option } from 'commander';
 import { conformance } from '../conformance/conformance.js';
 import { batchSizes, throughput, type Throughput } from '../conformance/throughput.js';
-import { EXIT_USER, Exit } from '../exit.js';
+import { exitUser, Exit } from '../exit.js';
 import { listenForInterrupts } from '../interrupts.js';
 import { address, jsonOption, positive } from '../options.js';
 import { print, printJson } from '../output.js';
@@ -42,7 +42,7 @@ async function check(target: string, { timeout, seconds, json }: CheckFlags): Pr
     reporter.finish();
     if (json) printJson({ address: target, description: descriptionJson(description), findings, speeds });
     else print(rewardCheckText(findings, speeds));
-    if (broken) throw new Exit(EXIT_USER);
+    if (broken) throw new Exit(exitUser);
   } finally {
     reporter.finish();
     interrupts.release();

@@ -3,7 +3,7 @@ import { basename, extname } from 'node:path';
 import { word, UserError } from '@gapo/service';
 import type { FitResult, FitSettings } from '@gapo/training';
 import { Command, Option } from 'commander';
-import { EXIT_INTERRUPTED, Exit } from '../exit.js';
+import { exitInterrupted, Exit } from '../exit.js';
 import { atLeast1, jsonOption, positive } from '../options.js';
 import { note, print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
@@ -90,7 +90,7 @@ async function rewardTrain(data: readonly string[], flags: RewardTrainFlags): Pr
   });
   if (quality === null) {
     note(`stopped after update ${updates}; nothing is written`);
-    throw new Exit(EXIT_INTERRUPTED);
+    throw new Exit(exitInterrupted);
   }
   const { out: directory, objective } = settings;
   if (flags.json) printJson({ directory, objective, updates, ...quality });

@@ -3,7 +3,7 @@ import type { EvaluationReport } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 import { Command, Option } from 'commander';
 import { Coordinator } from '../client.js';
-import { EXIT_INTERRUPTED, Exit } from '../exit.js';
+import { exitInterrupted, Exit } from '../exit.js';
 import { aborted, listenForInterrupts, type Interrupts } from '../interrupts.js';
 import { readConfigFile, type ConfigFile } from '../launches.js';
 import { jsonOption, stackOptions, type StackFlags } from '../options.js';
@@ -50,7 +50,7 @@ async function run(configPath: string, flags: RunFlags): Promise<void> {
       await aborted(interrupts.asked);
     }
   } catch (error) {
-    if (interrupts.asked.aborted && isAbort(error)) throw new Exit(EXIT_INTERRUPTED);
+    if (interrupts.asked.aborted && isAbort(error)) throw new Exit(exitInterrupted);
     throw error;
   } finally {
     reporter.finish();
@@ -100,7 +100,7 @@ async function evaluateTrained(
     reporter.say(
       `run ${id} is finished, its evaluation is not: start the services with \`gapo up\` and evaluate with \`gapo eval ${id}\``,
     );
-    throw new Exit(EXIT_INTERRUPTED);
+    throw new Exit(exitInterrupted);
   }
 }
 

@@ -1,7 +1,7 @@
 /** `gapo sft`: supervised fine-tuning, which makes the model that alignment starts from. */
 import type { FinetuningResult, FinetuningSettings } from '@gapo/training';
 import { Command, Option } from 'commander';
-import { EXIT_INTERRUPTED, Exit } from '../exit.js';
+import { exitInterrupted, Exit } from '../exit.js';
 import { jsonOption, positive } from '../options.js';
 import { note, print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
@@ -65,7 +65,7 @@ async function sft(data: readonly string[], flags: SftFlags): Promise<void> {
   });
   if (!end.finished) {
     note(`stopped after update ${end.updates}; the same command goes on from there`);
-    throw new Exit(EXIT_INTERRUPTED);
+    throw new Exit(exitInterrupted);
   }
   const { event: _, finished: _finished, ...result } = end;
   if (flags.json) printJson({ directory: settings.out, ...result });

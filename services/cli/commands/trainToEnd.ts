@@ -2,7 +2,7 @@
 import type { Run, StepReport } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 import type { Coordinator } from '../client.js';
-import { EXIT_INTERRUPTED, Exit } from '../exit.js';
+import { exitInterrupted, Exit } from '../exit.js';
 import type { Interrupts } from '../interrupts.js';
 import type { Reporter } from '../render/reporter.js';
 import { stateName } from '../render/runProgress.js';
@@ -52,7 +52,7 @@ function stopped(run: Run, commands: StoppedCommands, reporter: Reporter, interr
   const where = `step ${run.step} of ${run.totalSteps}`;
   if (interrupts.asked.aborted) {
     reporter.say(`run ${run.id} stopped at ${where}; ${goOn}`);
-    return new Exit(EXIT_INTERRUPTED);
+    return new Exit(exitInterrupted);
   }
   return stoppedEarly(run, run.state === 'RUN_STATE_CANCELLED' ? `begin anew with \`${commands.anew}\`` : goOn);
 }

@@ -1,7 +1,7 @@
 /** `gapo up`: all services of this machine as processes, until Ctrl-C. */
 import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
-import { EXIT_INTERRUPTED, Exit } from '../exit.js';
+import { exitInterrupted, Exit } from '../exit.js';
 import { aborted, listenForInterrupts } from '../interrupts.js';
 import { jsonOption, stackOptions, type StackFlags } from '../options.js';
 import { note, print, printJson } from '../output.js';
@@ -59,7 +59,7 @@ async function up(flags: StackFlags & { json?: true }): Promise<void> {
     await stack.stop();
     note('stopped');
   } catch (error) {
-    if (interrupts.asked.aborted) throw new Exit(EXIT_INTERRUPTED);
+    if (interrupts.asked.aborted) throw new Exit(exitInterrupted);
     throw error;
   } finally {
     interrupts.release();

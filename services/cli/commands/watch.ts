@@ -3,7 +3,7 @@ import { stepJson } from '@gapo/page';
 import type { Run } from '@gapo/rpc';
 import { Command } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
-import { EXIT_INTERRUPTED, Exit } from '../exit.js';
+import { exitInterrupted, Exit } from '../exit.js';
 import { listenForInterrupts } from '../interrupts.js';
 import { runJson } from '../json.js';
 import { coordinatorOption, jsonOption } from '../options.js';
@@ -27,7 +27,7 @@ export async function watchUntilSettled(coordinator: Coordinator, run: Run, json
     });
     if (interrupts.asked.aborted) {
       note(`the run goes on; pause it with \`gapo pause ${run.id}\`, watch it again with \`gapo watch ${run.id}\``);
-      throw new Exit(EXIT_INTERRUPTED);
+      throw new Exit(exitInterrupted);
     }
     if (json) printJson({ run: runJson(last) });
     if (last.state !== 'RUN_STATE_SUCCEEDED') throw stoppedEarly(last, nextOf(last));

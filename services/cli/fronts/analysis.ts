@@ -1,5 +1,5 @@
 /** What a set of policies says: which are dominated, and the hypervolume of each group. */
-import { dominates, hypervolume, MOST_HYPERVOLUME_OBJECTIVES, paretoFront } from '@gapo/objectives';
+import { dominates, hypervolume, mostHypervolumeObjectives, paretoFront } from '@gapo/objectives';
 import { UserError } from '@gapo/service';
 import type { Front, FrontPolicy } from './front.js';
 
@@ -18,7 +18,7 @@ export interface FrontAnalysis {
 }
 
 /** How far under the worst value the default reference point lies, in parts of the range. */
-const MARGIN = 0.1;
+const margin = 0.1;
 
 /**
  * Looks at a front by the policies' mean rewards.
@@ -31,7 +31,7 @@ export function analyse(front: Front, reference?: Readonly<Record<string, number
   const points = front.policies.map((policy) => pointOf(front, policy));
   const origin = reference === undefined ? defaultReference(front, points) : givenReference(front, reference);
   const groups = [...new Set(front.policies.map(({ group }) => group))];
-  const supported = front.objectives.length <= MOST_HYPERVOLUME_OBJECTIVES;
+  const supported = front.objectives.length <= mostHypervolumeObjectives;
   return {
     nonDominated: new Set(paretoFront(points)),
     dominatedBy: points.map((point) => points.flatMap((other, i) => (dominates(other, point) ? [i] : []))),
@@ -58,7 +58,7 @@ function defaultReference({ objectives, start }: Front, points: readonly (readon
     const values = [...points.map((point) => point[k] ?? NaN), ...(begun === undefined ? [] : [begun])];
     const [low, high] = [Math.min(...values), Math.max(...values)];
     // Where all are the same, any distance will do.
-    return low - MARGIN * (high > low ? high - low : 1);
+    return low - margin * (high > low ? high - low : 1);
   });
 }
 

@@ -14,7 +14,7 @@ export interface Units {
 }
 
 /** Updates over which the shown loss and speed are means. */
-const RECENT = 20;
+const recent = 20;
 
 /** What has been seen of a training. */
 export class TrainingProgress {
@@ -31,7 +31,7 @@ export class TrainingProgress {
   take(event: TrainingEvent<unknown>, reporter: Reporter): void {
     if (event.event === 'end') return;
     if (event.event === 'start') this.#start = event;
-    else if (event.event === 'update') this.#recent = [...this.#recent, event].slice(-RECENT);
+    else if (event.event === 'update') this.#recent = [...this.#recent, event].slice(-recent);
     else this.#heldOut.push(event.loss);
     if (event.event === 'update') reporter.work(this.line());
     else reporter.say(this.line());

@@ -68,7 +68,7 @@ export interface Surroundings {
   readonly promptTokens: number | undefined;
 }
 
-const USUAL_PROMPT = 256;
+const usualPrompt = 256;
 
 /**
  * The extents of a run.
@@ -78,7 +78,7 @@ const USUAL_PROMPT = 256;
 export function extentsOf(config: SizedConfig, decoder: DecoderConfig, surroundings: Surroundings): RunExtents {
   const { policy, rollout, ppo, kl, compute } = config;
   const room = decoder.context - rollout.maxNewTokens;
-  const { promptTokens = Math.min(USUAL_PROMPT, room), device } = surroundings;
+  const { promptTokens = Math.min(usualPrompt, room), device } = surroundings;
   if (room < 1 || promptTokens > room) {
     throw new UserError(
       `rollout.maxNewTokens ${rollout.maxNewTokens} leaves ${Math.max(0, room)} of the model's ${decoder.context} tokens ` +

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { UserError } from '@gapo/service';
 
-const MOST_PROBLEMS = 5;
+const mostProblems = 5;
 
 /**
  * Reads a file of JSON lines; empty lines are ignored.
@@ -31,8 +31,8 @@ export async function readJsonLines<T>(
       problems.push(`${path}:${i + 1}: ${error instanceof Error ? error.message : String(error)}`);
     }
   });
-  if (problems.length > MOST_PROBLEMS) {
-    problems.splice(MOST_PROBLEMS, Infinity, `${path}: and ${problems.length - MOST_PROBLEMS} more lines`);
+  if (problems.length > mostProblems) {
+    problems.splice(mostProblems, Infinity, `${path}: and ${problems.length - mostProblems} more lines`);
   }
   if (problems.length > 0) throw new UserError(problems.join('\n'));
   return records;

@@ -23,7 +23,7 @@ export interface PromptEncoding {
   readonly context: number;
 }
 
-const LARGEST_COUNT = 2 ** 32;
+const largestCount = 2 ** 32;
 
 const line = z.object({ id: z.union([z.string().min(1), z.int()]), prompt: z.string().min(1) });
 
@@ -83,7 +83,7 @@ export function drawPrompts(
     const record = prompts[place]!;
     const before = times.get(record.index) ?? 0;
     times.set(record.index, before + 1);
-    return { record, counter: (record.index + before * prompts.length) % LARGEST_COUNT };
+    return { record, counter: (record.index + before * prompts.length) % largestCount };
   });
 }
 
@@ -102,7 +102,7 @@ export function drawPlaces(size: number, seed: number, position: number, count: 
     const at = position + i;
     if (Math.floor(at / size) !== epoch) {
       epoch = Math.floor(at / size);
-      order = permutation(size, seed, epoch % LARGEST_COUNT);
+      order = permutation(size, seed, epoch % largestCount);
     }
     return order[at % size]!;
   });

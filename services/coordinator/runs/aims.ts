@@ -4,7 +4,7 @@ import { objectiveConfig } from '@gapo/config';
 import type { RunConfig } from '@gapo/config';
 import { RpcError } from '@gapo/rpc';
 import { z } from '@gapo/service';
-import { configuredPreference, STEERED_METHODS } from '../step/combination.js';
+import { configuredPreference, steeredMethods } from '../step/combination.js';
 
 const aimsSchema = z.object({
   /** In order. */
@@ -84,7 +84,7 @@ export function checkPreference(names: readonly string[], preference: Readonly<R
 
 /** A preference was given to a run whose method takes none. */
 export function takesNoPreference(runId: string, { combine: { method } }: RunConfig): RpcError {
-  const methods = STEERED_METHODS.join(', ');
+  const methods = steeredMethods.join(', ');
   return new RpcError(
     'FAILED_PRECONDITION',
     `run ${runId} combines by ${method}, which takes no preference; methods that do: ${methods}`,

@@ -63,10 +63,10 @@ export interface CheckpointContent {
   readonly sha256: string;
 }
 
-const STATE_FILE = 'state.json';
-const OPTIMIZER_FILE = 'optimizer.safetensors';
-const VALUE_HEADS_FILE = 'value_heads.safetensors';
-const FORMAT = 2;
+const stateFileName = 'state.json';
+const optimizerFile = 'optimizer.safetensors';
+const valueHeadsFile = 'value_heads.safetensors';
+const currentFormat = 2;
 
 const controllerSchema = z.union([
   z.object({ kind: z.literal('fixed'), coefficient: z.number() }),
@@ -92,7 +92,7 @@ const combinationSchema = z.object({
 });
 
 const stateSchema = z.object({
-  format: z.literal(FORMAT),
+  format: z.literal(currentFormat),
   runId: z.string(),
   step: z.int().min(0),
   version: z.int().min(0),
@@ -154,7 +154,7 @@ export async function writeCheckpoint(
   );
   const parameters = split(state.trained.parameters, owner.shapes);
   const body = {
-    format: FORMAT,
+    format: currentFormat,
     runId: owner.runId,
     step: state.step,
     version: versionOf(state),
@@ -169,7 +169,7 @@ export async function writeCheckpoint(
     report: report ?? null,
   };
   const json = JSON.stringify({ ...body, sha256: configSha256(body) }, null, 2);
-  written.push([STATE_FILE, Buffer.from(`${json}\n`)]);
+  written.push([stateFileName, Buffer.from(`${json}\n`)]);
   // Side by side: each waits for the disk.
   await Promise.all(written.map(([file, bytes]) => writeSynced(join(partial, file), bytes)));
   await syncDirectory(partial);
@@ -202,9 +202,9 @@ function contents({ config, shapes, adapter }: CheckpointOwner, state: TrainingS
       parameters.filter((tensor) => !isHead(tensor)),
       adapter?.metadata,
     ),
-    ...(heads.length > 0 && { [VALUE_HEADS_FILE]: encodeSafetensors(heads) }),
+    ...(heads.length > 0 && { [valueHeadsFile]: encodeSafetensors(heads) }),
     ...(adapter && { 'adapter_config.json': Buffer.from(`${JSON.stringify(adapter.config, null, 2)}\n`) }),
-    [OPTIMIZER_FILE]: encodeSafetensors(moments),
+    [optimizerFile]: encodeSafetensors(moments),
   };
 }
 
@@ -230,10 +230,10 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
   for (const [file, sha256] of Object.entries(stateFile.files)) {
     const bytes = await readFile(join(directory, file)).catch(() => damaged(`${file} cannot be read`));
     const found = createHash('sha256').update(bytes).digest('hex');
-    if (found !== sha256) damaged(`${file} has SHA-256 ${found}, ${STATE_FILE} says ${sha256}`);
+    if (found !== sha256) damaged(`${file} has SHA-256 ${found}, ${stateFileName} says ${sha256}`);
   }
   const tensors = new Map<string, NamedTensor>();
-  const tensorFiles = [weightsFile(owner.config), VALUE_HEADS_FILE, OPTIMIZER_FILE];
+  const tensorFiles = [weightsFile(owner.config), valueHeadsFile, optimizerFile];
   for (const file of tensorFiles.filter((name) => Object.hasOwn(stateFile.files, name))) {
     for (const tensor of await readSafetensors(join(directory, file))) tensors.set(tensor.name, tensor);
   }
@@ -284,27 +284,29 @@ async function readStateFile(
   directory: string,
   damaged: (what: string) => never,
 ): Promise<z.output<typeof stateSchema>> {
-  const text = await readFile(join(directory, STATE_FILE), 'utf8').catch(() => damaged(`${STATE_FILE} cannot be read`));
+  const text = await readFile(join(directory, stateFileName), 'utf8').catch(() =>
+    damaged(`${stateFileName} cannot be read`),
+  );
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch {
-    return damaged(`${STATE_FILE} is not JSON`);
+    return damaged(`${stateFileName} is not JSON`);
   }
   const format = (json as { format?: unknown } | null)?.format;
-  if (typeof format === 'number' && format !== FORMAT) {
+  if (typeof format === 'number' && format !== currentFormat) {
     throw new UserError(
-      `checkpoint ${directory} has format ${format}, this version reads ${FORMAT}: go on with the version that wrote it`,
+      `checkpoint ${directory} has format ${format}, this version reads ${currentFormat}: go on with the version that wrote it`,
     );
   }
   const parsed = stateSchema.safeParse(json);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    return damaged(`${STATE_FILE}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? 'is not as it was written'}`);
+    return damaged(`${stateFileName}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? 'is not as it was written'}`);
   }
   const { sha256, ...body } = parsed.data;
   if (configSha256(JSON.parse(canonicalJson(body))) !== sha256)
-    damaged(`${STATE_FILE} was changed after it was written`);
+    damaged(`${stateFileName} was changed after it was written`);
   return parsed.data;
 }
 

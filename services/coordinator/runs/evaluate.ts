@@ -37,7 +37,7 @@ export interface EvaluationRequest {
 }
 
 /** Prompts of a piece of work. */
-const PROMPTS_PER_SHARD = 16;
+const promptsPerShard = 16;
 
 interface Policies<T> {
   readonly before: T;
@@ -124,7 +124,7 @@ async function evaluation(
   try {
     const { temperature, samplesPerPrompt } = run.config.evaluation;
     const { maxNewTokens, stop, batch } = run.config.rollout;
-    const bounds = splitEvenly(prompts.length, Math.ceil(prompts.length / PROMPTS_PER_SHARD));
+    const bounds = splitEvenly(prompts.length, Math.ceil(prompts.length / promptsPerShard));
     let done = 0;
     const progress = (phase: string, at: number, total: number, waitingFor = ''): void =>
       tell({ step: version, phase, done: at, total, waitingFor });

@@ -13,7 +13,7 @@ const {
   RUN_STATE_CANCELLED,
 } = RunState;
 
-const TRANSITIONS: Readonly<Record<Transition, { readonly from: readonly RunState[]; readonly to: RunState }>> = {
+const transitions: Readonly<Record<Transition, { readonly from: readonly RunState[]; readonly to: RunState }>> = {
   /** Models and services are as they should be: the first step may be taken. */
   begin: { from: [RUN_STATE_STARTING], to: RUN_STATE_RUNNING },
   /** A person, a failure policy, the lack of workers or the end of the process. */
@@ -33,7 +33,7 @@ const TRANSITIONS: Readonly<Record<Transition, { readonly from: readonly RunStat
 
 /** Where a transition leads; undefined where it does not lead from that state. */
 export function targetOf(transition: Transition, from: RunState): RunState | undefined {
-  const rule = TRANSITIONS[transition];
+  const rule = transitions[transition];
   return rule.from.includes(from) ? rule.to : undefined;
 }
 

@@ -39,7 +39,7 @@ export interface ChangedObjectives {
 }
 
 /** What to do where a run's objectives cannot change. */
-const INSTEAD = "create a run with the objectives that you want; policy.adapter can start it from this one's adapter";
+const instead = "create a run with the objectives that you want; policy.adapter can start it from this one's adapter";
 
 /** Why the objectives of a configuration cannot change while it trains; undefined where they can. */
 function whyFixed({ algorithm, ppo, combine }: RunConfig): string | undefined {
@@ -67,7 +67,7 @@ export function changedObjectives(request: ObjectivesRequest, inForce: Objective
     throw new RpcError(code, `run ${runId} ${what}`);
   };
   const fixed = whyFixed(config);
-  if (fixed !== undefined) refuse('FAILED_PRECONDITION', `${fixed}; ${INSTEAD}`);
+  if (fixed !== undefined) refuse('FAILED_PRECONDITION', `${fixed}; ${instead}`);
   if (request.add.length + request.remove.length === 0) {
     refuse('INVALID_ARGUMENT', 'is to stay as it is: name objectives to add or to remove');
   }

@@ -43,10 +43,10 @@ const recordSchema = z.object({
 /** Where a run is in its life, as run.json holds it. */
 export type RunRecord = z.output<typeof recordSchema>;
 
-const CONFIG = 'config.yaml';
-const RECORD = 'run.json';
-const STEPS = 'steps.jsonl';
-const AIMS = 'aims.jsonl';
+const config = 'config.yaml';
+const recordFile = 'run.json';
+const steps = 'steps.jsonl';
+const aimsFile = 'aims.jsonl';
 
 /**
  * The key under which workers ask for a run's versions: its id and what sets this stretch of its life apart. A version
@@ -85,9 +85,9 @@ export class RunDirectory {
     try {
       rmSync(partial, { recursive: true, force: true });
       mkdirSync(partial, { recursive: true });
-      writeWhole(join(partial, CONFIG), configYaml);
-      writeWhole(join(partial, RECORD), recordText(record));
-      if (aims.length > 0) writeWhole(join(partial, AIMS), linesText(aims));
+      writeWhole(join(partial, config), configYaml);
+      writeWhole(join(partial, recordFile), recordText(record));
+      if (aims.length > 0) writeWhole(join(partial, aimsFile), linesText(aims));
       renameSync(partial, target);
     } catch (error) {
       rmSync(partial, { recursive: true, force: true });
@@ -108,7 +108,7 @@ export class RunDirectory {
     try {
       return readdirSync(dataDirectory, { withFileTypes: true })
         .filter((entry) => entry.isDirectory() && word.safeParse(entry.name).success)
-        .filter(({ name }) => existsSync(join(dataDirectory, name, RECORD))) // logs and the like lie here too
+        .filter(({ name }) => existsSync(join(dataDirectory, name, recordFile))) // logs and the like lie here too
         .map(({ name }) => new RunDirectory(join(dataDirectory, name)));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
@@ -118,7 +118,7 @@ export class RunDirectory {
 
   /** @throws UserError where run.json is missing or damaged */
   readRecord(): RunRecord {
-    const path = join(this.path, RECORD);
+    const path = join(this.path, recordFile);
     try {
       return recordSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
     } catch (error) {
@@ -129,7 +129,7 @@ export class RunDirectory {
   }
 
   writeRecord(record: RunRecord): void {
-    const path = join(this.path, RECORD);
+    const path = join(this.path, recordFile);
     writeWhole(`${path}.partial`, recordText(record));
     renameSync(`${path}.partial`, path);
   }
@@ -148,31 +148,31 @@ export class RunDirectory {
   }
 
   get configPath(): string {
-    return join(this.path, CONFIG);
+    return join(this.path, config);
   }
 
   /** The reports so far. A last line that a crash cut short does not count. */
   readSteps(): StepEvent[] {
-    return this.#readLines(STEPS, (line) => JSON.parse(line) as StepEvent);
+    return this.#readLines(steps, (line) => JSON.parse(line) as StepEvent);
   }
 
   appendStep(report: StepEvent): void {
-    appendFileSync(join(this.path, STEPS), `${JSON.stringify(report)}\n`);
+    appendFileSync(join(this.path, steps), `${JSON.stringify(report)}\n`);
   }
 
   /** The changes of what the run aims at so far, in their order. A last line that a crash cut short was never answered. */
   readAims(): AimsChange[] {
-    return this.#readLines(AIMS, (line) => aimsChangeSchema.parse(JSON.parse(line)));
+    return this.#readLines(aimsFile, (line) => aimsChangeSchema.parse(JSON.parse(line)));
   }
 
   /** Replaces the changes of what the run aims at; they have reached the disk when this returns. */
   writeAims(changes: readonly AimsChange[]): void {
-    this.#replaceLines(AIMS, changes);
+    this.#replaceLines(aimsFile, changes);
   }
 
   /** Replaces all reports, as when a run goes back to its last checkpoint. */
   writeSteps(reports: readonly StepEvent[]): void {
-    this.#replaceLines(STEPS, reports);
+    this.#replaceLines(steps, reports);
   }
 
   #readLines<T>(name: string, parse: (line: string) => T): T[] {

@@ -15,7 +15,7 @@ import type { RunDirectory } from './runDirectory.js';
 import type { TrainingState } from './trainingState.js';
 
 /** Steps whose mean time the estimate of the time left is made from. */
-const RECENT_STEPS = 10;
+const recentSteps = 10;
 
 /** The history of one run. */
 export class RunHistory {
@@ -51,7 +51,7 @@ export class RunHistory {
 
   /** Wall seconds of the latest steps, one fewer than an estimate is made from. */
   get recentSeconds(): readonly number[] {
-    return this.#reports.slice(1 - RECENT_STEPS).map(({ seconds }) => seconds);
+    return this.#reports.slice(1 - recentSteps).map(({ seconds }) => seconds);
   }
 
   /** The reports of the steps after one. */

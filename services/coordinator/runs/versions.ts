@@ -13,7 +13,7 @@ export interface PolicyVersion {
 }
 
 /** Besides version 0 and pinned ones. An update needs the newest, sampling the one before its epochs. */
-const KEPT = 3;
+const newestKept = 3;
 
 interface Held extends PolicyVersion {
   /** Made at the first request, then sent to every worker. */
@@ -107,7 +107,7 @@ export class VersionStore {
   }
 
   #release(): void {
-    const newest = this.list().slice(-KEPT);
+    const newest = this.list().slice(-newestKept);
     for (const [version, { pins }] of this.#held) {
       const kept = version === 0 || pins > 0 || newest.includes(version) || this.#pinning.has(version);
       if (!kept) this.#held.delete(version);

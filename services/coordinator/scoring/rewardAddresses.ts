@@ -2,13 +2,13 @@
 import { grpcTarget, word } from '@gapo/service';
 
 /** What stands for the name in the address of services that are not listed. */
-const ANY = '*';
+const any = '*';
 
 /** One entry of REWARD_SERVICES, as `helpful=127.0.0.1:50061`, or `*=dns:///reward-*:50061` for every name that is not listed. */
 export function isRewardEntry(entry: string): boolean {
   const [name = '', target = '', ...rest] = entry.split('=');
   if (rest.length > 0) return false;
-  if (name === ANY) return target.includes(ANY) && grpcTarget.safeParse(target.replaceAll(ANY, 'name')).success;
+  if (name === any) return target.includes(any) && grpcTarget.safeParse(target.replaceAll(any, 'name')).success;
   return word.safeParse(name).success && grpcTarget.safeParse(target).success;
 }
 
@@ -20,15 +20,15 @@ export class RewardAddresses implements Iterable<string> {
   /** @param entries each as {@link isRewardEntry} wants it */
   constructor(entries: readonly string[]) {
     const pairs = entries.map((entry) => entry.split('=') as [name: string, target: string]);
-    this.#rule = pairs.find(([name]) => name === ANY)?.[1];
-    this.#listed = new Map(pairs.filter(([name]) => name !== ANY));
+    this.#rule = pairs.find(([name]) => name === any)?.[1];
+    this.#listed = new Map(pairs.filter(([name]) => name !== any));
   }
 
   /** The target of a name; undefined where there is none. */
   of(name: string): string | undefined {
     const listed = this.#listed.get(name);
     if (listed !== undefined || this.#rule === undefined || !word.safeParse(name).success) return listed;
-    return this.#rule.replaceAll(ANY, name);
+    return this.#rule.replaceAll(any, name);
   }
 
   /** Whether a name has an address. */

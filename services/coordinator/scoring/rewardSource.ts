@@ -42,13 +42,13 @@ export interface Scores {
 }
 
 /** Items of a call where the service names no limit. */
-const DEFAULT_BATCH = 64;
+const defaultBatch = 64;
 
 /** Calls under way at a time, so that one is on the wire while the other computes. */
-const CONCURRENT_CALLS = 2;
+const concurrentCalls = 2;
 
 /** Of a question that a person waits for: whether a service answers at all. */
-const DESCRIBE_RETRIES = { attempts: 3, baseDelayMs: 100, maxDelayMs: 200 } as const;
+const describeRetries = { attempts: 3, baseDelayMs: 100, maxDelayMs: 200 } as const;
 
 /**
  * Of a Score call: where it may take the usual 30 s, its two pauses are 2.2 to 4.5 s together, in which a service that
@@ -59,10 +59,10 @@ const scoreRetries = (timeoutMs: number): Pick<RetryPolicy, 'attempts' | 'baseDe
   return { attempts: 3, baseDelayMs, maxDelayMs: 2 * baseDelayMs };
 };
 
-const BREAKER = { failures: 6, coolDownMs: 15_000 } as const;
+const breaker = { failures: 6, coolDownMs: 15_000 } as const;
 
 /** Scores that are remembered: some 10 MB. */
-const CACHED = 50_000;
+const cached = 50_000;
 
 /** One objective's reward service. */
 export class RewardSource {
@@ -70,8 +70,8 @@ export class RewardSource {
   readonly target: string;
   readonly #client: Client<'gapo.reward.v1.RewardService'>;
   readonly #options: RewardOptions;
-  readonly #cache = new ScoreCache(CACHED);
-  readonly #breaker = new CircuitBreaker(BREAKER);
+  readonly #cache = new ScoreCache(cached);
+  readonly #breaker = new CircuitBreaker(breaker);
   readonly #running = new RunningScores();
   #description: DescribeResponse | undefined;
 
@@ -93,7 +93,7 @@ export class RewardSource {
     let description: DescribeResponse;
     try {
       description = await retry(() => this.#client.Describe({}, { deadlineMs, signal }), {
-        ...DESCRIBE_RETRIES,
+        ...describeRetries,
         signal,
       });
     } catch (reason) {
@@ -134,7 +134,7 @@ export class RewardSource {
     const groups = this.#grouped(items, outcomes);
     let done = items.length - groups.reduce((sum, { places }) => sum + places.length, 0);
     if (done > 0) onItems?.(done);
-    const size = this.#description?.maxBatch || DEFAULT_BATCH;
+    const size = this.#description?.maxBatch || defaultBatch;
     let [latencyMs, next] = [0, 0];
     const lane = async (): Promise<void> => {
       while (next < groups.length) {
@@ -147,7 +147,7 @@ export class RewardSource {
         onItems?.(done);
       }
     };
-    await Promise.all(Array.from({ length: CONCURRENT_CALLS }, lane));
+    await Promise.all(Array.from({ length: concurrentCalls }, lane));
     const values = outcomes.map((outcome) => (isScore(outcome) ? this.#oriented(outcome) : undefined));
     const failures = outcomes.flatMap((outcome, index) =>
       isScore(outcome) ? [] : [{ index, message: outcome.message }],

@@ -43,20 +43,20 @@ export interface ScoringObserver {
 }
 
 /** Failures that an event quotes. */
-const QUOTED = 3;
+const quoted = 3;
 
 /** Milliseconds after which who is waited for is told again, now with the time: nothing else comes from a service that hangs. */
-const TELL_AGAIN_MS = 5000;
+const reminderMs = 5000;
 
 /** The first few failures of an objective, each with its item. */
 export function quotedFailures(items: readonly Item[], { failures }: Scores): string[] {
-  return failures.slice(0, QUOTED).map(({ index, message }) => `${items[index]!.id}: ${message}`);
+  return failures.slice(0, quoted).map(({ index, message }) => `${items[index]!.id}: ${message}`);
 }
 
 /** The first few outliers of an objective, each with its item. */
 export function quotedOutliers(items: readonly Item[], { outliers }: Scores): string[] {
   return outliers
-    .slice(0, QUOTED)
+    .slice(0, quoted)
     .map(({ index, score, deviations }) => `${items[index]!.id}: ${score}, ${deviations.toFixed(1)} deviations from the mean`); // prettier-ignore
 }
 
@@ -74,7 +74,7 @@ export async function scoreItems(
   label: string,
   signal: AbortSignal,
   observer: ScoringObserver,
-  tellAgainMs = TELL_AGAIN_MS,
+  tellAgainMs = reminderMs,
 ): Promise<ScoredBatch> {
   const done = objectives.map(() => 0);
   let heard = performance.now();

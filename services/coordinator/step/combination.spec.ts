@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseRunConfig, type RunConfig } from '@gapo/config';
-import { combine, gramMatrix, METHODS, type CombineOptions } from '@gapo/objectives';
+import { combine, gramMatrix, methods, type CombineOptions } from '@gapo/objectives';
 import { afterRewards, combineOptions, configuredPreference, initialCombination } from './combination.js';
 
 /** Every method, with its options as they are written. */
@@ -46,9 +46,9 @@ const plain = (options: CombineOptions): unknown =>
   );
 
 test('every method of the objectives library can be written, and combines gradients', () => {
-  assert.deepEqual(Object.keys(written).sort(), [...METHODS].sort());
+  assert.deepEqual(Object.keys(written).sort(), [...methods].sort());
   const gram = gramMatrix([Float32Array.from([1, 0, 0.5]), Float32Array.from([-0.5, 1, 0])], ['a', 'b']);
-  for (const method of METHODS) {
+  for (const method of methods) {
     const { weights } = combine(gram, optionsOf(method));
     assert.ok(
       weights.every((weight) => Number.isFinite(weight)),

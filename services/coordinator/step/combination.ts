@@ -90,7 +90,7 @@ interface Ordered extends CombinationInput {
 type Chosen<M extends Method> = Extract<CombineConfig, { method: M }>;
 
 /** From each method's configuration to the options that the objectives library takes. */
-const OPTIONS: { readonly [M in Method]: (chosen: Chosen<M>, input: Ordered) => CombineOptions<M> } = {
+const options: { readonly [M in Method]: (chosen: Chosen<M>, input: Ordered) => CombineOptions<M> } = {
   mgda: () => ({ method: 'mgda' }),
   gapo: ({ p }) => ({ method: 'gapo', p }),
   pgapo: ({ nonConflicting }, { simplex }) => ({ method: 'pgapo', preference: simplex, nonConflicting }),
@@ -130,11 +130,11 @@ export function combineOptions(config: RunConfig, input: CombinationInput): Comb
 }
 
 function optionsOf<M extends Method>(chosen: Chosen<M>, input: Ordered): CombineOptions<M> {
-  return (OPTIONS[chosen.method] as (chosen: Chosen<M>, input: Ordered) => CombineOptions<M>)(chosen, input);
+  return (options[chosen.method] as (chosen: Chosen<M>, input: Ordered) => CombineOptions<M>)(chosen, input);
 }
 
 /** Methods whose preference or weights can be set. */
-export const STEERED_METHODS: readonly CombineConfig['method'][] = [
+export const steeredMethods: readonly CombineConfig['method'][] = [
   'pgapo',
   'linear',
   'tchebycheff',
@@ -146,7 +146,7 @@ export const STEERED_METHODS: readonly CombineConfig['method'][] = [
 /** The preference or weights of a step as the configuration has them; undefined where its method takes none. */
 export function configuredPreference(config: RunConfig, step: number): Record<string, number> | undefined {
   const { combine } = config;
-  if (!STEERED_METHODS.includes(combine.method)) return undefined;
+  if (!steeredMethods.includes(combine.method)) return undefined;
   const weights = weightsOf(combine);
   const names = objectiveNames(config);
   return Object.fromEntries(

@@ -1,7 +1,7 @@
 // Every way of combining and every source of the weights, over real services; all of it outlives a restart.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { METHODS } from '@gapo/objectives';
+import { methods } from '@gapo/objectives';
 import type { StepReport } from '@gapo/rpc';
 import {
   createRunHeldAt,
@@ -38,7 +38,7 @@ const finished = (
 
 test('every method trains', async (t) => {
   const { world, coordinator } = await startAll(t);
-  for (const method of METHODS) {
+  for (const method of methods) {
     const { run, reports } = await finished(coordinator, world, combining(method), `by-${method}`, 2);
     assert.equal(run.method, method);
     for (const { objectives, weightsAge, approximationDegrees, updateNorm } of reports) {

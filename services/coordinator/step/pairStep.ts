@@ -18,7 +18,7 @@ import { makeUpdates } from './updates.js';
 import { policyRef } from './workbench.js';
 
 /** Pairs are given, not sampled: their log-probabilities are those of the model as it is. */
-const TEMPERATURE = 1;
+const unitTemperature = 1;
 
 /**
  * Takes a step.
@@ -40,7 +40,7 @@ export async function takePairStep(before: TrainingState, context: StepContext):
   const under = (version: number): Promise<BatchLogProbs> => {
     pieces.expect(unfilled.shards.length);
     const policy = policyRef(bench, context.key, version);
-    return batchLogProbs(callOf(context, step), { policy, batch: unfilled, temperature: TEMPERATURE }, () =>
+    return batchLogProbs(callOf(context, step), { policy, batch: unfilled, temperature: unitTemperature }, () =>
       pieces.tick(),
     );
   };
@@ -79,7 +79,7 @@ export async function takePairStep(before: TrainingState, context: StepContext):
     entropyCoefficient: 0,
     valueCoefficient: 0,
     valueClip: 0,
-    temperature: TEMPERATURE,
+    temperature: unitTemperature,
   };
   const updates = [{ number: 0, reported: true, material: () => material }];
   const plan = { step, updates, loss, options, combination };

@@ -8,7 +8,7 @@ import { runYaml, startAll, train } from '../world.fixture.js';
 import { learningSignal } from './learningSignal.js';
 
 /** Ends completions, and would be what rows are padded with: the usual choice where a tokenizer has no padding. */
-const EOS = 2;
+const eos = 2;
 
 const ppo: RunConfig['ppo'] = {
   advantages: 'gae',
@@ -27,12 +27,12 @@ function batchOf(completions: readonly (readonly number[])[]) {
     promptIds: [1],
     tokenIds,
     logprobs: new Float32Array(tokenIds.length).fill(-1),
-    finished: tokenIds.at(-1) === EOS,
+    finished: tokenIds.at(-1) === eos,
   }));
   return createBatch(samples, [[0, completions.length]]);
 }
 
-const completions = [[3, EOS], [4, 5, 6, EOS], [EOS]];
+const completions = [[3, eos], [4, 5, 6, eos], [eos]];
 const batch = batchOf(completions);
 const scores = [Float64Array.from([1, -2, 5])];
 const signalOf = (values: number[], more: Partial<RunConfig['ppo']> = {}) =>

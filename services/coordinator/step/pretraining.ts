@@ -13,7 +13,7 @@ import { callOf, type Pieces, type StepContext } from './stepContext.js';
 import { policyRef, valueHeadsOf } from './workbench.js';
 
 /** The temperature of language modelling, whatever completions are sampled with. */
-const TEMPERATURE = 1;
+const unitTemperature = 1;
 
 /**
  * The gradient of coefficient · mean log π(token) over the next texts: which ones, the version tells.
@@ -44,7 +44,7 @@ export async function pretrainingGradient(
   const tick = (): void => pieces.tick();
   const { logprobs, values } = await batchLogProbs(
     call,
-    { policy, batch, temperature: TEMPERATURE, heads: valueHeadsOf(config) },
+    { policy, batch, temperature: unitTemperature, heads: valueHeadsOf(config) },
     tick,
   );
   const { objectives } = await batchGradients(
@@ -60,7 +60,7 @@ export async function pretrainingGradient(
         valueClip: 0,
         denominator: batch.tokens,
         objectives: ['pretraining'],
-        temperature: TEMPERATURE,
+        temperature: unitTemperature,
       },
       advantages: new Float32Array(count).fill(1),
       perToken: false,

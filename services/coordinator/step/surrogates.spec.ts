@@ -81,13 +81,13 @@ test('texts beside the rewards: the policy keeps what they are made of', async (
   const without = await train(coordinator, world, config(''), 'without');
   const beside = withTexts(config('ppo: { ptx: { coefficient: 3, batch: 4 } }'));
   const withThem = await train(coordinator, world, beside, 'beside');
-  const LETTER_B = 4;
+  const letterB = 4;
   const [before, after] = [
     await tensor(without.run, 'adapter_model.safetensors', 'lora_B'),
     await tensor(withThem.run, 'adapter_model.safetensors', 'lora_B'),
   ];
-  t.diagnostic(`logit of b: ${before[LETTER_B]} without, ${after[LETTER_B]} with`);
-  assert.ok(after[LETTER_B]! > before[LETTER_B]! + 0.5);
+  t.diagnostic(`logit of b: ${before[letterB]} without, ${after[letterB]} with`);
+  assert.ok(after[letterB]! > before[letterB]! + 0.5);
 });
 
 test('pairs: both objectives are ranked better and better, without sampling and without rewards', async (t) => {

@@ -1,7 +1,7 @@
 // What approximate sources lead to: weighted advantages, angles, and the scale of the exact gradients.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { combine, gramMatrix, METHODS, weightedSum, type CombineOptions } from '@gapo/objectives';
+import { combine, gramMatrix, methods, weightedSum, type CombineOptions } from '@gapo/objectives';
 import { angleBetween, toScale, weightedAdvantages } from './updates.js';
 
 const gradients = [Float32Array.from([3, 1, 0]), Float32Array.from([-1, 2, 0.5])];
@@ -37,7 +37,7 @@ const options: Record<string, object> = {
 };
 
 test('a source that is the exact gradients in another unit leads to the exact update, by every method', () => {
-  for (const method of METHODS) {
+  for (const method of methods) {
     const chosen = { method, ...options[method] } as CombineOptions;
     const exact = combine(gram, chosen);
     const source = gramMatrix(

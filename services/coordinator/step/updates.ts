@@ -88,7 +88,7 @@ interface Decision {
 }
 
 /** What the pseudo-objective is called. */
-const COMBINED = 'combined';
+const combinedName = 'combined';
 
 /**
  * Makes a step's updates, one after the other.
@@ -284,7 +284,7 @@ class Differentiation {
 
   /** That of Σ w_k A_k. */
   weighted(weights: ArrayLike<number>): Promise<BatchGradients> {
-    return this.#exact([COMBINED], weightedAdvantages(this.#material.signal.advantages, weights));
+    return this.#exact([combinedName], weightedAdvantages(this.#material.signal.advantages, weights));
   }
 
   /** The Gram matrix by an approximate source. */

@@ -3,7 +3,7 @@ import { lookup } from 'node:dns/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** How often a name is looked up again, in milliseconds. */
-const LOOK_AGAIN_MS = 5000;
+const lookAgainMs = 5000;
 
 /** Addresses of a host, as IPv4 or IPv6 text. */
 export type LookUp = (host: string) => Promise<readonly string[]>;
@@ -35,7 +35,7 @@ export async function followName(
   observer: AddressObserver,
   signal: AbortSignal,
   lookUp: LookUp = systemLookUp,
-  intervalMs = LOOK_AGAIN_MS,
+  intervalMs = lookAgainMs,
 ): Promise<void> {
   let known = '';
   const stopped = (): boolean => signal.aborted; // it changes while this function waits

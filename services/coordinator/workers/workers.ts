@@ -51,7 +51,7 @@ export interface Done<T> {
 }
 
 /** The worker is gone or stuck: it is left alone until it says that it serves. Somebody else redoes the piece. */
-const LOST: ReadonlySet<string> = new Set([
+const lostCodes: ReadonlySet<string> = new Set([
   'UNAVAILABLE',
   'DEADLINE_EXCEEDED',
   'CANCELLED',
@@ -60,17 +60,17 @@ const LOST: ReadonlySet<string> = new Set([
 ]);
 
 /** Something broke on the way or in the worker. Another one may do better; if three do not, it is not the worker. */
-const BROKEN: ReadonlySet<string> = new Set(['INTERNAL', 'UNKNOWN', 'DATA_LOSS']);
+const brokenCodes: ReadonlySet<string> = new Set(['INTERNAL', 'UNKNOWN', 'DATA_LOSS']);
 
 /** Pieces that a worker has at a time. */
-const MOST_AT_A_TIME = 2;
-const MOST_BROKEN = 3;
-const MOST_DEADLINES = 2;
-const MOST_ATTEMPTS = 8;
-const WATCH_MS = 10_000;
-const MOST_SILENCES = 3;
-const PROBE = { baseDelayMs: 100, maxDelayMs: 5000 } as const;
-const PROBE_DEADLINE_MS = 5000;
+const mostAtATime = 2;
+const mostBroken = 3;
+const mostDeadlines = 2;
+const mostAttempts = 8;
+const watchIntervalMs = 10_000;
+const mostSilences = 3;
+const probe = { baseDelayMs: 100, maxDelayMs: 5000 } as const;
+const probeDeadlineMs = 5000;
 
 interface Worker<S extends ServiceName> {
   readonly target: string;
@@ -231,7 +231,7 @@ export class WorkerPool<S extends ServiceName> {
     const able = fresh.length > 0 ? fresh : present;
     const free = able.find(({ attempts }) => attempts.size === 0);
     if (free !== undefined || job.attempts > 0 || this.#queue.length < present.length) return free;
-    return able.find(({ attempts }) => attempts.size < MOST_AT_A_TIME);
+    return able.find(({ attempts }) => attempts.size < mostAtATime);
   }
 
   async #work(job: Job<S>, worker: Worker<S>): Promise<void> {
@@ -255,10 +255,10 @@ export class WorkerPool<S extends ServiceName> {
 
   /** Gives an attempt up when its worker no longer answers health checks; a worker without them is left to the deadline. */
   async #watch(worker: Worker<S>, lost: AbortController, done: AbortSignal): Promise<void> {
-    const { watchMs = WATCH_MS } = this.#options;
+    const { watchMs = watchIntervalMs } = this.#options;
     let [silences, finished] = [0, false];
     done.addEventListener('abort', () => (finished = true), { once: true });
-    while (silences < MOST_SILENCES) {
+    while (silences < mostSilences) {
       await delay(watchMs, undefined, { signal: done }).catch(() => undefined);
       if (finished) return;
       try {
@@ -269,7 +269,7 @@ export class WorkerPool<S extends ServiceName> {
         silences += 1;
       }
     }
-    lost.abort(new RpcError('UNAVAILABLE', `it has not answered ${MOST_SILENCES} health checks while it worked`));
+    lost.abort(new RpcError('UNAVAILABLE', `it has not answered ${mostSilences} health checks while it worked`));
   }
 
   #failed(job: Job<S>, worker: Worker<S>, reason: unknown): void {
@@ -278,15 +278,15 @@ export class WorkerPool<S extends ServiceName> {
       return job.reject(job.signal.aborted ? abortReason(job.signal) : reason);
     const error = RpcError.from(reason, { target: worker.target });
     job.tried.add(worker);
-    if (LOST.has(error.code)) {
+    if (lostCodes.has(error.code)) {
       log.warn({ worker: worker.target, code: error.code }, `${what}: ${job.label} is redone: ${error.details}`);
       this.#leave(worker, `${error.code}: ${error.details}`);
       if (error.code === 'DEADLINE_EXCEEDED') job.deadlines += 1;
-      if (job.attempts < MOST_ATTEMPTS && job.deadlines < MOST_DEADLINES) return void this.#queue.unshift(job);
+      if (job.attempts < mostAttempts && job.deadlines < mostDeadlines) return void this.#queue.unshift(job);
       const told = `${job.label} was given up after ${job.attempts} attempts, the last at ${worker.target}: ${error.details}`;
       return job.reject(new PauseNeeded(`${told}; look at the ${what}'s log, then resume the run`));
     }
-    if (BROKEN.has(error.code) && ++job.broken < MOST_BROKEN) {
+    if (brokenCodes.has(error.code) && ++job.broken < mostBroken) {
       log.warn({ worker: worker.target, code: error.code }, `${what}: ${job.label} is tried again: ${error.details}`);
       return void this.#queue.unshift(job);
     }
@@ -308,9 +308,9 @@ export class WorkerPool<S extends ServiceName> {
     const { signal } = this.#closing;
     for (let attempt = 1; ; attempt++) {
       try {
-        await delay(retryDelayMs({ ...PROBE, seed: worker.number }, attempt), undefined, { signal });
+        await delay(retryDelayMs({ ...probe, seed: worker.number }, attempt), undefined, { signal });
         if (worker.retired) return;
-        const status = await checkHealth(worker.target, PROBE_DEADLINE_MS);
+        const status = await checkHealth(worker.target, probeDeadlineMs);
         if (status === 'SERVING') break;
         worker.reason = `its health is ${status}`;
       } catch (reason) {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { METHODS } from '@gapo/objectives';
+import { methods } from '@gapo/objectives';
 import { z } from '@gapo/service';
 import { shape } from './runConfig.js';
 
@@ -39,7 +39,7 @@ test('every key of the run configuration is in its document', () => {
 
 test('every method of combination is in its document', () => {
   assert.deepEqual(
-    METHODS.filter((method) => !named.has(method)),
+    methods.filter((method) => !named.has(method)),
     [],
   );
 });

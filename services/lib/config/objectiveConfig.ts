@@ -32,7 +32,7 @@ export function withService(written: z.output<typeof objective>): ObjectiveConfi
 export type ServiceNames = Pick<ReadonlySet<string>, 'has'> & Iterable<string>;
 
 /** What gradient workers call the gradient that belongs to no objective. */
-const RESERVED_NAME = 'regularizer';
+const reservedName = 'regularizer';
 
 /**
  * Checks that objectives can be told apart and that each has a service.
@@ -45,7 +45,7 @@ export function checkObjectives(
   refuse: Refuse,
 ): void {
   objectives.forEach(({ name }, i) => {
-    if (name === RESERVED_NAME) refuse(['objectives', i, 'name'], 'another name: that of the KL and entropy gradient');
+    if (name === reservedName) refuse(['objectives', i, 'name'], 'another name: that of the KL and entropy gradient');
     if (objectives.findIndex((other) => other.name === name) < i) {
       refuse(['objectives', i, 'name'], 'a name that no other objective has');
     }

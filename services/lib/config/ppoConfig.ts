@@ -107,7 +107,7 @@ export interface SurrogateConfig {
 }
 
 /** Why an estimator is not taken, by where it would be used. The one that is missing is right. */
-const WRONG_ESTIMATORS = {
+const wrongEstimators = {
   loss: {
     k1: 'the mean gradient of k1 is that of the log-probability, which is 0',
     k3: 'the gradient of k3 is that of the divergence the other way round, KL(reference ‖ policy)',
@@ -167,7 +167,7 @@ function checkPpo(
   }
   if (divergence === undefined) return;
   const { in: place, estimator, controller } = divergence;
-  const wrong: Partial<Record<string, string>> = WRONG_ESTIMATORS[place];
+  const wrong: Partial<Record<string, string>> = wrongEstimators[place];
   const why = estimator && wrong[estimator];
   if (why !== undefined) {
     refuse(['kl', 'estimator'], `${place === 'loss' ? 'k2' : 'k1'}, since kl.in is ${place}: ${why}`);

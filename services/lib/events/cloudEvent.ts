@@ -4,7 +4,7 @@ import type { EventData } from './eventData.js';
 import { EventError, messageOf } from './eventError.js';
 
 /** Every kind of event. */
-export const EVENT_KINDS = [
+export const eventKinds = [
   'state',
   'step',
   'rollout',
@@ -16,7 +16,7 @@ export const EVENT_KINDS = [
 ] as const;
 
 /** A kind of event: the last word of its subject. */
-export type EventKind = (typeof EVENT_KINDS)[number];
+export type EventKind = (typeof eventKinds)[number];
 
 /** An event of one kind. */
 export interface EventOf<K extends EventKind> extends TraceHeaders {
@@ -128,7 +128,7 @@ function isCloudEvent(value: unknown): value is CloudEvent {
   const event = value as Record<string, unknown>;
   return (
     event['specversion'] === '1.0' &&
-    EVENT_KINDS.some((kind) => event['type'] === `gapo.v1.${kind}`) &&
+    eventKinds.some((kind) => event['type'] === `gapo.v1.${kind}`) &&
     ['id', 'source', 'subject', 'time'].every((name) => typeof event[name] === 'string') &&
     typeof event['data'] === 'object' &&
     event['data'] !== null

@@ -8,7 +8,7 @@ import { NatsBus } from './natsBus.js';
 import { ensureStream, type StreamLimits } from './stream.js';
 
 /** Where a server is looked for when neither `url` nor NATS_URL says. */
-export const DEFAULT_NATS_URL = 'nats://127.0.0.1:4222';
+export const defaultNatsUrl = 'nats://127.0.0.1:4222';
 
 /** How to connect. */
 export interface ConnectOptions {
@@ -40,7 +40,7 @@ export async function connectEvents(options: ConnectOptions): Promise<EventBus> 
   if (options.inProcess === true) {
     return new InProcessBus({ source: options.source, historyLimit: options.historyLimit ?? 10_000, onError });
   }
-  const url = options.url ?? (process.env['NATS_URL'] || DEFAULT_NATS_URL);
+  const url = options.url ?? (process.env['NATS_URL'] || defaultNatsUrl);
   const limits = options.limits ?? {};
   const connection = await open(url, options.source);
   const shown = withoutPassword(url);

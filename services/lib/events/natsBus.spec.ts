@@ -15,7 +15,7 @@ import {
   testBus,
   testServer,
 } from './events.fixture.js';
-import { connectEvents, findNatsServer, startNatsServer, STREAM_NAME } from './mod.js';
+import { connectEvents, findNatsServer, startNatsServer, streamName } from './mod.js';
 
 const portOf = (url: string) => Number(new URL(url).port);
 
@@ -112,7 +112,7 @@ describe('events through a server that comes and goes', { skip: noServer, timeou
     await first(1);
     const operator = await connect({ servers: server.url });
     const manager = await operator.jetstreamManager();
-    for await (const { name } of manager.consumers.list(STREAM_NAME)) await manager.consumers.delete(STREAM_NAME, name);
+    for await (const { name } of manager.consumers.list(streamName)) await manager.consumers.delete(streamName, name);
     await operator.close();
     publishStates(bus, 'a', 1, 1);
     assert.deepEqual((await first(2)).map(stateOf), ['0', '1']);
@@ -126,13 +126,13 @@ describe('the stream', { skip: noServer, timeout: 20_000 }, () => {
     const operator = await connect({ servers: server.url });
     t.after(() => operator.close());
     const manager = await operator.jetstreamManager();
-    const before = (await manager.streams.info(STREAM_NAME)).config;
+    const before = (await manager.streams.info(streamName)).config;
     assert.deepEqual(before.subjects, ['gapo.v1.>']);
     assert.equal(before.storage, 'file');
     assert.equal(before.duplicate_window, 120e9);
     assert.equal(before.max_age, 30 * 86400e9);
     await testBus(t, { url: server.url, limits: { maxAgeDays: 2, maxBytes: 1024 * 1024 } });
-    const after = (await manager.streams.info(STREAM_NAME)).config;
+    const after = (await manager.streams.info(streamName)).config;
     assert.equal(after.max_age, 2 * 86400e9);
     assert.equal(after.max_bytes, 1024 * 1024);
   });
@@ -144,7 +144,7 @@ describe('the stream', { skip: noServer, timeout: 20_000 }, () => {
     await bus.flush();
     const operator = await connect({ servers: server.url });
     t.after(() => operator.close());
-    const stored = await (await operator.jetstreamManager()).streams.getMessage(STREAM_NAME, { seq: 1 });
+    const stored = await (await operator.jetstreamManager()).streams.getMessage(streamName, { seq: 1 });
     assert.equal(stored.subject, 'gapo.v1.run.a.state');
     assert.equal(stored.header.get('Nats-Msg-Id'), 'a/state/0');
   });

@@ -16,7 +16,7 @@ import { deliver, eventAttributes } from './delivery.js';
 import type { EventData } from './eventData.js';
 import { EventError, messageOf } from './eventError.js';
 import { PublishQueue } from './publishQueue.js';
-import { STREAM_NAME } from './stream.js';
+import { streamName } from './stream.js';
 import { readStream, type ReaderContext } from './streamReader.js';
 import { settlesWithin } from './timeLimit.js';
 
@@ -40,10 +40,10 @@ interface Outgoing {
 }
 
 /** How long the server may take to acknowledge; a late one is sent again under the same id. */
-const ACK_TIMEOUT_MS = 5000;
+const ackTimeoutMs = 5000;
 
 /** Waits between attempts to publish; a connection that comes back ends the wait. */
-const RETRY_MS = [100, 250, 500, 1000, 2000, 5000];
+const retryMs = [100, 250, 500, 1000, 2000, 5000];
 
 /** Publishes through a queue and reads through ephemeral consumers. Made by `connectEvents`. */
 export class NatsBus implements EventBus {
@@ -59,7 +59,7 @@ export class NatsBus implements EventBus {
 
   constructor(options: NatsBusOptions) {
     this.#options = options;
-    this.#client = options.connection.jetstream({ timeout: ACK_TIMEOUT_MS });
+    this.#client = options.connection.jetstream({ timeout: ackTimeoutMs });
     this.#watch = new ConnectionWatch(options.connection, options.onError);
     this.#queue = new PublishQueue({
       limit: options.queueLimit,
@@ -115,7 +115,7 @@ export class NatsBus implements EventBus {
           );
           await this.#repair(error);
         }
-        await this.#watch.changed(RETRY_MS[Math.min(failures, RETRY_MS.length - 1)] ?? 0, signal);
+        await this.#watch.changed(retryMs[Math.min(failures, retryMs.length - 1)] ?? 0, signal);
       }
     }
   }
@@ -194,7 +194,7 @@ export class NatsBus implements EventBus {
 
   async #lastSequence(): Promise<number> {
     await this.#watch.whenConnected(this.#closing.signal);
-    const request = this.#options.manager.streams.info(STREAM_NAME);
+    const request = this.#options.manager.streams.info(streamName);
     const { state } = await this.#watch.during(request, this.#closing.signal);
     return state.last_seq;
   }

@@ -29,14 +29,14 @@ export interface NatsServer {
 }
 
 /** Debian installs the server where a plain user's PATH does not look. */
-const EXTRA_DIRECTORIES = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin'];
+const extraDirectories = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin'];
 
-const START_TIMEOUT_MS = 10_000;
-const STOP_TIMEOUT_MS = 5_000;
+const startTimeoutMs = 10_000;
+const stopTimeoutMs = 5_000;
 
 /** The path of a nats-server, looked for on PATH and where Debian puts it; undefined where there is none. */
 export function findNatsServer(env: NodeJS.ProcessEnv = process.env): string | undefined {
-  const directories = [...(env['PATH'] ?? '').split(delimiter).filter((part) => part !== ''), ...EXTRA_DIRECTORIES];
+  const directories = [...(env['PATH'] ?? '').split(delimiter).filter((part) => part !== ''), ...extraDirectories];
   return directories.map((directory) => join(directory, 'nats-server')).find((path) => isExecutable(path));
 }
 
@@ -101,7 +101,7 @@ async function startedUrl(
   });
   return new Promise((resolve, reject) => {
     const watcher = watch(portsDir, () => look());
-    const timer = setTimeout(() => fail(`did not start within ${START_TIMEOUT_MS / 1000} seconds`), START_TIMEOUT_MS);
+    const timer = setTimeout(() => fail(`did not start within ${startTimeoutMs / 1000} seconds`), startTimeoutMs);
     const settle = () => {
       clearTimeout(timer);
       watcher.close();
@@ -156,7 +156,7 @@ async function stopServer(child: ChildProcess, exited: Promise<void>): Promise<v
   if (child.exitCode === null && child.signalCode === null) {
     const ended = once(child, 'exit');
     child.kill('SIGTERM');
-    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
     await ended;
     clearTimeout(timer);
   }

@@ -12,10 +12,10 @@ import {
 import { messageOf } from './eventError.js';
 
 /** The stream's name. */
-export const STREAM_NAME = 'GAPO';
+export const streamName = 'GAPO';
 
 /** Everything that the platform publishes. */
-const STREAM_SUBJECTS = ['gapo.v1.>'];
+const streamSubjects = ['gapo.v1.>'];
 
 /** How much the stream keeps. The oldest events go first. */
 export interface StreamLimits {
@@ -28,25 +28,25 @@ export interface StreamLimits {
 }
 
 /** A second event with an id seen this long ago or less is dropped. */
-const DUPLICATE_WINDOW_MS = 2 * 60 * 1000;
+const duplicateWindowMs = 2 * 60 * 1000;
 
 /** The largest event. The largest real one, a step with 32 objectives, has some 10 KiB. */
-const MAX_EVENT_BYTES = 1024 * 1024;
+const maxEventBytes = 1024 * 1024;
 
-const DAY_MS = 24 * 60 * 60 * 1000;
+const dayMs = 24 * 60 * 60 * 1000;
 
 function wanted(limits: StreamLimits) {
   return {
-    name: STREAM_NAME,
+    name: streamName,
     description: 'Events of training runs (CloudEvents JSON)',
-    subjects: STREAM_SUBJECTS,
+    subjects: streamSubjects,
     retention: RetentionPolicy.Limits,
     storage: StorageType.File,
     discard: DiscardPolicy.Old,
-    max_age: nanos((limits.maxAgeDays ?? 30) * DAY_MS),
+    max_age: nanos((limits.maxAgeDays ?? 30) * dayMs),
     max_bytes: limits.maxBytes ?? 256 * 1024 * 1024,
-    max_msg_size: MAX_EVENT_BYTES,
-    duplicate_window: nanos(DUPLICATE_WINDOW_MS),
+    max_msg_size: maxEventBytes,
+    duplicate_window: nanos(duplicateWindowMs),
     num_replicas: limits.replicas ?? 1,
   } satisfies Partial<StreamConfig>;
 }
@@ -59,12 +59,12 @@ function wanted(limits: StreamLimits) {
 export async function ensureStream(manager: JetStreamManager, limits: StreamLimits, url: string): Promise<void> {
   const config = wanted(limits);
   try {
-    const present = await manager.streams.info(STREAM_NAME).catch((error: unknown) => {
+    const present = await manager.streams.info(streamName).catch((error: unknown) => {
       if (error instanceof NatsError && error.api_error?.code === 404) return undefined;
       throw error;
     });
     if (present === undefined) await manager.streams.add(config);
-    else if (differs(present.config, config)) await manager.streams.update(STREAM_NAME, config);
+    else if (differs(present.config, config)) await manager.streams.update(streamName, config);
   } catch (error) {
     throw streamError(error, url);
   }
@@ -84,7 +84,7 @@ function streamError(error: unknown, url: string): unknown {
   }
   if (error.api_error !== undefined) {
     return new UserError(
-      `NATS at ${url} refuses the stream ${STREAM_NAME}: ${messageOf(error)}; give the server more storage, or remove a stream of that name that is not this platform's`,
+      `NATS at ${url} refuses the stream ${streamName}: ${messageOf(error)}; give the server more storage, or remove a stream of that name that is not this platform's`,
       { cause: error },
     );
   }

@@ -15,7 +15,7 @@ import {
 import { decodeEvent, type CloudEvent } from './cloudEvent.js';
 import type { ConnectionWatch } from './connectionWatch.js';
 import { EventError, messageOf } from './eventError.js';
-import { STREAM_NAME } from './stream.js';
+import { streamName } from './stream.js';
 
 /** What a reader works with. */
 export interface ReaderContext {
@@ -40,15 +40,15 @@ export interface ReadOptions {
 }
 
 /** The server ends a heartbeat-less pull; two missed in a row mean that the consumer is gone. */
-const HEARTBEAT_MS = 5_000;
-const PULL_EXPIRES_MS = 30_000;
-const MOST_MISSED = 2;
+const heartbeatMs = 5_000;
+const pullExpiresMs = 30_000;
+const mostMissed = 2;
 
 /** The server removes a consumer that nobody pulls from. */
-const INACTIVE_MS = 60_000;
+const inactiveMs = 60_000;
 
 /** Waits between attempts to make a consumer; a connection that comes back ends the wait. */
-const RETRY_MS = [100, 250, 500, 1000, 2000, 5000];
+const retryMs = [100, 250, 500, 1000, 2000, 5000];
 
 /**
  * The events on a subject. Messages that are no events are reported and passed over.
@@ -68,17 +68,17 @@ export async function* readStream(context: ReaderContext, options: ReadOptions):
     let release: (() => void) | undefined;
     let name: string | undefined;
     try {
-      const info = await watch.during(manager.consumers.add(STREAM_NAME, consumerConfig(subject, next)), signal);
+      const info = await watch.during(manager.consumers.add(streamName, consumerConfig(subject, next)), signal);
       opened?.();
       opened = undefined;
       failures = 0;
       name = info.name;
       if (end !== Infinity && info.num_pending === 0) return true;
-      const consumer = await watch.during(client.consumers.get(STREAM_NAME, info.name), signal);
+      const consumer = await watch.during(client.consumers.get(streamName, info.name), signal);
       messages = await consumer.consume({
         max_messages: 500,
-        expires: PULL_EXPIRES_MS,
-        idle_heartbeat: HEARTBEAT_MS,
+        expires: pullExpiresMs,
+        idle_heartbeat: heartbeatMs,
         abort_on_missing_resource: true,
       });
       release = stopWhenLost(messages, watch, signal);
@@ -101,10 +101,10 @@ export async function* readStream(context: ReaderContext, options: ReadOptions):
       release?.();
       // Not close(): it waits for the iterator to reach the end of its queue, and this one may have left it.
       messages?.stop();
-      if (name !== undefined && watch.connected) manager.consumers.delete(STREAM_NAME, name).catch(() => false);
+      if (name !== undefined && watch.connected) manager.consumers.delete(streamName, name).catch(() => false);
     }
     if (signal.aborted) return false;
-    await watch.changed(RETRY_MS[Math.min(failures, RETRY_MS.length - 1)] ?? 0, signal);
+    await watch.changed(retryMs[Math.min(failures, retryMs.length - 1)] ?? 0, signal);
     failures++;
     await watch.whenConnected(signal);
     next = await afterReset(context, next, signal);
@@ -118,7 +118,7 @@ function consumerConfig(subject: string, start: number): Partial<ConsumerConfig>
     opt_start_seq: start,
     filter_subject: subject,
     ack_policy: AckPolicy.None,
-    inactive_threshold: nanos(INACTIVE_MS),
+    inactive_threshold: nanos(inactiveMs),
     max_deliver: 1,
     mem_storage: true,
     num_replicas: 1,
@@ -128,7 +128,7 @@ function consumerConfig(subject: string, start: number): Partial<ConsumerConfig>
 /** Where the stream was made anew and is shorter than what was read, reading starts over. */
 async function afterReset({ manager, watch }: ReaderContext, next: number, signal: AbortSignal): Promise<number> {
   try {
-    const { state } = await watch.during(manager.streams.info(STREAM_NAME), signal);
+    const { state } = await watch.during(manager.streams.info(streamName), signal);
     return state.last_seq + 1 < next ? 1 : next;
   } catch {
     return next;
@@ -152,7 +152,7 @@ function stopWhenLost(messages: ConsumerMessages, watch: ConnectionWatch, signal
   const unlisten = watch.onChange(stop);
   void (async () => {
     for await (const status of await messages.status()) {
-      const missed = status.type === ConsumerEvents.HeartbeatsMissed && Number(status.data) >= MOST_MISSED;
+      const missed = status.type === ConsumerEvents.HeartbeatsMissed && Number(status.data) >= mostMissed;
       const gone =
         status.type === ConsumerEvents.ConsumerDeleted ||
         status.type === ConsumerEvents.ConsumerNotFound ||

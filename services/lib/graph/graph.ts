@@ -106,28 +106,28 @@ export class Graph {
   /** How many graphs are around this one. */
   readonly depth: number;
   readonly tape: TapeEntry[] = [];
-  private readonly parent: Graph | undefined;
-  private readonly nodes: Node[] = [];
-  private readonly initializers: Initializer[] = [];
-  private readonly inputs: Value[] = [];
-  private readonly outputs: Value[] = [];
-  private readonly constants = new Map<string, Value>();
-  private readonly halves = new Map<Value, Value>();
-  private readonly names: { count: number; readonly taken: Set<string> };
+  readonly #parent: Graph | undefined;
+  readonly #nodes: Node[] = [];
+  readonly #initializers: Initializer[] = [];
+  readonly #inputs: Value[] = [];
+  readonly #outputs: Value[] = [];
+  readonly #constants = new Map<string, Value>();
+  readonly #halves = new Map<Value, Value>();
+  readonly #names: { count: number; readonly taken: Set<string> };
 
   constructor(name: string, precision: Precision = 'float32', parent?: Graph) {
     this.name = name;
     this.precision = precision;
     this.float = precision === 'float64' ? 'float64' : 'float32';
-    this.parent = parent;
+    this.#parent = parent;
     this.depth = parent === undefined ? 0 : parent.depth + 1;
-    this.names = parent?.names ?? { count: 0, taken: new Set() };
+    this.#names = parent === undefined ? { count: 0, taken: new Set() } : parent.#names;
   }
 
   /** Declares an input. Throws where the name is taken. */
   input(name: string, dtype: DataType, dims: readonly Dim[]): Value {
-    const value = this.value(dtype, dims, name);
-    this.inputs.push(value);
+    const value = this.#value(dtype, dims, name);
+    this.#inputs.push(value);
     return value;
   }
 
@@ -138,12 +138,12 @@ export class Graph {
 
   /** Adds a constant tensor by name: a frozen weight. Float elements are converted to the graph's float type. */
   weight(name: string, dims: readonly number[], source: Float32Array | Float64Array | Initializer['source']): Value {
-    const value = this.value(this.float, dims, name);
+    const value = this.#value(this.float, dims, name);
     const stored =
       source instanceof Float32Array || source instanceof Float64Array
         ? { data: this.float === 'float64' ? Float64Array.from(source) : Float32Array.from(source) }
         : source;
-    this.initializers.push({ name, dtype: this.float, dims, source: stored });
+    this.#initializers.push({ name, dtype: this.float, dims, source: stored });
     return value;
   }
 
@@ -151,22 +151,22 @@ export class Graph {
   constant(elements: number | readonly number[], dims?: readonly number[]): Value {
     const list = typeof elements === 'number' ? [elements] : elements;
     const data = this.float === 'float64' ? Float64Array.from(list) : Float32Array.from(list);
-    return this.stored(this.float, data, dims ?? (typeof elements === 'number' ? [] : [list.length]));
+    return this.#stored(this.float, data, dims ?? (typeof elements === 'number' ? [] : [list.length]));
   }
 
   /** An int64 constant. */
   integers(elements: readonly number[], dims: readonly number[] = [elements.length]): Value {
-    return this.stored('int64', BigInt64Array.from(elements, BigInt), dims);
+    return this.#stored('int64', BigInt64Array.from(elements, BigInt), dims);
   }
 
   /** A bool constant. */
   boolean(value: boolean): Value {
-    return this.stored('bool', Uint8Array.of(value ? 1 : 0), []);
+    return this.#stored('bool', Uint8Array.of(value ? 1 : 0), []);
   }
 
   /** One of this graph's values in float16; made once, however many products read it. */
   half(value: Value): Value {
-    let half = this.halves.get(value);
+    let half = this.#halves.get(value);
     if (half === undefined) {
       half = this.emit(
         'Cast',
@@ -176,7 +176,7 @@ export class Graph {
           to: { kind: 'int', value: elementTypes.float16 },
         },
       );
-      this.halves.set(value, half);
+      this.#halves.set(value, half);
     }
     return half;
   }
@@ -189,8 +189,8 @@ export class Graph {
     attributes: Readonly<Record<string, Attribute>> = {},
     domain = '',
   ): Value {
-    const value = this.value(output.dtype, output.dims);
-    this.nodes.push({ operator, domain, inputs, outputs: [value], attributes });
+    const value = this.#value(output.dtype, output.dims);
+    this.#nodes.push({ operator, domain, inputs, outputs: [value], attributes });
     return value;
   }
 
@@ -201,16 +201,16 @@ export class Graph {
     outputs: readonly { readonly dtype: DataType; readonly dims: readonly Dim[] }[],
     attributes: Readonly<Record<string, Attribute>> = {},
   ): readonly Value[] {
-    const values = outputs.map((output) => this.value(output.dtype, output.dims));
-    this.nodes.push({ operator, domain: '', inputs, outputs: values, attributes });
+    const values = outputs.map((output) => this.#value(output.dtype, output.dims));
+    this.#nodes.push({ operator, domain: '', inputs, outputs: values, attributes });
     return values;
   }
 
   /** Makes a value an output, under a name of its own. */
   output(name: string, value: Value): void {
-    const named = this.value(value.dtype, value.dims, name);
-    this.nodes.push({ operator: 'Identity', domain: '', inputs: [value], outputs: [named], attributes: {} });
-    this.outputs.push(named);
+    const named = this.#value(value.dtype, value.dims, name);
+    this.#nodes.push({ operator: 'Identity', domain: '', inputs: [value], outputs: [named], attributes: {} });
+    this.#outputs.push(named);
   }
 
   /**
@@ -219,18 +219,18 @@ export class Graph {
    */
   result(value: Value): void {
     if (value.graph !== this) throw new Error(`graph ${this.name}: '${value.name}' is of another graph, not a result`);
-    this.outputs.push(value);
+    this.#outputs.push(value);
   }
 
   /** The root of the graphs around this one: where constants live. */
   get root(): Graph {
-    return this.parent?.root ?? this;
+    return this.#parent?.root ?? this;
   }
 
   /** The graph's parts, for the encoder, without the nodes on which no output depends: the runtime would run them. */
   content(): GraphContent {
-    const read = new Set(this.outputs.map(({ name }) => name));
-    const live = [...this.nodes].reverse().filter((node) => {
+    const read = new Set(this.#outputs.map(({ name }) => name));
+    const live = [...this.#nodes].reverse().filter((node) => {
       if (!node.outputs.some(({ name }) => read.has(name))) return false;
       namesRead(node).forEach((name) => read.add(name));
       return true;
@@ -238,9 +238,9 @@ export class Graph {
     return {
       name: this.name,
       nodes: live.reverse(),
-      initializers: this.initializers.filter(({ name }) => read.has(name)),
-      inputs: this.inputs,
-      outputs: this.outputs,
+      initializers: this.#initializers.filter(({ name }) => read.has(name)),
+      inputs: this.#inputs,
+      outputs: this.#outputs,
     };
   }
 
@@ -249,22 +249,22 @@ export class Graph {
     return encodeModel(this.content(), metadata);
   }
 
-  private stored(dtype: DataType, data: ElementArray, dims: readonly number[]): Value {
+  #stored(dtype: DataType, data: ElementArray, dims: readonly number[]): Value {
     const root = this.root;
     const key = `${dtype}[${dims.join()}]${data.join()}`;
-    let value = root.constants.get(key);
+    let value = root.#constants.get(key);
     if (value === undefined) {
-      value = root.value(dtype, dims);
-      root.initializers.push({ name: value.name, dtype, dims, source: { data } });
-      root.constants.set(key, value);
+      value = root.#value(dtype, dims);
+      root.#initializers.push({ name: value.name, dtype, dims, source: { data } });
+      root.#constants.set(key, value);
     }
     return value;
   }
 
-  private value(dtype: DataType, dims: readonly Dim[], name?: string): Value {
-    const chosen = name ?? `v${this.names.count++}`;
-    if (this.names.taken.has(chosen)) throw new Error(`graph ${this.name}: the name '${chosen}' is taken twice`);
-    this.names.taken.add(chosen);
+  #value(dtype: DataType, dims: readonly Dim[], name?: string): Value {
+    const chosen = name ?? `v${this.#names.count++}`;
+    if (this.#names.taken.has(chosen)) throw new Error(`graph ${this.name}: the name '${chosen}' is taken twice`);
+    this.#names.taken.add(chosen);
     return { name: chosen, dtype, dims, graph: this };
   }
 }

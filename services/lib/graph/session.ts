@@ -55,12 +55,12 @@ function checkDevice(device: 'cpu' | 'cuda'): void {
 
 /** An open model. */
 export class Session {
-  private readonly session: ort.InferenceSession;
+  readonly #session: ort.InferenceSession;
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
 
   private constructor(session: ort.InferenceSession) {
-    this.session = session;
+    this.#session = session;
     this.inputNames = session.inputNames;
     this.outputNames = session.outputNames;
   }
@@ -112,7 +112,7 @@ export class Session {
     for (const [name, { data, dims }] of Object.entries(feeds)) {
       tensors[name] = new ort.Tensor(ortType(data), data as Float32Array, dims);
     }
-    const results = await this.session.run(tensors, outputs ?? this.outputNames);
+    const results = await this.#session.run(tensors, outputs ?? this.outputNames);
     return Object.fromEntries(
       Object.entries(results).map(([name, tensor]) => [name, { data: tensor.data as ElementArray, dims: tensor.dims }]),
     );
@@ -120,7 +120,7 @@ export class Session {
 
   /** Frees the model. The runtime keeps some memory: swap models by restarting the process. */
   async close(): Promise<void> {
-    await this.session.release();
+    await this.#session.release();
   }
 }
 

@@ -21,14 +21,14 @@ export function exchange(prompt: string, completion: string): readonly Turn[] {
 
 /** Renders conversations. */
 export class ChatTemplate {
-  private readonly template: Template;
-  private readonly specialTokens: Readonly<Record<string, string>>;
+  readonly #template: Template;
+  readonly #specialTokens: Readonly<Record<string, string>>;
   /** Where it was read. */
   readonly path: string;
 
   private constructor(template: Template, specialTokens: Readonly<Record<string, string>>, path: string) {
-    this.template = template;
-    this.specialTokens = specialTokens;
+    this.#template = template;
+    this.#specialTokens = specialTokens;
     this.path = path;
   }
 
@@ -67,10 +67,10 @@ export class ChatTemplate {
 
   /** The conversation's text, with the next reply opened where asked. Throws what the template itself refuses. */
   render(turns: readonly Turn[], openReply: boolean): string {
-    return this.template.render({
+    return this.#template.render({
       messages: turns.map(({ role, content }) => ({ role, content })),
       add_generation_prompt: openReply,
-      ...this.specialTokens,
+      ...this.#specialTokens,
     });
   }
 }

@@ -5,12 +5,12 @@ import type { Tokenizer } from './tokenizer.js';
 
 /** Renders and encodes conversations. */
 export class JudgedConversation {
-  private readonly tokenizer: Tokenizer;
-  private readonly template: ChatTemplate;
+  readonly #tokenizer: Tokenizer;
+  readonly #template: ChatTemplate;
 
   constructor(tokenizer: Tokenizer, template: ChatTemplate) {
-    this.tokenizer = tokenizer;
-    this.template = template;
+    this.#tokenizer = tokenizer;
+    this.#template = template;
   }
 
   /**
@@ -30,7 +30,7 @@ export class JudgedConversation {
         lost = Math.max(0, lost - characters.length);
         return { role, content };
       });
-      const ids = this.tokenizer.encode(this.template.render([...kept, ...turns.slice(-1)], false));
+      const ids = this.#tokenizer.encode(this.#template.render([...kept, ...turns.slice(-1)], false));
       return ids.length <= maxTokens ? ids : undefined;
     });
   }

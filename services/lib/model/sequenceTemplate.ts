@@ -19,22 +19,22 @@ export interface EncodedPair {
 
 /** A tokenizer's template for two texts, as `[CLS] first [SEP] second [SEP]`. */
 export class PairTemplate {
-  private readonly parts: readonly TemplatePart[];
+  readonly #parts: readonly TemplatePart[];
 
   constructor(parts: readonly TemplatePart[]) {
-    this.parts = parts;
+    this.#parts = parts;
   }
 
   /** Special tokens of a sequence. */
   get specialTokens(): number {
-    return this.parts.filter(({ kind }) => kind === 'special').length;
+    return this.#parts.filter(({ kind }) => kind === 'special').length;
   }
 
   /** The sequence of two texts that were encoded without special tokens. */
   fill(first: readonly number[], second: readonly number[]): EncodedPair {
     const ids: number[] = [];
     const segments: number[] = [];
-    for (const part of this.parts) {
+    for (const part of this.#parts) {
       const added = part.kind === 'special' ? [part.id] : part.text === 'first' ? first : second;
       for (const id of added) {
         ids.push(id);

@@ -20,7 +20,7 @@ const TextTokenizer = HuggingFaceTokenizer as unknown as new (model: object, set
 
 /** Text to token ids and back. */
 export class Tokenizer {
-  private readonly tokenizer: TextTokenizer;
+  readonly #tokenizer: TextTokenizer;
   /** How the model reads conversations; undefined where it has no template for them. */
   readonly chatTemplate: ChatTemplate | undefined;
   /** How two texts become one sequence; undefined where the tokenizer has no way of its own. */
@@ -28,7 +28,7 @@ export class Tokenizer {
   /** One more than the largest id. */
   readonly size: number;
 
-  private readonly eosId: number | undefined;
+  readonly #eosId: number | undefined;
 
   private constructor(
     tokenizer: TextTokenizer,
@@ -37,8 +37,8 @@ export class Tokenizer {
     chatTemplate: ChatTemplate | undefined,
     pair: PairTemplate | undefined,
   ) {
-    this.tokenizer = tokenizer;
-    this.eosId = eosId;
+    this.#tokenizer = tokenizer;
+    this.#eosId = eosId;
     this.size = size;
     this.chatTemplate = chatTemplate;
     this.pairTemplate = pair;
@@ -82,18 +82,18 @@ export class Tokenizer {
    * chat model does at the end of a turn, otherwise the first token that the model stops at.
    */
   endId({ eosIds }: DecoderConfig): number {
-    return this.eosId !== undefined && eosIds.includes(this.eosId) ? this.eosId : (eosIds[0] as number);
+    return this.#eosId !== undefined && eosIds.includes(this.#eosId) ? this.#eosId : (eosIds[0] as number);
   }
 
   /** Token ids of a text. Special tokens written in the text are single ids; none are added unless asked. */
   encode(text: string, options: { readonly addSpecialTokens: boolean } = { addSpecialTokens: false }): number[] {
-    return this.tokenizer.encode(text, { add_special_tokens: options.addSpecialTokens }).ids;
+    return this.#tokenizer.encode(text, { add_special_tokens: options.addSpecialTokens }).ids;
   }
 
   /** The text of token ids, without special tokens. */
   decode(ids: readonly number[]): string {
     if (ids.length === 0) return '';
-    return this.tokenizer.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false });
+    return this.#tokenizer.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false });
   }
 
   /**

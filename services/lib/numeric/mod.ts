@@ -1,11 +1,12 @@
 /** Numbers without a tensor runtime: counter-based random numbers, statistics, dense linear algebra, the optimizer. */
+export { at, required } from './at.js';
 export { assertFinite, NonFiniteError } from './errors.js';
 export { deriveSeed, fillUniforms, permutation, philox4x32, uniform } from './random.js';
 export * from './statistics.js';
 export { factor, substitute } from './linear/cholesky.js';
 export { symmetricEigen } from './linear/eigen.js';
 export { eliminate } from './linear/elimination.js';
-export { adamWStep, createAdamWState, ADAMW_DEFAULTS, type AdamWOptions, type AdamWState } from './optimizer/adamw.js';
+export { adamWStep, createAdamWState, adamwDefaults, type AdamWOptions, type AdamWState } from './optimizer/adamw.js';
 export { clipGlobalNorm, globalNorm, type Clipped } from './optimizer/clip.js';
 export { checkSchedule, learningRateAt, type Schedule } from './optimizer/schedule.js';
 export { NonFiniteGradientError, type Gradients, type Tensors } from './optimizer/tensors.js';

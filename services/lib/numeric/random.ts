@@ -7,13 +7,13 @@
  * {@link deriveSeed}.
  */
 
-const MULTIPLIER_0 = 0xd2511f53;
-const MULTIPLIER_1 = 0xcd9e8d57;
-const WEYL_0 = 0x9e3779b9;
-const WEYL_1 = 0xbb67ae85;
-const ROUNDS = 10;
+const multiplier0 = 0xd2511f53;
+const multiplier1 = 0xcd9e8d57;
+const weyl0 = 0x9e3779b9;
+const weyl1 = 0xbb67ae85;
+const rounds = 10;
 
-const TWO_32 = 2 ** 32;
+const two32 = 2 ** 32;
 
 /** Four 32-bit words; reused between calls, which are synchronous and read it at once. */
 const scratch = new Uint32Array(4);
@@ -40,7 +40,7 @@ export function philox4x32(counter: ArrayLike<number>, key: ArrayLike<number>): 
 export function uniform(seed: number, ...counters: readonly number[]): number {
   checkSeed(seed);
   checkCounters(counters, 4);
-  const [low, high] = [seed % TWO_32, Math.floor(seed / TWO_32)];
+  const [low, high] = [seed % two32, Math.floor(seed / two32)];
   fillBlock(scratch, counters[0] ?? 0, counters[1] ?? 0, counters[2] ?? 0, counters[3] ?? 0, low, high);
   return doubleFrom(scratch);
 }
@@ -64,8 +64,8 @@ export function fillUniforms(
 ): Float32Array {
   checkSeed(seed);
   checkCounters([step, promptIndex, sampleIndex, firstPosition], 4);
-  if (firstPosition + out.length > TWO_32) throw new RangeError('fillUniforms: positions go beyond 2^32');
-  const [low, high] = [seed % TWO_32, Math.floor(seed / TWO_32)];
+  if (firstPosition + out.length > two32) throw new RangeError('fillUniforms: positions go beyond 2^32');
+  const [low, high] = [seed % two32, Math.floor(seed / two32)];
   for (let k = 0; k < out.length; k++) {
     fillBlock(scratch, step, promptIndex, sampleIndex, firstPosition + k, low, high);
     out[k] = (scratch[0]! >>> 8) * 2 ** -24;
@@ -81,14 +81,14 @@ export function fillUniforms(
  * @param counters up to three integers in [0, 2³²), for example the epoch
  */
 export function permutation(length: number, seed: number, ...counters: readonly number[]): Uint32Array {
-  if (!Number.isInteger(length) || length < 0 || length > TWO_32) {
+  if (!Number.isInteger(length) || length < 0 || length > two32) {
     throw new RangeError(`permutation: length is ${length}, expected an integer of at least 0`);
   }
   checkSeed(seed);
   checkCounters(counters, 3);
   const [c0, c1, c2] = [counters[0] ?? 0, counters[1] ?? 0, counters[2] ?? 0];
   const own = deriveSeed(seed, 'permutation');
-  const [low, high] = [own % TWO_32, Math.floor(own / TWO_32)];
+  const [low, high] = [own % two32, Math.floor(own / two32)];
   const order = Uint32Array.from({ length }, (_, k) => k);
   for (let k = length - 1; k > 0; k--) {
     fillBlock(scratch, c0, c1, c2, k, low, high);
@@ -108,14 +108,14 @@ export function permutation(length: number, seed: number, ...counters: readonly 
 export function fillResample(out: Uint32Array, count: number, seed: number, resample: number): Uint32Array {
   checkSeed(seed);
   checkCounters([resample], 1);
-  if (!Number.isInteger(count) || count < 1 || count >= TWO_32) {
+  if (!Number.isInteger(count) || count < 1 || count >= two32) {
     throw new RangeError(`fillResample: count is ${count}, expected an integer from 1 to 2^32 - 1`);
   }
-  const [low, high] = [seed % TWO_32, Math.floor(seed / TWO_32)];
+  const [low, high] = [seed % two32, Math.floor(seed / two32)];
   for (let k = 0; k < out.length; k += 4) {
     fillBlock(scratch, resample, k >>> 2, 0, 0, low, high);
     const last = Math.min(4, out.length - k);
-    for (let lane = 0; lane < last; lane++) out[k + lane] = Math.floor((scratch[lane]! / TWO_32) * count);
+    for (let lane = 0; lane < last; lane++) out[k + lane] = Math.floor((scratch[lane]! / two32) * count);
   }
   return out;
 }
@@ -130,14 +130,14 @@ export function fillResample(out: Uint32Array, count: number, seed: number, resa
 export function deriveSeed(seed: number, purpose: string): number {
   checkSeed(seed);
   if (purpose.length === 0) throw new RangeError('deriveSeed: purpose is empty, expected a word for what is drawn');
-  let [low, high] = [seed % TWO_32, Math.floor(seed / TWO_32)];
+  let [low, high] = [seed % two32, Math.floor(seed / two32)];
   for (let k = 0; k < purpose.length; k++) {
     // The last word sets these blocks apart from those of plain draws with small counters.
     fillBlock(scratch, purpose.charCodeAt(k), k, purpose.length, 0xffffffff, low, high);
     low = scratch[0]!;
     high = scratch[1]!;
   }
-  return (high & 0x1fffff) * TWO_32 + low;
+  return (high & 0x1fffff) * two32 + low;
 }
 
 function doubleFrom(block: Uint32Array): number {
@@ -159,17 +159,17 @@ function fillBlock(
   let x3 = counter3 | 0;
   let k0 = key0 | 0;
   let k1 = key1 | 0;
-  for (let round = 0; round < ROUNDS; round++) {
-    const high0 = multiplyHigh(MULTIPLIER_0, x0);
-    const low0 = Math.imul(MULTIPLIER_0, x0);
-    const high1 = multiplyHigh(MULTIPLIER_1, x2);
-    const low1 = Math.imul(MULTIPLIER_1, x2);
+  for (let round = 0; round < rounds; round++) {
+    const high0 = multiplyHigh(multiplier0, x0);
+    const low0 = Math.imul(multiplier0, x0);
+    const high1 = multiplyHigh(multiplier1, x2);
+    const low1 = Math.imul(multiplier1, x2);
     x0 = high1 ^ x1 ^ k0;
     x1 = low1;
     x2 = high0 ^ x3 ^ k1;
     x3 = low0;
-    k0 = (k0 + WEYL_0) | 0;
-    k1 = (k1 + WEYL_1) | 0;
+    k0 = (k0 + weyl0) | 0;
+    k1 = (k1 + weyl1) | 0;
   }
   out[0] = x0;
   out[1] = x1;
@@ -200,7 +200,7 @@ function checkSeed(seed: number): void {
 function checkCounters(counters: readonly number[], most: number): void {
   if (counters.length > most) throw new RangeError(`${counters.length} counters given, at most ${most} are possible`);
   for (const counter of counters) {
-    if (!Number.isInteger(counter) || counter < 0 || counter >= TWO_32) {
+    if (!Number.isInteger(counter) || counter < 0 || counter >= two32) {
       throw new RangeError(`counter is ${counter}, expected an integer from 0 to 2^32 - 1`);
     }
   }

@@ -18,10 +18,10 @@ export interface BootstrapOptions {
   readonly resamples?: number;
 }
 
-const DEFAULT_RESAMPLES = 10_000;
+const defaultResamples = 10_000;
 
 /** The 0.975 quantile of the standard normal distribution. */
-const Z_95 = 1.959963984540054;
+const z95 = 1.959963984540054;
 
 /**
  * Arithmetic mean, summed in float64 in order.
@@ -55,7 +55,7 @@ export function standardDeviation(values: ArrayLike<number>, kind: 'sample' | 'p
  * drawn with replacement.
  */
 export function bootstrapMean(values: ArrayLike<number>, options: BootstrapOptions): Estimate {
-  const resamples = options.resamples ?? DEFAULT_RESAMPLES;
+  const resamples = options.resamples ?? defaultResamples;
   if (!Number.isInteger(resamples) || resamples < 100) {
     throw new RangeError(`bootstrap: ${resamples} resamples, expected a whole number of at least 100`);
   }
@@ -102,9 +102,9 @@ export function winRate(ours: ArrayLike<number>, theirs: ArrayLike<number>): Est
   checkPairs('win rate', ours, theirs);
   const count = ours.length;
   const value = mean(Float64Array.from(ours, (score, i) => (1 + Math.sign(score - theirs[i]!)) / 2));
-  const z2 = (Z_95 * Z_95) / count;
+  const z2 = (z95 * z95) / count;
   const center = (value + z2 / 2) / (1 + z2);
-  const half = (Z_95 / (1 + z2)) * Math.sqrt((value * (1 - value)) / count + z2 / (4 * count));
+  const half = (z95 / (1 + z2)) * Math.sqrt((value * (1 - value)) / count + z2 / (4 * count));
   return { value, low: Math.max(0, center - half), high: Math.min(1, center + half) };
 }
 

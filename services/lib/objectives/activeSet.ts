@@ -31,11 +31,11 @@ export interface ActiveSetResult {
 }
 
 /** Violations below this many rounding errors cannot be told from zero. */
-const ROUNDING_ERRORS = 8;
-const MAX_ITERATIONS_PER_POINT = 64;
+const roundingErrors = 8;
+const maxIterationsPerPoint = 64;
 
 /** A solve with a residual above this is repeated on a matrix that rounding cannot have made indefinite. */
-const GOOD_RESIDUAL = 1e-12;
+const goodResidual = 1e-12;
 
 /**
  * Added to the diagonal, in rounding errors of K terms, one after the other until the residual is good. Cosines of
@@ -43,7 +43,7 @@ const GOOD_RESIDUAL = 1e-12;
  * small negative eigenvalue and no minimiser at all. The ridge makes it definite again and moves no condition by more
  * than its own size; the residual is always that of the matrix as given.
  */
-const RIDGES = [0, 2, 16, 128, 1024];
+const ridges = [0, 2, 16, 128, 1024];
 
 /**
  * Solves the problem above.
@@ -60,10 +60,10 @@ export function nearestPoint(cosines: Float64Array, reciprocals: Float64Array): 
     return certify(cosines, reciprocals, beta, multiplierOf(image, reciprocals, beta), 0);
   }
   let best: ActiveSetResult | undefined;
-  for (const ridge of RIDGES) {
+  for (const ridge of ridges) {
     const found = wolfe(cosines, reciprocals, ridge * size * Number.EPSILON);
     if (!best || found.residual < best.residual) best = found;
-    if (best.residual <= GOOD_RESIDUAL) break;
+    if (best.residual <= goodResidual) break;
   }
   return best!;
 }
@@ -72,7 +72,7 @@ export function nearestPoint(cosines: Float64Array, reciprocals: Float64Array): 
 function wolfe(cosines: Float64Array, c: Float64Array, ridge: number): ActiveSetResult {
   const size = c.length;
   const work = workFor(size);
-  const tolerance = ROUNDING_ERRORS * size * Number.EPSILON;
+  const tolerance = roundingErrors * size * Number.EPSILON;
   const barred = new Uint8Array(size);
   const visited = new Set<number | string>();
   let beta: Float64Array = new Float64Array(size);
@@ -87,7 +87,7 @@ function wolfe(cosines: Float64Array, c: Float64Array, ridge: number): ActiveSet
   let [iterations, bestMultiplier] = [0, multiplier];
   best.set(beta);
   visited.add(keyOf(beta));
-  for (let iteration = 1; iteration <= MAX_ITERATIONS_PER_POINT * size; iteration++) {
+  for (let iteration = 1; iteration <= maxIterationsPerPoint * size; iteration++) {
     const entering = mostViolated(image, c, beta, multiplier, tolerance, barred);
     if (entering < 0) break;
     next.set(beta);
@@ -136,11 +136,11 @@ function workFor(size: number): Work {
 }
 
 /** Sums of powers of two are exact for as many objectives as a double has bits. */
-const MOST_FOR_NUMBER_KEYS = 53;
+const mostForNumberKeys = 53;
 
 /** What tells active sets apart. */
 function keyOf(beta: Float64Array): number | string {
-  if (beta.length > MOST_FOR_NUMBER_KEYS) return beta.map(Math.sign).join('');
+  if (beta.length > mostForNumberKeys) return beta.map(Math.sign).join('');
   let key = 0;
   for (let i = 0, bit = 1; i < beta.length; i++, bit *= 2) if (beta[i]! > 0) key += bit;
   return key;

@@ -53,7 +53,7 @@ export function groupNormalizedAdvantages(
   options: { readonly floor?: number } = {},
 ): Float64Array {
   const { objective, rewards } = input;
-  const floor = options.floor ?? GROUP_STD_FLOOR;
+  const floor = options.floor ?? groupStdFloor;
   checkFloor(objective, floor);
   const advantages = new Float64Array(rewards.length);
   for (const [group, list] of membersOfGroups(input)) {
@@ -70,7 +70,7 @@ export function groupNormalizedAdvantages(
 }
 
 /** The default floor under the standard deviation of a prompt's rewards. */
-export const GROUP_STD_FLOOR = 1e-4;
+export const groupStdFloor = 1e-4;
 
 /** The completions of each prompt, by their indices, in the order in which prompts first appear. */
 function membersOfGroups({ objective, rewards, groups }: GroupedRewards): Map<number, number[]> {
@@ -170,7 +170,7 @@ export interface Whitened {
 }
 
 /** The default floor under the standard deviation. */
-export const STD_FLOOR = 1e-8;
+export const stdFloor = 1e-8;
 
 /**
  * Whitens one objective's advantages over the whole batch in float64. The standard deviation is never taken below
@@ -189,7 +189,7 @@ export function whiten(
   advantages: ArrayLike<number>,
   options: { readonly layout?: TokenLayout; readonly floor?: number } = {},
 ): Whitened {
-  const floor = options.floor ?? STD_FLOOR;
+  const floor = options.floor ?? stdFloor;
   checkFloor(objective, floor);
   const layout = options.layout ?? { width: advantages.length, lengths: [advantages.length] };
   checkLayout(`${objective}: advantages`, advantages, layout);

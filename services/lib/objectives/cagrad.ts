@@ -18,23 +18,23 @@ import { nearestPoint } from './activeSet.js';
 import { type Choice, type Combiner } from './combiner.js';
 import { projectOntoCone } from './coneProjection.js';
 import type { Gram } from './gram.js';
-import { checkResidual, KKT_TOLERANCE, minNorm } from './minNorm.js';
+import { checkResidual, kktTolerance, minNorm } from './minNorm.js';
 import { dotProduct, multiply, unitGradients, weightsFromAmounts } from './unitGradients.js';
 
-const DEFAULT_RADIUS = 0.5;
-const MAX_STEPS = 200;
+const defaultRadius = 0.5;
+const maxSteps = 200;
 
 /** The distance from the ball's surface, as a share of its radius, that counts as on it. */
-const ON_SURFACE = 1e-13;
+const surfaceTolerance = 1e-13;
 
 /**
  * Where unit gradients can be combined to a squared norm of this or less, the policy is Pareto stationary as far as
  * float64 inner products can tell, and no worst progress above 0 is looked for.
  */
-const STATIONARY = 1e-12;
+const stationaryTolerance = 1e-12;
 
 /** Amounts beyond this mean that a level of progress cannot be reached. */
-const UNREACHABLE = 1e9;
+const unreachable = 1e9;
 
 /**
  * d = g₀ + c‖g₀‖ g_w / ‖g_w‖ for the w on the simplex (α) that solves the dual. Scaling all gradients by t scales d by
@@ -42,7 +42,7 @@ const UNREACHABLE = 1e9;
  * where the policy is Pareto stationary; c = 0 is the mean. Where the worst progress is 0 because the policy is Pareto
  * stationary, d is the nearest to g₀ of the directions that hurt nobody.
  */
-export const cagrad: Combiner<'cagrad'> = (gram, { radius = DEFAULT_RADIUS }) => {
+export const cagrad: Combiner<'cagrad'> = (gram, { radius = defaultRadius }) => {
   if (!(radius >= 0 && Number.isFinite(radius))) {
     throw new RangeError(`cagrad: radius is ${radius}, expected a finite number of at least 0`);
   }
@@ -104,7 +104,7 @@ export const cagrad: Combiner<'cagrad'> = (gram, { radius = DEFAULT_RADIUS }) =>
 function touchesOrigin(cosines: Float64Array, levels: Float64Array): boolean {
   const { lengths, multiplier } = nearestPoint(cosines, levels);
   const sum = lengths.reduce((total, length) => total + length, 0);
-  return multiplier <= STATIONARY * sum * sum;
+  return multiplier <= stationaryTolerance * sum * sum;
 }
 
 /** w on the simplex: the pushes, normalised; where the ball does not bind, the combination that vanishes. */
@@ -144,7 +144,7 @@ function bestWorst(ball: Ball): Reached & { readonly onSurface: boolean; readonl
       terms,
     );
     const sum = pushes.reduce((total, x) => total + x, 0);
-    if (!(residual <= KKT_TOLERANCE) || sum > UNREACHABLE * terms) return undefined;
+    if (!(residual <= kktTolerance) || sum > unreachable * terms) return undefined;
     return { pushes, residual, norm: Math.sqrt(Math.max(0, dotProduct(pushes, multiply(cosines, pushes)))) };
   };
   // Every level up to the worst progress along g₀ itself needs no v at all; the ball bounds the others.
@@ -159,7 +159,7 @@ function bestWorst(ball: Ball): Reached & { readonly onSurface: boolean; readonl
   let current: Reached | undefined = first ?? best;
   let tried = NaN;
   let steps = 0;
-  for (; steps < MAX_STEPS && high - low > 4 * Number.EPSILON * Math.max(Math.abs(low), Math.abs(high)); steps++) {
+  for (; steps < maxSteps && high - low > 4 * Number.EPSILON * Math.max(Math.abs(low), Math.abs(high)); steps++) {
     const guess = current && levelOnSurface(ball, along, current.pushes);
     if (current && guess !== undefined && Math.abs(guess - tried) <= 4 * Number.EPSILON * Math.abs(tried)) {
       best = current; // the closed form reproduces itself: what is left of ‖v‖ - c is rounding
@@ -169,7 +169,7 @@ function bestWorst(ball: Ball): Reached & { readonly onSurface: boolean; readonl
     const level = inside && guess !== tried ? guess : (low + high) / 2;
     current = reach(level);
     tried = level;
-    if (current && Math.abs(current.norm - radius) <= ON_SURFACE * radius) {
+    if (current && Math.abs(current.norm - radius) <= surfaceTolerance * radius) {
       best = current;
       break;
     }

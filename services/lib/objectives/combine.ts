@@ -29,7 +29,7 @@ export interface Combination extends Choice {
   readonly progress: Float64Array;
 }
 
-const COMBINERS: { readonly [M in Method]: Combiner<M> } = {
+const combiners: { readonly [M in Method]: Combiner<M> } = {
   mgda,
   gapo,
   pgapo,
@@ -48,7 +48,7 @@ const COMBINERS: { readonly [M in Method]: Combiner<M> } = {
 };
 
 /** All methods, in the order in which they are documented. */
-export const METHODS = Object.keys(COMBINERS) as readonly Method[];
+export const methods = Object.keys(combiners) as readonly Method[];
 
 /**
  * Chooses the weights by the named method.
@@ -78,9 +78,9 @@ export function stationarity(gram: Gram): number {
 }
 
 function choose<M extends Method>(gram: Gram, options: CombineOptions<M>): Choice {
-  if (!Object.hasOwn(COMBINERS, options.method)) {
-    throw new RangeError(`method is ${String(options.method)}, expected one of ${METHODS.join(', ')}`);
+  if (!Object.hasOwn(combiners, options.method)) {
+    throw new RangeError(`method is ${String(options.method)}, expected one of ${methods.join(', ')}`);
   }
-  const combiner: Combiner<M> = COMBINERS[options.method];
+  const combiner: Combiner<M> = combiners[options.method];
   return combiner(gram, options);
 }

@@ -103,7 +103,7 @@ export interface Choice {
 export type Combiner<M extends Method> = (gram: Gram, options: CombineOptions<M>) => Choice;
 
 /** How far from 1 a preference may sum; it is divided by its sum. */
-const SUM_TOLERANCE = 1e-6;
+const sumTolerance = 1e-6;
 
 /**
  * Checks a vector of weights from a person's configuration.
@@ -166,7 +166,7 @@ export function simplexPreference(gram: Gram, preference: ArrayLike<number> | un
   const size = gram.names.length;
   if (preference === undefined) return new Float64Array(size).fill(1 / size);
   const sum = checkWeights(gram, 'preference', preference);
-  if (Math.abs(sum - 1) > SUM_TOLERANCE) {
+  if (Math.abs(sum - 1) > sumTolerance) {
     throw new RangeError(`preference: the numbers sum to ${sum}, expected 1; divide each by their sum`);
   }
   return Float64Array.from(preference, (share) => share / sum);

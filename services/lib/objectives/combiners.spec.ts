@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { combine, KKT_TOLERANCE, METHODS, type CombineOptions } from './mod.js';
+import { combine, kktTolerance, methods, type CombineOptions } from './mod.js';
 import {
   assertClose,
   gradientsOf,
@@ -52,7 +52,7 @@ function reordered(options: CombineOptions, order: readonly number[]): CombineOp
 }
 
 test('every method is tested here', () => {
-  assert.deepEqual(new Set(METHODS), new Set(Object.values(uses(3)).map(({ method }) => method)));
+  assert.deepEqual(new Set(methods), new Set(Object.values(uses(3)).map(({ method }) => method)));
 });
 
 test('golden values on the Jacobian [[-4, 1, 1], [6, 1, 1]]', () => {
@@ -125,7 +125,7 @@ test('norms from 1e-12 to 1e12 and K = 1 … 32: finite weights, α sums to 1, c
         name,
       );
       if (options.method !== 'imtl-g') assert.ok(Math.min(...alpha) >= 0, name);
-      if (certificate) assert.ok(certificate.relativeResidual <= KKT_TOLERANCE, name);
+      if (certificate) assert.ok(certificate.relativeResidual <= kktTolerance, name);
     }
   };
   fc.assert(fc.property(gradientsOf({ min: 1, max: 32 }, 12), check), { numRuns: 150 });
@@ -191,7 +191,7 @@ test('PCGrad in a drawn order: the same for the same seed and step, others other
 });
 
 /** Powers e of "all gradients times t scale the direction by t^e", by name of the use. */
-const DEGREE: Readonly<Record<string, number>> = {
+const degree: Readonly<Record<string, number>> = {
   'gapo p=1': 0,
   'gapo p=2': -1,
   pgapo: 0,
@@ -207,7 +207,7 @@ test('scaling all gradients by t: by t for most, not at all for methods on unit 
       for (const [name, options] of Object.entries(uses(vectors.length))) {
         const before = combine(gramOf(vectors), options).weights;
         const after = combine(scaled, options).weights;
-        const factor = t ** ((DEGREE[name] ?? 1) - 1);
+        const factor = t ** ((degree[name] ?? 1) - 1);
         const largest = before.reduce((most, w) => Math.max(most, Math.abs(w)), 0);
         before.forEach((w, i) => assertClose(after[i]! / factor, w, 1e-9 * largest + 1e-300, name));
       }

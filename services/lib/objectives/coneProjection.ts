@@ -26,14 +26,14 @@ export interface ConeProjection {
 }
 
 /** Violations below this many rounding errors cannot be told from zero. */
-const ROUNDING_ERRORS = 8;
-const MAX_ITERATIONS_PER_CONSTRAINT = 16;
+const roundingErrors = 8;
+const maxIterationsPerConstraint = 16;
 
 /** A solve with a residual above this is repeated on a matrix that rounding cannot have made indefinite. */
-const GOOD_RESIDUAL = 1e-12;
+const goodResidual = 1e-12;
 
 /** Added to the diagonal, in rounding errors of K' terms, one after the other until the residual is good. */
-const RIDGES = [0, 16, 256, 4096];
+const ridges = [0, 16, 256, 4096];
 
 /**
  * Solves the problem above.
@@ -44,10 +44,10 @@ const RIDGES = [0, 16, 256, 4096];
  */
 export function projectOntoCone(cosines: Float64Array, linear: Float64Array, terms: number): ConeProjection {
   let best: ConeProjection | undefined;
-  for (const ridge of RIDGES) {
+  for (const ridge of ridges) {
     const found = activeSet(cosines, linear, terms, ridge * linear.length * Number.EPSILON);
     if (!best || found.residual < best.residual) best = found;
-    if (best.residual <= GOOD_RESIDUAL) break;
+    if (best.residual <= goodResidual) break;
   }
   return best!;
 }
@@ -62,13 +62,8 @@ function activeSet(cosines: Float64Array, linear: Float64Array, terms: number, r
   let progress = Float64Array.from(linear);
   let best = certify(y, progress, terms, 0);
   const visited = new Set<string>(['']);
-  for (let iteration = 1; iteration <= MAX_ITERATIONS_PER_CONSTRAINT * size; iteration++) {
-    const entering = mostViolated(
-      progress,
-      passive,
-      barred,
-      ROUNDING_ERRORS * size * Number.EPSILON * (terms + sum(y)),
-    );
+  for (let iteration = 1; iteration <= maxIterationsPerConstraint * size; iteration++) {
+    const entering = mostViolated(progress, passive, barred, roundingErrors * size * Number.EPSILON * (terms + sum(y)));
     if (entering < 0) break;
     const next = Float64Array.from(y);
     const members = minimise(cosines, linear, ridge, next, [...passive, entering], scratch, target);

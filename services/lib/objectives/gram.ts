@@ -19,8 +19,8 @@ export interface Gram {
 }
 
 /** Squared norms outside this range have lost digits to underflow, or are about to overflow. */
-const SMALLEST_SQUARED_NORM = 1e-280;
-const LARGEST_SQUARED_NORM = 1e280;
+const smallestSquaredNorm = 1e-280;
+const largestSquaredNorm = 1e280;
 
 /**
  * Computes the Gram matrix of K gradients of equal length. Reads each element once; holds K blocks of 8192 elements,
@@ -152,10 +152,10 @@ function entryError(gradient: GradientVector, start: number, count: number, name
 
 function checkRange(squared: number, nonZero: boolean, name: string): void {
   if (squared === 0 && !nonZero) return;
-  if (squared >= SMALLEST_SQUARED_NORM && squared <= LARGEST_SQUARED_NORM) return;
+  if (squared >= smallestSquaredNorm && squared <= largestSquaredNorm) return;
   throw new RangeError(
-    `${name}: the squared norm of the gradient is ${squared}, outside ${SMALLEST_SQUARED_NORM} to ` +
-      `${LARGEST_SQUARED_NORM} where its inner products keep their digits; rescale this objective's loss`,
+    `${name}: the squared norm of the gradient is ${squared}, outside ${smallestSquaredNorm} to ` +
+      `${largestSquaredNorm} where its inner products keep their digits; rescale this objective's loss`,
   );
 }
 

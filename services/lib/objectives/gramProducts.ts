@@ -4,7 +4,7 @@
  * on the numbers alone, bit for bit, and not on how they are stored.
  */
 
-import { BETWEEN, createKernel, MOST_PAGES, PAGE, WITHIN, type ProductKernel } from './productKernel.js';
+import { BETWEEN, createKernel, mostPages, page, WITHIN, type ProductKernel } from './productKernel.js';
 
 /** One gradient, flattened. */
 export type GradientVector = Float32Array | Float64Array;
@@ -22,9 +22,9 @@ const kernels = new WeakMap<ArrayBufferLike, ProductKernel>();
 let scratch: { readonly kernel: ProductKernel | undefined; readonly size: number } | undefined;
 
 /** Memory of a kernel: the products' lanes, a block of zeros, and then what is multiplied. */
-const LANES_AT = 0;
-const ZEROS_AT = 256;
-const DATA_AT = ZEROS_AT + 4 * BLOCK;
+const lanesAt = 0;
+const zerosAt = 256;
+const dataAt = zerosAt + 4 * BLOCK;
 
 /**
  * Arrays for K gradients that {@link gramMatrix} reads where they lie: nearly twice as fast as ordinary ones,
@@ -45,11 +45,11 @@ export function gradientArrays(count: number, length: number): Float32Array[] {
     }
   }
   const indices = Array.from({ length: count }, (_, i) => i);
-  const pages = Math.ceil((DATA_AT + 4 * count * length) / PAGE);
-  const kernel = pages > MOST_PAGES ? undefined : createKernel(pages);
+  const pages = Math.ceil((dataAt + 4 * count * length) / page);
+  const kernel = pages > mostPages ? undefined : createKernel(pages);
   if (!kernel) return indices.map(() => new Float32Array(length));
   kernels.set(kernel.buffer, kernel);
-  return indices.map((i) => new Float32Array(kernel.buffer, DATA_AT + 4 * i * length, length));
+  return indices.map((i) => new Float32Array(kernel.buffer, dataAt + 4 * i * length, length));
 }
 
 /**
@@ -69,7 +69,7 @@ export function lowerProducts(gradients: readonly GradientVector[], check: Block
 
 function scratchFor(size: number): ProductKernel | undefined {
   if (!scratch || scratch.size < size) {
-    scratch = { kernel: createKernel(Math.ceil((DATA_AT + 4 * BLOCK * size) / PAGE)), size };
+    scratch = { kernel: createKernel(Math.ceil((dataAt + 4 * BLOCK * size) / page)), size };
   }
   return scratch.kernel;
 }
@@ -84,11 +84,9 @@ function inSingles(
   const size = gradients.length;
   const length = gradients[0]!.length;
   const padded = Math.ceil(size / 4) * 4;
-  const lanes = new Float64Array(kernel.buffer, LANES_AT, 20);
-  const copies = inPlace
-    ? []
-    : gradients.map((_, i) => new Float32Array(kernel.buffer, DATA_AT + 4 * BLOCK * i, BLOCK));
-  const addresses = new Float64Array(padded).fill(ZEROS_AT);
+  const lanes = new Float64Array(kernel.buffer, lanesAt, 20);
+  const copies = inPlace ? [] : gradients.map((_, i) => new Float32Array(kernel.buffer, dataAt + 4 * BLOCK * i, BLOCK));
+  const addresses = new Float64Array(padded).fill(zerosAt);
   const last = new Float64Array(padded);
   const values = new Float64Array(size * size);
   const block = new Float64Array(size * size);
@@ -100,7 +98,7 @@ function inSingles(
       if (inPlace) {
         addresses[i] = gradient.byteOffset + 4 * start;
       } else {
-        addresses[i] = DATA_AT + 4 * BLOCK * i;
+        addresses[i] = dataAt + 4 * BLOCK * i;
         copies[i]!.set(count === length ? gradient : gradient.subarray(start, start + count));
       }
       last[i] = count % 2 === 1 ? gradient[start + count - 1]! : 0;
@@ -124,7 +122,7 @@ function blockProducts(
   block: Float64Array,
 ): void {
   for (let row = 0; row < size; row += 4) {
-    within(at[row]!, at[row + 1]!, at[row + 2]!, at[row + 3]!, bytes, LANES_AT);
+    within(at[row]!, at[row + 1]!, at[row + 2]!, at[row + 3]!, bytes, lanesAt);
     for (let lane = 0; lane < WITHIN.length; lane++) {
       const i = row + WITHIN[lane]![1];
       const j = row + WITHIN[lane]![0];
@@ -132,7 +130,7 @@ function blockProducts(
     }
     for (let first = row; first < size && first < row + 4; first += 2) {
       for (let column = 0; column < row; column += 2) {
-        between(at[first]!, at[first + 1]!, at[column]!, at[column + 1]!, bytes, LANES_AT);
+        between(at[first]!, at[first + 1]!, at[column]!, at[column + 1]!, bytes, lanesAt);
         for (let lane = 0; lane < BETWEEN.length; lane++) {
           const i = first + BETWEEN[lane]![0];
           const j = column + BETWEEN[lane]![1] - 2;

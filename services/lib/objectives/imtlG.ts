@@ -5,7 +5,7 @@ import type { Combiner } from './combiner.js';
 import { multiply, unitGradients, weightsFromAmounts } from './unitGradients.js';
 
 /** Σα below this share of Σ|α| is what rounding leaves of zero. */
-const VANISHING_SUM = 1e-12;
+const vanishingSum = 1e-12;
 
 /**
  * d = Σ α_i g_i with Σ α_i = 1 and equal projections ⟨d, g_i⟩ / ‖g_i‖ onto all gradients. In amounts x_i = α_i ‖g_i‖ of
@@ -26,7 +26,7 @@ export const imtlG: Combiner<'imtl-g'> = (gram) => {
   const alpha = weightsFromAmounts(all, { ...units, lengths: units.lengths.map((l) => l / shortest) }, amounts);
   const sum = alpha.reduce((total, a) => total + a, 0);
   const magnitude = alpha.reduce((total, a) => total + Math.abs(a), 0);
-  if (!(Math.abs(sum) > VANISHING_SUM * magnitude)) {
+  if (!(Math.abs(sum) > vanishingSum * magnitude)) {
     const even = new Float64Array(all).fill(1 / all);
     return { alpha: even, weights: new Float64Array(all), leftOut: units.leftOut, certificate: null };
   }

@@ -15,7 +15,7 @@ import { NonFiniteError } from '@gapo/numeric';
  */
 export type KlEstimator = 'k1' | 'k2' | 'k3';
 
-const ESTIMATORS: Readonly<Record<KlEstimator, (difference: number) => number>> = {
+const estimators: Readonly<Record<KlEstimator, (difference: number) => number>> = {
   k1: (x) => x,
   k2: (x) => (x * x) / 2,
   k3: (x) => Math.expm1(-x) + x,
@@ -35,10 +35,10 @@ export function tokenKl(
   logprobs: ArrayLike<number>,
   reference: ArrayLike<number>,
 ): Float64Array {
-  if (!Object.hasOwn(ESTIMATORS, estimator)) {
+  if (!Object.hasOwn(estimators, estimator)) {
     throw new RangeError(`KL estimator is ${String(estimator)}, expected k1, k2 or k3`);
   }
-  const estimate = ESTIMATORS[estimator];
+  const estimate = estimators[estimator];
   if (logprobs.length !== reference.length) {
     throw new RangeError(
       `KL: ${logprobs.length} log-probabilities of the policy, ${reference.length} of the reference`,
@@ -83,7 +83,7 @@ export interface AdaptiveKl {
 export type KlController = FixedKl | AdaptiveKl;
 
 /** Relative errors are cut to this, so that one odd batch cannot throw β off. */
-const LARGEST_ERROR = 0.2;
+const largestError = 0.2;
 
 /**
  * Checks a controller from a configuration or a checkpoint.
@@ -120,12 +120,12 @@ export function updateKlController(state: KlController, divergence: number, comp
     throw new RangeError(`KL controller: ${completions} completions, expected a whole number of at least 1`);
   }
   if (state.kind === 'fixed') return state;
-  const error = Math.max(-LARGEST_ERROR, Math.min(LARGEST_ERROR, divergence / state.target - 1));
+  const error = Math.max(-largestError, Math.min(largestError, divergence / state.target - 1));
   const factor = 1 + (error * completions) / state.horizon;
   if (factor <= 0) {
     throw new RangeError(
       `KL controller: horizon ${state.horizon} is too short for batches of ${completions} completions; ` +
-        `use more than ${LARGEST_ERROR * completions}`,
+        `use more than ${largestError * completions}`,
     );
   }
   return { ...state, coefficient: state.coefficient * factor };

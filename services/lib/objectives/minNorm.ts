@@ -7,7 +7,7 @@ import { nearestPoint, type ActiveSetResult } from './activeSet.js';
 import { cosine, gradientNorms, type Gram } from './gram.js';
 
 /** Relative residual that a solution must reach. */
-export const KKT_TOLERANCE = 1e-10;
+export const kktTolerance = 1e-10;
 
 /** Proof that weights are optimal: anyone with the Gram matrix can recompute it. */
 export interface KktCertificate {
@@ -82,12 +82,12 @@ export function minNorm(gram: Gram, p = 0): MinNormPoint {
  * Refuses a solution that is not one.
  *
  * @param solver how the message calls it
- * @throws RangeError for a residual above {@link KKT_TOLERANCE}
+ * @throws RangeError for a residual above {@link kktTolerance}
  */
 export function checkResidual(solver: string, gram: Gram, residual: number): void {
-  if (residual <= KKT_TOLERANCE) return;
+  if (residual <= kktTolerance) return;
   throw new RangeError(
-    `${solver}: optimality residual ${residual} exceeds ${KKT_TOLERANCE} for ${gram.names.join(', ')}; ` +
+    `${solver}: optimality residual ${residual} exceeds ${kktTolerance} for ${gram.names.join(', ')}; ` +
       'the matrix is not a Gram matrix of real gradients (not positive semidefinite)',
   );
 }

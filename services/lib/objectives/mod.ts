@@ -5,7 +5,7 @@
 
 export * from '@gapo/numeric';
 export * from './gram.js';
-export { minNorm, KKT_TOLERANCE, type KktCertificate, type MinNormPoint } from './minNorm.js';
+export { minNorm, kktTolerance, type KktCertificate, type MinNormPoint } from './minNorm.js';
 export type {
   Choice,
   CombineOptions,
@@ -15,7 +15,7 @@ export type {
   OptionalPreference,
   ProjectionOrder,
 } from './combiner.js';
-export { combine, stationarity, METHODS, type Combination } from './combine.js';
+export { combine, stationarity, methods, type Combination } from './combine.js';
 export { updateMultiplier, type MultiplierState } from './lagrangian.js';
 export { weightedSum } from './direction.js';
 export { fillUniforms, deriveSeed, permutation, philox4x32, uniform } from '@gapo/numeric';

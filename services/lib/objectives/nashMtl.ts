@@ -9,8 +9,8 @@ import { dotProduct, multiply, unitGradients, weightsFromAmounts } from './unitG
  * Where unit gradients can be combined to a squared norm of this or less, the policy is Pareto stationary as far as
  * float64 inner products can tell: the weights would be beyond 10⁶ and their products with them noise.
  */
-const STATIONARY = 1e-12;
-const MAX_STEPS = 200;
+const stationaryTolerance = 1e-12;
+const maxSteps = 200;
 
 /**
  * d = Σ α_i g_i with G·α = 1/α, α > 0: the bargaining solution, at which the product of all progresses ⟨g_i, d⟩ among
@@ -29,7 +29,7 @@ export const nashMtl: Combiner<'nash-mtl'> = (gram) => {
   const { kept, leftOut, cosines } = units;
   const size = kept.length;
   const restricted = { names: kept.map((i) => gram.names[i]!), values: cosines };
-  if (size === 0 || minNorm(restricted).certificate.squaredNorm <= STATIONARY) {
+  if (size === 0 || minNorm(restricted).certificate.squaredNorm <= stationaryTolerance) {
     const certificate = { relativeResidual: 0, squaredNorm: 0, active: [], iterations: 0 };
     return { alpha: new Float64Array(all).fill(1 / all), weights: new Float64Array(all), leftOut, certificate };
   }
@@ -50,10 +50,10 @@ export const nashMtl: Combiner<'nash-mtl'> = (gram) => {
 function bargain(cosines: Float64Array, size: number): { amounts: Float64Array; residual: number; steps: number } {
   const ones = new Float64Array(size).fill(1);
   const level = dotProduct(ones, multiply(cosines, ones));
-  let x: Float64Array = new Float64Array(size).fill(Math.sqrt(size / Math.max(level, STATIONARY)));
+  let x: Float64Array = new Float64Array(size).fill(Math.sqrt(size / Math.max(level, stationaryTolerance)));
   let best = { amounts: x, residual: residualOf(cosines, x), steps: 0 };
   const hessian = new Float64Array(size * size);
-  for (let steps = 1; steps <= MAX_STEPS; steps++) {
+  for (let steps = 1; steps <= maxSteps; steps++) {
     // In y = x / (current x) the Hessian is D·C·D + 1 with D = diag(x): well conditioned whatever the amounts.
     const image = multiply(cosines, x);
     const step = new Float64Array(size);

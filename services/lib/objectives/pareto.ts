@@ -33,7 +33,7 @@ export function paretoFront(points: readonly Point[]): number[] {
 /**
  * Largest number of objectives for which {@link hypervolume} is computed: its time grows as N^(K-1).
  */
-export const MOST_HYPERVOLUME_OBJECTIVES = 4;
+export const mostHypervolumeObjectives = 4;
 
 /**
  * The volume of the region that is dominated by some point and dominates the reference (Zitzler and Thiele 1998), exact
@@ -50,9 +50,9 @@ export const MOST_HYPERVOLUME_OBJECTIVES = 4;
  */
 export function hypervolume(points: readonly Point[], reference: Point): number {
   const size = reference.length;
-  if (size < 1 || size > MOST_HYPERVOLUME_OBJECTIVES) {
+  if (size < 1 || size > mostHypervolumeObjectives) {
     throw new RangeError(
-      `hypervolume: the reference has ${size} values, expected 1 to ${MOST_HYPERVOLUME_OBJECTIVES} objectives`,
+      `hypervolume: the reference has ${size} values, expected 1 to ${mostHypervolumeObjectives} objectives`,
     );
   }
   checkPoints([reference, ...points]);

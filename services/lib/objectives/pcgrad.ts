@@ -5,7 +5,7 @@ import { type Combiner, type ProjectionOrder } from './combiner.js';
 import { unitGradients, weightsFromAmounts, type UnitGradients } from './unitGradients.js';
 
 /** (K - 1)! orders for each of K gradients: 40,320 in all for K = 8. */
-const MOST_FOR_ALL_ORDERS = 8;
+const mostForAllOrders = 8;
 
 /**
  * d = Σ_i g_i′ where g_i′ starts as g_i and, for every other j in some order, loses its part along g_j if their inner
@@ -23,9 +23,9 @@ const MOST_FOR_ALL_ORDERS = 8;
 export const pcgrad: Combiner<'pcgrad'> = (gram, { order }) => {
   const units = unitGradients(gram);
   const size = units.kept.length;
-  if (order === 'all' && size > MOST_FOR_ALL_ORDERS) {
+  if (order === 'all' && size > mostForAllOrders) {
     throw new RangeError(
-      `pcgrad: the mean over all orders is limited to ${MOST_FOR_ALL_ORDERS} objectives, here are ${size}; ` +
+      `pcgrad: the mean over all orders is limited to ${mostForAllOrders} objectives, here are ${size}; ` +
         'use order: { seed, step }',
     );
   }

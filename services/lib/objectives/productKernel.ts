@@ -1,5 +1,5 @@
 /**
- * The inner loop of the Gram matrix as WebAssembly SIMD: products of float32 vectors accumulated in float64, two lanes
+ * The inner loop of the Gram matrix as WebAssembly simd: products of float32 vectors accumulated in float64, two lanes
  * at a time, which JavaScript has no instructions for. The module is assembled here, from the instruction set's tables
  * (WebAssembly core specification 2.0, section 5), and has two functions over one memory:
  *
@@ -9,7 +9,7 @@
  * a … d are addresses of float32 vectors, `bytes` their length (a multiple of 8, or 0), and each product is left at `out` as
  * its two lanes: the sum over even elements and that over odd ones, each in ascending order.
  *
- * A product of two float32 numbers is exact in float64 (48 bits of 53). So the fused multiply-add of relaxed SIMD, which
+ * A product of two float32 numbers is exact in float64 (48 bits of 53). So the fused multiply-add of relaxed simd, which
  * rounds once, and a multiplication followed by an addition give the same bits, and the faster is taken where it is there.
  */
 import { setFlagsFromString } from 'node:v8';
@@ -34,10 +34,10 @@ export interface ProductKernel {
 }
 
 /** Bytes of one page of WebAssembly memory. */
-export const PAGE = 65_536;
+export const page = 65_536;
 
 /** Pages that 32-bit addresses reach. */
-export const MOST_PAGES = 65_536;
+export const mostPages = 65_536;
 
 /** Pairs of vectors, by the products' places. */
 export const WITHIN: readonly (readonly [number, number])[] = [
@@ -52,7 +52,7 @@ let compiled: object | undefined;
 /**
  * A kernel with memory of its own.
  *
- * @param pages of 64 KiB, at most {@link MOST_PAGES}; they are never grown, so views of the buffer stay valid
+ * @param pages of 64 KiB, at most {@link mostPages}; they are never grown, so views of the buffer stay valid
  * @returns undefined where the process cannot get that much memory or address space
  */
 export function createKernel(pages: number): ProductKernel | undefined {
@@ -71,51 +71,51 @@ export function createKernel(pages: number): ProductKernel | undefined {
 
 /** With fused multiply-add where the engine knows it; Node 20 does behind a flag. */
 function fastestModule(): Uint8Array {
-  const fused = assemble(FUSED_MULTIPLY_ADD);
+  const fused = assemble(fusedMultiplyAdd);
   if (api.validate(fused)) return fused;
   setFlagsFromString('--experimental-wasm-relaxed-simd');
-  return api.validate(fused) ? fused : assemble(MULTIPLY_THEN_ADD);
+  return api.validate(fused) ? fused : assemble(multiplyThenAdd);
 }
 
 // Types
-const I32 = 0x7f;
-const V128 = 0x7b;
-const NOTHING = 0x40;
+const i32 = 0x7f;
+const v128 = 0x7b;
+const nothing = 0x40;
 
 // Instructions
-const LOOP = 0x03;
+const loop = 0x03;
 const IF = 0x04;
-const END = 0x0b;
-const BR_IF = 0x0d;
-const LOCAL_GET = 0x20;
-const LOCAL_SET = 0x21;
-const LOCAL_TEE = 0x22;
-const I32_CONST = 0x41;
-const I32_LT_U = 0x49;
-const I32_ADD = 0x6a;
-const SIMD = 0xfd;
-const V128_STORE = [SIMD, 0x0b];
-const V128_LOAD64_ZERO = [SIMD, 0x5d];
-const F64X2_PROMOTE_LOW_F32X4 = [SIMD, 0x5f];
-const F64X2_ADD = [SIMD, 0xf0, 0x01];
-const F64X2_MUL = [SIMD, 0xf2, 0x01];
-const F64X2_RELAXED_MADD = [SIMD, 0x87, 0x02];
+const end = 0x0b;
+const brIf = 0x0d;
+const localGet = 0x20;
+const localSet = 0x21;
+const localTee = 0x22;
+const i32Const = 0x41;
+const i32LtU = 0x49;
+const i32Add = 0x6a;
+const simd = 0xfd;
+const v128Store = [simd, 0x0b];
+const v128Load64Zero = [simd, 0x5d];
+const f64x2PromoteLowF32x4 = [simd, 0x5f];
+const f64x2Add = [simd, 0xf0, 0x01];
+const f64x2Mul = [simd, 0xf2, 0x01];
+const f64x2RelaxedMadd = [simd, 0x87, 0x02];
 
 /** Adds the product of two local variables to a third. */
 type Accumulate = (x: number, y: number, sum: number) => number[];
-const FUSED_MULTIPLY_ADD: Accumulate = (x, y, sum) => [
-  ...[LOCAL_GET, x, LOCAL_GET, y, LOCAL_GET, sum],
-  ...[...F64X2_RELAXED_MADD, LOCAL_SET, sum],
+const fusedMultiplyAdd: Accumulate = (x, y, sum) => [
+  ...[localGet, x, localGet, y, localGet, sum],
+  ...[...f64x2RelaxedMadd, localSet, sum],
 ];
-const MULTIPLY_THEN_ADD: Accumulate = (x, y, sum) => [
-  ...[LOCAL_GET, sum, LOCAL_GET, x, LOCAL_GET, y],
-  ...[...F64X2_MUL, ...F64X2_ADD, LOCAL_SET, sum],
+const multiplyThenAdd: Accumulate = (x, y, sum) => [
+  ...[localGet, sum, localGet, x, localGet, y],
+  ...[...f64x2Mul, ...f64x2Add, localSet, sum],
 ];
 
 // Locals: six parameters, the byte offset, four loaded values, then the sums.
 const BYTES = 4;
 const OUT = 5;
-const OFFSET = 6;
+const offset = 6;
 const VALUE = 7;
 const SUM = 11;
 
@@ -126,18 +126,18 @@ const SUM = 11;
 function productsBody(pairs: readonly (readonly [number, number])[], accumulate: Accumulate): number[] {
   const turn = [
     ...[0, 1, 2, 3].flatMap((vector) => [
-      ...[LOCAL_GET, vector, LOCAL_GET, OFFSET, I32_ADD],
-      ...[...V128_LOAD64_ZERO, 2, 0, ...F64X2_PROMOTE_LOW_F32X4, LOCAL_SET, VALUE + vector],
+      ...[localGet, vector, localGet, offset, i32Add],
+      ...[...v128Load64Zero, 2, 0, ...f64x2PromoteLowF32x4, localSet, VALUE + vector],
     ]),
     ...pairs.flatMap(([x, y], k) => accumulate(VALUE + x, VALUE + y, SUM + k)),
   ];
   const turns = [
-    ...[LOCAL_GET, BYTES, IF, NOTHING, LOOP, NOTHING, ...turn],
-    ...[LOCAL_GET, OFFSET, I32_CONST, 8, I32_ADD, LOCAL_TEE, OFFSET, LOCAL_GET, BYTES, I32_LT_U, BR_IF, 0, END, END],
+    ...[localGet, BYTES, IF, nothing, loop, nothing, ...turn],
+    ...[localGet, offset, i32Const, 8, i32Add, localTee, offset, localGet, BYTES, i32LtU, brIf, 0, end, end],
   ];
-  const store = pairs.flatMap((_, k) => [LOCAL_GET, OUT, LOCAL_GET, SUM + k, ...V128_STORE, 3, ...unsigned(16 * k)]);
-  const locals = [2, 1, I32, 4 + pairs.length, V128];
-  const body = [...locals, ...turns, ...store, END];
+  const store = pairs.flatMap((_, k) => [localGet, OUT, localGet, SUM + k, ...v128Store, 3, ...unsigned(16 * k)]);
+  const locals = [2, 1, i32, 4 + pairs.length, v128];
+  const body = [...locals, ...turns, ...store, end];
   return [...unsigned(body.length), ...body];
 }
 
@@ -145,7 +145,7 @@ function assemble(accumulate: Accumulate): Uint8Array {
   const section = (id: number, content: readonly number[]): number[] => [id, ...unsigned(content.length), ...content];
   const text = (value: string): number[] => [value.length, ...Array.from(value, (letter) => letter.charCodeAt(0))];
   const magic = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
-  const types = section(1, [1, 0x60, 6, I32, I32, I32, I32, I32, I32, 0]);
+  const types = section(1, [1, 0x60, 6, i32, i32, i32, i32, i32, i32, 0]);
   const imports = section(2, [1, ...text('gapo'), ...text('memory'), 0x02, 0x00, 0x01]);
   const functions = section(3, [2, 0, 0]);
   const exported = section(7, [2, ...text('within'), 0x00, 0, ...text('between'), 0x00, 1]);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { factor, substitute, symmetricEigen } from '@gapo/numeric';
 import fc from 'fast-check';
 import { projectOntoCone } from './coneProjection.js';
-import { combine, KKT_TOLERANCE, type CombineOptions } from './mod.js';
+import { combine, kktTolerance, type CombineOptions } from './mod.js';
 import {
   assertClose,
   gradientsOf,
@@ -94,8 +94,8 @@ test('certificates of projections, recomputed from the weights alone', () => {
       for (let i = 0; i < vectors.length; i++) {
         const slack = progress[i]! / (norm(vectors[i]!) * terms);
         assert.ok(weights[i]! >= base[i]! * (1 - 1e-12));
-        assert.ok(slack >= -KKT_TOLERANCE);
-        if (certificate!.active.includes(i)) assert.ok(Math.abs(slack) <= KKT_TOLERANCE);
+        assert.ok(slack >= -kktTolerance);
+        if (certificate!.active.includes(i)) assert.ok(Math.abs(slack) <= kktTolerance);
         else assertClose(weights[i]!, base[i]!, 1e-12 * base[i]!);
       }
     }

@@ -75,14 +75,14 @@ export function parameterFeeds(version: readonly NamedTensor[]): Readonly<Record
 
 /** Evaluates completions. Holds one session; not for several runs at a time. */
 export class Evaluator {
-  private readonly session: Session;
-  private readonly config: DecoderConfig;
-  private readonly options: MemoryOptions;
+  readonly #session: Session;
+  readonly #config: DecoderConfig;
+  readonly #options: MemoryOptions;
 
   private constructor(session: Session, config: DecoderConfig, options: MemoryOptions) {
-    this.session = session;
-    this.config = config;
-    this.options = options;
+    this.#session = session;
+    this.#config = config;
+    this.#options = options;
   }
 
   static async open(model: DecoderModel, spec: TrainableSpec, options: EngineOptions): Promise<Evaluator> {
@@ -100,17 +100,17 @@ export class Evaluator {
     sequences: readonly Sequence[],
     temperature: number,
   ): Promise<{ readonly logprobs: Float32Array; readonly values: TensorArray<Float32Array> | undefined }> {
-    checkSequences(sequences, this.config.context);
-    const parts = splitByMemory(this.config, sequences, this.options, false);
+    checkSequences(sequences, this.#config.context);
+    const parts = splitByMemory(this.#config, sequences, this.#options, false);
     const logprobs = new TokenRows(sequences);
     const values = new TokenRows(sequences);
     for (const indices of parts) {
       const batch = toBatch(
         indices.map((index) => sequences[index] as Sequence),
-        this.config.context,
+        this.#config.context,
       );
       const feeds = { ...parameterFeeds(version), ...completionFeeds(batch, temperature) };
-      const outputs = await this.session.run(pick(feeds, this.session.inputNames));
+      const outputs = await this.#session.run(pick(feeds, this.#session.inputNames));
       logprobs.put(indices, outputs['logprobs']);
       values.put(indices, outputs['values']);
     }
@@ -118,20 +118,20 @@ export class Evaluator {
   }
 
   async close(): Promise<void> {
-    await this.session.close();
+    await this.#session.close();
   }
 }
 
 /** Rows of numbers, one for each completion token, put together from those of micro-batches. */
 class TokenRows {
   all: TensorArray<Float32Array> | undefined;
-  private readonly sequences: readonly Sequence[];
-  private readonly starts: readonly number[];
+  readonly #sequences: readonly Sequence[];
+  readonly #starts: readonly number[];
 
   constructor(sequences: readonly Sequence[]) {
-    this.sequences = sequences;
+    this.#sequences = sequences;
     let start = 0;
-    this.starts = sequences.map(({ completionIds }) => (start += completionIds.length) - completionIds.length);
+    this.#starts = sequences.map(({ completionIds }) => (start += completionIds.length) - completionIds.length);
   }
 
   /** Puts the rows of some sequences where they belong. */
@@ -139,13 +139,13 @@ class TokenRows {
     if (rows === undefined) return;
     const [, ...rest] = rows.dims;
     const width = rest[0] ?? 1;
-    const tokens = tokensOf(this.sequences);
+    const tokens = tokensOf(this.#sequences);
     this.all ??= { data: new Float32Array(tokens * width), dims: [tokens, ...rest] };
     let offset = 0;
     for (const index of indices) {
-      const size = (this.sequences[index] as Sequence).completionIds.length * width;
+      const size = (this.#sequences[index] as Sequence).completionIds.length * width;
       const part = (rows.data as Float32Array).subarray(offset, offset + size);
-      this.all.data.set(part, (this.starts[index] as number) * width);
+      this.all.data.set(part, (this.#starts[index] as number) * width);
       offset += size;
     }
   }

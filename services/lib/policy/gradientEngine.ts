@@ -25,26 +25,26 @@ export interface ShardGradients {
 
 /** Holds one session for each graph that was needed; not for several runs at a time. */
 export class GradientEngine {
-  private readonly model: DecoderModel;
-  private readonly spec: TrainableSpec;
-  private readonly options: EngineOptions;
-  private readonly sessions = new Map<string, Promise<Session>>();
+  readonly #model: DecoderModel;
+  readonly #spec: TrainableSpec;
+  readonly #options: EngineOptions;
+  readonly #sessions = new Map<string, Promise<Session>>();
 
   constructor(model: DecoderModel, spec: TrainableSpec, options: EngineOptions) {
-    this.model = model;
-    this.spec = spec;
-    this.options = options;
+    this.#model = model;
+    this.#spec = spec;
+    this.#options = options;
   }
 
   /** The gradients under a version: those of the shard's micro-batches, added up in order. */
   async compute(version: readonly NamedTensor[], input: ShardInput): Promise<ShardGradients> {
-    const { config } = this.model;
+    const { config } = this.#model;
     checkSequences(input.sequences, config.context);
-    checkShard(input, this.spec);
-    const parts = splitByMemory(config, input.sequences, this.options, true);
+    checkShard(input, this.#spec);
+    const parts = splitByMemory(config, input.sequences, this.#options, true);
     let total: ShardGradients | undefined;
     for (const indices of parts) {
-      const part = await this.microBatch(version, partOf(input, indices));
+      const part = await this.#microBatch(version, partOf(input, indices));
       total = total === undefined ? part : added(total, part);
     }
     return total as ShardGradients;
@@ -54,20 +54,20 @@ export class GradientEngine {
    * The gradients of one micro-batch. Where each sequence has one advantage, a single backward pass is tried first and
    * kept if no token turns out to be clipped; it is exact then.
    */
-  private async microBatch(version: readonly NamedTensor[], input: ShardInput): Promise<ShardGradients> {
-    const batch = toBatch(input.sequences, this.model.config.context);
-    if (input.advantagesPer === 'token') return this.pass(version, input, batch, 'token');
-    const optimistic = await this.pass(version, input, batch, 'unclipped');
+  async #microBatch(version: readonly NamedTensor[], input: ShardInput): Promise<ShardGradients> {
+    const batch = toBatch(input.sequences, this.#model.config.context);
+    if (input.advantagesPer === 'token') return this.#pass(version, input, batch, 'token');
+    const optimistic = await this.#pass(version, input, batch, 'unclipped');
     if (optimistic.statistics.clipped.every((count) => count === 0)) return optimistic;
-    return this.pass(version, input, batch, 'signed');
+    return this.#pass(version, input, batch, 'signed');
   }
 
   async close(): Promise<void> {
-    for (const session of this.sessions.values()) await (await session).close();
-    this.sessions.clear();
+    for (const session of this.#sessions.values()) await (await session).close();
+    this.#sessions.clear();
   }
 
-  private async pass(
+  async #pass(
     version: readonly NamedTensor[],
     input: ShardInput,
     batch: SequenceBatch,
@@ -77,9 +77,9 @@ export class GradientEngine {
     const regularized =
       input.objectivesOnly !== true &&
       (input.klCoefficient !== 0 || input.entropyCoefficient !== 0 || input.value !== undefined);
-    const session = await this.session({
-      config: this.model.config,
-      spec: this.spec,
+    const session = await this.#session({
+      config: this.#model.config,
+      spec: this.#spec,
       objectives: input.objectives,
       passes,
       clipRange: input.clipRange,
@@ -87,11 +87,11 @@ export class GradientEngine {
       kl: input.klCoefficient !== 0,
       entropy: input.entropyCoefficient !== 0,
       scope,
-      recompute: this.options.recompute ?? false,
-      precision: this.options.precision ?? 'float32',
+      recompute: this.#options.recompute ?? false,
+      precision: this.#options.precision ?? 'float32',
     });
     const outputs = await session.run(pick(shardFeeds(version, input, batch), session.inputNames));
-    const trained = tensorsOf(scope, trainableTensors(this.model.config, this.spec));
+    const trained = tensorsOf(scope, trainableTensors(this.#model.config, this.#spec));
     const flat = (nameOf: (name: string) => string, k: number): Float32Array => flattened(outputs, trained, nameOf, k);
     return {
       objectives: Array.from({ length: input.objectives }, (_, k) => flat(gradientNames.objectives, k)),
@@ -100,13 +100,13 @@ export class GradientEngine {
     };
   }
 
-  private session(options: GradientGraphOptions): Promise<Session> {
+  #session(options: GradientGraphOptions): Promise<Session> {
     const { objectives, passes, clipRange, regularized, kl, entropy, scope } = options;
     const key = [objectives, passes, clipRange, regularized, kl, entropy, scope].join();
-    let session = this.sessions.get(key);
+    let session = this.#sessions.get(key);
     if (session === undefined) {
-      session = Session.open(gradientGraph(options, this.model.weights).toModel(), this.options);
-      this.sessions.set(key, session);
+      session = Session.open(gradientGraph(options, this.#model.weights).toModel(), this.#options);
+      this.#sessions.set(key, session);
     }
     return session;
   }

@@ -25,14 +25,14 @@ import { tensorSource } from './tensorSource.js';
 
 /** Computes Gram matrices at the logits. Holds one session; not for several runs at a time. */
 export class LogitGramEngine {
-  private readonly session: Session;
-  private readonly config: DecoderConfig;
-  private readonly options: MemoryOptions;
+  readonly #session: Session;
+  readonly #config: DecoderConfig;
+  readonly #options: MemoryOptions;
 
   private constructor(session: Session, config: DecoderConfig, options: MemoryOptions) {
-    this.session = session;
-    this.config = config;
-    this.options = options;
+    this.#session = session;
+    this.#config = config;
+    this.#options = options;
   }
 
   static async open(model: DecoderModel, spec: TrainableSpec, options: EngineOptions): Promise<LogitGramEngine> {
@@ -59,18 +59,18 @@ export class LogitGramEngine {
 
   /** The shard's Gram matrix, row-major [K, K], in float64. PPO's clip counts as in the surrogate. */
   async compute(version: readonly NamedTensor[], input: ShardInput): Promise<Float64Array> {
-    checkSequences(input.sequences, this.config.context);
+    checkSequences(input.sequences, this.#config.context);
     const gram = new Float64Array(input.objectives ** 2);
-    for (const indices of splitByMemory(this.config, input.sequences, this.options, false)) {
-      await this.addTo(gram, version, partOf(input, indices));
+    for (const indices of splitByMemory(this.#config, input.sequences, this.#options, false)) {
+      await this.#addTo(gram, version, partOf(input, indices));
     }
     return gram;
   }
 
-  private async addTo(gram: Float64Array, version: readonly NamedTensor[], input: ShardInput): Promise<void> {
-    const batch = toBatch(input.sequences, this.config.context);
+  async #addTo(gram: Float64Array, version: readonly NamedTensor[], input: ShardInput): Promise<void> {
+    const batch = toBatch(input.sequences, this.#config.context);
     const feeds = { ...parameterFeeds(version), ...completionFeeds(batch, input.temperature) };
-    const outputs = await this.session.run(pick(feeds, this.session.inputNames));
+    const outputs = await this.#session.run(pick(feeds, this.#session.inputNames));
     const logprobs = outputs['logprobs']?.data as Float32Array;
     const norms = outputs['norms']?.data as Float32Array;
     const k = input.objectives;
@@ -95,6 +95,6 @@ export class LogitGramEngine {
   }
 
   async close(): Promise<void> {
-    await this.session.close();
+    await this.#session.close();
   }
 }

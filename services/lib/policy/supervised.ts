@@ -25,16 +25,16 @@ export interface SupervisedGradients {
 
 /** Computes supervised gradients. Holds one session; not for several runs at a time. */
 export class SupervisedEngine {
-  private readonly session: Session;
-  private readonly config: DecoderConfig;
-  private readonly spec: TrainableSpec;
-  private readonly options: MemoryOptions;
+  readonly #session: Session;
+  readonly #config: DecoderConfig;
+  readonly #spec: TrainableSpec;
+  readonly #options: MemoryOptions;
 
   private constructor(session: Session, config: DecoderConfig, spec: TrainableSpec, options: MemoryOptions) {
-    this.session = session;
-    this.config = config;
-    this.spec = spec;
-    this.options = options;
+    this.#session = session;
+    this.#config = config;
+    this.#spec = spec;
+    this.#options = options;
   }
 
   /** `frozen` holds the weights that are not trained: none in full training. */
@@ -63,23 +63,23 @@ export class SupervisedEngine {
 
   /** Loss and gradients of a batch at the given values of the trained tensors. */
   async compute(tensors: readonly NamedTensor[], sequences: readonly Sequence[]): Promise<SupervisedGradients> {
-    checkSequences(sequences, this.config.context);
+    checkSequences(sequences, this.#config.context);
     const tokens = tokensOf(sequences);
-    const sums = trainableTensors(this.config, this.spec).map(({ shape }) => new Float32Array(sizeOf(shape)));
+    const sums = trainableTensors(this.#config, this.#spec).map(({ shape }) => new Float32Array(sizeOf(shape)));
     let loss = 0;
-    for (const indices of splitByMemory(this.config, sequences, this.options, true)) {
+    for (const indices of splitByMemory(this.#config, sequences, this.#options, true)) {
       const batch = toBatch(
         indices.map((index) => sequences[index] as Sequence),
-        this.config.context,
+        this.#config.context,
       );
       const feeds = {
         ...parameterFeeds(tensors),
         ...completionFeeds(batch, 1),
         denominator: { data: Float32Array.of(tokens), dims: [] },
       };
-      const outputs = await this.session.run(pick(feeds, this.session.inputNames));
+      const outputs = await this.#session.run(pick(feeds, this.#session.inputNames));
       loss += Number(outputs['loss']?.data[0]);
-      trainableTensors(this.config, this.spec).forEach(({ name }, index) => {
+      trainableTensors(this.#config, this.#spec).forEach(({ name }, index) => {
         const part = outputs[`gradient.${name}`]?.data as Float32Array | undefined;
         const sum = sums[index] as Float32Array;
         part?.forEach((x, i) => (sum[i] = (sum[i] as number) + x));
@@ -89,6 +89,6 @@ export class SupervisedEngine {
   }
 
   async close(): Promise<void> {
-    await this.session.close();
+    await this.#session.close();
   }
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RpcError, connect, implement, type CallContext } from './mod.js';
-import { deferred, policyServer, rewardServer } from './testserver.js';
+import { deferred, policyServer, rewardServer } from './testServers.fixture.js';
 
 const deadlineMs = 10_000;
 

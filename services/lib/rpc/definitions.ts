@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as grpc from '@grpc/grpc-js';
 import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
-import { loaderOptions } from './loader-options.js';
+import { loaderOptions } from './loaderOptions.js';
 import type { ServiceName } from './services.js';
 
 /**

@@ -10,7 +10,7 @@ import { test } from 'node:test';
 import * as grpc from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { RpcError, checkHealth, connect, serve, waitForReady, type Handlers } from './mod.js';
-import { deferred, policyServer, rewardServer } from './testserver.js';
+import { deferred, policyServer, rewardServer } from './testServers.fixture.js';
 
 const deadlineMs = 10_000;
 const service = 'gapo.reward.v1.RewardService';

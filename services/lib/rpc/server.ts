@@ -9,7 +9,7 @@ import type { OpenCall } from './context.js';
 import { packageDefinition } from './definitions.js';
 import { RpcError } from './error.js';
 import { addImplementation, type CallObserver, type Implementation } from './handler.js';
-import { loaderOptions } from './loader-options.js';
+import { loaderOptions } from './loaderOptions.js';
 
 /** Options of {@link serve}. */
 export interface ServeOptions {

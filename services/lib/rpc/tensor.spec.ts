@@ -13,7 +13,7 @@ import {
   type TensorData,
   type TensorHeader,
 } from './mod.js';
-import { policyServer } from './testserver.js';
+import { policyServer } from './testServers.fixture.js';
 
 const floats = Float32Array.of(1, -0, Infinity, 1e-40, Number.NaN, 3.5);
 const doubles = Float64Array.of(Math.PI, -1e300);

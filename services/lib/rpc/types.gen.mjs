@@ -24,7 +24,7 @@ function filesUnder(directory) {
 
 /** The loader's options, from the TypeScript source itself: the generator must not depend on a build of this package. */
 async function loaderOptions() {
-  const source = readFileSync(join(here, 'loader-options.ts'), 'utf8');
+  const source = readFileSync(join(here, 'loaderOptions.ts'), 'utf8');
   const { outputText } = typescript.transpileModule(source, {
     compilerOptions: { module: typescript.ModuleKind.ESNext, target: typescript.ScriptTarget.ES2023 },
   });

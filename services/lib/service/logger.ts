@@ -9,7 +9,7 @@ import { UserError } from './userError.js';
 
 export type { Logger } from 'pino';
 
-const KNOWN_LEVELS = [...Object.values(levels.labels), 'silent'];
+const knownLevels = [...Object.values(levels.labels), 'silent'];
 
 let stream: DestinationStream | undefined;
 
@@ -40,8 +40,8 @@ export function logger(name: string): Logger {
 
 function logLevel(): string {
   const level = (process.env['LOG_LEVEL'] || 'info').toLowerCase();
-  if (KNOWN_LEVELS.includes(level)) return level;
-  throw new UserError(`LOG_LEVEL: found "${level}", expected one of ${KNOWN_LEVELS.join(', ')}`);
+  if (knownLevels.includes(level)) return level;
+  throw new UserError(`LOG_LEVEL: found "${level}", expected one of ${knownLevels.join(', ')}`);
 }
 
 function activeSpan(): { trace_id?: string; span_id?: string } {
@@ -49,7 +49,7 @@ function activeSpan(): { trace_id?: string; span_id?: string } {
   return span !== undefined && isSpanContextValid(span) ? { trace_id: span.traceId, span_id: span.spanId } : {};
 }
 
-const COLOURS: Record<string, string> = {
+const colours: Record<string, string> = {
   trace: '\x1b[90m',
   debug: '\x1b[90m',
   info: '\x1b[32m',
@@ -83,7 +83,7 @@ export function prettyLine(json: string): string {
   const details = Object.entries(fields)
     .map(([key, value]) => ` \x1b[90m${key}=\x1b[0m${shown(value)}`)
     .join('');
-  const colour = COLOURS[String(level)] ?? '';
+  const colour = colours[String(level)] ?? '';
   const clock = String(time).slice(11, 19);
   const line = `\x1b[90m${clock}\x1b[0m ${colour}${String(level).padEnd(5)}\x1b[0m ${String(name)}: ${shown(message ?? '')}${details}\n`;
   return error === undefined ? line : `${line}${errorText(error)}\n`;

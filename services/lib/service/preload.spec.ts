@@ -3,15 +3,15 @@ import { describe, test } from 'node:test';
 import { startChild } from './child.fixture.js';
 import { startOtlpReceiver } from './otlpReceiver.fixture.js';
 
-const PRELOAD = ['--import', import.meta.resolve('@gapo/tracing/preload')];
+const preload = ['--import', import.meta.resolve('@gapo/tracing/preload')];
 
 describe('preload', { timeout: 60_000 }, () => {
   test('a gRPC call between two processes is one trace: step, client, server, work', async () => {
     const receiver = await startOtlpReceiver();
     const env = (name: string) => ({ ...receiver.env, OTEL_SERVICE_NAME: name });
-    const server = startChild('./greeter.fixture.js', ['server'], env('callee'), PRELOAD);
+    const server = startChild('./greeter.fixture.js', ['server'], env('callee'), preload);
     const [, port = ''] = await server.said(/"address":"127\.0\.0\.1:(\d+)"/);
-    const client = startChild('./greeter.fixture.js', ['client', port], env('caller'), PRELOAD);
+    const client = startChild('./greeter.fixture.js', ['client', port], env('caller'), preload);
     assert.equal(await client.closed, 0, client.output());
 
     const work = await receiver.span((span) => span.name === 'gapo.reward.score');
@@ -37,7 +37,7 @@ describe('preload', { timeout: 60_000 }, () => {
 
   test('the service is named after the folder of its main script', async () => {
     const receiver = await startOtlpReceiver();
-    const child = startChild('./service.fixture.js', ['traced'], receiver.env, PRELOAD);
+    const child = startChild('./service.fixture.js', ['traced'], receiver.env, preload);
     assert.equal(await child.closed, 0, child.output());
     const span = await receiver.span((one) => one.name === 'gapo.step');
     assert.equal(span.service, 'gapo-telemetry');
@@ -45,14 +45,14 @@ describe('preload', { timeout: 60_000 }, () => {
   });
 
   test('without OTEL variables nothing of the SDK is loaded', async () => {
-    const child = startChild('./service.fixture.js', ['modules'], {}, PRELOAD);
+    const child = startChild('./service.fixture.js', ['modules'], {}, preload);
     await child.said(/telemetry off, sdk not loaded/);
     assert.equal(await child.closed, 0, child.output());
   });
 
   test('a receiver that is away delays the end by no more than the time limit', async () => {
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9', OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' };
-    const child = startChild('./service.fixture.js', ['traced'], env, PRELOAD);
+    const child = startChild('./service.fixture.js', ['traced'], env, preload);
     assert.equal(await child.closed, 0, child.output());
   });
 });

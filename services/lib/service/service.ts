@@ -50,7 +50,7 @@ export interface ServiceOptions {
   telemetryTimeoutMs?: number;
 }
 
-const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+const stopSignals = ['SIGTERM', 'SIGINT'] as const;
 
 /**
  * Prints the help where it is asked for; else runs a service until SIGTERM or SIGINT, then ends the process. The order at the end is: the service's own `stop`,
@@ -77,7 +77,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
   setInterval(() => undefined, 2 ** 30);
   const asked = new AbortController();
   const stopAsked = new Promise<NodeJS.Signals>((resolve) => {
-    for (const name of SIGNALS) {
+    for (const name of stopSignals) {
       process.on(name, () => {
         if (asked.signal.aborted) process.exit(128 + constants.signals[name]);
         asked.abort();

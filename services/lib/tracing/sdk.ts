@@ -7,11 +7,11 @@ interface RunningSdk {
 }
 
 // On the global object: the preload and the service may see two instances of this module when a loader hook renames URLs.
-const SDK = Symbol.for('gapo.telemetry.sdk');
-const holder = globalThis as { [SDK]?: RunningSdk | undefined };
+const sdkKey = Symbol.for('gapo.telemetry.sdk');
+const holder = globalThis as { [sdkKey]?: RunningSdk | undefined };
 
 /** Methods that probes and tools call all day; a span for each would drown the traces. */
-const UNTRACED_METHODS = ['Check', 'Watch', 'List', 'ServerReflectionInfo'];
+const untracedMethods = ['Check', 'Watch', 'List', 'ServerReflectionInfo'];
 
 /**
  * Whether the environment asks for traces: an OTLP endpoint or a trace exporter is set, and neither
@@ -26,7 +26,7 @@ export function telemetryWanted(env: NodeJS.ProcessEnv = process.env): boolean {
 
 /** Whether traces are being recorded in this process. */
 export function telemetryEnabled(): boolean {
-  return holder[SDK] !== undefined;
+  return holder[sdkKey] !== undefined;
 }
 
 /**
@@ -42,7 +42,7 @@ export function serviceName(env: NodeJS.ProcessEnv = process.env, mainScript = p
 }
 
 /**
- * Starts the SDK with the gRPC instrumentation. Exporter, protocol, sampler and batching follow the standard OTEL_*
+ * Starts the sdkKey with the gRPC instrumentation. Exporter, protocol, sampler and batching follow the standard OTEL_*
  * variables. Only traces: the metrics and logs pipelines stay off.
  */
 export async function startSdk(): Promise<void> {
@@ -52,24 +52,24 @@ export async function startSdk(): Promise<void> {
   ]);
   const sdk = new NodeSDK({
     serviceName: serviceName(),
-    instrumentations: [new GrpcInstrumentation({ ignoreGrpcMethods: UNTRACED_METHODS })],
+    instrumentations: [new GrpcInstrumentation({ ignoreGrpcMethods: untracedMethods })],
     metricReaders: [],
     logRecordProcessors: [],
   });
   sdk.start();
-  holder[SDK] = sdk;
+  holder[sdkKey] = sdk;
 }
 
 /**
- * Exports what is left and stops the SDK, for at most `timeoutMs` milliseconds: a receiver that is away must not keep
+ * Exports what is left and stops the sdkKey, for at most `timeoutMs` milliseconds: a receiver that is away must not keep
  * a process alive. Does nothing where traces are off; never throws.
  *
  * @returns whether everything was exported in time
  */
 export async function shutdownTelemetry(timeoutMs = 5000): Promise<boolean> {
-  const sdk = holder[SDK];
+  const sdk = holder[sdkKey];
   if (sdk === undefined) return true;
-  holder[SDK] = undefined;
+  holder[sdkKey] = undefined;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<false>((resolve) => {
     timer = setTimeout(() => resolve(false), timeoutMs);

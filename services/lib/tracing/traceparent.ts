@@ -21,7 +21,7 @@ export interface TraceHeaders {
 }
 
 /** version, trace id, span id, flags; a later version may append fields. */
-const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+const traceparentPattern = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 
 /** Headers that name the active span (or the one of `from`) as the parent of what receives them. */
 export function injectTraceparent(from: Context = context.active()): TraceHeaders {
@@ -39,7 +39,7 @@ export function injectTraceparent(from: Context = context.active()): TraceHeader
  * broken header starts a new trace and is never an error.
  */
 export function extractTraceparent(headers: TraceHeaders): Context {
-  const match = TRACEPARENT.exec(headers.traceparent?.trim() ?? '');
+  const match = traceparentPattern.exec(headers.traceparent?.trim() ?? '');
   if (match === null) return ROOT_CONTEXT;
   const [, version = 'ff', traceId = '', spanId = '', flags = '00', rest] = match;
   if (version === 'ff' || (version === '00' && rest !== undefined)) return ROOT_CONTEXT;

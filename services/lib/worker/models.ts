@@ -30,27 +30,27 @@ export interface ModelPlaces {
 
 /** Reads each model once, whatever engines are made on it. What it keeps of one is where its tensors lie. */
 export class ModelStore {
-  private readonly places: ModelPlaces;
-  private readonly models = new Map<string, Promise<DecoderModel>>();
+  readonly #places: ModelPlaces;
+  readonly #models = new Map<string, Promise<DecoderModel>>();
 
   constructor(places: ModelPlaces) {
-    this.places = places;
+    this.#places = places;
   }
 
   /** The model of a key, its weights float32 in files. Throws ModelError where the directory is not the model that the coordinator has. */
   get({ model, modelSha256 }: Pick<EngineKey, 'model' | 'modelSha256'>): Promise<DecoderModel> {
     const name = JSON.stringify([model, modelSha256]);
-    let read = this.models.get(name);
+    let read = this.#models.get(name);
     if (read === undefined) {
-      read = this.read(model, modelSha256);
-      this.models.set(name, read);
-      read.catch(() => this.models.delete(name));
+      read = this.#read(model, modelSha256);
+      this.#models.set(name, read);
+      read.catch(() => this.#models.delete(name));
     }
     return read;
   }
 
-  private async read(model: string, sha256: string): Promise<DecoderModel> {
-    const directory = resolve(this.places.modelRoot, model);
+  async #read(model: string, sha256: string): Promise<DecoderModel> {
+    const directory = resolve(this.#places.modelRoot, model);
     const read = await readDecoderModel(directory);
     if (read.sha256 !== sha256) {
       throw new ModelError(
@@ -59,43 +59,43 @@ export class ModelStore {
           'give every service the same model directory',
       );
     }
-    return withWideWeights(read, this.places.modelCache);
+    return withWideWeights(read, this.#places.modelCache);
   }
 }
 
 /** Makes an engine for each key once. Keeps those of the latest few runs. */
 export class EngineHolder<Engine extends { close(): Promise<void> }> {
-  private readonly make: (model: DecoderModel, key: EngineKey) => Promise<Engine>;
-  private readonly models: ModelStore;
-  private readonly engines = new Map<string, Promise<Engine>>();
+  readonly #make: (model: DecoderModel, key: EngineKey) => Promise<Engine>;
+  readonly #models: ModelStore;
+  readonly #engines = new Map<string, Promise<Engine>>();
 
   constructor(models: ModelStore, make: (model: DecoderModel, key: EngineKey) => Promise<Engine>) {
-    this.models = models;
-    this.make = make;
+    this.#models = models;
+    this.#make = make;
   }
 
   /** The engine for a key. Throws ModelError where the directory is not the model that the coordinator has. */
   get(key: EngineKey): Promise<Engine> {
     const name = JSON.stringify([key.modelSha256, key.model, key.trainable, key.computation]);
-    let engine = this.engines.get(name);
+    let engine = this.#engines.get(name);
     if (engine === undefined) {
-      engine = this.open(key);
-      this.engines.set(name, engine);
-      engine.catch(() => this.engines.delete(name));
-      void this.closeOldest();
+      engine = this.#open(key);
+      this.#engines.set(name, engine);
+      engine.catch(() => this.#engines.delete(name));
+      void this.#closeOldest();
     }
     return engine;
   }
 
-  private async open(key: EngineKey): Promise<Engine> {
-    return this.make(await this.models.get(key), key);
+  async #open(key: EngineKey): Promise<Engine> {
+    return this.#make(await this.#models.get(key), key);
   }
 
-  private async closeOldest(): Promise<void> {
-    const [oldest] = this.engines.keys();
-    if (this.engines.size <= enginesKept || oldest === undefined) return;
-    const engine = this.engines.get(oldest);
-    this.engines.delete(oldest);
+  async #closeOldest(): Promise<void> {
+    const [oldest] = this.#engines.keys();
+    if (this.#engines.size <= enginesKept || oldest === undefined) return;
+    const engine = this.#engines.get(oldest);
+    this.#engines.delete(oldest);
     await engine?.then((opened) => opened.close()).catch(() => undefined);
   }
 }

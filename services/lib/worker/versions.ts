@@ -20,26 +20,26 @@ export interface HeldVersion {
  * the request that began it: another may still wait for it, and a repeated one finds it.
  */
 export class VersionStore {
-  private readonly coordinator: Client<'gapo.policy.v1.PolicyService'>;
+  readonly #coordinator: Client<'gapo.policy.v1.PolicyService'>;
   /** By `run/version`, least recently used first. */
-  private readonly held = new Map<string, Promise<HeldVersion>>();
+  readonly #held = new Map<string, Promise<HeldVersion>>();
 
   constructor(coordinator: Client<'gapo.policy.v1.PolicyService'>) {
-    this.coordinator = coordinator;
+    this.#coordinator = coordinator;
   }
 
   /** A version's tensors. Throws RpcError where the coordinator does not answer, does not know it, or sends it damaged. */
   get(runId: string, version: number): Promise<HeldVersion> {
     const key = `${runId}/${version}`;
-    const found = this.held.get(key);
-    const tensors = found ?? this.pull(runId, version);
-    this.held.delete(key);
-    this.held.set(key, tensors);
+    const found = this.#held.get(key);
+    const tensors = found ?? this.#pull(runId, version);
+    this.#held.delete(key);
+    this.#held.set(key, tensors);
     if (found === undefined) {
       tensors.catch(() => {
-        if (this.held.get(key) === tensors) this.held.delete(key);
+        if (this.#held.get(key) === tensors) this.#held.delete(key);
       });
-      this.forgetOld(runId);
+      this.#forgetOld(runId);
     }
     return tensors;
   }
@@ -49,21 +49,21 @@ export class VersionStore {
     this.get(runId, version).catch(() => undefined);
   }
 
-  private pull(runId: string, version: number): Promise<HeldVersion> {
+  #pull(runId: string, version: number): Promise<HeldVersion> {
     const attributes = { [attributeNames.runId]: runId, [attributeNames.policyVersion]: version };
     return withSpan(spanNames.policyFetch, attributes, async (span) => {
-      const held = await this.fetch(runId, version);
+      const held = await this.#fetch(runId, version);
       const bytes = held.tensors.reduce((total, { data }) => total + data.byteLength, 0);
       span.setAttributes({ [attributeNames.policySha256]: held.sha256, [attributeNames.bytes]: bytes });
       return held;
     });
   }
 
-  private async fetch(runId: string, version: number): Promise<HeldVersion> {
-    const what = `policy version ${version} of run ${runId} from ${this.coordinator.target}`;
+  async #fetch(runId: string, version: number): Promise<HeldVersion> {
+    const what = `policy version ${version} of run ${runId} from ${this.#coordinator.target}`;
     let assembler: TensorAssembler | undefined;
     let sha256 = '';
-    for await (const message of this.coordinator.GetVersion({ runId, version }, { deadlineMs: pullDeadlineMs })) {
+    for await (const message of this.#coordinator.GetVersion({ runId, version }, { deadlineMs: pullDeadlineMs })) {
       if (message.header) {
         sha256 = message.header.sha256;
         assembler = new TensorAssembler(message.header.tensors, { sha256, what });
@@ -81,8 +81,8 @@ export class VersionStore {
     return { sha256, tensors };
   }
 
-  private forgetOld(runId: string): void {
-    const own = [...this.held.keys()].filter((key) => key.startsWith(`${runId}/`) && key !== `${runId}/0`);
-    for (const key of own.slice(0, Math.max(0, own.length - (versionsKept - 1)))) this.held.delete(key);
+  #forgetOld(runId: string): void {
+    const own = [...this.#held.keys()].filter((key) => key.startsWith(`${runId}/`) && key !== `${runId}/0`);
+    for (const key of own.slice(0, Math.max(0, own.length - (versionsKept - 1)))) this.#held.delete(key);
   }
 }

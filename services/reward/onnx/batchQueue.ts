@@ -20,26 +20,26 @@ export type Next<W extends Waiting> = { readonly batch: readonly [W, ...W[]] } |
 
 /** The queue. */
 export class BatchQueue<W extends Waiting> {
-  private readonly waitMs: number;
-  private waiting: W[] = [];
+  readonly #waitMs: number;
+  #waiting: W[] = [];
 
   /** @param waitMs the longest that a sequence waits for company while nothing runs. */
   constructor(waitMs: number) {
-    this.waitMs = waitMs;
+    this.#waitMs = waitMs;
   }
 
   /** How many wait. */
   get size(): number {
-    return this.waiting.length;
+    return this.#waiting.length;
   }
 
   add(entries: readonly W[]): void {
-    this.waiting.push(...entries);
+    this.#waiting.push(...entries);
   }
 
   /** Takes out the sequences of a call that nobody waits for any more. */
   remove(call: object): void {
-    this.waiting = this.waiting.filter((entry) => entry.call !== call);
+    this.#waiting = this.#waiting.filter((entry) => entry.call !== call);
   }
 
   /**
@@ -49,28 +49,28 @@ export class BatchQueue<W extends Waiting> {
    * @returns undefined where nothing waits.
    */
   take(now: number, mostRows: (model: W['model'], length: number) => number): Next<W> | undefined {
-    const [oldest] = this.waiting;
+    const [oldest] = this.#waiting;
     if (oldest === undefined) return undefined;
-    const afterMs = oldest.since + this.waitMs - now;
-    const chosen = afterMs <= 0 ? oldest : this.full(mostRows);
+    const afterMs = oldest.since + this.#waitMs - now;
+    const chosen = afterMs <= 0 ? oldest : this.#full(mostRows);
     if (chosen === undefined) return { afterMs };
     let left = mostRows(chosen.model, chosen.length);
     const batch: W[] = [];
     const others: W[] = [];
-    for (const entry of this.waiting) {
+    for (const entry of this.#waiting) {
       if (left > 0 && together(entry, chosen)) {
         batch.push(entry);
         left -= 1;
       } else others.push(entry);
     }
-    this.waiting = others;
+    this.#waiting = others;
     return { batch: batch as [W, ...W[]] };
   }
 
   /** A sequence of the first run that is full. */
-  private full(mostRows: (model: W['model'], length: number) => number): W | undefined {
+  #full(mostRows: (model: W['model'], length: number) => number): W | undefined {
     const counts = new Map<object, Map<number, number>>();
-    for (const entry of this.waiting) {
+    for (const entry of this.#waiting) {
       const { model, length } = entry;
       const ofModel = counts.get(model) ?? new Map<number, number>();
       const count = (ofModel.get(length) ?? 0) + 1;

@@ -45,14 +45,14 @@ interface Call {
 
 /** Runs what waits. */
 export class Batcher {
-  private readonly queue: BatchQueue<Entry>;
-  private readonly calls = new Set<Call>();
-  private running = false;
-  private timer: NodeJS.Timeout | undefined;
+  readonly #queue: BatchQueue<Entry>;
+  readonly #calls = new Set<Call>();
+  #running = false;
+  #timer: NodeJS.Timeout | undefined;
 
   /** @param waitMs the longest that a call waits for others to share a run with while nothing runs. */
   constructor(waitMs: number) {
-    this.queue = new BatchQueue(waitMs);
+    this.#queue = new BatchQueue(waitMs);
   }
 
   /**
@@ -65,7 +65,7 @@ export class Batcher {
     if (sequences.length === 0) return scores;
     return new Promise((resolve, reject) => {
       const settle = (): void => {
-        this.calls.delete(call);
+        this.#calls.delete(call);
         signal.removeEventListener('abort', giveUp);
       };
       const call: Call = {
@@ -77,50 +77,50 @@ export class Batcher {
         },
         failed: (error) => {
           settle();
-          this.queue.remove(call);
+          this.#queue.remove(call);
           reject(error);
         },
         context: activeContext(),
         link: currentLink(),
       };
       const giveUp = (): void => call.failed(signal.reason as Error);
-      this.calls.add(call);
+      this.#calls.add(call);
       signal.addEventListener('abort', giveUp, { once: true });
       const since = performance.now();
-      this.queue.add(
+      this.#queue.add(
         sequences.map((sequence, place) => {
           const length = paddedLength(sequence.ids.length, model.maxTokens);
           return { model, length, since, call, place, sequence };
         }),
       );
-      this.advance();
+      this.#advance();
     });
   }
 
   /** Gives up every call. */
   close(): void {
-    clearTimeout(this.timer);
-    for (const call of this.calls) call.failed(new RpcError('UNAVAILABLE', 'the service is stopping; call again'));
+    clearTimeout(this.#timer);
+    for (const call of this.#calls) call.failed(new RpcError('UNAVAILABLE', 'the service is stopping; call again'));
   }
 
-  private advance(): void {
-    if (this.running) return;
-    clearTimeout(this.timer);
-    const next = this.queue.take(performance.now(), (model, length) => model.runSize.rows(length));
+  #advance(): void {
+    if (this.#running) return;
+    clearTimeout(this.#timer);
+    const next = this.#queue.take(performance.now(), (model, length) => model.runSize.rows(length));
     if (next === undefined) return;
     if ('afterMs' in next) {
-      this.timer = setTimeout(() => this.advance(), Math.ceil(next.afterMs));
+      this.#timer = setTimeout(() => this.#advance(), Math.ceil(next.afterMs));
       return;
     }
-    this.running = true;
-    void this.run(next.batch).finally(() => {
-      this.running = false;
-      this.advance();
+    this.#running = true;
+    void this.#run(next.batch).finally(() => {
+      this.#running = false;
+      this.#advance();
     });
   }
 
   /** Runs a batch. Never rejects: an error is that of the batch's calls. */
-  private async run(batch: readonly [Entry, ...Entry[]]): Promise<void> {
+  async #run(batch: readonly [Entry, ...Entry[]]): Promise<void> {
     const [{ model, length }] = batch;
     const calls = [...new Set(batch.map(({ call }) => call))];
     try {

@@ -28,9 +28,9 @@ export class Classifier {
   readonly config: ClassifierConfig;
   /** `<weightsDigest>+<scoringDigest>`. */
   readonly version: string;
-  private readonly session: Session;
-  private readonly label: number;
-  private readonly apply: ScoreFunction;
+  readonly #session: Session;
+  readonly #label: number;
+  readonly #apply: ScoreFunction;
 
   private constructor(
     config: ClassifierConfig,
@@ -40,9 +40,9 @@ export class Classifier {
   ) {
     this.config = config;
     this.version = version;
-    this.session = session;
-    this.label = scored.label;
-    this.apply = scored.apply;
+    this.#session = session;
+    this.#label = scored.label;
+    this.#apply = scored.apply;
   }
 
   /**
@@ -64,16 +64,20 @@ export class Classifier {
 
   /** The score of each row, repeated ones included. */
   async score(feeds: Feeds): Promise<Float64Array<ArrayBuffer>> {
-    const { data } = await logitsOf(this.session, feeds);
+    const { data } = await logitsOf(this.#session, feeds);
     const labels = data.length / feeds.rows;
     return Float64Array.from({ length: feeds.rows }, (_, row) =>
-      scoreOf((data as Float32Array | Float64Array).subarray(row * labels, (row + 1) * labels), this.label, this.apply),
+      scoreOf(
+        (data as Float32Array | Float64Array).subarray(row * labels, (row + 1) * labels),
+        this.#label,
+        this.#apply,
+      ),
     );
   }
 
   /** Frees the model. */
   async close(): Promise<void> {
-    await this.session.close();
+    await this.#session.close();
   }
 }
 

@@ -40,20 +40,20 @@ type Tokenizers = WorkerThread<Pick<typeof tokenizerTasks, 'encode'>>;
 
 /** Classifiers that share two threads and a queue. */
 export class ClassifierHost {
-  private readonly opened: Scorer[] = [];
-  private readonly sessions: Sessions;
-  private readonly tokenizers: Tokenizers;
-  private readonly batcher: Batcher;
-  private readonly latencyBoundMs: number;
-  private readonly queueItems: number;
-  private items = 0;
+  readonly #opened: Scorer[] = [];
+  readonly #sessions: Sessions;
+  readonly #tokenizers: Tokenizers;
+  readonly #batcher: Batcher;
+  readonly #latencyBoundMs: number;
+  readonly #queueItems: number;
+  #items = 0;
 
   private constructor({ latencyBoundMs = 1000, batchWaitMs = 5, queueItems = 4096, ...session }: HostOptions) {
-    this.sessions = new WorkerThread(new URL('./sessionThread.js', import.meta.url), session);
-    this.tokenizers = new WorkerThread(new URL('./tokenizerThread.js', import.meta.url));
-    this.batcher = new Batcher(batchWaitMs);
-    this.latencyBoundMs = latencyBoundMs;
-    this.queueItems = queueItems;
+    this.#sessions = new WorkerThread(new URL('./sessionThread.js', import.meta.url), session);
+    this.#tokenizers = new WorkerThread(new URL('./tokenizerThread.js', import.meta.url));
+    this.#batcher = new Batcher(batchWaitMs);
+    this.#latencyBoundMs = latencyBoundMs;
+    this.#queueItems = queueItems;
   }
 
   /**
@@ -63,7 +63,7 @@ export class ClassifierHost {
   static async open(classifiers: readonly HostedClassifier[], options: HostOptions): Promise<ClassifierHost> {
     const host = new ClassifierHost(options);
     try {
-      for (const classifier of classifiers) host.opened.push(await host.scorer(classifier));
+      for (const classifier of classifiers) host.#opened.push(await host.#scorer(classifier));
       return host;
     } catch (error) {
       await host.close();
@@ -75,67 +75,67 @@ export class ClassifierHost {
 
   /** One for each classifier, in their order. Closing any of them closes the host. */
   get scorers(): readonly Scorer[] {
-    return this.opened;
+    return this.#opened;
   }
 
   /** Ends the threads; calls under way fail. */
   async close(): Promise<void> {
-    this.batcher.close();
-    await Promise.all([this.sessions.close(), this.tokenizers.close()]);
+    this.#batcher.close();
+    await Promise.all([this.#sessions.close(), this.#tokenizers.close()]);
   }
 
-  private async scorer({ directory, objective }: HostedClassifier): Promise<Scorer> {
-    const { version, config } = await this.sessions.run('open', directory);
-    await this.encoded(directory, version, [], neverAborted);
+  async #scorer({ directory, objective }: HostedClassifier): Promise<Scorer> {
+    const { version, config } = await this.#sessions.run('open', directory);
+    await this.#encoded(directory, version, [], neverAborted);
     const { maxTokens, padId } = config;
     const model: BatchedModel = {
       directory,
       maxTokens,
       padId,
-      runSize: new RunSize(this.latencyBoundMs),
+      runSize: new RunSize(this.#latencyBoundMs),
       run: async (feeds) => {
         const transfer = [feeds.ids.buffer, feeds.mask.buffer, feeds.segments.buffer];
-        const ran = await this.sessions.run('run', { directory, feeds }, { transfer });
+        const ran = await this.#sessions.run('run', { directory, feeds }, { transfer });
         assertUnchanged(ran.version === version);
         return ran.scores;
       },
     };
     return {
       description: describe(directory, version, config, objective),
-      score: (items, signal) => this.score(model, version, items, signal),
+      score: (items, signal) => this.#score(model, version, items, signal),
       close: () => this.close(),
     };
   }
 
-  private async score(
+  async #score(
     model: BatchedModel,
     version: string,
     items: readonly ScoreItem[],
     signal: AbortSignal,
   ): Promise<readonly Outcome[]> {
-    if (this.items > 0 && this.items + items.length > this.queueItems) {
+    if (this.#items > 0 && this.#items + items.length > this.#queueItems) {
       throw new RpcError(
         'RESOURCE_EXHAUSTED',
-        `${this.items} items wait already, and ${items.length} more would be over the ${this.queueItems} that may ` +
+        `${this.#items} items wait already, and ${items.length} more would be over the ${this.#queueItems} that may ` +
           '(QUEUE_ITEMS); call again later, or run more replicas of this service',
       );
     }
-    this.items += items.length;
+    this.#items += items.length;
     try {
-      const encodings = await this.encoded(model.directory, version, items, signal);
+      const encodings = await this.#encoded(model.directory, version, items, signal);
       const sequences = encodings.filter((encoding) => 'ids' in encoding);
-      const scores = await this.batcher.score(model, sequences, signal);
+      const scores = await this.#batcher.score(model, sequences, signal);
       let next = 0;
       return encodings.map((encoding) =>
         'ids' in encoding ? { score: scores[next++] as number } : { problem: encoding.problem, retryable: false },
       );
     } finally {
-      this.items -= items.length;
+      this.#items -= items.length;
     }
   }
 
   /** Every item's tokens. Throws the signal's reason once it aborts. */
-  private async encoded(
+  async #encoded(
     directory: string,
     version: string,
     items: readonly ScoreItem[],
@@ -147,7 +147,7 @@ export class ClassifierHost {
     signal.addEventListener('abort', cancel, { once: true });
     try {
       signal.throwIfAborted();
-      const { encodings, digest } = await this.tokenizers.run('encode', { directory, items, cancelled });
+      const { encodings, digest } = await this.#tokenizers.run('encode', { directory, items, cancelled });
       signal.throwIfAborted();
       assertUnchanged(version.endsWith(`+${digest}`));
       return encodings;

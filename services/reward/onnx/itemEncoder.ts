@@ -79,23 +79,23 @@ function checkedTemplate(tokenizer: Tokenizer, config: ClassifierConfig, directo
 
 /** One text made of both. Where it is too long, one of the two loses characters until the rest fits. */
 class SingleTextEncoder implements ItemEncoder {
-  private readonly config: ClassifierConfig;
-  private readonly tokens: (prompt: string, completion: string) => number[];
+  readonly #config: ClassifierConfig;
+  readonly #tokens: (prompt: string, completion: string) => number[];
 
   constructor(config: ClassifierConfig, tokens: (prompt: string, completion: string) => number[]) {
-    this.config = config;
-    this.tokens = tokens;
+    this.#config = config;
+    this.#tokens = tokens;
   }
 
   encode({ prompt, completion }: ScoreItem): Encoding {
-    const { maxTokens, options } = this.config;
+    const { maxTokens, options } = this.#config;
     const { truncate, truncation_side: side } = options;
     const characters = [...(truncate === 'completion' ? completion : prompt)];
     const keeping = (count: number): number[] | undefined => {
       const kept = (side === 'left' ? characters.slice(characters.length - count) : characters.slice(0, count)).join(
         '',
       );
-      const ids = truncate === 'completion' ? this.tokens(prompt, kept) : this.tokens(kept, completion);
+      const ids = truncate === 'completion' ? this.#tokens(prompt, kept) : this.#tokens(kept, completion);
       return ids.length <= maxTokens ? ids : undefined;
     };
     let ids: number[] | undefined;
@@ -104,47 +104,47 @@ class SingleTextEncoder implements ItemEncoder {
     } catch (error) {
       return { problem: `the item cannot be encoded: ${(error as Error).message}` };
     }
-    if (ids === undefined) return { problem: tooLong(this.config) };
+    if (ids === undefined) return { problem: tooLong(this.#config) };
     return ids.length === 0 ? { problem: 'the item has no tokens' } : { ids };
   }
 }
 
 /** Two segments in the tokenizer's own template. Where they are too long, one of them loses tokens. */
 class PairEncoder implements ItemEncoder {
-  private readonly tokenizer: Tokenizer;
-  private readonly template: PairTemplate;
-  private readonly config: ClassifierConfig;
+  readonly #tokenizer: Tokenizer;
+  readonly #template: PairTemplate;
+  readonly #config: ClassifierConfig;
 
   constructor(tokenizer: Tokenizer, template: PairTemplate, config: ClassifierConfig) {
-    this.tokenizer = tokenizer;
-    this.template = template;
-    this.config = config;
+    this.#tokenizer = tokenizer;
+    this.#template = template;
+    this.#config = config;
   }
 
   encode({ prompt, completion }: ScoreItem): Encoding {
-    const { maxTokens, options } = this.config;
+    const { maxTokens, options } = this.#config;
     const { truncate, truncation_side: side } = options;
-    const room = maxTokens - this.template.specialTokens;
-    let [first, second] = [this.tokensAt(side, prompt, room), this.tokensAt(side, completion, room)];
+    const room = maxTokens - this.#template.specialTokens;
+    let [first, second] = [this.#tokensAt(side, prompt, room), this.#tokensAt(side, completion, room)];
     const surplus = first.length + second.length - room;
     if (surplus > 0) {
       const shortened = truncate === 'completion' ? second : first;
-      if (truncate === 'none' || surplus > shortened.length) return { problem: tooLong(this.config) };
+      if (truncate === 'none' || surplus > shortened.length) return { problem: tooLong(this.#config) };
       const kept = side === 'left' ? shortened.slice(surplus) : shortened.slice(0, shortened.length - surplus);
       if (truncate === 'completion') second = kept;
       else first = kept;
     }
-    return this.template.fill(first, second);
+    return this.#template.fill(first, second);
   }
 
   /**
    * A text's tokens. Of a huge text only its end (or beginning) is looked at: more than `room` tokens of that side, those
    * beside the cut left out, as they may not be those of the whole text.
    */
-  private tokensAt(side: 'left' | 'right', text: string, room: number): number[] {
+  #tokensAt(side: 'left' | 'right', text: string, room: number): number[] {
     for (let characters = roomyCharactersPerToken * (room + tokensAtCut); ; characters *= 2) {
       const part = side === 'left' ? text.slice(-characters) : text.slice(0, characters);
-      const ids = this.tokenizer.encode(part);
+      const ids = this.#tokenizer.encode(part);
       if (part.length === text.length) return ids;
       if (ids.length <= room + tokensAtCut) continue;
       return side === 'left' ? ids.slice(tokensAtCut) : ids.slice(0, ids.length - tokensAtCut);

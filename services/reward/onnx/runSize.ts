@@ -19,23 +19,25 @@ const newest = 1 / 8;
 
 /** The size of a model's runs. */
 export class RunSize {
-  private readonly runMs: number;
-  private tokensPerMs: number | undefined;
+  readonly #runMs: number;
+  #tokensPerMs: number | undefined;
 
   /** @param latencyBoundMs the latency that the service aims at. */
   constructor(latencyBoundMs: number) {
-    this.runMs = share * latencyBoundMs;
+    this.#runMs = share * latencyBoundMs;
   }
 
   /** Rows of a run of one padded length. */
   rows(length: number): number {
-    const tokens = this.tokensPerMs === undefined ? firstTokens : Math.min(this.tokensPerMs * this.runMs, mostTokens);
+    const tokens =
+      this.#tokensPerMs === undefined ? firstTokens : Math.min(this.#tokensPerMs * this.#runMs, mostTokens);
     return Math.max(fewestRows, Math.floor(tokens / length));
   }
 
   /** A run of so many tokens, padding included, took so long. */
   ran(tokens: number, ms: number): void {
     const speed = tokens / Math.max(ms, 1e-3);
-    this.tokensPerMs = this.tokensPerMs === undefined ? speed : this.tokensPerMs + newest * (speed - this.tokensPerMs);
+    this.#tokensPerMs =
+      this.#tokensPerMs === undefined ? speed : this.#tokensPerMs + newest * (speed - this.#tokensPerMs);
   }
 }

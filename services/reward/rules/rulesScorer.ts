@@ -35,13 +35,13 @@ const looksPerItem = 8;
 /** Scores with rules in a worker thread. */
 export class RulesScorer implements Scorer {
   readonly description: ScorerDescription;
-  private readonly thread: WorkerThread<Pick<typeof tasks, 'score'>>;
-  private readonly itemTimeoutMs: number;
+  readonly #thread: WorkerThread<Pick<typeof tasks, 'score'>>;
+  readonly #itemTimeoutMs: number;
 
   private constructor(rules: readonly Rule[], description: ScorerDescription, itemTimeoutMs: number) {
     this.description = description;
-    this.itemTimeoutMs = itemTimeoutMs;
-    this.thread = new WorkerThread(new URL('./worker.js', import.meta.url), rules);
+    this.#itemTimeoutMs = itemTimeoutMs;
+    this.#thread = new WorkerThread(new URL('./worker.js', import.meta.url), rules);
   }
 
   /**
@@ -63,7 +63,7 @@ export class RulesScorer implements Scorer {
   }
 
   async score(items: readonly ScoreItem[], signal: AbortSignal): Promise<readonly Outcome[]> {
-    if (this.thread.waiting >= longestQueue) {
+    if (this.#thread.waiting >= longestQueue) {
       throw new RpcError(
         'RESOURCE_EXHAUSTED',
         `${longestQueue} calls wait already; call again later, or run more replicas of this service`,
@@ -73,31 +73,31 @@ export class RulesScorer implements Scorer {
     while (outcomes.length < items.length) {
       const rest = items.slice(outcomes.length).map(({ prompt, completion }) => ({ prompt, completion }));
       const memory = progressMemory(rest.length);
-      const { finished, stuck } = await this.advance({ items: rest, memory }, signal);
+      const { finished, stuck } = await this.#advance({ items: rest, memory }, signal);
       for (let index = 0; index < finished; index++) outcomes.push(outcomeOf(memory.scores[index] as number));
-      if (stuck) outcomes.push({ problem: this.tooSlow(), retryable: false });
+      if (stuck) outcomes.push({ problem: this.#tooSlow(), retryable: false });
     }
     return outcomes;
   }
 
   async close(): Promise<void> {
-    await this.thread.close();
+    await this.#thread.close();
   }
 
-  private tooSlow(): string {
-    return `the rules took longer than ${this.itemTimeoutMs} ms; does a pattern backtrack without end?`;
+  #tooSlow(): string {
+    return `the rules took longer than ${this.#itemTimeoutMs} ms; does a pattern backtrack without end?`;
   }
 
   /** Runs a task to its end, or to an item that takes too long. Says how many items are finished and whether the next is stuck. */
-  private async advance(task: tasks.RulesTask, signal: AbortSignal): Promise<{ finished: number; stuck: boolean }> {
+  async #advance(task: tasks.RulesTask, signal: AbortSignal): Promise<{ finished: number; stuck: boolean }> {
     const stuck = new AbortController();
     let stuckItem: number | undefined;
-    const unwatch = watch(task.memory, this.itemTimeoutMs, (item) => {
+    const unwatch = watch(task.memory, this.#itemTimeoutMs, (item) => {
       stuckItem = item;
       stuck.abort();
     });
     try {
-      await this.thread.run('score', task, { endThread: AbortSignal.any([signal, stuck.signal]) });
+      await this.#thread.run('score', task, { endThread: AbortSignal.any([signal, stuck.signal]) });
       return { finished: task.items.length, stuck: false };
     } catch (error) {
       signal.throwIfAborted();

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { UserError } from '@gapo/service';
 
-const MOST_PROBLEMS = 5;
+const mostProblems = 5;
 
 /** A file of lines, and what it was. */
 export interface LineFile {
@@ -53,9 +53,9 @@ export async function readLines<Example>(
     read.push({ file, sha256: createHash('sha256').update(bytes).digest('hex'), lines });
   }
   if (problems.length > 0) {
-    const more = problems.length - MOST_PROBLEMS;
+    const more = problems.length - mostProblems;
     throw new UserError(
-      [...problems.slice(0, MOST_PROBLEMS), ...(more > 0 ? [`and ${more} more lines`] : [])].join('\n'),
+      [...problems.slice(0, mostProblems), ...(more > 0 ? [`and ${more} more lines`] : [])].join('\n'),
     );
   }
   if (examples.length === 0) throw new UserError(`${files.join(', ')}: no lines; write ${forms} a line`);

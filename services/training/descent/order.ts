@@ -2,7 +2,7 @@
 import { permutation } from '@gapo/numeric';
 
 /** Batches that are sorted by length together: enough that little is padded, few enough that the order stays random. */
-const POOL = 16;
+const poolBatches = 16;
 
 /**
  * What is trained on and what is kept out, as places; the split is the seed's alone.
@@ -36,8 +36,8 @@ export function updatesOf(lengths: readonly number[], batch: number, epochs: num
   const updates: number[][] = [];
   for (let epoch = 0; epoch < epochs; epoch++) {
     const order = [...permutation(lengths.length, seed, epoch)];
-    for (let start = 0; start < order.length; start += batch * POOL) {
-      const pool = order.slice(start, start + batch * POOL).sort((a, b) => lengths[a]! - lengths[b]! || a - b);
+    for (let start = 0; start < order.length; start += batch * poolBatches) {
+      const pool = order.slice(start, start + batch * poolBatches).sort((a, b) => lengths[a]! - lengths[b]! || a - b);
       const batches = Array.from({ length: Math.ceil(pool.length / batch) }, (_, i) =>
         pool.slice(i * batch, (i + 1) * batch),
       );

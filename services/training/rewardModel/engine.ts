@@ -29,14 +29,14 @@ const scoredTogether = 64;
 
 /** Computes losses of pairs and scores of sequences. Holds its sessions; not for several runs at a time. */
 export class PairEngine {
-  private readonly model: ScoreModel;
-  private readonly training: Session;
-  private readonly scoring: Session;
+  readonly #model: ScoreModel;
+  readonly #training: Session;
+  readonly #scoring: Session;
 
   private constructor(model: ScoreModel, training: Session, scoring: Session) {
-    this.model = model;
-    this.training = training;
-    this.scoring = scoring;
+    this.#model = model;
+    this.#training = training;
+    this.#scoring = scoring;
   }
 
   static async open(model: ScoreModel, options: SessionOptions): Promise<PairEngine> {
@@ -56,11 +56,11 @@ export class PairEngine {
       ...parameterFeeds(tensors),
       ...sequenceFeeds(pairs.flatMap(({ chosen, rejected }) => [chosen, rejected])),
     };
-    const outputs = await this.training.run(feeds);
+    const outputs = await this.#training.run(feeds);
     return {
       loss: logLoss(outputs['margins']?.data as Float32Array),
       weight: pairs.length,
-      gradients: this.model.trained.map(({ name }) => outputs[`gradient.${name}`]?.data as Float32Array),
+      gradients: this.#model.trained.map(({ name }) => outputs[`gradient.${name}`]?.data as Float32Array),
     };
   }
 
@@ -73,7 +73,7 @@ export class PairEngine {
     for (let start = 0; start < order.length; start += scoredTogether) {
       const places = order.slice(start, start + scoredTogether);
       const feeds = { ...parameters, ...sequenceFeeds(places.map((place) => sequences[place] as readonly number[])) };
-      const { scores } = await this.scoring.run(feeds);
+      const { scores } = await this.#scoring.run(feeds);
       places.forEach((place, row) => (found[place] = scores?.data[row] as number));
     }
     return found;
@@ -89,8 +89,8 @@ export class PairEngine {
   }
 
   async close(): Promise<void> {
-    await this.training.close();
-    await this.scoring.close();
+    await this.#training.close();
+    await this.#scoring.close();
   }
 }
 

@@ -15,7 +15,7 @@ export interface PairEncoder {
   encode(turns: readonly Turn[], maxTokens: number): number[] | undefined;
 }
 
-const FORMS = '{"prompt", "chosen", "rejected"}, each a text or messages [{"role", "content"}, ...]';
+const forms = '{"prompt", "chosen", "rejected"}, each a text or messages [{"role", "content"}, ...]';
 
 /**
  * Reads files of preference pairs. `chosen` and `rejected` are the assistant's answers to `prompt`, as texts or as messages,
@@ -29,11 +29,11 @@ export async function readPairs(
   encoder: PairEncoder,
   maxTokens: number,
 ): Promise<{ readonly examples: readonly PreferencePair[]; readonly files: readonly LineFile[] }> {
-  return readLines(files, FORMS, (value) => parseLine(value, encoder, maxTokens));
+  return readLines(files, forms, (value) => parseLine(value, encoder, maxTokens));
 }
 
 function parseLine(value: unknown, encoder: PairEncoder, maxTokens: number): PreferencePair {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(`expected ${FORMS}`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(`expected ${forms}`);
   const line = value as Readonly<Record<string, unknown>>;
   const prompt = line['prompt'] === undefined ? [] : turnsOf(line['prompt'], 'prompt', 'user');
   const chosen = conversationOf(prompt, line['chosen'], 'chosen');

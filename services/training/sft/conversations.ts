@@ -32,7 +32,7 @@ const line = z.union([
   z.strictObject({ messages: z.array(z.strictObject({ role: text, content: z.string() })).min(1) }),
 ]);
 
-const FORMS = '{"text"}, {"prompt", "completion"} or {"messages": [{"role", "content"}, ...]}';
+const forms = '{"text"}, {"prompt", "completion"} or {"messages": [{"role", "content"}, ...]}';
 /**
  * Reads files of JSON lines, each `{"text"}` (learned from its second token on), `{"prompt", "completion"}` or `{"messages"}`
  * (the assistant's turns are learned). Other keys are errors; empty lines are ignored.
@@ -43,13 +43,13 @@ export async function readConversations(
   files: readonly string[],
   encoder: TextEncoder,
 ): Promise<readonly Conversation[]> {
-  const { examples } = await readLines(files, FORMS, (value) => parseLine(value, encoder));
+  const { examples } = await readLines(files, forms, (value) => parseLine(value, encoder));
   return examples;
 }
 
 function parseLine(value: unknown, encoder: TextEncoder): Conversation {
   const parsed = line.safeParse(value);
-  if (!parsed.success) throw new Error(`expected ${FORMS}, with nothing else`);
+  if (!parsed.success) throw new Error(`expected ${forms}, with nothing else`);
   const { data } = parsed;
   if ('messages' in data) return ofTurns(data.messages, encoder);
   if ('completion' in data) {

@@ -80,19 +80,19 @@ export interface Plan {
   readonly transfers: { readonly version: number; readonly gradients: number };
 }
 
-const FLOAT = 4;
-const HALF = 2;
-const MIB = 2 ** 20;
+const float = 4;
+const half = 2;
+const mib = 2 ** 20;
 /** A service that has worked for a while on next to nothing, with the tensor runtime and without it: measured. */
-const PROCESS = { worker: 160 * MIB, coordinator: 130 * MIB } as const;
+const process = { worker: 160 * mib, coordinator: 130 * mib } as const;
 /** The runtime lays weights out a second time for its kernels, in models up to this size. */
-const LARGEST_PACKED = 256 * MIB;
+const largestPacked = 256 * mib;
 /** Versions that a worker holds: the reference, the current one and the one before; and one more on its way to the thread. */
-const WORKER_VERSIONS = 4;
+const workerVersions = 4;
 /** Versions that the coordinator holds: 0 and the newest three. */
-const COORDINATOR_VERSIONS = 4;
+const coordinatorVersions = 4;
 /** Gradients leave the runtime, are put together, and go to the thread that sends them. */
-const GRADIENT_COPIES = 3;
+const gradientCopies = 3;
 
 const elements = (tensors: readonly TensorShape[]): number =>
   tensors.reduce((total, { shape }) => total + sizeOf(shape), 0);
@@ -114,8 +114,8 @@ export function planOf(config: DecoderConfig, run: RunExtents): Plan {
     ],
     operations: operations(config, run, parameters, sequences),
     transfers: {
-      version: FLOAT * trained,
-      gradients: FLOAT * trained * gradients * run.shards * run.updates,
+      version: float * trained,
+      gradients: float * trained * gradients * run.shards * run.updates,
     },
   };
 }
@@ -136,14 +136,14 @@ function frozen(
     // Tokens are looked up in a table of float32; where it is the output projection too, that product has its own.
     const table = vocabulary * width;
     const multiplied = tiedEmbeddings ? parameters : parameters - table;
-    const bytes = FLOAT * table + HALF * multiplied;
+    const bytes = float * table + half * multiplied;
     const formula = `(2 · ${multiplied} in products + 4 · ${table} in the table of tokens)${times(sessions, 'sessions')}`;
     return [part('weights', bytes * sessions, formula, true)];
   }
-  const bytes = FLOAT * parameters;
+  const bytes = float * parameters;
   const copies = host ? 1 : sessions;
   const weights = part('weights', bytes * copies, `4 · ${parameters} parameters${times(copies, 'sessions')}`, !host);
-  if (!host || bytes > LARGEST_PACKED) return [weights];
+  if (!host || bytes > largestPacked) return [weights];
   return [
     weights,
     part('weights laid out', bytes * sessions, `4 · ${parameters} parameters${times(sessions, 'sessions')}`),
@@ -151,7 +151,7 @@ function frozen(
 }
 
 function versions(trained: number, count: number): Part {
-  return part('versions', FLOAT * trained * count, `4 · ${trained} trained${times(count, 'versions')}`);
+  return part('versions', float * trained * count, `4 · ${trained} trained${times(count, 'versions')}`);
 }
 
 function rollout(config: DecoderConfig, run: RunExtents, parameters: number, trained: number): Worker {
@@ -170,24 +170,24 @@ function rollout(config: DecoderConfig, run: RunExtents, parameters: number, tra
   return worker('rollout', run.shards, [
     service('worker'),
     ...frozen(config, run, parameters, 2),
-    versions(trained, WORKER_VERSIONS),
+    versions(trained, workerVersions),
     part(
       'KV cache',
-      2 * FLOAT * cache,
+      2 * float * cache,
       `4 · 2 · ${layers} layers · ${keyValueHeads} heads · ${headWidth} · ${positions} positions · ${rows} sequences, before and after a stretch`,
     ),
     ...(device
       ? [
           part(
             'KV cache in work',
-            (run.precision === 'float16' ? FLOAT + HALF : FLOAT) * cache,
+            (run.precision === 'float16' ? float + half : float) * cache,
             `once more where it is computed with${run.precision === 'float16' ? ', and in float16' : ''}`,
             true,
           ),
         ]
       : []),
     part('prompts in work', reading, `${prompts} prompts of ${run.promptTokens} tokens, one layer at a time`, device),
-    part('logits', 4 * FLOAT * rows * vocabulary, `4 · 4 · ${rows} sequences · ${vocabulary} tokens`, device),
+    part('logits', 4 * float * rows * vocabulary, `4 · 4 · ${rows} sequences · ${vocabulary} tokens`, device),
   ]);
 }
 
@@ -206,10 +206,10 @@ function gradient(
   return worker('gradient', run.shards, [
     service('worker'),
     ...frozen(config, run, parameters, sessions),
-    versions(trained, WORKER_VERSIONS),
+    versions(trained, workerVersions),
     part(
       'gradients',
-      GRADIENT_COPIES * FLOAT * trained * gradients,
+      gradientCopies * float * trained * gradients,
       `3 · 4 · ${trained} trained · ${gradients} (objectives${run.regularized ? ' and regularisers' : ''})`,
     ),
     part(
@@ -240,14 +240,14 @@ function coordinator({ shards }: RunExtents, trained: number, gradients: number)
   const sums = 1 + Math.min(2, shards);
   return worker('coordinator', 1, [
     service('coordinator'),
-    versions(trained, COORDINATOR_VERSIONS),
-    part('optimiser', 2 * 2 * FLOAT * trained, `4 · ${trained} trained · 2 moments, before and after an update`),
+    versions(trained, coordinatorVersions),
+    part('optimiser', 2 * 2 * float * trained, `4 · ${trained} trained · 2 moments, before and after an update`),
     part(
       'gradients',
-      sums * FLOAT * trained * gradients,
+      sums * float * trained * gradients,
       `4 · ${trained} trained · ${gradients}${times(sums, 'sum and what arrives')}`,
     ),
-    part('checkpoint', 3 * FLOAT * trained, `4 · ${trained} trained · 3, while it is written`),
+    part('checkpoint', 3 * float * trained, `4 · ${trained} trained · 3, while it is written`),
   ]);
 }
 
@@ -268,8 +268,8 @@ function operations(config: DecoderConfig, run: RunExtents, parameters: number, 
   };
 }
 
-function service(kind: keyof typeof PROCESS): Part {
-  return part('process', PROCESS[kind], 'node and the libraries, measured');
+function service(kind: keyof typeof process): Part {
+  return part('process', process[kind], 'node and the libraries, measured');
 }
 
 function part(what: string, bytes: number, formula: string, onDevice = false): Part {

@@ -1,7 +1,7 @@
 /** Small symmetric positive definite systems by Cholesky's factorisation A = L·Lᵀ. */
 
 /** A pivot this small, in a matrix with a unit diagonal, is what rounding leaves of a zero. */
-const NEGLIGIBLE_PIVOT = 8 * Number.EPSILON;
+const negligiblePivot = 8 * Number.EPSILON;
 
 /**
  * Factors A in place: its lower triangle becomes L, the rest is left as it is.
@@ -14,7 +14,7 @@ export function factor(matrix: Float64Array, n: number): boolean {
     let pivot = matrix[j * n + j]!;
     const diagonal = pivot;
     for (let k = 0; k < j; k++) pivot -= matrix[j * n + k]! * matrix[j * n + k]!;
-    if (!(pivot > NEGLIGIBLE_PIVOT * diagonal)) return false;
+    if (!(pivot > negligiblePivot * diagonal)) return false;
     const root = Math.sqrt(pivot);
     matrix[j * n + j] = root;
     for (let i = j + 1; i < n; i++) {

@@ -8,7 +8,7 @@ export interface Eigen {
   readonly vectors: Float64Array;
 }
 
-const MAX_SWEEPS = 60;
+const maxSweeps = 60;
 
 /**
  * Decomposes a symmetric matrix. The order of operations is fixed, so equal matrices give bitwise equal results.
@@ -19,7 +19,7 @@ export function symmetricEigen(matrix: Float64Array, n: number): Eigen {
   const a = Float64Array.from(matrix);
   const v = new Float64Array(n * n);
   for (let i = 0; i < n; i++) v[i * n + i] = 1;
-  for (let sweep = 0; sweep < MAX_SWEEPS; sweep++) {
+  for (let sweep = 0; sweep < maxSweeps; sweep++) {
     let rotated = false;
     for (let p = 0; p < n - 1; p++) {
       for (let q = p + 1; q < n; q++) {

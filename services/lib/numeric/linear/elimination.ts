@@ -8,7 +8,7 @@ export type Elimination =
   { readonly kind: 'solution'; readonly x: Float64Array } | { readonly kind: 'singular'; readonly z: Float64Array };
 
 /** A pivot this small, for entries of order one, is what rounding leaves of a zero. */
-const NEGLIGIBLE_PIVOT = 4 * Number.EPSILON;
+const negligiblePivot = 4 * Number.EPSILON;
 
 /**
  * Solves A·x = b.
@@ -34,7 +34,7 @@ export function eliminate(matrix: Float64Array, right: Float64Array): Eliminatio
         }
       }
     }
-    if (largest <= NEGLIGIBLE_PIVOT) return { kind: 'singular', z: nullVector(matrix, n, step, columns) };
+    if (largest <= negligiblePivot) return { kind: 'singular', z: nullVector(matrix, n, step, columns) };
     swapRows(matrix, right, n, step, row);
     swapColumns(matrix, columns, n, step, column);
     const pivot = matrix[step * n + step]!;

@@ -33,10 +33,10 @@ export interface AdamWOptions {
 }
 
 /** Defaults of {@link AdamWOptions}. */
-export const ADAMW_DEFAULTS = { betas: [0.9, 0.95], epsilon: 1e-8, weightDecay: 0 } as const;
+export const adamwDefaults = { betas: [0.9, 0.95], epsilon: 1e-8, weightDecay: 0 } as const;
 
 /** Largest finite float32. */
-const FLOAT32_MAX = 3.4028234663852886e38;
+const float32Max = 3.4028234663852886e38;
 
 /** A fresh state: step 0, moments of zeros. */
 export function createAdamWState(parameters: Tensors): AdamWState {
@@ -59,7 +59,7 @@ export function createAdamWState(parameters: Tensors): AdamWState {
  * @throws NonFiniteGradientError, or RangeError for shapes or options that do not fit, before anything is modified
  */
 export function adamWStep(parameters: Tensors, gradients: Gradients, state: AdamWState, options: AdamWOptions): void {
-  const settings = { ...ADAMW_DEFAULTS, ...options };
+  const settings = { ...adamwDefaults, ...options };
   checkOptions(settings);
   checkShapes('gradients', gradients, parameters);
   checkShapes('first moments', state.firstMoments, parameters);
@@ -105,7 +105,7 @@ function checkEntries(gradients: Gradients): void {
   for (let t = 0; t < gradients.length; t++) {
     const gradient = gradients[t]!;
     for (let i = 0; i < gradient.length; i++) {
-      if (gradient[i]! * gradient[i]! <= FLOAT32_MAX) continue;
+      if (gradient[i]! * gradient[i]! <= float32Max) continue;
       throw (
         findNonFinite(gradients) ??
         new RangeError(

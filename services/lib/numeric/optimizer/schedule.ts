@@ -23,7 +23,7 @@ export type Schedule =
     };
 
 /** The share of (peak - floor) left after a share `x` in [0, 1] of the course. */
-const COURSES: Readonly<Record<Schedule['kind'], (x: number) => number>> = {
+const courses: Readonly<Record<Schedule['kind'], (x: number) => number>> = {
   constant: () => 1,
   linear: (x) => 1 - x,
   cosine: (x) => (1 + Math.cos(Math.PI * x)) / 2,
@@ -43,7 +43,7 @@ export function learningRateAt(schedule: Schedule, step: number): number {
   if (schedule.kind === 'constant') return peak;
   const { totalSteps, floor = 0 } = schedule;
   if (step >= totalSteps) return floor;
-  return floor + (peak - floor) * COURSES[kind]((step - warmupSteps) / (totalSteps - warmupSteps));
+  return floor + (peak - floor) * courses[kind]((step - warmupSteps) / (totalSteps - warmupSteps));
 }
 
 /**
@@ -53,8 +53,8 @@ export function learningRateAt(schedule: Schedule, step: number): number {
  */
 export function checkSchedule(schedule: Schedule): void {
   const { kind, peak, warmupSteps = 0 } = schedule;
-  if (!Object.hasOwn(COURSES, kind)) {
-    throw new RangeError(`schedule kind is ${String(kind)}, expected ${Object.keys(COURSES).join(', ')}`);
+  if (!Object.hasOwn(courses, kind)) {
+    throw new RangeError(`schedule kind is ${String(kind)}, expected ${Object.keys(courses).join(', ')}`);
   }
   if (!(Number.isFinite(peak) && peak > 0)) throw new RangeError(`schedule peak is ${peak}, expected a number above 0`);
   if (!Number.isInteger(warmupSteps) || warmupSteps < 0) {

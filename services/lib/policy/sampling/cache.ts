@@ -20,38 +20,38 @@ export interface CachePiece {
 
 /** The cache of up to a number of rows. */
 export class KeyValueCache {
-  private readonly names: readonly string[];
-  private readonly heads: number;
-  private readonly headWidth: number;
+  readonly #names: readonly string[];
+  readonly #heads: number;
+  readonly #headWidth: number;
   /** One buffer more than tensors: each tensor is laid out in the one that the last left. */
-  private spare: Float32Array = new Float32Array(0);
-  private current: CacheTensors = {};
+  #spare: Float32Array = new Float32Array(0);
+  #current: CacheTensors = {};
 
   constructor(config: DecoderConfig) {
-    this.names = cacheNames(config);
-    this.heads = config.keyValueHeads;
-    this.headWidth = config.headWidth;
+    this.#names = cacheNames(config);
+    this.#heads = config.keyValueHeads;
+    this.#headWidth = config.headWidth;
   }
 
   /** What the runtime reads. */
   get tensors(): CacheTensors {
-    return this.current;
+    return this.#current;
   }
 
   /** The extent of each row's place. */
   get positions(): number {
-    return this.current[this.names[0] as string]?.dims[2] ?? 0;
+    return this.#current[this.#names[0] as string]?.dims[2] ?? 0;
   }
 
   /** Lays the cache out: for each row the pieces that it is made of, in order. Pieces may be of the present layout. */
   layOut(rows: readonly (readonly CachePiece[])[]): void {
-    const { heads, headWidth } = this;
+    const [heads, headWidth] = [this.#heads, this.#headWidth];
     const positions = Math.max(1, ...rows.map(positionsOf)); // no tensor is empty
     const size = rows.length * heads * positions * headWidth;
     const next: Record<string, TensorArray> = {};
-    for (const name of this.names) {
+    for (const name of this.#names) {
       // Room for some growth: pages that are not written cost nothing.
-      const target = this.spare.length < size ? new Float32Array(2 * size) : this.spare;
+      const target = this.#spare.length < size ? new Float32Array(2 * size) : this.#spare;
       rows.forEach((pieces, row) => {
         for (let head = 0; head < heads; head++) {
           let at = (row * heads + head) * positions * headWidth;
@@ -66,10 +66,10 @@ export class KeyValueCache {
         }
       });
       next[name] = { data: target.subarray(0, size), dims: [rows.length, heads, positions, headWidth] };
-      const old = this.current[name]?.data as Float32Array | undefined;
-      this.spare = old === undefined ? new Float32Array(0) : new Float32Array(old.buffer);
+      const old = this.#current[name]?.data as Float32Array | undefined;
+      this.#spare = old === undefined ? new Float32Array(0) : new Float32Array(old.buffer);
     }
-    this.current = next;
+    this.#current = next;
   }
 }
 

@@ -32,17 +32,17 @@ type Feeds = Readonly<Record<string, TensorArray>>;
 
 /** Holds a session for each graph; not for several calls at a time. */
 export class Sampler {
-  private readonly model: DecoderModel;
-  private readonly spec: TrainableSpec;
-  private readonly options: SamplerOptions;
-  private readonly sessions = new Map<string, Promise<Session>>();
-  private readonly cache: KeyValueCache;
+  readonly #model: DecoderModel;
+  readonly #spec: TrainableSpec;
+  readonly #options: SamplerOptions;
+  readonly #sessions = new Map<string, Promise<Session>>();
+  readonly #cache: KeyValueCache;
 
   constructor(model: DecoderModel, spec: TrainableSpec, options: SamplerOptions) {
-    this.model = model;
-    this.spec = spec;
-    this.options = options;
-    this.cache = new KeyValueCache(model.config);
+    this.#model = model;
+    this.#spec = spec;
+    this.#options = options;
+    this.#cache = new KeyValueCache(model.config);
   }
 
   /** Yields completions as they finish. The tokens depend on the arguments alone. */
@@ -51,31 +51,31 @@ export class Sampler {
     prompts: readonly SamplingPrompt[],
     options: SamplingOptions,
   ): AsyncGenerator<SampledCompletion> {
-    const { config } = this.model;
+    const { config } = this.#model;
     checkSampling(config, prompts, options);
     const { stop = [], batch = Infinity } = options;
-    const decode = stop.length > 0 ? await this.decoder() : undefined;
+    const decode = stop.length > 0 ? await this.#decoder() : undefined;
     const waiting = startRows(config, prompts, options);
     if (waiting.length === 0) return;
     const drawing = drawingOf(options);
     const weights = parameterFeeds(version);
-    const session = await this.session(drawing);
+    const session = await this.#session(drawing);
     const prefilled = new Map<number, CachePiece>();
     let rows: Row[] = [];
     let pieces: (readonly CachePiece[])[] = [];
     while (rows.length + waiting.length > 0 && options.stopped?.() !== true) {
       const entering = waiting.splice(0, batch - rows.length);
-      await this.prefill(weights, prompts, entering, prefilled);
+      await this.#prefill(weights, prompts, entering, prefilled);
       rows = [...rows, ...entering];
       pieces = [...pieces, ...entering.map(({ prompt }) => [prefilled.get(prompt) as CachePiece])];
       for (const prompt of prefilled.keys()) if (prompt < (waiting[0]?.prompt ?? Infinity)) prefilled.delete(prompt);
-      this.cache.layOut(pieces);
+      this.#cache.layOut(pieces);
 
       const steps = Math.min(stretchLength, Math.max(...rows.map(({ ids, limit }) => limit - ids.length)));
       const feeds = {
         ...weights,
-        ...this.cache.tensors,
-        ...rowFeeds(rows, prompts, options, steps, this.cache.positions, config.vocabulary),
+        ...this.#cache.tensors,
+        ...rowFeeds(rows, prompts, options, steps, this.#cache.positions, config.vocabulary),
         ...(drawing.repetitionPenalty && { seen: seenTokens(rows, prompts, config.vocabulary) }),
       };
       const before = rows.map((row) => ({ row, cached: cachedPositions(row, prompts), drawn: row.ids.length }));
@@ -83,7 +83,7 @@ export class Sampler {
       advance(rows, outputs, config);
       for (const { row, drawn } of before) if (decode !== undefined) endAtStop(row, stop, drawn, decode);
 
-      const old = this.cache.tensors;
+      const old = this.#cache.tensors;
       const added = cachePart(outputs, 'added.');
       pieces = before.flatMap(({ row: { finished, ids }, cached, drawn }, r) => {
         if (finished !== undefined) return [];
@@ -100,12 +100,12 @@ export class Sampler {
   }
 
   async close(): Promise<void> {
-    for (const session of this.sessions.values()) await (await session).close();
-    this.sessions.clear();
+    for (const session of this.#sessions.values()) await (await session).close();
+    this.#sessions.clear();
   }
 
   /** Reads the entering rows' prompts but for their last tokens, which the next stretch reads; each prompt once for all its samples. */
-  private async prefill(
+  async #prefill(
     weights: Feeds,
     prompts: readonly SamplingPrompt[],
     entering: readonly Row[],
@@ -117,29 +117,29 @@ export class Sampler {
     const length = Math.max(1, ...read.map((ids) => ids.length)); // no tensor is empty
     const ids = new BigInt64Array(missing.length * length);
     read.forEach((some, row) => ids.set(int64(some), row * length));
-    const session = await this.session('prefill');
+    const session = await this.#session('prefill');
     const feeds = { ...weights, ids: { data: ids, dims: [missing.length, length] } };
     const tensors = await session.run(pick(feeds, session.inputNames));
     missing.forEach((prompt, row) => prefilled.set(prompt, { tensors, row, count: read[row]?.length ?? 0 }));
   }
 
-  private session(which: 'prefill' | Drawing): Promise<Session> {
-    const { precision } = this.options;
+  #session(which: 'prefill' | Drawing): Promise<Session> {
+    const { precision } = this.#options;
     const key = JSON.stringify(which);
-    let session = this.sessions.get(key);
+    let session = this.#sessions.get(key);
     if (session === undefined) {
       const graph =
         which === 'prefill'
-          ? prefillGraph(this.model, this.spec, precision)
-          : stretchGraph(this.model, this.spec, which, precision);
-      session = Session.open(graph.toModel(), this.options);
-      this.sessions.set(key, session);
+          ? prefillGraph(this.#model, this.#spec, precision)
+          : stretchGraph(this.#model, this.#spec, which, precision);
+      session = Session.open(graph.toModel(), this.#options);
+      this.#sessions.set(key, session);
     }
     return session;
   }
 
-  private decoder(): Promise<(ids: readonly number[]) => string> {
-    if (this.options.decoder === undefined) throw new RangeError('stop needs a tokenizer, and this sampler has none');
-    return this.options.decoder();
+  #decoder(): Promise<(ids: readonly number[]) => string> {
+    if (this.#options.decoder === undefined) throw new RangeError('stop needs a tokenizer, and this sampler has none');
+    return this.#options.decoder();
   }
 }

@@ -54,14 +54,14 @@ export function showPath(path: readonly PropertyKey[]): string {
   return text;
 }
 
-const LONGEST_SHOWN = 60;
+const longestShown = 60;
 
 /** A value for people: its kind and, where it is short, itself. */
 export function showValue(value: unknown): string {
   if (value === undefined || value === null) return 'nothing';
   if (typeof value === 'number') return `number ${Number.isNaN(value) ? '.nan' : showNumber(value)}`;
   if (typeof value === 'string') {
-    const short = value.length > LONGEST_SHOWN ? `${value.slice(0, LONGEST_SHOWN)}...` : value;
+    const short = value.length > longestShown ? `${value.slice(0, longestShown)}...` : value;
     return `string ${JSON.stringify(short)}`;
   }
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of ${value.length}`;

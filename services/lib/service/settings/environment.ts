@@ -45,18 +45,18 @@ export function readSettings<S extends z.ZodObject>(schema: S, env: NodeJS.Proce
   throw new ConfigError('environment', problems);
 }
 
-const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
-const TRUE = ['true', '1', 'yes', 'on'];
-const FALSE = ['false', '0', 'no', 'off'];
+const number = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+const trueWords = ['true', '1', 'yes', 'on'];
+const falseWords = ['false', '0', 'no', 'off'];
 
 /** The text as the schema's type, or the text itself where it cannot be: the check then says what was expected. */
 function coerce(text: string, schema: z.core.$ZodType): unknown {
   const inner = unwrap(schema);
-  if (inner instanceof z.ZodNumber) return NUMBER.test(text) ? Number(text) : text;
+  if (inner instanceof z.ZodNumber) return number.test(text) ? Number(text) : text;
   if (inner instanceof z.ZodBoolean) {
     const lower = text.toLowerCase();
-    if (TRUE.includes(lower)) return true;
-    return FALSE.includes(lower) ? false : text;
+    if (trueWords.includes(lower)) return true;
+    return falseWords.includes(lower) ? false : text;
   }
   if (inner instanceof z.ZodArray) {
     const { element } = inner._zod.def;

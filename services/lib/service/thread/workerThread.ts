@@ -38,11 +38,11 @@ export interface TaskOptions {
 
 /** A worker thread with the tasks of type `Tasks`: each a function of one argument that the module exports. */
 export class WorkerThread<Tasks extends ThreadTasks> {
-  private readonly pool: Piscina;
+  readonly #pool: Piscina;
 
   /** `module` is the compiled worker module; `settings` reach it as `workerData` of node:worker_threads. */
   constructor(module: URL, settings?: unknown) {
-    this.pool = new Piscina({
+    this.#pool = new Piscina({
       filename: module.href,
       workerData: settings,
       minThreads: 1,
@@ -56,7 +56,7 @@ export class WorkerThread<Tasks extends ThreadTasks> {
 
   /** Tasks that wait for their turn. */
   get waiting(): number {
-    return this.pool.queueSize;
+    return this.#pool.queueSize;
   }
 
   /** Runs a task. Throws RpcError where the task ended with an expected error. */
@@ -66,13 +66,13 @@ export class WorkerThread<Tasks extends ThreadTasks> {
     { transfer = [], endThread }: TaskOptions = {},
   ): Promise<Awaited<ReturnType<Tasks[Name]>> extends Outcome<infer T> ? T : never> {
     const options = { name, transferList: [...transfer] as never, signal: endThread ?? null };
-    const result = (await this.pool.run(argument, options)) as Outcome<unknown>;
+    const result = (await this.#pool.run(argument, options)) as Outcome<unknown>;
     if ('error' in result) throw new RpcError(result.error.code, result.error.message);
     return result.value as never;
   }
 
   /** Ends the thread. Work under way is lost. */
   async close(): Promise<void> {
-    await this.pool.destroy();
+    await this.#pool.destroy();
   }
 }

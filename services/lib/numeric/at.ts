@@ -1,0 +1,31 @@
+/** Element access for code whose indices are right by construction. */
+
+/**
+ * Returns the element at an index.
+ *
+ * The compiler types `array[index]` as possibly undefined. Numeric code computes its indices, so a miss is a defect: it
+ * throws here instead of turning into NaN further on.
+ *
+ * @param index from 0 to length - 1
+ * @throws RangeError where the array has no such element
+ * @example
+ * import { at } from '@gapo/numeric';
+ * const weights = Float64Array.of(0.25, 0.75);
+ * const last: number = at(weights, weights.length - 1);
+ */
+export function at<T>(array: { readonly length: number; readonly [index: number]: T }, index: number): T {
+  const element = array[index];
+  if (element === undefined) throw new RangeError(`index ${index} is outside of an array of ${array.length} elements`);
+  return element;
+}
+
+/**
+ * Returns a value that the surrounding logic guarantees.
+ *
+ * @param what names the value in the error, for example `the chosen weights`
+ * @throws Error where it is undefined or null
+ */
+export function required<T>(value: T | null | undefined, what: string): T {
+  if (value === undefined || value === null) throw new Error(`${what}: expected a value, found none; this is a defect`);
+  return value;
+}
