@@ -8,7 +8,7 @@ export ONNXRUNTIME_NODE_INSTALL ?= skip
 GAPO := node services/cli/dist/main.js
 RUN ?= run
 
-.PHONY: help run test test-image build lint models study bench clean
+.PHONY: help run test test-tools test-image build dev lint models study bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -21,8 +21,14 @@ test: build lint ## everything that CI runs
 	@deploy/local/prepare.sh nats-server chromium
 	@node test/run.mjs
 
+test-tools: ## fetch helm, kubeconform and a Python with gRPC into a cache, for the tests that are skipped without them
+	@node deploy/local/testTools.mjs
+
 build: node_modules/.installed ## install and compile
 	@node_modules/.bin/tsc -b
+
+dev: node_modules/.installed ## compile, and again after each change of a file
+	@npm run --silent dev
 
 lint: node_modules/.installed ## eslint, prettier, buf
 	@npm run --silent lint

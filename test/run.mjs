@@ -1,13 +1,15 @@
-// Runs the compiled tests: node test/run.mjs [--under DIR]... Ends with the line 'N passed, N failed, N skipped'.
+// Runs the compiled tests: node test/run.mjs [--under DIRECTORY|FILE]... Ends with the line 'N passed, N failed',
+// and ', N skipped' where some were.
 //
 // The compiled JavaScript is what ships, so it is what is tested. Node 20 does not expand globs: files are found here.
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
+import { toolEnvironment } from '../deploy/local/testTools.mjs';
 
 /** Suites with a make target of their own: too slow for every commit. */
 const slow = ['test/dist/chaos', 'test/dist/bench', 'test/dist/image'];
@@ -18,6 +20,7 @@ const { values } = parseArgs({ options: { under: { type: 'string', multiple: tru
 const sourceOf = (path) => path.replace('dist/', '').replace(/\.js$/, '.ts');
 
 async function specsUnder(directory) {
+  if ((await stat(directory)).isFile()) return [directory];
   const files = [];
   for (const entry of await readdir(directory, { withFileTypes: true })) {
     if (entry.name === 'node_modules' || entry.name === '.git' || entry.name === 'runs') continue;
@@ -35,6 +38,9 @@ if (files.length === 0) {
   console.error(`no compiled test under ${chosen.join(', ')}: run 'npm run build' first`);
   process.exit(2);
 }
+
+// The environment wins: a person may name another helm.
+for (const [name, value] of Object.entries(toolEnvironment())) process.env[name] ??= value;
 
 const count = { passed: 0, failed: 0, skipped: 0 };
 const skipped = [];
@@ -54,7 +60,8 @@ stream.on('end', () => {
   // The reporter writes its last lines after the stream's end.
   setImmediate(() => {
     for (const line of skipped) console.log(`skipped ${line}`);
-    console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
+    const skips = count.skipped === 0 ? '' : `, ${count.skipped} skipped`;
+    console.log(`${count.passed} passed, ${count.failed} failed${skips}`);
     process.exitCode = count.failed === 0 && count.passed > 0 ? 0 : 1;
   });
 });

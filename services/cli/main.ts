@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** `gapo`: the commands, and what becomes of their errors. */
 import { writeSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';

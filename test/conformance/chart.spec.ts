@@ -1,6 +1,6 @@
 /**
  * The Helm chart, rendered and read back: every reward is its own Deployment and Service, everything finds everything, and
- * what runs is what `gapo up` runs. Needs helm (HELM=path, or on PATH).
+ * what runs is what `gapo up` runs. Needs helm (`make test-tools`, HELM=path, or on PATH).
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -21,7 +21,10 @@ import {
 import { commandOf, describeImage, projectRoot, serviceFolders, settingsOf, type ServiceFolder } from './services.js';
 
 const valuesFiles = ['default', 'many-rewards', 'production'];
-const skip = helm === undefined ? 'helm is not here: put it on PATH, or name it with HELM=path' : false;
+const skip =
+  helm === undefined
+    ? 'helm is not available: `make test-tools` fetches it where Go is installed; HELM names another'
+    : false;
 
 interface RewardValues {
   name: string;
@@ -228,7 +231,9 @@ for (const values of valuesFiles) {
 
 function validation(): string | false {
   const missing = ['KUBECONFORM', 'KUBERNETES_SCHEMAS'].filter((name) => !process.env[name]);
-  return missing.length > 0 ? `needs ${missing.join(' and ')} (kubeconform and a -schema-location)` : false;
+  return missing.length > 0
+    ? `${missing.join(' and ')} not set: \`make test-tools\` fetches kubeconform and its schemas where Go is installed`
+    : false;
 }
 
 describe('values that mean nothing are refused', { skip }, () => {

@@ -20,7 +20,7 @@ function lacking(): string | false {
     execFileSync(python, ['-c', 'import grpc, grpc_tools, grpc_health'], { stdio: 'ignore' });
     return false;
   } catch {
-    return `${python} lacks grpcio, grpcio-tools or grpcio-health-checking`;
+    return `${python} lacks grpcio, grpcio-tools or grpcio-health-checking: \`make test-tools\` fetches one that has them`;
   }
 }
 

@@ -1,0 +1,139 @@
+/**
+ * Programs that some tests need and the project does not contain: helm, kubeconform with the JSON Schemas of Kubernetes,
+ * and a Python with gRPC. All versions are pinned, and everything lies in a cache outside of the tree.
+ *
+ *   node deploy/local/testTools.mjs    fetches what is missing; says what cannot be fetched here, and why
+ *
+ * test/run.mjs gives the tests what is in the cache, as environment variables. Without a tool its tests are skipped.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'gapo', 'test-tools');
+
+/**
+ * A tool: its folder in the cache, named after its version; the program that fetches it; what tests find it by. `fetch`
+ * fills the empty folder.
+ */
+const tools = [
+  {
+    folder: join(cache, 'helm-4.3.2'),
+    needs: 'go',
+    fetch: (folder) => goInstall('helm.sh/helm/v4/cmd/helm@v4.3.2', folder),
+    environment: (folder) => ({ HELM: join(folder, 'helm') }),
+  },
+  {
+    folder: join(cache, 'kubeconform-0.8.0'),
+    needs: 'go',
+    fetch: (folder) => goInstall('github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0', folder),
+    environment: (folder) => ({ KUBECONFORM: join(folder, 'kubeconform') }),
+  },
+  {
+    folder: join(cache, 'kubernetes-schemas-1.37.2'),
+    needs: 'go',
+    fetch: (folder) => kubernetesSchemas('k8s.io/kubernetes@v1.37.2', folder),
+    environment: (folder) => ({
+      KUBERNETES_SCHEMAS: join(folder, '{{ .ResourceKind }}{{ .KindSuffix }}.json'),
+    }),
+  },
+  {
+    folder: join(cache, 'python-grpcio-1.85.1'),
+    needs: 'python3',
+    fetch: (folder) =>
+      pythonPackages(folder, ['grpcio==1.85.1', 'grpcio-tools==1.85.1', 'grpcio-health-checking==1.85.1']),
+    environment: (folder) => ({ PYTHON: join(folder, 'bin', 'python') }),
+  },
+];
+
+/** Written last: a folder without it was left by a fetch that failed. */
+const marker = '.complete';
+
+/** Environment variables that name the tools in the cache. */
+export function toolEnvironment() {
+  const present = tools.filter(({ folder }) => existsSync(join(folder, marker)));
+  return Object.assign({}, ...present.map(({ folder, environment }) => environment(folder)));
+}
+
+function run(program, args, env = {}) {
+  return execFileSync(program, args, {
+    env: { ...process.env, ...env },
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    maxBuffer: 2 ** 26,
+  });
+}
+
+function goInstall(module, folder) {
+  run('go', ['install', module], { GOBIN: folder, GOFLAGS: '-buildvcs=false' });
+}
+
+/** kubeconform's schemas, strict: a file for each kind, with the definitions that it refers to. */
+function kubernetesSchemas(module, folder) {
+  const { Dir } = JSON.parse(run('go', ['mod', 'download', '-json', module]));
+  const { definitions } = JSON.parse(readFileSync(join(Dir, 'api/openapi-spec/swagger.json'), 'utf8'));
+  const strict = new Map(Object.entries(definitions).map(([name, schema]) => [name, strictly(schema)]));
+  // OpenAPI states these two as strings with a format; they are numbers as well.
+  strict.set('io.k8s.apimachinery.pkg.util.intstr.IntOrString', { type: ['string', 'integer'] });
+  strict.set('io.k8s.apimachinery.pkg.api.resource.Quantity', { type: ['string', 'number'] });
+  for (const [name, schema] of Object.entries(definitions)) {
+    for (const { group, version, kind } of schema['x-kubernetes-group-version-kind'] ?? []) {
+      const file = [kind, group.split('.')[0], version].filter((part) => part !== '').join('-');
+      const whole = { $ref: `#/definitions/${name}`, definitions: Object.fromEntries(referredTo(name, strict)) };
+      writeFileSync(join(folder, `${file.toLowerCase()}.json`), JSON.stringify(whole));
+    }
+  }
+}
+
+/** A definition and all that it refers to, directly or not. */
+function referredTo(name, definitions, found = new Map()) {
+  if (found.has(name)) return found;
+  found.set(name, definitions.get(name));
+  const references = JSON.stringify(definitions.get(name)).matchAll(/"#\/definitions\/([^"]+)"/g);
+  for (const [, other] of references) referredTo(other, definitions, found);
+  return found;
+}
+
+/** A schema in which an object has no keys but those that it lists. */
+function strictly(schema) {
+  if (Array.isArray(schema)) return schema.map(strictly);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const inner = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, strictly(value)]));
+  const closed = typeof schema.properties === 'object' && !('additionalProperties' in schema);
+  return closed ? { ...inner, additionalProperties: false } : inner;
+}
+
+function pythonPackages(folder, requirements) {
+  run('python3', ['-m', 'venv', folder]);
+  run(join(folder, 'bin', 'python'), [
+    '-m',
+    'pip',
+    'install',
+    '--quiet',
+    '--disable-pip-version-check',
+    ...requirements,
+  ]);
+}
+
+function fetchMissing() {
+  for (const { folder, needs, fetch } of tools) {
+    if (existsSync(join(folder, marker))) continue;
+    if (spawnSync(needs, [needs === 'go' ? 'version' : '--version']).status !== 0) {
+      console.error(`not fetched: ${folder} (needs ${needs} on PATH); tests that need it are skipped`);
+      continue;
+    }
+    console.error(`fetching ${folder}`);
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    try {
+      fetch(folder);
+      writeFileSync(join(folder, marker), '');
+    } catch (error) {
+      console.error(`not fetched: ${folder} (${error.message}); tests that need it are skipped`);
+    }
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) fetchMissing();
