@@ -1,6 +1,7 @@
 /** The part of a run's configuration that says how the objectives' gradients are combined, and its checks. */
 import { weightsAt } from '@gapo/objectives';
 import { nonNegativeNumber, positiveInt, positiveNumber, word, z } from '@gapo/service';
+import type { Refuse } from './section.js';
 
 /** A number that stays, or its course: numbers at steps, straight lines in between, level before and after. */
 const scheduled = z
@@ -106,9 +107,6 @@ export type CombineConfig = z.output<typeof combine>;
 
 /** The constraints of PPO-Lagrangian. */
 export type LagrangianConfig = z.output<typeof lagrangian>;
-
-/** Says that something at a path is not what it should be. */
-export type Refuse = (path: PropertyKey[], expected: string) => void;
 
 /** Checks what a combination needs to know of the run: that vectors have exactly one entry for each objective. */
 export function checkCombination(

@@ -1,4 +1,12 @@
-/** The run configuration: one YAML file, its schema, its defaults, its checks. */
+/** The run configuration: its schema, its defaults, its checks, and the documentation that derives from them. */
 export * from './combineConfig.js';
-export * from './objectiveConfig.js';
-export * from './runConfig.js';
+export {
+  checkObjectives,
+  objective,
+  objectiveConfig,
+  withService,
+  type ObjectiveConfig,
+  type ServiceNames,
+} from './objectiveConfig.js';
+export { updatesPerStep } from './optimizerConfig.js';
+export { objectiveNames, parseRunConfig, type RunConfig } from './runConfig.js';

@@ -1,25 +1,35 @@
-/** The part of a run's configuration that says what one objective is, and its checks. */
+/** `objectives`: what is rewarded. */
 import { grpcTarget, positiveNumber, word, z } from '@gapo/service';
-import type { Refuse } from './combineConfig.js';
+import type { Refuse } from './section.js';
 
-/** An objective as it is written. */
+/** An objective as written. */
 export const objective = z.strictObject({
-  /** Its name in reports, events and combinations. */
-  name: word,
-  /** A name of REWARD_SERVICES, or host:port. @default the objective's name */
-  service: z.string().optional(),
-  /**
-   * When a completion has no score: pause the run, drop the completion for every objective, or fail the run.
-   * @default pause
-   */
-  onFailure: z.enum(['pause', 'drop', 'fail']).default('pause'),
-  /** How long one Score call may take. @default 30 */
-  timeoutSeconds: positiveNumber.default(30),
-  /** A call that is not answered by then is made a second time, and the first answer counts. @default never */
-  hedgeAfterSeconds: positiveNumber.optional(),
+  name: word.describe('Name in reports, events and combinations.'),
+  service: z
+    .string()
+    .optional()
+    .meta({ absent: "the objective's `name`" })
+    .describe("Its reward service: a name in the coordinator's `REWARD_SERVICES`, or `host:port`."),
+  onFailure: z
+    .enum(['pause', 'drop', 'fail'])
+    .default('pause')
+    .describe(
+      'What happens when a completion has no score. `pause`: the run pauses. `drop`: the completion is dropped for ' +
+        'every objective. `fail`: the run fails.',
+    ),
+  timeoutSeconds: positiveNumber.default(30).describe('Deadline of one call to the reward service, in seconds.'),
+  hedgeAfterSeconds: positiveNumber
+    .optional()
+    .meta({ absent: 'never' })
+    .describe('Sends a second copy of a call that is unanswered after this many seconds. The first answer counts.'),
 });
 
-/** An objective with every default filled in. */
+/** What is rewarded. */
+export const objectives = {
+  schema: z.array(objective).min(1).describe('What is rewarded. Reports and the Gram matrix keep the order.'),
+};
+
+/** An objective with every default. */
 export const objectiveConfig = objective.required({ service: true });
 export type ObjectiveConfig = z.output<typeof objectiveConfig>;
 
@@ -28,16 +38,16 @@ export function withService(written: z.output<typeof objective>): ObjectiveConfi
   return { ...written, service: written.service ?? written.name };
 }
 
-/** The reward services that the coordinator has addresses of, by name; an iteration has those that are listed. */
+/** Names of the reward services that the coordinator has addresses for. Iterating yields those that are listed by name. */
 export type ServiceNames = Pick<ReadonlySet<string>, 'has'> & Iterable<string>;
 
 /** What gradient workers call the gradient that belongs to no objective. */
 const reservedName = 'regularizer';
 
 /**
- * Checks that objectives can be told apart and that each has a service.
+ * Checks that objectives can be told apart and that each has a reward service.
  *
- * @param services names of the reward services that the coordinator knows; undefined takes any name
+ * @param services names of the reward services that the coordinator knows; undefined accepts any name
  */
 export function checkObjectives(
   objectives: readonly z.output<typeof objective>[],

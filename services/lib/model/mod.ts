@@ -75,5 +75,5 @@ export {
   writeMergedModel,
 } from './mergedModel.js';
 export { isWide, withWideWeights } from './wideWeights.js';
-export { type MicroBatchExtents, activationBytes } from './sizing/activations.js';
+export { type MicroBatchExtents, activationBytes, defaultMemoryBudget } from './sizing/activations.js';
 export { type Part, type Plan, type RunExtents, type Worker, planOf } from './sizing/plan.js';

@@ -4,15 +4,14 @@
  * The split is a function of the sequences' lengths, the decoder and the options alone. Gradients are added up in its
  * order, so that workers with the same options agree to the last bit.
  */
-import type { DecoderConfig } from '@gapo/model';
-import { type MicroBatchExtents, activationBytes } from '@gapo/model';
+import { type DecoderConfig, type MicroBatchExtents, activationBytes, defaultMemoryBudget } from '@gapo/model';
 import type { PrecisionOptions } from './engineOptions.js';
 
 /** What bounds the memory of a run. Workers of one coordinator need the same, or their sums differ in the last bits. */
 export interface MemoryOptions {
   /**
    * MiB for the activations of one micro-batch, by the estimate of `activationBytes`. A sequence that needs more by
-   * itself is run by itself. @default 2048
+   * itself is run by itself. @default defaultMemoryBudget
    */
   readonly memoryBudget?: number;
   /** Whether backward passes compute each layer again instead of keeping what it computed. @default false */
@@ -67,7 +66,7 @@ export function microBatches(
 export function splitByMemory(
   config: DecoderConfig,
   sequences: readonly { readonly promptIds: readonly number[]; readonly completionIds: readonly number[] }[],
-  { memoryBudget = 2048, recompute = false, precision }: MemoryOptions & PrecisionOptions,
+  { memoryBudget = defaultMemoryBudget, recompute = false, precision }: MemoryOptions & PrecisionOptions,
   backward: boolean,
 ): readonly (readonly number[])[] {
   const keeps = !backward ? 'nothing' : recompute ? 'inputs' : 'layers';

@@ -1,5 +1,5 @@
 /** The wire's policy specification, validated and as the libraries take it. */
-import { loraTargets, type TrainableSpec } from '@gapo/model';
+import { defaultMemoryBudget, loraTargets, type TrainableSpec } from '@gapo/model';
 import { type PolicyRef, type PolicySpec, RpcError } from '@gapo/rpc';
 import type { Computation, EngineKey } from './models.js';
 
@@ -9,9 +9,6 @@ export interface RequestedPolicy {
   readonly version: number;
   readonly engine: EngineKey;
 }
-
-/** MiB for the activations of a micro-batch where a request says nothing. */
-const usualBudget = 2048;
 
 /** Reads a request's policy. Throws RpcError INVALID_ARGUMENT that names the field. */
 export function requestedPolicy(policy: PolicyRef | null): RequestedPolicy {
@@ -31,7 +28,7 @@ export function requestedPolicy(policy: PolicyRef | null): RequestedPolicy {
 function computation({ computation: asked }: PolicySpec): Computation {
   return {
     precision: asked?.precision === 'PRECISION_F16' ? 'float16' : 'float32',
-    memoryBudget: asked?.memoryBudget || usualBudget,
+    memoryBudget: asked?.memoryBudget || defaultMemoryBudget,
     recompute: asked?.recompute ?? false,
   };
 }

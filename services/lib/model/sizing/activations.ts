@@ -1,6 +1,9 @@
 /** The memory of a run of the graphs beside weights, adapters and gradients. */
 import type { DecoderConfig } from '@gapo/model';
 
+/** MiB for the activations of a micro-batch where nobody chooses. */
+export const defaultMemoryBudget = 2048;
+
 /** What a micro-batch needs room for. */
 export interface MicroBatchExtents {
   /** Sequences. */

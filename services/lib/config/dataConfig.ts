@@ -1,0 +1,61 @@
+/** `data`: the files that a run reads. */
+import { filePath, z } from '@gapo/service';
+import type { Ppo } from './ppoConfig.js';
+import type { Refuse } from './section.js';
+
+/** What a run learns from. */
+export type Algorithm = 'ppo' | 'dpo';
+
+const schema = z
+  .strictObject({
+    prompts: filePath
+      .optional()
+      .meta({ absent: 'required with `algorithm: ppo`' })
+      .describe('Prompts to train on. Each line is `{"id": "1", "prompt": "How do I ..."}`.'),
+    heldOut: filePath
+      .optional()
+      .meta({ absent: 'none: the run cannot be evaluated' })
+      .describe('Prompts for evaluations, in the format of `prompts`. They are never trained on.'),
+    pairs: filePath
+      .optional()
+      .meta({ absent: 'required with `algorithm: dpo`' })
+      .describe(
+        'Preference pairs. Each line is ' +
+          '`{"prompt": "...", "chosen": "...", "rejected": "...", "labels": {"helpful": 1, "harmless": -1}}`.',
+      ),
+    pretraining: filePath
+      .optional()
+      .meta({ absent: 'required with `ppo.ptx`' })
+      .describe(
+        'Texts for the pretraining loss. Each line is `{"text": "..."}` or `{"prompt": "...", "completion": "..."}`.',
+      ),
+  })
+  .describe('Files of prompts, preference pairs and texts, in JSON Lines.');
+
+interface Reads {
+  readonly algorithm: Algorithm;
+  readonly data: z.output<typeof schema>;
+  readonly ppo?: Ppo | undefined;
+}
+
+function check({ algorithm, data: files, ppo }: Reads, refuse: Refuse): void {
+  if (algorithm === 'dpo') {
+    if (files.pairs === undefined) refuse(['data', 'pairs'], 'a file of pairs, since algorithm is dpo');
+    if (files.prompts !== undefined) {
+      refuse(['data', 'prompts'], 'nothing, since algorithm is dpo: prompts are in data.pairs');
+    }
+    if (files.pretraining !== undefined) refuse(['data', 'pretraining'], 'nothing, since algorithm is dpo');
+    return;
+  }
+  if (files.prompts === undefined) refuse(['data', 'prompts'], "a file's path");
+  if (files.pairs !== undefined) refuse(['data', 'pairs'], 'nothing, since algorithm is ppo');
+  if (ppo?.ptx !== undefined && files.pretraining === undefined) {
+    refuse(['data', 'pretraining'], 'a file of texts, since there is ppo.ptx');
+  }
+  if (ppo?.ptx === undefined && files.pretraining !== undefined) {
+    refuse(['data', 'pretraining'], 'nothing, since there is no ppo.ptx');
+  }
+}
+
+/** Files. */
+export const data = { schema, check };

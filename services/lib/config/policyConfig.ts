@@ -1,0 +1,48 @@
+/** `policy`: the model that is trained, and which of its weights are. */
+import { loraTargets } from '@gapo/model';
+import { directory, positiveInt, positiveNumber, z } from '@gapo/service';
+import type { Refuse } from './section.js';
+
+const lora = z.strictObject({
+  rank: positiveInt.default(16).describe('Rank of the adapters.'),
+  alpha: positiveNumber.default(32).describe("The adapters' output is scaled by alpha / rank."),
+  targets: z
+    .union([z.literal('all-linear'), z.array(z.enum(loraTargets)).min(1)])
+    .meta({ expected: `all-linear, or a list of ${loraTargets.join(', ')}` })
+    .default('all-linear')
+    .describe('Linear maps that get an adapter, by the last part of their names.'),
+});
+
+const schema = z
+  .strictObject({
+    model: directory.describe('Directory of a Hugging Face model.'),
+    train: z
+      .enum(['lora', 'full'])
+      .default('lora')
+      .describe('What is trained. `lora`: low-rank adapters. `full`: every weight.'),
+    lora: lora
+      .optional()
+      .meta({ absent: 'its defaults, or what `adapter` has' })
+      .describe('The low-rank adapters. Only with `train: lora`.'),
+    adapter: directory
+      .optional()
+      .describe('Directory of a PEFT adapter to start from; `lora` must agree with it. Only with `train: lora`.'),
+  })
+  .describe('The policy: its model, and what is trained of it.');
+
+type Policy = z.output<typeof schema>;
+
+function check({ policy: { train, lora: adapters, adapter } }: { readonly policy: Policy }, refuse: Refuse): void {
+  if (train === 'lora') return;
+  if (adapters !== undefined) refuse(['policy', 'lora'], 'no lora, since policy.train is full');
+  if (adapter !== undefined) refuse(['policy', 'adapter'], 'no adapter, since policy.train is full');
+}
+
+/** The policy. */
+export const policy = { schema, check };
+
+/** The policy with default adapters where adapters are trained that neither `lora` nor `adapter` describes. */
+export function withLora(written: Policy): Policy {
+  const described = written.lora ?? written.adapter;
+  return written.train === 'lora' && described === undefined ? { ...written, lora: lora.parse({}) } : written;
+}

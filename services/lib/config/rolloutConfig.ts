@@ -1,0 +1,82 @@
+/** `rollout`: how completions are sampled, and how a step is split among workers. */
+import { nonNegativeInt, positiveInt, positiveNumber, z } from '@gapo/service';
+import type { Algorithm } from './dataConfig.js';
+import { dpoDefaults, type Dpo } from './dpoConfig.js';
+import { ppoDefaults, type Ppo } from './ppoConfig.js';
+import type { Refuse } from './section.js';
+
+const stopString = z.string().min(1).max(256).meta({ expected: 'a text of 1 to 256 characters' });
+
+const options = z.strictObject({
+  promptsPerStep: positiveInt.default(32).describe('Prompts in a step.'),
+  samplesPerPrompt: positiveInt.default(4).describe('Completions sampled for each prompt.'),
+  temperature: positiveNumber.default(1).describe('Divides the logits, both in sampling and in training.'),
+  maxNewTokens: positiveInt
+    .default(48)
+    .describe(
+      "Maximum length of a completion in tokens, the end-of-sequence token included. The model's context may end it earlier.",
+    ),
+  topK: nonNegativeInt
+    .default(0)
+    .describe(
+      'Samples from the K most probable tokens, and those as probable as the last of them. 0: from all tokens.',
+    ),
+  topP: z
+    .number()
+    .gt(0)
+    .max(1)
+    .meta({ expected: 'a number above 0 and at most 1' })
+    .default(1)
+    .describe(
+      'Samples from the smallest set of most probable tokens whose probabilities sum to P. 1: from all tokens.',
+    ),
+  minP: z
+    .number()
+    .min(0)
+    .max(1)
+    .meta({ expected: 'a number between 0 and 1' })
+    .default(0)
+    .describe('Samples from tokens at least P times as probable as the most probable one. 0: from all tokens.'),
+  repetitionPenalty: positiveNumber
+    .default(1)
+    .describe('Positive logits of tokens in the prompt or the completion are divided by it, negative ones multiplied.'),
+  stop: z.array(stopString).max(16).default([]).describe('Texts that end a completion. They are part of it.'),
+  batch: positiveInt
+    .default(64)
+    .describe('Completions of a shard that are sampled at a time. The result of a run depends on it.'),
+  shards: positiveInt
+    .default(4)
+    .describe(
+      'Shards that a step is split into. The result of a run depends on it, but not on the number of workers that share them.',
+    ),
+});
+
+const schema = options.prefault({}).describe('How completions are sampled.');
+
+interface Reads {
+  readonly algorithm: Algorithm;
+  readonly rollout: z.output<typeof schema>;
+  readonly ppo?: Ppo | undefined;
+  readonly dpo?: Dpo | undefined;
+}
+
+function check(
+  { algorithm, rollout: { shards, promptsPerStep, samplesPerPrompt }, ppo, dpo }: Reads,
+  refuse: Refuse,
+): void {
+  if (algorithm === 'dpo') {
+    const { pairsPerStep } = dpo ?? dpoDefaults;
+    if (shards > pairsPerStep) refuse(['rollout', 'shards'], `at most dpo.pairsPerStep, which is ${pairsPerStep}`);
+    return;
+  }
+  const { advantages } = ppo ?? ppoDefaults;
+  if (advantages !== 'gae' && samplesPerPrompt < 2) {
+    refuse(['rollout', 'samplesPerPrompt'], `at least 2, since ppo.advantages is ${advantages}`);
+  }
+  if (shards > promptsPerStep) {
+    refuse(['rollout', 'shards'], `at most rollout.promptsPerStep, which is ${promptsPerStep}`);
+  }
+}
+
+/** Sampling. */
+export const rollout = { schema, check };

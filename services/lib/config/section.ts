@@ -1,0 +1,17 @@
+/** What a top-level key of the run configuration consists of. */
+import type { z } from '@gapo/service';
+
+/** Reports a value that breaks a rule: its path, and what is expected there. */
+export type Refuse = (path: PropertyKey[], expected: string) => void;
+
+/** Reports everything about a key that the rest of the configuration rules out. */
+export type Check<Config> = (config: Config, refuse: Refuse) => void;
+
+/**
+ * A top-level key. The schema holds its type, default and description; `check` holds the rules that involve other keys.
+ * Its parameter's type names the keys that it reads, as they are written, with the defaults that depend on nothing else.
+ */
+export interface Section<Config = never> {
+  readonly schema: z.ZodType;
+  readonly check?: Check<Config>;
+}
