@@ -24,7 +24,7 @@ import {
 } from './world.fixture.js';
 
 const main = fileURLToPath(new URL('main.js', import.meta.url));
-const preload = fileURLToPath(new URL('../../lib/telemetry/dist/preload.js', import.meta.url));
+const preload = fileURLToPath(new URL('../../lib/tracing/dist/preload.js', import.meta.url));
 
 interface CoordinatorProcess {
   readonly child: ChildProcess;

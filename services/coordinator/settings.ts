@@ -45,5 +45,5 @@ export const help = settingsHelp({
   schema,
   example: `ROLLOUT_WORKERS=127.0.0.1:50051 GRADIENT_WORKERS=127.0.0.1:50052 \\
 REWARD_SERVICES=helpful=127.0.0.1:50061,harmless=127.0.0.1:50062 \\
-  node --import ./services/lib/telemetry/dist/preload.js services/coordinator/dist/main.js`,
+  node --import ./services/lib/tracing/dist/preload.js services/coordinator/dist/main.js`,
 });

@@ -30,5 +30,5 @@ export const help = settingsHelp({
   title: 'The gateway: the web page of the training runs, and the API behind it.',
   schema,
   example: `COORDINATOR=127.0.0.1:50050 NATS_URL=nats://127.0.0.1:4222 \\
-  node --import ./services/lib/telemetry/dist/preload.js services/gateway/dist/main.js`,
+  node --import ./services/lib/tracing/dist/preload.js services/gateway/dist/main.js`,
 });

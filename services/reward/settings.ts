@@ -116,5 +116,5 @@ export const help = settingsHelp({
     'A reward service: scores completions for one objective (gapo.reward.v1), with an ONNX classifier, with\nrules, or by asking somebody over HTTP or the Open Inference Protocol.',
   schema,
   example: `REWARD_KIND=onnx REWARD_MODEL=models/helpful LISTEN=127.0.0.1:50061 \\
-  node --import ./services/lib/telemetry/dist/preload.js services/reward/dist/main.js`,
+  node --import ./services/lib/tracing/dist/preload.js services/reward/dist/main.js`,
 });

@@ -1,5 +1,5 @@
 /**
- * Loaded before a service: `node --import ./services/lib/telemetry/dist/preload.js services/X/dist/main.js`.
+ * Loaded before a service: `node --import ./services/lib/tracing/dist/preload.js services/X/dist/main.js`.
  * Turns tracing on where the standard OTEL_* variables ask for it, and costs nothing where they do not.
  *
  * It must run before anything imports grpc-js: ES modules cannot be patched once linked, so a loader hook

@@ -63,7 +63,7 @@ export async function runWorker<Tasks extends ThreadTasks>(worker: Worker<Tasks>
       title: worker.title,
       schema,
       example: `COORDINATOR=127.0.0.1:50050 LISTEN=${worker.listen} \\
-  node --import ./services/lib/telemetry/dist/preload.js services/${worker.name}/dist/main.js`,
+  node --import ./services/lib/tracing/dist/preload.js services/${worker.name}/dist/main.js`,
     }),
     start: async ({ log }) => {
       const { LISTEN, COORDINATOR, THREADS, DEVICE, MODEL_ROOT, MODEL_CACHE } = readSettings(schema);
