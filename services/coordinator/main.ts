@@ -3,7 +3,7 @@ import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { connectEvents } from '@gapo/events';
 import { RpcError, serve } from '@gapo/rpc';
 import { runService, UserError } from '@gapo/service';
-import { createPlatform } from './platform.js';
+import { createPlatform } from './runs/platform.js';
 import { Runs } from './runs/runs.js';
 import { coordinatorServices } from './server.js';
 import { coordinatorSettings, help } from './settings.js';

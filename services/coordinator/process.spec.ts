@@ -21,7 +21,7 @@ import {
   until,
   untilStep,
   type World,
-} from './world.fixture.js';
+} from './fixtures/world.fixture.js';
 
 const main = fileURLToPath(new URL('main.js', import.meta.url));
 const preload = fileURLToPath(new URL('../../lib/tracing/dist/preload.js', import.meta.url));

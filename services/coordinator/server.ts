@@ -2,12 +2,12 @@
 import { implement, RpcError, type Implementation, type Objective, type RunInput } from '@gapo/rpc';
 import { isExpected } from '@gapo/service';
 import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
-import type { Platform } from './platform.js';
 import { evaluateRun } from './runs/evaluate.js';
 import { targetOf, type Transition } from './runs/lifecycle.js';
-import type { ObjectivesRequest } from './runs/objectiveChanges.js';
+import type { Platform } from './runs/platform.js';
 import type { Run } from './runs/run.js';
 import type { Runs } from './runs/runs.js';
+import type { ObjectivesRequest } from './state/objectiveChanges.js';
 
 /** The registry of runs; throws UNAVAILABLE while it is being read. */
 type Registry = () => Runs;

@@ -139,3 +139,13 @@ export function unpad(
     for (let t = 0; t < lengths[row]!; t++) into[stride * token++ + offset] = rows[row * width + t]!;
   }
 }
+
+/** The sum over each completion's tokens. */
+export function sumsOf(flat: ArrayLike<number>, lengths: ArrayLike<number>): Float64Array {
+  const sums = new Float64Array(lengths.length);
+  let token = 0;
+  for (let row = 0; row < lengths.length; row++) {
+    for (let t = 0; t < lengths[row]!; t++) sums[row]! += flat[token++]!;
+  }
+  return sums;
+}

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { scratch } from '../world.fixture.js';
+import { scratch } from '../fixtures/world.fixture.js';
 import { drawPrompts, readPrompts, splitEvenly, type PromptRecord } from './prompts.js';
 
 const encoding = { context: 8, encodePrompt: (text: string) => [...Buffer.from(text)] };

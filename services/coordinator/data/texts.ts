@@ -1,6 +1,5 @@
 /** Texts that a policy is to model or to prefer, as sequences of a prompt and a completion that ends. */
-import { z } from '@gapo/service';
-import { UserError } from '@gapo/service';
+import { z, UserError } from '@gapo/service';
 import { readJsonLines } from './jsonLines.js';
 
 /** How texts become tokens. */

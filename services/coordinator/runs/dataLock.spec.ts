@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { logger } from '@gapo/service';
-import { scratch } from '../world.fixture.js';
+import { scratch } from '../fixtures/world.fixture.js';
 import { lockDataDirectory } from './dataLock.js';
 
 const log = logger('test');

@@ -10,7 +10,7 @@ import {
   startCoordinator,
   until,
   type TestCoordinator,
-} from '../world.fixture.js';
+} from '../fixtures/world.fixture.js';
 
 const config = runYaml({
   steps: 16,

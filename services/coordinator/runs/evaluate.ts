@@ -21,11 +21,11 @@ import {
 import { attributeNames, ROOT_CONTEXT, spanNames, withSpan } from '@gapo/tracing';
 import type { Sample } from '../data/batch.js';
 import { splitEvenly, type PromptRecord } from '../data/prompts.js';
-import type { Platform } from '../platform.js';
 import { describeRewards, needsRewards } from '../scoring/rewardServices.js';
 import { scoreItems } from '../scoring/scoring.js';
-import { policyRef, type Workbench } from '../step/workbench.js';
+import { policyRef, type Workbench } from '../step/context/trainingContext.js';
 import { sampleShards } from '../workers/rollouts.js';
+import type { Platform } from './platform.js';
 import type { Run } from './run.js';
 
 /** What is evaluated. */

@@ -18,7 +18,7 @@ import {
   train,
   until,
   usualScorers,
-} from '../world.fixture.js';
+} from '../fixtures/world.fixture.js';
 
 test('where nothing is left to learn from, dropping pauses the run', async (t) => {
   const { world, coordinator } = await startAll(t, {

@@ -28,7 +28,7 @@ import {
   untilStep,
   type TestCoordinator,
   type TestReward,
-} from '../world.fixture.js';
+} from '../fixtures/world.fixture.js';
 
 const config = runYaml({
   steps: 7,

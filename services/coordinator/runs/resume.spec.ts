@@ -18,7 +18,7 @@ import {
   trainAlone,
   until,
   untilStep,
-} from '../world.fixture.js';
+} from '../fixtures/world.fixture.js';
 
 /** What must not depend on interruptions. */
 const numbers = ({ step, objectives, kl, updateNorm, tokens }: StepReport): unknown => [

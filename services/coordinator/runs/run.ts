@@ -5,25 +5,25 @@ import type { StepEvent } from '@gapo/events';
 import { RpcError, RunState, type RunInput, type WatchRunResponseInput } from '@gapo/rpc';
 import { configSha256, isExpected } from '@gapo/service';
 import { attributeNames, ROOT_CONTEXT, spanNames, withSpan, type Span } from '@gapo/tracing';
-import type { Platform } from '../platform.js';
 import { describeRewards, meetRewards, needsRewards } from '../scoring/rewardServices.js';
-import { takePairStep } from '../step/pairStep.js';
+import type { CheckpointContent } from '../state/checkpoint.js';
+import type { AimsChange } from '../state/goals.js';
+import { PauseNeeded } from '../state/interruption.js';
+import type { ObjectivesRequest } from '../state/objectiveChanges.js';
+import { initialState, versionOf, type TrainingState } from '../state/trainingState.js';
+import type { VersionStore } from '../state/versions.js';
+import type { Phase } from '../step/context/stepContext.js';
+import { prepareWorkbench, startingVersions, workbenchWith, type Workbench } from '../step/context/trainingContext.js';
+import { takePairStep } from '../step/dpo/pairStep.js';
 import { takeStep } from '../step/step.js';
-import type { Phase } from '../step/stepContext.js';
 import { completeReport } from '../step/stepReport.js';
-import { prepareWorkbench, startingVersions, workbenchWith, type Workbench } from '../step/workbench.js';
-import type { AimsChange } from './aims.js';
-import type { CheckpointContent } from './checkpoint.js';
 import { RunEvents } from './events.js';
 import { RunFeed } from './feed.js';
-import { averageHasNoSteps, PauseNeeded } from './interruption.js';
 import { hasEnded, isActive, stateWord, targetOf, type Transition } from './lifecycle.js';
-import type { ObjectivesRequest } from './objectiveChanges.js';
-import { RunAims, type Moment, type ObjectivesAnswer } from './runAims.js';
+import type { Platform } from './platform.js';
 import { versionKey, type RunDirectory, type RunRecord } from './runDirectory.js';
+import { RunAims, type Moment, type ObjectivesAnswer } from './runGoals.js';
 import { RunHistory } from './runHistory.js';
-import { initialState, versionOf, type TrainingState } from './trainingState.js';
-import type { VersionStore } from './versions.js';
 
 /** What a run is made from. */
 export interface RunParts {
@@ -471,6 +471,14 @@ export class Run {
     this.#feed.state(this.snapshot());
     this.#events.state(this.#record.changes, { from, to, reason });
   }
+}
+
+/** The error of an average of runs that is asked to take steps. */
+function averageHasNoSteps(id: string): RpcError {
+  return new RpcError(
+    'FAILED_PRECONDITION',
+    `run ${id} is an average of runs and has no steps: average the runs again instead`,
+  );
 }
 
 function messageOf(error: unknown): string {

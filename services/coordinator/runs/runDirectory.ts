@@ -21,7 +21,7 @@ import { join } from 'node:path';
 import type { StepEvent } from '@gapo/events';
 import { RunState } from '@gapo/rpc';
 import { word, z, UserError } from '@gapo/service';
-import { aimsChangeSchema, type AimsChange } from './aims.js';
+import { aimsChangeSchema, type AimsChange } from '../state/goals.js';
 
 const recordSchema = z.object({
   format: z.literal(1),

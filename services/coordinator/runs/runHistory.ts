@@ -1,7 +1,6 @@
 /** What a run has behind it, on disk: the reports of its steps and its checkpoints. */
 import { updatesPerStep, type RunConfig } from '@gapo/config';
 import type { StepEvent } from '@gapo/events';
-import type { Workbench } from '../step/workbench.js';
 import {
   listCheckpoints,
   readCheckpoint,
@@ -10,9 +9,10 @@ import {
   type CheckpointContent,
   type CheckpointOwner,
   type CheckpointPlace,
-} from './checkpoint.js';
+} from '../state/checkpoint.js';
+import type { TrainingState } from '../state/trainingState.js';
+import type { Workbench } from '../step/context/trainingContext.js';
 import type { RunDirectory } from './runDirectory.js';
-import type { TrainingState } from './trainingState.js';
 
 /** Steps whose mean time the estimate of the time left is made from. */
 const recentSteps = 10;

@@ -4,14 +4,14 @@ import { resolve } from 'node:path';
 import { parseRunConfig } from '@gapo/config';
 import { RpcError, RunState } from '@gapo/rpc';
 import { word, isExpected, UserError } from '@gapo/service';
-import type { Platform } from '../platform.js';
-import { prepareWorkbench } from '../step/workbench.js';
+import type { VersionStore } from '../state/versions.js';
+import { prepareWorkbench } from '../step/context/trainingContext.js';
 import { lockDataDirectory } from './dataLock.js';
 import { isActive } from './lifecycle.js';
+import type { Platform } from './platform.js';
 import { Run } from './run.js';
 import { RunDirectory, type RunRecord } from './runDirectory.js';
 import { averagedState, sharesOf } from './soup.js';
-import type { VersionStore } from './versions.js';
 
 /** What a new run is made from. */
 export interface NewRun {

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readSafetensors } from '@gapo/model';
-import { createRun, deadlineMs, runYaml, startAll, startCoordinator, until } from '../world.fixture.js';
+import { createRun, deadlineMs, runYaml, startAll, startCoordinator, until } from '../fixtures/world.fixture.js';
 
 const only = (objective: string): string =>
   runYaml({ steps: 5, extra: `combine: { method: single, objective: ${objective} }` });

@@ -5,10 +5,9 @@
  */
 import { updatesPerStep } from '@gapo/config';
 import { RpcError } from '@gapo/rpc';
-import { untrained } from '../step/update.js';
-import type { Workbench } from '../step/workbench.js';
+import { initialState, untrained, type TrainingState } from '../state/trainingState.js';
+import type { Workbench } from '../step/context/trainingContext.js';
 import type { Run } from './run.js';
-import { initialState, type TrainingState } from './trainingState.js';
 
 /** A run with its share of the average. */
 export interface Ingredient {

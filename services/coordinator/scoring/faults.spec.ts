@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectEvents, type RewardEvent } from '@gapo/events';
 import { connect } from '@gapo/rpc';
+import { faults, relayTo, type Fault, type Relay } from '../fixtures/faults.fixture.js';
 import {
   createRun,
   deadlineMs,
@@ -14,8 +15,7 @@ import {
   until,
   usualScorers,
   type Scorer,
-} from '../world.fixture.js';
-import { faults, relayTo, type Fault, type Relay } from './faults.fixture.js';
+} from '../fixtures/world.fixture.js';
 
 const good = usualScorers['letters']!;
 const late = faults['no answer by the deadline']!;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import { RpcError, type Item } from '@gapo/rpc';
 import { logger } from '@gapo/service';
-import { rewardServer, scoring, type Scorer, type TestReward } from '../world.fixture.js';
+import { rewardServer, scoring, type Scorer, type TestReward } from '../fixtures/world.fixture.js';
 import { CircuitBreaker } from './circuitBreaker.js';
 import { hedged } from './hedge.js';
 import { RewardSource } from './rewardSource.js';

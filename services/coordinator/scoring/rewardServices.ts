@@ -1,14 +1,16 @@
 /** The reward services of a run: each connected when one of its objectives is first in force, and known from then on. */
-import type { ObjectiveConfig } from '@gapo/config';
-import type { RunConfig } from '@gapo/config';
-import { grpcTarget, UserError } from '@gapo/service';
-import type { Platform } from '../platform.js';
-import { PauseNeeded } from '../runs/interruption.js';
+import type { ObjectiveConfig, RunConfig } from '@gapo/config';
+import { grpcTarget, UserError, type Logger } from '@gapo/service';
+import { PauseNeeded } from '../state/interruption.js';
+import type { RewardAddresses } from './rewardAddresses.js';
 import { RewardSource } from './rewardSource.js';
 import type { ScoredObjective } from './scoring.js';
 
-/** What is known of the services' addresses, and where warnings go. */
-export type RewardPlatform = Pick<Platform, 'rewards' | 'log'>;
+/** Where reward services are, and where their warnings go. */
+export interface RewardPlatform {
+  readonly rewards: RewardAddresses;
+  readonly log: Logger;
+}
 
 /** Whether training asks reward services; an evaluation always does. */
 export function needsRewards({ algorithm }: Pick<RunConfig, 'algorithm'>): boolean {

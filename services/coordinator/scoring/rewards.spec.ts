@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { RpcError, type DescribeResponseInput, type Item } from '@gapo/rpc';
 import { logger } from '@gapo/service';
-import { PauseNeeded, RunFailure } from '../runs/interruption.js';
-import { rewardServer, scoring, type Scorer, type TestReward } from '../world.fixture.js';
+import { rewardServer, scoring, type Scorer, type TestReward } from '../fixtures/world.fixture.js';
+import { PauseNeeded, RunFailure } from '../state/interruption.js';
 import { RewardSource } from './rewardSource.js';
 import { scoreItems, type ObjectiveScores } from './scoring.js';
 

@@ -2,7 +2,7 @@
 import type { RunConfig } from '@gapo/config';
 import { mean, standardDeviation } from '@gapo/numeric';
 import type { Item } from '@gapo/rpc';
-import { PauseNeeded, RunFailure } from '../runs/interruption.js';
+import { PauseNeeded, RunFailure } from '../state/interruption.js';
 import type { RewardSource, Scores } from './rewardSource.js';
 
 /** An objective with the service that scores it. */

@@ -15,7 +15,7 @@ import {
   type TestCoordinator,
   type TrainedRun,
   type World,
-} from '../world.fixture.js';
+} from '../fixtures/world.fixture.js';
 
 const options: Record<string, string> = {
   pgapo: ', preference: { letters: 1, short: 1 }, nonConflicting: true',

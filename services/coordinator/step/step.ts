@@ -6,18 +6,18 @@ import { objectiveNames } from '@gapo/config';
 import type { ObjectiveStep } from '@gapo/events';
 import { tokenKl, updateKlController } from '@gapo/objectives';
 import { spanNames } from '@gapo/tracing';
-import type { Batch } from '../data/batch.js';
+import { sumsOf, type Batch } from '../data/batch.js';
 import { drawPrompts, splitEvenly } from '../data/prompts.js';
-import type { TrainingState } from '../runs/trainingState.js';
 import type { ObjectiveScores, ScoredBatch } from '../scoring/scoring.js';
-import { afterRewards, combineOptions } from './combination.js';
-import { gatherExperience, type Experience } from './experience.js';
-import { learningSignal, noonAdvantages, sumsOf, type LearningSignal } from './learningSignal.js';
-import { minibatch, minibatchPlaces } from './minibatches.js';
-import { pretrainingGradient } from './pretraining.js';
-import { Pieces, stopwatch, type StepContext, type StepFindings, type StepResult } from './stepContext.js';
+import type { TrainingState } from '../state/trainingState.js';
+import { Pieces, stopwatch, type StepContext, type StepFindings, type StepResult } from './context/stepContext.js';
+import { gatherExperience, type Experience } from './ppo/experience.js';
+import { learningSignal, noonAdvantages, type LearningSignal } from './ppo/learningSignal.js';
+import { minibatch, minibatchPlaces } from './ppo/minibatches.js';
+import { pretrainingGradient } from './ppo/pretraining.js';
 import { reportOf, weightsReport } from './stepReport.js';
-import { makeUpdates, type Material, type PlannedUpdate, type Updated } from './updates.js';
+import { afterRewards, combineOptions } from './updates/combination.js';
+import { makeUpdates, type Material, type PlannedUpdate, type Updated } from './updates/updates.js';
 
 /**
  * Takes a step.

@@ -1,9 +1,9 @@
 /** The parts of a step's report that are the same whatever is trained on: what the updates did. */
 import type { ObjectiveStep, StepEvent } from '@gapo/events';
 import { currentTraceId } from '@gapo/tracing';
-import type { ChosenWeights } from './combination.js';
-import type { StepFindings } from './stepContext.js';
-import type { Updated } from './updates.js';
+import type { ChosenWeights } from '../state/trainingState.js';
+import type { StepFindings } from './context/stepContext.js';
+import type { Updated } from './updates/updates.js';
 
 type UpdateReport = Pick<
   StepFindings,

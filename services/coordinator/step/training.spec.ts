@@ -13,7 +13,7 @@ import {
   startWorld,
   trainAlone,
   until,
-} from '../world.fixture.js';
+} from '../fixtures/world.fixture.js';
 
 const mean = (reports: readonly StepReport[], k: number): number =>
   reports.reduce((sum, { objectives }) => sum + objectives[k]!.rewardMean, 0) / reports.length;

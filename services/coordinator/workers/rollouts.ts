@@ -2,7 +2,7 @@
 import type { RunConfig } from '@gapo/config';
 import { RpcError, type GenerateRequestInput, type PolicyRefInput, type SamplingInput } from '@gapo/rpc';
 import type { Sample } from '../data/batch.js';
-import { throwIfAborted } from '../runs/interruption.js';
+import { throwIfAborted } from '../state/interruption.js';
 import type { Attempt, Done, WorkerPool } from './workers.js';
 
 type RolloutService = 'gapo.rollout.v1.RolloutService';

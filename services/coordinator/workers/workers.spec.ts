@@ -5,7 +5,7 @@ import { on } from 'node:events';
 import { test, type TestContext } from 'node:test';
 import { implement, RpcError, serve, type RunningServer } from '@gapo/rpc';
 import { logger } from '@gapo/service';
-import { PauseNeeded } from '../runs/interruption.js';
+import { PauseNeeded } from '../state/interruption.js';
 import { WorkerPool } from './workers.js';
 
 type Work = (promptCount: number, signal: AbortSignal) => Promise<number> | number;

@@ -8,7 +8,7 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { checkHealth, connect, retryDelayMs, RpcError, type Client, type ServiceName } from '@gapo/rpc';
 import type { Logger } from '@gapo/service';
-import { abortReason, PauseNeeded } from '../runs/interruption.js';
+import { abortReason, PauseNeeded } from '../state/interruption.js';
 import { followName, namedHost } from './addresses.js';
 
 /** How a pool is made. */

@@ -1,0 +1,53 @@
+/** What runs share: the pools of workers, the reward services' addresses, the event bus. */
+import type { EventBus } from '@gapo/events';
+import type { Logger } from '@gapo/service';
+import { RewardAddresses } from '../scoring/rewardAddresses.js';
+import type { GradientPool } from '../workers/gradients.js';
+import type { RolloutPool } from '../workers/rollouts.js';
+import { WorkerPool } from '../workers/workers.js';
+
+/** Everything outside a run that it works with. */
+export interface Platform {
+  readonly rollout: RolloutPool;
+  readonly gradient: GradientPool;
+  readonly rewards: RewardAddresses;
+  readonly bus: EventBus;
+  readonly log: Logger;
+}
+
+/** What the platform is made from: settings of the same names. */
+export interface PlatformSettings {
+  readonly ROLLOUT_WORKERS: readonly string[];
+  readonly GRADIENT_WORKERS: readonly string[];
+  readonly REWARD_SERVICES: readonly string[];
+  readonly WORKER_DEADLINE_SECONDS: number;
+  readonly WORKER_WAIT_SECONDS: number;
+}
+
+/** Connects to nobody yet: pools meet their workers at the first piece of work. */
+export function createPlatform(settings: PlatformSettings, bus: EventBus, log: Logger): Platform {
+  const limits = {
+    deadlineMs: settings.WORKER_DEADLINE_SECONDS * 1000,
+    waitMs: settings.WORKER_WAIT_SECONDS * 1000,
+    log,
+  };
+  return {
+    rollout: new WorkerPool({
+      service: 'gapo.rollout.v1.RolloutService',
+      targets: settings.ROLLOUT_WORKERS,
+      what: 'rollout worker',
+      setting: 'ROLLOUT_WORKERS',
+      ...limits,
+    }),
+    gradient: new WorkerPool({
+      service: 'gapo.gradient.v1.GradientService',
+      targets: settings.GRADIENT_WORKERS,
+      what: 'gradient worker',
+      setting: 'GRADIENT_WORKERS',
+      ...limits,
+    }),
+    rewards: new RewardAddresses(settings.REWARD_SERVICES),
+    bus,
+    log,
+  };
+}

@@ -1,0 +1,147 @@
+// Checkpoints: what is read is bit for bit what was written, and what is damaged is refused and named.
+import assert from 'node:assert/strict';
+import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parseRunConfig } from '@gapo/config';
+import { readSafetensors } from '@gapo/model';
+import { UserError } from '@gapo/service';
+import { scratch } from '../fixtures/world.fixture.js';
+import {
+  listCheckpoints,
+  readCheckpoint,
+  sha256OfCheckpoint,
+  writeCheckpoint,
+  type CheckpointOwner,
+} from './checkpoint.js';
+import type { TrainingState } from './trainingState.js';
+
+const text =
+  'name: x\nsteps: 10\npolicy: { model: m, lora: { rank: 1, targets: [q_proj] } }\ndata: { prompts: p }\nobjectives: [{ name: a }]\n';
+const owner: CheckpointOwner = {
+  runId: 'run',
+  config: parseRunConfig(text, 'run.yaml', undefined),
+  shapes: [
+    { name: 'base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight', shape: [1, 2] },
+    { name: 'base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight', shape: [2, 1] },
+    { name: 'value_head.bias', shape: [1] },
+  ],
+  adapter: { config: { peft_type: 'LORA', r: 1, target_modules: ['q_proj'] }, metadata: { format: 'pt' } },
+};
+
+function stateAt(step: number): TrainingState {
+  const vector = (scale: number): Float32Array =>
+    Float32Array.from({ length: 5 }, (_, i) => Math.fround(scale * (i + step / 7)));
+  return {
+    step,
+    position: 8 * step,
+    kl: { kind: 'adaptive', coefficient: 0.1 + step / 3, target: 6, horizon: 1000 },
+    combination: {
+      rewards: [0.1 * step],
+      multipliers: [],
+      chosen: { step, earlier: 2, weights: [1 / 3], alpha: [1], norms: [1e-9], progress: [0.7], stationarity: 1 },
+    },
+    aims: [
+      {
+        step: 2,
+        author: 'me',
+        at: '2025-01-31T12:00:00.000Z',
+        before: { objectives: owner.config.objectives, preference: { a: 1 } },
+        after: { objectives: owner.config.objectives.slice(1) },
+      },
+    ],
+    trained: {
+      parameters: vector(0.1),
+      optimizer: { step: 2 * step, firstMoments: [vector(1e-3)], secondMoments: [vector(1e-9)] },
+    },
+  };
+}
+
+test('what is read is what was written', async (t) => {
+  const parent = join(await scratch(t), 'checkpoints');
+  const place = await writeCheckpoint(parent, owner, stateAt(3), undefined, 3);
+  const { state, sha256, report } = await readCheckpoint(place, owner);
+  assert.deepEqual(state, stateAt(3));
+  assert.equal(report, undefined);
+  assert.equal(await sha256OfCheckpoint(place), sha256);
+});
+
+test('the adapter is one that PEFT reads: its tensors alone, and its configuration', async (t) => {
+  const { directory } = await writeCheckpoint(await scratch(t), owner, stateAt(1), undefined, 3);
+  const tensors = await readSafetensors(join(directory, 'adapter_model.safetensors'));
+  assert.deepEqual(
+    tensors.map(({ name }) => name),
+    owner.shapes.slice(0, 2).map(({ name }) => name),
+  );
+  const config = JSON.parse(await readFile(join(directory, 'adapter_config.json'), 'utf8')) as Record<string, unknown>;
+  assert.deepEqual([config['peft_type'], config['r'], config['target_modules']], ['LORA', 1, ['q_proj']]);
+});
+
+test('the newest are kept, a second writing of a step replaces it, and nothing else stays', async (t) => {
+  const parent = await scratch(t);
+  for (const step of [1, 2, 3, 3, 4]) await writeCheckpoint(parent, owner, stateAt(step), undefined, 2);
+  assert.deepEqual(
+    (await listCheckpoints(parent)).map(({ step }) => step),
+    [3, 4],
+  );
+  assert.deepEqual((await readdir(parent)).sort(), ['step-000003', 'step-000004']);
+});
+
+test('an unfinished checkpoint does not count, and does not stand in the way', async (t) => {
+  const parent = await scratch(t);
+  const { directory } = await writeCheckpoint(parent, owner, stateAt(1), undefined, 2);
+  await rm(join(directory, 'state.json'));
+  await writeCheckpoint(parent, owner, stateAt(1), undefined, 2);
+  assert.deepEqual((await readCheckpoint((await listCheckpoints(parent))[0]!, owner)).state, stateAt(1));
+});
+
+test('every kind of damage is refused, with the file and what to do', async (t) => {
+  const parent = await scratch(t);
+  const damages: [damage: (directory: string) => Promise<void>, message: RegExp][] = [
+    [
+      (directory) => truncate(join(directory, 'adapter_model.safetensors'), 100),
+      /adapter_model\.safetensors has SHA-256/,
+    ],
+    [(directory) => flip(join(directory, 'optimizer.safetensors')), /optimizer\.safetensors has SHA-256/],
+    [(directory) => rm(join(directory, 'value_heads.safetensors')), /value_heads\.safetensors cannot be read/],
+    [(directory) => rm(join(directory, 'state.json')), /state\.json cannot be read/],
+    [(directory) => truncate(join(directory, 'state.json'), 50), /state\.json is not JSON/],
+    [
+      async (directory) => {
+        const path = join(directory, 'state.json');
+        await writeFile(path, (await readFile(path, 'utf8')).replace('"position": 16', '"position": 17'));
+      },
+      /state\.json was changed after it was written/,
+    ],
+  ];
+  for (const [damage, message] of damages) {
+    const place = await writeCheckpoint(parent, owner, stateAt(2), undefined, 3);
+    await damage(place.directory);
+    await assert.rejects(readCheckpoint(place, owner), (error) => {
+      assert.ok(error instanceof UserError);
+      assert.match(error.message, message);
+      assert.match(
+        error.message,
+        /^checkpoint .*step-000002 is damaged: .*; remove that directory to go on from the one before it$/,
+      );
+      return true;
+    });
+  }
+});
+
+test('a checkpoint of another run, configuration or format is refused', async (t) => {
+  const place = await writeCheckpoint(await scratch(t), owner, stateAt(2), undefined, 3);
+  await assert.rejects(readCheckpoint(place, { ...owner, runId: 'other' }), /belongs to run run, not to other/);
+  const changed = { ...owner, config: { ...owner.config, seed: 8 } };
+  await assert.rejects(readCheckpoint(place, changed), /made with another configuration/);
+  const path = join(place.directory, 'state.json');
+  await writeFile(path, (await readFile(path, 'utf8')).replace('"format": 2', '"format": 1'));
+  await assert.rejects(readCheckpoint(place, owner), /has format 1, this version reads 2: go on with the version/);
+});
+
+/** Changes one bit in the middle of a file. */
+async function flip(path: string): Promise<void> {
+  const bytes = await readFile(path);
+  bytes[bytes.length - 3]! ^= 1;
+  await writeFile(path, bytes);
+}

@@ -1,0 +1,83 @@
+/** Where a run's training is: exactly what a checkpoint holds and a step leads from. */
+import { objectiveNames, type RunConfig } from '@gapo/config';
+import { createAdamWState, type AdamWState } from '@gapo/numeric';
+import type { KlController } from '@gapo/objectives';
+import type { AimsChange } from './goals.js';
+
+/** The weights that were last chosen, with what was known of the objectives then. Arrays are by objective. */
+export interface ChosenWeights {
+  /** The step that chose them. */
+  readonly step: number;
+  /** Steps before it that chose weights. */
+  readonly earlier: number;
+  readonly weights: readonly number[];
+  readonly alpha: readonly number[];
+  readonly norms: readonly number[];
+  readonly progress: readonly number[];
+  readonly stationarity: number;
+}
+
+/** What a combination remembers; part of the training state. Arrays are by objective, empty where nothing is kept. */
+export interface CombinationState {
+  /** Running means of the rewards: of tchebycheff and lagrangian. */
+  readonly rewards: readonly number[];
+  /** Lagrange multipliers, 0 for the objective that is maximised. */
+  readonly multipliers: readonly number[];
+  /** Absent before the first choice. */
+  readonly chosen?: ChosenWeights;
+}
+
+/** Everything that an update reads and that a checkpoint must hold for it. */
+export interface Trained {
+  readonly parameters: Float32Array;
+  /** Moments of the one flat tensor; `step` counts updates. */
+  readonly optimizer: AdamWState;
+}
+
+/** The state after a step. Never modified: a step that is given up leaves it as it was. */
+export interface TrainingState {
+  /** Steps taken. */
+  readonly step: number;
+  /** Prompts drawn so far; with the seed this is the data cursor. */
+  readonly position: number;
+  /** The KL coefficient and what steers it. */
+  readonly kl: KlController;
+  /** What the combination remembers of earlier steps. */
+  readonly combination: CombinationState;
+  /** Changes of what the run aims at that had been made when the step began, in their order. */
+  readonly aims: readonly AimsChange[];
+  /** Parameters and optimiser. */
+  readonly trained: Trained;
+}
+
+/** The newest policy version: optimiser updates so far. With one epoch a step, step n leaves version n. */
+export function versionOf({ trained }: TrainingState): number {
+  return trained.optimizer.step;
+}
+
+/** The state before the first step. */
+export function initialState(config: RunConfig, parameters: Float32Array): TrainingState {
+  const { coefficient, controller } = config.kl;
+  const kl: KlController = controller === 'fixed' ? { kind: 'fixed', coefficient } : { ...controller, coefficient };
+  return {
+    step: 0,
+    position: 0,
+    kl,
+    combination: initialCombination(config),
+    aims: [],
+    trained: untrained(parameters),
+  };
+}
+
+/** What is remembered before the first step. */
+export function initialCombination(config: RunConfig): CombinationState {
+  const { lagrangian } = config;
+  const multipliers =
+    lagrangian === undefined ? [] : objectiveNames(config).map((name) => lagrangian.constraints[name]?.initial ?? 0);
+  return { rewards: [], multipliers };
+}
+
+/** A start: the parameters of version 0, and no moments. */
+export function untrained(parameters: Float32Array): Trained {
+  return { parameters, optimizer: createAdamWState([parameters]) };
+}

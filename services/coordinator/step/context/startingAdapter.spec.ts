@@ -1,0 +1,42 @@
+// A run that goes on from an adapter: it starts where the adapter is, and only with one that fits.
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parseRunConfig } from '@gapo/config';
+import { readDecoderModel } from '@gapo/model';
+import { runYaml, startAll, train } from '../../fixtures/world.fixture.js';
+import { startingAdapter } from './startingAdapter.js';
+
+const policy = 'policy: { model: model, lora: { rank: 1, targets: [q_proj] } }';
+
+test('a run starts where the adapter ended, exactly; it is the reference too', async (t) => {
+  const { world, coordinator } = await startAll(t);
+  const { run: first } = await train(coordinator, world, runYaml({ steps: 3 }), 'first');
+  // Steps too small for any float32: what comes out is what went in.
+  const config = runYaml({ steps: 1 })
+    .replace(policy, `policy: { model: model, adapter: ${first.checkpoint} }`)
+    .replace('learningRate: 0.1', 'learningRate: 1e-30');
+  const second = await train(coordinator, world, config, 'second');
+  assert.equal(second.run.versionSha256, first.versionSha256);
+  assert.ok(second.reports[0]!.kl < 1e-9);
+
+  const model = await readDecoderModel(join(world.directory, 'model'));
+  const start = (text: string) => startingAdapter(parseRunConfig(text, 'run.yaml', undefined), model, world.directory);
+  const found = await start(config);
+  assert.deepEqual(found!.lora, { rank: 1, alpha: 32, targets: ['q_proj'] });
+  const asked = config.replace('model: model,', 'model: model, lora: { rank: 1, targets: [q_proj] },');
+  assert.deepEqual(await start(asked), found, 'what is said of it may be said again');
+  await assert.rejects(
+    start(asked.replace('rank: 1, targets: [q_proj]', 'rank: 2, alpha: 4')),
+    /policy\.lora: rank is 2, it is 1, alpha is 4, it is 32, targets are down_proj, .*, they are q_proj in policy\.adapter .*; leave policy\.lora out/,
+  );
+  await assert.rejects(
+    start(config.replace(first.checkpoint, 'nowhere')),
+    /nowhere\/adapter_config\.json: does not exist/,
+  );
+  await assert.rejects(
+    start(runYaml().replace('[q_proj]', '[q_proj, c_attn]')),
+    /policy\.lora\.targets: the model .* has no c_attn; it has q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj/,
+  );
+  assert.throws(() => start(config.replace('model: model,', 'model: model, train: full,')), /policy\.adapter/);
+});
