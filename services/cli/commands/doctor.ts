@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { findNatsServer } from '@gapo/events';
 import { Command } from 'commander';
 import { exitUser, Exit } from '../exit.js';
-import { jsonOption } from '../options.js';
+import { jsonOption } from '../options/options.js';
 import { print, printJson } from '../output.js';
 import { defaultHttpPort, defaultPortBase } from '../processes/plan.js';
 import { isFree } from '../processes/ports.js';

@@ -6,7 +6,7 @@ import { Command, Option } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { exitInterrupted, Exit } from '../exit.js';
 import { listenForInterrupts } from '../interrupts.js';
-import { coordinatorOption, jsonOption, natural } from '../options.js';
+import { coordinatorOption, jsonOption, natural } from '../options/options.js';
 import { print, printJson } from '../output.js';
 import { comparisonTable } from '../render/comparison.js';
 import { evaluationSamples, evaluationTable } from '../render/evaluation.js';

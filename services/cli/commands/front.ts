@@ -12,7 +12,7 @@ import { soupOf } from '../fronts/soups.js';
 import { variantsOf } from '../fronts/variants.js';
 import { listenForInterrupts, type Interrupts } from '../interrupts.js';
 import { readConfigFile } from '../launches.js';
-import { jsonOption, positive, stackOptions, type StackFlags } from '../options.js';
+import { jsonOption, positive, stackOptions, type StackFlags } from '../options/options.js';
 import { print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
 import { frontJson, frontTable } from '../render/front.js';

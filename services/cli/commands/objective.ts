@@ -1,10 +1,10 @@
 /** `gapo objective`: objectives that are added to a run while it trains, or removed from it. */
 import type { FailurePolicy, ObjectiveInput } from '@gapo/rpc';
 import { Command, Option } from 'commander';
-import { assignmentList } from '../assignments.js';
-import { authorOf, authorOption } from '../author.js';
 import { Coordinator, coordinatorAddress, type ObjectivesChange } from '../client.js';
-import { coordinatorOption, jsonOption, seconds } from '../options.js';
+import { assignmentList } from '../options/assignments.js';
+import { authorOf, authorOption } from '../options/author.js';
+import { coordinatorOption, jsonOption, seconds } from '../options/options.js';
 import { print, printJson } from '../output.js';
 import { hasNumbers, numbersText } from '../render/preference.js';
 

@@ -3,7 +3,7 @@ import { readDecoderConfig } from '@gapo/model';
 import { planOf, type RunExtents } from '@gapo/model';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { readConfigFile } from '../launches.js';
-import { jsonOption } from '../options.js';
+import { jsonOption } from '../options/options.js';
 import { print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
 import { planText } from '../render/plan.js';

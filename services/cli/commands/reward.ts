@@ -5,7 +5,7 @@ import { conformance } from '../conformance/conformance.js';
 import { batchSizes, throughput, type Throughput } from '../conformance/throughput.js';
 import { exitUser, Exit } from '../exit.js';
 import { listenForInterrupts } from '../interrupts.js';
-import { address, jsonOption, positive } from '../options.js';
+import { address, jsonOption, positive } from '../options/options.js';
 import { print, printJson } from '../output.js';
 import { makeReporter } from '../render/reporter.js';
 import { rewardCheckText } from '../render/rewardCheck.js';

@@ -5,7 +5,7 @@ import { UserError } from '@gapo/service';
 import { Command, Option } from 'commander';
 import { Exit } from '../exit.js';
 import { listenForInterrupts } from '../interrupts.js';
-import { address } from '../options.js';
+import { address } from '../options/options.js';
 import { rewardEnvironment, type RewardEntry } from '../processes/rewardsFile.js';
 import { fromHere, preloadModule, projectRoot, serviceScript } from '../project.js';
 

@@ -4,11 +4,7 @@ import { word, UserError } from '@gapo/service';
 import type { FitResult, FitSettings } from '@gapo/training';
 import { Command, Option } from 'commander';
 import { exitInterrupted, Exit } from '../exit.js';
-import { atLeast1, jsonOption, positive } from '../options.js';
-import { note, print, printJson } from '../output.js';
-import { fromHere } from '../project.js';
-import { rewardQualityText } from '../render/rewardQuality.js';
-import { followTraining } from './followTraining.js';
+import { atLeast1, jsonOption, positive } from '../options/options.js';
 import {
   type TrainingFlags,
   batchOptions,
@@ -19,7 +15,11 @@ import {
   shareAbove0,
   trainingSettingsOf,
   withOptions,
-} from './trainingOptions.js';
+} from '../options/trainingOptions.js';
+import { note, print, printJson } from '../output.js';
+import { fromHere } from '../project.js';
+import { rewardQualityText } from '../render/rewardQuality.js';
+import { followTraining } from './followTraining.js';
 
 interface RewardTrainFlags extends TrainingFlags {
   from?: string;

@@ -6,7 +6,7 @@ import { Coordinator } from '../client.js';
 import { exitInterrupted, Exit } from '../exit.js';
 import { aborted, listenForInterrupts, type Interrupts } from '../interrupts.js';
 import { readConfigFile, type ConfigFile } from '../launches.js';
-import { jsonOption, stackOptions, type StackFlags } from '../options.js';
+import { jsonOption, stackOptions, type StackFlags } from '../options/options.js';
 import { print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
 import { makeReporter, type Reporter } from '../render/reporter.js';

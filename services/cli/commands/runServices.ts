@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { UserError } from '@gapo/service';
 import type { Interrupts } from '../interrupts.js';
-import type { StackFlags } from '../options.js';
+import type { StackFlags } from '../options/options.js';
 import { runningStack, startStack } from '../processes/stack.js';
 import type { UpState } from '../processes/upFile.js';
 import { fromHere } from '../project.js';

@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { runJson } from '../json.js';
-import { coordinatorOption, jsonOption } from '../options.js';
+import { coordinatorOption, jsonOption } from '../options/options.js';
 import { print, printJson } from '../output.js';
 import { fixed } from '../render/numbers.js';
 import { originText } from '../render/preference.js';

@@ -2,11 +2,7 @@
 import type { FinetuningResult, FinetuningSettings } from '@gapo/training';
 import { Command, Option } from 'commander';
 import { exitInterrupted, Exit } from '../exit.js';
-import { jsonOption, positive } from '../options.js';
-import { note, print, printJson } from '../output.js';
-import { fromHere } from '../project.js';
-import { fixed } from '../render/numbers.js';
-import { followTraining } from './followTraining.js';
+import { jsonOption, positive } from '../options/options.js';
 import {
   type TrainingFlags,
   above0,
@@ -18,7 +14,11 @@ import {
   share,
   trainingSettingsOf,
   withOptions,
-} from './trainingOptions.js';
+} from '../options/trainingOptions.js';
+import { note, print, printJson } from '../output.js';
+import { fromHere } from '../project.js';
+import { fixed } from '../render/numbers.js';
+import { followTraining } from './followTraining.js';
 
 interface SftFlags extends TrainingFlags {
   model: string;

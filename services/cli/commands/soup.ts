@@ -1,10 +1,10 @@
 /** `gapo soup`: a run whose policy is the weighted average of other runs' policies (Rewarded Soups). */
 import { UserError } from '@gapo/service';
 import { Argument, Command, Option } from 'commander';
-import { collectAssignment } from '../assignments.js';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { runJson } from '../json.js';
-import { coordinatorOption, jsonOption } from '../options.js';
+import { collectAssignment } from '../options/assignments.js';
+import { coordinatorOption, jsonOption } from '../options/options.js';
 import { print, printJson } from '../output.js';
 import { numbersText } from '../render/preference.js';
 

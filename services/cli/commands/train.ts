@@ -4,7 +4,7 @@ import { Command, Option } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { runJson } from '../json.js';
 import { readConfigFile, recordLaunch } from '../launches.js';
-import { coordinatorOption, dataOption, jsonOption } from '../options.js';
+import { coordinatorOption, dataOption, jsonOption } from '../options/options.js';
 import { print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
 import { watchUntilSettled } from './watch.js';

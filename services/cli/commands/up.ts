@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import { exitInterrupted, Exit } from '../exit.js';
 import { aborted, listenForInterrupts } from '../interrupts.js';
-import { jsonOption, stackOptions, type StackFlags } from '../options.js';
+import { jsonOption, stackOptions, type StackFlags } from '../options/options.js';
 import { note, print, printJson } from '../output.js';
 import { runningStack, startStack, type StackOptions } from '../processes/stack.js';
 import { fromHere } from '../project.js';

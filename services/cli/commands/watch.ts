@@ -6,7 +6,7 @@ import { Coordinator, coordinatorAddress } from '../client.js';
 import { exitInterrupted, Exit } from '../exit.js';
 import { listenForInterrupts } from '../interrupts.js';
 import { runJson } from '../json.js';
-import { coordinatorOption, jsonOption } from '../options.js';
+import { coordinatorOption, jsonOption } from '../options/options.js';
 import { note, print, printJson } from '../output.js';
 import { makeReporter } from '../render/reporter.js';
 import { follow, type FollowMessage } from './follow.js';

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { UserError } from '@gapo/service';
 import { InvalidArgumentError, Option } from 'commander';
-import { natural, positive } from '../options.js';
+import { natural, positive } from './options.js';
 
 /** Their values. */
 export interface TrainingFlags {

@@ -2,8 +2,8 @@
 import { availableParallelism } from 'node:os';
 import { grpcTarget } from '@gapo/service';
 import { InvalidArgumentError, Option } from 'commander';
-import { defaultHttpPort, defaultPortBase } from './processes/plan.js';
-import { defaultCoordinator, defaultDataDirectory, defaultRewardsFile } from './project.js';
+import { defaultHttpPort, defaultPortBase } from '../processes/plan.js';
+import { defaultCoordinator, defaultDataDirectory, defaultRewardsFile } from '../project.js';
 
 function integer(text: string, low: number, high: number, what: string): number {
   const value = Number(text);
