@@ -23,7 +23,7 @@ import type { Sample } from '../data/batch.js';
 import { splitEvenly, type PromptRecord } from '../data/prompts.js';
 import { describeRewards, needsRewards } from '../scoring/rewardServices.js';
 import { scoreItems } from '../scoring/scoring.js';
-import { policyRef, type Workbench } from '../step/context/trainingContext.js';
+import { policyRef, type TrainingContext } from '../step/context/trainingContext.js';
 import { sampleShards } from '../workers/rollouts.js';
 import type { Platform } from './platform.js';
 import type { Run } from './run.js';
@@ -105,10 +105,10 @@ async function evaluation(
   if (run.config.data.heldOut === undefined) {
     throw new RpcError('FAILED_PRECONDITION', `run ${run.id} has no held-out prompts: data.heldOut names none`);
   }
-  const { bench, versions, key, newest } = await run.evaluationBase();
+  const { training, versions, key, newest } = await run.evaluationBase();
   if (!needsRewards(run.config)) {
     const missing = objectiveNames(run.config).filter((name) =>
-      bench.objectives.every(({ source }) => source.objective !== name),
+      training.objectives.every(({ source }) => source.objective !== name),
     );
     if (missing.length > 0) {
       throw new RpcError(
@@ -117,8 +117,8 @@ async function evaluation(
       );
     }
   }
-  await describeRewards(bench.objectives, signal);
-  const prompts = bench.heldOut ?? [];
+  await describeRewards(training.objectives, signal);
+  const prompts = training.heldOut ?? [];
   const version = asked ?? newest;
   const unpin = await versions.pin(version, () => run.versionFromDisk(version));
   try {
@@ -133,13 +133,13 @@ async function evaluation(
       const shards = sampleShards(
         platform.rollout,
         {
-          policy: policyRef(bench, key, of),
+          policy: policyRef(training, key, of),
           prompts: prompts.map(({ tokenIds, index }) => ({ tokenIds, counter: index })),
           bounds,
           sampling: { temperature, samplesPerPrompt, maxNewTokens, stop, batch },
           seed: deriveSeed(run.config.evaluation.seed, 'evaluation'),
           step: 0,
-          vocabulary: bench.model.vocabulary,
+          vocabulary: training.model.vocabulary,
           label: `the evaluation of version ${of}`,
         },
         signal,
@@ -148,10 +148,10 @@ async function evaluation(
       return (await Promise.all(shards)).flat();
     };
     const [before, after] = await Promise.all([sample(0), sample(version)]);
-    const scored = await score(bench, prompts, { before, after }, signal, (at, total, waitingFor) =>
+    const scored = await score(training, prompts, { before, after }, signal, (at, total, waitingFor) =>
       progress('rewards', at, total, waitingFor),
     );
-    return await report(bench, prompts, version, scored, wanted);
+    return await report(training, prompts, version, scored, wanted);
   } finally {
     unpin();
   }
@@ -159,19 +159,19 @@ async function evaluation(
 
 /** Both policies' completions in one go, so that each objective scores them under the same conditions. */
 async function score(
-  bench: Workbench,
+  training: TrainingContext,
   prompts: readonly PromptRecord[],
   { before, after }: Policies<readonly Sample[]>,
   signal: AbortSignal,
   progress: (done: number, total: number, waitingFor: string) => void,
 ): Promise<Policies<Scored> & { readonly missing: readonly string[] }> {
-  const texts = [...before, ...after].map(({ tokenIds }) => bench.tokenizer.decode(tokenIds));
+  const texts = [...before, ...after].map(({ tokenIds }) => training.tokenizer.decode(tokenIds));
   const items = [...before, ...after].map(({ prompt, sample }, i) => ({
     id: `${i < before.length ? 'before' : 'after'}.${prompts[prompt]!.id}.${sample}`,
     prompt: prompts[prompt]!.text,
     completion: texts[i]!,
   }));
-  const { kept, scores, missing } = await scoreItems(bench.objectives, items, 'the evaluation', signal, {
+  const { kept, scores, missing } = await scoreItems(training.objectives, items, 'the evaluation', signal, {
     progress,
     scored: () => undefined,
   });
@@ -192,7 +192,7 @@ async function score(
 }
 
 async function report(
-  bench: Workbench,
+  training: TrainingContext,
   prompts: readonly PromptRecord[],
   version: number,
   { before, after, missing }: Awaited<ReturnType<typeof score>>,
@@ -205,12 +205,12 @@ async function report(
     const why = `no held-out prompt has a score from every objective: ${missing.join('; ')}`;
     throw new RpcError('FAILED_PRECONDITION', `${why}; mend the reward service, then evaluate the run`);
   }
-  const { seed } = bench.config.evaluation;
+  const { seed } = training.config.evaluation;
   const perPrompt = (values: ArrayLike<number>): Float64Array => meansByPrompt(before.samples, pairs, values);
   const zBefore = new Float64Array(before.samples.length);
   const zAfter = new Float64Array(after.samples.length);
   const objectives: ObjectiveEvaluationInput[] = [];
-  for (const [k, { source }] of bench.objectives.entries()) {
+  for (const [k, { source }] of training.objectives.entries()) {
     await nextTurn(); // resampling is long arithmetic: others have their turn in between
     const [old, now] = [before.scores[k]!, after.scores[k]!];
     addStandardised(zBefore, zAfter, old, now, pairs);

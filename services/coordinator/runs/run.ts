@@ -7,13 +7,18 @@ import { configSha256, isExpected } from '@gapo/service';
 import { attributeNames, ROOT_CONTEXT, spanNames, withSpan, type Span } from '@gapo/tracing';
 import { describeRewards, meetRewards, needsRewards } from '../scoring/rewardServices.js';
 import type { CheckpointContent } from '../state/checkpoint.js';
-import type { AimsChange } from '../state/goals.js';
+import type { GoalChange } from '../state/goals.js';
 import { PauseNeeded } from '../state/interruption.js';
 import type { ObjectivesRequest } from '../state/objectiveChanges.js';
 import { initialState, versionOf, type TrainingState } from '../state/trainingState.js';
 import type { VersionStore } from '../state/versions.js';
 import type { Phase } from '../step/context/stepContext.js';
-import { prepareWorkbench, startingVersions, workbenchWith, type Workbench } from '../step/context/trainingContext.js';
+import {
+  prepareTraining,
+  startingVersions,
+  trainingWith,
+  type TrainingContext,
+} from '../step/context/trainingContext.js';
 import { takePairStep } from '../step/dpo/pairStep.js';
 import { takeStep } from '../step/step.js';
 import { completeReport } from '../step/stepReport.js';
@@ -22,7 +27,7 @@ import { RunFeed } from './feed.js';
 import { hasEnded, isActive, stateWord, targetOf, type Transition } from './lifecycle.js';
 import type { Platform } from './platform.js';
 import { versionKey, type RunDirectory, type RunRecord } from './runDirectory.js';
-import { RunAims, type Moment, type ObjectivesAnswer } from './runGoals.js';
+import { RunGoals, type RunPosition, type ObjectivesAnswer } from './runGoals.js';
 import { RunHistory } from './runHistory.js';
 
 /** What a run is made from. */
@@ -41,7 +46,7 @@ interface Intent {
 
 /** What an evaluation works with. */
 export interface EvaluationBase {
-  readonly bench: Workbench;
+  readonly training: TrainingContext;
   readonly versions: VersionStore;
   readonly key: string;
   readonly newest: number;
@@ -56,12 +61,12 @@ export class Run {
   readonly #events: RunEvents;
   readonly #configSha256: string;
   readonly #history: RunHistory;
-  readonly #aims: RunAims;
+  readonly #goals: RunGoals;
   #record: RunRecord;
   /** The step in progress. */
   #underWay: number | undefined;
-  #bench: Workbench | undefined;
-  #preparing: Promise<Workbench> | undefined;
+  #training: TrainingContext | undefined;
+  #preparing: Promise<TrainingContext> | undefined;
   #state: TrainingState | undefined;
   #versions: VersionStore | undefined;
   #intent: Intent | undefined;
@@ -76,7 +81,7 @@ export class Run {
     this.#configSha256 = configSha256(config);
     this.#history = new RunHistory(config, record.id, directory);
     this.#events = new RunEvents(platform.bus, record.id, record.resumptions);
-    this.#aims = new RunAims({ config, runId: record.id, directory, platform, events: this.#events });
+    this.#goals = new RunGoals({ config, runId: record.id, directory, platform, events: this.#events });
   }
 
   get id(): string {
@@ -101,7 +106,7 @@ export class Run {
   snapshot(): RunInput {
     const { id, state, reason } = this.#record;
     const { last, checkpoint, storedSha256 } = this.#history;
-    const aims = this.#aims.at(this.#nextStep);
+    const goals = this.#goals.at(this.#nextStep);
     const version = this.#state && this.#versions?.get(versionOf(this.#state));
     const milliseconds = this.created.getTime();
     const pausing = isActive(state) && this.#intent !== undefined;
@@ -111,29 +116,29 @@ export class Run {
       reason: pausing ? `${this.#intent?.transition ?? 'pause'} asked for: ends after the step in progress` : reason,
       step: last?.step ?? (this.#record.ingredients ? this.config.steps : 0),
       totalSteps: this.config.steps,
-      objectives: aims.objectives.map(({ name }) => name),
+      objectives: goals.objectives.map(({ name }) => name),
       method: this.config.combine.method,
       created: { seconds: Math.floor(milliseconds / 1000), nanos: (milliseconds % 1000) * 1e6 },
       configSha256: this.#configSha256,
       versionSha256: version?.sha256 ?? storedSha256,
       checkpoint: checkpoint?.directory ?? '',
-      preference: aims.preference ?? {},
+      preference: goals.preference ?? {},
       ingredients: this.#record.ingredients ?? {},
       ...(last && { lastStep: last, traceId: last.traceId }),
     };
   }
 
   /** Its configuration as it was given, where that one's relative paths start, and what people changed since. */
-  get source(): { configYaml: string; baseDirectory: string; aims: readonly AimsChange[] } {
+  get source(): { configYaml: string; baseDirectory: string; goalChanges: readonly GoalChange[] } {
     const configYaml = this.#directory.readConfig();
-    return { configYaml, baseDirectory: this.#record.baseDirectory, aims: this.#aims.changes };
+    return { configYaml, baseDirectory: this.#record.baseDirectory, goalChanges: this.#goals.changes };
   }
 
   /** Takes up a state that was made elsewhere as its last: on disk when this returns. */
-  async endAt(state: TrainingState, bench: Workbench): Promise<void> {
+  async endAt(state: TrainingState, training: TrainingContext): Promise<void> {
     this.#change('begin', '');
     try {
-      await this.#history.write(bench, state, undefined);
+      await this.#history.write(training, state, undefined);
       await this.findCheckpoint();
     } catch (error) {
       this.#change('fail', messageOf(error));
@@ -155,10 +160,10 @@ export class Run {
   }
 
   /** Begins a new run; its state is on disk already. Returns at once. */
-  start(bench: Workbench): void {
-    this.#bench = bench;
-    this.#versions = startingVersions(bench);
-    this.#state = initialState(this.config, bench.initial);
+  start(training: TrainingContext): void {
+    this.#training = training;
+    this.#versions = startingVersions(training);
+    this.#state = initialState(this.config, training.initial);
     this.#launch();
   }
 
@@ -183,9 +188,9 @@ export class Run {
 
   async #goOn(): Promise<void> {
     try {
-      const bench = await this.#prepared();
-      const content = await this.#load(bench);
-      if (needsRewards(this.config)) await describeRewards(this.#benchOfNextStep(bench).objectives);
+      const training = await this.#prepared();
+      const content = await this.#load(training);
+      if (needsRewards(this.config)) await describeRewards(this.#trainingOfNextStep(training).objectives);
       this.#history.goBackTo(content);
     } catch (error) {
       this.#change('fail', messageOf(error));
@@ -199,10 +204,10 @@ export class Run {
   /**
    * Changes the preference from the next step on: the change is on disk when this returns, and has been published.
    *
-   * @throws RpcError as {@link RunAims.setPreference}
+   * @throws RpcError as {@link RunGoals.setPreference}
    */
-  setPreference(preference: Readonly<Record<string, number>>, author: string): AimsChange {
-    const change = this.#aims.setPreference(this.#moment, preference, author);
+  setPreference(preference: Readonly<Record<string, number>>, author: string): GoalChange {
+    const change = this.#goals.setPreference(this.#position, preference, author);
     this.#feed.state(this.snapshot());
     return change;
   }
@@ -210,27 +215,27 @@ export class Run {
   /**
    * Adds objectives and removes others from the next step on, as {@link setPreference}.
    *
-   * @throws RpcError, UserError as {@link RunAims.changeObjectives}
+   * @throws RpcError, UserError as {@link RunGoals.changeObjectives}
    */
   async changeObjectives(request: ObjectivesRequest, author: string): Promise<ObjectivesAnswer> {
-    const answer = await this.#aims.changeObjectives(() => this.#moment, request, author);
+    const answer = await this.#goals.changeObjectives(() => this.#position, request, author);
     if (answer.changed) this.#feed.state(this.snapshot());
     return answer;
   }
 
-  /** The first step whose aims can still be changed. */
+  /** The first step whose goals can still be changed. */
   get #nextStep(): number {
     return (this.#underWay ?? this.#state?.step ?? this.#history.checkpoint?.step ?? 0) + 1;
   }
 
-  get #moment(): Moment {
+  get #position(): RunPosition {
     const { state } = this.#record;
     const ended = hasEnded(state) && state !== RunState.RUN_STATE_FAILED ? stateWord(state) : undefined;
     return { step: this.#nextStep, ended };
   }
 
-  #benchOfNextStep(bench: Workbench): Workbench {
-    return workbenchWith(bench, this.#aims.configAt(this.#nextStep));
+  #trainingOfNextStep(training: TrainingContext): TrainingContext {
+    return trainingWith(training, this.#goals.configAt(this.#nextStep));
   }
 
   /** Stops after the step in progress. */
@@ -257,7 +262,7 @@ export class Run {
       await this.#loop;
       clearTimeout(timer);
     }
-    this.#bench?.rewards.close();
+    this.#training?.rewards.close();
   }
 
   /** The state, the steps after the given one, then whatever happens, until the run has ended. */
@@ -280,11 +285,11 @@ export class Run {
    * @throws UserError where a file or service is not as it should be
    */
   async evaluationBase(): Promise<EvaluationBase> {
-    const bench = await this.#prepared();
-    if (this.#versions === undefined || this.#state === undefined) await this.#load(bench);
+    const training = await this.#prepared();
+    if (this.#versions === undefined || this.#state === undefined) await this.#load(training);
     const { versions, key } = this;
     if (versions === undefined || this.#state === undefined) throw new RpcError('INTERNAL', 'the run has no versions');
-    return { bench: this.#benchOfNextStep(bench), versions, key, newest: versionOf(this.#state) };
+    return { training: this.#trainingOfNextStep(training), versions, key, newest: versionOf(this.#state) };
   }
 
   /**
@@ -301,23 +306,23 @@ export class Run {
     throw new RpcError('NOT_FOUND', `run ${this.id} has no version ${version}; it has ${held}`);
   }
 
-  async #prepared(): Promise<Workbench> {
-    if (this.#bench) return this.#bench;
-    const config = this.#aims.configAt(this.#nextStep);
-    this.#preparing ??= prepareWorkbench(config, this.#record.baseDirectory, this.#platform);
+  async #prepared(): Promise<TrainingContext> {
+    if (this.#training) return this.#training;
+    const config = this.#goals.configAt(this.#nextStep);
+    this.#preparing ??= prepareTraining(config, this.#record.baseDirectory, this.#platform);
     try {
-      return (this.#bench = await this.#preparing);
+      return (this.#training = await this.#preparing);
     } finally {
       this.#preparing = undefined;
     }
   }
 
   /** Takes up the state of the last checkpoint, or the start where there is none. */
-  async #load(bench: Workbench): Promise<CheckpointContent | undefined> {
-    const content = await this.#history.read(bench);
-    const state = content?.state ?? initialState(this.config, bench.initial);
-    this.#aims.assertHas(state);
-    const versions = startingVersions(bench);
+  async #load(training: TrainingContext): Promise<CheckpointContent | undefined> {
+    const content = await this.#history.read(training);
+    const state = content?.state ?? initialState(this.config, training.initial);
+    this.#goals.assertHas(state);
+    const versions = startingVersions(training);
     versions.put(versionOf(state), state.trained.parameters);
     [this.#versions, this.#state] = [versions, state];
     return content;
@@ -365,7 +370,7 @@ export class Run {
     const before = this.#state!;
     const step = before.step + 1;
     this.#underWay = step;
-    const config = this.#aims.configAt(step);
+    const config = this.#goals.configAt(step);
     const attributes = {
       [attributeNames.runId]: this.id,
       [attributeNames.step]: step,
@@ -380,21 +385,21 @@ export class Run {
     }
   }
 
-  /** @param config with what the step aims at */
+  /** @param config with the goals of the step */
   async #stepInSpan(before: TrainingState, step: number, config: RunConfig, span: Span): Promise<void> {
     const began = performance.now();
-    const aims = this.#aims.changes;
-    const bench = workbenchWith(this.#bench!, config);
-    await meetRewards(bench.rewards.of(this.#aims.addedAt(step)), this.#abort.signal);
+    const goalChanges = this.#goals.changes;
+    const training = trainingWith(this.#training!, config);
+    await meetRewards(training.rewards.of(this.#goals.addedAt(step)), this.#abort.signal);
     const progress = (phase: Phase, done: number, total: number, waitingFor = ''): void =>
       this.#feed.progress({ step, phase, done, total, waitingFor });
     const { state, findings } = await (this.config.algorithm === 'dpo' ? takePairStep : takeStep)(before, {
-      bench,
+      training,
       platform: this.#platform,
       versions: this.#versions!,
       key: this.key,
       signal: this.#abort.signal,
-      aims,
+      goalChanges,
       observer: {
         progress,
         rollout: (event) => this.#events.rollout(event),
@@ -435,7 +440,7 @@ export class Run {
   }
 
   async #writeCheckpoint(state: TrainingState, report: StepEvent | undefined): Promise<void> {
-    const { directory } = await this.#history.write(this.#bench!, state, report);
+    const { directory } = await this.#history.write(this.#training!, state, report);
     const sha256 = this.#versions!.get(versionOf(state))?.sha256 ?? '';
     this.#events.checkpoint({ step: state.step, directory, sha256 });
   }

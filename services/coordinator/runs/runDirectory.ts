@@ -21,7 +21,7 @@ import { join } from 'node:path';
 import type { StepEvent } from '@gapo/events';
 import { RunState } from '@gapo/rpc';
 import { word, z, UserError } from '@gapo/service';
-import { aimsChangeSchema, type AimsChange } from '../state/goals.js';
+import { goalChangeSchema, type GoalChange } from '../state/goals.js';
 
 const recordSchema = z.object({
   format: z.literal(1),
@@ -46,7 +46,7 @@ export type RunRecord = z.output<typeof recordSchema>;
 const config = 'config.yaml';
 const recordFile = 'run.json';
 const steps = 'steps.jsonl';
-const aimsFile = 'aims.jsonl';
+const goalChangesFile = 'aims.jsonl';
 
 /**
  * The key under which workers ask for a run's versions: its id and what sets this stretch of its life apart. A version
@@ -78,7 +78,7 @@ export class RunDirectory {
     dataDirectory: string,
     record: RunRecord,
     configYaml: string,
-    aims: readonly AimsChange[] = [],
+    goalChanges: readonly GoalChange[] = [],
   ): RunDirectory {
     const target = join(dataDirectory, record.id);
     const partial = join(dataDirectory, `.${record.id}.partial`);
@@ -87,7 +87,7 @@ export class RunDirectory {
       mkdirSync(partial, { recursive: true });
       writeWhole(join(partial, config), configYaml);
       writeWhole(join(partial, recordFile), recordText(record));
-      if (aims.length > 0) writeWhole(join(partial, aimsFile), linesText(aims));
+      if (goalChanges.length > 0) writeWhole(join(partial, goalChangesFile), linesText(goalChanges));
       renameSync(partial, target);
     } catch (error) {
       rmSync(partial, { recursive: true, force: true });
@@ -161,13 +161,13 @@ export class RunDirectory {
   }
 
   /** The changes of what the run aims at so far, in their order. A last line that a crash cut short was never answered. */
-  readAims(): AimsChange[] {
-    return this.#readLines(aimsFile, (line) => aimsChangeSchema.parse(JSON.parse(line)));
+  readGoalChanges(): GoalChange[] {
+    return this.#readLines(goalChangesFile, (line) => goalChangeSchema.parse(JSON.parse(line)));
   }
 
   /** Replaces the changes of what the run aims at; they have reached the disk when this returns. */
-  writeAims(changes: readonly AimsChange[]): void {
-    this.#replaceLines(aimsFile, changes);
+  writeGoalChanges(changes: readonly GoalChange[]): void {
+    this.#replaceLines(goalChangesFile, changes);
   }
 
   /** Replaces all reports, as when a run goes back to its last checkpoint. */

@@ -3,7 +3,7 @@ import { type ObjectiveConfig, objectiveNames, type RunConfig } from '@gapo/conf
 import { RpcError } from '@gapo/rpc';
 import { canonicalJson, UserError } from '@gapo/service';
 import { tryRewards } from '../scoring/rewardServices.js';
-import { aimsOf, checkPreference, configAt, takesNoPreference, type Aims, type AimsChange } from '../state/goals.js';
+import { goalsOf, checkPreference, configAt, takesNoPreference, type Goals, type GoalChange } from '../state/goals.js';
 import {
   changedObjectives,
   isSame,
@@ -17,7 +17,7 @@ import type { Platform } from './platform.js';
 import type { RunDirectory } from './runDirectory.js';
 
 /** Where a run is, for a change of its aims. */
-export interface Moment {
+export interface RunPosition {
   /** The first step that can still be changed. */
   readonly step: number;
   /** The run's state where it takes no more steps. */
@@ -31,11 +31,11 @@ export interface ObjectivesAnswer {
   /** The first step with what was asked for. */
   readonly step: number;
   /** What was in force before. */
-  readonly before: Aims;
+  readonly before: Goals;
 }
 
 /** What a run's aims are made from. */
-export interface RunAimsParts {
+export interface RunGoalsParts {
   readonly config: RunConfig;
   readonly runId: string;
   readonly directory: RunDirectory;
@@ -44,17 +44,17 @@ export interface RunAimsParts {
 }
 
 /** The aims of one run over its steps. */
-export class RunAims {
-  readonly #parts: RunAimsParts;
-  #changes: readonly AimsChange[];
+export class RunGoals {
+  readonly #parts: RunGoalsParts;
+  #changes: readonly GoalChange[];
 
-  constructor(parts: RunAimsParts) {
+  constructor(parts: RunGoalsParts) {
     this.#parts = parts;
-    this.#changes = parts.directory.readAims();
+    this.#changes = parts.directory.readGoalChanges();
   }
 
   /** The changes so far, in their order. */
-  get changes(): readonly AimsChange[] {
+  get changes(): readonly GoalChange[] {
     return this.#changes;
   }
 
@@ -64,8 +64,8 @@ export class RunAims {
   }
 
   /** What a step aims at. */
-  at(step: number): Aims {
-    return aimsOf(this.configAt(step), step);
+  at(step: number): Goals {
+    return goalsOf(this.configAt(step), step);
   }
 
   /** The objectives that a step has and the one before it had not. */
@@ -79,14 +79,14 @@ export class RunAims {
    * @throws RpcError INVALID_ARGUMENT for a preference that does not fit the objectives
    * @throws RpcError FAILED_PRECONDITION where the method takes none, or no step is left to take
    */
-  setPreference(moment: Moment, preference: Readonly<Record<string, number>>, author: string): AimsChange {
+  setPreference(position: RunPosition, preference: Readonly<Record<string, number>>, author: string): GoalChange {
     const { runId, platform, events } = this.#parts;
-    const { step } = moment;
+    const { step } = position;
     const config = this.configAt(step);
-    const before = aimsOf(config, step);
+    const before = goalsOf(config, step);
     if (before.preference === undefined) throw takesNoPreference(runId, config);
     checkPreference(objectiveNames(config), preference);
-    this.#refuseWithoutSteps(moment, 'a preference');
+    this.#refuseWithoutSteps(position, 'a preference');
     const change = this.#record({ step, author, before, after: { ...before, preference: { ...preference } } });
     const event = { step, author, before: before.preference, after: { ...preference } };
     platform.log.info({ run: runId, ...event }, `run ${runId}: another preference from step ${step} on, by ${author}`);
@@ -98,14 +98,18 @@ export class RunAims {
    * Adds objectives and removes others, once the services of those that are added have said what they are: on disk and
    * published when this resolves. Nothing is recorded where the run aims at that already.
    *
-   * @param moment asked again once the services have answered: the run goes on meanwhile
+   * @param position asked again once the services have answered: the run goes on meanwhile
    * @throws RpcError as {@link changedObjectives}; FAILED_PRECONDITION where no step is left to take
    * @throws UserError where a service does not answer, or is for another objective
    */
-  async changeObjectives(moment: () => Moment, request: ObjectivesRequest, author: string): Promise<ObjectivesAnswer> {
+  async changeObjectives(
+    position: () => RunPosition,
+    request: ObjectivesRequest,
+    author: string,
+  ): Promise<ObjectivesAnswer> {
     const { runId, platform, events } = this.#parts;
-    await tryRewards(platform, this.#withObjectives(moment(), request).added);
-    const now = moment();
+    await tryRewards(platform, this.#withObjectives(position(), request).added);
+    const now = position();
     const { step } = now;
     const { before, after } = this.#withObjectives(now, request);
     if (isSame(before, after)) return { changed: false, step, before };
@@ -127,32 +131,32 @@ export class RunAims {
    *
    * @throws UserError where they are not
    */
-  assertHas({ step, aims }: TrainingState): void {
-    if (canonicalJson(this.#changes.slice(0, aims.length)) === canonicalJson(aims)) return;
+  assertHas({ step, goalChanges }: TrainingState): void {
+    if (canonicalJson(this.#changes.slice(0, goalChanges.length)) === canonicalJson(goalChanges)) return;
     throw new UserError(
       `run ${this.#parts.runId}: aims.jsonl lacks changes that its checkpoint at step ${step} was made with; restore it`,
     );
   }
 
   /** What a request leads to; nothing is recorded yet. */
-  #withObjectives(moment: Moment, request: ObjectivesRequest): ChangedObjectives {
-    this.#refuseWithoutSteps(moment, 'other objectives');
-    const { step } = moment;
+  #withObjectives(position: RunPosition, request: ObjectivesRequest): ChangedObjectives {
+    this.#refuseWithoutSteps(position, 'other objectives');
+    const { step } = position;
     const { config, runId, platform } = this.#parts;
     const ever = [config, ...this.#changes.flatMap(({ before, after }) => [before, after])];
     const known = new Set(ever.flatMap(({ objectives }) => namesOf(objectives)));
     return changedObjectives(request, { runId, config: this.configAt(step), step, known, services: platform.rewards });
   }
 
-  #record(made: Omit<AimsChange, 'at'>): AimsChange {
+  #record(made: Omit<GoalChange, 'at'>): GoalChange {
     const change = { ...made, at: new Date().toISOString() };
     const changes = [...this.#changes, change];
-    this.#parts.directory.writeAims(changes);
+    this.#parts.directory.writeGoalChanges(changes);
     this.#changes = changes;
     return change;
   }
 
-  #refuseWithoutSteps({ step, ended }: Moment, what: string): void {
+  #refuseWithoutSteps({ step, ended }: RunPosition, what: string): void {
     const refuse = (why: string): never => {
       throw new RpcError(
         'FAILED_PRECONDITION',

@@ -11,7 +11,7 @@ import {
   type CheckpointPlace,
 } from '../state/checkpoint.js';
 import type { TrainingState } from '../state/trainingState.js';
-import type { Workbench } from '../step/context/trainingContext.js';
+import type { TrainingContext } from '../step/context/trainingContext.js';
 import type { RunDirectory } from './runDirectory.js';
 
 /** Steps whose mean time the estimate of the time left is made from. */
@@ -76,18 +76,22 @@ export class RunHistory {
    *
    * @throws UserError as {@link readCheckpoint}
    */
-  async read(bench: Workbench): Promise<CheckpointContent | undefined> {
+  async read(training: TrainingContext): Promise<CheckpointContent | undefined> {
     const place = (await listCheckpoints(this.#directory.checkpoints)).at(-1);
-    const content = place && (await readCheckpoint(place, this.#owner(bench)));
+    const content = place && (await readCheckpoint(place, this.#owner(training)));
     this.#checkpoint = place;
     return content;
   }
 
   /** Writes a checkpoint; the newest from then on. */
-  async write(bench: Workbench, state: TrainingState, report: StepEvent | undefined): Promise<CheckpointPlace> {
+  async write(
+    training: TrainingContext,
+    state: TrainingState,
+    report: StepEvent | undefined,
+  ): Promise<CheckpointPlace> {
     const { checkpoints } = this.#directory;
     const { keep } = this.#config.checkpoints;
-    return (this.#checkpoint = await writeCheckpoint(checkpoints, this.#owner(bench), state, report, keep));
+    return (this.#checkpoint = await writeCheckpoint(checkpoints, this.#owner(training), state, report, keep));
   }
 
   /** Steps after a checkpoint come again: their reports go. One that a crash kept from being written comes back. */
@@ -111,12 +115,12 @@ export class RunHistory {
    *
    * @throws UserError as {@link readCheckpoint}
    */
-  async parametersIn(place: CheckpointPlace, bench: Workbench): Promise<Float32Array> {
-    return (await readCheckpoint(place, this.#owner(bench))).state.trained.parameters;
+  async parametersIn(place: CheckpointPlace, training: TrainingContext): Promise<Float32Array> {
+    return (await readCheckpoint(place, this.#owner(training))).state.trained.parameters;
   }
 
   /** A checkpoint is of the run's own configuration, whatever it aims at meanwhile. */
-  #owner({ shapes, adapter }: Workbench): CheckpointOwner {
+  #owner({ shapes, adapter }: TrainingContext): CheckpointOwner {
     return { runId: this.#runId, config: this.#config, shapes, adapter };
   }
 }

@@ -5,7 +5,7 @@ import { parseRunConfig } from '@gapo/config';
 import { RpcError, RunState } from '@gapo/rpc';
 import { word, isExpected, UserError } from '@gapo/service';
 import type { VersionStore } from '../state/versions.js';
-import { prepareWorkbench } from '../step/context/trainingContext.js';
+import { prepareTraining } from '../step/context/trainingContext.js';
 import { lockDataDirectory } from './dataLock.js';
 import { isActive } from './lifecycle.js';
 import type { Platform } from './platform.js';
@@ -77,13 +77,13 @@ export class Runs {
     const created = new Date();
     const id = this.#claim(runId, config.name, created);
     try {
-      const bench = await prepareWorkbench(config, baseDirectory, this.#platform);
+      const training = await prepareTraining(config, baseDirectory, this.#platform);
       this.#refuseWhenStopping();
       const record = newRecord(id, created, baseDirectory);
       const directory = RunDirectory.create(this.#dataDirectory, record, configYaml);
       const run = new Run({ platform: this.#platform, directory, record, config });
       this.#runs.set(id, run);
-      run.start(bench);
+      run.start(training);
       return run;
     } finally {
       this.#claimed.delete(id);
@@ -92,7 +92,7 @@ export class Runs {
 
   /**
    * Makes a run whose policy is the average of other runs' newest policies. It has succeeded, with the configuration and
-   * the aims of the first ingredient.
+   * the goals of the first ingredient.
    *
    * @param ingredients weights by run id
    * @param runId its id; made from the time where empty
@@ -107,17 +107,17 @@ export class Runs {
     try {
       const state = await averagedState(shares);
       const first = shares[0]!.run;
-      const { bench } = await first.evaluationBase();
+      const { training } = await first.evaluationBase();
       this.#refuseWhenStopping();
-      const { configYaml, baseDirectory, aims } = first.source;
+      const { configYaml, baseDirectory, goalChanges } = first.source;
       const record: RunRecord = {
         ...newRecord(id, created, baseDirectory),
         ingredients: Object.fromEntries(shares.map(({ run, share }) => [run.id, share])),
       };
-      const directory = RunDirectory.create(this.#dataDirectory, record, configYaml, aims);
+      const directory = RunDirectory.create(this.#dataDirectory, record, configYaml, goalChanges);
       const run = new Run({ platform: this.#platform, directory, record, config: first.config });
       this.#runs.set(id, run);
-      await run.endAt(state, bench);
+      await run.endAt(state, training);
       return run;
     } finally {
       this.#claimed.delete(id);

@@ -6,7 +6,7 @@
 import { updatesPerStep } from '@gapo/config';
 import { RpcError } from '@gapo/rpc';
 import { initialState, untrained, type TrainingState } from '../state/trainingState.js';
-import type { Workbench } from '../step/context/trainingContext.js';
+import type { TrainingContext } from '../step/context/trainingContext.js';
 import type { Run } from './run.js';
 
 /** A run with its share of the average. */
@@ -45,11 +45,11 @@ export function sharesOf(ingredients: Readonly<Record<string, number>>): Readonl
 export async function averagedState(ingredients: readonly Ingredient[]): Promise<TrainingState> {
   const [first] = ingredients;
   if (first === undefined) throw new RangeError('an average needs ingredients');
-  const base = (await first.run.evaluationBase()).bench;
+  const base = (await first.run.evaluationBase()).training;
   const sum = new Float64Array(base.initial.length);
   for (const { run, share } of ingredients) {
-    const { bench, versions, newest } = await run.evaluationBase();
-    const difference = differenceOf(base, bench);
+    const { training, versions, newest } = await run.evaluationBase();
+    const difference = differenceOf(base, training);
     if (difference !== undefined) {
       throw new RpcError(
         'FAILED_PRECONDITION',
@@ -70,7 +70,7 @@ export async function averagedState(ingredients: readonly Ingredient[]): Promise
 }
 
 /** Why two runs have no common average; undefined where they have one. */
-function differenceOf(a: Workbench, b: Workbench): string | undefined {
+function differenceOf(a: TrainingContext, b: TrainingContext): string | undefined {
   if (a.spec.modelSha256 !== b.spec.modelSha256) {
     return `their base models differ (${String(a.spec.model)} and ${String(b.spec.model)})`;
   }
@@ -81,7 +81,8 @@ function differenceOf(a: Workbench, b: Workbench): string | undefined {
   if (a.spec.loraAlpha !== b.spec.loraAlpha) {
     return `their adapters have alpha ${String(a.spec.loraAlpha)} and ${String(b.spec.loraAlpha)}`;
   }
-  const names = ({ shapes }: Workbench): string => shapes.map(({ name, shape }) => `${name}[${shape.join()}]`).join();
+  const names = ({ shapes }: TrainingContext): string =>
+    shapes.map(({ name, shape }) => `${name}[${shape.join()}]`).join();
   if (names(a) !== names(b)) return 'they trained different tensors';
   if (a.initial.some((value, i) => value !== b.initial[i])) {
     return `they started from different points (seeds ${a.config.seed} and ${b.config.seed}); train them with one seed`;

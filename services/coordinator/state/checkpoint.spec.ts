@@ -41,7 +41,7 @@ function stateAt(step: number): TrainingState {
       multipliers: [],
       chosen: { step, earlier: 2, weights: [1 / 3], alpha: [1], norms: [1e-9], progress: [0.7], stationarity: 1 },
     },
-    aims: [
+    goalChanges: [
       {
         step: 2,
         author: 'me',

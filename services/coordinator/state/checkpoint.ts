@@ -26,7 +26,7 @@ import {
 } from '@gapo/model';
 import { checkKlController, type KlController } from '@gapo/objectives';
 import { canonicalJson, configSha256, sha256Hex, z, UserError } from '@gapo/service';
-import { aimsChangeSchema } from './goals.js';
+import { goalChangeSchema } from './goals.js';
 import { initialCombination, versionOf, type TrainingState } from './trainingState.js';
 
 /** A checkpoint on disk. */
@@ -97,7 +97,7 @@ const stateSchema = z.object({
   version: z.int().min(0),
   position: z.int().min(0),
   kl: controllerSchema,
-  aims: z.array(aimsChangeSchema),
+  aims: z.array(goalChangeSchema),
   combination: combinationSchema.optional(),
   config: z.unknown(),
   configSha256: sha256Hex,
@@ -159,7 +159,7 @@ export async function writeCheckpoint(
     version: versionOf(state),
     position: state.position,
     kl: state.kl,
-    aims: [...state.aims],
+    aims: [...state.goalChanges],
     combination: state.combination,
     config: owner.config,
     configSha256: configSha256(owner.config),
@@ -258,7 +258,7 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
       position,
       kl,
       combination: { ...means, ...(chosen && { chosen }) },
-      aims,
+      goalChanges: aims,
       trained: { parameters, optimizer },
     },
     report: (stateFile.report ?? undefined) as StepEvent | undefined, // its hash has been checked: it is as it was written

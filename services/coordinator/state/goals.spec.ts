@@ -20,7 +20,7 @@ import {
   untilStep,
 } from '../fixtures/world.fixture.js';
 import { combineOptions } from '../step/updates/combination.js';
-import { aimsOf, configAt, type AimsChange } from './goals.js';
+import { goalsOf, configAt, type GoalChange } from './goals.js';
 import { initialCombination } from './trainingState.js';
 
 const config = runYaml({
@@ -31,8 +31,8 @@ const config = runYaml({
 const parsed = parseRunConfig(config, 'run.yaml', undefined);
 
 /** A change to one objective with that preference. */
-function change(step: number, letters: number): AimsChange {
-  const before = aimsOf(parsed, step);
+function change(step: number, letters: number): GoalChange {
+  const before = goalsOf(parsed, step);
   const after = { objectives: before.objectives.slice(0, 1), preference: { letters } };
   return { step, author: 'me', at: '2025-01-31T12:00:00.000Z', before, after };
 }
@@ -40,7 +40,7 @@ function change(step: number, letters: number): AimsChange {
 test('the newest change that holds for a step is the one that counts', () => {
   assert.equal(configAt(parsed, [], 3), parsed);
   const changes = [change(4, 1), change(10, 2), change(6, 3)];
-  const at = (step: number): unknown => aimsOf(configAt(parsed, changes, step), step).preference;
+  const at = (step: number): unknown => goalsOf(configAt(parsed, changes, step), step).preference;
   assert.deepEqual([3, 4, 5, 6, 10, 99].map(at), [
     { letters: 1, short: 0 },
     ...[1, 1, 3, 3, 3].map((letters) => ({ letters })),
@@ -54,7 +54,7 @@ test('a preference that somebody set takes the place of the configured course', 
     'run.yaml',
     undefined,
   );
-  const { objectives, preference } = aimsOf(scheduled, 5);
+  const { objectives, preference } = goalsOf(scheduled, 5);
   assert.deepEqual(preference, { letters: 0.5, short: 0.5 });
   const set = { ...change(5, 1), after: { objectives, preference: { short: 3, letters: 1 } } };
   const options = combineOptions(configAt(scheduled, [set], 7), {

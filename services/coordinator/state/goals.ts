@@ -11,7 +11,7 @@ import {
 import { RpcError } from '@gapo/rpc';
 import { z } from '@gapo/service';
 
-const aimsSchema = z.object({
+const goalsSchema = z.object({
   /** In order. */
   objectives: z.array(objectiveConfig),
   /** The preference or weights by objective; absent where the method takes none. */
@@ -19,10 +19,10 @@ const aimsSchema = z.object({
 });
 
 /** What a step aims at. */
-export type Aims = z.output<typeof aimsSchema>;
+export type Goals = z.output<typeof goalsSchema>;
 
 /** A change as it is kept on disk. */
-export const aimsChangeSchema = z.object({
+export const goalChangeSchema = z.object({
   /** The first step that it holds for. */
   step: z.int().min(1),
   /** Who made it. */
@@ -30,13 +30,13 @@ export const aimsChangeSchema = z.object({
   /** When, RFC 3339. */
   at: z.string(),
   /** What was in force before. */
-  before: aimsSchema,
+  before: goalsSchema,
   /** All that is in force from the step on. */
-  after: aimsSchema,
+  after: goalsSchema,
 });
 
 /** A change of what a run aims at, as somebody made it. */
-export type AimsChange = z.output<typeof aimsChangeSchema>;
+export type GoalChange = z.output<typeof goalChangeSchema>;
 
 /**
  * The configuration that a step uses: that of the run, with the objectives and the preference of the latest change that
@@ -47,18 +47,18 @@ export type AimsChange = z.output<typeof aimsChangeSchema>;
  *
  * @param changes in the order in which they were made
  */
-export function configAt(config: RunConfig, changes: readonly AimsChange[], step: number): RunConfig {
+export function configAt(config: RunConfig, changes: readonly GoalChange[], step: number): RunConfig {
   const change = changes.findLast((each) => each.step <= step);
-  return change === undefined ? config : withAims(config, change.after);
+  return change === undefined ? config : withGoals(config, change.after);
 }
 
 /** A configuration with other aims. */
-export function withAims(config: RunConfig, { objectives, preference }: Aims): RunConfig {
+export function withGoals(config: RunConfig, { objectives, preference }: Goals): RunConfig {
   return { ...config, objectives, combine: preference ? steered(config.combine, preference) : config.combine };
 }
 
 /** What a configuration aims at in a step. */
-export function aimsOf(config: RunConfig, step: number): Aims {
+export function goalsOf(config: RunConfig, step: number): Goals {
   const preference = configuredPreference(config, step);
   return { objectives: config.objectives, ...(preference && { preference }) };
 }

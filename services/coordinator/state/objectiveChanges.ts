@@ -10,7 +10,7 @@ import {
 } from '@gapo/config';
 import { RpcError } from '@gapo/rpc';
 import { canonicalJson, ConfigError, nearestKey, parseValue, z } from '@gapo/service';
-import { aimsOf, checkPreference, takesNoPreference, withAims, type Aims } from './goals.js';
+import { goalsOf, checkPreference, takesNoPreference, withGoals, type Goals } from './goals.js';
 
 /** What somebody asks for. */
 export interface ObjectivesRequest {
@@ -37,9 +37,9 @@ export interface ObjectivesInForce {
 
 /** What a request leads to. */
 export interface ChangedObjectives {
-  readonly before: Aims;
+  readonly before: Goals;
   /** Equal to `before` where the run aims at that already. */
-  readonly after: Aims;
+  readonly after: Goals;
   /** Those of `after` that are not in `before`. */
   readonly added: readonly ObjectiveConfig[];
 }
@@ -77,7 +77,7 @@ export function changedObjectives(request: ObjectivesRequest, inForce: Objective
   if (request.add.length + request.remove.length === 0) {
     refuse('INVALID_ARGUMENT', 'is to stay as it is: name objectives to add or to remove');
   }
-  const before = aimsOf(config, step);
+  const before = goalsOf(config, step);
   const kept = before.objectives.filter(({ name }) => !request.remove.includes(name));
   for (const name of request.remove) requireKnown(name, before.objectives, inForce);
   const objectives = [...kept, ...newObjectives(request.add, kept, inForce)];
@@ -86,19 +86,19 @@ export function changedObjectives(request: ObjectivesRequest, inForce: Objective
   }
   const names = objectives.map(({ name }) => name);
   const preference = preferenceAfter(request.preference, before, names, inForce);
-  const after: Aims = { objectives, ...(preference && { preference }) };
-  checkRules(withAims(config, after), inForce);
+  const after: Goals = { objectives, ...(preference && { preference }) };
+  checkRules(withGoals(config, after), inForce);
   return { before, after, added: newOf(before, after) };
 }
 
 /** The objectives of `after` that are not in `before` with the same settings. */
-export function newOf(before: Pick<Aims, 'objectives'>, after: Pick<Aims, 'objectives'>): ObjectiveConfig[] {
+export function newOf(before: Pick<Goals, 'objectives'>, after: Pick<Goals, 'objectives'>): ObjectiveConfig[] {
   const was = new Set(before.objectives.map(canonicalJson));
   return after.objectives.filter((each) => !was.has(canonicalJson(each)));
 }
 
 /** Whether two aims are the same. */
-export function isSame(a: Aims, b: Aims): boolean {
+export function isSame(a: Goals, b: Goals): boolean {
   return canonicalJson(a) === canonicalJson(b);
 }
 
@@ -135,7 +135,7 @@ function newObjectives(
 /** The numbers in force afterwards; undefined where the method takes none. */
 function preferenceAfter(
   given: Readonly<Record<string, number>>,
-  before: Aims,
+  before: Goals,
   names: readonly string[],
   { runId, config }: ObjectivesInForce,
 ): Record<string, number> | undefined {

@@ -2,7 +2,7 @@
 import { objectiveNames, type RunConfig } from '@gapo/config';
 import { createAdamWState, type AdamWState } from '@gapo/numeric';
 import type { KlController } from '@gapo/objectives';
-import type { AimsChange } from './goals.js';
+import type { GoalChange } from './goals.js';
 
 /** The weights that were last chosen, with what was known of the objectives then. Arrays are by objective. */
 export interface ChosenWeights {
@@ -45,7 +45,7 @@ export interface TrainingState {
   /** What the combination remembers of earlier steps. */
   readonly combination: CombinationState;
   /** Changes of what the run aims at that had been made when the step began, in their order. */
-  readonly aims: readonly AimsChange[];
+  readonly goalChanges: readonly GoalChange[];
   /** Parameters and optimiser. */
   readonly trained: Trained;
 }
@@ -64,7 +64,7 @@ export function initialState(config: RunConfig, parameters: Float32Array): Train
     position: 0,
     kl,
     combination: initialCombination(config),
-    aims: [],
+    goalChanges: [],
     trained: untrained(parameters),
   };
 }

@@ -17,7 +17,7 @@ import { minibatch, minibatchPlaces } from './ppo/minibatches.js';
 import { pretrainingGradient } from './ppo/pretraining.js';
 import { reportOf, weightsReport } from './stepReport.js';
 import { afterRewards, combineOptions } from './updates/combination.js';
-import { makeUpdates, type Material, type PlannedUpdate, type Updated } from './updates/updates.js';
+import { makeUpdates, type LossInputs, type PlannedUpdate, type Updated } from './updates/updates.js';
 
 /**
  * Takes a step.
@@ -25,11 +25,11 @@ import { makeUpdates, type Material, type PlannedUpdate, type Updated } from './
  * @throws PauseNeeded, RunFailure, RpcError, the signal's reason; the state is as before
  */
 export async function takeStep(before: TrainingState, context: StepContext): Promise<StepResult> {
-  const { bench } = context;
-  const { config } = bench;
+  const { training } = context;
+  const { config } = training;
   const step = before.step + 1;
   const watch = stopwatch();
-  const drawn = drawPrompts(bench.prompts, config.seed, before.position, config.rollout.promptsPerStep);
+  const drawn = drawPrompts(training.prompts, config.seed, before.position, config.rollout.promptsPerStep);
   const bounds = splitEvenly(drawn.length, config.rollout.shards);
   const pieces = new Pieces(context.observer);
   const experience = await gatherExperience(before, context, { drawn, bounds }, watch, pieces);
@@ -44,7 +44,7 @@ export async function takeStep(before: TrainingState, context: StepContext): Pro
     noonAdvantages: noonAdvantages(signal, names.length, batch),
   });
   const klCoefficient = config.kl.in === 'loss' ? before.kl.coefficient : 0;
-  const material: Material = {
+  const material: LossInputs = {
     batch,
     signal,
     referenceLogprobs: klCoefficient > 0 ? reference?.logprobs : undefined,
@@ -74,7 +74,7 @@ export async function takeStep(before: TrainingState, context: StepContext): Pro
     position: before.position + drawn.length,
     kl: kl === undefined ? before.kl : updateKlController(before.kl, kl.perCompletion, batch.samples.length),
     combination: updated.combination,
-    aims: context.aims,
+    goalChanges: context.goalChanges,
     trained: updated.trained,
   };
   const findings: StepFindings = {
@@ -95,14 +95,14 @@ export async function takeStep(before: TrainingState, context: StepContext): Pro
 function plannedUpdates(
   context: StepContext,
   step: number,
-  material: Material,
+  material: LossInputs,
   bounds: readonly (readonly [number, number])[],
   pieces: Pieces,
 ): readonly PlannedUpdate[] {
-  const { bench } = context;
-  const { seed, ppo } = bench.config;
+  const { training } = context;
+  const { seed, ppo } = training.config;
   const { epochs, minibatches, ptx } = ppo;
-  const count = bench.config.objectives.length;
+  const count = training.config.objectives.length;
   return Array.from({ length: epochs }, (_, epoch) => {
     const split = minibatchPlaces(material.batch.samples.length, minibatches, seed, step, epoch);
     return split.map((places, i) => ({
@@ -110,7 +110,7 @@ function plannedUpdates(
       reported: epoch === epochs - 1,
       material: () => (minibatches === 1 ? material : minibatch(material, count, places, bounds)),
       ...(ptx && {
-        extra: (version: number) => pretrainingGradient(ptx, bench.texts, step, version, context, pieces),
+        extra: (version: number) => pretrainingGradient(ptx, training.texts, step, version, context, pieces),
       }),
     }));
   }).flat();
@@ -126,10 +126,10 @@ function rewardMeans({ objectives }: ScoredBatch): number[] {
 
 function advantages(
   before: TrainingState,
-  { bench }: StepContext,
+  { training }: StepContext,
   { batch, scores, reference, current }: Experience,
 ): LearningSignal {
-  const { config } = bench;
+  const { config } = training;
   const inReward = config.kl.in === 'reward' && reference !== undefined;
   return learningSignal({
     names: objectiveNames(config),
@@ -158,11 +158,11 @@ function klOf(
 }
 
 function objectiveReports(
-  { bench }: StepContext,
+  { training }: StepContext,
   scored: ScoredBatch,
   { chosen, combination }: Updated,
 ): ObjectiveStep[] {
-  return bench.config.objectives.map(({ name }, k) => {
+  return training.config.objectives.map(({ name }, k) => {
     const { mean, std, latencyMs, failures }: ObjectiveScores = scored.objectives[k]!;
     if (mean === undefined || std === undefined) throw new RangeError(`objective ${name} has no scores to report`);
     const multiplier = combination.multipliers[k];

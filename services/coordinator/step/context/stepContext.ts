@@ -1,12 +1,12 @@
 /** What every kind of training step works with: workers, observers, a clock for its phases, a count of its pieces. */
 import type { PhaseSeconds, RewardEvent, ShardEvent, StepEvent } from '@gapo/events';
 import { attributeNames, withSpan, type SpanName } from '@gapo/tracing';
-import type { AimsChange } from '../../state/goals.js';
+import type { GoalChange } from '../../state/goals.js';
 import type { TrainingState } from '../../state/trainingState.js';
 import type { VersionStore } from '../../state/versions.js';
 import type { GradientCall, GradientPool } from '../../workers/gradients.js';
 import type { RolloutPool } from '../../workers/rollouts.js';
-import type { Workbench } from './trainingContext.js';
+import type { TrainingContext } from './trainingContext.js';
 
 /** The phases that progress is told of. */
 export type Phase = 'sampling' | 'rewards' | 'gradients' | 'combination' | 'checkpoint';
@@ -23,7 +23,7 @@ export interface StepObserver {
 /** What a step works with. */
 export interface StepContext {
   /** With the objectives and the preference that are in force in the step. */
-  readonly bench: Workbench;
+  readonly training: TrainingContext;
   readonly platform: { readonly rollout: RolloutPool; readonly gradient: GradientPool };
   readonly versions: VersionStore;
   /** The key under which workers ask for the run's versions. */
@@ -31,7 +31,7 @@ export interface StepContext {
   readonly signal: AbortSignal;
   readonly observer: StepObserver;
   /** Changes of what the run aims at that were made so far. */
-  readonly aims: readonly AimsChange[];
+  readonly goalChanges: readonly GoalChange[];
 }
 
 /** A step's report but for what is known only once it has ended. */

@@ -26,7 +26,7 @@ import { updateRule, type UpdateRule } from '../updates/optimizerStep.js';
 import { startingAdapter } from './startingAdapter.js';
 
 /** Everything that a run works with: the same from its first step to its last, but for what it aims at. */
-export interface Workbench {
+export interface TrainingContext {
   readonly config: RunConfig;
   readonly model: DecoderConfig;
   readonly tokenizer: Tokenizer;
@@ -62,12 +62,12 @@ export function valueHeadsOf(config: RunConfig): number {
  * @param baseDirectory where the configuration's relative paths start
  * @throws ModelError, UserError that say which file or service is wrong, and what to do
  */
-export async function prepareWorkbench(
+export async function prepareTraining(
   config: RunConfig,
   baseDirectory: string,
   platform: RewardPlatform,
   signal?: AbortSignal,
-): Promise<Workbench> {
+): Promise<TrainingContext> {
   const directory = resolve(baseDirectory, config.policy.model);
   // One after the other here and below: of several things that are wrong it is always the same one that is named.
   const decoder = await readDecoderModel(directory);
@@ -96,7 +96,7 @@ export async function prepareWorkbench(
   const shapes = trainableTensors(decoder.config, trainable);
   const base = start ? new Map(start.tensors.map((tensor) => [tensor.name, tensor])) : decoder.weights;
   const rewards = new RewardServices(platform);
-  const bench: Workbench = {
+  const training: TrainingContext = {
     config,
     model: decoder.config,
     tokenizer,
@@ -127,12 +127,12 @@ export async function prepareWorkbench(
     rule: updateRule(config, valueParameters(shapes)),
   };
   try {
-    if (needsRewards(config)) await describeRewards(bench.objectives, signal);
+    if (needsRewards(config)) await describeRewards(training.objectives, signal);
   } catch (error) {
     rewards.close();
     throw error;
   }
-  return bench;
+  return training;
 }
 
 /** Elements of the value heads, which are at the end of every flat vector. */
@@ -142,17 +142,17 @@ function valueParameters(shapes: readonly TensorShape[]): number {
 }
 
 /** The workbench with the objectives and the preference of another step: everything else stays the same. */
-export function workbenchWith(bench: Workbench, config: RunConfig): Workbench {
-  return { ...bench, config, objectives: bench.rewards.ofConfig(config) };
+export function trainingWith(training: TrainingContext, config: RunConfig): TrainingContext {
+  return { ...training, config, objectives: training.rewards.ofConfig(config) };
 }
 
 /** A policy version as workers are told of it. */
-export function policyRef({ spec }: Workbench, key: string, version: number): PolicyRefInput {
+export function policyRef({ spec }: TrainingContext, key: string, version: number): PolicyRefInput {
   return { runId: key, version, spec };
 }
 
 /** A store of versions that holds version 0. */
-export function startingVersions({ shapes, initial }: Workbench): VersionStore {
+export function startingVersions({ shapes, initial }: TrainingContext): VersionStore {
   const versions = new VersionStore(shapes);
   versions.put(0, initial);
   return versions;

@@ -33,8 +33,8 @@ const unitTemperature = 1;
  * @throws PauseNeeded, RpcError, the signal's reason; the state is as before
  */
 export async function takePairStep(before: TrainingState, context: StepContext): Promise<StepResult> {
-  const { bench } = context;
-  const { config } = bench;
+  const { training } = context;
+  const { config } = training;
   const { dpo } = config;
   if (dpo === undefined) throw new RangeError('algorithm: dpo without its options');
   const step = before.step + 1;
@@ -42,11 +42,11 @@ export async function takePairStep(before: TrainingState, context: StepContext):
   const pieces = new Pieces(context.observer);
   pieces.show();
   const names = objectiveNames(config);
-  const drawn = drawPairs(bench.pairs, config.seed, before.position, dpo.pairsPerStep);
+  const drawn = drawPairs(training.pairs, config.seed, before.position, dpo.pairsPerStep);
   const unfilled = createBatch(samplesOf(drawn), splitEvenly(drawn.length, config.rollout.shards));
   const under = (version: number): Promise<BatchLogProbs> => {
     pieces.expect(unfilled.shards.length);
-    const policy = policyRef(bench, context.key, version);
+    const policy = policyRef(training, context.key, version);
     return batchLogProbs(callOf(context, step), { policy, batch: unfilled, temperature: unitTemperature }, () =>
       pieces.tick(),
     );
@@ -96,7 +96,7 @@ export async function takePairStep(before: TrainingState, context: StepContext):
     position: before.position + drawn.length,
     kl: before.kl,
     combination: updated.combination,
-    aims: context.aims,
+    goalChanges: context.goalChanges,
     trained: updated.trained,
   };
   const findings: StepFindings = {

@@ -87,10 +87,10 @@ export async function gatherExperience(
 
 function sample(
   before: TrainingState,
-  { bench, platform, key, signal, observer }: StepContext,
+  { training, platform, key, signal, observer }: StepContext,
   { drawn, bounds }: Drawn,
 ): readonly Promise<readonly Sample[]>[] {
-  const { config, model } = bench;
+  const { config, model } = training;
   const { promptsPerStep: _, shards: __, ...sampling } = config.rollout;
   const step = before.step + 1;
   const version = versionOf(before);
@@ -99,7 +99,7 @@ function sample(
   return sampleShards(
     platform.rollout,
     {
-      policy: policyRef(bench, key, version),
+      policy: policyRef(training, key, version),
       prompts: drawn.map(({ record, counter }) => ({ tokenIds: record.tokenIds, counter })),
       bounds,
       sampling,
@@ -119,16 +119,16 @@ function sample(
 
 async function score(
   step: number,
-  { bench, signal, observer }: StepContext,
+  { training, signal, observer }: StepContext,
   { drawn }: Drawn,
   samples: readonly Sample[],
 ): Promise<ScoredBatch> {
   const items: Item[] = samples.map(({ prompt, sample: number, tokenIds }) => ({
     id: `${step}.${prompt}.${number}`,
     prompt: drawn[prompt]!.record.text,
-    completion: bench.tokenizer.decode(tokenIds),
+    completion: training.tokenizer.decode(tokenIds),
   }));
-  return scoreItems(bench.objectives, items, `step ${step}`, signal, {
+  return scoreItems(training.objectives, items, `step ${step}`, signal, {
     progress: (done, total, waitingFor) => observer.progress('rewards', done, total, waitingFor),
     scored: (scores) =>
       observer.reward({
@@ -152,13 +152,13 @@ async function logProbs(
   shards: readonly Promise<readonly Sample[]>[],
   pieces: Pieces,
 ): Promise<LogProbsOfStep> {
-  const { bench, key } = context;
-  const { temperature } = bench.config.rollout;
-  const valueHeads = valueHeadsOf(bench.config);
+  const { training, key } = context;
+  const { temperature } = training.config.rollout;
+  const valueHeads = valueHeadsOf(training.config);
   const sampled = versionOf(before);
   const under = async (version: number, heads: number): Promise<BatchLogProbs> => {
     pieces.expect(shards.length);
-    const policy = policyRef(bench, key, version);
+    const policy = policyRef(training, key, version);
     const call = callOf(context, before.step + 1);
     // The gradients that follow are of the version that sampled: workers pull it while they compute this.
     const input = { policy, temperature, heads, nextVersion: sampled };
@@ -186,7 +186,7 @@ function joined(parts: readonly BatchLogProbs[]): BatchLogProbs {
 /** The completions that can be learned from: scored by every objective and, without critics, not alone with their prompt. */
 function usable(
   step: number,
-  { bench }: StepContext,
+  { training }: StepContext,
   { bounds }: Drawn,
   samples: readonly Sample[],
   scored: ScoredBatch,
@@ -195,9 +195,9 @@ function usable(
   const { kept } = scored;
   const perPrompt = new Map<number, number>();
   for (const i of kept) perPrompt.set(samples[i]!.prompt, (perPrompt.get(samples[i]!.prompt) ?? 0) + 1);
-  const least = bench.config.ppo.advantages === 'gae' ? 1 : 2;
+  const least = training.config.ppo.advantages === 'gae' ? 1 : 2;
   const places = [...kept.keys()].filter((at) => perPrompt.get(samples[kept[at]!]!.prompt)! >= least);
-  if (places.length < bench.config.ppo.minibatches) {
+  if (places.length < training.config.ppo.minibatches) {
     throw new PauseNeeded(
       `of ${samples.length} completions of step ${step} too few have a score from every objective to learn from: ` +
         `${scored.missing.join('; ')}; mend the reward service, then resume the run`,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createBatch, type Sample } from '../../data/batch.js';
-import type { Material } from '../updates/updates.js';
+import type { LossInputs } from '../updates/updates.js';
 import { minibatch, minibatchPlaces } from './minibatches.js';
 
 const bounds = [
@@ -26,7 +26,7 @@ const batch = createBatch(
 /** 10 · completion + token, for every token: what each row must still be about. */
 const ids = batch.samples.flatMap(({ tokenIds }) => tokenIds);
 
-function materialOf(perToken: boolean): Material {
+function materialOf(perToken: boolean): LossInputs {
   const row = perToken ? ids : lengths.map((_, i) => i);
   return {
     batch,

@@ -2,7 +2,7 @@
 import { deriveSeed, permutation } from '@gapo/numeric';
 import { columns, createBatch, picked, tokensOf } from '../../data/batch.js';
 import { splitEvenly } from '../../data/prompts.js';
-import type { Material } from '../updates/updates.js';
+import type { LossInputs } from '../updates/updates.js';
 
 /**
  * The completions of each minibatch of an epoch, ascending: sizes differ by at most one, every completion is in one.
@@ -29,11 +29,11 @@ export function minibatchPlaces(
  * @param bounds the prompts [start, end) of each shard
  */
 export function minibatch(
-  { batch, signal, referenceLogprobs, oldValues }: Material,
+  { batch, signal, referenceLogprobs, oldValues }: LossInputs,
   count: number,
   places: readonly number[],
   bounds: readonly (readonly [number, number])[],
-): Material {
+): LossInputs {
   const part = createBatch(
     places.map((at) => batch.samples[at]!),
     bounds,

@@ -29,8 +29,8 @@ export async function pretrainingGradient(
   context: StepContext,
   pieces: Pieces,
 ): Promise<Float32Array> {
-  const { bench, key } = context;
-  const { config } = bench;
+  const { training, key } = context;
+  const { config } = training;
   const places = drawPlaces(texts.length, deriveSeed(config.seed, 'pretraining'), version * count, count);
   const samples = places.map((place, prompt) => {
     const { promptIds, completionIds } = texts[place]!;
@@ -40,7 +40,7 @@ export async function pretrainingGradient(
   const batch = createBatch(samples, splitEvenly(count, Math.min(count, config.rollout.shards)));
   pieces.expect(2 * batch.shards.length);
   const call = callOf(context, step);
-  const policy = policyRef(bench, key, version);
+  const policy = policyRef(training, key, version);
   const tick = (): void => pieces.tick();
   const { logprobs, values } = await batchLogProbs(
     call,
@@ -68,7 +68,7 @@ export async function pretrainingGradient(
       // A policy with critics is differentiated with values; at a coefficient of 0 they count for nothing.
       oldValues: values,
       returns: values,
-      parameters: bench.initial.length,
+      parameters: training.initial.length,
     },
     tick,
   );

@@ -30,7 +30,7 @@ import type { LearningSignal } from '../ppo/learningSignal.js';
 import { addRegularizer, clipDirection, follow } from './optimizerStep.js';
 
 /** What the gradients of one update are computed from; K objectives. */
-export interface Material {
+export interface LossInputs {
   readonly batch: Batch;
   readonly signal: LearningSignal;
   /** [tokens]; undefined where no KL loss is wanted. */
@@ -48,7 +48,7 @@ export interface PlannedUpdate {
   /** Whether the report is made of it. */
   readonly reported: boolean;
   /** What it is computed from. */
-  material(): Material;
+  material(): LossInputs;
   /** Another gradient, added after the combination. */
   extra?(version: number): Promise<Float32Array>;
 }
@@ -102,11 +102,11 @@ export async function makeUpdates(
   watch: Stopwatch,
   pieces: Pieces,
 ): Promise<Updated> {
-  const { bench, signal, observer, versions } = context;
+  const { training, signal, observer, versions } = context;
   const { step, updates } = plan;
   const { chosen: kept } = plan.combination;
-  const changed = context.aims.some((change) => change.step > (kept?.step ?? 0) && change.step <= step);
-  const due = kept === undefined || changed || step - kept.step >= bench.config.combine.refreshEvery;
+  const changed = context.goalChanges.some((change) => change.step > (kept?.step ?? 0) && change.step <= step);
+  const due = kept === undefined || changed || step - kept.step >= training.config.combine.refreshEvery;
   let trained = before;
   let chosen = kept;
   let degrees: number | undefined;
@@ -129,8 +129,8 @@ export async function makeUpdates(
         const { direction, gradients } = decision;
         addRegularizer(direction, gradients.regularizer);
         addRegularizer(direction, extra);
-        norm = clipDirection(bench.rule, direction);
-        ({ after: trained, learningRate } = follow(bench.rule, trained, direction));
+        norm = clipDirection(training.rule, direction);
+        ({ after: trained, learningRate } = follow(training.rule, trained, direction));
         versions.put(trained.optimizer.step, trained.parameters);
       },
       update.number,
@@ -166,13 +166,13 @@ async function choose(
   kept: ChosenWeights | undefined,
   watch: Stopwatch,
 ): Promise<Decision> {
-  const { source, checkEvery } = differ.context.bench.config.combine;
+  const { source, checkEvery } = differ.context.training.config.combine;
   const earlier = kept === undefined ? 0 : kept.earlier + 1;
   const combined = <T>(work: () => T): Promise<T> =>
     watch.time('combination', spanNames.stepCombination, work, differ.update);
   const derived = <T>(work: () => Promise<T>): Promise<T> =>
     watch.time('gradients', spanNames.stepGradients, work, differ.update);
-  const names = objectiveNames(differ.context.bench.config);
+  const names = objectiveNames(differ.context.training.config);
   if (source === 'exact') {
     const gradients = await derived(() => differ.perObjective());
     return combined(() => {
@@ -257,13 +257,13 @@ class Differentiation {
   /** The update's number. */
   readonly update: number;
   readonly #plan: UpdatePlan;
-  readonly #material: Material;
+  readonly #material: LossInputs;
   readonly #version: number;
   readonly #pieces: Pieces;
 
   constructor(
     plan: UpdatePlan,
-    material: Material,
+    material: LossInputs,
     version: number,
     update: number,
     context: StepContext,
@@ -279,7 +279,7 @@ class Differentiation {
 
   /** One for each objective. */
   perObjective(): Promise<BatchGradients> {
-    return this.#exact(objectiveNames(this.context.bench.config), this.#material.signal.advantages);
+    return this.#exact(objectiveNames(this.context.training.config), this.#material.signal.advantages);
   }
 
   /** That of Σ w_k A_k. */
@@ -289,11 +289,11 @@ class Differentiation {
 
   /** The Gram matrix by an approximate source. */
   async approximate(source: Parameters<typeof approximateGram>[2]): Promise<Gram> {
-    const { bench } = this.context;
+    const { training } = this.context;
     const { shards } = this.#material.batch;
     this.#pieces.expect(shards.length);
-    const input = this.#input(objectiveNames(bench.config), this.#material.signal.advantages);
-    const seed = deriveSeed(bench.config.seed, 'projection');
+    const input = this.#input(objectiveNames(training.config), this.#material.signal.advantages);
+    const seed = deriveSeed(training.config.seed, 'projection');
     const call = callOf(this.context, this.#plan.step);
     return approximateGram(call, input, source, seed, () => this.#pieces.tick());
   }
@@ -313,9 +313,9 @@ class Differentiation {
 
   #input(objectives: string[], advantages: Float32Array): GradientInput {
     const { batch, signal, referenceLogprobs, oldValues, denominator } = this.#material;
-    const { bench, key } = this.context;
+    const { training, key } = this.context;
     return {
-      policy: policyRef(bench, key, this.#version),
+      policy: policyRef(training, key, this.#version),
       batch,
       loss: { ...this.#plan.loss, denominator, objectives },
       advantages,
@@ -323,7 +323,7 @@ class Differentiation {
       referenceLogprobs,
       oldValues,
       returns: signal.returns,
-      parameters: bench.initial.length,
+      parameters: training.initial.length,
     };
   }
 }
