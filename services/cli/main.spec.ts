@@ -152,7 +152,9 @@ test('the coordinator of a `gapo up` in the same directory is found while that o
 test('train --watch follows the run; with --json each message is a line', async (t) => {
   const folder = temporaryFolder(t);
   const config = join(folder, 'mine.yaml');
-  writeFileSync(config, 'name: mine\nsteps: 3\n');
+  const configYaml =
+    'name: mine\nsteps: 3\npolicy: { model: m }\ndata: { prompts: p }\nobjectives: [{ name: short }]\n';
+  writeFileSync(config, configYaml);
   const created: unknown[] = [];
   const objectives = [{ name: 'short', rewardMean: 0.5, weight: 1 }];
   const coordinator = await trainingService(t, {
@@ -172,9 +174,7 @@ test('train --watch follows the run; with --json each message is a line', async 
   assert.equal(plain.code, 0);
   assert.match(plain.stderr, /^mine-1: starting\nmine-1: running\nstep 1\/3 .*\nstep 3\/3 .*\nmine-1: succeeded\n$/);
   assert.match(plain.stdout, /^mine-1: succeeded at step 3 of 3; evaluate it with `gapo eval mine-1`\n$/);
-  assert.deepEqual(created, [
-    { configYaml: 'name: mine\nsteps: 3\n', baseDirectory: folder, runId: 'mine-1', configName: 'mine.yaml' },
-  ]);
+  assert.deepEqual(created, [{ configYaml, baseDirectory: folder, runId: 'mine-1', configName: 'mine.yaml' }]);
   const json = await gapo(t, [...args, '--json']);
   const messages = json.stdout
     .trimEnd()

@@ -1,13 +1,11 @@
-/** `gapo plan`: from config.json and a run configuration alone, with the coordinator's defaults. */
+/** `gapo plan`: from config.json and a run configuration, with its defaults. */
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { pathToFileURL } from 'node:url';
 import type { Plan, RunExtents } from '@gapo/model';
 import { gapo, temporaryFolder } from './cli.fixture.js';
-import { projectRoot } from './project.js';
-import { sizedConfig } from './sizing/runExtents.js';
+import { readConfigFile } from './configFile.js';
 
 /** The config.json of a Llama-2-shaped model of seven billion parameters. */
 const seven = {
@@ -28,7 +26,8 @@ const seven = {
   eos_token_id: 2,
 };
 
-const minimal = 'name: seven\nsteps: 3\npolicy: { model: model }\nobjectives: [{ name: a }, { name: b }]\n';
+const minimal =
+  'name: seven\nsteps: 3\npolicy: { model: model }\ndata: { prompts: p }\nobjectives: [{ name: a }, { name: b }]\n';
 
 /** run.yaml beside model/config.json, and no weights. */
 function material(t: TestContext, yaml = minimal): string {
@@ -63,26 +62,39 @@ test('seven billion parameters without their weights', async (t) => {
   assert.match(text.stdout, /s a step with one worker of 100 TFLOP\/s of each kind, [\d.]+ s with 4\n/);
 });
 
-test('defaults are those of the coordinator', async () => {
-  const module = (await import(
-    pathToFileURL(join(projectRoot, 'services/coordinator/dist/config/runConfig.js')).href
-  )) as { parseRunConfig(text: string, source: string, services: undefined): Record<string, Record<string, unknown>> };
-  const text = `${minimal}data: { prompts: prompts.jsonl }\n`;
-  const theirs = module.parseRunConfig(text, 'run.yaml', undefined);
-  const ours = sizedConfig.parse({
-    policy: { model: 'model' },
-    objectives: [{ name: 'a' }, { name: 'b' }],
-  }) as unknown as Record<string, Record<string, unknown>>;
-  const compare = (mine: unknown, other: unknown, path: string): void => {
-    if (typeof mine !== 'object' || mine === null || Array.isArray(mine)) assert.deepEqual(mine, other, path);
-    else for (const [key, value] of Object.entries(mine)) compare(value, (other as never)[key], `${path}.${key}`);
-  };
-  for (const part of ['algorithm', 'rollout', 'ppo', 'kl', 'entropyCoefficient', 'policy']) {
-    compare(ours[part], theirs[part], part);
-  }
+test('the extents are those of the configuration with its defaults', async (t) => {
+  const path = material(t);
+  const { config } = readConfigFile(path);
+  const { stdout } = await gapo(t, ['plan', path, '--json']);
+  const { run } = JSON.parse(stdout) as { run: RunExtents };
+  const { rollout, ppo, compute, policy } = config;
+  assert.deepEqual(
+    [run.promptsPerStep, run.samplesPerPrompt, run.completionTokens, run.batch, run.shards],
+    [rollout.promptsPerStep, rollout.samplesPerPrompt, rollout.maxNewTokens, rollout.batch, rollout.shards],
+  );
+  assert.deepEqual([run.updates, run.epochs], [ppo.epochs * ppo.minibatches, ppo.epochs]);
+  assert.deepEqual([run.reference, run.regularized, run.valueHeads], [true, true, 0]);
+  assert.deepEqual([run.lora?.rank, run.lora?.alpha], [policy.lora?.rank, policy.lora?.alpha]);
+  assert.deepEqual(run.lora?.targets.length, 7);
+  assert.deepEqual(
+    [run.precision, run.activationBudget, run.recompute],
+    [compute.precision, compute.memoryBudget * 2 ** 20, compute.recompute],
+  );
 });
 
-test('what is wrong is one line that says what to mend', async (t) => {
+test('the adapters of a run that starts from some are as their files say', async (t) => {
+  const path = material(t, minimal.replace('model: model', 'model: model, adapter: adapter'));
+  const adapter = join(dirname(path), 'adapter');
+  mkdirSync(adapter);
+  const said = { peft_type: 'LORA', r: 3, lora_alpha: 6, target_modules: ['q_proj', 'v_proj'] };
+  writeFileSync(join(adapter, 'adapter_config.json'), JSON.stringify(said));
+  const { code, stdout, stderr } = await gapo(t, ['plan', path, '--json']);
+  assert.equal(code, 0, stderr);
+  const { run } = JSON.parse(stdout) as { run: RunExtents };
+  assert.deepEqual(run.lora, { rank: 3, alpha: 6, targets: ['q_proj', 'v_proj'] });
+});
+
+test('an error is one line that says what to fix', async (t) => {
   const said = async (yaml: string, more: readonly string[], message: RegExp): Promise<void> => {
     const { code, stderr } = await gapo(t, ['plan', material(t, yaml), ...more]);
     assert.equal(code, 2, stderr);
@@ -93,7 +105,11 @@ test('what is wrong is one line that says what to mend', async (t) => {
     ['--prompt-tokens', '4090'],
     /maxNewTokens 48 leaves 4048 of the model's 4096 tokens for a prompt, not 4090/,
   );
-  await said(`${minimal}algorithm: dpo\n`, [], /algorithm is dpo; sizes are known for ppo alone/);
+  await said(
+    `${minimal.replace('prompts:', 'pairs:')}algorithm: dpo\n`,
+    [],
+    /algorithm is dpo; sizes are known for ppo only/,
+  );
   await said(`${minimal}rollout: { shards: none }\n`, [], /rollout\.shards/);
   await said(minimal.replace('model: model', 'model: nowhere'), [], /nowhere.config\.json: does not exist/);
 });

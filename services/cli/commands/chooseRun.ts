@@ -4,7 +4,8 @@ import { createInterface } from 'node:readline/promises';
 import type { Run } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 import type { Coordinator } from '../client.js';
-import { launchesOf, recordLaunch, type ConfigFile } from '../launches.js';
+import type { ConfigFile } from '../configFile.js';
+import { launchesOf, recordLaunch } from '../launches.js';
 import { stateName } from '../render/runProgress.js';
 import { isSettled, isUnfinished } from './follow.js';
 

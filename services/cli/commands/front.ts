@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { EvaluationReport, Run } from '@gapo/rpc';
 import { Command, Option } from 'commander';
 import { Coordinator } from '../client.js';
+import { readConfigFile } from '../configFile.js';
 import { exitInterrupted, Exit } from '../exit.js';
 import { analyse } from '../fronts/analysis.js';
 import { FrontEta } from '../fronts/eta.js';
@@ -11,7 +12,6 @@ import { frontMembers, type PlannedMember } from '../fronts/members.js';
 import { soupOf } from '../fronts/soups.js';
 import { variantsOf } from '../fronts/variants.js';
 import { listenForInterrupts, type Interrupts } from '../interrupts.js';
-import { readConfigFile } from '../launches.js';
 import { jsonOption, positive, stackOptions, type StackFlags } from '../options/options.js';
 import { print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
@@ -47,8 +47,9 @@ interface Session {
 type Evaluated = { member: Member; report: EvaluationReport };
 
 async function front(configPath: string, flags: FrontFlags): Promise<void> {
-  const config = readConfigFile(fromHere(configPath));
-  const variants = variantsOf(config);
+  const file = readConfigFile(fromHere(configPath));
+  const variants = variantsOf(file);
+  const { name } = file.config;
   const planned = frontMembers(variants, flags.preferences, flags.soup === true);
   const reporter = makeReporter(process.stderr, flags.json === true);
   const interrupts = listenForInterrupts();
@@ -64,7 +65,7 @@ async function front(configPath: string, flags: FrontFlags): Promise<void> {
       const session = { coordinator, services, dataDirectory, reporter, interrupts, eta, command };
       const evaluated = await trainAll(session, planned);
       if (flags.soup) evaluated.push(...(await averages(session, planned, evaluated)));
-      result = frontOf(config.name, new Date(), variants.objectives, evaluated);
+      result = frontOf(name, new Date(), variants.objectives, evaluated);
     } finally {
       coordinator.close();
     }
@@ -76,7 +77,7 @@ async function front(configPath: string, flags: FrontFlags): Promise<void> {
     await services?.stop(interrupts.forced.aborted);
     interrupts.release();
   }
-  const directory = newFrontDirectory(dataDirectory, config.name, new Date(result.created));
+  const directory = newFrontDirectory(dataDirectory, name, new Date(result.created));
   const analysis = analyse(result);
   const files = { front: join(directory, 'front.json'), plot: join(directory, 'front.svg') };
   writeWhole(files.front, `${JSON.stringify(result, null, 2)}\n`);

@@ -1,13 +1,13 @@
 /** `gapo plan`: what a run needs, computed from the model's config.json and the run configuration alone. */
-import { readDecoderConfig } from '@gapo/model';
-import { planOf, type RunExtents } from '@gapo/model';
+import { resolve } from 'node:path';
+import { planOf, readDecoderConfig, type RunExtents } from '@gapo/model';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { readConfigFile } from '../launches.js';
+import { readConfigFile } from '../configFile.js';
 import { jsonOption } from '../options/options.js';
 import { print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
 import { planText } from '../render/plan.js';
-import { extentsOf, readSized } from '../sizing/runExtents.js';
+import { extentsOf, loraOf } from '../sizing/runExtents.js';
 
 interface PlanFlags {
   device: RunExtents['device'];
@@ -31,9 +31,10 @@ function tokens(text: string): number {
 
 async function plan(path: string, flags: PlanFlags): Promise<void> {
   const { device, promptTokens, teraflops } = flags;
-  const { config, model } = readSized(readConfigFile(fromHere(path)));
-  const decoder = await readDecoderConfig(model);
-  const run = extentsOf(config, decoder, { device, promptTokens });
+  const { config, baseDirectory } = readConfigFile(fromHere(path));
+  const decoder = await readDecoderConfig(resolve(baseDirectory, config.policy.model));
+  const lora = await loraOf(config, decoder, baseDirectory);
+  const run = extentsOf(config, decoder, lora, { device, promptTokens });
   const found = planOf(decoder, run);
   if (flags.json) printJson({ ...found, run, teraflops: teraflops ?? null });
   else print(planText(found, run, teraflops));

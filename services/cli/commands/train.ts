@@ -2,8 +2,9 @@
 import { basename } from 'node:path';
 import { Command, Option } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
+import { readConfigFile } from '../configFile.js';
 import { runJson } from '../json.js';
-import { readConfigFile, recordLaunch } from '../launches.js';
+import { recordLaunch } from '../launches.js';
 import { coordinatorOption, dataOption, jsonOption } from '../options/options.js';
 import { print, printJson } from '../output.js';
 import { fromHere } from '../project.js';

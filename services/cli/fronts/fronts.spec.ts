@@ -1,6 +1,7 @@
 /** Preferences, variants of a configuration, and what is said of a set of policies. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { configFile } from '../configFile.js';
 import { axisOf } from '../render/axis.js';
 import { frontJson, frontTable } from '../render/front.js';
 import { frontPlot } from '../render/frontPlot.js';
@@ -53,10 +54,11 @@ test('two objectives: as many preferences as asked for, evenly spread inside; mo
 });
 
 test('variants differ in combine and the name alone, and keep the options of their own method', () => {
-  const config = (text: string) => ({ path: '/p/run.yaml', text, name: 'x', baseDirectory: '/p', sha256: '' });
-  const head = 'name: x\nseed: 3\nobjectives: [{ name: helpful, service: "h:1" }, { name: harmless }]\n';
+  const config = (text: string) => configFile('/p/run.yaml', text);
+  const base = 'name: x\nseed: 3\nsteps: 5\npolicy: { model: m }\ndata: { prompts: p }\n';
+  const head = `${base}objectives: [{ name: helpful, service: "h:1" }, { name: harmless }]\n`;
   const steered = variantsOf(
-    config(`${head}combine: { method: pgapo, nonConflicting: true, preference: { helpful: 1 } }`),
+    config(`${head}combine: { method: pgapo, nonConflicting: true, preference: { helpful: 1, harmless: 1 } }`),
   );
   const made = steered.preferring([0.25, 0.75]);
   const { name, combine, ...rest } = JSON.parse(made.text) as Record<string, unknown>;
@@ -66,7 +68,13 @@ test('variants differ in combine and the name alone, and keep the options of the
     nonConflicting: true,
     preference: { helpful: 0.25, harmless: 0.75 },
   });
-  assert.deepEqual(rest, { seed: 3, objectives: [{ name: 'helpful', service: 'h:1' }, { name: 'harmless' }] });
+  assert.deepEqual(rest, {
+    seed: 3,
+    steps: 5,
+    policy: { model: 'm' },
+    data: { prompts: 'p' },
+    objectives: [{ name: 'helpful', service: 'h:1' }, { name: 'harmless' }],
+  });
   assert.equal(variantsOf(config(head)).method, 'pgapo');
   const linear = variantsOf(config(`${head}combine: { method: linear, weights: { helpful: 1, harmless: 1 } }`));
   assert.deepEqual((JSON.parse(linear.preferring([0.5, 0.5]).text) as { combine: object }).combine, {
@@ -74,10 +82,7 @@ test('variants differ in combine and the name alone, and keep the options of the
     weights: { helpful: 0.5, harmless: 0.5 },
   });
   assert.notEqual(linear.preferring([0.4, 0.6]).sha256, linear.preferring([0.6, 0.4]).sha256);
-  assert.throws(
-    () => variantsOf(config('name: x\nobjectives: [{ name: only }]\n')),
-    /run.yaml.*at least two objectives/,
-  );
+  assert.throws(() => variantsOf(config(`${base}objectives: [{ name: only }]\n`)), /run.yaml.*at least two objectives/);
   const members = frontMembers(steered, 2, true);
   assert.deepEqual(
     members.map(({ group, label }) => [group, label]),

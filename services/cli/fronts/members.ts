@@ -1,5 +1,5 @@
 /** Which policies a front has, before any is trained. */
-import type { ConfigFile } from '../launches.js';
+import type { ConfigFile } from '../configFile.js';
 import { numbersText } from '../render/preference.js';
 import { preferenceGrid } from './preferenceGrid.js';
 import { byObjective, type Variants } from './variants.js';

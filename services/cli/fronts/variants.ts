@@ -1,61 +1,48 @@
-/** One run configuration with other ways of combining: a preference vector, or a single objective. */
-import { basename } from 'node:path';
-import { configSha256, parseYaml, word, z } from '@gapo/service';
-import type { ConfigFile } from '../launches.js';
+/** Variants of a run configuration: the same run with another preference vector, or for a single objective. */
+import { objectiveNames } from '@gapo/config';
+import { UserError } from '@gapo/service';
+import { configFile, type ConfigFile } from '../configFile.js';
 
-const schema = z.looseObject({
-  name: word,
-  combine: z.looseObject({ method: z.string() }).optional(),
-  objectives: z
-    .array(z.looseObject({ name: word }))
-    .min(2)
-    .meta({ expected: 'at least two objectives, since there is no front of one' }),
-});
-
-/** Makes configurations that differ in `combine` and the name alone. */
+/** Makes configurations that differ in `name` and `combine` only. */
 export interface Variants {
   /** The objectives' names, in order. */
   readonly objectives: readonly string[];
-  /** How preferences are used: as pgapo, or linear where the configuration says so. */
+  /** The method that takes the preferences: linear where the configuration has it, otherwise pgapo. */
   readonly method: 'pgapo' | 'linear';
   /** For a preference vector, in the order of the objectives. */
   preferring(vector: readonly number[]): ConfigFile;
-  /** For one objective alone; the others are only measured. */
+  /** For one objective; the others are only measured. */
   single(objective: string): ConfigFile;
 }
 
-/** Numbers by objective. */
+/** A vector as numbers by objective. */
 export function byObjective(objectives: readonly string[], vector: readonly number[]): Record<string, number> {
   return Object.fromEntries(objectives.map((name, k) => [name, vector[k] ?? NaN]));
 }
 
 /**
- * Looks at a configuration as far as variants need it.
+ * Returns the variants of a configuration.
  *
- * @throws ConfigError where it has fewer than two objectives
+ * @throws UserError where it has fewer than two objectives
  */
-export function variantsOf(config: ConfigFile): Variants {
-  const value = parseYaml(schema, config.text, { source: basename(config.path) });
-  const objectives = value.objectives.map(({ name }) => name);
-  const given = value.combine ?? { method: 'gapo' };
-  const method = given.method === 'linear' ? 'linear' : 'pgapo';
-  const variant = (suffix: string, combine: Record<string, unknown>): ConfigFile => {
-    const name = `${value.name}-${suffix}`;
-    // The coordinator checks it whole, as any other.
-    const { lagrangian: _, ...rest } = value;
-    const changed = { ...rest, name, combine };
-    return { ...config, name, text: `${JSON.stringify(changed, null, 2)}\n`, sha256: configSha256(changed) };
+export function variantsOf({ path, config, written }: ConfigFile): Variants {
+  const objectives = objectiveNames(config);
+  if (objectives.length < 2) {
+    throw new UserError(`${path}: objectives: found 1, expected at least two objectives, since one has no front`);
+  }
+  const method = config.combine.method === 'linear' ? 'linear' : 'pgapo';
+  const variant = (suffix: string, combine: object): ConfigFile => {
+    const { lagrangian: _, ...rest } = written;
+    return configFile(path, `${JSON.stringify({ ...rest, name: `${config.name}-${suffix}`, combine }, null, 2)}\n`);
   };
   return {
     objectives,
     method,
     preferring: (vector) => {
       const suffix = vector.map((share) => String(Math.round(100 * share))).join('-');
-      const kept = given.method === method ? given : { method };
-      return variant(suffix, {
-        ...kept,
-        [method === 'linear' ? 'weights' : 'preference']: byObjective(objectives, vector),
-      });
+      const options = config.combine.method === method ? (written['combine'] as object) : { method };
+      const preference = byObjective(objectives, vector);
+      return variant(suffix, { ...options, ...(method === 'linear' ? { weights: preference } : { preference }) });
     },
     single: (objective) => variant(`only-${objective}`, { method: 'single', objective }),
   };

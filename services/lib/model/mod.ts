@@ -31,6 +31,7 @@ export {
   loraFor,
   peftConfig,
   readAdapter,
+  readLora,
   unmatchedTargets,
 } from './peft.js';
 export {

@@ -104,27 +104,36 @@ const configSchema = z.object({
   lora_bias: plain('adapters have no biases'),
 });
 
-/**
- * Reads a PEFT adapter of a model, as a starting point.
- * @throws ModelError with everything in it that does not fit the model, or that is not plain LoRA.
- */
-export async function readAdapter(directory: string, model: DecoderModel): Promise<Adapter> {
+/** Reads adapter_config.json. */
+async function readConfig(directory: string): Promise<z.output<typeof configSchema>> {
   const path = join(directory, adapterFiles.config);
   const parsed = configSchema.safeParse(await readJson(path));
-  if (!parsed.success) {
-    throw new ModelError(
-      path,
-      parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; '),
-    );
-  }
-  const {
-    r,
-    lora_alpha: alpha,
-    target_modules: named,
-    fan_in_fan_out: inOut,
-    base_model_name_or_path: base,
-  } = parsed.data;
-  const lora: LoraSpec = { rank: r, alpha, targets: named === 'all-linear' ? linearTargets(model.config) : named };
+  if (parsed.success) return parsed.data;
+  throw new ModelError(path, parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; '));
+}
+
+function loraOf({ r, lora_alpha: alpha, target_modules: named }: z.output<typeof configSchema>, config: DecoderConfig) {
+  return { rank: r, alpha, targets: named === 'all-linear' ? linearTargets(config) : named };
+}
+
+/**
+ * Reads what a PEFT adapter says of itself, without its weights.
+ *
+ * @throws ModelError where it is not plain LoRA
+ */
+export async function readLora(directory: string, config: DecoderConfig): Promise<LoraSpec> {
+  return loraOf(await readConfig(directory), config);
+}
+
+/**
+ * Reads a PEFT adapter of a model, as a starting point.
+ *
+ * @throws ModelError with everything in it that does not fit the model, or that is not plain LoRA
+ */
+export async function readAdapter(directory: string, model: DecoderModel): Promise<Adapter> {
+  const described = await readConfig(directory);
+  const { fan_in_fan_out: inOut, base_model_name_or_path: base } = described;
+  const lora: LoraSpec = loraOf(described, model.config);
   const weightsPath = join(directory, adapterFiles.weights);
   const bytes = await readBytes(weightsPath);
   const tensors = new Map(parseTensors(bytes, weightsPath).map((tensor) => [tensor.name, tensor]));
