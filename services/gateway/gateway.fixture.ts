@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { connectEvents, startNatsServer, type EventBus, type StepEvent } from '@gapo/events';
-import { implement, RpcError, serve, type RunInput, type WatchRunResponseInput } from '@gapo/rpc';
+import { connectEvents, startNatsServer, type EventBus } from '@gapo/events';
+import { implement, RpcError, serve, type RunInput, type StepReport, type WatchRunResponseInput } from '@gapo/rpc';
 import { logger } from '@gapo/service';
 import { startGateway, type Gateway } from './server.js';
 
@@ -24,7 +24,7 @@ export function testRun(id: string, step: number): RunInput {
 }
 
 /** A step in which each number can be told from the others. */
-export function testStep(step: number): StepEvent {
+export function testStep(step: number): StepReport {
   const objective = (name: string, rewardMean: number, weight: number) => ({
     name,
     rewardMean,
@@ -53,6 +53,7 @@ export function testStep(step: number): StepEvent {
     phases: { sampling: 0.7, rewards: 0.1, gradients: 0.6, combination: 0.05, checkpoint: 0.05 },
     etaSeconds: 3,
     traceId: 'ab'.repeat(16),
+    weightsAge: 0,
   };
 }
 

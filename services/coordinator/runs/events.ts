@@ -1,14 +1,14 @@
 /** A run's events: what is published, under which ids, so that a repeated publication is recognised as one. */
+import type { EventBus } from '@gapo/events';
 import type {
-  EventBus,
-  StateEvent,
-  StepEvent,
-  RewardEvent,
-  ShardEvent,
   CheckpointEvent,
   ObjectiveEvent,
   PreferenceEvent,
-} from '@gapo/events';
+  RewardEvent,
+  ShardEvent,
+  StateEvent,
+  StepReport,
+} from '@gapo/rpc';
 
 /**
  * Publishes a run's events. An id is a function of what happened: a state change by its number, a step and its
@@ -36,7 +36,7 @@ export class RunEvents {
     this.#bus.publish(this.#runId, 'state', data, { id: String(change) });
   }
 
-  step(data: StepEvent): void {
+  step(data: StepReport): void {
     this.#bus.publish(this.#runId, 'step', data, { id: String(data.step) });
   }
 

@@ -1,8 +1,7 @@
 /** What happens in a run, for any number of watchers, each at its own pace. A slow one misses progress, never a step. */
-import type { StepEvent } from '@gapo/events';
-import type { ProgressInput, RunInput, WatchRunResponseInput } from '@gapo/rpc';
+import type { ProgressInput, RunInput, StepReport, WatchRunResponseInput } from '@gapo/rpc';
 
-type Entry = { readonly run: RunInput } | { readonly step: StepEvent };
+type Entry = { readonly run: RunInput } | { readonly step: StepReport };
 
 /** Keeps what happened in order; progress is only ever the latest. */
 export class RunFeed {
@@ -17,7 +16,7 @@ export class RunFeed {
   }
 
   /** A step was taken. */
-  step(step: StepEvent): void {
+  step(step: StepReport): void {
     this.#entries.push({ step });
     this.#progress = undefined;
     this.#wake();

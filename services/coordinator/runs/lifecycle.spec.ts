@@ -1,8 +1,8 @@
 // A run's life: every way between states that there is, and none besides.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RunState } from '@gapo/rpc';
-import { hasEnded, isActive, stateWord, targetOf, type Transition } from './lifecycle.js';
+import { isActive, RunState, stateWord } from '@gapo/rpc';
+import { hasEnded, targetOf, type Transition } from './lifecycle.js';
 
 const transitions: Transition[] = ['begin', 'pause', 'resume', 'succeed', 'fail', 'cancel'];
 

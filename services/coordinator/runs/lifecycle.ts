@@ -37,17 +37,7 @@ export function targetOf(transition: Transition, from: RunState): RunState | und
   return rule.from.includes(from) ? rule.to : undefined;
 }
 
-/** Whether steps are being taken, or are about to be. */
-export function isActive(state: RunState): boolean {
-  return state === RUN_STATE_STARTING || state === RUN_STATE_RUNNING;
-}
-
 /** Whether a watcher has nothing to wait for. A failed run can be resumed, but not without being told to. */
 export function hasEnded(state: RunState): boolean {
   return state === RUN_STATE_SUCCEEDED || state === RUN_STATE_FAILED || state === RUN_STATE_CANCELLED;
-}
-
-/** A state as people read it: running, not RUN_STATE_RUNNING. */
-export function stateWord(state: RunState): string {
-  return state.slice('RUN_STATE_'.length).toLowerCase();
 }

@@ -1,8 +1,15 @@
 /** One run: its life from the first step to the last, with pauses, failures and resumptions in between. */
 import { setMaxListeners } from 'node:events';
 import type { RunConfig } from '@gapo/config';
-import type { StepEvent } from '@gapo/events';
-import { RpcError, RunState, type RunInput, type WatchRunResponseInput } from '@gapo/rpc';
+import {
+  isActive,
+  RpcError,
+  RunState,
+  stateWord,
+  type RunInput,
+  type StepReport,
+  type WatchRunResponseInput,
+} from '@gapo/rpc';
 import { configSha256, isExpected } from '@gapo/service';
 import { attributeNames, ROOT_CONTEXT, spanNames, withSpan, type Span } from '@gapo/tracing';
 import { describeRewards, meetRewards, needsRewards } from '../scoring/rewardServices.js';
@@ -24,7 +31,7 @@ import { takeStep } from '../step/step.js';
 import { completeReport } from '../step/stepReport.js';
 import { RunEvents } from './events.js';
 import { RunFeed } from './feed.js';
-import { hasEnded, isActive, stateWord, targetOf, type Transition } from './lifecycle.js';
+import { hasEnded, targetOf, type Transition } from './lifecycle.js';
 import type { Platform } from './platform.js';
 import { versionKey, type RunDirectory, type RunRecord } from './runDirectory.js';
 import { RunGoals, type RunPosition, type ObjectivesAnswer } from './runGoals.js';
@@ -407,7 +414,7 @@ export class Run {
         gradient: (update, event) => this.#events.gradient(update, event),
       },
     });
-    const reportAt = (checkpointSeconds: number): StepEvent => {
+    const reportAt = (checkpointSeconds: number): StepReport => {
       const times = { seconds: (performance.now() - began) / 1000, checkpointSeconds };
       return completeReport(findings, times, this.#history.recentSeconds, this.config.steps - step);
     };
@@ -439,7 +446,7 @@ export class Run {
     );
   }
 
-  async #writeCheckpoint(state: TrainingState, report: StepEvent | undefined): Promise<void> {
+  async #writeCheckpoint(state: TrainingState, report: StepReport | undefined): Promise<void> {
     const { directory } = await this.#history.write(this.#training!, state, report);
     const sha256 = this.#versions!.get(versionOf(state))?.sha256 ?? '';
     this.#events.checkpoint({ step: state.step, directory, sha256 });

@@ -18,8 +18,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import type { StepEvent } from '@gapo/events';
-import { RunState } from '@gapo/rpc';
+import { RunState, type StepReport } from '@gapo/rpc';
 import { word, z, UserError } from '@gapo/service';
 import { goalChangeSchema, type GoalChange } from '../state/goals.js';
 
@@ -152,11 +151,11 @@ export class RunDirectory {
   }
 
   /** The reports so far. A last line that a crash cut short does not count. */
-  readSteps(): StepEvent[] {
-    return this.#readLines(steps, (line) => JSON.parse(line) as StepEvent);
+  readSteps(): StepReport[] {
+    return this.#readLines(steps, (line) => JSON.parse(line) as StepReport);
   }
 
-  appendStep(report: StepEvent): void {
+  appendStep(report: StepReport): void {
     appendFileSync(join(this.path, steps), `${JSON.stringify(report)}\n`);
   }
 
@@ -171,7 +170,7 @@ export class RunDirectory {
   }
 
   /** Replaces all reports, as when a run goes back to its last checkpoint. */
-  writeSteps(reports: readonly StepEvent[]): void {
+  writeSteps(reports: readonly StepReport[]): void {
     this.#replaceLines(steps, reports);
   }
 

@@ -1,6 +1,6 @@
 /** What a run has behind it, on disk: the reports of its steps and its checkpoints. */
 import { updatesPerStep, type RunConfig } from '@gapo/config';
-import type { StepEvent } from '@gapo/events';
+import type { StepReport } from '@gapo/rpc';
 import {
   listCheckpoints,
   readCheckpoint,
@@ -22,7 +22,7 @@ export class RunHistory {
   readonly #config: RunConfig;
   readonly #runId: string;
   readonly #directory: RunDirectory;
-  #reports: StepEvent[];
+  #reports: StepReport[];
   #checkpoint: CheckpointPlace | undefined;
   /** Of the newest version of a run that another process left, until its tensors are read. */
   #storedSha256 = '';
@@ -35,7 +35,7 @@ export class RunHistory {
   }
 
   /** The report of the latest step; undefined before the first. */
-  get last(): StepEvent | undefined {
+  get last(): StepReport | undefined {
     return this.#reports.at(-1);
   }
 
@@ -55,12 +55,12 @@ export class RunHistory {
   }
 
   /** The reports of the steps after one. */
-  after(step: number): readonly StepEvent[] {
+  after(step: number): readonly StepReport[] {
     return this.#reports.filter((report) => report.step > step);
   }
 
   /** Adds the report of a step. */
-  append(report: StepEvent): void {
+  append(report: StepReport): void {
     this.#reports.push(report);
     this.#directory.appendStep(report);
   }
@@ -87,7 +87,7 @@ export class RunHistory {
   async write(
     training: TrainingContext,
     state: TrainingState,
-    report: StepEvent | undefined,
+    report: StepReport | undefined,
   ): Promise<CheckpointPlace> {
     const { checkpoints } = this.#directory;
     const { keep } = this.#config.checkpoints;

@@ -2,12 +2,11 @@
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseRunConfig } from '@gapo/config';
-import { RpcError, RunState } from '@gapo/rpc';
+import { isActive, RpcError, RunState } from '@gapo/rpc';
 import { word, isExpected, UserError } from '@gapo/service';
 import type { VersionStore } from '../state/versions.js';
 import { prepareTraining } from '../step/context/trainingContext.js';
 import { lockDataDirectory } from './dataLock.js';
-import { isActive } from './lifecycle.js';
 import type { Platform } from './platform.js';
 import { Run } from './run.js';
 import { RunDirectory, type RunRecord } from './runDirectory.js';

@@ -2,8 +2,8 @@
 // where the next call succeeds, the run ends in the same bytes as one that nothing happened to.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { connectEvents, type RewardEvent } from '@gapo/events';
-import { connect } from '@gapo/rpc';
+import { connectEvents } from '@gapo/events';
+import { connect, type RewardEventJson } from '@gapo/rpc';
 import { faults, relayTo, type Fault, type Relay } from '../fixtures/faults.fixture.js';
 import {
   createRun,
@@ -24,8 +24,8 @@ test('faults of a reward service', async (t) => {
   const bus = await connectEvents({ source: 'gapo/coordinator', inProcess: true });
   const world = await startWorld(t, { scorers: { short: usualScorers['short']! } });
   const coordinator = await startCoordinator(t, world, bus);
-  const events: RewardEvent[] = [];
-  await bus.subscribe({ kind: 'reward' }, ({ data }) => void events.push(data as RewardEvent));
+  const events: RewardEventJson[] = [];
+  await bus.subscribe({ kind: 'reward' }, ({ data }) => void events.push(data as RewardEventJson));
   t.after(() => bus.close());
 
   const reward = await rewardServer(t, 'letters', good);

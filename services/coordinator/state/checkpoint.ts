@@ -13,7 +13,6 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunConfig } from '@gapo/config';
-import type { StepEvent } from '@gapo/events';
 import {
   concatenated,
   encodeSafetensors,
@@ -25,6 +24,7 @@ import {
   type TensorShape,
 } from '@gapo/model';
 import { checkKlController, type KlController } from '@gapo/objectives';
+import type { StepReport } from '@gapo/rpc';
 import { canonicalJson, configSha256, sha256Hex, z, UserError } from '@gapo/service';
 import { goalChangeSchema } from './goals.js';
 import { initialCombination, versionOf, type TrainingState } from './trainingState.js';
@@ -57,7 +57,7 @@ export interface AdapterFiles {
 export interface CheckpointContent {
   readonly state: TrainingState;
   /** The report of its step; undefined at step 0. */
-  readonly report: StepEvent | undefined;
+  readonly report: StepReport | undefined;
   /** SHA-256 (hex) of the version's tensors. */
   readonly sha256: string;
 }
@@ -136,7 +136,7 @@ export async function writeCheckpoint(
   parent: string,
   owner: CheckpointOwner,
   state: TrainingState,
-  report: StepEvent | undefined,
+  report: StepReport | undefined,
   keep: number,
 ): Promise<CheckpointPlace> {
   const name = `step-${String(state.step).padStart(6, '0')}`;
@@ -261,7 +261,7 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
       goalChanges: aims,
       trained: { parameters, optimizer },
     },
-    report: (stateFile.report ?? undefined) as StepEvent | undefined, // its hash has been checked: it is as it was written
+    report: (stateFile.report ?? undefined) as StepReport | undefined, // its hash has been checked: it is as it was written
     sha256: found,
   };
 }

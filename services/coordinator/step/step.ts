@@ -3,8 +3,8 @@
  * before to the state after; what fails in between leaves the state before as it was.
  */
 import { objectiveNames } from '@gapo/config';
-import type { ObjectiveStep } from '@gapo/events';
 import { tokenKl, updateKlController } from '@gapo/objectives';
+import type { ObjectiveReport } from '@gapo/rpc';
 import { spanNames } from '@gapo/tracing';
 import { sumsOf, type Batch } from '../data/batch.js';
 import { drawPrompts, splitEvenly } from '../data/prompts.js';
@@ -161,7 +161,7 @@ function objectiveReports(
   { training }: StepContext,
   scored: ScoredBatch,
   { chosen, combination }: Updated,
-): ObjectiveStep[] {
+): ObjectiveReport[] {
   return training.config.objectives.map(({ name }, k) => {
     const { mean, std, latencyMs, failures }: ObjectiveScores = scored.objectives[k]!;
     if (mean === undefined || std === undefined) throw new RangeError(`objective ${name} has no scores to report`);

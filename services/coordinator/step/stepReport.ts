@@ -1,5 +1,5 @@
 /** The parts of a step's report that are the same whatever is trained on: what the updates did. */
-import type { ObjectiveStep, StepEvent } from '@gapo/events';
+import type { ObjectiveReport, StepReport } from '@gapo/rpc';
 import { currentTraceId } from '@gapo/tracing';
 import type { ChosenWeights } from '../state/trainingState.js';
 import type { StepFindings } from './context/stepContext.js';
@@ -37,7 +37,7 @@ export function reportOf(updated: Updated): UpdateReport {
 export function weightsReport(
   { weights, alpha, norms, progress }: ChosenWeights,
   k: number,
-): Pick<ObjectiveStep, 'weight' | 'alpha' | 'gradientNorm' | 'progress'> {
+): Pick<ObjectiveReport, 'weight' | 'alpha' | 'gradientNorm' | 'progress'> {
   return { weight: weights[k]!, alpha: alpha[k]!, gradientNorm: norms[k]!, progress: progress[k]! };
 }
 
@@ -52,7 +52,7 @@ export function completeReport(
   { seconds, checkpointSeconds }: { readonly seconds: number; readonly checkpointSeconds: number },
   recent: readonly number[],
   stepsLeft: number,
-): StepEvent {
+): StepReport {
   const mean = (recent.reduce((sum, value) => sum + value, 0) + seconds) / (recent.length + 1);
   return {
     ...findings,

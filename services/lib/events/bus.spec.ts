@@ -148,21 +148,34 @@ for (const transport of ['nats', 'in-process'] as const) {
       );
     });
 
-    test('a number that is not finite, and a run id that is no word, are refused and reported, never thrown', async (t) => {
+    test('data have every field of their message; a number that is not finite is null', async (t) => {
+      const { bus } = await start(t);
+      const { handler, first } = collector();
+      await bus.subscribe({}, handler);
+      bus.publish('a', 'reward', { step: 1, objective: 'x', mean: NaN, seconds: Infinity }, { id: '1' });
+      const [event] = await first(1);
+      assert.deepEqual(event?.data, {
+        step: 1,
+        objective: 'x',
+        mean: null,
+        failed: 0,
+        failures: [],
+        seconds: null,
+        outliers: [],
+        service: '',
+      });
+    });
+
+    test('data that do not fit their message, and a run id that is no word, are refused and reported, never thrown', async (t) => {
       const { bus, errors } = await start(t);
-      bus.publish(
-        'a',
-        'reward',
-        { step: 1, objective: 'x', service: 'h:1', mean: NaN, failed: 0, failures: [], outliers: [], seconds: 1 },
-        { id: '1' },
-      );
+      bus.publish('a', 'step', { step: 1, objectives: 'all' as never }, { id: '1' });
       bus.publish('a.b', 'state', { from: '', to: '', reason: '' }, { id: '1' });
       await bus.flush();
       assert.deepEqual(
         errors.map((error) => error.code),
         ['refused', 'refused'],
       );
-      assert.match(errors[0]?.message ?? '', /data\.mean is NaN, expected a finite number/);
+      assert.match(errors[0]?.message ?? '', /StepReport\.objectives: array expected/);
       assert.deepEqual(bus.stats(), { published: 0, dropped: 0, refused: 2, queued: 0, connected: true });
     });
 

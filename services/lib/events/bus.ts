@@ -1,6 +1,5 @@
 /** What every event bus can do, with a server or without. */
-import type { CloudEvent, EventKind } from './cloudEvent.js';
-import type { EventData } from './eventData.js';
+import type { CloudEvent, EventInput, EventKind } from './cloudEvent.js';
 
 /** Which events. */
 export interface EventFilter {
@@ -55,7 +54,7 @@ export interface EventBus {
    * @param options.id unique within the run and kind, as `12` for the step 12; a second event with the same id is dropped
    *   by the server, so that what may not have arrived can be published again
    */
-  publish<K extends EventKind>(runId: string, kind: K, data: EventData[K], options: { id: string }): void;
+  publish<K extends EventKind>(runId: string, kind: K, data: EventInput<K>, options: { id: string }): void;
   /** Delivers events in order, each inside a CONSUMER span whose parent is the publisher's. */
   subscribe(filter: EventFilter, handler: EventHandler, options?: SubscribeOptions): Promise<Subscription>;
   /**

@@ -1,22 +1,16 @@
 /** Events in the CloudEvents 1.0 JSON format (https://github.com/cloudevents/spec), and the subjects they travel on. */
+import { fieldNames, toJson, type RunEventInput, type RunEventJson } from '@gapo/rpc';
 import { injectTraceparent, type TraceHeaders } from '@gapo/tracing';
-import type { EventData } from './eventData.js';
 import { EventError, messageOf } from './eventError.js';
 
-/** Every kind of event. */
-export const eventKinds = [
-  'state',
-  'step',
-  'rollout',
-  'reward',
-  'gradient',
-  'checkpoint',
-  'preference',
-  'objective',
-] as const;
+/** A kind of event, the last word of its subject: a field of gapo.events.v1.RunEvent. */
+export type EventKind = keyof RunEventJson;
 
-/** A kind of event: the last word of its subject. */
-export type EventKind = (typeof eventKinds)[number];
+/** The data of a kind of event as a publisher writes it: the message of that field. */
+export type EventInput<K extends EventKind> = NonNullable<RunEventInput[K]>;
+
+/** Every kind of event. */
+const eventKinds = fieldNames('gapo.events.v1.RunEvent');
 
 /** An event of one kind. */
 export interface EventOf<K extends EventKind> extends TraceHeaders {
@@ -32,10 +26,11 @@ export interface EventOf<K extends EventKind> extends TraceHeaders {
   /** When it was published, RFC 3339. */
   time: string;
   datacontenttype: 'application/json';
-  data: EventData[K];
+  /** The message of the kind's field, as its JSON. */
+  data: NonNullable<RunEventJson[K]>;
 }
 
-/** An event of any kind; its `type` tells which. */
+/** An event of any kind, told apart by `type`. */
 export type CloudEvent = { [K in EventKind]: EventOf<K> }[EventKind];
 
 /** Whether a run's id can be part of a subject: letters, digits, `-` and `_`. */
@@ -43,7 +38,11 @@ export function isRunId(runId: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9_-]*$/.test(runId);
 }
 
-/** The subject of a run's events of a kind; `*` stands for any where one is left out. */
+/**
+ * The subject of a run's events of a kind; `*` stands for any where one is left out.
+ *
+ * @throws TypeError where the run's id cannot be part of a subject
+ */
 export function subjectOf(runId: string | undefined, kind: EventKind | undefined): string {
   if (runId !== undefined && !isRunId(runId)) {
     throw new TypeError(`runId: found ${JSON.stringify(runId)}, expected letters, digits, "-" and "_"`);
@@ -52,18 +51,20 @@ export function subjectOf(runId: string | undefined, kind: EventKind | undefined
 }
 
 /**
- * An event of now, with the active span as its parent.
+ * Creates an event with the current time and the active span as its parent.
  *
  * @param id unique within the run and kind; the event's own id is `<runId>/<kind>/<id>`, unique within the source as
  *   CloudEvents asks
+ * @throws TypeError where the data do not fit the message of the kind
  */
 export function createEvent<K extends EventKind>(
   source: string,
   runId: string,
   kind: K,
-  data: EventData[K],
+  data: EventInput<K>,
   id: string,
 ): EventOf<K> {
+  const message = toJson('gapo.events.v1.RunEvent', { [kind]: data });
   return {
     specversion: '1.0',
     id: `${runId}/${kind}/${id}`,
@@ -73,33 +74,13 @@ export function createEvent<K extends EventKind>(
     time: new Date().toISOString(),
     datacontenttype: 'application/json',
     ...injectTraceparent(),
-    data,
+    data: message[kind] as EventOf<K>['data'], // set above
   };
 }
 
-/**
- * The event's JSON in UTF-8.
- *
- * @throws EventError `refused` where the data holds a number that is not finite (JSON would turn it into null) or
- *   something else that JSON cannot hold
- */
+/** Returns the event's JSON in UTF-8. */
 export function encodeEvent(event: CloudEvent): Uint8Array {
-  const where = badMember(event.data, 'data');
-  if (where !== undefined) throw new EventError('refused', `event ${event.type} ${event.id}: ${where}`);
   return new TextEncoder().encode(JSON.stringify(event));
-}
-
-function badMember(value: unknown, path: string): string | undefined {
-  if (value === null || value === undefined || typeof value === 'string' || typeof value === 'boolean')
-    return undefined;
-  if (typeof value === 'number')
-    return Number.isFinite(value) ? undefined : `${path} is ${value}, expected a finite number`;
-  if (typeof value !== 'object') return `${path} is a ${typeof value}, expected plain JSON`;
-  for (const [key, member] of Object.entries(value)) {
-    const bad = badMember(member, Array.isArray(value) ? `${path}[${key}]` : `${path}.${key}`);
-    if (bad !== undefined) return bad;
-  }
-  return undefined;
 }
 
 /**

@@ -9,10 +9,10 @@ import {
   kindOf,
   subjectOf,
   type CloudEvent,
+  type EventInput,
   type EventKind,
 } from './cloudEvent.js';
 import { deliver, eventAttributes } from './delivery.js';
-import type { EventData } from './eventData.js';
 import { EventError, messageOf } from './eventError.js';
 
 /** What the bus works with. */
@@ -44,7 +44,7 @@ export class InProcessBus implements EventBus {
     this.#options = options;
   }
 
-  publish<K extends EventKind>(runId: string, kind: K, data: EventData[K], { id }: { id: string }): void {
+  publish<K extends EventKind>(runId: string, kind: K, data: EventInput<K>, { id }: { id: string }): void {
     const parent = context.active();
     const span = trace.getTracer('gapo').startSpan(spanNames.eventPublish, { kind: SpanKind.PRODUCER }, parent);
     try {

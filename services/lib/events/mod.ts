@@ -1,19 +1,7 @@
 /** What happens in a run, as CloudEvents on NATS JetStream: published by the coordinator, followed and replayed by anyone. */
 export { connectEvents, defaultNatsUrl, type ConnectOptions } from './connect.js';
 export type { EventBus, EventFilter, EventHandler, BusStats, Subscription, SubscribeOptions } from './bus.js';
-export { eventKinds, isRunId, type CloudEvent, type EventKind, type EventOf } from './cloudEvent.js';
-export type {
-  CheckpointEvent,
-  EventData,
-  ObjectiveStep,
-  PhaseSeconds,
-  ObjectiveEvent,
-  PreferenceEvent,
-  RewardEvent,
-  ShardEvent,
-  StateEvent,
-  StepEvent,
-} from './eventData.js';
+export { isRunId, type CloudEvent, type EventInput, type EventKind, type EventOf } from './cloudEvent.js';
 export { EventError } from './eventError.js';
 export { streamName, type StreamLimits } from './stream.js';
 export { findNatsServer, startNatsServer, type NatsServer, type NatsServerOptions } from './natsServer.js';

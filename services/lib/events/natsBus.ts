@@ -10,10 +10,9 @@ import {
   type NatsConnection,
 } from 'nats';
 import type { BusStats, EventBus, EventFilter, EventHandler, SubscribeOptions, Subscription } from './bus.js';
-import { createEvent, encodeEvent, subjectOf, type CloudEvent, type EventKind } from './cloudEvent.js';
+import { createEvent, encodeEvent, subjectOf, type CloudEvent, type EventInput, type EventKind } from './cloudEvent.js';
 import { ConnectionWatch } from './connectionWatch.js';
 import { deliver, eventAttributes } from './delivery.js';
-import type { EventData } from './eventData.js';
 import { EventError, messageOf } from './eventError.js';
 import { PublishQueue } from './publishQueue.js';
 import { streamName } from './stream.js';
@@ -68,7 +67,7 @@ export class NatsBus implements EventBus {
     });
   }
 
-  publish<K extends EventKind>(runId: string, kind: K, data: EventData[K], { id }: { id: string }): void {
+  publish<K extends EventKind>(runId: string, kind: K, data: EventInput<K>, { id }: { id: string }): void {
     const parent = context.active();
     const span = trace.getTracer('gapo').startSpan(spanNames.eventPublish, { kind: SpanKind.PRODUCER }, parent);
     try {
@@ -79,7 +78,7 @@ export class NatsBus implements EventBus {
     }
   }
 
-  #outgoing<K extends EventKind>(runId: string, kind: K, data: EventData[K], id: string, span: Span): Outgoing {
+  #outgoing<K extends EventKind>(runId: string, kind: K, data: EventInput<K>, id: string, span: Span): Outgoing {
     const subject = subjectOf(runId, kind);
     const event = createEvent(this.#options.source, runId, kind, data, id) as CloudEvent;
     const payload = encodeEvent(event);

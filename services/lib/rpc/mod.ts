@@ -1,5 +1,8 @@
 // The gRPC layer of every service: typed servers and clients of the protos, one error type, health, retries, tensors.
 export * from './gen/messages.js';
+export type * from './gen/json.js';
+export { fieldNames, toJson, type MessageInput, type MessageJson, type MessageName } from './json.js';
+export { isActive, stateWord } from './runState.js';
 export { serviceNames } from './gen/services.js';
 export type {
   Client,

@@ -1,5 +1,5 @@
 /** What every kind of training step works with: workers, observers, a clock for its phases, a count of its pieces. */
-import type { PhaseSeconds, RewardEvent, ShardEvent, StepEvent } from '@gapo/events';
+import type { PhaseSeconds, RewardEvent, ShardEvent, StepReport } from '@gapo/rpc';
 import { attributeNames, withSpan, type SpanName } from '@gapo/tracing';
 import type { GoalChange } from '../../state/goals.js';
 import type { TrainingState } from '../../state/trainingState.js';
@@ -35,7 +35,7 @@ export interface StepContext {
 }
 
 /** A step's report but for what is known only once it has ended. */
-export type StepFindings = Omit<StepEvent, 'seconds' | 'etaSeconds' | 'traceId'>;
+export type StepFindings = Omit<StepReport, 'seconds' | 'etaSeconds' | 'traceId'> & { readonly phases: PhaseSeconds };
 
 /** What a step leads to. */
 export interface StepResult {

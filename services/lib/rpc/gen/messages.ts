@@ -4,6 +4,7 @@ export type { CheckpointEvent, CheckpointEventInput } from './gapo/events/v1/Che
 export type { ObjectiveEvent, ObjectiveEventInput } from './gapo/events/v1/ObjectiveEvent.js';
 export type { PreferenceEvent, PreferenceEventInput } from './gapo/events/v1/PreferenceEvent.js';
 export type { RewardEvent, RewardEventInput } from './gapo/events/v1/RewardEvent.js';
+export type { RunEvent, RunEventInput } from './gapo/events/v1/RunEvent.js';
 export type { ShardEvent, ShardEventInput } from './gapo/events/v1/ShardEvent.js';
 export type { StateEvent, StateEventInput } from './gapo/events/v1/StateEvent.js';
 export type { ComputeGradientsRequest, ComputeGradientsRequestInput } from './gapo/gradient/v1/ComputeGradientsRequest.js';

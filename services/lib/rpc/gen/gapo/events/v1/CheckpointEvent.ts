@@ -11,7 +11,7 @@ export interface CheckpointEventInput {
    */
   'step'?: (number | string | Long);
   /**
-   * Its directory.
+   * The checkpoint's directory.
    */
   'directory'?: (string);
   /**
@@ -29,7 +29,7 @@ export interface CheckpointEvent {
    */
   'step': (number);
   /**
-   * Its directory.
+   * The checkpoint's directory.
    */
   'directory': (string);
   /**

@@ -3,7 +3,7 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * Data of `objective`: somebody added objectives to a run, or removed some.
+ * Data of `objective`: objectives were added to the run or removed from it.
  */
 export interface ObjectiveEventInput {
   /**
@@ -15,25 +15,25 @@ export interface ObjectiveEventInput {
    */
   'author'?: (string);
   /**
-   * The names of those that were added.
+   * The names of the objectives that were added.
    */
   'added'?: (string)[];
   /**
-   * The names of those that were removed.
+   * The names of the objectives that were removed.
    */
   'removed'?: (string)[];
   /**
-   * The names of all objectives from the step on, in order.
+   * The names of all objectives from that step on, in order.
    */
   'objectives'?: (string)[];
   /**
-   * The preference from the step on, by objective; empty where the combination method takes none.
+   * The preference or weights from that step on, by objective; empty where the combination method takes none.
    */
   'preference'?: ({[key: string]: number | string});
 }
 
 /**
- * Data of `objective`: somebody added objectives to a run, or removed some.
+ * Data of `objective`: objectives were added to the run or removed from it.
  */
 export interface ObjectiveEvent {
   /**
@@ -45,19 +45,19 @@ export interface ObjectiveEvent {
    */
   'author': (string);
   /**
-   * The names of those that were added.
+   * The names of the objectives that were added.
    */
   'added': (string)[];
   /**
-   * The names of those that were removed.
+   * The names of the objectives that were removed.
    */
   'removed': (string)[];
   /**
-   * The names of all objectives from the step on, in order.
+   * The names of all objectives from that step on, in order.
    */
   'objectives': (string)[];
   /**
-   * The preference from the step on, by objective; empty where the combination method takes none.
+   * The preference or weights from that step on, by objective; empty where the combination method takes none.
    */
   'preference': ({[key: string]: number});
 }

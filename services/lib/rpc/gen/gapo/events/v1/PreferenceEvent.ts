@@ -3,11 +3,11 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * Data of `preference`: somebody changed a run's preference.
+ * Data of `preference`: the run's preference or weights were changed.
  */
 export interface PreferenceEventInput {
   /**
-   * The first step that uses it.
+   * The first step that uses the new preference.
    */
   'step'?: (number | string | Long);
   /**
@@ -15,21 +15,21 @@ export interface PreferenceEventInput {
    */
   'author'?: (string);
   /**
-   * The preference before, by objective.
+   * The preference or weights before the change, by objective.
    */
   'before'?: ({[key: string]: number | string});
   /**
-   * The preference after, by objective.
+   * The preference or weights after the change, by objective, as they were given.
    */
   'after'?: ({[key: string]: number | string});
 }
 
 /**
- * Data of `preference`: somebody changed a run's preference.
+ * Data of `preference`: the run's preference or weights were changed.
  */
 export interface PreferenceEvent {
   /**
-   * The first step that uses it.
+   * The first step that uses the new preference.
    */
   'step': (number);
   /**
@@ -37,11 +37,11 @@ export interface PreferenceEvent {
    */
   'author': (string);
   /**
-   * The preference before, by objective.
+   * The preference or weights before the change, by objective.
    */
   'before': ({[key: string]: number});
   /**
-   * The preference after, by objective.
+   * The preference or weights after the change, by objective, as they were given.
    */
   'after': ({[key: string]: number});
 }

@@ -3,85 +3,89 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * Data of `reward`: an objective scored a step's completions.
+ * Data of `reward`: a reward service scored a step's completions.
  */
 export interface RewardEventInput {
   /**
-   * The step.
+   * The step, from 1.
    */
   'step'?: (number | string | Long);
   /**
-   * The objective.
+   * The name of the objective.
    */
   'objective'?: (string);
   /**
-   * Mean of the scores.
+   * Mean of the scores; unset where nothing was scored.
    */
   'mean'?: (number | string);
   /**
-   * Their standard deviation.
+   * Standard deviation of the scores; unset where nothing was scored.
    */
   'std'?: (number | string);
   /**
-   * Items without a score.
+   * Completions without a score.
    */
   'failed'?: (number);
   /**
-   * What the failures said, the first few.
+   * The first few failures, each with its completion.
    */
   'failures'?: (string)[];
   /**
-   * Wall seconds.
+   * Wall time in seconds.
    */
   'seconds'?: (number | string);
   /**
-   * Scores that are far from all before them, the first few, each with its item.
+   * The first few outliers among the scores, each with its completion.
    */
   'outliers'?: (string)[];
   /**
-   * The address of the objective's reward service.
+   * The address of the reward service.
    */
   'service'?: (string);
+  '_mean'?: "mean";
+  '_std'?: "std";
 }
 
 /**
- * Data of `reward`: an objective scored a step's completions.
+ * Data of `reward`: a reward service scored a step's completions.
  */
 export interface RewardEvent {
   /**
-   * The step.
+   * The step, from 1.
    */
   'step': (number);
   /**
-   * The objective.
+   * The name of the objective.
    */
   'objective': (string);
   /**
-   * Mean of the scores.
+   * Mean of the scores; unset where nothing was scored.
    */
-  'mean': (number);
+  'mean'?: (number);
   /**
-   * Their standard deviation.
+   * Standard deviation of the scores; unset where nothing was scored.
    */
-  'std': (number);
+  'std'?: (number);
   /**
-   * Items without a score.
+   * Completions without a score.
    */
   'failed': (number);
   /**
-   * What the failures said, the first few.
+   * The first few failures, each with its completion.
    */
   'failures': (string)[];
   /**
-   * Wall seconds.
+   * Wall time in seconds.
    */
   'seconds': (number);
   /**
-   * Scores that are far from all before them, the first few, each with its item.
+   * The first few outliers among the scores, each with its completion.
    */
   'outliers': (string)[];
   /**
-   * The address of the objective's reward service.
+   * The address of the reward service.
    */
   'service': (string);
+  '_mean'?: "mean";
+  '_std'?: "std";
 }

@@ -7,11 +7,11 @@ import type { Long } from '@grpc/proto-loader';
  */
 export interface ShardEventInput {
   /**
-   * The step.
+   * The step, from 1.
    */
   'step'?: (number | string | Long);
   /**
-   * The shard.
+   * The shard, from 0.
    */
   'shard'?: (number);
   /**
@@ -27,7 +27,7 @@ export interface ShardEventInput {
    */
   'tokens'?: (number | string | Long);
   /**
-   * Wall seconds.
+   * Wall time in seconds.
    */
   'seconds'?: (number | string);
   /**
@@ -41,11 +41,11 @@ export interface ShardEventInput {
  */
 export interface ShardEvent {
   /**
-   * The step.
+   * The step, from 1.
    */
   'step': (number);
   /**
-   * The shard.
+   * The shard, from 0.
    */
   'shard': (number);
   /**
@@ -61,7 +61,7 @@ export interface ShardEvent {
    */
   'tokens': (number);
   /**
-   * Wall seconds.
+   * Wall time in seconds.
    */
   'seconds': (number);
   /**

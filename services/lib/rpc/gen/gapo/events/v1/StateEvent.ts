@@ -6,15 +6,15 @@
  */
 export interface StateEventInput {
   /**
-   * The state before, as RUN_STATE_RUNNING.
+   * The state before the change, as the name of a gapo.training.v1.RunState: RUN_STATE_RUNNING.
    */
   'from'?: (string);
   /**
-   * The state now.
+   * The state after the change.
    */
   'to'?: (string);
   /**
-   * Why, where that needs saying.
+   * Why the state changed; empty where it needs no explanation.
    */
   'reason'?: (string);
 }
@@ -24,15 +24,15 @@ export interface StateEventInput {
  */
 export interface StateEvent {
   /**
-   * The state before, as RUN_STATE_RUNNING.
+   * The state before the change, as the name of a gapo.training.v1.RunState: RUN_STATE_RUNNING.
    */
   'from': (string);
   /**
-   * The state now.
+   * The state after the change.
    */
   'to': (string);
   /**
-   * Why, where that needs saying.
+   * Why the state changed; empty where it needs no explanation.
    */
   'reason': (string);
 }

@@ -1,0 +1,90 @@
+/**
+ * A message as JSON: what events, the gateway's API, `--json` and the web page carry.
+ *
+ * - Names are lowerCamelCase. An enum is the name of its value, RUN_STATE_RUNNING. A Timestamp is RFC 3339. Bytes are base64.
+ * - Every field is there, with its default where it is not set. Left out are only fields that have no default: `optional`
+ *   fields, messages and members of a oneof that are not set.
+ * - A number that is not finite is null.
+ * - 64-bit integers are numbers, where canonical proto3 JSON has strings: see loaderOptions.ts.
+ */
+import type { MessageTypeDefinition } from '@grpc/proto-loader';
+import { packageDefinition } from './definitions.js';
+import type { JsonMessages } from './gen/jsonMessages.js';
+
+/** A message, by its full name: `gapo.training.v1.StepReport`. */
+export type MessageName = keyof JsonMessages;
+
+/** A message as a caller writes it: what is left out has its default. */
+export type MessageInput<M extends MessageName> = JsonMessages[M]['input'];
+
+/** A message as JSON. */
+export type MessageJson<M extends MessageName> = JsonMessages[M]['json'];
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** What this walk reads of a descriptor (google.protobuf.DescriptorProto). */
+interface Descriptor {
+  readonly name: string;
+  readonly field: readonly { readonly name: string; readonly typeName: string }[];
+  readonly nestedType: readonly Descriptor[];
+  readonly options: { readonly mapEntry: boolean } | null;
+}
+
+/**
+ * Returns the message as JSON.
+ *
+ * @throws TypeError where the message does not fit its descriptor
+ */
+export function toJson<M extends MessageName>(name: M, message: MessageInput<M>): MessageJson<M> {
+  const { serialize, deserialize } = definitionOf(name);
+  // Over the wire and back: defaults are filled in, enums are names, and the JSON is the one that a receiver would make.
+  return messageJson(name, deserialize(serialize(message))) as MessageJson<M>;
+}
+
+/** The names of a message's fields, in their order. */
+export function fieldNames(name: MessageName): readonly string[] {
+  return descriptorOf(name).field.map((field) => field.name);
+}
+
+function messageJson(name: string, message: Fields): unknown {
+  if (name === 'google.protobuf.Timestamp') return rfc3339(message as { seconds: number; nanos: number });
+  const { field: fields, nestedType } = descriptorOf(name);
+  const members = fields.flatMap(({ name: key, typeName }) => {
+    const value = message[key];
+    if (value === null || value === undefined) return [];
+    const entry = nestedType.find(({ name: nested, options }) => nested === typeName && options?.mapEntry);
+    if (entry === undefined) return [[key, valueJson(value, typeName, name)]];
+    // A map: proto has it as a list of entries, each with a key and a value.
+    const valueType = entry.field[1]?.typeName ?? '';
+    const entries = Object.entries(value).map(([at, item]) => [at, valueJson(item, valueType, name)]);
+    return [[key, Object.fromEntries(entries)]];
+  });
+  return Object.fromEntries(members);
+}
+
+function valueJson(value: unknown, typeName: string, scope: string): unknown {
+  if (Array.isArray(value)) return value.map((item) => valueJson(item, typeName, scope));
+  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
+  return typeof value === 'object' ? messageJson(resolved(typeName, scope), value as Fields) : value;
+}
+
+/** The full name of a type that a message of `scope` names: the innermost package that has it counts, as in a proto file. */
+function resolved(typeName: string, scope: string): string {
+  const within = scope.slice(0, Math.max(0, scope.lastIndexOf('.')));
+  if (within === '') return typeName;
+  const candidate = `${within}.${typeName}`;
+  return candidate in packageDefinition() ? candidate : resolved(typeName, within);
+}
+
+function definitionOf(name: string): MessageTypeDefinition<object, Fields> {
+  const definition = packageDefinition()[name];
+  if (definition === undefined || !('serialize' in definition)) throw new TypeError(`proto/ has no message ${name}`);
+  return definition as MessageTypeDefinition<object, Fields>;
+}
+
+const descriptorOf = (name: string): Descriptor => definitionOf(name).type as Descriptor;
+
+function rfc3339({ seconds, nanos }: { seconds: number; nanos: number }): string {
+  return new Date(seconds * 1000 + nanos / 1e6).toISOString();
+}
