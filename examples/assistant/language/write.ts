@@ -2,9 +2,9 @@
  * Writes what of the language is committed: the prompts and the tokenizer. Everything else is generated when models
  * are trained.
  */
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { writeAtomicallySync } from '@gapo/service';
 import { prompts } from './corpus.js';
 import { fitAssistantEncoding, tokenizerFiles } from './tokenizerFiles.js';
 
@@ -67,9 +67,7 @@ function main(): void {
   }
   for (const [name, text] of contents(options.seed)) {
     const path = join(options.out, name);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(`${path}.partial`, text);
-    renameSync(`${path}.partial`, path);
+    writeAtomicallySync(path, text);
     process.stdout.write(`${path}: ${text.length} characters\n`);
   }
 }

@@ -1,7 +1,7 @@
 /** `make study`: the paper's methods on the example, from trainings to docs/study.md. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { writeAtomicallySync } from '@gapo/service';
 import { exampleConfiguration } from './configuration.js';
 import { studyDocument } from './document.js';
 import { Services } from './gapo.js';
@@ -42,10 +42,8 @@ async function study(settings: StudySettings): Promise<void> {
   const summary = summarise(results);
   const plots = await drawPlots(summary, results, settings);
   const path = join(settings.out, 'study.md');
-  mkdirSync(settings.out, { recursive: true });
   const { steps, command } = settings;
-  writeFileSync(`${path}.new`, studyDocument(summary, { steps, command, plots }));
-  renameSync(`${path}.new`, path);
+  writeAtomicallySync(path, studyDocument(summary, { steps, command, plots }));
   // Tables with even columns, as every other document of the project.
   execFileSync(process.execPath, [join(projectRoot, 'node_modules/prettier/bin/prettier.cjs'), '--write', path]);
   say(`wrote ${relative(projectRoot, path)}`);

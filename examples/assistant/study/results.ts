@@ -1,6 +1,7 @@
 /** What was measured: kept in DATA/study.json after every evaluation, so that a study that was stopped goes on. */
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeAtomicallySync } from '@gapo/service';
 
 /** A mean with its 95 % interval; null where it is not known. */
 export interface Interval {
@@ -50,9 +51,7 @@ export class ResultFile {
   /** Keeps a result; on disk, whole or not at all, when this returns. */
   add(result: Result): void {
     this.#results.set(result.run, result);
-    const text = JSON.stringify({ results: [...this.#results.values()] }, null, 2);
-    writeFileSync(`${this.#path}.new`, `${text}\n`);
-    renameSync(`${this.#path}.new`, this.#path);
+    writeAtomicallySync(this.#path, `${JSON.stringify({ results: [...this.#results.values()] }, null, 2)}\n`);
   }
 }
 

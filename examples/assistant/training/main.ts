@@ -1,10 +1,11 @@
 /** Makes the example's models from nothing but the generator and a seed: `make models`. */
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Tokenizer, copyTokenizer, toHuggingFaceConfig, writeSafetensors } from '@gapo/model';
+import { replaceDirectory, writeAtomically } from '@gapo/service';
 import { writeReward } from '@gapo/training';
 import { trainPolicy } from './policyModel.js';
 import { trainReward } from './rewardModel.js';
@@ -72,20 +73,17 @@ async function main(): Promise<number> {
       figures[part] = { accuracy, ...(threshold === undefined ? {} : { threshold }), seconds: seconds(started) };
     }
     report(`${part}: ${JSON.stringify(figures[part])}`);
-    await writeFile(join(values.out, 'report.json'), `${JSON.stringify(figures, null, 2)}\n`);
+    await writeAtomically(join(values.out, 'report.json'), `${JSON.stringify(figures, null, 2)}\n`);
   }
   return 0;
 }
 
-/** Writes a model directory with the example's tokenizer, whole or not at all. */
-async function writeDirectory(directory: string, content: (directory: string) => Promise<unknown>): Promise<void> {
-  const partial = `${directory}.partial`;
-  await rm(partial, { recursive: true, force: true });
-  await mkdir(partial, { recursive: true });
-  await content(partial);
-  await copyTokenizer(tokenizerDirectory, partial);
-  await rm(directory, { recursive: true, force: true });
-  await rename(partial, directory);
+/** Writes a model directory with the example's tokenizer. */
+async function writeDirectory(path: string, content: (directory: string) => Promise<unknown>): Promise<void> {
+  await replaceDirectory(path, async (directory) => {
+    await content(directory);
+    await copyTokenizer(tokenizerDirectory, directory);
+  });
 }
 
 async function previousFigures(out: string): Promise<Record<string, unknown>> {

@@ -1,14 +1,5 @@
 /** `gapo export`: a run's newest weights as files that other tools load. */
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { createReadStream, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import {
   adapterFiles,
@@ -19,7 +10,7 @@ import {
   writeMergedModel,
   type MergedOptions,
 } from '@gapo/model';
-import { z, UserError } from '@gapo/service';
+import { writeAllAtomically, z, UserError, type FileContent } from '@gapo/service';
 import { Command, Option } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { coordinatorOption, jsonOption } from '../options/options.js';
@@ -33,8 +24,8 @@ const configFile = 'config.json';
 const besideWeights =
   /^(generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json$|\.(model|jinja)$|^merges\.txt$/;
 
-/** The files of an export by their names: copied from a path, or written as they are. */
-type Files = ReadonlyMap<string, { readonly copy: string } | { readonly bytes: Uint8Array }>;
+/** The files of an export by their names. */
+type Files = ReadonlyMap<string, FileContent>;
 
 const kinds = { adapter: 'a PEFT adapter', model: 'a Hugging Face model', merged: 'a Hugging Face model' } as const;
 type Kind = keyof typeof kinds;
@@ -68,25 +59,29 @@ function startingModel(checkpoint: string): string {
 
 function besideFiles(model: string): Files {
   const names = readdirSync(model).filter((name) => besideWeights.test(name));
-  return new Map(names.map((name) => [name, { copy: join(model, name) }]));
+  return new Map(names.map((name) => [name, copyOf(join(model, name))]));
+}
+
+async function* copyOf(path: string): AsyncGenerator<Uint8Array> {
+  yield* createReadStream(path);
 }
 
 /** The adapter; its configuration names its model by an absolute path, which PEFT finds from anywhere. */
 function adapterOf(checkpoint: string): Files {
   const config = JSON.parse(readFileSync(join(checkpoint, adapterFiles.config), 'utf8')) as Record<string, unknown>;
   const named = { ...config, base_model_name_or_path: modelPath(checkpoint) };
-  return new Map([
-    [adapterFiles.config, { bytes: Buffer.from(`${JSON.stringify(named, null, 2)}\n`) }],
-    [adapterFiles.weights, { copy: join(checkpoint, adapterFiles.weights) }],
+  return new Map<string, FileContent>([
+    [adapterFiles.config, `${JSON.stringify(named, null, 2)}\n`],
+    [adapterFiles.weights, copyOf(join(checkpoint, adapterFiles.weights))],
   ]);
 }
 
 /** The model of a run that trained every weight: float32, as they are in the checkpoint. */
 async function modelOf(checkpoint: string): Promise<Files> {
   const model = startingModel(checkpoint);
-  return new Map([
-    [configFile, { bytes: await configWithDtype(model, 'F32') }],
-    [weightsFile, { copy: join(checkpoint, weightsFile) }],
+  return new Map<string, FileContent>([
+    [configFile, await configWithDtype(model, 'F32')],
+    [weightsFile, copyOf(join(checkpoint, weightsFile))],
     ...besideFiles(model),
   ]);
 }
@@ -101,25 +96,12 @@ function requireAbsent(names: readonly string[], out: string): void {
   }
 }
 
-/** Puts files beside each other, whole or not at all. */
-function place(files: Files, out: string): readonly string[] {
+/** Writes the files side by side, all or none of them. */
+async function place(files: Files, out: string): Promise<readonly string[]> {
   const names = [...files.keys()];
   requireAbsent(names, out);
-  const partial = (name: string): string => join(out, `${name}.partial`);
-  try {
-    mkdirSync(out, { recursive: true });
-    for (const [name, file] of files) {
-      if ('copy' in file) copyFileSync(file.copy, partial(name));
-      else writeFileSync(partial(name), file.bytes);
-    }
-    for (const name of names) renameSync(partial(name), join(out, name));
-    return names;
-  } catch (error) {
-    for (const name of names) rmSync(partial(name), { force: true });
-    throw new UserError(`cannot export to ${out}: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    });
-  }
+  await writeAllAtomically(new Map([...files].map(([name, content]) => [join(out, name), content])));
+  return names;
 }
 
 /** Writes the model with the adapter merged into its weights. */
@@ -128,7 +110,7 @@ async function placeMerged(checkpoint: string, out: string, options: MergedOptio
   const adapter = await readAdapter(checkpoint, model);
   const others = besideFiles(model.directory);
   requireAbsent([...mergedFiles(model), ...others.keys()], out);
-  return [...(await writeMergedModel(model, adapter, out, options)), ...place(others, out)];
+  return [...(await writeMergedModel(model, adapter, out, options)), ...(await place(others, out))];
 }
 
 interface ExportFlags {
@@ -163,7 +145,7 @@ async function exportRun(id: string, flags: ExportFlags): Promise<void> {
     const files =
       kind === 'merged'
         ? await placeMerged(run.checkpoint, out, flags.float32 ? { dtype: 'F32' } : {})
-        : place(kind === 'adapter' ? adapterOf(run.checkpoint) : await modelOf(run.checkpoint), out);
+        : await place(kind === 'adapter' ? adapterOf(run.checkpoint) : await modelOf(run.checkpoint), out);
     const result = { run: id, kind, directory: out, files, step: run.step, versionSha256: run.versionSha256 };
     if (flags.json) printJson(result);
     else print(`${out}: ${files.join(', ')} (${kinds[kind]}, from ${run.checkpoint})`);

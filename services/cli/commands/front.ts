@@ -1,13 +1,14 @@
 /** `gapo front`: one policy for each of several preferences, trained one after the other, evaluated and compared. */
 import { join } from 'node:path';
 import type { EvaluationReport, Run } from '@gapo/rpc';
+import { writeAtomicallySync } from '@gapo/service';
 import { Command, Option } from 'commander';
 import { Coordinator } from '../client.js';
 import { readConfigFile } from '../configFile.js';
 import { exitInterrupted, Exit } from '../exit.js';
 import { analyse } from '../fronts/analysis.js';
 import { FrontEta } from '../fronts/eta.js';
-import { frontOf, newFrontDirectory, writeWhole, type Front, type Member } from '../fronts/front.js';
+import { frontOf, newFrontDirectory, type Front, type Member } from '../fronts/front.js';
 import { frontMembers, type PlannedMember } from '../fronts/members.js';
 import { soupOf } from '../fronts/soups.js';
 import { variantsOf } from '../fronts/variants.js';
@@ -80,8 +81,8 @@ async function front(configPath: string, flags: FrontFlags): Promise<void> {
   const directory = newFrontDirectory(dataDirectory, name, new Date(result.created));
   const analysis = analyse(result);
   const files = { front: join(directory, 'front.json'), plot: join(directory, 'front.svg') };
-  writeWhole(files.front, `${JSON.stringify(result, null, 2)}\n`);
-  writeWhole(files.plot, frontPlot(result, analysis));
+  writeAtomicallySync(files.front, `${JSON.stringify(result, null, 2)}\n`);
+  writeAtomicallySync(files.plot, frontPlot(result, analysis));
   if (flags.json) printJson({ ...frontJson(result, analysis), files });
   else print(`\n${frontTable(result, analysis)}\n\nfront  ${files.front}\nplot   ${files.plot}`);
 }

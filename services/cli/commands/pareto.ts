@@ -2,12 +2,12 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { EvaluationReport } from '@gapo/rpc';
-import { UserError } from '@gapo/service';
+import { UserError, writeAtomicallySync } from '@gapo/service';
 import { Command, Option } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { exitInterrupted, Exit } from '../exit.js';
 import { analyse } from '../fronts/analysis.js';
-import { frontOf, memberOf, newestFront, readFront, writeWhole, type Front, type Member } from '../fronts/front.js';
+import { frontOf, memberOf, newestFront, readFront, type Front, type Member } from '../fronts/front.js';
 import { listenForInterrupts } from '../interrupts.js';
 import { assignmentList } from '../options/assignments.js';
 import { coordinatorOption, dataOption, jsonOption } from '../options/options.js';
@@ -32,7 +32,7 @@ async function pareto(given: readonly string[], flags: ParetoFlags): Promise<voi
   const analysis = analyse(front, flags.reference);
   const svg = flags.svg !== undefined ? fromHere(flags.svg) : file && join(dirname(file), 'front.svg');
   const plotted = svg !== undefined && front.objectives.length > 1 ? svg : undefined;
-  if (plotted !== undefined) writeWhole(plotted, frontPlot(front, analysis));
+  if (plotted !== undefined) writeAtomicallySync(plotted, frontPlot(front, analysis));
   if (flags.json) {
     printJson({ ...frontJson(front, analysis), files: { front: file ?? null, plot: plotted ?? null } });
     return;

@@ -1,6 +1,6 @@
 /** A set of evaluated policies, as the file front.json keeps it. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { EvaluationReport, Interval, Run } from '@gapo/rpc';
 import { z, UserError } from '@gapo/service';
 import { orNull } from '../render/numbers.js';
@@ -156,11 +156,4 @@ export function readFront(path: string): Front {
     if (missing !== undefined) throw new UserError(`${path}: policy ${run} has no reward for ${missing}`);
   }
   return parsed.data;
-}
-
-/** Writes a text, whole or not at all. */
-export function writeWhole(path: string, text: string): void {
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(`${path}.new`, text);
-  renameSync(`${path}.new`, path);
 }

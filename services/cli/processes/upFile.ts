@@ -1,7 +1,7 @@
 /** DATA/up.json: what `gapo up` runs, so that a second one and other commands know. */
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { z, UserError } from '@gapo/service';
+import { writeAtomicallySync, z, UserError } from '@gapo/service';
 
 const rowSchema = z.object({
   name: z.string(),
@@ -49,11 +49,9 @@ export function requireDataDirectory(dataDirectory: string): void {
   }
 }
 
-/** Writes the file, whole or not at all. */
+/** Writes the file atomically. */
 export function writeUpFile(dataDirectory: string, state: UpState): void {
-  const path = pathOf(dataDirectory);
-  writeFileSync(`${path}.new`, `${JSON.stringify(state, null, 2)}\n`);
-  renameSync(`${path}.new`, path);
+  writeAtomicallySync(pathOf(dataDirectory), `${JSON.stringify(state, null, 2)}\n`);
 }
 
 /** Removes the file. */

@@ -4,22 +4,10 @@
  * synchronously: each file is small, and what a caller was told has happened is on disk.
  */
 import { createHash } from 'node:crypto';
-import {
-  appendFileSync,
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { RunState, type StepReport } from '@gapo/rpc';
-import { word, z, UserError } from '@gapo/service';
+import { word, writeAtomicallySync, z, UserError } from '@gapo/service';
 import { goalChangeSchema, type GoalChange } from '../state/goals.js';
 
 const recordSchema = z.object({
@@ -83,10 +71,9 @@ export class RunDirectory {
     const partial = join(dataDirectory, `.${record.id}.partial`);
     try {
       rmSync(partial, { recursive: true, force: true });
-      mkdirSync(partial, { recursive: true });
-      writeWhole(join(partial, config), configYaml);
-      writeWhole(join(partial, recordFile), recordText(record));
-      if (goalChanges.length > 0) writeWhole(join(partial, goalChangesFile), linesText(goalChanges));
+      writeAtomicallySync(join(partial, config), configYaml);
+      writeAtomicallySync(join(partial, recordFile), recordText(record));
+      if (goalChanges.length > 0) writeAtomicallySync(join(partial, goalChangesFile), linesText(goalChanges));
       renameSync(partial, target);
     } catch (error) {
       rmSync(partial, { recursive: true, force: true });
@@ -128,9 +115,7 @@ export class RunDirectory {
   }
 
   writeRecord(record: RunRecord): void {
-    const path = join(this.path, recordFile);
-    writeWhole(`${path}.partial`, recordText(record));
-    renameSync(`${path}.partial`, path);
+    writeAtomicallySync(join(this.path, recordFile), recordText(record));
   }
 
   /**
@@ -196,9 +181,7 @@ export class RunDirectory {
   }
 
   #replaceLines(name: string, values: readonly unknown[]): void {
-    const path = join(this.path, name);
-    writeWhole(`${path}.partial`, linesText(values));
-    renameSync(`${path}.partial`, path);
+    writeAtomicallySync(join(this.path, name), linesText(values));
   }
 }
 
@@ -208,14 +191,4 @@ function recordText(record: RunRecord): string {
 
 function linesText(values: readonly unknown[]): string {
   return values.map((value) => `${JSON.stringify(value)}\n`).join('');
-}
-
-function writeWhole(path: string, text: string): void {
-  const file = openSync(path, 'w');
-  try {
-    writeSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
 }

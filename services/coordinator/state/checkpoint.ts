@@ -10,7 +10,7 @@
  * | state.json | step, cursor, controllers, configuration, the SHA-256 of every file and of itself |
  */
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunConfig } from '@gapo/config';
 import {
@@ -25,7 +25,7 @@ import {
 } from '@gapo/model';
 import { checkKlController, type KlController } from '@gapo/objectives';
 import type { StepReport } from '@gapo/rpc';
-import { canonicalJson, configSha256, sha256Hex, z, UserError } from '@gapo/service';
+import { canonicalJson, configSha256, replaceDirectory, sha256Hex, z, UserError } from '@gapo/service';
 import { goalChangeSchema } from './goals.js';
 import { initialCombination, versionOf, type TrainingState } from './trainingState.js';
 
@@ -126,8 +126,7 @@ export async function listCheckpoints(parent: string): Promise<readonly Checkpoi
 }
 
 /**
- * Writes a checkpoint: every file and the directory reach the disk under another name, then the name is changed.
- * Afterwards the oldest beyond `keep` are removed.
+ * Writes a checkpoint atomically. Afterwards the oldest beyond `keep` are removed.
  *
  * @param parent the run's directory of checkpoints; made where it is missing
  * @returns where it lies
@@ -139,14 +138,7 @@ export async function writeCheckpoint(
   report: StepReport | undefined,
   keep: number,
 ): Promise<CheckpointPlace> {
-  const name = `step-${String(state.step).padStart(6, '0')}`;
-  const [target, partial, replaced] = [
-    join(parent, name),
-    join(parent, `.${name}.partial`),
-    join(parent, `.${name}.old`),
-  ];
-  await rm(partial, { recursive: true, force: true });
-  await mkdir(partial, { recursive: true });
+  const target = join(parent, `step-${String(state.step).padStart(6, '0')}`);
   const written = Object.entries(contents(owner, state));
   const files = Object.fromEntries(
     written.map(([file, bytes]) => [file, createHash('sha256').update(bytes).digest('hex')]),
@@ -169,17 +161,9 @@ export async function writeCheckpoint(
   };
   const json = JSON.stringify({ ...body, sha256: configSha256(body) }, null, 2);
   written.push([stateFileName, Buffer.from(`${json}\n`)]);
-  // Side by side: each waits for the disk.
-  await Promise.all(written.map(([file, bytes]) => writeSynced(join(partial, file), bytes)));
-  await syncDirectory(partial);
-  // A directory cannot be renamed over another; the old one leaves first and is the same step of the same run.
-  await rm(replaced, { recursive: true, force: true });
-  await rename(target, replaced).catch((error: unknown) => {
-    if (!isMissing(error)) throw error;
+  await replaceDirectory(target, async (directory) => {
+    await Promise.all(written.map(([file, bytes]) => writeFile(join(directory, file), bytes)));
   });
-  await rename(partial, target);
-  await syncDirectory(parent);
-  await rm(replaced, { recursive: true, force: true });
   const places = await listCheckpoints(parent);
   for (const old of places.slice(0, Math.max(0, places.length - keep))) {
     await rm(old.directory, { recursive: true, force: true });
@@ -311,23 +295,4 @@ async function readStateFile(
 
 function isMissing(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'ENOENT';
-}
-
-async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
-  const file = await open(path, 'w');
-  try {
-    await file.writeFile(bytes);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }

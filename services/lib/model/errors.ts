@@ -1,10 +1,9 @@
-/** What can be wrong with a model directory, said so that its owner can mend it. */
+/** Errors about model directories. */
+import { UserError } from '@gapo/service';
 
 /** A model directory or one of its files is missing, damaged or contradicts itself. */
-export class ModelError extends Error {
+export class ModelError extends UserError {
   override readonly name = 'ModelError';
-  /** For the caller to mend, not a defect. */
-  readonly expected = true;
   /** The file or directory. */
   readonly path: string;
 

@@ -1,6 +1,7 @@
 /** A model with an adapter merged into its weights, as a directory that loads wherever the model itself does. */
-import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { type FileContent, writeAllAtomically } from '@gapo/service';
 import { decoderLayout, linearModules } from './decoderLayout.js';
 import { ModelError } from './errors.js';
 import { readJson } from './jsonFile.js';
@@ -35,7 +36,7 @@ export function mergedFiles({ weights }: DecoderModel): readonly string[] {
  * where the files are several. Sums run in float64 and are rounded once, to each weight's element type. Files appear
  * whole or not at all; whatever else the model's directory holds is the caller's to copy.
  * @returns the names of the files.
- * @throws ModelError where a sum is beyond its element type, or a file cannot be written.
+ * @throws ModelError where a sum is beyond its element type; UserError where a file cannot be written.
  */
 export async function writeMergedModel(
   model: DecoderModel,
@@ -44,59 +45,45 @@ export async function writeMergedModel(
   options: MergedOptions = {},
 ): Promise<readonly string[]> {
   const weights = [...model.weights.values()].filter((weight): weight is StoredTensor => 'path' in weight);
-  const names = mergedFiles(model);
   const files = new Map<string, StoredTensor[]>();
   for (const weight of weights) {
     const name = basename(weight.path);
     files.set(name, [...(files.get(name) ?? []), weight]);
   }
-  const partial = (name: string): string => join(out, `${name}.partial`);
-  try {
-    await mkdir(out, { recursive: true });
-    for (const [name, own] of files) await writeFileOf(partial(name), own, model, adapter, options);
-    await writeFile(partial(configFile), await configWithDtype(model.directory, options.dtype));
-    if (files.size > 1) {
-      const total = weights.reduce((sum, { shape, dtype }) => sum + sizeOf(shape) * bytesOf[options.dtype ?? dtype], 0);
-      const map = Object.fromEntries(weights.map(({ name, path }) => [name, basename(path)]));
-      const index = { metadata: { total_size: total }, weight_map: map };
-      await writeFile(partial(indexFile), `${JSON.stringify(index, null, 2)}\n`);
-    }
-    for (const name of names) await rename(partial(name), join(out, name));
-  } catch (error) {
-    for (const name of names) await rm(partial(name), { force: true }).catch(() => undefined);
-    if (error instanceof ModelError) throw error;
-    throw new ModelError(out, `cannot be written: ${(error as Error).message}`);
+  const merged = merger(model, adapter);
+  const contents = new Map<string, FileContent>();
+  for (const [name, own] of files) contents.set(name, mergedFile(own, merged, options));
+  contents.set(configFile, await configWithDtype(model.directory, options.dtype));
+  if (files.size > 1) {
+    const total = weights.reduce((sum, { shape, dtype }) => sum + sizeOf(shape) * bytesOf[options.dtype ?? dtype], 0);
+    const map = Object.fromEntries(weights.map(({ name, path }) => [name, basename(path)]));
+    const index = { metadata: { total_size: total }, weight_map: map };
+    contents.set(indexFile, `${JSON.stringify(index, null, 2)}\n`);
   }
-  return names;
+  await writeAllAtomically(new Map([...contents].map(([name, content]) => [join(out, name), content])));
+  return [...contents.keys()];
 }
 
-async function writeFileOf(
-  path: string,
+/** The bytes of one safetensors file of a merged model, a tensor at a time. */
+function* mergedFile(
   weights: readonly StoredTensor[],
-  model: DecoderModel,
-  adapter: Adapter,
+  merged: (weight: Weight) => Float32Array,
   { dtype }: MergedOptions,
-): Promise<void> {
-  const file = await open(path, 'w');
-  try {
-    const entries = weights.map(({ name, shape, dtype: own }) => ({
-      name,
-      shape,
-      dtype: dtype ?? own,
-      length: sizeOf(shape) * bytesOf[dtype ?? own],
-    }));
-    await file.appendFile(encodeHeader(entries));
-    const merged = merger(model, adapter);
-    for (const weight of weights) {
-      try {
-        await file.appendFile(fromFloat32(merged(weight), dtype ?? weight.dtype));
-      } catch (error) {
-        if (!(error instanceof RangeError)) throw error;
-        throw new ModelError(weight.path, `tensor '${weight.name}' with its adapter: ${error.message}; write float32`);
-      }
+): Generator<Uint8Array> {
+  const entries = weights.map(({ name, shape, dtype: own }) => ({
+    name,
+    shape,
+    dtype: dtype ?? own,
+    length: sizeOf(shape) * bytesOf[dtype ?? own],
+  }));
+  yield encodeHeader(entries);
+  for (const weight of weights) {
+    try {
+      yield fromFloat32(merged(weight), dtype ?? weight.dtype);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new ModelError(weight.path, `tensor '${weight.name}' with its adapter: ${error.message}; write float32`);
     }
-  } finally {
-    await file.close();
   }
 }
 

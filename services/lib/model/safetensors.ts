@@ -3,7 +3,8 @@
  * then the tensors' bytes. Read whole and validated before any tensor is used; written in a fixed order.
  */
 import { createHash } from 'node:crypto';
-import { open, readFile, rename } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
+import { writeAtomically } from '@gapo/service';
 import { z } from 'zod';
 import { ModelError } from './errors.js';
 
@@ -203,18 +204,14 @@ export async function writeSafetensors(
     return { name, shape, dtype: 'F32', length } as const;
   });
   const header = encodeHeader(entries, metadata);
-  const partial = `${path}.partial`;
-  const file = await open(partial, 'w');
-  try {
-    await file.appendFile(header);
+  function* pieces(): Generator<Uint8Array> {
+    yield header;
     for (const tensor of tensors) {
       const data = 'data' in tensor ? tensor.data : tensor.elements();
-      await file.appendFile(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+      yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     }
-  } finally {
-    await file.close();
   }
-  await rename(partial, path);
+  await writeAtomically(path, pieces());
   let offset = header.byteLength;
   return entries.map((entry) => ({ ...entry, offset: (offset += entry.length) - entry.length }));
 }

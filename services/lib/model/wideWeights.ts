@@ -2,9 +2,9 @@
  * Weights as graphs read them in place: float32, all in one directory. F32 checkpoints are that already. Others are
  * widened once into a cache that every process of the machine maps, keyed by the weights' SHA-256.
  */
-import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { UserError, writeAtomically } from '@gapo/service';
 import { ModelError } from './errors.js';
 import type { DecoderModel } from './modelDirectory.js';
 import { encodeHeader, toFloat32 } from './safetensors.js';
@@ -18,7 +18,7 @@ export function isWide(weight: Weight): weight is StoredTensor & { readonly dtyp
 /**
  * The model with every weight float32 in a file. Where some are not, all are written to CACHE/<sha256>.safetensors
  * unless they are there; whole or not at all, so that several processes may do it at a time.
- * @throws ModelError where the cache cannot be written.
+ * @throws UserError where the cache cannot be written.
  */
 export async function withWideWeights(model: DecoderModel, cache: string): Promise<DecoderModel> {
   const weights = [...model.weights.values()].filter((weight): weight is StoredTensor => 'path' in weight);
@@ -33,7 +33,7 @@ export async function withWideWeights(model: DecoderModel, cache: string): Promi
   const header = encodeHeader(entries);
   const size = entries.reduce((total, { length }) => total + length, header.byteLength);
   const found = await stat(path).catch(() => undefined);
-  if (found?.size !== size) await writeWide(path, header, weights, cache, size);
+  if (found?.size !== size) await writeWide(path, header, weights, size);
   let offset = header.byteLength;
   const wide = entries.map((entry): StoredTensor => {
     const placed = { ...entry, path, offset };
@@ -47,43 +47,31 @@ async function writeWide(
   path: string,
   header: Uint8Array,
   weights: readonly StoredTensor[],
-  cache: string,
   size: number,
 ): Promise<void> {
-  const partial = `${path}.${randomBytes(6).toString('hex')}.partial`;
   try {
-    await mkdir(cache, { recursive: true });
-    const file = await open(partial, 'wx');
-    try {
-      await append(file, header);
-      for (const weight of weights) await appendWide(file, weight);
-    } finally {
-      await file.close();
-    }
-    await rename(partial, path);
+    await writeAtomically(path, widened(header, weights));
   } catch (error) {
-    await rm(partial, { force: true }).catch(() => undefined); // what failed first is what is said
     if (error instanceof ModelError) throw error;
-    throw new ModelError(
-      path,
-      `cannot be written: ${(error as Error).message}; weights that are not F32 are widened there once, ` +
+    throw new UserError(
+      `${(error as Error).message}; weights that are not F32 are widened there once, ` +
         `${(size / 1e9).toFixed(1)} GB: name a directory with room for them`,
+      { cause: error },
     );
   }
 }
 
-async function appendWide(file: FileHandle, { path, offset, length, dtype }: StoredTensor): Promise<void> {
-  const source = await openFile(path);
-  try {
-    for await (const bytes of pieces(source, offset, length)) {
-      const wide = toFloat32(bytes, dtype);
-      await append(file, new Uint8Array(wide.buffer, wide.byteOffset, wide.byteLength));
+async function* widened(header: Uint8Array, weights: readonly StoredTensor[]): AsyncGenerator<Uint8Array> {
+  yield header;
+  for (const { path, offset, length, dtype } of weights) {
+    const source = await openFile(path);
+    try {
+      for await (const bytes of pieces(source, offset, length)) {
+        const wide = toFloat32(bytes, dtype);
+        yield new Uint8Array(wide.buffer, wide.byteOffset, wide.byteLength);
+      }
+    } finally {
+      await source.close();
     }
-  } finally {
-    await source.close();
   }
-}
-
-async function append(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.byteLength;) at += (await file.write(bytes, at)).bytesWritten;
 }

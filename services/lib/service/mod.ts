@@ -3,6 +3,13 @@ export { UserError, isExpected } from './userError.js';
 export { logger, type Logger } from './logger.js';
 export { runService, reportAndExit, type RunningService, type ServiceOptions, type StartContext } from './service.js';
 export { WorkerThread, outcome, type Outcome, type TaskOptions, type ThreadTasks } from './thread/workerThread.js';
+export {
+  replaceDirectory,
+  writeAllAtomically,
+  writeAtomically,
+  writeAtomicallySync,
+  type FileContent,
+} from './files/atomicWrite.js';
 export { parseYaml, type YamlSource } from './settings/yamlFile.js';
 export { parseValue } from './settings/problems.js';
 export { readSettings, describeSettings, type SettingRow } from './settings/environment.js';

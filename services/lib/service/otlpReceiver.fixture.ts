@@ -1,9 +1,10 @@
-/** A real OTLP/HTTP receiver for tests: takes JSON traces and tells when awaited spans have come. */
+/** An OTLP/HTTP receiver for tests: collects JSON traces and resolves when an awaited span arrives. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { TestContext } from 'node:test';
 
-/** A span as it was received. */
+/** A received span. */
 export interface ReceivedSpan {
   service: string;
   name: string;
@@ -13,7 +14,7 @@ export interface ReceivedSpan {
   kind: number;
 }
 
-/** The parts of OTLP's JSON that tests look at. */
+/** The parts of an OTLP JSON body that tests read. */
 interface TracesBody {
   resourceSpans: {
     resource: { attributes: { key: string; value: { stringValue?: string } }[] };
@@ -21,8 +22,8 @@ interface TracesBody {
   }[];
 }
 
-/** Starts a receiver on a free port of 127.0.0.1. */
-export async function startOtlpReceiver() {
+/** Starts a receiver on a free port of 127.0.0.1, which the test's end closes. */
+export async function startOtlpReceiver(t: TestContext) {
   const spans: ReceivedSpan[] = [];
   let wake = () => {};
   const server = createServer((request, response) => {
@@ -34,16 +35,20 @@ export async function startOtlpReceiver() {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
   const { port } = server.address() as AddressInfo;
   return {
-    /** Environment of a process that is to send its traces here, without delay. */
+    /** Environment that makes a process send its traces here without delay. */
     env: {
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
       OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
       OTEL_BSP_SCHEDULE_DELAY: '10',
     },
     spans,
-    /** Resolves with the first span that fits; the test's own time limit ends a wait for one that never comes. */
+    /** Resolves with the first span that fits; the test's time limit ends a wait for one that never arrives. */
     async span(fits: (span: ReceivedSpan) => boolean): Promise<ReceivedSpan> {
       for (;;) {
         const found = spans.find(fits);
@@ -52,11 +57,6 @@ export async function startOtlpReceiver() {
           wake = resolve;
         });
       }
-    },
-    async close(): Promise<void> {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
     },
   };
 }

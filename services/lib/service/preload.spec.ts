@@ -6,8 +6,8 @@ import { startOtlpReceiver } from './otlpReceiver.fixture.js';
 const preload = ['--import', import.meta.resolve('@gapo/tracing/preload')];
 
 describe('preload', { timeout: 60_000 }, () => {
-  test('a gRPC call between two processes is one trace: step, client, server, work', async () => {
-    const receiver = await startOtlpReceiver();
+  test('a gRPC call between two processes is one trace: step, client, server, work', async (t) => {
+    const receiver = await startOtlpReceiver(t);
     const env = (name: string) => ({ ...receiver.env, OTEL_SERVICE_NAME: name });
     const server = startChild('./greeter.fixture.js', ['server'], env('callee'), preload);
     const [, port = ''] = await server.said(/"address":"127\.0\.0\.1:(\d+)"/);
@@ -32,16 +32,14 @@ describe('preload', { timeout: 60_000 }, () => {
 
     server.kill('SIGTERM');
     assert.equal(await server.closed, 0, server.output());
-    await receiver.close();
   });
 
-  test('the service is named after the folder of its main script', async () => {
-    const receiver = await startOtlpReceiver();
+  test('the service is named after the folder of its main script', async (t) => {
+    const receiver = await startOtlpReceiver(t);
     const child = startChild('./service.fixture.js', ['traced'], receiver.env, preload);
     assert.equal(await child.closed, 0, child.output());
     const span = await receiver.span((one) => one.name === 'gapo.step');
-    assert.equal(span.service, 'gapo-telemetry');
-    await receiver.close();
+    assert.equal(span.service, 'gapo-service');
   });
 
   test('without OTEL variables nothing of the SDK is loaded', async () => {

@@ -9,9 +9,9 @@
  * | 130, 143 | a second SIGINT or SIGTERM ended it before it had stopped |
  */
 import { writeSync } from 'node:fs';
-import { rename, writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { shutdownTelemetry } from '@gapo/tracing';
+import { writeAtomically } from './files/atomicWrite.js';
 import { logger, type Logger } from './logger.js';
 import { isExpected, UserError } from './userError.js';
 
@@ -90,7 +90,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     const started = Date.now();
     const service = await options.start({ log, signal: asked.signal });
     const addressFile = process.env['ADDRESS_FILE'];
-    if (addressFile !== undefined && service.address !== undefined) await writeWhole(addressFile, service.address);
+    if (addressFile !== undefined && service.address !== undefined) await writeAtomically(addressFile, service.address);
     log.info(
       { ...(service.address === undefined ? {} : { address: service.address }), pid: process.pid },
       `ready after ${Date.now() - started} ms`,
@@ -117,13 +117,6 @@ export async function runService(options: ServiceOptions): Promise<void> {
     }
     await reportAndExit(error, telemetryTimeoutMs);
   }
-}
-
-/** Writes a file whole or not at all: a reader that sees it sees all of it. */
-async function writeWhole(path: string, text: string): Promise<void> {
-  const partial = `${path}.${process.pid}.partial`;
-  await writeFile(partial, text);
-  await rename(partial, path);
 }
 
 let reporting = false;

@@ -42,7 +42,7 @@ export function serviceName(env: NodeJS.ProcessEnv = process.env, mainScript = p
 }
 
 /**
- * Starts the sdkKey with the gRPC instrumentation. Exporter, protocol, sampler and batching follow the standard OTEL_*
+ * Starts the SDK with the gRPC instrumentation. Exporter, protocol, sampler and batching follow the standard OTEL_*
  * variables. Only traces: the metrics and logs pipelines stay off.
  */
 export async function startSdk(): Promise<void> {
@@ -61,7 +61,7 @@ export async function startSdk(): Promise<void> {
 }
 
 /**
- * Exports what is left and stops the sdkKey, for at most `timeoutMs` milliseconds: a receiver that is away must not keep
+ * Exports what is left and stops the SDK, for at most `timeoutMs` milliseconds: a receiver that is away must not keep
  * a process alive. Does nothing where traces are off; never throws.
  *
  * @returns whether everything was exported in time

@@ -1,9 +1,8 @@
 /** A whole fit: data, updates, held-out quality, and the directory of the result, whole or not at all. */
-import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { createAdamWState } from '@gapo/numeric';
-import { UserError } from '@gapo/service';
+import { at, createAdamWState } from '@gapo/numeric';
+import { replaceDirectory, UserError } from '@gapo/service';
 import { Descent } from '../descent/descent.js';
 import { type TrainingEvent } from '../descent/events.js';
 import { type LineFile } from '../descent/lines.js';
@@ -41,63 +40,66 @@ export async function fit(
   report: (event: FitEvent) => void,
   stop: () => Promise<boolean>,
 ): Promise<void> {
-  const { out, objective } = settings;
-  const partial = await makePartial(out);
-  const cache = join(partial, '.weights');
-  try {
-    const start = await startOf(settings, partial, cache);
-    const { examples, files } = await readPairs(settings.data, start.conversation, start.maxTokens);
-    const { training, heldOut } = splitPairs(examples, settings);
-    const engine = await PairEngine.open(start.model, settings);
-    const descent = descentOf(engine, start, training, settings);
-    report({
-      event: 'start',
-      updates: descent.updates,
-      done: 0,
-      examples: training.length,
-      heldOut: heldOut.length,
-      parameters: start.tensors.reduce((total, { data }) => total + data.length, 0),
-    });
-    const measure = async (): Promise<Quality> => {
-      const margins = await engine.margins(start.tensors, heldOut);
-      const bad = margins.find((margin) => !Number.isFinite(margin));
-      if (bad !== undefined) {
-        throw new UserError(
-          `after update ${descent.done} a held-out pair's scores differ by ${bad}; lower the learning rate, which is ` +
-            `${settings.learningRate}`,
-        );
-      }
-      const quality = qualityOf(margins);
-      report({ event: 'heldOut', update: descent.done, loss: quality.logLoss });
-      return quality;
-    };
-    let quality = await measure();
-    while (!descent.finished && !(await stop())) {
-      report({ event: 'update', ...(await descent.update()) });
-      if (descent.done % (descent.updates / settings.epochs) === 0) quality = await measure();
-    }
-    await engine.close();
-    const { finished, done: updates } = descent;
-    if (finished) {
-      const reward = { objective, max_tokens: start.maxTokens };
-      await writeReward(partial, { ...(await start.content()), reward });
-      const record = recordOf(settings, start, files, { training: training.length, heldOut: heldOut.length }, quality);
-      await writeFile(join(partial, 'training.json'), `${JSON.stringify(record, null, 2)}\n`);
-      await rm(cache, { recursive: true, force: true });
-      await rename(partial, out);
-    }
-    report({ event: 'end', finished, updates, quality: finished ? quality : null });
-  } finally {
-    await rm(partial, { recursive: true, force: true });
-  }
+  await requireEmpty(settings.out);
+  let end: FitEvent = { event: 'end', finished: false, updates: 0, quality: null };
+  await replaceDirectory(settings.out, async (directory) => {
+    end = await fitInto(directory, settings, report, stop);
+    return end.finished;
+  });
+  report(end);
 }
 
-/**
- * A fresh directory beside the one of the result, which takes that name once it is whole.
- *
- * @throws UserError where something stands in the way
- */
-async function makePartial(out: string): Promise<string> {
+async function fitInto(
+  directory: string,
+  settings: FitSettings,
+  report: (event: FitEvent) => void,
+  stop: () => Promise<boolean>,
+): Promise<Extract<FitEvent, { event: 'end' }>> {
+  const cache = join(directory, '.weights');
+  const start = await startOf(settings, directory, cache);
+  const { examples, files } = await readPairs(settings.data, start.conversation, start.maxTokens);
+  const { training, heldOut } = splitPairs(examples, settings);
+  const engine = await PairEngine.open(start.model, settings);
+  const descent = descentOf(engine, start, training, settings);
+  report({
+    event: 'start',
+    updates: descent.updates,
+    done: 0,
+    examples: training.length,
+    heldOut: heldOut.length,
+    parameters: start.tensors.reduce((total, { data }) => total + data.length, 0),
+  });
+  const measure = async (): Promise<Quality> => {
+    const margins = await engine.margins(start.tensors, heldOut);
+    const bad = margins.find((margin) => !Number.isFinite(margin));
+    if (bad !== undefined) {
+      throw new UserError(
+        `after update ${descent.done} a held-out pair's scores differ by ${bad}; lower the learning rate, which is ` +
+          `${settings.learningRate}`,
+      );
+    }
+    const quality = qualityOf(margins);
+    report({ event: 'heldOut', update: descent.done, loss: quality.logLoss });
+    return quality;
+  };
+  let quality = await measure();
+  while (!descent.finished && !(await stop())) {
+    report({ event: 'update', ...(await descent.update()) });
+    if (descent.done % (descent.updates / settings.epochs) === 0) quality = await measure();
+  }
+  await engine.close();
+  const { finished, done: updates } = descent;
+  if (!finished) return { event: 'end', finished, updates, quality: null };
+  const reward = { objective: settings.objective, max_tokens: start.maxTokens };
+  await writeReward(directory, { ...(await start.content()), reward });
+  const record = recordOf(settings, start, files, { training: training.length, heldOut: heldOut.length }, quality);
+  await writeFile(join(directory, 'training.json'), `${JSON.stringify(record, null, 2)}\n`);
+  await rm(cache, { recursive: true, force: true });
+  return { event: 'end', finished, updates, quality };
+}
+
+/** @throws UserError where the result's directory holds something, or cannot be one */
+async function requireEmpty(out: string): Promise<void> {
   const present = await readdir(out).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw new UserError(`${out}: ${error.message}; give another directory with --out`);
@@ -105,13 +107,6 @@ async function makePartial(out: string): Promise<string> {
   if (present.length > 0) {
     throw new UserError(`${out} already holds ${present.join(', ')}: give another directory with --out, or remove it`);
   }
-  const partial = `${out}.${randomBytes(6).toString('hex')}.partial`;
-  try {
-    await mkdir(partial, { recursive: true });
-  } catch (error) {
-    throw new UserError(`${out} cannot be made: ${(error as Error).message}; give another directory with --out`);
-  }
-  return partial;
 }
 
 function startOf({ start, lora, seed, maxTokens }: FitSettings, directory: string, cache: string): Promise<Start> {
@@ -124,14 +119,14 @@ function splitPairs(
   pairs: readonly PreferencePair[],
   { data, heldOut: share, seed }: FitSettings,
 ): { readonly training: readonly PreferencePair[]; readonly heldOut: readonly PreferencePair[] } {
-  const { training, heldOut } = heldOutSplit(pairs.length, share, seed, (place) => pairs[place]!.opening);
+  const { training, heldOut } = heldOutSplit(pairs.length, share, seed, (place) => at(pairs, place).opening);
   if (training.length === 0 || heldOut.length === 0) {
     throw new UserError(
       `${data.join(', ')}: of ${pairs.length} pairs ${heldOut.length} would be held out, by whole prompts; ` +
         'write pairs for more prompts, or change the held-out share',
     );
   }
-  return { training: training.map((place) => pairs[place]!), heldOut: heldOut.map((place) => pairs[place]!) };
+  return { training: training.map((place) => at(pairs, place)), heldOut: heldOut.map((place) => at(pairs, place)) };
 }
 
 function descentOf(

@@ -2,11 +2,11 @@
  * Where an interrupted training goes on: parameters, moments and losses so far, under OUT/.training while it trains. What
  * follows is then the same, bit for bit, as without the interruption.
  */
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type NamedTensor, readSafetensors, sha256OfTensors, writeSafetensors } from '@gapo/model';
 import type { AdamWState } from '@gapo/numeric';
-import { z, UserError } from '@gapo/service';
+import { replaceDirectory, z, UserError } from '@gapo/service';
 
 /** What a training is after some updates. */
 export interface Progress {
@@ -59,13 +59,10 @@ export class Savepoint {
       losses: [...losses],
       heldOutLosses: [...heldOutLosses],
     };
-    const partial = `${this.#directory}.partial`;
-    await rm(partial, { recursive: true, force: true });
-    await mkdir(partial, { recursive: true });
-    await writeSafetensors(join(partial, tensorFile), all);
-    await writeFile(join(partial, stateFile), `${JSON.stringify(state)}\n`);
-    await rm(this.#directory, { recursive: true, force: true });
-    await rename(partial, this.#directory);
+    await replaceDirectory(this.#directory, async (directory) => {
+      await writeSafetensors(join(directory, tensorFile), all);
+      await writeFile(join(directory, stateFile), `${JSON.stringify(state)}\n`);
+    });
   }
 
   /**

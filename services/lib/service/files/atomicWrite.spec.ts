@@ -1,0 +1,187 @@
+/** Atomic writes: readers see the old content or the new, failures leave the target and its folder as they were. */
+import assert from 'node:assert/strict';
+import { chmodSync, chownSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test, type TestContext } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { UserError } from '../userError.js';
+import {
+  type FileContent,
+  replaceDirectory,
+  writeAllAtomically,
+  writeAtomically,
+  writeAtomicallySync,
+} from './atomicWrite.js';
+
+async function folder(t: TestContext): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'gapo-files-'));
+  t.after(async () => {
+    chmodSync(directory, 0o700);
+    await rm(directory, { recursive: true, force: true });
+  });
+  return directory;
+}
+
+/** Root may write anywhere: runs `work` as the folder's unprivileged owner where this process is root. */
+async function withoutRoot(directory: string, work: () => Promise<void>): Promise<void> {
+  const { getuid, seteuid } = process;
+  if (getuid?.() !== 0 || seteuid === undefined) return work();
+  const nobody = 65534;
+  chownSync(directory, nobody, nobody);
+  seteuid(nobody);
+  try {
+    await work();
+  } finally {
+    seteuid(0);
+  }
+}
+
+const writers: Readonly<Record<string, (path: string, content: string) => Promise<void>>> = {
+  writeAtomically,
+  writeAtomicallySync: async (path, content) => writeAtomicallySync(path, content),
+};
+
+for (const [name, write] of Object.entries(writers)) {
+  describe(name, () => {
+    test('writes a new file and replaces an old one', async (t) => {
+      const path = join(await folder(t), 'a.json');
+      await write(path, 'first');
+      await write(path, 'zweitens: ä');
+      assert.equal(await readFile(path, 'utf8'), 'zweitens: ä');
+      assert.deepEqual(await readdir(join(path, '..')), ['a.json']);
+    });
+
+    test('makes the folders above the file', async (t) => {
+      const path = join(await folder(t), 'deep', 'deeper', 'a.json');
+      await write(path, 'x');
+      assert.equal(await readFile(path, 'utf8'), 'x');
+    });
+
+    test('a target that is a directory, and one below a file, are errors that name the target', async (t) => {
+      const directory = await folder(t);
+      const target = join(directory, 'taken');
+      await mkdir(join(target, 'inside'), { recursive: true });
+      await writeFile(join(directory, 'file'), '');
+      for (const path of [join(directory, 'file', 'a.json'), target]) {
+        await assert.rejects(write(path, 'x'), (error: unknown) => {
+          assert.ok(error instanceof UserError);
+          assert.ok(error.message.startsWith(`${path}: cannot be written: E`), error.message);
+          return true;
+        });
+      }
+      assert.deepEqual((await readdir(directory)).sort(), ['file', 'taken']);
+      assert.deepEqual(await readdir(target), ['inside']);
+    });
+
+    test('a read-only folder keeps the old file, and nothing else', async (t) => {
+      const directory = await folder(t);
+      const path = join(directory, 'a.json');
+      await writeFile(path, 'old');
+      await withoutRoot(directory, async () => {
+        chmodSync(directory, 0o500);
+        await assert.rejects(write(path, 'new'), /a\.json: cannot be written: EACCES/);
+      });
+      assert.deepEqual(await readdir(directory), ['a.json']);
+      assert.equal(await readFile(path, 'utf8'), 'old');
+    });
+  });
+}
+
+test('a reader finds the old content whole until the new content is whole', async (t) => {
+  const path = join(await folder(t), 'large');
+  const [old, later] = ['a'.repeat(1 << 20), 'b'.repeat(1 << 20)];
+  await writeAtomically(path, old);
+  const seen: string[] = [];
+  async function* pieces(): AsyncGenerator<Uint8Array> {
+    for (let start = 0; start < later.length; start += 1 << 17) {
+      yield Buffer.from(later.slice(start, start + (1 << 17)));
+      await setImmediate();
+      seen.push(readFileSync(path, 'utf8'));
+    }
+  }
+  await writeAtomically(path, pieces());
+  assert.deepEqual([...new Set(seen)], [old]);
+  assert.equal(readFileSync(path, 'utf8'), later);
+});
+
+test('writers of one file at the same time leave the content of one of them', async (t) => {
+  const directory = await folder(t);
+  const contents = Array.from({ length: 8 }, (_, i) => String(i).repeat(100_000));
+  await Promise.all(contents.map((content) => writeAtomically(join(directory, 'a'), content)));
+  assert.ok(contents.includes(readFileSync(join(directory, 'a'), 'utf8')));
+  assert.deepEqual(readdirSync(directory), ['a']);
+});
+
+test('content that fails half way is thrown as it is, and leaves nothing', async (t) => {
+  const directory = await folder(t);
+  const failure = new RangeError('a number is beyond what F16 holds');
+  function* failing(): Generator<Uint8Array> {
+    yield Buffer.from('half');
+    throw failure;
+  }
+  const files = new Map<string, FileContent>([
+    [join(directory, 'first'), 'whole'],
+    [join(directory, 'second'), failing()],
+  ]);
+  await assert.rejects(writeAllAtomically(files), (error) => error === failure);
+  assert.deepEqual(await readdir(directory), [], 'the first file waits for the second');
+});
+
+describe('replaceDirectory', () => {
+  const filled = (text: string) => async (directory: string) => {
+    await mkdir(join(directory, 'deep'));
+    await writeFile(join(directory, 'deep', 'a.txt'), text);
+  };
+  const content = (directory: string) => readFile(join(directory, 'deep', 'a.txt'), 'utf8');
+
+  test('makes a directory, with the folders above it, and replaces it whole', async (t) => {
+    const directory = await folder(t);
+    const path = join(directory, 'above', 'out');
+    await replaceDirectory(path, filled('first'));
+    await writeFile(join(path, 'extra'), '');
+    await replaceDirectory(path, async (partial) => {
+      await filled('second')(partial);
+      assert.equal(await content(path), 'first');
+    });
+    assert.equal(await content(path), 'second');
+    assert.deepEqual(await readdir(path), ['deep']);
+    assert.deepEqual(await readdir(join(directory, 'above')), ['out']);
+  });
+
+  test('a fill that fails, or gives up, leaves the old directory and nothing else', async (t) => {
+    const directory = await folder(t);
+    const path = join(directory, 'out');
+    await replaceDirectory(path, filled('old'));
+    const failure = new Error('no');
+    await assert.rejects(
+      replaceDirectory(path, async (partial) => {
+        await filled('new')(partial);
+        throw failure;
+      }),
+      (error) => error === failure,
+    );
+    await replaceDirectory(path, async (partial) => {
+      await filled('new')(partial);
+      return false;
+    });
+    assert.equal(await content(path), 'old');
+    assert.deepEqual(await readdir(directory), ['out']);
+  });
+
+  test('what an interrupted writer left is not part of the next directory', async (t) => {
+    const directory = await folder(t);
+    await mkdir(join(directory, '.out.partial'));
+    writeFileSync(join(directory, '.out.partial', 'stale'), '');
+    await replaceDirectory(join(directory, 'out'), filled('x'));
+    assert.deepEqual(await readdir(join(directory, 'out')), ['deep']);
+    assert.ok(!existsSync(join(directory, '.out.partial')));
+  });
+
+  test('a path below a file is an error that names the directory', async (t) => {
+    const path = join(await folder(t), 'file');
+    await writeFile(path, '');
+    await assert.rejects(replaceDirectory(join(path, 'out'), filled('x')), /file\/out: cannot be written: ENOTDIR/);
+  });
+});
