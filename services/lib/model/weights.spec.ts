@@ -88,10 +88,11 @@ describe('weights', () => {
     const path = await directory();
     await writeTensors(join(path, 'model.safetensors'), tensors, 'BF16');
     await writeFile(join(path, 'file'), '');
-    await refused(
-      withWideWeights(await readDecoderModel(path), join(path, 'file')),
-      /file\/[0-9a-f]{64}\.safetensors: cannot be written: .*; .* widened there once, 0\.0 GB: name a directory/,
-    );
+    await assert.rejects(withWideWeights(await readDecoderModel(path), join(path, 'file')), {
+      name: 'UserError',
+      message:
+        /file\/[0-9a-f]{64}\.safetensors: cannot be written: .*; .* widened there once, 0\.0 GB: name a directory/,
+    });
   });
 
   test('of a bare trunk, with buffers and a tied head in the file, are found by their names', async () => {

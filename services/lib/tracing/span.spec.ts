@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
-import { ROOT_CONTEXT } from '../../../node_modules/@opentelemetry/api/build/src/context/context.d.js';
+import { ROOT_CONTEXT, SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { spanNames } from './names.js';
 import { recordedSpans } from './recordedSpans.fixture.js';
 import { currentLink, currentTraceId, withSpan } from './span.js';
