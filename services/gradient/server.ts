@@ -1,5 +1,5 @@
 /** gapo.gradient.v1: pulls the version, computes in the tensor thread, streams the gradients. */
-import { type Sequence as TokenSequence, type ShardInput, tensorsOf } from '@gapo/policy';
+import type { ShardInput, Sequence as TokenSequence } from '@gapo/policy';
 import {
   type Client,
   type ComputeGradientsRequest,
@@ -80,19 +80,19 @@ async function gradientMessages(
   task: GradientTask,
   thread: WorkerThread<GradientTasks>,
 ): Promise<Messages> {
-  const { input, version } = task;
+  const { input } = task;
   if (source === 'GRADIENT_SOURCE_LOGITS') {
     const gram = await thread.run('gramOfLogits', task);
     const tokens = input.sequences.reduce((total, { completionIds }) => total + completionIds.length, 0);
     const header = { name: 'gram', dtype: 'DATA_TYPE_F64' as const, shape: [input.objectives, input.objectives] };
     return messages([header], [], [gram], { tokens });
   }
-  const { objectives, regularizer, statistics } = await thread.run('computeGradients', task);
+  const { parameters, objectives, regularizer, statistics } = await thread.run('computeGradients', task);
   const flat = regularizer === undefined ? objectives : [...objectives, regularizer];
   const headers = flat.map(({ length }, index) => floatHeader(names[index] ?? regularizerName, [length]));
-  const covered = task.projection === undefined ? tensorsOf(input.scope ?? 'all', version) : [];
-  const parameters = covered.map(({ name, shape }) => floatHeader(name, shape));
-  return messages(headers, parameters, flat, {
+  const covered = task.projection === undefined ? parameters : [];
+  const parameterHeaders = covered.map(({ name, shape }) => floatHeader(name, shape));
+  return messages(headers, parameterHeaders, flat, {
     ...statistics,
     clipped: [...statistics.clipped],
     valueLossSum: [...statistics.valueLossSum],

@@ -1,36 +1,57 @@
-/** The operators of attention: rotary positions, and the weighted mean of values by softmaxed scores. */
-import { type Value, graphOf, record } from './graph.js';
+/** The operators of attention: rotary positions, and the mean of values weighted by the softmax of scores. */
+import { type Dim, type Value, graphOf, record } from './graph.js';
 import { emitBinary, emitMatmul, emitReduce, emitUnary } from './nodes.js';
 import { microsoftDomain } from './onnx.js';
 
+/** The angles of rotary positions, one row for each position. */
+export interface Rotation {
+  /** [P, width / 2]. */
+  readonly cos: Value;
+  readonly sin: Value;
+  /** int64 [B, T]: the row of each position of x. @default row t at position t of every sequence */
+  readonly rows?: Value | undefined;
+}
+
 /**
- * Rotary position embedding in the half-split form of Hugging Face: with x = [x₁, x₂] along the last axis,
- * y = [x₁·cos − x₂·sin, x₂·cos + x₁·sin]. cos and sin broadcast against half of x. Backward turns the other way.
+ * Rotary position embedding (Su et al. 2021, arXiv 2104.09864) in the half-split form of Hugging Face: with x = [x₁, x₂]
+ * along the last axis, y = [x₁·cos − x₂·sin, x₂·cos + x₁·sin]. Backward turns by −sin. x [..., T, width], or
+ * [B, heads, T, width] where the rotation has rows.
  */
-export function rotary(x: Value, cos: Value, sin: Value): Value {
-  const y = turn(x, cos, sin);
+export function rotary(x: Value, rotation: Rotation): Value {
+  const y = turn(x, rotation);
   record({
     inputs: [x],
     outputs: [y],
-    backward: ([dy]) => [dy && (() => turn(dy, cos, emitUnary('Neg', sin)))],
+    backward: ([dy]) => [dy && (() => turn(dy, { ...rotation, sin: emitUnary('Neg', rotation.sin) }))],
   });
   return y;
 }
 
-/** One node where the runtime has a kernel: x [B, heads, T, width] in float32, cos and sin [T, width / 2]. */
-function turn(x: Value, cos: Value, sin: Value): Value {
-  const g = graphOf(x, cos, sin);
-  if (g.float === 'float32' && x.dims.length === 4 && cos.dims.length === 2) {
-    const first = g.integers([0]); // the position of the first of T
-    return g.emit('RotaryEmbedding', [x, first, cos, sin], { dtype: g.float, dims: x.dims }, {}, microsoftDomain);
+/** One node where the runtime has a kernel: x [B, heads, T, width] in float32. */
+function turn(x: Value, { cos, sin, rows }: Rotation): Value {
+  const g = graphOf(x, cos, sin, rows);
+  if (g.float === 'float32' && x.dims.length === 4) {
+    const places = rows ?? g.integers([0]); // one element: the row of the first of T positions
+    return g.emit('RotaryEmbedding', [x, places, cos, sin], { dtype: g.float, dims: x.dims }, {}, microsoftDomain);
   }
   const half = { dtype: g.float, dims: [...x.dims.slice(0, -1), (x.dims.at(-1) as number) / 2] };
   const axis = { kind: 'int', value: -1 } as const;
   const parts = g.emitAll('Split', [x], [half, half], { axis, num_outputs: { kind: 'int', value: 2 } });
   const [x1, x2] = parts as [Value, Value];
-  const y1 = emitBinary('Sub', emitBinary('Mul', x1, cos), emitBinary('Mul', x2, sin));
-  const y2 = emitBinary('Add', emitBinary('Mul', x2, cos), emitBinary('Mul', x1, sin));
+  const [c, s] = [byRow(cos, rows), byRow(sin, rows)];
+  const y1 = emitBinary('Sub', emitBinary('Mul', x1, c), emitBinary('Mul', x2, s));
+  const y2 = emitBinary('Add', emitBinary('Mul', x2, c), emitBinary('Mul', x1, s));
   return g.emit('Concat', [y1, y2], { dtype: g.float, dims: x.dims }, { axis });
+}
+
+/** A table [P, C] as it broadcasts against [B, heads, T, C]: itself, or the rows [B, T] of it. */
+function byRow(table: Value, rows: Value | undefined): Value {
+  if (rows === undefined) return table;
+  const g = graphOf(table, rows);
+  const [sequences, positions] = rows.dims as readonly [Dim, Dim];
+  const width = table.dims.at(-1) as Dim;
+  const picked = g.emit('Gather', [table, rows], { dtype: g.float, dims: [...rows.dims, width] });
+  return g.emit('Unsqueeze', [picked, g.integers([1])], { dtype: g.float, dims: [sequences, 1, positions, width] });
 }
 
 /**

@@ -126,11 +126,22 @@ const cases: Record<string, (s: Shapes) => Case> = {
     parameters: { x: filled([b, t, c], seed) },
     output: ({ x }, g) => {
       const angles = Array.from({ length: (t * c) / 2 }, (_, i) => i * 0.37 + seed);
-      return op.rotary(
-        x as Value,
-        g.constant(angles.map(Math.cos), [t, c / 2]),
-        g.constant(angles.map(Math.sin), [t, c / 2]),
-      );
+      return op.rotary(x as Value, {
+        cos: g.constant(angles.map(Math.cos), [t, c / 2]),
+        sin: g.constant(angles.map(Math.sin), [t, c / 2]),
+      });
+    },
+  }),
+  'rotary by rows': ({ b, t, c, d, seed }) => ({
+    parameters: { x: filled([b, d, t, c], seed) },
+    output: ({ x }, g) => {
+      const angles = Array.from({ length: (7 * c) / 2 }, (_, i) => i * 0.37 + seed);
+      const rows = Array.from({ length: b * t }, (_, i) => (5 * i + seed) % 7);
+      return op.rotary(x as Value, {
+        cos: g.constant(angles.map(Math.cos), [7, c / 2]),
+        sin: g.constant(angles.map(Math.sin), [7, c / 2]),
+        rows: g.integers(rows, [b, t]),
+      });
     },
   }),
   tokenStatistics: ({ b, c, seed }) => ({
@@ -238,27 +249,30 @@ test('row weights: one backward pass gives the K gradients of K separate passes'
   }
 });
 
-test('rotary positions of float32 heads, one kernel, are those that float64 computes part by part', async () => {
-  const [b, heads, t, c] = [2, 3, 5, 8];
-  const values = filled([b, heads, t, c], 1);
-  const angles = Array.from({ length: (t * c) / 2 }, (_, i) => i * 0.37);
-  const results: number[][] = [];
-  for (const float of ['float32', 'float64'] as const) {
-    const g = new Graph('rotary', float);
-    const x = g.floatInput('x', ['B', heads, t, c]);
-    const [cos, sin] = [g.constant(angles.map(Math.cos), [t, c / 2]), g.constant(angles.map(Math.sin), [t, c / 2])];
-    const y = op.rotary(x, cos, sin);
-    g.output('y', y);
-    g.output('dx', gradients([[y, x]], [x]).get(x) as Value);
-    const session = await Session.open(g.toModel(), { threads: 1 });
-    const data = float === 'float32' ? Float32Array.from(values.data) : values.data;
-    const { y: forward, dx } = await session.run({ x: { data, dims: values.dims } });
-    results.push([...((forward as TensorArray).data as Float32Array), ...((dx as TensorArray).data as Float32Array)]);
-    await session.close();
-  }
-  const [single, double] = results as [number[], number[]];
-  double.forEach((x, i) => assert.ok(Math.abs(x - (single[i] as number)) < 1e-6, `${i}: ${single[i]} for ${x}`));
-});
+for (const rows of [undefined, [4, 0, 3, 3, 1, 2, 0, 1, 4, 2]]) {
+  const which = rows === undefined ? 'in order' : 'by rows';
+  test(`rotary positions ${which}: the float32 kernel agrees with the float64 composition of operators`, async () => {
+    const [b, heads, t, c] = [2, 3, 5, 8];
+    const values = filled([b, heads, t, c], 1);
+    const angles = Array.from({ length: (t * c) / 2 }, (_, i) => i * 0.37);
+    const results: number[][] = [];
+    for (const float of ['float32', 'float64'] as const) {
+      const g = new Graph('rotary', float);
+      const x = g.floatInput('x', [b, heads, t, c]);
+      const [cos, sin] = [g.constant(angles.map(Math.cos), [t, c / 2]), g.constant(angles.map(Math.sin), [t, c / 2])];
+      const y = op.rotary(x, { cos, sin, rows: rows && g.integers(rows, [b, t]) });
+      g.output('y', y);
+      g.output('dx', gradients([[y, x]], [x]).get(x) as Value);
+      const session = await Session.open(g.toModel(), { threads: 1 });
+      const data = float === 'float32' ? Float32Array.from(values.data) : values.data;
+      const { y: forward, dx } = await session.run({ x: { data, dims: values.dims } });
+      results.push([...((forward as TensorArray).data as Float32Array), ...((dx as TensorArray).data as Float32Array)]);
+      await session.close();
+    }
+    const [single, double] = results as [number[], number[]];
+    double.forEach((x, i) => assert.ok(Math.abs(x - (single[i] as number)) < 1e-6, `${i}: ${single[i]} for ${x}`));
+  });
+}
 
 test('a device that is absent is an error that says what there is', async () => {
   const g = new Graph('tiny');

@@ -242,7 +242,7 @@ export function rmsNorm(x: Value, gain: Value, epsilon: number): Value {
 }
 
 export { adaptedLinear, type Adapter } from './adapters.js';
-export { attention, rotary } from './attention.js';
+export { attention, rotary, type Rotation } from './attention.js';
 export { checkpoint } from './checkpoint.js';
 export { tokenStatistics, type TokenStatistics } from './tokens.js';
 

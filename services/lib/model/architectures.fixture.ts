@@ -1,6 +1,8 @@
-/** A tiny random checkpoint of every architecture, as a directory of Hugging Face's files. */
+/** Tiny random checkpoints of every architecture, as directories of Hugging Face's files. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { required } from '@gapo/numeric';
+import type { Architecture } from './architectures/architecture.js';
 import { decoderTensors } from './decoderLayout.js';
 import { readDecoderConfig } from './huggingFaceConfig.js';
 import { philoxNormal } from './initialization.js';
@@ -23,8 +25,11 @@ const llama = {
   eos_token_id: 2,
 };
 
-/** config.json of each. Windows are shorter than the sequences, and contexts than what the rotary scaling was made for. */
-export const architectures: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+/**
+ * The config.json of each, by name. Windows are shorter than the tests' sequences, and rotary scaling covers frequencies of
+ * every kind.
+ */
+export const exampleConfigs: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'Llama 2': { ...llama, model_type: 'llama' },
   'Llama 3 with scaled rotary embeddings': {
     ...llama,
@@ -73,13 +78,22 @@ export const architectures: Readonly<Record<string, Readonly<Record<string, unkn
   },
 };
 
-/** Writes an architecture's checkpoint; the weights are large enough that its distributions are far from uniform. */
-export async function writeArchitecture(directory: string, name: string, seed = 1): Promise<readonly NamedTensor[]> {
+/** Writes a checkpoint of one of the examples. */
+export function writeArchitecture(directory: string, name: string): Promise<readonly NamedTensor[]> {
+  return writeRandomCheckpoint(directory, required(exampleConfigs[name], `an example called ${name}`));
+}
+
+/** Writes a config.json and random weights, which are large enough that the distributions are far from uniform. */
+export async function writeRandomCheckpoint(
+  directory: string,
+  json: Readonly<Record<string, unknown>>,
+  known?: readonly Architecture[],
+): Promise<readonly NamedTensor[]> {
   await mkdir(directory, { recursive: true });
-  await writeFile(join(directory, 'config.json'), JSON.stringify(architectures[name]));
-  const config = await readDecoderConfig(directory);
+  await writeFile(join(directory, 'config.json'), JSON.stringify(json));
+  const config = await readDecoderConfig(directory, known);
   const tensors = decoderTensors(config).map(({ name, shape, role }, index) => {
-    const noise = philoxNormal(sizeOf(shape), seed, index, 0.4);
+    const noise = philoxNormal(sizeOf(shape), 1, index, 0.4);
     return { name, shape, data: role === 'gain' ? noise.map((x) => 1 + x) : noise };
   });
   await writeSafetensors(join(directory, 'model.safetensors'), tensors);

@@ -1,21 +1,20 @@
 /**
- * What a decoder is: its extents, and the choices in which architectures differ. Graphs, adapters and files are made
- * from this description; none of them asks for an architecture by name.
+ * The description of a decoder: its extents, the choices in which architectures differ, and the names of its tensors. Graphs,
+ * adapters and files derive from it alone.
  */
 
 /** Rotary position embeddings (Su et al. 2021, arXiv 2104.09864), in the half-split form of Hugging Face. */
 export interface RotaryPositions {
-  readonly kind: 'rotary';
   /** Base of the frequencies. */
   readonly theta: number;
   readonly scaling?: RotaryScaling;
 }
 
-/** How the rotary frequencies of a longer context follow from those that the model was first trained with. */
+/** How a longer context changes the rotary frequencies that the model was first trained with. */
 export type RotaryScaling =
   | { readonly kind: 'linear'; readonly factor: number }
   | {
-      /** Llama 3.1: long wavelengths are stretched, short ones kept, those between interpolated. */
+      /** Llama 3.1: stretches long wavelengths, keeps short ones and interpolates between them. */
       readonly kind: 'llama3';
       readonly factor: number;
       readonly lowFrequencyFactor: number;
@@ -24,11 +23,6 @@ export type RotaryScaling =
       readonly originalContext: number;
     };
 
-/** A vector for each position, added to the token's embedding. */
-export interface LearnedPositions {
-  readonly kind: 'learned';
-}
-
 /** Which linear maps have biases. */
 export interface Biases {
   readonly queryKeyValue: boolean;
@@ -36,8 +30,44 @@ export interface Biases {
   readonly feedForward: boolean;
 }
 
-/** How tensors are called and laid out: Llama's way, which most followed, or GPT-2's. */
-export type Naming = 'llama' | 'gpt2';
+/** The names of a decoder's tensors and classes in Hugging Face's files. Names in a layer are relative to the layer. */
+export interface TensorNames {
+  /** The start of its class names, as `Llama` in LlamaForCausalLM. */
+  readonly classPrefix: string;
+  /** The prefix of every name but the head's. Checkpoints of the trunk alone leave it out. */
+  readonly trunk: string;
+  /** The token embeddings' tensor. */
+  readonly embedding: string;
+  /** The position embeddings' tensor, where positions are learned. */
+  readonly positions?: string;
+  /** The list of layers: layer 3 is trunk + layers + `.3.`. */
+  readonly layers: string;
+  /** The norm before attention. */
+  readonly attentionNorm: string;
+  /** Queries, keys and values: three linear maps, or one whose outputs lie side by side. */
+  readonly queryKeyValue: readonly string[];
+  /** The RMSNorms over each head of queries and keys, where the decoder has them. */
+  readonly headNorms?: HeadNorms;
+  readonly attentionOutput: string;
+  /** The norm before the feed-forward layer. */
+  readonly feedForwardNorm: string;
+  /** Gate and up, or up alone. */
+  readonly feedForwardIn: readonly string[];
+  readonly feedForwardOut: string;
+  readonly finalNorm: string;
+  /** The output projection's tensor. */
+  readonly head: string;
+  /** Whether linear weights are stored [in, out], as Hugging Face's Conv1D does, instead of [out, in]. */
+  readonly inOut: boolean;
+  /** Tensors that files may hold although the configuration determines them. They are skipped. */
+  readonly buffers: RegExp;
+}
+
+/** The names of the norms over each head of queries and of keys. */
+export interface HeadNorms {
+  readonly queries: string;
+  readonly keys: string;
+}
 
 /** A decoder. */
 export interface DecoderConfig {
@@ -58,50 +88,18 @@ export interface DecoderConfig {
   readonly norm: 'rms' | 'layer';
   /** ε of every norm. */
   readonly epsilon: number;
-  /** Whether queries and keys pass an RMSNorm over each head. */
-  readonly queryKeyNorm: boolean;
-  readonly positions: RotaryPositions | LearnedPositions;
-  /** For each layer how many positions back a token sees, itself counted; undefined: all of them. */
+  /** Undefined where positions are learned: see `names.positions`. */
+  readonly rotary: RotaryPositions | undefined;
+  /** For each layer how many positions back a token sees, itself included; undefined: all of them. */
   readonly windows: readonly (number | undefined)[];
   readonly biases: Biases;
   /** `swiglu`: down(silu(gate(x)) · up(x)). `gelu`: down(gelu(up(x))), GELU by its tanh approximation. */
   readonly activation: 'swiglu' | 'gelu';
-  readonly naming: Naming;
   /** Whether the output projection is the embedding table. */
   readonly tiedEmbeddings: boolean;
   /** Tokens that end a completion. */
   readonly eosIds: readonly number[];
-}
-
-/** What a decoder of Llama's architecture needs to be told. */
-export interface LlamaShape {
-  readonly vocabulary: number;
-  readonly width: number;
-  readonly feedForward: number;
-  readonly layers: number;
-  readonly heads: number;
-  readonly keyValueHeads: number;
-  readonly headWidth: number;
-  readonly context: number;
-  readonly epsilon: number;
-  readonly ropeTheta: number;
-  readonly tiedEmbeddings: boolean;
-  readonly bosId: number;
-  readonly eosIds: readonly number[];
-}
-
-/** A decoder of Llama's architecture. */
-export function llamaConfig({ ropeTheta, bosId: _, ...extents }: LlamaShape): DecoderConfig {
-  return {
-    ...extents,
-    norm: 'rms',
-    queryKeyNorm: false,
-    positions: { kind: 'rotary', theta: ropeTheta },
-    windows: new Array<undefined>(extents.layers).fill(undefined),
-    biases: { queryKeyValue: false, attentionOutput: false, feedForward: false },
-    activation: 'swiglu',
-    naming: 'llama',
-  };
+  readonly names: TensorNames;
 }
 
 /** The rotary frequencies, headWidth / 2 of them: theta^(−2i / headWidth), scaled. */

@@ -3,9 +3,8 @@ import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { llamaConfig, toHuggingFaceConfig } from './architectures/llama.js';
 import { roundedForHalves, writeShards, writeTensors } from './checkpointFiles.fixture.js';
-import { llamaConfig } from './decoderConfig.js';
-import { toHuggingFaceConfig } from './huggingFaceConfig.js';
 import { writeMergedModel } from './mergedModel.js';
 import { type DecoderModel, readDecoderModel } from './modelDirectory.js';
 import { type FloatDtype, type NamedTensor, fromFloat32, toFloat32 } from './safetensors.js';

@@ -20,8 +20,6 @@ export interface MergedOptions {
 const configFile = 'config.json';
 const indexFile = 'model.safetensors.index.json';
 const bytesOf: Readonly<Record<FloatDtype, number>> = { F32: 4, F16: 2, BF16: 2 };
-/** What Hugging Face's classes begin with, by model_type. */
-const classNames = { llama: 'Llama', mistral: 'Mistral', qwen2: 'Qwen2', qwen3: 'Qwen3', gpt2: 'GPT2' } as const;
 const configNames: Readonly<Record<FloatDtype, string>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
 
 /** The names of the files that {@link writeMergedModel} writes. */
@@ -140,7 +138,7 @@ export async function sequenceClassifierConfig({
   const found = await readJson(join(directory, configFile));
   return {
     ...withDtype(found, 'F32'),
-    architectures: [`${classNames[found['model_type'] as keyof typeof classNames]}ForSequenceClassification`],
+    architectures: [`${config.names.classPrefix}ForSequenceClassification`],
     num_labels: 1,
     max_position_embeddings: config.context, // GPT-2's is called n_positions, and known by this name too
   };

@@ -1,14 +1,9 @@
 /** Models as files: configuration, weights, tokenizer, and the tensors that training adds. Needs no tensor runtime. */
 export { ModelError } from './errors.js';
-export {
-  type Biases,
-  type DecoderConfig,
-  type LlamaShape,
-  type RotaryPositions,
-  type RotaryScaling,
-  llamaConfig,
-  rotaryFrequencies,
-} from './decoderConfig.js';
+export { type Biases, type DecoderConfig, type RotaryPositions, rotaryFrequencies } from './decoderConfig.js';
+export { type Architecture } from './architectures/architecture.js';
+export { type LlamaShape, llamaConfig, toHuggingFaceConfig } from './architectures/llama.js';
+export { architectures, loraTargets } from './architectures/registry.js';
 export {
   type DecoderLayout,
   type DecoderTensor,
@@ -18,9 +13,8 @@ export {
   decoderLayout,
   decoderTensors,
   linearModules,
-  loraTargets,
 } from './decoderLayout.js';
-export { readDecoderConfig, toHuggingFaceConfig } from './huggingFaceConfig.js';
+export { readDecoderConfig } from './huggingFaceConfig.js';
 export { philoxNormal } from './initialization.js';
 export { type DecoderModel, readDecoderModel } from './modelDirectory.js';
 export {

@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import type { Architecture } from './architectures/architecture.js';
+import { architectures } from './architectures/registry.js';
 import type { DecoderConfig } from './decoderConfig.js';
 import { type TensorShape, decoderTensors, tensorNames } from './decoderLayout.js';
 import { ModelError } from './errors.js';
@@ -29,12 +31,16 @@ const problemsShown = 8;
 
 /**
  * Reads a decoder: its configuration, and where its tensors lie. The weights are in model.safetensors, or in the files
- * that model.safetensors.index.json names. `extra` names tensors beyond the decoder's own that must be there, such as a
- * classifier's head.
+ * that model.safetensors.index.json names.
+ *
+ * @param known the architectures that it may be of. @default every registered one
  * @throws ModelError where a file is missing or damaged, or with every tensor that is missing, surplus or misshapen.
  */
-export async function readDecoderModel(directory: string, extra: readonly TensorShape[] = []): Promise<DecoderModel> {
-  const config = await readDecoderConfig(await existingDirectory(directory));
+export async function readDecoderModel(
+  directory: string,
+  known: readonly Architecture[] = architectures,
+): Promise<DecoderModel> {
+  const config = await readDecoderConfig(await existingDirectory(directory), known);
   const hash = createHash('sha256');
   const problems: string[] = [];
   const tensors: StoredTensor[] = [];
@@ -62,7 +68,7 @@ export async function readDecoderModel(directory: string, extra: readonly Tensor
       return name === undefined ? [] : [[name, { ...tensor, name }] as const];
     }),
   );
-  problems.push(...mismatches([...decoderTensors(config), ...extra], weights));
+  problems.push(...mismatches(decoderTensors(config), weights));
   if (problems.length > 0) {
     const shown = problems.slice(0, problemsShown).join('; ');
     const more = problems.length - problemsShown;

@@ -5,12 +5,12 @@
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type LlamaShape, llamaConfig } from './decoderConfig.js';
-import { toHuggingFaceConfig } from './huggingFaceConfig.js';
+import { type LlamaShape, llamaConfig, toHuggingFaceConfig } from './architectures/llama.js';
 import { writeSafetensors } from './safetensors.js';
 import { randomDecoder } from './trainable.js';
 
-export { architectures, writeArchitecture } from './architectures.fixture.js';
+export { exampleConfigs, writeArchitecture, writeRandomCheckpoint } from './architectures.fixture.js';
+export { toy, toyConfig } from './toyArchitecture.fixture.js';
 
 /** The example's tokenizer, with a chat template; its ids are below 1536. */
 export const tokenizerDirectory = fileURLToPath(new URL('../../../../examples/assistant/tokenizer', import.meta.url));

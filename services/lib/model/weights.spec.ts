@@ -3,10 +3,9 @@ import { mkdir, mkdtemp, readFile, readdir, rm, stat, utimes, writeFile } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { llamaConfig, toHuggingFaceConfig } from './architectures/llama.js';
 import { roundedForHalves, writeShards, writeTensors } from './checkpointFiles.fixture.js';
-import { llamaConfig } from './decoderConfig.js';
 import { ModelError } from './errors.js';
-import { toHuggingFaceConfig } from './huggingFaceConfig.js';
 import { type DecoderModel, readDecoderModel } from './modelDirectory.js';
 import type { FloatDtype, NamedTensor } from './safetensors.js';
 import { tinyShape } from './testing.fixture.js';

@@ -1,6 +1,6 @@
 /** How an engine computes: on what, within which memory, in which precision. */
 import type { SessionOptions } from '@gapo/graph';
-import type { MemoryOptions } from './microBatches.js';
+import type { MemoryOptions } from './batches/microBatches.js';
 
 /**
  * float16: matrix products read and write float16, which halves the memory of the weights on a GPU and is what its tensor

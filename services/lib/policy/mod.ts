@@ -1,17 +1,17 @@
 /** The policy on the tensor runtime: log-probabilities, gradients, samples, and supervised training. */
-export { type Sequence, toBatch } from './batch.js';
+export { type Sequence, toBatch } from './batches/batch.js';
 export { Evaluator } from './evaluator.js';
 export { Sampler, type SamplerOptions } from './sampling/sampler.js';
 export { type SampledCompletion } from './sampling/rows.js';
 export { type SamplingOptions, type SamplingPrompt } from './sampling/options.js';
-export { GradientEngine, type ShardGradients } from './gradientEngine.js';
+export { GradientEngine, type ShardGradients } from './gradients/gradientEngine.js';
 export type { EngineOptions, EnginePrecision } from './engineOptions.js';
-export type { MemoryOptions } from './microBatches.js';
-export type { ShardInput, ShardStatistics } from './shard.js';
-export { type GradientScope, tensorsOf } from './gradientGraph.js';
-export { LogitGramEngine } from './logitGram.js';
-export { project } from './projection.js';
+export type { MemoryOptions } from './batches/microBatches.js';
+export type { ShardInput, ShardStatistics } from './gradients/shard.js';
+export type { GradientScope } from './gradients/gradientGraph.js';
+export { LogitGramEngine } from './gradients/logitGram.js';
+export { project } from './gradients/randomProjection.js';
 export { SupervisedEngine, type SupervisedGradients } from './supervised.js';
-export { type Tensors, decodeSequences } from './decoder.js';
-export { parameterFeeds } from './evaluator.js';
-export { tensorSource } from './tensorSource.js';
+export { decodeSequences } from './decoder/sequences.js';
+export { parameterFeeds } from './decoder/completions.js';
+export { type Tensors, tensorSource } from './decoder/tensorSource.js';

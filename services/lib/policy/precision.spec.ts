@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Value } from '@gapo/graph';
 import { type NamedTensor, type TrainableSpec, initialTensors } from '@gapo/model';
-import { gradientGraph } from './gradientGraph.js';
+import { gradientGraph } from './gradients/gradientGraph.js';
 import { type EnginePrecision, Evaluator, GradientEngine, LogitGramEngine, Sampler, type ShardInput } from './mod.js';
 import { tinyConfig, tinyModel } from './tinyModel.fixture.js';
 

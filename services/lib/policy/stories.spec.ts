@@ -6,10 +6,10 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Graph, Session, int64 } from '@gapo/graph';
 import { readDecoderModel } from '@gapo/model';
-import { decodeSequences, logits } from './decoder.js';
+import { decodeSequences, logits } from './decoder/sequences.js';
+import { tensorSource } from './decoder/tensorSource.js';
 import { Evaluator } from './evaluator.js';
 import { Sampler } from './sampling/sampler.js';
-import { tensorSource } from './tensorSource.js';
 
 const directory = resolve(fileURLToPath(new URL('../../../..', import.meta.url)), '../shared/models/stories260k-hf');
 const absent = existsSync(directory) ? false : `the pretrained model is not at ${directory}`;

@@ -8,11 +8,11 @@ import {
   sizeOf,
   trainableTensors,
 } from '@gapo/model';
-import { type Sequence, checkSequences, toBatch, tokensOf } from './batch.js';
-import { completionFeeds, completionValues, parameterFeeds, pick } from './evaluator.js';
-import { type MemoryOptions, splitByMemory } from './microBatches.js';
-import { uniformSlope } from './surrogate.js';
-import { tensorSource } from './tensorSource.js';
+import { type Sequence, checkSequences, toBatch, tokensOf } from './batches/batch.js';
+import { type MemoryOptions, splitByMemory } from './batches/microBatches.js';
+import { completionFeeds, completionValues, parameterFeeds, pick } from './decoder/completions.js';
+import { tensorSource } from './decoder/tensorSource.js';
+import { uniformSlope } from './gradients/lossSlopes.js';
 
 /** A batch's loss and the gradient that descends it. */
 export interface SupervisedGradients {

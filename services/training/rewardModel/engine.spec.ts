@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Session, int64 } from '@gapo/graph';
 import { type NamedTensor, llamaConfig, philoxNormal, sizeOf } from '@gapo/model';
-import { architectures, tinyShape, writeArchitecture } from '@gapo/model/testing';
+import { exampleConfigs, tinyShape, writeArchitecture } from '@gapo/model/testing';
 import { adamWStep, createAdamWState } from '@gapo/numeric';
 import { decoderScores } from './decoderScores.js';
 import { startFromDecoder } from './decoderStart.js';
@@ -166,7 +166,7 @@ async function writeLetters(directory: string): Promise<void> {
   await writeFile(join(directory, 'tokenizer_config.json'), JSON.stringify({ bos_token: '<s>', eos_token: '</s>' }));
 }
 
-for (const architecture of Object.keys(architectures)) {
+for (const architecture of Object.keys(exampleConfigs)) {
   for (const lora of [undefined, { rank: 2, alpha: 4 }]) {
     test(`${architecture}, ${lora ? 'adapters merged' : 'every weight'}: what is written scores as what was fitted`, async (t) => {
       const [base, directory] = [await folder(t), await folder(t)];

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { Graph, Session, type TensorArray, int64 } from '@gapo/graph';
 import { philoxNormal } from '@gapo/model';
 import { uniform } from '@gapo/numeric';
-import { type Drawing, draw, drawingInputs, isProcessed } from './drawing.js';
+import { type Drawing, type Draws, draw, drawingInputs, isProcessed } from './drawing.js';
 
 interface Options {
   readonly topK?: number;
@@ -32,6 +32,12 @@ function example(vocabulary: number, spread: number) {
   return { vocabulary, logits, seen, uniforms };
 }
 
+/** Declares the inputs that a token of each row is drawn with. */
+const draws = (graph: Graph): Draws => ({
+  uniform: graph.floatInput('uniform', ['R', 1]),
+  rowNumbers: graph.input('rowNumbers', 'int64', ['R', 1]),
+});
+
 async function drawn(
   { vocabulary, logits, seen, uniforms }: ReturnType<typeof example>,
   options: Options,
@@ -45,7 +51,7 @@ async function drawn(
     drawing,
     inputs,
     drawing.repetitionPenalty ? graph.input('seen', 'bool', ['R', vocabulary]) : undefined,
-    greedy ? undefined : graph.floatInput('uniform', ['R', 1]),
+    greedy ? undefined : draws(graph),
   );
   graph.output('token', result.token);
   graph.output('logprob', result.logprob);
@@ -188,8 +194,13 @@ describe('drawing a token', () => {
     const nodes = (drawing: Drawing): string[] => {
       const graph = new Graph('draw');
       const seen = drawing.repetitionPenalty ? graph.input('seen', 'bool', ['R', 300]) : undefined;
-      const u = graph.floatInput('uniform', ['R', 1]);
-      const result = draw(graph.floatInput('logits', ['R', 300]), drawing, drawingInputs(graph, drawing), seen, u);
+      const result = draw(
+        graph.floatInput('logits', ['R', 300]),
+        drawing,
+        drawingInputs(graph, drawing),
+        seen,
+        draws(graph),
+      );
       for (const value of [result.token, result.logprob]) graph.result(value);
       return graph.content().nodes.map(({ operator }) => operator);
     };

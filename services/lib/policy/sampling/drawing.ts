@@ -35,8 +35,14 @@ export interface DrawingInputs {
   readonly topP?: Value;
   readonly minP?: Value;
   readonly repetitionPenalty?: Value;
+}
+
+/** What a token of each row is drawn with. */
+export interface Draws {
+  /** [R, 1], in [0, 1). */
+  readonly uniform: Value;
   /** int64 [R, 1]: 0, 1, …, R − 1. */
-  readonly rowNumbers?: Value;
+  readonly rowNumbers: Value;
 }
 
 /** Declares the inputs of the options that are on. */
@@ -46,7 +52,6 @@ export function drawingInputs(graph: Graph, drawing: Drawing): DrawingInputs {
     ...(drawing.topP && { topP: graph.floatInput('topP', []) }),
     ...(drawing.minP && { minP: graph.floatInput('minP', []) }),
     ...(drawing.repetitionPenalty && { repetitionPenalty: graph.floatInput('repetitionPenalty', []) }),
-    ...(!drawing.greedy && { rowNumbers: graph.input('rowNumbers', 'int64', ['R', 1]) }),
   };
 }
 
@@ -67,25 +72,25 @@ export function isProcessed({ greedy, repetitionPenalty, topK, topP, minP }: Dra
 
 /**
  * Draws from logits [R, V], already divided by the temperature. `seen` bool [R, V]: the tokens that the repetition
- * penalty weakens; `uniform` [R, 1] in [0, 1): with greedy neither is read.
+ * penalty weakens; `draws`: undefined with greedy.
  */
 export function draw(
   logits: Value,
   drawing: Drawing,
   inputs: DrawingInputs,
   seen: Value | undefined,
-  uniform: Value | undefined,
+  draws: Draws | undefined,
 ): Drawn {
   const { repetitionPenalty } = inputs;
   const processed =
     seen === undefined || repetitionPenalty === undefined ? logits : penalized(logits, seen, repetitionPenalty);
-  if (drawing.greedy || uniform === undefined) {
+  if (draws === undefined) {
     const token = argMax(processed);
     return { token, logprob: pick(logSoftmax(logits), token), drawnLogprob: undefined };
   }
   const whole = softmax(processed); // [R, V]
   const kept = truncated(whole, inputs);
-  const { token, total } = inverseCumulative(kept, uniform, inputs.rowNumbers as Value);
+  const { token, total } = inverseCumulative(kept, draws);
   if (!isProcessed(drawing)) return { token, logprob: emitUnary('Log', pick(whole, token)), drawnLogprob: undefined };
   return {
     token,
@@ -157,8 +162,7 @@ function nucleusEdge(probabilities: Value, topP: Value): Value {
  */
 function inverseCumulative(
   weights: Value,
-  uniform: Value,
-  rowNumbers: Value,
+  { uniform, rowNumbers }: Draws,
 ): { readonly token: Value; readonly total: Value } {
   const g = weights.graph;
   const vocabulary = weights.dims[1] as number;

@@ -7,11 +7,12 @@
  */
 import { Graph, type Value, cast, emitBinary, emitReduce, emitReshape, emitUnary } from '@gapo/graph';
 import { type DecoderConfig, type DecoderModel, type TrainableSpec, trainableTensors } from '@gapo/model';
-import { decodeSequences } from '../decoder.js';
+import { masking } from '../decoder/masks.js';
+import { decodeSequences } from '../decoder/sequences.js';
+import { tensorSource } from '../decoder/tensorSource.js';
 import type { EnginePrecision } from '../engineOptions.js';
-import { tensorSource } from '../tensorSource.js';
 import { type Drawing, draw, drawingInputs, isProcessed } from './drawing.js';
-import { decodeStep, masking } from './step.js';
+import { decodeStep } from './step.js';
 import { stepWeights } from './weights.js';
 
 /** Names of the cache's tensors, [rows, keyValueHeads, positions, headWidth], keys and values of a layer side by side. */
@@ -59,6 +60,7 @@ export function stretchGraph(
   const steps = graph.input('steps', 'int64', []);
   const inverseTemperature = graph.floatInput('inverseTemperature', []);
   const uniforms = drawing.greedy ? undefined : graph.floatInput('uniforms', ['steps', 'R', 1]);
+  const rowNumbers = graph.input('rowNumbers', 'int64', ['R', 1]);
   const options = drawingInputs(graph, drawing);
   const seen = drawing.repetitionPenalty ? graph.input('seen', 'bool', ['R', vocabulary]) : undefined;
 
@@ -72,13 +74,13 @@ export function stretchGraph(
     own: names.map((name) => body.floatInput(`own.${name}`, ['R', keyValueHeads, 't', headWidth])),
   };
   // Rows that have ended run on until the stretch does: their position stays within the context.
-  const at = emitBinary('Min', emitBinary('Add', position, iteration), graph.integers([config.context - 1], []));
+  const current = emitBinary('Min', emitBinary('Add', position, iteration), graph.integers([config.context - 1], []));
   const next = decodeStep(
-    config,
     weights,
     {
       token: carried.token,
-      position: at,
+      position: current,
+      rowNumbers,
       iteration,
       pastPositions,
       pastMask,
@@ -90,7 +92,7 @@ export function stretchGraph(
     inverseTemperature,
   );
   const uniform = uniforms && body.emit('Gather', [uniforms, iteration], { dtype: graph.float, dims: ['R', 1] });
-  const drawn = draw(next.logits, drawing, options, carried.seen, uniform);
+  const drawn = draw(next.logits, drawing, options, carried.seen, uniform && { uniform, rowNumbers });
   const nextToken = emitReshape(drawn.token, [-1], ['R']);
   const done = config.eosIds
     .map((id) => emitBinary('Equal', nextToken, graph.integers([id]), 'bool'))

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type TrainableSpec, initialTensors } from '@gapo/model';
-import { mergedElements } from '../decoder.js';
+import { mergedElements } from '../decoder/linearMaps.js';
 import { Evaluator } from '../evaluator.js';
 import { tinyConfig, tinyModel } from '../tinyModel.fixture.js';
 import type { SamplingOptions } from './options.js';

@@ -1,8 +1,8 @@
 /** Samples completions stretch by stretch. Between stretches finished rows leave, and waiting ones enter. */
 import { Session, type SessionOptions, type TensorArray, int64 } from '@gapo/graph';
 import type { DecoderModel, NamedTensor, TrainableSpec } from '@gapo/model';
+import { parameterFeeds, pick } from '../decoder/completions.js';
 import type { PrecisionOptions } from '../engineOptions.js';
-import { parameterFeeds, pick } from '../evaluator.js';
 import { type CachePiece, KeyValueCache, cachePart } from './cache.js';
 import type { Drawing } from './drawing.js';
 import { prefillGraph, stretchGraph } from './graphs.js';

@@ -14,17 +14,16 @@ import {
   type LoraSpec,
   type TrainableSpec,
   adapterName,
+  decoderLayout,
   isTarget,
   trainableTensors,
 } from '@gapo/model';
-import { type Projection, type Tensors, mergedElements } from '../decoder.js';
-import { tensorSource } from '../tensorSource.js';
+import type { Decoder } from '../decoder/blocks.js';
+import { mergedElements } from '../decoder/linearMaps.js';
+import { type Tensors, tensorSource } from '../decoder/tensorSource.js';
 
-/** The weights of a graph that decodes rows, one position each. */
-export interface StepWeights {
-  readonly tensors: Tensors;
-  /** x [R, in] → [R, out] for each module. */
-  readonly project: Projection;
+/** A decoder whose rows have one position each: it projects x [R, in] → [R, out]. */
+export interface StepWeights extends Decoder {
   /** x [R, width] · weightᵀ → [R, out], a tensor [out, width] by its name. */
   readonly product: (x: Value, name: string) => Value;
 }
@@ -43,6 +42,8 @@ export function stepWeights(graph: Graph, model: DecoderModel, spec: TrainableSp
     return map;
   };
   return {
+    config: model.config,
+    layout: decoderLayout(model.config),
     tensors,
     project: (x, modules) => {
       if (modules.length === 1 || !isSmall(modules)) return modules.map((module) => applied(x, linearMap([module])));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Graph, Session, type Value, gradients } from '@gapo/graph';
 import { type LinearModule, adapterName, philoxNormal } from '@gapo/model';
-import { mergedElements, projection } from './decoder.js';
+import { mergedElements, projection } from './linearMaps.js';
 
 test('an adapter beside a large weight does what one merged into a small weight does, forward and backward', async () => {
   const [into, out, rank, rows] = [24, 16, 3, 4];

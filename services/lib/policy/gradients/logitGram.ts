@@ -14,14 +14,14 @@ import {
   type TrainableSpec,
   trainableTensors,
 } from '@gapo/model';
-import { checkSequences, toBatch } from './batch.js';
-import { decodeSequences, logits } from './decoder.js';
-import type { EngineOptions } from './engineOptions.js';
-import { completionFeeds, parameterFeeds, pick } from './evaluator.js';
-import { type MemoryOptions, splitByMemory } from './microBatches.js';
+import { checkSequences, toBatch } from '../batches/batch.js';
+import { type MemoryOptions, splitByMemory } from '../batches/microBatches.js';
+import { completionFeeds, parameterFeeds, pick } from '../decoder/completions.js';
+import { decodeSequences, logits } from '../decoder/sequences.js';
+import { tensorSource } from '../decoder/tensorSource.js';
+import type { EngineOptions } from '../engineOptions.js';
+import { logRatioLimit } from './lossSlopes.js';
 import { type ShardInput, partOf } from './shard.js';
-import { logRatioLimit } from './surrogate.js';
-import { tensorSource } from './tensorSource.js';
 
 /** Computes Gram matrices at the logits. Holds one session; not for several runs at a time. */
 export class LogitGramEngine {

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Session, type TensorArray } from '@gapo/graph';
 import { type NamedTensor, type TrainableSpec, initialTensors, trainableTensors } from '@gapo/model';
-import { toBatch } from './batch.js';
-import { pick } from './evaluator.js';
+import { toBatch } from '../batches/batch.js';
+import { pick } from '../decoder/completions.js';
+import { tinyConfig, tinyModel } from '../tinyModel.fixture.js';
 import { shardFeeds } from './gradientEngine.js';
 import { type GradientGraphOptions, gradientGraph, gradientNames } from './gradientGraph.js';
-import { tinyConfig, tinyModel } from './tinyModel.fixture.js';
 
 const sequences = [
   { promptIds: [1, 5, 6], completionIds: [7, 3, 2] },

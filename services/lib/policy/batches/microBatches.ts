@@ -5,7 +5,7 @@
  * order, so that workers with the same options agree to the last bit.
  */
 import { type DecoderConfig, type MicroBatchExtents, activationBytes, defaultMemoryBudget } from '@gapo/model';
-import type { PrecisionOptions } from './engineOptions.js';
+import type { PrecisionOptions } from '../engineOptions.js';
 
 /** What bounds the memory of a run. Workers of one coordinator need the same, or their sums differ in the last bits. */
 export interface MemoryOptions {

@@ -1,22 +1,17 @@
 /** Computes the gradients of a shard: chooses the graph with the fewest backward passes that is exact. */
 import { Session, type TensorArray } from '@gapo/graph';
-import {
-  type DecoderModel,
-  type NamedTensor,
-  type TensorShape,
-  type TrainableSpec,
-  sizeOf,
-  trainableTensors,
-} from '@gapo/model';
-import { type SequenceBatch, checkSequences, toBatch } from './batch.js';
-import type { EngineOptions } from './engineOptions.js';
-import { completionFeeds, parameterFeeds, pick } from './evaluator.js';
+import { type DecoderModel, type NamedTensor, type TensorShape, type TrainableSpec, sizeOf } from '@gapo/model';
+import { type SequenceBatch, checkSequences, toBatch } from '../batches/batch.js';
+import { splitByMemory } from '../batches/microBatches.js';
+import { completionFeeds, parameterFeeds, pick } from '../decoder/completions.js';
+import type { EngineOptions } from '../engineOptions.js';
 import { type GradientGraphOptions, gradientGraph, gradientNames, tensorsOf } from './gradientGraph.js';
-import { splitByMemory } from './microBatches.js';
 import { type ShardInput, type ShardStatistics, addStatistics, checkShard, partOf } from './shard.js';
 
-/** The flat gradients of a shard, each over the scope's trained tensors in order. */
+/** The flat gradients of a shard. */
 export interface ShardGradients {
+  /** The trained tensors that each flat gradient concatenates. */
+  readonly parameters: readonly TensorShape[];
   readonly objectives: readonly Float32Array[];
   /** Absent where every regulariser's coefficient is 0. */
   readonly regularizer: Float32Array | undefined;
@@ -91,9 +86,10 @@ export class GradientEngine {
       precision: this.#options.precision ?? 'float32',
     });
     const outputs = await session.run(pick(shardFeeds(version, input, batch), session.inputNames));
-    const trained = tensorsOf(scope, trainableTensors(this.#model.config, this.#spec));
+    const trained = tensorsOf(scope, this.#model.config, this.#spec);
     const flat = (nameOf: (name: string) => string, k: number): Float32Array => flattened(outputs, trained, nameOf, k);
     return {
+      parameters: trained,
       objectives: Array.from({ length: input.objectives }, (_, k) => flat(gradientNames.objectives, k)),
       regularizer: regularized ? flat(gradientNames.regularizer, 0) : undefined,
       statistics: statistics(input, batch, outputs),

@@ -1,7 +1,16 @@
 /** The graph that turns a batch and its advantages into one gradient per objective and one of the regularisers. */
 import { Graph, type Precision, type Seed, type Value, emitBinary, emitReshape, gradients } from '@gapo/graph';
-import { type DecoderConfig, type TensorShape, type TrainableSpec, type Weight, trainableTensors } from '@gapo/model';
-import { completionValues } from './evaluator.js';
+import {
+  type DecoderConfig,
+  type TensorShape,
+  type TrainableSpec,
+  type Weight,
+  decoderLayout,
+  trainableTensors,
+} from '@gapo/model';
+import { at } from '@gapo/numeric';
+import { completionValues } from '../decoder/completions.js';
+import { tensorSource } from '../decoder/tensorSource.js';
 import {
   column,
   uniformSlope,
@@ -11,8 +20,7 @@ import {
   surrogateSlope,
   tokenSurrogateSlope,
   valueSlope,
-} from './surrogate.js';
-import { tensorSource } from './tensorSource.js';
+} from './lossSlopes.js';
 
 /** Which gradients a graph computes, and how many backward passes that takes. */
 export interface GradientGraphOptions {
@@ -44,15 +52,12 @@ export interface GradientGraphOptions {
 /** All trained tensors, or those of the last decoder layer. */
 export type GradientScope = 'all' | 'lastLayer';
 
-/** The tensors of a scope, in order, of a policy's trained tensors. */
-export function tensorsOf<T extends { readonly name: string }>(
-  scope: GradientScope,
-  trained: readonly T[],
-): readonly T[] {
+/** The trained tensors of a scope, in order. */
+export function tensorsOf(scope: GradientScope, config: DecoderConfig, spec: TrainableSpec): readonly TensorShape[] {
+  const trained = trainableTensors(config, spec);
   if (scope === 'all') return trained;
-  const layerOf = ({ name }: T): number => Number(/model\.layers\.(\d+)\./.exec(name)?.[1] ?? -1);
-  const last = Math.max(...trained.map(layerOf));
-  return trained.filter((tensor) => layerOf(tensor) === last);
+  const { prefix } = at(decoderLayout(config).layers, config.layers - 1);
+  return trained.filter(({ name }) => name.includes(prefix));
 }
 
 /** Names of a gradient output: [K, ...shape] for the objectives, shape for the regularisers. */
@@ -83,7 +88,7 @@ export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap
   const graph = new Graph('gradients', options.precision);
   const all = trainableTensors(config, spec);
   const { tensors, parameters } = tensorSource(graph, all, frozen);
-  const trained = tensorsOf(scope, all);
+  const trained = tensorsOf(scope, config, spec);
   const completions = completionValues(graph, config, spec, tensors, recompute);
   const { logprobs, values, sequenceOf } = completions;
   const oldLogprobs = graph.floatInput('oldLogprobs', ['N']);

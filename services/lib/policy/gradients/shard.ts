@@ -1,6 +1,6 @@
 /** What a shard's gradients are computed from, and what is said of them: how both are taken apart and put together. */
 import { type TrainableSpec, concatenated } from '@gapo/model';
-import { type Sequence, tokensOf } from './batch.js';
+import { type Sequence, tokensOf } from '../batches/batch.js';
 import type { GradientScope } from './gradientGraph.js';
 
 /** The surrogate's settings and data for one shard. Token arrays run through all completion tokens, in order. */

@@ -3,13 +3,13 @@ import { describe, test } from 'node:test';
 import { Graph, Session, gradients, tokenStatistics } from '@gapo/graph';
 import { type TrainableSpec, initialTensors, sizeOf, trainableTensors } from '@gapo/model';
 import { gramFromMatrix, gramMatrix } from '@gapo/objectives';
-import { Evaluator } from './evaluator.js';
+import { Evaluator } from '../evaluator.js';
+import { tinyConfig, tinyModel } from '../tinyModel.fixture.js';
 import { GradientEngine } from './gradientEngine.js';
 import { LogitGramEngine } from './logitGram.js';
-import { project } from './projection.js';
+import { ratio, surrogateSlope } from './lossSlopes.js';
+import { project } from './randomProjection.js';
 import type { ShardInput } from './shard.js';
-import { ratio, surrogateSlope } from './surrogate.js';
-import { tinyConfig, tinyModel } from './tinyModel.fixture.js';
 
 const model = tinyModel();
 const spec: TrainableSpec = { lora: { rank: 2, alpha: 4, targets: ['q_proj', 'down_proj'] }, valueHeads: 0 };

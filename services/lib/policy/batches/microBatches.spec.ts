@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type NamedTensor, type TrainableSpec, initialTensors, activationBytes } from '@gapo/model';
 import fc from 'fast-check';
-import { Evaluator } from './evaluator.js';
-import { GradientEngine, type ShardGradients } from './gradientEngine.js';
+import { Evaluator } from '../evaluator.js';
+import { GradientEngine, type ShardGradients } from '../gradients/gradientEngine.js';
+import type { ShardInput } from '../gradients/shard.js';
+import { tinyConfig, tinyModel } from '../tinyModel.fixture.js';
 import { type MemoryOptions, microBatches } from './microBatches.js';
-import type { ShardInput } from './shard.js';
-import { tinyConfig, tinyModel } from './tinyModel.fixture.js';
 
 const lengths = fc.array(
   fc.record({ total: fc.integer({ min: 2, max: 200 }), completion: fc.integer({ min: 1, max: 2 }) }),

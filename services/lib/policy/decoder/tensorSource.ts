@@ -4,7 +4,9 @@
  */
 import type { Graph, Value } from '@gapo/graph';
 import { type TensorShape, type Weight, elementsOf, isWide } from '@gapo/model';
-import type { Tensors } from './decoder.js';
+
+/** Looks up a graph's tensors by Hugging Face name: inputs where they are trained, constants where they are frozen. */
+export type Tensors = (name: string) => Value;
 
 /** A lookup that declares tensors in a graph as they are asked for. */
 export function tensorSource(

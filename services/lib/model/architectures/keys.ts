@@ -1,0 +1,35 @@
+/** The types of values in config.json, with messages that say what a value must be. */
+import { z } from 'zod';
+
+const expecting = (what: string) => ({
+  error: ({ input }: { input?: unknown }) =>
+    input === undefined ? `is missing; it must be ${what}` : `must be ${what}`,
+});
+const whole = expecting('a whole number above 0');
+const aboveZero = expecting('a number above 0');
+
+/** A number of layers, heads, channels or tokens. */
+export const extent = z.int(whole).positive(whole);
+
+/** A number above 0. */
+export const positive = z.number(aboveZero).positive(aboveZero);
+
+/** A layer number, from 0. */
+export const layerNumber = z.int().nonnegative();
+
+/** true or false. */
+export const flag = z.boolean({ error: 'must be true or false' });
+
+const tokenId = z.int().nonnegative();
+
+/** One token id or a list of them. */
+export const tokenIds = z.union([tokenId, z.array(tokenId)], { error: 'must be a token id or a list of them' });
+
+/** A key that may be absent, and otherwise has the only value that is implemented. */
+export const only = <T extends boolean | number>(value: T) =>
+  z.literal(value, { error: `must be ${value}: nothing else is supported` }).nullish();
+
+/** A parse error as one line: each key with its problem. */
+export function problemsOf(error: z.ZodError): string {
+  return error.issues.map((issue) => `${issue.path.join('.') || 'the file'} ${issue.message}`).join('; ');
+}

@@ -1,0 +1,16 @@
+/** Qwen2 and Qwen2.5: biases on queries, keys and values. */
+import { defineArchitecture } from './architecture.js';
+import { llamaDecoder, llamaNames } from './llamaFamily.js';
+import { qwenKeys, qwenWindows } from './qwenFamily.js';
+
+/** Qwen2. */
+export const qwen2 = defineArchitecture({
+  modelType: 'qwen2',
+  names: { ...llamaNames, classPrefix: 'Qwen2' },
+  keys: qwenKeys,
+  decoder: (keys, report) => ({
+    ...llamaDecoder(keys, report),
+    windows: qwenWindows(keys, report),
+    biases: { queryKeyValue: true, attentionOutput: false, feedForward: false },
+  }),
+});

@@ -1,0 +1,85 @@
+/** Graphs over given completions: their inputs, and the log-probability, entropy and value of each completion token. */
+import { type Graph, type TensorArray, type Value, add, detach, linear, mul, tokenStatistics } from '@gapo/graph';
+import { type DecoderConfig, type NamedTensor, type TrainableSpec, valueHeadNames } from '@gapo/model';
+import type { SequenceBatch } from '../batches/batch.js';
+import { decodeSequences, logits } from './sequences.js';
+import type { Tensors } from './tensorSource.js';
+
+/** The values that every graph over completions has, token by token. */
+export interface CompletionValues {
+  /** [N]: ln π(token) at the sampling temperature. */
+  readonly logprobs: Value;
+  /** [N]: entropy in nats at the sampling temperature. Its nodes are added where it is first asked for. */
+  readonly entropy: Value;
+  /** [N, heads]: the value before each token; absent without value heads. */
+  readonly values: Value | undefined;
+  /** int64 [N]: the sequence of each token. */
+  readonly sequenceOf: Value;
+}
+
+/**
+ * Declares the batch's inputs and builds log-probabilities, entropy and values of its completion tokens.
+ * `recompute`: backward passes compute each layer again instead of keeping what it computed.
+ */
+export function completionValues(
+  graph: Graph,
+  config: DecoderConfig,
+  spec: TrainableSpec,
+  tensors: Tensors,
+  recompute = false,
+): CompletionValues {
+  const ids = graph.input('ids', 'int64', ['B', 'T']);
+  const rows = graph.input('rows', 'int64', ['N']);
+  const targets = graph.input('targets', 'int64', ['N']);
+  const sequenceOf = graph.input('sequenceOf', 'int64', ['N']);
+  const inverseTemperature = graph.floatInput('inverseTemperature', []);
+  const { hidden: predicting } = decodeSequences(config, ids, tensors, spec.lora, { rows, recompute }); // [N, width]
+  // The temperature goes with the hidden state, which is narrower than the vocabulary.
+  const cooled = logits(config, mul(predicting, inverseTemperature), tensors); // [N, V]
+  const statistics = tokenStatistics(cooled, targets);
+  return {
+    logprobs: statistics.logprobs,
+    get entropy() {
+      return statistics.entropy;
+    },
+    values: valueHeads(predicting, spec, tensors),
+    sequenceOf,
+  };
+}
+
+/** The feeds of completionValues' inputs. */
+export function completionFeeds(batch: SequenceBatch, temperature: number): Readonly<Record<string, TensorArray>> {
+  if (!(temperature > 0)) throw new RangeError(`temperature is ${temperature}; log-probabilities need one above 0`);
+  return {
+    ids: batch.ids,
+    rows: batch.rows,
+    targets: batch.targets,
+    sequenceOf: batch.sequenceOf,
+    inverseTemperature: { data: Float32Array.of(1 / temperature), dims: [] },
+  };
+}
+
+/** A version's tensors as feeds. */
+export function parameterFeeds(version: readonly NamedTensor[]): Readonly<Record<string, TensorArray>> {
+  return Object.fromEntries(version.map(({ name, shape, data }) => [name, { data, dims: shape }]));
+}
+
+/** The feeds that a session asks for: the runtime refuses names that its graph does not have. */
+export function pick(
+  feeds: Readonly<Record<string, TensorArray>>,
+  names: readonly string[],
+): Record<string, TensorArray> {
+  return Object.fromEntries(
+    names.map((name) => {
+      const feed = feeds[name];
+      if (feed === undefined) throw new Error(`the graph needs '${name}', which was not given`);
+      return [name, feed];
+    }),
+  );
+}
+
+/** One linear head for each objective on the detached hidden state: critics learn without moving the policy's trunk. */
+function valueHeads(hidden: Value, spec: TrainableSpec, tensors: Tensors): Value | undefined {
+  if (spec.valueHeads === 0) return undefined;
+  return add(linear(detach(hidden), tensors(valueHeadNames.weight)), tensors(valueHeadNames.bias));
+}
