@@ -24,6 +24,7 @@ const commands = [
   'front',
   'pareto',
   'export',
+  'config check',
   'reward check',
   'doctor',
 ];

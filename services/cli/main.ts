@@ -1,6 +1,7 @@
 /** `gapo`: the commands, and what becomes of their errors. */
 import { writeSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { configCommand } from './commands/config.js';
 import { controlCommands } from './commands/control.js';
 import { doctorCommand } from './commands/doctor.js';
 import { evalCommand } from './commands/eval.js';
@@ -50,6 +51,7 @@ const commands = [
   paretoCommand(),
   exportCommand(),
   sftCommand(),
+  configCommand(),
   planCommand(),
   rewardCommand(),
   doctorCommand(),

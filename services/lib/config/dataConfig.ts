@@ -10,24 +10,22 @@ const schema = z
   .strictObject({
     prompts: filePath
       .optional()
-      .meta({ absent: 'required with `algorithm: ppo`' })
-      .describe('Prompts to train on. Each line is `{"id": "1", "prompt": "How do I ..."}`.'),
+      .describe(
+        'Prompts to train on. Each line is `{"id": "1", "prompt": "How do I ..."}`. Needed by `algorithm: ppo`.',
+      ),
     heldOut: filePath
       .optional()
-      .meta({ absent: 'none: the run cannot be evaluated' })
-      .describe('Prompts for evaluations, in the format of `prompts`. They are never trained on.'),
+      .describe('Prompts that are never trained on, in the format of `prompts`. Needed by evaluations.'),
     pairs: filePath
       .optional()
-      .meta({ absent: 'required with `algorithm: dpo`' })
       .describe(
-        'Preference pairs. Each line is ' +
-          '`{"prompt": "...", "chosen": "...", "rejected": "...", "labels": {"helpful": 1, "harmless": -1}}`.',
+        'Preference pairs. Each line is `{"prompt", "chosen", "rejected", "labels": {"helpful": 1, "harmless": -1}}`. ' +
+          'Needed by `algorithm: dpo`.',
       ),
     pretraining: filePath
       .optional()
-      .meta({ absent: 'required with `ppo.ptx`' })
       .describe(
-        'Texts for the pretraining loss. Each line is `{"text": "..."}` or `{"prompt": "...", "completion": "..."}`.',
+        'Texts for language modelling. Each line is `{"text"}` or `{"prompt", "completion"}`. Needed by `ppo.ptx`.',
       ),
   })
   .describe('Files of prompts, preference pairs and texts, in JSON Lines.');

@@ -25,7 +25,7 @@ const options = z.strictObject({
     .union([
       z.literal('fixed'),
       z.strictObject({
-        kind: z.literal('adaptive'),
+        kind: z.literal('adaptive').describe('Chooses the adaptive controller.'),
         target: positiveNumber.describe('Target of the adaptive controller, in nats per completion.'),
         horizon: positiveNumber.describe('Horizon of the adaptive controller, in completions.'),
       }),

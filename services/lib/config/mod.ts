@@ -9,4 +9,5 @@ export {
   type ServiceNames,
 } from './objectiveConfig.js';
 export { updatesPerStep } from './optimizerConfig.js';
-export { objectiveNames, parseRunConfig, type RunConfig } from './runConfig.js';
+export { runConfigJsonSchema } from './jsonSchema.js';
+export { asWritten, objectiveNames, parseRunConfig, type RunConfig } from './runConfig.js';

@@ -10,6 +10,7 @@ const options = z.strictObject({
   learningRate: positiveNumber.default(1e-4).describe('Peak learning rate.'),
   betas: z
     .tuple([decay, decay])
+    .meta({ expected: 'two numbers of at least 0 and under 1' })
     .default([...adamwDefaults.betas])
     .describe('Decay rates of the first and second moments.'),
   epsilon: positiveNumber.default(adamwDefaults.epsilon).describe('Added to the square root of the second moment.'),

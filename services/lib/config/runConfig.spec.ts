@@ -1,8 +1,8 @@
 // The run configuration: defaults, and one line for everything that is wrong.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ConfigError } from '@gapo/service';
-import { objectiveNames, parseRunConfig } from './runConfig.js';
+import { ConfigError, yamlText } from '@gapo/service';
+import { asWritten, objectiveNames, parseRunConfig } from './runConfig.js';
 
 const services = new Set(['helpful', 'harmless']);
 
@@ -76,6 +76,25 @@ test('choices bring the defaults of what depends on them', () => {
   assert.equal(pairs.kl.coefficient, 0);
   const full = parseRunConfig(least.replace('model: models/policy', 'model: m, train: full'), 'run.yaml', services);
   assert.equal(full.policy.lora, undefined);
+});
+
+test('a configuration with every default written out is the same configuration', () => {
+  const pairs = least.replace('prompts:', 'pairs:');
+  const texts = [
+    least,
+    `${least}ppo: { advantages: gae, rewardClamp: [-1, 1] }`,
+    `${least}combine: { method: pgapo, preference: { helpful: { 0: 1, 9: 0 }, harmless: 1 } }`,
+    `${least}combine: { method: lagrangian }\nlagrangian: { objective: helpful, constraints: { harmless: { limit: 0 } } }`,
+    `${pairs}algorithm: dpo`,
+    least.replace('models/policy', 'm, train: full'),
+    least.replace('models/policy', 'm, adapter: a'),
+  ];
+  for (const text of texts) {
+    const config = parseRunConfig(text, 'run.yaml', undefined);
+    const written = yamlText(asWritten(config));
+    assert.deepEqual(parseRunConfig(written, 'run.yaml', undefined), config);
+    assert.equal(yamlText(asWritten(parseRunConfig(written, 'run.yaml', undefined))), written);
+  }
 });
 
 test('every problem is a line with place, path, what was found and what is expected', () => {

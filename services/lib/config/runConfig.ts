@@ -115,6 +115,16 @@ export function parseRunConfig(text: string, source: string, services: ServiceNa
   return withDependentDefaults(parseYaml(checked, text, { source }));
 }
 
+/**
+ * The configuration as a file with every default, its keys in the order of their documentation. `parseRunConfig` reads it
+ * back as the same value.
+ */
+export function asWritten(config: RunConfig): object {
+  // With DPO these are defaults that the file must not have.
+  const { ppo: _, kl: __, ...withoutPpo } = config;
+  return shape.parse(config.algorithm === 'dpo' ? withoutPpo : config);
+}
+
 /** Fills in the defaults that depend on other fields. */
 function withDependentDefaults(config: Written): RunConfig {
   const { algorithm } = config;

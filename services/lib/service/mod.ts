@@ -10,8 +10,9 @@ export {
   writeAtomicallySync,
   type FileContent,
 } from './files/atomicWrite.js';
-export { parseYaml, type YamlSource } from './settings/yamlFile.js';
+export { parseYaml, yamlText, type YamlSource } from './settings/yamlFile.js';
 export { parseValue } from './settings/problems.js';
+export { metaOf, schemaWords, unwrap } from './settings/schemaWalk.js';
 export { readSettings, describeSettings, type SettingRow } from './settings/environment.js';
 export { settingsHelp, type HelpOptions } from './settings/help.js';
 export { ConfigError, type ConfigProblem } from './settings/configError.js';

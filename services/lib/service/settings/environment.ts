@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { ConfigError } from './configError.js';
 import { nearestKey } from './editDistance.js';
 import { check } from './problems.js';
-import { schemaWords, unwrap } from './schemaWalk.js';
+import { metaOf, schemaWords, unwrap } from './schemaWalk.js';
 
 /** One row of a table of settings. */
 export interface SettingRow {
@@ -73,7 +73,7 @@ export function describeSettings(schema: z.ZodObject): SettingRow[] {
       name,
       expected: schemaWords(member),
       required: !missing.success,
-      description: descriptionOf(member),
+      description: metaOf(member, 'description') ?? '',
     };
     return missing.success && missing.data !== undefined ? { ...row, default: showDefault(missing.data) } : row;
   });
@@ -88,11 +88,4 @@ function membersOf(schema: z.ZodObject): [string, z.core.$ZodType][] {
 function showDefault(value: unknown): string {
   if (Array.isArray(value)) return value.map(showDefault).join(',');
   return typeof value === 'string' ? value : JSON.stringify(value);
-}
-
-function descriptionOf(schema: z.core.$ZodType): string {
-  const own = z.globalRegistry.get(schema)?.description;
-  if (own !== undefined) return own;
-  const def = schema._zod.def as { innerType?: z.core.$ZodType };
-  return def.innerType === undefined ? '' : descriptionOf(def.innerType);
 }

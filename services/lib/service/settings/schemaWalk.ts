@@ -24,16 +24,18 @@ export function unwrap(schema: Schema): Schema {
   }
 }
 
+/** A text in the metadata of the schema, or of a schema that it wraps: its `description`, or `expected`. */
+export function metaOf(schema: Schema, key: string): string | undefined {
+  for (let inner: Schema | undefined = schema; inner !== undefined; inner = unwrapOnce(inner)) {
+    const stated = z.globalRegistry.get(inner)?.[key];
+    if (typeof stated === 'string') return stated;
+  }
+  return undefined;
+}
+
 /** The words in which the schema asks for its value: its own `meta({ expected })` or that of a schema it wraps. */
 export function statedExpectation(schema: Schema): string | undefined {
-  let inner = schema;
-  for (;;) {
-    const stated = z.globalRegistry.get(inner)?.['expected'];
-    if (typeof stated === 'string') return stated;
-    const next = unwrapOnce(inner);
-    if (next === undefined) return undefined;
-    inner = next;
-  }
+  return metaOf(schema, 'expected');
 }
 
 function unwrapOnce(schema: Schema): Schema | undefined {

@@ -8,7 +8,8 @@ import {
   isSeq,
   LineCounter,
   parseDocument,
-  type Document,
+  Document,
+  visit,
   type YAMLError,
 } from 'yaml';
 import type { z } from 'zod';
@@ -49,6 +50,17 @@ export function parseYaml<S extends z.ZodType>(schema: S, text: string, { source
   if (!result.ok) problems.push(...result.findings.map((finding) => place(finding, document, lines)));
   problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
   throw new ConfigError(source, problems);
+}
+
+/** Writes a value that JSON can hold as the text of a YAML file. Lists of numbers or words take one line. */
+export function yamlText(value: unknown): string {
+  const document = new Document(value, { aliasDuplicateObjects: false });
+  visit(document, {
+    Seq(_, node) {
+      node.flow = node.items.every(isScalar);
+    },
+  });
+  return document.toString({ lineWidth: 0, flowCollectionPadding: false });
 }
 
 function toValue(document: Document.Parsed, source: string): unknown {
