@@ -8,7 +8,7 @@ export ONNXRUNTIME_NODE_INSTALL ?= skip
 GAPO := node services/cli/dist/main.js
 RUN ?= run
 
-.PHONY: help run test test-tools test-image build dev lint models study bench clean
+.PHONY: help run test test-tools test-image build dev lint docs pack models study bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -35,6 +35,12 @@ lint: node_modules/.installed ## eslint, prettier, buf
 
 test-image: build ## the images' file systems, made by the Dockerfile's own steps; each service started as its own user
 	@node test/run.mjs --under test/dist/image
+
+docs: build ## the API of the public packages, in docs/api/
+	@node_modules/.bin/typedoc --options docs/typedoc/typedoc.json
+
+pack: build ## npm packages of the command and of @gapo/reward, in packages/
+	@node deploy/npm/pack.mjs packages @gapo/cli @gapo/reward
 
 models: build ## make the example's models anew from the generator and a seed (under an hour on two cores)
 	@node examples/assistant/dist/training/main.js

@@ -4,7 +4,16 @@ import importX from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['**/dist/', '**/node_modules/', 'services/lib/rpc/gen/', 'runs/', 'examples/assistant/models/'] },
+  {
+    ignores: [
+      '**/dist/',
+      '**/node_modules/',
+      'services/lib/rpc/gen/',
+      'runs/',
+      'docs/api/',
+      'examples/assistant/models/',
+    ],
+  },
   js.configs.recommended,
   {
     files: ['**/*.ts'],

@@ -11,7 +11,13 @@ import { writeSmallModel } from '@gapo/model/testing';
 /** The checkout. */
 export const project = fileURLToPath(new URL('../..', import.meta.url));
 
-const cli = join(project, 'services/cli/dist/main.js');
+/** A `gapo`: its script, and the directory that it is called in. */
+export interface Command {
+  readonly script: string;
+  readonly cwd: string;
+}
+
+const checkout: Command = { script: join(project, 'services/cli/gapo.js'), cwd: project };
 
 /** What a finished command left. */
 export interface CommandResult {
@@ -24,8 +30,9 @@ export interface CommandResult {
 export async function gapo(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  { script, cwd } = checkout,
 ): Promise<CommandResult> {
-  const child = spawn(process.execPath, [cli, ...args], { cwd: project, env: { ...process.env, ...env } });
+  const child = spawn(process.execPath, [script, ...args], { cwd, env: { ...process.env, ...env } });
   const exit = once(child, 'exit') as Promise<[code: number | null]>;
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), exit]);
   return { code, stdout, stderr };
@@ -51,12 +58,15 @@ export async function startPlatform(options: {
   readonly rolloutWorkers?: number | 'usual';
   readonly gradientWorkers?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** @default the checkout's */
+  readonly command?: Command;
 }): Promise<Platform> {
   const { directory, data = join(directory, 'data'), rolloutWorkers = 1, gradientWorkers = 1, env = {} } = options;
+  const { script, cwd } = options.command ?? checkout;
   const child = spawn(
     process.execPath,
     [
-      cli,
+      script,
       'up',
       '--json',
       '--port-base',
@@ -71,7 +81,7 @@ export async function startPlatform(options: {
       '--gradient-workers',
       String(gradientWorkers),
     ],
-    { cwd: project, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
+    { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   const words = text(child.stderr);
   const [line] = (await Promise.race([

@@ -1,17 +1,21 @@
-/** Where things lie in the project that this command belongs to. */
+/** Where things lie in what this command belongs to: a checkout, an image or an installed package, laid out alike. */
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UserError } from '@gapo/service';
+import { preloadModule as tracingPreload } from '@gapo/tracing';
 
-/** The project's root: the working directory of every service. This file runs as services/cli/dist/project.js. */
+/** The root: the working directory of every service. This file runs as services/cli/dist/project.js below it. */
 export const projectRoot = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** The module that every service loads first; it turns tracing on where OTEL_* asks for it. */
-export const preloadModule = './services/lib/tracing/dist/preload.js';
+/** Whether this is a checkout, which has the embedded example and can be built. */
+export const isCheckout = existsSync(join(projectRoot, 'examples/assistant'));
 
-/** The reward services of the embedded example. */
-export const defaultRewardsFile = join(projectRoot, 'examples/assistant/rewards.yaml');
+/** The module that every service loads first, relative to the root; it turns tracing on where OTEL_* asks for it. */
+export const preloadModule = `./${relative(projectRoot, fileURLToPath(tracingPreload))}`;
+
+/** The reward services of the embedded example; elsewhere rewards.yaml of the working directory. */
+export const defaultRewardsFile = isCheckout ? join(projectRoot, 'examples/assistant/rewards.yaml') : 'rewards.yaml';
 
 /** Where runs, logs and the state of `gapo up` go. */
 export const defaultDataDirectory = 'runs';
@@ -29,7 +33,8 @@ export const defaultCoordinator = '127.0.0.1:50050';
 export function serviceScript(service: string, program = ''): string {
   const script = join('services', service, 'dist', program, 'main.js');
   if (!existsSync(join(projectRoot, script))) {
-    throw new UserError(`${join(projectRoot, script)} is missing: build it with \`npm run build\` in ${projectRoot}`);
+    const fix = isCheckout ? `build it with \`npm run build\` in ${projectRoot}` : 'this installation does not have it';
+    throw new UserError(`${join(projectRoot, script)} is missing: ${fix}`);
   }
   return script;
 }

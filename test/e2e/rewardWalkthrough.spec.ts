@@ -1,12 +1,13 @@
 /** The commands of docs/rewards.md, as they stand there: from a folder of ten lines to a score in a run that trains. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import { connect, type StepReport } from '@gapo/rpc';
 import {
   gapo,
@@ -25,11 +26,8 @@ async function codeOf(heading: string): Promise<readonly { readonly language: st
   const text = await readFile(join(project, 'docs/rewards.md'), 'utf8');
   const [, section] = text.split(`## ${heading}\n`);
   assert.ok(section !== undefined, `no section "${heading}"`);
-  const own = section.split('\n## ')[0]!;
-  return [...own.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map(([, language, code]) => ({
-    language: language!,
-    code: code!,
-  }));
+  const [own = ''] = section.split('\n## ');
+  return [...own.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map(([, language = '', code = '']) => ({ language, code }));
 }
 
 async function freeAddress(): Promise<string> {
@@ -41,27 +39,93 @@ async function freeAddress(): Promise<string> {
   return `127.0.0.1:${port}`;
 }
 
+/** A shell that runs. */
+interface Shell {
+  /** Its exit code. */
+  readonly ended: Promise<number | null>;
+  /** Resolves once its output has a match; rejects where it ends without. */
+  said(pattern: RegExp): Promise<void>;
+  stop(): void;
+  words(): string;
+}
+
 describe('from an empty folder to a score in a running run', () => {
   let workspace: Workspace;
   let platform: Platform;
   let folder: string;
+  let packages: string;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'gapo-walk-'));
+    packages = await mkdtemp(join(tmpdir(), 'gapo-walk-packages-'));
+    await promisify(execFile)('node', [join(project, 'deploy/npm/pack.mjs'), packages, '@gapo/reward']);
     workspace = await makeWorkspace();
     platform = await startPlatform({ directory: workspace.directory });
   });
   after(async () => {
     await platform.stop();
     await workspace.remove();
-    await rm(folder, { recursive: true, force: true });
+    for (const made of [folder, packages]) await rm(made, { recursive: true, force: true });
   });
+
+  /** Commands of the document in a shell in the folder. */
+  function shell(code: string, address: string): Shell {
+    const [, port] = address.split(':');
+    // What the document starts in the background is called once it listens, however long that takes.
+    const preamble = `
+set -e
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+gapo() {
+  if [ "$1 $2" = "reward check" ]; then
+    until (exec 3<>/dev/tcp/127.0.0.1/${port}) 2>/dev/null; do kill -0 $!; sleep 0.1; done
+  fi
+  command gapo "$@"
+}
+`;
+    const child = spawn('bash', ['-c', preamble + code], {
+      cwd: folder,
+      env: {
+        ...process.env,
+        PATH: `${join(project, 'node_modules/.bin')}:${process.env['PATH']}`,
+        PACKAGES: packages,
+        RUN: walkRun,
+        GAPO_COORDINATOR: platform.coordinator,
+        npm_config_prefer_offline: 'true',
+        npm_config_audit: 'false',
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let text = '';
+    const waiting = new Set<() => void>();
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk) => {
+        text += String(chunk);
+        for (const look of waiting) look();
+      });
+    }
+    const ended = once(child, 'close').then(([code]) => code as number | null);
+    const said = (pattern: RegExp): Promise<void> => {
+      const found = new Promise<void>((resolve) => {
+        const look = (): void => {
+          if (pattern.test(text)) resolve();
+        };
+        waiting.add(look);
+        look();
+      });
+      const over = ended.then((code) => {
+        if (!pattern.test(text)) throw new Error(`the commands ended with ${code} and not ${pattern}:\n${text}`);
+      });
+      return Promise.race([found, over]);
+    };
+    return { ended, said, stop: () => child.kill('SIGTERM'), words: () => text };
+  }
 
   test('the commands of the document do it, and no other process is started again', async (t) => {
     const [ts] = await codeOf('Ten lines');
     const [adding, removing] = await codeOf('From an empty folder to a score in a running run');
-    assert.deepEqual([ts?.language, adding?.language, removing?.language], ['ts', 'sh', 'sh']);
-    const commands = adding!.code.trim().split('\n');
-    assert.ok(commands.length + removing!.code.trim().split('\n').length < 10, adding!.code);
+    assert.ok(ts !== undefined && adding !== undefined && removing !== undefined);
+    assert.deepEqual([ts.language, adding.language, removing.language], ['ts', 'sh', 'sh']);
+    const commands = adding.code.trim().split('\n');
+    assert.ok(commands.length + removing.code.trim().split('\n').length < 10, adding.code);
 
     const at = ['--coordinator', platform.coordinator];
     const training = connect('gapo.training.v1.TrainingService', platform.coordinator);
@@ -71,25 +135,13 @@ describe('from an empty folder to a score in a running run', () => {
     const created = await gapo(['train', workspace.run, '--id', walkRun, ...at]);
     assert.equal(created.code, 0, created.stderr);
 
-    await writeFile(join(folder, 'reward.mts'), ts!.code);
+    await writeFile(join(folder, 'reward.mts'), ts.code);
     const address = await freeAddress();
-    const documented = adding!.code.match(/LISTEN=(\S+)/)![1]!;
-    const shell = (code: string): { ended: Promise<[number | null]>; stop: () => void; words: () => string } => {
-      const preamble =
-        'set -e; trap "kill \\$(jobs -p) 2>/dev/null || true" EXIT; gapo() { node "$GAPO/services/cli/dist/main.js" "$@"; }\n';
-      const child = spawn('bash', ['-c', preamble + code.replaceAll(documented, address)], {
-        cwd: folder,
-        env: { ...process.env, GAPO: project, RUN: walkRun, GAPO_COORDINATOR: platform.coordinator, HOME: folder },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      });
-      let said = '';
-      for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (said += String(text)));
-      const ended = once(child, 'close') as Promise<[number | null]>;
-      return { ended, stop: () => child.kill('SIGTERM'), words: () => said };
-    };
+    const documented = /LISTEN=(\S+)/.exec(adding.code)?.[1] ?? 'no LISTEN=';
+    const run = (code: string): Shell => shell(code.replaceAll(documented, address), address);
     /** The next step whose report fits. */
     const until = async (afterStep: number, fits: (step: StepReport) => boolean): Promise<StepReport> => {
-      for await (const { step } of training.WatchRun({ runId: walkRun, afterStep }, { deadlineMs: 120_000 })) {
+      for await (const { step } of training.WatchRun({ runId: walkRun, afterStep }, { deadlineMs: Infinity })) {
         if (step && fits(step)) return step;
       }
       throw new Error('the run ended');
@@ -98,24 +150,23 @@ describe('from an empty folder to a score in a running run', () => {
 
     const first = await until(0, () => true);
     assert.equal(names(first), 'short vowels');
-    const walk = shell(adding!.code);
+    const walk = run(adding.code);
     t.after(() => walk.stop());
-    const failed = walk.ended.then(([code]) => {
-      throw new Error(`the commands ended with ${code}:\n${walk.words()}`);
-    });
-    const scored = await Promise.race([until(first.step, (step) => names(step) === 'short vowels concise'), failed]);
+    await walk.said(/It keeps the contract\./);
+    await walk.said(/walk: concise added; from step \d+ on: short, vowels, concise/);
+    const scored = await until(first.step, (step) => names(step) === 'short vowels concise');
     const next = await until(scored.step, () => true);
     assert.equal(next.step, scored.step + 1);
     for (const { objectives } of [scored, next]) {
-      const { rewardMean, gradientNorm, failed: missing } = objectives[2]!;
+      const concise = objectives.at(2);
+      assert.ok(concise !== undefined);
+      const { rewardMean, gradientNorm, failed: missing } = concise;
       assert.ok(rewardMean > 0 && rewardMean <= 1 && gradientNorm > 0, `mean ${rewardMean}, norm ${gradientNorm}`);
       assert.equal(missing, 0);
     }
-    assert.match(walk.words(), /It keeps the contract\./);
-    assert.match(walk.words(), /walk: concise added; from step \d+ on: short, vowels, concise/);
 
-    const removal = shell(removing!.code);
-    assert.deepEqual(await removal.ended, [0, null], removal.words());
+    const removal = run(removing.code);
+    assert.equal(await removal.ended, 0, removal.words());
     await until(next.step, (step) => names(step) === 'short vowels');
     // Nothing of the platform has been started again, and the run has never stopped.
     assert.ok(platform.services.length >= 6);
@@ -123,10 +174,10 @@ describe('from an empty folder to a score in a running run', () => {
       assert.ok(pid !== undefined, name);
       assert.ok(process.kill(pid, 0), `${name} runs as the process that it was started as`);
     }
-    const { run } = await training.GetRun({ runId: walkRun }, { deadlineMs: 10_000 });
-    assert.equal(run!.state, 'RUN_STATE_RUNNING');
+    const { run: found } = await training.GetRun({ runId: walkRun }, { deadlineMs: Infinity });
+    assert.equal(found?.state, 'RUN_STATE_RUNNING');
     await gapo(['cancel', walkRun, ...at]);
     // What the document ends with follows the run to its end, and says that it did not train to its last step.
-    await assert.rejects(failed, /the commands ended with 2/);
+    assert.equal(await walk.ended, 2, walk.words());
   });
 });

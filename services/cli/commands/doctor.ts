@@ -11,7 +11,7 @@ import { jsonOption } from '../options/options.js';
 import { print, printJson } from '../output.js';
 import { defaultHttpPort, defaultPortBase } from '../processes/plan.js';
 import { isFree } from '../processes/ports.js';
-import { projectRoot } from '../project.js';
+import { isCheckout, projectRoot } from '../project.js';
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -40,18 +40,22 @@ export function nodeFinding(version: string): Finding {
     : missing('Node', version, `install Node ${oldestMajor}.${oldestMinor} or later: https://nodejs.org/en/download`);
 }
 
+const installRuntime = isCheckout
+  ? `npm ci (in ${projectRoot})`
+  : 'install gapo with its optional dependencies: npm install --include=optional';
+
 async function runtimeFinding(): Promise<Finding> {
   // In a process of its own: a native library that cannot be loaded may take its process with it.
   try {
     await promisify(execFile)(process.execPath, ['--input-type=module', '-e', "import 'onnxruntime-node'"], {
-      cwd: join(projectRoot, 'services/lib/graph'),
+      cwd: join(projectRoot, 'services/rollout'),
       timeout: 30_000,
     });
     return ok('onnxruntime-node', 'loads');
   } catch (error) {
     const said = String((error as { stderr?: unknown }).stderr ?? error);
     const why = said.split('\n').find((line) => /Error/.test(line)) ?? 'it cannot be loaded';
-    return missing('onnxruntime-node', why.trim(), `npm ci (in ${projectRoot})`);
+    return missing('onnxruntime-node', why.trim(), installRuntime);
   }
 }
 
@@ -120,7 +124,7 @@ async function examine(): Promise<Finding[]> {
     natsFinding(),
     ports,
     machineFinding(),
-    modelsFinding(),
+    ...(isCheckout ? [modelsFinding()] : []),
   ];
 }
 

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { grpcTarget } from '@gapo/service';
 import { InvalidArgumentError, Option } from 'commander';
 import { defaultHttpPort, defaultPortBase } from '../processes/plan.js';
-import { defaultCoordinator, defaultDataDirectory, defaultRewardsFile } from '../project.js';
+import { defaultCoordinator, defaultDataDirectory, defaultRewardsFile, isCheckout } from '../project.js';
 
 function integer(text: string, low: number, high: number, what: string): number {
   const value = Number(text);
@@ -71,7 +71,7 @@ const usualRolloutWorkers = process.env['DEVICE'] === 'cuda' ? 1 : Math.min(avai
 export const stackOptions = (): Option[] => [
   new Option('--rewards <file>', 'the YAML file of reward services').default(
     defaultRewardsFile,
-    'examples/assistant/rewards.yaml',
+    isCheckout ? 'examples/assistant/rewards.yaml' : defaultRewardsFile,
   ),
   dataOption(),
   new Option('--rollout-workers <n>', 'processes that sample completions, which share the cores')

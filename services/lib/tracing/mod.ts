@@ -2,5 +2,5 @@
 export { attributeNames, spanNames, type AttributeName, type SpanName } from './names.js';
 export { withSpan, activeContext, currentTraceId, currentLink, type SpanOptions } from './span.js';
 export { injectTraceparent, extractTraceparent, runWithTraceparent, type TraceHeaders } from './traceparent.js';
-export { serviceName, shutdownTelemetry, telemetryEnabled, telemetryWanted } from './sdk.js';
+export { preloadModule, serviceName, shutdownTelemetry, telemetryEnabled, telemetryWanted } from './sdk.js';
 export { ROOT_CONTEXT, SpanKind, type Attributes, type Context, type Link, type Span } from '@opentelemetry/api';

@@ -1,6 +1,9 @@
 /** The OpenTelemetry SDK of this process: started by the preload, stopped last of all. Imports nothing until it starts. */
 import { basename, dirname } from 'node:path';
 
+/** The module that a process loads first, with `node --import`, so that its calls are traced. */
+export const preloadModule = new URL('./preload.js', import.meta.url);
+
 /** What the rest of the package needs of the SDK. */
 interface RunningSdk {
   shutdown(): Promise<void>;
