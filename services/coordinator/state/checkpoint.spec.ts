@@ -37,8 +37,7 @@ function stateAt(step: number): TrainingState {
     position: 8 * step,
     kl: { kind: 'adaptive', coefficient: 0.1 + step / 3, target: 6, horizon: 1000 },
     combination: {
-      rewards: [0.1 * step],
-      multipliers: [],
+      memory: { rewards: [0.1 * step], multipliers: [] },
       chosen: { step, earlier: 2, weights: [1 / 3], alpha: [1], norms: [1e-9], progress: [0.7], stationarity: 1 },
     },
     goalChanges: [

@@ -27,7 +27,7 @@ import { checkKlController, type KlController } from '@gapo/objectives';
 import type { StepReport } from '@gapo/rpc';
 import { canonicalJson, configSha256, replaceDirectory, sha256Hex, z, UserError } from '@gapo/service';
 import { goalChangeSchema } from './goals.js';
-import { initialCombination, versionOf, type TrainingState } from './trainingState.js';
+import { initialCombination, versionOf, type CombinationState, type TrainingState } from './trainingState.js';
 
 /** A checkpoint on disk. */
 export interface CheckpointPlace {
@@ -74,21 +74,22 @@ const controllerSchema = z.union([
 
 const numbers = z.array(z.number());
 
-const combinationSchema = z.object({
-  rewards: numbers,
-  multipliers: numbers,
-  chosen: z
-    .object({
-      step: z.int().min(1),
-      earlier: z.int().min(0),
-      weights: numbers,
-      alpha: numbers,
-      norms: numbers,
-      progress: numbers,
-      stationarity: z.number(),
-    })
-    .optional(),
-});
+/** Beside the last choice, the vectors that the combiner keeps: keys of their own, whichever it has. */
+const combinationSchema = z
+  .object({
+    chosen: z
+      .object({
+        step: z.int().min(1),
+        earlier: z.int().min(0),
+        weights: numbers,
+        alpha: numbers,
+        norms: numbers,
+        progress: numbers,
+        stationarity: z.number(),
+      })
+      .optional(),
+  })
+  .catchall(numbers);
 
 const stateSchema = z.object({
   format: z.literal(currentFormat),
@@ -152,7 +153,7 @@ export async function writeCheckpoint(
     position: state.position,
     kl: state.kl,
     aims: [...state.goalChanges],
-    combination: state.combination,
+    combination: { ...state.combination.memory, chosen: state.combination.chosen },
     config: owner.config,
     configSha256: configSha256(owner.config),
     versionSha256: sha256OfTensors(parameters),
@@ -233,7 +234,6 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
   const found = sha256OfTensors(split(parameters, owner.shapes));
   if (found !== stateFile.versionSha256) damaged(`the tensors have SHA-256 ${found}, not ${stateFile.versionSha256}`);
   const { step, position, version: updates, kl, aims } = stateFile;
-  const { chosen, ...means } = stateFile.combination ?? initialCombination(owner.config);
   checkKlController(kl satisfies KlController);
   const optimizer = { step: updates, firstMoments: [assemble('exp_avg.')], secondMoments: [assemble('exp_avg_sq.')] };
   return {
@@ -241,13 +241,17 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
       step,
       position,
       kl,
-      combination: { ...means, ...(chosen && { chosen }) },
+      combination: stateFile.combination ? readCombination(stateFile.combination) : initialCombination(owner.config),
       goalChanges: aims,
       trained: { parameters, optimizer },
     },
     report: (stateFile.report ?? undefined) as StepReport | undefined, // its hash has been checked: it is as it was written
     sha256: found,
   };
+}
+
+function readCombination({ chosen, ...memory }: z.output<typeof combinationSchema>): CombinationState {
+  return { memory, ...(chosen && { chosen }) };
 }
 
 /** The SHA-256 of a checkpoint's tensors as it says itself, unchecked; undefined where it cannot be read. */

@@ -1,13 +1,7 @@
 /** What a run aims at, step by step: its objectives and the preference among them, as configured and as people changed them. */
-import {
-  numberAt,
-  objectiveConfig,
-  objectiveNames,
-  steered,
-  weightsOf,
-  type CombineConfig,
-  type RunConfig,
-} from '@gapo/config';
+import { objectiveConfig, objectiveNames, steered, steeringNumbers, type RunConfig } from '@gapo/config';
+import { required } from '@gapo/numeric';
+import { combinerOf, methods, numberAt } from '@gapo/objectives';
 import { RpcError } from '@gapo/rpc';
 import { z } from '@gapo/service';
 
@@ -54,7 +48,8 @@ export function configAt(config: RunConfig, changes: readonly GoalChange[], step
 
 /** A configuration with other aims. */
 export function withGoals(config: RunConfig, { objectives, preference }: Goals): RunConfig {
-  return { ...config, objectives, combine: preference ? steered(config.combine, preference) : config.combine };
+  const changed = { ...config, objectives };
+  return preference ? steered(changed, preference) : changed;
 }
 
 /** What a configuration aims at in a step. */
@@ -64,24 +59,16 @@ export function goalsOf(config: RunConfig, step: number): Goals {
 }
 
 /** Methods whose preference or weights can be set. */
-export const steeredMethods: readonly CombineConfig['method'][] = [
-  'pgapo',
-  'linear',
-  'tchebycheff',
-  'aligned-mtl',
-  'upgrad',
-  'dualproj',
-];
+const steeredMethods = methods.filter((method) => combinerOf(method).steeredBy !== undefined);
 
 /** The preference or weights of a step as the configuration has them; undefined where its method takes none. */
 export function configuredPreference(config: RunConfig, step: number): Record<string, number> | undefined {
-  const { combine } = config;
-  if (!steeredMethods.includes(combine.method)) return undefined;
-  const weights = weightsOf(combine);
+  if (combinerOf(config.combine.method).steeredBy === undefined) return undefined;
+  const numbers = steeringNumbers(config);
   const names = objectiveNames(config);
-  return Object.fromEntries(
-    names.map((name) => [name, weights === undefined ? 1 / names.length : numberAt(weights[name]!, step)]),
-  );
+  const share = (name: string): number =>
+    numbers === undefined ? 1 / names.length : numberAt(required(numbers[name], `the number for ${name}`), step);
+  return Object.fromEntries(names.map((name) => [name, share(name)]));
 }
 
 /**
@@ -110,9 +97,9 @@ export function checkPreference(names: readonly string[], preference: Readonly<R
 
 /** A preference was given to a run whose method takes none. */
 export function takesNoPreference(runId: string, { combine: { method } }: RunConfig): RpcError {
-  const methods = steeredMethods.join(', ');
+  const steerable = steeredMethods.join(', ');
   return new RpcError(
     'FAILED_PRECONDITION',
-    `run ${runId} combines by ${method}, which takes no preference; methods that do: ${methods}`,
+    `run ${runId} combines by ${method}, which takes no preference; methods that do: ${steerable}`,
   );
 }

@@ -3,11 +3,13 @@ import {
   checkCombination,
   checkObjectives,
   objective,
+  objectiveNames,
   withService,
   type RunConfig,
   type ObjectiveConfig,
   type ServiceNames,
 } from '@gapo/config';
+import { combinerOf } from '@gapo/objectives';
 import { RpcError } from '@gapo/rpc';
 import { canonicalJson, ConfigError, nearestKey, parseValue, z } from '@gapo/service';
 import { goalsOf, checkPreference, takesNoPreference, withGoals, type Goals } from './goals.js';
@@ -52,13 +54,8 @@ function whyFixed({ algorithm, ppo, combine }: RunConfig): string | undefined {
   if (algorithm === 'dpo') return 'learns from pairs, whose labels belong to the objectives that it began with';
   if (ppo.advantages === 'gae')
     return 'trains one critic for each objective (ppo.advantages: gae), as tensors of its own';
-  if (combine.method === 'lagrangian') {
-    return 'combines by lagrangian, with a limit for each objective in its configuration and a multiplier for each in its state';
-  }
-  if (combine.method === 'tchebycheff') {
-    return 'combines by tchebycheff, with a reference for each objective in its configuration and a mean for each in its state';
-  }
-  return undefined;
+  const { objectivesFixed } = combinerOf(combine.method);
+  return objectivesFixed && `combines by ${combine.method}, ${objectivesFixed}`;
 }
 
 /**
@@ -152,11 +149,10 @@ function preferenceAfter(
 
 /** The rules of run.yaml that objectives are part of. */
 function checkRules(config: RunConfig, { runId, services }: ObjectivesInForce): void {
-  const rules = z.custom<RunConfig>().superRefine(({ objectives, combine, lagrangian }, context) => {
+  const rules = z.custom<RunConfig>().superRefine((changed, context) => {
     const refuse = (path: PropertyKey[], message: string): void => context.addIssue({ code: 'custom', path, message });
-    checkObjectives(objectives, services, refuse);
-    const names = objectives.map(({ name }) => name);
-    checkCombination(combine, lagrangian, names, refuse);
+    checkObjectives(changed.objectives, services, refuse);
+    checkCombination(changed, objectiveNames(changed), refuse);
   });
   asked(() => parseValue(rules, config, `run ${runId}`));
 }

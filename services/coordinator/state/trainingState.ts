@@ -1,7 +1,7 @@
 /** Where a run's training is: exactly what a checkpoint holds and a step leads from. */
-import { objectiveNames, type RunConfig } from '@gapo/config';
+import { combinerSettings, objectiveNames, type RunConfig } from '@gapo/config';
 import { createAdamWState, type AdamWState } from '@gapo/numeric';
-import type { KlController } from '@gapo/objectives';
+import { combinerOf, type KlController, type Memory } from '@gapo/objectives';
 import type { GoalChange } from './goals.js';
 
 /** The weights that were last chosen, with what was known of the objectives then. Arrays are by objective. */
@@ -17,15 +17,16 @@ export interface ChosenWeights {
   readonly stationarity: number;
 }
 
-/** What a combination remembers; part of the training state. Arrays are by objective, empty where nothing is kept. */
+/** What a combination remembers; part of the training state. */
 export interface CombinationState {
-  /** Running means of the rewards: of tchebycheff and lagrangian. */
-  readonly rewards: readonly number[];
-  /** Lagrange multipliers, 0 for the objective that is maximised. */
-  readonly multipliers: readonly number[];
+  /** What the combiner keeps from step to step. */
+  readonly memory: Memory;
   /** Absent before the first choice. */
   readonly chosen?: ChosenWeights;
 }
+
+/** Vectors that every checkpoint has; empty where the combiner keeps none. */
+const emptyMemory = { rewards: [], multipliers: [] };
 
 /** Everything that an update reads and that a checkpoint must hold for it. */
 export interface Trained {
@@ -71,10 +72,9 @@ export function initialState(config: RunConfig, parameters: Float32Array): Train
 
 /** What is remembered before the first step. */
 export function initialCombination(config: RunConfig): CombinationState {
-  const { lagrangian } = config;
-  const multipliers =
-    lagrangian === undefined ? [] : objectiveNames(config).map((name) => lagrangian.constraints[name]?.initial ?? 0);
-  return { rewards: [], multipliers };
+  const combiner = combinerOf(config.combine.method);
+  const memory = combiner.initialMemory?.(combinerSettings(config), objectiveNames(config));
+  return { memory: { ...emptyMemory, ...memory } };
 }
 
 /** A start: the parameters of version 0, and no moments. */

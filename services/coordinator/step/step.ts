@@ -165,7 +165,7 @@ function objectiveReports(
   return training.config.objectives.map(({ name }, k) => {
     const { mean, std, latencyMs, failures }: ObjectiveScores = scored.objectives[k]!;
     if (mean === undefined || std === undefined) throw new RangeError(`objective ${name} has no scores to report`);
-    const multiplier = combination.multipliers[k];
+    const multiplier = combination.memory['multipliers']?.[k];
     return {
       name,
       rewardMean: mean,

@@ -1,5 +1,13 @@
 /** The run configuration: its schema, its defaults, its checks, and the documentation that derives from them. */
-export * from './combineConfig.js';
+export {
+  checkCombination,
+  combinerSettings,
+  combineSchema,
+  steered,
+  steeringNumbers,
+  type CombinationConfig,
+  type CombineConfig,
+} from './combineConfig.js';
 export {
   checkObjectives,
   objective,

@@ -1,7 +1,7 @@
 /** The run configuration: one YAML file, validated as a whole. */
 import { nonNegativeNumber, parseYaml, positiveInt, seed, word, z } from '@gapo/service';
 import { checkpoints } from './checkpointsConfig.js';
-import { checkCombination, combine, lagrangian, type CombineConfig, type LagrangianConfig } from './combineConfig.js';
+import { combine, combineSections } from './combineConfig.js';
 import { compute } from './computeConfig.js';
 import { data, type Algorithm } from './dataConfig.js';
 import { dpo, dpoDefaults } from './dpoConfig.js';
@@ -37,22 +37,8 @@ const sections = {
   data,
   rollout,
   objectives,
-  combine: {
-    schema: combine.prefault({ method: 'gapo' }).describe("How the objectives' gradients become one update."),
-    check: (
-      config: {
-        readonly combine: CombineConfig;
-        readonly lagrangian?: LagrangianConfig | undefined;
-        readonly objectives: readonly { readonly name: string }[];
-      },
-      refuse: Refuse,
-    ): void => checkCombination(config.combine, config.lagrangian, objectiveNames(config), refuse),
-  },
-  lagrangian: {
-    schema: lagrangian
-      .optional()
-      .describe('Objective and constraints of PPO-Lagrangian. Only with `combine.method: lagrangian`.'),
-  },
+  combine,
+  ...combineSections,
   ppo,
   kl,
   dpo,

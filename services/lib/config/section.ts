@@ -1,8 +1,8 @@
 /** What a top-level key of the run configuration consists of. */
+import type { Refuse } from '@gapo/objectives';
 import type { z } from '@gapo/service';
 
-/** Reports a value that breaks a rule: its path, and what is expected there. */
-export type Refuse = (path: PropertyKey[], expected: string) => void;
+export type { Refuse };
 
 /** Reports everything about a key that the rest of the configuration rules out. */
 export type Check<Config> = (config: Config, refuse: Refuse) => void;

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { NonFiniteError } from '@gapo/numeric';
 import fc from 'fast-check';
-import { gaeAdvantages, groupNormalizedAdvantages, NonFiniteError, rlooAdvantages, whiten } from './mod.js';
-import { assertClose } from './sampleGradients.fixture.js';
+import { assertClose } from './gram/sampleGradients.fixture.js';
+import { gaeAdvantages, groupNormalizedAdvantages, rlooAdvantages, whiten } from './mod.js';
 
 const number = fc.double({ min: -100, max: 100, noNaN: true });
 const objective = 'helpful';

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { NonFiniteError } from '@gapo/numeric';
 import fc from 'fast-check';
-import { checkKlController, NonFiniteError, tokenKl, updateKlController, type KlController } from './mod.js';
-import { assertClose } from './sampleGradients.fixture.js';
+import { assertClose } from './gram/sampleGradients.fixture.js';
+import { checkKlController, tokenKl, updateKlController, type KlController } from './mod.js';
 
 const logprob = fc.double({ min: -30, max: 0, noNaN: true });
 

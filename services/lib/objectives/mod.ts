@@ -1,27 +1,36 @@
 /**
- * The mathematics of several objectives: from gradients to the weights of one update, from rewards to advantages, and
- * the statistics and randomness around them. Pure functions without input, output or dependencies.
+ * The mathematics of several objectives: Gram matrices and the combiners that turn them into the weights of an update,
+ * advantages, the KL divergence and its controllers, Pareto fronts. Pure functions.
  */
 
-export * from '@gapo/numeric';
-export * from './gram.js';
-export { minNorm, kktTolerance, type KktCertificate, type MinNormPoint } from './minNorm.js';
-export type {
-  Choice,
-  CombineOptions,
-  Combiner,
-  Method,
-  MethodOptions,
-  OptionalPreference,
-  ProjectionOrder,
-} from './combiner.js';
-export { combine, stationarity, methods, type Combination } from './combine.js';
-export { updateMultiplier, type MultiplierState } from './lagrangian.js';
-export { weightedSum } from './direction.js';
-export { fillUniforms, deriveSeed, permutation, philox4x32, uniform } from '@gapo/numeric';
-export { checkLayout, type TokenLayout } from './tokens.js';
 export * from './advantages.js';
+export { combine, stationarity, type Combination } from './combiners/combine.js';
+export {
+  defineCombiner,
+  type Choice,
+  type CombinationStep,
+  type Combiner,
+  type Placement,
+  type Refuse,
+  type Settings,
+  type Steering,
+} from './combiners/combiner.js';
+export { updateMultiplier, type MultiplierState } from './combiners/lagrangian.js';
+export { type Memory } from './combiners/memory.js';
+export {
+  combinerOf,
+  combiners,
+  methods,
+  type CombineOptions,
+  type Combiners,
+  type Method,
+  type Registry,
+} from './combiners/registry.js';
+export { checkSettings, numberAt, numbersThatSteer, type ScheduledNumbers } from './combiners/settings.js';
+export * from './gram/gram.js';
+export { weightedSum } from './gram/direction.js';
 export * from './kl.js';
 export * from './pareto.js';
-export * from './schedules.js';
-export * from '@gapo/numeric';
+export { kktTolerance, type KktCertificate } from './solvers/certificate.js';
+export { minNorm, type MinNormPoint } from './solvers/minNorm.js';
+export { checkLayout, type TokenLayout } from './tokens.js';

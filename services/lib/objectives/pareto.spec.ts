@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { NonFiniteError, uniform } from '@gapo/numeric';
 import fc from 'fast-check';
-import { dominates, hypervolume, NonFiniteError, paretoFront, uniform } from './mod.js';
-import { assertClose } from './sampleGradients.fixture.js';
+import { assertClose } from './gram/sampleGradients.fixture.js';
+import { dominates, hypervolume, paretoFront } from './mod.js';
 
 const pointsOf = (size: number, most: number): fc.Arbitrary<number[][]> =>
   fc.array(fc.array(fc.integer({ min: -3, max: 6 }), { minLength: size, maxLength: size }), { maxLength: most });

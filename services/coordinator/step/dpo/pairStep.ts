@@ -104,7 +104,7 @@ export async function takePairStep(before: TrainingState, context: StepContext):
     step,
     objectives: names.map((name, k) => {
       const { margin, std, accuracy } = learned.objectives[k]!;
-      const multiplier = combination.multipliers[k];
+      const multiplier = combination.memory['multipliers']?.[k];
       return {
         name,
         rewardMean: margin,

@@ -92,11 +92,11 @@ test('a course goes through its points in straight lines, and is level before an
 test('multipliers: log λ moves by lr · λ · (mean cost - limit), where the cost is minus the reward', () => {
   const config = configOf('lagrangian');
   const before = initialCombination(config);
-  assert.deepEqual(before.multipliers, [0, 2]);
+  assert.deepEqual(before.memory['multipliers'], [0, 2]);
   const broken = afterRewards(config, before, [1, -3]); // cost 3, limit -2
-  assert.ok(Math.abs(broken.multipliers[1]! - 2 * Math.exp(0.5 * 2 * 5)) < 1e-9);
+  assert.ok(Math.abs(broken.memory['multipliers']![1]! - 2 * Math.exp(0.5 * 2 * 5)) < 1e-9);
   const held = afterRewards(config, before, [1, 4]); // cost -4, limit -2
-  assert.ok(Math.abs(held.multipliers[1]! - 2 * Math.exp(-0.5 * 2 * 2)) < 1e-12);
+  assert.ok(Math.abs(held.memory['multipliers']![1]! - 2 * Math.exp(-0.5 * 2 * 2)) < 1e-12);
   const { weights } = combine(
     gramMatrix([Float32Array.from([1, 0]), Float32Array.from([0, 1])], ['a', 'b']),
     combineOptions(config, { step: 1, state: before, noonAdvantages: [] }),
@@ -107,8 +107,8 @@ test('multipliers: log λ moves by lr · λ · (mean cost - limit), where the co
 test('running means begin at the first step’s and move by the share that is not kept', () => {
   const config = configOf('tchebycheff');
   const first = afterRewards(config, initialCombination(config), [4, 8]);
-  assert.deepEqual(first.rewards, [4, 8]);
-  assert.deepEqual(afterRewards(config, first, [0, 10]).rewards, [2, 9]);
+  assert.deepEqual(first.memory['rewards'], [4, 8]);
+  assert.deepEqual(afterRewards(config, first, [0, 10]).memory['rewards'], [2, 9]);
 });
 
 test('a multiplier that leaves the range of numbers fails the run and names its constraint', () => {

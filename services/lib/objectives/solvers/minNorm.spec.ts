@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eliminate } from '@gapo/numeric';
 import fc from 'fast-check';
-import { gradientNorms, gramFromMatrix, gramMatrix, kktTolerance, minNorm, progressOf, type Gram } from './mod.js';
 import {
   assertClose,
   gradientsOf,
@@ -12,7 +11,8 @@ import {
   norm,
   relatedGradients,
   sumOf,
-} from './sampleGradients.fixture.js';
+} from '../gram/sampleGradients.fixture.js';
+import { gradientNorms, gramFromMatrix, gramMatrix, kktTolerance, minNorm, progressOf, type Gram } from '../mod.js';
 
 /** The certificate's claim, recomputed from the Gram matrix alone. */
 function recomputedResidual(gram: Gram, alpha: Float64Array, squaredNorm: number): number {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { combine, updateMultiplier, type CombineOptions, type MultiplierState } from './mod.js';
-import { assertClose, gramOf, namesFor } from './sampleGradients.fixture.js';
+import { assertClose, gramOf, namesFor } from '../gram/sampleGradients.fixture.js';
+import { combine, updateMultiplier, type CombineOptions, type MultiplierState } from '../mod.js';
 
 const gram = gramOf([
   [1, 0],

@@ -1,9 +1,17 @@
 /** PAMA (He and Maghsudi 2025, "Pareto Multi-Objective Alignment for Language Models", arXiv 2508.07768). */
 
-import { checkFinite, type Combiner } from './combiner.js';
+import type { Gram } from '../gram/gram.js';
+import { checkFinite } from './checks.js';
+import { defineCombiner, type Choice } from './combiner.js';
+
+/** Options of {@link pama}. */
+export interface PamaOptions {
+  /** Mean over the batch's tokens of each objective's advantages, with negative ones counted as 0. Length K. */
+  readonly advantages: ArrayLike<number>;
+}
 
 /**
- * MGDA with every gradient replaced by one number: A_i, the mean of the objective's advantages with negative ones taken
+ * MGDA with every gradient replaced by one number: A_i, the mean of the objective's advantages with negative ones counted
  * as 0 ("Noon" PPO) and clipped tokens left out. The paper bounds ‖Σ c_i g_i‖² by a multiple of (Σ c_i A_i)² and
  * minimises that over the simplex; the least |Σ c_i A_i| is the distance of 0 from [min A, max A] (its theorem 1).
  *
@@ -12,10 +20,17 @@ import { checkFinite, type Combiner } from './combiner.js';
  * and negative ones share among themselves and balance each other.
  *
  * The weights do not depend on the Gram matrix: nothing is promised about any single objective's progress.
- *
- * @throws RangeError when there is not one finite number for each objective
  */
-export const pama: Combiner<'pama'> = (gram, { advantages }) => {
+export const pama = defineCombiner({
+  summary: 'MGDA on one number for each objective: its mean positive advantage',
+  source: 'He and Maghsudi 2025, arXiv 2508.07768',
+  settings: {},
+  options: (_, { noonAdvantages }): PamaOptions => ({ advantages: noonAdvantages }),
+  choose: choosePama,
+});
+
+/** @throws RangeError when there is not one finite number for each objective */
+function choosePama(gram: Gram, { advantages }: PamaOptions): Choice {
   checkFinite(gram, 'advantages', advantages);
   const size = gram.names.length;
   const a = Float64Array.from(advantages);
@@ -36,7 +51,7 @@ export const pama: Combiner<'pama'> = (gram, { advantages }) => {
     });
   }
   return { alpha, weights: Float64Array.from(alpha), leftOut: [], certificate: null };
-};
+}
 
 /** Equal shares, summing to 1, of the entries that are chosen. */
 function sharedWhere(values: Float64Array, chosen: (value: number) => boolean): Float64Array {

@@ -2,8 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { factor, substitute, symmetricEigen } from '@gapo/numeric';
 import fc from 'fast-check';
-import { projectOntoCone } from './coneProjection.js';
-import { combine, kktTolerance, type CombineOptions } from './mod.js';
 import {
   assertClose,
   gradientsOf,
@@ -14,8 +12,10 @@ import {
   relatedGradients,
   sumOf,
   termsOf,
-} from './sampleGradients.fixture.js';
-import { multiply, unitGradients } from './unitGradients.js';
+} from '../gram/sampleGradients.fixture.js';
+import { multiply, unitGradients } from '../gram/unitGradients.js';
+import { combine, kktTolerance, type CombineOptions } from '../mod.js';
+import { projectOntoCone } from '../solvers/coneProjection.js';
 
 const several = gradientsOf({ min: 2, max: 6 }, 2, { min: 2, max: 20 });
 

@@ -3,32 +3,9 @@
  * 2507.01915, after Désidéri 2012), and in the hull of the gradients rescaled by a power of their norms (GAPO).
  */
 
+import { cosine, gradientNorms, type Gram } from '../gram/gram.js';
 import { nearestPoint, type ActiveSetResult } from './activeSet.js';
-import { cosine, gradientNorms, type Gram } from './gram.js';
-
-/** Relative residual that a solution must reach. */
-export const kktTolerance = 1e-10;
-
-/** Proof that weights are optimal: anyone with the Gram matrix can recompute it. */
-export interface KktCertificate {
-  /**
-   * Largest violation of the conditions, divided by the size of the terms that are added up in ⟨g_i, d⟩. At most 1e-10.
-   * Independent of the gradients' scale.
-   *
-   * - Smallest norm (mgda, gapo): ⟨g_i, d⟩ ≥ ‖d‖², with equality where α_i > 0, divided by ‖g_i‖ Σ_j α_j ‖g_j‖.
-   * - Projections (dualproj, upgrad, pgapo): ⟨g_i, d⟩ ≥ 0, with equality where g_i was added, by ‖g_i‖ Σ_j w_j ‖g_j‖.
-   * - cagrad: ⟨g_i, d⟩ ≥ min_j ⟨g_j, d⟩, with equality where α_i > 0, by ‖g_i‖ Σ_j w_j ‖g_j‖; and
-   *   ‖d - g₀‖² = c²‖g₀‖², by the square of that sum.
-   * - nash-mtl: w_i ⟨g_i, d⟩ = 1, by w_i ‖g_i‖ Σ_j w_j ‖g_j‖.
-   */
-  readonly relativeResidual: number;
-  /** ‖d‖² at the solution, for the rescaled gradients where there is a rescaling. 0: Pareto stationary. */
-  readonly squaredNorm: number;
-  /** Objectives that decide: those with α_i > 0, or for a projection those that it had to add. Ascending. */
-  readonly active: readonly number[];
-  /** Points admitted to the active set on the way; 0 where a closed form applied. */
-  readonly iterations: number;
-}
+import { checkResidual, type KktCertificate } from './certificate.js';
 
 /** The smallest-norm point Σ α_i g_i / ‖g_i‖^p. */
 export interface MinNormPoint {
@@ -76,20 +53,6 @@ export function minNorm(gram: Gram, p = 0): MinNormPoint {
   const solved = nearestPoint(cosines, reciprocals);
   checkResidual('minNorm', gram, solved.residual);
   return spread(gram, classes, norms, reciprocals, solved, p);
-}
-
-/**
- * Refuses a solution that is not one.
- *
- * @param solver how the message calls it
- * @throws RangeError for a residual above {@link kktTolerance}
- */
-export function checkResidual(solver: string, gram: Gram, residual: number): void {
-  if (residual <= kktTolerance) return;
-  throw new RangeError(
-    `${solver}: optimality residual ${residual} exceeds ${kktTolerance} for ${gram.names.join(', ')}; ` +
-      'the matrix is not a Gram matrix of real gradients (not positive semidefinite)',
-  );
 }
 
 /** c_i = ℓ_min / ℓ_i for the rescaled lengths ℓ_i = ‖g_i‖^(1-p), computed as ratios so that no power overflows. */

@@ -1,16 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { NonFiniteError } from '@gapo/numeric';
 import fc from 'fast-check';
-import {
-  cosine,
-  gradientArrays,
-  gradientNorms,
-  gramFromMatrix,
-  gramMatrix,
-  NonFiniteError,
-  progressOf,
-  weightedSum,
-} from './mod.js';
+import { cosine, gradientArrays, gradientNorms, gramFromMatrix, gramMatrix, progressOf, weightedSum } from '../mod.js';
 import { assertClose, gradientsOf, gramOf, inner, namesFor, norm, sumOf } from './sampleGradients.fixture.js';
 
 test('entries are inner products, whatever the length and the mix of precisions', () => {

@@ -1,8 +1,18 @@
 /** PCGrad (Yu et al. 2020, "Gradient Surgery for Multi-Task Learning", arXiv 2001.06782, algorithm 1). */
 
 import { deriveSeed, permutation } from '@gapo/numeric';
-import { type Combiner, type ProjectionOrder } from './combiner.js';
-import { unitGradients, weightsFromAmounts, type UnitGradients } from './unitGradients.js';
+import { z } from 'zod';
+import type { Gram } from '../gram/gram.js';
+import { unitGradients, weightsFromAmounts, type UnitGradients } from '../gram/unitGradients.js';
+import { defineCombiner, type Choice } from './combiner.js';
+
+/** The order of PCGrad's projections: the exact mean over all orders (K ≤ 8), or one drawn for this seed and step. */
+export type ProjectionOrder = 'all' | { readonly seed: number; readonly step: number };
+
+/** Options of {@link pcgrad}. */
+export interface PcgradOptions {
+  readonly order: ProjectionOrder;
+}
 
 /** (K - 1)! orders for each of K gradients: 40,320 in all for K = 8. */
 const mostForAllOrders = 8;
@@ -17,10 +27,29 @@ const mostForAllOrders = 8;
  *
  * d is linear in the length of each gradient. For K = 2 it hurts no objective; beyond that a later projection may undo
  * an earlier one. α is the same for all.
- *
- * @throws RangeError for 'all' with more than 8 non-zero gradients, or an unusable seed or step
  */
-export const pcgrad: Combiner<'pcgrad'> = (gram, { order }) => {
+export const pcgrad = defineCombiner({
+  summary: 'the sum of the gradients, each projected off those that it conflicts with',
+  source: 'Yu et al. 2020, arXiv 2001.06782',
+  settings: {
+    order: z
+      .enum(['all', 'drawn'])
+      .default('all')
+      .describe(
+        'Order of the projections: the mean over all orders (at most 8 objectives), or one drawn in each step.',
+      ),
+  },
+  check: ({ order }, names, refuse) => {
+    if (order === 'all' && names.length > mostForAllOrders) {
+      refuse(['order'], `drawn, since there are more than ${mostForAllOrders} objectives`);
+    }
+  },
+  options: ({ order }, { seed, step }): PcgradOptions => ({ order: order === 'all' ? 'all' : { seed, step } }),
+  choose: choosePcgrad,
+});
+
+/** @throws RangeError for 'all' with more than 8 non-zero gradients, or an unusable seed or step */
+function choosePcgrad(gram: Gram, { order }: PcgradOptions): Choice {
   const units = unitGradients(gram);
   const size = units.kept.length;
   if (order === 'all' && size > mostForAllOrders) {
@@ -41,7 +70,7 @@ export const pcgrad: Combiner<'pcgrad'> = (gram, { order }) => {
     leftOut: units.leftOut,
     certificate: null,
   };
-};
+}
 
 /** The order for gradient i: a permutation of all, in which i itself is passed over. */
 function drawn(order: Exclude<ProjectionOrder, 'all'>, i: number, size: number): Uint32Array {

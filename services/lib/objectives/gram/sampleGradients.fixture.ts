@@ -2,7 +2,7 @@
 
 import { assertClose } from '@gapo/numeric/testing';
 import fc from 'fast-check';
-import { gramMatrix, type Gram } from './mod.js';
+import { gramMatrix, type Gram } from '../mod.js';
 
 /** `o0`, `o1`, …: K names. */
 export const namesFor = (size: number): string[] => Array.from({ length: size }, (_, i) => `o${i}`);

@@ -1,9 +1,11 @@
 /** Nash-MTL (Navon et al. 2022, "Multi-Task Learning as a Bargaining Game", arXiv 2202.01017). */
 
 import { factor, substitute } from '@gapo/numeric';
-import type { Combiner } from './combiner.js';
-import { checkResidual, minNorm } from './minNorm.js';
-import { dotProduct, multiply, unitGradients, weightsFromAmounts } from './unitGradients.js';
+import type { Gram } from '../gram/gram.js';
+import { dotProduct, multiply, unitGradients, weightsFromAmounts } from '../gram/unitGradients.js';
+import { checkResidual } from '../solvers/certificate.js';
+import { minNorm } from '../solvers/minNorm.js';
+import { defineCombiner, type Choice } from './combiner.js';
 
 /**
  * Where unit gradients can be combined to a squared norm of this or less, the policy is Pareto stationary as far as
@@ -23,7 +25,15 @@ const maxSteps = 200;
  * There is no solution where the policy is Pareto stationary: d = 0 then, the point of disagreement. Zero gradients
  * are left out: they can bargain for nothing. The choice's `alpha` is α divided by its sum.
  */
-export const nashMtl: Combiner<'nash-mtl'> = (gram) => {
+export const nashMtl = defineCombiner({
+  summary: 'the Nash bargaining solution: weight times progress is the same for every objective',
+  source: 'Navon et al. 2022, arXiv 2202.01017',
+  settings: {},
+  options: () => ({}),
+  choose: chooseNashMtl,
+});
+
+function chooseNashMtl(gram: Gram): Choice {
   const all = gram.names.length;
   const units = unitGradients(gram);
   const { kept, leftOut, cosines } = units;
@@ -45,7 +55,7 @@ export const nashMtl: Combiner<'nash-mtl'> = (gram) => {
     leftOut,
     certificate: { relativeResidual: residual, squaredNorm: size, active: kept, iterations: steps },
   };
-};
+}
 
 function bargain(cosines: Float64Array, size: number): { amounts: Float64Array; residual: number; steps: number } {
   const ones = new Float64Array(size).fill(1);

@@ -1,8 +1,10 @@
 /** Aligned-MTL (Senushkin et al. 2023, "Independent Component Alignment for Multi-Task Learning", arXiv 2305.19000). */
 
 import { symmetricEigen } from '@gapo/numeric';
-import { simplexPreference, type Combiner } from './combiner.js';
-import { gradientNorms } from './gram.js';
+import { gradientNorms, type Gram } from '../gram/gram.js';
+import { simplexPreference, type OptionalPreference } from './checks.js';
+import { defineCombiner, type Choice } from './combiner.js';
+import { optionalPreference } from './settings.js';
 
 /**
  * d = Σ λ_i ĝ_i for gradients ĝ that span the same space with all singular values equal to the smallest non-zero one of
@@ -13,7 +15,16 @@ import { gradientNorms } from './gram.js';
  * count as zero, so gradients more than about 10⁷ times shorter than the longest lose their say. Weights may be
  * negative.
  */
-export const alignedMtl: Combiner<'aligned-mtl'> = (gram, { preference }) => {
+export const alignedMtl = defineCombiner({
+  summary: 'the weighted sum of the gradients made orthogonal and of one length',
+  source: 'Senushkin et al. 2023, arXiv 2305.19000',
+  settings: { preference: optionalPreference },
+  steeredBy: 'preference',
+  options: (_, { preference }): OptionalPreference => ({ preference }),
+  choose: chooseAlignedMtl,
+});
+
+function chooseAlignedMtl(gram: Gram, { preference }: OptionalPreference): Choice {
   const alpha = simplexPreference(gram, preference);
   const size = gram.names.length;
   const norms = gradientNorms(gram);
@@ -38,4 +49,4 @@ export const alignedMtl: Combiner<'aligned-mtl'> = (gram, { preference }) => {
   }
   for (const i of leftOut) weights[i] = 0;
   return { alpha, weights, leftOut, certificate: null };
-};
+}

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { combine, kktTolerance, methods, type CombineOptions } from './mod.js';
 import {
   assertClose,
   gradientsOf,
@@ -11,7 +10,8 @@ import {
   relatedGradients,
   sumOf,
   termsOf,
-} from './sampleGradients.fixture.js';
+} from '../gram/sampleGradients.fixture.js';
+import { combine, kktTolerance, methods, type CombineOptions } from '../mod.js';
 
 /** One use of every method for K objectives, by what tests call it. */
 const uses = (size: number): Record<string, CombineOptions> => ({

@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { combine, stationarity, type CombineOptions } from './mod.js';
-import { assertClose, gradientsOf, gramOf, inner, norm, preferenceFor, sumOf } from './sampleGradients.fixture.js';
+import {
+  assertClose,
+  gradientsOf,
+  gramOf,
+  inner,
+  norm,
+  preferenceFor,
+  sumOf,
+} from '../gram/sampleGradients.fixture.js';
+import { combine, stationarity, type CombineOptions } from '../mod.js';
 
 /** Two to six objectives in more dimensions than that, norms within 1e-3 .. 1e3. */
 const severalGradients = gradientsOf({ min: 2, max: 6 }, 3, { min: 8, max: 30 });

@@ -1,8 +1,9 @@
 /** IMTL-G (Liu et al. 2021, "Towards Impartial Multi-task Learning", ICLR 2021, section 3.1). */
 
 import { symmetricEigen } from '@gapo/numeric';
-import type { Combiner } from './combiner.js';
-import { multiply, unitGradients, weightsFromAmounts } from './unitGradients.js';
+import type { Gram } from '../gram/gram.js';
+import { multiply, unitGradients, weightsFromAmounts } from '../gram/unitGradients.js';
+import { defineCombiner, type Choice } from './combiner.js';
 
 /** Σα below this share of Σ|α| is what rounding leaves of zero. */
 const vanishingSum = 1e-12;
@@ -12,11 +13,19 @@ const vanishingSum = 1e-12;
  * the unit gradients the projections are C·x, so x ∝ C⁺·1 with the pseudo-inverse of the cosines (where gradients are
  * dependent, projections are as equal as least squares makes them).
  *
- * The way d points does not depend on any length, its size is fixed by Σ α_i = 1. Weights may be negative, and where
+ * The direction of d does not depend on any length, its size is fixed by Σ α_i = 1. Weights may be negative, and where
  * the sum of the unnormalised ones is, all projections are negative too: the method promises equality, not progress.
  * Where the sum vanishes no multiple has Σ α_i = 1; the weights are 0 then, and α is the same for all.
  */
-export const imtlG: Combiner<'imtl-g'> = (gram) => {
+export const imtlG = defineCombiner({
+  summary: 'the direction with equal projections on every gradient',
+  source: 'Liu et al. 2021, "Towards Impartial Multi-task Learning", ICLR 2021',
+  settings: {},
+  options: () => ({}),
+  choose: chooseImtlG,
+});
+
+function chooseImtlG(gram: Gram): Choice {
   const units = unitGradients(gram);
   const size = units.kept.length;
   const all = gram.names.length;
@@ -32,7 +41,7 @@ export const imtlG: Combiner<'imtl-g'> = (gram) => {
   }
   const normalised = alpha.map((a) => a / sum);
   return { alpha: normalised, weights: Float64Array.from(normalised), leftOut: units.leftOut, certificate: null };
-};
+}
 
 /** C⁺·1, refined once against the matrix as given. */
 function pseudoInverseOfOnes(cosines: Float64Array, size: number): Float64Array {

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { combine, gramMatrix, weightedSum, type CombineOptions } from './mod.js';
-import { assertClose, norm } from './sampleGradients.fixture.js';
+import { assertClose, norm } from '../gram/sampleGradients.fixture.js';
+import { combine, gramMatrix, weightedSum, type CombineOptions } from '../mod.js';
 
 /** Two objectives to maximise, with their gradients, over a box or all of Rⁿ. */
 interface Problem {

@@ -1,0 +1,108 @@
+/**
+ * What a combiner is: a way to turn the objectives' gradients into one update, with everything that the rest of the
+ * platform needs to know about it. To add one, write a file like those beside this one and add a line to registry.ts.
+ */
+
+import type { z } from 'zod';
+import type { Gram } from '../gram/gram.js';
+import type { KktCertificate } from '../solvers/certificate.js';
+import type { Memory } from './memory.js';
+
+/** The weights that a combiner chooses. */
+export interface Choice {
+  /**
+   * Simplex weights before any rescaling or projection, length K: how much say the method gives each objective. They sum
+   * to 1 and are ≥ 0, except for IMTL-G, whose weights may be negative.
+   */
+  readonly alpha: Float64Array;
+  /** w with d = Σ w_i g_i, length K. */
+  readonly weights: Float64Array;
+  /** Objectives with a zero gradient where the method needs its direction: weight 0, ascending. */
+  readonly leftOut: readonly number[];
+  /** Proof of optimality; null where the method does not solve an optimisation problem. */
+  readonly certificate: KktCertificate | null;
+  /** The stationarity of the gradients, where the method computes it anyway. */
+  readonly stationarity?: number;
+}
+
+/** One step, as a combiner's options may depend on it. Vectors are in the order of `names`. */
+export interface CombinationStep {
+  /** The objectives' names, length K, in the order of the Gram matrix. */
+  readonly names: readonly string[];
+  /** The run's seed. */
+  readonly seed: number;
+  /** The step, from 1. */
+  readonly step: number;
+  /** The preference or weights in force, as given; zeros where the combiner takes none. Length K. */
+  readonly weights: Float64Array;
+  /** The same numbers divided by their sum. Length K. */
+  readonly preference: Float64Array;
+  /** Updated with this step's rewards. */
+  readonly memory: Memory;
+  /** Mean over tokens of each objective's advantages, with negative ones counted as 0. Length K. */
+  readonly noonAdvantages: readonly number[];
+}
+
+/**
+ * Reports a problem in the settings.
+ *
+ * @param path from where the combiner's settings stand
+ * @param expected what would be right, as in "one of helpful, harmless"
+ */
+export type Refuse = (path: PropertyKey[], expected: string) => void;
+
+/** The setting that holds the numbers that steer a combiner. `gapo prefer` changes it while a run trains. */
+export type Steering = 'preference' | 'weights';
+
+/** Where settings stand in the run configuration: in `combine`, or in a section named after the method. */
+export type Placement = 'combine' | 'section';
+
+/** The settings of a combiner with every default filled in. */
+export type Settings<S extends z.ZodRawShape> = z.output<z.ZodObject<S>>;
+
+/** A combiner. S are its settings, O the options of its function. */
+export interface Combiner<
+  S extends z.ZodRawShape = z.ZodRawShape,
+  O extends object = object,
+  P extends Placement = Placement,
+> {
+  /** The update in one line, for tables. */
+  readonly summary: string;
+  /** The paper or book that it comes from. */
+  readonly source: string;
+  /** The keys that it takes in the run configuration, each with a description and its default. */
+  readonly settings: S;
+  /** @default combine */
+  readonly placement?: P;
+  /** Present if a preference or weights steer it. The generic checks cover that setting: one number for each objective. */
+  readonly steeredBy?: Steering;
+  /** Why objectives cannot be added or removed while a run trains, as in "with a limit for each"; absent if they can. */
+  readonly objectivesFixed?: string;
+  /** Checks the settings against the objectives' names. */
+  check?(settings: Settings<S>, names: readonly string[], refuse: Refuse): void;
+  /** The memory before the first step. @default empty */
+  initialMemory?(settings: Settings<S>, names: readonly string[]): Memory;
+  /**
+   * The memory once a step's rewards are known, before its updates. @default unchanged
+   *
+   * @param rewards mean reward of each objective over the step's completions
+   * @throws RangeError where a number leaves the range of float64; the message names the setting
+   */
+  remember?(settings: Settings<S>, memory: Memory, names: readonly string[], rewards: readonly number[]): Memory;
+  /** The options of one step. */
+  options(settings: Settings<S>, step: CombinationStep): O;
+  /**
+   * Chooses the weights: a pure function.
+   *
+   * @param gram Gram matrix of the K objectives' ascent gradients
+   * @throws RangeError for options that do not fit the objectives; the message names the option
+   */
+  choose(gram: Gram, options: O): Choice;
+}
+
+/** Declares a combiner, with its types inferred. */
+export function defineCombiner<const S extends z.ZodRawShape, O extends object, const P extends Placement = 'combine'>(
+  combiner: Combiner<S, O, P>,
+): Combiner<S, O, P> {
+  return combiner;
+}
