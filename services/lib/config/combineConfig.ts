@@ -23,8 +23,9 @@ const commonSettings = {
     .meta({ expected: 'exact, lastLayer, logits, or a mapping { projection: dimensions }' })
     .default('exact')
     .describe(
-      'What the weights are chosen from: the exact gradients, or something cheaper. With a source other than `exact` the ' +
-        'update is one exact gradient of the weighted sum.',
+      'What the weights are chosen from: `exact` gradients, or something cheaper: those of the `lastLayer`, of the `logits` ' +
+        '(MGDA-UB), or a random `{ projection: dimensions }`. With a source other than `exact` the update is one exact ' +
+        'gradient of the weighted sum.',
     ),
   refreshEvery: positiveInt.default(1).describe('The weights are recomputed every N steps and kept in between.'),
   checkEvery: positiveInt
