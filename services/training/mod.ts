@@ -4,7 +4,6 @@
  */
 export { Descent, type DescentOptions, type MeanLoss, type Update } from './descent/descent.js';
 export type { TrainingEvent } from './descent/events.js';
-export { type LineFile, readLines } from './descent/lines.js';
 export { heldOutSplit, updatesOf } from './descent/order.js';
 export { runTrainingProcess } from './descent/process.js';
 export { loraSettings, trainingSettings } from './descent/settings.js';

@@ -3,10 +3,20 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { TextCodec } from '@gapo/model';
 import { scratch } from '../fixtures/world.fixture.js';
 import { drawPrompts, readPrompts, splitEvenly, type PromptRecord } from './prompts.js';
 
-const encoding = { context: 8, encodePrompt: (text: string) => [...Buffer.from(text)] };
+/** Every byte is a token. */
+const codec = new TextCodec(
+  {
+    encodePrompt: (text) => [...Buffer.from(text)],
+    encode: (text) => [...Buffer.from(text)],
+    decode: (ids) => Buffer.from(ids).toString(),
+    renderChat: () => undefined,
+  },
+  { endId: 0, endIds: [0], context: 8 },
+);
 
 function records(count: number): PromptRecord[] {
   return Array.from({ length: count }, (_, index) => ({ index, id: `p${index}`, text: 'x', tokenIds: [1] }));
@@ -15,7 +25,7 @@ function records(count: number): PromptRecord[] {
 test('reads prompts in the order of the file, whatever else their lines hold', async (t) => {
   const path = join(await scratch(t), 'train.jsonl');
   await writeFile(path, '{"id":"a","prompt":"one","topic":"x"}\n\n{"id":7,"prompt":"two"}\n');
-  assert.deepEqual(await readPrompts(path, encoding), [
+  assert.deepEqual(await readPrompts(path, codec), [
     { index: 0, id: 'a', text: 'one', tokenIds: [111, 110, 101] },
     { index: 1, id: '7', text: 'two', tokenIds: [116, 119, 111] },
   ]);
@@ -31,23 +41,23 @@ test('every bad line is named', async (t) => {
     '{"id":"c","prompt":"far too long"}',
   ];
   await writeFile(path, lines.join('\n'));
-  const error = await readPrompts(path, encoding).catch((reason: unknown) => reason as Error);
+  const error = await readPrompts(path, codec).catch((reason: unknown) => reason as Error);
   const told = (error as Error).message.split('\n');
   assert.equal(told.length, 4);
   assert.ok(told[0]!.startsWith(`${path}:2: not JSON: `));
   assert.equal(told[1], `${path}:3: the id "a" is that of line 1 too`);
-  assert.match(told[2]!, /:4: expected an object with "id"/);
+  assert.match(told[2]!, /:4: prompt: found nothing, expected a text that is not empty; a line is \{"id", "prompt"\}/);
   assert.match(told[3]!, /:5: the prompt has 12 tokens, the model's context 8; shorten it/);
 });
 
 test('a missing or empty file says so', async (t) => {
   const directory = await scratch(t);
-  await assert.rejects(
-    readPrompts(join(directory, 'none.jsonl'), encoding),
-    /none\.jsonl: does not exist; name a file/,
-  );
+  await assert.rejects(readPrompts(join(directory, 'none.jsonl'), codec), /none\.jsonl: does not exist; name a file/);
   await writeFile(join(directory, 'empty.jsonl'), '\n');
-  await assert.rejects(readPrompts(join(directory, 'empty.jsonl'), encoding), /empty\.jsonl: has no prompts/);
+  await assert.rejects(
+    readPrompts(join(directory, 'empty.jsonl'), codec),
+    /empty\.jsonl: no lines; write \{"id", "prompt"\}, one a line/,
+  );
 });
 
 test('each epoch draws every prompt once, in an order of its own', () => {

@@ -1,7 +1,7 @@
 /** Prompts: read from JSON lines, tokenised once, and drawn in a seeded order that a single number describes. */
+import type { TextCodec } from '@gapo/model';
 import { permutation } from '@gapo/numeric';
-import { UserError, z } from '@gapo/service';
-import { readJsonLines } from './jsonLines.js';
+import { readJsonLines, UserError, z } from '@gapo/service';
 
 /** A prompt of a data set. */
 export interface PromptRecord {
@@ -15,45 +15,33 @@ export interface PromptRecord {
   readonly tokenIds: readonly number[];
 }
 
-/** How a prompt becomes tokens. */
-export interface PromptEncoding {
-  /** Token ids of a prompt. */
-  encodePrompt(text: string): number[];
-  /** The longest sequence of the policy, in tokens; a prompt must leave room for one more. */
-  readonly context: number;
-}
-
 const largestCount = 2 ** 32;
 
-const line = z.object({ id: z.union([z.string().min(1), z.int()]), prompt: z.string().min(1) });
+// Other keys are ignored: data sets carry sources and topics.
+const line = z.looseObject({
+  id: z.union([z.string().min(1), z.int()]).meta({ expected: 'an id, a string or an integer' }),
+  prompt: z.string().min(1).meta({ expected: 'a text that is not empty' }),
+});
 
 /**
- * Reads a file of JSON lines `{"id": ..., "prompt": ...}`; other keys are ignored, so are empty lines.
+ * Reads prompts: lines `{"id", "prompt"}`.
  *
- * @throws UserError with a line `file:line: what is wrong` for each of the first few problems
+ * @throws UserError that names each of the first lines that are wrong
  */
-export async function readPrompts(path: string, encoding: PromptEncoding): Promise<readonly PromptRecord[]> {
+export async function readPrompts(path: string, codec: TextCodec): Promise<readonly PromptRecord[]> {
   const lineOf = new Map<string, number>();
-  const prompts = await readJsonLines(path, '{"id", "prompt"}', (value, index, lineNumber): PromptRecord => {
-    const parsed = line.safeParse(value);
-    if (!parsed.success) {
-      throw new Error(
-        'expected an object with "id" (a string or an integer) and "prompt" (a string that is not empty)',
-      );
-    }
-    const [id, text] = [String(parsed.data.id), parsed.data.prompt];
-    const first = lineOf.get(id);
-    if (first !== undefined) throw new Error(`the id ${JSON.stringify(id)} is that of line ${first} too`);
-    lineOf.set(id, lineNumber);
-    const tokenIds = encoding.encodePrompt(text);
-    if (tokenIds.length === 0) throw new Error('the prompt has no tokens');
-    if (tokenIds.length >= encoding.context) {
-      throw new Error(`the prompt has ${tokenIds.length} tokens, the model's context ${encoding.context}; shorten it`);
-    }
-    return { index, id, text, tokenIds };
+  const { records } = await readJsonLines([path], {
+    shape: '{"id", "prompt"}',
+    schema: line,
+    record: ({ id: given, prompt: text }, { line, index }): PromptRecord => {
+      const id = String(given);
+      const first = lineOf.get(id);
+      if (first !== undefined) throw new UserError(`the id ${JSON.stringify(id)} is that of line ${first} too`);
+      lineOf.set(id, line);
+      return { index, id, text, tokenIds: codec.prompt(text) };
+    },
   });
-  if (prompts.length === 0) throw new UserError(`${path}: has no prompts; write one {"id", "prompt"} a line`);
-  return prompts;
+  return records;
 }
 
 /** A prompt drawn for a step. */

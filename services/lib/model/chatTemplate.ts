@@ -1,6 +1,7 @@
 /** Chat templates: a conversation as the text that a model was trained to read. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { UserError } from '@gapo/service';
 import { Template } from '@huggingface/jinja';
 import { ModelError } from './errors.js';
 import { readBytes } from './safetensors.js';
@@ -56,7 +57,7 @@ export class ChatTemplate {
   assertExchange(): void {
     let rendered: string;
     try {
-      rendered = this.render(exchange('PROMPT', 'REPLY'), false);
+      rendered = this.#render(exchange('PROMPT', 'REPLY'), false);
     } catch (error) {
       throw new ModelError(this.path, `has a chat_template that fails: ${(error as Error).message}`);
     }
@@ -65,8 +66,20 @@ export class ChatTemplate {
     }
   }
 
-  /** The conversation's text, with the next reply opened where asked. Throws what the template itself refuses. */
+  /**
+   * Renders a conversation, with the next reply opened where asked.
+   *
+   * @throws UserError where the template refuses it, as some do with turns that do not alternate
+   */
   render(turns: readonly Turn[], openReply: boolean): string {
+    try {
+      return this.#render(turns, openReply);
+    } catch (error) {
+      throw new UserError(`the chat template refuses it: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  #render(turns: readonly Turn[], openReply: boolean): string {
     return this.#template.render({
       messages: turns.map(({ role, content }) => ({ role, content })),
       add_generation_prompt: openReply,

@@ -44,6 +44,7 @@ export { ChatTemplate, exchange, type Turn } from './chatTemplate.js';
 export { type EncodedPair, PairTemplate } from './sequenceTemplate.js';
 export { JudgedConversation } from './judgedConversation.js';
 export { longestThatFits, roomyCharactersPerToken } from './longestThatFits.js';
+export { TextCodec, type PolicyTokens, type TextTokenizer, type TokenSequence } from './tokenizer/textCodec.js';
 export { Tokenizer } from './tokenizer.js';
 export { copyTokenizer, isTokenizerFile } from './tokenizerFiles.js';
 export {

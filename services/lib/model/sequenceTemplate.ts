@@ -80,3 +80,10 @@ export function pairTemplate(
   const texts = parts.filter(({ kind }) => kind === 'text').length;
   return texts === 2 && parts.length > 2 ? new PairTemplate(parts) : undefined;
 }
+
+/** Counts the special tokens that the post-processor puts behind a single text. */
+export function tokensBehind(process: PostProcessor): number {
+  const { tokens } = process([placeholders.first], null, true);
+  const place = tokens.indexOf(placeholders.first);
+  return place < 0 ? 0 : tokens.length - 1 - place;
+}

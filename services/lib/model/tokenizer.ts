@@ -5,7 +5,7 @@ import { ChatTemplate, type Turn, specialTokens } from './chatTemplate.js';
 import type { DecoderConfig } from './decoderConfig.js';
 import { ModelError } from './errors.js';
 import { readJson } from './jsonFile.js';
-import { type PairTemplate, type PostProcessor, pairTemplate } from './sequenceTemplate.js';
+import { type PairTemplate, type PostProcessor, pairTemplate, tokensBehind } from './sequenceTemplate.js';
 
 /** What is used of the library. Its own declarations import without file extensions, which NodeNext does not resolve. */
 interface TextTokenizer {
@@ -29,6 +29,8 @@ export class Tokenizer {
   readonly size: number;
 
   readonly #eosId: number | undefined;
+  /** Special tokens that the tokenizer adds behind a text when asked for them. */
+  readonly #tokensBehind: number;
 
   private constructor(
     tokenizer: TextTokenizer,
@@ -36,9 +38,11 @@ export class Tokenizer {
     eosId: number | undefined,
     chatTemplate: ChatTemplate | undefined,
     pair: PairTemplate | undefined,
+    tokensBehind: number,
   ) {
     this.#tokenizer = tokenizer;
     this.#eosId = eosId;
+    this.#tokensBehind = tokensBehind;
     this.size = size;
     this.chatTemplate = chatTemplate;
     this.pairTemplate = pair;
@@ -63,7 +67,8 @@ export class Tokenizer {
       processor === null ? undefined : pairTemplate(processor, (token) => tokenizer.token_to_id(token), segmented);
     const { eos_token: eos } = specialTokens(settings);
     const eosId = eos === undefined ? undefined : tokenizer.get_vocab(true).get(eos);
-    return new Tokenizer(tokenizer, size, eosId, await ChatTemplate.read(directory, settings), pair);
+    const behind = processor === null ? 0 : tokensBehind(processor);
+    return new Tokenizer(tokenizer, size, eosId, await ChatTemplate.read(directory, settings), pair, behind);
   }
 
   /** Throws ModelError where the tokenizer has ids that the model has no embedding for. */
@@ -98,11 +103,14 @@ export class Tokenizer {
 
   /**
    * Token ids of a prompt as the policy sees it: through the chat template as one user turn with the reply opened,
-   * or, where the model has none, the text after the tokens that the tokenizer itself adds in front.
+   * or, where the model has none, the text after the tokens that the tokenizer itself adds in front. Those that it adds
+   * behind are left out: a prompt is continued, so no end token may close it.
    */
   encodePrompt(prompt: string): number[] {
     const rendered = this.renderChat([{ role: 'user', content: prompt }], true);
-    return rendered === undefined ? this.encode(prompt, { addSpecialTokens: true }) : this.encode(rendered);
+    if (rendered !== undefined) return this.encode(rendered);
+    const ids = this.encode(prompt, { addSpecialTokens: true });
+    return ids.slice(0, ids.length - this.#tokensBehind);
   }
 
   /** A conversation as the chat template writes it, with the next reply opened where asked; undefined where the model has none. */

@@ -11,6 +11,7 @@ export {
   type FileContent,
 } from './files/atomicWrite.js';
 export { parseYaml, yamlText, type YamlSource } from './settings/yamlFile.js';
+export { readJsonLines, type LineFile, type LineFormat, type LinePlace } from './files/jsonLines.js';
 export { parseValue } from './settings/problems.js';
 export { metaOf, schemaWords, unwrap } from './settings/schemaWalk.js';
 export { readSettings, describeSettings, type SettingRow } from './settings/environment.js';

@@ -2,10 +2,9 @@
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { at, createAdamWState } from '@gapo/numeric';
-import { replaceDirectory, UserError } from '@gapo/service';
+import { replaceDirectory, UserError, type LineFile } from '@gapo/service';
 import { Descent } from '../descent/descent.js';
 import { type TrainingEvent } from '../descent/events.js';
-import { type LineFile } from '../descent/lines.js';
 import { heldOutSplit, updatesOf } from '../descent/order.js';
 import { startFromNothing } from './bagStart.js';
 import { type Quality, qualityOf } from './calibration.js';
@@ -57,8 +56,8 @@ async function fitInto(
 ): Promise<Extract<FitEvent, { event: 'end' }>> {
   const cache = join(directory, '.weights');
   const start = await startOf(settings, directory, cache);
-  const { examples, files } = await readPairs(settings.data, start.conversation, start.maxTokens);
-  const { training, heldOut } = splitPairs(examples, settings);
+  const { records, files } = await readPairs(settings.data, start.conversation, start.maxTokens);
+  const { training, heldOut } = splitPairs(records, settings);
   const engine = await PairEngine.open(start.model, settings);
   const descent = descentOf(engine, start, training, settings);
   report({

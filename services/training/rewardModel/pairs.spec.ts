@@ -18,7 +18,7 @@ async function read(t: TestContext, ...lines: readonly unknown[]) {
   t.after(() => rm(directory, { recursive: true, force: true }));
   const file = join(directory, 'pairs.jsonl');
   await writeFile(file, lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line))).join('\n'));
-  return (await readPairs([file], conversation, maxTokens)).examples;
+  return (await readPairs([file], conversation, maxTokens)).records;
 }
 
 const user = (content: string) => ({ role: 'user', content });
@@ -70,12 +70,15 @@ test('each line that is wrong is named, with the field and what to do', async (t
   const good = { prompt: 'a', chosen: 'b', rejected: 'c' };
   const wrong: readonly (readonly [unknown, RegExp])[] = [
     ['{"prompt"', /:2: not JSON/],
-    [['a'], /:2: expected \{"prompt", "chosen", "rejected"\}/],
-    [{ prompt: 'a', chosen: 'b' }, /:2: rejected: found nothing; give a text or messages/],
-    [{ ...good, chosen: null }, /:2: chosen: found null; give a text/],
-    [{ ...good, chosen: [] }, /:2: chosen: found an empty list; give a text/],
-    [{ ...good, chosen: [{ content: 'b' }] }, /:2: chosen\[0\]\.role: found nothing; give who speaks/],
-    [{ ...good, rejected: [{ role: 'assistant', content: ['c'] }] }, /:2: rejected\[0\]\.content: found a list; give/],
+    [['a'], /:2: found a list of 1, expected a mapping; a line is \{"prompt", "chosen", "rejected"\}/],
+    [{ prompt: 'a', chosen: 'b' }, /:2: rejected: found nothing, expected a text or messages/],
+    [{ ...good, chosen: null }, /:2: chosen: found nothing, expected a text or messages/],
+    [{ ...good, chosen: [] }, /:2: chosen: found an empty list, expected a text or messages/],
+    [{ ...good, chosen: [{ content: 'b' }] }, /:2: chosen\[0\]\.role: found nothing, expected who speaks/],
+    [
+      { ...good, rejected: [{ role: 'assistant', content: ['c'] }] },
+      /:2: rejected\[0\]\.content: found a list of 1, expected what is said, as a text/,
+    ],
     [{ chosen: 'b', rejected: 'c' }, /:2: prompt: found nothing; give what is answered/],
     [{ ...good, rejected: 'b' }, /:2: rejected: the same as chosen, in tokens; leave the line out/],
     [{ chosen: [user('a')], rejected: exchange('a', 'b') }, /:2: chosen: the last turn is by 'user'; end with/],

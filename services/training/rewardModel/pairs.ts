@@ -1,96 +1,84 @@
-/** The data: files of JSON lines, each a prompt with a preferred and a less preferred answer, in plain text or as messages. */
-import type { Turn } from '@gapo/model';
-import { type LineFile, readLines } from '../descent/lines.js';
+/** The data: files of JSON lines, each a prompt with a preferred and a less preferred answer, as texts or as messages. */
+import type { JudgedConversation, Turn } from '@gapo/model';
+import { readJsonLines, UserError, z, type LineFile } from '@gapo/service';
 import type { TokenPair } from './engine.js';
 
 /** A line: the two conversations as tokens, and what both answer. */
 export interface PreferencePair extends TokenPair {
-  /** The conversations up to their first turn by the user, or else their last: pairs with equal openings may share a prompt. */
+  /** The conversation up to its first turn by the user, or else up to its last turn: pairs with equal openings may share a prompt. */
   readonly opening: string;
 }
 
 /** How conversations become tokens. */
-export interface PairEncoder {
-  /** Undefined where the last turn alone is too long. Throws what the chat template refuses. */
-  encode(turns: readonly Turn[], maxTokens: number): number[] | undefined;
-}
+export type PairEncoder = Pick<JudgedConversation, 'encode'>;
 
-const forms = '{"prompt", "chosen", "rejected"}, each a text or messages [{"role", "content"}, ...]';
+// Other keys are ignored: data sets carry scores and ids.
+const message = z.looseObject({
+  role: z.string().meta({ expected: 'who speaks, as "user" or "assistant"' }),
+  content: z.string().meta({ expected: 'what is said, as a text' }),
+});
+const turns = z
+  .union([z.string(), z.array(message).min(1)])
+  .meta({ expected: 'a text or messages [{"role", "content"}, ...]' });
+const line = z.looseObject({ prompt: turns.optional(), chosen: turns, rejected: turns });
 
 /**
- * Reads files of preference pairs. `chosen` and `rejected` are the assistant's answers to `prompt`, as texts or as messages,
- * or whole conversations of which the last turns are compared; these need no prompt. Other keys are ignored, as data sets
- * have some.
+ * Reads preference pairs: lines `{"prompt", "chosen", "rejected"}`. `chosen` and `rejected` are the assistant's answers to
+ * `prompt`, or whole conversations whose last turns are compared; these need no prompt.
  *
- * @throws UserError with `file:line: field: what is wrong; what to do` for each of the first few problems
+ * @throws UserError that names each of the first lines that are wrong, with the field and what to do
  */
 export async function readPairs(
   files: readonly string[],
   encoder: PairEncoder,
   maxTokens: number,
-): Promise<{ readonly examples: readonly PreferencePair[]; readonly files: readonly LineFile[] }> {
-  return readLines(files, forms, (value) => parseLine(value, encoder, maxTokens));
+): Promise<{ readonly records: readonly PreferencePair[]; readonly files: readonly LineFile[] }> {
+  return readJsonLines(files, {
+    shape: '{"prompt", "chosen", "rejected"}, each a text or messages [{"role", "content"}, ...]',
+    schema: line,
+    record: (value) => pairOf(value, encoder, maxTokens),
+  });
 }
 
-function parseLine(value: unknown, encoder: PairEncoder, maxTokens: number): PreferencePair {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(`expected ${forms}`);
-  const line = value as Readonly<Record<string, unknown>>;
-  const prompt = line['prompt'] === undefined ? [] : turnsOf(line['prompt'], 'prompt', 'user');
-  const chosen = conversationOf(prompt, line['chosen'], 'chosen');
-  const rejected = conversationOf(prompt, line['rejected'], 'rejected');
+function pairOf(value: z.output<typeof line>, encoder: PairEncoder, maxTokens: number): PreferencePair {
+  const prompt = value.prompt === undefined ? [] : turnsOf(value.prompt, 'user');
+  const chosen = conversationOf(prompt, value.chosen, 'chosen');
+  const rejected = conversationOf(prompt, value.rejected, 'rejected');
   const opening = openingOf(chosen);
   if (openingOf(rejected) !== opening) {
-    throw new Error('rejected: answers another prompt than chosen; a pair compares two answers to one prompt');
+    throw new UserError('rejected: answers another prompt than chosen; a pair compares two answers to one prompt');
   }
   const tokens = {
     chosen: tokensOf(chosen, 'chosen', encoder, maxTokens),
     rejected: tokensOf(rejected, 'rejected', encoder, maxTokens),
   };
   if (tokens.chosen.join() === tokens.rejected.join()) {
-    throw new Error('rejected: the same as chosen, in tokens; leave the line out');
+    throw new UserError('rejected: the same as chosen, in tokens; leave the line out');
   }
   return { ...tokens, opening };
 }
 
 /** A field's turns: a text is one turn by `role`. */
-function turnsOf(value: unknown, field: string, role: string): readonly Turn[] {
-  if (typeof value === 'string') return [{ role, content: value }];
-  if (!Array.isArray(value) || value.length === 0) {
-    throw new Error(`${field}: found ${kindOf(value)}; give a text or messages [{"role", "content"}, ...]`);
-  }
-  return value.map((message: unknown, i): Turn => {
-    const { role, content } = (typeof message === 'object' && message !== null ? message : {}) as Partial<
-      Record<keyof Turn, unknown>
-    >;
-    if (typeof role !== 'string') throw new Error(`${field}[${i}].role: found ${kindOf(role)}; give who speaks`);
-    if (typeof content !== 'string') {
-      throw new Error(`${field}[${i}].content: found ${kindOf(content)}; give what is said, as a text`);
-    }
-    return { role, content };
-  });
+function turnsOf(value: z.output<typeof turns>, role: string): readonly Turn[] {
+  return typeof value === 'string' ? [{ role, content: value }] : value.map(({ role, content }) => ({ role, content }));
 }
 
-function kindOf(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
-}
-
-/** The conversation that ends in an answer: the answer itself where it is a whole one, otherwise the prompt and then it. */
-function conversationOf(prompt: readonly Turn[], answer: unknown, field: string): readonly Turn[] {
-  const turns = turnsOf(answer, field, 'assistant');
-  const whole = turns.find(({ role }) => role !== 'system')?.role !== 'assistant';
+/** The conversation that ends in an answer: the answer itself where it is a whole conversation, otherwise prompt and answer. */
+function conversationOf(prompt: readonly Turn[], answer: z.output<typeof turns>, field: string): readonly Turn[] {
+  const answered = turnsOf(answer, 'assistant');
+  const whole = answered.find(({ role }) => role !== 'system')?.role !== 'assistant';
   if (!whole && prompt.length === 0) {
-    throw new Error('prompt: found nothing; give what is answered, or make chosen and rejected whole conversations');
-  }
-  const last = turns.at(-1)!;
-  if (last.role !== 'assistant') {
-    throw new Error(
-      `${field}: the last turn is by '${last.role}'; end with the one that is judged, which is by 'assistant'`,
+    throw new UserError(
+      'prompt: found nothing; give what is answered, or make chosen and rejected whole conversations',
     );
   }
-  return whole ? turns : [...prompt, ...turns];
+  const role = answered.at(-1)?.role;
+  if (role !== 'assistant') {
+    throw new UserError(
+      `${field}: the last turn is by '${role}'; end with the one that is judged, which is by 'assistant'`,
+    );
+  }
+  return whole ? answered : [...prompt, ...answered];
 }
 
 function openingOf(turns: readonly Turn[]): string {
@@ -103,10 +91,10 @@ function tokensOf(turns: readonly Turn[], field: string, encoder: PairEncoder, m
   try {
     ids = encoder.encode(turns, maxTokens);
   } catch (error) {
-    throw new Error(`${field}: the chat template refuses it: ${(error as Error).message}`, { cause: error });
+    throw new UserError(`${field}: ${(error as Error).message}`, { cause: error });
   }
   if (ids === undefined) {
-    throw new Error(`${field}: its last turn alone has more than ${maxTokens} tokens; shorten it, or allow more`);
+    throw new UserError(`${field}: its last turn alone has more than ${maxTokens} tokens; shorten it, or allow more`);
   }
   return ids;
 }

@@ -4,26 +4,26 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { Tokenizer } from '@gapo/model';
+import { TextCodec, type TextTokenizer, Tokenizer } from '@gapo/model';
 import { tokenizerDirectory } from '@gapo/model/testing';
 import { UserError } from '@gapo/service';
-import { readConversations, type TextEncoder } from './conversations.js';
+import { readConversations } from './conversations.js';
 
-async function read(t: TestContext, content: string, change: Partial<TextEncoder> = {}) {
+async function read(t: TestContext, content: string, change: Partial<TextTokenizer> = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'gapo-lines-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
   const file = join(directory, 'data.jsonl');
   await writeFile(file, content);
   const tokenizer = await Tokenizer.read(tokenizerDirectory);
-  const encoder: TextEncoder = {
-    encodePrompt: (text) => tokenizer.encodePrompt(text),
+  const changed: TextTokenizer = {
+    decode: (ids) => tokenizer.decode(ids),
     encode: (text, options) => tokenizer.encode(text, options),
+    encodePrompt: (text) => tokenizer.encodePrompt(text),
     renderChat: (turns, openReply) => tokenizer.renderChat(turns, openReply),
-    endId: 2,
-    context: 64,
     ...change,
   };
-  return { file, tokenizer, conversations: await readConversations([file], encoder) };
+  const codec = new TextCodec(changed, { endId: 2, endIds: [2], context: 64 });
+  return { tokenizer, conversations: await readConversations([file], codec) };
 }
 
 const lines = (...values: unknown[]): string => values.map((value) => JSON.stringify(value)).join('\n');
@@ -61,7 +61,7 @@ test('of a conversation the assistant’s turns are learned, each after everythi
 });
 
 test('what a template writes behind the end token is not learned', async (t) => {
-  const renderChat: TextEncoder['renderChat'] = (turns, openReply) =>
+  const renderChat: TextTokenizer['renderChat'] = (turns, openReply) =>
     turns.map(({ role, content }) => `${role}: ${content}${role === 'assistant' ? '<|end|>\n\n' : ' '}`).join('') +
     (openReply ? 'assistant: ' : '');
   const messages = [
@@ -74,9 +74,12 @@ test('what a template writes behind the end token is not learned', async (t) => 
 
 test('each line that is wrong is named, with what was expected', async (t) => {
   const user = { role: 'user', content: 'a' };
-  const wrong: readonly (readonly [unknown, RegExp, Partial<TextEncoder>?])[] = [
-    [{ prompt: 'a' }, /:2: expected \{"text"\}, \{"prompt", "completion"\} or \{"messages"/],
-    [{ text: 'a', source: 'web' }, /:2: expected .*with nothing else/],
+  const wrong: readonly (readonly [unknown, RegExp, Partial<TextTokenizer>?])[] = [
+    [
+      { prompt: 'a' },
+      /:2: completion: found nothing, .*; a line is \{"text"\}, \{"prompt", "completion"\} or \{"messages"/,
+    ],
+    [{ text: 'a', source: 'web' }, /:2: source: found unknown key "source", expected one of text/],
     [{ messages: [user] }, /:2: no message has the role assistant/],
     [{ prompt: 'a '.repeat(80), completion: 'b' }, /:2: it has \d+ tokens, the model's context is 64/],
     [

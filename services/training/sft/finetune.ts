@@ -8,6 +8,7 @@ import {
   type NamedTensor,
   type TrainableSpec,
   type Weight,
+  TextCodec,
   Tokenizer,
   initialTensors,
   loraFor,
@@ -55,13 +56,7 @@ async function prepare(settings: FinetuningSettings): Promise<Material> {
   const model = await readDecoderModel(settings.model);
   const tokenizer = await Tokenizer.read(settings.model);
   tokenizer.assertFits(model.config, settings.model);
-  const conversations = await readConversations(settings.data, {
-    encodePrompt: (text) => tokenizer.encodePrompt(text),
-    encode: (text, options) => tokenizer.encode(text, options),
-    renderChat: (turns, openReply) => tokenizer.renderChat(turns, openReply),
-    endId: tokenizer.endId(model.config),
-    context: model.config.context,
-  });
+  const conversations = await readConversations(settings.data, TextCodec.of(tokenizer, model.config));
   const { batch, epochs, seed } = settings;
   const split = heldOutSplit(conversations.length, settings.heldOut, seed);
   const sequences = split.training.flatMap((place) => conversations[place]!);

@@ -9,15 +9,17 @@ import {
   readDecoderModel,
   sizeOf,
   valueHeadNames,
+  TextCodec,
   Tokenizer,
   trainableTensors,
   type DecoderConfig,
   type TensorShape,
+  type TokenSequence,
   type TrainableSpec,
 } from '@gapo/model';
 import type { PolicyRefInput, PolicySpecInput } from '@gapo/rpc';
 import { readPrompts, type PromptRecord } from '../../data/prompts.js';
-import { readPairs, readTexts, type PairRecord, type TextRecord } from '../../data/texts.js';
+import { readPairs, readTexts, type PairRecord } from '../../data/texts.js';
 import { describeRewards, needsRewards, RewardServices, type RewardPlatform } from '../../scoring/rewardServices.js';
 import type { ScoredObjective } from '../../scoring/scoring.js';
 import type { AdapterFiles } from '../../state/checkpoint.js';
@@ -32,7 +34,7 @@ export interface TrainingContext {
   readonly tokenizer: Tokenizer;
   readonly prompts: readonly PromptRecord[];
   /** Texts of ppo.ptx; none without it. */
-  readonly texts: readonly TextRecord[];
+  readonly texts: readonly TokenSequence[];
   /** Pairs of algorithm: dpo; none otherwise. */
   readonly pairs: readonly PairRecord[];
   /** Prompts that are never trained on; undefined where the configuration names none. */
@@ -73,22 +75,17 @@ export async function prepareTraining(
   const decoder = await readDecoderModel(directory);
   const tokenizer = await Tokenizer.read(directory);
   tokenizer.assertFits(decoder.config, directory);
-  const encoding = { encodePrompt: (text: string) => tokenizer.encodePrompt(text), context: decoder.config.context };
+  const codec = TextCodec.of(tokenizer, decoder.config);
   const { data } = config;
   const read = <T>(
     file: string | undefined,
     reader: (path: string) => Promise<readonly T[]>,
   ): Promise<readonly T[]> | undefined => (file === undefined ? undefined : reader(resolve(baseDirectory, file)));
-  const texts = {
-    ...encoding,
-    encode: (text: string, options?: { readonly addSpecialTokens: boolean }) => tokenizer.encode(text, options),
-    endId: tokenizer.endId(decoder.config),
-  };
   const names = objectiveNames(config);
-  const prompts = (await read(data.prompts, (path) => readPrompts(path, encoding))) ?? [];
-  const heldOut = await read(data.heldOut, (path) => readPrompts(path, encoding));
-  const pairs = (await read(data.pairs, (path) => readPairs(path, names, texts))) ?? [];
-  const pretraining = (await read(data.pretraining, (path) => readTexts(path, texts))) ?? [];
+  const prompts = (await read(data.prompts, (path) => readPrompts(path, codec))) ?? [];
+  const heldOut = await read(data.heldOut, (path) => readPrompts(path, codec));
+  const pairs = (await read(data.pairs, (path) => readPairs(path, names, codec))) ?? [];
+  const pretraining = (await read(data.pretraining, (path) => readTexts(path, codec))) ?? [];
   const start = await startingAdapter(config, decoder, baseDirectory);
   const lora = start?.lora;
   const valueHeads = valueHeadsOf(config);

@@ -1,10 +1,7 @@
-// Pairs: the loss and its slope, labels of each objective, and files that say what is wrong with them.
+// Pairs: the loss and its slope, and the labels of each objective.
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { readPairs, readTexts, type PairRecord, type TextEncoding } from '../../data/texts.js';
-import { scratch } from '../../fixtures/world.fixture.js';
+import type { PairRecord } from '../../data/texts.js';
 import { pairSignal, type PairInput } from './pairs.js';
 import { drawPairs } from './pairStep.js';
 
@@ -75,60 +72,6 @@ test('an objective without any label is named', () => {
       }),
     /no pair has a label for b/,
   );
-});
-
-const encoding: TextEncoding = {
-  encodePrompt: (text) => [1, ...text].map(Number),
-  encode: (text, options) => [...(options?.addSpecialTokens === true ? ['1'] : []), ...text].map(Number),
-  endId: 2,
-  context: 6,
-};
-
-test('files of pairs and of texts are read whole, or every problem is said with its line', async (t) => {
-  const path = join(await scratch(t), 'lines.jsonl');
-  const lines = (values: readonly unknown[]): Promise<void> =>
-    writeFile(path, values.map((value) => `${typeof value === 'string' ? value : JSON.stringify(value)}\n`).join(''));
-  await lines([
-    { prompt: '3', chosen: '4', rejected: '52', labels: { a: 1 } },
-    { prompt: '3', chosen: '4', rejected: '5', labels: { b: -1, a: 0 } },
-  ]);
-  assert.deepEqual(await readPairs(path, ['a', 'b'], encoding), [
-    {
-      chosen: { promptIds: [1, 3], completionIds: [4, 2] },
-      rejected: { promptIds: [1, 3], completionIds: [5, 2] },
-      labels: [1, 0],
-    },
-    {
-      chosen: { promptIds: [1, 3], completionIds: [4, 2] },
-      rejected: { promptIds: [1, 3], completionIds: [5, 2] },
-      labels: [0, -1],
-    },
-  ]);
-  await assert.rejects(readPairs(path, ['a', 'b', 'c'], encoding), /no pair has a label for c/);
-  await lines([
-    '{',
-    { prompt: '3', chosen: '4', rejected: '5', labels: { c: 1 } },
-    { prompt: '3', chosen: '4', rejected: '5', labels: { a: 0 } },
-    { prompt: '3', chosen: '4', rejected: '5', labels: { a: 2 } },
-    { prompt: '3', chosen: '44444', rejected: '5', labels: { a: 1 } },
-  ]);
-  await assert.rejects(readPairs(path, ['a', 'b'], encoding), (error) => {
-    const found = (error as Error).message.split('\n');
-    assert.equal(found.length, 5);
-    assert.match(found[0]!, /lines\.jsonl:1: not JSON/);
-    assert.match(found[1]!, /:2: labels has "c", the objectives are a, b/);
-    assert.match(found[2]!, /:3: no objective has a label/);
-    assert.match(found[3]!, /:4: expected "prompt", "chosen"/);
-    assert.match(found[4]!, /:5: it has 8 tokens, the model's context is 6/);
-    return true;
-  });
-  await lines([{ text: '345' }, { prompt: '3', completion: '4' }]);
-  assert.deepEqual(await readTexts(path, encoding), [
-    { promptIds: [1], completionIds: [3, 4, 5, 2] },
-    { promptIds: [1, 3], completionIds: [4, 2] },
-  ]);
-  await lines([{ texts: '3' }]);
-  await assert.rejects(readTexts(path, encoding), /:1: expected an object with "text", or with "prompt"/);
 });
 
 test('a step draws further pairs until every objective has a label, and position and number say which come next', () => {

@@ -4,10 +4,10 @@
  * for every text and the policy's own log-probabilities as the old ones, what it returns is the gradient of the mean
  * log-probability of a token.
  */
+import type { TokenSequence } from '@gapo/model';
 import { deriveSeed } from '@gapo/numeric';
 import { createBatch } from '../../data/batch.js';
 import { drawPlaces, splitEvenly } from '../../data/prompts.js';
-import type { TextRecord } from '../../data/texts.js';
 import { batchGradients, batchLogProbs } from '../../workers/gradients.js';
 import { callOf, type Pieces, type StepContext } from '../context/stepContext.js';
 import { policyRef, valueHeadsOf } from '../context/trainingContext.js';
@@ -23,7 +23,7 @@ const unitTemperature = 1;
  */
 export async function pretrainingGradient(
   { coefficient, batch: count }: { readonly coefficient: number; readonly batch: number },
-  texts: readonly TextRecord[],
+  texts: readonly TokenSequence[],
   step: number,
   version: number,
   context: StepContext,

@@ -1,0 +1,146 @@
+/**
+ * Data sets as a policy's token ids: prompts, completions, texts and conversations.
+ *
+ * The end token, in every form:
+ *
+ * - A completion ends with exactly one: the policy has to learn to stop, and a sampled completion has one. Where the chat
+ *   template or the text already ends with a token that the model stops at, none is added.
+ * - Behind it nothing is learned: sampling never gets there. A template's line break is left out; words are an error.
+ * - A prompt gets none: the sampler would continue a text that is over.
+ */
+import { UserError } from '@gapo/service';
+import type { Turn } from '../chatTemplate.js';
+import type { DecoderConfig } from '../decoderConfig.js';
+import type { Tokenizer } from '../tokenizer.js';
+
+/** A prompt and the completion that is learned, as token ids. Both have at least one. */
+export interface TokenSequence {
+  readonly promptIds: readonly number[];
+  /** The end token included. */
+  readonly completionIds: readonly number[];
+}
+
+/** What the codec needs of a policy. */
+export interface PolicyTokens {
+  /** Tokens that end a completion. */
+  readonly endIds: readonly number[];
+  /** The one of them that is added to a completion without any. */
+  readonly endId: number;
+  /** The longest sequence, in tokens. */
+  readonly context: number;
+}
+
+/** The parts of a tokenizer that the codec uses. */
+export type TextTokenizer = Pick<Tokenizer, 'decode' | 'encode' | 'encodePrompt' | 'renderChat'>;
+
+/** Characters of a text that an error quotes. */
+const shownCharacters = 40;
+
+/** Encodes the lines of data sets for one policy. Every method throws UserError for a line that it cannot be trained on. */
+export class TextCodec {
+  readonly #tokenizer: TextTokenizer;
+  readonly #policy: PolicyTokens;
+
+  constructor(tokenizer: TextTokenizer, policy: PolicyTokens) {
+    this.#tokenizer = tokenizer;
+    this.#policy = policy;
+  }
+
+  /** The codec of a model with its tokenizer. */
+  static of(tokenizer: Tokenizer, config: DecoderConfig): TextCodec {
+    const { eosIds: endIds, context } = config;
+    return new TextCodec(tokenizer, { endIds, endId: tokenizer.endId(config), context });
+  }
+
+  /**
+   * Encodes a prompt to sample from, through the chat template where there is one.
+   *
+   * @throws UserError where it has no tokens, or leaves no room for a completion
+   */
+  prompt(text: string): readonly number[] {
+    const ids = this.#prompt(this.#tokenizer.encodePrompt(text));
+    const { context } = this.#policy;
+    if (ids.length < context) return ids;
+    throw new UserError(`the prompt has ${ids.length} tokens, the model's context ${context}; shorten it`);
+  }
+
+  /**
+   * Encodes a prompt with its completion. The completion's text is taken as it is, as if it had been sampled: the chat
+   * template only opens the reply.
+   *
+   * @throws UserError where either has no tokens, or both are longer than the context
+   */
+  exchange(prompt: string, completion: string): TokenSequence {
+    return this.#sequence(this.#tokenizer.encodePrompt(prompt), this.#tokenizer.encode(completion));
+  }
+
+  /**
+   * Encodes a text of which everything is learned from its second token on.
+   *
+   * @throws UserError where it has no tokens, or is longer than the context
+   */
+  text(text: string): TokenSequence {
+    const [first, ...rest] = this.#tokenizer.encode(text, { addSpecialTokens: true });
+    if (first === undefined) throw new UserError('the text has no tokens');
+    return this.#sequence([first], rest);
+  }
+
+  /**
+   * Encodes a conversation through the chat template: a sequence for each of the assistant's turns, with everything before
+   * it as the prompt.
+   *
+   * @throws UserError where no turn is the assistant's, the model has no chat template, or the template refuses a turn
+   */
+  conversation(turns: readonly Turn[]): readonly TokenSequence[] {
+    const learned = turns.flatMap(({ role }, i) => (role === 'assistant' ? [i] : []));
+    if (learned.length === 0) throw new UserError('no message has the role assistant, so there is nothing to learn');
+    return learned.map((i) => {
+      const prompt = this.#render(turns.slice(0, i), true);
+      const whole = this.#render(turns.slice(0, i + 1), false);
+      if (!whole.startsWith(prompt)) {
+        throw new UserError(
+          `message ${i}: the chat template opens a reply in another way than it writes one; write prompt and completion`,
+        );
+      }
+      return this.#sequence(this.#tokenizer.encode(prompt), this.#tokenizer.encode(whole.slice(prompt.length)));
+    });
+  }
+
+  #render(turns: readonly Turn[], openReply: boolean): string {
+    const text = this.#tokenizer.renderChat(turns, openReply);
+    if (text !== undefined) return text;
+    throw new UserError(
+      'the model has no chat template (chat_template in tokenizer_config.json); write prompt and completion',
+    );
+  }
+
+  #prompt(ids: readonly number[]): readonly number[] {
+    if (ids.length === 0) throw new UserError('the prompt has no tokens');
+    return ids;
+  }
+
+  #sequence(promptIds: readonly number[], ids: readonly number[]): TokenSequence {
+    const completionIds = this.#ended(ids);
+    const tokens = this.#prompt(promptIds).length + completionIds.length;
+    const { context } = this.#policy;
+    if (tokens > context) {
+      throw new UserError(`it has ${tokens} tokens, the model's context is ${context}; shorten it`);
+    }
+    return { promptIds, completionIds };
+  }
+
+  /** A completion up to its first end token, or with one added. */
+  #ended(ids: readonly number[]): readonly number[] {
+    const { endId, endIds } = this.#policy;
+    const end = ids.findIndex((id) => endIds.includes(id));
+    if (end < 0) return [...ids, endId];
+    const behind = this.#tokenizer.decode(ids.slice(end + 1)).trim();
+    if (behind !== '') {
+      const shown = behind.length > shownCharacters ? `${behind.slice(0, shownCharacters)}…` : behind;
+      throw new UserError(
+        `an end token stands before ${JSON.stringify(shown)}: the model would stop there; remove it, or write two lines`,
+      );
+    }
+    return ids.slice(0, end + 1);
+  }
+}
