@@ -53,6 +53,23 @@ export default tseslint.config(
     },
   },
   {
+    files: ['services/lib/page/browser/**/*.ts'],
+    rules: {
+      // What a browser can have of a package that needs node: types of JSON, and a module without imports.
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              group: ['@gapo/*', '!@gapo/rpc', '@gapo/rpc/*', '!@gapo/rpc/json', '!@gapo/rpc/runState'],
+              message: 'a browser cannot run it',
+            },
+          ],
+        },
+      ],
+    },
+  },
+  {
     files: ['**/*.spec.ts', '**/*.fixture.ts', 'test/**/*.ts'],
     rules: {
       // A package may offer what its tests are made of to the tests of others, as PACKAGE/testing: no image has it.

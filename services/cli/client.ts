@@ -9,6 +9,7 @@ import {
   type EvaluateRunResponse,
   type Run,
   type RpcCode,
+  type SetPreferenceResponse,
   type WatchRunResponse,
 } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
@@ -115,7 +116,7 @@ export class Coordinator {
     id: string,
     preference: Record<string, number>,
     author: string,
-  ): Promise<{ run: Run; firstStep: number; before: Record<string, number> }> {
+  ): Promise<SetPreferenceResponse & { run: Run }> {
     const request = { runId: id, preference, author };
     const changed = await this.#ask(() => this.#client.SetPreference(request, { deadlineMs: quickMs }));
     return { ...changed, run: present(changed.run) };

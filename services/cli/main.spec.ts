@@ -197,7 +197,7 @@ test('watch: Ctrl-C leaves the run alone and exits with 130', async (t) => {
   watching.child.kill('SIGINT');
   const { code, stderr } = await watching.ended;
   assert.equal(code, 130);
-  assert.match(stderr, /the run goes on; pause it with `gapo pause good`/);
+  assert.match(stderr, /the run continues; pause it with `gapo pause good`/);
 });
 
 test('watch: a run that stops before its last step exits with 2, the reason and what can be done', async (t) => {
@@ -218,8 +218,8 @@ test('watch: a run that stops before its last step exits with 2, the reason and 
     },
   });
   for (const [id, told] of [
-    ['bad', /run bad failed at step 1 of 3: no disk; go on with `gapo resume bad`\n$/],
-    ['still', /run still is paused at step 1 of 3: no scores; go on with `gapo resume still`\n$/],
+    ['bad', /run bad failed at step 1 of 3: no disk; resume it with `gapo resume bad`\n$/],
+    ['still', /run still is paused at step 1 of 3: no scores; resume it with `gapo resume still`\n$/],
     ['gone', /run gone was cancelled at step 1 of 3: cancelled by a person; its checkpoint is \/runs\/gone\/step-1\n$/],
   ] as const) {
     const { code, stdout, stderr } = await gapo(t, ['watch', id, '--coordinator', coordinator]);

@@ -2,7 +2,12 @@
 import assert from 'node:assert/strict';
 import { userInfo } from 'node:os';
 import { test } from 'node:test';
-import { RpcError, type ChangeObjectivesRequest, type ChangeObjectivesResponseInput } from '@gapo/rpc';
+import {
+  RpcError,
+  type ChangeObjectivesRequest,
+  type ChangeObjectivesResponseInput,
+  type ChangeObjectivesResponseJson,
+} from '@gapo/rpc';
 import { gapo, someRun, trainingService } from './cli.fixture.js';
 
 test('objective: what is asked for, what was in force, what is, and from which step', async (t) => {
@@ -30,21 +35,25 @@ test('objective: what is asked for, what was in force, what is, and from which s
   const coordinator = await trainingService(t, {
     ChangeObjectives: async (request) => {
       asked.push(request);
-      return answers[asked.length - 1]!;
+      return { ...answers[asked.length - 1], author: request.author };
     },
   });
   const env = { GAPO_COORDINATOR: coordinator };
   const limits = ['--on-failure', 'drop', '--timeout', '2.5', '--hedge-after', '1'];
   const call = ['objective', 'add', 'a', 'concise', '--service', '127.0.0.1:50061', ...limits, '--by', 'Ada'];
   const added = await gapo(t, [...call, '--prefer', 'helpful=1,concise=0.5', '--json'], env);
-  assert.deepEqual(JSON.parse(added.stdout), {
-    run: 'a',
+  const { run, ...change } = JSON.parse(added.stdout) as ChangeObjectivesResponseJson;
+  assert.deepEqual(change, {
     author: 'Ada',
     changed: true,
-    step: 5,
-    before: { objectives: ['helpful'], preference: { helpful: 1 } },
-    after: { objectives: ['helpful', 'concise'], preference: { helpful: 1, concise: 0.5 } },
+    firstStep: 5,
+    before: ['helpful'],
+    preferenceBefore: { helpful: 1 },
   });
+  assert.deepEqual(
+    [run?.id, run?.objectives, run?.preference],
+    ['a', ['helpful', 'concise'], { helpful: 1, concise: 0.5 }],
+  );
   const [{ author, remove, preference, add }] = asked as [ChangeObjectivesRequest];
   const [{ name, service, onFailure, timeoutSeconds, hedgeAfterSeconds }] = add as [ChangeObjectivesRequest['add'][0]];
   assert.deepEqual([author, remove, preference], ['Ada', [], { helpful: 1, concise: 0.5 }]);
@@ -54,8 +63,9 @@ test('objective: what is asked for, what was in force, what is, and from which s
   );
   const removed = await gapo(t, ['objective', 'remove', 'a', 'concise'], env);
   assert.equal(removed.stdout, `a: concise removed; from step 6 on: helpful, harmless (by ${userInfo().username})\n`);
-  assert.deepEqual([asked[1]!.add, asked[1]!.remove, asked[1]!.preference], [[], ['concise'], {}]);
-  assert.equal((await gapo(t, ['objective', 'remove', 'a', 'concise'], env)).stdout, 'a: so it is already: helpful\n');
+  const [, second = assert.fail()] = asked;
+  assert.deepEqual([second.add, second.remove, second.preference], [[], ['concise'], {}]);
+  assert.equal((await gapo(t, ['objective', 'remove', 'a', 'concise'], env)).stdout, 'a: unchanged: helpful\n');
 });
 
 test('objective: help with an example, and mistakes as one line', async (t) => {

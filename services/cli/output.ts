@@ -1,16 +1,22 @@
 /** What commands print: results on stdout, everything else on stderr. */
+import { toJson, type MessageInput, type MessageName } from '@gapo/rpc';
 
-/** A result, on stdout. */
+/** Prints a result on stdout. */
 export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** One JSON value on one line of stdout. */
+/** Prints a JSON value on one line of stdout. */
 export function printJson(value: unknown): void {
   print(JSON.stringify(value));
 }
 
-/** A remark, on stderr. */
+/** Prints a message of the coordinator as its JSON, on one line of stdout. */
+export function printMessage<M extends MessageName>(name: M, message: MessageInput<M>): void {
+  printJson(toJson(name, message));
+}
+
+/** Prints a remark on stderr. */
 export function note(text: string): void {
   process.stderr.write(`${text}\n`);
 }

@@ -1,10 +1,10 @@
-/** DATA/<run>/report.html: the web page of one run as a file of its own. */
+/** DATA/<run>/report.html: the web page of one run as a single file. */
 import { join } from 'node:path';
-import { evaluationJson, renderReport, runJson, stepJson } from '@gapo/page';
-import type { EvaluationReport, Run, StepReport } from '@gapo/rpc';
+import { renderReport } from '@gapo/page';
+import { toJson, type EvaluationReport, type Run, type StepReport } from '@gapo/rpc';
 import { writeAtomicallySync } from '@gapo/service';
 
-/** Where the report of a run lies. */
+/** Returns the path of a run's report. */
 export function reportPath(dataDirectory: string, runId: string): string {
   return join(dataDirectory, runId, 'report.html');
 }
@@ -18,9 +18,9 @@ export function writeReport(
 ): string {
   const path = reportPath(dataDirectory, run.id);
   const html = renderReport({
-    run: runJson(run),
-    steps: steps.map(stepJson),
-    ...(evaluation === undefined ? {} : { evaluation: evaluationJson(evaluation) }),
+    run: toJson('gapo.training.v1.Run', run),
+    steps: steps.map((step) => toJson('gapo.training.v1.StepReport', step)),
+    ...(evaluation && { evaluation: toJson('gapo.training.v1.EvaluationReport', evaluation) }),
   });
   writeAtomicallySync(path, html);
   return path;

@@ -87,7 +87,7 @@ test('up and run, with the same weights whoever started the services and however
     stopped.child.kill('SIGINT');
     const first = await stopped.ended;
     assert.equal(first.code, 130, first.stderr);
-    assert.match(first.stderr, /stopped at step [1-4] of 5; go on with `gapo run .* --resume`/);
+    assert.match(first.stderr, /stopped at step [1-4] of 5; resume it with `gapo run .* --resume`/);
 
     const second = await gapo(t, args);
     assert.equal(second.code, 0, second.stderr);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { userInfo } from 'node:os';
 import { test } from 'node:test';
-import { RpcError, type RunInput } from '@gapo/rpc';
+import { RpcError, type EvaluationReportJson, type RunInput, type SetPreferenceResponseJson } from '@gapo/rpc';
 import { gapo, someRun, trainingService } from './cli.fixture.js';
 
 const objectives = ['helpful', 'harmless'];
@@ -15,7 +15,7 @@ test('prefer: what was in force, what is, and from which step; who asked is reco
     SetPreference: async ({ preference, author }) => {
       asked.push({ preference, author });
       const run = someRun('a', 'RUN_STATE_RUNNING', 3, { ...steered, preference });
-      return { run, firstStep: 5, before: { harmless: 0.5, helpful: 0.5 } };
+      return { run, firstStep: 5, before: { harmless: 0.5, helpful: 0.5 }, author };
     },
     ListRuns: async () => ({
       runs: [
@@ -32,13 +32,9 @@ test('prefer: what was in force, what is, and from which step; who asked is reco
     `a: helpful 0.5, harmless 0.5 → helpful 0.7, harmless 0.3, from step 5 on (by ${userInfo().username})\n`,
   );
   const named = await gapo(t, [...call, '--by', 'Ada', '--json'], env);
-  assert.deepEqual(JSON.parse(named.stdout), {
-    run: 'a',
-    author: 'Ada',
-    step: 5,
-    before: { helpful: 0.5, harmless: 0.5 },
-    after: { helpful: 0.7, harmless: 0.3 },
-  });
+  const { run, ...change } = JSON.parse(named.stdout) as SetPreferenceResponseJson;
+  assert.deepEqual([run?.id, run?.preference], ['a', { helpful: 0.7, harmless: 0.3 }]);
+  assert.deepEqual(change, { author: 'Ada', firstStep: 5, before: { helpful: 0.5, harmless: 0.5 } });
   assert.deepEqual(asked.at(-1), { preference: { helpful: 0.7, harmless: 0.3 }, author: 'Ada' });
   const list = await gapo(t, ['runs'], env);
   assert.match(list.stdout, /pgapo \(helpful 0.5, harmless 0.5\)/);
@@ -66,7 +62,7 @@ test('prefer, soup and eval: mistakes are one line that says what to do', async 
     [['prefer', 'a', 'helpful=1', 'harmless=2'], /^run a combines by gapo, which takes no preference/],
     [['soup', 'a=0', 'b=0'], /every weight is 0/],
     [['eval', 'a', 'b', '--version', '2'], /--version belongs to one run/],
-    [['eval', 'a', 'a'], /a comes twice/],
+    [['eval', 'a', 'a'], /a is given twice/],
   ];
   await Promise.all(
     mistakes.map(async ([args, pattern]) => {
@@ -103,7 +99,7 @@ test('soup asks for the average; eval of several runs is one table, each against
     },
     GetRun: async ({ runId }) => ({ run: someRun(runId, 'RUN_STATE_SUCCEEDED', 3) }),
     async *EvaluateRun({ runId }) {
-      yield { report: evaluation(runId === 'a' ? 2 : 0.5) };
+      yield { report: { runId, ...evaluation(runId === 'a' ? 2 : 0.5) } };
     },
   });
   const env = { GAPO_COORDINATOR: coordinator };
@@ -120,7 +116,7 @@ test('soup asks for the average; eval of several runs is one table, each against
   ]);
   const json = await gapo(t, ['eval', 'a', 'b', '--json'], env);
   assert.deepEqual(
-    (JSON.parse(json.stdout) as { run: string; prompts: number }[]).map(({ run, prompts }) => [run, prompts]),
+    (JSON.parse(json.stdout) as EvaluationReportJson[]).map(({ runId, prompts }) => [runId, prompts]),
     [
       ['a', 20],
       ['b', 20],

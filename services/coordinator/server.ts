@@ -52,20 +52,22 @@ function trainingService(registry: Registry, platform: Platform): Implementation
         }),
       SetPreference: async ({ runId, preference, author }) => {
         const run = registry().get(runId);
-        const { step, before } = run.setPreference(preference, author === '' ? 'unknown' : author);
-        return { run: run.snapshot(), firstStep: step, before: { ...before.preference } };
+        const { step, before, author: recorded } = run.setPreference(preference, author || 'unknown');
+        return { run: run.snapshot(), firstStep: step, before: { ...before.preference }, author: recorded };
       },
       ChangeObjectives: async ({ runId, add, remove, preference, author }) =>
         answered('FAILED_PRECONDITION', async () => {
           const run = registry().get(runId);
           const request = { add: add.map(writtenObjective), remove, preference };
-          const { changed, step, before } = await run.changeObjectives(request, author === '' ? 'unknown' : author);
+          const recorded = author || 'unknown';
+          const { changed, step, before } = await run.changeObjectives(request, recorded);
           return {
             run: run.snapshot(),
             changed,
             firstStep: step,
             before: before.objectives.map(({ name }) => name),
             preferenceBefore: { ...before.preference },
+            author: recorded,
           };
         }),
       CreateSoup: async ({ ingredients, runId }) =>

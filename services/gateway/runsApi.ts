@@ -1,10 +1,19 @@
-/** Runs and their steps, asked of the coordinator, as the page's JSON. */
-import { runJson, stepJson, type RunData, type StepData } from '@gapo/page';
-import { connect, RpcError, type Client, type RpcCode, type WatchRunResponse } from '@gapo/rpc';
+/** Runs and their steps from the coordinator, as JSON. */
+import {
+  connect,
+  RpcError,
+  toJson,
+  type Client,
+  type ListRunsResponseJson,
+  type RpcCode,
+  type RunJson,
+  type StepReportJson,
+  type WatchRunResponse,
+} from '@gapo/rpc';
 
 const deadlineMs = 10_000;
 
-/** What an error of the coordinator is over HTTP. */
+/** The HTTP status of an error of the coordinator. */
 const httpStatus: Partial<Record<RpcCode, number>> = {
   NOT_FOUND: 404,
   INVALID_ARGUMENT: 400,
@@ -12,7 +21,7 @@ const httpStatus: Partial<Record<RpcCode, number>> = {
   DEADLINE_EXCEEDED: 504,
 };
 
-/** The status and the text that answer a request which failed. */
+/** Returns the status and the message of the response to a request that failed. */
 export function httpError(error: unknown): { status: number; message: string } {
   const known = RpcError.from(error);
   const status = httpStatus[known.code] ?? 500;
@@ -20,7 +29,7 @@ export function httpError(error: unknown): { status: number; message: string } {
   return { status, message };
 }
 
-/** Asks one coordinator. Everything throws RpcError. */
+/** Calls one coordinator. Every method throws RpcError. */
 export class RunsApi {
   readonly #client: Client<'gapo.training.v1.TrainingService'>;
 
@@ -28,32 +37,32 @@ export class RunsApi {
     this.#client = connect('gapo.training.v1.TrainingService', coordinator);
   }
 
-  /** Newest first. */
-  async list(): Promise<RunData[]> {
-    const { runs } = await this.#client.ListRuns({}, { deadlineMs });
-    return runs.map(runJson);
+  /** Returns every run, newest first. */
+  async list(): Promise<ListRunsResponseJson> {
+    return toJson('gapo.training.v1.ListRunsResponse', await this.#client.ListRuns({}, { deadlineMs }));
   }
 
-  async get(id: string): Promise<RunData> {
+  /** Returns one run. */
+  async get(id: string): Promise<RunJson> {
     const { run } = await this.#client.GetRun({ runId: id }, { deadlineMs });
     if (run === null) throw new RpcError('INTERNAL', 'the coordinator answered without a run');
-    return runJson(run);
+    return toJson('gapo.training.v1.Run', run);
   }
 
-  /** The steps taken so far, after a given one. */
-  async steps(id: string, after: number): Promise<StepData[]> {
+  /** Returns the steps so far that follow a given one. */
+  async steps(id: string, after: number): Promise<StepReportJson[]> {
     const { step: last } = await this.get(id);
-    const steps: StepData[] = [];
+    const steps: StepReportJson[] = [];
     if (last <= after) return steps;
     for await (const { step } of this.#client.WatchRun({ runId: id, afterStep: after }, { deadlineMs })) {
       if (!step) continue;
-      steps.push(stepJson(step));
+      steps.push(toJson('gapo.training.v1.StepReport', step));
       if (step.step >= last) break;
     }
     return steps;
   }
 
-  /** The run's steps after one, then whatever happens, until it ends or the signal is aborted. */
+  /** Follows the run: its steps after one, then each event, until it ends or the signal is aborted. */
   watch(id: string, after: number, signal: AbortSignal): AsyncIterable<WatchRunResponse> {
     return this.#client.WatchRun({ runId: id, afterStep: after }, { deadlineMs: Infinity, signal });
   }

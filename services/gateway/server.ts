@@ -111,7 +111,7 @@ function answered<T>(runId: string | undefined, answer: () => Promise<T>): Promi
 }
 
 function serveApi(app: FastifyInstance, api: RunsApi): void {
-  app.get('/api/runs', () => answered(undefined, async () => ({ runs: await api.list() })));
+  app.get('/api/runs', () => answered(undefined, () => api.list()));
   app.get<RunRequest>('/api/runs/:id', ({ params: { id } }) => answered(id, async () => ({ run: await api.get(id) })));
   app.get<RunRequest>('/api/runs/:id/steps', ({ params: { id }, query }) => {
     const after = query.after ?? '0';

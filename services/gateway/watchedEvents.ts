@@ -1,24 +1,24 @@
-/** A run's events without NATS: the coordinator's WatchRun, in the form that events on NATS have. */
-import { stepJson } from '@gapo/page';
+/** A run's events without NATS: what the coordinator's WatchRun sends, in the form of the events on NATS. */
+import { toJson, type RunEventInput } from '@gapo/rpc';
 import type { RunsApi } from './runsApi.js';
 
-/** An event as the page takes it. What cannot be resumed from has no id. */
+/** An event as the page takes it. One that a reader cannot resume after has no id. */
 export interface SentEvent {
   id?: string;
   type: string;
   subject: string;
-  data: object;
+  data: unknown;
 }
 
 const stepId = /\/step\/(\d+)$/;
 
-/** The step that an event's id names; 0 where it names none. */
+/** Returns the step that an event's id names; 0 where it names none. */
 export function stepOf(id: string | undefined): number {
   return Number(stepId.exec(id ?? '')?.[1] ?? 0);
 }
 
 /**
- * The run's events after one.
+ * Follows a run's events.
  *
  * @param afterId the id of the last event that the reader has
  */
@@ -30,11 +30,17 @@ export async function* watchedEvents(
 ): AsyncGenerator<SentEvent> {
   let from = '';
   for await (const { run, step, progress } of api.watch(runId, stepOf(afterId), signal)) {
-    if (step) yield { id: `${runId}/step/${step.step}`, type: 'gapo.v1.step', subject: runId, data: stepJson(step) };
-    if (progress) yield { type: 'gapo.v1.progress', subject: runId, data: { ...progress } };
+    if (step) yield { id: `${runId}/step/${step.step}`, ...sentEvent(runId, { step }) };
+    if (progress) yield sentEvent(runId, { progress });
     if (run && run.state !== from) {
-      yield { type: 'gapo.v1.state', subject: runId, data: { from, to: run.state, reason: run.reason } };
+      yield sentEvent(runId, { state: { from, to: run.state, reason: run.reason } });
       from = run.state;
     }
   }
+}
+
+/** @param event with one kind set */
+function sentEvent(subject: string, event: RunEventInput): SentEvent {
+  const [[kind, data] = []] = Object.entries(toJson('gapo.events.v1.RunEvent', event));
+  return { type: `gapo.v1.${kind}`, subject, data };
 }

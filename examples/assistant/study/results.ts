@@ -1,21 +1,11 @@
 /** What was measured: kept in DATA/study.json after every evaluation, so that a study that was stopped goes on. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ObjectiveEvaluationJson } from '@gapo/rpc';
 import { writeAtomicallySync } from '@gapo/service';
 
-/** A mean with its 95 % interval; null where it is not known. */
-export interface Interval {
-  mean: number | null;
-  low: number | null;
-  high: number | null;
-}
-
-/** One objective of an evaluation, as `gapo eval --json` prints it. */
-export interface ObjectiveResult {
-  name: string;
-  before: Interval | null;
-  after: Interval | null;
-}
+/** The mean rewards of one objective, as `gapo eval --json` prints them. */
+export type ObjectiveResult = Pick<ObjectiveEvaluationJson, 'name' | 'before' | 'after'>;
 
 /** One policy, evaluated. */
 export interface Result {

@@ -1,15 +1,16 @@
 /** The study's numbers and its document, from results that are made up. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { IntervalJson } from '@gapo/rpc';
 import { contentId, exampleConfiguration, plannedRun } from './configuration.js';
 import { studyDocument } from './document.js';
 import { overSeeds } from './estimates.js';
 import { averagedMethods, groupNames, lagrangianMethod, shares, trainedMethods } from './methods.js';
-import type { Interval, Result } from './results.js';
+import type { Result } from './results.js';
 import { readStudySettings } from './settings.js';
 import { summarise } from './summary.js';
 
-const at = (mean: number): Interval => ({ mean, low: mean - 0.1, high: mean + 0.1 });
+const at = (mean: number): IntervalJson => ({ mean, low: mean - 0.1, high: mean + 0.1 });
 
 /** Values that grow with the share, and differ a little by seed. */
 function made(seeds: readonly number[]): Result[] {

@@ -1,6 +1,7 @@
 /** One policy after the other: trained, averaged, evaluated, skipped where that has been done. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { stateWord, type EvaluationReportJson, type RunJson, type WatchRunResponseJson } from '@gapo/rpc';
 import { contentId, plannedRun, sourcesSha256, type PlannedRun } from './configuration.js';
 import type { Services } from './gapo.js';
 import {
@@ -25,12 +26,6 @@ export interface Session {
   say: (text: string) => void;
   /** Aborted at Ctrl-C. */
   signal: AbortSignal;
-}
-
-interface RunRow {
-  id: string;
-  state: string;
-  step: number;
 }
 
 /** Trains and evaluates everything. Returns the results of this study, in the order of the methods, seed by seed. */
@@ -96,11 +91,11 @@ async function train(
   { id, configuration }: PlannedRun,
   pace: Pace,
 ): Promise<number> {
-  const runs = (await services.call(['runs'])) as RunRow[];
+  const runs = (await services.call(['runs'])) as RunJson[];
   const present = runs.find((run) => run.id === id);
   const seconds = new Map<number, number>();
   const onLine = (value: unknown): void => {
-    const { step } = value as { step?: { step: number; seconds: number | null } };
+    const { step } = value as WatchRunResponseJson;
     if (step === undefined || step.seconds === null) return;
     if (step.step > (present?.step ?? 0)) pace.step(step.seconds);
     seconds.set(step.step, step.seconds);
@@ -115,12 +110,15 @@ async function train(
     writeFileSync(file, `${JSON.stringify(configuration, null, 2)}\n`);
     await services.call(['train', file, '--id', id, '--watch', '--data', settings.data], onLine);
   } else {
-    if (present.state === 'paused' || present.state === 'failed') await services.call(['resume', id]);
+    if (present.state === 'RUN_STATE_PAUSED' || present.state === 'RUN_STATE_FAILED')
+      await services.call(['resume', id]);
     await services.call(['watch', id], onLine);
   }
-  const { state, step } = ((await services.call(['runs'])) as RunRow[]).find((run) => run.id === id) ?? {};
-  if (state !== 'succeeded')
-    throw new StudyError(`run ${id} is ${state} at step ${step}: see it with \`gapo runs\`, then call the study again`);
+  const { state, step } = ((await services.call(['runs'])) as RunJson[]).find((run) => run.id === id) ?? {};
+  if (state !== 'RUN_STATE_SUCCEEDED')
+    throw new StudyError(
+      `run ${id} is ${stateWord(state ?? 'unknown')} at step ${step}: see it with \`gapo runs\`, then call the study again`,
+    );
   return [...seconds.values()].reduce((sum, each) => sum + each, 0);
 }
 
@@ -134,7 +132,7 @@ async function averaged(
   if (known !== undefined) return known;
   session.signal.throwIfAborted();
   session.say(`seed ${who.seed}, ${who.key}: averaging`);
-  const runs = (await session.services.call(['runs'])) as RunRow[];
+  const runs = (await session.services.call(['runs'])) as RunJson[];
   if (!runs.some((run) => run.id === id)) {
     await session.services.call(['soup', ...ingredients.map(([run, weight]) => `${run}=${weight}`), '--id', id]);
   }
@@ -143,15 +141,11 @@ async function averaged(
 
 async function evaluated(session: Session, who: Omit<Result, 'prompts' | 'objectives'>): Promise<Result> {
   session.signal.throwIfAborted();
-  const report = (await session.services.call(['eval', who.run, '--samples', '0'])) as {
-    prompts: number;
-    objectives: ObjectiveResult[];
-  };
-  const objectives = report.objectives.map(({ name, before, after }) => ({ name, before, after }));
-  const unknown = objectives.find(
-    ({ before, after }) => typeof before?.mean !== 'number' || typeof after?.mean !== 'number',
-  );
-  if (unknown !== undefined) throw new StudyError(`the evaluation of ${who.run} has no mean for ${unknown.name}`);
+  const report = (await session.services.call(['eval', who.run, '--samples', '0'])) as EvaluationReportJson;
+  const objectives = report.objectives.map(({ name, before, after }): ObjectiveResult => {
+    if (typeof before?.mean === 'number' && typeof after?.mean === 'number') return { name, before, after };
+    throw new StudyError(`the evaluation of ${who.run} has no mean for ${name}`);
+  });
   const result: Result = { ...who, prompts: report.prompts, objectives };
   session.results.add(result);
   return result;

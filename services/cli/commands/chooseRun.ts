@@ -1,30 +1,29 @@
-/** Which run `gapo run` takes: the unfinished one of the same configuration, or a new one. */
+/** Which run `gapo run` continues: the unfinished one of the same configuration, or a new one. */
 import { basename } from 'node:path';
 import { createInterface } from 'node:readline/promises';
-import type { Run } from '@gapo/rpc';
+import { isActive, stateWord, type Run } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 import type { Coordinator } from '../client.js';
 import type { ConfigFile } from '../configFile.js';
 import { launchesOf, recordLaunch } from '../launches.js';
-import { stateName } from '../render/runProgress.js';
 import { isSettled, isUnfinished } from './follow.js';
 
-/** What a person said about an unfinished run. */
+/** What the options say about an unfinished run. */
 export interface RunChoice {
-  /** Go on with it; an error where there is none. */
+  /** Resume it; an error where there is none. */
   resume?: true;
-  /** Begin anew, whatever there is. */
+  /** Start a new run in any case. */
   fresh?: true;
 }
 
-/** Whether to go on with an unfinished run, where neither option says. */
+/** Asks whether to resume an unfinished run, where no option says. */
 async function askToResume(signal: AbortSignal): Promise<boolean> {
   if (!process.stdin.isTTY || !process.stderr.isTTY) return true;
   const lines = createInterface({ input: process.stdin, output: process.stderr });
-  // In raw mode the terminal sends no signal at Ctrl-C: readline does, and it means the same here.
+  // In raw mode the terminal sends no signal at Ctrl-C. Readline emits one, which means the same here.
   lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
   try {
-    const answer = await lines.question('Go on with it? [Y/n, n begins anew] ', { signal });
+    const answer = await lines.question('Resume it? [Y/n, n starts a new run] ', { signal });
     return !/^n/i.test(answer.trim());
   } finally {
     lines.close();
@@ -34,7 +33,7 @@ async function askToResume(signal: AbortSignal): Promise<boolean> {
 /**
  * Creates a run, resumes the unfinished one of the same configuration, or returns it where it is in progress.
  *
- * @param say tells what is done
+ * @param say prints what is done
  */
 export async function chooseRun(
   coordinator: Coordinator,
@@ -48,25 +47,23 @@ export async function chooseRun(
     ? undefined
     : (await coordinator.listRuns()).find((run) => launched.has(run.id) && isUnfinished(run));
   if (unfinished !== undefined) {
-    const { id, step, totalSteps, reason } = unfinished;
-    const state = stateName(unfinished.state);
+    const { id, state, step, totalSteps, reason } = unfinished;
     say(
-      `run ${id} of this configuration is unfinished: ${state} at step ${step} of ${totalSteps}${reason === '' ? '' : ` (${reason})`}`,
+      `run ${id} of this configuration is unfinished: ${stateWord(state)} at step ${step} of ${totalSteps}${reason === '' ? '' : ` (${reason})`}`,
     );
     if (choice.resume || (await askToResume(signal))) {
-      if (state === 'running' || state === 'starting') return unfinished;
-      say(`going on with ${id}; --fresh begins anew`);
+      if (isActive(state)) return unfinished;
+      say(`resuming ${id}; --fresh starts a new run`);
       return coordinator.resumeRun(id, signal);
     }
   } else if (choice.resume) {
-    throw new UserError(`no unfinished run of ${config.path} in ${dataDirectory}: leave --resume out to begin one`);
+    throw new UserError(`no unfinished run of ${config.path} in ${dataDirectory}: leave --resume out to start one`);
   }
   return beginRun(coordinator, config, dataDirectory, signal);
 }
 
 /**
- * The run of a configuration that has taken all its steps where there is one, else the unfinished one, gone on with, else
- * a new one.
+ * Returns the run of a configuration that has taken all its steps, else the unfinished one, resumed, else a new one.
  */
 export async function takeRun(
   coordinator: Coordinator,

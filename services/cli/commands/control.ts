@@ -1,11 +1,9 @@
-/** `gapo pause`, `resume` and `cancel`: what a person asks of a run. */
-import type { Run } from '@gapo/rpc';
+/** `gapo pause`, `resume` and `cancel`. */
+import { stateWord, type Run } from '@gapo/rpc';
 import { Command } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
-import { runJson } from '../json.js';
 import { coordinatorOption, jsonOption } from '../options/options.js';
-import { print, printJson } from '../output.js';
-import { stateName } from '../render/runProgress.js';
+import { print, printMessage } from '../output.js';
 
 interface Verb {
   name: string;
@@ -16,17 +14,17 @@ interface Verb {
 const verbs: readonly Verb[] = [
   {
     name: 'pause',
-    description: 'stop a run after the step in progress; it can be resumed',
+    description: 'pause a run after the step in progress; it can be resumed',
     ask: (coordinator, id) => coordinator.pauseRun(id),
   },
   {
     name: 'resume',
-    description: 'go on with a paused or failed run from its last checkpoint, bit for bit',
+    description: 'resume a paused or failed run from its last checkpoint, bit for bit',
     ask: (coordinator, id) => coordinator.resumeRun(id),
   },
   {
     name: 'cancel',
-    description: 'end a run for good; its checkpoints stay',
+    description: 'end a run for good; its checkpoints are kept',
     ask: (coordinator, id) => coordinator.cancelRun(id),
   },
 ];
@@ -43,8 +41,8 @@ function verbCommand({ name, description, ask }: Verb): Command {
       try {
         const run = await ask(coordinator, id);
         const reason = run.reason === '' ? '' : ` (${run.reason})`;
-        if (flags.json) printJson(runJson(run));
-        else print(`${run.id}: ${stateName(run.state)} at step ${run.step} of ${run.totalSteps}${reason}`);
+        if (flags.json) printMessage('gapo.training.v1.Run', run);
+        else print(`${run.id}: ${stateWord(run.state)} at step ${run.step} of ${run.totalSteps}${reason}`);
       } finally {
         coordinator.close();
       }

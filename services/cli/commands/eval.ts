@@ -1,13 +1,12 @@
-/** `gapo eval`: runs' policies on their held-out prompts, against the policies that they started from. */
-import { evaluationJson } from '@gapo/page';
-import type { EvaluationReport } from '@gapo/rpc';
+/** `gapo eval`: evaluates runs on their held-out prompts, compared with the policies that they started from. */
+import { toJson, type EvaluationReport } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 import { Command, Option } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { exitInterrupted, Exit } from '../exit.js';
 import { listenForInterrupts } from '../interrupts.js';
 import { coordinatorOption, jsonOption, natural } from '../options/options.js';
-import { print, printJson } from '../output.js';
+import { print, printJson, printMessage } from '../output.js';
 import { comparisonTable } from '../render/comparison.js';
 import { evaluationSamples, evaluationTable } from '../render/evaluation.js';
 import { makeReporter } from '../render/reporter.js';
@@ -26,27 +25,27 @@ async function evalRuns(ids: readonly string[], flags: EvalFlags): Promise<void>
     throw new UserError('--version belongs to one run: evaluate runs with their own versions one by one');
   }
   const twice = ids.find((id, i) => ids.indexOf(id) !== i);
-  if (twice !== undefined) throw new UserError(`${twice} comes twice: give each run once`);
+  if (twice !== undefined) throw new UserError(`${twice} is given twice: give each run once`);
   const coordinator = new Coordinator(coordinatorAddress(flags.coordinator));
   const interrupts = listenForInterrupts();
   try {
     const reporter = makeReporter(process.stderr, flags.json === true);
-    // An unknown run is noticed before any evaluation.
+    // An unknown run fails before any evaluation.
     for (const id of ids) await coordinator.getRun(id);
-    const reports: { run: string; report: EvaluationReport }[] = [];
+    const reports: EvaluationReport[] = [];
     for (const run of ids) {
       if (ids.length > 1) reporter.say(`evaluating ${run}, ${reports.length + 1} of ${ids.length}`);
       const options = { version, samples: ids.length > 1 && !flags.json ? 0 : samples, signal: interrupts.asked };
-      reports.push({ run, report: await evaluate(coordinator, run, reporter, options) });
+      reports.push(await evaluate(coordinator, run, reporter, options));
     }
     const [first] = reports;
     if (first === undefined) return;
     if (ids.length > 1) {
-      if (flags.json) printJson(reports.map(({ run, report }) => ({ run, ...evaluationJson(report) })));
+      if (flags.json) printJson(reports.map((report) => toJson('gapo.training.v1.EvaluationReport', report)));
       else print(comparisonTable(reports));
-    } else if (flags.json) printJson(evaluationJson(first.report));
+    } else if (flags.json) printMessage('gapo.training.v1.EvaluationReport', first);
     else {
-      const parts = [evaluationTable(first.report), evaluationSamples(first.report, samples)];
+      const parts = [evaluationTable(first), evaluationSamples(first, samples)];
       print(parts.filter((part) => part !== '').join('\n\n'));
     }
   } catch (error) {
@@ -61,7 +60,7 @@ async function evalRuns(ids: readonly string[], flags: EvalFlags): Promise<void>
 /** The command. */
 export function evalCommand(): Command {
   return new Command('eval')
-    .description('evaluate runs on their held-out prompts, each against the policy that it started from')
+    .description('evaluate runs on their held-out prompts, each compared with the policy that it started from')
     .argument('<id...>', "the runs' ids, as `gapo runs` lists them; several make one table")
     .addOption(new Option('--version <n>', 'the policy version (default: the newest)').argParser(natural))
     .addOption(new Option('--samples <n>', 'sample prompts to show, of one run').default(3).argParser(natural))
@@ -70,7 +69,7 @@ export function evalCommand(): Command {
     .addHelpText(
       'after',
       `
-With --json one run is an object, several are an array of such objects, each with its \`run\`.
+With --json one run is an object, several are an array of such objects.
 
 Example:
   gapo eval assistant-20250101-120000 --version 40

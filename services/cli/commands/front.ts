@@ -30,7 +30,7 @@ interface FrontFlags extends StackFlags {
   json?: true;
 }
 
-/** A coordinator that died is started again within this. */
+/** How long a coordinator that died may take to restart. */
 const restartMs = 15_000;
 
 /** What the trainings and evaluations of one front share. */
@@ -41,7 +41,7 @@ interface Session {
   reporter: Reporter;
   interrupts: Interrupts;
   eta: FrontEta;
-  /** The command that goes on with it. */
+  /** The command that continues it. */
   command: string;
 }
 
@@ -114,9 +114,9 @@ async function trainOne(session: Session, { config, words }: PlannedMember, whic
   }
   reporter.say(`${which} (${words}): run ${run.id}${run.step > 0 ? `, from step ${run.step} on` : ''}`);
   services.tracesOf(run.id);
-  const anew = `gapo train ${config.path}`;
+  const fresh = `gapo train ${config.path}`;
   const whole = eta.whole.bind(eta);
-  return (await trainToEnd(coordinator, run, reporter, interrupts, { goOn: command, anew }, whole)).trained;
+  return (await trainToEnd(coordinator, run, reporter, interrupts, { resume: command, fresh }, whole)).trained;
 }
 
 function evaluateOne(session: Session, id: string): Promise<EvaluationReport> {
@@ -158,8 +158,8 @@ export function frontCommand(): Command {
       'after',
       `
 The configuration's \`combine\` is replaced by P-GAPO with each preference (weights, where its method is linear); all else
-stays. Of more than two objectives the preferences are the largest simplex grid of at most so many vectors. Ctrl-C pauses;
-the same command goes on, and takes runs that are finished as they are. Writes DATA/fronts/NAME-TIME/front.json and
+is kept. With more than two objectives the preferences are the largest simplex grid of at most that many vectors. Ctrl-C
+pauses; the same command continues, and keeps the runs that are finished. Writes DATA/fronts/NAME-TIME/front.json and
 front.svg, which \`gapo pareto\` shows again.
 
 Example:

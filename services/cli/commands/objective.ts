@@ -1,11 +1,11 @@
-/** `gapo objective`: objectives that are added to a run while it trains, or removed from it. */
+/** `gapo objective`: adds objectives to a run while it trains, or removes them. */
 import type { FailurePolicy, ObjectiveInput } from '@gapo/rpc';
 import { Command, Option } from 'commander';
 import { Coordinator, coordinatorAddress, type ObjectivesChange } from '../client.js';
 import { assignmentList } from '../options/assignments.js';
 import { authorOf, authorOption } from '../options/author.js';
 import { coordinatorOption, jsonOption, seconds } from '../options/options.js';
-import { print, printJson } from '../output.js';
+import { print, printMessage } from '../output.js';
 import { hasNumbers, numbersText } from '../render/preference.js';
 
 interface ChangeFlags {
@@ -49,29 +49,19 @@ async function change(id: string, wanted: ObjectivesChange, what: string, flags:
   const coordinator = new Coordinator(coordinatorAddress(flags.coordinator));
   try {
     const answer = await coordinator.changeObjectives(id, { ...wanted, preference: flags.prefer ?? {} }, author);
-    const { run, changed, firstStep, before, preferenceBefore } = answer;
+    if (flags.json) return printMessage('gapo.training.v1.ChangeObjectivesResponse', answer);
+    const { run, changed, firstStep } = answer;
     const { objectives, preference } = run;
-    if (flags.json) {
-      printJson({
-        run: id,
-        author,
-        changed,
-        step: firstStep,
-        before: { objectives: before, preference: { ...preferenceBefore } },
-        after: { objectives, preference: { ...preference } },
-      });
-      return;
-    }
     const inForce = hasNumbers(preference) ? numbersText(preference, objectives) : objectives.join(', ');
     if (changed) print(`${id}: ${what}; from step ${firstStep} on: ${inForce} (by ${author})`);
-    else print(`${id}: so it is already: ${inForce}`);
+    else print(`${id}: unchanged: ${inForce}`);
   } finally {
     coordinator.close();
   }
 }
 
 const preferOption = (): Option =>
-  new Option('--prefer <objective=number,...>', 'a number of at least 0 for each objective that results').argParser(
+  new Option('--prefer <objective=number,...>', 'a number of at least 0 for each resulting objective').argParser(
     assignmentList,
   );
 
@@ -79,17 +69,19 @@ const idArgument = ['<id>', "the run's id, as `gapo runs` lists it"] as const;
 
 function addCommand(): Command {
   return new Command('add')
-    .description('another objective for a run, from its next step on')
+    .description('add an objective to a run, from its next step on')
     .argument(...idArgument)
     .argument('<name>', "the objective's name, as its service describes it")
-    .addOption(new Option('--service <host:port>', 'where it is, or its name in REWARD_SERVICES (default: the name)'))
+    .addOption(new Option('--service <host:port>', 'its address, or its name in REWARD_SERVICES (default: the name)'))
     .addOption(
       new Option('--on-failure <policy>', 'when a completion has no score (default: pause)').choices(
         Object.keys(policies),
       ),
     )
-    .addOption(new Option('--timeout <seconds>', 'how long one call may take (default: 30)').argParser(seconds))
-    .addOption(new Option('--hedge-after <seconds>', 'when a call is made again (default: never)').argParser(seconds))
+    .addOption(new Option('--timeout <seconds>', 'deadline of one call (default: 30)').argParser(seconds))
+    .addOption(
+      new Option('--hedge-after <seconds>', 'when an unanswered call is hedged (default: never)').argParser(seconds),
+    )
     .addOption(preferOption())
     .addOption(authorOption())
     .addOption(coordinatorOption())
@@ -97,8 +89,8 @@ function addCommand(): Command {
     .addHelpText(
       'after',
       `
-The service is asked what it is before anything changes. Where the run's method takes a preference, --prefer is needed: one
-number for each objective that results. Who changed it is recorded. Nothing is restarted.
+The service has to describe itself before anything changes. Where the run's method takes a preference, --prefer is required,
+with one number for each resulting objective. The author of the change is recorded. Nothing is restarted.
 
 Example:
   gapo objective add assistant-20250101-120000 concise --service 127.0.0.1:50061 --prefer helpful=2,harmless=2,concise=1`,
@@ -108,7 +100,7 @@ Example:
 
 function removeCommand(): Command {
   return new Command('remove')
-    .description('one objective less for a run, from its next step on')
+    .description('remove an objective from a run, from its next step on')
     .argument(...idArgument)
     .argument('<name>', "the objective's name")
     .addOption(preferOption())
@@ -118,7 +110,7 @@ function removeCommand(): Command {
     .addHelpText(
       'after',
       `
-Without --prefer the numbers of the others stay as they are.
+Without --prefer the other objectives keep their numbers.
 
 Example:
   gapo objective remove assistant-20250101-120000 concise`,
@@ -129,7 +121,7 @@ Example:
 /** The command. */
 export function objectiveCommand(): Command {
   return new Command('objective')
-    .description('add objectives to a run while it trains, or remove some; who changed it is recorded')
+    .description('add objectives to a run while it trains, or remove them; the author of the change is recorded')
     .addHelpText(
       'after',
       `

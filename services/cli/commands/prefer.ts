@@ -1,4 +1,4 @@
-/** `gapo prefer`: another preference for a run while it trains. */
+/** `gapo prefer`: changes the preference of a run while it trains. */
 import type { Run } from '@gapo/rpc';
 import { nearestKey, UserError } from '@gapo/service';
 import { Argument, Command } from 'commander';
@@ -6,7 +6,7 @@ import { Coordinator, coordinatorAddress } from '../client.js';
 import { collectAssignment } from '../options/assignments.js';
 import { authorOf, authorOption } from '../options/author.js';
 import { coordinatorOption, jsonOption } from '../options/options.js';
-import { print, printJson } from '../output.js';
+import { print, printMessage } from '../output.js';
 import { numbersText } from '../render/preference.js';
 
 interface PreferFlags {
@@ -37,11 +37,9 @@ async function prefer(id: string, preference: Record<string, number>, flags: Pre
   const coordinator = new Coordinator(coordinatorAddress(flags.coordinator));
   try {
     requireObjectives(await coordinator.getRun(id), preference);
-    const { run, firstStep, before } = await coordinator.setPreference(id, preference, author);
-    if (flags.json) {
-      printJson({ run: id, author, step: firstStep, before, after: { ...run.preference } });
-      return;
-    }
+    const changed = await coordinator.setPreference(id, preference, author);
+    if (flags.json) return printMessage('gapo.training.v1.SetPreferenceResponse', changed);
+    const { run, firstStep, before } = changed;
     const [was, is] = [numbersText(before, run.objectives), numbersText(run.preference, run.objectives)];
     print(`${id}: ${was} → ${is}, from step ${firstStep} on (by ${author})`);
   } finally {
@@ -52,7 +50,7 @@ async function prefer(id: string, preference: Record<string, number>, flags: Pre
 /** The command. */
 export function preferCommand(): Command {
   return new Command('prefer')
-    .description("change a run's preference or weights from its next step on; who changed it is recorded")
+    .description("change a run's preference or weights from its next step on; the author of the change is recorded")
     .argument('<id>', "the run's id, as `gapo runs` lists it")
     .addArgument(
       new Argument('<objective=number...>', 'a number of at least 0 for every objective').argParser(collectAssignment),
@@ -63,7 +61,7 @@ export function preferCommand(): Command {
     .addHelpText(
       'after',
       `
-The numbers are relative to each other. Methods that take some: \`combine.method\` pgapo (preference) and linear (weights),
+The numbers are relative to each other. Methods that take them: \`combine.method\` pgapo (preference) and linear (weights),
 and others with a preference in their configuration.
 
 Example:

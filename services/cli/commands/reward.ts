@@ -1,5 +1,5 @@
 /** `gapo reward`: for whoever writes a reward service. */
-import { connect, type DescribeResponse } from '@gapo/rpc';
+import { connect, toJson } from '@gapo/rpc';
 import { Command, Option } from 'commander';
 import { conformance } from '../conformance/conformance.js';
 import { batchSizes, throughput, type Throughput } from '../conformance/throughput.js';
@@ -40,7 +40,8 @@ async function check(target: string, { timeout, seconds, json }: CheckFlags): Pr
       }
     }
     reporter.finish();
-    if (json) printJson({ address: target, description: descriptionJson(description), findings, speeds });
+    const described = description && toJson('gapo.reward.v1.DescribeResponse', description);
+    if (json) printJson({ address: target, description: described ?? null, findings, speeds });
     else print(rewardCheckText(findings, speeds));
     if (broken) throw new Exit(exitUser);
   } finally {
@@ -48,12 +49,6 @@ async function check(target: string, { timeout, seconds, json }: CheckFlags): Pr
     interrupts.release();
     client.close();
   }
-}
-
-/** Without what the loader adds to name the optional fields that are there, as `_minimum`. */
-function descriptionJson(description: DescribeResponse | undefined): object | null {
-  if (description === undefined) return null;
-  return Object.fromEntries(Object.entries(description).filter(([name]) => !name.startsWith('_')));
 }
 
 function checkCommand(): Command {

@@ -1,4 +1,4 @@
-/** `gapo run`: everything at once, from a configuration to a result. What `make run` calls. */
+/** `gapo run`: everything at once, from a configuration to a result. `make run` calls it. */
 import type { EvaluationReport } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 import { Command, Option } from 'commander';
@@ -25,7 +25,7 @@ interface RunFlags extends StackFlags, RunChoice {
 /** Sample prompts that the report has. */
 const reportSamples = 24;
 
-/** A coordinator that died is started again within this. */
+/** How long a coordinator that died may take to restart. */
 const restartMs = 15_000;
 
 async function run(configPath: string, flags: RunFlags): Promise<void> {
@@ -60,7 +60,7 @@ async function run(configPath: string, flags: RunFlags): Promise<void> {
   if (!flags.keepUp) show(result);
 }
 
-/** Trains, evaluates and writes the report, on services that run. */
+/** Trains, evaluates and writes the report, with services that are up. */
 async function runOn(
   services: RunServices,
   config: ConfigFile,
@@ -76,8 +76,8 @@ async function runOn(
     const trace = services.tracesOf(chosen.id);
     reporter.say(`watch it at ${services.state.page}#${chosen.id}`);
     const { trained, steps } = await trainToEnd(coordinator, chosen, reporter, interrupts, {
-      goOn: `gapo run ${config.path} --resume`,
-      anew: `gapo run ${config.path} --fresh`,
+      resume: `gapo run ${config.path} --resume`,
+      fresh: `gapo run ${config.path} --fresh`,
     });
     const evaluation = await evaluateTrained(coordinator, chosen.id, reporter, interrupts);
     const page = writeReport(dataDirectory, trained, steps, evaluation);
@@ -112,17 +112,17 @@ export function runCommand(): Command {
     .addHelpText(
       'after',
       `
-Ctrl-C pauses the run after the step in progress; the same command goes on with it. Services that \`gapo up\` started
-with the same --data are used and left running. Where no OTEL_* variable is set, traces are written to trace.jsonl beside
-the report. With --json the last line of stdout is one JSON object.
+Ctrl-C pauses the run after the step in progress; the same command resumes it. Services that \`gapo up\` started with the
+same --data are used and left running. Where no OTEL_* variable is set, traces are written to trace.jsonl beside the
+report. With --json the last line of stdout is one JSON object.
 
 Example:
   gapo run examples/assistant/run.yaml --data runs`,
     );
   for (const option of stackOptions()) command.addOption(option);
   return command
-    .addOption(new Option('--resume', 'go on with the unfinished run of this configuration'))
-    .addOption(new Option('--fresh', 'begin anew, whatever is unfinished'))
+    .addOption(new Option('--resume', 'resume the unfinished run of this configuration'))
+    .addOption(new Option('--fresh', 'start a new run, whatever is unfinished'))
     .addOption(new Option('--keep-up', 'keep the services running after the result, until Ctrl-C'))
     .addOption(jsonOption())
     .action(run);

@@ -1,12 +1,11 @@
 /** `gapo runs`: every run of a coordinator. */
+import { stateWord, toJson } from '@gapo/rpc';
 import { Command } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
-import { runJson } from '../json.js';
 import { coordinatorOption, jsonOption } from '../options/options.js';
 import { print, printJson } from '../output.js';
 import { fixed } from '../render/numbers.js';
 import { originText } from '../render/preference.js';
-import { stateName } from '../render/runProgress.js';
 import { table } from '../render/table.js';
 
 async function runs(flags: { coordinator?: string; json?: true }): Promise<void> {
@@ -14,7 +13,7 @@ async function runs(flags: { coordinator?: string; json?: true }): Promise<void>
   try {
     const all = await coordinator.listRuns();
     if (flags.json) {
-      printJson(all.map(runJson));
+      printJson(all.map((run) => toJson('gapo.training.v1.Run', run)));
       return;
     }
     if (all.length === 0) {
@@ -23,7 +22,7 @@ async function runs(flags: { coordinator?: string; json?: true }): Promise<void>
     }
     const rows = all.map((run) => [
       run.id,
-      stateName(run.state),
+      stateWord(run.state),
       `${run.step}/${run.totalSteps}`,
       originText(run),
       run.lastStep?.objectives.map(({ name, rewardMean }) => `${name} ${fixed(rewardMean, 3)}`).join('  ') ?? '-',

@@ -2,10 +2,9 @@
 import { UserError } from '@gapo/service';
 import { Argument, Command, Option } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
-import { runJson } from '../json.js';
 import { collectAssignment } from '../options/assignments.js';
 import { coordinatorOption, jsonOption } from '../options/options.js';
-import { print, printJson } from '../output.js';
+import { print, printMessage } from '../output.js';
 import { numbersText } from '../render/preference.js';
 
 interface SoupFlags {
@@ -21,7 +20,7 @@ async function soup(ingredients: Record<string, number>, flags: SoupFlags): Prom
   const coordinator = new Coordinator(coordinatorAddress(flags.coordinator));
   try {
     const run = await coordinator.createSoup(ingredients, flags.id);
-    if (flags.json) printJson(runJson(run));
+    if (flags.json) printMessage('gapo.training.v1.Run', run);
     else
       print(
         `${run.id}: the average of ${numbersText(run.ingredients)}; evaluate it with \`gapo eval ${run.id}\`, copy it with \`gapo export ${run.id}\``,

@@ -1,12 +1,11 @@
-/** `gapo train`: creates a run on a coordinator that runs. */
+/** `gapo train`: creates a run on a running coordinator. */
 import { basename } from 'node:path';
 import { Command, Option } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { readConfigFile } from '../configFile.js';
-import { runJson } from '../json.js';
 import { recordLaunch } from '../launches.js';
 import { coordinatorOption, dataOption, jsonOption } from '../options/options.js';
-import { print, printJson } from '../output.js';
+import { print, printMessage } from '../output.js';
 import { fromHere } from '../project.js';
 import { watchUntilSettled } from './watch.js';
 
@@ -26,7 +25,7 @@ async function train(configPath: string, flags: TrainFlags): Promise<void> {
     const run = await coordinator.createRun({ configYaml, configName: basename(path), baseDirectory, id: flags.id });
     recordLaunch(fromHere(flags.data), run.id, config);
     if (flags.watch) await watchUntilSettled(coordinator, run, flags.json === true);
-    else if (flags.json) printJson(runJson(run));
+    else if (flags.json) printMessage('gapo.training.v1.Run', run);
     else
       print(
         `${run.id}: ${run.totalSteps} steps of ${run.method} with ${run.objectives.join(', ')}; follow it with \`gapo watch ${run.id}\``,
@@ -41,7 +40,7 @@ export function trainCommand(): Command {
   return new Command('train')
     .description('create a run on the coordinator that `gapo up` started')
     .argument('<config>', 'the run configuration, YAML')
-    .addOption(new Option('--watch', 'follow the run until it ends; Ctrl-C stops watching, the run goes on'))
+    .addOption(new Option('--watch', 'follow the run until it ends; Ctrl-C stops watching and leaves the run alone'))
     .addOption(new Option('--id <id>', "the run's id (default: its name and the time)"))
     .addOption(coordinatorOption())
     .addOption(dataOption())

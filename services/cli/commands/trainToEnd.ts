@@ -1,23 +1,22 @@
-/** A run followed to its last step, shared by `run` and `front`: the first Ctrl-C pauses it, the second leaves it. */
-import type { Run, StepReport } from '@gapo/rpc';
+/** Follows a run to its last step, for `run` and `front`. The first Ctrl-C pauses the run, the second leaves it alone. */
+import { stateWord, type Run, type StepReport } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 import type { Coordinator } from '../client.js';
 import { exitInterrupted, Exit } from '../exit.js';
 import type { Interrupts } from '../interrupts.js';
 import type { Reporter } from '../render/reporter.js';
-import { stateName } from '../render/runProgress.js';
 import { follow, type FollowOptions } from './follow.js';
 
-/** What to call where the run stopped early. */
+/** The commands that error messages name where the run stopped early. */
 export interface StoppedCommands {
-  /** Goes on with it. */
-  goOn: string;
-  /** Begins it anew. */
-  anew: string;
+  /** Resumes the run. */
+  resume: string;
+  /** Starts a new run. */
+  fresh: string;
 }
 
 /**
- * Follows the run to its last step. The first Ctrl-C pauses it, the second leaves it.
+ * Follows the run to its last step.
  *
  * @throws Exit where it was paused, UserError where it stopped for another reason
  */
@@ -46,30 +45,26 @@ export async function trainToEnd(
   return { trained, steps };
 }
 
-/** What to throw where the run stopped before its last step. */
+/** The error of a run that stopped early, by Ctrl-C or by itself. */
 function stopped(run: Run, commands: StoppedCommands, reporter: Reporter, interrupts: Interrupts): Error {
-  const goOn = `go on with \`${commands.goOn}\``;
+  const resume = `resume it with \`${commands.resume}\``;
   const where = `step ${run.step} of ${run.totalSteps}`;
   if (interrupts.asked.aborted) {
-    reporter.say(`run ${run.id} stopped at ${where}; ${goOn}`);
+    reporter.say(`run ${run.id} stopped at ${where}; ${resume}`);
     return new Exit(exitInterrupted);
   }
-  return stoppedEarly(run, run.state === 'RUN_STATE_CANCELLED' ? `begin anew with \`${commands.anew}\`` : goOn);
+  return stoppedEarly(run, run.state === 'RUN_STATE_CANCELLED' ? `start again with \`${commands.fresh}\`` : resume);
 }
 
-/** The error of a run that stopped before its last step. @param next what can be done with it */
+/** Returns the error of a run that stopped before its last step. @param next what to do about it */
 export function stoppedEarly({ id, state, reason, step, totalSteps }: Run, next: string): UserError {
-  const ended =
-    state === 'RUN_STATE_FAILED'
-      ? 'failed'
-      : state === 'RUN_STATE_CANCELLED'
-        ? 'was cancelled'
-        : `is ${stateName(state)}`;
+  const word = stateWord(state);
+  const ended = state === 'RUN_STATE_FAILED' ? word : state === 'RUN_STATE_CANCELLED' ? `was ${word}` : `is ${word}`;
   const why = reason === '' ? '' : `: ${reason}`;
   return new UserError(`run ${id} ${ended} at step ${step} of ${totalSteps}${why}; ${next}`);
 }
 
-/** Whether an error says that something was given up because its signal was aborted. */
+/** Whether an error says that work was abandoned because its signal was aborted. */
 export function isAbort(error: unknown): boolean {
   return error instanceof Error && (error.name === 'AbortError' || (error as { code?: unknown }).code === 'CANCELLED');
 }

@@ -1,21 +1,19 @@
 /** `gapo watch`: follows a run. */
-import { stepJson } from '@gapo/page';
 import type { Run } from '@gapo/rpc';
 import { Command } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { exitInterrupted, Exit } from '../exit.js';
 import { listenForInterrupts } from '../interrupts.js';
-import { runJson } from '../json.js';
 import { coordinatorOption, jsonOption } from '../options/options.js';
-import { note, print, printJson } from '../output.js';
+import { note, print, printMessage } from '../output.js';
 import { makeReporter } from '../render/reporter.js';
-import { follow, type FollowMessage } from './follow.js';
+import { follow } from './follow.js';
 import { stoppedEarly } from './trainToEnd.js';
 
 /**
- * Shows a run until it settles. With `json` every message is a line of stdout, the run as it is at the end the last one.
+ * Follows a run until it stops by itself. With `json` every message is a line of stdout; the last line is the run as it ended.
  *
- * @throws UserError where the run stopped before its last step; Exit at Ctrl-C, after which the run goes on
+ * @throws UserError where the run stopped before its last step; Exit at Ctrl-C, which leaves the run alone
  */
 export async function watchUntilSettled(coordinator: Coordinator, run: Run, json: boolean): Promise<void> {
   const interrupts = listenForInterrupts();
@@ -23,13 +21,13 @@ export async function watchUntilSettled(coordinator: Coordinator, run: Run, json
   try {
     const { run: last } = await follow(coordinator, run, reporter, {
       signal: interrupts.asked,
-      ...(json ? { onMessage: printMessage } : {}),
+      ...(json && { onMessage: (message) => printMessage('gapo.training.v1.WatchRunResponse', message) }),
     });
     if (interrupts.asked.aborted) {
-      note(`the run goes on; pause it with \`gapo pause ${run.id}\`, watch it again with \`gapo watch ${run.id}\``);
+      note(`the run continues; pause it with \`gapo pause ${run.id}\`, watch it again with \`gapo watch ${run.id}\``);
       throw new Exit(exitInterrupted);
     }
-    if (json) printJson({ run: runJson(last) });
+    if (json) printMessage('gapo.training.v1.WatchRunResponse', { run: last });
     if (last.state !== 'RUN_STATE_SUCCEEDED') throw stoppedEarly(last, nextOf(last));
     if (!json)
       print(
@@ -41,30 +39,22 @@ export async function watchUntilSettled(coordinator: Coordinator, run: Run, json
   }
 }
 
-function printMessage({ run, step, progress }: FollowMessage): void {
-  printJson({
-    ...(run === undefined ? {} : { run: runJson(run) }),
-    ...(step === undefined ? {} : { step: stepJson(step) }),
-    ...(progress === undefined ? {} : { progress }),
-  });
-}
-
-/** What can be done with a run that stopped early. */
+/** What to do about a run that stopped early. */
 function nextOf({ id, state, checkpoint }: Run): string {
-  if (state !== 'RUN_STATE_CANCELLED') return `go on with \`gapo resume ${id}\``;
+  if (state !== 'RUN_STATE_CANCELLED') return `resume it with \`gapo resume ${id}\``;
   return checkpoint === '' ? 'it has no checkpoint' : `its checkpoint is ${checkpoint}`;
 }
 
 /** The command. */
 export function watchCommand(): Command {
   return new Command('watch')
-    .description('follow a run until it ends; Ctrl-C stops watching, the run goes on')
+    .description('follow a run until it ends; Ctrl-C stops watching and leaves the run alone')
     .argument('<id>', "the run's id, as `gapo runs` lists it")
     .addOption(coordinatorOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nExits with 0 where the run takes its last step, with 2 where it stops before.\n\nExample:\n  gapo watch assistant-20250101-120000',
+      '\nExits with 0 when the run has taken its last step, with 2 when it stops earlier. With --json every line is an event of the\nrun: {run}, {step} or {progress}.\n\nExample:\n  gapo watch assistant-20250101-120000',
     )
     .action(async (id: string, flags: { coordinator?: string; json?: true }) => {
       const coordinator = new Coordinator(coordinatorAddress(flags.coordinator));

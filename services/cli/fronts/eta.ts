@@ -1,7 +1,7 @@
-/** How long a row of trainings and evaluations still takes, from what has been seen of it. */
-import type { RunProgress, WholeProgress } from '../render/runProgress.js';
+/** Estimates how long a sequence of trainings and evaluations still takes, from the part that is done. */
+import { stepsTaken, type RunProgress, type WholeProgress } from '../render/runProgress.js';
 
-/** Adds up while policies are trained one after the other. */
+/** Accumulates times while policies are trained one after the other. */
 export class FrontEta {
   readonly #labels: readonly string[];
   readonly #now: () => number;
@@ -14,25 +14,26 @@ export class FrontEta {
 
   /**
    * @param labels one for each policy to train, in order
-   * @param now milliseconds of a clock
+   * @param now a clock, in milliseconds
    */
   constructor(labels: readonly string[], now: () => number = () => performance.now()) {
     this.#labels = labels;
     this.#now = now;
   }
 
-  /** The next policy's turn has come. */
+  /** Begins the next policy. */
   next(): void {
     this.#part += 1;
     this.#lastStep = undefined;
   }
 
-  /** Its place now, given its progress. */
+  /** Returns the place of the current policy, given its progress. */
   whole(progress: RunProgress): WholeProgress {
-    const { step, totalSteps, stepSeconds } = progress;
-    if (stepSeconds !== undefined && step !== this.#lastStep) {
+    const step = stepsTaken(progress);
+    const { totalSteps } = progress.run;
+    if (progress.last !== undefined && step !== this.#lastStep) {
       this.#steps += 1;
-      this.#stepSeconds += stepSeconds;
+      this.#stepSeconds += progress.last.seconds;
     }
     this.#lastStep = step;
     const later = this.#labels.length - this.#part;

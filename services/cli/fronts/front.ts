@@ -1,9 +1,8 @@
 /** A set of evaluated policies, as the file front.json keeps it. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { EvaluationReport, Interval, Run } from '@gapo/rpc';
+import { toJson, type EvaluationReport, type Interval, type Run } from '@gapo/rpc';
 import { z, UserError } from '@gapo/service';
-import { orNull } from '../render/numbers.js';
 
 const estimate = z.object({
   mean: z.number(),
@@ -53,12 +52,13 @@ export type Front = z.infer<typeof schema>;
 export type Member = Omit<FrontPolicy, 'rewards'>;
 
 function estimateOf(interval: Interval | null, run: string, objective: string): Estimate {
-  if (interval === null || !Number.isFinite(interval.mean)) {
+  const estimate = interval && toJson('gapo.training.v1.Interval', interval);
+  if (estimate === null || estimate.mean === null) {
     throw new UserError(
       `the evaluation of ${run} has no mean reward for ${objective}: look at its reward service with \`gapo eval ${run}\``,
     );
   }
-  return { mean: interval.mean, low: orNull(interval.low), high: orNull(interval.high) };
+  return { ...estimate, mean: estimate.mean };
 }
 
 /**

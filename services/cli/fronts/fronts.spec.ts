@@ -172,8 +172,8 @@ test('ticks are round, labels keep apart', () => {
 test('what is left of all is the steps left at the pace so far, and the evaluations', async () => {
   let now = 0;
   const eta = new FrontEta(['a', 'b'], () => now);
-  const progress = (step: number, stepSeconds: number | undefined): RunProgress =>
-    ({ step, totalSteps: 10, stepSeconds }) as RunProgress;
+  const progress = (step: number, seconds: number | undefined): RunProgress =>
+    ({ run: { step, totalSteps: 10 }, last: seconds === undefined ? undefined : { step, seconds } }) as RunProgress;
   eta.next();
   assert.deepEqual(eta.whole(progress(0, undefined)), { part: 1, of: 2, label: 'a', etaSeconds: undefined });
   assert.equal(eta.whole(progress(1, 2)).etaSeconds, 38);

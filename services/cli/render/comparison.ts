@@ -6,11 +6,11 @@ import { table } from './table.js';
 const range = (interval: Interval | null): string =>
   interval === null ? 'n/a' : `${fixed(interval.low, 3)} to ${fixed(interval.high, 3)}`;
 
-/** A row for each objective of each run, each against the policy that its run started from. */
-export function comparisonTable(runs: readonly { run: string; report: EvaluationReport }[]): string {
-  const rows = runs.flatMap(({ run, report }) =>
+/** Formats a row for each objective of each run, compared with the policy that its run started from. */
+export function comparisonTable(reports: readonly EvaluationReport[]): string {
+  const rows = reports.flatMap((report) =>
     report.objectives.map(({ name, before, after, difference, winRate }, i) => [
-      i === 0 ? run : '',
+      i === 0 ? report.runId : '',
       i === 0 ? String(report.version) : '',
       name,
       fixed(before?.mean, 3),
@@ -23,7 +23,7 @@ export function comparisonTable(runs: readonly { run: string; report: Evaluation
     ]),
   );
   const head = ['run', 'version', 'objective', 'before', 'after', '95 % interval', 'difference'];
-  const counts = [...new Set(runs.map(({ report }) => report.prompts))].join(', ');
+  const counts = [...new Set(reports.map(({ prompts }) => prompts))].join(', ');
   return [
     `Held-out prompts: ${counts}. Before: the policy that the run started from (version 0).`,
     '',

@@ -1,12 +1,14 @@
 /** The result's table, samples and JSON, line for line. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { EvaluationReport, Interval } from '@gapo/rpc';
-import { changedSamples, evaluationSamples, evaluationTable, objectivesJson } from './evaluation.js';
+import type { EvaluationReport, Interval, Run } from '@gapo/rpc';
+import { changedSamples, evaluationSamples, evaluationTable } from './evaluation.js';
+import { resultJson } from './result.js';
 
 const interval = (mean: number, low: number, high: number): Interval => ({ mean, low, high });
 
 const report: EvaluationReport = {
+  runId: 'a',
   version: 120,
   prompts: 200,
   objectives: [
@@ -81,7 +83,9 @@ test('of several samples those are shown whose completion changed', () => {
 });
 
 test('the JSON has null for what is not known, and no acceptable share where there is no threshold', () => {
-  assert.deepEqual(objectivesJson(report), {
+  const run = { id: 'a', step: 3, lastStep: null, checkpoint: '', versionSha256: '' } as unknown as Run;
+  const result = { run, steps: [], evaluation: report, page: '', trace: null, otherTraces: '', wallSeconds: 1 };
+  assert.deepEqual(resultJson(result).objectives, {
     helpful: { before: -0.5, after: 0.25, ci: [0.125, 0.375], difference: 0.75, winRate: 0.81 },
     harmless: {
       before: 1,

@@ -1,6 +1,6 @@
-/** An evaluation for people, and as the JSON object of `--json`. */
-import type { EvaluationReport, EvaluationSample, Interval, ObjectiveEvaluation } from '@gapo/rpc';
-import { fixed, orNull, percent, signed } from './numbers.js';
+/** An evaluation as text. */
+import type { EvaluationReport, EvaluationSample, Interval } from '@gapo/rpc';
+import { fixed, percent, signed } from './numbers.js';
 import { table } from './table.js';
 import { oneLine } from './width.js';
 
@@ -12,7 +12,7 @@ function range(interval: Interval | null | undefined, show: (value: number) => s
 
 const three = (value: number): string => fixed(value, 3);
 
-/** The table: a row for each objective, and the win rate over all. */
+/** Formats the table: a row for each objective, and the win rate over all of them. */
 export function evaluationTable(report: EvaluationReport): string {
   const rows = report.objectives.map((objective) => [
     objective.name,
@@ -44,7 +44,7 @@ export function evaluationTable(report: EvaluationReport): string {
   ].join('\n');
 }
 
-/** Sample prompts with both completions and their scores. */
+/** Formats sample prompts with both completions and their scores. */
 export function evaluationSamples(report: EvaluationReport, limit = 3): string {
   const names = report.objectives.map(({ name }) => name);
   return report.samples
@@ -53,7 +53,7 @@ export function evaluationSamples(report: EvaluationReport, limit = 3): string {
     .join('\n\n');
 }
 
-/** The first samples whose completion is another than before, or the first ones where there are none. */
+/** Formats the first samples whose completion changed, or the first of all samples where none did. */
 export function changedSamples(report: EvaluationReport, limit: number): string {
   const changed = report.samples.filter(({ before, after }) => before !== after);
   const shown = changed.length > 0 ? changed : report.samples;
@@ -70,34 +70,4 @@ function sampleText(sample: EvaluationSample, names: readonly string[]): string 
     `before  ${oneLine(sample.before) || '(empty)'}  [${scores(sample.scoresBefore)}]`,
     `after   ${oneLine(sample.after) || '(empty)'}  [${scores(sample.scoresAfter)}]`,
   ].join('\n');
-}
-
-/** One objective in `--json`. Numbers that are not known are null. */
-export interface ObjectiveJson {
-  before: number | null;
-  after: number | null;
-  /** The 95 % interval of `after`. */
-  ci: [number | null, number | null];
-  difference: number | null;
-  winRate: number | null;
-  acceptableBefore?: number | null;
-  acceptableAfter?: number | null;
-}
-
-/** The objectives of an evaluation by name. */
-export function objectivesJson(report: EvaluationReport): Record<string, ObjectiveJson> {
-  return Object.fromEntries(report.objectives.map((objective) => [objective.name, objectiveJson(objective)]));
-}
-
-function objectiveJson(objective: ObjectiveEvaluation): ObjectiveJson {
-  const { before, after, difference, winRate, acceptableBefore, acceptableAfter } = objective;
-  return {
-    before: orNull(before?.mean),
-    after: orNull(after?.mean),
-    ci: [orNull(after?.low), orNull(after?.high)],
-    difference: orNull(difference?.mean),
-    winRate: orNull(winRate?.mean),
-    ...(acceptableBefore ? { acceptableBefore: orNull(acceptableBefore.mean) } : {}),
-    ...(acceptableAfter ? { acceptableAfter: orNull(acceptableAfter.mean) } : {}),
-  };
 }

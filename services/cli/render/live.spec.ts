@@ -1,9 +1,10 @@
 /** The live block overwrites itself without clearing first, and the plain reporter keeps quiet between lines. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { WatchRunResponse } from '@gapo/rpc';
 import { LiveBlock } from './live.js';
 import { PlainReporter } from './reporter.js';
-import { progressOf, type RunProgress } from './runProgress.js';
+import { advance, progressOf, type RunProgress } from './runProgress.js';
 
 function block(): { writes: string[]; live: LiveBlock } {
   const writes: string[] = [];
@@ -54,7 +55,8 @@ function runAt(step: number): RunProgress {
     preference: {},
     ingredients: {},
   } as unknown as Parameters<typeof progressOf>[0]);
-  return { ...start, step, objectives: [{ name: 'a', means: step === 0 ? [] : [step], weight: 1, dropped: 0 }] };
+  if (step === 0) return start;
+  return advance(start, { step: { step, objectives: [{ name: 'a', rewardMean: step }] } } as WatchRunResponse);
 }
 
 test('plain lines: the first step, the last one, and between them one every three seconds', () => {
@@ -77,7 +79,8 @@ test('plain lines: the first step, the last one, and between them one every thre
 test('a run that is gone on with does not tell its past steps again', () => {
   const lines: string[] = [];
   const reporter = new PlainReporter((line) => lines.push(line));
-  reporter.progress({ ...runAt(0), step: 40 });
+  const start = runAt(0);
+  reporter.progress({ ...start, run: { ...start.run, step: 40 } });
   for (let step = 1; step <= 41; step++) reporter.progress(runAt(step));
   assert.deepEqual(
     lines.map((line) => line.slice(0, 8)),
@@ -92,7 +95,10 @@ test('plain lines of several runs in a row: each has its own first step, last st
     () => 0,
   );
   for (const id of ['a', 'b']) {
-    for (const step of [0, 1, 100]) reporter.progress({ ...runAt(step), id, preference: { a: 1 } });
+    for (const step of [0, 1, 100]) {
+      const progress = runAt(step);
+      reporter.progress({ ...progress, run: { ...progress.run, id, preference: { a: 1 } } });
+    }
   }
   assert.deepEqual(
     lines.map((line) => line.split('  ')[0]),

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { RunInput, WatchRunResponse } from '@gapo/rpc';
 import { progressLine, progressLines } from './progress.js';
 import { PlainReporter } from './reporter.js';
-import { advance, progressOf, type RunProgress } from './runProgress.js';
+import { advance, progressOf, shownObjectives, type RunProgress } from './runProgress.js';
 import { displayWidth } from './width.js';
 
 const run = {
@@ -72,11 +72,18 @@ test('a narrow terminal drops what does not fit, the values last', () => {
 });
 
 test('no line is wider than the terminal, whatever the names', () => {
-  const named = { ...after(30), id: '長い名前の実行'.repeat(4), reason: 'because '.repeat(30) };
-  named.objectives = [
-    { name: '有用性と無害性と誠実さ', means: [0.1, NaN, 0.3], weight: 1e-9, dropped: 1200 },
-    ...named.objectives,
-  ];
+  const progress = after(30);
+  const wide = { id: '長い名前の実行'.repeat(4), reason: 'because '.repeat(30) };
+  const name = '有用性と無害性と誠実さ';
+  const { last = assert.fail() } = progress;
+  const [first = assert.fail(), ...others] = last.objectives;
+  const objective = { ...first, name, weight: 1e-9, failed: 1200, multiplier: 1e-9, accuracy: 0.5 };
+  const named: RunProgress = {
+    ...progress,
+    run: { ...progress.run, ...wide },
+    last: { ...last, objectives: [objective, first, ...others], weightsAge: 12, approximationDegrees: 0.25 },
+    means: new Map([[name, [0.1, NaN, 0.3]], ...progress.means]),
+  };
   for (const width of [20, 27, 33, 40, 61, 80, 200]) {
     for (const line of progressLines(named, width)) assert.ok(displayWidth(line) <= width, `${width}: ${line}`);
   }
@@ -96,7 +103,8 @@ test('the plain line holds rewards, weights, divergence, speed and what is left'
 
 test('completions that an objective could not score are counted, in the step that dropped them', () => {
   const message = stepMessage(49, [0.49, 1.02]);
-  message.step!.objectives[1]!.failed = 3;
+  const [, second = assert.fail()] = message.step?.objectives ?? [];
+  second.failed = 3;
   const dropped = advance(after(48), message);
   assert.equal(
     progressLines(dropped, 80)[3],
@@ -104,6 +112,28 @@ test('completions that an objective could not score are counted, in the step tha
   );
   assert.match(progressLine(dropped), /harmless 1\.020 \(weight 0\.375, 3 dropped\)/);
   assert.doesNotMatch(progressLine(advance(dropped, stepMessage(50, [0.5, 1]))), /dropped/);
+});
+
+test('multipliers, accuracies and the source of the weights are shown where a step has them', () => {
+  const { step } = stepMessage(1, [0.5, 1.5]);
+  assert.ok(step);
+  const [helpful = assert.fail(), harmless = assert.fail()] = step.objectives;
+  const objectives = [
+    { ...helpful, accuracy: 0.875 },
+    { ...harmless, multiplier: 0.25 },
+  ];
+  const { kl: _, ...withoutKl } = step;
+  const report = { ...withoutKl, objectives, weightsAge: 1, approximationDegrees: 3.14 };
+  const progress = advance(progressOf(run), { step: report, event: 'step' });
+  const [, , first, second, facts] = progressLines(progress, 120);
+  assert.match(first ?? '', /^helpful .* weight 0\.625 {2}accuracy 88 %$/);
+  assert.match(second ?? '', /^harmless .* weight 0\.375 {2}multiplier 0\.25$/);
+  assert.match(facts ?? '', /^stationarity 0\.4 .* weights 1 step old {3}3\.1° from the exact update$/);
+  assert.equal(
+    progressLine(progress),
+    'step 1/120  helpful 0.500 (weight 0.625, accuracy 88 %)  harmless 1.500 (weight 0.375, multiplier 0.25)  ' +
+      '1,204 tokens/s  weights 1 step old  3.1° from the exact update  1 min 52 s left',
+  );
 });
 
 test('the preference in force is shown, and a change of it is said', () => {
@@ -128,7 +158,8 @@ test('the preference in force is shown, and a change of it is said', () => {
 });
 
 test('objectives that come and go are said at once, and have numbers from their first step to their last', () => {
-  const reported = ({ objectives }: RunProgress): unknown => objectives.map(({ name, means }) => [name, means]);
+  const reported = (progress: RunProgress): unknown =>
+    shownObjectives(progress).map(({ name, means }) => [name, means]);
   const message = (objectives: readonly string[]): WatchRunResponse =>
     ({ run: { ...run, step: 1, objectives } }) as unknown as WatchRunResponse;
   const step = (number: number, means: Readonly<Record<string, number>>): WatchRunResponse => {

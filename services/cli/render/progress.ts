@@ -1,7 +1,15 @@
-/** A run's progress as text: the block of lines that a terminal shows, and the single line of everything else. */
-import { count, duration, fixed, significant } from './numbers.js';
+/** A run's progress as text: a block of lines for a terminal, and a single line for logs. */
+import { stateWord, type ObjectiveReport, type Progress, type StepReport } from '@gapo/rpc';
+import { count, duration, fixed, percent, significant } from './numbers.js';
 import { methodText } from './preference.js';
-import type { RunProgress, WholeProgress } from './runProgress.js';
+import {
+  orderedPreference,
+  shownObjectives,
+  stepsTaken,
+  tokensPerSecond,
+  type RunProgress,
+  type WholeProgress,
+} from './runProgress.js';
 import { sparkline } from './sparkline.js';
 import { displayWidth, fit, padEnd } from './width.js';
 
@@ -10,26 +18,29 @@ const longestSparkline = 40;
 const shortestSparkline = 4;
 
 /**
- * The block for a terminal.
+ * Formats the block for a terminal.
  *
  * @param width the terminal's columns; no line is wider
  */
 export function progressLines(progress: RunProgress, width: number): string[] {
+  const { run, last, whole } = progress;
+  const reason = run.reason === '' ? '' : `: ${run.reason}`;
   const lines = [
-    ...(progress.whole === undefined ? [] : [`policy ${wholeText(progress.whole)}`]),
-    `${progress.id}  ${methodText(progress.method, progress.preference)}  ${progress.state}${progress.reason === '' ? '' : `: ${progress.reason}`}`,
+    ...(whole === undefined ? [] : [`policy ${wholeText(whole)}`]),
+    `${run.id}  ${methodText(run.method, orderedPreference(run))}  ${stateWord(run.state)}${reason}`,
     barLine(progress, width),
     ...objectiveLines(progress, width),
     joined(
       [
-        `KL ${significant(progress.kl)}`,
-        `stationarity ${significant(progress.stationarity)}`,
-        `${count(progress.tokensPerSecond)} tokens/s`,
-        `${duration(progress.stepSeconds)}/step`,
+        ...klText(last),
+        `stationarity ${significant(last?.stationarity)}`,
+        `${count(tokensPerSecond(last))} tokens/s`,
+        `${duration(last?.seconds)}/step`,
+        ...sourceOfWeights(progress),
       ],
       width,
     ),
-    phaseLine(progress),
+    progress.doing ? phaseText(progress.doing) : isRunning(progress) ? `step ${stepsTaken(progress) + 1}` : '',
   ];
   return lines.map((line) => fit(line, width).trimEnd());
 }
@@ -40,7 +51,36 @@ function wholeText({ part, of, label, etaSeconds }: WholeProgress): string {
   return `${part} of ${of} (${label})${left}`;
 }
 
-/** As many of the parts as fit, the first ones first. */
+function isRunning(progress: RunProgress): boolean {
+  const { state, totalSteps } = progress.run;
+  return state === 'RUN_STATE_RUNNING' && stepsTaken(progress) < totalSteps;
+}
+
+/** Where the weights of the last step came from, for methods that keep or approximate them. */
+function sourceOfWeights({ last }: RunProgress): string[] {
+  const { weightsAge = 0, approximationDegrees } = last ?? {};
+  return [
+    ...(weightsAge > 0 ? [`weights ${weightsAge} ${weightsAge === 1 ? 'step' : 'steps'} old`] : []),
+    ...(approximationDegrees === undefined ? [] : [`${fixed(approximationDegrees, 1)}° from the exact update`]),
+  ];
+}
+
+/** A run without a reference has no KL. */
+function klText(last: StepReport | undefined): string[] {
+  return last !== undefined && last.kl === undefined ? [] : [`KL ${significant(last?.kl)}`];
+}
+
+/** What an objective reports only with some methods, and completions without a score. */
+function extras(report: ObjectiveReport | undefined): string[] {
+  const { multiplier, accuracy, failed = 0 } = report ?? {};
+  return [
+    ...(multiplier === undefined ? [] : [`multiplier ${significant(multiplier)}`]),
+    ...(accuracy === undefined ? [] : [`accuracy ${percent(accuracy)}`]),
+    ...(failed > 0 ? [`${count(failed)} dropped`] : []),
+  ];
+}
+
+/** Joins as many of the parts as fit, from the first on. */
 function joined(parts: readonly string[], width: number): string {
   let line = '';
   for (const part of parts) {
@@ -51,11 +91,12 @@ function joined(parts: readonly string[], width: number): string {
   return line === '' ? (parts[0] ?? '') : line;
 }
 
-function barLine({ step, totalSteps, etaSeconds, state }: RunProgress, width: number): string {
-  const share = totalSteps > 0 ? Math.min(step / totalSteps, 1) : 0;
-  const counts = ` ${step}/${totalSteps}`;
-  const running = state === 'running' && step < totalSteps;
-  const eta = running && step > 0 ? `  ${duration(etaSeconds)} left` : '';
+function barLine(progress: RunProgress, width: number): string {
+  const { run, last } = progress;
+  const step = stepsTaken(progress);
+  const share = run.totalSteps > 0 ? Math.min(step / run.totalSteps, 1) : 0;
+  const counts = ` ${step}/${run.totalSteps}`;
+  const eta = isRunning(progress) && step > 0 ? `  ${duration(last?.etaSeconds)} left` : '';
   const full = `${counts}  ${Math.floor(share * 100)} %${eta}`;
   const after = width - displayWidth(full) >= 12 ? full : counts;
   const room = Math.min(width - displayWidth(after) - 2, 50);
@@ -64,48 +105,46 @@ function barLine({ step, totalSteps, etaSeconds, state }: RunProgress, width: nu
   return `[${'█'.repeat(done)}${'·'.repeat(room - done)}]${after}`;
 }
 
-function objectiveLines({ objectives }: RunProgress, width: number): string[] {
+function objectiveLines(progress: RunProgress, width: number): string[] {
+  const objectives = shownObjectives(progress);
   const nameWidth = Math.min(Math.max(...objectives.map(({ name }) => displayWidth(name)), 0), Math.floor(width / 3));
-  return objectives.map(({ name, means, weight, dropped }) => {
+  return objectives.map(({ name, means, report }) => {
     const value = fixed(means.at(-1), 3).padStart(8);
-    const drops = dropped > 0 ? `  ${count(dropped)} dropped` : '';
-    const tail = `  weight ${significant(weight)}${drops}`;
+    const more = extras(report)
+      .map((text) => `  ${text}`)
+      .join('');
+    const tail = `  weight ${significant(report?.weight)}${more}`;
     const head = `${padEnd(name, nameWidth)} ${value}`;
-    const room = Math.min(width - displayWidth(head) - 2 - 14 - drops.length, longestSparkline);
-    if (room < shortestSparkline) return displayWidth(head + tail) <= width ? head + tail : head + drops;
+    const room = Math.min(width - displayWidth(head) - 2 - 14 - more.length, longestSparkline);
+    if (room < shortestSparkline) return displayWidth(head + tail) <= width ? head + tail : head + more;
     return `${head}  ${padEnd(sparkline(means, room), room)}${tail}`;
   });
 }
 
-function phaseLine({ phase, state, step, totalSteps }: RunProgress): string {
-  if (phase === undefined) return state === 'running' && step < totalSteps ? `step ${step + 1}` : '';
-  return phaseText(phase);
+/** Formats what the run is doing, as `step 49: sampling 3/4, waiting for rollout 127.0.0.1:50051`. */
+export function phaseText({ step, phase, done, total, waitingFor }: Progress): string {
+  const units = total > 0 ? ` ${done}/${total}` : '';
+  const waits = waitingFor === '' ? '' : `, waiting for ${waitingFor}`;
+  return `step ${step}: ${phase}${units}${waits}`;
 }
 
-/** What is being done, as `step 49: sampling 3/4, waiting for rollout 127.0.0.1:50051`. */
-export function phaseText(phase: NonNullable<RunProgress['phase']>): string {
-  const pieces = phase.total > 0 ? ` ${phase.done}/${phase.total}` : '';
-  const waits = phase.waitingFor === '' ? '' : `, waiting for ${phase.waitingFor}`;
-  return `step ${phase.step}: ${phase.name}${pieces}${waits}`;
-}
-
-/** One step in one line, as for a log: `step 48/120  helpful 0.412  harmless 1.204  KL 0.0123  1,204 tokens/s  1 min 52 s left`. */
+/** Formats one step as a line of a log: `step 48/120  helpful 0.412 (weight 0.625)  KL 0.0123  1,204 tokens/s  1 min 52 s left`. */
 export function progressLine(progress: RunProgress): string {
-  const { step, totalSteps, objectives, kl, tokensPerSecond, etaSeconds, whole } = progress;
-  // One that the next step begins with has no part in this one.
-  const rewards = objectives
-    .filter(({ means }) => means.length > 0)
-    .map(({ name, means, weight, dropped }) => {
-      const drops = dropped > 0 ? `, ${count(dropped)} dropped` : '';
-      return `${name} ${fixed(means.at(-1), 3)} (weight ${significant(weight)}${drops})`;
-    });
-  const left = step < totalSteps ? [`${duration(etaSeconds)} left`] : [];
+  const { run, last, whole } = progress;
+  // An objective that the next step adds has no part in this one.
+  const rewards = shownObjectives(progress).flatMap(({ name, means, report }) => {
+    if (report === undefined) return [];
+    const details = [`weight ${significant(report.weight)}`, ...extras(report)];
+    return [`${name} ${fixed(means.at(-1), 3)} (${details.join(', ')})`];
+  });
+  const step = stepsTaken(progress);
   return [
-    `step ${step}/${totalSteps}`,
+    `step ${step}/${run.totalSteps}`,
     ...rewards,
-    `KL ${significant(kl)}`,
-    `${count(tokensPerSecond)} tokens/s`,
-    ...left,
+    ...klText(last),
+    `${count(tokensPerSecond(last))} tokens/s`,
+    ...sourceOfWeights(progress),
+    ...(step < run.totalSteps ? [`${duration(last?.etaSeconds)} left`] : []),
     ...(whole === undefined ? [] : [`policy ${wholeText(whole)}`]),
   ].join('  ');
 }

@@ -1,25 +1,26 @@
-/** Where progress and messages go: a live block on a terminal, plain lines anywhere else. Both on stderr. */
+/** Where progress and messages go: a live block on a terminal, plain lines elsewhere. Both on stderr. */
+import { stateWord } from '@gapo/rpc';
 import { LiveBlock } from './live.js';
 import { hasNumbers, numbersText } from './preference.js';
 import { phaseText, progressLine, progressLines } from './progress.js';
-import type { RunProgress } from './runProgress.js';
+import { orderedPreference, stepsTaken, type RunProgress } from './runProgress.js';
 
-/** Plain lines come no faster than this, so that a log of some minutes stays readable. */
+/** Plain lines are at least this far apart, so that a log of some minutes stays readable. */
 const quietMs = 3000;
 
-/** Shows what happens. */
+/** Shows progress and messages. */
 export interface Reporter {
-  /** A message. */
+  /** Writes a message. */
   say(text: string): void;
-  /** The run's progress now. */
+  /** Shows the run's progress. */
   progress(progress: RunProgress): void;
-  /** Progress of something else than steps, as an evaluation: a line that replaces the one before. */
+  /** Shows other progress than steps, such as an evaluation: a line that replaces the one before. */
   work(text: string): void;
-  /** Ends the block; messages may follow. */
+  /** Ends the live block. Messages may follow. */
   finish(): void;
 }
 
-/** The reporter for a stream. */
+/** Creates the reporter for a stream. */
 export function makeReporter(stream: NodeJS.WriteStream, plain: boolean): Reporter {
   return plain || !stream.isTTY ? new PlainReporter((line) => stream.write(`${line}\n`)) : new LiveReporter(stream);
 }
@@ -48,23 +49,23 @@ class LiveReporter implements Reporter {
   }
 }
 
+/** What has been written about the run that is followed. */
 interface Said {
   readonly id: string;
   step: number;
   begun: boolean;
   state?: string;
-  aims?: { readonly names: string; readonly aims: string };
+  goals?: { readonly names: string; readonly goals: string };
 }
 
-/** Plain lines: a step each, or fewer where steps come faster than every three seconds; the first and the last always. */
+/** Writes a line per step, or fewer where steps are faster than one in three seconds; always the first and the last. */
 export class PlainReporter implements Reporter {
   readonly #write: (line: string) => void;
   readonly #now: () => number;
   #saidAt: number | undefined;
-  /** What has been said of the run that is followed. */
   #said: Said | undefined;
 
-  /** @param now milliseconds of a clock */
+  /** @param now a clock, in milliseconds */
   constructor(write: (line: string) => void, now: () => number = () => performance.now()) {
     this.#write = write;
     this.#now = now;
@@ -75,25 +76,27 @@ export class PlainReporter implements Reporter {
   }
 
   progress(progress: RunProgress): void {
-    // A run that is gone on with says nothing of the steps that it had taken before.
-    if (this.#said?.id !== progress.id) this.#said = { id: progress.id, step: progress.step, begun: false };
+    const { run, last, doing } = progress;
+    const step = stepsTaken(progress);
+    // The steps of a resumed run from before are not repeated.
+    if (this.#said?.id !== run.id) this.#said = { id: run.id, step, begun: false };
     const said = this.#said;
-    if (progress.state !== said.state) {
-      said.state = progress.state;
-      this.#write(`${progress.id}: ${progress.state}${progress.reason === '' ? '' : `: ${progress.reason}`}`);
+    if (run.state !== said.state) {
+      said.state = run.state;
+      this.#write(`${run.id}: ${stateWord(run.state)}${run.reason === '' ? '' : `: ${run.reason}`}`);
     }
-    this.#sayAims(progress, said);
+    this.#sayGoals(progress, said);
     this.#saidAt ??= this.#now();
     const sinceMs = this.#now() - this.#saidAt;
-    if (progress.step > said.step && progress.objectives.some(({ means }) => means.length > 0)) {
-      const notable = !said.begun || progress.step >= progress.totalSteps;
+    if (last !== undefined && step > said.step) {
+      const notable = !said.begun || step >= run.totalSteps;
       if (sinceMs < quietMs && !notable) return;
       said.begun = true;
-      said.step = progress.step;
+      said.step = step;
       this.#line(progressLine(progress));
-    } else if (progress.phase !== undefined && progress.phase.waitingFor !== '' && sinceMs > 5 * quietMs) {
-      // A step that takes long says what it waits for.
-      this.#line(phaseText(progress.phase));
+    } else if (doing && doing.waitingFor !== '' && sinceMs > 5 * quietMs) {
+      // Explains a step that takes long.
+      this.#line(phaseText(doing));
     }
   }
 
@@ -103,20 +106,21 @@ export class PlainReporter implements Reporter {
   }
 
   finish(): void {
-    // Nothing to take down.
+    // There is no block to end.
   }
 
-  /** Says the preference at first, and preference or objectives whenever somebody has changed them. */
-  #sayAims({ id, inForce, preference }: RunProgress, said: Said): void {
+  /** Writes the preference at first, then every change of the preference or the objectives. */
+  #sayGoals({ run }: RunProgress, said: Said): void {
+    const preference = orderedPreference(run);
     const preferred = hasNumbers(preference);
-    const names = inForce.join(', ');
-    const aims = preferred ? numbersText(preference) : names;
-    const before = said.aims;
-    if (names === before?.names && aims === before.aims) return;
-    said.aims = { names, aims };
+    const names = run.objectives.join(', ');
+    const goals = preferred ? numbersText(preference) : names;
+    const before = said.goals;
+    if (names === before?.names && goals === before.goals) return;
+    said.goals = { names, goals };
     if (before !== undefined) {
-      this.#write(`${id}: ${names === before.names ? 'preference' : 'objectives'} changed to ${aims}`);
-    } else if (preferred) this.#write(`${id}: preference ${aims}`);
+      this.#write(`${run.id}: ${names === before.names ? 'preference' : 'objectives'} changed to ${goals}`);
+    } else if (preferred) this.#write(`${run.id}: preference ${goals}`);
   }
 
   #line(text: string): void {

@@ -1,18 +1,18 @@
-/** What `gapo run` ends with: the result for people, and the JSON object of `--json`. */
-import type { EvaluationReport, Run, StepReport } from '@gapo/rpc';
-import { changedSamples, evaluationTable, objectivesJson } from './evaluation.js';
-import { duration, orNull } from './numbers.js';
+/** The result of `gapo run`: as text, and as the JSON object of `--json`. */
+import { toJson, type EvaluationReport, type ObjectiveEvaluationJson, type Run, type StepReport } from '@gapo/rpc';
+import { changedSamples, evaluationTable } from './evaluation.js';
+import { duration } from './numbers.js';
 
-/** A run that took all its steps, and where everything of it is. */
+/** A run that took all its steps, and where its files are. */
 export interface RunResult {
   run: Run;
   steps: readonly StepReport[];
   evaluation: EvaluationReport;
-  /** The report's path. */
+  /** Path of the report. */
   page: string;
-  /** The traces' path; null where they go elsewhere. */
+  /** Path of the traces; null where they are exported elsewhere. */
   trace: string | null;
-  /** Where they go then, for people. */
+  /** Where traces are exported then, in words. */
   otherTraces: string;
   wallSeconds: number;
 }
@@ -20,7 +20,7 @@ export interface RunResult {
 /** Sample prompts that are shown. */
 const shownSamples = 3;
 
-/** The table, sample prompts, and where everything is. */
+/** Formats the table, sample prompts, and the paths of the run's files. */
 export function resultText({ run, evaluation, page, trace, otherTraces, wallSeconds }: RunResult): string {
   return [
     '',
@@ -36,19 +36,34 @@ export function resultText({ run, evaluation, page, trace, otherTraces, wallSeco
   ].join('\n');
 }
 
-/** The object of `--json`. Numbers that are not known are null. */
-export function resultJson({ run, steps, evaluation, page, trace, wallSeconds }: RunResult): object {
+/** Returns the object of `--json`: a summary, and the whole evaluation. Numbers that are not known are null. */
+export function resultJson({ run, steps, evaluation, page, trace, wallSeconds }: RunResult) {
+  const report = toJson('gapo.training.v1.EvaluationReport', evaluation);
   const last = run.lastStep ?? steps.at(-1);
   return {
     run: run.id,
-    objectives: objectivesJson(evaluation),
-    winRate: orNull(evaluation.winRate?.mean),
+    objectives: Object.fromEntries(report.objectives.map((objective) => [objective.name, summaryOf(objective)])),
+    winRate: report.winRate?.mean ?? null,
     wallSeconds: Number(wallSeconds.toFixed(3)),
-    stationarity: orNull(last?.stationarity),
+    stationarity: (last && toJson('gapo.training.v1.StepReport', last).stationarity) ?? null,
     checkpoint: run.checkpoint,
     page,
     trace,
     versionSha256: run.versionSha256,
     steps: run.step,
+    evaluation: report,
+  };
+}
+
+function summaryOf(objective: ObjectiveEvaluationJson): object {
+  const { before, after, difference, winRate, acceptableBefore, acceptableAfter } = objective;
+  return {
+    before: before?.mean ?? null,
+    after: after?.mean ?? null,
+    ci: [after?.low ?? null, after?.high ?? null],
+    difference: difference?.mean ?? null,
+    winRate: winRate?.mean ?? null,
+    ...(acceptableBefore && { acceptableBefore: acceptableBefore.mean }),
+    ...(acceptableAfter && { acceptableAfter: acceptableAfter.mean }),
   };
 }

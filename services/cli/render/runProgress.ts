@@ -1,146 +1,90 @@
-/** What is known of a run while it is followed: folded from the messages of WatchRun, drawn by the renderers. */
-import type { Progress, Run, StepReport, WatchRunResponse } from '@gapo/rpc';
+/** The progress of a run that is followed, folded from the messages of WatchRun. The renderers draw it. */
+import {
+  isActive,
+  type ObjectiveReport,
+  type Progress,
+  type Run,
+  type StepReport,
+  type WatchRunResponse,
+} from '@gapo/rpc';
 
-/** One objective so far. */
-export interface ObjectiveProgress {
-  name: string;
-  /** The mean reward of each step that was seen, oldest first. */
-  means: number[];
-  /** The weight of its gradient in the last update. */
-  weight: number | undefined;
-  /** Completions of the last step that it could not score, and that were dropped for every objective. */
-  dropped: number;
-}
-
-/** A run so far. Numbers are those of the last step; undefined before the first. */
+/** The progress of a run so far. */
 export interface RunProgress {
-  id: string;
-  method: string;
-  /** As `running`. */
-  state: string;
-  /** Why it is in that state; empty where that needs no words. */
-  reason: string;
-  /** Steps taken. */
-  step: number;
-  totalSteps: number;
-  /** Those of the last step, then those that were added since. */
-  objectives: ObjectiveProgress[];
-  /** The names of the next step's objectives. */
-  inForce: readonly string[];
-  /** The preference or weights of the next step, by objective; empty where the method takes none. */
-  preference: Readonly<Record<string, number>>;
-  kl: number | undefined;
-  stationarity: number | undefined;
-  /** Completion tokens per second of the whole step. */
-  tokensPerSecond: number | undefined;
-  /** Wall seconds of the last step. */
-  stepSeconds: number | undefined;
-  etaSeconds: number | undefined;
-  /** What it is doing within the next step. */
-  phase: { step: number; name: string; done: number; total: number; waitingFor: string } | undefined;
-  /** Its place among several runs; undefined for a run by itself. */
+  /** The run as of the last message that has it. */
+  run: Run;
+  /** The last step that was received; undefined before the first. */
+  last: StepReport | undefined;
+  /** The mean rewards of the steps that were received, oldest first, by objective of the last step. */
+  means: ReadonlyMap<string, readonly number[]>;
+  /** What the run is doing within the next step. */
+  doing: Progress | undefined;
+  /** Its place among several runs; undefined for a single run. */
   whole: WholeProgress | undefined;
 }
 
-/** How far a row of runs is. */
+/** The progress of a sequence of runs. */
 export interface WholeProgress {
-  /** Which of them, from 1. */
+  /** The number of the current run, from 1. */
   part: number;
-  /** How many. */
+  /** The number of runs. */
   of: number;
-  /** Which of them, in words. */
+  /** The current run in words. */
   label: string;
-  /** Seconds left for all of them; undefined where nothing is known yet. */
+  /** Seconds left for all of them; undefined before the first step. */
   etaSeconds: number | undefined;
 }
 
-/** Means kept for the sparkline. */
+/** One objective as the renderers show it. */
+export interface ShownObjective {
+  name: string;
+  means: readonly number[];
+  /** Its part in the last step; undefined where it had none. */
+  report: ObjectiveReport | undefined;
+}
+
+/** Mean rewards kept for the sparkline. */
 const longestHistory = 400;
 
-/** RUN_STATE_RUNNING as `running`. */
-export function stateName(state: string): string {
-  return state.replace(/^RUN_STATE_/, '').toLowerCase();
-}
-
-/** A run as it is before anything is heard of its steps. */
+/** Returns the progress of a run before any message. */
 export function progressOf(run: Run): RunProgress {
-  const start: RunProgress = {
-    id: run.id,
-    method: run.method,
-    state: stateName(run.state),
-    reason: run.reason,
-    step: run.step,
-    totalSteps: run.totalSteps,
-    objectives: withMissing([], run.objectives),
-    inForce: run.objectives,
-    preference: preferenceOf(run),
-    kl: undefined,
-    stationarity: undefined,
-    tokensPerSecond: undefined,
-    stepSeconds: undefined,
-    etaSeconds: undefined,
-    phase: undefined,
-    whole: undefined,
-  };
-  return start;
+  return { run, last: undefined, means: new Map(), doing: undefined, whole: undefined };
 }
 
-/** In the order of the objectives, which a message does not keep. */
-function preferenceOf({ objectives, preference }: Run): Record<string, number> {
-  return Object.fromEntries(
-    objectives.flatMap((name) => (Object.hasOwn(preference, name) ? [[name, preference[name] ?? NaN]] : [])),
+/** Returns the progress after one more message. */
+export function advance(progress: RunProgress, { run, step, progress: doing }: WatchRunResponse): RunProgress {
+  if (step) return { ...progress, last: step, means: withMeans(progress.means, step), doing: undefined };
+  if (doing) return { ...progress, doing };
+  return run ? { ...progress, run, doing: isActive(run.state) ? progress.doing : undefined } : progress;
+}
+
+function withMeans(before: RunProgress['means'], { objectives }: StepReport): RunProgress['means'] {
+  return new Map(
+    objectives.map(({ name, rewardMean }) => [name, [...(before.get(name) ?? []), rewardMean].slice(-longestHistory)]),
   );
 }
 
-/** The progress after one more message. */
-export function advance(progress: RunProgress, message: WatchRunResponse): RunProgress {
-  if (message.step) return afterStep(progress, message.step);
-  if (message.progress) return { ...progress, phase: phaseOf(message.progress) };
-  if (message.run) return afterRun(progress, message.run);
-  return progress;
+/** Returns the steps taken: of the step whose numbers are shown, else of the run. */
+export function stepsTaken({ run, last }: RunProgress): number {
+  return last?.step ?? run.step;
 }
 
-function afterRun(progress: RunProgress, run: Run): RunProgress {
-  const objectives = withMissing(progress.objectives, run.objectives);
-  return {
-    ...progress,
-    state: stateName(run.state),
-    reason: run.reason,
-    totalSteps: run.totalSteps,
-    // The numbers shown are those of the last step that was seen: its number stays with them.
-    step: objectives.some(({ means }) => means.length > 0) ? progress.step : run.step,
-    method: run.method,
-    objectives,
-    inForce: run.objectives,
-    preference: preferenceOf(run),
-    phase: run.state === 'RUN_STATE_RUNNING' || run.state === 'RUN_STATE_STARTING' ? progress.phase : undefined,
-  };
+/** Returns the objectives of the last step, then those that the next step adds. */
+export function shownObjectives({ run, last, means }: RunProgress): ShownObjective[] {
+  const reports = new Map(last?.objectives.map((report) => [report.name, report]));
+  return [...new Set([...reports.keys(), ...run.objectives])].map((name) => ({
+    name,
+    means: means.get(name) ?? [],
+    report: reports.get(name),
+  }));
 }
 
-/** Objectives, and those of some names that are not among them, without numbers. */
-function withMissing(known: readonly ObjectiveProgress[], names: readonly string[]): ObjectiveProgress[] {
-  const missing = names.filter((name) => known.every((objective) => objective.name !== name));
-  return [...known, ...missing.map((name) => ({ name, means: [], weight: undefined, dropped: 0 }))];
+/** Returns the completion tokens per second of a whole step; undefined where that is not known. */
+export function tokensPerSecond(step: StepReport | undefined): number | undefined {
+  return step && step.seconds > 0 ? step.tokens / step.seconds : undefined;
 }
 
-function afterStep(progress: RunProgress, step: StepReport): RunProgress {
-  const objectives = step.objectives.map(({ name, rewardMean, weight, failed }) => {
-    const before = progress.objectives.find((objective) => objective.name === name)?.means ?? [];
-    return { name, means: [...before, rewardMean].slice(-longestHistory), weight, dropped: failed };
-  });
-  return {
-    ...progress,
-    step: step.step,
-    objectives: withMissing(objectives, progress.inForce),
-    kl: step.kl,
-    stationarity: step.stationarity,
-    tokensPerSecond: step.seconds > 0 ? step.tokens / step.seconds : undefined,
-    stepSeconds: step.seconds,
-    etaSeconds: step.etaSeconds,
-    phase: undefined,
-  };
-}
-
-function phaseOf({ step, phase, done, total, waitingFor }: Progress): RunProgress['phase'] {
-  return { step, name: phase, done, total, waitingFor };
+/** Returns the preference of the next step in the order of its objectives, which a message does not keep. */
+export function orderedPreference({ objectives, preference }: Run): Record<string, number> {
+  const given = objectives.filter((name) => Object.hasOwn(preference, name));
+  return Object.fromEntries(given.map((name) => [name, preference[name] ?? NaN]));
 }

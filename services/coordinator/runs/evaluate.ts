@@ -151,7 +151,7 @@ async function evaluation(
     const scored = await score(training, prompts, { before, after }, signal, (at, total, waitingFor) =>
       progress('rewards', at, total, waitingFor),
     );
-    return await report(training, prompts, version, scored, wanted);
+    return { runId: run.id, ...(await report(training, prompts, version, scored, wanted)) };
   } finally {
     unpin();
   }

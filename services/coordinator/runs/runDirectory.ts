@@ -137,7 +137,9 @@ export class RunDirectory {
 
   /** The reports so far. A last line that a crash cut short does not count. */
   readSteps(): StepReport[] {
-    return this.#readLines(steps, (line) => JSON.parse(line) as StepReport);
+    // JSON has null for a number that is not finite, and the messages have no null besides.
+    const parse = (line: string): unknown => JSON.parse(line, (_, value: unknown) => (value === null ? NaN : value));
+    return this.#readLines(steps, (line) => parse(line) as StepReport);
   }
 
   appendStep(report: StepReport): void {

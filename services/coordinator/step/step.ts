@@ -81,8 +81,7 @@ export async function takeStep(before: TrainingState, context: StepContext): Pro
     ...reportOf(updated),
     step,
     objectives: objectiveReports(context, scored, updated),
-    // Where the run has no KL term there is no reference to measure against, and the field stays as the wire has it unset.
-    kl: kl?.perToken ?? 0,
+    ...(kl !== undefined && { kl: kl.perToken }),
     tokens: batch.tokens,
     completionLength: batch.tokens / batch.samples.length,
     finishedFraction: batch.samples.filter(({ finished }) => finished).length / batch.samples.length,

@@ -1,4 +1,4 @@
-/** The page's files: what each holds and under which path a server offers it. */
+/** The files of the page: the content of each, and the path that a server offers it at. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -6,25 +6,28 @@ import { fileURLToPath } from 'node:url';
 import { style } from './style.js';
 
 /** The modules of the page. */
-const pageModules = ['data', 'format', 'charts', 'tables', 'progress', 'feed', 'app'];
+const pageModules = ['format', 'charts', 'tables', 'progress', 'feed', 'app'];
 
 // This file runs as dist/assets.js, beside dist/browser.
 const compiled = fileURLToPath(new URL('./browser/', import.meta.url));
 
-/** uPlot's package, wherever npm put it. */
+/** The directory of uPlot's files, wherever npm put the package. */
 const uplot = join(dirname(createRequire(import.meta.url).resolve('uplot/package.json')), 'dist');
+
+/** A module of another package that the page shares. */
+const runState = '@gapo/rpc/runState';
 
 /** One file. */
 export interface Asset {
-  /** The path that the page asks for, as `/page/app.js`. */
+  /** The path in the page's links, as `/page/app.js`. */
   url: string;
   contentType: string;
   body: string;
 }
 
-/** A module that the page imports by name. */
+/** A module that the page imports by its name in the import map. */
 export interface ModuleAsset extends Asset {
-  /** As `#page/app.js`. */
+  /** The name, as `#page/app.js`. */
   specifier: string;
 }
 
@@ -34,12 +37,12 @@ const css = (name: string, body: string): Asset => ({
   body,
 });
 
-/** The styles, in the order in which they apply. */
+/** Reads the style sheets, in the order in which they apply. */
 export function styleAssets(): Asset[] {
   return [css('uPlot.css', readFileSync(join(uplot, 'uPlot.min.css'), 'utf8')), css('style.css', style)];
 }
 
-/** The modules. */
+/** Reads the modules. */
 export function moduleAssets(): ModuleAsset[] {
   const script = (specifier: string, name: string, file: string): ModuleAsset => ({
     specifier,
@@ -50,6 +53,7 @@ export function moduleAssets(): ModuleAsset[] {
   });
   return [
     script('uplot', 'uPlot', join(uplot, 'uPlot.esm.js')),
+    script(runState, 'runState', fileURLToPath(import.meta.resolve(runState))),
     ...pageModules.map((name) => script(`#page/${name}.js`, name, join(compiled, `${name}.js`))),
   ];
 }

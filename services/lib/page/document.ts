@@ -1,16 +1,16 @@
-/** The page's HTML around its parts. Kept as a module, since only compiled files are shipped. */
+/** The page's HTML. It is a module because only compiled files are shipped. */
 
-/** What the document is filled with; each is HTML. */
+/** The parts of the document, each as HTML. */
 export interface DocumentParts {
   /** Links to styles, or the styles. */
   styles: string;
   /** The import map's script element. */
   importMap: string;
-  /** The data of a report; empty where a server answers for it. */
+  /** The data of a report; empty where a server offers the page. */
   data: string;
 }
 
-/** The document. Its one script imports the page by name; the import map says where that is. */
+/** Renders the document. Its only script imports the page by name, and the import map resolves that name. */
 export function pageDocument({ styles, importMap, data }: DocumentParts): string {
   return `<!doctype html>
 <html lang="en">

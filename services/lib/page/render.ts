@@ -1,9 +1,9 @@
-/** The page as a server offers it, and the page of one run as a file of its own: styles, modules and data inside. */
+/** The page as a server offers it, and the page of one run as a single file with styles, modules and data inside. */
 import { moduleAssets, styleAssets, type Asset, type ModuleAsset } from './assets.js';
-import type { ReportData } from './browser/data.js';
+import type { ReportData } from './browser/feed.js';
 import { pageDocument } from './document.js';
 
-/** Every file of the page for a server to offer; the one at `/` is the page itself. */
+/** Returns every file of the page for a server to offer. The one at `/` is the page itself. */
 export function pageAssets(): Asset[] {
   const [styles, modules] = [styleAssets(), moduleAssets()];
   const body = pageDocument({
@@ -15,7 +15,7 @@ export function pageAssets(): Asset[] {
 }
 
 /**
- * The page with a run's data inside. It opens from a disk, without a server and without a network.
+ * Renders the page with a run's data inside. The file opens from disk, without a server or a network.
  *
  * @returns HTML
  */
@@ -38,7 +38,7 @@ function dataUrl({ body }: ModuleAsset): string {
   return `data:text/javascript;base64,${Buffer.from(body).toString('base64')}`;
 }
 
-/** JSON that may stand inside a script element: no text in it ends the element. */
+/** JSON that is safe inside a script element: no text in it can end the element. */
 function forScript(value: object): string {
   return JSON.stringify(value)
     .replaceAll('<', '\\u003c')

@@ -3,25 +3,24 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { chromium } from 'playwright-core';
-import { pageAssets, renderReport, type ReportData, type StepData } from './mod.js';
+import { toJson, type StepReportJson } from '@gapo/rpc';
+import { chromium, type Page } from 'playwright-core';
+import { pageAssets, renderReport, type ReportData } from './mod.js';
 
 const browserPath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 
-function step(number: number): StepData {
-  const objective = { rewardStd: 1, weight: 0.5, alpha: 0.5, gradientNorm: 1, progress: 1, latencyMs: 1, failed: 0 };
-  return {
+function step(number: number): StepReportJson {
+  const objective = { rewardStd: 1, weight: 0.5, alpha: 0.5, gradientNorm: 1, progress: 1, latencyMs: 1 };
+  return toJson('gapo.training.v1.StepReport', {
     step: number,
     objectives: [
       { ...objective, name: 'helpful', rewardMean: number / 10 },
-      { ...objective, name: 'harmless', rewardMean: null },
+      { ...objective, name: 'harmless', rewardMean: NaN },
     ],
     kl: 0.5,
     entropy: 1,
-    clipFraction: 0,
-    maxLogprobGap: 0,
     stationarity: 0.25,
     updateNorm: 1,
     learningRate: 1e-3,
@@ -29,32 +28,25 @@ function step(number: number): StepData {
     completionLength: 5,
     finishedFraction: 1,
     seconds: 2,
-    phases: { sampling: 1, rewards: 0.2, gradients: 0.7, combination: 0.1, checkpoint: null },
-    etaSeconds: 0,
-    traceId: '',
-  };
+    phases: { sampling: 1, rewards: 0.2, gradients: 0.7, combination: 0.1, checkpoint: NaN },
+  });
 }
 
 const interval = (mean: number) => ({ mean, low: mean - 0.1, high: mean + 0.1 });
 
 const data: ReportData = {
-  run: {
+  run: toJson('gapo.training.v1.Run', {
     id: 'one',
-    state: 'succeeded',
-    reason: '',
+    state: 'RUN_STATE_SUCCEEDED',
     step: 3,
     totalSteps: 3,
     objectives: ['helpful', 'harmless'],
     method: 'gapo',
-    created: null,
-    configSha256: '',
     versionSha256: 'ab',
     checkpoint: '/data/one',
-    traceId: '',
-    lastStep: null,
-  },
+  }),
   steps: [1, 2, 3].map(step),
-  evaluation: {
+  evaluation: toJson('gapo.training.v1.EvaluationReport', {
     version: 3,
     prompts: 7,
     objectives: ['helpful', 'harmless'].map((name) => ({
@@ -63,22 +55,20 @@ const data: ReportData = {
       after: interval(1.5),
       difference: interval(0.5),
       winRate: interval(0.75),
-      acceptableBefore: null,
-      acceptableAfter: null,
     })),
     samples: [
       {
         prompt: '</script><script>document.title = "taken"</script> $& <!-- data -->',
         before: '',
         after: '<b>bold</b>\u2028',
-        scoresBefore: [0, null],
+        scoresBefore: [0, NaN],
         scoresAfter: [1, 2],
       },
     ],
     winRate: interval(0.8),
     lengthBefore: 4,
     lengthAfter: 5,
-  },
+  }),
 };
 
 test('the report names nothing that would have to be fetched', () => {
@@ -105,12 +95,16 @@ test('the page imports every module by a name that its import map has', () => {
     );
 });
 
-test('a browser shows the report from a disk, with texts as texts', async (t) => {
-  if (!existsSync(browserPath)) return t.skip(`no Chromium at ${browserPath}: apt-get install chromium`);
+/** Opens a report from disk in Chromium; undefined, and the test skipped, where there is none. */
+async function openReport(t: TestContext, report: ReportData): Promise<{ page: Page; problems: string[] } | undefined> {
+  if (!existsSync(browserPath)) {
+    t.skip(`no Chromium at ${browserPath}: apt-get install chromium`);
+    return undefined;
+  }
   const folder = mkdtempSync(join(tmpdir(), 'gapo-report-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'report.html');
-  writeFileSync(file, renderReport(data));
+  writeFileSync(file, renderReport(report));
   const browser = await chromium.launch({ executablePath: browserPath, args: ['--no-sandbox', '--disable-gpu'] });
   t.after(() => browser.close());
   const context = await browser.newContext({ offline: true });
@@ -120,6 +114,13 @@ test('a browser shows the report from a disk, with texts as texts', async (t) =>
   page.on('console', (message) => problems.push(message.text()));
   await page.goto(pathToFileURL(file).href);
   await page.waitForSelector('main[data-step="3"]');
+  return { page, problems };
+}
+
+test('a browser shows the report from a disk, with texts as texts', async (t) => {
+  const opened = await openReport(t, data);
+  if (opened === undefined) return;
+  const { page, problems } = opened;
   assert.equal(await page.title(), 'gapo: one');
   assert.equal(await page.locator('.chart canvas').count(), 6);
   const text = await page.locator('main').innerText();
@@ -127,5 +128,34 @@ test('a browser shows the report from a disk, with texts as texts', async (t) =>
   assert.match(text, /\(empty\)/);
   assert.match(text, /harmless\t–/, 'a mean that is not known is a dash');
   assert.match(text, /Win rate over all objectives: 80 %/);
+  assert.doesNotMatch(text, /multiplier|accuracy|acceptable|weights/, 'what the run does not have is not shown');
+  assert.deepEqual(problems, []);
+});
+
+test('multipliers, accuracies, the age of the weights and their angle are shown where a run has them', async (t) => {
+  const steps = [1, 2, 3].map((number): StepReportJson => {
+    const { objectives, ...report } = step(number);
+    return {
+      ...report,
+      objectives: objectives.map((objective, k) => ({ ...objective, multiplier: k / 4, accuracy: k / 8 })),
+      weightsAge: number - 1,
+      ...(number === 2 && { approximationDegrees: 12.34 }),
+    };
+  });
+  const opened = await openReport(t, { ...data, steps });
+  if (opened === undefined) return;
+  const { page, problems } = opened;
+  const titles = await page.locator('.chart h2').allInnerTexts();
+  for (const title of ['Lagrange multiplier', 'Accuracy on labelled pairs', 'Age of the weights', 'Angle to the exact'])
+    assert.ok(
+      titles.some((found) => found.startsWith(title)),
+      `${title} in ${titles.join(', ')}`,
+    );
+  assert.equal(await page.locator('.chart canvas').count(), 10);
+  const text = await page.locator('main').innerText();
+  assert.match(text, /age of the weights\s+2 steps/);
+  assert.match(text, /angle to the exact update\s+12\.3° at step 2/);
+  assert.match(text, /multiplier\taccuracy/);
+  assert.match(text, /harmless\t.*\t0\.25\t13 %\t/);
   assert.deepEqual(problems, []);
 });

@@ -116,8 +116,7 @@ export async function takePairStep(before: TrainingState, context: StepContext):
         ...(multiplier !== undefined && { multiplier }),
       };
     }),
-    // Completions that the policy did not sample say nothing about its divergence.
-    kl: 0,
+    // No kl: completions that the policy did not sample say nothing about its divergence.
     tokens: batch.tokens,
     completionLength: batch.tokens / batch.samples.length,
     finishedFraction: 1,

@@ -1,41 +1,41 @@
-/** The page: a list of runs, or one run with its charts. The address's #fragment is the run's id. */
+/** The page: a list of runs, or one run with its charts. The fragment of the address is the run's id. */
+import type { RunJson, StepReportJson } from '@gapo/rpc/json';
+import { stateWord } from '@gapo/rpc/runState';
 import { Charts } from '#page/charts.js';
-import type { ReportData, RunData, StepData } from '#page/data.js';
-import { embeddedReport, fetchRun, fetchRuns, followRun } from '#page/feed.js';
-import { duration, element, fixed, significant } from '#page/format.js';
+import { embeddedReport, fetchRun, fetchRuns, followRun, type ReportData } from '#page/feed.js';
+import { duration, element, fixed, significant, unknown } from '#page/format.js';
 import { nothingYet, stepsInOrder, take } from '#page/progress.js';
 import { evaluationSection, objectivesTable, runsTable, stateBadge } from '#page/tables.js';
 
 const main = document.getElementById('main') as HTMLElement;
 const runsNav = document.getElementById('runs') as HTMLElement;
 
-/** The list of runs is read again this often. */
-const lookAgainMs = 5000;
+/** How often the list of runs is refreshed. */
+const refreshMs = 5000;
 
-/** What a view leaves behind when another takes its place. */
+/** Releases what a view holds. */
 type Leave = () => void;
 
-/** The parts of a run's view that change. */
+/** The view of one run. */
 class RunView {
-  readonly #run: RunData;
-  readonly #charts: Charts;
+  readonly #run: RunJson;
+  readonly #charts = new Charts();
   readonly #title = element('h2');
   readonly #bar = element('progress', { 'aria-label': 'Steps taken' });
   readonly #doing = element('p', { class: 'quiet' });
   readonly #facts = element('dl', { class: 'facts' });
   readonly #last = element('div');
-  #wanted = 0;
+  #frame = 0;
 
-  constructor(run: RunData) {
+  constructor(run: RunJson) {
     this.#run = run;
-    this.#charts = new Charts(run.objectives);
     main.replaceChildren(this.#title, this.#bar, this.#doing, this.#facts, this.#charts.element, this.#last);
   }
 
-  /** Shows the run as it is now; many calls within a frame draw once. */
-  show(state: string, reason: string, doing: string, steps: readonly StepData[]): void {
-    cancelAnimationFrame(this.#wanted);
-    this.#wanted = requestAnimationFrame(() => this.#draw(state, reason, doing, steps));
+  /** Shows the run as it is now. Several calls within a frame draw once. */
+  show(state: string, reason: string, doing: string, steps: readonly StepReportJson[]): void {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = requestAnimationFrame(() => this.#draw(state, reason, doing, steps));
   }
 
   append(section: HTMLElement): void {
@@ -43,11 +43,11 @@ class RunView {
   }
 
   leave(): void {
-    cancelAnimationFrame(this.#wanted);
+    cancelAnimationFrame(this.#frame);
     this.#charts.destroy();
   }
 
-  #draw(state: string, reason: string, doing: string, steps: readonly StepData[]): void {
+  #draw(state: string, reason: string, doing: string, steps: readonly StepReportJson[]): void {
     const { id, method, totalSteps } = this.#run;
     const last = steps.at(-1);
     const step = last?.step ?? this.#run.step;
@@ -55,27 +55,36 @@ class RunView {
     this.#bar.max = Math.max(totalSteps, 1);
     this.#bar.value = step;
     this.#doing.textContent = doing;
-    const running = state === 'running' && step < totalSteps;
+    const running = state === 'RUN_STATE_RUNNING' && step < totalSteps;
+    const reused = steps.some(({ weightsAge }) => weightsAge > 0);
+    const checked = steps.findLast(({ approximationDegrees }) => approximationDegrees !== undefined);
     const facts: [string, string][] = [
       ['step', `${step} of ${totalSteps}`],
       ['method', method],
-      ['time left', running ? duration(last?.etaSeconds) : '–'],
+      ['time left', running ? duration(last?.etaSeconds) : unknown],
       ['KL', significant(last?.kl)],
       ['stationarity', significant(last?.stationarity)],
-      ['tokens/s', last?.seconds ? fixed(last.tokens / last.seconds, 0) : '–'],
+      ['tokens/s', last?.seconds ? fixed(last.tokens / last.seconds, 0) : unknown],
       ['seconds/step', fixed(last?.seconds, 2)],
-      ['trace', last?.traceId === undefined || last.traceId === '' ? '–' : last.traceId],
+      ['age of the weights', reused ? `${last?.weightsAge ?? 0} steps` : unknown],
+      [
+        'angle to the exact update',
+        checked ? `${fixed(checked.approximationDegrees, 1)}° at step ${checked.step}` : unknown,
+      ],
+      ['trace', last?.traceId || unknown],
     ];
     this.#facts.replaceChildren(
-      ...facts.map(([name, value]) => element('div', {}, element('dt', {}, name), element('dd', {}, value))),
+      ...facts
+        .filter(([, value]) => value !== unknown)
+        .map(([name, value]) => element('div', {}, element('dt', {}, name), element('dd', {}, value))),
     );
     this.#charts.show(steps);
     this.#last.replaceChildren(
       ...(last === undefined ? [] : [element('h2', {}, `Objectives at step ${last.step}`), objectivesTable(last)]),
     );
-    // For tests and for scripts that look at the page.
+    // For tests, and for scripts that read the page.
     main.dataset['step'] = String(step);
-    main.dataset['state'] = state;
+    main.dataset['state'] = stateWord(state);
   }
 }
 
@@ -95,8 +104,8 @@ async function showRun(id: string): Promise<Leave> {
   const following = nothingYet();
   let away = '';
   const draw = (): void => {
-    const { state = run.state, reason, doing } = following;
-    view.show(state, following.state === undefined ? run.reason : reason, away || doing, stepsInOrder(following));
+    const { to: state, reason } = following.state ?? { to: run.state, reason: run.reason };
+    view.show(state, reason, away || following.doing, stepsInOrder(following));
   };
   draw();
   const stop = followRun(
@@ -106,7 +115,7 @@ async function showRun(id: string): Promise<Leave> {
       draw();
     },
     (connected) => {
-      away = connected ? '' : 'the gateway does not answer; trying again';
+      away = connected ? '' : 'the gateway does not answer; retrying';
       draw();
     },
   );
@@ -120,7 +129,7 @@ async function showRuns(): Promise<Leave> {
   document.title = 'gapo';
   const show = async (): Promise<void> => main.replaceChildren(element('h2', {}, 'Runs'), runsTable(await fetchRuns()));
   await show();
-  const timer = setInterval(() => void show().catch(showProblem), lookAgainMs);
+  const timer = setInterval(() => void show().catch(showProblem), refreshMs);
   return () => clearInterval(timer);
 }
 
@@ -139,7 +148,7 @@ async function listRuns(current: string): Promise<void> {
 let leave: Leave = () => undefined;
 let shown = 0;
 
-/** Shows what the address asks for. */
+/** Shows the view that the address names. */
 async function route(): Promise<void> {
   const mine = ++shown;
   leave();
@@ -147,7 +156,7 @@ async function route(): Promise<void> {
   const id = decodeURIComponent(location.hash.slice(1));
   try {
     const next = await (id === '' ? showRuns() : showRun(id));
-    // Another view was asked for while this one was fetched.
+    // Another view may have been requested while this one was fetched.
     if (mine === shown) leave = next;
     else next();
     await listRuns(id);

@@ -1,7 +1,21 @@
-/** Where the page's data comes from: the gateway it was loaded from, or the data inside a report. */
-import type { PageEvent, ReportData, RunData } from '#page/data.js';
+/** Where the page's data come from: the gateway that served it, or the data inside a report. */
+import type {
+  EvaluationReportJson,
+  GetRunResponseJson,
+  ListRunsResponseJson,
+  RunEventJson,
+  RunJson,
+  StepReportJson,
+} from '@gapo/rpc/json';
 
-/** The data inside this file; undefined where a server sent the page. */
+/** Everything that the page shows of one run: the data inside a report. */
+export interface ReportData {
+  run: RunJson;
+  steps: StepReportJson[];
+  evaluation?: EvaluationReportJson;
+}
+
+/** Returns the data inside this file; undefined where a server sent the page. */
 export function embeddedReport(): ReportData | undefined {
   const text = document.getElementById('gapo-report')?.textContent;
   return text === undefined ? undefined : (JSON.parse(text) as ReportData);
@@ -14,26 +28,39 @@ async function getJson<T>(path: string): Promise<T> {
   return body;
 }
 
-/** Every run, newest first. */
-export async function fetchRuns(): Promise<RunData[]> {
-  return (await getJson<{ runs: RunData[] }>('/api/runs')).runs;
-}
-
-/** One run. */
-export async function fetchRun(id: string): Promise<RunData> {
-  return (await getJson<{ run: RunData }>(`/api/runs/${encodeURIComponent(id)}`)).run;
+/** Returns every run, newest first. */
+export async function fetchRuns(): Promise<RunJson[]> {
+  return (await getJson<ListRunsResponseJson>('/api/runs')).runs;
 }
 
 /**
- * Follows a run's events from the first on. The browser connects again after a loss, from where it was.
+ * Returns one run.
  *
- * @param connected told whether the connection stands
- * @returns what ends it
+ * @throws Error with the gateway's message where there is no such run
  */
-export function followRun(id: string, take: (event: PageEvent) => void, connected: (yes: boolean) => void): () => void {
+export async function fetchRun(id: string): Promise<RunJson> {
+  const { run } = await getJson<GetRunResponseJson>(`/api/runs/${encodeURIComponent(id)}`);
+  if (run === undefined) throw new Error(`there is no run ${id}`);
+  return run;
+}
+
+/**
+ * Follows a run's events from the first on. After a lost connection the browser reconnects and resumes where it was.
+ *
+ * @param onConnection observes whether the connection is open
+ * @returns a function that stops following
+ */
+export function followRun(
+  id: string,
+  take: (event: RunEventJson) => void,
+  onConnection: (open: boolean) => void,
+): () => void {
   const source = new EventSource(`/api/runs/${encodeURIComponent(id)}/events`);
-  source.addEventListener('open', () => connected(true));
-  source.addEventListener('error', () => connected(false));
-  source.addEventListener('message', ({ data }) => take(JSON.parse(String(data)) as PageEvent));
+  source.addEventListener('open', () => onConnection(true));
+  source.addEventListener('error', () => onConnection(false));
+  source.addEventListener('message', (message) => {
+    const { type, data } = JSON.parse(String(message.data)) as { type: string; data: unknown };
+    take({ [type.slice('gapo.v1.'.length)]: data });
+  });
   return () => source.close();
 }

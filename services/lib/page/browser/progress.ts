@@ -1,79 +1,52 @@
 /** What a run is doing within a step, put together from its events. */
-import type { PageEvent, StepData } from '#page/data.js';
+import type { ProgressJson, RunEventJson, StateEventJson, StepReportJson } from '@gapo/rpc/json';
 
-/** What is known of a run from its events. */
+/** What a run's events have told so far. */
 export interface Following {
-  /** Steps by number: a step that is taken again after a resume replaces the one before. */
-  steps: Map<number, StepData>;
-  /** As `running`; undefined until an event says. */
-  state: string | undefined;
-  reason: string;
-  /** What is being done, as `step 12: 3 shards sampled`; empty where that is not known. */
+  /** Steps by number: a step that is repeated after a resume replaces the earlier one. */
+  steps: Map<number, StepReportJson>;
+  /** The latest change of state; undefined before the first. */
+  state: StateEventJson | undefined;
+  /** What the run is doing, as `step 12: 3 shards sampled`; empty where that is not known. */
   doing: string;
   /** Shards and scores of the step in progress. */
-  pieces: { step: number; rollout: number; reward: number; gradient: number };
+  done: { step: number; rollout: number; reward: number; gradient: number };
 }
 
-/** Nothing known yet. */
+/** Returns a run that no event has told anything of. */
 export function nothingYet(): Following {
-  return {
-    steps: new Map(),
-    state: undefined,
-    reason: '',
-    doing: '',
-    pieces: { step: 0, rollout: 0, reward: 0, gradient: 0 },
-  };
+  return { steps: new Map(), state: undefined, doing: '', done: { step: 0, rollout: 0, reward: 0, gradient: 0 } };
 }
 
-/** The steps in order. */
-export function stepsInOrder({ steps }: Following): StepData[] {
+/** Returns the steps in order. */
+export function stepsInOrder({ steps }: Following): StepReportJson[] {
   return [...steps.values()].sort((a, b) => a.step - b.step);
 }
 
-/** Adds one event. Events of kinds that the page does not show are passed over. */
-export function take(following: Following, event: PageEvent): void {
-  const kind = event.type.replace(/^gapo\.v1\./, '');
-  if (typeof event.data !== 'object' || event.data === null) return;
-  switch (kind) {
-    case 'step': {
-      const step = event.data as StepData;
-      following.steps.set(step.step, step);
-      following.doing = '';
-      return;
-    }
-    case 'state': {
-      const { to, reason } = event.data as { to: string; reason: string };
-      following.state = to.replace(/^RUN_STATE_/, '').toLowerCase();
-      following.reason = reason;
-      if (following.state !== 'running') following.doing = '';
-      return;
-    }
-    case 'progress': {
-      const { step, phase, done, total, waitingFor } = event.data as Progress;
-      const waits = waitingFor === '' ? '' : `, waiting for ${waitingFor}`;
-      following.doing = `step ${step}: ${phase}${total > 0 ? ` ${done}/${total}` : ''}${waits}`;
-      return;
-    }
-    case 'rollout':
-    case 'reward':
-    case 'gradient':
-      count(following, kind, (event.data as { step: number }).step);
-  }
+/** Adds one event. Kinds that the page does not show are ignored. */
+export function take(following: Following, event: RunEventJson): void {
+  const { step, state, progress, rollout, reward, gradient } = event;
+  if (step) {
+    following.steps.set(step.step, step);
+    following.doing = '';
+  } else if (state) {
+    following.state = state;
+    if (state.to !== 'RUN_STATE_RUNNING') following.doing = '';
+  } else if (progress) following.doing = progressText(progress);
+  else if (rollout) count(following, 'rollout', rollout.step);
+  else if (reward) count(following, 'reward', reward.step);
+  else if (gradient) count(following, 'gradient', gradient.step);
 }
 
-interface Progress {
-  step: number;
-  phase: string;
-  done: number;
-  total: number;
-  waitingFor: string;
+function progressText({ step, phase, done, total, waitingFor }: ProgressJson): string {
+  const waits = waitingFor === '' ? '' : `, waiting for ${waitingFor}`;
+  return `step ${step}: ${phase}${total > 0 ? ` ${done}/${total}` : ''}${waits}`;
 }
 
 function count(following: Following, kind: 'rollout' | 'reward' | 'gradient', step: number): void {
-  const { pieces } = following;
-  if (step !== pieces.step) following.pieces = { step, rollout: 0, reward: 0, gradient: 0 };
-  following.pieces[kind] += 1;
-  const { rollout, reward, gradient } = following.pieces;
+  if (step !== following.done.step) following.done = { step, rollout: 0, reward: 0, gradient: 0 };
+  following.done[kind] += 1;
+  const { rollout, reward, gradient } = following.done;
   const parts = [
     `${rollout} shards sampled`,
     ...(reward > 0 ? [`${reward} objectives scored`] : []),

@@ -1,11 +1,16 @@
 /** The tables of the page: runs, the last step's objectives, an evaluation. */
-import type { EvaluationData, IntervalData, RunData, SampleData, StepData } from '#page/data.js';
-import { element, fixed, percent, significant, type Content } from '#page/format.js';
+import type { EvaluationReportJson, EvaluationSampleJson, IntervalJson, RunJson, StepReportJson } from '@gapo/rpc/json';
+import { stateWord } from '@gapo/rpc/runState';
+import { element, fixed, percent, significant, unknown, type Content } from '#page/format.js';
 
 /** A column: its head, and whether it holds numbers. */
 type Column = [head: string, number?: 'number'];
 
-function table(columns: readonly Column[], rows: readonly (readonly Content[])[], className = ''): HTMLElement {
+/** Makes a table. A column in which nothing is known is left out. */
+function table(all: readonly Column[], cells: readonly (readonly Content[])[], className = ''): HTMLElement {
+  const known = all.map((_, i) => cells.some((row) => row[i] !== unknown));
+  const columns = all.filter((_, i) => known[i]);
+  const rows = cells.map((row) => row.filter((_, i) => known[i]));
   const cell = (name: 'td' | 'th', content: Content, kind: string | undefined): HTMLElement =>
     element(name, kind === undefined ? {} : { class: kind }, content);
   const head = element('tr', {}, ...columns.map(([text, kind]) => cell('th', text, kind)));
@@ -14,13 +19,14 @@ function table(columns: readonly Column[], rows: readonly (readonly Content[])[]
   return element('div', { class: 'scroll' }, made);
 }
 
-/** A run's state, as a badge. */
+/** Makes a badge of a run's state. */
 export function stateBadge(state: string): HTMLElement {
-  return element('span', { class: 'state', 'data-state': state }, state);
+  const word = stateWord(state);
+  return element('span', { class: 'state', 'data-state': word }, word);
 }
 
-/** Every run, newest first. */
-export function runsTable(runs: readonly RunData[]): HTMLElement {
+/** Makes the table of runs, newest first. */
+export function runsTable(runs: readonly RunJson[]): HTMLElement {
   if (runs.length === 0) {
     return element('p', { class: 'quiet' }, 'No runs yet. Create one: ', element('code', {}, 'gapo train run.yaml'));
   }
@@ -29,14 +35,14 @@ export function runsTable(runs: readonly RunData[]): HTMLElement {
     stateBadge(run.state),
     `${run.step}/${run.totalSteps}`,
     run.method,
-    run.lastStep?.objectives.map(({ name, rewardMean }) => `${name} ${fixed(rewardMean, 3)}`).join('  ') ?? '–',
-    run.created === null ? '–' : new Date(run.created).toLocaleString(),
+    run.lastStep?.objectives.map(({ name, rewardMean }) => `${name} ${fixed(rewardMean, 3)}`).join('  ') ?? unknown,
+    run.created === undefined ? unknown : new Date(run.created).toLocaleString(),
   ]);
   return table([['run'], ['state'], ['step', 'number'], ['method'], ['mean rewards'], ['created']], rows);
 }
 
-/** What each objective did in a step. */
-export function objectivesTable(step: StepData): HTMLElement {
+/** Makes the table of the objectives of a step. */
+export function objectivesTable(step: StepReportJson): HTMLElement {
   const rows = step.objectives.map((objective) => [
     objective.name,
     fixed(objective.rewardMean, 3),
@@ -44,6 +50,8 @@ export function objectivesTable(step: StepData): HTMLElement {
     significant(objective.weight),
     significant(objective.gradientNorm),
     significant(objective.progress),
+    significant(objective.multiplier),
+    percent(objective.accuracy),
     String(objective.failed),
   ]);
   const columns: Column[] = [
@@ -53,16 +61,24 @@ export function objectivesTable(step: StepData): HTMLElement {
     ['weight', 'number'],
     ['gradient norm', 'number'],
     ['progress', 'number'],
+    ['multiplier', 'number'],
+    ['accuracy', 'number'],
     ['not scored', 'number'],
   ];
   return table(columns, rows);
 }
 
-const range = (interval: IntervalData | null): string =>
-  interval === null ? '–' : `${fixed(interval.low, 3)} to ${fixed(interval.high, 3)}`;
+const range = (interval: IntervalJson | undefined): string =>
+  interval === undefined ? unknown : `${fixed(interval.low, 3)} to ${fixed(interval.high, 3)}`;
 
-/** An evaluation: a row for each objective, then sample prompts. */
-export function evaluationSection({ version, prompts, objectives, samples, winRate }: EvaluationData): HTMLElement {
+/** Makes the section of an evaluation: a row for each objective, then sample prompts. */
+export function evaluationSection({
+  version,
+  prompts,
+  objectives,
+  samples,
+  winRate,
+}: EvaluationReportJson): HTMLElement {
   const rows = objectives.map((objective) => [
     objective.name,
     fixed(objective.before?.mean, 3),
@@ -94,8 +110,8 @@ export function evaluationSection({ version, prompts, objectives, samples, winRa
   );
 }
 
-function samplesTable(samples: readonly SampleData[], names: readonly string[]): HTMLElement {
-  const withScores = (text: string, scores: SampleData['scoresBefore']): Node => {
+function samplesTable(samples: readonly EvaluationSampleJson[], names: readonly string[]): HTMLElement {
+  const withScores = (text: string, scores: EvaluationSampleJson['scoresBefore']): Node => {
     const shown = names.map((name, i) => `${name} ${fixed(scores[i], 2)}`).join(', ');
     return element('div', {}, text === '' ? '(empty)' : text, element('div', { class: 'quiet' }, shown));
   };

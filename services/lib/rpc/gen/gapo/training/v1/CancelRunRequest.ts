@@ -2,7 +2,7 @@
 
 
 /**
- * Asks to cancel a run.
+ * Request to cancel a run.
  */
 export interface CancelRunRequestInput {
   /**
@@ -12,7 +12,7 @@ export interface CancelRunRequestInput {
 }
 
 /**
- * Asks to cancel a run.
+ * Request to cancel a run.
  */
 export interface CancelRunRequest {
   /**

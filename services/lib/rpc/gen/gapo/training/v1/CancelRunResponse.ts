@@ -3,7 +3,7 @@
 import type { RunInput as _gapo_training_v1_RunInput, Run as _gapo_training_v1_Run } from '../../../gapo/training/v1/Run.js';
 
 /**
- * The run, ending.
+ * Response with the cancelled run.
  */
 export interface CancelRunResponseInput {
   /**
@@ -13,7 +13,7 @@ export interface CancelRunResponseInput {
 }
 
 /**
- * The run, ending.
+ * Response with the cancelled run.
  */
 export interface CancelRunResponse {
   /**

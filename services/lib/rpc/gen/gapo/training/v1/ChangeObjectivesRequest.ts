@@ -3,7 +3,7 @@
 import type { ObjectiveInput as _gapo_training_v1_ObjectiveInput, Objective as _gapo_training_v1_Objective } from '../../../gapo/training/v1/Objective.js';
 
 /**
- * Asks for other objectives.
+ * Request to change a run's objectives.
  */
 export interface ChangeObjectivesRequestInput {
   /**
@@ -11,7 +11,7 @@ export interface ChangeObjectivesRequestInput {
    */
   'runId'?: (string);
   /**
-   * Objectives to add, after those that stay.
+   * Objectives to add, after the present ones.
    */
   'add'?: (_gapo_training_v1_ObjectiveInput)[];
   /**
@@ -19,18 +19,18 @@ export interface ChangeObjectivesRequestInput {
    */
   'remove'?: (string)[];
   /**
-   * The preference or weights by objective: one for each of those that result. Where empty the numbers in force stay, which is
-   * not enough for an objective that is added.
+   * The preference or weights after the change, one for each objective. Where empty, the present ones are kept, which is not
+   * enough where an objective is added.
    */
   'preference'?: ({[key: string]: number | string});
   /**
-   * Who asks, for the record.
+   * Who requests the change, for the record.
    */
   'author'?: (string);
 }
 
 /**
- * Asks for other objectives.
+ * Request to change a run's objectives.
  */
 export interface ChangeObjectivesRequest {
   /**
@@ -38,7 +38,7 @@ export interface ChangeObjectivesRequest {
    */
   'runId': (string);
   /**
-   * Objectives to add, after those that stay.
+   * Objectives to add, after the present ones.
    */
   'add': (_gapo_training_v1_Objective)[];
   /**
@@ -46,12 +46,12 @@ export interface ChangeObjectivesRequest {
    */
   'remove': (string)[];
   /**
-   * The preference or weights by objective: one for each of those that result. Where empty the numbers in force stay, which is
-   * not enough for an objective that is added.
+   * The preference or weights after the change, one for each objective. Where empty, the present ones are kept, which is not
+   * enough where an objective is added.
    */
   'preference': ({[key: string]: number});
   /**
-   * Who asks, for the record.
+   * Who requests the change, for the record.
    */
   'author': (string);
 }

@@ -8,25 +8,29 @@ import type { Long } from '@grpc/proto-loader';
  */
 export interface ChangeObjectivesResponseInput {
   /**
-   * The run, with the objectives that its next step will use.
+   * The run, with the objectives of its next step.
    */
   'run'?: (_gapo_training_v1_RunInput | null);
   /**
-   * Whether anything is other than before.
+   * Whether the request changed anything.
    */
   'changed'?: (boolean);
   /**
-   * The first step that uses it.
+   * The first step that uses the new objectives.
    */
   'firstStep'?: (number | string | Long);
   /**
-   * The names of the objectives that were in force, in order.
+   * The names of the objectives before the change, in order.
    */
   'before'?: (string)[];
   /**
-   * The preference or weights by objective that were in force.
+   * The preference or weights before the change, by objective.
    */
   'preferenceBefore'?: ({[key: string]: number | string});
+  /**
+   * Who requested the change.
+   */
+  'author'?: (string);
 }
 
 /**
@@ -34,23 +38,27 @@ export interface ChangeObjectivesResponseInput {
  */
 export interface ChangeObjectivesResponse {
   /**
-   * The run, with the objectives that its next step will use.
+   * The run, with the objectives of its next step.
    */
   'run': (_gapo_training_v1_Run | null);
   /**
-   * Whether anything is other than before.
+   * Whether the request changed anything.
    */
   'changed': (boolean);
   /**
-   * The first step that uses it.
+   * The first step that uses the new objectives.
    */
   'firstStep': (number);
   /**
-   * The names of the objectives that were in force, in order.
+   * The names of the objectives before the change, in order.
    */
   'before': (string)[];
   /**
-   * The preference or weights by objective that were in force.
+   * The preference or weights before the change, by objective.
    */
   'preferenceBefore': ({[key: string]: number});
+  /**
+   * Who requested the change.
+   */
+  'author': (string);
 }

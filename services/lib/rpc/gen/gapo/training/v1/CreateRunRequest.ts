@@ -2,45 +2,45 @@
 
 
 /**
- * Asks for a new run.
+ * Request to create a run.
  */
 export interface CreateRunRequestInput {
   /**
-   * The run configuration, YAML.
+   * The run configuration, as YAML.
    */
   'configYaml'?: (string);
   /**
-   * Directory that relative paths of the configuration start from, as the coordinator sees it.
+   * Directory on the coordinator's file system that relative paths in the configuration are resolved against.
    */
   'baseDirectory'?: (string);
   /**
-   * The run's id; made from the name and the time where empty.
+   * The id of the run; generated from its name and the time where empty.
    */
   'runId'?: (string);
   /**
-   * What errors call the configuration, as the name of its file; run.yaml where empty.
+   * The file name of the configuration, for error messages; run.yaml where empty.
    */
   'configName'?: (string);
 }
 
 /**
- * Asks for a new run.
+ * Request to create a run.
  */
 export interface CreateRunRequest {
   /**
-   * The run configuration, YAML.
+   * The run configuration, as YAML.
    */
   'configYaml': (string);
   /**
-   * Directory that relative paths of the configuration start from, as the coordinator sees it.
+   * Directory on the coordinator's file system that relative paths in the configuration are resolved against.
    */
   'baseDirectory': (string);
   /**
-   * The run's id; made from the name and the time where empty.
+   * The id of the run; generated from its name and the time where empty.
    */
   'runId': (string);
   /**
-   * What errors call the configuration, as the name of its file; run.yaml where empty.
+   * The file name of the configuration, for error messages; run.yaml where empty.
    */
   'configName': (string);
 }

@@ -2,29 +2,29 @@
 
 
 /**
- * Asks for an average.
+ * Request to average runs.
  */
 export interface CreateSoupRequestInput {
   /**
-   * The runs to average, by id, with their weights: not negative, not all zero; they are divided by their sum.
+   * The runs to average, by id, with their weights: not negative, not all zero. They are normalised to sum to 1.
    */
   'ingredients'?: ({[key: string]: number | string});
   /**
-   * The new run's id; made from the time where empty.
+   * The id of the new run; generated from the time where empty.
    */
   'runId'?: (string);
 }
 
 /**
- * Asks for an average.
+ * Request to average runs.
  */
 export interface CreateSoupRequest {
   /**
-   * The runs to average, by id, with their weights: not negative, not all zero; they are divided by their sum.
+   * The runs to average, by id, with their weights: not negative, not all zero. They are normalised to sum to 1.
    */
   'ingredients': ({[key: string]: number});
   /**
-   * The new run's id; made from the time where empty.
+   * The id of the new run; generated from the time where empty.
    */
   'runId': (string);
 }

@@ -3,7 +3,7 @@
 import type { RunInput as _gapo_training_v1_RunInput, Run as _gapo_training_v1_Run } from '../../../gapo/training/v1/Run.js';
 
 /**
- * The run that was made.
+ * Response with the created run.
  */
 export interface CreateSoupResponseInput {
   /**
@@ -13,7 +13,7 @@ export interface CreateSoupResponseInput {
 }
 
 /**
- * The run that was made.
+ * Response with the created run.
  */
 export interface CreateSoupResponse {
   /**

@@ -3,7 +3,7 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * Asks for an evaluation.
+ * Request to evaluate a run.
  */
 export interface EvaluateRunRequestInput {
   /**
@@ -15,14 +15,14 @@ export interface EvaluateRunRequestInput {
    */
   'version'?: (number | string | Long);
   /**
-   * How many sample prompts to return, with completions before and after.
+   * Number of sample prompts to return, with completions before and after.
    */
   'samples'?: (number);
   '_version'?: "version";
 }
 
 /**
- * Asks for an evaluation.
+ * Request to evaluate a run.
  */
 export interface EvaluateRunRequest {
   /**
@@ -34,7 +34,7 @@ export interface EvaluateRunRequest {
    */
   'version'?: (number);
   /**
-   * How many sample prompts to return, with completions before and after.
+   * Number of sample prompts to return, with completions before and after.
    */
   'samples': (number);
   '_version'?: "version";

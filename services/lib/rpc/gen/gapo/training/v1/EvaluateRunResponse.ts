@@ -4,37 +4,37 @@ import type { ProgressInput as _gapo_training_v1_ProgressInput, Progress as _gap
 import type { EvaluationReportInput as _gapo_training_v1_EvaluationReportInput, EvaluationReport as _gapo_training_v1_EvaluationReport } from '../../../gapo/training/v1/EvaluationReport.js';
 
 /**
- * Progress, then the report.
+ * One event of an evaluation.
  */
 export interface EvaluateRunResponseInput {
   /**
-   * How far it is.
+   * Progress of the evaluation.
    */
   'progress'?: (_gapo_training_v1_ProgressInput | null);
   /**
-   * The result.
+   * The result, sent last.
    */
   'report'?: (_gapo_training_v1_EvaluationReportInput | null);
   /**
-   * Progress while it runs, the report last.
+   * The event: progress while the evaluation runs, then the report.
    */
   'event'?: "progress"|"report";
 }
 
 /**
- * Progress, then the report.
+ * One event of an evaluation.
  */
 export interface EvaluateRunResponse {
   /**
-   * How far it is.
+   * Progress of the evaluation.
    */
   'progress'?: (_gapo_training_v1_Progress | null);
   /**
-   * The result.
+   * The result, sent last.
    */
   'report'?: (_gapo_training_v1_EvaluationReport | null);
   /**
-   * Progress while it runs, the report last.
+   * The event: progress while the evaluation runs, then the report.
    */
   'event'?: "progress"|"report";
 }

@@ -6,7 +6,7 @@ import type { IntervalInput as _gapo_training_v1_IntervalInput, Interval as _gap
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * The result of an evaluation.
+ * The result of an evaluation on held-out prompts.
  */
 export interface EvaluationReportInput {
   /**
@@ -14,7 +14,7 @@ export interface EvaluationReportInput {
    */
   'version'?: (number | string | Long);
   /**
-   * Held-out prompts.
+   * Number of held-out prompts.
    */
   'prompts'?: (number);
   /**
@@ -22,11 +22,11 @@ export interface EvaluationReportInput {
    */
   'objectives'?: (_gapo_training_v1_ObjectiveEvaluationInput)[];
   /**
-   * A few prompts with both completions.
+   * The requested sample prompts.
    */
   'samples'?: (_gapo_training_v1_EvaluationSampleInput)[];
   /**
-   * How often the evaluated policy wins on every objective's mean z-score against the starting policy; ties count half.
+   * Share of prompts on which the evaluated policy wins by the mean z-score over all objectives; ties count half.
    */
   'winRate'?: (_gapo_training_v1_IntervalInput | null);
   /**
@@ -37,10 +37,14 @@ export interface EvaluationReportInput {
    * Mean completion length in tokens after.
    */
   'lengthAfter'?: (number | string);
+  /**
+   * The id of the run.
+   */
+  'runId'?: (string);
 }
 
 /**
- * The result of an evaluation.
+ * The result of an evaluation on held-out prompts.
  */
 export interface EvaluationReport {
   /**
@@ -48,7 +52,7 @@ export interface EvaluationReport {
    */
   'version': (number);
   /**
-   * Held-out prompts.
+   * Number of held-out prompts.
    */
   'prompts': (number);
   /**
@@ -56,11 +60,11 @@ export interface EvaluationReport {
    */
   'objectives': (_gapo_training_v1_ObjectiveEvaluation)[];
   /**
-   * A few prompts with both completions.
+   * The requested sample prompts.
    */
   'samples': (_gapo_training_v1_EvaluationSample)[];
   /**
-   * How often the evaluated policy wins on every objective's mean z-score against the starting policy; ties count half.
+   * Share of prompts on which the evaluated policy wins by the mean z-score over all objectives; ties count half.
    */
   'winRate': (_gapo_training_v1_Interval | null);
   /**
@@ -71,4 +75,8 @@ export interface EvaluationReport {
    * Mean completion length in tokens after.
    */
   'lengthAfter': (number);
+  /**
+   * The id of the run.
+   */
+  'runId': (string);
 }

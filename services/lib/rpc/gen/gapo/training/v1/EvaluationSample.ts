@@ -2,7 +2,7 @@
 
 
 /**
- * One prompt with both completions.
+ * A held-out prompt with the completions of both policies.
  */
 export interface EvaluationSampleInput {
   /**
@@ -10,11 +10,11 @@ export interface EvaluationSampleInput {
    */
   'prompt'?: (string);
   /**
-   * The starting policy's completion.
+   * Completion of the starting policy.
    */
   'before'?: (string);
   /**
-   * The evaluated policy's completion.
+   * Completion of the evaluated policy.
    */
   'after'?: (string);
   /**
@@ -28,7 +28,7 @@ export interface EvaluationSampleInput {
 }
 
 /**
- * One prompt with both completions.
+ * A held-out prompt with the completions of both policies.
  */
 export interface EvaluationSample {
   /**
@@ -36,11 +36,11 @@ export interface EvaluationSample {
    */
   'prompt': (string);
   /**
-   * The starting policy's completion.
+   * Completion of the starting policy.
    */
   'before': (string);
   /**
-   * The evaluated policy's completion.
+   * Completion of the evaluated policy.
    */
   'after': (string);
   /**

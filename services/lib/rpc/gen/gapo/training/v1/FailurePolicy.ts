@@ -1,11 +1,11 @@
 // Original file: gapo/training/v1/training.proto
 
 /**
- * What becomes of a completion that an objective has no score for.
+ * What happens when an objective has no score for a completion.
  */
 export const FailurePolicy = {
   /**
-   * Not set: as FAILURE_POLICY_PAUSE.
+   * Not set; the same as FAILURE_POLICY_PAUSE.
    */
   FAILURE_POLICY_UNSPECIFIED: 'FAILURE_POLICY_UNSPECIFIED',
   /**
@@ -23,11 +23,11 @@ export const FailurePolicy = {
 } as const;
 
 /**
- * What becomes of a completion that an objective has no score for.
+ * What happens when an objective has no score for a completion.
  */
 export type FailurePolicyInput =
   /**
-   * Not set: as FAILURE_POLICY_PAUSE.
+   * Not set; the same as FAILURE_POLICY_PAUSE.
    */
   | 'FAILURE_POLICY_UNSPECIFIED'
   | 0
@@ -48,6 +48,6 @@ export type FailurePolicyInput =
   | 3
 
 /**
- * What becomes of a completion that an objective has no score for.
+ * What happens when an objective has no score for a completion.
  */
 export type FailurePolicy = typeof FailurePolicy[keyof typeof FailurePolicy]

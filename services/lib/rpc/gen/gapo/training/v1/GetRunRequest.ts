@@ -2,7 +2,7 @@
 
 
 /**
- * Asks for a run.
+ * Request for a run.
  */
 export interface GetRunRequestInput {
   /**
@@ -12,7 +12,7 @@ export interface GetRunRequestInput {
 }
 
 /**
- * Asks for a run.
+ * Request for a run.
  */
 export interface GetRunRequest {
   /**

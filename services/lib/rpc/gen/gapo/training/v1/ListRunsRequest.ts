@@ -2,13 +2,13 @@
 
 
 /**
- * Asks for every run.
+ * Request for every run.
  */
 export interface ListRunsRequestInput {
 }
 
 /**
- * Asks for every run.
+ * Request for every run.
  */
 export interface ListRunsRequest {
 }

@@ -3,21 +3,21 @@
 import type { RunInput as _gapo_training_v1_RunInput, Run as _gapo_training_v1_Run } from '../../../gapo/training/v1/Run.js';
 
 /**
- * Every run.
+ * Response with every run.
  */
 export interface ListRunsResponseInput {
   /**
-   * Newest first.
+   * Every run, newest first.
    */
   'runs'?: (_gapo_training_v1_RunInput)[];
 }
 
 /**
- * Every run.
+ * Response with every run.
  */
 export interface ListRunsResponse {
   /**
-   * Newest first.
+   * Every run, newest first.
    */
   'runs': (_gapo_training_v1_Run)[];
 }

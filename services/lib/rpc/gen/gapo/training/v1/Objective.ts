@@ -3,27 +3,27 @@
 import type { FailurePolicyInput as _gapo_training_v1_FailurePolicyInput, FailurePolicy as _gapo_training_v1_FailurePolicy } from '../../../gapo/training/v1/FailurePolicy.js';
 
 /**
- * An objective as a run configuration has it.
+ * An objective, as in a run configuration.
  */
 export interface ObjectiveInput {
   /**
-   * Its name in reports, events and combinations; the service must be for an objective of that name.
+   * The name in reports, events and combinations; its reward service must describe itself by the same name.
    */
   'name'?: (string);
   /**
-   * A name that the coordinator knows the service by, or host:port; the objective's name where empty.
+   * The reward service: a name that the coordinator's REWARD_SERVICES resolves, or host:port. The objective's name where empty.
    */
   'service'?: (string);
   /**
-   * When a completion has no score.
+   * What happens when a completion has no score.
    */
   'onFailure'?: (_gapo_training_v1_FailurePolicyInput);
   /**
-   * How long one Score call may take, in seconds; 30 where unset.
+   * Deadline of one Score call, in seconds; 30 where unset.
    */
   'timeoutSeconds'?: (number | string);
   /**
-   * A call that is not answered after so many seconds is made a second time; never where unset.
+   * Seconds after which an unanswered call is hedged with a second one; never where unset.
    */
   'hedgeAfterSeconds'?: (number | string);
   '_timeoutSeconds'?: "timeoutSeconds";
@@ -31,27 +31,27 @@ export interface ObjectiveInput {
 }
 
 /**
- * An objective as a run configuration has it.
+ * An objective, as in a run configuration.
  */
 export interface Objective {
   /**
-   * Its name in reports, events and combinations; the service must be for an objective of that name.
+   * The name in reports, events and combinations; its reward service must describe itself by the same name.
    */
   'name': (string);
   /**
-   * A name that the coordinator knows the service by, or host:port; the objective's name where empty.
+   * The reward service: a name that the coordinator's REWARD_SERVICES resolves, or host:port. The objective's name where empty.
    */
   'service': (string);
   /**
-   * When a completion has no score.
+   * What happens when a completion has no score.
    */
   'onFailure': (_gapo_training_v1_FailurePolicy);
   /**
-   * How long one Score call may take, in seconds; 30 where unset.
+   * Deadline of one Score call, in seconds; 30 where unset.
    */
   'timeoutSeconds'?: (number);
   /**
-   * A call that is not answered after so many seconds is made a second time; never where unset.
+   * Seconds after which an unanswered call is hedged with a second one; never where unset.
    */
   'hedgeAfterSeconds'?: (number);
   '_timeoutSeconds'?: "timeoutSeconds";

@@ -3,7 +3,7 @@
 import type { IntervalInput as _gapo_training_v1_IntervalInput, Interval as _gapo_training_v1_Interval } from '../../../gapo/training/v1/Interval.js';
 
 /**
- * One objective, before and after.
+ * One objective's rewards before and after training.
  */
 export interface ObjectiveEvaluationInput {
   /**
@@ -11,27 +11,27 @@ export interface ObjectiveEvaluationInput {
    */
   'name'?: (string);
   /**
-   * The starting policy's mean reward.
+   * Mean reward of the starting policy.
    */
   'before'?: (_gapo_training_v1_IntervalInput | null);
   /**
-   * The evaluated policy's mean reward.
+   * Mean reward of the evaluated policy.
    */
   'after'?: (_gapo_training_v1_IntervalInput | null);
   /**
-   * The mean of the paired difference, prompt by prompt.
+   * Mean of the differences, paired by prompt.
    */
   'difference'?: (_gapo_training_v1_IntervalInput | null);
   /**
-   * How often the evaluated policy's completion scores higher on the same prompt; ties count half.
+   * Share of prompts on which the evaluated policy's completion scores higher; ties count half.
    */
   'winRate'?: (_gapo_training_v1_IntervalInput | null);
   /**
-   * The share of completions at or over the service's threshold before; unset where it has none.
+   * Share of the starting policy's completions at or above the service's threshold; unset where the service has none.
    */
   'acceptableBefore'?: (_gapo_training_v1_IntervalInput | null);
   /**
-   * The same after.
+   * The same share for the evaluated policy.
    */
   'acceptableAfter'?: (_gapo_training_v1_IntervalInput | null);
   '_acceptableBefore'?: "acceptableBefore";
@@ -39,7 +39,7 @@ export interface ObjectiveEvaluationInput {
 }
 
 /**
- * One objective, before and after.
+ * One objective's rewards before and after training.
  */
 export interface ObjectiveEvaluation {
   /**
@@ -47,27 +47,27 @@ export interface ObjectiveEvaluation {
    */
   'name': (string);
   /**
-   * The starting policy's mean reward.
+   * Mean reward of the starting policy.
    */
   'before': (_gapo_training_v1_Interval | null);
   /**
-   * The evaluated policy's mean reward.
+   * Mean reward of the evaluated policy.
    */
   'after': (_gapo_training_v1_Interval | null);
   /**
-   * The mean of the paired difference, prompt by prompt.
+   * Mean of the differences, paired by prompt.
    */
   'difference': (_gapo_training_v1_Interval | null);
   /**
-   * How often the evaluated policy's completion scores higher on the same prompt; ties count half.
+   * Share of prompts on which the evaluated policy's completion scores higher; ties count half.
    */
   'winRate': (_gapo_training_v1_Interval | null);
   /**
-   * The share of completions at or over the service's threshold before; unset where it has none.
+   * Share of the starting policy's completions at or above the service's threshold; unset where the service has none.
    */
   'acceptableBefore'?: (_gapo_training_v1_Interval | null);
   /**
-   * The same after.
+   * The same share for the evaluated policy.
    */
   'acceptableAfter'?: (_gapo_training_v1_Interval | null);
   '_acceptableBefore'?: "acceptableBefore";

@@ -2,7 +2,7 @@
 
 
 /**
- * What one objective did in a step.
+ * One objective's part in a step.
  */
 export interface ObjectiveReportInput {
   /**
@@ -10,11 +10,11 @@ export interface ObjectiveReportInput {
    */
   'name'?: (string);
   /**
-   * The mean reward of the step's completions.
+   * Mean reward of the step's completions.
    */
   'rewardMean'?: (number | string);
   /**
-   * The rewards' standard deviation.
+   * Standard deviation of the rewards.
    */
   'rewardStd'?: (number | string);
   /**
@@ -22,7 +22,7 @@ export interface ObjectiveReportInput {
    */
   'weight'?: (number | string);
   /**
-   * Its share of the combination before rescaling, on the simplex.
+   * Its weight in the combination before rescaling, on the simplex.
    */
   'alpha'?: (number | string);
   /**
@@ -34,20 +34,20 @@ export interface ObjectiveReportInput {
    */
   'progress'?: (number | string);
   /**
-   * Milliseconds its slowest Score call took.
+   * Latency of its slowest Score call, in milliseconds.
    */
   'latencyMs'?: (number | string);
   /**
-   * Completions that it could not score in this step.
+   * Completions without a score from it.
    */
   'failed'?: (number);
   /**
-   * Its Lagrange multiplier, where the method has them.
+   * Its Lagrange multiplier; unset where the combination method has none.
    */
   'multiplier'?: (number | string);
   /**
-   * With preference pairs: the share of its labelled pairs that the policy ranks as labelled, compared with its start;
-   * its rewards are then the implicit-reward margins of those pairs.
+   * With DPO: the share of its labelled pairs that the policy ranks as labelled, by the implicit-reward margin; ties count
+   * half. Its rewards are then those margins. Unset with PPO.
    */
   'accuracy'?: (number | string);
   '_multiplier'?: "multiplier";
@@ -55,7 +55,7 @@ export interface ObjectiveReportInput {
 }
 
 /**
- * What one objective did in a step.
+ * One objective's part in a step.
  */
 export interface ObjectiveReport {
   /**
@@ -63,11 +63,11 @@ export interface ObjectiveReport {
    */
   'name': (string);
   /**
-   * The mean reward of the step's completions.
+   * Mean reward of the step's completions.
    */
   'rewardMean': (number);
   /**
-   * The rewards' standard deviation.
+   * Standard deviation of the rewards.
    */
   'rewardStd': (number);
   /**
@@ -75,7 +75,7 @@ export interface ObjectiveReport {
    */
   'weight': (number);
   /**
-   * Its share of the combination before rescaling, on the simplex.
+   * Its weight in the combination before rescaling, on the simplex.
    */
   'alpha': (number);
   /**
@@ -87,20 +87,20 @@ export interface ObjectiveReport {
    */
   'progress': (number);
   /**
-   * Milliseconds its slowest Score call took.
+   * Latency of its slowest Score call, in milliseconds.
    */
   'latencyMs': (number);
   /**
-   * Completions that it could not score in this step.
+   * Completions without a score from it.
    */
   'failed': (number);
   /**
-   * Its Lagrange multiplier, where the method has them.
+   * Its Lagrange multiplier; unset where the combination method has none.
    */
   'multiplier'?: (number);
   /**
-   * With preference pairs: the share of its labelled pairs that the policy ranks as labelled, compared with its start;
-   * its rewards are then the implicit-reward margins of those pairs.
+   * With DPO: the share of its labelled pairs that the policy ranks as labelled, by the implicit-reward margin; ties count
+   * half. Its rewards are then those margins. Unset with PPO.
    */
   'accuracy'?: (number);
   '_multiplier'?: "multiplier";

@@ -2,7 +2,7 @@
 
 
 /**
- * Asks to pause a run.
+ * Request to pause a run.
  */
 export interface PauseRunRequestInput {
   /**
@@ -12,7 +12,7 @@ export interface PauseRunRequestInput {
 }
 
 /**
- * Asks to pause a run.
+ * Request to pause a run.
  */
 export interface PauseRunRequest {
   /**

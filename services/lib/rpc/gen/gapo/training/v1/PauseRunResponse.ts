@@ -3,7 +3,7 @@
 import type { RunInput as _gapo_training_v1_RunInput, Run as _gapo_training_v1_Run } from '../../../gapo/training/v1/Run.js';
 
 /**
- * The run, pausing.
+ * Response with the run, which pauses after the step in progress.
  */
 export interface PauseRunResponseInput {
   /**
@@ -13,7 +13,7 @@ export interface PauseRunResponseInput {
 }
 
 /**
- * The run, pausing.
+ * Response with the run, which pauses after the step in progress.
  */
 export interface PauseRunResponse {
   /**

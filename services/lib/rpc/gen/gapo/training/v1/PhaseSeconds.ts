@@ -2,7 +2,7 @@
 
 
 /**
- * Where a step's time went, in wall seconds.
+ * The wall time of a step by phase, in seconds.
  */
 export interface PhaseSecondsInput {
   /**
@@ -10,25 +10,25 @@ export interface PhaseSecondsInput {
    */
   'sampling'?: (number | string);
   /**
-   * Scoring them.
+   * Scoring completions.
    */
   'rewards'?: (number | string);
   /**
-   * Reference log-probabilities and gradients.
+   * Reference logprobs and gradients.
    */
   'gradients'?: (number | string);
   /**
-   * Gram matrix, weights, optimiser.
+   * Gram matrix, combination weights and optimiser.
    */
   'combination'?: (number | string);
   /**
-   * Checkpoint.
+   * Writing the checkpoint.
    */
   'checkpoint'?: (number | string);
 }
 
 /**
- * Where a step's time went, in wall seconds.
+ * The wall time of a step by phase, in seconds.
  */
 export interface PhaseSeconds {
   /**
@@ -36,19 +36,19 @@ export interface PhaseSeconds {
    */
   'sampling': (number);
   /**
-   * Scoring them.
+   * Scoring completions.
    */
   'rewards': (number);
   /**
-   * Reference log-probabilities and gradients.
+   * Reference logprobs and gradients.
    */
   'gradients': (number);
   /**
-   * Gram matrix, weights, optimiser.
+   * Gram matrix, combination weights and optimiser.
    */
   'combination': (number);
   /**
-   * Checkpoint.
+   * Writing the checkpoint.
    */
   'checkpoint': (number);
 }

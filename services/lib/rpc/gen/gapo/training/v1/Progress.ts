@@ -3,7 +3,7 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * What a run is doing within a step.
+ * Progress within a step or an evaluation.
  */
 export interface ProgressInput {
   /**
@@ -11,25 +11,25 @@ export interface ProgressInput {
    */
   'step'?: (number | string | Long);
   /**
-   * sampling, rewards, gradients, combination or checkpoint.
+   * The phase: sampling, rewards, gradients, combination or checkpoint.
    */
   'phase'?: (string);
   /**
-   * Pieces of the phase that are done.
+   * Units of work of the phase that are done.
    */
   'done'?: (number);
   /**
-   * Pieces of the phase.
+   * Units of work of the phase in total.
    */
   'total'?: (number);
   /**
-   * Who is being waited for, as "reward helpful", where that is worth saying.
+   * What the step is waiting for, such as "reward helpful"; empty where it is not waiting for long.
    */
   'waitingFor'?: (string);
 }
 
 /**
- * What a run is doing within a step.
+ * Progress within a step or an evaluation.
  */
 export interface Progress {
   /**
@@ -37,19 +37,19 @@ export interface Progress {
    */
   'step': (number);
   /**
-   * sampling, rewards, gradients, combination or checkpoint.
+   * The phase: sampling, rewards, gradients, combination or checkpoint.
    */
   'phase': (string);
   /**
-   * Pieces of the phase that are done.
+   * Units of work of the phase that are done.
    */
   'done': (number);
   /**
-   * Pieces of the phase.
+   * Units of work of the phase in total.
    */
   'total': (number);
   /**
-   * Who is being waited for, as "reward helpful", where that is worth saying.
+   * What the step is waiting for, such as "reward helpful"; empty where it is not waiting for long.
    */
   'waitingFor': (string);
 }

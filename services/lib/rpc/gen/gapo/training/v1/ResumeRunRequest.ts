@@ -2,7 +2,7 @@
 
 
 /**
- * Asks to resume a run.
+ * Request to resume a run.
  */
 export interface ResumeRunRequestInput {
   /**
@@ -12,7 +12,7 @@ export interface ResumeRunRequestInput {
 }
 
 /**
- * Asks to resume a run.
+ * Request to resume a run.
  */
 export interface ResumeRunRequest {
   /**

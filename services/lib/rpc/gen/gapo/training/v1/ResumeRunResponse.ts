@@ -3,7 +3,7 @@
 import type { RunInput as _gapo_training_v1_RunInput, Run as _gapo_training_v1_Run } from '../../../gapo/training/v1/Run.js';
 
 /**
- * The run, going on.
+ * Response with the resumed run.
  */
 export interface ResumeRunResponseInput {
   /**
@@ -13,7 +13,7 @@ export interface ResumeRunResponseInput {
 }
 
 /**
- * The run, going on.
+ * Response with the resumed run.
  */
 export interface ResumeRunResponse {
   /**

@@ -1,7 +1,7 @@
 // Original file: gapo/training/v1/training.proto
 
 /**
- * Where a run is in its life.
+ * The state of a run.
  */
 export const RunState = {
   /**
@@ -9,7 +9,7 @@ export const RunState = {
    */
   RUN_STATE_UNSPECIFIED: 'RUN_STATE_UNSPECIFIED',
   /**
-   * Accepted, checking models and reward services.
+   * Accepted; models and reward services are being checked.
    */
   RUN_STATE_STARTING: 'RUN_STATE_STARTING',
   /**
@@ -17,7 +17,7 @@ export const RunState = {
    */
   RUN_STATE_RUNNING: 'RUN_STATE_RUNNING',
   /**
-   * Paused by a person or by an objective's failure policy; can be resumed.
+   * Paused by a user or by an objective's failure policy; can be resumed.
    */
   RUN_STATE_PAUSED: 'RUN_STATE_PAUSED',
   /**
@@ -25,17 +25,17 @@ export const RunState = {
    */
   RUN_STATE_SUCCEEDED: 'RUN_STATE_SUCCEEDED',
   /**
-   * Stopped by an error; can be resumed once it is mended.
+   * Stopped by an error; can be resumed once the cause is fixed.
    */
   RUN_STATE_FAILED: 'RUN_STATE_FAILED',
   /**
-   * Ended by a person.
+   * Ended by a user.
    */
   RUN_STATE_CANCELLED: 'RUN_STATE_CANCELLED',
 } as const;
 
 /**
- * Where a run is in its life.
+ * The state of a run.
  */
 export type RunStateInput =
   /**
@@ -44,7 +44,7 @@ export type RunStateInput =
   | 'RUN_STATE_UNSPECIFIED'
   | 0
   /**
-   * Accepted, checking models and reward services.
+   * Accepted; models and reward services are being checked.
    */
   | 'RUN_STATE_STARTING'
   | 1
@@ -54,7 +54,7 @@ export type RunStateInput =
   | 'RUN_STATE_RUNNING'
   | 2
   /**
-   * Paused by a person or by an objective's failure policy; can be resumed.
+   * Paused by a user or by an objective's failure policy; can be resumed.
    */
   | 'RUN_STATE_PAUSED'
   | 3
@@ -64,17 +64,17 @@ export type RunStateInput =
   | 'RUN_STATE_SUCCEEDED'
   | 4
   /**
-   * Stopped by an error; can be resumed once it is mended.
+   * Stopped by an error; can be resumed once the cause is fixed.
    */
   | 'RUN_STATE_FAILED'
   | 5
   /**
-   * Ended by a person.
+   * Ended by a user.
    */
   | 'RUN_STATE_CANCELLED'
   | 6
 
 /**
- * Where a run is in its life.
+ * The state of a run.
  */
 export type RunState = typeof RunState[keyof typeof RunState]

@@ -2,7 +2,7 @@
 
 
 /**
- * Asks for another preference.
+ * Request to change a run's preference.
  */
 export interface SetPreferenceRequestInput {
   /**
@@ -10,17 +10,17 @@ export interface SetPreferenceRequestInput {
    */
   'runId'?: (string);
   /**
-   * The preference or weights by objective: all of them, not negative, not all zero.
+   * The preference or weights, one for each objective: not negative, not all zero.
    */
   'preference'?: ({[key: string]: number | string});
   /**
-   * Who asks, for the record.
+   * Who requests the change, for the record.
    */
   'author'?: (string);
 }
 
 /**
- * Asks for another preference.
+ * Request to change a run's preference.
  */
 export interface SetPreferenceRequest {
   /**
@@ -28,11 +28,11 @@ export interface SetPreferenceRequest {
    */
   'runId': (string);
   /**
-   * The preference or weights by objective: all of them, not negative, not all zero.
+   * The preference or weights, one for each objective: not negative, not all zero.
    */
   'preference': ({[key: string]: number});
   /**
-   * Who asks, for the record.
+   * Who requests the change, for the record.
    */
   'author': (string);
 }

@@ -8,17 +8,21 @@ import type { Long } from '@grpc/proto-loader';
  */
 export interface SetPreferenceResponseInput {
   /**
-   * The run, with the preference that its next step will use.
+   * The run, with the preference of its next step.
    */
   'run'?: (_gapo_training_v1_RunInput | null);
   /**
-   * The first step that uses it.
+   * The first step that uses the new preference.
    */
   'firstStep'?: (number | string | Long);
   /**
-   * The preference or weights by objective that were in force.
+   * The preference or weights before the change, by objective.
    */
   'before'?: ({[key: string]: number | string});
+  /**
+   * Who requested the change.
+   */
+  'author'?: (string);
 }
 
 /**
@@ -26,15 +30,19 @@ export interface SetPreferenceResponseInput {
  */
 export interface SetPreferenceResponse {
   /**
-   * The run, with the preference that its next step will use.
+   * The run, with the preference of its next step.
    */
   'run': (_gapo_training_v1_Run | null);
   /**
-   * The first step that uses it.
+   * The first step that uses the new preference.
    */
   'firstStep': (number);
   /**
-   * The preference or weights by objective that were in force.
+   * The preference or weights before the change, by objective.
    */
   'before': ({[key: string]: number});
+  /**
+   * Who requested the change.
+   */
+  'author': (string);
 }

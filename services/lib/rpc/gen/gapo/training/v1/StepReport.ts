@@ -5,7 +5,7 @@ import type { PhaseSecondsInput as _gapo_training_v1_PhaseSecondsInput, PhaseSec
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * What one step did.
+ * The report of one training step.
  */
 export interface StepReportInput {
   /**
@@ -17,7 +17,7 @@ export interface StepReportInput {
    */
   'objectives'?: (_gapo_training_v1_ObjectiveReportInput)[];
   /**
-   * Mean k2 KL to the reference per token.
+   * Mean k2 estimate of the KL divergence from the reference policy, per token; unset where the run has no reference.
    */
   'kl'?: (number | string);
   /**
@@ -25,23 +25,23 @@ export interface StepReportInput {
    */
   'entropy'?: (number | string);
   /**
-   * Share of tokens at which the clip is active, over all objectives.
+   * Share of tokens at which the PPO clip is active, over all objectives.
    */
   'clipFraction'?: (number | string);
   /**
-   * The largest |sampler − trainer| log-probability of a token.
+   * The largest difference between a token's logprob at the sampler and at the trainer.
    */
   'maxLogprobGap'?: (number | string);
   /**
-   * The min-norm stationarity measure of the normalised gradients: 0 is Pareto stationary, 1 is agreement.
+   * Norm of the min-norm convex combination of the normalised gradients: 0 is Pareto stationary, 1 is full agreement.
    */
   'stationarity'?: (number | string);
   /**
-   * The norm of the update before clipping.
+   * Norm of the update before clipping.
    */
   'updateNorm'?: (number | string);
   /**
-   * The learning rate used.
+   * The learning rate of this step.
    */
   'learningRate'?: (number | string);
   /**
@@ -57,35 +57,36 @@ export interface StepReportInput {
    */
   'finishedFraction'?: (number | string);
   /**
-   * Wall seconds of the whole step.
+   * Wall time of the step, in seconds.
    */
   'seconds'?: (number | string);
   /**
-   * Wall seconds of each phase.
+   * Wall time of each phase.
    */
   'phases'?: (_gapo_training_v1_PhaseSecondsInput | null);
   /**
-   * Seconds left, by the mean of recent steps.
+   * Estimated time to the last step, in seconds, from the mean of recent steps.
    */
   'etaSeconds'?: (number | string);
   /**
-   * The step's trace id (hex); empty where tracing is off.
+   * Trace id (hex) of the step; empty where tracing is off.
    */
   'traceId'?: (string);
   /**
-   * Steps since the combination's weights were chosen: 0 where they are this step's own.
+   * Steps since the combination weights were computed: 0 where they are of this step.
    */
   'weightsAge'?: (number);
   /**
-   * Where the weights come from an approximate source and were checked in this step: the angle in degrees between the
-   * update that they make and the exact one.
+   * The angle in degrees between the update and the exact one. Set only where the weights come from an approximate source
+   * and were checked in this step.
    */
   'approximationDegrees'?: (number | string);
+  '_kl'?: "kl";
   '_approximationDegrees'?: "approximationDegrees";
 }
 
 /**
- * What one step did.
+ * The report of one training step.
  */
 export interface StepReport {
   /**
@@ -97,31 +98,31 @@ export interface StepReport {
    */
   'objectives': (_gapo_training_v1_ObjectiveReport)[];
   /**
-   * Mean k2 KL to the reference per token.
+   * Mean k2 estimate of the KL divergence from the reference policy, per token; unset where the run has no reference.
    */
-  'kl': (number);
+  'kl'?: (number);
   /**
    * Mean entropy per token, in nats.
    */
   'entropy': (number);
   /**
-   * Share of tokens at which the clip is active, over all objectives.
+   * Share of tokens at which the PPO clip is active, over all objectives.
    */
   'clipFraction': (number);
   /**
-   * The largest |sampler − trainer| log-probability of a token.
+   * The largest difference between a token's logprob at the sampler and at the trainer.
    */
   'maxLogprobGap': (number);
   /**
-   * The min-norm stationarity measure of the normalised gradients: 0 is Pareto stationary, 1 is agreement.
+   * Norm of the min-norm convex combination of the normalised gradients: 0 is Pareto stationary, 1 is full agreement.
    */
   'stationarity': (number);
   /**
-   * The norm of the update before clipping.
+   * Norm of the update before clipping.
    */
   'updateNorm': (number);
   /**
-   * The learning rate used.
+   * The learning rate of this step.
    */
   'learningRate': (number);
   /**
@@ -137,29 +138,30 @@ export interface StepReport {
    */
   'finishedFraction': (number);
   /**
-   * Wall seconds of the whole step.
+   * Wall time of the step, in seconds.
    */
   'seconds': (number);
   /**
-   * Wall seconds of each phase.
+   * Wall time of each phase.
    */
   'phases': (_gapo_training_v1_PhaseSeconds | null);
   /**
-   * Seconds left, by the mean of recent steps.
+   * Estimated time to the last step, in seconds, from the mean of recent steps.
    */
   'etaSeconds': (number);
   /**
-   * The step's trace id (hex); empty where tracing is off.
+   * Trace id (hex) of the step; empty where tracing is off.
    */
   'traceId': (string);
   /**
-   * Steps since the combination's weights were chosen: 0 where they are this step's own.
+   * Steps since the combination weights were computed: 0 where they are of this step.
    */
   'weightsAge': (number);
   /**
-   * Where the weights come from an approximate source and were checked in this step: the angle in degrees between the
-   * update that they make and the exact one.
+   * The angle in degrees between the update and the exact one. Set only where the weights come from an approximate source
+   * and were checked in this step.
    */
   'approximationDegrees'?: (number);
+  '_kl'?: "kl";
   '_approximationDegrees'?: "approximationDegrees";
 }

@@ -3,7 +3,7 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * Asks to follow a run.
+ * Request to watch a run.
  */
 export interface WatchRunRequestInput {
   /**
@@ -11,13 +11,13 @@ export interface WatchRunRequestInput {
    */
   'runId'?: (string);
   /**
-   * Only steps after this one.
+   * Only steps after this one are sent.
    */
   'afterStep'?: (number | string | Long);
 }
 
 /**
- * Asks to follow a run.
+ * Request to watch a run.
  */
 export interface WatchRunRequest {
   /**
@@ -25,7 +25,7 @@ export interface WatchRunRequest {
    */
   'runId': (string);
   /**
-   * Only steps after this one.
+   * Only steps after this one are sent.
    */
   'afterStep': (number);
 }

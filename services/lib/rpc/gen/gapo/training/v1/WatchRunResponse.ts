@@ -5,11 +5,11 @@ import type { StepReportInput as _gapo_training_v1_StepReportInput, StepReport a
 import type { ProgressInput as _gapo_training_v1_ProgressInput, Progress as _gapo_training_v1_Progress } from '../../../gapo/training/v1/Progress.js';
 
 /**
- * Something about the run.
+ * One event of a watched run.
  */
 export interface WatchRunResponseInput {
   /**
-   * The run's state, first and at every change.
+   * The run: sent first, and at every change of its state, objectives or preference.
    */
   'run'?: (_gapo_training_v1_RunInput | null);
   /**
@@ -17,21 +17,21 @@ export interface WatchRunResponseInput {
    */
   'step'?: (_gapo_training_v1_StepReportInput | null);
   /**
-   * What the run is doing within a step, for a progress line.
+   * Progress within a step.
    */
   'progress'?: (_gapo_training_v1_ProgressInput | null);
   /**
-   * What happened.
+   * The event.
    */
   'event'?: "run"|"step"|"progress";
 }
 
 /**
- * Something about the run.
+ * One event of a watched run.
  */
 export interface WatchRunResponse {
   /**
-   * The run's state, first and at every change.
+   * The run: sent first, and at every change of its state, objectives or preference.
    */
   'run'?: (_gapo_training_v1_Run | null);
   /**
@@ -39,11 +39,11 @@ export interface WatchRunResponse {
    */
   'step'?: (_gapo_training_v1_StepReport | null);
   /**
-   * What the run is doing within a step, for a progress line.
+   * Progress within a step.
    */
   'progress'?: (_gapo_training_v1_Progress | null);
   /**
-   * What happened.
+   * The event.
    */
   'event'?: "run"|"step"|"progress";
 }
