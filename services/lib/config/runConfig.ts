@@ -90,6 +90,16 @@ export function objectiveNames(config: { readonly objectives: readonly { readonl
  * @param source name of the file, which begins every line of an error
  * @param services names of the reward services that the coordinator knows; undefined accepts any name
  * @throws ConfigError with every problem: its path, what was found, what is expected
+ *
+ * @example
+ * ```ts
+ * import { readFile } from 'node:fs/promises';
+ * import { objectiveNames, parseRunConfig } from '@gapo/config';
+ *
+ * const file = 'examples/assistant/run.yaml';
+ * const config = parseRunConfig(await readFile(file, 'utf8'), file, undefined);
+ * console.log(config.steps, objectiveNames(config).join(', '), config.optimizer.learningRate);
+ * ```
  */
 export function parseRunConfig(text: string, source: string, services: ServiceNames | undefined): RunConfig {
   const checked = shape.superRefine((config, context) => {

@@ -33,6 +33,18 @@ export interface ConnectOptions {
  * away never stops the caller.
  *
  * @throws UserError where no server answers, it refuses the login, or it has no JetStream
+ *
+ * @example
+ * ```ts
+ * import { connectEvents } from '@gapo/events';
+ *
+ * const bus = await connectEvents({ source: 'docs', inProcess: true }); // or url: 'nats://127.0.0.1:4222'
+ * const subscription = await bus.subscribe({ kind: 'state' }, ({ subject, data }) => console.log(subject, data));
+ * bus.publish('run-1', 'state', { from: 'queued', to: 'running', reason: '' }, { id: '1' });
+ * await bus.flush();
+ * await subscription.stop();
+ * await bus.close();
+ * ```
  */
 export async function connectEvents(options: ConnectOptions): Promise<EventBus> {
   const log = logger('events');

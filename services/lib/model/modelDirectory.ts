@@ -35,6 +35,16 @@ const problemsShown = 8;
  *
  * @param known the architectures that it may be of. @default every registered one
  * @throws ModelError where a file is missing or damaged, or with every tensor that is missing, surplus or misshapen.
+ *
+ * @example
+ * ```ts
+ * import { readDecoderModel, toFloat32 } from '@gapo/model';
+ *
+ * const { config, weights, sha256 } = await readDecoderModel('examples/assistant/models/policy');
+ * console.log(`${config.layers} layers of width ${config.width}, SHA-256 ${sha256}`);
+ * const elements = [...weights.values()].reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+ * console.log(`${elements} parameters`);
+ * ```
  */
 export async function readDecoderModel(
   directory: string,

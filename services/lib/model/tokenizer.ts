@@ -18,7 +18,18 @@ interface TextTokenizer {
 
 const TextTokenizer = HuggingFaceTokenizer as unknown as new (model: object, settings: object) => TextTokenizer;
 
-/** Text to token ids and back. */
+/**
+ * Text to token ids and back.
+ *
+ * @example
+ * ```ts
+ * import { Tokenizer } from '@gapo/model';
+ *
+ * const tokenizer = await Tokenizer.read('examples/assistant/models/policy');
+ * const ids = tokenizer.encodePrompt('How do I reset my password?'); // through the chat template
+ * console.log(ids.length, tokenizer.decode(ids));
+ * ```
+ */
 export class Tokenizer {
   readonly #tokenizer: TextTokenizer;
   /** How the model reads conversations; undefined where it has no template for them. */

@@ -8,10 +8,15 @@
  *
  * @param index from 0 to length - 1
  * @throws RangeError where the array has no such element
+ *
  * @example
+ * ```ts
  * import { at } from '@gapo/numeric';
+ *
  * const weights = Float64Array.of(0.25, 0.75);
  * const last: number = at(weights, weights.length - 1);
+ * console.log(last); // 0.75
+ * ```
  */
 export function at<T>(array: { readonly length: number; readonly [index: number]: T }, index: number): T {
   const element = array[index];

@@ -36,6 +36,18 @@ export function philox4x32(counter: ArrayLike<number>, key: ArrayLike<number>): 
  * @param seed integer in [0, 2⁵³)
  * @param counters up to four integers in [0, 2³²); those left out are 0
  * @throws RangeError for any other seed or counter
+ *
+ * @example
+ * The draw of one position is the same whoever computes it, and in whatever order:
+ *
+ * ```ts
+ * import { uniform } from '@gapo/numeric';
+ *
+ * const [seed, step, prompt, sample] = [7, 3, 0, 2];
+ * const forward = [0, 1, 2].map((position) => uniform(seed, step, prompt, sample, position));
+ * const backward = [2, 1, 0].map((position) => uniform(seed, step, prompt, sample, position));
+ * console.log(forward.every((draw, k) => draw === backward.at(-1 - k))); // true
+ * ```
  */
 export function uniform(seed: number, ...counters: readonly number[]): number {
   checkSeed(seed);
@@ -79,6 +91,15 @@ export function fillUniforms(
  * @param length number of items, at most 2³²
  * @param seed integer in [0, 2⁵³)
  * @param counters up to three integers in [0, 2³²), for example the epoch
+ *
+ * @example
+ * The order of a data set's lines in each epoch:
+ *
+ * ```ts
+ * import { permutation } from '@gapo/numeric';
+ *
+ * for (const epoch of [0, 1]) console.log(permutation(5, 7, epoch));
+ * ```
  */
 export function permutation(length: number, seed: number, ...counters: readonly number[]): Uint32Array {
   if (!Number.isInteger(length) || length < 0 || length > two32) {
@@ -126,6 +147,17 @@ export function fillResample(out: Uint32Array, count: number, seed: number, resa
  * @param seed integer in [0, 2⁵³)
  * @param purpose at least one character; the same text always gives the same seed
  * @returns integer in [0, 2⁵³)
+ *
+ * @example
+ * Draws for two purposes under one seed, which share no counters:
+ *
+ * ```ts
+ * import { deriveSeed, uniform } from '@gapo/numeric';
+ *
+ * const seed = 7;
+ * const [sampling, dropout] = [deriveSeed(seed, 'sampling'), deriveSeed(seed, 'dropout')];
+ * console.log(uniform(sampling, 0), uniform(dropout, 0));
+ * ```
  */
 export function deriveSeed(seed: number, purpose: string): number {
   checkSeed(seed);

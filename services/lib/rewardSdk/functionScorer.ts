@@ -38,7 +38,28 @@ export interface Reward {
   readonly itemTimeoutMs?: number;
 }
 
-/** Why an item has no score. */
+/**
+ * Why an item has no score.
+ *
+ * @example
+ * A judge that may be busy: the item is asked for once more.
+ *
+ * ```ts
+ * import { NoScore, serveReward } from '@gapo/reward';
+ *
+ * await serveReward({
+ *   objective: 'kind',
+ *   version: 'judge-7',
+ *   async score({ prompt, completion }, signal) {
+ *     const body = JSON.stringify({ prompt, completion });
+ *     const response = await fetch('http://127.0.0.1:9000/judge', { method: 'POST', body, signal });
+ *     if (response.status === 429) throw new NoScore('the judge is busy', { retryable: true });
+ *     const { score } = (await response.json()) as { score: number };
+ *     return score;
+ *   },
+ * });
+ * ```
+ */
 export class NoScore extends Error {
   override readonly name = 'NoScore';
   /** Whether the same item may succeed later. */
@@ -57,6 +78,22 @@ const longestTurnMs = 20;
  * A scorer that calls the function once for each item.
  *
  * @throws RangeError for a concurrency or time limit that is none, or a range that is empty
+ *
+ * @example
+ * ```ts
+ * import { functionScorer } from '@gapo/reward';
+ *
+ * const scorer = functionScorer({
+ *   objective: 'polite',
+ *   version: '1',
+ *   minimum: 0,
+ *   maximum: 1,
+ *   score: ({ completion }) => (completion.includes('please') ? 1 : 0),
+ * });
+ * const items = [{ prompt: 'Where is it?', completion: 'In room two, please knock.' }];
+ * console.log(await scorer.score(items, AbortSignal.timeout(60_000))); // [ { score: 1 } ]
+ * await scorer.close();
+ * ```
  */
 export function functionScorer(reward: Reward): Scorer {
   const { objective, score, concurrency = 16, itemTimeoutMs = 10_000, minimum, maximum } = reward;

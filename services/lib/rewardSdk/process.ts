@@ -60,6 +60,18 @@ const schema = z.object({
 /**
  * Serves a reward that a function computes: `gapo.reward.v1`, health, reflection, traces, limits, a clean end at SIGTERM.
  * Reads LISTEN and ADDRESS_FILE from the environment, and the OTEL_* variables as every service of the platform.
+ *
+ * @example
+ * A service that prefers short completions, on 127.0.0.1:50061:
+ *
+ * ```ts
+ * import { serveReward } from '@gapo/reward';
+ *
+ * await serveReward({
+ *   objective: 'concise',
+ *   score: ({ completion }) => 1 / (1 + completion.split(/\s+/).filter(Boolean).length),
+ * });
+ * ```
  */
 export function serveReward(reward: Reward): Promise<void> {
   return runRewardService({

@@ -126,6 +126,25 @@ async function* callStream(
  * the loop reads.
  *
  * @param target `host:port`, or `dns:///host:port` to spread calls over every address of the host.
+ *
+ * @example
+ * A reward service in this process, and a call over gRPC:
+ *
+ * ```ts
+ * import { connect, implement, serve } from '@gapo/rpc';
+ *
+ * const reward = implement('gapo.reward.v1.RewardService', {
+ *   Describe: async () => ({ objective: 'short' }),
+ *   Score: async ({ items }) => ({ results: items.map(({ id, completion }) => ({ id, score: -completion.length })) }),
+ * });
+ * const server = await serve({ address: '127.0.0.1:0', services: [reward] });
+ * const client = connect('gapo.reward.v1.RewardService', server.address);
+ * const items = [{ id: '1', prompt: 'Where is it?', completion: 'Here.' }];
+ * const { results } = await client.Score({ items }, { deadlineMs: 60_000 });
+ * console.log(results.map(({ id, score }) => [id, score])); // [ [ '1', -5 ] ]
+ * client.close();
+ * await server.stop();
+ * ```
  */
 export function connect<S extends ServiceName>(service: S, target: string, options: ConnectOptions = {}): Client<S> {
   const definition = serviceDefinition(service);
