@@ -91,4 +91,14 @@ describe('examples of the public packages', () => {
       }
     });
   }
+
+  test('each public package has one', () => {
+    const without = publicFolders().filter(
+      (path) => !examples.some(({ place }) => join(projectRoot, place).startsWith(`${path}/`)),
+    );
+    assert.deepEqual(
+      without.map((path) => relative(projectRoot, path)),
+      [],
+    );
+  });
 });

@@ -23,6 +23,16 @@ export interface GroupedRewards {
  * @returns one advantage for each completion, length N
  * @throws RangeError for a prompt with a single completion, which has no others to be compared with
  * @throws NonFiniteError naming the objective for a reward that is not finite
+ *
+ * @example
+ * Two completions for each of two prompts:
+ *
+ * ```ts
+ * import { rlooAdvantages } from '@gapo/objectives';
+ *
+ * const advantages = rlooAdvantages({ objective: 'helpful', rewards: [1, 3, 0, 0.5], groups: [0, 0, 1, 1] });
+ * console.log([...advantages]); // [ -2, 2, -0.5, 0.5 ]
+ * ```
  */
 export function rlooAdvantages(input: GroupedRewards): Float64Array {
   const { objective, rewards } = input;

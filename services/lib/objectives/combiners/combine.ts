@@ -24,6 +24,19 @@ export interface Combination extends Choice {
  * @param gram K×K Gram matrix of the objectives' ascent gradients
  * @param registry the combiners to choose from
  * @throws RangeError for an unknown method, or options that do not fit the objectives; the message names the option
+ *
+ * @example
+ * P-GAPO: a preference weighs each gradient by its normalised length.
+ *
+ * ```ts
+ * import { combine, gramMatrix, weightedSum } from '@gapo/objectives';
+ *
+ * const gradients = [Float32Array.of(1, 0), Float32Array.of(-1, 2)];
+ * const gram = gramMatrix(gradients, ['helpful', 'harmless']);
+ * const { weights, progress } = combine(gram, { method: 'pgapo', preference: [0.7, 0.3] });
+ * console.log(progress.every((slope) => slope > 0)); // true
+ * console.log(weightedSum(gradients, weights, new Float32Array(2))); // the ascent direction of the update
+ * ```
  */
 export function combine(gram: Gram, options: CombineOptions): Combination;
 export function combine(gram: Gram, options: { readonly method: string }, registry: Registry): Combination;

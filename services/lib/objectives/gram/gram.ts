@@ -31,6 +31,16 @@ const largestSquaredNorm = 1e280;
  * @param names K distinct names
  * @throws NonFiniteError naming the objective with a NaN or infinite entry
  * @throws RangeError when shapes or names do not fit, or a norm is outside 1e-140 .. 1e140 without being zero
+ *
+ * @example
+ * ```ts
+ * import { gramMatrix } from '@gapo/objectives';
+ *
+ * const helpful = Float32Array.of(1, 0, 0); // gradients of three parameters
+ * const harmless = Float32Array.of(-1, 2, 0);
+ * const gram = gramMatrix([helpful, harmless], ['helpful', 'harmless']);
+ * console.log(gram.values); // Float64Array(4) [ 1, -1, -1, 5 ]
+ * ```
  */
 export function gramMatrix(gradients: readonly GradientVector[], names: readonly string[]): Gram {
   checkNames(names);

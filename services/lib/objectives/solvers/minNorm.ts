@@ -27,6 +27,18 @@ export interface MinNormPoint {
  * @param p exponent ≥ 0; 0 leaves the gradients as they are. With p > 0 a zero gradient is an error, as it has no direction
  * @throws RangeError for an unusable p, a zero gradient with p > 0, or a matrix for which no certificate is reached,
  *   which means that it is not positive semidefinite
+ *
+ * @example
+ * The shortest vector between two gradients that conflict; it rises along both:
+ *
+ * ```ts
+ * import { gramMatrix, minNorm } from '@gapo/objectives';
+ *
+ * const gram = gramMatrix([Float64Array.of(1, 0), Float64Array.of(-1, 2)], ['helpful', 'harmless']);
+ * const { alpha, weights } = minNorm(gram);
+ * console.log([...alpha]); // [ 0.75, 0.25 ]
+ * console.log([...weights]); // [ 0.75, 0.25 ]
+ * ```
  */
 export function minNorm(gram: Gram, p = 0): MinNormPoint {
   if (!Number.isFinite(p) || p < 0) throw new RangeError(`minNorm: p is ${p}, expected a finite number of at least 0`);
