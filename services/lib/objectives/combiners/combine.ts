@@ -22,7 +22,6 @@ export interface Combination extends Choice {
  * Chooses the weights by the named method.
  *
  * @param gram K×K Gram matrix of the objectives' ascent gradients
- * @param registry the combiners to choose from
  * @throws RangeError for an unknown method, or options that do not fit the objectives; the message names the option
  *
  * @example
@@ -33,12 +32,17 @@ export interface Combination extends Choice {
  *
  * const gradients = [Float32Array.of(1, 0), Float32Array.of(-1, 2)];
  * const gram = gramMatrix(gradients, ['helpful', 'harmless']);
- * const { weights, progress } = combine(gram, { method: 'pgapo', preference: [0.7, 0.3] });
+ * const { weights, progress } = combine(gram, { method: 'pgapo', preference: [0.6, 0.4] });
  * console.log(progress.every((slope) => slope > 0)); // true
  * console.log(weightedSum(gradients, weights, new Float32Array(2))); // the ascent direction of the update
  * ```
  */
 export function combine(gram: Gram, options: CombineOptions): Combination;
+/**
+ * Chooses the weights by a method of another registry.
+ *
+ * @param registry the combiners to choose from
+ */
 export function combine(gram: Gram, options: { readonly method: string }, registry: Registry): Combination;
 export function combine(gram: Gram, options: { readonly method: string }, registry: Registry = combiners): Combination {
   const choice = combinerOf(options.method, registry).choose(gram, options);
