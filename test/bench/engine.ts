@@ -1,6 +1,6 @@
 /** What the gradients of several objectives cost: against those of one, and against the machine's matrix products. */
 import { Graph, Session, type TensorArray, emitMatmul, emitReduce } from '@gapo/graph';
-import { type DecoderConfig, decoderTensors, initialTensors } from '@gapo/model';
+import { type DecoderConfig, decoderTensors, initialTensors, sizeOf } from '@gapo/model';
 import { Evaluator, GradientEngine, type ShardInput } from '@gapo/policy';
 import { benchConfig, benchDecoder, benchTrainable, benchVersion } from './decoder.js';
 
@@ -107,7 +107,7 @@ export function shard(objectives: number, per: ShardInput['advantagesPer']): Sha
 function operations(config: DecoderConfig): number {
   const matrices = decoderTensors(config).filter(({ shape }) => shape.length === 2);
   const size = (of: (name: string) => boolean): number =>
-    matrices.filter(({ name }) => of(name)).reduce((total, { shape }) => total + shape[0]! * shape[1]!, 0);
+    matrices.filter(({ name }) => of(name)).reduce((total, { shape }) => total + sizeOf(shape), 0);
   const last = `layers.${config.layers - 1}.`;
   const afterAttention = (name: string): boolean => name.includes(last) && !/[qkv]_proj/.test(name);
   const inLayers = size((name) => name.includes('layers.') && !afterAttention(name));

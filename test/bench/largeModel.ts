@@ -72,7 +72,7 @@ export async function writeLargeModel(directory: string): Promise<void> {
 function elements({ name, shape, role }: DecoderTensor, table: Uint16Array): Uint16Array {
   const data = new Uint16Array(sizeOf(shape));
   if (role === 'gain') return data.fill(0x3f80);
-  let state = Buffer.from(name).reduce((hash, byte) => (Math.imul(hash, 31) + byte) | 0, 1); // no two tensors alike
+  let state = Buffer.from(name).reduce((hash, byte) => (Math.imul(hash, 31) + byte) | 0, 1); // a different stream for each tensor
   for (let i = 0; i < data.length; i++) {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0;
     data[i] = table[state >>> 16] as number;

@@ -1,6 +1,6 @@
 /**
- * The benchmarks: npm run bench -- [--only NAME,NAME] [--json]. Each part has a process of its own, in which its ratios are
- * taken: what one leaves in memory is no burden to the next.
+ * Runs the benchmarks: npm run bench -- [--only NAME,NAME] [--json]. Each part runs in a separate process, so that memory
+ * left by one part does not slow the next.
  */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,7 @@ import { samplingBench } from './sampling.js';
 import { stepBench } from './step.js';
 import { transferBench } from './transfer.js';
 
-/** Each part by its name; its keys begin with the name. */
+/** The parts by name. The keys of a part's figures start with its name. */
 const parts: Readonly<Record<string, () => Promise<Record<string, number>>>> = {
   engine: engineBench,
   memory: memoryBench,
@@ -26,12 +26,12 @@ const parts: Readonly<Record<string, () => Promise<Record<string, number>>>> = {
 
 const help = `Usage: npm run bench -- [--only ${Object.keys(parts).join(',')}] [--json]
 
-Measures this machine and prints a figure a line; with --json one JSON object on the last line.
+Measures this machine and prints one figure per line; with --json, one JSON object on the last line.
 
 Example: npm run bench -- --only objectives --json
 `;
 
-/** Measures a part in a process of its own. */
+/** Measures a part in a separate process. */
 async function measured(name: string): Promise<Record<string, number>> {
   const run = promisify(execFile)(process.execPath, [fileURLToPath(import.meta.url), '--only', name, '--json']);
   run.child.stderr?.pipe(process.stderr);
@@ -46,7 +46,7 @@ const chosen = values.only?.split(',') ?? Object.keys(parts);
 const unknown = chosen.filter((name) => parts[name] === undefined);
 if (values.help === true) process.stdout.write(help);
 else if (unknown.length > 0) {
-  process.stderr.write(`--only has ${unknown.join(', ')}; there are ${Object.keys(parts).join(', ')}\n`);
+  process.stderr.write(`--only: unknown part ${unknown.join(', ')}; expected ${Object.keys(parts).join(', ')}\n`);
   process.exitCode = 2;
 } else {
   const figures: Record<string, number> = {};

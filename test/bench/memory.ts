@@ -1,13 +1,13 @@
-/** What the gradients of several objectives need in memory, against those of one. */
+/** Peak memory of several objectives' gradients relative to one objective's. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 /**
- * Each in a process of its own, with the same 16 sequences of 128 tokens and adapters of rank 8.
+ * Each runs in a separate process, on the same 16 sequences of 128 tokens with adapters of rank 8.
  *
- * - `memory.peakMebibytes`: the most memory that was resident at a time, with one objective.
- * - `memory.peakRatioK8`: with 8 objectives, divided by that.
+ * - `memory.peakMebibytes`: peak resident memory with one objective.
+ * - `memory.peakRatioK8`: peak with 8 objectives divided by that with one.
  */
 export async function memoryBench(): Promise<Record<string, number>> {
   const one = await peakKibibytes(1);
@@ -20,7 +20,7 @@ async function peakKibibytes(objectives: number): Promise<number> {
   const [peak] = (await Promise.race([
     once(child, 'message'),
     exited.then(() => {
-      throw new Error('memory bench: the process that was measured ended without a word');
+      throw new Error('memory bench: the measured process exited without a result');
     }),
   ])) as [number];
   await exited;

@@ -1,11 +1,11 @@
-/** How fast the reward service is: against its own session called in a loop, and against the latency that it aims at. */
+/** Throughput of the reward service relative to a bare session, and its tail latency relative to its bound. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Session, type TensorArray, int64 } from '@gapo/graph';
 import { Tokenizer, copyTokenizer, llamaConfig, randomDecoder, toHuggingFaceConfig } from '@gapo/model';
-import { uniform } from '@gapo/numeric';
+import { at, uniform } from '@gapo/numeric';
 import { type Client, type ItemInput, connect } from '@gapo/rpc';
 import { startProcess } from '@gapo/service/testing';
 import { decoderScores, scoreHead, writeReward } from '@gapo/training';
@@ -14,33 +14,33 @@ import { benchShape } from './decoder.js';
 
 const example = join(project, 'examples/assistant');
 const threadCount = 2;
-/** Items of a call. */
+/** Items in a call. */
 const batch = 32;
-/** Different calls. */
+/** Distinct calls. */
 const concurrentCalls = 8;
-/** Calls under way at a time while the largest rate is measured. */
+/** Calls in flight while the peak rate is measured. */
 const concurrent = 4;
 const rounds = 8;
-/** What the service is told, and its default. */
+/** LATENCY_BOUND_MS of the service: its default. */
 const latencyBoundMs = 1000;
-/** Calls of the open loop: one is later than their 99th percentile. */
+/** Calls of the open loop; one of them is slower than the 99th percentile. */
 const arrivals = 120;
 
 type RewardClient = Client<'gapo.reward.v1.RewardService'>;
 
 /**
- * A classifier of 6 layers of width 256 (6 M parameters), on 8 different batches of 32 items made of the example's prompts,
- * some 40 tokens each; service and client are a process each and share the machine. The service makes the tokens: that, gRPC
- * and the client are part of its cost, while the direct calls are given tokens. Rounds take turns, and the best of each
- * counts, as other processes only ever add time.
+ * Benchmarks a classifier of 6 layers of width 256 (6 M parameters) on 8 distinct batches of 32 items built from the
+ * example's prompts, about 40 tokens each. Service and client run as separate processes on this machine. The service's time
+ * includes tokenization, gRPC and the client; the direct calls get token ids. Rounds alternate and the best of each counts,
+ * since other processes only add time.
  *
- * - `rewards.itemsPerSecond`: over gRPC in calls of 32, four at a time.
- * - `rewards.directItemsPerSecond`: the same calls straight to a session of the same kind, one after the other: as one batch
- *   padded to its longest, or as four batches of eight by length, whichever is faster.
+ * - `rewards.itemsPerSecond`: over gRPC in calls of 32, four in flight.
+ * - `rewards.directItemsPerSecond`: the same calls on a session of the same kind, sequentially: as one batch padded to its
+ *   longest sequence, or as four batches of eight sorted by length, whichever is faster.
  * - `rewards.ofDirect`: the first divided by the second. Floor: 0.85.
- * - `rewards.p99Millis`: the 99th percentile of the latency of 120 such calls that come at random times (a Poisson
- *   process from the counter-based generator) at half that rate, whether or not earlier ones are answered.
- * - `rewards.p99OverBound`: that divided by latencyBoundMs of the service, 1000. Ceiling: 1.
+ * - `rewards.p99Millis`: the 99th percentile of the latency of 120 such calls in an open loop: they arrive at half that rate
+ *   as a Poisson process from the counter-based generator, whether or not earlier calls have completed.
+ * - `rewards.p99OverBound`: p99Millis divided by LATENCY_BOUND_MS of the service, 1000. Ceiling: 1.
  */
 export async function rewardsBench(): Promise<Record<string, number>> {
   const directory = await mkdtemp(join(tmpdir(), 'gapo-bench-'));
@@ -89,14 +89,14 @@ export async function rewardsBench(): Promise<Record<string, number>> {
   }
 }
 
-/** Calls a millisecond, their batches one after the other. */
+/** Returns calls per millisecond, one batch at a time. */
 async function directRate(session: Session, batches: readonly Record<string, TensorArray>[]): Promise<number> {
   const began = performance.now();
   for (const feeds of batches) await session.run(feeds);
   return concurrentCalls / (performance.now() - began);
 }
 
-/** Calls a millisecond, several at a time. */
+/** Returns calls per millisecond with several in flight. */
 async function servedRate(client: RewardClient, calls: readonly (readonly ItemInput[])[]): Promise<number> {
   const began = performance.now();
   let next = 0;
@@ -107,7 +107,7 @@ async function servedRate(client: RewardClient, calls: readonly (readonly ItemIn
   return calls.length / (performance.now() - began);
 }
 
-/** The 99th percentile of the latency in milliseconds, from when a call was due to its answer, at so many calls a millisecond. */
+/** Returns the 99th percentile of the latency in milliseconds, from a call's scheduled arrival to its response. */
 async function openLoopP99(
   client: RewardClient,
   calls: readonly (readonly ItemInput[])[],
@@ -115,15 +115,15 @@ async function openLoopP99(
 ): Promise<number> {
   const began = performance.now();
   const latencies: Promise<number>[] = [];
-  let due = 0;
+  let arrival = 0;
   for (let call = 0; call < arrivals; call++) {
-    due -= Math.log(1 - uniform(1, call)) / rate;
-    const at = began + due;
-    await delay(Math.max(0, at - performance.now()));
-    latencies.push(score(client, calls[call % calls.length]!).then(() => performance.now() - at));
+    arrival -= Math.log(1 - uniform(1, call)) / rate;
+    const scheduled = began + arrival;
+    await delay(Math.max(0, scheduled - performance.now()));
+    latencies.push(score(client, at(calls, call % calls.length)).then(() => performance.now() - scheduled));
   }
   const sorted = (await Promise.all(latencies)).sort((a, b) => a - b);
-  return sorted[Math.ceil(0.99 * arrivals) - 1]!;
+  return at(sorted, Math.ceil(0.99 * arrivals) - 1);
 }
 
 async function score(client: RewardClient, items: readonly ItemInput[]): Promise<void> {
@@ -146,11 +146,11 @@ async function writeClassifier(directory: string): Promise<void> {
   await copyTokenizer(join(example, 'tokenizer'), directory);
 }
 
-/** Batches of items whose prompts and completions are drawn from the example's prompts: one as the prompt, one or two as the completion. */
+/** Returns batches of items drawn from the example's prompts: one sentence as the prompt, one or two as the completion. */
 async function someCalls(): Promise<readonly (readonly ItemInput[])[]> {
   const lines = (await readFile(join(example, 'prompts/train.jsonl'), 'utf8')).trim().split('\n');
   const prompts = lines.map((line) => (JSON.parse(line) as { prompt: string }).prompt);
-  const drawn = (...counters: number[]): string => prompts[Math.floor(uniform(2, ...counters) * prompts.length)]!;
+  const drawn = (...counters: number[]): string => at(prompts, Math.floor(uniform(2, ...counters) * prompts.length));
   return Array.from({ length: concurrentCalls }, (_, call) =>
     Array.from({ length: batch }, (__, item) => {
       const sentences = 1 + Math.floor(2 * uniform(3, call, item));

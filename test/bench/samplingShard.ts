@@ -1,4 +1,4 @@
-/** Samples the bench's completions: all of them, or as a thread of its own a shard of them, as a rollout worker would. */
+/** Samples the bench's completions: all of them, or one shard in a worker thread, as a rollout worker would. */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { Sampler } from '@gapo/policy';
 import { benchConfig, benchDecoder, benchTrainable, benchVersion } from './decoder.js';
@@ -14,7 +14,7 @@ export interface Shard {
   readonly end: number;
 }
 
-/** A sampler's own function that draws a shard; what it draws depends on the round. */
+/** Returns a function that samples a shard; the round is part of the random counter. */
 export function shardSampler(threads: number, { start, end }: Shard): (round: number) => Promise<void> {
   const model = benchDecoder();
   const version = benchVersion(model);

@@ -1,4 +1,4 @@
-/** Where the time of a whole training step goes: the example's run on real services, seen through their traces. */
+/** Where the time of a training step goes: the example's run on real services, measured from its traces. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,15 +8,15 @@ import { startReceiver } from '../traces.fixture.js';
 import { sharesOf } from './timeline.js';
 
 const example = join(project, 'examples/assistant');
-/** The first ones build graphs and compile what all the others run: they are left out. */
+/** Steps left out at the start: they build and compile graphs. */
 const skipped = 4;
 const steps = 24;
 
 /**
- * `step.share.X`: the share in the wall time of the example's steps in which a service samples, scores, computes gradients
- * or log-probabilities, in which the coordinator combines them, in which a call is under way while nobody computes
- * (transfer), and of everything else (checkpoints, events, the coordinator's own work between the phases).
- * `step.seconds`: the mean step. The workers that `gapo up` starts, on this machine.
+ * - `step.share.X`: the share of the example's step time spent on sampling, scoring, gradients and log-probabilities,
+ *   combination, transfer (a call is in flight and no service computes), and everything else (checkpoints, events, the
+ *   coordinator's work between phases).
+ * - `step.seconds`: the mean step time, with the workers that `gapo up` starts on this machine.
  */
 export async function stepBench(): Promise<Record<string, number>> {
   const data = await mkdtemp(join(tmpdir(), 'gapo-bench-'));
@@ -33,7 +33,7 @@ export async function stepBench(): Promise<Record<string, number>> {
   }
 }
 
-/** Trains to the end; returns the mean seconds of the steps that count. */
+/** Trains to the end. Returns the mean seconds of a step, without the skipped ones. */
 async function trained(coordinator: string): Promise<number> {
   const training = connect('gapo.training.v1.TrainingService', coordinator);
   try {

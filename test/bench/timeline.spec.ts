@@ -1,4 +1,4 @@
-/** Shares of a step's time: every moment counts once, and a call in which somebody computes is no transfer. */
+/** Shares of a step's time: every moment counts once, and a call in which a service computes is not transfer. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Span } from '../traces.fixture.js';
@@ -21,10 +21,11 @@ function span(service: string, name: string, start: number, end: number, traceId
 
 const generate = 'grpc.gapo.rollout.v1.RolloutService/Generate';
 const compute = 'grpc.gapo.gradient.v1.GradientService/ComputeGradients';
+const step = span('coordinator', 'gapo.step', 0, 1000);
 const spans = [
-  span('coordinator', 'gapo.step', 0, 1000),
+  step,
   span('coordinator', 'gapo.step.sampling', 0, 400),
-  // Two shards at once: while one computes the other's call is no transfer.
+  // Two shards in parallel: while one computes, the other's call is not transfer.
   span('coordinator', generate, 10, 300),
   span('rollout', generate, 12, 298),
   span('rollout', 'gapo.rollout.generate', 20, 290),
@@ -39,11 +40,11 @@ const spans = [
 ];
 
 test('every moment of a step counts once', () => {
-  const time = timeOf(spans[0]!, spans);
+  const time = timeOf(step, spans);
   assert.deepEqual(time, { sampling: 360, rewards: 80, gradients: 300, combination: 50, transfer: 150, other: 60 });
 });
 
-test('shares are over all steps but the first ones', () => {
+test('shares leave out the first steps', () => {
   const later = [
     span('coordinator', 'gapo.step', 2000, 2100, 'u'),
     span('gradient', 'gapo.gradient.logprobs', 2000, 2100, 'u'),

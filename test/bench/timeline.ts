@@ -1,10 +1,10 @@
-/** Where the wall time of a training step goes, from the spans of all services. */
+/** Breaks the wall time of a training step down by activity, from the spans of all services. */
 import type { Span } from '../traces.fixture.js';
 
-/** What somebody does at a moment of a step. */
+/** What the platform does at one moment of a step. */
 export type Activity = 'sampling' | 'rewards' | 'gradients' | 'combination' | 'transfer' | 'other';
 
-/** Spans in which a service computes. */
+/** Spans in which a service computes, with their activity. */
 const computing: Readonly<Record<string, Activity>> = {
   'gapo.rollout.generate': 'sampling',
   'gapo.reward.score': 'rewards',
@@ -15,10 +15,10 @@ const computing: Readonly<Record<string, Activity>> = {
   'gapo.step.optimizer': 'combination',
 };
 
-/** The coordinator's calls: where one is under way and nobody computes, its bytes are on their way. */
+/** The coordinator's calls. Time in a call during which no service computes is transfer. */
 const call = /^grpc\.gapo\.(rollout|reward|gradient)\.v1\./;
 
-/** Of activities at one moment the first of these counts. */
+/** Where several activities overlap, the first in this order counts. */
 const order: readonly Activity[] = ['sampling', 'rewards', 'gradients', 'combination', 'transfer', 'other'];
 
 function activityOf({ service, name }: Span): Activity | undefined {
@@ -26,7 +26,7 @@ function activityOf({ service, name }: Span): Activity | undefined {
 }
 
 /**
- * Nanoseconds of each activity between the start and the end of a step; they add up to its duration.
+ * Returns the nanoseconds of each activity between the start and the end of a step. They sum to its duration.
  *
  * @param step the span of the step
  * @param spans the spans of its trace
@@ -54,14 +54,19 @@ export function timeOf(step: Span, spans: readonly Span[]): Record<Activity, num
   const time = { ...open, other: 0 };
   let last = 0;
   for (const { at, activity, change } of [...edges, { at: end, activity: 'other', change: -1 } as const]) {
-    time[order.find((candidate) => open[candidate] > 0)!] += at - last;
+    time[order.find((candidate) => open[candidate] > 0) ?? 'other'] += at - last;
     last = at;
     open[activity] += change;
   }
   return time;
 }
 
-/** The share of each activity in the steps of a run, without the first `skipped` of them, in which graphs are built. */
+/**
+ * Returns the share of each activity in the steps of a run.
+ *
+ * @param skipped steps to leave out at the start, in which graphs are built
+ * @throws RangeError where the run has no further steps
+ */
 export function sharesOf(spans: readonly Span[], skipped: number): Record<Activity, number> {
   const steps = spans
     .filter(({ name }) => name === 'gapo.step')

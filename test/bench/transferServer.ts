@@ -1,4 +1,5 @@
-/** The other process of the transfer bench: serves two gradients of 40 MB, as a gradient worker does after its computation. */
+/** The server process of the transfer bench: streams two gradients of 40 MB, as a gradient worker does. */
+import { at } from '@gapo/numeric';
 import { chunks, implement, RpcError, serve, toHeader } from '@gapo/rpc';
 
 const objectives = ['helpful', 'harmless'];
@@ -7,10 +8,10 @@ const vectorLength = 10_000_000;
 const gradients = objectives.map((_, k) =>
   Float32Array.from({ length: vectorLength }, (__, i) => ((i * (k + 3)) % 1009) / 1009 - 0.5),
 );
-const tensors = gradients.map((data, k) => toHeader(objectives[k]!, [vectorLength], data));
+const tensors = gradients.map((data, k) => toHeader(at(objectives, k), [vectorLength], data));
 
 const service = implement('gapo.gradient.v1.GradientService', {
-  LogProbs: () => Promise.reject(new RpcError('UNIMPLEMENTED', 'this process serves gradients alone')),
+  LogProbs: () => Promise.reject(new RpcError('UNIMPLEMENTED', 'this process serves gradients only')),
   async *ComputeGradients() {
     yield { header: { tensors, parameters: [] } };
     for (const chunk of chunks(gradients)) yield { chunk };
@@ -20,4 +21,5 @@ const service = implement('gapo.gradient.v1.GradientService', {
 
 const server = await serve({ address: '127.0.0.1:0', services: [service] });
 process.once('disconnect', () => void server.stop());
-process.send!(server.address);
+if (process.send === undefined) throw new Error('the transfer bench forks this process');
+process.send(server.address);

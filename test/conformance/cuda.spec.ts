@@ -1,4 +1,4 @@
-/** The images for GPUs: the same services, started alike, with the one setting that differs. */
+/** The GPU images run the same services with the same command; one setting differs. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { describeImage, settingsOf } from './services.js';

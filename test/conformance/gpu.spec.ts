@@ -1,4 +1,4 @@
-/** docs/gpu.md says what the command says. */
+/** The tables in docs/gpu.md are the output of `gapo plan`. */
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -21,5 +21,5 @@ test('the plan of seven billion parameters in docs/gpu.md is what gapo plan prin
   const options = /^gapo plan run\.yaml (.*)$/m.exec(page)?.[1]?.split(' ') ?? [];
   const { code, stdout, stderr } = await gapo(['plan', join(folder, 'run.yaml'), ...options]);
   assert.equal(code, 0, stderr);
-  assert.equal(stdout.trimEnd(), block('text'), 'make the table anew and put it into docs/gpu.md');
+  assert.equal(stdout.trimEnd(), block('text'), 'docs/gpu.md is stale: paste this output into its table');
 });

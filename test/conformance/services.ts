@@ -1,4 +1,4 @@
-/** What services say of themselves: the settings that they know, and the command that `gapo up` runs for each. */
+/** The settings that each service documents, and the command that `gapo up` runs for it. */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
@@ -30,7 +30,7 @@ export function settingsOf(service: ServiceFolder): ReadonlySet<string> {
   return names;
 }
 
-/** The part of the command's own module that says what it runs; the command is no library and has no mod.ts. */
+/** The part of the CLI's module that plans processes. The CLI is not a library and has no mod.ts. */
 interface CommandProject {
   preloadModule: string;
   serviceScript(folder: string): string;

@@ -1,4 +1,4 @@
-/** Bad input on the command line: one clear line that says what, where and what to do; exit code 2; nothing half-written. */
+/** Bad input on the command line gives one line that names the problem, its place and the fix; exit code 2; no partial output. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { readFile, readdir, truncate, writeFile } from 'node:fs/promises';
