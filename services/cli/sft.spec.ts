@@ -32,7 +32,7 @@ test('a model is trained, and stdout has the result alone', { timeout: 60_000 },
   assert.match(stderr, /^38 sequences, [\d,]+ parameters, 12 updates/);
 });
 
-test('people are told what each loss is a mean over', { timeout: 60_000 }, async (t) => {
+test('the text names the unit that each loss is a mean over', { timeout: 60_000 }, async (t) => {
   const { folder, args } = await material(t);
   const { code, stdout, stderr } = await gapo(t, args);
   assert.equal(code, 0, stderr);
@@ -42,7 +42,7 @@ test('people are told what each loss is a mean over', { timeout: 60_000 }, async
   assert.match(stderr, /^update 3\/3, recent loss \d\.\d{3}, held out \d\.\d{3}, [\d,]+ tokens\/s$/m);
 });
 
-test('Ctrl-C keeps what was trained, and the same command goes on', { timeout: 60_000 }, async (t) => {
+test('Ctrl-C keeps what was trained, and the same command continues', { timeout: 60_000 }, async (t) => {
   const { folder, args } = await material(t);
   const long = [...args, '--epochs', '60', '--lora-rank', '2', '--batch', '4'];
   const command = startGapo(t, long);
@@ -50,7 +50,7 @@ test('Ctrl-C keeps what was trained, and the same command goes on', { timeout: 6
   command.child.kill('SIGINT');
   const { code, stderr } = await command.ended;
   assert.equal(code, 130);
-  const stopped = Number(/stopped after update (\d+); the same command goes on from there/.exec(stderr)?.[1]);
+  const stopped = Number(/stopped after update (\d+); the same command continues from there/.exec(stderr)?.[1]);
   assert.ok(stopped > 0 && stopped < 600, stderr);
   assert.ok(!existsSync(join(folder, 'out/model.safetensors')));
   const again = startGapo(t, long);
@@ -59,7 +59,7 @@ test('Ctrl-C keeps what was trained, and the same command goes on', { timeout: 6
   await again.ended;
 });
 
-test('what is wrong is one line that says what to mend', { timeout: 60_000 }, async (t) => {
+test('an error is one line that says what to fix', { timeout: 60_000 }, async (t) => {
   const { folder, args } = await material(t);
   const said = async (more: readonly string[], message: RegExp): Promise<void> => {
     const { code, stderr, stdout } = await gapo(t, [...args, ...more]);

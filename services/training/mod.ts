@@ -6,13 +6,10 @@ export { Descent, type DescentOptions, type MeanLoss, type Update } from './desc
 export type { TrainingEvent } from './descent/events.js';
 export { heldOutSplit, updatesOf } from './descent/order.js';
 export { runTrainingProcess } from './descent/process.js';
-export { loraSettings, trainingSettings } from './descent/settings.js';
 export type { FinetuningEvent, FinetuningResult } from './sft/finetune.js';
-export type { FinetuningSettings } from './sft/settings.js';
 export { type Quality, type ReliabilityBin, qualityOf } from './rewardModel/calibration.js';
 export { decoderScores } from './rewardModel/decoderScores.js';
 export { PairEngine, type TokenPair } from './rewardModel/engine.js';
 export { fit, type FitEvent, type FitResult } from './rewardModel/fit.js';
 export { type RewardContent, writeReward } from './rewardModel/rewardDirectory.js';
 export { type ScoreModel, scoreHead } from './rewardModel/scoreModel.js';
-export type { FitSettings } from './rewardModel/settings.js';

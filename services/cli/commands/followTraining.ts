@@ -1,20 +1,20 @@
-/** A training that a person watches: progress on stderr, and an end after the update in progress at Ctrl-C. */
+/** A training with its progress on stderr. Ctrl-C stops it after the update in progress. */
 import { listenForInterrupts } from '../interrupts.js';
 import { runTraining, type Training } from '../processes/training.js';
 import { makeReporter } from '../render/reporter.js';
 import { TrainingProgress, type Units } from '../render/training.js';
 
-/** What is trained, and how it is told of. */
+/** A training, and how its progress is shown. */
 export interface FollowedTraining<Settings> extends Pick<Training<Settings, never>, 'program' | 'settings'> {
   readonly units: Units;
-  /** Whether stdout is for a script, so that progress comes a line at a time. */
+  /** Whether stdout is for a script: progress is then one line per message. */
   readonly json: boolean;
 }
 
 /**
- * Runs a training to its end, or to where it is told to stop.
+ * Runs a training until it ends or is interrupted.
  *
- * @returns what it says at its end
+ * @returns its last event
  * @throws as {@link runTraining}
  */
 export async function followTraining<Settings, Result>({

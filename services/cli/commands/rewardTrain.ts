@@ -1,46 +1,35 @@
 /** `gapo reward train`: a reward model from preference pairs, for `gapo reward serve`. */
 import { basename, extname } from 'node:path';
-import { word, UserError } from '@gapo/service';
-import type { FitResult, FitSettings } from '@gapo/training';
+import { fitKeys, fitSettings, type FitSettings } from '@gapo/config';
+import { parseValue, word, UserError, type z } from '@gapo/service';
+import type { FitResult } from '@gapo/training';
 import { Command, Option } from 'commander';
 import { exitInterrupted, Exit } from '../exit.js';
-import { atLeast1, jsonOption, positive } from '../options/options.js';
+import { jsonOption } from '../options/options.js';
+import { settingOption } from '../options/settingOption.js';
 import {
-  type TrainingFlags,
-  batchOptions,
-  loraOptions,
-  rate,
+  adapterOptions,
   runtimeOptions,
-  seedOption,
-  shareAbove0,
-  trainingSettingsOf,
+  withAdapters,
   withOptions,
+  type AdapterFlags,
 } from '../options/trainingOptions.js';
 import { note, print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
 import { rewardQualityText } from '../render/rewardQuality.js';
 import { followTraining } from './followTraining.js';
 
-interface RewardTrainFlags extends TrainingFlags {
+type Given = z.input<typeof fitSettings>;
+
+interface RewardTrainFlags extends AdapterFlags, Omit<Given, 'data' | 'lora' | 'out' | 'objective' | 'start'> {
   from?: string;
   scratch?: string;
   out?: string;
   objective?: string;
-  epochs?: number;
-  learningRate?: number;
-  heldOut: number;
-  maxTokens: number;
   json?: true;
 }
 
-/** What is usual for each kind of start: passes over the data, and the highest rate. */
-const usual = {
-  scratch: { epochs: 4, learningRate: 1e-2 },
-  lora: { epochs: 1, learningRate: 1e-4 },
-  full: { epochs: 1, learningRate: 1e-5 },
-} as const;
-
-function startOf({ from, scratch, loraRank }: RewardTrainFlags): FitSettings['start'] {
+function startOf({ from, scratch, loraRank }: RewardTrainFlags): Given['start'] {
   if (from !== undefined && scratch === undefined) return { decoder: fromHere(from) };
   if (scratch === undefined) {
     throw new UserError(
@@ -62,22 +51,11 @@ function objectiveOf(given: string | undefined, out: string): string {
 }
 
 function settingsOf(data: readonly string[], flags: RewardTrainFlags): FitSettings {
-  const start = startOf(flags);
-  const { epochs, learningRate } =
-    usual['tokenizer' in start ? 'scratch' : flags.loraRank === undefined ? 'full' : 'lora'];
-  const first = data[0]!;
+  const { from: _from, scratch: _scratch, json: _json, objective, ...rest } = flags;
+  const [first = ''] = data;
   const out = fromHere(flags.out ?? `${basename(first, extname(first))}-reward`);
-  return {
-    ...trainingSettingsOf(flags),
-    data: data.map(fromHere),
-    out,
-    objective: objectiveOf(flags.objective, out),
-    start,
-    epochs: flags.epochs ?? epochs,
-    learningRate: flags.learningRate ?? learningRate,
-    heldOut: flags.heldOut,
-    maxTokens: flags.maxTokens,
-  };
+  const named = { data: data.map(fromHere), out, objective: objectiveOf(objective, out), start: startOf(flags) };
+  return parseValue(fitSettings, { ...withAdapters(rest), ...named }, 'gapo reward train');
 }
 
 async function rewardTrain(data: readonly string[], flags: RewardTrainFlags): Promise<void> {
@@ -99,6 +77,7 @@ async function rewardTrain(data: readonly string[], flags: RewardTrainFlags): Pr
 
 /** The command. */
 export function rewardTrainCommand(): Command {
+  const keys = fitKeys;
   return withOptions(
     new Command('train')
       .description('fit a reward model on preference pairs, for gapo reward serve')
@@ -110,27 +89,14 @@ export function rewardTrainCommand(): Command {
     ),
     new Option('--out <directory>', "where the reward model goes (default: the data's name and -reward, here)"),
     new Option('--objective <name>', 'what it judges, as its service states it (default: the name of that directory)'),
-    ...loraOptions(),
-    new Option(
-      '--epochs <n>',
-      `passes over the data (default: ${usual.full.epochs} from a decoder, ${usual.scratch.epochs} from nothing)`,
-    ).argParser(positive),
-    ...batchOptions('pairs', 32),
-    new Option(
-      '--learning-rate <x>',
-      `the highest rate (default: ${usual.scratch.learningRate} from nothing, ${usual.lora.learningRate} with ` +
-        `adapters, else ${usual.full.learningRate})`,
-    ).argParser(rate),
-    new Option('--held-out <share>', 'share of the pairs that is kept out, by whole prompts, and measured')
-      .default(0.1)
-      .argParser(shareAbove0(0.5)),
-    new Option(
-      '--max-tokens <n>',
-      "the longest conversation; a decoder's context at the most; longer ones lose their beginning",
-    )
-      .default(1024)
-      .argParser(atLeast1),
-    seedOption('the order, the split and the fresh weights'),
+    ...adapterOptions(),
+    settingOption('--epochs <n>', keys.epochs),
+    settingOption('--batch <n>', keys.batch),
+    settingOption('--micro-batch <n>', keys.microBatch),
+    settingOption('--learning-rate <x>', keys.learningRate),
+    settingOption('--held-out <share>', keys.heldOut),
+    settingOption('--max-tokens <n>', keys.maxTokens),
+    settingOption('--seed <n>', keys.seed),
     ...runtimeOptions(),
     jsonOption(),
   )

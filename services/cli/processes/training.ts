@@ -1,4 +1,4 @@
-/** A training as a child process: only that one loads the tensor runtime. */
+/** A training as a child process, so that only the child loads the tensor runtime. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -11,17 +11,17 @@ export interface Training<Settings, Result> {
   /** A program of services/training. */
   readonly program: 'sft' | 'rewardModel';
   readonly settings: Settings;
-  /** Told what happens, as it happens. */
+  /** Observes every event. */
   readonly report: (event: TrainingEvent<Result>) => void;
-  /** Ends it after the update in progress. */
+  /** Stops it after the update in progress. */
   readonly stop: AbortSignal;
 }
 
 /**
  * Runs a training to its end.
  *
- * @returns what it says at its end
- * @throws UserError with what the process says is to be mended; Error where it ended in another way
+ * @returns its last event
+ * @throws UserError with the message of the process where its input is wrong, Error where it ended in another way
  */
 export async function runTraining<Settings, Result>({
   program,
@@ -41,7 +41,7 @@ export async function runTraining<Settings, Result>({
   });
   let end: Extract<TrainingEvent<Result>, { event: 'end' }> | undefined;
   try {
-    // What it prints is its own: a line is an event.
+    // Each line of its stdout is an event.
     for await (const line of createInterface({ input: child.stdout })) {
       const event = JSON.parse(line) as TrainingEvent<Result>;
       report(event);
@@ -49,11 +49,11 @@ export async function runTraining<Settings, Result>({
     }
     const code = await closed;
     if (code === 2) throw new UserError(said.trim());
-    if (code !== 0) throw new Error(`the process that trains ended with ${code ?? 'a signal'}: ${said.trim()}`);
+    if (code !== 0) throw new Error(`the training process ended with ${code ?? 'a signal'}: ${said.trim()}`);
   } finally {
     stop.removeEventListener('abort', ask);
     child.kill('SIGKILL');
   }
-  if (end === undefined) throw new Error('the process that trains ended without a result');
+  if (end === undefined) throw new Error('the training process ended without a result');
   return end;
 }

@@ -18,4 +18,7 @@ export {
 } from './objectiveConfig.js';
 export { updatesPerStep } from './optimizerConfig.js';
 export { runConfigJsonSchema } from './jsonSchema.js';
+export { finetuningKeys, finetuningSettings, type FinetuningSettings } from './training/finetuningSettings.js';
+export { fitKeys, fitSettings, type FitSettings } from './training/fitSettings.js';
+export { adapterSettings, trainingSettings } from './training/trainingSettings.js';
 export { asWritten, objectiveNames, parseRunConfig, type RunConfig } from './runConfig.js';

@@ -14,7 +14,7 @@ export { parseYaml, yamlText, type YamlSource } from './settings/yamlFile.js';
 export { readJsonLines, type LineFile, type LineFormat, type LinePlace } from './files/jsonLines.js';
 export { parseValue } from './settings/problems.js';
 export { metaOf, schemaWords, unwrap } from './settings/schemaWalk.js';
-export { readSettings, describeSettings, type SettingRow } from './settings/environment.js';
+export { fromText, readSettings, describeSettings, type SettingRow } from './settings/environment.js';
 export { settingsHelp, type HelpOptions } from './settings/help.js';
 export { ConfigError, type ConfigProblem } from './settings/configError.js';
 export { canonicalJson, configSha256 } from './settings/canonicalJson.js';

@@ -5,8 +5,7 @@
  */
 import { writeSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { z } from '@gapo/service';
-import { isExpected } from '@gapo/service';
+import { type z, isExpected } from '@gapo/service';
 
 /** Runs a training to its end. */
 export async function runTrainingProcess<Settings, Event>(

@@ -1,4 +1,5 @@
 /** A decoder with a new head: all of it is trained, or the head and adapters. */
+import type { FitSettings } from '@gapo/config';
 import {
   type DecoderModel,
   type LazyTensor,
@@ -15,7 +16,6 @@ import {
 import { deriveSeed } from '@gapo/numeric';
 import { readTokenizerWithTemplate } from './chatTemplate.js';
 import { classifierTensors, decoderScores } from './decoderScores.js';
-import type { FitSettings } from './settings.js';
 import { type Start, freshTensor } from './start.js';
 
 /** Where to start, and how. */

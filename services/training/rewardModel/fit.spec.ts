@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import type { FitSettings } from '@gapo/config';
 import { JudgedConversation, Tokenizer, readDecoderConfig, readSafetensors } from '@gapo/model';
 import { tokenizerDirectory, writeSmallModel } from '@gapo/model/testing';
 import { isExpected } from '@gapo/service';
@@ -13,7 +14,6 @@ import { decoderScores } from './decoderScores.js';
 import { PairEngine } from './engine.js';
 import { type FitEvent, fit } from './fit.js';
 import { readPairs } from './pairs.js';
-import type { FitSettings } from './settings.js';
 
 const things = ['printer', 'badge', 'router', 'laptop', 'phone', 'screen', 'key', 'door'];
 

@@ -1,6 +1,7 @@
 /** A whole fit: data, updates, held-out quality, and the directory of the result, whole or not at all. */
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import type { FitSettings } from '@gapo/config';
 import { at, createAdamWState } from '@gapo/numeric';
 import { replaceDirectory, UserError, type LineFile } from '@gapo/service';
 import { Descent } from '../descent/descent.js';
@@ -12,7 +13,6 @@ import { startFromDecoder } from './decoderStart.js';
 import { PairEngine } from './engine.js';
 import { type PreferencePair, readPairs } from './pairs.js';
 import { writeReward } from './rewardDirectory.js';
-import type { FitSettings } from './settings.js';
 import type { Start } from './start.js';
 
 /** What a fit comes to. */

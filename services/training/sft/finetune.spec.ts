@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import type { FinetuningSettings } from '@gapo/config';
 import { readDecoderModel } from '@gapo/model';
 import { isExpected } from '@gapo/service';
 import { finetune, type FinetuningEvent } from './finetune.js';
-import type { FinetuningSettings } from './settings.js';
 import { settingsFor, workspace } from './testing.fixture.js';
 
 type End = Extract<FinetuningEvent, { event: 'end' }>;

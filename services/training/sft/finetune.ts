@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { FinetuningSettings } from '@gapo/config';
 import {
   type DecoderModel,
   type LoraSpec,
@@ -23,7 +24,6 @@ import { type TrainingEvent } from '../descent/events.js';
 import { heldOutSplit, updatesOf } from '../descent/order.js';
 import { readConversations } from './conversations.js';
 import { type Progress, Savepoint } from './savepoint.js';
-import type { FinetuningSettings } from './settings.js';
 import { checkOut, writeModel } from './trainedModel.js';
 
 /** What a fine-tuning comes to. A loss is the mean negative log-likelihood of learned tokens, in nats. */

@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import type { FinetuningSettings } from '@gapo/config';
 import { writeSmallModel } from '@gapo/model/testing';
-import type { FinetuningSettings } from './settings.js';
 
 const things = ['printer', 'badge', 'router', 'laptop', 'phone'];
 

@@ -30,7 +30,7 @@ export function readSettings<S extends z.ZodObject>(schema: S, env: NodeJS.Proce
   const values: Record<string, unknown> = {};
   for (const [name, member] of membersOf(schema)) {
     const text = env[name]?.trim();
-    if (text !== undefined && text !== '') values[name] = coerce(text, member);
+    if (text !== undefined && text !== '') values[name] = fromText(member, text);
   }
   const result = check(schema, values);
   if (result.ok) return result.value;
@@ -49,8 +49,11 @@ const number = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 const trueWords = ['true', '1', 'yes', 'on'];
 const falseWords = ['false', '0', 'no', 'off'];
 
-/** The text as the schema's type, or the text itself where it cannot be: the check then says what was expected. */
-function coerce(text: string, schema: z.core.$ZodType): unknown {
+/**
+ * Reads a text as the schema's type: integers and numbers in decimal, booleans as true/false, 1/0, yes/no or on/off, lists
+ * separated by commas. Returns the text itself where it is none of these, so that checking it says what was expected.
+ */
+export function fromText(schema: z.core.$ZodType, text: string): unknown {
   const inner = unwrap(schema);
   if (inner instanceof z.ZodNumber) return number.test(text) ? Number(text) : text;
   if (inner instanceof z.ZodBoolean) {
@@ -60,7 +63,7 @@ function coerce(text: string, schema: z.core.$ZodType): unknown {
   }
   if (inner instanceof z.ZodArray) {
     const { element } = inner._zod.def;
-    return text.split(',').map((item) => coerce(item.trim(), element));
+    return text.split(',').map((item) => fromText(element, item.trim()));
   }
   return text;
 }

@@ -1,0 +1,47 @@
+/** Settings that `gapo sft` and `gapo reward train` share. Each program adds its own to a strict object. */
+import { availableParallelism } from 'node:os';
+import { positiveInt, positiveNumber, seed, z } from '@gapo/service';
+
+/** The settings of adapters that are trained in place of every weight. */
+export const adapterSettings = {
+  rank: positiveInt.describe('Train adapters of this rank.'),
+  alpha: positiveNumber
+    .optional()
+    .meta({ absent: 'twice the rank' })
+    .describe("The adapters' output is scaled by alpha / rank."),
+  targets: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .meta({ absent: 'every linear map', expected: 'names of linear maps, as q_proj,v_proj' })
+    .describe('Linear maps that get an adapter.'),
+};
+
+const adapters = z
+  .strictObject(adapterSettings)
+  .transform(({ alpha, ...rest }) => ({ ...rest, alpha: alpha ?? 2 * rest.rank }));
+
+/** A learning rate. AdamW's first step has this length in every parameter, so that 1 is useless. */
+export const learningRate = z.number().gt(0).lt(1).meta({ expected: 'a number above 0 and below 1' });
+
+/** Settings of every training, but for those whose default or range differs. */
+export const trainingSettings = {
+  data: z.array(z.string()).min(1).describe('Files in JSON Lines.'),
+  out: z.string().describe('Directory of the result.'),
+  lora: adapters.optional().describe('Adapters to train. Without them every weight is trained.'),
+  microBatch: positiveInt
+    .optional()
+    .meta({ absent: 'the whole update' })
+    .describe('Examples computed at a time, where memory is short. Their gradients are summed.'),
+  seed: seed.default(0).describe('Seed of the order, the split and fresh weights.'),
+  threads: positiveInt.default(() => Math.min(availableParallelism(), 4)).describe('Threads of the tensor runtime.'),
+  device: z.enum(['cpu', 'cuda']).default('cpu').describe('Execution provider of the tensor runtime.'),
+};
+
+/** Fills in how many examples are computed at a time. */
+export function withMicroBatch<S extends { readonly batch: number; readonly microBatch?: number | undefined }>(
+  settings: S,
+): S & { readonly microBatch: number } {
+  const { batch, microBatch = batch } = settings;
+  return { ...settings, microBatch: Math.min(microBatch, batch) };
+}
