@@ -1,6 +1,6 @@
 /** The operators of attention: rotary positions, and the mean of values weighted by the softmax of scores. */
 import { type Dim, type Value, graphOf, record } from './graph.js';
-import { emitBinary, emitMatmul, emitReduce, emitUnary } from './nodes.js';
+import { emitBinary, emitMatmul, emitReduce, emitSoftmax, emitUnary } from './nodes.js';
 import { microsoftDomain } from './onnx.js';
 
 /** The angles of rotary positions, one row for each position. */
@@ -62,10 +62,8 @@ function byRow(table: Value, rows: Value | undefined): Value {
  * 2205.14135), which is shorter.
  */
 export function attention(queries: Value, keys: Value, values: Value, mask: Value, scale: number): Value {
-  const g = graphOf(queries, keys, values, mask);
   const scores = emitBinary('Add', emitMatmul(queries, keys, { transB: true, alpha: scale }), mask);
-  const axis = { kind: 'int', value: -1 } as const;
-  const p = g.emit('Softmax', [scores], { dtype: g.float, dims: scores.dims }, { axis }); // [..., Q, S]
+  const p = emitSoftmax(scores); // [..., Q, S]
   const y = emitMatmul(p, values);
   record({
     inputs: [queries, keys, values],

@@ -20,7 +20,7 @@ const cases: Record<string, (s: Shapes) => Case> = {
   }),
   linearInOut: ({ b, t, c, d, seed }) => ({
     parameters: { x: filled([b, t, c], seed), w: filled([c, d], seed + 1) },
-    output: ({ x, w }) => op.linearInOut(x as Value, w as Value, 2),
+    output: ({ x, w }) => op.linearInOut(x as Value, w as Value),
   }),
   splitLast: ({ b, t, c, d, seed }) => ({
     parameters: { x: filled([b, t, c + d + 1], seed), w: filled([c, c], seed) },

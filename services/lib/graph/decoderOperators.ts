@@ -65,17 +65,17 @@ export function geluTanh(x: Value): Value {
 }
 
 /**
- * A linear layer whose weights lie as Hugging Face's Conv1D stores them: y = alpha · x · w.
- * x [..., in], w [in, out], y [..., out]. dw = alpha · xᵀ · dy contracts over all rows.
+ * A linear layer whose weights lie as Hugging Face's Conv1D stores them: y = x · w.
+ * x [..., in], w [in, out], y [..., out]. dw = xᵀ · dy contracts over all rows.
  */
-export function linearInOut(x: Value, w: Value, alpha = 1): Value {
-  const y = emitMatmul(x, w, { alpha });
+export function linearInOut(x: Value, w: Value): Value {
+  const y = emitMatmul(x, w);
   record({
     inputs: [x, w],
     outputs: [y],
     backward: ([dy]) => [
-      dy && (() => emitMatmul(dy, w, { transB: true, alpha })),
-      dy && ((weights) => contract(x, dy, weights, alpha)),
+      dy && (() => emitMatmul(dy, w, { transB: true })),
+      dy && ((weights) => contract(x, dy, weights)),
     ],
   });
   return y;

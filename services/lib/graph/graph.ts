@@ -39,7 +39,6 @@ export type Attribute =
   | { readonly kind: 'int' | 'float'; readonly value: number }
   | { readonly kind: 'ints'; readonly value: readonly number[] }
   | { readonly kind: 'string'; readonly value: string }
-  | { readonly kind: 'tensor'; readonly value: Initializer }
   | { readonly kind: 'graph'; readonly value: GraphContent };
 
 /** One operator application. */
@@ -245,8 +244,8 @@ export class Graph {
   }
 
   /** Encodes the graph as an ONNX model. */
-  toModel(metadata: Readonly<Record<string, string>> = {}): OnnxModel {
-    return encodeModel(this.content(), metadata);
+  toModel(): OnnxModel {
+    return encodeModel(this.content());
   }
 
   #stored(dtype: DataType, data: ElementArray, dims: readonly number[]): Value {

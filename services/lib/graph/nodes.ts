@@ -67,8 +67,13 @@ export function emitTranspose(x: Value, permutation: readonly number[]): Value {
   return x.graph.emit('Transpose', [x], { dtype: x.dtype, dims }, { perm: { kind: 'ints', value: permutation } });
 }
 
+/** Softmax over the last axis. */
+export function emitSoftmax(x: Value): Value {
+  return x.graph.emit('Softmax', [x], { dtype: x.dtype, dims: x.dims }, { axis: int(-1) });
+}
+
 /** x with another element type. */
-export function emitCast(x: Value, dtype: DataType): Value {
+export function cast(x: Value, dtype: DataType): Value {
   return x.graph.emit('Cast', [x], { dtype, dims: x.dims }, { to: int(elementTypes[dtype]) });
 }
 
@@ -94,7 +99,7 @@ export function emitMatmul(a: Value, b: Value, options: MatmulOptions = {}): Val
   const operands = half ? [a.graph.half(a), b.graph.half(b)] : [a, b];
   const output = { dtype: half ? 'float16' : a.dtype, dims: [...a.dims.slice(0, -2), m, n] } as const;
   const product = emitProduct(g, operands, output, { transA, transB, alpha });
-  return half ? emitCast(product, g.float) : product;
+  return half ? cast(product, g.float) : product;
 }
 
 function emitProduct(

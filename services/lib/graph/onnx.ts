@@ -30,9 +30,7 @@ const schema = protobuf.Root.fromJSON({
         f: field(2, 'float'),
         i: field(3, 'int64'),
         s: field(4, 'bytes'),
-        t: field(5, 'TensorProto'),
         g: field(6, 'GraphProto'),
-        floats: field(7, 'float', true),
         ints: field(8, 'int64', true),
         type: field(20, 'int32'),
       },
@@ -79,7 +77,6 @@ const schema = protobuf.Root.fromJSON({
         producerName: field(2, 'string'),
         graph: field(7, 'GraphProto'),
         opsetImport: field(8, 'OperatorSetIdProto', true),
-        metadataProps: field(14, 'StringStringEntryProto', true),
       },
     },
   },
@@ -90,7 +87,7 @@ const modelProto = schema.lookupType('ModelProto');
 /** Element types, with the numbers that ONNX gives them. */
 export const elementTypes = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11 } as const;
 
-const attributeTypes = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, ints: 7 } as const;
+const attributeTypes = { float: 1, int: 2, string: 3, graph: 5, ints: 7 } as const;
 const dataLocationExternal = 1;
 
 /** What the encoder needs of a graph. */
@@ -118,7 +115,7 @@ export interface MappedWeights {
 }
 
 /** Encodes a graph as an ONNX model. Throws where its weights lie in files of several directories. */
-export function encodeModel(graph: GraphContent, metadata: Readonly<Record<string, string>> = {}): OnnxModel {
+export function encodeModel(graph: GraphContent): OnnxModel {
   const model = {
     irVersion,
     producerName: 'gapo',
@@ -127,7 +124,6 @@ export function encodeModel(graph: GraphContent, metadata: Readonly<Record<strin
       { domain: '', version: onnxOpset },
       { domain: microsoftDomain, version: 1 },
     ],
-    metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
   };
   return { bytes: modelProto.encode(modelProto.create(model)).finish(), mapped: mappedWeights(graph) };
 }
@@ -171,8 +167,6 @@ function attributeMessage(name: string, attribute: Attribute): object {
       return { name, type: attributeTypes.float, f: attribute.value };
     case 'string':
       return { name, type: attributeTypes.string, s: Buffer.from(attribute.value) };
-    case 'tensor':
-      return { name, type: attributeTypes.tensor, t: tensorMessage(attribute.value) };
     case 'graph':
       return { name, type: attributeTypes.graph, g: graphMessage(attribute.value) };
   }

@@ -1,7 +1,7 @@
 /** What the specs of operators share: values, shapes, and the comparison with central differences. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { gradcheck } from './gradcheck.js';
+import { gradcheck } from './gradcheck.fixture.js';
 import type { Graph, Value } from './graph.js';
 import * as op from './operators.js';
 import type { TensorArray } from './session.js';
@@ -18,10 +18,11 @@ export function filled(dims: readonly number[], seed: number, low = -1, high = 1
   return { data, dims };
 }
 
-/** A scalar with a different weight for every element, so that no error cancels. */
+/** The sum of all elements, each with a different weight, so that no error cancels: [1, 1]. */
 function weightedTotal(y: Value): Value {
-  const dims = y.dims as readonly number[];
-  return op.sum(op.mul(y, y.graph.constant([...filled(dims, 99).data], dims)));
+  const weights = filled(y.dims as readonly number[], 99).data;
+  const size = weights.length;
+  return op.linear(op.reshape(y, [1, size], [1, size]), y.graph.constant([...weights], [1, size]));
 }
 
 /** A function of named parameters and inputs. */

@@ -13,41 +13,18 @@ const cases: Record<string, (s: Shapes) => Case> = {
     parameters: { x: filled([b, t, c], seed), y: filled([t, 1], seed + 1) },
     output: ({ x, y }) => op.add(x as Value, y as Value),
   }),
-  sub: ({ b, t, c, seed }) => ({
-    parameters: { x: filled([c], seed), y: filled([b, t, c], seed + 1) },
-    output: ({ x, y }) => op.sub(x as Value, y as Value),
-  }),
   mul: ({ b, t, c, seed }) => ({
     parameters: { x: filled([b, t, c], seed), y: filled([b, 1, c], seed + 1) },
     output: ({ x, y }) => op.mul(x as Value, y as Value),
-  }),
-  div: ({ b, c, seed }) => ({
-    parameters: { x: filled([b, c], seed), y: filled([c], seed + 1, 0.5, 2) },
-    output: ({ x, y }) => op.div(x as Value, y as Value),
   }),
   scale: ({ b, c, seed }) => ({
     parameters: { x: filled([b, c], seed) },
     output: ({ x }) => op.scale(x as Value, -0.7),
   }),
-  exp: ({ b, c, seed }) => ({ parameters: { x: filled([b, c], seed) }, output: ({ x }) => op.exp(x as Value) }),
-  log: ({ b, c, seed }) => ({ parameters: { x: filled([b, c], seed, 0.5, 3) }, output: ({ x }) => op.log(x as Value) }),
-  sigmoid: ({ b, c, seed }) => ({
-    parameters: { x: filled([b, c], seed, -4, 4) },
-    output: ({ x }) => op.sigmoid(x as Value),
-  }),
   silu: ({ b, c, seed }) => ({
     parameters: { x: filled([b, c], seed, -4, 4) },
     output: ({ x }) => op.silu(x as Value),
   }),
-  minimum: ({ b, c, seed }) => ({
-    parameters: { x: filled([b, c], seed), y: filled([b, c], seed + 1) },
-    output: ({ x, y }) => op.minimum(x as Value, y as Value),
-  }),
-  clip: ({ b, c, seed }) => ({
-    parameters: { x: filled([b, c], seed, -2, 2) },
-    output: ({ x }) => op.add(op.clip(x as Value, -0.5, 0.8), op.scale(x as Value, 0.1)),
-  }),
-  sum: ({ b, t, c, seed }) => ({ parameters: { x: filled([b, t, c], seed) }, output: ({ x }) => op.sum(x as Value) }),
   reshape: ({ b, t, c, seed }) => ({
     parameters: { x: filled([b, t, c], seed) },
     output: ({ x }) => op.reshape(x as Value, [0, -1], [b, t * c]),
@@ -58,11 +35,7 @@ const cases: Record<string, (s: Shapes) => Case> = {
   }),
   matmul: ({ b, t, c, d, seed }) => ({
     parameters: { x: filled([b, t, c], seed), y: filled([b, c, d], seed + 1) },
-    output: ({ x, y }) => op.matmul(x as Value, y as Value, { alpha: 0.5 }),
-  }),
-  'matmul transposed': ({ b, t, c, d, seed }) => ({
-    parameters: { x: filled([b, t, c], seed), y: filled([b, d, c], seed + 1) },
-    output: ({ x, y }) => op.matmul(x as Value, y as Value, { transB: true, alpha: 0.5 }),
+    output: ({ x, y }) => op.matmul(x as Value, y as Value),
   }),
   linear: ({ b, t, c, d, seed }) => ({
     parameters: { x: filled([b, t, c], seed), w: filled([d, c], seed + 1) },
@@ -72,19 +45,15 @@ const cases: Record<string, (s: Shapes) => Case> = {
     parameters: { table: filled([4, c], seed) },
     feeds: { ids: { data: int64(Array.from({ length: b * t }, (_, i) => (i * 7 + seed) % 4)), dims: [b, t] } },
     output: ({ table }, g) => {
-      // Every row is read at least through `sum`, so that no gradient vanishes whole.
+      // The sum over the table reads every row, so that no gradient vanishes whole.
       const read = op.embedding(table as Value, g.input('ids', 'int64', [b, t]));
-      return op.add(read, op.sum(table as Value));
+      return op.add(read, op.matmul(g.constant([1, 1, 1, 1], [1, 4]), table as Value));
     },
   }),
   gatherRows: ({ b, t, c, seed }) => ({
     parameters: { x: filled([b, t, c], seed) },
     feeds: { rows: { data: int64(b * t > 1 ? [b * t - 1, 0] : [0]), dims: [b * t > 1 ? 2 : 1] } },
     output: ({ x }, g) => op.gatherRows(x as Value, g.input('rows', 'int64', [b * t > 1 ? 2 : 1])),
-  }),
-  softmax: ({ b, t, c, seed }) => ({
-    parameters: { x: filled([b, t, c], seed, -3, 3) },
-    output: ({ x }) => op.softmax(x as Value),
   }),
   rmsNorm: ({ b, t, c, seed }) => ({
     parameters: { x: filled([b, t, c], seed, 0.2, 2), gain: filled([c], seed + 1) },
@@ -119,7 +88,7 @@ const cases: Record<string, (s: Shapes) => Case> = {
     parameters: { x: filled([b, t, c], seed), w: filled([d, c], seed + 1), v: filled([d, d], seed + 2) },
     output: ({ x, w, v }) => {
       const inner = (h: Value): Value => op.checkpoint(h, (y) => op.add(y, op.silu(op.linear(y, v as Value))));
-      return op.checkpoint(x as Value, (h) => inner(op.sigmoid(op.linear(h, w as Value)))); // one within another
+      return op.checkpoint(x as Value, (h) => inner(op.silu(op.linear(h, w as Value)))); // one within another
     },
   }),
   rotary: ({ b, t, c, seed }) => ({
@@ -165,10 +134,9 @@ describe('every operator rule agrees with central differences in float64', () =>
   }
 
   test('every exported operator is in the list above', () => {
-    const notDifferentiable = ['detach', 'cast', 'broadcastDims'];
     const checked = Object.keys(cases).map((name) => name.split(' ')[0]);
     assert.deepEqual(
-      Object.keys(op).filter((name) => !notDifferentiable.includes(name) && !checked.includes(name)),
+      Object.keys(op).filter((name) => name !== 'detach' && !checked.includes(name)),
       [],
     );
   });
@@ -276,7 +244,7 @@ for (const rows of [undefined, [4, 0, 3, 3, 1, 2, 0, 1, 4, 2]]) {
 
 test('a device that is absent is an error that says what there is', async () => {
   const g = new Graph('tiny');
-  g.output('y', op.exp(g.floatInput('x', [1])));
+  g.output('y', op.detach(g.floatInput('x', [1])));
   await assert.rejects(Session.open(g.toModel(), { device: 'cuda', threads: 1 }), (error: Error) => {
     assert.match(
       error.message,

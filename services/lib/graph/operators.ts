@@ -5,20 +5,8 @@
  * weights (see RowWeights) it returns [K, ...shape]. Derivations: y is the output, dy its gradient, dx an input's.
  */
 import { contract, reduceTo, scatterRows } from './contraction.js';
-import { type DataType, type Dim, type InputGradient, type Value, graphOf, record } from './graph.js';
-import {
-  broadcastDims,
-  clamp,
-  emitBinary,
-  emitCast,
-  emitMatmul,
-  emitReduce,
-  emitReshape,
-  emitReshapeLike,
-  emitTranspose,
-  emitUnary,
-  type MatmulOptions,
-} from './nodes.js';
+import { type Dim, type InputGradient, type Value, graphOf, record } from './graph.js';
+import { cast, emitBinary, emitMatmul, emitReshape, emitReshapeLike, emitTranspose, emitUnary } from './nodes.js';
 
 /** Records an operator of one output; `backward` is called only when a gradient reaches it. */
 function differentiable(
@@ -38,14 +26,6 @@ export function add(a: Value, b: Value): Value {
   ]);
 }
 
-/** y = a − b. */
-export function sub(a: Value, b: Value): Value {
-  return differentiable(emitBinary('Sub', a, b), [a, b], (dy) => [
-    (weights) => reduceTo(dy, a, weights),
-    (weights) => reduceTo(emitUnary('Neg', dy), b, weights),
-  ]);
-}
-
 /** y = a · b, element by element. */
 export function mul(a: Value, b: Value): Value {
   return differentiable(emitBinary('Mul', a, b), [a, b], (dy) => [
@@ -54,36 +34,10 @@ export function mul(a: Value, b: Value): Value {
   ]);
 }
 
-/** y = a / b. da = dy / b, db = −dy · y / b. */
-export function div(a: Value, b: Value): Value {
-  const y = emitBinary('Div', a, b);
-  return differentiable(y, [a, b], (dy) => [
-    (weights) => reduceTo(emitBinary('Div', dy, b), a, weights),
-    (weights) => reduceTo(emitUnary('Neg', emitBinary('Div', emitBinary('Mul', dy, y), b)), b, weights),
-  ]);
-}
-
 /** y = factor · x. */
 export function scale(x: Value, factor: number): Value {
   const constant = x.graph.constant(factor);
   return differentiable(emitBinary('Mul', x, constant), [x], (dy) => [() => emitBinary('Mul', dy, constant)]);
-}
-
-/** y = eˣ. dx = dy · y. */
-export function exp(x: Value): Value {
-  const y = emitUnary('Exp', x);
-  return differentiable(y, [x], (dy) => [() => emitBinary('Mul', dy, y)]);
-}
-
-/** y = ln x. dx = dy / x. */
-export function log(x: Value): Value {
-  return differentiable(emitUnary('Log', x), [x], (dy) => [() => emitBinary('Div', dy, x)]);
-}
-
-/** y = 1 / (1 + e⁻ˣ). dx = dy · y · (1 − y). */
-export function sigmoid(x: Value): Value {
-  const y = emitUnary('Sigmoid', x);
-  return differentiable(y, [x], (dy) => [() => emitBinary('Mul', dy, emitBinary('Sub', y, emitBinary('Mul', y, y)))]);
 }
 
 /** SiLU: y = x · σ(x). dx = dy · (σ + y · (1 − σ)). */
@@ -103,35 +57,6 @@ export function silu(x: Value): Value {
   ]);
 }
 
-/** y = min(a, b); where they are equal the gradient goes to a. Shapes must be equal. */
-export function minimum(a: Value, b: Value): Value {
-  const g = graphOf(a, b);
-  return differentiable(emitBinary('Min', a, b), [a, b], (dy) => {
-    const chosen = emitBinary('LessOrEqual', a, b, 'bool');
-    const zero = g.constant(0);
-    return [
-      () => g.emit('Where', [chosen, dy, zero], { dtype: g.float, dims: dy.dims }),
-      () => g.emit('Where', [chosen, zero, dy], { dtype: g.float, dims: dy.dims }),
-    ];
-  });
-}
-
-/** y = x held within [low, high]; the gradient is 0 outside. */
-export function clip(x: Value, low: number, high: number): Value {
-  const g = x.graph;
-  const y = clamp(x, low, high);
-  return differentiable(y, [x], (dy) => {
-    const inside = emitBinary('Equal', x, y, 'bool');
-    return [() => g.emit('Where', [inside, dy, g.constant(0)], { dtype: g.float, dims: dy.dims })];
-  });
-}
-
-/** The sum of all elements, a scalar. */
-export function sum(x: Value): Value {
-  const y = emitReduce('ReduceSum', x, undefined);
-  return differentiable(y, [x], (dy) => [() => emitBinary('Mul', emitOnes(x), dy)]);
-}
-
 /** x in another shape; at most one extent is −1, and 0 keeps x's own extent at that place. `dims` names the result. */
 export function reshape(x: Value, shape: readonly number[], dims: readonly Dim[]): Value {
   return differentiable(emitReshape(x, shape, dims), [x], (dy) => [() => emitReshapeLike(dy, x)]);
@@ -143,15 +68,11 @@ export function transpose(x: Value, permutation: readonly number[]): Value {
   return differentiable(emitTranspose(x, permutation), [x], (dy) => [() => emitTranspose(dy, inverse)]);
 }
 
-/**
- * y = alpha · a · b over the last two axes, or alpha · a · bᵀ with `transB`; the leading axes are equal.
- * da = alpha · dy · bᵀ, db = alpha · aᵀ · dy (for bᵀ: da = alpha · dy · b, db = alpha · dyᵀ · a).
- */
-export function matmul(a: Value, b: Value, options: Omit<MatmulOptions, 'transA'> = {}): Value {
-  const { transB = false, alpha = 1 } = options;
-  return differentiable(emitMatmul(a, b, options), [a, b], (dy) => [
-    () => emitMatmul(dy, b, { transB: !transB, alpha }),
-    () => (transB ? emitMatmul(dy, a, { transA: true, alpha }) : emitMatmul(a, dy, { transA: true, alpha })),
+/** y = a · b over the last two axes; the leading axes are equal. da = dy · bᵀ, db = aᵀ · dy. */
+export function matmul(a: Value, b: Value): Value {
+  return differentiable(emitMatmul(a, b), [a, b], (dy) => [
+    () => emitMatmul(dy, b, { transB: true }),
+    () => emitMatmul(a, dy, { transA: true }),
   ]);
 }
 
@@ -185,18 +106,6 @@ export function gatherRows(x: Value, rows: Value): Value {
       const index = g.emit('Unsqueeze', [rows, g.integers([-1])], { dtype: 'int64', dims: [...rows.dims, 1] });
       const scattered = g.emit('ScatterND', [zeros, index, dy], { dtype: g.float, dims: flat.dims });
       return emitReshapeLike(scattered, x);
-    },
-  ]);
-}
-
-/** Softmax over the last axis. dx = y · (dy − Σ dy·y). */
-export function softmax(x: Value): Value {
-  const y = x.graph.emit('Softmax', [x], { dtype: x.dtype, dims: x.dims }, { axis: { kind: 'int', value: -1 } });
-  return differentiable(y, [x], (dy) => [
-    () => {
-      const weighted = emitBinary('Mul', dy, y);
-      const total = emitReduce('ReduceSum', weighted, -1);
-      return emitBinary('Sub', weighted, emitBinary('Mul', y, total));
     },
   ]);
 }
@@ -241,26 +150,12 @@ export function rmsNorm(x: Value, gain: Value, epsilon: number): Value {
   });
 }
 
-export { adaptedLinear, type Adapter } from './adapters.js';
-export { attention, rotary, type Rotation } from './attention.js';
+export { adaptedLinear } from './adapters.js';
+export { attention, rotary } from './attention.js';
 export { checkpoint } from './checkpoint.js';
-export { tokenStatistics, type TokenStatistics } from './tokens.js';
+export { tokenStatistics } from './tokens.js';
 
-/** A value that gradients do not pass. */
+/** A value that stops gradients. */
 export function detach(x: Value): Value {
   return emitUnary('Identity', x);
-}
-
-/** x with another element type; not differentiable. */
-export function cast(x: Value, dtype: DataType): Value {
-  return emitCast(x, dtype);
-}
-
-/** The dimensions of a sum, product or comparison of two values. */
-export { broadcastDims };
-
-function emitOnes(x: Value): Value {
-  const g = x.graph;
-  const shape = g.emit('Shape', [x], { dtype: 'int64', dims: [x.dims.length] });
-  return g.emit('Expand', [g.constant(1), shape], { dtype: g.float, dims: x.dims });
 }

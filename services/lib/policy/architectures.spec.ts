@@ -4,7 +4,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { gradcheck, mul, sum } from '@gapo/graph';
+import { linear, reshape } from '@gapo/graph';
+import { gradcheck } from '@gapo/graph/testing';
 import {
   type DecoderModel,
   type LoraSpec,
@@ -144,14 +145,17 @@ for (const [name, json] of Object.entries(exampleConfigs)) {
           feeds: {
             ...feeds,
             inverseTemperature: { data: Float64Array.of(1 / 0.9), dims: [] },
-            factors: { data: Float64Array.from({ length: batch.tokens }, (_, n) => Math.cos(n)), dims: [batch.tokens] },
+            factors: {
+              data: Float64Array.from({ length: batch.tokens }, (_, n) => Math.cos(n)),
+              dims: [1, batch.tokens],
+            },
           },
           elements: 4,
           build: (graph, given) => {
             const { tensors: frozen } = tensorSource(graph, [], mode === 'adapters' ? weights : new Map());
             const tensors = (name: string) => given[name] ?? frozen(name);
             const { logprobs } = completionValues(graph, model.config, trainable, tensors);
-            return sum(mul(logprobs, graph.floatInput('factors', ['N'])));
+            return linear(reshape(logprobs, [1, -1], [1, 'N']), graph.floatInput('factors', [1, 'N']));
           },
         });
         assert.deepEqual(

@@ -1,7 +1,19 @@
 /** A classifier small enough to be recomputed by hand, in a directory like a real one. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Graph, type Value, add, cast, div, embedding, emitReduce, linear, mul, reshape, scale } from '@gapo/graph';
+import {
+  Graph,
+  type Value,
+  add,
+  cast,
+  embedding,
+  emitBinary,
+  emitReduce,
+  linear,
+  mul,
+  reshape,
+  scale,
+} from '@gapo/graph';
 import { encodeSafetensors } from '@gapo/model';
 
 /** Special tokens, after the 256 bytes. */
@@ -59,7 +71,7 @@ export async function writeTinyClassifier(directory: string, options: TinyOption
   });
   if (embeddingTable === undefined || headWeight === undefined) throw new Error('two tensors make two weights');
   const total = emitReduce('ReduceSum', mul(embedding(embeddingTable, ids), mask), 1);
-  const mean = reshape(div(total, emitReduce('ReduceSum', mask, 1)), [0, width], ['B', width]);
+  const mean = reshape(emitBinary('Div', total, emitReduce('ReduceSum', mask, 1)), [0, width], ['B', width]);
   const plain = linear(mean, headWeight);
   const inSecond = (): Value =>
     emitReduce('ReduceSum', cast(g.input('token_type_ids', 'int64', ['B', 'T']), 'float32'), 1);

@@ -14,7 +14,7 @@ import {
   emitReduce,
   emitReshape,
   emitUnary,
-  softmax,
+  emitSoftmax,
 } from '@gapo/graph';
 
 /** Which options a graph has. */
@@ -88,7 +88,7 @@ export function draw(
     const token = argMax(processed);
     return { token, logprob: pick(logSoftmax(logits), token), drawnLogprob: undefined };
   }
-  const whole = softmax(processed); // [R, V]
+  const whole = emitSoftmax(processed); // [R, V]
   const kept = truncated(whole, inputs);
   const { token, total } = inverseCumulative(kept, draws);
   if (!isProcessed(drawing)) return { token, logprob: emitUnary('Log', pick(whole, token)), drawnLogprob: undefined };

@@ -1,5 +1,5 @@
 /** One decoding step of every row: attention over a past that is read in place, and over the stretch's own positions. */
-import { type Dim, type Value, emitBinary, emitMatmul, emitReshape, softmax } from '@gapo/graph';
+import { type Dim, type Value, emitBinary, emitMatmul, emitReshape, emitSoftmax } from '@gapo/graph';
 import type { DecoderConfig } from '@gapo/model';
 import { at, required } from '@gapo/numeric';
 import { decoderLayer, embed, norm } from '../decoder/blocks.js';
@@ -110,7 +110,7 @@ function splitSoftmax(past: Value, own: Value, sizes: Value): readonly [past: Va
   const axis = { axis: { kind: 'int', value: -1 } } as const;
   const joined = g.emit('Concat', [past, own], { dtype: g.float, dims: [...past.dims.slice(0, -1), 'S+t'] }, axis);
   const parts = [past, own].map(({ dims }) => ({ dtype: g.float, dims }));
-  return g.emitAll('Split', [softmax(joined), sizes], parts, axis) as readonly [Value, Value];
+  return g.emitAll('Split', [emitSoftmax(joined), sizes], parts, axis) as readonly [Value, Value];
 }
 
 /** int64 [2]: past and own positions of a step. */

@@ -1,18 +1,18 @@
-/** Checks gradients against central differences in float64, on any function of named inputs. */
+/** `@gapo/graph/testing`: checks gradients of any function of named inputs against central differences in float64. */
 import { gradients } from './gradient.js';
 import { Graph, type Value } from './graph.js';
 import { Session, type TensorArray } from './session.js';
 
 /** One parameter's comparison. */
-export interface GradcheckResult {
+interface GradcheckResult {
   readonly name: string;
   /** ‖analytic − numeric‖ / max(‖numeric‖, 1e-12), over the elements compared. */
   readonly relativeError: number;
 }
 
 /** What to check. */
-export interface GradcheckOptions {
-  /** Builds a scalar from the parameters (float64, by name) and from any inputs it declares itself. */
+interface GradcheckOptions {
+  /** Builds one number, [1, 1], from the parameters (float64, by name) and from any inputs that it declares itself. */
   readonly build: (graph: Graph, parameters: Readonly<Record<string, Value>>) => Value;
   /** The parameters' values. */
   readonly parameters: Readonly<Record<string, TensorArray<Float64Array>>>;
@@ -31,7 +31,7 @@ export async function gradcheck(options: GradcheckOptions): Promise<readonly Gra
   const values: Record<string, Value> = {};
   for (const [name, { dims }] of Object.entries(parameters)) values[name] = graph.floatInput(name, dims);
   const scalar = build(graph, values);
-  const found = gradients([[scalar, graph.constant(1)]], Object.values(values));
+  const found = gradients([[scalar, graph.constant([1], [1, 1])]], Object.values(values));
   graph.output('scalar', scalar);
   for (const [name, value] of Object.entries(values)) {
     const gradient = found.get(value);
