@@ -30,6 +30,9 @@ export { checkSettings, numberAt, numbersThatSteer, type ScheduledNumbers } from
 export * from './gram/gram.js';
 export { weightedSum } from './gram/direction.js';
 export * from './kl.js';
+export { pairSignal, type PairInput, type PairObjective, type PairSignal } from './losses/preference.js';
+export * from './losses/regularizers.js';
+export * from './losses/surrogate.js';
 export * from './pareto.js';
 export { kktTolerance, type KktCertificate } from './solvers/certificate.js';
 export { minNorm, type MinNormPoint } from './solvers/minNorm.js';

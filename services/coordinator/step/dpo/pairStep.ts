@@ -3,6 +3,7 @@
  * gradients, combination, update. Nothing is sampled and nothing is scored.
  */
 import { objectiveNames } from '@gapo/config';
+import { pairSignal } from '@gapo/objectives';
 import { spanNames } from '@gapo/tracing';
 import { createBatch, sumsOf, type Sample } from '../../data/batch.js';
 import { drawPlaces, splitEvenly } from '../../data/prompts.js';
@@ -22,7 +23,6 @@ import { noonAdvantages, type LearningSignal } from '../ppo/learningSignal.js';
 import { reportOf, weightsReport } from '../stepReport.js';
 import { afterRewards, combineOptions } from '../updates/combination.js';
 import { makeUpdates } from '../updates/updates.js';
-import { pairSignal } from './pairs.js';
 
 /** Pairs are given, not sampled: their log-probabilities are those of the model as it is. */
 const unitTemperature = 1;

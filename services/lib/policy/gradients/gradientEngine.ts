@@ -1,6 +1,7 @@
 /** Computes the gradients of a shard: chooses the graph with the fewest backward passes that is exact. */
 import { Session, type TensorArray } from '@gapo/graph';
 import { type DecoderModel, type NamedTensor, type TensorShape, type TrainableSpec, sizeOf } from '@gapo/model';
+import { importanceRatio, isClipped, klLoss } from '@gapo/objectives';
 import { type SequenceBatch, checkSequences, toBatch } from '../batches/batch.js';
 import { splitByMemory } from '../batches/microBatches.js';
 import { completionFeeds, parameterFeeds, pick } from '../decoder/completions.js';
@@ -190,14 +191,13 @@ function statistics(
     maxLogprobGap = Math.max(maxLogprobGap, Math.abs(gap));
     entropySum += entropy[n] as number;
     if (input.referenceLogprobs !== undefined) {
-      klSum += 0.5 * ((logprobs[n] as number) - (input.referenceLogprobs[n] as number)) ** 2;
+      klSum += klLoss(logprobs[n] as number, input.referenceLogprobs[n] as number);
     }
-    const r = Math.exp(gap);
+    const ratio = importanceRatio(logprobs[n] as number, input.oldLogprobs[n] as number);
     const row = input.advantagesPer === 'token' ? n : Number(batch.sequenceOf.data[n]);
     for (let k = 0; k < input.objectives; k++) {
       const advantage = input.advantages[k * rows + row] as number;
-      const active = advantage >= 0 ? r > 1 + input.clipRange : r < 1 - input.clipRange;
-      if (active && advantage !== 0) clipped[k] = (clipped[k] as number) + 1;
+      if (isClipped(ratio, advantage, input.clipRange)) clipped[k] = (clipped[k] as number) + 1;
     }
   }
   const heads = values === undefined ? 0 : values.length / batch.tokens;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Session, type TensorArray } from '@gapo/graph';
 import { type NamedTensor, type TrainableSpec, initialTensors, trainableTensors } from '@gapo/model';
+import { surrogate as clippedSurrogate, importanceRatio, klLoss, valueLoss } from '@gapo/objectives';
 import { toBatch } from '../batches/batch.js';
 import { pick } from '../decoder/completions.js';
 import { tinyConfig, tinyModel } from '../tinyModel.fixture.js';
@@ -98,29 +99,27 @@ interface Outputs {
   readonly values: Float64Array | undefined;
 }
 
-/** PPO's surrogate of objective k, written plainly. */
+/** PPO's surrogate of objective k, from the forward losses alone. */
 function surrogate(k: number, { passes, advantages, oldLogprobs }: Settings, { logprobs }: Outputs): number {
   const rows = advantages.length / objectives;
   let total = 0;
   for (let n = 0; n < tokens; n++) {
     const a = advantages[k * rows + (passes === 'token' ? n : (sequenceOf[n] as number))] as number;
-    const r = Math.exp((logprobs[n] as number) - (oldLogprobs[n] as number));
-    total += Math.min(r * a, Math.min(Math.max(r, 1 - clipRange), 1 + clipRange) * a);
+    total += clippedSurrogate(importanceRatio(logprobs[n] as number, oldLogprobs[n] as number), a, clipRange);
   }
   return total / loss.denominator;
 }
 
-/** The regularisers, written plainly: −β k2 + entropy bonus − clipped value loss. */
+/** The regularizers, from the forward losses alone: −β k2 + entropy bonus − clipped value loss. */
 function regularizer({ logprobs, entropy, values }: Outputs): number {
   let total = 0;
   for (let n = 0; n < tokens; n++) {
-    total -= loss.klCoefficient * 0.5 * ((logprobs[n] as number) - (referenceLogprobs[n] as number)) ** 2;
+    total -= loss.klCoefficient * klLoss(logprobs[n] as number, referenceLogprobs[n] as number);
     total += loss.entropyCoefficient * (entropy[n] as number);
     for (let k = 0; values !== undefined && k < objectives; k++) {
       const at = n * objectives + k;
-      const [v, old, target] = [values[at], oldValues[at], returns[at]] as [number, number, number];
-      const held = old + Math.min(Math.max(v - old, -loss.valueClip), loss.valueClip);
-      total -= loss.valueCoefficient * 0.5 * Math.max((v - target) ** 2, (held - target) ** 2);
+      const [value, oldValue, target] = [values[at], oldValues[at], returns[at]] as [number, number, number];
+      total -= loss.valueCoefficient * valueLoss(value, { target, oldValue, clip: loss.valueClip });
     }
   }
   return total / loss.denominator;

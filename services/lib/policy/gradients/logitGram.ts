@@ -14,13 +14,13 @@ import {
   type TrainableSpec,
   trainableTensors,
 } from '@gapo/model';
+import { importanceRatio, surrogateSlope } from '@gapo/objectives';
 import { checkSequences, toBatch } from '../batches/batch.js';
 import { type MemoryOptions, splitByMemory } from '../batches/microBatches.js';
 import { completionFeeds, parameterFeeds, pick } from '../decoder/completions.js';
 import { decodeSequences, logits } from '../decoder/sequences.js';
 import { tensorSource } from '../decoder/tensorSource.js';
 import type { EngineOptions } from '../engineOptions.js';
-import { logRatioLimit } from './lossSlopes.js';
 import { type ShardInput, partOf } from './shard.js';
 
 /** Computes Gram matrices at the logits. Holds one session; not for several runs at a time. */
@@ -77,13 +77,11 @@ export class LogitGramEngine {
     const rows = input.advantages.length / k;
     const slopes = new Float64Array(k);
     for (let n = 0; n < batch.tokens; n++) {
-      const gap = (logprobs[n] as number) - (input.oldLogprobs[n] as number);
-      const ratio = Math.exp(Math.min(Math.max(gap, -logRatioLimit), logRatioLimit));
+      const ratio = importanceRatio(logprobs[n] as number, input.oldLogprobs[n] as number);
       const row = input.advantagesPer === 'token' ? n : Number(batch.sequenceOf.data[n]);
       for (let i = 0; i < k; i++) {
         const advantage = input.advantages[i * rows + row] as number;
-        const clipped = advantage >= 0 ? ratio > 1 + input.clipRange : ratio < 1 - input.clipRange;
-        slopes[i] = clipped ? 0 : (ratio * advantage) / input.denominator;
+        slopes[i] = surrogateSlope(ratio, advantage, input.clipRange) / input.denominator;
       }
       for (let i = 0; i < k; i++) {
         for (let j = 0; j < k; j++) {

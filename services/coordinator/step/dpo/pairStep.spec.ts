@@ -1,0 +1,24 @@
+/** The order in which steps draw pairs. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { PairRecord } from '../../data/texts.js';
+import { drawPairs } from './pairStep.js';
+
+test('a step draws further pairs until every objective has a label, and position and number say which come next', () => {
+  const text = { promptIds: [1], completionIds: [2] };
+  const pairs = Array.from({ length: 10 }, (_, i): PairRecord => ({
+    chosen: text,
+    rejected: text,
+    labels: [1, i === 4 ? -1 : 0],
+  }));
+  let position = 0;
+  const seen: PairRecord[] = [];
+  for (let step = 0; step < 20; step++) {
+    const drawn = drawPairs(pairs, 3, position, 2);
+    assert.ok(drawn.length >= 2 && drawn.some(({ labels }) => labels[1] !== 0));
+    assert.ok(drawn.length === 2 || drawn.slice(0, -1).every(({ labels }) => labels[1] === 0));
+    position += drawn.length;
+    seen.push(...drawn);
+  }
+  for (const pair of pairs) assert.ok(Math.abs(seen.filter((other) => other === pair).length - seen.length / 10) <= 1);
+});
