@@ -16,12 +16,12 @@ export type Seed = readonly [value: Value, gradient: Value];
  * The slope of Σ x² at (1, 2, 3), computed by onnxruntime:
  *
  * ```ts
- * import { Graph, Session, gradients, mul, sum } from '@gapo/graph';
+ * import { Graph, Session, gradients, mul } from '@gapo/graph';
  *
  * const graph = new Graph('squares');
  * const x = graph.floatInput('x', [3]);
- * const y = sum(mul(x, x));
- * const slope = gradients([[y, graph.constant(1)]], [x]).get(x);
+ * const y = mul(x, x);
+ * const slope = gradients([[y, graph.constant([1, 1, 1])]], [x]).get(x);
  * if (slope === undefined) throw new Error('y does not depend on x');
  * graph.output('dx', slope);
  *
