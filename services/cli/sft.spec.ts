@@ -70,7 +70,7 @@ test('an error is one line that says what to fix', { timeout: 60_000 }, async (t
   await said(['--held-out', '0.9'], /Expected a share from 0 to 0\.5/);
   await said(
     ['--device', 'cuda'],
-    /\ndevice 'cuda' is not to be had here: .*; set the device to cpu, or run on an image with that provider/,
+    /\ndevice 'cuda' is not available on this machine: .*; set the device to cpu, or run an image with that provider/,
   );
   writeFileSync(join(folder, 'data.jsonl'), '{"prompt": "a"}\n');
   await said([], /data\.jsonl:1: expected \{"text"\}, \{"prompt", "completion"\} or \{"messages"/);

@@ -198,7 +198,7 @@ describe('settings that are wrong end the process with exit code 2', () => {
     const { code, err } = await run(t, { ...onnx(await tiny(t)), DEVICE: 'cuda' });
     assert.match(
       err,
-      /model\.onnx: cannot be opened: device 'cuda' is not to be had here: .*set the device to cpu, or /,
+      /model\.onnx: cannot be opened: device 'cuda' is not available on this machine: .*set the device to cpu, or /,
     );
     assert.equal(lines(err).length, 1);
     assert.equal(code, 2);

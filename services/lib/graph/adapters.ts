@@ -3,7 +3,7 @@ import { contract } from './contraction.js';
 import { type Value, record } from './graph.js';
 import { emitBinary, emitMatmul } from './nodes.js';
 
-/** What is added to a weight: scale · b · a. a [rank, in], b [out, rank]. */
+/** A low-rank change of a weight: scale · b · a. a [rank, in], b [out, rank]. */
 export interface Adapter {
   readonly a: Value;
   readonly b: Value;
@@ -13,8 +13,8 @@ export interface Adapter {
 /**
  * y = x · (w + scale · b · a)ᵀ. x [..., in], y [..., out]; w is [out, in], or [in, out] with `inOut`.
  *
- * The sum is made once a run, so that rows pay for one product and not for three, forward and backward. The adapter's
- * gradients need no gradient of the sum: da = scale · (dy · b)ᵀ · x, db = scale · dyᵀ · (x · aᵀ). w gets none.
+ * The sum is computed once per run, so the rows pay for one product instead of three, forward and backward. The adapter's
+ * gradients do not need the gradient of the sum: da = scale · (dy · b)ᵀ · x, db = scale · dyᵀ · (x · aᵀ). w has no gradient.
  */
 export function adaptedLinear(x: Value, w: Value, { a, b, scale }: Adapter, inOut = false): Value {
   const change = inOut

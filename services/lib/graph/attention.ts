@@ -31,7 +31,7 @@ export function rotary(x: Value, rotation: Rotation): Value {
 function turn(x: Value, { cos, sin, rows }: Rotation): Value {
   const g = graphOf(x, cos, sin, rows);
   if (g.float === 'float32' && x.dims.length === 4) {
-    const places = rows ?? g.integers([0]); // one element: the row of the first of T positions
+    const places = rows ?? g.integers([0]); // a single element is the row of the first position
     return g.emit('RotaryEmbedding', [x, places, cos, sin], { dtype: g.float, dims: x.dims }, {}, microsoftDomain);
   }
   const half = { dtype: g.float, dims: [...x.dims.slice(0, -1), (x.dims.at(-1) as number) / 2] };
@@ -59,7 +59,7 @@ function byRow(table: Value, rows: Value | undefined): Value {
  * values [..., S, C], y [..., Q, C]; mask broadcasts against [..., Q, S].
  *
  * dp = dy · valuesᵀ and ds = p · (dp − Σ dp·p); the sum over S equals Σ dy·y over C (Dao et al. 2022, arXiv
- * 2205.14135), which is shorter.
+ * 2205.14135), which has fewer terms.
  */
 export function attention(queries: Value, keys: Value, values: Value, mask: Value, scale: number): Value {
   const scores = emitBinary('Add', emitMatmul(queries, keys, { transB: true, alpha: scale }), mask);

@@ -3,9 +3,9 @@ import { type TapeEntry, type Value, graphOf, record } from './graph.js';
 import { emitBinary } from './nodes.js';
 
 /**
- * y = body(x), of which the backward pass keeps x alone: it computes the body again from there, and the values within
- * are free in between. The body may read parameters and constants; with x they are all that y depends on.
- * Several backward passes compute it again each.
+ * y = body(x), of which only x is kept for the backward pass, which recomputes the body from it. The body's inner values
+ * are freed in between. Besides x the body may read parameters and constants only. Each of several backward passes
+ * recomputes it.
  */
 export function checkpoint(x: Value, body: (x: Value) => Value): Value {
   const { tape } = x.graph;
@@ -25,21 +25,21 @@ export function checkpoint(x: Value, body: (x: Value) => Value): Value {
   return y;
 }
 
-/** What the entries read and none of them made. */
+/** The values that the entries read and none of them computes. */
 function inputsOf(tape: readonly TapeEntry[]): ReadonlySet<Value> {
   const made = new Set(tape.flatMap(({ outputs }) => outputs));
   return new Set(tape.flatMap(({ inputs }) => inputs.filter((input) => !made.has(input))));
 }
 
 /**
- * x, but not before `reached` is there. Without the dependency the runtime would find the same nodes twice, keep the
- * first ones' results, and nothing would be saved. The shape is computed with nought of the other's; x is not copied.
+ * x, available only once `reached` is. Without this dependency the runtime would find the same nodes twice, keep the results
+ * of the first and save no memory. Adds 0 · an extent of `reached` to the shape of x, which copies nothing.
  */
 function after(x: Value, reached: Value): Value {
   const g = graphOf(x, reached);
   const shapeOf = (value: Value): Value => g.emit('Shape', [value], { dtype: 'int64', dims: [value.dims.length] });
   const first = g.emit('Gather', [shapeOf(reached), g.integers([0])], { dtype: 'int64', dims: [1] });
-  const nought = emitBinary('Mul', first, g.integers([0]));
-  const shape = emitBinary('Add', shapeOf(x), nought);
+  const zero = emitBinary('Mul', first, g.integers([0]));
+  const shape = emitBinary('Add', shapeOf(x), zero);
   return g.emit('Reshape', [x, shape], { dtype: x.dtype, dims: x.dims });
 }

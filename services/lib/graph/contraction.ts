@@ -1,15 +1,15 @@
 /**
- * Contractions over the rows of a batch: where parameters get their gradients.
+ * Contractions over the rows of a batch, which yield the gradients of parameters.
  *
- * Backpropagation is linear in the upstream gradient, and sequences do not interact. Where an objective's upstream
- * gradient is one number per sequence times a common one, a single backward pass serves all K objectives: only here,
- * where rows are summed, is each row weighted by each objective's number. The smaller operand carries the weights. These
- * sums are over every token of a batch: they stay in the graph's float type where other products are float16.
+ * Backpropagation is linear in the upstream gradient, and sequences do not interact. Where each objective's upstream
+ * gradient is a common one times one number per sequence, a single backward pass serves all K objectives: the numbers enter
+ * only here, where rows are summed. The smaller operand carries them. These sums run over every token of a batch, so they
+ * stay in the graph's float type even where other products are float16.
  */
 import type { Dim, RowWeights, Value } from './graph.js';
 import { emitBinary, emitMatmul, emitReduce, emitReshape, emitSumLeading, emitTranspose } from './nodes.js';
 
-/** Columns up to which an operand counts as narrow: the runtime's kernels are fastest with few rows and many columns. */
+/** The most columns of a narrow operand. The runtime's kernels are fastest with few rows and many columns. */
 const narrow = 128;
 
 /**
@@ -35,8 +35,8 @@ export function contract(left: Value, right: Value, weights?: RowWeights, alpha 
 }
 
 /**
- * The gradient of a table [V, C] whose rows `ids` were read: dy [rows..., C] added up at each id. Without weights [V, C],
- * with weights [K, V, C]. The addition runs through the rows in order.
+ * The gradient of a table [V, C] whose rows `ids` were read: sums dy [rows..., C] at each id, in row order. Without weights
+ * [V, C], with weights [K, V, C].
  */
 export function scatterRows(dy: Value, ids: Value, table: Value, weights?: RowWeights): Value {
   const g = dy.graph;
@@ -60,8 +60,8 @@ export function scatterRows(dy: Value, ids: Value, table: Value, weights?: RowWe
 }
 
 /**
- * Sums a gradient over the axes along which `target` was broadcast. With weights the target is a parameter of one axis
- * [C] and the result [K, C].
+ * Sums a gradient over the axes along which `target` was broadcast. With weights the target is a parameter [C] and the
+ * result [K, C].
  */
 export function reduceTo(dy: Value, target: Value, weights?: RowWeights): Value {
   if (weights !== undefined) return weightedSum(dy, target, weights);
@@ -75,20 +75,20 @@ export function reduceTo(dy: Value, target: Value, weights?: RowWeights): Value 
 function weightedSum(dy: Value, target: Value, weights: RowWeights): Value {
   const width = target.dims[0];
   if (target.dims.length !== 1 || typeof width !== 'number' || dy.dims.at(-1) !== width) {
-    throw new Error(`row weights need a parameter of one axis here; '${target.name}' is [${target.dims.join()}]`);
+    throw new Error(`row weights need a parameter with one axis, '${target.name}' is [${target.dims.join()}]`);
   }
   const { weight } = rowWeight(dy, weights);
   const perRow = dy.dims.length === 2 ? dy : emitSumMiddle(dy, width); // [rows, C]
   return emitMatmul(weight, perRow, { transA: true, full: true }); // [K, C]
 }
 
-/** [rows, ..., C] summed to [rows, C]. */
+/** Sums [rows, ..., C] to [rows, C]. */
 function emitSumMiddle(x: Value, width: number): Value {
   const flat = emitReshape(x, [0, -1, width], [x.dims[0] as Dim, rowsName(x), width]);
   return emitReshape(emitReduce('ReduceSum', flat, 1), [0, width], [x.dims[0] as Dim, width]);
 }
 
-/** Every row times its K weights: [rows..., r] → [rows, K·r]. */
+/** Multiplies every row by its K weights: [rows..., r] → [rows, K·r]. */
 function scaledRows(x: Value, weight: Value, k: number): Value {
   const r = x.dims.at(-1) as number;
   const middle = x.dims.slice(1, -1);

@@ -10,7 +10,7 @@ import { Session, type TensorArray } from './session.js';
 
 const cases: Record<string, (s: Shapes) => Case> = {
   layerNorm: ({ b, t, c, seed }) => ({
-    // A row of two has x̂ = ±1 whatever it holds: three and more have slopes to compare.
+    // A row of two elements has x̂ = ±1 always; rows of three or more have slopes to compare.
     parameters: { x: filled([b, t, c + 1], seed, -2, 3), gain: filled([c + 1], seed + 1), bias: filled([c + 1], 2) },
     output: ({ x, gain, bias }) => op.layerNorm(x as Value, gain as Value, bias as Value, 1e-5),
   }),
@@ -32,7 +32,7 @@ const cases: Record<string, (s: Shapes) => Case> = {
   }),
 };
 
-/** [rows, d] brought to [rows, c] by a fixed matrix. */
+/** Multiplies [rows, d] by a fixed matrix to [rows, c]. */
 function tail(x: Value, rows: number, d: number, c: number): Value {
   return linear(reshape(x, [rows, d], [rows, d]), x.graph.constant([...filled([c, d], 5).data], [c, d]));
 }

@@ -1,6 +1,6 @@
 /**
- * Operators that only some decoders have: LayerNorm, GELU, weights stored [in, out], outputs that lie side by side.
- * Rules as in operators.ts.
+ * Operators that only some decoders have: LayerNorm, GELU, weights stored [in, out], fused outputs. Gradient rules follow
+ * the conventions of operators.ts.
  */
 import { contract, reduceTo } from './contraction.js';
 import { type Value, graphOf, record } from './graph.js';
@@ -65,7 +65,7 @@ export function geluTanh(x: Value): Value {
 }
 
 /**
- * A linear layer whose weights lie as Hugging Face's Conv1D stores them: y = x · w.
+ * A linear layer whose weights are stored as in Hugging Face's Conv1D: y = x · w.
  * x [..., in], w [in, out], y [..., out]. dw = xᵀ · dy contracts over all rows.
  */
 export function linearInOut(x: Value, w: Value): Value {
@@ -81,7 +81,7 @@ export function linearInOut(x: Value, w: Value): Value {
   return y;
 }
 
-/** x cut along its last axis into parts of the given widths. dx is the parts' gradients side by side. */
+/** Splits x along its last axis into parts of the given widths. dx is the concatenation of the parts' gradients. */
 export function splitLast(x: Value, widths: readonly number[]): readonly Value[] {
   const g = x.graph;
   const lead = x.dims.slice(0, -1);

@@ -2,15 +2,15 @@
 import type { RowWeights, TapeEntry, Value } from './graph.js';
 import { emitBinary } from './nodes.js';
 
-/** The gradient that enters the walk at a value: of the same shape. */
+/** A value and the gradient with which the backward pass starts there, of the same shape. */
 export type Seed = readonly [value: Value, gradient: Value];
 
 /**
- * Gradients of Σ ⟨value, gradient⟩ over the seeds with respect to parameters.
+ * Computes the gradients of Σ ⟨value, gradient⟩ over the seeds with respect to parameters.
  *
- * Without `weights`, one gradient of each parameter's own shape. With them (see RowWeights), K gradients at once from
- * one backward pass: [K, ...shape], the k-th being that of seeds whose rows are multiplied by weights[:, k].
- * A parameter that no seed depends on is absent from the result.
+ * Without `weights`, each parameter has one gradient of its own shape. With them (see RowWeights), one backward pass yields
+ * K gradients, [K, ...shape]: the k-th is that of seeds whose rows are multiplied by weights[:, k]. Parameters on which no
+ * seed depends are absent from the result.
  *
  * @example
  * The slope of Σ x² at (1, 2, 3), computed by onnxruntime:
@@ -39,16 +39,16 @@ export function gradients(
   if (first === undefined) throw new Error('gradients needs at least one seed');
   const tape = [...first[0].graph.tape];
   const wanted = new Set(parameters);
-  const dependent = new Set<Value>(parameters); // the values through which some parameter is reached
+  const dependent = new Set<Value>(parameters); // values that depend on some parameter
   const produced = new Set(tape.flatMap(({ outputs }) => outputs));
   const found = new Map<Value, Value>();
   const accumulate = (value: Value, gradient: Value): void => {
     const sum = found.get(value);
     found.set(value, sum === undefined ? gradient : emitBinary('Add', sum, gradient));
   };
-  // A leaf's gradients are added to the graph last, the first layers' before the last layers'. The runtime computes its
-  // outputs from the last node backward, each as soon as it can: the last layers' first, before the walk goes on, so that
-  // what they read is free for the layers below.
+  // Leaf gradients are emitted last, those of the first layers before those of the last. The runtime schedules nodes from
+  // the graph's outputs backward, so it computes the last layers' leaf gradients as soon as it can and frees what they read
+  // before it continues with the layers below.
   const leaves: (() => void)[] = [];
   const walk = (entries: readonly TapeEntry[]): void => {
     for (const entry of [...entries].reverse()) {
@@ -86,7 +86,7 @@ export function gradients(
   );
 }
 
-/** Adds what depends on values in the set. */
+/** Adds every value that depends on a value in the set. */
 function addDependents(tape: readonly TapeEntry[], reached: Set<Value>): void {
   for (const entry of tape) {
     if (entry.inputs.some((input) => reached.has(input))) for (const output of entry.outputs) reached.add(output);

@@ -2,27 +2,27 @@
  * Graphs: named values, the ONNX nodes that make them, and the tape from which `gradients` differentiates.
  *
  * A value's dimensions are numbers or names: a name ('B', 'T') stands for an extent known only when the graph runs,
- * so one session serves every batch. Operators (operators.ts) emit nodes and record how to go backward, side by side.
+ * so one session serves every batch. Operators (operators.ts) emit nodes and record their gradient rules side by side.
  */
 import { elementTypes, encodeModel, type GraphContent, type OnnxModel } from './onnx.js';
 
 /** Element types of values. */
 export type DataType = 'float16' | 'float32' | 'float64' | 'int64' | 'int32' | 'bool';
 
-/** The element types that can be differentiated. */
+/** The element types of differentiable values. */
 export type FloatType = 'float32' | 'float64';
 
 /**
- * What a graph computes in: a float type, or float16 for matrix products and float32 for everything between them. The
- * products read and write float16 and add up in float32, as the tensor cores of a GPU do; sums over the rows of a batch,
- * norms and softmaxes stay float32.
+ * The precision of a graph: a float type, or float16 for matrix products and float32 for everything between them. Products
+ * read and write float16 and accumulate in float32, as the tensor cores of a GPU do. Sums over the rows of a batch, norms
+ * and softmaxes stay in float32.
  */
 export type Precision = FloatType | 'float16';
 
-/** An extent: a number, or a name for one that is known at run time. */
+/** An extent: a number, or a name for an extent known only at run time. */
 export type Dim = number | string;
 
-/** The array that holds elements of a type. int64 is BigInt64Array, as in onnxruntime. */
+/** The array that holds a tensor's elements. int64 is BigInt64Array, as in onnxruntime. */
 export type ElementArray = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint8Array;
 
 /** One tensor of a graph. */
@@ -30,7 +30,7 @@ export interface Value {
   readonly name: string;
   readonly dtype: DataType;
   readonly dims: readonly Dim[];
-  /** The graph that makes it; a Loop body may read values of the graphs around it. */
+  /** The graph that computes it. A Loop body may read values of the graphs around it. */
   readonly graph: Graph;
 }
 
@@ -50,7 +50,7 @@ export interface Node {
   readonly attributes: Readonly<Record<string, Attribute>>;
 }
 
-/** A constant tensor: its elements, or where they lie in a file beside the model. */
+/** A constant tensor: its elements, or their place in a file beside the model. */
 export interface Initializer {
   readonly name: string;
   readonly dtype: DataType;
@@ -60,32 +60,32 @@ export interface Initializer {
 }
 
 /**
- * Weights for the rows of a batch: for each row dimension by name ('B' sequences, 'N' tokens) a value [rows, K].
- * A contraction over such rows then yields K weighted sums instead of one.
+ * Weights for the rows of a batch: a value [rows, K] for each row dimension by name ('B' sequences, 'N' tokens).
+ * A contraction over such rows yields K weighted sums instead of one.
  */
 export type RowWeights = Readonly<Record<string, Value>>;
 
 /**
- * The gradient that reaches one input of an operator. Where rows are weighted and the input is a parameter, the rule
- * returns all K weighted gradients stacked in front: [K, ...dims].
+ * Emits the gradient of one input of an operator. Where rows are weighted and the input is a parameter, it returns all K
+ * weighted gradients, stacked: [K, ...dims].
  */
 export type InputGradient = (weights?: RowWeights) => Value;
 
-/** One recorded operator: given the outputs' gradients, how each input's is made (undefined: not differentiable). */
+/** One recorded operator. `backward` maps the outputs' gradients to a rule for each input (undefined: not differentiable). */
 export interface Operation {
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
   readonly backward: (outputGradients: readonly (Value | undefined)[]) => readonly (InputGradient | undefined)[];
 }
 
-/** A recorded part of the graph whose inner values are made again when the gradient of its output is there. */
+/** A recorded part of the graph whose inner values are recomputed once the gradient of its output is known. */
 export interface Checkpoint {
   readonly inputs: readonly Value[];
   readonly outputs: readonly [Value];
   readonly replay: (outputGradient: Value) => Replay;
 }
 
-/** The part, made again: its own tape, on which `input` stands for `original`. */
+/** The recomputed part: its own tape, in which `input` replaces `original`. */
 export interface Replay {
   readonly tape: readonly TapeEntry[];
   readonly original: Value;
@@ -93,7 +93,7 @@ export interface Replay {
   readonly output: Value;
 }
 
-/** What a graph remembers of how it was made, in order. */
+/** One entry of the tape, in the order of construction. */
 export type TapeEntry = Operation | Checkpoint;
 
 /** A graph under construction. */
@@ -102,7 +102,7 @@ export class Graph {
   /** The float type of every differentiable value. */
   readonly float: FloatType;
   readonly name: string;
-  /** How many graphs are around this one. */
+  /** The number of graphs around this one. */
   readonly depth: number;
   readonly tape: TapeEntry[] = [];
   readonly #parent: Graph | undefined;
@@ -123,7 +123,7 @@ export class Graph {
     this.#names = parent === undefined ? { count: 0, taken: new Set() } : parent.#names;
   }
 
-  /** Declares an input. Throws where the name is taken. */
+  /** Declares an input. @throws Error where the name is taken */
   input(name: string, dtype: DataType, dims: readonly Dim[]): Value {
     const value = this.#value(dtype, dims, name);
     this.#inputs.push(value);
@@ -163,7 +163,7 @@ export class Graph {
     return this.#stored('bool', Uint8Array.of(value ? 1 : 0), []);
   }
 
-  /** One of this graph's values in float16; made once, however many products read it. */
+  /** Casts one of this graph's values to float16. All products that read it share one cast. */
   half(value: Value): Value {
     let half = this.#halves.get(value);
     if (half === undefined) {
@@ -205,7 +205,7 @@ export class Graph {
     return values;
   }
 
-  /** Makes a value an output, under a name of its own. */
+  /** Makes a value an output under a given name. */
   output(name: string, value: Value): void {
     const named = this.#value(value.dtype, value.dims, name);
     this.#nodes.push({ operator: 'Identity', domain: '', inputs: [value], outputs: [named], attributes: {} });
@@ -213,20 +213,21 @@ export class Graph {
   }
 
   /**
-   * Makes a value an output under the name that it has. For bodies of loops and branches, whose outputs are told apart
-   * by their place: a name of its own would cost a copy each time.
+   * Makes a value an output under the name that it has. For bodies of loops and branches, whose outputs are identified by
+   * position: a new name would cost a copy in every iteration.
    */
   result(value: Value): void {
-    if (value.graph !== this) throw new Error(`graph ${this.name}: '${value.name}' is of another graph, not a result`);
+    if (value.graph !== this)
+      throw new Error(`graph ${this.name}: the result '${value.name}' belongs to another graph`);
     this.#outputs.push(value);
   }
 
-  /** The root of the graphs around this one: where constants live. */
+  /** The outermost graph, which holds the constants. */
   get root(): Graph {
     return this.#parent?.root ?? this;
   }
 
-  /** The graph's parts, for the encoder, without the nodes on which no output depends: the runtime would run them. */
+  /** The graph's parts for the encoder. Leaves out nodes on which no output depends, because the runtime would run them. */
   content(): GraphContent {
     const read = new Set(this.#outputs.map(({ name }) => name));
     const live = [...this.#nodes].reverse().filter((node) => {
@@ -262,13 +263,13 @@ export class Graph {
 
   #value(dtype: DataType, dims: readonly Dim[], name?: string): Value {
     const chosen = name ?? `v${this.#names.count++}`;
-    if (this.#names.taken.has(chosen)) throw new Error(`graph ${this.name}: the name '${chosen}' is taken twice`);
+    if (this.#names.taken.has(chosen)) throw new Error(`graph ${this.name}: two values are called '${chosen}'`);
     this.#names.taken.add(chosen);
     return { name: chosen, dtype, dims, graph: this };
   }
 }
 
-/** The values that a node reads, those within its subgraphs included. */
+/** The values that a node reads, including those that its subgraphs read. */
 function namesRead({ inputs, attributes }: Node): readonly string[] {
   const inner = Object.values(attributes).flatMap((attribute) =>
     attribute.kind === 'graph' ? attribute.value.nodes.flatMap(namesRead) : [],
@@ -276,7 +277,7 @@ function namesRead({ inputs, attributes }: Node): readonly string[] {
   return [...inputs.flatMap((input) => input?.name ?? []), ...inner];
 }
 
-/** The innermost of the values' graphs: where a node over them belongs. Work on outer values stays outside a loop. */
+/** The innermost of the values' graphs, where a node over them belongs. Work on outer values stays outside a loop. */
 export function graphOf(...values: readonly (Value | undefined)[]): Graph {
   let innermost: Graph | undefined;
   for (const value of values) {
@@ -287,7 +288,7 @@ export function graphOf(...values: readonly (Value | undefined)[]): Graph {
   return innermost;
 }
 
-/** Records how to go backward through an operator. */
+/** Adds an operator's gradient rule to the tape. */
 export function record(entry: TapeEntry): void {
   graphOf(...entry.inputs).tape.push(entry);
 }

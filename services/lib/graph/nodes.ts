@@ -1,8 +1,8 @@
-/** Bare nodes with shape inference, without gradients: what operators and their rules are made of. */
+/** Nodes with shape inference and without gradients: the parts of operators and of their gradient rules. */
 import { type Attribute, type DataType, type Dim, type Graph, type Value, graphOf } from './graph.js';
 import { elementTypes, microsoftDomain } from './onnx.js';
 
-/** The dimensions of an element-wise operation on two values, by NumPy's rules. Throws where they do not fit. */
+/** The dimensions of an element-wise operation on two values, by NumPy's rules. @throws Error where they do not broadcast */
 export function broadcastDims(a: readonly Dim[], b: readonly Dim[]): Dim[] {
   const rank = Math.max(a.length, b.length);
   const dims: Dim[] = [];
@@ -20,18 +20,18 @@ export function emitUnary(operator: string, x: Value): Value {
   return x.graph.emit(operator, [x], { dtype: x.dtype, dims: x.dims });
 }
 
-/** An element-wise node of two inputs, broadcast. `dtype` is that of a comparison's result. */
+/** An element-wise node of two inputs, broadcast. `dtype`: the result's, for comparisons. */
 export function emitBinary(operator: string, a: Value, b: Value, dtype: DataType = a.dtype): Value {
   return graphOf(a, b).emit(operator, [a, b], { dtype, dims: broadcastDims(a.dims, b.dims) });
 }
 
-/** x held within [low, high]. */
+/** Clamps x to [low, high]. */
 export function clamp(x: Value, low: number, high: number): Value {
   const g = x.graph;
   return g.emit('Clip', [x, g.constant(low), g.constant(high)], { dtype: x.dtype, dims: x.dims });
 }
 
-/** A reduction over one axis, which stays with extent 1, or over everything to a scalar. */
+/** Reduces one axis to extent 1, or all axes to a scalar. */
 export function emitReduce(operator: 'ReduceSum' | 'ReduceSumSquare' | 'ReduceMax', x: Value, axis?: number): Value {
   const g = x.graph;
   if (axis === undefined) return g.emit(operator, [x], { dtype: x.dtype, dims: [] }, { keepdims: int(0) });
@@ -40,7 +40,7 @@ export function emitReduce(operator: 'ReduceSum' | 'ReduceSumSquare' | 'ReduceMa
   return g.emit(operator, [x, g.integers([at])], { dtype: x.dtype, dims }, { keepdims: int(1) });
 }
 
-/** A sum over leading axes, which disappear. */
+/** Sums over leading axes and drops them. */
 export function emitSumLeading(x: Value, axes: number): Value {
   if (axes === 0) return x;
   const g = x.graph;
@@ -48,12 +48,12 @@ export function emitSumLeading(x: Value, axes: number): Value {
   return g.emit('ReduceSum', [x, list], { dtype: x.dtype, dims: x.dims.slice(axes) }, { keepdims: int(0) });
 }
 
-/** x in another shape; 0 keeps x's extent at that place, −1 is what is left. `dims` names the result. */
+/** Reshapes x. 0 keeps the extent at that place, −1 takes what is left. `dims` are the result's. */
 export function emitReshape(x: Value, shape: readonly number[], dims: readonly Dim[]): Value {
   return x.graph.emit('Reshape', [x, x.graph.integers(shape)], { dtype: x.dtype, dims });
 }
 
-/** x in the run-time shape of another value of as many elements. */
+/** Reshapes x to the run-time shape of another value with as many elements. */
 export function emitReshapeLike(x: Value, like: Value): Value {
   const g = graphOf(x, like);
   if (like.dims.every((dim) => typeof dim === 'number')) return emitReshape(x, like.dims, like.dims);
@@ -61,7 +61,7 @@ export function emitReshapeLike(x: Value, like: Value): Value {
   return g.emit('Reshape', [x, shape], { dtype: x.dtype, dims: like.dims });
 }
 
-/** x with its axes permuted. */
+/** Permutes the axes of x. */
 export function emitTranspose(x: Value, permutation: readonly number[]): Value {
   const dims = permutation.map((axis) => x.dims[axis] as Dim);
   return x.graph.emit('Transpose', [x], { dtype: x.dtype, dims }, { perm: { kind: 'ints', value: permutation } });
@@ -72,21 +72,21 @@ export function emitSoftmax(x: Value): Value {
   return x.graph.emit('Softmax', [x], { dtype: x.dtype, dims: x.dims }, { axis: int(-1) });
 }
 
-/** x with another element type. */
+/** Casts x to another element type. */
 export function cast(x: Value, dtype: DataType): Value {
   return x.graph.emit('Cast', [x], { dtype, dims: x.dims }, { to: int(elementTypes[dtype]) });
 }
 
-/** How a matrix product reads its operands: transposed over the last two axes, the result times alpha. */
+/** How a matrix product reads its operands: transposed over the last two axes or not. The result is multiplied by alpha. */
 export interface MatmulOptions {
   readonly transA?: boolean;
   readonly transB?: boolean;
   readonly alpha?: number;
-  /** Whether it is computed in the graph's float type where other products are float16. @default false */
+  /** Whether it is computed in the graph's float type even where other products are float16. @default false */
   readonly full?: boolean;
 }
 
-/** A matrix product over the last two axes; a two-dimensional right operand serves every leading index. */
+/** Multiplies matrices over the last two axes. A two-dimensional right operand serves every leading index. */
 export function emitMatmul(a: Value, b: Value, options: MatmulOptions = {}): Value {
   const { transA = false, transB = false, alpha = 1, full = false } = options;
   const m = a.dims.at(transA ? -1 : -2) as Dim;

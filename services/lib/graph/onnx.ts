@@ -1,19 +1,18 @@
 /**
  * The part of the ONNX file format that gapo writes: a protobuf schema of the fields in use, and the encoder.
  *
- * Field numbers are those of onnx.proto3 (IR version 10). Fields that nothing here writes are left out; a reader
- * sees them as unset.
+ * Field numbers are those of onnx.proto3 (IR version 10). Readers see the fields that are left out as unset.
  */
 import { basename, dirname, isAbsolute } from 'node:path';
 import protobuf from 'protobufjs';
 import type { Attribute, Initializer, Node, Value } from './graph.js';
 
 /** Opset of the standard operators in every model. */
-export const onnxOpset = 21;
+const onnxOpset = 21;
 
 const irVersion = 10;
 
-/** The runtime's own operators, such as FusedMatMul. */
+/** The domain of the runtime's own operators, such as FusedMatMul. */
 export const microsoftDomain = 'com.microsoft';
 
 const field = (id: number, type: string, repeated = false) => ({
@@ -84,13 +83,13 @@ const schema = protobuf.Root.fromJSON({
 
 const modelProto = schema.lookupType('ModelProto');
 
-/** Element types, with the numbers that ONNX gives them. */
+/** ONNX's numbers for element types. */
 export const elementTypes = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11 } as const;
 
 const attributeTypes = { float: 1, int: 2, string: 3, graph: 5, ints: 7 } as const;
 const dataLocationExternal = 1;
 
-/** What the encoder needs of a graph. */
+/** The parts of a graph that the encoder writes. */
 export interface GraphContent {
   readonly name: string;
   readonly nodes: readonly Node[];
@@ -99,10 +98,10 @@ export interface GraphContent {
   readonly outputs: readonly Value[];
 }
 
-/** A graph, encoded. */
+/** An encoded graph. */
 export interface OnnxModel {
   readonly bytes: Uint8Array;
-  /** The weights that it names by absolute paths of files; undefined where there are none. */
+  /** The weights that it references by absolute file paths; undefined where there are none. */
   readonly mapped: MappedWeights | undefined;
 }
 
@@ -110,11 +109,11 @@ export interface OnnxModel {
 export interface MappedWeights {
   /** The directory of all the files. */
   readonly directory: string;
-  /** How many bytes they are. */
+  /** Their total size. */
   readonly bytes: number;
 }
 
-/** Encodes a graph as an ONNX model. Throws where its weights lie in files of several directories. */
+/** Encodes a graph as an ONNX model. @throws Error where its weights are in files of several directories */
 export function encodeModel(graph: GraphContent): OnnxModel {
   const model = {
     irVersion,
@@ -133,7 +132,8 @@ function mappedWeights({ initializers }: GraphContent): MappedWeights | undefine
     'location' in source && isAbsolute(source.location) ? [source] : [],
   );
   const directories = [...new Set(files.map(({ location }) => dirname(location)))];
-  if (directories.length > 1) throw new Error(`weights lie in several directories: ${directories.join(', ')}`);
+  if (directories.length > 1)
+    throw new Error(`weights must be in files of one directory, found ${directories.join(', ')}`);
   const [directory] = directories;
   return directory === undefined
     ? undefined

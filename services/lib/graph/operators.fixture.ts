@@ -1,4 +1,4 @@
-/** What the specs of operators share: values, shapes, and the comparison with central differences. */
+/** Shared by the specs of operators: values, shapes, and the comparison with central differences. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { gradcheck } from './gradcheck.fixture.js';
@@ -8,7 +8,7 @@ import type { TensorArray } from './session.js';
 
 const tolerance = 1e-6;
 
-/** Deterministic values away from kinks and poles: in [low, high], never closer than 0.02 to one another's sums. */
+/** Deterministic pseudo-random values in [low, high). */
 export function filled(dims: readonly number[], seed: number, low = -1, high = 1): TensorArray<Float64Array> {
   const size = dims.reduce((product, dim) => product * dim, 1);
   const data = Float64Array.from({ length: size }, (_, index) => {

@@ -7,7 +7,7 @@ import { type Case, type Shapes, check, filled, shapes } from './operators.fixtu
 import * as op from './operators.js';
 import { Session, type TensorArray, int64 } from './session.js';
 
-/** Every operator with a gradient rule, on the shapes drawn. */
+/** Every operator with a gradient rule, for shapes that fast-check draws. */
 const cases: Record<string, (s: Shapes) => Case> = {
   add: ({ b, t, c, seed }) => ({
     parameters: { x: filled([b, t, c], seed), y: filled([t, 1], seed + 1) },
@@ -76,7 +76,7 @@ const cases: Record<string, (s: Shapes) => Case> = {
   attention: ({ b, t, c, d, seed }) => ({
     parameters: {
       queries: filled([b, t, c], seed),
-      keys: filled([b, d + 1, c], seed + 1), // of one key alone the weight is 1, whatever its score
+      keys: filled([b, d + 1, c], seed + 1), // a single key has weight 1, whatever its score
       values: filled([b, d + 1, c], seed + 2),
     },
     output: ({ queries, keys, values }, g) => {
@@ -242,13 +242,13 @@ for (const rows of [undefined, [4, 0, 3, 3, 1, 2, 0, 1, 4, 2]]) {
   });
 }
 
-test('a device that is absent is an error that says what there is', async () => {
+test('an absent device is an error that says what is missing and what to do', async () => {
   const g = new Graph('tiny');
   g.output('y', op.detach(g.floatInput('x', [1])));
   await assert.rejects(Session.open(g.toModel(), { device: 'cuda', threads: 1 }), (error: Error) => {
     assert.match(
       error.message,
-      /^device 'cuda' is not to be had here: .*libonnxruntime_providers_cuda\.so is missing\); set the device to cpu, or /,
+      /^device 'cuda' is not available on this machine: .*libonnxruntime_providers_cuda\.so is missing\); set the device to cpu, or /,
     );
     return error.name === 'SessionError';
   });

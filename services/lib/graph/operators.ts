@@ -8,7 +8,7 @@ import { contract, reduceTo, scatterRows } from './contraction.js';
 import { type Dim, type InputGradient, type Value, graphOf, record } from './graph.js';
 import { cast, emitBinary, emitMatmul, emitReshape, emitReshapeLike, emitTranspose, emitUnary } from './nodes.js';
 
-/** Records an operator of one output; `backward` is called only when a gradient reaches it. */
+/** Records an operator with one output. `backward` is called only where a gradient reaches it. */
 function differentiable(
   y: Value,
   inputs: readonly Value[],
@@ -43,7 +43,7 @@ export function scale(x: Value, factor: number): Value {
 /** SiLU: y = x · σ(x). dx = dy · (σ + y · (1 − σ)). */
 export function silu(x: Value): Value {
   const g = x.graph;
-  // In float64 written out: the runtime makes x · Sigmoid(x) one node, for which it has a kernel in float32 alone.
+  // Composed in float64: the runtime fuses x · Sigmoid(x) into a node that has a float32 kernel only.
   const s =
     g.float === 'float32'
       ? emitUnary('Sigmoid', x)
@@ -57,12 +57,12 @@ export function silu(x: Value): Value {
   ]);
 }
 
-/** x in another shape; at most one extent is −1, and 0 keeps x's own extent at that place. `dims` names the result. */
+/** Reshapes x. 0 keeps the extent at that place, −1 takes what is left. `dims` are the result's. */
 export function reshape(x: Value, shape: readonly number[], dims: readonly Dim[]): Value {
   return differentiable(emitReshape(x, shape, dims), [x], (dy) => [() => emitReshapeLike(dy, x)]);
 }
 
-/** x with its axes permuted. */
+/** Permutes the axes of x. */
 export function transpose(x: Value, permutation: readonly number[]): Value {
   const inverse = permutation.map((_, axis) => permutation.indexOf(axis));
   return differentiable(emitTranspose(x, permutation), [x], (dy) => [() => emitTranspose(dy, inverse)]);
@@ -87,14 +87,14 @@ export function linear(x: Value, w: Value, alpha = 1): Value {
   ]);
 }
 
-/** Rows of a table: y = table[ids]. table [V, C], ids int64 [...], y [..., C]. Each row's gradient is added where it was read. */
+/** Reads rows of a table: y = table[ids]. table [V, C], ids int64 [...], y [..., C]. Backward sums dy at the rows that were read. */
 export function embedding(table: Value, ids: Value): Value {
   const g = graphOf(table, ids);
   const y = g.emit('Gather', [table, ids], { dtype: g.float, dims: [...ids.dims, table.dims[1] as Dim] });
   return differentiable(y, [table], (dy) => [(weights) => scatterRows(dy, ids, table, weights)]);
 }
 
-/** Some rows of a batch: y[n] = x[b, t] with rows[n] = b · T + t. x [B, T, C], rows int64 [N] without repeats, y [N, C]. */
+/** Selects rows of a batch: y[n] = x[b, t] with rows[n] = b · T + t. x [B, T, C], rows int64 [N] without repeats, y [N, C]. */
 export function gatherRows(x: Value, rows: Value): Value {
   const g = graphOf(x, rows);
   const width = x.dims.at(-1) as number;
@@ -113,7 +113,7 @@ export function gatherRows(x: Value, rows: Value): Value {
 /**
  * RMSNorm: y = x · r · gain with r = 1 / √(mean(x²) + ε) over the last axis.
  * With u = dy · gain: dx = (u − x · r² · Σ(u·x) / C) · r, dgain = Σ_rows r · (dy · x).
- * The runtime's kernel gives r in float32 whatever x is.
+ * The runtime's kernel returns r in float32 for every type of x.
  */
 export function rmsNorm(x: Value, gain: Value, epsilon: number): Value {
   const g = graphOf(x, gain);
@@ -155,7 +155,7 @@ export { attention, rotary } from './attention.js';
 export { checkpoint } from './checkpoint.js';
 export { tokenStatistics } from './tokens.js';
 
-/** A value that stops gradients. */
+/** x, with no gradient through it. */
 export function detach(x: Value): Value {
   return emitUnary('Identity', x);
 }

@@ -1,4 +1,4 @@
-/** Sessions of onnxruntime: a model, opened once, run many times. Opening and running block the thread they are on. */
+/** Sessions of onnxruntime: a model is opened once and run many times. Opening and running block the calling thread. */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -10,7 +10,7 @@ import type { OnnxModel } from './onnx.js';
 export interface SessionOptions {
   /** The execution provider. @default 'cpu' */
   readonly device?: 'cpu' | 'cuda';
-  /** Threads within an operator; the runtime would take every core of the host, whatever the container's limit. */
+  /** Threads within an operator. The runtime's own default is every core of the host, whatever the container's limit. */
   readonly threads: number;
 }
 
@@ -20,21 +20,21 @@ export interface TensorArray<T extends ElementArray = ElementArray> {
   readonly dims: readonly number[];
 }
 
-/** The device is not to be had here, or the model cannot be opened. */
+/** The device is not available on this machine, or the model cannot be opened. */
 export class SessionError extends Error {
   override readonly name = 'SessionError';
-  /** For the caller to mend, not a defect. */
+  /** The caller can fix it; it is not a defect. */
   readonly expected = true;
 }
 
 /**
- * Bytes of mapped weights of which a session still makes copies of its own, laid out for products. For the gradient of
- * 128 tokens under 1.1 billion parameters such copies take 8 GiB beside the 4 of the mapped pages, which processes
- * share, and save 0.6 of 4.6 seconds.
+ * The largest size of mapped weights, in bytes, for which a session makes copies that are packed for its kernels. For the
+ * gradient of 128 tokens under 1.1 billion parameters these copies take 8 GiB in addition to the 4 GiB of mapped pages,
+ * which processes share, and save 0.6 of 4.6 seconds.
  */
 const largestPacked = 256 << 20;
 
-/** The library that the CUDA provider is loaded from, where it was installed. */
+/** The path of the CUDA provider's library, whether or not it is installed. */
 function cudaLibrary(): string {
   const entry = createRequire(import.meta.url).resolve('onnxruntime-node');
   const folder = `../bin/napi-v6/${process.platform}/${process.arch}`;
@@ -42,14 +42,14 @@ function cudaLibrary(): string {
 }
 
 /**
- * The runtime names backends that it could load, whether or not their libraries are there, and fails with an error of the
- * dynamic linker where they are not.
+ * The runtime lists every backend that it knows, even where its library is missing, and then fails with an error of the
+ * dynamic linker. This check gives the error that helps.
  */
 function checkDevice(device: 'cpu' | 'cuda'): void {
   if (device === 'cpu' || existsSync(cudaLibrary())) return;
   throw new SessionError(
-    `device 'cuda' is not to be had here: onnxruntime-node was installed without its CUDA provider (${cudaLibrary()} is ` +
-      'missing); set the device to cpu, or run on an image with that provider (docs/gpu.md)',
+    `device 'cuda' is not available on this machine: onnxruntime-node was installed without its CUDA provider ` +
+      `(${cudaLibrary()} is missing); set the device to cpu, or run an image with that provider (docs/gpu.md)`,
   );
 }
 
@@ -66,7 +66,8 @@ export class Session {
   }
 
   /**
-   * Opens a graph's model, or one from a path. Weights in files are mapped, so that processes share their pages.
+   * Opens a graph's model, or a model file. Weights in files are mapped, so processes share their pages.
+   *
    * @throws SessionError where the device is missing or the runtime refuses the model.
    */
   static async open(model: OnnxModel | string, options: SessionOptions): Promise<Session> {
@@ -77,10 +78,11 @@ export class Session {
       executionProviders: [device],
       intraOpNumThreads: options.threads,
       interOpNumThreads: 1,
-      // A pattern holds for one set of shapes, and a second arena beside the first is the price: no two batches are alike.
+      // A memory pattern is valid for one set of shapes and costs a second arena. No two batches have the same shapes.
+
       enableMemPattern: false,
-      logSeverityLevel: 4, // what fails is said once, by the error
-      // Idle threads must not spin: workers, services and the sampler share the cores.
+      logSeverityLevel: 4, // the error reports the failure; the log would repeat it
+      // Idle threads must not spin, because workers and services share the cores.
       extra: {
         session: {
           intra_op: { allow_spinning: '0' },
@@ -103,7 +105,7 @@ export class Session {
     }
   }
 
-  /** Runs the model. Feeds are read in place; the results are fresh arrays. */
+  /** Runs the model. Reads feeds in place and returns new arrays. */
   async run(
     feeds: Readonly<Record<string, TensorArray>>,
     outputs?: readonly string[],
@@ -118,7 +120,7 @@ export class Session {
     );
   }
 
-  /** Frees the model. The runtime keeps some memory: swap models by restarting the process. */
+  /** Frees the model. The runtime keeps some of its memory, so a process that switches models should restart. */
   async close(): Promise<void> {
     await this.#session.release();
   }
@@ -132,7 +134,7 @@ function ortType(data: ElementArray): DataType {
   return 'bool';
 }
 
-/** Token ids or indices as the int64 elements that graphs take. */
+/** Converts token ids or indices to int64 elements. */
 export function int64(values: ArrayLike<number>): BigInt64Array {
   return BigInt64Array.from(values as number[], BigInt);
 }

@@ -2,16 +2,16 @@
 import { type InputGradient, type Value, graphOf, record } from './graph.js';
 import { emitBinary, emitReduce, emitReshape, emitUnary } from './nodes.js';
 
-/** What the next-token distributions softmax(logits) say. */
+/** Statistics of the next-token distributions softmax(logits). */
 export interface TokenStatistics {
   /** ln p(target), [N]. */
   readonly logprobs: Value;
-  /** −Σ p ln p in nats, [N]. Its nodes are added where it is first asked for. */
+  /** −Σ p ln p in nats, [N]. Its nodes are emitted on first access. */
   readonly entropy: Value;
 }
 
 /**
- * Log-probability of each target and entropy of each distribution. logits [N, V], targets int64 [N].
+ * The log-probability of each target and the entropy of each distribution. logits [N, V], targets int64 [N].
  * With p = softmax(logits) and entropy H: d ln p(target) = onehot − p, dH = −p · (ln p + H).
  */
 export function tokenStatistics(logits: Value, targets: Value): TokenStatistics {
