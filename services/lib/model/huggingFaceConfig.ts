@@ -26,7 +26,9 @@ export async function readDecoderConfig(
   if (architecture === undefined) {
     throw new ModelError(path, `model_type must be ${alternatives(known)}: other architectures are not supported`);
   }
-  return decoderOf(architecture, json, path, await generationEosIds(directory));
+  const config = decoderOf(architecture, json, path, await generationEosIds(directory));
+  if (config.eosIds.length > 0) return config;
+  throw new ModelError(path, 'eos_token_id is neither here nor in generation_config.json');
 }
 
 /** `'a', 'b' or 'c'`. */

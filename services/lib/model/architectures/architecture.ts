@@ -76,7 +76,6 @@ export function decoderOf(
   const shape = read(json, (problem) => problems.push(problem));
   if (shape === undefined) throw new ModelError(path, problems.join('; '));
   const eosIds = [...new Set([...eosTokens(path, json), ...moreEosIds])];
-  if (eosIds.length === 0) throw new ModelError(path, 'eos_token_id is neither here nor in generation_config.json');
   const { headWidth, heads, rotary, vocabulary, width } = shape;
   if (!Number.isInteger(headWidth)) {
     problems.push(`the width ${width} is not a multiple of the ${heads} attention heads`);
