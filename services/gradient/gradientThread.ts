@@ -1,4 +1,4 @@
-/** Runs in the tensor thread: log-probabilities, values and gradients of a shard. */
+/** The tasks of the tensor thread: log-probabilities, values and gradients of a shard. */
 import type { DecoderModel, NamedTensor, TrainableSpec } from '@gapo/model';
 import {
   type EngineOptions,
@@ -38,7 +38,7 @@ export interface LogProbsResult {
 
 const { threads, device, ...places } = threadSettings();
 const models = new ModelStore(places);
-/** Engines of one kind, each as its key wants it computed. */
+/** Creates a holder of engines of one kind. */
 const holder = <Engine extends { close(): Promise<void> }>(
   make: (model: DecoderModel, trainable: TrainableSpec, options: EngineOptions) => Engine | Promise<Engine>,
 ): EngineHolder<Engine> =>

@@ -143,7 +143,7 @@ describe('the gradient service', { timeout: 60_000 }, () => {
     assert.deepEqual(fromTensor(logprobs, 'DATA_TYPE_F32').data, oldLogprobs);
   });
 
-  test('a version that is announced is pulled meanwhile, once, and one that cannot be is no failure of the answer', async (t) => {
+  test('next_version is pulled once in the meantime, and a failure of that pull does not fail the call', async (t) => {
     const server = await versionsOf(t, policy, 2);
     const worker = { thread: new URL('./gradientThread.js', import.meta.url), service: gradientService };
     const own = connect('gapo.gradient.v1.GradientService', await serveWorker<GradientTasks>(t, worker, server));
@@ -176,7 +176,7 @@ describe('the gradient service', { timeout: 60_000 }, () => {
     );
   });
 
-  test('a shard is computed as the request says: split, with layers computed again, in float16', async () => {
+  test('a shard is computed as the request says: split, with recomputation, in float16', async () => {
     const asked = { precision: 'PRECISION_F16' as const, memoryBudget: 1, recompute: true };
     const ref = policy.ref(0);
     const request = { ...toRequest(policy, whole()), policy: { ...ref, spec: { ...ref.spec, computation: asked } } };
@@ -210,7 +210,7 @@ describe('the gradient service', { timeout: 60_000 }, () => {
       return computed(client, { ...request, loss: { ...loss, objectives, source, ...more } });
     };
 
-    test('LAST_LAYER: that part of the exact gradients, named, without regularisers', async () => {
+    test('LAST_LAYER: that part of the exact gradients, named, without the regularizer', async () => {
       const exact = await computed(client, toRequest(policy, whole()));
       const last = await from('GRADIENT_SOURCE_LAST_LAYER');
       assert.deepEqual([...last.gradients.keys()], objectives);
@@ -282,7 +282,7 @@ describe('the gradient service', { timeout: 60_000 }, () => {
     [
       'a KL term without a reference',
       (good) => ({ ...good, referenceLogprobs: null }),
-      /^kl_coefficient is not 0, so reference_logprobs is needed/,
+      /^kl_coefficient is not 0, so reference_logprobs is required/,
     ],
     [
       'too few log-probabilities',

@@ -1,4 +1,4 @@
-/** gapo.gradient.v1: pulls the version, computes in the tensor thread, streams the gradients. */
+/** gapo.gradient.v1: pulls the version, computes in the tensor thread and streams the gradients. */
 import type { ShardInput, Sequence as TokenSequence } from '@gapo/policy';
 import {
   type Client,
@@ -28,10 +28,10 @@ export type GradientTasks = {
   readonly gramOfLogits: typeof gramOfLogits;
 };
 
-/** The name of the regularisers' gradient on the wire. */
+/** The name of the regularizer's gradient on the wire. */
 const regularizerName = 'regularizer';
 
-/** The service. */
+/** Creates the gradient service. */
 export function gradientService(
   coordinator: Client<'gapo.policy.v1.PolicyService'>,
   thread: WorkerThread<GradientTasks>,
@@ -74,7 +74,7 @@ export function gradientService(
 
 type Messages = Iterable<ResponseInput<'gapo.gradient.v1.GradientService', 'ComputeGradients'>>;
 
-/** What a shard's gradients are on the wire: a header, the bytes, the statistics. */
+/** A shard's gradients as messages: a header, the bytes, the statistics. */
 async function gradientMessages(
   { objectives: names, source }: LossSpec,
   task: GradientTask,
@@ -123,7 +123,7 @@ function toSequences(sequences: readonly Sequence[]): readonly TokenSequence[] {
   return sequences.map(({ promptIds, completionIds }) => ({ promptIds, completionIds }));
 }
 
-/** Reads a shard from the wire. Throws RpcError INVALID_ARGUMENT that names the field. */
+/** Reads a request's shard. @throws RpcError INVALID_ARGUMENT that names the field */
 function shardInput(request: ComputeGradientsRequest): { readonly input: ShardInput; readonly loss: LossSpec } {
   const { loss } = request;
   if (loss === null) throw new RpcError('INVALID_ARGUMENT', 'loss is not set');
@@ -132,7 +132,7 @@ function shardInput(request: ComputeGradientsRequest): { readonly input: ShardIn
   if (loss.objectives.includes(regularizerName)) {
     throw new RpcError(
       'INVALID_ARGUMENT',
-      `loss.objectives has '${regularizerName}', which names the regularisers' gradient`,
+      `loss.objectives has '${regularizerName}', the name of the regularizer's gradient; rename the objective`,
     );
   }
   const sequences = toSequences(request.sequences);
@@ -159,7 +159,7 @@ function shardInput(request: ComputeGradientsRequest): { readonly input: ShardIn
   const input: ShardInput = {
     sequences,
     advantages: advantages.data,
-    // One token a sequence: the two readings are the same, and the shared pass is the cheaper one.
+    // With one token per sequence both readings are the same, and the shared pass is cheaper.
     advantagesPer: rows === sequences.length ? 'sequence' : 'token',
     objectives: k,
     oldLogprobs: floats(request.oldLogprobs, 'old_logprobs').data,

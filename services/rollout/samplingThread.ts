@@ -1,4 +1,4 @@
-/** Runs in the tensor thread: samples completions and posts them as they finish. */
+/** The tasks of the tensor thread: samples completions and posts them as they finish. */
 import type { MessagePort } from 'node:worker_threads';
 import { type NamedTensor, Tokenizer } from '@gapo/model';
 import { Sampler, type SampledCompletion, type SamplingOptions, type SamplingPrompt } from '@gapo/policy';
@@ -11,13 +11,13 @@ export interface SampleTask {
   readonly version: readonly NamedTensor[];
   readonly prompts: readonly SamplingPrompt[];
   readonly options: SamplingOptions;
-  /** Completions are posted here, one message each. */
+  /** Receives the completions, one message each. */
   readonly completions: MessagePort;
-  /** Not 0: nobody wants the rest. */
+  /** Not 0: the call was cancelled. */
   readonly cancelled: Int32Array;
 }
 
-/** A completion on its way between the threads. */
+/** A completion as a message between threads. */
 export type PostedCompletion = SampledCompletion;
 
 const { threads, device, ...places } = threadSettings();
@@ -29,7 +29,7 @@ const samplers = new EngineHolder(new ModelStore(places), async (model, { traina
   return new Sampler(model, trainable, { threads, device, decoder, precision: computation.precision });
 });
 
-/** Samples a shard; resolves when the last completion is posted, or soon after the task was cancelled. */
+/** Samples a shard; resolves once the last completion is posted, or shortly after cancellation. */
 export function sample(task: SampleTask): Promise<Outcome<null>> {
   return outcome(async () => {
     try {

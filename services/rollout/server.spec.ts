@@ -1,4 +1,4 @@
-/** The rollout service over gRPC, with a real tensor thread: the sampler's own tokens, and an end when nobody waits. */
+/** The rollout service over gRPC, with a real tensor thread: the sampler's own tokens, and cancellation. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { copyFile } from 'node:fs/promises';
@@ -55,7 +55,7 @@ async function generated(client: RolloutClient, input: GenerateRequestInput): Pr
   return completions.sort((a, b) => a.prompt - b.prompt || a.sample - b.sample);
 }
 
-/** What the wire's completion should be, from the sampler used directly. */
+/** The completions expected on the wire, from the sampler used directly. */
 async function sampled(policy: TinyPolicy, how: Partial<SamplingOptions> = {}): Promise<Completion[]> {
   const sampler = new Sampler(policy.model, tinyTrainable, { threads: 1 });
   const completions: Completion[] = [];
@@ -83,7 +83,7 @@ describe('the rollout service', { timeout: 60_000 }, () => {
   let coordinator: PolicyServer;
   let client: RolloutClient;
   let thread: WorkerThread<SamplingTasks>;
-  /** The tasks that the thread was given, and what became of them. */
+  /** The tasks that the thread received, and their results. */
   const tasks: { readonly task: SampleTask; readonly done: Promise<unknown> }[] = [];
 
   before(async () => {
@@ -114,7 +114,7 @@ describe('the rollout service', { timeout: 60_000 }, () => {
     assert.deepEqual(await generated(client, request(policy)), completions, 'and a repeated call gets the same');
   });
 
-  test('every option reaches the sampler, and both log-probabilities come back', async () => {
+  test('every option reaches the sampler, and both log-probabilities are returned', async () => {
     const how = { topK: 6, topP: 0.9, minP: 0.01, repetitionPenalty: 1.3, batch: 5 };
     const input = request(policy);
     const completions = await generated(client, { ...input, sampling: { ...sampling, ...how } });
@@ -148,7 +148,7 @@ describe('the rollout service', { timeout: 60_000 }, () => {
     });
   });
 
-  test('a stream that is cancelled ends the sampling between stretches', async () => {
+  test('a cancelled stream ends the sampling between stretches', async () => {
     const sooner = tasks.length;
     for await (const message of client.Generate(request(policy), { deadlineMs })) {
       assert.equal(message.completions.length, 1);
@@ -160,7 +160,7 @@ describe('the rollout service', { timeout: 60_000 }, () => {
     assert.equal((await generated(client, request(policy))).length, 12, 'the thread is free for the next call');
   });
 
-  test('a shard that nobody waits for any more posts nothing', async () => {
+  test('a cancelled shard posts nothing', async () => {
     const { port1, port2 } = new MessageChannel();
     const received: unknown[] = [];
     port1.on('message', (message) => received.push(message));
@@ -178,7 +178,7 @@ describe('the rollout service', { timeout: 60_000 }, () => {
   });
   const wrong: readonly (readonly [string, (good: GenerateRequestInput) => GenerateRequestInput, RegExp])[] = [
     ['no policy', (good) => ({ ...good, policy: null }), /^policy is not set/],
-    ['no sampling', (good) => ({ ...good, sampling: null }), /^sampling is not set; say temperature/],
+    ['no sampling', (good) => ({ ...good, sampling: null }), /^sampling is not set; give temperature/],
     [
       'no samples',
       (good) => ({ ...good, sampling: { ...sampling, samplesPerPrompt: 0 } }),

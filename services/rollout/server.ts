@@ -1,4 +1,4 @@
-/** gapo.rollout.v1: pulls the version, samples the shard in the tensor thread, streams completions. */
+/** gapo.rollout.v1: pulls the version, samples the shard in the tensor thread and streams completions. */
 import { on } from 'node:events';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { implement, type Client, type GenerateRequest, type Implementation, RpcError } from '@gapo/rpc';
@@ -10,7 +10,7 @@ import type { PostedCompletion, sample } from './samplingThread.js';
 /** The tasks of the rollout service's tensor thread. */
 export type SamplingTasks = { readonly sample: typeof sample };
 
-/** The service. */
+/** Creates the rollout service. */
 export function rolloutService(
   coordinator: Client<'gapo.policy.v1.PolicyService'>,
   thread: WorkerThread<SamplingTasks>,
@@ -42,7 +42,7 @@ export function rolloutService(
       const done = withSpan(spanNames.rolloutGenerate, attributes, () =>
         thread.run('sample', task, { transfer: [port2] }),
       );
-      done.catch(() => port1.close()); // its error is thrown below, where the stream waits
+      done.catch(() => port1.close()); // `await done` below throws its error
       try {
         for await (const completion of received(port1)) yield { completions: [toWire(completion)] };
         await done;
@@ -57,7 +57,10 @@ export function rolloutService(
 
 function samplingOptions({ sampling, seed, step }: GenerateRequest) {
   if (sampling === null)
-    throw new RpcError('INVALID_ARGUMENT', 'sampling is not set; say temperature, max_new_tokens, samples_per_prompt');
+    throw new RpcError(
+      'INVALID_ARGUMENT',
+      'sampling is not set; give temperature, max_new_tokens and samples_per_prompt',
+    );
   if (!(sampling.samplesPerPrompt >= 1)) {
     throw new RpcError(
       'INVALID_ARGUMENT',

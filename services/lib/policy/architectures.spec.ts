@@ -64,8 +64,8 @@ for (const [name, json] of Object.entries(exampleConfigs)) {
       }));
     });
 
-    test('logits agree with the forward pass above to 1e-4', async () => {
-      // Twice, once with padding: what stands behind a sequence must not reach it.
+    test('logits agree with the float64 forward pass to 1e-4', async () => {
+      // The second sequence is padded: padding must not affect what precedes it.
       const other = [...ids.slice(0, 7), 0, 0, 0, 0, 0];
       const data = await logitsOf(model, [...ids, ...other], ids.length);
       const expected = (json['model_type'] === 'gpt2' ? gpt2Logits : llamaLogits)(json, weights, ids);
@@ -107,7 +107,7 @@ for (const [name, json] of Object.entries(exampleConfigs)) {
       await evaluator.close();
     });
 
-    test('an adapter’s files are read back exactly, and merged into the weights it says the same', async () => {
+    test('an adapter’s files are read back exactly, and merging it into the weights gives the same logits', async () => {
       const lora = spec.lora as LoraSpec;
       const directory = join(root, `${name} adapter`);
       await mkdir(directory);
@@ -168,7 +168,7 @@ for (const [name, json] of Object.entries(exampleConfigs)) {
       });
     }
 
-    test('one pass for all objectives gives what a pass for each gives, all weights trained', async () => {
+    test('one pass for all objectives and one pass for each agree, with all weights trained', async () => {
       const engine = new GradientEngine(model, { valueHeads: 0 }, options);
       const evaluator = await Evaluator.open(model, { valueHeads: 0 }, options);
       const all = trainableTensors(model.config, { valueHeads: 0 }).map(({ name }) => weights.get(name) as NamedTensor);

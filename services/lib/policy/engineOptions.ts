@@ -1,18 +1,18 @@
-/** How an engine computes: on what, within which memory, in which precision. */
+/** How an engine computes: its device, memory and precision. */
 import type { SessionOptions } from '@gapo/graph';
 import type { MemoryOptions } from './batches/microBatches.js';
 
 /**
- * float16: matrix products read and write float16, which halves the memory of the weights on a GPU and is what its tensor
- * cores are fast in; everything between them is float32, and so are adapters, gradients and optimiser.
+ * The precision of matrix products. float16 halves the memory of the weights on a GPU and suits its tensor cores. Everything
+ * between the products stays float32, and so do adapters, gradients and optimizer state.
  */
 export type EnginePrecision = 'float32' | 'float16';
 
-/** What matrix products are computed in. */
+/** The precision option of an engine. */
 export interface PrecisionOptions {
   /** @default 'float32' */
   readonly precision?: EnginePrecision;
 }
 
-/** What an engine that takes batches apart is made with. */
+/** The options of an engine that splits batches. */
 export interface EngineOptions extends SessionOptions, PrecisionOptions, MemoryOptions {}

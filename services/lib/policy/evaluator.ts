@@ -13,7 +13,7 @@ import { completionFeeds, completionValues, parameterFeeds, pick } from './decod
 import { tensorSource } from './decoder/tensorSource.js';
 import type { EngineOptions } from './engineOptions.js';
 
-/** Evaluates completions. Holds one session; not for several runs at a time. */
+/** Evaluates completions. Holds one session; calls must not overlap. */
 export class Evaluator {
   readonly #session: Session;
   readonly #config: DecoderConfig;
@@ -62,7 +62,7 @@ export class Evaluator {
   }
 }
 
-/** Rows of numbers, one for each completion token, put together from those of micro-batches. */
+/** Rows of numbers, one per completion token, collected from micro-batches. */
 class TokenRows {
   all: TensorArray<Float32Array> | undefined;
   readonly #sequences: readonly Sequence[];
@@ -74,7 +74,7 @@ class TokenRows {
     this.#starts = sequences.map(({ completionIds }) => (start += completionIds.length) - completionIds.length);
   }
 
-  /** Puts the rows of some sequences where they belong. */
+  /** Stores the rows of some sequences at their places. */
   put(indices: readonly number[], rows: TensorArray | undefined): void {
     if (rows === undefined) return;
     const [, ...rest] = rows.dims;

@@ -1,4 +1,4 @@
-/** float16 products: what they change is rounding, in every engine alike, and no gradient vanishes. */
+/** float16 products change only rounding, in every engine alike, and no gradient vanishes. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Value } from '@gapo/graph';
@@ -64,14 +64,14 @@ async function gradients(spec: TrainableSpec, precision: EnginePrecision, input:
   return [...objectives, regularizer as Float32Array];
 }
 
-/** Whether nothing of a value grows with the batch: a parameter's gradient, not an activation's. */
+/** Whether no extent depends on the batch: a parameter's gradient, not an activation's. */
 const isSum = ({ dims }: Value): boolean => dims.every((dim) => typeof dim === 'number');
 
-// The processor has no float16 products: there the runtime computes them in float32, from constants that are rounded.
+// CPUs have no float16 products: the runtime computes them in float32, from rounded constants.
 describe('float16 products', { timeout: 60_000 }, () => {
   for (const [what, spec] of specs) {
     for (const passes of ['unclipped', 'signed', 'token'] as const) {
-      test(`${what}, ${passes}: all products but the sums over rows, and no division before such a sum`, () => {
+      test(`${what}, ${passes}: all products but sums over rows are float16, and nothing is divided before such a sum`, () => {
         const options = { config: tinyConfig, spec, objectives: 2, passes, clipRange: 0.2, regularized: true };
         const { nodes } = gradientGraph({ ...options, precision: 'float16' }, model.weights).content();
         const products = nodes.filter(({ operator }) => operator.endsWith('MatMul'));
@@ -92,7 +92,7 @@ describe('float16 products', { timeout: 60_000 }, () => {
       });
     }
 
-    test(`${what}: gradients are those of float32 but for rounding, shared or in passes of their own`, async () => {
+    test(`${what}: gradients equal those of float32 up to rounding, in shared and in separate passes`, async () => {
       const old = await logprobs(spec, 'float32');
       const perToken: Partial<ShardInput> = { advantages: wave(2 * tokens, 2), advantagesPer: 'token' };
       const clipped = old.map((x, i) => x + 0.4 * Math.sin(i));
@@ -120,14 +120,14 @@ describe('float16 products', { timeout: 60_000 }, () => {
     });
   }
 
-  test('frozen weights are rounded: log-probabilities differ, and by no more than that', async () => {
+  test('frozen weights are rounded: log-probabilities differ by rounding only', async () => {
     const [, spec] = specs[0] as (typeof specs)[number];
     const [exact, rounded] = [await logprobs(spec, 'float32'), await logprobs(spec, 'float16')];
     const largest = Math.max(...rounded.map((x, i) => Math.abs(x - (exact[i] as number))));
     assert.ok(largest > 1e-5 && largest < 0.03, `${largest}`);
   });
 
-  test('the Gram matrix at the logits is that of float32 but for rounding', async () => {
+  test('the Gram matrix at the logits equals that of float32 up to rounding', async () => {
     const [, spec] = specs[0] as (typeof specs)[number];
     const old = await logprobs(spec, 'float32');
     const gram = async (precision: EnginePrecision): Promise<Float32Array> => {

@@ -1,4 +1,7 @@
-/** Supervised training: the gradient of the mean log-likelihood of given completions, over all weights or adapters. */
+/**
+ * Supervised training: L = −Σ ln π(token) / N over the N completion tokens of a batch, and its gradient with respect to all
+ * weights or to adapters. ∂L / ∂ln π = −1 / N.
+ */
 import { Graph, Session, type SessionOptions, emitBinary, emitReduce, gradients } from '@gapo/graph';
 import {
   type DecoderConfig,
@@ -19,11 +22,11 @@ export interface SupervisedGradients {
   /** Mean negative log-likelihood of a completion token, in nats. */
   readonly loss: number;
   readonly tokens: number;
-  /** One for each trained tensor, in order: the gradient of the loss. */
+  /** The gradient of the loss, one array per trained tensor, in order. */
   readonly gradients: readonly Float32Array[];
 }
 
-/** Computes supervised gradients. Holds one session; not for several runs at a time. */
+/** Computes supervised gradients. Holds one session; calls must not overlap. */
 export class SupervisedEngine {
   readonly #session: Session;
   readonly #config: DecoderConfig;
@@ -37,7 +40,7 @@ export class SupervisedEngine {
     this.#options = options;
   }
 
-  /** `frozen` holds the weights that are not trained: none in full training. */
+  /** @param frozen the weights that are not trained: none in full training */
   static async open(
     config: DecoderConfig,
     spec: TrainableSpec,

@@ -1,4 +1,4 @@
-/** What the rollout and gradient workers have in common: policy versions, models, and the thread that runs tensors. */
+/** The common parts of the rollout and gradient workers: policy versions, models, and the process around the tensor thread. */
 export { EngineHolder, ModelStore, type Computation, type EngineKey, type ModelPlaces } from './models.js';
 export { requestedPolicy, type RequestedPolicy } from './policySpec.js';
 export { threadSettings, type TensorThreadSettings } from './threadSettings.js';

@@ -1,4 +1,4 @@
-/** Engines on models: read once, never another model than the coordinator's, and only as many as there are runs. */
+/** Engines and models: models are read once and are always the coordinator's, and only the latest runs keep engines. */
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
@@ -6,7 +6,7 @@ import { type DecoderModel, ModelError, type TrainableSpec } from '@gapo/model';
 import { EngineHolder, ModelStore, type EngineKey } from './mod.js';
 import { damageWeights, tinyPolicy, tinyTrainable } from './testing.fixture.js';
 
-/** A holder whose engines only say what was made and closed. */
+/** A holder whose engines only record that they were created and closed. */
 async function holder(t: TestContext) {
   const policy = await tinyPolicy(t);
   const made: DecoderModel[] = [];
@@ -25,7 +25,7 @@ async function holder(t: TestContext) {
   return { policy, engines, key, made, closed };
 }
 
-test('requests at the same time share one engine, and its model is read once', async (t) => {
+test('concurrent requests share one engine, and its model is read once', async (t) => {
   const { policy, engines, key, made } = await holder(t);
   const [first, second] = await Promise.all([engines.get(key), engines.get({ ...key })]);
   assert.equal(first, second);
@@ -35,13 +35,13 @@ test('requests at the same time share one engine, and its model is read once', a
   assert.equal(made[0]?.sha256, policy.model.sha256);
 });
 
-test('relative directories start at the root', async (t) => {
+test('relative directories are resolved against the root', async (t) => {
   const { engines, key, made } = await holder(t);
   await engines.get({ ...key, model: key.model.slice(1) });
   assert.equal(made[0]?.directory, key.model);
 });
 
-test('another model than the coordinator has is one line that says what to do', async (t) => {
+test('a model that is not the coordinator’s gives one line that says what to do', async (t) => {
   const { policy, engines, key, made } = await holder(t);
   await damageWeights(policy.directory);
   await assert.rejects(engines.get(key), (error: unknown) => {
@@ -58,14 +58,14 @@ test('another model than the coordinator has is one line that says what to do', 
   assert.ok(await engines.get(key), 'a directory that was mended is read again');
 });
 
-test('another way of computing is another engine', async (t) => {
+test('each way of computing has its own engine', async (t) => {
   const { engines, key, made } = await holder(t);
   await engines.get(key);
   await engines.get({ ...key, computation: { ...key.computation, precision: 'float16' } });
   assert.equal(made.length, 2);
 });
 
-test('the oldest engine is closed when a third run comes, and made anew when asked for', async (t) => {
+test('the oldest engine is closed when a third run starts, and created again on request', async (t) => {
   const { engines, key, made, closed } = await holder(t);
   const [one, two, three] = [0, 1, 2].map((valueHeads) => ({ ...key, trainable: { ...tinyTrainable, valueHeads } }));
   assert.ok(one !== undefined && two !== undefined && three !== undefined);

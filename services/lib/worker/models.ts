@@ -1,17 +1,17 @@
-/** Models that a tensor thread holds: read once, checked against the hash that the coordinator gave. */
+/** The models of a tensor thread: read once, and checked against the hash that the coordinator sent. */
 import { resolve } from 'node:path';
 import { type DecoderModel, ModelError, type TrainableSpec, readDecoderModel, withWideWeights } from '@gapo/model';
 
-/** How a run has its policy computed: part of its result. */
+/** How a run's policy is computed. It affects the result, in the last bits at least. */
 export interface Computation {
   readonly precision: 'float32' | 'float16';
   /** MiB for the activations of a micro-batch. */
   readonly memoryBudget: number;
-  /** Whether backward passes compute each layer again instead of keeping what it computed. */
+  /** Whether backward passes recompute each layer instead of keeping its activations. */
   readonly recompute: boolean;
 }
 
-/** Which engine: a model, what is trained of it, and how. */
+/** Identifies an engine: a model, its trained tensors, and how it computes. */
 export interface EngineKey {
   /** The model directory, as the request names it. */
   readonly model: string;
@@ -20,15 +20,15 @@ export interface EngineKey {
   readonly computation: Computation;
 }
 
-/** Where models are. */
+/** Directories of models. */
 export interface ModelPlaces {
-  /** Where relative model directories start. */
+  /** The base of relative model directories. */
   readonly modelRoot: string;
-  /** Where weights that are not F32 are widened to, once for all processes. */
+  /** A directory for float32 copies of other weights, written once for all processes. */
   readonly modelCache: string;
 }
 
-/** Reads each model once, whatever engines are made on it. What it keeps of one is where its tensors lie. */
+/** Reads each model once for all engines. It keeps the places of the tensors, not their elements. */
 export class ModelStore {
   readonly #places: ModelPlaces;
   readonly #models = new Map<string, Promise<DecoderModel>>();
@@ -37,7 +37,7 @@ export class ModelStore {
     this.#places = places;
   }
 
-  /** The model of a key, its weights float32 in files. Throws ModelError where the directory is not the model that the coordinator has. */
+  /** The model of a key, its weights float32 in files. @throws ModelError where the directory does not hold the coordinator's model */
   get({ model, modelSha256 }: Pick<EngineKey, 'model' | 'modelSha256'>): Promise<DecoderModel> {
     const name = JSON.stringify([model, modelSha256]);
     let read = this.#models.get(name);
@@ -63,7 +63,10 @@ export class ModelStore {
   }
 }
 
-/** Makes an engine for each key once. Keeps those of the latest few runs. */
+/** Engines kept at a time: one for each of two runs that alternate. */
+const enginesKept = 2;
+
+/** Creates one engine per key and keeps those of the latest runs. */
 export class EngineHolder<Engine extends { close(): Promise<void> }> {
   readonly #make: (model: DecoderModel, key: EngineKey) => Promise<Engine>;
   readonly #models: ModelStore;
@@ -74,7 +77,7 @@ export class EngineHolder<Engine extends { close(): Promise<void> }> {
     this.#make = make;
   }
 
-  /** The engine for a key. Throws ModelError where the directory is not the model that the coordinator has. */
+  /** The engine for a key. @throws ModelError where the directory does not hold the coordinator's model */
   get(key: EngineKey): Promise<Engine> {
     const name = JSON.stringify([key.modelSha256, key.model, key.trainable, key.computation]);
     let engine = this.#engines.get(name);
@@ -99,6 +102,3 @@ export class EngineHolder<Engine extends { close(): Promise<void> }> {
     await engine?.then((opened) => opened.close()).catch(() => undefined);
   }
 }
-
-/** Engines held at a time: one for each of this many runs that take turns. */
-const enginesKept = 2;

@@ -1,4 +1,4 @@
-/** The policy of a request: what is wrong with it is said with the field's name. */
+/** The policy of a request: errors name the field. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type PolicyRef, RpcError } from '@gapo/rpc';
@@ -20,7 +20,7 @@ const lora: PolicyRef = {
 };
 const spec = lora.spec ?? assert.fail();
 
-test('adapters and full training are read as the libraries take them', () => {
+test('adapters and full training are converted to the libraries’ types', () => {
   assert.deepEqual(requestedPolicy(lora), {
     runId: 'run-1',
     version: 4,
@@ -35,7 +35,7 @@ test('adapters and full training are read as the libraries take them', () => {
   assert.deepEqual(requestedPolicy(full).engine.trainable, { valueHeads: 2 });
 });
 
-test('a request that does not say how it is computed has float32, 2 GiB and layers that are kept', () => {
+test('without a computation the defaults are float32, 2 GiB and no recomputation', () => {
   const usual = { precision: 'float32', memoryBudget: 2048, recompute: false };
   const unset = { precision: 'PRECISION_UNSPECIFIED' as const, memoryBudget: 0, recompute: false };
   for (const computation of [null, unset]) {
@@ -54,7 +54,7 @@ test('every wrong field is INVALID_ARGUMENT that names it', () => {
     [{ ...lora, spec: { ...spec, loraAlpha: Number.NaN } }, 'policy.spec.lora_alpha is NaN; it must be above 0'],
     [
       { ...lora, spec: { ...spec, loraTargets: ['q_proj', 'q_porj'] } },
-      "policy.spec.lora_targets has 'q_porj'; there are q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, c_attn, c_proj, c_fc",
+      "policy.spec.lora_targets has 'q_porj'; known targets are q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, c_attn, c_proj, c_fc",
     ],
     [
       { ...lora, spec: { ...spec, mode: 'TRAINING_MODE_UNSPECIFIED' } },

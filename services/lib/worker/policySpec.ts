@@ -1,4 +1,4 @@
-/** The wire's policy specification, validated and as the libraries take it. */
+/** Validates a request's policy and converts it to the libraries' types. */
 import { defaultMemoryBudget, loraTargets, type TrainableSpec } from '@gapo/model';
 import { type PolicyRef, type PolicySpec, RpcError } from '@gapo/rpc';
 import type { Computation, EngineKey } from './models.js';
@@ -10,7 +10,7 @@ export interface RequestedPolicy {
   readonly engine: EngineKey;
 }
 
-/** Reads a request's policy. Throws RpcError INVALID_ARGUMENT that names the field. */
+/** Reads a request's policy. @throws RpcError INVALID_ARGUMENT that names the field */
 export function requestedPolicy(policy: PolicyRef | null): RequestedPolicy {
   if (policy === null) throw invalid('policy is not set; name a run, a version and a specification');
   if (policy.runId === '') throw invalid('policy.run_id is empty');
@@ -45,7 +45,7 @@ function trainableSpec(spec: PolicySpec): TrainableSpec {
       const targets: readonly string[] = loraTargets;
       const unknown = spec.loraTargets.find((target) => !targets.includes(target.slice(target.lastIndexOf('.') + 1)));
       if (unknown !== undefined)
-        throw invalid(`policy.spec.lora_targets has '${unknown}'; there are ${targets.join(', ')}`);
+        throw invalid(`policy.spec.lora_targets has '${unknown}'; known targets are ${targets.join(', ')}`);
       return { lora: { rank: spec.loraRank, alpha: spec.loraAlpha, targets: spec.loraTargets }, valueHeads };
     }
     default:

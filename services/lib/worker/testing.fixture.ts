@@ -37,14 +37,14 @@ import {
 import { type ThreadTasks, WorkerThread } from '@gapo/service';
 import type { TensorThreadSettings, Worker } from './mod.js';
 
-/** Milliseconds within which calls of tests are answered. */
+/** The deadline of calls in tests, in milliseconds. */
 export const deadlineMs = 20_000;
 
-/** A decoder with grouped-query attention, as small as can be. */
+/** A minimal decoder with grouped-query attention. */
 const shape = tinyShape({ vocabulary: 11, heads: 2, keyValueHeads: 1, headWidth: 4, context: 64 });
 export const tinyConfig = llamaConfig(shape);
 
-/** What is trained of it. */
+/** The trained tensors. */
 export const tinyTrainable: TrainableSpec = {
   lora: { rank: 2, alpha: 4, targets: ['q_proj', 'v_proj', 'up_proj'] },
   valueHeads: 0,
@@ -53,12 +53,12 @@ export const tinyTrainable: TrainableSpec = {
 /** The run that all requests of tests name. */
 export const runId = 'tiny-run';
 
-/** Where a thing that is to be closed in the end is left: a test's context, or a suite's owner. */
+/** Closes resources at its end: a test's context, or a suite's owner. */
 export interface Owner {
   after(close: () => Promise<void>): void;
 }
 
-/** To be called in a suite: what is left with it is closed at the suite's end, the last one first. */
+/** For suites: closes resources at the suite's end, the last one first. */
 export function suiteOwner(): Owner {
   const closing: (() => Promise<void>)[] = [];
   after(async () => {
@@ -67,7 +67,7 @@ export function suiteOwner(): Owner {
   return { after: (close) => void closing.push(close) };
 }
 
-/** A model that lies in a directory of its own. */
+/** A tiny model in a directory. */
 export interface TinyPolicy {
   readonly directory: string;
   readonly model: DecoderModel;
@@ -77,7 +77,7 @@ export interface TinyPolicy {
   ref(number: number): PolicyRefInput;
 }
 
-/** Writes a random model whose distributions are far from uniform. The directory goes with the test. */
+/** Writes a random model whose distributions are far from uniform, in a directory that the test's end deletes. */
 export async function tinyPolicy(t: Owner, seed = 3): Promise<TinyPolicy> {
   const directory = await mkdtemp(join(tmpdir(), 'gapo-worker-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
@@ -124,17 +124,18 @@ export function versionMessages(version: number, tensors: readonly NamedTensor[]
   ];
 }
 
-/** A policy service that runs. */
+/** A running policy service. */
 export interface PolicyServer {
   readonly address: string;
   readonly client: Client<'gapo.policy.v1.PolicyService'>;
-  /** The versions that were asked for so far, in order. */
+  /** The versions requested so far, in order. */
   readonly pulls: readonly number[];
 }
 
 /**
  * Serves versions on a free port until the test ends.
- * @param messages what is sent for a version; throws where there is none.
+ *
+ * @param messages the response for a version; throws where there is none
  */
 export async function policyServer(
   t: Owner,
@@ -164,7 +165,7 @@ export function versionsOf(t: Owner, policy: TinyPolicy, count = 1): Promise<Pol
   });
 }
 
-/** Changes one byte of a directory's weights: the same shapes, another model. */
+/** Changes one bit of a directory's weights: the same shapes, another model. */
 export async function damageWeights(directory: string): Promise<void> {
   const path = join(directory, 'model.safetensors');
   const bytes = await readFile(path);

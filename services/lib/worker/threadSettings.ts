@@ -1,4 +1,4 @@
-/** What the thread that runs a worker's tensors is started with. */
+/** The settings of a worker's tensor thread. */
 import { workerData } from 'node:worker_threads';
 import type { ModelPlaces } from './models.js';
 
@@ -8,7 +8,7 @@ export interface TensorThreadSettings extends ModelPlaces {
   readonly device: 'cpu' | 'cuda';
 }
 
-/** What the thread was started with; for the modules that run in one. */
+/** The settings of the current tensor thread. */
 export function threadSettings(): TensorThreadSettings {
   return workerData as TensorThreadSettings;
 }

@@ -1,4 +1,4 @@
-/** Policy versions: pulled once, kept while they are of use, never damaged. */
+/** Policy versions: pulled once, kept while they are useful, never damaged. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { flatten, sha256OfTensors } from '@gapo/model';
@@ -17,7 +17,7 @@ import {
 const store = ({ client }: PolicyServer) => new VersionStore(client);
 
 describe('the store of versions', { timeout: 60_000 }, () => {
-  test('many requests at the same time are one pull, and all get the same tensors', async (t) => {
+  test('concurrent requests share one pull, and all get the same tensors', async (t) => {
     const policy = await tinyPolicy(t);
     const server = await versionsOf(t, policy);
     const versions = store(server);
@@ -42,7 +42,7 @@ describe('the store of versions', { timeout: 60_000 }, () => {
     assert.deepEqual(server.pulls, [0, 1, 2, 3, 2], 'this one was let go');
   });
 
-  test('runs do not push out each other’s versions', async (t) => {
+  test('runs do not evict each other’s versions', async (t) => {
     const policy = await tinyPolicy(t);
     const server = await versionsOf(t, policy, 4);
     const versions = store(server);
@@ -100,7 +100,7 @@ describe('the store of versions', { timeout: 60_000 }, () => {
     });
   }
 
-  test('a version that the coordinator does not know stays NOT_FOUND, and is asked for again', async (t) => {
+  test('a version that the coordinator does not have is NOT_FOUND, and is requested again', async (t) => {
     const server = await versionsOf(t, await tinyPolicy(t));
     const versions = store(server);
     for (let time = 0; time < 2; time++)
@@ -108,7 +108,7 @@ describe('the store of versions', { timeout: 60_000 }, () => {
     assert.deepEqual(server.pulls, [9, 9]);
   });
 
-  test('a coordinator that is away is UNAVAILABLE', async (t) => {
+  test('an unreachable coordinator is UNAVAILABLE', async (t) => {
     const gone = await serve({ address: '127.0.0.1:0', services: [] });
     await gone.stop();
     const client = connect('gapo.policy.v1.PolicyService', gone.address);

@@ -1,23 +1,23 @@
-/** Policy versions that a worker holds: pulled from the coordinator when a request first names one. */
+/** The policy versions of a worker, pulled from the coordinator when a request first names one. */
 import type { NamedTensor } from '@gapo/model';
 import { type Client, RpcError, TensorAssembler } from '@gapo/rpc';
 import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
 
 /** Versions kept for each run: the reference, the current one, and the one before it. */
 const versionsKept = 3;
-/** Milliseconds to pull one version. */
+/** The deadline for pulling one version, in milliseconds. */
 const pullDeadlineMs = 120_000;
 
 /** A version's tensors. */
 export interface HeldVersion {
-  /** SHA-256 (hex) of the tensors: what tells it from every other. */
+  /** SHA-256 (hex) of the tensors. */
   readonly sha256: string;
   readonly tensors: readonly NamedTensor[];
 }
 
 /**
- * Pulls and keeps versions. Requests for one version at a time share one pull, so it has a deadline of its own and outlives
- * the request that began it: another may still wait for it, and a repeated one finds it.
+ * Pulls and keeps versions. Concurrent requests for a version share one pull, which has its own deadline and outlives the
+ * request that started it.
  */
 export class VersionStore {
   readonly #coordinator: Client<'gapo.policy.v1.PolicyService'>;
@@ -28,7 +28,7 @@ export class VersionStore {
     this.#coordinator = coordinator;
   }
 
-  /** A version's tensors. Throws RpcError where the coordinator does not answer, does not know it, or sends it damaged. */
+  /** A version's tensors. @throws RpcError where the coordinator does not answer, does not have it, or sends it damaged */
   get(runId: string, version: number): Promise<HeldVersion> {
     const key = `${runId}/${version}`;
     const found = this.#held.get(key);
@@ -44,7 +44,7 @@ export class VersionStore {
     return tensors;
   }
 
-  /** Begins to pull a version that will be asked for; where that fails, whoever asks for it pulls again and is told why. */
+  /** Starts to pull a version ahead of time. If that fails, the request that needs it pulls again and reports the error. */
   expect(runId: string, version: number): void {
     this.get(runId, version).catch(() => undefined);
   }

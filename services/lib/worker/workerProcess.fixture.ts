@@ -1,4 +1,4 @@
-/** What the process of every worker does, tested on each: help, wrong settings, a busy port, SIGTERM during a call. */
+/** Tests that every worker's process shares: help, wrong settings, a busy port, SIGTERM during a call. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { startProcess, takenAddress } from '@gapo/service/testing';
@@ -9,8 +9,7 @@ export interface WorkerUnderTest {
   readonly name: 'rollout' | 'gradient';
   /** Its compiled main.ts. */
   readonly main: URL;
-  /** The variables that it has beside those of every worker. */
-  /** Makes one call and checks that it is answered in full. */
+  /** Makes one call and checks that the response is complete. */
   readonly call: (address: string, policy: TinyPolicy) => Promise<void>;
 }
 
@@ -42,9 +41,9 @@ export function testWorkerProcess({ name, main, call }: WorkerUnderTest): void {
       assert.match(surplus.output(), /^found the argument '--port=1', expected none but --help; .*\n$/);
     });
 
-    test('SIGTERM during a call: the call is answered in full, then the process ends with 0', async (t) => {
+    test('SIGTERM during a call: the call completes, then the process exits with 0', async (t) => {
       const policy = await tinyPolicy(t);
-      // A pull means that the call is under way.
+      // A pull means that the call is in progress.
       const coordinator = await policyServer(t, ({ version }) => {
         worker.kill('SIGTERM');
         return versionMessages(version, policy.version(version));

@@ -1,4 +1,4 @@
-/** What every tensor worker's process has: its settings, the coordinator's client, and a server that stops cleanly. */
+/** The process of a tensor worker: its settings, the coordinator's client, and a server that shuts down gracefully. */
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Client, type Implementation, connect, serve } from '@gapo/rpc';
@@ -12,14 +12,15 @@ import {
   settingsHelp,
   z,
   runService,
+  type ThreadTasks,
+  WorkerThread,
 } from '@gapo/service';
-import { WorkerThread, type ThreadTasks } from '@gapo/service';
 import type { TensorThreadSettings } from './threadSettings.js';
 
 const workerSettings = (listen: string) =>
   z.object({
-    LISTEN: hostPort.default(listen).describe('Where it listens; port 0 takes a free one.'),
-    COORDINATOR: grpcTarget.default('127.0.0.1:50050').describe('Whom it pulls policy versions from.'),
+    LISTEN: hostPort.default(listen).describe('The address to listen on; port 0 chooses a free port.'),
+    COORDINATOR: grpcTarget.default('127.0.0.1:50050').describe('The coordinator that it pulls policy versions from.'),
     THREADS: positiveInt
       .default(Math.min(availableParallelism(), 4))
       .describe('Threads of the tensor runtime; by default all cores, at most 4.'),
@@ -28,33 +29,33 @@ const workerSettings = (listen: string) =>
       .default('cpu')
       .describe('The execution provider of the tensor runtime.')
       .meta({ expected: 'cpu or cuda' }),
-    MODEL_ROOT: directory.default('.').describe('Where relative model directories start.'),
+    MODEL_ROOT: directory.default('.').describe('The base of relative model directories.'),
     MODEL_CACHE: directory
       .default(join(tmpdir(), 'gapo-models'))
-      .describe('A directory for BF16 and F16 weights as float32: written once, mapped by every worker.'),
-    ADDRESS_FILE: filePath.optional().describe('A file that its real address is written to, whole or not at all.'),
+      .describe('A directory for float32 copies of BF16 and F16 weights, written once and mapped by every worker.'),
+    ADDRESS_FILE: filePath.optional().describe('A file that receives the actual address, written atomically.'),
   });
 
-/** Calls under way have this long to finish; less than the 10 seconds that runService allows for the whole stop. */
+/** The time for calls in progress to finish: less than the 10 seconds that runService allows for the whole shutdown. */
 const shutdownGraceMs = 8000;
 
-/** A tensor worker: what it serves, and the thread that works for it. */
+/** A tensor worker: its service and its thread. */
 export interface Worker<Tasks extends ThreadTasks> {
   readonly name: 'rollout' | 'gradient';
-  /** What the service is, in one sentence, for `--help`. */
+  /** The service in one sentence, for `--help`. */
   readonly title: string;
-  /** Where it listens by default. */
+  /** The default address. */
   readonly listen: string;
   /** The compiled module of its tensor thread, which exports the tasks. */
   readonly thread: URL;
-  /** Makes the service, which pulls versions from the coordinator and has the thread work on them. */
+  /** Creates the service, which pulls versions from the coordinator and runs its tasks in the thread. */
   readonly service: (
     coordinator: Client<'gapo.policy.v1.PolicyService'>,
     thread: WorkerThread<Tasks>,
   ) => Implementation;
 }
 
-/** Runs a worker's process from its settings until it is told to stop. */
+/** Runs a worker's process until it receives a stop signal. */
 export async function runWorker<Tasks extends ThreadTasks>(worker: Worker<Tasks>): Promise<void> {
   const schema = workerSettings(worker.listen);
   await runService({

@@ -1,4 +1,4 @@
-/** Sequences as the graphs take them: padded token ids, and where each completion token is predicted. */
+/** Batches of sequences for the graphs: padded token ids, and the position that predicts each completion token. */
 import { type TensorArray, int64 } from '@gapo/graph';
 
 /** A prompt and its completion, as token ids. */
@@ -7,16 +7,16 @@ export interface Sequence {
   readonly completionIds: readonly number[];
 }
 
-/** Completion tokens of sequences. */
+/** The number of completion tokens of sequences. */
 export function tokensOf(sequences: readonly Sequence[]): number {
   return sequences.reduce((total, { completionIds }) => total + completionIds.length, 0);
 }
 
-/** A batch of sequences, padded on the right. N counts the completion tokens of all sequences, in order. */
+/** B sequences, padded on the right to T tokens. Arrays of N run through the completion tokens of all sequences in order. */
 export interface SequenceBatch {
-  /** int64 [B, T]; padding is 0, and no real token sees it. */
+  /** int64 [B, T]; padding is 0, and no real token attends to it. */
   readonly ids: TensorArray;
-  /** int64 [N]: b · T + t of the position that predicts each completion token. */
+  /** int64 [N]: the position b · T + t that predicts each completion token. */
   readonly rows: TensorArray;
   /** int64 [N]: the completion tokens. */
   readonly targets: TensorArray;
@@ -26,7 +26,11 @@ export interface SequenceBatch {
   readonly tokens: number;
 }
 
-/** Throws RangeError where there is no sequence, a prompt or a completion is empty, or a sequence exceeds the context. */
+/**
+ * Checks sequences.
+ *
+ * @throws RangeError where there is no sequence, a prompt or a completion is empty, or a sequence exceeds the context
+ */
 export function checkSequences(sequences: readonly Sequence[], context: number): void {
   if (sequences.length === 0) throw new RangeError('a batch needs at least one sequence');
   sequences.forEach(({ promptIds, completionIds }, index) => {
@@ -39,7 +43,7 @@ export function checkSequences(sequences: readonly Sequence[], context: number):
   });
 }
 
-/** Pads and indexes sequences. Throws RangeError as checkSequences does. */
+/** Pads and indexes sequences. @throws RangeError as checkSequences */
 export function toBatch(sequences: readonly Sequence[], context: number): SequenceBatch {
   checkSequences(sequences, context);
   let length = 0;

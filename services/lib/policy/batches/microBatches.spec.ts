@@ -16,7 +16,7 @@ const room = (tokens: number) => (extents: { readonly rows: number; readonly len
   extents.rows * extents.length <= tokens;
 
 describe('micro-batches', () => {
-  test('every sequence is in one of them, and none is larger than fits, or it is one sequence', () => {
+  test('every sequence is in exactly one, and each fits the budget or is a single sequence', () => {
     fc.assert(
       fc.property(lengths, fc.integer({ min: 1, max: 2000 }), (all, tokens) => {
         const parts = microBatches(all, room(tokens));
@@ -32,7 +32,7 @@ describe('micro-batches', () => {
     );
   });
 
-  test('sequences of like lengths are together where padding would cost more than another run', () => {
+  test('sequences of similar lengths are grouped where padding would cost more than another micro-batch', () => {
     const all = [150, 30, 148, 31, 152, 29, 149, 30].map((total) => ({ total, completion: 1 }));
     assert.deepEqual(
       microBatches(all, () => true),
@@ -50,7 +50,7 @@ describe('micro-batches', () => {
     );
   });
 
-  test('activations grow with rows and length; without them kept they are fewer', () => {
+  test('activations grow with rows and length, and recomputation reduces them', () => {
     const extents = { rows: 4, length: 20, completions: 40 };
     const kept = activationBytes(tinyConfig, extents, 'layers');
     assert.ok(activationBytes(tinyConfig, { ...extents, rows: 8 }, 'layers') > kept);
@@ -122,7 +122,7 @@ describe('gradients', () => {
     ['all weights', { valueHeads: 0 }, shard('sequence', 0)],
   ];
   for (const [what, spec, input] of cases) {
-    test(`in micro-batches of one sequence they are those of the whole shard: ${what}`, async () => {
+    test(`in micro-batches of one sequence they equal those of the whole shard: ${what}`, async () => {
       const whole = await gradientsOf(spec, input, {});
       const split = await gradientsOf(spec, input, { memoryBudget: 1e-6 });
       whole.objectives.forEach((gradient, k) => assert.ok(gap(gradient, split.objectives[k] as Float32Array) < 1e-5));
@@ -134,7 +134,7 @@ describe('gradients', () => {
       valueLossSum.forEach((sum, k) => assert.ok(Math.abs(sum - whole.statistics.valueLossSum[k]!) < 1e-5 * sum));
     });
 
-    test(`layers computed again give the very same: ${what}`, async () => {
+    test(`recomputed layers give identical results: ${what}`, async () => {
       const kept = await gradientsOf(spec, input, {});
       const again = await gradientsOf(spec, input, { recompute: true });
       assert.deepEqual(again, kept);
@@ -142,7 +142,7 @@ describe('gradients', () => {
   }
 });
 
-test('log-probabilities and values come in the order of the sequences, however they were split', async () => {
+test('log-probabilities and values keep the order of the sequences, whatever the split', async () => {
   const spec: TrainableSpec = { lora: { rank: 2, alpha: 4, targets: ['q_proj'] }, valueHeads: 2 };
   const results = [];
   for (const memoryBudget of [2048, 1e-6]) {

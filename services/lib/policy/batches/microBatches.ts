@@ -1,20 +1,20 @@
 /**
- * How a shard is split into the micro-batches that run at a time: by length, within a memory budget.
+ * Splits a shard into micro-batches of similar lengths, each within a memory budget.
  *
- * The split is a function of the sequences' lengths, the decoder and the options alone. Gradients are added up in its
- * order, so that workers with the same options agree to the last bit.
+ * The split is a function of the sequences' lengths, the decoder and the options alone. Gradients are summed in its order,
+ * so workers with the same options agree to the last bit.
  */
 import { type DecoderConfig, type MicroBatchExtents, activationBytes, defaultMemoryBudget } from '@gapo/model';
 import type { PrecisionOptions } from '../engineOptions.js';
 
-/** What bounds the memory of a run. Workers of one coordinator need the same, or their sums differ in the last bits. */
+/** Bounds the memory of a computation. Workers with different options differ in the last bits of their sums. */
 export interface MemoryOptions {
   /**
-   * MiB for the activations of one micro-batch, by the estimate of `activationBytes`. A sequence that needs more by
-   * itself is run by itself. @default defaultMemoryBudget
+   * MiB for the activations of one micro-batch, estimated by `activationBytes`. A sequence that alone needs more runs
+   * alone. @default defaultMemoryBudget
    */
   readonly memoryBudget?: number;
-  /** Whether backward passes compute each layer again instead of keeping what it computed. @default false */
+  /** Whether backward passes recompute each layer instead of keeping its activations. @default false */
   readonly recompute?: boolean;
 }
 
@@ -26,12 +26,12 @@ export interface SequenceLength {
   readonly completion: number;
 }
 
-/** What a run costs beside its tokens, in tokens: the runtime's work for each node, and merging the adapters. */
+/** The fixed cost of a micro-batch, in tokens: the runtime's work for each node, and merging the adapters. */
 const runOverheadTokens = 256;
 
 /**
- * Groups sequences, as lists of their indices: of all splits of the sequences in order of their lengths whose parts
- * fit, the one with the fewest tokens, padding and a fixed cost for each part counted.
+ * Groups sequences into lists of their indices. Of all splits of the sequences, ordered by length, whose parts fit, chooses
+ * the one with the fewest tokens, counting padding and a fixed cost for each part.
  */
 export function microBatches(
   lengths: readonly SequenceLength[],
@@ -40,7 +40,7 @@ export function microBatches(
   const order = lengths
     .map((_, index) => index)
     .sort((a, b) => lengthAt(lengths, a).total - lengthAt(lengths, b).total);
-  // best[end]: the least cost of the first `end` sequences in order, and where its last part starts.
+  // best[end]: the lowest cost of the first `end` sequences in order, and the start of its last part.
   const best: { readonly cost: number; readonly start: number }[] = [{ cost: 0, start: 0 }];
   for (let end = 1; end <= order.length; end++) {
     const { total: length } = lengthAt(lengths, order[end - 1] as number);
@@ -62,7 +62,7 @@ export function microBatches(
   return parts;
 }
 
-/** The micro-batches of sequences under a decoder. `backward`: whether gradients are computed. */
+/** The micro-batches of sequences for a decoder. `backward`: whether gradients are computed. */
 export function splitByMemory(
   config: DecoderConfig,
   sequences: readonly { readonly promptIds: readonly number[]; readonly completionIds: readonly number[] }[],

@@ -5,11 +5,11 @@ import type { SequenceBatch } from '../batches/batch.js';
 import { decodeSequences, logits } from './sequences.js';
 import type { Tensors } from './tensorSource.js';
 
-/** The values that every graph over completions has, token by token. */
+/** The values of every graph over completions, token by token. */
 export interface CompletionValues {
   /** [N]: ln π(token) at the sampling temperature. */
   readonly logprobs: Value;
-  /** [N]: entropy in nats at the sampling temperature. Its nodes are added where it is first asked for. */
+  /** [N]: entropy in nats at the sampling temperature. Its nodes are emitted on first access. */
   readonly entropy: Value;
   /** [N, heads]: the value before each token; absent without value heads. */
   readonly values: Value | undefined;
@@ -19,7 +19,8 @@ export interface CompletionValues {
 
 /**
  * Declares the batch's inputs and builds log-probabilities, entropy and values of its completion tokens.
- * `recompute`: backward passes compute each layer again instead of keeping what it computed.
+ *
+ * @param recompute whether backward passes recompute each layer instead of keeping its activations
  */
 export function completionValues(
   graph: Graph,
@@ -34,7 +35,7 @@ export function completionValues(
   const sequenceOf = graph.input('sequenceOf', 'int64', ['N']);
   const inverseTemperature = graph.floatInput('inverseTemperature', []);
   const { hidden: predicting } = decodeSequences(config, ids, tensors, spec.lora, { rows, recompute }); // [N, width]
-  // The temperature goes with the hidden state, which is narrower than the vocabulary.
+  // The temperature divides the hidden state, which is narrower than the logits.
   const cooled = logits(config, mul(predicting, inverseTemperature), tensors); // [N, V]
   const statistics = tokenStatistics(cooled, targets);
   return {
@@ -47,7 +48,7 @@ export function completionValues(
   };
 }
 
-/** The feeds of completionValues' inputs. */
+/** The feeds of completionValues' inputs. @throws RangeError where the temperature is not above 0 */
 export function completionFeeds(batch: SequenceBatch, temperature: number): Readonly<Record<string, TensorArray>> {
   if (!(temperature > 0)) throw new RangeError(`temperature is ${temperature}; log-probabilities need one above 0`);
   return {
@@ -64,7 +65,7 @@ export function parameterFeeds(version: readonly NamedTensor[]): Readonly<Record
   return Object.fromEntries(version.map(({ name, shape, data }) => [name, { data, dims: shape }]));
 }
 
-/** The feeds that a session asks for: the runtime refuses names that its graph does not have. */
+/** The feeds that a session needs: the runtime refuses names that its graph does not have. */
 export function pick(
   feeds: Readonly<Record<string, TensorArray>>,
   names: readonly string[],
@@ -72,13 +73,13 @@ export function pick(
   return Object.fromEntries(
     names.map((name) => {
       const feed = feeds[name];
-      if (feed === undefined) throw new Error(`the graph needs '${name}', which was not given`);
+      if (feed === undefined) throw new Error(`the graph needs the input '${name}', which has no feed`);
       return [name, feed];
     }),
   );
 }
 
-/** One linear head for each objective on the detached hidden state: critics learn without moving the policy's trunk. */
+/** One linear head per objective on the detached hidden state, so critics learn without changing the policy's trunk. */
 function valueHeads(hidden: Value, spec: TrainableSpec, tensors: Tensors): Value | undefined {
   if (spec.valueHeads === 0) return undefined;
   return add(linear(detach(hidden), tensors(valueHeadNames.weight)), tensors(valueHeadNames.bias));

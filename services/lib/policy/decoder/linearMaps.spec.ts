@@ -4,7 +4,7 @@ import { Graph, Session, type Value, gradients } from '@gapo/graph';
 import { type LinearModule, adapterName, philoxNormal } from '@gapo/model';
 import { mergedElements, projection } from './linearMaps.js';
 
-test('an adapter beside a large weight does what one merged into a small weight does, forward and backward', async () => {
+test('an adapter beside a large weight and one merged into a small weight agree, forward and backward', async () => {
   const [into, out, rank, rows] = [24, 16, 3, 4];
   const lora = { rank, alpha: 6, targets: ['proj'] };
   const tensor = (dims: readonly number[], index: number) => ({
@@ -31,7 +31,7 @@ test('an adapter beside a large weight does what one merged into a small weight 
       const graph = new Graph('projection', 'float64');
       const inputs = new Map(Object.entries(feeds).map(([name, { dims }]) => [name, graph.floatInput(name, dims)]));
       const value = (name: string): Value => inputs.get(name) as Value;
-      // Only the module's word for its size differs: the tensors are the same.
+      // Only the size that the module states differs; the tensors are the same.
       const module: LinearModule = { name: 'proj', into, out: large ? mergedElements : out, bias: true, inOut };
       const [y] = projection(value, lora)(value('x'), [module]) as [Value];
       const wanted = ['x', adapterName('proj', 'A'), adapterName('proj', 'B')].map(value);

@@ -1,6 +1,6 @@
 /**
- * Gives a graph its tensors, each declared once: the trained ones as inputs, the frozen ones as constants, which stay in
- * their files where they are float32 there.
+ * Declares a graph's tensors, each once: trained ones as inputs, frozen ones as constants. Frozen tensors that are float32
+ * on disk stay in their files.
  */
 import type { Graph, Value } from '@gapo/graph';
 import { type TensorShape, type Weight, elementsOf, isWide } from '@gapo/model';
@@ -8,7 +8,7 @@ import { type TensorShape, type Weight, elementsOf, isWide } from '@gapo/model';
 /** Looks up a graph's tensors by Hugging Face name: inputs where they are trained, constants where they are frozen. */
 export type Tensors = (name: string) => Value;
 
-/** A lookup that declares tensors in a graph as they are asked for. */
+/** Returns a lookup that declares each tensor in the graph on first use. @throws Error for a tensor that the model lacks */
 export function tensorSource(
   graph: Graph,
   trained: readonly TensorShape[],

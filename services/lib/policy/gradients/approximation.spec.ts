@@ -42,7 +42,7 @@ async function input(): Promise<ShardInput> {
   };
 }
 
-test('gradients of the last layer alone are that part of the exact ones', async () => {
+test('gradients of the last layer equal that part of the exact gradients', async () => {
   const shard = await input();
   const engine = new GradientEngine(model, spec, { threads: 1 });
   const exact = await engine.compute(version, shard);
@@ -59,12 +59,12 @@ test('gradients of the last layer alone are that part of the exact ones', async 
   await engine.close();
 });
 
-test('the Gram matrix at the logits is that of gradients taken by differentiation', async () => {
+test('the Gram matrix at the logits equals that of gradients from differentiation', async () => {
   const shard = await input();
   const engine = await LogitGramEngine.open(model, spec, { threads: 1 });
   const found = await engine.compute(version, shard);
 
-  // The same logits, as a parameter: the policy evaluated on every token, up to a constant that softmax does not see.
+  // The same logits as a parameter, up to a constant that softmax ignores: the log-probability of every token.
   const evaluator = await Evaluator.open(model, spec, { threads: 1 });
   const logits: number[] = [];
   for (const { promptIds, completionIds } of sequences) {

@@ -1,4 +1,4 @@
-/** Computes the gradients of a shard: chooses the graph with the fewest backward passes that is exact. */
+/** Computes the gradients of a shard with the exact graph that has the fewest backward passes. */
 import { Session, type TensorArray } from '@gapo/graph';
 import { type DecoderModel, type NamedTensor, type TensorShape, type TrainableSpec, sizeOf } from '@gapo/model';
 import { importanceRatio, isClipped, klLoss } from '@gapo/objectives';
@@ -14,12 +14,12 @@ export interface ShardGradients {
   /** The trained tensors that each flat gradient concatenates. */
   readonly parameters: readonly TensorShape[];
   readonly objectives: readonly Float32Array[];
-  /** Absent where every regulariser's coefficient is 0. */
+  /** Undefined where every coefficient is 0. */
   readonly regularizer: Float32Array | undefined;
   readonly statistics: ShardStatistics;
 }
 
-/** Holds one session for each graph that was needed; not for several runs at a time. */
+/** Computes gradients of shards. Opens a session for each graph on first use; calls must not overlap. */
 export class GradientEngine {
   readonly #model: DecoderModel;
   readonly #spec: TrainableSpec;
@@ -32,7 +32,7 @@ export class GradientEngine {
     this.#options = options;
   }
 
-  /** The gradients under a version: those of the shard's micro-batches, added up in order. */
+  /** The gradients under a version: the sum over the shard's micro-batches, in order. */
   async compute(version: readonly NamedTensor[], input: ShardInput): Promise<ShardGradients> {
     const { config } = this.#model;
     checkSequences(input.sequences, config.context);
@@ -47,8 +47,8 @@ export class GradientEngine {
   }
 
   /**
-   * The gradients of one micro-batch. Where each sequence has one advantage, a single backward pass is tried first and
-   * kept if no token turns out to be clipped; it is exact then.
+   * The gradients of one micro-batch. Where each sequence has one advantage, first tries a single backward pass, which is
+   * exact if no token turns out to be clipped.
    */
   async #microBatch(version: readonly NamedTensor[], input: ShardInput): Promise<ShardGradients> {
     const batch = toBatch(input.sequences, this.#model.config.context);
@@ -119,7 +119,7 @@ function added(total: ShardGradients, part: ShardGradients): ShardGradients {
   return { ...total, statistics: addStatistics([total.statistics, part.statistics]) };
 }
 
-/** The k-th slice of every trained tensor's output, in order; tensors without one have gradient 0. */
+/** The k-th slice of every trained tensor's output, in order. Tensors without an output have gradient 0. */
 function flattened(
   outputs: Readonly<Record<string, TensorArray>>,
   trained: readonly TensorShape[],
@@ -137,7 +137,7 @@ function flattened(
   return flat;
 }
 
-/** Every input that any of the graphs has. */
+/** The feeds of every graph's inputs. */
 export function shardFeeds(
   version: readonly NamedTensor[],
   input: ShardInput,
@@ -157,7 +157,7 @@ export function shardFeeds(
     advantages: { data: advantages, dims: [rows, objectives] },
     oldLogprobs: perToken(input.oldLogprobs),
     denominator: scalar(input.denominator),
-    // Without a KL term the reference has no weight, and the old log-probabilities stand in its place.
+    // Without a KL term the reference has no effect, and the old log-probabilities replace it.
     referenceLogprobs: perToken(input.referenceLogprobs ?? input.oldLogprobs),
     klCoefficient: scalar(input.klCoefficient),
     entropyCoefficient: scalar(input.entropyCoefficient),
@@ -172,7 +172,7 @@ export function shardFeeds(
   };
 }
 
-/** Sums in float64 over the small per-token outputs. */
+/** Sums over the per-token outputs, in float64. */
 function statistics(
   input: ShardInput,
   batch: SequenceBatch,

@@ -1,4 +1,4 @@
-/** The graph that turns a batch and its advantages into one gradient per objective and one of the regularisers. */
+/** The graph that maps a batch and its advantages to one gradient per objective and one of the regularizers. */
 import { Graph, type Precision, type Seed, type Value, emitBinary, emitReshape, gradients } from '@gapo/graph';
 import {
   type DecoderConfig,
@@ -30,20 +30,20 @@ export interface GradientGraphOptions {
   readonly objectives: number;
   /**
    * `unclipped`: one advantage per sequence, no token clipped; one backward pass for all objectives.
-   * `signed`: one advantage per sequence, clipped; one pass for each sign of the advantages.
-   * `token`: an advantage for each token; a pass for each objective.
+   * `signed`: one advantage per sequence, some tokens clipped; one pass per sign of the advantages.
+   * `token`: one advantage per token; one pass per objective.
    */
   readonly passes: 'unclipped' | 'signed' | 'token';
   readonly clipRange: number;
-  /** Whether the regularisers' gradient is computed: a pass of its own. */
+  /** Whether to compute the regularizer's gradient, in a separate pass. */
   readonly regularized: boolean;
-  /** Whether the KL term is among the regularisers. @default true */
+  /** Whether the regularizer has a KL term. @default true */
   readonly kl?: boolean;
-  /** Whether the entropy bonus is among the regularisers. @default true */
+  /** Whether the regularizer has an entropy bonus. @default true */
   readonly entropy?: boolean;
   /** Which trained tensors get gradients; with `lastLayer` the backward pass ends there. @default 'all' */
   readonly scope?: GradientScope;
-  /** Whether each backward pass computes the layers again instead of keeping what they computed. @default false */
+  /** Whether backward passes recompute each layer instead of keeping its activations. @default false */
   readonly recompute?: boolean;
   /** @default 'float32' */
   readonly precision?: Precision;
@@ -60,7 +60,7 @@ export function tensorsOf(scope: GradientScope, config: DecoderConfig, spec: Tra
   return trained.filter(({ name }) => name.includes(prefix));
 }
 
-/** Names of a gradient output: [K, ...shape] for the objectives, shape for the regularisers. */
+/** Names of gradient outputs: [K, ...shape] for the objectives, shape for the regularizer. */
 export const gradientNames = {
   objectives: (parameter: string): string => `objectives.${parameter}`,
   regularizer: (parameter: string): string => `regularizer.${parameter}`,
@@ -68,9 +68,9 @@ export const gradientNames = {
 
 /**
  * Builds the graph. Inputs: those of completionValues, the trained tensors, `advantages` [B, K] or [N, K],
- * `oldLogprobs` [N], `denominator`; with regularisers also `referenceLogprobs` [N] and `klCoefficient`,
- * `entropyCoefficient`, and, with value heads, `oldValues` and `returns` [N, K], `valueCoefficient`, `valueClip`.
- * Outputs: gradients by gradientNames (absent where nothing depends on a tensor), `logprobs`, `entropy`, `values`.
+ * `oldLogprobs` [N], `denominator`; with a regularizer also `referenceLogprobs` [N] and `klCoefficient`,
+ * `entropyCoefficient`, and, with value heads, `oldValues` and `returns` [N, heads], `valueCoefficient`, `valueClip`.
+ * Outputs: gradients by gradientNames (absent for tensors on which no loss depends), `logprobs`, `entropy`, `values`.
  */
 export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap<string, Weight>): Graph {
   const {
@@ -93,7 +93,7 @@ export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap
   const { logprobs, values, sequenceOf } = completions;
   const oldLogprobs = graph.floatInput('oldLogprobs', ['N']);
   const denominator = graph.floatInput('denominator', []);
-  // Per token a gradient over thousands of tokens vanishes in float16: there the sums are divided, which are float32.
+  // Divided by thousands of tokens, a token's gradient would vanish in float16: there the float32 sums are divided instead.
   const later = graph.precision === 'float16';
   const divisor = later ? graph.constant(1) : denominator;
   const emit = outputs(graph, trained, parameters, later ? denominator : undefined);
@@ -116,7 +116,7 @@ export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap
       const slope = surrogateSlope(r, divisor, clipRange, sign);
       if (objectives > 1) perObjective.push(gradients([[logprobs, slope]], wanted, { B: part, N: perToken }));
       else {
-        // One objective's advantages enter with the slope: no row needs a weight of its own.
+        // A single objective's advantages multiply the slope, so no row needs a weight.
         const own = emitBinary('Mul', slope, column(perToken, 0));
         perObjective.push(stacked([gradients([[logprobs, own]], wanted)], wanted));
       }
@@ -153,7 +153,7 @@ export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap
   return graph;
 }
 
-/** Outputs the sum of the parts' gradients of each trained tensor that has one, divided by the divisor if there is one. */
+/** Outputs the sum of the parts' gradients of each trained tensor that has any, divided by the divisor if there is one. */
 function outputs(
   graph: Graph,
   trained: readonly TensorShape[],
@@ -172,7 +172,7 @@ function outputs(
   };
 }
 
-/** K gradients of each parameter as one: [K, ...shape]. */
+/** Stacks the K gradients of each parameter: [K, ...shape]. */
 function stacked(
   gradientsOf: readonly ReadonlyMap<Value, Value>[],
   parameters: readonly Value[],

@@ -3,7 +3,7 @@
  * Koltun 2018, arXiv 1810.04650, with the logits as the shared representation).
  *
  * The gradient of s·ln p(target) with respect to a token's logits is s·(onehot − p), whose squared norm is
- * s²·(1 − 2·p(target) + Σ p²). Tokens have logits of their own, so that
+ * s²·(1 − 2·p(target) + Σ p²). No two tokens share logits, so
  * ⟨g_i, g_j⟩ = Σ_n s_in · s_jn · (1 − 2·p_n(target) + Σ p_n²).
  */
 import { Graph, Session, emitBinary, emitReduce, emitReshape, emitUnary, mul } from '@gapo/graph';
@@ -23,7 +23,7 @@ import { tensorSource } from '../decoder/tensorSource.js';
 import type { EngineOptions } from '../engineOptions.js';
 import { type ShardInput, partOf } from './shard.js';
 
-/** Computes Gram matrices at the logits. Holds one session; not for several runs at a time. */
+/** Computes Gram matrices at the logits. Holds one session; calls must not overlap. */
 export class LogitGramEngine {
   readonly #session: Session;
   readonly #config: DecoderConfig;
@@ -57,7 +57,7 @@ export class LogitGramEngine {
     return new LogitGramEngine(await Session.open(graph.toModel(), options), config, options);
   }
 
-  /** The shard's Gram matrix, row-major [K, K], in float64. PPO's clip counts as in the surrogate. */
+  /** The shard's Gram matrix, row-major [K, K], in float64. Clipped tokens have slope 0, as in the surrogate. */
   async compute(version: readonly NamedTensor[], input: ShardInput): Promise<Float64Array> {
     checkSequences(input.sequences, this.#config.context);
     const gram = new Float64Array(input.objectives ** 2);

@@ -1,6 +1,6 @@
 /**
- * Random projection of flat gradients (Johnson and Lindenstrauss 1984, with signs as Achlioptas 2003): inner products
- * survive in expectation, with a relative error of about √(2 / dimensions).
+ * Random projection of flat gradients (Johnson and Lindenstrauss 1984, with random signs as in Achlioptas 2003). It preserves
+ * inner products in expectation, with a relative error of about √(2 / dimensions).
  */
 import { deriveSeed, philox4x32 } from '@gapo/numeric';
 
@@ -8,12 +8,14 @@ const wordBits = 32;
 const wordsOfBlock = 4;
 
 /**
- * Projects a gradient to `dimensions` numbers: y_d = Σ_p sign(d, p) · x_p / √dimensions. A sign is a function of the
- * seed, the dimension and the position alone, so that shards' projections add up. Sums run in float64.
+ * Projects a gradient to `dimensions` numbers: y_d = Σ_p sign(d, p) · x_p / √dimensions, summed in float64. A sign depends on
+ * the seed, the dimension and the position alone, so the projections of shards add up.
+ *
+ * @throws RangeError where `dimensions` is not a whole number of at least 1
  */
 export function project(gradient: Float32Array, dimensions: number, seed: number): Float32Array {
   if (!Number.isInteger(dimensions) || dimensions < 1) {
-    throw new RangeError(`projection_dimensions is ${dimensions}; it must be an integer of 1 or more`);
+    throw new RangeError(`projection_dimensions is ${dimensions}; it must be a whole number of at least 1`);
   }
   const own = deriveSeed(seed, 'projection');
   const key = [own % 2 ** 32, Math.floor(own / 2 ** 32)];

@@ -1,4 +1,4 @@
-/** What a shard's gradients are computed from, and what is said of them: how both are taken apart and put together. */
+/** The inputs and statistics of a shard's gradients: selecting a part of the inputs, summing the statistics of parts. */
 import { type TrainableSpec, concatenated } from '@gapo/model';
 import { type Sequence, tokensOf } from '../batches/batch.js';
 import type { GradientScope } from './gradientGraph.js';
@@ -16,14 +16,14 @@ export interface ShardInput {
   readonly temperature: number;
   readonly clipRange: number;
   readonly klCoefficient: number;
-  /** Needed where klCoefficient is not 0. */
+  /** Required where klCoefficient is not 0. */
   readonly referenceLogprobs?: Float32Array;
   readonly entropyCoefficient: number;
   /** Which trained tensors get gradients. @default 'all' */
   readonly scope?: GradientScope;
-  /** Leaves the regularisers' gradient out, whatever its coefficients. @default false */
+  /** Omits the regularizer's gradient, whatever its coefficients. @default false */
   readonly objectivesOnly?: boolean;
-  /** Needed with value heads: tokens × heads. */
+  /** Required with value heads. */
   readonly value?: {
     readonly coefficient: number;
     readonly clip: number;
@@ -46,7 +46,7 @@ export interface ShardStatistics {
   readonly valueLossSum: readonly number[];
 }
 
-/** The shard of some of the sequences. */
+/** Selects some of a shard's sequences. */
 export function partOf(input: ShardInput, indices: readonly number[]): ShardInput {
   const starts: number[] = [];
   let tokens = 0;
@@ -54,7 +54,7 @@ export function partOf(input: ShardInput, indices: readonly number[]): ShardInpu
     starts.push(tokens);
     tokens += completionIds.length;
   }
-  /** The chosen sequences' part of an array with `width` numbers a token. */
+  /** The chosen sequences' part of an array with `width` numbers per token. */
   const ofTokens = (all: Float32Array, width = 1): Float32Array =>
     concatenated(
       indices.map((index) => {
@@ -89,7 +89,7 @@ export function partOf(input: ShardInput, indices: readonly number[]): ShardInpu
   };
 }
 
-/** The statistics of all parts together. */
+/** Sums the statistics of parts. */
 export function addStatistics(parts: readonly ShardStatistics[]): ShardStatistics {
   const sum = (of: (part: ShardStatistics) => number): number => parts.reduce((total, part) => total + of(part), 0);
   const each = (of: (part: ShardStatistics) => readonly number[]): readonly number[] =>
@@ -104,7 +104,7 @@ export function addStatistics(parts: readonly ShardStatistics[]): ShardStatistic
   };
 }
 
-/** Throws RangeError where an array does not have the shard's size, or something that is needed is not there. */
+/** Checks a shard. @throws RangeError where an array does not have the shard's size, or a required input is missing */
 export function checkShard(input: ShardInput, spec: TrainableSpec): void {
   const tokens = tokensOf(input.sequences);
   const expect = (name: string, found: number, expected: number): void => {
@@ -116,13 +116,13 @@ export function checkShard(input: ShardInput, spec: TrainableSpec): void {
   if (!(input.denominator > 0)) throw new RangeError(`denominator is ${input.denominator}; it must be above 0`);
   if (input.klCoefficient !== 0) {
     if (input.referenceLogprobs === undefined)
-      throw new RangeError('kl_coefficient is not 0, so reference_logprobs is needed');
+      throw new RangeError('kl_coefficient is not 0, so reference_logprobs is required');
     expect('reference_logprobs', input.referenceLogprobs.length, tokens);
   }
   if (input.value !== undefined) {
     expect('old_values', input.value.oldValues.length, tokens * spec.valueHeads);
     expect('returns', input.value.returns.length, tokens * spec.valueHeads);
   } else if (spec.valueHeads > 0) {
-    throw new RangeError(`the policy has ${spec.valueHeads} value heads, so old_values and returns are needed`);
+    throw new RangeError(`the policy has ${spec.valueHeads} value heads, so old_values and returns are required`);
   }
 }

@@ -1,8 +1,8 @@
 /**
- * The key-value cache of the rows that are being sampled, owned by JavaScript and read in place by the runtime.
+ * The KV cache of the rows being sampled, owned by JavaScript and read in place by the runtime.
  *
- * Between stretches it is laid out anew: rows that ended leave, others grow by what the stretch added, new ones enter.
- * Each row's positions lie together from the start of its place, and padding, always 0, comes after them.
+ * It is rebuilt between stretches: finished rows leave, others grow by the stretch's positions, new ones enter. A row's
+ * positions are contiguous from the start of its place, followed by padding, which is always 0.
  */
 import type { TensorArray } from '@gapo/graph';
 import type { DecoderConfig } from '@gapo/model';
@@ -11,19 +11,19 @@ import { cacheNames } from './graphs.js';
 /** Tensors by the names of `cacheNames`, each [rows, keyValueHeads, positions, headWidth]. */
 export type CacheTensors = Readonly<Record<string, TensorArray>>;
 
-/** Positions of one row of some cache: the first `count`. */
+/** The first `count` positions of one row of a cache. */
 export interface CachePiece {
   readonly tensors: CacheTensors;
   readonly row: number;
   readonly count: number;
 }
 
-/** The cache of up to a number of rows. */
+/** The KV cache. */
 export class KeyValueCache {
   readonly #names: readonly string[];
   readonly #heads: number;
   readonly #headWidth: number;
-  /** One buffer more than tensors: each tensor is laid out in the one that the last left. */
+  /** One buffer more than there are tensors: each tensor is written to the buffer that the previous one left. */
   #spare: Float32Array = new Float32Array(0);
   #current: CacheTensors = {};
 
@@ -33,24 +33,24 @@ export class KeyValueCache {
     this.#headWidth = config.headWidth;
   }
 
-  /** What the runtime reads. */
+  /** The tensors that the runtime reads. */
   get tensors(): CacheTensors {
     return this.#current;
   }
 
-  /** The extent of each row's place. */
+  /** The number of positions that each row has room for. */
   get positions(): number {
     return this.#current[this.#names[0] as string]?.dims[2] ?? 0;
   }
 
-  /** Lays the cache out: for each row the pieces that it is made of, in order. Pieces may be of the present layout. */
+  /** Rebuilds the cache from the pieces of each row, in order. Pieces may refer to the present tensors. */
   layOut(rows: readonly (readonly CachePiece[])[]): void {
     const [heads, headWidth] = [this.#heads, this.#headWidth];
     const positions = Math.max(1, ...rows.map(positionsOf)); // no tensor is empty
     const size = rows.length * heads * positions * headWidth;
     const next: Record<string, TensorArray> = {};
     for (const name of this.#names) {
-      // Room for some growth: pages that are not written cost nothing.
+      // Twice the size leaves room to grow; pages that are never written cost nothing.
       const target = this.#spare.length < size ? new Float32Array(2 * size) : this.#spare;
       rows.forEach((pieces, row) => {
         for (let head = 0; head < heads; head++) {
@@ -73,12 +73,12 @@ export class KeyValueCache {
   }
 }
 
-/** The positions of a row that is made of pieces. */
-export function positionsOf(pieces: readonly CachePiece[]): number {
+/** The number of positions of a row's pieces. */
+function positionsOf(pieces: readonly CachePiece[]): number {
   return pieces.reduce((total, { count }) => total + count, 0);
 }
 
-/** The tensors of a run's outputs whose names begin with a prefix, without it. */
+/** The outputs whose names start with a prefix, by their names without it. */
 export function cachePart(outputs: CacheTensors, prefix: string): CacheTensors {
   const names = Object.keys(outputs).filter((name) => name.startsWith(prefix));
   return Object.fromEntries(names.map((name) => [name.slice(prefix.length), outputs[name] as TensorArray]));

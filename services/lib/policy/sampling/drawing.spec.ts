@@ -1,4 +1,4 @@
-/** Draws against the distributions written out in float64: what is kept, how likely it is, and which token a number finds. */
+/** Drawing against distributions computed in float64: the kept tokens, their probabilities, and the token that a number selects. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Graph, Session, type TensorArray, int64 } from '@gapo/graph';
@@ -23,12 +23,12 @@ const drawingFor = (options: Options, greedy = false): Drawing => ({
   minP: options.minP !== undefined,
 });
 
-/** Logits of normal spread for every row, and the tokens that each has seen. */
+/** Normally distributed logits for every row, and the tokens that each row has seen. */
 function example(vocabulary: number, spread: number) {
   const logits = philoxNormal(rows * vocabulary, 5, vocabulary, spread);
   const seen = Uint8Array.from({ length: rows * vocabulary }, (_, i) => (uniform(9, i) < 0.2 ? 1 : 0));
   const uniforms = Float32Array.from({ length: rows }, (_, row) => uniform(7, row));
-  uniforms.set([0, 1 - 2 ** -24], 0); // both ends of what the counter-based generator gives
+  uniforms.set([0, 1 - 2 ** -24], 0); // both ends of the counter-based generator's range
   return { vocabulary, logits, seen, uniforms };
 }
 
@@ -119,7 +119,7 @@ describe('drawing a token', () => {
     ['a repetition penalty', { repetitionPenalty: 1.7 }],
     ['everything at once', { repetitionPenalty: 1.3, topK: 40, topP: 0.8, minP: 0.02 }],
   ];
-  // 300: more than are sorted at first, in blocks of 15. 11: a prime, and fewer than are sorted at first. 2: very flat.
+  // 300: more than the first candidates, in blocks of 15. 11: a prime, and fewer than the candidates. 2: very flat.
   for (const [vocabulary, spread] of [
     [300, 2],
     [300, 0.3],
@@ -127,7 +127,7 @@ describe('drawing a token', () => {
   ] as const) {
     for (const [what, options] of cases) {
       const some = { ...options, ...(options.topK && { topK: Math.min(options.topK, vocabulary) }) };
-      test(`${what}, ${vocabulary} tokens of spread ${spread}: the token, its probability and the policy's own are those written out`, async () => {
+      test(`${what}, ${vocabulary} tokens of spread ${spread}: the token, its probability and the policy's own agree with float64`, async () => {
         const given = example(vocabulary, spread);
         const { tokens, logprobs, drawnLogprobs } = await drawn(given, some);
         for (let row = 0; row < rows; row++) {
@@ -155,7 +155,7 @@ describe('drawing a token', () => {
     }
   }
 
-  test('the case of top-p has rows whose nucleus is within the first candidates, and rows whose is not', () => {
+  test('the case of top-p has rows whose nucleus is within the first candidates, and others', () => {
     const sizes = (spread: number, topP: number): number[] => {
       const { logits, seen } = example(300, spread);
       return Array.from({ length: rows }, (_, row) => {

@@ -1,8 +1,8 @@
 /**
- * Drawing a token of each row from its logits, as nodes of a graph.
+ * Draws a token for each row from its logits, as nodes of a graph.
  *
- * What a request does not ask for has no node. In order: repetition penalty, temperature (the caller's), top-k, top-p
- * over what top-k leaves, min-p; then the inverse of the cumulative distribution at one uniform number a row.
+ * Options that are off have no nodes. The order: repetition penalty, temperature (applied by the caller), top-k, top-p over
+ * what top-k leaves, min-p, then the inverse of the cumulative distribution at one uniform number per row.
  */
 import {
   type DataType,
@@ -19,7 +19,7 @@ import {
 
 /** Which options a graph has. */
 export interface Drawing {
-  /** The most probable token; nothing is drawn and nothing cut. */
+  /** Take the most probable token; draw and truncate nothing. */
   readonly greedy: boolean;
   readonly repetitionPenalty: boolean;
   readonly topK: boolean;
@@ -27,7 +27,7 @@ export interface Drawing {
   readonly minP: boolean;
 }
 
-/** The values of a graph's options: inputs, so that one graph serves every value. Those of options that are off are absent. */
+/** The values of a graph's options. They are inputs, so one graph serves every value; absent for options that are off. */
 export interface DrawingInputs {
   /** int64 [1]. */
   readonly topK?: Value;
@@ -37,7 +37,7 @@ export interface DrawingInputs {
   readonly repetitionPenalty?: Value;
 }
 
-/** What a token of each row is drawn with. */
+/** The inputs of drawing a token for each row. */
 export interface Draws {
   /** [R, 1], in [0, 1). */
   readonly uniform: Value;
@@ -55,13 +55,13 @@ export function drawingInputs(graph: Graph, drawing: Drawing): DrawingInputs {
   };
 }
 
-/** A drawn token of each row. */
+/** A drawn token for each row. */
 export interface Drawn {
   /** int64 [R, 1]. */
   readonly token: Value;
   /** [R, 1]: ln of its probability in softmax(logits). */
   readonly logprob: Value;
-  /** [R, 1]: ln of its probability in the distribution that it was drawn from, where that is another; never with greedy. */
+  /** [R, 1]: ln of its probability in the distribution that it was drawn from, where that differs; never with greedy. */
   readonly drawnLogprob: Value | undefined;
 }
 
@@ -71,8 +71,10 @@ export function isProcessed({ greedy, repetitionPenalty, topK, topP, minP }: Dra
 }
 
 /**
- * Draws from logits [R, V], already divided by the temperature. `seen` bool [R, V]: the tokens that the repetition
- * penalty weakens; `draws`: undefined with greedy.
+ * Draws from logits [R, V], already divided by the temperature.
+ *
+ * @param seen bool [R, V]: the tokens that the repetition penalty weakens
+ * @param draws undefined with greedy
  */
 export function draw(
   logits: Value,
@@ -94,13 +96,13 @@ export function draw(
   if (!isProcessed(drawing)) return { token, logprob: emitUnary('Log', pick(whole, token)), drawnLogprob: undefined };
   return {
     token,
-    // A penalty may make a token likely that the policy itself finds too unlikely for the exponential's range.
+    // A penalty may make a token likely whose probability under the policy underflows.
     logprob: drawing.repetitionPenalty ? pick(logSoftmax(logits), token) : emitUnary('Log', pick(whole, token)),
     drawnLogprob: emitUnary('Log', emitBinary('Div', pick(kept, token), total)),
   };
 }
 
-/** Keskar et al. 2019, arXiv 1909.05858: logits of seen tokens divided by the penalty where positive, else multiplied. */
+/** Divides positive logits of seen tokens by the penalty and multiplies negative ones (Keskar et al. 2019, arXiv 1909.05858). */
 function penalized(logits: Value, seen: Value, penalty: Value): Value {
   const g = logits.graph;
   const output = { dtype: g.float, dims: logits.dims };
@@ -113,22 +115,22 @@ function penalized(logits: Value, seen: Value, penalty: Value): Value {
   return g.emit('Where', [seen, weaker, logits], output);
 }
 
-/** Probabilities [R, V] with 0 in place of those that top-k, top-p and min-p cut; the rest is as it was. */
+/** Sets the probabilities [R, V] that top-k, top-p and min-p exclude to 0; the others keep their values. */
 function truncated(probabilities: Value, { topK, topP, minP }: DrawingInputs): Value {
   let kept = probabilities;
-  if (topK !== undefined) kept = atLeast(kept, lastColumn(largest(kept, topK))); // those equal to the k-th stay
+  if (topK !== undefined) kept = atLeast(kept, lastColumn(largest(kept, topK))); // ties with the k-th stay
   if (topP !== undefined) kept = atLeast(kept, nucleusEdge(kept, topP));
   if (minP !== undefined) kept = atLeast(kept, emitBinary('Mul', emitReduce('ReduceMax', kept, -1), minP));
   return kept;
 }
 
-/** How many of the largest probabilities are sorted before all of them are. */
+/** The number of largest probabilities that are sorted first. */
 const candidates = 128;
 
 /**
- * The smallest probability [R, 1] of the nucleus (Holtzman et al. 2020, arXiv 1904.09751): the largest probabilities
- * whose sum first reaches topP of all. Sorting a vocabulary costs more than the decoder; the nucleus of nearly every
- * token lies within a few largest, and only where some row's does not are all of them sorted, to the same sums.
+ * The smallest probability [R, 1] of the nucleus (Holtzman et al. 2020, arXiv 1904.09751): the fewest largest probabilities
+ * whose sum reaches topP of the total. Sorting a whole vocabulary costs more than the decoder, and nearly every nucleus lies
+ * within a few candidates. Only where some row's does not, all probabilities are sorted, with the same sums.
  */
 function nucleusEdge(probabilities: Value, topP: Value): Value {
   const g = probabilities.graph;
@@ -137,7 +139,7 @@ function nucleusEdge(probabilities: Value, topP: Value): Value {
   const among = (graph: Graph, count: number): { readonly edge: Value; readonly short: Value } => {
     const sorted = largest(probabilities, g.integers([count]), graph); // [R, count]
     const sums = graph.emit('CumSum', [sorted, g.integers([1], [])], { dtype: g.float, dims: sorted.dims });
-    const before = countTrue(emitBinary('Less', sums, target, 'bool')); // [R, 1]: how many sums fall short
+    const before = countTrue(emitBinary('Less', sums, target, 'bool')); // [R, 1]: the number of sums below the target
     const place = emitBinary('Min', before, g.integers([count - 1], []));
     return { edge: pick(sorted, place), short: emitBinary('GreaterOrEqual', before, g.integers([count], []), 'bool') };
   };
@@ -157,8 +159,8 @@ function nucleusEdge(probabilities: Value, topP: Value): Value {
 
 /**
  * The first token of each row whose cumulative weight exceeds uniform · the row's total; its weight is never 0.
- * Weights [R, V] → token int64 [R, 1], total [R, 1]. A sum over all V in order costs much, so sums of blocks come first,
- * and only the chosen block is summed in order.
+ * Weights [R, V] → token int64 [R, 1], total [R, 1]. A cumulative sum over all V is expensive, so blocks are summed first and
+ * only the chosen block is summed cumulatively.
  */
 function inverseCumulative(
   weights: Value,
@@ -186,18 +188,18 @@ function inverseCumulative(
   return { token: emitBinary('Min', token, g.integers([vocabulary - 1], [])), total };
 }
 
-/** The divisor of the vocabulary nearest to its square root. */
+/** The largest divisor of the vocabulary up to its square root. */
 function blockSize(vocabulary: number): number {
   for (let size = Math.floor(Math.sqrt(vocabulary)); size > 1; size--) if (vocabulary % size === 0) return size;
   return vocabulary;
 }
 
-/** Less than a positive x by a unit of its last place or two: a cumulative sum that ends in x passes it. */
+/** A number one or two units in the last place below a positive x, so a cumulative sum that ends in x exceeds it. */
 function justBelow(x: Value): Value {
   return emitBinary('Mul', x, x.graph.constant(1 - 2 ** -23));
 }
 
-/** x where it is at least the edge, 0 elsewhere. x [R, V], edge [R, 1]. */
+/** Keeps x where it is at least the edge, 0 elsewhere. x [R, V], edge [R, 1]. */
 function atLeast(x: Value, edge: Value): Value {
   const g = x.graph;
   const inside = emitBinary('GreaterOrEqual', x, edge, 'bool');
@@ -221,12 +223,12 @@ function lastColumn(x: Value): Value {
   return g.emit('Gather', [x, g.integers([-1])], { dtype: x.dtype, dims: [x.dims[0] as Dim, 1] }, axis);
 }
 
-/** How many of each row are true. bool [R, N] → int64 [R, 1]. */
+/** Counts the true elements of each row. bool [R, N] → int64 [R, 1]. */
 function countTrue(flags: Value): Value {
   return cast(emitReduce('ReduceSum', cast(flags, 'int32'), -1), 'int64');
 }
 
-/** The element of each row at a place. x [R, N], place int64 [R, 1] → [R, 1]. */
+/** Picks one element of each row. x [R, N], place int64 [R, 1] → [R, 1]. */
 function pick(x: Value, place: Value): Value {
   const g = place.graph.depth > x.graph.depth ? place.graph : x.graph;
   const axis = { axis: { kind: 'int', value: 1 } } as const;

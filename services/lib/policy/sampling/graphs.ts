@@ -1,9 +1,9 @@
 /**
- * The two graphs of sampling: `prefill` reads prompts into a key-value cache, `stretch` draws up to a stretch of tokens.
+ * The two graphs of sampling: `prefill` reads prompts into a KV cache, `stretch` draws a stretch of several tokens.
  *
- * Onnxruntime's binding copies every output to JavaScript, so a run per token would copy the cache per token. The
- * stretch is one run: an ONNX Loop that carries only its own few keys and values; the past lies outside the loop and
- * is read in place. What the stretch adds to the cache goes out once.
+ * Onnxruntime's binding copies every output to JavaScript, so one run per token would copy the cache for every token. A
+ * stretch is one run: an ONNX Loop that carries only its own few keys and values. The past lies outside the loop and is read
+ * in place, and the stretch's additions to the cache are output once.
  */
 import { Graph, type Value, cast, emitBinary, emitReduce, emitReshape, emitUnary } from '@gapo/graph';
 import { type DecoderConfig, type DecoderModel, type TrainableSpec, trainableTensors } from '@gapo/model';
@@ -15,7 +15,7 @@ import { type Drawing, draw, drawingInputs, isProcessed } from './drawing.js';
 import { decodeStep } from './step.js';
 import { stepWeights } from './weights.js';
 
-/** Names of the cache's tensors, [rows, keyValueHeads, positions, headWidth], keys and values of a layer side by side. */
+/** Names of the cache's tensors, [rows, keyValueHeads, positions, headWidth], keys and values of each layer in turn. */
 export function cacheNames({ layers }: DecoderConfig): readonly string[] {
   return Array.from({ length: layers }, (_, layer) => [`keys.${layer}`, `values.${layer}`]).flat();
 }
@@ -33,13 +33,13 @@ export function prefillGraph(model: DecoderModel, spec: TrainableSpec, precision
 }
 
 /**
- * Draws a stretch of t ≤ steps tokens of each of R rows; t is less where every row has drawn an end-of-sequence token.
+ * Draws a stretch of t ≤ steps tokens for each of R rows; t < steps where every row has drawn an end-of-sequence token.
  *
  * Inputs: the cache [R, kv, S, headWidth]; `pastPositions` int64 [R, S], the position of each past key, −1 where it is
  * padding; `token` int64 [R], the last token of each row; `position` int64 [R], its position; `steps` int64 scalar;
  * `inverseTemperature`; `uniforms` [steps, R, 1] unless greedy; `seen` bool [R, V] with a repetition penalty; those of
- * `drawingInputs`. Outputs: `tokens` int64 [t, R, 1], `logprobs` [t, R, 1], `drawnLogprobs` [t, R, 1] where they are
- * others, and the stretch's part of the cache, [R, kv, t, headWidth], as `added.NAME`.
+ * `drawingInputs`. Outputs: `tokens` int64 [t, R, 1], `logprobs` [t, R, 1], `drawnLogprobs` [t, R, 1] where they
+ * differ, and the stretch's part of the cache, [R, kv, t, headWidth], as `added.NAME`.
  */
 export function stretchGraph(
   model: DecoderModel,
@@ -73,7 +73,7 @@ export function stretchGraph(
     seen: seen && body.input('carriedSeen', 'bool', seen.dims),
     own: names.map((name) => body.floatInput(`own.${name}`, ['R', keyValueHeads, 't', headWidth])),
   };
-  // Rows that have ended run on until the stretch does: their position stays within the context.
+  // Rows that have ended continue until the stretch ends, so their position is kept within the context.
   const current = emitBinary('Min', emitBinary('Add', position, iteration), graph.integers([config.context - 1], []));
   const next = decodeStep(
     weights,
@@ -129,7 +129,7 @@ function odds<T>(list: readonly T[]): readonly T[] {
   return list.filter((_, i) => i % 2 === 1);
 }
 
-/** seen with each row's token set. seen bool [R, V], token int64 [R, 1]. */
+/** Sets each row's token in seen. seen bool [R, V], token int64 [R, 1]. */
 function withToken(seen: Value, token: Value): Value {
   const g = token.graph;
   const yes = emitBinary('GreaterOrEqual', token, g.integers([0], []), 'bool'); // token ids are never negative
@@ -137,7 +137,7 @@ function withToken(seen: Value, token: Value): Value {
   return g.emit('ScatterElements', [seen, token, yes], { dtype: 'bool', dims: seen.dims }, axis);
 }
 
-/** [R, kv, 0, headWidth]: a stretch's cache before its first token. */
+/** A stretch's cache before its first token: [R, kv, 0, headWidth]. */
 function emptyCache(graph: Graph, rows: Value, keyValueHeads: number, headWidth: number): Value {
   const count = graph.emit('Shape', [rows], { dtype: 'int64', dims: [1] });
   const rest = graph.integers([keyValueHeads, 0, headWidth]);
@@ -148,7 +148,7 @@ function emptyCache(graph: Graph, rows: Value, keyValueHeads: number, headWidth:
   });
 }
 
-/** Whether some element is false. */
+/** Whether any element is false. */
 function anyFalse(flags: Value): Value {
   return cast(emitReduce('ReduceSum', cast(emitUnary('Not', flags), 'int32')), 'bool');
 }

@@ -1,10 +1,10 @@
-/** What a request for completions says, and what of it is refused. */
+/** The options of a request for completions, and their checks. */
 import type { DecoderConfig } from '@gapo/model';
 import type { Drawing } from './drawing.js';
 
 /** A prompt to complete. */
 export interface SamplingPrompt {
-  /** The prompt's index in the data set: a counter of its random numbers. */
+  /** The prompt's index in the data set, a counter of its random numbers. */
   readonly index: number;
   /** Token ids, the beginning-of-sequence token included. */
   readonly ids: readonly number[];
@@ -12,31 +12,31 @@ export interface SamplingPrompt {
 
 /** How tokens are drawn. */
 export interface SamplingOptions {
-  /** 0 takes the most probable token. */
+  /** Divides the logits; 0 takes the most probable token. */
   readonly temperature: number;
   /** At most this many tokens, the end-of-sequence token included. */
   readonly maxNewTokens: number;
   readonly samplesPerPrompt: number;
   readonly seed: number;
-  /** The training step: a counter of the random numbers. */
+  /** The training step, a counter of the random numbers. */
   readonly step: number;
-  /** Only the so many most probable tokens are drawn, and those as probable as the last of them. 0: all. @default 0 */
+  /** Draws from the topK most probable tokens and those that tie with the last of them. 0: all. @default 0 */
   readonly topK?: number;
-  /** Only the most probable tokens whose probabilities first sum to this. 1: all. @default 1 */
+  /** Draws from the fewest most probable tokens whose probabilities sum to at least this. 1: all. @default 1 */
   readonly topP?: number;
-  /** Only tokens at least this many times as probable as the most probable one. 0: all. @default 0 */
+  /** Draws from tokens whose probability is at least this fraction of the largest. 0: all. @default 0 */
   readonly minP?: number;
-  /** Positive logits of tokens of the prompt and the completion are divided by this, negative ones multiplied. @default 1 */
+  /** Divides positive logits of tokens in the prompt and the completion, and multiplies negative ones. @default 1 */
   readonly repetitionPenalty?: number;
-  /** A completion ends with the token that completes one of these texts. @default none */
+  /** Ends a completion at the token that completes one of these texts. @default none */
   readonly stop?: readonly string[];
-  /** Rows sampled at once; the others wait until one ends. Tokens depend on it, though rarely. @default all */
+  /** Rows sampled at once; others wait until one ends. Through rounding, a token may rarely depend on it. @default all */
   readonly batch?: number;
-  /** Asked before each stretch: whether nobody wants the rest. @default never */
+  /** Called before each stretch: whether to stop sampling. @default never */
   readonly stopped?: () => boolean;
 }
 
-/** Which nodes the options need. Where the most probable token is taken, cutting improbable ones changes nothing. */
+/** The nodes that the options need. With greedy decoding, truncation changes nothing and has none. */
 export function drawingOf({
   temperature,
   topK = 0,
@@ -57,7 +57,7 @@ export function drawingOf({
 const longestStop = 256;
 const mostStops = 16;
 
-/** Throws RangeError with the field, what was found and what would be right. Fields are called as on the wire. */
+/** Checks a request. @throws RangeError with the field's name on the wire, what was found and what was expected */
 export function checkSampling(
   config: DecoderConfig,
   prompts: readonly SamplingPrompt[],

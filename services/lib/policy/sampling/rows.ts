@@ -1,4 +1,4 @@
-/** The completions that are being sampled: what the graph is fed for each, and what becomes of the tokens it draws. */
+/** The completions being sampled: their feeds, and what happens to the tokens that the graph draws. */
 import { type TensorArray, int64 } from '@gapo/graph';
 import type { DecoderConfig } from '@gapo/model';
 import { fillUniforms } from '@gapo/numeric';
@@ -9,26 +9,26 @@ export interface SampledCompletion {
   /** Index in the list of prompts. */
   readonly prompt: number;
   readonly sample: number;
-  /** The token that ended it included: an end-of-sequence token, or the one that completed a stop string. */
+  /** Includes the token that ended it: an end-of-sequence token, or the one that completed a stop string. */
   readonly ids: readonly number[];
   /**
-   * ln of each token's probability in softmax(logits / temperature), or softmax(logits) at temperature 0: the policy's
-   * own, whatever else the options do, and what the trainer computes.
+   * ln of each token's probability in softmax(logits / temperature), or softmax(logits) at temperature 0. This is the
+   * policy's own distribution, whatever the other options do, and the one that the trainer computes.
    */
   readonly logprobs: Float32Array;
-  /** ln of each token's probability in the distribution that it was drawn from; absent where that is the policy's own. */
+  /** ln of each token's probability in the distribution that it was drawn from; absent where that is the policy's. */
   readonly drawnLogprobs?: Float32Array;
   readonly finishReason: FinishReason;
 }
 
-/** Why a completion ended: an end-of-sequence token, a stop string, or no room for more. */
+/** Why a completion ended: an end-of-sequence token, a stop string, or its length limit. */
 export type FinishReason = 'stop' | 'stopString' | 'length';
 
-/** A completion in the making. */
+/** An unfinished completion. */
 export interface Row {
   readonly prompt: number;
   readonly sample: number;
-  /** Tokens it may have. */
+  /** The most tokens that it may have. */
   readonly limit: number;
   readonly ids: number[];
   readonly logprobs: number[];
@@ -36,7 +36,7 @@ export interface Row {
   finished: FinishReason | undefined;
 }
 
-/** Every sample of every prompt, in the order in which they enter. */
+/** Every sample of every prompt, in the order in which they start. */
 export function startRows(
   { context }: DecoderConfig,
   prompts: readonly SamplingPrompt[],
@@ -55,12 +55,12 @@ export function startRows(
   );
 }
 
-/** Positions of a row that the cache holds: all but its last token's. */
+/** The number of a row's positions in the cache: all but its last token's. */
 export function cachedPositions({ prompt, ids }: Row, prompts: readonly SamplingPrompt[]): number {
   return promptOf(prompt, prompts).ids.length + ids.length - 1;
 }
 
-/** The feeds that tell the rows. `positions` is the cache's extent. */
+/** The feeds that describe the rows. `positions` is the cache's extent. */
 export function rowFeeds(
   rows: readonly Row[],
   prompts: readonly SamplingPrompt[],
@@ -105,7 +105,7 @@ export function seenTokens(rows: readonly Row[], prompts: readonly SamplingPromp
   return { data, dims: [rows.length, vocabulary] };
 }
 
-/** Takes a stretch's tokens into the rows, up to where each ends. */
+/** Appends a stretch's tokens to the rows, each up to its end. */
 export function advance(
   rows: readonly Row[],
   outputs: Readonly<Record<string, TensorArray>>,
@@ -128,8 +128,8 @@ export function advance(
 }
 
 /**
- * Ends a row with the first token that completes a stop string, if one does. Texts are compared, not tokens: a stop
- * string may begin and end within tokens. `checked` tokens are known to complete none.
+ * Ends a row at the first token that completes a stop string, if any. Compares texts, not tokens, because a stop string may
+ * begin and end within tokens. The first `checked` tokens are known to complete none.
  */
 export function endAtStop(
   row: Row,
@@ -151,7 +151,7 @@ export function endAtStop(
   if (row.finished !== 'stop' || count < drawn) row.finished = 'stopString';
 }
 
-/** A finished row as it is handed out. `greedy`: each token was the only one that could be drawn. */
+/** Converts a finished row. `greedy`: each token was the only one that could be drawn. */
 export function toCompletion(row: Row, greedy: boolean): SampledCompletion {
   const { prompt, sample, ids, logprobs, drawnLogprobs, finished } = row;
   const drawn = greedy ? new Float32Array(ids.length) : Float32Array.from(drawnLogprobs);

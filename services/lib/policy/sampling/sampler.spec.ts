@@ -34,7 +34,7 @@ async function all(sampler: Sampler, some = prompts, how: SamplingOptions = opti
 describe('sampling', () => {
   const sampler = new Sampler(model, spec, { threads: 1 });
 
-  test('every sample of every prompt comes once, ends at the end token or at the limit, and holds the token that ended it', async () => {
+  test('every sample of every prompt appears once, ends at the end token or at the limit, and includes the token that ended it', async () => {
     const completions = await all(sampler);
     assert.equal(completions.length, 9);
     assert.deepEqual(
@@ -50,7 +50,7 @@ describe('sampling', () => {
     }
   });
 
-  test('the same request gives the same tokens, from another sampler too', async () => {
+  test('the same request gives the same tokens, also from another sampler', async () => {
     const other = new Sampler(model, spec, { threads: 1 });
     assert.deepEqual(await all(sampler), await all(other));
     await other.close();
@@ -73,7 +73,7 @@ describe('sampling', () => {
     assert.notDeepEqual(first?.ids, second?.ids);
   });
 
-  test('log-probabilities agree with the evaluator within 1e-4 a token', async () => {
+  test('log-probabilities agree with the evaluator within 1e-4 per token', async () => {
     const completions = await all(sampler);
     const evaluator = await Evaluator.open(model, spec, { threads: 1 });
     const sequences = completions.map(({ prompt, ids }) => ({
@@ -104,7 +104,7 @@ describe('sampling', () => {
     }
   });
 
-  test('stops before the next stretch when nobody wants the rest', async () => {
+  test('stops before the next stretch once it is told to', async () => {
     let asked = 0;
     const how = { ...options, maxNewTokens: 28, temperature: 5, samplesPerPrompt: 20, stopped: () => ++asked > 1 };
     const completions = await all(sampler, prompts, how);
@@ -112,7 +112,7 @@ describe('sampling', () => {
     assert.ok(completions.length > 0 && completions.length < 60, 'some needed a second stretch');
   });
 
-  test('temperature 0 takes the most probable token, as a forward pass over the whole sequence finds it', async () => {
+  test('temperature 0 takes the most probable token of a forward pass over the whole sequence', async () => {
     const [greedy] = await all(sampler, prompts.slice(1, 2), { ...options, temperature: 0, samplesPerPrompt: 1 });
     const evaluator = await Evaluator.open(model, spec, { threads: 1 });
     const ids = greedy?.ids ?? [];
@@ -134,7 +134,7 @@ describe('sampling', () => {
     assert.ok((completion?.ids.length ?? 0) <= 3);
   });
 
-  test('every option at once: the policy’s own log-probabilities are the evaluator’s, those drawn from are larger or cut', async () => {
+  test('every option at once: the policy’s log-probabilities are the evaluator’s, and those of the drawn distribution differ', async () => {
     const how = { ...options, topK: 6, topP: 0.9, minP: 0.01, repetitionPenalty: 1.2 };
     const completions = await all(sampler, prompts, how);
     const evaluator = await Evaluator.open(model, spec, { threads: 1 });
@@ -155,7 +155,7 @@ describe('sampling', () => {
     );
   });
 
-  test('without options the log-probabilities are those that tokens were drawn with; the most probable token has no choice', async () => {
+  test('without options, tokens are drawn with the policy’s log-probabilities; greedy tokens have probability 1', async () => {
     assert.ok((await all(sampler)).every(({ drawnLogprobs }) => drawnLogprobs === undefined));
     const greedy = await all(sampler, prompts, { ...options, temperature: 0, topK: 3 });
     assert.ok(
@@ -178,12 +178,12 @@ describe('sampling', () => {
     assert.ok(penalised < free - 0.1, `${penalised} of the tokens repeat, ${free} without the penalty`);
   });
 
-  test('rows enter as others end: a shard of many more than are sampled at once gets the same tokens', async () => {
+  test('rows enter as others end: a shard larger than the batch gets the same tokens', async () => {
     const how = { ...options, maxNewTokens: 20, samplesPerPrompt: 5 };
     const together = await all(sampler, prompts, how);
     for (const batch of [1, 4, 7, 100]) {
       const some = await all(sampler, prompts, { ...how, batch });
-      // Rounding differs with the rows that are sampled together; no number here falls within rounding of an edge.
+      // Rounding depends on the rows that are sampled together; no number here is that close to an edge.
       assert.deepEqual(
         some.map(({ ids }) => ids),
         together.map(({ ids }) => ids),
@@ -211,7 +211,7 @@ describe('sampling', () => {
     assert.equal(await stretches(24), 2);
   });
 
-  test('full training samples with the version’s weights, as the evaluator has them', async () => {
+  test('full training samples with the version’s weights, in agreement with the evaluator', async () => {
     const full: TrainableSpec = { valueHeads: 0 };
     const weights = initialTensors(tinyConfig, full, 5, model.weights).map((tensor, i) => ({
       ...tensor,
@@ -232,7 +232,7 @@ describe('sampling', () => {
     await trained.close();
   });
 
-  test('weights too large for a second copy sample as the evaluator has them', async () => {
+  test('weights too large to copy sample in agreement with the evaluator', async () => {
     const config = { ...tinyConfig, width: 1032, feedForward: 1024, layers: 1, windows: [undefined] };
     assert.ok(config.width * config.feedForward > mergedElements);
     const large = tinyModel(config);
@@ -256,14 +256,14 @@ describe('sampling', () => {
     await reading.close();
   });
 
-  test('a stop string ends a completion with the token that completes it, across tokens and stretches', async () => {
-    const letters = 'abcdefghijk'; // one for each token; token 2 ends a sequence
+  test('a stop string ends a completion at the token that completes it, across tokens and stretches', async () => {
+    const letters = 'abcdefghijk'; // one per token; token 2 ends a sequence
     const decoder = async () => (ids: readonly number[]) => ids.map((id) => letters[id]).join('');
     const reading = new Sampler(model, spec, { threads: 1, decoder });
     const how = { ...options, maxNewTokens: 28, samplesPerPrompt: 20, temperature: 1 };
     const free = await all(reading, prompts, how);
     const texts = free.map(({ ids }) => ids.map((id) => letters[id]).join(''));
-    // Two letters that some completion has in its first stretch and some other in its second.
+    // Two letters that one completion has in its first stretch and another in its second.
     const pairs = texts.flatMap((text) =>
       [...text.slice(0, -2)].map((_, at) => ({ pair: text.slice(at, at + 2), at })),
     );
@@ -294,7 +294,7 @@ describe('sampling', () => {
     await reading.close();
   });
 
-  test('what cannot be sampled is refused with its reason', async () => {
+  test('a request that cannot be sampled is refused with its reason', async () => {
     const refused = (some: typeof prompts, how: Partial<SamplingOptions>, pattern: RegExp): Promise<void> =>
       assert.rejects(all(sampler, some, { ...options, ...how }), pattern);
     await refused([{ index: 4, ids: [] }], {}, /prompt 4 has no tokens/);

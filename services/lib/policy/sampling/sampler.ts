@@ -1,4 +1,4 @@
-/** Samples completions stretch by stretch. Between stretches finished rows leave, and waiting ones enter. */
+/** Samples completions stretch by stretch (continuous batching): between stretches finished rows leave and waiting ones enter. */
 import { Session, type SessionOptions, type TensorArray, int64 } from '@gapo/graph';
 import type { DecoderModel, NamedTensor, TrainableSpec } from '@gapo/model';
 import { parameterFeeds, pick } from '../decoder/completions.js';
@@ -22,15 +22,15 @@ import {
 /** Tokens drawn in one run of the graph. */
 const stretchLength = 16;
 
-/** What a sampler is made with. */
+/** The options of a sampler. */
 export interface SamplerOptions extends SessionOptions, PrecisionOptions {
-  /** Gives the function that stop strings need: the text of token ids. @default none, and stop strings are refused */
+  /** Returns the function that decodes token ids for stop strings. @default none, and stop strings are refused */
   readonly decoder?: () => Promise<(ids: readonly number[]) => string>;
 }
 
 type Feeds = Readonly<Record<string, TensorArray>>;
 
-/** Holds a session for each graph; not for several calls at a time. */
+/** Samples completions. Opens a session for each graph on first use; calls must not overlap. */
 export class Sampler {
   readonly #model: DecoderModel;
   readonly #spec: TrainableSpec;
@@ -45,7 +45,7 @@ export class Sampler {
     this.#cache = new KeyValueCache(model.config);
   }
 
-  /** Yields completions as they finish. The tokens depend on the arguments alone. */
+  /** Yields completions as they finish. The tokens depend on the arguments alone. @throws RangeError as checkSampling */
   async *sample(
     version: readonly NamedTensor[],
     prompts: readonly SamplingPrompt[],
@@ -104,7 +104,7 @@ export class Sampler {
     this.#sessions.clear();
   }
 
-  /** Reads the entering rows' prompts but for their last tokens, which the next stretch reads; each prompt once for all its samples. */
+  /** Reads the entering rows' prompts without their last tokens, which the next stretch reads; each prompt once for all its samples. */
   async #prefill(
     weights: Feeds,
     prompts: readonly SamplingPrompt[],

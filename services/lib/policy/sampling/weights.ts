@@ -1,11 +1,11 @@
 /**
- * The linear maps that completions are sampled with: frozen ones of one input joined, adapters as products of their own.
+ * The linear maps of sampling: frozen maps of one input are joined, adapters are separate products.
  *
- * A step multiplies few rows by every weight, so it costs what reading the weights costs. The runtime lays a constant
- * right operand out for its kernel once, when the session opens; one that changes it lays out anew before every
- * product, which is as dear as the product. So frozen weights stay constants, and adapters, which change with every
- * version, are not merged into them. Weights that are trained, and large ones, of which no second copy is made, are left
- * operands, W · xᵀ: these the kernel reads as they lie.
+ * A step multiplies few rows by every weight, so its cost is that of reading the weights. The runtime packs a constant right
+ * operand for its kernel once, when the session opens. An operand that changes is packed before every product, which costs as
+ * much as the product. So frozen weights stay constants, and adapters, which change with every version, are not merged into
+ * them. Trained weights, and large ones that must not be copied, are left operands instead, W · xᵀ, which the kernel reads
+ * without packing.
  */
 import { type Dim, type Graph, type Value, emitBinary, emitMatmul, emitTranspose, splitLast } from '@gapo/graph';
 import {
@@ -59,16 +59,16 @@ export function stepWeights(graph: Graph, model: DecoderModel, spec: TrainableSp
   };
 }
 
-/** Modules of one input as one linear map: x · weightᵀ + bias + scale · x · downᵀ · up. */
+/** Modules that share an input as one linear map: x · weightᵀ + bias + scale · x · downᵀ · up. */
 interface LinearMap {
   readonly weight: Value; // [Σ out, in]
-  /** Whether the runtime lays the weight out once. */
+  /** Whether the runtime packs the weight once, when the session opens. */
   readonly constant: boolean;
   readonly bias: Value | undefined; // [Σ out]
   readonly adapter: { readonly down: Value; readonly up: Value; readonly scale: number } | undefined; // [Σ rank, in], [Σ rank, Σ out]
 }
 
-/** Joins modules outside any loop. What is made of constants alone, the runtime makes once, when the session opens. */
+/** Joins modules outside the loop. The runtime folds what depends on constants alone when the session opens. */
 function jointMap(
   graph: Graph,
   modules: readonly LinearModule[],
@@ -91,7 +91,7 @@ function jointMap(
   };
 }
 
-/** The adapters of modules as one: each module's own part of `up` is beside zeros. */
+/** Joins the adapters of modules: `up` is block-diagonal. */
 function jointAdapter(
   graph: Graph,
   modules: readonly LinearModule[],
@@ -132,13 +132,13 @@ function times(x: Value, { weight, constant }: Pick<LinearMap, 'weight' | 'const
   return emitTranspose(emitMatmul(weight, x, { transB: true }), [1, 0]);
 }
 
-/** Tensors one after the other along their first axis. */
+/** Concatenates tensors along their first axis. */
 function stacked(graph: Graph, parts: readonly Value[], dims: readonly Dim[]): Value {
   const axis = { axis: { kind: 'int', value: 0 } } as const;
   return parts.length === 1 ? (parts[0] as Value) : graph.emit('Concat', parts, { dtype: graph.float, dims }, axis);
 }
 
-/** x [rows, columns] with columns of zeros before and after. */
+/** Pads x [rows, columns] with columns of zeros. */
 function padded(x: Value, before: number, after: number): Value {
   if (before + after === 0) return x;
   const [rows, columns] = x.dims as readonly [number, number];
