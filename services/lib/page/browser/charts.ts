@@ -128,7 +128,7 @@ function options({ lines, connected = false }: Plan): uPlot.Options {
     width: 420,
     height: heightPixels,
     scales: { x: { time: false } },
-    axes: [axis, { ...axis, size: 56 }],
+    axes: [axis, { ...axis, size: 56, values: (_, ticks) => ticks.map(significant) }],
     series: [
       { label: 'step' },
       ...lines.map(({ label, colour }) => ({
