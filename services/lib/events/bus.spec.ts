@@ -11,7 +11,7 @@ import {
   testServer,
 } from './events.fixture.js';
 
-/** What both buses promise. */
+/** The contract of both buses. */
 for (const transport of ['nats', 'in-process'] as const) {
   const skip = transport === 'nats' && noServer;
   describe(`the ${transport} bus`, { skip, timeout: 20_000 }, () => {
@@ -77,7 +77,7 @@ for (const transport of ['nats', 'in-process'] as const) {
       assert.deepEqual(await ids(ofKind, 2), ['a/checkpoint/1', 'b/checkpoint/1']);
     });
 
-    test('from the beginning brings the past and then what comes, from now only what comes', async (t) => {
+    test('from the beginning delivers the kept events and then new ones, from now only new ones', async (t) => {
       const { bus } = await start(t);
       publishStates(bus, 'a', 3);
       await bus.flush();
@@ -132,7 +132,7 @@ for (const transport of ['nats', 'in-process'] as const) {
       await stopped.closed;
     });
 
-    test('a handler that throws is reported, and the next event still comes', async (t) => {
+    test('a handler that throws is reported, and the next event is still delivered', async (t) => {
       const { bus, errors } = await start(t);
       const { handler, first } = collector();
       const cause = new Error('not today');
@@ -189,7 +189,7 @@ for (const transport of ['nats', 'in-process'] as const) {
   });
 }
 
-test('the in-process history is bounded: the oldest events go first', async (t) => {
+test('the in-process history is bounded: the oldest events are dropped first', async (t) => {
   const { bus } = await testBus(t, { inProcess: true, historyLimit: 3 });
   publishStates(bus, 'a', 5);
   assert.deepEqual((await all(bus.replay('a'))).map(stateOf), ['2', '3', '4']);

@@ -1,4 +1,4 @@
-/** Events in the CloudEvents 1.0 JSON format (https://github.com/cloudevents/spec), and the subjects they travel on. */
+/** Events in the CloudEvents 1.0 JSON format (https://github.com/cloudevents/spec), and their subjects on NATS. */
 import { fieldNames, toJson, type RunEventInput, type RunEventJson } from '@gapo/rpc';
 import { injectTraceparent, type TraceHeaders } from '@gapo/tracing';
 import { EventError, messageOf } from './eventError.js';
@@ -6,7 +6,7 @@ import { EventError, messageOf } from './eventError.js';
 /** A kind of event, the last word of its subject: a field of gapo.events.v1.RunEvent. */
 export type EventKind = keyof RunEventJson;
 
-/** The data of a kind of event as a publisher writes it: the message of that field. */
+/** The data of an event as a publisher writes it: the message of the field of that kind. */
 export type EventInput<K extends EventKind> = NonNullable<RunEventInput[K]>;
 
 /** Every kind of event. */
@@ -17,7 +17,7 @@ export interface EventOf<K extends EventKind> extends TraceHeaders {
   specversion: '1.0';
   /** `<runId>/<kind>/<the publisher's id>`; a second event with the same id is dropped. */
   id: string;
-  /** Who published it, as `gapo/coordinator`. */
+  /** The publisher, such as `gapo/coordinator`. */
   source: string;
   /** `gapo.v1.` and the kind. */
   type: `gapo.v1.${K}`;
@@ -26,20 +26,20 @@ export interface EventOf<K extends EventKind> extends TraceHeaders {
   /** When it was published, RFC 3339. */
   time: string;
   datacontenttype: 'application/json';
-  /** The message of the kind's field, as its JSON. */
+  /** The JSON of the message of the field of that kind. */
   data: NonNullable<RunEventJson[K]>;
 }
 
 /** An event of any kind, told apart by `type`. */
 export type CloudEvent = { [K in EventKind]: EventOf<K> }[EventKind];
 
-/** Whether a run's id can be part of a subject: letters, digits, `-` and `_`. */
+/** Whether a run's id can be part of a subject: letters, digits, `-` and `_` only. */
 export function isRunId(runId: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9_-]*$/.test(runId);
 }
 
 /**
- * The subject of a run's events of a kind; `*` stands for any where one is left out.
+ * Returns the subject of a run's events of a kind, with `*` for any run or kind where one is omitted.
  *
  * @throws TypeError where the run's id cannot be part of a subject
  */
@@ -84,7 +84,7 @@ export function encodeEvent(event: CloudEvent): Uint8Array {
 }
 
 /**
- * Reads an event.
+ * Parses an event.
  *
  * @throws EventError `malformed` where the bytes are no CloudEvent of a known kind
  */
@@ -116,7 +116,7 @@ function isCloudEvent(value: unknown): value is CloudEvent {
   );
 }
 
-/** The event's kind. */
+/** Returns the event's kind. */
 export function kindOf(event: CloudEvent): EventKind {
   return event.type.slice('gapo.v1.'.length) as EventKind;
 }

@@ -1,4 +1,4 @@
-/** The way to an event bus. */
+/** Connects to an event bus. */
 import { logger, UserError } from '@gapo/service';
 import { connect, NatsError, type ConnectionOptions, type NatsConnection } from 'nats';
 import type { EventBus } from './bus.js';
@@ -7,30 +7,30 @@ import { InProcessBus } from './inProcessBus.js';
 import { NatsBus } from './natsBus.js';
 import { ensureStream, type StreamLimits } from './stream.js';
 
-/** Where a server is looked for when neither `url` nor NATS_URL says. */
+/** The server's URL where neither `url` nor NATS_URL is set. */
 export const defaultNatsUrl = 'nats://127.0.0.1:4222';
 
 /** How to connect. */
 export interface ConnectOptions {
-  /** The server, or several separated by commas; may carry `user:password@`. @default NATS_URL, else DEFAULT_NATS_URL */
+  /** The server, or several separated by commas, optionally with `user:password@`. @default NATS_URL, else defaultNatsUrl */
   url?: string;
-  /** Who publishes, as `gapo/coordinator`: the `source` of every event and the connection's name. */
+  /** The publisher, such as `gapo/coordinator`: the `source` of every event and the name of the connection. */
   source: string;
-  /** No server: events stay in this process, and a bounded history of them can be replayed. @default false */
+  /** Use no server: events stay in this process, and a bounded history can be replayed. @default false */
   inProcess?: boolean;
-  /** Events that may wait for a server that is away; the oldest are dropped beyond that. @default 10000 */
+  /** Events that are queued while the server is unreachable. Beyond that the oldest are dropped. @default 10000 */
   queueLimit?: number;
-  /** In process: events kept for replay; the oldest go first. @default 10000 */
+  /** In process: events kept for replay. Beyond that the oldest are dropped. @default 10000 */
   historyLimit?: number;
-  /** How much the stream keeps. */
+  /** Limits of the stream. */
   limits?: StreamLimits;
-  /** Told of everything that goes wrong. @default a log line each, at level warn */
+  /** Observes every failure. @default logs a warning */
   onError?: (error: EventError) => void;
 }
 
 /**
- * Connects, and creates or updates the stream. From then on the connection repairs itself for ever: a server that goes
- * away never stops the caller.
+ * Connects to the server, and creates or updates the stream. From then on the connection reconnects by itself without limit: a server that
+ * disconnects never stops the caller.
  *
  * @throws UserError where no server answers, it refuses the login, or it has no JetStream
  *
@@ -83,14 +83,14 @@ async function open(url: string, source: string): Promise<NatsConnection> {
       maxReconnectAttempts: -1,
       reconnectTimeWait: 500,
       reconnectJitter: 250,
-      // A password that is changed on the server first must not end the connection for good.
+      // A password that changes on the server first must not end the connection for good.
       ignoreAuthErrorAbort: true,
       pingInterval: 20_000,
       maxPingOut: 2,
     });
   } catch (error) {
     throw new UserError(
-      `cannot connect to NATS at ${withoutPassword(url)}: ${reason(error)}; start a server with \`nats-server -js\`, or set NATS_URL to one that runs`,
+      `cannot connect to NATS at ${withoutPassword(url)}: ${reason(error)}; start a server with \`nats-server -js\`, or set NATS_URL to a running one`,
       { cause: error },
     );
   }
@@ -99,7 +99,7 @@ async function open(url: string, source: string): Promise<NatsConnection> {
 function reason(error: unknown): string {
   const code = error instanceof NatsError ? error.code : '';
   if (code === 'CONNECTION_REFUSED') return 'connection refused';
-  if (code === 'AUTHORIZATION_VIOLATION' || code === 'AUTHENTICATION_EXPIRED') return 'the login is refused';
+  if (code === 'AUTHORIZATION_VIOLATION' || code === 'AUTHENTICATION_EXPIRED') return 'the login was rejected';
   if (code === 'TIMEOUT' || code === 'CONNECTION_TIMEOUT') return 'no answer within 5 seconds';
   return messageOf(error);
 }
@@ -123,7 +123,7 @@ function serversAndLogin(url: string): ConnectionOptions {
   };
 }
 
-/** The URL as it may be shown and logged. */
+/** Returns the URL without credentials, for messages and logs. */
 function withoutPassword(url: string): string {
   return url.replaceAll(/(\/\/|^|,)[^/@,]*@/g, '$1');
 }

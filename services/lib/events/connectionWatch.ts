@@ -1,8 +1,8 @@
-/** Whether the server is there: told when it goes away and when it comes back. */
+/** Watches whether the server is connected. */
 import { Events, type NatsConnection, type Status } from 'nats';
 import { EventError } from './eventError.js';
 
-/** Follows a connection that repairs itself. */
+/** Follows a connection that reconnects by itself. */
 export class ConnectionWatch {
   #connected = true;
   readonly #listeners = new Set<() => void>();
@@ -16,18 +16,18 @@ export class ConnectionWatch {
     return this.#connected;
   }
 
-  /** Calls `listener` at every change, until the returned function is called. */
+  /** Calls `listener` at every change. Returns a function that removes it. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Resolves when the server is connected, at once where it is, or when `signal` is aborted. */
+  /** Resolves when the server is connected, or when `signal` aborts. */
   async whenConnected(signal: AbortSignal): Promise<void> {
     while (!this.#connected && !signal.aborted) await this.changed(60_000, signal);
   }
 
-  /** Resolves at the next change, when `signal` is aborted, or after `timeoutMs`. */
+  /** Resolves at the next change, when `signal` aborts, or after `timeoutMs`. */
   changed(timeoutMs: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
@@ -44,8 +44,9 @@ export class ConnectionWatch {
   }
 
   /**
-   * Waits for a request to the server, no longer than the connection holds: rejects at once when it is lost or `signal`
-   * is aborted, instead of when the request's own time is up.
+   * Waits for a request to the server.
+   *
+   * @throws Error as soon as the connection is lost or `signal` aborts, before the request times out
    */
   async during<T>(request: Promise<T>, signal: AbortSignal): Promise<T> {
     let forget = () => {};
@@ -63,7 +64,7 @@ export class ConnectionWatch {
       return await Promise.race([request, lost]);
     } finally {
       forget();
-      // The loser of the race is settled by nobody else.
+      // Nothing else handles the rejection of a request that lost the race.
       request.catch(() => undefined);
     }
   }
@@ -73,7 +74,10 @@ export class ConnectionWatch {
       if (status.type === Events.Disconnect) {
         this.#set(false);
         onError(
-          new EventError('connection', `connection to NATS at ${serverOf(status)} lost; events wait until it is back`),
+          new EventError(
+            'connection',
+            `connection to NATS at ${serverOf(status)} lost; events are queued until it is back`,
+          ),
         );
       } else if (status.type === Events.Reconnect) {
         this.#set(true);
@@ -88,7 +92,7 @@ export class ConnectionWatch {
   }
 }
 
-/** The server that a lost or new connection's status names. */
+/** Returns the server that a status names. */
 function serverOf({ data }: Status): string {
   return typeof data === 'string' ? data : 'an unnamed server';
 }

@@ -1,12 +1,12 @@
-/** Handing one event to one handler: inside its publisher's trace, errors contained. */
+/** Delivers one event to one handler, within the publisher's trace. */
 import { attributeNames, extractTraceparent, SpanKind, spanNames, withSpan } from '@gapo/tracing';
 import type { EventBus, EventHandler } from './bus.js';
 import { kindOf, subjectOf, type CloudEvent } from './cloudEvent.js';
 import { EventError, messageOf } from './eventError.js';
 
 /**
- * Runs the handler in a CONSUMER span, a child of the span that published the event. Never rejects: what the handler
- * throws is recorded on the span and given to `onError`.
+ * Runs the handler in a CONSUMER span, a child of the span that published the event. Never rejects: what the handler throws is recorded on
+ * the span and passed to `onError`.
  */
 export async function deliver(
   event: CloudEvent,
@@ -26,7 +26,7 @@ export async function deliver(
   }
 }
 
-/** The attributes of an event's spans. */
+/** Returns the attributes of an event's spans. */
 export function eventAttributes(event: CloudEvent, transport: EventBus['transport']): Record<string, string> {
   return {
     [attributeNames.runId]: event.subject,

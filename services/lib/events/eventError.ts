@@ -1,14 +1,14 @@
-/** What goes wrong with events. None of it stops a training step: errors reach the bus's `onError`. */
+/** Failures of the event bus. None of them stops a training step: they are passed to the bus's `onError`. */
 
-/** What kind of failure it was. */
+/** The kind of a failure. */
 export type EventErrorCode =
-  /** The event can never be published: its data is no plain JSON, or a server's limit forbids it. */
+  /** The event cannot be published: its data do not fit their message, or exceed a limit of the server. */
   | 'refused'
   /** The queue was full: the oldest event was dropped. */
   | 'dropped'
-  /** A publish failed and is tried again. */
+  /** A publish failed and is retried. */
   | 'retrying'
-  /** The connection was lost or came back, or a consumer had to be made anew. */
+  /** The connection was lost or is back, or a consumer has to be recreated. */
   | 'connection'
   /** A message on the stream is no event of this platform. */
   | 'malformed'
@@ -18,7 +18,7 @@ export type EventErrorCode =
 /** A failure of the event bus. */
 export class EventError extends Error {
   override readonly name = 'EventError';
-  /** What kind of failure it was. */
+  /** The kind of failure. */
   readonly code: EventErrorCode;
 
   constructor(code: EventErrorCode, message: string, cause?: unknown) {
@@ -27,7 +27,7 @@ export class EventError extends Error {
   }
 }
 
-/** The message of anything thrown. */
+/** Returns the message of anything that can be thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,10 +1,18 @@
-/** What the tests of events share: a server and a bus for one test, sample events, a wait for the n-th event. */
+/** For the tests of events: a server and a bus for one test, sample events, a wait for the n-th event. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { connectEvents, findNatsServer, startNatsServer } from './mod.js';
-import type { CloudEvent, ConnectOptions, EventBus, EventError, NatsServer } from './mod.js';
+import {
+  connectEvents,
+  findNatsServer,
+  startNatsServer,
+  type CloudEvent,
+  type ConnectOptions,
+  type EventBus,
+  type EventError,
+  type NatsServer,
+} from './mod.js';
 
 /** Why tests with a server are skipped on this machine; false where they are not. */
 export const noServer =
@@ -12,7 +20,7 @@ export const noServer =
 
 const cleanups = new WeakMap<TestContext, (() => unknown)[]>();
 
-/** Runs when the test has ended, the last one first: node runs its own hooks in the order in which they were added. */
+/** Runs cleanups at the end of the test, the last one first: node runs its hooks in the order in which they were added. */
 function atEnd(t: TestContext, cleanup: () => unknown): void {
   const present = cleanups.get(t);
   if (present !== undefined) {
@@ -26,22 +34,22 @@ function atEnd(t: TestContext, cleanup: () => unknown): void {
   });
 }
 
-/** A directory that goes with the test. */
+/** Creates a directory that is removed with the test. */
 export function temporaryDirectory(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'gapo-events-'));
   atEnd(t, () => rmSync(directory, { recursive: true, force: true }));
   return directory;
 }
 
-/** A server that ends with the test. */
+/** Starts a server that stops with the test. */
 export async function testServer(t: TestContext, storeDir: string, port = 0): Promise<NatsServer> {
   const server = await startNatsServer({ storeDir, port });
-  if (server === undefined) throw new Error('nats-server went away');
+  if (server === undefined) throw new Error('nats-server disappeared');
   atEnd(t, () => server.stop());
   return server;
 }
 
-/** A bus that is closed with the test, and the errors that it reported. */
+/** Connects a bus that is closed with the test. Returns it with the errors that it reports. */
 export async function testBus(t: TestContext, options: Partial<ConnectOptions>) {
   const errors: EventError[] = [];
   const bus = await connectEvents({ source: 'gapo/test', onError: (error) => errors.push(error), ...options });
@@ -49,14 +57,14 @@ export async function testBus(t: TestContext, options: Partial<ConnectOptions>) 
   return { bus, errors };
 }
 
-/** Publishes state events whose `to` counts from `first`. */
+/** Publishes state events whose `to` counts up from `first`. */
 export function publishStates(bus: EventBus, runId: string, count: number, first = 0): void {
   for (let i = first; i < first + count; i++) {
     bus.publish(runId, 'state', { from: '', to: String(i), reason: '' }, { id: String(i) });
   }
 }
 
-/** The `to` of a state event. */
+/** Returns the `to` of a state event. */
 export function stateOf(event: CloudEvent): string {
   return event.type === 'gapo.v1.state' ? event.data.to : event.type;
 }
@@ -82,7 +90,7 @@ export function collector() {
   };
 }
 
-/** All of an iteration. */
+/** Collects all items of an iteration. */
 export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   const list: T[] = [];
   for await (const item of items) list.push(item);

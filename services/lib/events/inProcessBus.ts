@@ -1,4 +1,4 @@
-/** The event bus without a server: the same interface, within one process, with a bounded history for replay. */
+/** The event bus without a server: within one process, with a bounded history for replay. */
 import { attributeNames, spanNames } from '@gapo/tracing';
 import { context, SpanKind, trace } from '@opentelemetry/api';
 import type { BusStats, EventBus, EventFilter, EventHandler, SubscribeOptions, Subscription } from './bus.js';
@@ -15,10 +15,10 @@ import {
 import { deliver, eventAttributes } from './delivery.js';
 import { EventError, messageOf } from './eventError.js';
 
-/** What the bus works with. */
+/** Options of the bus. */
 export interface InProcessBusOptions {
   source: string;
-  /** Events kept for replay and for subscriptions from the beginning; the oldest go first. */
+  /** Events kept for replay and for subscriptions from the beginning. Beyond that the oldest are dropped. */
   historyLimit: number;
   onError: (error: EventError) => void;
 }
@@ -28,11 +28,11 @@ interface Follower {
   take(event: CloudEvent): void;
 }
 
-/** Delivers events to the subscribers of this process. Made by `connectEvents({ inProcess: true })`. */
+/** Delivers events to subscribers in this process. Created by `connectEvents({ inProcess: true })`. */
 export class InProcessBus implements EventBus {
   readonly transport = 'in-process';
   readonly #options: InProcessBusOptions;
-  /** Events by their id; a Map keeps the order of insertion. */
+  /** Events by id, in the order of publication. */
   readonly #history = new Map<string, CloudEvent>();
   readonly #followers = new Set<Follower>();
   readonly #subscriptions = new Set<Subscription>();
@@ -51,7 +51,7 @@ export class InProcessBus implements EventBus {
       if (this.#closed) throw new EventError('refused', `event ${id}: the bus is closed`);
       subjectOf(runId, kind);
       const event = context.with(trace.setSpan(parent, span), () =>
-        // Through its JSON, as over a server: a subscriber cannot change what others see.
+        // Encoded and decoded, as with a server: a subscriber cannot change what others receive.
         decodeEvent(encodeEvent(createEvent(this.#options.source, runId, kind, data, id) as CloudEvent)),
       );
       span.setAttributes({ ...eventAttributes(event, this.transport), [attributeNames.messagingOperation]: 'publish' });

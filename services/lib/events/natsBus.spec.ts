@@ -19,8 +19,8 @@ import { connectEvents, findNatsServer, startNatsServer, streamName } from './mo
 
 const portOf = (url: string) => Number(new URL(url).port);
 
-describe('events through a server that comes and goes', { skip: noServer, timeout: 30_000 }, () => {
-  test('publishing goes on without a server; when it is back, nothing is missing and the order is kept', async (t) => {
+describe('events through a server that disconnects and reconnects', { skip: noServer, timeout: 30_000 }, () => {
+  test('publishing continues without a server; when it is back, nothing is missing and the order is kept', async (t) => {
     const storeDir = temporaryDirectory(t);
     const server = await testServer(t, storeDir);
     const { bus, errors } = await testBus(t, { url: server.url });
@@ -36,7 +36,7 @@ describe('events through a server that comes and goes', { skip: noServer, timeou
     assert.ok(errors.every((error) => error.code === 'connection' || error.code === 'retrying'));
   });
 
-  test('a server that lost its storage gets the stream anew', async (t) => {
+  test('the stream is recreated on a server that lost its storage', async (t) => {
     const storeDir = temporaryDirectory(t);
     const server = await testServer(t, storeDir);
     const { bus } = await testBus(t, { url: server.url });
@@ -51,7 +51,7 @@ describe('events through a server that comes and goes', { skip: noServer, timeou
     assert.deepEqual((await first(5)).map(stateOf), ['0', '1', '2', '3', '4']);
   });
 
-  test('a full queue drops the oldest, counts and says so; close gives up after its time limit', async (t) => {
+  test('a full queue drops the oldest, and counts and reports it; close ends after its time limit', async (t) => {
     const server = await testServer(t, temporaryDirectory(t));
     const { bus, errors } = await testBus(t, { url: server.url, queueLimit: 5 });
     await server.stop();
@@ -87,7 +87,7 @@ describe('events through a server that comes and goes', { skip: noServer, timeou
     }, /the bus was closed before the replay of a had ended/);
   });
 
-  test('a message that is no event is reported and passed over', async (t) => {
+  test('a message that is no event is reported and skipped', async (t) => {
     const server = await testServer(t, temporaryDirectory(t));
     const { bus, errors } = await testBus(t, { url: server.url });
     const stranger = await connect({ servers: server.url });
@@ -103,7 +103,7 @@ describe('events through a server that comes and goes', { skip: noServer, timeou
     );
   });
 
-  test('a consumer that the server removed is made anew', async (t) => {
+  test('a consumer that the server removed is recreated', async (t) => {
     const server = await testServer(t, temporaryDirectory(t));
     const { bus } = await testBus(t, { url: server.url });
     const { handler, first } = collector();
@@ -160,15 +160,15 @@ describe('errors for a person', { timeout: 20_000 }, () => {
     return error.message;
   };
 
-  test('no server: where it was looked for and what to do', async () => {
+  test('no server: the URL and what to do', async () => {
     const message = await refusal(connectEvents({ url: 'nats://me:secret@127.0.0.1:9', source: 'x' }));
     assert.equal(
       message,
-      'cannot connect to NATS at nats://127.0.0.1:9: connection refused; start a server with `nats-server -js`, or set NATS_URL to one that runs',
+      'cannot connect to NATS at nats://127.0.0.1:9: connection refused; start a server with `nats-server -js`, or set NATS_URL to a running one',
     );
   });
 
-  test('a URL that is none', async () => {
+  test('an invalid URL', async () => {
     assert.match(await refusal(connectEvents({ url: 'nats://:::', source: 'x' })), /NATS_URL: found "nats:\/\/:::"/);
   });
 

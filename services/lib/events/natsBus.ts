@@ -19,13 +19,13 @@ import { streamName } from './stream.js';
 import { readStream, type ReaderContext } from './streamReader.js';
 import { settlesWithin } from './timeLimit.js';
 
-/** What the bus works with. */
+/** Collaborators and options of the bus. */
 export interface NatsBusOptions {
   connection: NatsConnection;
   manager: JetStreamManager;
   source: string;
   queueLimit: number;
-  /** Makes the stream anew, for a server that lost it. */
+  /** Recreates the stream on a server that lost it. */
   repairStream: () => Promise<void>;
   onError: (error: EventError) => void;
 }
@@ -38,13 +38,13 @@ interface Outgoing {
   span: Span;
 }
 
-/** How long the server may take to acknowledge; a late one is sent again under the same id. */
+/** Timeout of an acknowledgement. A late event is sent again with the same id. */
 const ackTimeoutMs = 5000;
 
-/** Waits between attempts to publish; a connection that comes back ends the wait. */
+/** Delays between attempts to publish. A reconnection ends the delay. */
 const retryMs = [100, 250, 500, 1000, 2000, 5000];
 
-/** Publishes through a queue and reads through ephemeral consumers. Made by `connectEvents`. */
+/** Publishes through a queue and reads through ephemeral consumers. Created by `connectEvents`. */
 export class NatsBus implements EventBus {
   readonly transport = 'nats';
   readonly #options: NatsBusOptions;
@@ -106,11 +106,7 @@ export class NatsBus implements EventBus {
         }
         if (this.#watch.connected) {
           this.#options.onError(
-            new EventError(
-              'retrying',
-              `event ${item.id} is not published yet, trying again: ${messageOf(error)}`,
-              error,
-            ),
+            new EventError('retrying', `event ${item.id} is not published yet, retrying: ${messageOf(error)}`, error),
           );
           await this.#repair(error);
         }
@@ -119,7 +115,7 @@ export class NatsBus implements EventBus {
     }
   }
 
-  /** A server that answers but does not know the stream lost its storage. */
+  /** Recreates the stream where the server answers without knowing it: its storage was lost. */
   async #repair(error: unknown): Promise<void> {
     if (!(error instanceof NatsError) || error.code !== '503') return;
     await this.#options.repairStream().catch((cause: unknown) => {
@@ -138,9 +134,9 @@ export class NatsBus implements EventBus {
   #onDrop(item: Outgoing, dropped: number): void {
     item.span.setStatus({ code: SpanStatusCode.ERROR, message: 'dropped' });
     item.span.end();
-    // The first says what happens; the later ones only how many, at each power of two.
+    // Reported at each power of two, so that a long outage does not flood the log.
     if (Number.isInteger(Math.log2(dropped))) {
-      const message = `${dropped} event${dropped === 1 ? '' : 's'} dropped so far, the last one ${item.id}: ${this.#closing.signal.aborted ? 'the bus is closed' : 'NATS was away for too long'}`;
+      const message = `${dropped} event${dropped === 1 ? '' : 's'} dropped so far, the last one ${item.id}: ${this.#closing.signal.aborted ? 'the bus is closed' : 'NATS was unreachable for too long'}`;
       this.#options.onError(new EventError('dropped', message));
     }
   }
@@ -218,13 +214,13 @@ export class NatsBus implements EventBus {
     this.#closing.abort();
     const ended = Promise.all([...this.#subscriptions].map((subscription) => subscription.closed));
     await settlesWithin(ended, timeoutMs);
-    // Draining needs a server; one that is away, or goes away meanwhile, leaves nothing to drain.
+    // Draining needs a connected server.
     if (this.#watch.connected) await settlesWithin(connection.drain(), timeoutMs);
     await connection.close();
   }
 }
 
-/** Errors that no repetition mends. */
+/** Whether an error is permanent, so that a retry cannot succeed. */
 function isPermanent(error: unknown): boolean {
   if (!(error instanceof NatsError)) return false;
   return (

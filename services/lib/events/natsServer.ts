@@ -1,4 +1,4 @@
-/** A nats-server of our own, with JetStream, for `gapo up` and for tests. */
+/** A nats-server with JetStream as a child process, for `gapo up` and for tests. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, watch } from 'node:fs';
@@ -12,29 +12,29 @@ export interface NatsServerOptions {
   binary?: string;
   /** The TCP port on 127.0.0.1; 0 is any free one. @default 0 */
   port?: number;
-  /** The directory of its streams; made where it is missing. */
+  /** The directory of its streams; created where it is missing. */
   storeDir: string;
 }
 
 /** A running server. */
 export interface NatsServer {
-  /** Where to connect, as `nats://127.0.0.1:41234`. */
+  /** Its URL, such as `nats://127.0.0.1:41234`. */
   readonly url: string;
   /** The server's process id. */
   readonly pid: number;
-  /** Resolves when the process has ended, asked or not. */
+  /** Resolves when the process has exited. */
   readonly exited: Promise<void>;
-  /** Asks it to end and waits; ends it by force after 5 seconds. */
+  /** Sends SIGTERM and waits; sends SIGKILL after 5 seconds. */
   stop(): Promise<void>;
 }
 
-/** Debian installs the server where a plain user's PATH does not look. */
+/** Debian installs the server in a directory that is not on an ordinary user's PATH. */
 const extraDirectories = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin'];
 
 const startTimeoutMs = 10_000;
 const stopTimeoutMs = 5_000;
 
-/** The path of a nats-server, looked for on PATH and where Debian puts it; undefined where there is none. */
+/** Returns the path of a nats-server, on PATH or where Debian installs it; undefined where there is none. */
 export function findNatsServer(env: NodeJS.ProcessEnv = process.env): string | undefined {
   const directories = [...(env['PATH'] ?? '').split(delimiter).filter((part) => part !== ''), ...extraDirectories];
   return directories.map((directory) => join(directory, 'nats-server')).find((path) => isExecutable(path));
@@ -50,11 +50,11 @@ function isExecutable(path: string): boolean {
 }
 
 /**
- * Starts a server on 127.0.0.1 and waits until it accepts connections. It ends when this process exits; one that is
- * killed by a signal it does not handle leaves the server behind, so handle SIGTERM and SIGINT (`runService` does).
+ * Starts a server on 127.0.0.1 and waits until it accepts connections. It is killed when this process exits. A process that dies from a
+ * signal that it does not handle leaves the server behind, so handle SIGTERM and SIGINT (`runService` does).
  *
  * @returns undefined where no binary is given and none is installed
- * @throws UserError where it cannot start, as on a port that is taken, with what it said
+ * @throws UserError where it cannot start, for example on a port that is taken, with the last line of its output
  */
 export async function startNatsServer(options: NatsServerOptions): Promise<NatsServer | undefined> {
   const binary = options.binary ?? findNatsServer();
@@ -65,7 +65,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
   const child = spawn(
     binary,
     ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', options.storeDir, '--ports_file_dir', portsDir],
-    // Its own group: a terminal's Ctrl-C reaches the one who started it, who then ends it in order.
+    // A process group of its own: a terminal's Ctrl-C reaches only the parent, which then stops it in order.
     { stdio: ['ignore', 'ignore', 'pipe'], detached: true },
   );
   const kill = () => void child.kill('SIGKILL');
@@ -87,7 +87,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
   }
 }
 
-/** Waits for the file in which the server lists its ports. */
+/** Waits for the file that lists the server's ports. */
 async function startedUrl(
   child: ChildProcess,
   binary: string,
@@ -117,7 +117,7 @@ async function startedUrl(
       reject(startError(binary, what, said.join(''), options));
     };
     child.once('error', (error) => fail(`cannot be run (${error.message})`));
-    // 'close' comes after the last of its output, 'exit' may not.
+    // 'close' follows the last output, 'exit' may precede it.
     child.once('close', (code) => fail(`ended with code ${code ?? 'none'}`));
     look();
   });
@@ -133,7 +133,7 @@ function readPorts(portsDir: string): string | undefined {
     const url: unknown = parsed.nats[0];
     return typeof url === 'string' ? url : undefined;
   } catch {
-    // Half-written: the next change of the directory brings the rest.
+    // Partly written: another change of the directory follows.
     return undefined;
   }
 }
@@ -148,7 +148,7 @@ function startError(binary: string, what: string, said: string, options: NatsSer
     .split('\n')
     .filter((line) => line.trim() !== '')
     .at(-1);
-  const reason = last?.replace(/^\[\d+\] \S+ \S+ /, '') ?? 'it said nothing';
+  const reason = last?.replace(/^\[\d+\] \S+ \S+ /, '') ?? 'no output';
   return new UserError(`nats-server (${binary}) ${what}: ${reason}; is ${options.storeDir} writable?`);
 }
 

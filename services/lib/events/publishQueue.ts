@@ -1,18 +1,17 @@
-/** A bounded queue in front of a server that may be away: in order, one at a time, the oldest dropped when it is full. */
-
+/** A bounded queue in front of a server that may be unreachable: in order, one at a time, the oldest dropped when it is full. */
 import { settlesWithin } from './timeLimit.js';
 
-/** How a queue sends and what it reports. */
+/** Options of a queue. */
 export interface PublishQueueOptions<T> {
-  /** How many items may wait. */
+  /** Items that may be queued. */
   limit: number;
-  /** Sends one item; tries again for itself until it is sent or can never be. Rejects only once `signal` is aborted. */
+  /** Sends one item, with retries, until it is sent or refused. Rejects only once `signal` has aborted. */
   send(item: T, signal: AbortSignal): Promise<void>;
-  /** Told of each item that was dropped, and how many were so far. */
+  /** Observes each dropped item. @param dropped items dropped so far */
   onDrop(item: T, dropped: number): void;
 }
 
-/** Items on their way to a server. */
+/** The items to send to a server. */
 export class PublishQueue<T> {
   /** Items dropped so far. */
   dropped = 0;
@@ -26,12 +25,12 @@ export class PublishQueue<T> {
     this.#options = options;
   }
 
-  /** Items that are not sent yet. */
+  /** Number of items that are not sent yet. */
   get size(): number {
     return this.#waiting.length + (this.#inFlight === undefined ? 0 : 1);
   }
 
-  /** Takes an item; drops the oldest that is not being sent where there is no room. */
+  /** Adds an item. Where the queue is full, drops the oldest that is not being sent. */
   push(item: T): void {
     if (this.#abort.signal.aborted) {
       this.#drop(item);
@@ -46,7 +45,7 @@ export class PublishQueue<T> {
   }
 
   async #pump(): Promise<void> {
-    // Starts in a later turn: the caller's step goes on first.
+    // Starts in a later turn of the event loop, so that the caller continues first.
     await Promise.resolve();
     for (;;) {
       const item = this.#waiting.shift();
@@ -68,13 +67,13 @@ export class PublishQueue<T> {
     this.#options.onDrop(item, this.dropped);
   }
 
-  /** Waits until nothing is left, for at most `timeoutMs`; whether nothing was left. */
+  /** Waits until the queue is empty, for at most `timeoutMs`. Returns whether it is. */
   async flush(timeoutMs: number): Promise<boolean> {
     await settlesWithin(Promise.resolve(this.#pumping), timeoutMs);
     return this.size === 0;
   }
 
-  /** Flushes, then drops what is left and takes no more. */
+  /** Flushes, then drops what is left and accepts no more. */
   async close(timeoutMs: number): Promise<void> {
     await this.flush(timeoutMs);
     this.#abort.abort();

@@ -1,4 +1,4 @@
-/** The JetStream stream that keeps the events. */
+/** The JetStream stream that stores the events. */
 import { UserError } from '@gapo/service';
 import {
   DiscardPolicy,
@@ -14,23 +14,23 @@ import { messageOf } from './eventError.js';
 /** The stream's name. */
 export const streamName = 'GAPO';
 
-/** Everything that the platform publishes. */
+/** The subjects of every event. */
 const streamSubjects = ['gapo.v1.>'];
 
-/** How much the stream keeps. The oldest events go first. */
+/** Limits of the stream. The oldest events are removed first. */
 export interface StreamLimits {
-  /** Days that an event is kept. @default 30 */
+  /** Days for which an event is kept. @default 30 */
   maxAgeDays?: number;
-  /** Bytes of all events together; the server reserves them on its disk. @default 268435456 (256 MiB) */
+  /** Bytes of all events together, which the server reserves on disk. @default 268435456 (256 MiB) */
   maxBytes?: number;
-  /** Copies on servers of a cluster: 1, 3 or 5. @default 1 */
+  /** Replicas in a cluster: 1, 3 or 5. @default 1 */
   replicas?: number;
 }
 
-/** A second event with an id seen this long ago or less is dropped. */
+/** The server drops an event whose id it has seen within this time. */
 const duplicateWindowMs = 2 * 60 * 1000;
 
-/** The largest event. The largest real one, a step with 32 objectives, has some 10 KiB. */
+/** The largest event. A step with 32 objectives has about 10 KiB. */
 const maxEventBytes = 1024 * 1024;
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -54,7 +54,7 @@ function wanted(limits: StreamLimits) {
 /**
  * Creates the stream where it is absent, and updates it where it differs.
  *
- * @throws UserError where the server has no JetStream, no room, or a stream that cannot be changed into this one
+ * @throws UserError where the server has no JetStream, no space, or a stream that cannot be updated
  */
 export async function ensureStream(manager: JetStreamManager, limits: StreamLimits, url: string): Promise<void> {
   const config = wanted(limits);
@@ -84,7 +84,7 @@ function streamError(error: unknown, url: string): unknown {
   }
   if (error.api_error !== undefined) {
     return new UserError(
-      `NATS at ${url} refuses the stream ${streamName}: ${messageOf(error)}; give the server more storage, or remove a stream of that name that is not this platform's`,
+      `NATS at ${url} refuses the stream ${streamName}: ${messageOf(error)}; give the server more storage, or remove an unrelated stream of that name`,
       { cause: error },
     );
   }

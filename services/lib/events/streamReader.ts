@@ -1,6 +1,6 @@
 /**
- * Reads the stream in order, without gaps and without end: an ephemeral consumer that is made anew from the last message
- * read whenever a message or a heartbeat is missed, the consumer is gone or the connection was lost.
+ * Reads the stream in order, without gaps and without end, through an ephemeral consumer. The consumer is recreated after the last message
+ * read whenever a message or a heartbeat is missing, the consumer is gone or the connection was lost.
  */
 import {
   AckPolicy,
@@ -17,7 +17,7 @@ import type { ConnectionWatch } from './connectionWatch.js';
 import { EventError, messageOf } from './eventError.js';
 import { streamName } from './stream.js';
 
-/** What a reader works with. */
+/** Collaborators of a reader. */
 export interface ReaderContext {
   manager: JetStreamManager;
   client: JetStreamClient;
@@ -29,29 +29,29 @@ export interface ReaderContext {
 export interface ReadOptions {
   /** A subject, with `*` for any word. */
   subject: string;
-  /** The stream's first sequence number to deliver, from 1. */
+  /** The first sequence number of the stream to deliver, from 1. */
   start: number;
-  /** Ends after the message with this number, or the last one on the subject before it. @default never */
+  /** The last sequence number to deliver. @default none: reads without end */
   end?: number;
-  /** Ends the reading when aborted. */
+  /** Ends the reading when it aborts. */
   signal: AbortSignal;
-  /** Called once, when the first consumer stands: what is published from now on will be read. */
+  /** Called once, when the first consumer exists: later messages will be read. */
   onOpen?: () => void;
 }
 
-/** The server ends a heartbeat-less pull; two missed in a row mean that the consumer is gone. */
+/** Two missed heartbeats in a row mean that the consumer is gone. */
 const heartbeatMs = 5_000;
 const pullExpiresMs = 30_000;
 const mostMissed = 2;
 
-/** The server removes a consumer that nobody pulls from. */
+/** The server removes a consumer that has not been pulled from for this long. */
 const inactiveMs = 60_000;
 
-/** Waits between attempts to make a consumer; a connection that comes back ends the wait. */
+/** Delays between attempts to create a consumer. A reconnection ends the delay. */
 const retryMs = [100, 250, 500, 1000, 2000, 5000];
 
 /**
- * The events on a subject. Messages that are no events are reported and passed over.
+ * Reads the events on a subject. Messages that are no events are reported and skipped.
  *
  * @returns whether everything up to `end` was read; false where `signal` ended the reading
  */
@@ -62,7 +62,7 @@ export async function* readStream(context: ReaderContext, options: ReadOptions):
   let failures = 0;
   let opened = options.onOpen;
   while (!signal.aborted) {
-    // A request without a connection would only run out of time.
+    // A request without a connection would time out.
     await watch.whenConnected(signal);
     let messages: ConsumerMessages | undefined;
     let release: (() => void) | undefined;
@@ -84,7 +84,7 @@ export async function* readStream(context: ReaderContext, options: ReadOptions):
       release = stopWhenLost(messages, watch, signal);
       let delivered = 0;
       for await (const message of messages) {
-        // A consumer numbers its messages from 1: a hole means that one was lost on the way.
+        // A consumer numbers its messages from 1: a gap means that one was lost.
         if (message.info.deliverySequence !== delivered + 1) break;
         delivered++;
         next = message.seq + 1;
@@ -96,10 +96,10 @@ export async function* readStream(context: ReaderContext, options: ReadOptions):
       }
     } catch (error) {
       if (signal.aborted) return false;
-      onError(new EventError('connection', `reading ${subject} failed and is tried again: ${messageOf(error)}`, error));
+      onError(new EventError('connection', `reading ${subject} failed and is retried: ${messageOf(error)}`, error));
     } finally {
       release?.();
-      // Not close(): it waits for the iterator to reach the end of its queue, and this one may have left it.
+      // Not close(), which waits for the iterator to reach the end of its queue: the loop may have left it.
       messages?.stop();
       if (name !== undefined && watch.connected) manager.consumers.delete(streamName, name).catch(() => false);
     }
@@ -125,7 +125,7 @@ function consumerConfig(subject: string, start: number): Partial<ConsumerConfig>
   };
 }
 
-/** Where the stream was made anew and is shorter than what was read, reading starts over. */
+/** Returns the next sequence number: 1 where the stream was recreated and is shorter than what was read. */
 async function afterReset({ manager, watch }: ReaderContext, next: number, signal: AbortSignal): Promise<number> {
   try {
     const { state } = await watch.during(manager.streams.info(streamName), signal);
@@ -144,7 +144,7 @@ function decoded(bytes: Uint8Array, onError: (error: EventError) => void): Cloud
   }
 }
 
-/** Ends the messages when heartbeats are missed, the consumer is gone, the connection changes or `signal` is aborted. */
+/** Stops the messages when heartbeats are missed, the consumer is gone, the connection changes or `signal` aborts. */
 function stopWhenLost(messages: ConsumerMessages, watch: ConnectionWatch, signal: AbortSignal): () => void {
   const stop = () => messages.stop();
   signal.addEventListener('abort', stop, { once: true });

@@ -1,6 +1,6 @@
-/** Waiting, but not for ever. */
+/** Waiting with a time limit. */
 
-/** Whether `work` settles within `timeoutMs` milliseconds. How it settles is for its owner to see. */
+/** Whether `work` settles within `timeoutMs` milliseconds, fulfilled or rejected. */
 export async function settlesWithin(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<false>((resolve) => {

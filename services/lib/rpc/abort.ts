@@ -1,14 +1,18 @@
-// Waiting that an AbortSignal ends.
+// Waiting for a promise until an AbortSignal aborts.
 
 /**
- * The promise's result, unless the signal aborts first: then its reason is thrown. The listener does not outlive the wait, so a
- * signal that lives as long as a stream may be waited on for each of its messages (a race with one long promise would grow).
+ * Returns the promise's result.
+ *
+ * The listener is removed when the wait ends, so a signal that lives as long as a stream can be used for each of its messages: a race
+ * with one long promise would leak.
+ *
+ * @throws the signal's reason where it aborts first
  */
 export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const onAbort = (): void => reject(signal.reason as Error);
     if (signal.aborted) {
-      promise.catch(() => undefined); // its failure has nobody to tell any more
+      promise.catch(() => undefined); // nobody handles its failure any more
       onAbort();
       return;
     }

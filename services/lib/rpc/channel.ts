@@ -1,8 +1,7 @@
-// Channels to servers: their options, and one for each target, shared by all its clients.
+// Channels to servers: their options, and one channel per target, shared by all clients of the target.
 import * as grpc from '@grpc/grpc-js';
 
-// grpc-js writes lines of its own to stderr beside the errors that it returns, which is where people look for them. Its variables
-// bring them back.
+// grpc-js logs to stderr what its errors say as well. Its environment variables turn the log on again.
 if (process.env['GRPC_VERBOSITY'] === undefined && process.env['GRPC_NODE_VERBOSITY'] === undefined) {
   grpc.setLogVerbosity(grpc.logVerbosity.NONE);
 }
@@ -10,35 +9,35 @@ if (process.env['GRPC_VERBOSITY'] === undefined && process.env['GRPC_NODE_VERBOS
 /** The largest message that either side accepts, in bytes. Larger things are streamed in chunks of about 1 MiB. */
 export const maxReceiveBytes = 64 * 1024 * 1024;
 
-/** Options of both sides. */
+/** Channel options of clients and servers. */
 export const transportOptions = {
-  // The HTTP/2 window of 8 MiB in place of 64 KiB: a transfer is bound by copying, not by waiting for acknowledgement.
+  // An HTTP/2 window of 8 MiB instead of 64 KiB: transfers are bound by copying, not by round trips.
   'grpc-node.flow_control_window': 8_388_608,
-  // The receiver says what is too large; a limit on sending would only say it in other words.
+  // The receiver rejects messages that are too large; a second limit at the sender would add nothing.
   'grpc.max_send_message_length': -1,
   'grpc.max_receive_message_length': maxReceiveBytes,
-  // Statistics that nobody reads, kept for each call.
+  // Per-call statistics, which nothing reads.
   'grpc.enable_channelz': 0,
 } as const satisfies grpc.ChannelOptions;
 
-/** Options of clients. No keepalive pings: servers of other makes refuse frequent ones, and every call has a deadline. */
+/** Channel options of clients. No keepalive pings: other gRPC servers reject frequent ones, and every call has a deadline. */
 const clientOptions = {
   ...transportOptions,
-  // Servers of one deployment start in any order: look again soon, and not more seldom than every two seconds.
+  // Servers of a deployment start in any order: reconnect soon, with a backoff of at most two seconds.
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 2000,
-  // A service configuration comes from here, not from TXT records.
+  // The service configuration is set here, not read from TXT records.
   'grpc.service_config_disable_resolution': 1,
-  // Services talk to each other directly; a proxy for the web must not catch calls to 127.0.0.1 or within a cluster.
+  // Services call each other directly: an HTTP proxy must not intercept calls to 127.0.0.1 or within a cluster.
   'grpc.enable_http_proxy': 0,
 } as const satisfies grpc.ChannelOptions;
 
-/** A dns:/// target may name many servers (a headless service): calls go to each in turn. */
+/** A dns:/// target may resolve to many servers (a headless service): calls go to each in turn. */
 const roundRobin = JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] });
 
-/** How a client knows a server that answers over TLS. */
+/** How a client verifies a server over TLS. */
 export interface Tls {
-  /** Certificates (PEM) of who vouches for the server. @default those that Node.js comes with */
+  /** CA certificates (PEM). @default those that Node.js ships with */
   readonly ca?: string | undefined;
 }
 
@@ -49,17 +48,19 @@ interface Shared {
 
 const channels = new Map<string, Shared>();
 
-/** A share of a target's channel. */
+/** A reference to a target's shared channel. */
 export interface ChannelShare {
   readonly channel: grpc.Channel;
-  /** Gives the share up; the channel closes with its last share. Doing it twice does nothing. */
+  /** Releases the reference. The channel closes with the last one. Idempotent. */
   release(): void;
 }
 
 /**
- * The channel to a target, made at its first use. It connects by itself, and again after a loss.
- * @param target `host:port`, or `dns:///host:port` to spread calls over every address of the host.
+ * Returns the channel to a target, created at its first use. It connects by itself, and reconnects after a loss.
+ *
+ * @param target `host:port`, or `dns:///host:port` to spread calls over every address of the host
  * @param tls undefined: the connection is not encrypted
+ * @throws TypeError where the target is no address
  */
 export function shareChannel(target: string, tls?: Tls): ChannelShare {
   if (!/^[^\s]+$/.test(target)) {

@@ -1,15 +1,17 @@
-// Tensors too large for one message: cut into chunks on one side, put together and checked on the other.
+// Tensors too large for one message: split into chunks by the sender, assembled and checked by the receiver.
 import { createHash, type Hash } from 'node:crypto';
 import { RpcError } from './error.js';
 import type { TensorChunk, TensorHeader } from './gen/messages.js';
 import { arrayOver, bytesOf, elementType, extentOf, type Extent, type TensorData } from './tensor.js';
 
-/** Bytes of a chunk unless said otherwise: 1 MiB. */
+/** Default size of a chunk in bytes: 1 MiB. */
 export const defaultChunkBytes = 1 << 20;
 
 /**
- * The concatenation of the arrays' bytes, cut into chunks of equal size (the last one may be shorter). A chunk within one array reads it
- * without copying: leave the arrays unchanged until the chunks are sent. Only a chunk that spans arrays is put together.
+ * Splits the concatenation of the arrays' bytes into chunks of equal size; the last one may be shorter. A chunk within one array is a view
+ * of it: leave the arrays unchanged until the chunks are sent. Only a chunk that spans arrays is copied.
+ *
+ * @throws RangeError where chunkBytes is not a positive integer
  */
 export function* chunks(
   data: Iterable<TensorData>,
@@ -22,7 +24,8 @@ export function* chunks(
   let pieces: Buffer[] = [];
   let held = 0;
   const take = (): TensorChunk => {
-    const chunk = { offset, data: pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces, held) };
+    const [first = Buffer.alloc(0), ...others] = pieces;
+    const chunk = { offset, data: others.length === 0 ? first : Buffer.concat(pieces, held) };
     offset += held;
     [pieces, held] = [[], 0];
     return chunk;
@@ -40,34 +43,34 @@ export function* chunks(
   if (held > 0) yield take();
 }
 
-/** A tensor that was put together. */
+/** An assembled tensor. */
 export interface AssembledTensor {
-  /** As announced. */
+  /** The header, as it was announced. */
   header: TensorHeader;
-  /** Its elements, in the array that was allocated for them or in memory of their own. */
+  /** The elements, in the array that `allocate` returned or in a new one. */
   data: TensorData;
 }
 
 /** Options of {@link TensorAssembler}. */
 export interface AssemblerOptions {
-  /** SHA-256 (hex) that the concatenated bytes must have; not checked where left out. */
+  /** Expected SHA-256 (hex) of the concatenated bytes. @default not checked */
   sha256?: string | undefined;
-  /** Who sends, for errors, as `policy version 17 from coordinator:50050`. */
+  /** What is received, for errors, such as `policy version 17 from coordinator:50050`. */
   what?: string;
   /**
-   * The array that a tensor goes to, of its element type and length; called when the tensor's first byte arrives. Memory that is
-   * used again costs no page faults, which take longer than the copying.
+   * Returns the array to write a tensor to, of its element type and length. Called when the tensor's first byte arrives. Reused memory
+   * avoids page faults, which take longer than the copying.
    * @param index the tensor's place among the headers
-   * @default memory of its own, also where it returns undefined
+   * @default a new array, also where it returns undefined
    */
   allocate?: ((header: TensorHeader, index: number) => TensorData | undefined) | undefined;
 }
 
 interface Slot extends Extent {
   header: TensorHeader;
-  /** Where the tensor starts in the concatenation. */
+  /** Offset of the tensor in the concatenation, in bytes. */
   start: number;
-  /** Its memory, taken when its first byte arrives: a header alone costs nothing. */
+  /** Its memory, allocated when its first byte arrives: a header alone costs nothing. */
   data: TensorData | undefined;
   /** The bytes of the same memory. */
   bytes: Uint8Array;
@@ -76,11 +79,11 @@ interface Slot extends Extent {
 const noBytes = new Uint8Array(0);
 
 /**
- * Puts chunks together into tensors. Every byte is copied once. Errors are RpcErrors with DATA_LOSS, but for a header that is wrong
- * in itself (INVALID_ARGUMENT), and say what was expected.
+ * Assembles chunks into tensors. Every byte is copied once. Errors are RpcErrors with DATA_LOSS, or with INVALID_ARGUMENT for an invalid
+ * header, and say what was expected.
  */
 export class TensorAssembler {
-  /** Bytes that the headers announce. */
+  /** Bytes that the headers announce in total. */
   readonly totalBytes: number;
   readonly #slots: Slot[] = [];
   readonly #hash: Hash | undefined;
@@ -109,12 +112,17 @@ export class TensorAssembler {
     this.totalBytes = start;
   }
 
-  /** Bytes that have arrived. */
+  /** Bytes received so far. */
   get receivedBytes(): number {
     return this.#received;
   }
 
-  /** Takes the next chunk. */
+  /**
+   * Adds the next chunk.
+   *
+   * @throws RpcError DATA_LOSS where it does not follow the chunks before it, or exceeds the tensors
+   * @throws RangeError where `allocate` returned an array of another type or length
+   */
   add(chunk: TensorChunk): void {
     const { offset, data } = chunk;
     if (offset !== this.#received) {
@@ -139,7 +147,11 @@ export class TensorAssembler {
     }
   }
 
-  /** The tensors, in the order of the headers, once every byte has arrived. */
+  /**
+   * Returns the tensors, in the order of the headers.
+   *
+   * @throws RpcError DATA_LOSS where bytes are missing or their SHA-256 is another
+   */
   finish(): AssembledTensor[] {
     if (this.#received !== this.totalBytes) {
       throw this.#loss(`it ends after ${this.#received} bytes; its headers announce ${this.totalBytes}`);

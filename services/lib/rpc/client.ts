@@ -1,4 +1,4 @@
-// Calls services: promises for unary methods, async iterables for streams, an RpcError for whatever goes wrong.
+// Clients of services: promises for unary methods, async iterables for streams, an RpcError for every failure.
 import * as grpc from '@grpc/grpc-js';
 import { shareChannel, type Tls } from './channel.js';
 import type { ParentCall } from './context.js';
@@ -8,9 +8,9 @@ import type { Client, ServiceName } from './services.js';
 
 /** Options of a client. */
 export interface ConnectOptions {
-  /** How the server is known; the connection is not encrypted where undefined. */
+  /** How the server is verified. @default the connection is not encrypted */
   readonly tls?: Tls | undefined;
-  /** Sent with every call, as `{ authorization: 'Bearer ...' }`. @default nothing */
+  /** Metadata sent with every call, such as `{ authorization: 'Bearer ...' }`. @default none */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -18,16 +18,16 @@ export interface ConnectOptions {
 export interface ClientCallOptions {
   /**
    * Milliseconds from now until the call fails with DEADLINE_EXCEEDED; Infinity for a stream that lasts as long as its subject.
-   * With a parent the earlier of the two deadlines holds.
+   * With a parent the earlier of the two deadlines applies.
    */
   deadlineMs: number;
-  /** The call that this one is made for, from the handler's context: its deadline and its cancellation hold here too. */
+  /** The call that this one serves, from the handler's context: its deadline and its cancellation are propagated. */
   parent?: ParentCall | undefined;
   /** Cancels the call. */
   signal?: AbortSignal | undefined;
 }
 
-/** Milliseconds beyond which servers read a deadline wrongly (it overflows 32 bits): about 24 days, as good as none. */
+/** The longest deadline in milliseconds, about 24 days: servers misread longer ones, which overflow 32 bits. */
 const longestDeadlineMs = 2 ** 31 - 1;
 
 type UnaryStub = (
@@ -54,7 +54,7 @@ function callOptions(options: ClientCallOptions, site: CallSite): grpc.CallOptio
   };
 }
 
-/** Why a signal aborted; whatever its reason is, the call was cancelled unless the reason is another code. */
+/** Returns the error of a call whose signal aborted: CANCELLED, unless the signal's reason has another code. */
 function abortReason(signal: AbortSignal, site: CallSite): RpcError {
   const reason: unknown = signal.reason;
   if (reason instanceof RpcError) return new RpcError(reason.code, reason.details, { ...site, cause: reason });
@@ -104,7 +104,7 @@ async function* callStream(
   site: CallSite,
 ): AsyncGenerator<unknown, void, undefined> {
   const call = stub(request, metadata, callOptions(options, site));
-  call.on('error', () => undefined); // the status of a cancelled call comes when nobody iterates any more
+  call.on('error', () => undefined); // the status of a cancelled call arrives after the iteration
   const release = cancelOnAbort(call, options.signal);
   let ended = false;
   try {
@@ -119,13 +119,14 @@ async function* callStream(
 }
 
 /**
- * A client of one service at one target. Clients of one target share its channel, whatever their service. Nothing is sent until the
- * first call; a target that does not answer makes calls fail with UNAVAILABLE (see waitForReady).
+ * Creates a client of one service at one target. Clients of the same target share its channel, whatever their service. Nothing is sent
+ * until the first call. Calls to a target that does not answer fail with UNAVAILABLE (see waitForReady).
  *
- * A stream's call is made when its iteration begins. It is cancelled when the loop is left early, and the server sends no faster than
- * the loop reads.
+ * A streaming call starts when its iteration begins, and is cancelled when the loop is left early. The server sends no faster than the
+ * loop reads.
  *
- * @param target `host:port`, or `dns:///host:port` to spread calls over every address of the host.
+ * @param target `host:port`, or `dns:///host:port` to spread calls over every address of the host
+ * @throws TypeError where the target is no address
  *
  * @example
  * A reward service in this process, and a call over gRPC:

@@ -1,35 +1,35 @@
-// What a handler knows of its call, and how the server ends a call from its side.
+// The context of a call that a handler receives, and how the server ends a call.
 import { setMaxListeners } from 'node:events';
 import type * as grpc from '@grpc/grpc-js';
 import { RpcError } from './error.js';
 import type { EncodedMessage } from './message.js';
 
-/** A call that a server answers, as grpc-js has it; given to a client it forwards deadline and cancellation. */
+/** A server call of grpc-js. Passed to a client call, it propagates deadline and cancellation. */
 export type ParentCall = NonNullable<grpc.CallOptions['parent']>;
 
-/** What a handler knows of its call. */
+/** The context of a call. */
 export interface CallContext {
   /**
-   * Aborts when the answer is no longer wanted: the client cancelled or went away, the deadline passed, or the server stops.
+   * Aborts when the response is no longer needed: the client cancelled or disconnected, the deadline passed, or the server stops.
    * Its reason is an RpcError that says which.
    */
   readonly signal: AbortSignal;
-  /** When the client stops waiting; undefined where it waits for ever. */
+  /** The call's deadline; undefined where it has none. */
   readonly deadline: Date | undefined;
-  /** The client, as address:port. */
+  /** The client's address, as address:port. */
   readonly peer: string;
-  /** Forwards deadline and cancellation: `client.Score(request, { deadlineMs, parent: context.parent })`. */
+  /** Propagates deadline and cancellation: `client.Score(request, { deadlineMs, parent: context.parent })`. */
   readonly parent: ParentCall;
 }
 
-/** Any call of grpc-js's server that answers with one message or with a stream. */
+/** A server call of grpc-js, unary or streaming. */
 export type ServerCall =
   grpc.ServerUnaryCall<unknown, EncodedMessage> | grpc.ServerWritableStream<unknown, EncodedMessage>;
 
-/** Longest delay of a timer, in milliseconds: a longer one would fire at once. */
+/** The longest delay of a timer, in milliseconds: a longer one would fire at once. */
 const longestTimer = 2 ** 31 - 1;
 
-/** A call under way on the server. */
+/** A call in progress on the server. */
 export class OpenCall {
   readonly context: CallContext;
   readonly #controller = new AbortController();
@@ -37,7 +37,7 @@ export class OpenCall {
 
   constructor(call: ServerCall) {
     const deadline = Number(call.getDeadline());
-    // A handler may make any number of calls under this one, and each listens for its end.
+    // A handler may make any number of child calls, and each of them listens.
     call.setMaxListeners(0);
     setMaxListeners(0, this.#controller.signal);
     call.on('cancelled', () => this.abort(new RpcError('CANCELLED', 'the client no longer waits for this call')));
@@ -57,13 +57,13 @@ export class OpenCall {
     };
   }
 
-  /** Tells the handler, and whoever waits for it, that the call is over; the first reason holds. */
+  /** Aborts the handler's signal. The first reason counts. */
   abort(reason: RpcError): void {
     clearTimeout(this.#deadlineTimer);
     this.#controller.abort(reason);
   }
 
-  /** The call was answered: its timer is not needed any more. */
+  /** Releases the timer of a call that has ended. */
   close(): void {
     clearTimeout(this.#deadlineTimer);
   }

@@ -1,4 +1,4 @@
-// Loads the protos of the repository once and finds the definition of a service by name.
+// Loads the protos of the repository once, and finds the definitions of services and messages by name.
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as grpc from '@grpc/grpc-js';
@@ -7,8 +7,8 @@ import { loaderOptions } from './loaderOptions.js';
 import type { ServiceName } from './services.js';
 
 /**
- * The proto/ folder, found from the compiled file: services/lib/rpc/dist/definitions.js lies four levels below the
- * root, in a checkout and in an image alike.
+ * The proto/ folder, relative to the compiled file: services/lib/rpc/dist/definitions.js lies four levels below the root, in a
+ * checkout and in an image alike.
  */
 const protoRoot = fileURLToPath(new URL('../../../../proto', import.meta.url));
 
@@ -17,7 +17,7 @@ function load(): PackageDefinition {
   try {
     files = readdirSync(protoRoot, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.proto'));
   } catch (cause) {
-    throw new Error(`cannot read the protos in ${protoRoot}: that folder must come along with services/lib/rpc`, {
+    throw new Error(`cannot read the protos in ${protoRoot}: that folder has to be deployed with services/lib/rpc`, {
       cause,
     });
   }
@@ -26,13 +26,13 @@ function load(): PackageDefinition {
 
 let loaded: PackageDefinition | undefined;
 
-/** Every message and service of proto/. */
+/** Returns the definitions of every message and service of proto/. */
 export function packageDefinition(): PackageDefinition {
   loaded ??= load();
   return loaded;
 }
 
-/** The definition of one service, as grpc-js wants it. */
+/** Returns the definition of one service, in the form of grpc-js. */
 export function serviceDefinition(service: ServiceName): grpc.ServiceDefinition {
   const definition = packageDefinition()[service];
   if (definition === undefined || 'format' in definition) {

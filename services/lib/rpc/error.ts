@@ -1,13 +1,13 @@
-// The one error of this package: whatever goes wrong in a call, on either side, is an RpcError with a code.
+// The error of this package: every failure of a call, on either side, is an RpcError with a code.
 import * as grpc from '@grpc/grpc-js';
 import { connectionReason } from './reason.js';
 
 /** The name of a gRPC status other than OK. */
 export type RpcCode = Exclude<keyof typeof grpc.status, 'OK'>;
 
-/** Where a call went. */
+/** The service, method and server of a call. */
 export interface CallSite {
-  /** The service's full name. */
+  /** Full name of the service. */
   service?: string | undefined;
   /** The method's name. */
   method?: string | undefined;
@@ -16,19 +16,19 @@ export interface CallSite {
 }
 
 /**
- * Codes after which the same call may succeed. Every call of this system may be repeated: workers are stateless and their
- * results are functions of the request.
+ * Codes after which the same call may succeed. Every call of this system is idempotent: workers are stateless and their results are
+ * functions of the request.
  *
- * Left out on purpose: DEADLINE_EXCEEDED (the time that the caller had is spent; a caller with more time decides for itself),
- * CANCELLED (somebody no longer wants the result), INTERNAL and UNKNOWN (a defect does not go away by asking again).
+ * Left out on purpose: DEADLINE_EXCEEDED (the caller's time is spent; a caller with more time decides for itself), CANCELLED (the result
+ * is no longer needed), INTERNAL and UNKNOWN (a retry does not fix a defect).
  */
 export const retryableCodes: ReadonlySet<RpcCode> = new Set<RpcCode>([
-  'UNAVAILABLE', // nothing listens, the connection broke, or the server is stopping: another one or a later one answers
-  'RESOURCE_EXHAUSTED', // the server has more work than it takes at a time: there is room later
-  'ABORTED', // the server gave the call up in favour of another one and asks for it anew
+  'UNAVAILABLE', // nothing listens, the connection broke, or the server is stopping: another server, or this one later, may answer
+  'RESOURCE_EXHAUSTED', // the server is overloaded for the moment
+  'ABORTED', // the server preferred another call and asks for a retry
 ]);
 
-/** The number of the one status that is no failure. */
+/** The status that is no failure. */
 const okStatus: number = grpc.status.OK;
 
 function isCode(name: string): name is RpcCode {
@@ -47,14 +47,14 @@ function located(code: RpcCode, details: string, site: CallSite): string {
   return where === '' ? details : `${where}: ${code}: ${details}`;
 }
 
-/** A failed call. A handler throws one to answer with its code and message; a client's promise rejects with one. */
+/** A failed call. A handler throws one to respond with its code and message; a client's promise rejects with one. */
 export class RpcError extends Error {
   override readonly name = 'RpcError';
   /** Why the call failed, as UNAVAILABLE. */
   readonly code: RpcCode;
-  /** What went wrong, for people, without the place. */
+  /** What went wrong, in words, without service and target. */
   readonly details: string;
-  /** The service that was called; undefined in an error that a handler made. */
+  /** The service that was called; undefined in an error that a handler creates. */
   readonly service: string | undefined;
   /** The method that was called. */
   readonly method: string | undefined;
@@ -76,9 +76,10 @@ export class RpcError extends Error {
   }
 
   /**
-   * An RpcError from anything that can be thrown: itself, an error of grpc-js, the reason of an aborted signal, any other error
+   * Returns an RpcError for anything that can be thrown: itself, an error of grpc-js, the reason of an aborted signal, any other error
    * (INTERNAL), any other value (UNKNOWN).
-   * @param site where the call went, where the error does not know.
+   *
+   * @param site the call, for an error that does not name it
    */
   static from(reason: unknown, site: CallSite = {}): RpcError {
     if (reason instanceof RpcError) return reason;

@@ -1,4 +1,4 @@
-// Turns a service written as async functions and async generators into handlers of grpc-js.
+// Turns async functions and async generators into handlers of grpc-js.
 import * as grpc from '@grpc/grpc-js';
 import { trace } from '@opentelemetry/api';
 import { untilAborted } from './abort.js';
@@ -8,7 +8,7 @@ import { RpcError } from './error.js';
 import { responseEncoder, serialized, type EncodableMethod, type EncodedMessage } from './message.js';
 import type { Handlers, MethodName, ServiceName } from './services.js';
 
-/** A service with its handlers, ready to be served. Made by {@link implement}. */
+/** A service with its handlers, created by {@link implement}. */
 export interface Implementation {
   /** The service's full name. */
   readonly service: ServiceName;
@@ -23,32 +23,34 @@ type AnyHandler = (request: unknown, context: CallContext) => Promise<unknown> |
 /** Options of {@link implement}. */
 export interface ImplementOptions<S extends ServiceName> {
   /**
-   * Methods whose calls last as long as something else does (watching a run): they end with UNAVAILABLE, which clients retry, as
-   * soon as the server stops. Calls of other methods have the grace time to finish.
+   * Long-lived methods, such as one that watches a run: their calls end with UNAVAILABLE, which clients retry, as soon as the server
+   * stops. Calls of other methods have the grace time to finish.
    * @default []
    */
   endOnStop?: readonly MethodName<S>[];
 }
 
-/** What the server learns of its calls. */
+/** Observes the calls of a server. */
 export interface CallObserver {
   /** A call began. */
   opened(call: OpenCall, endOnStop: boolean): void;
-  /** A call was answered or given up. */
+  /** A call ended. */
   closed(call: OpenCall): void;
-  /** A handler threw something else than an RpcError. */
+  /** A handler threw something other than an RpcError. */
   failed(error: unknown, call: { service: string; method: string; peer: string }): void;
 }
 
 /**
- * A service from its handlers.
+ * Creates a service from its handlers.
  *
  * - unary: `async (request, context) => response`.
- * - streaming: `async function* (request, context) { yield response; }`. The generator runs no faster than the client reads:
- *   it goes on once the stream has room. When the call ends early its `finally` blocks run.
+ * - streaming: `async function* (request, context) { yield response; }`. The generator runs no faster than the client reads: it
+ *   continues once the stream has room. When the call ends early, its `finally` blocks run.
  *
- * An RpcError that a handler throws is the answer, code and message. Anything else is a defect: the client gets INTERNAL with the
- * error's message, the server's log its stack.
+ * An RpcError that a handler throws becomes the response's code and message. Anything else is a defect: the client gets INTERNAL with
+ * the error's message, the server logs the stack.
+ *
+ * @throws TypeError where a method has no handler
  */
 export function implement<S extends ServiceName>(
   service: S,
@@ -68,14 +70,14 @@ export function implement<S extends ServiceName>(
   };
 }
 
-/** Characters of a status message that are sent; HTTP/2 trailers hold 64 KiB, and percent encoding may triple each byte. */
+/** Longest status message in characters: HTTP/2 trailers hold 64 KiB, and percent encoding may triple each byte. */
 const longestDetails = 4096;
 
-/** What grpc-js sends for an error: an Error, whose message the trace shows, with the status beside it. */
+/** The form of errors that grpc-js sends: an Error, whose message appears in the trace, with the status. */
 type StatusError = Error & { code: grpc.status; details: string };
 
 function statusOf(error: RpcError): StatusError {
-  // The error's own place is part of the message: it is another call, made by the handler.
+  // The message of an RpcError from a call that the handler made names that call.
   const text = error.message.length > longestDetails ? `${error.message.slice(0, longestDetails)}…` : error.message;
   // grpc-js percent-encodes the text and throws on half a surrogate pair, which a round trip replaces.
   const details = Buffer.from(text, 'utf8').toString('utf8');
@@ -91,7 +93,7 @@ export function addImplementation(server: grpc.Server, implementation: Implement
   for (const [method, spec] of Object.entries(serviceDefinition(service))) {
     const handler = implementation.handlers.get(method) as AnyHandler;
     const endOnStop = implementation.endOnStop.has(method);
-    // Responses are serialised here and not by grpc-js, which hides what was wrong with one.
+    // Responses are serialised here, not by grpc-js, which hides why one could not be.
     const encoder = responseEncoder(spec as unknown as EncodableMethod);
     const encode = (response: unknown): EncodedMessage => {
       try {
@@ -112,7 +114,7 @@ export function addImplementation(server: grpc.Server, implementation: Implement
       observer.closed(opened);
     };
     const toStatus = (error: unknown, opened: OpenCall): StatusError => {
-      // A handler that stops because its signal aborted fails for the signal's reason, however it says so.
+      // A handler that stops because its signal aborted fails with the signal's reason, whatever it throws.
       const aborted = opened.context.signal.aborted && error instanceof Error && error.name === 'AbortError';
       const known = aborted ? (opened.context.signal.reason as RpcError) : RpcError.from(error);
       if (!(error instanceof RpcError) && !aborted && known.code === 'INTERNAL') {
@@ -147,7 +149,11 @@ export function addImplementation(server: grpc.Server, implementation: Implement
   server.addService(definition, handlers);
 }
 
-/** Writes a handler's messages as fast as the client takes them; throws what the handler throws, or why the call ended. */
+/**
+ * Writes a handler's messages as fast as the client reads them.
+ *
+ * @throws what the handler throws, or the signal's reason
+ */
 async function pump(
   call: grpc.ServerWritableStream<unknown, EncodedMessage>,
   begin: () => AsyncIterable<unknown>,
@@ -166,7 +172,7 @@ async function pump(
       if (!call.write(encode(next.value))) await untilAborted(drained(call), signal);
     }
   } finally {
-    // Not awaited: a generator that waits for something else sees the signal, and the client need not wait for that.
+    // Not awaited: a generator that waits for something else stops by the signal, and the client need not wait for it.
     if (!finished) iterator.return?.().catch(() => undefined);
   }
 }

@@ -1,21 +1,21 @@
-// Asks servers whether they are ready, and says for people why they are not.
+// Health checks of servers, with errors that say why one is not ready.
 import { setTimeout as delay } from 'node:timers/promises';
 import * as grpc from '@grpc/grpc-js';
 import { service as healthDefinition } from 'grpc-health-check';
 import { shareChannel, type ChannelShare } from './channel.js';
 import { RpcError } from './error.js';
 
-/** What grpc.health.v1 answers. */
+/** The status that grpc.health.v1 returns. */
 export type ServingStatus = 'SERVING' | 'NOT_SERVING' | 'UNKNOWN' | 'SERVICE_UNKNOWN';
 
-/** How an error of {@link waitForReady} speaks of the server. */
+/** How an error of {@link waitForReady} names the server. */
 export interface Subject {
   /**
-   * Who is waited for, as `reward service 'helpful'`.
+   * The server, such as `reward service 'helpful'`.
    * @default 'the server'
    */
   what?: string;
-  /** Where its address is configured, as `objectives[0].address in run.yaml`; the error says to correct it there. */
+  /** Where its address is configured, such as `objectives[0].address in run.yaml`. */
   setting?: string;
 }
 
@@ -39,11 +39,12 @@ function check(share: ChannelShare, target: string, deadlineMs: number, service:
 }
 
 /**
- * What a server says of its health.
- * @param deadlineMs milliseconds to wait for the answer.
- * @param service a service's full name, or '' for the whole server.
+ * Returns the health of a server.
+ *
+ * @param deadlineMs milliseconds to wait for the response
+ * @param service a service's full name, or '' for the whole server
  * @throws RpcError UNAVAILABLE where nothing answers, UNIMPLEMENTED where the server has no health service, NOT_FOUND where it does not
- * know the service.
+ *   know the service
  */
 export async function checkHealth(target: string, deadlineMs: number, service = ''): Promise<ServingStatus> {
   const share = shareChannel(target);
@@ -58,13 +59,14 @@ function reasonOf(error: RpcError): string {
   return error.code === 'DEADLINE_EXCEEDED' ? 'no answer in time' : error.details;
 }
 
-/** Milliseconds between two looks: short at first, then seldom enough not to matter. */
+/** Pauses between two checks in milliseconds: the first, and the longest. */
 const [firstPauseMs, longestPauseMs] = [50, 500];
 
 /**
- * Resolves when the server at a target serves. A server without a health service counts as ready once it answers at all.
- * @param deadlineMs milliseconds to wait in all.
- * @throws RpcError UNAVAILABLE with one line that says who does not answer, where, why, and what to do.
+ * Resolves when the server at a target is SERVING. A server without a health service counts as ready once it answers at all.
+ *
+ * @param deadlineMs milliseconds to wait in all
+ * @throws RpcError UNAVAILABLE with one line that says which server does not answer, where, why, and what to do
  */
 export async function waitForReady(target: string, deadlineMs: number, subject: Subject = {}): Promise<void> {
   const { what = 'the server', setting } = subject;
@@ -79,7 +81,7 @@ export async function waitForReady(target: string, deadlineMs: number, subject: 
       try {
         const status = await check(share, target, left, '');
         if (status === 'SERVING') return;
-        why = `it answers ${status}, as a server does that is starting or stopping`;
+        why = `it answers ${status}: it is starting or stopping`;
         cause = undefined;
       } catch (error) {
         const failed = RpcError.from(error);

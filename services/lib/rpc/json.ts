@@ -2,8 +2,8 @@
  * A message as JSON: what events, the gateway's API, `--json` and the web page carry.
  *
  * - Names are lowerCamelCase. An enum is the name of its value, RUN_STATE_RUNNING. A Timestamp is RFC 3339. Bytes are base64.
- * - Every field is there, with its default where it is not set. Left out are only fields that have no default: `optional`
- *   fields, messages and members of a oneof that are not set.
+ * - Every field is present, with its default where it is not set. Omitted are only unset fields without a default: `optional` fields,
+ *   messages and members of a oneof.
  * - A number that is not finite is null.
  * - 64-bit integers are numbers, where canonical proto3 JSON has strings: see loaderOptions.ts.
  */
@@ -14,7 +14,7 @@ import type { JsonMessages } from './gen/jsonMessages.js';
 /** A message, by its full name: `gapo.training.v1.StepReport`. */
 export type MessageName = keyof JsonMessages;
 
-/** A message as a caller writes it: what is left out has its default. */
+/** A message as a caller writes it: omitted fields have their defaults. */
 export type MessageInput<M extends MessageName> = JsonMessages[M]['input'];
 
 /** A message as JSON. */
@@ -22,7 +22,7 @@ export type MessageJson<M extends MessageName> = JsonMessages[M]['json'];
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** What this walk reads of a descriptor (google.protobuf.DescriptorProto). */
+/** The parts of a google.protobuf.DescriptorProto that the walk reads. */
 interface Descriptor {
   readonly name: string;
   readonly field: readonly { readonly name: string; readonly typeName: string }[];
@@ -37,11 +37,11 @@ interface Descriptor {
  */
 export function toJson<M extends MessageName>(name: M, message: MessageInput<M>): MessageJson<M> {
   const { serialize, deserialize } = definitionOf(name);
-  // Over the wire and back: defaults are filled in, enums are names, and the JSON is the one that a receiver would make.
+  // Over the wire and back: this fills in defaults and enum names, and makes the JSON that of a receiver.
   return messageJson(name, deserialize(serialize(message))) as MessageJson<M>;
 }
 
-/** The names of a message's fields, in their order. */
+/** Returns the names of a message's fields, in their order. */
 export function fieldNames(name: MessageName): readonly string[] {
   return descriptorOf(name).field.map((field) => field.name);
 }
@@ -54,7 +54,7 @@ function messageJson(name: string, message: Fields): unknown {
     if (value === null || value === undefined) return [];
     const entry = nestedType.find(({ name: nested, options }) => nested === typeName && options?.mapEntry);
     if (entry === undefined) return [[key, valueJson(value, typeName, name)]];
-    // A map: proto has it as a list of entries, each with a key and a value.
+    // A map: its type is a list of entries, each with a key and a value.
     const valueType = entry.field[1]?.typeName ?? '';
     const entries = Object.entries(value).map(([at, item]) => [at, valueJson(item, valueType, name)]);
     return [[key, Object.fromEntries(entries)]];
@@ -69,7 +69,7 @@ function valueJson(value: unknown, typeName: string, scope: string): unknown {
   return typeof value === 'object' ? messageJson(resolved(typeName, scope), value as Fields) : value;
 }
 
-/** The full name of a type that a message of `scope` names: the innermost package that has it counts, as in a proto file. */
+/** Returns the full name of a type that the message `scope` refers to: the innermost package counts, as in a proto file. */
 function resolved(typeName: string, scope: string): string {
   const within = scope.slice(0, Math.max(0, scope.lastIndexOf('.')));
   if (within === '') return typeName;

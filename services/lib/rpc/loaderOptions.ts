@@ -1,16 +1,16 @@
-// How messages look in JavaScript: the one set of options that both the loader (definitions.ts) and the generator of
-// the types (types.gen.mjs) use, so that the types say what the loader does.
+// How messages look in JavaScript: the options that both the loader (definitions.ts) and the generator of the types
+// (types.gen.mjs) use, so that the types match what the loader does.
 import type { Options } from '@grpc/proto-loader';
 
 /**
  * Options of proto-loader.
  *
  * - Fields are camelCase.
- * - 64-bit integers are numbers. Those of these protos count things (steps, tokens, bytes, versions, seeds) and stay below
- *   2^53, the largest integer that a double holds with all its neighbours; a seed at or above it must be refused by settings.
- * - Enums are their names, as 'RUN_STATE_RUNNING'.
+ * - 64-bit integers are numbers. Those of these protos count things (steps, tokens, bytes, versions, seeds) and stay below 2^53, up to
+ *   which a double holds every integer. Settings reject larger seeds.
+ * - Enums are the names of their values, such as 'RUN_STATE_RUNNING'.
  * - Unset scalars have their default, unset lists are empty, unset messages are null, unset `optional` fields are absent.
- * - A oneof adds a field of its own that names the member which is set: `message.part === 'header'`.
+ * - A oneof adds a field that names the member that is set: `message.part === 'header'`.
  */
 export const loaderOptions = {
   keepCase: false,

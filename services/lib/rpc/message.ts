@@ -1,9 +1,9 @@
-// Responses as bytes. What carries a tensor's chunk is never copied to encode it: its few bytes of framing go before the tensor's own.
+// Encoded responses. A tensor's chunk is encoded without copying it: its framing is a few bytes before the tensor's own.
 /**
- * A message as its bytes, in parts. grpc-js asks a serialised message for its length and has it copied behind the frame's five bytes,
- * nothing else (serializeMessage of version 1.14 in
- * https://github.com/grpc/grpc-node/blob/master/packages/grpc-js/src/server-interceptors.ts), which is when the parts
- * come together: one copy for each receiver, and none while a message waits for its turn.
+ * The bytes of a message, in parts. All that grpc-js does with a serialised message is to read its length and copy it behind the frame's
+ * five bytes (serializeMessage of version 1.14 in
+ * https://github.com/grpc/grpc-node/blob/master/packages/grpc-js/src/server-interceptors.ts), which is when the parts are joined: one
+ * copy for each receiver, and none while a message is queued.
  */
 export class EncodedMessage implements Pick<Buffer, 'byteLength'> {
   readonly parts: readonly Buffer[];
@@ -14,7 +14,7 @@ export class EncodedMessage implements Pick<Buffer, 'byteLength'> {
     this.byteLength = parts.reduce((total, { byteLength }) => total + byteLength, 0);
   }
 
-  /** Copies all bytes to a place in a buffer; returns how many. */
+  /** Copies all bytes into a buffer. Returns their number. */
   copy(target: Uint8Array, targetStart = 0): number {
     let at = targetStart;
     for (const part of this.parts) at += part.copy(target, at);
@@ -22,12 +22,12 @@ export class EncodedMessage implements Pick<Buffer, 'byteLength'> {
   }
 }
 
-/** The identity, for grpc-js, whose types ask for a Buffer. */
+/** Returns the message itself. The types of grpc-js demand a Buffer. */
 export function serialized(message: EncodedMessage): Buffer {
   return message as unknown as Buffer;
 }
 
-/** A method of a service definition, with what proto-loader knows of it beyond what grpc-js needs. */
+/** A method of a service definition, with what proto-loader adds to the definition of grpc-js. */
 export interface EncodableMethod {
   responseSerialize(response: object): Buffer;
   readonly responseType: {
@@ -35,7 +35,7 @@ export interface EncodableMethod {
   };
 }
 
-/** An encoder of a method's responses. It throws what protobufjs says of a response that does not fit its message. */
+/** Returns the encoder of a method's responses. It throws the error of protobufjs for a response that does not fit its message. */
 export function responseEncoder(method: EncodableMethod): (response: object) => EncodedMessage {
   const chunk = method.responseType.type.field.find(({ typeName }) => typeName.endsWith('tensor.v1.TensorChunk'));
   return (response) => {
@@ -51,32 +51,38 @@ interface Carried {
   readonly data: Uint8Array;
 }
 
-/** The chunk of a response that has nothing else. */
+/** Returns the chunk of a response that has no other field; undefined for other responses. */
 function onlyChunk(response: object, name: string): Carried | undefined {
   let chunk: Partial<Carried> | null | undefined;
   for (const [key, value] of Object.entries(response) as [string, Partial<Carried> | null | undefined][]) {
     if (key === name) chunk = value;
     else if (value !== undefined && value !== null) return undefined;
   }
-  const { offset, data } = chunk ?? {};
-  return Number.isSafeInteger(offset) && offset! >= 0 && data instanceof Uint8Array && data.length > 0
-    ? { offset: offset!, data }
+  const { offset = NaN, data } = chunk ?? {};
+  return Number.isSafeInteger(offset) && offset >= 0 && data instanceof Uint8Array && data.length > 0
+    ? { offset, data }
     : undefined;
 }
 
 /** Wire types of https://protobuf.dev/programming-guides/encoding/#structure. */
-const [VARINT, LENGTH_DELIMITED] = [0, 2];
+const wireType = { varint: 0, lengthDelimited: 2 };
 const tag = (field: number, type: number): number => field * 8 + type;
 /** The fields of gapo.tensor.v1.TensorChunk. */
-const [OFFSET, DATA] = [1, 2];
+const chunkField = { offset: 1, data: 2 };
 
-/** Everything before the tensor's bytes: the field's tag and length, the offset, the tag and length of the data. */
+/** Returns the bytes before the tensor's own: the field's tag and length, the offset, the tag and length of the data. */
 function chunkHead(field: number, offset: number, length: number): Buffer {
-  const inner = [tag(OFFSET, VARINT), ...varint(offset), tag(DATA, LENGTH_DELIMITED), ...varint(length)];
-  return Buffer.from([...varint(tag(field, LENGTH_DELIMITED)), ...varint(inner.length + length), ...inner]);
+  const { varint: number, lengthDelimited } = wireType;
+  const inner = [
+    tag(chunkField.offset, number),
+    ...varint(offset),
+    tag(chunkField.data, lengthDelimited),
+    ...varint(length),
+  ];
+  return Buffer.from([...varint(tag(field, lengthDelimited)), ...varint(inner.length + length), ...inner]);
 }
 
-/** An unsigned integer in groups of seven bits, the lowest first. */
+/** Encodes an unsigned integer in groups of seven bits, lowest first. */
 function varint(value: number): number[] {
   const bytes: number[] = [];
   for (let rest = value; ; rest = Math.floor(rest / 128)) {

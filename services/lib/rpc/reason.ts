@@ -1,6 +1,6 @@
-// Says for people what grpc-js says of a connection that failed.
+// Translates the errors of grpc-js about failed connections into plain words.
 
-/** Texts of system errors within the details of grpc-js, and what they mean. */
+/** System errors in the details of grpc-js, and what they mean. */
 const reasons: readonly (readonly [RegExp, string])[] = [
   [/ECONNREFUSED/, 'connection refused'],
   [/ENOTFOUND|Name resolution failed/, 'no host of that name'],
@@ -8,11 +8,11 @@ const reasons: readonly (readonly [RegExp, string])[] = [
   [/ECONNRESET|EPIPE|Connection dropped|Failed to connect/i, 'the connection broke'],
   [/EHOSTUNREACH|ENETUNREACH/, 'no route to the host'],
   [/ETIMEDOUT/, 'no answer in time'],
-  [/certificate/i, 'its certificate is not vouched for, or is that of another host'],
+  [/certificate/i, 'its certificate is not trusted, or belongs to another host'],
   [/protocol error|EPROTO|Parse Error/i, 'what listens there does not speak gRPC'],
 ];
 
-/** Why no connection came about, where the details of an UNAVAILABLE error say that; else the details. */
+/** Returns why a connection failed, where the details of an UNAVAILABLE error say that; else the details. */
 export function connectionReason(details: string): string {
   if (!/^(No connection established|Name resolution failed)/.test(details)) return details;
   return reasons.find(([pattern]) => pattern.test(details))?.[1] ?? details;

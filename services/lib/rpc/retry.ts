@@ -1,32 +1,32 @@
-// Calls again after a failure that may pass, with pauses that grow.
+// Retries with exponential backoff and jitter.
 import { setTimeout as delay } from 'node:timers/promises';
 import { RpcError } from './error.js';
 
-/** When and how often to call again. */
+/** When and how often to retry. */
 export interface RetryPolicy {
-  /** Calls in all, the first included; at least 1. */
+  /** Attempts in all, the first included; at least 1. */
   attempts: number;
-  /** Milliseconds before the second call, before jitter; each further pause is twice as long. */
+  /** Delay before the second attempt in milliseconds, before jitter. Each further delay is twice as long. */
   baseDelayMs: number;
-  /** The longest pause in milliseconds, before jitter. */
+  /** The longest delay in milliseconds, before jitter. */
   maxDelayMs: number;
   /** Ends the wait and the attempts. */
   signal?: AbortSignal | undefined;
   /**
-   * Sets the jitter of one caller apart from another's, as a shard's number: callers that fail together do not all come back together.
+   * Separates the jitter of callers that fail at the same time, so that they do not retry at the same time: a shard's number, for example.
    * @default 0
    */
   seed?: number;
   /**
-   * Which failures may pass.
+   * Which failures are retried.
    * @default error.retryable
    */
   retryable?: (error: RpcError) => boolean;
-  /** Told before each pause. */
+  /** Observes each retry, before its delay. */
   onRetry?: (event: { attempt: number; delayMs: number; error: RpcError }) => void;
 }
 
-/** A number in [0, 1) from two integers: a function of them alone, so that two runs wait alike. */
+/** Returns a number in [0, 1) that depends on two integers alone, so that delays are reproducible. */
 function jitter(seed: number, attempt: number): number {
   let bits = Math.imul(seed + 0x9e3779b9, 0x85ebca6b) ^ Math.imul(attempt + 1, 0xc2b2ae35);
   bits = Math.imul(bits ^ (bits >>> 15), 0x2c1b3c6d);
@@ -34,7 +34,7 @@ function jitter(seed: number, attempt: number): number {
   return ((bits ^ (bits >>> 15)) >>> 0) / 2 ** 32;
 }
 
-/** Milliseconds before the call after the given one (1 is the first): between half and all of the doubled base delay. */
+/** Returns the delay in milliseconds after an attempt (1 is the first): between half and all of the doubled base delay. */
 export function retryDelayMs(
   policy: Pick<RetryPolicy, 'baseDelayMs' | 'maxDelayMs' | 'seed'>,
   attempt: number,
@@ -44,14 +44,16 @@ export function retryDelayMs(
 }
 
 /**
- * The result of the first call that succeeds.
- * @param call is given the number of the attempt, from 1.
- * @throws RpcError the last failure, or the first that does not pass; CANCELLED where the signal aborts.
+ * Calls until an attempt succeeds, and returns its result.
+ *
+ * @param call receives the number of the attempt, from 1
+ * @throws RpcError the last failure, or the first that is not retryable; CANCELLED where the signal aborts
+ * @throws RangeError where there is no attempt
  */
 export async function retry<T>(call: (attempt: number) => Promise<T>, policy: RetryPolicy): Promise<T> {
   const { attempts, signal, onRetry, retryable = (error: RpcError) => error.retryable } = policy;
   if (!Number.isInteger(attempts) || attempts < 1)
-    throw new RangeError(`attempts is ${attempts}; it counts calls, from 1`);
+    throw new RangeError(`attempts is ${attempts}; it has to be an integer of at least 1`);
   for (let attempt = 1; ; attempt += 1) {
     if (signal?.aborted === true) throw RpcError.from(signal.reason);
     try {

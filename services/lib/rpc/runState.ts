@@ -1,6 +1,6 @@
-/** What the states of a run mean to a reader. Has no imports: the web page runs it too. */
+/** The states of a run. This module has no imports: the web page loads it too. */
 
-/** A state as people read it: `running` for RUN_STATE_RUNNING. */
+/** Returns a state as people read it: `running` for RUN_STATE_RUNNING. */
 export function stateWord(state: string): string {
   return state.replace(/^RUN_STATE_/, '').toLowerCase();
 }

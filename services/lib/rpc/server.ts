@@ -1,4 +1,4 @@
-// Serves implementations over gRPC, with health and reflection, and stops without cutting off what can still finish.
+// Serves implementations over gRPC, with health and reflection, and stops gracefully.
 import { setTimeout as delay } from 'node:timers/promises';
 import * as grpc from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
@@ -13,37 +13,37 @@ import { loaderOptions } from './loaderOptions.js';
 
 /** Options of {@link serve}. */
 export interface ServeOptions {
-  /** Where to listen, as `0.0.0.0:50051`; port 0 takes a free one. */
+  /** The address to listen on, such as `0.0.0.0:50051`. Port 0 takes a free one. */
   address: string;
-  /** What to serve. */
+  /** The services to serve. */
   services: readonly Implementation[];
   /**
-   * Milliseconds that calls under way have to finish when the server stops.
+   * Milliseconds that calls in progress have to finish when the server stops.
    * @default 10000
    */
   shutdownGraceMs?: number;
   /**
-   * Milliseconds after which clients are asked to connect anew, which is how they meet servers that were added behind one name. Calls
-   * under way are not disturbed.
+   * Milliseconds after which clients have to reconnect, which is how they discover servers that were added behind a DNS name. Calls in
+   * progress are not disturbed.
    * @default 300000
    */
   maxConnectionAgeMs?: number;
   /**
-   * Told of every error that a handler did not mean: anything else than an RpcError.
+   * Observes errors of handlers other than RpcErrors.
    * @default writes the stack to stderr
    */
   onHandlerError?: CallObserver['failed'];
 }
 
-/** A server that listens. */
+/** A running server. */
 export interface RunningServer {
-  /** Where it listens, with the real port. */
+  /** The address it listens on, with the actual port. */
   readonly address: string;
-  /** What the health service answers for the server and for each of its services; true at first. */
+  /** Sets the health of the server and of each of its services. Initially true. */
   setServing(serving: boolean): void;
   /**
-   * Stops: health turns NOT_SERVING, calls of `endOnStop` methods end with UNAVAILABLE, others have the grace time to finish and
-   * then end with UNAVAILABLE too. Resolves when nothing listens any more. Doing it again waits for the same end.
+   * Stops the server: health turns NOT_SERVING, calls of `endOnStop` methods end with UNAVAILABLE, others have the grace time to finish
+   * and then end with UNAVAILABLE too. Resolves when the server has closed. Idempotent.
    */
   stop(): Promise<void>;
 }
@@ -51,7 +51,7 @@ export interface RunningServer {
 /** The full name of the standard health service. */
 const healthService = 'grpc.health.v1.Health';
 
-/** Milliseconds that the last statuses have to reach their clients before connections are cut. */
+/** Milliseconds that the last statuses have to reach their clients before connections are closed. */
 const lastWordsMs = 500;
 
 function logHandlerError(error: unknown, call: { service: string; method: string; peer: string }): void {
@@ -59,7 +59,7 @@ function logHandlerError(error: unknown, call: { service: string; method: string
   console.error(`${call.service}/${call.method} failed for ${call.peer}: ${stack}`);
 }
 
-/** An address that cannot be listened on: for a person to change, not a defect. */
+/** An address that cannot be listened on: a user's error, not a defect. */
 class AddressError extends RpcError {
   readonly expected = true;
 }
@@ -73,14 +73,14 @@ function splitAddress(address: string): { host: string; port: number } {
   return { host: match[1], port };
 }
 
-/** Why an address cannot be listened on, and what to do. */
+/** Returns an error that says why an address cannot be listened on, and what to do. */
 function bindError(address: string, cause: Error): RpcError {
   const { port } = splitAddress(address);
   let why = cause.message;
   if (why.includes('EADDRINUSE')) {
     why = `another process holds that port; stop it (ss -ltnp 'sport = :${port}' names it) or choose another address`;
   } else if (why.includes('EACCES')) {
-    why = 'this user may not use that port; choose one above 1023';
+    why = 'this user has no permission for that port; choose one above 1023';
   } else if (why.includes('EADDRNOTAVAIL')) {
     why = 'this machine has no such address; use 127.0.0.1 for this machine alone or 0.0.0.0 for every network';
   }
@@ -97,8 +97,9 @@ function bind(server: grpc.Server, address: string): Promise<number> {
 }
 
 /**
- * Listens, with grpc.health.v1 and server reflection beside the given services.
- * @throws RpcError FAILED_PRECONDITION where the address cannot be listened on, INVALID_ARGUMENT where it is not one.
+ * Starts a server with the given services, grpc.health.v1 and server reflection.
+ *
+ * @throws RpcError FAILED_PRECONDITION where the address cannot be listened on, INVALID_ARGUMENT where it is no address
  */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
   const { address, services, shutdownGraceMs = 10_000, maxConnectionAgeMs = 300_000 } = options;
@@ -131,12 +132,12 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const end = async (): Promise<void> => {
     setServing(false);
     for (const [call, endOnStop] of open) {
-      if (endOnStop) call.abort(new RpcError('UNAVAILABLE', 'the server is stopping; call again'));
+      if (endOnStop) call.abort(new RpcError('UNAVAILABLE', 'the server is stopping; retry'));
     }
     const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
     if (await settlesWithin(closed, shutdownGraceMs)) return;
     for (const call of open.keys()) {
-      call.abort(new RpcError('UNAVAILABLE', 'the server stopped before the call was done; call again'));
+      call.abort(new RpcError('UNAVAILABLE', 'the server stopped before the call had finished; retry'));
     }
     if (await settlesWithin(closed, lastWordsMs)) return;
     server.forceShutdown();
@@ -145,7 +146,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   return { address: `${host}:${port}`, setServing, stop: () => (ending ??= end()) };
 }
 
-/** Whether a promise settles within so many milliseconds. */
+/** Whether a promise settles within a time limit in milliseconds. */
 async function settlesWithin(promise: Promise<void>, ms: number): Promise<boolean> {
   const timer = new AbortController();
   const late = delay(ms, false, { signal: timer.signal }).catch(() => false);

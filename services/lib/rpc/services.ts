@@ -23,39 +23,39 @@ type Field<S extends ServiceName, M extends MethodName<S>, K extends keyof Metho
   ? T
   : never;
 
-/** A request as a handler receives it: every scalar and list is there. */
+/** A request as a handler receives it: every scalar and list is set. */
 export type Request<S extends ServiceName, M extends MethodName<S>> = Field<S, M, 'request'>;
 
-/** A request as a caller writes it: what is left out has its default. */
+/** A request as a caller writes it: omitted fields have their defaults. */
 export type RequestInput<S extends ServiceName, M extends MethodName<S>> = Field<S, M, 'requestInput'>;
 
-/** A response as a caller receives it: every scalar and list is there. One message of it where the method streams. */
+/** A response as a caller receives it: every scalar and list is set. One message of the stream where the method streams. */
 export type Response<S extends ServiceName, M extends MethodName<S>> = Field<S, M, 'response'>;
 
-/** A response as a handler writes it: what is left out has its default. One message of it where the method streams. */
+/** A response as a handler writes it: omitted fields have their defaults. One message of the stream where the method streams. */
 export type ResponseInput<S extends ServiceName, M extends MethodName<S>> = Field<S, M, 'responseInput'>;
 
-/** Methods of a service that stream their response. */
+/** The methods of a service that stream their response. */
 export type StreamingMethod<S extends ServiceName> = {
   [M in MethodName<S>]: Field<S, M, 'kind'> extends 'serverStream' ? M : never;
 }[MethodName<S>];
 
-/** What implements a service: an async function for a unary method, an async generator for a streaming one. */
+/** The handlers of a service: an async function for a unary method, an async generator for a streaming one. */
 export type Handlers<S extends ServiceName> = {
   [M in MethodName<S>]: Field<S, M, 'kind'> extends 'serverStream'
     ? (request: Request<S, M>, context: CallContext) => AsyncIterable<ResponseInput<S, M>>
     : (request: Request<S, M>, context: CallContext) => Promise<ResponseInput<S, M>>;
 };
 
-/** What calls a service: one function for each method, under the name that the proto gives it. */
+/** A client of a service: one function for each method, named as in the proto. */
 export type Client<S extends ServiceName> = {
   /** @throws RpcError */
   readonly [M in MethodName<S>]: Field<S, M, 'kind'> extends 'serverStream'
     ? (request: RequestInput<S, M>, options: ClientCallOptions) => AsyncIterable<Response<S, M>>
     : (request: RequestInput<S, M>, options: ClientCallOptions) => Promise<Response<S, M>>;
 } & {
-  /** Where the calls go. */
+  /** The server, as host:port or a gRPC target. */
   readonly target: string;
-  /** Gives up this client's share of the channel; the channel closes with its last client. Calls under way go on. */
+  /** Releases this client's reference to the channel, which closes with its last client. Calls in progress continue. */
   close(): void;
 };

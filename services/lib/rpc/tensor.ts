@@ -1,11 +1,11 @@
-// Tensors on the wire and typed arrays in memory, without copying where the bytes allow it.
+// Tensors on the wire and typed arrays in memory, without copying where the alignment allows it.
 import { createHash } from 'node:crypto';
 import { endianness } from 'node:os';
 import { RpcError } from './error.js';
 import type { DataType, Tensor, TensorHeader } from './gen/messages.js';
 
 if (endianness() !== 'LE')
-  throw new Error('tensors travel little-endian; this machine is big-endian and not supported');
+  throw new Error('tensors are little-endian on the wire; this machine is big-endian and not supported');
 
 /** The elements of a tensor, row-major. */
 export type TensorData = Float32Array | Float64Array | Int32Array;
@@ -20,14 +20,14 @@ export interface NamedTensor<T extends TensorData = TensorData> {
   data: T;
 }
 
-/** The element types of the wire and the arrays that hold them. */
+/** The element types on the wire and the arrays that hold them. */
 export interface ArrayOfType {
   DATA_TYPE_F32: Float32Array;
   DATA_TYPE_F64: Float64Array;
   DATA_TYPE_I32: Int32Array;
 }
 
-/** An element type that a tensor can have. */
+/** The element type of a tensor. */
 export type ElementType = keyof ArrayOfType;
 
 const arrays = {
@@ -40,20 +40,24 @@ function isElementType(dtype: DataType): dtype is ElementType {
   return Object.hasOwn(arrays, dtype);
 }
 
-/** The element type of an array. */
+/**
+ * Returns the element type of an array.
+ *
+ * @throws TypeError where tensors have no such elements
+ */
 export function elementType(data: TensorData): ElementType {
   if (data instanceof Float32Array) return 'DATA_TYPE_F32';
   if (data instanceof Float64Array) return 'DATA_TYPE_F64';
   if (data instanceof Int32Array) return 'DATA_TYPE_I32';
-  throw new TypeError('a tensor holds a Float32Array, a Float64Array or an Int32Array');
+  throw new TypeError('a tensor has a Float32Array, a Float64Array or an Int32Array');
 }
 
-/** An array over the given bytes, which must be aligned to its elements. */
+/** Returns an array over the given bytes, which must be aligned to its elements. */
 export function arrayOver(dtype: ElementType, buffer: ArrayBufferLike, byteOffset: number, length: number): TensorData {
   return new arrays[dtype](buffer as ArrayBuffer, byteOffset, length);
 }
 
-/** The bytes of an array, without copying. */
+/** Returns the bytes of an array, without copying. */
 export function bytesOf(data: ArrayBufferView): Buffer {
   return Buffer.from(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
 }
@@ -62,7 +66,7 @@ function quoted(name: string): string {
   return `tensor '${name}'`;
 }
 
-/** How many elements a shape has; undefined where it is not a shape. */
+/** Returns the number of elements of a shape; undefined where it is no shape. */
 function elementCount(shape: readonly number[]): number | undefined {
   let count = 1;
   for (const extent of shape) {
@@ -72,7 +76,7 @@ function elementCount(shape: readonly number[]): number | undefined {
   return Number.isSafeInteger(count) ? count : undefined;
 }
 
-/** What a header announces. */
+/** Element type and size of a tensor. */
 export interface Extent {
   dtype: ElementType;
   /** Elements. */
@@ -82,8 +86,9 @@ export interface Extent {
 }
 
 /**
- * The element type and size that a header announces.
- * @throws RpcError INVALID_ARGUMENT where the header has no element type or an impossible shape.
+ * Returns the element type and size that a header announces.
+ *
+ * @throws RpcError INVALID_ARGUMENT where the header has no element type or an impossible shape
  */
 export function extentOf(header: TensorHeader): Extent {
   const { name, dtype, shape } = header;
@@ -102,8 +107,9 @@ export function extentOf(header: TensorHeader): Extent {
 }
 
 /**
- * A header for an array.
- * @throws RangeError where the shape does not have as many elements as the array.
+ * Returns the header of an array.
+ *
+ * @throws RangeError where the shape does not have as many elements as the array
  */
 export function toHeader(name: string, shape: readonly number[], data: TensorData): TensorHeader {
   const count = elementCount(shape);
@@ -116,20 +122,22 @@ export function toHeader(name: string, shape: readonly number[], data: TensorDat
 }
 
 /**
- * A tensor for a message. The message reads the array itself, not a copy: leave it unchanged until the message is sent (a call that was
- * made, a response that was yielded and taken).
- * @param shape the extent of each dimension; empty for a scalar.
- * @param data product(shape) elements, row-major.
- * @throws RangeError where the shape does not have as many elements as the array.
+ * Returns a tensor for a message. It is a view of the array: leave the array unchanged until the message has been sent (the call was made,
+ * or the yielded response was consumed).
+ *
+ * @param shape the extent of each dimension; empty for a scalar
+ * @param data product(shape) elements, row-major
+ * @throws RangeError where the shape does not have as many elements as the array
  */
 export function toTensor(name: string, shape: readonly number[], data: TensorData): Tensor {
   return { header: toHeader(name, shape, data), data: bytesOf(data) };
 }
 
 /**
- * The tensor of a message, checked. Its array lies over the message's bytes where they are aligned, else over a copy.
- * @param dtype the element type that it must have; any where left out.
- * @throws RpcError INVALID_ARGUMENT naming the tensor where it is unset, of another type, or has more or fewer bytes than its shape.
+ * Returns the tensor of a message, validated. Its array is a view of the message's bytes where they are aligned, else a copy.
+ *
+ * @param dtype the required element type. @default any
+ * @throws RpcError INVALID_ARGUMENT naming the tensor where it is unset, of another type, or has more or fewer bytes than its shape
  */
 export function fromTensor<D extends ElementType = ElementType>(
   tensor: Tensor | null | undefined,
@@ -159,7 +167,7 @@ export function fromTensor<D extends ElementType = ElementType>(
   return { name: header.name, shape: [...header.shape], data: data as ArrayOfType[D] };
 }
 
-/** SHA-256 (hex) of the concatenated bytes of the arrays. */
+/** Returns the SHA-256 (hex) of the concatenated bytes of the arrays. */
 export function sha256Tensors(data: Iterable<TensorData>): string {
   const hash = createHash('sha256');
   for (const array of data) hash.update(bytesOf(array));

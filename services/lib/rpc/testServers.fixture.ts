@@ -1,18 +1,18 @@
-// For the tests of this package: real servers on free ports, stopped at the end of the test whatever happens in it.
+// Real servers on free ports for the tests of this package, stopped at the end of each test.
 import type { TestContext } from 'node:test';
 import { connect, implement, serve, type Client, type Handlers, type RunningServer, type ServeOptions } from './mod.js';
 
 type Reward = 'gapo.reward.v1.RewardService';
 type Policy = 'gapo.policy.v1.PolicyService';
 
-/** A promise and what settles it. */
+/** A promise with its resolve function. */
 export interface Deferred<T> {
   promise: Promise<T>;
   resolve: (value: T) => void;
 }
 
 export function deferred<T>(): Deferred<T> {
-  let resolve!: (value: T) => void;
+  let resolve: (value: T) => void = () => undefined;
   const promise = new Promise<T>((settle) => {
     resolve = settle;
   });
@@ -30,7 +30,7 @@ async function start(t: TestContext, options: ServeOptions): Promise<RunningServ
 const describeNothing: Handlers<Reward>['Describe'] = async () => ({ objective: 'none' });
 const scoreNothing: Handlers<Reward>['Score'] = async () => ({ results: [] });
 
-/** A reward service with the given handlers, and a client of it. */
+/** Starts a reward service with the given handlers. Returns it with a client. */
 export async function rewardServer(
   t: TestContext,
   handlers: Partial<Handlers<Reward>>,
@@ -47,7 +47,7 @@ export async function rewardServer(
   return { server, client };
 }
 
-/** A policy service whose versions are streamed by the given handler, and a client of it. */
+/** Starts a policy service with the given handler of GetVersion. Returns it with a client. */
 export async function policyServer(
   t: TestContext,
   getVersion: Handlers<Policy>['GetVersion'],

@@ -231,7 +231,7 @@ inputs:
     assert.deepEqual(await outcomes(vouched), [1, 1, 1]);
     await assert.rejects(
       client(t, target, `${inputs}\ntls: true`),
-      /cannot be asked for its metadata: UNAVAILABLE: its certificate is not vouched for/,
+      /cannot be asked for its metadata: UNAVAILABLE: its certificate is not trusted/,
     );
     const missing = client(t, target, `${inputs}\ntls: true\nca: none.pem`);
     await assert.rejects(missing, /reward\.yaml: ca: .*none\.pem holds no certificate \(PEM\): ENOENT/);
