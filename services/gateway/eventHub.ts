@@ -1,10 +1,10 @@
-/** The gateway's one subscription to every run's events, handed on to whoever follows a run in a browser. */
+/** The gateway's single subscription to the events of all runs, distributed to the browsers that follow one. */
 import type { CloudEvent, EventBus, Subscription } from '@gapo/events';
 
-/** Events that a follower may be behind before it is cut off; it then connects again from where it was. */
+/** Events that may be queued for a follower before it is disconnected. It then reconnects and resumes where it was. */
 const longestQueue = 10_000;
 
-/** One run's events as they come. */
+/** The new events of one run, queued for a reader. */
 class Follower {
   readonly runId: string;
   readonly #queue: CloudEvent[] = [];
@@ -36,7 +36,7 @@ class Follower {
   }
 }
 
-/** Follows every run on a bus, for any number of readers. */
+/** Follows all runs on a bus, for any number of readers. */
 export class EventHub {
   readonly #bus: EventBus;
   readonly #followers = new Set<Follower>();
@@ -46,19 +46,19 @@ export class EventHub {
     this.#bus = bus;
   }
 
-  /** Begins to listen: each event is handled inside a span of the trace that published it. */
+  /** Subscribes to the bus. Each event is handled within the trace that published it. */
   async start(): Promise<void> {
-    this.#subscription = await this.#bus.subscribe({}, (event) => this.#handOn(event));
+    this.#subscription = await this.#bus.subscribe({}, (event) => this.#distribute(event));
   }
 
   /**
-   * A run's events from the first one that is kept, then each as it comes.
+   * Follows a run's events: the kept ones, then new ones.
    *
-   * @param afterId the last event that the reader has; unknown or undefined: all of them
+   * @param afterId the id of the last event that the reader has; with an unknown id, or undefined, all events are sent
    */
   async *follow(runId: string, afterId: string | undefined, signal: AbortSignal): AsyncGenerator<CloudEvent> {
     const follower = new Follower(runId);
-    // Before the replay: what is published while it runs is not missed, only seen twice.
+    // Added before the replay: events that are published during it are duplicated, not missed.
     this.#followers.add(follower);
     const end = (): void => follower.end();
     signal.addEventListener('abort', end, { once: true });
@@ -85,7 +85,7 @@ export class EventHub {
     await this.#subscription?.stop();
   }
 
-  #handOn(event: CloudEvent): void {
+  #distribute(event: CloudEvent): void {
     for (const follower of this.#followers) if (follower.runId === event.subject) follower.push(event);
   }
 }

@@ -1,4 +1,4 @@
-/** For the tests of the gateway: a real TrainingService with runs that the test writes, a real gateway, readers of event streams. */
+/** For the tests of the gateway: a real TrainingService with given runs, a real gateway, readers of event streams. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { implement, RpcError, serve, type RunInput, type StepReport, type WatchR
 import { logger } from '@gapo/service';
 import { startGateway, type Gateway } from './server.js';
 
-/** A run of two objectives. */
+/** Returns a run with two objectives. */
 export function testRun(id: string, step: number): RunInput {
   return {
     id,
@@ -23,7 +23,7 @@ export function testRun(id: string, step: number): RunInput {
   };
 }
 
-/** A step in which each number can be told from the others. */
+/** Returns a step whose numbers all differ. */
 export function testStep(step: number): StepReport {
   const objective = (name: string, rewardMean: number, weight: number) => ({
     name,
@@ -57,14 +57,14 @@ export function testStep(step: number): StepReport {
   };
 }
 
-/** Runs that a test service answers with. */
+/** The runs of a test service. */
 export interface TestRuns {
   runs: RunInput[];
-  /** What WatchRun sends after a step; the call ends behind it. */
+  /** The messages that WatchRun sends after a step, before it ends. */
   watch: (runId: string, afterStep: number) => AsyncIterable<WatchRunResponseInput>;
 }
 
-/** A TrainingService on a free port. Returns its address. */
+/** Starts a TrainingService on a free port. Returns its address. */
 export async function trainingService(t: TestContext, { runs, watch }: TestRuns): Promise<string> {
   const find = (id: string): RunInput => {
     const run = runs.find((each) => each.id === id);
@@ -98,21 +98,21 @@ export async function trainingService(t: TestContext, { runs, watch }: TestRuns)
   return server.address;
 }
 
-/** A gateway on a free port. */
+/** Starts a gateway on a free port. */
 export async function gatewayOn(t: TestContext, coordinator: string, bus: EventBus): Promise<Gateway> {
   const gateway = await startGateway({ listen: '127.0.0.1:0', coordinator, bus, log: logger('test') });
   t.after(() => gateway.stop());
   return gateway;
 }
 
-/** A bus within this process. */
+/** Connects a bus within this process. */
 export async function inProcessBus(t: TestContext): Promise<EventBus> {
   const bus = await connectEvents({ source: 'gapo/test', inProcess: true });
   t.after(() => bus.close());
   return bus;
 }
 
-/** Two connections to a real NATS server: one publishes, as a coordinator does, one is the gateway's. Undefined where no server is installed. */
+/** Opens two connections to a real NATS server: a publisher's, like the coordinator's, and the gateway's. Undefined where none is installed. */
 export async function natsBuses(t: TestContext): Promise<{ publisher: EventBus; bus: EventBus } | undefined> {
   const storeDir = mkdtempSync(join(tmpdir(), 'gapo-gateway-'));
   const server = await startNatsServer({ storeDir });
@@ -167,7 +167,7 @@ export async function* readEvents(url: string, lastEventId?: string): AsyncGener
   }
 }
 
-/** The next so many events. */
+/** Reads the next events, at most `count`. */
 export async function takeEvents(events: AsyncGenerator<Received>, count: number): Promise<Received[]> {
   const taken: Received[] = [];
   while (taken.length < count) {

@@ -1,4 +1,4 @@
-/** The gateway as a process: health and reflection over gRPC, its address, and what it says of wrong settings. */
+/** The gateway as a process: health and reflection over gRPC, its address, and errors about its settings. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -13,7 +13,7 @@ import {
 } from './gateway.fixture.js';
 
 async function* nothing(): AsyncGenerator<never> {
-  // A run of which nothing more is heard.
+  // A run that sends nothing more.
 }
 
 async function getJson(url: string): Promise<{ status: number; body: Record<string, unknown> }> {
@@ -74,7 +74,7 @@ test('errors say what was wrong, with the status that fits', async (t) => {
   assert.deepEqual([health.status, health.body['status'], health.body['coordinator']], [200, 'ok', 'UNREACHABLE']);
 });
 
-test('a stream replays the run from JetStream and goes on live, each event once and in order', async (t) => {
+test('a stream replays the run from JetStream and continues live, each event once and in order', async (t) => {
   const buses = await natsBuses(t);
   if (buses === undefined) return;
   const { publisher, bus } = buses;
@@ -110,7 +110,7 @@ test('a stream replays the run from JetStream and goes on live, each event once 
   );
   await resumed.return(undefined);
 
-  // An event that the server no longer has: everything is sent again rather than nothing.
+  // An event that the server no longer has: everything is sent again, rather than nothing.
   const lost = readEvents(`http://${address}/api/runs/one/events`, 'one/step/999');
   assert.deepEqual(
     (await takeEvents(lost, 1)).map(({ id }) => id),

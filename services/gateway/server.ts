@@ -1,4 +1,4 @@
-/** The gateway's HTTP side: the page's files, the API and the stream of events. */
+/** The gateway's HTTP server: the page's files, the API and the streams of events. */
 import { isRunId, type EventBus } from '@gapo/events';
 import { pageAssets } from '@gapo/page';
 import { checkHealth } from '@gapo/rpc';
@@ -10,22 +10,22 @@ import { httpError, RunsApi } from './runsApi.js';
 import { sendEvents } from './serverSentEvents.js';
 import { watchedEvents, type SentEvent } from './watchedEvents.js';
 
-/** What the gateway works with. */
+/** Collaborators and options of the gateway. */
 export interface GatewayOptions {
-  /** As 127.0.0.1:8080; port 0 takes a free one. */
+  /** The address to listen on, such as 127.0.0.1:8080. Port 0 takes a free one. */
   listen: string;
   /** The coordinator's address. */
   coordinator: string;
-  /** Where events come from; over the in-process bus the coordinator is watched instead. */
+  /** The source of events. With the in-process bus the coordinator is watched instead. */
   bus: EventBus;
   log: Logger;
 }
 
-/** A gateway that listens. */
+/** A running gateway. */
 export interface Gateway {
-  /** Where, with the real port. */
+  /** The address it listens on, with the actual port. */
   readonly address: string;
-  /** Ends open event streams, then the rest. */
+  /** Ends open event streams, then closes the server. */
   stop(): Promise<void>;
 }
 
@@ -97,12 +97,12 @@ interface RunRequest {
   Querystring: { after?: string };
 }
 
-/** A request that cannot be answered as it is. */
+/** An invalid request. */
 class BadRequest extends Error {
   override readonly name = 'BadRequest';
 }
 
-/** Answers within a span of the gateway's own. */
+/** Handles a request within a span. */
 function answered<T>(runId: string | undefined, answer: () => Promise<T>): Promise<T> {
   if (runId !== undefined && !isRunId(runId)) {
     throw new BadRequest(`${JSON.stringify(runId)} is no run id: expected letters, digits, "-" and "_"`);
@@ -121,7 +121,7 @@ function serveApi(app: FastifyInstance, api: RunsApi): void {
   });
 }
 
-/** The page's files are small: they are read once. */
+/** Serves the page's files, which are small and read once. */
 function servePage(app: FastifyInstance): void {
   for (const { url, contentType, body } of pageAssets()) {
     app.get(url, (_request, reply) => reply.type(contentType).header('cache-control', 'no-cache').send(body));

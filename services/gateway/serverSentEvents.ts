@@ -1,22 +1,22 @@
-/** Writing server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) no faster than they are read. */
+/** Writes server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html), no faster than they are read. */
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { SentEvent } from './watchedEvents.js';
 
-/** Proxies end connections on which nothing is said. */
-const sayEveryMs = 15_000;
+/** Interval of comments that keep proxies from closing an idle connection. */
+const keepAliveMs = 15_000;
 
-/** How long a browser waits before it connects again, in milliseconds. */
+/** Delay before a browser reconnects, in milliseconds. */
 const retryMs = 1000;
 
-/** One event as its lines. */
+/** Encodes one event. */
 export function encodeEvent(event: SentEvent): string {
-  // JSON has no line breaks of its own: one data line holds it.
+  // JSON.stringify writes no line breaks: the data fit on one line.
   const id = event.id === undefined ? '' : `id: ${event.id}\n`;
   return `${id}data: ${JSON.stringify(event)}\n\n`;
 }
 
-/** Sends events until there are no more or the reader is gone; then ends the response. */
+/** Sends events until there are no more or the reader disconnects, then ends the response. */
 export async function sendEvents(
   response: ServerResponse,
   events: AsyncIterable<SentEvent>,
@@ -25,11 +25,11 @@ export async function sendEvents(
   response.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-store',
-    // Proxies such as nginx would keep the events together.
+    // Keeps proxies such as nginx from buffering the events.
     'x-accel-buffering': 'no',
   });
   response.write(`retry: ${retryMs}\n\n`);
-  const saying = setInterval(() => response.write(': still here\n\n'), sayEveryMs);
+  const keepAlive = setInterval(() => response.write(': keep-alive\n\n'), keepAliveMs);
   try {
     for await (const event of events) {
       if (signal.aborted) return;
@@ -38,7 +38,7 @@ export async function sendEvents(
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {
-    clearInterval(saying);
+    clearInterval(keepAlive);
     response.end();
   }
 }

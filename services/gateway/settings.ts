@@ -4,28 +4,32 @@ import { filePath, grpcTarget, hostPort, readSettings, settingsHelp, z } from '@
 const schema = z.object({
   LISTEN: hostPort
     .default('127.0.0.1:8080')
-    .describe('Where the web page and its API listen; port 0 takes a free one.'),
+    .describe('The address of the web page and its API. Port 0 takes a free one.'),
   LISTEN_GRPC: hostPort
     .default('127.0.0.1:50059')
-    .describe('Where grpc.health.v1 and server reflection listen, as every service has them; port 0 takes a free one.'),
+    .describe('The address of grpc.health.v1 and server reflection. Port 0 takes a free one.'),
   COORDINATOR: grpcTarget.default('127.0.0.1:50050').describe("The coordinator's address."),
   NATS_URL: z
     .string()
     .optional()
-    .describe('NATS with JetStream, for events; unset: the coordinator is watched over gRPC.')
+    .describe('NATS with JetStream, for events. Unset: the coordinator is watched over gRPC.')
     .meta({ expected: 'a URL as nats://host:4222' }),
-  ADDRESS_FILE: filePath.optional().describe('A file that the real HTTP address is written to, whole or not at all.'),
+  ADDRESS_FILE: filePath.optional().describe('A file that the actual HTTP address is written to, atomically.'),
 });
 
 /** The settings of the gateway. */
 export type Settings = z.output<typeof schema>;
 
-/** Reads the settings. Throws ConfigError with everything that is wrong. */
+/**
+ * Reads the settings.
+ *
+ * @throws ConfigError with everything that is wrong
+ */
 export function settings(env: NodeJS.ProcessEnv = process.env): Settings {
   return readSettings(schema, env);
 }
 
-/** What `--help` prints. */
+/** The text of `--help`. */
 export const help = settingsHelp({
   title: 'The gateway: the web page of the training runs, and the API behind it.',
   schema,
