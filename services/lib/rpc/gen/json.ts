@@ -506,56 +506,56 @@ export interface SequenceJson {
   completionIds: number[];
 }
 
-/** Asks for log-probabilities. */
+/** A request for log-probabilities. */
 export interface LogProbsRequestJson {
   /** The policy. */
   policy?: PolicyRefJson;
   /** The shard's sequences. */
   sequences: SequenceJson[];
-  /** The temperature that sampled them: the logits are divided by it. Greater than 0. */
+  /** The temperature at which they were sampled, which divides the logits. Greater than 0. */
   temperature: number | null;
-  /** A version of the same run that is asked about soon: the worker begins to pull it and does not wait for it. 0: none. */
+  /** A version of the same run that will be needed soon: the worker starts to pull it and does not wait for it. 0: none. */
   nextVersion: number;
 }
 
-/** Log-probabilities of the completion tokens of all sequences, one after the other, in the order of the request. */
+/** Log-probabilities of the completion tokens of all sequences, concatenated in the order of the request. */
 export interface LogProbsResponseJson {
-  /** float32 [total completion tokens]. */
+  /** float32 [tokens]: all completion tokens. */
   logprobs?: TensorJson;
-  /** float32 [total completion tokens, value heads]: the value before each token; unset where the policy has no value heads. */
+  /** float32 [tokens, value heads]: the value before each token; unset where the policy has no value heads. */
   values?: TensorJson;
 }
 
-/** What of the objectives' gradients is computed: all, or something cheaper from which the combination's weights can be chosen. */
+/** What is computed of the objectives' gradients: all of them, or an approximation from which to choose combination weights. */
 export type GradientSourceJson = 'GRADIENT_SOURCE_UNSPECIFIED' | 'GRADIENT_SOURCE_EXACT' | 'GRADIENT_SOURCE_LAST_LAYER' | 'GRADIENT_SOURCE_LOGITS' | 'GRADIENT_SOURCE_PROJECTION';
 
-/** The surrogate and its regularisers. */
+/** The surrogate and its regularizer. */
 export interface LossSpecJson {
-  /** PPO's clip range ε: the ratio is held within [1 − ε, 1 + ε]. */
+  /** PPO's clip range ε: the importance ratio is clipped to [1 − ε, 1 + ε]. */
   clipRange: number | null;
-  /** Coefficient of the k2 loss ½(log π − log π_ref)² in the regulariser's gradient; 0 leaves it out. */
+  /** Coefficient of the k2 loss ½(log π − log π_ref)² in the regularizer's gradient; 0 omits it. */
   klCoefficient: number | null;
-  /** Coefficient of the entropy bonus in the regulariser's gradient; 0 leaves it out. */
+  /** Coefficient of the entropy bonus in the regularizer's gradient; 0 omits it. */
   entropyCoefficient: number | null;
   /** Coefficient of the value loss ½(V − R)²; 0 where there are no value heads. */
   valueCoefficient: number | null;
-  /** The value is held within this distance of the old value; 0 leaves it free. */
+  /** Clips the value to within this distance of the old value; 0 disables clipping. */
   valueClip: number | null;
-  /** Divides every sum over tokens: the completion tokens of the whole batch, all shards, so that shards add up. */
+  /** Divides every sum over tokens: the completion tokens of the whole batch, so the gradients of shards add up. */
   denominator: number | null;
-  /** Names of the objectives, in the order of every K below. */
+  /** Names of the K objectives, in the order of every dimension K below. */
   objectives: string[];
-  /** The temperature that sampled the sequences: the logits are divided by it. Greater than 0. */
+  /** The temperature at which the sequences were sampled, which divides the logits. Greater than 0. */
   temperature: number | null;
-  /** What of the objectives' gradients is wanted. The regularisers' gradient is always exact, and only with EXACT. */
+  /** What to compute of the objectives' gradients. The regularizer's gradient is exact, and computed only with EXACT. */
   source: GradientSourceJson;
-  /** Dimensions of PROJECTION; more are nearer to exact. */
+  /** Dimensions of PROJECTION; more are closer to exact. */
   projectionDimensions: number;
   /** Seed of PROJECTION's signs. */
   projectionSeed: number;
 }
 
-/** Asks for the gradients of one shard. Tensors over tokens run through all sequences' completion tokens in order. */
+/** A request for the gradients of one shard. Tensors over tokens run through all sequences' completion tokens in order. */
 export interface ComputeGradientsRequestJson {
   /** The policy to differentiate. */
   policy?: PolicyRefJson;
@@ -565,21 +565,21 @@ export interface ComputeGradientsRequestJson {
   loss?: LossSpecJson;
   /** float32: [K, sequences] where one advantage holds for a whole sequence (exact shared backward pass), else [K, tokens]. */
   advantages?: TensorJson;
-  /** float32 [tokens]: log-probabilities under the policy that sampled. */
+  /** float32 [tokens]: log-probabilities under the policy that sampled them. */
   oldLogprobs?: TensorJson;
   /** float32 [tokens]: log-probabilities under the reference policy; unset where kl_coefficient is 0. */
   referenceLogprobs?: TensorJson;
-  /** float32 [tokens, K]: values when sampled; unset without value heads. */
+  /** float32 [tokens, value heads]: values at sampling time; unset without value heads. */
   oldValues?: TensorJson;
-  /** float32 [tokens, K]: value targets; unset without value heads. */
+  /** float32 [tokens, value heads]: value targets; unset without value heads. */
   returns?: TensorJson;
-  /** Which shard this is, for traces and events. */
+  /** The shard's number, for traces and events. */
   shard: number;
 }
 
-/** Announces the gradients: objectives first, in order, then `regularizer`; each covers the trained tensors in the version's order. */
+/** Describes the gradients: objectives first, in order, then `regularizer`. Each covers the trained tensors in the version's order. */
 export interface GradientHeaderJson {
-  /** With EXACT, LAST_LAYER and PROJECTION one float32 tensor for each objective, over the parameters below or [dimensions]; with EXACT then one for the regularisers where any has a coefficient. With LOGITS one float64 tensor `gram` [K, K]. */
+  /** With EXACT, LAST_LAYER and PROJECTION one float32 tensor per objective, over the parameters below or [dimensions]; with EXACT then one for the regularizer where any coefficient is not 0. With LOGITS one float64 tensor `gram` [K, K]. */
   tensors: TensorHeaderJson[];
   /** The trained tensors that each flat gradient concatenates; empty with LOGITS and PROJECTION. */
   parameters: TensorHeaderJson[];
@@ -593,17 +593,17 @@ export interface GradientStatisticsJson {
   klSum: number | null;
   /** Σ entropy of the next-token distribution, in nats. */
   entropySum: number | null;
-  /** Tokens at which the clip is active, for each objective. */
+  /** [K]: tokens at which the clip is active. */
   clipped: (number | null)[];
-  /** The largest |log π − old log π| of any token: sampler against trainer where the version is the sampling one. */
+  /** The largest |log π − old log π| of any token. Where the version is the sampling one, it compares sampler and trainer. */
   maxLogprobGap: number | null;
-  /** Σ ½(V − R)² for each value head. */
+  /** [value heads]: Σ ½(V − R)². */
   valueLossSum: (number | null)[];
 }
 
 /** One message of a gradient stream. */
 export interface ComputeGradientsResponseJson {
-  /** What follows. */
+  /** Describes what follows. */
   header?: GradientHeaderJson;
   /** The next bytes. */
   chunk?: TensorChunkJson;
@@ -611,39 +611,39 @@ export interface ComputeGradientsResponseJson {
   statistics?: GradientStatisticsJson;
 }
 
-/** What is trained of a policy. */
+/** Which tensors of a policy are trained. */
 export type TrainingModeJson = 'TRAINING_MODE_UNSPECIFIED' | 'TRAINING_MODE_LORA' | 'TRAINING_MODE_FULL';
 
-/** What matrix products are computed in. */
+/** The precision of matrix products. */
 export type PrecisionJson = 'PRECISION_UNSPECIFIED' | 'PRECISION_F32' | 'PRECISION_F16';
 
-/** How workers compute: part of the result, in its last bits at least, and so the same for every worker of a run. */
+/** How workers compute. It affects the result, in the last bits at least, so it is the same for every worker of a run. */
 export interface ComputationJson {
-  /** What matrix products are computed in. */
+  /** The precision of matrix products. */
   precision: PrecisionJson;
-  /** MiB for what the forward and backward pass of a micro-batch keeps: a shard that needs more is split. 0: 2048. */
+  /** MiB for the activations of a micro-batch; a shard that needs more is split. 0: 2048. */
   memoryBudget: number;
-  /** Whether backward passes compute each layer again instead of keeping what it computed. */
+  /** Whether backward passes recompute each layer instead of keeping its activations. */
   recompute: boolean;
 }
 
-/** Which frozen model a policy starts from and what is trained on top of it. Every worker builds its graphs from this. */
+/** The frozen model that a policy starts from, and what is trained on top of it. Workers build their graphs from this. */
 export interface PolicySpecJson {
   /** The model directory (config.json, *.safetensors, tokenizer.json), relative to the worker's model root or absolute. */
   model: string;
-  /** SHA-256 (hex) over the directory's weight files; a worker refuses a directory that differs. */
+  /** SHA-256 (hex) over the directory's weight files. A worker refuses a directory that differs. */
   modelSha256: string;
-  /** What is trained. */
+  /** Which tensors are trained. */
   mode: TrainingModeJson;
   /** LoRA rank; 0 in full training. */
   loraRank: number;
   /** LoRA alpha: the adapters' output is scaled by alpha / rank. */
   loraAlpha: number | null;
-  /** LoRA targets by Hugging Face module name, as q_proj or down_proj. */
+  /** LoRA targets by Hugging Face module name, for example q_proj or down_proj. */
   loraTargets: string[];
-  /** How many value heads the policy carries: one for each objective with GAE, none with a critic-free baseline. */
+  /** The number of value heads: one per objective with GAE, none with a critic-free baseline. */
   valueHeads: number;
-  /** How it is computed; unset is read as every field of it at 0. */
+  /** How workers compute. Unset means that every field is 0. */
   computation?: ComputationJson;
 }
 
@@ -653,11 +653,11 @@ export interface PolicyRefJson {
   runId: string;
   /** 0 is the untrained start (the reference policy); step n leaves version n. */
   version: number;
-  /** The frozen model and what is trained. */
+  /** The frozen model, and what is trained. */
   spec?: PolicySpecJson;
 }
 
-/** Asks for a version. */
+/** A request for a version. */
 export interface GetVersionRequestJson {
   /** The run. */
   runId: string;
@@ -665,7 +665,7 @@ export interface GetVersionRequestJson {
   version: number;
 }
 
-/** Announces a version's tensors. */
+/** Describes a version's tensors. */
 export interface VersionHeaderJson {
   /** The run. */
   runId: string;
@@ -679,7 +679,7 @@ export interface VersionHeaderJson {
 
 /** One message of a version's stream. */
 export interface GetVersionResponseJson {
-  /** What follows. */
+  /** Describes what follows. */
   header?: VersionHeaderJson;
   /** The next bytes. */
   chunk?: TensorChunkJson;
@@ -688,7 +688,7 @@ export interface GetVersionResponseJson {
 /** The element type of a tensor. */
 export type DataTypeJson = 'DATA_TYPE_UNSPECIFIED' | 'DATA_TYPE_F32' | 'DATA_TYPE_F64' | 'DATA_TYPE_I32';
 
-/** What a tensor is, without its elements. */
+/** A tensor's description, without its elements. */
 export interface TensorHeaderJson {
   /** The tensor's name, unique within its message or stream. */
   name: string;
@@ -706,9 +706,9 @@ export interface TensorJson {
   data: string;
 }
 
-/** A piece of the concatenated bytes of the tensors that a stream announced, in that order. */
+/** A piece of the concatenated bytes of a stream's tensors, in the order of its header. */
 export interface TensorChunkJson {
-  /** Where this piece starts in the concatenation, in bytes. Pieces arrive in order and without gaps. */
+  /** The piece's offset in the concatenation, in bytes. Pieces arrive in order and without gaps. */
   offset: number;
   /** The bytes, about 1 MiB. */
   data: string;
@@ -790,37 +790,37 @@ export interface ScoreResponseJson {
   version: string;
 }
 
-/** How tokens are drawn. Unset options are off. In this order: repetition penalty, temperature, top-k, top-p over what top-k leaves, min-p. */
+/** How tokens are drawn. Unset options are off. The order: repetition penalty, temperature, top-k, top-p over what top-k leaves, min-p. */
 export interface SamplingJson {
-  /** Divides the logits; 0 takes the most probable token, and nothing is cut. */
+  /** Divides the logits; 0 takes the most probable token, without truncation. */
   temperature: number | null;
   /** The largest number of tokens in a completion, the end-of-sequence token included. */
   maxNewTokens: number;
-  /** Completions for each prompt. */
+  /** Completions per prompt. */
   samplesPerPrompt: number;
-  /** Only so many of the most probable tokens are drawn, and those as probable as the last of them. 0: all. */
+  /** Draws from this many of the most probable tokens and those that tie with the last of them. 0: all. */
   topK: number;
-  /** Only the most probable tokens whose probabilities first sum to this are drawn; above 0, at most 1. 0: all. */
+  /** Draws from the fewest most probable tokens whose probabilities sum to at least this; above 0, at most 1. 0: all. */
   topP: number | null;
-  /** Only tokens at least this many times as probable as the most probable one are drawn; 0 to 1. 0: all. */
+  /** Draws from tokens whose probability is at least this fraction of the largest; 0 to 1. 0: all. */
   minP: number | null;
-  /** Logits of tokens that the prompt or the completion has are divided by this where positive, else multiplied; above 0. 0: none. */
+  /** Divides positive logits of tokens in the prompt or the completion, and multiplies negative ones; above 0. 0: none. */
   repetitionPenalty: number | null;
-  /** A completion ends with the token that completes one of these texts; at most 16 of at most 256 characters. */
+  /** Ends a completion at the token that completes one of these texts; at most 16 texts of at most 256 characters. */
   stop: string[];
-  /** Completions sampled at once; the others wait until one ends. Rounding, and with it now and then a token, depends on which are sampled together. 0: all of them. */
+  /** Completions sampled at once; others wait until one ends. Rounding, and through it rarely a token, depends on which are sampled together. 0: all. */
   batch: number;
 }
 
-/** One prompt, already tokenised. Text is tokenised once, by whoever owns the prompt. */
+/** One prompt as token ids. The owner of the prompt tokenizes its text once. */
 export interface PromptJson {
-  /** The prompt's index in the run's data set; a counter of the random numbers. */
+  /** The prompt's index in the run's data set, a counter of the random numbers. */
   index: number;
   /** Token ids, the beginning-of-sequence token included. */
   tokenIds: number[];
 }
 
-/** Asks for the completions of one shard. */
+/** A request for the completions of one shard. */
 export interface GenerateRequestJson {
   /** The policy to sample from. */
   policy?: PolicyRefJson;
@@ -843,13 +843,13 @@ export interface CompletionJson {
   prompt: number;
   /** Which sample of that prompt, from 0. */
   sample: number;
-  /** Token ids, the one that ended the completion included: an end-of-sequence token or the one that completed a stop string. */
+  /** Token ids, including the one that ended the completion: an end-of-sequence token, or the one that completed a stop string. */
   tokenIds: number[];
-  /** float32 little-endian: log-probability of each token under the policy, softmax(logits / temperature), whatever was cut or penalised; at temperature 0 under softmax(logits). It is what the trainer computes, and what PPO's ratio takes. */
+  /** float32 little-endian: log-probability of each token under the policy, softmax(logits / temperature), before truncation and penalties; at temperature 0 under softmax(logits). The trainer computes the same, and PPO's ratio uses it. */
   logprobs: string;
   /** Why it ended. */
   finishReason: FinishReasonJson;
-  /** float32 little-endian: log-probability of each token under the distribution that it was drawn from, after every option; empty where that is the policy's own. At temperature 0 it is a point, and this is 0. */
+  /** float32 little-endian: log-probability of each token under the distribution that it was drawn from, after every option; empty where that is the policy's own; 0 at temperature 0. */
   drawnLogprobs: string;
 }
 

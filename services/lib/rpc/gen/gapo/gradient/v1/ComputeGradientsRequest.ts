@@ -6,7 +6,7 @@ import type { LossSpecInput as _gapo_gradient_v1_LossSpecInput, LossSpec as _gap
 import type { TensorInput as _gapo_tensor_v1_TensorInput, Tensor as _gapo_tensor_v1_Tensor } from '../../../gapo/tensor/v1/Tensor.js';
 
 /**
- * Asks for the gradients of one shard. Tensors over tokens run through all sequences' completion tokens in order.
+ * A request for the gradients of one shard. Tensors over tokens run through all sequences' completion tokens in order.
  */
 export interface ComputeGradientsRequestInput {
   /**
@@ -26,7 +26,7 @@ export interface ComputeGradientsRequestInput {
    */
   'advantages'?: (_gapo_tensor_v1_TensorInput | null);
   /**
-   * float32 [tokens]: log-probabilities under the policy that sampled.
+   * float32 [tokens]: log-probabilities under the policy that sampled them.
    */
   'oldLogprobs'?: (_gapo_tensor_v1_TensorInput | null);
   /**
@@ -34,21 +34,21 @@ export interface ComputeGradientsRequestInput {
    */
   'referenceLogprobs'?: (_gapo_tensor_v1_TensorInput | null);
   /**
-   * float32 [tokens, K]: values when sampled; unset without value heads.
+   * float32 [tokens, value heads]: values at sampling time; unset without value heads.
    */
   'oldValues'?: (_gapo_tensor_v1_TensorInput | null);
   /**
-   * float32 [tokens, K]: value targets; unset without value heads.
+   * float32 [tokens, value heads]: value targets; unset without value heads.
    */
   'returns'?: (_gapo_tensor_v1_TensorInput | null);
   /**
-   * Which shard this is, for traces and events.
+   * The shard's number, for traces and events.
    */
   'shard'?: (number);
 }
 
 /**
- * Asks for the gradients of one shard. Tensors over tokens run through all sequences' completion tokens in order.
+ * A request for the gradients of one shard. Tensors over tokens run through all sequences' completion tokens in order.
  */
 export interface ComputeGradientsRequest {
   /**
@@ -68,7 +68,7 @@ export interface ComputeGradientsRequest {
    */
   'advantages': (_gapo_tensor_v1_Tensor | null);
   /**
-   * float32 [tokens]: log-probabilities under the policy that sampled.
+   * float32 [tokens]: log-probabilities under the policy that sampled them.
    */
   'oldLogprobs': (_gapo_tensor_v1_Tensor | null);
   /**
@@ -76,15 +76,15 @@ export interface ComputeGradientsRequest {
    */
   'referenceLogprobs': (_gapo_tensor_v1_Tensor | null);
   /**
-   * float32 [tokens, K]: values when sampled; unset without value heads.
+   * float32 [tokens, value heads]: values at sampling time; unset without value heads.
    */
   'oldValues': (_gapo_tensor_v1_Tensor | null);
   /**
-   * float32 [tokens, K]: value targets; unset without value heads.
+   * float32 [tokens, value heads]: value targets; unset without value heads.
    */
   'returns': (_gapo_tensor_v1_Tensor | null);
   /**
-   * Which shard this is, for traces and events.
+   * The shard's number, for traces and events.
    */
   'shard': (number);
 }

@@ -9,7 +9,7 @@ import type { GradientStatisticsInput as _gapo_gradient_v1_GradientStatisticsInp
  */
 export interface ComputeGradientsResponseInput {
   /**
-   * What follows.
+   * Describes what follows.
    */
   'header'?: (_gapo_gradient_v1_GradientHeaderInput | null);
   /**
@@ -31,7 +31,7 @@ export interface ComputeGradientsResponseInput {
  */
 export interface ComputeGradientsResponse {
   /**
-   * What follows.
+   * Describes what follows.
    */
   'header'?: (_gapo_gradient_v1_GradientHeader | null);
   /**

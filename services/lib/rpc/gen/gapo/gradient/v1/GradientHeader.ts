@@ -3,12 +3,12 @@
 import type { TensorHeaderInput as _gapo_tensor_v1_TensorHeaderInput, TensorHeader as _gapo_tensor_v1_TensorHeader } from '../../../gapo/tensor/v1/TensorHeader.js';
 
 /**
- * Announces the gradients: objectives first, in order, then `regularizer`; each covers the trained tensors in the version's order.
+ * Describes the gradients: objectives first, in order, then `regularizer`. Each covers the trained tensors in the version's order.
  */
 export interface GradientHeaderInput {
   /**
-   * With EXACT, LAST_LAYER and PROJECTION one float32 tensor for each objective, over the parameters below or [dimensions];
-   * with EXACT then one for the regularisers where any has a coefficient. With LOGITS one float64 tensor `gram` [K, K].
+   * With EXACT, LAST_LAYER and PROJECTION one float32 tensor per objective, over the parameters below or [dimensions]; with
+   * EXACT then one for the regularizer where any coefficient is not 0. With LOGITS one float64 tensor `gram` [K, K].
    */
   'tensors'?: (_gapo_tensor_v1_TensorHeaderInput)[];
   /**
@@ -18,12 +18,12 @@ export interface GradientHeaderInput {
 }
 
 /**
- * Announces the gradients: objectives first, in order, then `regularizer`; each covers the trained tensors in the version's order.
+ * Describes the gradients: objectives first, in order, then `regularizer`. Each covers the trained tensors in the version's order.
  */
 export interface GradientHeader {
   /**
-   * With EXACT, LAST_LAYER and PROJECTION one float32 tensor for each objective, over the parameters below or [dimensions];
-   * with EXACT then one for the regularisers where any has a coefficient. With LOGITS one float64 tensor `gram` [K, K].
+   * With EXACT, LAST_LAYER and PROJECTION one float32 tensor per objective, over the parameters below or [dimensions]; with
+   * EXACT then one for the regularizer where any coefficient is not 0. With LOGITS one float64 tensor `gram` [K, K].
    */
   'tensors': (_gapo_tensor_v1_TensorHeader)[];
   /**

@@ -1,7 +1,7 @@
 // Original file: gapo/gradient/v1/gradient.proto
 
 /**
- * What of the objectives' gradients is computed: all, or something cheaper from which the combination's weights can be chosen.
+ * What is computed of the objectives' gradients: all of them, or an approximation from which to choose combination weights.
  */
 export const GradientSource = {
   /**
@@ -13,7 +13,7 @@ export const GradientSource = {
    */
   GRADIENT_SOURCE_EXACT: 'GRADIENT_SOURCE_EXACT',
   /**
-   * The gradient over the trained tensors of the last layer alone: the backward pass ends there.
+   * The gradient over the trained tensors of the last layer only, where the backward pass stops.
    */
   GRADIENT_SOURCE_LAST_LAYER: 'GRADIENT_SOURCE_LAST_LAYER',
   /**
@@ -21,13 +21,13 @@ export const GradientSource = {
    */
   GRADIENT_SOURCE_LOGITS: 'GRADIENT_SOURCE_LOGITS',
   /**
-   * The exact gradients, projected to a few dimensions by random signs before they are sent.
+   * The exact gradients, projected to fewer dimensions by random signs before they are sent.
    */
   GRADIENT_SOURCE_PROJECTION: 'GRADIENT_SOURCE_PROJECTION',
 } as const;
 
 /**
- * What of the objectives' gradients is computed: all, or something cheaper from which the combination's weights can be chosen.
+ * What is computed of the objectives' gradients: all of them, or an approximation from which to choose combination weights.
  */
 export type GradientSourceInput =
   /**
@@ -41,7 +41,7 @@ export type GradientSourceInput =
   | 'GRADIENT_SOURCE_EXACT'
   | 1
   /**
-   * The gradient over the trained tensors of the last layer alone: the backward pass ends there.
+   * The gradient over the trained tensors of the last layer only, where the backward pass stops.
    */
   | 'GRADIENT_SOURCE_LAST_LAYER'
   | 2
@@ -51,12 +51,12 @@ export type GradientSourceInput =
   | 'GRADIENT_SOURCE_LOGITS'
   | 3
   /**
-   * The exact gradients, projected to a few dimensions by random signs before they are sent.
+   * The exact gradients, projected to fewer dimensions by random signs before they are sent.
    */
   | 'GRADIENT_SOURCE_PROJECTION'
   | 4
 
 /**
- * What of the objectives' gradients is computed: all, or something cheaper from which the combination's weights can be chosen.
+ * What is computed of the objectives' gradients: all of them, or an approximation from which to choose combination weights.
  */
 export type GradientSource = typeof GradientSource[keyof typeof GradientSource]

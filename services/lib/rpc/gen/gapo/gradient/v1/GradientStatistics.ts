@@ -19,15 +19,15 @@ export interface GradientStatisticsInput {
    */
   'entropySum'?: (number | string);
   /**
-   * Tokens at which the clip is active, for each objective.
+   * [K]: tokens at which the clip is active.
    */
   'clipped'?: (number | string)[];
   /**
-   * The largest |log π − old log π| of any token: sampler against trainer where the version is the sampling one.
+   * The largest |log π − old log π| of any token. Where the version is the sampling one, it compares sampler and trainer.
    */
   'maxLogprobGap'?: (number | string);
   /**
-   * Σ ½(V − R)² for each value head.
+   * [value heads]: Σ ½(V − R)².
    */
   'valueLossSum'?: (number | string)[];
 }
@@ -49,15 +49,15 @@ export interface GradientStatistics {
    */
   'entropySum': (number);
   /**
-   * Tokens at which the clip is active, for each objective.
+   * [K]: tokens at which the clip is active.
    */
   'clipped': (number)[];
   /**
-   * The largest |log π − old log π| of any token: sampler against trainer where the version is the sampling one.
+   * The largest |log π − old log π| of any token. Where the version is the sampling one, it compares sampler and trainer.
    */
   'maxLogprobGap': (number);
   /**
-   * Σ ½(V − R)² for each value head.
+   * [value heads]: Σ ½(V − R)².
    */
   'valueLossSum': (number)[];
 }

@@ -5,7 +5,7 @@ import type { SequenceInput as _gapo_gradient_v1_SequenceInput, Sequence as _gap
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * Asks for log-probabilities.
+ * A request for log-probabilities.
  */
 export interface LogProbsRequestInput {
   /**
@@ -17,17 +17,17 @@ export interface LogProbsRequestInput {
    */
   'sequences'?: (_gapo_gradient_v1_SequenceInput)[];
   /**
-   * The temperature that sampled them: the logits are divided by it. Greater than 0.
+   * The temperature at which they were sampled, which divides the logits. Greater than 0.
    */
   'temperature'?: (number | string);
   /**
-   * A version of the same run that is asked about soon: the worker begins to pull it and does not wait for it. 0: none.
+   * A version of the same run that will be needed soon: the worker starts to pull it and does not wait for it. 0: none.
    */
   'nextVersion'?: (number | string | Long);
 }
 
 /**
- * Asks for log-probabilities.
+ * A request for log-probabilities.
  */
 export interface LogProbsRequest {
   /**
@@ -39,11 +39,11 @@ export interface LogProbsRequest {
    */
   'sequences': (_gapo_gradient_v1_Sequence)[];
   /**
-   * The temperature that sampled them: the logits are divided by it. Greater than 0.
+   * The temperature at which they were sampled, which divides the logits. Greater than 0.
    */
   'temperature': (number);
   /**
-   * A version of the same run that is asked about soon: the worker begins to pull it and does not wait for it. 0: none.
+   * A version of the same run that will be needed soon: the worker starts to pull it and does not wait for it. 0: none.
    */
   'nextVersion': (number);
 }

@@ -3,29 +3,29 @@
 import type { TensorInput as _gapo_tensor_v1_TensorInput, Tensor as _gapo_tensor_v1_Tensor } from '../../../gapo/tensor/v1/Tensor.js';
 
 /**
- * Log-probabilities of the completion tokens of all sequences, one after the other, in the order of the request.
+ * Log-probabilities of the completion tokens of all sequences, concatenated in the order of the request.
  */
 export interface LogProbsResponseInput {
   /**
-   * float32 [total completion tokens].
+   * float32 [tokens]: all completion tokens.
    */
   'logprobs'?: (_gapo_tensor_v1_TensorInput | null);
   /**
-   * float32 [total completion tokens, value heads]: the value before each token; unset where the policy has no value heads.
+   * float32 [tokens, value heads]: the value before each token; unset where the policy has no value heads.
    */
   'values'?: (_gapo_tensor_v1_TensorInput | null);
 }
 
 /**
- * Log-probabilities of the completion tokens of all sequences, one after the other, in the order of the request.
+ * Log-probabilities of the completion tokens of all sequences, concatenated in the order of the request.
  */
 export interface LogProbsResponse {
   /**
-   * float32 [total completion tokens].
+   * float32 [tokens]: all completion tokens.
    */
   'logprobs': (_gapo_tensor_v1_Tensor | null);
   /**
-   * float32 [total completion tokens, value heads]: the value before each token; unset where the policy has no value heads.
+   * float32 [tokens, value heads]: the value before each token; unset where the policy has no value heads.
    */
   'values': (_gapo_tensor_v1_Tensor | null);
 }

@@ -4,19 +4,19 @@ import type { GradientSourceInput as _gapo_gradient_v1_GradientSourceInput, Grad
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * The surrogate and its regularisers.
+ * The surrogate and its regularizer.
  */
 export interface LossSpecInput {
   /**
-   * PPO's clip range ε: the ratio is held within [1 − ε, 1 + ε].
+   * PPO's clip range ε: the importance ratio is clipped to [1 − ε, 1 + ε].
    */
   'clipRange'?: (number | string);
   /**
-   * Coefficient of the k2 loss ½(log π − log π_ref)² in the regulariser's gradient; 0 leaves it out.
+   * Coefficient of the k2 loss ½(log π − log π_ref)² in the regularizer's gradient; 0 omits it.
    */
   'klCoefficient'?: (number | string);
   /**
-   * Coefficient of the entropy bonus in the regulariser's gradient; 0 leaves it out.
+   * Coefficient of the entropy bonus in the regularizer's gradient; 0 omits it.
    */
   'entropyCoefficient'?: (number | string);
   /**
@@ -24,27 +24,27 @@ export interface LossSpecInput {
    */
   'valueCoefficient'?: (number | string);
   /**
-   * The value is held within this distance of the old value; 0 leaves it free.
+   * Clips the value to within this distance of the old value; 0 disables clipping.
    */
   'valueClip'?: (number | string);
   /**
-   * Divides every sum over tokens: the completion tokens of the whole batch, all shards, so that shards add up.
+   * Divides every sum over tokens: the completion tokens of the whole batch, so the gradients of shards add up.
    */
   'denominator'?: (number | string);
   /**
-   * Names of the objectives, in the order of every K below.
+   * Names of the K objectives, in the order of every dimension K below.
    */
   'objectives'?: (string)[];
   /**
-   * The temperature that sampled the sequences: the logits are divided by it. Greater than 0.
+   * The temperature at which the sequences were sampled, which divides the logits. Greater than 0.
    */
   'temperature'?: (number | string);
   /**
-   * What of the objectives' gradients is wanted. The regularisers' gradient is always exact, and only with EXACT.
+   * What to compute of the objectives' gradients. The regularizer's gradient is exact, and computed only with EXACT.
    */
   'source'?: (_gapo_gradient_v1_GradientSourceInput);
   /**
-   * Dimensions of PROJECTION; more are nearer to exact.
+   * Dimensions of PROJECTION; more are closer to exact.
    */
   'projectionDimensions'?: (number);
   /**
@@ -54,19 +54,19 @@ export interface LossSpecInput {
 }
 
 /**
- * The surrogate and its regularisers.
+ * The surrogate and its regularizer.
  */
 export interface LossSpec {
   /**
-   * PPO's clip range ε: the ratio is held within [1 − ε, 1 + ε].
+   * PPO's clip range ε: the importance ratio is clipped to [1 − ε, 1 + ε].
    */
   'clipRange': (number);
   /**
-   * Coefficient of the k2 loss ½(log π − log π_ref)² in the regulariser's gradient; 0 leaves it out.
+   * Coefficient of the k2 loss ½(log π − log π_ref)² in the regularizer's gradient; 0 omits it.
    */
   'klCoefficient': (number);
   /**
-   * Coefficient of the entropy bonus in the regulariser's gradient; 0 leaves it out.
+   * Coefficient of the entropy bonus in the regularizer's gradient; 0 omits it.
    */
   'entropyCoefficient': (number);
   /**
@@ -74,27 +74,27 @@ export interface LossSpec {
    */
   'valueCoefficient': (number);
   /**
-   * The value is held within this distance of the old value; 0 leaves it free.
+   * Clips the value to within this distance of the old value; 0 disables clipping.
    */
   'valueClip': (number);
   /**
-   * Divides every sum over tokens: the completion tokens of the whole batch, all shards, so that shards add up.
+   * Divides every sum over tokens: the completion tokens of the whole batch, so the gradients of shards add up.
    */
   'denominator': (number);
   /**
-   * Names of the objectives, in the order of every K below.
+   * Names of the K objectives, in the order of every dimension K below.
    */
   'objectives': (string)[];
   /**
-   * The temperature that sampled the sequences: the logits are divided by it. Greater than 0.
+   * The temperature at which the sequences were sampled, which divides the logits. Greater than 0.
    */
   'temperature': (number);
   /**
-   * What of the objectives' gradients is wanted. The regularisers' gradient is always exact, and only with EXACT.
+   * What to compute of the objectives' gradients. The regularizer's gradient is exact, and computed only with EXACT.
    */
   'source': (_gapo_gradient_v1_GradientSource);
   /**
-   * Dimensions of PROJECTION; more are nearer to exact.
+   * Dimensions of PROJECTION; more are closer to exact.
    */
   'projectionDimensions': (number);
   /**

@@ -3,7 +3,7 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * Asks for a version.
+ * A request for a version.
  */
 export interface GetVersionRequestInput {
   /**
@@ -17,7 +17,7 @@ export interface GetVersionRequestInput {
 }
 
 /**
- * Asks for a version.
+ * A request for a version.
  */
 export interface GetVersionRequest {
   /**

@@ -8,7 +8,7 @@ import type { TensorChunkInput as _gapo_tensor_v1_TensorChunkInput, TensorChunk 
  */
 export interface GetVersionResponseInput {
   /**
-   * What follows.
+   * Describes what follows.
    */
   'header'?: (_gapo_policy_v1_VersionHeaderInput | null);
   /**
@@ -26,7 +26,7 @@ export interface GetVersionResponseInput {
  */
 export interface GetVersionResponse {
   /**
-   * What follows.
+   * Describes what follows.
    */
   'header'?: (_gapo_policy_v1_VersionHeader | null);
   /**

@@ -16,7 +16,7 @@ export interface PolicyRefInput {
    */
   'version'?: (number | string | Long);
   /**
-   * The frozen model and what is trained.
+   * The frozen model, and what is trained.
    */
   'spec'?: (_gapo_policy_v1_PolicySpecInput | null);
 }
@@ -34,7 +34,7 @@ export interface PolicyRef {
    */
   'version': (number);
   /**
-   * The frozen model and what is trained.
+   * The frozen model, and what is trained.
    */
   'spec': (_gapo_policy_v1_PolicySpec | null);
 }

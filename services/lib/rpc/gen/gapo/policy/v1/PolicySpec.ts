@@ -4,7 +4,7 @@ import type { TrainingModeInput as _gapo_policy_v1_TrainingModeInput, TrainingMo
 import type { ComputationInput as _gapo_policy_v1_ComputationInput, Computation as _gapo_policy_v1_Computation } from '../../../gapo/policy/v1/Computation.js';
 
 /**
- * Which frozen model a policy starts from and what is trained on top of it. Every worker builds its graphs from this.
+ * The frozen model that a policy starts from, and what is trained on top of it. Workers build their graphs from this.
  */
 export interface PolicySpecInput {
   /**
@@ -12,11 +12,11 @@ export interface PolicySpecInput {
    */
   'model'?: (string);
   /**
-   * SHA-256 (hex) over the directory's weight files; a worker refuses a directory that differs.
+   * SHA-256 (hex) over the directory's weight files. A worker refuses a directory that differs.
    */
   'modelSha256'?: (string);
   /**
-   * What is trained.
+   * Which tensors are trained.
    */
   'mode'?: (_gapo_policy_v1_TrainingModeInput);
   /**
@@ -28,21 +28,21 @@ export interface PolicySpecInput {
    */
   'loraAlpha'?: (number | string);
   /**
-   * LoRA targets by Hugging Face module name, as q_proj or down_proj.
+   * LoRA targets by Hugging Face module name, for example q_proj or down_proj.
    */
   'loraTargets'?: (string)[];
   /**
-   * How many value heads the policy carries: one for each objective with GAE, none with a critic-free baseline.
+   * The number of value heads: one per objective with GAE, none with a critic-free baseline.
    */
   'valueHeads'?: (number);
   /**
-   * How it is computed; unset is read as every field of it at 0.
+   * How workers compute. Unset means that every field is 0.
    */
   'computation'?: (_gapo_policy_v1_ComputationInput | null);
 }
 
 /**
- * Which frozen model a policy starts from and what is trained on top of it. Every worker builds its graphs from this.
+ * The frozen model that a policy starts from, and what is trained on top of it. Workers build their graphs from this.
  */
 export interface PolicySpec {
   /**
@@ -50,11 +50,11 @@ export interface PolicySpec {
    */
   'model': (string);
   /**
-   * SHA-256 (hex) over the directory's weight files; a worker refuses a directory that differs.
+   * SHA-256 (hex) over the directory's weight files. A worker refuses a directory that differs.
    */
   'modelSha256': (string);
   /**
-   * What is trained.
+   * Which tensors are trained.
    */
   'mode': (_gapo_policy_v1_TrainingMode);
   /**
@@ -66,15 +66,15 @@ export interface PolicySpec {
    */
   'loraAlpha': (number);
   /**
-   * LoRA targets by Hugging Face module name, as q_proj or down_proj.
+   * LoRA targets by Hugging Face module name, for example q_proj or down_proj.
    */
   'loraTargets': (string)[];
   /**
-   * How many value heads the policy carries: one for each objective with GAE, none with a critic-free baseline.
+   * The number of value heads: one per objective with GAE, none with a critic-free baseline.
    */
   'valueHeads': (number);
   /**
-   * How it is computed; unset is read as every field of it at 0.
+   * How workers compute. Unset means that every field is 0.
    */
   'computation': (_gapo_policy_v1_Computation | null);
 }

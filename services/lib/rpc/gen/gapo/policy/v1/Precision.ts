@@ -1,7 +1,7 @@
 // Original file: gapo/policy/v1/policy.proto
 
 /**
- * What matrix products are computed in.
+ * The precision of matrix products.
  */
 export const Precision = {
   /**
@@ -13,13 +13,13 @@ export const Precision = {
    */
   PRECISION_F32: 'PRECISION_F32',
   /**
-   * Products read and write float16 and add up in float32; sums over tokens, norms and softmaxes stay float32.
+   * Products read and write float16 and accumulate in float32; sums over tokens, norms and softmaxes stay in float32.
    */
   PRECISION_F16: 'PRECISION_F16',
 } as const;
 
 /**
- * What matrix products are computed in.
+ * The precision of matrix products.
  */
 export type PrecisionInput =
   /**
@@ -33,12 +33,12 @@ export type PrecisionInput =
   | 'PRECISION_F32'
   | 1
   /**
-   * Products read and write float16 and add up in float32; sums over tokens, norms and softmaxes stay float32.
+   * Products read and write float16 and accumulate in float32; sums over tokens, norms and softmaxes stay in float32.
    */
   | 'PRECISION_F16'
   | 2
 
 /**
- * What matrix products are computed in.
+ * The precision of matrix products.
  */
 export type Precision = typeof Precision[keyof typeof Precision]

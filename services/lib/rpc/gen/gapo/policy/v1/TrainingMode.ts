@@ -1,7 +1,7 @@
 // Original file: gapo/policy/v1/policy.proto
 
 /**
- * What is trained of a policy.
+ * Which tensors of a policy are trained.
  */
 export const TrainingMode = {
   /**
@@ -9,7 +9,7 @@ export const TrainingMode = {
    */
   TRAINING_MODE_UNSPECIFIED: 'TRAINING_MODE_UNSPECIFIED',
   /**
-   * Low-rank adapters beside frozen base weights.
+   * Low-rank adapters; the base weights are frozen.
    */
   TRAINING_MODE_LORA: 'TRAINING_MODE_LORA',
   /**
@@ -19,7 +19,7 @@ export const TrainingMode = {
 } as const;
 
 /**
- * What is trained of a policy.
+ * Which tensors of a policy are trained.
  */
 export type TrainingModeInput =
   /**
@@ -28,7 +28,7 @@ export type TrainingModeInput =
   | 'TRAINING_MODE_UNSPECIFIED'
   | 0
   /**
-   * Low-rank adapters beside frozen base weights.
+   * Low-rank adapters; the base weights are frozen.
    */
   | 'TRAINING_MODE_LORA'
   | 1
@@ -39,6 +39,6 @@ export type TrainingModeInput =
   | 2
 
 /**
- * What is trained of a policy.
+ * Which tensors of a policy are trained.
  */
 export type TrainingMode = typeof TrainingMode[keyof typeof TrainingMode]

@@ -4,7 +4,7 @@ import type { TensorHeaderInput as _gapo_tensor_v1_TensorHeaderInput, TensorHead
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * Announces a version's tensors.
+ * Describes a version's tensors.
  */
 export interface VersionHeaderInput {
   /**
@@ -26,7 +26,7 @@ export interface VersionHeaderInput {
 }
 
 /**
- * Announces a version's tensors.
+ * Describes a version's tensors.
  */
 export interface VersionHeader {
   /**

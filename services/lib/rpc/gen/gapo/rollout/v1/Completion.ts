@@ -15,12 +15,12 @@ export interface CompletionInput {
    */
   'sample'?: (number);
   /**
-   * Token ids, the one that ended the completion included: an end-of-sequence token or the one that completed a stop string.
+   * Token ids, including the one that ended the completion: an end-of-sequence token, or the one that completed a stop string.
    */
   'tokenIds'?: (number)[];
   /**
-   * float32 little-endian: log-probability of each token under the policy, softmax(logits / temperature), whatever was
-   * cut or penalised; at temperature 0 under softmax(logits). It is what the trainer computes, and what PPO's ratio takes.
+   * float32 little-endian: log-probability of each token under the policy, softmax(logits / temperature), before truncation
+   * and penalties; at temperature 0 under softmax(logits). The trainer computes the same, and PPO's ratio uses it.
    */
   'logprobs'?: (Buffer | Uint8Array | string);
   /**
@@ -28,8 +28,8 @@ export interface CompletionInput {
    */
   'finishReason'?: (_gapo_rollout_v1_FinishReasonInput);
   /**
-   * float32 little-endian: log-probability of each token under the distribution that it was drawn from, after every
-   * option; empty where that is the policy's own. At temperature 0 it is a point, and this is 0.
+   * float32 little-endian: log-probability of each token under the distribution that it was drawn from, after every option;
+   * empty where that is the policy's own; 0 at temperature 0.
    */
   'drawnLogprobs'?: (Buffer | Uint8Array | string);
 }
@@ -47,12 +47,12 @@ export interface Completion {
    */
   'sample': (number);
   /**
-   * Token ids, the one that ended the completion included: an end-of-sequence token or the one that completed a stop string.
+   * Token ids, including the one that ended the completion: an end-of-sequence token, or the one that completed a stop string.
    */
   'tokenIds': (number)[];
   /**
-   * float32 little-endian: log-probability of each token under the policy, softmax(logits / temperature), whatever was
-   * cut or penalised; at temperature 0 under softmax(logits). It is what the trainer computes, and what PPO's ratio takes.
+   * float32 little-endian: log-probability of each token under the policy, softmax(logits / temperature), before truncation
+   * and penalties; at temperature 0 under softmax(logits). The trainer computes the same, and PPO's ratio uses it.
    */
   'logprobs': (Buffer);
   /**
@@ -60,8 +60,8 @@ export interface Completion {
    */
   'finishReason': (_gapo_rollout_v1_FinishReason);
   /**
-   * float32 little-endian: log-probability of each token under the distribution that it was drawn from, after every
-   * option; empty where that is the policy's own. At temperature 0 it is a point, and this is 0.
+   * float32 little-endian: log-probability of each token under the distribution that it was drawn from, after every option;
+   * empty where that is the policy's own; 0 at temperature 0.
    */
   'drawnLogprobs': (Buffer);
 }

@@ -6,7 +6,7 @@ import type { SamplingInput as _gapo_rollout_v1_SamplingInput, Sampling as _gapo
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * Asks for the completions of one shard.
+ * A request for the completions of one shard.
  */
 export interface GenerateRequestInput {
   /**
@@ -32,7 +32,7 @@ export interface GenerateRequestInput {
 }
 
 /**
- * Asks for the completions of one shard.
+ * A request for the completions of one shard.
  */
 export interface GenerateRequest {
   /**

@@ -3,11 +3,11 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * One prompt, already tokenised. Text is tokenised once, by whoever owns the prompt.
+ * One prompt as token ids. The owner of the prompt tokenizes its text once.
  */
 export interface PromptInput {
   /**
-   * The prompt's index in the run's data set; a counter of the random numbers.
+   * The prompt's index in the run's data set, a counter of the random numbers.
    */
   'index'?: (number | string | Long);
   /**
@@ -17,11 +17,11 @@ export interface PromptInput {
 }
 
 /**
- * One prompt, already tokenised. Text is tokenised once, by whoever owns the prompt.
+ * One prompt as token ids. The owner of the prompt tokenizes its text once.
  */
 export interface Prompt {
   /**
-   * The prompt's index in the run's data set; a counter of the random numbers.
+   * The prompt's index in the run's data set, a counter of the random numbers.
    */
   'index': (number);
   /**

@@ -3,11 +3,11 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * A piece of the concatenated bytes of the tensors that a stream announced, in that order.
+ * A piece of the concatenated bytes of a stream's tensors, in the order of its header.
  */
 export interface TensorChunkInput {
   /**
-   * Where this piece starts in the concatenation, in bytes. Pieces arrive in order and without gaps.
+   * The piece's offset in the concatenation, in bytes. Pieces arrive in order and without gaps.
    */
   'offset'?: (number | string | Long);
   /**
@@ -17,11 +17,11 @@ export interface TensorChunkInput {
 }
 
 /**
- * A piece of the concatenated bytes of the tensors that a stream announced, in that order.
+ * A piece of the concatenated bytes of a stream's tensors, in the order of its header.
  */
 export interface TensorChunk {
   /**
-   * Where this piece starts in the concatenation, in bytes. Pieces arrive in order and without gaps.
+   * The piece's offset in the concatenation, in bytes. Pieces arrive in order and without gaps.
    */
   'offset': (number);
   /**

@@ -4,7 +4,7 @@ import type { DataTypeInput as _gapo_tensor_v1_DataTypeInput, DataType as _gapo_
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * What a tensor is, without its elements.
+ * A tensor's description, without its elements.
  */
 export interface TensorHeaderInput {
   /**
@@ -22,7 +22,7 @@ export interface TensorHeaderInput {
 }
 
 /**
- * What a tensor is, without its elements.
+ * A tensor's description, without its elements.
  */
 export interface TensorHeader {
   /**
