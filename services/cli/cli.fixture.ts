@@ -1,4 +1,4 @@
-/** For the tests of the command: `gapo` as a child process, a real TrainingService, a model small enough to train in seconds. */
+/** For the tests of the command: `gapo` as a child process, a real TrainingService, a model that trains in seconds. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,14 +9,14 @@ import { llamaConfig, randomDecoder, toHuggingFaceConfig, writeSafetensors, type
 import { implement, RpcError, serve, type Handlers, type RunInput } from '@gapo/rpc';
 import { projectRoot } from './project.js';
 
-/** A directory that goes with the test. */
+/** Creates a directory that is removed with the test. */
 export function temporaryFolder(t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), 'gapo-cli-'));
   t.after(() => rmSync(path, { recursive: true, force: true }));
   return path;
 }
 
-/** A `gapo` that runs. */
+/** A running `gapo`. */
 export interface RunningCommand {
   child: ChildProcess;
   /** Resolves at the first line of stderr or stdout that matches. Rejects where the command ends without one. */
@@ -83,7 +83,7 @@ export function gapo(
   return startGapo(t, args, env, cwd).ended;
 }
 
-/** A TrainingService on a free port; methods that are not given answer UNIMPLEMENTED. Returns its address. */
+/** Starts a TrainingService on a free port. Methods without a handler respond UNIMPLEMENTED. Returns its address. */
 export async function trainingService(
   t: TestContext,
   handlers: Partial<Handlers<'gapo.training.v1.TrainingService'>>,
@@ -110,7 +110,7 @@ export async function trainingService(
   return server.address;
 }
 
-/** A run of one objective. */
+/** Returns a run with one objective. */
 export function someRun(id: string, state: RunInput['state'], step: number, more: RunInput = {}): RunInput {
   return {
     id,
@@ -139,7 +139,7 @@ const tiny: LlamaShape = {
   eosIds: [2],
 };
 
-/** A random policy over bytes, two rules that score it, prompts and a configuration of a few steps. */
+/** Writes a random policy over bytes, two rules that score it, prompts and a configuration of a few steps. */
 export async function writeTinyProject(folder: string, steps: number): Promise<{ config: string; rewards: string }> {
   const model = join(folder, 'policy');
   mkdirSync(model);

@@ -49,7 +49,7 @@ function verbCommand({ name, description, ask }: Verb): Command {
     });
 }
 
-/** The commands. */
+/** Creates the commands. */
 export function controlCommands(): Command[] {
   return verbs.map(verbCommand);
 }

@@ -57,7 +57,7 @@ async function evalRuns(ids: readonly string[], flags: EvalFlags): Promise<void>
   }
 }
 
-/** The command. */
+/** Creates the command. */
 export function evalCommand(): Command {
   return new Command('eval')
     .description('evaluate runs on their held-out prompts, each compared with the policy that it started from')

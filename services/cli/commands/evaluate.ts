@@ -1,19 +1,23 @@
-/** Evaluating a run, shared by `eval` and `run`. */
+/** Evaluates a run, for `eval`, `run`, `front` and `pareto`. */
 import type { EvaluationReport } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 import type { Coordinator } from '../client.js';
 import type { Reporter } from '../render/reporter.js';
 
-/** What to evaluate. */
+/** Options of an evaluation. */
 export interface EvaluateOptions {
-  /** The newest where undefined. */
+  /** The policy version. @default the newest */
   version?: number | undefined;
-  /** Sample prompts to return. */
+  /** Number of sample prompts to return. */
   samples: number;
   signal?: AbortSignal;
 }
 
-/** Evaluates a run on its held-out prompts, with progress. */
+/**
+ * Evaluates a run on its held-out prompts, with progress.
+ *
+ * @throws UserError where there is no report
+ */
 export async function evaluate(
   coordinator: Coordinator,
   runId: string,

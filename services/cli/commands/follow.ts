@@ -14,7 +14,7 @@ export function isUnfinished({ state }: Run): boolean {
   return state !== 'RUN_STATE_SUCCEEDED' && state !== 'RUN_STATE_CANCELLED';
 }
 
-/** How to follow. */
+/** Options of following a run. */
 export interface FollowOptions {
   /** Only steps after this one are requested. @default 0 */
   afterStep?: number;
@@ -27,7 +27,7 @@ export interface FollowOptions {
 }
 
 /**
- * Shows the run's progress until it settles or the signal is aborted.
+ * Shows the run's progress until it settles or the signal aborts.
  *
  * @returns the run as it is then, and the steps that were received
  */

@@ -1,4 +1,4 @@
-/** `gapo front`: one policy for each of several preferences, trained one after the other, evaluated and compared. */
+/** `gapo front`: trains one policy for each of several preferences, one after the other, and compares them. */
 import { join } from 'node:path';
 import type { EvaluationReport, Run } from '@gapo/rpc';
 import { writeAtomicallySync } from '@gapo/service';
@@ -33,7 +33,7 @@ interface FrontFlags extends StackFlags {
 /** How long a coordinator that died may take to restart. */
 const restartMs = 15_000;
 
-/** What the trainings and evaluations of one front share. */
+/** The context of the trainings and evaluations of one front. */
 interface Session {
   coordinator: Coordinator;
   services: RunServices;
@@ -109,7 +109,7 @@ async function trainOne(session: Session, { config, words }: PlannedMember, whic
   interrupts.asked.throwIfAborted();
   const run = await takeRun(coordinator, config, dataDirectory, interrupts.asked);
   if (run.state === 'RUN_STATE_SUCCEEDED') {
-    reporter.say(`${which} (${words}): run ${run.id} is finished and taken as it is`);
+    reporter.say(`${which} (${words}): run ${run.id} has finished already`);
     return run;
   }
   reporter.say(`${which} (${words}): run ${run.id}${run.step > 0 ? `, from step ${run.step} on` : ''}`);
@@ -125,7 +125,7 @@ function evaluateOne(session: Session, id: string): Promise<EvaluationReport> {
   return eta.evaluating(() => evaluate(coordinator, id, reporter, options));
 }
 
-/** Rewarded Soups: averages of the policies trained for one objective each, at the preferences of the front. */
+/** Creates Rewarded Soups: averages of the single-objective policies, at the preferences of the front. */
 async function averages(
   session: Session,
   planned: readonly PlannedMember[],
@@ -145,15 +145,17 @@ async function averages(
   return averaged;
 }
 
-/** The command. */
+/** Creates the command. */
 export function frontCommand(): Command {
   const command = new Command('front')
     .description(
-      'train one policy for each of several preferences, evaluate them all, and show which of them are worth having',
+      'train one policy for each of several preferences, evaluate them all, and show which are not dominated',
     )
     .argument('<config>', 'the run configuration, YAML')
     .addOption(new Option('--preferences <n>', 'preference vectors, spread evenly').default(5).argParser(positive))
-    .addOption(new Option('--soup', 'also one policy for each objective alone, and their averages (Rewarded Soups)'))
+    .addOption(
+      new Option('--soup', 'also train one policy for each objective alone, and average them (Rewarded Soups)'),
+    )
     .addHelpText(
       'after',
       `

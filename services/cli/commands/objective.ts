@@ -118,7 +118,7 @@ Example:
     .action(remove);
 }
 
-/** The command. */
+/** Creates the command. */
 export function objectiveCommand(): Command {
   return new Command('objective')
     .description('add objectives to a run while it trains, or remove them; the author of the change is recorded')

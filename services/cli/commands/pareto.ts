@@ -1,4 +1,4 @@
-/** `gapo pareto`: which policies of a set are worth having: the table, the hypervolume, the plot. */
+/** `gapo pareto`: shows which policies of a set are not dominated, with the hypervolume and a plot. */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { EvaluationReport } from '@gapo/rpc';
@@ -44,7 +44,7 @@ async function pareto(given: readonly string[], flags: ParetoFlags): Promise<voi
   print([frontTable(front, analysis), ...(places.length > 0 ? ['', ...places] : [])].join('\n'));
 }
 
-/** The file to show; undefined where runs are given. */
+/** Returns the file to show; undefined where runs are given. */
 function frontFile(given: readonly string[], flags: ParetoFlags): string | undefined {
   const [first] = given;
   if (first === undefined) {
@@ -56,7 +56,7 @@ function frontFile(given: readonly string[], flags: ParetoFlags): string | undef
     );
   }
   const path = fromHere(first);
-  // A run's id may be the name of a directory here as well.
+  // A run's id may also be the name of a directory here.
   const isDirectory = existsSync(join(path, 'front.json'));
   if (!first.endsWith('.json') && !isDirectory) return undefined;
   if (given.length > 1) throw new UserError('give one front.json, or runs, not both');
@@ -86,13 +86,13 @@ async function evaluateRuns(ids: readonly string[], flags: ParetoFlags): Promise
   }
 }
 
-/** The command. */
+/** Creates the command. */
 export function paretoCommand(): Command {
   return new Command('pareto')
     .description('show which policies of a set are not dominated, the hypervolume of each group, and a plot')
     .argument('[front-or-runs...]', 'a front.json, or ids of runs to evaluate (default: the newest front)')
     .addOption(
-      new Option('--svg <file>', 'where the plot goes (default: front.svg beside a front.json, none for runs)'),
+      new Option('--svg <file>', 'the file of the plot (default: front.svg beside a front.json, none for runs)'),
     )
     .addOption(
       new Option('--reference <list>', 'the reference point of the hypervolume, as helpful=-2,harmless=-1').argParser(
@@ -105,8 +105,8 @@ export function paretoCommand(): Command {
     .addHelpText(
       'after',
       `
-The default reference point lies a tenth of each objective's range under its worst value in the set, so hypervolumes of
-different sets compare only with one --reference.
+The default reference point is a tenth of each objective's range below its worst value in the set, so hypervolumes of
+different sets are comparable only with the same --reference.
 
 Example:
   gapo pareto

@@ -47,7 +47,7 @@ async function prefer(id: string, preference: Record<string, number>, flags: Pre
   }
 }
 
-/** The command. */
+/** Creates the command. */
 export function preferCommand(): Command {
   return new Command('prefer')
     .description("change a run's preference or weights from its next step on; the author of the change is recorded")

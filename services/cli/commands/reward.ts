@@ -1,4 +1,4 @@
-/** `gapo reward`: for whoever writes a reward service. */
+/** `gapo reward`: commands for authors of reward services. */
 import { connect, toJson } from '@gapo/rpc';
 import { Command, Option } from 'commander';
 import { conformance } from '../conformance/conformance.js';
@@ -18,7 +18,7 @@ interface CheckFlags {
   json?: true;
 }
 
-/** Items of the largest batch that is timed, where the service takes as many. */
+/** Size of the largest batch that is timed, where the service accepts it. */
 const largestBatch = 256;
 
 async function check(target: string, { timeout, seconds, json }: CheckFlags): Promise<void> {
@@ -32,7 +32,7 @@ async function check(target: string, { timeout, seconds, json }: CheckFlags): Pr
     const { findings, description } = await conformance({ client, address: target, deadlineMs, signal, work });
     const broken = findings.some(({ verdict }) => verdict === 'fails');
     const speeds: Throughput[] = [];
-    // What breaks the contract is mended first: how fast it does so is no matter.
+    // A service that breaks the contract is not timed.
     if (description !== undefined && !broken) {
       for (const size of batchSizes(Math.min(description.maxBatch || largestBatch, largestBatch))) {
         reporter.work(`timing ${target}: batches of ${size}`);
@@ -53,10 +53,10 @@ async function check(target: string, { timeout, seconds, json }: CheckFlags): Pr
 
 function checkCommand(): Command {
   return new Command('check')
-    .description('ask a reward service what a run would ask it, and more, and say whether it keeps the contract')
-    .argument('<address>', 'where it is, as host:port', address)
-    .addOption(new Option('--timeout <seconds>', 'the longest that one call may take').default(30).argParser(positive))
-    .addOption(new Option('--seconds <n>', 'for which each batch size is timed').default(2).argParser(positive))
+    .description('call a reward service as a run would, and more, and report whether it keeps the contract')
+    .argument('<address>', 'its address, as host:port', address)
+    .addOption(new Option('--timeout <seconds>', 'deadline of one call').default(30).argParser(positive))
+    .addOption(new Option('--seconds <n>', 'how long each batch size is timed').default(2).argParser(positive))
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -70,7 +70,7 @@ Example:
     .action(check);
 }
 
-/** The command. */
+/** Creates the command. */
 export function rewardCommand(): Command {
   return new Command('reward')
     .description('work on reward services')

@@ -104,7 +104,7 @@ async function evaluateTrained(
   }
 }
 
-/** The command. */
+/** Creates the command. */
 export function runCommand(): Command {
   const command = new Command('run')
     .description('start everything, train from a configuration, evaluate, show the result, stop everything')

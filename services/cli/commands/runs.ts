@@ -1,4 +1,4 @@
-/** `gapo runs`: every run of a coordinator. */
+/** `gapo runs`: lists the runs of a coordinator. */
 import { stateWord, toJson } from '@gapo/rpc';
 import { Command } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
@@ -34,7 +34,7 @@ async function runs(flags: { coordinator?: string; json?: true }): Promise<void>
   }
 }
 
-/** The command. */
+/** Creates the command. */
 export function runsCommand(): Command {
   return new Command('runs')
     .description('list the runs, newest first')

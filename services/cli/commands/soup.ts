@@ -1,4 +1,4 @@
-/** `gapo soup`: a run whose policy is the weighted average of other runs' policies (Rewarded Soups). */
+/** `gapo soup`: creates a run whose policy is the weighted average of other runs' policies (Rewarded Soups). */
 import { UserError } from '@gapo/service';
 import { Argument, Command, Option } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
@@ -30,12 +30,12 @@ async function soup(ingredients: Record<string, number>, flags: SoupFlags): Prom
   }
 }
 
-/** The command. */
+/** Creates the command. */
 export function soupCommand(): Command {
   return new Command('soup')
-    .description("make a run whose policy is the weighted average of other runs' policies (Rewarded Soups)")
+    .description("create a run whose policy is the weighted average of other runs' policies (Rewarded Soups)")
     .addArgument(
-      new Argument('<run=weight...>', 'runs with weights of at least 0; they are divided by their sum').argParser(
+      new Argument('<run=weight...>', 'runs with weights of at least 0, normalised to sum to 1').argParser(
         collectAssignment,
       ),
     )

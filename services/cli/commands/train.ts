@@ -35,7 +35,7 @@ async function train(configPath: string, flags: TrainFlags): Promise<void> {
   }
 }
 
-/** The command. */
+/** Creates the command. */
 export function trainCommand(): Command {
   return new Command('train')
     .description('create a run on the coordinator that `gapo up` started')
@@ -47,7 +47,7 @@ export function trainCommand(): Command {
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nWith --watch it exits with 2 where the run stops before its last step.\n\nExample:\n  gapo train examples/assistant/run.yaml --watch',
+      '\nWith --watch it exits with 2 when the run stops before its last step.\n\nExample:\n  gapo train examples/assistant/run.yaml --watch',
     )
     .action(train);
 }

@@ -45,7 +45,7 @@ function nextOf({ id, state, checkpoint }: Run): string {
   return checkpoint === '' ? 'it has no checkpoint' : `its checkpoint is ${checkpoint}`;
 }
 
-/** The command. */
+/** Creates the command. */
 export function watchCommand(): Command {
   return new Command('watch')
     .description('follow a run until it ends; Ctrl-C stops watching and leaves the run alone')

@@ -1,4 +1,4 @@
-/** A set of evaluated policies, as the file front.json keeps it. */
+/** A set of evaluated policies, as in the file front.json. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { toJson, type EvaluationReport, type Interval, type Run } from '@gapo/rpc';
@@ -14,15 +14,15 @@ const estimate = z.object({
 const numbers = z.record(z.string(), z.number());
 
 const policySchema = z.object({
-  /** The run. */
+  /** The id of its run. */
   run: z.string(),
-  /** What it belongs to, as P-GAPO or Rewarded Soups. */
+  /** Its group, such as P-GAPO or Rewarded Soups. */
   group: z.string(),
-  /** Short, for a plot, as `0.3/0.7`. */
+  /** A short label for plots, such as `0.3/0.7`. */
   label: z.string(),
   /** The preference that it was trained or averaged for, by objective; null where it has none. */
   preference: numbers.nullable(),
-  /** Shares by run where it is an average, else null. */
+  /** The shares of the averaged runs, by id; null where it was trained. */
   ingredients: numbers.nullable(),
   /** Mean rewards on the held-out prompts, by objective. */
   rewards: z.record(z.string(), estimate),
@@ -30,13 +30,13 @@ const policySchema = z.object({
 
 const schema = z.object({
   name: z.string(),
-  /** RFC 3339. */
+  /** When it was created, RFC 3339. */
   created: z.string(),
-  /** In the order of tables and axes. */
+  /** The names of the objectives, in the order of tables and axes. */
   objectives: z.array(z.string()).min(1),
-  /** Held-out prompts of each evaluation. */
+  /** Number of held-out prompts of each evaluation. */
   prompts: z.int(),
-  /** Mean rewards of the policy that all started from; null where they started from different ones. */
+  /** Mean rewards of the common starting policy; null where there is none. */
   start: z.record(z.string(), estimate).nullable(),
   policies: z.array(policySchema),
 });
@@ -48,21 +48,21 @@ export type FrontPolicy = z.infer<typeof policySchema>;
 /** A set of policies. */
 export type Front = z.infer<typeof schema>;
 
-/** Who a policy is, before it is evaluated. */
+/** A policy before its evaluation. */
 export type Member = Omit<FrontPolicy, 'rewards'>;
 
 function estimateOf(interval: Interval | null, run: string, objective: string): Estimate {
   const estimate = interval && toJson('gapo.training.v1.Interval', interval);
   if (estimate === null || estimate.mean === null) {
     throw new UserError(
-      `the evaluation of ${run} has no mean reward for ${objective}: look at its reward service with \`gapo eval ${run}\``,
+      `the evaluation of ${run} has no mean reward for ${objective}: evaluate it with \`gapo eval ${run}\` and check its reward service`,
     );
   }
   return { ...estimate, mean: estimate.mean };
 }
 
 /**
- * A set of evaluations.
+ * Creates a front from evaluations.
  *
  * @param objectives names in the order to show them
  * @throws UserError where there are no policies, or one has not been evaluated on the objectives
@@ -97,7 +97,7 @@ export function frontOf(
   };
 }
 
-/** What a run is in a comparison of any runs. */
+/** Describes a run in a comparison of arbitrary runs. */
 export function memberOf(run: Run): Member {
   const { id, method, objectives, preference, ingredients } = run;
   const averaged = Object.keys(ingredients).length > 0;
@@ -112,13 +112,13 @@ export function memberOf(run: Run): Member {
   };
 }
 
-/** A directory for a new front, as DATA/fronts/assistant-20250131-120000. */
+/** Returns the directory of a new front, such as DATA/fronts/assistant-20250131-120000. */
 export function newFrontDirectory(dataDirectory: string, name: string, created: Date): string {
   const stamp = created.toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
   return join(dataDirectory, 'fronts', `${name}-${stamp}`);
 }
 
-/** The front that was written last; undefined where there is none. */
+/** Returns the path of the newest front; undefined where there is none. */
 export function newestFront(dataDirectory: string): string | undefined {
   const root = join(dataDirectory, 'fronts');
   if (!existsSync(root)) return undefined;

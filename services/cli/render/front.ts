@@ -1,4 +1,4 @@
-/** A front as a table, and as the JSON of `--json`. */
+/** A front as a table, and as the JSON object of `--json`. */
 import type { FrontAnalysis } from '../fronts/analysis.js';
 import type { Front } from '../fronts/front.js';
 import { fixed, orNull, significant } from './numbers.js';
@@ -7,7 +7,7 @@ import { table } from './table.js';
 const range = (low: number | null | undefined, high: number | null | undefined): string =>
   `${fixed(low ?? undefined, 3)} to ${fixed(high ?? undefined, 3)}`;
 
-/** The policies with `*` before those that none dominates, and what each group covers. */
+/** Formats the policies, with `*` before the non-dominated ones, and the hypervolume of each group. */
 export function frontTable(front: Front, analysis: FrontAnalysis): string {
   const { objectives, policies, start, prompts } = front;
   const values = (rewards: Front['policies'][number]['rewards']): string[] =>
@@ -42,7 +42,7 @@ function hypervolumeText({ objectives }: Front, analysis: FrontAnalysis): string
   return `Hypervolume: ${groups.join(', ')}. Reference point: ${origin} (${referenceFrom}).`;
 }
 
-/** The front with what was found. Numbers that are not known are null. */
+/** Returns the front with its analysis. Numbers that are not known are null. */
 export function frontJson(front: Front, analysis: FrontAnalysis): object {
   const { reference, referenceFrom, hypervolumes, nonDominated, dominatedBy } = analysis;
   return {

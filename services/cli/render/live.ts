@@ -4,17 +4,17 @@ const hideCursor = '\x1b[?25l';
 const showCursor = '\x1b[?25h';
 const clearToEnd = '\x1b[K';
 const clearBelow = '\x1b[J';
-/** Draws that follow each other faster than this are put together. */
+/** The shortest time between two draws; faster ones are merged. */
 const shortestDrawMs = 80;
 
-/** What a block is drawn on. */
+/** The output of a live block. */
 export interface Screen {
   write(text: string): unknown;
-  /** The terminal's width; undefined or 0 where it is not known. */
+  /** The terminal's width; undefined or 0 where it is unknown. */
   columns?: number | undefined;
 }
 
-/** Redraws a block: the whole frame is one write, each line overwritten and then cleared to its end, so that nothing flickers. */
+/** Redraws a block. A frame is a single write that overwrites each line and clears it to its end, so that nothing flickers. */
 export class LiveBlock {
   readonly #screen: Screen;
   #render: ((width: number) => string[]) | undefined;
@@ -26,7 +26,7 @@ export class LiveBlock {
     this.#screen = screen;
   }
 
-  /** Shows the block from now on; called again, replaces what it shows. */
+  /** Shows the block, or replaces its content. */
   show(render: (width: number) => string[]): void {
     this.#render = render;
     const wait = this.#drawnAt + shortestDrawMs - performance.now();
@@ -40,7 +40,7 @@ export class LiveBlock {
     this.#draw(lines.join(''));
   }
 
-  /** Draws a last time and leaves the block where it is. */
+  /** Draws a last time, and leaves the block on the screen. */
   finish(): void {
     if (this.#render !== undefined) this.#draw();
     clearTimeout(this.#timer);
@@ -54,7 +54,7 @@ export class LiveBlock {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#drawnAt = performance.now();
-    // One column stays free: a terminal wraps a line that fills it.
+    // One column is left free: a terminal wraps a line that fills it.
     const width = Math.max((this.#screen.columns || 80) - 1, 20);
     const lines = this.#render?.(width) ?? [];
     const back = this.#height === 0 ? '' : `\x1b[${this.#height}A\r`;

@@ -1,16 +1,16 @@
-/** Numbers for people. What is not a finite number is shown as n/a, never as 0. */
+/** Formats numbers. One that is not finite is shown as n/a, never as 0. */
 
 const missing = 'n/a';
 
-/** With so many digits after the point. */
+/** Formats a number with a fixed count of digits after the point. */
 export function fixed(value: number | undefined, digits: number): string {
   if (value === undefined || !Number.isFinite(value)) return missing;
   const text = value.toFixed(digits);
-  // -0.00 reads as a loss.
+  // -0.00 would read as a loss.
   return /^-0(\.0*)?$/.test(text) ? text.slice(1) : text;
 }
 
-/** With three significant digits, as for a KL that may be 0.00012 or 12. */
+/** Formats a number with three significant digits, such as a KL of 0.00012 or 12. */
 export function significant(value: number | undefined): string {
   if (value === undefined || !Number.isFinite(value)) return missing;
   if (value === 0) return '0';
@@ -18,23 +18,23 @@ export function significant(value: number | undefined): string {
   return size < 1e-4 || size >= 1e6 ? value.toExponential(1) : String(Number(value.toPrecision(3)));
 }
 
-/** With its sign, as a difference. */
+/** Formats a difference, with its sign. */
 export function signed(value: number | undefined, digits: number): string {
   const text = fixed(value, digits);
   return value !== undefined && value > 0 && Number(text) !== 0 ? `+${text}` : text;
 }
 
-/** A share as a percentage, with so many digits after the point. */
+/** Formats a share as a percentage. */
 export function percent(share: number | undefined, digits = 0): string {
   return share === undefined || !Number.isFinite(share) ? missing : `${(100 * share).toFixed(digits)} %`;
 }
 
-/** A count with thousands apart. */
+/** Formats a count, with thousands separators. */
 export function count(value: number | undefined): string {
   return value === undefined || !Number.isFinite(value) ? missing : Math.round(value).toLocaleString('en-US');
 }
 
-/** A duration in seconds, as `1 min 52 s`. */
+/** Formats a duration that is given in seconds, as `1 min 52 s`. */
 export function duration(seconds: number | undefined): string {
   if (seconds === undefined || !Number.isFinite(seconds) || seconds < 0) return missing;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
@@ -44,7 +44,7 @@ export function duration(seconds: number | undefined): string {
   return minutes > 0 ? `${minutes} min ${whole % 60} s` : `${whole} s`;
 }
 
-/** A finite number, or null as JSON has it. */
+/** Returns a finite number, or null. */
 export function orNull(value: number | undefined): number | null {
   return value !== undefined && Number.isFinite(value) ? value : null;
 }

@@ -1,4 +1,4 @@
-/** Preferences and shares in words, as `helpful 0.7, harmless 0.3`. */
+/** Formats preferences and shares. */
 import type { Run } from '@gapo/rpc';
 import { significant } from './numbers.js';
 
@@ -11,20 +11,20 @@ export function hasNumbers(numbers: Numbers): boolean {
 }
 
 /**
- * As `helpful 0.7, harmless 0.3`.
+ * Formats numbers by name, as `helpful 0.7, harmless 0.3`.
  *
- * @param order the names in the order to show them; without it the numbers' own
+ * @param order the names, in the order to show them. @default the order of the numbers
  */
 export function numbersText(numbers: Numbers, order: readonly string[] = Object.keys(numbers)): string {
   return order.map((name) => `${name} ${significant(numbers[name])}`).join(', ');
 }
 
-/** A method with the preference in force, as `pgapo (helpful 0.7, harmless 0.3)`. */
+/** Formats a method with its preference, as `pgapo (helpful 0.7, harmless 0.3)`. */
 export function methodText(method: string, preference: Numbers, order?: readonly string[]): string {
   return hasNumbers(preference) ? `${method} (${numbersText(preference, order)})` : method;
 }
 
-/** How a run came to its policy: its method and preference, or what it is an average of. */
+/** Describes the origin of a run's policy: its method and preference, or the runs that it averages. */
 export function originText(run: Run): string {
   if (hasNumbers(run.ingredients)) return `average of ${numbersText(run.ingredients)}`;
   return methodText(run.method, run.preference, run.objectives);
