@@ -73,7 +73,10 @@ test('an error is one line that says what to fix', { timeout: 60_000 }, async (t
     /\ndevice 'cuda' is not available on this machine: .*; set the device to cpu, or run an image with that provider/,
   );
   writeFileSync(join(folder, 'data.jsonl'), '{"prompt": "a"}\n');
-  await said([], /data\.jsonl:1: expected \{"text"\}, \{"prompt", "completion"\} or \{"messages"/);
+  await said(
+    [],
+    /data\.jsonl:1: completion: found nothing, expected a string; a line is \{"text"\}, \{"prompt", "completion"\} or \{"messages"/,
+  );
 });
 
 test('the command itself does not load the tensor runtime', () => {

@@ -121,6 +121,6 @@ test('what is wrong is one line that says what to mend', { timeout: 60_000 }, as
   );
   await said(['--from', folder], /config\.json: does not exist/);
   writeFileSync(join(folder, 'pairs.jsonl'), '{"prompt": "a", "chosen": "b"}\n');
-  await said(scratch, /pairs\.jsonl:1: rejected: found nothing; give a text or messages/);
+  await said(scratch, /pairs\.jsonl:1: rejected: found nothing, expected a text or messages/);
   assert.ok(!existsSync(out));
 });
