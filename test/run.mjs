@@ -8,6 +8,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { clearTimeout, setTimeout } from 'node:timers';
 import { parseArgs } from 'node:util';
 import { toolEnvironment } from '../deploy/local/testTools.mjs';
 
@@ -44,7 +45,28 @@ for (const [name, value] of Object.entries(toolEnvironment())) process.env[name]
 
 const count = { passed: 0, failed: 0, skipped: 0 };
 const skipped = [];
+const running = new Map();
 const stream = run({ files, concurrency: Math.min(availableParallelism(), 2) });
+// Tests have no time limits of their own: how long one takes is the machine's affair. One that never ends is named here.
+const silenceMs = 20 * 60_000;
+let watchdog;
+function heard() {
+  clearTimeout(watchdog);
+  watchdog = setTimeout(() => {
+    for (const { file, name } of running.values()) console.log(`still running: ${name} (${file})`);
+    console.log(`no test has ended for ${silenceMs / 60_000} minutes`);
+    process.exit(1);
+  }, silenceMs);
+}
+heard();
+const keyOf = ({ file, line, name }) => `${file}:${line} ${name}`;
+stream.on('test:start', (test) => running.set(keyOf(test), test));
+for (const end of ['test:pass', 'test:fail']) {
+  stream.on(end, (test) => {
+    running.delete(keyOf(test));
+    heard();
+  });
+}
 stream.on('test:pass', ({ name, skip, details }) => {
   if (skip !== undefined) {
     // A suite that is skipped reports no tests of its own.
@@ -57,6 +79,7 @@ stream.on('test:fail', ({ details }) => {
 });
 stream.compose(spec).pipe(process.stdout);
 stream.on('end', () => {
+  clearTimeout(watchdog);
   // The reporter writes its last lines after the stream's end.
   setImmediate(() => {
     for (const line of skipped) console.log(`skipped ${line}`);

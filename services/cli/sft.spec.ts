@@ -19,7 +19,7 @@ async function material(t: TestContext): Promise<{ folder: string; args: string[
   return { folder, args };
 }
 
-test('a model is trained, and stdout has the result alone', { timeout: 60_000 }, async (t) => {
+test('a model is trained, and stdout has the result alone', async (t) => {
   const { folder, args } = await material(t);
   const { code, stdout, stderr } = await gapo(t, [...args, '--learning-rate', '1e-2', '--epochs', '4', '--json']);
   assert.equal(code, 0, stderr);
@@ -32,7 +32,7 @@ test('a model is trained, and stdout has the result alone', { timeout: 60_000 },
   assert.match(stderr, /^38 sequences, [\d,]+ parameters, 12 updates/);
 });
 
-test('the text names the unit that each loss is a mean over', { timeout: 60_000 }, async (t) => {
+test('the text names the unit that each loss is a mean over', async (t) => {
   const { folder, args } = await material(t);
   const { code, stdout, stderr } = await gapo(t, args);
   assert.equal(code, 0, stderr);
@@ -42,7 +42,7 @@ test('the text names the unit that each loss is a mean over', { timeout: 60_000 
   assert.match(stderr, /^update 3\/3, recent loss \d\.\d{3}, held out \d\.\d{3}, [\d,]+ tokens\/s$/m);
 });
 
-test('Ctrl-C keeps what was trained, and the same command continues', { timeout: 60_000 }, async (t) => {
+test('Ctrl-C keeps what was trained, and the same command continues', async (t) => {
   const { folder, args } = await material(t);
   const long = [...args, '--epochs', '60', '--lora-rank', '2', '--batch', '4'];
   const command = startGapo(t, long);
@@ -59,7 +59,7 @@ test('Ctrl-C keeps what was trained, and the same command continues', { timeout:
   await again.ended;
 });
 
-test('an error is one line that says what to fix', { timeout: 60_000 }, async (t) => {
+test('an error is one line that says what to fix', async (t) => {
   const { folder, args } = await material(t);
   const said = async (more: readonly string[], message: RegExp): Promise<void> => {
     const { code, stderr, stdout } = await gapo(t, [...args, ...more]);

@@ -14,17 +14,12 @@ const stopMarginMs = 15_000;
 /** Calls under way when the runs have stopped are watchers and the like: they end soon. */
 const callsGraceMs = 2000;
 
-let graceMs = 0;
-
 await runService({
   name: 'gapo-coordinator',
   help,
-  get stopTimeoutMs() {
-    return graceMs + stopMarginMs;
-  },
   async start({ log }) {
     const settings = coordinatorSettings();
-    graceMs = settings.STOP_GRACE_SECONDS * 1000;
+    const graceMs = settings.STOP_GRACE_SECONDS * 1000;
     const url = settings.NATS_URL;
     if (url === undefined) log.info('NATS_URL is not set: events stay in this process');
     const source = 'gapo/coordinator';
@@ -41,6 +36,7 @@ await runService({
     opened.runs = await Runs.open(platform, settings.DATA_DIR);
     return {
       address: server.address,
+      stopTimeoutMs: graceMs + stopMarginMs,
       async stop() {
         // Workers fetch versions while the steps in progress finish, so the server stops after the runs.
         await opened.runs?.stop(graceMs);

@@ -37,7 +37,7 @@ interface CoordinatorProcess {
 
 function launch(t: TestContext, env: Record<string, string>): Omit<CoordinatorProcess, 'client'> {
   const child = spawn(process.execPath, ['--import', preload, main], {
-    env: { PATH: process.env['PATH'] ?? '', ...env },
+    env: { PATH: process.env['PATH'] ?? '', STOP_GRACE_SECONDS: '600', ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   t.after(() => child.kill('SIGKILL'));

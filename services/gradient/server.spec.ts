@@ -115,7 +115,7 @@ async function computed(client: GradientClient, request: ComputeGradientsRequest
   return { header, gradients: new Map(tensors), statistics };
 }
 
-describe('the gradient service', { timeout: 60_000 }, () => {
+describe('the gradient service', () => {
   const owner = suiteOwner();
   let policy: TinyPolicy;
   let coordinator: PolicyServer;

@@ -1,5 +1,5 @@
 /** The reward service that needs no code: classifiers, rules or somebody else who is asked, by environment variables. */
-import { type Endpoint, runRewardService, type Scorer } from '@gapo/reward';
+import { type Endpoint, type Opened, runRewardService, type Scorer } from '@gapo/reward';
 import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
 import { openHttpScorer } from './http/httpScorer.js';
 import { openOipScorer } from './oip/oipScorer.js';
@@ -29,9 +29,10 @@ function openScorer(s: Settings): Promise<Scorer> {
   return RulesScorer.open({ path: s.REWARD_RULES as string, objective, itemTimeoutMs: s.ITEM_TIMEOUT_MS });
 }
 
-async function open(): Promise<readonly Endpoint[]> {
+async function open(): Promise<Opened> {
   const s = settings();
-  return s.REWARD_KIND === 'onnx' ? hosted(s) : [{ scorer: await openScorer(s), address: s.LISTEN }];
+  const endpoints = s.REWARD_KIND === 'onnx' ? await hosted(s) : [{ scorer: await openScorer(s), address: s.LISTEN }];
+  return { endpoints, stopGraceSeconds: s.STOP_GRACE_SECONDS };
 }
 
 await runRewardService({ name: 'gapo-reward', help, open });

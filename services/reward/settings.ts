@@ -8,6 +8,7 @@ import {
   positiveInt,
   readSettings,
   settingsHelp,
+  stopGraceSeconds,
   word,
   z,
 } from '@gapo/service';
@@ -79,6 +80,7 @@ const schema = z
       .default(1000)
       .describe('With REWARD_KIND=rules: the longest that one completion may take; it then has no score.'),
     ADDRESS_FILE: filePath.optional().describe('A file that its real address is written to, whole or not at all.'),
+    STOP_GRACE_SECONDS: stopGraceSeconds,
   })
   .superRefine((settings, context): void => {
     const { REWARD_KIND: kind, REWARD_MODEL: models, OBJECTIVE: objectives } = settings;

@@ -77,7 +77,7 @@ async function sampled(policy: TinyPolicy, how: Partial<SamplingOptions> = {}): 
   return completions.sort((a, b) => a.prompt - b.prompt || a.sample - b.sample);
 }
 
-describe('the rollout service', { timeout: 60_000 }, () => {
+describe('the rollout service', () => {
   const owner = suiteOwner();
   let policy: TinyPolicy;
   let coordinator: PolicyServer;

@@ -84,7 +84,7 @@ describe('packages', () => {
       { id: 'a', prompt: 'p', completion: 'one two three' },
       { id: 'b', prompt: '', completion: 'one' },
     ];
-    const { results } = await client.Score({ items }, { deadlineMs: 600_000 });
+    const { results } = await client.Score({ items }, { deadlineMs: Infinity });
     assert.deepEqual(
       results.map(({ id, score, error }) => [id, score, error?.message]),
       [

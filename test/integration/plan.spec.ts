@@ -19,7 +19,7 @@ async function peakOf(pid: number): Promise<number> {
 
 test(
   'every process of the example takes between two thirds and one and a half times what is planned',
-  { skip: process.platform !== 'linux' && 'peaks are read from /proc', timeout: 300_000 },
+  { skip: process.platform !== 'linux' && 'peaks are read from /proc' },
   async (t) => {
     const planned = await gapo(['plan', join(example, 'run.yaml'), '--prompt-tokens', '24', '--json']);
     assert.equal(planned.code, 0, planned.stderr);
@@ -31,9 +31,10 @@ test(
     const training = connect('gapo.training.v1.TrainingService', platform.coordinator);
     const yaml = await readFile(join(example, 'run.yaml'), 'utf8');
     const configYaml = yaml.replace(/^steps: .*$/m, 'steps: 3');
-    await training.CreateRun({ configYaml, baseDirectory: example, runId: 'planned' }, { deadlineMs: 60_000 });
+    await training.CreateRun({ configYaml, baseDirectory: example, runId: 'planned' }, { deadlineMs: Infinity });
     let steps = 0;
-    for await (const { step } of training.WatchRun({ runId: 'planned' }, { deadlineMs: 280_000 })) if (step) steps += 1;
+    for await (const { step } of training.WatchRun({ runId: 'planned' }, { deadlineMs: Infinity }))
+      if (step) steps += 1;
     training.close();
     assert.equal(steps, 3);
     for (const { name, hostBytes } of workers) {

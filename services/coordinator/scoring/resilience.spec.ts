@@ -20,13 +20,15 @@ async function sourceOf(
   answer: Scorer,
   version = '1',
   hedgeAfterMs?: number,
+  now?: () => number,
 ): Promise<{ source: RewardSource; reward: TestReward }> {
   const reward = await rewardServer(t, 'length', answer, { version });
   const source = new RewardSource({
     objective: 'length',
     target: reward.address,
-    timeoutMs: 5000,
+    timeoutMs: 600_000,
     hedgeAfterMs,
+    ...(now !== undefined && { now }),
     log: logger('test'),
   });
   t.after(() => source.close());
@@ -120,7 +122,7 @@ describe('the circuit breaker', () => {
       calls += 1;
       throw new RpcError('INTERNAL', 'no model');
     };
-    const { source, reward } = await sourceOf(t, broken);
+    const { source, reward } = await sourceOf(t, broken, '1', undefined, () => 0);
     for (let i = 0; i < 9; i++) await source.score(itemsOf(`a${i}`), forever);
     assert.equal(calls, 6);
     const { failures } = await source.score(itemsOf('b'), forever);

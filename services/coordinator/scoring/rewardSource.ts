@@ -18,6 +18,8 @@ export interface RewardOptions {
   /** When a call that is not answered yet is made a second time, in milliseconds. @default never */
   hedgeAfterMs?: number | undefined;
   log: Logger;
+  /** The clock of its circuit breaker, in milliseconds. @default performance.now */
+  now?: () => number;
 }
 
 /** An item without a score. */
@@ -71,7 +73,7 @@ export class RewardSource {
   readonly #client: Client<'gapo.reward.v1.RewardService'>;
   readonly #options: RewardOptions;
   readonly #cache = new ScoreCache(cached);
-  readonly #breaker = new CircuitBreaker(breaker);
+  readonly #breaker: CircuitBreaker;
   readonly #running = new RunningScores();
   #description: DescribeResponse | undefined;
 
@@ -80,6 +82,7 @@ export class RewardSource {
     this.target = options.target;
     this.#client = connect('gapo.reward.v1.RewardService', options.target);
     this.#options = options;
+    this.#breaker = new CircuitBreaker(breaker, options.now);
   }
 
   /**

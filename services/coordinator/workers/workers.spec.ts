@@ -34,8 +34,8 @@ function poolOf(t: TestContext, targets: string[], limits = {}): WorkerPool<type
     targets,
     what: 'rollout worker',
     setting: 'ROLLOUT_WORKERS',
-    deadlineMs: 30_000,
-    waitMs: 30_000,
+    deadlineMs: 600_000,
+    waitMs: 600_000,
     log: logger('test'),
     ...limits,
   });
@@ -115,22 +115,33 @@ test('a worker has no more than two pieces, and the time of the second begins wh
   const began = performance.now();
   while (performance.now() - began < 50) await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(a.sizes(), [1, 2]);
+  const firstAlone = (performance.now() - began) / 1000;
   a.asked[0]!.answer();
   await a.has(3);
   for (const { answer } of a.asked) answer();
   const [first, second] = await Promise.all(pieces);
-  assert.ok(first!.seconds >= 0.05 && second!.seconds < first!.seconds, `${first!.seconds} s, ${second!.seconds} s`);
+  const both = (performance.now() - began) / 1000;
+  assert.ok(first!.seconds >= firstAlone, `${first!.seconds} s, of which it ran for ${firstAlone} s`);
+  assert.ok(second!.seconds <= both - firstAlone, `${second!.seconds} s of ${both - firstAlone} s after the first`);
 });
 
 test('what a lost worker had ahead is redone elsewhere at once', async (t) => {
-  const [hanging, { address: good }] = [await patient(t), await worker(t, (size) => size)];
-  const deadlineMs = 1000;
+  const deadlineMs = 2000;
+  let late = false;
+  let timer: NodeJS.Timeout | undefined;
+  t.after(() => clearTimeout(timer));
+  const hanging = await patient(t);
+  const { address: good } = await worker(t, (size) => {
+    // The lost worker's first piece comes here at its deadline; the second one's own would be as much later again.
+    if (size === 1) timer = setTimeout(() => (late = true), 0.9 * deadlineMs);
+    if (size === 3) assert.equal(late, false, 'the second had twice the deadline, and did not wait for it');
+    return size;
+  });
   const pool = poolOf(t, [hanging.address, good], { deadlineMs });
-  const began = performance.now();
   const done = await Promise.all([1, 2, 3, 4].map((size) => piece(pool, size)));
   assert.deepEqual(hanging.sizes(), [1, 3]);
   assert.ok(done.every(({ worker: by }) => by === good));
-  assert.ok(performance.now() - began < 1.9 * deadlineMs, 'the second had twice the deadline, and did not wait for it');
+  assert.equal(late, false);
 });
 
 test('a piece of a worker that dies is redone by another', async (t) => {
@@ -154,7 +165,7 @@ test('a worker that hangs is given up at the deadline, and is asked again once i
     first = false;
     return hang(size, signal);
   });
-  const pool = poolOf(t, [slow.address], { deadlineMs: 1000 });
+  const pool = poolOf(t, [slow.address], { deadlineMs: 3000 });
   assert.equal((await piece(pool, 4)).value, 4);
 });
 
@@ -179,7 +190,7 @@ test('a worker that falls silent is given up long before the deadline', async (t
   const said = on(child.stdout.setEncoding('utf8'), 'data');
   const address = String((await said.next()).value).trim();
   const other = await worker(t, (size) => size);
-  const pool = poolOf(t, [address, other.address], { watchMs: 100, deadlineMs: 60_000 });
+  const pool = poolOf(t, [address, other.address], { watchMs: 500 });
   const pieces = [piece(pool, 1), piece(pool, 2)];
   await said.next();
   child.kill('SIGSTOP');
@@ -260,8 +271,15 @@ test('a name stands for all of its addresses, and one that cannot be looked up i
   const named = poolOf(t, [`dns:///${address.replace('127.0.0.1', 'localhost')}`]);
   const done = await piece(named, 6);
   assert.deepEqual([done.value, done.worker], [6, address]);
-  const nowhere = poolOf(t, ['dns:///nowhere.invalid:50051'], { waitMs: 300 });
-  await assert.rejects(piece(nowhere, 1), /dns:\/\/\/nowhere\.invalid:50051 \(nowhere\.invalid cannot be looked up: /);
+  // Looking a name up takes as long as it takes: a wait that ends before says nothing of it.
+  for (let waitMs = 300; ; waitMs *= 2) {
+    const nowhere = poolOf(t, ['dns:///nowhere.invalid:50051'], { waitMs });
+    const error: unknown = await piece(nowhere, 1).catch((reason: unknown) => reason);
+    assert.ok(error instanceof PauseNeeded);
+    if (error.message.includes(`no rollout worker has answered for ${waitMs / 1000} s: ;`)) continue;
+    assert.match(error.message, /dns:\/\/\/nowhere\.invalid:50051 \(nowhere\.invalid cannot be looked up: /);
+    break;
+  }
 });
 
 test('closing the pool rejects what waits', async (t) => {

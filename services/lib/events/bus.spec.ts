@@ -14,7 +14,7 @@ import {
 /** The contract of both buses. */
 for (const transport of ['nats', 'in-process'] as const) {
   const skip = transport === 'nats' && noServer;
-  describe(`the ${transport} bus`, { skip, timeout: 20_000 }, () => {
+  describe(`the ${transport} bus`, { skip }, () => {
     const start = async (t: TestContext) =>
       testBus(
         t,

@@ -19,7 +19,7 @@ import { connectEvents, findNatsServer, startNatsServer, streamName } from './mo
 
 const portOf = (url: string) => Number(new URL(url).port);
 
-describe('events through a server that disconnects and reconnects', { skip: noServer, timeout: 30_000 }, () => {
+describe('events through a server that disconnects and reconnects', { skip: noServer }, () => {
   test('publishing continues without a server; when it is back, nothing is missing and the order is kept', async (t) => {
     const storeDir = temporaryDirectory(t);
     const server = await testServer(t, storeDir);
@@ -119,7 +119,7 @@ describe('events through a server that disconnects and reconnects', { skip: noSe
   });
 });
 
-describe('the stream', { skip: noServer, timeout: 20_000 }, () => {
+describe('the stream', { skip: noServer }, () => {
   test('is created with its limits and updated when they change', async (t) => {
     const server = await testServer(t, temporaryDirectory(t));
     await testBus(t, { url: server.url });
@@ -150,7 +150,7 @@ describe('the stream', { skip: noServer, timeout: 20_000 }, () => {
   });
 });
 
-describe('errors for a person', { timeout: 20_000 }, () => {
+describe('errors for a person', () => {
   const refusal = async (work: Promise<unknown>): Promise<string> => {
     const error: unknown = await work.then(
       () => assert.fail('accepted'),

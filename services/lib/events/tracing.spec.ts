@@ -7,7 +7,7 @@ import { collector, noServer, publishStates, temporaryDirectory, testBus, testSe
 
 const named = recordedSpans();
 
-describe('traces through events', { timeout: 60_000 }, () => {
+describe('traces through events', () => {
   for (const transport of ['nats', 'in-process'] as const) {
     test(
       `step, publish, process is one trace over ${transport}`,

@@ -6,7 +6,8 @@ import { startProcess } from '@gapo/service/testing';
 import { functionScorer, NoScore, type Reward } from './mod.js';
 import { served, type RewardClient } from './testing.fixture.js';
 
-const deadlineMs = 20_000;
+/** Calls of tests wait for their answers, however busy the machine is. */
+const deadlineMs = Infinity;
 
 const length: Reward = { objective: 'length', version: '1', score: ({ completion }) => completion.length };
 
@@ -101,7 +102,7 @@ describe('a reward from a function', () => {
       },
     });
     const turns: number[] = [];
-    const scoring = scorer.score(items(Array.from({ length: 40 }, String)), AbortSignal.timeout(deadlineMs));
+    const scoring = scorer.score(items(Array.from({ length: 40 }, String)), new AbortController().signal);
     const look = (): void => {
       turns.push(scored);
       if (scored < 40) setImmediate(look);

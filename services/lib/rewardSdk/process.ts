@@ -1,12 +1,18 @@
 /** A reward service as a process: settings, scorers with a server each, a clean end. */
 import { type RunningServer, serve } from '@gapo/rpc';
-import { filePath, hostPort, readSettings, settingsHelp, z, runService } from '@gapo/service';
+import {
+  filePath,
+  hostPort,
+  readSettings,
+  runService,
+  settingsHelp,
+  stopGraceSeconds,
+  stopTimes,
+  z,
+} from '@gapo/service';
 import { functionScorer, type Reward } from './functionScorer.js';
 import type { Scorer } from './scorer.js';
 import { rewardService } from './service.js';
-
-/** Calls under way have this long to finish; less than the 10 seconds that runService allows for the whole stop. */
-const shutdownGraceMs = 8000;
 
 /** A reward service's process. */
 export interface RewardProcess {
@@ -15,7 +21,14 @@ export interface RewardProcess {
   /** What `--help` prints. */
   readonly help: string;
   /** Opens what scores, and says where each listens. */
-  readonly open: () => Promise<readonly Endpoint[]>;
+  readonly open: () => Promise<Opened>;
+}
+
+/** What a reward service has opened. */
+export interface Opened {
+  readonly endpoints: readonly Endpoint[];
+  /** Seconds that calls in progress may take to finish after SIGTERM. */
+  readonly stopGraceSeconds: number;
 }
 
 /** A scorer and where it listens. */
@@ -30,7 +43,8 @@ export async function runRewardService({ name, help, open }: RewardProcess): Pro
     name,
     help,
     async start({ log }) {
-      const endpoints = await open();
+      const { endpoints, stopGraceSeconds: graceSeconds } = await open();
+      const { shutdownGraceMs, stopTimeoutMs } = stopTimes(graceSeconds);
       const servers: RunningServer[] = [];
       const stop = async (): Promise<void> => {
         await Promise.all(servers.map((server) => server.stop()));
@@ -43,7 +57,7 @@ export async function runRewardService({ name, help, open }: RewardProcess): Pro
           const { objective, model, version } = scorer.description;
           log.info({ objective, model, version }, `scores '${objective}' at ${server.address}`);
         }
-        return { address: servers.map(({ address }) => address).join(','), stop };
+        return { address: servers.map(({ address }) => address).join(','), stop, stopTimeoutMs };
       } catch (error) {
         await stop();
         throw error;
@@ -55,11 +69,12 @@ export async function runRewardService({ name, help, open }: RewardProcess): Pro
 const schema = z.object({
   LISTEN: hostPort.default('127.0.0.1:50061').describe('Where it listens; port 0 takes a free one.'),
   ADDRESS_FILE: filePath.optional().describe('A file that its real address is written to, whole or not at all.'),
+  STOP_GRACE_SECONDS: stopGraceSeconds,
 });
 
 /**
  * Serves a reward that a function computes: `gapo.reward.v1`, health, reflection, traces, limits, a clean end at SIGTERM.
- * Reads LISTEN and ADDRESS_FILE from the environment, and the OTEL_* variables as every service of the platform.
+ * Reads LISTEN, ADDRESS_FILE and STOP_GRACE_SECONDS from the environment, and the OTEL_* variables as every service of the platform.
  *
  * @example
  * A service that prefers short completions, on 127.0.0.1:50061:
@@ -81,6 +96,12 @@ export function serveReward(reward: Reward): Promise<void> {
       schema,
       example: 'LISTEN=0.0.0.0:50061 node main.js',
     }),
-    open: async () => [{ scorer: functionScorer(reward), address: readSettings(schema).LISTEN }],
+    async open() {
+      const { LISTEN, STOP_GRACE_SECONDS } = readSettings(schema);
+      return {
+        endpoints: [{ scorer: functionScorer(reward), address: LISTEN }],
+        stopGraceSeconds: STOP_GRACE_SECONDS,
+      };
+    },
   });
 }

@@ -4,7 +4,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { startChild } from './child.fixture.js';
 import { prettyLine } from './logger.js';
 
-describe('logger', { timeout: 60_000 }, () => {
+describe('logger', () => {
   test('lines are JSON with level, time, name and message', async () => {
     const child = startChild('./service.fixture.js', ['modules']);
     assert.equal(await child.closed, 0);

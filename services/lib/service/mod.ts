@@ -1,7 +1,14 @@
 /** What every process starts with: errors for people, settings, the logger, the life of a service, worker threads. */
 export { UserError, isExpected } from './userError.js';
 export { logger, type Logger } from './logger.js';
-export { runService, reportAndExit, type RunningService, type ServiceOptions, type StartContext } from './service.js';
+export {
+  runService,
+  stopTimes,
+  reportAndExit,
+  type RunningService,
+  type ServiceOptions,
+  type StartContext,
+} from './service.js';
 export { WorkerThread, outcome, type Outcome, type TaskOptions, type ThreadTasks } from './thread/workerThread.js';
 export {
   replaceDirectory,

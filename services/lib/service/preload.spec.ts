@@ -5,7 +5,7 @@ import { startOtlpReceiver } from './otlpReceiver.fixture.js';
 
 const preload = ['--import', import.meta.resolve('@gapo/tracing/preload')];
 
-describe('preload', { timeout: 60_000 }, () => {
+describe('preload', () => {
   test('a gRPC call between two processes is one trace: step, client, server, work', async (t) => {
     const receiver = await startOtlpReceiver(t);
     const env = (name: string) => ({ ...receiver.env, OTEL_SERVICE_NAME: name });

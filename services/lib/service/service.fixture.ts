@@ -22,7 +22,11 @@ const ways: Record<string, (signal: AbortSignal) => Promise<RunningService>> = {
     void Promise.reject(new UserError('nobody waited: what, where, what to do'));
     return Promise.resolve(idle);
   },
-  stuck: () => Promise.resolve({ stop: () => new Promise(() => say('stop called')) }),
+  stuck: () =>
+    Promise.resolve({
+      stop: () => new Promise(() => say('stop called')),
+      stopTimeoutMs: process.argv[3] === 'short' ? 50 : 600_000,
+    }),
   stopFails: () => Promise.resolve({ stop: () => Promise.reject(new Error('cannot stop')) }),
   starting: (signal) =>
     new Promise((_resolve, reject) => {
@@ -50,6 +54,5 @@ await runService({
   name: 'gapo-fixture',
   ...(process.env['HELP'] === undefined ? {} : { help: process.env['HELP'] }),
   start: ({ signal }) => way?.(signal) ?? Promise.resolve(idle),
-  stopTimeoutMs: process.argv[2] === 'stuck' && process.argv[3] === 'short' ? 50 : 60_000,
   telemetryTimeoutMs: 500,
 });

@@ -4,7 +4,7 @@ import { startChild } from './child.fixture.js';
 
 const start = (...args: string[]) => startChild('./service.fixture.js', args);
 
-describe('runService', { timeout: 60_000, concurrency: 2 }, () => {
+describe('runService', { concurrency: 2 }, () => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     test(`${signal} stops the service and exits with 0`, async () => {
       const child = start('serving');

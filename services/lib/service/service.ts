@@ -31,6 +31,8 @@ export interface RunningService {
   stop(): Promise<void> | void;
   /** Settles where the service ends of itself; the process then stops as if it had been asked to. */
   done?: Promise<void>;
+  /** How long `stop` may take, in milliseconds. @default 10000 */
+  stopTimeoutMs?: number;
 }
 
 /** A service as `main.ts` describes it. */
@@ -44,10 +46,16 @@ export interface ServiceOptions {
   help?: string;
   /** Wires and starts everything; resolves when the service answers. */
   start(context: StartContext): Promise<RunningService>;
-  /** How long `stop` may take, in milliseconds. @default 10000 */
-  stopTimeoutMs?: number;
   /** How long the last traces may take to leave, in milliseconds. @default 3000 */
   telemetryTimeoutMs?: number;
+}
+
+/** How long may pass, in milliseconds, until what is open beside the calls in progress is closed: threads, clients. */
+const stopMarginMs = 2000;
+
+/** The time limits of a stop in which calls in progress have the given seconds to finish. */
+export function stopTimes(graceSeconds: number): { readonly shutdownGraceMs: number; readonly stopTimeoutMs: number } {
+  return { shutdownGraceMs: graceSeconds * 1000, stopTimeoutMs: graceSeconds * 1000 + stopMarginMs };
 }
 
 const stopSignals = ['SIGTERM', 'SIGINT'] as const;
@@ -101,7 +109,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     ]);
     asked.abort();
     log.info(`stopping (${why})`);
-    const stopTimeoutMs = options.stopTimeoutMs ?? 10_000;
+    const stopTimeoutMs = service.stopTimeoutMs ?? 10_000;
     if (!(await settlesWithin(Promise.resolve(service.stop()), stopTimeoutMs))) {
       log.warn(`did not stop within ${stopTimeoutMs} ms: ending anyway`);
     }

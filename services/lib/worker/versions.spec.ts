@@ -16,7 +16,7 @@ import {
 
 const store = ({ client }: PolicyServer) => new VersionStore(client);
 
-describe('the store of versions', { timeout: 60_000 }, () => {
+describe('the store of versions', () => {
   test('concurrent requests share one pull, and all get the same tensors', async (t) => {
     const policy = await tinyPolicy(t);
     const server = await versionsOf(t, policy);

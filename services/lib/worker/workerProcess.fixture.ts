@@ -15,7 +15,7 @@ export interface WorkerUnderTest {
 
 /** Tests a worker's process. */
 export function testWorkerProcess({ name, main, call }: WorkerUnderTest): void {
-  describe(`the ${name} process`, { timeout: 60_000 }, () => {
+  describe(`the ${name} process`, () => {
     test('--help names every setting; a wrong setting, argument or address is one line and exit code 2', async (t) => {
       const taken = await takenAddress(t);
       const start = (env: Readonly<Record<string, string>>, ...args: string[]) => startProcess(main, { args, env }, t);
@@ -48,7 +48,7 @@ export function testWorkerProcess({ name, main, call }: WorkerUnderTest): void {
         worker.kill('SIGTERM');
         return versionMessages(version, policy.version(version));
       });
-      const env = { LISTEN: '127.0.0.1:0', COORDINATOR: coordinator.address, THREADS: '1' };
+      const env = { LISTEN: '127.0.0.1:0', COORDINATOR: coordinator.address, THREADS: '1', STOP_GRACE_SECONDS: '600' };
       const worker = startProcess(main, { env }, t);
       await call(await worker.address(), policy);
       assert.equal(await worker.closed, 0, worker.output());

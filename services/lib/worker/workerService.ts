@@ -10,6 +10,8 @@ import {
   positiveInt,
   readSettings,
   settingsHelp,
+  stopGraceSeconds,
+  stopTimes,
   z,
   runService,
   type ThreadTasks,
@@ -34,10 +36,8 @@ const workerSettings = (listen: string) =>
       .default(join(tmpdir(), 'gapo-models'))
       .describe('A directory for float32 copies of BF16 and F16 weights, written once and mapped by every worker.'),
     ADDRESS_FILE: filePath.optional().describe('A file that receives the actual address, written atomically.'),
+    STOP_GRACE_SECONDS: stopGraceSeconds,
   });
-
-/** The time for calls in progress to finish: less than the 10 seconds that runService allows for the whole shutdown. */
-const shutdownGraceMs = 8000;
 
 /** A tensor worker: its service and its thread. */
 export interface Worker<Tasks extends ThreadTasks> {
@@ -67,7 +67,9 @@ export async function runWorker<Tasks extends ThreadTasks>(worker: Worker<Tasks>
   node --import ./services/lib/tracing/dist/preload.js services/${worker.name}/dist/main.js`,
     }),
     start: async ({ log }) => {
-      const { LISTEN, COORDINATOR, THREADS, DEVICE, MODEL_ROOT, MODEL_CACHE } = readSettings(schema);
+      const { LISTEN, COORDINATOR, THREADS, DEVICE, MODEL_ROOT, MODEL_CACHE, STOP_GRACE_SECONDS } =
+        readSettings(schema);
+      const { shutdownGraceMs, stopTimeoutMs } = stopTimes(STOP_GRACE_SECONDS);
       const coordinator = connect('gapo.policy.v1.PolicyService', COORDINATOR);
       const forThread: TensorThreadSettings = {
         threads: THREADS,
@@ -81,6 +83,7 @@ export async function runWorker<Tasks extends ThreadTasks>(worker: Worker<Tasks>
       log.debug({ threads: THREADS, device: DEVICE, coordinator: COORDINATOR }, 'settings');
       return {
         address: server.address,
+        stopTimeoutMs,
         stop: async () => {
           await server.stop();
           coordinator.close();

@@ -21,7 +21,8 @@ import {
 } from '@gapo/rpc';
 import { openOipScorer } from './oipScorer.js';
 
-const deadlineMs = 20_000;
+/** Calls of tests wait for their answers, however busy the machine is. */
+const deadlineMs = Infinity;
 
 const text = (name: string): { name: string; datatype: string; shape: number[] } => ({
   name,
@@ -90,6 +91,7 @@ const ones = answering('FP32', [3], floats(1, 1, 1));
 
 describe('what is asked', () => {
   test('texts as BYTES, raw: each behind its length, with parameters, headers and a token, before the caller’s deadline', async (t) => {
+    const callerMs = 600_000;
     let asked: ModelInferRequest | undefined;
     let context: CallContext | undefined;
     const target = await modelServer(t, (request, its) => {
@@ -100,14 +102,14 @@ describe('what is asked', () => {
 modelVersion: '7'
 parameters: { truncate: true, most: 512, share: 0.5, mode: fast }
 headers: { x-tenant: acme }
+timeoutMs: 1200000
 inputs:
   - { name: prompt, text: '{prompt}' }
   - { name: completion, text: "{prompt} {completion}{other}" }
 `;
     const service = await client(t, target, more, 'secret\n');
-    const latest = Date.now() + 5000;
     const tricky = [{ id: '0', prompt: '{completion}', completion: 'ü' }, ...items.slice(1)];
-    const { results, version } = await service.Score({ items: tricky }, { deadlineMs: 5000 });
+    const { results, version } = await service.Score({ items: tricky }, { deadlineMs: callerMs });
     assert.deepEqual(results.map(({ score }) => score), [1.5, -2, 0]); // prettier-ignore
     assert.match(version, /^[0-9a-f]{16}\+7$/);
     const { modelName, modelVersion, parameters, outputs, rawInputContents } = asked!;
@@ -135,7 +137,7 @@ inputs:
     );
     const { metadata } = context!.parent as unknown as { metadata: { get(key: string): string[] } };
     assert.deepEqual([metadata.get('authorization'), metadata.get('x-tenant')], [['Bearer secret'], ['acme']]);
-    assert.ok(context!.deadline!.getTime() <= latest + 100, 'the deadline is the caller’s, not timeoutMs');
+    assert.ok(context!.deadline!.getTime() <= Date.now() + callerMs, 'the deadline is the caller’s, not timeoutMs');
   });
 
   test('texts as BYTES within the tensors, of the rank that the metadata says, in batches', async (t) => {
@@ -296,7 +298,7 @@ describe('what is answered', () => {
     ['another datatype', answering('INT64', [3], Buffer.alloc(24)), '{}', /^output score is INT64; a score can be read from FP16, FP32, FP64$/],
     ['a server that has no room', refusal('UNAVAILABLE'), '{}', /^model m at 127\.0\.0\.1:\d+: UNAVAILABLE: no room$/, true],
     ['a refusal', refusal('INVALID_ARGUMENT'), '{}', /^model m at 127\.0\.0\.1:\d+: INVALID_ARGUMENT: no room$/],
-    ['no answer', () => new Promise(() => undefined), '{}\ntimeoutMs: 200', /^model m at 127\.0\.0\.1:\d+: DEADLINE_EXCEEDED: /, true],
+    ['no answer', () => new Promise(() => undefined), '{}\ntimeoutMs: 1000', /^model m at 127\.0\.0\.1:\d+: DEADLINE_EXCEEDED: /, true],
   ]; // prettier-ignore
   for (const [what, infer, output, message, retryable = false] of failures) {
     test(`${what} is an error of each item`, async (t) => {

@@ -6,7 +6,8 @@ import { type RewardClient, served, temporaryDirectory } from '@gapo/reward/test
 import { checkHealth } from '@gapo/rpc';
 import { type RulesOptions, RulesScorer } from './rulesScorer.js';
 
-const deadlineMs = 20_000;
+/** Calls of tests wait for their answers, however busy the machine is. */
+const deadlineMs = Infinity;
 
 async function scorer(t: TestContext, yaml: string, options: Partial<RulesOptions> = {}): Promise<RulesScorer> {
   const path = join(await temporaryDirectory(t), 'rules.yaml');
@@ -73,7 +74,7 @@ describe('rules behind gRPC', () => {
   });
 
   test('a pattern without end costs its item the score; the items around it have theirs, and health answers', async (t) => {
-    const client = await rules(t, endless, { itemTimeoutMs: 150 });
+    const client = await rules(t, endless, { itemTimeoutMs: 1000 });
     const settled: string[] = [];
     const batch = client
       .Score({ items: itemsOf(['aaa', trap, 'b', trap, 'a']) }, { deadlineMs })
@@ -83,7 +84,7 @@ describe('rules behind gRPC', () => {
     const { results } = await batch;
     assert.deepEqual(settled, ['health', 'batch']);
     const error = {
-      message: 'the rules took longer than 150 ms; does a pattern backtrack without end?',
+      message: 'the rules took longer than 1000 ms; does a pattern backtrack without end?',
       retryable: false,
     };
     assert.deepEqual(
@@ -111,7 +112,7 @@ describe('rules behind gRPC', () => {
   });
 
   test('two calls at a time each get their own scores, also where one is stuck', async (t) => {
-    const client = await rules(t, endless, { itemTimeoutMs: 150 });
+    const client = await rules(t, endless, { itemTimeoutMs: 1000 });
     const [stuck, sound] = await Promise.all([scores(client, [trap, 'a']), scores(client, ['b', 'a', 'aa'])]);
     assert.deepEqual(stuck, [undefined, 1]);
     assert.deepEqual(sound, [0, 1, 1]);

@@ -74,52 +74,45 @@ const starts: Readonly<Record<string, (directory: string) => Partial<FitSettings
 };
 
 for (const [what, change] of Object.entries(starts)) {
-  test(
-    `${what}: learns, records what it is made of, and becomes the same bytes again`,
-    { timeout: 60_000 },
-    async (t) => {
-      const directory = await workspace(t);
-      const settings = settingsFor(directory, change(directory));
-      const events = await run(settings);
-      const [start, end] = [events[0]!, events.at(-1)!];
-      assert.ok(start.event === 'start' && end.event === 'end' && end.finished && end.quality !== null);
-      assert.deepEqual([start.examples, start.heldOut, start.updates], [180, 60, 24]);
-      const measured = events.flatMap((event) => (event.event === 'heldOut' ? [event.loss] : []));
-      assert.equal(measured.length, 3, 'at the start, and after each epoch');
-      assert.equal(measured.at(-1), end.quality.logLoss);
-      assert.ok(measured[2]! < 0.3 && end.quality.accuracy.value > 0.95, `log loss ${measured.join(', ')}`);
+  test(`${what}: learns, records what it is made of, and becomes the same bytes again`, async (t) => {
+    const directory = await workspace(t);
+    const settings = settingsFor(directory, change(directory));
+    const events = await run(settings);
+    const [start, end] = [events[0]!, events.at(-1)!];
+    assert.ok(start.event === 'start' && end.event === 'end' && end.finished && end.quality !== null);
+    assert.deepEqual([start.examples, start.heldOut, start.updates], [180, 60, 24]);
+    const measured = events.flatMap((event) => (event.event === 'heldOut' ? [event.loss] : []));
+    assert.equal(measured.length, 3, 'at the start, and after each epoch');
+    assert.equal(measured.at(-1), end.quality.logLoss);
+    assert.ok(measured[2]! < 0.3 && end.quality.accuracy.value > 0.95, `log loss ${measured.join(', ')}`);
 
-      const record = JSON.parse(await readFile(join(settings.out, 'training.json'), 'utf8')) as Record<string, unknown>;
-      assert.equal(record['objective'], 'polite');
-      assert.deepEqual(record['heldOut'], end.quality);
-      assert.deepEqual(record['pairs'], { training: 180, heldOut: 60 });
-      assert.match(
-        JSON.stringify(record['data']),
-        /^\[\{"name":"pairs\.jsonl","sha256":"[0-9a-f]{64}","pairs":240\}\]$/,
-      );
-      assert.match(JSON.stringify(record['base']), /"sha256":"[0-9a-f]{64}"/);
-      const { learningRate, seed, maxTokens } = record['settings'] as Record<string, unknown>;
-      assert.deepEqual(
-        { learningRate, seed, maxTokens },
-        { learningRate: settings.learningRate, seed: 4, maxTokens: 64 },
-      );
+    const record = JSON.parse(await readFile(join(settings.out, 'training.json'), 'utf8')) as Record<string, unknown>;
+    assert.equal(record['objective'], 'polite');
+    assert.deepEqual(record['heldOut'], end.quality);
+    assert.deepEqual(record['pairs'], { training: 180, heldOut: 60 });
+    assert.match(JSON.stringify(record['data']), /^\[\{"name":"pairs\.jsonl","sha256":"[0-9a-f]{64}","pairs":240\}\]$/);
+    assert.match(JSON.stringify(record['base']), /"sha256":"[0-9a-f]{64}"/);
+    const { learningRate, seed, maxTokens } = record['settings'] as Record<string, unknown>;
+    assert.deepEqual(
+      { learningRate, seed, maxTokens },
+      { learningRate: settings.learningRate, seed: 4, maxTokens: 64 },
+    );
 
-      await run({ ...settings, out: join(directory, 'again') });
-      const names = await readdir(settings.out);
-      assert.deepEqual(await readdir(join(directory, 'again')), names);
-      for (const name of names) {
-        const [first, second] = [
-          await readFile(join(settings.out, name)),
-          await readFile(join(directory, 'again', name)),
-        ];
-        assert.ok(first.equals(second), name);
-      }
-      await run({ ...settings, out: join(directory, 'other'), seed: 5 });
-      const weights = await readFile(join(directory, 'other/model.safetensors'));
-      assert.ok(!weights.equals(await readFile(join(settings.out, 'model.safetensors'))));
-      assert.deepEqual((await readdir(directory)).sort(), ['again', 'model', 'other', 'out', 'pairs.jsonl']);
-    },
-  );
+    await run({ ...settings, out: join(directory, 'again') });
+    const names = await readdir(settings.out);
+    assert.deepEqual(await readdir(join(directory, 'again')), names);
+    for (const name of names) {
+      const [first, second] = [
+        await readFile(join(settings.out, name)),
+        await readFile(join(directory, 'again', name)),
+      ];
+      assert.ok(first.equals(second), name);
+    }
+    await run({ ...settings, out: join(directory, 'other'), seed: 5 });
+    const weights = await readFile(join(directory, 'other/model.safetensors'));
+    assert.ok(!weights.equals(await readFile(join(settings.out, 'model.safetensors'))));
+    assert.deepEqual((await readdir(directory)).sort(), ['again', 'model', 'other', 'out', 'pairs.jsonl']);
+  });
 }
 
 test('the quality is that of the model that is written, on pairs of prompts that were not trained on', async (t) => {
@@ -147,7 +140,7 @@ test('the quality is that of the model that is written, on pairs of prompts that
   await engine.close();
 });
 
-test('one that is stopped, and one that fails, leave nothing', { timeout: 60_000 }, async (t) => {
+test('one that is stopped, and one that fails, leave nothing', async (t) => {
   const directory = await workspace(t);
   const settings = settingsFor(directory);
   const end = (await run(settings, 3)).at(-1)!;
@@ -160,7 +153,7 @@ test('one that is stopped, and one that fails, leave nothing', { timeout: 60_000
   assert.deepEqual((await readdir(directory)).sort(), ['bad.jsonl', 'model', 'pairs.jsonl']);
 });
 
-test('what cannot be is said before anything is trained', { timeout: 60_000 }, async (t) => {
+test('what cannot be is said before anything is trained', async (t) => {
   const directory = await workspace(t);
   const settings = settingsFor(directory);
   const refused = (change: Partial<FitSettings>, message: RegExp): Promise<void> =>

@@ -35,7 +35,7 @@ for (const [what, change, most] of [
   ['adapters', {}, 0.95],
   ['every weight', { lora: undefined, learningRate: 5e-3 }, 0.8],
 ] as const) {
-  test(`${what}: losses fall, and an interrupted training ends in the same bytes`, { timeout: 60_000 }, async (t) => {
+  test(`${what}: losses fall, and an interrupted training ends in the same bytes`, async (t) => {
     const directory = await workspace(t);
     const { lora, ...rest } = { ...settingsFor(directory, { epochs: 6 }), ...change };
     const settings: FinetuningSettings = { ...rest, ...(lora && { lora }) };
@@ -65,7 +65,7 @@ for (const [what, change, most] of [
   });
 }
 
-test('pieces of an update add up to it', { timeout: 60_000 }, async (t) => {
+test('pieces of an update add up to it', async (t) => {
   const directory = await workspace(t);
   const whole = await run(settingsFor(directory, { epochs: 1, heldOut: 0 }));
   const pieces = await run(settingsFor(directory, { epochs: 1, heldOut: 0, microBatch: 3, out: join(directory, 'b') }));
@@ -76,23 +76,16 @@ test('pieces of an update add up to it', { timeout: 60_000 }, async (t) => {
   });
 });
 
-test(
-  'the result is the model that was trained: another training starts where this one ended',
-  { timeout: 60_000 },
-  async (t) => {
-    const directory = await workspace(t);
-    const first = await run(settingsFor(directory));
-    const second = await run(
-      settingsFor(directory, { model: join(directory, 'out'), out: join(directory, 'next') }),
-      0,
-    );
-    const [ended, begun] = [first.end.heldOutLosses.at(-1)!, second.end.heldOutLosses[0]!];
-    assert.ok(first.end.heldOutLosses[0]! - ended > 0.05);
-    assert.ok(Math.abs(begun - ended) < 1e-5 * ended, `${ended} with adapters, ${begun} merged`);
-  },
-);
+test('the result is the model that was trained: another training starts where this one ended', async (t) => {
+  const directory = await workspace(t);
+  const first = await run(settingsFor(directory));
+  const second = await run(settingsFor(directory, { model: join(directory, 'out'), out: join(directory, 'next') }), 0);
+  const [ended, begun] = [first.end.heldOutLosses.at(-1)!, second.end.heldOutLosses[0]!];
+  assert.ok(first.end.heldOutLosses[0]! - ended > 0.05);
+  assert.ok(Math.abs(begun - ended) < 1e-5 * ended, `${ended} with adapters, ${begun} merged`);
+});
 
-test('what cannot be is said before anything is trained', { timeout: 60_000 }, async (t) => {
+test('what cannot be is said before anything is trained', async (t) => {
   const directory = await workspace(t);
   const settings = settingsFor(directory);
   const refused = (change: Partial<FinetuningSettings>, message: RegExp): Promise<void> =>

@@ -34,7 +34,8 @@ export interface Combination extends Choice {
  * const gram = gramMatrix(gradients, ['helpful', 'harmless']);
  * const { weights, progress } = combine(gram, { method: 'pgapo', preference: [0.6, 0.4] });
  * console.log(progress.every((slope) => slope > 0)); // true
- * console.log(weightedSum(gradients, weights, new Float32Array(2))); // the ascent direction of the update
+ * const direction = weightedSum(gradients, weights, new Float32Array(2));
+ * console.log(direction); // Float32Array(2) [ 0.42111456394195557, 0.3577708899974823 ]
  * ```
  */
 export function combine(gram: Gram, options: CombineOptions): Combination;

