@@ -1,21 +1,25 @@
-/** A step's completions: their order, their shards, and the flat arrays over them that services take. */
+/** The completions of a step: their order, their shards, and the flat arrays over them that services take. */
+import { at } from '@gapo/numeric';
 
-/** One completion of a drawn prompt. */
+/** A completion of one of the step's prompts. */
 export interface Sample {
-  /** Place of its prompt among the step's prompts. */
+  /** Index of its prompt among the step's prompts. */
   readonly prompt: number;
   /** Which completion of that prompt, from 0. */
   readonly sample: number;
   readonly promptIds: readonly number[];
-  /** At least one token, the one that ended it included. */
+  /** At least one token, including the one that ended it. */
   readonly tokenIds: readonly number[];
-  /** Log-probability of each token under the policy that drew it, whatever sampling options cut or penalised. */
+  /** Log-probability of each token under the policy that sampled it, before truncation and repetition penalties. */
   readonly logprobs: Float32Array;
   /** Whether it ended with an end-of-sequence token or a stop string. */
   readonly finished: boolean;
 }
 
-/** Consecutive samples that are computed in one piece. */
+/** Half-open ranges [start, end) that follow one another, one per piece. */
+export type Ranges = readonly (readonly [start: number, end: number])[];
+
+/** Consecutive samples that one worker computes. */
 export interface Shard {
   /** Its number among the step's shards, from 0. */
   readonly number: number;
@@ -27,63 +31,69 @@ export interface Shard {
   readonly lastToken: number;
 }
 
-/** A step's completions in their one order: by prompt, then by sample. */
+/** The completions of a step in their one order: by prompt, then by sample. */
 export interface Batch {
   readonly samples: readonly Sample[];
   readonly shards: readonly Shard[];
-  /** Completion tokens. */
+  /** Number of completion tokens. */
   readonly tokens: number;
-  /** Tokens of each completion. */
+  /** Number of tokens of each completion, [completions]. */
   readonly lengths: Uint32Array;
   /** Log-probabilities under the sampling policy, [tokens]. */
   readonly logprobs: Float32Array;
 }
 
+/** Splits a count into ranges whose sizes differ by at most one. */
+export function splitEvenly(count: number, pieces: number): Ranges {
+  return Array.from({ length: pieces }, (_, i) => [
+    Math.floor((i * count) / pieces),
+    Math.floor(((i + 1) * count) / pieces),
+  ]);
+}
+
 /**
- * A batch of samples that are sorted by prompt, then by sample. Shards without samples are left out.
+ * Creates a batch. Shards without samples are left out.
  *
- * @param bounds the prompts [start, end) of each shard
+ * @param samples sorted by prompt, then by sample
+ * @param bounds the prompts of each shard
  */
-export function createBatch(samples: readonly Sample[], bounds: readonly (readonly [number, number])[]): Batch {
+export function createBatch(samples: readonly Sample[], bounds: Ranges): Batch {
   const lengths = Uint32Array.from(samples, ({ tokenIds }) => tokenIds.length);
   const tokens = lengths.reduce((total, length) => total + length, 0);
   const logprobs = new Float32Array(tokens);
-  const firstTokens: number[] = [];
-  let offset = 0;
-  for (const sample of samples) {
-    firstTokens.push(offset);
-    logprobs.set(sample.logprobs, offset);
-    offset += sample.tokenIds.length;
-  }
-  firstTokens.push(offset);
   const shards: Shard[] = [];
-  let start = 0;
+  let [end, lastToken] = [0, 0];
   bounds.forEach(([, lastPrompt], number) => {
-    let end = start;
-    while (end < samples.length && samples[end]!.prompt < lastPrompt) end++;
-    if (end > start) {
-      shards.push({ number, start, end, firstToken: firstTokens[start]!, lastToken: firstTokens[end]! });
+    const [start, firstToken] = [end, lastToken];
+    for (let sample = samples[end]; sample !== undefined && sample.prompt < lastPrompt; sample = samples[end]) {
+      logprobs.set(sample.logprobs, lastToken);
+      lastToken += sample.tokenIds.length;
+      end++;
     }
-    start = end;
+    if (end > start) shards.push({ number, start, end, firstToken, lastToken });
   });
   return { samples, shards, tokens, lengths, logprobs };
 }
 
-/** The sequences of a shard, as the gradient service takes them. */
+/** Returns the sequences of a shard as the gradient service takes them. */
 export function sequencesOf(batch: Batch, { start, end }: Shard): { promptIds: number[]; completionIds: number[] }[] {
   return batch.samples
     .slice(start, end)
     .map(({ promptIds, tokenIds }) => ({ promptIds: [...promptIds], completionIds: [...tokenIds] }));
 }
 
-/** The tokens of some completions, by their places among the batch's. */
-export function tokensOf({ lengths }: Batch, places: readonly number[]): readonly number[] {
-  const first = new Uint32Array(lengths.length);
-  for (let i = 1; i < lengths.length; i++) first[i] = first[i - 1]! + lengths[i - 1]!;
-  return places.flatMap((at) => Array.from({ length: lengths[at]! }, (_, t) => first[at]! + t));
+/** Returns the indices of the tokens of some completions among the batch's tokens. */
+export function tokensOf({ lengths }: Batch, completions: readonly number[]): readonly number[] {
+  let tokens = 0;
+  const first = lengths.map((length) => (tokens += length) - length);
+  return completions.flatMap((i) => Array.from({ length: at(lengths, i) }, (_, t) => at(first, i) + t));
 }
 
-/** Some rows of [rows, stride], in the order that is asked for. */
+/**
+ * Returns some rows, in the given order.
+ *
+ * @param values [rows, stride]
+ */
 export function picked(values: Float32Array, stride: number, rows: readonly number[]): Float32Array {
   const result = new Float32Array(rows.length * stride);
   rows.forEach((row, i) => result.set(values.subarray(row * stride, (row + 1) * stride), i * stride));
@@ -91,7 +101,7 @@ export function picked(values: Float32Array, stride: number, rows: readonly numb
 }
 
 /**
- * Columns [start, end) of each row, as an array of their own.
+ * Returns columns [start, end) of each row as a new array.
  *
  * @param rows [count, width], row-major
  */
@@ -105,47 +115,52 @@ export function columns(rows: Float32Array, count: number, start: number, end: n
 }
 
 /**
- * Flat numbers over tokens as padded rows, one for each completion.
+ * Lays flat numbers over tokens out as padded rows, one per completion.
  *
- * @param stride numbers of each token, of which number `offset` is taken. @default 1
+ * @param stride numbers per token, of which number `offset` is taken. @default 1
  * @returns [completions, width], float64, 0 from each length on
  */
 export function padded(
   flat: ArrayLike<number>,
-  lengths: ArrayLike<number>,
+  lengths: Uint32Array,
   width: number,
   stride = 1,
   offset = 0,
 ): Float64Array {
   const rows = new Float64Array(lengths.length * width);
   let token = 0;
-  for (let row = 0; row < lengths.length; row++) {
-    for (let t = 0; t < lengths[row]!; t++) rows[row * width + t] = flat[stride * token++ + offset]!;
-  }
+  lengths.forEach((length, row) => {
+    for (let t = 0; t < length; t++) rows[row * width + t] = at(flat, stride * token++ + offset);
+  });
   return rows;
 }
 
-/** The real numbers of padded rows, written to every `stride`-th place of `into` from `offset` on. */
+/** Writes the real numbers of padded rows to every `stride`-th element of `into`, starting at `offset`. */
 export function unpad(
   rows: ArrayLike<number>,
-  lengths: ArrayLike<number>,
+  lengths: Uint32Array,
   width: number,
   into: Float32Array,
   stride = 1,
   offset = 0,
 ): void {
   let token = 0;
-  for (let row = 0; row < lengths.length; row++) {
-    for (let t = 0; t < lengths[row]!; t++) into[stride * token++ + offset] = rows[row * width + t]!;
-  }
+  lengths.forEach((length, row) => {
+    for (let t = 0; t < length; t++) into[stride * token++ + offset] = at(rows, row * width + t);
+  });
 }
 
-/** The sum over each completion's tokens. */
-export function sumsOf(flat: ArrayLike<number>, lengths: ArrayLike<number>): Float64Array {
-  const sums = new Float64Array(lengths.length);
+/**
+ * Sums over the tokens of each completion.
+ *
+ * @param flat [tokens]
+ * @returns [completions]
+ */
+export function sumsOf(flat: ArrayLike<number>, lengths: Uint32Array): Float64Array {
   let token = 0;
-  for (let row = 0; row < lengths.length; row++) {
-    for (let t = 0; t < lengths[row]!; t++) sums[row]! += flat[token++]!;
-  }
-  return sums;
+  return Float64Array.from(lengths, (length) => {
+    let sum = 0;
+    for (let t = 0; t < length; t++) sum += at(flat, token++);
+    return sum;
+  });
 }

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { TextCodec } from '@gapo/model';
 import { scratch } from '../fixtures/world.fixture.js';
-import { drawPrompts, readPrompts, splitEvenly, type PromptRecord } from './prompts.js';
+import { splitEvenly } from './batch.js';
+import { drawPrompts, readPrompts, type PromptRecord } from './prompts.js';
 
 /** Every byte is a token. */
 const codec = new TextCodec(

@@ -95,11 +95,3 @@ export function drawPlaces(size: number, seed: number, position: number, count: 
     return order[at % size]!;
   });
 }
-
-/** The bounds [start, end) of equal pieces: sizes differ by at most one, and depend on nothing but both numbers. */
-export function splitEvenly(count: number, pieces: number): readonly (readonly [start: number, end: number])[] {
-  return Array.from({ length: pieces }, (_, i) => [
-    Math.floor((i * count) / pieces),
-    Math.floor(((i + 1) * count) / pieces),
-  ]);
-}

@@ -19,8 +19,8 @@ import {
   RpcError,
 } from '@gapo/rpc';
 import { attributeNames, ROOT_CONTEXT, spanNames, withSpan } from '@gapo/tracing';
-import type { Sample } from '../data/batch.js';
-import { splitEvenly, type PromptRecord } from '../data/prompts.js';
+import { splitEvenly, type Sample } from '../data/batch.js';
+import type { PromptRecord } from '../data/prompts.js';
 import { describeRewards, needsRewards } from '../scoring/rewardServices.js';
 import { scoreItems } from '../scoring/scoring.js';
 import { policyRef, type TrainingContext } from '../step/context/trainingContext.js';

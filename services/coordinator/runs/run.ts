@@ -19,16 +19,15 @@ import { PauseNeeded } from '../state/interruption.js';
 import type { ObjectivesRequest } from '../state/objectiveChanges.js';
 import { initialState, versionOf, type TrainingState } from '../state/trainingState.js';
 import type { VersionStore } from '../state/versions.js';
-import type { Phase } from '../step/context/stepContext.js';
+import { stepContext, type Phase } from '../step/context/stepContext.js';
 import {
   prepareTraining,
   startingVersions,
   trainingWith,
   type TrainingContext,
 } from '../step/context/trainingContext.js';
-import { takePairStep } from '../step/dpo/pairStep.js';
-import { takeStep } from '../step/step.js';
 import { completeReport } from '../step/stepReport.js';
+import { takeStep } from '../step/takeStep.js';
 import { RunEvents } from './events.js';
 import { RunFeed } from './feed.js';
 import { hasEnded, targetOf, type Transition } from './lifecycle.js';
@@ -400,20 +399,23 @@ export class Run {
     await meetRewards(training.rewards.of(this.#goals.addedAt(step)), this.#abort.signal);
     const progress = (phase: Phase, done: number, total: number, waitingFor = ''): void =>
       this.#feed.progress({ step, phase, done, total, waitingFor });
-    const { state, findings } = await (this.config.algorithm === 'dpo' ? takePairStep : takeStep)(before, {
-      training,
-      platform: this.#platform,
-      versions: this.#versions!,
-      key: this.key,
-      signal: this.#abort.signal,
-      goalChanges,
-      observer: {
-        progress,
-        rollout: (event) => this.#events.rollout(event),
-        reward: (event) => this.#events.reward(event),
-        gradient: (update, event) => this.#events.gradient(update, event),
-      },
-    });
+    const { state, findings } = await takeStep(
+      stepContext({
+        training,
+        before,
+        workers: this.#platform,
+        versions: this.#versions!,
+        key: this.key,
+        signal: this.#abort.signal,
+        goalChanges,
+        observer: {
+          progress,
+          rollout: (event) => this.#events.rollout(event),
+          reward: (event) => this.#events.reward(event),
+          gradient: (update, event) => this.#events.gradient(update, event),
+        },
+      }),
+    );
     const reportAt = (checkpointSeconds: number): StepReport => {
       const times = { seconds: (performance.now() - began) / 1000, checkpointSeconds };
       return completeReport(findings, times, this.#history.recentSeconds, this.config.steps - step);

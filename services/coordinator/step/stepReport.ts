@@ -1,50 +1,58 @@
-/** The parts of a step's report that are the same whatever is trained on: what the updates did. */
-import type { ObjectiveReport, StepReport } from '@gapo/rpc';
+/** The report of a step. */
+import { at } from '@gapo/numeric';
+import type { ObjectiveReport, PhaseSeconds, StepReport } from '@gapo/rpc';
 import { currentTraceId } from '@gapo/tracing';
-import type { ChosenWeights } from '../state/trainingState.js';
-import type { StepFindings } from './context/stepContext.js';
+import type { StepContext } from './context/stepContext.js';
+import type { StepLearning } from './updates/stepStrategy.js';
 import type { Updated } from './updates/updates.js';
 
-type UpdateReport = Pick<
-  StepFindings,
-  | 'entropy'
-  | 'clipFraction'
-  | 'maxLogprobGap'
-  | 'stationarity'
-  | 'updateNorm'
-  | 'learningRate'
-  | 'weightsAge'
-  | 'approximationDegrees'
->;
+/** A step's report without the fields that are known only once it has ended. */
+export type StepFindings = Omit<StepReport, 'seconds' | 'etaSeconds' | 'traceId'> & { readonly phases: PhaseSeconds };
 
-/** What the report says of the updates. */
-export function reportOf(updated: Updated): UpdateReport {
-  const { statistics, chosen, approximationDegrees } = updated;
+/** Reports what a step learned from and what its updates did. */
+export function findingsOf(
+  { clock, config, step }: StepContext,
+  { inputs: { batch }, objectives, klPerToken }: StepLearning,
+  updated: Updated,
+): StepFindings {
+  const { statistics, chosen, combination, approximationDegrees } = updated;
   const { clipped, entropySum, tokens } = statistics;
+  const { samples } = batch;
   return {
+    step,
+    objectives: config.objectives.map(({ name }, k): ObjectiveReport => {
+      const multiplier = combination.memory['multipliers']?.[k];
+      return {
+        name,
+        ...at(objectives, k),
+        // As they were when the weights were chosen.
+        weight: at(chosen.weights, k),
+        alpha: at(chosen.alpha, k),
+        gradientNorm: at(chosen.norms, k),
+        progress: at(chosen.progress, k),
+        ...(multiplier !== undefined && { multiplier }),
+      };
+    }),
     entropy: entropySum / tokens,
     clipFraction: clipped.reduce((total, count) => total + count, 0) / (tokens * Math.max(1, clipped.length)),
     maxLogprobGap: updated.maxLogprobGap,
     stationarity: chosen.stationarity,
     updateNorm: updated.norm,
     learningRate: updated.learningRate,
-    weightsAge: updated.weightsAge,
+    weightsAge: step - chosen.step,
     ...(approximationDegrees !== undefined && { approximationDegrees }),
+    ...(klPerToken !== undefined && { kl: klPerToken }),
+    tokens: batch.tokens,
+    completionLength: batch.tokens / samples.length,
+    finishedFraction: samples.filter(({ finished }) => finished).length / samples.length,
+    phases: clock.phases,
   };
 }
 
-/** What the report says of one objective's part in the combination, as it was when its weights were chosen. */
-export function weightsReport(
-  { weights, alpha, norms, progress }: ChosenWeights,
-  k: number,
-): Pick<ObjectiveReport, 'weight' | 'alpha' | 'gradientNorm' | 'progress'> {
-  return { weight: weights[k]!, alpha: alpha[k]!, gradientNorm: norms[k]!, progress: progress[k]! };
-}
-
 /**
- * The whole report, once the step has ended.
+ * Completes the report once the step has ended.
  *
- * @param recent seconds of the latest steps before, whose mean with this one's makes the estimate of what is left
+ * @param recent seconds of the latest steps before this one; their mean with this one's estimates the time left
  * @param stepsLeft after this one
  */
 export function completeReport(

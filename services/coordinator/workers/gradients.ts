@@ -1,5 +1,6 @@
 /** Log-probabilities, values and gradients: shards go to gradient workers, and are added up in shard order. */
-import { gradientArrays, gramFromMatrix, gramMatrix, type Gram } from '@gapo/objectives';
+import { addScaled, at } from '@gapo/numeric';
+import { gradientArrays } from '@gapo/objectives';
 import {
   fromTensor,
   RpcError,
@@ -113,19 +114,26 @@ export interface BatchGradients {
   readonly statistics: GradientStatistics;
 }
 
-/** Something cheaper than the exact gradients, from which the combination's weights can be chosen. */
-export type ApproximateSource = 'lastLayer' | 'logits' | { readonly projection: number };
+/** Vectors or a matrix from gradient workers. */
+export type GradientTensors = readonly (Float32Array | Float64Array)[];
 
-interface ShardGradients {
-  readonly gradients: readonly (Float32Array | Float64Array)[];
+/** Name and shape of a tensor. */
+export interface ExpectedTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/** What the shards of a batch add up to. */
+export interface ShardSum {
+  readonly tensors: GradientTensors;
   readonly statistics: GradientStatistics;
 }
 
-/** Whether tensors from a worker are those that were asked for; the words for them otherwise. */
-type HeaderCheck = (headers: readonly TensorHeader[]) => string | undefined;
+/** Returns the tensors that a worker should have answered with, in each form that is valid. */
+type Expectation = (answered: readonly ExpectedTensor[]) => readonly (readonly ExpectedTensor[])[];
 
 /**
- * The gradients of a batch: the sum of its shards, added in shard order in float32 whatever the order of arrival.
+ * Computes the gradients of a batch. Shards are summed in shard order in float32, whatever the order of arrival.
  *
  * @throws RpcError, PauseNeeded as WorkerPool.run
  */
@@ -134,80 +142,42 @@ export async function batchGradients(
   input: GradientInput,
   onShard: (shard: Shard, done: Done<unknown>) => void,
 ): Promise<BatchGradients> {
-  const { gradients, statistics } = await sumOfShards(call, input, exactHeaders(input), onShard);
-  const flat = gradients as readonly Float32Array[];
+  const { tensors, statistics } = await sumOfShards(call, input, expectedGradients(input), onShard);
+  const flat = tensors as readonly Float32Array[];
   const names = input.loss.objectives.length;
   return { objectives: flat.slice(0, names), regularizer: flat[names], statistics };
 }
 
-/**
- * The Gram matrix of a batch by an approximate source, without any gradient that an update could be made of: shards are
- * added up in shard order, as gradients are, and with `logits` their Gram matrices, since tokens have logits of their own.
- *
- * @param seed of the projection's signs
- * @throws RpcError, PauseNeeded as WorkerPool.run; NonFiniteError naming the objective
- */
-export async function approximateGram(
-  call: GradientCall,
-  input: GradientInput,
-  source: ApproximateSource,
-  seed: number,
-  onShard: (shard: Shard, done: Done<unknown>) => void,
-): Promise<Gram> {
-  const { objectives } = input.loss;
-  const loss = { ...input.loss, ...sourceFields(source, seed) };
-  const { gradients } = await sumOfShards(call, { ...input, loss }, approximateHeaders(objectives, source), onShard);
-  return source === 'logits' ? gramFromMatrix(gradients[0]!, objectives) : gramMatrix(gradients, objectives);
-}
-
-function sourceFields(source: ApproximateSource, seed: number): Partial<LossSpecInput> {
-  if (source === 'lastLayer') return { source: 'GRADIENT_SOURCE_LAST_LAYER' };
-  if (source === 'logits') return { source: 'GRADIENT_SOURCE_LOGITS' };
-  return {
-    source: 'GRADIENT_SOURCE_PROJECTION',
-    projectionDimensions: source.projection,
-    projectionSeed: seed,
-  };
-}
-
-const shown = (headers: readonly { name: string; shape: readonly number[] }[]): string =>
-  headers.map(({ name, shape }) => `${name}[${shape.join()}]`).join(' ');
-
-/** One tensor over all parameters for each objective, and one of the regularisers where there are any. */
-function exactHeaders({ loss, parameters, returns }: GradientInput): HeaderCheck {
+/** Returns one tensor over all parameters per objective, and one of the regularizers where there are any. */
+function expectedGradients({ loss, parameters, returns }: GradientInput): Expectation {
   const shape = [parameters];
   const objectives = loss.objectives.map((name) => ({ name, shape }));
   const all = [...objectives, { name: 'regularizer', shape }];
-  const expected = hasRegularizer(loss) ? all : objectives;
-  // With value heads there is one even where its coefficients are 0.
-  const taken = returns === undefined ? [expected] : [expected, all];
-  return (headers) => (taken.some((wanted) => shown(wanted) === shown(headers)) ? undefined : shown(expected));
+  if (hasRegularizer(loss)) return () => [all];
+  // With value heads there is a regularizer even where its coefficients are 0.
+  return () => (returns === undefined ? [objectives] : [objectives, all]);
 }
 
-/** One smaller tensor for each objective, or their Gram matrix. */
-function approximateHeaders(objectives: readonly string[], source: ApproximateSource): HeaderCheck {
-  return (headers) => {
-    const size =
-      source === 'lastLayer' ? (headers[0]?.shape[0] ?? 0) : typeof source === 'object' ? source.projection : 0;
-    const wanted =
-      source === 'logits'
-        ? [{ name: 'gram', shape: [objectives.length, objectives.length] }]
-        : objectives.map((name) => ({ name, shape: [size] }));
-    return shown(wanted) === shown(headers) ? undefined : shown(wanted);
-  };
-}
+const shown = (tensors: readonly ExpectedTensor[]): string =>
+  tensors.map(({ name, shape }) => `${name}[${shape.join()}]`).join(' ');
 
-async function sumOfShards(
+/**
+ * Computes tensors for each shard of a batch and sums them in shard order.
+ *
+ * @param expectation the names and shapes that workers must answer with
+ * @throws RpcError, PauseNeeded as WorkerPool.run
+ */
+export async function sumOfShards(
   { pool, signal, label }: GradientCall,
   input: GradientInput,
-  check: HeaderCheck,
+  expectation: Expectation,
   onShard: (shard: Shard, done: Done<unknown>) => void,
-): Promise<ShardGradients> {
+): Promise<ShardSum> {
   const sum = new OrderedSum();
   const pieces = input.batch.shards.map(async (shard, order) => {
     const done = await pool.run(`gradients of shard ${shard.number} of ${label}`, signal, (attempt) =>
-      // The first shard's arrays are those that the others are added to, and that the Gram matrix is taken of.
-      shardGradients(attempt, input, shard, check, order === 0 ? arraysFor : undefined),
+      // The others are added to the first shard's arrays, which the Gram matrix is computed from.
+      shardTensors(attempt, input, shard, expectation, order === 0 ? arraysFor : undefined),
     );
     sum.add(order, done.value);
     onShard(shard, done);
@@ -216,13 +186,13 @@ async function sumOfShards(
   return sum.finish();
 }
 
-async function shardGradients(
+async function shardTensors(
   { client, options }: Attempt<GradientService>,
   input: GradientInput,
   shard: Shard,
-  check: HeaderCheck,
+  expectation: Expectation,
   arrays?: (headers: readonly TensorHeader[]) => readonly Float32Array[],
-): Promise<ShardGradients> {
+): Promise<ShardSum> {
   const broken = (how: string): RpcError =>
     new RpcError('INTERNAL', `the worker answered ${how}`, { method: 'ComputeGradients', target: client.target });
   let assembler: TensorAssembler | undefined;
@@ -230,8 +200,8 @@ async function shardGradients(
   for await (const message of client.ComputeGradients(gradientRequest(input, shard), options)) {
     if (message.header) {
       const { tensors } = message.header;
-      const wanted = check(tensors);
-      if (wanted !== undefined) throw broken(`gradients ${shown(tensors)}, expected ${wanted}`);
+      const expected = expectation(tensors).map(shown);
+      if (!expected.includes(shown(tensors))) throw broken(`gradients ${shown(tensors)}, expected ${expected[0]}`);
       const given = arrays?.(tensors);
       assembler = new TensorAssembler(tensors, {
         what: `the gradients from ${client.target}`,
@@ -245,11 +215,11 @@ async function shardGradients(
   if (assembler === undefined || statistics === undefined) throw broken('a stream without header or statistics');
   const tokens = shard.lastToken - shard.firstToken;
   if (statistics.tokens !== tokens) throw broken(`statistics of ${statistics.tokens} tokens, expected ${tokens}`);
-  const gradients = assembler.finish().map(({ data }) => {
+  const tensors = assembler.finish().map(({ data }) => {
     if (data instanceof Float32Array || data instanceof Float64Array) return data;
     throw broken('gradients that are not float32 or float64');
   });
-  return { gradients, statistics };
+  return { tensors, statistics };
 }
 
 /** Arrays that the Gram matrix reads in place, for float32 vectors of one length; none for anything else. */
@@ -287,45 +257,36 @@ function gradientRequest(input: GradientInput, shard: Shard): ComputeGradientsRe
   };
 }
 
-/** Adds pieces in the order of their numbers, each as soon as all before it are there; later ones wait. */
+/** Adds shards in the order of their numbers, each as soon as all before it have arrived. */
 class OrderedSum {
-  readonly #waiting = new Map<number, ShardGradients>();
-  #sum: { gradients: (Float32Array | Float64Array)[]; statistics: GradientStatistics } | undefined;
+  readonly #waiting = new Map<number, ShardSum>();
+  #sum: ShardSum | undefined;
   #next = 0;
 
-  add(order: number, piece: ShardGradients): void {
-    this.#waiting.set(order, piece);
+  add(order: number, shard: ShardSum): void {
+    this.#waiting.set(order, shard);
     for (let ready = this.#waiting.get(this.#next); ready !== undefined; ready = this.#waiting.get(this.#next)) {
       this.#waiting.delete(this.#next++);
-      if (this.#sum === undefined) this.#sum = { gradients: [...ready.gradients], statistics: ready.statistics };
-      else this.#sum = addUp(this.#sum, ready);
+      this.#sum = this.#sum === undefined ? ready : sumOf(this.#sum, ready);
     }
   }
 
-  finish(): ShardGradients {
+  finish(): ShardSum {
     if (this.#sum === undefined) throw new RangeError('no shard has any gradients');
     return this.#sum;
   }
 }
 
-function addUp(
-  sum: { gradients: (Float32Array | Float64Array)[]; statistics: GradientStatistics },
-  { gradients, statistics }: ShardGradients,
-): { gradients: (Float32Array | Float64Array)[]; statistics: GradientStatistics } {
-  sum.gradients.forEach((into, k) => {
-    const from = gradients[k]!;
-    for (let i = 0; i < into.length; i++) into[i]! += from[i]!;
-  });
-  const before = sum.statistics;
-  return {
-    gradients: sum.gradients,
-    statistics: {
-      tokens: before.tokens + statistics.tokens,
-      klSum: before.klSum + statistics.klSum,
-      entropySum: before.entropySum + statistics.entropySum,
-      clipped: before.clipped.map((count, k) => count + (statistics.clipped[k] ?? 0)),
-      maxLogprobGap: Math.max(before.maxLogprobGap, statistics.maxLogprobGap),
-      valueLossSum: before.valueLossSum.map((loss, k) => loss + (statistics.valueLossSum[k] ?? 0)),
-    },
+/** Adds a shard to a sum: tensors in place. */
+function sumOf({ tensors, statistics: a }: ShardSum, { tensors: added, statistics: b }: ShardSum): ShardSum {
+  tensors.forEach((into, k) => addScaled(into, at(added, k)));
+  const statistics: GradientStatistics = {
+    tokens: a.tokens + b.tokens,
+    klSum: a.klSum + b.klSum,
+    entropySum: a.entropySum + b.entropySum,
+    clipped: a.clipped.map((count, k) => count + (b.clipped[k] ?? 0)),
+    maxLogprobGap: Math.max(a.maxLogprobGap, b.maxLogprobGap),
+    valueLossSum: a.valueLossSum.map((loss, k) => loss + (b.valueLossSum[k] ?? 0)),
   };
+  return { tensors, statistics };
 }

@@ -1,7 +1,7 @@
 /** Sampling: shards of prompts go to rollout workers, and what comes back is checked before anyone counts on it. */
 import type { RunConfig } from '@gapo/config';
 import { RpcError, type GenerateRequestInput, type PolicyRefInput, type SamplingInput } from '@gapo/rpc';
-import type { Sample } from '../data/batch.js';
+import type { Ranges, Sample } from '../data/batch.js';
 import { throwIfAborted } from '../state/interruption.js';
 import type { Attempt, Done, WorkerPool } from './workers.js';
 
@@ -20,7 +20,7 @@ export interface SamplingRequest {
   /** All prompts, in order, with the counters of their random numbers. */
   readonly prompts: readonly { readonly tokenIds: readonly number[]; readonly counter: number }[];
   /** The prompts [start, end) of each shard. */
-  readonly bounds: readonly (readonly [number, number])[];
+  readonly bounds: Ranges;
   readonly sampling: SamplingSettings;
   readonly seed: number;
   readonly step: number;

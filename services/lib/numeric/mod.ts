@@ -6,6 +6,7 @@ export * from './statistics.js';
 export { factor, substitute } from './linear/cholesky.js';
 export { symmetricEigen } from './linear/eigen.js';
 export { eliminate } from './linear/elimination.js';
+export { addScaled } from './linear/vectors.js';
 export { adamWStep, createAdamWState, adamwDefaults, type AdamWOptions, type AdamWState } from './optimizer/adamw.js';
 export { clipGlobalNorm, globalNorm, type Clipped } from './optimizer/clip.js';
 export { checkSchedule, learningRateAt, type Schedule } from './optimizer/schedule.js';

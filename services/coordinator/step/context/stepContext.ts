@@ -1,17 +1,24 @@
-/** What every kind of training step works with: workers, observers, a clock for its phases, a count of its pieces. */
-import type { PhaseSeconds, RewardEvent, ShardEvent, StepReport } from '@gapo/rpc';
+/** What one training step works with: the run's context, workers, a clock for its phases, the progress of its gradient work. */
+import type { RunConfig } from '@gapo/config';
+import type { PhaseSeconds, PolicyRefInput, RewardEvent, ShardEvent } from '@gapo/rpc';
 import { attributeNames, withSpan, type SpanName } from '@gapo/tracing';
 import type { GoalChange } from '../../state/goals.js';
-import type { TrainingState } from '../../state/trainingState.js';
+import { versionOf, type TrainingState } from '../../state/trainingState.js';
 import type { VersionStore } from '../../state/versions.js';
-import type { GradientCall, GradientPool } from '../../workers/gradients.js';
+import {
+  batchLogProbs,
+  type BatchLogProbs,
+  type GradientCall,
+  type GradientPool,
+  type LogProbsInput,
+} from '../../workers/gradients.js';
 import type { RolloutPool } from '../../workers/rollouts.js';
-import type { TrainingContext } from './trainingContext.js';
+import { policyRef, type TrainingContext } from './trainingContext.js';
 
-/** The phases that progress is told of. */
+/** The phases of a step, as reports and progress name them. */
 export type Phase = 'sampling' | 'rewards' | 'gradients' | 'combination' | 'checkpoint';
 
-/** Told what happens within a step. */
+/** Observes what happens within a step. */
 export interface StepObserver {
   progress(phase: Phase, done: number, total: number, waitingFor?: string): void;
   rollout(event: ShardEvent): void;
@@ -20,44 +27,77 @@ export interface StepObserver {
   gradient(update: number, event: ShardEvent): void;
 }
 
-/** What a step works with. */
-export interface StepContext {
-  /** With the objectives and the preference that are in force in the step. */
+/** What a step is given. */
+export interface StepParts {
+  /** With the goals that are in force in the step. */
   readonly training: TrainingContext;
-  readonly platform: { readonly rollout: RolloutPool; readonly gradient: GradientPool };
+  /** The state that the step starts from. */
+  readonly before: TrainingState;
+  readonly workers: { readonly rollout: RolloutPool; readonly gradient: GradientPool };
   readonly versions: VersionStore;
-  /** The key under which workers ask for the run's versions. */
+  /** The key by which workers fetch the run's versions. */
   readonly key: string;
   readonly signal: AbortSignal;
   readonly observer: StepObserver;
-  /** Changes of what the run aims at that were made so far. */
+  /** The changes of the run's goals so far. */
   readonly goalChanges: readonly GoalChange[];
 }
 
-/** A step's report but for what is known only once it has ended. */
-export type StepFindings = Omit<StepReport, 'seconds' | 'etaSeconds' | 'traceId'> & { readonly phases: PhaseSeconds };
-
-/** What a step leads to. */
-export interface StepResult {
-  readonly state: TrainingState;
-  readonly findings: StepFindings;
+/** The context of a step: what it is given, and what follows from it. */
+export interface StepContext extends StepParts {
+  readonly config: RunConfig;
+  /** The step's number, from 1. */
+  readonly step: number;
+  /** The version that the step starts from: the one that samples. */
+  readonly version: number;
+  readonly clock: Stopwatch;
+  readonly progress: GradientProgress;
+  readonly gradientCall: GradientCall;
+  /** Returns the reference by which workers fetch a version. */
+  readonly policy: (version: number) => PolicyRefInput;
 }
 
-/** Gradient workers, for a step. */
-export function callOf({ platform, signal }: StepContext, step: number): GradientCall {
-  return { pool: platform.gradient, signal, label: `step ${step}` };
+/** Creates the context of a step. */
+export function stepContext(parts: StepParts): StepContext {
+  const { training, before, workers, key, signal, observer } = parts;
+  const step = before.step + 1;
+  return {
+    ...parts,
+    config: training.config,
+    step,
+    version: versionOf(before),
+    clock: stopwatch(),
+    progress: new GradientProgress(observer),
+    gradientCall: { pool: workers.gradient, signal, label: `step ${step}` },
+    policy: (version) => policyRef(training, key, version),
+  };
 }
 
-/** Measures a step's phases: what it waits for, so that they do not overlap. */
+/** Returns the context with another signal. */
+export function withSignal(context: StepContext, signal: AbortSignal): StepContext {
+  return { ...context, signal, gradientCall: { ...context.gradientCall, signal } };
+}
+
+/**
+ * Computes the log-probabilities of a batch as part of a step.
+ *
+ * @throws RpcError, PauseNeeded as WorkerPool.run
+ */
+export function logProbsOf({ gradientCall, progress }: StepContext, input: LogProbsInput): Promise<BatchLogProbs> {
+  progress.expect(input.batch.shards.length);
+  return batchLogProbs(gradientCall, input, () => progress.tick());
+}
+
+/** Measures a step's phases: the time that it waits for each, so that they do not overlap. */
 export interface Stopwatch {
   readonly phases: PhaseSeconds;
-  /** Runs a phase in a span of its own and adds its time. */
+  /** Runs work in a span and adds its time to a phase. */
   time<T>(phase: Phase, span: SpanName, work: () => Promise<T> | T, epoch?: number): Promise<T>;
-  /** Adds to a phase the time until work that is under way already has ended. */
+  /** Adds the time until work that is already running has ended to a phase. */
   wait<T>(phase: Phase, work: Promise<T>): Promise<T>;
 }
 
-export function stopwatch(): Stopwatch {
+function stopwatch(): Stopwatch {
   const phases = { sampling: 0, rewards: 0, gradients: 0, combination: 0, checkpoint: 0 };
   const wait = async <T>(phase: Phase, work: Promise<T>): Promise<T> => {
     const began = performance.now();
@@ -75,8 +115,8 @@ export function stopwatch(): Stopwatch {
   };
 }
 
-/** Counts the pieces that go to gradient workers; more may become known on the way. */
-export class Pieces {
+/** Counts the shards that gradient workers compute; more may become known while the step runs. */
+export class GradientProgress {
   readonly #observer: StepObserver;
   #shown = false;
   #done = 0;
@@ -86,25 +126,25 @@ export class Pieces {
     this.#observer = observer;
   }
 
-  /** From here on the step waits for them, and progress tells of them. */
+  /** Reports progress from now on: the step waits for gradient workers. */
   show(): void {
     this.#shown = true;
-    if (this.#total > 0) this.#tell();
+    if (this.#total > 0) this.#report();
   }
 
-  /** So many more are to be done. */
+  /** Adds shards that are still to be computed. */
   expect(count: number): void {
     this.#total += count;
-    this.#tell();
+    this.#report();
   }
 
-  /** One is done. */
+  /** Counts a shard as computed. */
   tick(): void {
     this.#done += 1;
-    this.#tell();
+    this.#report();
   }
 
-  #tell(): void {
+  #report(): void {
     if (!this.#shown) return;
     this.#observer.progress('gradients', this.#done, Math.max(this.#done, this.#total));
   }

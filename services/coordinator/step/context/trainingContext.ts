@@ -7,8 +7,6 @@ import {
   flatten,
   peftConfig,
   readDecoderModel,
-  sizeOf,
-  valueHeadNames,
   TextCodec,
   Tokenizer,
   trainableTensors,
@@ -24,7 +22,6 @@ import { describeRewards, needsRewards, RewardServices, type RewardPlatform } fr
 import type { ScoredObjective } from '../../scoring/scoring.js';
 import type { AdapterFiles } from '../../state/checkpoint.js';
 import { VersionStore } from '../../state/versions.js';
-import { updateRule, type UpdateRule } from '../updates/optimizerStep.js';
 import { startingAdapter } from './startingAdapter.js';
 
 /** Everything that a run works with: the same from its first step to its last, but for what it aims at. */
@@ -50,7 +47,6 @@ export interface TrainingContext {
   readonly adapter: AdapterFiles | undefined;
   /** Version 0: the base model, with the adapter that the run starts from. */
   readonly initial: Float32Array;
-  readonly rule: UpdateRule;
 }
 
 /** Value heads of a run: one critic for each objective with GAE. */
@@ -121,7 +117,6 @@ export async function prepareTraining(
       metadata: adapterMetadata(decoder.sha256),
     },
     initial: flatten(initialTensors(decoder.config, trainable, config.seed, base)),
-    rule: updateRule(config, valueParameters(shapes)),
   };
   try {
     if (needsRewards(config)) await describeRewards(training.objectives, signal);
@@ -130,12 +125,6 @@ export async function prepareTraining(
     throw error;
   }
   return training;
-}
-
-/** Elements of the value heads, which are at the end of every flat vector. */
-function valueParameters(shapes: readonly TensorShape[]): number {
-  const heads: readonly string[] = Object.values(valueHeadNames);
-  return shapes.filter(({ name }) => heads.includes(name)).reduce((total, { shape }) => total + sizeOf(shape), 0);
 }
 
 /** The workbench with the objectives and the preference of another step: everything else stays the same. */

@@ -1,28 +1,27 @@
 /**
- * What a step learns from: completions, their scores, and log-probabilities that are not the sampler's. Log-probabilities
- * of a shard are computed as soon as it is sampled, and scores need none of them: so rollout workers that still sample, slow
- * reward services and gradient workers are waited for at the same time.
+ * What a PPO step learns from: completions, their scores, and log-probabilities under versions other than the sampler's.
+ * The log-probabilities of a shard are computed as soon as it is sampled, and scoring does not wait for them: rollout
+ * workers that still sample, slow reward services and gradient workers are waited for at the same time.
  */
 import { setMaxListeners } from 'node:events';
 import { concatenated } from '@gapo/model';
-import { deriveSeed } from '@gapo/numeric';
+import { at, deriveSeed } from '@gapo/numeric';
 import type { Item } from '@gapo/rpc';
 import { spanNames, withSpan } from '@gapo/tracing';
-import { createBatch, picked, tokensOf, type Batch, type Sample } from '../../data/batch.js';
+import { createBatch, picked, tokensOf, type Batch, type Ranges, type Sample } from '../../data/batch.js';
 import type { DrawnPrompt } from '../../data/prompts.js';
 import { quotedFailures, quotedOutliers, scoreItems, type ScoredBatch } from '../../scoring/scoring.js';
 import { PauseNeeded } from '../../state/interruption.js';
-import { versionOf, type TrainingState } from '../../state/trainingState.js';
-import { batchLogProbs, type BatchLogProbs } from '../../workers/gradients.js';
+import type { BatchLogProbs } from '../../workers/gradients.js';
 import { sampleShards } from '../../workers/rollouts.js';
-import { callOf, type Pieces, type StepContext, type Stopwatch } from '../context/stepContext.js';
-import { policyRef, valueHeadsOf } from '../context/trainingContext.js';
+import { logProbsOf, withSignal, type StepContext } from '../context/stepContext.js';
+import { valueHeadsOf } from '../context/trainingContext.js';
 
 /** Log-probabilities of a batch that are not the sampler's. */
 export interface LogProbsOfStep {
-  /** Under version 0; undefined where KL has no coefficient. */
+  /** Under version 0; undefined where the KL coefficient is 0. */
   readonly reference: BatchLogProbs | undefined;
-  /** With the critics' values, under the version that sampled; undefined without critics. */
+  /** Under the version that sampled, with the critics' values; undefined without critics. */
   readonly current: BatchLogProbs | undefined;
 }
 
@@ -30,54 +29,49 @@ export interface LogProbsOfStep {
 export interface Experience extends LogProbsOfStep {
   /** The completions that can be learned from. */
   readonly batch: Batch;
-  /** K arrays, one score for each completion of the batch. */
+  /** K arrays, one score per completion of the batch. */
   readonly scores: readonly Float64Array[];
-  /** Of all completions, those without a score too. */
+  /** All completions, including those without a score. */
   readonly scored: ScoredBatch;
 }
 
-/** What is drawn from and how it is split. */
+/** The step's prompts and their shards. */
 export interface Drawn {
   readonly drawn: readonly DrawnPrompt[];
-  /** The prompts [start, end) of each shard. */
-  readonly bounds: readonly (readonly [number, number])[];
+  /** The prompts of each shard. */
+  readonly bounds: Ranges;
 }
 
 /**
- * Samples completions, scores them and computes their log-probabilities. Where one fails, the others are given up.
+ * Samples completions, scores them and computes their log-probabilities. If one of these fails, the others are cancelled.
  *
  * @throws PauseNeeded, RunFailure, RpcError, the signal's reason
  */
-export async function gatherExperience(
-  before: TrainingState,
-  context: StepContext,
-  from: Drawn,
-  watch: Stopwatch,
-  pieces: Pieces,
-): Promise<Experience> {
+export async function gatherExperience(step: StepContext, from: Drawn): Promise<Experience> {
   const failed = new AbortController();
-  const signal = AbortSignal.any([context.signal, failed.signal]);
+  const signal = AbortSignal.any([step.signal, failed.signal]);
   setMaxListeners(0, signal); // every piece of work listens
-  const own = { ...context, signal };
-  let shards: readonly Promise<readonly Sample[]>[] = []; // there once sampling has begun, at once
-  const sampling = watch.time('sampling', spanNames.stepSampling, async () => {
-    shards = sample(before, own, from);
+  const context = withSignal(step, signal);
+  const { clock, progress } = context;
+  let shards: readonly Promise<readonly Sample[]>[] = []; // filled as soon as sampling has begun
+  const sampling = clock.time('sampling', spanNames.stepSampling, async () => {
+    shards = sample(context, from);
     return (await Promise.all(shards)).flat();
   });
   const computing = Promise.race(shards).then(() =>
-    withSpan(spanNames.stepLogProbs, {}, () => logProbs(before, own, from, shards, pieces)),
+    withSpan(spanNames.stepLogProbs, {}, () => logProbs(context, from, shards)),
   );
   const scoring = sampling.then((samples) =>
-    watch.time('rewards', spanNames.stepRewards, () => score(before.step + 1, own, from, samples)),
+    clock.time('rewards', spanNames.stepRewards, () => score(context, from, samples)),
   );
-  // What a step waits for once the scores are there is the gradient workers' time.
+  // Once the scores have arrived, the step waits for gradient workers alone.
   const waiting = scoring.then(() => {
-    pieces.show();
-    return watch.wait('gradients', computing);
+    progress.show();
+    return clock.wait('gradients', computing);
   });
   try {
     const [samples, scored, others] = await Promise.all([sampling, scoring, computing, waiting]);
-    return usable(before.step + 1, context, from, samples, scored, others);
+    return usable(context, from, samples, scored, others);
   } catch (error) {
     failed.abort(error);
     await Promise.allSettled([scoring, computing]);
@@ -86,26 +80,22 @@ export async function gatherExperience(
 }
 
 function sample(
-  before: TrainingState,
-  { training, platform, key, signal, observer }: StepContext,
+  { config, observer, policy, signal, step, training, version, workers }: StepContext,
   { drawn, bounds }: Drawn,
 ): readonly Promise<readonly Sample[]>[] {
-  const { config, model } = training;
   const { promptsPerStep: _, shards: __, ...sampling } = config.rollout;
-  const step = before.step + 1;
-  const version = versionOf(before);
   let finished = 0;
   observer.progress('sampling', 0, bounds.length);
   return sampleShards(
-    platform.rollout,
+    workers.rollout,
     {
-      policy: policyRef(training, key, version),
+      policy: policy(version),
       prompts: drawn.map(({ record, counter }) => ({ tokenIds: record.tokenIds, counter })),
       bounds,
       sampling,
       seed: deriveSeed(config.seed, 'rollout'),
       step,
-      vocabulary: model.vocabulary,
+      vocabulary: training.model.vocabulary,
       label: `step ${step}`,
     },
     signal,
@@ -118,14 +108,13 @@ function sample(
 }
 
 async function score(
-  step: number,
-  { training, signal, observer }: StepContext,
+  { observer, signal, step, training }: StepContext,
   { drawn }: Drawn,
   samples: readonly Sample[],
 ): Promise<ScoredBatch> {
   const items: Item[] = samples.map(({ prompt, sample: number, tokenIds }) => ({
     id: `${step}.${prompt}.${number}`,
-    prompt: drawn[prompt]!.record.text,
+    prompt: at(drawn, prompt).record.text,
     completion: training.tokenizer.decode(tokenIds),
   }));
   return scoreItems(training.objectives, items, `step ${step}`, signal, {
@@ -146,24 +135,18 @@ async function score(
 }
 
 async function logProbs(
-  before: TrainingState,
   context: StepContext,
   { bounds }: Drawn,
   shards: readonly Promise<readonly Sample[]>[],
-  pieces: Pieces,
 ): Promise<LogProbsOfStep> {
-  const { training, key } = context;
-  const { temperature } = training.config.rollout;
-  const valueHeads = valueHeadsOf(training.config);
-  const sampled = versionOf(before);
+  const { before, config, version: sampled } = context;
+  const { temperature } = config.rollout;
+  const valueHeads = valueHeadsOf(config);
   const under = async (version: number, heads: number): Promise<BatchLogProbs> => {
-    pieces.expect(shards.length);
-    const policy = policyRef(training, key, version);
-    const call = callOf(context, before.step + 1);
     // The gradients that follow are of the version that sampled: workers pull it while they compute this.
-    const input = { policy, temperature, heads, nextVersion: sampled };
+    const input = { policy: context.policy(version), temperature, heads, nextVersion: sampled };
     const parts = shards.map(async (samples) =>
-      batchLogProbs(call, { ...input, batch: createBatch(await samples, bounds) }, () => pieces.tick()),
+      logProbsOf(context, { ...input, batch: createBatch(await samples, bounds) }),
     );
     return joined(await Promise.all(parts));
   };
@@ -174,7 +157,7 @@ async function logProbs(
   return { reference, current };
 }
 
-/** Log-probabilities of consecutive batches as those of one. */
+/** Joins the log-probabilities of consecutive batches. */
 function joined(parts: readonly BatchLogProbs[]): BatchLogProbs {
   const values = parts.flatMap((part) => part.values ?? []);
   return {
@@ -183,39 +166,43 @@ function joined(parts: readonly BatchLogProbs[]): BatchLogProbs {
   };
 }
 
-/** The completions that can be learned from: scored by every objective and, without critics, not alone with their prompt. */
+/** Keeps the completions that can be learned from: scored by every objective and, without critics, not alone with their prompt. */
 function usable(
-  step: number,
-  { training }: StepContext,
+  { config, step }: StepContext,
   { bounds }: Drawn,
   samples: readonly Sample[],
   scored: ScoredBatch,
   { reference, current }: LogProbsOfStep,
 ): Experience {
-  const { kept } = scored;
+  const kept = scored.kept.map((index, row) => ({ index, row, sample: at(samples, index) }));
   const perPrompt = new Map<number, number>();
-  for (const i of kept) perPrompt.set(samples[i]!.prompt, (perPrompt.get(samples[i]!.prompt) ?? 0) + 1);
-  const least = training.config.ppo.advantages === 'gae' ? 1 : 2;
-  const places = [...kept.keys()].filter((at) => perPrompt.get(samples[kept[at]!]!.prompt)! >= least);
-  if (places.length < training.config.ppo.minibatches) {
+  for (const {
+    sample: { prompt },
+  } of kept)
+    perPrompt.set(prompt, (perPrompt.get(prompt) ?? 0) + 1);
+  const fewest = config.ppo.advantages === 'gae' ? 1 : 2;
+  const used = kept.filter(({ sample: { prompt } }) => (perPrompt.get(prompt) ?? 0) >= fewest);
+  if (used.length < config.ppo.minibatches) {
     throw new PauseNeeded(
       `of ${samples.length} completions of step ${step} too few have a score from every objective to learn from: ` +
-        `${scored.missing.join('; ')}; mend the reward service, then resume the run`,
+        `${scored.missing.join('; ')}; fix the reward service, then resume the run`,
     );
   }
   const all = createBatch(samples, bounds);
-  const used = places.map((at) => kept[at]!);
-  const tokens = tokensOf(all, used);
+  const tokens = tokensOf(
+    all,
+    used.map(({ index }) => index),
+  );
   const rows = (values: Float32Array): Float32Array => picked(values, values.length / all.tokens, tokens);
   const part = (of: BatchLogProbs | undefined): BatchLogProbs | undefined =>
     of && { logprobs: rows(of.logprobs), values: of.values && rows(of.values) };
   return {
     scored,
     batch: createBatch(
-      used.map((at) => samples[at]!),
+      used.map(({ sample }) => sample),
       bounds,
     ),
-    scores: scored.scores.map((row) => Float64Array.from(places, (at) => row[at]!)),
+    scores: scored.scores.map((ofObjective) => Float64Array.from(used, ({ row }) => at(ofObjective, row))),
     reference: part(reference),
     current: part(current),
   };

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RunConfig } from '@gapo/config';
 import { createBatch, columns, padded, unpad, type Sample } from '../../data/batch.js';
-import { learningSignal, noonAdvantages } from './learningSignal.js';
+import { noonAdvantages } from '../updates/lossInputs.js';
+import { learningSignal } from './learningSignal.js';
 
 const rloo: RunConfig['ppo'] = {
   advantages: 'rloo',
@@ -115,7 +116,7 @@ test('a batch knows its shards: their samples and their tokens', () => {
 
 test('flat, padded and cut arrays hold the same numbers', () => {
   const flat = Float32Array.from([1, 2, 3, 4, 5, 6]);
-  const lengths = [2, 1];
+  const lengths = Uint32Array.of(2, 1);
   const rows = padded(flat, lengths, 3, 2, 1);
   assert.deepEqual([...rows], [2, 4, 0, 6, 0, 0]);
   const into = new Float32Array(6);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createBatch, type Sample } from '../../data/batch.js';
-import type { LossInputs } from '../updates/updates.js';
+import type { LossInputs } from '../updates/lossInputs.js';
 import { minibatch, minibatchPlaces } from './minibatches.js';
 
 const bounds = [

@@ -1,13 +1,13 @@
-/** A step's material split into pieces with an update for each: a seeded split of the completions, the same on every run. */
-import { deriveSeed, permutation } from '@gapo/numeric';
-import { columns, createBatch, picked, tokensOf } from '../../data/batch.js';
-import { splitEvenly } from '../../data/prompts.js';
-import type { LossInputs } from '../updates/updates.js';
+/** A step's loss inputs split into minibatches with an update for each: by seed, step and epoch alone. */
+import { at, deriveSeed, permutation } from '@gapo/numeric';
+import { createBatch, picked, splitEvenly, tokensOf, type Ranges } from '../../data/batch.js';
+import type { LossInputs } from '../updates/lossInputs.js';
 
 /**
- * The completions of each minibatch of an epoch, ascending: sizes differ by at most one, every completion is in one.
+ * Returns the completions of each minibatch of an epoch, ascending. Sizes differ by at most one; every completion is in
+ * exactly one minibatch.
  *
- * @param count completions, at least `pieces`
+ * @param count number of completions, at least `pieces`
  */
 export function minibatchPlaces(
   count: number,
@@ -21,32 +21,31 @@ export function minibatchPlaces(
 }
 
 /**
- * The part of a step's material that belongs to some of its completions. Sums over its tokens are divided by their own
- * number.
+ * Returns the part of a step's loss inputs that belongs to some of its completions. Sums over its tokens are divided by
+ * its own number of tokens.
  *
- * @param count objectives
+ * @param count K
  * @param places of the completions, ascending
- * @param bounds the prompts [start, end) of each shard
+ * @param bounds the prompts of each shard
  */
 export function minibatch(
   { batch, signal, referenceLogprobs, oldValues }: LossInputs,
   count: number,
   places: readonly number[],
-  bounds: readonly (readonly [number, number])[],
+  bounds: Ranges,
 ): LossInputs {
   const part = createBatch(
-    places.map((at) => batch.samples[at]!),
+    places.map((place) => at(batch.samples, place)),
     bounds,
   );
   const tokens = tokensOf(batch, places);
-  const rows = <T extends Float32Array | undefined>(values: T): T =>
-    (values && picked(values, values.length / batch.tokens, tokens)) as T;
+  const rows = (values: Float32Array | undefined): Float32Array | undefined =>
+    values && picked(values, values.length / batch.tokens, tokens);
   const width = signal.advantages.length / count;
   const chosen = signal.perToken ? tokens : places;
-  const advantages = new Float32Array(count * chosen.length);
+  const advantages = new Float32Array(count * chosen.length); // [K, tokens or completions]
   for (let k = 0; k < count; k++) {
-    const row = columns(signal.advantages.subarray(k * width, (k + 1) * width), 1, 0, width);
-    chosen.forEach((at, i) => (advantages[k * chosen.length + i] = row[at]!));
+    chosen.forEach((place, i) => (advantages[k * chosen.length + i] = at(signal.advantages, k * width + place)));
   }
   return {
     batch: part,

@@ -1,20 +1,21 @@
-/** One update: from a direction to the next parameters. Pure but for the arrays that it is given to write. */
+/** From a direction to the next parameters: regularizers, clipping, AdamW. */
 import { updatesPerStep, type RunConfig } from '@gapo/config';
-import { adamWStep, clipGlobalNorm, learningRateAt, type Schedule } from '@gapo/numeric';
+import { sizeOf, valueHeadNames, type TensorShape } from '@gapo/model';
+import { adamWStep, addScaled, clipGlobalNorm, learningRateAt, type Schedule } from '@gapo/numeric';
 import type { Trained } from '../../state/trainingState.js';
 
-/** How each update of a run is taken. */
+/** How every update of a run is made. */
 export interface UpdateRule {
   readonly schedule: Schedule;
   readonly optimizer: RunConfig['optimizer'];
-  /** Where the value heads have a step size of their own: how many elements they are, at the end of every flat vector. */
+  /** Number of elements of the value heads, at the end of every flat vector, where they have a schedule of their own. */
   readonly heads: { readonly size: number; readonly schedule: Schedule } | undefined;
 }
 
 /**
- * The rule of a run.
+ * Returns the rule of a run.
  *
- * @param valueParameters elements of the value heads
+ * @param valueParameters number of elements of the value heads
  */
 export function updateRule(config: RunConfig, valueParameters = 0): UpdateRule {
   const { optimizer, steps, ppo } = config;
@@ -23,15 +24,21 @@ export function updateRule(config: RunConfig, valueParameters = 0): UpdateRule {
     kind === 'constant'
       ? { kind, peak, warmupSteps }
       : { kind, peak, warmupSteps, totalSteps: steps * updatesPerStep(config) };
-  const own = ppo.gae?.valueLearningRate;
-  const heads = own === undefined ? undefined : { size: valueParameters, schedule: schedule(own) };
+  const valueLearningRate = ppo.gae?.valueLearningRate;
+  const heads =
+    valueLearningRate === undefined ? undefined : { size: valueParameters, schedule: schedule(valueLearningRate) };
   return { schedule: schedule(learningRate), optimizer, heads };
 }
 
-/** Adds a gradient that belongs to no objective to a direction, in place: the regularisers', or another loss's. */
+/** Returns the number of elements of the value heads, which are at the end of every flat vector. */
+export function valueParameters(shapes: readonly TensorShape[]): number {
+  const heads: readonly string[] = Object.values(valueHeadNames);
+  return shapes.filter(({ name }) => heads.includes(name)).reduce((total, { shape }) => total + sizeOf(shape), 0);
+}
+
+/** Adds a gradient that belongs to no objective to a direction, in place: that of the regularizers or of another loss. */
 export function addRegularizer(direction: Float32Array, gradient: Float32Array | undefined): void {
-  if (gradient === undefined) return;
-  for (let i = 0; i < direction.length; i++) direction[i]! += gradient[i]!;
+  if (gradient !== undefined) addScaled(direction, gradient);
 }
 
 /**
@@ -43,7 +50,11 @@ export function clipDirection(rule: UpdateRule, direction: Float32Array): number
   return clipGlobalNorm([direction], rule.optimizer.maxGradNorm).norm;
 }
 
-/** The parameters and moments after a step along the direction, in memory of their own, and the learning rate used. */
+/**
+ * Takes a step along a direction.
+ *
+ * @returns new parameters and moments, which share no memory with those given, and the learning rate
+ */
 export function follow(
   rule: UpdateRule,
   { parameters, optimizer }: Trained,
@@ -67,11 +78,10 @@ export function follow(
   }
   const { size, schedule } = rule.heads;
   const start = parameters.length - size;
-  const valueLearningRate = learningRateAt(schedule, optimizer.step);
   const part = (from: number, to: number, rate: number): void => {
     const piece = (tensor: Float32Array): Float32Array => tensor.subarray(from, to);
     const { firstMoments, secondMoments } = after.optimizer;
-    // Moments are views of the whole's; the step counter is the piece's own.
+    // The moments are views of the whole; the step counter is a copy, so that both parts start from the same one.
     const state = {
       step: optimizer.step,
       firstMoments: firstMoments.map(piece),
@@ -80,7 +90,7 @@ export function follow(
     adamWStep([piece(after.parameters)], [piece(direction)], state, { ...options, learningRate: rate });
   };
   part(0, start, learningRate);
-  part(start, parameters.length, valueLearningRate);
+  part(start, parameters.length, learningRateAt(schedule, optimizer.step));
   after.optimizer.step = optimizer.step + 1;
   return { after, learningRate };
 }

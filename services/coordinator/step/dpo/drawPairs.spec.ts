@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PairRecord } from '../../data/texts.js';
-import { drawPairs } from './pairStep.js';
+import { drawPairs } from './dpo.js';
 
 test('a step draws further pairs until every objective has a label, and position and number say which come next', () => {
   const text = { promptIds: [1], completionIds: [2] };

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { combine, gramMatrix, methods, weightedSum, type CombineOptions } from '@gapo/objectives';
-import { angleBetween, toScale, weightedAdvantages } from './updates.js';
+import { weightedAdvantages } from '../updates/lossInputs.js';
+import { angleBetween, toScale } from './approximate.js';
 
 const gradients = [Float32Array.from([3, 1, 0]), Float32Array.from([-1, 2, 0.5])];
 const names = ['a', 'b'];

@@ -1,0 +1,95 @@
+/**
+ * Direct preference optimization as a step strategy: draw pairs, compute their log-probabilities under the policy and its
+ * start, and derive each objective's loss. Nothing is sampled and nothing is scored.
+ */
+import { objectiveNames } from '@gapo/config';
+import { at, required } from '@gapo/numeric';
+import { pairSignal } from '@gapo/objectives';
+import { spanNames } from '@gapo/tracing';
+import { createBatch, splitEvenly, sumsOf, type Sample } from '../../data/batch.js';
+import { drawPlaces } from '../../data/prompts.js';
+import type { PairRecord } from '../../data/texts.js';
+import type { BatchLogProbs } from '../../workers/gradients.js';
+import { logProbsOf, type StepContext } from '../context/stepContext.js';
+import { surrogateAlone, type LossInputs } from '../updates/lossInputs.js';
+import type { StepLearning } from '../updates/stepStrategy.js';
+
+/** Pairs are given, not sampled: their log-probabilities are those of the model as it is. */
+const unitTemperature = 1;
+
+/** Learns from the next pairs. */
+export async function learnFromPairs(context: StepContext): Promise<StepLearning> {
+  const { before, clock, config, policy, progress, training, version } = context;
+  const dpo = required(config.dpo, 'the options of algorithm: dpo');
+  progress.show();
+  const drawn = drawPairs(training.pairs, config.seed, before.position, dpo.pairsPerStep);
+  const given = createBatch(samplesOf(drawn), splitEvenly(drawn.length, config.rollout.shards));
+  const under = (of: number): Promise<BatchLogProbs> =>
+    logProbsOf(context, { policy: policy(of), batch: given, temperature: unitTemperature });
+  const [reference, current] = await clock.time('gradients', spanNames.stepLogProbs, () =>
+    Promise.all([under(0), under(version)]),
+  );
+  const { weights, objectives } = pairSignal({
+    names: objectiveNames(config),
+    labels: drawn.map(({ labels }) => labels),
+    logprobs: sumsOf(current.logprobs, given.lengths),
+    reference: sumsOf(reference.logprobs, given.lengths),
+    beta: dpo.beta,
+    labelSmoothing: dpo.labelSmoothing,
+  });
+  const inputs: LossInputs = {
+    batch: { ...given, logprobs: current.logprobs },
+    signal: { perToken: false, advantages: weights, returns: undefined },
+    referenceLogprobs: undefined,
+    oldValues: undefined,
+    // Divided by the number of pairs, the weights are a mean over pairs; no token counts by itself.
+    denominator: drawn.length,
+  };
+  return {
+    drawn: drawn.length,
+    inputs,
+    loss: surrogateAlone(config.ppo.clipRange, unitTemperature),
+    updates: [{ reported: true, inputs: () => inputs }],
+    objectives: objectives.map(({ margin, std, accuracy }) => {
+      return { rewardMean: margin, rewardStd: std, accuracy, latencyMs: 0, failed: 0 };
+    }),
+    kl: before.kl,
+    // Completions that the policy did not sample say nothing about its divergence.
+    klPerToken: undefined,
+  };
+}
+
+/** Returns both completions of each pair, one after the other. */
+function samplesOf(pairs: readonly PairRecord[]): Sample[] {
+  return pairs.flatMap(({ chosen, rejected }, prompt) =>
+    [chosen, rejected].map(({ promptIds, completionIds }, sample) => ({
+      prompt,
+      sample,
+      promptIds,
+      tokenIds: completionIds,
+      logprobs: new Float32Array(completionIds.length),
+      finished: true,
+    })),
+  );
+}
+
+/**
+ * Draws the next pairs: at least `count`, and further ones until every objective has a label among them. The position
+ * alone determines what the next step draws.
+ *
+ * @param pairs with a label for every objective somewhere among them
+ */
+export function drawPairs(
+  pairs: readonly PairRecord[],
+  seed: number,
+  position: number,
+  count: number,
+): readonly PairRecord[] {
+  const longest = drawPlaces(pairs.length, seed, position, count + 2 * pairs.length).map((place) => at(pairs, place));
+  const objectives = pairs[0]?.labels.length ?? 0;
+  let enough = count;
+  for (let k = 0; k < objectives; k++) {
+    enough = Math.max(enough, 1 + longest.findIndex(({ labels }) => labels[k] !== 0));
+  }
+  return longest.slice(0, enough);
+}

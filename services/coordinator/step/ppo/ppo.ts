@@ -1,0 +1,102 @@
+/** PPO as a step strategy: draw prompts, sample, score, and derive advantages; then each epoch's minibatches. */
+import { objectiveNames } from '@gapo/config';
+import { tokenKl, updateKlController } from '@gapo/objectives';
+import { spanNames } from '@gapo/tracing';
+import { splitEvenly, sumsOf, type Batch, type Ranges } from '../../data/batch.js';
+import { drawPrompts } from '../../data/prompts.js';
+import type { ScoredBatch } from '../../scoring/scoring.js';
+import type { StepContext } from '../context/stepContext.js';
+import type { LearningSignal, LossInputs } from '../updates/lossInputs.js';
+import type { ObjectiveFindings, StepLearning } from '../updates/stepStrategy.js';
+import type { PlannedUpdate } from '../updates/updates.js';
+import { gatherExperience, type Experience } from './experience.js';
+import { learningSignal } from './learningSignal.js';
+import { minibatch, minibatchPlaces } from './minibatches.js';
+import { pretrainingGradient } from './pretraining.js';
+
+/** Learns from the rewards of completions of the next prompts. */
+export async function learnFromRewards(context: StepContext): Promise<StepLearning> {
+  const { before, clock, config, training } = context;
+  const drawn = drawPrompts(training.prompts, config.seed, before.position, config.rollout.promptsPerStep);
+  const bounds = splitEvenly(drawn.length, config.rollout.shards);
+  const experience = await gatherExperience(context, { drawn, bounds });
+  const { batch, scored, reference, current } = experience;
+  const signal = await clock.time('gradients', spanNames.stepAdvantages, () => advantages(context, experience));
+  const klCoefficient = config.kl.in === 'loss' ? before.kl.coefficient : 0;
+  const inputs: LossInputs = {
+    batch,
+    signal,
+    referenceLogprobs: klCoefficient > 0 ? reference?.logprobs : undefined,
+    oldValues: current?.values,
+    denominator: batch.tokens,
+  };
+  const kl = reference && divergence(batch, reference.logprobs);
+  return {
+    drawn: drawn.length,
+    inputs,
+    loss: {
+      clipRange: config.ppo.clipRange,
+      klCoefficient,
+      entropyCoefficient: config.entropyCoefficient,
+      valueCoefficient: config.ppo.gae?.valueCoefficient ?? 0,
+      valueClip: config.ppo.gae?.valueClip ?? 0,
+      temperature: config.rollout.temperature,
+    },
+    updates: plannedUpdates(context, inputs, bounds),
+    objectives: objectiveFindings(scored),
+    kl: kl === undefined ? before.kl : updateKlController(before.kl, kl.perCompletion, batch.samples.length),
+    klPerToken: kl?.perToken,
+  };
+}
+
+function advantages(
+  { before, config }: StepContext,
+  { batch, scores, reference, current }: Experience,
+): LearningSignal {
+  const inReward = config.kl.in === 'reward' && reference !== undefined;
+  return learningSignal({
+    names: objectiveNames(config),
+    batch,
+    scores,
+    ppo: config.ppo,
+    klInReward: inReward
+      ? { coefficient: before.kl.coefficient, k1: tokenKl('k1', batch.logprobs, reference.logprobs) }
+      : undefined,
+    values: current?.values,
+  });
+}
+
+/** Plans each epoch's minibatches, in their order. */
+function plannedUpdates(context: StepContext, inputs: LossInputs, bounds: Ranges): readonly PlannedUpdate[] {
+  const { config, step } = context;
+  const { epochs, minibatches, ptx } = config.ppo;
+  const extra = ptx && ((version: number) => pretrainingGradient(context, ptx, version));
+  return Array.from({ length: epochs }, (_, epoch) => {
+    const split = minibatchPlaces(inputs.batch.samples.length, minibatches, config.seed, step, epoch);
+    return split.map((places) => ({
+      reported: epoch === epochs - 1,
+      inputs: () => (minibatches === 1 ? inputs : minibatch(inputs, config.objectives.length, places, bounds)),
+      ...(extra && { extra }),
+    }));
+  }).flat();
+}
+
+/** Estimates the divergence of the sampling policy from the reference, from the tokens that it sampled. */
+function divergence(
+  { logprobs, lengths, tokens, samples }: Batch,
+  reference: Float32Array,
+): { perToken: number; perCompletion: number } {
+  const sum = (values: Float64Array): number => values.reduce((total, value) => total + value, 0);
+  return {
+    perToken: sum(tokenKl('k2', logprobs, reference)) / tokens,
+    // The controller needs an unbiased estimate: a batch's mean may be slightly negative.
+    perCompletion: sum(sumsOf(tokenKl('k1', logprobs, reference), lengths)) / samples.length,
+  };
+}
+
+function objectiveFindings({ objectives }: ScoredBatch): ObjectiveFindings[] {
+  return objectives.map(({ objective, mean, std, latencyMs, failures }) => {
+    if (mean === undefined || std === undefined) throw new RangeError(`objective ${objective} has no scores to report`);
+    return { rewardMean: mean, rewardStd: std, latencyMs, failed: failures.length };
+  });
+}

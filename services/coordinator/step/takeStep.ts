@@ -1,0 +1,50 @@
+/**
+ * One training step: experience and learning signal by the algorithm's strategy, then combination, updates, report. A
+ * function from the state before to the state after: if anything fails in between, the state before is unchanged.
+ */
+import { objectiveNames, type RunConfig } from '@gapo/config';
+import type { TrainingState } from '../state/trainingState.js';
+import type { StepContext } from './context/stepContext.js';
+import { learnFromPairs } from './dpo/dpo.js';
+import { learnFromRewards } from './ppo/ppo.js';
+import { findingsOf, type StepFindings } from './stepReport.js';
+import { afterRewards, combineOptions } from './updates/combination.js';
+import { noonAdvantages } from './updates/lossInputs.js';
+import type { StepStrategy } from './updates/stepStrategy.js';
+import { makeUpdates } from './updates/updates.js';
+
+/** The result of a step. */
+export interface StepResult {
+  readonly state: TrainingState;
+  readonly findings: StepFindings;
+}
+
+const strategies: Readonly<Record<RunConfig['algorithm'], StepStrategy>> = {
+  ppo: learnFromRewards,
+  dpo: learnFromPairs,
+};
+
+/**
+ * Takes a step.
+ *
+ * @throws PauseNeeded, RunFailure, RpcError, the signal's reason; the state is as before
+ */
+export async function takeStep(context: StepContext): Promise<StepResult> {
+  const { before, config, goalChanges, step } = context;
+  const learning = await strategies[config.algorithm](context);
+  const { drawn, inputs, loss, updates, objectives, kl } = learning;
+  const means = objectives.map(({ rewardMean }) => rewardMean);
+  const combination = afterRewards(config, before.combination, means);
+  const options = combineOptions(config, {
+    step,
+    state: combination,
+    noonAdvantages: noonAdvantages(inputs.signal, objectiveNames(config).length, inputs.batch),
+  });
+  const updated = await makeUpdates({ updates, loss, options, combination }, context);
+  const { trained } = updated;
+  const position = before.position + drawn;
+  return {
+    state: { step, position, kl, combination: updated.combination, goalChanges, trained },
+    findings: findingsOf(context, learning, updated),
+  };
+}

@@ -1,0 +1,18 @@
+/** Weights from the exact gradients of each objective: K gradients per update. */
+import { combine, gramMatrix } from '@gapo/objectives';
+import { chosenWeights, directionOf, type Choice, type WeightSource } from './weightSource.js';
+
+/** Creates the source that combines the exact gradients. */
+export function exactWeights(choice: Choice): WeightSource {
+  return {
+    async decide(update) {
+      const gradients = await update.perObjective();
+      return update.combining(() => {
+        const combination = combine(gramMatrix(gradients.objectives, choice.names), choice.options);
+        const { regularizer, statistics } = gradients;
+        const direction = directionOf(gradients, combination.weights);
+        return { direction, regularizer, statistics, chosen: chosenWeights(choice, combination) };
+      });
+    },
+  };
+}

@@ -1,0 +1,10 @@
+/** The weights that an earlier step chose: one gradient per update, that of the weighted sum. */
+import type { ChosenWeights } from '../../state/trainingState.js';
+import type { WeightSource } from './weightSource.js';
+
+/** Creates the source that keeps weights. */
+export function keptWeights(chosen: ChosenWeights): WeightSource {
+  return {
+    decide: async (update) => ({ ...(await update.weighted(chosen.weights)), chosen }),
+  };
+}
