@@ -23,6 +23,7 @@ import { splitEvenly, type Sample } from '../data/batch.js';
 import type { PromptRecord } from '../data/prompts.js';
 import { describeRewards, needsRewards } from '../scoring/rewardServices.js';
 import { scoreItems } from '../scoring/scoring.js';
+import { versionOf } from '../state/trainingState.js';
 import { policyRef, type TrainingContext } from '../step/context/trainingContext.js';
 import { sampleShards } from '../workers/rollouts.js';
 import type { Platform } from './platform.js';
@@ -105,7 +106,9 @@ async function evaluation(
   if (run.config.data.heldOut === undefined) {
     throw new RpcError('FAILED_PRECONDITION', `run ${run.id} has no held-out prompts: data.heldOut names none`);
   }
-  const { training, versions, key, newest } = await run.evaluationBase();
+  const loop = await run.loaded();
+  const { context: training } = loop;
+  const { key } = run;
   if (!needsRewards(run.config)) {
     const missing = objectiveNames(run.config).filter((name) =>
       training.objectives.every(({ source }) => source.objective !== name),
@@ -119,8 +122,8 @@ async function evaluation(
   }
   await describeRewards(training.objectives, signal);
   const prompts = training.heldOut ?? [];
-  const version = asked ?? newest;
-  const unpin = await versions.pin(version, () => run.versionFromDisk(version));
+  const version = asked ?? versionOf(loop.state);
+  const unpin = await loop.pin(version);
   try {
     const { temperature, samplesPerPrompt } = run.config.evaluation;
     const { maxNewTokens, stop, batch } = run.config.rollout;
@@ -203,7 +206,7 @@ async function report(
   const pairs = before.kept.filter((i) => scoredAfter.has(i));
   if (pairs.length === 0) {
     const why = `no held-out prompt has a score from every objective: ${missing.join('; ')}`;
-    throw new RpcError('FAILED_PRECONDITION', `${why}; mend the reward service, then evaluate the run`);
+    throw new RpcError('FAILED_PRECONDITION', `${why}; fix the reward service, then evaluate the run`);
   }
   const { seed } = training.config.evaluation;
   const perPrompt = (values: ArrayLike<number>): Float64Array => meansByPrompt(before.samples, pairs, values);

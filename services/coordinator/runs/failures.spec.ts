@@ -31,7 +31,7 @@ test('where nothing is left to learn from, dropping pauses the run', async (t) =
     paused.reason,
     'of 32 completions of step 1 too few have a score from every objective to learn from: ' +
       `objective letters at ${address} has no score for 32 of 32 completions of step 1 (1.0.0: the score is NaN); ` +
-      'mend the reward service, then resume the run',
+      'fix the reward service, then resume the run',
   );
 });
 

@@ -1,33 +1,16 @@
 /** One run: its life from the first step to the last, with pauses, failures and resumptions in between. */
 import { setMaxListeners } from 'node:events';
 import type { RunConfig } from '@gapo/config';
-import {
-  isActive,
-  RpcError,
-  RunState,
-  stateWord,
-  type RunInput,
-  type StepReport,
-  type WatchRunResponseInput,
-} from '@gapo/rpc';
+import { isActive, RpcError, RunState, stateWord, type RunInput, type WatchRunResponseInput } from '@gapo/rpc';
 import { configSha256, isExpected } from '@gapo/service';
-import { attributeNames, ROOT_CONTEXT, spanNames, withSpan, type Span } from '@gapo/tracing';
-import { describeRewards, meetRewards, needsRewards } from '../scoring/rewardServices.js';
+import { describeRewards, needsRewards } from '../scoring/rewardServices.js';
 import type { CheckpointContent } from '../state/checkpoint.js';
 import type { GoalChange } from '../state/goals.js';
 import { PauseNeeded } from '../state/interruption.js';
 import type { ObjectivesRequest } from '../state/objectiveChanges.js';
-import { initialState, versionOf, type TrainingState } from '../state/trainingState.js';
+import { initialState, type TrainingState } from '../state/trainingState.js';
 import type { VersionStore } from '../state/versions.js';
-import { stepContext, type Phase } from '../step/context/stepContext.js';
-import {
-  prepareTraining,
-  startingVersions,
-  trainingWith,
-  type TrainingContext,
-} from '../step/context/trainingContext.js';
-import { completeReport } from '../step/stepReport.js';
-import { takeStep } from '../step/takeStep.js';
+import { prepareTraining, type TrainingContext } from '../step/context/trainingContext.js';
 import { RunEvents } from './events.js';
 import { RunFeed } from './feed.js';
 import { hasEnded, targetOf, type Transition } from './lifecycle.js';
@@ -35,6 +18,7 @@ import type { Platform } from './platform.js';
 import { versionKey, type RunDirectory, type RunRecord } from './runDirectory.js';
 import { RunGoals, type RunPosition, type ObjectivesAnswer } from './runGoals.js';
 import { RunHistory } from './runHistory.js';
+import { TrainingLoop, type LoopParts } from './trainingLoop.js';
 
 /** What a run is made from. */
 export interface RunParts {
@@ -50,12 +34,11 @@ interface Intent {
   readonly reason: string;
 }
 
-/** What an evaluation works with. */
-export interface EvaluationBase {
-  readonly training: TrainingContext;
-  readonly versions: VersionStore;
-  readonly key: string;
-  readonly newest: number;
+/** A loop as it was read from disk. */
+interface Restored {
+  readonly loop: TrainingLoop;
+  /** The checkpoint that it starts from; undefined where there is none. */
+  readonly content: CheckpointContent | undefined;
 }
 
 /** A run. */
@@ -69,15 +52,13 @@ export class Run {
   readonly #history: RunHistory;
   readonly #goals: RunGoals;
   #record: RunRecord;
-  /** The step in progress. */
-  #underWay: number | undefined;
-  #training: TrainingContext | undefined;
-  #preparing: Promise<TrainingContext> | undefined;
-  #state: TrainingState | undefined;
-  #versions: VersionStore | undefined;
+  /** Undefined in a run that has not been started, resumed or evaluated since the process began. */
+  #loop: TrainingLoop | undefined;
+  #restoring: Promise<Restored> | undefined;
   #intent: Intent | undefined;
   #abort = new AbortController();
-  #loop: Promise<void> = Promise.resolve();
+  /** The stretch in progress, or the last one. */
+  #stretch: Promise<void> = Promise.resolve();
 
   constructor({ platform, directory, record, config }: RunParts) {
     this.config = config;
@@ -105,7 +86,7 @@ export class Run {
 
   /** The versions in memory; undefined in a run that has not been active since the process started. */
   get versions(): VersionStore | undefined {
-    return this.#versions;
+    return this.#loop?.versions;
   }
 
   /** The run as others see it. */
@@ -113,7 +94,6 @@ export class Run {
     const { id, state, reason } = this.#record;
     const { last, checkpoint, storedSha256 } = this.#history;
     const goals = this.#goals.at(this.#nextStep);
-    const version = this.#state && this.#versions?.get(versionOf(this.#state));
     const milliseconds = this.created.getTime();
     const pausing = isActive(state) && this.#intent !== undefined;
     return {
@@ -126,7 +106,7 @@ export class Run {
       method: this.config.combine.method,
       created: { seconds: Math.floor(milliseconds / 1000), nanos: (milliseconds % 1000) * 1e6 },
       configSha256: this.#configSha256,
-      versionSha256: version?.sha256 ?? storedSha256,
+      versionSha256: this.#loop?.sha256 ?? storedSha256,
       checkpoint: checkpoint?.directory ?? '',
       preference: goals.preference ?? {},
       ingredients: this.#record.ingredients ?? {},
@@ -165,12 +145,10 @@ export class Run {
     this.#platform.log.warn({ run: this.id, step: this.#history.last?.step ?? 0 }, `run ${this.id}: ${reason}`);
   }
 
-  /** Begins a new run; its state is on disk already. Returns at once. */
+  /** Starts a new run, whose record is on disk already. Returns at once. */
   start(training: TrainingContext): void {
-    this.#training = training;
-    this.#versions = startingVersions(training);
-    this.#state = initialState(this.config, training.initial);
-    this.#launch();
+    this.#loop = new TrainingLoop(this.#loopParts, training, initialState(this.config, training.initial));
+    this.#launch(this.#loop);
   }
 
   /**
@@ -185,26 +163,26 @@ export class Run {
     this.#change('resume', '');
     const resuming = this.#goOn();
     // Whoever ends the run meanwhile waits for this too.
-    this.#loop = resuming.then(
-      () => this.#loop,
+    this.#stretch = resuming.then(
+      () => this.#stretch,
       () => undefined,
     );
     await resuming;
   }
 
   async #goOn(): Promise<void> {
+    let restored: Restored;
     try {
-      const training = await this.#prepared();
-      const content = await this.#load(training);
-      if (needsRewards(this.config)) await describeRewards(this.#trainingOfNextStep(training).objectives);
-      this.#history.goBackTo(content);
+      restored = await this.#restore();
+      if (needsRewards(this.config)) await describeRewards(restored.loop.context.objectives);
+      this.#history.goBackTo(restored.content);
     } catch (error) {
       this.#change('fail', messageOf(error));
       throw error;
     }
     this.#record = { ...this.#record, resumptions: this.#record.resumptions + 1 };
     this.#events.resumed(this.#record.resumptions);
-    this.#launch();
+    this.#launch(restored.loop);
   }
 
   /**
@@ -231,17 +209,13 @@ export class Run {
 
   /** The first step whose goals can still be changed. */
   get #nextStep(): number {
-    return (this.#underWay ?? this.#state?.step ?? this.#history.checkpoint?.step ?? 0) + 1;
+    return this.#loop?.nextStep ?? (this.#history.checkpoint?.step ?? 0) + 1;
   }
 
   get #position(): RunPosition {
     const { state } = this.#record;
     const ended = hasEnded(state) && state !== RunState.RUN_STATE_FAILED ? stateWord(state) : undefined;
     return { step: this.#nextStep, ended };
-  }
-
-  #trainingOfNextStep(training: TrainingContext): TrainingContext {
-    return trainingWith(training, this.#goals.configAt(this.#nextStep));
   }
 
   /** Stops after the step in progress. */
@@ -257,7 +231,7 @@ export class Run {
     if (!isActive(this.#record.state)) return this.#change('cancel', reason);
     this.#intent = { transition: 'cancel', reason };
     this.#abort.abort(new RpcError('CANCELLED', 'the run was cancelled'));
-    await this.#loop;
+    await this.#stretch;
   }
 
   /** Pauses an active run because the process ends: the step in progress has the grace time, then is given up. */
@@ -265,10 +239,10 @@ export class Run {
     if (isActive(this.#record.state)) {
       this.#intent ??= { transition: 'pause', reason: 'coordinator stopped' };
       const timer = setTimeout(() => this.#abort.abort(new RpcError('CANCELLED', 'the coordinator stops')), graceMs);
-      await this.#loop;
+      await this.#stretch;
       clearTimeout(timer);
     }
-    this.#training?.rewards.close();
+    this.#loop?.training.rewards.close();
   }
 
   /** The state, the steps after the given one, then whatever happens, until the run has ended. */
@@ -286,172 +260,79 @@ export class Run {
   }
 
   /**
-   * What an evaluation works with. A run of an earlier process is read from disk first.
+   * Returns the run's training in memory; a run of an earlier process is read from disk first.
    *
-   * @throws UserError where a file or service is not as it should be
+   * @throws UserError where a file or service is not valid
    */
-  async evaluationBase(): Promise<EvaluationBase> {
-    const training = await this.#prepared();
-    if (this.#versions === undefined || this.#state === undefined) await this.#load(training);
-    const { versions, key } = this;
-    if (versions === undefined || this.#state === undefined) throw new RpcError('INTERNAL', 'the run has no versions');
-    return { training: this.#trainingOfNextStep(training), versions, key, newest: versionOf(this.#state) };
+  async loaded(): Promise<TrainingLoop> {
+    return this.#loop ?? (await this.#restore()).loop;
   }
 
-  /**
-   * The parameters of a version that is in a checkpoint.
-   *
-   * @throws RpcError NOT_FOUND naming the versions that there are
-   */
-  async versionFromDisk(version: number): Promise<Float32Array> {
-    const stored = await this.#history.versions();
-    const place = stored.get(version);
-    if (place !== undefined) return this.#history.parametersIn(place, await this.#prepared());
-    const versions = new Set([...(this.#versions?.list() ?? []), ...stored.keys()]);
-    const held = [...versions].sort((a, b) => a - b).join(', ');
-    throw new RpcError('NOT_FOUND', `run ${this.id} has no version ${version}; it has ${held}`);
+  /** Reads the state of the last checkpoint, or the start where there is none. Concurrent callers share one reading. */
+  #restore(): Promise<Restored> {
+    return (this.#restoring ??= this.#read().finally(() => (this.#restoring = undefined)));
   }
 
-  async #prepared(): Promise<TrainingContext> {
-    if (this.#training) return this.#training;
-    const config = this.#goals.configAt(this.#nextStep);
-    this.#preparing ??= prepareTraining(config, this.#record.baseDirectory, this.#platform);
+  async #read(): Promise<Restored> {
+    const known = this.#loop?.training;
+    const goals = this.#goals.configAt(this.#nextStep);
+    const training = known ?? (await prepareTraining(goals, this.#record.baseDirectory, this.#platform));
     try {
-      return (this.#training = await this.#preparing);
-    } finally {
-      this.#preparing = undefined;
+      const content = await this.#history.read(training);
+      const state = content?.state ?? initialState(this.config, training.initial);
+      this.#goals.assertHas(state);
+      return { loop: (this.#loop = new TrainingLoop(this.#loopParts, training, state)), content };
+    } catch (error) {
+      if (known === undefined) training.rewards.close();
+      throw error;
     }
   }
 
-  /** Takes up the state of the last checkpoint, or the start where there is none. */
-  async #load(training: TrainingContext): Promise<CheckpointContent | undefined> {
-    const content = await this.#history.read(training);
-    const state = content?.state ?? initialState(this.config, training.initial);
-    this.#goals.assertHas(state);
-    const versions = startingVersions(training);
-    versions.put(versionOf(state), state.trained.parameters);
-    [this.#versions, this.#state] = [versions, state];
-    return content;
+  get #loopParts(): LoopParts {
+    return {
+      runId: this.id,
+      config: this.config,
+      platform: this.#platform,
+      history: this.#history,
+      goals: this.#goals,
+      events: this.#events,
+      feed: this.#feed,
+    };
   }
 
-  #launch(): void {
+  #launch(loop: TrainingLoop): void {
     this.#abort = new AbortController();
     setMaxListeners(0, this.#abort.signal); // every piece of work listens
-    this.#loop = this.#train();
+    this.#stretch = this.#train(loop);
   }
 
-  async #train(): Promise<void> {
+  async #train(loop: TrainingLoop): Promise<void> {
     this.#change('begin', '');
-    let failure: unknown;
-    try {
-      while (this.#state!.step < this.config.steps && this.#intent === undefined) await this.#step();
-    } catch (error) {
-      failure = error;
-    }
-    try {
-      const state = this.#state!;
-      if (state.step > (this.#history.checkpoint?.step ?? 0)) await this.#writeCheckpoint(state, this.#history.last);
-    } catch (error) {
-      failure ??= error;
-    }
-    const [transition, reason] = this.#outcome(failure);
+    const { signal } = this.#abort;
+    const stretch = { key: this.key, signal, stopping: () => this.#intent !== undefined };
+    const [transition, reason] = await loop.train(stretch).then(
+      () => this.#outcome(loop),
+      (error: unknown) => this.#outcomeOf(error, loop),
+    );
     this.#change(transition, reason);
   }
 
-  #outcome(failure: unknown): readonly [Transition, string] {
-    const intent = this.#intent;
-    const givenUp = intent !== undefined && this.#abort.signal.aborted;
-    if (failure !== undefined && !givenUp) {
-      if (failure instanceof PauseNeeded) return ['pause', failure.message];
-      if (!isExpected(failure) && !(failure instanceof RpcError)) {
-        this.#platform.log.error({ run: this.id, error: failure }, 'a step failed');
-      }
-      return ['fail', messageOf(failure)];
-    }
-    if (this.#state!.step >= this.config.steps) return ['succeed', ''];
-    return intent === undefined ? ['fail', 'it stopped without a reason'] : [intent.transition, intent.reason];
+  /** The end of a stretch whose steps succeeded. */
+  #outcome(loop: TrainingLoop): readonly [Transition, string] {
+    if (loop.isComplete) return ['succeed', ''];
+    const intent = this.#intent ?? { transition: 'fail', reason: 'it stopped without a reason' };
+    return [intent.transition, intent.reason];
   }
 
-  async #step(): Promise<void> {
-    const before = this.#state!;
-    const step = before.step + 1;
-    this.#underWay = step;
-    const config = this.#goals.configAt(step);
-    const attributes = {
-      [attributeNames.runId]: this.id,
-      [attributeNames.step]: step,
-      [attributeNames.method]: config.combine.method,
-      [attributeNames.objectiveCount]: config.objectives.length,
-    };
-    const root = { parent: ROOT_CONTEXT };
-    try {
-      await withSpan(spanNames.step, attributes, (span) => this.#stepInSpan(before, step, config, span), root);
-    } finally {
-      this.#underWay = undefined;
+  /** The end of a stretch by an error. */
+  #outcomeOf(error: unknown, loop: TrainingLoop): readonly [Transition, string] {
+    const cancelled = this.#intent !== undefined && this.#abort.signal.aborted;
+    if (cancelled) return this.#outcome(loop);
+    if (error instanceof PauseNeeded) return ['pause', error.message];
+    if (!isExpected(error) && !(error instanceof RpcError)) {
+      this.#platform.log.error({ run: this.id, error }, 'a step failed');
     }
-  }
-
-  /** @param config with the goals of the step */
-  async #stepInSpan(before: TrainingState, step: number, config: RunConfig, span: Span): Promise<void> {
-    const began = performance.now();
-    const goalChanges = this.#goals.changes;
-    const training = trainingWith(this.#training!, config);
-    await meetRewards(training.rewards.of(this.#goals.addedAt(step)), this.#abort.signal);
-    const progress = (phase: Phase, done: number, total: number, waitingFor = ''): void =>
-      this.#feed.progress({ step, phase, done, total, waitingFor });
-    const { state, findings } = await takeStep(
-      stepContext({
-        training,
-        before,
-        workers: this.#platform,
-        versions: this.#versions!,
-        key: this.key,
-        signal: this.#abort.signal,
-        goalChanges,
-        observer: {
-          progress,
-          rollout: (event) => this.#events.rollout(event),
-          reward: (event) => this.#events.reward(event),
-          gradient: (update, event) => this.#events.gradient(update, event),
-        },
-      }),
-    );
-    const reportAt = (checkpointSeconds: number): StepReport => {
-      const times = { seconds: (performance.now() - began) / 1000, checkpointSeconds };
-      return completeReport(findings, times, this.#history.recentSeconds, this.config.steps - step);
-    };
-    const due = step % this.config.checkpoints.every === 0 || step === this.config.steps || this.#intent !== undefined;
-    let checkpointSeconds = 0;
-    if (due) {
-      progress('checkpoint', 0, 1);
-      const beganWriting = performance.now();
-      // Its own report lies in the checkpoint too, should the process end before the line below is written.
-      await withSpan(spanNames.stepCheckpoint, {}, () => this.#writeCheckpoint(state, reportAt(0)));
-      checkpointSeconds = (performance.now() - beganWriting) / 1000;
-      progress('checkpoint', 1, 1);
-    }
-    this.#state = state;
-    const report = reportAt(checkpointSeconds);
-    span.setAttributes({
-      [attributeNames.tokens]: report.tokens,
-      [attributeNames.kl]: report.kl,
-      [attributeNames.stationarity]: report.stationarity,
-      [attributeNames.policyVersion]: versionOf(state),
-    });
-    this.#history.append(report);
-    this.#feed.step(report);
-    this.#events.step(report);
-    const rewards = report.objectives.map(({ name, rewardMean }) => `${name} ${rewardMean.toFixed(4)}`).join(', ');
-    this.#platform.log.info(
-      { run: this.id, step, seconds: report.seconds },
-      `step ${step} of ${this.config.steps}: ${rewards}`,
-    );
-  }
-
-  async #writeCheckpoint(state: TrainingState, report: StepReport | undefined): Promise<void> {
-    const { directory } = await this.#history.write(this.#training!, state, report);
-    const sha256 = this.#versions!.get(versionOf(state))?.sha256 ?? '';
-    this.#events.checkpoint({ step: state.step, directory, sha256 });
+    return ['fail', messageOf(error)];
   }
 
   #refuseUnless(transition: Transition): void {

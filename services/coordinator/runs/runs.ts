@@ -106,7 +106,7 @@ export class Runs {
     try {
       const state = await averagedState(shares);
       const first = shares[0]!.run;
-      const { training } = await first.evaluationBase();
+      const { training } = await first.loaded();
       this.#refuseWhenStopping();
       const { configYaml, baseDirectory, goalChanges } = first.source;
       const record: RunRecord = {

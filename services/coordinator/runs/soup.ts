@@ -4,6 +4,7 @@
  * are averaged as they are, as every other trained tensor.
  */
 import { updatesPerStep } from '@gapo/config';
+import { addScaled } from '@gapo/numeric';
 import { RpcError } from '@gapo/rpc';
 import { initialState, untrained, type TrainingState } from '../state/trainingState.js';
 import type { TrainingContext } from '../step/context/trainingContext.js';
@@ -45,10 +46,10 @@ export function sharesOf(ingredients: Readonly<Record<string, number>>): Readonl
 export async function averagedState(ingredients: readonly Ingredient[]): Promise<TrainingState> {
   const [first] = ingredients;
   if (first === undefined) throw new RangeError('an average needs ingredients');
-  const base = (await first.run.evaluationBase()).training;
+  const { training: base } = await first.run.loaded();
   const sum = new Float64Array(base.initial.length);
   for (const { run, share } of ingredients) {
-    const { training, versions, newest } = await run.evaluationBase();
+    const { training, state } = await run.loaded();
     const difference = differenceOf(base, training);
     if (difference !== undefined) {
       throw new RpcError(
@@ -56,8 +57,7 @@ export async function averagedState(ingredients: readonly Ingredient[]): Promise
         `run ${run.id} cannot be averaged with run ${first.run.id}: ${difference}`,
       );
     }
-    const { parameters } = versions.get(newest)!;
-    for (let i = 0; i < sum.length; i++) sum[i]! += share * parameters[i]!;
+    addScaled(sum, state.trained.parameters, share);
   }
   const { config } = first.run;
   const trained = untrained(Float32Array.from(sum));

@@ -89,7 +89,7 @@ test('faults of a reward service', async (t) => {
         const { reason, step } = await until(coordinator, runId, state);
         assert.deepEqual([step, calls], [1, fault.calls]);
         const [, service, said = ''] =
-          /^objective letters at (\S+) has no score for \d+ of 32 completions of step 2 \((.*)\); mend the reward service, then resume the run$/.exec(
+          /^objective letters at (\S+) has no score for \d+ of 32 completions of step 2 \((.*)\); fix the reward service, then resume the run$/.exec(
             reason,
           ) ?? [];
         assert.equal(service, relay.address, reason);

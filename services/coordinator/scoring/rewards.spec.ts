@@ -205,7 +205,7 @@ test('failure policies: fail before pause before drop; drop takes the item out f
   assert.match(progress[0]!, /^0\/6 reward good, holes$/);
   assert.equal(progress.at(-1), '6/6 ');
   const message =
-    /objective holes at 127\.0\.0\.1:\d+ has no score for 1 of 3 completions of step 4 \(i1: the score is NaN\); mend the reward service, then resume the run/;
+    /objective holes at 127\.0\.0\.1:\d+ has no score for 1 of 3 completions of step 4 \(i1: the score is NaN\); fix the reward service, then resume the run/;
   await assert.rejects(run('pause'), (error) => error instanceof PauseNeeded && message.test(error.message));
   await assert.rejects(run('fail'), (error) => error instanceof RunFailure && message.test(error.message));
 });

@@ -135,8 +135,8 @@ function applyPolicies(
       ];
     });
   const failing = told('fail');
-  if (failing.length > 0) throw new RunFailure(`${failing.join('; ')}; mend the reward service, then resume the run`);
+  if (failing.length > 0) throw new RunFailure(`${failing.join('; ')}; fix the reward service, then resume the run`);
   const pausing = told('pause');
-  if (pausing.length > 0) throw new PauseNeeded(`${pausing.join('; ')}; mend the reward service, then resume the run`);
+  if (pausing.length > 0) throw new PauseNeeded(`${pausing.join('; ')}; fix the reward service, then resume the run`);
   return told('drop');
 }

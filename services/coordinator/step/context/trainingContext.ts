@@ -21,6 +21,7 @@ import { readPairs, readTexts, type PairRecord } from '../../data/texts.js';
 import { describeRewards, needsRewards, RewardServices, type RewardPlatform } from '../../scoring/rewardServices.js';
 import type { ScoredObjective } from '../../scoring/scoring.js';
 import type { AdapterFiles } from '../../state/checkpoint.js';
+import { versionOf, type TrainingState } from '../../state/trainingState.js';
 import { VersionStore } from '../../state/versions.js';
 import { startingAdapter } from './startingAdapter.js';
 
@@ -137,9 +138,10 @@ export function policyRef({ spec }: TrainingContext, key: string, version: numbe
   return { runId: key, version, spec };
 }
 
-/** A store of versions that holds version 0. */
-export function startingVersions({ shapes, initial }: TrainingContext): VersionStore {
+/** Creates a store of versions that holds version 0 and the newest one. */
+export function startingVersions({ shapes, initial }: TrainingContext, state: TrainingState): VersionStore {
   const versions = new VersionStore(shapes);
   versions.put(0, initial);
+  if (versionOf(state) > 0) versions.put(versionOf(state), state.trained.parameters);
   return versions;
 }

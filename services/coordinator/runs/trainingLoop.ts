@@ -1,0 +1,194 @@
+/** The training of a run: its context, its policy versions and its state, from one step to the next. */
+import type { RunConfig } from '@gapo/config';
+import { RpcError, type StepReport } from '@gapo/rpc';
+import { attributeNames, ROOT_CONTEXT, spanNames, withSpan, type Span } from '@gapo/tracing';
+import { meetRewards } from '../scoring/rewardServices.js';
+import { versionOf, type TrainingState } from '../state/trainingState.js';
+import type { VersionStore } from '../state/versions.js';
+import { stepContext, type Phase, type StepObserver } from '../step/context/stepContext.js';
+import { startingVersions, trainingWith, type TrainingContext } from '../step/context/trainingContext.js';
+import { completeReport } from '../step/stepReport.js';
+import { takeStep } from '../step/takeStep.js';
+import type { RunEvents } from './events.js';
+import type { RunFeed } from './feed.js';
+import type { Platform } from './platform.js';
+import type { RunGoals } from './runGoals.js';
+import type { RunHistory } from './runHistory.js';
+
+/** What a loop shares with its run. */
+export interface LoopParts {
+  readonly runId: string;
+  readonly config: RunConfig;
+  readonly platform: Platform;
+  readonly history: RunHistory;
+  readonly goals: RunGoals;
+  readonly events: RunEvents;
+  readonly feed: RunFeed;
+}
+
+/** The part of a run's life between a start or resumption and the next stop. */
+export interface Stretch {
+  /** The key by which workers fetch the versions of this stretch. */
+  readonly key: string;
+  /** Cancels the step in progress. */
+  readonly signal: AbortSignal;
+  /** Returns whether to stop after the step in progress. */
+  readonly stopping: () => boolean;
+}
+
+/** The training of one run, in memory. */
+export class TrainingLoop {
+  /** With the goals of the step that the run was prepared for; {@link context} has those of the next one. */
+  readonly training: TrainingContext;
+  readonly versions: VersionStore;
+  readonly #parts: LoopParts;
+  #state: TrainingState;
+  /** The last step that began. */
+  #begun: number;
+
+  constructor(parts: LoopParts, training: TrainingContext, state: TrainingState) {
+    this.training = training;
+    this.versions = startingVersions(training, state);
+    this.#parts = parts;
+    this.#state = state;
+    this.#begun = state.step;
+  }
+
+  /** The state after the last step that was completed. */
+  get state(): TrainingState {
+    return this.#state;
+  }
+
+  /** The first step whose goals can still be changed. */
+  get nextStep(): number {
+    return this.#begun + 1;
+  }
+
+  /** The training context with the goals of the next step. */
+  get context(): TrainingContext {
+    return trainingWith(this.training, this.#parts.goals.configAt(this.nextStep));
+  }
+
+  /** SHA-256 (hex) of the newest version. */
+  get sha256(): string {
+    return this.versions.get(versionOf(this.#state))?.sha256 ?? '';
+  }
+
+  /** Whether every step has been taken. */
+  get isComplete(): boolean {
+    return this.#state.step >= this.#parts.config.steps;
+  }
+
+  /**
+   * Takes steps until the last one, or until the stretch ends. The state has reached the disk when this settles.
+   *
+   * @throws PauseNeeded, RunFailure, RpcError, the signal's reason, whatever stopped a step
+   */
+  async train(stretch: Stretch): Promise<void> {
+    try {
+      while (!this.isComplete && !stretch.stopping()) await this.#step(stretch);
+    } catch (error) {
+      await this.#saveProgress().catch((also: unknown) => {
+        const { runId, platform } = this.#parts;
+        platform.log.error({ run: runId, error: also }, 'the checkpoint of an interrupted run could not be written');
+      });
+      throw error;
+    }
+    await this.#saveProgress();
+  }
+
+  /**
+   * Holds a version in memory until the returned function is called. One that is in a checkpoint only is read from there.
+   *
+   * @throws RpcError NOT_FOUND naming the versions that exist
+   */
+  pin(version: number): Promise<() => void> {
+    const { history, runId } = this.#parts;
+    return this.versions.pin(version, async () => {
+      const stored = await history.versions();
+      const place = stored.get(version);
+      if (place !== undefined) return history.parametersIn(place, this.training);
+      const existing = [...new Set([...this.versions.list(), ...stored.keys()])].sort((a, b) => a - b);
+      throw new RpcError('NOT_FOUND', `run ${runId} has no version ${version}; it has ${existing.join(', ')}`);
+    });
+  }
+
+  /** Writes a checkpoint where steps were taken since the last one. */
+  async #saveProgress(): Promise<void> {
+    const { history } = this.#parts;
+    if (this.#state.step > (history.checkpoint?.step ?? 0)) await this.#writeCheckpoint(this.#state, history.last);
+  }
+
+  async #step(stretch: Stretch): Promise<void> {
+    const { goals, runId } = this.#parts;
+    const step = this.nextStep;
+    this.#begun = step;
+    const config = goals.configAt(step);
+    const attributes = {
+      [attributeNames.runId]: runId,
+      [attributeNames.step]: step,
+      [attributeNames.method]: config.combine.method,
+      [attributeNames.objectiveCount]: config.objectives.length,
+    };
+    const root = { parent: ROOT_CONTEXT };
+    try {
+      await withSpan(spanNames.step, attributes, (span) => this.#stepInSpan(step, config, stretch, span), root);
+    } finally {
+      this.#begun = this.#state.step;
+    }
+  }
+
+  /** @param config with the goals of the step */
+  async #stepInSpan(step: number, config: RunConfig, { key, signal, stopping }: Stretch, span: Span): Promise<void> {
+    const { config: { steps, checkpoints }, events, feed, goals, history, platform, runId } = this.#parts; // prettier-ignore
+    const began = performance.now();
+    const goalChanges = goals.changes;
+    const training = trainingWith(this.training, config);
+    await meetRewards(training.rewards.of(goals.addedAt(step)), signal);
+    const progress = (phase: Phase, done: number, total: number, waitingFor = ''): void =>
+      feed.progress({ step, phase, done, total, waitingFor });
+    const observer: StepObserver = {
+      progress,
+      rollout: (event) => events.rollout(event),
+      reward: (event) => events.reward(event),
+      gradient: (update, event) => events.gradient(update, event),
+    };
+    const { versions } = this;
+    const { state, findings } = await takeStep(
+      stepContext({ training, before: this.#state, workers: platform, versions, key, signal, observer, goalChanges }),
+    );
+    const reportAt = (checkpointSeconds: number): StepReport => {
+      const times = { seconds: (performance.now() - began) / 1000, checkpointSeconds };
+      return completeReport(findings, times, history.recentSeconds, steps - step);
+    };
+    let checkpointSeconds = 0;
+    if (step % checkpoints.every === 0 || step === steps || stopping()) {
+      progress('checkpoint', 0, 1);
+      const beganWriting = performance.now();
+      // The checkpoint holds the step's report too, in case the process ends before the report is appended below.
+      await withSpan(spanNames.stepCheckpoint, {}, () => this.#writeCheckpoint(state, reportAt(0)));
+      checkpointSeconds = (performance.now() - beganWriting) / 1000;
+      progress('checkpoint', 1, 1);
+    }
+    this.#state = state;
+    const report = reportAt(checkpointSeconds);
+    span.setAttributes({
+      [attributeNames.tokens]: report.tokens,
+      [attributeNames.kl]: report.kl,
+      [attributeNames.stationarity]: report.stationarity,
+      [attributeNames.policyVersion]: versionOf(state),
+    });
+    history.append(report);
+    feed.step(report);
+    events.step(report);
+    const rewards = report.objectives.map(({ name, rewardMean }) => `${name} ${rewardMean.toFixed(4)}`).join(', ');
+    platform.log.info({ run: runId, step, seconds: report.seconds }, `step ${step} of ${steps}: ${rewards}`);
+  }
+
+  async #writeCheckpoint(state: TrainingState, report: StepReport | undefined): Promise<void> {
+    const { events, history } = this.#parts;
+    const { directory } = await history.write(this.training, state, report);
+    const sha256 = this.versions.get(versionOf(state))?.sha256 ?? '';
+    events.checkpoint({ step: state.step, directory, sha256 });
+  }
+}
