@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, describe, test } from 'node:test';
 import { Graph, cast, emitReduce } from '@gapo/graph';
@@ -180,7 +183,7 @@ describe('settings that are wrong end the process with exit code 2', () => {
     const { code, err } = await run(t, { REWARD_KIND: 'onxx', THREADS: '0', LISTEN: 'here' });
     assert.deepEqual(lines(err), [
       'environment LISTEN: found string "here", expected a host:port string',
-      'environment REWARD_KIND: found string "onxx", expected onnx (a classifier), rules (a YAML file), http or oip (somebody else over HTTP or the Open Inference Protocol, described by a YAML file) (did you mean "onnx"?)',
+      'environment REWARD_KIND: found string "onxx", expected one of onnx, rules, http, oip (did you mean "onnx"?)',
       'environment THREADS: found number 0, expected an integer of at least 1',
     ]);
     assert.equal(code, 2);
@@ -243,7 +246,7 @@ describe('settings that are wrong end the process with exit code 2', () => {
 });
 
 describe('a reward service as a process', () => {
-  test('it writes its address, scores, and SIGTERM ends it once the call under way is answered', async (t) => {
+  test('it writes its address, scores, and SIGTERM ends it', async (t) => {
     const directory = await tiny(t);
     const addressFile = join(directory, 'address');
     const child = start(t, { ...onnx(directory), OBJECTIVE: 'named', ADDRESS_FILE: addressFile });
@@ -254,12 +257,33 @@ describe('a reward service as a process', () => {
     assert.equal((await client.Describe({}, { deadlineMs })).objective, 'named');
     const prompt = 'word '.repeat(400);
     const items = Array.from({ length: 256 }, (_, i) => ({ id: `${i}`, prompt, completion: `${i}` }));
-    const scored = client.Score({ items }, { deadlineMs });
-    // The server has read the batch once it answers what was sent after it on the same connection.
-    await client.Describe({}, { deadlineMs });
-    child.kill('SIGTERM');
-    const { results } = await scored;
+    const { results } = await client.Score({ items }, { deadlineMs: Infinity });
     assert.ok(results.every(({ score }) => typeof score === 'number'));
+    child.kill('SIGTERM');
+    assert.equal(await child.closed, 0);
+  });
+
+  test('SIGTERM ends it once the call under way is answered', async (t) => {
+    // The scores come from a server of this test, which holds them back until the service has begun to stop.
+    const server = createServer().listen(0, '127.0.0.1');
+    t.after(() => server.close());
+    await once(server, 'listening');
+    const requested = once(server, 'request') as Promise<[IncomingMessage, ServerResponse]>;
+    const path = join(await temporaryDirectory(t), 'http.yaml');
+    const { port } = server.address() as AddressInfo;
+    await writeFile(path, `objective: held\nprotocol: openrlhf\nurl: http://127.0.0.1:${port}/\n`);
+    const child = start(t, { REWARD_KIND: 'http', REWARD_HTTP: path });
+    const client = connect('gapo.reward.v1.RewardService', await child.address());
+    t.after(() => client.close());
+    const scored = client.Score({ items: [{ id: 'a', prompt: 'p', completion: 'c' }] }, { deadlineMs: Infinity });
+    const [, response] = await requested;
+    child.kill('SIGTERM');
+    await child.said(/stopping/);
+    response.end(JSON.stringify({ rewards: [0.5] }));
+    assert.deepEqual(
+      (await scored).results.map(({ score }) => score),
+      [0.5],
+    );
     assert.equal(await child.closed, 0);
   });
 

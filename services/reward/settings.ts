@@ -1,122 +1,135 @@
-/** The environment variables of a reward service. */
-import { availableParallelism } from 'node:os';
-import {
-  directory,
-  filePath,
-  hostPort,
-  milliseconds,
-  positiveInt,
-  readSettings,
-  settingsHelp,
-  stopGraceSeconds,
-  word,
-  z,
-} from '@gapo/service';
+/** The environment variables of a reward service: a few that every kind has, and those that the kinds declare. */
+import { variableOf, type RewardKind } from '@gapo/config';
+import { filePath, hostPort, readSettings, schemaWords, settingsHelp, stopGraceSeconds, word, z } from '@gapo/service';
+import type { HostedKind, HostedKinds, HostedSource } from './hostedKind.js';
 
-const most = 4;
+/** What the environment tells a reward service. */
+export interface Settings extends HostedSource {
+  /** The kind that REWARD_KIND names. */
+  readonly hosted: HostedKind;
+  /** Where the first entry's scorer listens. */
+  readonly listen: string;
+  /** Seconds that calls in progress have to finish once the service stops. */
+  readonly stopGraceSeconds: number;
+}
 
-/** The variable that each kind needs. */
-const sources = { onnx: 'REWARD_MODEL', rules: 'REWARD_RULES', http: 'REWARD_HTTP', oip: 'REWARD_OIP' } as const;
-
-const schema = z
-  .object({
+/** The variables of every kind. */
+function commonVariables(kinds: HostedKinds) {
+  const summaries = Object.entries(kinds).map(([name, { kind }]) => `${name} (${kind.summary})`);
+  return {
     LISTEN: hostPort
       .default('127.0.0.1:50061')
-      .describe(
-        'Where it listens; port 0 takes a free one. Of several classifiers each has the port after the one before.',
-      ),
-    REWARD_KIND: z
-      .enum(['onnx', 'rules', 'http', 'oip'])
-      .meta({
-        expected:
-          'onnx (a classifier), rules (a YAML file), http or oip (somebody else over HTTP or the Open Inference Protocol, described by a YAML file)',
-      })
-      .describe('What computes the scores.'),
-    REWARD_MODEL: z
-      .array(directory)
-      .optional()
-      .describe(
-        'With REWARD_KIND=onnx: a directory with config.json, model.onnx, tokenizer.json and tokenizer_config.json; or several, separated by commas.',
-      )
-      .meta({ expected: "directories' paths" }),
-    REWARD_RULES: filePath.optional().describe('With REWARD_KIND=rules: the file of rules.'),
-    REWARD_HTTP: filePath.optional().describe('With REWARD_KIND=http: the file that says who is asked, and how.'),
-    REWARD_OIP: filePath
-      .optional()
-      .describe('With REWARD_KIND=oip: the file that says which model of an inference server is asked, and how.'),
-    REWARD_TOKEN: z.string().optional().describe('With REWARD_KIND=http or oip: sent as a bearer token.'),
+      .describe('Where it listens; port 0 takes a free one. Each further entry takes the next port.'),
+    REWARD_KIND: z.enum(Object.keys(kinds)).describe(`What computes the scores: ${summaries.join(', ')}.`),
     OBJECTIVE: z
       .array(word)
       .optional()
       .describe(
-        "The objective's name, in place of the one that the model or the file states; of several classifiers one for each, separated by commas.",
+        "The objective's name, in place of the one that the source states; one for each entry, comma-separated.",
       )
       .meta({ expected: 'words of at most 63 letters, digits, "-" and "_"' }),
-    THREADS: positiveInt
-      .default(() => Math.min(availableParallelism(), most))
-      .describe('Threads of the classifier within one operator; by default all cores, at most 4.'),
-    DEVICE: z
-      .enum(['cpu', 'cuda'])
-      .default('cpu')
-      .describe('With REWARD_KIND=onnx: the execution provider of the tensor runtime.')
-      .meta({ expected: 'cpu or cuda' }),
-    LATENCY_BOUND_MS: milliseconds
-      .default(1000)
-      .describe(
-        'With REWARD_KIND=onnx: the latency of a call that it aims at while no more than half busy; a run of the model takes no more than a quarter of it.',
-      ),
-    BATCH_WAIT_MS: z
-      .int()
-      .min(0)
-      .default(5)
-      .describe(
-        'With REWARD_KIND=onnx: the longest that a call waits for others to share a run with while nothing runs.',
-      )
-      .meta({ expected: 'milliseconds, an integer of at least 0' }),
-    QUEUE_ITEMS: positiveInt
-      .default(4096)
-      .describe('With REWARD_KIND=onnx: items that wait or run before further calls are refused.'),
-    ITEM_TIMEOUT_MS: milliseconds
-      .default(1000)
-      .describe('With REWARD_KIND=rules: the longest that one completion may take; it then has no score.'),
-    ADDRESS_FILE: filePath.optional().describe('A file that its real address is written to, whole or not at all.'),
+    ADDRESS_FILE: filePath
+      .optional()
+      .describe('A file to write the real address to; it appears only once it is complete.'),
     STOP_GRACE_SECONDS: stopGraceSeconds,
-  })
-  .superRefine((settings, context): void => {
-    const { REWARD_KIND: kind, REWARD_MODEL: models, OBJECTIVE: objectives } = settings;
-    const refuse = (path: keyof typeof settings, message: string): void =>
-      context.addIssue({ code: 'custom', path: [path], message });
-    const path = sources[kind];
-    if (settings[path] === undefined) {
-      const what = kind === 'onnx' ? "a directory's path" : "a file's path";
-      return refuse(path, `${what}, as REWARD_KIND is ${kind}`);
-    }
-    const count = kind === 'onnx' ? (models?.length ?? 0) : 1;
-    if (objectives !== undefined && objectives.length !== count) {
-      refuse('OBJECTIVE', count === 1 ? 'one objective' : `${count} objectives, one for each of REWARD_MODEL`);
-    }
-  });
-
-/** The settings of a reward service. */
-export type Settings = z.output<typeof schema>;
-
-/** Reads the settings. Throws ConfigError with everything that is wrong. */
-export function settings(env: NodeJS.ProcessEnv = process.env): Settings {
-  return readSettings(schema, env);
+  };
 }
 
-/** The address `k` ports after one; where that is port 0, any free one. */
-export function portAfter(address: string, k: number): string {
-  const colon = address.lastIndexOf(':');
-  const port = Number(address.slice(colon + 1));
-  return port === 0 ? address : `${address.slice(0, colon)}:${port + k}`;
+/** The variables of an entry's keys. All are optional here: which ones are required depends on REWARD_KIND. */
+function entryVariables({ entry, shared = false }: RewardKind): [string, z.ZodType][] {
+  return Object.entries(entry).map(([key, schema]) => {
+    const several = z.array(schema).meta({ expected: `${schemaWords(schema)}, or several separated by commas` });
+    return [variableOf(key), (shared ? several : schema).optional().describe(schema.description ?? '')];
+  });
+}
+
+/**
+ * The variables that the kinds declare.
+ *
+ * @throws RangeError if two kinds declare a variable with different schemas
+ */
+function kindVariables(kinds: HostedKinds): Record<string, z.ZodType> {
+  const declared = new Map<string, { schema: z.ZodType; by: string[] }>();
+  for (const [name, { kind }] of Object.entries(kinds)) {
+    for (const [variable, schema] of [...entryVariables(kind), ...Object.entries(kind.settings)]) {
+      const { schema: known = schema, by = [] } = declared.get(variable) ?? {};
+      if (known !== schema) {
+        throw new RangeError(
+          `reward kinds ${by.join(', ')} and ${name} declare ${variable}: share one schema or rename`,
+        );
+      }
+      declared.set(variable, { schema, by: [...by, name] });
+    }
+  }
+  const described = [...declared].map(([variable, { schema, by }]): [string, z.ZodType] => [
+    variable,
+    schema.describe(`With REWARD_KIND=${by.join(' or ')}: ${schema.description ?? ''}.`),
+  ]);
+  return Object.fromEntries(described);
+}
+
+/** @throws RangeError if no kind has that name */
+function named(kinds: HostedKinds, name: string): HostedKind {
+  const hosted = kinds[name];
+  if (hosted === undefined) throw new RangeError(`no reward kind is named ${name}`);
+  return hosted;
+}
+
+/** How many entries the values of a kind's variables describe. */
+function entryCount({ entry, shared = false }: RewardKind, values: Readonly<Record<string, unknown>>): number {
+  const [first] = Object.keys(entry).map((key) => values[variableOf(key)]);
+  return shared && Array.isArray(first) ? first.length : 1;
+}
+
+function settingsSchema(kinds: HostedKinds) {
+  const common = commonVariables(kinds);
+  return z.object({ ...common, ...kindVariables(kinds) }).superRefine((values: Record<string, unknown>, context) => {
+    const { REWARD_KIND: name, OBJECTIVE: objectives } = z.object(common).parse(values);
+    const refuse = (variable: string, message: string): void =>
+      context.addIssue({ code: 'custom', path: [variable], message });
+    const { kind } = named(kinds, name);
+    const count = entryCount(kind, values);
+    for (const [key, schema] of Object.entries(kind.entry)) {
+      const value = values[variableOf(key)];
+      const required = !schema.safeParse(undefined).success;
+      if (value === undefined && required) refuse(variableOf(key), `${schemaWords(schema)}, as REWARD_KIND is ${name}`);
+      if (Array.isArray(value) && value.length !== count)
+        refuse(variableOf(key), `${count} values, one for each entry`);
+    }
+    if (objectives !== undefined && objectives.length !== count) {
+      const each = `one for each of ${Object.keys(kind.entry).map(variableOf).join(' and ')}`;
+      refuse('OBJECTIVE', count === 1 ? 'one objective' : `${count} objectives, ${each}`);
+    }
+  });
+}
+
+/**
+ * Reads the settings.
+ *
+ * @throws ConfigError with everything that is wrong
+ */
+export function settings(kinds: HostedKinds, env: NodeJS.ProcessEnv = process.env): Settings {
+  const values: Readonly<Record<string, unknown>> = readSettings(settingsSchema(kinds), env);
+  const { LISTEN, REWARD_KIND, OBJECTIVE, STOP_GRACE_SECONDS } = z.object(commonVariables(kinds)).parse(values);
+  const hosted = named(kinds, REWARD_KIND);
+  const { kind } = hosted;
+  const keys = Object.keys(kind.entry);
+  const entries = Array.from({ length: entryCount(kind, values) }, (_, i) => {
+    const valueOf = (key: string): unknown => {
+      const value = values[variableOf(key)];
+      return kind.shared && Array.isArray(value) ? (value as unknown[])[i] : value;
+    };
+    return { ...Object.fromEntries(keys.map((key) => [key, valueOf(key)])), objective: OBJECTIVE?.[i] };
+  });
+  return { hosted, listen: LISTEN, stopGraceSeconds: STOP_GRACE_SECONDS, entries, settings: values };
 }
 
 /** What `--help` prints. */
-export const help = settingsHelp({
-  title:
-    'A reward service: scores completions for one objective (gapo.reward.v1), with an ONNX classifier, with\nrules, or by asking somebody over HTTP or the Open Inference Protocol.',
-  schema,
-  example: `REWARD_KIND=onnx REWARD_MODEL=models/helpful LISTEN=127.0.0.1:50061 \\
+export function help(kinds: HostedKinds): string {
+  return settingsHelp({
+    title: 'A reward service: scores completions (gapo.reward.v1) with what REWARD_KIND names.',
+    schema: settingsSchema(kinds),
+    example: `REWARD_KIND=onnx REWARD_MODEL=models/helpful LISTEN=127.0.0.1:50061 \\
   node --import ./services/lib/tracing/dist/preload.js services/reward/dist/main.js`,
-});
+  });
+}

@@ -72,8 +72,8 @@ function findHelm(): string | undefined {
   return spawnSync(program, ['version']).status === 0 ? program : undefined;
 }
 
-function template(args: string[]): string[] {
-  return ['template', 'gapo', chart, '--kube-version', kubernetesVersion, ...args];
+function template(args: string[], folder = chart): string[] {
+  return ['template', 'gapo', folder, '--kube-version', kubernetesVersion, ...args];
 }
 
 /**
@@ -87,9 +87,19 @@ export function renderText(values: string, ...settings: string[]): string {
   return execFileSync(helm ?? 'helm', args, { cwd: projectRoot, encoding: 'utf8' });
 }
 
+/** Renders a chart in another folder with its own values and further ones given as --set-json arguments. */
+export function renderFolder(folder: string, ...settings: string[]): KubernetesObject[] {
+  const set = settings.flatMap((setting) => ['--set-json', setting]);
+  return objectsIn(execFileSync(helm ?? 'helm', template(set, folder), { encoding: 'utf8' }));
+}
+
 /** The objects that the chart renders to, with further values given as --set-json arguments. */
 export function render(values: string, ...settings: string[]): KubernetesObject[] {
-  return parseAllDocuments(renderText(values, ...settings)).map((document) => {
+  return objectsIn(renderText(values, ...settings));
+}
+
+function objectsIn(text: string): KubernetesObject[] {
+  return parseAllDocuments(text).map((document) => {
     const [problem] = document.errors;
     if (problem !== undefined) throw problem;
     return document.toJS() as KubernetesObject;

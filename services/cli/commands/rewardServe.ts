@@ -1,12 +1,11 @@
-/** `gapo reward serve`: one reward service in the foreground, from models, a file of rules, or a file that says who is asked. */
+/** `gapo reward serve`: one reward service in the foreground, of whatever kind its source is. */
 import { spawn } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { rewardEnvironment, servedSource, sourceForms } from '@gapo/config';
 import { UserError } from '@gapo/service';
 import { Command, Option } from 'commander';
 import { Exit } from '../exit.js';
 import { listenForInterrupts } from '../interrupts.js';
 import { address } from '../options/options.js';
-import { rewardEnvironment, type RewardEntry } from '../processes/rewardsFile.js';
 import { fromHere, preloadModule, projectRoot, serviceScript } from '../project.js';
 
 interface ServeFlags {
@@ -14,33 +13,31 @@ interface ServeFlags {
   objective?: string;
 }
 
-/** A directory is a classifier; a file with a protocol or a target says who is asked, another holds rules. */
-function kindOf(source: string): RewardEntry['kind'] {
-  let isDirectory: boolean;
-  try {
-    isDirectory = statSync(source).isDirectory();
-  } catch (error) {
-    throw new UserError(`${source} does not exist; give the directory of a classifier or a YAML file`, {
-      cause: error,
-    });
+/**
+ * The environment of a service that serves what lies at some paths.
+ *
+ * @throws UserError if one process cannot serve them
+ */
+function environmentOf(paths: readonly [string, ...string[]]): Record<string, string> {
+  const [first, ...others] = paths;
+  const { kind, key, shared } = servedSource(first);
+  for (const other of others) {
+    const { kind: otherKind } = servedSource(other);
+    if (!shared || otherKind !== kind) {
+      throw new UserError(`${other} (${otherKind}) cannot share a process with ${first} (${kind}): serve it by itself`);
+    }
   }
-  if (isDirectory) return 'onnx';
-  const content = readFileSync(source, 'utf8');
-  if (/^target\s*:/m.test(content)) return 'oip';
-  return /^\s*protocol\s*:/m.test(content) ? 'http' : 'rules';
+  return rewardEnvironment(
+    kind,
+    paths.map((path) => ({ [key]: path })),
+  );
 }
 
-/** The sources' one kind: several are served together only where all are classifiers. */
-function commonKind(sources: readonly string[]): RewardEntry['kind'] {
-  const kinds = sources.map(kindOf);
-  const other = kinds.findIndex((kind) => kind !== 'onnx');
-  if (other < 0) return 'onnx';
-  if (kinds.length === 1) return kinds[0]!;
-  throw new UserError(`${sources[other]} is no classifier; serve it by itself: only classifiers share a process`);
-}
-
-async function serve(given: readonly string[], { listen, objective }: ServeFlags): Promise<void> {
-  const sources = given.map(fromHere);
+async function serve(
+  [first, ...others]: readonly [string, ...string[]],
+  { listen, objective }: ServeFlags,
+): Promise<void> {
+  const env = environmentOf([fromHere(first), ...others.map(fromHere)]);
   const interrupts = listenForInterrupts();
   const child = spawn(process.execPath, ['--import', preloadModule, serviceScript('reward')], {
     cwd: projectRoot,
@@ -48,7 +45,7 @@ async function serve(given: readonly string[], { listen, objective }: ServeFlags
     env: {
       ...process.env,
       LISTEN: listen,
-      ...rewardEnvironment({ kind: commonKind(sources), source: sources.join(',') }),
+      ...env,
       ...(objective !== undefined && { OBJECTIVE: objective }),
     },
     // Its own group: a terminal's Ctrl-C reaches this process alone, which then asks the service to stop.
@@ -64,11 +61,23 @@ async function serve(given: readonly string[], { listen, objective }: ServeFlags
   if (code !== 0) throw new Exit(code ?? 1);
 }
 
+/** What each kind is served from, and the environment variables that its service reads. */
+function kindsText(): string {
+  const forms = sourceForms();
+  const width = Math.max(...forms.map(({ form }) => form.length));
+  return forms
+    .flatMap(({ kind, form, summary, settings }) => [
+      `  ${form.padEnd(width)}  ${kind}: ${summary}`,
+      `  ${' '.repeat(width)}  reads ${settings.join(', ')}`,
+    ])
+    .join('\n');
+}
+
 /** The command. */
 export function rewardServeCommand(): Command {
   return new Command('serve')
     .description('run a reward service in the foreground until Ctrl-C')
-    .argument('<source...>', 'directories of classifiers (model.onnx, tokenizer.json, config.json), or a YAML file')
+    .argument('<source...>', 'a YAML file, or one or more directories of classifiers')
     .addOption(
       new Option(
         '--listen <host:port>',
@@ -86,9 +95,9 @@ export function rewardServeCommand(): Command {
     .addHelpText(
       'after',
       `
-A YAML file with a protocol says who is asked over HTTP, one with a target which model of an inference server; any other
-holds rules. services/reward/README.md documents them all.
-The service's own settings (THREADS, DEVICE, LATENCY_BOUND_MS, REWARD_TOKEN, OTEL_*) are read from the environment.
+The source tells the kind. Settings are read from the environment:
+${kindsText()}
+services/reward/README.md documents them all.
 
 Example:
   gapo reward serve models/helpful --listen 127.0.0.1:50061`,

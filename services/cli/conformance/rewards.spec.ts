@@ -208,7 +208,10 @@ describe('gapo reward serve', () => {
   test('what cannot be served is one line and exit code 2', async (t) => {
     const folder = temporaryFolder(t);
     const missing = await gapo(t, ['reward', 'serve', join(folder, 'none')]);
-    assert.match(missing.stderr, /none does not exist; give the directory of a classifier or a YAML file\n$/);
+    assert.match(
+      missing.stderr,
+      /none does not exist; give a directory with config\.json \(onnx\) or a YAML file with the key rules \(rules\) or /,
+    );
     writeFileSync(join(folder, 'judge.yaml'), 'objective: x\nprotocol: telepathy\n');
     const judge = await gapo(t, ['reward', 'serve', join(folder, 'judge.yaml')]);
     assert.match(judge.stderr, /judge\.yaml.* protocol: found/);
@@ -216,8 +219,9 @@ describe('gapo reward serve', () => {
     const model = await gapo(t, ['reward', 'serve', join(folder, 'model.yaml')]);
     assert.match(model.stderr, /model\.yaml.* target: found string "nowhere", expected a host:port string/);
     assert.deepEqual([missing.code, judge.code, model.code], [2, 2, 2]);
+    writeFileSync(join(folder, 'config.json'), '{}');
     const mixed = await gapo(t, ['reward', 'serve', folder, join(folder, 'model.yaml')]);
-    assert.match(mixed.stderr, /model\.yaml is no classifier; serve it by itself: only classifiers share a process\n$/);
+    assert.match(mixed.stderr, /model\.yaml \(oip\) cannot share a process with .* \(onnx\): serve it by itself\n$/);
     assert.equal(mixed.code, 2);
   });
 });

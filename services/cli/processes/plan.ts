@@ -1,7 +1,7 @@
 /** What `gapo up` starts: each service with its address and its environment, and in which order. */
 import { join } from 'node:path';
+import type { RewardEntry } from '@gapo/config';
 import { freePorts, localHost, requireFree, type WantedPort } from './ports.js';
-import { rewardEnvironment, type RewardEntry } from './rewardsFile.js';
 
 /** One service of this machine. */
 export interface ServiceSpec {
@@ -139,7 +139,7 @@ export function planOn(ports: Ports, options: PlanOptions): Plan {
   const rewards = options.rewards.map((entry, i) =>
     service(`reward-${entry.name}`, 'reward', `scores ${entry.name} (${entry.kind})`, ports.rewards[i] ?? 0, {
       OBJECTIVE: entry.name,
-      ...rewardEnvironment(entry),
+      ...entry.env,
     }),
   );
   const worker =

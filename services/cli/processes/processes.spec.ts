@@ -1,16 +1,16 @@
 /** What is started where, and what is said when it cannot be. */
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { rewardEnvironment } from '@gapo/config';
 import { Backoff } from './backoff.js';
 import { isAlive, stopLeftovers } from './leftovers.js';
 import { newLogFile, readableLine } from './logFile.js';
 import { planOn, planServices, portsFrom, type PlanOptions } from './plan.js';
 import { freePorts, isFree } from './ports.js';
-import { readRewardsFile } from './rewardsFile.js';
 import { readUpFile, requireDataDirectory, writeUpFile, type UpState } from './upFile.js';
 
 function folder(t: TestContext): string {
@@ -21,8 +21,8 @@ function folder(t: TestContext): string {
 
 const options: PlanOptions = {
   rewards: [
-    { name: 'helpful', kind: 'onnx', source: '/m/helpful', port: undefined },
-    { name: 'short', kind: 'rules', source: '/r/short.yaml', port: 50099 },
+    { name: 'helpful', kind: 'onnx', port: undefined, env: rewardEnvironment('onnx', [{ model: '/m/helpful' }]) },
+    { name: 'short', kind: 'rules', port: 50099, env: rewardEnvironment('rules', [{ rules: '/r/short.yaml' }]) },
   ],
   rolloutWorkers: 2,
   rolloutThreads: 3,
@@ -83,37 +83,6 @@ test('a taken port is an error that names the service, the port and the option',
     planServices({ ...options, portBase: 0, httpPort: port }),
     new RegExp(`gateway \\(the web page\\) cannot listen on 127.0.0.1:${port}: the port is taken; .* --http-port`),
   );
-});
-
-test('a file of reward services: paths start at the file', (t) => {
-  const dir = folder(t);
-  mkdirSync(join(dir, 'models/helpful'), { recursive: true });
-  writeFileSync(join(dir, 'models/helpful/config.json'), '{}');
-  for (const name of ['short.yaml', 'far.yaml']) writeFileSync(join(dir, name), 'x: 1');
-  const file = join(dir, 'rewards.yaml');
-  writeFileSync(
-    file,
-    'rewards:\n  - {name: helpful, kind: onnx, model: models/helpful, port: 50070}\n  - {name: short, kind: rules, rules: short.yaml}\n  - {name: far, kind: oip, oip: far.yaml}\n',
-  );
-  assert.deepEqual(readRewardsFile(file), [
-    { name: 'helpful', kind: 'onnx', source: join(dir, 'models/helpful'), port: 50070 },
-    { name: 'short', kind: 'rules', source: join(dir, 'short.yaml'), port: undefined },
-    { name: 'far', kind: 'oip', source: join(dir, 'far.yaml'), port: undefined },
-  ]);
-});
-
-test('a file of reward services: what is wrong is said with its place', (t) => {
-  const dir = folder(t);
-  const file = join(dir, 'rewards.yaml');
-  const failsWith = (text: string, pattern: RegExp): void => {
-    writeFileSync(file, text);
-    assert.throws(() => readRewardsFile(file), pattern);
-  };
-  assert.throws(() => readRewardsFile(join(dir, 'none.yaml')), /none.yaml does not exist; .* --rewards/);
-  failsWith('rewards:\n  - {name: a, kind: onnx, modle: x}\n', /rewards.yaml:2:\d+ rewards\[0\]/);
-  failsWith('rewards:\n  - {name: a, kind: rules, rules: x.yaml}\n', /rewards\[0\].rules: .*x.yaml does not exist/);
-  failsWith('rewards:\n  - {name: a, kind: onnx, model: x}\n', /rewards\[0\].model: .* holds no config.json/);
-  failsWith('rewards: []\n', /rewards: found an empty list/);
 });
 
 test('a service that keeps dying is started ever more seldom, one that recovered at once', () => {

@@ -1,11 +1,11 @@
 /** All services of this machine together: started in order, written down, stopped in reverse. */
 import { join } from 'node:path';
+import { readRewardsFile } from '@gapo/config';
 import { serviceScript } from '../project.js';
 import { ChildService, type ServiceObserver, type ServiceRow } from './childService.js';
 import { startEvents, type EventServer } from './events.js';
 import { isAlive, stopLeftovers } from './leftovers.js';
 import { planServices, type Plan, type PlanOptions, type ServiceSpec } from './plan.js';
-import { readRewardsFile } from './rewardsFile.js';
 import { readUpFile, removeUpFile, requireDataDirectory, writeUpFile, type UpState } from './upFile.js';
 
 /** What a person may choose about the services. */

@@ -1,4 +1,7 @@
-/** The run configuration: its schema, its defaults, its checks, and the documentation that derives from them. */
+/**
+ * The files that people write: run.yaml with its schema, defaults, checks and the documentation that derives from them, and
+ * rewards.yaml with the kinds of rewards.
+ */
 export {
   checkCombination,
   combinerSettings,
@@ -22,3 +25,17 @@ export { finetuningKeys, finetuningSettings, type FinetuningSettings } from './t
 export { fitKeys, fitSettings, type FitSettings } from './training/fitSettings.js';
 export { adapterSettings, trainingSettings } from './training/trainingSettings.js';
 export { asWritten, objectiveNames, parseRunConfig, type RunConfig } from './runConfig.js';
+export {
+  directoryWith,
+  fileWith,
+  pathTarget,
+  rewardKind,
+  variableOf,
+  type PathTarget,
+  type RewardKind,
+  type RewardKinds,
+  type Schemas,
+} from './rewards/rewardKind.js';
+export { rewardKinds } from './rewards/rewardKinds.js';
+export { readRewardsFile, rewardEnvironment, rewardsFileSchema, type RewardEntry } from './rewards/rewardsFile.js';
+export { servedSource, sourceForms, type ServedSource, type SourceForm } from './rewards/servedSource.js';

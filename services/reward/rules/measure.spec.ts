@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import type { Rule } from './kinds/kinds.js';
+import type { Rule } from './kinds/ruleKind.js';
 import { compile as compileRules } from './measure.js';
 
 /** The score of a completion, whatever its prompt. */

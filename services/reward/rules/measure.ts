@@ -1,17 +1,17 @@
-/** The score of a list of rules: the weighted sum of what each measures. Pure. */
-import { kindOf, type Rule } from './kinds/kinds.js';
-import type { Measure, Range } from './kinds/ruleKind.js';
+/** The score of a list of rules: the weighted sum of their measures. Pure. */
+import type { Measure, Range, Rule, RuleKind } from './kinds/ruleKind.js';
+import { kindOf, ruleKinds } from './kinds/ruleKinds.js';
 
-/** A function for the weighted sum of the rules' measures, in the order of the rules. */
-export function compile(rules: readonly Rule[]): Measure {
-  const terms = rules.map((rule) => ({ weight: rule.weight, measure: kindOf(rule).measure(rule) }));
+/** Compiles rules into one function: the weighted sum of their measures, added in the order of the rules. */
+export function compile(rules: readonly Rule[], kinds: readonly RuleKind[] = ruleKinds): Measure {
+  const terms = rules.map((rule) => ({ weight: rule.weight, measure: kindOf(rule, kinds).measure(rule) }));
   return (item) => terms.reduce((sum, { weight, measure }) => sum + weight * measure(item), 0);
 }
 
 /** The smallest and the largest score. */
-export function scoreRange(rules: readonly Rule[]): Range {
+export function scoreRange(rules: readonly Rule[], kinds: readonly RuleKind[] = ruleKinds): Range {
   const ends = rules.map((rule) => {
-    const { minimum, maximum } = kindOf(rule).range?.(rule) ?? { minimum: 0, maximum: 1 };
+    const { minimum, maximum } = kindOf(rule, kinds).range(rule);
     return [rule.weight * minimum, rule.weight * maximum] as const;
   });
   return {

@@ -1,5 +1,5 @@
 /**
- * Rules as people write them: a YAML file, checked whole.
+ * A file of rules: YAML, validated before anything is scored.
  *
  * ```yaml
  * objective: polite
@@ -14,26 +14,29 @@
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { configSha256, finiteNumber, parseYaml, word, z, UserError } from '@gapo/service';
-import { kindOf, rule } from './kinds/kinds.js';
+import type { Rule, RuleKind } from './kinds/ruleKind.js';
+import { kindOf, ruleKinds, ruleSchema } from './kinds/ruleKinds.js';
 
-/** Raised by whoever changes what a rule measures. */
+/** Increased with every change of what a rule measures. */
 const rulesRevision = 1;
 
-const schema = z.object({
-  objective: word,
-  orientation: z.enum(['higher_is_better', 'lower_is_better']).default('higher_is_better'),
-  threshold: finiteNumber.optional(),
-  rules: z.array(rule).min(1).meta({ expected: 'a list of rules' }),
-});
+const schema = (kinds: readonly RuleKind[]) =>
+  z.object({
+    objective: word,
+    orientation: z.enum(['higher_is_better', 'lower_is_better']).default('higher_is_better'),
+    threshold: finiteNumber.optional(),
+    rules: z.array(ruleSchema(kinds)).min(1).meta({ expected: 'a list of rules' }),
+  });
 
-/** A file of rules with all defaults filled in, and with the content of files that it names. */
-export type Rules = z.output<typeof schema>;
+/** A file of rules, with every default and the content of the files that it names. */
+export type Rules = Omit<z.output<ReturnType<typeof schema>>, 'rules'> & { readonly rules: readonly Rule[] };
 
 /**
  * Reads a file of rules.
- * @throws UserError where it cannot be read; ConfigError with the place of everything that is wrong.
+ *
+ * @throws UserError if it cannot be read; ConfigError with the place of everything that is wrong
  */
-export async function readRules(path: string): Promise<Rules> {
+export async function readRules(path: string, kinds: readonly RuleKind[] = ruleKinds): Promise<Rules> {
   let source: string;
   try {
     source = await readFile(path, 'utf8');
@@ -41,9 +44,9 @@ export async function readRules(path: string): Promise<Rules> {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     throw new UserError(`${path}: ${missing ? 'does not exist' : `cannot be read: ${(error as Error).message}`}`);
   }
-  const file = parseYaml(schema, source, { source: path });
+  const file = parseYaml(schema(kinds), source, { source: path });
   const directory = dirname(path);
-  const rules = await Promise.all(file.rules.map(async (each) => (await kindOf(each).load?.(each, directory)) ?? each));
+  const rules = await Promise.all(file.rules.map((rule) => kindOf(rule, kinds).load(rule, directory)));
   return { ...file, rules };
 }
 

@@ -7,7 +7,7 @@ import { basename } from 'node:path';
 import type { Outcome, ScoreItem, Scorer, ScorerDescription } from '@gapo/reward';
 import { RpcError } from '@gapo/rpc';
 import { WorkerThread } from '@gapo/service';
-import type { Rule } from './kinds/kinds.js';
+import type { Rule } from './kinds/ruleKind.js';
 import { scoreRange } from './measure.js';
 import { type ProgressMemory, finishedItems, progressMemory } from './progress.js';
 import { type Rules, readRules, rulesVersion } from './rulesFile.js';

@@ -1,13 +1,12 @@
-/** The worker thread that applies the rules: a pattern that takes for ever holds up this thread and nothing else. */
+/** The worker thread that applies the rules: a pattern that never ends blocks this thread and nothing else. */
 import { workerData } from 'node:worker_threads';
 import type { ScoreItem } from '@gapo/reward';
 import type { Outcome } from '@gapo/service';
-import type { Rule } from './kinds/kinds.js';
-import type { Measure } from './kinds/ruleKind.js';
+import type { Measure, Rule } from './kinds/ruleKind.js';
 import { compile } from './measure.js';
 import { type ProgressMemory, begin, finish } from './progress.js';
 
-/** Items to score, and where the scores go. */
+/** Items to score, and the memory that receives the scores. */
 export interface RulesTask {
   readonly items: readonly ScoreItem[];
   readonly memory: ProgressMemory;
@@ -15,7 +14,7 @@ export interface RulesTask {
 
 let measure: Measure | undefined;
 
-/** Scores the items in their order. */
+/** Scores the items in order. */
 export async function score({ items, memory }: RulesTask): Promise<Outcome<void>> {
   measure ??= compile(workerData as readonly Rule[]);
   begin(memory);

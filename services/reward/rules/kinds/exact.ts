@@ -1,40 +1,37 @@
-/** Whether a completion, or what a pattern takes from it, is one of the right answers: those of every prompt, or of its own. */
+/** Whether a completion, or what a pattern extracts from it, is a right answer: to any prompt, or to its own. */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { filePath, z, UserError } from '@gapo/service';
-import { common, flags, patternProblem, ruleKind, text } from './ruleKind.js';
+import { flags, patternProblem, ruleKind, text } from './ruleKind.js';
 import { folded } from './words.js';
 
 const answersOfOne = z.union([z.string(), z.array(z.string()).min(1)]);
 
-const schema = z
-  .object({
-    kind: z.literal('exact'),
-    /** Right whatever the prompt is. */
+export const exact = ruleKind({
+  name: 'exact',
+  measures:
+    "1 if the completion is one of the right answers, else 0; with `extract` the pattern's first group is compared",
+  keys: {
+    /** Right answers to every prompt. */
     texts: z.array(text).min(1).optional(),
     /** Right answers by prompt. */
     answers: z.record(z.string(), answersOfOne).meta({ expected: 'a mapping from prompts to answers' }).optional(),
-    /** Files of JSON lines {"prompt", "reference"}; their paths start at the file of rules. */
+    /** Files of JSON lines {"prompt", "reference"}; their paths are relative to the file of rules. */
     references: z.array(filePath).min(1).meta({ expected: 'a list of files' }).optional(),
-    /** A pattern whose first group is the answer, at the last place where it matches. @default the whole completion */
+    /** A pattern whose first group is the answer; the last match counts. @default the whole completion */
     extract: text.optional(),
     flags,
-    /** Whether case, composition and white space tell answers apart. */
+    /** Whether case, Unicode composition and white space matter. */
     strict: z.boolean().default(false),
-    ...common,
-  })
-  .superRefine(({ texts, answers, references, extract, flags: given }, context) => {
-    const says = (path: string, message: string): void => context.addIssue({ code: 'custom', path: [path], message });
+  },
+  check({ texts, answers, references, extract, flags: given }, refuse) {
     if ([texts, answers ?? references].filter((each) => each !== undefined).length !== 1)
-      says('texts', 'either texts, or answers and references');
-    const problem = extract === undefined ? undefined : patternProblem(extract, given);
-    if (problem !== undefined) says('extract', problem);
-    else if (extract !== undefined && new RegExp(`${extract}|`, given).exec('')!.length < 2)
-      says('extract', 'a pattern with a group, as "answer: (.*)"');
-  });
-
-export const exact = ruleKind({
-  schema,
+      refuse('texts', 'either texts, or answers and references');
+    if (extract === undefined) return;
+    const problem = patternProblem(extract, given);
+    if (problem !== undefined) refuse('extract', problem);
+    else if (groupCount(extract, given) < 1) refuse('extract', 'a pattern with a group, as "answer: (.*)"');
+  },
   async load({ references, ...rule }, directory) {
     if (references === undefined) return rule;
     const answers = new Map(Object.entries(rule.answers ?? {}));
@@ -56,6 +53,11 @@ export const exact = ruleKind({
     };
   },
 });
+
+/** How many groups a pattern has: an empty alternative always matches, and a match has an element for each. */
+function groupCount(pattern: string, given: string): number {
+  return (new RegExp(`${pattern}|`, given).exec('')?.length ?? 1) - 1;
+}
 
 const line = z.object({ prompt: z.string(), reference: answersOfOne });
 

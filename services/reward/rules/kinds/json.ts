@@ -1,39 +1,35 @@
-/** Whether a completion is JSON, and of the form that a JSON Schema asks for. */
+/** Whether a completion is JSON, and valid under a JSON Schema. */
 import { z } from '@gapo/service';
 import { Ajv, type AnySchema, type ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { common, ruleKind } from './ruleKind.js';
-
-const schema = z
-  .object({
-    kind: z.literal('json'),
-    /** text: the whole completion; fence: what its first code fence holds. */
-    from: z.enum(['text', 'fence']).default('text'),
-    /** A JSON Schema. */
-    schema: z.record(z.string(), z.unknown()).meta({ expected: 'a JSON Schema, a mapping' }).optional(),
-    ...common,
-  })
-  .superRefine(({ schema: given }, context) => {
-    if (given === undefined) return;
-    try {
-      validator(given);
-    } catch (error) {
-      const message = `a JSON Schema (${(error as Error).message})`;
-      context.addIssue({ code: 'custom', path: ['schema'], message });
-    }
-  });
+import { ruleKind } from './ruleKind.js';
 
 export const json = ruleKind({
-  schema,
-  measure({ from, schema: given }) {
-    const valid = given === undefined ? () => true : validator(given);
+  name: 'json',
+  measures:
+    '1 if the completion is JSON that is valid under `schema`, else 0; with `from: fence` its first closed code fence counts',
+  keys: {
+    /** text: the whole completion; fence: the content of its first code fence. */
+    from: z.enum(['text', 'fence']).default('text'),
+    schema: z.record(z.string(), z.unknown()).meta({ expected: 'a JSON Schema, a mapping' }).optional(),
+  },
+  check({ schema }, refuse) {
+    if (schema === undefined) return;
+    try {
+      validator(schema);
+    } catch (error) {
+      refuse('schema', `a JSON Schema (${(error as Error).message})`);
+    }
+  },
+  measure({ from, schema }) {
+    const valid = schema === undefined ? () => true : validator(schema);
     return ({ completion }) => {
       const source = from === 'text' ? completion : fenced(completion);
       if (source === undefined) return 0;
       try {
         return valid(JSON.parse(source)) ? 1 : 0;
       } catch (error) {
-        // No JSON, or nested deeper than can be followed.
+        // Not JSON, or nested too deeply to parse.
         if (error instanceof SyntaxError || error instanceof RangeError) return 0;
         throw error;
       }
@@ -41,22 +37,23 @@ export const json = ruleKind({
   },
 });
 
-/** Draft 7 where the schema says so, else 2020-12. Unknown keywords are errors; formats are not checked. */
+/** Draft 7 if the schema says so, else 2020-12. Unknown keywords are errors; formats are not checked. */
 function validator(given: AnySchema & { $schema?: unknown }): ValidateFunction {
   const Dialect = /draft-07/.test(String(given.$schema)) ? Ajv : Ajv2020;
   return new Dialect({ validateFormats: false, logger: false }).compile(given);
 }
 
-/** What the first fenced code block holds (https://spec.commonmark.org/0.31.2/#fenced-code-blocks); undefined where none is closed. */
+/** The content of the first fenced code block (https://spec.commonmark.org/0.31.2/#fenced-code-blocks); undefined if none is closed. */
 export function fenced(text: string): string | undefined {
   const lines = text.split(/\r?\n/);
   const opening = lines.findIndex((line) => fence.test(line));
   const marks = fence.exec(lines[opening] ?? '')?.[1];
-  if (marks === undefined) return undefined;
+  const [mark] = marks ?? '';
+  if (marks === undefined || mark === undefined) return undefined;
   const rest = lines.slice(opening + 1);
   const closes = (line: string): boolean => {
     const bare = line.trim();
-    return bare.length >= marks.length && bare === marks[0]!.repeat(bare.length);
+    return bare.length >= marks.length && bare === mark.repeat(bare.length);
   };
   const closing = rest.findIndex(closes);
   return closing < 0 ? undefined : rest.slice(0, closing).join('\n');

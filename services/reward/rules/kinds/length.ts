@@ -1,19 +1,19 @@
 /** How close a completion's length is to a target. */
 import { nonNegativeNumber, positiveNumber, z } from '@gapo/service';
-import { common, ruleKind } from './ruleKind.js';
+import { ruleKind } from './ruleKind.js';
 import { wordsOf } from './words.js';
 
 export const length = ruleKind({
-  schema: z.object({
-    kind: z.literal('length'),
+  name: 'length',
+  measures: '1 / (1 + ((n − target) / scale)²), n in words, or with `unit: characters` in code points',
+  keys: {
     target: nonNegativeNumber,
     scale: positiveNumber,
     unit: z.enum(['words', 'characters']).default('words'),
-    ...common,
-  }),
+  },
   measure({ target, scale, unit }) {
     const lengthOf = unit === 'words' ? (text: string) => wordsOf(text).length : characterCount;
-    // 1 at the target, 1/2 one scale away, and never flat: a far length still knows the direction.
+    // 1 at the target and 1/2 one scale away. Never flat: a length far off still has a gradient.
     return ({ completion }) => 1 / (1 + ((lengthOf(completion) - target) / scale) ** 2);
   },
 });

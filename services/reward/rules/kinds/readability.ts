@@ -1,9 +1,11 @@
 /** How easily English is read: Flesch's reading ease. */
-import { z } from '@gapo/service';
-import { common, ruleKind } from './ruleKind.js';
+import { ruleKind } from './ruleKind.js';
 
 export const readability = ruleKind({
-  schema: z.object({ kind: z.literal('readability'), ...common }),
+  name: 'readability',
+  measures:
+    "how easily English is read: Flesch's reading ease / 100, clipped to 0 (hard) and 1 (easy); 0 without a word",
+  keys: {},
   measure:
     () =>
     ({ completion }) =>
@@ -11,11 +13,11 @@ export const readability = ruleKind({
 });
 
 /**
- * Reading ease, of which 100 is very easy and 0 very hard: 206.835 - 1.015 words/sentences - 84.6 syllables/words (Flesch
- * 1948, "A new readability yardstick", Journal of Applied Psychology 32(3), 221-233). A sentence ends with white space behind
+ * Returns the reading ease, from about 0 (very hard) to 100 (very easy): 206.835 - 1.015 words/sentences - 84.6 syllables/words (Flesch
+ * 1948, "A new readability yardstick", Journal of Applied Psychology 32(3), 221-233). A sentence ends with white space after
  * . ! or ?, or with its line; syllables are counted by {@link syllables}.
  *
- * @returns undefined where there is no word
+ * @returns undefined for a text without words
  */
 export function readingEase(text: string): number | undefined {
   const sentences = text
@@ -28,7 +30,7 @@ export function readingEase(text: string): number | undefined {
   return 206.835 - (1.015 * words.length) / sentences.length - (84.6 * count) / words.length;
 }
 
-/** An English word's syllables: its runs of vowels, but for an e at the end that is not heard (make, makes, asked). At least 1. */
+/** Counts an English word's syllables: its runs of vowels, without a silent final e (make, makes, asked). At least 1. */
 export function syllables(word: string): number {
   const heard = word.toLowerCase().replace(/(?<=[^td])ed$|(?<=[^cgsxzh])es$|(?<![^aeiouy]l)e$/u, '');
   return Math.max(heard.match(/[aeiouy]+/gu)?.length ?? 0, 1);

@@ -1,14 +1,14 @@
 /** Whether a pattern matches. */
-import { z } from '@gapo/service';
-import { common, flags, patternProblem, ruleKind, text } from './ruleKind.js';
+import { flags, patternProblem, ruleKind, text } from './ruleKind.js';
 
 export const regex = ruleKind({
-  schema: z
-    .object({ kind: z.literal('regex'), pattern: text, flags, ...common })
-    .superRefine(({ pattern, flags: given }, context) => {
-      const message = patternProblem(pattern, given);
-      if (message !== undefined) context.addIssue({ code: 'custom', path: ['pattern'], message });
-    }),
+  name: 'regex',
+  measures: '1 if the JavaScript pattern matches, else 0; flags i, m, s, u, v',
+  keys: { pattern: text, flags },
+  check({ pattern, flags: given }, refuse) {
+    const problem = patternProblem(pattern, given);
+    if (problem !== undefined) refuse('pattern', problem);
+  },
   measure({ pattern, flags: given }) {
     const expression = new RegExp(pattern, given);
     return ({ completion }) => (expression.test(completion) ? 1 : 0);

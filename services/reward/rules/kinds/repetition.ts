@@ -1,10 +1,12 @@
-/** How much of a completion was said before in it. */
-import { positiveInt, z } from '@gapo/service';
-import { common, ruleKind } from './ruleKind.js';
+/** How much of a completion repeats itself. */
+import { positiveInt } from '@gapo/service';
+import { ruleKind } from './ruleKind.js';
 import { folded, wordsOf } from './words.js';
 
 export const repetition = ruleKind({
-  schema: z.object({ kind: z.literal('repetition'), words: positiveInt.default(2), ...common }),
+  name: 'repetition',
+  measures: 'the share of runs of `words` (default 2) words that occurred before in the completion',
+  keys: { words: positiveInt.default(2) },
   measure:
     ({ words }) =>
     ({ completion }) =>

@@ -1,34 +1,83 @@
-/** What a kind of rule is made of; kinds.ts is the table of all of them. */
+/** What a kind of rule consists of; ruleKinds.ts is the registry. */
 import type { ScoreItem } from '@gapo/reward';
 import { z } from '@gapo/service';
 
-/** Measures one item. NaN where the rule has nothing to measure it by, which is no score. */
+/** A rule in a file of rules. */
+export interface Rule {
+  readonly kind: string;
+  /** What its measure is multiplied by in the score. */
+  readonly weight: number;
+  readonly [key: string]: unknown;
+}
+
+/** Measures one item. NaN if the rule has nothing to measure the item by: it then has no score. */
 export type Measure = (item: ScoreItem) => number;
 
-/** What a measure lies between, both included. */
+/** The bounds of a measure, both included. */
 export interface Range {
   readonly minimum: number;
   readonly maximum: number;
 }
 
-/** A kind of rule, whose rules have the form of its schema. */
-export interface RuleKind<S extends z.ZodType> {
-  /** A rule as the file has it. */
-  readonly schema: S;
-  /** Takes in the content of files that a rule names. @throws UserError where one cannot be read or is wrong */
-  readonly load?: (rule: z.output<S>, directory: string) => Promise<z.output<S>>;
-  /** What a rule measures. @default from 0 to 1 */
-  readonly range?: (rule: z.output<S>) => Range;
-  /** Makes a rule's measure: a function of the item alone, within the range. */
-  readonly measure: (rule: z.output<S>) => Measure;
+/** A kind of rule, as files of rules use it. Its functions take rules of that kind only. */
+export interface RuleKind {
+  readonly name: string;
+  /** What it measures, for the table in README.md. */
+  readonly measures: string;
+  readonly schema: z.ZodObject<{ kind: z.ZodLiteral<string>; weight: z.ZodType<number> }>;
+  /** The rule with the content of the files that it names. @throws UserError if one cannot be read or is wrong */
+  load(rule: Rule, directory: string): Promise<Rule>;
+  /** The bounds of its measure. */
+  range(rule: Rule): Range;
+  /** Compiles the rule: its measure depends on the item alone and stays within the range. */
+  measure(rule: Rule): Measure;
 }
 
-/** Declares a kind; its parts are typed by its schema. */
-export function ruleKind<S extends z.ZodType>(kind: RuleKind<S>): RuleKind<S> {
-  return kind;
+type Keys = Readonly<Record<string, z.ZodType>>;
+type Values<K extends Keys> = z.output<z.ZodObject<K>>;
+
+/** How a kind is declared. */
+export interface RuleKindOptions<K extends Keys> {
+  /** The `kind` of its rules. */
+  readonly name: string;
+  /** What it measures, as a noun phrase or a sentence without its end. */
+  readonly measures: string;
+  /** The keys of a rule besides kind and weight. */
+  readonly keys: K;
+  /** Reports what no single key can tell: the key, and what is expected there. */
+  readonly check?: (rule: Values<K>, refuse: (path: string | readonly string[], expected: string) => void) => void;
+  /** Puts the content of the files that a rule names in place of their paths. @default the rule as it is */
+  readonly load?: (rule: Values<K>, directory: string) => Promise<Partial<Values<K>>>;
+  /** @default from 0 to 1 */
+  readonly range?: (rule: Values<K>) => Range;
+  readonly measure: (rule: Values<K>) => Measure;
 }
 
-/** Weights beyond this could add up to infinity. */
+/** Declares a kind; its functions are typed by its keys. */
+export function ruleKind<K extends Keys>(options: RuleKindOptions<K>): RuleKind {
+  const { name, measures, keys, check, load, range, measure } = options;
+  // The registry gives a kind its own rules only, which the schema has checked.
+  const own = (rule: unknown): Values<K> => rule as Values<K>;
+  return {
+    name,
+    measures,
+    schema: z
+      .object({ kind: z.literal(name), ...keys, weight: weight.default(1) })
+      .superRefine((rule, context) =>
+        check?.(own(rule), (path, expected) =>
+          context.addIssue({ code: 'custom', path: [path].flat(), message: expected }),
+        ),
+      ),
+    load: async (rule, directory) => {
+      const { kind, weight } = rule;
+      return load === undefined ? rule : { ...(await load(own(rule), directory)), kind, weight };
+    },
+    range: (rule) => range?.(own(rule)) ?? { minimum: 0, maximum: 1 },
+    measure: (rule) => measure(own(rule)),
+  };
+}
+
+/** Larger weights could add up to infinity. */
 const largestWeight = 1e6;
 
 /** A weight. */
@@ -38,23 +87,20 @@ export const weight = z
   .max(largestWeight)
   .meta({ expected: `a number from -${largestWeight} to ${largestWeight}` });
 
-/** What every rule has. */
-export const common = { weight: weight.default(1) };
-
 /** A text of at least one character. */
 export const text = z.string().min(1).meta({ expected: 'a text that is not empty' });
 
-/** Flags that change what matches. g and y would carry state from one item to the next. */
+/** The flags of a pattern. g and y are left out: they carry state from one item to the next. */
 export const flags = z
   .string()
   .regex(/^[imsuv]*$/)
   .meta({ expected: 'flags out of i, m, s, u and v' })
   .default('');
 
-/** Why a text is no regular expression; undefined where it is one. */
-export function patternProblem(pattern: string, given: string): string | undefined {
+/** Why a text is not a regular expression; undefined if it is one. */
+export function patternProblem(pattern: string, flags: string): string | undefined {
   try {
-    new RegExp(pattern, given);
+    new RegExp(pattern, flags);
     return undefined;
   } catch (error) {
     return `a regular expression (${(error as Error).message.split(': ').at(-1) ?? ''})`;

@@ -1,4 +1,4 @@
-// What the kinds of rules measure that look into words, readability, JSON and right answers; and what each refuses in a file.
+// What rules about words, readability, JSON and right answers measure, and what each kind refuses in a file.
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -9,6 +9,8 @@ import { compile, scoreRange } from '../measure.js';
 import { readRules, rulesVersion, type Rules } from '../rulesFile.js';
 import { fenced } from './json.js';
 import { readingEase, syllables } from './readability.js';
+import { ruleKind, text } from './ruleKind.js';
+import { ruleKinds } from './ruleKinds.js';
 
 /** Reads rules as a file has them, with other files beside it. */
 async function rulesOf(t: TestContext, rules: string, files: Record<string, string> = {}): Promise<Rules> {
@@ -271,4 +273,38 @@ test('every measure of any text lies within its range, and the same text has the
       assert.equal(compile(some)({ prompt: '', completion }), score);
     }),
   );
+});
+
+describe('another kind of rule is one file and one entry of the registry', () => {
+  const beginning = ruleKind({
+    name: 'beginning',
+    measures: '1 if the completion begins with the text, else 0',
+    keys: { text },
+    measure:
+      ({ text: start }) =>
+      ({ completion }) =>
+        completion.startsWith(start) ? 1 : 0,
+  });
+
+  test('files accept it, and it is part of the score', async (t) => {
+    const path = join(await temporaryDirectory(t), 'rules.yaml');
+    await writeFile(
+      path,
+      'objective: x\nrules: [{ kind: beginning, text: Well, weight: 2 }, { kind: regex, pattern: ok }]',
+    );
+    const kinds = [...ruleKinds, beginning];
+    const { rules } = await readRules(path, kinds);
+    assert.deepEqual(scoreRange(rules, kinds), { minimum: 0, maximum: 3 });
+    const measure = compile(rules, kinds);
+    assert.equal(measure({ prompt: '', completion: 'Well, ok' }), 3);
+    assert.equal(measure({ prompt: '', completion: 'ok, well' }), 1);
+    await assert.rejects(
+      readRules(path),
+      /rules\[0\]\.kind: found string "beginning", expected one of length, contains/,
+    );
+  });
+
+  test('names are unique', () => {
+    assert.equal(new Set(ruleKinds.map(({ name }) => name)).size, ruleKinds.length);
+  });
 });

@@ -1,0 +1,9 @@
+/** `kind: http`: scores of a server that is called over HTTP. */
+import { bearerToken } from './bearerToken.js';
+import { fileWith, rewardKind } from './rewardKind.js';
+
+export const http = rewardKind({
+  summary: "a server behind HTTP: OpenRLHF's remote reward, a text classifier, a chat model as a judge",
+  entry: { http: fileWith('protocol').describe('the YAML file that describes the server to call') },
+  settings: { REWARD_TOKEN: bearerToken },
+});

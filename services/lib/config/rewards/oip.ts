@@ -1,0 +1,9 @@
+/** `kind: oip`: scores of a model that an inference server hosts. */
+import { bearerToken } from './bearerToken.js';
+import { fileWith, rewardKind } from './rewardKind.js';
+
+export const oip = rewardKind({
+  summary: 'a model behind the Open Inference Protocol over gRPC, as KServe and Triton serve it',
+  entry: { oip: fileWith('target').describe('the YAML file that describes the model to call') },
+  settings: { REWARD_TOKEN: bearerToken },
+});

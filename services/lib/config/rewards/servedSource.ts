@@ -1,0 +1,80 @@
+/** Which kind a path is: what `gapo reward serve PATH` serves it as. */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseYaml, z, UserError } from '@gapo/service';
+import { pathTarget, type PathTarget, type RewardKinds } from './rewardKind.js';
+import { rewardKinds } from './rewardKinds.js';
+
+/** A kind, and the key of its entry that the path is the value of. */
+export interface ServedSource {
+  readonly kind: string;
+  readonly key: string;
+  /** Whether one process can serve several. */
+  readonly shared: boolean;
+}
+
+/**
+ * Recognises a directory by a file in it, a YAML file by a key at its top level.
+ *
+ * @param path absolute
+ * @throws UserError if it is nothing that a kind serves; ConfigError if it is a file that is not YAML
+ */
+export function servedSource(path: string, kinds: RewardKinds = rewardKinds): ServedSource {
+  if (!existsSync(path)) {
+    throw new UserError(`${path} does not exist; give ${formsText(kinds)}`);
+  }
+  const matches = statSync(path).isDirectory() ? inDirectory(path) : inFile(path);
+  const found = sourcesOf(kinds).find(({ target }) => matches(target));
+  if (found === undefined) throw new UserError(`${path} is nothing to serve; give ${formsText(kinds)}`);
+  const { kind, key, shared } = found;
+  return { kind, key, shared };
+}
+
+type Source = ServedSource & Pick<SourceForm, 'summary' | 'settings'> & { readonly target: PathTarget };
+
+function sourcesOf(kinds: RewardKinds): Source[] {
+  return Object.entries(kinds).flatMap(([kind, { entry, shared = false, summary, settings }]) =>
+    Object.entries(entry).flatMap(([key, schema]) => {
+      const target = pathTarget(schema);
+      return target === undefined ? [] : [{ kind, key, shared, target, summary, settings: Object.keys(settings) }];
+    }),
+  );
+}
+
+function inDirectory(path: string): (target: PathTarget) => boolean {
+  return (target) => 'directoryWith' in target && existsSync(join(path, target.directoryWith));
+}
+
+function inFile(path: string): (target: PathTarget) => boolean {
+  const content = parseYaml(z.looseObject({}), readFileSync(path, 'utf8'), { source: path });
+  return (target) => 'fileWith' in target && Object.hasOwn(content, target.fileWith);
+}
+
+/** What a kind is served from. */
+export interface SourceForm {
+  readonly kind: string;
+  /** As `a YAML file with the key rules`. */
+  readonly form: string;
+  readonly summary: string;
+  /** The environment variables that the service reads besides. */
+  readonly settings: readonly string[];
+}
+
+/** What each kind is served from; kinds without a path are left out. */
+export function sourceForms(kinds: RewardKinds = rewardKinds): SourceForm[] {
+  return sourcesOf(kinds).map(({ kind, target, summary, settings }) => ({
+    kind,
+    form:
+      'directoryWith' in target
+        ? `a directory with ${target.directoryWith}`
+        : `a YAML file with the key ${target.fileWith}`,
+    summary,
+    settings,
+  }));
+}
+
+function formsText(kinds: RewardKinds): string {
+  return sourceForms(kinds)
+    .map(({ kind, form }) => `${form} (${kind})`)
+    .join(' or ');
+}

@@ -1,0 +1,6 @@
+/** The reward service with one more kind: one line of the registry. */
+import { constant } from './constantKind.fixture.js';
+import { hostRewards } from './host.js';
+import { hostedKinds } from './hostedKinds.js';
+
+await hostRewards({ ...hostedKinds, constant });

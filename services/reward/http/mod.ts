@@ -1,0 +1,8 @@
+/** `REWARD_KIND=http`: a server behind HTTP, described by a YAML file. */
+import { rewardKinds } from '@gapo/config';
+import { hostedKind } from '../hostedKind.js';
+import { openHttpScorer } from './httpScorer.js';
+
+export const http = hostedKind(rewardKinds.http, ({ http: path, objective }, { REWARD_TOKEN: token }) =>
+  openHttpScorer({ path, objective, token }),
+);

@@ -1,0 +1,8 @@
+/** `REWARD_KIND=oip`: a model behind the Open Inference Protocol, described by a YAML file. */
+import { rewardKinds } from '@gapo/config';
+import { hostedKind } from '../hostedKind.js';
+import { openOipScorer } from './oipScorer.js';
+
+export const oip = hostedKind(rewardKinds.oip, ({ oip: path, objective }, { REWARD_TOKEN: token }) =>
+  openOipScorer({ path, objective, token }),
+);
