@@ -5,9 +5,9 @@ import { required } from '@gapo/numeric';
 import type { Architecture } from './architectures/architecture.js';
 import { decoderTensors } from './decoderLayout.js';
 import { readDecoderConfig } from './huggingFaceConfig.js';
-import { philoxNormal } from './initialization.js';
-import { type NamedTensor, writeSafetensors } from './safetensors.js';
-import { sizeOf } from './trainable.js';
+import { philoxNormal } from './weights/initialization.js';
+import { writeSafetensors } from './weights/safetensors.js';
+import { type NamedTensor, sizeOf } from './weights/tensors.js';
 
 const llama = {
   vocab_size: 19,

@@ -8,7 +8,7 @@ import { type Architecture, decoderOf, eosTokens } from './architectures/archite
 import { architectures } from './architectures/registry.js';
 import type { DecoderConfig } from './decoderConfig.js';
 import { ModelError } from './errors.js';
-import { readJson } from './jsonFile.js';
+import { readJson } from './files.js';
 
 /**
  * Reads DIR/config.json and, for the tokens that end a completion, DIR/generation_config.json.

@@ -1,9 +1,7 @@
-/** Models as files: configuration, weights, tokenizer, and the tensors that training adds. Needs no tensor runtime. */
+/** Models as files: configuration, weights, tokenizer, adapters, and the memory that they need. Without a tensor runtime. */
 export { ModelError } from './errors.js';
-export { type Biases, type DecoderConfig, type RotaryPositions, rotaryFrequencies } from './decoderConfig.js';
-export { type Architecture } from './architectures/architecture.js';
-export { type LlamaShape, llamaConfig, toHuggingFaceConfig } from './architectures/llama.js';
-export { architectures, loraTargets } from './architectures/registry.js';
+
+export { type DecoderConfig, rotaryFrequencies } from './decoderConfig.js';
 export {
   type DecoderLayout,
   type DecoderTensor,
@@ -12,11 +10,50 @@ export {
   type TensorShape,
   decoderLayout,
   decoderTensors,
-  linearModules,
 } from './decoderLayout.js';
 export { readDecoderConfig } from './huggingFaceConfig.js';
-export { philoxNormal } from './initialization.js';
-export { type DecoderModel, readDecoderModel } from './modelDirectory.js';
+export { type Architecture } from './architectures/architecture.js';
+export { type LlamaShape, llamaConfig, toHuggingFaceConfig } from './architectures/llama.js';
+export { architectures, loraTargets } from './architectures/registry.js';
+
+export { toFloat32 } from './weights/floats.js';
+export { philoxNormal } from './weights/initialization.js';
+export { type DecoderModel, readDecoderModel } from './weights/modelDirectory.js';
+export {
+  type TensorEntry,
+  encodeHeader as encodeSafetensorsHeader,
+  encodeSafetensors,
+  readSafetensors,
+  writeSafetensors,
+} from './weights/safetensors.js';
+export { type Weight, elementsOf } from './weights/storedTensors.js';
+export {
+  type LazyTensor,
+  type NamedTensor,
+  concatenated,
+  flatten,
+  sha256OfTensors,
+  sizeOf,
+  split,
+} from './weights/tensors.js';
+export { isWide, withWideWeights } from './weights/wideWeights.js';
+
+export { ChatTemplate, exchange, type Turn } from './tokenizer/chatTemplate.js';
+export { JudgedConversation } from './tokenizer/judgedConversation.js';
+export { longestThatFits, roomyCharactersPerToken } from './tokenizer/longestThatFits.js';
+export { PairTemplate } from './tokenizer/pairTemplate.js';
+export { TextCodec, type PolicyTokens, type TextTokenizer, type TokenSequence } from './tokenizer/textCodec.js';
+export { Tokenizer } from './tokenizer/tokenizer.js';
+export { copyTokenizer, isTokenizerFile } from './tokenizer/tokenizerFiles.js';
+
+export {
+  type MergedOptions,
+  configWithDtype,
+  mergedFiles,
+  merger,
+  sequenceClassifierConfig,
+  writeMergedModel,
+} from './adapters/mergedModel.js';
 export {
   type Adapter,
   adapterFiles,
@@ -27,49 +64,17 @@ export {
   readAdapter,
   readLora,
   unmatchedTargets,
-} from './peft.js';
-export {
-  type LazyTensor,
-  type NamedTensor,
-  type TensorEntry,
-  encodeHeader as encodeSafetensorsHeader,
-  encodeSafetensors,
-  parseHeader,
-  readSafetensors,
-  sha256OfTensors,
-  toFloat32,
-  writeSafetensors,
-} from './safetensors.js';
-export { ChatTemplate, exchange, type Turn } from './chatTemplate.js';
-export { type EncodedPair, PairTemplate } from './sequenceTemplate.js';
-export { JudgedConversation } from './judgedConversation.js';
-export { longestThatFits, roomyCharactersPerToken } from './longestThatFits.js';
-export { TextCodec, type PolicyTokens, type TextTokenizer, type TokenSequence } from './tokenizer/textCodec.js';
-export { Tokenizer } from './tokenizer.js';
-export { copyTokenizer, isTokenizerFile } from './tokenizerFiles.js';
+} from './adapters/peft.js';
 export {
   type LoraSpec,
   type TrainableSpec,
   adapterName,
-  concatenated,
-  flatten,
   initialTensors,
   isTarget,
   randomDecoder,
-  sizeOf,
-  split,
   trainableTensors,
   valueHeadNames,
-} from './trainable.js';
-export { type StoredTensor, type Weight, elementsOf } from './weights.js';
-export {
-  type MergedOptions,
-  configWithDtype,
-  mergedFiles,
-  merger,
-  sequenceClassifierConfig,
-  writeMergedModel,
-} from './mergedModel.js';
-export { isWide, withWideWeights } from './wideWeights.js';
+} from './adapters/trainable.js';
+
 export { type MicroBatchExtents, activationBytes, defaultMemoryBudget } from './sizing/activations.js';
 export { type Part, type Plan, type RunExtents, type Worker, planOf } from './sizing/plan.js';

@@ -5,9 +5,9 @@
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { randomDecoder } from './adapters/trainable.js';
 import { type LlamaShape, llamaConfig, toHuggingFaceConfig } from './architectures/llama.js';
-import { writeSafetensors } from './safetensors.js';
-import { randomDecoder } from './trainable.js';
+import { writeSafetensors } from './weights/safetensors.js';
 
 export { exampleConfigs, writeArchitecture, writeRandomCheckpoint } from './architectures.fixture.js';
 export { toy, toyConfig } from './toyArchitecture.fixture.js';

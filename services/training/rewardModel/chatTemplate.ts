@@ -26,7 +26,6 @@ export async function readTokenizerWithTemplate(directory: string): Promise<Toke
     await writeFile(join(directory, 'chat_template.jinja'), plainTemplate);
     tokenizer = await Tokenizer.read(directory);
   }
-  const template = tokenizer.chatTemplate!;
-  template.assertExchange();
-  return { tokenizer, conversation: new JudgedConversation(tokenizer, template) };
+  tokenizer.chatTemplate?.assertExchange();
+  return { tokenizer, conversation: new JudgedConversation(tokenizer) };
 }

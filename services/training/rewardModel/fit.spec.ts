@@ -121,11 +121,7 @@ test('the quality is that of the model that is written, on pairs of prompts that
   const end = (await run(settings)).at(-1)!;
   assert.ok(end.event === 'end');
   const tokenizer = await Tokenizer.read(settings.out);
-  const { records: examples } = await readPairs(
-    settings.data,
-    new JudgedConversation(tokenizer, tokenizer.chatTemplate!),
-    64,
-  );
+  const { records: examples } = await readPairs(settings.data, new JudgedConversation(tokenizer), 64);
   const split = heldOutSplit(examples.length, 0.25, settings.seed, (place) => examples[place]!.opening);
   const openings = new Set(split.heldOut.map((place) => examples[place]!.opening));
   assert.ok(split.training.every((place) => !openings.has(examples[place]!.opening)));

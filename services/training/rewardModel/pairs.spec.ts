@@ -10,7 +10,7 @@ import { isExpected } from '@gapo/service';
 import { readPairs } from './pairs.js';
 
 const tokenizer = await Tokenizer.read(tokenizerDirectory);
-const conversation = new JudgedConversation(tokenizer, tokenizer.chatTemplate!);
+const conversation = new JudgedConversation(tokenizer);
 const maxTokens = 64;
 
 async function read(t: TestContext, ...lines: readonly unknown[]) {

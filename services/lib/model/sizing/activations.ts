@@ -1,34 +1,34 @@
-/** The memory of a run of the graphs beside weights, adapters and gradients. */
-import type { DecoderConfig } from '@gapo/model';
+/** The memory that a graph takes beside weights, adapters and gradients. */
+import type { DecoderConfig } from '../decoderConfig.js';
 
-/** MiB for the activations of a micro-batch where nobody chooses. */
+/** MiB for the activations of a micro-batch, unless configured. */
 export const defaultMemoryBudget = 2048;
 
-/** What a micro-batch needs room for. */
+/** The extents of a micro-batch. */
 export interface MicroBatchExtents {
   /** Sequences. */
   readonly rows: number;
-  /** The longest one's tokens; the others are padded to it. */
+  /** Tokens of the longest sequence; the others are padded to it. */
   readonly length: number;
-  /** Completion tokens of all. */
+  /** Completion tokens of all sequences. */
   readonly completions: number;
 }
 
 /**
- * An estimate of the bytes that a run of a micro-batch takes at its peak beside weights, adapters and gradients, in
- * float32. With R rows of T tokens, N of them completion tokens,
+ * Estimates the peak bytes of a micro-batch beside weights, adapters and gradients. In float32, with R rows of T tokens and N
+ * completion tokens in all,
  *
  * 4 · (R·T · (kept + layer) + logits · N · vocabulary), where
  *
- * - layer = 4·width + (3·heads + 2·keyValueHeads)·headWidth + heads·T + 4·feedForward floats a token: the residual
- *   stream and its norms, queries, keys, values and what attention mixed, its weights, and the feed-forward layer;
- * - kept = layers · layer; where layers are computed again layers · width + 2 · layer; 0 without a backward pass;
- * - logits = 8, with the arena's own slack, or 2 without a backward pass.
+ * - layer = 4·width + (3·heads + 2·keyValueHeads)·headWidth + heads·T + 4·feedForward floats per token: the residual
+ *   stream and its norms, queries, keys, values and the output of attention, the attention weights, the feed-forward layer;
+ * - kept = layers · layer; layers · width + 2 · layer where layers are recomputed; 0 without a backward pass;
+ * - logits = 8, including the arena's slack, or 2 without a backward pass.
  *
- * With float16 products each of them is there in float16 too: half as much again, which is an upper bound.
+ * With float16 products every one of these also exists in float16: half as much again, which is an upper bound.
  *
- * Within 5 % of what was measured on the CPU with 6 layers of width 256, adapters and two backward passes, for 32 to 500
- * tokens a row.
+ * Within 5 % of measurements on the CPU with 6 layers of width 256, adapters and two backward passes, for 32 to 500 tokens
+ * per row.
  */
 export function activationBytes(
   { width, feedForward, layers, heads, keyValueHeads, headWidth, vocabulary }: DecoderConfig,

@@ -1,9 +1,11 @@
-/** Sizes: values worked out by hand, and what they must depend on. */
+/** Sizes: values computed by hand, and what they depend on. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { required } from '@gapo/numeric';
+import { llamaConfig } from '../architectures/llama.js';
+import type { DecoderConfig } from '../decoderConfig.js';
 import { activationBytes } from './activations.js';
 import { type RunExtents, type Worker, planOf } from './plan.js';
-import { type DecoderConfig, llamaConfig } from '@gapo/model';
 
 const tiny: DecoderConfig = llamaConfig({
   vocabulary: 100,
@@ -41,13 +43,15 @@ const run: RunExtents = {
   recompute: false,
 };
 
-const bytesOf = (worker: Worker | undefined): Record<string, number> =>
-  Object.fromEntries((worker?.parts ?? []).map(({ what, bytes }) => [what, bytes]));
+const bytesOf = (worker: Worker): Record<string, number> =>
+  Object.fromEntries(worker.parts.map(({ what, bytes }) => [what, bytes]));
+
+const partOf = (worker: Worker, what: string): number => required(bytesOf(worker)[what], what);
 
 const kinds = (change: Partial<RunExtents> = {}, config = tiny) => {
   const plan = planOf(config, { ...run, ...change });
   const [rollout, gradient, coordinator] = plan.workers;
-  return { plan, rollout: rollout!, gradient: gradient!, coordinator: coordinator! };
+  return { plan, rollout, gradient, coordinator };
 };
 
 test('a small decoder, by hand', () => {
@@ -59,22 +63,22 @@ test('a small decoder, by hand', () => {
   assert.deepEqual([plan.parameters, plan.trained], [parameters, trained]);
 
   const { process: own, ...sampling } = bytesOf(rollout);
-  assert.ok(own! > 2 ** 26);
+  assert.ok(own !== undefined && own > 2 ** 26);
   assert.deepEqual(sampling, {
     weights: 4 * parameters,
-    'weights laid out': 2 * 4 * parameters,
+    'packed weights': 2 * 4 * parameters,
     versions: 4 * 4 * trained,
     // Before and after a stretch: keys and values of 2 layers, 1 head of 4, 16 positions, 2 prompts · 5 samples.
     'KV cache': 2 * 4 * (2 * 2 * 1 * 4 * 16 * 10),
     // One layer: 4·8 + (3·2 + 2·1)·4 + 2·6 + 4·16 floats for each of 2 · 6 tokens.
-    'prompts in work': 4 * 2 * 6 * (32 + 32 + 12 + 64),
+    'prompt activations': 4 * 2 * 6 * (32 + 32 + 12 + 64),
     logits: 4 * 4 * 10 * 100,
   });
 
   const { process: _, ...differentiating } = bytesOf(gradient);
   assert.deepEqual(differentiating, {
     weights: 4 * parameters,
-    'weights laid out': 2 * 4 * parameters,
+    'packed weights': 2 * 4 * parameters,
     versions: 4 * 4 * trained,
     gradients: 3 * 4 * trained * 3,
     // Two layers kept and one in work, 10 sequences of 16 tokens, 100 completion tokens' logits eight times.
@@ -128,22 +132,21 @@ test('checkpoints of seven billion have as many parameters as they say', () => {
   const mistral = { ...llama2, feedForward: 14_336, keyValueHeads: 8 };
   const { plan, rollout } = kinds({}, mistral);
   assert.equal(plan.parameters, 7_241_732_096);
-  assert.ok(!('weights laid out' in bytesOf(rollout)), 'large models are not laid out a second time');
+  assert.ok(!('packed weights' in bytesOf(rollout)), 'large models are not packed');
 });
 
 test('a micro-batch fits the budget, and is one sequence at least', () => {
   const one = activationBytes(tiny, { rows: 1, length: 16, completions: 10 }, 'layers');
-  const activations = (activationBudget: number): number =>
-    bytesOf(kinds({ activationBudget }).gradient)['activations']!;
+  const activations = (activationBudget: number): number => partOf(kinds({ activationBudget }).gradient, 'activations');
   assert.equal(activations(1), one);
   assert.equal(activations(3.5 * one), 3 * one);
   assert.equal(activations(1000 * one), 10 * one, 'a shard has no more');
 });
 
-test('layers that are computed again take operations in place of memory', () => {
+test('recomputed layers take operations in place of memory', () => {
   const deep = { ...tiny, layers: 40, windows: [] };
   const [kept, again] = [kinds({}, deep), kinds({ recompute: true }, deep)];
-  assert.ok(bytesOf(again.gradient)['activations']! < bytesOf(kept.gradient)['activations']! / 4);
+  assert.ok(partOf(again.gradient, 'activations') < partOf(kept.gradient, 'activations') / 4);
   assert.equal(again.plan.operations.gradients / kept.plan.operations.gradients, 6 / 4);
 });
 
@@ -156,7 +159,7 @@ test('on another device it is the device that holds what is computed with', () =
     assert.equal(worker.deviceBytes > 0, true);
   }
   // Each session has its own: log-probabilities and gradients, with several updates the graph with clipping too.
-  const weights = bytesOf(gradient)['weights']!;
+  const weights = partOf(gradient, 'weights');
   assert.equal(bytesOf(kinds({ device: 'cuda', updates: 4 }).gradient)['weights'], 1.5 * weights);
 });
 
@@ -172,8 +175,8 @@ test('float16 halves what products read on a device, and nothing on a processor'
 
 test('no more completions are sampled at once than rollout.batch', () => {
   const [all, some] = [kinds(), kinds({ batch: 5 })];
-  assert.equal(bytesOf(some.rollout)['KV cache'], bytesOf(all.rollout)['KV cache']! / 2);
-  assert.equal(bytesOf(some.rollout)['logits'], bytesOf(all.rollout)['logits']! / 2);
+  assert.equal(partOf(some.rollout, 'KV cache'), partOf(all.rollout, 'KV cache') / 2);
+  assert.equal(partOf(some.rollout, 'logits'), partOf(all.rollout, 'logits') / 2);
 });
 
 test('with every weight trained nothing is frozen, and each objective costs operations', () => {

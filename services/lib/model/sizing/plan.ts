@@ -1,28 +1,24 @@
 /**
- * What the processes of a run need: memory by part, operations and bytes on the way for each step. Computed from extents
- * alone, in the way in which the services hold their tensors.
+ * The resources that a run needs: memory of every process by part, and operations and bytes sent per step. Computed from
+ * extents alone, from what the services keep in memory.
  */
+import { type LoraSpec, trainableTensors } from '../adapters/trainable.js';
+import type { DecoderConfig } from '../decoderConfig.js';
+import { type TensorShape, decoderTensors } from '../decoderLayout.js';
+import { sizeOf } from '../weights/tensors.js';
 import { activationBytes } from './activations.js';
-import {
-  type DecoderConfig,
-  type LoraSpec,
-  type TensorShape,
-  decoderTensors,
-  sizeOf,
-  trainableTensors,
-} from '@gapo/model';
 
-/** What of a run decides its size. */
+/** The settings and extents that determine a run's size. */
 export interface RunExtents {
   readonly device: 'cpu' | 'cuda';
   /** Absent: every weight is trained. */
   readonly lora: LoraSpec | undefined;
   readonly objectives: number;
-  /** One critic an objective, or none. */
+  /** One critic per objective, or none. */
   readonly valueHeads: number;
   readonly promptsPerStep: number;
   readonly samplesPerPrompt: number;
-  /** Completions of a shard that are sampled at once, at the most. */
+  /** The largest number of completions of a shard that are sampled at once. */
   readonly batch: number;
   readonly shards: number;
   /** Tokens of a prompt. */
@@ -31,17 +27,17 @@ export interface RunExtents {
   readonly completionTokens: number;
   /** Updates of a step. */
   readonly updates: number;
-  /** Times that a step's batch is gone through. */
+  /** Passes over a step's batch. */
   readonly epochs: number;
-  /** Whether log-probabilities under the reference are asked for. */
+  /** Whether log-probabilities under the reference are computed. */
   readonly reference: boolean;
   /** Whether KL, entropy or value losses have a gradient of their own. */
   readonly regularized: boolean;
-  /** What matrix products are computed in. */
+  /** The precision of matrix products. */
   readonly precision: 'float32' | 'float16';
   /** Bytes for the activations of a micro-batch. */
   readonly activationBudget: number;
-  /** Whether backward passes compute each layer again instead of keeping what it computed. */
+  /** Whether backward passes recompute each layer instead of keeping its activations. */
   readonly recompute: boolean;
 }
 
@@ -49,16 +45,16 @@ export interface RunExtents {
 export interface Part {
   readonly what: string;
   readonly bytes: number;
-  /** On the device, where that is not the processor. */
+  /** Whether it is in the memory of a device other than the CPU. */
   readonly onDevice: boolean;
-  /** How it is made up, with its numbers. */
+  /** The formula with its numbers. */
   readonly formula: string;
 }
 
-/** A kind of process. */
+/** The memory of one kind of process. */
 export interface Worker {
   readonly name: 'rollout' | 'gradient' | 'coordinator';
-  /** More of them than this have nothing to do. */
+  /** The largest useful number of them. */
   readonly most: number;
   readonly parts: readonly Part[];
   /** Memory of the host. */
@@ -71,33 +67,33 @@ export interface Worker {
 export interface Plan {
   /** Elements of all weights. */
   readonly parameters: number;
-  /** Elements that are trained. */
+  /** Trained elements. */
   readonly trained: number;
-  readonly workers: readonly Worker[];
+  readonly workers: readonly [rollout: Worker, gradient: Worker, coordinator: Worker];
   /** Floating-point operations of one step, attention scores left out. */
   readonly operations: { readonly sampling: number; readonly reference: number; readonly gradients: number };
-  /** Bytes on the way in one step: of a version to one worker, of all gradients to the coordinator. */
+  /** Bytes sent per step: a version to one worker, all gradients to the coordinator. */
   readonly transfers: { readonly version: number; readonly gradients: number };
 }
 
 const float = 4;
 const half = 2;
 const mib = 2 ** 20;
-/** A service that has worked for a while on next to nothing, with the tensor runtime and without it: measured. */
+/** Measured: a service after a while of minimal work, with the tensor runtime and without it. */
 const process = { worker: 160 * mib, coordinator: 130 * mib } as const;
-/** The runtime lays weights out a second time for its kernels, in models up to this size. */
+/** The runtime packs the weights of models up to this size a second time, for its kernels. */
 const largestPacked = 256 * mib;
-/** Versions that a worker holds: the reference, the current one and the one before; and one more on its way to the thread. */
+/** Versions in a worker: the reference, the current one and the one before, and one more in transit to the thread. */
 const workerVersions = 4;
-/** Versions that the coordinator holds: 0 and the newest three. */
+/** Versions in the coordinator: version 0 and the newest three. */
 const coordinatorVersions = 4;
-/** Gradients leave the runtime, are put together, and go to the thread that sends them. */
+/** Gradients exist in the runtime, in the concatenated result, and in the thread that sends them. */
 const gradientCopies = 3;
 
 const elements = (tensors: readonly TensorShape[]): number =>
   tensors.reduce((total, { shape }) => total + sizeOf(shape), 0);
 
-/** The plan of a run of a decoder. */
+/** Computes the plan of a run on a decoder. */
 export function planOf(config: DecoderConfig, run: RunExtents): Plan {
   const parameters = elements(decoderTensors(config));
   const spec = { ...(run.lora && { lora: run.lora }), valueHeads: run.valueHeads };
@@ -121,8 +117,8 @@ export function planOf(config: DecoderConfig, run: RunExtents): Plan {
 }
 
 /**
- * The frozen weights. On the processor they are mapped once for all sessions and, where they are few, laid out a second time by
- * each; on another device each session has them.
+ * The frozen weights. On the CPU they are mapped once for all sessions, and each session packs those of a small model a second
+ * time; on another device each session has a copy.
  */
 function frozen(
   { vocabulary, width, tiedEmbeddings }: DecoderConfig,
@@ -133,11 +129,11 @@ function frozen(
   if (lora === undefined) return [];
   const host = device === 'cpu';
   if (!host && precision === 'float16') {
-    // Tokens are looked up in a table of float32; where it is the output projection too, that product has its own.
+    // The token table stays float32; where it is also the output projection, the product has a copy in float16.
     const table = vocabulary * width;
     const multiplied = tiedEmbeddings ? parameters : parameters - table;
     const bytes = float * table + half * multiplied;
-    const formula = `(2 · ${multiplied} in products + 4 · ${table} in the table of tokens)${times(sessions, 'sessions')}`;
+    const formula = `(2 · ${multiplied} in products + 4 · ${table} in the token table)${times(sessions, 'sessions')}`;
     return [part('weights', bytes * sessions, formula, true)];
   }
   const bytes = float * parameters;
@@ -146,7 +142,7 @@ function frozen(
   if (!host || bytes > largestPacked) return [weights];
   return [
     weights,
-    part('weights laid out', bytes * sessions, `4 · ${parameters} parameters${times(sessions, 'sessions')}`),
+    part('packed weights', bytes * sessions, `4 · ${parameters} parameters${times(sessions, 'sessions')}`),
   ];
 }
 
@@ -174,19 +170,19 @@ function rollout(config: DecoderConfig, run: RunExtents, parameters: number, tra
     part(
       'KV cache',
       2 * float * cache,
-      `4 · 2 · ${layers} layers · ${keyValueHeads} heads · ${headWidth} · ${positions} positions · ${rows} sequences, before and after a stretch`,
+      `4 · 2 · ${layers} layers · ${keyValueHeads} heads · ${headWidth} · ${positions} positions · ${rows} sequences, before and after an extension`,
     ),
     ...(device
       ? [
           part(
-            'KV cache in work',
+            'working KV cache',
             (run.precision === 'float16' ? float + half : float) * cache,
-            `once more where it is computed with${run.precision === 'float16' ? ', and in float16' : ''}`,
+            `a copy in use${run.precision === 'float16' ? ', and in float16' : ''}`,
             true,
           ),
         ]
       : []),
-    part('prompts in work', reading, `${prompts} prompts of ${run.promptTokens} tokens, one layer at a time`, device),
+    part('prompt activations', reading, `${prompts} prompts of ${run.promptTokens} tokens, one layer at a time`, device),
     part('logits', 4 * float * rows * vocabulary, `4 · 4 · ${rows} sequences · ${vocabulary} tokens`, device),
   ]);
 }
@@ -201,7 +197,7 @@ function gradient(
   const device = run.device !== 'cpu';
   const { rows, bytes } = microBatch(config, run);
   const length = run.promptTokens + run.completionTokens;
-  // Log-probabilities have a session of their own; where a token may be clipped there are two graphs of gradients.
+  // One session for log-probabilities, one for gradients, and with several updates a second one for gradients with clipping.
   const sessions = (run.reference || run.valueHeads > 0 ? 1 : 0) + (run.updates > 1 ? 2 : 1);
   return worker('gradient', run.shards, [
     service('worker'),
@@ -215,13 +211,13 @@ function gradient(
     part(
       'activations',
       bytes,
-      `${rows} sequences of ${length} tokens at a time${run.recompute ? ', layers computed again' : ''}`,
+      `${rows} sequences of ${length} tokens at a time${run.recompute ? ', layers recomputed' : ''}`,
       device,
     ),
   ]);
 }
 
-/** The largest micro-batch within the budget, and its bytes; one sequence at least. */
+/** Returns the largest micro-batch within the budget, at least one sequence, and its bytes. */
 function microBatch(config: DecoderConfig, run: RunExtents): { readonly rows: number; readonly bytes: number } {
   const { promptTokens, completionTokens } = run;
   const bytesOf = (rows: number): number =>
@@ -245,15 +241,16 @@ function coordinator({ shards }: RunExtents, trained: number, gradients: number)
     part(
       'gradients',
       sums * float * trained * gradients,
-      `4 · ${trained} trained · ${gradients}${times(sums, 'sum and what arrives')}`,
+      `4 · ${trained} trained · ${gradients}${times(sums, 'the sum and what arrives')}`,
     ),
     part('checkpoint', 3 * float * trained, `4 · ${trained} trained · 3, while it is written`),
   ]);
 }
 
 /**
- * Two operations for each weight and token forward; backward two more for the activations, and with every weight trained two for
- * each objective's weight gradients; layers that are computed again count twice forward. The embedding table is looked up; where it is the output projection too, that counts.
+ * Counts 2 operations per weight and token in the forward pass. The backward pass takes 2 for the activations and, with every
+ * weight trained, 2 for the weight gradients of each objective. Recomputed layers count their forward pass twice. The embedding
+ * table counts only where it is also the output projection, since tokens are looked up.
  */
 function operations(config: DecoderConfig, run: RunExtents, parameters: number, sequences: number): Plan['operations'] {
   const { promptTokens, completionTokens, objectives, epochs, reference } = run;
@@ -269,7 +266,7 @@ function operations(config: DecoderConfig, run: RunExtents, parameters: number, 
 }
 
 function service(kind: keyof typeof process): Part {
-  return part('process', process[kind], 'node and the libraries, measured');
+  return part('process', process[kind], 'Node and the libraries, measured');
 }
 
 function part(what: string, bytes: number, formula: string, onDevice = false): Part {

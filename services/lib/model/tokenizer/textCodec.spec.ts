@@ -7,8 +7,8 @@ import { describe, test, type TestContext } from 'node:test';
 import { UserError } from '@gapo/service';
 import { llamaConfig } from '../architectures/llama.js';
 import { tinyShape } from '../testing.fixture.js';
-import { Tokenizer } from '../tokenizer.js';
 import { TextCodec } from './textCodec.js';
+import { Tokenizer } from './tokenizer.js';
 
 const special = { bos: 0, eot: 1, eos: 2 } as const;
 /** The vocabulary: special tokens, and a token for each character (Ġ is a space). */

@@ -9,9 +9,9 @@
  * - A prompt gets none: the sampler would continue a text that is over.
  */
 import { UserError } from '@gapo/service';
-import type { Turn } from '../chatTemplate.js';
 import type { DecoderConfig } from '../decoderConfig.js';
-import type { Tokenizer } from '../tokenizer.js';
+import type { Turn } from './chatTemplate.js';
+import type { Tokenizer } from './tokenizer.js';
 
 /** A prompt and the completion that is learned, as token ids. Both have at least one. */
 export interface TokenSequence {

@@ -1,26 +1,32 @@
 /**
- * Frozen weights: in memory, or where they lie in a safetensors file. A model of many gigabytes is never held here as a
- * whole: its files are read once through, piece by piece, and afterwards only mapped.
+ * Frozen weights, in memory or in a safetensors file. A model of many gigabytes is never in memory as a whole: its files are
+ * read through once, piece by piece, and then mapped.
  */
 import type { Hash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { ModelError } from './errors.js';
-import { type NamedTensor, type TensorEntry, headerEnd, parseHeader, toFloat32 } from './safetensors.js';
+import { ModelError } from '../errors.js';
+import { toFloat32 } from './floats.js';
+import { type TensorEntry, headerEnd, parseHeader } from './safetensors.js';
+import { type NamedTensor } from './tensors.js';
 
-/** A tensor that lies in a file. */
+/** A tensor in a file. */
 export interface StoredTensor extends TensorEntry {
   /** Absolute. */
   readonly path: string;
 }
 
-/** A frozen weight by name. */
+/** A frozen weight. */
 export type Weight = NamedTensor | StoredTensor;
 
-/** Bytes in a piece: a multiple of every element's size. */
+/** Bytes read at a time: a multiple of every element's size. */
 const pieceLength = 4 << 20;
 
-/** A weight's elements, read from its file where they lie in one. */
+/**
+ * Returns a weight's elements, read from its file where it has one.
+ *
+ * @throws ModelError where the file was shortened since it was scanned
+ */
 export function elementsOf(weight: Weight): Float32Array {
   if ('data' in weight) return weight.data;
   const { path, offset, length, dtype } = weight;
@@ -29,7 +35,8 @@ export function elementsOf(weight: Weight): Float32Array {
   try {
     for (let at = 0; at < length;) {
       const read = readSync(file, bytes, at, Math.min(length - at, 1 << 30), offset + at);
-      if (read === 0) throw new ModelError(path, `ends within tensor '${weight.name}'; it was changed`);
+      if (read === 0)
+        throw new ModelError(path, `ends within tensor '${weight.name}'; it was changed since it was read`);
       at += read;
     }
   } finally {
@@ -39,9 +46,10 @@ export function elementsOf(weight: Weight): Float32Array {
 }
 
 /**
- * Reads a file once through: adds its bytes to the hash, and checks every element.
- * @returns its tensors, in the order of its header.
- * @throws ModelError where it is missing, cut short or damaged, or an element is not finite.
+ * Reads a file through once, adds its bytes to the hash and checks every element.
+ *
+ * @returns its tensors, in the order of its header
+ * @throws ModelError where it is missing, cut short or damaged, or an element is not finite
  */
 export async function scanFile(path: string, hash: Hash): Promise<readonly StoredTensor[]> {
   const file = await openFile(path);
@@ -71,7 +79,11 @@ export async function scanFile(path: string, hash: Hash): Promise<readonly Store
   }
 }
 
-/** Opens a file to read. Throws ModelError where it cannot be. */
+/**
+ * Opens a file for reading.
+ *
+ * @throws ModelError where it cannot be opened
+ */
 export async function openFile(path: string): Promise<FileHandle> {
   try {
     return await open(path, 'r');
@@ -81,7 +93,7 @@ export async function openFile(path: string): Promise<FileHandle> {
   }
 }
 
-/** A stretch of a file, piece by piece. Each piece is good until the next. */
+/** Yields a range of a file, piece by piece. A piece is valid until the next one is requested. */
 export async function* pieces(file: FileHandle, offset: number, length: number): AsyncGenerator<Uint8Array> {
   const buffer = Buffer.from(new ArrayBuffer(Math.min(length, pieceLength)));
   for (let at = 0; at < length;) {
@@ -106,20 +118,18 @@ async function fill(file: FileHandle, bytes: Uint8Array, offset: number): Promis
   }
 }
 
-/** An exponent of ones is infinity or no number, in all three types. */
+/** In all three types an exponent of ones means infinity or NaN. */
 function assertFinite(bytes: Uint8Array, { name, dtype }: TensorEntry, path: string): void {
-  const damaged = (value: string): ModelError =>
-    new ModelError(path, `tensor '${name}' has ${value}, which is no finite number; the file is damaged`);
-  if (dtype === 'F32') {
-    const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
-    for (let i = 0; i < words.length; i++) {
-      if (((words[i] as number) & 0x7f800000) === 0x7f800000) throw damaged(String(toFloat32(bytes, dtype)[i]));
+  const mask = { F32: 0x7f800000, F16: 0x7c00, BF16: 0x7f80 }[dtype];
+  const { buffer, byteOffset, byteLength } = bytes;
+  const words =
+    dtype === 'F32'
+      ? new Uint32Array(buffer, byteOffset, byteLength / 4)
+      : new Uint16Array(buffer, byteOffset, byteLength / 2);
+  for (const word of words) {
+    if ((word & mask) === mask) {
+      const value = toFloat32(bytes, dtype).find((x) => !Number.isFinite(x));
+      throw new ModelError(path, `tensor '${name}' has ${value}, which is not finite; the file is damaged`);
     }
-    return;
-  }
-  const mask = dtype === 'BF16' ? 0x7f80 : 0x7c00;
-  const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2);
-  for (let i = 0; i < halves.length; i++) {
-    if (((halves[i] as number) & mask) === mask) throw damaged(String(toFloat32(bytes, dtype)[i]));
   }
 }

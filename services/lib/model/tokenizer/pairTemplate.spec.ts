@@ -1,4 +1,4 @@
-/** Two texts as one sequence: the template that is learnt from a tokenizer does what the tokenizer itself does. */
+/** Two texts as one sequence: the template derived from a tokenizer gives what the tokenizer itself gives. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import fc from 'fast-check';
-import { Tokenizer } from './mod.js';
+import { Tokenizer } from '../mod.js';
 
 const special = (id: string, segment: number): object => ({ SpecialToken: { id, type_id: segment } });
 const sequence = (id: string, segment: number): object => ({ Sequence: { id, type_id: segment } });

@@ -1,18 +1,19 @@
-/** Model directories in Hugging Face's layout: every file read through once, every tensor accounted for. */
+/** Model directories in Hugging Face's layout. Every file is read through once, and every tensor is accounted for. */
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import type { Architecture } from './architectures/architecture.js';
-import { architectures } from './architectures/registry.js';
-import type { DecoderConfig } from './decoderConfig.js';
-import { type TensorShape, decoderTensors, tensorNames } from './decoderLayout.js';
-import { ModelError } from './errors.js';
-import { readDecoderConfig } from './huggingFaceConfig.js';
-import { readJson } from './jsonFile.js';
-import { type StoredTensor, type Weight, scanFile } from './weights.js';
+import type { Architecture } from '../architectures/architecture.js';
+import { architectures } from '../architectures/registry.js';
+import type { DecoderConfig } from '../decoderConfig.js';
+import { decoderTensors, tensorNames } from '../decoderLayout.js';
+import { ModelError } from '../errors.js';
+import { readJson } from '../files.js';
+import { readDecoderConfig } from '../huggingFaceConfig.js';
+import { type StoredTensor, type Weight, scanFile } from './storedTensors.js';
+import { tensorMismatches } from './tensors.js';
 
-/** A decoder of a directory. */
+/** A decoder read from a directory. */
 export interface DecoderModel {
   readonly directory: string;
   readonly config: DecoderConfig;
@@ -30,11 +31,11 @@ const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 const problemsShown = 8;
 
 /**
- * Reads a decoder: its configuration, and where its tensors lie. The weights are in model.safetensors, or in the files
- * that model.safetensors.index.json names.
+ * Reads a decoder's configuration and the places of its tensors. The weights are in model.safetensors, or in the files that
+ * model.safetensors.index.json names.
  *
- * @param known the architectures that it may be of. @default every registered one
- * @throws ModelError where a file is missing or damaged, or with every tensor that is missing, surplus or misshapen.
+ * @param known the architectures to accept. @default every registered one
+ * @throws ModelError where a file is missing or damaged, or with every tensor that is missing, unexpected or has another shape
  *
  * @example
  * ```ts
@@ -78,7 +79,7 @@ export async function readDecoderModel(
       return name === undefined ? [] : [[name, { ...tensor, name }] as const];
     }),
   );
-  problems.push(...mismatches(decoderTensors(config), weights));
+  problems.push(...tensorMismatches(decoderTensors(config), weights, 'config.json'));
   if (problems.length > 0) {
     const shown = problems.slice(0, problemsShown).join('; ');
     const more = problems.length - problemsShown;
@@ -96,7 +97,7 @@ async function existingDirectory(directory: string): Promise<string> {
   return directory;
 }
 
-/** The files that hold weights, sorted, and which tensor each holds where an index says so. */
+/** Returns the files that hold weights, sorted, and the file of each tensor where there is an index. */
 async function weightFiles(
   directory: string,
 ): Promise<{ readonly files: readonly string[]; readonly places?: ReadonlyMap<string, string> }> {
@@ -105,33 +106,18 @@ async function weightFiles(
   if (!(await exists(path))) {
     throw new ModelError(
       directory,
-      `has neither ${weightsFile} nor ${indexFile}; weights in other formats have to be converted first`,
+      `has neither ${weightsFile} nor ${indexFile}; convert weights in other formats first`,
     );
   }
   const parsed = indexSchema.safeParse(await readJson(path));
   if (!parsed.success) throw new ModelError(path, 'has no weight_map of tensor names to files');
   const places = new Map(Object.entries(parsed.data.weight_map));
   const outside = [...places.values()].find((file) => !/^[^/\\]+\.safetensors$/.test(file));
-  if (outside !== undefined) throw new ModelError(path, `names '${outside}', which is no *.safetensors file beside it`);
+  if (outside !== undefined)
+    throw new ModelError(path, `names '${outside}', which is not a *.safetensors file beside it`);
   return { files: [...new Set(places.values())].sort(), places };
 }
 
 async function exists(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined)) !== undefined;
-}
-
-/** What keeps the tensors found from being those expected: each one present in its shape, and no other. */
-function mismatches(expected: readonly TensorShape[], found: ReadonlyMap<string, Weight>): readonly string[] {
-  const names = new Set(expected.map(({ name }) => name));
-  return [
-    ...expected.flatMap(({ name, shape }) => {
-      const tensor = found.get(name);
-      if (tensor === undefined) return [`tensor '${name}' [${shape.join()}] is missing`];
-      if (tensor.shape.join() === shape.join()) return [];
-      return [`tensor '${name}' is [${tensor.shape.join()}], config.json asks for [${shape.join()}]`];
-    }),
-    ...[...found.keys()]
-      .filter((name) => !names.has(name))
-      .map((name) => `tensor '${name}' has no place in this architecture`),
-  ];
 }

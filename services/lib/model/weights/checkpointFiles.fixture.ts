@@ -1,7 +1,9 @@
 /** Checkpoints as the Hub holds them: shards with an index, in any element type. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type FloatDtype, type NamedTensor, encodeHeader, fromFloat32 } from './safetensors.js';
+import { type FloatDtype, fromFloat32 } from './floats.js';
+import { encodeHeader } from './safetensors.js';
+import { type NamedTensor } from './tensors.js';
 
 /** Rounds toward zero to what BF16 and F16 both hold, within [2⁻¹⁴, 2¹⁵]: 7 bits of fraction. */
 export function roundedForHalves(data: Float32Array): Float32Array {

@@ -4,17 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { ModelError } from './errors.js';
-import {
-  encodeSafetensors,
-  fromFloat32,
-  parseMetadata,
-  parseTensors,
-  readSafetensors,
-  sha256OfTensors,
-  toFloat32,
-  writeSafetensors,
-} from './safetensors.js';
+import { ModelError } from '../errors.js';
+import { fromFloat32, toFloat32 } from './floats.js';
+import { encodeSafetensors, parseMetadata, parseTensors, readSafetensors, writeSafetensors } from './safetensors.js';
+import { sha256OfTensors } from './tensors.js';
 
 const tensors = [
   { name: 'b', shape: [2, 3], data: Float32Array.of(1, -2, 3.5, 0, 1e-20, -1e20) },

@@ -3,14 +3,15 @@ import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { llamaConfig, toHuggingFaceConfig } from './architectures/llama.js';
-import { roundedForHalves, writeShards, writeTensors } from './checkpointFiles.fixture.js';
+import { llamaConfig, toHuggingFaceConfig } from '../architectures/llama.js';
+import { tinyShape } from '../testing.fixture.js';
+import { roundedForHalves, writeShards, writeTensors } from '../weights/checkpointFiles.fixture.js';
+import { type FloatDtype, fromFloat32, toFloat32 } from '../weights/floats.js';
+import { type DecoderModel, readDecoderModel } from '../weights/modelDirectory.js';
+import { type StoredTensor, elementsOf } from '../weights/storedTensors.js';
+import { type NamedTensor } from '../weights/tensors.js';
 import { writeMergedModel } from './mergedModel.js';
-import { type DecoderModel, readDecoderModel } from './modelDirectory.js';
-import { type FloatDtype, type NamedTensor, fromFloat32, toFloat32 } from './safetensors.js';
-import { tinyShape } from './testing.fixture.js';
 import { initialTensors, randomDecoder } from './trainable.js';
-import { type StoredTensor, elementsOf } from './weights.js';
 
 const shape = tinyShape();
 const config = llamaConfig(shape);

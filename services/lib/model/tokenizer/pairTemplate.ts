@@ -1,6 +1,6 @@
-/** What a tokenizer puts around two texts that it encodes as one sequence: special tokens, and the segment of each token. */
+/** How a tokenizer encodes two texts as one sequence: the special tokens around them, and the segment of each token. */
 
-/** A place of the template: a special token, or all tokens of a text. */
+/** A part of the template: a special token, or all tokens of a text. */
 export type TemplatePart =
   | {
       readonly kind: 'special';
@@ -25,12 +25,12 @@ export class PairTemplate {
     this.#parts = parts;
   }
 
-  /** Special tokens of a sequence. */
+  /** Number of special tokens in a sequence. */
   get specialTokens(): number {
     return this.#parts.filter(({ kind }) => kind === 'special').length;
   }
 
-  /** The sequence of two texts that were encoded without special tokens. */
+  /** Returns the sequence of two texts that were encoded without special tokens. */
   fill(first: readonly number[], second: readonly number[]): EncodedPair {
     const ids: number[] = [];
     const segments: number[] = [];
@@ -45,20 +45,21 @@ export class PairTemplate {
   }
 }
 
-/** A tokenizer's post-processor: token texts of one or two texts to those of the sequence. */
+/** A tokenizer's post-processor: maps the tokens of one or two texts to those of the sequence. */
 export type PostProcessor = (
   first: readonly string[],
   second: readonly string[] | null,
   addSpecialTokens: boolean,
 ) => { readonly tokens: readonly string[]; readonly token_type_ids?: readonly number[] };
 
-/** Texts that no vocabulary holds. */
+/** Texts that are in no vocabulary. */
 const placeholders = { first: '\0first', second: '\0second' } as const;
 
 /**
- * Learns the template from what the post-processor does to two placeholders.
- * @param segmented whether the second text is of another segment; RoBERTa's processor has a single one.
- * @returns undefined where the tokenizer has no place for a second text, or nothing that parts it from the first.
+ * Derives the template from what the post-processor does to two placeholders.
+ *
+ * @param segmented whether the second text is another segment; RoBERTa's processor has a single segment
+ * @returns undefined where the tokenizer has no place for a second text, or no separator between the two
  */
 export function pairTemplate(
   process: PostProcessor,

@@ -1,24 +1,26 @@
-/** Conversations whose last turn is judged, as tokens: through the chat template, which is all that adds special tokens. */
+/** Conversations whose last turn a reward model judges, as tokens. Only the chat template adds special tokens. */
+import { required } from '@gapo/numeric';
 import type { ChatTemplate, Turn } from './chatTemplate.js';
 import { longestThatFits } from './longestThatFits.js';
 import type { Tokenizer } from './tokenizer.js';
 
-/** Renders and encodes conversations. */
+/** Renders and encodes conversations for one reward model. */
 export class JudgedConversation {
   readonly #tokenizer: Tokenizer;
   readonly #template: ChatTemplate;
 
-  constructor(tokenizer: Tokenizer, template: ChatTemplate) {
+  /** @throws Error where the tokenizer has no chat template */
+  constructor(tokenizer: Tokenizer) {
     this.#tokenizer = tokenizer;
-    this.#template = template;
+    this.#template = required(tokenizer.chatTemplate, 'the chat template');
   }
 
   /**
-   * Token ids of a conversation, at most `maxTokens` of them. Where there would be more, the turns before the last lose
-   * characters from their left until the rest fits: the last is what is judged and stays whole.
+   * Encodes a conversation as at most `maxTokens` token ids. Where it is longer, the turns before the last lose characters
+   * from their left until the rest fits; the last turn is judged and stays whole.
    *
-   * @returns undefined where the last turn does not fit even so
-   * @throws what the template itself refuses
+   * @returns undefined where the last turn alone is too long
+   * @throws UserError where the template refuses the conversation
    */
   encode(turns: readonly Turn[], maxTokens: number): number[] | undefined {
     const history = turns.slice(0, -1).map(({ role, content }) => ({ role, characters: [...content] }));

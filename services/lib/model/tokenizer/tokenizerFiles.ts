@@ -1,7 +1,7 @@
-/** A tokenizer's files, among those of a model's directory. */
+/** The files of a tokenizer in a model's directory. */
 import { copyFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ModelError } from './errors.js';
+import { ModelError } from '../errors.js';
 
 /** Whether a file of a model's directory belongs to its tokenizer, the chat template included. */
 export function isTokenizerFile(name: string): boolean {

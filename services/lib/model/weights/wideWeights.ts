@@ -1,24 +1,27 @@
 /**
- * Weights as graphs read them in place: float32, all in one directory. F32 checkpoints are that already. Others are
- * widened once into a cache that every process of the machine maps, keyed by the weights' SHA-256.
+ * Weights as graphs read them in place: float32, all in one directory. F32 checkpoints are that already. Other types are
+ * widened once into a cache, keyed by the weights' SHA-256, which every process on the machine maps.
  */
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { UserError, writeAtomically } from '@gapo/service';
-import { ModelError } from './errors.js';
+import { ModelError } from '../errors.js';
+import { toFloat32 } from './floats.js';
 import type { DecoderModel } from './modelDirectory.js';
-import { encodeHeader, toFloat32 } from './safetensors.js';
-import { type StoredTensor, type Weight, openFile, pieces } from './weights.js';
+import { encodeHeader } from './safetensors.js';
+import { type StoredTensor, type Weight, openFile, pieces } from './storedTensors.js';
+import { bytesOf } from './tensors.js';
 
-/** Whether a graph can read a weight where it lies. */
+/** Whether a graph can read a weight from its file without a conversion. */
 export function isWide(weight: Weight): weight is StoredTensor & { readonly dtype: 'F32' } {
   return 'path' in weight && weight.dtype === 'F32' && weight.offset % Float32Array.BYTES_PER_ELEMENT === 0;
 }
 
 /**
- * The model with every weight float32 in a file. Where some are not, all are written to CACHE/<sha256>.safetensors
- * unless they are there; whole or not at all, so that several processes may do it at a time.
- * @throws UserError where the cache cannot be written.
+ * Returns the model with every weight as float32 in a file. Where some are of another type, all of them are written to
+ * CACHE/<sha256>.safetensors, unless that file exists. Several processes may do so at the same time.
+ *
+ * @throws UserError where the cache cannot be written
  */
 export async function withWideWeights(model: DecoderModel, cache: string): Promise<DecoderModel> {
   const weights = [...model.weights.values()].filter((weight): weight is StoredTensor => 'path' in weight);
@@ -67,8 +70,7 @@ async function* widened(header: Uint8Array, weights: readonly StoredTensor[]): A
     const source = await openFile(path);
     try {
       for await (const bytes of pieces(source, offset, length)) {
-        const wide = toFloat32(bytes, dtype);
-        yield new Uint8Array(wide.buffer, wide.byteOffset, wide.byteLength);
+        yield bytesOf(toFloat32(bytes, dtype));
       }
     } finally {
       await source.close();

@@ -1,31 +1,33 @@
-/** Adapters as the files that PEFT reads and writes: adapter_config.json and adapter_model.safetensors. */
+/** Adapters in PEFT's files: adapter_config.json and adapter_model.safetensors. */
 import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { required } from '@gapo/numeric';
 import { z } from 'zod';
-import type { DecoderConfig } from './decoderConfig.js';
-import { decoderLayout, linearModules, targetName } from './decoderLayout.js';
-import { ModelError } from './errors.js';
-import { readJson } from './jsonFile.js';
-import type { DecoderModel } from './modelDirectory.js';
-import { type NamedTensor, parseMetadata, parseTensors, readBytes } from './safetensors.js';
+import type { DecoderConfig } from '../decoderConfig.js';
+import { decoderLayout, linearModules, targetName } from '../decoderLayout.js';
+import { ModelError } from '../errors.js';
+import { readJson, readBytes } from '../files.js';
+import type { DecoderModel } from '../weights/modelDirectory.js';
+import { parseMetadata, parseTensors } from '../weights/safetensors.js';
+import { type NamedTensor, tensorMismatches } from '../weights/tensors.js';
 import { type LoraSpec, isTarget, trainableTensors } from './trainable.js';
 
-/** What PEFT calls an adapter's files. */
+/** The names of an adapter's files. */
 export const adapterFiles = { config: 'adapter_config.json', weights: 'adapter_model.safetensors' } as const;
 
-/** In the metadata of an adapter's weights: the SHA-256 of the base model's. PEFT does not look there. */
+/** The key of the base model's SHA-256 in the metadata of an adapter's weights. PEFT ignores it. */
 const baseSha256Key = 'base_model_sha256';
 
-/** The names by which LoRA can target a decoder's linear maps, in order. */
+/** Returns the names by which LoRA can target a decoder's linear maps, in order. */
 export function linearTargets(config: DecoderConfig): readonly string[] {
   const modules = decoderLayout(config).layers.flatMap((layer) => linearModules(layer));
   return [...new Set(modules.map(({ name }) => targetName(name)))];
 }
 
 /**
- * Adapters for a model: on what is named, or on every linear map.
+ * Describes adapters for a model, on the targets that are named or on every linear map.
  *
- * @throws ModelError where the model has no linear map of a name
+ * @throws ModelError where the model has no linear map of that name
  */
 export function loraFor(
   { directory, config }: DecoderModel,
@@ -40,8 +42,9 @@ export function loraFor(
 }
 
 /**
- * The content of adapter_config.json.
- * @param base the model that the adapter belongs to: a directory, or a name on the Hub.
+ * Returns the content of adapter_config.json.
+ *
+ * @param base the model that the adapter belongs to: a directory, or a name on the Hub
  */
 export function peftConfig(config: DecoderConfig, lora: LoraSpec, base: string): Readonly<Record<string, unknown>> {
   return {
@@ -58,19 +61,19 @@ export function peftConfig(config: DecoderConfig, lora: LoraSpec, base: string):
   };
 }
 
-/** The metadata of adapter_model.safetensors. */
+/** Returns the metadata of adapter_model.safetensors. */
 export function adapterMetadata(baseSha256: string): Readonly<Record<string, string>> {
   return { format: 'pt', [baseSha256Key]: baseSha256 };
 }
 
-/** An adapter, read. */
+/** An adapter. */
 export interface Adapter {
   readonly lora: LoraSpec;
   /** In the order of a policy's trained tensors. */
   readonly tensors: readonly NamedTensor[];
 }
 
-/** A key that other kinds of adapters have: absent, empty, or as plain LoRA has it. */
+/** A key of other kinds of adapters: absent, empty, or with the value of plain LoRA. */
 const plain = (why: string, value?: string) =>
   z
     .unknown()
@@ -117,7 +120,7 @@ function loraOf({ r, lora_alpha: alpha, target_modules: named }: z.output<typeof
 }
 
 /**
- * Reads what a PEFT adapter says of itself, without its weights.
+ * Reads the description of a PEFT adapter, without its weights.
  *
  * @throws ModelError where it is not plain LoRA
  */
@@ -126,9 +129,9 @@ export async function readLora(directory: string, config: DecoderConfig): Promis
 }
 
 /**
- * Reads a PEFT adapter of a model, as a starting point.
+ * Reads a PEFT adapter to start from.
  *
- * @throws ModelError with everything in it that does not fit the model, or that is not plain LoRA
+ * @throws ModelError with everything that does not fit the model, or that is not plain LoRA
  */
 export async function readAdapter(directory: string, model: DecoderModel): Promise<Adapter> {
   const described = await readConfig(directory);
@@ -145,26 +148,19 @@ export async function readAdapter(directory: string, model: DecoderModel): Promi
     ...unmatchedTargets(lora, model.config).map((target) => `target_modules has '${target}', which the model lacks`),
   ];
   const expected = trainableTensors(model.config, { lora, valueHeads: 0 });
-  for (const { name, shape } of expected) {
-    const tensor = tensors.get(name);
-    if (tensor === undefined) problems.push(`tensor '${name}' [${shape.join()}] is missing`);
-    else if (tensor.shape.join() !== shape.join())
-      problems.push(`tensor '${name}' is [${tensor.shape.join()}], the model asks for [${shape.join()}]`);
-  }
-  const names = new Set(expected.map(({ name }) => name));
-  for (const name of tensors.keys()) if (!names.has(name)) problems.push(`tensor '${name}' has no place in the model`);
+  problems.push(...tensorMismatches(expected, tensors, 'the model'));
   if (problems.length > 0)
-    throw new ModelError(directory, `is no adapter of ${model.directory}: ${problems.join('; ')}`);
-  return { lora, tensors: expected.map(({ name }) => tensors.get(name) as NamedTensor) };
+    throw new ModelError(directory, `is not an adapter of ${model.directory}: ${problems.join('; ')}`);
+  return { lora, tensors: expected.map(({ name }) => required(tensors.get(name), name)) };
 }
 
-/** Targets of adapters that name no linear map of the decoder. */
+/** Returns the targets that name no linear map of the decoder. */
 export function unmatchedTargets(lora: LoraSpec, config: DecoderConfig): readonly string[] {
   const modules = decoderLayout(config).layers.flatMap((layer) => linearModules(layer));
   return lora.targets.filter((target) => !modules.some(({ name }) => isTarget({ ...lora, targets: [target] }, name)));
 }
 
-/** What says that an adapter belongs to another model: the hash that was written with it, or a directory that is there. */
+/** Lists the signs that an adapter belongs to another model: the recorded hash, or the path of an existing directory. */
 async function baseProblems(
   base: string | undefined,
   sha256: string | undefined,
@@ -176,7 +172,7 @@ async function baseProblems(
       `it was trained on weights with SHA-256 ${sha256.slice(0, 12)}…, the model's are ${model.sha256.slice(0, 12)}…`,
     ];
   }
-  if (base === undefined || !base.startsWith('/')) return []; // a name on the Hub does not tell where that model lies here
+  if (base === undefined || !base.startsWith('/')) return []; // a name on the Hub does not tell where the model is on this machine
   const found = await stat(base).catch(() => undefined);
   if (found === undefined || (await realpath(base)) === (await realpath(model.directory))) return [];
   return [`base_model_name_or_path is ${base}`];

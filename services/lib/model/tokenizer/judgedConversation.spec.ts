@@ -1,18 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { required } from '@gapo/numeric';
+import { tokenizerDirectory } from '../testing.fixture.js';
 import { exchange } from './chatTemplate.js';
 import { JudgedConversation } from './judgedConversation.js';
-import { tokenizerDirectory } from './testing.fixture.js';
 import { Tokenizer } from './tokenizer.js';
 
 const tokenizer = await Tokenizer.read(tokenizerDirectory);
-const conversation = new JudgedConversation(tokenizer, tokenizer.chatTemplate!);
+const conversation = new JudgedConversation(tokenizer);
 const turns = [
   { role: 'user', content: 'Where is the printer?' },
   { role: 'assistant', content: 'In room two.' },
   ...exchange('And the badge?', 'At the front desk.'),
 ];
-const whole = tokenizer.encode(tokenizer.renderChat(turns, false)!);
+const rendered = (some: typeof turns): number[] =>
+  tokenizer.encode(required(tokenizer.renderChat(some, false), 'the rendered conversation'));
+const whole = rendered(turns);
 
 test('a conversation that fits is what the template makes of it', () => {
   assert.deepEqual(conversation.encode(turns, whole.length), whole);
@@ -20,10 +23,10 @@ test('a conversation that fits is what the template makes of it', () => {
 
 test('a longer one loses the beginning of what comes before its last turn, turn after turn', () => {
   const emptied = turns.map(({ role, content }, i) => ({ role, content: i < turns.length - 1 ? '' : content }));
-  const least = tokenizer.encode(tokenizer.renderChat(emptied, false)!).length;
+  const least = rendered(emptied).length;
   assert.equal(conversation.encode(turns, least - 1), undefined);
   for (let most = least; most < whole.length; most++) {
-    const ids = conversation.encode(turns, most)!;
+    const ids = required(conversation.encode(turns, most), `at most ${most} tokens`);
     assert.ok(ids.length <= most && ids.length >= most - 2, `${ids.length} of ${most}`);
     const text = tokenizer.decode(ids);
     assert.ok(text.endsWith('At the front desk.'), text);

@@ -3,13 +3,14 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { llamaConfig, toHuggingFaceConfig } from './architectures/llama.js';
-import { writeTensors } from './checkpointFiles.fixture.js';
-import { ModelError } from './errors.js';
-import { type DecoderModel, readDecoderModel } from './modelDirectory.js';
+import { llamaConfig, toHuggingFaceConfig } from '../architectures/llama.js';
+import { ModelError } from '../errors.js';
+import { tinyShape } from '../testing.fixture.js';
+import { writeTensors } from '../weights/checkpointFiles.fixture.js';
+import { type DecoderModel, readDecoderModel } from '../weights/modelDirectory.js';
+import { writeSafetensors } from '../weights/safetensors.js';
+import { type NamedTensor } from '../weights/tensors.js';
 import { adapterMetadata, linearTargets, peftConfig, readAdapter } from './peft.js';
-import { type NamedTensor, writeSafetensors } from './safetensors.js';
-import { tinyShape } from './testing.fixture.js';
 import { initialTensors, randomDecoder, trainableTensors } from './trainable.js';
 
 const shape = tinyShape();
@@ -115,7 +116,7 @@ describe('an adapter', () => {
           "'.*q_proj.lora_A.weight' is \\[8,3\\], the model asks for \\[3,8\\]",
           "'.*down_proj.lora_A.weight' \\[3,12\\] is missing",
           "'.*down_proj.lora_B.weight' \\[8,3\\] is missing",
-          "'base_model.model.lm_head.lora_A.weight' has no place",
+          "'base_model.model.lm_head.lora_A.weight' is not part of this architecture",
         ].join('.*; .*'),
       ),
     );

@@ -1,16 +1,16 @@
-/** Texts that are cut to what a model takes, without looking at the whole of a huge one. */
+/** Truncation of texts to a model's limit in tokens, without encoding the whole of a huge text. */
 
-/** Characters a token that a first look at a long text allows for; a longer text is looked at piece by piece. */
+/** Characters per token that the first attempt on a long text allows for. */
 export const roomyCharactersPerToken = 16;
 
 /**
- * What the most characters give. Grows the count until it no longer fits, then bisects.
+ * Returns the result for the largest number of characters that fits. Doubles the number until it no longer fits, then bisects.
  *
- * @param all characters there are
- * @param maxTokens of what fits, special tokens included
- * @param partly whether fewer than all will do
- * @param keeping what so many characters give; undefined where that does not fit
- * @returns undefined where not even none fit
+ * @param all the characters of the whole text
+ * @param maxTokens the limit, special tokens included
+ * @param partly whether a part of the text is acceptable
+ * @param keeping the result for a number of characters; undefined where it does not fit
+ * @returns undefined where not even 0 characters fit, or not all of them where a part is not acceptable
  */
 export function longestThatFits<T>(
   all: number,

@@ -3,14 +3,15 @@ import { mkdir, mkdtemp, readFile, readdir, rm, stat, utimes, writeFile } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { llamaConfig, toHuggingFaceConfig } from './architectures/llama.js';
+import { randomDecoder } from '../adapters/trainable.js';
+import { llamaConfig, toHuggingFaceConfig } from '../architectures/llama.js';
+import { ModelError } from '../errors.js';
+import { tinyShape } from '../testing.fixture.js';
 import { roundedForHalves, writeShards, writeTensors } from './checkpointFiles.fixture.js';
-import { ModelError } from './errors.js';
+import type { FloatDtype } from './floats.js';
 import { type DecoderModel, readDecoderModel } from './modelDirectory.js';
-import type { FloatDtype, NamedTensor } from './safetensors.js';
-import { tinyShape } from './testing.fixture.js';
-import { randomDecoder } from './trainable.js';
-import { elementsOf } from './weights.js';
+import { elementsOf } from './storedTensors.js';
+import type { NamedTensor } from './tensors.js';
 import { isWide, withWideWeights } from './wideWeights.js';
 
 const shape = tinyShape({ layers: 2, tiedEmbeddings: false });
@@ -125,7 +126,7 @@ describe('weights', () => {
           "'model.layers.1.mlp.up_proj.weight' \\[12,8\\] is missing",
           "'model.layers.1.mlp.down_proj.weight' \\[8,12\\] is missing",
           "'model.norm.weight' is \\[4,2\\], config.json asks for \\[8\\]",
-          "'model.layers.2.mlp.up_proj.weight' has no place in this architecture",
+          "'model.layers.2.mlp.up_proj.weight' is not part of this architecture",
         ].join('; tensor '),
       ),
     );
@@ -143,7 +144,7 @@ describe('weights', () => {
     await write({ ...map, 'model.extra': first });
     await refused(readDecoderModel(path), /'model\.extra' is not in model-00001-of-00002\.safetensors, where/);
     await write({ ...map, 'model.norm.weight': '../elsewhere.safetensors' });
-    await refused(readDecoderModel(path), /names '\.\.\/elsewhere\.safetensors', which is no \*\.safetensors file/);
+    await refused(readDecoderModel(path), /names '\.\.\/elsewhere\.safetensors', which is not a \*\.safetensors file/);
     await write(map);
     await rm(join(path, second));
     await refused(readDecoderModel(path), /model-00002-of-00002\.safetensors: does not exist/);
@@ -159,7 +160,7 @@ describe('weights', () => {
       if (dtype === 'F32') bytes.writeUInt32LE(0x7fc00000, last);
       else bytes.writeUInt16LE(dtype === 'BF16' ? 0xff80 : 0xfc00, last);
       await writeFile(file, bytes);
-      await refused(readDecoderModel(path), /tensor 'lm_head\.weight' has (NaN|-Infinity), which is no finite number/);
+      await refused(readDecoderModel(path), /tensor 'lm_head\.weight' has (NaN|-Infinity), which is not finite/);
     });
   }
 });

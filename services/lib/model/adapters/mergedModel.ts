@@ -1,15 +1,18 @@
-/** A model with an adapter merged into its weights, as a directory that loads wherever the model itself does. */
+/** Models with an adapter merged into their weights, written as a directory that every loader of the model reads. */
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { required } from '@gapo/numeric';
 import { type FileContent, writeAllAtomically } from '@gapo/service';
-import { decoderLayout, linearModules } from './decoderLayout.js';
-import { ModelError } from './errors.js';
-import { readJson } from './jsonFile.js';
-import type { DecoderModel } from './modelDirectory.js';
+import { decoderLayout, linearModules } from '../decoderLayout.js';
+import { ModelError } from '../errors.js';
+import { readJson } from '../files.js';
+import { bytesPerElement, type FloatDtype, fromFloat32 } from '../weights/floats.js';
+import type { DecoderModel } from '../weights/modelDirectory.js';
+import { encodeHeader } from '../weights/safetensors.js';
+import { type StoredTensor, type Weight, elementsOf } from '../weights/storedTensors.js';
+import { sizeOf } from '../weights/tensors.js';
 import type { Adapter } from './peft.js';
-import { type FloatDtype, encodeHeader, fromFloat32 } from './safetensors.js';
-import { adapterName, isTarget, sizeOf } from './trainable.js';
-import { type StoredTensor, type Weight, elementsOf } from './weights.js';
+import { adapterName, isTarget } from './trainable.js';
 
 /** How a merged model is written. */
 export interface MergedOptions {
@@ -19,10 +22,9 @@ export interface MergedOptions {
 
 const configFile = 'config.json';
 const indexFile = 'model.safetensors.index.json';
-const bytesOf: Readonly<Record<FloatDtype, number>> = { F32: 4, F16: 2, BF16: 2 };
 const configNames: Readonly<Record<FloatDtype, string>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
 
-/** The names of the files that {@link writeMergedModel} writes. */
+/** Returns the names of the files that {@link writeMergedModel} writes. */
 export function mergedFiles({ weights }: DecoderModel): readonly string[] {
   const files = [...weights.values()].flatMap((weight) => ('path' in weight ? [basename(weight.path)] : []));
   const names = [...new Set(files)];
@@ -30,11 +32,12 @@ export function mergedFiles({ weights }: DecoderModel): readonly string[] {
 }
 
 /**
- * Writes the model's weight files again, W + (alpha / rank)·B·A where there is an adapter, its config.json, and an index
- * where the files are several. Sums run in float64 and are rounded once, to each weight's element type. Files appear
- * whole or not at all; whatever else the model's directory holds is the caller's to copy.
- * @returns the names of the files.
- * @throws ModelError where a sum is beyond its element type; UserError where a file cannot be written.
+ * Writes a model's weights with the adapter merged, W + (alpha / rank)·B·A, its config.json, and an index where there are
+ * several weight files. Sums are in float64 and rounded once, to each weight's element type. All files are written
+ * atomically; the caller copies the tokenizer and the other files of the model's directory.
+ *
+ * @returns the names of the files
+ * @throws ModelError where a sum overflows its element type; UserError where a file cannot be written
  */
 export async function writeMergedModel(
   model: DecoderModel,
@@ -53,7 +56,10 @@ export async function writeMergedModel(
   for (const [name, own] of files) contents.set(name, mergedFile(own, merged, options));
   contents.set(configFile, await configWithDtype(model.directory, options.dtype));
   if (files.size > 1) {
-    const total = weights.reduce((sum, { shape, dtype }) => sum + sizeOf(shape) * bytesOf[options.dtype ?? dtype], 0);
+    const total = weights.reduce(
+      (sum, { shape, dtype }) => sum + sizeOf(shape) * bytesPerElement[options.dtype ?? dtype],
+      0,
+    );
     const map = Object.fromEntries(weights.map(({ name, path }) => [name, basename(path)]));
     const index = { metadata: { total_size: total }, weight_map: map };
     contents.set(indexFile, `${JSON.stringify(index, null, 2)}\n`);
@@ -62,7 +68,7 @@ export async function writeMergedModel(
   return [...contents.keys()];
 }
 
-/** The bytes of one safetensors file of a merged model, a tensor at a time. */
+/** Yields the bytes of one safetensors file of a merged model, a tensor at a time. */
 function* mergedFile(
   weights: readonly StoredTensor[],
   merged: (weight: Weight) => Float32Array,
@@ -72,7 +78,7 @@ function* mergedFile(
     name,
     shape,
     dtype: dtype ?? own,
-    length: sizeOf(shape) * bytesOf[dtype ?? own],
+    length: sizeOf(shape) * bytesPerElement[dtype ?? own],
   }));
   yield encodeHeader(entries);
   for (const weight of weights) {
@@ -85,7 +91,7 @@ function* mergedFile(
   }
 }
 
-/** The elements of a model's weights, each with its adapter where it has one. */
+/** Returns a function that computes the elements of a weight with its adapter merged, where it has one. */
 export function merger({ config }: DecoderModel, { lora, tensors }: Adapter): (weight: Weight) => Float32Array {
   const modules = new Map(
     decoderLayout(config)
@@ -100,8 +106,8 @@ export function merger({ config }: DecoderModel, { lora, tensors }: Adapter): (w
     const data = 'data' in weight ? weight.data.slice() : elementsOf(weight);
     if (module === undefined) return data;
     const { name, into, out, inOut } = module;
-    const a = parts.get(adapterName(name, 'A')) as Float32Array; // [rank, in]
-    const b = parts.get(adapterName(name, 'B')) as Float32Array; // [out, rank]
+    const a = required(parts.get(adapterName(name, 'A')), adapterName(name, 'A')); // [rank, in]
+    const b = required(parts.get(adapterName(name, 'B')), adapterName(name, 'B')); // [out, rank]
     const sums = new Float64Array(into);
     for (let o = 0; o < out; o++) {
       sums.fill(0);
@@ -118,7 +124,7 @@ export function merger({ config }: DecoderModel, { lora, tensors }: Adapter): (w
   };
 }
 
-/** A model's config.json for weights of another element type. */
+/** Returns a model's config.json for weights of another element type. */
 export async function configWithDtype(directory: string, dtype: FloatDtype | undefined): Promise<Uint8Array> {
   const bytes = await readFile(join(directory, configFile));
   if (dtype === undefined) return bytes;
@@ -130,7 +136,7 @@ function withDtype(config: Readonly<Record<string, unknown>>, dtype: FloatDtype)
   return { ...config, ['dtype' in config ? 'dtype' : 'torch_dtype']: configNames[dtype] };
 }
 
-/** The config.json of a decoder's sequence classifier with one label, in float32. */
+/** Returns the config.json of a decoder's sequence classifier with one label, in float32. */
 export async function sequenceClassifierConfig({
   directory,
   config,
@@ -140,6 +146,6 @@ export async function sequenceClassifierConfig({
     ...withDtype(found, 'F32'),
     architectures: [`${config.names.classPrefix}ForSequenceClassification`],
     num_labels: 1,
-    max_position_embeddings: config.context, // GPT-2's is called n_positions, and known by this name too
+    max_position_embeddings: config.context, // GPT-2 calls it n_positions, and reads this name too
   };
 }

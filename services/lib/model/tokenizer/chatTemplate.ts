@@ -1,18 +1,18 @@
-/** Chat templates: a conversation as the text that a model was trained to read. */
+/** Chat templates: render a conversation as the text that a model was trained on. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '@gapo/service';
 import { Template } from '@huggingface/jinja';
-import { ModelError } from './errors.js';
-import { readBytes } from './safetensors.js';
+import { ModelError } from '../errors.js';
+import { readBytes } from '../files.js';
 
-/** One turn of a conversation; the role is what the template knows, as `user` or `assistant`. */
+/** One turn of a conversation. The template defines the roles, such as `user` and `assistant`. */
 export interface Turn {
   readonly role: string;
   readonly content: string;
 }
 
-/** A prompt and its completion as a conversation. */
+/** Returns a prompt and its completion as a conversation. */
 export function exchange(prompt: string, completion: string): readonly Turn[] {
   return [
     { role: 'user', content: prompt },
@@ -20,7 +20,7 @@ export function exchange(prompt: string, completion: string): readonly Turn[] {
   ];
 }
 
-/** Renders conversations. */
+/** A chat template: renders conversations. */
 export class ChatTemplate {
   readonly #template: Template;
   readonly #specialTokens: Readonly<Record<string, string>>;
@@ -34,26 +34,30 @@ export class ChatTemplate {
   }
 
   /**
-   * Reads DIR/chat_template.jinja, or `chat_template` of tokenizer_config.json: a text, or a list in which one is called
-   * `default`.
-   * @param settings tokenizer_config.json; its `*_token` keys are variables of the template.
-   * @returns undefined where there is none.
-   * @throws ModelError where it is not a template.
+   * Reads DIR/chat_template.jinja, or `chat_template` of tokenizer_config.json: a text, or a list with one named `default`.
+   *
+   * @param settings tokenizer_config.json; its `*_token` keys are variables of the template
+   * @returns undefined where there is none
+   * @throws ModelError where it is not a template
    */
   static async read(directory: string, settings: Readonly<Record<string, unknown>>): Promise<ChatTemplate | undefined> {
     const file = join(directory, 'chat_template.jinja');
     const inFile = (await stat(file).catch(() => undefined)) !== undefined;
     const path = inFile ? file : join(directory, 'tokenizer_config.json');
-    const source = inFile ? Buffer.from(await readBytes(file)).toString('utf8') : chosen(settings['chat_template']);
+    const source = inFile ? (await readBytes(file)).toString('utf8') : chosen(settings['chat_template']);
     if (source === undefined) return undefined;
     try {
       return new ChatTemplate(new Template(source), specialTokens(settings), path);
     } catch (error) {
-      throw new ModelError(path, `has a chat_template that cannot be read: ${(error as Error).message}`);
+      throw new ModelError(path, `has a chat_template that cannot be parsed: ${(error as Error).message}`);
     }
   }
 
-  /** Throws ModelError where it does not render a prompt with its completion: a classifier would not see them. */
+  /**
+   * Checks that the template renders both a prompt and its completion, since a classifier would not see them otherwise.
+   *
+   * @throws ModelError where it leaves one out, or fails
+   */
   assertExchange(): void {
     let rendered: string;
     try {
@@ -96,7 +100,7 @@ function chosen(template: unknown): string | undefined {
   return typeof found === 'string' ? found : undefined;
 }
 
-/** The texts of bos_token, eos_token and the like: given as texts, or as objects that hold them. */
+/** Returns the texts of bos_token, eos_token and the like, which are given as texts or as objects that hold them. */
 export function specialTokens(settings: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
   const tokens: Record<string, string> = {};
   for (const [key, value] of Object.entries(settings)) {

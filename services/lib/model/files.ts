@@ -1,0 +1,33 @@
+/** Files of a model directory, read whole. */
+import { readFile } from 'node:fs/promises';
+import { ModelError } from './errors.js';
+
+/**
+ * Reads a file.
+ *
+ * @throws ModelError where it cannot be read
+ */
+export async function readBytes(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new ModelError(path, missing ? 'does not exist' : `cannot be read: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * Reads a JSON object.
+ *
+ * @throws ModelError where the file cannot be read, or holds something else
+ */
+export async function readJson(path: string): Promise<Record<string, unknown>> {
+  const bytes = await readBytes(path);
+  try {
+    const value: unknown = JSON.parse(bytes.toString('utf8'));
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch (error) {
+    throw new ModelError(path, `is not JSON: ${(error as Error).message}`);
+  }
+  throw new ModelError(path, 'is not JSON: it holds no object');
+}

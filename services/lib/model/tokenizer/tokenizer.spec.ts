@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test, type TestContext } from 'node:test';
+import { at } from '@gapo/numeric';
+import { llamaConfig } from '../architectures/llama.js';
+import { ModelError } from '../errors.js';
+import { tinyShape, tokenizerDirectory } from '../testing.fixture.js';
+import { Tokenizer } from './tokenizer.js';
+
+const config = llamaConfig(tinyShape({ vocabulary: 1536 }));
+
+/** A copy of the example's tokenizer, to be changed. */
+async function directory(t: TestContext): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'gapo-tokenizer-'));
+  t.after(() => rm(path, { recursive: true, force: true }));
+  await cp(tokenizerDirectory, path, { recursive: true });
+  return path;
+}
+
+const refused = (read: Promise<unknown>, pattern: RegExp): Promise<void> =>
+  assert.rejects(read, (error: unknown) => {
+    assert.ok(error instanceof ModelError, String(error));
+    assert.match(error.message, pattern);
+    return true;
+  });
+
+describe('a tokenizer', () => {
+  test('renders a prompt through the chat template, special tokens as single ids', async () => {
+    const tokenizer = await Tokenizer.read(tokenizerDirectory);
+    const ids = tokenizer.encodePrompt('How do I reset my password?');
+    assert.deepEqual([ids[0], ids[1], ids.at(-1)], [1, 3, 4]);
+    assert.equal(tokenizer.decode(ids), 'How do I reset my password?');
+    assert.equal(tokenizer.decode([]), '');
+  });
+
+  test('with more ids than the model has embeddings is refused', async () => {
+    const tokenizer = await Tokenizer.read(tokenizerDirectory);
+    tokenizer.assertFits(config, 'here');
+    assert.throws(
+      () => tokenizer.assertFits({ ...config, vocabulary: 1000 }, 'here'),
+      /token ids up to 1535.*vocab_size 1000/,
+    );
+  });
+
+  test('ends a reply with its own eos_token where the model stops at it', async (t) => {
+    const path = await directory(t);
+    const tokenizer = await Tokenizer.read(path);
+    const settings = JSON.parse(await readFile(join(path, 'tokenizer_config.json'), 'utf8')) as { eos_token: string };
+    const own = at(tokenizer.encode(settings.eos_token), 0);
+    assert.equal(tokenizer.endId({ ...config, eosIds: [7, own] }), own);
+    assert.equal(tokenizer.endId({ ...config, eosIds: [7, 8] }), 7);
+  });
+
+  test('that is missing or damaged is refused by its path', async (t) => {
+    const path = await directory(t);
+    await writeFile(join(path, 'tokenizer.json'), '{"model": 3}');
+    await refused(Tokenizer.read(path), /tokenizer\.json: is not a tokenizer/);
+    await rm(join(path, 'tokenizer.json'));
+    await refused(Tokenizer.read(path), /tokenizer\.json: does not exist/);
+  });
+});
+
+describe('a chat template', () => {
+  const turns = [
+    { role: 'user', content: 'Hi' },
+    { role: 'assistant', content: 'Yes?' },
+  ];
+  const source =
+    '{{ bos_token }}{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}';
+  const withSettings = async (t: TestContext, settings: object, jinja?: string): Promise<Tokenizer> => {
+    const path = await directory(t);
+    await writeFile(join(path, 'tokenizer_config.json'), JSON.stringify({ bos_token: { content: '^' }, ...settings }));
+    if (jinja !== undefined) await writeFile(join(path, 'chat_template.jinja'), jinja);
+    return Tokenizer.read(path);
+  };
+
+  test('is read from a file, a text, or the default of a list, and knows the special tokens', async (t) => {
+    for (const tokenizer of [
+      await withSettings(t, { chat_template: 'not this one' }, source),
+      await withSettings(t, { chat_template: source }),
+      await withSettings(t, {
+        chat_template: [
+          { name: 'tools', template: '' },
+          { name: 'default', template: source },
+        ],
+      }),
+    ]) {
+      assert.equal(tokenizer.renderChat(turns, true), '^<user>Hi<assistant>Yes?<assistant>');
+      assert.equal(tokenizer.renderChat(turns.slice(0, 1), false), '^<user>Hi');
+    }
+    assert.equal((await withSettings(t, {})).renderChat(turns, true), undefined);
+  });
+
+  test('that is none is refused by where it is', async (t) => {
+    await refused(
+      withSettings(t, { chat_template: '{% for %}' }),
+      /tokenizer_config\.json: has a chat_template that cannot/,
+    );
+    await refused(withSettings(t, {}, '{{ '), /chat_template\.jinja: has a chat_template that cannot be parsed/);
+  });
+});
