@@ -1,6 +1,5 @@
 /** Log-probabilities, values and gradients: shards go to gradient workers, and are added up in shard order. */
 import { addScaled, at } from '@gapo/numeric';
-import { gradientArrays } from '@gapo/objectives';
 import {
   fromTensor,
   RpcError,
@@ -176,8 +175,7 @@ export async function sumOfShards(
   const sum = new OrderedSum();
   const pieces = input.batch.shards.map(async (shard, order) => {
     const done = await pool.run(`gradients of shard ${shard.number} of ${label}`, signal, (attempt) =>
-      // The others are added to the first shard's arrays, which the Gram matrix is computed from.
-      shardTensors(attempt, input, shard, expectation, order === 0 ? arraysFor : undefined),
+      shardTensors(attempt, input, shard, expectation),
     );
     sum.add(order, done.value);
     onShard(shard, done);
@@ -191,7 +189,6 @@ async function shardTensors(
   input: GradientInput,
   shard: Shard,
   expectation: Expectation,
-  arrays?: (headers: readonly TensorHeader[]) => readonly Float32Array[],
 ): Promise<ShardSum> {
   const broken = (how: string): RpcError =>
     new RpcError('INTERNAL', `the worker answered ${how}`, { method: 'ComputeGradients', target: client.target });
@@ -202,11 +199,7 @@ async function shardTensors(
       const { tensors } = message.header;
       const expected = expectation(tensors).map(shown);
       if (!expected.includes(shown(tensors))) throw broken(`gradients ${shown(tensors)}, expected ${expected[0]}`);
-      const given = arrays?.(tensors);
-      assembler = new TensorAssembler(tensors, {
-        what: `the gradients from ${client.target}`,
-        allocate: given && ((_, index) => given[index]),
-      });
+      assembler = new TensorAssembler(tensors, { what: `the gradients from ${client.target}` });
     } else if (message.chunk) {
       if (assembler === undefined) throw broken('a chunk before the header');
       assembler.add(message.chunk);
@@ -220,13 +213,6 @@ async function shardTensors(
     throw broken('gradients that are not float32 or float64');
   });
   return { tensors, statistics };
-}
-
-/** Arrays that the Gram matrix reads in place, for float32 vectors of one length; none for anything else. */
-function arraysFor(headers: readonly TensorHeader[]): readonly Float32Array[] {
-  const length = headers[0]?.shape[0] ?? 0;
-  const alike = headers.every(({ dtype, shape }) => dtype === 'DATA_TYPE_F32' && shape.join() === String(length));
-  return alike && length > 0 ? gradientArrays(headers.length, length) : [];
 }
 
 function hasRegularizer({ klCoefficient, entropyCoefficient, valueCoefficient }: LossSpecInput): boolean {

@@ -6,9 +6,9 @@
  */
 
 import { NonFiniteError } from '@gapo/numeric';
-import { lowerProducts, type GradientVector } from './gramProducts.js';
+import { lowerProducts, type GradientVector } from './products.js';
 
-export { gradientArrays, type GradientVector } from './gramProducts.js';
+export { type GradientVector } from './products.js';
 
 /** K×K inner products ⟨g_i, g_j⟩ of K named objectives' gradients. Symmetric positive semidefinite. */
 export interface Gram {
@@ -23,9 +23,8 @@ const smallestSquaredNorm = 1e-280;
 const largestSquaredNorm = 1e280;
 
 /**
- * Computes the Gram matrix of K gradients of equal length. Reads each element once; holds K blocks of 8192 elements,
- * never a copy of a gradient. Gradients in arrays from {@link gradientArrays} are read where they lie, which is fastest;
- * the result is bitwise the same however float32 numbers are stored.
+ * Computes the Gram matrix of K gradients of equal length, block by block; never copies a whole gradient. The result is
+ * bitwise the same for float32 numbers in a float64 array.
  *
  * @param gradients K vectors of n elements each
  * @param names K distinct names
