@@ -5,6 +5,7 @@
  * found and what was expected).
  */
 
+import { at } from './at.js';
 /** A NaN or an infinity in what an objective supplied. It is never replaced by another number. */
 export class NonFiniteError extends Error {
   override readonly name = 'NonFiniteError';
@@ -33,7 +34,7 @@ export class NonFiniteError extends Error {
  */
 export function assertFinite(values: ArrayLike<number>, objective: string, quantity: string, advice: string): void {
   for (let i = 0; i < values.length; i++) {
-    const value = values[i]!;
+    const value = at(values, i);
     if (!Number.isFinite(value)) throw new NonFiniteError(objective, quantity, i, value, advice);
   }
 }

@@ -7,6 +7,7 @@
  * {@link deriveSeed}.
  */
 
+import { at } from './at.js';
 const multiplier0 = 0xd2511f53;
 const multiplier1 = 0xcd9e8d57;
 const weyl0 = 0x9e3779b9;
@@ -26,7 +27,7 @@ const scratch = new Uint32Array(4);
  */
 export function philox4x32(counter: ArrayLike<number>, key: ArrayLike<number>): Uint32Array {
   const block = new Uint32Array(4);
-  fillBlock(block, counter[0]!, counter[1]!, counter[2]!, counter[3]!, key[0]!, key[1]!);
+  fillBlock(block, at(counter, 0), at(counter, 1), at(counter, 2), at(counter, 3), at(key, 0), at(key, 1));
   return block;
 }
 
@@ -80,7 +81,7 @@ export function fillUniforms(
   const [low, high] = [seed % two32, Math.floor(seed / two32)];
   for (let k = 0; k < out.length; k++) {
     fillBlock(scratch, step, promptIndex, sampleIndex, firstPosition + k, low, high);
-    out[k] = (scratch[0]! >>> 8) * 2 ** -24;
+    out[k] = (at(scratch, 0) >>> 8) * 2 ** -24;
   }
   return out;
 }
@@ -114,8 +115,8 @@ export function permutation(length: number, seed: number, ...counters: readonly 
   for (let k = length - 1; k > 0; k--) {
     fillBlock(scratch, c0, c1, c2, k, low, high);
     const other = Math.floor(doubleFrom(scratch) * (k + 1));
-    const kept = order[k]!;
-    order[k] = order[other]!;
+    const kept = at(order, k);
+    order[k] = at(order, other);
     order[other] = kept;
   }
   return order;
@@ -136,7 +137,7 @@ export function fillResample(out: Uint32Array, count: number, seed: number, resa
   for (let k = 0; k < out.length; k += 4) {
     fillBlock(scratch, resample, k >>> 2, 0, 0, low, high);
     const last = Math.min(4, out.length - k);
-    for (let lane = 0; lane < last; lane++) out[k + lane] = Math.floor((scratch[lane]! / two32) * count);
+    for (let lane = 0; lane < last; lane++) out[k + lane] = Math.floor((at(scratch, lane) / two32) * count);
   }
   return out;
 }
@@ -166,14 +167,14 @@ export function deriveSeed(seed: number, purpose: string): number {
   for (let k = 0; k < purpose.length; k++) {
     // The last word sets these blocks apart from those of plain draws with small counters.
     fillBlock(scratch, purpose.charCodeAt(k), k, purpose.length, 0xffffffff, low, high);
-    low = scratch[0]!;
-    high = scratch[1]!;
+    low = at(scratch, 0);
+    high = at(scratch, 1);
   }
   return (high & 0x1fffff) * two32 + low;
 }
 
 function doubleFrom(block: Uint32Array): number {
-  return ((block[0]! >>> 6) * 2 ** 27 + (block[1]! >>> 5)) * 2 ** -53;
+  return ((at(block, 0) >>> 6) * 2 ** 27 + (at(block, 1) >>> 5)) * 2 ** -53;
 }
 
 function fillBlock(

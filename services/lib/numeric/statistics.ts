@@ -1,5 +1,6 @@
 /** Means and their uncertainty: what a table of results may claim. All intervals are 95 % intervals. */
 
+import { at, f64 } from './at.js';
 import { assertFinite } from './errors.js';
 import { deriveSeed, fillResample } from './random.js';
 
@@ -32,7 +33,7 @@ export function mean(values: ArrayLike<number>): number {
   if (values.length === 0) throw new RangeError('mean of no values: give at least one');
   assertFinite(values, 'mean', 'value', 'remove it knowingly or find out where it comes from');
   let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  for (let i = 0; i < values.length; i++) sum += at(values, i);
   return sum / values.length;
 }
 
@@ -46,7 +47,7 @@ export function standardDeviation(values: ArrayLike<number>, kind: 'sample' | 'p
   const divisor = kind === 'sample' ? values.length - 1 : values.length;
   if (divisor === 0) throw new RangeError('sample standard deviation of one value: give at least two');
   let squares = 0;
-  for (let i = 0; i < values.length; i++) squares += (values[i]! - center) ** 2;
+  for (let i = 0; i < values.length; i++) squares += (at(values, i) - center) ** 2;
   return Math.sqrt(squares / divisor);
 }
 
@@ -67,7 +68,7 @@ export function bootstrapMean(values: ArrayLike<number>, options: BootstrapOptio
   for (let b = 0; b < resamples; b++) {
     fillResample(indices, count, seed, b);
     let sum = 0;
-    for (let i = 0; i < count; i++) sum += values[indices[i]!]!;
+    for (let i = 0; i < count; i++) sum += at(values, at(indices, i));
     means[b] = sum / count;
   }
   means.sort();
@@ -87,7 +88,7 @@ export function bootstrapPairedDifference(
 ): Estimate {
   checkPairs('paired difference', after, before);
   return bootstrapMean(
-    Float64Array.from(after, (value, i) => value - before[i]!),
+    Float64Array.from(after, (value, i) => value - at(before, i)),
     options,
   );
 }
@@ -101,7 +102,7 @@ export function bootstrapPairedDifference(
 export function winRate(ours: ArrayLike<number>, theirs: ArrayLike<number>): Estimate {
   checkPairs('win rate', ours, theirs);
   const count = ours.length;
-  const value = mean(Float64Array.from(ours, (score, i) => (1 + Math.sign(score - theirs[i]!)) / 2));
+  const value = mean(Float64Array.from(ours, (score, i) => (1 + Math.sign(score - at(theirs, i))) / 2));
   const z2 = (z95 * z95) / count;
   const center = (value + z2 / 2) / (1 + z2);
   const half = (z95 / (1 + z2)) * Math.sqrt((value * (1 - value)) / count + z2 / (4 * count));
@@ -112,7 +113,7 @@ export function winRate(ours: ArrayLike<number>, theirs: ArrayLike<number>): Est
 function quantile(sorted: Float64Array, fraction: number): number {
   const position = (sorted.length - 1) * fraction;
   const below = Math.floor(position);
-  const [low, high] = [sorted[below]!, sorted[Math.min(below + 1, sorted.length - 1)]!];
+  const [low, high] = [f64(sorted, below), f64(sorted, Math.min(below + 1, sorted.length - 1))];
   return low + (high - low) * (position - below);
 }
 

@@ -3,7 +3,7 @@
  * (GAE), and whitening. Each is called once for each objective; advantages of different objectives are never added up.
  */
 
-import { assertFinite } from '@gapo/numeric';
+import { assertFinite, at } from '@gapo/numeric';
 import { checkLayout, type TokenLayout } from './tokens.js';
 
 /** Rewards of one objective for a batch of completions. */
@@ -41,8 +41,8 @@ export function rlooAdvantages(input: GroupedRewards): Float64Array {
     const count = list.length;
     checkGroupSize(objective, group, count, 'RLOO');
     // R_i - (S - R_i)/(n - 1) = (R_i - mean)·n/(n - 1); the second form loses no digits to a large common offset.
-    const mean = list.reduce((sum, i) => sum + rewards[i]!, 0) / count;
-    for (const i of list) advantages[i] = ((rewards[i]! - mean) * count) / (count - 1);
+    const mean = list.reduce((sum, i) => sum + at(rewards, i), 0) / count;
+    for (const i of list) advantages[i] = ((at(rewards, i) - mean) * count) / (count - 1);
   }
   return advantages;
 }
@@ -68,13 +68,13 @@ export function groupNormalizedAdvantages(
   const advantages = new Float64Array(rewards.length);
   for (const [group, list] of membersOfGroups(input)) {
     checkGroupSize(objective, group, list.length, 'a group-normalised advantage');
-    const mean = list.reduce((sum, i) => sum + rewards[i]!, 0) / list.length;
-    const squares = list.reduce((sum, i) => sum + (rewards[i]! - mean) ** 2, 0);
+    const mean = list.reduce((sum, i) => sum + at(rewards, i), 0) / list.length;
+    const squares = list.reduce((sum, i) => sum + (at(rewards, i) - mean) ** 2, 0);
     const std = Math.sqrt(squares / list.length);
     if (!Number.isFinite(std)) {
       throw new RangeError(`${objective}: the variance of the rewards of prompt ${group} overflows; scale them down`);
     }
-    for (const i of list) advantages[i] = (rewards[i]! - mean) / Math.max(std, floor);
+    for (const i of list) advantages[i] = (at(rewards, i) - mean) / Math.max(std, floor);
   }
   return advantages;
 }
@@ -90,7 +90,7 @@ function membersOfGroups({ objective, rewards, groups }: GroupedRewards): Map<nu
   assertFinite(rewards, objective, 'reward', 'apply the objective’s failure policy before computing advantages');
   const members = new Map<number, number[]>();
   for (let i = 0; i < groups.length; i++) {
-    const group = groups[i]!;
+    const group = at(groups, i);
     const list = members.get(group);
     if (list) list.push(i);
     else members.set(group, [i]);
@@ -153,11 +153,11 @@ export function gaeAdvantages(input: GaeInput): GaeResult {
   const returns = new Float64Array(values.length);
   for (let row = 0; row < lengths.length; row++) {
     const first = row * width;
-    const last = first + lengths[row]! - 1;
+    const last = first + at(lengths, row) - 1;
     let [advantage, nextValue] = [0, 0];
     for (let t = last; t >= first; t--) {
-      const value = values[t]!;
-      const reward = (tokenRewards?.[t] ?? 0) + (t === last ? rewards[row]! : 0);
+      const value = at(values, t);
+      const reward = (tokenRewards?.[t] ?? 0) + (t === last ? at(rewards, row) : 0);
       advantage = reward + gamma * nextValue - value + gamma * lambda * advantage;
       advantages[t] = advantage;
       returns[t] = advantage + value;
@@ -205,18 +205,18 @@ export function whiten(
   checkLayout(`${objective}: advantages`, advantages, layout);
   const real: number[] = [];
   for (let row = 0; row < layout.lengths.length; row++) {
-    for (let t = 0; t < layout.lengths[row]!; t++) real.push(row * layout.width + t);
+    for (let t = 0; t < at(layout.lengths, row); t++) real.push(row * layout.width + t);
   }
   const values = new Float64Array(advantages.length);
   if (real.length === 0) return { values, mean: 0, std: 0 };
 
-  const mean = real.reduce((sum, k) => sum + advantages[k]!, 0) / real.length;
-  const squares = real.reduce((sum, k) => sum + (advantages[k]! - mean) ** 2, 0);
+  const mean = real.reduce((sum, k) => sum + at(advantages, k), 0) / real.length;
+  const squares = real.reduce((sum, k) => sum + (at(advantages, k) - mean) ** 2, 0);
   const std = Math.sqrt(squares / real.length);
-  for (const k of real) values[k] = (advantages[k]! - mean) / Math.max(std, floor);
+  for (const k of real) values[k] = (at(advantages, k) - mean) / Math.max(std, floor);
   if (!Number.isFinite(std)) {
     assertFinite(
-      real.map((k) => advantages[k]!),
+      real.map((k) => at(advantages, k)),
       objective,
       'advantage',
       'check rewards and values',

@@ -3,7 +3,7 @@
  * the controllers of its coefficient β.
  */
 
-import { NonFiniteError } from '@gapo/numeric';
+import { at, NonFiniteError } from '@gapo/numeric';
 
 /**
  * Estimators of KL(π ‖ π_ref) from one token drawn from π, with x = log π - log π_ref (J. Schulman, "Approximating KL
@@ -46,7 +46,7 @@ export function tokenKl(
   }
   const estimates = new Float64Array(logprobs.length);
   for (let t = 0; t < estimates.length; t++) {
-    const kl = estimate(logprobs[t]! - reference[t]!);
+    const kl = estimate(at(logprobs, t) - at(reference, t));
     if (!Number.isFinite(kl)) {
       throw new NonFiniteError(
         'KL',

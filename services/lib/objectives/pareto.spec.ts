@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { NonFiniteError, uniform } from '@gapo/numeric';
+import { at, NonFiniteError, uniform } from '@gapo/numeric';
 import fc from 'fast-check';
 import { assertClose } from './gram/sampleGradients.fixture.js';
 import { dominates, hypervolume, paretoFront } from './mod.js';
@@ -13,7 +13,7 @@ function bruteForce(points: readonly (readonly number[])[], reference: readonly 
   let total = 0;
   for (let mask = 1; mask < 1 << points.length; mask++) {
     const members = points.filter((_, i) => mask & (1 << i));
-    const edges = reference.map((r, k) => Math.max(0, Math.min(...members.map((point) => point[k]!)) - r));
+    const edges = reference.map((r, k) => Math.max(0, Math.min(...members.map((point) => at(point, k))) - r));
     const volume = edges.reduce((product, edge) => product * edge, 1);
     total += members.length % 2 === 1 ? volume : -volume;
   }
@@ -37,8 +37,8 @@ test('hypervolume of a larger set agrees with counting random points', () => {
   const draws = 40_000;
   let inside = 0;
   for (let draw = 0; draw < draws; draw++) {
-    const at = [uniform(6, draw, 0), uniform(6, draw, 1), uniform(6, draw, 2)];
-    if (points.some((point) => point.every((value, k) => value > at[k]!))) inside++;
+    const drawn = [uniform(6, draw, 0), uniform(6, draw, 1), uniform(6, draw, 2)];
+    if (points.some((point) => point.every((value, k) => value > at(drawn, k)))) inside++;
   }
   assertClose(hypervolume(points, [0, 0, 0]), inside / draws, 0.012);
 });
@@ -59,13 +59,13 @@ test('the front: nobody on it is dominated, everybody off it is dominated by som
     fc.property(pointsOf(3, 12), (points) => {
       const front = paretoFront(points);
       points.forEach((point, i) => {
-        const dominators = front.filter((j) => dominates(points[j]!, point));
+        const dominators = front.filter((j) => dominates(at(points, j), point));
         assert.equal(dominators.length > 0, !front.includes(i));
       });
       const covered = hypervolume(points, [-4, -4, -4]);
       assertClose(
         hypervolume(
-          front.map((i) => points[i]!),
+          front.map((i) => at(points, i)),
           [-4, -4, -4],
         ),
         covered,

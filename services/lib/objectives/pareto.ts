@@ -3,7 +3,7 @@
  * hypervolume that a set covers.
  */
 
-import { assertFinite } from '@gapo/numeric';
+import { assertFinite, at } from '@gapo/numeric';
 
 /** Values of one policy, one for each objective. */
 export type Point = ArrayLike<number>;
@@ -27,7 +27,7 @@ export function dominates(a: Point, b: Point): boolean {
 export function paretoFront(points: readonly Point[]): number[] {
   checkPoints(points);
   const indices = Array.from(points.keys());
-  return indices.filter((i) => !points.some((other) => dominatesUnchecked(other, points[i]!)));
+  return indices.filter((i) => !points.some((other) => dominatesUnchecked(other, at(points, i))));
 }
 
 /**
@@ -58,7 +58,7 @@ export function hypervolume(points: readonly Point[], reference: Point): number 
   checkPoints([reference, ...points]);
   const edges: number[][] = [];
   for (const point of points) {
-    const edge = Array.from(point, (value, k) => value - reference[k]!);
+    const edge = Array.from(point, (value, k) => value - at(reference, k));
     if (edge.every((length) => length > 0)) edges.push(edge);
   }
   return coveredBy(edges, size);
@@ -68,15 +68,15 @@ export function hypervolume(points: readonly Point[], reference: Point): number 
 function coveredBy(edges: readonly (readonly number[])[], size: number): number {
   if (edges.length === 0) return 0;
   const last = size - 1;
-  if (size === 1) return edges.reduce((most, edge) => Math.max(most, edge[0]!), 0);
-  const order = [...edges].sort((a, b) => b[last]! - a[last]!);
+  if (size === 1) return edges.reduce((most, edge) => Math.max(most, at(edge, 0)), 0);
+  const order = [...edges].sort((a, b) => at(b, last) - at(a, last));
   if (size === 2) return staircase(order);
   // From the highest down: between two heights the cross-section is what all edges above cover.
   let volume = 0;
   const above: (readonly number[])[] = [];
   for (let k = 0; k < order.length; k++) {
-    insertUndominated(above, order[k]!, last);
-    const height = order[k]![last]! - (order[k + 1]?.[last] ?? 0);
+    insertUndominated(above, at(order, k), last);
+    const height = at(at(order, k), last) - (order[k + 1]?.[last] ?? 0);
     if (height > 0) volume += height * coveredBy(above, last);
   }
   return volume;
@@ -86,8 +86,8 @@ function coveredBy(edges: readonly (readonly number[])[], size: number): number 
 function staircase(order: readonly (readonly number[])[]): number {
   let [area, width] = [0, 0];
   for (let k = 0; k < order.length; k++) {
-    width = Math.max(width, order[k]![0]!);
-    area += width * (order[k]![1]! - (order[k + 1]?.[1] ?? 0));
+    width = Math.max(width, at(at(order, k), 0));
+    area += width * (at(at(order, k), 1) - (order[k + 1]?.[1] ?? 0));
   }
   return area;
 }
@@ -95,28 +95,28 @@ function staircase(order: readonly (readonly number[])[]): number {
 /** Adds an edge to a set without those that cover nothing more, by the first `size` coordinates. */
 function insertUndominated(set: (readonly number[])[], edge: readonly number[], size: number): void {
   const covers = (a: readonly number[], b: readonly number[]): boolean => {
-    for (let k = 0; k < size; k++) if (a[k]! < b[k]!) return false;
+    for (let k = 0; k < size; k++) if (at(a, k) < at(b, k)) return false;
     return true;
   };
   if (set.some((other) => covers(other, edge))) return;
-  for (let k = set.length - 1; k >= 0; k--) if (covers(edge, set[k]!)) set.splice(k, 1);
+  for (let k = set.length - 1; k >= 0; k--) if (covers(edge, at(set, k))) set.splice(k, 1);
   set.push(edge);
 }
 
 function dominatesUnchecked(a: Point, b: Point): boolean {
   let better = false;
   for (let k = 0; k < a.length; k++) {
-    if (a[k]! < b[k]!) return false;
-    if (a[k]! > b[k]!) better = true;
+    if (at(a, k) < at(b, k)) return false;
+    if (at(a, k) > at(b, k)) better = true;
   }
   return better;
 }
 
 function checkPoints(points: readonly Point[]): void {
   points.forEach((point, i) => {
-    if (point.length !== points[0]!.length) {
+    if (point.length !== at(points, 0).length) {
       throw new RangeError(
-        `point ${i} has ${point.length} values, point 0 has ${points[0]!.length}; all need the same`,
+        `point ${i} has ${point.length} values, point 0 has ${at(points, 0).length}; all need the same`,
       );
     }
     assertFinite(point, `point ${i}`, 'value', 'leave out policies without a value on every objective');

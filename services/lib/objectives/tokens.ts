@@ -3,6 +3,8 @@
  * token id (padding may well be the end-of-sequence token).
  */
 
+import { at } from '@gapo/numeric';
+
 /** N rows of `width` numbers, row-major; of row r only the first `lengths[r]` count. */
 export interface TokenLayout {
   /** Numbers in a row. */
@@ -27,7 +29,7 @@ export function checkLayout(what: string, values: ArrayLike<number>, { width, le
     );
   }
   for (let r = 0; r < lengths.length; r++) {
-    const length = lengths[r]!;
+    const length = at(lengths, r);
     if (!Number.isInteger(length) || length < 0 || length > width) {
       throw new RangeError(`${what}: completion ${r} has length ${length}, expected an integer from 0 to ${width}`);
     }

@@ -1,5 +1,6 @@
 /** Small symmetric positive definite systems by Cholesky's factorisation A = L·Lᵀ. */
 
+import { f64 } from '../at.js';
 /** A pivot this small, in a matrix with a unit diagonal, is what rounding leaves of a zero. */
 const negligiblePivot = 8 * Number.EPSILON;
 
@@ -11,15 +12,15 @@ const negligiblePivot = 8 * Number.EPSILON;
  */
 export function factor(matrix: Float64Array, n: number): boolean {
   for (let j = 0; j < n; j++) {
-    let pivot = matrix[j * n + j]!;
+    let pivot = f64(matrix, j * n + j);
     const diagonal = pivot;
-    for (let k = 0; k < j; k++) pivot -= matrix[j * n + k]! * matrix[j * n + k]!;
+    for (let k = 0; k < j; k++) pivot -= f64(matrix, j * n + k) * f64(matrix, j * n + k);
     if (!(pivot > negligiblePivot * diagonal)) return false;
     const root = Math.sqrt(pivot);
     matrix[j * n + j] = root;
     for (let i = j + 1; i < n; i++) {
-      let sum = matrix[i * n + j]!;
-      for (let k = 0; k < j; k++) sum -= matrix[i * n + k]! * matrix[j * n + k]!;
+      let sum = f64(matrix, i * n + j);
+      for (let k = 0; k < j; k++) sum -= f64(matrix, i * n + k) * f64(matrix, j * n + k);
       matrix[i * n + j] = sum / root;
     }
   }
@@ -34,13 +35,13 @@ export function factor(matrix: Float64Array, n: number): boolean {
  */
 export function substitute(factored: Float64Array, n: number, right: Float64Array): void {
   for (let i = 0; i < n; i++) {
-    let sum = right[i]!;
-    for (let k = 0; k < i; k++) sum -= factored[i * n + k]! * right[k]!;
-    right[i] = sum / factored[i * n + i]!;
+    let sum = f64(right, i);
+    for (let k = 0; k < i; k++) sum -= f64(factored, i * n + k) * f64(right, k);
+    right[i] = sum / f64(factored, i * n + i);
   }
   for (let i = n - 1; i >= 0; i--) {
-    let sum = right[i]!;
-    for (let k = i + 1; k < n; k++) sum -= factored[k * n + i]! * right[k]!;
-    right[i] = sum / factored[i * n + i]!;
+    let sum = f64(right, i);
+    for (let k = i + 1; k < n; k++) sum -= f64(factored, k * n + i) * f64(right, k);
+    right[i] = sum / f64(factored, i * n + i);
   }
 }

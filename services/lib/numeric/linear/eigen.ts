@@ -1,5 +1,6 @@
 /** Eigenvalues and eigenvectors of a small symmetric matrix by Jacobi's rotations (Golub and Van Loan, section 8.5). */
 
+import { f64 } from '../at.js';
 /** A = Σ_k values[k] · v_k·v_kᵀ. */
 export interface Eigen {
   /** Eigenvalues, descending, length n. */
@@ -23,8 +24,8 @@ export function symmetricEigen(matrix: Float64Array, n: number): Eigen {
     let rotated = false;
     for (let p = 0; p < n - 1; p++) {
       for (let q = p + 1; q < n; q++) {
-        const off = a[p * n + q]!;
-        const bound = Math.sqrt(Math.abs(a[p * n + p]!)) * Math.sqrt(Math.abs(a[q * n + q]!));
+        const off = f64(a, p * n + q);
+        const bound = Math.sqrt(Math.abs(f64(a, p * n + p))) * Math.sqrt(Math.abs(f64(a, q * n + q)));
         if (Math.abs(off) <= Number.EPSILON * bound || off === 0) continue;
         rotate(a, v, n, p, q);
         rotated = true;
@@ -32,16 +33,16 @@ export function symmetricEigen(matrix: Float64Array, n: number): Eigen {
     }
     if (!rotated) break;
   }
-  const order = Array.from({ length: n }, (_, k) => k).sort((x, y) => a[y * n + y]! - a[x * n + x]! || x - y);
+  const order = Array.from({ length: n }, (_, k) => k).sort((x, y) => f64(a, y * n + y) - f64(a, x * n + x) || x - y);
   return {
-    values: Float64Array.from(order, (k) => a[k * n + k]!),
+    values: Float64Array.from(order, (k) => f64(a, k * n + k)),
     vectors: Float64Array.from(order.flatMap((k) => Array.from(v.subarray(k * n, (k + 1) * n)))),
   };
 }
 
 /** One rotation that makes the entry (p, q) zero. Rows of v are the eigenvectors. */
 function rotate(a: Float64Array, v: Float64Array, n: number, p: number, q: number): void {
-  const [app, aqq, apq] = [a[p * n + p]!, a[q * n + q]!, a[p * n + q]!];
+  const [app, aqq, apq] = [f64(a, p * n + p), f64(a, q * n + q), f64(a, p * n + q)];
   const theta = (aqq - app) / (2 * apq);
   const t = Number.isFinite(theta * theta)
     ? (theta < 0 ? -1 : 1) / (Math.abs(theta) + Math.sqrt(theta * theta + 1))
@@ -50,14 +51,14 @@ function rotate(a: Float64Array, v: Float64Array, n: number, p: number, q: numbe
   const s = t * c;
   for (let k = 0; k < n; k++) {
     if (k !== p && k !== q) {
-      const [kp, kq] = [a[k * n + p]!, a[k * n + q]!];
+      const [kp, kq] = [f64(a, k * n + p), f64(a, k * n + q)];
       const [newP, newQ] = [c * kp - s * kq, s * kp + c * kq];
       a[k * n + p] = newP;
       a[p * n + k] = newP;
       a[k * n + q] = newQ;
       a[q * n + k] = newQ;
     }
-    const [vp, vq] = [v[p * n + k]!, v[q * n + k]!];
+    const [vp, vq] = [f64(v, p * n + k), f64(v, q * n + k)];
     v[p * n + k] = c * vp - s * vq;
     v[q * n + k] = s * vp + c * vq;
   }

@@ -3,6 +3,7 @@
  * singular. Sizes here are at most the number of objectives plus one.
  */
 
+import { at, f64 } from '../at.js';
 /** Either the solution of A·x = b, or a vector z ≠ 0 with A·z = 0 up to rounding. */
 export type Elimination =
   { readonly kind: 'solution'; readonly x: Float64Array } | { readonly kind: 'singular'; readonly z: Float64Array };
@@ -26,7 +27,7 @@ export function eliminate(matrix: Float64Array, right: Float64Array): Eliminatio
     let largest = 0;
     for (let i = step; i < n; i++) {
       for (let j = step; j < n; j++) {
-        const size = Math.abs(matrix[i * n + j]!);
+        const size = Math.abs(f64(matrix, i * n + j));
         if (size > largest) {
           row = i;
           column = j;
@@ -37,12 +38,12 @@ export function eliminate(matrix: Float64Array, right: Float64Array): Eliminatio
     if (largest <= negligiblePivot) return { kind: 'singular', z: nullVector(matrix, n, step, columns) };
     swapRows(matrix, right, n, step, row);
     swapColumns(matrix, columns, n, step, column);
-    const pivot = matrix[step * n + step]!;
+    const pivot = f64(matrix, step * n + step);
     for (let i = step + 1; i < n; i++) {
-      const factor = matrix[i * n + step]! / pivot;
+      const factor = f64(matrix, i * n + step) / pivot;
       if (factor === 0) continue;
-      for (let j = step; j < n; j++) matrix[i * n + j]! -= factor * matrix[step * n + j]!;
-      right[i]! -= factor * right[step]!;
+      for (let j = step; j < n; j++) matrix[i * n + j] = f64(matrix, i * n + j) - factor * f64(matrix, step * n + j);
+      right[i] = f64(right, i) - factor * f64(right, step);
     }
   }
   return { kind: 'solution', x: backSubstitute(matrix, right, n, n, columns) };
@@ -51,9 +52,9 @@ export function eliminate(matrix: Float64Array, right: Float64Array): Eliminatio
 /** Sets the first free variable to one and solves the rows that were eliminated. */
 function nullVector(matrix: Float64Array, n: number, rank: number, columns: Int32Array): Float64Array {
   const right = new Float64Array(n);
-  for (let i = 0; i < rank; i++) right[i] = -matrix[i * n + rank]!;
+  for (let i = 0; i < rank; i++) right[i] = -f64(matrix, i * n + rank);
   const z = backSubstitute(matrix, right, n, rank, columns);
-  z[columns[rank]!] = 1;
+  z[at(columns, rank)] = 1;
   return z;
 }
 
@@ -67,10 +68,10 @@ function backSubstitute(
   const solved = new Float64Array(n);
   const x = new Float64Array(n);
   for (let i = rank - 1; i >= 0; i--) {
-    let sum = right[i]!;
-    for (let j = i + 1; j < rank; j++) sum -= matrix[i * n + j]! * solved[j]!;
-    solved[i] = sum / matrix[i * n + i]!;
-    x[columns[i]!] = solved[i]!;
+    let sum = f64(right, i);
+    for (let j = i + 1; j < rank; j++) sum -= f64(matrix, i * n + j) * f64(solved, j);
+    solved[i] = sum / f64(matrix, i * n + i);
+    x[at(columns, i)] = f64(solved, i);
   }
   return x;
 }
@@ -78,23 +79,23 @@ function backSubstitute(
 function swapRows(matrix: Float64Array, right: Float64Array, n: number, a: number, b: number): void {
   if (a === b) return;
   for (let j = 0; j < n; j++) {
-    const kept = matrix[a * n + j]!;
-    matrix[a * n + j] = matrix[b * n + j]!;
+    const kept = f64(matrix, a * n + j);
+    matrix[a * n + j] = f64(matrix, b * n + j);
     matrix[b * n + j] = kept;
   }
-  const kept = right[a]!;
-  right[a] = right[b]!;
+  const kept = f64(right, a);
+  right[a] = f64(right, b);
   right[b] = kept;
 }
 
 function swapColumns(matrix: Float64Array, columns: Int32Array, n: number, a: number, b: number): void {
   if (a === b) return;
   for (let i = 0; i < n; i++) {
-    const kept = matrix[i * n + a]!;
-    matrix[i * n + a] = matrix[i * n + b]!;
+    const kept = f64(matrix, i * n + a);
+    matrix[i * n + a] = f64(matrix, i * n + b);
     matrix[i * n + b] = kept;
   }
-  const kept = columns[a]!;
-  columns[a] = columns[b]!;
+  const kept = at(columns, a);
+  columns[a] = at(columns, b);
   columns[b] = kept;
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { at, f32 } from '../at.js';
 import { adamWStep, createAdamWState } from './adamw.js';
 import { NonFiniteGradientError } from './tensors.js';
 
@@ -22,7 +23,7 @@ test('the first step has the closed form lr·g/(|g| + ε), plus decay, in either
           const expected =
             before * (1 - learningRate * weightDecay) + (sign * learningRate * g) / (Math.abs(g) + epsilon);
           assert.ok(
-            Math.abs(theta[i]! - expected) <= 1e-6 * Math.max(0.01, Math.abs(expected)),
+            Math.abs(f32(theta, i) - expected) <= 1e-6 * Math.max(0.01, Math.abs(expected)),
             `${theta[i]} ${expected}`,
           );
         });
@@ -39,12 +40,12 @@ test('two steps agree with values worked out by hand', () => {
   const state = createAdamWState([theta]);
   const options = { learningRate: 0.1, direction: 'descend', betas: [0.5, 0.5], epsilon: 1e-12 } as const;
   adamWStep([theta], [Float32Array.of(1)], state, options);
-  assert.ok(Math.abs(theta[0]! - 0.9) < 1e-7);
+  assert.ok(Math.abs(f32(theta, 0) - 0.9) < 1e-7);
   adamWStep([theta], [Float32Array.of(3)], state, options);
-  assert.ok(Math.abs(theta[0]! - 0.80728274) < 1e-7, String(theta[0]));
+  assert.ok(Math.abs(f32(theta, 0) - 0.80728274) < 1e-7, String(theta[0]));
   assert.equal(state.step, 2);
-  assert.equal(state.firstMoments[0]![0], 1.75);
-  assert.equal(state.secondMoments[0]![0], 4.75);
+  assert.equal(at(state.firstMoments, 0)[0], 1.75);
+  assert.equal(at(state.secondMoments, 0)[0], 4.75);
 });
 
 test('many steps agree with the plain formulae in float64', () => {
@@ -61,13 +62,13 @@ test('many steps agree with the plain formulae in float64', () => {
           weightDecay: 0.01,
         });
         for (let i = 0; i < 3; i++) {
-          plain.m[i] = 0.9 * plain.m[i]! + 0.1 * g[i]!;
-          plain.v[i] = 0.95 * plain.v[i]! + 0.05 * g[i]! ** 2;
-          const mHat = plain.m[i]! / (1 - 0.9 ** (n + 1));
-          const vHat = plain.v[i]! / (1 - 0.95 ** (n + 1));
-          plain.theta[i]! -= 1e-3 * 0.01 * plain.theta[i]!;
-          plain.theta[i]! += (1e-3 * mHat) / (Math.sqrt(vHat) + 1e-8);
-          assert.ok(Math.abs(theta[i]! - plain.theta[i]!) < 1e-5);
+          plain.m[i] = 0.9 * at(plain.m, i) + 0.1 * at(g, i);
+          plain.v[i] = 0.95 * at(plain.v, i) + 0.05 * at(g, i) ** 2;
+          const mHat = at(plain.m, i) / (1 - 0.9 ** (n + 1));
+          const vHat = at(plain.v, i) / (1 - 0.95 ** (n + 1));
+          plain.theta[i] = at(plain.theta, i) - 1e-3 * 0.01 * at(plain.theta, i);
+          plain.theta[i] = at(plain.theta, i) + (1e-3 * mHat) / (Math.sqrt(vHat) + 1e-8);
+          assert.ok(Math.abs(f32(theta, i) - at(plain.theta, i)) < 1e-5);
         }
       });
     }),
@@ -95,8 +96,8 @@ test('a copy of the state continues bit for bit, and splitting tensors changes n
   const parts = [resumed.subarray(0, 4), resumed.subarray(4)];
   const split = {
     step: restored.step,
-    firstMoments: [restored.firstMoments[0]!.subarray(0, 4), restored.firstMoments[0]!.subarray(4)],
-    secondMoments: [restored.secondMoments[0]!.subarray(0, 4), restored.secondMoments[0]!.subarray(4)],
+    firstMoments: [at(restored.firstMoments, 0).subarray(0, 4), at(restored.firstMoments, 0).subarray(4)],
+    secondMoments: [at(restored.secondMoments, 0).subarray(0, 4), at(restored.secondMoments, 0).subarray(4)],
   };
   for (let n = 1; n < 5; n++) {
     adamWStep([whole], [gradient(n)], state, options);

@@ -6,6 +6,7 @@
  * continues bit for bit.
  */
 
+import { at, f32 } from '../at.js';
 import { checkShapes, findNonFinite, type Gradients, type Tensors } from './tensors.js';
 
 /** Everything that AdamW remembers between steps. */
@@ -73,16 +74,16 @@ export function adamWStep(parameters: Tensors, gradients: Gradients, state: Adam
   const size = (settings.direction === 'ascend' ? 1 : -1) * settings.learningRate;
   const kept = 1 - settings.learningRate * settings.weightDecay;
   for (let t = 0; t < parameters.length; t++) {
-    const theta = parameters[t]!;
-    const gradient = gradients[t]!;
-    const m = state.firstMoments[t]!;
-    const v = state.secondMoments[t]!;
+    const theta = at(parameters, t);
+    const gradient = at(gradients, t);
+    const m = at(state.firstMoments, t);
+    const v = at(state.secondMoments, t);
     for (let i = 0; i < theta.length; i++) {
-      const g = gradient[i]!;
-      m[i] = beta1 * m[i]! + (1 - beta1) * g;
-      v[i] = beta2 * v[i]! + (1 - beta2) * g * g;
-      const adapted = m[i]! / correction1 / (Math.sqrt(v[i]! / correction2) + settings.epsilon);
-      theta[i] = theta[i]! * kept + size * adapted;
+      const g = at(gradient, i);
+      m[i] = beta1 * f32(m, i) + (1 - beta1) * g;
+      v[i] = beta2 * f32(v, i) + (1 - beta2) * g * g;
+      const adapted = f32(m, i) / correction1 / (Math.sqrt(f32(v, i) / correction2) + settings.epsilon);
+      theta[i] = f32(theta, i) * kept + size * adapted;
     }
   }
 }
@@ -103,9 +104,9 @@ function checkOptions(options: Required<AdamWOptions>): void {
 /** Entries must be finite, and so must their squares in float32, or the second moment would silence them for good. */
 function checkEntries(gradients: Gradients): void {
   for (let t = 0; t < gradients.length; t++) {
-    const gradient = gradients[t]!;
+    const gradient = at(gradients, t);
     for (let i = 0; i < gradient.length; i++) {
-      if (gradient[i]! * gradient[i]! <= float32Max) continue;
+      if (at(gradient, i) * at(gradient, i) <= float32Max) continue;
       throw (
         findNonFinite(gradients) ??
         new RangeError(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { at } from '../at.js';
 import { learningRateAt, type Schedule } from './schedule.js';
 
 const rates = (schedule: Schedule, steps: readonly number[]): number[] =>
@@ -8,7 +9,7 @@ const rates = (schedule: Schedule, steps: readonly number[]): number[] =>
 
 const close = (actual: readonly number[], expected: readonly number[]): void =>
   actual.forEach((rate, i) =>
-    assert.ok(Math.abs(rate - expected[i]!) < 1e-12, `${actual.join()} vs ${expected.join()}`),
+    assert.ok(Math.abs(rate - at(expected, i)) < 1e-12, `${actual.join()} vs ${expected.join()}`),
   );
 
 test('constant, with and without warm-up', () => {

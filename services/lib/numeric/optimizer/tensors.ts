@@ -1,5 +1,6 @@
 /** What the optimiser works on: a list of tensors, each flat, in an order that the caller keeps. */
 
+import { at } from '../at.js';
 /** Parameters or moments: float32, updated in place. */
 export type Tensors = readonly Float32Array[];
 
@@ -30,9 +31,9 @@ export class NonFiniteGradientError extends Error {
 /** The error for the first entry that is not finite, if there is one. */
 export function findNonFinite(gradients: Gradients): NonFiniteGradientError | undefined {
   for (let t = 0; t < gradients.length; t++) {
-    const gradient = gradients[t]!;
+    const gradient = at(gradients, t);
     for (let i = 0; i < gradient.length; i++) {
-      const value = gradient[i]!;
+      const value = at(gradient, i);
       if (!Number.isFinite(value)) return new NonFiniteGradientError(t, i, value);
     }
   }
@@ -45,8 +46,8 @@ export function checkShapes(what: string, tensors: Gradients, like: Tensors): vo
     throw new RangeError(`${what}: ${tensors.length} tensors, expected ${like.length} as in the parameters`);
   }
   tensors.forEach((tensor, t) => {
-    if (tensor.length !== like[t]!.length) {
-      throw new RangeError(`${what}: tensor ${t} has ${tensor.length} elements, expected ${like[t]!.length}`);
+    if (tensor.length !== at(like, t).length) {
+      throw new RangeError(`${what}: tensor ${t} has ${tensor.length} elements, expected ${at(like, t).length}`);
     }
   });
 }

@@ -1,6 +1,6 @@
 /** Aligned-MTL (Senushkin et al. 2023, "Independent Component Alignment for Multi-Task Learning", arXiv 2305.19000). */
 
-import { symmetricEigen } from '@gapo/numeric';
+import { f64, symmetricEigen } from '@gapo/numeric';
 import { gradientNorms, type Gram } from '../gram/gram.js';
 import { simplexPreference, type OptionalPreference } from './checks.js';
 import { defineCombiner, type Choice } from './combiner.js';
@@ -38,14 +38,14 @@ function chooseAlignedMtl(gram: Gram, { preference }: OptionalPreference): Choic
     gram.values.map((entry) => entry / longest / longest),
     size,
   );
-  const cutoff = 4 * size * Number.EPSILON * values[0]!;
+  const cutoff = 4 * size * Number.EPSILON * f64(values, 0);
   const rank = values.reduce((count, value) => count + (value > cutoff ? 1 : 0), 0);
-  const smallest = Math.sqrt(values[rank - 1]!);
+  const smallest = Math.sqrt(f64(values, rank - 1));
   for (let k = 0; k < rank; k++) {
     let along = 0;
-    for (let i = 0; i < size; i++) along += vectors[k * size + i]! * alpha[i]!;
-    const factor = (smallest / Math.sqrt(values[k]!)) * along;
-    for (let i = 0; i < size; i++) weights[i]! += factor * vectors[k * size + i]!;
+    for (let i = 0; i < size; i++) along += f64(vectors, k * size + i) * f64(alpha, i);
+    const factor = (smallest / Math.sqrt(f64(values, k))) * along;
+    for (let i = 0; i < size; i++) weights[i] = f64(weights, i) + factor * f64(vectors, k * size + i);
   }
   for (const i of leftOut) weights[i] = 0;
   return { alpha, weights, leftOut, certificate: null };

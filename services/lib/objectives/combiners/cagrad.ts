@@ -5,6 +5,7 @@
  *     maximise min_i ⟨g_i, d⟩   subject to   ‖d - g₀‖ ≤ c ‖g₀‖.
  */
 
+import { f64 } from '@gapo/numeric';
 import type { Gram } from '../gram/gram.js';
 import { dotProduct, multiply, unitGradients, weightsFromAmounts } from '../gram/unitGradients.js';
 import { nearestPoint } from '../solvers/activeSet.js';
@@ -90,7 +91,7 @@ function chooseCagrad(gram: Gram, { radius = defaultRadius }: CagradOptions): Ch
     found.pushes.map((x) => x * scale),
   );
   const weights = pushes.map((w, i) => (leftOut.includes(i) ? 0 : w + 1 / all));
-  const amounts = found.pushes.map((x, k) => (x + relative[k]! / meanNorm) * scale);
+  const amounts = found.pushes.map((x, k) => (x + f64(relative, k) / meanNorm) * scale);
   return {
     alpha: dualWeights(gram, pushes, found.onSurface),
     weights,
@@ -98,7 +99,7 @@ function chooseCagrad(gram: Gram, { radius = defaultRadius }: CagradOptions): Ch
     certificate: {
       relativeResidual: found.residual,
       squaredNorm: Math.max(0, dotProduct(amounts, multiply(cosines, amounts))),
-      active: kept.filter((_, k) => found.pushes[k]! > 0),
+      active: kept.filter((_, k) => f64(found.pushes, k) > 0),
       iterations: found.steps,
     },
   };

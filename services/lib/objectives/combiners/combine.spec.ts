@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { at, f64, required } from '@gapo/numeric';
 import fc from 'fast-check';
 import {
   assertClose,
@@ -23,12 +24,12 @@ test('theorem 3.1: MGDA progresses equally on the active set, by ‖d‖², and 
       const { alpha, weights, progress } = combine(gramOf(vectors), { method: 'mgda' });
       const d = sumOf(vectors, weights);
       const squared = inner(d, d);
-      const terms = vectors.reduce((sum, vector, i) => sum + weights[i]! * norm(vector), 0);
+      const terms = vectors.reduce((sum, vector, i) => sum + f64(weights, i) * norm(vector), 0);
       vectors.forEach((vector, i) => {
         const rounding = 1e-12 * norm(vector) * terms;
-        assertClose(progress[i]!, inner(vector, d), rounding);
-        if (alpha[i]! > 0) assertClose(progress[i]!, squared, 1e-9 * squared + rounding);
-        else assert.ok(progress[i]! >= squared * (1 - 1e-9) - rounding);
+        assertClose(f64(progress, i), inner(vector, d), rounding);
+        if (f64(alpha, i) > 0) assertClose(f64(progress, i), squared, 1e-9 * squared + rounding);
+        else assert.ok(f64(progress, i) >= squared * (1 - 1e-9) - rounding);
       });
     }),
     { numRuns: 300 },
@@ -39,14 +40,14 @@ test('theorem 3.3: GAPO progresses in proportion to ‖g‖^p on the active set,
   fc.assert(
     fc.property(severalGradients, exponent, (vectors, p) => {
       const { alpha, weights, progress, norms, certificate } = combine(gramOf(vectors), { method: 'gapo', p });
-      const constant = certificate!.squaredNorm;
-      const rescaled = (i: number): number => norms[i]! ** (1 - p);
-      const terms = vectors.reduce((sum, _, i) => sum + alpha[i]! * rescaled(i), 0);
+      const constant = required(certificate, 'the certificate').squaredNorm;
+      const rescaled = (i: number): number => f64(norms, i) ** (1 - p);
+      const terms = vectors.reduce((sum, _, i) => sum + f64(alpha, i) * rescaled(i), 0);
       vectors.forEach((_, i) => {
-        assertClose(weights[i]!, alpha[i]! / norms[i]! ** p, 1e-12 * weights[i]!);
-        const ratio = progress[i]! / norms[i]! ** p;
+        assertClose(f64(weights, i), f64(alpha, i) / f64(norms, i) ** p, 1e-12 * f64(weights, i));
+        const ratio = f64(progress, i) / f64(norms, i) ** p;
         const rounding = 1e-13 * rescaled(i) * terms;
-        if (alpha[i]! > 0) assertClose(ratio, constant, 1e-9 * constant + rounding);
+        if (f64(alpha, i) > 0) assertClose(ratio, constant, 1e-9 * constant + rounding);
         else assert.ok(ratio >= constant * (1 - 1e-9) - rounding);
       });
     }),
@@ -73,7 +74,7 @@ test('GAPO equals MGDA on gradients that were rescaled beforehand', () => {
         sumOf(rescaled, combine(gramOf(rescaled), { method: 'mgda' }).weights),
       ];
       const scale = Math.min(...rescaled.map(norm));
-      assert.ok(norm(direct.map((x, k) => x - indirect[k]!)) <= 1e-6 * scale);
+      assert.ok(norm(direct.map((x, k) => x - at(indirect, k))) <= 1e-6 * scale);
     }),
   );
 });
@@ -85,11 +86,11 @@ test('scaling all gradients by t scales the GAPO direction by t^(1-p), and P-GAP
       const scaled = gramOf(vectors.map((vector) => vector.map((x) => x * t)));
       const [before, after] = [combine(gramOf(vectors), { method: 'gapo', p }), combine(scaled, { method: 'gapo', p })];
       // w scales by t^-p, as d = Σ w_i (t g_i).
-      before.weights.forEach((w, i) => assertClose(after.weights[i]! * t ** p, w, 1e-9 * w + 1e-300));
+      before.weights.forEach((w, i) => assertClose(f64(after.weights, i) * t ** p, w, 1e-9 * w + 1e-300));
       const preference = preferenceFor(vectors.length);
       const unscaled = combine(gramOf(vectors), { method: 'pgapo', preference }).weights;
       combine(scaled, { method: 'pgapo', preference }).weights.forEach((w, i) =>
-        assertClose(w * t, unscaled[i]!, 1e-12 * unscaled[i]!),
+        assertClose(w * t, f64(unscaled, i), 1e-12 * f64(unscaled, i)),
       );
     }),
   );
@@ -99,8 +100,9 @@ test('with p = 1 the length of a single objective’s gradient does not change i
   fc.assert(
     fc.property(severalGradients, fc.integer({ min: -20, max: 20 }), (vectors, power) => {
       const longer = vectors.map((vector, i) => (i === 0 ? vector.map((x) => x * 2 ** power) : vector));
-      const [a, b] = [vectors, longer].map((v) => combine(gramOf(v), { method: 'gapo', p: 1 }).alpha);
-      a!.forEach((share, i) => assertClose(share, b![i]!, 1e-7));
+      const alphaOf = (v: number[][]): Float64Array => combine(gramOf(v), { method: 'gapo', p: 1 }).alpha;
+      const after = alphaOf(longer);
+      alphaOf(vectors).forEach((share, i) => assertClose(share, f64(after, i), 1e-7));
     }),
   );
 });
@@ -115,8 +117,8 @@ test('P-GAPO is Σ λ_i g_i / ‖g_i‖', () => {
         vectors.map((vector) => vector.map((x) => x / norm(vector))),
         preference,
       );
-      d.forEach((x, k) => assertClose(x, expected[k]!, 1e-12));
-      preference.forEach((share, i) => assertClose(alpha[i]!, share, 1e-12));
+      d.forEach((x, k) => assertClose(x, at(expected, k), 1e-12));
+      preference.forEach((share, i) => assertClose(f64(alpha, i), share, 1e-12));
       assert.equal(certificate, null);
     }),
   );
@@ -142,7 +144,7 @@ test('single on a conflicting pair hurts the other one, MGDA hurts neither', () 
     [-4, 1, 1],
     [6, 1, 1],
   ]);
-  assert.ok(combine(gram, { method: 'single', objective: 0 }).progress[1]! < 0);
+  assert.ok(f64(combine(gram, { method: 'single', objective: 0 }).progress, 1) < 0);
   combine(gram, { method: 'mgda' }).progress.forEach((progress) => assertClose(progress, 2, 1e-13));
 });
 
@@ -208,7 +210,7 @@ test('zero gradients: MGDA stands still, GAPO and P-GAPO go on without them', ()
   assert.deepEqual(gapo.leftOut, [0, 2]);
   assert.deepEqual(gapo.certificate?.active, [1, 3]);
   assert.deepEqual([gapo.weights[0], gapo.weights[2], gapo.progress[0]], [0, 0, 0]);
-  assertClose(gapo.progress[1]! / 5, gapo.progress[3]! / 2, 1e-15);
+  assertClose(f64(gapo.progress, 1) / 5, f64(gapo.progress, 3) / 2, 1e-15);
   const pgapo = combine(gram, { method: 'pgapo', preference: [0.25, 0.25, 0.25, 0.25] });
   assert.deepEqual([...pgapo.weights], [0, 0.05, 0, 0.125]);
   assert.deepEqual(pgapo.leftOut, [0, 2]);

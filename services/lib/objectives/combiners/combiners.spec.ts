@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { at, f64, required } from '@gapo/numeric';
 import fc from 'fast-check';
 import {
   assertClose,
@@ -40,6 +41,8 @@ const uses = (size: number): Record<string, CombineOptions> => ({
   pama: { method: 'pama', advantages: preferenceFor(size) },
 });
 
+const optionsFor = (size: number, name: string): CombineOptions => required(uses(size)[name], name);
+
 const several = gradientsOf({ min: 2, max: 5 }, 2, { min: 8, max: 20 });
 
 /** Entries of the preferences and values of a use, in another order of the objectives. */
@@ -75,11 +78,11 @@ test('golden values on the Jacobian [[-4, 1, 1], [6, 1, 1]]', () => {
   ];
   for (const [options, expected, tolerance] of golden) {
     const { weights } = combine(gram, options);
-    expected.forEach((w, i) => assertClose(weights[i]!, w, tolerance, options.method));
+    expected.forEach((w, i) => assertClose(f64(weights, i), w, tolerance, options.method));
   }
   const nash = sumOf(vectors, combine(gram, { method: 'nash-mtl' }).weights);
   const unit = nash.map((x) => x / norm(nash));
-  [0.0542, 0.7061, 0.7061].forEach((x, k) => assertClose(unit[k]!, x, 1e-4));
+  [0.0542, 0.7061, 0.7061].forEach((x, k) => assertClose(at(unit, k), x, 1e-4));
 });
 
 test('exact values on the same Jacobian', () => {
@@ -89,7 +92,7 @@ test('exact values on the same Jacobian', () => {
   ]);
   const weightsOf = (options: CombineOptions): Float64Array => combine(gram, options).weights;
   const close = (actual: Float64Array, expected: readonly number[]): void =>
-    expected.forEach((w, i) => assertClose(actual[i]!, w, 1e-14));
+    expected.forEach((w, i) => assertClose(f64(actual, i), w, 1e-14));
   // ⟨g_0, g_1⟩ = -22, squared norms 18 and 38: each gradient gains 22 / ‖·‖² of the other.
   close(weightsOf({ method: 'pcgrad', order: 'all' }), [1 + 22 / 18, 1 + 22 / 38]);
   close(weightsOf({ method: 'upgrad' }), [(1 + 22 / 18) / 2, (1 + 22 / 38) / 2]);
@@ -107,7 +110,7 @@ test('K = 1: every method goes along the gradient', () => {
   const gram = gramOf([[3, -4]]);
   for (const [name, options] of Object.entries(uses(1))) {
     const { weights, progress } = combine(gram, options);
-    assert.ok(weights[0]! > 0 && progress[0]! > 0, name);
+    assert.ok(f64(weights, 0) > 0 && f64(progress, 0) > 0, name);
   }
 });
 
@@ -157,14 +160,14 @@ test('the order in which objectives are listed does not matter', () => {
   );
   fc.assert(
     fc.property(shuffled, ([vectors, order]) => {
-      const permuted = order.map((i) => vectors[i]!);
+      const permuted = order.map((i) => at(vectors, i));
       for (const [name, options] of Object.entries(uses(vectors.length))) {
         const one = combine(gramOf(vectors), options);
         const other = combine(gramOf(permuted), reordered(options, order));
         const [a, b] = [sumOf(vectors, one.weights), sumOf(permuted, other.weights)];
         const scale = termsOf(vectors, one.weights);
         if (options.method === 'imtl-g' && one.alpha.some((share) => Math.abs(share) > 100)) continue; // nearly undefined
-        a.forEach((x, k) => assertClose(x, b[k]!, 1e-6 * scale, name));
+        a.forEach((x, k) => assertClose(x, at(b, k), 1e-6 * scale, name));
       }
     }),
     { numRuns: 150 },
@@ -185,9 +188,9 @@ test('PCGrad in a drawn order: the same for the same seed and step, others other
   assert.notDeepEqual(at(1, 5), at(2, 5));
   const mean = new Float64Array(4);
   const draws = 4000;
-  for (let step = 0; step < draws; step++) at(3, step).forEach((w, i) => (mean[i]! += w / draws));
+  for (let step = 0; step < draws; step++) at(3, step).forEach((w, i) => (mean[i] = f64(mean, i) + w / draws));
   const exact = combine(gram, { method: 'pcgrad', order: 'all' }).weights;
-  exact.forEach((w, i) => assertClose(mean[i]!, w, 0.02));
+  exact.forEach((w, i) => assertClose(f64(mean, i), w, 0.02));
 });
 
 /** Powers e of "all gradients times t scale the direction by t^e", by name of the use. */
@@ -209,7 +212,7 @@ test('scaling all gradients by t: by t for most, not at all for methods on unit 
         const after = combine(scaled, options).weights;
         const factor = t ** ((degree[name] ?? 1) - 1);
         const largest = before.reduce((most, w) => Math.max(most, Math.abs(w)), 0);
-        before.forEach((w, i) => assertClose(after[i]! / factor, w, 1e-9 * largest + 1e-300, name));
+        before.forEach((w, i) => assertClose(f64(after, i) / factor, w, 1e-9 * largest + 1e-300, name));
       }
     }),
     { numRuns: 100 },
@@ -221,18 +224,18 @@ test('the length of one gradient does not matter to GAPO p=1, P-GAPO (both kinds
     fc.property(several, fc.integer({ min: -20, max: 20 }), (vectors, power) => {
       const longer = vectors.map((vector, i) => (i === 0 ? vector.map((x) => x * 2 ** power) : vector));
       for (const name of ['gapo p=1', 'pgapo', 'pgapo non-conflicting', 'nash-mtl', 'imtl-g']) {
-        const options = uses(vectors.length)[name]!;
+        const options = optionsFor(vectors.length, name);
         const [one, other] = [combine(gramOf(vectors), options), combine(gramOf(longer), options)];
         let [a, b] = [sumOf(vectors, one.weights), sumOf(longer, other.weights)];
         let scale = termsOf(vectors, one.weights);
         if (name === 'imtl-g') {
           // Only the line: Σα fixes the length, and its sign.
           if (norm(a) < 1e-3 * scale) continue;
-          const sign = a.reduce((sum, x, k) => sum + x * b[k]!, 0) < 0 ? -1 : 1;
+          const sign = a.reduce((sum, x, k) => sum + x * at(b, k), 0) < 0 ? -1 : 1;
           [a, b] = [a.map((x) => x / norm(a)), b.map((x) => (sign * x) / norm(b))];
           scale = 1;
         }
-        a.forEach((x, k) => assertClose(x, b[k]!, 1e-6 * scale, name));
+        a.forEach((x, k) => assertClose(x, at(b, k), 1e-6 * scale, name));
       }
     }),
     { numRuns: 100 },
@@ -244,15 +247,15 @@ test('linear under scaling: PCGrad, UPGrad and all methods whose weights ignore 
   fc.assert(
     fc.property(several, lengths, lengths, (vectors, one, other) => {
       const times = (factors: readonly number[]): number[][] =>
-        vectors.map((vector, i) => vector.map((x) => x * factors[i]!));
+        vectors.map((vector, i) => vector.map((x) => x * at(factors, i)));
       for (const name of ['linear', 'single', 'lagrangian', 'tchebycheff', 'pama', 'pcgrad', 'upgrad']) {
-        const options = uses(vectors.length)[name]!;
-        const at = (factors: readonly number[]): number[] =>
+        const options = optionsFor(vectors.length, name);
+        const scaledBy = (factors: readonly number[]): number[] =>
           sumOf(times(factors), combine(gramOf(times(factors)), options).weights);
-        const both = one.map((x, i) => x + other[i]!);
-        const [a, b, c] = [at(one), at(other), at(both)];
+        const both = one.map((x, i) => x + at(other, i));
+        const [a, b, c] = [scaledBy(one), scaledBy(other), scaledBy(both)];
         const scale = termsOf(times(both), combine(gramOf(times(both)), options).weights);
-        c.forEach((x, k) => assertClose(x, a[k]! + b[k]!, 1e-9 * scale, name));
+        c.forEach((x, k) => assertClose(x, at(a, k) + at(b, k), 1e-9 * scale, name));
       }
     }),
     { numRuns: 100 },
@@ -265,9 +268,9 @@ test('no objective is hurt by MGDA, GAPO, non-conflicting P-GAPO, Nash-MTL, UPGr
     const gram = gramOf(vectors);
     const names = vectors.length === 2 ? [...unhurt, 'pcgrad'] : unhurt;
     for (const name of names) {
-      const { progress, weights } = combine(gram, uses(vectors.length)[name]!);
+      const { progress, weights } = combine(gram, optionsFor(vectors.length, name));
       const terms = termsOf(vectors, weights);
-      progress.forEach((value, i) => assert.ok(value >= -1e-10 * norm(vectors[i]!) * terms, `${name} ${value}`));
+      progress.forEach((value, i) => assert.ok(value >= -1e-10 * norm(at(vectors, i)) * terms, `${name} ${value}`));
     }
   };
   fc.assert(fc.property(gradientsOf({ min: 1, max: 32 }, 12), check), { numRuns: 150 });
@@ -278,11 +281,11 @@ test('Nash-MTL: weight times progress is 1 for all, and ‖d‖² = K', () => {
   fc.assert(
     fc.property(several, (vectors) => {
       const { weights, progress, certificate } = combine(gramOf(vectors), { method: 'nash-mtl' });
-      if (certificate!.squaredNorm === 0) return; // stationary: the point of disagreement
+      if (certificate?.squaredNorm === 0) return; // stationary: the point of disagreement
       const d = sumOf(vectors, weights);
       const terms = termsOf(vectors, weights);
       progress.forEach((value, i) =>
-        assertClose(weights[i]! * value, 1, 1e-10 * weights[i]! * norm(vectors[i]!) * terms),
+        assertClose(f64(weights, i) * value, 1, 1e-10 * f64(weights, i) * norm(at(vectors, i)) * terms),
       );
       assertClose(norm(d) ** 2, vectors.length, 1e-9 * terms * terms);
     }),
@@ -297,9 +300,9 @@ test('IMTL-G: projections onto all unit gradients are equal, weights sum to 1', 
       const { weights, alpha, stationarity } = combine(gramOf(vectors), { method: 'imtl-g' });
       if (stationarity < 1e-6) return; // dependent gradients: only as equal as least squares makes them
       const d = sumOf(vectors, weights);
-      const projections = vectors.map((vector) => vector.reduce((sum, x, k) => sum + x * d[k]!, 0) / norm(vector));
+      const projections = vectors.map((vector) => vector.reduce((sum, x, k) => sum + x * at(d, k), 0) / norm(vector));
       const terms = termsOf(vectors, weights);
-      projections.forEach((value) => assertClose(value, projections[0]!, 1e-9 * terms));
+      projections.forEach((value) => assertClose(value, at(projections, 0), 1e-9 * terms));
       assert.deepEqual(alpha, weights);
     }),
   );
@@ -313,31 +316,31 @@ test('Aligned-MTL: all singular values of the aligned gradients equal the smalle
       const size = vectors.length;
       const gram = gramOf(vectors);
       // Row i of the aligned gradients is d for the preference e_i; blend with the uniform one to stay on the simplex.
-      const at = (preference: readonly number[]): number[] =>
+      const directionFor = (preference: readonly number[]): number[] =>
         sumOf(vectors, combine(gram, { method: 'aligned-mtl', preference }).weights);
-      const rows = vectors.map((_, i) => at(vectors.map((__, j) => (i === j ? 1 : 0))));
+      const rows = vectors.map((_, i) => directionFor(vectors.map((__, j) => (i === j ? 1 : 0))));
       const longest = Math.max(...vectors.map(norm));
-      const mixed = at(preferenceFor(size));
+      const mixed = directionFor(preferenceFor(size));
       const shares = preferenceFor(size);
       mixed.forEach((x, k) =>
         assertClose(
           x,
-          rows.reduce((sum, row, i) => sum + shares[i]! * row[k]!, 0),
+          rows.reduce((sum, row, i) => sum + at(shares, i) * at(row, k), 0),
           1e-6 * longest,
         ),
       );
       const lengths = rows.map(norm);
       const products = rows.flatMap((a, i) =>
-        rows.slice(i + 1).map((b) => Math.abs(a.reduce((s, x, k) => s + x * b[k]!, 0))),
+        rows.slice(i + 1).map((b) => Math.abs(a.reduce((s, x, k) => s + x * at(b, k), 0))),
       );
       // Full rank: orthogonal rows of one length.
-      if (Math.min(...lengths) > 1e-3 * Math.max(...lengths) && Math.max(...products) < 1e-3 * lengths[0]! ** 2) {
-        lengths.forEach((length) => assertClose(length, lengths[0]!, 1e-3 * lengths[0]!));
+      if (Math.min(...lengths) > 1e-3 * Math.max(...lengths) && Math.max(...products) < 1e-3 * at(lengths, 0) ** 2) {
+        lengths.forEach((length) => assertClose(length, at(lengths, 0), 1e-3 * at(lengths, 0)));
       }
     }),
     { numRuns: 60 },
   );
   const aligned = combine(gramOf([[10, 0], [0, 0.1]]), { method: 'aligned-mtl' }); // prettier-ignore
-  assertClose(aligned.weights[0]! * 10, 0.05, 1e-12);
-  assertClose(aligned.weights[1]! * 0.1, 0.05, 1e-12);
+  assertClose(f64(aligned.weights, 0) * 10, 0.05, 1e-12);
+  assertClose(f64(aligned.weights, 1) * 0.1, 0.05, 1e-12);
 });

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { at, f64 } from '@gapo/numeric';
 import { assertClose, norm } from '../gram/sampleGradients.fixture.js';
 import { combine, gramMatrix, weightedSum, type CombineOptions } from '../mod.js';
 
@@ -19,12 +20,12 @@ interface Problem {
 /** -½‖x - a‖² and -(x - b)ᵀ(x - b): the set is the segment from a to b. */
 const quadratics: Problem = (() => {
   const [a, b] = [[-1, 0, 0, 0], [1, 0, 0, 0]]; // prettier-ignore
-  const away = (x: readonly number[], c: readonly number[]): number[] => x.map((value, k) => value - c[k]!);
+  const away = (x: readonly number[], c: readonly number[]): number[] => x.map((value, k) => value - at(c, k));
   return {
     start: [0.1, 0.7, -0.4, 0.2],
     values: (x) => [-0.5 * norm(away(x, a)) ** 2, -(norm(away(x, b)) ** 2)],
     gradients: (x) => [away(x, a).map((v) => -v), away(x, b).map((v) => -2 * v)],
-    distance: (x) => Math.hypot(Math.max(0, Math.abs(x[0]!) - 1), ...x.slice(1)),
+    distance: (x) => Math.hypot(Math.max(0, Math.abs(at(x, 0)) - 1), ...x.slice(1)),
   };
 })();
 
@@ -57,11 +58,11 @@ const zdt1: Problem = (() => {
   return {
     start: [0.8, 0.05, 0.1, 0.02, 0.08],
     box: [0, 1],
-    values: (x) => [-x[0]!, -(gOf(x) - Math.sqrt(x[0]! * gOf(x)))],
+    values: (x) => [-at(x, 0), -(gOf(x) - Math.sqrt(at(x, 0) * gOf(x)))],
     gradients: (x) => {
       const g = gOf(x);
-      const byG = 1 - 0.5 * Math.sqrt(x[0]! / g);
-      const along = x.map((_, i) => (i === 0 ? 0.5 * Math.sqrt(g / Math.max(x[0]!, 1e-12)) : (-byG * 9) / (n - 1)));
+      const byG = 1 - 0.5 * Math.sqrt(at(x, 0) / g);
+      const along = x.map((_, i) => (i === 0 ? 0.5 * Math.sqrt(g / Math.max(at(x, 0), 1e-12)) : (-byG * 9) / (n - 1)));
       return [x.map((_, i) => (i === 0 ? -1 : 0)), along];
     },
     distance: (x) => norm(x.slice(1)),
@@ -77,14 +78,14 @@ function ascend(problem: Problem, options: CombineOptions, rate: number, steps: 
     const free = problem.gradients(x).map((gradient) =>
       Float64Array.from(gradient, (slope, k) => {
         const outward =
-          problem.box && ((x[k]! <= problem.box[0] && slope < 0) || (x[k]! >= problem.box[1] && slope > 0));
+          problem.box && ((at(x, k) <= problem.box[0] && slope < 0) || (at(x, k) >= problem.box[1] && slope > 0));
         return outward ? 0 : slope;
       }),
     );
     const { weights } = combine(gramMatrix(free, ['first', 'second']), options);
     const d = weightedSum(free, weights, new Float64Array(x.length));
     x = x.map((value, k) => {
-      const next = value + rate * d[k]!;
+      const next = value + rate * f64(d, k);
       return problem.box ? Math.min(problem.box[1], Math.max(problem.box[0], next)) : next;
     });
   }
@@ -135,7 +136,7 @@ test('P-GAPO itself: in the order of the preferences at every moment, and on at 
         problem.values(ascend(problem, { method: 'pgapo', preference: [first, 1 - first] }, 0.005, steps)),
       );
       reached.slice(1).forEach((values, k) => {
-        const before = reached[k]!;
+        const before = at(reached, k);
         assert.ok(values[0] > before[0] && values[1] < before[1], `${name} after ${steps} steps`);
       });
     }
@@ -147,6 +148,6 @@ test('P-GAPO itself: in the order of the preferences at every moment, and on at 
 test('on a front unit gradients are opposed, so P-GAPO goes on to the preferred end and its other form stops', () => {
   const onFront = { ...quadratics, start: [0.2, 0, 0, 0] };
   const options = { method: 'pgapo', preference: [0.7, 0.3] } as const;
-  assertClose(ascend(onFront, options, 0.01, 400)[0]!, -1, 0.01);
-  assertClose(ascend(onFront, { ...options, nonConflicting: true }, 0.01, 400)[0]!, 0.2, 1e-12);
+  assertClose(at(ascend(onFront, options, 0.01, 400), 0), -1, 0.01);
+  assertClose(at(ascend(onFront, { ...options, nonConflicting: true }, 0.01, 400), 0), 0.2, 1e-12);
 });

@@ -1,6 +1,6 @@
 /** IMTL-G (Liu et al. 2021, "Towards Impartial Multi-task Learning", ICLR 2021, section 3.1). */
 
-import { symmetricEigen } from '@gapo/numeric';
+import { f64, symmetricEigen } from '@gapo/numeric';
 import type { Gram } from '../gram/gram.js';
 import { multiply, unitGradients, weightsFromAmounts } from '../gram/unitGradients.js';
 import { defineCombiner, type Choice } from './combiner.js';
@@ -49,14 +49,14 @@ function pseudoInverseOfOnes(cosines: Float64Array, size: number): Float64Array 
   const cutoff = size * Number.EPSILON * Math.max(0, values[0] ?? 0) * 4;
   const apply = (right: Float64Array): Float64Array => {
     const result = new Float64Array(size);
-    for (let k = 0; k < size && values[k]! > cutoff; k++) {
+    for (let k = 0; k < size && f64(values, k) > cutoff; k++) {
       let along = 0;
-      for (let i = 0; i < size; i++) along += vectors[k * size + i]! * right[i]!;
-      for (let i = 0; i < size; i++) result[i]! += (along / values[k]!) * vectors[k * size + i]!;
+      for (let i = 0; i < size; i++) along += f64(vectors, k * size + i) * f64(right, i);
+      for (let i = 0; i < size; i++) result[i] = f64(result, i) + (along / f64(values, k)) * f64(vectors, k * size + i);
     }
     return result;
   };
   const solution = apply(new Float64Array(size).fill(1));
   const correction = apply(multiply(cosines, solution).map((reached) => 1 - reached));
-  return solution.map((x, i) => x + correction[i]!);
+  return solution.map((x, i) => x + f64(correction, i));
 }

@@ -1,6 +1,6 @@
 /** Nash-MTL (Navon et al. 2022, "Multi-Task Learning as a Bargaining Game", arXiv 2202.01017). */
 
-import { factor, substitute } from '@gapo/numeric';
+import { at, f64, factor, substitute } from '@gapo/numeric';
 import type { Gram } from '../gram/gram.js';
 import { dotProduct, multiply, unitGradients, weightsFromAmounts } from '../gram/unitGradients.js';
 import { checkResidual } from '../solvers/certificate.js';
@@ -38,7 +38,7 @@ function chooseNashMtl(gram: Gram): Choice {
   const units = unitGradients(gram);
   const { kept, leftOut, cosines } = units;
   const size = kept.length;
-  const restricted = { names: kept.map((i) => gram.names[i]!), values: cosines };
+  const restricted = { names: kept.map((i) => at(gram.names, i)), values: cosines };
   if (size === 0 || minNorm(restricted).certificate.squaredNorm <= stationaryTolerance) {
     const certificate = { relativeResidual: 0, squaredNorm: 0, active: [], iterations: 0 };
     return { alpha: new Float64Array(all).fill(1 / all), weights: new Float64Array(all), leftOut, certificate };
@@ -68,9 +68,9 @@ function bargain(cosines: Float64Array, size: number): { amounts: Float64Array; 
     const image = multiply(cosines, x);
     const step = new Float64Array(size);
     for (let i = 0; i < size; i++) {
-      for (let j = 0; j < size; j++) hessian[i * size + j] = x[i]! * cosines[i * size + j]! * x[j]!;
-      hessian[i * size + i]! += 1;
-      step[i] = 1 - x[i]! * image[i]!;
+      for (let j = 0; j < size; j++) hessian[i * size + j] = f64(x, i) * f64(cosines, i * size + j) * f64(x, j);
+      hessian[i * size + i] = f64(hessian, i * size + i) + 1;
+      step[i] = 1 - f64(x, i) * f64(image, i);
     }
     const slope = Float64Array.from(step);
     if (!factor(hessian, size)) break;
@@ -78,7 +78,7 @@ function bargain(cosines: Float64Array, size: number): { amounts: Float64Array; 
     const decrement = Math.sqrt(Math.max(0, dotProduct(slope, step)));
     // The function is self-concordant: this length always decreases it, and is 1 near the solution.
     const length = decrement > 0.25 ? lineSearch(cosines, x, step, 1 / (1 + decrement)) : 1;
-    x = x.map((value, i) => value * (1 + length * step[i]!));
+    x = x.map((value, i) => value * (1 + length * f64(step, i)));
     const residual = residualOf(cosines, x);
     if (residual < best.residual) best = { amounts: x, residual, steps };
     else if (decrement < 1e-6) break;
@@ -90,10 +90,10 @@ function bargain(cosines: Float64Array, size: number): { amounts: Float64Array; 
 /** Doubles the safe step length as long as the function goes on falling and no amount turns negative. */
 function lineSearch(cosines: Float64Array, x: Float64Array, step: Float64Array, safe: number): number {
   const valueAt = (length: number): number => {
-    const moved = x.map((value, i) => value * (1 + length * step[i]!));
+    const moved = x.map((value, i) => value * (1 + length * f64(step, i)));
     if (moved.some((value) => !(value > 0))) return Infinity;
     let value = dotProduct(moved, multiply(cosines, moved)) / 2;
-    for (let i = 0; i < moved.length; i++) value -= Math.log(moved[i]!);
+    for (let i = 0; i < moved.length; i++) value -= Math.log(f64(moved, i));
     return value;
   };
   let [length, value] = [safe, valueAt(safe)];
@@ -108,5 +108,5 @@ function lineSearch(cosines: Float64Array, x: Float64Array, step: Float64Array, 
 function residualOf(cosines: Float64Array, x: Float64Array): number {
   const image = multiply(cosines, x);
   const sum = x.reduce((total, value) => total + value, 0);
-  return x.reduce((most, value, i) => Math.max(most, Math.abs(value * image[i]! - 1) / (value * sum)), 0);
+  return x.reduce((most, value, i) => Math.max(most, Math.abs(value * f64(image, i) - 1) / (value * sum)), 0);
 }

@@ -1,5 +1,6 @@
 /** PAMA (He and Maghsudi 2025, "Pareto Multi-Objective Alignment for Language Models", arXiv 2508.07768). */
 
+import { f64 } from '@gapo/numeric';
 import type { Gram } from '../gram/gram.js';
 import { checkFinite } from './checks.js';
 import { defineCombiner, type Choice } from './combiner.js';
@@ -43,11 +44,11 @@ function choosePama(gram: Gram, { advantages }: PamaOptions): Choice {
     const positive = sharedWhere(a, (value) => value > 0);
     const negative = sharedWhere(a, (value) => value < 0);
     const scale = Math.max(high, -low); // keeps the two means below from overflowing
-    const meanOf = (shares: Float64Array): number => shares.reduce((sum, c, i) => sum + c * (a[i]! / scale), 0);
+    const meanOf = (shares: Float64Array): number => shares.reduce((sum, c, i) => sum + c * (f64(a, i) / scale), 0);
     const [above, below] = [meanOf(positive), -meanOf(negative)];
     alpha = Float64Array.from({ length: size }, (_, i) => {
       const [toPositive, toNegative] = [below / (above + below), above / (above + below)];
-      return toPositive * positive[i]! + toNegative * negative[i]!;
+      return toPositive * f64(positive, i) + toNegative * f64(negative, i);
     });
   }
   return { alpha, weights: Float64Array.from(alpha), leftOut: [], certificate: null };

@@ -1,6 +1,6 @@
 /** PCGrad (Yu et al. 2020, "Gradient Surgery for Multi-Task Learning", arXiv 2001.06782, algorithm 1). */
 
-import { deriveSeed, permutation } from '@gapo/numeric';
+import { at, deriveSeed, f64, permutation } from '@gapo/numeric';
 import { z } from 'zod';
 import type { Gram } from '../gram/gram.js';
 import { unitGradients, weightsFromAmounts, type UnitGradients } from '../gram/unitGradients.js';
@@ -61,7 +61,7 @@ function choosePcgrad(gram: Gram, { order }: PcgradOptions): Choice {
   const total = new Float64Array(size);
   for (let i = 0; i < size; i++) {
     const amounts = order === 'all' ? meanOverOrders(units, i) : inOrder(units, i, drawn(order, i, size));
-    for (let j = 0; j < size; j++) total[j]! += units.lengths[i]! * amounts[j]!;
+    for (let j = 0; j < size; j++) total[j] = f64(total, j) + f64(units.lengths, i) * f64(amounts, j);
   }
   const all = gram.names.length;
   return {
@@ -83,8 +83,8 @@ function inOrder({ cosines }: UnitGradients, i: number, order: ArrayLike<number>
   const amounts = new Float64Array(size);
   amounts[i] = 1;
   for (let step = 0; step < size; step++) {
-    const j = order[step]!;
-    if (j !== i) amounts[j]! += conflict(cosines, amounts, j);
+    const j = at(order, step);
+    if (j !== i) amounts[j] = f64(amounts, j) + conflict(cosines, amounts, j);
   }
   return amounts;
 }
@@ -101,15 +101,15 @@ function meanOverOrders({ cosines, kept }: UnitGradients, i: number): Float64Arr
   const remaining = Array.from({ length: size }, (_, j) => j).filter((j) => j !== i);
   const visit = (share: number): void => {
     if (remaining.length === 0) {
-      for (let j = 0; j < size; j++) mean[j]! += share * amounts[j]!;
+      for (let j = 0; j < size; j++) mean[j] = f64(mean, j) + share * f64(amounts, j);
       return;
     }
     const each = share / remaining.length;
     for (let position = 0; position < remaining.length; position++) {
-      const j = remaining[position]!;
+      const j = at(remaining, position);
       remaining.splice(position, 1);
-      const before = amounts[j]!;
-      amounts[j]! += conflict(cosines, amounts, j);
+      const before = f64(amounts, j);
+      amounts[j] = f64(amounts, j) + conflict(cosines, amounts, j);
       visit(each);
       amounts[j] = before;
       remaining.splice(position, 0, j);
@@ -123,6 +123,6 @@ function meanOverOrders({ cosines, kept }: UnitGradients, i: number): Float64Arr
 function conflict(cosines: Float64Array, amounts: Float64Array, j: number): number {
   const size = amounts.length;
   let product = 0;
-  for (let k = 0; k < size; k++) product += amounts[k]! * cosines[j * size + k]!;
+  for (let k = 0; k < size; k++) product += f64(amounts, k) * f64(cosines, j * size + k);
   return product < 0 ? -product : 0;
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { factor, substitute, symmetricEigen } from '@gapo/numeric';
+import { at, f64, factor, required, substitute, symmetricEigen } from '@gapo/numeric';
 import fc from 'fast-check';
 import {
   assertClose,
@@ -24,7 +24,7 @@ function unprojected(vectors: readonly (readonly number[])[], method: 'pgapo' | 
   const preference = preferenceFor(vectors.length);
   return sumOf(
     vectors,
-    preference.map((share, i) => (method === 'pgapo' ? share / norm(vectors[i]!) : share)),
+    preference.map((share, i) => (method === 'pgapo' ? share / norm(at(vectors, i)) : share)),
   );
 }
 
@@ -40,7 +40,7 @@ test('a projection is the nearest direction that hurts nobody: no feasible one l
       const start = unprojected(vectors, method);
       const { weights } = combine(gram, projecting(method, vectors.length));
       const d = sumOf(vectors, weights);
-      const change = start.map((x, k) => x - d[k]!);
+      const change = start.map((x, k) => x - at(d, k));
       const scale = termsOf(vectors, weights) * norm(start);
       // Feasible directions: MGDA's and UPGrad's, d itself made longer, and the least one, 0.
       const feasible = [
@@ -51,7 +51,7 @@ test('a projection is the nearest direction that hurts nobody: no feasible one l
       ];
       for (const f of feasible) {
         const size = norm(f);
-        const away = f.map((x, k) => x - d[k]!);
+        const away = f.map((x, k) => x - at(d, k));
         assert.ok(inner(change, away) <= 1e-9 * scale * (1 + size / Math.max(norm(start), 1e-300)));
       }
     }),
@@ -65,9 +65,9 @@ test('non-conflicting P-GAPO is P-GAPO where that hurts nobody', () => {
       const preference = preferenceFor(vectors.length);
       const plain = combine(gramOf(vectors), { method: 'pgapo', preference });
       const safe = combine(gramOf(vectors), { method: 'pgapo', preference, nonConflicting: true });
-      const hurt = plain.progress.some((value, i) => value < -1e-13 * norm(vectors[i]!));
-      if (hurt) assert.ok(safe.certificate!.active.length > 0);
-      else plain.weights.forEach((w, i) => assertClose(safe.weights[i]!, w, 1e-11 * w));
+      const hurt = plain.progress.some((value, i) => value < -1e-13 * norm(at(vectors, i)));
+      if (hurt) assert.ok(required(safe.certificate, 'the certificate').active.length > 0);
+      else plain.weights.forEach((w, i) => assertClose(f64(safe.weights, i), w, 1e-11 * w));
       assert.deepEqual(safe.alpha, plain.alpha);
     }),
     { numRuns: 200 },
@@ -80,7 +80,7 @@ test('two opposed objectives: P-GAPO follows the preferred one, its non-conflict
     [-5, 0],
   ]);
   const options = { method: 'pgapo', preference: [0.8, 0.2] } as const;
-  assertClose(combine(gram, options).progress[0]!, 0.6, 1e-15);
+  assertClose(f64(combine(gram, options).progress, 0), 0.6, 1e-15);
   assert.deepEqual([...combine(gram, { ...options, nonConflicting: true }).progress], [0, 0]);
 });
 
@@ -90,13 +90,13 @@ test('certificates of projections, recomputed from the weights alone', () => {
     for (const method of ['pgapo', 'dualproj'] as const) {
       const { weights, progress, certificate } = combine(gram, projecting(method, vectors.length));
       const terms = termsOf(vectors, weights);
-      const base = preferenceFor(vectors.length).map((x, i) => (method === 'pgapo' ? x / norm(vectors[i]!) : x));
+      const base = preferenceFor(vectors.length).map((x, i) => (method === 'pgapo' ? x / norm(at(vectors, i)) : x));
       for (let i = 0; i < vectors.length; i++) {
-        const slack = progress[i]! / (norm(vectors[i]!) * terms);
-        assert.ok(weights[i]! >= base[i]! * (1 - 1e-12));
+        const slack = f64(progress, i) / (norm(at(vectors, i)) * terms);
+        assert.ok(f64(weights, i) >= at(base, i) * (1 - 1e-12));
         assert.ok(slack >= -kktTolerance);
-        if (certificate!.active.includes(i)) assert.ok(Math.abs(slack) <= kktTolerance);
-        else assertClose(weights[i]!, base[i]!, 1e-12 * base[i]!);
+        if (required(certificate, 'the certificate').active.includes(i)) assert.ok(Math.abs(slack) <= kktTolerance);
+        else assertClose(f64(weights, i), at(base, i), 1e-12 * at(base, i));
       }
     }
   };
@@ -111,14 +111,14 @@ test('strong stationarity: where only some objectives are at odds, projections g
       fc.integer({ min: 1, max: 9 }),
       (vectors, t) => {
         // The first two are opposed, the others all have a part along a new axis, so no positive combination vanishes.
-        const [first] = vectors;
+        const first = at(vectors, 0);
         const lifted = [
-          [...first!, 0],
-          [...first!.map((x) => -t * x), 0],
+          [...first, 0],
+          [...first.map((x) => -t * x), 0],
           ...vectors.slice(1).map((vector) => [...vector, norm(vector)]),
         ];
         const gram = gramOf(lifted);
-        assert.ok(norm(sumOf(lifted, combine(gram, { method: 'mgda' }).weights)) <= 1e-7 * norm(lifted[0]!));
+        assert.ok(norm(sumOf(lifted, combine(gram, { method: 'mgda' }).weights)) <= 1e-7 * norm(at(lifted, 0)));
         for (const options of [
           { method: 'upgrad' },
           { method: 'dualproj' },
@@ -141,12 +141,12 @@ test('UPGrad is the preference’s mean of the projections of single gradients',
       vectors.forEach((_, i) => {
         const alone = vectors.map((__, j) => (i === j ? 1 : 0));
         combine(gram, { method: 'dualproj', preference: alone }).weights.forEach(
-          (w, j) => (total[j]! += preference[i]! * w),
+          (w, j) => (total[j] = f64(total, j) + at(preference, i) * w),
         );
       });
       const { weights } = combine(gram, { method: 'upgrad', preference });
       const [a, b] = [sumOf(vectors, weights), sumOf(vectors, total)];
-      a.forEach((x, k) => assertClose(x, b[k]!, 1e-9 * termsOf(vectors, weights)));
+      a.forEach((x, k) => assertClose(x, at(b, k), 1e-9 * termsOf(vectors, weights)));
     }),
   );
 });
@@ -159,7 +159,7 @@ test('CAGrad: d is on the ball, and its worst progress is the bound that the dua
       if (stationarity < 1e-6) return;
       const mean = sumOf(vectors, new Float64Array(size).fill(1 / size));
       const d = sumOf(vectors, weights);
-      const away = d.map((x, k) => x - mean[k]!);
+      const away = d.map((x, k) => x - at(mean, k));
       assertClose(norm(away), radius * norm(mean), 1e-7 * termsOf(vectors, weights));
       const point = sumOf(vectors, alpha);
       const bound = inner(point, mean) + radius * norm(mean) * norm(point);
@@ -203,13 +203,13 @@ test('the cone projection solves what enumeration of active sets solves', () => 
       for (let mask = 1; mask < 1 << size; mask++) {
         const members = [...vectors.keys()].filter((i) => mask & (1 << i));
         const n = members.length;
-        const matrix = Float64Array.from(members.flatMap((i) => members.map((j) => cosines[i * size + j]!)));
-        const y = Float64Array.from(members, (i) => -linear[i]!);
+        const matrix = Float64Array.from(members.flatMap((i) => members.map((j) => f64(cosines, i * size + j))));
+        const y = Float64Array.from(members, (i) => -f64(linear, i));
         if (!factor(matrix, n)) continue;
         substitute(matrix, n, y);
         if (y.some((x) => x < 0)) continue;
         const full = new Float64Array(size);
-        members.forEach((i, k) => (full[i] = y[k]!));
+        members.forEach((i, k) => (full[i] = f64(y, k)));
         best = Math.min(best, value(full));
       }
       assertClose(value(solved.pushes), best, 1e-9);
@@ -224,16 +224,16 @@ test('eigenvalues and vectors rebuild the matrix; vectors are orthonormal, value
       const { values: matrix } = gramOf(vectors);
       const n = vectors.length;
       const { values, vectors: v } = symmetricEigen(matrix, n);
-      const largest = Math.max(values[0]!, 1e-300);
+      const largest = Math.max(f64(values, 0), 1e-300);
       for (let i = 0; i < n; i++) {
-        if (i > 0) assert.ok(values[i]! <= values[i - 1]!);
+        if (i > 0) assert.ok(f64(values, i) <= f64(values, i - 1));
         for (let j = 0; j < n; j++) {
           let [rebuilt, product] = [0, 0];
           for (let k = 0; k < n; k++) {
-            rebuilt += values[k]! * v[k * n + i]! * v[k * n + j]!;
-            product += v[i * n + k]! * v[j * n + k]!;
+            rebuilt += f64(values, k) * f64(v, k * n + i) * f64(v, k * n + j);
+            product += f64(v, i * n + k) * f64(v, j * n + k);
           }
-          assertClose(rebuilt, matrix[i * n + j]!, 1e-12 * n * largest);
+          assertClose(rebuilt, f64(matrix, i * n + j), 1e-12 * n * largest);
           assertClose(product, i === j ? 1 : 0, 1e-12 * n);
         }
       }

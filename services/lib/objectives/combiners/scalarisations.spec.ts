@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { at, f64 } from '@gapo/numeric';
 import fc from 'fast-check';
 import { assertClose, gramOf, namesFor } from '../gram/sampleGradients.fixture.js';
 import { combine, updateMultiplier, type CombineOptions, type MultiplierState } from '../mod.js';
@@ -13,11 +14,11 @@ const gram = gramOf([
 const refused = (options: unknown, message: RegExp): void =>
   assert.throws(() => combine(gram, options as CombineOptions), message);
 
+const number = (min: number, max: number): fc.Arbitrary<number> =>
+  fc.integer({ min: min * 100, max: max * 100 }).map((n) => n / 100);
+
 const numbers = (size: number, min: number, max: number): fc.Arbitrary<number[]> =>
-  fc.array(
-    fc.integer({ min: min * 100, max: max * 100 }).map((n) => n / 100),
-    { minLength: size, maxLength: size },
-  );
+  fc.array(number(min, max), { minLength: size, maxLength: size });
 
 test('Tchebycheff: the objective furthest from its reference decides, equally far ones share', () => {
   const weightsOf = (values: number[], preference = [0.25, 0.25, 0.5]): number[] => [
@@ -35,23 +36,23 @@ test('smooth Tchebycheff: α is the gradient of the smooth maximum, and becomes 
     fc.property(numbers(3, -2, 2), fc.constantFrom(0.05, 0.5, 5), (values, smoothing) => {
       const preference = [0.2, 0.3, 0.5];
       const reference = [1, 0.5, 0];
-      const at = (shift: number, k: number): number => {
-        const terms = values.map((v, i) => preference[i]! * (reference[i]! - (i === k ? v + shift : v)));
+      const smoothMaximum = (shift: number, k: number): number => {
+        const terms = values.map((v, i) => at(preference, i) * (at(reference, i) - (i === k ? v + shift : v)));
         const most = Math.max(...terms);
         return most + smoothing * Math.log(terms.reduce((sum, t) => sum + Math.exp((t - most) / smoothing), 0));
       };
       const options = { method: 'tchebycheff', preference, values, reference } as const;
       const { weights, alpha } = combine(gram, { ...options, smoothing });
       // Ascent on minus the smooth maximum: w_k = -∂/∂J_k.
-      weights.forEach((w, k) => assertClose(w, (at(-1e-6, k) - at(1e-6, k)) / 2e-6, 1e-7));
+      weights.forEach((w, k) => assertClose(w, (smoothMaximum(-1e-6, k) - smoothMaximum(1e-6, k)) / 2e-6, 1e-7));
       assertClose(
         alpha.reduce((sum, a) => sum + a, 0),
         1,
         1e-14,
       );
       const [hard, cold] = [combine(gram, options).alpha, combine(gram, { ...options, smoothing: 1e-9 }).alpha];
-      const distances = values.map((v, i) => preference[i]! * (reference[i]! - v)).sort((a, b) => b - a);
-      if (distances[0]! - distances[1]! > 1e-6) hard.forEach((a, i) => assertClose(cold[i]!, a, 1e-12));
+      const distances = values.map((v, i) => at(preference, i) * (at(reference, i) - v)).sort((a, b) => b - a);
+      if (at(distances, 0) - at(distances, 1) > 1e-6) hard.forEach((a, i) => assertClose(f64(cold, i), a, 1e-12));
     }),
   );
   const options = { method: 'tchebycheff', preference: [0.5, 0.5, 0], values: [0, 0, 0], reference: [1, 1, 1] };
@@ -66,7 +67,7 @@ test('PAMA: the least combination of the mean advantages, which is 0 where their
       const advantages = kind === 'noon' ? raw.map((a) => Math.max(0, a)) : raw;
       const many = gramOf(namesFor(5).map((_, i) => [1, i]));
       const { alpha, weights } = combine(many, { method: 'pama', advantages });
-      const value = alpha.reduce((sum, c, i) => sum + c * advantages[i]!, 0);
+      const value = alpha.reduce((sum, c, i) => sum + c * at(advantages, i), 0);
       const [low, high] = [Math.min(...advantages), Math.max(...advantages)];
       const least = low > 0 ? low : high < 0 ? high : 0;
       assertClose(value, least, 1e-12);
@@ -97,11 +98,11 @@ test('lagrangian: (g_r + Σ λ_i g_i) / (1 + Σ λ_i)', () => {
 
 test('a multiplier grows by lr·λ·(cost - limit) in its logarithm while the constraint is broken, and shrinks while it holds', () => {
   fc.assert(
-    fc.property(numbers(1, -5, 5), numbers(1, 1, 3), ([cost], [multiplier]) => {
-      const state: MultiplierState = { multiplier: multiplier!, limit: 0.5, learningRate: 0.1 };
-      const next = updateMultiplier(state, cost!);
-      assertClose(Math.log(next.multiplier), Math.log(multiplier!) + 0.1 * multiplier! * (cost! - 0.5), 1e-12);
-      assert.equal(Math.sign(next.multiplier - multiplier!), Math.sign(cost! - 0.5));
+    fc.property(number(-5, 5), number(1, 3), (cost, multiplier) => {
+      const state: MultiplierState = { multiplier, limit: 0.5, learningRate: 0.1 };
+      const next = updateMultiplier(state, cost);
+      assertClose(Math.log(next.multiplier), Math.log(multiplier) + 0.1 * multiplier * (cost - 0.5), 1e-12);
+      assert.equal(Math.sign(next.multiplier - multiplier), Math.sign(cost - 0.5));
       assert.deepEqual(JSON.parse(JSON.stringify(next)), next); // plain data
     }),
   );

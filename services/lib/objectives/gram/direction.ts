@@ -1,5 +1,6 @@
 /** The update direction itself: the weighted sum of the gradients that a combiner's weights describe. */
 
+import { at, f64 } from '@gapo/numeric';
 import type { GradientVector } from './gram.js';
 
 /**
@@ -30,10 +31,10 @@ export function weightedSum<T extends GradientVector>(
     const count = Math.min(block.length, length - start);
     block.fill(0);
     for (let i = 0; i < gradients.length; i++) {
-      const weight = weights[i]!;
+      const weight = at(weights, i);
       if (weight === 0) continue; // spares the pass; a gradient that is left out has no say
-      const gradient = gradients[i]!;
-      for (let k = 0; k < count; k++) block[k]! += weight * gradient[start + k]!;
+      const gradient = at(gradients, i);
+      for (let k = 0; k < count; k++) block[k] = f64(block, k) + weight * at(gradient, start + k);
     }
     into.set(count === block.length ? block : block.subarray(0, count), start);
   }

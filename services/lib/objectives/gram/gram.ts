@@ -5,7 +5,7 @@
  * bitwise equal rows and a repeated call gives bitwise equal results.
  */
 
-import { NonFiniteError } from '@gapo/numeric';
+import { at, f64, NonFiniteError } from '@gapo/numeric';
 import { lowerProducts, type GradientVector } from './products.js';
 
 export { type GradientVector } from './products.js';
@@ -47,11 +47,11 @@ export function gramMatrix(gradients: readonly GradientVector[], names: readonly
   if (size !== names.length) {
     throw new RangeError(`gramMatrix: ${size} gradients but ${names.length} names; give one name for each gradient`);
   }
-  const length = gradients[0]!.length;
+  const length = at(gradients, 0).length;
   for (let i = 0; i < size; i++) {
-    if (gradients[i]!.length !== length) {
+    if (at(gradients, i).length !== length) {
       throw new RangeError(
-        `gramMatrix: the gradient of ${names[i]} has ${gradients[i]!.length} elements, that of ${names[0]} has ${length}; ` +
+        `gramMatrix: the gradient of ${names[i]} has ${at(gradients, i).length} elements, that of ${names[0]} has ${length}; ` +
           'all must be taken over the same parameters',
       );
     }
@@ -61,13 +61,13 @@ export function gramMatrix(gradients: readonly GradientVector[], names: readonly
   const nonZero = new Array<boolean>(size).fill(false);
   const values = lowerProducts(gradients, (start, count, squares) => {
     for (let i = 0; i < size; i++) {
-      if (!Number.isFinite(squares[i])) throw entryError(gradients[i]!, start, count, names[i]!);
-      if (!nonZero[i]) nonZero[i] = squares[i]! > 0 || someNonZero(gradients[i]!, start, count);
+      if (!Number.isFinite(squares[i])) throw entryError(at(gradients, i), start, count, at(names, i));
+      if (!nonZero[i]) nonZero[i] = f64(squares, i) > 0 || someNonZero(at(gradients, i), start, count);
     }
   });
   for (let i = 0; i < size; i++) {
-    checkRange(values[i * size + i]!, nonZero[i]!, names[i]!);
-    for (let j = 0; j < i; j++) values[j * size + i] = values[i * size + j]!;
+    checkRange(f64(values, i * size + i), at(nonZero, i), at(names, i));
+    for (let j = 0; j < i; j++) values[j * size + i] = f64(values, i * size + j);
   }
   return { names: [...names], values };
 }
@@ -88,17 +88,17 @@ export function gramFromMatrix(matrix: ArrayLike<number>, names: readonly string
   const values = Float64Array.from(matrix);
   for (let i = 0; i < size; i++) {
     for (let j = 0; j < size; j++) {
-      const value = values[i * size + j]!;
+      const value = f64(values, i * size + j);
       if (!Number.isFinite(value)) {
-        throw new NonFiniteError(names[i]!, 'Gram matrix', i * size + j, value, 'drop the batch that produced it');
+        throw new NonFiniteError(at(names, i), 'Gram matrix', i * size + j, value, 'drop the batch that produced it');
       }
     }
-    checkRange(values[i * size + i]!, values[i * size + i] !== 0, names[i]!);
+    checkRange(f64(values, i * size + i), values[i * size + i] !== 0, at(names, i));
   }
   for (let i = 0; i < size; i++) {
     for (let j = 0; j < i; j++) {
-      const [value, mirrored] = [values[i * size + j]!, values[j * size + i]!];
-      const bound = Math.sqrt(values[i * size + i]!) * Math.sqrt(values[j * size + j]!);
+      const [value, mirrored] = [f64(values, i * size + j), f64(values, j * size + i)];
+      const bound = Math.sqrt(f64(values, i * size + i)) * Math.sqrt(f64(values, j * size + j));
       const where = `entry of ${names[i]} and ${names[j]}`;
       if (value !== mirrored) {
         throw new RangeError(`gramFromMatrix: the ${where} is ${value} one way and ${mirrored} the other`);
@@ -115,7 +115,7 @@ export function gramFromMatrix(matrix: ArrayLike<number>, names: readonly string
 export function gradientNorms(gram: Gram): Float64Array {
   const size = gram.names.length;
   const norms = new Float64Array(size);
-  for (let i = 0; i < size; i++) norms[i] = Math.sqrt(gram.values[i * size + i]!);
+  for (let i = 0; i < size; i++) norms[i] = Math.sqrt(f64(gram.values, i * size + i));
   return norms;
 }
 
@@ -125,11 +125,11 @@ export function gradientNorms(gram: Gram): Float64Array {
  */
 export function cosine(gram: Gram, i: number, j: number): number {
   const size = gram.names.length;
-  const [a, b] = [gram.values[i * size + i]!, gram.values[j * size + j]!];
+  const [a, b] = [f64(gram.values, i * size + i), f64(gram.values, j * size + j)];
   const product = a * b;
   // sqrt(x·x) is exactly |x| in IEEE arithmetic, sqrt(x)·sqrt(x) is not: prefer the first where it cannot overflow.
   const bound = product > 1e-280 && product < 1e280 ? Math.sqrt(product) : Math.sqrt(a) * Math.sqrt(b);
-  return Math.max(-1, Math.min(1, gram.values[i * size + j]! / bound));
+  return Math.max(-1, Math.min(1, f64(gram.values, i * size + j) / bound));
 }
 
 /** Inner products of every gradient with d = Σ w_j g_j, that is G·w: length K. */
@@ -138,7 +138,7 @@ export function progressOf(gram: Gram, weights: Float64Array): Float64Array {
   const progress = new Float64Array(size);
   for (let i = 0; i < size; i++) {
     let sum = 0;
-    for (let j = 0; j < size; j++) sum += gram.values[i * size + j]! * weights[j]!;
+    for (let j = 0; j < size; j++) sum += f64(gram.values, i * size + j) * f64(weights, j);
     progress[i] = sum;
   }
   return progress;
@@ -151,7 +151,7 @@ function someNonZero(gradient: GradientVector, start: number, count: number): bo
 
 function entryError(gradient: GradientVector, start: number, count: number, name: string): Error {
   for (let k = start; k < start + count; k++) {
-    const value = gradient[k]!;
+    const value = at(gradient, k);
     if (!Number.isFinite(value)) {
       return new NonFiniteError(name, 'gradient', k, value, 'drop the batch, or lower the learning rate');
     }

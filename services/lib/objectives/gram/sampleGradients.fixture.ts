@@ -1,5 +1,6 @@
 /** For the specifications in this folder: arbitrary gradients, and plain linear algebra to check against. Not exported. */
 
+import { at } from '@gapo/numeric';
 import { assertClose } from '@gapo/numeric/testing';
 import fc from 'fast-check';
 import { gramMatrix, type Gram } from '../mod.js';
@@ -41,7 +42,7 @@ export const gradientsOf = (
 /** Inner product. */
 export const inner = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
   let sum = 0;
-  for (let k = 0; k < a.length; k++) sum += a[k]! * b[k]!;
+  for (let k = 0; k < a.length; k++) sum += at(a, k) * at(b, k);
   return sum;
 };
 
@@ -50,7 +51,7 @@ export const norm = (a: ArrayLike<number>): number => Math.sqrt(inner(a, a));
 
 /** Σ w_i g_i. */
 export const sumOf = (vectors: readonly (readonly number[])[], weights: ArrayLike<number>): number[] =>
-  vectors[0]!.map((_, k) => vectors.reduce((sum, vector, i) => sum + weights[i]! * vector[k]!, 0));
+  at(vectors, 0).map((_, k) => vectors.reduce((sum, vector, i) => sum + at(weights, i) * at(vector, k), 0));
 
 export { assertClose };
 
@@ -84,8 +85,8 @@ export const relatedGradients = (most: number): fc.Arbitrary<number[][]> => {
     .map(([first, relations]) => {
       const vectors = [...first];
       for (const [combineEntries, i, j] of relations) {
-        const [a, b] = [vectors[i % vectors.length]!, vectors[j % vectors.length]!];
-        const next = a.map((x, k) => combineEntries(x, b[k]!, k));
+        const [a, b] = [at(vectors, i % vectors.length), at(vectors, j % vectors.length)];
+        const next = a.map((x, k) => combineEntries(x, at(b, k), k));
         // Beyond these norms the inner products themselves have no float64 left.
         if (norm(next) > 1e-30 && norm(next) < 1e30) vectors.push(next);
       }
@@ -95,4 +96,4 @@ export const relatedGradients = (most: number): fc.Arbitrary<number[][]> => {
 
 /** ‖d‖ as it would be if nothing cancelled: the unit of rounding errors in d = Σ w_i g_i. */
 export const termsOf = (vectors: readonly (readonly number[])[], weights: ArrayLike<number>): number =>
-  vectors.reduce((sum, vector, i) => sum + Math.abs(weights[i]!) * norm(vector), 0);
+  vectors.reduce((sum, vector, i) => sum + Math.abs(at(weights, i)) * norm(vector), 0);

@@ -3,6 +3,7 @@
  * every quantity is of order one, whatever the gradients' norms are.
  */
 
+import { at, f64 } from '@gapo/numeric';
 import { cosine, gradientNorms, type Gram } from './gram.js';
 
 /** The gradients that have a direction, K' ≤ K of them, and their cosines. */
@@ -22,15 +23,15 @@ export function unitGradients(gram: Gram): UnitGradients {
   const norms = gradientNorms(gram);
   const kept: number[] = [];
   const leftOut: number[] = [];
-  for (let i = 0; i < norms.length; i++) (norms[i]! > 0 ? kept : leftOut).push(i);
+  for (let i = 0; i < norms.length; i++) (f64(norms, i) > 0 ? kept : leftOut).push(i);
   const size = kept.length;
   const lengths = new Float64Array(size);
   const cosines = new Float64Array(size * size);
   for (let row = 0; row < size; row++) {
-    lengths[row] = norms[kept[row]!]!;
+    lengths[row] = f64(norms, at(kept, row));
     cosines[row * size + row] = 1;
     for (let column = 0; column < row; column++) {
-      const value = cosine(gram, kept[row]!, kept[column]!);
+      const value = cosine(gram, at(kept, row), at(kept, column));
       cosines[row * size + column] = value;
       cosines[column * size + row] = value;
     }
@@ -46,7 +47,7 @@ export function unitGradients(gram: Gram): UnitGradients {
  */
 export function weightsFromAmounts(size: number, units: UnitGradients, amounts: ArrayLike<number>): Float64Array {
   const weights = new Float64Array(size);
-  units.kept.forEach((i, k) => (weights[i] = amounts[k]! / units.lengths[k]!));
+  units.kept.forEach((i, k) => (weights[i] = at(amounts, k) / f64(units.lengths, k)));
   return weights;
 }
 
@@ -56,7 +57,7 @@ export function multiply(matrix: Float64Array, vector: ArrayLike<number>): Float
   const product = new Float64Array(size);
   for (let i = 0; i < size; i++) {
     let sum = 0;
-    for (let j = 0; j < size; j++) sum += matrix[i * size + j]! * vector[j]!;
+    for (let j = 0; j < size; j++) sum += f64(matrix, i * size + j) * at(vector, j);
     product[i] = sum;
   }
   return product;
@@ -65,6 +66,6 @@ export function multiply(matrix: Float64Array, vector: ArrayLike<number>): Float
 /** ⟨a, b⟩ of two vectors of one length. */
 export function dotProduct(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let sum = 0;
-  for (let k = 0; k < a.length; k++) sum += a[k]! * b[k]!;
+  for (let k = 0; k < a.length; k++) sum += at(a, k) * at(b, k);
   return sum;
 }

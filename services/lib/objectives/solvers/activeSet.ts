@@ -14,7 +14,8 @@
  * change when β and λ are multiplied by one number, β is kept at Σβ = 1 and normalised to cᵀβ = 1 at the very end.
  */
 
-import { eliminate } from '@gapo/numeric';
+import { at, eliminate, f64 } from '@gapo/numeric';
+import { solveWithRidges } from './ridges.js';
 
 /** A minimiser, with how far it is from satisfying the optimality conditions. */
 export interface ActiveSetResult {
@@ -34,16 +35,8 @@ export interface ActiveSetResult {
 const roundingErrors = 8;
 const maxIterationsPerPoint = 64;
 
-/** A solve with a residual above this is repeated on a matrix that rounding cannot have made indefinite. */
-const goodResidual = 1e-12;
-
-/**
- * Added to the diagonal, in rounding errors of K terms, one after the other until the residual is good. Cosines of
- * nearly parallel directions are rounded at 1 - 10⁻¹⁶, where an angle of 10⁻⁸ is lost, and their matrix may then have a
- * small negative eigenvalue and no minimiser at all. The ridge makes it definite again and moves no condition by more
- * than its own size; the residual is always that of the matrix as given.
- */
-const ridges = [0, 2, 16, 128, 1024];
+/** Ridges to try, in rounding errors of K terms. */
+const ridges = [0, 2, 16, 128, 1024] as const;
 
 /**
  * Solves the problem above.
@@ -54,18 +47,12 @@ const ridges = [0, 2, 16, 128, 1024];
 export function nearestPoint(cosines: Float64Array, reciprocals: Float64Array): ActiveSetResult {
   const size = reciprocals.length;
   if (size === 2) {
-    const beta = nearestOnSegment(cosines[1]!, reciprocals);
+    const beta = nearestOnSegment(f64(cosines, 1), reciprocals);
     const image = new Float64Array(2);
     multiplyInto(image, cosines, beta, 0);
     return certify(cosines, reciprocals, beta, multiplierOf(image, reciprocals, beta), 0);
   }
-  let best: ActiveSetResult | undefined;
-  for (const ridge of ridges) {
-    const found = wolfe(cosines, reciprocals, ridge * size * Number.EPSILON);
-    if (!best || found.residual < best.residual) best = found;
-    if (best.residual <= goodResidual) break;
-  }
-  return best!;
+  return solveWithRidges(ridges, (ridge) => wolfe(cosines, reciprocals, ridge * size * Number.EPSILON));
 }
 
 /** The major cycle: admit the point whose condition is broken most, until none is. */
@@ -142,13 +129,13 @@ const mostForNumberKeys = 53;
 function keyOf(beta: Float64Array): number | string {
   if (beta.length > mostForNumberKeys) return beta.map(Math.sign).join('');
   let key = 0;
-  for (let i = 0, bit = 1; i < beta.length; i++, bit *= 2) if (beta[i]! > 0) key += bit;
+  for (let i = 0, bit = 1; i < beta.length; i++, bit *= 2) if (f64(beta, i) > 0) key += bit;
   return key;
 }
 
 /** K = 2 in closed form: an end of the segment, or the foot of the perpendicular from the origin. Σβ = 1. */
 function nearestOnSegment(cosine: number, c: Float64Array): Float64Array {
-  const [c0, c1] = [c[0]!, c[1]!];
+  const [c0, c1] = [f64(c, 0), f64(c, 1)];
   if (cosine * c0 >= c1) return Float64Array.of(1, 0);
   if (cosine * c1 >= c0) return Float64Array.of(0, 1);
   const [b0, b1] = [c0 - cosine * c1, c1 - cosine * c0];
@@ -167,8 +154,8 @@ function mostViolated(
   let entering = -1;
   let worst = -tolerance;
   for (let i = 0; i < c.length; i++) {
-    if (beta[i]! > 0 || barred[i] !== 0) continue;
-    const slack = image[i]! - multiplier * c[i]!;
+    if (f64(beta, i) > 0 || barred[i] !== 0) continue;
+    const slack = f64(image, i) - multiplier * f64(c, i);
     if (slack < worst) {
       worst = slack;
       entering = i;
@@ -191,48 +178,48 @@ function minimiseWith(
 ): void {
   const { active, move } = work;
   let count = 0;
-  for (let i = 0; i < beta.length; i++) if (beta[i]! > 0 || i === entering) active[count++] = i;
+  for (let i = 0; i < beta.length; i++) if (f64(beta, i) > 0 || i === entering) active[count++] = i;
   while (count > 1) {
     const found = affineMinimiser(cosines, ridge, c, beta, count, work);
     // Either a target to move to, or a direction along which the combination stays the same.
     if (found.kind === 'solution') {
       let inside = true;
-      for (let k = 0; k < count; k++) inside &&= found.x[k + 1]! > 0;
+      for (let k = 0; k < count; k++) inside &&= f64(found.x, k + 1) > 0;
       if (inside) {
-        for (let k = 0; k < count; k++) beta[active[k]!] = found.x[k + 1]!;
+        for (let k = 0; k < count; k++) beta[at(active, k)] = f64(found.x, k + 1);
         break;
       }
-      for (let k = 0; k < count; k++) move[k] = found.x[k + 1]! - beta[active[k]!]!;
+      for (let k = 0; k < count; k++) move[k] = f64(found.x, k + 1) - f64(beta, at(active, k));
     } else {
-      const sign = found.z[active.indexOf(entering) + 1]! < 0 ? -1 : 1;
-      for (let k = 0; k < count; k++) move[k] = sign * found.z[k + 1]!;
+      const sign = f64(found.z, active.indexOf(entering) + 1) < 0 ? -1 : 1;
+      for (let k = 0; k < count; k++) move[k] = sign * f64(found.z, k + 1);
     }
     let step = Infinity;
     let leaving = -1;
     for (let k = 0; k < count; k++) {
-      const ratio = beta[active[k]!]! / -move[k]!;
-      if (move[k]! < 0 && ratio < step) [step, leaving] = [ratio, active[k]!];
+      const ratio = f64(beta, at(active, k)) / -f64(move, k);
+      if (f64(move, k) < 0 && ratio < step) [step, leaving] = [ratio, at(active, k)];
     }
     if (leaving < 0) {
       // Nothing shrinks along a direction that adds nothing: those points alone combine to zero. Wolfe's "step without end".
-      for (let k = 0; k < count; k++) beta[active[k]!] = move[k]!;
+      for (let k = 0; k < count; k++) beta[at(active, k)] = f64(move, k);
       break;
     }
     for (let k = 0; k < count; k++) {
-      const i = active[k]!;
-      beta[i] = Math.max(0, beta[i]! + step * move[k]!);
+      const i = at(active, k);
+      beta[i] = Math.max(0, f64(beta, i) + step * f64(move, k));
     }
     beta[leaving] = 0;
     let kept = 0;
     for (let k = 0; k < count; k++) {
-      const i = active[k]!;
-      if (beta[i]! > 0 || (i === entering && i !== leaving)) active[kept++] = i;
+      const i = at(active, k);
+      if (f64(beta, i) > 0 || (i === entering && i !== leaving)) active[kept++] = i;
     }
     count = kept;
   }
   let total = 0;
-  for (let i = 0; i < beta.length; i++) total += beta[i]!;
-  for (let i = 0; i < beta.length; i++) beta[i]! /= total;
+  for (let i = 0; i < beta.length; i++) total += f64(beta, i);
+  for (let i = 0; i < beta.length; i++) beta[i] = f64(beta, i) / total;
 }
 
 /**
@@ -253,18 +240,19 @@ function affineMinimiser(
   const matrix = work.matrix.subarray(0, n * n);
   const right = work.right.subarray(0, n);
   let scale = 0;
-  for (let k = 0; k < count; k++) scale = Math.max(scale, c[active[k]!]!);
+  for (let k = 0; k < count; k++) scale = Math.max(scale, f64(c, at(active, k)));
   if (scale === 0) scale = 1;
   right.fill(0);
   matrix[0] = 0;
   for (let row = 1; row < n; row++) {
-    const i = active[row - 1]!;
-    const border = c[i]! / scale;
-    right[0]! += border * beta[i]!;
+    const i = at(active, row - 1);
+    const border = f64(c, i) / scale;
+    right[0] = f64(right, 0) + border * f64(beta, i);
     matrix[row] = border;
     matrix[row * n] = border;
-    for (let column = 1; column < n; column++) matrix[row * n + column] = cosines[i * size + active[column - 1]!]!;
-    matrix[row * n + row]! += ridge;
+    for (let column = 1; column < n; column++)
+      matrix[row * n + column] = f64(cosines, i * size + at(active, column - 1));
+    matrix[row * n + row] = f64(matrix, row * n + row) + ridge;
   }
   return eliminate(matrix, right);
 }
@@ -272,8 +260,9 @@ function affineMinimiser(
 /** λ for Σβ = 1, read off the active point with the largest c, where it suffers least from rounding. */
 function multiplierOf(image: Float64Array, c: Float64Array, beta: Float64Array): number {
   let sharpest = -1;
-  for (let i = 0; i < c.length; i++) if (beta[i]! > 0 && (sharpest < 0 || c[i]! > c[sharpest]!)) sharpest = i;
-  return c[sharpest]! > 0 ? Math.max(0, image[sharpest]! / c[sharpest]!) : 0;
+  for (let i = 0; i < c.length; i++)
+    if (f64(beta, i) > 0 && (sharpest < 0 || f64(c, i) > f64(c, sharpest))) sharpest = i;
+  return f64(c, sharpest) > 0 ? Math.max(0, f64(image, sharpest) / f64(c, sharpest)) : 0;
 }
 
 /** The largest violation of a condition for Σβ = 1, from the image under the matrix with its ridge. */
@@ -286,8 +275,8 @@ function residualOf(
 ): number {
   let residual = 0;
   for (let i = 0; i < c.length; i++) {
-    const slack = image[i]! - ridge * beta[i]! - multiplier * c[i]!;
-    residual = Math.max(residual, beta[i]! > 0 ? Math.abs(slack) : -slack);
+    const slack = f64(image, i) - ridge * f64(beta, i) - multiplier * f64(c, i);
+    residual = Math.max(residual, f64(beta, i) > 0 ? Math.abs(slack) : -slack);
   }
   return residual;
 }
@@ -305,12 +294,12 @@ function certify(
   const active: number[] = [];
   let [level, total] = [0, 0];
   for (let i = 0; i < c.length; i++) {
-    if (beta[i]! > 0) active.push(i);
-    level += c[i]! * beta[i]!;
-    total += beta[i]!;
+    if (f64(beta, i) > 0) active.push(i);
+    level += f64(c, i) * f64(beta, i);
+    total += f64(beta, i);
   }
   const lengths = new Float64Array(c.length);
-  for (let i = 0; i < lengths.length; i++) lengths[i] = beta[i]! / level;
+  for (let i = 0; i < lengths.length; i++) lengths[i] = f64(beta, i) / level;
   return {
     lengths,
     multiplier: Math.min(1, multiplier / level),
@@ -324,8 +313,8 @@ function certify(
 function multiplyInto(product: Float64Array, cosines: Float64Array, beta: Float64Array, ridge: number): void {
   const size = beta.length;
   for (let i = 0; i < size; i++) {
-    let sum = ridge * beta[i]!;
-    for (let j = 0; j < size; j++) sum += cosines[i * size + j]! * beta[j]!;
+    let sum = ridge * f64(beta, i);
+    for (let j = 0; j < size; j++) sum += f64(cosines, i * size + j) * f64(beta, j);
     product[i] = sum;
   }
 }

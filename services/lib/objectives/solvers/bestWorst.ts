@@ -10,7 +10,7 @@
  * ⟨u_i, d⟩ ≥ m c_i with c_i = ℓ_min / ℓ_i in (0, 1], and all numbers are of order one.
  */
 
-import { factor, substitute } from '@gapo/numeric';
+import { f64, factor, substitute } from '@gapo/numeric';
 import { dotProduct, multiply } from '../gram/unitGradients.js';
 import { kktTolerance } from './certificate.js';
 import { projectOntoCone } from './coneProjection.js';
@@ -60,7 +60,7 @@ export function bestWorst(ball: Ball): BestWorst {
   const reach = (level: number): Reached | undefined => {
     const { pushes, residual } = projectOntoCone(
       cosines,
-      along.map((b, i) => b - level * levels[i]!),
+      along.map((b, i) => b - level * f64(levels, i)),
       terms,
     );
     const sum = pushes.reduce((total, x) => total + x, 0);
@@ -68,8 +68,8 @@ export function bestWorst(ball: Ball): BestWorst {
     return { pushes, residual, norm: Math.sqrt(Math.max(0, dotProduct(pushes, multiply(cosines, pushes)))) };
   };
   // Every level up to the worst progress along g₀ itself needs no v at all; the ball bounds the others.
-  const free = Math.min(...along.map((b, i) => b / levels[i]!));
-  const bound = Math.min(...along.map((b, i) => (b + radius) / levels[i]!));
+  const free = Math.min(...along.map((b, i) => b / f64(levels, i)));
+  const bound = Math.min(...along.map((b, i) => (b + radius) / f64(levels, i)));
   let low = ball.stationary ? Math.min(0, free) : free;
   let high = ball.stationary ? Math.min(0, bound) : bound;
   let best: Reached = { pushes: new Float64Array(start.length), norm: 0, residual: 0 };
@@ -109,18 +109,18 @@ export function bestWorst(ball: Ball): BestWorst {
  */
 function levelOnSurface(ball: Ball, along: Float64Array, pushes: Float64Array): number | undefined {
   const { cosines, levels, radius } = ball;
-  let active = Array.from(pushes.keys()).filter((k) => pushes[k]! > 0);
+  let active = Array.from(pushes.keys()).filter((k) => f64(pushes, k) > 0);
   if (active.length === 0) {
-    const ratios = along.map((b, i) => b / levels[i]!);
+    const ratios = along.map((b, i) => b / f64(levels, i));
     active = [ratios.indexOf(Math.min(...ratios))]; // the first to need a push
   }
   const n = active.length;
   const size = pushes.length;
   const matrix = new Float64Array(n * n);
-  active.forEach((i, row) => active.forEach((j, column) => (matrix[row * n + column] = cosines[i * size + j]!)));
+  active.forEach((i, row) => active.forEach((j, column) => (matrix[row * n + column] = f64(cosines, i * size + j))));
   if (!factor(matrix, n)) return undefined;
-  const c = Float64Array.from(active, (i) => levels[i]!);
-  const b = Float64Array.from(active, (i) => along[i]!);
+  const c = Float64Array.from(active, (i) => f64(levels, i));
+  const b = Float64Array.from(active, (i) => f64(along, i));
   const [solvedC, solvedB] = [Float64Array.from(c), Float64Array.from(b)];
   substitute(matrix, n, solvedC);
   substitute(matrix, n, solvedB);

@@ -11,7 +11,8 @@
  * method of Lawson and Hanson ("Solving least squares problems", 1974, chapter 23), on the normal equations.
  */
 
-import { factor, substitute } from '@gapo/numeric';
+import { at, f64, factor, substitute } from '@gapo/numeric';
+import { solveWithRidges } from './ridges.js';
 
 /** A minimiser, with how far it is from satisfying the conditions. */
 export interface ConeProjection {
@@ -29,11 +30,8 @@ export interface ConeProjection {
 const roundingErrors = 8;
 const maxIterationsPerConstraint = 16;
 
-/** A solve with a residual above this is repeated on a matrix that rounding cannot have made indefinite. */
-const goodResidual = 1e-12;
-
-/** Added to the diagonal, in rounding errors of K' terms, one after the other until the residual is good. */
-const ridges = [0, 16, 256, 4096];
+/** Ridges to try, in rounding errors of K' terms. */
+const ridges = [0, 16, 256, 4096] as const;
 
 /**
  * Solves the problem above.
@@ -43,13 +41,8 @@ const ridges = [0, 16, 256, 4096];
  * @param terms size of what was added up to give b (Σ|t_j|), > 0: the unit of all tolerances
  */
 export function projectOntoCone(cosines: Float64Array, linear: Float64Array, terms: number): ConeProjection {
-  let best: ConeProjection | undefined;
-  for (const ridge of ridges) {
-    const found = activeSet(cosines, linear, terms, ridge * linear.length * Number.EPSILON);
-    if (!best || found.residual < best.residual) best = found;
-    if (best.residual <= goodResidual) break;
-  }
-  return best!;
+  const unit = linear.length * Number.EPSILON;
+  return solveWithRidges(ridges, (ridge) => activeSet(cosines, linear, terms, ridge * unit));
 }
 
 function activeSet(cosines: Float64Array, linear: Float64Array, terms: number, ridge: number): ConeProjection {
@@ -96,8 +89,8 @@ function mostViolated(
 ): number {
   let [entering, worst] = [-1, -tolerance];
   for (let i = 0; i < progress.length; i++) {
-    if (progress[i]! < worst && barred[i] === 0 && !passive.includes(i)) {
-      worst = progress[i]!;
+    if (f64(progress, i) < worst && barred[i] === 0 && !passive.includes(i)) {
+      worst = f64(progress, i);
       entering = i;
     }
   }
@@ -124,32 +117,33 @@ function minimise(
   while (members.length > 0) {
     const n = members.length;
     for (let row = 0; row < n; row++) {
-      const offset = members[row]! * size;
-      for (let column = 0; column <= row; column++) scratch[row * n + column] = cosines[offset + members[column]!]!;
-      scratch[row * n + row]! += ridge;
-      target[row] = -linear[members[row]!]!;
+      const offset = at(members, row) * size;
+      for (let column = 0; column <= row; column++)
+        scratch[row * n + column] = f64(cosines, offset + at(members, column));
+      scratch[row * n + row] = f64(scratch, row * n + row) + ridge;
+      target[row] = -f64(linear, at(members, row));
     }
     if (!factor(scratch, n)) return undefined;
     substitute(scratch, n, target);
     let step = 1;
     let leaving = -1;
     for (let k = 0; k < n; k++) {
-      if (target[k]! > 0) continue;
-      const current = y[members[k]!]!;
-      const fraction = current > 0 ? current / (current - target[k]!) : 0;
-      if (leaving < 0 || fraction < step) [step, leaving] = [fraction, members[k]!];
+      if (f64(target, k) > 0) continue;
+      const current = f64(y, at(members, k));
+      const fraction = current > 0 ? current / (current - f64(target, k)) : 0;
+      if (leaving < 0 || fraction < step) [step, leaving] = [fraction, at(members, k)];
     }
     if (leaving < 0) {
-      for (let k = 0; k < n; k++) y[members[k]!] = target[k]!;
+      for (let k = 0; k < n; k++) y[at(members, k)] = f64(target, k);
       return members;
     }
     for (let k = 0; k < n; k++) {
-      const i = members[k]!;
-      y[i] = Math.max(0, y[i]! + step * (target[k]! - y[i]!));
+      const i = at(members, k);
+      y[i] = Math.max(0, f64(y, i) + step * (f64(target, k) - f64(y, i)));
     }
     y[leaving] = 0;
-    const entering = start[start.length - 1]!;
-    members = members.filter((i) => y[i]! > 0 || (i === entering && i !== leaving));
+    const entering = at(start, start.length - 1);
+    members = members.filter((i) => f64(y, i) > 0 || (i === entering && i !== leaving));
   }
   return members;
 }
@@ -158,9 +152,9 @@ function progressAt(cosines: Float64Array, linear: Float64Array, y: Float64Array
   const size = linear.length;
   const progress = Float64Array.from(linear);
   for (let j = 0; j < size; j++) {
-    const push = y[j]!;
+    const push = f64(y, j);
     if (push === 0) continue;
-    for (let i = 0; i < size; i++) progress[i]! += cosines[j * size + i]! * push;
+    for (let i = 0; i < size; i++) progress[i] = f64(progress, i) + f64(cosines, j * size + i) * push;
   }
   return progress;
 }
@@ -168,13 +162,13 @@ function progressAt(cosines: Float64Array, linear: Float64Array, y: Float64Array
 function certify(y: Float64Array, progress: Float64Array, terms: number, iterations: number): ConeProjection {
   let residual = 0;
   for (let i = 0; i < y.length; i++) {
-    residual = Math.max(residual, y[i]! > 0 ? Math.abs(progress[i]!) : -progress[i]!);
+    residual = Math.max(residual, f64(y, i) > 0 ? Math.abs(f64(progress, i)) : -f64(progress, i));
   }
   return { pushes: y, progress, residual: residual / (terms + sum(y)), iterations };
 }
 
 function sum(values: Float64Array): number {
   let total = 0;
-  for (let k = 0; k < values.length; k++) total += values[k]!;
+  for (let k = 0; k < values.length; k++) total += f64(values, k);
   return total;
 }

@@ -3,6 +3,7 @@
  * hurt (Quinton and Rey 2024, arXiv 2406.16232).
  */
 
+import { f64 } from '@gapo/numeric';
 import type { Gram } from '../gram/gram.js';
 import { dotProduct, multiply, weightsFromAmounts, type UnitGradients } from '../gram/unitGradients.js';
 import { checkResidual, type KktCertificate } from './certificate.js';
@@ -40,14 +41,14 @@ export function projectOntoDualCone(
   const terms = scaled.reduce((sum, t) => sum + t, 0);
   const solved = projectOntoCone(cosines, multiply(cosines, scaled), terms);
   checkResidual(method, gram, solved.residual);
-  const total = amounts.map((t, k) => t + solved.pushes[k]! * largest);
+  const total = amounts.map((t, k) => t + f64(solved.pushes, k) * largest);
   return {
     weights: weightsFromAmounts(gram.names.length, units, total),
     leftOut,
     certificate: {
       relativeResidual: solved.residual,
       squaredNorm: squaredNormOf(units, total),
-      active: kept.filter((_, k) => solved.pushes[k]! > 0),
+      active: kept.filter((_, k) => f64(solved.pushes, k) > 0),
       iterations: solved.iterations,
     },
   };

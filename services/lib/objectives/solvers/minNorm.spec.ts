@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eliminate } from '@gapo/numeric';
+import { at, eliminate, f64 } from '@gapo/numeric';
 import fc from 'fast-check';
 import {
   assertClose,
@@ -18,11 +18,11 @@ import { gradientNorms, gramFromMatrix, gramMatrix, kktTolerance, minNorm, progr
 function recomputedResidual(gram: Gram, alpha: Float64Array, squaredNorm: number): number {
   const progress = progressOf(gram, alpha);
   const norms = gradientNorms(gram);
-  const terms = alpha.reduce((sum, a, i) => sum + a * norms[i]!, 0);
+  const terms = alpha.reduce((sum, a, i) => sum + a * f64(norms, i), 0);
   return Math.max(
     ...progress.map((value, i) => {
-      const slack = (value - squaredNorm) / (norms[i]! * terms);
-      return alpha[i]! > 0 ? Math.abs(slack) : -slack;
+      const slack = (value - squaredNorm) / (f64(norms, i) * terms);
+      return f64(alpha, i) > 0 ? Math.abs(slack) : -slack;
     }),
   );
 }
@@ -39,10 +39,10 @@ function assertOptimal(vectors: readonly (readonly number[])[]): void {
     1e-12,
     'sum of alpha',
   );
-  alpha.forEach((a, i) => assertClose(weights[i]!, a, 1e-12 * a));
+  alpha.forEach((a, i) => assertClose(f64(weights, i), a, 1e-12 * a));
   assert.deepEqual(
     certificate.active,
-    [...alpha.keys()].filter((i) => alpha[i]! > 0),
+    [...alpha.keys()].filter((i) => f64(alpha, i) > 0),
   );
 }
 
@@ -59,12 +59,12 @@ function bruteForce(vectors: readonly (readonly number[])[]): number {
     members.forEach((i, row) => {
       matrix[row + 1] = 1;
       matrix[(row + 1) * n] = 1;
-      members.forEach((j, column) => (matrix[(row + 1) * n + column + 1] = inner(vectors[i]!, vectors[j]!)));
+      members.forEach((j, column) => (matrix[(row + 1) * n + column + 1] = inner(at(vectors, i), at(vectors, j))));
     });
     const solved = eliminate(matrix, right);
     if (solved.kind === 'singular') continue; // a smaller set reaches the same point
     const alpha = new Float64Array(size);
-    members.forEach((i, k) => (alpha[i] = solved.x[k + 1]!));
+    members.forEach((i, k) => (alpha[i] = f64(solved.x, k + 1)));
     if (alpha.some((a) => a < -1e-9)) continue;
     best = Math.min(best, norm(sumOf(vectors, alpha)) ** 2);
   }
@@ -77,7 +77,7 @@ test('elimination solves regular systems and finds the null direction of singula
   const singular = eliminate(Float64Array.of(1, 2, 2, 4), Float64Array.of(1, 2));
   assert.equal(singular.kind, 'singular');
   assert.ok(singular.kind === 'singular' && singular.z.some((z) => z !== 0));
-  assert.ok(singular.kind === 'singular' && singular.z[0]! + 2 * singular.z[1]! === 0);
+  assert.ok(singular.kind === 'singular' && f64(singular.z, 0) + 2 * f64(singular.z, 1) === 0);
 });
 
 test('the Jacobian [[-4, 1, 1], [6, 1, 1]] gives weights 0.6 and 0.4', () => {
@@ -87,8 +87,8 @@ test('the Jacobian [[-4, 1, 1], [6, 1, 1]] gives weights 0.6 and 0.4', () => {
       [6, 1, 1],
     ]),
   );
-  assertClose(alpha[0]!, 0.6, 1e-15);
-  assertClose(alpha[1]!, 0.4, 1e-15);
+  assertClose(f64(alpha, 0), 0.6, 1e-15);
+  assertClose(f64(alpha, 1), 0.4, 1e-15);
   assertClose(certificate.squaredNorm, 2, 1e-14);
 });
 
@@ -170,7 +170,7 @@ test('repeated gradients share their weight equally, exactly opposed ones cancel
       [0, 1],
     ]),
   );
-  [0.25, 0.25, 0.5].forEach((a, i) => assertClose(pair.alpha[i]!, a, 1e-15));
+  [0.25, 0.25, 0.5].forEach((a, i) => assertClose(f64(pair.alpha, i), a, 1e-15));
   const opposed = minNorm(
     gramOf([
       [1e-12, 0],
@@ -178,8 +178,8 @@ test('repeated gradients share their weight equally, exactly opposed ones cancel
       [-1e12, 0],
     ]),
   );
-  assertClose(opposed.alpha[0]!, 1, 1e-15);
-  assertClose(opposed.alpha[2]! / 1e-24, 1, 1e-12);
+  assertClose(f64(opposed.alpha, 0), 1, 1e-15);
+  assertClose(f64(opposed.alpha, 2) / 1e-24, 1, 1e-12);
   assert.equal(opposed.certificate.squaredNorm, 0);
 });
 
@@ -221,12 +221,12 @@ test('the order of objectives does not matter: the point is the same', () => {
         fc.tuple(fc.constant(vectors), fc.shuffledSubarray([...vectors.keys()], { minLength: vectors.length })),
       ),
       ([vectors, order]) => {
-        const shuffled = order.map((i) => vectors[i]!);
+        const shuffled = order.map((i) => at(vectors, i));
         const [one, other] = [minNorm(gramOf(vectors)), minNorm(gramOf(shuffled))];
         const [a, b] = [sumOf(vectors, one.weights), sumOf(shuffled, other.weights)];
-        const scale = vectors.reduce((sum, vector, i) => sum + one.alpha[i]! * norm(vector), 0);
+        const scale = vectors.reduce((sum, vector, i) => sum + f64(one.alpha, i) * norm(vector), 0);
         // A residual of ε leaves the point undetermined by up to √ε where the hull nearly touches the origin.
-        a.forEach((x, k) => assertClose(x, b[k]!, 1e-6 * scale));
+        a.forEach((x, k) => assertClose(x, at(b, k), 1e-6 * scale));
         assertClose(one.certificate.squaredNorm, other.certificate.squaredNorm, 1e-10 * scale * scale);
       },
     ),
@@ -242,8 +242,8 @@ test('where the minimiser is unique, permuting the objectives permutes the weigh
   ];
   const alpha = minNorm(gramOf(vectors)).alpha;
   const order = [2, 0, 3, 1];
-  const permuted = minNorm(gramOf(order.map((i) => vectors[i]!))).alpha;
-  order.forEach((i, k) => assertClose(permuted[k]!, alpha[i]!, 1e-14));
+  const permuted = minNorm(gramOf(order.map((i) => at(vectors, i)))).alpha;
+  order.forEach((i, k) => assertClose(f64(permuted, k), f64(alpha, i), 1e-14));
 });
 
 test('32 objectives around the origin are found stationary', () => {

@@ -3,6 +3,7 @@
  * 2507.01915, after Désidéri 2012), and in the hull of the gradients rescaled by a power of their norms (GAPO).
  */
 
+import { at, f64 } from '@gapo/numeric';
 import { cosine, gradientNorms, type Gram } from '../gram/gram.js';
 import { nearestPoint, type ActiveSetResult } from './activeSet.js';
 import { checkResidual, type KktCertificate } from './certificate.js';
@@ -50,14 +51,14 @@ export function minNorm(gram: Gram, p = 0): MinNormPoint {
   const classes = equalGradients(gram);
   const count = classes.length;
   const reciprocals = reciprocalLengths(
-    classes.map((members) => norms[members[0]!]!),
+    classes.map((members) => f64(norms, at(members, 0))),
     p,
   );
   const cosines = new Float64Array(count * count);
   for (let row = 0; row < count; row++) {
     cosines[row * count + row] = 1;
     for (let column = 0; column < row; column++) {
-      const value = cosine(gram, classes[row]![0]!, classes[column]![0]!);
+      const value = cosine(gram, at(at(classes, row), 0), at(at(classes, column), 0));
       cosines[row * count + column] = value;
       cosines[column * count + row] = value;
     }
@@ -69,12 +70,12 @@ export function minNorm(gram: Gram, p = 0): MinNormPoint {
 
 /** c_i = ℓ_min / ℓ_i for the rescaled lengths ℓ_i = ‖g_i‖^(1-p), computed as ratios so that no power overflows. */
 function reciprocalLengths(norms: readonly number[], p: number): Float64Array {
-  let reference = norms[0]!;
+  let reference = at(norms, 0);
   for (const norm of norms) reference = p <= 1 ? Math.min(reference, norm) : Math.max(reference, norm);
   const reciprocals = new Float64Array(norms.length);
   for (let i = 0; i < norms.length; i++) {
     // A point 10³⁰⁰ times further away than another has no say; the floor keeps its condition meaningful all the same.
-    reciprocals[i] = Math.max(1e-300, Math.pow(norms[i]! / reference, p - 1));
+    reciprocals[i] = Math.max(1e-300, Math.pow(at(norms, i) / reference, p - 1));
   }
   return reciprocals;
 }
@@ -90,14 +91,14 @@ function spread(
 ): MinNormPoint {
   const alpha = new Float64Array(norms.length);
   const weights = new Float64Array(norms.length);
-  const reference = norms[classes[reciprocals.indexOf(1)]![0]!]!;
+  const reference = f64(norms, at(at(classes, reciprocals.indexOf(1)), 0));
   const shortest = Math.pow(reference, 1 - p); // ℓ_min
   const active: number[] = [];
   for (let k = 0; k < classes.length; k++) {
-    const members = classes[k]!;
+    const members = at(classes, k);
     for (const i of members) {
-      alpha[i] = (solved.lengths[k]! * reciprocals[k]!) / members.length;
-      weights[i] = (solved.lengths[k]! / members.length) * (shortest / norms[i]!);
+      alpha[i] = (f64(solved.lengths, k) * f64(reciprocals, k)) / members.length;
+      weights[i] = (f64(solved.lengths, k) / members.length) * (shortest / f64(norms, i));
       if (!Number.isFinite(weights[i]) || (alpha[i] > 1e-250 && weights[i] === 0)) {
         throw new RangeError(
           `${gram.names[i]}: the weight for a gradient of norm ${norms[i]} rescaled with p = ${p} is beyond float64; use a smaller p`,
@@ -105,7 +106,7 @@ function spread(
       }
     }
   }
-  for (let i = 0; i < alpha.length; i++) if (alpha[i]! > 0) active.push(i);
+  for (let i = 0; i < alpha.length; i++) if (f64(alpha, i) > 0) active.push(i);
   return {
     alpha,
     weights,
@@ -121,7 +122,7 @@ function spread(
 function atOrigin(gram: Gram, zeros: readonly number[], p: number): MinNormPoint {
   if (p > 0) {
     throw new RangeError(
-      `${gram.names[zeros[0]!]}: a zero gradient cannot be rescaled by its norm to the power ${p}; leave it out`,
+      `${gram.names[at(zeros, 0)]}: a zero gradient cannot be rescaled by its norm to the power ${p}; leave it out`,
     );
   }
   const alpha = new Float64Array(gram.names.length);
@@ -138,13 +139,13 @@ function equalGradients(gram: Gram): number[][] {
   const size = gram.names.length;
   const classes: number[][] = [];
   for (let i = 0; i < size; i++) {
-    const squared = gram.values[i * size + i]!;
+    const squared = f64(gram.values, i * size + i);
     let home = 0;
     for (; home < classes.length; home++) {
-      const j = classes[home]![0]!;
+      const j = at(at(classes, home), 0);
       if (gram.values[j * size + j] === squared && gram.values[i * size + j] === squared) break;
     }
-    if (home < classes.length) classes[home]!.push(i);
+    if (home < classes.length) at(classes, home).push(i);
     else classes.push([i]);
   }
   return classes;
