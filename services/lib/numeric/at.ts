@@ -21,7 +21,7 @@
  */
 export function at<T>(array: { readonly length: number; readonly [index: number]: T }, index: number): T {
   const element = array[index];
-  if (element === undefined) throw new RangeError(`index ${index} is outside of an array of ${array.length} elements`);
+  if (element === undefined) throw missing(array, index);
   return element;
 }
 
@@ -47,7 +47,7 @@ export function required<T>(value: T | null | undefined, what: string): T {
  */
 export function f64(vector: Float64Array, index: number): number {
   const entry = vector[index];
-  if (entry === undefined) throw new RangeError(`index ${index} is outside of a vector of ${vector.length} entries`);
+  if (entry === undefined) throw missing(vector, index);
   return entry;
 }
 
@@ -59,6 +59,23 @@ export function f64(vector: Float64Array, index: number): number {
  */
 export function f32(vector: Float32Array, index: number): number {
   const entry = vector[index];
-  if (entry === undefined) throw new RangeError(`index ${index} is outside of a vector of ${vector.length} entries`);
+  if (entry === undefined) throw missing(vector, index);
   return entry;
+}
+
+/**
+ * Returns an entry of a vector of indices, as {@link f64} does for float64.
+ *
+ * @param index from 0 to length - 1
+ * @throws RangeError where the vector has no such entry
+ */
+export function i32(vector: Int32Array, index: number): number {
+  const entry = vector[index];
+  if (entry === undefined) throw missing(vector, index);
+  return entry;
+}
+
+/** Stands apart so that the functions above are small enough to be inlined everywhere. */
+function missing(array: { readonly length: number }, index: number): RangeError {
+  return new RangeError(`index ${index} is outside of an array of ${array.length} elements`);
 }

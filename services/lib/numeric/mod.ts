@@ -1,5 +1,5 @@
 /** Numbers without a tensor runtime: counter-based random numbers, statistics, dense linear algebra, the optimizer. */
-export { at, f32, f64, required } from './at.js';
+export { at, f32, f64, i32, required } from './at.js';
 export { assertFinite, NonFiniteError } from './errors.js';
 export { deriveSeed, fillUniforms, permutation, philox4x32, uniform } from './random.js';
 export * from './statistics.js';

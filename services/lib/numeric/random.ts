@@ -8,6 +8,7 @@
  */
 
 import { at } from './at.js';
+
 const multiplier0 = 0xd2511f53;
 const multiplier1 = 0xcd9e8d57;
 const weyl0 = 0x9e3779b9;
@@ -16,8 +17,16 @@ const rounds = 10;
 
 const two32 = 2 ** 32;
 
-/** Four 32-bit words; reused between calls, which are synchronous and read it at once. */
-const scratch = new Uint32Array(4);
+/** A block of four 32-bit words, each as an int32 with the same bits. */
+interface Words {
+  first: number;
+  second: number;
+  third: number;
+  fourth: number;
+}
+
+/** The block of the latest draw; reused between calls, which are synchronous and read it at once. */
+const drawn: Words = { first: 0, second: 0, third: 0, fourth: 0 };
 
 /**
  * One block of Philox4x32-10: four 32-bit words from a 128-bit counter and a 64-bit key.
@@ -26,9 +35,8 @@ const scratch = new Uint32Array(4);
  * @param key two words, each in [0, 2³²)
  */
 export function philox4x32(counter: ArrayLike<number>, key: ArrayLike<number>): Uint32Array {
-  const block = new Uint32Array(4);
-  fillBlock(block, at(counter, 0), at(counter, 1), at(counter, 2), at(counter, 3), at(key, 0), at(key, 1));
-  return block;
+  draw(at(counter, 0), at(counter, 1), at(counter, 2), at(counter, 3), at(key, 0), at(key, 1));
+  return Uint32Array.of(drawn.first, drawn.second, drawn.third, drawn.fourth);
 }
 
 /**
@@ -54,8 +62,8 @@ export function uniform(seed: number, ...counters: readonly number[]): number {
   checkSeed(seed);
   checkCounters(counters, 4);
   const [low, high] = [seed % two32, Math.floor(seed / two32)];
-  fillBlock(scratch, counters[0] ?? 0, counters[1] ?? 0, counters[2] ?? 0, counters[3] ?? 0, low, high);
-  return doubleFrom(scratch);
+  draw(counters[0] ?? 0, counters[1] ?? 0, counters[2] ?? 0, counters[3] ?? 0, low, high);
+  return drawnDouble();
 }
 
 /**
@@ -80,8 +88,8 @@ export function fillUniforms(
   if (firstPosition + out.length > two32) throw new RangeError('fillUniforms: positions go beyond 2^32');
   const [low, high] = [seed % two32, Math.floor(seed / two32)];
   for (let k = 0; k < out.length; k++) {
-    fillBlock(scratch, step, promptIndex, sampleIndex, firstPosition + k, low, high);
-    out[k] = (at(scratch, 0) >>> 8) * 2 ** -24;
+    draw(step, promptIndex, sampleIndex, firstPosition + k, low, high);
+    out[k] = (drawn.first >>> 8) * 2 ** -24;
   }
   return out;
 }
@@ -113,8 +121,8 @@ export function permutation(length: number, seed: number, ...counters: readonly 
   const [low, high] = [own % two32, Math.floor(own / two32)];
   const order = Uint32Array.from({ length }, (_, k) => k);
   for (let k = length - 1; k > 0; k--) {
-    fillBlock(scratch, c0, c1, c2, k, low, high);
-    const other = Math.floor(doubleFrom(scratch) * (k + 1));
+    draw(c0, c1, c2, k, low, high);
+    const other = Math.floor(drawnDouble() * (k + 1));
     const kept = at(order, k);
     order[k] = at(order, other);
     order[other] = kept;
@@ -135,9 +143,12 @@ export function fillResample(out: Uint32Array, count: number, seed: number, resa
   }
   const [low, high] = [seed % two32, Math.floor(seed / two32)];
   for (let k = 0; k < out.length; k += 4) {
-    fillBlock(scratch, resample, k >>> 2, 0, 0, low, high);
-    const last = Math.min(4, out.length - k);
-    for (let lane = 0; lane < last; lane++) out[k + lane] = Math.floor((at(scratch, lane) / two32) * count);
+    draw(resample, k >>> 2, 0, 0, low, high);
+    const words = [drawn.first, drawn.second, drawn.third, drawn.fourth].slice(0, out.length - k);
+    out.set(
+      words.map((word) => Math.floor(((word >>> 0) / two32) * count)),
+      k,
+    );
   }
   return out;
 }
@@ -166,19 +177,20 @@ export function deriveSeed(seed: number, purpose: string): number {
   let [low, high] = [seed % two32, Math.floor(seed / two32)];
   for (let k = 0; k < purpose.length; k++) {
     // The last word sets these blocks apart from those of plain draws with small counters.
-    fillBlock(scratch, purpose.charCodeAt(k), k, purpose.length, 0xffffffff, low, high);
-    low = at(scratch, 0);
-    high = at(scratch, 1);
+    draw(purpose.charCodeAt(k), k, purpose.length, 0xffffffff, low, high);
+    low = drawn.first >>> 0;
+    high = drawn.second >>> 0;
   }
   return (high & 0x1fffff) * two32 + low;
 }
 
-function doubleFrom(block: Uint32Array): number {
-  return ((at(block, 0) >>> 6) * 2 ** 27 + (at(block, 1) >>> 5)) * 2 ** -53;
+/** A number in [0, 1) from the first 53 of the drawn bits. */
+function drawnDouble(): number {
+  return ((drawn.first >>> 6) * 2 ** 27 + (drawn.second >>> 5)) * 2 ** -53;
 }
 
-function fillBlock(
-  out: Uint32Array,
+/** Leaves the block of a counter and a key in {@link drawn}. */
+function draw(
   counter0: number,
   counter1: number,
   counter2: number,
@@ -204,10 +216,10 @@ function fillBlock(
     k0 = (k0 + weyl0) | 0;
     k1 = (k1 + weyl1) | 0;
   }
-  out[0] = x0;
-  out[1] = x1;
-  out[2] = x2;
-  out[3] = x3;
+  drawn.first = x0;
+  drawn.second = x1;
+  drawn.third = x2;
+  drawn.fourth = x3;
 }
 
 /**

@@ -60,7 +60,8 @@ export function bootstrapMean(values: ArrayLike<number>, options: BootstrapOptio
   if (!Number.isInteger(resamples) || resamples < 100) {
     throw new RangeError(`bootstrap: ${resamples} resamples, expected a whole number of at least 100`);
   }
-  const value = mean(values);
+  const sample = Float64Array.from(values);
+  const value = mean(sample);
   const seed = deriveSeed(options.seed, 'bootstrap');
   const count = values.length;
   const indices = new Uint32Array(count);
@@ -68,7 +69,7 @@ export function bootstrapMean(values: ArrayLike<number>, options: BootstrapOptio
   for (let b = 0; b < resamples; b++) {
     fillResample(indices, count, seed, b);
     let sum = 0;
-    for (let i = 0; i < count; i++) sum += at(values, at(indices, i));
+    for (const index of indices) sum += f64(sample, index);
     means[b] = sum / count;
   }
   means.sort();

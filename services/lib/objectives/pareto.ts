@@ -64,8 +64,11 @@ export function hypervolume(points: readonly Point[], reference: Point): number 
   return coveredBy(edges, size);
 }
 
+/** How far a point exceeds the reference on each objective. */
+type Edge = readonly number[];
+
 /** Volume covered by boxes from the origin to each edge, over the first `size` coordinates. */
-function coveredBy(edges: readonly (readonly number[])[], size: number): number {
+function coveredBy(edges: readonly Edge[], size: number): number {
   if (edges.length === 0) return 0;
   const last = size - 1;
   if (size === 1) return edges.reduce((most, edge) => Math.max(most, at(edge, 0)), 0);
@@ -73,34 +76,30 @@ function coveredBy(edges: readonly (readonly number[])[], size: number): number 
   if (size === 2) return staircase(order);
   // From the highest down: between two heights the cross-section is what all edges above cover.
   let volume = 0;
-  const above: (readonly number[])[] = [];
-  for (let k = 0; k < order.length; k++) {
-    insertUndominated(above, at(order, k), last);
-    const height = at(at(order, k), last) - (order[k + 1]?.[last] ?? 0);
+  let above: readonly Edge[] = [];
+  for (const [k, edge] of order.entries()) {
+    above = withUndominated(above, edge, last);
+    const height = at(edge, last) - (order[k + 1]?.[last] ?? 0);
     if (height > 0) volume += height * coveredBy(above, last);
   }
   return volume;
 }
 
 /** Area under edges sorted by their second coordinate, descending. */
-function staircase(order: readonly (readonly number[])[]): number {
+function staircase(order: readonly Edge[]): number {
   let [area, width] = [0, 0];
-  for (let k = 0; k < order.length; k++) {
-    width = Math.max(width, at(at(order, k), 0));
-    area += width * (at(at(order, k), 1) - (order[k + 1]?.[1] ?? 0));
+  for (const [k, edge] of order.entries()) {
+    width = Math.max(width, at(edge, 0));
+    area += width * (at(edge, 1) - (order[k + 1]?.[1] ?? 0));
   }
   return area;
 }
 
-/** Adds an edge to a set without those that cover nothing more, by the first `size` coordinates. */
-function insertUndominated(set: (readonly number[])[], edge: readonly number[], size: number): void {
-  const covers = (a: readonly number[], b: readonly number[]): boolean => {
-    for (let k = 0; k < size; k++) if (at(a, k) < at(b, k)) return false;
-    return true;
-  };
-  if (set.some((other) => covers(other, edge))) return;
-  for (let k = set.length - 1; k >= 0; k--) if (covers(edge, at(set, k))) set.splice(k, 1);
-  set.push(edge);
+/** A set with another edge, without those that then cover nothing more, by the first `size` coordinates. */
+function withUndominated(set: readonly Edge[], edge: Edge, size: number): readonly Edge[] {
+  const covers = (a: Edge, b: Edge): boolean => a.slice(0, size).every((length, k) => length >= at(b, k));
+  if (set.some((other) => covers(other, edge))) return set;
+  return [...set.filter((other) => !covers(edge, other)), edge];
 }
 
 function dominatesUnchecked(a: Point, b: Point): boolean {
@@ -113,12 +112,11 @@ function dominatesUnchecked(a: Point, b: Point): boolean {
 }
 
 function checkPoints(points: readonly Point[]): void {
-  points.forEach((point, i) => {
-    if (point.length !== at(points, 0).length) {
-      throw new RangeError(
-        `point ${i} has ${point.length} values, point 0 has ${at(points, 0).length}; all need the same`,
-      );
+  const [first] = points;
+  for (const [i, point] of points.entries()) {
+    if (first !== undefined && point.length !== first.length) {
+      throw new RangeError(`point ${i} has ${point.length} values, point 0 has ${first.length}; all need the same`);
     }
     assertFinite(point, `point ${i}`, 'value', 'leave out policies without a value on every objective');
-  });
+  }
 }

@@ -3,7 +3,7 @@
  * singular. Sizes here are at most the number of objectives plus one.
  */
 
-import { at, f64 } from '../at.js';
+import { f64, i32 } from '../at.js';
 /** Either the solution of A·x = b, or a vector z ≠ 0 with A·z = 0 up to rounding. */
 export type Elimination =
   { readonly kind: 'solution'; readonly x: Float64Array } | { readonly kind: 'singular'; readonly z: Float64Array };
@@ -54,7 +54,7 @@ function nullVector(matrix: Float64Array, n: number, rank: number, columns: Int3
   const right = new Float64Array(n);
   for (let i = 0; i < rank; i++) right[i] = -f64(matrix, i * n + rank);
   const z = backSubstitute(matrix, right, n, rank, columns);
-  z[at(columns, rank)] = 1;
+  z[i32(columns, rank)] = 1;
   return z;
 }
 
@@ -71,7 +71,7 @@ function backSubstitute(
     let sum = f64(right, i);
     for (let j = i + 1; j < rank; j++) sum -= f64(matrix, i * n + j) * f64(solved, j);
     solved[i] = sum / f64(matrix, i * n + i);
-    x[at(columns, i)] = f64(solved, i);
+    x[i32(columns, i)] = f64(solved, i);
   }
   return x;
 }
@@ -95,7 +95,7 @@ function swapColumns(matrix: Float64Array, columns: Int32Array, n: number, a: nu
     matrix[i * n + a] = f64(matrix, i * n + b);
     matrix[i * n + b] = kept;
   }
-  const kept = at(columns, a);
-  columns[a] = at(columns, b);
+  const kept = i32(columns, a);
+  columns[a] = i32(columns, b);
   columns[b] = kept;
 }

@@ -7,7 +7,7 @@
  */
 
 import { at, f32 } from '../at.js';
-import { checkShapes, findNonFinite, type Gradients, type Tensors } from './tensors.js';
+import { checkShapes, entryOf, findNonFinite, type Gradients, type Tensors } from './tensors.js';
 
 /** Everything that AdamW remembers between steps. */
 export interface AdamWState {
@@ -73,13 +73,12 @@ export function adamWStep(parameters: Tensors, gradients: Gradients, state: Adam
   const correction2 = 1 - Math.pow(beta2, state.step);
   const size = (settings.direction === 'ascend' ? 1 : -1) * settings.learningRate;
   const kept = 1 - settings.learningRate * settings.weightDecay;
-  for (let t = 0; t < parameters.length; t++) {
-    const theta = at(parameters, t);
+  for (const [t, theta] of parameters.entries()) {
     const gradient = at(gradients, t);
     const m = at(state.firstMoments, t);
     const v = at(state.secondMoments, t);
     for (let i = 0; i < theta.length; i++) {
-      const g = at(gradient, i);
+      const g = entryOf(gradient, i);
       m[i] = beta1 * f32(m, i) + (1 - beta1) * g;
       v[i] = beta2 * f32(v, i) + (1 - beta2) * g * g;
       const adapted = f32(m, i) / correction1 / (Math.sqrt(f32(v, i) / correction2) + settings.epsilon);
@@ -103,14 +102,14 @@ function checkOptions(options: Required<AdamWOptions>): void {
 
 /** Entries must be finite, and so must their squares in float32, or the second moment would silence them for good. */
 function checkEntries(gradients: Gradients): void {
-  for (let t = 0; t < gradients.length; t++) {
-    const gradient = at(gradients, t);
+  for (const [t, gradient] of gradients.entries()) {
     for (let i = 0; i < gradient.length; i++) {
-      if (at(gradient, i) * at(gradient, i) <= float32Max) continue;
+      const entry = entryOf(gradient, i);
+      if (entry * entry <= float32Max) continue;
       throw (
         findNonFinite(gradients) ??
         new RangeError(
-          `gradient of tensor ${t}, entry ${i}, is ${gradient[i]}: its square exceeds float32; clip by the global norm first`,
+          `gradient of tensor ${t}, entry ${i}, is ${entry}: its square exceeds float32; clip by the global norm first`,
         )
       );
     }

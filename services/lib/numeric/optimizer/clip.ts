@@ -1,7 +1,6 @@
 /** Clipping by the global norm: one factor for all tensors, so that the direction stays as it is. */
 
-import { at } from '../at.js';
-import { findNonFinite, type Gradients } from './tensors.js';
+import { entryOf, findNonFinite, type Gradients } from './tensors.js';
 
 /** What clipping found and did. */
 export interface Clipped {
@@ -21,7 +20,10 @@ export function globalNorm(gradients: Gradients): number {
   let squared = 0;
   for (const gradient of gradients) {
     let partial = 0;
-    for (let i = 0; i < gradient.length; i++) partial += at(gradient, i) * at(gradient, i);
+    for (let i = 0; i < gradient.length; i++) {
+      const entry = entryOf(gradient, i);
+      partial += entry * entry;
+    }
     squared += partial;
   }
   if (!Number.isFinite(squared)) {
@@ -41,6 +43,8 @@ export function clipGlobalNorm(gradients: Gradients, maxNorm: number): Clipped {
   const norm = globalNorm(gradients);
   if (norm <= maxNorm) return { norm, scale: 1 };
   const scale = maxNorm / norm;
-  for (const gradient of gradients) for (let i = 0; i < gradient.length; i++) gradient[i] = at(gradient, i) * scale;
+  for (const gradient of gradients) {
+    for (let i = 0; i < gradient.length; i++) gradient[i] = entryOf(gradient, i) * scale;
+  }
   return { norm, scale };
 }

@@ -28,14 +28,22 @@ export class NonFiniteGradientError extends Error {
   }
 }
 
+/**
+ * Returns an entry of a gradient, as {@link at} does. A function of its own, since the engine compiles it for the one or two
+ * kinds of arrays that gradients come in.
+ */
+export function entryOf(gradient: Float32Array | Float64Array, index: number): number {
+  const entry = gradient[index];
+  if (entry === undefined)
+    throw new RangeError(`index ${index} is outside of a gradient of ${gradient.length} entries`);
+  return entry;
+}
+
 /** The error for the first entry that is not finite, if there is one. */
 export function findNonFinite(gradients: Gradients): NonFiniteGradientError | undefined {
-  for (let t = 0; t < gradients.length; t++) {
-    const gradient = at(gradients, t);
-    for (let i = 0; i < gradient.length; i++) {
-      const value = at(gradient, i);
-      if (!Number.isFinite(value)) return new NonFiniteGradientError(t, i, value);
-    }
+  for (const [t, gradient] of gradients.entries()) {
+    const i = gradient.findIndex((entry) => !Number.isFinite(entry));
+    if (i >= 0) return new NonFiniteGradientError(t, i, entryOf(gradient, i));
   }
   return undefined;
 }
@@ -45,9 +53,10 @@ export function checkShapes(what: string, tensors: Gradients, like: Tensors): vo
   if (tensors.length !== like.length) {
     throw new RangeError(`${what}: ${tensors.length} tensors, expected ${like.length} as in the parameters`);
   }
-  tensors.forEach((tensor, t) => {
-    if (tensor.length !== at(like, t).length) {
-      throw new RangeError(`${what}: tensor ${t} has ${tensor.length} elements, expected ${at(like, t).length}`);
+  for (const [t, tensor] of tensors.entries()) {
+    const { length } = at(like, t);
+    if (tensor.length !== length) {
+      throw new RangeError(`${what}: tensor ${t} has ${tensor.length} elements, expected ${length}`);
     }
-  });
+  }
 }

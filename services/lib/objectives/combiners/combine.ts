@@ -47,11 +47,15 @@ export function combine(gram: Gram, options: CombineOptions): Combination;
 export function combine(gram: Gram, options: { readonly method: string }, registry: Registry): Combination;
 export function combine(gram: Gram, options: { readonly method: string }, registry: Registry = combiners): Combination {
   const choice = combinerOf(options.method, registry).choose(gram, options);
+  const { alpha, weights, leftOut, certificate } = choice;
   return {
-    ...choice,
+    alpha,
+    weights,
+    leftOut,
+    certificate,
     norms: gradientNorms(gram),
     stationarity: choice.stationarity ?? stationarity(gram),
-    progress: progressOf(gram, choice.weights),
+    progress: progressOf(gram, weights),
   };
 }
 

@@ -4,7 +4,7 @@
  * > 0 vanishes.
  */
 
-import { at } from '@gapo/numeric';
+import { f64 } from '@gapo/numeric';
 import type { Gram } from '../gram/gram.js';
 import { unitGradients } from '../gram/unitGradients.js';
 import { projectOntoDualCone } from '../solvers/dualCone.js';
@@ -28,6 +28,6 @@ export const dualproj = defineCombiner({
 function chooseDualproj(gram: Gram, { preference }: OptionalPreference): Choice {
   const alpha = simplexPreference(gram, preference);
   const units = unitGradients(gram);
-  const amounts = Float64Array.from(units.kept, (i, k) => at(alpha, i) * at(units.lengths, k));
+  const amounts = Float64Array.from(units.kept, (i, k) => f64(alpha, i) * f64(units.lengths, k));
   return { alpha, ...projectOntoDualCone('dualproj', gram, units, amounts) };
 }

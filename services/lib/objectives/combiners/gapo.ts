@@ -1,6 +1,6 @@
 /** GAPO: gradient-adaptive policy optimization (arXiv 2507.01915, section 3.2). */
 
-import { at } from '@gapo/numeric';
+import { at, f64 } from '@gapo/numeric';
 import { gradientNorms, type Gram } from '../gram/gram.js';
 import { minNorm } from '../solvers/minNorm.js';
 import { defineCombiner, type Choice } from './combiner.js';
@@ -36,9 +36,9 @@ function chooseGapo(gram: Gram, { p }: GapoOptions): Choice {
   if (p === 0) return { ...minNorm(gram), leftOut: [] };
   const norms = gradientNorms(gram);
   const all = Array.from(norms.keys());
-  const kept = all.filter((i) => at(norms, i) > 0);
+  const kept = all.filter((i) => f64(norms, i) > 0);
   if (kept.length < all.length) {
-    const leftOut = all.filter((i) => at(norms, i) === 0);
+    const leftOut = all.filter((i) => f64(norms, i) === 0);
     return kept.length === 0 ? nothingToCombine(leftOut) : among(gram, kept, leftOut, p);
   }
   const solved = minNorm(gram, p);
@@ -59,8 +59,8 @@ function among(gram: Gram, kept: readonly number[], leftOut: readonly number[], 
   const alpha = new Float64Array(gram.names.length);
   const weights = new Float64Array(gram.names.length);
   for (const [k, i] of kept.entries()) {
-    alpha[i] = at(solved.alpha, k);
-    weights[i] = at(solved.weights, k);
+    alpha[i] = f64(solved.alpha, k);
+    weights[i] = f64(solved.weights, k);
   }
   const active = solved.certificate.active.map((k) => at(kept, k));
   return { alpha, weights, leftOut, certificate: { ...solved.certificate, active } };
@@ -69,6 +69,6 @@ function among(gram: Gram, kept: readonly number[], leftOut: readonly number[], 
 /** Rows and columns of the given objectives. */
 function restrict(gram: Gram, kept: readonly number[]): Gram {
   const size = gram.names.length;
-  const values = Float64Array.from(kept.flatMap((i) => kept.map((j) => at(gram.values, i * size + j))));
+  const values = Float64Array.from(kept.flatMap((i) => kept.map((j) => f64(gram.values, i * size + j))));
   return { names: kept.map((i) => at(gram.names, i)), values };
 }

@@ -1,6 +1,6 @@
 /** PCGrad (Yu et al. 2020, "Gradient Surgery for Multi-Task Learning", arXiv 2001.06782, algorithm 1). */
 
-import { at, deriveSeed, f64, permutation } from '@gapo/numeric';
+import { deriveSeed, f64, permutation } from '@gapo/numeric';
 import { z } from 'zod';
 import type { Gram } from '../gram/gram.js';
 import { unitGradients, weightsFromAmounts, type UnitGradients } from '../gram/unitGradients.js';
@@ -78,12 +78,11 @@ function drawn(order: Exclude<ProjectionOrder, 'all'>, i: number, size: number):
 }
 
 /** u_i′ after the projections in one order, as amounts of the unit gradients. */
-function inOrder({ cosines }: UnitGradients, i: number, order: ArrayLike<number>): Float64Array {
+function inOrder({ cosines }: UnitGradients, i: number, order: Uint32Array): Float64Array {
   const size = order.length;
   const amounts = new Float64Array(size);
   amounts[i] = 1;
-  for (let step = 0; step < size; step++) {
-    const j = at(order, step);
+  for (const j of order) {
     if (j !== i) amounts[j] = f64(amounts, j) + conflict(cosines, amounts, j);
   }
   return amounts;
@@ -91,31 +90,32 @@ function inOrder({ cosines }: UnitGradients, i: number, order: ArrayLike<number>
 
 /**
  * The mean of u_i′ over all orders of the others, visited as a tree so that orders with a common beginning share it.
- * Where a projection changes nothing, its whole branch goes on from the same vector.
  */
 function meanOverOrders({ cosines, kept }: UnitGradients, i: number): Float64Array {
   const size = kept.length;
   const mean = new Float64Array(size);
   const amounts = new Float64Array(size);
   amounts[i] = 1;
-  const remaining = Array.from({ length: size }, (_, j) => j).filter((j) => j !== i);
-  const visit = (share: number): void => {
+  const visit = (remaining: readonly number[], share: number): void => {
     if (remaining.length === 0) {
       for (let j = 0; j < size; j++) mean[j] = f64(mean, j) + share * f64(amounts, j);
       return;
     }
     const each = share / remaining.length;
-    for (let position = 0; position < remaining.length; position++) {
-      const j = at(remaining, position);
-      remaining.splice(position, 1);
+    for (const j of remaining) {
       const before = f64(amounts, j);
-      amounts[j] = f64(amounts, j) + conflict(cosines, amounts, j);
-      visit(each);
+      amounts[j] = before + conflict(cosines, amounts, j);
+      visit(
+        remaining.filter((other) => other !== j),
+        each,
+      );
       amounts[j] = before;
-      remaining.splice(position, 0, j);
     }
   };
-  visit(1);
+  visit(
+    [...kept.keys()].filter((j) => j !== i),
+    1,
+  );
   return mean;
 }
 

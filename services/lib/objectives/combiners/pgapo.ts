@@ -1,6 +1,6 @@
 /** P-GAPO: the user's preference decides (arXiv 2507.01915, section 3.3). */
 
-import { at } from '@gapo/numeric';
+import { f64 } from '@gapo/numeric';
 import { z } from 'zod';
 import { gradientNorms, type Gram } from '../gram/gram.js';
 import { unitGradients } from '../gram/unitGradients.js';
@@ -45,10 +45,10 @@ function choosePgapo(gram: Gram, { preference, nonConflicting = false }: PgapoOp
   const alpha = simplexPreference(gram, preference);
   if (nonConflicting) {
     const units = unitGradients(gram);
-    const amounts = Float64Array.from(units.kept, (i) => at(alpha, i));
+    const amounts = Float64Array.from(units.kept, (i) => f64(alpha, i));
     return { alpha, ...projectOntoDualCone('pgapo', gram, units, amounts) };
   }
   const norms = gradientNorms(gram);
-  const weights = alpha.map((share, i) => (norms[i] === 0 ? 0 : share / at(norms, i)));
+  const weights = alpha.map((share, i) => (norms[i] === 0 ? 0 : share / f64(norms, i)));
   return { alpha, weights, leftOut: Array.from(norms.keys()).filter((i) => norms[i] === 0), certificate: null };
 }

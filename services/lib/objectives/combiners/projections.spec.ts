@@ -195,10 +195,10 @@ test('the cone projection solves what enumeration of active sets solves', () => 
     fc.property(gradientsOf({ min: 1, max: 5 }, 0, { min: 1, max: 8 }), (vectors) => {
       const { cosines } = unitGradients(gramOf(vectors));
       const size = vectors.length;
-      const linear = multiply(cosines, preferenceFor(size));
+      const linear = multiply(cosines, Float64Array.from(preferenceFor(size)));
       const solved = projectOntoCone(cosines, linear, 1);
       assert.ok(solved.residual <= 1e-12);
-      const value = (y: ArrayLike<number>): number => inner(multiply(cosines, y), y) / 2 + inner(linear, y);
+      const value = (y: Float64Array): number => inner(multiply(cosines, y), y) / 2 + inner(linear, y);
       let best = 0;
       for (let mask = 1; mask < 1 << size; mask++) {
         const members = [...vectors.keys()].filter((i) => mask & (1 << i));

@@ -3,7 +3,7 @@
  * Tchebycheff Scalarization for Multi-Objective Optimization", arXiv 2402.19078).
  */
 
-import { at, required } from '@gapo/numeric';
+import { at, f64, required } from '@gapo/numeric';
 import { z } from 'zod';
 import type { Gram } from '../gram/gram.js';
 import { checkFinite, simplexPreference } from './checks.js';
@@ -82,5 +82,5 @@ function chooseTchebycheff(gram: Gram, { preference, values, reference, smoothin
   });
   const sum = shares.reduce((total, share) => total + share, 0);
   const alpha = shares.map((share) => share / sum);
-  return { alpha, weights: alpha.map((a, i) => a * at(lambda, i)), leftOut: [], certificate: null };
+  return { alpha, weights: alpha.map((a, i) => a * f64(lambda, i)), leftOut: [], certificate: null };
 }

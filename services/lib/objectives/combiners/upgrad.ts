@@ -4,7 +4,7 @@
  * vanishes.
  */
 
-import { at, f64 } from '@gapo/numeric';
+import { f64 } from '@gapo/numeric';
 import type { Gram } from '../gram/gram.js';
 import { unitGradients, weightsFromAmounts } from '../gram/unitGradients.js';
 import { checkResidual } from '../solvers/certificate.js';
@@ -34,18 +34,18 @@ function chooseUpgrad(gram: Gram, { preference }: OptionalPreference): Choice {
   const total = new Float64Array(size);
   const active = new Set<number>();
   let [residual, iterations] = [0, 0];
-  for (let k = 0; k < size; k++) {
-    const share = f64(alpha, at(units.kept, k)) * f64(units.lengths, k);
+  for (const [k, i] of units.kept.entries()) {
+    const share = f64(alpha, i) * f64(units.lengths, k);
     if (share === 0) continue;
     const column = units.cosines.slice(k * size, (k + 1) * size); // C·e_k: the matrix is symmetric
     const { pushes, residual: reached, iterations: steps } = projectOntoCone(units.cosines, column, 1);
     residual = Math.max(residual, reached);
     iterations += steps;
     total[k] = f64(total, k) + share;
-    for (let j = 0; j < size; j++) {
+    for (const [j, pushed] of units.kept.entries()) {
       if (pushes[j] === 0) continue;
       total[j] = f64(total, j) + share * f64(pushes, j);
-      active.add(at(units.kept, j));
+      active.add(pushed);
     }
   }
   checkResidual('upgrad', gram, residual);

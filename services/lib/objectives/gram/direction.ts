@@ -3,6 +3,9 @@
 import { at, f64 } from '@gapo/numeric';
 import type { GradientVector } from './gram.js';
 
+/** Elements that are summed at a time: two blocks stay in a level-1 cache. */
+const blockLength = 1024;
+
 /**
  * d = Σ w_i g_i, summed in float64 in the order of the objectives, then rounded to what `into` holds.
  *
@@ -21,20 +24,21 @@ export function weightedSum<T extends GradientVector>(
     throw new RangeError(`weightedSum: ${gradients.length} gradients but ${weights.length} weights`);
   }
   const length = into.length;
-  gradients.forEach((gradient, i) => {
+  for (const [i, gradient] of gradients.entries()) {
     if (gradient.length !== length) {
       throw new RangeError(`weightedSum: gradient ${i} has ${gradient.length} elements, expected ${length}`);
     }
-  });
-  const block = new Float64Array(Math.min(1024, length));
+  }
+  const block = new Float64Array(Math.min(blockLength, length));
+  const entries = new Float64Array(block.length);
   for (let start = 0; start < length; start += block.length) {
     const count = Math.min(block.length, length - start);
     block.fill(0);
-    for (let i = 0; i < gradients.length; i++) {
+    for (const [i, gradient] of gradients.entries()) {
       const weight = at(weights, i);
-      if (weight === 0) continue; // spares the pass; a gradient that is left out has no say
-      const gradient = at(gradients, i);
-      for (let k = 0; k < count; k++) block[k] = f64(block, k) + weight * at(gradient, start + k);
+      if (weight === 0) continue; // saves the pass over a gradient that is left out
+      entries.set(gradient.subarray(start, start + count));
+      for (let k = 0; k < count; k++) block[k] = f64(block, k) + weight * f64(entries, k);
     }
     into.set(count === block.length ? block : block.subarray(0, count), start);
   }

@@ -48,10 +48,10 @@ export function gramMatrix(gradients: readonly GradientVector[], names: readonly
     throw new RangeError(`gramMatrix: ${size} gradients but ${names.length} names; give one name for each gradient`);
   }
   const length = at(gradients, 0).length;
-  for (let i = 0; i < size; i++) {
-    if (at(gradients, i).length !== length) {
+  for (const [i, gradient] of gradients.entries()) {
+    if (gradient.length !== length) {
       throw new RangeError(
-        `gramMatrix: the gradient of ${names[i]} has ${at(gradients, i).length} elements, that of ${names[0]} has ${length}; ` +
+        `gramMatrix: the gradient of ${names[i]} has ${gradient.length} elements, that of ${names[0]} has ${length}; ` +
           'all must be taken over the same parameters',
       );
     }
@@ -60,13 +60,13 @@ export function gramMatrix(gradients: readonly GradientVector[], names: readonly
 
   const nonZero = new Array<boolean>(size).fill(false);
   const values = lowerProducts(gradients, (start, count, squares) => {
-    for (let i = 0; i < size; i++) {
-      if (!Number.isFinite(squares[i])) throw entryError(at(gradients, i), start, count, at(names, i));
-      if (!nonZero[i]) nonZero[i] = f64(squares, i) > 0 || someNonZero(at(gradients, i), start, count);
+    for (const [i, gradient] of gradients.entries()) {
+      if (!Number.isFinite(squares[i])) throw entryError(gradient, start, count, at(names, i));
+      nonZero[i] ||= f64(squares, i) > 0 || someNonZero(gradient, start, count);
     }
   });
-  for (let i = 0; i < size; i++) {
-    checkRange(f64(values, i * size + i), at(nonZero, i), at(names, i));
+  for (const [i, name] of names.entries()) {
+    checkRange(f64(values, i * size + i), at(nonZero, i), name);
     for (let j = 0; j < i; j++) values[j * size + i] = f64(values, i * size + j);
   }
   return { names: [...names], values };
@@ -86,14 +86,14 @@ export function gramFromMatrix(matrix: ArrayLike<number>, names: readonly string
     throw new RangeError(`gramFromMatrix: ${matrix.length} entries for ${size} objectives, expected ${size * size}`);
   }
   const values = Float64Array.from(matrix);
-  for (let i = 0; i < size; i++) {
+  for (const [i, name] of names.entries()) {
     for (let j = 0; j < size; j++) {
       const value = f64(values, i * size + j);
       if (!Number.isFinite(value)) {
-        throw new NonFiniteError(at(names, i), 'Gram matrix', i * size + j, value, 'drop the batch that produced it');
+        throw new NonFiniteError(name, 'Gram matrix', i * size + j, value, 'drop the batch that produced it');
       }
     }
-    checkRange(f64(values, i * size + i), values[i * size + i] !== 0, at(names, i));
+    checkRange(f64(values, i * size + i), values[i * size + i] !== 0, name);
   }
   for (let i = 0; i < size; i++) {
     for (let j = 0; j < i; j++) {
@@ -132,6 +132,31 @@ export function cosine(gram: Gram, i: number, j: number): number {
   return Math.max(-1, Math.min(1, f64(gram.values, i * size + j) / bound));
 }
 
+/**
+ * Cosines between some of the gradients, which must be non-zero.
+ *
+ * @param indices K' objectives
+ * @returns [K', K'], symmetric with a unit diagonal
+ */
+export function cosineMatrix(gram: Gram, indices: readonly number[]): Float64Array {
+  const size = indices.length;
+  const cosines = new Float64Array(size * size);
+  let row = 0;
+  for (const i of indices) {
+    cosines[row * size + row] = 1;
+    let column = 0;
+    for (const j of indices) {
+      if (column === row) break;
+      const value = cosine(gram, i, j);
+      cosines[row * size + column] = value;
+      cosines[column * size + row] = value;
+      column++;
+    }
+    row++;
+  }
+  return cosines;
+}
+
 /** Inner products of every gradient with d = Σ w_j g_j, that is G·w: length K. */
 export function progressOf(gram: Gram, weights: Float64Array): Float64Array {
   const size = gram.names.length;
@@ -145,18 +170,14 @@ export function progressOf(gram: Gram, weights: Float64Array): Float64Array {
 }
 
 function someNonZero(gradient: GradientVector, start: number, count: number): boolean {
-  for (let k = start; k < start + count; k++) if (gradient[k] !== 0) return true;
-  return false;
+  return gradient.subarray(start, start + count).some((entry) => entry !== 0);
 }
 
 function entryError(gradient: GradientVector, start: number, count: number, name: string): Error {
-  for (let k = start; k < start + count; k++) {
-    const value = at(gradient, k);
-    if (!Number.isFinite(value)) {
-      return new NonFiniteError(name, 'gradient', k, value, 'drop the batch, or lower the learning rate');
-    }
-  }
-  return new RangeError(`${name}: the squared norm of the gradient overflows; scale the loss down`);
+  const block = gradient.subarray(start, start + count);
+  const k = block.findIndex((entry) => !Number.isFinite(entry));
+  if (k < 0) return new RangeError(`${name}: the squared norm of the gradient overflows; scale the loss down`);
+  return new NonFiniteError(name, 'gradient', start + k, at(block, k), 'drop the batch, or lower the learning rate');
 }
 
 function checkRange(squared: number, nonZero: boolean, name: string): void {

@@ -3,8 +3,8 @@
  * every quantity is of order one, whatever the gradients' norms are.
  */
 
-import { at, f64 } from '@gapo/numeric';
-import { cosine, gradientNorms, type Gram } from './gram.js';
+import { f64 } from '@gapo/numeric';
+import { cosineMatrix, gradientNorms, type Gram } from './gram.js';
 
 /** The gradients that have a direction, K' ≤ K of them, and their cosines. */
 export interface UnitGradients {
@@ -24,19 +24,8 @@ export function unitGradients(gram: Gram): UnitGradients {
   const kept: number[] = [];
   const leftOut: number[] = [];
   for (let i = 0; i < norms.length; i++) (f64(norms, i) > 0 ? kept : leftOut).push(i);
-  const size = kept.length;
-  const lengths = new Float64Array(size);
-  const cosines = new Float64Array(size * size);
-  for (let row = 0; row < size; row++) {
-    lengths[row] = f64(norms, at(kept, row));
-    cosines[row * size + row] = 1;
-    for (let column = 0; column < row; column++) {
-      const value = cosine(gram, at(kept, row), at(kept, column));
-      cosines[row * size + column] = value;
-      cosines[column * size + row] = value;
-    }
-  }
-  return { kept, leftOut, lengths, cosines };
+  const lengths = Float64Array.from(kept, (i) => f64(norms, i));
+  return { kept, leftOut, lengths, cosines: cosineMatrix(gram, kept) };
 }
 
 /**
@@ -45,27 +34,27 @@ export function unitGradients(gram: Gram): UnitGradients {
  * @param amounts x, length K'
  * @returns w, length K
  */
-export function weightsFromAmounts(size: number, units: UnitGradients, amounts: ArrayLike<number>): Float64Array {
+export function weightsFromAmounts(size: number, units: UnitGradients, amounts: Float64Array): Float64Array {
   const weights = new Float64Array(size);
-  units.kept.forEach((i, k) => (weights[i] = at(amounts, k) / f64(units.lengths, k)));
+  for (const [k, i] of units.kept.entries()) weights[i] = f64(amounts, k) / f64(units.lengths, k);
   return weights;
 }
 
 /** C·x for a K'×K' row-major matrix. */
-export function multiply(matrix: Float64Array, vector: ArrayLike<number>): Float64Array {
+export function multiply(matrix: Float64Array, vector: Float64Array): Float64Array {
   const size = vector.length;
   const product = new Float64Array(size);
   for (let i = 0; i < size; i++) {
     let sum = 0;
-    for (let j = 0; j < size; j++) sum += f64(matrix, i * size + j) * at(vector, j);
+    for (let j = 0; j < size; j++) sum += f64(matrix, i * size + j) * f64(vector, j);
     product[i] = sum;
   }
   return product;
 }
 
 /** ⟨a, b⟩ of two vectors of one length. */
-export function dotProduct(a: ArrayLike<number>, b: ArrayLike<number>): number {
+export function dotProduct(a: Float64Array, b: Float64Array): number {
   let sum = 0;
-  for (let k = 0; k < a.length; k++) sum += at(a, k) * at(b, k);
+  for (let k = 0; k < a.length; k++) sum += f64(a, k) * f64(b, k);
   return sum;
 }

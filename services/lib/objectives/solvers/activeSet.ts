@@ -14,7 +14,7 @@
  * change when β and λ are multiplied by one number, β is kept at Σβ = 1 and normalised to cᵀβ = 1 at the very end.
  */
 
-import { at, eliminate, f64 } from '@gapo/numeric';
+import { eliminate, f64, i32 } from '@gapo/numeric';
 import { solveWithRidges } from './ridges.js';
 
 /** A minimiser, with how far it is from satisfying the optimality conditions. */
@@ -186,10 +186,10 @@ function minimiseWith(
       let inside = true;
       for (let k = 0; k < count; k++) inside &&= f64(found.x, k + 1) > 0;
       if (inside) {
-        for (let k = 0; k < count; k++) beta[at(active, k)] = f64(found.x, k + 1);
+        for (let k = 0; k < count; k++) beta[i32(active, k)] = f64(found.x, k + 1);
         break;
       }
-      for (let k = 0; k < count; k++) move[k] = f64(found.x, k + 1) - f64(beta, at(active, k));
+      for (let k = 0; k < count; k++) move[k] = f64(found.x, k + 1) - f64(beta, i32(active, k));
     } else {
       const sign = f64(found.z, active.indexOf(entering) + 1) < 0 ? -1 : 1;
       for (let k = 0; k < count; k++) move[k] = sign * f64(found.z, k + 1);
@@ -197,22 +197,22 @@ function minimiseWith(
     let step = Infinity;
     let leaving = -1;
     for (let k = 0; k < count; k++) {
-      const ratio = f64(beta, at(active, k)) / -f64(move, k);
-      if (f64(move, k) < 0 && ratio < step) [step, leaving] = [ratio, at(active, k)];
+      const ratio = f64(beta, i32(active, k)) / -f64(move, k);
+      if (f64(move, k) < 0 && ratio < step) [step, leaving] = [ratio, i32(active, k)];
     }
     if (leaving < 0) {
       // Nothing shrinks along a direction that adds nothing: those points alone combine to zero. Wolfe's "step without end".
-      for (let k = 0; k < count; k++) beta[at(active, k)] = f64(move, k);
+      for (let k = 0; k < count; k++) beta[i32(active, k)] = f64(move, k);
       break;
     }
     for (let k = 0; k < count; k++) {
-      const i = at(active, k);
+      const i = i32(active, k);
       beta[i] = Math.max(0, f64(beta, i) + step * f64(move, k));
     }
     beta[leaving] = 0;
     let kept = 0;
     for (let k = 0; k < count; k++) {
-      const i = at(active, k);
+      const i = i32(active, k);
       if (f64(beta, i) > 0 || (i === entering && i !== leaving)) active[kept++] = i;
     }
     count = kept;
@@ -240,18 +240,18 @@ function affineMinimiser(
   const matrix = work.matrix.subarray(0, n * n);
   const right = work.right.subarray(0, n);
   let scale = 0;
-  for (let k = 0; k < count; k++) scale = Math.max(scale, f64(c, at(active, k)));
+  for (let k = 0; k < count; k++) scale = Math.max(scale, f64(c, i32(active, k)));
   if (scale === 0) scale = 1;
   right.fill(0);
   matrix[0] = 0;
   for (let row = 1; row < n; row++) {
-    const i = at(active, row - 1);
+    const i = i32(active, row - 1);
     const border = f64(c, i) / scale;
     right[0] = f64(right, 0) + border * f64(beta, i);
     matrix[row] = border;
     matrix[row * n] = border;
     for (let column = 1; column < n; column++)
-      matrix[row * n + column] = f64(cosines, i * size + at(active, column - 1));
+      matrix[row * n + column] = f64(cosines, i * size + i32(active, column - 1));
     matrix[row * n + row] = f64(matrix, row * n + row) + ridge;
   }
   return eliminate(matrix, right);

@@ -11,7 +11,7 @@
  * method of Lawson and Hanson ("Solving least squares problems", 1974, chapter 23), on the normal equations.
  */
 
-import { at, f64, factor, substitute } from '@gapo/numeric';
+import { f64, factor, substitute } from '@gapo/numeric';
 import { solveWithRidges } from './ridges.js';
 
 /** A minimiser, with how far it is from satisfying the conditions. */
@@ -59,7 +59,7 @@ function activeSet(cosines: Float64Array, linear: Float64Array, terms: number, r
     const entering = mostViolated(progress, passive, barred, roundingErrors * size * Number.EPSILON * (terms + sum(y)));
     if (entering < 0) break;
     const next = Float64Array.from(y);
-    const members = minimise(cosines, linear, ridge, next, [...passive, entering], scratch, target);
+    const members = minimise(cosines, linear, ridge, next, passive, entering, scratch, target);
     if (members === undefined) {
       // A direction that the active ones already span cannot be violated: what looked like it was rounding.
       barred[entering] = 1;
@@ -101,48 +101,44 @@ function mostViolated(
  * Goes from y to the minimiser over the span of the members, dropping those that would turn negative on the way.
  *
  * @param y overwritten by the minimiser
+ * @param passive the active constraints so far, to which `entering` is added
  * @returns the members that are left, or undefined where the matrix of the members is singular
  */
 function minimise(
-  cosines: Float64Array,
-  linear: Float64Array,
+  cosines: Float64Array, // [K', K']
+  linear: Float64Array, // [K']
   ridge: number,
-  y: Float64Array,
-  start: number[],
-  scratch: Float64Array,
-  target: Float64Array,
+  y: Float64Array, // [K']
+  passive: readonly number[],
+  entering: number,
+  scratch: Float64Array, // at least [members, members]
+  target: Float64Array, // at least [members]
 ): number[] | undefined {
   const size = linear.length;
-  let members = start;
+  let members = [...passive, entering];
   while (members.length > 0) {
     const n = members.length;
-    for (let row = 0; row < n; row++) {
-      const offset = at(members, row) * size;
-      for (let column = 0; column <= row; column++)
-        scratch[row * n + column] = f64(cosines, offset + at(members, column));
+    for (const [row, i] of members.entries()) {
+      for (const [column, j] of members.entries()) scratch[row * n + column] = f64(cosines, i * size + j);
       scratch[row * n + row] = f64(scratch, row * n + row) + ridge;
-      target[row] = -f64(linear, at(members, row));
+      target[row] = -f64(linear, i);
     }
     if (!factor(scratch, n)) return undefined;
     substitute(scratch, n, target);
     let step = 1;
     let leaving = -1;
-    for (let k = 0; k < n; k++) {
+    for (const [k, i] of members.entries()) {
       if (f64(target, k) > 0) continue;
-      const current = f64(y, at(members, k));
+      const current = f64(y, i);
       const fraction = current > 0 ? current / (current - f64(target, k)) : 0;
-      if (leaving < 0 || fraction < step) [step, leaving] = [fraction, at(members, k)];
+      if (leaving < 0 || fraction < step) [step, leaving] = [fraction, i];
     }
     if (leaving < 0) {
-      for (let k = 0; k < n; k++) y[at(members, k)] = f64(target, k);
+      for (const [k, i] of members.entries()) y[i] = f64(target, k);
       return members;
     }
-    for (let k = 0; k < n; k++) {
-      const i = at(members, k);
-      y[i] = Math.max(0, f64(y, i) + step * (f64(target, k) - f64(y, i)));
-    }
+    for (const [k, i] of members.entries()) y[i] = Math.max(0, f64(y, i) + step * (f64(target, k) - f64(y, i)));
     y[leaving] = 0;
-    const entering = at(start, start.length - 1);
     members = members.filter((i) => f64(y, i) > 0 || (i === entering && i !== leaving));
   }
   return members;

@@ -4,7 +4,7 @@
  */
 
 import { at, f64 } from '@gapo/numeric';
-import { cosine, gradientNorms, type Gram } from '../gram/gram.js';
+import { cosineMatrix, gradientNorms, type Gram } from '../gram/gram.js';
 import { nearestPoint, type ActiveSetResult } from './activeSet.js';
 import { checkResidual, type KktCertificate } from './certificate.js';
 
@@ -49,20 +49,12 @@ export function minNorm(gram: Gram, p = 0): MinNormPoint {
     return atOrigin(gram, zeros, p);
   }
   const classes = equalGradients(gram);
-  const count = classes.length;
+  const representatives = classes.map((members) => members[0]);
   const reciprocals = reciprocalLengths(
-    classes.map((members) => f64(norms, at(members, 0))),
+    representatives.map((i) => f64(norms, i)),
     p,
   );
-  const cosines = new Float64Array(count * count);
-  for (let row = 0; row < count; row++) {
-    cosines[row * count + row] = 1;
-    for (let column = 0; column < row; column++) {
-      const value = cosine(gram, at(at(classes, row), 0), at(at(classes, column), 0));
-      cosines[row * count + column] = value;
-      cosines[column * count + row] = value;
-    }
-  }
+  const cosines = cosineMatrix(gram, representatives);
   const solved = nearestPoint(cosines, reciprocals);
   checkResidual('minNorm', gram, solved.residual);
   return spread(gram, classes, norms, reciprocals, solved, p);
@@ -70,12 +62,12 @@ export function minNorm(gram: Gram, p = 0): MinNormPoint {
 
 /** c_i = ℓ_min / ℓ_i for the rescaled lengths ℓ_i = ‖g_i‖^(1-p), computed as ratios so that no power overflows. */
 function reciprocalLengths(norms: readonly number[], p: number): Float64Array {
-  let reference = at(norms, 0);
-  for (const norm of norms) reference = p <= 1 ? Math.min(reference, norm) : Math.max(reference, norm);
+  const reference = p <= 1 ? Math.min(...norms) : Math.max(...norms);
   const reciprocals = new Float64Array(norms.length);
-  for (let i = 0; i < norms.length; i++) {
+  let k = 0;
+  for (const norm of norms) {
     // A point 10³⁰⁰ times further away than another has no say; the floor keeps its condition meaningful all the same.
-    reciprocals[i] = Math.max(1e-300, Math.pow(at(norms, i) / reference, p - 1));
+    reciprocals[k++] = Math.max(1e-300, Math.pow(norm / reference, p - 1));
   }
   return reciprocals;
 }
@@ -83,7 +75,7 @@ function reciprocalLengths(norms: readonly number[], p: number): Float64Array {
 /** Gives each member of a class of equal gradients its share, and undoes the scaling. */
 function spread(
   gram: Gram,
-  classes: readonly (readonly number[])[],
+  classes: readonly EqualGradients[],
   norms: Float64Array,
   reciprocals: Float64Array,
   solved: ActiveSetResult,
@@ -91,14 +83,16 @@ function spread(
 ): MinNormPoint {
   const alpha = new Float64Array(norms.length);
   const weights = new Float64Array(norms.length);
-  const reference = f64(norms, at(at(classes, reciprocals.indexOf(1)), 0));
-  const shortest = Math.pow(reference, 1 - p); // ℓ_min
+  const shortest = Math.pow(f64(norms, at(classes, reciprocals.indexOf(1))[0]), 1 - p); // ℓ_min
   const active: number[] = [];
-  for (let k = 0; k < classes.length; k++) {
-    const members = at(classes, k);
+  let k = 0;
+  for (const members of classes) {
+    const length = f64(solved.lengths, k);
+    const share = (length * f64(reciprocals, k)) / members.length;
+    k++;
     for (const i of members) {
-      alpha[i] = (f64(solved.lengths, k) * f64(reciprocals, k)) / members.length;
-      weights[i] = (f64(solved.lengths, k) / members.length) * (shortest / f64(norms, i));
+      alpha[i] = share;
+      weights[i] = (length / members.length) * (shortest / f64(norms, i));
       if (!Number.isFinite(weights[i]) || (alpha[i] > 1e-250 && weights[i] === 0)) {
         throw new RangeError(
           `${gram.names[i]}: the weight for a gradient of norm ${norms[i]} rescaled with p = ${p} is beyond float64; use a smaller p`,
@@ -119,10 +113,11 @@ function spread(
   };
 }
 
+/** Zero gradients make the hull contain the origin: they share the weight. */
 function atOrigin(gram: Gram, zeros: readonly number[], p: number): MinNormPoint {
   if (p > 0) {
     throw new RangeError(
-      `${gram.names[at(zeros, 0)]}: a zero gradient cannot be rescaled by its norm to the power ${p}; leave it out`,
+      `${at(gram.names, at(zeros, 0))}: a zero gradient cannot be rescaled by its norm to the power ${p}; leave it out`,
     );
   }
   const alpha = new Float64Array(gram.names.length);
@@ -134,18 +129,20 @@ function atOrigin(gram: Gram, zeros: readonly number[], p: number): MinNormPoint
   };
 }
 
-/** Partition of the objectives into classes with bitwise equal gradients, in the order of their first members. */
-function equalGradients(gram: Gram): number[][] {
+/** Objectives with bitwise equal gradients, ascending. */
+type EqualGradients = [first: number, ...others: number[]];
+
+/** Partitions the objectives into classes with equal gradients, in the order of their first members. */
+function equalGradients(gram: Gram): EqualGradients[] {
   const size = gram.names.length;
-  const classes: number[][] = [];
+  const classes: EqualGradients[] = [];
   for (let i = 0; i < size; i++) {
     const squared = f64(gram.values, i * size + i);
-    let home = 0;
-    for (; home < classes.length; home++) {
-      const j = at(at(classes, home), 0);
-      if (gram.values[j * size + j] === squared && gram.values[i * size + j] === squared) break;
-    }
-    if (home < classes.length) at(classes, home).push(i);
+    const home = classes.find((members) => {
+      const j = members[0];
+      return gram.values[j * size + j] === squared && gram.values[i * size + j] === squared;
+    });
+    if (home) home.push(i);
     else classes.push([i]);
   }
   return classes;
