@@ -10,7 +10,7 @@ export {
   steeringNumbers,
   type CombinationConfig,
   type CombineConfig,
-} from './combineConfig.js';
+} from './run/combine.js';
 export {
   checkObjectives,
   objective,
@@ -18,13 +18,13 @@ export {
   withService,
   type ObjectiveConfig,
   type ServiceNames,
-} from './objectiveConfig.js';
-export { updatesPerStep } from './optimizerConfig.js';
-export { runConfigJsonSchema } from './jsonSchema.js';
+} from './run/objectives.js';
+export { updatesPerStep } from './run/optimizer.js';
+export { runConfigJsonSchema } from './run/jsonSchema.js';
 export { finetuningKeys, finetuningSettings, type FinetuningSettings } from './training/finetuningSettings.js';
 export { fitKeys, fitSettings, type FitSettings } from './training/fitSettings.js';
 export { adapterSettings, trainingSettings } from './training/trainingSettings.js';
-export { asWritten, objectiveNames, parseRunConfig, type RunConfig } from './runConfig.js';
+export { asWritten, objectiveNames, parseRunConfig, type RunConfig } from './run/runConfig.js';
 export {
   directoryWith,
   fileWith,

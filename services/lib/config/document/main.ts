@@ -1,6 +1,6 @@
 /** Writes what derives from the schema: `npm run docs:configuration`. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { runConfigJsonSchema } from '../jsonSchema.js';
+import { runConfigJsonSchema } from '../run/jsonSchema.js';
 import { jsonSchemaFile, referenceFile } from './files.js';
 import { withTables } from './tables.js';
 

@@ -5,8 +5,8 @@ import { test } from 'node:test';
 import { methods } from '@gapo/objectives';
 import { parseYaml, z } from '@gapo/service';
 import { Ajv } from 'ajv';
-import { runConfigJsonSchema } from '../jsonSchema.js';
-import { parseRunConfig } from '../runConfig.js';
+import { runConfigJsonSchema } from '../run/jsonSchema.js';
+import { parseRunConfig } from '../run/runConfig.js';
 import { jsonSchemaFile, referenceFile } from './files.js';
 import { withTables } from './tables.js';
 
@@ -51,11 +51,13 @@ test('the committed files are those that the schema generates', () => {
   assert.equal(readFileSync(jsonSchemaFile, 'utf8'), `${JSON.stringify(jsonSchema, null, 2)}\n`, advice);
 });
 
-test('every key of the run configuration is in its document', () => {
+test('every key of the run configuration has a description and is in its document', () => {
   const keys = keysOf(jsonSchema);
   assert.ok(keys.length > 60, `${keys.length} keys: the schema was not walked`);
   const unnamed = keys.filter(([key]) => !named.has(key)).map(([key]) => key);
   assert.deepEqual([...new Set(unnamed)], []);
+  const undescribed = keys.filter(([, schema]) => schema.const === undefined && schema.description === undefined);
+  assert.deepEqual([...new Set(undescribed.map(([key]) => key))], []);
 });
 
 test('every method of combination is in its document', () => {

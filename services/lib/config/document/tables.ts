@@ -1,5 +1,5 @@
 /** The tables of docs/configuration.md, in Markdown. The prose around them is written by hand. */
-import { shape } from '../runConfig.js';
+import { shape } from '../run/runConfig.js';
 import { alternativesOf, fieldsOf, topFields, type Alternative, type Field } from './fields.js';
 
 /** A place for a table: `<!-- table: NAME -->`, the table, `<!-- end -->`. */

@@ -1,6 +1,6 @@
 /** `kl`: the divergence from the reference policy, which is the policy before its first update. */
 import { nonNegativeNumber, positiveNumber, z } from '@gapo/service';
-import type { Algorithm } from './dataConfig.js';
+import type { Algorithm } from './data.js';
 import type { Refuse } from './section.js';
 
 const options = z.strictObject({

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { combine, combinerOf, combiners, defineCombiner, gramMatrix } from '@gapo/objectives';
 import { ConfigError, parseValue, z } from '@gapo/service';
-import { checkCombination, combinerSettings, combineSchema, type CombinationConfig } from './combineConfig.js';
+import { checkCombination, combinerSettings, combineSchema, type CombinationConfig } from './combine.js';
 import { alternativesOf } from './document/fields.js';
 
 /** d = scale · g of the objective whose gradient is the longest. */

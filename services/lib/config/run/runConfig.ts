@@ -1,23 +1,17 @@
 /** The run configuration: one YAML file, validated as a whole. */
 import { nonNegativeNumber, parseYaml, positiveInt, seed, word, z } from '@gapo/service';
-import { checkpoints } from './checkpointsConfig.js';
-import { combine, combineSections } from './combineConfig.js';
-import { compute } from './computeConfig.js';
-import { data, type Algorithm } from './dataConfig.js';
-import { dpo, dpoDefaults } from './dpoConfig.js';
-import { evaluation } from './evaluationConfig.js';
-import { completeKl, kl, type Kl } from './klConfig.js';
-import {
-  checkObjectives,
-  objectives,
-  withService,
-  type ObjectiveConfig,
-  type ServiceNames,
-} from './objectiveConfig.js';
-import { optimizer } from './optimizerConfig.js';
-import { policy, withLora } from './policyConfig.js';
-import { completePpo, ppo, type CompletePpo } from './ppoConfig.js';
-import { rollout } from './rolloutConfig.js';
+import { checkpoints } from './checkpoints.js';
+import { combine, combineSections } from './combine.js';
+import { compute } from './compute.js';
+import { data, type Algorithm } from './data.js';
+import { dpo, dpoDefaults } from './dpo.js';
+import { evaluation } from './evaluation.js';
+import { completeKl, kl, type Kl } from './kl.js';
+import { checkObjectives, objectives, withService, type ObjectiveConfig, type ServiceNames } from './objectives.js';
+import { optimizer } from './optimizer.js';
+import { policy, withLora } from './policy.js';
+import { completePpo, ppo, type CompletePpo } from './ppo.js';
+import { rollout } from './rollout.js';
 import type { Refuse, Section } from './section.js';
 
 /** The keys of the file, in the order of their documentation. A new one is a line here, and a file with its section. */

@@ -1,8 +1,8 @@
 /** `rollout`: how completions are sampled, and how a step is split among workers. */
 import { nonNegativeInt, positiveInt, positiveNumber, z } from '@gapo/service';
-import type { Algorithm } from './dataConfig.js';
-import { dpoDefaults, type Dpo } from './dpoConfig.js';
-import { ppoDefaults, type Ppo } from './ppoConfig.js';
+import type { Algorithm } from './data.js';
+import { dpoDefaults, type Dpo } from './dpo.js';
+import { ppoDefaults, type Ppo } from './ppo.js';
 import type { Refuse } from './section.js';
 
 const stopString = z.string().min(1).max(256).meta({ expected: 'a text of 1 to 256 characters' });

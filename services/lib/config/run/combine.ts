@@ -19,7 +19,10 @@ import type { Refuse } from './section.js';
 /** What every method takes besides its own settings. */
 const commonSettings = {
   source: z
-    .union([z.enum(['exact', 'lastLayer', 'logits']), z.strictObject({ projection: positiveInt })])
+    .union([
+      z.enum(['exact', 'lastLayer', 'logits']),
+      z.strictObject({ projection: positiveInt.describe('Dimensions of the random projection.') }),
+    ])
     .meta({ expected: 'exact, lastLayer, logits, or a mapping { projection: dimensions }' })
     .default('exact')
     .describe(

@@ -1,6 +1,6 @@
 /** `dpo`: direct preference optimisation on labelled pairs. */
 import { positiveInt, positiveNumber, z } from '@gapo/service';
-import type { Algorithm } from './dataConfig.js';
+import type { Algorithm } from './data.js';
 import type { Refuse } from './section.js';
 
 const options = z.strictObject({

@@ -1,7 +1,7 @@
 /** `optimizer`: AdamW on the combined update. */
 import { adamwDefaults } from '@gapo/numeric';
 import { nonNegativeInt, nonNegativeNumber, positiveNumber, z } from '@gapo/service';
-import { ppoDefaults, type Ppo } from './ppoConfig.js';
+import { ppoDefaults, type Ppo } from './ppo.js';
 import type { Refuse } from './section.js';
 
 const decay = z.number().min(0).lt(1).meta({ expected: 'a number of at least 0 and under 1' });

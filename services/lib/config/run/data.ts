@@ -1,6 +1,6 @@
 /** `data`: the files that a run reads. */
 import { filePath, z } from '@gapo/service';
-import type { Ppo } from './ppoConfig.js';
+import type { Ppo } from './ppo.js';
 import type { Refuse } from './section.js';
 
 /** What a run learns from. */
