@@ -8,6 +8,9 @@ import { implement, RpcError, serve, type RunInput, type StepReport, type WatchR
 import { logger } from '@gapo/service';
 import { startGateway, type Gateway } from './server.js';
 
+/** How long tests wait for what is queued to leave, in milliseconds: longer than a busy machine needs. */
+export const patienceMs = 600_000;
+
 /** Returns a run with two objectives. */
 export function testRun(id: string, step: number): RunInput {
   return {

@@ -3,15 +3,20 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import { chromium, type Page } from 'playwright-core';
-import { gatewayOn, natsBuses, testRun, testStep, trainingService } from './gateway.fixture.js';
+import { gatewayOn, natsBuses, testRun, testStep, trainingService, patienceMs } from './gateway.fixture.js';
 
 const browserPath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 
 /** A page in Chromium that fails the test at the first error in its console. */
 async function openPage(t: TestContext): Promise<{ page: Page; problems: string[] }> {
-  const browser = await chromium.launch({ executablePath: browserPath, args: ['--no-sandbox', '--disable-gpu'] });
+  const browser = await chromium.launch({
+    executablePath: browserPath,
+    args: ['--no-sandbox', '--disable-gpu'],
+    timeout: 0,
+  });
   t.after(() => browser.close());
   const page = await browser.newPage();
+  page.setDefaultTimeout(0);
   const problems: string[] = [];
   page.on('pageerror', (error) => problems.push(error.message));
   page.on('console', (message) => {
@@ -33,7 +38,7 @@ test('the page lists the runs, follows one live and draws its charts', async (t)
   });
   const { address } = await gatewayOn(t, coordinator, bus);
   publisher.publish('one', 'step', testStep(1), { id: '1' });
-  await publisher.flush();
+  await publisher.flush(patienceMs);
   const { page, problems } = await openPage(t);
 
   await page.goto(`http://${address}/`);

@@ -10,6 +10,7 @@ import {
   testRun,
   testStep,
   trainingService,
+  patienceMs,
 } from './gateway.fixture.js';
 
 async function* nothing(): AsyncGenerator<never> {
@@ -84,7 +85,7 @@ test('a stream replays the run from JetStream and continues live, each event onc
   publish(1);
   publish(2);
   publisher.publish('two', 'step', testStep(1), { id: '1' });
-  assert.ok(await publisher.flush());
+  assert.ok(await publisher.flush(patienceMs));
 
   const events = readEvents(`http://${address}/api/runs/one/events`);
   const past = await takeEvents(events, 2);

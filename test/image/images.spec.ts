@@ -27,7 +27,7 @@ import { ImageProcess, projectRoot } from './imageProcess.js';
 const services = ['coordinator', 'rollout', 'gradient', 'reward', 'gateway', 'cli'] as const;
 /** Those that run tensors; the runtime is most of an image's size. */
 const withTensors: ReadonlySet<string> = new Set(['rollout', 'gradient', 'reward']);
-const healthMs = 5000;
+const healthMs = Infinity;
 
 function reasonToSkip(): string | false {
   if (process.getuid?.() !== 0) return 'needs root, to start services as another user';

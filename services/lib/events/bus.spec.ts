@@ -9,6 +9,7 @@ import {
   temporaryDirectory,
   testBus,
   testServer,
+  patienceMs,
 } from './events.fixture.js';
 
 /** The contract of both buses. */
@@ -47,7 +48,7 @@ for (const transport of ['nats', 'in-process'] as const) {
       publishStates(bus, 'a', 2);
       publishStates(bus, 'b', 1);
       bus.publish('a', 'checkpoint', { step: 0, directory: 'x', sha256: 'y' }, { id: '0' });
-      assert.equal(await bus.flush(), true);
+      assert.equal(await bus.flush(patienceMs), true);
       assert.deepEqual(
         (await all(bus.replay('a'))).map((event) => event.id),
         ['a/state/0', 'a/state/1', 'a/checkpoint/0'],
@@ -80,7 +81,7 @@ for (const transport of ['nats', 'in-process'] as const) {
     test('from the beginning delivers the kept events and then new ones, from now only new ones', async (t) => {
       const { bus } = await start(t);
       publishStates(bus, 'a', 3);
-      await bus.flush();
+      await bus.flush(patienceMs);
       const whole = collector();
       const fresh = collector();
       await bus.subscribe({}, whole.handler, { from: 'beginning' });
@@ -95,7 +96,7 @@ for (const transport of ['nats', 'in-process'] as const) {
       assert.deepEqual(await all(bus.replay('none')), []);
       publishStates(bus, 'a', 5);
       publishStates(bus, 'b', 5);
-      await bus.flush();
+      await bus.flush(patienceMs);
       assert.equal((await all(bus.replay('a'))).length, 5);
       assert.deepEqual(await all(bus.replay('none')), []);
       for await (const event of bus.replay('a')) {
@@ -170,7 +171,7 @@ for (const transport of ['nats', 'in-process'] as const) {
       const { bus, errors } = await start(t);
       bus.publish('a', 'step', { step: 1, objectives: 'all' as never }, { id: '1' });
       bus.publish('a.b', 'state', { from: '', to: '', reason: '' }, { id: '1' });
-      await bus.flush();
+      await bus.flush(patienceMs);
       assert.deepEqual(
         errors.map((error) => error.code),
         ['refused', 'refused'],

@@ -18,6 +18,9 @@ import {
 export const noServer =
   findNatsServer() === undefined && 'nats-server is not installed: `apt-get install nats-server`, or put it on PATH';
 
+/** How long tests wait for what is queued to leave, in milliseconds: longer than a busy machine needs. */
+export const patienceMs = 600_000;
+
 const cleanups = new WeakMap<TestContext, (() => unknown)[]>();
 
 /** Runs cleanups at the end of the test, the last one first: node runs its hooks in the order in which they were added. */

@@ -14,6 +14,7 @@ import {
   temporaryDirectory,
   testBus,
   testServer,
+  patienceMs,
 } from './events.fixture.js';
 import { connectEvents, findNatsServer, startNatsServer, streamName } from './mod.js';
 
@@ -70,7 +71,7 @@ describe('events through a server that disconnects and reconnects', { skip: noSe
     const server = await testServer(t, temporaryDirectory(t));
     const { bus } = await testBus(t, { url: server.url });
     publishStates(bus, 'a', 100);
-    await bus.close();
+    await bus.close(patienceMs);
     const { bus: second } = await testBus(t, { url: server.url });
     assert.equal((await all(second.replay('a'))).length, 100);
   });
@@ -79,7 +80,7 @@ describe('events through a server that disconnects and reconnects', { skip: noSe
     const server = await testServer(t, temporaryDirectory(t));
     const { bus } = await testBus(t, { url: server.url });
     publishStates(bus, 'a', 10);
-    await bus.flush();
+    await bus.flush(patienceMs);
     await assert.rejects(async () => {
       for await (const event of bus.replay('a')) {
         if (stateOf(event) === '3') await bus.close(100);
@@ -95,7 +96,7 @@ describe('events through a server that disconnects and reconnects', { skip: noSe
     await stranger.jetstream().publish('gapo.v1.run.a.state', '{"specversion":"1.0"}');
     await stranger.close();
     publishStates(bus, 'a', 1);
-    await bus.flush();
+    await bus.flush(patienceMs);
     assert.deepEqual((await all(bus.replay('a'))).map(stateOf), ['0']);
     assert.deepEqual(
       errors.map((error) => error.code),
@@ -141,7 +142,7 @@ describe('the stream', { skip: noServer }, () => {
     const server = await testServer(t, temporaryDirectory(t));
     const { bus } = await testBus(t, { url: server.url });
     publishStates(bus, 'a', 1);
-    await bus.flush();
+    await bus.flush(patienceMs);
     const operator = await connect({ servers: server.url });
     t.after(() => operator.close());
     const stored = await (await operator.jetstreamManager()).streams.getMessage(streamName, { seq: 1 });

@@ -3,7 +3,15 @@ import { describe, test } from 'node:test';
 import { spanNames, withSpan } from '@gapo/tracing';
 import { recordedSpans } from '@gapo/tracing/testing';
 import { SpanKind, trace } from '@opentelemetry/api';
-import { collector, noServer, publishStates, temporaryDirectory, testBus, testServer } from './events.fixture.js';
+import {
+  collector,
+  noServer,
+  publishStates,
+  temporaryDirectory,
+  testBus,
+  testServer,
+  patienceMs,
+} from './events.fixture.js';
 
 const named = recordedSpans();
 
@@ -23,7 +31,7 @@ describe('traces through events', () => {
         });
         await withSpan(spanNames.step, {}, () => publishStates(bus, 'a', 1));
         const [event] = await first(1);
-        await bus.flush();
+        await bus.flush(patienceMs);
         await subscription.stop();
 
         const [step, published, processed] = [spanNames.step, spanNames.eventPublish, spanNames.eventProcess].map(

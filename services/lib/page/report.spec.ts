@@ -105,10 +105,15 @@ async function openReport(t: TestContext, report: ReportData): Promise<{ page: P
   t.after(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'report.html');
   writeFileSync(file, renderReport(report));
-  const browser = await chromium.launch({ executablePath: browserPath, args: ['--no-sandbox', '--disable-gpu'] });
+  const browser = await chromium.launch({
+    executablePath: browserPath,
+    args: ['--no-sandbox', '--disable-gpu'],
+    timeout: 0,
+  });
   t.after(() => browser.close());
   const context = await browser.newContext({ offline: true });
   const page = await context.newPage();
+  page.setDefaultTimeout(0);
   const problems: string[] = [];
   page.on('pageerror', (error) => problems.push(error.message));
   page.on('console', (message) => problems.push(message.text()));

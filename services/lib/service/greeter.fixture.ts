@@ -1,7 +1,6 @@
 /** A gRPC server or client of one method, for the test of the preload: `greeter.fixture.js server`, `... client PORT`. */
 import { spanNames, withSpan } from '@gapo/tracing';
-import { credentials, makeGenericClientConstructor, Metadata, Server, ServerCredentials } from '@grpc/grpc-js';
-import type { sendUnaryData, ServerUnaryCall, ServiceDefinition } from '@grpc/grpc-js';
+import { credentials, makeGenericClientConstructor, Metadata, Server, ServerCredentials, type sendUnaryData, type ServerUnaryCall, type ServiceDefinition } from '@grpc/grpc-js';
 import { runService } from './service.js';
 
 const bytes = { serialize: (value: Buffer) => value, deserialize: (value: Buffer) => value };
@@ -52,4 +51,8 @@ async function greet(port: string) {
 }
 
 const [role, port = ''] = process.argv.slice(2);
-await runService({ name: `gapo-${role}`, start: role === 'server' ? serve : () => greet(port) });
+await runService({
+  name: `gapo-${role}`,
+  start: role === 'server' ? serve : () => greet(port),
+  telemetryTimeoutMs: 600_000,
+});

@@ -50,7 +50,7 @@ describe('preload', () => {
 
   test('a receiver that is away delays the end by no more than the time limit', async () => {
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9', OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' };
-    const child = startChild('./service.fixture.js', ['traced'], env, preload);
+    const child = startChild('./service.fixture.js', ['traced', 'short'], env, preload);
     assert.equal(await child.closed, 0, child.output());
   });
 });

@@ -24,9 +24,9 @@ export interface PairInput {
   readonly names: readonly string[];
   /** [P][K]: 1 where the first completion is better, −1 where the second is, 0 without a label. */
   readonly labels: readonly (readonly number[])[];
-  /** [2P]: ln π of each completion, first and second of each pair in turn. */
+  /** [2P], ln π of each completion, first and second of each pair in turn. */
   readonly logprobs: Float64Array;
-  /** [2P]: ln π_ref of the same. */
+  /** [2P], ln π_ref of the same. */
   readonly reference: Float64Array;
   readonly beta: number;
   /** The probability that a label is wrong. */
@@ -45,7 +45,7 @@ export interface PairObjective {
 
 /** What a step learns from its pairs. */
 export interface PairSignal {
-  /** [K, 2P]: Σ over completions of weight · ∇ln π, divided by P, is the ascent direction of each objective: minus the gradient of its mean loss. */
+  /** [K, 2P], Σ over completions of weight · ∇ln π, divided by P, is the ascent direction of each objective: minus the gradient of its mean loss. */
   readonly weights: Float32Array;
   readonly objectives: readonly PairObjective[];
 }

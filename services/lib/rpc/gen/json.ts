@@ -593,11 +593,11 @@ export interface GradientStatisticsJson {
   klSum: number | null;
   /** Σ entropy of the next-token distribution, in nats. */
   entropySum: number | null;
-  /** [K]: tokens at which the clip is active. */
+  /** [K], the tokens at which the clip is active. */
   clipped: (number | null)[];
   /** The largest |log π − old log π| of any token. Where the version is the sampling one, it compares sampler and trainer. */
   maxLogprobGap: number | null;
-  /** [value heads]: Σ ½(V − R)². */
+  /** [value heads], Σ ½(V − R)². */
   valueLossSum: (number | null)[];
 }
 

@@ -19,7 +19,7 @@ export interface GradientStatisticsInput {
    */
   'entropySum'?: (number | string);
   /**
-   * [K]: tokens at which the clip is active.
+   * [K], the tokens at which the clip is active.
    */
   'clipped'?: (number | string)[];
   /**
@@ -27,7 +27,7 @@ export interface GradientStatisticsInput {
    */
   'maxLogprobGap'?: (number | string);
   /**
-   * [value heads]: Σ ½(V − R)².
+   * [value heads], Σ ½(V − R)².
    */
   'valueLossSum'?: (number | string)[];
 }
@@ -49,7 +49,7 @@ export interface GradientStatistics {
    */
   'entropySum': (number);
   /**
-   * [K]: tokens at which the clip is active.
+   * [K], the tokens at which the clip is active.
    */
   'clipped': (number)[];
   /**
@@ -57,7 +57,7 @@ export interface GradientStatistics {
    */
   'maxLogprobGap': (number);
   /**
-   * [value heads]: Σ ½(V − R)².
+   * [value heads], Σ ½(V − R)².
    */
   'valueLossSum': (number)[];
 }
