@@ -1,6 +1,15 @@
 /** A gRPC server or client of one method, for the test of the preload: `greeter.fixture.js server`, `... client PORT`. */
 import { spanNames, withSpan } from '@gapo/tracing';
-import { credentials, makeGenericClientConstructor, Metadata, Server, ServerCredentials, type sendUnaryData, type ServerUnaryCall, type ServiceDefinition } from '@grpc/grpc-js';
+import {
+  credentials,
+  makeGenericClientConstructor,
+  Metadata,
+  Server,
+  ServerCredentials,
+  type sendUnaryData,
+  type ServerUnaryCall,
+  type ServiceDefinition,
+} from '@grpc/grpc-js';
 import { runService } from './service.js';
 
 const bytes = { serialize: (value: Buffer) => value, deserialize: (value: Buffer) => value };

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { combine, combinerOf, combiners, defineCombiner, gramMatrix } from '@gapo/objectives';
 import { ConfigError, parseValue, z } from '@gapo/service';
 import { checkCombination, combinerSettings, combineSchema, type CombinationConfig } from './combine.js';
-import { alternativesOf } from './document/fields.js';
+import { alternativesOf } from '../document/fields.js';
 
 /** d = scale · g of the objective whose gradient is the longest. */
 const longest = defineCombiner({

@@ -182,7 +182,12 @@ function rollout(config: DecoderConfig, run: RunExtents, parameters: number, tra
           ),
         ]
       : []),
-    part('prompt activations', reading, `${prompts} prompts of ${run.promptTokens} tokens, one layer at a time`, device),
+    part(
+      'prompt activations',
+      reading,
+      `${prompts} prompts of ${run.promptTokens} tokens, one layer at a time`,
+      device,
+    ),
     part('logits', 4 * float * rows * vocabulary, `4 · 4 · ${rows} sequences · ${vocabulary} tokens`, device),
   ]);
 }
