@@ -42,8 +42,8 @@ const tokensOf = (some: readonly Sequence[]) =>
   some.reduce((total, { completionIds }) => total + completionIds.length, 0);
 const wave = (size: number, seed: number, scale: number) =>
   Float32Array.from({ length: size }, (_, i) => scale * Math.sin(1.7 * i + seed));
-/** Of every sequence under each objective. */
-const advantages = [wave(4, 1, 1), wave(4, 2, 1)];
+/** [sequences, K]. */
+const advantages = wave(4 * 2, 1, 1);
 const loss = {
   clipRange: 0.2,
   klCoefficient: 0.3,
@@ -62,7 +62,7 @@ function shard(start: number, end: number, oldLogprobs: Float32Array): ShardInpu
   return {
     ...rest,
     sequences: some,
-    advantages: Float32Array.from(advantages.flatMap((row) => [...row.subarray(start, end)])),
+    advantages: advantages.slice(2 * start, 2 * end),
     advantagesPer: 'sequence',
     objectives: objectives.length,
     oldLogprobs: oldLogprobs.slice(first, first + tokensOf(some)),
@@ -84,7 +84,7 @@ function toRequest(policy: TinyPolicy, input: ShardInput): ComputeGradientsReque
     policy: policy.ref(0),
     sequences: onTheWire(input.sequences),
     loss: { ...loss, objectives },
-    advantages: toTensor('advantages', [objectives.length, input.sequences.length], input.advantages),
+    advantages: toTensor('advantages', [input.sequences.length, objectives.length], input.advantages),
     oldLogprobs: toTensor('old', [tokens], input.oldLogprobs),
     referenceLogprobs: toTensor('reference', [tokens], input.referenceLogprobs as Float32Array),
     shard: 0,
@@ -262,14 +262,14 @@ describe('the gradient service', () => {
     ['no sequences', (good) => ({ ...good, sequences: [] }), /^sequences is empty/],
     [
       'advantages of another shape',
-      (good) => ({ ...good, advantages: toTensor('advantages', [2, 3], new Float32Array(6)) }),
-      /^advantages is \[2,3\]; it must be \[2, 4 sequences\] or \[2, 11 tokens\]/,
+      (good) => ({ ...good, advantages: toTensor('advantages', [3, 2], new Float32Array(6)) }),
+      /^advantages is \[3,2\]; it must be \[4 sequences, 2\] or \[11 tokens, 2\]/,
     ],
     [
       'an advantage that is not finite',
       (good, input) => ({
         ...good,
-        advantages: toTensor('advantages', [2, 4], holed(input.advantages, Number.POSITIVE_INFINITY)),
+        advantages: toTensor('advantages', [4, 2], holed(input.advantages, Number.POSITIVE_INFINITY)),
       }),
       /^advantages has Infinity at element 3; it must be finite/,
     ],

@@ -138,12 +138,12 @@ function shardInput(request: ComputeGradientsRequest): { readonly input: ShardIn
   const sequences = toSequences(request.sequences);
   const tokens = sequences.reduce((total, { completionIds }) => total + completionIds.length, 0);
   const advantages = floats(request.advantages, 'advantages');
-  const [k, rows] = advantages.shape;
+  const [rows, k] = advantages.shape;
   if (k !== loss.objectives.length || (rows !== sequences.length && rows !== tokens)) {
     throw new RpcError(
       'INVALID_ARGUMENT',
-      `advantages is [${advantages.shape.join()}]; it must be [${loss.objectives.length}, ${sequences.length} sequences] ` +
-        `or [${loss.objectives.length}, ${tokens} tokens]`,
+      `advantages is [${advantages.shape.join()}]; it must be [${sequences.length} sequences, ${loss.objectives.length}] ` +
+        `or [${tokens} tokens, ${loss.objectives.length}]`,
     );
   }
   const value =

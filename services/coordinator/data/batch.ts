@@ -100,18 +100,14 @@ export function picked(values: Float32Array, stride: number, rows: readonly numb
   return result;
 }
 
-/**
- * Returns columns [start, end) of each row as a new array.
- *
- * @param rows [count, width], row-major
- */
-export function columns(rows: Float32Array, count: number, start: number, end: number): Float32Array {
-  const width = rows.length / count;
-  const piece = new Float32Array(count * (end - start));
-  for (let row = 0; row < count; row++) {
-    piece.set(rows.subarray(row * width + start, row * width + end), row * (end - start));
-  }
-  return piece;
+/** Returns one column of [rows, stride] in float64. */
+export function columnOf(matrix: ArrayLike<number>, stride: number, column: number): Float64Array {
+  return Float64Array.from({ length: matrix.length / stride }, (_, row) => at(matrix, row * stride + column));
+}
+
+/** Writes one column of [rows, stride]. */
+export function setColumn(matrix: Float32Array, stride: number, column: number, values: ArrayLike<number>): void {
+  for (let row = 0; row < values.length; row++) matrix[row * stride + column] = at(values, row);
 }
 
 /**

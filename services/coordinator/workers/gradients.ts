@@ -12,7 +12,7 @@ import {
   type Tensor,
   type TensorHeader,
 } from '@gapo/rpc';
-import { columns, sequencesOf, type Batch, type Shard } from '../data/batch.js';
+import { sequencesOf, type Batch, type Shard } from '../data/batch.js';
 import type { Attempt, Done, WorkerPool } from './workers.js';
 
 type GradientService = 'gapo.gradient.v1.GradientService';
@@ -91,7 +91,7 @@ export interface GradientInput {
   readonly policy: PolicyRefInput;
   readonly batch: Batch;
   readonly loss: LossSpecInput & { readonly objectives: string[] };
-  /** [K, tokens] where perToken, else [K, samples]. */
+  /** [tokens, K] where perToken, else [samples, K]. */
   readonly advantages: Float32Array;
   readonly perToken: boolean;
   /** [tokens]; undefined where the KL loss has no coefficient. */
@@ -224,7 +224,7 @@ function gradientRequest(input: GradientInput, shard: Shard): ComputeGradientsRe
   const { start, end, firstToken, lastToken } = shard;
   const count = loss.objectives.length;
   const tokens = lastToken - firstToken;
-  const piece = perToken ? columns(advantages, count, firstToken, lastToken) : columns(advantages, count, start, end);
+  const [first, last] = perToken ? [firstToken, lastToken] : [start, end];
   const rows = (name: string, values: Float32Array) => {
     const heads = values.length / input.batch.tokens;
     return toTensor(name, [tokens, heads], values.subarray(firstToken * heads, lastToken * heads));
@@ -234,7 +234,7 @@ function gradientRequest(input: GradientInput, shard: Shard): ComputeGradientsRe
     policy: input.policy,
     sequences: sequencesOf(input.batch, shard),
     loss,
-    advantages: toTensor('advantages', [count, perToken ? tokens : end - start], piece),
+    advantages: toTensor('advantages', [last - first, count], advantages.subarray(first * count, last * count)),
     oldLogprobs: flat('old_logprobs', input.batch.logprobs),
     ...(referenceLogprobs && { referenceLogprobs: flat('reference_logprobs', referenceLogprobs) }),
     ...(oldValues && { oldValues: rows('old_values', oldValues) }),

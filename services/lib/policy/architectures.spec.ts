@@ -173,11 +173,11 @@ for (const [name, json] of Object.entries(exampleConfigs)) {
       const evaluator = await Evaluator.open(model, { valueHeads: 0 }, options);
       const all = trainableTensors(model.config, { valueHeads: 0 }).map(({ name }) => weights.get(name) as NamedTensor);
       const { logprobs: oldLogprobs } = await evaluator.evaluate(all, sequences, 1);
-      const perSequence = Float32Array.of(1.2, -0.7, 0.4, 0.9);
+      const perSequence = Float32Array.of(1.2, 0.4, -0.7, 0.9); // [sequences, K]
       const lengths = sequences.map(({ completionIds }) => completionIds.length);
-      const perToken = [0, 1].flatMap((k) =>
-        lengths.flatMap((length, s) => new Array<number>(length).fill(perSequence[2 * k + s] as number)),
-      );
+      const perToken = lengths.flatMap((length, s) =>
+        Array.from({ length }, () => [...perSequence.subarray(2 * s, 2 * s + 2)]).flat(),
+      ); // [tokens, K]
       const shard = {
         sequences,
         objectives: 2,

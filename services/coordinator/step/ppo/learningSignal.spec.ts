@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RunConfig } from '@gapo/config';
-import { createBatch, columns, padded, unpad, type Sample } from '../../data/batch.js';
+import { columnOf, createBatch, padded, setColumn, unpad, type Sample } from '../../data/batch.js';
 import { noonAdvantages } from '../updates/lossInputs.js';
 import { learningSignal } from './learningSignal.js';
 
@@ -44,33 +44,34 @@ const common = { names, batch, scores, klInReward: undefined, values: undefined 
 test('RLOO compares each completion with the other of its prompt, objective by objective', () => {
   const { perToken, advantages } = learningSignal({ ...common, ppo: rloo });
   assert.equal(perToken, false);
-  assert.deepEqual([...advantages], [-2, 2, -4, 4, 0, 0, -10, 10]);
+  assert.deepEqual([...advantages], [-2, 0, 2, 0, -4, -10, 4, 10]);
 });
 
 test('whitening makes every objective one size, over the whole batch', () => {
   const { advantages } = learningSignal({ ...common, ppo: { ...rloo, normalizeAdvantages: true } });
   for (const k of [0, 1]) {
-    const row = advantages.subarray(4 * k, 4 * k + 4);
-    assert.ok(Math.abs(row.reduce((sum, a) => sum + a, 0)) < 1e-6);
-    assert.ok(Math.abs(row.reduce((sum, a) => sum + a * a, 0) / 4 - 1) < 1e-6);
+    const own = columnOf(advantages, 2, k);
+    assert.equal(own.length, 4);
+    assert.ok(Math.abs(own.reduce((sum, a) => sum + a, 0)) < 1e-6);
+    assert.ok(Math.abs(own.reduce((sum, a) => sum + a * a, 0) / 4 - 1) < 1e-6);
   }
 });
 
 test('a completion that was cut pays the penalty in every objective', () => {
   const { advantages } = learningSignal({ ...common, ppo: { ...rloo, missingEosPenalty: 3 } });
-  assert.deepEqual([...advantages], [-2, 2, -1, 1, 0, 0, -7, 7]);
+  assert.deepEqual([...advantages], [-2, 0, 2, 0, -1, -7, 1, 7]);
 });
 
 test('rewards are held within their bounds before the penalty is taken', () => {
   const ppo: RunConfig['ppo'] = { ...rloo, rewardClamp: [0, 3], missingEosPenalty: 3 };
   const { advantages } = learningSignal({ ...common, ppo });
-  assert.deepEqual([...advantages], [-2, 2, 0, 0, 0, 0, 3, -3]);
+  assert.deepEqual([...advantages], [-2, 0, 2, 0, 0, 3, 0, -3]);
 });
 
 test('group-normalised: a prompt with a small spread counts as much as one with a large spread', () => {
   const { perToken, advantages } = learningSignal({ ...common, ppo: { ...rloo, advantages: 'group' } });
   assert.equal(perToken, false);
-  assert.deepEqual([...advantages], [-1, 1, -1, 1, 0, 0, -1, 1]);
+  assert.deepEqual([...advantages], [-1, 0, 1, 0, -1, -1, 1, 1]);
 });
 
 test('the mean of what is better than expected, over tokens', () => {
@@ -82,15 +83,15 @@ test('the mean of what is better than expected, over tokens', () => {
 test('KL in the reward: summed over a completion with RLOO', () => {
   const k1 = Float64Array.from([1, 0, 0, 1, 2, 0, 0, 0]); // sums 1, 1, 2, 0
   const { advantages } = learningSignal({ ...common, ppo: rloo, klInReward: { coefficient: 0.5, k1 } });
-  assert.deepEqual([...advantages], [-2, 2, -5, 5, 0, 0, -11, 11]);
+  assert.deepEqual([...advantages], [-2, 0, 2, 0, -5, -11, 5, 11]);
 });
 
 test('GAE with λ = 1: the reward to go less the value, token by token, and the reward to go as target', () => {
   const values = new Float32Array(8 * 2).fill(0.5);
   const { perToken, advantages, returns } = learningSignal({ ...common, ppo: gae, values });
   assert.equal(perToken, true);
-  assert.deepEqual([...advantages.subarray(0, 8)], [0.5, 2.5, 2.5, 2.5, -0.5, -0.5, 3.5, 3.5]);
-  assert.deepEqual([...advantages.subarray(8)], [-0.5, -0.5, -0.5, -0.5, 9.5, 9.5, 19.5, 19.5]);
+  assert.deepEqual([...columnOf(advantages, 2, 0)], [0.5, 2.5, 2.5, 2.5, -0.5, -0.5, 3.5, 3.5]);
+  assert.deepEqual([...columnOf(advantages, 2, 1)], [-0.5, -0.5, -0.5, -0.5, 9.5, 9.5, 19.5, 19.5]);
   assert.deepEqual([...returns!], [1, 0, 3, 0, 3, 0, 3, 0, 0, 10, 0, 10, 4, 20, 4, 20]);
 });
 
@@ -98,7 +99,7 @@ test('KL in the reward: token by token with GAE', () => {
   const values = new Float32Array(8 * 2);
   const k1 = Float64Array.from([0, 1, 2, 3, 0, 0, 0, 0]);
   const { advantages } = learningSignal({ ...common, ppo: gae, values, klInReward: { coefficient: 1, k1 } });
-  assert.deepEqual([...advantages.subarray(0, 4)], [1, 3 - 6, 3 - 5, 3 - 3]);
+  assert.deepEqual([...columnOf(advantages, 2, 0).subarray(0, 4)], [1, 3 - 6, 3 - 5, 3 - 3]);
 });
 
 test('a batch knows its shards: their samples and their tokens', () => {
@@ -114,7 +115,7 @@ test('a batch knows its shards: their samples and their tokens', () => {
   assert.deepEqual(half.shards, [{ number: 1, start: 0, end: 2, firstToken: 0, lastToken: 4 }]);
 });
 
-test('flat, padded and cut arrays hold the same numbers', () => {
+test('flat, padded and single columns hold the same numbers', () => {
   const flat = Float32Array.from([1, 2, 3, 4, 5, 6]);
   const lengths = Uint32Array.of(2, 1);
   const rows = padded(flat, lengths, 3, 2, 1);
@@ -122,5 +123,7 @@ test('flat, padded and cut arrays hold the same numbers', () => {
   const into = new Float32Array(6);
   unpad(rows, lengths, 3, into, 2, 1);
   assert.deepEqual([...into], [0, 2, 0, 4, 0, 6]);
-  assert.deepEqual([...columns(flat, 2, 1, 3)], [2, 3, 5, 6]);
+  assert.deepEqual([...columnOf(flat, 2, 1)], [2, 4, 6]);
+  setColumn(into, 3, 2, [7, 8]);
+  assert.deepEqual([...into], [0, 2, 7, 4, 0, 8]);
 });

@@ -2,7 +2,7 @@
 import type { RunConfig } from '@gapo/config';
 import { at } from '@gapo/numeric';
 import { gaeAdvantages, groupNormalizedAdvantages, rlooAdvantages, whiten } from '@gapo/objectives';
-import { padded, sumsOf, unpad, type Batch } from '../../data/batch.js';
+import { padded, setColumn, sumsOf, unpad, type Batch } from '../../data/batch.js';
 import type { LearningSignal } from '../updates/lossInputs.js';
 
 /** What the signal is computed from; K objectives. */
@@ -41,8 +41,8 @@ function rewardsOf({ batch, ppo }: SignalInput, scores: Float64Array): Float64Ar
 
 function sequenceSignal(input: SignalInput): LearningSignal {
   const { names, batch, scores, ppo, klInReward } = input;
-  const count = batch.samples.length;
-  const advantages = new Float32Array(names.length * count); // [K, completions]
+  const count = names.length;
+  const advantages = new Float32Array(batch.samples.length * count); // [completions, K]
   const groups = batch.samples.map(({ prompt }) => prompt);
   const penalties = klInReward && sumsOf(klInReward.k1, batch.lengths).map((kl) => klInReward.coefficient * kl);
   const advantagesOf = ppo.advantages === 'group' ? groupNormalizedAdvantages : rlooAdvantages;
@@ -50,7 +50,7 @@ function sequenceSignal(input: SignalInput): LearningSignal {
     const scored = rewardsOf(input, at(scores, k));
     const rewards = penalties ? scored.map((reward, i) => reward - at(penalties, i)) : scored;
     const raw = advantagesOf({ objective, rewards, groups });
-    advantages.set(ppo.normalizeAdvantages ? whiten(objective, raw).values : raw, k * count);
+    setColumn(advantages, count, k, ppo.normalizeAdvantages ? whiten(objective, raw).values : raw);
   });
   return { perToken: false, advantages, returns: undefined };
 }
@@ -63,7 +63,7 @@ function tokenSignal(input: SignalInput): LearningSignal {
   const width = Math.max(...lengths);
   const layout = { width, lengths };
   const count = names.length;
-  const advantages = new Float32Array(count * tokens); // [K, tokens]
+  const advantages = new Float32Array(tokens * count); // [tokens, K]
   const returns = new Float32Array(tokens * count); // [tokens, K]
   const tokenRewards = klInReward && padded(klInReward.k1, lengths, width).map((k1) => -klInReward.coefficient * k1);
   names.forEach((objective, k) => {
@@ -77,7 +77,7 @@ function tokenSignal(input: SignalInput): LearningSignal {
       ...(tokenRewards && { tokenRewards }),
     });
     const used = ppo.normalizeAdvantages ? whiten(objective, result.advantages, { layout }).values : result.advantages;
-    unpad(used, lengths, width, advantages.subarray(k * tokens, (k + 1) * tokens));
+    unpad(used, lengths, width, advantages, count, k);
     unpad(result.returns, lengths, width, returns, count, k);
   });
   return { perToken: true, advantages, returns };

@@ -32,7 +32,7 @@ function materialOf(perToken: boolean): LossInputs {
     batch,
     signal: {
       perToken,
-      advantages: Float32Array.from([...row, ...row.map((x) => 1000 + x)]),
+      advantages: Float32Array.from(row.flatMap((x) => [x, 1000 + x])),
       returns: Float32Array.from(ids.flatMap((id) => [id, 500 + id])),
     },
     referenceLogprobs: Float32Array.from(ids),
@@ -62,7 +62,7 @@ test('every completion is in one minibatch; seed, step and epoch decide, sizes d
 for (const perToken of [false, true]) {
   test(`a piece holds its own rows, ${perToken ? 'token by token' : 'one for each completion'}`, () => {
     const places = [1, 4, 5];
-    const piece = minibatch(materialOf(perToken), 2, places, bounds);
+    const piece = minibatch(materialOf(perToken), places, bounds);
     const own = places.flatMap((place) => batch.samples[place]!.tokenIds);
     assert.deepEqual([piece.batch.tokens, piece.denominator], [8, 8]);
     assert.deepEqual(
@@ -77,7 +77,10 @@ for (const perToken of [false, true]) {
       ],
     );
     const row = perToken ? own : places;
-    assert.deepEqual([...piece.signal.advantages], [...row, ...row.map((x) => 1000 + x)]);
+    assert.deepEqual(
+      [...piece.signal.advantages],
+      row.flatMap((x) => [x, 1000 + x]),
+    );
     assert.deepEqual(
       [...piece.signal.returns!],
       own.flatMap((id) => [id, 500 + id]),

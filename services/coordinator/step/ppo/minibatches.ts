@@ -24,13 +24,11 @@ export function minibatchPlaces(
  * Returns the part of a step's loss inputs that belongs to some of its completions. Sums over its tokens are divided by
  * its own number of tokens.
  *
- * @param count K
  * @param places of the completions, ascending
  * @param bounds the prompts of each shard
  */
 export function minibatch(
   { batch, signal, referenceLogprobs, oldValues }: LossInputs,
-  count: number,
   places: readonly number[],
   bounds: Ranges,
 ): LossInputs {
@@ -41,12 +39,8 @@ export function minibatch(
   const tokens = tokensOf(batch, places);
   const rows = (values: Float32Array | undefined): Float32Array | undefined =>
     values && picked(values, values.length / batch.tokens, tokens);
-  const width = signal.advantages.length / count;
-  const chosen = signal.perToken ? tokens : places;
-  const advantages = new Float32Array(count * chosen.length); // [K, tokens or completions]
-  for (let k = 0; k < count; k++) {
-    chosen.forEach((place, i) => (advantages[k * chosen.length + i] = at(signal.advantages, k * width + place)));
-  }
+  const [count, chosen] = signal.perToken ? [batch.tokens, tokens] : [batch.samples.length, places];
+  const advantages = picked(signal.advantages, signal.advantages.length / count, chosen); // [chosen, K]
   return {
     batch: part,
     signal: { perToken: signal.perToken, advantages, returns: rows(signal.returns) },

@@ -75,7 +75,7 @@ function plannedUpdates(context: StepContext, inputs: LossInputs, bounds: Ranges
     const split = minibatchPlaces(inputs.batch.samples.length, minibatches, config.seed, step, epoch);
     return split.map((places) => ({
       reported: epoch === epochs - 1,
-      inputs: () => (minibatches === 1 ? inputs : minibatch(inputs, config.objectives.length, places, bounds)),
+      inputs: () => (minibatches === 1 ? inputs : minibatch(inputs, places, bounds)),
       ...(extra && { extra }),
     }));
   }).flat();

@@ -1,13 +1,13 @@
 /** What the gradients of an update are computed from, whatever the algorithm; K objectives. */
 import { at } from '@gapo/numeric';
 import type { LossSpecInput } from '@gapo/rpc';
-import type { Batch } from '../../data/batch.js';
+import { columnOf, type Batch } from '../../data/batch.js';
 
 /** The advantages of the surrogate loss, and the critics' targets. */
 export interface LearningSignal {
   /** Whether advantages differ from token to token. */
   readonly perToken: boolean;
-  /** [K, tokens] where perToken, else [K, completions]. */
+  /** [tokens, K] where perToken, else [completions, K]. */
   readonly advantages: Float32Array;
   /** The critics' targets, [tokens, K]; undefined without critics. */
   readonly returns: Float32Array | undefined;
@@ -39,22 +39,18 @@ export function surrogateAlone(clipRange: number, temperature: number): LossSett
  * @param count K
  */
 export function noonAdvantages({ perToken, advantages }: LearningSignal, count: number, batch: Batch): number[] {
-  const width = advantages.length / count;
   return Array.from({ length: count }, (_, k) => {
-    let sum = 0;
-    advantages.subarray(k * width, (k + 1) * width).forEach((advantage, i) => {
-      sum += Math.max(0, advantage) * (perToken ? 1 : at(batch.lengths, i));
-    });
-    return sum / batch.tokens;
+    const gains = columnOf(advantages, count, k).map((advantage) => Math.max(0, advantage));
+    return gains.reduce((sum, gain, row) => sum + gain * (perToken ? 1 : at(batch.lengths, row)), 0) / batch.tokens;
   });
 }
 
-/** Returns Σ w_k A_k, summed in float64 in the order of the objectives: one row instead of K. */
+/** Returns Σ w_k A_k of advantages [rows, K], summed in float64 in the order of the objectives: [rows]. */
 export function weightedAdvantages(advantages: Float32Array, weights: ArrayLike<number>): Float32Array {
-  const width = advantages.length / weights.length;
-  return Float32Array.from({ length: width }, (_, i) => {
+  const count = weights.length;
+  return Float32Array.from({ length: advantages.length / count }, (_, row) => {
     let sum = 0;
-    for (let k = 0; k < weights.length; k++) sum += at(weights, k) * at(advantages, k * width + i);
+    for (let k = 0; k < count; k++) sum += at(weights, k) * at(advantages, row * count + k);
     return sum;
   });
 }

@@ -10,7 +10,7 @@ const names = ['a', 'b'];
 const gram = gramMatrix(gradients, names);
 
 test('advantages are weighted objective by objective', () => {
-  const advantages = Float32Array.from([1, 2, 3, 10, 20, 30]);
+  const advantages = Float32Array.from([1, 10, 2, 20, 3, 30]); // [rows, K]
   assert.deepEqual([...weightedAdvantages(advantages, [2, 0.5])], [7, 14, 21]);
 });
 

@@ -45,7 +45,7 @@ export interface PairObjective {
 
 /** What a step learns from its pairs. */
 export interface PairSignal {
-  /** [K, 2P], Σ over completions of weight · ∇ln π, divided by P, is the ascent direction of each objective: minus the gradient of its mean loss. */
+  /** [2P, K], Σ over completions of weight · ∇ln π, divided by P, is the ascent direction of each objective: minus the gradient of its mean loss. */
   readonly weights: Float32Array;
   readonly objectives: readonly PairObjective[];
 }
@@ -57,7 +57,7 @@ export interface PairSignal {
  */
 export function pairSignal({ names, labels, logprobs, reference, beta, labelSmoothing }: PairInput): PairSignal {
   const count = labels.length;
-  const weights = new Float32Array(names.length * 2 * count);
+  const weights = new Float32Array(2 * count * names.length); // [2P, K]
   const logRatio = (completion: number): number => at(logprobs, completion) - at(reference, completion);
   const objectives = names.map((name, k): PairObjective => {
     const labelled = labels.flatMap((row, pair) => (row[k] === 0 ? [] : [{ pair, label: at(row, k) }]));
@@ -65,8 +65,8 @@ export function pairSignal({ names, labels, logprobs, reference, beta, labelSmoo
     const margins = labelled.map(({ pair, label }) => {
       const margin = beta * label * (logRatio(2 * pair) - logRatio(2 * pair + 1));
       const weight = (-beta * label * preferenceSlope(margin, labelSmoothing) * count) / labelled.length;
-      weights[k * 2 * count + 2 * pair] = weight;
-      weights[k * 2 * count + 2 * pair + 1] = -weight;
+      weights[2 * pair * names.length + k] = weight;
+      weights[(2 * pair + 1) * names.length + k] = -weight;
       return margin;
     });
     const right = margins.reduce((sum, margin) => sum + (margin > 0 ? 1 : margin === 0 ? 0.5 : 0), 0);

@@ -29,7 +29,7 @@ async function input(): Promise<ShardInput> {
   await evaluator.close();
   return {
     sequences,
-    advantages: Float32Array.of(1.2, -0.7, -0.9, 0.3),
+    advantages: Float32Array.of(1.2, -0.9, -0.7, 0.3), // [sequences, K]
     advantagesPer: 'sequence',
     objectives: 2,
     // Some ratios outside the clip range, on either side.
@@ -83,7 +83,7 @@ test('the Gram matrix at the logits equals that of gradients from differentiatio
   const { logprobs } = tokenStatistics(parameter, graph.integers(targets));
   const r = ratio(logprobs, graph.constant([...shard.oldLogprobs]));
   for (let k = 0; k < 2; k++) {
-    const advantages = [0, 0, 0, 1, 1, 1, 1].map((sequence) => shard.advantages[k * 2 + sequence] as number);
+    const advantages = [0, 0, 0, 1, 1, 1, 1].map((sequence) => shard.advantages[sequence * 2 + k] as number);
     const seed = graph.constant(advantages);
     const parts = (['positive', 'negative'] as const).map((sign) => surrogateSlope(r, graph.constant(7), 0.2, sign));
     const choose = graph.constant(advantages.map((a) => (a >= 0 ? 1 : 0)));

@@ -143,18 +143,13 @@ export function shardFeeds(
   input: ShardInput,
   batch: SequenceBatch,
 ): Readonly<Record<string, TensorArray>> {
-  const { objectives, value } = input;
-  const rows = input.advantages.length / objectives;
-  const advantages = new Float32Array(input.advantages.length); // [rows, K]
-  for (let k = 0; k < objectives; k++) {
-    for (let row = 0; row < rows; row++) advantages[row * objectives + k] = input.advantages[k * rows + row] as number;
-  }
+  const { advantages, objectives, value } = input;
   const scalar = (x: number): TensorArray => ({ data: Float32Array.of(x), dims: [] });
   const perToken = (data: Float32Array): TensorArray => ({ data, dims: [batch.tokens] });
   return {
     ...parameterFeeds(version),
     ...completionFeeds(batch, input.temperature),
-    advantages: { data: advantages, dims: [rows, objectives] },
+    advantages: { data: advantages, dims: [advantages.length / objectives, objectives] },
     oldLogprobs: perToken(input.oldLogprobs),
     denominator: scalar(input.denominator),
     // Without a KL term the reference has no effect, and the old log-probabilities replace it.
@@ -182,7 +177,6 @@ function statistics(
   const entropy = outputs['entropy']?.data as Float32Array;
   const values = outputs['values']?.data as Float32Array | undefined;
   const clipped = new Array<number>(input.objectives).fill(0);
-  const rows = input.advantages.length / input.objectives;
   let klSum = 0;
   let entropySum = 0;
   let maxLogprobGap = 0;
@@ -196,7 +190,7 @@ function statistics(
     const ratio = importanceRatio(logprobs[n] as number, input.oldLogprobs[n] as number);
     const row = input.advantagesPer === 'token' ? n : Number(batch.sequenceOf.data[n]);
     for (let k = 0; k < input.objectives; k++) {
-      const advantage = input.advantages[k * rows + row] as number;
+      const advantage = input.advantages[row * input.objectives + k] as number;
       if (isClipped(ratio, advantage, input.clipRange)) clipped[k] = (clipped[k] as number) + 1;
     }
   }

@@ -38,7 +38,7 @@ function version(spec: TrainableSpec): readonly NamedTensor[] {
 interface Settings {
   readonly spec: TrainableSpec;
   readonly passes: GradientGraphOptions['passes'];
-  /** K × sequences or K × tokens. */
+  /** [sequences, K] or [tokens, K]. */
   readonly advantages: Float32Array;
   readonly oldLogprobs: Float32Array;
 }
@@ -101,10 +101,9 @@ interface Outputs {
 
 /** PPO's surrogate of objective k, from the forward losses alone. */
 function surrogate(k: number, { passes, advantages, oldLogprobs }: Settings, { logprobs }: Outputs): number {
-  const rows = advantages.length / objectives;
   let total = 0;
   for (let n = 0; n < tokens; n++) {
-    const a = advantages[k * rows + (passes === 'token' ? n : (sequenceOf[n] as number))] as number;
+    const a = advantages[(passes === 'token' ? n : (sequenceOf[n] as number)) * objectives + k] as number;
     total += clippedSurrogate(importanceRatio(logprobs[n] as number, oldLogprobs[n] as number), a, clipRange);
   }
   return total / loss.denominator;
@@ -185,7 +184,7 @@ async function clippingOldLogprobs(spec: TrainableSpec): Promise<Float32Array> {
   return Float32Array.from(outputs['logprobs']?.data as Float64Array, (x, n) => x + (shifts[n] as number));
 }
 
-const perSequence = Float32Array.of(1.2, -0.7, 0.4, -0.9, 0.3, -1.1);
+const perSequence = Float32Array.of(1.2, -0.9, -0.7, 0.3, 0.4, -1.1); // [sequences, K]
 const perToken = wave(tokens * objectives, 11, 1.3);
 const adapters: TrainableSpec = { lora, valueHeads: 0 };
 const withCritics: TrainableSpec = { lora, valueHeads: objectives };
@@ -213,10 +212,9 @@ describe('the shared backward pass gives the gradients of separate passes', () =
   ] as const) {
     test(what, async () => {
       const oldLogprobs = await clippingOldLogprobs(spec);
-      const spread = Float32Array.from({ length: objectives * tokens }, (_, i) => {
-        const [k, n] = [Math.floor(i / tokens), i % tokens];
-        return perSequence[k * 3 + (sequenceOf[n] as number)] as number;
-      });
+      const spread = Float32Array.from(
+        sequenceOf.flatMap((sequence) => [...perSequence.subarray(sequence * objectives, (sequence + 1) * objectives)]),
+      ); // [tokens, K]
       const results = [];
       for (const [passes, advantages] of [
         ['signed', perSequence],

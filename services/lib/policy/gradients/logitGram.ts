@@ -74,13 +74,12 @@ export class LogitGramEngine {
     const logprobs = outputs['logprobs']?.data as Float32Array;
     const norms = outputs['norms']?.data as Float32Array;
     const k = input.objectives;
-    const rows = input.advantages.length / k;
     const slopes = new Float64Array(k);
     for (let n = 0; n < batch.tokens; n++) {
       const ratio = importanceRatio(logprobs[n] as number, input.oldLogprobs[n] as number);
       const row = input.advantagesPer === 'token' ? n : Number(batch.sequenceOf.data[n]);
       for (let i = 0; i < k; i++) {
-        const advantage = input.advantages[i * rows + row] as number;
+        const advantage = input.advantages[row * k + i] as number;
         slopes[i] = surrogateSlope(ratio, advantage, input.clipRange) / input.denominator;
       }
       for (let i = 0; i < k; i++) {

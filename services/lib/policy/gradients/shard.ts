@@ -6,17 +6,19 @@ import type { GradientScope } from './gradientGraph.js';
 /** The surrogate's settings and data for one shard. Token arrays run through all completion tokens, in order. */
 export interface ShardInput {
   readonly sequences: readonly Sequence[];
-  /** K × sequences, or K × tokens: objective by objective. */
+  /** [sequences, K] or [tokens, K]. */
   readonly advantages: Float32Array;
   readonly advantagesPer: 'sequence' | 'token';
+  /** K. */
   readonly objectives: number;
+  /** [tokens]. */
   readonly oldLogprobs: Float32Array;
   /** Divides every sum over tokens: the completion tokens of the whole batch. */
   readonly denominator: number;
   readonly temperature: number;
   readonly clipRange: number;
   readonly klCoefficient: number;
-  /** Required where klCoefficient is not 0. */
+  /** [tokens]; required where klCoefficient is not 0. */
   readonly referenceLogprobs?: Float32Array;
   readonly entropyCoefficient: number;
   /** Which trained tensors get gradients. @default 'all' */
@@ -27,7 +29,9 @@ export interface ShardInput {
   readonly value?: {
     readonly coefficient: number;
     readonly clip: number;
+    /** [tokens, heads]. */
     readonly oldValues: Float32Array;
+    /** [tokens, heads]. */
     readonly returns: Float32Array;
   };
 }
@@ -63,18 +67,13 @@ export function partOf(input: ShardInput, indices: readonly number[]): ShardInpu
         return all.subarray(start, start + completionIds.length * width);
       }),
     );
-  const rows = input.advantages.length / input.objectives;
-  const ofObjective = (k: number): Float32Array => {
-    const row = input.advantages.subarray(k * rows, (k + 1) * rows);
-    return input.advantagesPer === 'token'
-      ? ofTokens(row)
-      : Float32Array.from(indices, (index) => row[index] as number);
-  };
-  const { referenceLogprobs, value } = input;
+  const { advantages, objectives, referenceLogprobs, value } = input;
+  const ofSequences = (all: Float32Array, width: number): Float32Array =>
+    concatenated(indices.map((index) => all.subarray(index * width, (index + 1) * width)));
   return {
     ...input,
     sequences: indices.map((index) => input.sequences[index] as Sequence),
-    advantages: concatenated(Array.from({ length: input.objectives }, (_, k) => ofObjective(k))),
+    advantages: (input.advantagesPer === 'token' ? ofTokens : ofSequences)(advantages, objectives),
     oldLogprobs: ofTokens(input.oldLogprobs),
     ...(referenceLogprobs === undefined ? {} : { referenceLogprobs: ofTokens(referenceLogprobs) }),
     ...(value === undefined
@@ -111,7 +110,7 @@ export function checkShard(input: ShardInput, spec: TrainableSpec): void {
     if (found !== expected) throw new RangeError(`${name} has ${found} elements, this shard needs ${expected}`);
   };
   const rows = input.advantagesPer === 'token' ? tokens : input.sequences.length;
-  expect('advantages', input.advantages.length, input.objectives * rows);
+  expect('advantages', input.advantages.length, rows * input.objectives);
   expect('old_logprobs', input.oldLogprobs.length, tokens);
   if (!(input.denominator > 0)) throw new RangeError(`denominator is ${input.denominator}; it must be above 0`);
   if (input.klCoefficient !== 0) {

@@ -563,7 +563,7 @@ export interface ComputeGradientsRequestJson {
   sequences: SequenceJson[];
   /** The surrogate. */
   loss?: LossSpecJson;
-  /** float32: [K, sequences] where one advantage holds for a whole sequence (exact shared backward pass), else [K, tokens]. */
+  /** float32: [sequences, K] where one advantage holds for a whole sequence (exact shared backward pass), else [tokens, K]. */
   advantages?: TensorJson;
   /** float32 [tokens]: log-probabilities under the policy that sampled them. */
   oldLogprobs?: TensorJson;

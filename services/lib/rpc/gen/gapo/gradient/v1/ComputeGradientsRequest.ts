@@ -22,7 +22,7 @@ export interface ComputeGradientsRequestInput {
    */
   'loss'?: (_gapo_gradient_v1_LossSpecInput | null);
   /**
-   * float32: [K, sequences] where one advantage holds for a whole sequence (exact shared backward pass), else [K, tokens].
+   * float32: [sequences, K] where one advantage holds for a whole sequence (exact shared backward pass), else [tokens, K].
    */
   'advantages'?: (_gapo_tensor_v1_TensorInput | null);
   /**
@@ -64,7 +64,7 @@ export interface ComputeGradientsRequest {
    */
   'loss': (_gapo_gradient_v1_LossSpec | null);
   /**
-   * float32: [K, sequences] where one advantage holds for a whole sequence (exact shared backward pass), else [K, tokens].
+   * float32: [sequences, K] where one advantage holds for a whole sequence (exact shared backward pass), else [tokens, K].
    */
   'advantages': (_gapo_tensor_v1_Tensor | null);
   /**
