@@ -9,11 +9,17 @@ export type Schemas = Readonly<Record<string, z.ZodType>>;
  * services/reward/KIND/mod.ts.
  *
  * @example
+ * ```ts
+ * import type { RewardKind } from '@gapo/config';
+ * import { z } from '@gapo/service';
+ *
  * const constant: RewardKind = {
  *   summary: 'the same score for every completion',
- *   entry: { score: finiteNumber.describe('the score') },
+ *   entry: { score: z.number().describe('the score') },
  *   settings: {},
  * };
+ * console.log(constant.summary);
+ * ```
  */
 export interface RewardKind<Entry extends Schemas = Schemas, Settings extends Schemas = Schemas> {
   /** What computes the scores, as a noun phrase. */
