@@ -48,8 +48,8 @@ test('seven billion parameters without their weights', async (t) => {
   // Rank 16 on every linear map: 16 · (in + out) for each.
   assert.equal(plan.trained, 32 * 16 * (4 * 2 * 4096 + 3 * (4096 + 11_008)));
   const [rollout, gradient] = plan.workers;
-  assert.ok(rollout!.deviceBytes > 2 * 4 * plan.parameters);
-  assert.ok(gradient!.deviceBytes > 4 * plan.parameters);
+  assert.ok(rollout.deviceBytes > 2 * 4 * plan.parameters);
+  assert.ok(gradient.deviceBytes > 4 * plan.parameters);
   assert.deepEqual([plan.run.objectives, plan.run.promptTokens, plan.run.completionTokens], [2, 256, 48]);
 
   const text = await gapo(t, ['plan', path, '--teraflops', '100']);

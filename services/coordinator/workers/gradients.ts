@@ -10,7 +10,6 @@ import {
   type LossSpecInput,
   type PolicyRefInput,
   type Tensor,
-  type TensorHeader,
 } from '@gapo/rpc';
 import { sequencesOf, type Batch, type Shard } from '../data/batch.js';
 import type { Attempt, Done, WorkerPool } from './workers.js';

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { combine, combinerOf, combiners, defineCombiner, gramMatrix } from '@gapo/objectives';
 import { ConfigError, parseValue, z } from '@gapo/service';
-import { checkCombination, combinerSettings, combineSchema, type CombinationConfig } from './combine.js';
 import { alternativesOf } from '../document/fields.js';
+import { checkCombination, combinerSettings, combineSchema, type CombinationConfig } from './combine.js';
 
 /** d = scale · g of the objective whose gradient is the longest. */
 const longest = defineCombiner({
