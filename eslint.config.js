@@ -1,7 +1,19 @@
 // Lint rules: what the compiler cannot see. Style is prettier's.
 import js from '@eslint/js';
 import importX from 'eslint-plugin-import-x';
+import jsdoc from 'eslint-plugin-jsdoc';
 import tseslint from 'typescript-eslint';
+
+/** Files are named in camelCase; `.spec.ts` is a test, `.fixture.ts` is what tests share. */
+const fileName = {
+  create: (context) => ({
+    Program(node) {
+      const name = context.filename.split('/').at(-1);
+      if (/^[a-z][a-zA-Z0-9]*(\.(spec|fixture|config|gen))?\.[mc]?[jt]s$/.test(name)) return;
+      context.report({ node, message: `${name}: file names are camelCase` });
+    },
+  }),
+};
 
 export default tseslint.config(
   {
@@ -18,7 +30,8 @@ export default tseslint.config(
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.recommendedTypeChecked],
-    plugins: { 'import-x': importX },
+    plugins: { 'import-x': importX, gapo: { rules: { 'file-name': fileName } }, jsdoc },
+    settings: { jsdoc: { mode: 'typescript' } },
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
       // A promise that nobody waits for hides its error. `void` marks the ones whose end does not matter.
@@ -43,8 +56,34 @@ export default tseslint.config(
         'error',
         { allowNumber: true, allowBoolean: true, allowNever: true },
       ],
-      // Indexed access is checked by the compiler (noUncheckedIndexedAccess); where a bound was just tested, `!` says so.
-      '@typescript-eslint/no-non-null-assertion': 'off',
+      // A value that may be missing is handled or ruled out by its type; @gapo/numeric has at() and required().
+      '@typescript-eslint/no-non-null-assertion': 'error',
+      // Variables are camelCase, constants too. What is destructured keeps the name that its owner gave it.
+      '@typescript-eslint/naming-convention': [
+        'error',
+        { selector: 'variable', format: ['camelCase'], leadingUnderscore: 'allow' },
+        { selector: 'variable', modifiers: ['destructured'], format: null },
+        { selector: 'function', format: ['camelCase'] },
+        { selector: 'typeLike', format: ['PascalCase'] },
+        { selector: 'classProperty', format: ['camelCase'], leadingUnderscore: 'forbid' },
+      ],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: ':matches(PropertyDefinition, MethodDefinition[kind!="constructor"])[accessibility]',
+          message: 'members are public, or #private',
+        },
+        {
+          selector: 'PropertyDefinition[definite=true]',
+          message: 'initialise the field, or give it a type that allows absence',
+        },
+        { selector: 'VariableDeclarator[definite=true]', message: 'initialise the variable' },
+      ],
+      // What a documented function throws is part of its contract.
+      'jsdoc/require-throws': 'error',
+      'jsdoc/check-param-names': ['error', { checkDestructured: false, disableMissingParamChecks: true }],
+      'jsdoc/check-tag-names': ['error', { definedTags: ['remarks'] }],
+      'gapo/file-name': 'error',
       '@typescript-eslint/no-confusing-void-expression': 'off',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       '@typescript-eslint/no-invalid-void-type': 'off',
