@@ -8,13 +8,13 @@ import { Coordinator, coordinatorAddress } from '../client.js';
 import { exitInterrupted, Exit } from '../exit.js';
 import { analyse } from '../fronts/analysis.js';
 import { frontOf, memberOf, newestFront, readFront, type Front, type Member } from '../fronts/front.js';
+import { frontPlot } from '../fronts/frontPlot.js';
+import { frontJson, frontTable } from '../fronts/frontTable.js';
 import { listenForInterrupts } from '../interrupts.js';
 import { assignmentList } from '../options/assignments.js';
 import { coordinatorOption, dataOption, jsonOption } from '../options/options.js';
 import { print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
-import { frontJson, frontTable } from '../render/front.js';
-import { frontPlot } from '../render/frontPlot.js';
 import { makeReporter } from '../render/reporter.js';
 import { evaluate } from './evaluate.js';
 

@@ -1,18 +1,6 @@
-/** How an engine computes: its device, memory and precision. */
+/** The options of an engine that splits batches: its device, memory and precision. */
 import type { SessionOptions } from '@gapo/graph';
 import type { MemoryOptions } from './batches/microBatches.js';
+import type { PrecisionOptions } from './precision.js';
 
-/**
- * The precision of matrix products. float16 halves the memory of the weights on a GPU and suits its tensor cores. Everything
- * between the products stays float32, and so do adapters, gradients and optimizer state.
- */
-export type EnginePrecision = 'float32' | 'float16';
-
-/** The precision option of an engine. */
-export interface PrecisionOptions {
-  /** @default 'float32' */
-  readonly precision?: EnginePrecision;
-}
-
-/** The options of an engine that splits batches. */
 export interface EngineOptions extends SessionOptions, PrecisionOptions, MemoryOptions {}

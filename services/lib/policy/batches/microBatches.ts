@@ -5,7 +5,7 @@
  * so workers with the same options agree to the last bit.
  */
 import { type DecoderConfig, type MicroBatchExtents, activationBytes, defaultMemoryBudget } from '@gapo/model';
-import type { PrecisionOptions } from '../engineOptions.js';
+import type { PrecisionOptions } from '../precision.js';
 
 /** Bounds the memory of a computation. Workers with different options differ in the last bits of their sums. */
 export interface MemoryOptions {

@@ -10,7 +10,7 @@ import { type DecoderConfig, type DecoderModel, type TrainableSpec, trainableTen
 import { masking } from '../decoder/masks.js';
 import { decodeSequences } from '../decoder/sequences.js';
 import { tensorSource } from '../decoder/tensorSource.js';
-import type { EnginePrecision } from '../engineOptions.js';
+import type { EnginePrecision } from '../precision.js';
 import { type Drawing, draw, drawingInputs, isProcessed } from './drawing.js';
 import { decodeStep } from './step.js';
 import { stepWeights } from './weights.js';

@@ -2,7 +2,7 @@
 import { Session, type SessionOptions, type TensorArray, int64 } from '@gapo/graph';
 import type { DecoderModel, NamedTensor, TrainableSpec } from '@gapo/model';
 import { parameterFeeds, pick } from '../decoder/completions.js';
-import type { PrecisionOptions } from '../engineOptions.js';
+import type { PrecisionOptions } from '../precision.js';
 import { type CachePiece, KeyValueCache, cachePart } from './cache.js';
 import type { Drawing } from './drawing.js';
 import { prefillGraph, stretchGraph } from './graphs.js';

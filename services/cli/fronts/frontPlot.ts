@@ -1,9 +1,9 @@
 /** A front as an SVG: one panel for each pair of objectives, dark on light, readable without style sheets. */
-import type { FrontAnalysis } from '../fronts/analysis.js';
-import type { Front } from '../fronts/front.js';
-import { axisOf, type Axis } from './axis.js';
-import { placeLabels } from './labels.js';
-import { element, svgDocument, textElement } from './svg.js';
+import { axisOf, type Axis } from '../render/axis.js';
+import { placeLabels } from '../render/labels.js';
+import { element, svgDocument, textElement } from '../render/svg.js';
+import type { FrontAnalysis } from './analysis.js';
+import type { Front } from './front.js';
 
 const [panelWidth, panelHeight] = [680, 500];
 const margin = { left: 76, right: 24, top: 20, bottom: 62 };

@@ -1,8 +1,8 @@
 /** A front as a table, and as the JSON object of `--json`. */
-import type { FrontAnalysis } from '../fronts/analysis.js';
-import type { Front } from '../fronts/front.js';
-import { fixed, orNull, significant } from './numbers.js';
-import { table } from './table.js';
+import { fixed, orNull, significant } from '../render/numbers.js';
+import { table } from '../render/table.js';
+import type { FrontAnalysis } from './analysis.js';
+import type { Front } from './front.js';
 
 const range = (low: number | null | undefined, high: number | null | undefined): string =>
   `${fixed(low ?? undefined, 3)} to ${fixed(high ?? undefined, 3)}`;

@@ -1,0 +1,78 @@
+/** Imports follow the order of folders, types included. */
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { againstFolders, againstPackages, layersOf, sourcesUnder } from './importOrder.js';
+import { projectRoot } from './services.js';
+
+const packages = ['services', 'services/lib'].flatMap((folder) =>
+  readdirSync(join(projectRoot, folder), { withFileTypes: true })
+    .map((entry) => join(folder, entry.name))
+    .filter((path) => existsSync(join(projectRoot, path, 'package.json'))),
+);
+const nameOf = (folder: string): string =>
+  (JSON.parse(readFileSync(join(projectRoot, folder, 'package.json'), 'utf8')) as { name: string }).name;
+
+for (const folder of packages) {
+  test(`${folder}: imports point down the order of folders`, () => {
+    const sources = sourcesUnder(projectRoot, folder);
+    assert.ok(sources.length > 0);
+    assert.deepEqual(againstFolders(folder, layersOf[folder] ?? [['.']], sources), []);
+  });
+}
+
+test('no package imports a service, but for the types of what a training prints', () => {
+  const services = packages.filter((folder) => !folder.startsWith('services/lib/')).map(nameOf);
+  const found = againstPackages(services, sourcesUnder(projectRoot, 'services'));
+  // A training is a child process. It is no dependency of the command, so that only types can be imported.
+  assert.deepEqual(
+    found.filter((sentence) => !/^services\/cli\/.* imports @gapo\/training,/.test(sentence)),
+    [],
+  );
+  const cli = JSON.parse(readFileSync(join(projectRoot, 'services/cli/package.json'), 'utf8')) as {
+    dependencies: Record<string, string>;
+  };
+  assert.ok(!('@gapo/training' in cli.dependencies));
+});
+
+test('a planted import against the order is found, of a type too', (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'gapo-imports-'));
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  const folder = 'services/coordinator';
+  const layers = layersOf[folder] ?? [];
+  const plant = (path: string, text: string): void => {
+    mkdirSync(join(root, folder, dirname(path)), { recursive: true });
+    writeFileSync(join(root, folder, path), text);
+  };
+  const found = (): string[] => againstFolders(folder, layers, sourcesUnder(root, folder));
+
+  plant('runs/run.ts', "import { versions } from '../state/versions.js';\nexport interface Run {}");
+  plant('state/versions.ts', 'export const versions = [];');
+  assert.deepEqual(found(), []);
+
+  const [state, run, scoring, workers] = [
+    'state/goals.ts',
+    'runs/run.ts',
+    'scoring/scoring.ts',
+    'workers/workers.ts',
+  ].map((path) => join(folder, path));
+  plant('state/goals.ts', "import type { Run } from '../runs/run.js';\nexport type Goals = Run;");
+  assert.deepEqual(found(), [`${state} imports ${run}, which is not below it`]);
+  plant('state/goals.ts', "export type Goals = import('../runs/run.js').Run;");
+  assert.deepEqual(found(), [`${state} imports ${run}, which is not below it`]);
+  plant('state/goals.ts', '');
+  plant('workers/workers.ts', '');
+  plant('scoring/scoring.ts', "export { workers } from '../workers/workers.js';");
+  assert.deepEqual(found(), [`${scoring} imports ${workers}, which is not below it`]);
+
+  plant('scoring/scoring.ts', '');
+  plant('attic/old.ts', '');
+  assert.throws(found, /services\/coordinator\/attic has no place/);
+
+  plant('attic/old.ts', "import type { Service } from '@gapo/rollout';");
+  assert.deepEqual(againstPackages(['@gapo/rollout'], sourcesUnder(root, folder)), [
+    `${folder}/attic/old.ts imports @gapo/rollout, which is a service`,
+  ]);
+});
