@@ -58,10 +58,10 @@ export default tseslint.config(
       ],
       // A value that may be missing is handled or ruled out by its type; @gapo/numeric has at() and required().
       '@typescript-eslint/no-non-null-assertion': 'error',
-      // Variables are camelCase, constants too. What is destructured keeps the name that its owner gave it.
+      // Variables are camelCase, constants too, and PascalCase where they hold a class. What is destructured keeps its name.
       '@typescript-eslint/naming-convention': [
         'error',
-        { selector: 'variable', format: ['camelCase'], leadingUnderscore: 'allow' },
+        { selector: 'variable', format: ['camelCase', 'PascalCase'], leadingUnderscore: 'allow' },
         { selector: 'variable', modifiers: ['destructured'], format: null },
         { selector: 'function', format: ['camelCase'] },
         { selector: 'typeLike', format: ['PascalCase'] },

@@ -102,7 +102,11 @@ class BadRequest extends Error {
   override readonly name = 'BadRequest';
 }
 
-/** Handles a request within a span. */
+/**
+ * Handles a request within a span.
+ *
+ * @throws BadRequest for what is no run id
+ */
 function answered<T>(runId: string | undefined, answer: () => Promise<T>): Promise<T> {
   if (runId !== undefined && !isRunId(runId)) {
     throw new BadRequest(`${JSON.stringify(runId)} is no run id: expected letters, digits, "-" and "_"`);

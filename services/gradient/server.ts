@@ -123,7 +123,11 @@ function toSequences(sequences: readonly Sequence[]): readonly TokenSequence[] {
   return sequences.map(({ promptIds, completionIds }) => ({ promptIds, completionIds }));
 }
 
-/** Reads a request's shard. @throws RpcError INVALID_ARGUMENT that names the field */
+/**
+ * Reads a request's shard.
+ *
+ * @throws RpcError INVALID_ARGUMENT that names the field
+ */
 function shardInput(request: ComputeGradientsRequest): { readonly input: ShardInput; readonly loss: LossSpec } {
   const { loss } = request;
   if (loss === null) throw new RpcError('INVALID_ARGUMENT', 'loss is not set');

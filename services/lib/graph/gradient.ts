@@ -12,6 +12,8 @@ export type Seed = readonly [value: Value, gradient: Value];
  * K gradients, [K, ...shape]: the k-th is that of seeds whose rows are multiplied by weights[:, k]. Parameters on which no
  * seed depends are absent from the result.
  *
+ * @throws Error without seeds, and for an operator that has no gradient
+ *
  * @example
  * The slope of Σ x² at (1, 2, 3), computed by onnxruntime:
  *

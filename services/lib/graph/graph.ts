@@ -215,6 +215,8 @@ export class Graph {
   /**
    * Makes a value an output under the name that it has. For bodies of loops and branches, whose outputs are identified by
    * position: a new name would cost a copy in every iteration.
+   *
+   * @throws Error for a value of another graph
    */
   result(value: Value): void {
     if (value.graph !== this)
@@ -277,7 +279,11 @@ function namesRead({ inputs, attributes }: Node): readonly string[] {
   return [...inputs.flatMap((input) => input?.name ?? []), ...inner];
 }
 
-/** The innermost of the values' graphs, where a node over them belongs. Work on outer values stays outside a loop. */
+/**
+ * The innermost of the values' graphs, where a node over them belongs. Work on outer values stays outside a loop.
+ *
+ * @throws Error without a value
+ */
 export function graphOf(...values: readonly (Value | undefined)[]): Graph {
   let innermost: Graph | undefined;
   for (const value of values) {

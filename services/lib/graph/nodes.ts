@@ -2,7 +2,11 @@
 import { type Attribute, type DataType, type Dim, type Graph, type Value, graphOf } from './graph.js';
 import { elementTypes, microsoftDomain } from './onnx.js';
 
-/** The dimensions of an element-wise operation on two values, by NumPy's rules. @throws Error where they do not broadcast */
+/**
+ * The dimensions of an element-wise operation on two values, by NumPy's rules.
+ *
+ * @throws Error where they do not broadcast
+ */
 export function broadcastDims(a: readonly Dim[], b: readonly Dim[]): Dim[] {
   const rank = Math.max(a.length, b.length);
   const dims: Dim[] = [];
@@ -86,7 +90,11 @@ export interface MatmulOptions {
   readonly full?: boolean;
 }
 
-/** Multiplies matrices over the last two axes. A two-dimensional right operand serves every leading index. */
+/**
+ * Multiplies matrices over the last two axes. A two-dimensional right operand serves every leading index.
+ *
+ * @throws Error where the inner dimensions differ
+ */
 export function emitMatmul(a: Value, b: Value, options: MatmulOptions = {}): Value {
   const { transA = false, transB = false, alpha = 1, full = false } = options;
   const m = a.dims.at(transA ? -1 : -2) as Dim;

@@ -44,6 +44,8 @@ function cudaLibrary(): string {
 /**
  * The runtime lists every backend that it knows, even where its library is missing, and then fails with an error of the
  * dynamic linker. This check gives the error that helps.
+ *
+ * @throws SessionError where the device's library is missing
  */
 function checkDevice(device: 'cpu' | 'cuda'): void {
   if (device === 'cpu' || existsSync(cudaLibrary())) return;

@@ -28,9 +28,10 @@ export class NonFiniteError extends Error {
 }
 
 /**
- * Throws {@link NonFiniteError} for the first entry that is not finite.
+ * Checks that every entry is finite.
  *
  * @param values any length
+ * @throws NonFiniteError for the first entry that is not
  */
 export function assertFinite(values: ArrayLike<number>, objective: string, quantity: string, advice: string): void {
   for (let i = 0; i < values.length; i++) {

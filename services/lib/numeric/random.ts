@@ -74,6 +74,7 @@ export function uniform(seed: number, ...counters: readonly number[]): number {
  * @param out any length; overwritten
  * @param firstPosition position of element 0
  * @returns `out`
+ * @throws RangeError for a seed or a counter out of range
  */
 export function fillUniforms(
   out: Float32Array,
@@ -100,6 +101,7 @@ export function fillUniforms(
  * @param length number of items, at most 2³²
  * @param seed integer in [0, 2⁵³)
  * @param counters up to three integers in [0, 2³²), for example the epoch
+ * @throws RangeError for a length, a seed or a counter out of range
  *
  * @example
  * The order of a data set's lines in each epoch:
@@ -134,6 +136,7 @@ export function permutation(length: number, seed: number, ...counters: readonly 
  * Fills `out` with indices drawn from 0 .. count-1 with replacement: the bootstrap's resample number `resample`.
  *
  * @param count in [1, 2³²)
+ * @throws RangeError for a count, a seed or a resample out of range
  */
 export function fillResample(out: Uint32Array, count: number, seed: number, resample: number): Uint32Array {
   checkSeed(seed);
@@ -159,6 +162,7 @@ export function fillResample(out: Uint32Array, count: number, seed: number, resa
  * @param seed integer in [0, 2⁵³)
  * @param purpose at least one character; the same text always gives the same seed
  * @returns integer in [0, 2⁵³)
+ * @throws RangeError for a seed out of range or an empty purpose
  *
  * @example
  * Draws for two purposes under one seed, which share no counters:

@@ -41,6 +41,7 @@ export function mean(values: ArrayLike<number>): number {
  * Standard deviation, by the two-pass formula.
  *
  * @param kind `sample` divides by n - 1 and needs two values, `population` divides by n. @default 'sample'
+ * @throws RangeError without values, and for the sample deviation of one value
  */
 export function standardDeviation(values: ArrayLike<number>, kind: 'sample' | 'population' = 'sample'): number {
   const center = mean(values);
@@ -54,6 +55,8 @@ export function standardDeviation(values: ArrayLike<number>, kind: 'sample' | 'p
 /**
  * Mean with its bootstrap percentile interval (Efron 1979): the 2.5 % and 97.5 % quantiles of the means of resamples
  * drawn with replacement.
+ *
+ * @throws RangeError without values, and for fewer than 100 resamples
  */
 export function bootstrapMean(values: ArrayLike<number>, options: BootstrapOptions): Estimate {
   const resamples = options.resamples ?? defaultResamples;

@@ -82,7 +82,11 @@ export function groupNormalizedAdvantages(
 /** The default floor under the standard deviation of a prompt's rewards. */
 export const groupStdFloor = 1e-4;
 
-/** The completions of each prompt, by their indices, in the order in which prompts first appear. */
+/**
+ * The completions of each prompt, by their indices, in the order in which prompts first appear.
+ *
+ * @throws RangeError where lengths differ, NonFiniteError for a reward that is not finite
+ */
 function membersOfGroups({ objective, rewards, groups }: GroupedRewards): Map<number, number[]> {
   if (rewards.length !== groups.length) {
     throw new RangeError(`${objective}: ${rewards.length} rewards but ${groups.length} group indices`);

@@ -32,7 +32,11 @@ export function packageDefinition(): PackageDefinition {
   return loaded;
 }
 
-/** Returns the definition of one service, in the form of grpc-js. */
+/**
+ * Returns the definition of one service, in the form of grpc-js.
+ *
+ * @throws Error for a service that no proto file defines
+ */
 export function serviceDefinition(service: ServiceName): grpc.ServiceDefinition {
   const definition = packageDefinition()[service];
   if (definition === undefined || 'format' in definition) {

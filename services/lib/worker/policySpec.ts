@@ -10,7 +10,11 @@ export interface RequestedPolicy {
   readonly engine: EngineKey;
 }
 
-/** Reads a request's policy. @throws RpcError INVALID_ARGUMENT that names the field */
+/**
+ * Reads a request's policy.
+ *
+ * @throws RpcError INVALID_ARGUMENT that names the field
+ */
 export function requestedPolicy(policy: PolicyRef | null): RequestedPolicy {
   if (policy === null) throw invalid('policy is not set; name a run, a version and a specification');
   if (policy.runId === '') throw invalid('policy.run_id is empty');

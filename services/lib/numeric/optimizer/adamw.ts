@@ -100,7 +100,11 @@ function checkOptions(options: Required<AdamWOptions>): void {
   expect(learningRate * weightDecay < 1, 'learningRate·weightDecay', learningRate * weightDecay, 'less than 1');
 }
 
-/** Entries must be finite, and so must their squares in float32, or the second moment would silence them for good. */
+/**
+ * Entries must be finite, and so must their squares in float32, or the second moment would silence them for good.
+ *
+ * @throws NonFiniteGradientError for an entry that is not finite, RangeError for one whose square is not
+ */
 function checkEntries(gradients: Gradients): void {
   for (const [t, gradient] of gradients.entries()) {
     for (let i = 0; i < gradient.length; i++) {

@@ -31,6 +31,8 @@ export class NonFiniteGradientError extends Error {
 /**
  * Returns an entry of a gradient, as {@link at} does. A function of its own, since the engine compiles it for the one or two
  * kinds of arrays that gradients come in.
+ *
+ * @throws RangeError for an index outside of the gradient
  */
 export function entryOf(gradient: Float32Array | Float64Array, index: number): number {
   const entry = gradient[index];
@@ -48,7 +50,11 @@ export function findNonFinite(gradients: Gradients): NonFiniteGradientError | un
   return undefined;
 }
 
-/** Throws a RangeError unless both lists have the same number of tensors with the same lengths. */
+/**
+ * Checks that both lists have the same number of tensors with the same lengths.
+ *
+ * @throws RangeError where they do not
+ */
 export function checkShapes(what: string, tensors: Gradients, like: Tensors): void {
   if (tensors.length !== like.length) {
     throw new RangeError(`${what}: ${tensors.length} tensors, expected ${like.length} as in the parameters`);

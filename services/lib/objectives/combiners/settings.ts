@@ -103,20 +103,24 @@ export function checkNumbers(
   checkEntries(key, numbers, names, { each: 'a number for every objective', only: 'the objectives' }, refuse);
 }
 
-/**
- * Checks that a mapping has an entry for each name and no other.
- *
- * @param words what is missing where a name has no entry, and what the names are
- */
+/** What the messages of {@link checkEntries} expect. */
+interface ExpectedEntries {
+  /** The entry that each name needs. */
+  readonly each: string;
+  /** What the names are. */
+  readonly only: string;
+}
+
+/** Checks that a mapping has an entry for each name and no other. */
 export function checkEntries(
   key: string,
   entries: Readonly<Record<string, unknown>>,
   names: readonly string[],
-  words: { readonly each: string; readonly only: string },
+  expected: ExpectedEntries,
   refuse: Refuse,
 ): void {
-  for (const name of names) if (!Object.hasOwn(entries, name)) refuse([key, name], words.each);
+  for (const name of names) if (!Object.hasOwn(entries, name)) refuse([key, name], expected.each);
   for (const name of Object.keys(entries)) {
-    if (!names.includes(name)) refuse([key, name], `${words.only} alone: ${names.join(', ')}`);
+    if (!names.includes(name)) refuse([key, name], `${expected.only} alone: ${names.join(', ')}`);
   }
 }

@@ -72,7 +72,11 @@ function reciprocalLengths(norms: readonly number[], p: number): Float64Array {
   return reciprocals;
 }
 
-/** Gives each member of a class of equal gradients its share, and undoes the scaling. */
+/**
+ * Gives each member of a class of equal gradients its share, and undoes the scaling.
+ *
+ * @throws RangeError for a weight that is beyond float64
+ */
 function spread(
   gram: Gram,
   classes: readonly EqualGradients[],
@@ -113,7 +117,11 @@ function spread(
   };
 }
 
-/** Zero gradients make the hull contain the origin: they share the weight. */
+/**
+ * Zero gradients make the hull contain the origin: they share the weight.
+ *
+ * @throws RangeError where norms are rescaled, p > 0
+ */
 function atOrigin(gram: Gram, zeros: readonly number[], p: number): MinNormPoint {
   if (p > 0) {
     throw new RangeError(
