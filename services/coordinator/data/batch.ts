@@ -1,14 +1,14 @@
-/** The completions of a step: their order, their shards, and the flat arrays over them that services take. */
+/** The completions of a step: their order, their shards, and flat arrays over their tokens. */
 import { at } from '@gapo/numeric';
 
 /** A completion of one of the step's prompts. */
 export interface Sample {
-  /** Index of its prompt among the step's prompts. */
+  /** Index of its prompt in the step. */
   readonly prompt: number;
-  /** Which completion of that prompt, from 0. */
+  /** Index among the completions of that prompt. */
   readonly sample: number;
   readonly promptIds: readonly number[];
-  /** At least one token, including the one that ended it. */
+  /** At least one token; includes the end-of-sequence token. */
   readonly tokenIds: readonly number[];
   /** Log-probability of each token under the policy that sampled it, before truncation and repetition penalties. */
   readonly logprobs: Float32Array;
@@ -16,22 +16,22 @@ export interface Sample {
   readonly finished: boolean;
 }
 
-/** Half-open ranges [start, end) that follow one another, one per piece. */
+/** Consecutive half-open ranges [start, end). */
 export type Ranges = readonly (readonly [start: number, end: number])[];
 
-/** Consecutive samples that one worker computes. */
+/** Consecutive samples that one worker processes. */
 export interface Shard {
-  /** Its number among the step's shards, from 0. */
+  /** Index among the step's shards. */
   readonly number: number;
-  /** Its samples are [start, end) of the batch's. */
+  /** Its samples are [start, end) of the batch. */
   readonly start: number;
   readonly end: number;
-  /** Its completion tokens are [firstToken, lastToken) of the batch's. */
+  /** Its completion tokens are [firstToken, lastToken) of the batch. */
   readonly firstToken: number;
   readonly lastToken: number;
 }
 
-/** The completions of a step in their one order: by prompt, then by sample. */
+/** The completions of a step, sorted by prompt, then by sample. */
 export interface Batch {
   readonly samples: readonly Sample[];
   readonly shards: readonly Shard[];
@@ -43,16 +43,16 @@ export interface Batch {
   readonly logprobs: Float32Array;
 }
 
-/** Splits a count into ranges whose sizes differ by at most one. */
-export function splitEvenly(count: number, pieces: number): Ranges {
-  return Array.from({ length: pieces }, (_, i) => [
-    Math.floor((i * count) / pieces),
-    Math.floor(((i + 1) * count) / pieces),
+/** Splits [0, count) into ranges whose sizes differ by at most one. */
+export function splitEvenly(count: number, ranges: number): Ranges {
+  return Array.from({ length: ranges }, (_, i) => [
+    Math.floor((i * count) / ranges),
+    Math.floor(((i + 1) * count) / ranges),
   ]);
 }
 
 /**
- * Creates a batch. Shards without samples are left out.
+ * Creates a batch. It omits shards without samples.
  *
  * @param samples sorted by prompt, then by sample
  * @param bounds the prompts of each shard
@@ -75,14 +75,14 @@ export function createBatch(samples: readonly Sample[], bounds: Ranges): Batch {
   return { samples, shards, tokens, lengths, logprobs };
 }
 
-/** Returns the sequences of a shard as the gradient service takes them. */
+/** Returns the sequences of a shard, in the form that the gradient service takes. */
 export function sequencesOf(batch: Batch, { start, end }: Shard): { promptIds: number[]; completionIds: number[] }[] {
   return batch.samples
     .slice(start, end)
     .map(({ promptIds, tokenIds }) => ({ promptIds: [...promptIds], completionIds: [...tokenIds] }));
 }
 
-/** Returns the indices of the tokens of some completions among the batch's tokens. */
+/** Returns the indices of the tokens of the given completions. */
 export function tokensOf({ lengths }: Batch, completions: readonly number[]): readonly number[] {
   let tokens = 0;
   const first = lengths.map((length) => (tokens += length) - length);
@@ -90,7 +90,7 @@ export function tokensOf({ lengths }: Batch, completions: readonly number[]): re
 }
 
 /**
- * Returns some rows, in the given order.
+ * Copies rows of a matrix, in the given order.
  *
  * @param values [rows, stride]
  */
@@ -100,21 +100,21 @@ export function picked(values: Float32Array, stride: number, rows: readonly numb
   return result;
 }
 
-/** Returns one column of [rows, stride] in float64. */
+/** Returns one column of a [rows, stride] matrix in float64. */
 export function columnOf(matrix: ArrayLike<number>, stride: number, column: number): Float64Array {
   return Float64Array.from({ length: matrix.length / stride }, (_, row) => at(matrix, row * stride + column));
 }
 
-/** Writes one column of [rows, stride]. */
+/** Writes one column of a [rows, stride] matrix. */
 export function setColumn(matrix: Float32Array, stride: number, column: number, values: ArrayLike<number>): void {
   for (let row = 0; row < values.length; row++) matrix[row * stride + column] = at(values, row);
 }
 
 /**
- * Lays flat numbers over tokens out as padded rows, one per completion.
+ * Copies one column of a flat [tokens, stride] matrix into zero-padded rows, one per completion.
  *
- * @param stride numbers per token, of which number `offset` is taken. @default 1
- * @returns [completions, width], float64, 0 from each length on
+ * @param offset index of the column
+ * @returns [completions, width]
  */
 export function padded(
   flat: ArrayLike<number>,
@@ -131,7 +131,7 @@ export function padded(
   return rows;
 }
 
-/** Writes the real numbers of padded rows to every `stride`-th element of `into`, starting at `offset`. */
+/** Copies padded rows [completions, width] without the padding into column `offset` of a flat [tokens, stride] matrix. */
 export function unpad(
   rows: ArrayLike<number>,
   lengths: Uint32Array,

@@ -1,4 +1,4 @@
-// Prompts: file errors with their lines, and a drawing order that one number describes.
+// Prompts: file errors with line numbers, and a drawing order whose only state is a position.
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ function records(count: number): PromptRecord[] {
   return Array.from({ length: count }, (_, index) => ({ index, id: `p${index}`, text: 'x', tokenIds: [1] }));
 }
 
-test('reads prompts in the order of the file, whatever else their lines hold', async (t) => {
+test('reads prompts in the order of the file and ignores other keys', async (t) => {
   const path = join(await scratch(t), 'train.jsonl');
   await writeFile(path, '{"id":"a","prompt":"one","topic":"x"}\n\n{"id":7,"prompt":"two"}\n');
   assert.deepEqual(await readPrompts(path, codec), [
@@ -32,7 +32,7 @@ test('reads prompts in the order of the file, whatever else their lines hold', a
   ]);
 });
 
-test('every bad line is named', async (t) => {
+test('the error lists every invalid line', async (t) => {
   const path = join(await scratch(t), 'train.jsonl');
   const lines = [
     '{"id":"a","prompt":"one"}',
@@ -43,15 +43,15 @@ test('every bad line is named', async (t) => {
   ];
   await writeFile(path, lines.join('\n'));
   const error = await readPrompts(path, codec).catch((reason: unknown) => reason as Error);
-  const told = (error as Error).message.split('\n');
-  assert.equal(told.length, 4);
-  assert.ok(told[0]!.startsWith(`${path}:2: not JSON: `));
-  assert.equal(told[1], `${path}:3: the id "a" is that of line 1 too`);
-  assert.match(told[2]!, /:4: prompt: found nothing, expected a text that is not empty; a line is \{"id", "prompt"\}/);
-  assert.match(told[3]!, /:5: the prompt has 12 tokens, the model's context 8; shorten it/);
+  const [json = '', id, prompt = '', length = '', ...others] = (error as Error).message.split('\n');
+  assert.deepEqual(others, []);
+  assert.ok(json.startsWith(`${path}:2: not JSON: `));
+  assert.equal(id, `${path}:3: line 1 already has the id "a"`);
+  assert.match(prompt, /:4: prompt: found nothing, expected a non-empty string; a line is \{"id", "prompt"\}/);
+  assert.match(length, /:5: the prompt has 12 tokens, the model's context 8; shorten it/);
 });
 
-test('a missing or empty file says so', async (t) => {
+test('a missing file and an empty file are errors', async (t) => {
   const directory = await scratch(t);
   await assert.rejects(readPrompts(join(directory, 'none.jsonl'), codec), /none\.jsonl: does not exist; name a file/);
   await writeFile(join(directory, 'empty.jsonl'), '\n');
@@ -61,7 +61,7 @@ test('a missing or empty file says so', async (t) => {
   );
 });
 
-test('each epoch draws every prompt once, in an order of its own', () => {
+test('each epoch draws every prompt once, in a different order', () => {
   const prompts = records(10);
   const drawn = drawPrompts(prompts, 3, 0, 30).map(({ record }) => record.index);
   const epochs = [drawn.slice(0, 10), drawn.slice(10, 20), drawn.slice(20)];
@@ -73,24 +73,24 @@ test('each epoch draws every prompt once, in an order of its own', () => {
   assert.notDeepEqual(epochs[0], epochs[1]);
 });
 
-test('the position alone decides: drawing in pieces is drawing at once', () => {
+test('only the position matters: several small draws equal one large draw', () => {
   const prompts = records(7);
   const whole = drawPrompts(prompts, 5, 0, 20).map(({ record }) => record.index);
-  const pieces = [0, 4, 8, 12, 16].flatMap((at) => drawPrompts(prompts, 5, at, 4).map(({ record }) => record.index));
-  assert.deepEqual(pieces, whole);
+  const parts = [0, 4, 8, 12, 16].flatMap((at) => drawPrompts(prompts, 5, at, 4).map(({ record }) => record.index));
+  assert.deepEqual(parts, whole);
   assert.notDeepEqual(
     drawPrompts(prompts, 6, 0, 20).map(({ record }) => record.index),
     whole,
   );
 });
 
-test('a prompt that comes twice in a step has random numbers of its own each time', () => {
+test('a prompt drawn twice in a step has different random numbers each time', () => {
   const drawn = drawPrompts(records(3), 1, 2, 8);
   assert.equal(new Set(drawn.map(({ counter }) => counter)).size, 8);
   for (const { record, counter } of drawn) assert.equal(counter % 3, record.index);
 });
 
-test('pieces are equal to one, and cover everything', () => {
+test('ranges differ in size by at most one and cover everything', () => {
   assert.deepEqual(splitEvenly(10, 4), [
     [0, 2],
     [2, 5],

@@ -1,32 +1,33 @@
-/** Prompts: read from JSON lines, tokenised once, and drawn in a seeded order that a single number describes. */
+/** Prompts: read from JSON lines, tokenized once, and drawn in a seeded order whose only state is a position. */
 import type { TextCodec } from '@gapo/model';
-import { permutation } from '@gapo/numeric';
+import { at, permutation } from '@gapo/numeric';
 import { readJsonLines, UserError, z } from '@gapo/service';
 
 /** A prompt of a data set. */
 export interface PromptRecord {
-  /** Its place in the file, from 0. */
+  /** Index in the file, from 0. */
   readonly index: number;
-  /** Its id in the file. */
+  /** Id from the file. */
   readonly id: string;
-  /** As a person wrote it. */
+  /** Text from the file. */
   readonly text: string;
-  /** Token ids as the policy sees it, through the chat template. */
+  /** Token ids, with the chat template applied. */
   readonly tokenIds: readonly number[];
 }
 
-const largestCount = 2 ** 32;
+/** Counters of the random number generator are 32 bits wide. */
+const counterRange = 2 ** 32;
 
-// Other keys are ignored: data sets carry sources and topics.
+// Other keys, such as sources and topics, are ignored.
 const line = z.looseObject({
   id: z.union([z.string().min(1), z.int()]).meta({ expected: 'an id, a string or an integer' }),
-  prompt: z.string().min(1).meta({ expected: 'a text that is not empty' }),
+  prompt: z.string().min(1).meta({ expected: 'a non-empty string' }),
 });
 
 /**
- * Reads prompts: lines `{"id", "prompt"}`.
+ * Reads prompts from lines of the form `{"id", "prompt"}`.
  *
- * @throws UserError that names each of the first lines that are wrong
+ * @throws UserError listing the first invalid lines
  */
 export async function readPrompts(path: string, codec: TextCodec): Promise<readonly PromptRecord[]> {
   const lineOf = new Map<string, number>();
@@ -36,7 +37,7 @@ export async function readPrompts(path: string, codec: TextCodec): Promise<reado
     record: ({ id: given, prompt: text }, { line, index }): PromptRecord => {
       const id = String(given);
       const first = lineOf.get(id);
-      if (first !== undefined) throw new UserError(`the id ${JSON.stringify(id)} is that of line ${first} too`);
+      if (first !== undefined) throw new UserError(`line ${first} already has the id ${JSON.stringify(id)}`);
       lineOf.set(id, line);
       return { index, id, text, tokenIds: codec.prompt(text) };
     },
@@ -48,17 +49,17 @@ export async function readPrompts(path: string, codec: TextCodec): Promise<reado
 export interface DrawnPrompt {
   readonly record: PromptRecord;
   /**
-   * Counter of the random numbers of its completions: the record's index, plus the size of the data set for each time
-   * that it came before in the same step.
+   * Counter of the random numbers of its completions: the record's index, plus the size of the data set for each earlier
+   * draw in the same step.
    */
   readonly counter: number;
 }
 
 /**
- * Draws the next prompts, as {@link drawPlaces} does: the number of prompts drawn before is all that must be remembered.
+ * Draws the next prompts in the order of {@link drawPlaces}.
  *
- * @param position prompts drawn before
- * @param count prompts to draw, at least 1
+ * @param position number of prompts drawn before
+ * @param count number of prompts to draw
  */
 export function drawPrompts(
   prompts: readonly PromptRecord[],
@@ -66,32 +67,32 @@ export function drawPrompts(
   position: number,
   count: number,
 ): readonly DrawnPrompt[] {
-  const times = new Map<number, number>();
+  const draws = new Map<number, number>();
   return drawPlaces(prompts.length, seed, position, count).map((place) => {
-    const record = prompts[place]!;
-    const before = times.get(record.index) ?? 0;
-    times.set(record.index, before + 1);
-    return { record, counter: (record.index + before * prompts.length) % largestCount };
+    const record = at(prompts, place);
+    const before = draws.get(record.index) ?? 0;
+    draws.set(record.index, before + 1);
+    return { record, counter: (record.index + before * prompts.length) % counterRange };
   });
 }
 
 /**
- * Places of the next records of a data set, which is gone through in epochs, each in an order of its own that is a
- * function of the seed and the epoch alone.
+ * Returns the indices of the next records of a data set. Each epoch visits every record once, in an order that depends
+ * only on the seed and the epoch.
  *
- * @param size records of the data set, at least 1
- * @param position records drawn before
- * @param count records to draw
+ * @param size number of records in the data set, at least 1
+ * @param position number of records drawn before
+ * @param count number of records to draw
  */
 export function drawPlaces(size: number, seed: number, position: number, count: number): readonly number[] {
   let epoch = -1;
   let order: Uint32Array = new Uint32Array(0);
   return Array.from({ length: count }, (_, i) => {
-    const at = position + i;
-    if (Math.floor(at / size) !== epoch) {
-      epoch = Math.floor(at / size);
-      order = permutation(size, seed, epoch % largestCount);
+    const drawn = position + i;
+    if (Math.floor(drawn / size) !== epoch) {
+      epoch = Math.floor(drawn / size);
+      order = permutation(size, seed, epoch % counterRange);
     }
-    return order[at % size]!;
+    return at(order, drawn % size);
   });
 }

@@ -1,4 +1,4 @@
-// Texts and pairs: what is read of each form, and errors that name every line.
+// Texts and pairs: each form of line, and errors that list every invalid line.
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { TextCodec } from '@gapo/model';
 import { scratch } from '../fixtures/world.fixture.js';
 import { readPairs, readTexts } from './texts.js';
 
-/** Every digit is a token; a prompt begins with token 1, completions end with token 2. */
+/** Every digit is a token. Prompts begin with token 1, completions end with token 2. */
 const codec = new TextCodec(
   {
     encodePrompt: (text) => [1, ...text].map(Number),
@@ -18,7 +18,7 @@ const codec = new TextCodec(
   { endId: 2, endIds: [2], context: 6 },
 );
 
-test('files of pairs and of texts are read whole, or every problem is said with its line', async (t) => {
+test('files of pairs and texts are read as a whole, or the error lists every invalid line', async (t) => {
   const path = join(await scratch(t), 'lines.jsonl');
   const lines = (values: readonly unknown[]): Promise<void> =>
     writeFile(path, values.map((value) => `${typeof value === 'string' ? value : JSON.stringify(value)}\n`).join(''));
@@ -51,7 +51,7 @@ test('files of pairs and of texts are read whole, or every problem is said with 
     assert.equal(found.length, 5);
     assert.match(found[0] ?? '', /lines\.jsonl:1: not JSON/);
     assert.match(found[1] ?? '', /:2: labels has "c", the objectives are a, b/);
-    assert.match(found[2] ?? '', /:3: no objective has a label/);
+    assert.match(found[2] ?? '', /:3: every label is 0/);
     assert.match(found[3] ?? '', /:4: labels\.a: found number 2, expected 1, 0 or -1; a line is \{"prompt", "chosen"/);
     assert.match(found[4] ?? '', /:5: it has 8 tokens, the model's context is 6/);
     return true;

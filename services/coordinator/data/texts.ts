@@ -1,4 +1,4 @@
-/** Data sets of texts: those of PTX, which the policy models, and the preference pairs of DPO. */
+/** Data sets of texts: pretraining texts for PTX, and preference pairs for DPO. */
 import type { TextCodec, TokenSequence } from '@gapo/model';
 import { readJsonLines, UserError, z } from '@gapo/service';
 
@@ -6,14 +6,14 @@ import { readJsonLines, UserError, z } from '@gapo/service';
 export interface PairRecord {
   readonly chosen: TokenSequence;
   readonly rejected: TokenSequence;
-  /** One for each objective: 1 where `chosen` is better, -1 where `rejected` is, 0 without a label. */
+  /** One label per objective: 1 if `chosen` is better, -1 if `rejected` is better, 0 if unlabelled. */
   readonly labels: readonly (-1 | 0 | 1)[];
 }
 
-const text = z.string().min(1).meta({ expected: 'a text that is not empty' });
+const text = z.string().min(1).meta({ expected: 'a non-empty string' });
 const label = z.union([z.literal(-1), z.literal(0), z.literal(1)]).meta({ expected: '1, 0 or -1' });
 
-// Other keys are ignored: data sets carry sources and ids.
+// Other keys, such as sources and ids, are ignored.
 const textLine = z.union([
   z.looseObject({ text }).transform(({ text }) => ({ text })),
   z.looseObject({ prompt: text, completion: text }).transform(({ prompt, completion }) => ({ prompt, completion })),
@@ -21,9 +21,9 @@ const textLine = z.union([
 const pairLine = z.looseObject({ prompt: text, chosen: text, rejected: text, labels: z.record(z.string(), label) });
 
 /**
- * Reads the texts of PTX: lines `{"text"}` or `{"prompt", "completion"}`.
+ * Reads pretraining texts from lines of the form `{"text"}` or `{"prompt", "completion"}`.
  *
- * @throws UserError that names each of the first lines that are wrong
+ * @throws UserError listing the first invalid lines
  */
 export async function readTexts(path: string, codec: TextCodec): Promise<readonly TokenSequence[]> {
   const { records } = await readJsonLines([path], {
@@ -35,11 +35,12 @@ export async function readTexts(path: string, codec: TextCodec): Promise<readonl
 }
 
 /**
- * Reads preference pairs: lines `{"prompt", "chosen", "rejected", "labels": {objective: 1, 0 or -1}}`. Objectives that a
- * line leaves out have no label there; a line without any label is an error.
+ * Reads preference pairs from lines of the form
+ * `{"prompt", "chosen", "rejected", "labels": {objective: 1, 0 or -1}}`. Every line needs a label for at least one
+ * objective, and every objective at least one label.
  *
  * @param names the objectives
- * @throws UserError that names each of the first lines that are wrong, or an objective without any label
+ * @throws UserError listing the first invalid lines, or naming an objective without labels
  */
 export async function readPairs(
   path: string,
@@ -50,10 +51,10 @@ export async function readPairs(
     shape: '{"prompt", "chosen", "rejected", "labels": {objective: 1, 0 or -1}}',
     schema: pairLine,
     record: ({ prompt, chosen, rejected, labels }): PairRecord => {
-      const stray = Object.keys(labels).find((name) => !names.includes(name));
-      if (stray !== undefined) throw new UserError(`labels has "${stray}", the objectives are ${names.join(', ')}`);
+      const unknown = Object.keys(labels).find((name) => !names.includes(name));
+      if (unknown !== undefined) throw new UserError(`labels has "${unknown}", the objectives are ${names.join(', ')}`);
       if (!Object.values(labels).some((value) => value !== 0)) {
-        throw new UserError('no objective has a label other than 0; leave the line out');
+        throw new UserError('every label is 0; remove the line');
       }
       return {
         chosen: codec.exchange(prompt, chosen),
@@ -62,7 +63,7 @@ export async function readPairs(
       };
     },
   });
-  const silent = names.find((_, k) => records.every(({ labels }) => labels[k] === 0));
-  if (silent !== undefined) throw new UserError(`${path}: no pair has a label for ${silent}`);
+  const unlabelled = names.find((_, k) => records.every(({ labels }) => labels[k] === 0));
+  if (unlabelled !== undefined) throw new UserError(`${path}: no pair has a label for ${unlabelled}`);
   return records;
 }

@@ -1,44 +1,38 @@
-/** Names that stand for many workers: every address behind a name is a worker of its own, and they come and go. */
+/** Discovers workers by DNS: each address that a name resolves to is one worker, and the set changes over time. */
 import { lookup } from 'node:dns/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** How often a name is looked up again, in milliseconds. */
-const lookAgainMs = 5000;
-
-/** Addresses of a host, as IPv4 or IPv6 text. */
+/** Returns the addresses of a host, as IPv4 or IPv6 text. */
 export type LookUp = (host: string) => Promise<readonly string[]>;
 
 const systemLookUp: LookUp = async (host) => (await lookup(host, { all: true })).map(({ address }) => address);
 
-/** Host and port of a target as `dns:///rollout:50051`; undefined for any other, which is one worker. */
+/** Returns host and port of a target such as `dns:///rollout:50051`; undefined for any other, which is a single worker. */
 export function namedHost(target: string): { readonly host: string; readonly port: string } | undefined {
   const match = /^dns:(?:\/\/[^/]*\/)?(.+):(\d+)$/.exec(target);
   return match?.[1] === undefined || match[2] === undefined ? undefined : { host: match[1], port: match[2] };
 }
 
-/** Told what a name stands for. */
+/** Observes what a name resolves to. */
 export interface AddressObserver {
-  /** Targets behind the name, each as address:port, sorted; told at every change. */
+  /** Called at every change with the targets, each as address:port, sorted. */
   changed(targets: readonly string[]): void;
-  /** The name could not be looked up; what was known before stays. */
+  /** Called when the name does not resolve; the known targets stay valid. */
   failed(reason: string): void;
 }
 
 /**
- * Follows a name until the signal aborts.
- *
- * @param lookUp for tests; the system's resolver unless given
- * @param intervalMs milliseconds between look-ups
+ * Resolves a name repeatedly until the signal aborts. By default it asks the system's resolver every 5 seconds.
  */
 export async function followName(
   { host, port }: { readonly host: string; readonly port: string },
   observer: AddressObserver,
   signal: AbortSignal,
   lookUp: LookUp = systemLookUp,
-  intervalMs = lookAgainMs,
+  intervalMs = 5000,
 ): Promise<void> {
   let known = '';
-  const stopped = (): boolean => signal.aborted; // it changes while this function waits
+  const stopped = (): boolean => signal.aborted; // a call: the compiler assumes that a property stays the same
   while (!stopped()) {
     try {
       const addresses = await lookUp(host);
@@ -46,7 +40,7 @@ export async function followName(
       if (targets.join() !== known && !stopped()) observer.changed(targets);
       known = targets.join();
     } catch (error) {
-      observer.failed(`${host} cannot be looked up: ${(error as Error).message}`);
+      observer.failed(`cannot resolve ${host}: ${(error as Error).message}`);
     }
     await delay(intervalMs, undefined, { signal }).catch(() => undefined);
   }

@@ -1,8 +1,7 @@
-/** Log-probabilities, values and gradients: shards go to gradient workers, and are added up in shard order. */
+/** Log-probabilities, values and gradients of a batch: computed by gradient workers, summed in shard order. */
 import { addScaled, at } from '@gapo/numeric';
 import {
   fromTensor,
-  RpcError,
   TensorAssembler,
   toTensor,
   type ComputeGradientsRequestInput,
@@ -12,11 +11,10 @@ import {
   type Tensor,
 } from '@gapo/rpc';
 import { sequencesOf, type Batch, type Shard } from '../data/batch.js';
-import type { Attempt, Done, WorkerPool } from './workers.js';
+import { invalidResponse, type Attempt, type JobResult, type WorkerPool } from './workers.js';
 
 type GradientService = 'gapo.gradient.v1.GradientService';
 
-/** Gradient workers. */
 export type GradientPool = WorkerPool<GradientService>;
 
 /** Log-probabilities of a batch under a policy version. */
@@ -27,27 +25,27 @@ export interface BatchLogProbs {
   readonly values: Float32Array | undefined;
 }
 
-/** Where a batch's numbers are computed. */
+/** How a batch is sent to gradient workers. */
 export interface GradientCall {
   readonly pool: GradientPool;
   readonly signal: AbortSignal;
-  /** What the pieces are called in logs, as `step 12`. */
+  /** What logs call the request, for example `step 12`. */
   readonly label: string;
 }
 
-/** What log-probabilities are asked for. */
+/** What log-probabilities are computed from. */
 export interface LogProbsInput {
   readonly policy: PolicyRefInput;
   readonly batch: Batch;
   readonly temperature: number;
-  /** Value heads that must be there. @default 0: none are asked for */
+  /** Number of value heads whose values are returned. @default 0 */
   readonly heads?: number;
-  /** A version of the same run that workers may begin to pull meanwhile. */
+  /** A version of the same run that workers may prefetch. */
   readonly nextVersion?: number;
 }
 
 /**
- * The log-probability of every completion token, and the values where the policy has heads.
+ * Computes the log-probability of every completion token, and the values of the policy's value heads.
  *
  * @throws RpcError, PauseNeeded as WorkerPool.run
  */
@@ -58,7 +56,7 @@ export async function batchLogProbs(
 ): Promise<BatchLogProbs> {
   const logprobs = new Float32Array(batch.tokens);
   const values = heads > 0 ? new Float32Array(batch.tokens * heads) : undefined;
-  const pieces = batch.shards.map(async (shard) => {
+  const jobs = batch.shards.map(async (shard) => {
     const { firstToken, lastToken, number } = shard;
     const tokens = lastToken - firstToken;
     await pool.run(`log-probabilities of shard ${number} of ${label}`, signal, async ({ client, options }) => {
@@ -69,50 +67,53 @@ export async function batchLogProbs(
     });
     onShard(shard);
   });
-  await Promise.all(pieces);
+  await Promise.all(jobs);
   return { logprobs, values };
 }
 
-/** The elements of a worker's tensor, checked: its shape, and that every one is finite. */
-function elements(tensor: Tensor | null, shape: readonly number[], what: string, target: string): Float32Array {
-  const broken = (how: string): RpcError =>
-    new RpcError('INTERNAL', `the worker answered ${what} ${how}`, { method: 'LogProbs', target });
-  if (tensor === null) throw broken('not at all');
+/**
+ * Returns the elements of a worker's tensor.
+ *
+ * @throws RpcError if the tensor is missing, has another shape or holds a number that is not finite
+ */
+function elements(tensor: Tensor | null, shape: readonly number[], name: string, target: string): Float32Array {
+  const invalid = invalidResponse('LogProbs', target);
+  if (tensor === null) throw invalid(`without ${name}`);
   const { data, shape: found } = fromTensor(tensor, 'DATA_TYPE_F32');
-  if (found.join() !== shape.join()) throw broken(`of shape [${found.join()}], expected [${shape.join()}]`);
-  const odd = data.findIndex((value) => !Number.isFinite(value));
-  if (odd >= 0) throw broken(`with ${data[odd]} at element ${odd}`);
+  if (found.join() !== shape.join()) throw invalid(`${name} of shape [${found.join()}], expected [${shape.join()}]`);
+  const bad = data.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) throw invalid(`${name} with ${data[bad]} at element ${bad}`);
   return data;
 }
 
-/** What the gradients of a batch are computed from; K objectives. */
+/** What the gradients of a batch are computed from, for K objectives. */
 export interface GradientInput {
   readonly policy: PolicyRefInput;
   readonly batch: Batch;
   readonly loss: LossSpecInput & { readonly objectives: string[] };
-  /** [tokens, K] where perToken, else [samples, K]. */
+  /** [tokens, K] if perToken, otherwise [samples, K]. */
   readonly advantages: Float32Array;
   readonly perToken: boolean;
-  /** [tokens]; undefined where the KL loss has no coefficient. */
+  /** [tokens]; undefined if the KL coefficient is 0. */
   readonly referenceLogprobs: Float32Array | undefined;
   /** [tokens, heads]; undefined without value heads. */
   readonly oldValues: Float32Array | undefined;
   /** [tokens, heads]; undefined without value heads. */
   readonly returns: Float32Array | undefined;
-  /** Elements of a gradient. */
+  /** Number of elements of a gradient. */
   readonly parameters: number;
 }
 
 /** Gradients of the whole batch. */
 export interface BatchGradients {
-  /** One for each objective, in order, [parameters]. */
+  /** One gradient per objective, in order, [parameters]. */
   readonly objectives: readonly Float32Array[];
-  /** Of KL, entropy and value losses; undefined where none has a coefficient. */
+  /** Gradient of the KL, entropy and value losses; undefined if all their coefficients are 0. */
   readonly regularizer: Float32Array | undefined;
   readonly statistics: GradientStatistics;
 }
 
-/** Vectors or a matrix from gradient workers. */
+/** Gradients or a Gram matrix, as gradient workers return them. */
 export type GradientTensors = readonly (Float32Array | Float64Array)[];
 
 /** Name and shape of a tensor. */
@@ -121,24 +122,24 @@ export interface ExpectedTensor {
   readonly shape: readonly number[];
 }
 
-/** What the shards of a batch add up to. */
+/** The sum over the shards of a batch. */
 export interface ShardSum {
   readonly tensors: GradientTensors;
   readonly statistics: GradientStatistics;
 }
 
-/** Returns the tensors that a worker should have answered with, in each form that is valid. */
+/** Returns every valid list of tensors for a response, given the list that the worker announced. */
 type Expectation = (answered: readonly ExpectedTensor[]) => readonly (readonly ExpectedTensor[])[];
 
 /**
- * Computes the gradients of a batch. Shards are summed in shard order in float32, whatever the order of arrival.
+ * Computes the gradients of a batch. Shards are summed in float32 in shard order, regardless of the order of arrival.
  *
  * @throws RpcError, PauseNeeded as WorkerPool.run
  */
 export async function batchGradients(
   call: GradientCall,
   input: GradientInput,
-  onShard: (shard: Shard, done: Done<unknown>) => void,
+  onShard: (shard: Shard, done: JobResult<unknown>) => void,
 ): Promise<BatchGradients> {
   const { tensors, statistics } = await sumOfShards(call, input, expectedGradients(input), onShard);
   const flat = tensors as readonly Float32Array[];
@@ -146,13 +147,13 @@ export async function batchGradients(
   return { objectives: flat.slice(0, names), regularizer: flat[names], statistics };
 }
 
-/** Returns one tensor over all parameters per objective, and one of the regularizers where there are any. */
+/** Expects one gradient per objective, and one of the regularizers if there are any. */
 function expectedGradients({ loss, parameters, returns }: GradientInput): Expectation {
   const shape = [parameters];
   const objectives = loss.objectives.map((name) => ({ name, shape }));
   const all = [...objectives, { name: 'regularizer', shape }];
   if (hasRegularizer(loss)) return () => [all];
-  // With value heads there is a regularizer even where its coefficients are 0.
+  // With value heads, workers may return a regularizer even if all its coefficients are 0.
   return () => (returns === undefined ? [objectives] : [objectives, all]);
 }
 
@@ -162,24 +163,24 @@ const shown = (tensors: readonly ExpectedTensor[]): string =>
 /**
  * Computes tensors for each shard of a batch and sums them in shard order.
  *
- * @param expectation the names and shapes that workers must answer with
+ * @param expectation the valid lists of tensors
  * @throws RpcError, PauseNeeded as WorkerPool.run
  */
 export async function sumOfShards(
   { pool, signal, label }: GradientCall,
   input: GradientInput,
   expectation: Expectation,
-  onShard: (shard: Shard, done: Done<unknown>) => void,
+  onShard: (shard: Shard, done: JobResult<unknown>) => void,
 ): Promise<ShardSum> {
   const sum = new OrderedSum();
-  const pieces = input.batch.shards.map(async (shard, order) => {
+  const jobs = input.batch.shards.map(async (shard, order) => {
     const done = await pool.run(`gradients of shard ${shard.number} of ${label}`, signal, (attempt) =>
       shardTensors(attempt, input, shard, expectation),
     );
     sum.add(order, done.value);
     onShard(shard, done);
   });
-  await Promise.all(pieces);
+  await Promise.all(jobs);
   return sum.finish();
 }
 
@@ -189,27 +190,26 @@ async function shardTensors(
   shard: Shard,
   expectation: Expectation,
 ): Promise<ShardSum> {
-  const broken = (how: string): RpcError =>
-    new RpcError('INTERNAL', `the worker answered ${how}`, { method: 'ComputeGradients', target: client.target });
+  const invalid = invalidResponse('ComputeGradients', client.target);
   let assembler: TensorAssembler | undefined;
   let statistics: GradientStatistics | undefined;
   for await (const message of client.ComputeGradients(gradientRequest(input, shard), options)) {
     if (message.header) {
       const { tensors } = message.header;
       const expected = expectation(tensors).map(shown);
-      if (!expected.includes(shown(tensors))) throw broken(`gradients ${shown(tensors)}, expected ${expected[0]}`);
+      if (!expected.includes(shown(tensors))) throw invalid(`gradients ${shown(tensors)}, expected ${expected[0]}`);
       assembler = new TensorAssembler(tensors, { what: `the gradients from ${client.target}` });
     } else if (message.chunk) {
-      if (assembler === undefined) throw broken('a chunk before the header');
+      if (assembler === undefined) throw invalid('a chunk before the header');
       assembler.add(message.chunk);
     } else if (message.statistics) statistics = message.statistics;
   }
-  if (assembler === undefined || statistics === undefined) throw broken('a stream without header or statistics');
+  if (assembler === undefined || statistics === undefined) throw invalid('a stream without header or statistics');
   const tokens = shard.lastToken - shard.firstToken;
-  if (statistics.tokens !== tokens) throw broken(`statistics of ${statistics.tokens} tokens, expected ${tokens}`);
+  if (statistics.tokens !== tokens) throw invalid(`statistics of ${statistics.tokens} tokens, expected ${tokens}`);
   const tensors = assembler.finish().map(({ data }) => {
     if (data instanceof Float32Array || data instanceof Float64Array) return data;
-    throw broken('gradients that are not float32 or float64');
+    throw invalid('gradients that are not float32 or float64');
   });
   return { tensors, statistics };
 }
@@ -242,7 +242,7 @@ function gradientRequest(input: GradientInput, shard: Shard): ComputeGradientsRe
   };
 }
 
-/** Adds shards in the order of their numbers, each as soon as all before it have arrived. */
+/** Sums shards in order, each as soon as all shards before it have arrived. */
 class OrderedSum {
   readonly #waiting = new Map<number, ShardSum>();
   #sum: ShardSum | undefined;
@@ -257,12 +257,12 @@ class OrderedSum {
   }
 
   finish(): ShardSum {
-    if (this.#sum === undefined) throw new RangeError('no shard has any gradients');
+    if (this.#sum === undefined) throw new RangeError('the batch has no shards');
     return this.#sum;
   }
 }
 
-/** Adds a shard to a sum: tensors in place. */
+/** Adds a shard to a sum; the tensors of the sum are modified in place. */
 function sumOf({ tensors, statistics: a }: ShardSum, { tensors: added, statistics: b }: ShardSum): ShardSum {
   tensors.forEach((into, k) => addScaled(into, at(added, k)));
   const statistics: GradientStatistics = {

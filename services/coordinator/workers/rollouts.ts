@@ -1,42 +1,41 @@
-/** Sampling: shards of prompts go to rollout workers, and what comes back is checked before anyone counts on it. */
+/** Sampling: sends shards of prompts to rollout workers and validates the completions that come back. */
 import type { RunConfig } from '@gapo/config';
-import { RpcError, type GenerateRequestInput, type PolicyRefInput, type SamplingInput } from '@gapo/rpc';
+import type { GenerateRequestInput, PolicyRefInput, RpcError, SamplingInput } from '@gapo/rpc';
 import type { Ranges, Sample } from '../data/batch.js';
 import { throwIfAborted } from '../state/interruption.js';
-import type { Attempt, Done, WorkerPool } from './workers.js';
+import { invalidResponse, type Attempt, type JobResult, type WorkerPool } from './workers.js';
 
 type RolloutService = 'gapo.rollout.v1.RolloutService';
 
-/** Rollout workers. */
 export type RolloutPool = WorkerPool<RolloutService>;
 
-/** How completions are drawn. */
+/** Sampling options. */
 export type SamplingSettings = Pick<RunConfig['rollout'], 'temperature' | 'maxNewTokens' | 'samplesPerPrompt'> &
   Partial<Pick<RunConfig['rollout'], 'topK' | 'topP' | 'minP' | 'repetitionPenalty' | 'stop' | 'batch'>>;
 
-/** What is sampled. */
+/** Prompts to sample, and how. */
 export interface SamplingRequest {
   readonly policy: PolicyRefInput;
-  /** All prompts, in order, with the counters of their random numbers. */
+  /** All prompts, in order, each with the counter of its random numbers. */
   readonly prompts: readonly { readonly tokenIds: readonly number[]; readonly counter: number }[];
   /** The prompts [start, end) of each shard. */
   readonly bounds: Ranges;
   readonly sampling: SamplingSettings;
   readonly seed: number;
   readonly step: number;
-  /** Token ids are below this. */
+  /** Size of the vocabulary: token ids are smaller. */
   readonly vocabulary: number;
-  /** What the pieces are called in logs, as `step 12`. */
+  /** What logs call the request, for example `step 12`. */
   readonly label: string;
 }
 
-/** Told when a shard is done. */
-export type ShardObserver = (shard: number, done: Done<readonly Sample[]>) => void;
+/** Observes each shard as it completes. */
+export type ShardObserver = (shard: number, done: JobResult<readonly Sample[]>) => void;
 
 /**
  * Samples every prompt.
  *
- * @returns the completions of each shard, in order: by prompt, then by sample
+ * @returns one promise per shard, with its completions sorted by prompt, then by sample
  * @throws RpcError, PauseNeeded as WorkerPool.run; the signal's reason
  */
 export function sampleShards(
@@ -56,7 +55,7 @@ export function sampleShards(
   });
 }
 
-/** One shard at one worker. */
+/** Samples one shard on one worker. */
 async function generate(
   { client, options }: Attempt<RolloutService>,
   request: SamplingRequest,
@@ -74,45 +73,46 @@ async function generate(
   };
   const perPrompt = sampling.samplesPerPrompt;
   const samples = new Array<Sample | undefined>(prompts.length * perPrompt).fill(undefined);
-  const broken = (what: string): RpcError =>
-    new RpcError('INTERNAL', `the worker answered ${what}`, { method: 'Generate', target: client.target });
+  const invalid = invalidResponse('Generate', client.target);
   for await (const { completions } of client.Generate(message, options)) {
     for (const completion of completions) {
       const { prompt, sample, tokenIds, finishReason } = completion;
       const place = `completion ${sample} of prompt ${prompt}`;
-      if (prompt >= prompts.length || sample >= perPrompt) throw broken(`${place}, which was not asked for`);
-      const at = prompt * perPrompt + sample;
-      if (samples[at] !== undefined) throw broken(`${place} twice`);
+      const requested = prompts[prompt];
+      if (requested === undefined || sample >= perPrompt) throw invalid(`${place}, which was not requested`);
+      const index = prompt * perPrompt + sample;
+      if (samples[index] !== undefined) throw invalid(`${place} twice`);
       if (tokenIds.length === 0 || tokenIds.length > sampling.maxNewTokens) {
-        throw broken(`${place} with ${tokenIds.length} tokens, expected 1 to ${sampling.maxNewTokens}`);
+        throw invalid(`${place} with ${tokenIds.length} tokens, expected 1 to ${sampling.maxNewTokens}`);
       }
       const stray = tokenIds.find((id) => id >= request.vocabulary);
-      if (stray !== undefined) throw broken(`${place} with token ${stray}, the vocabulary has ${request.vocabulary}`);
-      if (finishReason === 'FINISH_REASON_UNSPECIFIED') throw broken(`${place} without a finish reason`);
-      samples[at] = {
+      if (stray !== undefined) throw invalid(`${place} with token ${stray}, the vocabulary has ${request.vocabulary}`);
+      if (finishReason === 'FINISH_REASON_UNSPECIFIED') throw invalid(`${place} without a finish reason`);
+      samples[index] = {
         prompt: start + prompt,
         sample,
-        promptIds: prompts[prompt]!.tokenIds,
+        promptIds: requested.tokenIds,
         tokenIds,
-        logprobs: readLogprobs(completion.logprobs, tokenIds.length, place, broken),
+        logprobs: readLogprobs(completion.logprobs, tokenIds.length, place, invalid),
         finished: finishReason !== 'FINISH_REASON_LENGTH',
       };
     }
   }
-  const missing = samples.findIndex((sample) => sample === undefined);
-  if (missing >= 0) {
-    throw broken(`no completion ${missing % perPrompt} of prompt ${Math.floor(missing / perPrompt)}`);
-  }
-  return samples as readonly Sample[];
+  return samples.map((sample, index) => {
+    if (sample !== undefined) return sample;
+    throw invalid(`no completion ${index % perPrompt} of prompt ${Math.floor(index / perPrompt)}`);
+  });
 }
 
-function readLogprobs(bytes: Buffer, count: number, place: string, broken: (what: string) => RpcError): Float32Array {
+function readLogprobs(bytes: Buffer, count: number, place: string, invalid: (what: string) => RpcError): Float32Array {
   if (bytes.length !== 4 * count) {
-    throw broken(`${place} with ${bytes.length} bytes of log-probabilities for ${count} tokens, expected ${4 * count}`);
+    throw invalid(
+      `${place} with ${bytes.length} bytes of log-probabilities for ${count} tokens, expected ${4 * count}`,
+    );
   }
-  // A copy of its own: the message's bytes may lie unaligned.
+  // Copied, since the message's bytes may be unaligned.
   const logprobs = new Float32Array(new Uint8Array(bytes).buffer);
-  const odd = logprobs.findIndex((logprob) => !(logprob <= 1e-3 && Number.isFinite(logprob)));
-  if (odd >= 0) throw broken(`${place} with log-probability ${logprobs[odd]} of token ${odd}`);
+  const bad = logprobs.findIndex((logprob) => !(logprob <= 1e-3 && Number.isFinite(logprob)));
+  if (bad >= 0) throw invalid(`${place} with log-probability ${logprobs[bad]} of token ${bad}`);
   return logprobs;
 }

@@ -1,8 +1,9 @@
-// The pool: what one worker could not finish another redoes, and nobody waits for ever.
+// The worker pool: another worker retries what one could not finish, and every wait ends.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { on } from 'node:events';
 import { test, type TestContext } from 'node:test';
+import { at } from '@gapo/numeric';
 import { implement, RpcError, serve, type RunningServer } from '@gapo/rpc';
 import { logger } from '@gapo/service';
 import { PauseNeeded } from '../state/interruption.js';
@@ -11,7 +12,7 @@ import { WorkerPool } from './workers.js';
 type Work = (promptCount: number, signal: AbortSignal) => Promise<number> | number;
 const service = 'gapo.rollout.v1.RolloutService';
 
-/** A worker that answers each shard with one completion, whose token is what `work` makes of it. */
+/** A worker that answers each call with one completion, whose only token is the result of `work`. */
 async function worker(t: TestContext, work: Work, address = '127.0.0.1:0'): Promise<RunningServer> {
   const server = await serve({
     address,
@@ -43,9 +44,9 @@ function poolOf(t: TestContext, targets: string[], limits = {}): WorkerPool<type
   return pool;
 }
 
-/** One piece of work through the pool. */
-async function piece(pool: WorkerPool<typeof service>, size: number, signal = new AbortController().signal) {
-  return pool.run(`piece ${size}`, signal, async ({ client, options }) => {
+/** Runs a job in the pool. */
+async function run(pool: WorkerPool<typeof service>, size: number, signal = new AbortController().signal) {
+  return pool.run(`job ${size}`, signal, async ({ client, options }) => {
     const tokens: number[] = [];
     const prompts = Array.from({ length: size }, (_, index) => ({ index, tokenIds: [1] }));
     for await (const { completions } of client.Generate({ prompts }, options)) {
@@ -55,47 +56,50 @@ async function piece(pool: WorkerPool<typeof service>, size: number, signal = ne
   });
 }
 
-/** Never answers; ends with its call. */
+/** Never answers; rejects when its call is cancelled. */
 const hang: Work = (_, signal) =>
   new Promise((_resolve, reject) =>
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
   );
 
-/** A worker that answers when it is told to, and counts what it has. */
-async function patient(t: TestContext) {
-  const asked: { size: number; answer: () => void }[] = [];
+/** A worker that answers on command and records its calls. */
+async function manual(t: TestContext) {
+  const calls: { size: number; answer: () => void }[] = [];
   const arrivals: (() => void)[] = [];
   const work: Work = (size) =>
     new Promise((resolve) => {
-      asked.push({ size, answer: () => resolve(size) });
+      calls.push({ size, answer: () => resolve(size) });
       arrivals.shift()?.();
     });
   const { address } = await worker(t, work);
-  /** Resolves once it has been asked for so many pieces. */
-  const has = async (count: number): Promise<void> => {
-    while (asked.length < count) await new Promise<void>((resolve) => arrivals.push(resolve));
+  /** Resolves once it has received this many calls. */
+  const received = async (count: number): Promise<void> => {
+    while (calls.length < count) await new Promise<void>((resolve) => arrivals.push(resolve));
   };
-  return { address, asked, has, sizes: () => asked.map(({ size }) => size) };
+  /** Answers one call, by its index. */
+  const answer = (index: number): void => at(calls, index).answer();
+  const answerAll = (): void => calls.forEach((call) => call.answer());
+  return { address, answer, answerAll, received, sizes: () => calls.map(({ size }) => size) };
 }
 
-test('a free worker comes first, a busy one has its next piece ahead while enough wait, and the last goes to whoever is done', async (t) => {
-  const [a, b] = [await patient(t), await patient(t)];
+test('free workers come first, a busy one prefetches while the queue is long, and the last job goes to the first free worker', async (t) => {
+  const [a, b] = [await manual(t), await manual(t)];
   const pool = poolOf(t, [a.address, b.address]);
-  const pieces = [1, 2, 3, 4].map((size) => piece(pool, size));
-  await Promise.all([a.has(2), b.has(1)]);
+  const jobs = [1, 2, 3, 4].map((size) => run(pool, size));
+  await Promise.all([a.received(2), b.received(1)]);
   assert.deepEqual([a.sizes(), b.sizes()], [[1, 3], [2]]);
-  b.asked[0]!.answer();
-  await b.has(2);
+  b.answer(0);
+  await b.received(2);
   assert.deepEqual(
     [a.sizes(), b.sizes()],
     [
       [1, 3],
       [2, 4],
     ],
-    'the worker that was done first has the last piece',
+    'the worker that finished first gets the last job',
   );
-  for (const { answer } of [...a.asked, ...b.asked]) answer();
-  const done = await Promise.all(pieces);
+  for (const { answerAll } of [a, b]) answerAll();
+  const done = await Promise.all(jobs);
   assert.deepEqual(
     done.map(({ value, worker: by }) => [value, by]),
     [
@@ -107,58 +111,59 @@ test('a free worker comes first, a busy one has its next piece ahead while enoug
   );
 });
 
-test('a worker has no more than two pieces, and the time of the second begins when the first has ended', async (t) => {
-  const a = await patient(t);
+test('a worker holds at most two jobs, and the time of the second starts when the first ends', async (t) => {
+  const a = await manual(t);
   const pool = poolOf(t, [a.address]);
-  const pieces = [1, 2, 3].map((size) => piece(pool, size));
-  await a.has(2);
+  const jobs = [1, 2, 3].map((size) => run(pool, size));
+  await a.received(2);
   const began = performance.now();
   while (performance.now() - began < 50) await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(a.sizes(), [1, 2]);
   const firstAlone = (performance.now() - began) / 1000;
-  a.asked[0]!.answer();
-  await a.has(3);
-  for (const { answer } of a.asked) answer();
-  const [first, second] = await Promise.all(pieces);
+  a.answer(0);
+  await a.received(3);
+  a.answerAll();
+  const [first, second] = (await Promise.all(jobs)).map(({ seconds }) => seconds);
+  assert.ok(first !== undefined && second !== undefined);
   const both = (performance.now() - began) / 1000;
-  assert.ok(first!.seconds >= firstAlone, `${first!.seconds} s, of which it ran for ${firstAlone} s`);
-  assert.ok(second!.seconds <= both - firstAlone, `${second!.seconds} s of ${both - firstAlone} s after the first`);
+  assert.ok(first >= firstAlone, `${first} s, of which it ran alone for ${firstAlone} s`);
+  assert.ok(second <= both - firstAlone, `${second} s of ${both - firstAlone} s after the first`);
 });
 
-test('what a lost worker had ahead is redone elsewhere at once', async (t) => {
+test('a job prefetched by a lost worker is retried elsewhere at once', async (t) => {
   const deadlineMs = 2000;
   let late = false;
   let timer: NodeJS.Timeout | undefined;
   t.after(() => clearTimeout(timer));
-  const hanging = await patient(t);
+  const hanging = await manual(t);
   const { address: good } = await worker(t, (size) => {
-    // The lost worker's first piece comes here at its deadline; the second one's own would be as much later again.
+    // The lost worker's first job arrives here at its deadline. The second job's own deadline is twice as long.
     if (size === 1) timer = setTimeout(() => (late = true), 0.9 * deadlineMs);
-    if (size === 3) assert.equal(late, false, 'the second had twice the deadline, and did not wait for it');
+    if (size === 3) assert.equal(late, false, 'the second job did not wait for its own deadline');
     return size;
   });
   const pool = poolOf(t, [hanging.address, good], { deadlineMs });
-  const done = await Promise.all([1, 2, 3, 4].map((size) => piece(pool, size)));
+  const done = await Promise.all([1, 2, 3, 4].map((size) => run(pool, size)));
   assert.deepEqual(hanging.sizes(), [1, 3]);
   assert.ok(done.every(({ worker: by }) => by === good));
   assert.equal(late, false);
 });
 
-test('a piece of a worker that dies is redone by another', async (t) => {
+test('a job of a worker that dies is retried on another', async (t) => {
   const dying = await worker(t, async () => {
     void dying.stop();
     return new Promise<number>(() => undefined);
   });
   const other = await worker(t, (size) => size);
   const pool = poolOf(t, [dying.address, other.address]);
-  const done = await Promise.all([1, 2, 3].map((size) => piece(pool, size)));
+  const done = await Promise.all([1, 2, 3].map((size) => run(pool, size)));
   assert.deepEqual(
     done.map(({ value, worker: by }) => [value, by]),
     [1, 2, 3].map((size) => [size, other.address]),
   );
 });
 
-test('a worker that hangs is given up at the deadline, and is asked again once it serves', async (t) => {
+test('a worker that hangs loses its job at the deadline, and gets jobs again once it serves', async (t) => {
   let first = true;
   const slow = await worker(t, (size, signal) => {
     if (!first) return size;
@@ -166,20 +171,19 @@ test('a worker that hangs is given up at the deadline, and is asked again once i
     return hang(size, signal);
   });
   const pool = poolOf(t, [slow.address], { deadlineMs: 3000 });
-  assert.equal((await piece(pool, 4)).value, 4);
+  assert.equal((await run(pool, 4)).value, 4);
 });
 
-test('a worker that hangs every time pauses the run before long', async (t) => {
+test('a worker that hangs every time pauses the run after two deadlines', async (t) => {
   const stuck = await worker(t, hang);
   const pool = poolOf(t, [stuck.address], { deadlineMs: 150 });
   await assert.rejects(
-    piece(pool, 4),
-    (error) =>
-      error instanceof PauseNeeded && /piece 4 was given up after 2 attempts, the last at /.test(error.message),
+    run(pool, 4),
+    (error) => error instanceof PauseNeeded && /job 4 failed after 2 attempts, the last on /.test(error.message),
   );
 });
 
-test('a worker that falls silent is given up long before the deadline', async (t) => {
+test('a worker that stops answering health checks loses its job long before the deadline', async (t) => {
   const rpc = JSON.stringify(import.meta.resolve('@gapo/rpc'));
   const code = `const { implement, serve } = await import(${rpc});
     const Generate = async function* () { console.log('working'); await new Promise(() => {}); };
@@ -187,15 +191,15 @@ test('a worker that falls silent is given up long before the deadline', async (t
     console.log((await serve({ address: '127.0.0.1:0', services })).address);`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(() => child.kill('SIGKILL'));
-  const said = on(child.stdout.setEncoding('utf8'), 'data');
-  const address = String((await said.next()).value).trim();
+  const output = on(child.stdout.setEncoding('utf8'), 'data');
+  const address = String((await output.next()).value).trim();
   const other = await worker(t, (size) => size);
   const pool = poolOf(t, [address, other.address], { watchMs: 500 });
-  const pieces = [piece(pool, 1), piece(pool, 2)];
-  await said.next();
+  const jobs = [run(pool, 1), run(pool, 2)];
+  await output.next();
   child.kill('SIGSTOP');
   assert.deepEqual(
-    (await Promise.all(pieces)).map(({ value, worker: by }) => [value, by]),
+    (await Promise.all(jobs)).map(({ value, worker: by }) => [value, by]),
     [
       [1, other.address],
       [2, other.address],
@@ -203,22 +207,22 @@ test('a worker that falls silent is given up long before the deadline', async (t
   );
 });
 
-test('a worker that is away is probed, and comes back by itself', async (t) => {
+test('a worker that is down is probed, and gets jobs again once it is back', async (t) => {
   const gone = await worker(t, (size) => size);
   await gone.stop();
   const pool = poolOf(t, [gone.address]);
-  const waiting = piece(pool, 3);
-  await assert.rejects(piece(poolOf(t, [gone.address], { waitMs: 100 }), 1), PauseNeeded);
+  const waiting = run(pool, 3);
+  await assert.rejects(run(poolOf(t, [gone.address], { waitMs: 100 }), 1), PauseNeeded);
   await worker(t, (size) => size * 10, gone.address);
   assert.equal((await waiting).value, 30);
 });
 
-test('without any worker for the stated time, waiting pieces pause the run and name the addresses', async (t) => {
+test('queued jobs pause the run after an outage of waitMs, and the error names the addresses', async (t) => {
   const gone = await worker(t, (size) => size);
   await gone.stop();
   const pool = poolOf(t, [gone.address], { waitMs: 150 });
   await assert.rejects(
-    piece(pool, 1),
+    run(pool, 1),
     (error) =>
       error instanceof PauseNeeded &&
       error.message.includes(`no rollout worker has answered for 0.15 s: ${gone.address} (`) &&
@@ -226,70 +230,63 @@ test('without any worker for the stated time, waiting pieces pause the run and n
   );
 });
 
-test('what a worker refuses is not tried elsewhere', async (t) => {
+test('a job that a worker rejects is not retried', async (t) => {
   let calls = 0;
-  const refusing: Work = () => {
+  const rejecting: Work = () => {
     calls += 1;
     throw new RpcError('INVALID_ARGUMENT', 'prompts[0] has no tokens');
   };
-  const workers = [await worker(t, refusing), await worker(t, refusing)];
+  const workers = [await worker(t, rejecting), await worker(t, rejecting)];
   const pool = poolOf(
     t,
     workers.map(({ address }) => address),
   );
-  await assert.rejects(piece(pool, 1), (error) => error instanceof RpcError && error.code === 'INVALID_ARGUMENT');
+  await assert.rejects(run(pool, 1), (error) => error instanceof RpcError && error.code === 'INVALID_ARGUMENT');
   assert.equal(calls, 1);
 });
 
-test('a worker that breaks on a piece is not the last word; three are', async (t) => {
+test('an internal error is retried, and the third one is final', async (t) => {
   let broken = 0;
   const breaking: Work = () => {
     broken += 1;
     throw new RpcError('INTERNAL', 'a defect');
   };
   const [bad, good] = [await worker(t, breaking), await worker(t, (size) => size)];
-  assert.equal((await piece(poolOf(t, [bad.address, good.address]), 2)).value, 2);
+  assert.equal((await run(poolOf(t, [bad.address, good.address]), 2)).value, 2);
   assert.equal(broken, 1);
-  await assert.rejects(piece(poolOf(t, [bad.address]), 2), /a defect/);
+  await assert.rejects(run(poolOf(t, [bad.address]), 2), /a defect/);
   assert.equal(broken, 4);
 });
 
-test('a signal ends a piece that runs and one that waits', async (t) => {
-  const workers = [await worker(t, hang)];
-  const pool = poolOf(
-    t,
-    workers.map(({ address }) => address),
-  );
+test('a signal ends a running job and a queued one', async (t) => {
+  const { address } = await worker(t, hang);
+  const pool = poolOf(t, [address]);
   const controller = new AbortController();
-  const pieces = [piece(pool, 1, controller.signal), piece(pool, 2, controller.signal)];
-  controller.abort(new Error('cancelled by a person'));
-  for (const one of pieces) await assert.rejects(one, /cancelled by a person/);
+  const jobs = [run(pool, 1, controller.signal), run(pool, 2, controller.signal)];
+  controller.abort(new Error('cancelled by the user'));
+  for (const one of jobs) await assert.rejects(one, /cancelled by the user/);
 });
 
-test('a name stands for all of its addresses, and one that cannot be looked up is named', async (t) => {
+test('a name stands for all its addresses, and the error names one that does not resolve', async (t) => {
   const { address } = await worker(t, (size) => size);
   const named = poolOf(t, [`dns:///${address.replace('127.0.0.1', 'localhost')}`]);
-  const done = await piece(named, 6);
+  const done = await run(named, 6);
   assert.deepEqual([done.value, done.worker], [6, address]);
-  // Looking a name up takes as long as it takes: a wait that ends before says nothing of it.
+  // A lookup may outlast the wait; the error then does not mention it.
   for (let waitMs = 300; ; waitMs *= 2) {
     const nowhere = poolOf(t, ['dns:///nowhere.invalid:50051'], { waitMs });
-    const error: unknown = await piece(nowhere, 1).catch((reason: unknown) => reason);
+    const error: unknown = await run(nowhere, 1).catch((reason: unknown) => reason);
     assert.ok(error instanceof PauseNeeded);
     if (error.message.includes(`no rollout worker has answered for ${waitMs / 1000} s: ;`)) continue;
-    assert.match(error.message, /dns:\/\/\/nowhere\.invalid:50051 \(nowhere\.invalid cannot be looked up: /);
+    assert.match(error.message, /dns:\/\/\/nowhere\.invalid:50051 \(cannot resolve nowhere\.invalid: /);
     break;
   }
 });
 
-test('closing the pool rejects what waits', async (t) => {
-  const workers = [await worker(t, hang)];
-  const pool = poolOf(
-    t,
-    workers.map(({ address }) => address),
-    { deadlineMs: 300 },
-  );
-  const pieces = [piece(pool, 1), piece(pool, 2)].map((one) => assert.rejects(one));
+test('closing the pool rejects queued jobs', async (t) => {
+  const { address } = await worker(t, hang);
+  const pool = poolOf(t, [address], { deadlineMs: 300 });
+  const jobs = [run(pool, 1), run(pool, 2)].map((one) => assert.rejects(one));
   pool.close();
-  await Promise.all(pieces);
+  await Promise.all(jobs);
 });

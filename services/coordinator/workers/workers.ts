@@ -1,7 +1,6 @@
 /**
- * A pool of stateless workers: pieces of work go to whoever is free, and what one worker could not finish another redoes
- * with the identical result. Who does what never shows in a result, only in its time. Where enough pieces wait, a worker has
- * its next one before it has ended the last, so that it computes while results and requests are on their way.
+ * A pool of stateless workers. Any worker can run any job with the identical result, so a job that one fails is retried on
+ * another. While the queue is long, a busy worker prefetches its next job and computes while messages are in flight.
  */
 import { AsyncResource } from 'node:async_hooks';
 import { setMaxListeners } from 'node:events';
@@ -11,46 +10,46 @@ import type { Logger } from '@gapo/service';
 import { abortReason, PauseNeeded } from '../state/interruption.js';
 import { followName, namedHost } from './addresses.js';
 
-/** How a pool is made. */
+/** Options of a {@link WorkerPool}. */
 export interface PoolOptions<S extends ServiceName> {
   /** The service that the workers implement. */
   service: S;
-  /** Where they are; each address behind a name as `dns:///rollout:50051` is a worker, and they may come and go. */
+  /** Their addresses. Each address that a name such as `dns:///rollout:50051` resolves to is one worker. */
   targets: readonly string[];
-  /** What one is called, as `rollout worker`. */
+  /** What messages call a worker, for example `rollout worker`. */
   what: string;
-  /** Where their addresses are configured, as ROLLOUT_WORKERS. */
+  /** The setting that holds their addresses, for example ROLLOUT_WORKERS. */
   setting: string;
-  /** Milliseconds that one attempt at a piece may take. */
+  /** Milliseconds that one attempt at a job may take. */
   deadlineMs: number;
   /**
-   * Milliseconds between looks at the health of a worker that is busy; three without an answer, and its piece is redone
-   * elsewhere long before the deadline, as when its machine has lost power.
+   * Milliseconds between health checks of a busy worker. After three unanswered ones its jobs move to other workers, long
+   * before the deadline: this detects a machine that lost power.
    * @default 10000
    */
   watchMs?: number;
-  /** Milliseconds without any worker after which waiting pieces are given up with PauseNeeded. */
+  /** Milliseconds without any reachable worker after which queued jobs fail with PauseNeeded. */
   waitMs: number;
   log: Logger;
 }
 
-/** What a piece of work is given. */
+/** One attempt at a job. */
 export interface Attempt<S extends ServiceName> {
   readonly client: Client<S>;
-  /** Goes to the call as it is: deadline and cancellation. */
+  /** Deadline and cancellation, to pass to the call. */
   readonly options: { readonly deadlineMs: number; readonly signal: AbortSignal };
 }
 
-/** What became of a piece of work. */
-export interface Done<T> {
+/** The result of a job. */
+export interface JobResult<T> {
   readonly value: T;
   /** The worker, as host:port. */
   readonly worker: string;
-  /** Wall seconds of the attempt that succeeded, from when its worker had nothing else to end first. */
+  /** Wall seconds of the successful attempt, without the time that it waited for the worker's previous job. */
   readonly seconds: number;
 }
 
-/** The worker is gone or stuck: it is left alone until it says that it serves. Somebody else redoes the piece. */
+/** The worker is gone or stuck: the job is retried elsewhere, and the worker gets no jobs until its health check passes. */
 const lostCodes: ReadonlySet<string> = new Set([
   'UNAVAILABLE',
   'DEADLINE_EXCEEDED',
@@ -59,16 +58,15 @@ const lostCodes: ReadonlySet<string> = new Set([
   'ABORTED',
 ]);
 
-/** Something broke on the way or in the worker. Another one may do better; if three do not, it is not the worker. */
+/** The worker or the connection is broken: the job is retried. After three such errors the job itself is to blame. */
 const brokenCodes: ReadonlySet<string> = new Set(['INTERNAL', 'UNKNOWN', 'DATA_LOSS']);
 
-/** Pieces that a worker has at a time. */
-const mostAtATime = 2;
-const mostBroken = 3;
-const mostDeadlines = 2;
-const mostAttempts = 8;
+const maxJobsPerWorker = 2;
+const maxBroken = 3;
+const maxDeadlines = 2;
+const maxAttempts = 8;
 const watchIntervalMs = 10_000;
-const mostSilences = 3;
+const maxMissedChecks = 3;
 const probe = { baseDelayMs: 100, maxDelayMs: 5000 } as const;
 const probeDeadlineMs = 5000;
 
@@ -76,22 +74,21 @@ interface Worker<S extends ServiceName> {
   readonly target: string;
   readonly client: Client<S>;
   readonly number: number;
-  away: boolean;
-  /** The attempts that it has: it works on the first, the next one waits. */
+  /** The attempts that it holds: it runs the first; the next is prefetched. */
   readonly attempts: Set<AbortController>;
-  /** When it last ended an attempt, by performance.now(). */
+  /** When its last attempt ended, by performance.now(). */
   endedAt: number;
-  /** Why it is away. */
-  reason: string;
-  /** No longer behind its name: it gets no more work. */
+  /** Why it is down; undefined while it serves. */
+  down: string | undefined;
+  /** Its name no longer resolves to it: it gets no more jobs. */
   retired: boolean;
 }
 
 interface Job<S extends ServiceName> {
-  /** What it is called in logs, as `shard 3 of step 12`. */
+  /** What messages call it, for example `shard 3 of step 12`. */
   readonly label: string;
   readonly signal: AbortSignal;
-  /** Runs one attempt and settles the job's promise where it succeeds. */
+  /** Runs one attempt and resolves the job's promise if it succeeds. */
   readonly attempt: (worker: Worker<S>, signal: AbortSignal) => Promise<void>;
   readonly reject: (error: unknown) => void;
   readonly tried: Set<Worker<S>>;
@@ -100,19 +97,24 @@ interface Job<S extends ServiceName> {
   deadlines: number;
 }
 
-/** Gives pieces of work to workers. */
+/** Returns a function that creates the error for an invalid response. */
+export function invalidResponse(method: string, target: string): (what: string) => RpcError {
+  return (what) => new RpcError('INTERNAL', `the worker answered ${what}`, { method, target });
+}
+
+/** Distributes jobs over workers. */
 export class WorkerPool<S extends ServiceName> {
   readonly #options: PoolOptions<S>;
   readonly #workers: Worker<S>[] = [];
-  /** Names that could not be looked up, with the reason. */
-  readonly #unknown = new Map<string, string>();
+  /** Names that did not resolve, with the reason. */
+  readonly #unresolved = new Map<string, string>();
   readonly #closing = new AbortController();
   readonly #queue: Job<S>[] = [];
-  #deserted: NodeJS.Timeout | undefined;
+  #outageTimer: NodeJS.Timeout | undefined;
 
   constructor(options: PoolOptions<S>) {
     this.#options = options;
-    setMaxListeners(0, this.#closing.signal); // every worker that is away listens
+    setMaxListeners(0, this.#closing.signal); // every worker that is down listens
     for (const target of options.targets) {
       const name = namedHost(target);
       if (name === undefined) this.#add(target);
@@ -121,18 +123,18 @@ export class WorkerPool<S extends ServiceName> {
   }
 
   /**
-   * Has one piece of work done, by whom it may be.
+   * Runs a job on any worker.
    *
-   * @param call makes the calls of the piece; must be a function of its request, since it may run several times
-   * @throws RpcError where the workers refuse the piece or three of them break on it
-   * @throws PauseNeeded where no worker answers for the stated time
+   * @param call makes the job's calls; must be idempotent, since retries run it again
+   * @throws RpcError if a worker rejects the job, or after three internal errors
+   * @throws PauseNeeded if no worker is reachable for `waitMs`, or if the job runs out of attempts
    */
-  run<T>(label: string, signal: AbortSignal, call: (attempt: Attempt<S>) => Promise<T>): Promise<Done<T>> {
-    let forget = (): void => undefined;
-    return new Promise<Done<T>>((resolve, reject) => {
+  run<T>(label: string, signal: AbortSignal, call: (attempt: Attempt<S>) => Promise<T>): Promise<JobResult<T>> {
+    let drop = (): void => undefined;
+    return new Promise<JobResult<T>>((resolve, reject) => {
       if (signal.aborted) return reject(abortReason(signal));
       const { deadlineMs } = this.#options;
-      // Bound, so that its spans are children of the span that asked, not of the one whose end freed the worker.
+      // Bound, so that its spans are children of the caller's span, not of the job whose end freed the worker.
       const bound = AsyncResource.bind(call);
       const job: Job<S> = {
         label,
@@ -144,7 +146,7 @@ export class WorkerPool<S extends ServiceName> {
         reject,
         attempt: async (worker, attemptSignal) => {
           const began = performance.now();
-          // The time in which it waits for the one before is not its own.
+          // A prefetched job first waits for the one before it.
           const options = { deadlineMs: deadlineMs * worker.attempts.size, signal: attemptSignal };
           const value = await bound({ client: worker.client, options });
           const seconds = (performance.now() - Math.max(began, worker.endedAt)) / 1000;
@@ -152,16 +154,16 @@ export class WorkerPool<S extends ServiceName> {
         },
       };
       this.#queue.push(job);
-      forget = () => this.#forget(job);
-      signal.addEventListener('abort', forget, { once: true });
+      drop = () => this.#drop(job);
+      signal.addEventListener('abort', drop, { once: true });
       this.#dispatch();
-    }).finally(() => signal.removeEventListener('abort', forget));
+    }).finally(() => signal.removeEventListener('abort', drop));
   }
 
-  /** Lets the workers go; waiting pieces are rejected. */
+  /** Closes the connections and rejects queued jobs. */
   close(): void {
     this.#closing.abort();
-    clearTimeout(this.#deserted);
+    clearTimeout(this.#outageTimer);
     for (const job of this.#queue.splice(0)) {
       job.reject(new RpcError('CANCELLED', `the pool of ${this.#options.what}s is closed`));
     }
@@ -171,25 +173,24 @@ export class WorkerPool<S extends ServiceName> {
   #add(target: string): void {
     const client = connect(this.#options.service, target);
     const number = this.#workers.length;
-    const idle = { away: false, attempts: new Set<AbortController>(), endedAt: 0, reason: '', retired: false };
-    this.#workers.push({ target, number, client, ...idle });
+    this.#workers.push({ target, number, client, attempts: new Set(), endedAt: 0, down: undefined, retired: false });
   }
 
   #follow(target: string, name: { readonly host: string; readonly port: string }): void {
-    let mine: readonly string[] = [];
+    let known: readonly string[] = [];
     const changed = (targets: readonly string[]): void => {
-      this.#unknown.delete(target);
-      for (const gone of mine.filter((known) => !targets.includes(known))) this.#retire(gone);
-      for (const fresh of targets.filter((found) => !mine.includes(found))) this.#add(fresh);
-      mine = targets;
+      this.#unresolved.delete(target);
+      for (const gone of known.filter((address) => !targets.includes(address))) this.#retire(gone);
+      for (const added of targets.filter((address) => !known.includes(address))) this.#add(added);
+      known = targets;
       this.#options.log.info({ name: target, workers: targets }, `${this.#options.what}s behind ${target}`);
       this.#dispatch();
     };
-    const failed = (reason: string): void => void this.#unknown.set(target, reason);
+    const failed = (reason: string): void => void this.#unresolved.set(target, reason);
     void followName(name, { changed, failed }, this.#closing.signal);
   }
 
-  /** Takes a worker out; one that is busy first ends what it does. */
+  /** Removes a worker, once it has finished its jobs. */
   #retire(target: string): void {
     for (const worker of this.#workers.filter((one) => one.target === target)) {
       worker.retired = true;
@@ -203,11 +204,11 @@ export class WorkerPool<S extends ServiceName> {
     worker.client.close();
   }
 
-  #forget(job: Job<S>): void {
+  #drop(job: Job<S>): void {
     const at = this.#queue.indexOf(job);
     if (at >= 0) this.#queue.splice(at, 1);
     job.reject(abortReason(job.signal));
-    this.#watchDesertion();
+    this.#watchOutage();
   }
 
   #dispatch(): void {
@@ -215,37 +216,36 @@ export class WorkerPool<S extends ServiceName> {
       const worker = this.#workerFor(job);
       if (worker === undefined) continue;
       this.#queue.splice(this.#queue.indexOf(job), 1);
-      void this.#work(job, worker);
+      void this.#runOn(job, worker);
     }
-    this.#watchDesertion();
+    this.#watchOutage();
   }
 
   /**
-   * A free worker that has not tried the job; one that has, where every worker at hand has. Where none is free, one that
-   * is busy with a single piece, as long as no fewer pieces wait than there are workers: so the last ones go to whoever is
-   * done first.
+   * Chooses a worker that has not tried the job yet, or any if all have. A free worker comes first. A busy one prefetches
+   * while the queue is at least as long as the list of workers, so that the last jobs go to the workers that finish first.
    */
   #workerFor(job: Job<S>): Worker<S> | undefined {
-    const present = this.#workers.filter(({ away, retired }) => !away && !retired);
+    const present = this.#workers.filter(({ down, retired }) => down === undefined && !retired);
     const fresh = present.filter((worker) => !job.tried.has(worker));
     const able = fresh.length > 0 ? fresh : present;
     const free = able.find(({ attempts }) => attempts.size === 0);
     if (free !== undefined || job.attempts > 0 || this.#queue.length < present.length) return free;
-    return able.find(({ attempts }) => attempts.size < mostAtATime);
+    return able.find(({ attempts }) => attempts.size < maxJobsPerWorker);
   }
 
-  async #work(job: Job<S>, worker: Worker<S>): Promise<void> {
+  async #runOn(job: Job<S>, worker: Worker<S>): Promise<void> {
     job.attempts += 1;
     const lost = new AbortController();
     const done = new AbortController();
     worker.attempts.add(lost);
-    void this.#watch(worker, lost, done.signal);
+    void this.#watchHealth(worker, lost, done.signal);
     try {
       await job.attempt(worker, AbortSignal.any([job.signal, lost.signal]));
       worker.attempts.delete(lost);
     } catch (reason) {
       worker.attempts.delete(lost);
-      this.#failed(job, worker, reason);
+      this.#handleFailure(job, worker, reason);
     }
     worker.endedAt = performance.now();
     done.abort();
@@ -253,57 +253,58 @@ export class WorkerPool<S extends ServiceName> {
     this.#dispatch();
   }
 
-  /** Gives an attempt up when its worker no longer answers health checks; a worker without them is left to the deadline. */
-  async #watch(worker: Worker<S>, lost: AbortController, done: AbortSignal): Promise<void> {
+  /** Aborts an attempt when its worker stops answering health checks. Without a health service the deadline decides. */
+  async #watchHealth(worker: Worker<S>, lost: AbortController, done: AbortSignal): Promise<void> {
     const { watchMs = watchIntervalMs } = this.#options;
-    let [silences, finished] = [0, false];
+    let [missed, finished] = [0, false];
     done.addEventListener('abort', () => (finished = true), { once: true });
-    while (silences < mostSilences) {
+    while (missed < maxMissedChecks) {
       await delay(watchMs, undefined, { signal: done }).catch(() => undefined);
       if (finished) return;
       try {
         await checkHealth(worker.target, watchMs);
-        silences = 0;
+        missed = 0;
       } catch (reason) {
         if (RpcError.from(reason).code === 'UNIMPLEMENTED') return;
-        silences += 1;
+        missed += 1;
       }
     }
-    lost.abort(new RpcError('UNAVAILABLE', `it has not answered ${mostSilences} health checks while it worked`));
+    lost.abort(new RpcError('UNAVAILABLE', `it missed ${maxMissedChecks} health checks while it ran the job`));
   }
 
-  #failed(job: Job<S>, worker: Worker<S>, reason: unknown): void {
+  #handleFailure(job: Job<S>, worker: Worker<S>, reason: unknown): void {
     const { what, log } = this.#options;
-    if (job.signal.aborted || this.#closing.signal.aborted)
-      return job.reject(job.signal.aborted ? abortReason(job.signal) : reason);
+    if (job.signal.aborted) return job.reject(abortReason(job.signal));
+    if (this.#closing.signal.aborted) return job.reject(reason);
     const error = RpcError.from(reason, { target: worker.target });
     job.tried.add(worker);
     if (lostCodes.has(error.code)) {
-      log.warn({ worker: worker.target, code: error.code }, `${what}: ${job.label} is redone: ${error.details}`);
-      this.#leave(worker, `${error.code}: ${error.details}`);
+      log.warn(
+        { worker: worker.target, code: error.code },
+        `${what}: retrying ${job.label} elsewhere: ${error.details}`,
+      );
+      this.#markDown(worker, `${error.code}: ${error.details}`);
       if (error.code === 'DEADLINE_EXCEEDED') job.deadlines += 1;
-      if (job.attempts < mostAttempts && job.deadlines < mostDeadlines) return void this.#queue.unshift(job);
-      const told = `${job.label} was given up after ${job.attempts} attempts, the last at ${worker.target}: ${error.details}`;
-      return job.reject(new PauseNeeded(`${told}; look at the ${what}'s log, then resume the run`));
+      if (job.attempts < maxAttempts && job.deadlines < maxDeadlines) return void this.#queue.unshift(job);
+      const failure = `${job.label} failed after ${job.attempts} attempts, the last on ${worker.target}: ${error.details}`;
+      return job.reject(new PauseNeeded(`${failure}; check the ${what}'s log, then resume the run`));
     }
-    if (brokenCodes.has(error.code) && ++job.broken < mostBroken) {
-      log.warn({ worker: worker.target, code: error.code }, `${what}: ${job.label} is tried again: ${error.details}`);
+    if (brokenCodes.has(error.code) && ++job.broken < maxBroken) {
+      log.warn({ worker: worker.target, code: error.code }, `${what}: retrying ${job.label}: ${error.details}`);
       return void this.#queue.unshift(job);
     }
     job.reject(error);
   }
 
-  /** Leaves a worker alone until it serves again; what else it has is redone elsewhere at once. */
-  #leave(worker: Worker<S>, reason: string): void {
-    if (worker.away) return;
-    worker.away = true;
-    worker.reason = reason;
-    for (const other of worker.attempts)
-      other.abort(new RpcError('UNAVAILABLE', `it failed at another piece: ${reason}`));
+  /** Gives a worker no jobs until it serves again, and retries its other job elsewhere at once. */
+  #markDown(worker: Worker<S>, reason: string): void {
+    if (worker.down !== undefined) return;
+    worker.down = reason;
+    for (const other of worker.attempts) other.abort(new RpcError('UNAVAILABLE', `it failed another job: ${reason}`));
     if (!worker.retired) void this.#probe(worker);
   }
 
-  /** Asks a worker that is away, ever more seldom, until it serves. */
+  /** Checks the health of a worker that is down, with backoff, until it serves. */
   async #probe(worker: Worker<S>): Promise<void> {
     const { signal } = this.#closing;
     for (let attempt = 1; ; attempt++) {
@@ -312,33 +313,32 @@ export class WorkerPool<S extends ServiceName> {
         if (worker.retired) return;
         const status = await checkHealth(worker.target, probeDeadlineMs);
         if (status === 'SERVING') break;
-        worker.reason = `its health is ${status}`;
+        worker.down = `its health is ${status}`;
       } catch (reason) {
         if (signal.aborted) return;
         const error = RpcError.from(reason);
-        if (error.code === 'UNIMPLEMENTED') break; // it has no health service, but it answers
-        worker.reason = error.details;
+        if (error.code === 'UNIMPLEMENTED') break; // it has no health service, but it is up
+        worker.down = error.details;
       }
     }
-    worker.away = false;
+    worker.down = undefined;
     this.#options.log.info({ worker: worker.target }, `${this.#options.what} is back`);
     this.#dispatch();
   }
 
-  /** Starts the clock when pieces wait and every worker is away, stops it when one of both ends. */
-  #watchDesertion(): void {
-    const deserted = this.#queue.length > 0 && this.#workers.every(({ away }) => away);
-    if (!deserted) {
-      clearTimeout(this.#deserted);
-      this.#deserted = undefined;
+  /** Runs the outage timer while jobs are queued and every worker is down. */
+  #watchOutage(): void {
+    if (this.#queue.length === 0 || this.#workers.some(({ down }) => down === undefined)) {
+      clearTimeout(this.#outageTimer);
+      this.#outageTimer = undefined;
       return;
     }
     const { waitMs, what, setting } = this.#options;
-    this.#deserted ??= setTimeout(() => {
-      this.#deserted = undefined;
-      const away = this.#workers.map(({ target, reason }) => `${target} (${reason})`);
-      const told = [...away, ...[...this.#unknown].map(([target, reason]) => `${target} (${reason})`)].join(', ');
-      const message = `no ${what} has answered for ${waitMs / 1000} s: ${told}; start one or correct ${setting}, then resume the run`;
+    this.#outageTimer ??= setTimeout(() => {
+      this.#outageTimer = undefined;
+      const down = this.#workers.map(({ target, down: reason = '' }) => [target, reason] as const);
+      const causes = [...down, ...this.#unresolved].map(([target, reason]) => `${target} (${reason})`).join(', ');
+      const message = `no ${what} has answered for ${waitMs / 1000} s: ${causes}; start one or correct ${setting}, then resume the run`;
       for (const job of this.#queue.splice(0)) job.reject(new PauseNeeded(message));
     }, waitMs);
   }
