@@ -10,7 +10,7 @@ const keepAliveMs = 15_000;
 const retryMs = 1000;
 
 /** Encodes one event. */
-export function encodeEvent(event: SentEvent): string {
+function encodeEvent(event: SentEvent): string {
   // JSON.stringify writes no line breaks: the data fit on one line.
   const id = event.id === undefined ? '' : `id: ${event.id}\n`;
   return `${id}data: ${JSON.stringify(event)}\n\n`;

@@ -13,7 +13,7 @@ export interface SentEvent {
 const stepId = /\/step\/(\d+)$/;
 
 /** Returns the step that an event's id names; 0 where it names none. */
-export function stepOf(id: string | undefined): number {
+function stepOf(id: string | undefined): number {
   return Number(stepId.exec(id ?? '')?.[1] ?? 0);
 }
 

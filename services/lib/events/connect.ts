@@ -8,7 +8,7 @@ import { NatsBus } from './natsBus.js';
 import { ensureStream, type StreamLimits } from './stream.js';
 
 /** The server's URL where neither `url` nor NATS_URL is set. */
-export const defaultNatsUrl = 'nats://127.0.0.1:4222';
+const defaultNatsUrl = 'nats://127.0.0.1:4222';
 
 /** How to connect. */
 export interface ConnectOptions {

@@ -1,5 +1,5 @@
 /** The events of runs, as CloudEvents on NATS JetStream: published by the coordinator, followed and replayed by any client. */
-export { connectEvents, defaultNatsUrl, type ConnectOptions } from './connect.js';
+export { connectEvents, type ConnectOptions } from './connect.js';
 export type { EventBus, EventFilter, EventHandler, BusStats, Subscription, SubscribeOptions } from './bus.js';
 export { isRunId, type CloudEvent, type EventInput, type EventKind, type EventOf } from './cloudEvent.js';
 export { EventError } from './eventError.js';

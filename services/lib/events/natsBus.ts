@@ -1,4 +1,5 @@
 /** The event bus on NATS JetStream. */
+import { settlesWithin } from '@gapo/rpc';
 import { attributeNames, injectTraceparent, spanNames } from '@gapo/tracing';
 import { context, SpanKind, SpanStatusCode, trace, type Span } from '@opentelemetry/api';
 import {
@@ -17,7 +18,6 @@ import { EventError, messageOf } from './eventError.js';
 import { PublishQueue } from './publishQueue.js';
 import { streamName } from './stream.js';
 import { readStream, type ReaderContext } from './streamReader.js';
-import { settlesWithin } from './timeLimit.js';
 
 /** Collaborators and options of the bus. */
 export interface NatsBusOptions {
@@ -212,10 +212,14 @@ export class NatsBus implements EventBus {
     const { connection } = this.#options;
     await this.#queue.close(timeoutMs);
     this.#closing.abort();
-    const ended = Promise.all([...this.#subscriptions].map((subscription) => subscription.closed));
+    const ended = Promise.allSettled([...this.#subscriptions].map((subscription) => subscription.closed));
     await settlesWithin(ended, timeoutMs);
-    // Draining needs a connected server.
-    if (this.#watch.connected) await settlesWithin(connection.drain(), timeoutMs);
+    // Draining needs a connected server. It fails where the connection breaks, which is closed next anyway.
+    if (this.#watch.connected)
+      await settlesWithin(
+        connection.drain().catch(() => undefined),
+        timeoutMs,
+      );
     await connection.close();
   }
 }

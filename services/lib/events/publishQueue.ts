@@ -1,5 +1,5 @@
 /** A bounded queue in front of a server that may be unreachable: in order, one at a time, the oldest dropped when it is full. */
-import { settlesWithin } from './timeLimit.js';
+import { settlesWithin } from '@gapo/rpc';
 
 /** Options of a queue. */
 export interface PublishQueueOptions<T> {

@@ -7,7 +7,7 @@ import { elementTypes, microsoftDomain } from './onnx.js';
  *
  * @throws Error where they do not broadcast
  */
-export function broadcastDims(a: readonly Dim[], b: readonly Dim[]): Dim[] {
+function broadcastDims(a: readonly Dim[], b: readonly Dim[]): Dim[] {
   const rank = Math.max(a.length, b.length);
   const dims: Dim[] = [];
   for (let axis = 0; axis < rank; axis++) {

@@ -8,6 +8,6 @@ export { symmetricEigen } from './linear/eigen.js';
 export { eliminate } from './linear/elimination.js';
 export { addScaled } from './linear/vectors.js';
 export { adamWStep, createAdamWState, adamwDefaults, type AdamWOptions, type AdamWState } from './optimizer/adamw.js';
-export { clipGlobalNorm, globalNorm, type Clipped } from './optimizer/clip.js';
-export { checkSchedule, learningRateAt, type Schedule } from './optimizer/schedule.js';
+export { clipGlobalNorm, type Clipped } from './optimizer/clip.js';
+export { learningRateAt, type Schedule } from './optimizer/schedule.js';
 export { NonFiniteGradientError, type Gradients, type Tensors } from './optimizer/tensors.js';

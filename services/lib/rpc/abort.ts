@@ -1,4 +1,4 @@
-// Waiting for a promise until an AbortSignal aborts.
+// Waiting for a promise until an AbortSignal aborts or a time limit passes.
 
 /**
  * Returns the promise's result.
@@ -19,4 +19,21 @@ export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
     signal.addEventListener('abort', onAbort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
+}
+
+/**
+ * Returns whether `work` is fulfilled within `timeoutMs` milliseconds.
+ *
+ * @throws the error of `work` where it is rejected in time
+ */
+export async function settlesWithin(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), timeoutMs);
+  });
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

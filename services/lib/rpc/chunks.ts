@@ -5,7 +5,7 @@ import type { TensorChunk, TensorHeader } from './gen/messages.js';
 import { arrayOver, bytesOf, elementType, extentOf, type Extent, type TensorData } from './tensor.js';
 
 /** Default size of a chunk in bytes: 1 MiB. */
-export const defaultChunkBytes = 1 << 20;
+const defaultChunkBytes = 1 << 20;
 
 /**
  * Splits the concatenation of the arrays' bytes into chunks of equal size; the last one may be shorter. A chunk within one array is a view

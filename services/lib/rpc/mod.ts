@@ -3,7 +3,6 @@ export * from './gen/messages.js';
 export type * from './gen/json.js';
 export { fieldNames, toJson, type MessageInput, type MessageJson, type MessageName } from './json.js';
 export { isActive, stateWord } from './runState.js';
-export { serviceNames } from './gen/services.js';
 export type {
   Client,
   Handlers,
@@ -13,19 +12,18 @@ export type {
   Response,
   ResponseInput,
   ServiceName,
-  StreamingMethod,
 } from './services.js';
 export { RpcError, retryableCodes, type CallSite, type RpcCode } from './error.js';
 export { retry, retryDelayMs, type RetryPolicy } from './retry.js';
 export { implement, type Implementation, type ImplementOptions } from './handler.js';
 export type { CallContext, ParentCall } from './context.js';
+export { settlesWithin } from './abort.js';
 export { serve, type RunningServer, type ServeOptions } from './server.js';
 export { connect, type ClientCallOptions, type ConnectOptions } from './client.js';
 export { maxReceiveBytes, type Tls } from './channel.js';
 export { checkHealth, waitForReady, type ServingStatus, type Subject } from './health.js';
 export {
   fromTensor,
-  sha256Tensors,
   toHeader,
   toTensor,
   type ArrayOfType,
@@ -33,4 +31,4 @@ export {
   type NamedTensor,
   type TensorData,
 } from './tensor.js';
-export { chunks, defaultChunkBytes, TensorAssembler, type AssembledTensor, type AssemblerOptions } from './chunks.js';
+export { chunks, TensorAssembler, type AssembledTensor, type AssemblerOptions } from './chunks.js';

@@ -1,9 +1,9 @@
 // Serves implementations over gRPC, with health and reflection, and stops gracefully.
-import { setTimeout as delay } from 'node:timers/promises';
 import * as grpc from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation, protoPath as healthProto } from 'grpc-health-check';
+import { settlesWithin } from './abort.js';
 import { transportOptions } from './channel.js';
 import type { OpenCall } from './context.js';
 import { packageDefinition } from './definitions.js';
@@ -144,15 +144,4 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   };
   let ending: Promise<void> | undefined;
   return { address: `${host}:${port}`, setServing, stop: () => (ending ??= end()) };
-}
-
-/** Whether a promise settles within a time limit in milliseconds. */
-async function settlesWithin(promise: Promise<void>, ms: number): Promise<boolean> {
-  const timer = new AbortController();
-  const late = delay(ms, false, { signal: timer.signal }).catch(() => false);
-  try {
-    return await Promise.race([promise.then(() => true), late]);
-  } finally {
-    timer.abort();
-  }
 }

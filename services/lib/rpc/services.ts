@@ -35,11 +35,6 @@ export type Response<S extends ServiceName, M extends MethodName<S>> = Field<S, 
 /** A response as a handler writes it: omitted fields have their defaults. One message of the stream where the method streams. */
 export type ResponseInput<S extends ServiceName, M extends MethodName<S>> = Field<S, M, 'responseInput'>;
 
-/** The methods of a service that stream their response. */
-export type StreamingMethod<S extends ServiceName> = {
-  [M in MethodName<S>]: Field<S, M, 'kind'> extends 'serverStream' ? M : never;
-}[MethodName<S>];
-
 /** The handlers of a service: an async function for a unary method, an async generator for a streaming one. */
 export type Handlers<S extends ServiceName> = {
   [M in MethodName<S>]: Field<S, M, 'kind'> extends 'serverStream'

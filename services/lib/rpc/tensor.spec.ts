@@ -1,12 +1,12 @@
 // Tensors: exact round trips in one message and in chunks, and an error for every way in which bytes can be wrong.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import {
   RpcError,
   TensorAssembler,
   chunks,
   fromTensor,
-  sha256Tensors,
   toHeader,
   toTensor,
   type TensorChunk,
@@ -14,6 +14,13 @@ import {
   type TensorHeader,
 } from './mod.js';
 import { policyServer } from './testServers.fixture.js';
+
+/** The SHA-256 (hex) of the concatenated bytes of the arrays. */
+function sha256Tensors(arrays: readonly TensorData[]): string {
+  const hash = createHash('sha256');
+  for (const { buffer, byteOffset, byteLength } of arrays) hash.update(new Uint8Array(buffer, byteOffset, byteLength));
+  return hash.digest('hex');
+}
 
 const floats = Float32Array.of(1, -0, Infinity, 1e-40, Number.NaN, 3.5);
 const doubles = Float64Array.of(Math.PI, -1e300);

@@ -1,5 +1,4 @@
 // Tensors on the wire and typed arrays in memory, without copying where the alignment allows it.
-import { createHash } from 'node:crypto';
 import { endianness } from 'node:os';
 import { RpcError } from './error.js';
 import type { DataType, Tensor, TensorHeader } from './gen/messages.js';
@@ -165,11 +164,4 @@ export function fromTensor<D extends ElementType = ElementType>(
   const bytes = aligned ? tensor.data : new Uint8Array(tensor.data);
   const data = arrayOver(extent.dtype, bytes.buffer, bytes.byteOffset, extent.length);
   return { name: header.name, shape: [...header.shape], data: data as ArrayOfType[D] };
-}
-
-/** Returns the SHA-256 (hex) of the concatenated bytes of the arrays. */
-export function sha256Tensors(data: Iterable<TensorData>): string {
-  const hash = createHash('sha256');
-  for (const array of data) hash.update(bytesOf(array));
-  return hash.digest('hex');
 }

@@ -97,9 +97,6 @@ function servicesModule(definition) {
     ...body,
     '}',
     '',
-    '/** The full names of every service. */',
-    `export const serviceNames = [${names.map((name) => `\n  '${name}',`).join('')}\n] as const;`,
-    '',
   ].join('\n');
 }
 

@@ -1,6 +1,7 @@
 /** Services that end in every way, for tests: the first argument says which. */
 import { createRequire } from 'node:module';
-import { spanNames, telemetryEnabled, withSpan } from '@gapo/tracing';
+import { spanNames, withSpan } from '@gapo/tracing';
+import { trace } from '@opentelemetry/api';
 import { runService, type RunningService } from './service.js';
 import { UserError } from './userError.js';
 
@@ -44,7 +45,9 @@ const ways: Record<string, (signal: AbortSignal) => Promise<RunningService>> = {
   },
   modules: () => {
     const loaded = Object.keys(createRequire(import.meta.url).cache).some((path) => path.includes('sdk-node'));
-    say(`telemetry ${telemetryEnabled() ? 'on' : 'off'}, sdk ${loaded ? 'loaded' : 'not loaded'}`);
+    say(
+      `telemetry ${trace.getTracer('fixture').startSpan('probe').isRecording() ? 'on' : 'off'}, sdk ${loaded ? 'loaded' : 'not loaded'}`,
+    );
     return Promise.resolve({ ...idle, done: Promise.resolve() });
   },
 };

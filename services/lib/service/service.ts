@@ -10,6 +10,7 @@
  */
 import { writeSync } from 'node:fs';
 import { constants } from 'node:os';
+import { settlesWithin } from '@gapo/rpc';
 import { shutdownTelemetry } from '@gapo/tracing';
 import { writeAtomically } from './files/atomicWrite.js';
 import { logger, type Logger } from './logger.js';
@@ -152,16 +153,4 @@ function stackOf(error: unknown): string {
 
 function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === 'AbortError';
-}
-
-async function settlesWithin(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), timeoutMs);
-  });
-  try {
-    return await Promise.race([work.then(() => true), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

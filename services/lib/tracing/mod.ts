@@ -1,6 +1,6 @@
 /** OpenTelemetry traces: the names of spans and attributes, spans around work, trace context in messages, the SDK. */
-export { attributeNames, spanNames, type AttributeName, type SpanName } from './names.js';
+export { attributeNames, spanNames, type SpanName } from './names.js';
 export { withSpan, activeContext, currentTraceId, currentLink, type SpanOptions } from './span.js';
-export { injectTraceparent, extractTraceparent, runWithTraceparent, type TraceHeaders } from './traceparent.js';
-export { preloadModule, serviceName, shutdownTelemetry, telemetryEnabled, telemetryWanted } from './sdk.js';
+export { injectTraceparent, extractTraceparent, type TraceHeaders } from './traceparent.js';
+export { preloadModule, shutdownTelemetry } from './sdk.js';
 export { ROOT_CONTEXT, SpanKind, type Attributes, type Context, type Link, type Span } from '@opentelemetry/api';

@@ -107,6 +107,3 @@ export const attributeNames = {
   /** `publish` or `process`. String; OpenTelemetry's name. */
   messagingOperation: 'messaging.operation.name',
 } as const;
-
-/** The name of a declared attribute. */
-export type AttributeName = (typeof attributeNames)[keyof typeof attributeNames];

@@ -27,11 +27,6 @@ export function telemetryWanted(env: NodeJS.ProcessEnv = process.env): boolean {
   return Boolean(exporter || env['OTEL_EXPORTER_OTLP_ENDPOINT'] || env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT']);
 }
 
-/** Whether traces are being recorded in this process. */
-export function telemetryEnabled(): boolean {
-  return holder[sdkKey] !== undefined;
-}
-
 /**
  * The service's name in traces: OTEL_SERVICE_NAME, else `gapo-` and the folder of the main script (its parent where
  * the script lies in `dist`).

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { ROOT_CONTEXT, SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { context, ROOT_CONTEXT, SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { spanNames } from './names.js';
 import { recordedSpans } from './recordedSpans.fixture.js';
 import { currentLink, currentTraceId, withSpan } from './span.js';
-import { extractTraceparent, injectTraceparent, runWithTraceparent } from './traceparent.js';
+import { extractTraceparent, injectTraceparent } from './traceparent.js';
 
 const finished = recordedSpans();
 
@@ -55,7 +55,7 @@ describe('withSpan', () => {
 describe('traceparent', () => {
   test('a span started with the headers of another is its child', async () => {
     const headers = await withSpan(spanNames.step, {}, () => injectTraceparent());
-    await runWithTraceparent(headers, () => withSpan(spanNames.eventProcess, {}, () => undefined));
+    await context.with(extractTraceparent(headers), () => withSpan(spanNames.eventProcess, {}, () => undefined));
     const parent = finished(spanNames.step).spanContext();
     assert.equal(headers.traceparent, `00-${parent.traceId}-${parent.spanId}-01`);
     assert.equal(finished(spanNames.eventProcess).parentSpanContext?.spanId, parent.spanId);

@@ -52,8 +52,3 @@ export function extractTraceparent(headers: TraceHeaders): Context {
   };
   return isSpanContextValid(span) ? trace.setSpanContext(ROOT_CONTEXT, span) : ROOT_CONTEXT;
 }
-
-/** Runs `fn` inside the context of the headers: a span that it starts is a child of the sender's. */
-export function runWithTraceparent<T>(headers: TraceHeaders, fn: () => T): T {
-  return context.with(extractTraceparent(headers), fn);
-}

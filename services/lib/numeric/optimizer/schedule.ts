@@ -51,7 +51,7 @@ export function learningRateAt(schedule: Schedule, step: number): number {
  *
  * @throws RangeError naming the field, what was found and what was expected
  */
-export function checkSchedule(schedule: Schedule): void {
+function checkSchedule(schedule: Schedule): void {
   const { kind, peak, warmupSteps = 0 } = schedule;
   if (!Object.hasOwn(courses, kind)) {
     throw new RangeError(`schedule kind is ${String(kind)}, expected ${Object.keys(courses).join(', ')}`);

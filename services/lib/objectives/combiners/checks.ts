@@ -35,7 +35,7 @@ export function checkWeights(gram: Gram, what: string, weights: ArrayLike<number
  *
  * @throws RangeError when there is not
  */
-export function checkCount({ names }: Gram, what: string, numbers: ArrayLike<number>): void {
+function checkCount({ names }: Gram, what: string, numbers: ArrayLike<number>): void {
   if (numbers.length !== names.length) {
     throw new RangeError(
       `${what}: ${numbers.length} numbers for ${names.length} objectives (${names.join(', ')}); give one for each`,

@@ -248,13 +248,3 @@ export interface Services {
     };
   };
 }
-
-/** The full names of every service. */
-export const serviceNames = [
-  'gapo.gradient.v1.GradientService',
-  'gapo.policy.v1.PolicyService',
-  'gapo.reward.v1.RewardService',
-  'gapo.rollout.v1.RolloutService',
-  'gapo.training.v1.TrainingService',
-  'inference.GRPCInferenceService',
-] as const;
