@@ -83,7 +83,7 @@ export function sequencesOf(batch: Batch, { start, end }: Shard): { promptIds: n
 }
 
 /** Returns the indices of the tokens of the given completions. */
-export function tokensOf({ lengths }: Batch, completions: readonly number[]): readonly number[] {
+export function tokenIndices({ lengths }: Batch, completions: readonly number[]): readonly number[] {
   let tokens = 0;
   const first = lengths.map((length) => (tokens += length) - length);
   return completions.flatMap((i) => Array.from({ length: at(lengths, i) }, (_, t) => at(first, i) + t));
@@ -94,7 +94,7 @@ export function tokensOf({ lengths }: Batch, completions: readonly number[]): re
  *
  * @param values [rows, stride]
  */
-export function picked(values: Float32Array, stride: number, rows: readonly number[]): Float32Array {
+export function pickRows(values: Float32Array, stride: number, rows: readonly number[]): Float32Array {
   const result = new Float32Array(rows.length * stride);
   rows.forEach((row, i) => result.set(values.subarray(row * stride, (row + 1) * stride), i * stride));
   return result;

@@ -56,7 +56,7 @@ export interface DrawnPrompt {
 }
 
 /**
- * Draws the next prompts in the order of {@link drawPlaces}.
+ * Draws the next prompts in the order of {@link drawIndices}.
  *
  * @param position number of prompts drawn before
  * @param count number of prompts to draw
@@ -68,8 +68,8 @@ export function drawPrompts(
   count: number,
 ): readonly DrawnPrompt[] {
   const draws = new Map<number, number>();
-  return drawPlaces(prompts.length, seed, position, count).map((place) => {
-    const record = at(prompts, place);
+  return drawIndices(prompts.length, seed, position, count).map((index) => {
+    const record = at(prompts, index);
     const before = draws.get(record.index) ?? 0;
     draws.set(record.index, before + 1);
     return { record, counter: (record.index + before * prompts.length) % counterRange };
@@ -84,7 +84,7 @@ export function drawPrompts(
  * @param position number of records drawn before
  * @param count number of records to draw
  */
-export function drawPlaces(size: number, seed: number, position: number, count: number): readonly number[] {
+export function drawIndices(size: number, seed: number, position: number, count: number): readonly number[] {
   let epoch = -1;
   let order: Uint32Array = new Uint32Array(0);
   return Array.from({ length: count }, (_, i) => {

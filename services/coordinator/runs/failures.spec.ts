@@ -29,7 +29,7 @@ test('where nothing is left to learn from, dropping pauses the run', async (t) =
   const { address } = world.rewards['letters']!;
   assert.equal(
     paused.reason,
-    'of 32 completions of step 1 too few have a score from every objective to learn from: ' +
+    'step 1: too few of 32 completions have a score from every objective: ' +
       `objective letters at ${address} has no score for 32 of 32 completions of step 1 (1.0.0: the score is NaN); ` +
       'fix the reward service, then resume the run',
   );

@@ -6,10 +6,10 @@ import type { StepContext } from './context/stepContext.js';
 import type { StepLearning } from './updates/stepStrategy.js';
 import type { Updated } from './updates/updates.js';
 
-/** A step's report without the fields that are known only once it has ended. */
+/** A report without the fields that are known only after the step has ended. */
 export type StepFindings = Omit<StepReport, 'seconds' | 'etaSeconds' | 'traceId'> & { readonly phases: PhaseSeconds };
 
-/** Reports what a step learned from and what its updates did. */
+/** Reports what a step learned from, and its updates. */
 export function findingsOf(
   { clock, config, step }: StepContext,
   { inputs: { batch }, objectives, klPerToken }: StepLearning,
@@ -25,7 +25,7 @@ export function findingsOf(
       return {
         name,
         ...at(objectives, k),
-        // As they were when the weights were chosen.
+        // Measured when the weights were chosen.
         weight: at(chosen.weights, k),
         alpha: at(chosen.alpha, k),
         gradientNorm: at(chosen.norms, k),
@@ -50,10 +50,12 @@ export function findingsOf(
 }
 
 /**
- * Completes the report once the step has ended.
+ * Completes the report of a step that has ended.
  *
- * @param recent seconds of the latest steps before this one; their mean with this one's estimates the time left
- * @param stepsLeft after this one
+ * @param findings the rest of the report
+ * @param times seconds of the step, and of writing its checkpoint
+ * @param recent seconds of the preceding steps; the mean of these and of this step estimates the remaining time
+ * @param stepsLeft steps after this one
  */
 export function completeReport(
   findings: StepFindings,

@@ -1,6 +1,6 @@
 /**
- * One training step: experience and learning signal by the algorithm's strategy, then combination, updates, report. A
- * function from the state before to the state after: if anything fails in between, the state before is unchanged.
+ * One training step: the algorithm's strategy provides the learning signal; combination, updates and report follow. A step
+ * is a function from the state before to the state after, so a failed step leaves the state unchanged.
  */
 import { objectiveNames, type RunConfig } from '@gapo/config';
 import type { TrainingState } from '../state/trainingState.js';
@@ -27,7 +27,7 @@ const strategies: Readonly<Record<RunConfig['algorithm'], StepStrategy>> = {
 /**
  * Takes a step.
  *
- * @throws PauseNeeded, RunFailure, RpcError, the signal's reason; the state is as before
+ * @throws PauseNeeded, RunFailure, RpcError, the signal's reason
  */
 export async function takeStep(context: StepContext): Promise<StepResult> {
   const { before, config, goalChanges, step } = context;
@@ -42,9 +42,8 @@ export async function takeStep(context: StepContext): Promise<StepResult> {
   });
   const updated = await makeUpdates({ updates, loss, options, combination }, context);
   const { trained } = updated;
-  const position = before.position + drawn;
   return {
-    state: { step, position, kl, combination: updated.combination, goalChanges, trained },
+    state: { step, position: before.position + drawn, kl, combination: updated.combination, goalChanges, trained },
     findings: findingsOf(context, learning, updated),
   };
 }

@@ -1,4 +1,4 @@
-// A run that goes on from an adapter: it starts where the adapter is, and only with one that fits.
+// A run that continues training an adapter.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -9,10 +9,10 @@ import { startingAdapter } from './startingAdapter.js';
 
 const policy = 'policy: { model: model, lora: { rank: 1, targets: [q_proj] } }';
 
-test('a run starts where the adapter ended, exactly; it is the reference too', async (t) => {
+test('a run starts exactly from the adapter, which is also its reference policy', async (t) => {
   const { world, coordinator } = await startAll(t);
   const { run: first } = await train(coordinator, world, runYaml({ steps: 3 }), 'first');
-  // Steps too small for any float32: what comes out is what went in.
+  // The steps are too small to change a float32.
   const config = runYaml({ steps: 1 })
     .replace(policy, `policy: { model: model, adapter: ${first.checkpoint} }`)
     .replace('learningRate: 0.1', 'learningRate: 1e-30');
@@ -23,12 +23,12 @@ test('a run starts where the adapter ended, exactly; it is the reference too', a
   const model = await readDecoderModel(join(world.directory, 'model'));
   const start = (text: string) => startingAdapter(parseRunConfig(text, 'run.yaml', undefined), model, world.directory);
   const found = await start(config);
-  assert.deepEqual(found!.lora, { rank: 1, alpha: 32, targets: ['q_proj'] });
-  const asked = config.replace('model: model,', 'model: model, lora: { rank: 1, targets: [q_proj] },');
-  assert.deepEqual(await start(asked), found, 'what is said of it may be said again');
+  assert.deepEqual(found?.lora, { rank: 1, alpha: 32, targets: ['q_proj'] });
+  const requested = config.replace('model: model,', 'model: model, lora: { rank: 1, targets: [q_proj] },');
+  assert.deepEqual(await start(requested), found, 'policy.lora may repeat the values of the adapter');
   await assert.rejects(
-    start(asked.replace('rank: 1, targets: [q_proj]', 'rank: 2, alpha: 4')),
-    /policy\.lora: rank is 2, it is 1, alpha is 4, it is 32, targets are down_proj, .*, they are q_proj in policy\.adapter .*; leave policy\.lora out/,
+    start(requested.replace('rank: 1, targets: [q_proj]', 'rank: 2, alpha: 4')),
+    /policy\.lora: rank 2, alpha 4, targets down_proj, .* differs from policy\.adapter .*: rank 1, alpha 32, targets q_proj; remove policy\.lora/,
   );
   await assert.rejects(
     start(config.replace(first.checkpoint, 'nowhere')),

@@ -1,44 +1,44 @@
-/** The adapters that a run trains: fresh ones on the modules that it names, or those of a PEFT adapter that it starts from. */
+/** The LoRA adapter that a run trains: a new one on the modules that it names, or an existing PEFT adapter. */
 import { resolve } from 'node:path';
 import type { RunConfig } from '@gapo/config';
 import {
   linearTargets,
   readAdapter,
   unmatchedTargets,
-  type Adapter,
   type DecoderModel,
   type LoraSpec,
   type NamedTensor,
 } from '@gapo/model';
 import { UserError } from '@gapo/service';
 
-/** Where the adapters of a run begin. */
+/** The adapter that a run starts from. */
 export interface StartingAdapter {
   readonly lora: LoraSpec;
-  /** The trained tensors by name; none where they begin as nothing. */
+  /** The tensors of the existing adapter; empty for a new one. */
   readonly tensors: readonly NamedTensor[];
 }
 
 /**
- * Decides what is trained, and reads what it starts from.
+ * Determines the adapter of a run and reads its tensors.
  *
- * @param baseDirectory where the configuration's relative paths start
- * @returns undefined where every weight is trained
- * @throws UserError, ModelError that say which module or adapter does not fit the model
+ * @param baseDirectory base of the configuration's relative paths
+ * @returns undefined if all weights are trained
+ * @throws UserError, ModelError naming the module or adapter that does not fit the model
  */
 export async function startingAdapter(
   { policy }: RunConfig,
   model: DecoderModel,
   baseDirectory: string,
 ): Promise<StartingAdapter | undefined> {
-  const asked = policy.lora && withTargets(policy.lora, model);
-  if (policy.adapter === undefined) return asked && { lora: asked, tensors: [] };
+  const requested = policy.lora && withTargets(policy.lora, model);
+  if (policy.adapter === undefined) return requested && { lora: requested, tensors: [] };
   const directory = resolve(baseDirectory, policy.adapter);
   const found = await readAdapter(directory, model);
-  const differing = asked === undefined ? [] : differences(asked, found);
-  if (differing.length > 0) {
+  if (requested === undefined) return found;
+  const [ours, theirs] = [describe(requested), describe(found.lora)];
+  if (ours !== theirs) {
     throw new UserError(
-      `policy.lora: ${differing.join(', ')} in policy.adapter ${directory}; leave policy.lora out to take what the adapter has`,
+      `policy.lora: ${ours} differs from policy.adapter ${directory}: ${theirs}; remove policy.lora to use the adapter's values`,
     );
   }
   return found;
@@ -56,11 +56,6 @@ function withTargets(lora: NonNullable<RunConfig['policy']['lora']>, model: Deco
   return spec;
 }
 
-function differences(asked: LoraSpec, { lora }: Adapter): readonly string[] {
-  const sorted = ({ targets }: LoraSpec): string => [...targets].sort().join(', ');
-  return [
-    ...(asked.rank === lora.rank ? [] : [`rank is ${asked.rank}, it is ${lora.rank}`]),
-    ...(asked.alpha === lora.alpha ? [] : [`alpha is ${asked.alpha}, it is ${lora.alpha}`]),
-    ...(sorted(asked) === sorted(lora) ? [] : [`targets are ${sorted(asked)}, they are ${sorted(lora)}`]),
-  ];
+function describe({ rank, alpha, targets }: LoraSpec): string {
+  return `rank ${rank}, alpha ${alpha}, targets ${[...targets].sort().join(', ')}`;
 }

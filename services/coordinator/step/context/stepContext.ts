@@ -1,4 +1,4 @@
-/** What one training step works with: the run's context, workers, a clock for its phases, the progress of its gradient work. */
+/** The context of one training step: the run's context, workers, a stopwatch for its phases, gradient progress. */
 import type { RunConfig } from '@gapo/config';
 import type { PhaseSeconds, PolicyRefInput, RewardEvent, ShardEvent } from '@gapo/rpc';
 import { attributeNames, withSpan, type SpanName } from '@gapo/tracing';
@@ -18,42 +18,42 @@ import { policyRef, type TrainingContext } from './trainingContext.js';
 /** The phases of a step, as reports and progress name them. */
 export type Phase = 'sampling' | 'rewards' | 'gradients' | 'combination' | 'checkpoint';
 
-/** Observes what happens within a step. */
+/** Observes a step. */
 export interface StepObserver {
   progress(phase: Phase, done: number, total: number, waitingFor?: string): void;
   rollout(event: ShardEvent): void;
   reward(event: RewardEvent): void;
-  /** @param update which update of the step, from 0 */
+  /** @param update index of the update within the step */
   gradient(update: number, event: ShardEvent): void;
 }
 
-/** What a step is given. */
+/** The inputs of a step. */
 export interface StepParts {
-  /** With the goals that are in force in the step. */
+  /** With the goals that apply to the step. */
   readonly training: TrainingContext;
-  /** The state that the step starts from. */
+  /** The state before the step. */
   readonly before: TrainingState;
   readonly workers: { readonly rollout: RolloutPool; readonly gradient: GradientPool };
   readonly versions: VersionStore;
-  /** The key by which workers fetch the run's versions. */
+  /** The key under which workers pull the run's policy versions. */
   readonly key: string;
   readonly signal: AbortSignal;
   readonly observer: StepObserver;
-  /** The changes of the run's goals so far. */
+  /** The run's goal changes so far. */
   readonly goalChanges: readonly GoalChange[];
 }
 
-/** The context of a step: what it is given, and what follows from it. */
+/** The inputs of a step and what derives from them. */
 export interface StepContext extends StepParts {
   readonly config: RunConfig;
   /** The step's number, from 1. */
   readonly step: number;
-  /** The version that the step starts from: the one that samples. */
+  /** The version that samples: the one before the first update. */
   readonly version: number;
   readonly clock: Stopwatch;
   readonly progress: GradientProgress;
   readonly gradientCall: GradientCall;
-  /** Returns the reference by which workers fetch a version. */
+  /** Returns the reference by which workers pull a version. */
   readonly policy: (version: number) => PolicyRefInput;
 }
 
@@ -73,7 +73,7 @@ export function stepContext(parts: StepParts): StepContext {
   };
 }
 
-/** Returns the context with another signal. */
+/** Returns the same context with another signal. */
 export function withSignal(context: StepContext, signal: AbortSignal): StepContext {
   return { ...context, signal, gradientCall: { ...context.gradientCall, signal } };
 }
@@ -88,12 +88,12 @@ export function logProbsOf({ gradientCall, progress }: StepContext, input: LogPr
   return batchLogProbs(gradientCall, input, () => progress.tick());
 }
 
-/** Measures a step's phases: the time that it waits for each, so that they do not overlap. */
+/** Measures how long a step waits for each of its phases. */
 export interface Stopwatch {
   readonly phases: PhaseSeconds;
-  /** Runs work in a span and adds its time to a phase. */
+  /** Runs work in a span and adds its duration to a phase. */
   time<T>(phase: Phase, span: SpanName, work: () => Promise<T> | T, epoch?: number): Promise<T>;
-  /** Adds the time until work that is already running has ended to a phase. */
+  /** Waits for running work and adds the waiting time to a phase. */
   wait<T>(phase: Phase, work: Promise<T>): Promise<T>;
 }
 
@@ -115,7 +115,7 @@ function stopwatch(): Stopwatch {
   };
 }
 
-/** Counts the shards that gradient workers compute; more may become known while the step runs. */
+/** Counts the shards that gradient workers compute. Their number may grow while the step runs. */
 export class GradientProgress {
   readonly #observer: StepObserver;
   #shown = false;
@@ -126,13 +126,13 @@ export class GradientProgress {
     this.#observer = observer;
   }
 
-  /** Reports progress from now on: the step waits for gradient workers. */
+  /** Starts reporting progress: from now on the step waits for gradient workers. */
   show(): void {
     this.#shown = true;
     if (this.#total > 0) this.#report();
   }
 
-  /** Adds shards that are still to be computed. */
+  /** Adds shards to compute. */
   expect(count: number): void {
     this.#total += count;
     this.#report();

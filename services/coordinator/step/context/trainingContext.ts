@@ -1,4 +1,4 @@
-/** What a run needs before its first step: the policy's shape and start, the tokenizer, the prompts, the reward services. */
+/** What a run prepares before its first step: initial policy, tokenizer, data, reward services. */
 import { resolve } from 'node:path';
 import { objectiveNames, type RunConfig } from '@gapo/config';
 import {
@@ -25,41 +25,41 @@ import { versionOf, type TrainingState } from '../../state/trainingState.js';
 import { VersionStore } from '../../state/versions.js';
 import { startingAdapter } from './startingAdapter.js';
 
-/** Everything that a run works with: the same from its first step to its last, but for what it aims at. */
+/** The context of a run. Only its goals change between steps. */
 export interface TrainingContext {
   readonly config: RunConfig;
   readonly model: DecoderConfig;
   readonly tokenizer: Tokenizer;
   readonly prompts: readonly PromptRecord[];
-  /** Texts of ppo.ptx; none without it. */
+  /** Pretraining texts of ppo.ptx; empty without it. */
   readonly texts: readonly TokenSequence[];
-  /** Pairs of algorithm: dpo; none otherwise. */
+  /** Pairs of algorithm: dpo; empty for other algorithms. */
   readonly pairs: readonly PairRecord[];
-  /** Prompts that are never trained on; undefined where the configuration names none. */
+  /** Prompts that are never trained on; undefined if the configuration names none. */
   readonly heldOut: readonly PromptRecord[] | undefined;
   readonly rewards: RewardServices;
-  /** In the order of the objectives; with algorithm: dpo those alone that have a reward service, for evaluations. */
+  /** Objectives with their reward services, in order. With algorithm: dpo, those without a service are left out. */
   readonly objectives: readonly ScoredObjective[];
-  /** The frozen model and what is trained of it, as workers are told. */
+  /** The frozen model and its trainable part, as sent to workers. */
   readonly spec: PolicySpecInput;
   /** The trained tensors, in the order of every flat vector. */
   readonly shapes: readonly TensorShape[];
-  /** The adapter's files beside its tensors; undefined where every weight is trained. */
+  /** The adapter's files other than its tensors; undefined if all weights are trained. */
   readonly adapter: AdapterFiles | undefined;
-  /** Version 0: the base model, with the adapter that the run starts from. */
+  /** Version 0 of the trained parameters, flat. */
   readonly initial: Float32Array;
 }
 
-/** Value heads of a run: one critic for each objective with GAE. */
+/** Returns the number of value heads: with GAE one critic per objective, otherwise 0. */
 export function valueHeadsOf(config: RunConfig): number {
   return config.ppo.advantages === 'gae' ? config.objectives.length : 0;
 }
 
 /**
- * Reads and checks everything; nothing is written.
+ * Reads and validates everything that a run needs. It writes nothing.
  *
- * @param baseDirectory where the configuration's relative paths start
- * @throws ModelError, UserError that say which file or service is wrong, and what to do
+ * @param baseDirectory base of the configuration's relative paths
+ * @throws ModelError, UserError naming the file or service that is wrong, and what to do
  */
 export async function prepareTraining(
   config: RunConfig,
@@ -68,7 +68,7 @@ export async function prepareTraining(
   signal?: AbortSignal,
 ): Promise<TrainingContext> {
   const directory = resolve(baseDirectory, config.policy.model);
-  // One after the other here and below: of several things that are wrong it is always the same one that is named.
+  // All reads are sequential, so that several mistakes always yield the same error.
   const decoder = await readDecoderModel(directory);
   const tokenizer = await Tokenizer.read(directory);
   tokenizer.assertFits(decoder.config, directory);
@@ -128,17 +128,17 @@ export async function prepareTraining(
   return training;
 }
 
-/** The workbench with the objectives and the preference of another step: everything else stays the same. */
+/** Returns the same context with the goals of another step. */
 export function trainingWith(training: TrainingContext, config: RunConfig): TrainingContext {
   return { ...training, config, objectives: training.rewards.ofConfig(config) };
 }
 
-/** A policy version as workers are told of it. */
+/** Returns the reference by which workers pull a policy version. */
 export function policyRef({ spec }: TrainingContext, key: string, version: number): PolicyRefInput {
   return { runId: key, version, spec };
 }
 
-/** Creates a store of versions that holds version 0 and the newest one. */
+/** Creates a version store that holds version 0 and the latest version. */
 export function startingVersions({ shapes, initial }: TrainingContext, state: TrainingState): VersionStore {
   const versions = new VersionStore(shapes);
   versions.put(0, initial);

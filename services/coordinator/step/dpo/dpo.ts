@@ -1,23 +1,23 @@
 /**
- * Direct preference optimization as a step strategy: draw pairs, compute their log-probabilities under the policy and its
- * start, and derive each objective's loss. Nothing is sampled and nothing is scored.
+ * Direct preference optimization as a step strategy: draws pairs, computes their log-probabilities under the policy and the
+ * reference, and derives each objective's loss. Needs neither rollout workers nor reward services.
  */
 import { objectiveNames } from '@gapo/config';
 import { at, required } from '@gapo/numeric';
 import { pairSignal } from '@gapo/objectives';
 import { spanNames } from '@gapo/tracing';
 import { createBatch, splitEvenly, sumsOf, type Sample } from '../../data/batch.js';
-import { drawPlaces } from '../../data/prompts.js';
+import { drawIndices } from '../../data/prompts.js';
 import type { PairRecord } from '../../data/texts.js';
 import type { BatchLogProbs } from '../../workers/gradients.js';
 import { logProbsOf, type StepContext } from '../context/stepContext.js';
 import { surrogateAlone, type LossInputs } from '../updates/lossInputs.js';
 import type { StepLearning } from '../updates/stepStrategy.js';
 
-/** Pairs are given, not sampled: their log-probabilities are those of the model as it is. */
+/** Pairs are not sampled: their log-probabilities are those of the unscaled model. */
 const unitTemperature = 1;
 
-/** Learns from the next pairs. */
+/** Learns from preference pairs. */
 export async function learnFromPairs(context: StepContext): Promise<StepLearning> {
   const { before, clock, config, policy, progress, training, version } = context;
   const dpo = required(config.dpo, 'the options of algorithm: dpo');
@@ -42,7 +42,7 @@ export async function learnFromPairs(context: StepContext): Promise<StepLearning
     signal: { perToken: false, advantages: weights, returns: undefined },
     referenceLogprobs: undefined,
     oldValues: undefined,
-    // Divided by the number of pairs, the weights are a mean over pairs; no token counts by itself.
+    // The loss is a mean over pairs, not over tokens.
     denominator: drawn.length,
   };
   return {
@@ -54,12 +54,12 @@ export async function learnFromPairs(context: StepContext): Promise<StepLearning
       return { rewardMean: margin, rewardStd: std, accuracy, latencyMs: 0, failed: 0 };
     }),
     kl: before.kl,
-    // Completions that the policy did not sample say nothing about its divergence.
+    // KL cannot be estimated from completions that the policy did not sample.
     klPerToken: undefined,
   };
 }
 
-/** Returns both completions of each pair, one after the other. */
+/** Returns both completions of each pair, first the chosen one. */
 function samplesOf(pairs: readonly PairRecord[]): Sample[] {
   return pairs.flatMap(({ chosen, rejected }, prompt) =>
     [chosen, rejected].map(({ promptIds, completionIds }, sample) => ({
@@ -74,10 +74,9 @@ function samplesOf(pairs: readonly PairRecord[]): Sample[] {
 }
 
 /**
- * Draws the next pairs: at least `count`, and further ones until every objective has a label among them. The position
- * alone determines what the next step draws.
+ * Draws the next pairs: at least `count`, and more until every objective has a label.
  *
- * @param pairs with a label for every objective somewhere among them
+ * @param pairs in which every objective has a label
  */
 export function drawPairs(
   pairs: readonly PairRecord[],
@@ -85,7 +84,7 @@ export function drawPairs(
   position: number,
   count: number,
 ): readonly PairRecord[] {
-  const longest = drawPlaces(pairs.length, seed, position, count + 2 * pairs.length).map((place) => at(pairs, place));
+  const longest = drawIndices(pairs.length, seed, position, count + 2 * pairs.length).map((index) => at(pairs, index));
   const objectives = pairs[0]?.labels.length ?? 0;
   let enough = count;
   for (let k = 0; k < objectives; k++) {

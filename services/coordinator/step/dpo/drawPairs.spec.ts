@@ -1,10 +1,10 @@
-/** The order in which steps draw pairs. */
+// The order in which steps draw pairs.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PairRecord } from '../../data/texts.js';
 import { drawPairs } from './dpo.js';
 
-test('a step draws further pairs until every objective has a label, and position and number say which come next', () => {
+test('a step draws more pairs until every objective has a label, and the position determines which ones', () => {
   const text = { promptIds: [1], completionIds: [2] };
   const pairs = Array.from({ length: 10 }, (_, i): PairRecord => ({
     chosen: text,

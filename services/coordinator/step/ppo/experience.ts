@@ -1,14 +1,13 @@
 /**
- * What a PPO step learns from: completions, their scores, and log-probabilities under versions other than the sampler's.
- * The log-probabilities of a shard are computed as soon as it is sampled, and scoring does not wait for them: rollout
- * workers that still sample, slow reward services and gradient workers are waited for at the same time.
+ * The data of a PPO step: completions, their scores, and their log-probabilities under other versions than the sampler's.
+ * The log-probabilities of a shard are computed as soon as it is sampled, concurrently with sampling and scoring.
  */
 import { setMaxListeners } from 'node:events';
 import { concatenated } from '@gapo/model';
 import { at, deriveSeed } from '@gapo/numeric';
 import type { Item } from '@gapo/rpc';
 import { spanNames, withSpan } from '@gapo/tracing';
-import { createBatch, picked, tokensOf, type Batch, type Ranges, type Sample } from '../../data/batch.js';
+import { createBatch, pickRows, tokenIndices, type Batch, type Ranges, type Sample } from '../../data/batch.js';
 import type { DrawnPrompt } from '../../data/prompts.js';
 import { quotedFailures, quotedOutliers, scoreItems, type ScoredBatch } from '../../scoring/scoring.js';
 import { PauseNeeded } from '../../state/interruption.js';
@@ -17,25 +16,25 @@ import { sampleShards } from '../../workers/rollouts.js';
 import { logProbsOf, withSignal, type StepContext } from '../context/stepContext.js';
 import { valueHeadsOf } from '../context/trainingContext.js';
 
-/** Log-probabilities of a batch that are not the sampler's. */
+/** Log-probabilities of a batch, other than the sampler's. */
 export interface LogProbsOfStep {
-  /** Under version 0; undefined where the KL coefficient is 0. */
+  /** Under version 0; undefined if the KL coefficient is 0. */
   readonly reference: BatchLogProbs | undefined;
-  /** Under the version that sampled, with the critics' values; undefined without critics. */
+  /** Under the sampling version, with the critics' values; undefined without critics. */
   readonly current: BatchLogProbs | undefined;
 }
 
-/** A step's completions, and what is known of them. */
+/** The completions of a step, their scores and log-probabilities. */
 export interface Experience extends LogProbsOfStep {
-  /** The completions that can be learned from. */
+  /** The completions that the step learns from. */
   readonly batch: Batch;
-  /** K arrays, one score per completion of the batch. */
+  /** K arrays with one score per completion of the batch. */
   readonly scores: readonly Float64Array[];
   /** All completions, including those without a score. */
   readonly scored: ScoredBatch;
 }
 
-/** The step's prompts and their shards. */
+/** The prompts of a step. */
 export interface Drawn {
   readonly drawn: readonly DrawnPrompt[];
   /** The prompts of each shard. */
@@ -43,17 +42,17 @@ export interface Drawn {
 }
 
 /**
- * Samples completions, scores them and computes their log-probabilities. If one of these fails, the others are cancelled.
+ * Samples completions, scores them and computes their log-probabilities. If one of these fails, it cancels the others.
  *
  * @throws PauseNeeded, RunFailure, RpcError, the signal's reason
  */
 export async function gatherExperience(step: StepContext, from: Drawn): Promise<Experience> {
   const failed = new AbortController();
   const signal = AbortSignal.any([step.signal, failed.signal]);
-  setMaxListeners(0, signal); // every piece of work listens
+  setMaxListeners(0, signal); // every call listens
   const context = withSignal(step, signal);
   const { clock, progress } = context;
-  let shards: readonly Promise<readonly Sample[]>[] = []; // filled as soon as sampling has begun
+  let shards: readonly Promise<readonly Sample[]>[] = []; // assigned as soon as sampling starts
   const sampling = clock.time('sampling', spanNames.stepSampling, async () => {
     shards = sample(context, from);
     return (await Promise.all(shards)).flat();
@@ -64,7 +63,7 @@ export async function gatherExperience(step: StepContext, from: Drawn): Promise<
   const scoring = sampling.then((samples) =>
     clock.time('rewards', spanNames.stepRewards, () => score(context, from, samples)),
   );
-  // Once the scores have arrived, the step waits for gradient workers alone.
+  // Once the scores have arrived, the step waits only for gradient workers.
   const waiting = scoring.then(() => {
     progress.show();
     return clock.wait('gradients', computing);
@@ -83,7 +82,7 @@ function sample(
   { config, observer, policy, signal, step, training, version, workers }: StepContext,
   { drawn, bounds }: Drawn,
 ): readonly Promise<readonly Sample[]>[] {
-  const { promptsPerStep: _, shards: __, ...sampling } = config.rollout;
+  const { promptsPerStep: _promptsPerStep, shards: _shards, ...sampling } = config.rollout;
   let finished = 0;
   observer.progress('sampling', 0, bounds.length);
   return sampleShards(
@@ -143,7 +142,7 @@ async function logProbs(
   const { temperature } = config.rollout;
   const valueHeads = valueHeadsOf(config);
   const under = async (version: number, heads: number): Promise<BatchLogProbs> => {
-    // The gradients that follow are of the version that sampled: workers pull it while they compute this.
+    // Workers prefetch the sampling version, which the gradients need next.
     const input = { policy: context.policy(version), temperature, heads, nextVersion: sampled };
     const parts = shards.map(async (samples) =>
       logProbsOf(context, { ...input, batch: createBatch(await samples, bounds) }),
@@ -166,7 +165,11 @@ function joined(parts: readonly BatchLogProbs[]): BatchLogProbs {
   };
 }
 
-/** Keeps the completions that can be learned from: scored by every objective and, without critics, not alone with their prompt. */
+/**
+ * Keeps the completions that have a score from every objective and, without critics, share their prompt with another one.
+ *
+ * @throws PauseNeeded if fewer are left than the step has minibatches
+ */
 function usable(
   { config, step }: StepContext,
   { bounds }: Drawn,
@@ -176,24 +179,21 @@ function usable(
 ): Experience {
   const kept = scored.kept.map((index, row) => ({ index, row, sample: at(samples, index) }));
   const perPrompt = new Map<number, number>();
-  for (const {
-    sample: { prompt },
-  } of kept)
-    perPrompt.set(prompt, (perPrompt.get(prompt) ?? 0) + 1);
+  for (const { sample } of kept) perPrompt.set(sample.prompt, (perPrompt.get(sample.prompt) ?? 0) + 1);
   const fewest = config.ppo.advantages === 'gae' ? 1 : 2;
-  const used = kept.filter(({ sample: { prompt } }) => (perPrompt.get(prompt) ?? 0) >= fewest);
+  const used = kept.filter(({ sample }) => (perPrompt.get(sample.prompt) ?? 0) >= fewest);
   if (used.length < config.ppo.minibatches) {
     throw new PauseNeeded(
-      `of ${samples.length} completions of step ${step} too few have a score from every objective to learn from: ` +
+      `step ${step}: too few of ${samples.length} completions have a score from every objective: ` +
         `${scored.missing.join('; ')}; fix the reward service, then resume the run`,
     );
   }
   const all = createBatch(samples, bounds);
-  const tokens = tokensOf(
+  const tokens = tokenIndices(
     all,
     used.map(({ index }) => index),
   );
-  const rows = (values: Float32Array): Float32Array => picked(values, values.length / all.tokens, tokens);
+  const rows = (values: Float32Array): Float32Array => pickRows(values, values.length / all.tokens, tokens);
   const part = (of: BatchLogProbs | undefined): BatchLogProbs | undefined =>
     of && { logprobs: rows(of.logprobs), values: of.values && rows(of.values) };
   return {

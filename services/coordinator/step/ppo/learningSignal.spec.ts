@@ -1,4 +1,4 @@
-// From rewards to advantages: what each option does to numbers small enough to follow by hand.
+// From rewards to advantages: each option, on numbers that can be checked by hand.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RunConfig } from '@gapo/config';
@@ -20,7 +20,7 @@ const gae: RunConfig['ppo'] = {
   gae: { gamma: 1, lambda: 1, valueCoefficient: 0.5, valueClip: 0.2 },
 };
 
-/** Completions of these lengths, two for each prompt; the last one was cut. */
+/** Completions of these lengths, two per prompt. The last one is truncated. */
 function batchOf(lengths: number[]) {
   const samples = lengths.map((length, i): Sample => ({
     prompt: Math.floor(i / 2),
@@ -41,13 +41,13 @@ const scores = [Float64Array.from([1, 3, 0, 4]), Float64Array.from([0, 0, 10, 20
 const names = ['a', 'b'];
 const common = { names, batch, scores, klInReward: undefined, values: undefined };
 
-test('RLOO compares each completion with the other of its prompt, objective by objective', () => {
+test('RLOO compares each completion with the other one of its prompt, per objective', () => {
   const { perToken, advantages } = learningSignal({ ...common, ppo: rloo });
   assert.equal(perToken, false);
   assert.deepEqual([...advantages], [-2, 0, 2, 0, -4, -10, 4, 10]);
 });
 
-test('whitening makes every objective one size, over the whole batch', () => {
+test('whitening gives every objective mean 0 and variance 1 over the batch', () => {
   const { advantages } = learningSignal({ ...common, ppo: { ...rloo, normalizeAdvantages: true } });
   for (const k of [0, 1]) {
     const own = columnOf(advantages, 2, k);
@@ -57,52 +57,52 @@ test('whitening makes every objective one size, over the whole batch', () => {
   }
 });
 
-test('a completion that was cut pays the penalty in every objective', () => {
+test('a truncated completion incurs the penalty in every objective', () => {
   const { advantages } = learningSignal({ ...common, ppo: { ...rloo, missingEosPenalty: 3 } });
   assert.deepEqual([...advantages], [-2, 0, 2, 0, -1, -7, 1, 7]);
 });
 
-test('rewards are held within their bounds before the penalty is taken', () => {
+test('rewards are clamped before the penalty is subtracted', () => {
   const ppo: RunConfig['ppo'] = { ...rloo, rewardClamp: [0, 3], missingEosPenalty: 3 };
   const { advantages } = learningSignal({ ...common, ppo });
   assert.deepEqual([...advantages], [-2, 0, 2, 0, 0, 3, 0, -3]);
 });
 
-test('group-normalised: a prompt with a small spread counts as much as one with a large spread', () => {
+test('group-normalized: prompts count equally, whatever the spread of their rewards', () => {
   const { perToken, advantages } = learningSignal({ ...common, ppo: { ...rloo, advantages: 'group' } });
   assert.equal(perToken, false);
   assert.deepEqual([...advantages], [-1, 0, 1, 0, -1, -1, 1, 1]);
 });
 
-test('the mean of what is better than expected, over tokens', () => {
+test('NoonPAMA: the mean positive advantage over tokens', () => {
   const signal = learningSignal({ ...common, ppo: rloo });
   // Completions of 1, 3, 2 and 2 tokens with advantages -2, 2, -4, 4 and 0, 0, -10, 10.
   assert.deepEqual(noonAdvantages(signal, 2, batch), [(2 * 3 + 4 * 2) / 8, (10 * 2) / 8]);
 });
 
-test('KL in the reward: summed over a completion with RLOO', () => {
+test('KL in the reward: per completion with RLOO', () => {
   const k1 = Float64Array.from([1, 0, 0, 1, 2, 0, 0, 0]); // sums 1, 1, 2, 0
   const { advantages } = learningSignal({ ...common, ppo: rloo, klInReward: { coefficient: 0.5, k1 } });
   assert.deepEqual([...advantages], [-2, 0, 2, 0, -5, -11, 5, 11]);
 });
 
-test('GAE with λ = 1: the reward to go less the value, token by token, and the reward to go as target', () => {
+test('GAE with λ = 1: each token’s reward to go minus its value, with the reward to go as target', () => {
   const values = new Float32Array(8 * 2).fill(0.5);
   const { perToken, advantages, returns } = learningSignal({ ...common, ppo: gae, values });
   assert.equal(perToken, true);
   assert.deepEqual([...columnOf(advantages, 2, 0)], [0.5, 2.5, 2.5, 2.5, -0.5, -0.5, 3.5, 3.5]);
   assert.deepEqual([...columnOf(advantages, 2, 1)], [-0.5, -0.5, -0.5, -0.5, 9.5, 9.5, 19.5, 19.5]);
-  assert.deepEqual([...returns!], [1, 0, 3, 0, 3, 0, 3, 0, 0, 10, 0, 10, 4, 20, 4, 20]);
+  assert.deepEqual([...(returns ?? [])], [1, 0, 3, 0, 3, 0, 3, 0, 0, 10, 0, 10, 4, 20, 4, 20]);
 });
 
-test('KL in the reward: token by token with GAE', () => {
+test('KL in the reward: per token with GAE', () => {
   const values = new Float32Array(8 * 2);
   const k1 = Float64Array.from([0, 1, 2, 3, 0, 0, 0, 0]);
   const { advantages } = learningSignal({ ...common, ppo: gae, values, klInReward: { coefficient: 1, k1 } });
   assert.deepEqual([...columnOf(advantages, 2, 0).subarray(0, 4)], [1, 3 - 6, 3 - 5, 3 - 3]);
 });
 
-test('a batch knows its shards: their samples and their tokens', () => {
+test('the shards of a batch cover its samples and tokens', () => {
   assert.equal(batch.tokens, 8);
   assert.deepEqual(batch.shards, [
     { number: 0, start: 0, end: 2, firstToken: 0, lastToken: 4 },
@@ -115,7 +115,7 @@ test('a batch knows its shards: their samples and their tokens', () => {
   assert.deepEqual(half.shards, [{ number: 1, start: 0, end: 2, firstToken: 0, lastToken: 4 }]);
 });
 
-test('flat, padded and single columns hold the same numbers', () => {
+test('flat, padded and column layouts hold the same numbers', () => {
   const flat = Float32Array.from([1, 2, 3, 4, 5, 6]);
   const lengths = Uint32Array.of(2, 1);
   const rows = padded(flat, lengths, 3, 2, 1);

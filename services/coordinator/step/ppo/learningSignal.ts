@@ -5,7 +5,7 @@ import { gaeAdvantages, groupNormalizedAdvantages, rlooAdvantages, whiten } from
 import { padded, setColumn, sumsOf, unpad, type Batch } from '../../data/batch.js';
 import type { LearningSignal } from '../updates/lossInputs.js';
 
-/** What the signal is computed from; K objectives. */
+/** Inputs of the learning signal of K objectives. */
 export interface SignalInput {
   /** The objectives' names. */
   readonly names: readonly string[];
@@ -13,24 +13,24 @@ export interface SignalInput {
   /** K arrays with one finite score per completion. */
   readonly scores: readonly Float64Array[];
   readonly ppo: RunConfig['ppo'];
-  /** β and the k1 estimate of each token, where KL is part of the reward. */
+  /** β and the k1 estimate of each token, if KL is part of the reward. */
   readonly klInReward: { readonly coefficient: number; readonly k1: Float64Array } | undefined;
   /** The critics' values, [tokens, K]; undefined without critics. */
   readonly values: Float32Array | undefined;
 }
 
 /**
- * Computes the signal of a batch. The penalty for truncated completions is subtracted from every objective's reward, and so
- * is β·KL where it is part of the reward: summed over the completion without critics, token by token with GAE. The
- * advantages of each objective are whitened over the whole batch and never added up.
+ * Computes the learning signal of a batch. Every objective's reward is reduced by the penalty for truncated completions
+ * and, if KL is part of the reward, by β·KL: per completion without critics, per token with GAE. The advantages of each
+ * objective are whitened over the batch and never summed over objectives.
  *
- * @throws RangeError for a prompt with a single completion, where there are no critics
+ * @throws RangeError for a prompt with a single completion, without critics
  */
 export function learningSignal(input: SignalInput): LearningSignal {
   return input.ppo.advantages === 'gae' ? tokenSignal(input) : sequenceSignal(input);
 }
 
-/** Returns an objective's reward of each completion without KL: the score clamped to its bounds, less the penalty. */
+/** Returns an objective's reward of each completion without KL: the clamped score minus the penalty. */
 function rewardsOf({ batch, ppo }: SignalInput, scores: Float64Array): Float64Array {
   const [low, high] = ppo.rewardClamp ?? [-Infinity, Infinity];
   return scores.map((score, i) => {
@@ -58,7 +58,8 @@ function sequenceSignal(input: SignalInput): LearningSignal {
 function tokenSignal(input: SignalInput): LearningSignal {
   const { names, batch, scores, ppo, klInReward, values } = input;
   const { lengths, tokens } = batch;
-  if (ppo.gae === undefined || values === undefined) throw new RangeError('GAE needs its options and the values');
+  if (ppo.gae === undefined || values === undefined)
+    throw new RangeError('GAE needs ppo.gae and the values of the critics');
   const { gamma, lambda } = ppo.gae;
   const width = Math.max(...lengths);
   const layout = { width, lengths };

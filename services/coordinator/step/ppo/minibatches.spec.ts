@@ -1,9 +1,10 @@
-// Minibatches: a partition that only the seed decides, and pieces that hold the rows of their own completions.
+// Minibatches: a partition determined by the seed, and loss inputs with the rows of the chosen completions.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { at } from '@gapo/numeric';
 import { createBatch, type Sample } from '../../data/batch.js';
 import type { LossInputs } from '../updates/lossInputs.js';
-import { minibatch, minibatchPlaces } from './minibatches.js';
+import { minibatch, minibatchIndices } from './minibatches.js';
 
 const bounds = [
   [0, 2],
@@ -23,10 +24,10 @@ const batch = createBatch(
   bounds,
 );
 
-/** 10 · completion + token, for every token: what each row must still be about. */
+/** 10 · completion + token, for every token: identifies the token of each row. */
 const ids = batch.samples.flatMap(({ tokenIds }) => tokenIds);
 
-function materialOf(perToken: boolean): LossInputs {
+function lossInputs(perToken: boolean): LossInputs {
   const row = perToken ? ids : lengths.map((_, i) => i);
   return {
     batch,
@@ -41,53 +42,53 @@ function materialOf(perToken: boolean): LossInputs {
   };
 }
 
-test('every completion is in one minibatch; seed, step and epoch decide, sizes differ by at most one', () => {
-  const split = minibatchPlaces(10, 4, 7, 3, 0);
+test('every completion is in one minibatch; seed, step and epoch determine it, and sizes differ by at most one', () => {
+  const split = minibatchIndices(10, 4, 7, 3, 0);
   assert.deepEqual(
     split.flat().sort((a, b) => a - b),
     [...Array(10).keys()],
   );
   assert.ok(split.every(({ length }) => length === 2 || length === 3));
-  assert.ok(split.every((places) => places.every((place, i) => i === 0 || place > places[i - 1]!)));
-  assert.deepEqual(minibatchPlaces(10, 4, 7, 3, 0), split);
+  assert.ok(split.every((indices) => indices.every((index, i) => i === 0 || index > at(indices, i - 1))));
+  assert.deepEqual(minibatchIndices(10, 4, 7, 3, 0), split);
   for (const other of [
-    minibatchPlaces(10, 4, 8, 3, 0),
-    minibatchPlaces(10, 4, 7, 4, 0),
-    minibatchPlaces(10, 4, 7, 3, 1),
+    minibatchIndices(10, 4, 8, 3, 0),
+    minibatchIndices(10, 4, 7, 4, 0),
+    minibatchIndices(10, 4, 7, 3, 1),
   ]) {
     assert.notDeepEqual(other, split);
   }
 });
 
 for (const perToken of [false, true]) {
-  test(`a piece holds its own rows, ${perToken ? 'token by token' : 'one for each completion'}`, () => {
-    const places = [1, 4, 5];
-    const piece = minibatch(materialOf(perToken), places, bounds);
-    const own = places.flatMap((place) => batch.samples[place]!.tokenIds);
-    assert.deepEqual([piece.batch.tokens, piece.denominator], [8, 8]);
+  test(`a minibatch has the rows of its completions, one per ${perToken ? 'token' : 'completion'}`, () => {
+    const indices = [1, 4, 5];
+    const part = minibatch(lossInputs(perToken), indices, bounds);
+    const own = indices.flatMap((index) => at(batch.samples, index).tokenIds);
+    assert.deepEqual([part.batch.tokens, part.denominator], [8, 8]);
     assert.deepEqual(
-      [...piece.batch.logprobs],
+      [...part.batch.logprobs],
       own.map((id) => -id),
     );
     assert.deepEqual(
-      piece.batch.shards.map(({ number, start, end }) => [number, start, end]),
+      part.batch.shards.map(({ number, start, end }) => [number, start, end]),
       [
         [0, 0, 1],
         [1, 1, 3],
       ],
     );
-    const row = perToken ? own : places;
+    const row = perToken ? own : indices;
     assert.deepEqual(
-      [...piece.signal.advantages],
+      [...part.signal.advantages],
       row.flatMap((x) => [x, 1000 + x]),
     );
     assert.deepEqual(
-      [...piece.signal.returns!],
+      [...(part.signal.returns ?? [])],
       own.flatMap((id) => [id, 500 + id]),
     );
-    assert.deepEqual([...piece.referenceLogprobs!], own);
+    assert.deepEqual([...(part.referenceLogprobs ?? [])], own);
     assert.deepEqual(
-      [...piece.oldValues!],
+      [...(part.oldValues ?? [])],
       own.flatMap((id) => [id, -id]),
     );
   });

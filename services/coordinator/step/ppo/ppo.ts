@@ -1,4 +1,4 @@
-/** PPO as a step strategy: draw prompts, sample, score, and derive advantages; then each epoch's minibatches. */
+/** PPO as a step strategy: draws prompts, samples, scores, derives advantages, and plans the minibatches of each epoch. */
 import { objectiveNames } from '@gapo/config';
 import { tokenKl, updateKlController } from '@gapo/objectives';
 import { spanNames } from '@gapo/tracing';
@@ -11,10 +11,10 @@ import type { ObjectiveFindings, StepLearning } from '../updates/stepStrategy.js
 import type { PlannedUpdate } from '../updates/updates.js';
 import { gatherExperience, type Experience } from './experience.js';
 import { learningSignal } from './learningSignal.js';
-import { minibatch, minibatchPlaces } from './minibatches.js';
+import { minibatch, minibatchIndices } from './minibatches.js';
 import { pretrainingGradient } from './pretraining.js';
 
-/** Learns from the rewards of completions of the next prompts. */
+/** Learns from the rewards of completions. */
 export async function learnFromRewards(context: StepContext): Promise<StepLearning> {
   const { before, clock, config, training } = context;
   const drawn = drawPrompts(training.prompts, config.seed, before.position, config.rollout.promptsPerStep);
@@ -66,22 +66,22 @@ function advantages(
   });
 }
 
-/** Plans each epoch's minibatches, in their order. */
+/** Plans one update per minibatch of each epoch. */
 function plannedUpdates(context: StepContext, inputs: LossInputs, bounds: Ranges): readonly PlannedUpdate[] {
   const { config, step } = context;
   const { epochs, minibatches, ptx } = config.ppo;
   const extra = ptx && ((version: number) => pretrainingGradient(context, ptx, version));
   return Array.from({ length: epochs }, (_, epoch) => {
-    const split = minibatchPlaces(inputs.batch.samples.length, minibatches, config.seed, step, epoch);
-    return split.map((places) => ({
+    const split = minibatchIndices(inputs.batch.samples.length, minibatches, config.seed, step, epoch);
+    return split.map((indices) => ({
       reported: epoch === epochs - 1,
-      inputs: () => (minibatches === 1 ? inputs : minibatch(inputs, places, bounds)),
+      inputs: () => (minibatches === 1 ? inputs : minibatch(inputs, indices, bounds)),
       ...(extra && { extra }),
     }));
   }).flat();
 }
 
-/** Estimates the divergence of the sampling policy from the reference, from the tokens that it sampled. */
+/** Estimates the KL divergence of the sampling policy from the reference on the sampled tokens. */
 function divergence(
   { logprobs, lengths, tokens, samples }: Batch,
   reference: Float32Array,
@@ -89,7 +89,7 @@ function divergence(
   const sum = (values: Float64Array): number => values.reduce((total, value) => total + value, 0);
   return {
     perToken: sum(tokenKl('k2', logprobs, reference)) / tokens,
-    // The controller needs an unbiased estimate: a batch's mean may be slightly negative.
+    // Unbiased, as the controller requires; the mean of a batch may be slightly negative.
     perCompletion: sum(sumsOf(tokenKl('k1', logprobs, reference), lengths)) / samples.length,
   };
 }

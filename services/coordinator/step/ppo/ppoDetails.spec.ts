@@ -1,13 +1,14 @@
-// PPO for language models: what naive versions get wrong, each with a test that fails when it is wrong here. The clip, whose
-// side depends on the sign of the advantage, is the gradient service's: lib/policy/gradientGraph.spec.ts.
+// PPO for language models: details that naive implementations get wrong. The gradient service implements the clip, whose
+// side depends on the sign of the advantage: lib/policy/gradientGraph.spec.ts.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RunConfig } from '@gapo/config';
+import { at } from '@gapo/numeric';
 import { createBatch, type Sample } from '../../data/batch.js';
 import { runYaml, startAll, train } from '../../fixtures/world.fixture.js';
 import { learningSignal } from './learningSignal.js';
 
-/** Ends completions, and would be what rows are padded with: the usual choice where a tokenizer has no padding. */
+/** Ends completions and pads rows: the usual choice if a tokenizer has no padding token. */
 const eos = 2;
 
 const ppo: RunConfig['ppo'] = {
@@ -45,40 +46,42 @@ const signalOf = (values: number[], more: Partial<RunConfig['ppo']> = {}) =>
     values: Float32Array.from(values),
   });
 
-test('rows are masked by their length: the end-of-sequence token is an action, even where it is the padding', () => {
+test('rows are masked by length: the end-of-sequence token is an action, even if it is also the padding token', () => {
   assert.equal(batch.tokens, 7, 'every end-of-sequence token counts');
   const { advantages } = signalOf([0, 0, 0, 0, 0, 0, 0]);
-  // Without values each token has the discounted reward; the end-of-sequence token has all of it.
+  // Without values each token has the discounted reward, and the end-of-sequence token the whole reward.
   [0.95, 1, -2 * 0.95 ** 3, -2 * 0.95 ** 2, -2 * 0.95, -2, 5].forEach((expected, t) =>
-    assert.ok(Math.abs(advantages[t]! - expected) < 1e-6, `token ${t}`),
+    assert.ok(Math.abs(at(advantages, t) - expected) < 1e-6, `token ${t}`),
   );
-  // Whitening is over the seven real tokens: with padding counted the mean of the whitened ones would not be 0.
+  // Whitening is over the seven real tokens: if padding counted, their whitened mean would not be 0.
   const { advantages: white } = signalOf([0, 0, 0, 0, 0, 0, 0], { normalizeAdvantages: true });
   assert.ok(Math.abs(white.reduce((sum, a) => sum + a, 0)) < 1e-5);
   assert.ok(Math.abs(white.reduce((sum, a) => sum + a * a, 0) / 7 - 1) < 1e-5);
 });
 
-test('nothing is bootstrapped after the last token: its advantage is the reward less its own value', () => {
+test('the last token does not bootstrap: its advantage is the reward minus its value', () => {
   const values = [0.5, 0.25, 1, 2, 3, 4, 8];
-  const { advantages, returns } = signalOf(values);
+  const { advantages, returns = new Float32Array() } = signalOf(values);
   assert.deepEqual([advantages[1], advantages[5], advantages[6]], [1 - 0.25, -2 - 4, 5 - 8]);
-  assert.deepEqual([returns![1], returns![5], returns![6]], [1, -2, 5]);
-  // What follows in memory is another completion's; its values are nobody else's business.
+  assert.deepEqual([returns[1], returns[5], returns[6]], [1, -2, 5]);
+  // The next values in memory belong to other completions.
   const others = signalOf([...values.slice(0, 2), 100, 100, 100, 100, 100]);
   assert.deepEqual([...others.advantages.subarray(0, 2)], [...advantages.subarray(0, 2)]);
-  assert.deepEqual([...others.returns!.subarray(0, 2)], [...returns!.subarray(0, 2)]);
+  assert.deepEqual(others.returns?.subarray(0, 2), returns.subarray(0, 2));
 });
 
-test('shards share the denominator: how a batch is cut does not change the update', async (t) => {
+test('shards share the denominator: the number of shards does not change the update', async (t) => {
   const { world, coordinator } = await startAll(t);
   const norms: number[] = [];
   for (const shards of [1, 2, 5, 8]) {
     const config = runYaml({ steps: 1, shards, extra: 'optimizer: { maxGradNorm: 1e9 }' });
     const unlimited = config.replace('optimizer: { learningRate: 0.1 }\n', '');
-    const { reports } = await train(coordinator, world, unlimited, `cut-${shards}`);
-    norms.push(reports[0]!.updateNorm, ...reports[0]!.objectives.map(({ gradientNorm }) => gradientNorm));
+    const { reports } = await train(coordinator, world, unlimited, `shards-${shards}`);
+    const { updateNorm, objectives } = at(reports, 0);
+    norms.push(updateNorm, ...objectives.map(({ gradientNorm }) => gradientNorm));
   }
-  for (let i = 3; i < norms.length; i++) {
-    assert.ok(Math.abs(norms[i]! / norms[i % 3]! - 1) < 1e-5, `${norms[i]} and ${norms[i % 3]}`);
-  }
+  norms.forEach((norm, i) => {
+    const expected = at(norms, i % 3);
+    assert.ok(Math.abs(norm / expected - 1) < 1e-5, `${norm} and ${expected}`);
+  });
 });

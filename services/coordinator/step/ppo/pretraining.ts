@@ -1,24 +1,25 @@
 /**
- * PTX (Ouyang et al. 2022, arXiv 2203.02155): language modelling on texts in addition to the rewards, so that the policy
- * does not forget what it knew. The gradient service differentiates a surrogate, which at ratio 1 has the gradient of the
- * log-probability: with an advantage of 1 per text and the policy's current log-probabilities as the old ones, it returns
- * the gradient of the mean log-probability of a token.
+ * PTX (Ouyang et al. 2022, arXiv 2203.02155): language modelling on pretraining texts in addition to the rewards, to reduce
+ * forgetting. At ratio 1 the surrogate has the gradient of the log-probability. With an advantage of 1 per text and the
+ * policy's current log-probabilities as the old ones, gradient workers return the gradient of the mean token logprob.
  */
 import { at, deriveSeed } from '@gapo/numeric';
 import { createBatch, splitEvenly } from '../../data/batch.js';
-import { drawPlaces } from '../../data/prompts.js';
+import { drawIndices } from '../../data/prompts.js';
 import { batchGradients } from '../../workers/gradients.js';
 import { logProbsOf, type StepContext } from '../context/stepContext.js';
 import { valueHeadsOf } from '../context/trainingContext.js';
 import { surrogateAlone } from '../updates/lossInputs.js';
 
-/** The temperature of language modelling, whatever completions are sampled with. */
+/** Language modelling ignores the sampling temperature. */
 const unitTemperature = 1;
 
 /**
- * Computes the gradient of coefficient · mean log π(token) over the next texts, which the version determines.
+ * Computes the gradient of coefficient · mean log π(token) over the next texts.
  *
- * @param ptx the configuration's
+ * @param context of the step
+ * @param ptx the options of ppo.ptx
+ * @param version the policy version; determines which texts come next
  * @returns [parameters]
  * @throws RpcError, PauseNeeded as WorkerPool.run
  */
@@ -29,9 +30,9 @@ export async function pretrainingGradient(
 ): Promise<Float32Array> {
   const { config, gradientCall, progress, training } = context;
   const { texts } = training;
-  const places = drawPlaces(texts.length, deriveSeed(config.seed, 'pretraining'), version * count, count);
-  const samples = places.map((place, prompt) => {
-    const { promptIds, completionIds } = at(texts, place);
+  const indices = drawIndices(texts.length, deriveSeed(config.seed, 'pretraining'), version * count, count);
+  const samples = indices.map((index, prompt) => {
+    const { promptIds, completionIds } = at(texts, index);
     const logprobs = new Float32Array(completionIds.length);
     return { prompt, sample: 0, promptIds, tokenIds: completionIds, logprobs, finished: true };
   });
@@ -53,7 +54,7 @@ export async function pretrainingGradient(
       advantages: new Float32Array(count).fill(1),
       perToken: false,
       referenceLogprobs: undefined,
-      // A policy with critics is differentiated with values; with a coefficient of 0 they contribute nothing.
+      // A policy with critics needs values; with a coefficient of 0 they contribute nothing.
       oldValues: values,
       returns: values,
       parameters: training.initial.length,

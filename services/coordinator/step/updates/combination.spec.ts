@@ -1,13 +1,14 @@
-// From each method's configuration to its options, and what a combination remembers from step to step.
+// Each method's options from the configuration, and the memory of a combination across steps.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseRunConfig, type RunConfig } from '@gapo/config';
+import { required } from '@gapo/numeric';
 import { combine, gramMatrix, methods, type CombineOptions } from '@gapo/objectives';
 import { configuredPreference } from '../../state/goals.js';
 import { initialCombination } from '../../state/trainingState.js';
 import { afterRewards, combineOptions } from './combination.js';
 
-/** Every method, with its options as they are written. */
+/** Every method, as written in a configuration. */
 const written: Record<string, string> = {
   mgda: '{ method: mgda }',
   gapo: '{ method: gapo, p: 2 }',
@@ -30,7 +31,7 @@ const written: Record<string, string> = {
 
 function configOf(method: string): RunConfig {
   const text = `name: x\nseed: 5\nsteps: 10\npolicy: { model: m }\ndata: { prompts: p }\nobjectives: [{ name: a }, { name: b }]\ncombine: `;
-  return parseRunConfig(text + written[method]!, 'run.yaml', undefined);
+  return parseRunConfig(text + required(written[method], method), 'run.yaml', undefined);
 }
 
 function optionsOf(method: string, step = 4): CombineOptions {
@@ -47,7 +48,7 @@ const plain = (options: CombineOptions): unknown =>
     ]),
   );
 
-test('every method of the objectives library can be written, and combines gradients', () => {
+test('every method of the objectives library can be configured and combines gradients', () => {
   assert.deepEqual(Object.keys(written).sort(), [...methods].sort());
   const gram = gramMatrix([Float32Array.from([1, 0, 0.5]), Float32Array.from([-0.5, 1, 0])], ['a', 'b']);
   for (const method of methods) {
@@ -59,7 +60,7 @@ test('every method of the objectives library can be written, and combines gradie
   }
 });
 
-test('numbers go to the objectives that they are written for, in the units that each method takes', () => {
+test('numbers are assigned to objectives by name, in the units that each method takes', () => {
   assert.deepEqual(plain(optionsOf('pgapo')), { method: 'pgapo', preference: [0.25, 0.75], nonConflicting: true });
   assert.deepEqual(plain(optionsOf('linear')), { method: 'linear', weights: [1, 3] });
   assert.deepEqual(plain(optionsOf('single')), { method: 'single', objective: 1 });
@@ -75,8 +76,8 @@ test('numbers go to the objectives that they are written for, in the units that 
   });
 });
 
-test('a course goes through its points in straight lines, and is level before and after', () => {
-  const at = (step: number): number[] => Object.values(configuredPreference(configOf('dualproj'), step)!);
+test('a schedule interpolates linearly between its points, and is constant before and after', () => {
+  const at = (step: number): number[] => Object.values(configuredPreference(configOf('dualproj'), step) ?? {});
   assert.deepEqual(
     [at(0), at(5), at(10), at(99)],
     [
@@ -89,14 +90,15 @@ test('a course goes through its points in straight lines, and is level before an
   assert.equal(configuredPreference(configOf('mgda'), 1), undefined);
 });
 
-test('multipliers: log λ moves by lr · λ · (mean cost - limit), where the cost is minus the reward', () => {
+test('multipliers: log λ changes by lr · λ · (mean cost - limit), where the cost is minus the reward', () => {
   const config = configOf('lagrangian');
   const before = initialCombination(config);
   assert.deepEqual(before.memory['multipliers'], [0, 2]);
-  const broken = afterRewards(config, before, [1, -3]); // cost 3, limit -2
-  assert.ok(Math.abs(broken.memory['multipliers']![1]! - 2 * Math.exp(0.5 * 2 * 5)) < 1e-9);
-  const held = afterRewards(config, before, [1, 4]); // cost -4, limit -2
-  assert.ok(Math.abs(held.memory['multipliers']![1]! - 2 * Math.exp(-0.5 * 2 * 2)) < 1e-12);
+  const multiplierAfter = (means: number[]): number =>
+    afterRewards(config, before, means).memory['multipliers']?.[1] ?? NaN;
+  // Cost 3, limit -2: the constraint is violated. Cost -4: it holds.
+  assert.ok(Math.abs(multiplierAfter([1, -3]) - 2 * Math.exp(0.5 * 2 * 5)) < 1e-9);
+  assert.ok(Math.abs(multiplierAfter([1, 4]) - 2 * Math.exp(-0.5 * 2 * 2)) < 1e-12);
   const { weights } = combine(
     gramMatrix([Float32Array.from([1, 0]), Float32Array.from([0, 1])], ['a', 'b']),
     combineOptions(config, { step: 1, state: before, noonAdvantages: [] }),
@@ -104,14 +106,14 @@ test('multipliers: log λ moves by lr · λ · (mean cost - limit), where the co
   assert.deepEqual([...weights], [1 / 3, 2 / 3]);
 });
 
-test('running means begin at the first step’s and move by the share that is not kept', () => {
+test('running means start at the first step’s rewards and decay', () => {
   const config = configOf('tchebycheff');
   const first = afterRewards(config, initialCombination(config), [4, 8]);
   assert.deepEqual(first.memory['rewards'], [4, 8]);
   assert.deepEqual(afterRewards(config, first, [0, 10]).memory['rewards'], [2, 9]);
 });
 
-test('a multiplier that leaves the range of numbers fails the run and names its constraint', () => {
+test('a multiplier that overflows fails the run, and the error names its constraint', () => {
   const config = configOf('lagrangian');
   assert.throws(
     () => afterRewards(config, initialCombination(config), [0, -1e6]),

@@ -1,4 +1,4 @@
-/** How the gradients of a run's objectives are combined in a step, and what the combination remembers of earlier steps. */
+/** Options and memory of the combination of the objectives' gradients. */
 import { combinerSettings, objectiveNames, type RunConfig } from '@gapo/config';
 import { combinerOf, type CombinationStep, type CombineOptions } from '@gapo/objectives';
 import { configuredPreference } from '../../state/goals.js';
@@ -6,10 +6,10 @@ import { RunFailure } from '../../state/interruption.js';
 import type { CombinationState } from '../../state/trainingState.js';
 
 /**
- * What is remembered once a step's rewards are known, before its updates.
+ * Updates the combination's memory with the rewards of a step, before the step's updates.
  *
  * @param means mean reward of each objective over the step's completions
- * @throws RunFailure where a number leaves the range of float64, such as a multiplier
+ * @throws RunFailure if a number, such as a multiplier, exceeds the range of float64
  */
 export function afterRewards(config: RunConfig, state: CombinationState, means: readonly number[]): CombinationState {
   const combiner = combinerOf(config.combine.method);
@@ -23,13 +23,13 @@ export function afterRewards(config: RunConfig, state: CombinationState, means: 
   }
 }
 
-/** What a step's options depend on, besides the configuration. */
+/** What a step's options depend on, in addition to the configuration. */
 export interface CombinationInput extends Pick<CombinationStep, 'step' | 'noonAdvantages'> {
-  /** After the step's rewards. */
+  /** The state after {@link afterRewards}. */
   readonly state: CombinationState;
 }
 
-/** The options of one step's combination: vectors in the order of the objectives. */
+/** Returns the options of a step's combination. Vectors follow the order of the objectives. */
 export function combineOptions(config: RunConfig, { step, state, noonAdvantages }: CombinationInput): CombineOptions {
   const { method } = config.combine;
   const names = objectiveNames(config);
@@ -37,9 +37,7 @@ export function combineOptions(config: RunConfig, { step, state, noonAdvantages 
   const weights = Float64Array.from(names, (name) => given[name] ?? 0);
   const sum = weights.reduce((total, weight) => total + weight, 0);
   const preference = weights.map((weight) => weight / sum);
-  const { seed } = config;
-  const { memory } = state;
-  const inputs = { names, seed, step, weights, preference, memory, noonAdvantages };
+  const inputs = { names, seed: config.seed, step, weights, preference, memory: state.memory, noonAdvantages };
   const options = combinerOf(method).options(combinerSettings(config), inputs);
-  return { method, ...options } as CombineOptions; // those of this method: the compiler sees all methods at once
+  return { method, ...options } as CombineOptions; // the compiler cannot match method and options
 }

@@ -1,13 +1,13 @@
-/** What the gradients of an update are computed from, whatever the algorithm; K objectives. */
+/** Inputs and coefficients of the loss of an update with K objectives, for every algorithm. */
 import { at } from '@gapo/numeric';
 import type { LossSpecInput } from '@gapo/rpc';
 import { columnOf, type Batch } from '../../data/batch.js';
 
 /** The advantages of the surrogate loss, and the critics' targets. */
 export interface LearningSignal {
-  /** Whether advantages differ from token to token. */
+  /** Whether each token has its own advantages. */
   readonly perToken: boolean;
-  /** [tokens, K] where perToken, else [completions, K]. */
+  /** [tokens, K] if perToken, otherwise [completions, K]. */
   readonly advantages: Float32Array;
   /** The critics' targets, [tokens, K]; undefined without critics. */
   readonly returns: Float32Array | undefined;
@@ -25,22 +25,23 @@ export interface LossInputs {
   readonly denominator: number;
 }
 
-/** The coefficients of the loss: the same for all updates of a step. */
+/** The coefficients of the loss, the same for all updates of a step. */
 export type LossSettings = Omit<LossSpecInput, 'objectives' | 'denominator'>;
 
-/** The coefficients of a loss that has only the surrogate's gradient. */
+/** Returns the coefficients of a loss that is the surrogate alone. */
 export function surrogateAlone(clipRange: number, temperature: number): LossSettings {
   return { clipRange, temperature, klCoefficient: 0, entropyCoefficient: 0, valueCoefficient: 0, valueClip: 0 };
 }
 
 /**
- * Returns the mean over the batch's tokens of each objective's advantages, with negative ones taken as 0 (NoonPAMA).
+ * Returns each objective's mean advantage over the batch's tokens, with negative advantages set to 0 (NoonPAMA).
  *
- * @param count K
+ * @param signal of the batch
+ * @param objectives K
  */
-export function noonAdvantages({ perToken, advantages }: LearningSignal, count: number, batch: Batch): number[] {
-  return Array.from({ length: count }, (_, k) => {
-    const gains = columnOf(advantages, count, k).map((advantage) => Math.max(0, advantage));
+export function noonAdvantages({ perToken, advantages }: LearningSignal, objectives: number, batch: Batch): number[] {
+  return Array.from({ length: objectives }, (_, k) => {
+    const gains = columnOf(advantages, objectives, k).map((advantage) => Math.max(0, advantage));
     return gains.reduce((sum, gain, row) => sum + gain * (perToken ? 1 : at(batch.lengths, row)), 0) / batch.tokens;
   });
 }

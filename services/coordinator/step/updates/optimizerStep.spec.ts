@@ -1,12 +1,13 @@
-// One update: the direction is the combination's, the regularisers come after it, and nothing given is changed.
+// One update: the combination's direction plus the regularizers; the inputs are not modified.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseRunConfig, type RunConfig } from '@gapo/config';
+import { at } from '@gapo/numeric';
 import { combine, gramMatrix, weightedSum, type Combination } from '@gapo/objectives';
 import { initialCombination, untrained } from '../../state/trainingState.js';
 import type { BatchGradients } from '../../workers/gradients.js';
 import { combineOptions } from './combination.js';
-import { addRegularizer, clipDirection, follow, updateRule, type UpdateRule } from './optimizerStep.js';
+import { addRegularizer, clipDirection, optimizerStep, updateRule, type UpdateRule } from './optimizerStep.js';
 
 const statistics = { tokens: 1, klSum: 0, entropySum: 0, clipped: [0, 0], maxLogprobGap: 0, valueLossSum: [] };
 
@@ -19,7 +20,7 @@ function ruleOf(extra: string): UpdateRule {
   return updateRule(configOf(extra));
 }
 
-/** What one exact update without advantages of its own leads to. */
+/** Returns the combination and the direction of one exact update. */
 function directionOf(
   extra: string,
   { objectives, regularizer }: BatchGradients,
@@ -27,7 +28,7 @@ function directionOf(
   const config = configOf(extra);
   const input = { step: 1, state: initialCombination(config), noonAdvantages: [] };
   const combination = combine(gramMatrix(objectives, ['a', 'b']), combineOptions(config, input));
-  const direction = weightedSum(objectives, combination.weights, new Float32Array(objectives[0]!.length));
+  const direction = weightedSum(objectives, combination.weights, new Float32Array(objectives[0]?.length ?? 0));
   addRegularizer(direction, regularizer);
   return { combination, direction, norm: clipDirection(ruleOf(extra), direction) };
 }
@@ -40,25 +41,26 @@ function gradientsOf(a: number[], b: number[], regularizer?: number[]): BatchGra
   };
 }
 
-test('GAPO with p = 1 takes the bisector of gradients of any length', () => {
+test('GAPO with p = 1 bisects gradients of any length', () => {
   const { direction, combination, norm } = directionOf('', gradientsOf([3, 0], [0, 0.1]));
-  assert.ok(Math.abs(direction[0]! - direction[1]!) < 1e-6);
+  const [x = NaN, y = NaN] = direction;
+  assert.ok(Math.abs(x - y) < 1e-6);
   assert.ok(Math.abs(norm - Math.SQRT1_2) < 1e-6);
   assert.deepEqual(
-    [...combination.norms].map((x) => x.toFixed(3)),
+    [...combination.norms].map((length) => length.toFixed(3)),
     ['3.000', '0.100'],
   );
   assert.ok(combination.progress.every((progress) => progress > 0));
 });
 
-test('methods take their numbers by the objectives’ names, not by the order in the file', () => {
+test('methods take their numbers by the names of the objectives, not by their order in the file', () => {
   const linear = directionOf('combine: { method: linear, weights: { b: 2, a: 1 } }', gradientsOf([0.1, 0], [0, 0.1]));
   assert.deepEqual([...linear.direction], [...Float32Array.from([0.1, 0.2])]);
   const single = directionOf('combine: { method: single, objective: b }', gradientsOf([0.1, 0], [0, 0.1]));
   assert.deepEqual([...single.combination.weights], [0, 1]);
 });
 
-test('the regularisers are added after the combination and clipped with it', () => {
+test('the regularizers are added after the combination and clipped with it', () => {
   const extra = 'combine: { method: single, objective: a }\noptimizer: { maxGradNorm: 1 }';
   const { direction, norm, combination } = directionOf(extra, gradientsOf([3, 0], [0, 1], [0, 4]));
   assert.equal(norm, 5);
@@ -66,32 +68,34 @@ test('the regularisers are added after the combination and clipped with it', () 
   assert.deepEqual([...combination.progress], [9, 0]);
 });
 
-test('a gradient that is not finite names its objective', () => {
+test('the error for a non-finite gradient names its objective', () => {
   assert.throws(() => directionOf('', gradientsOf([1, 0], [Number.NaN, 1])), /b: gradient entry 0 is NaN/);
 });
 
-test('a step ascends, counts updates, follows the schedule, and leaves what it was given as it was', () => {
+test('a step ascends, counts updates, follows the schedule, and does not modify its inputs', () => {
   const rule = ruleOf('optimizer: { learningRate: 0.1, schedule: linear, warmupSteps: 2 }');
   const before = untrained(Float32Array.from([1, 1]));
-  const first = follow(rule, before, Float32Array.from([0.5, -0.5]));
+  const first = optimizerStep(rule, before, Float32Array.from([0.5, -0.5]));
   assert.equal(first.learningRate, 0.05);
   assert.equal(first.after.optimizer.step, 1);
-  assert.ok(first.after.parameters[0]! > 1 && first.after.parameters[1]! < 1);
+  const [raised = NaN, lowered = NaN] = first.after.parameters;
+  assert.ok(raised > 1 && lowered < 1);
   assert.deepEqual([...before.parameters], [1, 1]);
-  assert.deepEqual([...before.optimizer.firstMoments[0]!], [0, 0]);
+  assert.deepEqual(before.optimizer.firstMoments, [Float32Array.from([0, 0])]);
   assert.equal(before.optimizer.step, 0);
-  assert.equal(follow(rule, first.after, Float32Array.from([0.5, -0.5])).learningRate, 0.1);
+  assert.equal(optimizerStep(rule, first.after, Float32Array.from([0.5, -0.5])).learningRate, 0.1);
 });
 
-test('value heads take steps of their own size, at the end of the vector, with moments as usual', () => {
+test('value heads, at the end of the vector, have a separate learning rate but the same moments', () => {
   const extra = (more: string): string =>
     `optimizer: { learningRate: 0.1, schedule: linear, warmupSteps: 2 }\nppo: { advantages: gae${more} }`;
   const before = untrained(Float32Array.from([1, 2, 3]));
   const direction = Float32Array.from([0.5, -0.5, 0.25]);
-  const usual = follow(updateRule(configOf(extra('')), 1), before, direction);
-  const own = follow(updateRule(configOf(extra(', gae: { valueLearningRate: 0.02 }')), 1), before, direction);
+  const usual = optimizerStep(updateRule(configOf(extra('')), 1), before, direction);
+  const own = optimizerStep(updateRule(configOf(extra(', gae: { valueLearningRate: 0.02 }')), 1), before, direction);
   assert.equal(own.learningRate, usual.learningRate);
   assert.deepEqual([...own.after.parameters.subarray(0, 2)], [...usual.after.parameters.subarray(0, 2)]);
-  assert.ok(Math.abs((usual.after.parameters[2]! - 3) / (own.after.parameters[2]! - 3) - 5) < 1e-4);
+  const change = ({ after }: typeof usual): number => at(after.parameters, 2) - 3;
+  assert.ok(Math.abs(change(usual) / change(own) - 5) < 1e-4);
   assert.deepEqual(own.after.optimizer, usual.after.optimizer);
 });

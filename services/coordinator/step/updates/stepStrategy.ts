@@ -1,24 +1,24 @@
-/** What PPO and DPO fill the frame of a training step with. */
+/** The part of a training step that depends on the algorithm. */
 import type { KlController } from '@gapo/objectives';
 import type { ObjectiveReport } from '@gapo/rpc';
 import type { StepContext } from '../context/stepContext.js';
 import type { LossInputs, LossSettings } from './lossInputs.js';
 import type { PlannedUpdate } from './updates.js';
 
-/** What a step knows before its first update. */
+/** The learning signal of a step, and its planned updates. */
 export interface StepLearning {
-  /** Number of records that were drawn from the data set. */
+  /** Number of records drawn from the data set. */
   readonly drawn: number;
   /** The inputs of the loss over the whole step. */
   readonly inputs: LossInputs;
   readonly loss: LossSettings;
   /** The updates, in order; at least one. */
   readonly updates: readonly PlannedUpdate[];
-  /** What the report says of each objective, besides its part in the combination. */
+  /** The report of each objective, without its part in the combination. */
   readonly objectives: readonly ObjectiveFindings[];
-  /** The controller of the KL coefficient for the next step. */
+  /** The KL controller for the next step. */
   readonly kl: KlController;
-  /** Divergence from the reference policy, nats per token; undefined where the step measures none. */
+  /** KL divergence from the reference policy in nats per token; undefined if not measured. */
   readonly klPerToken: number | undefined;
 }
 
@@ -26,7 +26,7 @@ export interface StepLearning {
 export type ObjectiveFindings = Pick<ObjectiveReport, 'rewardMean' | 'rewardStd' | 'accuracy' | 'latencyMs' | 'failed'>;
 
 /**
- * Gathers what a step learns from, derives the learning signal and plans the updates.
+ * Gathers the data of a step, derives the learning signal and plans the updates.
  *
  * @throws PauseNeeded, RunFailure, RpcError, the signal's reason
  */

@@ -1,4 +1,4 @@
-/** The gradients of one update: what gradient workers are asked for, under which version, with which inputs. */
+/** The gradients of one update, computed by gradient workers. */
 import { objectiveNames } from '@gapo/config';
 import type { Gram } from '@gapo/objectives';
 import { spanNames } from '@gapo/tracing';
@@ -11,11 +11,11 @@ import { weightedAdvantages, type LossInputs, type LossSettings } from './lossIn
 /** The name of the pseudo-objective whose advantages are the weighted sum. */
 const combinedName = 'combined';
 
-/** An update to be made. */
+/** An update to compute gradients for. */
 export interface UpdateRequest {
-  /** Its place among the step's updates, from 0. */
+  /** Index among the step's updates. */
   readonly number: number;
-  /** The policy version that it starts from. */
+  /** The policy version before the update. */
   readonly version: number;
   readonly inputs: LossInputs;
   readonly loss: LossSettings;

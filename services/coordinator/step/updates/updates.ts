@@ -1,4 +1,4 @@
-/** The updates of a step: for each one gradients, the combination's weights, a direction, the next version. */
+/** The updates of a step: each computes gradients, chooses weights, follows a direction and publishes a version. */
 import type { CombineOptions } from '@gapo/objectives';
 import type { GradientStatistics } from '@gapo/rpc';
 import { spanNames } from '@gapo/tracing';
@@ -7,20 +7,20 @@ import type { ChosenWeights, CombinationState, Trained } from '../../state/train
 import type { StepContext } from '../context/stepContext.js';
 import { weightSource } from '../weightSources/choose.js';
 import type { LossInputs, LossSettings } from './lossInputs.js';
-import { addRegularizer, clipDirection, follow, updateRule, valueParameters } from './optimizerStep.js';
+import { addRegularizer, clipDirection, optimizerStep, updateRule, valueParameters } from './optimizerStep.js';
 import { WorkerGradients } from './updateGradients.js';
 
 /** One update of a step. */
 export interface PlannedUpdate {
-  /** Whether the report counts it. */
+  /** Whether its statistics are part of the step's report. */
   readonly reported: boolean;
-  /** Returns what it is computed from. */
+  /** Returns the inputs of its loss. */
   readonly inputs: () => LossInputs;
-  /** Computes a further gradient, [parameters], which is added after the combination. */
+  /** Computes an additional gradient, [parameters], that is added after the combination. */
   readonly extra?: (version: number) => Promise<Float32Array>;
 }
 
-/** The updates of a step and what is the same for all of them. */
+/** The updates of a step and what they have in common. */
 export interface UpdatePlan {
   /** At least one. */
   readonly updates: readonly PlannedUpdate[];
@@ -33,21 +33,21 @@ export interface UpdatePlan {
 export interface Updated {
   readonly trained: Trained;
   readonly combination: CombinationState;
-  /** Of the last update. */
+  /** Weights of the last update. */
   readonly chosen: ChosenWeights;
-  /** Of the last update that measured it. */
+  /** Measured by the last update that measured it. */
   readonly approximationDegrees: number | undefined;
-  /** Norm of the last update before clipping. */
+  /** Norm of the last update, before clipping. */
   readonly norm: number;
   readonly learningRate: number;
-  /** Sums over the updates that are reported. */
+  /** Sums over the reported updates. */
   readonly statistics: Pick<GradientStatistics, 'entropySum' | 'clipped' | 'tokens'>;
-  /** The largest gap of the first update, whose version is the one that sampled. */
+  /** Largest gap between the logprobs of sampler and trainer, from the first update: its version sampled. */
   readonly maxLogprobGap: number;
 }
 
 /**
- * Makes the updates of a step, one after the other.
+ * Makes the updates of a step in sequence.
  *
  * @throws RpcError, PauseNeeded as WorkerPool.run; NonFiniteError naming the objective; the signal's reason
  */
@@ -73,10 +73,10 @@ export async function makeUpdates(
       () => {
         addRegularizer(direction, regularizer);
         addRegularizer(direction, added);
-        const clipped = { norm: clipDirection(rule, direction) };
-        const followed = follow(rule, trained, direction);
-        versions.put(followed.after.optimizer.step, followed.after.parameters);
-        return { ...clipped, ...followed };
+        const norm = clipDirection(rule, direction);
+        const next = optimizerStep(rule, trained, direction);
+        versions.put(next.after.optimizer.step, next.after.parameters);
+        return { ...next, norm };
       },
       number,
     );
@@ -100,7 +100,7 @@ export async function makeUpdates(
   };
 }
 
-/** What is remembered of an update: none of its gradients. */
+/** What outlives an update: its gradients do not. */
 interface MadeUpdate extends Pick<Updated, 'chosen' | 'norm' | 'learningRate'> {
   readonly degrees: number | undefined;
   readonly statistics: GradientStatistics;

@@ -1,6 +1,6 @@
 /**
- * Weights from an approximation of the gradients: one exact gradient per update, that of the weighted sum. Every few
- * choices all exact gradients are computed too, to report how far the approximation leads from the exact direction.
+ * Weights from an approximate Gram matrix: one exact gradient per update, that of the weighted sum. Every few choices, all
+ * exact gradients are computed as well to measure the angle between the approximate and the exact direction.
  */
 import { at } from '@gapo/numeric';
 import {
@@ -16,21 +16,21 @@ import type { GramSource } from './gramSources.js';
 import { chosenWeights, directionOf, type Choice, type WeightSource } from './weightSource.js';
 
 /**
- * Creates the source that combines an approximate Gram matrix.
+ * Creates a source that combines an approximate Gram matrix.
  *
- * @param checkEvery the number of choices of which one is compared with the exact one
+ * @param checkEvery compares every n-th choice with the exact one
  */
 export function approximateWeights(source: GramSource, checkEvery: number, choice: Choice): WeightSource {
   const { names, options, earlier } = choice;
   return {
     async decide(update) {
       const approximate = await update.approximateGram(source);
-      const first = await update.combining(() => combine(approximate, options));
+      const initial = await update.combining(() => combine(approximate, options));
       if (earlier % checkEvery !== 0) {
-        const gradient = await update.weighted(first.weights);
+        const gradient = await update.weighted(initial.weights);
         return update.combining(() => {
           const squaredLength = gradient.direction.reduce((sum, slope) => sum + slope * slope, 0);
-          const { combination, factor } = toScale(approximate, options, first, squaredLength);
+          const { combination, factor } = rescaled(approximate, options, initial, squaredLength);
           const direction = gradient.direction.map((slope) => factor * slope);
           return { ...gradient, direction, chosen: chosenWeights(choice, combination) };
         });
@@ -38,11 +38,11 @@ export function approximateWeights(source: GramSource, checkEvery: number, choic
       const gradients = await update.perObjective();
       return update.combining(() => {
         const gram = gramMatrix(gradients.objectives, names);
-        const { combination } = toScale(approximate, options, first, inner(gram, first.weights, first.weights));
+        const { combination } = rescaled(approximate, options, initial, inner(gram, initial.weights, initial.weights));
         const { weights } = combination;
         const exact = combine(gram, options);
         const { regularizer, statistics } = gradients;
-        const known = {
+        const measured = {
           norms: gradientNorms(gram),
           progress: progressOf(gram, weights),
           stationarity: exact.stationarity,
@@ -51,7 +51,7 @@ export function approximateWeights(source: GramSource, checkEvery: number, choic
           direction: directionOf(gradients, weights),
           regularizer,
           statistics,
-          chosen: chosenWeights(choice, { ...combination, ...known }),
+          chosen: chosenWeights(choice, { ...combination, ...measured }),
           degrees: angleBetween(gram, weights, exact.weights),
         };
       });
@@ -60,36 +60,36 @@ export function approximateWeights(source: GramSource, checkEvery: number, choic
 }
 
 /**
- * Brings a combination of an approximate Gram matrix to the scale of the exact gradients.
+ * Rescales a combination of an approximate Gram matrix to the scale of the exact gradients.
  *
- * The approximate gradients may be shorter or longer than the exact ones. A method that divides by norms would then give
- * an update that is longer or shorter than its exact one, to which the regularizers no longer fit. The squared length of
- * Σ w_k g_k is known in both: their ratio rescales the approximate Gram matrix, and the method combines it again. Scaling
- * all gradients alike changes only the length of a method's direction.
+ * The approximate gradients may be shorter or longer than the exact ones. A method that divides by norms would then yield
+ * an update of the wrong length, out of proportion to the regularizers. Both scales have a squared length of Σ w_k g_k:
+ * their ratio rescales the approximate Gram matrix, and the method combines it again. A common scale of all gradients
+ * changes only the length of the direction.
  *
- * @param first the combination of the Gram matrix as it was answered
- * @param found the exact squared length of first's Σ w_k g_k
- * @returns the combination in the exact scale, and the ratio of its weights to first's
+ * @param initial the combination of the unscaled Gram matrix
+ * @param squaredLength of the exact Σ w_k g_k, with the initial weights
+ * @returns the rescaled combination, and the ratio of its weights to the initial ones
  */
-export function toScale(
+export function rescaled(
   approximate: Gram,
   options: CombineOptions,
-  first: Combination,
-  found: number,
+  initial: Combination,
+  squaredLength: number,
 ): { readonly combination: Combination; readonly factor: number } {
-  const ratio = inner(approximate, first.weights, first.weights) / found;
-  if (!(ratio > 0 && Number.isFinite(ratio))) return { combination: first, factor: 1 };
+  const ratio = inner(approximate, initial.weights, initial.weights) / squaredLength;
+  if (!(ratio > 0 && Number.isFinite(ratio))) return { combination: initial, factor: 1 };
   const values = approximate.values.map((value) => value / ratio);
   const combination = combine({ names: approximate.names, values }, options);
-  const factor = dot(combination.weights, first.weights) / dot(first.weights, first.weights);
-  return { combination: { ...combination, weights: first.weights.map((weight) => factor * weight) }, factor };
+  const factor = dot(combination.weights, initial.weights) / dot(initial.weights, initial.weights);
+  return { combination: { ...combination, weights: initial.weights.map((weight) => factor * weight) }, factor };
 }
 
-/** Returns the angle in degrees between Σ a_k g_k and Σ b_k g_k: 0 where both are zero, 90 where one is. */
+/** Returns the angle in degrees between Σ a_k g_k and Σ b_k g_k: 0 if both are zero, 90 if one is. */
 export function angleBetween(gram: Gram, a: Float64Array, b: Float64Array): number {
   const [aa, bb] = [Math.max(0, inner(gram, a, a)), Math.max(0, inner(gram, b, b))];
   if (aa === 0 || bb === 0) return aa === bb ? 0 : 90;
-  // From the chord between the unit vectors, which keeps its digits where the angle is small.
+  // Computed from the chord between the unit vectors, which is accurate for small angles.
   const chord = a.map((x, k) => x / Math.sqrt(aa) - at(b, k) / Math.sqrt(bb));
   const half = Math.sqrt(Math.max(0, inner(gram, chord, chord))) / 2;
   return (2 * Math.asin(Math.min(1, half)) * 180) / Math.PI;

@@ -1,4 +1,4 @@
-/** Which source of weights a step has, by the configuration and the weights that earlier steps chose. */
+/** Selects the weight source of a step. */
 import { objectiveNames } from '@gapo/config';
 import { deriveSeed } from '@gapo/numeric';
 import type { CombineOptions } from '@gapo/objectives';
@@ -11,10 +11,12 @@ import { keptWeights } from './kept.js';
 import type { WeightSource } from './weightSource.js';
 
 /**
- * Chooses the source of a step: the weights of an earlier step until they are as old as combine.refreshEvery or the goals
- * have changed, otherwise the one that combine.source names.
+ * Selects the source of a step. The last weights are kept for combine.refreshEvery steps or until the goals change; then
+ * combine.source chooses new ones.
  *
- * @param kept the weights that were chosen last
+ * @param context of the step
+ * @param options of the combination
+ * @param kept the last weights
  */
 export function weightSource(
   { config, step, goalChanges }: StepContext,

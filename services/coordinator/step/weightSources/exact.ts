@@ -2,7 +2,7 @@
 import { combine, gramMatrix } from '@gapo/objectives';
 import { chosenWeights, directionOf, type Choice, type WeightSource } from './weightSource.js';
 
-/** Creates the source that combines the exact gradients. */
+/** Creates a source that combines the exact gradients. */
 export function exactWeights(choice: Choice): WeightSource {
   return {
     async decide(update) {

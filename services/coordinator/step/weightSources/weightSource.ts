@@ -1,10 +1,9 @@
 /**
- * How an update gets its direction: the weights of the objectives, and the gradient of their weighted sum.
+ * How an update determines its direction: the weights of the objectives, and the gradient of their weighted sum.
  *
- * A source that does not choose its weights from the exact gradients of the update asks for one exact gradient instead of
- * K: that of the pseudo-objective whose advantages are Σ w_k A_k. The surrogate is linear in the advantages, so this is
- * Σ w_k g_k exactly where no token is clipped. Where a token is clipped, the sign of its weighted advantage decides
- * whether it counts.
+ * A source that has its weights without the exact gradients needs one gradient instead of K: that of a pseudo-objective
+ * with advantages Σ w_k A_k. The surrogate is linear in the advantages, so without clipping this equals Σ w_k g_k. For a
+ * clipped token, the sign of the weighted advantage decides whether it counts.
  */
 import { weightedSum, type Combination, type CombineOptions, type Gram } from '@gapo/objectives';
 import type { GradientStatistics } from '@gapo/rpc';
@@ -16,12 +15,12 @@ import type { GramSource } from './gramSources.js';
 export interface Decision {
   /** [parameters]; the receiver may modify it. */
   readonly direction: Float32Array;
-  /** [parameters]; gradient of KL, entropy and value losses, undefined where none has a coefficient. */
+  /** [parameters]; gradient of the KL, entropy and value losses, undefined if all their coefficients are 0. */
   readonly regularizer: Float32Array | undefined;
   readonly statistics: GradientStatistics;
-  /** The weights of the direction, with what was known when they were chosen. */
+  /** The weights, with the measurements that they were chosen from. */
   readonly chosen: ChosenWeights;
-  /** Angle in degrees to the exact combination's direction, where it was measured. */
+  /** Angle in degrees to the exact combination's direction, if measured. */
   readonly degrees?: number;
 }
 
@@ -31,9 +30,9 @@ export interface UpdateGradients {
   perObjective(): Promise<BatchGradients>;
   /** Returns the exact gradient of the weighted sum of the objectives. */
   weighted(weights: ArrayLike<number>): Promise<WeightedGradient>;
-  /** Returns a Gram matrix that is cheaper than the exact gradients and only approximates theirs. */
+  /** Returns a cheap approximation of the Gram matrix of the exact gradients. */
   approximateGram(source: GramSource): Promise<Gram>;
-  /** Runs arithmetic as part of the step's combination phase. */
+  /** Runs work as part of the step's combination phase. */
   combining<T>(work: () => T): Promise<T>;
 }
 
@@ -45,27 +44,22 @@ export interface WeightSource {
   decide(gradients: UpdateGradients): Promise<Decision>;
 }
 
-/** What choosing weights depends on besides the gradients: the same for all updates of a step. */
+/** How weights are chosen: the same for all updates of a step. */
 export interface Choice {
   readonly step: number;
   /** Names of the objectives. */
   readonly names: readonly string[];
   readonly options: CombineOptions;
-  /** Steps before this one that chose weights. */
+  /** Number of earlier steps that chose weights. */
   readonly earlier: number;
 }
 
-/** Records the weights of a combination. */
+/** Converts a combination to the form that the training state keeps. */
 export function chosenWeights(
   { step, earlier }: Choice,
-  {
-    weights,
-    alpha,
-    norms,
-    progress,
-    stationarity,
-  }: Pick<Combination, 'weights' | 'alpha' | 'norms' | 'progress' | 'stationarity'>,
+  combination: Pick<Combination, 'weights' | 'alpha' | 'norms' | 'progress' | 'stationarity'>,
 ): ChosenWeights {
+  const { weights, alpha, norms, progress, stationarity } = combination;
   return {
     step,
     earlier,
