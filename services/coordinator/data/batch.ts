@@ -1,4 +1,5 @@
 /** The completions of a step: their order, their shards, and flat arrays over their tokens. */
+import type { TokenSequence } from '@gapo/model';
 import { at } from '@gapo/numeric';
 
 /** A completion of one of the step's prompts. */
@@ -41,6 +42,12 @@ export interface Batch {
   readonly lengths: Uint32Array;
   /** Log-probabilities under the sampling policy, [tokens]. */
   readonly logprobs: Float32Array;
+}
+
+/** Returns a sample for a sequence of a data set. It has no log-probabilities yet: they are 0. */
+export function givenSample({ promptIds, completionIds }: TokenSequence, prompt: number, sample: number): Sample {
+  const logprobs = new Float32Array(completionIds.length);
+  return { prompt, sample, promptIds, tokenIds: completionIds, logprobs, finished: true };
 }
 
 /** Splits [0, count) into ranges whose sizes differ by at most one. */

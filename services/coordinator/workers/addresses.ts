@@ -32,12 +32,11 @@ export async function followName(
   intervalMs = 5000,
 ): Promise<void> {
   let known = '';
-  const stopped = (): boolean => signal.aborted; // a call: the compiler assumes that a property stays the same
-  while (!stopped()) {
+  while (!signal.aborted) {
     try {
       const addresses = await lookUp(host);
       const targets = addresses.map((address) => `${address.includes(':') ? `[${address}]` : address}:${port}`).sort();
-      if (targets.join() !== known && !stopped()) observer.changed(targets);
+      if (targets.join() !== known && !signal.aborted) observer.changed(targets);
       known = targets.join();
     } catch (error) {
       observer.failed(`cannot resolve ${host}: ${(error as Error).message}`);

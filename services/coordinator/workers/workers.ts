@@ -256,11 +256,10 @@ export class WorkerPool<S extends ServiceName> {
   /** Aborts an attempt when its worker stops answering health checks. Without a health service the deadline decides. */
   async #watchHealth(worker: Worker<S>, lost: AbortController, done: AbortSignal): Promise<void> {
     const { watchMs = watchIntervalMs } = this.#options;
-    let [missed, finished] = [0, false];
-    done.addEventListener('abort', () => (finished = true), { once: true });
+    let missed = 0;
     while (missed < maxMissedChecks) {
       await delay(watchMs, undefined, { signal: done }).catch(() => undefined);
-      if (finished) return;
+      if (done.aborted) return;
       try {
         await checkHealth(worker.target, watchMs);
         missed = 0;

@@ -6,16 +6,13 @@ import { objectiveNames } from '@gapo/config';
 import { at, required } from '@gapo/numeric';
 import { pairSignal } from '@gapo/objectives';
 import { spanNames } from '@gapo/tracing';
-import { createBatch, splitEvenly, sumsOf, type Sample } from '../../data/batch.js';
+import { createBatch, givenSample, splitEvenly, sumsOf } from '../../data/batch.js';
 import { drawIndices } from '../../data/prompts.js';
 import type { PairRecord } from '../../data/texts.js';
 import type { BatchLogProbs } from '../../workers/gradients.js';
 import { logProbsOf, type StepContext } from '../context/stepContext.js';
-import { surrogateAlone, type LossInputs } from '../updates/lossInputs.js';
+import { surrogateAlone, unitTemperature, type LossInputs } from '../updates/lossInputs.js';
 import type { StepLearning } from '../updates/stepStrategy.js';
-
-/** Pairs are not sampled: their log-probabilities are those of the unscaled model. */
-const unitTemperature = 1;
 
 /** Learns from preference pairs. */
 export async function learnFromPairs(context: StepContext): Promise<StepLearning> {
@@ -23,7 +20,10 @@ export async function learnFromPairs(context: StepContext): Promise<StepLearning
   const dpo = required(config.dpo, 'the options of algorithm: dpo');
   progress.show();
   const drawn = drawPairs(training.pairs, config.seed, before.position, dpo.pairsPerStep);
-  const given = createBatch(samplesOf(drawn), splitEvenly(drawn.length, config.rollout.shards));
+  const samples = drawn.flatMap(({ chosen, rejected }, pair) =>
+    [chosen, rejected].map((completion, i) => givenSample(completion, pair, i)),
+  );
+  const given = createBatch(samples, splitEvenly(drawn.length, config.rollout.shards));
   const under = (of: number): Promise<BatchLogProbs> =>
     logProbsOf(context, { policy: policy(of), batch: given, temperature: unitTemperature });
   const [reference, current] = await clock.time('gradients', spanNames.stepLogProbs, () =>
@@ -48,7 +48,7 @@ export async function learnFromPairs(context: StepContext): Promise<StepLearning
   return {
     drawn: drawn.length,
     inputs,
-    loss: surrogateAlone(config.ppo.clipRange, unitTemperature),
+    loss: surrogateAlone(config.ppo.clipRange),
     updates: [{ reported: true, inputs: () => inputs }],
     objectives: objectives.map(({ margin, std, accuracy }) => {
       return { rewardMean: margin, rewardStd: std, accuracy, latencyMs: 0, failed: 0 };
@@ -57,20 +57,6 @@ export async function learnFromPairs(context: StepContext): Promise<StepLearning
     // KL cannot be estimated from completions that the policy did not sample.
     klPerToken: undefined,
   };
-}
-
-/** Returns both completions of each pair, first the chosen one. */
-function samplesOf(pairs: readonly PairRecord[]): Sample[] {
-  return pairs.flatMap(({ chosen, rejected }, prompt) =>
-    [chosen, rejected].map(({ promptIds, completionIds }, sample) => ({
-      prompt,
-      sample,
-      promptIds,
-      tokenIds: completionIds,
-      logprobs: new Float32Array(completionIds.length),
-      finished: true,
-    })),
-  );
 }
 
 /**

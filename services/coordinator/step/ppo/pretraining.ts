@@ -4,15 +4,12 @@
  * policy's current log-probabilities as the old ones, gradient workers return the gradient of the mean token logprob.
  */
 import { at, deriveSeed } from '@gapo/numeric';
-import { createBatch, splitEvenly } from '../../data/batch.js';
+import { createBatch, givenSample, splitEvenly } from '../../data/batch.js';
 import { drawIndices } from '../../data/prompts.js';
 import { batchGradients } from '../../workers/gradients.js';
 import { logProbsOf, type StepContext } from '../context/stepContext.js';
 import { valueHeadsOf } from '../context/trainingContext.js';
-import { surrogateAlone } from '../updates/lossInputs.js';
-
-/** Language modelling ignores the sampling temperature. */
-const unitTemperature = 1;
+import { surrogateAlone, unitTemperature } from '../updates/lossInputs.js';
 
 /**
  * Computes the gradient of coefficient · mean log π(token) over the next texts.
@@ -31,11 +28,7 @@ export async function pretrainingGradient(
   const { config, gradientCall, progress, training } = context;
   const { texts } = training;
   const indices = drawIndices(texts.length, deriveSeed(config.seed, 'pretraining'), version * count, count);
-  const samples = indices.map((index, prompt) => {
-    const { promptIds, completionIds } = at(texts, index);
-    const logprobs = new Float32Array(completionIds.length);
-    return { prompt, sample: 0, promptIds, tokenIds: completionIds, logprobs, finished: true };
-  });
+  const samples = indices.map((index, prompt) => givenSample(at(texts, index), prompt, 0));
   const batch = createBatch(samples, splitEvenly(count, Math.min(count, config.rollout.shards)));
   const policy = context.policy(version);
   const heads = valueHeadsOf(config);
@@ -47,7 +40,7 @@ export async function pretrainingGradient(
       policy,
       batch: { ...batch, logprobs },
       loss: {
-        ...surrogateAlone(config.ppo.clipRange, unitTemperature),
+        ...surrogateAlone(config.ppo.clipRange),
         denominator: batch.tokens,
         objectives: ['pretraining'],
       },

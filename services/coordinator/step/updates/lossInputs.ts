@@ -28,8 +28,12 @@ export interface LossInputs {
 /** The coefficients of the loss, the same for all updates of a step. */
 export type LossSettings = Omit<LossSpecInput, 'objectives' | 'denominator'>;
 
-/** Returns the coefficients of a loss that is the surrogate alone. */
-export function surrogateAlone(clipRange: number, temperature: number): LossSettings {
+/** Temperature of the log-probabilities of sequences that were not sampled. */
+export const unitTemperature = 1;
+
+/** Returns the coefficients of a loss that is the surrogate alone, for sequences that were not sampled. */
+export function surrogateAlone(clipRange: number): LossSettings {
+  const temperature = unitTemperature;
   return { clipRange, temperature, klCoefficient: 0, entropyCoefficient: 0, valueCoefficient: 0, valueClip: 0 };
 }
 

@@ -63,9 +63,9 @@ export function approximateWeights(source: GramSource, checkEvery: number, choic
  * Rescales a combination of an approximate Gram matrix to the scale of the exact gradients.
  *
  * The approximate gradients may be shorter or longer than the exact ones. A method that divides by norms would then yield
- * an update of the wrong length, out of proportion to the regularizers. Both scales have a squared length of Σ w_k g_k:
- * their ratio rescales the approximate Gram matrix, and the method combines it again. A common scale of all gradients
- * changes only the length of the direction.
+ * an update of the wrong length, out of proportion to the regularizers. The ratio of the approximate to the exact squared
+ * length of Σ w_k g_k rescales the approximate Gram matrix, which the method then combines again. A common scale of all
+ * gradients changes only the length of the direction.
  *
  * @param initial the combination of the unscaled Gram matrix
  * @param squaredLength of the exact Σ w_k g_k, with the initial weights

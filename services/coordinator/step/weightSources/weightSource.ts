@@ -18,7 +18,7 @@ export interface Decision {
   /** [parameters]; gradient of the KL, entropy and value losses, undefined if all their coefficients are 0. */
   readonly regularizer: Float32Array | undefined;
   readonly statistics: GradientStatistics;
-  /** The weights, with the measurements that they were chosen from. */
+  /** The weights, with the measurements taken when they were chosen. */
   readonly chosen: ChosenWeights;
   /** Angle in degrees to the exact combination's direction, if measured. */
   readonly degrees?: number;
