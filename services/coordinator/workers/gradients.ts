@@ -21,7 +21,7 @@ export type GradientPool = WorkerPool<GradientService>;
 export interface BatchLogProbs {
   /** [tokens]. */
   readonly logprobs: Float32Array;
-  /** [tokens, heads]; undefined where the policy has no value heads. */
+  /** [tokens, heads]; undefined without value heads. */
   readonly values: Float32Array | undefined;
 }
 
