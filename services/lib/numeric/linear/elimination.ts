@@ -4,6 +4,7 @@
  */
 
 import { f64, i32 } from '../at.js';
+
 /** Either the solution of A·x = b, or a vector z ≠ 0 with A·z = 0 up to rounding. */
 export type Elimination =
   { readonly kind: 'solution'; readonly x: Float64Array } | { readonly kind: 'singular'; readonly z: Float64Array };
@@ -65,13 +66,11 @@ function backSubstitute(
   rank: number,
   columns: Int32Array,
 ): Float64Array {
-  const solved = new Float64Array(n);
   const x = new Float64Array(n);
   for (let i = rank - 1; i >= 0; i--) {
     let sum = f64(right, i);
-    for (let j = i + 1; j < rank; j++) sum -= f64(matrix, i * n + j) * f64(solved, j);
-    solved[i] = sum / f64(matrix, i * n + i);
-    x[i32(columns, i)] = f64(solved, i);
+    for (let j = i + 1; j < rank; j++) sum -= f64(matrix, i * n + j) * f64(x, i32(columns, j));
+    x[i32(columns, i)] = sum / f64(matrix, i * n + i);
   }
   return x;
 }

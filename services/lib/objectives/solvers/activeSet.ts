@@ -14,7 +14,7 @@
  * change when β and λ are multiplied by one number, β is kept at Σβ = 1 and normalised to cᵀβ = 1 at the very end.
  */
 
-import { eliminate, f64, i32 } from '@gapo/numeric';
+import { at, eliminate, f64, i32 } from '@gapo/numeric';
 import { solveWithRidges } from './ridges.js';
 
 /** A minimiser, with how far it is from satisfying the optimality conditions. */
@@ -101,20 +101,30 @@ function wolfe(cosines: Float64Array, c: Float64Array, ridge: number): ActiveSet
 
 /** Memory for solves of one size, reused by calls, which are synchronous. */
 interface Work {
-  /** Bordered matrix, right side, and the unknowns' moves. */
-  readonly matrix: Float64Array;
-  readonly right: Float64Array;
+  /** The bordered system of each number of active points, over one buffer. */
+  readonly systems: readonly System[];
+  /** The unknowns' moves. */
   readonly move: Float64Array;
   readonly active: Int32Array;
+}
+
+/** A bordered matrix and its right side. */
+interface System {
+  readonly matrix: Float64Array;
+  readonly right: Float64Array;
 }
 
 let lastWork: Work | undefined;
 
 function workFor(size: number): Work {
   if (lastWork?.active.length !== size) {
+    const matrix = new Float64Array((size + 1) ** 2);
+    const right = new Float64Array(size + 1);
     lastWork = {
-      matrix: new Float64Array((size + 1) ** 2),
-      right: new Float64Array(size + 1),
+      systems: Array.from({ length: size + 1 }, (_, count) => ({
+        matrix: matrix.subarray(0, (count + 1) ** 2),
+        right: right.subarray(0, count + 1),
+      })),
       move: new Float64Array(size),
       active: new Int32Array(size),
     };
@@ -234,11 +244,10 @@ function affineMinimiser(
   count: number,
   work: Work,
 ): ReturnType<typeof eliminate> {
-  const { active } = work;
+  const { active, systems } = work;
+  const { matrix, right } = at(systems, count);
   const size = c.length;
   const n = count + 1;
-  const matrix = work.matrix.subarray(0, n * n);
-  const right = work.right.subarray(0, n);
   let scale = 0;
   for (let k = 0; k < count; k++) scale = Math.max(scale, f64(c, i32(active, k)));
   if (scale === 0) scale = 1;
