@@ -45,7 +45,7 @@ test('prefer, soup and eval: mistakes are one line that says what to do', async 
   const coordinator = await trainingService(t, {
     GetRun: async ({ runId }) => ({ run: someRun(runId, 'RUN_STATE_RUNNING', 3, { ...steered, preference: {} }) }),
     SetPreference: async () => {
-      throw new RpcError('FAILED_PRECONDITION', 'run a combines by gapo, which takes no preference');
+      throw new RpcError('FAILED_PRECONDITION', 'run a uses the method gapo, which takes no preference');
     },
   });
   const env = { GAPO_COORDINATOR: coordinator };
@@ -59,7 +59,7 @@ test('prefer, soup and eval: mistakes are one line that says what to do', async 
     [['prefer', 'a', 'helpful=-1', 'harmless=1'], /"-1" is no number of at least 0/],
     [['prefer', 'a', '0.5'], /Expected NAME=NUMBER, as helpful=0.7/],
     [['prefer', 'a', 'helpful=1', 'helpful=2'], /helpful comes twice/],
-    [['prefer', 'a', 'helpful=1', 'harmless=2'], /^run a combines by gapo, which takes no preference/],
+    [['prefer', 'a', 'helpful=1', 'harmless=2'], /^run a uses the method gapo, which takes no preference/],
     [['soup', 'a=0', 'b=0'], /every weight is 0/],
     [['eval', 'a', 'b', '--version', '2'], /--version belongs to one run/],
     [['eval', 'a', 'a'], /a is given twice/],

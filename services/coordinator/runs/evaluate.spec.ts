@@ -114,6 +114,6 @@ test('where no prompt is left once those without a score are dropped, the object
   });
   await assert.rejects(
     evaluate(coordinator),
-    /no held-out prompt has a score from every objective: objective short at \S+ has no score for 24 of 24 .* \(.*: no reference\); mend/,
+    /no held-out prompt has a score from every objective: objective short at \S+ has no score for 24 of 24 .* \(.*: no reference\); fix/,
   );
 });

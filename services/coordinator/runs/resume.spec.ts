@@ -131,7 +131,7 @@ test('a configuration that was changed on disk is not gone on with', async (t) =
   const path = join(world.env['DATA_DIR']!, 'bandit', 'config.yaml');
   await writeFile(path, (await readFile(path, 'utf8')).replace('seed: 7', 'seed: 8'));
   const second = await startCoordinator(t, world);
-  await assert.rejects(second.client.ResumeRun({ runId: 'bandit' }, { deadlineMs }), /made with another configuration/);
+  await assert.rejects(second.client.ResumeRun({ runId: 'bandit' }, { deadlineMs }), /written with another configuration/);
 });
 
 test('a watcher gets the state, the steps after the one it names, and everything that follows, once', async (t) => {

@@ -2,7 +2,7 @@
 import { type ObjectiveConfig, objectiveNames, type RunConfig } from '@gapo/config';
 import { RpcError } from '@gapo/rpc';
 import { canonicalJson, UserError } from '@gapo/service';
-import { tryRewards } from '../scoring/rewardServices.js';
+import { checkRewards } from '../scoring/rewardServices.js';
 import { goalsOf, checkPreference, configAt, takesNoPreference, type Goals, type GoalChange } from '../state/goals.js';
 import {
   changedObjectives,
@@ -108,7 +108,7 @@ export class RunGoals {
     author: string,
   ): Promise<ObjectivesAnswer> {
     const { runId, platform, events } = this.#parts;
-    await tryRewards(platform, this.#withObjectives(position(), request).added);
+    await checkRewards(platform, this.#withObjectives(position(), request).added);
     const now = position();
     const { step } = now;
     const { before, after } = this.#withObjectives(now, request);

@@ -1,49 +1,49 @@
 /**
- * Keeps calls from a service that has failed several times in a row, for a while: what waits for it is told at once, and
- * the service is left in peace to recover. After the while calls go through again; the first failure closes the way anew.
+ * A circuit breaker: consecutive failures open it, and while it is open it rejects calls, so that the service can recover.
+ * After the cool-down it is half-open: calls go through, a failure opens it again, and a success closes it.
  */
 
-/** When the way is closed, and for how long. */
+/** When a breaker opens, and for how long. */
 export interface BreakerLimits {
-  /** Calls that fail in a row before it is closed. */
+  /** Consecutive failures that open it. */
   readonly failures: number;
-  /** Milliseconds for which it is closed. */
+  /** Milliseconds that it stays open. */
   readonly coolDownMs: number;
 }
 
-/** Counts one service's failures. */
+/** The circuit breaker of one service. */
 export class CircuitBreaker {
   readonly #limits: BreakerLimits;
   readonly #now: () => number;
   #failures = 0;
   #reason = '';
-  #closedAt: number | undefined;
+  #openedAt: number | undefined;
 
-  /** @param now milliseconds of a clock */
+  /** @param now a clock, in milliseconds */
   constructor(limits: BreakerLimits, now: () => number = () => performance.now()) {
     this.#limits = limits;
     this.#now = now;
   }
 
-  /** Why no call may be made now; undefined where one may. */
-  get refusal(): string | undefined {
-    if (this.#closedAt === undefined) return undefined;
-    const leftMs = this.#closedAt + this.#limits.coolDownMs - this.#now();
+  /** Why it rejects calls; undefined unless it is open. */
+  get rejection(): string | undefined {
+    if (this.#openedAt === undefined) return undefined;
+    const leftMs = this.#openedAt + this.#limits.coolDownMs - this.#now();
     if (leftMs <= 0) return undefined;
     const seconds = Math.ceil(leftMs / 1000);
-    return `it is not asked for another ${seconds} s, as ${this.#failures} calls in a row have failed, the last with ${this.#reason}`;
+    return `the circuit breaker is open for another ${seconds} s: ${this.#failures} calls in a row failed, the last with ${this.#reason}`;
   }
 
-  /** A call was answered. */
+  /** Records a call that succeeded. */
   succeeded(): void {
     this.#failures = 0;
-    this.#closedAt = undefined;
+    this.#openedAt = undefined;
   }
 
-  /** A call failed. */
+  /** Records a call that failed. */
   failed(reason: string): void {
     this.#failures += 1;
     this.#reason = reason;
-    if (this.#failures >= this.#limits.failures) this.#closedAt = this.#now();
+    if (this.#failures >= this.#limits.failures) this.#openedAt = this.#now();
   }
 }

@@ -1,9 +1,9 @@
-/** A call that is made a second time where the first takes long: the first answer counts, the other call is given up. */
-
 /**
- * @param call makes the call; its signal aborts when the other one has answered, or with the caller's
- * @param afterMs when the second call is made; undefined: never
- * @returns the first result; where both fail, the first failure is thrown
+ * Makes a call, and a second one if the first takes long. The first answer wins; the other call is cancelled.
+ *
+ * @param call makes the call; its signal aborts with the caller's signal, or when the other call has answered
+ * @param afterMs milliseconds until the second call; undefined: never
+ * @throws the first call's error if both fail
  */
 export async function hedged<T>(
   call: (signal: AbortSignal) => Promise<T>,
@@ -18,7 +18,7 @@ export async function hedged<T>(
     const first = call(either);
     const second = new Promise<T>((resolve, reject) => {
       timer = setTimeout(() => void call(either).then(resolve, reject), afterMs);
-      // Where the first fails before the second is made, there is nothing to wait for.
+      // If the first fails before the second is made, there is no second.
       first.catch(reject);
     });
     return await Promise.any([first, second]);

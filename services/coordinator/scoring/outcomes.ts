@@ -1,22 +1,22 @@
-/** What a response of a reward service says of each item: a number, or why there is none. Pure. */
+/** The outcome of each item in a reward service's response. */
 import type { Item, Result } from '@gapo/rpc';
 
 /** Why an item has no score. */
 export interface ItemFailure {
   readonly message: string;
-  /** Whether the same item may succeed later. */
+  /** Whether the item may succeed later. */
   readonly retryable: boolean;
 }
 
-/** A score as the service gave it, or why there is none. */
+/** A score as the service returned it, or why there is none. */
 export type Outcome = number | ItemFailure;
 
-/** Whether the item has a score. */
+/** Whether an outcome is a score. */
 export function isScore(outcome: Outcome): outcome is number {
   return typeof outcome === 'number';
 }
 
-/** One outcome for each item: there must be exactly one result for each, with its id, in order, and a score must be a number. */
+/** Returns one outcome per item. Results must have the items' number, order and ids, and scores must be finite. */
 export function outcomesOf(items: readonly Item[], results: readonly Result[]): Outcome[] {
   const surplus = results.length > items.length;
   return items.map((item, k) => {
@@ -27,7 +27,7 @@ export function outcomesOf(items: readonly Item[], results: readonly Result[]): 
     if (result.id !== item.id) return final(`result ${k} is for item "${result.id}", expected "${item.id}"`);
     if (result.outcome === 'error') {
       const { message = '', retryable = false } = result.error ?? {};
-      return { message: message || 'it has no score and no reason', retryable };
+      return { message: message || 'the service gave no reason', retryable };
     }
     if (result.outcome !== 'score' || result.score === undefined) {
       return final('the result has neither score nor error');

@@ -1,6 +1,7 @@
-// What stands between a run and a bad reward service: known scores, repeated items, the circuit breaker, hedging, outliers.
+// Protection of a run from a bad reward service: the score cache, the circuit breaker, hedging, outliers.
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
+import { at } from '@gapo/numeric';
 import { RpcError, type Item } from '@gapo/rpc';
 import { logger } from '@gapo/service';
 import { rewardServer, scoring, type Scorer, type TestReward } from '../fixtures/world.fixture.js';
@@ -36,45 +37,45 @@ async function sourceOf(
   return { source, reward };
 }
 
-describe('known scores', () => {
-  /** Scores by length, as a version. */
+describe('the score cache', () => {
+  /** Scores by length, and records the completions that it is sent. */
   const asVersion =
-    (version: string, asked: string[]): Scorer =>
+    (version: string, sent: string[]): Scorer =>
     ({ items }) => ({
       version,
-      results: items.map(({ id, completion }) => (asked.push(completion), { id, score: completion.length })),
+      results: items.map(({ id, completion }) => (sent.push(completion), { id, score: completion.length })),
     });
 
-  test('an item that comes twice is asked for once, and never again under the same version', async (t) => {
-    const asked: string[] = [];
-    const { source } = await sourceOf(t, asVersion('1', asked));
-    const told: number[] = [];
-    const first = await source.score(itemsOf('a', 'bb', 'a', 'ccc', 'bb'), forever, (done) => told.push(done));
+  test('equal items are sent once, and never again to the same version', async (t) => {
+    const sent: string[] = [];
+    const { source } = await sourceOf(t, asVersion('1', sent));
+    const progress: number[] = [];
+    const first = await source.score(itemsOf('a', 'bb', 'a', 'ccc', 'bb'), forever, (done) => progress.push(done));
     assert.deepEqual(first.values, [1, 2, 1, 3, 2]);
-    assert.deepEqual(asked, ['a', 'bb', 'ccc']);
-    assert.deepEqual(told, [5]);
+    assert.deepEqual(sent, ['a', 'bb', 'ccc']);
+    assert.deepEqual(progress, [5]);
     const second = await source.score(itemsOf('ccc', 'dddd'), forever);
-    assert.deepEqual([second.values, asked.length], [[3, 4], 4]);
+    assert.deepEqual([second.values, sent.length], [[3, 4], 4]);
     const third = await source.score(itemsOf('a', 'dddd'), forever);
-    assert.deepEqual([third.values, third.latencyMs, asked.length], [[1, 4], 0, 4]);
+    assert.deepEqual([third.values, third.latencyMs, sent.length], [[1, 4], 0, 4]);
   });
 
-  test('another version has no known scores, and a service without one is always asked', async (t) => {
-    const asked: string[] = [];
-    const { source, reward } = await sourceOf(t, asVersion('1', asked));
+  test('another version has no cached scores, and a service without a version is never cached', async (t) => {
+    const sent: string[] = [];
+    const { source, reward } = await sourceOf(t, asVersion('1', sent));
     await source.score(itemsOf('a'), forever);
-    reward.answer = asVersion('2', asked);
+    reward.answer = asVersion('2', sent);
     await source.score(itemsOf('b'), forever);
     await source.score(itemsOf('a', 'b'), forever);
-    assert.deepEqual(asked, ['a', 'b', 'a']);
-    const none: string[] = [];
-    const { source: silent } = await sourceOf(t, asVersion('', none), '');
-    await silent.score(itemsOf('a', 'a'), forever);
-    await silent.score(itemsOf('a'), forever);
-    assert.deepEqual(none, ['a', 'a', 'a']);
+    assert.deepEqual(sent, ['a', 'b', 'a']);
+    const uncached: string[] = [];
+    const { source: unversioned } = await sourceOf(t, asVersion('', uncached), '');
+    await unversioned.score(itemsOf('a', 'a'), forever);
+    await unversioned.score(itemsOf('a'), forever);
+    assert.deepEqual(uncached, ['a', 'a', 'a']);
   });
 
-  test('an item without a score is asked for again the next time', async (t) => {
+  test('an item without a score is sent again in the next batch', async (t) => {
     let calls = 0;
     const { source } = await sourceOf(t, ({ items }) => ({
       version: '1',
@@ -84,7 +85,7 @@ describe('known scores', () => {
     assert.deepEqual((await source.score(itemsOf('a', 'a'), forever)).values, [7, 7]);
   });
 
-  test('the scores that were asked for longest ago make room', () => {
+  test('the least recently used score is evicted', () => {
     const cache = new ScoreCache(2);
     cache.set('1', 'a', 1);
     cache.set('1', 'b', 2);
@@ -96,7 +97,7 @@ describe('known scores', () => {
 });
 
 describe('the circuit breaker', () => {
-  test('closes the way after failures in a row, and one failure after the cool-down closes it anew', () => {
+  test('opens after consecutive failures; a failure in the half-open state opens it again', () => {
     let now = 0;
     const breaker = new CircuitBreaker({ failures: 3, coolDownMs: 10_000 }, () => now);
     breaker.failed('A');
@@ -104,19 +105,22 @@ describe('the circuit breaker', () => {
     breaker.succeeded();
     breaker.failed('A');
     breaker.failed('A');
-    assert.equal(breaker.refusal, undefined);
+    assert.equal(breaker.rejection, undefined);
     breaker.failed('B');
     now = 4000;
-    assert.equal(breaker.refusal, 'it is not asked for another 6 s, as 3 calls in a row have failed, the last with B');
+    assert.equal(
+      breaker.rejection,
+      'the circuit breaker is open for another 6 s: 3 calls in a row failed, the last with B',
+    );
     now = 10_000;
-    assert.equal(breaker.refusal, undefined);
+    assert.equal(breaker.rejection, undefined);
     breaker.failed('C');
-    assert.match(breaker.refusal ?? '', /^it is not asked for another 10 s, as 4 calls/);
+    assert.match(breaker.rejection ?? '', /^the circuit breaker is open for another 10 s: 4 calls/);
     breaker.succeeded();
-    assert.equal(breaker.refusal, undefined);
+    assert.equal(breaker.rejection, undefined);
   });
 
-  test('a service that keeps failing is left in peace until it is described anew', async (t) => {
+  test('an open breaker rejects calls until the service answers Describe', async (t) => {
     let calls = 0;
     const broken: Scorer = () => {
       calls += 1;
@@ -126,13 +130,16 @@ describe('the circuit breaker', () => {
     for (let i = 0; i < 9; i++) await source.score(itemsOf(`a${i}`), forever);
     assert.equal(calls, 6);
     const { failures } = await source.score(itemsOf('b'), forever);
-    assert.match(failures[0]!.message, /^it is not asked for another 15 s, as 6 calls .* INTERNAL: no model$/);
+    assert.match(
+      at(failures, 0).message,
+      /^the circuit breaker is open for another 15 s: 6 calls .* INTERNAL: no model$/,
+    );
     reward.answer = scoring((completion) => completion.length);
     await source.describe();
     assert.deepEqual((await source.score(itemsOf('b'), forever)).values, [1]);
   });
 
-  test('a request that the service refuses does not count', async (t) => {
+  test('an invalid request does not count as a failure', async (t) => {
     let calls = 0;
     const { source } = await sourceOf(t, () => {
       calls += 1;
@@ -144,22 +151,22 @@ describe('the circuit breaker', () => {
 });
 
 describe('hedging', () => {
-  test('a call that hangs is made a second time, the answer counts and the first is given up', async (t) => {
+  test('a call that hangs is made a second time; its answer wins and the first call is cancelled', async (t) => {
     let calls = 0;
-    let giveUp = (): void => undefined;
-    const given = new Promise<void>((resolve) => (giveUp = resolve));
+    let cancel = (): void => undefined;
+    const cancelled = new Promise<void>((resolve) => (cancel = resolve));
     const answer: Scorer = (request, signal) => {
       calls += 1;
       if (calls > 1) return scoring((completion) => completion.length)(request, signal);
-      return new Promise(() => signal.addEventListener('abort', giveUp));
+      return new Promise(() => signal.addEventListener('abort', cancel));
     };
     const { source } = await sourceOf(t, answer, '1', 50);
     assert.deepEqual((await source.score(itemsOf('abc'), forever)).values, [3]);
     assert.equal(calls, 2);
-    await given;
+    await cancelled;
   });
 
-  test('an answer in time needs no second call; where all fail the first failure is thrown', async () => {
+  test('an answer in time needs no second call; if both fail, the first failure is thrown', async () => {
     let calls = 0;
     const answer = await hedged(async () => ++calls, 10_000, forever);
     assert.deepEqual([answer, calls], [1, 1]);
@@ -180,10 +187,10 @@ describe('hedging', () => {
   });
 });
 
-test('running moments are those of all scores; a score far from those before it is an outlier', () => {
+test('running moments match those of all scores; a score far from those before it is an outlier', () => {
   const running = new RunningScores();
   const scores = Array.from({ length: 300 }, (_, i) => Math.sin(i * 12.9898) * 3 + 1);
-  assert.deepEqual(running.add([100, undefined, -100]), [], 'nothing is known yet');
+  assert.deepEqual(running.add([100, undefined, -100]), [], 'too few scores for an outlier');
   const fresh = new RunningScores();
   assert.deepEqual([fresh.mean, fresh.std, fresh.count], [undefined, undefined, 0]);
   for (const score of scores) assert.deepEqual(fresh.add([score]), []);

@@ -1,34 +1,36 @@
-/** Where reward services are, by the names that configurations use. */
+/** Addresses of reward services, by the names that configurations use. */
 import { grpcTarget, word } from '@gapo/service';
 
-/** What stands for the name in the address of services that are not listed. */
-const any = '*';
+/** The name of the rule for unlisted names, and the placeholder for the name in the rule's target. */
+const wildcard = '*';
 
-/** One entry of REWARD_SERVICES, as `helpful=127.0.0.1:50061`, or `*=dns:///reward-*:50061` for every name that is not listed. */
+/** Whether a string is an entry of REWARD_SERVICES: `helpful=127.0.0.1:50061`, or the rule `*=dns:///reward-*:50061` for unlisted names. */
 export function isRewardEntry(entry: string): boolean {
   const [name = '', target = '', ...rest] = entry.split('=');
   if (rest.length > 0) return false;
-  if (name === any) return target.includes(any) && grpcTarget.safeParse(target.replaceAll(any, 'name')).success;
+  if (name === wildcard) {
+    return target.includes(wildcard) && grpcTarget.safeParse(target.replaceAll(wildcard, 'name')).success;
+  }
   return word.safeParse(name).success && grpcTarget.safeParse(target).success;
 }
 
-/** The addresses: those that are listed, and a rule for other names where there is one. */
+/** The listed addresses, and an optional rule for unlisted names. */
 export class RewardAddresses implements Iterable<string> {
   readonly #listed: ReadonlyMap<string, string>;
   readonly #rule: string | undefined;
 
-  /** @param entries each as {@link isRewardEntry} wants it */
+  /** @param entries each accepted by {@link isRewardEntry} */
   constructor(entries: readonly string[]) {
     const pairs = entries.map((entry) => entry.split('=') as [name: string, target: string]);
-    this.#rule = pairs.find(([name]) => name === any)?.[1];
-    this.#listed = new Map(pairs.filter(([name]) => name !== any));
+    this.#rule = pairs.find(([name]) => name === wildcard)?.[1];
+    this.#listed = new Map(pairs.filter(([name]) => name !== wildcard));
   }
 
-  /** The target of a name; undefined where there is none. */
+  /** Returns the target of a name; undefined if it has none. */
   of(name: string): string | undefined {
     const listed = this.#listed.get(name);
     if (listed !== undefined || this.#rule === undefined || !word.safeParse(name).success) return listed;
-    return this.#rule.replaceAll(any, name);
+    return this.#rule.replaceAll(wildcard, name);
   }
 
   /** Whether a name has an address. */
@@ -36,7 +38,7 @@ export class RewardAddresses implements Iterable<string> {
     return this.of(name) !== undefined;
   }
 
-  /** The names that are listed. */
+  /** Iterates over the listed names. */
   [Symbol.iterator](): Iterator<string> {
     return this.#listed.keys();
   }

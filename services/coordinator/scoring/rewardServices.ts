@@ -1,4 +1,4 @@
-/** The reward services of a run: each connected when one of its objectives is first in force, and known from then on. */
+/** The reward services of a run, each connected when an objective first uses it. */
 import type { ObjectiveConfig, RunConfig } from '@gapo/config';
 import { grpcTarget, UserError, type Logger } from '@gapo/service';
 import { PauseNeeded } from '../state/interruption.js';
@@ -6,21 +6,21 @@ import type { RewardAddresses } from './rewardAddresses.js';
 import { RewardSource } from './rewardSource.js';
 import type { ScoredObjective } from './scoring.js';
 
-/** Where reward services are, and where their warnings go. */
+/** Addresses of reward services, and a logger. */
 export interface RewardPlatform {
   readonly rewards: RewardAddresses;
   readonly log: Logger;
 }
 
-/** Whether training asks reward services; an evaluation always does. */
+/** Whether training calls reward services. Evaluations always do. */
 export function needsRewards({ algorithm }: Pick<RunConfig, 'algorithm'>): boolean {
   return algorithm === 'ppo';
 }
 
-/** Connections by objective. One whose objective was removed is idle, and there again if the objective comes back. */
+/** Connections by objective. An objective that is removed and added again finds its connection open. */
 export class RewardServices {
   readonly #platform: RewardPlatform;
-  /** By the objective with its settings. */
+  /** By the objective's settings. */
   readonly #sources = new Map<string, RewardSource>();
 
   constructor(platform: RewardPlatform) {
@@ -28,21 +28,21 @@ export class RewardServices {
   }
 
   /**
-   * Those of objectives, in their order.
+   * Returns objectives with their services, in order.
    *
-   * @throws UserError for one whose service's address is not known
+   * @throws UserError for a service without an address
    */
   of(objectives: readonly ObjectiveConfig[]): ScoredObjective[] {
     return objectives.map((objective) => ({ onFailure: objective.onFailure, source: this.#sourceOf(objective) }));
   }
 
-  /** Those of a configuration's objectives; with algorithm: dpo only of the ones that have a service, for evaluations. */
+  /** Returns a configuration's objectives with their services. With algorithm: dpo, omits those without a service, which only evaluations use. */
   ofConfig(config: RunConfig): ScoredObjective[] {
     if (needsRewards(config)) return this.of(config.objectives);
     return this.of(config.objectives.filter(({ service }) => this.#targetOf(service) !== undefined));
   }
 
-  /** Gives up the connections. */
+  /** Closes all connections. */
   close(): void {
     for (const source of this.#sources.values()) source.close();
   }
@@ -76,20 +76,20 @@ export class RewardServices {
 }
 
 /**
- * Asks every reward service what it is.
+ * Asks every reward service to describe itself.
  *
- * @throws UserError naming the objective and the address of one that does not answer, or is for another objective
+ * @throws UserError that names the objective and the address of a service that does not answer or scores another objective
  */
 export async function describeRewards(objectives: readonly ScoredObjective[], signal?: AbortSignal): Promise<void> {
   await Promise.all(objectives.map(({ source }) => source.describe(signal)));
 }
 
 /**
- * The same for objectives that come into force while the run trains.
+ * Calls {@link describeRewards} for objectives that take effect during training.
  *
- * @throws PauseNeeded as {@link describeRewards}
+ * @throws PauseNeeded in place of UserError
  */
-export async function meetRewards(objectives: readonly ScoredObjective[], signal: AbortSignal): Promise<void> {
+export async function describeAddedRewards(objectives: readonly ScoredObjective[], signal: AbortSignal): Promise<void> {
   try {
     await describeRewards(objectives, signal);
   } catch (error) {
@@ -99,11 +99,11 @@ export async function meetRewards(objectives: readonly ScoredObjective[], signal
 }
 
 /**
- * Asks the services of objectives that are not in force yet what they are, over connections of their own.
+ * Checks the services of objectives that are not in force yet, over temporary connections.
  *
  * @throws UserError as {@link describeRewards}
  */
-export async function tryRewards(platform: RewardPlatform, objectives: readonly ObjectiveConfig[]): Promise<void> {
+export async function checkRewards(platform: RewardPlatform, objectives: readonly ObjectiveConfig[]): Promise<void> {
   const services = new RewardServices(platform);
   try {
     await describeRewards(services.of(objectives));

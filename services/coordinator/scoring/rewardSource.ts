@@ -1,4 +1,5 @@
-/** One objective's reward service: what it is, and the scores of a batch of completions, where a missing score never becomes a number. */
+/** The client of one objective's reward service: its description, and scores of completions. A missing score never becomes a number. */
+import { at } from '@gapo/numeric';
 import { connect, retry, RpcError, type Client, type DescribeResponse, type Item, type RetryPolicy } from '@gapo/rpc';
 import { UserError, type Logger } from '@gapo/service';
 import { CircuitBreaker } from './circuitBreaker.js';
@@ -7,72 +8,71 @@ import { isScore, outcomesOf, type Outcome } from './outcomes.js';
 import { RunningScores, type Outlier } from './runningScores.js';
 import { itemKey, ScoreCache } from './scoreCache.js';
 
-/** A reward service as the configuration names it. */
+/** Options of a {@link RewardSource}. */
 export interface RewardOptions {
-  /** The objective's name. */
   objective: string;
-  /** Where the service is; dns:///name:port calls every address of the name in turn. */
+  /** The service's address; dns:///name:port balances calls over every address of the name. */
   target: string;
-  /** How long one Score call may take, in milliseconds. */
+  /** Milliseconds that one Score call may take. */
   timeoutMs: number;
-  /** When a call that is not answered yet is made a second time, in milliseconds. @default never */
+  /** Milliseconds until an unanswered call is hedged. @default never */
   hedgeAfterMs?: number | undefined;
   log: Logger;
-  /** The clock of its circuit breaker, in milliseconds. @default performance.now */
+  /** The circuit breaker's clock, in milliseconds. @default performance.now */
   now?: () => number;
 }
 
 /** An item without a score. */
 export interface ScoreFailure {
-  /** Its place in the batch. */
+  /** Its index in the batch. */
   readonly index: number;
   readonly message: string;
 }
 
-/** What a service made of a batch. */
+/** A service's scores of a batch. */
 export interface Scores {
-  /** One for each item, larger is better; undefined where there is none. */
+  /** One per item, larger is better; undefined for an item without a score. */
   readonly values: readonly (number | undefined)[];
   /** The items without a score, ascending. */
   readonly failures: readonly ScoreFailure[];
-  /** Scores that are far from all before them. */
+  /** Scores far from the mean of all before them. */
   readonly outliers: readonly Outlier[];
-  /** Milliseconds of the slowest call; 0 where every score was known. */
+  /** Milliseconds of the slowest call; 0 if every score was cached. */
   readonly latencyMs: number;
   /** Wall seconds of the whole batch. */
   readonly seconds: number;
 }
 
-/** Items of a call where the service names no limit. */
+/** Items per call if the service states no limit. */
 const defaultBatch = 64;
 
-/** Calls under way at a time, so that one is on the wire while the other computes. */
+/** Concurrent calls: one is on the wire while the other computes. */
 const concurrentCalls = 2;
 
-/** Of a question that a person waits for: whether a service answers at all. */
+/** Retries of Describe are quick: a user waits for the answer. */
 const describeRetries = { attempts: 3, baseDelayMs: 100, maxDelayMs: 200 } as const;
 
 /**
- * Of a Score call: where it may take the usual 30 s, its two pauses are 2.2 to 4.5 s together, in which a service that
- * restarts may be there again. Those of calls that may take less are shorter in proportion.
+ * Retries of Score. With the default timeout of 30 s the two backoff delays sum to 2.2 to 4.5 s, in which a service can
+ * restart. They are proportional to shorter timeouts.
  */
 const scoreRetries = (timeoutMs: number): Pick<RetryPolicy, 'attempts' | 'baseDelayMs' | 'maxDelayMs'> => {
   const baseDelayMs = Math.min(1500, timeoutMs / 20);
   return { attempts: 3, baseDelayMs, maxDelayMs: 2 * baseDelayMs };
 };
 
-const breaker = { failures: 6, coolDownMs: 15_000 } as const;
+const breakerLimits = { failures: 6, coolDownMs: 15_000 } as const;
 
-/** Scores that are remembered: some 10 MB. */
-const cached = 50_000;
+/** Number of cached scores: about 10 MB. */
+const cacheCapacity = 50_000;
 
-/** One objective's reward service. */
+/** The client of one objective's reward service. */
 export class RewardSource {
   readonly objective: string;
   readonly target: string;
   readonly #client: Client<'gapo.reward.v1.RewardService'>;
   readonly #options: RewardOptions;
-  readonly #cache = new ScoreCache(cached);
+  readonly #cache = new ScoreCache(cacheCapacity);
   readonly #breaker: CircuitBreaker;
   readonly #running = new RunningScores();
   #description: DescribeResponse | undefined;
@@ -82,14 +82,13 @@ export class RewardSource {
     this.target = options.target;
     this.#client = connect('gapo.reward.v1.RewardService', options.target);
     this.#options = options;
-    this.#breaker = new CircuitBreaker(breaker, options.now);
+    this.#breaker = new CircuitBreaker(breakerLimits, options.now);
   }
 
   /**
-   * Asks the service what it is; to be called before the first batch.
+   * Fetches the service's description. Must be called before the first batch.
    *
-   * @throws UserError with one line that names the objective, the address and what to do, where nothing answers or the
-   *   service is for another objective
+   * @throws UserError that names the objective and the address if the service does not answer or scores another objective
    */
   async describe(signal?: AbortSignal): Promise<DescribeResponse> {
     const deadlineMs = Math.min(this.#options.timeoutMs, 10_000);
@@ -111,31 +110,31 @@ export class RewardSource {
     if (description.objective !== this.objective) {
       throw new UserError(
         `the reward service at ${this.target} is for the objective "${description.objective}", not for ${this.objective}; ` +
-          'correct its address in REWARD_SERVICES or objectives[].service, or the name of either',
+          'correct its address in REWARD_SERVICES or objectives[].service, or rename one of them',
       );
     }
-    this.#notice(description.version);
+    this.#checkVersion(description.version);
     return (this.#description = description);
   }
 
-  /** From which score a completion is acceptable, in the orientation of {@link Scores}; undefined where there is no such notion. */
+  /** The score from which a completion is acceptable, oriented as {@link Scores}; undefined if the service has none. */
   get threshold(): number | undefined {
     const threshold = this.#description?.threshold;
     return threshold === undefined ? undefined : this.#oriented(threshold);
   }
 
   /**
-   * Scores items: each different one once, and none whose score is known, in batches of at most what the service takes.
-   * Never fails for what a service does: what it does not score is a failure of those items.
+   * Scores items in batches of the service's size. Equal items are sent once, cached ones not at all. An error of the
+   * service is a failure of its items; it is never thrown.
    *
-   * @param onItems told how many items have been dealt with
+   * @param onItems receives the number of items processed so far
    * @throws the signal's reason
    */
   async score(items: readonly Item[], signal: AbortSignal, onItems?: (done: number) => void): Promise<Scores> {
     const began = performance.now();
     const outcomes = new Array<Outcome>(items.length);
     const groups = this.#grouped(items, outcomes);
-    let done = items.length - groups.reduce((sum, { places }) => sum + places.length, 0);
+    let done = items.length - itemCount(groups);
     if (done > 0) onItems?.(done);
     const size = this.#description?.maxBatch || defaultBatch;
     let [latencyMs, next] = [0, 0];
@@ -145,8 +144,8 @@ export class RewardSource {
         const batch = groups.slice(first, (next += size));
         const { found, slowestMs } = await this.#scoreBatch(batch, first, signal);
         latencyMs = Math.max(latencyMs, slowestMs);
-        batch.forEach(({ places }, k) => places.forEach((place) => (outcomes[place] = found[k]!)));
-        done += batch.reduce((sum, { places }) => sum + places.length, 0);
+        for (const [k, { indices }] of batch.entries()) for (const index of indices) outcomes[index] = at(found, k);
+        done += itemCount(batch);
         onItems?.(done);
       }
     };
@@ -155,40 +154,40 @@ export class RewardSource {
     const failures = outcomes.flatMap((outcome, index) =>
       isScore(outcome) ? [] : [{ index, message: outcome.message }],
     );
-    if (failures[0] !== undefined) {
-      const { index, message } = failures[0];
+    const [first] = failures;
+    if (first !== undefined) {
       this.#options.log.warn(
         { objective: this.objective, target: this.target },
-        `objective ${this.objective} has no score for ${failures.length} of ${items.length} items (${items[index]!.id}: ${message})`,
+        `objective ${this.objective} has no score for ${failures.length} of ${items.length} items (${at(items, first.index).id}: ${first.message})`,
       );
     }
     const outliers = this.#running.add(values);
     return { values, failures, outliers, latencyMs, seconds: (performance.now() - began) / 1000 };
   }
 
-  /** Gives up the connection. */
+  /** Closes the connection. */
   close(): void {
     this.#client.close();
   }
 
-  /** The items to ask for, each with its places in the batch; scores that are known go into `outcomes`. */
+  /** Returns the items to send, and puts cached scores into `outcomes`. */
   #grouped(items: readonly Item[], outcomes: Outcome[]): readonly Group[] {
     const version = this.#description?.version ?? '';
-    const groups = new Map<string, Group>();
-    items.forEach((item, place) => {
+    const groups = new Map<string | number, Group>();
+    items.forEach((item, index) => {
       const key = itemKey(item);
-      const known = this.#cache.get(version, key);
-      const group = groups.get(key);
-      if (known !== undefined) outcomes[place] = known;
-      // A service without a version promises nothing: each of its items is asked for.
-      else if (group === undefined || version === '')
-        groups.set(`${key}${group ? place : ''}`, { key, item, places: [place] });
-      else group.places.push(place);
+      const cached = this.#cache.get(version, key);
+      // A service without a version may score equal items differently: each is sent.
+      const groupKey = version === '' ? index : key;
+      const group = groups.get(groupKey);
+      if (cached !== undefined) outcomes[index] = cached;
+      else if (group === undefined) groups.set(groupKey, { key, item, indices: [index] });
+      else group.indices.push(index);
     });
     return [...groups.values()];
   }
 
-  /** @param seed sets the pauses of calls that fail together apart: one that breaks the connection spares the other's next try */
+  /** @param seed sets the jitter, so that calls that fail together are not retried together */
   async #scoreBatch(
     groups: readonly Group[],
     seed: number,
@@ -196,8 +195,8 @@ export class RewardSource {
   ): Promise<{ found: readonly Outcome[]; slowestMs: number }> {
     let slowestMs = 0;
     const all = (message: string): Outcome[] => groups.map(() => ({ message, retryable: false }));
-    const { refusal } = this.#breaker;
-    if (refusal !== undefined) return { found: all(refusal), slowestMs };
+    const { rejection } = this.#breaker;
+    if (rejection !== undefined) return { found: all(rejection), slowestMs };
     const ask = async (wanted: readonly Group[]): Promise<Outcome[]> => {
       const began = performance.now();
       try {
@@ -214,10 +213,10 @@ export class RewardSource {
     const policy = { ...scoreRetries(this.#options.timeoutMs), seed, signal, onRetry };
     try {
       const found = await retry(() => ask(groups), policy);
-      const again = [...found.keys()].filter((k) => isRetryable(found[k]!));
-      if (again.length > 0) {
-        const second = await retry(() => ask(again.map((k) => groups[k]!)), policy);
-        again.forEach((k, i) => (found[k] = second[i]!));
+      const retried = found.flatMap((outcome, k) => (isScore(outcome) || !outcome.retryable ? [] : [k]));
+      if (retried.length > 0) {
+        const second = await retry(() => ask(retried.map((k) => at(groups, k))), policy);
+        retried.forEach((k, i) => (found[k] = at(second, i)));
       }
       return { found, slowestMs };
     } catch (reason) {
@@ -227,7 +226,7 @@ export class RewardSource {
     }
   }
 
-  /** One call, or two where it is hedged. */
+  /** Makes one call, or two if it is hedged. */
   async #call(groups: readonly Group[], signal: AbortSignal): Promise<Outcome[]> {
     const items = groups.map(({ item }) => item);
     const { timeoutMs: deadlineMs, hedgeAfterMs } = this.#options;
@@ -238,27 +237,27 @@ export class RewardSource {
         signal,
       );
       this.#breaker.succeeded();
-      this.#notice(version);
+      this.#checkVersion(version);
       const outcomes = outcomesOf(items, results);
       outcomes.forEach((outcome, k) => {
-        if (isScore(outcome)) this.#cache.set(version, groups[k]!.key, outcome);
+        if (isScore(outcome)) this.#cache.set(version, at(groups, k).key, outcome);
       });
       return outcomes;
     } catch (reason) {
       const { code, details } = RpcError.from(reason);
-      // A request that breaks a limit says nothing about the service's health.
+      // An invalid request does not mean that the service is unhealthy.
       if (!signal.aborted && code !== 'INVALID_ARGUMENT') this.#breaker.failed(`${code}: ${details}`);
       throw reason;
     }
   }
 
-  /** A service that changes while a run goes on makes its rewards incomparable: nobody is stopped, but it is said, once. */
-  #notice(version: string): void {
+  /** Warns once if the service's version changes during a run, which makes its rewards incomparable. */
+  #checkVersion(version: string): void {
     const known = this.#description;
     if (known === undefined || version === '' || version === known.version) return;
     this.#options.log.warn(
       { objective: this.objective, target: this.target, from: known.version, to: version },
-      `the reward service of ${this.objective} scores as another version than before`,
+      `the reward service of ${this.objective} changed its version`,
     );
     this.#description = { ...known, version };
   }
@@ -268,15 +267,15 @@ export class RewardSource {
   }
 }
 
-/** Items with the same texts. */
+/** Equal items. */
 interface Group {
   readonly key: string;
-  /** The one that is asked for. */
+  /** The one that is sent. */
   readonly item: Item;
-  /** Their places in the batch. */
-  readonly places: number[];
+  /** Their indices in the batch. */
+  readonly indices: number[];
 }
 
-function isRetryable(outcome: Outcome): boolean {
-  return !isScore(outcome) && outcome.retryable;
+function itemCount(groups: readonly Group[]): number {
+  return groups.reduce((sum, { indices }) => sum + indices.length, 0);
 }

@@ -1,6 +1,7 @@
-// Reward services over real connections: batches, orientation, retries, and that no failure becomes a number.
+// Reward services over real connections: batches, orientation and retries; no failure becomes a number.
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { at } from '@gapo/numeric';
 import { RpcError, type DescribeResponseInput, type Item } from '@gapo/rpc';
 import { logger } from '@gapo/service';
 import { rewardServer, scoring, type Scorer, type TestReward } from '../fixtures/world.fixture.js';
@@ -30,7 +31,7 @@ async function sourceOf(
 
 const lengths = scoring((completion) => completion.length);
 
-test('items go in batches of at most what the service takes, and scores come back in order', async (t) => {
+test('batches have at most the size that the service accepts, and scores keep the items’ order', async (t) => {
   const { source, reward } = await sourceOf(t, lengths, { maxBatch: 4 });
   const { values, failures, latencyMs } = await source.score(items(10), forever);
   assert.deepEqual(values, [...Array(10).keys()]);
@@ -39,13 +40,13 @@ test('items go in batches of at most what the service takes, and scores come bac
   assert.ok(latencyMs > 0);
 });
 
-test('where less is better scores and threshold are negated', async (t) => {
+test('if lower is better, scores and threshold are negated', async (t) => {
   const { source } = await sourceOf(t, lengths, { orientation: 'ORIENTATION_LOWER_IS_BETTER', threshold: 3 });
   assert.deepEqual((await source.score(items(3), forever)).values, [-0, -1, -2]);
   assert.equal(source.threshold, -3);
 });
 
-test('numbers that are none, missing and surplus results, wrong ids and item errors are failures of their items', async (t) => {
+test('non-finite scores, missing and surplus results, wrong ids and item errors are failures of their items', async (t) => {
   const { source, reward } = await sourceOf(t, lengths, { maxBatch: 3 });
   const expectations: [Scorer, (number | undefined)[], RegExp][] = [
     [scoring((completion) => (completion.length === 1 ? Number.NaN : 1)), [1, undefined, 1], /the score is NaN/],
@@ -86,11 +87,11 @@ test('numbers that are none, missing and surplus results, wrong ids and item err
       scores.failures.map(({ index }) => index),
       [0, 1, 2].filter((i) => values[i] === undefined),
     );
-    assert.match(scores.failures[0]!.message, message);
+    assert.match(at(scores.failures, 0).message, message);
   }
 });
 
-test('a call that may succeed later is made again, and so is an item that may', async (t) => {
+test('retryable calls and retryable items are retried', async (t) => {
   let calls = 0;
   const { source } = await sourceOf(t, (request, signal) => {
     calls += 1;
@@ -111,12 +112,13 @@ test('a call that may succeed later is made again, and so is an item that may', 
   assert.deepEqual((await source.score(items(3), forever)).values, [5, 1, 5]);
 });
 
-test('between its calls a service has a share of the time that one may take, the second time twice as long', async (t) => {
-  const [timeoutMs, asked]: [number, number[]] = [4000, []];
+test('backoff delays are proportional to the timeout, and the second is twice the first', async (t) => {
+  const timeoutMs = 4000;
+  const calls: number[] = [];
   const { source } = await sourceOf(
     t,
     () => {
-      asked.push(performance.now());
+      calls.push(performance.now());
       throw new RpcError('UNAVAILABLE', 'restarting');
     },
     {},
@@ -124,13 +126,13 @@ test('between its calls a service has a share of the time that one may take, the
     timeoutMs,
   );
   await source.score(items(1), forever);
-  const [first = NaN, second = NaN] = [asked[1]! - asked[0]!, asked[2]! - asked[1]!];
-  assert.equal(asked.length, 3);
+  assert.equal(calls.length, 3);
+  const [first, second] = [at(calls, 1) - at(calls, 0), at(calls, 2) - at(calls, 1)];
   // A timer may be a millisecond early.
   assert.ok(first >= timeoutMs / 40 - 1 && second >= timeoutMs / 20 - 1, `${first} ms, then ${second} ms`);
 });
 
-test('a service that hangs costs its timeout once, and every item of the call fails', async (t) => {
+test('a call that hangs is not retried, and every item of it fails', async (t) => {
   let calls = 0;
   const { source } = await sourceOf(
     t,
@@ -144,11 +146,11 @@ test('a service that hangs costs its timeout once, and every item of the call fa
   );
   const { values, failures } = await source.score(items(2), forever);
   assert.deepEqual(values, [undefined, undefined]);
-  assert.match(failures[0]!.message, /^DEADLINE_EXCEEDED: /);
+  assert.match(at(failures, 0).message, /^DEADLINE_EXCEEDED: /);
   assert.equal(calls, 1);
 });
 
-test('a service that does not answer Describe is named with its address', async (t) => {
+test('the error for a service that does not answer Describe names its address', async (t) => {
   const reward = await rewardServer(t, 'length', lengths);
   await reward.stop();
   const source = new RewardSource({
@@ -167,7 +169,7 @@ test('a service that does not answer Describe is named with its address', async 
   });
 });
 
-test('failure policies: fail before pause before drop; drop takes the item out for every objective', async (t) => {
+test('failure policies: fail and pause throw; drop removes the item for every objective', async (t) => {
   const good = await sourceOf(t, lengths, {}, 'good');
   const holes = await sourceOf(
     t,
@@ -175,11 +177,11 @@ test('failure policies: fail before pause before drop; drop takes the item out f
     {},
     'holes',
   );
-  const told: ObjectiveScores[] = [];
+  const observed: ObjectiveScores[] = [];
   const progress: string[] = [];
   const observer = {
     progress: (done: number, total: number, waitingFor: string) => void progress.push(`${done}/${total} ${waitingFor}`),
-    scored: (scores: ObjectiveScores) => void told.push(scores),
+    scored: (scores: ObjectiveScores) => void observed.push(scores),
   };
   const run = (onFailure: 'pause' | 'drop' | 'fail') =>
     scoreItems(
@@ -201,8 +203,8 @@ test('failure policies: fail before pause before drop; drop takes the item out f
       [7, 7],
     ],
   );
-  assert.equal(told.find(({ objective }) => objective === 'holes')?.mean, 7);
-  assert.match(progress[0]!, /^0\/6 reward good, holes$/);
+  assert.equal(observed.find(({ objective }) => objective === 'holes')?.mean, 7);
+  assert.match(at(progress, 0), /^0\/6 reward good, holes$/);
   assert.equal(progress.at(-1), '6/6 ');
   const message =
     /objective holes at 127\.0\.0\.1:\d+ has no score for 1 of 3 completions of step 4 \(i1: the score is NaN\); fix the reward service, then resume the run/;
@@ -210,12 +212,12 @@ test('failure policies: fail before pause before drop; drop takes the item out f
   await assert.rejects(run('fail'), (error) => error instanceof RunFailure && message.test(error.message));
 });
 
-test('progress names who holds the step up', async (t) => {
+test('progress names the services that are waited for', async (t) => {
   const quick = await sourceOf(t, lengths, {}, 'quick');
   let release = (): void => undefined;
   const released = new Promise<void>((resolve) => (release = resolve));
   const slow = await sourceOf(t, async (request, signal) => (await released, lengths(request, signal)), {}, 'slow');
-  const told: string[] = [];
+  const waits: string[] = [];
   await scoreItems(
     [
       { source: quick.source, onFailure: 'fail' },
@@ -225,16 +227,16 @@ test('progress names who holds the step up', async (t) => {
     'step 1',
     forever,
     {
-      progress: (_done, _total, waitingFor) => void told.push(waitingFor),
+      progress: (_done, _total, waitingFor) => void waits.push(waitingFor),
       scored: ({ objective }) => {
         if (objective === 'quick') release();
       },
     },
   );
-  assert.deepEqual(told, ['reward quick, slow', 'reward slow', '']);
+  assert.deepEqual(waits, ['reward quick, slow', 'reward slow', '']);
 });
 
-test('a service that does not answer is told of again, with the time', async (t) => {
+test('progress is reported again with the time while a service does not answer', async (t) => {
   let release = (): void => undefined;
   const released = new Promise<void>((resolve) => (release = resolve));
   const { source } = await sourceOf(
@@ -243,16 +245,16 @@ test('a service that does not answer is told of again, with the time', async (t)
     {},
     'slow',
   );
-  const told = new Set<string>();
+  const waits = new Set<string>();
   const progress = (_done: number, _total: number, waitingFor: string): void => {
-    told.add(waitingFor);
+    waits.add(waitingFor);
     if (waitingFor.startsWith('reward slow for ')) release();
   };
-  const began = performance.now();
+  const startedAt = performance.now();
   const observer = { progress, scored: () => undefined };
   await scoreItems([{ source, onFailure: 'fail' }], items(2), 'step 1', forever, observer, 500);
-  const most = Math.round((performance.now() - began) / 1000);
-  const words = [...told];
+  const most = Math.round((performance.now() - startedAt) / 1000);
+  const words = [...waits];
   assert.deepEqual([words[0], words.at(-1)], ['reward slow', '']);
   const times = words.slice(1, -1).map((text) => Number(/^reward slow for (\d+) s$/.exec(text)?.[1]));
   assert.ok(times.length > 0 && times.every((seconds) => seconds >= 1 && seconds <= most), words.join('; '));

@@ -1,17 +1,17 @@
-/** Mean and deviation of all scores of an objective so far, and scores that are far from them. For reports: they decide nothing. */
+/** Running mean and standard deviation of an objective's scores, and outliers among them. Only reports use them. */
 
-/** Scores before any is called an outlier. */
-const fewest = 200;
+/** Number of scores before outliers are reported. */
+const minCount = 200;
 
-/** Standard deviations from the mean beyond which a score is one. */
-const far = 8;
+/** An outlier is more standard deviations from the mean than this. */
+const maxDeviations = 8;
 
-/** A score that is far from all before it. */
+/** A score that is far from the mean of the scores before it. */
 export interface Outlier {
-  /** Its place in the batch. */
+  /** Its index in the batch. */
   readonly index: number;
   readonly score: number;
-  /** Standard deviations from the mean. */
+  /** Signed distance from the mean in standard deviations. */
   readonly deviations: number;
 }
 
@@ -19,10 +19,10 @@ export interface Outlier {
 export class RunningScores {
   #count = 0;
   #mean = 0;
-  /** Sum of squared distances from the mean. */
+  /** Sum of squared deviations from the mean. */
   #squares = 0;
 
-  /** Scores so far. */
+  /** Number of scores. */
   get count(): number {
     return this.#count;
   }
@@ -38,18 +38,18 @@ export class RunningScores {
   }
 
   /**
-   * Takes a batch in, and says which of its scores are outliers among those before it.
+   * Adds a batch and returns its outliers with respect to the scores before it.
    *
-   * @param scores undefined where there is none
+   * @param scores undefined for an item without a score
    */
   add(scores: readonly (number | undefined)[]): Outlier[] {
     const [mean, std] = [this.#mean, this.std ?? 0];
-    const known = this.#count >= fewest && std > 0;
+    const known = this.#count >= minCount && std > 0;
     const outliers: Outlier[] = [];
     scores.forEach((score, index) => {
       if (score === undefined) return;
       const deviations = (score - mean) / std;
-      if (known && Math.abs(deviations) > far) outliers.push({ index, score, deviations });
+      if (known && Math.abs(deviations) > maxDeviations) outliers.push({ index, score, deviations });
       this.#count += 1;
       const before = score - this.#mean;
       this.#mean += before / this.#count;

@@ -1,4 +1,4 @@
-/** Scores that a service has given before, by its version and the item: the contract says that it would give them again. */
+/** A cache of scores by service version and item: by contract, a version scores the same item the same. */
 import { createHash } from 'node:crypto';
 
 /** The texts that a score depends on. */
@@ -7,23 +7,23 @@ export interface Scored {
   readonly completion: string;
 }
 
-/** Identifies an item by its texts. */
+/** Returns the cache key of an item: a hash of its texts. */
 export function itemKey({ prompt, completion }: Scored): string {
   return createHash('sha256').update(`${prompt.length}:`).update(prompt).update(completion).digest('base64');
 }
 
-/** Scores that were asked for most recently, as many as fit. */
+/** A least-recently-used cache of scores. */
 export class ScoreCache {
   readonly #capacity: number;
-  /** In the order in which they were last asked for. */
+  /** From least to most recently used. */
   readonly #scores = new Map<string, number>();
 
-  /** @param capacity scores at the most; one takes some 200 bytes */
+  /** @param capacity maximum number of scores, each of about 200 bytes */
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
 
-  /** @param version of the service; a service without one promises nothing, and has no scores here */
+  /** @param version the service's; scores without a version are never cached */
   get(version: string, key: string): number | undefined {
     const full = `${version} ${key}`;
     const score = this.#scores.get(full);

@@ -1,6 +1,6 @@
-/** A batch scored by every objective at once, and what each one's failure policy makes of completions without a score. */
+/** Scores a batch with every objective, and applies the failure policies to completions without a score. */
 import type { RunConfig } from '@gapo/config';
-import { mean, standardDeviation } from '@gapo/numeric';
+import { at, mean, required, standardDeviation } from '@gapo/numeric';
 import type { Item } from '@gapo/rpc';
 import { PauseNeeded, RunFailure } from '../state/interruption.js';
 import type { RewardSource, Scores } from './rewardSource.js';
@@ -11,62 +11,62 @@ export interface ScoredObjective {
   readonly onFailure: RunConfig['objectives'][number]['onFailure'];
 }
 
-/** What one objective made of the batch. */
+/** One objective's scores of a batch. */
 export interface ObjectiveScores extends Scores {
   readonly objective: string;
   /** Its service's address. */
   readonly target: string;
-  /** Mean of the scores; undefined where there are none. */
+  /** Mean of the scores; undefined if there are none. */
   readonly mean: number | undefined;
-  /** Their population standard deviation. */
+  /** Population standard deviation of the scores; undefined if there are none. */
   readonly std: number | undefined;
 }
 
-/** The batch after every policy. */
+/** A scored batch after all failure policies. */
 export interface ScoredBatch {
-  /** Items that every objective scored, ascending. */
+  /** Indices of the items that every objective scored, ascending. */
   readonly kept: readonly number[];
-  /** K arrays with the scores of the items kept. */
+  /** One array per objective with the scores of the kept items. */
   readonly scores: readonly Float64Array[];
-  /** One for each objective, in order. */
+  /** One entry per objective, in order. */
   readonly objectives: readonly ObjectiveScores[];
-  /** For each objective that lacks scores: its name, its service, how many of them, and the first item with what was said of it. */
+  /** A message for each objective that lacks scores: the objective, its service, their number, and the first item's error. */
   readonly missing: readonly string[];
 }
 
-/** Told what happens while objectives score. */
+/** Observes the scoring. */
 export interface ScoringObserver {
-  /** Items dealt with over all objectives, of how many, and the objectives that are furthest behind. */
+  /** Number of items processed over all objectives, their total, and the objectives that are furthest behind. */
   progress(done: number, total: number, waitingFor: string): void;
-  /** An objective is done. */
+  /** An objective has processed all items. */
   scored(scores: ObjectiveScores): void;
 }
 
-/** Failures that an event quotes. */
+/** Number of failures that an event quotes. */
 const quoted = 3;
 
-/** Milliseconds after which who is waited for is told again, now with the time: nothing else comes from a service that hangs. */
+/** Milliseconds between progress reports while no service answers. */
 const reminderMs = 5000;
 
-/** The first few failures of an objective, each with its item. */
+/** Returns an objective's first few failures, each with its item's id. */
 export function quotedFailures(items: readonly Item[], { failures }: Scores): string[] {
-  return failures.slice(0, quoted).map(({ index, message }) => `${items[index]!.id}: ${message}`);
+  return failures.slice(0, quoted).map(({ index, message }) => `${at(items, index).id}: ${message}`);
 }
 
-/** The first few outliers of an objective, each with its item. */
+/** Returns an objective's first few outliers, each with its item's id. */
 export function quotedOutliers(items: readonly Item[], { outliers }: Scores): string[] {
-  return outliers
-    .slice(0, quoted)
-    .map(({ index, score, deviations }) => `${items[index]!.id}: ${score}, ${deviations.toFixed(1)} deviations from the mean`); // prettier-ignore
+  return outliers.slice(0, quoted).map(({ index, score, deviations }) => {
+    return `${at(items, index).id}: ${score}, ${deviations.toFixed(1)} deviations from the mean`;
+  });
 }
 
 /**
- * Scores the items with every objective in parallel and applies the failure policies: fail before pause before drop. A
- * missing score is never a number: it pauses the run, fails it, or takes its item out for every objective.
+ * Scores the items with every objective in parallel, then applies the failure policies, in the order fail, pause, drop. A
+ * missing score never becomes a number: it fails the run, pauses it, or drops its item for every objective.
  *
- * @param label what is scored, as `step 12`
- * @param tellAgainMs how often the observer is told of services that do not answer
- * @throws PauseNeeded, RunFailure naming the objective, its service, the item and what the service said
+ * @param label what is scored, for example `step 12`
+ * @param remindMs milliseconds between progress reports while no service answers
+ * @throws PauseNeeded, RunFailure that name the objective, its service, the first item and its error
  */
 export async function scoreItems(
   objectives: readonly ScoredObjective[],
@@ -74,24 +74,24 @@ export async function scoreItems(
   label: string,
   signal: AbortSignal,
   observer: ScoringObserver,
-  tellAgainMs = reminderMs,
+  remindMs = reminderMs,
 ): Promise<ScoredBatch> {
   const done = objectives.map(() => 0);
-  let heard = performance.now();
-  const tell = (): void => {
+  let answeredAt = performance.now();
+  const report = (): void => {
     const total = items.length * objectives.length;
     const least = Math.min(...done);
     const behind = objectives.filter((_, k) => done[k] === least).map(({ source }) => source.objective);
     const sum = done.reduce((a, b) => a + b, 0);
-    const waitedMs = performance.now() - heard;
-    const since = waitedMs < tellAgainMs ? '' : ` for ${Math.round(waitedMs / 1000)} s`;
+    const waitedMs = performance.now() - answeredAt;
+    const since = waitedMs < remindMs ? '' : ` for ${Math.round(waitedMs / 1000)} s`;
     observer.progress(sum, total, sum < total ? `reward ${behind.join(', ')}${since}` : '');
   };
   const one = async ({ source }: ScoredObjective, k: number): Promise<ObjectiveScores> => {
     const scores = await source.score(items, signal, (count) => {
       done[k] = count;
-      heard = performance.now();
-      tell();
+      answeredAt = performance.now();
+      report();
     });
     const present = scores.values.filter((value) => value !== undefined);
     const summary = {
@@ -104,39 +104,45 @@ export async function scoreItems(
     observer.scored(summary);
     return summary;
   };
-  tell();
-  const again = setInterval(tell, tellAgainMs);
+  report();
+  const reminder = setInterval(report, remindMs);
   let results: ObjectiveScores[];
   try {
     results = await Promise.all(objectives.map(one));
   } finally {
-    clearInterval(again);
+    clearInterval(reminder);
   }
   const missing = applyPolicies(objectives, results, items, label);
   const kept = [...items.keys()].filter((i) => results.every(({ values }) => values[i] !== undefined));
-  const scores = results.map(({ values }) => Float64Array.from(kept, (i) => values[i]!));
+  const scores = results.map(({ values }) =>
+    Float64Array.from(kept, (i) => required(values[i], 'the score of a kept item')),
+  );
   return { kept, scores, objectives: results, missing };
 }
 
-/** What is said of each objective that lacks scores. Throws it where a policy is not to drop them. */
+/**
+ * Returns a message for each objective that lacks scores, if its policy is to drop the items.
+ *
+ * @throws PauseNeeded, RunFailure if a policy is to pause or to fail
+ */
 function applyPolicies(
   objectives: readonly ScoredObjective[],
   results: readonly ObjectiveScores[],
   items: readonly Item[],
   label: string,
 ): string[] {
-  const told = (policy: ScoredObjective['onFailure']): string[] =>
+  const missing = (policy: ScoredObjective['onFailure']): string[] =>
     results.flatMap((scores, k) => {
       const { failures, objective, target } = scores;
-      if (objectives[k]!.onFailure !== policy || failures.length === 0) return [];
+      if (at(objectives, k).onFailure !== policy || failures.length === 0) return [];
       return [
         `objective ${objective} at ${target} has no score for ${failures.length} of ${items.length} completions of ` +
           `${label} (${quotedFailures(items, scores)[0]})`,
       ];
     });
-  const failing = told('fail');
-  if (failing.length > 0) throw new RunFailure(`${failing.join('; ')}; fix the reward service, then resume the run`);
-  const pausing = told('pause');
-  if (pausing.length > 0) throw new PauseNeeded(`${pausing.join('; ')}; fix the reward service, then resume the run`);
-  return told('drop');
+  const remedy = 'fix the reward service, then resume the run';
+  const [failing, pausing] = [missing('fail'), missing('pause')];
+  if (failing.length > 0) throw new RunFailure(`${failing.join('; ')}; ${remedy}`);
+  if (pausing.length > 0) throw new PauseNeeded(`${pausing.join('; ')}; ${remedy}`);
+  return missing('drop');
 }

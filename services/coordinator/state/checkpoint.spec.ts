@@ -1,10 +1,11 @@
-// Checkpoints: what is read is bit for bit what was written, and what is damaged is refused and named.
+// Checkpoints: reading returns bit for bit what was written, and damage is refused with the file's name.
 import assert from 'node:assert/strict';
 import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseRunConfig } from '@gapo/config';
 import { readSafetensors } from '@gapo/model';
+import { at } from '@gapo/numeric';
 import { UserError } from '@gapo/service';
 import { scratch } from '../fixtures/world.fixture.js';
 import {
@@ -56,7 +57,7 @@ function stateAt(step: number): TrainingState {
   };
 }
 
-test('what is read is what was written', async (t) => {
+test('reading returns what was written', async (t) => {
   const parent = join(await scratch(t), 'checkpoints');
   const place = await writeCheckpoint(parent, owner, stateAt(3), undefined, 3);
   const { state, sha256, report } = await readCheckpoint(place, owner);
@@ -65,7 +66,7 @@ test('what is read is what was written', async (t) => {
   assert.equal(await sha256OfCheckpoint(place), sha256);
 });
 
-test('the adapter is one that PEFT reads: its tensors alone, and its configuration', async (t) => {
+test('PEFT can read the adapter: its file holds no critics, and its configuration is beside it', async (t) => {
   const { directory } = await writeCheckpoint(await scratch(t), owner, stateAt(1), undefined, 3);
   const tensors = await readSafetensors(join(directory, 'adapter_model.safetensors'));
   assert.deepEqual(
@@ -76,7 +77,7 @@ test('the adapter is one that PEFT reads: its tensors alone, and its configurati
   assert.deepEqual([config['peft_type'], config['r'], config['target_modules']], ['LORA', 1, ['q_proj']]);
 });
 
-test('the newest are kept, a second writing of a step replaces it, and nothing else stays', async (t) => {
+test('the newest are kept, rewriting a step replaces it, and no other files remain', async (t) => {
   const parent = await scratch(t);
   for (const step of [1, 2, 3, 3, 4]) await writeCheckpoint(parent, owner, stateAt(step), undefined, 2);
   assert.deepEqual(
@@ -86,15 +87,15 @@ test('the newest are kept, a second writing of a step replaces it, and nothing e
   assert.deepEqual((await readdir(parent)).sort(), ['step-000003', 'step-000004']);
 });
 
-test('an unfinished checkpoint does not count, and does not stand in the way', async (t) => {
+test('an incomplete checkpoint is overwritten', async (t) => {
   const parent = await scratch(t);
   const { directory } = await writeCheckpoint(parent, owner, stateAt(1), undefined, 2);
   await rm(join(directory, 'state.json'));
   await writeCheckpoint(parent, owner, stateAt(1), undefined, 2);
-  assert.deepEqual((await readCheckpoint((await listCheckpoints(parent))[0]!, owner)).state, stateAt(1));
+  assert.deepEqual((await readCheckpoint(at(await listCheckpoints(parent), 0), owner)).state, stateAt(1));
 });
 
-test('every kind of damage is refused, with the file and what to do', async (t) => {
+test('every kind of damage is refused with the file and a remedy', async (t) => {
   const parent = await scratch(t);
   const damages: [damage: (directory: string) => Promise<void>, message: RegExp][] = [
     [
@@ -121,7 +122,7 @@ test('every kind of damage is refused, with the file and what to do', async (t) 
       assert.match(error.message, message);
       assert.match(
         error.message,
-        /^checkpoint .*step-000002 is damaged: .*; remove that directory to go on from the one before it$/,
+        /^checkpoint .*step-000002 is damaged: .*; remove that directory to resume from the previous one$/,
       );
       return true;
     });
@@ -132,15 +133,16 @@ test('a checkpoint of another run, configuration or format is refused', async (t
   const place = await writeCheckpoint(await scratch(t), owner, stateAt(2), undefined, 3);
   await assert.rejects(readCheckpoint(place, { ...owner, runId: 'other' }), /belongs to run run, not to other/);
   const changed = { ...owner, config: { ...owner.config, seed: 8 } };
-  await assert.rejects(readCheckpoint(place, changed), /made with another configuration/);
+  await assert.rejects(readCheckpoint(place, changed), /written with another configuration/);
   const path = join(place.directory, 'state.json');
   await writeFile(path, (await readFile(path, 'utf8')).replace('"format": 2', '"format": 1'));
-  await assert.rejects(readCheckpoint(place, owner), /has format 1, this version reads 2: go on with the version/);
+  await assert.rejects(readCheckpoint(place, owner), /has format 1, this version reads 2; resume with the version/);
 });
 
-/** Changes one bit in the middle of a file. */
+/** Flips a bit near the end of a file. */
 async function flip(path: string): Promise<void> {
   const bytes = await readFile(path);
-  bytes[bytes.length - 3]! ^= 1;
+  const index = bytes.length - 3;
+  bytes[index] = at(bytes, index) ^ 1;
   await writeFile(path, bytes);
 }

@@ -1,13 +1,13 @@
 /**
- * Checkpoints: directories that appear whole or not at all, and hold everything that a run needs to go on bit for bit.
+ * Checkpoints: directories that are written atomically and hold everything that a run needs to resume bit for bit.
  *
- * | file | what |
+ * | file | content |
  * | --- | --- |
  * | adapter_model.safetensors, adapter_config.json | the adapter, as PEFT reads it (train: lora) |
  * | model.safetensors | every weight by its Hugging Face name (train: full) |
- * | value_heads.safetensors | the critics, where the run has any |
+ * | value_heads.safetensors | the critics, if any |
  * | optimizer.safetensors | AdamW's moments: exp_avg.NAME and exp_avg_sq.NAME |
- * | state.json | step, cursor, controllers, configuration, the SHA-256 of every file and of itself |
+ * | state.json | step, data cursor, controllers, configuration, SHA-256 of every file and of itself |
  */
 import { createHash } from 'node:crypto';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -23,6 +23,7 @@ import {
   type NamedTensor,
   type TensorShape,
 } from '@gapo/model';
+import { at } from '@gapo/numeric';
 import { checkKlController, type KlController } from '@gapo/objectives';
 import type { StepReport } from '@gapo/rpc';
 import { canonicalJson, configSha256, replaceDirectory, sha256Hex, z, UserError } from '@gapo/service';
@@ -35,17 +36,17 @@ export interface CheckpointPlace {
   readonly directory: string;
 }
 
-/** What a checkpoint belongs to. */
+/** The run that a checkpoint belongs to. */
 export interface CheckpointOwner {
   readonly runId: string;
   readonly config: RunConfig;
   /** The trained tensors, in the order of the flat parameters. */
   readonly shapes: readonly TensorShape[];
-  /** The adapter's files beside its tensors; undefined where every weight is trained. */
+  /** The adapter's metadata; undefined if every weight is trained. */
   readonly adapter: AdapterFiles | undefined;
 }
 
-/** What an adapter's files say of it. */
+/** Metadata in an adapter's files. */
 export interface AdapterFiles {
   /** adapter_config.json. */
   readonly config: Readonly<Record<string, unknown>>;
@@ -53,7 +54,7 @@ export interface AdapterFiles {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** A checkpoint, read. */
+/** The content of a checkpoint. */
 export interface CheckpointContent {
   readonly state: TrainingState;
   /** The report of its step; undefined at step 0. */
@@ -74,7 +75,7 @@ const controllerSchema = z.union([
 
 const numbers = z.array(z.number());
 
-/** Beside the last choice, the vectors that the combiner keeps: keys of their own, whichever it has. */
+/** The last choice, and the combiner's vectors under names of its choice. */
 const combinationSchema = z
   .object({
     chosen: z
@@ -112,10 +113,10 @@ function weightsFile(config: RunConfig): string {
   return config.policy.train === 'lora' ? 'adapter_model.safetensors' : 'model.safetensors';
 }
 
-/** Checkpoints under a directory, oldest first. Unfinished ones do not count. */
+/** Lists the checkpoints under a directory, oldest first, without unfinished ones. */
 export async function listCheckpoints(parent: string): Promise<readonly CheckpointPlace[]> {
-  const names = await readdir(parent).catch((error: unknown) => {
-    if (isMissing(error)) return [];
+  const names = await readdir(parent).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
     throw error;
   });
   return names
@@ -127,10 +128,9 @@ export async function listCheckpoints(parent: string): Promise<readonly Checkpoi
 }
 
 /**
- * Writes a checkpoint atomically. Afterwards the oldest beyond `keep` are removed.
+ * Writes a checkpoint atomically, then removes all but the newest `keep`.
  *
- * @param parent the run's directory of checkpoints; made where it is missing
- * @returns where it lies
+ * @param parent the run's directory of checkpoints; created if missing
  */
 export async function writeCheckpoint(
   parent: string,
@@ -141,9 +141,7 @@ export async function writeCheckpoint(
 ): Promise<CheckpointPlace> {
   const target = join(parent, `step-${String(state.step).padStart(6, '0')}`);
   const written = Object.entries(contents(owner, state));
-  const files = Object.fromEntries(
-    written.map(([file, bytes]) => [file, createHash('sha256').update(bytes).digest('hex')]),
-  );
+  const files = Object.fromEntries(written.map(([file, bytes]) => [file, sha256Of(bytes)]));
   const parameters = split(state.trained.parameters, owner.shapes);
   const body = {
     format: currentFormat,
@@ -166,9 +164,7 @@ export async function writeCheckpoint(
     await Promise.all(written.map(([file, bytes]) => writeFile(join(directory, file), bytes)));
   });
   const places = await listCheckpoints(parent);
-  for (const old of places.slice(0, Math.max(0, places.length - keep))) {
-    await rm(old.directory, { recursive: true, force: true });
-  }
+  for (const old of places.slice(0, -keep)) await rm(old.directory, { recursive: true, force: true });
   return { step: state.step, directory: target };
 }
 
@@ -178,8 +174,8 @@ function contents({ config, shapes, adapter }: CheckpointOwner, state: TrainingS
   const heads = parameters.filter(isHead);
   const { firstMoments, secondMoments } = state.trained.optimizer;
   const moments = [
-    ...split(firstMoments[0]!, shapes).map((tensor) => ({ ...tensor, name: `exp_avg.${tensor.name}` })),
-    ...split(secondMoments[0]!, shapes).map((tensor) => ({ ...tensor, name: `exp_avg_sq.${tensor.name}` })),
+    ...split(at(firstMoments, 0), shapes).map((tensor) => ({ ...tensor, name: `exp_avg.${tensor.name}` })),
+    ...split(at(secondMoments, 0), shapes).map((tensor) => ({ ...tensor, name: `exp_avg_sq.${tensor.name}` })),
   ];
   return {
     [weightsFile(config)]: encodeSafetensors(
@@ -195,25 +191,25 @@ function contents({ config, shapes, adapter }: CheckpointOwner, state: TrainingS
 /**
  * Reads a checkpoint.
  *
- * @throws UserError that says what is damaged, or that it belongs to another run or configuration, and what to do
+ * @throws UserError if a file is damaged, or the checkpoint belongs to another run or configuration
  */
 export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOwner): Promise<CheckpointContent> {
   const { directory } = place;
   const refuse = (what: string): never => {
-    throw new UserError(`checkpoint ${directory} ${what}; remove that directory to go on from the one before it`);
+    throw new UserError(`checkpoint ${directory} ${what}; remove that directory to resume from the previous one`);
   };
   const damaged = (what: string): never => refuse(`is damaged: ${what}`);
   const stateFile = await readStateFile(directory, damaged);
   if (stateFile.runId !== owner.runId) refuse(`belongs to run ${stateFile.runId}, not to ${owner.runId}`);
   if (stateFile.configSha256 !== configSha256(owner.config)) {
     throw new UserError(
-      `checkpoint ${directory} was made with another configuration than the run's config.yaml has now; ` +
-        'restore that file, or create a new run',
+      `checkpoint ${directory} was written with another configuration than the run's config.yaml has now; restore ` +
+        'that file, or create a new run',
     );
   }
   for (const [file, sha256] of Object.entries(stateFile.files)) {
     const bytes = await readFile(join(directory, file)).catch(() => damaged(`${file} cannot be read`));
-    const found = createHash('sha256').update(bytes).digest('hex');
+    const found = sha256Of(bytes);
     if (found !== sha256) damaged(`${file} has SHA-256 ${found}, ${stateFileName} says ${sha256}`);
   }
   const tensors = new Map<string, NamedTensor>();
@@ -221,15 +217,14 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
   for (const file of tensorFiles.filter((name) => Object.hasOwn(stateFile.files, name))) {
     for (const tensor of await readSafetensors(join(directory, file))) tensors.set(tensor.name, tensor);
   }
-  const assemble = (prefix: string): Float32Array => {
-    return concatenated(
+  const assemble = (prefix: string): Float32Array =>
+    concatenated(
       owner.shapes.map(({ name, shape }) => {
         const tensor = tensors.get(prefix + name) ?? damaged(`tensor ${prefix}${name} is missing`);
-        if (tensor.shape.join() !== shape.join()) damaged(`tensor ${prefix}${name} is [${tensor.shape.join()}]`);
-        return tensor.data;
+        if (tensor.shape.join() === shape.join()) return tensor.data;
+        return damaged(`tensor ${prefix}${name} is [${tensor.shape.join()}], expected [${shape.join()}]`);
       }),
     );
-  };
   const parameters = assemble('');
   const found = sha256OfTensors(split(parameters, owner.shapes));
   if (found !== stateFile.versionSha256) damaged(`the tensors have SHA-256 ${found}, not ${stateFile.versionSha256}`);
@@ -245,7 +240,7 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
       goalChanges: aims,
       trained: { parameters, optimizer },
     },
-    report: (stateFile.report ?? undefined) as StepReport | undefined, // its hash has been checked: it is as it was written
+    report: (stateFile.report ?? undefined) as StepReport | undefined, // its hash matches: it is what was written
     sha256: found,
   };
 }
@@ -254,17 +249,15 @@ function readCombination({ chosen, ...memory }: z.output<typeof combinationSchem
   return { memory, ...(chosen && { chosen }) };
 }
 
-/** The SHA-256 of a checkpoint's tensors as it says itself, unchecked; undefined where it cannot be read. */
+/** Returns the SHA-256 that a checkpoint states for its tensors, without checking it; undefined if it cannot be read. */
 export async function sha256OfCheckpoint({ directory }: CheckpointPlace): Promise<string | undefined> {
-  try {
-    return (
-      await readStateFile(directory, (what) => {
-        throw new UserError(what);
-      })
-    ).versionSha256;
-  } catch {
-    return undefined;
-  }
+  const fail = (what: string): never => {
+    throw new UserError(what);
+  };
+  return readStateFile(directory, fail).then(
+    ({ versionSha256 }) => versionSha256,
+    () => undefined,
+  );
 }
 
 async function readStateFile(
@@ -283,20 +276,21 @@ async function readStateFile(
   const format = (json as { format?: unknown } | null)?.format;
   if (typeof format === 'number' && format !== currentFormat) {
     throw new UserError(
-      `checkpoint ${directory} has format ${format}, this version reads ${currentFormat}: go on with the version that wrote it`,
+      `checkpoint ${directory} has format ${format}, this version reads ${currentFormat}; resume with the version that wrote it`,
     );
   }
   const parsed = stateSchema.safeParse(json);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    return damaged(`${stateFileName}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? 'is not as it was written'}`);
+    return damaged(`${stateFileName}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? 'is invalid'}`);
   }
   const { sha256, ...body } = parsed.data;
-  if (configSha256(JSON.parse(canonicalJson(body))) !== sha256)
+  if (configSha256(JSON.parse(canonicalJson(body))) !== sha256) {
     damaged(`${stateFileName} was changed after it was written`);
+  }
   return parsed.data;
 }
 
-function isMissing(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT';
+function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -1,4 +1,4 @@
-// Changes of what a run aims at: which one counts; of preferences: when they take effect, that they outlive everything, and what is refused.
+// Changes of goals: which one applies. Changes of preferences: when they take effect, that they survive restarts, and what is refused.
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -30,14 +30,14 @@ const config = runYaml({
 
 const parsed = parseRunConfig(config, 'run.yaml', undefined);
 
-/** A change to one objective with that preference. */
+/** A change to the first objective alone, with that preference. */
 function change(step: number, letters: number): GoalChange {
   const before = goalsOf(parsed, step);
   const after = { objectives: before.objectives.slice(0, 1), preference: { letters } };
   return { step, author: 'me', at: '2025-01-31T12:00:00.000Z', before, after };
 }
 
-test('the newest change that holds for a step is the one that counts', () => {
+test('the newest change that applies to a step wins', () => {
   assert.equal(configAt(parsed, [], 3), parsed);
   const changes = [change(4, 1), change(10, 2), change(6, 3)];
   const at = (step: number): unknown => goalsOf(configAt(parsed, changes, step), step).preference;
@@ -47,10 +47,10 @@ test('the newest change that holds for a step is the one that counts', () => {
   ]);
 });
 
-test('a preference that somebody set takes the place of the configured course', () => {
-  const course = '{ letters: { 0: 0, 10: 1 }, short: { 0: 1, 10: 0 } }';
+test('a preference that was set overrides the configured schedule', () => {
+  const schedule = '{ letters: { 0: 0, 10: 1 }, short: { 0: 1, 10: 0 } }';
   const scheduled = parseRunConfig(
-    runYaml({ extra: `combine: { method: dualproj, preference: ${course} }` }),
+    runYaml({ extra: `combine: { method: dualproj, preference: ${schedule} }` }),
     'run.yaml',
     undefined,
   );
@@ -65,7 +65,7 @@ test('a preference that somebody set takes the place of the configured course', 
   assert.deepEqual(options, { method: 'dualproj', preference: Float64Array.of(0.25, 0.75) });
 });
 
-test('a change takes effect at the next step, is published, shown, and kept over a restart bit for bit', async (t) => {
+test('a change takes effect at the next step, is published and shown, and survives a restart bit for bit', async (t) => {
   const bus = await connectEvents({ source: 'gapo/coordinator', inProcess: true });
   t.after(() => bus.close());
   const world = await startWorld(t);
@@ -78,7 +78,7 @@ test('a change takes effect at the next step, is published, shown, and kept over
   const preference = { letters: 0.25, short: 0.5 };
   const request = { runId: 'bandit', preference, author: 'Ada' };
   const { run, firstStep, before } = await client.SetPreference(request, { deadlineMs });
-  assert.deepEqual([run!.preference, firstStep, before], [preference, 4, { letters: 1, short: 0 }]);
+  assert.deepEqual([run?.preference, firstStep, before], [preference, 4, { letters: 1, short: 0 }]);
   release();
   const ended = await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
   const weights = (await reportsOf(coordinator, 'bandit')).map(({ objectives }) => objectives.map((o) => o.weight));
@@ -99,7 +99,7 @@ test('a change takes effect at the next step, is published, shown, and kept over
     /FAILED_PRECONDITION.*no step is left/s,
   );
 
-  // The same run with its process ended in the middle of step 5, after the checkpoint of step 4 was taken away.
+  // The same run: its process ends in the middle of step 5, and the checkpoint of step 4 is lost.
   const other = await startWorld(t);
   const first = await startCoordinator(t, other);
   const releaseThird = await createRunHeldAt(first, other, config, 3);
@@ -113,14 +113,14 @@ test('a change takes effect at the next step, is published, shown, and kept over
   await rm(join(other.directory, 'runs', 'bandit', 'checkpoints', 'step-000004'), { recursive: true });
   const second = await startCoordinator(t, other);
   const { run: found } = await second.client.GetRun({ runId: 'bandit' }, { deadlineMs });
-  assert.equal(found!.state, 'RUN_STATE_PAUSED');
+  assert.equal(found?.state, 'RUN_STATE_PAUSED');
   await second.client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
   const resumed = await until(second, 'bandit', 'RUN_STATE_SUCCEEDED');
   assert.equal(resumed.versionSha256, ended.versionSha256);
   assert.deepEqual(resumed.preference, preference);
 });
 
-test('what does not fit the run is refused whole', async (t) => {
+test('an invalid preference is refused', async (t) => {
   const { world, coordinator } = await startAll(t);
   const { client } = coordinator;
   await createRun(coordinator, world, config);
@@ -130,13 +130,13 @@ test('what does not fit the run is refused whole', async (t) => {
       (error) => error instanceof RpcError && error.code === 'INVALID_ARGUMENT' && what.test(error.details),
     );
   await refused({ letters: 1 }, /short is missing/);
-  await refused({ letters: 1, short: -1, long: 2 }, /long is no objective of this run; short is -1/);
+  await refused({ letters: 1, short: -1, long: 2 }, /long is not an objective of this run; short is -1/);
   await refused({ letters: Number.NaN, short: 1 }, /letters is NaN/);
   await refused({ letters: 0, short: 0 }, /every number is 0/);
   await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
   await createRun(coordinator, world, runYaml({ steps: 1 }), 'gapo');
   await assert.rejects(
     client.SetPreference({ runId: 'gapo', preference: { letters: 1, short: 1 }, author: 'me' }, { deadlineMs }),
-    /FAILED_PRECONDITION.*combines by gapo, which takes no preference; methods that do: pgapo, linear/s,
+    /FAILED_PRECONDITION.*uses the method gapo, which takes no preference; methods that do: pgapo, linear/s,
   );
 });

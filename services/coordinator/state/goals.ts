@@ -1,4 +1,4 @@
-/** What a run aims at, step by step: its objectives and the preference among them, as configured and as people changed them. */
+/** A run's goals: its objectives and the preference over them, as configured and as changed while it trains. */
 import { objectiveConfig, objectiveNames, steered, steeringNumbers, type RunConfig } from '@gapo/config';
 import { required } from '@gapo/numeric';
 import { combinerOf, methods, numberAt } from '@gapo/objectives';
@@ -6,38 +6,36 @@ import { RpcError } from '@gapo/rpc';
 import { z } from '@gapo/service';
 
 const goalsSchema = z.object({
-  /** In order. */
   objectives: z.array(objectiveConfig),
-  /** The preference or weights by objective; absent where the method takes none. */
+  /** Preference or weights by objective; absent if the method takes none. */
   preference: z.record(z.string(), z.number()).optional(),
 });
 
-/** What a step aims at. */
+/** The goals of a step. */
 export type Goals = z.output<typeof goalsSchema>;
 
-/** A change as it is kept on disk. */
+/** A change of goals as it is stored. */
 export const goalChangeSchema = z.object({
-  /** The first step that it holds for. */
+  /** The first step that it applies to. */
   step: z.int().min(1),
   /** Who made it. */
   author: z.string(),
-  /** When, RFC 3339. */
+  /** When it was made, RFC 3339. */
   at: z.string(),
-  /** What was in force before. */
+  /** The goals in force before. */
   before: goalsSchema,
-  /** All that is in force from the step on. */
+  /** The complete goals from that step on. */
   after: goalsSchema,
 });
 
-/** A change of what a run aims at, as somebody made it. */
+/** A change of a run's goals. */
 export type GoalChange = z.output<typeof goalChangeSchema>;
 
 /**
- * The configuration that a step uses: that of the run, with the objectives and the preference of the latest change that
- * holds for the step. They take the place of a configured course, if there is one.
+ * Returns the configuration of a step: the run's, with the goals of the newest change that applies to the step. These
+ * override a configured schedule of the preference.
  *
- * A change that was made for an earlier step after one for a later step replaces that too: the run had gone back to a
- * checkpoint meanwhile, and the newest wish counts.
+ * The newest change wins even over one for a later step: the run resumed from an earlier checkpoint between the two.
  *
  * @param changes in the order in which they were made
  */
@@ -46,13 +44,13 @@ export function configAt(config: RunConfig, changes: readonly GoalChange[], step
   return change === undefined ? config : withGoals(config, change.after);
 }
 
-/** A configuration with other aims. */
+/** Returns the configuration with other goals. */
 export function withGoals(config: RunConfig, { objectives, preference }: Goals): RunConfig {
   const changed = { ...config, objectives };
   return preference ? steered(changed, preference) : changed;
 }
 
-/** What a configuration aims at in a step. */
+/** Returns a configuration's goals in a step. */
 export function goalsOf(config: RunConfig, step: number): Goals {
   const preference = configuredPreference(config, step);
   return { objectives: config.objectives, ...(preference && { preference }) };
@@ -61,7 +59,7 @@ export function goalsOf(config: RunConfig, step: number): Goals {
 /** Methods whose preference or weights can be set. */
 const steeredMethods = methods.filter((method) => combinerOf(method).steeredBy !== undefined);
 
-/** The preference or weights of a step as the configuration has them; undefined where its method takes none. */
+/** Returns the configured preference or weights of a step; undefined if the method takes none. */
 export function configuredPreference(config: RunConfig, step: number): Record<string, number> | undefined {
   if (combinerOf(config.combine.method).steeredBy === undefined) return undefined;
   const numbers = steeringNumbers(config);
@@ -72,17 +70,17 @@ export function configuredPreference(config: RunConfig, step: number): Record<st
 }
 
 /**
- * Checks a preference that somebody asks for.
+ * Checks a requested preference.
  *
- * @param names the objectives
- * @throws RpcError INVALID_ARGUMENT with everything that is wrong
+ * @param names the run's objectives
+ * @throws RpcError INVALID_ARGUMENT that lists every problem
  */
 export function checkPreference(names: readonly string[], preference: Readonly<Record<string, number>>): void {
   const problems = [
     ...names.filter((name) => !Object.hasOwn(preference, name)).map((name) => `${name} is missing`),
     ...Object.keys(preference)
       .filter((name) => !names.includes(name))
-      .map((name) => `${name} is no objective of this run`),
+      .map((name) => `${name} is not an objective of this run`),
     ...Object.entries(preference)
       .filter(([, value]) => !(Number.isFinite(value) && value >= 0))
       .map(([name, value]) => `${name} is ${value}, expected a finite number of at least 0`),
@@ -91,15 +89,14 @@ export function checkPreference(names: readonly string[], preference: Readonly<R
   if (problems.length === 0) return;
   throw new RpcError(
     'INVALID_ARGUMENT',
-    `preference: ${problems.join('; ')}; give a number for each of ${names.join(', ')}, one of them over 0`,
+    `preference: ${problems.join('; ')}; give each of ${names.join(', ')} a number, at least one of them above 0`,
   );
 }
 
-/** A preference was given to a run whose method takes none. */
+/** Creates the error for a preference that is given to a run whose method takes none. */
 export function takesNoPreference(runId: string, { combine: { method } }: RunConfig): RpcError {
-  const steerable = steeredMethods.join(', ');
   return new RpcError(
     'FAILED_PRECONDITION',
-    `run ${runId} combines by ${method}, which takes no preference; methods that do: ${steerable}`,
+    `run ${runId} uses the method ${method}, which takes no preference; methods that do: ${steeredMethods.join(', ')}`,
   );
 }

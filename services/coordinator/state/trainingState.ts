@@ -1,14 +1,14 @@
-/** Where a run's training is: exactly what a checkpoint holds and a step leads from. */
+/** The training state: what a checkpoint stores and a step starts from. */
 import { combinerSettings, objectiveNames, type RunConfig } from '@gapo/config';
 import { createAdamWState, type AdamWState } from '@gapo/numeric';
 import { combinerOf, type KlController, type Memory } from '@gapo/objectives';
 import type { GoalChange } from './goals.js';
 
-/** The weights that were last chosen, with what was known of the objectives then. Arrays are by objective. */
+/** The weights that were chosen last, with the objectives' measurements of that step. Arrays have one entry per objective. */
 export interface ChosenWeights {
   /** The step that chose them. */
   readonly step: number;
-  /** Steps before it that chose weights. */
+  /** Number of earlier steps that chose weights. */
   readonly earlier: number;
   readonly weights: readonly number[];
   readonly alpha: readonly number[];
@@ -17,46 +17,44 @@ export interface ChosenWeights {
   readonly stationarity: number;
 }
 
-/** What a combination remembers; part of the training state. */
+/** The state of the combination. */
 export interface CombinationState {
-  /** What the combiner keeps from step to step. */
+  /** The combiner's memory between steps. */
   readonly memory: Memory;
   /** Absent before the first choice. */
   readonly chosen?: ChosenWeights;
 }
 
-/** Vectors that every checkpoint has; empty where the combiner keeps none. */
+/** Vectors that every checkpoint has; empty unless the combiner uses them. */
 const emptyMemory = { rewards: [], multipliers: [] };
 
-/** Everything that an update reads and that a checkpoint must hold for it. */
+/** The trained parameters and the optimizer's state. */
 export interface Trained {
   readonly parameters: Float32Array;
-  /** Moments of the one flat tensor; `step` counts updates. */
+  /** Moments of the flat parameter vector; `step` counts updates. */
   readonly optimizer: AdamWState;
 }
 
-/** The state after a step. Never modified: a step that is given up leaves it as it was. */
+/** The state after a step. Immutable: an abandoned step leaves it unchanged. */
 export interface TrainingState {
   /** Steps taken. */
   readonly step: number;
   /** Prompts drawn so far; with the seed this is the data cursor. */
   readonly position: number;
-  /** The KL coefficient and what steers it. */
+  /** The KL coefficient and its controller. */
   readonly kl: KlController;
-  /** What the combination remembers of earlier steps. */
   readonly combination: CombinationState;
-  /** Changes of what the run aims at that had been made when the step began, in their order. */
+  /** Changes of goals made before the step began, in order. */
   readonly goalChanges: readonly GoalChange[];
-  /** Parameters and optimiser. */
   readonly trained: Trained;
 }
 
-/** The newest policy version: optimiser updates so far. With one epoch a step, step n leaves version n. */
+/** Returns the newest policy version: the number of optimizer updates. With one update per step, step n yields version n. */
 export function versionOf({ trained }: TrainingState): number {
   return trained.optimizer.step;
 }
 
-/** The state before the first step. */
+/** Returns the state before the first step. */
 export function initialState(config: RunConfig, parameters: Float32Array): TrainingState {
   const { coefficient, controller } = config.kl;
   const kl: KlController = controller === 'fixed' ? { kind: 'fixed', coefficient } : { ...controller, coefficient };
@@ -70,14 +68,14 @@ export function initialState(config: RunConfig, parameters: Float32Array): Train
   };
 }
 
-/** What is remembered before the first step. */
+/** Returns the combination's state before the first step. */
 export function initialCombination(config: RunConfig): CombinationState {
   const combiner = combinerOf(config.combine.method);
   const memory = combiner.initialMemory?.(combinerSettings(config), objectiveNames(config));
   return { memory: { ...emptyMemory, ...memory } };
 }
 
-/** A start: the parameters of version 0, and no moments. */
+/** Returns parameters with zero moments. */
 export function untrained(parameters: Float32Array): Trained {
   return { parameters, optimizer: createAdamWState([parameters]) };
 }

@@ -1,7 +1,13 @@
-// Policy versions: which are held, and that a stream of one is what any assembler accepts.
+// Policy versions: which are held, and that the assembler accepts their streams.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RpcError, TensorAssembler, type GetVersionResponseInput, type TensorHeader } from '@gapo/rpc';
+import {
+  RpcError,
+  TensorAssembler,
+  type GetVersionResponseInput,
+  type TensorChunk,
+  type TensorHeader,
+} from '@gapo/rpc';
 import { VersionStore } from './versions.js';
 
 const shapes = [
@@ -12,16 +18,12 @@ const shapes = [
 const parameters = (value: number): Float32Array => new Float32Array(8).fill(value);
 
 function assembled(messages: Iterable<GetVersionResponseInput>): { sha256: string; data: number[][] } {
-  let assembler: TensorAssembler | undefined;
-  let sha256 = '';
-  for (const { header, chunk } of messages) {
-    if (header) {
-      sha256 = header.sha256 ?? '';
-      assembler = new TensorAssembler(header.tensors as TensorHeader[], { sha256 });
-    }
-    if (chunk) assembler!.add(chunk as Parameters<TensorAssembler['add']>[0]);
-  }
-  return { sha256, data: assembler!.finish().map(({ data }) => [...data]) };
+  const [first, ...rest] = messages;
+  assert.ok(first?.header?.sha256);
+  const { sha256, tensors } = first.header;
+  const assembler = new TensorAssembler(tensors as TensorHeader[], { sha256 });
+  for (const { chunk } of rest) assembler.add(chunk as TensorChunk);
+  return { sha256, data: assembler.finish().map(({ data }) => [...data]) };
 }
 
 test('version 0 and the newest few are held', () => {
@@ -30,10 +32,10 @@ test('version 0 and the newest few are held', () => {
   assert.deepEqual(store.list(), [0, 7, 8, 9]);
 });
 
-test('a pinned version stays until it is let go, and is loaded where it is gone', async () => {
+test('a pinned version stays until it is unpinned, and is loaded if it is not held', async () => {
   const store = new VersionStore(shapes);
   for (let version = 0; version < 10; version++) store.put(version, parameters(version));
-  const never = (): Promise<Float32Array> => assert.fail('it is held');
+  const never = (): Promise<Float32Array> => assert.fail('a held version is not loaded');
   const unpin = await store.pin(7, never);
   const unpinOld = await store.pin(2, () => Promise.resolve(parameters(2)));
   for (let version = 10; version < 15; version++) store.put(version, parameters(version));
@@ -44,7 +46,7 @@ test('a pinned version stays until it is let go, and is loaded where it is gone'
   assert.deepEqual(store.list(), [0, 12, 13, 14]);
 });
 
-test('a stream carries the tensors under their hash, and is cut into chunks once, without copies', () => {
+test('a stream carries the tensors and their hash; its chunks are created once, as views', () => {
   const store = new VersionStore(shapes);
   const { sha256, parameters: own } = store.put(3, Float32Array.from([1, 2, 3, 4, 5, 6, 7, 8]));
   const first = [...store.messages('run', 3)];
@@ -56,12 +58,13 @@ test('a stream carries the tensors under their hash, and is cut into chunks once
       [7, 8],
     ],
   });
-  assert.equal(first[1]!.chunk, second[1]!.chunk);
-  assert.equal((first[1]!.chunk?.data as Buffer).buffer, own.buffer);
-  assert.equal(second[0]!.header?.runId, 'run~1');
+  assert.ok(first[1]?.chunk);
+  assert.equal(first[1].chunk, second[1]?.chunk);
+  assert.equal((first[1].chunk.data as Buffer).buffer, own.buffer);
+  assert.equal(second[0]?.header?.runId, 'run~1');
 });
 
-test('a version that is not held is NOT_FOUND, and says which are', () => {
+test('a version that is not held is NOT_FOUND; the error lists those that are', () => {
   const store = new VersionStore(shapes);
   store.put(0, parameters(0));
   assert.throws(
@@ -71,6 +74,6 @@ test('a version that is not held is NOT_FOUND, and says which are', () => {
   );
 });
 
-test('parameters of another size are refused', () => {
+test('parameters of the wrong size are refused', () => {
   assert.throws(() => new VersionStore(shapes).put(1, new Float32Array(7)), /has 7 elements, the trained tensors 8/);
 });
