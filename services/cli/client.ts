@@ -1,4 +1,4 @@
-/** The commands' client of the coordinator. Every expected failure becomes a one-line message. */
+/** The client of the coordinator. Expected failures become UserErrors with one-line messages. */
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   connect,
@@ -21,14 +21,14 @@ type Training = Client<'gapo.training.v1.TrainingService'>;
 
 /** Deadline of calls that the coordinator answers from memory. */
 const quickMs = 15_000;
-/** Deadline of calls for which the coordinator checks models and reward services. */
+/** Deadline of calls in which the coordinator checks models and reward services. */
 const startMs = 120_000;
 /** How long a coordinator may be unreachable while a run is watched. */
-const awayMs = 30_000;
+const unreachableMs = 30_000;
 const retryMs = 500;
 
-/** Codes whose message is written for users. */
-const forPeople: ReadonlySet<RpcCode> = new Set<RpcCode>([
+/** Codes whose messages are written for users. */
+const userCodes: ReadonlySet<RpcCode> = new Set<RpcCode>([
   'INVALID_ARGUMENT',
   'NOT_FOUND',
   'ALREADY_EXISTS',
@@ -71,8 +71,8 @@ export class Coordinator {
   readonly #patienceMs: number;
 
   /**
-   * @param options.patienceMs how long read-only calls are retried where nothing answers, for example while a coordinator that died
-   *   restarts. Calls that change something are made once. Default 0
+   * @param options.patienceMs how long read-only calls are retried while the coordinator is unreachable, for example during a
+   *   restart. Calls that change state are never retried. @default 0
    */
   constructor(address: string, { patienceMs = 0 }: { patienceMs?: number } = {}) {
     this.#client = connect('gapo.training.v1.TrainingService', address);
@@ -86,13 +86,13 @@ export class Coordinator {
   }
 
   async getRun(id: string): Promise<Run> {
-    const { run } = await this.#callAgain(() => this.#client.GetRun({ runId: id }, { deadlineMs: quickMs }));
+    const { run } = await this.#callWithRetry(() => this.#client.GetRun({ runId: id }, { deadlineMs: quickMs }));
     return present(run);
   }
 
   /** Returns every run, newest first. */
   async listRuns(): Promise<Run[]> {
-    const { runs } = await this.#callAgain(() => this.#client.ListRuns({}, { deadlineMs: quickMs }));
+    const { runs } = await this.#callWithRetry(() => this.#client.ListRuns({}, { deadlineMs: quickMs }));
     return runs;
   }
 
@@ -146,17 +146,17 @@ export class Coordinator {
     return present(run);
   }
 
-  /** Streams the run's steps after one, then each new one until the run ends. Reconnects to a coordinator that becomes unreachable. */
+  /** Streams the run's steps after `afterStep`, then each new one until the run ends. Reconnects if the coordinator is unreachable. */
   async *watchRun(id: string, afterStep: number, signal?: AbortSignal): AsyncGenerator<WatchRunResponse> {
     let after = afterStep;
-    let awaySince: number | undefined;
+    let unreachableSince: number | undefined;
     for (;;) {
       try {
         for await (const message of this.#client.WatchRun(
           { runId: id, afterStep: after },
           { deadlineMs: Infinity, signal },
         )) {
-          awaySince = undefined;
+          unreachableSince = undefined;
           if (message.step) after = message.step.step;
           yield message;
         }
@@ -164,8 +164,9 @@ export class Coordinator {
       } catch (error) {
         if (signal?.aborted === true) return;
         const known = RpcError.from(error);
-        awaySince ??= performance.now();
-        if (known.code !== 'UNAVAILABLE' || performance.now() - awaySince > awayMs) throw this.#explain(error);
+        unreachableSince ??= performance.now();
+        if (known.code !== 'UNAVAILABLE' || performance.now() - unreachableSince > unreachableMs)
+          throw this.#explain(error);
         await delay(retryMs);
       }
     }
@@ -197,7 +198,7 @@ export class Coordinator {
     }
   }
 
-  async #callAgain<T>(call: () => Promise<T>): Promise<T> {
+  async #callWithRetry<T>(call: () => Promise<T>): Promise<T> {
     const end = performance.now() + this.#patienceMs;
     for (;;) {
       try {
@@ -212,7 +213,7 @@ export class Coordinator {
   #explain(error: unknown): unknown {
     if (!(error instanceof RpcError)) return error;
     const { target } = this.#client;
-    if (forPeople.has(error.code)) return new UserError(error.details, { cause: error });
+    if (userCodes.has(error.code)) return new UserError(error.details, { cause: error });
     if (error.code === 'UNAVAILABLE') {
       return new UserError(
         `the coordinator at ${target} does not answer: ${reason(error.details)}; start it with \`gapo up\`, or give its address with --coordinator or GAPO_COORDINATOR`,
@@ -221,10 +222,8 @@ export class Coordinator {
     }
     if (error.code === 'DEADLINE_EXCEEDED') {
       return new UserError(
-        `the coordinator at ${target} did not answer in time: see its log, coordinator.log in the data directory's logs`,
-        {
-          cause: error,
-        },
+        `the coordinator at ${target} did not answer in time; see logs/coordinator.log in the data directory`,
+        { cause: error },
       );
     }
     return error;
@@ -233,7 +232,7 @@ export class Coordinator {
 
 function reason(details: string): string {
   if (details.includes('ECONNREFUSED')) return 'connection refused';
-  if (/ENOTFOUND|Name resolution failed/.test(details)) return 'no host of that name';
+  if (/ENOTFOUND|Name resolution failed/.test(details)) return 'unknown host';
   return details;
 }
 

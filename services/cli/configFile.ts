@@ -1,4 +1,4 @@
-/** A run configuration file: its text, what it says, and where its relative paths start. */
+/** A run configuration file: its text, its parsed content, and the base of its relative paths. */
 import { readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { parseRunConfig, type RunConfig } from '@gapo/config';
@@ -9,24 +9,24 @@ export interface ConfigFile {
   /** Absolute. */
   readonly path: string;
   readonly text: string;
-  /** The configuration with every default. */
+  /** The configuration with defaults applied. */
   readonly config: RunConfig;
-  /** The keys that the file has, as written. */
+  /** The keys in the file, as written. */
   readonly written: Readonly<Record<string, unknown>>;
-  /** The directory that relative paths start from. */
+  /** The directory that relative paths are resolved against. */
   readonly baseDirectory: string;
-  /** SHA-256 of what is written, regardless of comments and the order of keys. */
+  /** SHA-256 of the content, independent of comments and the order of keys. */
   readonly sha256: string;
 }
 
-/** What the file says before it is validated. */
+/** The parsed file before validation. */
 const keys = z.record(z.string(), z.unknown());
 
 /**
- * Reads and validates a run configuration. The names of reward services are not checked: only the coordinator knows them.
+ * Reads and validates a run configuration. Names of reward services are not checked: only the coordinator knows them.
  *
  * @param path absolute
- * @throws UserError where the file cannot be read, ConfigError with everything that is wrong in it
+ * @throws UserError if the file cannot be read, ConfigError with every error in it
  */
 export function readConfigFile(path: string): ConfigFile {
   let text: string;
@@ -42,10 +42,10 @@ export function readConfigFile(path: string): ConfigFile {
 }
 
 /**
- * The configuration that a text holds.
+ * Parses and validates the text of a run configuration.
  *
  * @param path absolute; relative paths in the text start at its directory
- * @throws ConfigError with everything that is wrong in it
+ * @throws ConfigError with every error in it
  */
 export function configFile(path: string, text: string): ConfigFile {
   const source = basename(path);

@@ -1,17 +1,16 @@
 /** How a command ends: the exit codes, and the errors that carry one. */
-import { RpcError } from '@gapo/rpc';
 import { isExpected } from '@gapo/service';
 
 /** Done. */
 export const exitOk = 0;
-/** A defect of the program: its stack is on stderr. */
+/** A bug in the program: its stack is on stderr. */
 export const exitDefect = 1;
-/** Something a person can mend: one line on stderr says what, where and what to do. */
+/** An error that the user can fix: one line on stderr says what is wrong, where, and what to do. */
 export const exitUser = 2;
 /** Ended by Ctrl-C. */
 export const exitInterrupted = 130;
 
-/** Ends the command with a code; everything that had to be said has been said. */
+/** Ends the command with a code and prints nothing more. */
 export class Exit extends Error {
   override readonly name = 'Exit';
   /** The process's exit code. */
@@ -23,11 +22,10 @@ export class Exit extends Error {
   }
 }
 
-/** What an error means for the process: its exit code, and the text for stderr. */
+/** Returns the exit code and the text for stderr that an error results in. */
 export function outcome(error: unknown): { code: number; text: string } {
   if (error instanceof Exit) return { code: error.code, text: '' };
   if (isExpected(error)) return { code: exitUser, text: error.message };
-  if (error instanceof RpcError) return { code: exitDefect, text: error.stack ?? error.message };
   if (error instanceof Error) return { code: exitDefect, text: error.stack ?? error.message };
   return { code: exitDefect, text: `thrown: ${String(error)}` };
 }

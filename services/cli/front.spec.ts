@@ -1,4 +1,4 @@
-/** `gapo front` with the real services: trained once, taken as it is the second time, averaged, shown again. */
+/** `gapo front` with the real services: runs are trained once, reused, averaged, and shown again by `gapo pareto`. */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -37,7 +37,7 @@ test('front trains each preference once, averages the single-objective policies,
   );
   const second = await gapo(t, [...args, '--preferences', '2', '--soup']);
   assert.equal(second.code, 0, second.stderr);
-  assert.match(second.stderr, /policy 2 of 4 \(short 0.75, vowels 0.25\): run tiny-75-25-\S+ has finished already/);
+  assert.match(second.stderr, /policy 2 of 4 \(short 0.75, vowels 0.25\): run tiny-75-25-\S+ is already complete/);
   const { policies, hypervolume, files } = JSON.parse(second.stdout) as Result;
   assert.deepEqual(
     policies.slice(0, 2).map(({ run }) => run),

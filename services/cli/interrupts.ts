@@ -1,10 +1,10 @@
-/** Ctrl-C, and the signals that mean the same: the first asks, the second insists. */
+/** Ctrl-C and the equivalent signals: the first requests a graceful stop, the second forces it. */
 
 const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** What to do when a person wants to stop. */
+/** Signals of a requested stop. */
 export interface Interrupts {
-  /** Aborted at the second signal: stop at once. */
+  /** Aborted at the second signal: stop immediately. */
   readonly forced: AbortSignal;
   /** Aborted at the first signal. */
   readonly asked: AbortSignal;
@@ -12,7 +12,7 @@ export interface Interrupts {
   release(): void;
 }
 
-/** Listens until released. */
+/** Listens for stop signals until released. */
 export function listenForInterrupts(): Interrupts {
   const asked = new AbortController();
   const forced = new AbortController();

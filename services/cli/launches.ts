@@ -1,4 +1,4 @@
-/** DATA/launches.jsonl: the configuration that each run was started from, so that the next start finds the unfinished run. */
+/** DATA/launches.jsonl: records the configuration of each run, so that the same command finds an unfinished run. */
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from '@gapo/service';
@@ -18,7 +18,7 @@ export function recordLaunch(dataDirectory: string, run: string, { path, sha256 
   appendFileSync(launchesIn(dataDirectory), `${JSON.stringify(launch)}\n`);
 }
 
-/** Ids of the runs that were started from the same content, with paths relative to the same directory. */
+/** Returns the ids of the runs that were started from the same content in the same directory. */
 export function launchesOf(dataDirectory: string, { sha256, baseDirectory }: ConfigFile): Set<string> {
   const path = launchesIn(dataDirectory);
   if (!existsSync(path)) return new Set();

@@ -1,4 +1,4 @@
-/** Every command as a process: help, exit codes, and the one line that says what to do. */
+/** The commands as processes: help, exit codes and error messages. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -40,7 +40,7 @@ test('every command has help with an example, and exits with 0', async (t) => {
   }
 });
 
-test('a mistake is one line on stderr and exit code 2', async (t) => {
+test('a mistake is one line on stderr with exit code 2', async (t) => {
   const folder = temporaryFolder(t);
   writeFileSync(join(folder, 'broken.yaml'), 'name: [\n');
   writeFileSync(join(folder, 'nameless.yaml'), 'steps: 3\n');
@@ -68,7 +68,7 @@ test('a mistake is one line on stderr and exit code 2', async (t) => {
   );
 });
 
-test('up: a taken port is named before anything starts', async (t) => {
+test('up reports a taken port before anything starts', async (t) => {
   const folder = temporaryFolder(t);
   writeFileSync(join(folder, 'r.yaml'), 'rules: [{kind: repetition}]\n');
   writeFileSync(join(folder, 'rewards.yaml'), 'rewards: [{name: r, kind: rules, rules: r.yaml}]\n');
@@ -85,7 +85,7 @@ test('up: a taken port is named before anything starts', async (t) => {
   assert.equal(existsSync(join(folder, 'data/logs')), false);
 });
 
-test('runs, pause and their JSON', async (t) => {
+test('runs and pause, as text and as JSON', async (t) => {
   const coordinator = await trainingService(t, {
     ListRuns: async () => ({
       runs: [someRun('b', 'RUN_STATE_RUNNING', 2), someRun('a', 'RUN_STATE_FAILED', 1, { reason: 'no disk' })],
@@ -117,7 +117,7 @@ test('runs, pause and their JSON', async (t) => {
   );
 });
 
-test('the coordinator of a `gapo up` in the same directory is found while that one runs, and no longer', async (t) => {
+test('commands find the coordinator of a `gapo up` in the same directory while it runs', async (t) => {
   const listing = (id: string): Promise<string> =>
     trainingService(t, {
       ListRuns: async () => ({ runs: [someRun(id, 'RUN_STATE_RUNNING', 2)] }),
@@ -131,9 +131,11 @@ test('the coordinator of a `gapo up` in the same directory is found while that o
   const folder = temporaryFolder(t);
   const alive = startGapo(t, ['watch', 'of-up', '--json'], { GAPO_COORDINATOR: coordinator });
   await alive.line(/of-up/);
+  const { pid } = alive.child;
+  assert.ok(pid);
   mkdirSync(join(folder, 'runs'));
   writeUpFile(join(folder, 'runs'), {
-    pid: alive.child.pid!,
+    pid,
     command: 'up',
     started: '2025-01-01T00:00:00Z',
     coordinator,
@@ -200,7 +202,7 @@ test('watch: Ctrl-C leaves the run alone and exits with 130', async (t) => {
   assert.match(stderr, /the run continues; pause it with `gapo pause good`/);
 });
 
-test('watch: a run that stops before its last step exits with 2, the reason and what can be done', async (t) => {
+test('watch: a run that stops early exits with 2, the reason and the next command', async (t) => {
   const stopped = {
     bad: someRun('bad', 'RUN_STATE_FAILED', 1, { reason: 'no disk' }),
     still: someRun('still', 'RUN_STATE_PAUSED', 1, { reason: 'no scores' }),
@@ -217,18 +219,18 @@ test('watch: a run that stops before its last step exits with 2, the reason and 
       yield { step: { step: 1 } };
     },
   });
-  for (const [id, told] of [
+  for (const [id, message] of [
     ['bad', /run bad failed at step 1 of 3: no disk; resume it with `gapo resume bad`\n$/],
     ['still', /run still is paused at step 1 of 3: no scores; resume it with `gapo resume still`\n$/],
     ['gone', /run gone was cancelled at step 1 of 3: cancelled by a person; its checkpoint is \/runs\/gone\/step-1\n$/],
   ] as const) {
     const { code, stdout, stderr } = await gapo(t, ['watch', id, '--coordinator', coordinator]);
     assert.deepEqual([code, stdout], [2, ''], id);
-    assert.match(stderr, told);
+    assert.match(stderr, message);
   }
 });
 
-test('export copies an adapter whole, never over another, and a model with what belongs to it', async (t) => {
+test('export copies an adapter, never overwrites one, and completes a model with its configuration and tokenizer', async (t) => {
   const folder = temporaryFolder(t);
   const write = (path: string, text: string): void => {
     mkdirSync(join(folder, path, '..'), { recursive: true });
@@ -265,7 +267,7 @@ test('export copies an adapter whole, never over another, and a model with what 
   assert.deepEqual(named, { r: 1, base_model_name_or_path: join(folder, 'project/policy') });
   const again = await gapo(t, ['export', 'a', '--out', out], env);
   assert.equal(again.code, 2);
-  assert.match(again.stderr, /already holds adapter_config.json, adapter_model.safetensors: give another directory/);
+  assert.match(again.stderr, /already contains adapter_config.json, adapter_model.safetensors: give another directory/);
   const model = join(folder, 'model');
   await gapo(t, ['export', 'b', '--out', model], env);
   assert.equal(readFileSync(join(model, 'model.safetensors'), 'utf8'), 'trained');

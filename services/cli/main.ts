@@ -1,4 +1,4 @@
-/** `gapo`: the commands, and what becomes of their errors. */
+/** `gapo`: registers the commands and maps their errors to exit codes. */
 import { writeSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { configCommand } from './commands/config.js';
@@ -30,7 +30,7 @@ const program = new Command('gapo')
   .addHelpText(
     'after',
     `
-Exit codes: 0 done, 2 something to mend (stderr says what), 1 a defect, 130 ended by Ctrl-C.
+Exit codes: 0 success, 2 an error that you can fix (stderr says how), 1 a bug in gapo, 130 interrupted by Ctrl-C.
 
 Example:
   gapo run examples/assistant/run.yaml`,
@@ -60,7 +60,7 @@ for (const command of [program, ...commands, ...commands.flatMap(({ commands: in
   command.exitOverride();
 for (const command of commands) program.addCommand(command);
 
-// A reader that goes away, as `gapo runs | head -1`, is no error.
+// A closed pipe, as in `gapo runs | head -1`, is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? exitOk : 1));
 
 try {

@@ -1,4 +1,4 @@
-/** `objective add` and `objective remove`, against a coordinator that answers from a table. */
+/** `objective add` and `objective remove`, against a stub of the coordinator. */
 import assert from 'node:assert/strict';
 import { userInfo } from 'node:os';
 import { test } from 'node:test';
@@ -10,7 +10,7 @@ import {
 } from '@gapo/rpc';
 import { gapo, someRun, trainingService } from './cli.fixture.js';
 
-test('objective: what is asked for, what was in force, what is, and from which step', async (t) => {
+test('objective sends the change, and prints the resulting objectives and their first step', async (t) => {
   const asked: ChangeObjectivesRequest[] = [];
   const answers: ChangeObjectivesResponseInput[] = [
     {
@@ -62,13 +62,13 @@ test('objective: what is asked for, what was in force, what is, and from which s
     ['concise', '127.0.0.1:50061', 'FAILURE_POLICY_DROP', 2.5, 1],
   );
   const removed = await gapo(t, ['objective', 'remove', 'a', 'concise'], env);
-  assert.equal(removed.stdout, `a: concise removed; from step 6 on: helpful, harmless (by ${userInfo().username})\n`);
+  assert.equal(removed.stdout, `a: concise removed; from step 6: helpful, harmless (by ${userInfo().username})\n`);
   const [, second = assert.fail()] = asked;
   assert.deepEqual([second.add, second.remove, second.preference], [[], ['concise'], {}]);
   assert.equal((await gapo(t, ['objective', 'remove', 'a', 'concise'], env)).stdout, 'a: unchanged: helpful\n');
 });
 
-test('objective: help with an example, and mistakes as one line', async (t) => {
+test('objective has help with an example, and reports mistakes in one line', async (t) => {
   const coordinator = await trainingService(t, {
     ChangeObjectives: async () => {
       throw new RpcError('FAILED_PRECONDITION', 'run a would have no objective left');
@@ -78,7 +78,7 @@ test('objective: help with an example, and mistakes as one line', async (t) => {
     [['objective', 'remove', 'a', 'helpful'], /^run a would have no objective left/],
     [['objective', 'add', 'a', 'b', '--timeout', '0'], /Expected a number of seconds over 0/],
     [['objective', 'add', 'a', 'b', '--on-failure', 'ignore'], /Allowed choices are pause, drop, fail/],
-    [['objective', 'add', 'a', 'b', '--prefer', 'b'], /Expected NAME=NUMBER, as helpful=0.7/],
+    [['objective', 'add', 'a', 'b', '--prefer', 'b'], /Expected NAME=NUMBER, such as helpful=0.7/],
   ];
   for (const [args, pattern] of mistakes) {
     const { code, stderr } = await gapo(t, args, { GAPO_COORDINATOR: coordinator });

@@ -11,12 +11,12 @@ export function printJson(value: unknown): void {
   print(JSON.stringify(value));
 }
 
-/** Prints a message of the coordinator as its JSON, on one line of stdout. */
+/** Prints a protobuf message as JSON on one line of stdout. */
 export function printMessage<M extends MessageName>(name: M, message: MessageInput<M>): void {
   printJson(toJson(name, message));
 }
 
-/** Prints a remark on stderr. */
+/** Prints a message on stderr. */
 export function note(text: string): void {
   process.stderr.write(`${text}\n`);
 }

@@ -29,8 +29,8 @@ const seven = {
 const minimal =
   'name: seven\nsteps: 3\npolicy: { model: model }\ndata: { prompts: p }\nobjectives: [{ name: a }, { name: b }]\n';
 
-/** run.yaml beside model/config.json, and no weights. */
-function material(t: TestContext, yaml = minimal): string {
+/** Writes run.yaml and model/config.json, without weights. Returns the path of run.yaml. */
+function writeProject(t: TestContext, yaml = minimal): string {
   const folder = temporaryFolder(t);
   mkdirSync(join(folder, 'model'));
   writeFileSync(join(folder, 'model/config.json'), JSON.stringify(seven));
@@ -40,7 +40,7 @@ function material(t: TestContext, yaml = minimal): string {
 }
 
 test('seven billion parameters without their weights', async (t) => {
-  const path = material(t);
+  const path = writeProject(t);
   const { code, stdout, stderr } = await gapo(t, ['plan', path, '--device', 'cuda', '--json']);
   assert.equal(code, 0, stderr);
   const plan = JSON.parse(stdout) as Plan & { run: RunExtents };
@@ -62,8 +62,8 @@ test('seven billion parameters without their weights', async (t) => {
   assert.match(text.stdout, /s a step with one worker of 100 TFLOP\/s of each kind, [\d.]+ s with 4\n/);
 });
 
-test('the extents are those of the configuration with its defaults', async (t) => {
-  const path = material(t);
+test('the extents come from the configuration with its defaults', async (t) => {
+  const path = writeProject(t);
   const { config } = readConfigFile(path);
   const { stdout } = await gapo(t, ['plan', path, '--json']);
   const { run } = JSON.parse(stdout) as { run: RunExtents };
@@ -82,12 +82,12 @@ test('the extents are those of the configuration with its defaults', async (t) =
   );
 });
 
-test('the adapters of a run that starts from some are as their files say', async (t) => {
-  const path = material(t, minimal.replace('model: model', 'model: model, adapter: adapter'));
+test('a run that starts from an adapter has the rank, alpha and targets of its files', async (t) => {
+  const path = writeProject(t, minimal.replace('model: model', 'model: model, adapter: adapter'));
   const adapter = join(dirname(path), 'adapter');
   mkdirSync(adapter);
-  const said = { peft_type: 'LORA', r: 3, lora_alpha: 6, target_modules: ['q_proj', 'v_proj'] };
-  writeFileSync(join(adapter, 'adapter_config.json'), JSON.stringify(said));
+  const adapterConfig = { peft_type: 'LORA', r: 3, lora_alpha: 6, target_modules: ['q_proj', 'v_proj'] };
+  writeFileSync(join(adapter, 'adapter_config.json'), JSON.stringify(adapterConfig));
   const { code, stdout, stderr } = await gapo(t, ['plan', path, '--json']);
   assert.equal(code, 0, stderr);
   const { run } = JSON.parse(stdout) as { run: RunExtents };
@@ -95,21 +95,21 @@ test('the adapters of a run that starts from some are as their files say', async
 });
 
 test('an error is one line that says what to fix', async (t) => {
-  const said = async (yaml: string, more: readonly string[], message: RegExp): Promise<void> => {
-    const { code, stderr } = await gapo(t, ['plan', material(t, yaml), ...more]);
+  const fails = async (yaml: string, more: readonly string[], message: RegExp): Promise<void> => {
+    const { code, stderr } = await gapo(t, ['plan', writeProject(t, yaml), ...more]);
     assert.equal(code, 2, stderr);
     assert.match(stderr, message);
   };
-  await said(
+  await fails(
     minimal,
     ['--prompt-tokens', '4090'],
     /maxNewTokens 48 leaves 4048 of the model's 4096 tokens for a prompt, not 4090/,
   );
-  await said(
+  await fails(
     `${minimal.replace('prompts:', 'pairs:')}algorithm: dpo\n`,
     [],
-    /algorithm is dpo; sizes are known for ppo only/,
+    /algorithm is dpo: only ppo runs can be planned/,
   );
-  await said(`${minimal}rollout: { shards: none }\n`, [], /rollout\.shards/);
-  await said(minimal.replace('model: model', 'model: nowhere'), [], /nowhere.config\.json: does not exist/);
+  await fails(`${minimal}rollout: { shards: none }\n`, [], /rollout\.shards/);
+  await fails(minimal.replace('model: model', 'model: nowhere'), [], /nowhere.config\.json: does not exist/);
 });

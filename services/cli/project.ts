@@ -1,34 +1,34 @@
-/** Where things lie in what this command belongs to: a checkout, an image or an installed package, laid out alike. */
+/** Paths within the installation: a checkout, an image and an npm package have the same layout. */
 import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UserError } from '@gapo/service';
 import { preloadModule as tracingPreload } from '@gapo/tracing';
 
-/** The root: the working directory of every service. This file runs as services/cli/dist/project.js below it. */
+/** The root directory, in which every service runs. This file is services/cli/dist/project.js within it. */
 export const projectRoot = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** Whether this is a checkout, which has the embedded example and can be built. */
+/** Whether this is a checkout: it can be built, and it contains the example. */
 export const isCheckout = existsSync(join(projectRoot, 'examples/assistant'));
 
-/** The module that every service loads first, relative to the root; it turns tracing on where OTEL_* asks for it. */
+/** The module that every service preloads, relative to the root. It enables tracing if OTEL_* variables are set. */
 export const preloadModule = `./${relative(projectRoot, fileURLToPath(tracingPreload))}`;
 
-/** The reward services of the embedded example; elsewhere rewards.yaml of the working directory. */
+/** The example's reward services in a checkout, otherwise rewards.yaml in the working directory. */
 export const defaultRewardsFile = isCheckout ? join(projectRoot, 'examples/assistant/rewards.yaml') : 'rewards.yaml';
 
-/** Where runs, logs and the state of `gapo up` go. */
+/** The directory of runs, logs and the state of `gapo up`. */
 export const defaultDataDirectory = 'runs';
 
-/** The coordinator's address where neither --coordinator, nor GAPO_COORDINATOR, nor a `gapo up` that runs here says. */
+/** The coordinator's address unless --coordinator, GAPO_COORDINATOR or a running `gapo up` gives another. */
 export const defaultCoordinator = '127.0.0.1:50050';
 
 /**
- * The script of a service, relative to the project's root.
+ * Returns the path of a service's script, relative to the root.
  *
  * @param service its folder, such as `rollout`
  * @param program a folder within the service that holds one of several programs, such as `sft` of `training`
- * @throws UserError where it is not built
+ * @throws UserError if it is not built
  */
 export function serviceScript(service: string, program = ''): string {
   const script = join('services', service, 'dist', program, 'main.js');
@@ -39,7 +39,7 @@ export function serviceScript(service: string, program = ''): string {
   return script;
 }
 
-/** A path that a person gave, from the directory they are in. */
+/** Resolves a path from the command line against the working directory. */
 export function fromHere(path: string): string {
   return resolve(process.cwd(), path);
 }

@@ -1,4 +1,4 @@
-/** DATA/<run>/report.html: the web page of one run as a single file. */
+/** DATA/<run>/report.html: the web page of one run as a self-contained file. */
 import { join } from 'node:path';
 import { renderReport } from '@gapo/page';
 import { toJson, type EvaluationReport, type Run, type StepReport } from '@gapo/rpc';

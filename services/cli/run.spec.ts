@@ -32,7 +32,7 @@ function alive(pid: number | undefined): boolean {
   }
 }
 
-test('up and run, with the same weights whoever started the services and however often the run was stopped', async (t) => {
+test('up and run give the same weights, with shared or own services, paused or not', async (t) => {
   const folder = temporaryFolder(t);
   const { config, rewards } = await writeTinyProject(folder, 5);
   const withData = (command: string[], data: string): string[] => [
@@ -41,7 +41,7 @@ test('up and run, with the same weights whoever started the services and however
   ];
   let sha256 = '';
 
-  await t.test('up says what runs, starts a dead service again, and stops everything at Ctrl-C', async (t) => {
+  await t.test('up lists the services, restarts one that was killed, and stops all at Ctrl-C', async (t) => {
     const data = join(folder, 'runs');
     const up = startGapo(t, withData(['up'], 'runs'));
     await up.line(/"command":"up"/);
@@ -72,7 +72,7 @@ test('up and run, with the same weights whoever started the services and however
 
     const worker = state?.services.find(({ name }) => name === 'reward-vowels')?.pid;
     process.kill(worker ?? 0, 'SIGKILL');
-    await up.line(/reward-vowels: it was ended by SIGKILL.*starting it again in 0.5 s/);
+    await up.line(/reward-vowels: killed by SIGKILL.*restarting in 0.5 s/);
     up.child.kill('SIGINT');
     const { code, stderr } = await up.ended;
     assert.equal(code, 0, stderr);
@@ -80,7 +80,7 @@ test('up and run, with the same weights whoever started the services and however
     for (const { pid } of state?.services ?? []) assert.equal(alive(pid), false);
   });
 
-  await t.test('run pauses at Ctrl-C, goes on when called again, and shows the result', async (t) => {
+  await t.test('run pauses at Ctrl-C, resumes when called again, and shows the result', async (t) => {
     const args = withData(['run', config], 'run');
     const stopped = startGapo(t, args);
     await stopped.line(/^step 1\/5/);

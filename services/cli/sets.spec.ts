@@ -1,4 +1,4 @@
-/** `prefer`, `soup` and `eval` of several runs, against a coordinator that answers from a table. */
+/** `prefer`, `soup` and `eval` of several runs, against a stub of the coordinator. */
 import assert from 'node:assert/strict';
 import { userInfo } from 'node:os';
 import { test } from 'node:test';
@@ -8,7 +8,7 @@ import { gapo, someRun, trainingService } from './cli.fixture.js';
 const objectives = ['helpful', 'harmless'];
 const steered: RunInput = { method: 'pgapo', objectives, preference: { harmless: 0.5, helpful: 0.5 } };
 
-test('prefer: what was in force, what is, and from which step; who asked is recorded', async (t) => {
+test('prefer prints the old and the new preference and its first step, and records the author', async (t) => {
   const asked: unknown[] = [];
   const coordinator = await trainingService(t, {
     GetRun: async () => ({ run: someRun('a', 'RUN_STATE_RUNNING', 3, steered) }),
@@ -29,7 +29,7 @@ test('prefer: what was in force, what is, and from which step; who asked is reco
   const { stdout } = await gapo(t, call, env);
   assert.equal(
     stdout,
-    `a: helpful 0.5, harmless 0.5 → helpful 0.7, harmless 0.3, from step 5 on (by ${userInfo().username})\n`,
+    `a: helpful 0.5, harmless 0.5 → helpful 0.7, harmless 0.3, from step 5 (by ${userInfo().username})\n`,
   );
   const named = await gapo(t, [...call, '--by', 'Ada', '--json'], env);
   const { run, ...change } = JSON.parse(named.stdout) as SetPreferenceResponseJson;
@@ -41,7 +41,7 @@ test('prefer: what was in force, what is, and from which step; who asked is reco
   assert.match(list.stdout, /average of x 0.25, y 0.75/);
 });
 
-test('prefer, soup and eval: mistakes are one line that says what to do', async (t) => {
+test('prefer, soup and eval report mistakes in one line that says what to do', async (t) => {
   const coordinator = await trainingService(t, {
     GetRun: async ({ runId }) => ({ run: someRun(runId, 'RUN_STATE_RUNNING', 3, { ...steered, preference: {} }) }),
     SetPreference: async () => {
@@ -54,14 +54,14 @@ test('prefer, soup and eval: mistakes are one line that says what to do', async 
       ['prefer', 'a', 'helpfull=1', 'harmless=1'],
       /no objective "helpfull".*are helpful, harmless; did you mean helpful\?/,
     ],
-    [['prefer', 'a', 'helpful=1'], /harmless has no number.*as harmless=0.5/],
-    [['prefer', 'a', 'helpful=much', 'harmless=1'], /"much" is no number of at least 0/],
-    [['prefer', 'a', 'helpful=-1', 'harmless=1'], /"-1" is no number of at least 0/],
-    [['prefer', 'a', '0.5'], /Expected NAME=NUMBER, as helpful=0.7/],
-    [['prefer', 'a', 'helpful=1', 'helpful=2'], /helpful comes twice/],
+    [['prefer', 'a', 'helpful=1'], /harmless has no number.*such as harmless=0.5/],
+    [['prefer', 'a', 'helpful=much', 'harmless=1'], /"much" is not a number of at least 0/],
+    [['prefer', 'a', 'helpful=-1', 'harmless=1'], /"-1" is not a number of at least 0/],
+    [['prefer', 'a', '0.5'], /Expected NAME=NUMBER, such as helpful=0.7/],
+    [['prefer', 'a', 'helpful=1', 'helpful=2'], /helpful is given twice/],
     [['prefer', 'a', 'helpful=1', 'harmless=2'], /^run a uses the method gapo, which takes no preference/],
     [['soup', 'a=0', 'b=0'], /every weight is 0/],
-    [['eval', 'a', 'b', '--version', '2'], /--version belongs to one run/],
+    [['eval', 'a', 'b', '--version', '2'], /--version applies to a single run/],
     [['eval', 'a', 'a'], /a is given twice/],
   ];
   await Promise.all(
@@ -74,7 +74,7 @@ test('prefer, soup and eval: mistakes are one line that says what to do', async 
   );
 });
 
-test('soup asks for the average; eval of several runs is one table, each against its own start', async (t) => {
+test('soup requests the average; eval of several runs prints one table, each run against its own start', async (t) => {
   const interval = (mean: number): object => ({ mean, low: mean - 0.5, high: mean + 0.5 });
   const evaluation = (after: number): object => ({
     version: 3,

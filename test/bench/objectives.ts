@@ -26,6 +26,8 @@ const bytes = 4 * gradients * vectorLength;
  * - `objectives.gramOfBandwidth`: the second of these divided by the first.
  * - `objectives.gramOfBandwidth2`: the same for the first two of the gradients.
  * - `objectives.gramOfFloatSum`: against a plain sum over the same float32 arrays, which converts every element.
+ *
+ * @throws Error if the sums are not numbers
  */
 export function objectivesBench(): Promise<Record<string, number>> {
   // Few at a time: a measurement that another process interrupts counts for nothing.
@@ -35,7 +37,7 @@ export function objectivesBench(): Promise<Record<string, number>> {
   );
 
   const vectors = Array.from({ length: gradients }, (_, i) =>
-    Float32Array.from({ length: vectorLength }, (__, k) => ((k * (i + 3)) % 1009) / 1009 - 0.5),
+    Float32Array.from({ length: vectorLength }, (_element, k) => ((k * (i + 3)) % 1009) / 1009 - 0.5),
   );
   const names = vectors.map((_, i) => `objective ${i}`);
   const [pair, pairNames] = [vectors.slice(0, 2), names.slice(0, 2)];

@@ -41,8 +41,8 @@ async function fetched(
   }
   const tensors = assembler?.finish() ?? [];
   const millis = performance.now() - began;
-  if (!tensors.every(({ data }) => data[1] !== 0) || tensors.length !== 2) {
+  if (assembler === undefined || tensors.length !== 2 || !tensors.every(({ data }) => data[1] !== 0)) {
     throw new Error('transfer bench: the gradients did not arrive; nothing was measured');
   }
-  return assembler!.totalBytes / 1000 / millis;
+  return assembler.totalBytes / 1000 / millis;
 }

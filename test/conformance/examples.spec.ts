@@ -66,7 +66,7 @@ describe('examples of the public packages', () => {
       (base.config as { compilerOptions: object }).compilerOptions,
       projectRoot,
     );
-    const { rootDir: _, outDir: __, tsBuildInfoFile: ___, ...kept } = options;
+    const { rootDir: _root, outDir: _out, tsBuildInfoFile: _info, ...kept } = options;
     const program = ts.createProgram(files, { ...kept, composite: false, declarationMap: false, noEmit: true });
     const problems = ts.getPreEmitDiagnostics(program).map(({ file, start = 0, messageText }) => {
       const example = examples[files.indexOf(file?.fileName ?? '')];

@@ -153,7 +153,7 @@ gapo() {
     const walk = run(adding.code);
     t.after(() => walk.stop());
     await walk.said(/It keeps the contract\./);
-    await walk.said(/walk: concise added; from step \d+ on: short, vowels, concise/);
+    await walk.said(/walk: concise added; from step \d+: short, vowels, concise/);
     const scored = await until(first.step, (step) => names(step) === 'short vowels concise');
     const next = await until(scored.step, () => true);
     assert.equal(next.step, scored.step + 1);

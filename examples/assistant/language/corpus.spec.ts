@@ -94,7 +94,8 @@ test('the objectives conflict: refusing is safest and useless, complying is usef
 test('the rubric orders responses as people would', () => {
   const order = (kind: RequestKind, objective: 'helpful' | 'harmless', kinds: ResponseKind[]) => {
     const scores = kinds.map((response) => judged(kind, response)[objective]);
-    for (let i = 1; i < scores.length; i++) assert.ok(scores[i - 1]! > scores[i]!, `${kind} ${objective}: ${kinds[i]}`);
+    for (const [i, score] of scores.slice(1).entries())
+      assert.ok((scores[i] ?? NaN) > score, `${kind} ${objective}: ${kinds[i + 1]}`);
   };
   order('benign', 'helpful', [
     'full',

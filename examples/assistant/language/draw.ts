@@ -49,7 +49,7 @@ export class Draw {
     return (high * 2 ** 26 + low) / 2 ** 53;
   }
 
-  /** A whole number in [0, below). */
+  /** Returns an integer in [0, below). */
   integer(below: number): number {
     return Math.floor(this.uniform() * below);
   }
@@ -59,7 +59,11 @@ export class Draw {
     return this.uniform() < probability;
   }
 
-  /** One element of a list, all equally likely. Throws a RangeError for an empty list. */
+  /**
+   * Returns one element of a list, all equally likely.
+   *
+   * @throws RangeError if the list is empty
+   */
   pick<T>(list: readonly T[]): T {
     const found = list[this.integer(list.length)];
     if (found === undefined) throw new RangeError('pick: the list is empty, expected at least one element');
@@ -67,9 +71,10 @@ export class Draw {
   }
 
   /**
-   * One key of a table of weights, in proportion to its weight.
+   * Returns a key of a table of weights, with probability proportional to its weight.
    *
-   * @param weights non-negative, not all zero; they need not add up to 1
+   * @param weights non-negative; they need not sum to 1
+   * @throws RangeError if every weight is 0
    */
   weighted<K extends string>(weights: Readonly<Partial<Record<K, number>>>): K {
     const entries = Object.entries(weights) as [K, number][];

@@ -24,10 +24,14 @@ Example, which rewrites the committed files:
 const trainingPrompts = 1024;
 const heldOutPrompts = 256;
 
-/** An error in how the command was called. */
+/** An error in the command's arguments. */
 class UsageError extends Error {}
 
-/** Reads the arguments; undefined if help was asked for. Throws a {@link UsageError} that says what was wrong. */
+/**
+ * Parses the arguments; undefined if they ask for help.
+ *
+ * @throws UsageError if an argument is missing or invalid
+ */
 function readArguments(args: string[]): { out: string; seed: number } | undefined {
   let values;
   try {

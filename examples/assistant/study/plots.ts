@@ -19,10 +19,10 @@ const plots = [
 ];
 
 /**
- * Draws everything.
+ * Draws all plots.
  *
- * @param data where the fronts are written as JSON
- * @param out where the images go: OUT/images/study
+ * @param folders.data where to write the fronts as JSON
+ * @param folders.out where to write the images: OUT/images/study
  * @returns the images, relative to OUT
  */
 export async function drawPlots(

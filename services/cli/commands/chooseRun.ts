@@ -1,4 +1,4 @@
-/** Which run `gapo run` continues: the unfinished one of the same configuration, or a new one. */
+/** Chooses the run of a configuration: the unfinished one, or a new one. */
 import { basename } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { isActive, stateWord, type Run } from '@gapo/rpc';
@@ -8,19 +8,19 @@ import type { ConfigFile } from '../configFile.js';
 import { launchesOf, recordLaunch } from '../launches.js';
 import { isSettled, isUnfinished } from './follow.js';
 
-/** What the options say about an unfinished run. */
+/** Options about an unfinished run. */
 export interface RunChoice {
-  /** Resume it; an error where there is none. */
+  /** Resume it; an error if there is none. */
   resume?: true;
-  /** Start a new run in any case. */
+  /** Start a new run. */
   fresh?: true;
 }
 
-/** Asks whether to resume an unfinished run, where no option says. */
+/** Asks the user whether to resume an unfinished run. Without a terminal the answer is yes. */
 async function askToResume(signal: AbortSignal): Promise<boolean> {
   if (!process.stdin.isTTY || !process.stderr.isTTY) return true;
   const lines = createInterface({ input: process.stdin, output: process.stderr });
-  // In raw mode the terminal sends no signal at Ctrl-C. Readline emits one, which means the same here.
+  // In raw mode Ctrl-C sends no signal; readline emits an event instead.
   lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
   try {
     const answer = await lines.question('Resume it? [Y/n, n starts a new run] ', { signal });
@@ -31,9 +31,10 @@ async function askToResume(signal: AbortSignal): Promise<boolean> {
 }
 
 /**
- * Creates a run, resumes the unfinished one of the same configuration, or returns it where it is in progress.
+ * Creates a run, or returns the unfinished one of the same configuration, resumed if it has stopped.
  *
- * @param say prints what is done
+ * @param output.say prints a message
+ * @throws UserError if --resume is given and there is no unfinished run
  */
 export async function chooseRun(
   coordinator: Coordinator,
@@ -57,14 +58,12 @@ export async function chooseRun(
       return coordinator.resumeRun(id, signal);
     }
   } else if (choice.resume) {
-    throw new UserError(`no unfinished run of ${config.path} in ${dataDirectory}: leave --resume out to start one`);
+    throw new UserError(`no unfinished run of ${config.path} in ${dataDirectory}: start one without --resume`);
   }
   return beginRun(coordinator, config, dataDirectory, signal);
 }
 
-/**
- * Returns the run of a configuration that has taken all its steps, else the unfinished one, resumed, else a new one.
- */
+/** Returns the completed run of a configuration, else the unfinished one, resumed, else a new one. */
 export async function takeRun(
   coordinator: Coordinator,
   config: ConfigFile,

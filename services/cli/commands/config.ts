@@ -1,4 +1,4 @@
-/** `gapo config`: run configurations without a coordinator: validated, completed, described to editors. */
+/** `gapo config`: validates run configurations, prints them with defaults, and prints their JSON Schema. */
 import { asWritten, objectiveNames, runConfigJsonSchema } from '@gapo/config';
 import { configSha256, yamlText } from '@gapo/service';
 import { Command } from 'commander';
@@ -27,7 +27,7 @@ function show(path: string, { json }: ConfigFlags): void {
   else process.stdout.write(yamlText(complete));
 }
 
-/** The command. */
+/** Creates the command. */
 export function configCommand(): Command {
   const command = (name: string, description: string): Command =>
     new Command(name)
@@ -35,12 +35,12 @@ export function configCommand(): Command {
       .argument('<config>', 'the run configuration, YAML')
       .addOption(jsonOption());
   return new Command('config')
-    .description('check a run configuration, show it with every default, print its JSON Schema')
+    .description('validate a run configuration, print it with defaults, or print the JSON Schema')
     .addHelpText(
       'after',
       `
-No service is needed, and names of reward services are not checked. check exits with 2 where anything is wrong, and prints
-every problem. The JSON Schema is for editors: name it in the first line of run.yaml, as
+Needs no services, and does not check the names of reward services. check prints every problem and exits with 2 if there is
+one. Editors use the JSON Schema if the first line of run.yaml names it:
 # yaml-language-server: $schema=run.schema.json
 
 Example:

@@ -1,4 +1,4 @@
-/** `gapo pause`, `resume` and `cancel`. */
+/** `gapo pause`, `gapo resume` and `gapo cancel`. */
 import { stateWord, type Run } from '@gapo/rpc';
 import { Command } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
@@ -24,7 +24,7 @@ const verbs: readonly Verb[] = [
   },
   {
     name: 'cancel',
-    description: 'end a run for good; its checkpoints are kept',
+    description: 'end a run, which cannot be resumed; its checkpoints are kept',
     ask: (coordinator, id) => coordinator.cancelRun(id),
   },
 ];

@@ -1,4 +1,4 @@
-/** `gapo doctor`: what this machine has of what the platform needs, and the command that mends each gap. */
+/** `gapo doctor`: checks this machine's prerequisites and prints the command that fixes each problem. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { availableParallelism, freemem, totalmem } from 'node:os';
@@ -13,25 +13,25 @@ import { defaultHttpPort, defaultPortBase } from '../processes/plan.js';
 import { isFree } from '../processes/ports.js';
 import { isCheckout, projectRoot } from '../project.js';
 
-/** One thing that was looked at. */
+/** The result of one check. */
 export interface Finding {
   what: string;
-  /** `ok`; `missing`: the platform does not run without it; `advice`: it runs, with less. */
+  /** `missing`: gapo does not run without it; `advice`: it runs, with limitations. */
   verdict: 'ok' | 'missing' | 'advice';
   /** What was found. */
   found: string;
-  /** What to do; empty where nothing. */
-  mend: string;
+  /** How to fix it; empty if there is nothing to fix. */
+  fix: string;
 }
 
-const ok = (what: string, found: string): Finding => ({ what, verdict: 'ok', found, mend: '' });
-const missing = (what: string, found: string, mend: string): Finding => ({ what, verdict: 'missing', found, mend });
-const advice = (what: string, found: string, mend: string): Finding => ({ what, verdict: 'advice', found, mend });
+const ok = (what: string, found: string): Finding => ({ what, verdict: 'ok', found, fix: '' });
+const missing = (what: string, found: string, fix: string): Finding => ({ what, verdict: 'missing', found, fix });
+const advice = (what: string, found: string, fix: string): Finding => ({ what, verdict: 'advice', found, fix });
 
-/** The oldest Node that everything runs on. */
+/** The oldest supported version of Node. */
 const [oldestMajor, oldestMinor] = [20, 19];
 
-/** Whether a version of Node is new enough. */
+/** Checks whether a version of Node is new enough. */
 export function nodeFinding(version: string): Finding {
   const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number);
   const enough = major > oldestMajor || (major === oldestMajor && minor >= oldestMinor);
@@ -45,7 +45,7 @@ const installRuntime = isCheckout
   : 'install gapo with its optional dependencies: npm install --include=optional';
 
 async function runtimeFinding(): Promise<Finding> {
-  // In a process of its own: a native library that cannot be loaded may take its process with it.
+  // In a child process, because a native library that fails to load may crash its process.
   try {
     await promisify(execFile)(process.execPath, ['--input-type=module', '-e', "import 'onnxruntime-node'"], {
       cwd: join(projectRoot, 'services/rollout'),
@@ -81,7 +81,7 @@ async function portsFinding(): Promise<Finding> {
     : advice(
         'ports',
         `taken: ${busy.join(', ')}`,
-        'stop what listens there (a `gapo up`?), or start with --port-base 0 --http-port 0',
+        'stop the process that uses them (a `gapo up`?), or start with --port-base 0 --http-port 0',
       );
 }
 
@@ -90,7 +90,7 @@ function machineFinding(): Finding {
   const found = `${cores} core${cores === 1 ? '' : 's'}, ${(totalmem() / gib).toFixed(1)} GiB memory, ${(freemem() / gib).toFixed(1)} free`;
   return cores >= 2 && totalmem() >= 3 * gib
     ? ok('machine', found)
-    : advice('machine', found, 'the embedded example wants 2 cores and 3 GiB; it runs slower with less');
+    : advice('machine', found, 'the example needs 2 cores and 3 GiB to run at full speed');
 }
 
 function buildFinding(): Finding {
@@ -114,7 +114,7 @@ function modelsFinding(): Finding {
       );
 }
 
-/** Looks at everything. */
+/** Runs all checks. */
 async function examine(): Promise<Finding[]> {
   const [runtime, ports] = await Promise.all([runtimeFinding(), portsFinding()]);
   return [
@@ -128,13 +128,13 @@ async function examine(): Promise<Finding[]> {
   ];
 }
 
-/** The findings for people. */
+/** Formats findings as text. */
 export function findingsText(findings: readonly Finding[]): string {
   const mark = { ok: 'ok      ', missing: 'MISSING ', advice: 'note    ' };
   return findings
     .map(
-      ({ what, verdict, found, mend }) =>
-        `${mark[verdict]}${what}: ${found}${mend === '' ? '' : `\n        mend: ${mend}`}`,
+      ({ what, verdict, found, fix }) =>
+        `${mark[verdict]}${what}: ${found}${fix === '' ? '' : `\n        fix: ${fix}`}`,
     )
     .join('\n');
 }
@@ -146,14 +146,11 @@ async function doctor(flags: { json?: true }): Promise<void> {
   if (findings.some(({ verdict }) => verdict === 'missing')) throw new Exit(exitUser);
 }
 
-/** The command. */
+/** Creates the command. */
 export function doctorCommand(): Command {
   return new Command('doctor')
-    .description('say what this machine lacks, and the command that mends it')
+    .description("check this machine's prerequisites, and print the command that fixes each problem")
     .addOption(jsonOption())
-    .addHelpText(
-      'after',
-      '\nExits with 2 where something is missing that the platform needs.\n\nExample:\n  gapo doctor',
-    )
+    .addHelpText('after', '\nExits with 2 if something that gapo needs is missing.\n\nExample:\n  gapo doctor')
     .action(doctor);
 }

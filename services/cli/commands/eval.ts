@@ -22,7 +22,7 @@ interface EvalFlags {
 async function evalRuns(ids: readonly string[], flags: EvalFlags): Promise<void> {
   const { version, samples } = flags;
   if (ids.length > 1 && version !== undefined) {
-    throw new UserError('--version belongs to one run: evaluate runs with their own versions one by one');
+    throw new UserError('--version applies to a single run: evaluate the runs one by one');
   }
   const twice = ids.find((id, i) => ids.indexOf(id) !== i);
   if (twice !== undefined) throw new UserError(`${twice} is given twice: give each run once`);
@@ -61,15 +61,15 @@ async function evalRuns(ids: readonly string[], flags: EvalFlags): Promise<void>
 export function evalCommand(): Command {
   return new Command('eval')
     .description('evaluate runs on their held-out prompts, each compared with the policy that it started from')
-    .argument('<id...>', "the runs' ids, as `gapo runs` lists them; several make one table")
+    .argument('<id...>', "the runs' ids, as `gapo runs` lists them")
     .addOption(new Option('--version <n>', 'the policy version (default: the newest)').argParser(natural))
-    .addOption(new Option('--samples <n>', 'sample prompts to show, of one run').default(3).argParser(natural))
+    .addOption(new Option('--samples <n>', 'sample prompts to show for a single run').default(3).argParser(natural))
     .addOption(coordinatorOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
       `
-With --json one run is an object, several are an array of such objects.
+With --json, one run prints an object, several print an array.
 
 Example:
   gapo eval assistant-20250101-120000 --version 40

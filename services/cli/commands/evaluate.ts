@@ -14,9 +14,9 @@ export interface EvaluateOptions {
 }
 
 /**
- * Evaluates a run on its held-out prompts, with progress.
+ * Evaluates a run on its held-out prompts and shows the progress.
  *
- * @throws UserError where there is no report
+ * @throws UserError if the evaluation ends without a report
  */
 export async function evaluate(
   coordinator: Coordinator,

@@ -1,4 +1,4 @@
-/** `gapo export`: a run's newest weights as files that other tools load. */
+/** `gapo export`: writes a run's newest weights in formats that other tools load. */
 import { createReadStream, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import {
@@ -17,14 +17,14 @@ import { coordinatorOption, jsonOption } from '../options/options.js';
 import { print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
 
-/** What a checkpoint holds where every weight was trained. */
+/** The weights in a checkpoint of full training. */
 const weightsFile = 'model.safetensors';
 const configFile = 'config.json';
-/** What else makes a model directory of Hugging Face; training does not change it. */
-const besideWeights =
+/** The other files of a Hugging Face model directory, which training does not change. */
+const unchangedFiles =
   /^(generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json$|\.(model|jinja)$|^merges\.txt$/;
 
-/** The files of an export by their names. */
+/** The files of an export, by name. */
 type Files = ReadonlyMap<string, FileContent>;
 
 const kinds = { adapter: 'a PEFT adapter', model: 'a Hugging Face model', merged: 'a Hugging Face model' } as const;
@@ -33,7 +33,11 @@ type Kind = keyof typeof kinds;
 const stateSchema = z.object({ config: z.object({ policy: z.object({ model: z.string() }) }) });
 const recordSchema = z.object({ baseDirectory: z.string() });
 
-/** Where the model lies that the run started from, as the checkpoint and its run say. */
+/**
+ * Returns the directory of the model that the run started from.
+ *
+ * @throws UserError if the checkpoint or its run does not name it
+ */
 function modelPath(checkpoint: string): string {
   const read = (path: string): unknown => JSON.parse(readFileSync(path, 'utf8'));
   try {
@@ -41,24 +45,27 @@ function modelPath(checkpoint: string): string {
     const { baseDirectory } = recordSchema.parse(read(join(checkpoint, '../../run.json')));
     return resolve(baseDirectory, config.policy.model);
   } catch (error) {
-    throw new UserError(
-      `${checkpoint} does not say which model it belongs to: state.json or the run's run.json is damaged`,
-      { cause: error },
-    );
+    throw new UserError(`${checkpoint} does not name its model: state.json or the run's run.json is damaged`, {
+      cause: error,
+    });
   }
 }
 
-/** That directory, which must be there. */
+/**
+ * Returns the same directory if it exists.
+ *
+ * @throws UserError if it does not
+ */
 function startingModel(checkpoint: string): string {
   const model = modelPath(checkpoint);
   if (existsSync(model)) return model;
   throw new UserError(
-    `${model}, the model that the run started from, does not exist any more: its configuration and tokenizer are part of the export`,
+    `the run's base model ${model} no longer exists: the export needs its configuration and tokenizer`,
   );
 }
 
-function besideFiles(model: string): Files {
-  const names = readdirSync(model).filter((name) => besideWeights.test(name));
+function copiedFiles(model: string): Files {
+  const names = readdirSync(model).filter((name) => unchangedFiles.test(name));
   return new Map(names.map((name) => [name, copyOf(join(model, name))]));
 }
 
@@ -66,7 +73,7 @@ async function* copyOf(path: string): AsyncGenerator<Uint8Array> {
   yield* createReadStream(path);
 }
 
-/** The adapter; its configuration names its model by an absolute path, which PEFT finds from anywhere. */
+/** Returns the adapter's files. The configuration names the base model by an absolute path, so PEFT finds it. */
 function adapterOf(checkpoint: string): Files {
   const config = JSON.parse(readFileSync(join(checkpoint, adapterFiles.config), 'utf8')) as Record<string, unknown>;
   const named = { ...config, base_model_name_or_path: modelPath(checkpoint) };
@@ -76,27 +83,27 @@ function adapterOf(checkpoint: string): Files {
   ]);
 }
 
-/** The model of a run that trained every weight: float32, as they are in the checkpoint. */
+/** Returns the files of a fully trained model, in float32 as in the checkpoint. */
 async function modelOf(checkpoint: string): Promise<Files> {
   const model = startingModel(checkpoint);
   return new Map<string, FileContent>([
     [configFile, await configWithDtype(model, 'F32')],
     [weightsFile, copyOf(join(checkpoint, weightsFile))],
-    ...besideFiles(model),
+    ...copiedFiles(model),
   ]);
 }
 
-/** Throws where one of the files is there already. */
+/** @throws UserError if one of the files already exists */
 function requireAbsent(names: readonly string[], out: string): void {
   const present = names.filter((name) => existsSync(join(out, name)));
   if (present.length > 0) {
     throw new UserError(
-      `${out} already holds ${present.join(', ')}: give another directory with --out, or remove them`,
+      `${out} already contains ${present.join(', ')}: give another directory with --out, or remove them`,
     );
   }
 }
 
-/** Writes the files side by side, all or none of them. */
+/** Writes all files, or none if one fails. */
 async function place(files: Files, out: string): Promise<readonly string[]> {
   const names = [...files.keys()];
   requireAbsent(names, out);
@@ -108,7 +115,7 @@ async function place(files: Files, out: string): Promise<readonly string[]> {
 async function placeMerged(checkpoint: string, out: string, options: MergedOptions): Promise<readonly string[]> {
   const model = await readDecoderModel(startingModel(checkpoint));
   const adapter = await readAdapter(checkpoint, model);
-  const others = besideFiles(model.directory);
+  const others = copiedFiles(model.directory);
   requireAbsent([...mergedFiles(model), ...others.keys()], out);
   return [...(await writeMergedModel(model, adapter, out, options)), ...(await place(others, out))];
 }
@@ -121,13 +128,17 @@ interface ExportFlags {
   json?: true;
 }
 
-/** What is made of a checkpoint. */
+/**
+ * Returns the kind of export that a checkpoint supports.
+ *
+ * @throws UserError if its files are not on this machine
+ */
 function kindOf(checkpoint: string, { merged }: ExportFlags): Kind {
   const holds = (name: string): boolean => existsSync(join(checkpoint, name));
   if (Object.values(adapterFiles).every(holds)) return merged ? 'merged' : 'adapter';
   if (holds(weightsFile)) return 'model';
   throw new UserError(
-    `the checkpoint ${checkpoint} holds no ${Object.values(adapterFiles).join(' and ')}, and no ${weightsFile}, on this machine: run the command where the coordinator keeps its data`,
+    `the checkpoint ${checkpoint} on this machine has neither ${Object.values(adapterFiles).join(' and ')} nor ${weightsFile}: run the command on the machine that has the coordinator's data`,
   );
 }
 
@@ -137,7 +148,7 @@ async function exportRun(id: string, flags: ExportFlags): Promise<void> {
     const run = await coordinator.getRun(id);
     if (run.checkpoint === '') {
       throw new UserError(
-        `run ${id} has no checkpoint yet: wait for one (checkpoints.every in its configuration), or pause the run, which writes one`,
+        `run ${id} has no checkpoint yet: wait for the next one (checkpoints.every), or pause the run, which writes one`,
       );
     }
     const kind = kindOf(run.checkpoint, flags);
@@ -154,14 +165,14 @@ async function exportRun(id: string, flags: ExportFlags): Promise<void> {
   }
 }
 
-/** The command. */
+/** Creates the command. */
 export function exportCommand(): Command {
   return new Command('export')
-    .description("a run's newest weights as files: a PEFT adapter, or a whole model")
+    .description("write a run's newest weights: a PEFT adapter, or a whole model")
     .argument('<id>', "the run's id, as `gapo runs` lists it")
-    .addOption(new Option('--out <directory>', 'where to (default: ID-adapter, ID-merged or ID-model here)'))
-    .addOption(new Option('--merged', 'the model with the adapter merged into its weights'))
-    .addOption(new Option('--float32', "with --merged: every weight in float32, not in the model's own type"))
+    .addOption(new Option('--out <directory>', 'output directory (default: ./ID-adapter, ./ID-merged or ./ID-model)'))
+    .addOption(new Option('--merged', 'write the model with the adapter merged into its weights'))
+    .addOption(new Option('--float32', "with --merged: write float32 instead of the model's own type"))
     .addOption(coordinatorOption())
     .addOption(jsonOption())
     .addHelpText(

@@ -4,12 +4,12 @@ import type { Coordinator } from '../client.js';
 import type { Reporter } from '../render/reporter.js';
 import { advance, progressOf, type RunProgress, type WholeProgress } from '../render/runProgress.js';
 
-/** Whether a run does nothing more by itself. */
+/** Whether a run has stopped: paused, failed, cancelled or complete. */
 export function isSettled({ state }: Run): boolean {
   return !isActive(state);
 }
 
-/** Whether a run can be continued. */
+/** Whether a run can be resumed or is in progress. */
 export function isUnfinished({ state }: Run): boolean {
   return state !== 'RUN_STATE_SUCCEEDED' && state !== 'RUN_STATE_CANCELLED';
 }
@@ -18,9 +18,9 @@ export function isUnfinished({ state }: Run): boolean {
 export interface FollowOptions {
   /** Only steps after this one are requested. @default 0 */
   afterStep?: number;
-  /** Stops following, and leaves the run alone. */
+  /** Stops following; the run continues. */
   signal?: AbortSignal;
-  /** Computes its place among several runs. */
+  /** Computes the progress of a sequence of runs. */
   whole?: (progress: RunProgress) => WholeProgress;
   /** Observes every message. */
   onMessage?: (message: WatchRunResponse) => void;
@@ -29,7 +29,7 @@ export interface FollowOptions {
 /**
  * Shows the run's progress until it settles or the signal aborts.
  *
- * @returns the run as it is then, and the steps that were received
+ * @returns the run's latest state, and the steps received
  */
 export async function follow(
   coordinator: Coordinator,
@@ -47,12 +47,12 @@ export async function follow(
     show();
     if (message.step) steps.push(message.step);
     onMessage?.(message);
-    // No further request once the run has settled: the coordinator may have paused it because it stops itself.
+    // Make no further request once the run has settled: the coordinator may have paused it because it is shutting down.
     if (message.run && isSettled(message.run) && message.run.state !== run.state) {
       reporter.finish();
       return { run: message.run, steps };
     }
-    // A run that had settled before sends nothing but its steps so far.
+    // For a run that had already settled, the stream has only its past steps.
     if (isSettled(run) && (message.step?.step ?? 0) >= run.step) break;
   }
   reporter.finish();

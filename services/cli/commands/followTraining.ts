@@ -1,13 +1,13 @@
-/** A training with its progress on stderr. Ctrl-C stops it after the update in progress. */
+/** Runs a training process with its progress on stderr. Ctrl-C stops it after the update in progress. */
 import { listenForInterrupts } from '../interrupts.js';
 import { runTraining, type Training } from '../processes/training.js';
 import { makeReporter } from '../render/reporter.js';
 import { TrainingProgress, type Units } from '../render/training.js';
 
-/** A training, and how its progress is shown. */
+/** A training process, and how to show its progress. */
 export interface FollowedTraining<Settings> extends Pick<Training<Settings, never>, 'program' | 'settings'> {
   readonly units: Units;
-  /** Whether stdout is for a script: progress is then one line per message. */
+  /** Whether --json is set; progress is then plain lines. */
   readonly json: boolean;
 }
 

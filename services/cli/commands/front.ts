@@ -1,4 +1,4 @@
-/** `gapo front`: trains one policy for each of several preferences, one after the other, and compares them. */
+/** `gapo front`: trains one policy per preference and compares them. */
 import { join } from 'node:path';
 import type { EvaluationReport, Run } from '@gapo/rpc';
 import { writeAtomicallySync } from '@gapo/service';
@@ -30,10 +30,10 @@ interface FrontFlags extends StackFlags {
   json?: true;
 }
 
-/** How long a coordinator that died may take to restart. */
+/** How long a crashed coordinator may take to restart. */
 const restartMs = 15_000;
 
-/** The context of the trainings and evaluations of one front. */
+/** The context of the training runs and evaluations of one front. */
 interface Session {
   coordinator: Coordinator;
   services: RunServices;
@@ -41,7 +41,7 @@ interface Session {
   reporter: Reporter;
   interrupts: Interrupts;
   eta: FrontEta;
-  /** The command that continues it. */
+  /** The command that resumes it. */
   command: string;
 }
 
@@ -109,10 +109,10 @@ async function trainOne(session: Session, { config, words }: PlannedMember, whic
   interrupts.asked.throwIfAborted();
   const run = await takeRun(coordinator, config, dataDirectory, interrupts.asked);
   if (run.state === 'RUN_STATE_SUCCEEDED') {
-    reporter.say(`${which} (${words}): run ${run.id} has finished already`);
+    reporter.say(`${which} (${words}): run ${run.id} is already complete`);
     return run;
   }
-  reporter.say(`${which} (${words}): run ${run.id}${run.step > 0 ? `, from step ${run.step} on` : ''}`);
+  reporter.say(`${which} (${words}): run ${run.id}${run.step > 0 ? `, from step ${run.step}` : ''}`);
   services.tracesOf(run.id);
   const fresh = `gapo train ${config.path}`;
   const whole = eta.whole.bind(eta);
@@ -125,7 +125,7 @@ function evaluateOne(session: Session, id: string): Promise<EvaluationReport> {
   return eta.evaluating(() => evaluate(coordinator, id, reporter, options));
 }
 
-/** Creates Rewarded Soups: averages of the single-objective policies, at the preferences of the front. */
+/** Creates Rewarded Soups: averages of the single-objective policies with the preferences of the front as weights. */
 async function averages(
   session: Session,
   planned: readonly PlannedMember[],
@@ -148,21 +148,19 @@ async function averages(
 /** Creates the command. */
 export function frontCommand(): Command {
   const command = new Command('front')
-    .description(
-      'train one policy for each of several preferences, evaluate them all, and show which are not dominated',
-    )
+    .description('train one policy per preference, evaluate them all, and show which are not dominated')
     .argument('<config>', 'the run configuration, YAML')
-    .addOption(new Option('--preferences <n>', 'preference vectors, spread evenly').default(5).argParser(positive))
     .addOption(
-      new Option('--soup', 'also train one policy for each objective alone, and average them (Rewarded Soups)'),
+      new Option('--preferences <n>', 'number of preference vectors, evenly spaced').default(5).argParser(positive),
     )
+    .addOption(new Option('--soup', 'also train one policy per single objective, and average them (Rewarded Soups)'))
     .addHelpText(
       'after',
       `
-The configuration's \`combine\` is replaced by P-GAPO with each preference (weights, where its method is linear); all else
-is kept. With more than two objectives the preferences are the largest simplex grid of at most that many vectors. Ctrl-C
-pauses; the same command continues, and keeps the runs that are finished. Writes DATA/fronts/NAME-TIME/front.json and
-front.svg, which \`gapo pareto\` shows again.
+Replaces the configuration's \`combine\` by P-GAPO with each preference (or by linear with these weights, if its method is
+linear). With more than two objectives the preferences are the largest simplex grid of at most that many vectors. Ctrl-C
+pauses; the same command resumes and keeps completed runs. Writes DATA/fronts/NAME-TIME/front.json and front.svg, which
+\`gapo pareto\` shows again.
 
 Example:
   gapo front examples/assistant/run.yaml --preferences 5 --soup`,

@@ -53,7 +53,7 @@ async function change(id: string, wanted: ObjectivesChange, what: string, flags:
     const { run, changed, firstStep } = answer;
     const { objectives, preference } = run;
     const inForce = hasNumbers(preference) ? numbersText(preference, objectives) : objectives.join(', ');
-    if (changed) print(`${id}: ${what}; from step ${firstStep} on: ${inForce} (by ${author})`);
+    if (changed) print(`${id}: ${what}; from step ${firstStep}: ${inForce} (by ${author})`);
     else print(`${id}: unchanged: ${inForce}`);
   } finally {
     coordinator.close();
@@ -69,18 +69,23 @@ const idArgument = ['<id>', "the run's id, as `gapo runs` lists it"] as const;
 
 function addCommand(): Command {
   return new Command('add')
-    .description('add an objective to a run, from its next step on')
+    .description('add an objective to a run from its next step')
     .argument(...idArgument)
     .argument('<name>', "the objective's name, as its service describes it")
-    .addOption(new Option('--service <host:port>', 'its address, or its name in REWARD_SERVICES (default: the name)'))
     .addOption(
-      new Option('--on-failure <policy>', 'when a completion has no score (default: pause)').choices(
+      new Option(
+        '--service <host:port>',
+        "its address, or its name in REWARD_SERVICES (default: the objective's name)",
+      ),
+    )
+    .addOption(
+      new Option('--on-failure <policy>', 'what to do when a completion has no score (default: pause)').choices(
         Object.keys(policies),
       ),
     )
     .addOption(new Option('--timeout <seconds>', 'deadline of one call (default: 30)').argParser(seconds))
     .addOption(
-      new Option('--hedge-after <seconds>', 'when an unanswered call is hedged (default: never)').argParser(seconds),
+      new Option('--hedge-after <seconds>', 'when to hedge an unanswered call (default: never)').argParser(seconds),
     )
     .addOption(preferOption())
     .addOption(authorOption())
@@ -89,8 +94,8 @@ function addCommand(): Command {
     .addHelpText(
       'after',
       `
-The service has to describe itself before anything changes. Where the run's method takes a preference, --prefer is required,
-with one number for each resulting objective. The author of the change is recorded. Nothing is restarted.
+The service must answer Describe before anything changes. If the run's method takes a preference, --prefer is required, with
+one number for each resulting objective. The author of the change is recorded. Nothing restarts.
 
 Example:
   gapo objective add assistant-20250101-120000 concise --service 127.0.0.1:50061 --prefer helpful=2,harmless=2,concise=1`,
@@ -100,7 +105,7 @@ Example:
 
 function removeCommand(): Command {
   return new Command('remove')
-    .description('remove an objective from a run, from its next step on')
+    .description('remove an objective from a run from its next step')
     .argument(...idArgument)
     .argument('<name>', "the objective's name")
     .addOption(preferOption())

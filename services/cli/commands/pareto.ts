@@ -44,7 +44,11 @@ async function pareto(given: readonly string[], flags: ParetoFlags): Promise<voi
   print([frontTable(front, analysis), ...(places.length > 0 ? ['', ...places] : [])].join('\n'));
 }
 
-/** Returns the file to show; undefined where runs are given. */
+/**
+ * Returns the file to show; undefined if runs are given.
+ *
+ * @throws UserError if there is no front, or a file and runs are given
+ */
 function frontFile(given: readonly string[], flags: ParetoFlags): string | undefined {
   const [first] = given;
   if (first === undefined) {
@@ -52,7 +56,7 @@ function frontFile(given: readonly string[], flags: ParetoFlags): string | undef
     const newest = newestFront(data);
     if (newest !== undefined) return newest;
     throw new UserError(
-      `there is no front in ${join(data, 'fronts')}: make one with \`gapo front run.yaml\`, or give runs to compare`,
+      `no front in ${join(data, 'fronts')}: create one with \`gapo front run.yaml\`, or give runs to compare`,
     );
   }
   const path = fromHere(first);
@@ -92,12 +96,13 @@ export function paretoCommand(): Command {
     .description('show which policies of a set are not dominated, the hypervolume of each group, and a plot')
     .argument('[front-or-runs...]', 'a front.json, or ids of runs to evaluate (default: the newest front)')
     .addOption(
-      new Option('--svg <file>', 'the file of the plot (default: front.svg beside a front.json, none for runs)'),
+      new Option('--svg <file>', 'where to write the plot (default: front.svg next to a front.json, none for runs)'),
     )
     .addOption(
-      new Option('--reference <list>', 'the reference point of the hypervolume, as helpful=-2,harmless=-1').argParser(
-        assignmentList,
-      ),
+      new Option(
+        '--reference <list>',
+        'the reference point of the hypervolume, such as helpful=-2,harmless=-1',
+      ).argParser(assignmentList),
     )
     .addOption(coordinatorOption())
     .addOption(dataOption())
@@ -106,7 +111,7 @@ export function paretoCommand(): Command {
       'after',
       `
 The default reference point is a tenth of each objective's range below its worst value in the set, so hypervolumes of
-different sets are comparable only with the same --reference.
+different sets compare only with the same --reference.
 
 Example:
   gapo pareto

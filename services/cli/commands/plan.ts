@@ -1,9 +1,9 @@
-/** `gapo plan`: what a run needs, computed from the model's config.json and the run configuration alone. */
+/** `gapo plan`: computes the memory and operations of a run from the model's config.json and the run configuration. */
 import { resolve } from 'node:path';
 import { planOf, readDecoderConfig, type RunExtents } from '@gapo/model';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { readConfigFile } from '../configFile.js';
-import { jsonOption } from '../options/options.js';
+import { atLeast1, jsonOption } from '../options/options.js';
 import { print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
 import { planText } from '../render/plan.js';
@@ -23,12 +23,6 @@ function above0(text: string): number {
   return value;
 }
 
-function tokens(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Expected an integer of at least 1.');
-  return value;
-}
-
 async function plan(path: string, flags: PlanFlags): Promise<void> {
   const { device, promptTokens, teraflops } = flags;
   const { config, baseDirectory } = readConfigFile(fromHere(path));
@@ -40,26 +34,24 @@ async function plan(path: string, flags: PlanFlags): Promise<void> {
   else print(planText(found, run, teraflops));
 }
 
-/** The command. */
+/** Creates the command. */
 export function planCommand(): Command {
   return new Command('plan')
-    .description('what a run needs: memory of every process, operations of a step')
-    .argument('<config>', 'the run configuration, YAML; of its model config.json alone is read')
-    .addOption(new Option('--device <kind>', 'where workers compute').choices(['cpu', 'cuda']).default('cpu'))
+    .description('estimate the memory of every process and the operations of a step')
+    .argument('<config>', 'the run configuration, YAML; its model needs only config.json')
+    .addOption(new Option('--device <kind>', "the workers' device").choices(['cpu', 'cuda']).default('cpu'))
     .addOption(
-      new Option('--prompt-tokens <n>', 'tokens of a prompt (default: 256, or what the context leaves)').argParser(
-        tokens,
-      ),
+      new Option(
+        '--prompt-tokens <n>',
+        'tokens of a prompt (default: 256, or as many as the context leaves room for)',
+      ).argParser(atLeast1),
     )
-    .addOption(
-      new Option('--teraflops <x>', 'what a worker computes in a second, for an estimate of times').argParser(above0),
-    )
+    .addOption(new Option('--teraflops <x>', 'throughput of a worker, to estimate times').argParser(above0))
     .addOption(jsonOption())
     .addHelpText(
       'after',
       `
-Nothing is measured and no weights are needed. Workers beyond the number of shards have nothing to do. Memory is an
-estimate: leave a quarter more.
+Measures nothing and needs no weights. More workers than shards would be idle. Memory is an estimate: leave a quarter more.
 
 Example:
   gapo plan examples/assistant/run.yaml --prompt-tokens 24 --teraflops 0.15`,

@@ -15,7 +15,7 @@ interface PreferFlags {
   json?: true;
 }
 
-/** @throws UserError that names what does not fit the run's objectives */
+/** @throws UserError if the preference has an unknown objective, or lacks one */
 function requireObjectives({ id, objectives }: Run, preference: Readonly<Record<string, number>>): void {
   const all = `its objectives are ${objectives.join(', ')}`;
   for (const name of Object.keys(preference)) {
@@ -28,7 +28,7 @@ function requireObjectives({ id, objectives }: Run, preference: Readonly<Record<
   const missing = objectives.filter((name) => !Object.hasOwn(preference, name));
   if (missing.length > 0) {
     const example = missing.map((name) => `${name}=0.5`).join(' ');
-    throw new UserError(`${missing.join(', ')} has no number: ${all}; give one for each of them, as ${example}`);
+    throw new UserError(`${missing.join(', ')} has no number: ${all}; give one for each, such as ${example}`);
   }
 }
 
@@ -41,7 +41,7 @@ async function prefer(id: string, preference: Record<string, number>, flags: Pre
     if (flags.json) return printMessage('gapo.training.v1.SetPreferenceResponse', changed);
     const { run, firstStep, before } = changed;
     const [was, is] = [numbersText(before, run.objectives), numbersText(run.preference, run.objectives)];
-    print(`${id}: ${was} → ${is}, from step ${firstStep} on (by ${author})`);
+    print(`${id}: ${was} → ${is}, from step ${firstStep} (by ${author})`);
   } finally {
     coordinator.close();
   }
@@ -61,8 +61,8 @@ export function preferCommand(): Command {
     .addHelpText(
       'after',
       `
-The numbers are relative to each other. Methods that take them: \`combine.method\` pgapo (preference) and linear (weights),
-and others with a preference in their configuration.
+Numbers are relative to each other. \`combine.method\` must take them: pgapo (preference), linear (weights), or another method
+with a preference in its configuration.
 
 Example:
   gapo prefer assistant-20250101-120000 helpful=0.7 harmless=0.3`,

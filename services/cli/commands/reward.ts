@@ -18,7 +18,7 @@ interface CheckFlags {
   json?: true;
 }
 
-/** Size of the largest batch that is timed, where the service accepts it. */
+/** The largest batch that is timed, if the service accepts it. */
 const largestBatch = 256;
 
 async function check(target: string, { timeout, seconds, json }: CheckFlags): Promise<void> {
@@ -28,7 +28,7 @@ async function check(target: string, { timeout, seconds, json }: CheckFlags): Pr
   const client = connect('gapo.reward.v1.RewardService', target);
   const deadlineMs = timeout * 1000;
   try {
-    const work = (what: string): void => reporter.work(`asking ${target}: ${what}`);
+    const work = (what: string): void => reporter.work(`checking ${target}: ${what}`);
     const { findings, description } = await conformance({ client, address: target, deadlineMs, signal, work });
     const broken = findings.some(({ verdict }) => verdict === 'fails');
     const speeds: Throughput[] = [];
@@ -53,16 +53,16 @@ async function check(target: string, { timeout, seconds, json }: CheckFlags): Pr
 
 function checkCommand(): Command {
   return new Command('check')
-    .description('call a reward service as a run would, and more, and report whether it keeps the contract')
+    .description('test whether a reward service keeps the contract, and measure its throughput')
     .argument('<address>', 'its address, as host:port', address)
     .addOption(new Option('--timeout <seconds>', 'deadline of one call').default(30).argParser(positive))
-    .addOption(new Option('--seconds <n>', 'how long each batch size is timed').default(2).argParser(positive))
+    .addOption(new Option('--seconds <n>', 'how long to time each batch size').default(2).argParser(positive))
     .addOption(jsonOption())
     .addHelpText(
       'after',
       `
-Looks at the description, the order and number of results, repetition, whether a score depends on the rest of the batch, odd
-and huge texts, limits, and the speed by size of the batch. Exits with 2 where the contract is broken.
+Checks the description, the order and number of results, determinism, independence of the rest of the batch, unusual and huge
+texts, and limits, and measures throughput by batch size. Exits with 2 if the contract is broken.
 
 Example:
   gapo reward check 127.0.0.1:50061`,
@@ -73,7 +73,7 @@ Example:
 /** Creates the command. */
 export function rewardCommand(): Command {
   return new Command('reward')
-    .description('work on reward services')
+    .description('train, serve and check reward services')
     .addHelpText(
       'after',
       '\nExample:\n  gapo reward train pairs.jsonl --scratch tokenizer.json --out models/polite\n  gapo reward serve models/polite\n  gapo reward check 127.0.0.1:50061',

@@ -1,4 +1,4 @@
-/** `gapo reward serve`: one reward service in the foreground, of whatever kind its source is. */
+/** `gapo reward serve`: runs a reward service in the foreground. Its source determines the kind. */
 import { spawn } from 'node:child_process';
 import { rewardEnvironment, servedSource, sourceForms } from '@gapo/config';
 import { UserError } from '@gapo/service';
@@ -14,7 +14,7 @@ interface ServeFlags {
 }
 
 /**
- * The environment of a service that serves what lies at some paths.
+ * Returns the environment of a service that serves the sources at some paths.
  *
  * @throws UserError if one process cannot serve them
  */
@@ -48,7 +48,7 @@ async function serve(
       ...env,
       ...(objective !== undefined && { OBJECTIVE: objective }),
     },
-    // Its own group: a terminal's Ctrl-C reaches this process alone, which then asks the service to stop.
+    // A process group of its own, so that Ctrl-C reaches only this process, which then stops the service.
     detached: true,
   });
   interrupts.asked.addEventListener('abort', () => child.kill('SIGTERM'));
@@ -61,7 +61,7 @@ async function serve(
   if (code !== 0) throw new Exit(code ?? 1);
 }
 
-/** What each kind is served from, and the environment variables that its service reads. */
+/** Describes the source of each kind and the environment variables that its service reads. */
 function kindsText(): string {
   const forms = sourceForms();
   const width = Math.max(...forms.map(({ form }) => form.length));
@@ -73,15 +73,15 @@ function kindsText(): string {
     .join('\n');
 }
 
-/** The command. */
+/** Creates the command. */
 export function rewardServeCommand(): Command {
   return new Command('serve')
     .description('run a reward service in the foreground until Ctrl-C')
-    .argument('<source...>', 'a YAML file, or one or more directories of classifiers')
+    .argument('<source...>', 'a YAML file, or one or more classifier directories')
     .addOption(
       new Option(
         '--listen <host:port>',
-        'where it listens; port 0 takes a free one; further classifiers on the ports after it',
+        'where to listen; port 0 uses a free port; further classifiers use the ports after it',
       )
         .default('127.0.0.1:50061')
         .argParser(address),
@@ -89,13 +89,13 @@ export function rewardServeCommand(): Command {
     .addOption(
       new Option(
         '--objective <name>',
-        "the objective's name, in place of the one that the source states; one for each, separated by commas",
+        "the objective's name instead of the one in the source; for several classifiers separated by commas",
       ),
     )
     .addHelpText(
       'after',
       `
-The source tells the kind. Settings are read from the environment:
+The source determines the kind. Settings come from the environment:
 ${kindsText()}
 services/reward/README.md documents them all.
 

@@ -1,4 +1,4 @@
-/** `gapo reward train`: a reward model from preference pairs, for `gapo reward serve`. */
+/** `gapo reward train`: fits a reward model on preference pairs, for `gapo reward serve`. */
 import { basename, extname } from 'node:path';
 import { fitKeys, fitSettings, type FitSettings } from '@gapo/config';
 import { parseValue, word, UserError, type z } from '@gapo/service';
@@ -33,12 +33,12 @@ function startOf({ from, scratch, loraRank }: RewardTrainFlags): Given['start'] 
   if (from !== undefined && scratch === undefined) return { decoder: fromHere(from) };
   if (scratch === undefined) {
     throw new UserError(
-      'give --from DIRECTORY to start from a decoder, or --scratch TOKENIZER for an embedding bag from nothing',
+      'give --from DIRECTORY to start from a decoder, or --scratch TOKENIZER for an embedding bag from scratch',
     );
   }
-  if (from !== undefined) throw new UserError('--from and --scratch are two starts: give one of them');
+  if (from !== undefined) throw new UserError('--from and --scratch exclude each other: give one of them');
   if (loraRank !== undefined)
-    throw new UserError('--lora-rank belongs to --from: a model from nothing has no adapters');
+    throw new UserError('--lora-rank belongs to --from: a model from scratch has no adapters');
   return { tokenizer: fromHere(scratch) };
 }
 
@@ -46,7 +46,7 @@ function objectiveOf(given: string | undefined, out: string): string {
   const objective = given ?? basename(out);
   if (word.safeParse(objective).success) return objective;
   throw new UserError(
-    `"${objective}" is no name for an objective: give --objective, a word of letters, digits, "-" and "_"`,
+    `"${objective}" is not a valid objective name: give --objective, a word of letters, digits, "-" and "_"`,
   );
 }
 
@@ -67,28 +67,28 @@ async function rewardTrain(data: readonly string[], flags: RewardTrainFlags): Pr
     json: flags.json === true,
   });
   if (quality === null) {
-    note(`stopped after update ${updates}; nothing is written`);
+    note(`stopped after update ${updates}; nothing was written`);
     throw new Exit(exitInterrupted);
   }
   const { out: directory, objective } = settings;
   if (flags.json) printJson({ directory, objective, updates, ...quality });
-  else print(`${rewardQualityText(quality)}\n\n${directory} is written: gapo reward serve ${directory}`);
+  else print(`${rewardQualityText(quality)}\n\nWrote ${directory}. Serve it with \`gapo reward serve ${directory}\`.`);
 }
 
-/** The command. */
+/** Creates the command. */
 export function rewardTrainCommand(): Command {
   const keys = fitKeys;
   return withOptions(
     new Command('train')
       .description('fit a reward model on preference pairs, for gapo reward serve')
       .argument('<data...>', 'files of JSON lines'),
-    new Option('--from <directory>', 'start from a decoder, with a new head'),
+    new Option('--from <directory>', 'start from a decoder with a new head'),
     new Option(
       '--scratch <tokenizer>',
-      "start an embedding bag from nothing but a tokenizer.json, or a model's directory",
+      'train an embedding bag from scratch with a tokenizer.json, or that of a model directory',
     ),
-    new Option('--out <directory>', "where the reward model goes (default: the data's name and -reward, here)"),
-    new Option('--objective <name>', 'what it judges, as its service states it (default: the name of that directory)'),
+    new Option('--out <directory>', "output directory (default: the data's name and -reward)"),
+    new Option('--objective <name>', 'the name of its objective (default: the name of the output directory)'),
     ...adapterOptions(),
     settingOption('--epochs <n>', keys.epochs),
     settingOption('--batch <n>', keys.batch),
@@ -103,15 +103,15 @@ export function rewardTrainCommand(): Command {
     .addHelpText(
       'after',
       `
-A line of the data is one of
+A line of data is one of
   {"prompt": "...", "chosen": "...", "rejected": "..."}
   {"prompt": [{"role": "user", "content": "..."}, ...], "chosen": [{"role": "assistant", ...}], "rejected": [...]}
   {"chosen": [whole conversation], "rejected": [whole conversation]}
 Scores are fitted so that P(chosen) = 1 / (1 + exp(score(rejected) - score(chosen))) (Bradley and Terry 1952).
 
---scratch takes seconds on one core, and is enough where words tell: tone, refusals, forbidden topics. --from is for what
-takes reading: whether an answer fits its prompt. Small decoders need higher rates than the defaults, 1e-3 for a million
-parameters. The same seed and data make the same model, byte for byte. Ctrl-C leaves nothing behind.
+--scratch takes seconds on one core and suffices if words decide: tone, refusals, forbidden topics. Use --from if a score
+depends on meaning: whether an answer fits its prompt. Small decoders need higher learning rates than the default, such as
+1e-3 for a million parameters. The same seed and data give the same model, byte for byte. Ctrl-C writes nothing.
 
 Example:
   gapo reward train pairs.jsonl --scratch models/policy/tokenizer.json --out models/polite

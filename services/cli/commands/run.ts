@@ -1,4 +1,4 @@
-/** `gapo run`: everything at once, from a configuration to a result. `make run` calls it. */
+/** `gapo run`: starts the services, trains, evaluates and reports. `make run` calls it. */
 import type { EvaluationReport } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 import { Command, Option } from 'commander';
@@ -22,10 +22,10 @@ interface RunFlags extends StackFlags, RunChoice {
   keepUp?: true;
 }
 
-/** Sample prompts that the report has. */
+/** Sample prompts in the report. */
 const reportSamples = 24;
 
-/** How long a coordinator that died may take to restart. */
+/** How long a crashed coordinator may take to restart. */
 const restartMs = 15_000;
 
 async function run(configPath: string, flags: RunFlags): Promise<void> {
@@ -46,7 +46,7 @@ async function run(configPath: string, flags: RunFlags): Promise<void> {
     result = await runOn(services, config, flags, reporter, interrupts);
     if (flags.keepUp) {
       show(result);
-      reporter.say(`the services stay up until Ctrl-C, the web page at ${services.state.page}`);
+      reporter.say(`the services stay up until Ctrl-C; the web page is at ${services.state.page}`);
       await aborted(interrupts.asked);
     }
   } catch (error) {
@@ -60,7 +60,7 @@ async function run(configPath: string, flags: RunFlags): Promise<void> {
   if (!flags.keepUp) show(result);
 }
 
-/** Trains, evaluates and writes the report, with services that are up. */
+/** Trains, evaluates and writes the report on running services. */
 async function runOn(
   services: RunServices,
   config: ConfigFile,
@@ -98,7 +98,7 @@ async function evaluateTrained(
   } catch (error) {
     if (!interrupts.asked.aborted) throw error;
     reporter.say(
-      `run ${id} is finished, its evaluation is not: start the services with \`gapo up\` and evaluate with \`gapo eval ${id}\``,
+      `run ${id} is complete, but not its evaluation: start the services with \`gapo up\`, then run \`gapo eval ${id}\``,
     );
     throw new Exit(exitInterrupted);
   }
@@ -107,14 +107,14 @@ async function evaluateTrained(
 /** Creates the command. */
 export function runCommand(): Command {
   const command = new Command('run')
-    .description('start everything, train from a configuration, evaluate, show the result, stop everything')
+    .description('start the services, train, evaluate, show the result, and stop the services')
     .argument('<config>', 'the run configuration, YAML')
     .addHelpText(
       'after',
       `
-Ctrl-C pauses the run after the step in progress; the same command resumes it. Services that \`gapo up\` started with the
-same --data are used and left running. Where no OTEL_* variable is set, traces are written to trace.jsonl beside the
-report. With --json the last line of stdout is one JSON object.
+Ctrl-C pauses the run after the step in progress; the same command resumes it. If \`gapo up\` is running with the same --data,
+its services are used and left running. If no OTEL_* variable is set, traces go to trace.jsonl next to the report. With
+--json the last line of stdout is one JSON object.
 
 Example:
   gapo run examples/assistant/run.yaml --data runs`,
@@ -122,7 +122,7 @@ Example:
   for (const option of stackOptions()) command.addOption(option);
   return command
     .addOption(new Option('--resume', 'resume the unfinished run of this configuration'))
-    .addOption(new Option('--fresh', 'start a new run, whatever is unfinished'))
+    .addOption(new Option('--fresh', 'start a new run even if one is unfinished'))
     .addOption(new Option('--keep-up', 'keep the services running after the result, until Ctrl-C'))
     .addOption(jsonOption())
     .action(run);

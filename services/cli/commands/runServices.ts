@@ -1,4 +1,4 @@
-/** The services that `gapo run` works with: those that `gapo up` left running, or its own, with their traces. */
+/** The services for `gapo run` and `gapo front`: those of a running `gapo up`, or their own. Includes trace collection. */
 import { join } from 'node:path';
 import { UserError } from '@gapo/service';
 import type { Interrupts } from '../interrupts.js';
@@ -10,21 +10,21 @@ import type { Reporter } from '../render/reporter.js';
 import { otelConfigured, otelDestination, startTraceReceiver, type TraceReceiver } from '../trace/receiver.js';
 import { stackOptionsOf } from './up.js';
 
-/** Services and where their traces go. */
+/** Running services and their traces. */
 export interface RunServices {
   readonly state: UpState;
-  /** Traces from now on belong to this run. Returns the file that they are written to; null where they are not written here. */
+  /** Writes traces from now on to the run's trace.jsonl and returns its path; null if they are not collected here. */
   tracesOf(runId: string): string | null;
-  /** Where traces go instead, for people. */
+  /** Describes where traces go instead. */
   readonly otherTraces: string;
-  /** Stops what was started here, and finishes the file of traces. */
+  /** Stops the services that were started here, then closes the trace file. */
   stop(hard: boolean): Promise<void>;
 }
 
 /**
  * Finds or starts the services.
  *
- * @throws UserError where they cannot be started, or another `gapo run` is about to stop them
+ * @throws UserError if they cannot be started, or belong to another `gapo run`, which will stop them
  */
 export async function openServices(
   flags: StackFlags,
@@ -40,12 +40,12 @@ export async function openServices(
     const options = stackOptionsOf(flags, 'run', traces?.env ?? {});
     const stack = await startStack(options, observer, interrupts.asked);
     const { services } = stack.state;
-    reporter.say(`${services.length} services run: ${services.map(({ name }) => name).join(', ')}`);
+    reporter.say(`${services.length} services are running: ${services.map(({ name }) => name).join(', ')}`);
     const stop = async (hard: boolean): Promise<void> => {
       reporter.say('stopping the services ...');
       interrupts.forced.addEventListener('abort', () => void stack.stop(true));
       await stack.stop(hard);
-      // The services send their last spans when they stop.
+      // Services flush their last spans when they stop.
       await traces?.close();
     };
     return {
@@ -72,14 +72,14 @@ function tracesInto(traces: TraceReceiver | undefined, dataDirectory: string): (
 function useServices(state: UpState, reporter: Reporter): RunServices {
   if (state.command === 'run') {
     throw new UserError(
-      `another \`gapo run\` (process ${state.pid}) uses this data directory and stops its services when it is done: wait for it, or give another directory with --data and free ports with --port-base 0 --http-port 0`,
+      `another \`gapo run\` (process ${state.pid}) uses this data directory and will stop its services: wait for it, or give another directory with --data and free ports with --port-base 0 --http-port 0`,
     );
   }
   reporter.say(`using the services that process ${state.pid} started at ${state.started}; they stay up`);
   return {
     state,
     tracesOf: () => null,
-    otherTraces: 'as OTEL_* said when the services were started; not recorded where it said nothing',
+    otherTraces: 'as set by OTEL_* when the services were started; not collected without it',
     stop: () => Promise.resolve(),
   };
 }

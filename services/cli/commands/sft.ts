@@ -1,4 +1,4 @@
-/** `gapo sft`: supervised fine-tuning, which makes the model that alignment starts from. */
+/** `gapo sft`: supervised fine-tuning, for the model that alignment starts from. */
 import { finetuningKeys, finetuningSettings, type FinetuningSettings } from '@gapo/config';
 import { parseValue, type z } from '@gapo/service';
 import type { FinetuningResult } from '@gapo/training';
@@ -36,22 +36,22 @@ async function sft(data: readonly string[], flags: SftFlags): Promise<void> {
     json: flags.json === true,
   });
   if (!end.finished) {
-    note(`stopped after update ${end.updates}; the same command continues from there`);
+    note(`stopped after update ${end.updates}; the same command resumes from there`);
     throw new Exit(exitInterrupted);
   }
   const { event: _, finished: _finished, ...result } = end;
   if (flags.json) printJson({ directory: settings.out, ...result });
-  else print(`${settings.out}: ${resultText(end)}; name it as policy.model in a run configuration`);
+  else print(`${settings.out}: ${resultText(end)}; use it as policy.model in a run configuration`);
 }
 
-/** As `loss 0.812 over the last tenth of the updates, held out 2.104 → 0.951`. */
+/** Formats the result, such as `loss 0.812 over the last tenth of the updates, held out 2.104 → 0.951`. */
 function resultText({ loss, heldOutLosses }: FinetuningResult): string {
   const first = heldOutLosses[0];
   const heldOut = first === undefined ? [] : [`held out ${fixed(first, 3)} → ${fixed(heldOutLosses.at(-1), 3)}`];
   return [`loss ${fixed(loss ?? undefined, 3)} over the last tenth of the updates`, ...heldOut].join(', ');
 }
 
-/** The command. */
+/** Creates the command. */
 export function sftCommand(): Command {
   const keys = finetuningKeys;
   return withOptions(
@@ -78,12 +78,12 @@ export function sftCommand(): Command {
     .addHelpText(
       'after',
       `
-A line of the data is one of
-  {"text": "..."}                                                 learned from its second token on
-  {"prompt": "...", "completion": "..."}                          the completion is learned
-  {"messages": [{"role": "user", "content": "..."}, ...]}         the assistant's turns are learned
-Prompts and conversations go through the model's chat template. The result is a Hugging Face directory with the adapters
-merged into its weights. Ctrl-C stops after the update in progress; the same command continues from there.
+A line of data is one of
+  {"text": "..."}                                                 trained on from the second token
+  {"prompt": "...", "completion": "..."}                          the completion is trained on
+  {"messages": [{"role": "user", "content": "..."}, ...]}         the assistant's turns are trained on
+Prompts and conversations go through the model's chat template. The result is a Hugging Face directory with the
+adapters merged into its weights. Ctrl-C stops after the update in progress; the same command resumes from there.
 
 Example:
   gapo sft dialogues.jsonl --model models/base --out models/assistant --lora-rank 16 --epochs 2`,

@@ -15,7 +15,7 @@ interface SoupFlags {
 
 async function soup(ingredients: Record<string, number>, flags: SoupFlags): Promise<void> {
   if (Object.values(ingredients).every((weight) => weight === 0)) {
-    throw new UserError('every weight is 0: give at least one run a weight over 0, as RUN=0.5');
+    throw new UserError('every weight is 0: give at least one run a positive weight, such as RUN=0.5');
   }
   const coordinator = new Coordinator(coordinatorAddress(flags.coordinator));
   try {
@@ -23,7 +23,7 @@ async function soup(ingredients: Record<string, number>, flags: SoupFlags): Prom
     if (flags.json) printMessage('gapo.training.v1.Run', run);
     else
       print(
-        `${run.id}: the average of ${numbersText(run.ingredients)}; evaluate it with \`gapo eval ${run.id}\`, copy it with \`gapo export ${run.id}\``,
+        `${run.id}: the average of ${numbersText(run.ingredients)}; evaluate it with \`gapo eval ${run.id}\`, export it with \`gapo export ${run.id}\``,
       );
   } finally {
     coordinator.close();
@@ -45,7 +45,7 @@ export function soupCommand(): Command {
     .addHelpText(
       'after',
       `
-The runs must have trained the same tensors of one model from one seed.
+The runs must have trained the same tensors of the same model from the same seed.
 
 Example:
   gapo soup helpful-only-20250101-120000=0.5 harmless-only-20250101-130000=0.5 --id halves`,

@@ -40,14 +40,14 @@ export function trainCommand(): Command {
   return new Command('train')
     .description('create a run on the coordinator that `gapo up` started')
     .argument('<config>', 'the run configuration, YAML')
-    .addOption(new Option('--watch', 'follow the run until it ends; Ctrl-C stops watching and leaves the run alone'))
+    .addOption(new Option('--watch', 'follow the run until it ends; Ctrl-C stops watching, and the run continues'))
     .addOption(new Option('--id <id>', "the run's id (default: its name and the time)"))
     .addOption(coordinatorOption())
     .addOption(dataOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nWith --watch it exits with 2 when the run stops before its last step.\n\nExample:\n  gapo train examples/assistant/run.yaml --watch',
+      '\nWith --watch it exits with 2 if the run stops before its last step.\n\nExample:\n  gapo train examples/assistant/run.yaml --watch',
     )
     .action(train);
 }

@@ -1,4 +1,4 @@
-/** Follows a run to its last step, for `run` and `front`. The first Ctrl-C pauses the run, the second leaves it alone. */
+/** Follows a run to its last step, for `run` and `front`. The first Ctrl-C pauses the run, the second stops following. */
 import { stateWord, type Run, type StepReport } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 import type { Coordinator } from '../client.js';
@@ -7,7 +7,7 @@ import type { Interrupts } from '../interrupts.js';
 import type { Reporter } from '../render/reporter.js';
 import { follow, type FollowOptions } from './follow.js';
 
-/** The commands that error messages name where the run stopped early. */
+/** The commands that error messages suggest if the run stops early. */
 export interface StoppedCommands {
   /** Resumes the run. */
   resume: string;
@@ -18,7 +18,7 @@ export interface StoppedCommands {
 /**
  * Follows the run to its last step.
  *
- * @throws Exit where it was paused, UserError where it stopped for another reason
+ * @throws Exit if Ctrl-C paused it, UserError if it stopped early for another reason
  */
 export async function trainToEnd(
   coordinator: Coordinator,
@@ -29,7 +29,7 @@ export async function trainToEnd(
   whole?: FollowOptions['whole'],
 ): Promise<{ trained: Run; steps: StepReport[] }> {
   const pause = (): void => {
-    reporter.say('pausing after the step in progress; Ctrl-C again stops at once');
+    reporter.say('pausing after the step in progress; press Ctrl-C again to stop immediately');
     coordinator.pauseRun(chosen.id).catch((error: unknown) => {
       reporter.say(error instanceof Error ? error.message : String(error));
     });
@@ -45,7 +45,7 @@ export async function trainToEnd(
   return { trained, steps };
 }
 
-/** The error of a run that stopped early, by Ctrl-C or by itself. */
+/** Returns the error of a run that stopped early, by Ctrl-C or by itself. */
 function stopped(run: Run, commands: StoppedCommands, reporter: Reporter, interrupts: Interrupts): Error {
   const resume = `resume it with \`${commands.resume}\``;
   const where = `step ${run.step} of ${run.totalSteps}`;
@@ -56,7 +56,7 @@ function stopped(run: Run, commands: StoppedCommands, reporter: Reporter, interr
   return stoppedEarly(run, run.state === 'RUN_STATE_CANCELLED' ? `start again with \`${commands.fresh}\`` : resume);
 }
 
-/** Returns the error of a run that stopped before its last step. @param next what to do about it */
+/** Returns the error of a run that stopped before its last step. @param next what to do */
 export function stoppedEarly({ id, state, reason, step, totalSteps }: Run, next: string): UserError {
   const word = stateWord(state);
   const ended = state === 'RUN_STATE_FAILED' ? word : state === 'RUN_STATE_CANCELLED' ? `was ${word}` : `is ${word}`;
@@ -64,7 +64,7 @@ export function stoppedEarly({ id, state, reason, step, totalSteps }: Run, next:
   return new UserError(`run ${id} ${ended} at step ${step} of ${totalSteps}${why}; ${next}`);
 }
 
-/** Whether an error says that work was abandoned because its signal was aborted. */
+/** Whether an error means that work was aborted by its signal. */
 export function isAbort(error: unknown): boolean {
   return error instanceof Error && (error.name === 'AbortError' || (error as { code?: unknown }).code === 'CANCELLED');
 }

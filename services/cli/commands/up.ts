@@ -1,4 +1,4 @@
-/** `gapo up`: all services of this machine as processes, until Ctrl-C. */
+/** `gapo up`: runs all services as processes of this machine until Ctrl-C. */
 import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import { exitInterrupted, Exit } from '../exit.js';
@@ -9,7 +9,7 @@ import { runningStack, startStack, type StackOptions } from '../processes/stack.
 import { fromHere } from '../project.js';
 import { servicesTable } from '../render/services.js';
 
-/** The options of the services as the processes take them. */
+/** Converts command line flags to the options of the services. */
 export function stackOptionsOf(
   flags: StackFlags,
   command: StackOptions['command'],
@@ -29,7 +29,7 @@ export function stackOptionsOf(
   };
 }
 
-/** Threads of each of some workers that work at the same time; one alone, or one that THREADS speaks of, needs no telling. */
+/** Returns the threads of each of several concurrent workers; undefined for a single one, or if THREADS is set. */
 function threadsOf(workers: number): number | undefined {
   if (workers === 1 || process.env['THREADS'] !== undefined) return undefined;
   return Math.max(1, Math.floor(availableParallelism() / workers));
@@ -66,16 +66,16 @@ async function up(flags: StackFlags & { json?: true }): Promise<void> {
   }
 }
 
-/** The command. */
+/** Creates the command. */
 export function upCommand(): Command {
   const command = new Command('up')
-    .description('start all services of this machine, as processes, and keep them running until Ctrl-C')
+    .description('run all services as processes of this machine until Ctrl-C')
     .addHelpText(
       'after',
       `
-Starts, in this order: nats-server (NATS_URL names another), the reward services of the file, rollout and gradient
-workers, the coordinator, the gateway with the web page. A service that dies is started again. Other commands that are
-called in this directory find the coordinator by themselves, unless --data is given: then name it with --coordinator.
+Starts, in this order: nats-server (unless NATS_URL is set), the reward services and the rollout and gradient workers, the
+coordinator, and the gateway with the web page. A service that exits is restarted with backoff. Commands in the same
+directory find the coordinator; with another --data, name it with --coordinator.
 
 Example:
   gapo up --rewards examples/assistant/rewards.yaml --gradient-workers 2`,

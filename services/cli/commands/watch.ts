@@ -11,9 +11,9 @@ import { follow } from './follow.js';
 import { stoppedEarly } from './trainToEnd.js';
 
 /**
- * Follows a run until it stops by itself. With `json` every message is a line of stdout; the last line is the run as it ended.
+ * Follows a run until it ends. With `json` every message is a line of stdout, and the last line is the run's final state.
  *
- * @throws UserError where the run stopped before its last step; Exit at Ctrl-C, which leaves the run alone
+ * @throws UserError if the run stopped before its last step; Exit at Ctrl-C, after which the run continues
  */
 export async function watchUntilSettled(coordinator: Coordinator, run: Run, json: boolean): Promise<void> {
   const interrupts = listenForInterrupts();
@@ -39,7 +39,7 @@ export async function watchUntilSettled(coordinator: Coordinator, run: Run, json
   }
 }
 
-/** What to do about a run that stopped early. */
+/** Returns what to do about a run that stopped early. */
 function nextOf({ id, state, checkpoint }: Run): string {
   if (state !== 'RUN_STATE_CANCELLED') return `resume it with \`gapo resume ${id}\``;
   return checkpoint === '' ? 'it has no checkpoint' : `its checkpoint is ${checkpoint}`;
@@ -48,13 +48,13 @@ function nextOf({ id, state, checkpoint }: Run): string {
 /** Creates the command. */
 export function watchCommand(): Command {
   return new Command('watch')
-    .description('follow a run until it ends; Ctrl-C stops watching and leaves the run alone')
+    .description('follow a run until it ends; Ctrl-C stops watching, and the run continues')
     .argument('<id>', "the run's id, as `gapo runs` lists it")
     .addOption(coordinatorOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nExits with 0 when the run has taken its last step, with 2 when it stops earlier. With --json every line is an event of the\nrun: {run}, {step} or {progress}.\n\nExample:\n  gapo watch assistant-20250101-120000',
+      '\nExits with 0 after the last step, and with 2 if the run stops earlier. With --json every line is one message: {run}, {step}\nor {progress}.\n\nExample:\n  gapo watch assistant-20250101-120000',
     )
     .action(async (id: string, flags: { coordinator?: string; json?: true }) => {
       const coordinator = new Coordinator(coordinatorAddress(flags.coordinator));

@@ -1,43 +1,43 @@
-/** Whether a reward service keeps the contract of docs/rewards.md: asked over its real address, judged by its answers alone. */
+/** Tests whether a reward service keeps the contract of docs/rewards.md, through its network address only. */
 import { checkHealth, retry, RpcError, type Client, type DescribeResponse, type Item, type Result } from '@gapo/rpc';
-import { itemsOf, odd, ordinary, type Exchange } from './probes.js';
+import { itemsOf, ordinary, ordinaryItems, unusual } from './probes.js';
 
-/** One thing that was looked at. */
+/** The result of one check. */
 export interface Finding {
   readonly what: string;
-  /** `fails`: the contract is broken; `note`: it is kept, and something is worth knowing. */
+  /** `fails`: the contract is broken; `note`: it is kept, but something is worth knowing. */
   readonly verdict: 'ok' | 'note' | 'fails';
   /** What was found. */
   readonly found: string;
-  /** What to do; empty where nothing. */
-  readonly mend: string;
+  /** How to fix it; empty if there is nothing to fix. */
+  readonly fix: string;
 }
 
-/** A service that is checked. */
+/** The service under test. */
 export interface Checked {
   readonly client: Client<'gapo.reward.v1.RewardService'>;
   readonly address: string;
-  /** The longest that one call may take. */
+  /** The deadline of one call. */
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
-  /** Told what is being looked at. */
+  /** Observes which check is running. */
   readonly work: (what: string) => void;
 }
 
-const ok = (what: string, found: string): Finding => ({ what, verdict: 'ok', found, mend: '' });
-const note = (what: string, found: string, mend = ''): Finding => ({ what, verdict: 'note', found, mend });
-const fails = (what: string, found: string, mend: string): Finding => ({ what, verdict: 'fails', found, mend });
+const ok = (what: string, found: string): Finding => ({ what, verdict: 'ok', found, fix: '' });
+const note = (what: string, found: string, fix = ''): Finding => ({ what, verdict: 'note', found, fix });
+const fails = (what: string, found: string, fix: string): Finding => ({ what, verdict: 'fails', found, fix });
 
-/** A service that was started a moment ago is waited for some seconds. */
-const justStarted = { attempts: 5, baseDelayMs: 250, maxDelayMs: 2000 };
+/** A service that was only just started gets some seconds to become ready. */
+const startupRetry = { attempts: 5, baseDelayMs: 250, maxDelayMs: 2000 };
 
-/** Batches that Describe's limit does not settle are as large as this. */
+/** The largest batch in a check, and the batch size if Describe states no limit. */
 const unlimitedBatch = 64;
 
 /**
- * Checks everything. What the service does wrong is a finding, never an error.
+ * Runs all checks. A misbehaving service results in findings, never in an error.
  *
- * @returns the findings, and the description where there is one
+ * @returns the findings, and the description if the service returned one
  */
 export async function conformance(
   checked: Checked,
@@ -46,17 +46,17 @@ export async function conformance(
   checked.work('Describe');
   let description: DescribeResponse;
   try {
-    description = await retry(() => client.Describe({}, { deadlineMs, signal }), { ...justStarted, signal });
+    description = await retry(() => client.Describe({}, { deadlineMs, signal }), { ...startupRetry, signal });
   } catch (error) {
     signal.throwIfAborted();
-    const mend = 'start the service, or correct the address; it must implement gapo.reward.v1.RewardService';
-    return { findings: [fails('Describe', wordsOf(error), mend)], description: undefined };
+    const fix = 'start the service, or correct the address; it must implement gapo.reward.v1.RewardService';
+    return { findings: [fails('Describe', wordsOf(error), fix)], description: undefined };
   }
   const findings = [await healthFinding(checked), ...descriptionFindings(description)];
   const size = Math.min(description.maxBatch || unlimitedBatch, unlimitedBatch);
-  for (const look of [scores, repeats, order, company, oddTexts, limits]) {
+  for (const check of [scores, repeats, order, batches, unusualTexts, limits]) {
     signal.throwIfAborted();
-    findings.push(...(await look(checked, description, size)));
+    findings.push(...(await check(checked, description, size)));
   }
   return { findings, description };
 }
@@ -67,8 +67,8 @@ async function healthFinding({ address, deadlineMs }: Checked): Promise<Finding>
     if (status === 'SERVING') return ok('health', 'SERVING');
     return fails('health', status, 'answer SERVING to grpc.health.v1.Health/Check while the service can score');
   } catch (error) {
-    const mend = 'serve grpc.health.v1.Health: Kubernetes and the command line look there';
-    return note('health', wordsOf(error), mend);
+    const fix = 'serve grpc.health.v1.Health, which Kubernetes and gapo use as readiness probe';
+    return note('health', wordsOf(error), fix);
   }
 }
 
@@ -77,49 +77,48 @@ function descriptionFindings(description: DescribeResponse): Finding[] {
   const findings = [
     objective === ''
       ? fails('objective', 'no name', 'name the objective in Describe')
-      : ok('objective', `${objective}, ${description.model || 'by an unnamed model'}`),
+      : ok('objective', `${objective}, ${description.model || 'unnamed model'}`),
     version === ''
-      ? note('version', 'none: its scores are never remembered', 'give one that changes whenever scores may')
+      ? note('version', 'none: its scores are never cached', 'state a version that changes whenever scores may change')
       : ok('version', version),
     maxBatch === 0
-      ? note('max_batch', `none: batches of ${unlimitedBatch} are sent`, 'say how many items a call may have')
+      ? note('max_batch', `none: batches of ${unlimitedBatch} are sent`, 'state the maximum number of items per call')
       : ok('max_batch', String(maxBatch)),
   ];
   if (orientation === 'ORIENTATION_UNSPECIFIED')
-    findings.push(note('orientation', 'not said: more is taken to be better', 'say which it is'));
+    findings.push(note('orientation', 'not stated: higher is assumed to be better', 'state it in Describe'));
   const ends = [minimum, threshold, maximum].filter((value) => value !== undefined);
   const broken =
     ends.some((value) => !Number.isFinite(value)) || ends.some((value, i) => value < (ends[i - 1] ?? value));
   if (broken) {
     const found = `minimum ${minimum ?? 'none'}, threshold ${threshold ?? 'none'}, maximum ${maximum ?? 'none'}`;
-    findings.push(fails('range', found, 'finite numbers, minimum ≤ threshold ≤ maximum'));
+    findings.push(fails('range', found, 'state finite numbers with minimum ≤ threshold ≤ maximum'));
   }
   return findings;
 }
 
 async function scores(checked: Checked, { minimum, maximum }: DescribeResponse, size: number): Promise<Finding[]> {
   const items = itemsOf(ordinary);
-  const { results, problem } = await ask(checked, 'ordinary exchanges', items, size);
-  if (results === undefined) return [fails('scores', problem, 'answer every item, in order, with its id')];
+  const { results, problem } = await score(checked, 'ordinary exchanges', items, size);
+  if (results === undefined) return [fails('scores', problem, 'return one result per item, in order, with its id')];
   const failed = results.filter(({ outcome }) => outcome === 'error');
   const values = results.flatMap(({ score, outcome }) => (outcome === 'score' && score !== undefined ? [score] : []));
   const bad = values.filter((value) => !Number.isFinite(value));
   if (bad.length > 0)
-    return [fails('scores', `${bad.length} of ${items.length} are ${bad[0]}`, 'give such an item an error')];
+    return [fails('scores', `${bad.length} of ${items.length} are ${bad[0]}`, 'return an error for such an item')];
   if (failed.length > 0) {
-    const found = `${failed.length} of ${items.length} ordinary exchanges have none: ${failed[0]!.error?.message ?? ''}`;
-    return [fails('scores', found, 'mend what the error says: a policy ordinarily says such things')];
+    const reason = failed[0]?.error?.message ?? '';
+    const found = `${failed.length} of ${items.length} ordinary exchanges have none: ${reason}`;
+    return [fails('scores', found, 'fix the reported error: these are texts that policies produce all the time')];
   }
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const range = `${low.toPrecision(4)} to ${high.toPrecision(4)} over ${values.length} exchanges`;
   const findings = [
-    low === high
-      ? note('scores', `all are ${low}`, 'a reward that does not tell completions apart teaches nothing')
-      : ok('scores', range),
+    low === high ? note('scores', `all are ${low}`, 'a constant reward gives no training signal') : ok('scores', range),
   ];
   if (low < (minimum ?? -Infinity) || high > (maximum ?? Infinity)) {
     findings.push(
-      fails('range', `scores from ${low} to ${high}`, `keep within minimum and maximum, or do not state them`),
+      fails('range', `scores from ${low} to ${high}`, 'keep scores within minimum and maximum, or do not state them'),
     );
   }
   return findings;
@@ -128,51 +127,58 @@ async function scores(checked: Checked, { minimum, maximum }: DescribeResponse, 
 async function repeats(checked: Checked, _: DescribeResponse, size: number): Promise<Finding[]> {
   const items = itemsOf(ordinary.slice(0, size));
   const [first, second] = [
-    await ask(checked, 'repetition', items, size),
-    await ask(checked, 'repetition', items, size),
+    await score(checked, 'repetition', items, size),
+    await score(checked, 'repetition', items, size),
   ];
   return [
-    compared('the same batch again', first, second, 'fix seeds, or give a mean: a run repeats only if rewards do'),
+    compared('the same batch twice', first, second, 'fix the seeds, or average: runs reproduce only if rewards do'),
   ];
 }
 
 async function order(checked: Checked, _: DescribeResponse, size: number): Promise<Finding[]> {
   const items = itemsOf(ordinary.slice(0, size));
-  const forth = await ask(checked, 'order', items, size);
-  const back = await ask(checked, 'order', items.toReversed(), size);
-  const turned = back.results && { ...back, results: back.results.toReversed() };
+  const forth = await score(checked, 'order', items, size);
+  const back = await score(checked, 'order', items.toReversed(), size);
+  const restored = back.results && { ...back, results: back.results.toReversed() };
   return [
-    compared('the batch in reverse', forth, turned ?? back, 'give results in the order of the items, by their ids'),
+    compared(
+      'the batch in reverse',
+      forth,
+      restored ?? back,
+      'return results in the order of the items, with their ids',
+    ),
   ];
 }
 
-async function company(checked: Checked, _: DescribeResponse, size: number): Promise<Finding[]> {
+async function batches(checked: Checked, _: DescribeResponse, size: number): Promise<Finding[]> {
   const items = itemsOf(ordinary.slice(0, Math.min(size, 16)));
-  const together = await ask(checked, 'batches', items, size);
-  const alone = await ask(checked, 'batches', items, 1);
-  return [compared('each item alone', together, alone, 'padding and batch must not change a score: mask them')];
+  const together = await score(checked, 'batches', items, size);
+  const alone = await score(checked, 'batches', items, 1);
+  return [
+    compared('each item alone', together, alone, 'mask padding: a score must not depend on the rest of the batch'),
+  ];
 }
 
-async function oddTexts(checked: Checked): Promise<Finding[]> {
+async function unusualTexts(checked: Checked): Promise<Finding[]> {
   const findings: Finding[] = [];
   const refused = new Map<string, string[]>();
-  for (const { what, ...exchange } of odd) {
-    const mend = 'give the item a score or an error of its own, and keep answering';
-    const { results, problem } = await ask(checked, what, itemsOf([exchange]), 1);
+  for (const { what, ...exchange } of unusual) {
+    const fix = 'return a score or an error for the item, and keep serving';
+    const { results, problem } = await score(checked, what, itemsOf([exchange]), 1);
     const [result] = results ?? [];
-    if (result === undefined) findings.push(fails(what, problem, mend));
+    if (result === undefined) findings.push(fails(what, problem, fix));
     else if (result.outcome === 'error') {
       const reason = result.error?.message ?? '';
       refused.set(reason, [...(refused.get(reason) ?? []), what]);
-    } else if (!Number.isFinite(result.score)) findings.push(fails(what, `the score is ${result.score}`, mend));
+    } else if (!Number.isFinite(result.score)) findings.push(fails(what, `the score is ${result.score}`, fix));
   }
   if (refused.size > 0) {
     const reasons = [...refused].map(([reason, texts]) => `${texts.join(', ')} (${reason})`);
-    const mend = 'completions like these pause a run whose onFailure is pause: score them if they can be scored';
-    findings.push(note('odd texts', `no score for ${reasons.join('; ')}`, mend));
+    const fix = 'completions like these pause a run whose onFailure is pause: score them if possible';
+    findings.push(note('unusual texts', `no score for ${reasons.join('; ')}`, fix));
   }
   const bad = [...refused.values()].flat().length + findings.filter(({ verdict }) => verdict === 'fails').length;
-  return [ok('odd texts', `${odd.length - bad} of ${odd.length} have scores`), ...findings];
+  return [ok('unusual texts', `${unusual.length - bad} of ${unusual.length} have scores`), ...findings];
 }
 
 async function limits(checked: Checked, { maxBatch }: DescribeResponse): Promise<Finding[]> {
@@ -188,35 +194,32 @@ async function limits(checked: Checked, { maxBatch }: DescribeResponse): Promise
   checked.work('limits');
   const findings: Finding[] = [];
   const none = await call([]);
-  if (none instanceof RpcError) findings.push(note('an empty batch', `${none.code}`, 'answer it with no results'));
+  if (none instanceof RpcError) findings.push(note('an empty batch', none.code, 'return an empty list of results'));
   if (maxBatch > 0 && maxBatch <= 4096) {
-    const many = Array.from({ length: maxBatch + 1 }, (_, i): Exchange => ordinary[i % ordinary.length]!);
-    const answer = await call(itemsOf(many));
+    const answer = await call(ordinaryItems(maxBatch + 1));
     const refuses = answer instanceof RpcError && answer.code === 'INVALID_ARGUMENT';
     const found = answer instanceof RpcError ? `${answer.code}: ${answer.details}` : `${answer.length} results`;
     findings.push(
       refuses
         ? ok('one item too many', 'INVALID_ARGUMENT')
-        : note('one item too many', found, 'refuse it as INVALID_ARGUMENT'),
+        : note('one item too many', found, 'reject it with INVALID_ARGUMENT'),
     );
   }
   const after = await call(itemsOf(ordinary.slice(0, 1)));
   if (after instanceof RpcError)
-    findings.push(
-      fails('afterwards', `${after.code}: ${after.details}`, 'no request may stop the service from answering'),
-    );
+    findings.push(fails('afterwards', `${after.code}: ${after.details}`, 'keep serving after any request'));
   return findings;
 }
 
 interface Answer {
-  /** One for each item, in order; undefined where the service did not give that. */
+  /** One per item, in order; undefined if the service returned anything else. */
   readonly results?: readonly Result[];
-  /** What it did instead. */
+  /** What it returned instead. */
   readonly problem: string;
 }
 
-/** Asks for scores in batches of at most `size`. */
-async function ask(
+/** Scores items in batches of at most `size`. */
+async function score(
   { client, deadlineMs, signal, work }: Checked,
   what: string,
   items: readonly Item[],
@@ -231,9 +234,10 @@ async function ask(
       if (response.results.length !== batch.length) {
         return { problem: `${response.results.length} results for ${batch.length} items` };
       }
-      const odd = response.results.findIndex(({ id }, i) => id !== batch[i]!.id);
-      if (odd >= 0)
-        return { problem: `result ${odd} is for "${response.results[odd]!.id}", expected "${batch[odd]!.id}"` };
+      for (const [i, { id }] of response.results.entries()) {
+        const expected = batch[i]?.id ?? '';
+        if (id !== expected) return { problem: `result ${i} is for "${id}", expected "${expected}"` };
+      }
       results.push(...response.results);
     } catch (error) {
       signal.throwIfAborted();
@@ -243,20 +247,20 @@ async function ask(
   return { results, problem: '' };
 }
 
-/** Differences up to this are those of float32 sums in another order. */
+/** The largest difference that float32 sums in another order explain. */
 const rounding = 1e-5;
 
-function compared(what: string, first: Answer, second: Answer, mend: string): Finding {
+function compared(what: string, first: Answer, second: Answer, fix: string): Finding {
   const problem = first.problem || second.problem;
-  if (first.results === undefined || second.results === undefined) return fails(what, problem, mend);
+  if (first.results === undefined || second.results === undefined) return fails(what, problem, fix);
   const gaps = first.results.map(({ score = NaN }, i) => Math.abs(score - (second.results?.[i]?.score ?? NaN)));
   const known = gaps.filter((gap) => !Number.isNaN(gap));
   if (known.length === 0) return note(what, 'no scores to compare');
   const largest = Math.max(0, ...known);
-  if (largest === 0) return ok(what, `${known.length} scores are the same, bit for bit`);
+  if (largest === 0) return ok(what, `${known.length} scores are equal, bit for bit`);
   const found = `scores differ by up to ${largest.toPrecision(3)}`;
-  if (largest <= rounding) return note(what, found, 'a run is repeated bit for bit only with the same batches');
-  return fails(what, found, mend);
+  if (largest <= rounding) return note(what, found, 'runs reproduce bit for bit only with the same batches');
+  return fails(what, found, fix);
 }
 
 function wordsOf(error: unknown): string {

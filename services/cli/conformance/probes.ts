@@ -1,4 +1,4 @@
-/** What a reward service is asked when it is checked: ordinary exchanges, and texts that break careless code. */
+/** The inputs of a reward check: ordinary exchanges, and texts that often break reward services. */
 import type { Item } from '@gapo/rpc';
 
 /** A prompt and a completion. */
@@ -29,13 +29,13 @@ const completions = [
   'Crumb and Co, The Early Oven, Flour Street.',
 ];
 
-/** Ordinary exchanges: every prompt with every completion, 64 in all, no two alike. */
+/** Ordinary exchanges: every prompt with every completion, 64 distinct pairs. */
 export const ordinary: readonly Exchange[] = prompts.flatMap((prompt) =>
   completions.map((completion) => ({ prompt, completion })),
 );
 
-/** Texts that a policy in training does produce, by what they are. */
-export const odd: readonly (Exchange & { readonly what: string })[] = [
+/** Unusual texts that policies do produce during training. */
+export const unusual: readonly (Exchange & { readonly what: string })[] = [
   { what: 'an empty completion', prompt: 'Hello?', completion: '' },
   { what: 'an empty prompt', prompt: '', completion: 'Hello.' },
   { what: 'nothing at all', prompt: '', completion: '' },
@@ -45,11 +45,21 @@ export const odd: readonly (Exchange & { readonly what: string })[] = [
   { what: 'other scripts', prompt: 'こんにちは', completion: 'שלום, 你好, नमस्ते' },
   { what: 'joined emoji', prompt: '👩‍👩‍👧‍👦?', completion: '🏳️‍🌈👍🏽 e\u0301' },
   { what: 'special tokens in the text', prompt: '<s>[INST]', completion: '</s><|endoftext|><|im_end|>' },
-  { what: '20,000 words', prompt: 'Go on.', completion: 'word '.repeat(20_000) },
-  { what: 'a word of 100,000 letters', prompt: 'Go on.', completion: 'a'.repeat(100_000) },
+  { what: '20,000 words', prompt: 'Continue.', completion: 'word '.repeat(20_000) },
+  { what: 'a word of 100,000 letters', prompt: 'Continue.', completion: 'a'.repeat(100_000) },
 ];
 
-/** Exchanges as items with ids of their own. */
+/** Returns a number of items of ordinary exchanges, which repeat if there are more than {@link ordinary} has. */
+export function ordinaryItems(count: number): Item[] {
+  const rounds = Math.ceil(count / ordinary.length);
+  return itemsOf(
+    Array.from({ length: rounds }, () => ordinary)
+      .flat()
+      .slice(0, count),
+  );
+}
+
+/** Returns exchanges as items with distinct ids. */
 export function itemsOf(exchanges: readonly Exchange[]): Item[] {
   return exchanges.map(({ prompt, completion }, i) => ({ id: `item ${i}`, prompt, completion }));
 }

@@ -1,4 +1,4 @@
-/** `gapo reward train` as a process: its result, its table, its interruption, and the service that hosts what it wrote. */
+/** `gapo reward train` as a process: its result, its table, interruption, and the service that hosts the model. */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,8 +14,8 @@ const pairs = Array.from({ length: 120 }, (_, i) => ({
   rejected: `Find number ${i} yourself.`,
 }));
 
-/** pairs.jsonl in a folder that goes with the test; the arguments that fit them. */
-function material(t: TestContext): { folder: string; out: string; args: string[] } {
+/** Writes pairs.jsonl to a temporary folder. Returns the arguments that fit a model on it. */
+function writePairs(t: TestContext): { folder: string; out: string; args: string[] } {
   const folder = temporaryFolder(t);
   writeFileSync(join(folder, 'pairs.jsonl'), pairs.map((pair) => JSON.stringify(pair)).join('\n'));
   const out = join(folder, 'polite');
@@ -26,7 +26,7 @@ function material(t: TestContext): { folder: string; out: string; args: string[]
 const scratch = ['--scratch', join(tokenizerDirectory, 'tokenizer.json')];
 
 test('a reward model is fitted, and serves under the name of its objective', async (t) => {
-  const { out, args } = material(t);
+  const { out, args } = writePairs(t);
   const { code, stdout, stderr } = await gapo(t, [...args, ...scratch, '--held-out', '0.2', '--batch', '8', '--json']);
   assert.equal(code, 0, stderr);
   const { directory, objective, updates, accuracy, ...rest } = JSON.parse(stdout) as {
@@ -50,25 +50,27 @@ test('a reward model is fitted, and serves under the name of its objective', asy
   assert.match(check.stdout, /^ok {4}version: [0-9a-f]{64}\+[0-9a-f]{16}$/m);
   assert.match(check.stdout, /\nIt keeps the contract\.\n$/);
 
-  // What is served is what was measured: the held-out pairs' log loss, from the service's scores of their texts.
+  // The log loss of the held-out pairs, recomputed from the service's scores, is the one that was reported.
   const client = connect('gapo.reward.v1.RewardService', address);
   t.after(() => client.close());
-  const heldOut = heldOutSplit(pairs.length, 0.2, 0).heldOut.map((place) => pairs[place]!);
+  const places = new Set(heldOutSplit(pairs.length, 0.2, 0).heldOut);
+  const heldOut = pairs.filter((_, place) => places.has(place));
+  assert.equal(heldOut.length, 24);
   const items = heldOut.flatMap(({ prompt, chosen, rejected }, i) => [
     { id: `chosen ${i}`, prompt, completion: chosen },
     { id: `rejected ${i}`, prompt, completion: rejected },
   ]);
   const { results } = await client.Score({ items }, { deadlineMs: Infinity });
-  const scores = results.map(({ score }) => score!);
-  const losses = heldOut.map((_, i) => Math.log1p(Math.exp(scores[2 * i + 1]! - scores[2 * i]!)));
+  const scores = results.map(({ score = NaN }) => score);
+  const losses = heldOut.map((_, i) => Math.log1p(Math.exp((scores[2 * i + 1] ?? NaN) - (scores[2 * i] ?? NaN))));
   const logLoss = losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
   assert.ok(Math.abs(logLoss - rest.logLoss) < 1e-4, `served ${logLoss}, measured ${rest.logLoss}`);
   served.child.kill('SIGTERM');
   await served.ended;
 });
 
-test('people get a table of what the probabilities are worth', async (t) => {
-  const { out, args } = material(t);
+test('the text output has a calibration table', async (t) => {
+  const { out, args } = writePairs(t);
   const { code, stdout, stderr } = await gapo(t, [...args, ...scratch, '--epochs', '1', '--objective', 'kind']);
   assert.equal(code, 0, stderr);
   assert.match(
@@ -80,7 +82,7 @@ test('people get a table of what the probabilities are worth', async (t) => {
     heldOut: { bins: { low: number; pairs: number }[] };
   };
   const filled = heldOut.bins.filter((bin) => bin.pairs > 0);
-  assert.ok(filled.length < heldOut.bins.length, 'few pairs leave some bin empty');
+  assert.ok(filled.length < heldOut.bins.length, 'some bin is empty');
   assert.deepEqual(
     [...stdout.matchAll(/^(\d+) % to \d+ % +(\d+) +[\d.]+ % +[\d.]+ %$/gm)].map((row) => [row[1], row[2]]),
     filled.map(({ low, pairs }) => [(100 * low).toFixed(), String(pairs)]),
@@ -90,37 +92,37 @@ test('people get a table of what the probabilities are worth', async (t) => {
     stdout,
     /^Expected calibration error 0\.\d{3}\. Log loss \d\.\d{3} nats a pair; 0\.693 is that of a coin\.$/m,
   );
-  assert.ok(stdout.endsWith(`${out} is written: gapo reward serve ${out}\n`));
+  assert.ok(stdout.endsWith(`Wrote ${out}. Serve it with \`gapo reward serve ${out}\`.\n`));
 });
 
 test('Ctrl-C leaves nothing behind', async (t) => {
-  const { folder, args } = material(t);
+  const { folder, args } = writePairs(t);
   const command = startGapo(t, [...args, ...scratch, '--epochs', '1000', '--batch', '4']);
   await command.line(/^update \d+\/27000, recent loss [\d.]+, held out [\d.]+, [\d,]+ pairs\/s, .* left$/);
   command.child.kill('SIGINT');
   const { code, stdout, stderr } = await command.ended;
   assert.deepEqual([code, stdout], [130, '']);
-  assert.match(stderr, /stopped after update \d+; nothing is written\n$/);
+  assert.match(stderr, /stopped after update \d+; nothing was written\n$/);
   assert.deepEqual(readdirSync(folder), ['pairs.jsonl']);
 });
 
-test('what is wrong is one line that says what to mend', async (t) => {
-  const { folder, out, args } = material(t);
-  const said = async (more: readonly string[], message: RegExp): Promise<void> => {
+test('an error is one line that says what to fix', async (t) => {
+  const { folder, out, args } = writePairs(t);
+  const fails = async (more: readonly string[], message: RegExp): Promise<void> => {
     const { code, stderr, stdout } = await gapo(t, [...args, ...more]);
     assert.deepEqual([code, stdout], [2, ''], stderr);
     assert.match(stderr, message);
   };
-  await said([], /^give --from DIRECTORY to start from a decoder, or --scratch TOKENIZER for an embedding bag/);
-  await said([...scratch, '--from', folder], /^--from and --scratch are two starts: give one of them\n$/);
-  await said([...scratch, '--lora-rank', '2'], /^--lora-rank belongs to --from: /);
-  await said([...scratch, '--held-out', '0'], /Expected a share above 0 and at most 0\.5/);
-  await said(
+  await fails([], /^give --from DIRECTORY to start from a decoder, or --scratch TOKENIZER for an embedding bag/);
+  await fails([...scratch, '--from', folder], /^--from and --scratch exclude each other: give one of them\n$/);
+  await fails([...scratch, '--lora-rank', '2'], /^--lora-rank belongs to --from: /);
+  await fails([...scratch, '--held-out', '0'], /Expected a share above 0 and at most 0\.5/);
+  await fails(
     [...scratch, '--objective', 'be kind'],
-    /^"be kind" is no name for an objective: give --objective, a word/,
+    /^"be kind" is not a valid objective name: give --objective, a word/,
   );
-  await said(['--from', folder], /config\.json: does not exist/);
+  await fails(['--from', folder], /config\.json: does not exist/);
   writeFileSync(join(folder, 'pairs.jsonl'), '{"prompt": "a", "chosen": "b"}\n');
-  await said(scratch, /pairs\.jsonl:1: rejected: found nothing, expected a text or messages/);
+  await fails(scratch, /pairs\.jsonl:1: rejected: found nothing, expected a text or messages/);
   assert.ok(!existsSync(out));
 });

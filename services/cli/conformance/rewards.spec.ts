@@ -13,7 +13,7 @@ type ScoreOf = (item: Item, index: number, batch: readonly Item[]) => ResultInpu
 
 const length: ScoreOf = ({ id, completion }) => ({ id, score: completion.length });
 
-/** A service by a function of an item, with a limit of 32 items. */
+/** Implements Score by a function of one item, with a limit of 32 items. */
 function byItem(scoreOf: ScoreOf): Reward['Score'] {
   return async ({ items }) => {
     if (items.length > 32) throw new RpcError('INVALID_ARGUMENT', 'too many');
@@ -36,22 +36,26 @@ async function started(t: TestContext, score: Reward['Score'], describe = descri
   return server.address;
 }
 
-test('a service that keeps the contract: what it is, how fast it is, exit code 0', async (t) => {
+test('a service that keeps the contract: description, throughput, exit code 0', async (t) => {
   const address = await started(t, byItem(length));
   const { stdout, code } = await gapo(t, ['reward', 'check', address, '--seconds', '1']);
   assert.equal(code, 0);
   assert.match(stdout, /^ok {4}objective: length, letters$/m);
-  assert.match(stdout, /^ok {4}odd texts: 11 of 11 have scores$/m);
+  assert.match(stdout, /^ok {4}unusual texts: 11 of 11 have scores$/m);
   assert.match(stdout, /^items a call +calls +p50 ms +p99 ms +items\/s$/m);
   assert.match(stdout, /^ +32 +\d+ +[\d.]+ +[\d.]+ +[\d,]+$/m);
   assert.match(stdout, /\n\nIt keeps the contract\.\n$/);
   assert.doesNotMatch(stdout, /FAILS|note/);
 });
 
-describe('a service that breaks the contract is told what is broken and what to do, with exit code 2', () => {
+describe('a broken contract: what is wrong, how to fix it, exit code 2', () => {
   let calls = 0;
   const faults: readonly (readonly [string, Reward['Score'], RegExp])[] = [
-    ['a number that is none', byItem((item) => ({ id: item.id, score: NaN })), /^FAILS scores: 64 of 64 are NaN$/m],
+    [
+      'a score that is not finite',
+      byItem((item) => ({ id: item.id, score: NaN })),
+      /^FAILS scores: 64 of 64 are NaN$/m,
+    ],
     [
       'too few results',
       async ({ items }) => ({ results: items.slice(1).map(length), version: '1' }),
@@ -59,13 +63,16 @@ describe('a service that breaks the contract is told what is broken and what to 
     ],
     [
       'results in another order',
-      async ({ items }) => ({ results: items.map(length).sort((a, b) => (a.id! < b.id! ? 1 : -1)), version: '1' }),
+      async ({ items }) => ({
+        results: items.map(length).sort(({ id: a = '' }, { id: b = '' }) => (a < b ? 1 : -1)),
+        version: '1',
+      }),
       /^FAILS scores: result 0 is for "item 9", expected "item 0"$/m,
     ],
     [
-      'another score each time',
+      'a different score each time',
       byItem(({ id }) => ({ id, score: ++calls })),
-      /^FAILS the same batch again: scores differ by up to /m,
+      /^FAILS the same batch twice: scores differ by up to /m,
     ],
     [
       'scores that depend on the batch',
@@ -73,17 +80,17 @@ describe('a service that breaks the contract is told what is broken and what to 
       /^FAILS each item alone: scores differ by up to 0\.150$/m,
     ],
     [
-      'scores that depend on the place',
+      'scores that depend on the position in the batch',
       byItem(({ id }, index) => ({ id, score: index % 32 })),
       /^FAILS the batch in reverse: scores differ by up to 31\.0$/m,
     ],
     [
-      'a call that fails for an odd text',
+      'a call that fails for an unusual text',
       async ({ items }) => {
         if (items.some(({ completion }) => completion === '')) throw new RpcError('INTERNAL', 'division by zero');
         return { results: items.map(length), version: '1' };
       },
-      /^FAILS an empty completion: INTERNAL: division by zero\n {6}mend: give the item a score or an error of its own/m,
+      /^FAILS an empty completion: INTERNAL: division by zero\n {6}fix: return a score or an error for the item/m,
     ],
   ];
   for (const [what, score, line] of faults) {
@@ -95,7 +102,7 @@ describe('a service that breaks the contract is told what is broken and what to 
     });
   }
 
-  test('a range that is none, and scores outside a stated one', async (t) => {
+  test('an invalid range, and scores outside the stated range', async (t) => {
     const describe: Reward['Describe'] = async (...args) => ({
       ...(await described(...args)),
       minimum: 5,
@@ -108,7 +115,7 @@ describe('a service that breaks the contract is told what is broken and what to 
   });
 });
 
-test('--json is one object; errors of items and a missing version are notes', async (t) => {
+test('--json prints one object; item errors and a missing version are notes', async (t) => {
   const score = byItem((item, ...rest) =>
     item.completion.length > 1000 ? { id: item.id, error: { message: 'too long' } } : length(item, ...rest),
   );
@@ -133,8 +140,8 @@ test('--json is one object; errors of items and a missing version are notes', as
   );
   const notes = report.findings.filter(({ verdict }) => verdict !== 'ok').map(({ what, found }) => `${what}: ${found}`);
   assert.deepEqual(notes, [
-    'version: none: its scores are never remembered',
-    'odd texts: no score for 20,000 words, a word of 100,000 letters (too long)',
+    'version: none: its scores are never cached',
+    'unusual texts: no score for 20,000 words, a word of 100,000 letters (too long)',
   ]);
   assert.deepEqual(
     report.speeds.map(({ batch }) => batch),
@@ -142,18 +149,18 @@ test('--json is one object; errors of items and a missing version are notes', as
   );
 });
 
-test('a service that scores nothing is told so with its own words, and nothing is said of scores that are not there', async (t) => {
-  const score = byItem(({ id }) => ({ id, error: { message: 'the judge is away' } }));
+test('a service that scores nothing: its own error is quoted, and no scores are compared', async (t) => {
+  const score = byItem(({ id }) => ({ id, error: { message: 'the judge is offline' } }));
   const { stdout, code } = await gapo(t, ['reward', 'check', await started(t, score)]);
   assert.equal(code, 2);
-  assert.match(stdout, /^FAILS scores: 64 of 64 ordinary exchanges have none: the judge is away$/m);
-  for (const what of ['the same batch again', 'the batch in reverse', 'each item alone']) {
+  assert.match(stdout, /^FAILS scores: 64 of 64 ordinary exchanges have none: the judge is offline$/m);
+  for (const what of ['the same batch twice', 'the batch in reverse', 'each item alone']) {
     assert.match(stdout, new RegExp(`^note {2}${what}: no scores to compare$`, 'm'));
   }
-  assert.equal(stdout.match(/the judge is away/g)?.length, 2);
+  assert.equal(stdout.match(/the judge is offline/g)?.length, 2);
 });
 
-test('an address that nobody listens on, and one that is none', async (t) => {
+test('an address where nothing listens, and an invalid address', async (t) => {
   const silent = await gapo(t, ['reward', 'check', '127.0.0.1:1', '--timeout', '1']);
   assert.equal(silent.code, 2);
   assert.match(silent.stdout, /^FAILS Describe: (UNAVAILABLE|DEADLINE_EXCEEDED): /);
@@ -162,7 +169,7 @@ test('an address that nobody listens on, and one that is none', async (t) => {
     [wrong.code, wrong.stderr],
     [
       2,
-      "error: command-argument value 'here' is invalid for argument 'address'. Expected host:port, as 127.0.0.1:50061.\n",
+      "error: command-argument value 'here' is invalid for argument 'address'. Expected host:port, such as 127.0.0.1:50061.\n",
     ],
   );
 });
@@ -185,7 +192,7 @@ describe('gapo reward serve', () => {
     assert.equal((await served.ended).code, 0);
   });
 
-  test('serves several classifiers from one process, each at an address of its own', async (t) => {
+  test('serves several classifiers from one process, each at its own address', async (t) => {
     const models = ['helpful', 'harmless'].map((name) => join(projectRoot, 'examples/assistant/models', name));
     const served = startGapo(t, ['reward', 'serve', ...models, '--listen', '127.0.0.1:0', '--objective', 'one,two']);
     const { address } = JSON.parse(await served.line(/"address":/)) as { address: string };
@@ -205,7 +212,7 @@ describe('gapo reward serve', () => {
     assert.equal((await served.ended).code, 0);
   });
 
-  test('what cannot be served is one line and exit code 2', async (t) => {
+  test('a source that cannot be served: one line and exit code 2', async (t) => {
     const folder = temporaryFolder(t);
     const missing = await gapo(t, ['reward', 'serve', join(folder, 'none')]);
     assert.match(

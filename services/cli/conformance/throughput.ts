@@ -1,6 +1,6 @@
-/** How fast a reward service scores, by the size of the batch. */
+/** Measures the throughput of a reward service by batch size. */
 import type { Client } from '@gapo/rpc';
-import { itemsOf, ordinary } from './probes.js';
+import { ordinaryItems } from './probes.js';
 
 /** Measurements of one batch size. */
 export interface Throughput {
@@ -8,7 +8,7 @@ export interface Throughput {
   readonly calls: number;
   /** Median milliseconds of a call. */
   readonly p50: number;
-  /** Milliseconds that 99 of 100 calls stay under; the slowest call where there were fewer than 100. */
+  /** 99th percentile in milliseconds; the slowest call if there were fewer than 100. */
   readonly p99: number;
   readonly itemsPerSecond: number;
 }
@@ -21,9 +21,9 @@ export function batchSizes(limit: number): number[] {
 }
 
 /**
- * Calls one after the other, at least three times.
+ * Calls the service sequentially, at least three times.
  *
- * @param seconds for which it goes on
+ * @param seconds how long to measure
  */
 export async function throughput(
   client: Client<'gapo.reward.v1.RewardService'>,
@@ -32,7 +32,7 @@ export async function throughput(
   deadlineMs: number,
   signal: AbortSignal,
 ): Promise<Throughput> {
-  const items = itemsOf(Array.from({ length: batch }, (_, i) => ordinary[i % ordinary.length]!));
+  const items = ordinaryItems(batch);
   const times: number[] = [];
   const began = performance.now();
   while (times.length < 3 || performance.now() - began < seconds * 1000) {
@@ -42,7 +42,8 @@ export async function throughput(
   }
   const total = times.reduce((sum, ms) => sum + ms, 0);
   times.sort((a, b) => a - b);
-  const quantile = (share: number): number => times[Math.min(times.length - 1, Math.floor(share * times.length))]!;
+  const quantile = (share: number): number =>
+    times[Math.min(times.length - 1, Math.floor(share * times.length))] ?? NaN;
   return {
     batch,
     calls: times.length,

@@ -1,31 +1,30 @@
-/** What a set of policies says: which are dominated, and the hypervolume of each group. */
+/** Analyses a set of policies: which are dominated, and the hypervolume of each group. */
 import { dominates, hypervolume, mostHypervolumeObjectives, paretoFront } from '@gapo/objectives';
 import { UserError } from '@gapo/service';
 import type { Front, FrontPolicy } from './front.js';
 
-/** A front, looked at. */
+/** The analysis of a front. */
 export interface FrontAnalysis {
   /** Indices of policies that no other policy of the set dominates. */
   nonDominated: ReadonlySet<number>;
-  /** For each policy the indices of those that dominate it. */
+  /** For each policy, the indices of those that dominate it. */
   dominatedBy: readonly (readonly number[])[];
   /** The reference point of the hypervolumes, in the order of the objectives. */
   reference: readonly number[];
-  /** Where the reference point comes from, in words. */
+  /** Describes where the reference point comes from. */
   referenceFrom: string;
   /** One for each group, in order of appearance; `value` is undefined for more objectives than are supported. */
   hypervolumes: readonly { group: string; policies: number; value: number | undefined }[];
 }
 
-/** How far under the worst value the default reference point lies, in parts of the range. */
+/** Distance of the default reference point below the worst value, as a share of the range. */
 const margin = 0.1;
 
 /**
- * Looks at a front by the policies' mean rewards.
+ * Analyses a front by the policies' mean rewards.
  *
- * @param reference by objective; by default a tenth of each objective's range under its worst value in the set, the
- *   starting policy counted
- * @throws UserError where the reference does not name exactly the objectives
+ * @param reference by objective. @default a tenth of each objective's range below its worst value, the starting policy included
+ * @throws UserError if the reference does not name exactly the objectives
  */
 export function analyse(front: Front, reference?: Readonly<Record<string, number>>): FrontAnalysis {
   const points = front.policies.map((policy) => pointOf(front, policy));
@@ -47,7 +46,7 @@ export function analyse(front: Front, reference?: Readonly<Record<string, number
   };
 }
 
-/** A policy's mean rewards in the order of the objectives. */
+/** Returns a policy's mean rewards in the order of the objectives. */
 export function pointOf({ objectives }: Front, { rewards }: FrontPolicy): number[] {
   return objectives.map((name) => rewards[name]?.mean ?? NaN);
 }
@@ -57,7 +56,7 @@ function defaultReference({ objectives, start }: Front, points: readonly (readon
     const begun = start?.[name]?.mean;
     const values = [...points.map((point) => point[k] ?? NaN), ...(begun === undefined ? [] : [begun])];
     const [low, high] = [Math.min(...values), Math.max(...values)];
-    // Where all are the same, any distance will do.
+    // If all values are equal, any distance will do.
     return low - margin * (high > low ? high - low : 1);
   });
 }
@@ -71,7 +70,7 @@ function givenReference({ objectives }: Front, reference: Readonly<Record<string
   ];
   if (wrong.length > 0) {
     const example = objectives.map((name) => `${name}=-1`).join(',');
-    throw new UserError(`--reference: ${wrong.join('; ')}; give a number for every objective, as ${example}`);
+    throw new UserError(`--reference: ${wrong.join('; ')}; give a number for every objective, such as ${example}`);
   }
   return objectives.map((name) => reference[name] ?? NaN);
 }

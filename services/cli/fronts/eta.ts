@@ -1,7 +1,7 @@
-/** Estimates how long a sequence of trainings and evaluations still takes, from the part that is done. */
+/** Estimates the time left for a sequence of training runs and evaluations. */
 import { stepsTaken, type RunProgress, type WholeProgress } from '../render/runProgress.js';
 
-/** Accumulates times while policies are trained one after the other. */
+/** Accumulates times while policies are trained in sequence. */
 export class FrontEta {
   readonly #labels: readonly string[];
   readonly #now: () => number;
@@ -27,7 +27,7 @@ export class FrontEta {
     this.#lastStep = undefined;
   }
 
-  /** Returns the place of the current policy, given its progress. */
+  /** Returns the overall progress, given that of the current policy. */
   whole(progress: RunProgress): WholeProgress {
     const step = stepsTaken(progress);
     const { totalSteps } = progress.run;

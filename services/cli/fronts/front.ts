@@ -1,4 +1,4 @@
-/** A set of evaluated policies, as in the file front.json. */
+/** A set of evaluated policies, the content of front.json. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { toJson, type EvaluationReport, type Interval, type Run } from '@gapo/rpc';
@@ -6,7 +6,7 @@ import { z, UserError } from '@gapo/service';
 
 const estimate = z.object({
   mean: z.number(),
-  /** Ends of the 95 % interval; null where it is not known. */
+  /** Ends of the 95 % interval; null if unknown. */
   low: z.number().nullable(),
   high: z.number().nullable(),
 });
@@ -20,9 +20,9 @@ const policySchema = z.object({
   group: z.string(),
   /** A short label for plots, such as `0.3/0.7`. */
   label: z.string(),
-  /** The preference that it was trained or averaged for, by objective; null where it has none. */
+  /** The preference that it was trained or averaged for, by objective; null if it has none. */
   preference: numbers.nullable(),
-  /** The shares of the averaged runs, by id; null where it was trained. */
+  /** The weights of the averaged runs, by id; null if it was trained. */
   ingredients: numbers.nullable(),
   /** Mean rewards on the held-out prompts, by objective. */
   rewards: z.record(z.string(), estimate),
@@ -36,7 +36,7 @@ const schema = z.object({
   objectives: z.array(z.string()).min(1),
   /** Number of held-out prompts of each evaluation. */
   prompts: z.int(),
-  /** Mean rewards of the common starting policy; null where there is none. */
+  /** Mean rewards of the common starting policy; null if they have none in common. */
   start: z.record(z.string(), estimate).nullable(),
   policies: z.array(policySchema),
 });
@@ -65,7 +65,7 @@ function estimateOf(interval: Interval | null, run: string, objective: string): 
  * Creates a front from evaluations.
  *
  * @param objectives names in the order to show them
- * @throws UserError where there are no policies, or one has not been evaluated on the objectives
+ * @throws UserError if there are no policies, or one has not been evaluated on the objectives
  */
 export function frontOf(
   name: string,
@@ -78,7 +78,9 @@ export function frontOf(
       objectives.map((objective) => {
         const found = report.objectives.find((each) => each.name === objective);
         if (found === undefined) {
-          throw new UserError(`run ${run} has no objective ${objective}: only runs with the same objectives compare`);
+          throw new UserError(
+            `run ${run} has no objective ${objective}: only runs with the same objectives can be compared`,
+          );
         }
         return [objective, estimateOf(found[when], run, objective)];
       }),
@@ -118,7 +120,7 @@ export function newFrontDirectory(dataDirectory: string, name: string, created: 
   return join(dataDirectory, 'fronts', `${name}-${stamp}`);
 }
 
-/** Returns the path of the newest front; undefined where there is none. */
+/** Returns the path of the newest front; undefined if there is none. */
 export function newestFront(dataDirectory: string): string | undefined {
   const root = join(dataDirectory, 'fronts');
   if (!existsSync(root)) return undefined;
@@ -132,7 +134,7 @@ export function newestFront(dataDirectory: string): string | undefined {
 /**
  * Reads a front.
  *
- * @throws UserError where it is not one
+ * @throws UserError if the file is not a front
  */
 export function readFront(path: string): Front {
   let value: unknown;
@@ -148,7 +150,7 @@ export function readFront(path: string): Front {
   const [issue] = parsed.error?.issues ?? [];
   if (!parsed.success) {
     const where = issue === undefined ? '' : ` at ${issue.path.join('.')}: ${issue.message}`;
-    throw new UserError(`${path} is no front${where}; give a front.json that \`gapo front\` wrote`);
+    throw new UserError(`${path} is not a front${where}; give a front.json that \`gapo front\` wrote`);
   }
   const { objectives, policies } = parsed.data;
   for (const { run, rewards } of policies) {

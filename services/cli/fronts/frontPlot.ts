@@ -1,4 +1,4 @@
-/** A front as an SVG: one panel for each pair of objectives, dark on light, readable without style sheets. */
+/** Plots a front as SVG: one panel per pair of objectives, without style sheets. */
 import { axisOf, type Axis } from '../render/axis.js';
 import { placeLabels } from '../render/labels.js';
 import { element, svgDocument, textElement } from '../render/svg.js';
@@ -23,11 +23,11 @@ interface Mark {
   shape: number;
   filled: boolean;
   label: string;
-  /** Whether it is a policy for one of several preferences. */
+  /** Whether the policy was trained for a preference. */
   preferring: boolean;
 }
 
-/** The plot's text; the same front always gives the same. */
+/** Returns the plot. Deterministic: equal fronts give equal text. */
 export function frontPlot(front: Front, analysis: FrontAnalysis): string {
   const { objectives } = front;
   const pairs = objectives.flatMap((a, i) => objectives.slice(i + 1).map((b) => [a, b] as const));
@@ -162,7 +162,7 @@ function grid(x: Axis, y: Axis): string[] {
   ];
 }
 
-/** Through the policies of a group in their order, which is that of the preference. */
+/** Draws a line through the policies of a group, in the order of their preferences. */
 function groupLine(marks: readonly { px: number; py: number }[], colour: string): string {
   if (marks.length < 2) return '';
   const points = marks.map(({ px, py }) => `${round(px)},${round(py)}`).join(' ');
@@ -182,7 +182,7 @@ function intervals({ x, y, low, high, colour }: Mark, toX: Axis, toY: Axis): str
   return bars;
 }
 
-/** A circle, square, triangle, diamond and so on; a cross for the start. */
+/** Draws a circle, square, triangle or diamond; a cross for the starting policy. */
 function marker(x: number, y: number, shape: number, colour: string, filled: boolean): string {
   const look = { fill: filled ? colour : '#ffffff', stroke: colour, 'stroke-width': 1.8 };
   const polygon = (corners: readonly (readonly [number, number])[]): string =>

@@ -1,4 +1,4 @@
-/** A front as a table, and as the JSON object of `--json`. */
+/** Formats a front as a table, and as the JSON of `--json`. */
 import { fixed, orNull, significant } from '../render/numbers.js';
 import { table } from '../render/table.js';
 import type { FrontAnalysis } from './analysis.js';
@@ -42,7 +42,7 @@ function hypervolumeText({ objectives }: Front, analysis: FrontAnalysis): string
   return `Hypervolume: ${groups.join(', ')}. Reference point: ${origin} (${referenceFrom}).`;
 }
 
-/** Returns the front with its analysis. Numbers that are not known are null. */
+/** Returns the front with its analysis. Unknown numbers are null. */
 export function frontJson(front: Front, analysis: FrontAnalysis): object {
   const { reference, referenceFrom, hypervolumes, nonDominated, dominatedBy } = analysis;
   return {

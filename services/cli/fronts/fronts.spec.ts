@@ -1,4 +1,4 @@
-/** Preferences, variants of a configuration, and what is said of a set of policies. */
+/** Preference grids, configuration variants, and the table, plot and JSON of a front. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { configFile } from '../configFile.js';
@@ -32,7 +32,7 @@ const front: Front = {
   ],
 };
 
-test('two objectives: as many preferences as asked for, evenly spread inside; more: a simplex grid', () => {
+test('preferences are evenly spaced for two objectives, and a simplex grid for more', () => {
   assert.deepEqual(
     preferenceGrid(2, 5).map(([first]) => first),
     [0.1, 0.3, 0.5, 0.7, 0.9],
@@ -53,7 +53,7 @@ test('two objectives: as many preferences as asked for, evenly spread inside; mo
   }
 });
 
-test('variants differ in combine and the name alone, and keep the options of their own method', () => {
+test('variants differ only in combine and name, and keep the options of their method', () => {
   const config = (text: string) => configFile('/p/run.yaml', text);
   const base = 'name: x\nseed: 3\nsteps: 5\npolicy: { model: m }\ndata: { prompts: p }\n';
   const head = `${base}objectives: [{ name: helpful, service: "h:1" }, { name: harmless }]\n`;
@@ -95,7 +95,7 @@ test('variants differ in combine and the name alone, and keep the options of the
   );
 });
 
-test('the table marks what is not dominated and states the reference point', () => {
+test('the table marks non-dominated policies and states the reference point', () => {
   const text = frontTable(front, analyse(front, { helpful: 0, harmless: 0 }));
   assert.deepEqual(text.split('\n'), [
     'Mean rewards on 20 held-out prompts.',
@@ -111,7 +111,7 @@ test('the table marks what is not dominated and states the reference point', () 
   ]);
 });
 
-test('the default reference point lies a tenth of the range under the worst, and dominance is reported', () => {
+test('the default reference point is a tenth of the range below the worst value, and dominance is reported', () => {
   const analysis = analyse(front);
   assert.deepEqual(
     analysis.reference.map((value) => Number(value.toFixed(9))),
@@ -125,7 +125,7 @@ test('the default reference point lies a tenth of the range under the worst, and
   assert.throws(() => analyse(front, { helpful: 1, kind: 1 }), /harmless is missing; there is no objective kind/);
 });
 
-test('the plot escapes names, has axes with units, intervals, labels, and is the same every time', () => {
+test('the plot escapes names, has axes with units, intervals and labels, and is deterministic', () => {
   const svg = frontPlot(front, analyse(front));
   assert.equal(svg, frontPlot(front, analyse(front)));
   assert.match(svg, /^<svg xmlns="http:\/\/www.w3.org\/2000\/svg"/);
@@ -148,7 +148,7 @@ test('the plot escapes names, has axes with units, intervals, labels, and is the
   assert.equal(frontPlot(three, analyse(three)).match(/\(mean reward\)/g)?.length, 6);
 });
 
-test('ticks are round, labels keep apart', () => {
+test('ticks are round numbers, and labels do not overlap', () => {
   const axis = axisOf([0, 0.31], 0, 100);
   assert.deepEqual(
     axis.ticks.map(({ text }) => text),
@@ -169,7 +169,7 @@ test('ticks are round, labels keep apart', () => {
   assert.ok((edge?.x ?? 300) < 220);
 });
 
-test('what is left of all is the steps left at the pace so far, and the evaluations', async () => {
+test('the time left is that of the remaining steps and evaluations at the pace so far', async () => {
   let now = 0;
   const eta = new FrontEta(['a', 'b'], () => now);
   const progress = (step: number, seconds: number | undefined): RunProgress =>

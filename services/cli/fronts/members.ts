@@ -1,4 +1,4 @@
-/** Which policies a front has, before any is trained. */
+/** Plans the policies of a front. */
 import type { ConfigFile } from '../configFile.js';
 import { numbersText } from '../render/preference.js';
 import { preferenceGrid } from './preferenceGrid.js';
@@ -7,22 +7,22 @@ import { byObjective, type Variants } from './variants.js';
 /** A policy to train. */
 export interface PlannedMember {
   config: ConfigFile;
-  /** What it belongs to in tables and plots. */
+  /** Its group in tables and plots. */
   group: string;
-  /** Short, as `0.3/0.7`. */
+  /** Short label, such as `0.3/0.7`. */
   label: string;
-  /** Its preference by objective; null where it is trained for one objective alone. */
+  /** Its preference by objective; null if it is trained for a single objective. */
   preference: Record<string, number> | null;
-  /** That objective. */
+  /** The single objective; null otherwise. */
   only: string | null;
-  /** For people, as `helpful 0.3, harmless 0.7`. */
+  /** Description, such as `helpful 0.3, harmless 0.7`. */
   words: string;
 }
 
 /**
- * One policy for each preference, then, where wanted, one for each objective alone.
+ * Returns one policy per preference, then one per single objective if `ends` is set.
  *
- * @param count how many preferences at most
+ * @param count maximum number of preferences
  */
 export function frontMembers(variants: Variants, count: number, ends: boolean): PlannedMember[] {
   const { objectives, method } = variants;

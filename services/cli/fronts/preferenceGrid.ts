@@ -1,13 +1,13 @@
-/** Preference vectors spread evenly over the inside of the simplex. */
+/** Preference vectors, evenly spaced in the interior of the simplex. */
 
 /**
- * The vectors (h_k + ½) / (H + K/2) for all non-negative integers h that sum to H: a simplex lattice (Das and Dennis
- * 1998) drawn in from the border by half a step, so that every objective counts for something. H is the largest with at
- * most `count` vectors. Of two objectives there are exactly `count`, as 0.1, 0.3, 0.5, 0.7, 0.9 for 5.
+ * Returns the vectors (h_k + ½) / (H + K/2) for all non-negative integers h that sum to H: a simplex lattice (Das and Dennis
+ * 1998), moved away from the boundary by half a step so that no weight is 0. H is the largest with at most `count` vectors.
+ * For two objectives there are exactly `count`, such as 0.1, 0.3, 0.5, 0.7, 0.9 for 5.
  *
  * @param objectives K, at least 2
  * @param count at least 1
- * @returns vectors that sum to 1, the one that prefers the last objective most first
+ * @returns vectors that sum to 1; the first one prefers the last objective most
  */
 export function preferenceGrid(objectives: number, count: number): number[][] {
   if (objectives === 1) return [[1]];
@@ -31,7 +31,7 @@ function lattice(parts: number, sum: number): number[][] {
   ).flat();
 }
 
-/** Without the noise of binary fractions: 0.3, not 0.30000000000000004. */
+/** Removes floating-point noise: 0.3, not 0.30000000000000004. */
 function rounded(value: number): number {
   return Number(value.toPrecision(12));
 }

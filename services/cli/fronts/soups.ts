@@ -1,10 +1,10 @@
-/** Averages of runs, made once. */
+/** Creates averages of runs and reuses existing ones. */
 import type { Run } from '@gapo/rpc';
 import type { Coordinator } from '../client.js';
 
 const sameShare = 1e-9;
 
-/** The average of runs with shares that sum to 1: the one that exists, else a new one. */
+/** Returns the run that averages others with weights that sum to 1; creates it if it does not exist. */
 export async function soupOf(
   coordinator: Coordinator,
   shares: Readonly<Record<string, number>>,

@@ -1,21 +1,21 @@
-/** Variants of a run configuration: the same run with another preference vector, or for a single objective. */
+/** Variants of a run configuration: with another preference vector, or for a single objective. */
 import { objectiveNames } from '@gapo/config';
 import { UserError } from '@gapo/service';
 import { configFile, type ConfigFile } from '../configFile.js';
 
-/** Makes configurations that differ in `name` and `combine` only. */
+/** Creates configurations that differ only in `name` and `combine`. */
 export interface Variants {
   /** The objectives' names, in order. */
   readonly objectives: readonly string[];
-  /** The method that takes the preferences: linear where the configuration has it, otherwise pgapo. */
+  /** The method that takes the preferences: linear if the configuration uses it, otherwise pgapo. */
   readonly method: 'pgapo' | 'linear';
-  /** For a preference vector, in the order of the objectives. */
+  /** Returns the variant for a preference vector, in the order of the objectives. */
   preferring(vector: readonly number[]): ConfigFile;
-  /** For one objective; the others are only measured. */
+  /** Returns the variant for one objective; the others are only measured. */
   single(objective: string): ConfigFile;
 }
 
-/** A vector as numbers by objective. */
+/** Converts a vector to numbers by objective. */
 export function byObjective(objectives: readonly string[], vector: readonly number[]): Record<string, number> {
   return Object.fromEntries(objectives.map((name, k) => [name, vector[k] ?? NaN]));
 }
@@ -23,12 +23,12 @@ export function byObjective(objectives: readonly string[], vector: readonly numb
 /**
  * Returns the variants of a configuration.
  *
- * @throws UserError where it has fewer than two objectives
+ * @throws UserError if it has fewer than two objectives
  */
 export function variantsOf({ path, config, written }: ConfigFile): Variants {
   const objectives = objectiveNames(config);
   if (objectives.length < 2) {
-    throw new UserError(`${path}: objectives: found 1, expected at least two objectives, since one has no front`);
+    throw new UserError(`${path}: objectives: found 1, expected at least two objectives`);
   }
   const method = config.combine.method === 'linear' ? 'linear' : 'pgapo';
   const variant = (suffix: string, combine: object): ConfigFile => {

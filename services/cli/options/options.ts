@@ -1,4 +1,4 @@
-/** Options that several commands share, and how their values are read. */
+/** Options that several commands share, and the parsers of their values. */
 import { availableParallelism } from 'node:os';
 import { grpcTarget } from '@gapo/service';
 import { InvalidArgumentError, Option } from 'commander';
@@ -11,13 +11,17 @@ function integer(text: string, low: number, high: number, what: string): number 
   return value;
 }
 
-/** An integer of at least 1. */
+/** Parses an integer from 1 to 1000. */
 export const positive = (text: string): number => integer(text, 1, 1000, 'an integer from 1 to 1000');
-/** An integer of at least 1, however large. */
+/** Parses an integer of at least 1. */
 export const atLeast1 = (text: string): number => integer(text, 1, Number.MAX_SAFE_INTEGER, 'an integer of at least 1');
-/** An integer of at least 0. */
+/** Parses an integer of at least 0. */
 export const natural = (text: string): number => integer(text, 0, Number.MAX_SAFE_INTEGER, 'an integer of at least 0');
-/** A time in seconds. */
+/**
+ * Parses a time in seconds.
+ *
+ * @throws InvalidArgumentError if it is not a number over 0
+ */
 export function seconds(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !(value > 0 && Number.isFinite(value))) {
@@ -25,33 +29,38 @@ export function seconds(text: string): number {
   }
   return value;
 }
-/** A port; 0 is any free one. */
+/** Parses a port; 0 means any free port. */
 export const port = (text: string): number => integer(text, 0, 65535, 'a port, an integer from 0 to 65535');
-/** A base that leaves room for the ports counted from it. */
+/** Parses a port that leaves room for the offsets that are added to it. */
 export const portBase = (text: string): number => integer(text, 0, 64_500, 'a port, an integer from 0 to 64500');
 
-/** The address of a service. */
+/**
+ * Parses the address of a service.
+ *
+ * @throws InvalidArgumentError if it is not host:port
+ */
 export function address(text: string): string {
-  if (!grpcTarget.safeParse(text).success) throw new InvalidArgumentError('Expected host:port, as 127.0.0.1:50061.');
+  if (!grpcTarget.safeParse(text).success)
+    throw new InvalidArgumentError('Expected host:port, such as 127.0.0.1:50061.');
   return text;
 }
 
 /** `--json`. */
-export const jsonOption = (): Option => new Option('--json', 'machine output: JSON instead of text');
+export const jsonOption = (): Option => new Option('--json', 'print JSON instead of text');
 
 /** `--coordinator`. */
 export const coordinatorOption = (): Option =>
   new Option(
     '--coordinator <host:port>',
-    "the coordinator's address (default: GAPO_COORDINATOR, else that of a running gapo up with its data " +
+    "the coordinator's address (default: GAPO_COORDINATOR, else that of a gapo up that is running with its data " +
       `in ./${defaultDataDirectory}, else ${defaultCoordinator})`,
   ).argParser(address);
 
 /** `--data`. */
 export const dataOption = (): Option =>
-  new Option('--data <directory>', 'where runs, logs and events are kept').default(defaultDataDirectory);
+  new Option('--data <directory>', 'directory of runs, logs and events').default(defaultDataDirectory);
 
-/** Options about the services of this machine. */
+/** Options of the services on this machine. */
 export interface StackFlags {
   rewards: string;
   data: string;
@@ -62,24 +71,24 @@ export interface StackFlags {
 }
 
 /**
- * Small products gain little from a second thread, so that on a processor several rollout workers of few threads are the
- * faster ones; on another device each of them would have weights of its own.
+ * Small matrix products gain little from a second thread, so on a CPU several rollout workers with few threads are faster.
+ * On a GPU each worker would hold its own copy of the weights.
  */
-const usualRolloutWorkers = process.env['DEVICE'] === 'cuda' ? 1 : Math.min(availableParallelism(), 4);
+const defaultRolloutWorkers = process.env['DEVICE'] === 'cuda' ? 1 : Math.min(availableParallelism(), 4);
 
 /** The options of StackFlags. */
 export const stackOptions = (): Option[] => [
-  new Option('--rewards <file>', 'the YAML file of reward services').default(
+  new Option('--rewards <file>', 'YAML file that lists the reward services').default(
     defaultRewardsFile,
     isCheckout ? 'examples/assistant/rewards.yaml' : defaultRewardsFile,
   ),
   dataOption(),
-  new Option('--rollout-workers <n>', 'processes that sample completions, which share the cores')
-    .default(usualRolloutWorkers, 'one a core, at most 4')
+  new Option('--rollout-workers <n>', 'rollout workers, which sample completions and share the cores')
+    .default(defaultRolloutWorkers, 'one per core, at most 4')
     .argParser(positive),
-  new Option('--gradient-workers <n>', 'processes that compute gradients').default(1).argParser(positive),
-  new Option('--port-base <port>', "the coordinator's port, from which the others follow; 0 takes free ones")
+  new Option('--gradient-workers <n>', 'gradient workers').default(1).argParser(positive),
+  new Option('--port-base <port>', "the coordinator's port; the other ports are offsets from it; 0 uses free ports")
     .default(defaultPortBase)
     .argParser(portBase),
-  new Option('--http-port <port>', "the web page's port; 0 takes a free one").default(defaultHttpPort).argParser(port),
+  new Option('--http-port <port>', "the web page's port; 0 uses a free port").default(defaultHttpPort).argParser(port),
 ];

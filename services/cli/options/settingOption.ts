@@ -1,12 +1,12 @@
-/** Options of the command line that stand for settings: text, default and check come from the setting's schema. */
+/** Command line options for settings: help text, default and validation come from the setting's schema. */
 import { fromText, metaOf, schemaWords, unwrap, z } from '@gapo/service';
 import { InvalidArgumentError, Option } from 'commander';
 
 /**
- * An option for a setting.
+ * Creates the option of a setting.
  *
- * @param flags as `--warmup <share>`
- * @param schema the setting: its description is the option's text, its default the option's
+ * @param flags such as `--warmup <share>`
+ * @param schema the setting's schema, with its description and default
  */
 export function settingOption(flags: string, schema: z.ZodType): Option {
   const absent = metaOf(schema, 'absent');
@@ -24,7 +24,7 @@ export function settingOption(flags: string, schema: z.ZodType): Option {
   });
 }
 
-/** A description as help texts have it: sentences that begin in lower case, separated by semicolons. */
+/** Formats a description as help text: sentences in lower case, separated by semicolons. */
 function helpText(description: string): string {
   return description
     .replace(/\.$/, '')

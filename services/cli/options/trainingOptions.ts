@@ -1,17 +1,17 @@
-/** Options that the commands which train have in common. */
+/** Options that the training commands share. */
 import { adapterSettings, trainingSettings } from '@gapo/config';
 import { UserError } from '@gapo/service';
 import { Option } from 'commander';
 import { settingOption } from './settingOption.js';
 
-/** The flags of adapters. */
+/** The flags of LoRA adapters. */
 export interface AdapterFlags {
   loraRank?: number;
   loraAlpha?: number;
   loraTargets?: string[];
 }
 
-/** The options of adapters, which are trained in place of every weight. */
+/** The options of LoRA adapters, which are trained instead of every weight. */
 export const adapterOptions = (): readonly Option[] => [
   settingOption('--lora-rank <n>', adapterSettings.rank.optional().meta({ absent: 'every weight is trained' })),
   settingOption('--lora-alpha <x>', adapterSettings.alpha),
@@ -24,7 +24,7 @@ export const runtimeOptions = (): readonly Option[] => [
   settingOption('--device <kind>', trainingSettings.device),
 ];
 
-/** Adds options in their order. */
+/** Adds options to a command, in order. */
 export function withOptions<C extends { addOption(option: Option): unknown }>(
   command: C,
   ...options: readonly Option[]
@@ -33,13 +33,17 @@ export function withOptions<C extends { addOption(option: Option): unknown }>(
   return command;
 }
 
-/** The flags with those of adapters as one setting. */
+/**
+ * Merges the flags of adapters into one `lora` setting.
+ *
+ * @throws UserError if --lora-alpha or --lora-targets is given without --lora-rank
+ */
 export function withAdapters<F extends AdapterFlags>({ loraRank: rank, loraAlpha, loraTargets, ...flags }: F) {
-  const described = {
+  const options = {
     ...(loraAlpha !== undefined && { alpha: loraAlpha }),
     ...(loraTargets && { targets: loraTargets }),
   };
-  if (rank !== undefined) return { ...flags, lora: { rank, ...described } };
-  if (Object.keys(described).length === 0) return flags;
+  if (rank !== undefined) return { ...flags, lora: { rank, ...options } };
+  if (Object.keys(options).length === 0) return flags;
   throw new UserError('--lora-alpha and --lora-targets belong to adapters: give --lora-rank too, or leave them out');
 }

@@ -1,23 +1,23 @@
-/** How long to wait before a service that died is started again. */
+/** Exponential backoff for restarts of a service. */
 
 const [firstMs, longestMs] = [500, 30_000];
 
-/** A service that lived this long has recovered: its next death is the first again. */
+/** A service that ran for this long has recovered; the backoff starts over. */
 const recoveredMs = 60_000;
 
-/** Pauses that double from one death to the next. */
+/** Delays that double from one exit to the next. */
 export class Backoff {
-  #deaths = 0;
+  #exits = 0;
 
   /**
-   * The pause after a death, in milliseconds.
+   * Returns the delay before the next restart, in milliseconds.
    *
-   * @param livedMs how long it had run
+   * @param ranMs how long it had run
    */
-  next(livedMs: number): number {
-    if (livedMs >= recoveredMs) this.#deaths = 0;
-    const pause = Math.min(firstMs * 2 ** this.#deaths, longestMs);
-    this.#deaths += 1;
-    return pause;
+  next(ranMs: number): number {
+    if (ranMs >= recoveredMs) this.#exits = 0;
+    const delay = Math.min(firstMs * 2 ** this.#exits, longestMs);
+    this.#exits += 1;
+    return delay;
   }
 }

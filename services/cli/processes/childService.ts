@@ -1,4 +1,4 @@
-/** One service as a child process: started, waited for, started again when it dies, stopped. */
+/** Supervises one service as a child process: starts it, waits until it is ready, restarts it, stops it. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,22 +9,22 @@ import { Backoff } from './backoff.js';
 import { newLogFile, type LogFile } from './logFile.js';
 import type { ServiceSpec } from './plan.js';
 
-/** A service may load models before it answers, on a machine that is busy with something else. */
+/** Generous, because a service may load models on a busy machine before it is ready. */
 const readyTimeoutMs = 120_000;
-/** Longer than what services allow themselves: the coordinator 15 s for the step in progress and 15 s for the rest, all of them some more for traces. */
+/** Longer than any graceful shutdown: the coordinator takes up to 30 s, and traces are flushed after that. */
 const stopTimeoutMs = 40_000;
-const [lookMs, probeMs] = [50, 2000];
+const [pollMs, probeMs] = [50, 2000];
 const shownLogLines = 5;
 
-/** Told of what happens to services. */
+/** Observes the services. */
 export interface ServiceObserver {
-  /** Something a person should know, in one line or a few. */
+  /** Reports a message for the user, of one or a few lines. */
   say(text: string): void;
-  /** A service has another process id. */
+  /** Reports that a process id has changed. */
   changed(): void;
 }
 
-/** What a running service is to others. */
+/** A row of the services table and the state file. */
 export interface ServiceRow {
   name: string;
   does: string;
@@ -41,7 +41,7 @@ export class ChildService {
   readonly #backoff = new Backoff();
   readonly #stopping = new AbortController();
   #child: ChildProcess | undefined;
-  #ended: Promise<string> = Promise.resolve('it was not started');
+  #ended: Promise<string> = Promise.resolve('not started');
 
   constructor(spec: ServiceSpec, logDirectory: string, observer: ServiceObserver) {
     this.spec = spec;
@@ -49,16 +49,16 @@ export class ChildService {
     this.#observer = observer;
   }
 
-  /** The row of tables and of the state file. */
+  /** The service's current row. */
   get row(): ServiceRow {
     const { name, does, address } = this.spec;
     return { name, does, address, pid: this.#child?.pid, log: this.#log.path };
   }
 
   /**
-   * Starts the process and waits until it is ready; from then on it is started again whenever it dies.
+   * Starts the process and waits until it is ready. From then on it is restarted whenever it exits.
    *
-   * @throws UserError with the end of its log where it dies or is not ready in time
+   * @throws UserError with the end of its log if it exits or is not ready in time
    */
   async start(signal: AbortSignal): Promise<void> {
     const startedAt = performance.now();
@@ -76,21 +76,21 @@ export class ChildService {
     void this.#supervise(startedAt);
   }
 
-  /** Asks it to end and waits; ends it by force when it takes too long, at once where `hard`. */
+  /** Stops the process and waits for its exit. Kills it after a timeout, or immediately if `hard`. */
   async stop(hard = false): Promise<void> {
     this.#stopping.abort();
     const child = this.#child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     child.kill(hard ? 'SIGKILL' : 'SIGTERM');
     const timer = setTimeout(() => {
-      this.#observer.say(`${this.spec.name} did not stop within ${stopTimeoutMs / 1000} s and is ended by force`);
+      this.#observer.say(`${this.spec.name} did not stop within ${stopTimeoutMs / 1000} s; killing it`);
       child.kill('SIGKILL');
     }, stopTimeoutMs);
     await this.#ended;
     clearTimeout(timer);
   }
 
-  /** Ends it by force, without waiting: for the last moment of this process. */
+  /** Kills the process without waiting, for the exit handler of this process. */
   kill(): void {
     this.#stopping.abort();
     this.#child?.kill('SIGKILL');
@@ -103,14 +103,14 @@ export class ChildService {
         cwd: projectRoot,
         env: { ...process.env, ...this.spec.env },
         stdio: ['ignore', output, output],
-        // Its own group: a terminal's Ctrl-C reaches this process alone, which then ends the services in order.
+        // A process group of its own, so that Ctrl-C reaches only this process, which then stops the services in order.
         detached: true,
       });
       this.#child = child;
       this.#ended = new Promise((resolve) => {
-        child.once('error', (error) => resolve(`it cannot be run (${error.message})`));
+        child.once('error', (error) => resolve(`it could not be started (${error.message})`));
         child.once('exit', (code, killed) =>
-          resolve(killed === null ? `it ended with code ${code}` : `it was ended by ${killed}`),
+          resolve(killed === null ? `exited with code ${code}` : `killed by ${killed}`),
         );
       });
     } finally {
@@ -123,9 +123,9 @@ export class ChildService {
     while (performance.now() < deadline) {
       signal.throwIfAborted();
       if (await this.#answers()) return;
-      await delay(lookMs, undefined, { signal });
+      await delay(pollMs, undefined, { signal });
     }
-    throw new UserError(this.#failure(`it was not ready within ${readyTimeoutMs / 1000} s`));
+    throw new UserError(this.#failure(`not ready within ${readyTimeoutMs / 1000} s`));
   }
 
   async #answers(): Promise<boolean> {
@@ -141,8 +141,8 @@ export class ChildService {
   }
 
   #failure(how: string): string {
-    const said = this.#log.tail(shownLogLines).map((line) => `\n  ${line}`);
-    const last = said.length === 0 ? '; its log is empty' : `; the end of ${this.#log.path}:${said.join('')}`;
+    const lines = this.#log.tail(shownLogLines).map((line) => `\n  ${line}`);
+    const last = lines.length === 0 ? '; its log is empty' : `; the end of ${this.#log.path}:${lines.join('')}`;
     return `${this.spec.name} at ${this.spec.address} did not start: ${how}${last}`;
   }
 
@@ -153,9 +153,9 @@ export class ChildService {
       const how = await this.#ended;
       if (signal.aborted) return;
       const pause = this.#backoff.next(performance.now() - since);
-      const last = this.#log.tail(1).map((line) => `, last said "${line}"`);
+      const last = this.#log.tail(1).map((line) => `, last log line "${line}"`);
       this.#observer.say(
-        `${this.spec.name}: ${how}${last.join('')}; starting it again in ${pause / 1000} s (log: ${this.#log.path})`,
+        `${this.spec.name}: ${how}${last.join('')}; restarting in ${pause / 1000} s (log: ${this.#log.path})`,
       );
       try {
         await delay(pause, undefined, { signal });

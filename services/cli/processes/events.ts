@@ -6,18 +6,18 @@ import type { ServiceObserver, ServiceRow } from './childService.js';
 
 /** Where events go. */
 export interface EventServer {
-  /** As nats://127.0.0.1:4222; undefined where services use their in-process bus. */
+  /** Such as nats://127.0.0.1:4222; undefined if services use their in-process bus. */
   readonly url: string | undefined;
-  /** Its row, where it runs here. */
+  /** Its row, if it was started here. */
   readonly row: ServiceRow | undefined;
   stop(): Promise<void>;
 }
 
 /**
- * The server that NATS_URL names, else one of our own; where there is none to be had, says so once.
+ * Returns the server that NATS_URL names, else starts one. Reports it if nats-server is not installed.
  *
- * @param storeDir where its streams are kept
- * @throws UserError where it cannot start
+ * @param storeDir the directory of its streams
+ * @throws UserError if it cannot start
  */
 export async function startEvents(storeDir: string, observer: ServiceObserver): Promise<EventServer> {
   const given = process.env['NATS_URL']?.trim();
@@ -25,7 +25,7 @@ export async function startEvents(storeDir: string, observer: ServiceObserver): 
   const server = await startNatsServer({ storeDir });
   if (server === undefined) {
     observer.say(
-      'no nats-server on this machine: events stay within the coordinator and are not kept; install it (apt-get install nats-server) or set NATS_URL',
+      'nats-server is not installed: events stay within the coordinator and are not kept; install it (apt-get install nats-server) or set NATS_URL',
     );
     return { url: undefined, row: undefined, stop: () => Promise.resolve() };
   }
@@ -65,7 +65,7 @@ class OwnServer implements EventServer {
       do {
         if (this.#stopped()) return;
         const pause = backoff.next(performance.now() - since);
-        this.#observer.say(`nats-server ended; starting it again in ${pause / 1000} s`);
+        this.#observer.say(`nats-server exited; restarting in ${pause / 1000} s`);
         await delay(pause, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
       } while (!this.#stopped() && !(await this.#restart()));
     }
@@ -75,7 +75,7 @@ class OwnServer implements EventServer {
     return this.#stopping.signal.aborted;
   }
 
-  /** Starts it again on its port; false where that has to be tried again. */
+  /** Restarts it on its port. Returns false if that failed. */
   async #restart(): Promise<boolean> {
     try {
       const server = await startNatsServer({ storeDir: this.#storeDir, port: Number(new URL(this.url).port) });
@@ -85,7 +85,7 @@ class OwnServer implements EventServer {
       this.#observer.say(error instanceof Error ? error.message : String(error));
       return false;
     }
-    // It may have been asked to stop while it started.
+    // stop() may have been called while it started.
     if (this.#stopped()) await this.#server.stop();
     this.#observer.changed();
     return true;

@@ -1,12 +1,12 @@
-/** Services that outlived the `gapo up` which started them, as after a power cut of its terminal or a SIGKILL. */
+/** Stops services that outlived their `gapo up`, for example after a SIGKILL. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { UpState } from './upFile.js';
 
-const [lookMs, patienceMs] = [50, 40_000];
+const [pollMs, patienceMs] = [50, 40_000];
 
-/** The command line of a process; undefined where it does not run. */
+/** Returns the command line of a process; undefined if it is not running. */
 function commandLine(pid: number): string | undefined {
   try {
     process.kill(pid, 0);
@@ -18,15 +18,15 @@ function commandLine(pid: number): string | undefined {
   }
 }
 
-/** Whether the `gapo up` or `gapo run` that wrote the state still runs; process ids are reused, so its command is looked at. */
+/** Whether the `gapo up` or `gapo run` that wrote the state is running. Checks the command line, because process ids are reused. */
 export function isAlive(state: UpState): boolean {
   return state.pid !== process.pid && /cli\/dist\/main\.js|\bgapo\b/.test(commandLine(state.pid) ?? '');
 }
 
 /**
- * Ends the services of a state whose supervisor is gone.
+ * Stops the services of a state whose supervisor is gone.
  *
- * @returns the names of those that still ran
+ * @returns the names of those that were still running
  */
 export async function stopLeftovers(state: UpState): Promise<string[]> {
   const running = state.services.filter(({ name, pid }) => {
@@ -37,7 +37,7 @@ export async function stopLeftovers(state: UpState): Promise<string[]> {
   const pids = running.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
   pids.reverse().forEach((pid) => tryKill(pid, 'SIGTERM'));
   const end = performance.now() + patienceMs;
-  while (pids.some((pid) => commandLine(pid)) && performance.now() < end) await delay(lookMs);
+  while (pids.some((pid) => commandLine(pid)) && performance.now() < end) await delay(pollMs);
   pids.filter((pid) => commandLine(pid)).forEach((pid) => tryKill(pid, 'SIGKILL'));
   return running.map(({ name }) => name);
 }
@@ -46,6 +46,6 @@ function tryKill(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // It ended in between.
+    // It has already exited.
   }
 }

@@ -1,21 +1,21 @@
-/** The log of a service: a file of JSON lines, and its end as people read it. */
+/** The log file of a service, in JSON Lines, with a readable tail. */
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Bytes at the end of a log that are looked at. */
+/** Bytes to read from the end of a log. */
 const tailBytes = 16 * 1024;
 
 /** A log file of one service. */
 export interface LogFile {
   /** Absolute. */
   readonly path: string;
-  /** A file descriptor to append to; the caller closes it. */
+  /** Opens the file to append and returns the descriptor, which the caller closes. */
   open(): number;
-  /** The last lines, as `warn: message`; empty where it said nothing. */
+  /** Returns the last lines, such as `warn: message`. */
   tail(lines: number): string[];
 }
 
-/** The log DIRECTORY/NAME.log; the one of the last time becomes NAME.1.log. */
+/** Creates the log DIRECTORY/NAME.log and renames an earlier one to NAME.1.log. */
 export function newLogFile(directory: string, name: string): LogFile {
   mkdirSync(directory, { recursive: true });
   const path = join(directory, `${name}.log`);
@@ -43,7 +43,7 @@ function readTail(path: string): string[] {
   }
 }
 
-/** A line of the log for people: level and message of a JSON line, any other as it is. */
+/** Formats a log line: level and message of a JSON line, any other line unchanged. */
 export function readableLine(line: string): string {
   try {
     const parsed: unknown = JSON.parse(line);

@@ -1,36 +1,36 @@
-/** What `gapo up` starts: each service with its address and its environment, and in which order. */
+/** Plans the services of `gapo up`: their addresses, environments and start order. */
 import { join } from 'node:path';
 import type { RewardEntry } from '@gapo/config';
 import { freePorts, localHost, requireFree, type WantedPort } from './ports.js';
 
-/** One service of this machine. */
+/** One service on this machine. */
 export interface ServiceSpec {
-  /** As `rollout` or `reward-helpful`; names its log as well. */
+  /** Such as `rollout` or `reward-helpful`; also the name of its log. */
   name: string;
   /** Its folder under services/. */
   folder: string;
-  /** What it does, for the table. */
+  /** What it does, for the services table. */
   does: string;
-  /** Where it listens, as 127.0.0.1:50051. */
+  /** Where it listens, such as 127.0.0.1:50051. */
   address: string;
-  /** How it says that it is ready: grpc.health.v1 at its address, or GET /healthz. */
+  /** Its readiness probe: grpc.health.v1 at its address, or GET /healthz. */
   health: 'grpc' | 'http';
-  /** Its environment, beside the one of this process. */
+  /** Its environment, in addition to that of this process. */
   env: Record<string, string>;
 }
 
-/** What a person may choose. */
+/** Options of the plan. */
 export interface PlanOptions {
   rewards: readonly RewardEntry[];
-  /** How many, at least 1. */
+  /** At least 1. */
   rolloutWorkers: number;
-  /** `THREADS` of each; undefined: all that a worker takes by itself. */
+  /** `THREADS` of each; undefined for the worker's default. */
   rolloutThreads: number | undefined;
-  /** How many, at least 1. */
+  /** At least 1. */
   gradientWorkers: number;
-  /** The coordinator's port, from which the others follow; 0: any free ports. */
+  /** The coordinator's port, which the others are offsets from; 0 for free ports. */
   portBase: number;
-  /** The web page's port; 0: any free one. */
+  /** The web page's port; 0 for a free port. */
   httpPort: number;
   /** Absolute. */
   dataDirectory: string;
@@ -41,7 +41,7 @@ export const defaultPortBase = 50050;
 /** The default of httpPort. */
 export const defaultHttpPort = 8080;
 
-/** Groups of services; a group starts together, once the groups before it are ready. */
+/** Groups of services. The services of a group start concurrently, once the previous group is ready. */
 export interface Plan {
   groups: ServiceSpec[][];
   coordinator: string;
@@ -60,7 +60,7 @@ interface Ports {
 
 const numbered = (count: number, at: (i: number) => number): number[] => Array.from({ length: count }, (_, i) => at(i));
 
-/** The ports by rule: coordinator at the base, rollout +1, gradient +2, gateway +9, rewards from +11; further workers from +100 and +200. */
+/** Returns fixed ports: coordinator at the base, rollout +1, gradient +2, gateway +9, rewards from +11; further workers from +100 and +200. */
 export function portsFrom(options: PlanOptions): Ports {
   const { portBase: base } = options;
   return {
@@ -109,9 +109,9 @@ function workerName(kind: string, i: number): string {
 const at = (port: number): string => `${localHost}:${port}`;
 
 /**
- * Decides what runs where. Nothing is started.
+ * Plans the services without starting them.
  *
- * @throws UserError where a port is taken
+ * @throws UserError if a port is taken
  */
 export async function planServices(options: PlanOptions): Promise<Plan> {
   const ports = await choosePorts(options);
@@ -119,7 +119,7 @@ export async function planServices(options: PlanOptions): Promise<Plan> {
   return planOn(ports, options);
 }
 
-/** The plan on given ports. */
+/** Returns the plan for given ports. */
 export function planOn(ports: Ports, options: PlanOptions): Plan {
   const coordinator = at(ports.coordinator);
   const service = (

@@ -1,8 +1,8 @@
-/** TCP ports of this machine: which are free, and who wanted one that is not. */
+/** Finds free TCP ports and reports ports that are taken. */
 import { createServer, type Server } from 'node:net';
 import { UserError } from '@gapo/service';
 
-/** The address that services of this machine listen on. */
+/** The address that services on this machine listen on. */
 export const localHost = '127.0.0.1';
 
 function listen(port: number): Promise<Server> {
@@ -27,7 +27,7 @@ export async function isFree(port: number): Promise<boolean> {
   }
 }
 
-/** So many different free ports. All are held until the last is known, then let go. */
+/** Returns distinct free ports. All are reserved until the last is known, then released. */
 export async function freePorts(count: number): Promise<number[]> {
   const servers: Server[] = [];
   for (let i = 0; i < count; i++) servers.push(await listen(0));
@@ -40,23 +40,23 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-/** A port and who is to listen on it. */
+/** A port and the service that needs it. */
 export interface WantedPort {
   port: number;
-  /** As `rollout`. */
+  /** Such as `rollout`. */
   who: string;
-  /** The option that moves it, as `--port-base`. */
+  /** The option that changes it, such as `--port-base`. */
   option: string;
 }
 
-/** @throws UserError that names every port which is taken, who wanted it and what to do */
+/** @throws UserError that names every taken port, the service that needs it and what to do */
 export async function requireFree(wanted: readonly WantedPort[]): Promise<void> {
   const free = await Promise.all(wanted.map(({ port }) => isFree(port)));
   const busy = wanted.filter((_, i) => !free[i]);
   if (busy.length === 0) return;
   const lines = busy.map(
     ({ port, who, option }) =>
-      `${who} cannot listen on ${localHost}:${port}: the port is taken; stop what listens there (ss -ltnp 'sport = :${port}' names it), or give another with ${option} (0 takes any free one)`,
+      `${who} cannot listen on ${localHost}:${port}: the port is taken; stop the process that uses it (see ss -ltnp 'sport = :${port}'), or choose another with ${option} (0 for any free port)`,
   );
   throw new UserError(lines.join('\n'));
 }

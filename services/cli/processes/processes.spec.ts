@@ -1,4 +1,4 @@
-/** What is started where, and what is said when it cannot be. */
+/** Plans, ports, restarts, logs and the state file of the services. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -32,7 +32,7 @@ const options: PlanOptions = {
   dataDirectory: '/data',
 };
 
-test('the plan gives every service its address, and the coordinator all of them', () => {
+test('the plan assigns an address to every service and passes them to the coordinator', () => {
   const { groups, coordinator, page } = planOn(portsFrom(options), options);
   assert.equal(coordinator, '127.0.0.1:50050');
   assert.equal(page, 'http://127.0.0.1:8080/');
@@ -66,7 +66,7 @@ test('the plan gives every service its address, and the coordinator all of them'
   });
 });
 
-test('base 0 takes different free ports', async () => {
+test('port base 0 uses distinct free ports', async () => {
   const { groups } = await planServices({ ...options, portBase: 0, httpPort: 0 });
   const ports = groups.flat().map(({ address }) => address);
   assert.equal(new Set(ports).size, 7);
@@ -85,7 +85,7 @@ test('a taken port is an error that names the service, the port and the option',
   );
 });
 
-test('a service that keeps dying is started ever more seldom, one that recovered at once', () => {
+test('restarts back off exponentially, and the backoff resets after a recovery', () => {
   const backoff = new Backoff();
   assert.deepEqual(
     [1, 2, 3, 4].map(() => backoff.next(100)),
@@ -96,7 +96,7 @@ test('a service that keeps dying is started ever more seldom, one that recovered
   assert.equal(backoff.next(61_000), 500);
 });
 
-test('the end of a log is readable, and the last log is kept', (t) => {
+test('the tail of a log is readable, and the previous log is kept', (t) => {
   const dir = folder(t);
   writeFileSync(join(dir, 'rollout.log'), 'old\n');
   const log = newLogFile(dir, 'rollout');
@@ -118,7 +118,7 @@ const state = (pid: number, services: UpState['services']): UpState => ({
   services,
 });
 
-test('the state file comes back as it was written; a broken one counts as none', (t) => {
+test('the state file round-trips, and an invalid one is ignored', (t) => {
   const dir = folder(t);
   assert.equal(readUpFile(dir), undefined);
   const written = state(1, [{ name: 'rollout', does: 'x', address: '127.0.0.1:1', pid: 5, log: '/l' }]);
@@ -137,7 +137,7 @@ test('a data directory that cannot be written to is an error that names it', (t)
   );
 });
 
-test('a process id that belongs to something else is neither alive nor ended', async () => {
+test('a reused process id is neither taken for gapo nor killed', async () => {
   const mine = [{ name: 'rollout', does: 'x', address: '127.0.0.1:1', pid: process.pid }];
   assert.equal(isAlive(state(process.ppid, mine)), false);
   assert.deepEqual(await stopLeftovers(state(1, mine)), []);

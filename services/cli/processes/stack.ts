@@ -1,4 +1,4 @@
-/** All services of this machine together: started in order, written down, stopped in reverse. */
+/** Starts all services in order, records them in DATA/up.json, and stops them in reverse order. */
 import { join } from 'node:path';
 import { readRewardsFile } from '@gapo/config';
 import { serviceScript } from '../project.js';
@@ -8,39 +8,39 @@ import { isAlive, stopLeftovers } from './leftovers.js';
 import { planServices, type Plan, type PlanOptions, type ServiceSpec } from './plan.js';
 import { readUpFile, removeUpFile, requireDataDirectory, writeUpFile, type UpState } from './upFile.js';
 
-/** What a person may choose about the services. */
+/** Options of the services. */
 export interface StackOptions extends Omit<PlanOptions, 'rewards'> {
   /** The file of reward services, absolute. */
   rewardsFile: string;
-  /** Who starts them. */
+  /** The command that starts them. */
   command: UpState['command'];
-  /** Environment for every service beside this process's own, as OTEL_*. */
+  /** Environment variables of every service in addition to those of this process, such as OTEL_*. */
   env: Record<string, string>;
 }
 
-/** The services that run. */
+/** The running services. */
 export interface Stack {
-  /** What runs where. */
+  /** The services and their addresses. */
   readonly state: UpState;
-  /** Stops everything in reverse order; `hard` ends it by force. Doing it again waits for the same end. */
+  /** Stops all services in reverse order; `hard` kills them. Idempotent. */
   stop(hard?: boolean): Promise<void>;
 }
 
-/** What already runs for a data directory; undefined where nothing does. Services left over by a killed supervisor are ended. */
+/** Returns the services that are running for a data directory, if any. Stops services that a killed supervisor left behind. */
 export async function runningStack(dataDirectory: string, observer: ServiceObserver): Promise<UpState | undefined> {
   const state = readUpFile(dataDirectory);
   if (state === undefined) return undefined;
   if (isAlive(state)) return state;
   const ended = await stopLeftovers(state);
-  if (ended.length > 0) observer.say(`ended services that an interrupted gapo had left running: ${ended.join(', ')}`);
+  if (ended.length > 0) observer.say(`stopped services that an interrupted gapo left running: ${ended.join(', ')}`);
   removeUpFile(dataDirectory);
   return undefined;
 }
 
 /**
- * Starts everything; what had started is stopped again where something does not come up or the signal is aborted.
+ * Starts all services. Stops them again if one fails to start or the signal is aborted.
  *
- * @throws UserError that names the service, with the end of its log
+ * @throws UserError that names the service that failed, with the end of its log
  */
 export async function startStack(
   options: StackOptions,
@@ -49,7 +49,7 @@ export async function startStack(
 ): Promise<Stack> {
   const rewards = readRewardsFile(options.rewardsFile);
   requireDataDirectory(options.dataDirectory);
-  // Ports and scripts are looked at before anything starts, so that what is wrong with them leaves nothing behind.
+  // Checks ports and scripts before anything starts, so that an error leaves nothing behind.
   const plan = await planServices({ ...options, rewards });
   plan.groups.flat().forEach(({ folder }) => serviceScript(folder));
   const stack = new LocalStack(options, observer, plan);
@@ -126,7 +126,7 @@ class LocalStack implements Stack {
       await Promise.all(starts);
     } catch (error) {
       failing.abort();
-      // What is stopped next is not still starting.
+      // Wait until none is starting, since all are stopped next.
       await Promise.allSettled(starts);
       throw error;
     }

@@ -1,4 +1,4 @@
-/** A training as a child process, so that only the child loads the tensor runtime. */
+/** Runs a training program in a child process, so that only the child loads the tensor runtime. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -6,14 +6,14 @@ import { UserError } from '@gapo/service';
 import type { TrainingEvent } from '@gapo/training';
 import { projectRoot, serviceScript } from '../project.js';
 
-/** A training: its program, its settings and its observers. */
+/** A training: its program, settings, and observer. */
 export interface Training<Settings, Result> {
   /** A program of services/training. */
   readonly program: 'sft' | 'rewardModel';
   readonly settings: Settings;
   /** Observes every event. */
   readonly report: (event: TrainingEvent<Result>) => void;
-  /** Stops it after the update in progress. */
+  /** Stops the training after the update in progress. */
   readonly stop: AbortSignal;
 }
 
@@ -21,7 +21,7 @@ export interface Training<Settings, Result> {
  * Runs a training to its end.
  *
  * @returns its last event
- * @throws UserError with the message of the process where its input is wrong, Error where it ended in another way
+ * @throws UserError with the process's message if its input is invalid, Error if it failed otherwise
  */
 export async function runTraining<Settings, Result>({
   program,
@@ -33,8 +33,8 @@ export async function runTraining<Settings, Result>({
   const child = spawn(process.execPath, [script, JSON.stringify(settings)], { stdio: ['ignore', 'pipe', 'pipe'] });
   const ask = (): void => void child.kill('SIGTERM');
   stop.addEventListener('abort', ask, { once: true });
-  let said = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   const closed = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);
@@ -48,12 +48,12 @@ export async function runTraining<Settings, Result>({
       if (event.event === 'end') end = event;
     }
     const code = await closed;
-    if (code === 2) throw new UserError(said.trim());
-    if (code !== 0) throw new Error(`the training process ended with ${code ?? 'a signal'}: ${said.trim()}`);
+    if (code === 2) throw new UserError(stderr.trim());
+    if (code !== 0) throw new Error(`the training process exited with ${code ?? 'a signal'}: ${stderr.trim()}`);
   } finally {
     stop.removeEventListener('abort', ask);
     child.kill('SIGKILL');
   }
-  if (end === undefined) throw new Error('the training process ended without a result');
+  if (end === undefined) throw new Error('the training process exited without a result');
   return end;
 }

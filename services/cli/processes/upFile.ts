@@ -1,4 +1,4 @@
-/** DATA/up.json: what `gapo up` runs, so that a second one and other commands know. */
+/** DATA/up.json: the services of a running `gapo up`, for other commands. */
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeAtomicallySync, z, UserError } from '@gapo/service';
@@ -14,7 +14,7 @@ const rowSchema = z.object({
 const schema = z.object({
   /** The process that supervises the services. */
   pid: z.int(),
-  /** Who started them: `gapo up` keeps them, `gapo run` stops them after its run. */
+  /** The command that started them: `gapo up` keeps them, `gapo run` stops them after its run. */
   command: z.enum(['up', 'run']),
   /** When it started, RFC 3339. */
   started: z.string(),
@@ -22,20 +22,20 @@ const schema = z.object({
   coordinator: z.string(),
   /** The web page's URL. */
   page: z.string(),
-  /** The NATS server, where there is one. */
+  /** The NATS server, if there is one. */
   nats: z.string().optional(),
   services: z.array(rowSchema),
 });
 
-/** What runs. */
+/** The running services. */
 export type UpState = z.infer<typeof schema>;
 
 const pathOf = (dataDirectory: string): string => join(dataDirectory, 'up.json');
 
 /**
- * Makes the data directory where it is missing.
+ * Creates the data directory if it does not exist.
  *
- * @throws UserError where it cannot be made or written to
+ * @throws UserError if it cannot be created or written to
  */
 export function requireDataDirectory(dataDirectory: string): void {
   try {
@@ -59,7 +59,7 @@ export function removeUpFile(dataDirectory: string): void {
   rmSync(pathOf(dataDirectory), { force: true });
 }
 
-/** Reads the file, alive or not; undefined where there is none or it is not one of ours. */
+/** Reads the file, whether its services are running or not; undefined if it does not exist or is invalid. */
 export function readUpFile(dataDirectory: string): UpState | undefined {
   const path = pathOf(dataDirectory);
   if (!existsSync(path)) return undefined;

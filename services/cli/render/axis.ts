@@ -1,6 +1,6 @@
-/** An axis: a range with room around the values, round ticks, and positions. */
+/** Axes of plots: a padded range, round ticks, and positions. */
 
-/** Where values lie. */
+/** Maps values to positions. */
 export interface Axis {
   /** The position of the low end, in pixels. */
   from: number;
@@ -11,11 +11,11 @@ export interface Axis {
 }
 
 const wantedTicks = 6;
-/** Room at both ends, in parts of the range. */
+/** Padding at both ends, as a share of the range. */
 const room = 0.06;
 
 /**
- * The axis of some values.
+ * Returns an axis for a set of values.
  *
  * @param values finite, at least one
  */
@@ -34,9 +34,9 @@ export function axisOf(values: readonly number[], from: number, to: number): Axi
   return { from, to, ticks, at: (value) => from + ((value - low) / (high - low)) * (to - from) };
 }
 
-/** The smallest of 1, 2, 5 × a power of ten that is not under the wish. */
-function niceStep(wish: number): number {
-  const power = 10 ** Math.floor(Math.log10(wish));
-  const factor = [1, 2, 5, 10].find((each) => each * power >= wish * (1 - 1e-9)) ?? 10;
+/** Returns the smallest of 1, 2, 5 × a power of ten that is at least `minimum`. */
+function niceStep(minimum: number): number {
+  const power = 10 ** Math.floor(Math.log10(minimum));
+  const factor = [1, 2, 5, 10].find((each) => each * power >= minimum * (1 - 1e-9)) ?? 10;
   return factor * power;
 }

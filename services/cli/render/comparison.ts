@@ -1,4 +1,4 @@
-/** Evaluations of several runs in one table. */
+/** Formats evaluations of several runs as one table. */
 import type { EvaluationReport, Interval } from '@gapo/rpc';
 import { fixed, percent, signed } from './numbers.js';
 import { table } from './table.js';
@@ -6,7 +6,7 @@ import { table } from './table.js';
 const range = (interval: Interval | null): string =>
   interval === null ? 'n/a' : `${fixed(interval.low, 3)} to ${fixed(interval.high, 3)}`;
 
-/** Formats a row for each objective of each run, compared with the policy that its run started from. */
+/** Returns a row per run and objective, compared with the policy that the run started from. */
 export function comparisonTable(reports: readonly EvaluationReport[]): string {
   const rows = reports.flatMap((report) =>
     report.objectives.map(({ name, before, after, difference, winRate }, i) => [

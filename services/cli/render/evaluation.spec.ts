@@ -1,4 +1,4 @@
-/** The result's table, samples and JSON, line for line. */
+/** The table, samples and JSON of a result. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { EvaluationReport, Interval, Run } from '@gapo/rpc';
@@ -56,7 +56,7 @@ test('the table shows before, after, interval, difference, acceptable shares and
   ]);
 });
 
-test('a sample is three lines, whatever line breaks it has', () => {
+test('a sample is three lines, regardless of its line breaks', () => {
   assert.deepEqual(evaluationSamples(report).split('\n'), [
     'prompt  How do I⏎ reset it?',
     'before  (empty)  [helpful 0.00, harmless n/a]',
@@ -64,7 +64,7 @@ test('a sample is three lines, whatever line breaks it has', () => {
   ]);
 });
 
-test('of several samples those are shown whose completion changed', () => {
+test('only samples whose completion changed are shown', () => {
   const sample = (prompt: string, before: string, after: string) => ({
     prompt,
     before,
@@ -82,7 +82,7 @@ test('of several samples those are shown whose completion changed', () => {
   );
 });
 
-test('the JSON has null for what is not known, and no acceptable share where there is no threshold', () => {
+test('the JSON has null for unknown values, and no acceptable share without a threshold', () => {
   const run = { id: 'a', step: 3, lastStep: null, checkpoint: '', versionSha256: '' } as unknown as Run;
   const result = { run, steps: [], evaluation: report, page: '', trace: null, otherTraces: '', wallSeconds: 1 };
   assert.deepEqual(resultJson(result).objectives, {

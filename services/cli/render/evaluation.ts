@@ -1,4 +1,4 @@
-/** An evaluation as text. */
+/** Formats an evaluation as text. */
 import type { EvaluationReport, EvaluationSample, Interval } from '@gapo/rpc';
 import { fixed, percent, signed } from './numbers.js';
 import { table } from './table.js';
@@ -12,7 +12,7 @@ function range(interval: Interval | null | undefined, show: (value: number) => s
 
 const three = (value: number): string => fixed(value, 3);
 
-/** Formats the table: a row for each objective, and the win rate over all of them. */
+/** Formats the table: a row per objective, and the win rate over all of them. */
 export function evaluationTable(report: EvaluationReport): string {
   const rows = report.objectives.map((objective) => [
     objective.name,

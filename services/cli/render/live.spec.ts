@@ -1,4 +1,4 @@
-/** The live block overwrites itself without clearing first, and the plain reporter keeps quiet between lines. */
+/** The live block redraws without flicker, and the plain reporter limits its rate. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { WatchRunResponse } from '@gapo/rpc';
@@ -11,7 +11,7 @@ function block(): { writes: string[]; live: LiveBlock } {
   return { writes, live: new LiveBlock({ write: (text) => writes.push(text), columns: 40 }) };
 }
 
-test('a frame is one write that goes back over the one before and clears each line behind its text', () => {
+test('a frame is one write that overwrites the previous frame and clears the rest of each line', () => {
   const { writes, live } = block();
   live.show(() => ['one', 'two']);
   live.say('a message');
@@ -23,7 +23,7 @@ test('a frame is one write that goes back over the one before and clears each li
   assert.equal(writes.at(-1), '\x1b[?25h');
 });
 
-test('frames that follow each other at once are put together; the last one is drawn at the end', () => {
+test('frames in quick succession are merged, and the last one is always drawn', () => {
   const { writes, live } = block();
   for (let i = 0; i < 50; i++) live.show(() => [`frame ${i}`]);
   assert.equal(writes.length, 1);
@@ -31,7 +31,7 @@ test('frames that follow each other at once are put together; the last one is dr
   assert.match(writes[1] ?? '', /frame 49/);
 });
 
-test('the block gets one column less than the terminal has, and 79 where it does not say how many', () => {
+test('the block is one column narrower than the terminal, and 79 columns if the width is unknown', () => {
   const seen: number[] = [];
   for (const columns of [40, 0, undefined]) {
     const live = new LiveBlock({ write: () => true, columns });
@@ -59,7 +59,7 @@ function runAt(step: number): RunProgress {
   return advance(start, { step: { step, objectives: [{ name: 'a', rewardMean: step }] } } as WatchRunResponse);
 }
 
-test('plain lines: the first step, the last one, and between them one every three seconds', () => {
+test('plain lines: the first step, the last one, and at most one every three seconds in between', () => {
   const lines: string[] = [];
   let now = 0;
   const reporter = new PlainReporter(
@@ -76,7 +76,7 @@ test('plain lines: the first step, the last one, and between them one every thre
   assert.ok(steps.length >= 6 && steps.length <= 9, String(steps));
 });
 
-test('a run that is gone on with does not tell its past steps again', () => {
+test('a resumed run does not repeat its past steps', () => {
   const lines: string[] = [];
   const reporter = new PlainReporter((line) => lines.push(line));
   const start = runAt(0);
@@ -88,7 +88,7 @@ test('a run that is gone on with does not tell its past steps again', () => {
   );
 });
 
-test('plain lines of several runs in a row: each has its own first step, last step and preference', () => {
+test('plain lines of several runs: each has its first step, last step and preference', () => {
   const lines: string[] = [];
   const reporter = new PlainReporter(
     (line) => lines.push(line),

@@ -4,13 +4,13 @@ const hideCursor = '\x1b[?25l';
 const showCursor = '\x1b[?25h';
 const clearToEnd = '\x1b[K';
 const clearBelow = '\x1b[J';
-/** The shortest time between two draws; faster ones are merged. */
+/** Minimum time between draws; faster updates are merged. */
 const shortestDrawMs = 80;
 
 /** The output of a live block. */
 export interface Screen {
   write(text: string): unknown;
-  /** The terminal's width; undefined or 0 where it is unknown. */
+  /** The terminal's width; undefined or 0 if unknown. */
   columns?: number | undefined;
 }
 
@@ -40,7 +40,7 @@ export class LiveBlock {
     this.#draw(lines.join(''));
   }
 
-  /** Draws a last time, and leaves the block on the screen. */
+  /** Draws a last time and leaves the block on the screen. */
   finish(): void {
     if (this.#render !== undefined) this.#draw();
     clearTimeout(this.#timer);

@@ -1,11 +1,11 @@
-/** A run's plan as tables. */
+/** Formats a run's plan as tables. */
 import type { Plan, RunExtents, Worker } from '@gapo/model';
 import { count, significant } from './numbers.js';
 import { table } from './table.js';
 
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
 
-/** Bytes with three digits, as `1.25 GiB`. */
+/** Formats bytes with three digits, such as `1.25 GiB`. */
 export function bytesText(bytes: number): string {
   let unit = 0;
   let value = bytes;
@@ -30,13 +30,13 @@ function workerRows({ name, parts, hostBytes, deviceBytes }: Worker, device: str
   ];
 }
 
-/** How many processes of a kind there may be, and how large each is. */
+/** Formats the number of processes of a kind and the size of each. */
 function workersLine({ name, most, hostBytes, deviceBytes }: Worker, device: string): string {
   const size = `${bytesText(hostBytes)} of memory${deviceBytes === 0 ? '' : ` and ${bytesText(deviceBytes)} on its ${device} device`}`;
   return most === 1 ? `1 ${name} with ${size}` : `1 to ${most} ${name} workers, each with ${size}`;
 }
 
-/** The plan as text. */
+/** Formats the plan. */
 export function planText(plan: Plan, run: RunExtents, teraflops: number | undefined): string {
   const { parameters, trained, workers, operations, transfers } = plan;
   const all = Object.values(operations).reduce((sum, value) => sum + value, 0);

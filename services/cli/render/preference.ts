@@ -5,13 +5,13 @@ import { significant } from './numbers.js';
 /** Numbers by name. */
 type Numbers = Readonly<Record<string, number>>;
 
-/** Whether there are any. */
+/** Whether the record has any numbers. */
 export function hasNumbers(numbers: Numbers): boolean {
   return Object.keys(numbers).length > 0;
 }
 
 /**
- * Formats numbers by name, as `helpful 0.7, harmless 0.3`.
+ * Formats numbers by name, such as `helpful 0.7, harmless 0.3`.
  *
  * @param order the names, in the order to show them. @default the order of the numbers
  */
@@ -19,7 +19,7 @@ export function numbersText(numbers: Numbers, order: readonly string[] = Object.
   return order.map((name) => `${name} ${significant(numbers[name])}`).join(', ');
 }
 
-/** Formats a method with its preference, as `pgapo (helpful 0.7, harmless 0.3)`. */
+/** Formats a method with its preference, such as `pgapo (helpful 0.7, harmless 0.3)`. */
 export function methodText(method: string, preference: Numbers, order?: readonly string[]): string {
   return hasNumbers(preference) ? `${method} (${numbersText(preference, order)})` : method;
 }

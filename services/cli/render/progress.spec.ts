@@ -34,7 +34,7 @@ function after(steps: number): RunProgress {
   return progress;
 }
 
-test('before the first step nothing is made up', () => {
+test('before the first step unknown values are n/a', () => {
   assert.deepEqual(progressLines(progressOf(run), 80), [
     'assistant-1  gapo  running',
     '[··················································] 0/120  0 %',
@@ -60,7 +60,7 @@ test('a step in progress at 80 columns', () => {
   ]);
 });
 
-test('a narrow terminal drops what does not fit, the values last', () => {
+test('a narrow terminal drops what does not fit, values last', () => {
   assert.deepEqual(progressLines(after(48), 40), [
     'assistant-1  gapo  running',
     '[████████████···················] 48/120',
@@ -71,7 +71,7 @@ test('a narrow terminal drops what does not fit, the values last', () => {
   ]);
 });
 
-test('no line is wider than the terminal, whatever the names', () => {
+test('no line is wider than the terminal, however long the names', () => {
   const progress = after(30);
   const wide = { id: '長い名前の実行'.repeat(4), reason: 'because '.repeat(30) };
   const name = '有用性と無害性と誠実さ';
@@ -89,12 +89,12 @@ test('no line is wider than the terminal, whatever the names', () => {
   }
 });
 
-test('a value that is not finite is said to be missing', () => {
+test('a value that is not finite is n/a', () => {
   const progress = advance(progressOf(run), stepMessage(1, [NaN, 1]));
   assert.match(progressLines(progress, 80)[2] ?? '', /^helpful +n\/a/);
 });
 
-test('the plain line holds rewards, weights, divergence, speed and what is left', () => {
+test('the plain line has rewards, weights, KL, throughput and time left', () => {
   assert.equal(
     progressLine(after(48)),
     'step 48/120  helpful 0.480 (weight 0.625)  harmless 1.040 (weight 0.375)  KL 0.0123  1,204 tokens/s  1 min 52 s left',
@@ -136,7 +136,7 @@ test('multipliers, accuracies and the source of the weights are shown where a st
   );
 });
 
-test('the preference in force is shown, and a change of it is said', () => {
+test('the current preference is shown, and changes are reported', () => {
   const steered = { ...run, method: 'pgapo', preference: { harmless: 0.25, helpful: 0.75 } };
   const before = progressOf(steered);
   assert.equal(progressLines(before, 80)[0], 'assistant-1  pgapo (helpful 0.75, harmless 0.25)  running');
@@ -157,7 +157,7 @@ test('the preference in force is shown, and a change of it is said', () => {
   ]);
 });
 
-test('objectives that come and go are said at once, and have numbers from their first step to their last', () => {
+test('added and removed objectives are reported at once, and have numbers from their first to their last step', () => {
   const reported = (progress: RunProgress): unknown =>
     shownObjectives(progress).map(({ name, means }) => [name, means]);
   const message = (objectives: readonly string[]): WatchRunResponse =>
@@ -204,7 +204,7 @@ test('objectives that come and go are said at once, and have numbers from their 
   );
 });
 
-test('a paused run says why and has no phase', () => {
+test('a paused run shows the reason and no phase', () => {
   const paused = { run: { ...run, state: 'RUN_STATE_PAUSED', reason: 'asked' } } as unknown as WatchRunResponse;
   const lines = progressLines(advance(after(2), paused), 80);
   assert.equal(lines[0], 'assistant-1  gapo  paused: asked');

@@ -1,4 +1,4 @@
-/** A run's progress as text: a block of lines for a terminal, and a single line for logs. */
+/** Formats a run's progress: a block of lines for a terminal, and a single line for logs. */
 import { stateWord, type ObjectiveReport, type Progress, type StepReport } from '@gapo/rpc';
 import { count, duration, fixed, percent, significant } from './numbers.js';
 import { methodText } from './preference.js';
@@ -13,14 +13,14 @@ import {
 import { sparkline } from './sparkline.js';
 import { displayWidth, fit, padEnd } from './width.js';
 
-/** Columns that a sparkline takes at most. */
+/** Maximum columns of a sparkline. */
 const longestSparkline = 40;
 const shortestSparkline = 4;
 
 /**
  * Formats the block for a terminal.
  *
- * @param width the terminal's columns; no line is wider
+ * @param width the terminal's columns, the maximum width of a line
  */
 export function progressLines(progress: RunProgress, width: number): string[] {
   const { run, last, whole } = progress;
@@ -45,7 +45,7 @@ export function progressLines(progress: RunProgress, width: number): string[] {
   return lines.map((line) => fit(line, width).trimEnd());
 }
 
-/** As `2 of 5 (helpful 0.3, harmless 0.7), 12 min 3 s left for all`. */
+/** Returns text such as `2 of 5 (helpful 0.3, harmless 0.7), 12 min 3 s left for all`. */
 function wholeText({ part, of, label, etaSeconds }: WholeProgress): string {
   const left = etaSeconds === undefined ? '' : `, ${duration(etaSeconds)} left for all`;
   return `${part} of ${of} (${label})${left}`;
@@ -56,7 +56,7 @@ function isRunning(progress: RunProgress): boolean {
   return state === 'RUN_STATE_RUNNING' && stepsTaken(progress) < totalSteps;
 }
 
-/** Where the weights of the last step came from, for methods that keep or approximate them. */
+/** Returns the age and the approximation error of the combination weights, if any. */
 function sourceOfWeights({ last }: RunProgress): string[] {
   const { weightsAge = 0, approximationDegrees } = last ?? {};
   return [
@@ -70,7 +70,7 @@ function klText(last: StepReport | undefined): string[] {
   return last !== undefined && last.kl === undefined ? [] : [`KL ${significant(last?.kl)}`];
 }
 
-/** What an objective reports only with some methods, and completions without a score. */
+/** Returns the values that only some methods report, and the number of completions without a score. */
 function extras(report: ObjectiveReport | undefined): string[] {
   const { multiplier, accuracy, failed = 0 } = report ?? {};
   return [
@@ -80,7 +80,7 @@ function extras(report: ObjectiveReport | undefined): string[] {
   ];
 }
 
-/** Joins as many of the parts as fit, from the first on. */
+/** Joins the leading parts that fit. */
 function joined(parts: readonly string[], width: number): string {
   let line = '';
   for (const part of parts) {
@@ -121,7 +121,7 @@ function objectiveLines(progress: RunProgress, width: number): string[] {
   });
 }
 
-/** Formats what the run is doing, as `step 49: sampling 3/4, waiting for rollout 127.0.0.1:50051`. */
+/** Formats the current phase, such as `step 49: sampling 3/4, waiting for rollout 127.0.0.1:50051`. */
 export function phaseText({ step, phase, done, total, waitingFor }: Progress): string {
   const units = total > 0 ? ` ${done}/${total}` : '';
   const waits = waitingFor === '' ? '' : `, waiting for ${waitingFor}`;
@@ -131,7 +131,7 @@ export function phaseText({ step, phase, done, total, waitingFor }: Progress): s
 /** Formats one step as a line of a log: `step 48/120  helpful 0.412 (weight 0.625)  KL 0.0123  1,204 tokens/s  1 min 52 s left`. */
 export function progressLine(progress: RunProgress): string {
   const { run, last, whole } = progress;
-  // An objective that the next step adds has no part in this one.
+  // Skip objectives that the next step adds.
   const rewards = shownObjectives(progress).flatMap(({ name, means, report }) => {
     if (report === undefined) return [];
     const details = [`weight ${significant(report.weight)}`, ...extras(report)];

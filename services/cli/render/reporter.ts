@@ -1,11 +1,11 @@
-/** Where progress and messages go: a live block on a terminal, plain lines elsewhere. Both on stderr. */
+/** Reports progress and messages: as a live block on a terminal, otherwise as plain lines. */
 import { stateWord } from '@gapo/rpc';
 import { LiveBlock } from './live.js';
 import { hasNumbers, numbersText } from './preference.js';
 import { phaseText, progressLine, progressLines } from './progress.js';
 import { orderedPreference, stepsTaken, type RunProgress } from './runProgress.js';
 
-/** Plain lines are at least this far apart, so that a log of some minutes stays readable. */
+/** Minimum time between plain lines, to keep logs readable. */
 const quietMs = 3000;
 
 /** Shows progress and messages. */
@@ -14,7 +14,7 @@ export interface Reporter {
   say(text: string): void;
   /** Shows the run's progress. */
   progress(progress: RunProgress): void;
-  /** Shows other progress than steps, such as an evaluation: a line that replaces the one before. */
+  /** Shows the progress of other work, such as an evaluation, as a line that replaces the previous one. */
   work(text: string): void;
   /** Ends the live block. Messages may follow. */
   finish(): void;
@@ -49,8 +49,8 @@ class LiveReporter implements Reporter {
   }
 }
 
-/** What has been written about the run that is followed. */
-interface Said {
+/** What has been written about the current run. */
+interface Written {
   readonly id: string;
   step: number;
   begun: boolean;
@@ -58,12 +58,12 @@ interface Said {
   goals?: { readonly names: string; readonly goals: string };
 }
 
-/** Writes a line per step, or fewer where steps are faster than one in three seconds; always the first and the last. */
+/** Writes a line per step, at most one every three seconds, but always the first and the last. */
 export class PlainReporter implements Reporter {
   readonly #write: (line: string) => void;
   readonly #now: () => number;
-  #saidAt: number | undefined;
-  #said: Said | undefined;
+  #writtenAt: number | undefined;
+  #written: Written | undefined;
 
   /** @param now a clock, in milliseconds */
   constructor(write: (line: string) => void, now: () => number = () => performance.now()) {
@@ -78,53 +78,53 @@ export class PlainReporter implements Reporter {
   progress(progress: RunProgress): void {
     const { run, last, doing } = progress;
     const step = stepsTaken(progress);
-    // The steps of a resumed run from before are not repeated.
-    if (this.#said?.id !== run.id) this.#said = { id: run.id, step, begun: false };
-    const said = this.#said;
-    if (run.state !== said.state) {
-      said.state = run.state;
+    // Do not repeat past steps of a resumed run.
+    if (this.#written?.id !== run.id) this.#written = { id: run.id, step, begun: false };
+    const written = this.#written;
+    if (run.state !== written.state) {
+      written.state = run.state;
       this.#write(`${run.id}: ${stateWord(run.state)}${run.reason === '' ? '' : `: ${run.reason}`}`);
     }
-    this.#sayGoals(progress, said);
-    this.#saidAt ??= this.#now();
-    const sinceMs = this.#now() - this.#saidAt;
-    if (last !== undefined && step > said.step) {
-      const notable = !said.begun || step >= run.totalSteps;
+    this.#writeGoals(progress, written);
+    this.#writtenAt ??= this.#now();
+    const sinceMs = this.#now() - this.#writtenAt;
+    if (last !== undefined && step > written.step) {
+      const notable = !written.begun || step >= run.totalSteps;
       if (sinceMs < quietMs && !notable) return;
-      said.begun = true;
-      said.step = step;
+      written.begun = true;
+      written.step = step;
       this.#line(progressLine(progress));
     } else if (doing && doing.waitingFor !== '' && sinceMs > 5 * quietMs) {
-      // Explains a step that takes long.
+      // Explain a slow step.
       this.#line(phaseText(doing));
     }
   }
 
   work(text: string): void {
-    this.#saidAt ??= this.#now();
-    if (this.#now() - this.#saidAt >= quietMs) this.#line(text);
+    this.#writtenAt ??= this.#now();
+    if (this.#now() - this.#writtenAt >= quietMs) this.#line(text);
   }
 
   finish(): void {
-    // There is no block to end.
+    // Nothing to end.
   }
 
-  /** Writes the preference at first, then every change of the preference or the objectives. */
-  #sayGoals({ run }: RunProgress, said: Said): void {
+  /** Writes the initial preference, then every change of the preference or the objectives. */
+  #writeGoals({ run }: RunProgress, written: Written): void {
     const preference = orderedPreference(run);
     const preferred = hasNumbers(preference);
     const names = run.objectives.join(', ');
     const goals = preferred ? numbersText(preference) : names;
-    const before = said.goals;
+    const before = written.goals;
     if (names === before?.names && goals === before.goals) return;
-    said.goals = { names, goals };
+    written.goals = { names, goals };
     if (before !== undefined) {
       this.#write(`${run.id}: ${names === before.names ? 'preference' : 'objectives'} changed to ${goals}`);
     } else if (preferred) this.#write(`${run.id}: preference ${goals}`);
   }
 
   #line(text: string): void {
-    this.#saidAt = this.#now();
+    this.#writtenAt = this.#now();
     this.#write(text);
   }
 }

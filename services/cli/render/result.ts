@@ -1,23 +1,23 @@
-/** The result of `gapo run`: as text, and as the JSON object of `--json`. */
+/** Formats the result of `gapo run` as text, and as the JSON of `--json`. */
 import { toJson, type EvaluationReport, type ObjectiveEvaluationJson, type Run, type StepReport } from '@gapo/rpc';
 import { changedSamples, evaluationTable } from './evaluation.js';
 import { duration } from './numbers.js';
 
-/** A run that took all its steps, and where its files are. */
+/** A completed run and the paths of its files. */
 export interface RunResult {
   run: Run;
   steps: readonly StepReport[];
   evaluation: EvaluationReport;
   /** Path of the report. */
   page: string;
-  /** Path of the traces; null where they are exported elsewhere. */
+  /** Path of the traces; null if they are exported elsewhere. */
   trace: string | null;
-  /** Where traces are exported then, in words. */
+  /** Describes where traces are exported instead. */
   otherTraces: string;
   wallSeconds: number;
 }
 
-/** Sample prompts that are shown. */
+/** Number of sample prompts to show. */
 const shownSamples = 3;
 
 /** Formats the table, sample prompts, and the paths of the run's files. */
@@ -36,7 +36,7 @@ export function resultText({ run, evaluation, page, trace, otherTraces, wallSeco
   ].join('\n');
 }
 
-/** Returns the object of `--json`: a summary, and the whole evaluation. Numbers that are not known are null. */
+/** Returns the object of `--json`: a summary, and the whole evaluation. Unknown numbers are null. */
 export function resultJson({ run, steps, evaluation, page, trace, wallSeconds }: RunResult) {
   const report = toJson('gapo.training.v1.EvaluationReport', evaluation);
   const last = run.lastStep ?? steps.at(-1);

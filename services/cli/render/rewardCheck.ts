@@ -1,4 +1,4 @@
-/** What `gapo reward check` found, for people. */
+/** Formats the findings of `gapo reward check`. */
 import type { Finding } from '../conformance/conformance.js';
 import type { Throughput } from '../conformance/throughput.js';
 import { count } from './numbers.js';
@@ -6,11 +6,10 @@ import { table } from './table.js';
 
 const marks = { ok: 'ok    ', note: 'note  ', fails: 'FAILS ' } as const;
 
-/** A line for each finding, what to do under those that need it, and a table of speeds. */
+/** Returns a line per finding, with its fix, and a table of throughput. */
 export function rewardCheckText(findings: readonly Finding[], speeds: readonly Throughput[]): string {
   const lines = findings.map(
-    ({ what, verdict, found, mend }) =>
-      `${marks[verdict]}${what}: ${found}${mend === '' ? '' : `\n      mend: ${mend}`}`,
+    ({ what, verdict, found, fix }) => `${marks[verdict]}${what}: ${found}${fix === '' ? '' : `\n      fix: ${fix}`}`,
   );
   const failed = findings.filter(({ verdict }) => verdict === 'fails').length;
   const end =

@@ -1,9 +1,9 @@
-/** How good a fitted reward model is, for people. */
+/** Formats the quality of a fitted reward model. */
 import type { Quality, ReliabilityBin } from '@gapo/training';
 import { count, fixed, percent } from './numbers.js';
 import { table } from './table.js';
 
-/** Accuracy with its interval, the table of reliability without its empty bins, and what sums it up. */
+/** Returns the accuracy with its interval, the calibration table without empty bins, and a summary. */
 export function rewardQualityText({ pairs, accuracy, logLoss, calibrationError, bins }: Quality): string {
   const { value, low, high } = accuracy;
   const rows = bins.filter((bin) => bin.pairs > 0).map(row);

@@ -1,4 +1,4 @@
-/** The progress of a run that is followed, folded from the messages of WatchRun. The renderers draw it. */
+/** The progress of a run, accumulated from the messages of WatchRun. */
 import {
   isActive,
   type ObjectiveReport,
@@ -10,15 +10,15 @@ import {
 
 /** The progress of a run so far. */
 export interface RunProgress {
-  /** The run as of the last message that has it. */
+  /** The run, as of the last message that contains it. */
   run: Run;
   /** The last step that was received; undefined before the first. */
   last: StepReport | undefined;
   /** The mean rewards of the steps that were received, oldest first, by objective of the last step. */
   means: ReadonlyMap<string, readonly number[]>;
-  /** What the run is doing within the next step. */
+  /** Progress within the next step. */
   doing: Progress | undefined;
-  /** Its place among several runs; undefined for a single run. */
+  /** Progress of the sequence of runs; undefined for a single run. */
   whole: WholeProgress | undefined;
 }
 
@@ -28,17 +28,17 @@ export interface WholeProgress {
   part: number;
   /** The number of runs. */
   of: number;
-  /** The current run in words. */
+  /** Describes the current run. */
   label: string;
   /** Seconds left for all of them; undefined before the first step. */
   etaSeconds: number | undefined;
 }
 
-/** One objective as the renderers show it. */
+/** One objective to display. */
 export interface ShownObjective {
   name: string;
   means: readonly number[];
-  /** Its part in the last step; undefined where it had none. */
+  /** Its report in the last step; undefined if it had no part in it. */
   report: ObjectiveReport | undefined;
 }
 
@@ -63,7 +63,7 @@ function withMeans(before: RunProgress['means'], { objectives }: StepReport): Ru
   );
 }
 
-/** Returns the steps taken: of the step whose numbers are shown, else of the run. */
+/** Returns the number of steps taken, consistent with the report that is shown. */
 export function stepsTaken({ run, last }: RunProgress): number {
   return last?.step ?? run.step;
 }
@@ -78,12 +78,12 @@ export function shownObjectives({ run, last, means }: RunProgress): ShownObjecti
   }));
 }
 
-/** Returns the completion tokens per second of a whole step; undefined where that is not known. */
+/** Returns the completion tokens per second of a step; undefined if unknown. */
 export function tokensPerSecond(step: StepReport | undefined): number | undefined {
   return step && step.seconds > 0 ? step.tokens / step.seconds : undefined;
 }
 
-/** Returns the preference of the next step in the order of its objectives, which a message does not keep. */
+/** Returns the preference of the next step in the order of the objectives; a protobuf map has no order. */
 export function orderedPreference({ objectives, preference }: Run): Record<string, number> {
   const given = objectives.filter((name) => Object.hasOwn(preference, name));
   return Object.fromEntries(given.map((name) => [name, preference[name] ?? NaN]));

@@ -1,8 +1,8 @@
-/** The table of what runs where. */
+/** Formats the table of running services. */
 import type { UpState } from '../processes/upFile.js';
 import { table } from './table.js';
 
-/** The services, their addresses and logs, and where to go from here. */
+/** Returns the services with their addresses and logs, and the main URLs. */
 export function servicesTable(state: UpState): string {
   const rows = state.services.map(({ name, does, address, pid, log }) => [
     name,

@@ -1,16 +1,16 @@
-/** A small chart of one row of characters. */
+/** One-line charts. */
 
 const bars = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /**
- * The values as bars between their own minimum and maximum; with more values than columns each column is the mean of a
- * stretch. A value that is not finite leaves a gap.
+ * Draws values as bars between their minimum and maximum. With more values than columns, each column is the mean of
+ * consecutive values. A value that is not finite leaves a gap.
  *
  * @param width columns
  */
 export function sparkline(values: readonly number[], width: number): string {
   if (width <= 0 || values.length === 0) return '';
-  const columns = values.length <= width ? [...values] : stretches(values, width);
+  const columns = values.length <= width ? [...values] : columnMeans(values, width);
   const known = columns.filter((value) => Number.isFinite(value));
   if (known.length === 0) return ' '.repeat(columns.length);
   const [low, high] = [Math.min(...known), Math.max(...known)];
@@ -22,7 +22,7 @@ export function sparkline(values: readonly number[], width: number): string {
   return columns.map(bar).join('');
 }
 
-function stretches(values: readonly number[], width: number): number[] {
+function columnMeans(values: readonly number[], width: number): number[] {
   return Array.from({ length: width }, (_, column) => {
     const from = Math.floor((column * values.length) / width);
     const to = Math.max(Math.floor(((column + 1) * values.length) / width), from + 1);

@@ -1,4 +1,4 @@
-/** SVG as text: elements with attributes, everything escaped. */
+/** Builds SVG text with escaped attributes and content. */
 
 type Attributes = Readonly<Record<string, string | number>>;
 
@@ -12,7 +12,7 @@ function written(value: string | number): string {
   return escaped(typeof value === 'number' ? String(Math.round(value * 100) / 100) : value);
 }
 
-/** An element; children are elements' texts already. */
+/** Returns an element. Its children are SVG text, which is not escaped. */
 export function element(name: string, attributes: Attributes, children: readonly string[] = []): string {
   const list = Object.entries(attributes).map(([key, value]) => ` ${key}="${written(value)}"`);
   const inside = children.filter((child) => child !== '');
@@ -20,7 +20,7 @@ export function element(name: string, attributes: Attributes, children: readonly
   return inside.length === 0 ? `${open}/>` : `${open}>\n${inside.join('\n')}\n</${name}>`;
 }
 
-/** How a text looks. */
+/** The style of a text. */
 export interface TextLook {
   size: number;
   anchor?: 'start' | 'middle' | 'end';
@@ -28,14 +28,14 @@ export interface TextLook {
   fill?: string;
 }
 
-/** A text with its baseline at y. */
+/** Returns a text with its baseline at y. */
 export function textElement(x: number, y: number, text: string, look: TextLook): string {
   const { size, anchor = 'start', weight = 'normal', fill = '#1a1a1a' } = look;
   const attributes = { x, y, 'font-size': size, 'text-anchor': anchor, 'font-weight': weight, fill };
   return element('text', attributes, [escaped(text)]).replaceAll('\n', '');
 }
 
-/** A whole document on white, in the fonts that every system has. */
+/** Returns a document with a white background and a common font. */
 export function svgDocument(width: number, height: number, title: string, parts: readonly string[]): string {
   const attributes = {
     xmlns: 'http://www.w3.org/2000/svg',

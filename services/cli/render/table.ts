@@ -1,7 +1,7 @@
-/** Tables, with the same look everywhere. */
+/** Formats tables. */
 import Table from 'cli-table3';
 
-/** Light borders, no colours: the table reads the same in a file. */
+/** No borders or colours, so that a table reads the same in a file. */
 const chars = {
   top: '',
   'top-mid': '',
@@ -21,23 +21,23 @@ const chars = {
 };
 
 /**
- * A table of texts.
+ * Formats a table.
  *
- * @param numeric the columns, from 0, whose texts stand at the right
+ * @param numeric indices of the columns to align right
  */
 export function table(
   head: readonly string[],
   rows: readonly (readonly string[])[],
   numeric: readonly number[] = [],
 ): string {
-  const made = new Table({
+  const grid = new Table({
     head: [...head],
     chars,
     colAligns: head.map((_, i) => (numeric.includes(i) ? 'right' : 'left')),
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
-  for (const row of rows) made.push([...row]);
-  return made
+  for (const row of rows) grid.push([...row]);
+  return grid
     .toString()
     .split('\n')
     .map((line) => line.trimEnd())

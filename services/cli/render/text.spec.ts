@@ -12,7 +12,7 @@ test('wide characters take two columns, combining marks none', () => {
   assert.equal(displayWidth('👩‍💻'), 2);
 });
 
-test('a text is cut between characters and says so', () => {
+test('a text is truncated between graphemes and marked', () => {
   assert.equal(fit('reward', 6), 'reward');
   assert.equal(fit('reward', 4), 'rew…');
   assert.equal(fit('有用性', 4), '有…');
@@ -24,7 +24,7 @@ test('a completion becomes one line without control characters', () => {
   assert.equal(oneLine(' a\nb\tc\u001b[2J '), 'a⏎ b c[2J');
 });
 
-test('numbers that are not known are n/a, in JSON null', () => {
+test('unknown numbers are n/a, and null in JSON', () => {
   for (const show of [(x: number) => fixed(x, 2), significant, percent, count, duration, (x: number) => signed(x, 2)]) {
     assert.equal(show(NaN), 'n/a');
   }
@@ -43,7 +43,7 @@ test('numbers are short and keep their sign', () => {
   assert.deepEqual([2.25, 65, 3725].map(duration), ['2.3 s', '1 min 5 s', '1 h 2 min']);
 });
 
-test('a sparkline spans its values and leaves a gap where one is missing', () => {
+test('a sparkline spans its values and leaves gaps for missing ones', () => {
   assert.equal(sparkline([0, 1, 2, 3, 4, 5, 6, 7], 8), '▁▂▃▄▅▆▇█');
   assert.equal(sparkline([1, NaN, 2], 8), '▁ █');
   assert.equal(sparkline([3, 3], 8), '▅▅');

@@ -1,22 +1,22 @@
-/** A training's progress in one line, with an estimate of the time left. */
+/** Formats a training's progress in one line, with an estimate of the time left. */
 import type { TrainingEvent } from '@gapo/training';
 import { count, duration, fixed } from './numbers.js';
 import type { Reporter } from './reporter.js';
 
 type Event<Name extends TrainingEvent<unknown>['event']> = Extract<TrainingEvent<unknown>, { event: Name }>;
 
-/** What a training's examples are called, and what the loss is a mean over. */
+/** The units of a training: its examples, and what the loss is averaged over. */
 export interface Units {
-  /** As `sequences`. */
+  /** Such as `sequences`. */
   readonly examples: string;
-  /** As `tokens`. */
+  /** Such as `tokens`. */
   readonly weight: string;
 }
 
-/** Updates over which the shown loss and speed are means. */
+/** Number of updates that the displayed loss and speed are averaged over. */
 const recent = 20;
 
-/** What has been seen of a training. */
+/** Accumulates the events of a training. */
 export class TrainingProgress {
   readonly #units: Units;
   #start: Event<'start'> | undefined;
@@ -27,7 +27,7 @@ export class TrainingProgress {
     this.#units = units;
   }
 
-  /** Takes in what happened, and shows it. */
+  /** Records an event and shows the progress. */
   take(event: TrainingEvent<unknown>, reporter: Reporter): void {
     if (event.event === 'end') return;
     if (event.event === 'start') this.#start = event;
@@ -37,7 +37,7 @@ export class TrainingProgress {
     else reporter.say(this.line());
   }
 
-  /** As `update 48/120, recent loss 1.234, held out 1.402, 5,204 tokens/s, 1 min 52 s left`; before the first update what is trained on. */
+  /** Returns the progress, such as `update 48/120, recent loss 1.234, held out 1.402, 5,204 tokens/s, 1 min 52 s left`. */
   line(): string {
     const start = this.#start;
     if (start === undefined) return 'reading the model and the data';
@@ -45,7 +45,7 @@ export class TrainingProgress {
     const heldOut = this.#heldOut.at(-1);
     const measured = heldOut === undefined ? [] : [`held out ${fixed(heldOut, 3)}`];
     if (last === undefined) {
-      const from = start.done > 0 ? [`going on after update ${start.done}`] : [];
+      const from = start.done > 0 ? [`resuming after update ${start.done}`] : [];
       const what = `${count(start.examples)} ${this.#units.examples}, ${count(start.parameters)} parameters, ${count(start.updates)} updates`;
       return [what, ...from, ...measured].join(', ');
     }

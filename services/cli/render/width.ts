@@ -1,4 +1,4 @@
-/** How many columns a text takes in a terminal, and texts made to fit. */
+/** Measures and truncates text by its width in a terminal. */
 
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
@@ -25,14 +25,14 @@ function graphemeWidth(grapheme: string): number {
   return wideRanges.some(([low, high]) => code >= low && code <= high) ? 2 : 1;
 }
 
-/** The columns that a text without escape sequences takes. */
+/** Returns the columns of a text without escape sequences. */
 export function displayWidth(text: string): number {
   let width = 0;
   for (const { segment } of segmenter.segment(text)) width += graphemeWidth(segment);
   return width;
 }
 
-/** The text in at most so many columns; what is cut off ends in `…`. */
+/** Truncates a text to a maximum width; truncated text ends in `…`. */
 export function fit(text: string, width: number): string {
   if (width <= 0) return '';
   if (displayWidth(text) <= width) return text;
@@ -46,13 +46,13 @@ export function fit(text: string, width: number): string {
   return `${kept}…`;
 }
 
-/** The text in exactly so many columns, at the left. */
+/** Truncates or pads a text to an exact width. */
 export function padEnd(text: string, width: number): string {
   const fitted = fit(text, width);
   return fitted + ' '.repeat(Math.max(width - displayWidth(fitted), 0));
 }
 
-/** A completion or a prompt as one line: line breaks and tabs shown, other control characters dropped. */
+/** Formats a text as one line: shows line breaks, replaces tabs, drops other control characters. */
 export function oneLine(text: string): string {
   return text
     .replaceAll('\n', '⏎ ')

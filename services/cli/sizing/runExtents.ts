@@ -1,23 +1,23 @@
-/** The extents of a run: what its configuration and its model say about its size. */
+/** The extents of a run, which `gapo plan` computes its memory and operations from. */
 import { resolve } from 'node:path';
 import { updatesPerStep, type RunConfig } from '@gapo/config';
 import { linearTargets, readLora, type DecoderConfig, type LoraSpec, type RunExtents } from '@gapo/model';
 import { UserError } from '@gapo/service';
 
-/** What the configuration does not say. */
-export interface Surroundings {
+/** Assumptions that the configuration does not contain. */
+export interface Assumptions {
   readonly device: RunExtents['device'];
-  /** Tokens of a prompt. @default 256, or what the context leaves */
+  /** Tokens of a prompt. @default 256, or as many as the context leaves room for */
   readonly promptTokens: number | undefined;
 }
 
-/** Tokens of a prompt where nobody says otherwise. */
-const usualPrompt = 256;
+/** The default number of prompt tokens. */
+const defaultPromptTokens = 256;
 
 /**
- * Returns the adapters that a run trains; undefined where it trains every weight.
+ * Returns the adapters that a run trains; undefined if it trains every weight.
  *
- * @throws ModelError where the adapter that it starts from cannot be read
+ * @throws ModelError if the adapter that it starts from cannot be read
  */
 export async function loraOf(
   { policy }: RunConfig,
@@ -33,22 +33,22 @@ export async function loraOf(
 /**
  * Returns the extents of a run.
  *
- * @throws UserError where prompts and completions are longer than the model's context, or the algorithm is DPO
+ * @throws UserError if a prompt and a completion do not fit the model's context, or the algorithm is DPO
  */
 export function extentsOf(
   config: RunConfig,
   decoder: DecoderConfig,
   lora: LoraSpec | undefined,
-  surroundings: Surroundings,
+  assumptions: Assumptions,
 ): RunExtents {
   const { algorithm, rollout, ppo, kl, compute } = config;
-  if (algorithm === 'dpo') throw new UserError('algorithm is dpo; sizes are known for ppo only');
+  if (algorithm === 'dpo') throw new UserError('algorithm is dpo: only ppo runs can be planned');
   const room = decoder.context - rollout.maxNewTokens;
-  const { promptTokens = Math.min(usualPrompt, room), device } = surroundings;
+  const { promptTokens = Math.min(defaultPromptTokens, room), device } = assumptions;
   if (room < 1 || promptTokens > room) {
     throw new UserError(
       `rollout.maxNewTokens ${rollout.maxNewTokens} leaves ${Math.max(0, room)} of the model's ${decoder.context} tokens ` +
-        `for a prompt${surroundings.promptTokens === undefined ? '' : `, not ${promptTokens}`}`,
+        `for a prompt${assumptions.promptTokens === undefined ? '' : `, not ${promptTokens}`}`,
     );
   }
   const valueHeads = ppo.advantages === 'gae' ? config.objectives.length : 0;

@@ -1,4 +1,4 @@
-/** Traces sent over OTLP/HTTP end up in the file, those from before its name was known first. */
+/** Traces sent over OTLP/HTTP are written to the file, buffered ones first. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -36,12 +36,12 @@ test('each request is one line, in the order of arrival', async (t) => {
   assert.deepEqual(names, ['before', 'zipped', 'last']);
 });
 
-test('any OTEL_* variable means that traces are left alone', () => {
+test('any OTEL_* variable disables the receiver', () => {
   assert.equal(otelConfigured({ PATH: '/bin' }), false);
   assert.equal(otelConfigured({ OTEL_SDK_DISABLED: 'true' }), true);
   assert.equal(
     otelDestination({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318' }),
-    'sent to http://c:4318, as OTEL_* says',
+    'sent to http://c:4318 (set by OTEL_*)',
   );
-  assert.equal(otelDestination({ OTEL_TRACES_EXPORTER: 'none' }), 'off, as OTEL_* says');
+  assert.equal(otelDestination({ OTEL_TRACES_EXPORTER: 'none' }), 'off (set by OTEL_*)');
 });

@@ -1,37 +1,37 @@
-/** A small OTLP/HTTP receiver: keeps the traces of this machine's services as lines of JSON where no collector is configured. */
+/** A small OTLP/HTTP receiver: writes the traces of this machine's services to a JSON Lines file if no collector is configured. */
 import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { localHost } from '../processes/ports.js';
 
-/** Bytes of one request; the SDK sends at most 512 spans at a time. */
+/** Maximum bytes of a request. The SDK sends at most 512 spans at a time. */
 const longestBody = 32 * 1024 * 1024;
-/** Characters kept while it is not known yet where they go. */
-const longestWait = 64 * 1024 * 1024;
+/** Maximum characters buffered before {@link TraceReceiver.writeTo} names the file; later spans are dropped. */
+const longestBuffer = 64 * 1024 * 1024;
 
 /** Receives traces. */
 export interface TraceReceiver {
   /** The environment that sends a service's traces here. */
   readonly env: Record<string, string>;
-  /** Where the traces go from now on, those received so far first. */
+  /** Writes the buffered traces, then all later ones, to a file. */
   writeTo(path: string): void;
-  /** Stops listening and finishes the file. Call it after the services have stopped: they send their last spans then. */
+  /** Stops listening and closes the file. Call it after the services have stopped: they flush their last spans on exit. */
   close(): Promise<void>;
 }
 
-/** Whether the environment already says where traces go; then it is left alone. */
+/** Whether any OTEL_* variable is set. The environment then decides where traces go. */
 export function otelConfigured(env: NodeJS.ProcessEnv = process.env): boolean {
   return Object.keys(env).some((name) => name.startsWith('OTEL_') && env[name] !== '');
 }
 
-/** Where the environment sends traces, for people. */
+/** Describes where the environment sends traces. */
 export function otelDestination(env: NodeJS.ProcessEnv = process.env): string {
-  if (env['OTEL_SDK_DISABLED'] === 'true' || env['OTEL_TRACES_EXPORTER'] === 'none') return 'off, as OTEL_* says';
+  if (env['OTEL_SDK_DISABLED'] === 'true' || env['OTEL_TRACES_EXPORTER'] === 'none') return 'off (set by OTEL_*)';
   const endpoint = env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] ?? env['OTEL_EXPORTER_OTLP_ENDPOINT'];
-  if (endpoint !== undefined) return `sent to ${endpoint}, as OTEL_* says`;
+  if (endpoint !== undefined) return `sent to ${endpoint} (set by OTEL_*)`;
   const exporter = env['OTEL_TRACES_EXPORTER'];
-  return exporter === undefined ? 'off: OTEL_* names no endpoint' : `exported by ${exporter}, as OTEL_* says`;
+  return exporter === undefined ? 'off: OTEL_* names no endpoint' : `exported by ${exporter} (set by OTEL_*)`;
 }
 
 /** Starts a receiver on a free port of 127.0.0.1. */
@@ -58,7 +58,7 @@ class FileReceiver implements TraceReceiver {
 
   get env(): Record<string, string> {
     const address = this.#server.address();
-    if (address === null || typeof address === 'string') throw new Error('the trace receiver does not listen');
+    if (address === null || typeof address === 'string') throw new Error('the trace receiver is not listening');
     return {
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://${localHost}:${address.port}`,
       OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
@@ -104,7 +104,7 @@ class FileReceiver implements TraceReceiver {
     }
     const body = Buffer.concat(chunks);
     const text = (request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body).toString('utf8');
-    // Parsed and written anew: one line a request, whatever white space it came with.
+    // Reformatted, so that a request is one line whatever its white space.
     this.#keep(`${JSON.stringify(JSON.parse(text))}\n`);
     response.setHeader('content-type', 'application/json');
     response.end('{"partialSuccess":{}}');
@@ -115,7 +115,7 @@ class FileReceiver implements TraceReceiver {
       this.#file.write(line);
       return;
     }
-    if (this.#waitingLength + line.length > longestWait) return;
+    if (this.#waitingLength + line.length > longestBuffer) return;
     this.#waiting.push(line);
     this.#waitingLength += line.length;
   }
