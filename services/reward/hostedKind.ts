@@ -3,15 +3,15 @@ import type { RewardKind, Schemas } from '@gapo/config';
 import type { Scorer } from '@gapo/reward';
 import { z } from '@gapo/service';
 
-/** One thing to score with: the keys of its entry. */
+/** The keys of one entry, typed by the kind's declaration. */
 export type HostedEntry<Entry extends Schemas> = z.output<z.ZodObject<Entry>> & {
   /** The objective's name, in place of the one that the source states. */
   readonly objective?: string | undefined;
 };
 
-/** What the environment says, once the kind is known. Neither part has been given its type yet. */
+/** The values of the environment for one kind, not yet typed by its declaration. */
 export interface HostedSource {
-  /** The keys of each entry; one entry, unless the kind is shared. */
+  /** The keys of each entry. Only a shared kind has several. */
   readonly entries: readonly (Readonly<Record<string, unknown>> & { readonly objective?: string | undefined })[];
   /** Every setting of the service. */
   readonly settings: Readonly<Record<string, unknown>>;
@@ -21,9 +21,9 @@ export interface HostedSource {
 export interface HostedKind {
   readonly kind: RewardKind;
   /**
-   * Opens a scorer for each entry, in their order.
+   * Opens a scorer for each entry, in order.
    *
-   * @throws UserError or ConfigError that says what is wrong with the source
+   * @throws UserError or ConfigError if the source is invalid
    */
   open(source: HostedSource): Promise<readonly Scorer[]>;
 }
@@ -39,7 +39,7 @@ export function hostedKind<Entry extends Schemas, Settings extends Schemas>(
   return sharedKind(kind, (entries, settings) => Promise.all(entries.map((entry) => open(entry, settings))));
 }
 
-/** Joins a declaration with the code that opens the scorers of all entries together, in their order. */
+/** Joins a declaration with the code that opens the scorers of all entries together, in order. */
 export function sharedKind<Entry extends Schemas, Settings extends Schemas>(
   kind: RewardKind<Entry, Settings>,
   open: (

@@ -51,13 +51,13 @@ describe('another kind is a declaration, its code and one line in each registry'
     assert.deepEqual(entries, [{ score: 0.5, objective: undefined }]);
     assert.throws(
       () => settings(kinds, { REWARD_KIND: 'constant' }),
-      /REWARD_SCORE: found nothing, expected a finite number, as REWARD_KIND is constant/,
+      /REWARD_SCORE: found nothing, expected a finite number, because REWARD_KIND is constant/,
     );
     assert.match(help(kinds), /^ {2}REWARD_SCORE +With REWARD_KIND=constant: the score\.$/m);
   });
 
   test('two kinds that declare one variable differently are refused', () => {
-    const entry = { score: z.string().describe('a score of its own') };
+    const entry = { score: z.string().describe('another score') };
     const rival = hostedKind({ ...constantKind, entry }, () => Promise.reject(new Error('never opened')));
     assert.throws(() => help({ constant, rival }), /reward kinds constant and rival declare REWARD_SCORE/);
   });

@@ -11,7 +11,7 @@ import { connect } from '@gapo/rpc';
 import { type TestProcess, startProcess, takenAddress } from '@gapo/service/testing';
 import { type TinyOptions, writeTinyClassifier } from './onnx/tinyClassifier.fixture.js';
 
-/** Calls of tests wait for their answers, however busy the machine is. */
+/** Calls have no deadline: the machine may be busy. */
 const deadlineMs = Infinity;
 const main = new URL('./main.js', import.meta.url);
 
@@ -23,7 +23,7 @@ function start(t: TestContext, env: Readonly<Record<string, string>>, args: read
   );
 }
 
-/** Runs a process that ends by itself. */
+/** Runs a process until it exits. */
 async function run(
   t: TestContext,
   env: Readonly<Record<string, string>>,
@@ -44,7 +44,7 @@ const labelled = { gapo_reward: { label: 0 } };
 
 const onnx = (directory: string): Record<string, string> => ({ REWARD_KIND: 'onnx', REWARD_MODEL: directory });
 
-/** The lines of stderr, without those that onnxruntime writes of itself. */
+/** The lines of stderr, without onnxruntime's. */
 function lines(err: string): string[] {
   return err
     .trim()
@@ -52,113 +52,109 @@ function lines(err: string): string[] {
     .filter((line) => !line.includes(':onnxruntime:'));
 }
 
-describe(
-  'a classifier directory that is wrong ends the process with one line and exit code 2',
-  { concurrency: 2 },
-  () => {
-    type Damage = (directory: string) => Promise<unknown>;
-    const config =
-      (change: Readonly<Record<string, unknown>>): Damage =>
-      (directory) =>
-        writeTinyClassifier(directory, { config: change });
-    const damages: readonly (readonly [string, Damage, RegExp])[] = [
-      ['no directory', (d) => rm(d, { recursive: true }), /model: does not exist; name the directory of a classifier$/],
-      ['no model.onnx', (d) => rm(join(d, 'model.onnx')), /model: lacks model\.onnx; /],
-      [
-        'no tokenizer',
-        async (d) => {
-          await rm(join(d, 'tokenizer.json'));
-          await rm(join(d, 'tokenizer_config.json'));
-        },
-        /model: lacks tokenizer\.json, tokenizer_config\.json; /,
-      ],
-      [
-        'no weights',
-        (d) => rm(join(d, 'model.safetensors')),
-        /model\.safetensors: does not exist; .*model\.onnx has its weights there$/,
-      ],
-      [
-        'corrupted ONNX',
-        (d) => truncate(join(d, 'model.onnx'), 300),
-        /model\.onnx: cannot be opened: .*[Pp]arsing failed/,
-      ],
-      [
-        'weights cut short',
-        (d) => truncate(join(d, 'model.safetensors'), 1000),
-        /model\.safetensors: tensor '.*' ends at byte .* it is cut short/,
-      ],
-      ['config.json that is not JSON', (d) => writeFile(join(d, 'config.json'), '{'), /config\.json: is not JSON: /],
-      [
-        'another architecture',
-        config({ architectures: ['LlamaForCausalLM'] }),
-        /config\.json:\d+:\d+ architectures\[0\]: .*expected a sequence classifier, as "Llama/,
-      ],
-      [
-        'an unknown key of ours',
-        config({ gapo_reward: { treshold: 1 } }),
-        /gapo_reward\.treshold: found unknown key "treshold", .*did you mean "threshold"\?/,
-      ],
-      [
-        'an unknown key of reward.yaml',
-        (d) => writeTinyClassifier(d, { rewardYaml: 'objective: x\ntruncationSide: left\n' }),
-        /reward\.yaml:2:1 truncationSide: found unknown key "truncationSide", .*did you mean "truncation_side"\?/,
-      ],
-      [
-        'options in two places',
-        (d) => writeFile(join(d, 'reward.yaml'), 'objective: x\n'),
-        /reward\.yaml: says how the classifier is served, and so does gapo_reward in .*config\.json; keep one$/,
-      ],
-      [
-        'a share among labels where there is one',
-        config({ gapo_reward: { objective: 'x', function_to_apply: 'softmax' } }),
-        /config\.json: has function_to_apply softmax, which needs several labels; the model has one, /,
-      ],
-      [
-        'a model that reads its padding',
-        (d) => writeTinyClassifier(d, { maskless: true }),
-        /model\.onnx: gives the logit \S+ for one token and \S+ with padding on its right; a classifier heeds attention_mask$/,
-      ],
-      [
-        'a tokenizer of another model',
-        config({ vocab_size: 259 }),
-        /tokenizer\.json: has token ids up to 259, but config\.json says vocab_size 259; /,
-      ],
-      [
-        'a vocabulary that the model lacks',
-        config({ vocab_size: 300 }),
-        /model\.onnx: fails on input_ids .* vocab_size - 1 = 299: /,
-      ],
-      ['no objective', config({ gapo_reward: {} }), /config\.json: names no objective; set OBJECTIVE=name or /],
-      [
-        'two labels and no choice',
-        (d) => writeTinyClassifier(d, { labels: 2 }),
-        /model\.onnx: has 2 labels; say in config\.json which is the score/,
-      ],
-      [
-        'no chat template',
-        (d) => writeFile(join(d, 'tokenizer_config.json'), '{}'),
-        /tokenizer_config\.json: has no chat_template; /,
-      ],
-      [
-        'logits of another shape',
-        writeScalarModel,
-        /model\.onnx: gives logits float \[2\] for 2 rows; a classifier gives float \[rows, 1\] or/,
-      ],
-      ['other outputs', writeOtherOutputs, /model\.onnx: has the outputs scores; a classifier has logits$/],
-    ];
-    for (const [what, damage, message] of damages) {
-      test(what, async (t) => {
-        const directory = await tiny(t);
-        await damage(directory);
-        const { code, err } = await run(t, onnx(directory));
-        const [line = '', ...more] = lines(err);
-        assert.match(line, message);
-        assert.deepEqual(more, []);
-        assert.equal(code, 2);
-      });
-    }
-  },
-);
+describe('an invalid classifier directory ends the process with one line and exit code 2', { concurrency: 2 }, () => {
+  type Damage = (directory: string) => Promise<unknown>;
+  const config =
+    (change: Readonly<Record<string, unknown>>): Damage =>
+    (directory) =>
+      writeTinyClassifier(directory, { config: change });
+  const damages: readonly (readonly [string, Damage, RegExp])[] = [
+    ['no directory', (d) => rm(d, { recursive: true }), /model: does not exist; name the directory of a classifier$/],
+    ['no model.onnx', (d) => rm(join(d, 'model.onnx')), /model: lacks model\.onnx; /],
+    [
+      'no tokenizer',
+      async (d) => {
+        await rm(join(d, 'tokenizer.json'));
+        await rm(join(d, 'tokenizer_config.json'));
+      },
+      /model: lacks tokenizer\.json, tokenizer_config\.json; /,
+    ],
+    [
+      'no weights',
+      (d) => rm(join(d, 'model.safetensors')),
+      /model\.safetensors: does not exist; .*model\.onnx has its weights there$/,
+    ],
+    [
+      'corrupted ONNX',
+      (d) => truncate(join(d, 'model.onnx'), 300),
+      /model\.onnx: cannot be opened: .*[Pp]arsing failed/,
+    ],
+    [
+      'weights cut short',
+      (d) => truncate(join(d, 'model.safetensors'), 1000),
+      /model\.safetensors: tensor '.*' ends at byte .* it is cut short/,
+    ],
+    ['config.json that is not JSON', (d) => writeFile(join(d, 'config.json'), '{'), /config\.json: is not JSON: /],
+    [
+      'another architecture',
+      config({ architectures: ['LlamaForCausalLM'] }),
+      /config\.json:\d+:\d+ architectures\[0\]: .*expected a sequence classifier, such as "Llama/,
+    ],
+    [
+      'an unknown key of ours',
+      config({ gapo_reward: { treshold: 1 } }),
+      /gapo_reward\.treshold: found unknown key "treshold", .*did you mean "threshold"\?/,
+    ],
+    [
+      'an unknown key of reward.yaml',
+      (d) => writeTinyClassifier(d, { rewardYaml: 'objective: x\ntruncationSide: left\n' }),
+      /reward\.yaml:2:1 truncationSide: found unknown key "truncationSide", .*did you mean "truncation_side"\?/,
+    ],
+    [
+      'options in two places',
+      (d) => writeFile(join(d, 'reward.yaml'), 'objective: x\n'),
+      /reward\.yaml: has the options, and so does gapo_reward in .*config\.json; keep one of them$/,
+    ],
+    [
+      'softmax over a single label',
+      config({ gapo_reward: { objective: 'x', function_to_apply: 'softmax' } }),
+      /config\.json: has function_to_apply softmax, which needs several labels; the model has one, /,
+    ],
+    [
+      'a model whose logits depend on padding',
+      (d) => writeTinyClassifier(d, { maskless: true }),
+      /model\.onnx: gives the logit \S+ for one token and \S+ with padding on its right; a classifier must respect attention_mask$/,
+    ],
+    [
+      'a tokenizer of another model',
+      config({ vocab_size: 259 }),
+      /tokenizer\.json: has token ids up to 259, but config\.json says vocab_size 259; /,
+    ],
+    [
+      'a vocabulary that the model lacks',
+      config({ vocab_size: 300 }),
+      /model\.onnx: fails on input_ids .* vocab_size - 1 = 299: /,
+    ],
+    ['no objective', config({ gapo_reward: {} }), /config\.json: names no objective; set OBJECTIVE=name or /],
+    [
+      'two labels and no choice',
+      (d) => writeTinyClassifier(d, { labels: 2 }),
+      /model\.onnx: has 2 labels; name the one to score in config\.json, for example /,
+    ],
+    [
+      'no chat template',
+      (d) => writeFile(join(d, 'tokenizer_config.json'), '{}'),
+      /tokenizer_config\.json: has no chat_template; /,
+    ],
+    [
+      'logits of another shape',
+      writeScalarModel,
+      /model\.onnx: gives logits float \[2\] for 2 rows; a classifier gives float \[rows, 1\] or/,
+    ],
+    ['other outputs', writeOtherOutputs, /model\.onnx: has the outputs scores; a classifier has logits$/],
+  ];
+  for (const [what, damage, message] of damages) {
+    test(what, async (t) => {
+      const directory = await tiny(t);
+      await damage(directory);
+      const { code, err } = await run(t, onnx(directory));
+      const [line = '', ...more] = lines(err);
+      assert.match(line, message);
+      assert.deepEqual(more, []);
+      assert.equal(code, 2);
+    });
+  }
+});
 
 async function writeScalarModel(directory: string): Promise<void> {
   const g = new Graph('flat');
@@ -178,8 +174,8 @@ async function writeOtherOutputs(directory: string): Promise<void> {
   await writeFile(join(directory, 'model.onnx'), g.toModel().bytes);
 }
 
-describe('settings that are wrong end the process with exit code 2', () => {
-  test('every wrong variable has its line', async (t) => {
+describe('invalid settings end the process with exit code 2', () => {
+  test('every invalid variable has its line', async (t) => {
     const { code, err } = await run(t, { REWARD_KIND: 'onxx', THREADS: '0', LISTEN: 'here' });
     assert.deepEqual(lines(err), [
       'environment LISTEN: found string "here", expected a host:port string',
@@ -189,20 +185,23 @@ describe('settings that are wrong end the process with exit code 2', () => {
     assert.equal(code, 2);
   });
 
-  test('each kind asks for its own variable', async (t) => {
+  test('each kind requires its own variable', async (t) => {
     const { code, err } = await run(t, { REWARD_KIND: 'rules', REWARD_MODEL: 'somewhere' });
-    assert.equal(err, "environment REWARD_RULES: found nothing, expected a file's path, as REWARD_KIND is rules\n");
+    assert.equal(
+      err,
+      "environment REWARD_RULES: found nothing, expected a file's path, because REWARD_KIND is rules\n",
+    );
     assert.equal(code, 2);
   });
 
   test('several classifiers need as many objectives', async (t) => {
     const [first, second] = [await tiny(t), await tiny(t)];
     const { code, err } = await run(t, { ...onnx(`${first},${second}`), OBJECTIVE: 'one' });
-    assert.match(err, /^environment OBJECTIVE: found .*, expected 2 objectives, one for each of REWARD_MODEL\n$/);
+    assert.match(err, /^environment OBJECTIVE: found .*, expected 2 objectives, one per value of REWARD_MODEL\n$/);
     assert.equal(code, 2);
   });
 
-  test('a device that is not to be had is said so, and no other taken instead', async (t) => {
+  test('an unavailable device is an error, and no other device takes its place', async (t) => {
     const { code, err } = await run(t, { ...onnx(await tiny(t)), DEVICE: 'cuda' });
     assert.match(
       err,
@@ -212,7 +211,7 @@ describe('settings that are wrong end the process with exit code 2', () => {
     assert.equal(code, 2);
   });
 
-  test('a file of rules that is not there', async (t) => {
+  test('a missing file of rules', async (t) => {
     const { code, err } = await run(t, { REWARD_KIND: 'rules', REWARD_RULES: '/nowhere/rules.yaml' });
     assert.equal(err, '/nowhere/rules.yaml: does not exist\n');
     assert.equal(code, 2);
@@ -225,7 +224,7 @@ describe('settings that are wrong end the process with exit code 2', () => {
     assert.equal(code, 2);
   });
 
-  test('an argument that is not known, while --help names every variable', async (t) => {
+  test('an unknown argument; --help names every variable', async (t) => {
     const { code, err } = await run(t, {}, ['--halp']);
     assert.match(err, /^found the argument '--halp', expected none but --help/);
     assert.equal(code, 2);
@@ -263,8 +262,8 @@ describe('a reward service as a process', () => {
     assert.equal(await child.closed, 0);
   });
 
-  test('SIGTERM ends it once the call under way is answered', async (t) => {
-    // The scores come from a server of this test, which holds them back until the service has begun to stop.
+  test('SIGTERM ends it once the call in progress is answered', async (t) => {
+    // The test's own server holds the scores back until the service has begun to stop.
     const server = createServer().listen(0, '127.0.0.1');
     t.after(() => server.close());
     await once(server, 'listening');
@@ -287,7 +286,7 @@ describe('a reward service as a process', () => {
     assert.equal(await child.closed, 0);
   });
 
-  test('a call that waits for company when SIGTERM comes is answered', async (t) => {
+  test('a call that waits for a batch to fill when SIGTERM arrives is answered', async (t) => {
     const child = start(t, { ...onnx(await tiny(t)), BATCH_WAIT_MS: '1500' });
     const client = connect('gapo.reward.v1.RewardService', await child.address());
     t.after(() => client.close());
@@ -300,7 +299,7 @@ describe('a reward service as a process', () => {
 
   test('several classifiers in one process have an address each', async (t) => {
     const directories = await Promise.all([{}, { labels: 2, config: labelled }].map((options) => tiny(t, options)));
-    const addressFile = join(directories[0]!, 'address');
+    const addressFile = join(await temporaryDirectory(t), 'address');
     const env = { ...onnx(directories.join(',')), OBJECTIVE: 'one,two', ADDRESS_FILE: addressFile };
     const child = start(t, env);
     const addresses = (await child.address()).split(',');
@@ -317,7 +316,7 @@ describe('a reward service as a process', () => {
     assert.equal(await child.closed, 0);
   });
 
-  test('rules are served likewise', async (t) => {
+  test('a file of rules is served', async (t) => {
     const path = join(await temporaryDirectory(t), 'rules.yaml');
     await writeFile(path, 'objective: brief\nrules: [{ kind: length, target: 2, scale: 1 }]\n');
     const child = start(t, { REWARD_KIND: 'rules', REWARD_RULES: path });

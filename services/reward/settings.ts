@@ -1,15 +1,15 @@
-/** The environment variables of a reward service: a few that every kind has, and those that the kinds declare. */
+/** The environment variables of a reward service: those of every kind, and those that the kinds declare. */
 import { variableOf, type RewardKind } from '@gapo/config';
 import { filePath, hostPort, readSettings, schemaWords, settingsHelp, stopGraceSeconds, word, z } from '@gapo/service';
 import type { HostedKind, HostedKinds, HostedSource } from './hostedKind.js';
 
-/** What the environment tells a reward service. */
+/** The settings of a reward service. */
 export interface Settings extends HostedSource {
   /** The kind that REWARD_KIND names. */
   readonly hosted: HostedKind;
   /** Where the first entry's scorer listens. */
   readonly listen: string;
-  /** Seconds that calls in progress have to finish once the service stops. */
+  /** How many seconds calls in progress have to finish when the service stops. */
   readonly stopGraceSeconds: number;
 }
 
@@ -19,23 +19,19 @@ function commonVariables(kinds: HostedKinds) {
   return {
     LISTEN: hostPort
       .default('127.0.0.1:50061')
-      .describe('Where it listens; port 0 takes a free one. Each further entry takes the next port.'),
+      .describe('Where it listens. Port 0 takes a free one. Each further entry takes the next port.'),
     REWARD_KIND: z.enum(Object.keys(kinds)).describe(`What computes the scores: ${summaries.join(', ')}.`),
     OBJECTIVE: z
       .array(word)
       .optional()
-      .describe(
-        "The objective's name, in place of the one that the source states; one for each entry, comma-separated.",
-      )
+      .describe("The objective's name, in place of the source's own; one per entry, separated by commas.")
       .meta({ expected: 'words of at most 63 letters, digits, "-" and "_"' }),
-    ADDRESS_FILE: filePath
-      .optional()
-      .describe('A file to write the real address to; it appears only once it is complete.'),
+    ADDRESS_FILE: filePath.optional().describe('A file that receives the actual address. It is written atomically.'),
     STOP_GRACE_SECONDS: stopGraceSeconds,
   };
 }
 
-/** The variables of an entry's keys. All are optional here: which ones are required depends on REWARD_KIND. */
+/** The variables of an entry's keys. All are optional here: REWARD_KIND decides which ones are required. */
 function entryVariables({ entry, shared = false }: RewardKind): [string, z.ZodType][] {
   return Object.entries(entry).map(([key, schema]) => {
     const several = z.array(schema).meta({ expected: `${schemaWords(schema)}, or several separated by commas` });
@@ -75,7 +71,7 @@ function named(kinds: HostedKinds, name: string): HostedKind {
   return hosted;
 }
 
-/** How many entries the values of a kind's variables describe. */
+/** Counts the entries that the values of a kind's variables describe. */
 function entryCount({ entry, shared = false }: RewardKind, values: Readonly<Record<string, unknown>>): number {
   const [first] = Object.keys(entry).map((key) => values[variableOf(key)]);
   return shared && Array.isArray(first) ? first.length : 1;
@@ -92,12 +88,12 @@ function settingsSchema(kinds: HostedKinds) {
     for (const [key, schema] of Object.entries(kind.entry)) {
       const value = values[variableOf(key)];
       const required = !schema.safeParse(undefined).success;
-      if (value === undefined && required) refuse(variableOf(key), `${schemaWords(schema)}, as REWARD_KIND is ${name}`);
-      if (Array.isArray(value) && value.length !== count)
-        refuse(variableOf(key), `${count} values, one for each entry`);
+      if (value === undefined && required)
+        refuse(variableOf(key), `${schemaWords(schema)}, because REWARD_KIND is ${name}`);
+      if (Array.isArray(value) && value.length !== count) refuse(variableOf(key), `${count} values, one per entry`);
     }
     if (objectives !== undefined && objectives.length !== count) {
-      const each = `one for each of ${Object.keys(kind.entry).map(variableOf).join(' and ')}`;
+      const each = `one per value of ${Object.keys(kind.entry).map(variableOf).join(' and ')}`;
       refuse('OBJECTIVE', count === 1 ? 'one objective' : `${count} objectives, ${each}`);
     }
   });
@@ -106,7 +102,7 @@ function settingsSchema(kinds: HostedKinds) {
 /**
  * Reads the settings.
  *
- * @throws ConfigError with everything that is wrong
+ * @throws ConfigError with every problem
  */
 export function settings(kinds: HostedKinds, env: NodeJS.ProcessEnv = process.env): Settings {
   const values: Readonly<Record<string, unknown>> = readSettings(settingsSchema(kinds), env);
@@ -127,7 +123,7 @@ export function settings(kinds: HostedKinds, env: NodeJS.ProcessEnv = process.en
 /** What `--help` prints. */
 export function help(kinds: HostedKinds): string {
   return settingsHelp({
-    title: 'A reward service: scores completions (gapo.reward.v1) with what REWARD_KIND names.',
+    title: 'A reward service: scores completions (gapo.reward.v1) by the kind that REWARD_KIND names.',
     schema: settingsSchema(kinds),
     example: `REWARD_KIND=onnx REWARD_MODEL=models/helpful LISTEN=127.0.0.1:50061 \\
   node --import ./services/lib/tracing/dist/preload.js services/reward/dist/main.js`,

@@ -1,5 +1,5 @@
 /**
- * A scorer behind HTTP as people describe it: a YAML file, checked whole.
+ * The YAML file that describes a scorer behind HTTP.
  *
  * ```yaml
  * objective: helpful
@@ -25,10 +25,10 @@ export const httpFile = z.discriminatedUnion('protocol', [
   }),
   z.strictObject({
     ...common,
-    /** Text classification as Text Embeddings Inference serves it: { inputs } → a list of { label, score } for each. */
+    /** Text classification as Text Embeddings Inference serves it: { inputs } → a list of { label, score } per input. */
     protocol: z.literal('text-classification'),
     batch,
-    /** Whose score it is; needed where there are several. */
+    /** The label whose score is used; required if there are several. */
     label: text.optional(),
     /** pair: prompt and completion as two inputs; completion: the completion alone. @default pair */
     input: z.enum(['pair', 'completion']).default('pair'),
@@ -39,7 +39,7 @@ export const httpFile = z.discriminatedUnion('protocol', [
       /** A model behind an OpenAI-compatible chat completions endpoint, as a judge. */
       protocol: z.literal('chat'),
       model: text,
-      /** What is judged and by what scale: the system message. */
+      /** What to judge, on which scale: the system message. */
       rubric: text,
       minimum: finiteNumber,
       maximum: finiteNumber,
@@ -51,5 +51,5 @@ export const httpFile = z.discriminatedUnion('protocol', [
 
 /** The file, with every default filled in. */
 export type HttpFile = z.output<typeof httpFile>;
-/** What a protocol needs of it. */
+/** The file's keys for one protocol. */
 export type ProtocolOptions<P extends HttpFile['protocol']> = Extract<HttpFile, { protocol: P }>;

@@ -1,4 +1,4 @@
-// Scorers behind HTTP, against a real HTTP server: each protocol, each way to fail, and the file that describes them.
+// Scorers behind HTTP, against a real HTTP server: each protocol, each failure, and the file that describes them.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
@@ -6,10 +6,11 @@ import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
+import { at } from '@gapo/numeric';
 import { served, temporaryDirectory, type RewardClient } from '@gapo/reward/testing';
 import { openHttpScorer } from './httpScorer.js';
 
-/** Calls of tests wait for their answers, however busy the machine is. */
+/** Calls have no deadline: the machine may be busy. */
 const deadlineMs = Infinity;
 
 interface Asked {
@@ -18,7 +19,7 @@ interface Asked {
 }
 type Answer = (body: Record<string, unknown>) => { status?: number; text: string } | undefined;
 
-/** A server that answers by a function; undefined: never. */
+/** A server whose answers a function gives; for undefined it never answers. */
 async function server(t: TestContext, answer: Answer): Promise<{ url: string; asked: Asked[] }> {
   const asked: Asked[] = [];
   const http = createServer((request, response) => {
@@ -72,13 +73,13 @@ describe('each protocol', () => {
     assert.match(version, /^[0-9a-f]{16}$/);
   });
 
-  test('text classification: the only label, or the one that is named', async (t) => {
+  test('text classification: the only label, or the named one', async (t) => {
     const labels = (names: readonly string[]): Answer => (body) =>
-      json((body['inputs'] as string[][]).map((texts) => names.map((label, i) => ({ label, score: texts.at(-1)!.length + i })))); // prettier-ignore
+      json((body['inputs'] as string[][]).map((texts) => names.map((label, i) => ({ label, score: at(texts, texts.length - 1).length + i })))); // prettier-ignore
     const one = await server(t, labels(['good']));
     const head = `objective: good, protocol: text-classification`;
     assert.deepEqual(await outcomes(await client(t, `{ ${head}, url: '${one.url}' }`)), [1, 2, 3]);
-    assert.deepEqual(one.asked[0]!.body, {
+    assert.deepEqual(one.asked[0]?.body, {
       inputs: [['p', 'a'], ['p', 'bb'], ['p', 'ccc']], // prettier-ignore
       raw_scores: true,
       truncate: true,
@@ -86,18 +87,18 @@ describe('each protocol', () => {
     const two = await server(t, labels(['bad', 'good']));
     const named = await client(t, `{ ${head}, url: '${two.url}', label: good, input: completion }`);
     assert.deepEqual(await outcomes(named), [2, 3, 4]);
-    assert.deepEqual(two.asked[0]!.body['inputs'], [['a'], ['bb'], ['ccc']]);
+    assert.deepEqual(two.asked[0]?.body['inputs'], [['a'], ['bb'], ['ccc']]);
     const unnamed = await outcomes(await client(t, `{ ${head}, url: '${two.url}' }`));
     assert.deepEqual(unnamed[0], {
-      message: 'the answer has the labels bad, good: say which is the score',
+      message: 'the answer has the labels bad, good: set label to the one to score',
       retryable: false,
     });
   });
 
-  test('a judge: rubric and exchange in the request, a number within the scale in the answer', async (t) => {
+  test('a judge: the request has rubric and exchange, the answer a number on the scale', async (t) => {
     const said = ['{"score": 7}', 'I would say {"score": -2.5e0}.', 'very good'];
     const { url, asked } = await server(t, (body) => {
-      const { content } = (body['messages'] as { content: string }[])[1]!;
+      const [, { content }] = body['messages'] as [unknown, { content: string }];
       const { completion } = JSON.parse(content) as { completion: string };
       return json({ choices: [{ message: { content: said[completion.length - 1] } }] });
     });
@@ -114,19 +115,17 @@ maximum: 10
     assert.deepEqual(await outcomes(service), [
       7,
       -2.5,
-      { message: 'the judge said "very good", no score', retryable: false },
+      { message: 'the judge answered "very good"; expected {"score": number}', retryable: false },
     ]);
-    const { body, headers } = asked[0]!;
+    const { body, headers } = at(asked, 0);
     assert.equal(headers.authorization, 'Bearer secret');
     assert.deepEqual([body['model'], body['temperature'], body['max_tokens']], ['judge-1', 0, 64]);
-    const [system] = body['messages'] as { role: string; content: string }[];
-    assert.match(
-      system!.content,
-      /^How kind is the completion\?\n\nAnswer with one JSON object .* from -10 to 10\}\.$/,
-    );
+    const [system, ...exchange] = body['messages'] as [{ content: string }, unknown];
+    assert.match(system.content, /^How kind is the completion\?\n\nAnswer with one JSON object .* from -10 to 10\}\.$/);
+    assert.equal(exchange.length, 1);
     said[0] = '{"score": 11}';
     assert.deepEqual((await outcomes(service))[0], {
-      message: 'the judge said 11, expected -10 to 10',
+      message: 'the judge gave the score 11; expected -10 to 10',
       retryable: false,
     });
     const { minimum, maximum } = await service.Describe({}, { deadlineMs });
@@ -134,14 +133,14 @@ maximum: 10
   });
 });
 
-describe('what goes wrong is an error of its items that says who answered what', () => {
+describe('a failure is an error of its items that names the server and quotes its answer', () => {
   const failures: readonly (readonly [string, Answer, RegExp, boolean])[] = [
     ['too many requests', () => ({ status: 429, text: 'slow down' }), /^http.*: HTTP 429: slow down$/, true],
     ['a refusal', () => ({ status: 400, text: 'no such model' }), /: HTTP 400: no such model$/, false],
     ['no JSON', () => ({ text: '<html>' }), /: the answer is not JSON: <html>$/, false],
     ['another form', () => json({ scores: [1] }), /^the answer is \{"scores":\[1\]\}; expected \{"rewards": /, false],
-    ['a number that is none', () => json({ rewards: [1, null, 2] }), /^the answer is .*null/, false],
-    ['too few', () => json({ rewards: [1] }), /^1 rewards came back for 3 items$/, false],
+    ['null in place of a number', () => json({ rewards: [1, null, 2] }), /^the answer is .*null/, false],
+    ['too few', () => json({ rewards: [1] }), /^the answer has 1 rewards for 3 items$/, false],
     ['no answer', () => undefined, /: no answer within 200 ms$/, true],
   ];
   for (const [what, answer, message, retryable] of failures) {
@@ -157,19 +156,19 @@ describe('what goes wrong is an error of its items that says who answered what',
     });
   }
 
-  test('nobody there', async (t) => {
+  test('no server at the address', async (t) => {
     const gone = createServer().listen(0, '127.0.0.1');
     await once(gone, 'listening');
     const { port } = gone.address() as AddressInfo;
     await new Promise((resolve) => gone.close(resolve));
     const service = await client(t, `{ objective: x, protocol: openrlhf, url: 'http://127.0.0.1:${port}/' }`);
-    const [outcome] = (await outcomes(service)) as { message: string; retryable: boolean }[];
-    assert.match(outcome!.message, /cannot be reached: connect ECONNREFUSED/);
-    assert.equal(outcome!.retryable, true);
+    const [outcome] = (await outcomes(service)) as [{ message: string; retryable: boolean }];
+    assert.match(outcome.message, /cannot be reached: connect ECONNREFUSED/);
+    assert.equal(outcome.retryable, true);
   });
 });
 
-test('a file that is wrong says where', async (t) => {
+test('an invalid file is refused with the place of the mistake', async (t) => {
   const refused = async (yaml: string, message: RegExp): Promise<void> =>
     assert.rejects(openHttpScorer({ path: await file(t, yaml) }), message);
   await refused(

@@ -1,26 +1,16 @@
-/** A scorer that asks somebody over HTTP. */
-import { authorization, readRemoteFile, remoteDescription } from '../remote/remoteFile.js';
+/** A scorer that calls a server over HTTP. */
+import { authorization, readRemoteFile, remoteDescription, type RemoteOptions } from '../remote/remoteFile.js';
 import { RemoteScorer } from '../remote/remoteScorer.js';
 import { httpFile } from './httpFile.js';
 import { protocolOf } from './protocols.js';
 import { post } from './request.js';
 
-/** Options of {@link openHttpScorer}. */
-export interface HttpOptions {
-  /** The YAML file. */
-  readonly path: string;
-  /** The objective's name, in place of the file's. */
-  readonly objective?: string | undefined;
-  /** Sent as a bearer token. @default none */
-  readonly token?: string | undefined;
-}
-
 /**
- * Reads and checks a file; whoever it names is asked at the first batch.
+ * Reads and checks a file. The server is called with the first batch, not before.
  *
- * @throws UserError or ConfigError that says what is wrong with it
+ * @throws UserError or ConfigError if the file is invalid
  */
-export async function openHttpScorer({ path, objective, token }: HttpOptions): Promise<RemoteScorer> {
+export async function openHttpScorer({ path, objective, token }: RemoteOptions): Promise<RemoteScorer> {
   const { file, version } = await readRemoteFile(path, httpFile);
   const { url, timeoutMs, concurrency } = file;
   const protocol = protocolOf(file);

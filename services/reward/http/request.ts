@@ -1,4 +1,4 @@
-/** One JSON request: a time limit, and errors that say who answered what, and whether the same may succeed later. */
+/** One JSON request with a time limit. Its errors name the server, quote the answer and say whether to retry. */
 import { NoScore } from '@gapo/reward';
 
 /** Where requests go. */
@@ -9,16 +9,16 @@ export interface Endpoint {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Statuses after which the same request may succeed: too many, or not now. */
-const passing: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
+/** HTTP statuses after which the same request may succeed. */
+const retryableStatuses: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 /** Characters of an answer that an error quotes. */
 const quoted = 200;
 
 /**
- * Posts JSON and reads JSON.
+ * Posts JSON and returns the answer's JSON.
  *
- * @throws NoScore where there is no answer that can be read; the signal's reason
+ * @throws NoScore if the server gives no valid answer in time; the signal's reason once it aborts
  */
 export async function post(
   { url, timeoutMs, headers }: Endpoint,
@@ -43,7 +43,9 @@ export async function post(
     throw new NoScore(`${url}: cannot be reached: ${reasonOf(error)}`, { retryable: true, cause: error });
   }
   if (status < 200 || status > 299) {
-    throw new NoScore(`${url}: HTTP ${status}: ${answer.slice(0, quoted)}`, { retryable: passing.has(status) });
+    throw new NoScore(`${url}: HTTP ${status}: ${answer.slice(0, quoted)}`, {
+      retryable: retryableStatuses.has(status),
+    });
   }
   try {
     return JSON.parse(answer);
@@ -52,7 +54,7 @@ export async function post(
   }
 }
 
-/** fetch says "fetch failed" and hides why. */
+/** The message of fetch itself is "fetch failed"; the reason is its cause. */
 function reasonOf(error: unknown): string {
   const { message, cause } = error as Error;
   return cause instanceof Error && cause.message !== '' ? cause.message : message;

@@ -1,30 +1,30 @@
-/** A model's metadata against the file that describes it: what is wrong is said before anything is scored. Pure. */
+/** Compares a model's metadata with the file that describes it, before anything is scored. Pure. */
 import type { ModelMetadataResponse } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 import type { OipFile } from './oipFile.js';
 import { isScoreDatatype, scoreDatatypes } from './tensors.js';
 
-/** What a file says once the model's metadata has filled it in. */
+/** The inputs and the output, completed from the model's metadata. */
 export type CheckedModel = Pick<OipFile, 'inputs' | 'output'>;
 
 /**
- * Checks names, datatypes and shapes, and takes from the metadata what the file leaves open. A server that tells nothing of
- * inputs or of outputs is believed to have those of the file.
+ * Checks names, datatypes and shapes, and takes from the metadata what the file leaves open. Inputs or outputs that the
+ * metadata does not list are not checked.
  *
- * @param where begins every line
- * @throws UserError a line for everything that is wrong
+ * @param where begins every line of an error
+ * @throws UserError with a line for every mismatch
  */
 export function checkedModel(file: OipFile, metadata: ModelMetadataResponse, where: string): CheckedModel {
   const problems: string[] = [];
   const inputs = file.inputs.map((input, i) => {
     if (metadata.inputs.length === 0) return input;
     const tensor = metadata.inputs.find(({ name }) => name === input.name);
-    const says = (what: string): void => void problems.push(`inputs[${i}] ${what}`);
-    if (tensor === undefined) says(`is ${input.name}; the model has ${namesOf(metadata.inputs)}`);
+    const refuse = (what: string): void => void problems.push(`inputs[${i}] ${what}`);
+    if (tensor === undefined) refuse(`is ${input.name}; the model has ${namesOf(metadata.inputs)}`);
     else if (tensor.datatype !== 'BYTES')
-      says(`${input.name} is ${tensor.datatype}; expected BYTES, which carries text`);
+      refuse(`${input.name} is ${tensor.datatype}; expected BYTES, which carries text`);
     else if (tensor.shape.length > 2 || (tensor.shape[1] ?? -1) > 1)
-      says(`${input.name} has the shape [${tensor.shape.join(', ')}]; expected [-1] or [-1, 1]`);
+      refuse(`${input.name} has the shape [${tensor.shape.join(', ')}]; expected [-1] or [-1, 1]`);
     else return { ...input, rank: input.rank ?? (tensor.shape.length === 2 ? (2 as const) : (1 as const)) };
     return input;
   });
@@ -38,27 +38,29 @@ function checkedOutput(
   known: ModelMetadataResponse['outputs'],
   problems: string[],
 ): OipFile['output'] {
-  if (known.length === 0) return output;
-  const says = (what: string): void => void problems.push(`output ${what}`);
-  if (output.name === undefined && known.length > 1) {
-    says(`has no name; the model has ${namesOf(known)}`);
+  const [first, ...others] = known;
+  if (first === undefined) return output;
+  const refuse = (what: string): void => void problems.push(`output ${what}`);
+  if (output.name === undefined && others.length > 0) {
+    refuse(`has no name; the model has ${namesOf(known)}`);
     return output;
   }
-  const tensor = output.name === undefined ? known[0]! : known.find(({ name }) => name === output.name);
+  const tensor = output.name === undefined ? first : known.find(({ name }) => name === output.name);
   if (tensor === undefined) {
-    says(`is ${output.name}; the model has ${namesOf(known)}`);
+    refuse(`is ${output.name}; the model has ${namesOf(known)}`);
     return output;
   }
   const { name, datatype, shape } = tensor;
-  const columns = shape.length === 1 ? 1 : shape.length === 2 && shape[1]! > 0 ? shape[1]! : undefined;
-  if (!isScoreDatatype(datatype)) says(`${name} is ${datatype}; a score can be read from ${scoreDatatypes}`);
-  else if (shape.length > 2) says(`${name} has the shape [${shape.join(', ')}]; expected [-1] or [-1, columns]`);
+  const [, width = 0] = shape;
+  const columns = shape.length === 1 ? 1 : shape.length === 2 && width > 0 ? width : undefined;
+  if (!isScoreDatatype(datatype)) refuse(`${name} is ${datatype}; a score can be read from ${scoreDatatypes}`);
+  else if (shape.length > 2) refuse(`${name} has the shape [${shape.join(', ')}]; expected [-1] or [-1, columns]`);
   else if (columns !== undefined && columns > 1 && output.column === undefined)
-    says(`${name} has ${columns} columns; column says which is the score`);
+    refuse(`${name} has ${columns} columns; set column to the one to score`);
   else if (columns !== undefined && output.column !== undefined && output.column >= columns)
-    says(`${name} has ${columns} columns; column is ${output.column}, expected 0 to ${columns - 1}`);
+    refuse(`${name} has ${columns} columns; column is ${output.column}, expected 0 to ${columns - 1}`);
   else if (columns === 1 && output.activation === 'softmax')
-    says(`${name} has one column, of which softmax makes 1 whatever it is; use sigmoid or raw`);
+    refuse(`${name} has one column, whose softmax is always 1; use sigmoid or raw`);
   return { ...output, name };
 }
 
@@ -66,7 +68,7 @@ function namesOf(tensors: readonly { readonly name: string }[]): string {
   return tensors.map(({ name }) => name).join(', ');
 }
 
-/** The version that a server runs where none is asked for: numbers by their value. Empty where there is none. */
+/** Returns the newest version, which a server runs by default; numbers compare by value. Empty if there is none. */
 export function newestOf(versions: readonly string[]): string {
   return versions.toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1) ?? '';
 }

@@ -1,5 +1,5 @@
 /**
- * A model behind the Open Inference Protocol as people describe it: a YAML file, checked whole.
+ * The YAML file that describes a model behind the Open Inference Protocol.
  *
  * ```yaml
  * objective: helpful
@@ -17,18 +17,18 @@ import { batch, remoteKeys, text } from '../remote/remoteFile.js';
 const input = z.strictObject({
   /** The tensor's name. */
   name: text,
-  /** What each of its elements says; {prompt} and {completion} stand for the item's. */
+  /** The text of each element, with {prompt} and {completion} in place of the item's. */
   text: text.regex(/\{(prompt|completion)\}/).meta({ expected: 'a text with {prompt} or {completion} in it' }),
   /** Its dimensions: 1 for [n], 2 for [n, 1]. @default what the model's metadata says, or 1 */
   rank: z.literal([1, 2]).meta({ expected: '1 for [n] or 2 for [n, 1]' }).optional(),
 });
 
 const output = z.strictObject({
-  /** The tensor's name; needed where the model has several. */
+  /** The tensor's name; required if the model has several outputs. */
   name: text.optional(),
-  /** Which of an item's columns is the score, from 0; needed where there are several. */
+  /** The column of the score, from 0; required if there are several. */
   column: nonNegativeInt.optional(),
-  /** What is made of it: nothing, 1 / (1 + exp(-x)), or its share among all columns' exp(x). @default raw */
+  /** raw: x; sigmoid: 1 / (1 + exp(-x)); softmax: exp(x) as a share of the sum over the columns. @default raw */
   activation: z.enum(['raw', 'sigmoid', 'softmax']).default('raw'),
 });
 
@@ -36,13 +36,13 @@ const parameter = z
   .union([z.string(), z.boolean(), finiteNumber])
   .meta({ expected: 'a text, a number, true or false' });
 
-/** A key of gRPC metadata that is ours to send: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md. */
+/** A key of gRPC metadata that applications may set: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md. */
 const header = z
   .string()
   .regex(/^(?!grpc-)[0-9a-z_.-]+(?<!-bin)$/)
   .meta({ expected: 'a lower-case header that neither begins with grpc- nor ends in -bin' });
 
-/** What a header can hold. */
+/** The value of a header. */
 const printable = z
   .string()
   .regex(/^[ -~]+$/)
@@ -53,24 +53,24 @@ export const oipFile = z
   .strictObject({
     ...remoteKeys,
     batch,
-    /** Where the server is; dns:///name:port calls every address of the name in turn. */
+    /** The server's address. dns:///name:port balances calls over every address of the name. */
     target: grpcTarget,
     /** Whether the connection is encrypted. @default false */
     tls: z.boolean().default(false),
-    /** Certificates (PEM) of who vouches for the server. @default those that Node.js comes with */
+    /** Certificates (PEM) of the authorities to trust. @default those of Node.js */
     ca: filePath.optional(),
     /** Sent with every call. @default none */
     headers: z.record(header, printable).default({}),
     model: text,
     /** @default the server's choice */
     modelVersion: text.optional(),
-    /** Sent with every request, as its makers define them. @default none */
+    /** The model's own parameters, sent with every request. @default none */
     parameters: z.record(text, parameter).default({}),
     inputs: z.array(input).min(1).meta({ expected: 'a list of {name, text}' }),
-    /** raw: elements as bytes beside the tensors; typed: within them. @default raw */
+    /** raw: elements as bytes beside the tensors; typed: inside them. @default raw */
     contents: z.enum(['raw', 'typed']).default('raw'),
     output: output.default({ activation: 'raw' }),
-    /** The smallest and the largest score possible. @default 0 and 1 with sigmoid and softmax */
+    /** The bounds of the scores. @default 0 and 1 with sigmoid and softmax */
     minimum: finiteNumber.optional(),
     maximum: finiteNumber.optional(),
   })

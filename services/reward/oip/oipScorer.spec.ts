@@ -1,5 +1,5 @@
 // Scorers behind the Open Inference Protocol, against real gRPC servers: the bytes of requests, every form of answer, each
-// way to fail, and a model that is not what its file says.
+// failure, and a model that does not match its file.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { createServer as createTlsServer } from 'node:tls';
 import { promisify } from 'node:util';
+import { at, required } from '@gapo/numeric';
 import { served, temporaryDirectory, type RewardClient } from '@gapo/reward/testing';
 import {
   implement,
@@ -21,7 +22,7 @@ import {
 } from '@gapo/rpc';
 import { openOipScorer } from './oipScorer.js';
 
-/** Calls of tests wait for their answers, however busy the machine is. */
+/** Calls have no deadline: the machine may be busy. */
 const deadlineMs = Infinity;
 
 const text = (name: string): { name: string; datatype: string; shape: number[] } => ({
@@ -66,7 +67,7 @@ async function file(t: TestContext, yaml: string): Promise<string> {
 
 const inputs = "inputs: [{ name: prompt, text: '{prompt}' }, { name: completion, text: '{completion}' }]";
 
-/** A reward service that asks the model m at a target. */
+/** A reward service that calls the model m at a target. */
 async function client(t: TestContext, target: string, more = inputs, token?: string): Promise<RewardClient> {
   const path = await file(t, `objective: helpful\nmodel: m\ntarget: ${target}\n${more}\n`);
   return served(t, await openOipScorer({ path, token }));
@@ -89,14 +90,13 @@ const answering =
   });
 const ones = answering('FP32', [3], floats(1, 1, 1));
 
-describe('what is asked', () => {
-  test('texts as BYTES, raw: each behind its length, with parameters, headers and a token, before the caller’s deadline', async (t) => {
+describe('requests', () => {
+  test('texts as BYTES, raw: each after its length, with parameters, headers, a token and the caller’s deadline', async (t) => {
     const callerMs = 600_000;
-    let asked: ModelInferRequest | undefined;
-    let context: CallContext | undefined;
-    const target = await modelServer(t, (request, its) => {
-      [asked, context] = [request, its];
-      return answering('FP32', [3], floats(1.5, -2, 0))(request, its);
+    const calls: [ModelInferRequest, CallContext][] = [];
+    const target = await modelServer(t, (request, context) => {
+      calls.push([request, context]);
+      return answering('FP32', [3], floats(1.5, -2, 0))(request, context);
     });
     const more = `
 modelVersion: '7'
@@ -112,14 +112,17 @@ inputs:
     const { results, version } = await service.Score({ items: tricky }, { deadlineMs: callerMs });
     assert.deepEqual(results.map(({ score }) => score), [1.5, -2, 0]); // prettier-ignore
     assert.match(version, /^[0-9a-f]{16}\+7$/);
-    const { modelName, modelVersion, parameters, outputs, rawInputContents } = asked!;
+    const [request, context] = at(calls, 0);
+    const { modelName, modelVersion, parameters, outputs, rawInputContents } = request;
     assert.deepEqual([modelName, modelVersion, outputs.map(({ name }) => name)], ['m', '7', ['score']]);
     assert.deepEqual(
-      Object.fromEntries(Object.entries(parameters).map(([key, value]) => [key, value[value.parameterChoice!]])),
+      Object.fromEntries(
+        Object.entries(parameters).map(([key, value]) => [key, value.parameterChoice && value[value.parameterChoice]]),
+      ),
       { truncate: true, most: 512, share: 0.5, mode: 'fast' },
     );
     assert.deepEqual(
-      asked!.inputs.map(({ name, datatype, shape, contents }) => [name, datatype, shape, contents]),
+      request.inputs.map(({ name, datatype, shape, contents }) => [name, datatype, shape, contents]),
       [
         ['prompt', 'BYTES', [3], null],
         ['completion', 'BYTES', [3], null],
@@ -127,7 +130,7 @@ inputs:
     );
     const why = '04000000' + Buffer.from('why?').toString('hex');
     assert.equal(
-      rawInputContents[0]!.toString('hex'),
+      at(rawInputContents, 0).toString('hex'),
       `0c000000${Buffer.from('{completion}').toString('hex')}${why}${why}`,
     );
     const second = ['{completion} ü{other}', 'why? ü{other}', 'why? {other}'].map((each) => Buffer.from(each));
@@ -135,27 +138,28 @@ inputs:
       rawInputContents[1],
       Buffer.concat(second.flatMap((each) => [Buffer.from([each.length, 0, 0, 0]), each])),
     );
-    const { metadata } = context!.parent as unknown as { metadata: { get(key: string): string[] } };
+    const { metadata } = context.parent as unknown as { metadata: { get(key: string): string[] } };
     assert.deepEqual([metadata.get('authorization'), metadata.get('x-tenant')], [['Bearer secret'], ['acme']]);
-    assert.ok(context!.deadline!.getTime() <= Date.now() + callerMs, 'the deadline is the caller’s, not timeoutMs');
+    const { deadline } = context;
+    assert.ok(deadline && deadline.getTime() <= Date.now() + callerMs, 'the deadline is the caller’s, not timeoutMs');
   });
 
-  test('texts as BYTES within the tensors, of the rank that the metadata says, in batches', async (t) => {
+  test('texts as BYTES inside the tensors, of the rank in the metadata, in batches', async (t) => {
     const asked: ModelInferRequest[] = [];
     const metadata = { ...usual, inputs: [{ ...text('completion'), shape: [-1, 1] }] };
     const target = await modelServer(
       t,
       (request) => {
         asked.push(request);
-        const texts = request.inputs[0]!.contents!.bytesContents;
+        const texts = request.inputs[0]?.contents?.bytesContents ?? [];
         return { outputs: [{ name: 'score', datatype: 'FP64', shape: [texts.length, 1], contents: { fp64Contents: texts.map(({ length }) => length) } }] }; // prettier-ignore
       },
       { metadata },
     );
     const more = "contents: typed\nbatch: 2\nconcurrency: 1\ninputs: [{ name: completion, text: '{completion}' }]";
     assert.deepEqual(await outcomes(await client(t, target, more)), [1, 2, 0]);
-    assert.deepEqual(asked.map((request) => request.inputs[0]!.shape), [[2, 1], [1, 1]]); // prettier-ignore
-    assert.deepEqual(asked[0]!.rawInputContents, []);
+    assert.deepEqual(asked.map((request) => request.inputs[0]?.shape), [[2, 1], [1, 1]]); // prettier-ignore
+    assert.deepEqual(asked[0]?.rawInputContents, []);
   });
 
   test('the bytes on the wire are those of the protocol, both ways', async (t) => {
@@ -175,7 +179,7 @@ inputs:
       stream.on('data', (part: Buffer) => parts.push(part));
       stream.on('end', () => {
         requests.set(method, Buffer.concat(parts).subarray(5).toString('hex'));
-        const message = Buffer.from(answers[method]!, 'hex');
+        const message = Buffer.from(required(answers[method], `an answer to ${method}`), 'hex');
         const head = Buffer.alloc(5);
         head.writeUInt32BE(message.length, 1);
         stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
@@ -206,7 +210,7 @@ inputs:
     ); // prettier-ignore
   });
 
-  test('over TLS, where the certificate is vouched for', async (t) => {
+  test('over TLS, if the certificate is trusted', async (t) => {
     const directory = await temporaryDirectory(t);
     const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
     try {
@@ -229,21 +233,24 @@ inputs:
     await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve));
     t.after(() => front.close());
     const target = `localhost:${(front.address() as AddressInfo).port}`;
-    const vouched = await client(t, target, `${inputs}\ntls: true\nca: ${cert}`);
-    assert.deepEqual(await outcomes(vouched), [1, 1, 1]);
+    const trusted = await client(t, target, `${inputs}\ntls: true\nca: ${cert}`);
+    assert.deepEqual(await outcomes(trusted), [1, 1, 1]);
     await assert.rejects(
       client(t, target, `${inputs}\ntls: true`),
-      /cannot be asked for its metadata: UNAVAILABLE: its certificate is not trusted/,
+      /cannot read its metadata: UNAVAILABLE: its certificate is not trusted/,
     );
     const missing = client(t, target, `${inputs}\ntls: true\nca: none.pem`);
-    await assert.rejects(missing, /reward\.yaml: ca: .*none\.pem holds no certificate \(PEM\): ENOENT/);
+    await assert.rejects(missing, /reward\.yaml: ca: .*none\.pem contains no certificate \(PEM\): ENOENT/);
     const bad = join(dirname(cert), 'bad.pem');
     await writeFile(bad, 'nothing of the kind');
-    await assert.rejects(client(t, target, `${inputs}\ntls: true\nca: ${bad}`), /ca: .*bad\.pem holds no certificate/);
+    await assert.rejects(
+      client(t, target, `${inputs}\ntls: true\nca: ${bad}`),
+      /ca: .*bad\.pem contains no certificate/,
+    );
   });
 });
 
-describe('what is answered', () => {
+describe('answers', () => {
   const log2 = Math.log(2);
   const forms: readonly (readonly [string, Infer, string, readonly number[]])[] = [
     ['FP32 [n], raw', answering('FP32', [3], floats(1, 2.5, -3)), '{}', [1, 2.5, -3]],
@@ -271,7 +278,9 @@ describe('what is answered', () => {
       const metadata = { ...usual, outputs: [] };
       const service = await client(t, await modelServer(t, infer, { metadata }), `${inputs}\noutput: ${output}`);
       const found = (await outcomes(service)) as number[];
-      found.forEach((score, i) => assert.ok(Math.abs(score - expected[i]!) < 1e-12, `${score} is not ${expected[i]}`));
+      found.forEach((score, i) =>
+        assert.ok(Math.abs(score - at(expected, i)) < 1e-12, `${score} is not ${at(expected, i)}`),
+      );
       const { minimum, maximum } = await service.Describe({}, { deadlineMs });
       assert.deepEqual([minimum, maximum], output.includes('activation') ? [0, 1] : [undefined, undefined]);
     });
@@ -286,17 +295,17 @@ describe('what is answered', () => {
   const failures: readonly (readonly [string, Infer, string, RegExp, boolean?])[] = [
     ['another number of rows', answering('FP32', [2], floats(1, 2)), '{}', /^output score has the shape \[2\] for 3 items; expected \[3\] or \[3, columns\]$/],
     ['three dimensions', answering('FP32', [3, 1, 1], floats(1, 2, 3)), '{}', /^output score has the shape \[3, 1, 1\]/],
-    ['columns without a choice', answering('FP32', [3, 2], floats(1, 2, 3, 4, 5, 6)), '{}', /^output score has 2 columns for an item; output\.column says/],
+    ['columns without a choice', answering('FP32', [3, 2], floats(1, 2, 3, 4, 5, 6)), '{}', /^output score has 2 columns per item; set output\.column/],
     ['a column beyond', answering('FP32', [3, 2], floats(1, 2, 3, 4, 5, 6)), '{ column: 2 }', /^output score has 2 columns/],
     ['no output', () => ({}), '{}', /^the answer has the outputs \(none\); expected one$/],
     ['several outputs', two, '{}', /^the answer has the outputs a, b; expected one$/],
     ['another output', two, '{ name: score }', /^the answer has the outputs a, b; expected score$/],
-    ['softmax of one column', answering('FP32', [3, 1], floats(1, 2, 3)), '{ activation: softmax }', /^output score has one column, of which softmax/],
+    ['softmax of one column', answering('FP32', [3, 1], floats(1, 2, 3)), '{ activation: softmax }', /^output score has one column, whose softmax/],
     ['too few bytes', answering('FP32', [3], floats(1, 2)), '{}', /^output score has 8 bytes; expected 12 of FP32$/],
     ['too few elements', answering('FP32', [3], undefined, { fp32Contents: [1] }), '{}', /^output score has 1 elements; expected 3 of FP32$/],
     ['FP16 that is not raw', answering('FP16', [3], undefined, { fp32Contents: [1, 1, 1] }), '{}', /^output score has 0 elements; expected 3 of FP16$/],
     ['another datatype', answering('INT64', [3], Buffer.alloc(24)), '{}', /^output score is INT64; a score can be read from FP16, FP32, FP64$/],
-    ['a server that has no room', refusal('UNAVAILABLE'), '{}', /^model m at 127\.0\.0\.1:\d+: UNAVAILABLE: no room$/, true],
+    ['an overloaded server', refusal('UNAVAILABLE'), '{}', /^model m at 127\.0\.0\.1:\d+: UNAVAILABLE: no room$/, true],
     ['a refusal', refusal('INVALID_ARGUMENT'), '{}', /^model m at 127\.0\.0\.1:\d+: INVALID_ARGUMENT: no room$/],
     ['no answer', () => new Promise(() => undefined), '{}\ntimeoutMs: 1000', /^model m at 127\.0\.0\.1:\d+: DEADLINE_EXCEEDED: /, true],
   ]; // prettier-ignore
@@ -312,12 +321,12 @@ describe('what is answered', () => {
     });
   }
 
-  test('a number that is none is an error of its item alone', async (t) => {
+  test('a score that is not finite is an error of its item alone', async (t) => {
     const service = await client(t, await modelServer(t, answering('FP32', [3], floats(1, NaN, Infinity))));
     assert.deepEqual(await outcomes(service), [
       1,
-      { message: 'output score makes the score NaN', retryable: false },
-      { message: 'output score makes the score Infinity', retryable: false },
+      { message: 'output score gives the score NaN; expected a finite number', retryable: false },
+      { message: 'output score gives the score Infinity; expected a finite number', retryable: false },
     ]);
   });
 
@@ -330,13 +339,13 @@ describe('what is answered', () => {
     }));
     const service = await client(t, target);
     const { version } = await service.Describe({}, { deadlineMs });
-    assert.match(version, /^[0-9a-f]{16}\+10$/, 'the newest that the server has');
+    assert.match(version, /^[0-9a-f]{16}\+10$/, 'the newest version of the server');
     assert.equal((await service.Score({ items }, { deadlineMs })).version, version);
     modelVersion = '11';
     assert.equal((await service.Score({ items }, { deadlineMs })).version, version.replace('+10', '+11'));
   });
 
-  test('a caller that goes away takes the request along', async (t) => {
+  test('a caller that cancels cancels the request', async (t) => {
     let cancelled = (): void => undefined;
     const gone = new Promise<void>((resolve) => (cancelled = resolve));
     const caller = new AbortController();
@@ -351,7 +360,7 @@ describe('what is answered', () => {
   });
 });
 
-describe('what is wrong with the model is said at the start', () => {
+describe('a model that does not match its file is refused at the start', () => {
   const output = (shape: number[], datatype = 'FP32', name = 'score'): ModelMetadataResponseInput => ({
     ...usual,
     outputs: [{ name, datatype, shape }],
@@ -365,11 +374,11 @@ describe('what is wrong with the model is said at the start', () => {
     ['an input of numbers', input([-1], 'INT64'), '{}', /inputs\[1\] completion is INT64; expected BYTES, which carries text$/],
     ['an input of another shape', input([-1, 4]), '{}', /inputs\[1\] completion has the shape \[-1, 4\]; expected \[-1\] or \[-1, 1\]$/],
     ['an unknown output', usual, '{ name: reward }', /output is reward; the model has score$/],
-    ['no choice of output', { ...usual, outputs: [...usual.outputs!, { name: 'x' }] }, '{}', /output has no name; the model has score, x$/],
+    ['no choice of output', { ...usual, outputs: [...(usual.outputs ?? []), { name: 'x' }] }, '{}', /output has no name; the model has score, x$/],
     ['an output of another datatype', output([-1], 'INT32'), '{}', /output score is INT32; a score can be read from FP16, FP32, FP64$/],
     ['an output of another shape', output([-1, 4, 2]), '{}', /output score has the shape \[-1, 4, 2\]; expected/],
-    ['no choice of column', output([-1, 2]), '{}', /output score has 2 columns; column says which is the score$/],
-    ['softmax of one column', usual, '{ activation: softmax }', /output score has one column, of which softmax makes 1 whatever it is; use sigmoid or raw$/],
+    ['no choice of column', output([-1, 2]), '{}', /output score has 2 columns; set column to the one to score$/],
+    ['softmax of one column', usual, '{ activation: softmax }', /output score has one column, whose softmax is always 1; use sigmoid or raw$/],
     ['a column beyond', output([-1, 2]), '{ column: 2 }', /output score has 2 columns; column is 2, expected 0 to 1$/],
   ]; // prettier-ignore
   for (const [what, metadata, chosen, message] of cases) {
@@ -383,32 +392,32 @@ describe('what is wrong with the model is said at the start', () => {
     });
   }
 
-  test('everything at once, a line each', async (t) => {
+  test('all mismatches at once, a line each', async (t) => {
     const metadata = { ...input([-1], 'FP32'), outputs: [{ name: 'x', datatype: 'BOOL', shape: [-1] }] };
     const wrong = client(t, await modelServer(t, ones, { metadata }));
     await assert.rejects(wrong, ({ message }: Error) => message.split('\n').length === 2);
   });
 
-  test('a token that no header can hold, which is not told', async (t) => {
+  test('an invalid token, which the error does not quote', async (t) => {
     const wrong = client(t, await modelServer(t, ones), inputs, 'sec\nret');
     await assert.rejects(wrong, {
-      message: 'REWARD_TOKEN: holds a character that no header can; expected printable ASCII',
+      message: 'REWARD_TOKEN: contains a character that an HTTP header cannot; expected printable ASCII',
     });
   });
 
-  test('a model that is not ready, and nobody there', async (t) => {
-    const said =
-      /model m at 127\.0\.0\.1:\d+ cannot be asked for its metadata: UNAVAILABLE: (.*); start the server, or correct/;
+  test('a model that is not ready, and no server at the address', async (t) => {
+    const refusal =
+      /model m at 127\.0\.0\.1:\d+: cannot read its metadata: UNAVAILABLE: (.*); start the server, or correct/;
     const unready = client(t, await modelServer(t, ones, { ready: false }));
-    await assert.rejects(unready, ({ message }: Error) => said.exec(message)?.[1] === 'the model m is not ready');
+    await assert.rejects(unready, ({ message }: Error) => refusal.exec(message)?.[1] === 'the model m is not ready');
     await assert.rejects(
       client(t, '127.0.0.1:1'),
-      ({ message }: Error) => said.exec(message)?.[1] === 'connection refused',
+      ({ message }: Error) => refusal.exec(message)?.[1] === 'connection refused',
     );
   });
 });
 
-test('a file that is wrong says where', async (t) => {
+test('an invalid file is refused with the place of the mistake', async (t) => {
   const refused = async (more: string, message: RegExp): Promise<void> =>
     assert.rejects(client(t, '127.0.0.1:1', more), message);
   await refused('inputs: []', /inputs: found .*expected a list of \{name, text\}/);

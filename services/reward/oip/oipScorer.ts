@@ -1,37 +1,27 @@
-/** A scorer that asks a model behind the Open Inference Protocol over gRPC (KServe, Triton). */
+/** A scorer that calls a model behind the Open Inference Protocol over gRPC (KServe, Triton). */
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { NoScore, type ScoreItem, type ScorerDescription } from '@gapo/reward';
 import { connect, retry, RpcError, type Client, type ConnectOptions } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
-import { authorization, readRemoteFile, remoteDescription } from '../remote/remoteFile.js';
+import { authorization, readRemoteFile, remoteDescription, type RemoteOptions } from '../remote/remoteFile.js';
 import { RemoteScorer, type Remote } from '../remote/remoteScorer.js';
 import { checkedModel, newestOf } from './modelCheck.js';
 import { oipFile, type OipFile } from './oipFile.js';
 import { inferRequest, scoresOf, type RequestOptions } from './tensors.js';
 
-/** Options of {@link openOipScorer}. */
-export interface OipOptions {
-  /** The YAML file. */
-  readonly path: string;
-  /** The objective's name, in place of the file's. */
-  readonly objective?: string | undefined;
-  /** Sent as a bearer token. @default none */
-  readonly token?: string | undefined;
-}
-
 type InferenceClient = Client<'inference.GRPCInferenceService'>;
 
-/** How often a server that starts at the same time is asked before it is given up. */
+/** Retries at the start: the server may be starting at the same time. */
 const atStart = { attempts: 4, baseDelayMs: 250, maxDelayMs: 2000 } as const;
 
 /**
- * Reads and checks a file, and the model's inputs and outputs against it.
+ * Reads and checks a file, and compares the model's inputs and outputs with it.
  *
- * @throws UserError or ConfigError that says what is wrong with the file or the model, or that the server does not answer
+ * @throws UserError or ConfigError if the file is invalid, the model does not match it, or the server does not answer
  */
-export async function openOipScorer({ path, objective, token }: OipOptions): Promise<RemoteScorer> {
+export async function openOipScorer({ path, objective, token }: RemoteOptions): Promise<RemoteScorer> {
   const { file, version } = await readRemoteFile(path, oipFile);
   const { target, model } = file;
   const client = connect('inference.GRPCInferenceService', target, {
@@ -63,34 +53,34 @@ async function tlsOf({ tls, ca }: OipFile, path: string): Promise<ConnectOptions
   const where = resolve(dirname(path), ca);
   try {
     const pem = await readFile(where, 'utf8');
-    new X509Certificate(pem); // a text that holds none would be taken for no certificates at all
+    new X509Certificate(pem); // gRPC would accept a text without certificates, and then trust none
     return { ca: pem };
   } catch (error) {
-    throw new UserError(`${path}: ca: ${where} holds no certificate (PEM): ${(error as Error).message}`, {
+    throw new UserError(`${path}: ca: ${where} contains no certificate (PEM): ${(error as Error).message}`, {
       cause: error,
     });
   }
 }
 
 async function metadataOf(client: InferenceClient, { target, model, modelVersion, timeoutMs }: OipFile) {
-  const asked = { name: model, ...(modelVersion !== undefined && { version: modelVersion }) };
+  const request = { name: model, ...(modelVersion !== undefined && { version: modelVersion }) };
   const options = { deadlineMs: Math.min(timeoutMs, 10_000) };
   try {
     return await retry(async () => {
-      const { ready } = await client.ModelReady(asked, options);
+      const { ready } = await client.ModelReady(request, options);
       if (!ready) throw new RpcError('UNAVAILABLE', `the model ${model} is not ready`);
-      return client.ModelMetadata(asked, options);
+      return client.ModelMetadata(request, options);
     }, atStart);
   } catch (error) {
     const { code, details } = RpcError.from(error);
     throw new UserError(
-      `model ${model} at ${target} cannot be asked for its metadata: ${code}: ${details}; start the server, or correct target and model`,
+      `model ${model} at ${target}: cannot read its metadata: ${code}: ${details}; start the server, or correct target and model`,
       { cause: error },
     );
   }
 }
 
-/** The server, as it is asked. */
+/** The server's model, and the version that it last answered with. */
 class OipRemote implements Remote {
   description: ScorerDescription;
   readonly batch: number;
@@ -98,7 +88,7 @@ class OipRemote implements Remote {
   readonly #client: InferenceClient;
   readonly #file: OipFile;
   readonly #request: RequestOptions;
-  /** The version that the file alone has. */
+  /** The file's part of the version. */
   readonly #version: string;
 
   constructor(client: InferenceClient, file: OipFile, request: RequestOptions, description: ScorerDescription) {
@@ -130,7 +120,7 @@ class OipRemote implements Remote {
     }
   }
 
-  /** The model has this version, where it is known: another one scores otherwise, and the server chooses where the file does not. */
+  /** Records the model's version, which is part of the scores' version; empty if the server does not state it. */
   runs(modelVersion: string): void {
     if (modelVersion === '') return;
     this.description = { ...this.description, version: `${this.#version}+${modelVersion}` };

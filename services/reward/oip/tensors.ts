@@ -1,36 +1,41 @@
-/** Texts to tensors and tensors to scores, as the Open Inference Protocol has them. Pure. */
+/** Texts to tensors and tensors to scores in the Open Inference Protocol. Pure. */
 import { toFloat32 } from '@gapo/model';
+import { at } from '@gapo/numeric';
 import { NoScore, type ScoreItem } from '@gapo/reward';
 import type { InferParameterInput, ModelInferRequestInput, ModelInferResponse } from '@gapo/rpc';
 import type { OipFile } from './oipFile.js';
 
-/** What a request is made from. */
+/** The parts of the file that a request needs. */
 export type RequestOptions = Pick<OipFile, 'model' | 'modelVersion' | 'parameters' | 'inputs' | 'contents'> & {
-  /** The output that is asked for. */
+  /** The requested output. */
   readonly output: string | undefined;
 };
 
-/** The request for a batch of n items: one tensor of n texts for each input. */
+/** Builds the request for a batch of n items: for each input, one tensor of n texts. */
 export function inferRequest(options: RequestOptions, items: readonly ScoreItem[]): ModelInferRequestInput {
   const { model, modelVersion, parameters, inputs, contents, output } = options;
   const raw = contents === 'raw';
-  const elements = inputs.map(({ text }) => items.map((item) => Buffer.from(filled(text, item), 'utf8')));
+  const tensors = inputs.map(({ name, text, rank = 1 }) => ({
+    name,
+    shape: rank === 1 ? [items.length] : [items.length, 1],
+    elements: items.map((item) => Buffer.from(filled(text, item), 'utf8')),
+  }));
   return {
     modelName: model,
     ...(modelVersion !== undefined && { modelVersion }),
     parameters: Object.fromEntries(Object.entries(parameters).map(([name, value]) => [name, parameterOf(value)])),
-    inputs: inputs.map(({ name, rank = 1 }, i) => ({
+    inputs: tensors.map(({ name, shape, elements }) => ({
       name,
       datatype: 'BYTES',
-      shape: rank === 1 ? [items.length] : [items.length, 1],
-      ...(!raw && { contents: { bytesContents: elements[i]! } }),
+      shape,
+      ...(!raw && { contents: { bytesContents: elements } }),
     })),
     outputs: output === undefined ? [] : [{ name: output }],
-    rawInputContents: raw ? elements.map(rawBytes) : [],
+    rawInputContents: raw ? tensors.map(({ elements }) => rawBytes(elements)) : [],
   };
 }
 
-/** Each placeholder once: what an item says is never taken for one. */
+/** Fills the placeholders in one pass: a placeholder inside an item's text stays as it is. */
 function filled(text: string, item: ScoreItem): string {
   return text.replace(/\{(prompt|completion)\}/g, (_, key: 'prompt' | 'completion') => item[key]);
 }
@@ -41,7 +46,7 @@ function parameterOf(value: string | number | boolean): InferParameterInput {
   return Number.isSafeInteger(value) ? { int64Param: value } : { doubleParam: value };
 }
 
-/** The elements of a BYTES tensor one after the other, each behind its length as an unsigned 32-bit little-endian number. */
+/** Concatenates the elements of a BYTES tensor, each after its length as an unsigned 32-bit little-endian number. */
 export function rawBytes(elements: readonly Buffer[]): Buffer {
   return Buffer.concat(
     elements.flatMap((element) => {
@@ -52,18 +57,18 @@ export function rawBytes(elements: readonly Buffer[]): Buffer {
   );
 }
 
-/** What a response's score is made from. */
+/** How a response's scores are read. */
 export type OutputOptions = OipFile['output'];
 
-/** How the elements of each datatype that a score may have lie in bytes; typed, there is none of FP16. */
+/** How to read an element of each datatype that a score may have. The protocol has no typed contents for FP16. */
 const datatypes = {
   FP16: {
     bytes: 2,
-    read: (raw: Buffer, at: number) => toFloat32(raw.subarray(at, at + 2), 'F16')[0]!,
+    read: (raw: Buffer, offset: number) => at(toFloat32(raw.subarray(offset, offset + 2), 'F16'), 0),
     typed: undefined,
   },
-  FP32: { bytes: 4, read: (raw: Buffer, at: number) => raw.readFloatLE(at), typed: 'fp32Contents' },
-  FP64: { bytes: 8, read: (raw: Buffer, at: number) => raw.readDoubleLE(at), typed: 'fp64Contents' },
+  FP32: { bytes: 4, read: (raw: Buffer, offset: number) => raw.readFloatLE(offset), typed: 'fp32Contents' },
+  FP64: { bytes: 8, read: (raw: Buffer, offset: number) => raw.readDoubleLE(offset), typed: 'fp64Contents' },
 } as const;
 
 /** Whether a score can be read from a tensor of this datatype. */
@@ -71,21 +76,21 @@ export function isScoreDatatype(datatype: string): datatype is keyof typeof data
   return Object.hasOwn(datatypes, datatype);
 }
 
-/** The datatypes that a score can be read from, for people. */
+/** The datatypes that a score can be read from, for error messages. */
 export const scoreDatatypes = Object.keys(datatypes).join(', ');
 
 /**
- * The score of each of n items, from an output of shape [n], [n, 1] or [n, columns].
+ * Returns the score of each of n items, from an output of shape [n], [n, 1] or [n, columns].
  *
- * @throws NoScore where the response has another form
+ * @throws NoScore if the response has another form
  */
 export function scoresOf(
   response: ModelInferResponse,
   { name, column, activation }: OutputOptions,
   count: number,
 ): readonly (number | NoScore)[] {
-  const at = name === undefined ? 0 : response.outputs.findIndex((each) => each.name === name);
-  const tensor = response.outputs[at];
+  const index = name === undefined ? 0 : response.outputs.findIndex((each) => each.name === name);
+  const tensor = response.outputs[index];
   if (tensor === undefined || (name === undefined && response.outputs.length > 1)) {
     const names = response.outputs.map((each) => each.name).join(', ');
     throw new NoScore(`the answer has the outputs ${names || '(none)'}; expected ${name ?? 'one'}`);
@@ -98,14 +103,14 @@ export function scoresOf(
   }
   const chosen = column ?? 0;
   if (chosen >= width || (column === undefined && width > 1)) {
-    throw new NoScore(`${what} has ${width} columns for an item; output.column says which is the score`);
+    throw new NoScore(`${what} has ${width} columns per item; set output.column to the one to score`);
   }
   if (activation === 'softmax' && width === 1)
-    throw new NoScore(`${what} has one column, of which softmax makes 1 whatever it is; use sigmoid or raw`);
-  const elements = elementsOf(tensor, response.rawOutputContents[at], response.rawOutputContents.length > 0, count * width); // prettier-ignore
+    throw new NoScore(`${what} has one column, whose softmax is always 1; use sigmoid or raw`);
+  const elements = elementsOf(tensor, response.rawOutputContents[index], response.rawOutputContents.length > 0, count * width); // prettier-ignore
   return Array.from({ length: count }, (_, i) => {
     const score = activations[activation](elements.slice(i * width, (i + 1) * width), chosen);
-    return Number.isFinite(score) ? score : new NoScore(`${what} makes the score ${score}`);
+    return Number.isFinite(score) ? score : new NoScore(`${what} gives the score ${score}; expected a finite number`);
   });
 }
 
@@ -130,11 +135,11 @@ function elementsOf(
 }
 
 const activations: Readonly<Record<OutputOptions['activation'], (row: readonly number[], column: number) => number>> = {
-  raw: (row, column) => row[column]!,
-  sigmoid: (row, column) => 1 / (1 + Math.exp(-row[column]!)),
+  raw: (row, column) => at(row, column),
+  sigmoid: (row, column) => 1 / (1 + Math.exp(-at(row, column))),
   softmax: (row, column) => {
     const largest = Math.max(...row);
     const exps = row.map((x) => Math.exp(x - largest));
-    return exps[column]! / exps.reduce((a, b) => a + b, 0);
+    return at(exps, column) / exps.reduce((a, b) => a + b, 0);
   },
 };

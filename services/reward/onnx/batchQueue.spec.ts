@@ -1,4 +1,4 @@
-/** Which sequences run together, and when: by a clock that the test holds. */
+/** Which sequences run together, and when, by the test's own clock. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
@@ -24,7 +24,7 @@ const idsOf = (next: ReturnType<BatchQueue<Entry>['take']>): number[] | undefine
 const rows = (most: number) => (): number => most;
 
 describe('the queue', () => {
-  test('a lone sequence waits for company exactly as long as it may, and no longer', () => {
+  test('a lone sequence waits for others exactly as long as it may', () => {
     const queue = new BatchQueue<Entry>(5);
     assert.equal(queue.take(100, rows(4)), undefined);
     queue.add([entry(0, 100)]);
@@ -34,7 +34,7 @@ describe('the queue', () => {
     assert.equal(queue.size, 0);
   });
 
-  test('what comes while it waits goes with it, and does not make it wait longer', () => {
+  test('a sequence that arrives meanwhile shares its run, and does not make it wait longer', () => {
     const queue = new BatchQueue<Entry>(5);
     queue.add([entry(0, 100)]);
     queue.add([entry(1, 104), entry(2, 104, 32)]);
@@ -43,20 +43,20 @@ describe('the queue', () => {
     assert.deepEqual(queue.take(105, rows(4)), { afterMs: 4 });
   });
 
-  test('a full run does not wait, whatever waits before it', () => {
+  test('a full run does not wait, even if older sequences do', () => {
     const queue = new BatchQueue<Entry>(5);
     queue.add([entry(0, 100, 32), entry(1, 100), entry(2, 100), entry(3, 100)]);
     assert.deepEqual(idsOf(queue.take(100, rows(3))), [1, 2, 3]);
     assert.deepEqual(queue.take(100, rows(3)), { afterMs: 5 });
   });
 
-  test('the one that waits longest is next though another run would be fuller', () => {
+  test('the oldest sequence is next even if another run would be fuller', () => {
     const queue = new BatchQueue<Entry>(5);
     queue.add([entry(0, 100, 32), entry(1, 101), entry(2, 101), entry(3, 101)]);
     assert.deepEqual(idsOf(queue.take(110, rows(4))), [0]);
   });
 
-  test('a call that nobody waits for leaves the queue, and nothing else does', () => {
+  test('a cancelled call leaves the queue, and nothing else does', () => {
     const queue = new BatchQueue<Entry>(0);
     const call = {};
     queue.add([entry(0, 1), entry(1, 1, 16, call), entry(2, 1), entry(3, 1, 48, call)]);
@@ -65,7 +65,7 @@ describe('the queue', () => {
     assert.equal(queue.take(1, rows(9)), undefined);
   });
 
-  test('every sequence runs once, in a run of one model and one length, in the order in which it came', () => {
+  test('every sequence runs once, in a run of one model and one length, in order of arrival', () => {
     const waiting = fc.array(
       fc.record({ length: fc.constantFrom(16, 32, 48), model: fc.constantFrom(...models), gap: fc.nat(3) }),
       { maxLength: 60 },
@@ -83,7 +83,7 @@ describe('the queue', () => {
           if (next === undefined) break;
           assert.ok('batch' in next, 'all have waited long enough');
           const [first] = next.batch;
-          assert.equal(first, [...left][0], 'the oldest is among them');
+          assert.equal(first, [...left][0], 'the oldest comes first');
           const same = [...left].filter(({ model, length }) => model === first.model && length === first.length);
           assert.deepEqual(next.batch, same.slice(0, most));
           for (const taken of next.batch) left.delete(taken);

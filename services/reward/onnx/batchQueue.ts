@@ -1,34 +1,32 @@
 /**
- * Sequences that wait for a run of a model, and which of them run together next. Those of one model and one padded length
- * may; the one that waits longest decides whose turn it is. Pure: the clock is the caller's.
+ * The queue of sequences that wait for a run of their model. Sequences of one model and one padded length may share a
+ * run, and the oldest one decides which run is next. Pure: the clock is the caller's.
  */
 
-/** A sequence that waits. */
+/** A waiting sequence. */
 export interface Waiting {
   /** Sequences of different models never share a run. */
   readonly model: object;
   /** Its padded length, in tokens. */
   readonly length: number;
-  /** When it began to wait, in milliseconds of the caller's clock; never less than that of the one before it. */
+  /** When it was queued, in milliseconds of the caller's clock, which must not run backwards. */
   readonly since: number;
   /** The call that it belongs to. */
   readonly call: object;
 }
 
-/** What to do next: run these, or look again after so many milliseconds. */
+/** The next step: run a batch, or call `take` again after `afterMs`. */
 export type Next<W extends Waiting> = { readonly batch: readonly [W, ...W[]] } | { readonly afterMs: number };
 
-/** The queue. */
 export class BatchQueue<W extends Waiting> {
   readonly #waitMs: number;
   #waiting: W[] = [];
 
-  /** @param waitMs the longest that a sequence waits for company while nothing runs. */
+  /** @param waitMs the longest that a sequence waits for others while nothing runs */
   constructor(waitMs: number) {
     this.#waitMs = waitMs;
   }
 
-  /** How many wait. */
   get size(): number {
     return this.#waiting.length;
   }
@@ -37,16 +35,17 @@ export class BatchQueue<W extends Waiting> {
     this.#waiting.push(...entries);
   }
 
-  /** Takes out the sequences of a call that nobody waits for any more. */
+  /** Removes the sequences of a cancelled call. */
   remove(call: object): void {
     this.#waiting = this.#waiting.filter((entry) => entry.call !== call);
   }
 
   /**
-   * Takes the next batch: of the sequence that waits longest and all others that may run with it, in the order in which
-   * they came; or, as long as that one may still wait for company, of any that fill a run.
-   * @param mostRows sequences of a run of this model and padded length, at the most.
-   * @returns undefined where nothing waits.
+   * Takes the next batch: the oldest sequence and all others that may run with it, in order of arrival; while the oldest
+   * may still wait for others, only sequences that fill a run.
+   *
+   * @param mostRows the most sequences of a run of this model and padded length
+   * @returns undefined if nothing waits
    */
   take(now: number, mostRows: (model: W['model'], length: number) => number): Next<W> | undefined {
     const [oldest] = this.#waiting;
@@ -67,7 +66,7 @@ export class BatchQueue<W extends Waiting> {
     return { batch: batch as [W, ...W[]] };
   }
 
-  /** A sequence of the first run that is full. */
+  /** Returns a sequence of the first full run. */
   #full(mostRows: (model: W['model'], length: number) => number): W | undefined {
     const counts = new Map<object, Map<number, number>>();
     for (const entry of this.#waiting) {

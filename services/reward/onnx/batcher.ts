@@ -1,4 +1,5 @@
-/** Concurrent calls become runs of a model: one run at a time, for all models of the process. */
+/** Turns concurrent calls into runs of models: one run at a time, for all models of the process. */
+import { f64 } from '@gapo/numeric';
 import { RpcError } from '@gapo/rpc';
 import {
   type Context,
@@ -14,21 +15,21 @@ import { type Feeds, feedsOf, paddedLength } from './feeds.js';
 import type { EncodedItem } from './itemEncoder.js';
 import type { RunSize } from './runSize.js';
 
-/** A model that runs. */
+/** A model as the batcher runs it. */
 export interface BatchedModel {
   /** For traces. */
   readonly directory: string;
   readonly maxTokens: number;
   readonly padId: number;
   readonly runSize: RunSize;
-  /** The score of each row. */
+  /** Returns the score of each row. */
   readonly run: (feeds: Feeds) => Promise<Float64Array>;
 }
 
 interface Entry extends Waiting {
   readonly model: BatchedModel;
   readonly call: Call;
-  /** The sequence's place in its call. */
+  /** The sequence's index in its call. */
   readonly place: number;
   readonly sequence: EncodedItem;
 }
@@ -43,21 +44,22 @@ interface Call {
   readonly link: Link | undefined;
 }
 
-/** Runs what waits. */
+/** Queues the sequences of calls and runs them in batches. */
 export class Batcher {
   readonly #queue: BatchQueue<Entry>;
   readonly #calls = new Set<Call>();
   #running = false;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param waitMs the longest that a call waits for others to share a run with while nothing runs. */
+  /** @param waitMs the longest that a call waits for others to share a run with while nothing runs */
   constructor(waitMs: number) {
     this.#queue = new BatchQueue(waitMs);
   }
 
   /**
-   * Scores the sequences of one call, in their order.
-   * @param signal aborts when nobody waits any more: what does not run yet never will.
+   * Scores the sequences of one call, in order.
+   *
+   * @param signal cancels the call: sequences that are not running yet leave the queue
    */
   async score(model: BatchedModel, sequences: readonly EncodedItem[], signal: AbortSignal): Promise<Float64Array> {
     signal.throwIfAborted();
@@ -97,10 +99,10 @@ export class Batcher {
     });
   }
 
-  /** Gives up every call. */
+  /** Fails every call. */
   close(): void {
     clearTimeout(this.#timer);
-    for (const call of this.#calls) call.failed(new RpcError('UNAVAILABLE', 'the service is stopping; call again'));
+    for (const call of this.#calls) call.failed(new RpcError('UNAVAILABLE', 'the service is stopping; retry'));
   }
 
   #advance(): void {
@@ -119,7 +121,7 @@ export class Batcher {
     });
   }
 
-  /** Runs a batch. Never rejects: an error is that of the batch's calls. */
+  /** Runs a batch. Never rejects: an error fails the batch's calls. */
   async #run(batch: readonly [Entry, ...Entry[]]): Promise<void> {
     const [{ model, length }] = batch;
     const calls = [...new Set(batch.map(({ call }) => call))];
@@ -136,7 +138,7 @@ export class Batcher {
         return scores;
       });
       for (const [row, { call, place }] of batch.entries()) {
-        call.scores[place] = scores[row] as number;
+        call.scores[place] = f64(scores, row);
         call.left -= 1;
         if (call.left === 0) call.done(call.scores);
       }
@@ -146,7 +148,7 @@ export class Batcher {
   }
 }
 
-/** Runs a batch in a span of its first call's trace, with links to the others'. */
+/** Runs a batch in a span of its first call's trace, linked to the other calls. */
 function traced<T>(batch: readonly [Entry, ...Entry[]], calls: readonly Call[], run: () => Promise<T>): Promise<T> {
   const [{ model, length, call: first }] = batch;
   const attributes = {

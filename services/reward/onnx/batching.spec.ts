@@ -1,11 +1,12 @@
 /**
- * Concurrent calls on real sessions, over real gRPC: which runs they share (by the spans of the runs), that nobody's score
- * is another's, and what leaves the queue without a run.
+ * Concurrent calls on real sessions, over real gRPC: which runs they share (by the spans of the runs), that each call gets
+ * its own scores, and what leaves the queue without a run.
  */
 import assert from 'node:assert/strict';
 import { type TestContext, describe, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { at, required } from '@gapo/numeric';
 import type { Scorer } from '@gapo/reward';
 import { type Owner, type RewardClient, served, temporaryDirectory } from '@gapo/reward/testing';
 import { type ItemInput, RpcError } from '@gapo/rpc';
@@ -14,16 +15,16 @@ import fc from 'fast-check';
 import { ClassifierHost, type HostOptions } from './classifierHost.js';
 import { type TinyOptions, tinyLogits, tinyPair, tinyTokens, writeTinyClassifier } from './tinyClassifier.fixture.js';
 
-/** Calls of tests wait for their answers, however busy the machine is. */
+/** Calls have no deadline: the machine may be busy. */
 const deadlineMs = Infinity;
-/** Longer than any test: what is answered did not wait for it. */
+/** Longer than any test: an answered call did not wait for it. */
 const never = 3_600_000;
 /** Rows of the first run of 16 tokens. */
 const fullRun = 64;
 
 const spans = recordedSpans();
 
-/** The runs so far: how many sequences, how long, of how many calls. */
+/** The runs so far: their number of sequences, their length and their number of calls. */
 const runs = (): { sequences: unknown; length: unknown; calls: unknown }[] =>
   spans.all('gapo.reward.run').map(({ attributes }) => ({
     sequences: attributes['gapo.sequences'],
@@ -52,21 +53,22 @@ async function tinyService(
   classifier: TinyOptions = {},
 ): Promise<RewardClient> {
   const [scorer] = await tinyHost(t, options, classifier);
-  return served(t, scorer!);
+  return served(t, required(scorer, 'a scorer'));
 }
 
-/** Items of 16 tokens at the most. */
+/** Items of at most 16 tokens. */
 const short = (count: number, first = 0): ItemInput[] =>
   Array.from({ length: count }, (_, k) => ({ id: `${first + k}`, prompt: 'p', completion: `${first + k}` }));
 
 const scoresOf = ({ results }: Awaited<ReturnType<RewardClient['Score']>>): (number | undefined)[] =>
   results.map(({ score }) => score);
 
-function near(found: number | undefined, expected: number): void {
-  assert.ok(found !== undefined && Math.abs(found - expected) < 1e-5, `found ${found}, expected ${expected}`);
+function near(found: number | undefined, expected: number | undefined): void {
+  assert.ok(found !== undefined && expected !== undefined, `found ${found}, expected ${expected}`);
+  assert.ok(Math.abs(found - expected) < 1e-5, `found ${found}, expected ${expected}`);
 }
 
-describe('calls that come at the same time', () => {
+describe('concurrent calls', () => {
   test('share a run as soon as they fill it, each with its own score', async (t) => {
     const client = await tinyService(t, { batchWaitMs: never });
     const answers = await Promise.all(short(fullRun).map((item) => client.Score({ items: [item] }, { deadlineMs })));
@@ -76,7 +78,7 @@ describe('calls that come at the same time', () => {
         answer.results.map(({ id }) => id),
         [`${k}`],
       );
-      near(scoresOf(answer)[0], tinyLogits(tinyTokens('p', `${k}`))[0]!);
+      near(scoresOf(answer)[0], tinyLogits(tinyTokens('p', `${k}`))[0]);
     }
   });
 
@@ -88,7 +90,7 @@ describe('calls that come at the same time', () => {
     const answers = await Promise.all([0, 1, 2].map((call) => client.Score({ items: items(call) }, { deadlineMs })));
     for (const [call, answer] of answers.entries()) {
       for (const [k, score] of scoresOf(answer).entries()) {
-        near(score, tinyLogits(tinyTokens(`${call}`, completions[k]!))[0]!);
+        near(score, tinyLogits(tinyTokens(`${call}`, at(completions, k)))[0]);
       }
     }
     const ofLength = (wanted: number): number =>
@@ -96,14 +98,14 @@ describe('calls that come at the same time', () => {
     assert.deepEqual([16, 48, 80].map(ofLength), [6, 3, 6]);
   });
 
-  test('a lone call is answered though nobody joins it', async (t) => {
+  test('a lone call is answered', async (t) => {
     const client = await tinyService(t, { batchWaitMs: 20 });
     const answer = await client.Score({ items: short(3) }, { deadlineMs });
-    near(scoresOf(answer)[2], tinyLogits(tinyTokens('p', '2'))[0]!);
+    near(scoresOf(answer)[2], tinyLogits(tinyTokens('p', '2'))[0]);
     assert.deepEqual(runs(), [{ sequences: 3, length: 16, calls: 1 }]);
   });
 
-  test("the run stands in the first call's trace and is linked to the others'", async (t) => {
+  test("the run's span belongs to the first call's trace and is linked to the others'", async (t) => {
     const client = await tinyService(t, { batchWaitMs: never });
     const halves = [short(fullRun / 2), short(fullRun / 2, fullRun / 2)];
     await Promise.all(halves.map((items) => client.Score({ items }, { deadlineMs })));
@@ -114,7 +116,7 @@ describe('calls that come at the same time', () => {
   });
 });
 
-describe('whatever shares a run', () => {
+describe('in a shared run', () => {
   /** The example's classifier: a decoder with attention, on two threads. */
   const directory = fileURLToPath(new URL('../../../../examples/assistant/models/helpful', import.meta.url));
   const words = ['How', 'do', 'I', 'reset', 'my', 'headset', '?', 'Please', 'über', '漢字', '🙂', 'the', 'printer'];
@@ -123,7 +125,7 @@ describe('whatever shares a run', () => {
 
   test('a score is the same, bit for bit, and goes to its item', async (t) => {
     const host = await ClassifierHost.open([{ directory }], { threads: 2, batchWaitMs: 1 });
-    const client = await served(t, host.scorers[0]!);
+    const client = await served(t, at(host.scorers, 0));
     const alone = new Map<string, number | undefined>();
     const numbered = (items: readonly { prompt: string; completion: string }[]): ItemInput[] =>
       items.map((one, k) => ({ id: `${k}`, ...one }));
@@ -139,7 +141,7 @@ describe('whatever shares a run', () => {
               alone.set(key, scoresOf(await client.Score({ items: numbered([one]) }, { deadlineMs }))[0]);
             }
             assert.equal(typeof alone.get(key), 'number');
-            assert.equal(scoresOf(answers[c]!)[k], alone.get(key));
+            assert.equal(scoresOf(at(answers, c))[k], alone.get(key));
           }
         }
       }),
@@ -152,10 +154,10 @@ describe('whatever shares a run', () => {
   });
 });
 
-describe('what never runs', () => {
-  /** Scores a full run: answered at once, where nothing else is in the way. */
+describe('sequences that never run', () => {
+  /** Scores a full run, which is answered at once if the queue is empty. */
   async function fullCall(client: RewardClient): Promise<void> {
-    // Until the server has heard that the other call is over, its items are in the way.
+    // Until the server has noticed that the other call is over, that call's items fill the queue.
     for (;;) {
       try {
         await client.Score({ items: short(fullRun, 5000) }, { deadlineMs });
@@ -167,14 +169,14 @@ describe('what never runs', () => {
     }
   }
 
-  test('a call over the bound of the queue is refused at once, and a cancelled one makes room for the next', async (t) => {
+  test('a call that would exceed the queue is rejected at once, and a cancelled one makes room for the next', async (t) => {
     const client = await tinyService(t, { batchWaitMs: never, queueItems: fullRun });
     const given = new AbortController();
     const waiting = client.Score({ items: short(40) }, { deadlineMs, signal: given.signal });
     await assert.rejects(client.Score({ items: short(25, 100) }, { deadlineMs }), {
       code: 'RESOURCE_EXHAUSTED',
       details:
-        '40 items wait already, and 25 more would be over the 64 that may (QUEUE_ITEMS); call again later, or run more replicas of this service',
+        '40 items are queued, and 25 more would exceed QUEUE_ITEMS (64); retry later, or run more replicas of this service',
     });
     given.abort();
     await assert.rejects(waiting, { code: 'CANCELLED' });
@@ -189,12 +191,12 @@ describe('what never runs', () => {
     assert.deepEqual(runs(), [{ sequences: fullRun, length: 16, calls: 1 }]);
   });
 
-  test('a call larger than the whole queue is taken where nothing else waits', async (t) => {
+  test('a call larger than the whole queue is accepted if the queue is empty', async (t) => {
     const client = await tinyService(t, { batchWaitMs: 0, queueItems: 2 });
     assert.equal(scoresOf(await client.Score({ items: short(9) }, { deadlineMs })).length, 9);
   });
 
-  test('items that cannot be encoded have their reason, and the others their scores', async (t) => {
+  test('items that cannot be encoded have an error, and the others their scores', async (t) => {
     const client = await tinyService(t, { batchWaitMs: 0 });
     const items = [...short(2), { id: 'long', prompt: '', completion: 'x'.repeat(200) }, ...short(1, 9)];
     const { results } = await client.Score({ items }, { deadlineMs });
@@ -207,34 +209,35 @@ describe('what never runs', () => {
         ['9', undefined],
       ],
     );
-    near(results[3]?.score, tinyLogits(tinyTokens('p', '9'))[0]!);
+    near(results[3]?.score, tinyLogits(tinyTokens('p', '9'))[0]);
   });
 });
 
 describe('several classifiers in a process', () => {
-  test('each scores by its own model at its own address, and they never share a run', async (t) => {
+  test('each scores with its own model at its own address, and they never share a run', async (t) => {
     const scorers = await tinyHost(
       t,
       { batchWaitMs: 5 },
       { config: { gapo_reward: { objective: 'plain' } } },
       { labels: 2, config: { gapo_reward: { objective: 'second', label: 1, function_to_apply: 'softmax' } } },
     );
-    const clients: RewardClient[] = [];
-    for (const scorer of scorers) clients.push(await served(t, scorer));
-    const [plain, second] = await Promise.all(
-      clients.map((client) => client.Score({ items: short(8) }, { deadlineMs })),
-    );
+    const plain = await served(t, at(scorers, 0));
+    const second = await served(t, at(scorers, 1));
+    const [plainScores, secondScores] = await Promise.all([
+      plain.Score({ items: short(8) }, { deadlineMs }).then(scoresOf),
+      second.Score({ items: short(8) }, { deadlineMs }).then(scoresOf),
+    ]);
     for (let k = 0; k < 8; k++) {
       const ids = tinyTokens('p', `${k}`);
-      near(scoresOf(plain!)[k], tinyLogits(ids)[0]!);
+      near(plainScores[k], tinyLogits(ids)[0]);
       const [a, b] = tinyLogits(ids, 2).map(Math.exp) as [number, number];
-      near(scoresOf(second!)[k], b / (a + b));
+      near(secondScores[k], b / (a + b));
     }
     assert.deepEqual(
       runs().map(({ sequences }) => sequences),
       [8, 8],
     );
-    const described = await clients[1]!.Describe({}, { deadlineMs });
+    const described = await second.Describe({}, { deadlineMs });
     assert.deepEqual([described.objective, described.minimum, described.maximum], ['second', 0, 1]);
   });
 
@@ -244,6 +247,6 @@ describe('several classifiers in a process', () => {
     const items = [{ id: 'a', prompt: 'How?', completion: 'So.' }];
     const [score] = scoresOf(await client.Score({ items }, { deadlineMs }));
     // The fixture adds the sum of the segments: of the completion's three bytes and the token that ends it.
-    near(score, tinyLogits(tinyPair('How?', 'So.'))[0]! + 4);
+    near(score, at(tinyLogits(tinyPair('How?', 'So.')), 0) + 4);
   });
 });

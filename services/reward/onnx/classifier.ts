@@ -1,6 +1,6 @@
 /**
- * A sequence classifier's session: a directory with config.json, model.onnx (its weights inside, or in model.safetensors
- * beside it), tokenizer.json and tokenizer_config.json. Opening and running block the thread they are on.
+ * A sequence classifier's session, opened from a directory with config.json, model.onnx (its weights inside, or in
+ * model.safetensors), tokenizer.json and tokenizer_config.json. Opening and running block the thread.
  */
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -13,17 +13,16 @@ import { scoringDigest, weightsDigest } from './fingerprint.js';
 import type { EncodedItem } from './itemEncoder.js';
 import { labelCount, scoreOf } from './logits.js';
 
-/** The largest file that can be read whole, to be checked; onnxruntime maps and checks the bounds of larger ones. */
+/** The largest weights file that is read whole and checked here. onnxruntime maps larger ones and checks their bounds. */
 const largestChecked = 2 ** 31 - 1;
 
 const requiredInputs = ['input_ids', 'attention_mask'];
 const optionalInputs = ['token_type_ids'];
 const outputName = 'logits';
 
-/** The difference that padding may make to a logit z, as a multiple of max(1, |z|): rounding, and no more. */
+/** The largest change of a logit z by padding, as a multiple of max(1, |z|): no more than rounding. */
 const paddingTolerance = 1e-3;
 
-/** An open classifier. */
 export class Classifier {
   readonly config: ClassifierConfig;
   /** `<weightsDigest>+<scoringDigest>`. */
@@ -46,8 +45,9 @@ export class Classifier {
   }
 
   /**
-   * Opens a directory and checks it whole: files, weights, and a run on a probe.
-   * @throws ModelError, SessionError or ConfigError that says what to mend.
+   * Opens a directory and checks all of it: files, weights, and a run on probe tokens.
+   *
+   * @throws ModelError, SessionError or ConfigError if it cannot be served
    */
   static async open(directory: string, options: SessionOptions): Promise<Classifier> {
     await assertFiles(directory);
@@ -62,7 +62,7 @@ export class Classifier {
     return new Classifier(config, version, session, scored);
   }
 
-  /** The score of each row, repeated ones included. */
+  /** Returns the score of each row, repeated ones included. */
   async score(feeds: Feeds): Promise<Float64Array<ArrayBuffer>> {
     const { data } = await logitsOf(this.#session, feeds);
     const labels = data.length / feeds.rows;
@@ -75,7 +75,6 @@ export class Classifier {
     );
   }
 
-  /** Frees the model. */
   async close(): Promise<void> {
     await this.#session.close();
   }
@@ -87,7 +86,7 @@ async function logitsOf(session: Session, feeds: Feeds): Promise<TensorArray> {
   return outputs[outputName] as TensorArray;
 }
 
-/** Throws a ModelError that names every file which is missing. */
+/** @throws ModelError that names every missing file */
 async function assertFiles(directory: string): Promise<void> {
   const found = await stat(directory).catch(() => undefined);
   if (found === undefined) throw new ModelError(directory, 'does not exist; name the directory of a classifier');
@@ -101,7 +100,7 @@ async function assertFiles(directory: string): Promise<void> {
   }
 }
 
-/** Throws a ModelError where the weights are there and cut short, damaged or not finite. */
+/** @throws ModelError if the weights exist and are truncated, damaged or not finite */
 async function assertWeights(path: string): Promise<void> {
   const found = await stat(path).catch(() => undefined);
   if (found !== undefined && found.size <= largestChecked) await readSafetensors(path);
@@ -122,7 +121,7 @@ function assertNames(path: string, { inputNames, outputNames }: Session): void {
   const lacking = requiredInputs.filter((name) => !inputNames.includes(name));
   const surplus = inputNames.filter((name) => !requiredInputs.includes(name) && !optionalInputs.includes(name));
   if (lacking.length + surplus.length > 0) {
-    const expected = `${requiredInputs.join(', ')} and perhaps ${optionalInputs.join(', ')}`;
+    const expected = `${requiredInputs.join(', ')} and optionally ${optionalInputs.join(', ')}`;
     throw new ModelError(path, `has the inputs ${inputNames.join(', ')}; a classifier has ${expected}`);
   }
   if (!outputNames.includes(outputName)) {
@@ -131,8 +130,10 @@ function assertNames(path: string, { inputNames, outputNames }: Session): void {
 }
 
 /**
- * Runs the first and the last token of the vocabulary through the model, and sees that padding is not looked at.
- * @returns how many labels there are.
+ * Runs the first and the last token of the vocabulary through the model, and checks that padding does not matter.
+ *
+ * @returns the number of labels
+ * @throws ModelError if the run fails, or padding changes a logit
  */
 async function probe(path: string, session: Session, { vocabulary, padId }: ClassifierConfig): Promise<number> {
   const first = padId === 0 && vocabulary > 1 ? 1 : 0;
@@ -152,14 +153,18 @@ async function probe(path: string, session: Session, { vocabulary, padId }: Clas
     if (Math.abs(beside - alone) > paddingTolerance * Math.max(1, Math.abs(alone))) {
       throw new ModelError(
         path,
-        `gives the logit ${alone} for one token and ${beside} with padding on its right; a classifier heeds attention_mask`,
+        `gives the logit ${alone} for one token and ${beside} with padding on its right; a classifier must respect attention_mask`,
       );
     }
   }
   return labels;
 }
 
-/** Which column is scored, and how. */
+/**
+ * Returns the column to score, and how.
+ *
+ * @throws ModelError if the options do not match the model's labels
+ */
 function scoredLabel(
   path: string,
   config: ClassifierConfig,
@@ -169,7 +174,10 @@ function scoredLabel(
   const apply = options.function_to_apply ?? (labels === 1 ? 'none' : 'log_odds');
   if (label === undefined && labels > 1) {
     const hint = optionHint(config.optionsPath, 'label', labels - 1);
-    throw new ModelError(path, `has ${labels} labels; say in ${basename(optionsPath)} which is the score, as ${hint}`);
+    throw new ModelError(
+      path,
+      `has ${labels} labels; name the one to score in ${basename(optionsPath)}, for example ${hint}`,
+    );
   }
   if (label !== undefined && label >= labels) {
     throw new ModelError(path, `has ${labels} labels, but ${optionsPath} says label ${label}, counted from 0`);
@@ -177,7 +185,7 @@ function scoredLabel(
   if (labels === 1 && (apply === 'softmax' || apply === 'log_odds')) {
     throw new ModelError(
       optionsPath,
-      `has function_to_apply ${apply}, which needs several labels; the model has one, for none or sigmoid`,
+      `has function_to_apply ${apply}, which needs several labels; the model has one, so use none or sigmoid`,
     );
   }
   return { label: label ?? 0, apply };

@@ -1,4 +1,4 @@
-/** What a classifier's directory says of it: Hugging Face's config.json, and the options of a reward service. */
+/** The configuration in a classifier's directory: Hugging Face's config.json, and the options of a reward service. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ModelError } from '@gapo/model';
@@ -11,19 +11,19 @@ export interface ClassifierConfig {
   readonly vocabulary: number;
   /** The longest sequence, in tokens. */
   readonly maxTokens: number;
-  /** The id that fills rows up to a common length. Where the mask is 0 the model must not look. */
+  /** The id that pads rows to a common length. */
   readonly padId: number;
-  /** The column of `logits` that is scored; undefined where the options name none. */
+  /** The column of `logits` that is scored; undefined if the options name none. */
   readonly label: number | undefined;
   readonly options: ClassifierOptions;
-  /** The file that holds the options, or would. */
+  /** The file that has the options, or where to add them. */
   readonly optionsPath: string;
 }
 
 const architecture = z
   .string()
   .regex(/ForSequenceClassification$/)
-  .meta({ expected: 'a sequence classifier, as "LlamaForSequenceClassification"' });
+  .meta({ expected: 'a sequence classifier, such as "LlamaForSequenceClassification"' });
 
 const configSchema = z.looseObject({
   architectures: z.tuple([architecture]),
@@ -35,18 +35,19 @@ const configSchema = z.looseObject({
 });
 
 /**
- * Reads and validates DIR/config.json, what DIR/tokenizer_config.json says of lengths and, where it is there, DIR/reward.yaml.
- * @throws ModelError where a file is missing or not JSON; ConfigError with the place of everything else that is wrong.
+ * Reads and validates DIR/config.json, the maximum length in DIR/tokenizer_config.json and, if it exists, DIR/reward.yaml.
+ *
+ * @throws ModelError if a file is missing or not JSON; ConfigError with the place of every other problem
  */
 export async function readClassifierConfig(directory: string): Promise<ClassifierConfig> {
   const path = join(directory, 'config.json');
   const { text } = await readJson(path);
-  // JSON is YAML: one checker, and one way to say what is wrong.
+  // JSON is YAML: one checker, one form of errors.
   const config = parseYaml(configSchema, text, { source: path });
   const beside = join(directory, 'reward.yaml');
   const yaml = await readText(beside);
   if (yaml !== undefined && config.gapo_reward !== undefined) {
-    throw new ModelError(beside, `says how the classifier is served, and so does gapo_reward in ${path}; keep one`);
+    throw new ModelError(beside, `has the options, and so does gapo_reward in ${path}; keep one of them`);
   }
   const options =
     yaml === undefined
@@ -67,18 +68,18 @@ export async function readClassifierConfig(directory: string): Promise<Classifie
 }
 
 /**
- * The longest sequence that the tokenizer states, as `model_max_length`; Infinity where it states none. RoBERTa's is less
- * than its positions, two of which are never used.
+ * Returns the tokenizer's `model_max_length`; Infinity if it states none. RoBERTa's is less than its number of positions,
+ * two of which are never used.
  */
 async function tokenizerLimit(directory: string): Promise<number> {
   const path = join(directory, 'tokenizer_config.json');
   const { value } = await readJson(path);
   const limit = (value as { model_max_length?: unknown } | null)?.model_max_length ?? Infinity;
   if (typeof limit === 'number' && limit >= 1) return Math.floor(limit);
-  throw new ModelError(path, `has model_max_length ${JSON.stringify(limit)}; it is a number of at least 1`);
+  throw new ModelError(path, `has model_max_length ${JSON.stringify(limit)}; expected a number of at least 1`);
 }
 
-/** A JSON file. Throws ModelError where it is missing or not JSON. */
+/** Reads a JSON file. @throws ModelError if it is missing or not JSON */
 async function readJson(path: string): Promise<{ readonly text: string; readonly value: unknown }> {
   const text = await readText(path);
   if (text === undefined) throw new ModelError(path, 'does not exist');
@@ -89,7 +90,7 @@ async function readJson(path: string): Promise<{ readonly text: string; readonly
   }
 }
 
-/** A file's text; undefined where there is no file. Throws ModelError where it cannot be read. */
+/** Reads a file's text; undefined if there is no file. @throws ModelError if it cannot be read */
 async function readText(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');

@@ -1,19 +1,20 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { at } from '@gapo/numeric';
 import { type Scorer, maxBatch } from '@gapo/reward';
 import { type Owner, type RewardClient, served, temporaryDirectory } from '@gapo/reward/testing';
 import { checkHealth } from '@gapo/rpc';
 import { ClassifierHost } from './classifierHost.js';
 import { type TinyOptions, tinyLogits, tinyTokens, writeTinyClassifier } from './tinyClassifier.fixture.js';
 
-/** Calls of tests wait for their answers, however busy the machine is. */
+/** Calls have no deadline: the machine may be busy. */
 const deadlineMs = Infinity;
 
 async function opened(t: Owner, options: TinyOptions = {}): Promise<Scorer> {
   const directory = await temporaryDirectory(t);
   await writeTinyClassifier(directory, options);
   const host = await ClassifierHost.open([{ directory }], { threads: 1 });
-  return host.scorers[0] as Scorer;
+  return at(host.scorers, 0);
 }
 
 async function classifier(t: Owner, options: TinyOptions = {}): Promise<RewardClient> {
@@ -52,7 +53,7 @@ describe('a classifier behind gRPC', () => {
     }
   });
 
-  test('a score does not depend, in any bit, on what else is in the batch', async () => {
+  test('a score does not depend on the rest of the batch, bit for bit', async () => {
     const together = await client.Score({ items }, { deadlineMs });
     const reversed = await client.Score({ items: items.toReversed() }, { deadlineMs });
     assert.deepEqual(reversed.results.toReversed(), together.results);
@@ -62,7 +63,7 @@ describe('a classifier behind gRPC', () => {
     }
   });
 
-  test('a full batch is scored, and one item more is refused with what was found and the limit', async () => {
+  test('a full batch is scored, and one item more is refused with the limit', async () => {
     const many = Array.from({ length: maxBatch + 1 }, (_, i) => ({ id: `${i}`, prompt: 'p', completion: `${i}` }));
     const { results } = await client.Score({ items: many.slice(0, maxBatch) }, { deadlineMs });
     assert.equal(results.length, maxBatch);
@@ -73,7 +74,7 @@ describe('a classifier behind gRPC', () => {
     });
   });
 
-  test('ids that are empty or come twice are refused with their place', async () => {
+  test('empty and duplicate ids are refused with their place', async () => {
     const item = { id: 'a', prompt: '', completion: '' };
     await assert.rejects(client.Score({ items: [item, { ...item, id: '' }] }, { deadlineMs }), {
       code: 'INVALID_ARGUMENT',
@@ -85,7 +86,7 @@ describe('a classifier behind gRPC', () => {
     });
   });
 
-  test('a prompt that is too long loses its left; a completion that is too long has no score', async () => {
+  test('a prompt that is too long is truncated on the left; a completion that is too long has no score', async () => {
     const prompt = `${'x'.repeat(5000)}${'🙂 hello '.repeat(30)}`;
     const completion = 'y'.repeat(20);
     const long = [
@@ -118,7 +119,7 @@ describe('a classifier behind gRPC', () => {
     assert.equal(results[1]?.score, undefined);
   });
 
-  test('of several labels the named one is scored, by its log-odds against the rest', async (t) => {
+  test('of several labels, the named one is scored by its log-odds against the rest', async (t) => {
     const config = {
       id2label: { 0: 'bad', 1: 'fair', 2: 'good' },
       gapo_reward: { objective: 'quality', label: 'good' },
@@ -129,7 +130,7 @@ describe('a classifier behind gRPC', () => {
     near(results[0]?.score, good - Math.log(Math.exp(bad) + Math.exp(fair)));
   });
 
-  test('Describe says what config.json says, and scores name the version that computed them', async (t) => {
+  test('Describe follows config.json, and scores state the version that computed them', async (t) => {
     const reward = { objective: 'mild', orientation: 'lower_is_better', minimum: -9 };
     const client = await classifier(t, { config: { gapo_reward: reward } });
     const described = await client.Describe({}, { deadlineMs });
@@ -146,7 +147,7 @@ describe('a classifier behind gRPC', () => {
     assert.deepEqual(results, []);
   });
 
-  test('the version follows what decides a score, and nothing else', async (t) => {
+  test('the version changes only with what decides a score', async (t) => {
     const versionWith = async (reward: object): Promise<string> => {
       const scorer = await opened(t, { config: { gapo_reward: { objective: 'x', ...reward } } });
       await scorer.close();
@@ -157,23 +158,23 @@ describe('a classifier behind gRPC', () => {
     assert.notEqual(await versionWith({ max_tokens: 64 }), version);
   });
 
-  test('health answers while a long batch runs, and a call given up does not hold up the next', async () => {
+  test('health answers while a long batch runs, and a cancelled call does not delay the next', async () => {
     const prompt = 'word '.repeat(4000);
     const slow = Array.from({ length: maxBatch }, (_, i) => ({ id: `${i}`, prompt, completion: `${i}` }));
     const settled: string[] = [];
-    const given = new AbortController();
+    const cancel = new AbortController();
     // As much as the queue takes, so that it still runs when health has answered, on any machine.
     const calls = Array.from({ length: 16 }, () =>
-      client.Score({ items: slow }, { deadlineMs: Infinity, signal: given.signal }),
+      client.Score({ items: slow }, { deadlineMs: Infinity, signal: cancel.signal }),
     );
     const batch = Promise.all(calls).finally(() => settled.push('batch'));
     batch.catch(() => undefined);
     for (let look = 0; look < 5; look++) assert.equal(await checkHealth(client.target, deadlineMs), 'SERVING');
     settled.push('health');
-    given.abort();
+    cancel.abort();
     await assert.rejects(batch, { code: 'CANCELLED' });
     assert.deepEqual(settled, ['health', 'batch']);
-    const { results } = await client.Score({ items: [items[0] as (typeof items)[number]] }, { deadlineMs });
+    const { results } = await client.Score({ items: items.slice(0, 1) }, { deadlineMs });
     assert.equal(typeof results[0]?.score, 'number');
   });
 });

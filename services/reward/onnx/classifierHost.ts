@@ -1,9 +1,10 @@
 /**
- * Classifiers as scorers, any number in one process. Two threads work for all of them: one makes tokens of the items that
- * come while the other runs a model on those that came before.
+ * Classifiers as scorers, any number in one process. All of them share two threads: one tokenizes new items while the
+ * other runs a model on earlier ones.
  */
 import { basename, resolve } from 'node:path';
 import type { SessionOptions } from '@gapo/graph';
+import { f64 } from '@gapo/numeric';
 import type { Outcome, ScoreItem, Scorer, ScorerDescription } from '@gapo/reward';
 import { RpcError } from '@gapo/rpc';
 import { UserError, WorkerThread } from '@gapo/service';
@@ -22,16 +23,13 @@ export interface HostedClassifier {
   readonly objective?: string | undefined;
 }
 
-/** How classifiers are hosted. */
+/** Options of {@link ClassifierHost.open}. */
 export interface HostOptions extends SessionOptions {
-  /**
-   * The latency in milliseconds that the service aims at while it is no more than half busy: see {@link RunSize}.
-   * @default 1000
-   */
+  /** The target latency in milliseconds while the service is at most half busy: see {@link RunSize}. @default 1000 */
   readonly latencyBoundMs?: number;
-  /** The longest in milliseconds that a call waits for others to share a run with while nothing runs. @default 5 */
+  /** The longest, in milliseconds, that a call waits for others to share a run with while nothing runs. @default 5 */
   readonly batchWaitMs?: number;
-  /** Items of all calls that wait or run before further calls are refused. @default 4096 */
+  /** The most items that wait or run, over all calls. A call that would exceed it is rejected. @default 4096 */
   readonly queueItems?: number;
 }
 
@@ -58,7 +56,8 @@ export class ClassifierHost {
 
   /**
    * Opens and checks classifiers.
-   * @throws UserError that says what is wrong with the first that cannot be served.
+   *
+   * @throws UserError at the first classifier that cannot be served
    */
   static async open(classifiers: readonly HostedClassifier[], options: HostOptions): Promise<ClassifierHost> {
     const host = new ClassifierHost(options);
@@ -67,18 +66,18 @@ export class ClassifierHost {
       return host;
     } catch (error) {
       await host.close();
-      // What a person can mend crosses the threads with this code.
+      // Expected errors cross threads with this code.
       if (error instanceof RpcError && error.code === 'FAILED_PRECONDITION') throw new UserError(error.details);
       throw error;
     }
   }
 
-  /** One for each classifier, in their order. Closing any of them closes the host. */
+  /** One scorer per classifier, in order. Closing any of them closes the host. */
   get scorers(): readonly Scorer[] {
     return this.#opened;
   }
 
-  /** Ends the threads; calls under way fail. */
+  /** Ends the threads. Calls in progress fail. */
   async close(): Promise<void> {
     this.#batcher.close();
     await Promise.all([this.#sessions.close(), this.#tokenizers.close()]);
@@ -116,8 +115,8 @@ export class ClassifierHost {
     if (this.#items > 0 && this.#items + items.length > this.#queueItems) {
       throw new RpcError(
         'RESOURCE_EXHAUSTED',
-        `${this.#items} items wait already, and ${items.length} more would be over the ${this.#queueItems} that may ` +
-          '(QUEUE_ITEMS); call again later, or run more replicas of this service',
+        `${this.#items} items are queued, and ${items.length} more would exceed QUEUE_ITEMS (${this.#queueItems}); ` +
+          'retry later, or run more replicas of this service',
       );
     }
     this.#items += items.length;
@@ -127,14 +126,14 @@ export class ClassifierHost {
       const scores = await this.#batcher.score(model, sequences, signal);
       let next = 0;
       return encodings.map((encoding) =>
-        'ids' in encoding ? { score: scores[next++] as number } : { problem: encoding.problem, retryable: false },
+        'ids' in encoding ? { score: f64(scores, next++) } : { problem: encoding.problem, retryable: false },
       );
     } finally {
       this.#items -= items.length;
     }
   }
 
-  /** Every item's tokens. Throws the signal's reason once it aborts. */
+  /** Tokenizes items. @throws the signal's reason once it aborts; RpcError if the files changed */
   async #encoded(
     directory: string,
     version: string,
@@ -142,7 +141,7 @@ export class ClassifierHost {
     signal: AbortSignal,
   ): Promise<readonly Encoding[]> {
     const cancelled = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-    // A flag and not the thread's end: tokenizers would have to be read again.
+    // A flag, since a thread that replaced this one would have to read the tokenizers again.
     const cancel = (): void => void Atomics.store(cancelled, 0, 1);
     signal.addEventListener('abort', cancel, { once: true });
     try {
@@ -159,12 +158,18 @@ export class ClassifierHost {
 
 const neverAborted = new AbortController().signal;
 
-/** A thread that replaces another opens the directory anew: its scores must not pass for those of another model. */
+/**
+ * Checks that a thread has the version that the service describes. A thread that replaces another reads the directory
+ * again, and its files may have changed.
+ *
+ * @throws RpcError if they have
+ */
 function assertUnchanged(unchanged: boolean): void {
   if (unchanged) return;
   throw new RpcError('FAILED_PRECONDITION', "the model's files changed since the start; restart the service");
 }
 
+/** @throws UserError if neither the options nor OBJECTIVE name an objective */
 function describe(
   directory: string,
   version: string,

@@ -1,6 +1,6 @@
 /**
- * What a reward service needs to know of a classifier beside what Hugging Face's config.json says: `reward.yaml` in the
- * classifier's directory, or the same keys as `gapo_reward` in config.json.
+ * The options of a classifier that Hugging Face's config.json lacks: `reward.yaml` in the classifier's directory, or the
+ * same keys as `gapo_reward` in config.json.
  *
  * ```yaml
  * objective: helpful
@@ -19,9 +19,8 @@ const text = z
     const places = [...pattern.matchAll(place)].map(([, name]) => name);
     return places.includes('completion') && places.every((name) => name === 'prompt' || name === 'completion');
   })
-  .meta({ expected: 'a text with {completion} and, where the prompt is judged too, {prompt}' });
+  .meta({ expected: 'a text with {completion} and optionally {prompt}' });
 
-/** The options' schema. */
 export const classifierOptions = z
   .object({
     objective: word.optional(),
@@ -45,27 +44,27 @@ export const classifierOptions = z
   })
   .superRefine(({ input, text: pattern, minimum, maximum }, context) => {
     const refuse = (path: string, message: string): void => context.addIssue({ code: 'custom', path: [path], message });
-    if (pattern !== undefined && input !== 'text') refuse('text', 'no text, as input is not text');
+    if (pattern !== undefined && input !== 'text') refuse('text', 'no text, because input is not text');
     if (minimum !== undefined && maximum !== undefined && minimum >= maximum) {
       refuse('maximum', `a number over minimum ${minimum}`);
     }
   });
 
-/** The options, defaults filled in. */
+/** The options, with every default filled in. */
 export type ClassifierOptions = z.output<typeof classifierOptions>;
 
-/** How a logit becomes a score: as transformers' pipelines name it, and the log-odds of a label against the rest. */
+/** Turns a logit into a score: the functions of transformers' pipelines, and the log-odds of a label against the rest. */
 export type ScoreFunction = NonNullable<ClassifierOptions['function_to_apply']>;
 
-/** The text that `input: text` shows where none is given. */
+/** The default text of `input: text`. */
 export const plainText = '{prompt}{completion}';
 
-/** A text with the prompt and the completion in their places. */
+/** Fills the prompt and the completion into a text. */
 export function filledText(pattern: string, prompt: string, completion: string): string {
   return pattern.replaceAll(place, (_, name: string) => (name === 'prompt' ? prompt : completion));
 }
 
-/** How the file of options is given one, for errors. */
+/** Returns an option as the file of options would have it, for error messages. */
 export function optionHint(optionsPath: string, key: keyof ClassifierOptions, value: string | number): string {
   return optionsPath.endsWith('.yaml') ? `${key}: ${value}` : `"gapo_reward": ${JSON.stringify({ [key]: value })}`;
 }

@@ -1,12 +1,13 @@
-/** Padding, the size of runs, and scores from logits: the small parts that a score is made of. */
+/** Padding, the size of runs, and scores from logits. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { at } from '@gapo/numeric';
 import fc from 'fast-check';
 import { feedsOf, paddedLength } from './feeds.js';
 import { scoreOf } from './logits.js';
 import { RunSize } from './runSize.js';
 
-test('a padded length holds the sequence, never less for a longer one, and pads a quarter at most beyond 64 tokens', () => {
+test('padded lengths fit their sequences, grow with them, and pad at most a quarter beyond 64 tokens', () => {
   let before = 0;
   for (let tokens = 1; tokens <= 5000; tokens++) {
     const padded = paddedLength(tokens, 4000);
@@ -20,7 +21,7 @@ test('a padded length holds the sequence, never less for a longer one, and pads 
   );
 });
 
-test('sequences lie in rows, padded on the right; a lone one is there twice', () => {
+test('sequences are rows, padded on the right; a lone one is repeated', () => {
   const { rows, ids, mask, segments } = feedsOf([{ ids: [5, 6], segments: [0, 1] }], 3, 9);
   assert.equal(rows, 2);
   assert.deepEqual([...ids], [5n, 6n, 9n, 5n, 6n, 9n]);
@@ -38,14 +39,14 @@ test('the size of a run follows the speed of the model and the latency bound', (
   assert.equal(size.rows(64), 256, 'memory is bounded');
 });
 
-test('functions of the logits are what their formulas say', () => {
+test('functions of the logits follow their formulas', () => {
   const logit = fc.float({ min: -30, max: 30, noNaN: true });
   fc.assert(
-    fc.property(fc.array(logit, { minLength: 2, maxLength: 6 }), fc.nat(5), (logits, at) => {
-      const label = at % logits.length;
+    fc.property(fc.array(logit, { minLength: 2, maxLength: 6 }), fc.nat(5), (logits, drawn) => {
+      const label = drawn % logits.length;
       const row = Float64Array.from(logits);
       const exponentials = logits.map(Math.exp);
-      const chosen = exponentials[label]!;
+      const chosen = at(exponentials, label);
       const all = exponentials.reduce((sum, x) => sum + x, 0);
       const close = (found: number, expected: number): void =>
         assert.ok(Math.abs(found - expected) <= 1e-9 * Math.max(1, Math.abs(expected)), `${found}, not ${expected}`);
@@ -53,7 +54,7 @@ test('functions of the logits are what their formulas say', () => {
       close(scoreOf(row, label, 'sigmoid'), chosen / (1 + chosen));
       close(scoreOf(row, label, 'softmax'), chosen / all);
       const others = exponentials.filter((_, k) => k !== label).reduce((sum, x) => sum + x, 0);
-      close(scoreOf(row, label, 'log_odds'), row[label]! - Math.log(others));
+      close(scoreOf(row, label, 'log_odds'), at(row, label) - Math.log(others));
     }),
   );
 });

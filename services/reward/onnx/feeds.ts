@@ -1,30 +1,31 @@
 /**
- * How sequences of different lengths become tensors. Every sequence is padded to a length that depends on its own
- * length alone, and never runs alone, so that its score is the same, bit for bit, whatever else is in the run.
+ * Packs sequences of different lengths into tensors. Every sequence is padded to a length that depends on its own length
+ * alone, and never runs alone, so that its score does not depend on the rest of the run, bit for bit.
  */
 import type { TensorArray } from '@gapo/graph';
+import { at } from '@gapo/numeric';
 import type { EncodedItem } from './itemEncoder.js';
 
-/** Padded lengths are multiples of this at the least: finer ones pad less, and part a call into more and smaller runs. */
+/** The smallest step of padded lengths. A smaller one pads less, but splits a call into more and smaller runs. */
 const leastStep = 16;
 
-/** Padded lengths between a power of two and the next, at the most. */
+/** The most padded lengths from a power of two to the next. */
 const stepsPerDoubling = 4;
 
 /**
- * Rows of a run at the least. The runtime multiplies a single row by another kernel than several, with sums in another
- * order; a lone sequence is therefore run twice.
+ * The fewest rows of a run. The runtime has another kernel for a single row, which sums in another order, so a lone
+ * sequence runs twice.
  */
 export const fewestRows = 2;
 
-/** The length that a sequence is padded to, in tokens: 16, 32, 48 ... 128, 160, 192, 224, 256, 320 ... */
+/** Returns the length that a sequence is padded to, in tokens: 16, 32, 48 ... 128, 160, 192, 224, 256, 320 ... */
 export function paddedLength(tokens: number, maxTokens: number): number {
   const powerBelow = 2 ** Math.floor(Math.log2(Math.max(1, tokens - 1)));
   const step = Math.max(leastStep, powerBelow / stepsPerDoubling);
   return Math.min(Math.ceil(tokens / step) * step, maxTokens);
 }
 
-/** A run's tensors, each int64 [rows, length], rows × length being at least what the sequences need. */
+/** A run's tensors, each int64 [rows, length]. */
 export interface Feeds {
   readonly rows: number;
   readonly length: number;
@@ -36,14 +37,14 @@ export interface Feeds {
   readonly segments: BigInt64Array<ArrayBuffer>;
 }
 
-/** The tensors of sequences of one padded length. Rows beyond the sequences repeat the first. */
+/** Packs sequences of one padded length. Rows beyond the sequences repeat the first. */
 export function feedsOf(sequences: readonly EncodedItem[], length: number, padId: number): Feeds {
   const rows = Math.max(fewestRows, sequences.length);
   const ids = new BigInt64Array(rows * length).fill(BigInt(padId));
   const mask = new BigInt64Array(rows * length);
   const segments = new BigInt64Array(rows * length);
   for (let row = 0; row < rows; row++) {
-    const sequence = sequences[row < sequences.length ? row : 0] as EncodedItem;
+    const sequence = at(sequences, row < sequences.length ? row : 0);
     for (const [position, id] of sequence.ids.entries()) {
       ids[row * length + position] = BigInt(id);
       mask[row * length + position] = 1n;
@@ -55,7 +56,7 @@ export function feedsOf(sequences: readonly EncodedItem[], length: number, padId
   return { rows, length, ids, mask, segments };
 }
 
-/** By the names that models give them. */
+/** Names the tensors as models do. */
 export function namedTensors({ rows, length, ids, mask, segments }: Feeds): Readonly<Record<string, TensorArray>> {
   const dims = [rows, length];
   return {

@@ -1,4 +1,4 @@
-/** A classifier's version: one text that changes whenever the same item may get another score. */
+/** A classifier's version, which changes whenever the same item may get another score. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
@@ -7,22 +7,22 @@ import { ModelError } from '@gapo/model';
 import { canonicalJson } from '@gapo/service';
 import type { ClassifierConfig } from './classifierConfig.js';
 
-/** Raised by whoever changes how items become tokens, or logits scores. */
+/** Increase it when items become other tokens, or logits other scores. */
 const scoringRevision = 2;
 
-/** Digits of the part that stands for everything but the weights. */
+/** Hexadecimal digits of the scoring digest. */
 const shortDigits = 16;
 
 /**
- * SHA-256 of the weights, hexadecimal: the *.safetensors files in the order of their names, or model.onnx where there is
- * none.
+ * Returns the SHA-256 (hex) of the weights: of the *.safetensors files in the order of their names, or of model.onnx if
+ * there are none.
  */
 export async function weightsDigest(directory: string): Promise<string> {
   const separate = (await readdir(directory)).filter((name) => name.endsWith('.safetensors')).sort();
   return sha256OfFiles(directory, separate.length > 0 ? separate : ['model.onnx']);
 }
 
-/** 16 hexadecimal digits over everything else that decides a score: graph, tokenizer, chat template and options. */
+/** Returns a digest of everything else that decides a score: graph, tokenizer, chat template and options. */
 export async function scoringDigest(directory: string, config: ClassifierConfig): Promise<string> {
   const names = await readdir(directory);
   // Other files that onnxruntime exporters put weights into: model.onnx.data, model.onnx_data.

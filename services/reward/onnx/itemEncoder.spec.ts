@@ -1,4 +1,4 @@
-/** Prompt and completion as tokens: three ways to put them together, and what goes where they are too long. */
+/** Prompt and completion as tokens: three ways to combine them, and truncation. */
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -74,12 +74,12 @@ describe('an item as tokens', () => {
   ];
   for (const input of ['chat', 'pair', 'text'] as const) {
     for (const { truncate, side, kept } of cuts) {
-      test(`${input}: a ${truncate} that is too long loses its ${side}`, async (t) => {
+      test(`${input}: a ${truncate} that is too long is truncated on the ${side}`, async (t) => {
         const options = { input, truncate, truncation_side: side, max_tokens: 10 + specialTokens[input] };
         const encode = await encoderWith(t, options);
         const [prompt, completion] = truncate === 'prompt' ? [long, 'xyz'] : ['xyz', long];
         assert.deepEqual(ids(encode(prompt, completion)), whole[input](...kept));
-        // As long as can be, and far longer than anybody would look at.
+        // Far longer than the encoder looks at.
         const huge = side === 'left' ? 'é'.repeat(50_000) + long : long + 'é'.repeat(50_000);
         const [first, second] = truncate === 'prompt' ? [huge, 'xyz'] : ['xyz', huge];
         assert.deepEqual(ids(encode(first, second)), whole[input](...kept));
@@ -92,7 +92,7 @@ describe('an item as tokens', () => {
       });
     }
 
-    test(`${input}: where nothing may be lost, an item is as long as can be or has no score`, async (t) => {
+    test(`${input}: without truncation, an item fits or has no score`, async (t) => {
       const most = 10 + specialTokens[input];
       const encode = await encoderWith(t, { input, truncate: 'none', max_tokens: most });
       assert.deepEqual(ids(encode('01234', '56789')), whole[input]('01234', '56789'));
@@ -107,7 +107,7 @@ describe('an item as tokens', () => {
   }
 });
 
-test('max_tokens is what the model and its tokenizer both take, where the options do not say less', async (t) => {
+test('max_tokens is by default what both the model and its tokenizer take', async (t) => {
   const directory = await temporaryDirectory(t);
   await writeTinyClassifier(directory);
   const path = join(directory, 'tokenizer_config.json');
@@ -122,23 +122,34 @@ test('max_tokens is what the model and its tokenizer both take, where the option
     assert.equal((await readClassifierConfig(directory)).maxTokens, expected);
   }
   await writeFile(path, JSON.stringify({ ...settings, model_max_length: 'long' }));
-  await assert.rejects(readClassifierConfig(directory), /has model_max_length "long"; it is a number of at least 1$/);
+  await assert.rejects(
+    readClassifierConfig(directory),
+    /has model_max_length "long"; expected a number of at least 1$/,
+  );
 });
 
-describe('options that do not go together', () => {
+describe('invalid options', () => {
   const refusals: readonly (readonly [string, Readonly<Record<string, unknown>>, RegExp])[] = [
-    ['a text where none is asked for', { text: '{completion}' }, /reward\.yaml:\d+:\d+ text: .* as input is not text/],
+    ['a text without input: text', { text: '{completion}' }, /reward\.yaml:\d+:\d+ text: .* because input is not text/],
     [
       'a text without the completion',
       { input: 'text', text: '{prompt}' },
       /text: found string "\{prompt\}", expected a text with \{completion\}/,
     ],
-    ['an unknown place', { input: 'text', text: '{completion} {promt}' }, /expected a text with \{completion\}/],
-    ['a side that is none', { truncation_side: 'both' }, /truncation_side: .*expected left or right/],
-    ['a range that is empty', { minimum: 1, maximum: 1 }, /maximum: .*a number over minimum 1/],
-    ['no room', { input: 'pair', max_tokens: 3 }, /reward\.yaml: has max_tokens 3, no room beside the special tokens/],
-    ['more than the model reads', { max_tokens: 1000 }, /max_tokens 1000, more than max_position_embeddings 128/],
-    ['a label without a name', { label: 'good' }, /reward\.yaml: has label 'good', but id2label names none/],
+    ['an unknown placeholder', { input: 'text', text: '{completion} {promt}' }, /expected a text with \{completion\}/],
+    ['an unknown side', { truncation_side: 'both' }, /truncation_side: .*expected left or right/],
+    ['an empty range', { minimum: 1, maximum: 1 }, /maximum: .*a number over minimum 1/],
+    [
+      'no room',
+      { input: 'pair', max_tokens: 3 },
+      /reward\.yaml: has max_tokens 3, which leaves no room beside the special tokens/,
+    ],
+    [
+      'more tokens than the model reads',
+      { max_tokens: 1000 },
+      /max_tokens 1000, more than max_position_embeddings 128/,
+    ],
+    ['a label that id2label lacks', { label: 'good' }, /reward\.yaml: has label 'good', but id2label names none/],
   ];
   for (const [what, options, message] of refusals) {
     test(what, async (t) => {

@@ -1,6 +1,6 @@
 /**
- * Prompt and completion as the classifier's own tokens: two segments, one text, or a conversation through the chat
- * template of its directory; cut to what the model takes.
+ * Encodes prompt and completion as the classifier's own tokens: two segments, one text, or a conversation in its chat
+ * template, truncated to what the model takes.
  */
 import { join } from 'node:path';
 import {
@@ -19,25 +19,25 @@ import { filledText, optionHint, plainText } from './classifierOptions.js';
 /** A sequence of tokens. */
 export interface EncodedItem {
   readonly ids: readonly number[];
-  /** `token_type_ids`; undefined where all are 0. */
+  /** `token_type_ids`; undefined if all are 0. */
   readonly segments?: readonly number[];
 }
 
 /** A sequence, or why the item has none. */
 export type Encoding = EncodedItem | { readonly problem: string };
 
-/** Tokens beside a cut through a text that the cut itself may have changed. */
+/** How many tokens beside a cut through a text the cut may have changed. */
 const tokensAtCut = 32;
 
-/** Encodes items. */
 export interface ItemEncoder {
   encode(item: ScoreItem): Encoding;
 }
 
 /**
- * The encoder that the options ask for.
- * @param directory the classifier's, for errors.
- * @throws ModelError where the tokenizer lacks what it needs.
+ * Creates the encoder that the options select.
+ *
+ * @param directory the classifier's, for error messages
+ * @throws ModelError if the tokenizer lacks what it needs
  */
 export function itemEncoder(tokenizer: Tokenizer, config: ClassifierConfig, directory: string): ItemEncoder {
   const { input, text = plainText } = config.options;
@@ -56,11 +56,14 @@ export function itemEncoder(tokenizer: Tokenizer, config: ClassifierConfig, dire
   if (template === undefined) {
     throw new ModelError(
       join(directory, 'tokenizer.json'),
-      `has no post_processor for two texts; say how else they are put together, as ${optionHint(config.optionsPath, 'input', 'text')}`,
+      `has no post_processor for two texts; combine them otherwise, for example ${optionHint(config.optionsPath, 'input', 'text')}`,
     );
   }
   if (template.specialTokens >= config.maxTokens) {
-    throw new ModelError(config.optionsPath, `has max_tokens ${config.maxTokens}, no room beside the special tokens`);
+    throw new ModelError(
+      config.optionsPath,
+      `has max_tokens ${config.maxTokens}, which leaves no room beside the special tokens`,
+    );
   }
   return new PairEncoder(tokenizer, template, config);
 }
@@ -70,14 +73,14 @@ function checkedTemplate(tokenizer: Tokenizer, config: ClassifierConfig, directo
   if (template === undefined) {
     throw new ModelError(
       join(directory, 'tokenizer_config.json'),
-      `has no chat_template; add one, or say how else prompt and completion are put together, as ${optionHint(config.optionsPath, 'input', 'pair')}`,
+      `has no chat_template; add one, or combine prompt and completion otherwise, for example ${optionHint(config.optionsPath, 'input', 'pair')}`,
     );
   }
   template.assertExchange();
   return template;
 }
 
-/** One text made of both. Where it is too long, one of the two loses characters until the rest fits. */
+/** Encodes prompt and completion as one text. If it is too long, one of the two loses characters until the rest fits. */
 class SingleTextEncoder implements ItemEncoder {
   readonly #config: ClassifierConfig;
   readonly #tokens: (prompt: string, completion: string) => number[];
@@ -109,7 +112,7 @@ class SingleTextEncoder implements ItemEncoder {
   }
 }
 
-/** Two segments in the tokenizer's own template. Where they are too long, one of them loses tokens. */
+/** Encodes two segments in the tokenizer's own template. If they are too long, one of them loses tokens. */
 class PairEncoder implements ItemEncoder {
   readonly #tokenizer: Tokenizer;
   readonly #template: PairTemplate;
@@ -138,8 +141,8 @@ class PairEncoder implements ItemEncoder {
   }
 
   /**
-   * A text's tokens. Of a huge text only its end (or beginning) is looked at: more than `room` tokens of that side, those
-   * beside the cut left out, as they may not be those of the whole text.
+   * Tokenizes a text. Of a huge text, only its end (or beginning) is encoded: more than `room` tokens of that side, without
+   * those beside the cut, which may differ from the whole text's.
    */
   #tokensAt(side: 'left' | 'right', text: string, room: number): number[] {
     for (let characters = roomyCharactersPerToken * (room + tokensAtCut); ; characters *= 2) {

@@ -1,36 +1,39 @@
-/** From a classifier's logits [rows, labels] to scores. */
+/** Turns a classifier's logits [rows, labels] into scores. */
 import type { TensorArray } from '@gapo/graph';
 import { ModelError } from '@gapo/model';
+import { at } from '@gapo/numeric';
 import type { ScoreFunction } from './classifierOptions.js';
 
 /**
- * How many labels the logits have.
- * @throws ModelError where they are not float [rows, labels].
+ * Returns the number of labels of the logits.
+ *
+ * @throws ModelError if they are not float [rows, labels]
  */
 export function labelCount(path: string, logits: TensorArray, rows: number): number {
   const { data, dims } = logits;
   const float = data instanceof Float32Array || data instanceof Float64Array;
-  if (!float || dims.length !== 2 || dims[0] !== rows || dims[1] === 0) {
+  const [height, labels = 0] = dims;
+  if (!float || dims.length !== 2 || height !== rows || labels === 0) {
     const type = float ? 'float' : data.constructor.name.replace('Array', '').toLowerCase();
     throw new ModelError(
       path,
       `gives logits ${type} [${dims.join()}] for ${rows} rows; a classifier gives float [rows, 1] or [rows, labels]`,
     );
   }
-  return dims[1] as number;
+  return labels;
 }
 
 /**
- * The score of a row [labels] whose chosen label is l.
+ * Returns the score of a row [labels] for the label l.
  *
  * - `none`: the logit z_l.
  * - `sigmoid`: 1 / (1 + exp −z_l).
  * - `softmax`: exp z_l / Σ exp z_k.
- * - `log_odds`: z_l − log Σ_{k≠l} exp z_k, the log-odds of the label against the rest, which no common shift of the
- *   logits changes.
+ * - `log_odds`: z_l − log Σ_{k≠l} exp z_k, the log-odds of the label against the rest, which a common shift of the logits
+ *   does not change.
  */
 export function scoreOf(row: Float32Array | Float64Array, label: number, apply: ScoreFunction): number {
-  const chosen = row[label] as number;
+  const chosen = at(row, label);
   if (apply === 'none') return chosen;
   if (apply === 'sigmoid') return sigmoid(chosen);
   const odds = chosen - logSumExp(row.filter((_, k) => k !== label));

@@ -1,40 +1,38 @@
 /**
- * How many tokens one run of a model may hold. A call that comes while a run is under way waits for its end, so that a
- * run is to take no more than a share of the latency that the service aims at: its size follows the model's speed, which
- * is measured as it runs. Scores do not depend on it.
+ * How many tokens one run of a model may have. A call that arrives during a run waits for its end, so a run may take only
+ * a share of the target latency. Its size follows the model's measured speed. Scores do not depend on it.
  */
 import { fewestRows } from './feeds.js';
 
-/** A run's share of the latency bound. Under half load a call waits for about a run that it is no part of, and its own. */
+/** A run's share of the latency bound. At half load a call waits for about one other run, then for its own. */
 const share = 1 / 4;
 
-/** Tokens of a run before anything is known of the model. */
+/** Tokens of a run before the speed is known. */
 const firstTokens = 1024;
 
-/** Tokens of a run at the most: larger matrix products are no faster, and memory for attention grows with each. */
+/** The most tokens of a run: larger matrix products are no faster, and attention takes memory for each. */
 const mostTokens = 16_384;
 
-/** What the newest run counts for in the speed. */
+/** The weight of the newest run in the speed, an exponential moving average. */
 const newest = 1 / 8;
 
-/** The size of a model's runs. */
 export class RunSize {
   readonly #runMs: number;
   #tokensPerMs: number | undefined;
 
-  /** @param latencyBoundMs the latency that the service aims at. */
+  /** @param latencyBoundMs the target latency of a call */
   constructor(latencyBoundMs: number) {
     this.#runMs = share * latencyBoundMs;
   }
 
-  /** Rows of a run of one padded length. */
+  /** Returns the most rows of a run of one padded length. */
   rows(length: number): number {
     const tokens =
       this.#tokensPerMs === undefined ? firstTokens : Math.min(this.#tokensPerMs * this.#runMs, mostTokens);
     return Math.max(fewestRows, Math.floor(tokens / length));
   }
 
-  /** A run of so many tokens, padding included, took so long. */
+  /** Records the duration of a run of some tokens, padding included. */
   ran(tokens: number, ms: number): void {
     const speed = tokens / Math.max(ms, 1e-3);
     this.#tokensPerMs =

@@ -8,7 +8,7 @@ import type { Feeds } from './feeds.js';
 
 const classifiers = new Map<string, Promise<Classifier>>();
 
-/** A classifier, opened where it is not yet: a thread that replaces another has none. */
+/** Returns a classifier, opening it at its first use in this thread. */
 async function classifierIn(directory: string): Promise<Classifier> {
   let opening = classifiers.get(directory);
   if (opening === undefined) {
@@ -19,7 +19,7 @@ async function classifierIn(directory: string): Promise<Classifier> {
   return opening;
 }
 
-/** Opens a classifier; says what it is. */
+/** Opens a classifier and returns its version and configuration. */
 export function open(directory: string): Promise<Outcome<{ version: string; config: ClassifierConfig }>> {
   return outcome(async () => {
     const { version, config } = await classifierIn(directory);
@@ -35,7 +35,7 @@ export function run({ directory, feeds }: { directory: string; feeds: Feeds }): 
   });
 }
 
-/** A run's scores, one for each row, and the version that computed them. */
+/** A run's scores, one per row, and the version that computed them. */
 export interface SessionScores {
   readonly version: string;
   readonly scores: Float64Array;

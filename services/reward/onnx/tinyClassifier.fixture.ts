@@ -15,6 +15,7 @@ import {
   scale,
 } from '@gapo/graph';
 import { encodeSafetensors } from '@gapo/model';
+import { f32 } from '@gapo/numeric';
 
 /** Special tokens, after the 256 bytes. */
 const specials = ['<pad>', '<user>', '<assistant>', '<end>'];
@@ -24,15 +25,15 @@ export const tinyVocabulary = 256 + specials.length;
 
 const width = 4;
 
-/** What differs from a sound classifier of one label. */
+/** Deviations from a valid classifier of one label. */
 export interface TinyOptions {
   /** @default 1 */
   readonly labels?: number;
-  /** A byte whose embedding is not a number; the weights then lie inside model.onnx. */
+  /** A byte whose embedding is NaN; the weights are then inside model.onnx. */
   readonly brokenByte?: number;
   /** The model takes `token_type_ids`; their sum is added to every logit. @default false */
   readonly segments?: boolean;
-  /** The model does not look at `attention_mask`. @default false */
+  /** The model ignores `attention_mask`. @default false */
   readonly maskless?: boolean;
   /** The content of reward.yaml, in place of `gapo_reward` in config.json. */
   readonly rewardYaml?: string;
@@ -47,7 +48,7 @@ function filled(size: number, seed: number): Float32Array {
 
 const table = filled(tinyVocabulary * width, 1);
 
-/** Writes the directory. */
+/** Writes a classifier's directory. */
 export async function writeTinyClassifier(directory: string, options: TinyOptions = {}): Promise<void> {
   const { labels = 1, brokenByte, segments = false, maskless = false, rewardYaml } = options;
   await mkdir(directory, { recursive: true });
@@ -106,25 +107,25 @@ function head(labels: number): Float32Array {
   return filled(labels * width, 7);
 }
 
-/** Token ids of an exchange, as the template and the tokenizer of the directory make them. */
+/** Returns the token ids of an exchange under the directory's chat template and tokenizer. */
 export function tinyTokens(prompt: string, completion: string): number[] {
   const [, user, assistant, end] = specials.map((_, index) => 256 + index) as [number, number, number, number];
   return [user, ...Buffer.from(prompt, 'utf8'), end, assistant, ...Buffer.from(completion, 'utf8'), end];
 }
 
-/** The logits of token ids: the head times the mean embedding, in float64. */
+/** Returns the logits of token ids: the head times the mean embedding, in float64. */
 export function tinyLogits(ids: readonly number[], labels = 1): number[] {
   const weights = head(labels);
   return Array.from({ length: labels }, (_, label) => {
     let sum = 0;
     for (const id of ids) {
-      for (let c = 0; c < width; c++) sum += (table[id * width + c] as number) * (weights[label * width + c] as number);
+      for (let c = 0; c < width; c++) sum += f32(table, id * width + c) * f32(weights, label * width + c);
     }
     return sum / ids.length;
   });
 }
 
-/** Token ids of two texts, as the tokenizer's own template puts them together: user first end second end. */
+/** Returns the token ids of two texts in the tokenizer's own template: user first end second end. */
 export function tinyPair(first: string, second: string): number[] {
   const [, user, , end] = specials.map((_, index) => 256 + index) as [number, number, number, number];
   return [user, ...Buffer.from(first, 'utf8'), end, ...Buffer.from(second, 'utf8'), end];

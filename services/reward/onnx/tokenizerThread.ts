@@ -11,11 +11,11 @@ import { type Encoding, type ItemEncoder, itemEncoder } from './itemEncoder.js';
 export interface EncodeTask {
   readonly directory: string;
   readonly items: readonly ScoreItem[];
-  /** One element, shared: not 0 once nobody waits any more. */
+  /** [1] Shared memory: not 0 once the call is cancelled. */
   readonly cancelled: Int32Array;
 }
 
-/** One encoding for each item; fewer where it was cancelled. */
+/** One encoding per item; fewer if the call was cancelled. */
 export interface EncodedItems {
   readonly encodings: readonly Encoding[];
   /** The {@link scoringDigest} of the files that the encoder was made from. */
@@ -43,7 +43,7 @@ async function openEncoder(directory: string): Promise<Opened> {
   return { encoder, digest: await scoringDigest(directory, config) };
 }
 
-/** Encodes items in their order. */
+/** Encodes items in order. */
 export function encode({ directory, items, cancelled }: EncodeTask): Promise<Outcome<EncodedItems>> {
   return outcome(async () => {
     let opening = encoders.get(directory);

@@ -1,4 +1,4 @@
-/** What every file has in common that says who is asked for scores, and how: YAML, checked whole. */
+/** The keys that files describing a remote scorer have in common. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { ScorerDescription } from '@gapo/reward';
@@ -7,6 +7,16 @@ import { finiteNumber, milliseconds, parseYaml, positiveInt, word, z, UserError 
 /** A text of at least one character. */
 export const text = z.string().min(1).meta({ expected: 'a text that is not empty' });
 
+/** How a remote scorer is opened. */
+export interface RemoteOptions {
+  /** The YAML file. */
+  readonly path: string;
+  /** The objective's name, in place of the file's. */
+  readonly objective?: string | undefined;
+  /** Sent as a bearer token. @default none */
+  readonly token?: string | undefined;
+}
+
 /** Keys that every such file may have. */
 export const remoteKeys = {
   objective: word,
@@ -14,9 +24,9 @@ export const remoteKeys = {
   version: text.optional(),
   orientation: z.enum(['higher_is_better', 'lower_is_better']).default('higher_is_better'),
   threshold: finiteNumber.optional(),
-  /** The longest that one request may take. @default 30000 */
+  /** The time limit of one request. @default 30000 */
   timeoutMs: milliseconds.default(30_000),
-  /** Requests under way at a time. @default 4 */
+  /** Concurrent requests. @default 4 */
   concurrency: positiveInt.default(4),
 };
 
@@ -29,8 +39,8 @@ export type RemoteFile = z.output<z.ZodObject<typeof remoteKeys>>;
 /**
  * Reads and checks a file.
  *
- * @returns it with every default filled in, and the version of its scores
- * @throws UserError or ConfigError that says what is wrong with it
+ * @returns the file with every default filled in, and the version of its scores
+ * @throws UserError or ConfigError if it is invalid
  */
 export async function readRemoteFile<T extends { version?: string | undefined }>(
   path: string,
@@ -47,7 +57,7 @@ export async function readRemoteFile<T extends { version?: string | undefined }>
   return { file, version: file.version ?? digest };
 }
 
-/** A scorer's description from its file. */
+/** Builds a scorer's description from its file. */
 export function remoteDescription(
   file: RemoteFile,
   own: Pick<ScorerDescription, 'model' | 'version'> & Partial<Pick<ScorerDescription, 'minimum' | 'maximum'>>,
@@ -65,12 +75,12 @@ export function remoteDescription(
 }
 
 /**
- * The header of a token; none without one. What stands around the token, as a line break at a file's end, is not part of it.
+ * Returns the header of a token. White space around the token, such as a line break at a file's end, is dropped.
  *
- * @throws UserError, without the token, where it holds what no header can
+ * @throws UserError, without the token, if it contains a character that a header cannot
  */
 export function authorization(token: string | undefined): Readonly<Record<string, string>> {
   if (token === undefined) return {};
-  if (!/^[!-~]+$/.test(token.trim())) throw new UserError('REWARD_TOKEN: holds a character that no header can; expected printable ASCII'); // prettier-ignore
+  if (!/^[!-~]+$/.test(token.trim())) throw new UserError('REWARD_TOKEN: contains a character that an HTTP header cannot; expected printable ASCII'); // prettier-ignore
   return { authorization: `Bearer ${token.trim()}` };
 }

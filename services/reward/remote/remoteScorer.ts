@@ -1,25 +1,25 @@
-/** A scorer that asks somebody else: batches become requests, some of them under way at a time. */
+/** A scorer that calls another server: batches become requests, several of them concurrent. */
 import { NoScore, type Outcome, type ScoreItem, type Scorer, type ScorerDescription } from '@gapo/reward';
 
-/** Somebody who is asked. */
+/** A server that scores. */
 export interface Remote {
-  /** What is asked for, now. */
+  /** The current description: its version may change with a response. */
   readonly description: ScorerDescription;
-  /** Items of a request at the most. */
+  /** The most items of a request. */
   readonly batch: number;
-  /** Requests under way at a time. */
+  /** Concurrent requests. */
   readonly concurrency: number;
   /**
    * Makes one request.
    *
    * @returns a score, or why there is none, for each item in order
-   * @throws NoScore where no item has a score; the signal's reason
+   * @throws NoScore if no item has a score; the signal's reason once it aborts
    */
   ask(items: readonly ScoreItem[], signal: AbortSignal, deadline?: Date): Promise<readonly (number | NoScore)[]>;
   close(): void;
 }
 
-/** Splits batches into requests. */
+/** Splits batches into concurrent requests. */
 export class RemoteScorer implements Scorer {
   readonly #remote: Remote;
 
@@ -50,7 +50,7 @@ export class RemoteScorer implements Scorer {
     this.#remote.close();
   }
 
-  /** One request. A failure of the whole is one of each item. */
+  /** Makes one request. Its failure is that of each item. */
   async #ask(batch: readonly ScoreItem[], signal: AbortSignal, deadline?: Date): Promise<readonly Outcome[]> {
     try {
       return (await this.#remote.ask(batch, signal, deadline)).map(outcomeOf);

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { Rule } from './kinds/ruleKind.js';
 import { compile as compileRules } from './measure.js';
 
-/** The score of a completion, whatever its prompt. */
+/** The score of a completion; these rules ignore the prompt. */
 function compile(rules: readonly Rule[]): (completion: string) => number {
   const measure = compileRules(rules);
   return (completion) => measure({ prompt: '', completion });
@@ -18,7 +18,7 @@ const contains = (words: string[], count: 'any' | 'share' = 'any'): Rule => ({
 });
 
 describe('what rules measure', () => {
-  test('a word is found whole, whatever its case and composition, beside any punctuation', () => {
+  test('a word is found whole, in any case and composition, beside any punctuation', () => {
     const measure = compile([contains(['café', 'sorry'])]);
     for (const text of ['Café!', 'cafe\u0301', '(SORRY)', 'i am sorry.', '🙂café🙂'])
       assert.equal(measure(text), 1, text);
@@ -40,7 +40,7 @@ describe('what rules measure', () => {
     assert.equal(compile([rule])('🙂🙂🙂'), 1);
   });
 
-  test('repetition is the share of runs of words that came before', () => {
+  test('repetition is the share of runs of words that occurred before', () => {
     const measure = compile([{ kind: 'repetition', words: 1, weight: 1 }]);
     assert.equal(measure('a b A b'), 0.5);
     assert.equal(measure('a b c'), 0);
@@ -48,7 +48,7 @@ describe('what rules measure', () => {
     assert.equal(compile([{ kind: 'repetition', words: 2, weight: 1 }])('a'), 0);
   });
 
-  test('every measure of any text lies from 0 to 1, and the same text has the same score', () => {
+  test('every measure of any text is from 0 to 1 and deterministic', () => {
     const kinds: Rule[] = [
       { kind: 'length', target: 5, scale: 1e-6, unit: 'words', weight: 1 },
       contains(['a', ' ', '\u0301'], 'share'),

@@ -1,34 +1,34 @@
 /**
- * How far a batch has come, in memory that both threads see: a thread that is ended in the middle of an item leaves the
- * scores it had.
+ * The progress of a batch in shared memory: a thread that is terminated in the middle of an item leaves the scores of the
+ * items before it.
  */
 
-/** The shared memory, as it crosses to the thread. */
+/** Shared memory of the main thread and the worker. */
 export interface ProgressMemory {
-  /** One element: how many items have their score; −1 before the thread begins. */
+  /** [1] How many items have their score; −1 before the worker begins. */
   readonly finished: Int32Array;
-  /** One element for each item. */
+  /** [items] */
   readonly scores: Float64Array;
 }
 
-/** Memory for a batch that nobody has begun. */
+/** Allocates memory for a batch that has not begun. */
 export function progressMemory(items: number): ProgressMemory {
   const finished = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   finished[0] = -1;
   return { finished, scores: new Float64Array(new SharedArrayBuffer(items * Float64Array.BYTES_PER_ELEMENT)) };
 }
 
-/** How many items have their score; −1 before the thread begins. */
+/** Returns how many items have their score; −1 before the worker begins. */
 export function finishedItems({ finished }: ProgressMemory): number {
   return Atomics.load(finished, 0);
 }
 
-/** Says that the thread begins. */
+/** Records that the worker begins. */
 export function begin({ finished }: ProgressMemory): void {
   Atomics.store(finished, 0, 0);
 }
 
-/** Writes a score, then says so. */
+/** Writes a score, then counts it as finished. */
 export function finish({ finished, scores }: ProgressMemory, index: number, score: number): void {
   scores[index] = score;
   Atomics.store(finished, 0, index + 1);

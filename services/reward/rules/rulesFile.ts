@@ -1,5 +1,5 @@
 /**
- * A file of rules: YAML, validated before anything is scored.
+ * A YAML file of rules, validated before anything is scored.
  *
  * ```yaml
  * objective: polite
@@ -17,7 +17,7 @@ import { configSha256, finiteNumber, parseYaml, word, z, UserError } from '@gapo
 import type { Rule, RuleKind } from './kinds/ruleKind.js';
 import { kindOf, ruleKinds, ruleSchema } from './kinds/ruleKinds.js';
 
-/** Increased with every change of what a rule measures. */
+/** Part of the version of the scores: increase it when a rule's measure changes. */
 const rulesRevision = 1;
 
 const schema = (kinds: readonly RuleKind[]) =>
@@ -28,13 +28,13 @@ const schema = (kinds: readonly RuleKind[]) =>
     rules: z.array(ruleSchema(kinds)).min(1).meta({ expected: 'a list of rules' }),
   });
 
-/** A file of rules, with every default and the content of the files that it names. */
+/** A file of rules, with its defaults filled in and the content of the files that it names. */
 export type Rules = Omit<z.output<ReturnType<typeof schema>>, 'rules'> & { readonly rules: readonly Rule[] };
 
 /**
  * Reads a file of rules.
  *
- * @throws UserError if it cannot be read; ConfigError with the place of everything that is wrong
+ * @throws UserError if it cannot be read; ConfigError with the place of every problem
  */
 export async function readRules(path: string, kinds: readonly RuleKind[] = ruleKinds): Promise<Rules> {
   let source: string;
@@ -50,7 +50,7 @@ export async function readRules(path: string, kinds: readonly RuleKind[] = ruleK
   return { ...file, rules };
 }
 
-/** SHA-256 (hex) of what decides a score: the rules in canonical form, so that comments and defaults do not matter. */
+/** Returns the SHA-256 (hex) of the rules in canonical form: comments and written-out defaults do not change it. */
 export function rulesVersion({ rules }: Rules): string {
   return configSha256({ rulesRevision, rules });
 }

@@ -6,7 +6,7 @@ import { type RewardClient, served, temporaryDirectory } from '@gapo/reward/test
 import { checkHealth } from '@gapo/rpc';
 import { type RulesOptions, RulesScorer } from './rulesScorer.js';
 
-/** Calls of tests wait for their answers, however busy the machine is. */
+/** Calls have no deadline: the machine may be busy. */
 const deadlineMs = Infinity;
 
 async function scorer(t: TestContext, yaml: string, options: Partial<RulesOptions> = {}): Promise<RulesScorer> {
@@ -38,12 +38,12 @@ rules:
   - { kind: repetition, weight: -1 }
 `;
 
-/** A pattern that doubles its time with every letter, and a text that it takes for ever on. */
+/** A pattern whose time doubles with every letter, and a text on which it never ends. */
 const endless = `objective: stuck\nrules: [{ kind: regex, pattern: '^(a+)+$' }]`;
 const trap = `${'a'.repeat(60)}!`;
 
 describe('rules behind gRPC', () => {
-  test('a score is the weighted sum of what the rules measure', async (t) => {
+  test("a score is the weighted sum of the rules' measures", async (t) => {
     const client = await rules(t, polite);
     const found = await scores(client, ['Open it please', '', 'Sorry no', 'no no no no', 'Thank You']);
     // length: 1 / (1 + ((words - 3) / 2)^2); repetition: 1 - different pairs of words / pairs of words.
@@ -51,7 +51,7 @@ describe('rules behind gRPC', () => {
     assert.deepEqual(found, [length(3) + 2, length(0), length(2) - 0.5, length(4) - (1 - 1 / 3), length(2) + 2]);
   });
 
-  test('Describe has the range that the weights allow, and a version that comments do not change', async (t) => {
+  test('Describe has the range that follows from the weights, and a version that comments do not change', async (t) => {
     const client = await rules(t, polite);
     const { objective, minimum, maximum, threshold, version, maxTokens } = await client.Describe({}, { deadlineMs });
     assert.deepEqual(
@@ -73,7 +73,7 @@ describe('rules behind gRPC', () => {
     assert.notEqual((await other.Describe({}, { deadlineMs })).version, version);
   });
 
-  test('a pattern without end costs its item the score; the items around it have theirs, and health answers', async (t) => {
+  test('a pattern that never ends costs its own item the score, not the others, and health answers', async (t) => {
     const client = await rules(t, endless, { itemTimeoutMs: 1000 });
     const settled: string[] = [];
     const batch = client
@@ -84,7 +84,7 @@ describe('rules behind gRPC', () => {
     const { results } = await batch;
     assert.deepEqual(settled, ['health', 'batch']);
     const error = {
-      message: 'the rules took longer than 1000 ms; does a pattern backtrack without end?',
+      message: 'the rules took longer than 1000 ms; does a pattern backtrack catastrophically?',
       retryable: false,
     };
     assert.deepEqual(
@@ -94,24 +94,24 @@ describe('rules behind gRPC', () => {
     assert.deepEqual(await scores(client, ['aa', 'c']), [1, 0], 'the new thread scores');
   });
 
-  test('a prompt without a right answer has no score; the items around it have theirs', async (t) => {
+  test('a prompt without a right answer has no score; the other items have theirs', async (t) => {
     const client = await rules(t, "objective: x\nrules: [{ kind: exact, answers: { 'p': yes } }]");
     const items = ['p', 'q', 'p'].map((prompt, i) => ({ id: `${i}`, prompt, completion: 'Yes' }));
     const { results } = await client.Score({ items }, { deadlineMs });
-    const message = 'there is no right answer for its prompt; add one to answers or references';
+    const message = 'the prompt has no right answer; add one to answers or references';
     assert.deepEqual(
       results.map((result) => result.score ?? result.error),
       [1, { message, retryable: false }, 1],
     );
   });
 
-  test("the call's deadline ends a pattern without end", async (t) => {
+  test("the call's deadline stops a pattern that never ends", async (t) => {
     const client = await rules(t, endless, { itemTimeoutMs: 60_000 });
     await assert.rejects(client.Score({ items: itemsOf([trap]) }, { deadlineMs: 300 }), { code: 'DEADLINE_EXCEEDED' });
     assert.deepEqual(await scores(client, ['aa', 'c']), [1, 0], 'the new thread scores');
   });
 
-  test('two calls at a time each get their own scores, also where one is stuck', async (t) => {
+  test('concurrent calls each get their own scores, even if one is stuck', async (t) => {
     const client = await rules(t, endless, { itemTimeoutMs: 1000 });
     const [stuck, sound] = await Promise.all([scores(client, [trap, 'a']), scores(client, ['b', 'a', 'aa'])]);
     assert.deepEqual(stuck, [undefined, 1]);
@@ -119,7 +119,7 @@ describe('rules behind gRPC', () => {
   });
 });
 
-describe('a file of rules that is wrong', () => {
+describe('an invalid file of rules', () => {
   const refused: readonly (readonly [string, string, RegExp])[] = [
     [
       'an unknown key',

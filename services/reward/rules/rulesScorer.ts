@@ -1,7 +1,7 @@
 /**
- * Rules as a scorer: the main thread's half of worker.ts. It watches how far the thread has come; where one completion
- * takes too long (a pattern that backtracks without end) the thread is replaced, that item gets an error, and the rest
- * of the batch goes on.
+ * Rules as a scorer: the main thread's side of worker.ts. It watches the worker's progress. If one completion takes too
+ * long (a pattern that backtracks catastrophically), the thread is replaced, that item gets an error, and the rest of the
+ * batch is scored.
  */
 import { basename } from 'node:path';
 import type { Outcome, ScoreItem, Scorer, ScorerDescription } from '@gapo/reward';
@@ -19,18 +19,15 @@ export interface RulesOptions {
   readonly path: string;
   /** The objective's name, in place of the file's. */
   readonly objective?: string | undefined;
-  /**
-   * Milliseconds that one completion may take.
-   * @default 1000
-   */
+  /** The time limit of one completion, in milliseconds. @default 1000 */
   readonly itemTimeoutMs?: number | undefined;
 }
 
-/** Calls that wait for the thread before more are refused. A call holds at most one batch, so this bounds the memory. */
+/** The most calls that wait for the thread; more are rejected. A call has at most one batch, so this bounds the memory. */
 const longestQueue = 64;
 
-/** Looks at the thread's progress in one item's time. */
-const looksPerItem = 8;
+/** Progress checks in one item's time. */
+const checksPerItem = 8;
 
 /** Scores with rules in a worker thread. */
 export class RulesScorer implements Scorer {
@@ -46,7 +43,8 @@ export class RulesScorer implements Scorer {
 
   /**
    * Reads and checks a file of rules.
-   * @throws UserError or ConfigError that says what is wrong with it.
+   *
+   * @throws UserError or ConfigError if it is invalid
    */
   static async open({ path, objective, itemTimeoutMs = 1000 }: RulesOptions): Promise<RulesScorer> {
     const file: Rules = await readRules(path);
@@ -66,7 +64,7 @@ export class RulesScorer implements Scorer {
     if (this.#thread.waiting >= longestQueue) {
       throw new RpcError(
         'RESOURCE_EXHAUSTED',
-        `${longestQueue} calls wait already; call again later, or run more replicas of this service`,
+        `${longestQueue} calls are waiting already; retry later, or run more replicas of this service`,
       );
     }
     const outcomes: Outcome[] = [];
@@ -74,8 +72,11 @@ export class RulesScorer implements Scorer {
       const rest = items.slice(outcomes.length).map(({ prompt, completion }) => ({ prompt, completion }));
       const memory = progressMemory(rest.length);
       const { finished, stuck } = await this.#advance({ items: rest, memory }, signal);
-      for (let index = 0; index < finished; index++) outcomes.push(outcomeOf(memory.scores[index] as number));
-      if (stuck) outcomes.push({ problem: this.#tooSlow(), retryable: false });
+      for (const score of memory.scores.subarray(0, finished)) outcomes.push(outcomeOf(score));
+      if (stuck) {
+        const problem = `the rules took longer than ${this.#itemTimeoutMs} ms; does a pattern backtrack catastrophically?`;
+        outcomes.push({ problem, retryable: false });
+      }
     }
     return outcomes;
   }
@@ -84,11 +85,7 @@ export class RulesScorer implements Scorer {
     await this.#thread.close();
   }
 
-  #tooSlow(): string {
-    return `the rules took longer than ${this.#itemTimeoutMs} ms; does a pattern backtrack without end?`;
-  }
-
-  /** Runs a task to its end, or to an item that takes too long. Says how many items are finished and whether the next is stuck. */
+  /** Runs a task until it ends or an item takes too long. Returns how many items are finished and whether the next is stuck. */
   async #advance(task: tasks.RulesTask, signal: AbortSignal): Promise<{ finished: number; stuck: boolean }> {
     const stuck = new AbortController();
     let stuckItem: number | undefined;
@@ -102,7 +99,7 @@ export class RulesScorer implements Scorer {
     } catch (error) {
       signal.throwIfAborted();
       if (!stuck.signal.aborted) throw error;
-      // Where the item was finished at the last moment, the one after it is innocent and is begun anew.
+      // If the item finished at the last moment, the next one is not stuck: it starts over.
       const finished = Math.max(finishedItems(task.memory), 0);
       return { finished, stuck: finished === stuckItem };
     } finally {
@@ -111,13 +108,13 @@ export class RulesScorer implements Scorer {
   }
 }
 
-/** A measure is NaN where the rule has nothing to measure the item by. */
+/** A measure is NaN if the rule has no answer to compare the completion with. */
 function outcomeOf(score: number): Outcome {
   if (!Number.isNaN(score)) return { score };
-  return { problem: 'there is no right answer for its prompt; add one to answers or references', retryable: false };
+  return { problem: 'the prompt has no right answer; add one to answers or references', retryable: false };
 }
 
-/** Calls back, with the item under way, once none has finished for so many milliseconds, counted from when the thread began the task. */
+/** Calls `onStuck` with the current item once `limitMs` have passed without a finished item since the worker began the task. */
 function watch(memory: ProgressMemory, limitMs: number, onStuck: (item: number) => void): () => void {
   let last = finishedItems(memory);
   let since = performance.now();
@@ -127,7 +124,7 @@ function watch(memory: ProgressMemory, limitMs: number, onStuck: (item: number) 
       if (now !== last || now < 0) [last, since] = [now, performance.now()];
       else if (performance.now() - since >= limitMs) onStuck(now);
     },
-    Math.max(1, limitMs / looksPerItem),
+    Math.max(1, limitMs / checksPerItem),
   );
   return () => clearInterval(timer);
 }

@@ -1,4 +1,4 @@
-/** The worker thread that applies the rules: a pattern that never ends blocks this thread and nothing else. */
+/** The worker thread that applies the rules: a pattern that never ends blocks only this thread. */
 import { workerData } from 'node:worker_threads';
 import type { ScoreItem } from '@gapo/reward';
 import type { Outcome } from '@gapo/service';

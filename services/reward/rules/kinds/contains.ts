@@ -1,4 +1,4 @@
-/** Whether words or phrases occur, or which share of them. */
+/** Whether words or phrases occur, or the share of them that do. */
 import { z } from '@gapo/service';
 import { ruleKind, text } from './ruleKind.js';
 import { folded, occurrences } from './words.js';

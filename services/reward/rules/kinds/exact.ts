@@ -1,11 +1,10 @@
-/** Whether a completion, or what a pattern extracts from it, is a right answer: to any prompt, or to its own. */
-import { readFile } from 'node:fs/promises';
+/** Whether a completion, or the part that a pattern extracts, is a right answer: to any prompt, or to its own. */
 import { resolve } from 'node:path';
-import { filePath, z, UserError } from '@gapo/service';
+import { filePath, readJsonLines, z } from '@gapo/service';
 import { flags, patternProblem, ruleKind, text } from './ruleKind.js';
 import { folded } from './words.js';
 
-const answersOfOne = z.union([z.string(), z.array(z.string()).min(1)]);
+const answersOfOne = z.union([z.string(), z.array(z.string()).min(1)]).meta({ expected: 'a text or a list of texts' });
 
 export const exact = ruleKind({
   name: 'exact',
@@ -30,14 +29,19 @@ export const exact = ruleKind({
     if (extract === undefined) return;
     const problem = patternProblem(extract, given);
     if (problem !== undefined) refuse('extract', problem);
-    else if (groupCount(extract, given) < 1) refuse('extract', 'a pattern with a group, as "answer: (.*)"');
+    else if (groupCount(extract, given) < 1) refuse('extract', 'a pattern with a group, such as "answer: (.*)"');
   },
   async load({ references, ...rule }, directory) {
     if (references === undefined) return rule;
-    const answers = new Map(Object.entries(rule.answers ?? {}));
-    for (const file of references)
-      for (const [prompt, reference] of await readReferences(resolve(directory, file))) answers.set(prompt, reference);
-    return { ...rule, answers: Object.fromEntries(answers) };
+    const { records } = await readJsonLines(
+      references.map((file) => resolve(directory, file)),
+      {
+        shape: '{"prompt", "reference"}',
+        schema: line,
+        record: ({ prompt, reference }) => [prompt, reference] as const,
+      },
+    );
+    return { ...rule, answers: Object.fromEntries([...Object.entries(rule.answers ?? {}), ...records]) };
   },
   measure({ texts, answers, extract, flags: given, strict }) {
     const form = strict ? (answer: string) => answer : (answer: string) => folded(answer).trim().replace(/\s+/gu, ' ');
@@ -54,28 +58,9 @@ export const exact = ruleKind({
   },
 });
 
-/** How many groups a pattern has: an empty alternative always matches, and a match has an element for each. */
+/** Counts a pattern's groups: with an empty alternative it always matches, and a match has one element per group. */
 function groupCount(pattern: string, given: string): number {
   return (new RegExp(`${pattern}|`, given).exec('')?.length ?? 1) - 1;
 }
 
-const line = z.object({ prompt: z.string(), reference: answersOfOne });
-
-async function readReferences(path: string): Promise<[string, z.output<typeof answersOfOne>][]> {
-  let content: string;
-  try {
-    content = await readFile(path, 'utf8');
-  } catch (error) {
-    throw new UserError(`${path}: cannot be read: ${(error as Error).message}`, { cause: error });
-  }
-  return content.split('\n').flatMap((source, index): [string, z.output<typeof answersOfOne>][] => {
-    if (source.trim() === '') return [];
-    try {
-      const { prompt, reference } = line.parse(JSON.parse(source));
-      return [[prompt, reference]];
-    } catch (error) {
-      const expected = 'expected {"prompt": a text, "reference": a text or a list of texts}';
-      throw new UserError(`${path}:${index + 1}: ${expected}`, { cause: error });
-    }
-  });
-}
+const line = z.looseObject({ prompt: z.string(), reference: answersOfOne });

@@ -37,13 +37,14 @@ export const json = ruleKind({
   },
 });
 
-/** Draft 7 if the schema says so, else 2020-12. Unknown keywords are errors; formats are not checked. */
+/** Compiles a schema: draft 7 if its $schema says so, else 2020-12. Unknown keywords are errors; formats are not checked. */
 function validator(given: AnySchema & { $schema?: unknown }): ValidateFunction {
-  const Dialect = /draft-07/.test(String(given.$schema)) ? Ajv : Ajv2020;
-  return new Dialect({ validateFormats: false, logger: false }).compile(given);
+  const options = { validateFormats: false, logger: false } as const;
+  const ajv = /draft-07/.test(String(given.$schema)) ? new Ajv(options) : new Ajv2020(options);
+  return ajv.compile(given);
 }
 
-/** The content of the first fenced code block (https://spec.commonmark.org/0.31.2/#fenced-code-blocks); undefined if none is closed. */
+/** Returns the content of the first fenced code block (https://spec.commonmark.org/0.31.2/#fenced-code-blocks); undefined if none is closed. */
 export function fenced(text: string): string | undefined {
   const lines = text.split(/\r?\n/);
   const opening = lines.findIndex((line) => fence.test(line));

@@ -13,12 +13,11 @@ export const length = ruleKind({
   },
   measure({ target, scale, unit }) {
     const lengthOf = unit === 'words' ? (text: string) => wordsOf(text).length : characterCount;
-    // 1 at the target and 1/2 one scale away. Never flat: a length far off still has a gradient.
+    // 1 at the target and 1/2 one scale away. Never flat: even far from the target, closer is better.
     return ({ completion }) => 1 / (1 + ((lengthOf(completion) - target) / scale) ** 2);
   },
 });
 
-/** Code points. */
 function characterCount(text: string): number {
   let count = 0;
   for (const _ of text) count++;

@@ -10,7 +10,7 @@ export const lexicon = ruleKind({
   keys: {
     /** The weight of each word or phrase. */
     words: z.record(text, weight).meta({ expected: 'a mapping from words or phrases to their weights' }),
-    /** How many occurrences of the same word count. */
+    /** The most occurrences of one word that count. */
     most: positiveInt.default(1),
   },
   check({ words }, refuse) {
@@ -29,7 +29,7 @@ export const lexicon = ruleKind({
     return { minimum: sum((w) => Math.min(w, 0)), maximum: sum((w) => Math.max(w, 0)) };
   },
   measure({ words, most }) {
-    // In one order, whatever the file's: floating-point sums depend on it.
+    // Sorted: a floating-point sum depends on the order, a score must not depend on that of the file.
     const entries = Object.entries(words)
       .map(([word, w]) => [folded(word), w] as const)
       .sort(([a], [b]) => (a < b ? -1 : 1));

@@ -1,16 +1,16 @@
-/** What a kind of rule consists of; ruleKinds.ts is the registry. */
+/** The interface of a kind of rule; ruleKinds.ts is the registry. */
 import type { ScoreItem } from '@gapo/reward';
 import { z } from '@gapo/service';
 
 /** A rule in a file of rules. */
 export interface Rule {
   readonly kind: string;
-  /** What its measure is multiplied by in the score. */
+  /** The factor of its measure in the score. */
   readonly weight: number;
   readonly [key: string]: unknown;
 }
 
-/** Measures one item. NaN if the rule has nothing to measure the item by: it then has no score. */
+/** Measures one item. Returns NaN if the rule cannot measure the item, which then has no score. */
 export type Measure = (item: ScoreItem) => number;
 
 /** The bounds of a measure, both included. */
@@ -25,35 +25,34 @@ export interface RuleKind {
   /** What it measures, for the table in README.md. */
   readonly measures: string;
   readonly schema: z.ZodObject<{ kind: z.ZodLiteral<string>; weight: z.ZodType<number> }>;
-  /** The rule with the content of the files that it names. @throws UserError if one cannot be read or is wrong */
+  /** Returns the rule with the content of the files that it names. @throws UserError if one cannot be read or is invalid */
   load(rule: Rule, directory: string): Promise<Rule>;
-  /** The bounds of its measure. */
   range(rule: Rule): Range;
-  /** Compiles the rule: its measure depends on the item alone and stays within the range. */
+  /** Compiles the rule. Its measure depends on the item alone and is within the range. */
   measure(rule: Rule): Measure;
 }
 
 type Keys = Readonly<Record<string, z.ZodType>>;
 type Values<K extends Keys> = z.output<z.ZodObject<K>>;
 
-/** How a kind is declared. */
+/** The declaration of a kind. */
 export interface RuleKindOptions<K extends Keys> {
   /** The `kind` of its rules. */
   readonly name: string;
   /** What it measures, as a noun phrase or a sentence without its end. */
   readonly measures: string;
-  /** The keys of a rule besides kind and weight. */
+  /** The keys of a rule in addition to kind and weight. */
   readonly keys: K;
-  /** Reports what no single key can tell: the key, and what is expected there. */
+  /** Checks keys against each other; `refuse` reports a key and what is expected there. */
   readonly check?: (rule: Values<K>, refuse: (path: string | readonly string[], expected: string) => void) => void;
-  /** Puts the content of the files that a rule names in place of their paths. @default the rule as it is */
+  /** Replaces the paths of files that a rule names with their content. @default the rule as it is */
   readonly load?: (rule: Values<K>, directory: string) => Promise<Partial<Values<K>>>;
   /** @default from 0 to 1 */
   readonly range?: (rule: Values<K>) => Range;
   readonly measure: (rule: Values<K>) => Measure;
 }
 
-/** Declares a kind; its functions are typed by its keys. */
+/** Declares a kind, whose functions are typed by its keys. */
 export function ruleKind<K extends Keys>(options: RuleKindOptions<K>): RuleKind {
   const { name, measures, keys, check, load, range, measure } = options;
   // The registry gives a kind its own rules only, which the schema has checked.
@@ -90,14 +89,14 @@ export const weight = z
 /** A text of at least one character. */
 export const text = z.string().min(1).meta({ expected: 'a text that is not empty' });
 
-/** The flags of a pattern. g and y are left out: they carry state from one item to the next. */
+/** The flags of a pattern. g and y are not allowed: they carry state from one item to the next. */
 export const flags = z
   .string()
   .regex(/^[imsuv]*$/)
   .meta({ expected: 'flags out of i, m, s, u and v' })
   .default('');
 
-/** Why a text is not a regular expression; undefined if it is one. */
+/** Returns what to expect in place of a text that is not a regular expression; undefined if it is one. */
 export function patternProblem(pattern: string, flags: string): string | undefined {
   try {
     new RegExp(pattern, flags);

@@ -10,11 +10,11 @@ import { regex } from './regex.js';
 import { repetition } from './repetition.js';
 import type { Rule, RuleKind } from './ruleKind.js';
 
-/** Every kind, in the order of tables. */
+/** Every kind, in the order of the documentation. */
 export const ruleKinds: readonly RuleKind[] = [length, contains, lexicon, regex, repetition, readability, json, exact];
 
 /**
- * The schema of a rule of any kind.
+ * Builds the schema of a rule of any kind.
  *
  * @throws RangeError if there are no kinds
  */
@@ -25,7 +25,7 @@ export function ruleSchema(kinds: readonly RuleKind[] = ruleKinds) {
 }
 
 /**
- * The kind of a rule.
+ * Returns the kind of a rule.
  *
  * @throws RangeError if there is none of that name
  */

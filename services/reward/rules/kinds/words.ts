@@ -1,20 +1,20 @@
-/** Words of a text, and where they occur in it. Pure. */
+/** The words of a text, and how often they occur. Pure. */
 
-/** Runs of what is not white space. */
+/** Splits a text at white space. */
 export function wordsOf(text: string): string[] {
   return text.match(/\S+/gu) ?? [];
 }
 
-/** Case and composition do not tell words apart. */
+/** Folds case and Unicode composition, which do not distinguish words. */
 export function folded(text: string): string {
   return text.normalize('NFC').toLowerCase();
 }
 
-/** Letters of scripts that put spaces between words, digits and marks: where two meet, a word goes on. */
+/** Letters of scripts that separate words with spaces, digits and marks: between two of them there is no word boundary. */
 const withinWord =
   /^(?!\p{scx=Han}|\p{scx=Hiragana}|\p{scx=Katakana}|\p{scx=Thai}|\p{scx=Lao}|\p{scx=Khmer}|\p{scx=Myanmar})[\p{L}\p{N}\p{M}_]$/u;
 
-/** How often a word or phrase occurs, not as a part of a longer word; counted up to `most`. Both texts are folded. */
+/** Counts, up to `most`, how often a word or phrase occurs and is not part of a longer word. Both texts are folded. */
 export function occurrences(word: string, text: string, most: number): number {
   let count = 0;
   for (let at = text.indexOf(word); at >= 0 && count < most;) {
@@ -26,11 +26,12 @@ export function occurrences(word: string, text: string, most: number): number {
   return count;
 }
 
-/** The code point that ends at an index. */
+/** Returns the code point that ends at an index. */
 function before(text: string, at: number): string {
   return [...text.slice(Math.max(at - 2, 0), at)].at(-1) ?? '';
 }
 
+/** Whether two texts, one after the other, have no word boundary between them. */
 function meets(left: string, right: string): boolean {
   const last = [...left.slice(-2)].at(-1);
   const first = right.codePointAt(0);
