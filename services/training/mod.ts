@@ -1,6 +1,6 @@
 /**
  * Training on given examples: supervised fine-tuning and reward models. Each runs as a process (sft/main.ts,
- * rewardModel/main.ts), since it loads the tensor runtime; these are their inputs and outputs, and what they share.
+ * rewardModel/main.ts), since it loads the tensor runtime. This module has their inputs, their outputs and shared parts.
  */
 export { Descent, type DescentOptions, type MeanLoss, type Update } from './descent/descent.js';
 export type { TrainingEvent } from './descent/events.js';

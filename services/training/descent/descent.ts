@@ -1,11 +1,13 @@
-/** A descent: updates in a given order, each along the gradient of its examples' mean loss, clipped, through AdamW. */
+/** Mini-batch training: each update clips the gradient of its examples' mean loss and takes an AdamW step. */
 import {
   type AdamWState,
   NonFiniteGradientError,
   type Schedule,
   type Tensors,
   adamWStep,
+  at,
   clipGlobalNorm,
+  f32,
   learningRateAt,
 } from '@gapo/numeric';
 import { UserError } from '@gapo/service';
@@ -13,28 +15,28 @@ import { UserError } from '@gapo/service';
 /** The mean loss of some examples. */
 export interface MeanLoss {
   readonly loss: number;
-  /** What the mean is over: tokens, pairs. Parts of an update add up by it. */
+  /** The number of tokens or pairs that the mean is over. It weights the micro-batches of an update. */
   readonly weight: number;
-  /** The gradient of the loss, one for each parameter. */
+  /** The gradient of the loss by each parameter. */
   readonly gradients: readonly Float32Array[];
 }
 
-/** How a descent goes. */
+/** Options of {@link Descent}. */
 export interface DescentOptions<Example> {
   readonly examples: readonly Example[];
-  /** Places of the examples of each update. */
+  /** Indices of the examples of each update. */
   readonly updates: readonly (readonly number[])[];
-  /** The loss of some examples at the parameters as they are. */
+  /** Computes the mean loss of some examples at the current parameters. */
   readonly compute: (examples: readonly Example[]) => Promise<MeanLoss>;
-  /** Examples that are computed at a time; their gradients add up to the update's. @default all */
+  /** Examples per call of `compute`; an update accumulates their gradients. @default all */
   readonly microBatch?: number;
   readonly schedule: Schedule;
   readonly weightDecay: number;
-  /** Longer gradients are shortened to this norm. */
+  /** Gradients are clipped to this global norm. */
   readonly maxGradNorm: number;
 }
 
-/** What an update was. */
+/** The record of one update. */
 export interface Update {
   /** From 1. */
   readonly update: number;
@@ -45,7 +47,7 @@ export interface Update {
   readonly seconds: number;
 }
 
-/** Parameters on their way down. */
+/** Trains parameters in place, one update at a time. */
 export class Descent<Example> {
   readonly #parameters: Tensors;
   readonly #optimizer: AdamWState;
@@ -53,7 +55,7 @@ export class Descent<Example> {
 
   /**
    * @param parameters changed in place
-   * @param optimizer changed in place; its steps are the updates that have been made
+   * @param optimizer changed in place; its step counts the updates so far
    */
   constructor(parameters: Tensors, optimizer: AdamWState, options: DescentOptions<Example>) {
     this.#parameters = parameters;
@@ -61,12 +63,12 @@ export class Descent<Example> {
     this.#options = options;
   }
 
-  /** Updates made so far, those of an earlier process included. */
+  /** Updates made so far, including those of an earlier process. */
   get done(): number {
     return this.#optimizer.step;
   }
 
-  /** Updates in all. */
+  /** The total number of updates. */
   get updates(): number {
     return this.#options.updates.length;
   }
@@ -79,15 +81,15 @@ export class Descent<Example> {
   /**
    * Makes the next update.
    *
-   * @throws UserError where the loss or its gradient is no finite number
+   * @throws UserError if the loss or its gradient is not finite; RangeError after the last update
    */
   async update(): Promise<Update> {
     const began = performance.now();
     const { examples, updates, schedule, weightDecay, maxGradNorm } = this.#options;
     const update = this.done + 1;
-    const places = updates[this.done];
-    if (places === undefined) throw new RangeError(`update ${update}: there are ${updates.length}`);
-    const { loss, weight, gradients } = await this.#meanLoss(places.map((place) => examples[place] as Example));
+    const batch = updates[this.done];
+    if (batch === undefined) throw new RangeError(`update ${update}: there are only ${updates.length}`);
+    const { loss, weight, gradients } = await this.#meanLoss(batch.map((index) => at(examples, index)));
     const diverged = (what: string, cause?: unknown): UserError =>
       new UserError(`update ${update}: the ${what}; lower the learning rate, which is ${schedule.peak}`, { cause });
     if (!Number.isFinite(loss)) throw diverged(`loss is ${loss}`);
@@ -102,7 +104,7 @@ export class Descent<Example> {
     return { update, loss, learningRate, weight, seconds: (performance.now() - began) / 1000 };
   }
 
-  /** The parts' means, weighted by what they are over. */
+  /** Accumulates the micro-batches' means, each with its weight. */
   async #meanLoss(examples: readonly Example[]): Promise<MeanLoss> {
     const { compute, microBatch = examples.length } = this.#options;
     if (examples.length <= microBatch) return compute(examples);
@@ -112,12 +114,12 @@ export class Descent<Example> {
       const part = await compute(examples.slice(start, start + microBatch));
       loss += part.weight * part.loss;
       weight += part.weight;
-      part.gradients.forEach((gradient, k) => {
-        const sum = sums[k]!;
-        for (let i = 0; i < sum.length; i++) sum[i]! += part.weight * gradient[i]!;
-      });
+      for (const [k, sum] of sums.entries()) {
+        const gradient = at(part.gradients, k);
+        for (let i = 0; i < sum.length; i++) sum[i] = f32(sum, i) + part.weight * f32(gradient, i);
+      }
     }
-    for (const sum of sums) for (let i = 0; i < sum.length; i++) sum[i]! /= weight;
+    for (const sum of sums) for (let i = 0; i < sum.length; i++) sum[i] = f32(sum, i) / weight;
     return { loss: loss / weight, weight, gradients: sums };
   }
 }

@@ -1,15 +1,15 @@
-/** What a training tells on its way. */
+/** The events that a training reports. */
 import type { Update } from './descent.js';
 
-/** One thing that happened. `Result` is what a training says at its end, beside whether it is finished. */
+/** An event; `Result` is the part of the end event that depends on the kind of training. */
 export type TrainingEvent<Result> =
   | {
       readonly event: 'start';
-      /** Updates in all. */
+      /** The total number of updates. */
       readonly updates: number;
       /** Updates that an earlier process made. */
       readonly done: number;
-      /** Examples that are trained on. */
+      /** Training examples. */
       readonly examples: number;
       readonly heldOut: number;
       /** Elements of the trained tensors. */
@@ -18,8 +18,8 @@ export type TrainingEvent<Result> =
   | ({ readonly event: 'update' } & Update)
   | { readonly event: 'heldOut'; readonly update: number; readonly loss: number }
   | ({
-      /** The end; `finished` is false where it was asked to stop. */
       readonly event: 'end';
+      /** False if it was asked to stop. */
       readonly finished: boolean;
       readonly updates: number;
     } & Result);

@@ -1,6 +1,7 @@
-/** The order of a training: everything once an epoch, nothing that is held out, the same for the same seed. */
+/** Mini-batches: every example once per epoch, none that is held out, the same for the same seed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { at } from '@gapo/numeric';
 import fc from 'fast-check';
 import { heldOutSplit, updatesOf } from './order.js';
 
@@ -28,13 +29,13 @@ test('epochs differ in their order, and updates have examples of about equal len
   const updates = updatesOf(lengths, 8, 2, 5);
   assert.notDeepEqual(updates.slice(0, 80), updates.slice(80));
   const spread = updates.map((update) => {
-    const own = update.map((place) => lengths[place]!);
+    const own = update.map((index) => at(lengths, index));
     return Math.max(...own) - Math.min(...own);
   });
   assert.ok(spread.reduce((sum, value) => sum + value, 0) / spread.length < 8);
 });
 
-test('held out and training together are everything, and the seed decides', () => {
+test('held-out and training examples together are all, and the seed determines the split', () => {
   const { training, heldOut } = heldOutSplit(100, 0.2, 7);
   assert.equal(heldOut.length, 20);
   assert.deepEqual(
@@ -46,14 +47,14 @@ test('held out and training together are everything, and the seed decides', () =
   assert.deepEqual(heldOutSplit(3, 0, 7), { training: [0, 1, 2], heldOut: [] });
 });
 
-test('a group is held out whole or not at all, and no more groups than the share needs', () => {
+test('a group is held out whole or not at all, and no more groups than the fraction needs', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(20), { minLength: 1, maxLength: 100 }), fc.nat(1000), (groups, seed) => {
-      const groupOf = (place: number): number => groups[place]!;
+      const groupOf = (index: number): number => at(groups, index);
       const { training, heldOut } = heldOutSplit(groups.length, 0.3, seed, groupOf);
       assert.equal(training.length + heldOut.length, groups.length);
       const kept = new Set(heldOut.map(groupOf));
-      assert.ok(training.every((place) => !kept.has(groupOf(place))));
+      assert.ok(training.every((index) => !kept.has(groupOf(index))));
       const wanted = Math.round(0.3 * groups.length);
       assert.ok(heldOut.length >= wanted);
       const largest = Math.max(0, ...[...kept].map((group) => groups.filter((other) => other === group).length));

@@ -1,13 +1,13 @@
 /**
- * A training as a process of its own, since it holds its thread while it computes: settings as JSON in the first argument,
- * one event a line on stdout. SIGTERM and SIGINT end it after the update in progress. Exit code 2: something to mend,
- * which stderr says.
+ * A training as a process, since it blocks its thread: settings as JSON in the first argument, one event per line on
+ * stdout. SIGTERM, SIGINT and SIGHUP end it after the update in progress. Exit code 2: an expected error, with its message
+ * on stderr.
  */
 import { writeSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { type z, isExpected } from '@gapo/service';
 
-/** Runs a training to its end. */
+/** Runs a training until it ends or is asked to stop. */
 export async function runTrainingProcess<Settings, Event>(
   schema: z.ZodType<Settings>,
   train: (settings: Settings, report: (event: Event) => void, stop: () => Promise<boolean>) => Promise<void>,
@@ -19,7 +19,7 @@ export async function runTrainingProcess<Settings, Event>(
       schema.parse(JSON.parse(process.argv[2] ?? '{}')),
       (event) => void writeSync(1, `${JSON.stringify(event)}\n`),
       async () => {
-        await turn(); // a signal is heard between updates: the runtime holds the thread while it computes
+        await turn(); // lets signal handlers run, which the tensor runtime blocks during an update
         return asked;
       },
     );

@@ -1,4 +1,4 @@
-/** An embedding bag from nothing but a tokenizer. */
+/** Starts from a tokenizer alone, with an embedding bag of random weights. */
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -9,7 +9,7 @@ import { type Start, freshTensor } from './start.js';
 
 const tokenizerFile = 'tokenizer.json';
 
-/** Where to start, and how. */
+/** Options of {@link startFromTokenizer}. */
 export interface BagOptions {
   /** A directory with a tokenizer, or its tokenizer.json. */
   readonly tokenizer: string;
@@ -18,11 +18,11 @@ export interface BagOptions {
 }
 
 /**
- * Makes a bag, and puts its tokenizer into a directory.
+ * Creates an embedding bag, and copies its tokenizer into a directory.
  *
- * @throws ModelError that says what to mend
+ * @throws ModelError if the tokenizer cannot be read
  */
-export async function startFromNothing(
+export async function startFromTokenizer(
   directory: string,
   { tokenizer: given, seed, maxTokens }: BagOptions,
 ): Promise<Start> {
@@ -61,5 +61,5 @@ async function tokenizerDirectory(given: string): Promise<string> {
     throw new ModelError(given, `does not exist; name a ${tokenizerFile}, or a directory with one`);
   if (found.isDirectory()) return given;
   if (basename(given) === tokenizerFile) return dirname(given);
-  throw new ModelError(given, `is no ${tokenizerFile}; name one, or a directory with one`);
+  throw new ModelError(given, `is not a ${tokenizerFile}; name one, or a directory with one`);
 }

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { uniform } from '@gapo/numeric';
+import { at, uniform } from '@gapo/numeric';
 import fc from 'fast-check';
 import { logLoss, qualityOf } from './calibration.js';
 
 const margin = fc.double({ min: -40, max: 40, noNaN: true });
 
-/** The margin at which the chosen answer has a probability. */
+/** Returns the margin at which the chosen answer has a probability. */
 const marginAt = (probability: number): number => Math.log(probability / (1 - probability));
 
-test('worked out by hand: four pairs in two bins', () => {
+test('four pairs in two bins, computed by hand', () => {
   const quality = qualityOf([marginAt(0.91), marginAt(0.92), -marginAt(0.94), marginAt(0.52)]);
   assert.equal(quality.pairs, 4);
   assert.equal(quality.accuracy.value, 0.75);
@@ -21,14 +21,15 @@ test('worked out by hand: four pairs in two bins', () => {
       [0.9, 0.95, 3],
     ],
   );
-  assert.ok(Math.abs(filled[1]!.predicted! - 2.77 / 3) < 1e-12);
-  assert.ok(Math.abs(filled[1]!.observed! - 2 / 3) < 1e-12);
+  const { predicted, observed } = at(filled, 1);
+  assert.ok(Math.abs(Number(predicted) - 2.77 / 3) < 1e-12);
+  assert.ok(Math.abs(Number(observed) - 2 / 3) < 1e-12);
   assert.ok(Math.abs(quality.calibrationError - (0.25 * 0.48 + 0.75 * (0.77 / 3))) < 1e-12);
   const expected = -(Math.log(0.91) + Math.log(0.92) + Math.log(0.06) + Math.log(0.52)) / 4;
   assert.ok(Math.abs(quality.logLoss - expected) < 1e-12);
 });
 
-test('labels that are drawn from the probabilities are calibrated, and their log loss is the entropy', () => {
+test('labels drawn from the probabilities are calibrated, and the same labels are not under overconfident ones', () => {
   const count = 40_000;
   const drawn = Float64Array.from({ length: count }, (_, i) => {
     const size = 4 * uniform(1, i);
@@ -37,14 +38,15 @@ test('labels that are drawn from the probabilities are calibrated, and their log
   const quality = qualityOf(drawn);
   assert.ok(quality.calibrationError < 0.01, String(quality.calibrationError));
   for (const { predicted, observed, pairs } of quality.bins) {
-    assert.ok(Math.abs(predicted! - observed!) < 4 / Math.sqrt(pairs), `${predicted} ${observed}`);
+    assert.ok(predicted !== null && observed !== null);
+    assert.ok(Math.abs(predicted - observed) < 4 / Math.sqrt(pairs), `${predicted} ${observed}`);
   }
   const doubled = qualityOf(drawn.map((x) => 2 * x));
-  assert.ok(doubled.logLoss > quality.logLoss && doubled.calibrationError > 0.04, 'surer than it may be');
+  assert.ok(doubled.logLoss > quality.logLoss && doubled.calibrationError > 0.04, 'overconfident');
   assert.deepEqual(doubled.accuracy, quality.accuracy);
 });
 
-test('every pair is in one bin, an empty bin says nothing, and turning all labels mirrors the accuracy', () => {
+test('every pair is in one bin, an empty bin has no values, and flipping all labels mirrors the accuracy', () => {
   fc.assert(
     fc.property(fc.array(margin, { minLength: 1, maxLength: 60 }), (margins) => {
       const { bins, accuracy, calibrationError } = qualityOf(margins);
@@ -57,18 +59,18 @@ test('every pair is in one bin, an empty bin says nothing, and turning all label
         if (predicted !== null) assert.ok(predicted >= low - 1e-12 && predicted <= high + 1e-12);
       }
       assert.ok(calibrationError >= 0 && calibrationError <= 1);
-      const turned = qualityOf(margins.map((x) => -x));
-      assert.ok(Math.abs(turned.accuracy.value + accuracy.value - 1) < 1e-12);
+      const flipped = qualityOf(margins.map((x) => -x));
+      assert.ok(Math.abs(flipped.accuracy.value + accuracy.value - 1) < 1e-12);
     }),
   );
 });
 
-test('the log loss of margins far apart neither overflows nor vanishes', () => {
+test('the log loss of extreme margins neither overflows nor vanishes', () => {
   assert.equal(logLoss([-1000]), 1000);
   assert.equal(logLoss([1000]), 0);
   assert.equal(logLoss([0]), Math.LN2);
 });
 
-test('a margin that is no number is refused', () => {
+test('a NaN margin is refused', () => {
   assert.throws(() => qualityOf([1, NaN]), /NaN/);
 });

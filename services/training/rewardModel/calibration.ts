@@ -1,13 +1,12 @@
 /**
- * How good probabilities of preferences are, from margins: score(chosen) − score(rejected), of which P(chosen) = σ(margin)
- * is the model's probability.
+ * The quality of preference probabilities, from margins: score(chosen) − score(rejected), with P(chosen) = σ(margin).
  *
- * A pair has no first and second answer, so that probabilities are looked at from the side of the answer that the model
- * prefers: of pairs on which it gives that one 80 %, the labels should agree on 80 %.
+ * The answers of a pair have no order, so calibration takes the side of the answer that the model prefers: where it gives
+ * that answer 80 %, the labels should agree on 80 % of the pairs.
  */
-import { type Estimate, winRate } from '@gapo/numeric';
+import { at, type Estimate, winRate } from '@gapo/numeric';
 
-/** Pairs on whose preferred answer the model puts a probability in [low, high), the last bin's end included. */
+/** Pairs to whose preferred answer the model gives a probability in [low, high); the last bin includes 1. */
 export interface ReliabilityBin {
   readonly low: number;
   readonly high: number;
@@ -18,14 +17,14 @@ export interface ReliabilityBin {
   readonly observed: number | null;
 }
 
-/** What held-out pairs say of a fit. */
+/** Metrics of a reward model on held-out pairs. */
 export interface Quality {
   readonly pairs: number;
   /** Share of pairs whose chosen answer scores higher, ties counting half, with its 95 % Wilson interval. */
   readonly accuracy: Estimate;
-  /** Mean −ln P(chosen), in nats; ln 2 = 0.693 for a model that knows nothing. */
+  /** Mean −ln P(chosen), in nats; ln 2 = 0.693 for a model without information. */
   readonly logLoss: number;
-  /** Expected calibration error (Guo et al. 2017, arXiv 1706.04599): mean |observed − predicted| over the bins, by their pairs. */
+  /** Expected calibration error (Guo et al. 2017, arXiv 1706.04599): mean |observed − predicted| over the bins, weighted by pairs. */
   readonly calibrationError: number;
   readonly bins: readonly ReliabilityBin[];
 }
@@ -33,28 +32,28 @@ export interface Quality {
 /** Bins from 0.5 to 1. */
 const binCount = 10;
 
-/** Mean −ln σ(margin), in nats. Without overflow: −ln σ(m) = ln(1 + e^−|m|) + max(0, −m). */
+/** Returns the mean −ln σ(margin), in nats. Without overflow: −ln σ(m) = ln(1 + e^−|m|) + max(0, −m). */
 export function logLoss(margins: ArrayLike<number>): number {
   let total = 0;
   for (let i = 0; i < margins.length; i++) {
-    const margin = margins[i] as number;
+    const margin = at(margins, i);
     total += Math.log1p(Math.exp(-Math.abs(margin))) + Math.max(0, -margin);
   }
   return total / margins.length;
 }
 
 /**
- * The quality that margins of held-out pairs show.
+ * Computes the metrics from the margins of held-out pairs.
  *
- * @throws RangeError for no margins, NonFiniteError for one that is not finite
+ * @throws RangeError without margins; NonFiniteError if one is not finite
  */
 export function qualityOf(margins: ArrayLike<number>): Quality {
   const accuracy = winRate(margins, new Float64Array(margins.length));
   const bins = Array.from({ length: binCount }, () => ({ pairs: 0, predicted: 0, observed: 0 }));
   for (let i = 0; i < margins.length; i++) {
-    const margin = margins[i] as number;
+    const margin = at(margins, i);
     const probability = 1 / (1 + Math.exp(-Math.abs(margin))); // of the preferred answer, in [0.5, 1]
-    const bin = bins[Math.min(binCount - 1, Math.floor((2 * probability - 1) * binCount))]!;
+    const bin = at(bins, Math.min(binCount - 1, Math.floor((2 * probability - 1) * binCount)));
     bin.pairs += 1;
     bin.predicted += probability;
     bin.observed += (1 + Math.sign(margin)) / 2;

@@ -1,4 +1,4 @@
-/** The chat template of a classifier whose base has none: every turn ends with the end token, and roles are not told. */
+/** The chat template of a classifier whose base has none: every turn ends with the end token, and roles are left out. */
 import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { JudgedConversation, Tokenizer } from '@gapo/model';
@@ -7,16 +7,16 @@ const plainTemplate =
   '{% if bos_token is defined %}{{ bos_token }}{% endif %}{% for message in messages %}' +
   "{{ message['content'] }}{% if eos_token is defined %}{{ eos_token }}{% else %}{{ '\\n' }}{% endif %}{% endfor %}";
 
-/** A directory's tokenizer, and conversations through it. */
+/** A directory's tokenizer, and the encoding of conversations with it. */
 export interface TokenizerWithTemplate {
   readonly tokenizer: Tokenizer;
   readonly conversation: JudgedConversation;
 }
 
 /**
- * The tokenizer of a directory, which afterwards has a tokenizer_config.json and a chat template in any case.
+ * Reads the tokenizer of a directory, after adding a tokenizer_config.json and a chat template if they are missing.
  *
- * @throws ModelError where its files are damaged
+ * @throws ModelError if its files are damaged
  */
 export async function readTokenizerWithTemplate(directory: string): Promise<TokenizerWithTemplate> {
   const settings = join(directory, 'tokenizer_config.json');

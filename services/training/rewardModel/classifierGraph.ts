@@ -1,14 +1,15 @@
-/** Score models as ONNX models in the form of Hugging Face's sequence classifiers. */
+/** Exports score models as ONNX in the form of Hugging Face's sequence classifiers. */
 import { Graph, emitReduce, emitReshape } from '@gapo/graph';
 import type { TensorEntry } from '@gapo/model';
 import type { ScoreModel } from './scoreModel.js';
 
 /**
- * `input_ids` and `attention_mask` int64 [B, T], padded on the right, to `logits` [B, 1]. The weights stay in a safetensors
- * file beside the model.
+ * Builds the model from `input_ids` and `attention_mask`, int64 [B, T], padded on the right, to `logits` [B, 1]. The
+ * weights stay in a safetensors file beside it.
  *
- * @param file the file's name
- * @param entries where each tensor lies in it
+ * @param file the safetensors file's name
+ * @param entries the position of each tensor in that file
+ * @throws Error if the file lacks a tensor
  */
 export function classifierGraph(model: ScoreModel, file: string, entries: readonly TensorEntry[]): Uint8Array {
   const graph = new Graph('classifier');

@@ -1,6 +1,6 @@
 /**
  * A decoder with a linear head on the hidden state of each sequence's last token: Hugging Face's
- * LlamaForSequenceClassification and its like with one label.
+ * LlamaForSequenceClassification and similar, with one label.
  */
 import { type Value, emitBinary, gatherRows, linear } from '@gapo/graph';
 import {
@@ -15,13 +15,13 @@ import {
 import { decodeSequences } from '@gapo/policy';
 import { type ScoreModel, scoreHead } from './scoreModel.js';
 
-/** Every tensor of such a classifier, in order: the decoder's without its output projection, then the head. */
+/** Lists the tensors of such a classifier, in order: the decoder's without its output projection, then the head. */
 export function classifierTensors(config: DecoderConfig): readonly TensorShape[] {
   const { embedding, head } = decoderLayout(config);
   return [...decoderTensors(config), scoreHead(config.width)].filter(({ name }) => name !== head || head === embedding);
 }
 
-/** All of the decoder and its head are trained, or with `adapted` the head and adapters on frozen weights. */
+/** Trains all of the decoder and the head, or with `adapted` the head and adapters on frozen weights. */
 export function decoderScores(
   config: DecoderConfig,
   adapted?: { readonly lora: LoraSpec; readonly frozen: ReadonlyMap<string, Weight> },
@@ -38,7 +38,7 @@ export function decoderScores(
   };
 }
 
-/** int64 [B]: b · T + lengths[b] − 1, where each sequence's last token is among all positions. */
+/** int64 [B]: b · T + lengths[b] − 1, the index of each sequence's last token among all positions. */
 function lastRows(ids: Value, lengths: Value): Value {
   const g = ids.graph;
   const shape = g.emit('Shape', [ids], { dtype: 'int64', dims: [2] });

@@ -1,4 +1,4 @@
-/** A decoder with a new head: all of it is trained, or the head and adapters. */
+/** Starts from a decoder with a new head. Either all of it is trained, or the head and adapters. */
 import type { FitSettings } from '@gapo/config';
 import {
   type DecoderModel,
@@ -13,26 +13,26 @@ import {
   sequenceClassifierConfig,
   withWideWeights,
 } from '@gapo/model';
-import { deriveSeed } from '@gapo/numeric';
+import { deriveSeed, required } from '@gapo/numeric';
 import { readTokenizerWithTemplate } from './chatTemplate.js';
 import { classifierTensors, decoderScores } from './decoderScores.js';
 import { type Start, freshTensor } from './start.js';
 
-/** Where to start, and how. */
+/** Options of {@link startFromDecoder}. */
 export interface DecoderOptions {
   /** The model's directory. */
   readonly model: string;
   readonly lora: FitSettings['lora'];
   readonly seed: number;
   readonly maxTokens: number;
-  /** A directory for weights that are not float32, widened. */
+  /** A directory for the float32 copies of weights of other types. */
   readonly cache: string;
 }
 
 /**
- * Reads a decoder, and puts its tokenizer into a directory.
+ * Reads a decoder, and copies its tokenizer into a directory.
  *
- * @throws ModelError that says what to mend
+ * @throws ModelError if the model or its tokenizer is invalid
  */
 export async function startFromDecoder(directory: string, options: DecoderOptions): Promise<Start> {
   const { seed } = options;
@@ -65,7 +65,7 @@ export async function startFromDecoder(directory: string, options: DecoderOption
   };
 }
 
-/** A classifier's tensors, of the decoder's weights with adapters and of the trained head. */
+/** Returns a classifier's tensors: the decoder's weights with the adapters merged, and the trained head. */
 function merged(
   decoder: DecoderModel,
   lora: LoraSpec,
@@ -74,6 +74,11 @@ function merged(
   const withAdapter = merger(decoder, { lora, tensors: trained });
   const byName = new Map(trained.map((tensor) => [tensor.name, tensor]));
   return classifierTensors(decoder.config).map(
-    ({ name, shape }) => byName.get(name) ?? { name, shape, elements: () => withAdapter(decoder.weights.get(name)!) },
+    ({ name, shape }) =>
+      byName.get(name) ?? {
+        name,
+        shape,
+        elements: () => withAdapter(required(decoder.weights.get(name), `the weight ${name}`)),
+      },
   );
 }

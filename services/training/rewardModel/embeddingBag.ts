@@ -1,27 +1,27 @@
 /**
- * An embedding bag: the mean of the vectors of a sequence's tokens and of its pairs of neighbouring tokens, and a linear
- * head. Pairs share a table of buckets by a hash of both (Joulin et al. 2016, arXiv 1607.01759). It knows no order beyond
- * neighbours, and trains in seconds on one core.
+ * An embedding bag with a linear head: the mean of the embeddings of a sequence's tokens and bigrams. Bigrams are hashed
+ * into a table of buckets (Joulin et al. 2016, arXiv 1607.01759). It sees no order beyond bigrams, and trains in seconds on
+ * one core.
  */
 import { type Value, add, cast, embedding, emitBinary, linear, matmul, reshape } from '@gapo/graph';
 import type { TensorShape } from '@gapo/model';
 import { type ScoreModel, scoreHead } from './scoreModel.js';
 
-/** A bag's extents. */
+/** The sizes of a bag. */
 export interface BagShape {
   readonly vocabulary: number;
   readonly width: number;
-  /** Rows of the table of neighbouring pairs. */
+  /** Rows of the bigram table. */
   readonly buckets: number;
 }
 
 const tokenTable = 'tokens.weight';
 const pairTable = 'pairs.weight';
 
-/** Multiplies the first token of a pair before the second is added: odd and large, so that pairs spread over the buckets. */
+/** The bigram hash is first · multiplier + second; odd and large, so that bigrams spread over the buckets. */
 const multiplier = 1_000_003;
 
-/** Every tensor of a bag, in order. */
+/** Lists the tensors of a bag, in order. */
 export function bagTensors({ vocabulary, width, buckets }: BagShape): readonly TensorShape[] {
   return [
     { name: tokenTable, shape: [vocabulary, width] },
@@ -30,7 +30,7 @@ export function bagTensors({ vocabulary, width, buckets }: BagShape): readonly T
   ];
 }
 
-/** The bag as a map from sequences to scores; all of it is trained. */
+/** Returns the bag as a score model, all of which is trained. */
 export function bagScores(shape: BagShape): ScoreModel {
   const { width, buckets } = shape;
   const trained = bagTensors(shape);
@@ -60,7 +60,7 @@ function shares(ids: Value, lengths: Value): Value {
   return reshape(emitBinary('Div', real, cast(rows, g.float)), [0, 1, -1], ['B', 1, 'T']);
 }
 
-/** int64 [B, T]: the bucket of each token with the one before it; the first one's neighbour is id 0. */
+/** int64 [B, T]: the bucket of each token with the one before it; the first token's predecessor is id 0. */
 function pairBuckets(ids: Value, buckets: number): Value {
   const g = ids.graph;
   const before = g.emit('Pad', [ids, g.integers([0, 1, 0, -1])], { dtype: 'int64', dims: ids.dims }); // shifted by one

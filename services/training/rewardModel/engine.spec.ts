@@ -1,4 +1,4 @@
-/** Score models of every kind: what is learned of pairs, and that the model which is written scores as the one that was fitted. */
+/** Score models of every kind: they learn from pairs, and the written model scores as the trained one. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { test, type TestContext } from 'node:test';
 import { Session, int64 } from '@gapo/graph';
 import { type NamedTensor, llamaConfig, philoxNormal, sizeOf } from '@gapo/model';
 import { exampleConfigs, tinyShape, writeArchitecture } from '@gapo/model/testing';
-import { adamWStep, createAdamWState } from '@gapo/numeric';
+import { adamWStep, at, createAdamWState, f32, required } from '@gapo/numeric';
 import { decoderScores } from './decoderScores.js';
 import { startFromDecoder } from './decoderStart.js';
 import { bagScores } from './embeddingBag.js';
@@ -37,7 +37,7 @@ function noise(model: ScoreModel, deviation: number): readonly NamedTensor[] {
   }));
 }
 
-/** The logits of the written model, on sequences padded on the right. */
+/** Returns the logits of the written model, on sequences padded on the right. */
 async function writtenScores(directory: string, content: Omit<RewardContent, 'reward'>): Promise<readonly number[]> {
   await writeReward(directory, { ...content, reward: { objective: 'x', max_tokens: 16 } });
   const session = await Session.open(join(directory, 'model.onnx'), { threads: 1 });
@@ -45,24 +45,25 @@ async function writtenScores(directory: string, content: Omit<RewardContent, 're
   const rows = (of: (ids: readonly number[], t: number) => number): BigInt64Array =>
     int64(sequences.flatMap((ids) => Array.from({ length }, (_, t) => of(ids, t))));
   const dims = [sequences.length, length];
-  const { logits } = await session.run({
+  const outputs = await session.run({
     input_ids: { data: rows((ids, t) => ids[t] ?? 4), dims },
     attention_mask: { data: rows((ids, t) => (t < ids.length ? 1 : 0)), dims },
   });
   await session.close();
-  assert.deepEqual(logits!.dims, [sequences.length, 1]);
-  return [...(logits!.data as Float32Array)];
+  const { dims: found, data } = required(outputs['logits'], 'logits');
+  assert.deepEqual(found, [sequences.length, 1]);
+  return [...(data as Float32Array)];
 }
 
 function assertClose(found: ArrayLike<number>, expected: ArrayLike<number>): void {
   assert.equal(found.length, expected.length);
   for (let i = 0; i < found.length; i++) {
-    assert.ok(Math.abs(found[i]! - expected[i]!) < 1e-4, `sequence ${i}: ${found[i]}, fitted ${expected[i]}`);
+    assert.ok(Math.abs(at(found, i) - at(expected, i)) < 1e-4, `sequence ${i}: ${found[i]}, trained ${expected[i]}`);
   }
 }
 
 for (const [what, model] of Object.entries(models)) {
-  test(`${what} learns to order pairs, and what is written scores as it does`, async (t) => {
+  test(`${what} learns to order pairs, and the written model scores as it does`, async (t) => {
     const engine = await PairEngine.open(model, { threads: 1 });
     const tensors = noise(model, 0.02);
     const parameters = tensors.map(({ data }) => data);
@@ -72,7 +73,7 @@ for (const [what, model] of Object.entries(models)) {
       rejected: [1, 3 + (i % 4), 8, 9, 2],
     }));
     const first = await engine.compute(tensors, pairs);
-    assert.ok(Math.abs(first.loss - Math.LN2) < 0.02, 'nothing is known at first');
+    assert.ok(Math.abs(first.loss - Math.LN2) < 0.02, 'the initial model has no information');
     assert.equal(first.weight, 16);
     for (let step = 0; step < 60; step++) {
       const { gradients } = await engine.compute(tensors, pairs);
@@ -88,64 +89,65 @@ for (const [what, model] of Object.entries(models)) {
     await engine.close();
   });
 
-  test(`${what}: the gradient of the loss is its slope`, async () => {
+  test(`${what}: the gradient of the loss agrees with finite differences`, async () => {
     const engine = await PairEngine.open(model, { threads: 1 });
     const tensors = noise(model, 0.3);
     const pairs = [
-      { chosen: sequences[0]!, rejected: sequences[1]! },
-      { chosen: sequences[3]!, rejected: sequences[4]! },
+      { chosen: at(sequences, 0), rejected: at(sequences, 1) },
+      { chosen: at(sequences, 3), rejected: at(sequences, 4) },
     ];
     const { gradients } = await engine.compute(tensors, pairs);
     const step = 1e-2;
     for (const [k, { name, data }] of tensors.entries()) {
-      // The entry with the largest gradient of each tensor: central differences of float32 losses see it best.
-      const gradient = gradients[k]!;
-      const i = gradient.reduce((best, x, at) => (Math.abs(x) > Math.abs(gradient[best]!) ? at : best), 0);
-      const kept = data[i]!;
-      const losses: number[] = [];
-      for (const side of [1, -1]) {
-        data[i] = kept + side * step;
-        losses.push((await engine.compute(tensors, pairs)).loss);
-      }
+      // The largest gradient of each tensor: central differences of float32 losses resolve it best.
+      const gradient = at(gradients, k);
+      const i = gradient.reduce((best, x, index) => (Math.abs(x) > Math.abs(f32(gradient, best)) ? index : best), 0);
+      const kept = f32(data, i);
+      const lossAt = async (value: number): Promise<number> => {
+        data[i] = value;
+        return (await engine.compute(tensors, pairs)).loss;
+      };
+      const slope = ((await lossAt(kept + step)) - (await lossAt(kept - step))) / (2 * step);
       data[i] = kept;
-      const slope = (losses[0]! - losses[1]!) / (2 * step);
-      assert.ok(Math.abs(slope - gradient[i]!) < 0.02 * Math.abs(slope) + 1e-4, `${name}: ${slope}, ${gradient[i]}`);
+      const found = f32(gradient, i);
+      assert.ok(Math.abs(slope - found) < 0.02 * Math.abs(slope) + 1e-4, `${name}: ${slope}, ${found}`);
     }
     await engine.close();
   });
 }
 
-test('a bag sees tokens and their neighbours, and nothing of the padding', async () => {
+test('a bag sees tokens and bigrams, and no padding', async () => {
   const model = bagScores(shape);
   const engine = await PairEngine.open(model, { threads: 1 });
   const tensors = noise(model, 1);
-  const [ab, ba, alone] = await engine.score(tensors, [
+  const scores = await engine.score(tensors, [
     [3, 4, 5],
     [5, 4, 3],
     [3, 4, 5],
   ]);
-  assert.notEqual(ab, ba, 'the order counts');
-  assert.equal(ab, alone);
+  const ab = f32(scores, 0);
+  assert.notEqual(ab, scores[1], 'the order counts');
+  assert.equal(ab, scores[2]);
   const beside = await engine.score(tensors, [
     [3, 4, 5],
     [7, 7, 7, 7, 7, 7, 7, 7],
   ]);
-  assert.ok(Math.abs(beside[0]! - ab!) < 1e-6);
+  assert.ok(Math.abs(f32(beside, 0) - ab) < 1e-6);
 
-  // By hand: the mean over tokens of their vector and of that of the bucket of (token before, token).
+  // By hand: the mean over tokens of their embedding plus that of the bucket of (previous token, token).
   const [tokens, buckets, head] = tensors.map(({ data }) => data) as [Float32Array, Float32Array, Float32Array];
   let expected = 0;
   [3, 4, 5].forEach((id, t, ids) => {
     const bucket = ((ids[t - 1] ?? 0) * 1_000_003 + id) % shape.buckets;
     for (let c = 0; c < shape.width; c++) {
-      expected += (head[c]! * (tokens[id * shape.width + c]! + buckets[bucket * shape.width + c]!)) / 3;
+      expected += (f32(head, c) * (f32(tokens, id * shape.width + c) + f32(buckets, bucket * shape.width + c))) / 3;
     }
   });
-  assert.ok(Math.abs(ab! - expected) < 1e-5, `${ab}, by hand ${expected}`);
+  assert.ok(Math.abs(ab - expected) < 1e-5, `${ab}, by hand ${expected}`);
   await engine.close();
 });
 
-/** A tokenizer of 19 tokens, as the tiny architectures have. */
+/** Writes a tokenizer of 19 tokens, as many as the tiny architectures have. */
 async function writeLetters(directory: string): Promise<void> {
   const tokens = ['<unk>', '<s>', '</s>', ...'abcdefghijklmnop'];
   const json = {
@@ -168,14 +170,14 @@ async function writeLetters(directory: string): Promise<void> {
 
 for (const architecture of Object.keys(exampleConfigs)) {
   for (const lora of [undefined, { rank: 2, alpha: 4 }]) {
-    test(`${architecture}, ${lora ? 'adapters merged' : 'every weight'}: what is written scores as what was fitted`, async (t) => {
+    test(`${architecture}, ${lora ? 'adapters merged' : 'every weight'}: the written model scores as the trained one`, async (t) => {
       const [base, directory] = [await folder(t), await folder(t)];
       await writeArchitecture(base, architecture);
       await writeLetters(base);
       const cache = join(directory, 'cache');
       const start = await startFromDecoder(directory, { model: base, lora, seed: 1, maxTokens: 999, cache });
       for (const [index, { data }] of start.tensors.entries()) {
-        philoxNormal(data.length, 9, index, 0.1).forEach((x, i) => (data[i]! += x)); // as if it had been fitted
+        data.set(philoxNormal(data.length, 9, index, 0.1).map((x, i) => f32(data, i) + x)); // in place of training
       }
       const engine = await PairEngine.open(start.model, { threads: 1 });
       const fitted = await engine.score(start.tensors, sequences);
@@ -186,7 +188,7 @@ for (const architecture of Object.keys(exampleConfigs)) {
         architectures: string[];
         max_position_embeddings: number;
       };
-      assert.match(names[0]!, /^[A-Z]\w+ForSequenceClassification$/);
+      assert.match(at(names, 0), /^[A-Z]\w+ForSequenceClassification$/);
       assert.equal(context, start.maxTokens);
       await engine.close();
     });

@@ -1,4 +1,4 @@
-/** Fits score models on preference pairs (Bradley and Terry 1952): P(chosen over rejected) = σ(score − score). */
+/** Losses and scores of score models under Bradley and Terry (1952): P(chosen over rejected) = σ(score − score). */
 import {
   Graph,
   Session,
@@ -14,6 +14,7 @@ import {
   reshape,
 } from '@gapo/graph';
 import type { NamedTensor } from '@gapo/model';
+import { f32, required } from '@gapo/numeric';
 import { parameterFeeds, tensorSource } from '@gapo/policy';
 import { logLoss } from './calibration.js';
 import type { ScoreModel } from './scoreModel.js';
@@ -24,10 +25,10 @@ export interface TokenPair {
   readonly rejected: readonly number[];
 }
 
-/** Sequences that are scored at a time. */
-const scoredTogether = 64;
+/** Sequences per run. */
+const batch = 64;
 
-/** Computes losses of pairs and scores of sequences. Holds its sessions; not for several runs at a time. */
+/** Computes losses of pairs and scores of sequences. Owns its sessions; calls must not overlap. */
 export class PairEngine {
   readonly #model: ScoreModel;
   readonly #training: Session;
@@ -47,7 +48,7 @@ export class PairEngine {
     return new PairEngine(model, training, await Session.open(scoring.toModel(), options));
   }
 
-  /** Mean −ln σ(score(chosen) − score(rejected)) of some pairs, their number, and the loss's gradient by each trained tensor. */
+  /** Returns the mean −ln σ(score(chosen) − score(rejected)) of pairs, their number, and the gradient by each trained tensor. */
   async compute(
     tensors: readonly NamedTensor[],
     pairs: readonly TokenPair[],
@@ -58,40 +59,47 @@ export class PairEngine {
     };
     const outputs = await this.#training.run(feeds);
     return {
-      loss: logLoss(outputs['margins']?.data as Float32Array),
+      loss: logLoss(floats(outputs, 'margins')),
       weight: pairs.length,
-      gradients: this.#model.trained.map(({ name }) => outputs[`gradient.${name}`]?.data as Float32Array),
+      gradients: this.#model.trained.map(({ name }) => floats(outputs, `gradient.${name}`)),
     };
   }
 
-  /** The score of each sequence. Those of about equal length run together. */
+  /** Returns the score of each sequence. Sequences of similar length run together. */
   async score(tensors: readonly NamedTensor[], sequences: readonly (readonly number[])[]): Promise<Float32Array> {
-    const lengthAt = (place: number): number => (sequences[place] as readonly number[]).length;
-    const order = sequences.map((_, place) => place).sort((a, b) => lengthAt(a) - lengthAt(b) || a - b);
+    const order = sequences
+      .map((ids, index) => ({ ids, index }))
+      .sort((a, b) => a.ids.length - b.ids.length || a.index - b.index);
     const parameters = parameterFeeds(tensors);
     const found = new Float32Array(sequences.length);
-    for (let start = 0; start < order.length; start += scoredTogether) {
-      const places = order.slice(start, start + scoredTogether);
-      const feeds = { ...parameters, ...sequenceFeeds(places.map((place) => sequences[place] as readonly number[])) };
-      const { scores } = await this.#scoring.run(feeds);
-      places.forEach((place, row) => (found[place] = scores?.data[row] as number));
+    for (let start = 0; start < order.length; start += batch) {
+      const some = order.slice(start, start + batch);
+      const scores = floats(
+        await this.#scoring.run({ ...parameters, ...sequenceFeeds(some.map(({ ids }) => ids)) }),
+        'scores',
+      );
+      for (const [row, { index }] of some.entries()) found[index] = f32(scores, row);
     }
     return found;
   }
 
-  /** score(chosen) − score(rejected) of each pair. */
+  /** Returns score(chosen) − score(rejected) of each pair. */
   async margins(tensors: readonly NamedTensor[], pairs: readonly TokenPair[]): Promise<Float64Array> {
     const scores = await this.score(
       tensors,
       pairs.flatMap(({ chosen, rejected }) => [chosen, rejected]),
     );
-    return Float64Array.from(pairs, (_, i) => (scores[2 * i] as number) - (scores[2 * i + 1] as number));
+    return Float64Array.from(pairs, (_, i) => f32(scores, 2 * i) - f32(scores, 2 * i + 1));
   }
 
   async close(): Promise<void> {
     await this.#training.close();
     await this.#scoring.close();
   }
+}
+
+function floats(outputs: Readonly<Record<string, TensorArray>>, name: string): Float32Array {
+  return required(outputs[name], `the output ${name}`).data as Float32Array;
 }
 
 function pairGraph(model: ScoreModel): Graph {
@@ -103,7 +111,9 @@ function pairGraph(model: ScoreModel): Graph {
   // d(−Σ ln σ(m) / P) / dm = −σ(−m) / P
   const slope = emitUnary('Neg', emitBinary('Div', emitUnary('Sigmoid', emitUnary('Neg', margins)), count));
   const found = gradients([[margins, slope]], [...parameters.values()]);
-  for (const [name, parameter] of parameters) graph.output(`gradient.${name}`, found.get(parameter) as Value);
+  for (const [name, parameter] of parameters) {
+    graph.output(`gradient.${name}`, required(found.get(parameter), `the gradient of ${name}`));
+  }
   graph.output('margins', margins);
   return graph;
 }

@@ -1,4 +1,4 @@
-/** A whole fit on small models: what it writes, that it writes the same again, and that it writes all or nothing. */
+/** Training reward models on small bases: what it writes, that it is reproducible, and that it writes all or nothing. */
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,6 +7,7 @@ import { test, type TestContext } from 'node:test';
 import type { FitSettings } from '@gapo/config';
 import { JudgedConversation, Tokenizer, readDecoderConfig, readSafetensors } from '@gapo/model';
 import { tokenizerDirectory, writeSmallModel } from '@gapo/model/testing';
+import { at, required } from '@gapo/numeric';
 import { isExpected } from '@gapo/service';
 import { heldOutSplit } from '../descent/order.js';
 import { qualityOf } from './calibration.js';
@@ -17,13 +18,13 @@ import { readPairs } from './pairs.js';
 
 const things = ['printer', 'badge', 'router', 'laptop', 'phone', 'screen', 'key', 'door'];
 
-/** A directory that goes with the test: model/, pairs.jsonl, in which polite answers are chosen; every prompt is in two pairs. */
+/** Creates a directory with model/ and pairs.jsonl, whose chosen answers are polite; every prompt is in two pairs. */
 async function workspace(t: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'gapo-fit-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
   await writeSmallModel(join(directory, 'model'));
   const lines = Array.from({ length: 240 }, (_, i) => {
-    const thing = things[i % things.length]!;
+    const thing = at(things, i % things.length);
     const prompt = `Where is the ${thing} number ${i >> 1}?`;
     const [polite, rude] = [`Sorry, I cannot find the ${thing}, please ask.`, `Find the ${thing} yourself, fool.`];
     return { prompt, chosen: i % 2 === 0 ? polite : `Please ask about the ${thing}.`, rejected: rude };
@@ -51,7 +52,7 @@ function settingsFor(directory: string, change: Partial<FitSettings> = {}): FitS
   };
 }
 
-/** Fits until the end, or until so many updates have been made. */
+/** Trains until the end, or stops after some updates. */
 async function run(settings: FitSettings, updates = Infinity): Promise<FitEvent[]> {
   const events: FitEvent[] = [];
   const made = (): number => events.filter(({ event }) => event === 'update').length;
@@ -74,17 +75,17 @@ const starts: Readonly<Record<string, (directory: string) => Partial<FitSettings
 };
 
 for (const [what, change] of Object.entries(starts)) {
-  test(`${what}: learns, records what it is made of, and becomes the same bytes again`, async (t) => {
+  test(`${what}: learns, records its inputs, and is reproducible byte for byte`, async (t) => {
     const directory = await workspace(t);
     const settings = settingsFor(directory, change(directory));
     const events = await run(settings);
-    const [start, end] = [events[0]!, events.at(-1)!];
-    assert.ok(start.event === 'start' && end.event === 'end' && end.finished && end.quality !== null);
+    const [start, end] = [events[0], events.at(-1)];
+    assert.ok(start?.event === 'start' && end?.event === 'end' && end.finished && end.quality !== null);
     assert.deepEqual([start.examples, start.heldOut, start.updates], [180, 60, 24]);
     const measured = events.flatMap((event) => (event.event === 'heldOut' ? [event.loss] : []));
     assert.equal(measured.length, 3, 'at the start, and after each epoch');
     assert.equal(measured.at(-1), end.quality.logLoss);
-    assert.ok(measured[2]! < 0.3 && end.quality.accuracy.value > 0.95, `log loss ${measured.join(', ')}`);
+    assert.ok(at(measured, 2) < 0.3 && end.quality.accuracy.value > 0.95, `log loss ${measured.join(', ')}`);
 
     const record = JSON.parse(await readFile(join(settings.out, 'training.json'), 'utf8')) as Record<string, unknown>;
     assert.equal(record['objective'], 'polite');
@@ -115,31 +116,31 @@ for (const [what, change] of Object.entries(starts)) {
   });
 }
 
-test('the quality is that of the model that is written, on pairs of prompts that were not trained on', async (t) => {
+test('the quality is that of the written model, on prompts that were not trained on', async (t) => {
   const directory = await workspace(t);
   const settings = settingsFor(directory, { start: { decoder: join(directory, 'model') }, learningRate: 5e-3 });
-  const end = (await run(settings)).at(-1)!;
+  const end = required((await run(settings)).at(-1), 'an event');
   assert.ok(end.event === 'end');
   const tokenizer = await Tokenizer.read(settings.out);
   const { records: examples } = await readPairs(settings.data, new JudgedConversation(tokenizer), 64);
-  const split = heldOutSplit(examples.length, 0.25, settings.seed, (place) => examples[place]!.opening);
-  const openings = new Set(split.heldOut.map((place) => examples[place]!.opening));
-  assert.ok(split.training.every((place) => !openings.has(examples[place]!.opening)));
+  const split = heldOutSplit(examples.length, 0.25, settings.seed, (index) => at(examples, index).opening);
+  const openings = new Set(split.heldOut.map((index) => at(examples, index).opening));
+  assert.ok(split.training.every((index) => !openings.has(at(examples, index).opening)));
   const config = await readDecoderConfig(join(directory, 'model'));
   const engine = await PairEngine.open(decoderScores(config), { threads: 1 });
   const tensors = await readSafetensors(join(settings.out, 'model.safetensors'));
   const margins = await engine.margins(
     tensors,
-    split.heldOut.map((place) => examples[place]!),
+    split.heldOut.map((index) => at(examples, index)),
   );
   assert.deepEqual(qualityOf(margins), end.quality);
   await engine.close();
 });
 
-test('one that is stopped, and one that fails, leave nothing', async (t) => {
+test('a stopped training and a failed one leave nothing', async (t) => {
   const directory = await workspace(t);
   const settings = settingsFor(directory);
-  const end = (await run(settings, 3)).at(-1)!;
+  const end = (await run(settings, 3)).at(-1);
   assert.deepEqual(end, { event: 'end', finished: false, updates: 3, quality: null });
   await writeFile(join(directory, 'bad.jsonl'), '{"prompt": "a", "chosen": "b"}\n');
   await assert.rejects(
@@ -149,7 +150,7 @@ test('one that is stopped, and one that fails, leave nothing', async (t) => {
   assert.deepEqual((await readdir(directory)).sort(), ['bad.jsonl', 'model', 'pairs.jsonl']);
 });
 
-test('what cannot be is said before anything is trained', async (t) => {
+test('invalid settings are refused before anything is trained', async (t) => {
   const directory = await workspace(t);
   const settings = settingsFor(directory);
   const refused = (change: Partial<FitSettings>, message: RegExp): Promise<void> =>
@@ -162,7 +163,7 @@ test('what cannot be is said before anything is trained', async (t) => {
   await refused({ start: { tokenizer: join(directory, 'none') } }, /none: does not exist; name a tokenizer\.json/);
   await refused(
     { start: { tokenizer: join(directory, 'pairs.jsonl') } },
-    /pairs\.jsonl: is no tokenizer\.json; name one/,
+    /pairs\.jsonl: is not a tokenizer\.json; name one/,
   );
   await refused(
     { start: decoder, lora: { rank: 2, alpha: 2, targets: ['c_attn'] } },
@@ -172,7 +173,7 @@ test('what cannot be is said before anything is trained', async (t) => {
   await writeFile(join(directory, 'one.jsonl'), '{"prompt": "a", "chosen": "b", "rejected": "c"}\n');
   await refused(
     { data: [join(directory, 'one.jsonl')] },
-    /of 1 pairs 0 would be held out, .*write pairs for more prompts/,
+    /of 1 pairs, 0 would be held out, .*write pairs for more prompts/,
   );
   await mkdir(settings.out);
   await writeFile(join(settings.out, 'config.json'), '{}');
@@ -180,5 +181,5 @@ test('what cannot be is said before anything is trained', async (t) => {
     { out: join(directory, 'pairs.jsonl/out') },
     /pairs\.jsonl\/out: ENOTDIR: .*; give another directory with --out/,
   );
-  await refused({}, /out already holds config\.json: give another directory with --out, or remove it/);
+  await refused({}, /out already contains config\.json: give another directory with --out, or remove it/);
 });

@@ -1,4 +1,4 @@
-/** A whole fit: data, updates, held-out quality, and the directory of the result, whole or not at all. */
+/** Trains a reward model: data, updates, held-out quality, and the result's directory, written atomically. */
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { FitSettings } from '@gapo/config';
@@ -7,7 +7,7 @@ import { replaceDirectory, UserError, type LineFile } from '@gapo/service';
 import { Descent } from '../descent/descent.js';
 import { type TrainingEvent } from '../descent/events.js';
 import { heldOutSplit, updatesOf } from '../descent/order.js';
-import { startFromNothing } from './bagStart.js';
+import { startFromTokenizer } from './bagStart.js';
 import { type Quality, qualityOf } from './calibration.js';
 import { startFromDecoder } from './decoderStart.js';
 import { PairEngine } from './engine.js';
@@ -15,24 +15,24 @@ import { type PreferencePair, readPairs } from './pairs.js';
 import { writeReward } from './rewardDirectory.js';
 import type { Start } from './start.js';
 
-/** What a fit comes to. */
+/** The result of a training. */
 export interface FitResult {
-  /** What the held-out pairs say; null where it was asked to stop, and nothing is written. */
+  /** The quality on held-out pairs; null if it was asked to stop, in which case nothing is written. */
   readonly quality: Quality | null;
 }
 
-/** What happens on the way. A loss is the mean −ln P(chosen) in nats, an update's weight its pairs. */
+/** An event of a training. A loss is the mean −ln P(chosen) in nats; an update's weight is the number of its pairs. */
 export type FitEvent = TrainingEvent<FitResult>;
 
-/** What is the same in every fit. `warmup` is the share of the updates in which the rate rises; it then falls along a cosine. */
-const course = { warmup: 0.03, weightDecay: 0.01, maxGradNorm: 1 } as const;
+/** Fixed settings. `warmup` is the fraction of the updates in which the learning rate rises; it then decays along a cosine. */
+const fixed = { warmup: 0.03, weightDecay: 0.01, maxGradNorm: 1 } as const;
 
 /**
- * Fits a reward model and writes its directory.
+ * Trains a reward model and writes its directory.
  *
- * @param report told what happens, as it happens
- * @param stop asked between updates
- * @throws ModelError, UserError that say what to mend
+ * @param report receives each event as it happens
+ * @param stop called between updates: whether to stop
+ * @throws ModelError or UserError if the settings, the base or the data are invalid
  */
 export async function fit(
   settings: FitSettings,
@@ -73,7 +73,7 @@ async function fitInto(
     const bad = margins.find((margin) => !Number.isFinite(margin));
     if (bad !== undefined) {
       throw new UserError(
-        `after update ${descent.done} a held-out pair's scores differ by ${bad}; lower the learning rate, which is ` +
+        `after update ${descent.done}, the scores of a held-out pair differ by ${bad}; lower the learning rate, which is ` +
           `${settings.learningRate}`,
       );
     }
@@ -97,35 +97,41 @@ async function fitInto(
   return { event: 'end', finished, updates, quality };
 }
 
-/** @throws UserError where the result's directory holds something, or cannot be one */
+/** @throws UserError if the result's directory is not empty, or cannot be created */
 async function requireEmpty(out: string): Promise<void> {
   const present = await readdir(out).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw new UserError(`${out}: ${error.message}; give another directory with --out`);
   });
   if (present.length > 0) {
-    throw new UserError(`${out} already holds ${present.join(', ')}: give another directory with --out, or remove it`);
+    throw new UserError(
+      `${out} already contains ${present.join(', ')}: give another directory with --out, or remove it`,
+    );
   }
 }
 
 function startOf({ start, lora, seed, maxTokens }: FitSettings, directory: string, cache: string): Promise<Start> {
   if ('decoder' in start) return startFromDecoder(directory, { model: start.decoder, lora, seed, maxTokens, cache });
-  return startFromNothing(directory, { tokenizer: start.tokenizer, seed, maxTokens });
+  return startFromTokenizer(directory, { tokenizer: start.tokenizer, seed, maxTokens });
 }
 
-/** The pairs to train on and those to measure. No prompt is in both. */
+/**
+ * Splits pairs into training and held-out ones. No prompt is in both.
+ *
+ * @throws UserError if either part would be empty
+ */
 function splitPairs(
   pairs: readonly PreferencePair[],
-  { data, heldOut: share, seed }: FitSettings,
+  { data, heldOut: fraction, seed }: FitSettings,
 ): { readonly training: readonly PreferencePair[]; readonly heldOut: readonly PreferencePair[] } {
-  const { training, heldOut } = heldOutSplit(pairs.length, share, seed, (place) => at(pairs, place).opening);
+  const { training, heldOut } = heldOutSplit(pairs.length, fraction, seed, (index) => at(pairs, index).opening);
   if (training.length === 0 || heldOut.length === 0) {
     throw new UserError(
-      `${data.join(', ')}: of ${pairs.length} pairs ${heldOut.length} would be held out, by whole prompts; ` +
+      `${data.join(', ')}: of ${pairs.length} pairs, ${heldOut.length} would be held out, by whole prompts; ` +
         'write pairs for more prompts, or change the held-out share',
     );
   }
-  return { training: training.map((place) => at(pairs, place)), heldOut: heldOut.map((place) => at(pairs, place)) };
+  return { training: training.map((index) => at(pairs, index)), heldOut: heldOut.map((index) => at(pairs, index)) };
 }
 
 function descentOf(
@@ -134,7 +140,7 @@ function descentOf(
   examples: readonly PreferencePair[],
   { batch, microBatch, epochs, seed, learningRate: peak }: FitSettings,
 ): Descent<PreferencePair> {
-  const { warmup, weightDecay, maxGradNorm } = course;
+  const { warmup, weightDecay, maxGradNorm } = fixed;
   const lengths = examples.map(({ chosen, rejected }) => Math.max(chosen.length, rejected.length));
   const updates = updatesOf(lengths, batch, epochs, seed);
   const { length: totalSteps } = updates;
@@ -151,7 +157,7 @@ function descentOf(
   });
 }
 
-/** What training.json holds: what the model was made of, how, and how good it is. */
+/** Returns the content of training.json: the inputs, the settings and the quality. */
 function recordOf(
   settings: FitSettings,
   { baseSha256, maxTokens }: Start,
@@ -165,7 +171,7 @@ function recordOf(
     objective,
     base: { kind: 'decoder' in start ? 'decoder' : 'tokenizer', name: basename(base), sha256: baseSha256 },
     data: files.map(({ file, sha256, lines }) => ({ name: basename(file), sha256, pairs: lines })),
-    settings: { ...decisive, maxTokens, ...course },
+    settings: { ...decisive, maxTokens, ...fixed },
     pairs,
     heldOut,
   };

@@ -1,4 +1,4 @@
-/** The data: what each form means, and where a line is wrong. */
+/** Preference pairs: the meaning of each form, and errors with their place. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { JudgedConversation, Tokenizer, exchange } from '@gapo/model';
 import { tokenizerDirectory } from '@gapo/model/testing';
+import { at } from '@gapo/numeric';
 import { isExpected } from '@gapo/service';
 import { readPairs } from './pairs.js';
 
@@ -43,30 +44,31 @@ test('a prompt and two answers are the same pair as texts, as messages and as wh
     assert.deepEqual(pair, {
       chosen: conversation.encode(exchange('Where is it?', 'Here.'), maxTokens),
       rejected: conversation.encode(exchange('Where is it?', 'Go away.'), maxTokens),
-      opening: pairs[0]!.opening,
+      opening: at(pairs, 0).opening,
     });
   }
 });
 
-test('conversations of several turns are judged with everything before, and share an opening', async (t) => {
+test('the answer of a long conversation is encoded with all earlier turns, which share an opening', async (t) => {
   const opened = [user('Where is it?'), assistant('What?'), user('The badge.')];
   const [long, short] = await read(
     t,
     { prompt: opened, chosen: 'At the desk.', rejected: 'No idea.' },
     { prompt: opened.slice(0, 1), chosen: 'What?', rejected: 'Why?' },
   );
-  assert.deepEqual(long!.chosen, conversation.encode([...opened, assistant('At the desk.')], maxTokens));
-  assert.equal(long!.opening, short!.opening);
+  assert.ok(long && short);
+  assert.deepEqual(long.chosen, conversation.encode([...opened, assistant('At the desk.')], maxTokens));
+  assert.equal(long.opening, short.opening);
 });
 
-test('a prompt that is too long loses its beginning, as in the service', async (t) => {
+test('a prompt that is too long is truncated at its beginning, as in the service', async (t) => {
   const prompt = 'Where is the badge of the visitor? '.repeat(20);
-  const [pair] = await read(t, { prompt, chosen: 'Here.', rejected: 'Go away.' });
-  assert.ok(pair!.chosen.length <= maxTokens && pair!.chosen.length > maxTokens - 3);
-  assert.deepEqual(pair!.chosen, conversation.encode(exchange(prompt, 'Here.'), maxTokens));
+  const { chosen } = at(await read(t, { prompt, chosen: 'Here.', rejected: 'Go away.' }), 0);
+  assert.ok(chosen.length <= maxTokens && chosen.length > maxTokens - 3);
+  assert.deepEqual(chosen, conversation.encode(exchange(prompt, 'Here.'), maxTokens));
 });
 
-test('each line that is wrong is named, with the field and what to do', async (t) => {
+test('each invalid line is named, with the field and what to do', async (t) => {
   const good = { prompt: 'a', chosen: 'b', rejected: 'c' };
   const wrong: readonly (readonly [unknown, RegExp])[] = [
     ['{"prompt"', /:2: not JSON/],
@@ -74,16 +76,19 @@ test('each line that is wrong is named, with the field and what to do', async (t
     [{ prompt: 'a', chosen: 'b' }, /:2: rejected: found nothing, expected a text or messages/],
     [{ ...good, chosen: null }, /:2: chosen: found nothing, expected a text or messages/],
     [{ ...good, chosen: [] }, /:2: chosen: found an empty list, expected a text or messages/],
-    [{ ...good, chosen: [{ content: 'b' }] }, /:2: chosen\[0\]\.role: found nothing, expected who speaks/],
+    [{ ...good, chosen: [{ content: 'b' }] }, /:2: chosen\[0\]\.role: found nothing, expected the speaker/],
     [
       { ...good, rejected: [{ role: 'assistant', content: ['c'] }] },
-      /:2: rejected\[0\]\.content: found a list of 1, expected what is said, as a text/,
+      /:2: rejected\[0\]\.content: found a list of 1, expected a text/,
     ],
-    [{ chosen: 'b', rejected: 'c' }, /:2: prompt: found nothing; give what is answered/],
-    [{ ...good, rejected: 'b' }, /:2: rejected: the same as chosen, in tokens; leave the line out/],
+    [{ chosen: 'b', rejected: 'c' }, /:2: prompt: found nothing; give the prompt/],
+    [{ ...good, rejected: 'b' }, /:2: rejected: has the same tokens as chosen; remove the line/],
     [{ chosen: [user('a')], rejected: exchange('a', 'b') }, /:2: chosen: the last turn is by 'user'; end with/],
-    [{ chosen: exchange('a', 'b'), rejected: exchange('c', 'd') }, /:2: rejected: answers another prompt than chosen/],
-    [{ ...good, chosen: 'word '.repeat(90) }, /:2: chosen: its last turn alone has more than 64 tokens; shorten it/],
+    [
+      { chosen: exchange('a', 'b'), rejected: exchange('c', 'd') },
+      /:2: rejected: answers a different prompt than chosen/,
+    ],
+    [{ ...good, chosen: 'word '.repeat(90) }, /:2: chosen: the last turn alone has more than 64 tokens; shorten it/],
     [{ ...good, prompt: [{ role: 'critic', content: 'a' }] }, /:2: chosen: the chat template refuses it: role critic/],
   ];
   for (const [line, message] of wrong) {

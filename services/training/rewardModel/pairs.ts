@@ -1,21 +1,21 @@
-/** The data: files of JSON lines, each a prompt with a preferred and a less preferred answer, as texts or as messages. */
+/** Training data: files of JSON lines, each a prompt with a preferred and a less preferred answer, as texts or messages. */
 import type { JudgedConversation, Turn } from '@gapo/model';
 import { readJsonLines, UserError, z, type LineFile } from '@gapo/service';
 import type { TokenPair } from './engine.js';
 
-/** A line: the two conversations as tokens, and what both answer. */
+/** A line: the tokens of both conversations, and their common opening. */
 export interface PreferencePair extends TokenPair {
-  /** The conversation up to its first turn by the user, or else up to its last turn: pairs with equal openings may share a prompt. */
+  /** The turns up to the user's first, or without one all but the last. Pairs with equal openings may share a prompt. */
   readonly opening: string;
 }
 
-/** How conversations become tokens. */
+/** Encodes conversations as tokens. */
 export type PairEncoder = Pick<JudgedConversation, 'encode'>;
 
-// Other keys are ignored: data sets carry scores and ids.
+// Other keys are ignored: data sets have scores and ids.
 const message = z.looseObject({
-  role: z.string().meta({ expected: 'who speaks, as "user" or "assistant"' }),
-  content: z.string().meta({ expected: 'what is said, as a text' }),
+  role: z.string().meta({ expected: 'the speaker, such as "user" or "assistant"' }),
+  content: z.string().meta({ expected: 'a text' }),
 });
 const turns = z
   .union([z.string(), z.array(message).min(1)])
@@ -26,7 +26,7 @@ const line = z.looseObject({ prompt: turns.optional(), chosen: turns, rejected: 
  * Reads preference pairs: lines `{"prompt", "chosen", "rejected"}`. `chosen` and `rejected` are the assistant's answers to
  * `prompt`, or whole conversations whose last turns are compared; these need no prompt.
  *
- * @throws UserError that names each of the first lines that are wrong, with the field and what to do
+ * @throws UserError that names the first invalid lines, with the field and what to do
  */
 export async function readPairs(
   files: readonly string[],
@@ -40,43 +40,44 @@ export async function readPairs(
   });
 }
 
+/** @throws UserError if the line is not a pair of answers to one prompt */
 function pairOf(value: z.output<typeof line>, encoder: PairEncoder, maxTokens: number): PreferencePair {
   const prompt = value.prompt === undefined ? [] : turnsOf(value.prompt, 'user');
   const chosen = conversationOf(prompt, value.chosen, 'chosen');
   const rejected = conversationOf(prompt, value.rejected, 'rejected');
   const opening = openingOf(chosen);
   if (openingOf(rejected) !== opening) {
-    throw new UserError('rejected: answers another prompt than chosen; a pair compares two answers to one prompt');
+    throw new UserError('rejected: answers a different prompt than chosen; a pair compares two answers to one prompt');
   }
   const tokens = {
     chosen: tokensOf(chosen, 'chosen', encoder, maxTokens),
     rejected: tokensOf(rejected, 'rejected', encoder, maxTokens),
   };
   if (tokens.chosen.join() === tokens.rejected.join()) {
-    throw new UserError('rejected: the same as chosen, in tokens; leave the line out');
+    throw new UserError('rejected: has the same tokens as chosen; remove the line');
   }
   return { ...tokens, opening };
 }
 
-/** A field's turns: a text is one turn by `role`. */
+/** Returns a field's turns; a text is one turn by `role`. */
 function turnsOf(value: z.output<typeof turns>, role: string): readonly Turn[] {
   return typeof value === 'string' ? [{ role, content: value }] : value.map(({ role, content }) => ({ role, content }));
 }
 
-/** The conversation that ends in an answer: the answer itself where it is a whole conversation, otherwise prompt and answer. */
+/**
+ * Returns the conversation that ends in an answer: the answer itself if it is a whole conversation, else prompt and answer.
+ *
+ * @throws UserError if there is no prompt, or the last turn is not the assistant's
+ */
 function conversationOf(prompt: readonly Turn[], answer: z.output<typeof turns>, field: string): readonly Turn[] {
   const answered = turnsOf(answer, 'assistant');
   const whole = answered.find(({ role }) => role !== 'system')?.role !== 'assistant';
   if (!whole && prompt.length === 0) {
-    throw new UserError(
-      'prompt: found nothing; give what is answered, or make chosen and rejected whole conversations',
-    );
+    throw new UserError('prompt: found nothing; give the prompt, or make chosen and rejected whole conversations');
   }
   const role = answered.at(-1)?.role;
   if (role !== 'assistant') {
-    throw new UserError(
-      `${field}: the last turn is by '${role}'; end with the one that is judged, which is by 'assistant'`,
-    );
+    throw new UserError(`${field}: the last turn is by '${role}'; end with the answer to judge, by 'assistant'`);
   }
   return whole ? answered : [...prompt, ...answered];
 }
@@ -94,7 +95,7 @@ function tokensOf(turns: readonly Turn[], field: string, encoder: PairEncoder, m
     throw new UserError(`${field}: ${(error as Error).message}`, { cause: error });
   }
   if (ids === undefined) {
-    throw new UserError(`${field}: its last turn alone has more than ${maxTokens} tokens; shorten it, or allow more`);
+    throw new UserError(`${field}: the last turn alone has more than ${maxTokens} tokens; shorten it, or allow more`);
   }
   return ids;
 }

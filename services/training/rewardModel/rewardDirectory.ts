@@ -1,4 +1,4 @@
-/** A reward model as the directory that `gapo reward serve` hosts. */
+/** Writes a reward model as the directory that `gapo reward serve` hosts. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type LazyTensor, type NamedTensor, writeSafetensors } from '@gapo/model';
@@ -7,18 +7,18 @@ import type { ScoreModel } from './scoreModel.js';
 
 const weightsFile = 'model.safetensors';
 
-/** What a directory is made of, beside its tokenizer. */
+/** The content of a directory without its tokenizer. */
 export interface RewardContent {
   /** Every tensor that the scores need, in the file's order. */
   readonly tensors: readonly (NamedTensor | LazyTensor)[];
   readonly model: ScoreModel;
-  /** config.json as Hugging Face has it. */
+  /** Hugging Face's config.json. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** Its part `gapo_reward`: what only a reward service needs. */
+  /** The options of a reward service, `gapo_reward` in config.json. */
   readonly reward: { readonly objective: string; readonly max_tokens: number; readonly threshold?: number };
 }
 
-/** Writes config.json, model.safetensors and model.onnx into a directory. The tokenizer is the caller's to copy. */
+/** Writes config.json, model.safetensors and model.onnx into a directory. The caller copies the tokenizer. */
 export async function writeReward(directory: string, { tensors, model, config, reward }: RewardContent): Promise<void> {
   const { objective, ...limits } = reward;
   const whole = { ...config, gapo_reward: { objective, orientation: 'higher_is_better', ...limits } };

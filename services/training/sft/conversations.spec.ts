@@ -1,4 +1,4 @@
-/** The data: what of each form is learned, and where it is wrong. */
+/** Training data: which tokens of each form are learned, and errors with their place. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { TextCodec, type TextTokenizer, Tokenizer } from '@gapo/model';
 import { tokenizerDirectory } from '@gapo/model/testing';
+import { at, required } from '@gapo/numeric';
 import { UserError } from '@gapo/service';
 import { readConversations } from './conversations.js';
 
@@ -28,7 +29,7 @@ async function read(t: TestContext, content: string, change: Partial<TextTokeniz
 
 const lines = (...values: unknown[]): string => values.map((value) => JSON.stringify(value)).join('\n');
 
-test('a prompt is what the sampler sees, its completion is learned to the end token', async (t) => {
+test('a prompt has the tokens that the sampler sees; its completion is learned including the end token', async (t) => {
   const { tokenizer, conversations } = await read(t, lines({ prompt: 'Where is it?', completion: 'Here.' }));
   assert.deepEqual(conversations, [
     [{ promptIds: tokenizer.encodePrompt('Where is it?'), completionIds: [...tokenizer.encode('Here.'), 2] }],
@@ -41,7 +42,7 @@ test('a text is learned from its second token on', async (t) => {
   assert.deepEqual(conversations, [[{ promptIds: [first], completionIds: [...rest, 2] }]]);
 });
 
-test('of a conversation the assistant’s turns are learned, each after everything before it', async (t) => {
+test('of a conversation, the assistant’s turns are learned, each with all earlier turns as its prompt', async (t) => {
   const messages = [
     { role: 'user', content: 'Where is it?' },
     { role: 'assistant', content: 'Here.' },
@@ -50,17 +51,20 @@ test('of a conversation the assistant’s turns are learned, each after everythi
     { role: 'user', content: 'Bye.' },
   ];
   const { tokenizer, conversations } = await read(t, `\n${lines({ messages })}\n\n`);
-  const [first, second] = conversations[0]!;
-  assert.equal(conversations[0]!.length, 2);
+  const [first, second, ...more] = at(conversations, 0);
+  assert.deepEqual(more, []);
   assert.deepEqual(first, {
     promptIds: tokenizer.encodePrompt('Where is it?'),
     completionIds: [...tokenizer.encode('Here.'), 2],
   });
-  assert.deepEqual(second!.promptIds, tokenizer.encode(tokenizer.renderChat(messages.slice(0, 3), true)!));
-  assert.deepEqual(second!.completionIds, [...tokenizer.encode('Welcome.'), 2]);
+  const rendered = required(tokenizer.renderChat(messages.slice(0, 3), true), 'a chat template');
+  assert.deepEqual(second, {
+    promptIds: tokenizer.encode(rendered),
+    completionIds: [...tokenizer.encode('Welcome.'), 2],
+  });
 });
 
-test('what a template writes behind the end token is not learned', async (t) => {
+test('text that a template writes after the end token is not learned', async (t) => {
   const renderChat: TextTokenizer['renderChat'] = (turns, openReply) =>
     turns.map(({ role, content }) => `${role}: ${content}${role === 'assistant' ? '<|end|>\n\n' : ' '}`).join('') +
     (openReply ? 'assistant: ' : '');
@@ -69,10 +73,10 @@ test('what a template writes behind the end token is not learned', async (t) => 
     { role: 'assistant', content: 'Here.' },
   ];
   const { tokenizer, conversations } = await read(t, lines({ messages }), { renderChat });
-  assert.deepEqual(conversations[0]![0]!.completionIds, [...tokenizer.encode('Here.'), 2]);
+  assert.deepEqual(conversations[0]?.[0]?.completionIds, [...tokenizer.encode('Here.'), 2]);
 });
 
-test('each line that is wrong is named, with what was expected', async (t) => {
+test('each invalid line is named, with what was expected', async (t) => {
   const user = { role: 'user', content: 'a' };
   const wrong: readonly (readonly [unknown, RegExp, Partial<TextTokenizer>?])[] = [
     [

@@ -1,8 +1,8 @@
-/** The data: files of JSON lines in three forms, as sequences of which the completions are learned. */
+/** Training data: files of JSON lines in three forms, read as sequences whose completions are learned. */
 import type { TextCodec, TokenSequence } from '@gapo/model';
 import { readJsonLines, z } from '@gapo/service';
 
-/** What is learned of a line: one sequence for each of the assistant's turns, with everything before it as its prompt. */
+/** The sequences of one line: one per turn of the assistant, with all earlier turns as its prompt. */
 export type Conversation = readonly TokenSequence[];
 
 const text = z.string().min(1).meta({ expected: 'a text that is not empty' });
@@ -17,7 +17,7 @@ const line = z.union([
  * Reads lines `{"text"}` (learned from its second token on), `{"prompt", "completion"}` or `{"messages"}` (the assistant's
  * turns are learned). Other keys are errors.
  *
- * @throws UserError that names each of the first lines that are wrong
+ * @throws UserError that names the first invalid lines
  */
 export async function readConversations(files: readonly string[], codec: TextCodec): Promise<readonly Conversation[]> {
   const { records } = await readJsonLines(files, {

@@ -1,17 +1,18 @@
-/** A whole fine-tuning on a small model: it learns, goes on bit for bit, and its result is the model that it trained. */
+/** Fine-tuning of a small model: it learns, resumes bit for bit, and writes the model that it trained. */
 import assert from 'node:assert/strict';
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { FinetuningSettings } from '@gapo/config';
 import { readDecoderModel } from '@gapo/model';
+import { at } from '@gapo/numeric';
 import { isExpected } from '@gapo/service';
 import { finetune, type FinetuningEvent } from './finetune.js';
 import { settingsFor, workspace } from './testing.fixture.js';
 
 type End = Extract<FinetuningEvent, { event: 'end' }>;
 
-/** Trains until the end, or until so many updates have been made. */
+/** Trains until the end, or stops after some updates. */
 async function run(settings: FinetuningSettings, updates = Infinity): Promise<{ end: End; events: FinetuningEvent[] }> {
   const events: FinetuningEvent[] = [];
   const made = (): number => events.filter(({ event }) => event === 'update').length;
@@ -30,7 +31,7 @@ const losses = (events: readonly FinetuningEvent[]): number[] =>
 
 const weightsOf = (t: TestContext, settings: FinetuningSettings) => readFile(join(settings.out, 'model.safetensors'));
 
-// Adapters beside random weights that stay as they are have little to learn with.
+// Adapters on frozen random weights cannot learn much.
 for (const [what, change, most] of [
   ['adapters', {}, 0.95],
   ['every weight', { lora: undefined, learningRate: 5e-3 }, 0.8],
@@ -41,10 +42,10 @@ for (const [what, change, most] of [
     const settings: FinetuningSettings = { ...rest, ...(lora && { lora }) };
     const { end, events } = await run(settings);
     assert.equal(end.finished, true);
-    const [first, ...later] = end.heldOutLosses;
-    assert.equal(later.length, 6, 'at the start, and after each epoch');
-    assert.ok(later.at(-1)! < most * first!, `held out ${first} → ${later.at(-1)}`);
-    assert.ok(end.loss! < losses(events)[0]!);
+    assert.equal(end.heldOutLosses.length, 7, 'at the start, and after each epoch');
+    const [first, last] = [at(end.heldOutLosses, 0), at(end.heldOutLosses, 6)];
+    assert.ok(last < most * first, `held out ${first} → ${last}`);
+    assert.ok(end.loss !== null && end.loss < at(losses(events), 0));
     assert.deepEqual((await readdir(settings.out)).sort(), [
       'config.json',
       'model.safetensors',
@@ -65,27 +66,28 @@ for (const [what, change, most] of [
   });
 }
 
-test('pieces of an update add up to it', async (t) => {
+test('micro-batches add up to the update', async (t) => {
   const directory = await workspace(t);
   const whole = await run(settingsFor(directory, { epochs: 1, heldOut: 0 }));
-  const pieces = await run(settingsFor(directory, { epochs: 1, heldOut: 0, microBatch: 3, out: join(directory, 'b') }));
+  const split = await run(settingsFor(directory, { epochs: 1, heldOut: 0, microBatch: 3, out: join(directory, 'b') }));
   assert.deepEqual(whole.end.heldOutLosses, []);
   losses(whole.events).forEach((loss, i) => {
-    const other = losses(pieces.events)[i]!;
-    assert.ok(Math.abs(other - loss) < 1e-3 * loss, `update ${i + 1}: ${loss}, in pieces ${other}`);
+    const other = at(losses(split.events), i);
+    assert.ok(Math.abs(other - loss) < 1e-3 * loss, `update ${i + 1}: ${loss}, in micro-batches ${other}`);
   });
 });
 
-test('the result is the model that was trained: another training starts where this one ended', async (t) => {
+test('the result is the trained model: another training starts at the loss where this one ended', async (t) => {
   const directory = await workspace(t);
   const first = await run(settingsFor(directory));
   const second = await run(settingsFor(directory, { model: join(directory, 'out'), out: join(directory, 'next') }), 0);
-  const [ended, begun] = [first.end.heldOutLosses.at(-1)!, second.end.heldOutLosses[0]!];
-  assert.ok(first.end.heldOutLosses[0]! - ended > 0.05);
+  const { heldOutLosses } = first.end;
+  const [ended, begun] = [at(heldOutLosses, heldOutLosses.length - 1), at(second.end.heldOutLosses, 0)];
+  assert.ok(at(heldOutLosses, 0) - ended > 0.05);
   assert.ok(Math.abs(begun - ended) < 1e-5 * ended, `${ended} with adapters, ${begun} merged`);
 });
 
-test('what cannot be is said before anything is trained', async (t) => {
+test('invalid settings are refused before anything is trained', async (t) => {
   const directory = await workspace(t);
   const settings = settingsFor(directory);
   const refused = (change: Partial<FinetuningSettings>, message: RegExp): Promise<void> =>
@@ -94,9 +96,9 @@ test('what cannot be is said before anything is trained', async (t) => {
       (error: unknown) => isExpected(error) && message.test(error.message),
     );
   await refused({ lora: { rank: 2, alpha: 2, targets: ['q_porj'] } }, /the target 'q_porj'; the model has q_proj, /);
-  await refused({ out: settings.model }, /already holds .*model\.safetensors.*another directory with --out/);
+  await refused({ out: settings.model }, /already contains .*model\.safetensors.*another directory with --out/);
   await run(settings, 2);
-  await refused({ learningRate: 1e-3 }, /is of a training with other settings, data or another model/);
+  await refused({ learningRate: 1e-3 }, /belongs to a training with other settings, other data or another model/);
   await writeFile(join(settings.out, '.training/state.json'), '{');
   await refused({}, /is damaged: state\.json cannot be read/);
 });

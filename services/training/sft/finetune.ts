@@ -1,4 +1,4 @@
-/** A whole fine-tuning: data, updates, held-out losses, savepoints, the result. */
+/** Supervised fine-tuning: data, updates, held-out losses, savepoints, the result. */
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ import {
   readDecoderModel,
   withWideWeights,
 } from '@gapo/model';
-import { createAdamWState, type Schedule } from '@gapo/numeric';
+import { at, createAdamWState, type Schedule } from '@gapo/numeric';
 import { type Sequence, SupervisedEngine } from '@gapo/policy';
 import { configSha256, UserError } from '@gapo/service';
 import { Descent, type MeanLoss } from '../descent/descent.js';
@@ -26,40 +26,40 @@ import { readConversations } from './conversations.js';
 import { type Progress, Savepoint } from './savepoint.js';
 import { checkOut, writeModel } from './trainedModel.js';
 
-/** What a fine-tuning comes to. A loss is the mean negative log-likelihood of learned tokens, in nats. */
+/** The result of a fine-tuning. A loss is the mean negative log-likelihood of learned tokens, in nats. */
 export interface FinetuningResult {
   /** Mean over the last tenth of the updates. */
   readonly loss: number | null;
   /** Held-out loss at the start and after each epoch. */
   readonly heldOutLosses: readonly number[];
-  /** SHA-256 (hex) of the weights' file; null where it is not finished: the same settings go on from there. */
+  /** SHA-256 (hex) of the weights' file; null if it was stopped: it resumes with the same settings. */
   readonly sha256: string | null;
 }
 
-/** What happens on the way. An update's weight is its learned tokens. */
+/** An event of a fine-tuning. An update's weight is the number of its learned tokens. */
 export type FinetuningEvent = TrainingEvent<FinetuningResult>;
 
-/** Everything that a training reads, before its first update. */
-interface Material {
+/** The model and the data, read before the first update. */
+interface TrainingInputs {
   readonly model: DecoderModel;
   readonly lora: LoraSpec | undefined;
   readonly spec: TrainableSpec;
   readonly sequences: readonly Sequence[];
   readonly heldOut: readonly Sequence[];
-  /** Places of the sequences that make up each update. */
+  /** Indices of the sequences of each update. */
   readonly updates: readonly (readonly number[])[];
-  /** What the training is of, in one hash. */
+  /** One hash of everything that determines the result. */
   readonly identity: string;
 }
 
-async function prepare(settings: FinetuningSettings): Promise<Material> {
+async function readInputs(settings: FinetuningSettings): Promise<TrainingInputs> {
   const model = await readDecoderModel(settings.model);
   const tokenizer = await Tokenizer.read(settings.model);
   tokenizer.assertFits(model.config, settings.model);
   const conversations = await readConversations(settings.data, TextCodec.of(tokenizer, model.config));
   const { batch, epochs, seed } = settings;
   const split = heldOutSplit(conversations.length, settings.heldOut, seed);
-  const sequences = split.training.flatMap((place) => conversations[place]!);
+  const sequences = split.training.flatMap((index) => at(conversations, index));
   if (sequences.length === 0) {
     throw new UserError(`${settings.data.join(', ')}: every line is held out; write more, or lower the held-out share`);
   }
@@ -70,14 +70,14 @@ async function prepare(settings: FinetuningSettings): Promise<Material> {
     lora,
     spec: { ...(lora && { lora }), valueHeads: 0 },
     sequences,
-    heldOut: split.heldOut.flatMap((place) => conversations[place]!),
+    heldOut: split.heldOut.flatMap((index) => at(conversations, index)),
     updates: updatesOf(lengths, batch, epochs, seed),
     identity: identity(settings, model.sha256, conversations),
   };
 }
 
-/** The state at the start, in memory of its own. */
-function untrained({ model, spec }: Material, seed: number): Progress {
+/** Returns the initial state, whose tensors do not share memory with the model's weights. */
+function untrained({ model, spec }: TrainingInputs, seed: number): Progress {
   const tensors = initialTensors(model.config, spec, seed, model.weights);
   const optimizer = createAdamWState(tensors.map(({ data }) => data));
   return { tensors, optimizer, losses: [], heldOutLosses: [] };
@@ -89,11 +89,11 @@ function scheduleOf({ schedule: kind, learningRate: peak, warmup }: FinetuningSe
 }
 
 /**
- * Trains, from where an earlier process with the same settings stopped.
+ * Trains, resuming where an earlier process with the same settings stopped.
  *
- * @param report told what happens, as it happens
- * @param stop asked between updates
- * @throws ModelError, UserError that say what to mend
+ * @param report receives each event as it happens
+ * @param stop called between updates: whether to stop
+ * @throws ModelError or UserError if the settings, the model or the data are invalid
  */
 export async function finetune(
   settings: FinetuningSettings,
@@ -102,10 +102,10 @@ export async function finetune(
 ): Promise<void> {
   const { out, epochs } = settings;
   await checkOut(out);
-  const material = await prepare(settings);
-  const { model, lora, spec, sequences, heldOut, updates } = material;
-  const savepoint = new Savepoint(out, material.identity);
-  const begun = untrained(material, settings.seed);
+  const inputs = await readInputs(settings);
+  const { model, lora, spec, sequences, heldOut, updates } = inputs;
+  const savepoint = new Savepoint(out, inputs.identity);
+  const begun = untrained(inputs, settings.seed);
   const progress = (await savepoint.read(begun.tensors)) ?? begun;
   report({
     event: 'start',
@@ -170,14 +170,14 @@ export async function finetune(
   });
 }
 
-/** What a training is of, in one hash. Where it runs does not matter: threads and the directory of the result are left out. */
+/** Hashes everything that determines the result, which excludes the number of threads and the output directory. */
 function identity(settings: FinetuningSettings, modelSha256: string, conversations: readonly unknown[]): string {
   const { out: _out, threads: _threads, checkpointEvery: _every, data: _data, model: _model, ...decisive } = settings;
   const data = createHash('sha256').update(JSON.stringify(conversations)).digest('hex');
   return configSha256({ ...decisive, data, modelSha256 });
 }
 
-/** Mean loss of the sequences' learned tokens. */
+/** Returns the mean loss of the sequences' learned tokens. */
 async function lossOf(
   engine: SupervisedEngine,
   tensors: readonly NamedTensor[],

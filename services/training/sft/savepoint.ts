@@ -1,14 +1,14 @@
 /**
- * Where an interrupted training goes on: parameters, moments and losses so far, under OUT/.training while it trains. What
- * follows is then the same, bit for bit, as without the interruption.
+ * Savepoints of a training in progress, under OUT/.training: parameters, optimizer moments and losses so far. A training
+ * that resumes from one ends in the same result, bit for bit, as without the interruption.
  */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type NamedTensor, readSafetensors, sha256OfTensors, writeSafetensors } from '@gapo/model';
-import type { AdamWState } from '@gapo/numeric';
+import { at, type AdamWState } from '@gapo/numeric';
 import { replaceDirectory, z, UserError } from '@gapo/service';
 
-/** What a training is after some updates. */
+/** The state of a training after some updates. */
 export interface Progress {
   readonly tensors: readonly NamedTensor[];
   /** Its step counts updates. */
@@ -32,28 +32,28 @@ const stateSchema = z.strictObject({
 
 const prefixes = { first: 'exp_avg.', second: 'exp_avg_sq.' } as const;
 
-/** The savepoints of one output directory. */
+/** The savepoint of one output directory. */
 export class Savepoint {
   readonly #directory: string;
-  readonly #of: string;
+  readonly #identity: string;
 
-  /** @param of what the training is of: settings, data and model, in one hash */
-  constructor(out: string, of: string) {
+  /** @param identity one hash of settings, data and model */
+  constructor(out: string, identity: string) {
     this.#directory = join(out, '.training');
-    this.#of = of;
+    this.#identity = identity;
   }
 
-  /** Replaces the savepoint, whole or not at all. */
+  /** Replaces the savepoint atomically. */
   async write({ tensors, optimizer, losses, heldOutLosses }: Progress): Promise<void> {
     const moments = (prefix: string, data: readonly Float32Array[]): NamedTensor[] =>
-      tensors.map(({ name, shape }, i) => ({ name: prefix + name, shape, data: data[i]! }));
+      tensors.map(({ name, shape }, i) => ({ name: prefix + name, shape, data: at(data, i) }));
     const all = [
       ...tensors,
       ...moments(prefixes.first, optimizer.firstMoments),
       ...moments(prefixes.second, optimizer.secondMoments),
     ];
     const state: z.infer<typeof stateSchema> = {
-      of: this.#of,
+      of: this.#identity,
       tensorsSha256: sha256OfTensors(all),
       step: optimizer.step,
       losses: [...losses],
@@ -66,24 +66,23 @@ export class Savepoint {
   }
 
   /**
-   * What an earlier process left, in the order of the given tensors; undefined where there is nothing.
+   * Reads the savepoint of an earlier process, in the order of the given tensors; undefined if there is none.
    *
-   * @throws UserError where it belongs to other settings, data or another model, or is damaged
+   * @throws UserError if it belongs to other settings, other data or another model, or is damaged
    */
   async read(
     tensors: readonly { readonly name: string; readonly shape: readonly number[] }[],
   ): Promise<Progress | undefined> {
     const state = await this.#state();
     if (state === undefined) return undefined;
-    if (state.of !== this.#of) {
+    if (state.of !== this.#identity) {
       throw new UserError(
-        `${this.#directory} is of a training with other settings, data or another model: give the same ones to go on, ` +
-          'another --out, or remove that directory',
+        `${this.#directory} belongs to a training with other settings, other data or another model: ` +
+          'resume with the same ones, give another --out, or remove that directory',
       );
     }
     const all = await readSafetensors(join(this.#directory, tensorFile));
-    if (sha256OfTensors(all) !== state.tensorsSha256)
-      throw this.#damaged('its tensors are not those that were written');
+    if (sha256OfTensors(all) !== state.tensorsSha256) throw this.#damaged('its tensors do not match their checksum');
     const byName = new Map(all.map(({ name, data }) => [name, data]));
     const named = (prefix: string): Float32Array[] =>
       tensors.map(({ name }) => {
@@ -93,14 +92,14 @@ export class Savepoint {
       });
     const values = named('');
     return {
-      tensors: tensors.map(({ name, shape }, i) => ({ name, shape, data: values[i]! })),
+      tensors: tensors.map(({ name, shape }, i) => ({ name, shape, data: at(values, i) })),
       optimizer: { step: state.step, firstMoments: named(prefixes.first), secondMoments: named(prefixes.second) },
       losses: state.losses,
       heldOutLosses: state.heldOutLosses,
     };
   }
 
-  /** Removes it: the training is done. */
+  /** Removes the savepoint once the training is finished. */
   async remove(): Promise<void> {
     await rm(this.#directory, { recursive: true, force: true });
   }
@@ -120,6 +119,6 @@ export class Savepoint {
   }
 
   #damaged(what: string): UserError {
-    return new UserError(`${this.#directory} is damaged: ${what}; remove that directory to begin anew`);
+    return new UserError(`${this.#directory} is damaged: ${what}; remove that directory to start over`);
   }
 }

@@ -1,16 +1,17 @@
-/** For the tests of this package: a small random model with the example's tokenizer, and lines to learn. */
+/** For tests: a small random model with the example's tokenizer, and training data. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { FinetuningSettings } from '@gapo/config';
 import { writeSmallModel } from '@gapo/model/testing';
+import { at } from '@gapo/numeric';
 
 const things = ['printer', 'badge', 'router', 'laptop', 'phone'];
 
 /** Questions with an answer, in all three forms of a line. */
 export const lines: readonly object[] = Array.from({ length: 60 }, (_, i) => {
-  const thing = things[i % things.length]!;
+  const thing = at(things, i % things.length);
   const [question, answer] = [`Where is the ${thing} number ${i}?`, `The ${thing} is in room two.`];
   if (i % 3 === 0) return { text: answer };
   if (i % 3 === 1) return { prompt: question, completion: answer };
@@ -22,7 +23,7 @@ export const lines: readonly object[] = Array.from({ length: 60 }, (_, i) => {
   };
 });
 
-/** A directory that goes with the test: model/, data.jsonl. */
+/** Creates a directory with model/ and data.jsonl, which is removed after the test. */
 export async function workspace(t: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'gapo-sft-'));
   t.after(() => rm(directory, { recursive: true, force: true }));

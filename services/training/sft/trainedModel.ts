@@ -1,4 +1,4 @@
-/** The result: a Hugging Face directory with the trained weights, and everything else as it was. */
+/** Writes the result: a Hugging Face directory with the trained weights and the model's other files. */
 import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -18,9 +18,9 @@ const generationFile = 'generation_config.json';
 const weights = /\.safetensors(\.index\.json)?$/;
 
 /**
- * Whether a directory can take the result.
+ * Checks that a directory can receive the result.
  *
- * @throws UserError where it already holds a model
+ * @throws UserError if it already contains a model
  */
 export async function checkOut(out: string): Promise<void> {
   const present = await readdir(out).catch(() => []);
@@ -28,12 +28,14 @@ export async function checkOut(out: string): Promise<void> {
     (name) => [configFile, generationFile].includes(name) || weights.test(name) || isTokenizerFile(name),
   );
   if (taken.length > 0) {
-    throw new UserError(`${out} already holds ${taken.join(', ')}: give another directory with --out, or remove them`);
+    throw new UserError(
+      `${out} already contains ${taken.join(', ')}: give another directory with --out, or remove them`,
+    );
   }
 }
 
 /**
- * Writes the directory. Adapters are merged into the weights, which keep their element types; where every weight was trained
+ * Writes the directory. Adapters are merged into the weights, which keep their element types. If every weight was trained,
  * they are float32.
  *
  * @param trained the adapters, or every weight
