@@ -207,7 +207,7 @@ test('watch: a run that stops early exits with 2, the reason and the next comman
     bad: someRun('bad', 'RUN_STATE_FAILED', 1, { reason: 'no disk' }),
     still: someRun('still', 'RUN_STATE_PAUSED', 1, { reason: 'no scores' }),
     gone: someRun('gone', 'RUN_STATE_CANCELLED', 1, {
-      reason: 'cancelled by a person',
+      reason: 'cancelled by a user',
       checkpoint: '/runs/gone/step-1',
     }),
   };
@@ -222,7 +222,7 @@ test('watch: a run that stops early exits with 2, the reason and the next comman
   for (const [id, message] of [
     ['bad', /run bad failed at step 1 of 3: no disk; resume it with `gapo resume bad`\n$/],
     ['still', /run still is paused at step 1 of 3: no scores; resume it with `gapo resume still`\n$/],
-    ['gone', /run gone was cancelled at step 1 of 3: cancelled by a person; its checkpoint is \/runs\/gone\/step-1\n$/],
+    ['gone', /run gone was cancelled at step 1 of 3: cancelled by a user; its checkpoint is \/runs\/gone\/step-1\n$/],
   ] as const) {
     const { code, stdout, stderr } = await gapo(t, ['watch', id, '--coordinator', coordinator]);
     assert.deepEqual([code, stdout], [2, ''], id);

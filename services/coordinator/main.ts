@@ -1,4 +1,4 @@
-/** The coordinator's process: settings, event bus, workers, runs, server; stopped in the opposite order. */
+/** The coordinator's process: starts event bus, worker pools, server and runs, and stops them. */
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { connectEvents } from '@gapo/events';
 import { RpcError, serve } from '@gapo/rpc';
@@ -8,10 +8,10 @@ import { Runs } from './runs/runs.js';
 import { coordinatorServices } from './server.js';
 import { coordinatorSettings, help } from './settings.js';
 
-/** What stopping may take beyond the grace time of the steps in progress: a checkpoint, last answers, last events. */
+/** Time for stopping after the grace period of the steps in progress: for checkpoints, last responses and last events. */
 const stopMarginMs = 15_000;
 
-/** Calls under way when the runs have stopped are watchers and the like: they end soon. */
+/** Grace period of calls that are in flight once the runs have stopped. */
 const callsGraceMs = 2000;
 
 await runService({
@@ -38,9 +38,9 @@ await runService({
       address: server.address,
       stopTimeoutMs: graceMs + stopMarginMs,
       async stop() {
-        // Workers fetch versions while the steps in progress finish, so the server stops after the runs.
+        // The server stops after the runs: workers fetch versions while the steps in progress finish.
         await opened.runs?.stop(graceMs);
-        // Watchers are told that their runs have paused before their calls are ended.
+        // Lets watchers receive that their runs have paused before their calls end.
         await eventLoopTurn();
         await server.stop();
         platform.rollout.close();

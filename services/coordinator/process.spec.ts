@@ -1,4 +1,4 @@
-// The process itself: killed, stopped, started twice; its events in a real NATS, its traces at a real receiver.
+// The process: killed, stopped, started twice; its events in a real NATS server, its traces at a real receiver.
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,10 +9,12 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { connectEvents, findNatsServer, startNatsServer, type CloudEvent } from '@gapo/events';
+import { required } from '@gapo/numeric';
 import { connect, type Client, type StepReport } from '@gapo/rpc';
 import {
   createRun,
   deadlineMs,
+  getRun,
   holdAt,
   reportsOf,
   runYaml,
@@ -29,7 +31,7 @@ const preload = fileURLToPath(new URL('../../lib/tracing/dist/preload.js', impor
 interface CoordinatorProcess {
   readonly child: ChildProcess;
   readonly client: Client<'gapo.training.v1.TrainingService'>;
-  /** What it has written to stderr so far. */
+  /** Returns its stderr so far. */
   log(): string;
   /** The exit code, or the signal that ended it. */
   exited: Promise<number | string>;
@@ -42,7 +44,7 @@ function launch(t: TestContext, env: Record<string, string>): Omit<CoordinatorPr
   });
   t.after(() => child.kill('SIGKILL'));
   let text = '';
-  child.stderr.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
   const exited = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | string);
   return { child, exited, log: () => text };
 }
@@ -60,7 +62,7 @@ async function start(t: TestContext, world: World, env: Record<string, string> =
     t.after(() => watcher.close());
   });
   const launched = launch(t, { ...world.env, ADDRESS_FILE: file, ...env });
-  const early = launched.exited.then((code) => assert.fail(`it ended with ${code}: ${launched.log()}`));
+  const early = launched.exited.then((code) => assert.fail(`it exited with ${code}: ${launched.log()}`));
   await Promise.race([written, early]);
   void early.catch(() => undefined);
   const address = readFileSync(file, 'utf8');
@@ -78,7 +80,7 @@ const numbers = ({ step, objectives, updateNorm }: StepReport): unknown => [
   updateNorm,
 ];
 
-test('killed in mid-step it leaves a failed run behind, which resumes to the bytes of an undisturbed one', async (t) => {
+test('a run whose process is killed in a step is failed, and resumes to the bytes of an undisturbed run', async (t) => {
   const world = await startWorld(t);
   const undisturbed = await start(t, world);
   await createRun(undisturbed, world, config, 'undisturbed');
@@ -93,11 +95,11 @@ test('killed in mid-step it leaves a failed run behind, which resumes to the byt
   held.release();
 
   const next = await start(t, world);
-  const { run } = await next.client.GetRun({ runId: 'bandit' }, { deadlineMs });
-  assert.deepEqual([run!.state, run!.step], ['RUN_STATE_FAILED', 3]);
+  const { state, step, reason } = await getRun(next);
+  assert.deepEqual([state, step], ['RUN_STATE_FAILED', 3]);
   assert.equal(
-    run!.reason,
-    'the coordinator ended while the run was active; resume it to go on from its last checkpoint',
+    reason,
+    'the coordinator ended while the run was active; resume it to continue from its last checkpoint',
   );
   await next.client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
   const ended = await until(next, 'bandit', 'RUN_STATE_SUCCEEDED');
@@ -107,7 +109,7 @@ test('killed in mid-step it leaves a failed run behind, which resumes to the byt
   assert.equal(await next.exited, 0);
 });
 
-test('SIGTERM: the step in progress is finished, the run pauses with a checkpoint, the process ends with 0', async (t) => {
+test('on SIGTERM the step in progress finishes, the run pauses with a checkpoint, and the process exits with 0', async (t) => {
   const world = await startWorld(t);
   const first = await start(t, world);
   const held = holdAt(world, 2);
@@ -117,21 +119,21 @@ test('SIGTERM: the step in progress is finished, the run pauses with a checkpoin
   await watching.next();
   first.child.kill('SIGTERM');
   held.release();
-  const heard: string[] = [];
+  const states: string[] = [];
   await assert.rejects(async () => {
-    for await (const { run } of { [Symbol.asyncIterator]: () => watching }) if (run) heard.push(run.state);
+    for await (const { run } of { [Symbol.asyncIterator]: () => watching }) if (run) states.push(run.state);
   }, /the server is stopping/);
-  assert.equal(heard.at(-1), 'RUN_STATE_PAUSED', 'its watchers are told');
+  assert.equal(states.at(-1), 'RUN_STATE_PAUSED', 'watchers receive the pause');
   assert.equal(await first.exited, 0, first.log());
   const next = await start(t, world);
-  const { run } = await next.client.GetRun({ runId: 'bandit' }, { deadlineMs });
-  assert.deepEqual([run!.state, run!.reason, run!.step], ['RUN_STATE_PAUSED', 'coordinator stopped', 2]);
-  assert.match(run!.checkpoint, /step-000002$/);
+  const { state, reason, step, checkpoint } = await getRun(next);
+  assert.deepEqual([state, reason, step], ['RUN_STATE_PAUSED', 'coordinator stopped', 2]);
+  assert.match(checkpoint, /step-000002$/);
   next.child.kill('SIGTERM');
   assert.equal(await next.exited, 0);
 });
 
-test('what is wrong with the settings, and a port that is taken, is one line and exit code 2', async (t) => {
+test('invalid settings and a port in use are one line each and exit code 2', async (t) => {
   const world = await startWorld(t);
   const first = await start(t, world);
   const taken = launch(t, { ...world.env, LISTEN: world.coordinator.address });
@@ -149,15 +151,15 @@ test(
   'a run’s events are replayed from JetStream',
   { skip: findNatsServer() === undefined && 'no nats-server' },
   async (t) => {
-    const nats = await startNatsServer({ storeDir: join(await scratch(t), 'jetstream') });
-    t.after(() => nats?.stop());
+    const nats = required(await startNatsServer({ storeDir: join(await scratch(t), 'jetstream') }), 'the NATS server');
+    t.after(() => nats.stop());
     const world = await startWorld(t);
-    const coordinator = await start(t, world, { NATS_URL: nats!.url });
+    const coordinator = await start(t, world, { NATS_URL: nats.url });
     await createRun(coordinator, world, runYaml({ steps: 2 }));
     await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
     coordinator.child.kill('SIGTERM');
     assert.equal(await coordinator.exited, 0);
-    const bus = await connectEvents({ url: nats!.url, source: 'test' });
+    const bus = await connectEvents({ url: nats.url, source: 'test' });
     const events: CloudEvent[] = [];
     for await (const event of bus.replay('bandit')) events.push(event);
     await bus.close();
@@ -182,13 +184,13 @@ interface Span {
   readonly name: string;
 }
 
-test('every step is one trace: phases under the step, calls to services under their phase', async (t) => {
+test('every step is one trace: the step’s span contains its phases, which contain the calls to services', async (t) => {
   const spans: Span[] = [];
   const receiver = createServer((request, response) => {
-    const pieces: Buffer[] = [];
-    request.on('data', (piece: Buffer) => pieces.push(piece));
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      const body = JSON.parse(Buffer.concat(pieces).toString()) as {
+      const body = JSON.parse(Buffer.concat(chunks).toString()) as {
         resourceSpans: { scopeSpans: { spans: Span[] }[] }[];
       };
       for (const { scopeSpans } of body.resourceSpans) for (const scope of scopeSpans) spans.push(...scope.spans);
@@ -222,7 +224,7 @@ test('every step is one trace: phases under the step, calls to services under th
       const edge = `${parent} > ${name}`;
       edges[edge] = (edges[edge] ?? 0) + 1;
     }
-    const checkpoint = root.traceId === reports[1]!.traceId;
+    const checkpoint = root.traceId === reports[1]?.traceId;
     const expected: Record<string, number> = {
       ' > gapo.step': 1,
       'gapo.step > gapo.step.sampling': 1,
@@ -233,7 +235,7 @@ test('every step is one trace: phases under the step, calls to services under th
       'gapo.step > gapo.step.combination': 1,
       'gapo.step > gapo.step.optimizer': 1,
       'gapo.step.sampling > grpc.gapo.rollout.v1.RolloutService/Generate': 3,
-      // Some completions are the same, and each different one is scored once: three calls of ten items for each service.
+      // Equal completions are scored once, which leaves three calls of ten items for each service.
       'gapo.step.rewards > grpc.gapo.reward.v1.RewardService/Score': 6,
       'gapo.step.logprobs > grpc.gapo.gradient.v1.GradientService/LogProbs': 3,
       'gapo.step.gradients > grpc.gapo.gradient.v1.GradientService/ComputeGradients': 3,

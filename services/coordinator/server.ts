@@ -1,5 +1,5 @@
-/** The coordinator's gRPC services: runs for people and scripts, policy versions for workers. */
-import { implement, RpcError, type Implementation, type Objective, type RunInput } from '@gapo/rpc';
+/** The coordinator's gRPC services: training for clients, policy versions for workers. */
+import { implement, RpcError, type Implementation, type Objective } from '@gapo/rpc';
 import { isExpected } from '@gapo/service';
 import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
 import { evaluateRun } from './runs/evaluate.js';
@@ -9,18 +9,18 @@ import type { Run } from './runs/run.js';
 import type { Runs } from './runs/runs.js';
 import type { ObjectivesRequest } from './state/objectiveChanges.js';
 
-/** The registry of runs; throws UNAVAILABLE while it is being read. */
+/** Returns the registry of runs; throws UNAVAILABLE until it is open. */
 type Registry = () => Runs;
 
 /**
- * Both services over a registry of runs.
+ * Creates both services over a registry of runs.
  *
- * @param opened undefined until the registry has been read; calls before that are to be made again
+ * @param opened returns undefined until the registry is open; calls before that fail with UNAVAILABLE
  */
 export function coordinatorServices(opened: () => Runs | undefined, platform: Platform): readonly Implementation[] {
   const registry = (): Runs => {
     const runs = opened();
-    if (runs === undefined) throw new RpcError('UNAVAILABLE', 'the coordinator is starting; call again');
+    if (runs === undefined) throw new RpcError('UNAVAILABLE', 'the coordinator is starting; retry later');
     return runs;
   };
   return [trainingService(registry, platform), policyService(registry)];
@@ -31,7 +31,7 @@ function trainingService(registry: Registry, platform: Platform): Implementation
     'gapo.training.v1.TrainingService',
     {
       CreateRun: async (request) =>
-        answered('INVALID_ARGUMENT', async () => ({ run: (await registry().create(request)).snapshot() })),
+        rejectingWith('INVALID_ARGUMENT', async () => ({ run: (await registry().create(request)).snapshot() })),
       GetRun: async ({ runId }) => ({ run: registry().get(runId).snapshot() }),
       ListRuns: async () => ({
         runs: registry()
@@ -41,11 +41,11 @@ function trainingService(registry: Registry, platform: Platform): Implementation
       WatchRun: ({ runId, afterStep }, { signal }) => registry().get(runId).watch(afterStep, signal),
       PauseRun: async ({ runId }) => {
         const run = registry().get(runId);
-        if (!isAlready(run, 'pause')) run.pause('paused by a person');
+        if (!isAlready(run, 'pause')) run.pause('paused by a user');
         return { run: run.snapshot() };
       },
       ResumeRun: async ({ runId }) =>
-        answered('FAILED_PRECONDITION', async () => {
+        rejectingWith('FAILED_PRECONDITION', async () => {
           const run = registry().get(runId);
           await run.resume();
           return { run: run.snapshot() };
@@ -56,9 +56,9 @@ function trainingService(registry: Registry, platform: Platform): Implementation
         return { run: run.snapshot(), firstStep: step, before: { ...before.preference }, author: recorded };
       },
       ChangeObjectives: async ({ runId, add, remove, preference, author }) =>
-        answered('FAILED_PRECONDITION', async () => {
+        rejectingWith('FAILED_PRECONDITION', async () => {
           const run = registry().get(runId);
-          const request = { add: add.map(writtenObjective), remove, preference };
+          const request = { add: add.map(objectiveInput), remove, preference };
           const recorded = author || 'unknown';
           const { changed, step, before } = await run.changeObjectives(request, recorded);
           return {
@@ -71,7 +71,7 @@ function trainingService(registry: Registry, platform: Platform): Implementation
           };
         }),
       CreateSoup: async ({ ingredients, runId }) =>
-        answered('FAILED_PRECONDITION', async () => ({
+        rejectingWith('FAILED_PRECONDITION', async () => ({
           run: (await registry().createSoup(ingredients, runId)).snapshot(),
         })),
       CancelRun: async ({ runId }) => {
@@ -83,7 +83,7 @@ function trainingService(registry: Registry, platform: Platform): Implementation
         try {
           yield* evaluateRun(registry().get(runId), platform, { version, samples }, signal);
         } catch (error) {
-          throw forPeople('FAILED_PRECONDITION', error);
+          throw toRpcError('FAILED_PRECONDITION', error);
         }
       },
     },
@@ -98,8 +98,8 @@ const policies = {
   FAILURE_POLICY_FAIL: 'fail',
 } as const;
 
-/** An objective of a message as a configuration has it. */
-function writtenObjective(objective: Objective): ObjectivesRequest['add'][number] {
+/** Converts an objective from a message to the form of a configuration. */
+function objectiveInput(objective: Objective): ObjectivesRequest['add'][number] {
   const { name, service, onFailure, timeoutSeconds, hedgeAfterSeconds } = objective;
   return {
     name,
@@ -110,22 +110,21 @@ function writtenObjective(objective: Objective): ObjectivesRequest['add'][number
   };
 }
 
-/** Asking twice for the same end is no error. */
+/** Whether a run is in the state that a transition leads to: repeated requests are no-ops. */
 function isAlready(run: Run, transition: Transition): boolean {
-  const { state }: RunInput = run.snapshot();
-  return state === targetOf(transition, 'RUN_STATE_RUNNING');
+  return run.snapshot().state === targetOf(transition, 'RUN_STATE_RUNNING');
 }
 
-async function answered<T>(code: 'INVALID_ARGUMENT' | 'FAILED_PRECONDITION', work: () => Promise<T>): Promise<T> {
+async function rejectingWith<T>(code: 'INVALID_ARGUMENT' | 'FAILED_PRECONDITION', work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw forPeople(code, error);
+    throw toRpcError(code, error);
   }
 }
 
-/** An error that was made for people keeps its message on the wire; others are defects and stay what they are. */
-function forPeople(code: 'INVALID_ARGUMENT' | 'FAILED_PRECONDITION', error: unknown): unknown {
+/** Converts an expected error to an RpcError; any other error is a defect and stays as it is. */
+function toRpcError(code: 'INVALID_ARGUMENT' | 'FAILED_PRECONDITION', error: unknown): unknown {
   if (error instanceof RpcError || !isExpected(error)) return error;
   return new RpcError(code, error.message, { cause: error });
 }
@@ -134,7 +133,7 @@ function policyService(registry: Registry): Implementation {
   return implement('gapo.policy.v1.PolicyService', {
     async *GetVersion({ runId, version }) {
       const attributes = { [attributeNames.runId]: runId, [attributeNames.policyVersion]: version };
-      // The span covers the look-up and the cutting into chunks; the gRPC call's own span covers the sending.
+      // This span covers the look-up and chunking; the gRPC call's span covers the sending.
       const messages = await withSpan(spanNames.policyServe, attributes, () => [
         ...registry().versionsOf(runId).messages(runId, version),
       ]);

@@ -1,4 +1,4 @@
-// The lock of a data directory: one holder at a time, and none that a dead process leaves behind.
+// The lock of a data directory: it has one holder at a time, and none once its process is dead.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,13 +13,13 @@ test('a directory has one holder at a time', async (t) => {
   const directory = await scratch(t);
   const other = await scratch(t);
   const unlock = await lockDataDirectory(directory, log);
-  await assert.rejects(lockDataDirectory(directory, log), /belongs to another coordinator that runs; stop that one/);
+  await assert.rejects(lockDataDirectory(directory, log), /is in use by another coordinator; stop it/);
   (await lockDataDirectory(other, log))();
   unlock();
   (await lockDataDirectory(directory, log))();
 });
 
-test('a holder that was killed does not keep it', async (t) => {
+test('a process that was killed does not keep the lock', async (t) => {
   const directory = await scratch(t);
   const lock = JSON.stringify(new URL('dataLock.js', import.meta.url).href);
   const code = `const { lockDataDirectory } = await import(${lock});

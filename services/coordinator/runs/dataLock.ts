@@ -1,6 +1,6 @@
 /**
- * One coordinator for a data directory: a second one would take the first one's active runs for abandoned. The lock is a
- * socket, which its process cannot leave behind in use, however it ends; it works among the processes of one machine.
+ * Locks a data directory for one coordinator: a second one would mark the first one's active runs as failed. The lock is a
+ * listening socket, which the system releases however the process ends. It excludes processes on the same machine.
  */
 import { createHash } from 'node:crypto';
 import { realpathSync, rmSync } from 'node:fs';
@@ -9,36 +9,30 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError, type Logger } from '@gapo/service';
 
-/** Where the socket of a directory lies: not in it, since paths of sockets must be short. */
+/** Returns the path of a directory's socket. It is not in the directory, since socket paths must be short. */
 function socketPath(directory: string): string {
   const name = createHash('sha256').update(realpathSync(directory)).digest('hex').slice(0, 16);
   return join(tmpdir(), `gapo-coordinator-${name}.sock`);
 }
 
 /**
- * Takes a data directory that exists.
+ * Locks an existing data directory. If the socket cannot be created, it logs a warning and leaves the directory unlocked.
  *
- * @param log told where this machine has no place for the socket; the directory is then used unlocked
- * @returns a function that gives it back
- * @throws UserError where another process has it
+ * @returns a function that unlocks it
+ * @throws UserError if another coordinator holds the lock
  */
 export async function lockDataDirectory(directory: string, log: Logger): Promise<() => void> {
   const path = socketPath(directory);
   if (await answers(path)) {
-    throw new UserError(
-      `DATA_DIR ${directory} belongs to another coordinator that runs; stop that one, or choose another directory`,
-    );
+    throw new UserError(`DATA_DIR ${directory} is in use by another coordinator; stop it, or choose another directory`);
   }
   try {
-    // Nobody answers: what lies there was left by a process that was killed.
+    // Nothing answers: a socket file was left by a process that was killed.
     rmSync(path, { force: true });
     const server = await listen(path);
     return () => void server.close();
   } catch (error) {
-    log.warn(
-      { path, error },
-      `DATA_DIR ${directory} is used without a lock: see to it that no other coordinator uses it`,
-    );
+    log.warn({ path, error }, `DATA_DIR ${directory} is not locked: make sure that no other coordinator uses it`);
     return () => undefined;
   }
 }

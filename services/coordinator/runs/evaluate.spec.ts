@@ -1,10 +1,13 @@
-// Evaluations: what they compare, that they repeat exactly, and that they work on runs of an earlier process.
+// Evaluations: what they compare, that they are deterministic, and that they work for runs of an earlier process.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RpcError, type EvaluationReport } from '@gapo/rpc';
+import { at, required } from '@gapo/numeric';
+import { RpcError, type EvaluationReport, type Interval } from '@gapo/rpc';
 import {
   createRun,
   deadlineMs,
+  getRun,
+  rewardOf,
   runYaml,
   startAll,
   startCoordinator,
@@ -29,26 +32,38 @@ async function evaluate(
     if (message.progress) phases.add(message.progress.phase);
     if (message.report) report = message.report;
   }
-  return { report: report!, phases };
+  return { report: required(report, 'the report'), phases };
 }
 
-test('an evaluation compares the start with a version, objective by objective, and repeats exactly', async (t) => {
+type Objective = EvaluationReport['objectives'][number];
+
+/** Returns an interval of an objective. */
+function interval(
+  objective: Objective,
+  which: 'before' | 'after' | 'difference' | 'winRate' | 'acceptableBefore' | 'acceptableAfter',
+): Interval {
+  return required(objective[which], which);
+}
+
+test('an evaluation compares the initial policy with a version for each objective, and is deterministic', async (t) => {
   const { world, coordinator: first } = await startAll(t);
   await createRun(first, world, config);
   await until(first, 'bandit', 'RUN_STATE_SUCCEEDED');
   const { report, phases } = await evaluate(first);
   assert.deepEqual([...phases], ['sampling', 'rewards']);
   assert.deepEqual([report.version, report.prompts], [16, 12]);
-  const [letters, short] = report.objectives;
-  assert.equal(letters!.name, 'letters');
-  const { before, after, difference, winRate, acceptableBefore, acceptableAfter } = letters!;
+  const [letters, short] = [at(report.objectives, 0), at(report.objectives, 1)];
+  assert.equal(letters.name, 'letters');
+  const [before, after] = [interval(letters, 'before'), interval(letters, 'after')];
+  const [difference, winRate] = [interval(letters, 'difference'), interval(letters, 'winRate')];
   t.diagnostic(JSON.stringify({ before, after, difference, winRate }));
-  assert.ok(before!.low <= before!.mean && before!.mean <= before!.high);
-  assert.ok(after!.low > before!.high, 'a objective that was trained for rises beyond its interval');
-  assert.ok(Math.abs(difference!.mean - (after!.mean - before!.mean)) < 1e-12);
-  assert.ok(winRate!.mean > 0.7 && winRate!.low > 0.5);
-  assert.ok(acceptableAfter!.mean > acceptableBefore!.mean && acceptableAfter!.mean <= 1);
-  assert.ok(short!.after!.mean < short!.before!.mean, 'the other pays for it');
+  assert.ok(before.low <= before.mean && before.mean <= before.high);
+  assert.ok(after.low > before.high, 'the trained objective rises beyond its interval');
+  assert.ok(Math.abs(difference.mean - (after.mean - before.mean)) < 1e-12);
+  assert.ok(winRate.mean > 0.7 && winRate.low > 0.5);
+  const acceptable = interval(letters, 'acceptableAfter').mean;
+  assert.ok(acceptable > interval(letters, 'acceptableBefore').mean && acceptable <= 1);
+  assert.ok(interval(short, 'after').mean < interval(short, 'before').mean, 'the other objective falls');
   assert.ok(report.lengthAfter > report.lengthBefore);
   assert.equal(report.samples.length, 3);
   for (const { prompt, after: text, scoresAfter } of report.samples) {
@@ -62,13 +77,15 @@ test('an evaluation compares the start with a version, objective by objective, a
   assert.deepEqual((await evaluate(second)).report, report, 'a run of an earlier process');
   const earlier = await evaluate(second, 8);
   assert.equal(earlier.report.version, 8);
-  assert.deepEqual(earlier.report.objectives[0]!.before, before);
-  assert.ok(earlier.report.objectives[0]!.after!.mean < after!.mean, 'a version from a checkpoint');
+  const [earlierLetters] = earlier.report.objectives;
+  assert.ok(earlierLetters);
+  assert.deepEqual(earlierLetters.before, before);
+  assert.ok(interval(earlierLetters, 'after').mean < after.mean, 'a version from a checkpoint');
   const same = (await evaluate(second, 0)).report;
-  assert.deepEqual([same.winRate!.mean, same.objectives[0]!.difference!.mean], [0.5, 0]);
+  assert.deepEqual([same.winRate?.mean, same.objectives[0]?.difference?.mean], [0.5, 0]);
 });
 
-test('a version that is gone, and a run without held-out prompts, say so', async (t) => {
+test('a version that no longer exists and a run without held-out prompts are refused', async (t) => {
   const { world, coordinator } = await startAll(t);
   await createRun(coordinator, world, runYaml({ steps: 6, extra: 'checkpoints: { every: 1, keep: 1 }' }));
   await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
@@ -88,20 +105,19 @@ test('a version that is gone, and a run without held-out prompts, say so', async
   }, /has no held-out prompts: data\.heldOut names none/);
 });
 
-test('a reward that fails ends the evaluation with its reason, and the run is as it was', async (t) => {
+test('a reward service that fails ends the evaluation with the reason, and the run keeps its state', async (t) => {
   const { world, coordinator } = await startAll(t);
   await createRun(coordinator, world, runYaml({ steps: 1 }));
   await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
-  world.rewards['short']!.answer = () => ({ results: [] });
+  rewardOf(world, 'short').answer = () => ({ results: [] });
   await assert.rejects(
     evaluate(coordinator),
     /objective short at .* has no score for 24 of 24 completions of the evaluation/,
   );
-  const { run } = await coordinator.client.GetRun({ runId: 'bandit' }, { deadlineMs });
-  assert.equal(run!.state, 'RUN_STATE_SUCCEEDED');
+  assert.equal((await getRun(coordinator)).state, 'RUN_STATE_SUCCEEDED');
 });
 
-test('where no prompt is left once those without a score are dropped, the objective and what it said are named', async (t) => {
+test('if no prompt is left after dropping, the error names the objective and its service’s error', async (t) => {
   const { world, coordinator } = await startAll(t);
   await createRun(
     coordinator,
@@ -109,7 +125,7 @@ test('where no prompt is left once those without a score are dropped, the object
     runYaml({ steps: 1, objectives: ['letters', '{ name: short, onFailure: drop }'] }),
   );
   await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
-  world.rewards['short']!.answer = ({ items }) => ({
+  rewardOf(world, 'short').answer = ({ items }) => ({
     results: items.map(({ id }) => ({ id, error: { message: 'no reference' } })),
   });
   await assert.rejects(

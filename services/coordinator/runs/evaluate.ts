@@ -1,11 +1,13 @@
-/** An evaluation: the starting policy and a version of the run on the held-out prompts, scored by every objective. */
+/** Evaluation: compares the initial policy with a version of a run on the held-out prompts, scored by every objective. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { objectiveNames } from '@gapo/config';
 import {
+  at,
   bootstrapMean,
   bootstrapPairedDifference,
   deriveSeed,
   mean,
+  required,
   standardDeviation,
   winRate,
   type Estimate,
@@ -29,15 +31,14 @@ import { sampleShards } from '../workers/rollouts.js';
 import type { Platform } from './platform.js';
 import type { Run } from './run.js';
 
-/** What is evaluated. */
+/** Options of an evaluation. */
 export interface EvaluationRequest {
-  /** The version; the newest where undefined. */
+  /** The version to evaluate; undefined: the newest. */
   readonly version: number | undefined;
-  /** Sample prompts to return with both completions. */
+  /** Number of sample prompts to return with both completions. */
   readonly samples: number;
 }
 
-/** Prompts of a piece of work. */
 const promptsPerShard = 16;
 
 interface Policies<T> {
@@ -45,22 +46,24 @@ interface Policies<T> {
   readonly after: T;
 }
 
-/** One policy's completions of the held-out prompts with their scores. */
-interface Scored {
-  readonly samples: readonly Sample[];
+/** Completions of the held-out prompts by both policies, in the same order, with their scores. */
+interface Comparison extends Policies<readonly Sample[]> {
+  /** The decoded completions: those of `before`, then those of `after`. */
   readonly texts: readonly string[];
-  /** K arrays, one score for each completion; NaN outside `kept`. */
-  readonly scores: readonly Float64Array[];
-  /** Completions that every objective scored. */
-  readonly kept: readonly number[];
+  /** Indices of the completions that every objective scored under both policies, ascending. */
+  readonly pairs: readonly number[];
+  /** For each objective, the scores of the pairs. */
+  readonly scores: readonly Policies<Float64Array>[];
+  /** Why completions have no score, for each objective that dropped some. */
+  readonly missing: readonly string[];
 }
 
 /**
- * Evaluates a run: progress, then the report. The seed is the evaluation's own, so a version has one result whenever
- * and by whomever it is evaluated.
+ * Evaluates a run and yields progress, then the report. The seed is `evaluation.seed`, so the result of a version is
+ * always the same.
  *
- * @throws RpcError FAILED_PRECONDITION without held-out prompts, NOT_FOUND for a version that is gone
- * @throws UserError, PauseNeeded, RunFailure where a service does not do its part
+ * @throws RpcError FAILED_PRECONDITION without held-out prompts, NOT_FOUND for a version that no longer exists
+ * @throws UserError, PauseNeeded, RunFailure if a service fails
  */
 export async function* evaluateRun(
   run: Run,
@@ -68,17 +71,17 @@ export async function* evaluateRun(
   request: EvaluationRequest,
   signal: AbortSignal,
 ): AsyncGenerator<EvaluateRunResponseInput, void, undefined> {
-  const waiting: ProgressInput[] = [];
+  let latest: ProgressInput | undefined;
   let wake: () => void = () => undefined;
-  const tell = (progress: ProgressInput): void => {
-    waiting.splice(0, Infinity, progress);
+  const observe = (progress: ProgressInput): void => {
+    latest = progress;
     wake();
   };
   let result: { report: EvaluationReportInput } | { error: unknown } | undefined;
   void withSpan(
     spanNames.evaluation,
     { [attributeNames.runId]: run.id },
-    () => evaluation(run, platform, request, signal, tell),
+    () => evaluate(run, platform, request, signal, observe),
     { parent: ROOT_CONTEXT },
   )
     .then(
@@ -87,7 +90,8 @@ export async function* evaluateRun(
     )
     .finally(() => wake());
   for (;;) {
-    const progress = waiting.shift();
+    const progress = latest;
+    latest = undefined;
     if (progress !== undefined) yield { progress };
     else if (result !== undefined) break;
     else await new Promise<void>((resolve) => (wake = resolve));
@@ -96,12 +100,12 @@ export async function* evaluateRun(
   yield { report: result.report };
 }
 
-async function evaluation(
+async function evaluate(
   run: Run,
   platform: Platform,
-  { version: asked, samples: wanted }: EvaluationRequest,
+  { version: requested, samples }: EvaluationRequest,
   signal: AbortSignal,
-  tell: (progress: ProgressInput) => void,
+  observe: (progress: ProgressInput) => void,
 ): Promise<EvaluationReportInput> {
   if (run.config.data.heldOut === undefined) {
     throw new RpcError('FAILED_PRECONDITION', `run ${run.id} has no held-out prompts: data.heldOut names none`);
@@ -116,21 +120,21 @@ async function evaluation(
     if (missing.length > 0) {
       throw new RpcError(
         'FAILED_PRECONDITION',
-        `run ${run.id} cannot be evaluated: REWARD_SERVICES has nothing for ${missing.join(', ')}`,
+        `run ${run.id} cannot be evaluated: REWARD_SERVICES has no address for ${missing.join(', ')}`,
       );
     }
   }
   await describeRewards(training.objectives, signal);
   const prompts = training.heldOut ?? [];
-  const version = asked ?? versionOf(loop.state);
+  const version = requested ?? versionOf(loop.state);
   const unpin = await loop.pin(version);
   try {
     const { temperature, samplesPerPrompt } = run.config.evaluation;
     const { maxNewTokens, stop, batch } = run.config.rollout;
     const bounds = splitEvenly(prompts.length, Math.ceil(prompts.length / promptsPerShard));
-    let done = 0;
-    const progress = (phase: string, at: number, total: number, waitingFor = ''): void =>
-      tell({ step: version, phase, done: at, total, waitingFor });
+    let sampled = 0;
+    const progress = (phase: string, done: number, total: number, waitingFor = ''): void =>
+      observe({ step: version, phase, done, total, waitingFor });
     progress('sampling', 0, 2 * bounds.length);
     const sample = async (of: number): Promise<readonly Sample[]> => {
       const shards = sampleShards(
@@ -146,106 +150,99 @@ async function evaluation(
           label: `the evaluation of version ${of}`,
         },
         signal,
-        () => progress('sampling', ++done, 2 * bounds.length),
+        () => progress('sampling', ++sampled, 2 * bounds.length),
       );
       return (await Promise.all(shards)).flat();
     };
     const [before, after] = await Promise.all([sample(0), sample(version)]);
-    const scored = await score(training, prompts, { before, after }, signal, (at, total, waitingFor) =>
-      progress('rewards', at, total, waitingFor),
+    const comparison = await compare(training, prompts, { before, after }, signal, (done, total, waitingFor) =>
+      progress('rewards', done, total, waitingFor),
     );
-    return { runId: run.id, ...(await report(training, prompts, version, scored, wanted)) };
+    return { runId: run.id, version, ...(await report(training, prompts, comparison, samples)) };
   } finally {
     unpin();
   }
 }
 
-/** Both policies' completions in one go, so that each objective scores them under the same conditions. */
-async function score(
+/** Scores both policies' completions in one batch, so that each objective scores them under the same conditions. */
+async function compare(
   training: TrainingContext,
   prompts: readonly PromptRecord[],
   { before, after }: Policies<readonly Sample[]>,
   signal: AbortSignal,
   progress: (done: number, total: number, waitingFor: string) => void,
-): Promise<Policies<Scored> & { readonly missing: readonly string[] }> {
-  const texts = [...before, ...after].map(({ tokenIds }) => training.tokenizer.decode(tokenIds));
-  const items = [...before, ...after].map(({ prompt, sample }, i) => ({
-    id: `${i < before.length ? 'before' : 'after'}.${prompts[prompt]!.id}.${sample}`,
-    prompt: prompts[prompt]!.text,
-    completion: texts[i]!,
-  }));
-  const { kept, scores, missing } = await scoreItems(training.objectives, items, 'the evaluation', signal, {
+): Promise<Comparison> {
+  const samples = [...before, ...after];
+  const texts = samples.map(({ tokenIds }) => training.tokenizer.decode(tokenIds));
+  const items = samples.map(({ prompt, sample }, i) => {
+    const { id, text } = at(prompts, prompt);
+    const policy = i < before.length ? 'before' : 'after';
+    return { id: `${policy}.${id}.${sample}`, prompt: text, completion: at(texts, i) };
+  });
+  const scored = await scoreItems(training.objectives, items, 'the evaluation', signal, {
     progress,
     scored: () => undefined,
   });
-  const part = (samples: readonly Sample[], offset: number): Scored => {
-    const mine = (i: number): boolean => i >= offset && i < offset + samples.length;
-    const full = scores.map((row) => {
-      // What has no score must not pass for one: it shows in whatever it gets into by mistake.
-      const all = new Float64Array(samples.length).fill(Number.NaN);
-      kept.forEach((i, at) => {
-        if (mine(i)) all[i - offset] = row[at]!;
-      });
-      return all;
-    });
-    const ownKept = kept.filter(mine).map((i) => i - offset);
-    return { samples, texts: texts.slice(offset, offset + samples.length), scores: full, kept: ownKept };
-  };
-  return { before: part(before, 0), after: part(after, before.length), missing };
+  const rows = new Map(scored.kept.map((item, row) => [item, row]));
+  const pairs = [...before.keys()].filter((i) => rows.has(i) && rows.has(before.length + i));
+  const pick = (scores: Float64Array, offset: number): Float64Array =>
+    Float64Array.from(pairs, (i) => at(scores, required(rows.get(offset + i), 'the row of a pair')));
+  const scores = scored.scores.map((all) => ({ before: pick(all, 0), after: pick(all, before.length) }));
+  return { before, after, texts, pairs, scores, missing: scored.missing };
 }
 
 async function report(
   training: TrainingContext,
   prompts: readonly PromptRecord[],
-  version: number,
-  { before, after, missing }: Awaited<ReturnType<typeof score>>,
-  wanted: number,
-): Promise<EvaluationReportInput> {
-  // A pair counts where both of its completions were scored.
-  const scoredAfter = new Set(after.kept);
-  const pairs = before.kept.filter((i) => scoredAfter.has(i));
+  { before, after, texts, pairs, scores, missing }: Comparison,
+  samples: number,
+): Promise<Omit<EvaluationReportInput, 'runId' | 'version'>> {
   if (pairs.length === 0) {
     const why = `no held-out prompt has a score from every objective: ${missing.join('; ')}`;
     throw new RpcError('FAILED_PRECONDITION', `${why}; fix the reward service, then evaluate the run`);
   }
   const { seed } = training.config.evaluation;
-  const perPrompt = (values: ArrayLike<number>): Float64Array => meansByPrompt(before.samples, pairs, values);
-  const zBefore = new Float64Array(before.samples.length);
-  const zAfter = new Float64Array(after.samples.length);
+  const promptOf = pairs.map((i) => at(before, i).prompt);
+  const perPrompt = (values: Float64Array): Float64Array => meansByPrompt(promptOf, values);
+  const zScores = { before: new Float64Array(pairs.length), after: new Float64Array(pairs.length) };
   const objectives: ObjectiveEvaluationInput[] = [];
   for (const [k, { source }] of training.objectives.entries()) {
-    await nextTurn(); // resampling is long arithmetic: others have their turn in between
-    const [old, now] = [before.scores[k]!, after.scores[k]!];
-    addStandardised(zBefore, zAfter, old, now, pairs);
+    await nextTurn(); // resampling is CPU-bound: lets other work run between objectives
+    const objective = at(scores, k);
+    addStandardized(zScores, objective);
     const { threshold } = source;
-    const acceptable = (scores: Float64Array): IntervalInput =>
-      interval(bootstrapMean(perPrompt(scores.map((value) => (value >= threshold! ? 1 : 0))), { seed }));
+    const acceptable = (values: Float64Array, limit: number): IntervalInput =>
+      interval(bootstrapMean(perPrompt(values.map((value) => (value >= limit ? 1 : 0))), { seed }));
     objectives.push({
       name: source.objective,
-      before: interval(bootstrapMean(perPrompt(old), { seed })),
-      after: interval(bootstrapMean(perPrompt(now), { seed })),
-      difference: interval(bootstrapPairedDifference(perPrompt(now), perPrompt(old), { seed })),
-      winRate: interval(winRate(pick(now, pairs), pick(old, pairs))),
-      ...(threshold !== undefined && { acceptableBefore: acceptable(old), acceptableAfter: acceptable(now) }),
+      before: interval(bootstrapMean(perPrompt(objective.before), { seed })),
+      after: interval(bootstrapMean(perPrompt(objective.after), { seed })),
+      difference: interval(
+        bootstrapPairedDifference(perPrompt(objective.after), perPrompt(objective.before), { seed }),
+      ),
+      winRate: interval(winRate(objective.after, objective.before)),
+      ...(threshold !== undefined && {
+        acceptableBefore: acceptable(objective.before, threshold),
+        acceptableAfter: acceptable(objective.after, threshold),
+      }),
     });
   }
   return {
-    version,
-    prompts: new Set(pairs.map((i) => before.samples[i]!.prompt)).size,
+    prompts: new Set(promptOf).size,
     objectives,
-    samples: pairs
-      .filter((i) => before.samples[i]!.sample === 0)
-      .slice(0, wanted)
-      .map((i) => ({
-        prompt: prompts[before.samples[i]!.prompt]!.text,
-        before: before.texts[i]!,
-        after: after.texts[i]!,
-        scoresBefore: before.scores.map((row) => row[i]!),
-        scoresAfter: after.scores.map((row) => row[i]!),
+    samples: [...pairs.entries()]
+      .filter(([, i]) => at(before, i).sample === 0)
+      .slice(0, samples)
+      .map(([row, i]) => ({
+        prompt: at(prompts, at(promptOf, row)).text,
+        before: at(texts, i),
+        after: at(texts, before.length + i),
+        scoresBefore: scores.map((objective) => at(objective.before, row)),
+        scoresAfter: scores.map((objective) => at(objective.after, row)),
       })),
-    winRate: interval(winRate(pick(zAfter, pairs), pick(zBefore, pairs))),
-    lengthBefore: mean(before.samples.map(({ tokenIds }) => tokenIds.length)),
-    lengthAfter: mean(after.samples.map(({ tokenIds }) => tokenIds.length)),
+    winRate: interval(winRate(zScores.after, zScores.before)),
+    lengthBefore: mean(before.map(({ tokenIds }) => tokenIds.length)),
+    lengthAfter: mean(after.map(({ tokenIds }) => tokenIds.length)),
   };
 }
 
@@ -253,36 +250,27 @@ function interval({ value, low, high }: Estimate): IntervalInput {
   return { mean: value, low, high };
 }
 
-function pick(values: Float64Array, places: readonly number[]): Float64Array {
-  return Float64Array.from(places, (i) => values[i]!);
-}
-
-/** The mean of each prompt's completions: what the bootstrap resamples, since completions of a prompt are not independent. */
-function meansByPrompt(samples: readonly Sample[], places: readonly number[], values: ArrayLike<number>): Float64Array {
+/** Returns the mean per prompt. The bootstrap resamples these, since completions of one prompt are not independent. */
+function meansByPrompt(promptOf: readonly number[], values: Float64Array): Float64Array {
   const sums = new Map<number, { sum: number; count: number }>();
-  for (const i of places) {
-    const entry = sums.get(samples[i]!.prompt) ?? { sum: 0, count: 0 };
-    sums.set(samples[i]!.prompt, { sum: entry.sum + values[i]!, count: entry.count + 1 });
+  for (const [i, prompt] of promptOf.entries()) {
+    const { sum, count } = sums.get(prompt) ?? { sum: 0, count: 0 };
+    sums.set(prompt, { sum: sum + at(values, i), count: count + 1 });
   }
   return Float64Array.from(sums.values(), ({ sum, count }) => sum / count);
 }
 
 /**
- * Adds an objective's z-scores, standardised over both policies' completions together, so that objectives of any scale
- * count alike. One that tells no completion from another adds nothing.
+ * Adds an objective's z-scores, standardized over the completions of both policies, so that the scale of an objective does
+ * not matter. An objective whose scores are all equal adds nothing.
  */
-function addStandardised(
-  zBefore: Float64Array,
-  zAfter: Float64Array,
-  before: Float64Array,
-  after: Float64Array,
-  places: readonly number[],
-): void {
-  const all = [...pick(before, places), ...pick(after, places)];
+function addStandardized(zScores: Policies<Float64Array>, scores: Policies<Float64Array>): void {
+  const all = [...scores.before, ...scores.after];
   const [center, deviation] = [mean(all), standardDeviation(all, 'population')];
   if (deviation === 0) return;
-  for (const i of places) {
-    zBefore[i]! += (before[i]! - center) / deviation;
-    zAfter[i]! += (after[i]! - center) / deviation;
+  for (const policy of ['before', 'after'] as const) {
+    for (const [i, value] of scores[policy].entries()) {
+      zScores[policy][i] = at(zScores[policy], i) + (value - center) / deviation;
+    }
   }
 }

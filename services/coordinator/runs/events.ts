@@ -1,4 +1,4 @@
-/** A run's events: what is published, under which ids, so that a repeated publication is recognised as one. */
+/** A run's events, with ids that let consumers recognise duplicates. */
 import type { EventBus } from '@gapo/events';
 import type {
   CheckpointEvent,
@@ -11,9 +11,8 @@ import type {
 } from '@gapo/rpc';
 
 /**
- * Publishes a run's events. An id is a function of what happened: a state change by its number, a step and its
- * checkpoint by the step, a piece of a step by the step, the piece and how often the run had been resumed, since a step
- * that is done anew after a resumption has pieces of its own.
+ * Publishes a run's events. Ids are deterministic: a change has its number, a step and its checkpoint the step's number. A
+ * part of a step also has the number of resumptions, since a step that is repeated after a resumption has new parts.
  */
 export class RunEvents {
   readonly #bus: EventBus;
@@ -26,7 +25,7 @@ export class RunEvents {
     this.#resumptions = resumptions;
   }
 
-  /** The run goes on after a pause or failure, for the so manieth time. */
+  /** Sets the number of resumptions. */
   resumed(resumptions: number): void {
     this.#resumptions = resumptions;
   }
@@ -41,33 +40,33 @@ export class RunEvents {
   }
 
   rollout(data: ShardEvent): void {
-    this.#bus.publish(this.#runId, 'rollout', data, { id: this.#pieceId(data.step, String(data.shard)) });
+    this.#bus.publish(this.#runId, 'rollout', data, { id: this.#partId(data.step, String(data.shard)) });
   }
 
   reward(data: RewardEvent): void {
-    this.#bus.publish(this.#runId, 'reward', data, { id: this.#pieceId(data.step, data.objective) });
+    this.#bus.publish(this.#runId, 'reward', data, { id: this.#partId(data.step, data.objective) });
   }
 
-  /** @param update which of the step's updates, from 0 */
+  /** @param update number of the update within the step, from 0 */
   gradient(update: number, data: ShardEvent): void {
-    this.#bus.publish(this.#runId, 'gradient', data, { id: this.#pieceId(data.step, `${update}.${data.shard}`) });
+    this.#bus.publish(this.#runId, 'gradient', data, { id: this.#partId(data.step, `${update}.${data.shard}`) });
   }
 
   checkpoint(data: CheckpointEvent): void {
     this.#bus.publish(this.#runId, 'checkpoint', data, { id: String(data.step) });
   }
 
-  /** @param change counts the run's changes of what it aims at, from 1 */
+  /** @param change counts the run's changes of goals, from 1 */
   preference(change: number, data: PreferenceEvent): void {
     this.#bus.publish(this.#runId, 'preference', data, { id: String(change) });
   }
 
-  /** @param change as of {@link preference} */
+  /** @param change counts the run's changes of goals, from 1 */
   objective(change: number, data: ObjectiveEvent): void {
     this.#bus.publish(this.#runId, 'objective', data, { id: String(change) });
   }
 
-  #pieceId(step: number, piece: string): string {
-    return `${step}.${piece}.${this.#resumptions}`;
+  #partId(step: number, part: string): string {
+    return `${step}.${part}.${this.#resumptions}`;
   }
 }

@@ -1,8 +1,9 @@
-// What goes wrong around a run: each failure has its stated end, a reason that a person can act on, and a way back.
+// Failures around a run: each leads to the documented state, with a reason to act on and a way to resume.
 import assert from 'node:assert/strict';
 import { readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { at } from '@gapo/numeric';
 import { RpcError, type RpcCode } from '@gapo/rpc';
 import {
   count,
@@ -10,6 +11,7 @@ import {
   createRunHeldAt,
   deadlineMs,
   reportsOf,
+  rewardOf,
   runYaml,
   scoring,
   startAll,
@@ -20,13 +22,13 @@ import {
   usualScorers,
 } from '../fixtures/world.fixture.js';
 
-test('where nothing is left to learn from, dropping pauses the run', async (t) => {
+test('a run pauses if dropping leaves too few completions', async (t) => {
   const { world, coordinator } = await startAll(t, {
     scorers: { ...usualScorers, letters: scoring(() => Number.NaN) },
   });
   await createRun(coordinator, world, runYaml({ objectives: ['{ name: letters, onFailure: drop }', 'short'] }));
   const paused = await until(coordinator, 'bandit', 'RUN_STATE_PAUSED');
-  const { address } = world.rewards['letters']!;
+  const { address } = rewardOf(world, 'letters');
   assert.equal(
     paused.reason,
     'step 1: too few of 32 completions have a score from every objective: ' +
@@ -35,20 +37,20 @@ test('where nothing is left to learn from, dropping pauses the run', async (t) =
   );
 });
 
-test('without any worker the run pauses and names their addresses', async (t) => {
+test('without any worker the run pauses, and the reason names their addresses', async (t) => {
   const { world, coordinator } = await startAll(t, { env: { WORKER_WAIT_SECONDS: '0.2' } });
-  const gone = world.gradients[0]!;
+  const gone = at(world.gradients, 0);
   await gone.kill();
   await createRun(coordinator, world, runYaml());
   const paused = await until(coordinator, 'bandit', 'RUN_STATE_PAUSED');
   assert.ok(paused.reason.startsWith(`no gradient worker has answered for 0.2 s: ${gone.address} (`), paused.reason);
 });
 
-test('a worker that refuses the work fails the run with its words', async (t) => {
+test('a worker that refuses a job fails the run with its message', async (t) => {
   const { world, coordinator } = await startAll(t, {
     gradients: [
       () => {
-        throw new RpcError('FAILED_PRECONDITION', 'model/model.safetensors has another SHA-256 here; copy it anew');
+        throw new RpcError('FAILED_PRECONDITION', 'model/model.safetensors has another SHA-256 here; copy it again');
       },
     ],
   });
@@ -60,7 +62,7 @@ test('a worker that refuses the work fails the run with its words', async (t) =>
   );
 });
 
-test('what is wrong with a new run is said at once, and nothing is written', async (t) => {
+test('an invalid new run is refused immediately, and nothing is written', async (t) => {
   const { world, coordinator } = await startAll(t);
   const refused = async (configYaml: string, code: RpcCode, message: RegExp, runId = 'bandit'): Promise<void> => {
     await assert.rejects(createRun(coordinator, world, configYaml, runId), (error) => {
@@ -69,7 +71,7 @@ test('what is wrong with a new run is said at once, and nothing is written', asy
       assert.match(error.details, message);
       return true;
     });
-    assert.deepEqual(await readdir(world.env['DATA_DIR']!), []);
+    assert.deepEqual(await readdir(join(world.directory, 'runs')), []);
   };
   await refused(`${runYaml()}\nmystery: 1`, 'INVALID_ARGUMENT', /^run\.yaml:\d+:1 mystery: found unknown key/);
   const named = { configYaml: 'mystery: 1', configName: 'mine.yaml', baseDirectory: world.directory };
@@ -81,13 +83,13 @@ test('what is wrong with a new run is said at once, and nothing is written', asy
   await refused(runYaml().replace('model: model', 'model: absent'), 'INVALID_ARGUMENT', /absent: does not exist/);
   await refused(runYaml().replace('train.jsonl', 'absent.jsonl'), 'INVALID_ARGUMENT', /absent\.jsonl: does not exist/);
   await refused(runYaml(), 'INVALID_ARGUMENT', /run_id: found "\.\.\/x", expected a word/, '../x');
-  await world.rewards['short']!.stop();
+  await rewardOf(world, 'short').stop();
   await refused(runYaml(), 'INVALID_ARGUMENT', /reward service of short at 127\.0\.0\.1:\d+ does not answer: /);
   await truncate(join(world.directory, 'model', 'model.safetensors'), 500);
   await refused(runYaml(), 'INVALID_ARGUMENT', /model\.safetensors: .*(cut short|ends)/);
 });
 
-test('a run’s id is taken once', async (t) => {
+test('a run’s id is unique', async (t) => {
   const { world, coordinator } = await startAll(t);
   await createRun(coordinator, world, runYaml());
   await assert.rejects(
@@ -114,15 +116,16 @@ test('an unknown run is NOT_FOUND, and a run that has ended cannot be resumed or
   await coordinator.stop();
 });
 
-test('a reward that comes to nothing in one step fails nothing: equal rewards give no direction', async (t) => {
+test('an objective whose rewards are all equal has a zero gradient and does not fail the run', async (t) => {
   const { world, coordinator } = await startAll(t, {
     scorers: { letters: scoring(() => 1), short: scoring(count('b')) },
   });
   const { reports } = await train(coordinator, world, runYaml({ steps: 2 }));
-  assert.deepEqual([reports[0]!.objectives[0]!.gradientNorm, reports[0]!.stationarity], [0, 0]);
+  const { objectives, stationarity } = at(reports, 0);
+  assert.deepEqual([objectives[0]?.gradientNorm, stationarity], [0, 0]);
 });
 
-test('a damaged checkpoint is refused by name, and the run goes on from the one before once it is removed', async (t) => {
+test('a damaged checkpoint is refused by name; once it is removed, the run resumes from the previous one', async (t) => {
   const { world, coordinator } = await startAll(t);
   const config = runYaml({ steps: 4, extra: 'checkpoints: { every: 1, keep: 2 }' });
   const whole = await train(coordinator, world, config, 'whole');
@@ -144,5 +147,5 @@ test('a damaged checkpoint is refused by name, and the run goes on from the one 
   const ended = await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
   assert.equal(ended.versionSha256, whole.run.versionSha256);
   const steps = (await reportsOf(coordinator, 'bandit')).map((report) => report.step);
-  assert.deepEqual(steps, [1, 2, 3, 4], 'one report for each step, also for the one that came twice');
+  assert.deepEqual(steps, [1, 2, 3, 4], 'one report per step, also for the repeated one');
 });

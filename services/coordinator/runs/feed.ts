@@ -1,37 +1,37 @@
-/** What happens in a run, for any number of watchers, each at its own pace. A slow one misses progress, never a step. */
+/** The feed of a run's changes for any number of watchers. A slow watcher misses progress, never a step. */
 import type { ProgressInput, RunInput, StepReport, WatchRunResponseInput } from '@gapo/rpc';
 
 type Entry = { readonly run: RunInput } | { readonly step: StepReport };
 
-/** Keeps what happened in order; progress is only ever the latest. */
+/** Keeps state changes and steps in order, and the latest progress. */
 export class RunFeed {
   readonly #entries: Entry[] = [];
   #progress: ProgressInput | undefined;
-  #changed = resolvers();
+  #changed = pending();
 
-  /** The run changed state. */
+  /** Adds a change of state. */
   state(run: RunInput): void {
     this.#entries.push({ run });
     this.#wake();
   }
 
-  /** A step was taken. */
+  /** Adds a completed step. */
   step(step: StepReport): void {
     this.#entries.push({ step });
     this.#progress = undefined;
     this.#wake();
   }
 
-  /** A step is under way. */
+  /** Replaces the progress of the step in progress. */
   progress(value: ProgressInput): void {
     this.#progress = value;
     this.#wake();
   }
 
   /**
-   * What happens from now on, until `ended` says that nothing more will.
+   * Yields changes from now on, until `ended` returns true.
    *
-   * @param signal ends the watching, whatever it waits for
+   * @param signal ends the generator
    */
   async *follow(ended: () => boolean, signal: AbortSignal): AsyncGenerator<WatchRunResponseInput, void, undefined> {
     let at = this.#entries.length;
@@ -57,15 +57,13 @@ export class RunFeed {
 
   #wake(): void {
     const { resolve } = this.#changed;
-    this.#changed = resolvers();
+    this.#changed = pending();
     resolve();
   }
 }
 
-function resolvers(): { promise: Promise<void>; resolve: () => void } {
-  let resolve!: () => void;
-  const promise = new Promise<void>((settle) => {
-    resolve = settle;
-  });
+function pending(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = (): void => undefined;
+  const promise = new Promise<void>((settle) => (resolve = settle));
   return { promise, resolve };
 }

@@ -1,4 +1,4 @@
-// A run's life: every way between states that there is, and none besides.
+// The states of a run: exactly these transitions are allowed.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isActive, RunState, stateWord } from '@gapo/rpc';
@@ -6,14 +6,14 @@ import { hasEnded, targetOf, type Transition } from './lifecycle.js';
 
 const transitions: Transition[] = ['begin', 'pause', 'resume', 'succeed', 'fail', 'cancel'];
 
-test('the ways between states', () => {
-  const ways = Object.values(RunState).flatMap((from) =>
+test('the transitions between states', () => {
+  const allowed = Object.values(RunState).flatMap((from) =>
     transitions.flatMap((transition) => {
       const to = targetOf(transition, from);
       return to === undefined ? [] : [`${stateWord(from)} -${transition}-> ${stateWord(to)}`];
     }),
   );
-  assert.deepEqual(ways, [
+  assert.deepEqual(allowed, [
     'starting -begin-> running',
     'starting -pause-> paused',
     'starting -fail-> failed',

@@ -1,4 +1,4 @@
-// Objectives added to and removed from a run: from which step they score, that a resumed run is the same, what is refused.
+// Adding and removing objectives: when changes take effect, that a resumed run is identical, and what is refused.
 import assert from 'node:assert/strict';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -18,6 +18,7 @@ import {
   deadlineMs,
   holdAt,
   reportsOf,
+  rewardOf,
   rewardServer,
   runYaml,
   scoring,
@@ -35,7 +36,7 @@ const config = runYaml({
   extra: 'combine: { method: pgapo, preference: { letters: 1, short: 1 }, refreshEvery: 9 }\ncheckpoints: { every: 2 }',
 });
 
-/** The third objective: as many b as can be. */
+/** Starts the service of a third objective: many b. */
 function thirdReward(t: TestContext): Promise<TestReward> {
   return rewardServer(t, 'third', scoring(count('b')));
 }
@@ -53,7 +54,7 @@ const adding = ({ address }: TestReward): ChangeObjectivesRequestInput => ({
   preference: { letters: 2, short: 1, third: 1 },
 });
 
-/** The names that each step reports, and how old its weights are. */
+/** Returns the objectives of each step, and the age of its weights. */
 async function stepsOf(
   coordinator: TestCoordinator,
   runId = 'bandit',
@@ -74,7 +75,7 @@ const expected = [
   ['letters third', 2],
 ];
 
-test('objectives come and go from the next step on; a run that was killed in between ends in the same bytes', async (t) => {
+test('changes apply from the next step on; a run that is interrupted between them ends in the same bytes', async (t) => {
   const third = await thirdReward(t);
   const bus = await connectEvents({ source: 'gapo/coordinator', inProcess: true });
   t.after(() => bus.close());
@@ -88,12 +89,12 @@ test('objectives come and go from the next step on; a run that was killed in bet
     [added.changed, added.firstStep, added.before, added.preferenceBefore],
     [true, 3, ['letters', 'short'], { letters: 1, short: 1 }],
   );
-  assert.deepEqual(added.run!.objectives, ['letters', 'short', 'third']);
-  assert.deepEqual(added.run!.preference, { letters: 2, short: 1, third: 1 });
+  assert.deepEqual(added.run?.objectives, ['letters', 'short', 'third']);
+  assert.deepEqual(added.run.preference, { letters: 2, short: 1, third: 1 });
   second.release();
   await fourth.reached;
   const removed = await change(coordinator, { remove: ['short'] });
-  assert.deepEqual([removed.firstStep, removed.run!.preference], [5, { letters: 2, third: 1 }]);
+  assert.deepEqual([removed.firstStep, removed.run?.preference], [5, { letters: 2, third: 1 }]);
   fourth.release();
   const ended = await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
   assert.equal(ended.configSha256, created.configSha256);
@@ -113,27 +114,26 @@ test('objectives come and go from the next step on; a run that was killed in bet
   ]);
   await assert.rejects(change(coordinator, { remove: ['third'] }), /FAILED_PRECONDITION.*no step is left/s);
 
-  // The same changes at the same steps; then the process ends in step 6, and the run goes back to before the first one.
+  // The same changes at the same steps; then the process ends in step 6, and the run resumes from before the first change.
   const other = await startWorld(t);
   const first = await startCoordinator(t, other);
-  const held = [2, 4, 6].map((step) => holdAt(other, step));
-  const short = other.rewards['short']!;
+  const [heldSecond, heldFourth] = [holdAt(other, 2), holdAt(other, 4)];
   const sixth = new Promise<void>((resolve) => {
     const { answer } = third;
     third.answer = async (request, signal) => {
-      if (!request.items[0]!.id.startsWith('6.')) return answer(request, signal);
+      if (!request.items[0]?.id.startsWith('6.')) return answer(request, signal);
       third.answer = answer;
       resolve();
-      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('given up'))));
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))));
     };
   });
   await createRun(first, other, config);
-  await held[0]!.reached;
+  await heldSecond.reached;
   await change(first, adding(third));
-  held[0]!.release();
-  await held[1]!.reached;
+  heldSecond.release();
+  await heldFourth.reached;
   await change(first, { remove: ['short'] });
-  held[1]!.release();
+  heldFourth.release();
   await sixth;
   await first.stop(0);
   for (const step of ['step-000004', 'step-000005']) {
@@ -141,15 +141,15 @@ test('objectives come and go from the next step on; a run that was killed in bet
   }
   const next = await startCoordinator(t, other);
   await next.client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
-  // It is needed by steps 3 and 4 again, and by none after them.
+  // The service of short is needed for steps 3 and 4 again, but not after them.
   await untilStep(next, 'bandit', 5);
-  await short.stop();
+  await rewardOf(other, 'short').stop();
   const resumed = await until(next, 'bandit', 'RUN_STATE_SUCCEEDED');
   assert.equal(resumed.versionSha256, ended.versionSha256);
   assert.deepEqual(await stepsOf(next), expected);
 });
 
-test('a paused run can be changed, by the next process too; a service that is gone by then is named, and can be removed', async (t) => {
+test('a paused run can be changed, by a later process too; an objective whose service is gone can be removed', async (t) => {
   const third = await thirdReward(t);
   const { world, coordinator } = await startAll(t);
   const release = await createRunHeldAt(coordinator, world, config, 2);
@@ -158,29 +158,29 @@ test('a paused run can be changed, by the next process too; a service that is go
   await stopping;
   const next = await startCoordinator(t, world);
   const added = await change(next, adding(third));
-  assert.deepEqual([added.run!.state, added.firstStep], ['RUN_STATE_PAUSED', 3]);
+  assert.deepEqual([added.run?.state, added.firstStep], ['RUN_STATE_PAUSED', 3]);
   await third.stop();
   const resuming = next.client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
   await assert.rejects(resuming, /reward service of third at .* does not answer/);
-  // It had begun with short, whose service is away now: nobody asks for it.
-  await world.rewards['short']!.stop();
+  // Nothing calls the service of short any more, although the run began with it.
+  await rewardOf(world, 'short').stop();
   const { run } = await change(next, { remove: ['third', 'short'] });
-  assert.deepEqual([run!.objectives, run!.preference], [['letters'], { letters: 2 }]);
+  assert.deepEqual([run?.objectives, run?.preference], [['letters'], { letters: 2 }]);
   await next.client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
   await until(next, 'bandit', 'RUN_STATE_SUCCEEDED');
   assert.deepEqual((await stepsOf(next)).at(-1), ['letters', 4]);
-  // An evaluation asks what is in force, and not the two that are away.
+  // An evaluation calls the services of the objectives in force, not the two that are gone.
   const reported: string[][] = [];
   for await (const { report } of next.client.EvaluateRun({ runId: 'bandit' }, { deadlineMs })) {
     if (report) reported.push(report.objectives.map(({ name }) => name));
   }
   assert.deepEqual(reported, [['letters']]);
-  // So does an average that begins with this run.
+  // So does an average whose first ingredient is this run.
   const soup = await next.client.CreateSoup({ ingredients: { bandit: 1 }, runId: 'soup' }, { deadlineMs });
-  assert.deepEqual(soup.run!.objectives, ['letters']);
+  assert.deepEqual(soup.run?.objectives, ['letters']);
 });
 
-test('an objective whose service goes away before its first step pauses the run', async (t) => {
+test('a run pauses if the service of a new objective is gone before its first step', async (t) => {
   const third = await thirdReward(t);
   const { world, coordinator } = await startAll(t);
   const release = await createRunHeldAt(coordinator, world, config, 2);
@@ -192,18 +192,19 @@ test('an objective whose service goes away before its first step pauses the run'
   assert.match(reason, /reward service of third at .* does not answer.*then resume the run/);
 });
 
-test('an objective that comes back is asked again what it is', async (t) => {
+test('the service of an objective that is added again is described again', async (t) => {
   const description: DescribeResponseInput = {};
   const third = await rewardServer(t, 'third', scoring(count('b')), description);
-  const { world, coordinator } = await startAll(t);
-  const held = [1, 2, 3].map((step) => holdAt(world, step));
-  await createRun(coordinator, world, runYaml({ steps: 4 }));
   const add = [{ name: 'third', service: third.address }];
-  for (const [i, request] of [{ add }, { remove: ['third'] }, { add }].entries()) {
-    await held[i]!.reached;
+  const { world, coordinator } = await startAll(t);
+  const changes: ChangeObjectivesRequestInput[] = [{ add }, { remove: ['third'] }, { add }];
+  const held = changes.map((request, i) => ({ request, ...holdAt(world, i + 1) }));
+  await createRun(coordinator, world, runYaml({ steps: 4 }));
+  for (const [i, { request, reached, release }] of held.entries()) {
+    await reached;
     if (i === 2) Object.assign(description, { orientation: 'ORIENTATION_LOWER_IS_BETTER', version: '2' });
     await change(coordinator, request);
-    held[i]!.release();
+    release();
   }
   await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
   const means = (await reportsOf(coordinator, 'bandit')).map(({ objectives }) => objectives[2]?.rewardMean);
@@ -213,7 +214,7 @@ test('an objective that comes back is asked again what it is', async (t) => {
   );
 });
 
-test('what is there already is no error; what cannot be is refused whole, and changes nothing', async (t) => {
+test('a repeated request is a no-op; an invalid request is refused and changes nothing', async (t) => {
   const third = await thirdReward(t);
   const world = await startWorld(t);
   const bus = await connectEvents({ source: 'gapo/coordinator', inProcess: true });
@@ -223,7 +224,7 @@ test('what is there already is no error; what cannot be is refused whole, and ch
   assert.equal((await change(coordinator, adding(third))).changed, true);
   const again = await change(coordinator, { add: [{ name: 'third', service: third.address }] });
   assert.deepEqual([again.changed, again.firstStep], [false, 2]);
-  // The same objective with other settings goes and comes in one change.
+  // One request removes an objective and adds it with other settings.
   const lenient = { name: 'third', service: third.address, onFailure: 'FAILURE_POLICY_DROP' } as const;
   assert.equal((await change(coordinator, { add: [lenient], remove: ['third'] })).changed, true);
   assert.equal((await change(coordinator, { remove: ['short'] })).changed, true);
@@ -261,7 +262,7 @@ test('what is there already is no error; what cannot be is refused whole, and ch
       'INVALID_ARGUMENT',
       /letters is missing; third is missing/,
     ],
-    [{ remove: ['third'], preference: numbers }, 'INVALID_ARGUMENT', /third is no objective/],
+    [{ remove: ['third'], preference: numbers }, 'INVALID_ARGUMENT', /third is not an objective/],
     [
       { add: [{ name: 'fourth', service: '127.0.0.1:1', timeoutSeconds: 1 }], preference: { ...numbers, fourth: 1 } },
       'FAILED_PRECONDITION',
@@ -297,7 +298,7 @@ test('what is there already is no error; what cannot be is refused whole, and ch
   ]);
 });
 
-test('a run whose state or settings belong to its objectives says why they cannot change', async (t) => {
+test('a run whose state or settings depend on its objectives refuses to change them with the reason', async (t) => {
   const third = await thirdReward(t);
   const { world, coordinator } = await startAll(t);
   const constraints = 'lagrangian: { objective: letters, constraints: { short: { limit: 0 } } }';
@@ -311,7 +312,7 @@ test('a run whose state or settings belong to its objectives says why they canno
     const runId = `fixed-${i}`;
     const release = await createRunHeldAt(coordinator, world, runYaml({ steps: 2, extra }), 1, runId);
     await assert.rejects(change(coordinator, { remove: ['short'] }, runId), why);
-    // A method without a preference takes another objective as it is; of `single` it is measured.
+    // The method `single` accepts another objective, which it only measures.
     const add = [{ name: 'third', service: third.address }];
     if (extra.includes('single')) assert.equal((await change(coordinator, { add }, runId)).changed, true);
     else await assert.rejects(change(coordinator, { add }, runId), /create a run with the objectives that you want/);

@@ -1,4 +1,4 @@
-/** What runs share: the pools of workers, the reward services' addresses, the event bus. */
+/** What all runs share: worker pools, addresses of reward services, the event bus. */
 import type { EventBus } from '@gapo/events';
 import type { Logger } from '@gapo/service';
 import { RewardAddresses } from '../scoring/rewardAddresses.js';
@@ -6,7 +6,6 @@ import type { GradientPool } from '../workers/gradients.js';
 import type { RolloutPool } from '../workers/rollouts.js';
 import { WorkerPool } from '../workers/workers.js';
 
-/** Everything outside a run that it works with. */
 export interface Platform {
   readonly rollout: RolloutPool;
   readonly gradient: GradientPool;
@@ -15,7 +14,7 @@ export interface Platform {
   readonly log: Logger;
 }
 
-/** What the platform is made from: settings of the same names. */
+/** The settings that a platform uses. */
 export interface PlatformSettings {
   readonly ROLLOUT_WORKERS: readonly string[];
   readonly GRADIENT_WORKERS: readonly string[];
@@ -24,7 +23,7 @@ export interface PlatformSettings {
   readonly WORKER_WAIT_SECONDS: number;
 }
 
-/** Connects to nobody yet: pools meet their workers at the first piece of work. */
+/** Creates the platform. It connects to workers with their first job. */
 export function createPlatform(settings: PlatformSettings, bus: EventBus, log: Logger): Platform {
   const limits = {
     deadlineMs: settings.WORKER_DEADLINE_SECONDS * 1000,

@@ -1,14 +1,16 @@
-// Pauses, stops and new beginnings: a run that was interrupted ends in the bytes of one that was not.
+// Pauses, stops and resumptions: an interrupted run ends in the bytes of an undisturbed one.
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type CloudEvent, connectEvents } from '@gapo/events';
+import { at } from '@gapo/numeric';
 import { RpcError, type Run, type StepReport } from '@gapo/rpc';
 import {
   createRun,
   createRunHeldAt,
   deadlineMs,
+  getRun,
   holdAt,
   reportsOf,
   runYaml,
@@ -20,14 +22,14 @@ import {
   untilStep,
 } from '../fixtures/world.fixture.js';
 
-/** What must not depend on interruptions. */
+/** The part of a report that must not depend on interruptions. */
 const numbers = ({ step, objectives, kl, updateNorm, tokens }: StepReport): unknown => [
   step,
   objectives.map(({ rewardMean, weight, alpha, progress }) => [rewardMean, weight, alpha, progress]),
   [kl, updateNorm, tokens],
 ];
 
-/** The options that leave the most state behind: critics, an adaptive controller, a schedule, several epochs. */
+/** The options with the most state: critics, an adaptive controller, a schedule, several epochs. */
 const config = runYaml({
   steps: 6,
   extra: [
@@ -37,29 +39,29 @@ const config = runYaml({
   ].join('\n'),
 }).replace('learningRate: 0.1', 'learningRate: 0.1, schedule: cosine, warmupSteps: 2');
 
-test('a pause ends after the step in progress, and resuming goes on bit for bit', async (t) => {
+test('a pause takes effect after the step in progress, and the run resumes bit for bit', async (t) => {
   const whole = await trainAlone(t, config);
   const { world, coordinator } = await startAll(t);
   const { client } = coordinator;
   const release = await createRunHeldAt(coordinator, world, config, 3);
   const { run: pausing } = await client.PauseRun({ runId: 'bandit' }, { deadlineMs });
   assert.deepEqual(
-    [pausing!.state, pausing!.reason],
-    ['RUN_STATE_RUNNING', 'pause asked for: ends after the step in progress'],
+    [pausing?.state, pausing?.reason],
+    ['RUN_STATE_RUNNING', 'pause requested: stops after the step in progress'],
   );
   release();
   const paused = await until(coordinator, 'bandit', 'RUN_STATE_PAUSED');
-  assert.deepEqual([paused.step, paused.reason], [3, 'paused by a person']);
-  assert.equal((await client.PauseRun({ runId: 'bandit' }, { deadlineMs })).run!.state, 'RUN_STATE_PAUSED');
+  assert.deepEqual([paused.step, paused.reason], [3, 'paused by a user']);
+  assert.equal((await client.PauseRun({ runId: 'bandit' }, { deadlineMs })).run?.state, 'RUN_STATE_PAUSED');
   await client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
   const ended = await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
   assert.equal(ended.versionSha256, whole.run.versionSha256);
   assert.deepEqual((await reportsOf(coordinator, 'bandit')).map(numbers), whole.reports.map(numbers));
   const file = (run: Run): Promise<Buffer> => readFile(join(run.checkpoint, 'optimizer.safetensors'));
-  assert.ok((await file(ended)).equals(await file(whole.run)), 'the moments too');
+  assert.ok((await file(ended)).equals(await file(whole.run)), 'the moments are equal too');
 });
 
-test('a coordinator that stops pauses its runs; the next one lists them and goes on', async (t) => {
+test('a coordinator that stops pauses its runs; the next one lists and resumes them', async (t) => {
   const whole = await trainAlone(t, config);
   const { world, coordinator: first } = await startAll(t);
   const release = await createRunHeldAt(first, world, config, 4);
@@ -69,42 +71,39 @@ test('a coordinator that stops pauses its runs; the next one lists them and goes
 
   const second = await startCoordinator(t, world);
   const { runs } = await second.client.ListRuns({}, { deadlineMs });
-  assert.equal(runs.length, 1);
-  const [listed] = runs;
   assert.deepEqual(
-    [listed!.id, listed!.state, listed!.reason, listed!.step],
-    ['bandit', 'RUN_STATE_PAUSED', 'coordinator stopped', 4],
+    runs.map(({ id, state, reason, step, lastStep }) => [id, state, reason, step, lastStep?.step]),
+    [['bandit', 'RUN_STATE_PAUSED', 'coordinator stopped', 4, 4]],
   );
-  assert.match(listed!.versionSha256, /^[0-9a-f]{64}$/);
-  assert.equal(listed!.lastStep?.step, 4);
+  assert.match(at(runs, 0).versionSha256, /^[0-9a-f]{64}$/);
   await second.client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
   const ended = await until(second, 'bandit', 'RUN_STATE_SUCCEEDED');
   assert.equal(ended.versionSha256, whole.run.versionSha256);
   assert.deepEqual((await reportsOf(second, 'bandit')).map(numbers), whole.reports.map(numbers));
 });
 
-test('a step that outlasts the grace time is given up, and done again after resuming', async (t) => {
+test('a step that exceeds the grace period is aborted, and repeated after resuming', async (t) => {
   const whole = await trainAlone(t, config);
   const { world, coordinator: first } = await startAll(t);
   const release = await createRunHeldAt(first, world, config, 2);
   await first.stop(50);
   release();
   const second = await startCoordinator(t, world);
-  const { run } = await second.client.GetRun({ runId: 'bandit' }, { deadlineMs });
-  assert.deepEqual([run!.state, run!.step, run!.reason], ['RUN_STATE_PAUSED', 1, 'coordinator stopped']);
+  const { state, step, reason } = await getRun(second);
+  assert.deepEqual([state, step, reason], ['RUN_STATE_PAUSED', 1, 'coordinator stopped']);
   await second.client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
   const ended = await until(second, 'bandit', 'RUN_STATE_SUCCEEDED');
   assert.equal(ended.versionSha256, whole.run.versionSha256);
 });
 
-test('cancelling gives the step in progress up at once, and is the end', async (t) => {
+test('cancelling aborts the step in progress and is final', async (t) => {
   const { world, coordinator } = await startAll(t);
   const { client } = coordinator;
   const release = await createRunHeldAt(coordinator, world, config, 2);
   const { run } = await client.CancelRun({ runId: 'bandit' }, { deadlineMs });
-  assert.deepEqual([run!.state, run!.step], ['RUN_STATE_CANCELLED', 1]);
-  assert.match(run!.checkpoint, /step-000001$/);
-  assert.equal((await client.CancelRun({ runId: 'bandit' }, { deadlineMs })).run!.state, 'RUN_STATE_CANCELLED');
+  assert.deepEqual([run?.state, run?.step], ['RUN_STATE_CANCELLED', 1]);
+  assert.match(run?.checkpoint ?? '', /step-000001$/);
+  assert.equal((await client.CancelRun({ runId: 'bandit' }, { deadlineMs })).run?.state, 'RUN_STATE_CANCELLED');
   await assert.rejects(
     client.ResumeRun({ runId: 'bandit' }, { deadlineMs }),
     (error) => error instanceof RpcError && error.code === 'FAILED_PRECONDITION',
@@ -112,7 +111,7 @@ test('cancelling gives the step in progress up at once, and is the end', async (
   release();
 });
 
-test('a run that was paused before its first checkpoint begins anew', async (t) => {
+test('a run that was paused before its first checkpoint resumes from the start', async (t) => {
   const whole = await trainAlone(t, config);
   const { world, coordinator: first } = await startAll(t);
   const release = await createRunHeldAt(first, world, config, 1);
@@ -123,30 +122,33 @@ test('a run that was paused before its first checkpoint begins anew', async (t) 
   assert.equal((await until(second, 'bandit', 'RUN_STATE_SUCCEEDED')).versionSha256, whole.run.versionSha256);
 });
 
-test('a configuration that was changed on disk is not gone on with', async (t) => {
+test('a run whose configuration was changed on disk does not resume', async (t) => {
   const { world, coordinator: first } = await startAll(t);
   const release = await createRunHeldAt(first, world, config, 3);
   await first.stop(0);
   release();
-  const path = join(world.env['DATA_DIR']!, 'bandit', 'config.yaml');
+  const path = join(world.directory, 'runs', 'bandit', 'config.yaml');
   await writeFile(path, (await readFile(path, 'utf8')).replace('seed: 7', 'seed: 8'));
   const second = await startCoordinator(t, world);
-  await assert.rejects(second.client.ResumeRun({ runId: 'bandit' }, { deadlineMs }), /written with another configuration/);
+  await assert.rejects(
+    second.client.ResumeRun({ runId: 'bandit' }, { deadlineMs }),
+    /written with another configuration/,
+  );
 });
 
-test('a watcher gets the state, the steps after the one it names, and everything that follows, once', async (t) => {
+test('a watcher receives the state, the steps after the one that it names, and all later changes once', async (t) => {
   const { world, coordinator } = await startAll(t);
   const held = holdAt(world, 4);
   await createRun(coordinator, world, config);
   await untilStep(coordinator, 'bandit', 3);
   await held.reached;
-  const told: string[] = [];
+  const received: string[] = [];
   for await (const { run, step } of coordinator.client.WatchRun({ runId: 'bandit', afterStep: 1 }, { deadlineMs })) {
-    if (run) told.push(run.state);
-    if (step) told.push(`step ${step.step}`);
+    if (run) received.push(run.state);
+    if (step) received.push(`step ${step.step}`);
     if (step?.step === 3) held.release();
   }
-  assert.deepEqual(told, [
+  assert.deepEqual(received, [
     'RUN_STATE_RUNNING',
     'step 2',
     'step 3',
@@ -157,7 +159,7 @@ test('a watcher gets the state, the steps after the one it names, and everything
   ]);
 });
 
-test('events tell the same story: every change of state, step, piece and checkpoint, each id once', async (t) => {
+test('every change of state, step, part of a step and checkpoint is one event', async (t) => {
   const world = await startWorld(t);
   const bus = await connectEvents({ source: 'gapo/coordinator', inProcess: true });
   const coordinator = await startCoordinator(t, world, bus);

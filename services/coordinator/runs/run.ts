@@ -1,4 +1,4 @@
-/** One run: its life from the first step to the last, with pauses, failures and resumptions in between. */
+/** A run: its state, and the transitions between pauses, failures and resumptions. */
 import { setMaxListeners } from 'node:events';
 import type { RunConfig } from '@gapo/config';
 import { isActive, RpcError, RunState, stateWord, type RunInput, type WatchRunResponseInput } from '@gapo/rpc';
@@ -18,30 +18,29 @@ import type { Platform } from './platform.js';
 import { versionKey, type RunDirectory, type RunRecord } from './runDirectory.js';
 import { RunGoals, type RunPosition, type ObjectivesAnswer } from './runGoals.js';
 import { RunHistory } from './runHistory.js';
-import { TrainingLoop, type LoopParts } from './trainingLoop.js';
+import { TrainingLoop, type LoopContext } from './trainingLoop.js';
 
-/** What a run is made from. */
-export interface RunParts {
+/** Constructor arguments of a {@link Run}. */
+export interface RunOptions {
   readonly platform: Platform;
   readonly directory: RunDirectory;
   readonly record: RunRecord;
   readonly config: RunConfig;
 }
 
-/** Why the steps stop before the last, where somebody wants it so. */
-interface Intent {
+/** A request to stop before the last step. */
+interface StopRequest {
   readonly transition: 'pause' | 'cancel';
   readonly reason: string;
 }
 
-/** A loop as it was read from disk. */
+/** A training loop that was read from disk. */
 interface Restored {
   readonly loop: TrainingLoop;
-  /** The checkpoint that it starts from; undefined where there is none. */
+  /** The checkpoint that it starts from; undefined if there is none. */
   readonly content: CheckpointContent | undefined;
 }
 
-/** A run. */
 export class Run {
   readonly config: RunConfig;
   readonly #platform: Platform;
@@ -52,15 +51,15 @@ export class Run {
   readonly #history: RunHistory;
   readonly #goals: RunGoals;
   #record: RunRecord;
-  /** Undefined in a run that has not been started, resumed or evaluated since the process began. */
+  /** Undefined unless the run was started, resumed or evaluated by this process. */
   #loop: TrainingLoop | undefined;
   #restoring: Promise<Restored> | undefined;
-  #intent: Intent | undefined;
+  #stopRequest: StopRequest | undefined;
   #abort = new AbortController();
-  /** The stretch in progress, or the last one. */
-  #stretch: Promise<void> = Promise.resolve();
+  /** Settles when the training in progress has stopped. */
+  #training: Promise<void> = Promise.resolve();
 
-  constructor({ platform, directory, record, config }: RunParts) {
+  constructor({ platform, directory, record, config }: RunOptions) {
     this.config = config;
     this.#platform = platform;
     this.#directory = directory;
@@ -79,27 +78,27 @@ export class Run {
     return new Date(this.#record.created);
   }
 
-  /** The key of the run's versions, in this stretch of its life. */
+  /** The key by which workers fetch the run's versions; changes with each resumption. */
   get key(): string {
     return versionKey(this.#record);
   }
 
-  /** The versions in memory; undefined in a run that has not been active since the process started. */
+  /** The versions in memory; undefined unless the run was started, resumed or evaluated by this process. */
   get versions(): VersionStore | undefined {
     return this.#loop?.versions;
   }
 
-  /** The run as others see it. */
+  /** Returns the run as a message. */
   snapshot(): RunInput {
     const { id, state, reason } = this.#record;
     const { last, checkpoint, storedSha256 } = this.#history;
     const goals = this.#goals.at(this.#nextStep);
     const milliseconds = this.created.getTime();
-    const pausing = isActive(state) && this.#intent !== undefined;
+    const requested = isActive(state) ? this.#stopRequest?.transition : undefined;
     return {
       id,
       state,
-      reason: pausing ? `${this.#intent?.transition ?? 'pause'} asked for: ends after the step in progress` : reason,
+      reason: requested ? `${requested} requested: stops after the step in progress` : reason,
       step: last?.step ?? (this.#record.ingredients ? this.config.steps : 0),
       totalSteps: this.config.steps,
       objectives: goals.objectives.map(({ name }) => name),
@@ -114,14 +113,14 @@ export class Run {
     };
   }
 
-  /** Its configuration as it was given, where that one's relative paths start, and what people changed since. */
+  /** The configuration as submitted, the directory that its relative paths refer to, and the changes of goals since. */
   get source(): { configYaml: string; baseDirectory: string; goalChanges: readonly GoalChange[] } {
     const configYaml = this.#directory.readConfig();
     return { configYaml, baseDirectory: this.#record.baseDirectory, goalChanges: this.#goals.changes };
   }
 
-  /** Takes up a state that was made elsewhere as its last: on disk when this returns. */
-  async endAt(state: TrainingState, training: TrainingContext): Promise<void> {
+  /** Completes the run with a given state, which is on disk when this resolves. */
+  async completeWith(state: TrainingState, training: TrainingContext): Promise<void> {
     this.#change('begin', '');
     try {
       await this.#history.write(training, state, undefined);
@@ -133,49 +132,54 @@ export class Run {
     this.#change('succeed', '');
   }
 
-  /** Finds the newest checkpoint of a run that another process left. */
+  /** Finds the newest checkpoint of a run that an earlier process left. */
   findCheckpoint(): Promise<void> {
     return this.#history.find();
   }
 
-  /** Publishes that the run was found active without a process that led it; its record says so already. */
+  /** Publishes that the run failed because its process ended; its record says so already. */
   announceInterruption(): void {
     const { changes, state, reason } = this.#record;
     this.#events.state(changes, { from: RunState.RUN_STATE_RUNNING, to: state, reason });
     this.#platform.log.warn({ run: this.id, step: this.#history.last?.step ?? 0 }, `run ${this.id}: ${reason}`);
   }
 
-  /** Starts a new run, whose record is on disk already. Returns at once. */
+  /** Starts the training of a new run, whose record is already on disk. Returns immediately. */
   start(training: TrainingContext): void {
-    this.#loop = new TrainingLoop(this.#loopParts, training, initialState(this.config, training.initial));
+    this.#loop = new TrainingLoop(this.#loopContext, training, initialState(this.config, training.initial));
     this.#launch(this.#loop);
   }
 
   /**
-   * Goes on from the last checkpoint, or from the beginning where there is none.
+   * Resumes the run from the last checkpoint, or from the start if there is none.
    *
-   * @throws RpcError FAILED_PRECONDITION in a state that it cannot be resumed from
-   * @throws UserError where the checkpoint, the model or a reward service is not as it should be; the run has then failed
+   * @throws RpcError FAILED_PRECONDITION in a state that cannot be resumed
+   * @throws UserError for an invalid checkpoint, model or reward service; the run has then failed
    */
   async resume(): Promise<void> {
     this.#refuseUnless('resume');
-    if (this.#record.ingredients !== undefined) throw averageHasNoSteps(this.id);
+    if (this.#record.ingredients !== undefined) {
+      throw new RpcError(
+        'FAILED_PRECONDITION',
+        `run ${this.id} is an average of runs and has no steps: average the runs again instead`,
+      );
+    }
     this.#change('resume', '');
-    const resuming = this.#goOn();
-    // Whoever ends the run meanwhile waits for this too.
-    this.#stretch = resuming.then(
-      () => this.#stretch,
+    const resuming = this.#continue();
+    // Calls that stop the run in the meantime wait for this too.
+    this.#training = resuming.then(
+      () => this.#training,
       () => undefined,
     );
     await resuming;
   }
 
-  async #goOn(): Promise<void> {
+  async #continue(): Promise<void> {
     let restored: Restored;
     try {
       restored = await this.#restore();
       if (needsRewards(this.config)) await describeRewards(restored.loop.context.objectives);
-      this.#history.goBackTo(restored.content);
+      this.#history.rewindTo(restored.content);
     } catch (error) {
       this.#change('fail', messageOf(error));
       throw error;
@@ -186,7 +190,7 @@ export class Run {
   }
 
   /**
-   * Changes the preference from the next step on: the change is on disk when this returns, and has been published.
+   * Changes the preference from the next step on. The change is on disk and published when this returns.
    *
    * @throws RpcError as {@link RunGoals.setPreference}
    */
@@ -197,7 +201,7 @@ export class Run {
   }
 
   /**
-   * Adds objectives and removes others from the next step on, as {@link setPreference}.
+   * Adds and removes objectives from the next step on. The change is on disk and published when this resolves.
    *
    * @throws RpcError, UserError as {@link RunGoals.changeObjectives}
    */
@@ -207,7 +211,7 @@ export class Run {
     return answer;
   }
 
-  /** The first step whose goals can still be changed. */
+  /** The first step whose goals can still change. */
   get #nextStep(): number {
     return this.#loop?.nextStep ?? (this.#history.checkpoint?.step ?? 0) + 1;
   }
@@ -221,35 +225,36 @@ export class Run {
   /** Stops after the step in progress. */
   pause(reason: string): void {
     this.#refuseUnless('pause');
-    this.#intent ??= { transition: 'pause', reason };
+    this.#stopRequest ??= { transition: 'pause', reason };
   }
 
-  /** Ends the run for good; the step in progress is given up. */
+  /** Cancels the run and the step in progress. */
   async cancel(): Promise<void> {
     this.#refuseUnless('cancel');
-    const reason = 'cancelled by a person';
+    const reason = 'cancelled by a user';
     if (!isActive(this.#record.state)) return this.#change('cancel', reason);
-    this.#intent = { transition: 'cancel', reason };
+    this.#stopRequest = { transition: 'cancel', reason };
     this.#abort.abort(new RpcError('CANCELLED', 'the run was cancelled'));
-    await this.#stretch;
+    await this.#training;
   }
 
-  /** Pauses an active run because the process ends: the step in progress has the grace time, then is given up. */
+  /** Pauses an active run because the process ends. A step that exceeds the grace period is aborted. */
   async stop(graceMs: number): Promise<void> {
     if (isActive(this.#record.state)) {
-      this.#intent ??= { transition: 'pause', reason: 'coordinator stopped' };
-      const timer = setTimeout(() => this.#abort.abort(new RpcError('CANCELLED', 'the coordinator stops')), graceMs);
-      await this.#stretch;
+      this.#stopRequest ??= { transition: 'pause', reason: 'coordinator stopped' };
+      const reason = new RpcError('CANCELLED', 'the coordinator is stopping');
+      const timer = setTimeout(() => this.#abort.abort(reason), graceMs);
+      await this.#training;
       clearTimeout(timer);
     }
     this.#loop?.training.rewards.close();
   }
 
-  /** The state, the steps after the given one, then whatever happens, until the run has ended. */
+  /** Yields the run, the reports of steps after the given one, then all changes until the run has ended. */
   async *watch(afterStep: number, signal: AbortSignal): AsyncGenerator<WatchRunResponseInput, void, undefined> {
     const past = this.#history.after(afterStep);
     const following = this.#feed.follow(() => hasEnded(this.#record.state), signal);
-    // Its first step, taken here, sets where it begins: nothing that happens meanwhile is missed.
+    // Starts following before the snapshot, so that no change is missed.
     const first = following.next();
     yield { run: this.snapshot() };
     for (const step of past) yield { step };
@@ -260,15 +265,15 @@ export class Run {
   }
 
   /**
-   * Returns the run's training in memory; a run of an earlier process is read from disk first.
+   * Returns the run's training loop. Reads it from disk for a run of an earlier process.
    *
-   * @throws UserError where a file or service is not valid
+   * @throws UserError if a file or service is not valid
    */
   async loaded(): Promise<TrainingLoop> {
     return this.#loop ?? (await this.#restore()).loop;
   }
 
-  /** Reads the state of the last checkpoint, or the start where there is none. Concurrent callers share one reading. */
+  /** Reads the last checkpoint, or starts from the initial state if there is none. Concurrent callers share one read. */
   #restore(): Promise<Restored> {
     return (this.#restoring ??= this.#read().finally(() => (this.#restoring = undefined)));
   }
@@ -281,14 +286,14 @@ export class Run {
       const content = await this.#history.read(training);
       const state = content?.state ?? initialState(this.config, training.initial);
       this.#goals.assertHas(state);
-      return { loop: (this.#loop = new TrainingLoop(this.#loopParts, training, state)), content };
+      return { loop: (this.#loop = new TrainingLoop(this.#loopContext, training, state)), content };
     } catch (error) {
       if (known === undefined) training.rewards.close();
       throw error;
     }
   }
 
-  get #loopParts(): LoopParts {
+  get #loopContext(): LoopContext {
     return {
       runId: this.id,
       config: this.config,
@@ -302,32 +307,34 @@ export class Run {
 
   #launch(loop: TrainingLoop): void {
     this.#abort = new AbortController();
-    setMaxListeners(0, this.#abort.signal); // every piece of work listens
-    this.#stretch = this.#train(loop);
+    setMaxListeners(0, this.#abort.signal); // every job listens
+    this.#training = this.#train(loop);
   }
 
   async #train(loop: TrainingLoop): Promise<void> {
     this.#change('begin', '');
     const { signal } = this.#abort;
-    const stretch = { key: this.key, signal, stopping: () => this.#intent !== undefined };
-    const [transition, reason] = await loop.train(stretch).then(
+    const session = { key: this.key, signal, stopping: () => this.#stopRequest !== undefined };
+    const [transition, reason] = await loop.train(session).then(
       () => this.#outcome(loop),
       (error: unknown) => this.#outcomeOf(error, loop),
     );
     this.#change(transition, reason);
   }
 
-  /** The end of a stretch whose steps succeeded. */
+  /** Returns the transition after training stopped without an error. */
   #outcome(loop: TrainingLoop): readonly [Transition, string] {
     if (loop.isComplete) return ['succeed', ''];
-    const intent = this.#intent ?? { transition: 'fail', reason: 'it stopped without a reason' };
-    return [intent.transition, intent.reason];
+    const { transition, reason } = this.#stopRequest ?? {
+      transition: 'fail',
+      reason: 'training stopped without a reason',
+    };
+    return [transition, reason];
   }
 
-  /** The end of a stretch by an error. */
+  /** Returns the transition after an error. */
   #outcomeOf(error: unknown, loop: TrainingLoop): readonly [Transition, string] {
-    const cancelled = this.#intent !== undefined && this.#abort.signal.aborted;
-    if (cancelled) return this.#outcome(loop);
+    if (this.#stopRequest !== undefined && this.#abort.signal.aborted) return this.#outcome(loop);
     if (error instanceof PauseNeeded) return ['pause', error.message];
     if (!isExpected(error) && !(error instanceof RpcError)) {
       this.#platform.log.error({ run: this.id, error }, 'a step failed');
@@ -338,25 +345,26 @@ export class Run {
   #refuseUnless(transition: Transition): void {
     if (targetOf(transition, this.#record.state) !== undefined) return;
     const { state } = this.#record;
-    const left = (['pause', 'resume', 'cancel'] as const).filter((other) => targetOf(other, state) !== undefined);
-    const instead = left.length === 0 ? 'it has ended for good' : `it can be asked to ${left.join(' or ')}`;
-    throw new RpcError(
-      'FAILED_PRECONDITION',
-      `run ${this.id} cannot ${transition}, as its state is ${stateWord(state)}: ${instead}`,
-    );
+    const allowed = (['pause', 'resume', 'cancel'] as const).filter((other) => targetOf(other, state) !== undefined);
+    const why = `its state is ${stateWord(state)}, which ${allowed.length === 0 ? 'is final' : `allows ${allowed.join(' or ')}`}`;
+    throw new RpcError('FAILED_PRECONDITION', `run ${this.id} cannot ${transition}: ${why}`);
   }
 
-  /** Makes a transition: on disk first, then in the log, to the watchers and on the bus. */
+  /**
+   * Makes a transition and writes it to disk, then to the log, the watchers and the bus.
+   *
+   * @throws RangeError if the state does not allow it
+   */
   #change(transition: Transition, reason: string): void {
     const from: RunState = this.#record.state;
     const to = targetOf(transition, from);
-    if (to === undefined) throw new RangeError(`run ${this.id}: no ${transition} from ${from}`);
-    if (!isActive(to)) this.#intent = undefined;
+    if (to === undefined) throw new RangeError(`run ${this.id} cannot ${transition} in state ${from}`);
+    if (!isActive(to)) this.#stopRequest = undefined;
     this.#record = { ...this.#record, state: to, reason, changes: this.#record.changes + 1 };
     try {
       this.#directory.writeRecord(this.#record);
     } catch (error) {
-      // The run is in its new state all the same; a restarted coordinator will find it in the old one.
+      // The run has its new state nevertheless; a restarted coordinator will find the old one.
       this.#platform.log.error({ run: this.id, error }, 'the change of state could not be written');
     }
     this.#platform.log.info(
@@ -366,14 +374,6 @@ export class Run {
     this.#feed.state(this.snapshot());
     this.#events.state(this.#record.changes, { from, to, reason });
   }
-}
-
-/** The error of an average of runs that is asked to take steps. */
-function averageHasNoSteps(id: string): RpcError {
-  return new RpcError(
-    'FAILED_PRECONDITION',
-    `run ${id} is an average of runs and has no steps: average the runs again instead`,
-  );
 }
 
 function messageOf(error: unknown): string {

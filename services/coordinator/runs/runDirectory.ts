@@ -1,7 +1,7 @@
 /**
- * A run on disk, under DATA_DIR/<runId>/: config.yaml as it was given, run.json with where the run is in its life,
- * steps.jsonl with one report a line, aims.jsonl with one change of objectives or preference a line, checkpoints/. Written
- * synchronously: each file is small, and what a caller was told has happened is on disk.
+ * The files of a run in DATA_DIR/<runId>/: config.yaml as submitted, run.json with the state, steps.jsonl with a report per
+ * line, aims.jsonl with a change of objectives or preference per line, and checkpoints/. Small files are written
+ * synchronously, so that they are on disk before a caller is answered.
  */
 import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
@@ -15,30 +15,30 @@ const recordSchema = z.object({
   id: word,
   /** When it was created, RFC 3339. */
   created: z.string(),
-  /** Where relative paths of the configuration start. */
+  /** The directory that relative paths of the configuration refer to. */
   baseDirectory: z.string(),
   state: z.enum(RunState),
   reason: z.string(),
-  /** Changes of state so far; numbers their events. */
+  /** Number of state changes, which numbers their events. */
   changes: z.int().min(0),
-  /** How often it was resumed. */
+  /** Number of resumptions. */
   resumptions: z.int().min(0),
-  /** The runs that it is an average of, with their weights; absent in a run that was trained. */
+  /** The weights of the runs that it averages; absent in a trained run. */
   ingredients: z.record(z.string(), z.number()).optional(),
 });
 
-/** Where a run is in its life, as run.json holds it. */
+/** The content of run.json. */
 export type RunRecord = z.output<typeof recordSchema>;
 
-const config = 'config.yaml';
+const configFile = 'config.yaml';
 const recordFile = 'run.json';
-const steps = 'steps.jsonl';
+const stepsFile = 'steps.jsonl';
 const goalChangesFile = 'aims.jsonl';
 
 /**
- * The key under which workers ask for a run's versions: its id and what sets this stretch of its life apart. A version
- * that was taken before a resumption may differ from the one of the same number taken after it (a reward that was
- * missing is there now), so workers must not confuse them.
+ * Returns the key by which workers fetch a run's versions: its id and a hash that changes with each resumption. Versions of
+ * the same number before and after a resumption can differ (a score that was missing can be present now), so workers must
+ * not confuse them.
  */
 export function versionKey({ id, created, resumptions }: RunRecord): string {
   const lineage = createHash('sha256').update(`${id} ${created} ${resumptions}`).digest('hex').slice(0, 8);
@@ -57,9 +57,9 @@ export class RunDirectory {
   }
 
   /**
-   * Makes the directory of a new run, whole or not at all.
+   * Creates the directory of a new run atomically.
    *
-   * @throws UserError where it exists or cannot be written
+   * @throws UserError if it exists or cannot be written
    */
   static create(
     dataDirectory: string,
@@ -71,7 +71,7 @@ export class RunDirectory {
     const partial = join(dataDirectory, `.${record.id}.partial`);
     try {
       rmSync(partial, { recursive: true, force: true });
-      writeAtomicallySync(join(partial, config), configYaml);
+      writeAtomicallySync(join(partial, configFile), configYaml);
       writeAtomicallySync(join(partial, recordFile), recordText(record));
       if (goalChanges.length > 0) writeAtomicallySync(join(partial, goalChangesFile), linesText(goalChanges));
       renameSync(partial, target);
@@ -84,17 +84,21 @@ export class RunDirectory {
     return new RunDirectory(target);
   }
 
-  /** Whether a run of that id is on disk, readable or not. */
+  /** Whether a directory exists for a run id, readable or not. */
   static exists(dataDirectory: string, id: string): boolean {
     return existsSync(join(dataDirectory, id));
   }
 
-  /** The directories of all runs under a directory; none where it does not exist. */
+  /**
+   * Lists the directories of all runs; none if the data directory does not exist.
+   *
+   * @throws UserError if it cannot be read
+   */
   static list(dataDirectory: string): readonly RunDirectory[] {
     try {
       return readdirSync(dataDirectory, { withFileTypes: true })
         .filter((entry) => entry.isDirectory() && word.safeParse(entry.name).success)
-        .filter(({ name }) => existsSync(join(dataDirectory, name, recordFile))) // logs and the like lie here too
+        .filter(({ name }) => existsSync(join(dataDirectory, name, recordFile))) // skips other directories, such as logs
         .map(({ name }) => new RunDirectory(join(dataDirectory, name)));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
@@ -102,15 +106,17 @@ export class RunDirectory {
     }
   }
 
-  /** @throws UserError where run.json is missing or damaged */
+  /** @throws UserError if run.json is missing or damaged */
   readRecord(): RunRecord {
     const path = join(this.path, recordFile);
     try {
       return recordSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
     } catch (error) {
       const why =
-        error instanceof z.ZodError ? (error.issues[0]?.message ?? 'it is not as it was written') : String(error);
-      throw new UserError(`${path} is no record of a run: ${why}`, { cause: error });
+        error instanceof z.ZodError
+          ? error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ')
+          : String(error);
+      throw new UserError(`${path} is not a valid run record: ${why}`, { cause: error });
     }
   }
 
@@ -119,9 +125,9 @@ export class RunDirectory {
   }
 
   /**
-   * The configuration as it was given.
+   * Reads the configuration as submitted.
    *
-   * @throws UserError where it cannot be read
+   * @throws UserError if it cannot be read
    */
   readConfig(): string {
     try {
@@ -132,33 +138,33 @@ export class RunDirectory {
   }
 
   get configPath(): string {
-    return join(this.path, config);
+    return join(this.path, configFile);
   }
 
-  /** The reports so far. A last line that a crash cut short does not count. */
+  /** Reads all reports. Skips a last line that a crash truncated. */
   readSteps(): StepReport[] {
-    // JSON has null for a number that is not finite, and the messages have no null besides.
+    // JSON has null for a non-finite number; reports have no other null.
     const parse = (line: string): unknown => JSON.parse(line, (_, value: unknown) => (value === null ? NaN : value));
-    return this.#readLines(steps, (line) => parse(line) as StepReport);
+    return this.#readLines(stepsFile, (line) => parse(line) as StepReport);
   }
 
   appendStep(report: StepReport): void {
-    appendFileSync(join(this.path, steps), `${JSON.stringify(report)}\n`);
+    appendFileSync(join(this.path, stepsFile), `${JSON.stringify(report)}\n`);
   }
 
-  /** The changes of what the run aims at so far, in their order. A last line that a crash cut short was never answered. */
+  /** Reads all changes of goals, in order. Skips a last line that a crash truncated: its request was not answered. */
   readGoalChanges(): GoalChange[] {
     return this.#readLines(goalChangesFile, (line) => goalChangeSchema.parse(JSON.parse(line)));
   }
 
-  /** Replaces the changes of what the run aims at; they have reached the disk when this returns. */
+  /** Replaces all changes of goals; they are on disk when this returns. */
   writeGoalChanges(changes: readonly GoalChange[]): void {
     this.#replaceLines(goalChangesFile, changes);
   }
 
-  /** Replaces all reports, as when a run goes back to its last checkpoint. */
+  /** Replaces all reports: a run that resumes from a checkpoint drops later ones. */
   writeSteps(reports: readonly StepReport[]): void {
-    this.#replaceLines(steps, reports);
+    this.#replaceLines(stepsFile, reports);
   }
 
   #readLines<T>(name: string, parse: (line: string) => T): T[] {
@@ -177,7 +183,7 @@ export class RunDirectory {
         return [parse(line)];
       } catch (error) {
         if (i === lines.length - 1) return [];
-        throw new UserError(`${path}:${i + 1} is not as it was written; remove that line`, { cause: error });
+        throw new UserError(`${path}:${i + 1} is not a valid line; remove it`, { cause: error });
       }
     });
   }

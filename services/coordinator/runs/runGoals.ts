@@ -1,4 +1,4 @@
-/** A run's aims: the configuration's, and what people made of them since: kept in its directory, logged and published. */
+/** The goals of a run over its steps. Changes are stored in its directory, logged and published. */
 import { type ObjectiveConfig, objectiveNames, type RunConfig } from '@gapo/config';
 import { RpcError } from '@gapo/rpc';
 import { canonicalJson, UserError } from '@gapo/service';
@@ -16,26 +16,26 @@ import type { RunEvents } from './events.js';
 import type { Platform } from './platform.js';
 import type { RunDirectory } from './runDirectory.js';
 
-/** Where a run is, for a change of its aims. */
+/** Where a run is when its goals change. */
 export interface RunPosition {
-  /** The first step that can still be changed. */
+  /** The first step whose goals can still change. */
   readonly step: number;
-  /** The run's state where it takes no more steps. */
+  /** The run's state if it takes no more steps. */
   readonly ended: string | undefined;
 }
 
-/** What is answered to who asks for other objectives. */
+/** The result of a request to change objectives. */
 export interface ObjectivesAnswer {
-  /** Whether anything is other than before. */
+  /** Whether the request changed anything. */
   readonly changed: boolean;
-  /** The first step with what was asked for. */
+  /** The first step with the requested objectives. */
   readonly step: number;
-  /** What was in force before. */
+  /** The goals in force before. */
   readonly before: Goals;
 }
 
-/** What a run's aims are made from. */
-export interface RunGoalsParts {
+/** What the goals of a run depend on. */
+export interface GoalsContext {
   readonly config: RunConfig;
   readonly runId: string;
   readonly directory: RunDirectory;
@@ -43,44 +43,44 @@ export interface RunGoalsParts {
   readonly events: RunEvents;
 }
 
-/** The aims of one run over its steps. */
+/** The goals of one run. */
 export class RunGoals {
-  readonly #parts: RunGoalsParts;
+  readonly #context: GoalsContext;
   #changes: readonly GoalChange[];
 
-  constructor(parts: RunGoalsParts) {
-    this.#parts = parts;
-    this.#changes = parts.directory.readGoalChanges();
+  constructor(context: GoalsContext) {
+    this.#context = context;
+    this.#changes = context.directory.readGoalChanges();
   }
 
-  /** The changes so far, in their order. */
+  /** All changes, in order. */
   get changes(): readonly GoalChange[] {
     return this.#changes;
   }
 
-  /** The configuration that a step uses. */
+  /** Returns the configuration of a step. */
   configAt(step: number): RunConfig {
-    return configAt(this.#parts.config, this.#changes, step);
+    return configAt(this.#context.config, this.#changes, step);
   }
 
-  /** What a step aims at. */
+  /** Returns the goals of a step. */
   at(step: number): Goals {
     return goalsOf(this.configAt(step), step);
   }
 
-  /** The objectives that a step has and the one before it had not. */
+  /** Returns the objectives that a step has and the previous one does not. */
   addedAt(step: number): ObjectiveConfig[] {
     return newOf(this.configAt(step - 1), this.configAt(step));
   }
 
   /**
-   * Changes the preference: on disk and published when this returns.
+   * Changes the preference. The change is on disk and published when this returns.
    *
-   * @throws RpcError INVALID_ARGUMENT for a preference that does not fit the objectives
-   * @throws RpcError FAILED_PRECONDITION where the method takes none, or no step is left to take
+   * @throws RpcError INVALID_ARGUMENT for a preference that does not match the objectives
+   * @throws RpcError FAILED_PRECONDITION if the method takes none, or no step is left
    */
   setPreference(position: RunPosition, preference: Readonly<Record<string, number>>, author: string): GoalChange {
-    const { runId, platform, events } = this.#parts;
+    const { runId, platform, events } = this.#context;
     const { step } = position;
     const config = this.configAt(step);
     const before = goalsOf(config, step);
@@ -89,25 +89,25 @@ export class RunGoals {
     this.#refuseWithoutSteps(position, 'a preference');
     const change = this.#record({ step, author, before, after: { ...before, preference: { ...preference } } });
     const event = { step, author, before: before.preference, after: { ...preference } };
-    platform.log.info({ run: runId, ...event }, `run ${runId}: another preference from step ${step} on, by ${author}`);
+    platform.log.info({ run: runId, ...event }, `run ${runId}: new preference from step ${step} on, by ${author}`);
     events.preference(this.#changes.length, event);
     return change;
   }
 
   /**
-   * Adds objectives and removes others, once the services of those that are added have said what they are: on disk and
-   * published when this resolves. Nothing is recorded where the run aims at that already.
+   * Adds and removes objectives, after checking the services of those that are added. The change is on disk and published
+   * when this resolves. A request that changes nothing records nothing.
    *
-   * @param position asked again once the services have answered: the run goes on meanwhile
-   * @throws RpcError as {@link changedObjectives}; FAILED_PRECONDITION where no step is left to take
-   * @throws UserError where a service does not answer, or is for another objective
+   * @param position called again once the services have answered, since the run continues training
+   * @throws RpcError as {@link changedObjectives}; FAILED_PRECONDITION if no step is left
+   * @throws UserError if a service does not answer or scores another objective
    */
   async changeObjectives(
     position: () => RunPosition,
     request: ObjectivesRequest,
     author: string,
   ): Promise<ObjectivesAnswer> {
-    const { runId, platform, events } = this.#parts;
+    const { runId, platform, events } = this.#context;
     await checkRewards(platform, this.#withObjectives(position(), request).added);
     const now = position();
     const { step } = now;
@@ -115,7 +115,7 @@ export class RunGoals {
     if (isSame(before, after)) return { changed: false, step, before };
     this.#record({ step, author, before, after });
     const objectives = namesOf(after.objectives);
-    // One that has other settings from now on is among both.
+    // An objective with new settings is both added and removed.
     const [added, removed] = [namesOf(newOf(before, after)), namesOf(newOf(after, before))];
     const event = { step, author, added, removed, objectives, preference: after.preference ?? {} };
     platform.log.info(
@@ -127,44 +127,41 @@ export class RunGoals {
   }
 
   /**
-   * Checks that the changes that a state was made with are still there, since the steps after it need them.
+   * Checks that the changes that led to a state are still present, since later steps need them.
    *
-   * @throws UserError where they are not
+   * @throws UserError if they are not
    */
   assertHas({ step, goalChanges }: TrainingState): void {
     if (canonicalJson(this.#changes.slice(0, goalChanges.length)) === canonicalJson(goalChanges)) return;
     throw new UserError(
-      `run ${this.#parts.runId}: aims.jsonl lacks changes that its checkpoint at step ${step} was made with; restore it`,
+      `run ${this.#context.runId}: aims.jsonl lacks changes that led to the checkpoint of step ${step}; restore the file`,
     );
   }
 
-  /** What a request leads to; nothing is recorded yet. */
+  /** Computes the result of a request without recording it. */
   #withObjectives(position: RunPosition, request: ObjectivesRequest): ChangedObjectives {
     this.#refuseWithoutSteps(position, 'other objectives');
     const { step } = position;
-    const { config, runId, platform } = this.#parts;
-    const ever = [config, ...this.#changes.flatMap(({ before, after }) => [before, after])];
-    const known = new Set(ever.flatMap(({ objectives }) => namesOf(objectives)));
+    const { config, runId, platform } = this.#context;
+    const past = [config, ...this.#changes.flatMap(({ before, after }) => [before, after])];
+    const known = new Set(past.flatMap(({ objectives }) => namesOf(objectives)));
     return changedObjectives(request, { runId, config: this.configAt(step), step, known, services: platform.rewards });
   }
 
-  #record(made: Omit<GoalChange, 'at'>): GoalChange {
-    const change = { ...made, at: new Date().toISOString() };
+  #record(unrecorded: Omit<GoalChange, 'at'>): GoalChange {
+    const change = { ...unrecorded, at: new Date().toISOString() };
     const changes = [...this.#changes, change];
-    this.#parts.directory.writeGoalChanges(changes);
+    this.#context.directory.writeGoalChanges(changes);
     this.#changes = changes;
     return change;
   }
 
   #refuseWithoutSteps({ step, ended }: RunPosition, what: string): void {
-    const refuse = (why: string): never => {
-      throw new RpcError(
-        'FAILED_PRECONDITION',
-        `run ${this.#parts.runId} ${why}: no step is left that could use ${what}`,
-      );
-    };
-    if (step > this.#parts.config.steps) refuse('takes or has taken its last step');
-    if (ended !== undefined) refuse(`is ${ended}`);
+    const { runId, config } = this.#context;
+    const why = step > config.steps ? 'has started its last step' : ended && `is ${ended}`;
+    if (why !== undefined) {
+      throw new RpcError('FAILED_PRECONDITION', `run ${runId} ${why}: no step is left that could use ${what}`);
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-/** What a run has behind it, on disk: the reports of its steps and its checkpoints. */
+/** A run's history on disk: the reports of its steps and its checkpoints. */
 import { updatesPerStep, type RunConfig } from '@gapo/config';
 import type { StepReport } from '@gapo/rpc';
 import {
@@ -14,7 +14,7 @@ import type { TrainingState } from '../state/trainingState.js';
 import type { TrainingContext } from '../step/context/trainingContext.js';
 import type { RunDirectory } from './runDirectory.js';
 
-/** Steps whose mean time the estimate of the time left is made from. */
+/** Number of steps whose mean time predicts the time left. */
 const recentSteps = 10;
 
 /** The history of one run. */
@@ -24,7 +24,7 @@ export class RunHistory {
   readonly #directory: RunDirectory;
   #reports: StepReport[];
   #checkpoint: CheckpointPlace | undefined;
-  /** Of the newest version of a run that another process left, until its tensors are read. */
+  /** SHA-256 of the newest version of a run that an earlier process left, until its tensors are read. */
   #storedSha256 = '';
 
   constructor(config: RunConfig, runId: string, directory: RunDirectory) {
@@ -34,27 +34,27 @@ export class RunHistory {
     this.#reports = directory.readSteps();
   }
 
-  /** The report of the latest step; undefined before the first. */
+  /** The report of the last step; undefined before the first. */
   get last(): StepReport | undefined {
     return this.#reports.at(-1);
   }
 
-  /** The newest checkpoint; undefined where there is none. */
+  /** The newest checkpoint; undefined if there is none. */
   get checkpoint(): CheckpointPlace | undefined {
     return this.#checkpoint;
   }
 
-  /** SHA-256 (hex) of the newest version as its checkpoint says; empty where that was not looked for. */
+  /** SHA-256 (hex) of the newest version according to its checkpoint; empty before {@link find}. */
   get storedSha256(): string {
     return this.#storedSha256;
   }
 
-  /** Wall seconds of the latest steps, one fewer than an estimate is made from. */
+  /** Wall seconds of the last steps. With the step in progress they predict the time left. */
   get recentSeconds(): readonly number[] {
     return this.#reports.slice(1 - recentSteps).map(({ seconds }) => seconds);
   }
 
-  /** The reports of the steps after one. */
+  /** Returns the reports of the steps after `step`. */
   after(step: number): readonly StepReport[] {
     return this.#reports.filter((report) => report.step > step);
   }
@@ -65,14 +65,14 @@ export class RunHistory {
     this.#directory.appendStep(report);
   }
 
-  /** Finds the newest checkpoint of a run that another process left. */
+  /** Finds the newest checkpoint of a run that an earlier process left. */
   async find(): Promise<void> {
     this.#checkpoint = (await listCheckpoints(this.#directory.checkpoints)).at(-1);
     this.#storedSha256 = (this.#checkpoint && (await sha256OfCheckpoint(this.#checkpoint))) ?? '';
   }
 
   /**
-   * Reads the newest checkpoint; undefined where there is none.
+   * Reads the newest checkpoint; undefined if there is none.
    *
    * @throws UserError as {@link readCheckpoint}
    */
@@ -83,7 +83,7 @@ export class RunHistory {
     return content;
   }
 
-  /** Writes a checkpoint; the newest from then on. */
+  /** Writes a checkpoint. */
   async write(
     training: TrainingContext,
     state: TrainingState,
@@ -94,8 +94,8 @@ export class RunHistory {
     return (this.#checkpoint = await writeCheckpoint(checkpoints, this.#owner(training), state, report, keep));
   }
 
-  /** Steps after a checkpoint come again: their reports go. One that a crash kept from being written comes back. */
-  goBackTo(content: CheckpointContent | undefined): void {
+  /** Drops the reports of steps after a checkpoint, which are repeated. Restores the checkpoint's own report if a crash lost it. */
+  rewindTo(content: CheckpointContent | undefined): void {
     const step = content?.state.step ?? 0;
     const reports = this.#reports.filter((report) => report.step <= step);
     if (content?.report && reports.at(-1)?.step !== step) reports.push(content.report);
@@ -104,14 +104,14 @@ export class RunHistory {
     this.#reports = reports;
   }
 
-  /** The checkpoints by the version that each holds, oldest first. */
+  /** Returns the checkpoints by their versions, oldest first. */
   async versions(): Promise<ReadonlyMap<number, CheckpointPlace>> {
     const places = await listCheckpoints(this.#directory.checkpoints);
     return new Map(places.map((place) => [place.step * updatesPerStep(this.#config), place]));
   }
 
   /**
-   * The parameters in a checkpoint.
+   * Reads the parameters in a checkpoint.
    *
    * @throws UserError as {@link readCheckpoint}
    */
@@ -119,7 +119,7 @@ export class RunHistory {
     return (await readCheckpoint(place, this.#owner(training))).state.trained.parameters;
   }
 
-  /** A checkpoint is of the run's own configuration, whatever it aims at meanwhile. */
+  /** Checkpoints belong to the run's initial configuration, whatever its present goals are. */
   #owner({ shapes, adapter }: TrainingContext): CheckpointOwner {
     return { runId: this.#runId, config: this.#config, shapes, adapter };
   }

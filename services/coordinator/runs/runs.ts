@@ -1,35 +1,39 @@
-/** Every run of this coordinator: those that it leads, and those that it finds on disk when it starts. */
+/** The registry of a coordinator's runs: those that it creates, and those that it finds on disk. */
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { parseRunConfig } from '@gapo/config';
+import { parseRunConfig, type RunConfig } from '@gapo/config';
 import { isActive, RpcError, RunState } from '@gapo/rpc';
 import { word, isExpected, UserError } from '@gapo/service';
+import type { GoalChange } from '../state/goals.js';
 import type { VersionStore } from '../state/versions.js';
 import { prepareTraining } from '../step/context/trainingContext.js';
 import { lockDataDirectory } from './dataLock.js';
 import type { Platform } from './platform.js';
 import { Run } from './run.js';
 import { RunDirectory, type RunRecord } from './runDirectory.js';
-import { averagedState, sharesOf } from './soup.js';
+import { averageOf, sharesOf } from './soup.js';
 
-/** What a new run is made from. */
+/** A request to create a run. */
 export interface NewRun {
   readonly configYaml: string;
-  /** Where relative paths of the configuration start. */
+  /** The directory that relative paths of the configuration refer to. */
   readonly baseDirectory: string;
-  /** Its id; made from its name and the time where empty. */
+  /** The run's id; empty: its name and the time. */
   readonly runId: string;
-  /** What errors call the configuration; run.yaml where empty. */
+  /** The configuration's name in errors; empty: run.yaml. */
   readonly configName: string;
 }
+
+/** A new run's record, without what its source determines. */
+type NewRecord = Omit<RunRecord, 'baseDirectory' | 'ingredients'>;
 
 /** The registry of runs. */
 export class Runs {
   readonly #platform: Platform;
   readonly #dataDirectory: string;
   readonly #runs = new Map<string, Run>();
-  /** Ids that are being created. */
-  readonly #claimed = new Set<string>();
+  /** Ids of runs that are being created. */
+  readonly #reserved = new Set<string>();
   readonly #unlock: () => void;
   #stopping = false;
 
@@ -40,16 +44,16 @@ export class Runs {
   }
 
   /**
-   * Opens a data directory, made where it is missing. A run that was active when its process ended is failed now, with
-   * the reason; one whose files are damaged is left alone and said so in the log.
+   * Opens a data directory, which is created if missing. Runs that were active when their process ended become failed. Runs
+   * with damaged files are skipped with a warning.
    *
-   * @throws UserError where the directory cannot be used, or another coordinator uses it
+   * @throws UserError if the directory cannot be used, or another coordinator uses it
    */
   static async open(platform: Platform, dataDirectory: string): Promise<Runs> {
     try {
       mkdirSync(dataDirectory, { recursive: true });
     } catch (error) {
-      throw new UserError(`DATA_DIR ${dataDirectory} cannot be made: ${(error as Error).message}`, { cause: error });
+      throw new UserError(`DATA_DIR ${dataDirectory} cannot be created: ${(error as Error).message}`, { cause: error });
     }
     const runs = new Runs(platform, dataDirectory, await lockDataDirectory(dataDirectory, platform.log));
     for (const directory of RunDirectory.list(runs.#dataDirectory)) {
@@ -57,90 +61,89 @@ export class Runs {
         await runs.#restore(directory);
       } catch (error) {
         if (!isExpected(error)) throw error;
-        platform.log.warn({ directory: directory.path }, `a run is left out: ${error.message}`);
+        platform.log.warn({ directory: directory.path }, `skipping a run: ${error.message}`);
       }
     }
     return runs;
   }
 
   /**
-   * Checks a configuration and everything that it names, then makes the run and starts it. Nothing is written before all
-   * is right.
+   * Checks a configuration and everything that it refers to, then creates and starts the run. If a check fails, nothing has
+   * been written.
    *
-   * @throws ConfigError, ModelError, UserError that say what is wrong, where, and what to do
+   * @throws ConfigError, ModelError, UserError for an invalid configuration, file or service
    * @throws RpcError ALREADY_EXISTS, INVALID_ARGUMENT for the run's id; UNAVAILABLE when stopping
    */
   async create({ configYaml, baseDirectory, runId, configName }: NewRun): Promise<Run> {
-    this.#refuseWhenStopping();
     const config = parseRunConfig(configYaml, configName || 'run.yaml', this.#platform.rewards);
-    const created = new Date();
-    const id = this.#claim(runId, config.name, created);
-    try {
+    return this.#withNewId(runId, config.name, async (record) => {
       const training = await prepareTraining(config, baseDirectory, this.#platform);
-      this.#refuseWhenStopping();
-      const record = newRecord(id, created, baseDirectory);
-      const directory = RunDirectory.create(this.#dataDirectory, record, configYaml);
-      const run = new Run({ platform: this.#platform, directory, record, config });
-      this.#runs.set(id, run);
+      const run = this.#add({ ...record, baseDirectory }, config, configYaml);
       run.start(training);
       return run;
-    } finally {
-      this.#claimed.delete(id);
-    }
+    });
   }
 
   /**
-   * Makes a run whose policy is the average of other runs' newest policies. It has succeeded, with the configuration and
-   * the goals of the first ingredient.
+   * Creates a run whose policy is the average of other runs' newest policies. Its state is succeeded, its configuration and
+   * goals are those of the first ingredient.
    *
    * @param ingredients weights by run id
-   * @param runId its id; made from the time where empty
-   * @throws RpcError INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION for runs that have no common average
-   * @throws UserError where files or services of a run are not as they should be
+   * @param runId the run's id; empty: `soup` and the time
+   * @throws RpcError INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS; FAILED_PRECONDITION for runs that cannot be averaged
+   * @throws UserError if files or services of a run are invalid
    */
   async createSoup(ingredients: Readonly<Record<string, number>>, runId: string): Promise<Run> {
-    this.#refuseWhenStopping();
     const shares = [...sharesOf(ingredients)].map(([id, share]) => ({ run: this.get(id), share }));
-    const created = new Date();
-    const id = this.#claim(runId, 'soup', created);
-    try {
-      const state = await averagedState(shares);
-      const first = shares[0]!.run;
-      const { training } = await first.loaded();
-      this.#refuseWhenStopping();
+    return this.#withNewId(runId, 'soup', async (record) => {
+      const { first, training, state } = await averageOf(shares);
       const { configYaml, baseDirectory, goalChanges } = first.source;
-      const record: RunRecord = {
-        ...newRecord(id, created, baseDirectory),
-        ingredients: Object.fromEntries(shares.map(({ run, share }) => [run.id, share])),
-      };
-      const directory = RunDirectory.create(this.#dataDirectory, record, configYaml, goalChanges);
-      const run = new Run({ platform: this.#platform, directory, record, config: first.config });
-      this.#runs.set(id, run);
-      await run.endAt(state, training);
+      const weights = Object.fromEntries(shares.map(({ run, share }) => [run.id, share]));
+      const run = this.#add({ ...record, baseDirectory, ingredients: weights }, first.config, configYaml, goalChanges);
+      await run.completeWith(state, training);
       return run;
-    } finally {
-      this.#claimed.delete(id);
-    }
+    });
   }
 
   /**
-   * Takes an id for a run that is being made.
+   * Reserves an id for a run while `create` creates it from its record.
    *
-   * @throws RpcError INVALID_ARGUMENT, ALREADY_EXISTS
+   * @throws RpcError INVALID_ARGUMENT, ALREADY_EXISTS for the id; UNAVAILABLE when stopping
    */
-  #claim(runId: string, name: string, created: Date): string {
+  async #withNewId(runId: string, name: string, create: (record: NewRecord) => Promise<Run>): Promise<Run> {
+    this.#refuseWhenStopping();
+    const created = new Date();
     const id = runId === '' ? this.#freeId(name, created) : runId;
     if (!word.safeParse(id).success) {
       throw new RpcError('INVALID_ARGUMENT', `run_id: found "${id}", expected a word of letters, digits, "-" and "_"`);
     }
     if (!this.#isFree(id)) {
-      throw new RpcError(
-        'ALREADY_EXISTS',
-        `run_id: there is a run ${id} already; choose another id, or resume that run`,
-      );
+      throw new RpcError('ALREADY_EXISTS', `run_id: run ${id} already exists; choose another id, or resume that run`);
     }
-    this.#claimed.add(id);
-    return id;
+    this.#reserved.add(id);
+    const state = RunState.RUN_STATE_STARTING;
+    try {
+      return await create({
+        format: 1,
+        id,
+        created: created.toISOString(),
+        state,
+        reason: '',
+        changes: 0,
+        resumptions: 0,
+      });
+    } finally {
+      this.#reserved.delete(id);
+    }
+  }
+
+  /** Creates the directory of a run and adds the run. */
+  #add(record: RunRecord, config: RunConfig, configYaml: string, goalChanges: readonly GoalChange[] = []): Run {
+    this.#refuseWhenStopping();
+    const directory = RunDirectory.create(this.#dataDirectory, record, configYaml, goalChanges);
+    const run = new Run({ platform: this.#platform, directory, record, config });
+    this.#runs.set(record.id, run);
+    return run;
   }
 
   /** @throws RpcError NOT_FOUND */
@@ -148,30 +151,31 @@ export class Runs {
     const run = this.#runs.get(id);
     if (run !== undefined) return run;
     const known = [...this.#runs.keys()].slice(-5);
-    const there = known.length === 0 ? 'there are none yet' : `there is ${known.join(', ')}`;
-    throw new RpcError('NOT_FOUND', `run_id: there is no run "${id}"; ${there}`);
+    const existing = known.length === 0 ? 'there are none yet' : `there is ${known.join(', ')}`;
+    throw new RpcError('NOT_FOUND', `run_id: there is no run "${id}"; ${existing}`);
   }
 
-  /** Every run, newest first. */
+  /** Returns all runs, newest first. */
   list(): readonly Run[] {
     return [...this.#runs.values()].sort((a, b) => b.created.getTime() - a.created.getTime() || (a.id < b.id ? 1 : -1));
   }
 
   /**
-   * The versions that workers ask for by a key of {@link Run.key}, or by the run's id alone.
+   * Returns a run's versions for workers.
    *
-   * @throws RpcError NOT_FOUND where the run is unknown or has gone on since, or holds nothing in memory
+   * @param key the run's {@link Run.key}, or its id
+   * @throws RpcError NOT_FOUND if the run is unknown, was resumed since, or has no versions in memory
    */
   versionsOf(key: string): VersionStore {
     const run = this.get(key.split('~')[0] ?? '');
     if (key !== run.id && key !== run.key) {
-      throw new RpcError('NOT_FOUND', `run ${run.id} was resumed since ${key}; its key is ${run.key} now`);
+      throw new RpcError('NOT_FOUND', `run ${run.id} was resumed after ${key}; its key is now ${run.key}`);
     }
     if (run.versions !== undefined) return run.versions;
     throw new RpcError('NOT_FOUND', `run ${run.id} holds no versions in memory; resume or evaluate it first`);
   }
 
-  /** Pauses every active run; each step in progress has the grace time to finish. */
+  /** Pauses every active run. Steps in progress have the grace period to finish. */
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true;
     await Promise.all([...this.#runs.values()].map((run) => run.stop(graceMs)));
@@ -184,11 +188,11 @@ export class Runs {
 
   async #restore(directory: RunDirectory): Promise<void> {
     let record = directory.readRecord();
-    // The services that the configuration names may be others by now; that is looked at when the run is resumed.
+    // Services are checked when the run is resumed: they may have changed.
     const config = parseRunConfig(directory.readConfig(), directory.configPath, undefined);
     const interrupted = isActive(record.state);
     if (interrupted) {
-      const reason = 'the coordinator ended while the run was active; resume it to go on from its last checkpoint';
+      const reason = 'the coordinator ended while the run was active; resume it to continue from its last checkpoint';
       record = { ...record, state: RunState.RUN_STATE_FAILED, reason, changes: record.changes + 1 };
       directory.writeRecord(record);
     }
@@ -199,10 +203,10 @@ export class Runs {
   }
 
   #isFree(id: string): boolean {
-    return !this.#runs.has(id) && !this.#claimed.has(id) && !RunDirectory.exists(this.#dataDirectory, id);
+    return !this.#runs.has(id) && !this.#reserved.has(id) && !RunDirectory.exists(this.#dataDirectory, id);
   }
 
-  /** The name and the time, as assistant-20250131-120000, with a number where that is taken. */
+  /** Returns the name and the time, for example assistant-20250131-120000, with a number if that id is taken. */
   #freeId(name: string, now: Date): string {
     const time = now.toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
     const base = `${name.slice(0, 40)}-${time}`;
@@ -211,18 +215,4 @@ export class Runs {
       if (this.#isFree(id)) return id;
     }
   }
-}
-
-/** The record of a run that begins. */
-function newRecord(id: string, created: Date, baseDirectory: string): RunRecord {
-  return {
-    format: 1,
-    id,
-    created: created.toISOString(),
-    baseDirectory,
-    state: RunState.RUN_STATE_STARTING,
-    reason: '',
-    changes: 0,
-    resumptions: 0,
-  };
 }

@@ -1,7 +1,7 @@
 /**
- * Rewarded Soups (Ramé et al. 2023, arXiv 2306.04488): a policy whose trained tensors are the weighted average of those of
- * other runs. Averages are good policies where the runs started from one point, which is checked; the factors of adapters
- * are averaged as they are, as every other trained tensor.
+ * Rewarded Soups (Ramé et al. 2023, arXiv 2306.04488): a policy whose trained tensors are the weighted averages of those of
+ * other runs. This requires that the runs started from the same parameters, which is checked. The low-rank factors of
+ * adapters are averaged like every other tensor.
  */
 import { updatesPerStep } from '@gapo/config';
 import { addScaled } from '@gapo/numeric';
@@ -10,17 +10,26 @@ import { initialState, untrained, type TrainingState } from '../state/trainingSt
 import type { TrainingContext } from '../step/context/trainingContext.js';
 import type { Run } from './run.js';
 
-/** A run with its share of the average. */
+/** A run and its share of the average. */
 export interface Ingredient {
   readonly run: Run;
   /** Shares sum to 1. */
   readonly share: number;
 }
 
+/** An average of runs. */
+export interface Average {
+  /** The first ingredient, whose configuration the average has. */
+  readonly first: Run;
+  readonly training: TrainingContext;
+  /** The state after all steps, without moments. */
+  readonly state: TrainingState;
+}
+
 /**
- * The weights of an average as shares.
+ * Normalizes the weights of an average to shares.
  *
- * @throws RpcError INVALID_ARGUMENT where there are none, one is negative or not finite, or all are 0
+ * @throws RpcError INVALID_ARGUMENT if there are none, one is negative or not finite, or all are 0
  */
 export function sharesOf(ingredients: Readonly<Record<string, number>>): ReadonlyMap<string, number> {
   const entries = Object.entries(ingredients);
@@ -37,13 +46,13 @@ export function sharesOf(ingredients: Readonly<Record<string, number>>): Readonl
 }
 
 /**
- * The state of a run that has taken all its steps and ended at the average. It has no moments.
+ * Averages the newest versions of runs.
  *
- * @param ingredients at least one; the first gives its configuration
- * @throws RpcError FAILED_PRECONDITION naming the run that does not fit the first, and what differs
- * @throws UserError where files of a run are not as they should be
+ * @param ingredients at least one
+ * @throws RpcError FAILED_PRECONDITION that names a run that differs from the first, and the difference
+ * @throws UserError if files of a run are invalid
  */
-export async function averagedState(ingredients: readonly Ingredient[]): Promise<TrainingState> {
+export async function averageOf(ingredients: readonly Ingredient[]): Promise<Average> {
   const [first] = ingredients;
   if (first === undefined) throw new RangeError('an average needs ingredients');
   const { training: base } = await first.run.loaded();
@@ -62,14 +71,15 @@ export async function averagedState(ingredients: readonly Ingredient[]): Promise
   const { config } = first.run;
   const trained = untrained(Float32Array.from(sum));
   const version = config.steps * updatesPerStep(config);
-  return {
+  const state = {
     ...initialState(config, base.initial),
     step: config.steps,
     trained: { ...trained, optimizer: { ...trained.optimizer, step: version } },
   };
+  return { first: first.run, training: base, state };
 }
 
-/** Why two runs have no common average; undefined where they have one. */
+/** Returns why two runs cannot be averaged; undefined if they can. */
 function differenceOf(a: TrainingContext, b: TrainingContext): string | undefined {
   if (a.spec.modelSha256 !== b.spec.modelSha256) {
     return `their base models differ (${String(a.spec.model)} and ${String(b.spec.model)})`;
@@ -85,7 +95,7 @@ function differenceOf(a: TrainingContext, b: TrainingContext): string | undefine
     shapes.map(({ name, shape }) => `${name}[${shape.join()}]`).join();
   if (names(a) !== names(b)) return 'they trained different tensors';
   if (a.initial.some((value, i) => value !== b.initial[i])) {
-    return `they started from different points (seeds ${a.config.seed} and ${b.config.seed}); train them with one seed`;
+    return `they started from different parameters (seeds ${a.config.seed} and ${b.config.seed}); train them with the same seed`;
   }
   return undefined;
 }

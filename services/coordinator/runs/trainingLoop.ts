@@ -1,4 +1,4 @@
-/** The training of a run: its context, its policy versions and its state, from one step to the next. */
+/** The training loop of a run: its context, policy versions and state. */
 import type { RunConfig } from '@gapo/config';
 import { RpcError, type StepReport } from '@gapo/rpc';
 import { attributeNames, ROOT_CONTEXT, spanNames, withSpan, type Span } from '@gapo/tracing';
@@ -15,8 +15,8 @@ import type { Platform } from './platform.js';
 import type { RunGoals } from './runGoals.js';
 import type { RunHistory } from './runHistory.js';
 
-/** What a loop shares with its run. */
-export interface LoopParts {
+/** What a training loop shares with its run. */
+export interface LoopContext {
   readonly runId: string;
   readonly config: RunConfig;
   readonly platform: Platform;
@@ -26,9 +26,9 @@ export interface LoopParts {
   readonly feed: RunFeed;
 }
 
-/** The part of a run's life between a start or resumption and the next stop. */
-export interface Stretch {
-  /** The key by which workers fetch the versions of this stretch. */
+/** The training between a start or resumption and the next stop. */
+export interface TrainingSession {
+  /** The key by which workers fetch the session's versions. */
   readonly key: string;
   /** Cancels the step in progress. */
   readonly signal: AbortSignal;
@@ -36,37 +36,37 @@ export interface Stretch {
   readonly stopping: () => boolean;
 }
 
-/** The training of one run, in memory. */
+/** The training loop of one run. */
 export class TrainingLoop {
-  /** With the goals of the step that the run was prepared for; {@link context} has those of the next one. */
+  /** Has the goals of the step that the run was prepared for; {@link context} has those of the next step. */
   readonly training: TrainingContext;
   readonly versions: VersionStore;
-  readonly #parts: LoopParts;
+  readonly #shared: LoopContext;
   #state: TrainingState;
-  /** The last step that began. */
-  #begun: number;
+  /** The last step that was started. */
+  #started: number;
 
-  constructor(parts: LoopParts, training: TrainingContext, state: TrainingState) {
+  constructor(shared: LoopContext, training: TrainingContext, state: TrainingState) {
     this.training = training;
     this.versions = startingVersions(training, state);
-    this.#parts = parts;
+    this.#shared = shared;
     this.#state = state;
-    this.#begun = state.step;
+    this.#started = state.step;
   }
 
-  /** The state after the last step that was completed. */
+  /** The state after the last completed step. */
   get state(): TrainingState {
     return this.#state;
   }
 
-  /** The first step whose goals can still be changed. */
+  /** The first step whose goals can still change. */
   get nextStep(): number {
-    return this.#begun + 1;
+    return this.#started + 1;
   }
 
   /** The training context with the goals of the next step. */
   get context(): TrainingContext {
-    return trainingWith(this.training, this.#parts.goals.configAt(this.nextStep));
+    return trainingWith(this.training, this.#shared.goals.configAt(this.nextStep));
   }
 
   /** SHA-256 (hex) of the newest version. */
@@ -76,20 +76,20 @@ export class TrainingLoop {
 
   /** Whether every step has been taken. */
   get isComplete(): boolean {
-    return this.#state.step >= this.#parts.config.steps;
+    return this.#state.step >= this.#shared.config.steps;
   }
 
   /**
-   * Takes steps until the last one, or until the stretch ends. The state has reached the disk when this settles.
+   * Takes steps until the last one, or until the session stops. The state is on disk when this settles.
    *
-   * @throws PauseNeeded, RunFailure, RpcError, the signal's reason, whatever stopped a step
+   * @throws PauseNeeded, RunFailure, RpcError or the signal's reason: what stopped a step
    */
-  async train(stretch: Stretch): Promise<void> {
+  async train(session: TrainingSession): Promise<void> {
     try {
-      while (!this.isComplete && !stretch.stopping()) await this.#step(stretch);
+      while (!this.isComplete && !session.stopping()) await this.#step(session);
     } catch (error) {
       await this.#saveProgress().catch((also: unknown) => {
-        const { runId, platform } = this.#parts;
+        const { runId, platform } = this.#shared;
         platform.log.error({ run: runId, error: also }, 'the checkpoint of an interrupted run could not be written');
       });
       throw error;
@@ -98,12 +98,12 @@ export class TrainingLoop {
   }
 
   /**
-   * Holds a version in memory until the returned function is called. One that is in a checkpoint only is read from there.
+   * Keeps a version in memory until the returned function is called. Reads it from its checkpoint if necessary.
    *
-   * @throws RpcError NOT_FOUND naming the versions that exist
+   * @throws RpcError NOT_FOUND that lists the existing versions
    */
   pin(version: number): Promise<() => void> {
-    const { history, runId } = this.#parts;
+    const { history, runId } = this.#shared;
     return this.versions.pin(version, async () => {
       const stored = await history.versions();
       const place = stored.get(version);
@@ -113,16 +113,16 @@ export class TrainingLoop {
     });
   }
 
-  /** Writes a checkpoint where steps were taken since the last one. */
+  /** Writes a checkpoint if steps were completed since the last one. */
   async #saveProgress(): Promise<void> {
-    const { history } = this.#parts;
+    const { history } = this.#shared;
     if (this.#state.step > (history.checkpoint?.step ?? 0)) await this.#writeCheckpoint(this.#state, history.last);
   }
 
-  async #step(stretch: Stretch): Promise<void> {
-    const { goals, runId } = this.#parts;
+  async #step(session: TrainingSession): Promise<void> {
+    const { goals, runId } = this.#shared;
     const step = this.nextStep;
-    this.#begun = step;
+    this.#started = step;
     const config = goals.configAt(step);
     const attributes = {
       [attributeNames.runId]: runId,
@@ -132,16 +132,21 @@ export class TrainingLoop {
     };
     const root = { parent: ROOT_CONTEXT };
     try {
-      await withSpan(spanNames.step, attributes, (span) => this.#stepInSpan(step, config, stretch, span), root);
+      await withSpan(spanNames.step, attributes, (span) => this.#stepInSpan(step, config, session, span), root);
     } finally {
-      this.#begun = this.#state.step;
+      this.#started = this.#state.step;
     }
   }
 
   /** @param config with the goals of the step */
-  async #stepInSpan(step: number, config: RunConfig, { key, signal, stopping }: Stretch, span: Span): Promise<void> {
-    const { config: { steps, checkpoints }, events, feed, goals, history, platform, runId } = this.#parts; // prettier-ignore
-    const began = performance.now();
+  async #stepInSpan(
+    step: number,
+    config: RunConfig,
+    { key, signal, stopping }: TrainingSession,
+    span: Span,
+  ): Promise<void> {
+    const { config: { steps, checkpoints }, events, feed, goals, history, platform, runId } = this.#shared; // prettier-ignore
+    const startedAt = performance.now();
     const goalChanges = goals.changes;
     const training = trainingWith(this.training, config);
     await describeAddedRewards(training.rewards.of(goals.addedAt(step)), signal);
@@ -158,16 +163,16 @@ export class TrainingLoop {
       stepContext({ training, before: this.#state, workers: platform, versions, key, signal, observer, goalChanges }),
     );
     const reportAt = (checkpointSeconds: number): StepReport => {
-      const times = { seconds: (performance.now() - began) / 1000, checkpointSeconds };
+      const times = { seconds: (performance.now() - startedAt) / 1000, checkpointSeconds };
       return completeReport(findings, times, history.recentSeconds, steps - step);
     };
     let checkpointSeconds = 0;
     if (step % checkpoints.every === 0 || step === steps || stopping()) {
       progress('checkpoint', 0, 1);
-      const beganWriting = performance.now();
-      // The checkpoint holds the step's report too, in case the process ends before the report is appended below.
+      const writeStartedAt = performance.now();
+      // The checkpoint also holds the step's report, in case the process ends before the report is appended below.
       await withSpan(spanNames.stepCheckpoint, {}, () => this.#writeCheckpoint(state, reportAt(0)));
-      checkpointSeconds = (performance.now() - beganWriting) / 1000;
+      checkpointSeconds = (performance.now() - writeStartedAt) / 1000;
       progress('checkpoint', 1, 1);
     }
     this.#state = state;
@@ -186,7 +191,7 @@ export class TrainingLoop {
   }
 
   async #writeCheckpoint(state: TrainingState, report: StepReport | undefined): Promise<void> {
-    const { events, history } = this.#parts;
+    const { events, history } = this.#shared;
     const { directory } = await history.write(this.training, state, report);
     const sha256 = this.versions.get(versionOf(state))?.sha256 ?? '';
     events.checkpoint({ step: state.step, directory, sha256 });

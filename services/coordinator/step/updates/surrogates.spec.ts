@@ -116,7 +116,7 @@ test('pairs: the ranking of both objectives improves without sampling and withou
   await assert.rejects(async () => {
     for await (const { report } of coordinator.client.EvaluateRun({ runId: run.id }, { deadlineMs }))
       assert.equal(report, undefined);
-  }, /FAILED_PRECONDITION.*REWARD_SERVICES has nothing for letters, short/s);
+  }, /FAILED_PRECONDITION.*REWARD_SERVICES has no address for letters, short/s);
 });
 
 test('pairs: the same bytes with other workers and after a pause, and an evaluation if there are rewards', async (t) => {
