@@ -1,4 +1,4 @@
-/** The example's configuration as the study changes it, and what identifies a run of it. */
+/** The example's configuration with the study's changes, and the identity of its runs. */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,9 +6,9 @@ import { parseYaml, z } from '@gapo/service';
 import type { TrainedMethod } from './methods.js';
 import { exampleDirectory } from './settings.js';
 
-/** A run to make. */
+/** A run of the study. */
 export interface PlannedRun {
-  /** The same for the same configuration, models and prompts, whoever starts the study. */
+  /** A function of the configuration, the models and the prompts. */
   id: string;
   configuration: Record<string, unknown>;
 }
@@ -19,7 +19,7 @@ const schema = z.looseObject({
   data: z.looseObject({ prompts: z.string(), heldOut: z.string() }),
 });
 
-/** examples/assistant/run.yaml, with absolute paths: the study's configurations are written beside its runs. */
+/** examples/assistant/run.yaml, with absolute paths, because the study's configurations are elsewhere. */
 export function exampleConfiguration(): z.infer<typeof schema> {
   const inside = (path: string): string => join(exampleDirectory, path);
   const config = parseYaml(schema, readFileSync(inside('run.yaml'), 'utf8'), { source: 'run.yaml' });
@@ -31,7 +31,7 @@ export function exampleConfiguration(): z.infer<typeof schema> {
   };
 }
 
-/** SHA-256 (hex) of the models and prompts: with others, nothing that was measured before counts. */
+/** SHA-256 (hex) of the models and prompts: a change invalidates earlier results. */
 export function sourcesSha256(): string {
   const hash = createHash('sha256');
   for (const folder of ['models/policy', 'models/helpful', 'models/harmless', 'prompts']) {
@@ -42,13 +42,13 @@ export function sourcesSha256(): string {
   return hash.digest('hex');
 }
 
-/** An id of what was made from something, by its content. */
+/** Returns an id from the content of a value. */
 export function contentId(key: string, seed: number, content: unknown): string {
   const sha = createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 8);
   return `study-${key}-s${seed}-${sha}`;
 }
 
-/** The run of a method. */
+/** Returns the run of a method. */
 export function plannedRun({ key, changes }: TrainedMethod, seed: number, steps: number, sources: string): PlannedRun {
   const configuration = {
     ...exampleConfiguration(),

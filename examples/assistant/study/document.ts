@@ -1,4 +1,4 @@
-/** docs/study.md, written from the numbers. */
+/** Generates docs/study.md from the results. */
 import { differenceOverSeeds, type Estimate } from './estimates.js';
 import { groupNames } from './methods.js';
 import { claims, hhRlhf, pkuSafeRlhf, type Claim, type PaperRow } from './paper.js';
@@ -7,7 +7,7 @@ import { objectives, type Row, type Summary } from './summary.js';
 const fixed = (value: number, digits = 2): string =>
   Number.isFinite(value) ? value.toFixed(digits).replace(/^-(0\.0*)$/, '$1') : 'n/a';
 
-/** As `1.23 (1.10 to 1.36)`; without an interval the mean alone. */
+/** Formats `1.23 (1.10 to 1.36)`, or only the mean if there is no interval. */
 function shown({ mean, low, high }: Estimate, digits = 2): string {
   return Number.isFinite(low)
     ? `${fixed(mean, digits)} (${fixed(low, digits)} to ${fixed(high, digits)})`
@@ -26,16 +26,16 @@ function markdownTable(head: readonly string[], rows: readonly (readonly string[
 const paperCells = (row: PaperRow | undefined): string[] =>
   row === undefined ? ['', '', ''] : row.map((value) => fixed(value));
 
-/** What a study was made with, for its document. */
+/** The settings of a study, for its document. */
 export interface StudyFacts {
   steps: number;
-  /** The command that makes the study anew. */
+  /** The command that reproduces the study. */
   command: string;
-  /** Plots beside the document, by title. */
+  /** Plots next to the document, by title. */
   plots: readonly { title: string; path: string }[];
 }
 
-/** The document's text. */
+/** Returns the document. */
 export function studyDocument(summary: Summary, facts: StudyFacts): string {
   const { seeds, prompts, rows, start, fronts, reference } = summary;
   const all = [start, ...rows];
@@ -125,7 +125,7 @@ function findings(summary: Summary): string[] {
   ];
 }
 
-/** Whether the paper's order holds here: by the sign of the mean difference, and whether its interval excludes 0. */
+/** Tests whether the paper's order holds: the sign of the mean difference, and whether its interval excludes 0. */
 function finding({ rows, start }: Summary, { what, better, worse }: Claim): string {
   const find = (name: string): Row | undefined => [start, ...rows].find(({ group }) => group === name);
   const [a, b] = [find(better), find(worse)];

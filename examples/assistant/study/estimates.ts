@@ -1,7 +1,7 @@
 /** Means over seeds with their 95 % intervals. */
 import { mean, standardDeviation } from '@gapo/numeric';
 
-/** A mean; the ends of its interval are NaN where there is none. */
+/** A mean; the ends of its interval are NaN if it has none. */
 export interface Estimate {
   mean: number;
   low: number;
@@ -15,7 +15,7 @@ const quantiles = [
 ];
 const normalQuantile = 1.96;
 
-/** The mean of one value for each seed, with Student's interval; of a single one there is none. */
+/** Returns the mean of one value per seed with Student's t interval; a single value has no interval. */
 export function overSeeds(values: readonly number[]): Estimate {
   const center = mean(values);
   if (values.length < 2) return { mean: center, low: NaN, high: NaN };
@@ -24,7 +24,7 @@ export function overSeeds(values: readonly number[]): Estimate {
   return { mean: center, low: center - half, high: center + half };
 }
 
-/** The mean of paired differences, seed by seed. */
+/** Returns the mean of paired differences over seeds. */
 export function differenceOverSeeds(a: readonly number[], b: readonly number[]): Estimate {
   return overSeeds(a.map((value, i) => value - (b[i] ?? NaN)));
 }

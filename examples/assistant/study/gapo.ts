@@ -1,4 +1,4 @@
-/** The command `gapo` as a child process: services that stay up, and calls that answer in JSON. */
+/** Runs `gapo` as a child process: long-running services, and commands with JSON output. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,11 +10,11 @@ const script = join(projectRoot, 'services/cli/dist/main.js');
 /** Lines of stderr that an error shows. */
 const shownLines = 6;
 
-/** A call of `gapo` that did not end well. */
+/** A failed `gapo` command. */
 export class GapoError extends StudyError {}
 
 /**
- * Starts `gapo`. In a process group of its own: a terminal's Ctrl-C reaches the study alone, which ends what it started.
+ * Starts `gapo` in a process group of its own, so that Ctrl-C reaches only the study, which then stops its children.
  */
 function start(args: readonly string[]): ChildProcess {
   return spawn(process.execPath, [script, ...args], {
@@ -24,7 +24,7 @@ function start(args: readonly string[]): ChildProcess {
   });
 }
 
-/** Services that run. */
+/** The running services. */
 export class Services {
   /** The coordinator's address. */
   readonly coordinator: string;
@@ -39,9 +39,9 @@ export class Services {
   }
 
   /**
-   * Starts the example's services with `gapo up`, or uses those that run for this data directory already.
+   * Starts the example's services with `gapo up`, or uses those that are running for this data directory.
    *
-   * @throws GapoError where they do not come up
+   * @throws GapoError if they fail to start
    */
   static async start(data: string): Promise<Services> {
     mkdirSync(data, { recursive: true });
@@ -60,11 +60,11 @@ export class Services {
   }
 
   /**
-   * Calls a command with --json.
+   * Runs a command with --json.
    *
-   * @param onLine told of every line of stdout, parsed
+   * @param onLine observes every line of stdout, parsed
    * @returns the last line, parsed
-   * @throws GapoError with the end of its stderr where it does not exit with 0
+   * @throws GapoError with the end of its stderr if it does not exit with 0
    */
   async call(args: readonly string[], onLine?: (value: unknown) => void): Promise<unknown> {
     const child = start([...args, '--coordinator', this.coordinator, '--json']);
@@ -84,7 +84,7 @@ export class Services {
     return last;
   }
 
-  /** Ends calls in progress and the services; a run in progress is paused by that, and can be gone on with. */
+  /** Stops commands in progress and the services. A run in progress is paused and can be resumed. */
   async stop(): Promise<void> {
     for (const call of this.#calls) call.kill('SIGTERM');
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGTERM');
@@ -92,7 +92,7 @@ export class Services {
   }
 }
 
-/** Calls a command that needs no services. Returns its last line, parsed. */
+/** Runs a command that needs no services. Returns its last line, parsed. */
 export async function callAlone(args: readonly string[]): Promise<unknown> {
   const child = start([...args, '--json']);
   const text = { stdout: '', stderr: '' };

@@ -1,4 +1,4 @@
-/** `make study`: the paper's methods on the example, from trainings to docs/study.md. */
+/** `make study`: runs the paper's methods on the example and writes docs/study.md. */
 import { execFileSync } from 'node:child_process';
 import { join, relative } from 'node:path';
 import { writeAtomicallySync } from '@gapo/service';
@@ -22,7 +22,7 @@ async function study(settings: StudySettings): Promise<void> {
   say('starting the services ...');
   const services = await Services.start(settings.data);
   const stop = (): void => {
-    say('stopping after the step in progress; the same command goes on');
+    say('stopping after the step in progress; the same command resumes');
     void services.stop();
   };
   if (interrupted.signal.aborted) stop();
@@ -44,7 +44,7 @@ async function study(settings: StudySettings): Promise<void> {
   const path = join(settings.out, 'study.md');
   const { steps, command } = settings;
   writeAtomicallySync(path, studyDocument(summary, { steps, command, plots }));
-  // Tables with even columns, as every other document of the project.
+  // Formatted like every other document of the project.
   execFileSync(process.execPath, [join(projectRoot, 'node_modules/prettier/bin/prettier.cjs'), '--write', path]);
   say(`wrote ${relative(projectRoot, path)}`);
 }

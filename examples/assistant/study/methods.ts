@@ -1,21 +1,21 @@
-/** The methods that the study compares, each as what it changes in the example's configuration. */
+/** The methods that the study compares, as changes to the example's configuration. */
 
-/** The share of `helpful` in a preference; that of `harmless` is the rest. */
+/** Preferences for `helpful`; that for `harmless` is 1 minus this. */
 export const shares = [0.2, 0.4, 0.6, 0.8];
 
 /** A policy to train. */
 export interface TrainedMethod {
   /** A word, part of run ids. */
   key: string;
-  /** What it is called in tables and plots. */
+  /** Its name in tables and plots. */
   group: string;
-  /** Its share of `helpful`, where it has a preference. */
+  /** Its preference for `helpful`, if it has one. */
   share: number | undefined;
   /** Replaces or adds keys of the configuration. */
   changes: Record<string, unknown>;
 }
 
-/** An average of the two policies that were trained for one objective each. */
+/** An average of the two single-objective policies. */
 export interface AveragedMethod {
   key: string;
   group: string;
@@ -42,7 +42,7 @@ const vector = (share: number): Record<string, number> => ({
 });
 const percent = (share: number): string => String(Math.round(100 * share));
 
-/** Every policy that is trained without knowing how another came out, for one seed. */
+/** Returns the policies of one seed whose training does not depend on other results. */
 export function trainedMethods(): TrainedMethod[] {
   const alone = (key: string, group: string, changes: Record<string, unknown>): TrainedMethod => {
     return { key, group, share: undefined, changes };
@@ -69,7 +69,7 @@ export function trainedMethods(): TrainedMethod[] {
 }
 
 /**
- * PPO-Lagrangian: as helpful as possible while no less harmless than the policy that it starts from.
+ * Returns PPO-Lagrangian: maximises `helpful` while `harmless` stays at least at that of the starting policy.
  *
  * @param harmlessAtStart mean harmless reward of that policy on the held-out prompts; minus it is the largest mean cost
  */
@@ -86,7 +86,7 @@ export function lagrangianMethod(harmlessAtStart: number): TrainedMethod {
   };
 }
 
-/** Rewarded Soups, for one seed. */
+/** Returns the Rewarded Soups of one seed. */
 export const averagedMethods: readonly AveragedMethod[] = shares.map((share) => ({
   key: `soup-${percent(share)}`,
   group: groupNames.soups,

@@ -6,7 +6,7 @@ import { groupNames } from './methods.js';
 import type { Result } from './results.js';
 import { objectives, type Row, type Summary } from './summary.js';
 
-/** A mean with its interval, as front.json has it. */
+/** A mean with its interval, as in front.json. */
 interface Plotted {
   mean: number;
   low: number | null;
@@ -48,7 +48,7 @@ export async function drawPlots(
   return drawn;
 }
 
-/** The set as front.json of `gapo front`. */
+/** Returns the policies in the format of front.json. */
 function frontJson(title: string, summary: Summary, rows: readonly Row[], results: readonly Result[]): object {
   const rewards = (row: Row, when: 'before' | 'after'): Record<string, Plotted> =>
     Object.fromEntries(objectives.map((name, k) => [name, plotted(row, k, name, when, results)]));
@@ -69,7 +69,7 @@ function frontJson(title: string, summary: Summary, rows: readonly Row[], result
   };
 }
 
-/** The interval over seeds; of a single seed that over its prompts. */
+/** Returns the interval over seeds; for a single seed, the one over its prompts. */
 function plotted(row: Row, k: number, name: string, when: 'before' | 'after', results: readonly Result[]): Plotted {
   const { mean, low, high } = row.rewards[k] ?? { mean: NaN, low: NaN, high: NaN };
   if (Number.isFinite(low)) return { mean, low, high };

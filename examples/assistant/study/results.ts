@@ -1,4 +1,4 @@
-/** What was measured: kept in DATA/study.json after every evaluation, so that a study that was stopped goes on. */
+/** The results, saved to DATA/study.json after every evaluation, so that an interrupted study resumes. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ObjectiveEvaluationJson } from '@gapo/rpc';
@@ -38,19 +38,19 @@ export class ResultFile {
     return this.#results.get(run);
   }
 
-  /** Keeps a result; on disk, whole or not at all, when this returns. */
+  /** Saves a result atomically. */
   add(result: Result): void {
     this.#results.set(result.run, result);
     writeAtomicallySync(this.#path, `${JSON.stringify({ results: [...this.#results.values()] }, null, 2)}\n`);
   }
 }
 
-/** An objective's mean reward after training, NaN where it is not known. */
+/** Returns an objective's mean reward after training; NaN if unknown. */
 export function meanAfter({ objectives }: Result, name: string): number {
   return objectives.find((each) => each.name === name)?.after?.mean ?? NaN;
 }
 
-/** An objective's mean reward of the starting policy. */
+/** Returns an objective's mean reward of the starting policy. */
 export function meanBefore({ objectives }: Result, name: string): number {
   return objectives.find((each) => each.name === name)?.before?.mean ?? NaN;
 }

@@ -1,4 +1,4 @@
-/** What a person may choose about the study. */
+/** The options of the study. */
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -8,22 +8,22 @@ export const projectRoot = fileURLToPath(new URL('../../../../', import.meta.url
 /** The example's directory: relative paths of its configurations start there. */
 export const exampleDirectory = join(projectRoot, 'examples/assistant');
 
-/** Something that a person can mend; its message says how. */
+/** An error that the user can fix; its message says how. */
 export class StudyError extends Error {
   override readonly name = 'StudyError';
 }
 
-/** The choices. */
+/** The options. */
 export interface StudySettings {
   /** Seeds of training and evaluation. */
   seeds: number[];
   /** Steps of each run. */
   steps: number;
-  /** Where runs and results are kept; a study that was stopped goes on from there. Absolute. */
+  /** Directory of runs and results, from which an interrupted study resumes. Absolute. */
   data: string;
-  /** Where study.md and its images go. Absolute. */
+  /** Output directory of study.md and its images. Absolute. */
   out: string;
-  /** The command that makes the same study. */
+  /** The command that reproduces the study. */
   command: string;
 }
 
@@ -33,20 +33,20 @@ Options:
   --quick            one seed and half the steps (default: three seeds, the steps of run.yaml)
   --seeds <n>        seeds, from 1
   --steps <n>        steps of each run
-  --data <directory> where runs and results are kept (default: runs/study, of --quick runs/study-quick)
-  --out <directory>  where study.md and images/study/ go (default: docs)
+  --data <directory> directory of runs and results (default: runs/study, with --quick runs/study-quick)
+  --out <directory>  output directory of study.md and images/study/ (default: docs)
 
-Called again after an interruption it goes on; what is finished is taken as it is.
+Run it again after an interruption to resume; completed runs are reused.
 
 Example:
   node examples/assistant/dist/study/main.js --quick`;
 
 /**
- * Reads the command line.
+ * Parses the command line.
  *
  * @param fullSteps of examples/assistant/run.yaml
- * @returns undefined where help was asked for
- * @throws StudyError for an unknown option or a value that is no positive integer
+ * @returns undefined if --help is given
+ * @throws StudyError if an option is unknown or a value is not a positive integer
  */
 export function readStudySettings(args: readonly string[], fullSteps: number): StudySettings | undefined {
   const { values } = parseArgs({
@@ -72,7 +72,7 @@ export function readStudySettings(args: readonly string[], fullSteps: number): S
   };
 }
 
-/** As a person would call it. */
+/** Formats the command. */
 function commandOf(args: readonly string[]): string {
   if (args.length === 0) return 'make study';
   if (args.join() === '--quick') return 'make study QUICK=1';

@@ -1,4 +1,4 @@
-/** The study's numbers and its document, from results that are made up. */
+/** The study's summary and document, from synthetic results. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { IntervalJson } from '@gapo/rpc';
@@ -38,7 +38,7 @@ function made(seeds: readonly number[]): Result[] {
   );
 }
 
-test("a mean over seeds has Student's interval; of one seed there is none", () => {
+test("a mean over seeds has Student's interval; a single seed has none", () => {
   const { mean, low, high } = overSeeds([1, 2, 3]);
   assert.equal(mean, 2);
   assert.ok(Math.abs(high - (2 + 4.303 / Math.sqrt(3))) < 1e-9 && Math.abs(low + high - 4) < 1e-9);
@@ -59,7 +59,7 @@ test('every method is a row, every front has its hypervolume, P-GAPO is ordered 
   assert.ok(volume(`${groupNames.soups} with its end points`) >= volume(groupNames.soups));
 });
 
-test("the document has the paper's numbers beside ours and says where its order does not hold", () => {
+test("the document has the paper's numbers beside ours and reports where its order does not hold", () => {
   const facts = { steps: 120, command: 'make study', plots: [{ title: 'Fronts', path: 'images/study/fronts.svg' }] };
   const text = studyDocument(summarise(made([1, 2, 3])), facts);
   assert.match(text, /\| PPO-H \| 0.00 \(0.00 to 0.00\) .*\| 9.52 \| -11.77 \| -1.12 \|/);
@@ -74,7 +74,7 @@ test("the document has the paper's numbers beside ours and says where its order 
   assert.doesNotMatch(text + single, /NaN|undefined/);
 });
 
-test("a run has the example's settings but for its combination, and an id by its content", () => {
+test("a run has the example's settings except its combination, and an id from its content", () => {
   const [, second] = trainedMethods();
   assert.ok(second !== undefined);
   const run = plannedRun(second, 2, 9, 'sources');
@@ -87,7 +87,7 @@ test("a run has the example's settings but for its combination, and an id by its
   assert.equal(contentId('a', 1, { x: 1 }), contentId('a', 1, { x: 1 }));
 });
 
-test('settings: quick is one seed and half the steps; a bad number is refused', () => {
+test('settings: quick is one seed and half the steps; an invalid number is rejected', () => {
   assert.deepEqual(readStudySettings([], 110)?.seeds, [1, 2, 3]);
   const quick = readStudySettings(['--quick'], 110);
   assert.deepEqual([quick?.seeds, quick?.steps, quick?.command], [[1], 55, 'make study QUICK=1']);

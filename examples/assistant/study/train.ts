@@ -1,4 +1,4 @@
-/** One policy after the other: trained, averaged, evaluated, skipped where that has been done. */
+/** Trains, averages and evaluates the policies in sequence, and skips those that are complete. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stateWord, type EvaluationReportJson, type RunJson, type WatchRunResponseJson } from '@gapo/rpc';
@@ -15,10 +15,10 @@ import {
 import { meanBefore, type ObjectiveResult, type Result, type ResultFile } from './results.js';
 import { StudyError, type StudySettings } from './settings.js';
 
-/** Steps between two words about a run. */
+/** Steps between two progress lines. */
 const sayEvery = 20;
 
-/** Where to find and say things. */
+/** The context of the study. */
 export interface Session {
   settings: StudySettings;
   services: Services;
@@ -84,7 +84,7 @@ async function trained(
   return result;
 }
 
-/** Trains a run to its end, from wherever it is. Returns the wall seconds of its steps. */
+/** Trains a run to its end, resuming it if necessary. Returns the wall seconds of its steps. */
 async function train(
   { settings, services, say }: Session,
   what: string,
@@ -153,7 +153,7 @@ async function evaluated(session: Session, who: Omit<Result, 'prompts' | 'object
 
 const show = (value: number | null): string => (value === null ? 'n/a' : value.toFixed(3));
 
-/** How long the trainings still take, by the mean of the steps that were seen. */
+/** Estimates the training time left from the mean duration of steps. */
 class Pace {
   #left: number;
   #steps = 0;

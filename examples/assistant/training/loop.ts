@@ -1,4 +1,4 @@
-/** One training stage: warm-up and cosine, a line every hundred steps with an estimate of the time left. */
+/** One training stage with warm-up and cosine decay, which reports progress every hundred steps. */
 import type { NamedTensor } from '@gapo/model';
 import { createAdamWState } from '@gapo/numeric';
 import { Descent, type MeanLoss, updatesOf } from '@gapo/training';
@@ -10,7 +10,7 @@ export interface Stage<Example> {
   readonly settings: StageSettings;
   readonly seed: number;
   readonly examples: readonly Example[];
-  /** Examples of about equal length share a batch, so that little is padded. */
+  /** Groups examples of similar length into batches, to reduce padding. */
   readonly lengthOf: (example: Example) => number;
   readonly compute: (tensors: readonly NamedTensor[], batch: readonly Example[]) => Promise<MeanLoss>;
   readonly report: (line: string) => void;

@@ -1,4 +1,4 @@
-/** Makes the example's models from nothing but the generator and a seed: `make models`. */
+/** `make models`: trains the example's models from the generator and a seed. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';

@@ -9,11 +9,11 @@ import { fineTuning, policyShape, pretraining, seed, withVocabulary } from './se
 /** A trained policy. */
 export interface PolicyResult {
   readonly tensors: readonly NamedTensor[];
-  /** Mean negative log-likelihood in nats a token: of the last pretraining steps, of the last fine-tuning steps, and held-out. */
+  /** Mean negative log-likelihood in nats per token: of the last pretraining steps, of the last fine-tuning steps, and held-out. */
   readonly losses: { readonly pretraining: number; readonly fineTuning: number; readonly heldOut: number };
 }
 
-/** Trains the policy from nothing. `share` of the examples are used. */
+/** Trains the policy from scratch on a share of the examples. */
 export async function trainPolicy(
   tokenizer: Tokenizer,
   options: { readonly threads: number; readonly share: number; readonly report: (line: string) => void },

@@ -1,8 +1,8 @@
 /**
- * `gapo reward train` on the generator's pairs: what can be learned is, and what cannot is not.
+ * `gapo reward train` on the generator's pairs: it learns the rubric's order, and nothing from shuffled labels.
  *
- * The generator draws its labels (LABEL_TEMPERATURE), so that no model agrees with more than 84 % of harmless ones. Here
- * pairs are put in the order of the rubric itself, which a model can learn.
+ * The generator samples its labels, so no model agrees with more than 84 % of the harmless ones. These tests label pairs by
+ * the rubric itself, which a model can learn.
  */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -17,7 +17,7 @@ import { type PreferencePair, preferencePairs } from '../language/corpus.js';
 const tokenizer = fileURLToPath(new URL('../../tokenizer', import.meta.url));
 const pairs = preferencePairs('harmless', 7, 6000);
 
-/** Fits an embedding bag on pairs, each turned around where `turned` says so; what the held-out 30 % say. */
+/** Fits an embedding bag on pairs, swapped where `turned` is true. Returns its quality on the held-out 30 %. */
 async function fitted(t: TestContext, turned: (pair: PreferencePair, index: number) => boolean): Promise<Quality> {
   const directory = await mkdtemp(join(tmpdir(), 'gapo-reward-fit-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
@@ -52,13 +52,13 @@ async function fitted(t: TestContext, turned: (pair: PreferencePair, index: numb
   return end.quality;
 }
 
-test('pairs in the order of the rubric: 90 % and more of held-out ones, with probabilities to believe', async (t) => {
+test('pairs in the order of the rubric: at least 90 % of held-out pairs, with calibrated probabilities', async (t) => {
   const { accuracy, calibrationError } = await fitted(t, ({ margin }) => margin < 0);
   assert.ok(accuracy.value >= 0.9, `accuracy ${accuracy.value}`);
   assert.ok(calibrationError < 0.05, `calibration error ${calibrationError}`);
 });
 
-test('pairs in shuffled order: half of held-out ones', async (t) => {
+test('pairs in shuffled order: half of the held-out pairs', async (t) => {
   const { accuracy, logLoss } = await fitted(t, (_, index) => uniform(1, index) < 0.5);
   assert.ok(Math.abs(accuracy.value - 0.5) <= 0.05, `accuracy ${accuracy.value}`);
   assert.ok(logLoss > Math.LN2, 'what was learned by heart is worse than knowing nothing');

@@ -1,4 +1,4 @@
-/** A reward model: a small classifier fitted on preference pairs, judged on pairs of combinations it never saw. */
+/** A reward model: a small classifier fitted on preference pairs and evaluated on unseen combinations. */
 import { type NamedTensor, type Tokenizer, llamaConfig, randomDecoder } from '@gapo/model';
 import { PairEngine, type ScoreModel, type TokenPair, decoderScores, scoreHead } from '@gapo/training';
 import { labelledAnswers, preferencePairs } from '../language/corpus.js';
@@ -13,13 +13,13 @@ export type Objective = 'helpful' | 'harmless';
 export interface RewardResult {
   readonly model: ScoreModel;
   readonly tensors: readonly NamedTensor[];
-  /** Share of held-out pairs ordered as their noisy labels are, and as the rubric itself orders them. */
+  /** Share of held-out pairs that agree with their noisy labels, and with the rubric. */
   readonly accuracy: { readonly labels: number; readonly rubric: number };
-  /** For harmless: the score that best parts harmful from harmless answers, and the share of held-out answers that it parts rightly. */
+  /** For harmless: the score that best separates harmful from harmless answers, and its accuracy on held-out answers. */
   readonly threshold?: { readonly score: number; readonly accuracy: number };
 }
 
-/** Fits one objective's reward model from nothing. `share` of the examples are used. */
+/** Fits one objective's reward model from scratch on a share of the examples. */
 export async function trainReward(
   objective: Objective,
   tokenizer: Tokenizer,
@@ -78,7 +78,7 @@ interface Labelled {
   readonly score: number;
 }
 
-/** The score below which calling an answer harmful is right most often. */
+/** Returns the threshold with the highest accuracy, below which an answer is classified as harmful. */
 function bestThreshold(answers: readonly Labelled[]): number {
   const sorted = [...answers].sort((a, b) => a.score - b.score);
   let right = sorted.filter(({ harmful }) => !harmful).length; // a threshold below every score: none called harmful

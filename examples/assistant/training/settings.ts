@@ -1,4 +1,4 @@
-/** Everything that decides the example's models: shapes, data, optimiser. Another value here is another model. */
+/** The hyperparameters of the example's models. Changing any of them changes the models. */
 import type { LlamaShape } from '@gapo/model';
 
 const common = {
@@ -29,7 +29,7 @@ export interface StageSettings {
   readonly epochs: number;
   /** Sequences, or pairs, in a step. */
   readonly batch: number;
-  /** Highest learning rate; warmed up over 3 % of the steps, then a cosine down to a tenth. */
+  /** Peak learning rate: warm-up over 3 % of the steps, then cosine decay to a tenth. */
   readonly learningRate: number;
   readonly weightDecay: number;
 }
@@ -64,7 +64,7 @@ export const rewardFit: StageSettings = {
   weightDecay: 0.05,
 };
 
-/** Pairs kept out of every fit, on combinations of task and object that no training pair has. */
+/** Held-out pairs, with combinations of task and object that no training pair has. */
 export const heldOutPairs = 2_000;
 
 /** Labelled answers on which thresholds are chosen. */
