@@ -86,7 +86,7 @@ describe('what is refused', () => {
     const result = await train({ policy: `{ model: ${join(broken.directory, 'policy')} }` });
     await refused(
       result,
-      /embed_tokens\.weight' is \[1536,32\], config\.json asks for \[1000,32\]|token ids up to 1535.*vocab_size 1000/,
+      /embed_tokens\.weight' is \[1536,32\], config\.json expects \[1000,32\]|token ids up to 1535.*vocab_size 1000/,
     );
     await broken.remove();
   });

@@ -37,7 +37,7 @@ export const exampleConfigs: Readonly<Record<string, Readonly<Record<string, unk
     tie_word_embeddings: true,
     head_dim: 8,
     max_position_embeddings: 256,
-    // Of the four frequencies one is kept, one interpolated, and two are stretched.
+    // Of the four frequencies, one is kept, one interpolated and two are stretched.
     rope_scaling: {
       rope_type: 'llama3',
       factor: 8,

@@ -1,5 +1,5 @@
 /**
- * The description of a decoder: its extents, the choices in which architectures differ, and the names of its tensors. Graphs,
+ * The description of a decoder: its sizes, the choices in which architectures differ, and the names of its tensors. Graphs,
  * adapters and files derive from it alone.
  */
 
@@ -10,7 +10,7 @@ export interface RotaryPositions {
   readonly scaling?: RotaryScaling;
 }
 
-/** How a longer context changes the rotary frequencies that the model was first trained with. */
+/** The scaling of the rotary frequencies for a context longer than that of pretraining. */
 export type RotaryScaling =
   | { readonly kind: 'linear'; readonly factor: number }
   | {
@@ -19,7 +19,7 @@ export type RotaryScaling =
       readonly factor: number;
       readonly lowFrequencyFactor: number;
       readonly highFrequencyFactor: number;
-      /** The context of the first training, in tokens. */
+      /** The context of pretraining, in tokens. */
       readonly originalContext: number;
     };
 
@@ -32,21 +32,21 @@ export interface Biases {
 
 /** The names of a decoder's tensors and classes in Hugging Face's files. Names in a layer are relative to the layer. */
 export interface TensorNames {
-  /** The start of its class names, as `Llama` in LlamaForCausalLM. */
+  /** The prefix of its class names, such as `Llama` in LlamaForCausalLM. */
   readonly classPrefix: string;
   /** The prefix of every name but the head's. Checkpoints of the trunk alone leave it out. */
   readonly trunk: string;
   /** The token embeddings' tensor. */
   readonly embedding: string;
-  /** The position embeddings' tensor, where positions are learned. */
+  /** The position embeddings' tensor, if positions are learned. */
   readonly positions?: string;
   /** The list of layers: layer 3 is trunk + layers + `.3.`. */
   readonly layers: string;
   /** The norm before attention. */
   readonly attentionNorm: string;
-  /** Queries, keys and values: three linear maps, or one whose outputs lie side by side. */
+  /** Queries, keys and values: three linear maps, or one with concatenated outputs. */
   readonly queryKeyValue: readonly string[];
-  /** The RMSNorms over each head of queries and keys, where the decoder has them. */
+  /** The RMSNorms over each head of queries and keys, if the decoder has them. */
   readonly headNorms?: HeadNorms;
   readonly attentionOutput: string;
   /** The norm before the feed-forward layer. */
@@ -59,7 +59,7 @@ export interface TensorNames {
   readonly head: string;
   /** Whether linear weights are stored [in, out], as Hugging Face's Conv1D does, instead of [out, in]. */
   readonly inOut: boolean;
-  /** Tensors that files may hold although the configuration determines them. They are skipped. */
+  /** Tensors in files that the configuration determines. They are skipped. */
   readonly buffers: RegExp;
 }
 
@@ -69,7 +69,6 @@ export interface HeadNorms {
   readonly keys: string;
 }
 
-/** A decoder. */
 export interface DecoderConfig {
   readonly vocabulary: number;
   /** Width of the residual stream. */
@@ -88,9 +87,9 @@ export interface DecoderConfig {
   readonly norm: 'rms' | 'layer';
   /** ε of every norm. */
   readonly epsilon: number;
-  /** Undefined where positions are learned: see `names.positions`. */
+  /** Undefined if positions are learned: see `names.positions`. */
   readonly rotary: RotaryPositions | undefined;
-  /** For each layer how many positions back a token sees, itself included; undefined: all of them. */
+  /** The attention window of each layer, in positions including the token's own; undefined for full attention. */
   readonly windows: readonly (number | undefined)[];
   readonly biases: Biases;
   /** `swiglu`: down(silu(gate(x)) · up(x)). `gelu`: down(gelu(up(x))), GELU by its tanh approximation. */
@@ -102,14 +101,14 @@ export interface DecoderConfig {
   readonly names: TensorNames;
 }
 
-/** The rotary frequencies, headWidth / 2 of them: theta^(−2i / headWidth), scaled. */
+/** Returns the headWidth / 2 rotary frequencies: theta^(−2i / headWidth), scaled. */
 export function rotaryFrequencies(headWidth: number, { theta, scaling }: RotaryPositions): readonly number[] {
   const frequencies = Array.from({ length: headWidth / 2 }, (_, i) => theta ** ((-2 * i) / headWidth));
   if (scaling === undefined) return frequencies;
   if (scaling.kind === 'linear') return frequencies.map((frequency) => frequency / scaling.factor);
   const { factor, lowFrequencyFactor: low, highFrequencyFactor: high, originalContext } = scaling;
   return frequencies.map((frequency) => {
-    const turns = (originalContext * frequency) / (2 * Math.PI); // within the context of the first training
+    const turns = (originalContext * frequency) / (2 * Math.PI); // within the context of pretraining
     const kept = Math.min(1, Math.max(0, (turns - low) / (high - low)));
     return kept * frequency + (1 - kept) * (frequency / factor);
   });

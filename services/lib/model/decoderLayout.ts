@@ -8,7 +8,7 @@ export interface TensorShape {
   readonly shape: readonly number[];
 }
 
-/** A weight of a decoder. `role` decides how it is initialized: residual outputs are smaller, gains 1, biases 0. */
+/** A weight of a decoder. `role` determines its initialization: residual outputs are smaller, gains 1, biases 0. */
 export interface DecoderTensor extends TensorShape {
   readonly role: 'weight' | 'residual' | 'gain' | 'bias';
 }
@@ -30,9 +30,9 @@ export interface LayerLayout {
   readonly prefix: string;
   /** The norm before attention. */
   readonly attentionNorm: string;
-  /** Three modules, or one: their outputs side by side are queries, keys and values. */
+  /** Three modules, or one, whose concatenated outputs are queries, keys and values. */
   readonly queryKeyValue: readonly LinearModule[];
-  /** The norms over each head of queries and keys, where the decoder has them. */
+  /** The norms over each head of queries and keys, if the decoder has them. */
   readonly headNorms: HeadNorms | undefined;
   readonly attentionOutput: LinearModule;
   /** The norm before the feed-forward layer. */
@@ -46,15 +46,15 @@ export interface LayerLayout {
 export interface DecoderLayout {
   /** The token embeddings' tensor, [vocabulary, width]. */
   readonly embedding: string;
-  /** The position embeddings' tensor, [context, width], where positions are learned. */
+  /** The position embeddings' tensor, [context, width], if positions are learned. */
   readonly positions: string | undefined;
   readonly layers: readonly LayerLayout[];
   readonly finalNorm: string;
-  /** The output projection's tensor, [vocabulary, width]: the embeddings' where they are tied. */
+  /** The output projection's tensor, [vocabulary, width]: the embeddings' if they are tied. */
   readonly head: string;
 }
 
-/** A decoder's modules by their Hugging Face names. */
+/** Returns a decoder's modules by their Hugging Face names. */
 export function decoderLayout(config: DecoderConfig): DecoderLayout {
   const { width, feedForward, heads, keyValueHeads, headWidth, biases, names } = config;
   const embedding = names.trunk + names.embedding;
@@ -94,22 +94,22 @@ export function decoderLayout(config: DecoderConfig): DecoderLayout {
   };
 }
 
-/** A layer's linear maps, in order. */
+/** Lists a layer's linear maps, in order. */
 export function linearModules(layer: LayerLayout): readonly LinearModule[] {
   return [...layer.queryKeyValue, layer.attentionOutput, ...layer.feedForwardIn, layer.feedForwardOut];
 }
 
-/** The last part of a module's name, by which LoRA targets it. */
+/** Returns the last part of a module's name, by which LoRA targets it. */
 export function targetName(module: string): string {
   return module.slice(module.lastIndexOf('.') + 1);
 }
 
-/** The names of a layer's linear maps, in order. */
+/** Lists the names of a layer's linear maps, in order. */
 export function linearNames(names: TensorNames): readonly string[] {
   return [...names.queryKeyValue, names.attentionOutput, ...names.feedForwardIn, names.feedForwardOut];
 }
 
-/** Every weight of the decoder by its Hugging Face name, in a fixed order. */
+/** Lists every weight of the decoder by its Hugging Face name, in a fixed order. */
 export function decoderTensors(config: DecoderConfig): readonly DecoderTensor[] {
   const { width, vocabulary, context, headWidth } = config;
   const layout = decoderLayout(config);
@@ -143,9 +143,9 @@ export function decoderTensors(config: DecoderConfig): readonly DecoderTensor[] 
 }
 
 /**
- * The tensors of a model's files that belong to a decoder: their names in the files mapped to the decoder's names. Skips
- * buffers that the configuration determines and an output projection that is tied to the embeddings. Checkpoints of the
- * trunk alone, without a head, name its tensors without the trunk's prefix.
+ * Maps the names of a decoder's tensors in its files to the decoder's names. Skips buffers that the configuration
+ * determines and an output projection that is tied to the embeddings. Checkpoints of the trunk alone, without a head, leave
+ * out the trunk's prefix.
  */
 export function tensorNames(config: DecoderConfig, onDisk: readonly string[]): ReadonlyMap<string, string> {
   const { trunk, buffers, head } = config.names;

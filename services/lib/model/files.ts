@@ -1,4 +1,4 @@
-/** Files of a model directory, read whole. */
+/** Reads files of a model directory. */
 import { readFile } from 'node:fs/promises';
 import { ModelError } from './errors.js';
 
@@ -19,7 +19,7 @@ export async function readBytes(path: string): Promise<Buffer> {
 /**
  * Reads a JSON object.
  *
- * @throws ModelError where the file cannot be read, or holds something else
+ * @throws ModelError if the file cannot be read, or is not a JSON object
  */
 export async function readJson(path: string): Promise<Record<string, unknown>> {
   const bytes = await readBytes(path);
@@ -29,5 +29,5 @@ export async function readJson(path: string): Promise<Record<string, unknown>> {
   } catch (error) {
     throw new ModelError(path, `is not JSON: ${(error as Error).message}`);
   }
-  throw new ModelError(path, 'is not JSON: it holds no object');
+  throw new ModelError(path, 'is not a JSON object');
 }

@@ -1,6 +1,6 @@
 /**
- * Decoders from a model directory's config.json. Keys that would change the arithmetic and are not implemented are
- * refused by name; keys that have no effect on it are ignored.
+ * Reads decoders from a model directory's config.json. Keys that would change the arithmetic and are not implemented are
+ * refused by name. Keys without an effect on it are ignored.
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { readJson } from './files.js';
 /**
  * Reads DIR/config.json and, for the tokens that end a completion, DIR/generation_config.json.
  *
- * @param known the architectures that it may be of. @default every registered one
+ * @param known the architectures to accept. @default every registered one
  * @throws ModelError with every problem
  */
 export async function readDecoderConfig(

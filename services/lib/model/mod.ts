@@ -1,4 +1,4 @@
-/** Models as files: configuration, weights, tokenizer, adapters, and the memory that they need. Without a tensor runtime. */
+/** Models as files: configuration, weights, tokenizer, adapters, and the memory that they need. Needs no tensor runtime. */
 export { ModelError } from './errors.js';
 
 export { type DecoderConfig, rotaryFrequencies } from './decoderConfig.js';

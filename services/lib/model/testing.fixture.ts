@@ -15,7 +15,7 @@ export { toy, toyConfig } from './toyArchitecture.fixture.js';
 /** The example's tokenizer, with a chat template; its ids are below 1536. */
 export const tokenizerDirectory = fileURLToPath(new URL('../../../../examples/assistant/tokenizer', import.meta.url));
 
-/** A decoder with grouped-query attention, as small as can be but for what is changed. */
+/** Returns the shape of a minimal decoder with grouped-query attention. */
 export function tinyShape(changes: Partial<LlamaShape> = {}): LlamaShape {
   return {
     vocabulary: 16,
@@ -35,7 +35,6 @@ export function tinyShape(changes: Partial<LlamaShape> = {}): LlamaShape {
   };
 }
 
-/** A decoder for the example's tokenizer, which trains in seconds. */
 const smallShape = tinyShape({
   vocabulary: 1536,
   width: 32,
@@ -45,7 +44,7 @@ const smallShape = tinyShape({
   context: 64,
 });
 
-/** Writes a random model for the example's tokenizer, which trains in seconds; makes the directory. */
+/** Creates a directory with a random model for the example's tokenizer, which trains in seconds. */
 export async function writeSmallModel(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true });
   await cp(tokenizerDirectory, directory, { recursive: true });

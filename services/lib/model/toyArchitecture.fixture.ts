@@ -1,6 +1,6 @@
 /**
- * An architecture that nothing else knows, described as CONTRIBUTING.md says: Llama under other tensor names and other
- * config.json keys, with a norm over each head of queries and keys.
+ * An architecture that is not registered, described as in CONTRIBUTING.md: Llama with other tensor names and config.json
+ * keys, and a norm over each head of queries and keys.
  */
 import { z } from 'zod';
 import { defineArchitecture } from './architectures/architecture.js';

@@ -49,7 +49,7 @@ export interface Scorer {
   /**
    * Scores items: one outcome each, in their order.
    * @param signal aborts when nobody waits for the answer any more; the promise then rejects with its reason.
-   * @param deadline when that will be, for who asks others in turn; undefined where the caller waits for ever.
+   * @param deadline when that will be, for who asks others in turn; undefined if the caller waits for ever.
    */
   score(items: readonly ScoreItem[], signal: AbortSignal, deadline?: Date): Promise<readonly Outcome[]>;
   /** Ends the scorer's thread. Work under way is lost. */

@@ -57,13 +57,13 @@ export function activeContext(): Context {
   return context.active();
 }
 
-/** The active trace's id, 32 hexadecimal digits; undefined where no span is active. */
+/** The active trace's id, 32 hexadecimal digits; undefined if no span is active. */
 export function currentTraceId(): string | undefined {
   const span = trace.getActiveSpan()?.spanContext();
   return span !== undefined && isSpanContextValid(span) ? span.traceId : undefined;
 }
 
-/** A link to the active span, for a span of another trace; undefined where no span is active. */
+/** A link to the active span, for a span of another trace; undefined if no span is active. */
 export function currentLink(attributes: Attributes = {}): Link | undefined {
   const span = trace.getActiveSpan()?.spanContext();
   return span !== undefined && isSpanContextValid(span) ? { context: span, attributes } : undefined;

@@ -121,7 +121,7 @@ export function combinerSettings(config: CombinationConfig, registry: Registry =
   throw new RangeError(`${method}: the configuration has no section of that name; it was not checked`);
 }
 
-/** The preference or weights of a configuration; undefined where its method takes none, or leaves them out. */
+/** The preference or weights of a configuration; undefined if its method takes none, or leaves them out. */
 export function steeringNumbers(
   config: CombinationConfig,
   registry: Registry = combiners,

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { f32 } from '@gapo/numeric';
 import { llamaConfig, toHuggingFaceConfig } from '../architectures/llama.js';
 import { tinyShape } from '../testing.fixture.js';
 import { roundedForHalves, writeShards, writeTensors } from '../weights/checkpointFiles.fixture.js';
@@ -24,16 +25,16 @@ const tensors = initialTensors(config, { lora, valueHeads: 0 }, 1, new Map()).ma
 const base = randomDecoder(config, 1).map((tensor) => ({ ...tensor, data: roundedForHalves(tensor.data) }));
 const merged = 'model.layers.0.mlp.down_proj.weight';
 
-/** W + 1.5 · B·A of the one module with an adapter, written plainly: W [8, 12], A [2, 12], B [8, 2]. */
+/** W + 1.5 · B·A of the one module with an adapter: W [8, 12], A [2, 12], B [8, 2]. */
 const expected = (dtype: FloatDtype): ReadonlyMap<string, Float32Array> => {
   const [a, b] = tensors as [NamedTensor, NamedTensor];
   return new Map(
     base.map(({ name, data }) => {
       if (name !== merged) return [name, data];
-      const sums = data.map((w, at) => {
-        const [o, i] = [Math.floor(at / 12), at % 12];
+      const sums = data.map((w, index) => {
+        const [o, i] = [Math.floor(index / 12), index % 12];
         let sum = 0;
-        for (let r = 0; r < 2; r++) sum += (b.data[2 * o + r] as number) * (a.data[12 * r + i] as number);
+        for (let r = 0; r < 2; r++) sum += f32(b.data, 2 * o + r) * f32(a.data, 12 * r + i);
         return w + 1.5 * sum;
       });
       return [name, toFloat32(fromFloat32(sums, dtype), dtype)];
@@ -77,7 +78,7 @@ describe('a model with its adapter merged', () => {
     });
   }
 
-  test('is float32 where it is asked for, and its configuration says so', async () => {
+  test('is float32 on request, and so does its configuration say', async () => {
     const out = join(root, String(count++));
     await writeMergedModel(await model(['BF16', 'BF16']), { lora, tensors }, out, { dtype: 'F32' });
     const { weights } = await readDecoderModel(out);
@@ -88,12 +89,12 @@ describe('a model with its adapter merged', () => {
     assert.deepEqual(metadata, { total_size: 4 * elements });
   });
 
-  test('is refused where a sum is beyond the element type, and nothing is left', async () => {
+  test('is refused if a sum overflows the element type, and nothing is left', async () => {
     const out = join(root, String(count++));
     const large = tensors.map((tensor) => ({ ...tensor, data: tensor.data.map((x) => x * 1000) }));
     await assert.rejects(
       writeMergedModel(await model(['F16']), { lora, tensors: large }, out),
-      /ModelError: .*tensor '.*down_proj\.weight' with its adapter: a number is beyond what F16 holds; write float32/,
+      /ModelError: .*tensor '.*down_proj\.weight' with its adapter: a number overflows F16; write float32/,
     );
     assert.deepEqual(await readdir(out), []);
   });

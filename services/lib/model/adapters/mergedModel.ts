@@ -1,7 +1,7 @@
-/** Models with an adapter merged into their weights, written as a directory that every loader of the model reads. */
+/** Writes models with an adapter merged into their weights, as a directory that every loader of the model reads. */
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { required } from '@gapo/numeric';
+import { f32, f64, required } from '@gapo/numeric';
 import { type FileContent, writeAllAtomically } from '@gapo/service';
 import { decoderLayout, linearModules } from '../decoderLayout.js';
 import { ModelError } from '../errors.js';
@@ -14,7 +14,7 @@ import { sizeOf } from '../weights/tensors.js';
 import type { Adapter } from './peft.js';
 import { adapterName, isTarget } from './trainable.js';
 
-/** How a merged model is written. */
+/** Options of {@link writeMergedModel}. */
 export interface MergedOptions {
   /** The element type of every weight. @default each weight's own */
   readonly dtype?: FloatDtype;
@@ -32,9 +32,9 @@ export function mergedFiles({ weights }: DecoderModel): readonly string[] {
 }
 
 /**
- * Writes a model's weights with the adapter merged, W + (alpha / rank)·B·A, its config.json, and an index where there are
+ * Writes a model's weights with the adapter merged, W + (alpha / rank)·B·A, its config.json, and an index if there are
  * several weight files. Sums are in float64 and rounded once, to each weight's element type. All files are written
- * atomically; the caller copies the tokenizer and the other files of the model's directory.
+ * atomically. The caller copies the tokenizer and the other files of the model's directory.
  *
  * @returns the names of the files
  * @throws ModelError where a sum overflows its element type; UserError where a file cannot be written
@@ -68,7 +68,11 @@ export async function writeMergedModel(
   return [...contents.keys()];
 }
 
-/** Yields the bytes of one safetensors file of a merged model, a tensor at a time. */
+/**
+ * Yields the bytes of one safetensors file of a merged model, a tensor at a time.
+ *
+ * @throws ModelError if a sum overflows its element type
+ */
 function* mergedFile(
   weights: readonly StoredTensor[],
   merged: (weight: Weight) => Float32Array,
@@ -91,7 +95,7 @@ function* mergedFile(
   }
 }
 
-/** Returns a function that computes the elements of a weight with its adapter merged, where it has one. */
+/** Returns a function that computes the elements of a weight with its adapter merged, if it has one. */
 export function merger({ config }: DecoderModel, { lora, tensors }: Adapter): (weight: Weight) => Float32Array {
   const modules = new Map(
     decoderLayout(config)
@@ -112,12 +116,12 @@ export function merger({ config }: DecoderModel, { lora, tensors }: Adapter): (w
     for (let o = 0; o < out; o++) {
       sums.fill(0);
       for (let r = 0; r < lora.rank; r++) {
-        const factor = b[o * lora.rank + r] as number;
-        for (let i = 0; i < into; i++) sums[i] = (sums[i] as number) + factor * (a[r * into + i] as number);
+        const factor = f32(b, o * lora.rank + r);
+        for (let i = 0; i < into; i++) sums[i] = f64(sums, i) + factor * f32(a, r * into + i);
       }
       for (let i = 0; i < into; i++) {
-        const at = inOut ? i * out + o : o * into + i;
-        data[at] = (data[at] as number) + scale * (sums[i] as number);
+        const index = inOut ? i * out + o : o * into + i;
+        data[index] = f32(data, index) + scale * f64(sums, i);
       }
     }
     return data;

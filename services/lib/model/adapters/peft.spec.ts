@@ -91,7 +91,7 @@ describe('an adapter', () => {
     );
   });
 
-  test('that is not plain LoRA is refused by every key', async () => {
+  test('that is not plain LoRA is refused with every unsupported key', async () => {
     await refused(
       adapter({ config: { use_dora: true, rank_pattern: { q_proj: 4 }, bias: 'all', modules_to_save: ['lm_head'] } }),
       /bias is not supported: .*; use_dora is not supported: .*; rank_pattern .*; modules_to_save is not supported/,
@@ -102,7 +102,7 @@ describe('an adapter', () => {
     await refused(path, /adapter_model\.safetensors: does not exist/);
   });
 
-  test('that does not fit the model is refused with everything that does not fit', async () => {
+  test('that does not fit the model is refused with every mismatch', async () => {
     const [first, second] = tensors as [NamedTensor, NamedTensor];
     await refused(
       adapter({
@@ -113,7 +113,7 @@ describe('an adapter', () => {
         [
           'fan_in_fan_out is true, the model’s weights'.replace('’', "'"),
           "target_modules has 'c_attn', which the model lacks",
-          "'.*q_proj.lora_A.weight' is \\[8,3\\], the model asks for \\[3,8\\]",
+          "'.*q_proj.lora_A.weight' is \\[8,3\\], the model expects \\[3,8\\]",
           "'.*down_proj.lora_A.weight' \\[3,12\\] is missing",
           "'.*down_proj.lora_B.weight' \\[8,3\\] is missing",
           "'base_model.model.lm_head.lora_A.weight' is not part of this architecture",
@@ -122,7 +122,7 @@ describe('an adapter', () => {
     );
   });
 
-  test('of another model is refused where it tells', async () => {
+  test('of another model is refused by its recorded hash or path', async () => {
     const other = await writeModel('other', 2);
     const { sha256 } = await readDecoderModel(other);
     await refused(

@@ -1,4 +1,4 @@
-/** Adapters in PEFT's files: adapter_config.json and adapter_model.safetensors. */
+/** Reads and writes adapters as PEFT's files: adapter_config.json and adapter_model.safetensors. */
 import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { required } from '@gapo/numeric';
@@ -25,9 +25,9 @@ export function linearTargets(config: DecoderConfig): readonly string[] {
 }
 
 /**
- * Describes adapters for a model, on the targets that are named or on every linear map.
+ * Describes adapters for a model, on the given targets or on every linear map.
  *
- * @throws ModelError where the model has no linear map of that name
+ * @throws ModelError if the model has no linear map of that name
  */
 export function loraFor(
   { directory, config }: DecoderModel,
@@ -66,7 +66,6 @@ export function adapterMetadata(baseSha256: string): Readonly<Record<string, str
   return { format: 'pt', [baseSha256Key]: baseSha256 };
 }
 
-/** An adapter. */
 export interface Adapter {
   readonly lora: LoraSpec;
   /** In the order of a policy's trained tensors. */
@@ -131,7 +130,7 @@ export async function readLora(directory: string, config: DecoderConfig): Promis
 /**
  * Reads a PEFT adapter to start from.
  *
- * @throws ModelError with everything that does not fit the model, or that is not plain LoRA
+ * @throws ModelError with every mismatch with the model, or everything that is not plain LoRA
  */
 export async function readAdapter(directory: string, model: DecoderModel): Promise<Adapter> {
   const described = await readConfig(directory);
@@ -172,7 +171,7 @@ async function baseProblems(
       `it was trained on weights with SHA-256 ${sha256.slice(0, 12)}…, the model's are ${model.sha256.slice(0, 12)}…`,
     ];
   }
-  if (base === undefined || !base.startsWith('/')) return []; // a name on the Hub does not tell where the model is on this machine
+  if (base === undefined || !base.startsWith('/')) return []; // a name on the Hub says nothing about paths here
   const found = await stat(base).catch(() => undefined);
   if (found === undefined || (await realpath(base)) === (await realpath(model.directory))) return [];
   return [`base_model_name_or_path is ${base}`];

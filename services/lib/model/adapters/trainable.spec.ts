@@ -7,10 +7,10 @@ import { initialTensors, randomDecoder, trainableTensors } from './trainable.js'
 const config = llamaConfig(tinyShape({ vocabulary: 1536 }));
 const weights = randomDecoder(config, 1);
 
-describe('what is trained', () => {
+describe('the trained tensors', () => {
   const spec = { lora: { rank: 3, alpha: 6, targets: ['q_proj', 'down_proj'] }, valueHeads: 2 };
 
-  test('has PEFT’s names and shapes, in a fixed order', () => {
+  test('have PEFT’s names and shapes, in a fixed order', () => {
     assert.deepEqual(trainableTensors(config, spec), [
       { name: 'base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight', shape: [3, 8] },
       { name: 'base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight', shape: [8, 3] },
@@ -21,7 +21,7 @@ describe('what is trained', () => {
     ]);
   });
 
-  test('starts as the base model: B and the value heads are zero, A depends on the seed', () => {
+  test('start as the base model: B and the value heads are zero, A depends on the seed', () => {
     const base = new Map(weights.map((tensor) => [tensor.name, tensor]));
     const first = initialTensors(config, spec, 1, base);
     for (const { name, data } of first)

@@ -28,7 +28,7 @@ export interface LoraSpec {
 export interface TrainableSpec {
   /** Absent in full training. */
   readonly lora?: LoraSpec;
-  /** Value heads on the last hidden state, one for each objective with GAE. */
+  /** Value heads on the last hidden state, one per objective with GAE. */
   readonly valueHeads: number;
 }
 
@@ -69,8 +69,8 @@ export function trainableTensors(config: DecoderConfig, spec: TrainableSpec): re
 
 /**
  * Returns the trained tensors at version 0: copies of those in `base` (the weights in full training, or the adapter that
- * the run starts from). Others start so that the policy equals the base model: A uniform in ±1/√in (Kaiming with a = √5, as
- * in PEFT), B and the value heads zero.
+ * the run starts from). The initial values of the others make the policy equal to the base model: A uniform in ±1/√in
+ * (Kaiming with a = √5, as in PEFT), B and the value heads zero.
  */
 export function initialTensors(
   config: DecoderConfig,

@@ -11,19 +11,18 @@ import { problemsOf, tokenIds } from './keys.js';
 /** Adds a problem to the list that the error for a config.json reports. */
 export type Report = (problem: string) => void;
 
-/** What an architecture reads from config.json: a decoder without what every architecture reads in the same way. */
+/** The part of a decoder's description that an architecture reads from config.json in its own way. */
 export type DecoderShape = Omit<DecoderConfig, 'names' | 'eosIds'>;
 
-/** An architecture. */
 export interface Architecture {
   /** Its `model_type` in config.json. */
   readonly modelType: string;
   readonly names: TensorNames;
-  /** Reads the keys of a config.json; undefined where one of them is missing or wrong, which it reports. */
+  /** Reads the keys of a config.json; undefined if one of them is missing or invalid, which it reports. */
   readonly read: (json: unknown, report: Report) => DecoderShape | undefined;
 }
 
-/** An architecture as its file writes it down. */
+/** An architecture as its file declares it. */
 export interface Description<Keys extends z.ZodType> {
   readonly modelType: string;
   readonly names: TensorNames;
@@ -33,7 +32,7 @@ export interface Description<Keys extends z.ZodType> {
   readonly decoder: (keys: z.output<Keys>, report: Report) => DecoderShape;
 }
 
-/** Makes an architecture from its description. */
+/** Creates an architecture from its description. */
 export function defineArchitecture<Keys extends z.ZodType>({
   keys,
   decoder,
@@ -52,7 +51,11 @@ export function defineArchitecture<Keys extends z.ZodType>({
 
 const eosSchema = z.object({ eos_token_id: tokenIds.nullish() });
 
-/** The end-of-sequence tokens that a config.json or generation_config.json names. @throws ModelError where they are not token ids */
+/**
+ * Returns the end-of-sequence tokens of a config.json or generation_config.json.
+ *
+ * @throws ModelError if they are not token ids
+ */
 export function eosTokens(path: string, json: unknown): readonly number[] {
   const parsed = eosSchema.safeParse(json);
   if (!parsed.success) throw new ModelError(path, problemsOf(parsed.error));
@@ -60,19 +63,22 @@ export function eosTokens(path: string, json: unknown): readonly number[] {
 }
 
 /**
- * The decoder that a config.json of an architecture describes.
+ * Reads a decoder from the config.json of an architecture.
  *
- * @param path of the file, for errors
- * @param moreEosIds end-of-sequence tokens named elsewhere
+ * @param architecture the one that the file names
+ * @param json the file's content
+ * @param path the file's path, for error messages
+ * @param moreEosIds end-of-sequence tokens from elsewhere
  * @throws ModelError with every problem
  */
 export function decoderOf(
-  { names, read }: Architecture,
+  architecture: Architecture,
   json: unknown,
   path: string,
   moreEosIds: readonly number[] = [],
 ): DecoderConfig {
   const problems: string[] = [];
+  const { names, read } = architecture;
   const shape = read(json, (problem) => problems.push(problem));
   if (shape === undefined) throw new ModelError(path, problems.join('; '));
   const eosIds = [...new Set([...eosTokens(path, json), ...moreEosIds])];

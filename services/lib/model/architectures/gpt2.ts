@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { defineArchitecture } from './architecture.js';
 import { extent, flag, only, positive } from './keys.js';
 
-/** GPT-2. */
 export const gpt2 = defineArchitecture({
   modelType: 'gpt2',
   names: {

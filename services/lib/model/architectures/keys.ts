@@ -1,4 +1,4 @@
-/** The types of values in config.json, with messages that say what a value must be. */
+/** The types of values in config.json, with error messages. */
 import { z } from 'zod';
 
 const expecting = (what: string) => ({
@@ -17,7 +17,6 @@ export const positive = z.number(aboveZero).positive(aboveZero);
 /** A layer number, from 0. */
 export const layerNumber = z.int().nonnegative();
 
-/** true or false. */
 export const flag = z.boolean({ error: 'must be true or false' });
 
 const tokenId = z.int().nonnegative();
@@ -25,11 +24,11 @@ const tokenId = z.int().nonnegative();
 /** One token id or a list of them. */
 export const tokenIds = z.union([tokenId, z.array(tokenId)], { error: 'must be a token id or a list of them' });
 
-/** A key that may be absent, and otherwise has the only value that is implemented. */
+/** An optional key with a single supported value. */
 export const only = <T extends boolean | number>(value: T) =>
   z.literal(value, { error: `must be ${value}: nothing else is supported` }).nullish();
 
-/** A parse error as one line: each key with its problem. */
+/** Formats a parse error as one line: each key with its problem. */
 export function problemsOf(error: z.ZodError): string {
   return error.issues.map((issue) => `${issue.path.join('.') || 'the file'} ${issue.message}`).join('; ');
 }

@@ -1,10 +1,9 @@
-/** Llama 2 and 3; also what this project writes for models that it makes itself. */
+/** Llama 2 and 3; also the architecture of models that this project creates. */
 import type { DecoderConfig } from '../decoderConfig.js';
 import { decoderOf, defineArchitecture } from './architecture.js';
 import { extent, flag } from './keys.js';
 import { llamaDecoder, llamaKeys, llamaNames } from './llamaFamily.js';
 
-/** Llama. */
 export const llama = defineArchitecture({
   modelType: 'llama',
   names: llamaNames,
@@ -23,7 +22,7 @@ export const llama = defineArchitecture({
   }),
 });
 
-/** The extents of a Llama decoder. */
+/** The sizes of a Llama decoder. */
 export interface LlamaShape {
   readonly vocabulary: number;
   readonly width: number;
@@ -41,7 +40,7 @@ export interface LlamaShape {
 }
 
 /**
- * Writes the config.json of a Llama decoder.
+ * Returns the config.json of a Llama decoder.
  *
  * @param className the Hugging Face class that loads it, for example `LlamaForCausalLM`
  */
@@ -67,7 +66,7 @@ export function toHuggingFaceConfig(shape: LlamaShape, className: string): Reado
   };
 }
 
-/** The decoder of a shape. @throws ModelError where its extents do not fit each other */
+/** Returns the decoder of a shape. @throws ModelError if its sizes are inconsistent */
 export function llamaConfig(shape: LlamaShape): DecoderConfig {
   return decoderOf(llama, toHuggingFaceConfig(shape, 'LlamaForCausalLM'), 'the shape of a Llama decoder');
 }

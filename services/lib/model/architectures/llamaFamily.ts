@@ -1,10 +1,9 @@
-/** What Llama and the architectures that followed it share: RMSNorm, rotary positions, SwiGLU, and most config.json keys. */
+/** The common parts of Llama and its successors: RMSNorm, rotary positions, SwiGLU, and most config.json keys. */
 import { z } from 'zod';
 import type { RotaryPositions, RotaryScaling, TensorNames } from '../decoderConfig.js';
 import type { DecoderShape, Report } from './architecture.js';
 import { extent, flag, only, positive } from './keys.js';
 
-/** Llama's names. */
 export const llamaNames: TensorNames = {
   classPrefix: 'Llama',
   trunk: 'model.',
@@ -55,7 +54,7 @@ type LlamaKeys = Omit<z.output<typeof llamaKeys>, 'num_key_value_heads'> & {
   readonly num_key_value_heads?: number | null | undefined;
 };
 
-/** A decoder of the family, without biases and with full attention in every layer. */
+/** Reads a decoder of the family, without biases and with full attention in every layer. */
 export function llamaDecoder(keys: LlamaKeys, report: Report): DecoderShape {
   const heads = keys.num_attention_heads;
   const keyValueHeads = keys.num_key_value_heads ?? heads;

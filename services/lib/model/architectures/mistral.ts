@@ -3,7 +3,6 @@ import { defineArchitecture } from './architecture.js';
 import { extent } from './keys.js';
 import { llamaDecoder, llamaKeys, llamaNames } from './llamaFamily.js';
 
-/** Mistral. */
 export const mistral = defineArchitecture({
   modelType: 'mistral',
   names: { ...llamaNames, classPrefix: 'Mistral' },

@@ -3,7 +3,6 @@ import { defineArchitecture } from './architecture.js';
 import { llamaDecoder, llamaNames } from './llamaFamily.js';
 import { qwenKeys, qwenWindows } from './qwenFamily.js';
 
-/** Qwen2. */
 export const qwen2 = defineArchitecture({
   modelType: 'qwen2',
   names: { ...llamaNames, classPrefix: 'Qwen2' },

@@ -4,7 +4,6 @@ import { extent, flag } from './keys.js';
 import { llamaDecoder, llamaNames } from './llamaFamily.js';
 import { qwenKeys, qwenWindows } from './qwenFamily.js';
 
-/** Qwen3. */
 export const qwen3 = defineArchitecture({
   modelType: 'qwen3',
   names: {

@@ -1,4 +1,4 @@
-/** What Qwen2 and Qwen3 share: Llama with sliding windows in some layers. */
+/** The common parts of Qwen2 and Qwen3: Llama with sliding windows in some layers. */
 import { z } from 'zod';
 import type { Report } from './architecture.js';
 import { extent, flag, layerNumber } from './keys.js';
@@ -16,7 +16,7 @@ export const qwenKeys = llamaKeys.extend({
     .nullish(),
 });
 
-/** Each layer's window: on where use_sliding_window says so, in the layers of layer_types or from max_window_layers on. */
+/** Returns each layer's window. With use_sliding_window, layer_types or else max_window_layers selects the layers. */
 export function qwenWindows(keys: z.output<typeof qwenKeys>, report: Report): readonly (number | undefined)[] {
   const layers = Array.from({ length: keys.num_hidden_layers }, (_, layer) => layer);
   if (keys.use_sliding_window !== true) return layers.map(() => undefined);

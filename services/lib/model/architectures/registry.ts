@@ -1,4 +1,4 @@
-/** Every architecture that can be read. A new one is a file beside this one and a line here. */
+/** The registry of architectures. A new one is a file in this folder and a line here. */
 import { linearNames, targetName } from '../decoderLayout.js';
 import type { Architecture } from './architecture.js';
 import { gpt2 } from './gpt2.js';
@@ -7,7 +7,7 @@ import { mistral } from './mistral.js';
 import { qwen2 } from './qwen2.js';
 import { qwen3 } from './qwen3.js';
 
-/** The architectures, in the order in which messages list them. */
+/** The architectures, in the order of error messages. */
 export const architectures: readonly Architecture[] = [llama, mistral, qwen2, qwen3, gpt2];
 
 /** Every name by which LoRA can target a linear map of some architecture. */

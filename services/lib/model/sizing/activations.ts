@@ -1,10 +1,10 @@
-/** The memory that a graph takes beside weights, adapters and gradients. */
+/** The memory of a graph's activations. */
 import type { DecoderConfig } from '../decoderConfig.js';
 
 /** MiB for the activations of a micro-batch, unless configured. */
 export const defaultMemoryBudget = 2048;
 
-/** The extents of a micro-batch. */
+/** The sizes of a micro-batch. */
 export interface MicroBatchExtents {
   /** Sequences. */
   readonly rows: number;
@@ -15,17 +15,17 @@ export interface MicroBatchExtents {
 }
 
 /**
- * Estimates the peak bytes of a micro-batch beside weights, adapters and gradients. In float32, with R rows of T tokens and N
- * completion tokens in all,
+ * Estimates the peak bytes of a micro-batch without weights, adapters and gradients. In float32, with R rows of T tokens and
+ * N completion tokens in total,
  *
  * 4 · (R·T · (kept + layer) + logits · N · vocabulary), where
  *
  * - layer = 4·width + (3·heads + 2·keyValueHeads)·headWidth + heads·T + 4·feedForward floats per token: the residual
  *   stream and its norms, queries, keys, values and the output of attention, the attention weights, the feed-forward layer;
- * - kept = layers · layer; layers · width + 2 · layer where layers are recomputed; 0 without a backward pass;
+ * - kept = layers · layer; layers · width + 2 · layer if layers are recomputed; 0 without a backward pass;
  * - logits = 8, including the arena's slack, or 2 without a backward pass.
  *
- * With float16 products every one of these also exists in float16: half as much again, which is an upper bound.
+ * With float16 products, each of these also exists in float16, which adds half: an upper bound.
  *
  * Within 5 % of measurements on the CPU with 6 layers of width 256, adapters and two backward passes, for 32 to 500 tokens
  * per row.

@@ -1,4 +1,4 @@
-/** Sizes: values computed by hand, and what they depend on. */
+/** Memory and operations: values computed by hand, and what they depend on. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { required } from '@gapo/numeric';
@@ -81,7 +81,7 @@ test('a small decoder, by hand', () => {
     'packed weights': 2 * 4 * parameters,
     versions: 4 * 4 * trained,
     gradients: 3 * 4 * trained * 3,
-    // Two layers kept and one in work, 10 sequences of 16 tokens, 100 completion tokens' logits eight times.
+    // Two layers kept and one being computed, 10 sequences of 16 tokens, the logits of 100 completion tokens eight times.
     activations: 4 * (10 * 16 * 3 * (32 + 32 + 2 * 16 + 64) + 8 * 100 * 100),
   });
   assert.equal(
@@ -89,7 +89,7 @@ test('a small decoder, by hand', () => {
     activationBytes(tiny, { rows: 10, length: 16, completions: 100 }, 'layers'),
   );
 
-  const { process: __, ...combining } = bytesOf(coordinator);
+  const { process: _process, ...combining } = bytesOf(coordinator);
   assert.deepEqual(combining, {
     versions: 4 * 4 * trained,
     optimiser: 4 * 4 * trained,
@@ -112,7 +112,7 @@ test('a small decoder, by hand', () => {
   }
 });
 
-test('checkpoints of seven billion have as many parameters as they say', () => {
+test('the parameters of published 7B models are counted exactly', () => {
   const llama2 = llamaConfig({
     vocabulary: 32_000,
     width: 4096,
@@ -135,7 +135,7 @@ test('checkpoints of seven billion have as many parameters as they say', () => {
   assert.ok(!('packed weights' in bytesOf(rollout)), 'large models are not packed');
 });
 
-test('a micro-batch fits the budget, and is one sequence at least', () => {
+test('a micro-batch fits the budget, and has at least one sequence', () => {
   const one = activationBytes(tiny, { rows: 1, length: 16, completions: 10 }, 'layers');
   const activations = (activationBudget: number): number => partOf(kinds({ activationBudget }).gradient, 'activations');
   assert.equal(activations(1), one);
@@ -143,14 +143,14 @@ test('a micro-batch fits the budget, and is one sequence at least', () => {
   assert.equal(activations(1000 * one), 10 * one, 'a shard has no more');
 });
 
-test('recomputed layers take operations in place of memory', () => {
+test('recomputation trades operations for memory', () => {
   const deep = { ...tiny, layers: 40, windows: [] };
   const [kept, again] = [kinds({}, deep), kinds({ recompute: true }, deep)];
   assert.ok(partOf(again.gradient, 'activations') < partOf(kept.gradient, 'activations') / 4);
   assert.equal(again.plan.operations.gradients / kept.plan.operations.gradients, 6 / 4);
 });
 
-test('on another device it is the device that holds what is computed with', () => {
+test('on a GPU, its memory has the weights', () => {
   const { rollout, gradient, coordinator } = kinds({ device: 'cuda' });
   assert.equal(coordinator.deviceBytes, 0);
   for (const worker of [rollout, gradient]) {
@@ -158,12 +158,12 @@ test('on another device it is the device that holds what is computed with', () =
     assert.ok(there.includes('weights'), worker.name);
     assert.equal(worker.deviceBytes > 0, true);
   }
-  // Each session has its own: log-probabilities and gradients, with several updates the graph with clipping too.
+  // Each session has its own copy: log-probabilities, gradients, and with several updates the graph with clipping.
   const weights = partOf(gradient, 'weights');
   assert.equal(bytesOf(kinds({ device: 'cuda', updates: 4 }).gradient)['weights'], 1.5 * weights);
 });
 
-test('float16 halves what products read on a device, and nothing on a processor', () => {
+test('float16 halves the weights in products on a GPU, and nothing on a CPU', () => {
   const half = kinds({ device: 'cuda', precision: 'float16' });
   const table = 100 * 8;
   const { parameters } = half.plan;
@@ -173,13 +173,13 @@ test('float16 halves what products read on a device, and nothing on a processor'
   assert.deepEqual(bytesOf(kinds({ precision: 'float16' }).rollout)['weights'], 4 * parameters);
 });
 
-test('no more completions are sampled at once than rollout.batch', () => {
+test('rollout.batch limits the completions that are sampled at once', () => {
   const [all, some] = [kinds(), kinds({ batch: 5 })];
   assert.equal(partOf(some.rollout, 'KV cache'), partOf(all.rollout, 'KV cache') / 2);
   assert.equal(partOf(some.rollout, 'logits'), partOf(all.rollout, 'logits') / 2);
 });
 
-test('with every weight trained nothing is frozen, and each objective costs operations', () => {
+test('with every weight trained, none is frozen, and each objective costs operations', () => {
   const { plan, gradient } = kinds({ lora: undefined });
   assert.equal(plan.trained, plan.parameters);
   assert.ok(!('weights' in bytesOf(gradient)));

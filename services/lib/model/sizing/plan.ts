@@ -1,6 +1,6 @@
 /**
- * The resources that a run needs: memory of every process by part, and operations and bytes sent per step. Computed from
- * extents alone, from what the services keep in memory.
+ * The resources that a run needs: the memory of every process by part, and operations and bytes sent per step. Computed from
+ * sizes alone, by what the services keep in memory.
  */
 import { type LoraSpec, trainableTensors } from '../adapters/trainable.js';
 import type { DecoderConfig } from '../decoderConfig.js';
@@ -8,10 +8,10 @@ import { type TensorShape, decoderTensors } from '../decoderLayout.js';
 import { sizeOf } from '../weights/tensors.js';
 import { activationBytes } from './activations.js';
 
-/** The settings and extents that determine a run's size. */
+/** The settings and sizes that determine a run's resources. */
 export interface RunExtents {
   readonly device: 'cpu' | 'cuda';
-  /** Absent: every weight is trained. */
+  /** Undefined if every weight is trained. */
   readonly lora: LoraSpec | undefined;
   readonly objectives: number;
   /** One critic per objective, or none. */
@@ -31,7 +31,7 @@ export interface RunExtents {
   readonly epochs: number;
   /** Whether log-probabilities under the reference are computed. */
   readonly reference: boolean;
-  /** Whether KL, entropy or value losses have a gradient of their own. */
+  /** Whether KL, entropy or value losses have a separate gradient. */
   readonly regularized: boolean;
   /** The precision of matrix products. */
   readonly precision: 'float32' | 'float16';
@@ -45,7 +45,7 @@ export interface RunExtents {
 export interface Part {
   readonly what: string;
   readonly bytes: number;
-  /** Whether it is in the memory of a device other than the CPU. */
+  /** Whether it is in GPU memory. */
   readonly onDevice: boolean;
   /** The formula with its numbers. */
   readonly formula: string;
@@ -57,9 +57,8 @@ export interface Worker {
   /** The largest useful number of them. */
   readonly most: number;
   readonly parts: readonly Part[];
-  /** Memory of the host. */
   readonly hostBytes: number;
-  /** Memory of the device; 0 with device: cpu. */
+  /** GPU memory; 0 with device: cpu. */
   readonly deviceBytes: number;
 }
 
@@ -70,7 +69,7 @@ export interface Plan {
   /** Trained elements. */
   readonly trained: number;
   readonly workers: readonly [rollout: Worker, gradient: Worker, coordinator: Worker];
-  /** Floating-point operations of one step, attention scores left out. */
+  /** Floating-point operations of one step, without attention scores. */
   readonly operations: { readonly sampling: number; readonly reference: number; readonly gradients: number };
   /** Bytes sent per step: a version to one worker, all gradients to the coordinator. */
   readonly transfers: { readonly version: number; readonly gradients: number };
@@ -79,11 +78,11 @@ export interface Plan {
 const float = 4;
 const half = 2;
 const mib = 2 ** 20;
-/** Measured: a service after a while of minimal work, with the tensor runtime and without it. */
+/** Measured after some minimal work: a service with the tensor runtime, and one without it. */
 const process = { worker: 160 * mib, coordinator: 130 * mib } as const;
 /** The runtime packs the weights of models up to this size a second time, for its kernels. */
 const largestPacked = 256 * mib;
-/** Versions in a worker: the reference, the current one and the one before, and one more in transit to the thread. */
+/** Versions in a worker: the reference, the current and the previous one, and one in transit to the thread. */
 const workerVersions = 4;
 /** Versions in the coordinator: version 0 and the newest three. */
 const coordinatorVersions = 4;
@@ -117,8 +116,8 @@ export function planOf(config: DecoderConfig, run: RunExtents): Plan {
 }
 
 /**
- * The frozen weights. On the CPU they are mapped once for all sessions, and each session packs those of a small model a second
- * time; on another device each session has a copy.
+ * The frozen weights. On the CPU they are mapped once for all sessions, and each session also packs those of a small model.
+ * On a GPU each session has a copy.
  */
 function frozen(
   { vocabulary, width, tiedEmbeddings }: DecoderConfig,
@@ -129,7 +128,7 @@ function frozen(
   if (lora === undefined) return [];
   const host = device === 'cpu';
   if (!host && precision === 'float16') {
-    // The token table stays float32; where it is also the output projection, the product has a copy in float16.
+    // The token table stays float32. If it is also the output projection, the product has a copy in float16.
     const table = vocabulary * width;
     const multiplied = tiedEmbeddings ? parameters : parameters - table;
     const bytes = float * table + half * multiplied;
@@ -255,7 +254,7 @@ function coordinator({ shards }: RunExtents, trained: number, gradients: number)
 /**
  * Counts 2 operations per weight and token in the forward pass. The backward pass takes 2 for the activations and, with every
  * weight trained, 2 for the weight gradients of each objective. Recomputed layers count their forward pass twice. The embedding
- * table counts only where it is also the output projection, since tokens are looked up.
+ * table counts only if it is also the output projection, since tokens are looked up.
  */
 function operations(config: DecoderConfig, run: RunExtents, parameters: number, sequences: number): Plan['operations'] {
   const { promptTokens, completionTokens, objectives, epochs, reference } = run;

@@ -1,4 +1,4 @@
-/** Chat templates: render a conversation as the text that a model was trained on. */
+/** Chat templates, which render a conversation as the text that a model was trained on. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '@gapo/service';
@@ -20,11 +20,10 @@ export function exchange(prompt: string, completion: string): readonly Turn[] {
   ];
 }
 
-/** A chat template: renders conversations. */
 export class ChatTemplate {
   readonly #template: Template;
   readonly #specialTokens: Readonly<Record<string, string>>;
-  /** Where it was read. */
+  /** The file that it was read from. */
   readonly path: string;
 
   private constructor(template: Template, specialTokens: Readonly<Record<string, string>>, path: string) {
@@ -37,7 +36,7 @@ export class ChatTemplate {
    * Reads DIR/chat_template.jinja, or `chat_template` of tokenizer_config.json: a text, or a list with one named `default`.
    *
    * @param settings tokenizer_config.json; its `*_token` keys are variables of the template
-   * @returns undefined where there is none
+   * @returns undefined if there is none
    * @throws ModelError where it is not a template
    */
   static async read(directory: string, settings: Readonly<Record<string, unknown>>): Promise<ChatTemplate | undefined> {
@@ -54,9 +53,9 @@ export class ChatTemplate {
   }
 
   /**
-   * Checks that the template renders both a prompt and its completion, since a classifier would not see them otherwise.
+   * Checks that the template renders both a prompt and its completion, so that a classifier sees both.
    *
-   * @throws ModelError where it leaves one out, or fails
+   * @throws ModelError if it leaves one out, or fails
    */
   assertExchange(): void {
     let rendered: string;
@@ -71,9 +70,9 @@ export class ChatTemplate {
   }
 
   /**
-   * Renders a conversation, with the next reply opened where asked.
+   * Renders a conversation, and opens the next reply on request.
    *
-   * @throws UserError where the template refuses it, as some do with turns that do not alternate
+   * @throws UserError if the template refuses it, as some do with turns that do not alternate
    */
   render(turns: readonly Turn[], openReply: boolean): string {
     try {
@@ -100,7 +99,7 @@ function chosen(template: unknown): string | undefined {
   return typeof found === 'string' ? found : undefined;
 }
 
-/** Returns the texts of bos_token, eos_token and the like, which are given as texts or as objects that hold them. */
+/** Returns the texts of bos_token, eos_token and the like, which are texts or objects with a `content`. */
 export function specialTokens(settings: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
   const tokens: Record<string, string> = {};
   for (const [key, value] of Object.entries(settings)) {

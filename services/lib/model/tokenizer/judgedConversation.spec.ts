@@ -17,11 +17,11 @@ const rendered = (some: typeof turns): number[] =>
   tokenizer.encode(required(tokenizer.renderChat(some, false), 'the rendered conversation'));
 const whole = rendered(turns);
 
-test('a conversation that fits is what the template makes of it', () => {
+test('a conversation that fits is rendered whole', () => {
   assert.deepEqual(conversation.encode(turns, whole.length), whole);
 });
 
-test('a longer one loses the beginning of what comes before its last turn, turn after turn', () => {
+test('a longer one is truncated from its beginning, up to its last turn', () => {
   const emptied = turns.map(({ role, content }, i) => ({ role, content: i < turns.length - 1 ? '' : content }));
   const least = rendered(emptied).length;
   assert.equal(conversation.encode(turns, least - 1), undefined);

@@ -1,4 +1,4 @@
-/** Conversations whose last turn a reward model judges, as tokens. Only the chat template adds special tokens. */
+/** Encodes conversations whose last turn a reward model judges. Only the chat template adds special tokens. */
 import { required } from '@gapo/numeric';
 import type { ChatTemplate, Turn } from './chatTemplate.js';
 import { longestThatFits } from './longestThatFits.js';
@@ -9,18 +9,18 @@ export class JudgedConversation {
   readonly #tokenizer: Tokenizer;
   readonly #template: ChatTemplate;
 
-  /** @throws Error where the tokenizer has no chat template */
+  /** @throws Error if the tokenizer has no chat template */
   constructor(tokenizer: Tokenizer) {
     this.#tokenizer = tokenizer;
     this.#template = required(tokenizer.chatTemplate, 'the chat template');
   }
 
   /**
-   * Encodes a conversation as at most `maxTokens` token ids. Where it is longer, the turns before the last lose characters
-   * from their left until the rest fits; the last turn is judged and stays whole.
+   * Encodes a conversation as at most `maxTokens` token ids. If it is longer, the turns before the last lose characters from
+   * their left until the rest fits. The last turn, which is judged, stays whole.
    *
-   * @returns undefined where the last turn alone is too long
-   * @throws UserError where the template refuses the conversation
+   * @returns undefined if the last turn alone is too long
+   * @throws UserError if the template refuses the conversation
    */
   encode(turns: readonly Turn[], maxTokens: number): number[] | undefined {
     const history = turns.slice(0, -1).map(({ role, content }) => ({ role, characters: [...content] }));

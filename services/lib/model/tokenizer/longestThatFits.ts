@@ -1,6 +1,6 @@
-/** Truncation of texts to a model's limit in tokens, without encoding the whole of a huge text. */
+/** Truncates texts to a model's limit in tokens, without encoding all of a huge text. */
 
-/** Characters per token that the first attempt on a long text allows for. */
+/** Characters per token of the first attempt at a long text. */
 export const roomyCharactersPerToken = 16;
 
 /**
@@ -9,8 +9,8 @@ export const roomyCharactersPerToken = 16;
  * @param all the characters of the whole text
  * @param maxTokens the limit, special tokens included
  * @param partly whether a part of the text is acceptable
- * @param keeping the result for a number of characters; undefined where it does not fit
- * @returns undefined where not even 0 characters fit, or not all of them where a part is not acceptable
+ * @param keeping returns the result for a number of characters; undefined if it does not fit
+ * @returns undefined if not even 0 characters fit, or not all of them where a part is not acceptable
  */
 export function longestThatFits<T>(
   all: number,

@@ -1,4 +1,4 @@
-/** Two texts as one sequence: the template derived from a tokenizer gives what the tokenizer itself gives. */
+/** Two texts as one sequence: the derived template agrees with the tokenizer itself. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -68,7 +68,7 @@ async function tokenizerWith(postProcessor: object | null): Promise<Tokenizer> {
 interface PairTokenizer {
   encode(text: string, options: object): { ids: number[]; token_type_ids?: number[] };
 }
-const LibraryTokenizer = HuggingFaceTokenizer as unknown as new (model: object, settings: object) => PairTokenizer;
+const tokenizerClass = HuggingFaceTokenizer as unknown as new (model: object, settings: object) => PairTokenizer;
 
 const word = fc.stringMatching(/^[a-z0-9]{1,12}$/);
 
@@ -81,7 +81,7 @@ describe("a tokenizer's template for two texts", () => {
   for (const [name, postProcessor] of Object.entries(processors)) {
     test(`${name}: ids and segments are the tokenizer's own`, async () => {
       const tokenizer = await tokenizerWith(postProcessor);
-      const library = new LibraryTokenizer(tokenizerJson(postProcessor), {});
+      const library = new tokenizerClass(tokenizerJson(postProcessor), {});
       fc.assert(
         fc.property(word, word, (first, second) => {
           const own = library.encode(first, { text_pair: second, return_token_type_ids: true });
@@ -103,7 +103,7 @@ describe("a tokenizer's template for two texts", () => {
     assert.deepEqual(pairTemplate?.fill([2], [3]), { ids: [0, 2, 1, 1, 3, 1], segments: [0, 0, 0, 0, 0, 0] });
   });
 
-  test('what drops the second text, or puts nothing between the two, is no template', async () => {
+  test('there is none if the second text is dropped, or nothing separates the two', async () => {
     for (const none of [null, byteLevel]) assert.equal((await tokenizerWith(none)).pairTemplate, undefined);
   });
 });

@@ -1,4 +1,4 @@
-/** How a tokenizer encodes two texts as one sequence: the special tokens around them, and the segment of each token. */
+/** Templates by which tokenizers encode two texts as one sequence: the special tokens, and the segment of each token. */
 
 /** A part of the template: a special token, or all tokens of a text. */
 export type TemplatePart =
@@ -17,7 +17,7 @@ export interface EncodedPair {
   readonly segments: readonly number[];
 }
 
-/** A tokenizer's template for two texts, as `[CLS] first [SEP] second [SEP]`. */
+/** A tokenizer's template for two texts, such as `[CLS] first [SEP] second [SEP]`. */
 export class PairTemplate {
   readonly #parts: readonly TemplatePart[];
 
@@ -25,7 +25,7 @@ export class PairTemplate {
     this.#parts = parts;
   }
 
-  /** Number of special tokens in a sequence. */
+  /** The number of special tokens in a sequence. */
   get specialTokens(): number {
     return this.#parts.filter(({ kind }) => kind === 'special').length;
   }
@@ -52,14 +52,14 @@ export type PostProcessor = (
   addSpecialTokens: boolean,
 ) => { readonly tokens: readonly string[]; readonly token_type_ids?: readonly number[] };
 
-/** Texts that are in no vocabulary. */
+/** Texts that no vocabulary has. */
 const placeholders = { first: '\0first', second: '\0second' } as const;
 
 /**
- * Derives the template from what the post-processor does to two placeholders.
+ * Derives the template by post-processing two placeholders.
  *
- * @param segmented whether the second text is another segment; RoBERTa's processor has a single segment
- * @returns undefined where the tokenizer has no place for a second text, or no separator between the two
+ * @param segmented whether the second text is a second segment; RoBERTa's processor has a single segment
+ * @returns undefined if the tokenizer drops the second text, or does not separate the two
  */
 export function pairTemplate(
   process: PostProcessor,
@@ -82,8 +82,8 @@ export function pairTemplate(
   return texts === 2 && parts.length > 2 ? new PairTemplate(parts) : undefined;
 }
 
-/** Counts the special tokens that the post-processor puts behind a single text. */
-export function tokensBehind(process: PostProcessor): number {
+/** Counts the special tokens that the post-processor appends to a single text. */
+export function appendedTokens(process: PostProcessor): number {
   const { tokens } = process([placeholders.first], null, true);
   const place = tokens.indexOf(placeholders.first);
   return place < 0 ? 0 : tokens.length - 1 - place;

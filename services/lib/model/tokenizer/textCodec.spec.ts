@@ -11,11 +11,11 @@ import { TextCodec } from './textCodec.js';
 import { Tokenizer } from './tokenizer.js';
 
 const special = { bos: 0, eot: 1, eos: 2 } as const;
-/** The vocabulary: special tokens, and a token for each character (Ġ is a space). */
+/** The vocabulary: special tokens, and a token per character (Ġ is a space). */
 const specialTokens = ['<bos>', '<eot>', '<eos>'];
 const characters = [...'abcdefghijklmnopqrstuvwxyz:Ġ'];
 
-/** A tokenizer of single characters. What its post-processor and its chat template write is given. */
+/** A tokenizer of single characters, with a given post-processor and chat template. */
 async function tokenizerWith(
   t: TestContext,
   { template, chat, eos = '<eos>' }: { template?: readonly string[]; chat?: string; eos?: string } = {},
@@ -55,7 +55,7 @@ const user = (content: string) => ({ role: 'user', content });
 const assistant = (content: string) => ({ role: 'assistant', content });
 
 describe('completions end with exactly one end token', () => {
-  test('one is added to a text that has none', async (t) => {
+  test('one is added to a text without one', async (t) => {
     const codec = new TextCodec(await tokenizerWith(t), policy);
     assert.deepEqual(codec.exchange('a', 'b'), { promptIds: idsOf('a'), completionIds: [...idsOf('b'), special.eos] });
     assert.deepEqual(codec.text('ab'), { promptIds: idsOf('a'), completionIds: [...idsOf('b'), special.eos] });
@@ -76,13 +76,13 @@ describe('completions end with exactly one end token', () => {
     }
   });
 
-  test('none is added where the tokenizer adds one itself', async (t) => {
+  test('none is added if the tokenizer adds one itself', async (t) => {
     const codec = new TextCodec(await tokenizerWith(t, { template: ['<bos>', 'A', '<eos>'] }), policy);
     assert.deepEqual(codec.text('ab'), { promptIds: [special.bos], completionIds: [...idsOf('ab'), special.eos] });
     assert.deepEqual(codec.exchange('a', 'b').completionIds, [...idsOf('b'), special.eos]);
   });
 
-  test('none is added where the chat template ends the turn, whichever end token it writes', async (t) => {
+  test('none is added if the chat template ends the turn, with any end token', async (t) => {
     const codec = new TextCodec(await tokenizerWith(t, { chat: chatml }), policy);
     const [first, second, ...more] = codec.conversation([user('a'), assistant('b'), user('c'), assistant('d')]);
     assert.deepEqual(first, {
@@ -94,19 +94,19 @@ describe('completions end with exactly one end token', () => {
     assert.deepEqual(more, []);
   });
 
-  test('one is added where the chat template leaves the turn open', async (t) => {
+  test('one is added if the chat template leaves the turn open', async (t) => {
     const open = chatml.replace('<eot>', '');
     const codec = new TextCodec(await tokenizerWith(t, { chat: open }), policy);
     const [sequence] = codec.conversation([user('a'), assistant('b')]);
     assert.deepEqual(sequence?.completionIds, [...idsOf('bĠĠ'), special.eos]);
   });
 
-  test('words behind an end token are an error: the model would stop before them', async (t) => {
+  test('words after an end token are an error: the model would stop before them', async (t) => {
     const codec = new TextCodec(await tokenizerWith(t, { chat: chatml }), policy);
     const refused = (work: () => unknown): void =>
       assert.throws(work, (error: unknown) => {
         assert.ok(error instanceof UserError);
-        assert.match(error.message, /^an end token stands before "c": the model would stop there; remove it/);
+        assert.match(error.message, /^an end token comes before "c": the model would stop there; remove it/);
         return true;
       });
     refused(() => codec.exchange('a', 'b<eos>c'));
@@ -115,8 +115,8 @@ describe('completions end with exactly one end token', () => {
   });
 });
 
-describe('prompts end with no end token', () => {
-  test('what the tokenizer adds behind a text is left out, what it adds in front stays', async (t) => {
+describe('prompts end without an end token', () => {
+  test('tokens that the tokenizer appends are removed, those that it prepends stay', async (t) => {
     const codec = new TextCodec(await tokenizerWith(t, { template: ['<bos>', 'A', '<eos>'] }), policy);
     assert.deepEqual(codec.prompt('ab'), [special.bos, ...idsOf('ab')]);
     assert.deepEqual(codec.exchange('ab', 'c').promptIds, [special.bos, ...idsOf('ab')]);
@@ -136,7 +136,7 @@ test('a prompt leaves room for a token, and a sequence fits the context', async 
   assert.throws(() => codec.exchange('ab', 'cd'), /it has 5 tokens, the model's context is 4; shorten it/);
 });
 
-test('what cannot be encoded says why', async (t) => {
+test('errors state why a line cannot be encoded', async (t) => {
   const plain = new TextCodec(await tokenizerWith(t), policy);
   assert.throws(() => plain.prompt(''), /the prompt has no tokens/);
   assert.throws(() => plain.text(''), /the text has no tokens/);
@@ -152,11 +152,11 @@ test('what cannot be encoded says why', async (t) => {
   const turned = new TextCodec(await tokenizerWith(t, { chat: other }), policy);
   assert.throws(
     () => turned.conversation([user('a'), assistant('b')]),
-    /message 1: the chat template opens a reply in/,
+    /message 1: the chat template opens a reply differently/,
   );
 });
 
-test('a model’s codec adds the tokenizer’s own end token where the model stops at it', async (t) => {
+test('a model’s codec adds the tokenizer’s own end token if the model stops at it', async (t) => {
   const config = llamaConfig(tinyShape({ eosIds: [special.eot, special.eos] }));
   const completion = (codec: TextCodec) => codec.exchange('a', 'b').completionIds;
   assert.deepEqual(completion(TextCodec.of(await tokenizerWith(t), config)), [...idsOf('b'), special.eos]);

@@ -1,30 +1,30 @@
 /**
- * Data sets as a policy's token ids: prompts, completions, texts and conversations.
+ * Encodes the lines of data sets as a policy's token ids: prompts, completions, texts and conversations.
  *
  * The end token, in every form:
  *
- * - A completion ends with exactly one: the policy has to learn to stop, and a sampled completion has one. Where the chat
+ * - A completion ends with exactly one: the policy has to learn to stop, and a sampled completion has one. If the chat
  *   template or the text already ends with a token that the model stops at, none is added.
- * - Behind it nothing is learned: sampling never gets there. A template's line break is left out; words are an error.
- * - A prompt gets none: the sampler would continue a text that is over.
+ * - Nothing after it is learned: sampling never gets there. A template's line break is dropped; words are an error.
+ * - A prompt has none: the sampler would continue a text that has ended.
  */
 import { UserError } from '@gapo/service';
 import type { DecoderConfig } from '../decoderConfig.js';
 import type { Turn } from './chatTemplate.js';
 import type { Tokenizer } from './tokenizer.js';
 
-/** A prompt and the completion that is learned, as token ids. Both have at least one. */
+/** A prompt and the completion to learn, as token ids. Both have at least one. */
 export interface TokenSequence {
   readonly promptIds: readonly number[];
-  /** The end token included. */
+  /** Including the end token. */
   readonly completionIds: readonly number[];
 }
 
-/** What the codec needs of a policy. */
+/** The properties of a policy that the codec needs. */
 export interface PolicyTokens {
   /** Tokens that end a completion. */
   readonly endIds: readonly number[];
-  /** The one of them that is added to a completion without any. */
+  /** The end token that is added to a completion without one. */
   readonly endId: number;
   /** The longest sequence, in tokens. */
   readonly context: number;
@@ -36,7 +36,7 @@ export type TextTokenizer = Pick<Tokenizer, 'decode' | 'encode' | 'encodePrompt'
 /** Characters of a text that an error quotes. */
 const shownCharacters = 40;
 
-/** Encodes the lines of data sets for one policy. Every method throws UserError for a line that it cannot be trained on. */
+/** Encodes the lines of data sets for one policy. Every method throws UserError for a line that cannot be trained on. */
 export class TextCodec {
   readonly #tokenizer: TextTokenizer;
   readonly #policy: PolicyTokens;
@@ -46,16 +46,16 @@ export class TextCodec {
     this.#policy = policy;
   }
 
-  /** The codec of a model with its tokenizer. */
+  /** Creates the codec of a model with its tokenizer. */
   static of(tokenizer: Tokenizer, config: DecoderConfig): TextCodec {
     const { eosIds: endIds, context } = config;
     return new TextCodec(tokenizer, { endIds, endId: tokenizer.endId(config), context });
   }
 
   /**
-   * Encodes a prompt to sample from, through the chat template where there is one.
+   * Encodes a prompt to sample from, through the chat template if there is one.
    *
-   * @throws UserError where it has no tokens, or leaves no room for a completion
+   * @throws UserError if it has no tokens, or leaves no room for a completion
    */
   prompt(text: string): readonly number[] {
     const ids = this.#prompt(this.#tokenizer.encodePrompt(text));
@@ -65,8 +65,8 @@ export class TextCodec {
   }
 
   /**
-   * Encodes a prompt with its completion. The completion's text is taken as it is, as if it had been sampled: the chat
-   * template only opens the reply.
+   * Encodes a prompt with its completion. The completion is encoded as if it had been sampled: the chat template only opens
+   * the reply.
    *
    * @throws UserError where either has no tokens, or both are longer than the context
    */
@@ -75,7 +75,7 @@ export class TextCodec {
   }
 
   /**
-   * Encodes a text of which everything is learned from its second token on.
+   * Encodes a text that is learned from its second token on.
    *
    * @throws UserError where it has no tokens, or is longer than the context
    */
@@ -86,10 +86,10 @@ export class TextCodec {
   }
 
   /**
-   * Encodes a conversation through the chat template: a sequence for each of the assistant's turns, with everything before
-   * it as the prompt.
+   * Encodes a conversation through the chat template: one sequence per turn of the assistant, with all earlier turns as the
+   * prompt.
    *
-   * @throws UserError where no turn is the assistant's, the model has no chat template, or the template refuses a turn
+   * @throws UserError if no turn is the assistant's, the model has no chat template, or the template refuses a turn
    */
   conversation(turns: readonly Turn[]): readonly TokenSequence[] {
     const learned = turns.flatMap(({ role }, i) => (role === 'assistant' ? [i] : []));
@@ -99,7 +99,7 @@ export class TextCodec {
       const whole = this.#render(turns.slice(0, i + 1), false);
       if (!whole.startsWith(prompt)) {
         throw new UserError(
-          `message ${i}: the chat template opens a reply in another way than it writes one; write prompt and completion`,
+          `message ${i}: the chat template opens a reply differently than it writes one; write prompt and completion`,
         );
       }
       return this.#sequence(this.#tokenizer.encode(prompt), this.#tokenizer.encode(whole.slice(prompt.length)));
@@ -129,16 +129,20 @@ export class TextCodec {
     return { promptIds, completionIds };
   }
 
-  /** A completion up to its first end token, or with one added. */
+  /**
+   * Returns a completion up to its first end token, or with one added.
+   *
+   * @throws UserError if words follow an end token
+   */
   #ended(ids: readonly number[]): readonly number[] {
     const { endId, endIds } = this.#policy;
     const end = ids.findIndex((id) => endIds.includes(id));
     if (end < 0) return [...ids, endId];
-    const behind = this.#tokenizer.decode(ids.slice(end + 1)).trim();
-    if (behind !== '') {
-      const shown = behind.length > shownCharacters ? `${behind.slice(0, shownCharacters)}…` : behind;
+    const after = this.#tokenizer.decode(ids.slice(end + 1)).trim();
+    if (after !== '') {
+      const shown = after.length > shownCharacters ? `${after.slice(0, shownCharacters)}…` : after;
       throw new UserError(
-        `an end token stands before ${JSON.stringify(shown)}: the model would stop there; remove it, or write two lines`,
+        `an end token comes before ${JSON.stringify(shown)}: the model would stop there; remove it, or write two lines`,
       );
     }
     return ids.slice(0, end + 1);

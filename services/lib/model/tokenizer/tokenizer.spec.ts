@@ -11,7 +11,7 @@ import { Tokenizer } from './tokenizer.js';
 
 const config = llamaConfig(tinyShape({ vocabulary: 1536 }));
 
-/** A copy of the example's tokenizer, to be changed. */
+/** Copies the example's tokenizer, so that a test can change it. */
 async function directory(t: TestContext): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'gapo-tokenizer-'));
   t.after(() => rm(path, { recursive: true, force: true }));
@@ -44,7 +44,7 @@ describe('a tokenizer', () => {
     );
   });
 
-  test('ends a reply with its own eos_token where the model stops at it', async (t) => {
+  test('ends a reply with its own eos_token if the model stops at it', async (t) => {
     const path = await directory(t);
     const tokenizer = await Tokenizer.read(path);
     const settings = JSON.parse(await readFile(join(path, 'tokenizer_config.json'), 'utf8')) as { eos_token: string };
@@ -93,7 +93,7 @@ describe('a chat template', () => {
     assert.equal((await withSettings(t, {})).renderChat(turns, true), undefined);
   });
 
-  test('that is none is refused by where it is', async (t) => {
+  test('that cannot be parsed is refused with its file', async (t) => {
     await refused(
       withSettings(t, { chat_template: '{% for %}' }),
       /tokenizer_config\.json: has a chat_template that cannot/,

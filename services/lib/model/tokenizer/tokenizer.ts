@@ -6,7 +6,7 @@ import type { DecoderConfig } from '../decoderConfig.js';
 import { ModelError } from '../errors.js';
 import { readJson } from '../files.js';
 import { ChatTemplate, type Turn, specialTokens } from './chatTemplate.js';
-import { type PairTemplate, type PostProcessor, pairTemplate, tokensBehind } from './pairTemplate.js';
+import { type PairTemplate, type PostProcessor, appendedTokens, pairTemplate } from './pairTemplate.js';
 
 /** The members of the library in use. Its own declarations import without file extensions, which NodeNext does not resolve. */
 interface LibraryTokenizer {
@@ -17,15 +17,15 @@ interface LibraryTokenizer {
   readonly post_processor: PostProcessor | null;
 }
 
-const LibraryTokenizer = HuggingFaceTokenizer as unknown as new (model: object, settings: object) => LibraryTokenizer;
+const tokenizerClass = HuggingFaceTokenizer as unknown as new (model: object, settings: object) => LibraryTokenizer;
 
-/** What a tokenizer's files say beside its vocabulary. */
+/** The contents of a tokenizer's files without its vocabulary. */
 interface Parts {
   readonly size: number;
   readonly chatTemplate: ChatTemplate | undefined;
   readonly pairTemplate: PairTemplate | undefined;
   readonly eosId: number | undefined;
-  readonly tokensBehind: number;
+  readonly appendedTokens: number;
 }
 
 /**
@@ -41,25 +41,25 @@ interface Parts {
  * ```
  */
 export class Tokenizer {
-  /** How the model reads conversations; undefined where it has no template for them. */
+  /** Undefined if the model has no chat template. */
   readonly chatTemplate: ChatTemplate | undefined;
-  /** How two texts become one sequence; undefined where the tokenizer does not define it. */
+  /** Undefined if the tokenizer has no template for two texts. */
   readonly pairTemplate: PairTemplate | undefined;
   /** One more than the largest id. */
   readonly size: number;
 
   readonly #library: LibraryTokenizer;
   readonly #eosId: number | undefined;
-  /** Special tokens that the tokenizer adds behind a text when asked for them. */
-  readonly #tokensBehind: number;
+  /** The number of special tokens that the tokenizer appends to a text on request. */
+  readonly #appendedTokens: number;
 
-  private constructor(library: LibraryTokenizer, { size, chatTemplate, pairTemplate, eosId, tokensBehind }: Parts) {
+  private constructor(library: LibraryTokenizer, { size, chatTemplate, pairTemplate, eosId, appendedTokens }: Parts) {
     this.#library = library;
     this.size = size;
     this.chatTemplate = chatTemplate;
     this.pairTemplate = pairTemplate;
     this.#eosId = eosId;
-    this.#tokensBehind = tokensBehind;
+    this.#appendedTokens = appendedTokens;
   }
 
   /**
@@ -74,7 +74,7 @@ export class Tokenizer {
     let library: LibraryTokenizer;
     let size = 0;
     try {
-      library = new LibraryTokenizer(model, settings);
+      library = new tokenizerClass(model, settings);
       for (const id of library.get_vocab(true).values()) size = Math.max(size, id + 1);
     } catch (error) {
       throw new ModelError(path, `is not a tokenizer: ${(error as Error).message}`);
@@ -88,7 +88,7 @@ export class Tokenizer {
       pairTemplate:
         processor === null ? undefined : pairTemplate(processor, (token) => library.token_to_id(token), segmented),
       eosId: eos === undefined ? undefined : library.get_vocab(true).get(eos),
-      tokensBehind: processor === null ? 0 : tokensBehind(processor),
+      appendedTokens: processor === null ? 0 : appendedTokens(processor),
     });
   }
 
@@ -108,14 +108,14 @@ export class Tokenizer {
   }
 
   /**
-   * Returns the token that ends a completion given as text: the tokenizer's eos_token where the model stops at it, as chat
+   * Returns the token that ends a completion given as text: the tokenizer's eos_token if the model stops at it, as chat
    * models do at the end of a turn, otherwise the first token that the model stops at.
    */
   endId({ eosIds }: DecoderConfig): number {
     return this.#eosId !== undefined && eosIds.includes(this.#eosId) ? this.#eosId : at(eosIds, 0);
   }
 
-  /** Encodes a text. Special tokens written in the text become single ids; none are added unless asked for. */
+  /** Encodes a text. Special tokens in the text become single ids; none are added by default. */
   encode(text: string, options: { readonly addSpecialTokens: boolean } = { addSpecialTokens: false }): number[] {
     return this.#library.encode(text, { add_special_tokens: options.addSpecialTokens }).ids;
   }
@@ -128,23 +128,23 @@ export class Tokenizer {
 
   /**
    * Encodes a prompt as the policy reads it: through the chat template as one user turn with the reply opened; without a
-   * template as the text behind the tokens that the tokenizer adds in front. Tokens that it adds behind a text are left out:
-   * a prompt is continued, so no end token may close it.
+   * template as the text after the tokens that the tokenizer prepends. Tokens that it appends are removed: the policy
+   * continues a prompt, so no end token may close it.
    *
-   * @throws UserError where the chat template refuses it
+   * @throws UserError if the chat template refuses it
    */
   encodePrompt(prompt: string): number[] {
     const rendered = this.renderChat([{ role: 'user', content: prompt }], true);
     if (rendered !== undefined) return this.encode(rendered);
     const ids = this.encode(prompt, { addSpecialTokens: true });
-    return ids.slice(0, ids.length - this.#tokensBehind);
+    return ids.slice(0, ids.length - this.#appendedTokens);
   }
 
   /**
-   * Renders a conversation through the chat template, with the next reply opened where asked.
+   * Renders a conversation through the chat template, and opens the next reply on request.
    *
-   * @returns undefined where the model has no template
-   * @throws UserError where the template refuses it
+   * @returns undefined if the model has no template
+   * @throws UserError if the template refuses it
    */
   renderChat(turns: readonly Turn[], openReply: boolean): string | undefined {
     return this.chatTemplate?.render(turns, openReply);

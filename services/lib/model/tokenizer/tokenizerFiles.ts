@@ -3,7 +3,7 @@ import { copyFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ModelError } from '../errors.js';
 
-/** Whether a file of a model's directory belongs to its tokenizer, the chat template included. */
+/** Whether a file of a model's directory belongs to its tokenizer, which includes the chat template. */
 export function isTokenizerFile(name: string): boolean {
   return (
     /^(tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json$/.test(name) ||

@@ -1,11 +1,11 @@
-/** Checkpoints as the Hub holds them: shards with an index, in any element type. */
+/** Writes checkpoints like those on the Hub: shards with an index, in any element type. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FloatDtype, fromFloat32 } from './floats.js';
 import { encodeHeader } from './safetensors.js';
 import { type NamedTensor } from './tensors.js';
 
-/** Rounds toward zero to what BF16 and F16 both hold, within [2⁻¹⁴, 2¹⁵]: 7 bits of fraction. */
+/** Rounds toward zero to numbers that both BF16 and F16 represent, within [2⁻¹⁴, 2¹⁵]: 7 bits of fraction. */
 export function roundedForHalves(data: Float32Array): Float32Array {
   const words = new Uint32Array(Float32Array.from(data).buffer).map((word) => word & 0xffff0000);
   return new Float32Array(words.buffer).map((x) => (Math.abs(x) < 2 ** -14 ? 0 : x));
@@ -18,7 +18,7 @@ export async function writeTensors(path: string, tensors: readonly NamedTensor[]
   await writeFile(path, Buffer.concat([encodeHeader(entries), ...bytes]));
 }
 
-/** Writes tensors as shards that take turns, one type after another, and their index. */
+/** Writes tensors as shards of different types, in round-robin order, and their index. */
 export async function writeShards(
   directory: string,
   tensors: readonly NamedTensor[],

@@ -1,11 +1,11 @@
-/** Element types of weights: float32, and the two types of 16 bits as conversions from and to it. */
-/** Element types that can be read and written. */
+/** Element types of weights, and their conversion from and to float32. */
+
 export type FloatDtype = 'F32' | 'F16' | 'BF16';
 
 /** Bytes of an element. */
 export const bytesPerElement: Readonly<Record<FloatDtype, number>> = { F32: 4, F16: 2, BF16: 2 };
 
-/** Whether a type that a file names is one of them. */
+/** Whether a type that a file names is supported. */
 export function isFloatDtype(dtype: string): dtype is FloatDtype {
   return dtype in bytesPerElement;
 }
@@ -24,7 +24,7 @@ export function toFloat32(bytes: Uint8Array, dtype: FloatDtype): Float32Array {
 /**
  * Converts float32 to bytes of a type, rounding to nearest, ties to even.
  *
- * @throws RangeError where a number overflows the type
+ * @throws RangeError if a number overflows the type
  */
 export function fromFloat32(data: Float32Array, dtype: FloatDtype): Uint8Array {
   if (dtype === 'F32') return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
@@ -42,26 +42,34 @@ function shiftRounded(word: number, bits: number): number {
   return rest > half || (rest === half && quotient % 2 === 1) ? quotient + 1 : quotient;
 }
 
-/** The bfloat16 of a float32's bits. */
+/**
+ * Converts a float32's bits to bfloat16.
+ *
+ * @throws RangeError if the number overflows it
+ */
 function narrowBrain(word: number): number {
   const half = shiftRounded(word, 16);
-  if ((half & 0x7f80) === 0x7f80) throw new RangeError('a number is beyond what BF16 holds');
+  if ((half & 0x7f80) === 0x7f80) throw new RangeError('a number overflows BF16');
   return half;
 }
 
-/** The IEEE 754 binary16 of a float32's bits. */
+/**
+ * Converts a float32's bits to IEEE 754 binary16.
+ *
+ * @throws RangeError if the number overflows it
+ */
 function narrowHalf(word: number): number {
   const sign = (word >>> 16) & 0x8000;
   const exponent = ((word >>> 23) & 0xff) - 112;
   const fraction = word & 0x7fffff;
-  // A subnormal has no implicit leading one. Rounding up may carry into the exponent, which is then right.
+  // A subnormal has no implicit leading one. Rounding up may carry into the exponent, which is then correct.
   const half =
     exponent > 0 ? shiftRounded(exponent * 2 ** 23 + fraction, 13) : shiftRounded(fraction + 2 ** 23, 14 - exponent);
-  if (half >= 0x7c00) throw new RangeError('a number is beyond what F16 holds');
+  if (half >= 0x7c00) throw new RangeError('a number overflows F16');
   return sign | half;
 }
 
-/** The float32 bits of an IEEE 754 binary16. */
+/** Converts an IEEE 754 binary16 to float32's bits. */
 function widenHalf(half: number): number {
   const sign = (half & 0x8000) << 16;
   const exponent = (half >> 10) & 0x1f;

@@ -1,10 +1,10 @@
 /** Random initial values from the counter-based generator: a tensor's elements depend on the seed and the tensor's index alone. */
-import { fillUniforms } from '@gapo/numeric';
+import { f32, fillUniforms } from '@gapo/numeric';
 
 /** Draws `size` numbers, uniform in [low, high). */
 export function philoxUniform(size: number, seed: number, index: number, low: number, high: number): Float32Array {
   const data = fillUniforms(new Float32Array(size), seed, index, 0, 0);
-  for (let i = 0; i < size; i++) data[i] = low + (high - low) * (data[i] as number);
+  for (let i = 0; i < size; i++) data[i] = low + (high - low) * f32(data, i);
   return data;
 }
 
@@ -14,8 +14,8 @@ export function philoxNormal(size: number, seed: number, index: number, deviatio
   const angle = fillUniforms(new Float32Array(size), seed, index, 2, 0);
   const data = new Float32Array(size);
   for (let i = 0; i < size; i++) {
-    const r = Math.sqrt(-2 * Math.log(1 - (radius[i] as number))); // 1 − u is in (0, 1], so that the logarithm is finite
-    data[i] = deviation * r * Math.cos(2 * Math.PI * (angle[i] as number));
+    const r = Math.sqrt(-2 * Math.log(1 - f32(radius, i))); // 1 − u is in (0, 1], so the logarithm is finite
+    data[i] = deviation * r * Math.cos(2 * Math.PI * f32(angle, i));
   }
   return data;
 }

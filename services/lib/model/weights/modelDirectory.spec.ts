@@ -21,7 +21,7 @@ let count = 0;
 before(async () => void (root = await mkdtemp(join(tmpdir(), 'gapo-model-'))));
 after(() => rm(root, { recursive: true }));
 
-/** A model directory with some of its parts replaced. */
+/** Writes a model directory with some of its parts replaced. */
 async function directory(changes: { config?: object; weights?: readonly NamedTensor[] } = {}): Promise<string> {
   const path = join(root, String(count++));
   await cp(tokenizerDirectory, path, { recursive: true });
@@ -38,7 +38,7 @@ const refused = (read: Promise<unknown>, pattern: RegExp): Promise<void> =>
   });
 
 describe('a model directory', () => {
-  test('is read whole: configuration, every weight, and a hash over the weights', async () => {
+  test('is read completely: configuration, every weight, and a hash over the weights', async () => {
     const path = await directory();
     const model = await readDecoderModel(path);
     assert.deepEqual(model.config, config);
@@ -54,7 +54,7 @@ describe('a model directory', () => {
     await refused(readDecoderModel(join(root, 'file')), /is not a directory/);
   });
 
-  test('without weights, or with a configuration that is not one, is refused with every problem', async () => {
+  test('without weights, or with an invalid configuration, is refused with every problem', async () => {
     const path = await directory();
     await rm(join(path, 'model.safetensors'));
     await refused(readDecoderModel(path), /has neither model\.safetensors nor model\.safetensors\.index\.json/);
@@ -98,7 +98,7 @@ describe('a model directory', () => {
     );
     await refused(
       readDecoderModel(await directory({ weights: misshapen })),
-      /up_proj\.weight' is \[8,12\], config\.json asks for \[12,8\]/,
+      /up_proj\.weight' is \[8,12\], config\.json expects \[12,8\]/,
     );
   });
 });

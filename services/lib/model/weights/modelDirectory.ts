@@ -1,4 +1,4 @@
-/** Model directories in Hugging Face's layout. Every file is read through once, and every tensor is accounted for. */
+/** Reads model directories in Hugging Face's layout. Every file is read once, and every tensor is accounted for. */
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -27,15 +27,15 @@ const weightsFile = 'model.safetensors';
 const indexFile = 'model.safetensors.index.json';
 const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 
-/** Problems that an error lists; the rest are counted. */
+/** The most problems that an error lists; it counts the rest. */
 const problemsShown = 8;
 
 /**
- * Reads a decoder's configuration and the places of its tensors. The weights are in model.safetensors, or in the files that
+ * Reads a decoder's configuration and locates its tensors. The weights are in model.safetensors, or in the files that
  * model.safetensors.index.json names.
  *
  * @param known the architectures to accept. @default every registered one
- * @throws ModelError where a file is missing or damaged, or with every tensor that is missing, unexpected or has another shape
+ * @throws ModelError if a file is missing or damaged, or with every tensor that is missing, unexpected or misshapen
  *
  * @example
  * ```ts
@@ -55,22 +55,22 @@ export async function readDecoderModel(
   const hash = createHash('sha256');
   const problems: string[] = [];
   const tensors: StoredTensor[] = [];
-  const { files, places } = await weightFiles(directory);
+  const { files, fileOf } = await weightFiles(directory);
   for (const file of files) {
     for (const tensor of await scanFile(resolve(directory, file), hash)) {
-      const place = places?.get(tensor.name);
-      if (places !== undefined && place !== file) {
+      const stated = fileOf?.get(tensor.name);
+      if (fileOf !== undefined && stated !== file) {
         problems.push(
-          `tensor '${tensor.name}' is in ${file}, ` +
-            (place === undefined ? `and not in ${indexFile}` : `where ${indexFile} says ${place}`),
+          `tensor '${tensor.name}' is in ${file}, but ` +
+            (stated === undefined ? `not in ${indexFile}` : `${indexFile} says ${stated}`),
         );
       }
       tensors.push(tensor);
     }
   }
   const here = new Set(tensors.map(({ name }) => name));
-  for (const [name, file] of places ?? []) {
-    if (!here.has(name)) problems.push(`tensor '${name}' is not in ${file}, where ${indexFile} says it is`);
+  for (const [name, file] of fileOf ?? []) {
+    if (!here.has(name)) problems.push(`tensor '${name}' is not in ${file}, but ${indexFile} says it is`);
   }
   const names = tensorNames(config, [...here]);
   const weights = new Map(
@@ -97,10 +97,14 @@ async function existingDirectory(directory: string): Promise<string> {
   return directory;
 }
 
-/** Returns the files that hold weights, sorted, and the file of each tensor where there is an index. */
+/**
+ * Returns the weight files, sorted, and the file of each tensor if there is an index.
+ *
+ * @throws ModelError if there are no weights, or the index is invalid
+ */
 async function weightFiles(
   directory: string,
-): Promise<{ readonly files: readonly string[]; readonly places?: ReadonlyMap<string, string> }> {
+): Promise<{ readonly files: readonly string[]; readonly fileOf?: ReadonlyMap<string, string> }> {
   if (await exists(join(directory, weightsFile))) return { files: [weightsFile] };
   const path = join(directory, indexFile);
   if (!(await exists(path))) {
@@ -111,11 +115,11 @@ async function weightFiles(
   }
   const parsed = indexSchema.safeParse(await readJson(path));
   if (!parsed.success) throw new ModelError(path, 'has no weight_map of tensor names to files');
-  const places = new Map(Object.entries(parsed.data.weight_map));
-  const outside = [...places.values()].find((file) => !/^[^/\\]+\.safetensors$/.test(file));
+  const fileOf = new Map(Object.entries(parsed.data.weight_map));
+  const outside = [...fileOf.values()].find((file) => !/^[^/\\]+\.safetensors$/.test(file));
   if (outside !== undefined)
     throw new ModelError(path, `names '${outside}', which is not a *.safetensors file beside it`);
-  return { files: [...new Set(places.values())].sort(), places };
+  return { files: [...new Set(fileOf.values())].sort(), fileOf };
 }
 
 async function exists(path: string): Promise<boolean> {

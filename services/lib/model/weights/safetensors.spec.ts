@@ -34,7 +34,7 @@ const refused = (bytes: Uint8Array, pattern: RegExp): void =>
   );
 
 describe('safetensors', () => {
-  test('what is written is read again, in order and bit for bit', async () => {
+  test('a written file is read back in order and bit for bit', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'gapo-safetensors-'));
     const path = join(directory, 'model.safetensors');
     await writeSafetensors(path, tensors);
@@ -61,7 +61,7 @@ describe('safetensors', () => {
   });
 
   for (const dtype of ['F16', 'BF16'] as const) {
-    test(`numbers go to the nearest ${dtype}, and those that it holds come back as they were`, () => {
+    test(`numbers are rounded to the nearest ${dtype}, and those that it represents are exact`, () => {
       const all = toFloat32(new Uint8Array(Uint16Array.from({ length: 1 << 16 }, (_, i) => i).buffer), dtype);
       const finite = all.filter((x) => Number.isFinite(x));
       assert.deepEqual(toFloat32(fromFloat32(finite, dtype), dtype), finite);
@@ -76,12 +76,12 @@ describe('safetensors', () => {
           assert.equal(Math.abs(rounded - x), gap);
         }),
       );
-      assert.throws(() => fromFloat32(Float32Array.of(3.4e38), dtype), new RegExp(`beyond what ${dtype} holds`));
+      assert.throws(() => fromFloat32(Float32Array.of(3.4e38), dtype), new RegExp(`a number overflows ${dtype}`));
     });
   }
 
-  test('ties go to the even neighbour', () => {
-    // 1 + 2⁻¹¹ lies between the halves 1 and 1 + 2⁻¹⁰, 1 + 3 · 2⁻¹¹ between 1 + 2⁻¹⁰ and 1 + 2⁻⁹.
+  test('ties are rounded to even', () => {
+    // 1 + 2⁻¹¹ is between the halves 1 and 1 + 2⁻¹⁰, 1 + 3 · 2⁻¹¹ between 1 + 2⁻¹⁰ and 1 + 2⁻⁹.
     const halves = fromFloat32(Float32Array.of(1 + 2 ** -11, 1 + 3 * 2 ** -11), 'F16');
     assert.deepEqual(toFloat32(halves, 'F16'), Float32Array.of(1, 1 + 2 ** -9));
   });
@@ -95,7 +95,7 @@ describe('safetensors', () => {
     assert.throws(() => parseMetadata(file({ __metadata__: { a: 1 } }), 'x'), /x: has metadata that is not texts/);
   });
 
-  test('a file that is cut short anywhere is refused', () => {
+  test('a file that is truncated anywhere is refused', () => {
     const whole = encodeSafetensors(tensors);
     fc.assert(
       fc.property(fc.integer({ min: 0, max: whole.length - 1 }), (length) => {
@@ -112,7 +112,7 @@ describe('safetensors', () => {
     refused(file({ x: { dtype: 'I8', shape: [2], data_offsets: [0, 2] } }), /tensor 'x' is I8; F32, F16 and BF16/);
     refused(
       file({ x: { dtype: 'F32', shape: [3], data_offsets: [0, 8] } }, new Uint8Array(8)),
-      /needs 12 bytes of F32, its offsets hold 8/,
+      /needs 12 bytes of F32, its offsets span 8/,
     );
     refused(
       file({ x: { dtype: 'F32', shape: [2], data_offsets: [0, 8] } }, new Uint8Array(4)),
@@ -125,7 +125,7 @@ describe('safetensors', () => {
     refused(long, /the file ends after 8/);
   });
 
-  test('a missing file is said to be missing', async () => {
+  test('a missing file is reported as missing', async () => {
     await assert.rejects(
       readSafetensors('/nowhere/model.safetensors'),
       /^ModelError: \/nowhere\/model\.safetensors: does not exist/,

@@ -17,7 +17,7 @@ const entrySchema = z.object({
 
 const headerLengthBytes = 8;
 
-/** The place of a tensor in its file. */
+/** The position of a tensor in its file. */
 export interface TensorEntry {
   readonly name: string;
   readonly dtype: FloatDtype;
@@ -30,7 +30,7 @@ export interface TensorEntry {
 /**
  * Returns the length of a file's header in bytes, from its first 8 bytes.
  *
- * @throws ModelError where the file is too short for it
+ * @throws ModelError if the file is too short for it
  */
 export function headerEnd(start: Uint8Array, path: string, fileLength: number): number {
   if (start.byteLength < headerLengthBytes) {
@@ -71,7 +71,7 @@ export function parseHeader(bytes: Uint8Array, path: string, fileLength = bytes.
     if (end - start !== expected) {
       throw new ModelError(
         path,
-        `tensor '${name}' [${shape.join()}] needs ${expected} bytes of ${dtype}, its offsets hold ${end - start}`,
+        `tensor '${name}' [${shape.join()}] needs ${expected} bytes of ${dtype}, its offsets span ${end - start}`,
       );
     }
     if (dataStart + end > fileLength) {
@@ -86,7 +86,7 @@ export function parseHeader(bytes: Uint8Array, path: string, fileLength = bytes.
 }
 
 /**
- * Parses the metadata of a safetensors file: the texts that its header holds beside the tensors.
+ * Parses the metadata of a safetensors file: texts by name.
  *
  * @throws ModelError where the file is damaged or not safetensors
  */
@@ -168,10 +168,10 @@ export function encodeSafetensors(
   const total = entries.reduce((sum, { length }) => sum + length, header.byteLength);
   const bytes = Buffer.alloc(total);
   bytes.set(header);
-  let at = header.byteLength;
+  let offset = header.byteLength;
   for (const { data } of tensors) {
-    bytes.set(bytesOf(data), at);
-    at += data.byteLength;
+    bytes.set(bytesOf(data), offset);
+    offset += data.byteLength;
   }
   return bytes;
 }
@@ -179,7 +179,7 @@ export function encodeSafetensors(
 /**
  * Writes a safetensors file atomically, in the given order. At most one lazy tensor is in memory at a time.
  *
- * @returns the place of each tensor
+ * @returns the position of each tensor
  * @throws UserError where the file cannot be written
  */
 export async function writeSafetensors(
@@ -192,13 +192,11 @@ export async function writeSafetensors(
     return { name, shape, dtype: 'F32', length } as const;
   });
   const header = encodeHeader(entries, metadata);
-  function* pieces(): Generator<Uint8Array> {
+  function* chunks(): Generator<Uint8Array> {
     yield header;
-    for (const tensor of tensors) {
-      yield bytesOf('data' in tensor ? tensor.data : tensor.elements());
-    }
+    for (const tensor of tensors) yield bytesOf('data' in tensor ? tensor.data : tensor.elements());
   }
-  await writeAtomically(path, pieces());
+  await writeAtomically(path, chunks());
   let offset = header.byteLength;
   return entries.map((entry) => ({ ...entry, offset: (offset += entry.length) - entry.length }));
 }

@@ -66,7 +66,7 @@ describe('weights', () => {
     });
   }
 
-  test('are widened once; a cache that is not whole is made again', async () => {
+  test('are widened once; an incomplete cache is written again', async () => {
     const path = await directory();
     await writeTensors(join(path, 'model.safetensors'), tensors, 'BF16');
     const model = await readDecoderModel(path);
@@ -77,14 +77,14 @@ describe('weights', () => {
     const before = new Date(1e12);
     await utimes(file, before, before);
     await withWideWeights(model, cache);
-    assert.deepEqual((await stat(file)).mtime, before, 'it was used as it is');
+    assert.deepEqual((await stat(file)).mtime, before, 'it was reused');
     await writeFile(file, whole.subarray(0, 1000));
     assertHolds(await withWideWeights(model, cache), tensors);
     assert.deepEqual(await readFile(file), whole);
     assert.deepEqual(await readdir(cache), [`${model.sha256}.safetensors`], 'nothing half-written is left');
   });
 
-  test('that cannot be widened are refused with where and how much', async () => {
+  test('that cannot be widened are refused with the place and the size', async () => {
     const path = await directory();
     await writeTensors(join(path, 'model.safetensors'), tensors, 'BF16');
     await writeFile(join(path, 'file'), '');
@@ -95,7 +95,7 @@ describe('weights', () => {
     });
   });
 
-  test('of a bare trunk, with buffers and a tied head in the file, are found by their names', async () => {
+  test('of a trunk alone, with buffers and a tied head in the file, are found by their names', async () => {
     const path = await directory();
     const config = { ...toHuggingFaceConfig(shape, 'LlamaModel'), tie_word_embeddings: true };
     await writeFile(join(path, 'config.json'), JSON.stringify(config));
@@ -125,7 +125,7 @@ describe('weights', () => {
           "'model.layers.1.mlp.gate_proj.weight' \\[12,8\\] is missing",
           "'model.layers.1.mlp.up_proj.weight' \\[12,8\\] is missing",
           "'model.layers.1.mlp.down_proj.weight' \\[8,12\\] is missing",
-          "'model.norm.weight' is \\[4,2\\], config.json asks for \\[8\\]",
+          "'model.norm.weight' is \\[4,2\\], config.json expects \\[8\\]",
           "'model.layers.2.mlp.up_proj.weight' is not part of this architecture",
         ].join('; tensor '),
       ),
@@ -140,9 +140,9 @@ describe('weights', () => {
     const [first, second] = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'];
     const write = (weightMap: object): Promise<void> => writeFile(index, JSON.stringify({ weight_map: weightMap }));
     await write({ ...map, 'model.norm.weight': map['model.norm.weight'] === first ? second : first });
-    await refused(readDecoderModel(path), /'model\.norm\.weight' is in model-0000. ?.*where model.*index\.json says/);
+    await refused(readDecoderModel(path), /'model\.norm\.weight' is in model-0000. ?.*but model.*index\.json says/);
     await write({ ...map, 'model.extra': first });
-    await refused(readDecoderModel(path), /'model\.extra' is not in model-00001-of-00002\.safetensors, where/);
+    await refused(readDecoderModel(path), /'model\.extra' is not in model-00001-of-00002\.safetensors, but/);
     await write({ ...map, 'model.norm.weight': '../elsewhere.safetensors' });
     await refused(readDecoderModel(path), /names '\.\.\/elsewhere\.safetensors', which is not a \*\.safetensors file/);
     await write(map);

@@ -1,6 +1,6 @@
 /**
- * Frozen weights, in memory or in a safetensors file. A model of many gigabytes is never in memory as a whole: its files are
- * read through once, piece by piece, and then mapped.
+ * Frozen weights, in memory or in a safetensors file. A model of many gigabytes is never completely in memory: its files are
+ * read once, in chunks, and then mapped.
  */
 import type { Hash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
@@ -19,13 +19,13 @@ export interface StoredTensor extends TensorEntry {
 /** A frozen weight. */
 export type Weight = NamedTensor | StoredTensor;
 
-/** Bytes read at a time: a multiple of every element's size. */
-const pieceLength = 4 << 20;
+/** Bytes per read: a multiple of every element's size. */
+const chunkLength = 4 << 20;
 
 /**
- * Returns a weight's elements, read from its file where it has one.
+ * Returns a weight's elements, from its file if it has one.
  *
- * @throws ModelError where the file was shortened since it was scanned
+ * @throws ModelError if the file was truncated since it was scanned
  */
 export function elementsOf(weight: Weight): Float32Array {
   if ('data' in weight) return weight.data;
@@ -36,7 +36,7 @@ export function elementsOf(weight: Weight): Float32Array {
     for (let at = 0; at < length;) {
       const read = readSync(file, bytes, at, Math.min(length - at, 1 << 30), offset + at);
       if (read === 0)
-        throw new ModelError(path, `ends within tensor '${weight.name}'; it was changed since it was read`);
+        throw new ModelError(path, `ends inside tensor '${weight.name}'; it has changed since it was read`);
       at += read;
     }
   } finally {
@@ -46,7 +46,7 @@ export function elementsOf(weight: Weight): Float32Array {
 }
 
 /**
- * Reads a file through once, adds its bytes to the hash and checks every element.
+ * Reads a file once, adds its bytes to the hash and checks every element.
  *
  * @returns its tensors, in the order of its header
  * @throws ModelError where it is missing, cut short or damaged, or an element is not finite
@@ -55,18 +55,18 @@ export async function scanFile(path: string, hash: Hash): Promise<readonly Store
   const file = await openFile(path);
   try {
     const { size } = await file.stat();
-    const start = await readPiece(file, 0, Math.min(8, size));
-    const header = await readPiece(file, 0, headerEnd(start, path, size));
+    const start = await readRange(file, 0, Math.min(8, size));
+    const header = await readRange(file, 0, headerEnd(start, path, size));
     const entries = parseHeader(header, path, size);
     hash.update(header);
     let at = header.byteLength;
     const rest = async (end: number): Promise<void> => {
-      for await (const bytes of pieces(file, at, end - at)) hash.update(bytes);
+      for await (const bytes of chunks(file, at, end - at)) hash.update(bytes);
     };
     for (const entry of [...entries].sort((a, b) => a.offset - b.offset)) {
       if (entry.offset < at) throw new ModelError(path, `tensor '${entry.name}' overlaps another; the file is damaged`);
       await rest(entry.offset);
-      for await (const bytes of pieces(file, entry.offset, entry.length)) {
+      for await (const bytes of chunks(file, entry.offset, entry.length)) {
         hash.update(bytes);
         assertFinite(bytes, entry, path);
       }
@@ -93,9 +93,9 @@ export async function openFile(path: string): Promise<FileHandle> {
   }
 }
 
-/** Yields a range of a file, piece by piece. A piece is valid until the next one is requested. */
-export async function* pieces(file: FileHandle, offset: number, length: number): AsyncGenerator<Uint8Array> {
-  const buffer = Buffer.from(new ArrayBuffer(Math.min(length, pieceLength)));
+/** Yields a range of a file in chunks. A chunk is valid until the next one is requested. */
+export async function* chunks(file: FileHandle, offset: number, length: number): AsyncGenerator<Uint8Array> {
+  const buffer = Buffer.from(new ArrayBuffer(Math.min(length, chunkLength)));
   for (let at = 0; at < length;) {
     const wanted = Math.min(buffer.byteLength, length - at);
     await fill(file, buffer.subarray(0, wanted), offset + at);
@@ -104,7 +104,7 @@ export async function* pieces(file: FileHandle, offset: number, length: number):
   }
 }
 
-async function readPiece(file: FileHandle, offset: number, length: number): Promise<Uint8Array> {
+async function readRange(file: FileHandle, offset: number, length: number): Promise<Uint8Array> {
   const bytes = Buffer.alloc(length);
   await fill(file, bytes, offset);
   return bytes;
@@ -118,7 +118,11 @@ async function fill(file: FileHandle, bytes: Uint8Array, offset: number): Promis
   }
 }
 
-/** In all three types an exponent of ones means infinity or NaN. */
+/**
+ * Checks that elements are finite: in all three types, an exponent of ones means infinity or NaN.
+ *
+ * @throws ModelError if one is not
+ */
 function assertFinite(bytes: Uint8Array, { name, dtype }: TensorEntry, path: string): void {
   const mask = { F32: 0x7f800000, F16: 0x7c00, BF16: 0x7f80 }[dtype];
   const { buffer, byteOffset, byteLength } = bytes;

@@ -8,7 +8,7 @@ const tensors = [
   { name: 'b', shape: [], data: Float32Array.of(7) },
 ];
 
-test('tensors go into one flat vector and back', () => {
+test('tensors are flattened into one vector and split again', () => {
   const flat = flatten(tensors);
   assert.deepEqual(split(flat, tensors), tensors);
   at(split(flat, tensors), 0).data[0] = 9;

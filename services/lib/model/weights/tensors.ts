@@ -1,4 +1,4 @@
-/** Named float32 tensors, and how several of them lie in one flat vector. */
+/** Named float32 tensors, and their concatenation in one flat vector. */
 import { createHash } from 'node:crypto';
 import type { TensorShape } from '../decoderLayout.js';
 
@@ -10,7 +10,7 @@ export interface NamedTensor {
   readonly data: Float32Array;
 }
 
-/** A float32 tensor whose elements are computed when they are written. */
+/** A float32 tensor whose elements are computed on demand. */
 export interface LazyTensor extends Omit<NamedTensor, 'data'> {
   elements(): Float32Array;
 }
@@ -23,7 +23,7 @@ export function sizeOf(shape: readonly number[]): number {
 /**
  * Lists the differences between expected tensors and those found: missing ones, other shapes, unexpected ones.
  *
- * @param owner what asks for the shapes, for the messages
+ * @param owner the source of the expected shapes, for the messages
  */
 export function tensorMismatches(
   expected: readonly TensorShape[],
@@ -36,7 +36,7 @@ export function tensorMismatches(
       const tensor = found.get(name);
       if (tensor === undefined) return [`tensor '${name}' [${shape.join()}] is missing`];
       if (tensor.shape.join() === shape.join()) return [];
-      return [`tensor '${name}' is [${tensor.shape.join()}], ${owner} asks for [${shape.join()}]`];
+      return [`tensor '${name}' is [${tensor.shape.join()}], ${owner} expects [${shape.join()}]`];
     }),
     ...[...found.keys()]
       .filter((name) => !names.has(name))
@@ -56,7 +56,7 @@ export function sha256OfTensors(tensors: readonly NamedTensor[]): string {
   return hash.digest('hex');
 }
 
-/** Splits a flat vector into views, one for each tensor, in order. Nothing is copied. */
+/** Splits a flat vector into views, one per tensor, in order. Nothing is copied. */
 export function split(flat: Float32Array, tensors: readonly TensorShape[]): readonly NamedTensor[] {
   let offset = 0;
   return tensors.map(({ name, shape }) => {

@@ -1,6 +1,6 @@
 /**
- * Weights as graphs read them in place: float32, all in one directory. F32 checkpoints are that already. Other types are
- * widened once into a cache, keyed by the weights' SHA-256, which every process on the machine maps.
+ * Weights in float32, which graphs map from their files. F32 checkpoints are used in place. Other types are widened once
+ * into a cache, keyed by the weights' SHA-256, which all processes of the machine share.
  */
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -9,16 +9,16 @@ import { ModelError } from '../errors.js';
 import { toFloat32 } from './floats.js';
 import type { DecoderModel } from './modelDirectory.js';
 import { encodeHeader } from './safetensors.js';
-import { type StoredTensor, type Weight, openFile, pieces } from './storedTensors.js';
+import { type StoredTensor, type Weight, chunks, openFile } from './storedTensors.js';
 import { bytesOf } from './tensors.js';
 
-/** Whether a graph can read a weight from its file without a conversion. */
+/** Whether a graph can map a weight from its file without conversion. */
 export function isWide(weight: Weight): weight is StoredTensor & { readonly dtype: 'F32' } {
   return 'path' in weight && weight.dtype === 'F32' && weight.offset % Float32Array.BYTES_PER_ELEMENT === 0;
 }
 
 /**
- * Returns the model with every weight as float32 in a file. Where some are of another type, all of them are written to
+ * Returns the model with every weight as float32 in a file. If some have another type, all of them are written to
  * CACHE/<sha256>.safetensors, unless that file exists. Several processes may do so at the same time.
  *
  * @throws UserError where the cache cannot be written
@@ -69,9 +69,7 @@ async function* widened(header: Uint8Array, weights: readonly StoredTensor[]): A
   for (const { path, offset, length, dtype } of weights) {
     const source = await openFile(path);
     try {
-      for await (const bytes of pieces(source, offset, length)) {
-        yield bytesOf(toFloat32(bytes, dtype));
-      }
+      for await (const bytes of chunks(source, offset, length)) yield bytesOf(toFloat32(bytes, dtype));
     } finally {
       await source.close();
     }

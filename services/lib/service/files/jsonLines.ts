@@ -91,7 +91,7 @@ export async function readJsonLines<Line, Item>(
   return { records, files: read };
 }
 
-/** A line's bytes without its end; undefined where the line is too long. */
+/** A line's bytes without its end; undefined if the line is too long. */
 interface RawLine {
   readonly line: number;
   readonly bytes: Uint8Array | undefined;

@@ -73,7 +73,7 @@ function fitsKind(schema: Schema, value: unknown): boolean {
   return !isMap;
 }
 
-/** The schema of a member or an item of a value; undefined where the schema says nothing of it. */
+/** The schema of a member or an item of a value; undefined if the schema says nothing of it. */
 export function childSchema(schema: Schema, key: PropertyKey): Schema | undefined {
   if (schema instanceof z.ZodObject) {
     const shape: Record<string, Schema> = schema.shape;
@@ -212,7 +212,7 @@ export function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The member or item of a value; undefined where it has none. */
+/** The member or item of a value; undefined if it has none. */
 export function memberOf(value: unknown, key: PropertyKey): unknown {
   if (typeof value !== 'object' || value === null) return undefined;
   return Object.hasOwn(value, key) ? (value as Record<PropertyKey, unknown>)[key] : undefined;
