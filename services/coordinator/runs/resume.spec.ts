@@ -1,6 +1,6 @@
 // Pauses, stops and resumptions: an interrupted run ends in the bytes of an undisturbed one.
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type CloudEvent, connectEvents } from '@gapo/events';
@@ -21,6 +21,7 @@ import {
   until,
   untilStep,
 } from '../fixtures/world.fixture.js';
+import { RunDirectory } from './runDirectory.js';
 
 /** The part of a report that must not depend on interruptions. */
 const numbers = ({ step, objectives, kl, updateNorm, tokens }: StepReport): unknown => [
@@ -68,6 +69,8 @@ test('a coordinator that stops pauses its runs; the next one lists and resumes t
   const stopping = first.stop(5000);
   release();
   await stopping;
+  const directory = join(world.directory, 'runs', 'bandit');
+  await appendFile(join(directory, 'steps.jsonl'), '{"step":5,"obj'); // as if a crash had truncated it
 
   const second = await startCoordinator(t, world);
   const { runs } = await second.client.ListRuns({}, { deadlineMs });
@@ -80,6 +83,7 @@ test('a coordinator that stops pauses its runs; the next one lists and resumes t
   const ended = await until(second, 'bandit', 'RUN_STATE_SUCCEEDED');
   assert.equal(ended.versionSha256, whole.run.versionSha256);
   assert.deepEqual((await reportsOf(second, 'bandit')).map(numbers), whole.reports.map(numbers));
+  assert.deepEqual(new RunDirectory(directory).readSteps().map(numbers), whole.reports.map(numbers));
 });
 
 test('a step that exceeds the grace period is aborted, and repeated after resuming', async (t) => {

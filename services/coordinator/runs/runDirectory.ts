@@ -159,12 +159,12 @@ export class RunDirectory {
 
   /** Replaces all changes of goals; they are on disk when this returns. */
   writeGoalChanges(changes: readonly GoalChange[]): void {
-    this.#replaceLines(goalChangesFile, changes);
+    writeAtomicallySync(join(this.path, goalChangesFile), linesText(changes));
   }
 
   /** Replaces all reports: a run that resumes from a checkpoint drops later ones. */
   writeSteps(reports: readonly StepReport[]): void {
-    this.#replaceLines(stepsFile, reports);
+    writeAtomicallySync(join(this.path, stepsFile), linesText(reports));
   }
 
   #readLines<T>(name: string, parse: (line: string) => T): T[] {
@@ -186,10 +186,6 @@ export class RunDirectory {
         throw new UserError(`${path}:${i + 1} is not a valid line; remove it`, { cause: error });
       }
     });
-  }
-
-  #replaceLines(name: string, values: readonly unknown[]): void {
-    writeAtomicallySync(join(this.path, name), linesText(values));
   }
 }
 

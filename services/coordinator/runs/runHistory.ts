@@ -94,12 +94,11 @@ export class RunHistory {
     return (this.#checkpoint = await writeCheckpoint(checkpoints, this.#owner(training), state, report, keep));
   }
 
-  /** Drops the reports of steps after a checkpoint, which are repeated. Restores the checkpoint's own report if a crash lost it. */
+  /** Drops reports of steps after a checkpoint and a line that a crash truncated, and restores the checkpoint's report if it was lost. */
   rewindTo(content: CheckpointContent | undefined): void {
     const step = content?.state.step ?? 0;
     const reports = this.#reports.filter((report) => report.step <= step);
     if (content?.report && reports.at(-1)?.step !== step) reports.push(content.report);
-    if (reports.length === this.#reports.length) return;
     this.#directory.writeSteps(reports);
     this.#reports = reports;
   }

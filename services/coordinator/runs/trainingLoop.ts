@@ -27,7 +27,7 @@ export interface LoopContext {
 }
 
 /** The training between a start or resumption and the next stop. */
-export interface TrainingSession {
+export interface Session {
   /** The key by which workers fetch the session's versions. */
   readonly key: string;
   /** Cancels the step in progress. */
@@ -84,7 +84,7 @@ export class TrainingLoop {
    *
    * @throws PauseNeeded, RunFailure, RpcError or the signal's reason: what stopped a step
    */
-  async train(session: TrainingSession): Promise<void> {
+  async train(session: Session): Promise<void> {
     try {
       while (!this.isComplete && !session.stopping()) await this.#step(session);
     } catch (error) {
@@ -119,7 +119,7 @@ export class TrainingLoop {
     if (this.#state.step > (history.checkpoint?.step ?? 0)) await this.#writeCheckpoint(this.#state, history.last);
   }
 
-  async #step(session: TrainingSession): Promise<void> {
+  async #step(session: Session): Promise<void> {
     const { goals, runId } = this.#shared;
     const step = this.nextStep;
     this.#started = step;
@@ -139,12 +139,7 @@ export class TrainingLoop {
   }
 
   /** @param config with the goals of the step */
-  async #stepInSpan(
-    step: number,
-    config: RunConfig,
-    { key, signal, stopping }: TrainingSession,
-    span: Span,
-  ): Promise<void> {
+  async #stepInSpan(step: number, config: RunConfig, { key, signal, stopping }: Session, span: Span): Promise<void> {
     const { config: { steps, checkpoints }, events, feed, goals, history, platform, runId } = this.#shared; // prettier-ignore
     const startedAt = performance.now();
     const goalChanges = goals.changes;

@@ -90,7 +90,7 @@ export class RewardSource {
    *
    * @throws UserError that names the objective and the address if the service does not answer or scores another objective
    */
-  async describe(signal?: AbortSignal): Promise<DescribeResponse> {
+  async describe(signal?: AbortSignal): Promise<void> {
     const deadlineMs = Math.min(this.#options.timeoutMs, 10_000);
     let description: DescribeResponse;
     try {
@@ -114,7 +114,7 @@ export class RewardSource {
       );
     }
     this.#checkVersion(description.version);
-    return (this.#description = description);
+    this.#description = description;
   }
 
   /** The score from which a completion is acceptable, oriented as {@link Scores}; undefined if the service has none. */

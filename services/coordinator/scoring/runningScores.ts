@@ -22,28 +22,14 @@ export class RunningScores {
   /** Sum of squared deviations from the mean. */
   #squares = 0;
 
-  /** Number of scores. */
-  get count(): number {
-    return this.#count;
-  }
-
-  /** Their mean; undefined before the first. */
-  get mean(): number | undefined {
-    return this.#count === 0 ? undefined : this.#mean;
-  }
-
-  /** Their population standard deviation; undefined before the first. */
-  get std(): number | undefined {
-    return this.#count === 0 ? undefined : Math.sqrt(this.#squares / this.#count);
-  }
-
   /**
    * Adds a batch and returns its outliers with respect to the scores before it.
    *
    * @param scores undefined for an item without a score
    */
   add(scores: readonly (number | undefined)[]): Outlier[] {
-    const [mean, std] = [this.#mean, this.std ?? 0];
+    const mean = this.#mean;
+    const std = Math.sqrt(this.#squares / this.#count); // population; NaN without scores
     const known = this.#count >= minCount && std > 0;
     const outliers: Outlier[] = [];
     scores.forEach((score, index) => {

@@ -1,14 +1,9 @@
 /** A cache of scores by service version and item: by contract, a version scores the same item the same. */
 import { createHash } from 'node:crypto';
-
-/** The texts that a score depends on. */
-export interface Scored {
-  readonly prompt: string;
-  readonly completion: string;
-}
+import type { Item } from '@gapo/rpc';
 
 /** Returns the cache key of an item: a hash of its texts. */
-export function itemKey({ prompt, completion }: Scored): string {
+export function itemKey({ prompt, completion }: Pick<Item, 'prompt' | 'completion'>): string {
   return createHash('sha256').update(`${prompt.length}:`).update(prompt).update(completion).digest('base64');
 }
 

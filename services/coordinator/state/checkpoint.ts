@@ -59,8 +59,6 @@ export interface CheckpointContent {
   readonly state: TrainingState;
   /** The report of its step; undefined at step 0. */
   readonly report: StepReport | undefined;
-  /** SHA-256 (hex) of the version's tensors. */
-  readonly sha256: string;
 }
 
 const stateFileName = 'state.json';
@@ -241,7 +239,6 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
       trained: { parameters, optimizer },
     },
     report: (stateFile.report ?? undefined) as StepReport | undefined, // its hash matches: it is what was written
-    sha256: found,
   };
 }
 

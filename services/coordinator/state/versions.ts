@@ -4,8 +4,6 @@ import { chunks, RpcError, toHeader, type GetVersionResponseInput, type TensorCh
 
 /** One version of the trained parameters. Immutable. */
 export interface PolicyVersion {
-  /** Number of optimizer updates; 0 is the start of training. */
-  readonly version: number;
   /** The concatenated trained tensors. */
   readonly parameters: Float32Array;
   /** SHA-256 (hex) of their bytes. */
@@ -36,13 +34,13 @@ export class VersionStore {
   /**
    * Stores a version and evicts older ones.
    *
+   * @param version number of optimizer updates; 0 is the start of training
    * @param parameters must not be modified afterwards
    * @throws RangeError if their number is not that of the trained tensors
    */
-  put(version: number, parameters: Float32Array): PolicyVersion {
-    const held = this.#hold(version, parameters);
+  put(version: number, parameters: Float32Array): void {
+    this.#hold(version, parameters);
     this.#evict();
-    return held;
   }
 
   #hold(version: number, parameters: Float32Array): Held {
@@ -52,7 +50,7 @@ export class VersionStore {
     const sha256 = sha256OfTensors(split(parameters, this.#shapes));
     const present = this.#held.get(version);
     if (present?.sha256 === sha256) return present;
-    const held: Held = { version, parameters, sha256, chunks: undefined, pins: present?.pins ?? 0 };
+    const held: Held = { parameters, sha256, chunks: undefined, pins: present?.pins ?? 0 };
     this.#held.set(version, held);
     return held;
   }
