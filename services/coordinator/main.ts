@@ -8,7 +8,7 @@ import { Runs } from './runs/runs.js';
 import { coordinatorServices } from './server.js';
 import { coordinatorSettings, help } from './settings.js';
 
-/** Time for stopping after the grace period of the steps in progress: for checkpoints, last responses and last events. */
+/** Time after the grace period of the steps in progress, for checkpoints, last responses and last events. */
 const stopMarginMs = 15_000;
 
 /** Grace period of calls that are in flight once the runs have stopped. */

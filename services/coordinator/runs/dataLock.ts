@@ -1,6 +1,6 @@
 /**
- * Locks a data directory for one coordinator: a second one would mark the first one's active runs as failed. The lock is a
- * listening socket, which the system releases however the process ends. It excludes processes on the same machine.
+ * Locks a data directory for one coordinator: a second one would mark the first one's active runs as failed. The lock
+ * is a listening socket, which the system releases however the process ends. It excludes processes on the same machine.
  */
 import { createHash } from 'node:crypto';
 import { realpathSync, rmSync } from 'node:fs';
@@ -16,7 +16,8 @@ function socketPath(directory: string): string {
 }
 
 /**
- * Locks an existing data directory. If the socket cannot be created, it logs a warning and leaves the directory unlocked.
+ * Locks an existing data directory. If the socket cannot be created, it logs a warning and leaves the directory
+ * unlocked.
  *
  * @returns a function that unlocks it
  * @throws UserError if another coordinator holds the lock

@@ -1,4 +1,4 @@
-/** Evaluation: compares the initial policy with a version of a run on the held-out prompts, scored by every objective. */
+/** Evaluation: compares the initial policy with a version of a run on the held-out prompts, by every objective. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { objectiveNames } from '@gapo/config';
 import {
@@ -59,8 +59,8 @@ interface Comparison extends Policies<readonly Sample[]> {
 }
 
 /**
- * Evaluates a run and yields progress, then the report. The seed is `evaluation.seed`, so the result of a version is
- * always the same.
+ * Evaluates a run and yields progress, then the report. The seed is `evaluation.seed`, so a version always has the same
+ * result.
  *
  * @throws RpcError FAILED_PRECONDITION without held-out prompts, NOT_FOUND for a version that no longer exists
  * @throws UserError, PauseNeeded, RunFailure if a service fails
@@ -261,8 +261,8 @@ function meansByPrompt(promptOf: readonly number[], values: Float64Array): Float
 }
 
 /**
- * Adds an objective's z-scores, standardized over the completions of both policies, so that the scale of an objective does
- * not matter. An objective whose scores are all equal adds nothing.
+ * Adds an objective's z-scores, standardized over the completions of both policies, so that the scale of an objective
+ * does not matter. An objective whose scores are all equal adds nothing.
  */
 function addStandardized(zScores: Policies<Float64Array>, scores: Policies<Float64Array>): void {
   const all = [...scores.before, ...scores.after];

@@ -11,8 +11,9 @@ import type {
 } from '@gapo/rpc';
 
 /**
- * Publishes a run's events. Ids are deterministic: a change has its number, a step and its checkpoint the step's number. A
- * part of a step also has the number of resumptions, since a step that is repeated after a resumption has new parts.
+ * Publishes a run's events. Ids are deterministic: a change has its number, a step and its checkpoint the step's
+ * number. A part of a step also has the number of resumptions, since a step that is repeated after a resumption has new
+ * parts.
  */
 export class RunEvents {
   readonly #bus: EventBus;

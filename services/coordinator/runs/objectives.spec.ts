@@ -114,7 +114,7 @@ test('changes apply from the next step on; a run that is interrupted between the
   ]);
   await assert.rejects(change(coordinator, { remove: ['third'] }), /FAILED_PRECONDITION.*no step is left/s);
 
-  // The same changes at the same steps; then the process ends in step 6, and the run resumes from before the first change.
+  // The same changes; then the process ends in step 6, and the run resumes from before the first change.
   const other = await startWorld(t);
   const first = await startCoordinator(t, other);
   const [heldSecond, heldFourth] = [holdAt(other, 2), holdAt(other, 4)];

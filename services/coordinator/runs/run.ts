@@ -273,7 +273,7 @@ export class Run {
     return this.#loop ?? (await this.#restore()).loop;
   }
 
-  /** Reads the last checkpoint, or starts from the initial state if there is none. Concurrent callers share one read. */
+  /** Reads the last checkpoint; without one, takes the initial state. Concurrent callers share one read. */
   #restore(): Promise<Restored> {
     return (this.#restoring ??= this.#read().finally(() => (this.#restoring = undefined)));
   }

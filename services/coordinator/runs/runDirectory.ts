@@ -1,6 +1,6 @@
 /**
- * The files of a run in DATA_DIR/<runId>/: config.yaml as submitted, run.json with the state, steps.jsonl with a report per
- * line, aims.jsonl with a change of objectives or preference per line, and checkpoints/. Small files are written
+ * The files of a run in DATA_DIR/<runId>/: config.yaml as submitted, run.json with the state, steps.jsonl with a report
+ * per line, aims.jsonl with a change of objectives or preference per line, and checkpoints/. Small files are written
  * synchronously, so that they are on disk before a caller is answered.
  */
 import { createHash } from 'node:crypto';
@@ -36,9 +36,9 @@ const stepsFile = 'steps.jsonl';
 const goalChangesFile = 'aims.jsonl';
 
 /**
- * Returns the key by which workers fetch a run's versions: its id and a hash that changes with each resumption. Versions of
- * the same number before and after a resumption can differ (a score that was missing can be present now), so workers must
- * not confuse them.
+ * Returns the key by which workers fetch a run's versions: its id and a hash that changes with each resumption.
+ * Versions of the same number before and after a resumption can differ (a score that was missing can be present now),
+ * so workers must not confuse them.
  */
 export function versionKey({ id, created, resumptions }: RunRecord): string {
   const lineage = createHash('sha256').update(`${id} ${created} ${resumptions}`).digest('hex').slice(0, 8);

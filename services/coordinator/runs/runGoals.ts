@@ -95,8 +95,8 @@ export class RunGoals {
   }
 
   /**
-   * Adds and removes objectives, after checking the services of those that are added. The change is on disk and published
-   * when this resolves. A request that changes nothing records nothing.
+   * Adds and removes objectives, after checking the services of those that are added. The change is on disk and
+   * published when this resolves. A request that changes nothing records nothing.
    *
    * @param position called again once the services have answered, since the run continues training
    * @throws RpcError as {@link changedObjectives}; FAILED_PRECONDITION if no step is left

@@ -94,7 +94,7 @@ export class RunHistory {
     return (this.#checkpoint = await writeCheckpoint(checkpoints, this.#owner(training), state, report, keep));
   }
 
-  /** Drops reports of steps after a checkpoint and a line that a crash truncated, and restores the checkpoint's report if it was lost. */
+  /** Drops reports of later steps and a truncated line, and restores the checkpoint's report if a crash lost it. */
   rewindTo(content: CheckpointContent | undefined): void {
     const step = content?.state.step ?? 0;
     const reports = this.#reports.filter((report) => report.step <= step);

@@ -44,8 +44,8 @@ export class Runs {
   }
 
   /**
-   * Opens a data directory, which is created if missing. Runs that were active when their process ended become failed. Runs
-   * with damaged files are skipped with a warning.
+   * Opens a data directory, which is created if missing. Runs that were active when their process ended become failed.
+   * Runs with damaged files are skipped with a warning.
    *
    * @throws UserError if the directory cannot be used, or another coordinator uses it
    */
@@ -68,8 +68,8 @@ export class Runs {
   }
 
   /**
-   * Checks a configuration and everything that it refers to, then creates and starts the run. If a check fails, nothing has
-   * been written.
+   * Checks a configuration and everything that it refers to, then creates and starts the run. If a check fails, nothing
+   * has been written.
    *
    * @throws ConfigError, ModelError, UserError for an invalid configuration, file or service
    * @throws RpcError ALREADY_EXISTS, INVALID_ARGUMENT for the run's id; UNAVAILABLE when stopping
@@ -85,8 +85,8 @@ export class Runs {
   }
 
   /**
-   * Creates a run whose policy is the average of other runs' newest policies. Its state is succeeded, its configuration and
-   * goals are those of the first ingredient.
+   * Creates a run whose policy is the average of other runs' newest policies. Its state is succeeded, its configuration
+   * and goals are those of the first ingredient.
    *
    * @param ingredients weights by run id
    * @param runId the run's id; empty: `soup` and the time

@@ -1,7 +1,7 @@
 /**
- * Rewarded Soups (Ramé et al. 2023, arXiv 2306.04488): a policy whose trained tensors are the weighted averages of those of
- * other runs. This requires that the runs started from the same parameters, which is checked. The low-rank factors of
- * adapters are averaged like every other tensor.
+ * Rewarded Soups (Ramé et al. 2023, arXiv 2306.04488): a policy whose trained tensors are the weighted averages of
+ * those of other runs. This requires that the runs started from the same parameters, which is checked. The low-rank
+ * factors of adapters are averaged like every other tensor.
  */
 import { updatesPerStep } from '@gapo/config';
 import { addScaled } from '@gapo/numeric';

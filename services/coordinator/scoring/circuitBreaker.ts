@@ -1,6 +1,6 @@
 /**
- * A circuit breaker: consecutive failures open it, and while it is open it rejects calls, so that the service can recover.
- * After the cool-down it is half-open: calls go through, a failure opens it again, and a success closes it.
+ * A circuit breaker: consecutive failures open it, and while it is open it rejects calls, so that the service can
+ * recover. After the cool-down it is half-open: calls go through, a failure opens it again, and a success closes it.
  */
 
 /** When a breaker opens, and for how long. */

@@ -1,5 +1,5 @@
-// Faults of a reward service: the objective's policy applies, and the reason names objective, service and item. If a retry
-// succeeds, the run ends in the same bytes as an undisturbed one.
+// Faults of a reward service: the objective's policy applies, and the reason names objective, service and item. If a
+// retry succeeds, the run ends in the same bytes as an undisturbed one.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectEvents } from '@gapo/events';
@@ -36,7 +36,7 @@ test('faults of a reward service', async (t) => {
 
   const others = new Set<Promise<unknown>>();
   const alone = async (): Promise<Relay> => {
-    // A connection keeps the order: once Describe is answered, earlier requests have arrived, and the next time their answers.
+    // Once Describe is answered, earlier requests on the connection have arrived; after the next one, their answers.
     do {
       await Promise.allSettled(others);
       await client.Describe({}, { deadlineMs });

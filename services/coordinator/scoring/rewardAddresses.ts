@@ -4,7 +4,7 @@ import { grpcTarget, word } from '@gapo/service';
 /** The name of the rule for unlisted names, and the placeholder for the name in the rule's target. */
 const wildcard = '*';
 
-/** Whether a string is an entry of REWARD_SERVICES: `helpful=127.0.0.1:50061`, or the rule `*=dns:///reward-*:50061` for unlisted names. */
+/** Whether a string is an entry of REWARD_SERVICES: `name=host:port`, or the rule `*=dns:///reward-*:50061`. */
 export function isRewardEntry(entry: string): boolean {
   const [name = '', target = '', ...rest] = entry.split('=');
   if (rest.length > 0) return false;

@@ -36,7 +36,7 @@ export class RewardServices {
     return objectives.map((objective) => ({ onFailure: objective.onFailure, source: this.#sourceOf(objective) }));
   }
 
-  /** Returns a configuration's objectives with their services. With algorithm: dpo, omits those without a service, which only evaluations use. */
+  /** Returns a configuration's objectives with their services. With algorithm: dpo, omits those without a service. */
   ofConfig(config: RunConfig): ScoredObjective[] {
     if (needsRewards(config)) return this.of(config.objectives);
     return this.of(config.objectives.filter(({ service }) => this.#targetOf(service) !== undefined));
@@ -78,7 +78,7 @@ export class RewardServices {
 /**
  * Asks every reward service to describe itself.
  *
- * @throws UserError that names the objective and the address of a service that does not answer or scores another objective
+ * @throws UserError that names a service that does not answer or scores another objective
  */
 export async function describeRewards(objectives: readonly ScoredObjective[], signal?: AbortSignal): Promise<void> {
   await Promise.all(objectives.map(({ source }) => source.describe(signal)));

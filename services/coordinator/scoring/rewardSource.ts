@@ -1,4 +1,4 @@
-/** The client of one objective's reward service: its description, and scores of completions. A missing score never becomes a number. */
+/** The client of one objective's reward service. A missing score never becomes a number. */
 import { at } from '@gapo/numeric';
 import { connect, retry, RpcError, type Client, type DescribeResponse, type Item, type RetryPolicy } from '@gapo/rpc';
 import { UserError, type Logger } from '@gapo/service';
@@ -54,7 +54,7 @@ const describeRetries = { attempts: 3, baseDelayMs: 100, maxDelayMs: 200 } as co
 
 /**
  * Retries of Score. With the default timeout of 30 s the two backoff delays sum to 2.2 to 4.5 s, in which a service can
- * restart. They are proportional to shorter timeouts.
+ * restart. Shorter timeouts shorten them in proportion.
  */
 const scoreRetries = (timeoutMs: number): Pick<RetryPolicy, 'attempts' | 'baseDelayMs' | 'maxDelayMs'> => {
   const baseDelayMs = Math.min(1500, timeoutMs / 20);
@@ -88,7 +88,7 @@ export class RewardSource {
   /**
    * Fetches the service's description. Must be called before the first batch.
    *
-   * @throws UserError that names the objective and the address if the service does not answer or scores another objective
+   * @throws UserError that names the service if it does not answer or scores another objective
    */
   async describe(signal?: AbortSignal): Promise<void> {
     const deadlineMs = Math.min(this.#options.timeoutMs, 10_000);

@@ -30,7 +30,7 @@ export interface ScoredBatch {
   readonly scores: readonly Float64Array[];
   /** One entry per objective, in order. */
   readonly objectives: readonly ObjectiveScores[];
-  /** A message for each objective that lacks scores: the objective, its service, their number, and the first item's error. */
+  /** A message for each objective that lacks scores, with its service, their number, and the first item's error. */
   readonly missing: readonly string[];
 }
 
@@ -61,8 +61,8 @@ export function quotedOutliers(items: readonly Item[], { outliers }: Scores): st
 }
 
 /**
- * Scores the items with every objective in parallel, then applies the failure policies, in the order fail, pause, drop. A
- * missing score never becomes a number: it fails the run, pauses it, or drops its item for every objective.
+ * Scores the items with every objective in parallel, then applies the failure policies, in the order fail, pause, drop.
+ * A missing score never becomes a number: it fails the run, pauses it, or drops its item for every objective.
  *
  * @param label what is scored, for example `step 12`
  * @param remindMs milliseconds between progress reports while no service answers

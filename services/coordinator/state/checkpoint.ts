@@ -246,7 +246,7 @@ function readCombination({ chosen, ...memory }: z.output<typeof combinationSchem
   return { memory, ...(chosen && { chosen }) };
 }
 
-/** Returns the SHA-256 that a checkpoint states for its tensors, without checking it; undefined if it cannot be read. */
+/** Returns the SHA-256 that a checkpoint states for its tensors, unchecked; undefined if it cannot be read. */
 export async function sha256OfCheckpoint({ directory }: CheckpointPlace): Promise<string | undefined> {
   const fail = (what: string): never => {
     throw new UserError(what);

@@ -1,4 +1,4 @@
-// Changes of goals: which one applies. Changes of preferences: when they take effect, that they survive restarts, and what is refused.
+// Changes of goals: which one applies, when it takes effect, that it survives restarts, and what is refused.
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';

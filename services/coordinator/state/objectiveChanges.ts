@@ -1,4 +1,4 @@
-/** Computes a run's goals after objectives are added or removed; the whole request is checked before anything changes. */
+/** Computes a run's goals after adding and removing objectives. The request is checked before anything changes. */
 import {
   checkCombination,
   checkObjectives,

@@ -4,7 +4,7 @@ import { createAdamWState, type AdamWState } from '@gapo/numeric';
 import { combinerOf, type KlController, type Memory } from '@gapo/objectives';
 import type { GoalChange } from './goals.js';
 
-/** The weights that were chosen last, with the objectives' measurements of that step. Arrays have one entry per objective. */
+/** The weights that were chosen last, with the measurements of that step. Arrays have one entry per objective. */
 export interface ChosenWeights {
   /** The step that chose them. */
   readonly step: number;
@@ -49,7 +49,7 @@ export interface TrainingState {
   readonly trained: Trained;
 }
 
-/** Returns the newest policy version: the number of optimizer updates. With one update per step, step n yields version n. */
+/** Returns the newest policy version: the number of optimizer updates. */
 export function versionOf({ trained }: TrainingState): number {
   return trained.optimizer.step;
 }

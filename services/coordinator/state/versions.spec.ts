@@ -76,5 +76,5 @@ test('a version that is not held is NOT_FOUND; the error lists those that are', 
 });
 
 test('parameters of the wrong size are refused', () => {
-  assert.throws(() => new VersionStore(shapes).put(1, new Float32Array(7)), /has 7 elements, the trained tensors 8/);
+  assert.throws(() => new VersionStore(shapes).put(1, new Float32Array(7)), /has 7 elements, expected 8/);
 });

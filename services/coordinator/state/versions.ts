@@ -10,7 +10,7 @@ export interface PolicyVersion {
   readonly sha256: string;
 }
 
-/** Versions kept in addition to version 0 and pinned ones. An update needs the newest, sampling the one before the step's updates. */
+/** Versions kept besides version 0 and pinned ones. Sampling uses the version before the step's updates. */
 const newestKept = 3;
 
 interface Held extends PolicyVersion {
@@ -45,7 +45,7 @@ export class VersionStore {
 
   #hold(version: number, parameters: Float32Array): Held {
     if (parameters.length !== this.#size) {
-      throw new RangeError(`version ${version} has ${parameters.length} elements, the trained tensors ${this.#size}`);
+      throw new RangeError(`version ${version} has ${parameters.length} elements, expected ${this.#size}`);
     }
     const sha256 = sha256OfTensors(split(parameters, this.#shapes));
     const present = this.#held.get(version);
