@@ -131,13 +131,13 @@ export function functionScorer(reward: Reward): Scorer {
     },
     async score(items, signal) {
       const outcomes = new Array<Outcome>(items.length);
-      let next = 0;
+      const rest = items.entries();
       let turnBegan = performance.now();
       const lane = async (): Promise<void> => {
-        while (next < items.length) {
+        // The lanes share one iterator: each item is taken once.
+        for (const [index, item] of rest) {
           signal.throwIfAborted();
-          const index = next++;
-          outcomes[index] = await one(items[index]!, signal);
+          outcomes[index] = await one(item, signal);
           if (performance.now() - turnBegan > longestTurnMs) {
             await nextTurn();
             turnBegan = performance.now();
@@ -164,7 +164,11 @@ function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   });
 }
 
-/** Identifies the running program by its main file's content. */
+/**
+ * Identifies the running program by its main file's content.
+ *
+ * @throws RangeError where the program has no main file
+ */
 function programDigest(): string {
   const [, main] = process.argv;
   if (main === undefined) throw new RangeError('the program has no main file to tell its version by: give a version');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type NamedTensor, type TrainableSpec, initialTensors, activationBytes } from '@gapo/model';
+import { at } from '@gapo/numeric';
 import fc from 'fast-check';
 import { Evaluator } from '../evaluator.js';
 import { GradientEngine, type ShardGradients } from '../gradients/gradientEngine.js';
@@ -25,7 +26,7 @@ describe('micro-batches', () => {
           all.map((_, index) => index),
         );
         for (const part of parts) {
-          const length = Math.max(...part.map((index) => all[index]!.total));
+          const length = Math.max(...part.map((index) => at(all, index).total));
           assert.ok(part.length === 1 || room(tokens)({ rows: part.length, length }));
         }
       }),
@@ -131,7 +132,7 @@ describe('gradients', () => {
       assert.deepEqual([clipped, counted], [whole.statistics.clipped, whole.statistics.tokens]);
       assert.ok(clipped.every((count) => count > 0));
       assert.ok(Math.abs(klSum - whole.statistics.klSum) < 1e-5 * klSum);
-      valueLossSum.forEach((sum, k) => assert.ok(Math.abs(sum - whole.statistics.valueLossSum[k]!) < 1e-5 * sum));
+      valueLossSum.forEach((sum, k) => assert.ok(Math.abs(sum - at(whole.statistics.valueLossSum, k)) < 1e-5 * sum));
     });
 
     test(`recomputed layers give identical results: ${what}`, async () => {

@@ -48,7 +48,11 @@ export function completionValues(
   };
 }
 
-/** The feeds of completionValues' inputs. @throws RangeError where the temperature is not above 0 */
+/**
+ * The feeds of completionValues' inputs.
+ *
+ * @throws RangeError where the temperature is not above 0
+ */
 export function completionFeeds(batch: SequenceBatch, temperature: number): Readonly<Record<string, TensorArray>> {
   if (!(temperature > 0)) throw new RangeError(`temperature is ${temperature}; log-probabilities need one above 0`);
   return {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Graph, Session, gradients, tokenStatistics } from '@gapo/graph';
 import { type TrainableSpec, initialTensors, sizeOf, trainableTensors } from '@gapo/model';
+import { at, required } from '@gapo/numeric';
 import { gramFromMatrix, gramMatrix } from '@gapo/objectives';
 import { Evaluator } from '../evaluator.js';
 import { tinyConfig, tinyModel } from '../tinyModel.fixture.js';
@@ -33,7 +34,7 @@ async function input(): Promise<ShardInput> {
     advantagesPer: 'sequence',
     objectives: 2,
     // Some ratios outside the clip range, on either side.
-    oldLogprobs: logprobs.map((x, n) => x + [0.5, -0.5, 0, 0.4, -0.6, 0.1, 0][n]!),
+    oldLogprobs: logprobs.map((x, n) => x + at([0.5, -0.5, 0, 0.4, -0.6, 0.1, 0], n)),
     denominator: 7,
     temperature: 0.9,
     clipRange: 0.2,
@@ -97,15 +98,17 @@ test('the Gram matrix at the logits equals that of gradients from differentiatio
       { dtype: 'float64', dims: [7] },
     );
     const slope = graph.emit('Mul', [mix, seed], { dtype: 'float64', dims: [7] });
-    graph.output(`g${k}`, gradients([[logprobs, slope]], [parameter]).get(parameter)!);
+    graph.output(`g${k}`, required(gradients([[logprobs, slope]], [parameter]).get(parameter), 'the gradient'));
   }
   const session = await Session.open(graph.toModel(), { threads: 1 });
   const outputs = await session.run({ logits: { data: Float64Array.from(logits), dims: [7, tinyConfig.vocabulary] } });
   const names = ['a', 'b'];
-  const expected = gramMatrix([outputs['g0']!.data as Float64Array, outputs['g1']!.data as Float64Array], names);
+  const { g0, g1 } = outputs;
+  assert.ok(g0?.data instanceof Float64Array && g1?.data instanceof Float64Array);
+  const expected = gramMatrix([g0.data, g1.data], names);
   const mine = gramFromMatrix(found, names);
   expected.values.forEach((x, i) =>
-    assert.ok(Math.abs(x - mine.values[i]!) < 1e-5 * Math.abs(x) + 1e-9, `${x} and ${mine.values[i]}`),
+    assert.ok(Math.abs(x - at(mine.values, i)) < 1e-5 * Math.abs(x) + 1e-9, `${x} and ${mine.values[i]}`),
   );
   await session.close();
   await engine.close();
@@ -114,7 +117,7 @@ test('the Gram matrix at the logits equals that of gradients from differentiatio
 
 describe('random projection', () => {
   const wave = (seed: number): Float32Array => Float32Array.from({ length: 1000 }, (_, i) => Math.sin(i * seed) + 0.3);
-  const dot = (a: Float32Array, b: Float32Array): number => a.reduce((total, x, i) => total + x * b[i]!, 0);
+  const dot = (a: Float32Array, b: Float32Array): number => a.reduce((total, x, i) => total + x * at(b, i), 0);
 
   test('keeps inner products within a few times √(2 / dimensions)', () => {
     const [a, b] = [wave(0.7), wave(0.9)];
@@ -127,12 +130,12 @@ describe('random projection', () => {
   test('is linear, so that shards add up, and a function of the seed', () => {
     const [a, b] = [wave(0.7), wave(0.9)];
     const sum = project(
-      a.map((x, i) => x + b[i]!),
+      a.map((x, i) => x + at(b, i)),
       16,
       3,
     );
     const [pa, pb] = [project(a, 16, 3), project(b, 16, 3)];
-    sum.forEach((x, i) => assert.ok(Math.abs(x - pa[i]! - pb[i]!) < 1e-3));
+    sum.forEach((x, i) => assert.ok(Math.abs(x - at(pa, i) - at(pb, i)) < 1e-3));
     assert.notDeepEqual(project(a, 16, 4), pa);
     assert.throws(() => project(a, 0, 3), /projection_dimensions is 0/);
   });

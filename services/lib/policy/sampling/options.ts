@@ -57,7 +57,11 @@ export function drawingOf({
 const longestStop = 256;
 const mostStops = 16;
 
-/** Checks a request. @throws RangeError with the field's name on the wire, what was found and what was expected */
+/**
+ * Checks a request.
+ *
+ * @throws RangeError with the field's name on the wire, what was found and what was expected
+ */
 export function checkSampling(
   config: DecoderConfig,
   prompts: readonly SamplingPrompt[],
