@@ -17,6 +17,7 @@ export const layersOf: Readonly<Record<string, Layers>> = {
   'services/cli': [
     ['main.ts'],
     ['commands'],
+    ['runs'],
     ['options', 'fronts'],
     ['render'],
     ['conformance', 'sizing', 'trace'],

@@ -10,7 +10,7 @@ import { print, printJson, printMessage } from '../output.js';
 import { comparisonTable } from '../render/comparison.js';
 import { evaluationSamples, evaluationTable } from '../render/evaluation.js';
 import { makeReporter } from '../render/reporter.js';
-import { evaluate } from './evaluate.js';
+import { evaluate } from '../runs/evaluate.js';
 
 interface EvalFlags {
   version?: number;

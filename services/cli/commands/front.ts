@@ -19,10 +19,10 @@ import { jsonOption, positive, stackOptions, type StackFlags } from '../options/
 import { print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
 import { makeReporter, type Reporter } from '../render/reporter.js';
-import { takeRun } from './chooseRun.js';
-import { evaluate } from './evaluate.js';
-import { openServices, type RunServices } from './runServices.js';
-import { isAbort, trainToEnd } from './trainToEnd.js';
+import { takeRun } from '../runs/chooseRun.js';
+import { evaluate } from '../runs/evaluate.js';
+import { openServices, type RunServices } from '../runs/runServices.js';
+import { isAbort, trainToEnd } from '../runs/trainToEnd.js';
 
 interface FrontFlags extends StackFlags {
   preferences: number;

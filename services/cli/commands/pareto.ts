@@ -16,7 +16,7 @@ import { coordinatorOption, dataOption, jsonOption } from '../options/options.js
 import { print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
 import { makeReporter } from '../render/reporter.js';
-import { evaluate } from './evaluate.js';
+import { evaluate } from '../runs/evaluate.js';
 
 interface ParetoFlags {
   svg?: string;

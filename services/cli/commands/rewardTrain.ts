@@ -17,7 +17,7 @@ import {
 import { note, print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
 import { rewardQualityText } from '../render/rewardQuality.js';
-import { followTraining } from './followTraining.js';
+import { followTraining } from '../runs/followTraining.js';
 
 type Given = z.input<typeof fitSettings>;
 

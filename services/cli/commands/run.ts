@@ -12,10 +12,10 @@ import { fromHere } from '../project.js';
 import { makeReporter, type Reporter } from '../render/reporter.js';
 import { resultJson, resultText, type RunResult } from '../render/result.js';
 import { writeReport } from '../report.js';
-import { chooseRun, type RunChoice } from './chooseRun.js';
-import { evaluate } from './evaluate.js';
-import { openServices, type RunServices } from './runServices.js';
-import { isAbort, trainToEnd } from './trainToEnd.js';
+import { chooseRun, type RunChoice } from '../runs/chooseRun.js';
+import { evaluate } from '../runs/evaluate.js';
+import { openServices, type RunServices } from '../runs/runServices.js';
+import { isAbort, trainToEnd } from '../runs/trainToEnd.js';
 
 interface RunFlags extends StackFlags, RunChoice {
   json?: true;

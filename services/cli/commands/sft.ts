@@ -16,7 +16,7 @@ import {
 import { note, print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
 import { fixed } from '../render/numbers.js';
-import { followTraining } from './followTraining.js';
+import { followTraining } from '../runs/followTraining.js';
 
 interface SftFlags extends AdapterFlags, Omit<z.input<typeof finetuningSettings>, 'data' | 'lora'> {
   json?: true;

@@ -1,12 +1,11 @@
 /** `gapo train`: creates a run on a running coordinator. */
-import { basename } from 'node:path';
 import { Command, Option } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { readConfigFile } from '../configFile.js';
-import { recordLaunch } from '../launches.js';
 import { coordinatorOption, dataOption, jsonOption } from '../options/options.js';
 import { print, printMessage } from '../output.js';
 import { fromHere } from '../project.js';
+import { beginRun } from '../runs/chooseRun.js';
 import { watchUntilSettled } from './watch.js';
 
 interface TrainFlags {
@@ -21,9 +20,7 @@ async function train(configPath: string, flags: TrainFlags): Promise<void> {
   const config = readConfigFile(fromHere(configPath));
   const coordinator = new Coordinator(coordinatorAddress(flags.coordinator));
   try {
-    const { text: configYaml, path, baseDirectory } = config;
-    const run = await coordinator.createRun({ configYaml, configName: basename(path), baseDirectory, id: flags.id });
-    recordLaunch(fromHere(flags.data), run.id, config);
+    const run = await beginRun(coordinator, config, fromHere(flags.data), { id: flags.id });
     if (flags.watch) await watchUntilSettled(coordinator, run, flags.json === true);
     else if (flags.json) printMessage('gapo.training.v1.Run', run);
     else

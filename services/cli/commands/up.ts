@@ -1,39 +1,12 @@
 /** `gapo up`: runs all services as processes of this machine until Ctrl-C. */
-import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import { exitInterrupted, Exit } from '../exit.js';
 import { aborted, listenForInterrupts } from '../interrupts.js';
 import { jsonOption, stackOptions, type StackFlags } from '../options/options.js';
 import { note, print, printJson } from '../output.js';
-import { runningStack, startStack, type StackOptions } from '../processes/stack.js';
-import { fromHere } from '../project.js';
+import { runningStack, startStack } from '../processes/stack.js';
 import { servicesTable } from '../render/services.js';
-
-/** Converts command line flags to the options of the services. */
-export function stackOptionsOf(
-  flags: StackFlags,
-  command: StackOptions['command'],
-  env: Record<string, string>,
-): StackOptions {
-  const { rewards, data, rolloutWorkers, gradientWorkers, portBase, httpPort } = flags;
-  return {
-    rewardsFile: fromHere(rewards),
-    dataDirectory: fromHere(data),
-    rolloutWorkers,
-    rolloutThreads: threadsOf(rolloutWorkers),
-    gradientWorkers,
-    portBase,
-    httpPort,
-    command,
-    env,
-  };
-}
-
-/** Returns the threads of each of several concurrent workers; undefined for a single one, or if THREADS is set. */
-function threadsOf(workers: number): number | undefined {
-  if (workers === 1 || process.env['THREADS'] !== undefined) return undefined;
-  return Math.max(1, Math.floor(availableParallelism() / workers));
-}
+import { stackOptionsOf } from '../runs/runServices.js';
 
 async function up(flags: StackFlags & { json?: true }): Promise<void> {
   const observer = { say: note, changed: () => undefined };

@@ -7,8 +7,8 @@ import { listenForInterrupts } from '../interrupts.js';
 import { coordinatorOption, jsonOption } from '../options/options.js';
 import { note, print, printMessage } from '../output.js';
 import { makeReporter } from '../render/reporter.js';
-import { follow } from './follow.js';
-import { stoppedEarly } from './trainToEnd.js';
+import { follow } from '../runs/follow.js';
+import { stoppedEarly } from '../runs/trainToEnd.js';
 
 /**
  * Follows a run until it ends. With `json` every message is a line of stdout, and the last line is the run's final state.

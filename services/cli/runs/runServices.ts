@@ -1,14 +1,14 @@
 /** The services for `gapo run` and `gapo front`: those of a running `gapo up`, or their own. Includes trace collection. */
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '@gapo/service';
 import type { Interrupts } from '../interrupts.js';
 import type { StackFlags } from '../options/options.js';
-import { runningStack, startStack } from '../processes/stack.js';
+import { runningStack, startStack, type StackOptions } from '../processes/stack.js';
 import type { UpState } from '../processes/upFile.js';
 import { fromHere } from '../project.js';
 import type { Reporter } from '../render/reporter.js';
 import { otelConfigured, otelDestination, startTraceReceiver, type TraceReceiver } from '../trace/receiver.js';
-import { stackOptionsOf } from './up.js';
 
 /** Running services and their traces. */
 export interface RunServices {
@@ -19,6 +19,32 @@ export interface RunServices {
   readonly otherTraces: string;
   /** Stops the services that were started here, then closes the trace file. */
   stop(hard: boolean): Promise<void>;
+}
+
+/** Converts command line flags to the options of the services. */
+export function stackOptionsOf(
+  flags: StackFlags,
+  command: StackOptions['command'],
+  env: Record<string, string>,
+): StackOptions {
+  const { rewards, data, rolloutWorkers, gradientWorkers, portBase, httpPort } = flags;
+  return {
+    rewardsFile: fromHere(rewards),
+    dataDirectory: fromHere(data),
+    rolloutWorkers,
+    rolloutThreads: threadsOf(rolloutWorkers),
+    gradientWorkers,
+    portBase,
+    httpPort,
+    command,
+    env,
+  };
+}
+
+/** Returns the threads of each of several concurrent workers; undefined for a single one, or if THREADS is set. */
+function threadsOf(workers: number): number | undefined {
+  if (workers === 1 || process.env['THREADS'] !== undefined) return undefined;
+  return Math.max(1, Math.floor(availableParallelism() / workers));
 }
 
 /**

@@ -5,8 +5,8 @@ import { isActive, stateWord, type Run } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 import type { Coordinator } from '../client.js';
 import type { ConfigFile } from '../configFile.js';
-import { launchesOf, recordLaunch } from '../launches.js';
 import { isSettled, isUnfinished } from './follow.js';
+import { launchesOf, recordLaunch } from './launches.js';
 
 /** Options about an unfinished run. */
 export interface RunChoice {
@@ -60,7 +60,7 @@ export async function chooseRun(
   } else if (choice.resume) {
     throw new UserError(`no unfinished run of ${config.path} in ${dataDirectory}: start one without --resume`);
   }
-  return beginRun(coordinator, config, dataDirectory, signal);
+  return beginRun(coordinator, config, dataDirectory, { signal });
 }
 
 /** Returns the completed run of a configuration, else the unfinished one, resumed, else a new one. */
@@ -75,21 +75,19 @@ export async function takeRun(
   const done = runs.find(({ state }) => state === 'RUN_STATE_SUCCEEDED');
   if (done !== undefined) return done;
   const unfinished = runs.find(isUnfinished);
-  if (unfinished === undefined) return beginRun(coordinator, config, dataDirectory, signal);
+  if (unfinished === undefined) return beginRun(coordinator, config, dataDirectory, { signal });
   return isSettled(unfinished) ? coordinator.resumeRun(unfinished.id, signal) : unfinished;
 }
 
-async function beginRun(
+/** Creates a run and records its configuration. Its id is generated unless it is given. */
+export async function beginRun(
   coordinator: Coordinator,
   config: ConfigFile,
   dataDirectory: string,
-  signal: AbortSignal,
+  { id, signal }: { id?: string | undefined; signal?: AbortSignal },
 ): Promise<Run> {
   const { text: configYaml, path, baseDirectory } = config;
-  const run = await coordinator.createRun(
-    { configYaml, configName: basename(path), baseDirectory, id: undefined },
-    signal,
-  );
+  const run = await coordinator.createRun({ configYaml, configName: basename(path), baseDirectory, id }, signal);
   recordLaunch(dataDirectory, run.id, config);
   return run;
 }

@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { tokenizerDirectory } from '@gapo/model/testing';
 import { connect } from '@gapo/rpc';
 import { heldOutSplit } from '@gapo/training';
-import { gapo, startGapo, temporaryFolder } from '../cli.fixture.js';
+import { gapo, startGapo, temporaryFolder } from './cli.fixture.js';
 
 const pairs = Array.from({ length: 120 }, (_, i) => ({
   prompt: `Where is number ${i}?`,

@@ -2,7 +2,7 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from '@gapo/service';
-import type { ConfigFile } from './configFile.js';
+import type { ConfigFile } from '../configFile.js';
 
 const launchSchema = z.object({ run: z.string(), config: z.string(), sha256: z.string() });
 
