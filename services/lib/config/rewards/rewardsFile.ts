@@ -16,7 +16,11 @@ export interface RewardEntry {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** The schema of rewards.yaml. */
+/**
+ * The schema of rewards.yaml.
+ *
+ * @throws RangeError where the registry is empty
+ */
 export function rewardsFileSchema(kinds: RewardKinds = rewardKinds) {
   const [first, ...others] = Object.entries(kinds).map(([kind, { entry }]) =>
     z.object({

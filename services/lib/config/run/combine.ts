@@ -112,7 +112,11 @@ export type CombinationConfig = { readonly combine: { readonly method: string } 
 /** Settings by key, checked by a combiner's schema. */
 export type CombinerSettings = Readonly<Record<string, unknown>>;
 
-/** The settings of the chosen combiner, wherever they stand. */
+/**
+ * The settings of the chosen combiner, wherever they stand.
+ *
+ * @throws RangeError where the configuration was not checked
+ */
 export function combinerSettings(config: CombinationConfig, registry: Registry = combiners): CombinerSettings {
   const { method } = config.combine;
   if (combinerOf(method, registry).placement !== 'section') return config.combine;
@@ -129,7 +133,11 @@ export function steeringNumbers(
   return numbersThatSteer(combinerOf(config.combine.method, registry), combinerSettings(config, registry));
 }
 
-/** A configuration with another preference or other weights. */
+/**
+ * A configuration with another preference or other weights.
+ *
+ * @throws RangeError for a method that nothing steers
+ */
 export function steered<C extends CombinationConfig>(
   config: C,
   numbers: Readonly<Record<string, number>>,

@@ -111,8 +111,7 @@ export function parseRunConfig(text: string, source: string, services: ServiceNa
  */
 export function asWritten(config: RunConfig): object {
   // With DPO these are defaults that the file must not have.
-  const { ppo: _, kl: __, ...withoutPpo } = config;
-  return shape.parse(config.algorithm === 'dpo' ? withoutPpo : config);
+  return shape.parse(config.algorithm === 'dpo' ? { ...config, ppo: undefined, kl: undefined } : config);
 }
 
 /** Fills in the defaults that depend on other fields. */
