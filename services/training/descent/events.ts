@@ -1,4 +1,4 @@
-/** The events that a training reports. */
+/** The events that a training run reports. */
 import type { Update } from './descent.js';
 
 /** An event; `Result` is the part of the end event that depends on the kind of training. */

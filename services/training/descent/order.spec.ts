@@ -1,4 +1,4 @@
-/** Mini-batches: every example once per epoch, none that is held out, the same for the same seed. */
+/** Mini-batches: every example once per epoch, no held-out ones, reproducible from the seed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { at } from '@gapo/numeric';
@@ -35,7 +35,7 @@ test('epochs differ in their order, and updates have examples of about equal len
   assert.ok(spread.reduce((sum, value) => sum + value, 0) / spread.length < 8);
 });
 
-test('held-out and training examples together are all, and the seed determines the split', () => {
+test('held-out and training examples partition the data, and the seed determines the split', () => {
   const { training, heldOut } = heldOutSplit(100, 0.2, 7);
   assert.equal(heldOut.length, 20);
   assert.deepEqual(

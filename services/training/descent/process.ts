@@ -1,13 +1,13 @@
 /**
- * A training as a process, since it blocks its thread: settings as JSON in the first argument, one event per line on
- * stdout. SIGTERM, SIGINT and SIGHUP end it after the update in progress. Exit code 2: an expected error, with its message
- * on stderr.
+ * The main function of training programs. They need a separate process since they block its thread. Settings are JSON
+ * in the first argument; stdout has one event per line. SIGTERM, SIGINT and SIGHUP end the run after the update in progress.
+ * Exit code 2: an expected error, with its message on stderr.
  */
 import { writeSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { type z, isExpected } from '@gapo/service';
 
-/** Runs a training until it ends or is asked to stop. */
+/** Trains until the end, or until a signal asks it to stop. */
 export async function runTrainingProcess<Settings, Event>(
   schema: z.ZodType<Settings>,
   train: (settings: Settings, report: (event: Event) => void, stop: () => Promise<boolean>) => Promise<void>,

@@ -6,7 +6,7 @@ import { logLoss, qualityOf } from './calibration.js';
 
 const margin = fc.double({ min: -40, max: 40, noNaN: true });
 
-/** Returns the margin at which the chosen answer has a probability. */
+/** Returns the margin that gives the chosen answer this probability. */
 const marginAt = (probability: number): number => Math.log(probability / (1 - probability));
 
 test('four pairs in two bins, computed by hand', () => {
@@ -29,7 +29,7 @@ test('four pairs in two bins, computed by hand', () => {
   assert.ok(Math.abs(quality.logLoss - expected) < 1e-12);
 });
 
-test('labels drawn from the probabilities are calibrated, and the same labels are not under overconfident ones', () => {
+test('probabilities are calibrated against labels drawn from them, and doubled margins are not', () => {
   const count = 40_000;
   const drawn = Float64Array.from({ length: count }, (_, i) => {
     const size = 4 * uniform(1, i);

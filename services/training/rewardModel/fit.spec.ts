@@ -137,7 +137,7 @@ test('the quality is that of the written model, on prompts that were not trained
   await engine.close();
 });
 
-test('a stopped training and a failed one leave nothing', async (t) => {
+test('a stopped run and a failed one leave nothing behind', async (t) => {
   const directory = await workspace(t);
   const settings = settingsFor(directory);
   const end = (await run(settings, 3)).at(-1);

@@ -15,13 +15,13 @@ import { type PreferencePair, readPairs } from './pairs.js';
 import { writeReward } from './rewardDirectory.js';
 import type { Start } from './start.js';
 
-/** The result of a training. */
+/** The result of a training run. */
 export interface FitResult {
-  /** The quality on held-out pairs; null if it was asked to stop, in which case nothing is written. */
+  /** The quality on held-out pairs; null if the run was stopped, in which case nothing is written. */
   readonly quality: Quality | null;
 }
 
-/** An event of a training. A loss is the mean −ln P(chosen) in nats; an update's weight is the number of its pairs. */
+/** An event of a training run. A loss is the mean −ln P(chosen) in nats; an update's weight is the number of its pairs. */
 export type FitEvent = TrainingEvent<FitResult>;
 
 /** Fixed settings. `warmup` is the fraction of the updates in which the learning rate rises; it then decays along a cosine. */
@@ -31,7 +31,7 @@ const fixed = { warmup: 0.03, weightDecay: 0.01, maxGradNorm: 1 } as const;
  * Trains a reward model and writes its directory.
  *
  * @param report receives each event as it happens
- * @param stop called between updates: whether to stop
+ * @param stop called between updates; true stops the run
  * @throws ModelError or UserError if the settings, the base or the data are invalid
  */
 export async function fit(

@@ -1,4 +1,4 @@
-/** Reward model training as a process: `node main.js SETTINGS`. A stopped one leaves nothing. */
+/** Trains a reward model: `node main.js SETTINGS`. A stopped run leaves nothing behind. */
 import { fitSettings } from '@gapo/config';
 import { runTrainingProcess } from '../descent/process.js';
 import { fit } from './fit.js';

@@ -36,7 +36,7 @@ for (const [what, change, most] of [
   ['adapters', {}, 0.95],
   ['every weight', { lora: undefined, learningRate: 5e-3 }, 0.8],
 ] as const) {
-  test(`${what}: losses fall, and an interrupted training ends in the same bytes`, async (t) => {
+  test(`${what}: losses fall, and an interrupted run ends in the same bytes`, async (t) => {
     const directory = await workspace(t);
     const { lora, ...rest } = { ...settingsFor(directory, { epochs: 6 }), ...change };
     const settings: FinetuningSettings = { ...rest, ...(lora && { lora }) };
@@ -77,7 +77,7 @@ test('micro-batches add up to the update', async (t) => {
   });
 });
 
-test('the result is the trained model: another training starts at the loss where this one ended', async (t) => {
+test('the result is the trained model: a second run starts at the loss where this one ended', async (t) => {
   const directory = await workspace(t);
   const first = await run(settingsFor(directory));
   const second = await run(settingsFor(directory, { model: join(directory, 'out'), out: join(directory, 'next') }), 0);
@@ -98,7 +98,7 @@ test('invalid settings are refused before anything is trained', async (t) => {
   await refused({ lora: { rank: 2, alpha: 2, targets: ['q_porj'] } }, /the target 'q_porj'; the model has q_proj, /);
   await refused({ out: settings.model }, /already contains .*model\.safetensors.*another directory with --out/);
   await run(settings, 2);
-  await refused({ learningRate: 1e-3 }, /belongs to a training with other settings, other data or another model/);
+  await refused({ learningRate: 1e-3 }, /belongs to a training run with other settings, other data or another model/);
   await writeFile(join(settings.out, '.training/state.json'), '{');
   await refused({}, /is damaged: state\.json cannot be read/);
 });

@@ -26,17 +26,17 @@ import { readConversations } from './conversations.js';
 import { type Progress, Savepoint } from './savepoint.js';
 import { checkOut, writeModel } from './trainedModel.js';
 
-/** The result of a fine-tuning. A loss is the mean negative log-likelihood of learned tokens, in nats. */
+/** The result of a fine-tuning run. A loss is the mean negative log-likelihood of learned tokens, in nats. */
 export interface FinetuningResult {
   /** Mean over the last tenth of the updates. */
   readonly loss: number | null;
   /** Held-out loss at the start and after each epoch. */
   readonly heldOutLosses: readonly number[];
-  /** SHA-256 (hex) of the weights' file; null if it was stopped: it resumes with the same settings. */
+  /** SHA-256 (hex) of the weights' file; null if the run was stopped and can resume. */
   readonly sha256: string | null;
 }
 
-/** An event of a fine-tuning. An update's weight is the number of its learned tokens. */
+/** An event of a fine-tuning run. An update's weight is the number of its learned tokens. */
 export type FinetuningEvent = TrainingEvent<FinetuningResult>;
 
 /** The model and the data, read before the first update. */
@@ -92,7 +92,7 @@ function scheduleOf({ schedule: kind, learningRate: peak, warmup }: FinetuningSe
  * Trains, resuming where an earlier process with the same settings stopped.
  *
  * @param report receives each event as it happens
- * @param stop called between updates: whether to stop
+ * @param stop called between updates; true stops the run
  * @throws ModelError or UserError if the settings, the model or the data are invalid
  */
 export async function finetune(

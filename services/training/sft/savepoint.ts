@@ -1,6 +1,6 @@
 /**
- * Savepoints of a training in progress, under OUT/.training: parameters, optimizer moments and losses so far. A training
- * that resumes from one ends in the same result, bit for bit, as without the interruption.
+ * Savepoints of a training run in progress, under OUT/.training: parameters, optimizer moments and losses so far. A run
+ * that resumes from one ends in the same result, bit for bit, as one without an interruption.
  */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { type NamedTensor, readSafetensors, sha256OfTensors, writeSafetensors } 
 import { at, type AdamWState } from '@gapo/numeric';
 import { replaceDirectory, z, UserError } from '@gapo/service';
 
-/** The state of a training after some updates. */
+/** The state of a training run after some updates. */
 export interface Progress {
   readonly tensors: readonly NamedTensor[];
   /** Its step counts updates. */
@@ -77,7 +77,7 @@ export class Savepoint {
     if (state === undefined) return undefined;
     if (state.of !== this.#identity) {
       throw new UserError(
-        `${this.#directory} belongs to a training with other settings, other data or another model: ` +
+        `${this.#directory} belongs to a training run with other settings, other data or another model: ` +
           'resume with the same ones, give another --out, or remove that directory',
       );
     }
