@@ -3,14 +3,13 @@ import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { f32 } from '@gapo/numeric';
+import { at, f32, required } from '@gapo/numeric';
 import { llamaConfig, toHuggingFaceConfig } from '../architectures/llama.js';
 import { tinyShape } from '../testing.fixture.js';
 import { roundedForHalves, writeShards, writeTensors } from '../weights/checkpointFiles.fixture.js';
 import { type FloatDtype, fromFloat32, toFloat32 } from '../weights/floats.js';
 import { type DecoderModel, readDecoderModel } from '../weights/modelDirectory.js';
-import { type StoredTensor, elementsOf } from '../weights/storedTensors.js';
-import { type NamedTensor } from '../weights/tensors.js';
+import { elementsOf } from '../weights/storedTensors.js';
 import { writeMergedModel } from './mergedModel.js';
 import { initialTensors, randomDecoder } from './trainable.js';
 
@@ -27,7 +26,7 @@ const merged = 'model.layers.0.mlp.down_proj.weight';
 
 /** W + 1.5 · B·A of the one module with an adapter: W [8, 12], A [2, 12], B [8, 2]. */
 const expected = (dtype: FloatDtype): ReadonlyMap<string, Float32Array> => {
-  const [a, b] = tensors as [NamedTensor, NamedTensor];
+  const [a, b] = [at(tensors, 0), at(tensors, 1)];
   return new Map(
     base.map(({ name, data }) => {
       if (name !== merged) return [name, data];
@@ -52,7 +51,7 @@ async function model(dtypes: readonly FloatDtype[]): Promise<DecoderModel> {
   await mkdir(path);
   const json = { ...toHuggingFaceConfig(shape, 'LlamaForCausalLM'), torch_dtype: 'bfloat16' };
   await writeFile(join(path, 'config.json'), JSON.stringify(json));
-  if (dtypes.length === 1) await writeTensors(join(path, 'model.safetensors'), base, dtypes[0] as FloatDtype);
+  if (dtypes.length === 1) await writeTensors(join(path, 'model.safetensors'), base, at(dtypes, 0));
   else await writeShards(path, base, dtypes);
   return readDecoderModel(path);
 }
@@ -70,26 +69,27 @@ describe('a model with its adapter merged', () => {
       assert.deepEqual([...names].sort(), (await readdir(from.directory)).sort());
       const found = await readDecoderModel(out);
       for (const { name } of base) {
-        const [before, after] = [from.weights.get(name), found.weights.get(name)] as StoredTensor[];
-        assert.equal(after?.dtype, before?.dtype);
-        assert.deepEqual(elementsOf(after as StoredTensor), expected(before?.dtype as FloatDtype).get(name), name);
+        const [before, after] = [from.weights.get(name), found.weights.get(name)];
+        assert.ok(before && 'dtype' in before && after && 'dtype' in after, name);
+        assert.equal(after.dtype, before.dtype);
+        assert.deepEqual(elementsOf(after), expected(before.dtype).get(name), name);
       }
       assert.equal((await json(join(out, 'config.json')))['torch_dtype'], 'bfloat16');
     });
   }
 
-  test('is float32 on request, and so does its configuration say', async () => {
+  test('is float32 on request, in its config.json too', async () => {
     const out = join(root, String(count++));
     await writeMergedModel(await model(['BF16', 'BF16']), { lora, tensors }, out, { dtype: 'F32' });
     const { weights } = await readDecoderModel(out);
-    for (const [name, data] of expected('F32')) assert.deepEqual(elementsOf(weights.get(name) as StoredTensor), data);
+    for (const [name, data] of expected('F32')) assert.deepEqual(elementsOf(required(weights.get(name), name)), data);
     assert.equal((await json(join(out, 'config.json')))['torch_dtype'], 'float32');
     const { metadata } = await json(join(out, 'model.safetensors.index.json'));
     const elements = base.reduce((total, { data }) => total + data.length, 0);
     assert.deepEqual(metadata, { total_size: 4 * elements });
   });
 
-  test('is refused if a sum overflows the element type, and nothing is left', async () => {
+  test('is refused if a sum overflows the element type, and leaves no files', async () => {
     const out = join(root, String(count++));
     const large = tensors.map((tensor) => ({ ...tensor, data: tensor.data.map((x) => x * 1000) }));
     await assert.rejects(

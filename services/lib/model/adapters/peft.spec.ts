@@ -111,7 +111,7 @@ describe('an adapter', () => {
       }),
       new RegExp(
         [
-          'fan_in_fan_out is true, the model’s weights'.replace('’', "'"),
+          "fan_in_fan_out is true, the model's weights",
           "target_modules has 'c_attn', which the model lacks",
           "'.*q_proj.lora_A.weight' is \\[8,3\\], the model expects \\[3,8\\]",
           "'.*down_proj.lora_A.weight' \\[3,12\\] is missing",

@@ -245,7 +245,7 @@ function coordinator({ shards }: RunExtents, trained: number, gradients: number)
     part(
       'gradients',
       sums * float * trained * gradients,
-      `4 · ${trained} trained · ${gradients}${times(sums, 'the sum and what arrives')}`,
+      `4 · ${trained} trained · ${gradients}${times(sums, 'the sum and incoming ones')}`,
     ),
     part('checkpoint', 3 * float * trained, `4 · ${trained} trained · 3, while it is written`),
   ]);

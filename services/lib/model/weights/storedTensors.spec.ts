@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readFile, readdir, rm, stat, utimes, writeFile } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { at } from '@gapo/numeric';
 import { randomDecoder } from '../adapters/trainable.js';
 import { llamaConfig, toHuggingFaceConfig } from '../architectures/llama.js';
 import { ModelError } from '../errors.js';
@@ -106,7 +107,7 @@ describe('weights', () => {
       shape: [1],
       data: Float32Array.of(1),
     }));
-    const head = { ...(tensors[0] as NamedTensor), name: 'lm_head.weight' };
+    const head = { ...at(tensors, 0), name: 'lm_head.weight' };
     await writeTensors(join(path, 'model.safetensors'), [...bare, ...buffers, head], 'F32');
     assertHolds(await readDecoderModel(path), trunk);
   });
