@@ -1,6 +1,6 @@
 /**
- * The files that people write: run.yaml with its schema, defaults, checks and the documentation that derives from them, and
- * rewards.yaml with the kinds of rewards.
+ * The configuration files: run.yaml with its schema, defaults, checks and generated documentation, and rewards.yaml with the
+ * kinds of rewards.
  */
 export {
   checkCombination,

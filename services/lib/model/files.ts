@@ -5,7 +5,7 @@ import { ModelError } from './errors.js';
 /**
  * Reads a file.
  *
- * @throws ModelError where it cannot be read
+ * @throws ModelError if it cannot be read
  */
 export async function readBytes(path: string): Promise<Buffer> {
   try {

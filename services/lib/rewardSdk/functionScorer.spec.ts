@@ -1,4 +1,4 @@
-// A reward from a function, behind real gRPC: scores, errors of an item, time limits, and a process that ends cleanly.
+// A reward from a function, behind real gRPC: scores, errors of items, time limits, and a clean exit of the process.
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import { checkHealth, connect } from '@gapo/rpc';
@@ -6,7 +6,7 @@ import { startProcess } from '@gapo/service/testing';
 import { functionScorer, NoScore, type Reward } from './mod.js';
 import { served, type RewardClient } from './testing.fixture.js';
 
-/** Calls of tests wait for their answers, however busy the machine is. */
+/** Calls have no deadline: the machine may be busy. */
 const deadlineMs = Infinity;
 
 const length: Reward = { objective: 'length', version: '1', score: ({ completion }) => completion.length };
@@ -19,7 +19,7 @@ const items = (completions: readonly string[]) =>
   completions.map((completion, i) => ({ id: String(i), prompt: 'p', completion }));
 
 describe('a reward from a function', () => {
-  test('says what it is, and scores each item in its place', async (t) => {
+  test('describes itself, and scores items in order', async (t) => {
     const service = await client(t, { minimum: 0, threshold: 3, orientation: 'lower_is_better' });
     const description = await service.Describe({}, { deadlineMs });
     assert.deepEqual(
@@ -36,8 +36,8 @@ describe('a reward from a function', () => {
     assert.deepEqual((await service.Score({ items: [] }, { deadlineMs })).results, []);
   });
 
-  test('what it throws is the reason of that item alone, and says whether it may succeed later', async (t) => {
-    const answers: Readonly<Record<string, () => number>> = {
+  test('an error belongs to its own item, and states whether to retry', async (t) => {
+    const answers: Partial<Record<string, () => number>> = {
       good: () => 1,
       bad: () => {
         throw new Error('no verdict');
@@ -62,7 +62,7 @@ describe('a reward from a function', () => {
     );
   });
 
-  test('an item that takes too long has no score and may be tried again; the others have theirs', async (t) => {
+  test('an item that takes too long has a retryable error; the others have their scores', async (t) => {
     let aborted = false;
     const service = await client(t, {
       itemTimeoutMs: 50,
@@ -72,13 +72,12 @@ describe('a reward from a function', () => {
           : completion.length,
     });
     const { results } = await service.Score({ items: items(['a', 'late']) }, { deadlineMs });
-    const [inTime, late] = results;
-    assert.equal(inTime?.score, 1);
-    assert.deepEqual(late?.error, { message: 'no score within 50 ms', retryable: true });
-    assert.ok(aborted, 'the signal of the late item aborts');
+    assert.equal(results[0]?.score, 1);
+    assert.deepEqual(results[1]?.error, { message: 'no score within 50 ms', retryable: true });
+    assert.ok(aborted, 'the signal of the function aborts');
   });
 
-  test('no more items than allowed are computed at a time', async (t) => {
+  test('`concurrency` limits the items that are scored at the same time', async (t) => {
     let [now, most] = [0, 0];
     const service = await client(t, {
       concurrency: 3,
@@ -93,7 +92,7 @@ describe('a reward from a function', () => {
     assert.equal(most, 3);
   });
 
-  test('health checks are answered while a function that never waits computes', async (t) => {
+  test('the event loop runs while a synchronous function scores', async (t) => {
     let scored = 0;
     const scorer = functionScorer({
       ...length,
@@ -110,12 +109,12 @@ describe('a reward from a function', () => {
     };
     setImmediate(look);
     await scoring;
-    assert.ok(turns.some((count) => count > 0 && count < 40), `the event loop turned at ${turns.join()} of 40 items`); // prettier-ignore
+    assert.ok(turns.some((count) => count > 0 && count < 40), `the event loop ran at ${turns.join()} of 40 items`); // prettier-ignore
     await scorer.close();
     t.diagnostic(turns.join());
   });
 
-  test('limits that are none are refused', () => {
+  test('invalid limits are refused', () => {
     assert.throws(() => functionScorer({ ...length, concurrency: 0 }), /concurrency is 0; it must be a whole number/);
     assert.throws(() => functionScorer({ ...length, itemTimeoutMs: NaN }), /itemTimeoutMs is NaN; it must be over 0/);
     assert.throws(() => functionScorer({ ...length, minimum: 1, maximum: 1 }), /the minimum must be less/);
@@ -140,7 +139,7 @@ describe('the example in ten lines', () => {
     assert.equal(await child.closed, 0);
   });
 
-  test('an address that is none is one line and exit code 2', async (t) => {
+  test('an invalid address is an error of one line and exit code 2', async (t) => {
     const child = startProcess(main, { env: { LISTEN: 'here' } }, t);
     assert.equal(await child.closed, 2);
     assert.equal(child.stderr(), 'environment LISTEN: found string "here", expected a host:port string\n');

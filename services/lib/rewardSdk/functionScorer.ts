@@ -1,4 +1,4 @@
-/** A scorer from a function of one item: concurrency, time limits, and errors that belong to an item. */
+/** A scorer from a function of one item, with concurrency, time limits and errors per item. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -9,15 +9,15 @@ export interface Reward {
   /** The objective's name, a word. */
   readonly objective: string;
   /**
-   * The score of one item: a finite number. What it throws is the reason why the item has none; a {@link NoScore} says
+   * Returns the score of one item: a finite number. An error means that the item has no score; a {@link NoScore} states
    * whether the same item may succeed later.
    *
-   * It runs on the event loop: anything that computes for more than some milliseconds belongs in a worker thread.
+   * It runs on the event loop: computations of more than some milliseconds belong in a worker thread.
    *
-   * @param signal aborts when nobody waits for the answer any more, or the item has taken too long
+   * @param signal aborts when the call is cancelled, or the item has taken too long
    */
   readonly score: (item: ScoreItem, signal: AbortSignal) => number | Promise<number>;
-  /** What computes the score, for people. @default the objective's name and "by a function" */
+  /** A readable name of what computes the score. @default the objective's name and "by a function" */
   readonly model?: string;
   /**
    * Changes whenever the same item may get another score: the coordinator caches scores by it.
@@ -26,23 +26,23 @@ export interface Reward {
   readonly version?: string;
   /** @default 'higher_is_better' */
   readonly orientation?: Orientation;
-  /** The smallest score possible, where bounded. */
+  /** The smallest possible score, if bounded. */
   readonly minimum?: number;
-  /** The largest score possible, where bounded. */
+  /** The largest possible score, if bounded. */
   readonly maximum?: number;
   /** The score from which a completion is acceptable. */
   readonly threshold?: number;
-  /** Items that are computed at a time. @default 16 */
+  /** Items that are scored at the same time. @default 16 */
   readonly concurrency?: number;
-  /** The longest that one item may take, in milliseconds. @default 10000 */
+  /** The time limit of one item, in milliseconds. @default 10000 */
   readonly itemTimeoutMs?: number;
 }
 
 /**
- * Why an item has no score.
+ * The reason why an item has no score.
  *
  * @example
- * A judge that may be busy: the item is asked for once more.
+ * A judge that may be busy, in which case the item is retried:
  *
  * ```ts
  * import { NoScore, serveReward } from '@gapo/reward';
@@ -71,13 +71,13 @@ export class NoScore extends Error {
   }
 }
 
-/** Other work of the process waits no longer than this for functions that never wait themselves, in milliseconds. */
+/** The most milliseconds that synchronous functions block the event loop, beyond the one in progress. */
 const longestTurnMs = 20;
 
 /**
- * A scorer that calls the function once for each item.
+ * Creates a scorer that calls the function once per item.
  *
- * @throws RangeError for a concurrency or time limit that is none, or a range that is empty
+ * @throws RangeError if the concurrency or the time limit is invalid, or the range is empty
  *
  * @example
  * ```ts
@@ -131,11 +131,10 @@ export function functionScorer(reward: Reward): Scorer {
     },
     async score(items, signal) {
       const outcomes = new Array<Outcome>(items.length);
-      const rest = items.entries();
+      const queue = items.entries(); // shared by the lanes
       let turnBegan = performance.now();
       const lane = async (): Promise<void> => {
-        // The lanes share one iterator: each item is taken once.
-        for (const [index, item] of rest) {
+        for (const [index, item] of queue) {
           signal.throwIfAborted();
           outcomes[index] = await one(item, signal);
           if (performance.now() - turnBegan > longestTurnMs) {
@@ -155,7 +154,7 @@ function problem(message: string, retryable = false): Outcome {
   return { problem: message, retryable };
 }
 
-/** Rejects when the signal aborts, though what it waits for may never settle. */
+/** Settles with `work`, or rejects when the signal aborts. */
 function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(signal.reason as Error);
@@ -167,10 +166,10 @@ function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 /**
  * Identifies the running program by its main file's content.
  *
- * @throws RangeError where the program has no main file
+ * @throws RangeError if the program has no main file
  */
 function programDigest(): string {
   const [, main] = process.argv;
-  if (main === undefined) throw new RangeError('the program has no main file to tell its version by: give a version');
+  if (main === undefined) throw new RangeError('the program has no main file to derive a version from: give a version');
   return createHash('sha256').update(readFileSync(main)).digest('hex').slice(0, 16);
 }

@@ -1,4 +1,4 @@
-/** A reward service as a process: settings, scorers with a server each, a clean end. */
+/** A reward service as a process: settings, a server per scorer, a clean stop. */
 import { type RunningServer, serve } from '@gapo/rpc';
 import {
   filePath,
@@ -16,22 +16,22 @@ import { rewardService } from './service.js';
 
 /** A reward service's process. */
 export interface RewardProcess {
-  /** As `gapo-reward`, for logs and traces. */
+  /** Such as `gapo-reward`, for logs and traces. */
   readonly name: string;
-  /** What `--help` prints. */
+  /** The text of `--help`. */
   readonly help: string;
-  /** Opens what scores, and says where each listens. */
+  /** Opens the scorers, and returns them with their addresses. */
   readonly open: () => Promise<Opened>;
 }
 
-/** What a reward service has opened. */
+/** The opened scorers. */
 export interface Opened {
   readonly endpoints: readonly Endpoint[];
-  /** Seconds that calls in progress may take to finish after SIGTERM. */
+  /** How many seconds calls in progress have to finish after SIGTERM. */
   readonly stopGraceSeconds: number;
 }
 
-/** A scorer and where it listens. */
+/** A scorer and its address. */
 export interface Endpoint {
   readonly scorer: Scorer;
   readonly address: string;
@@ -67,14 +67,14 @@ export async function runRewardService({ name, help, open }: RewardProcess): Pro
 }
 
 const schema = z.object({
-  LISTEN: hostPort.default('127.0.0.1:50061').describe('Where it listens; port 0 takes a free one.'),
-  ADDRESS_FILE: filePath.optional().describe('A file that its real address is written to, whole or not at all.'),
+  LISTEN: hostPort.default('127.0.0.1:50061').describe('Where it listens. Port 0 takes a free one.'),
+  ADDRESS_FILE: filePath.optional().describe('A file that receives the actual address. It is written atomically.'),
   STOP_GRACE_SECONDS: stopGraceSeconds,
 });
 
 /**
- * Serves a reward that a function computes: `gapo.reward.v1`, health, reflection, traces, limits, a clean end at SIGTERM.
- * Reads LISTEN, ADDRESS_FILE and STOP_GRACE_SECONDS from the environment, and the OTEL_* variables as every service of the platform.
+ * Serves a reward that a function computes: `gapo.reward.v1`, health, reflection, traces, limits, a clean stop on SIGTERM.
+ * Reads LISTEN, ADDRESS_FILE, STOP_GRACE_SECONDS and OpenTelemetry's OTEL_* variables from the environment.
  *
  * @example
  * A service that prefers short completions, on 127.0.0.1:50061:

@@ -1,4 +1,4 @@
-/** What the server needs of whatever computes scores: a classifier, rules, or anything else that runs elsewhere. */
+/** The interface between the server and what computes scores: a classifier, rules, or a remote server. */
 
 /** One thing to score. */
 export interface ScoreItem {
@@ -12,7 +12,7 @@ export interface ScoreItem {
 export type Outcome =
   | { readonly score: number }
   | {
-      /** What was wrong and what would be right. */
+      /** What was found and what is expected. */
       readonly problem: string;
       /** Whether the same item may succeed later. */
       readonly retryable: boolean;
@@ -21,17 +21,17 @@ export type Outcome =
 /** Whether more is better. */
 export type Orientation = 'higher_is_better' | 'lower_is_better';
 
-/** What a scorer is: the fields of `gapo.reward.v1.DescribeResponse` that it decides. */
+/** The fields of `gapo.reward.v1.DescribeResponse` that depend on the scorer. */
 export interface ScorerDescription {
   readonly objective: string;
-  /** What computes the score, for people, as `onnx: helpful-classifier`. */
+  /** A readable name of what computes the score, such as `onnx: helpful-classifier`. */
   readonly model: string;
   /** Changes whenever the same item may get another score. */
   readonly version: string;
   readonly orientation: Orientation;
-  /** The smallest score possible, where bounded. */
+  /** The smallest possible score, if bounded. */
   readonly minimum: number | undefined;
-  /** The largest score possible, where bounded. */
+  /** The largest possible score, if bounded. */
   readonly maximum: number | undefined;
   /** The score from which a completion is acceptable. */
   readonly threshold: number | undefined;
@@ -40,18 +40,19 @@ export interface ScorerDescription {
 }
 
 /**
- * Scores batches away from the event loop. The server calls it once for every Score call; what concurrent calls may
- * share is the scorer's affair.
+ * Scores batches without blocking the event loop. The server calls it once per Score call; the scorer may share work between
+ * concurrent calls.
  */
 export interface Scorer {
-  /** What it is now: the version may change while it runs. */
+  /** The current description: the version may change. */
   readonly description: ScorerDescription;
   /**
-   * Scores items: one outcome each, in their order.
-   * @param signal aborts when nobody waits for the answer any more; the promise then rejects with its reason.
-   * @param deadline when that will be, for who asks others in turn; undefined if the caller waits for ever.
+   * Scores items: one outcome each, in order.
+   *
+   * @param signal aborts when the call is cancelled or its deadline passes; the promise then rejects with its reason
+   * @param deadline the call's deadline, for scorers that call other servers; undefined if there is none
    */
   score(items: readonly ScoreItem[], signal: AbortSignal, deadline?: Date): Promise<readonly Outcome[]>;
-  /** Ends the scorer's thread. Work under way is lost. */
+  /** Releases the scorer's resources. Work in progress is lost. */
   close(): Promise<void>;
 }

@@ -1,9 +1,9 @@
-/** gapo.reward.v1.RewardService over any Scorer: limits, ids, and never a number that is not finite. */
+/** gapo.reward.v1.RewardService over any scorer: checks limits and ids, and returns finite scores only. */
 import { type Implementation, type Item, type ResultInput, RpcError, implement } from '@gapo/rpc';
 import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
 import type { Outcome, Scorer } from './scorer.js';
 
-/** Items in a Score call at the most; DescribeResponse.max_batch. */
+/** The most items of a Score call; DescribeResponse.max_batch. */
 export const maxBatch = 256;
 
 const orientations = {
@@ -11,7 +11,7 @@ const orientations = {
   lower_is_better: 'ORIENTATION_LOWER_IS_BETTER',
 } as const;
 
-/** The service of one scorer. */
+/** Implements the service with one scorer. */
 export function rewardService(scorer: Scorer): Implementation {
   return implement('gapo.reward.v1.RewardService', {
     async Describe() {

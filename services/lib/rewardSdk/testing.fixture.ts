@@ -1,4 +1,4 @@
-/** For tests: a reward service on a free port, stopped at the end of the test whatever happens in it. */
+/** For tests: a reward service on a free port, which is stopped after the test. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,12 +9,12 @@ import { rewardService } from './service.js';
 /** A client of a reward service. */
 export type RewardClient = Client<'gapo.reward.v1.RewardService'>;
 
-/** Where a thing that is to be closed in the end is left: a test's context, or a suite's hook. */
+/** Closes resources at its end: a test's context, or a suite's hook. */
 export interface Owner {
   after(close: () => Promise<void>): void;
 }
 
-/** Serves a scorer and closes it in the end. */
+/** Serves a scorer, and closes it after the test. */
 export async function served(t: Owner, scorer: Scorer): Promise<RewardClient> {
   const server = await serve({ address: '127.0.0.1:0', services: [rewardService(scorer)], shutdownGraceMs: 0 });
   const client = connect('gapo.reward.v1.RewardService', server.address);
@@ -26,7 +26,7 @@ export async function served(t: Owner, scorer: Scorer): Promise<RewardClient> {
   return client;
 }
 
-/** A directory that goes with the test. */
+/** Creates a directory, which is removed after the test. */
 export async function temporaryDirectory(t: Owner): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'gapo-reward-'));
   t.after(() => rm(directory, { recursive: true }));

@@ -1,4 +1,4 @@
-/** A gRPC server or client of one method, for the test of the preload: `greeter.fixture.js server`, `... client PORT`. */
+/** A gRPC server or client of one method, for tests of the preload: `greeter.fixture.js server`, `... client PORT`. */
 import { spanNames, withSpan } from '@gapo/tracing';
 import {
   credentials,

@@ -18,13 +18,13 @@ describe('logger', () => {
     assert.equal(line['name'], 'gapo-fixture');
   });
 
-  test('LOG_LEVEL silences what is below it', async () => {
+  test('LOG_LEVEL silences lower levels', async () => {
     const child = startChild('./service.fixture.js', ['modules'], { LOG_LEVEL: 'error' });
     assert.equal(await child.closed, 0);
     assert.doesNotMatch(child.output(), /\{/);
   });
 
-  test('a terminal gets one short line, errors with their stack', () => {
+  test('a terminal shows one short line, errors with their stack', () => {
     const time = '2026-01-02T03:04:05.678Z';
     const plain = (line: object) => stripVTControlCharacters(prettyLine(JSON.stringify(line)));
     assert.equal(

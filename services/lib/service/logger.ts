@@ -1,6 +1,6 @@
 /**
- * Logs: one JSON object a line on stderr (stdout belongs to a command's output), short coloured lines where stderr is a
- * terminal. A line logged inside a span carries its trace_id and span_id.
+ * Logs: one JSON object per line on stderr (stdout is for a command's output), or short coloured lines if stderr is a
+ * terminal. A line logged inside a span has its trace_id and span_id.
  */
 import { writeSync } from 'node:fs';
 import { isSpanContextValid, trace } from '@opentelemetry/api';
@@ -14,14 +14,14 @@ const knownLevels = [...Object.values(levels.labels), 'silent'];
 let stream: DestinationStream | undefined;
 
 /**
- * A logger that names its source in every line.
+ * Creates a logger that names its source in every line. LOG_LEVEL is trace, debug, info (default), warn, error, fatal or
+ * silent.
  *
- * @param name as `gapo-rollout` or `events`
- * @throws UserError where LOG_LEVEL is not a level. LOG_LEVEL is trace, debug, info, warn, error, fatal or silent; info
- *   where unset.
+ * @param name such as `gapo-rollout` or `events`
+ * @throws UserError if LOG_LEVEL is not a level
  */
 export function logger(name: string): Logger {
-  // Opened once and synchronous: a process that ends abruptly loses no line.
+  // Synchronous: a process that ends abruptly loses no line.
   stream ??= process.stderr.isTTY ? terminal() : destination({ fd: 2, sync: true });
   return pino(
     {
@@ -63,7 +63,7 @@ function terminal(): DestinationStream {
 }
 
 /**
- * A log line for people: `12:30:05 info rollout: message key=value`, the error's stack below it.
+ * Formats a log line for a terminal: `12:30:05 info rollout: message key=value`, followed by the error's stack.
  *
  * @param json one line of the JSON log
  */

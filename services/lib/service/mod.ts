@@ -1,4 +1,4 @@
-/** What every process starts with: errors for people, settings, the logger, the life of a service, worker threads. */
+/** The basis of every process: expected errors, settings, the logger, the life of a service, worker threads, files. */
 export { UserError, isExpected } from './userError.js';
 export { logger, type Logger } from './logger.js';
 export {

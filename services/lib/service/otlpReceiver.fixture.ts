@@ -1,4 +1,4 @@
-/** An OTLP/HTTP receiver for tests: collects JSON traces and resolves when an awaited span arrives. */
+/** An OTLP/HTTP receiver for tests, which collects JSON traces. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -22,7 +22,7 @@ interface TracesBody {
   }[];
 }
 
-/** Starts a receiver on a free port of 127.0.0.1, which the test's end closes. */
+/** Starts a receiver on a free port of 127.0.0.1, which is closed after the test. */
 export async function startOtlpReceiver(t: TestContext) {
   const spans: ReceivedSpan[] = [];
   let wake = () => {};
@@ -41,14 +41,14 @@ export async function startOtlpReceiver(t: TestContext) {
   });
   const { port } = server.address() as AddressInfo;
   return {
-    /** Environment that makes a process send its traces here without delay. */
+    /** The environment of a process that sends its traces here without delay. */
     env: {
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
       OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
       OTEL_BSP_SCHEDULE_DELAY: '10',
     },
     spans,
-    /** Resolves with the first span that fits; the test's time limit ends a wait for one that never arrives. */
+    /** Resolves with the first matching span; only the test's time limit ends a wait for one that never arrives. */
     async span(fits: (span: ReceivedSpan) => boolean): Promise<ReceivedSpan> {
       for (;;) {
         const found = spans.find(fits);

@@ -42,13 +42,13 @@ describe('preload', () => {
     assert.equal(span.service, 'gapo-service');
   });
 
-  test('without OTEL variables nothing of the SDK is loaded', async () => {
+  test('without OTEL variables the SDK is not loaded', async () => {
     const child = startChild('./service.fixture.js', ['modules'], {}, preload);
     await child.said(/telemetry off, sdk not loaded/);
     assert.equal(await child.closed, 0, child.output());
   });
 
-  test('a receiver that is away delays the end by no more than the time limit', async () => {
+  test('an unreachable receiver delays the end by no more than the time limit', async () => {
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9', OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' };
     const child = startChild('./service.fixture.js', ['traced', 'short'], env, preload);
     assert.equal(await child.closed, 0, child.output());

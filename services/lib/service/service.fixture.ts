@@ -1,4 +1,4 @@
-/** Services that end in every way, for tests: the first argument says which. */
+/** Services for tests, one for each way in which a service ends: the first argument selects it. */
 import { createRequire } from 'node:module';
 import { spanNames, withSpan } from '@gapo/tracing';
 import { trace } from '@opentelemetry/api';
@@ -20,7 +20,7 @@ const ways: Record<string, (signal: AbortSignal) => Promise<RunningService>> = {
     return Promise.resolve(idle);
   },
   unhandled: () => {
-    void Promise.reject(new UserError('nobody waited: what, where, what to do'));
+    void Promise.reject(new UserError('not awaited: what, where, what to do'));
     return Promise.resolve(idle);
   },
   stuck: () =>

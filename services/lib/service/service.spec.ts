@@ -16,7 +16,7 @@ describe('runService', { concurrency: 2 }, () => {
     });
   }
 
-  test('a service with a help text prints it when asked, and refuses other arguments', async () => {
+  test('a service with a help text prints it with --help, and refuses other arguments', async () => {
     const asked = startChild('./service.fixture.js', ['--help'], { HELP: 'settings\n' });
     assert.equal(await asked.closed, 0);
     assert.equal(asked.output(), 'settings\n');
@@ -28,13 +28,13 @@ describe('runService', { concurrency: 2 }, () => {
     );
   });
 
-  test('an error for a person is its message alone on one line, exit code 2', async () => {
+  test('an expected error is printed as its message alone, exit code 2', async () => {
     const child = start('userError');
     assert.equal(await child.closed, 2);
     assert.equal(child.output(), 'run.yaml: found nothing, expected a file; create it\n');
   });
 
-  test('any error with expected: true is for a person', async () => {
+  test('any error with expected: true is expected', async () => {
     const child = start('expectedObject');
     assert.equal(await child.closed, 2);
     assert.equal(child.output(), 'port 1: taken; choose another\n');
@@ -52,10 +52,10 @@ describe('runService', { concurrency: 2 }, () => {
     assert.match(child.output(), /Error: thrown in a callback\n\s+at /);
   });
 
-  test('a rejection that nobody handles ends the process like any other', async () => {
+  test('an unhandled rejection ends the process like any other error', async () => {
     const child = start('unhandled');
     assert.equal(await child.closed, 2);
-    assert.match(child.output(), /^nobody waited: what, where, what to do$/m);
+    assert.match(child.output(), /^not awaited: what, where, what to do$/m);
   });
 
   test('a second signal ends a service that does not stop, with the code of the signal', async () => {
@@ -67,7 +67,7 @@ describe('runService', { concurrency: 2 }, () => {
     assert.equal(await child.closed, 130);
   });
 
-  test('a service that does not stop in time is ended all the same', async () => {
+  test('a service that does not stop in time is ended anyway', async () => {
     const child = start('stuck', 'short');
     await child.said(/ready/);
     child.kill('SIGTERM');
@@ -90,7 +90,7 @@ describe('runService', { concurrency: 2 }, () => {
     assert.equal(await child.closed, 0);
   });
 
-  test('LOG_LEVEL that is no level is an error for a person', async () => {
+  test('an unknown LOG_LEVEL is an expected error', async () => {
     const child = startChild('./service.fixture.js', ['serving'], { LOG_LEVEL: 'loud' });
     assert.equal(await child.closed, 2);
     assert.match(child.output(), /^LOG_LEVEL: found "loud", expected one of trace, debug, info/);

@@ -5,7 +5,7 @@
  * | --- | --- |
  * | 0 | stopped as asked |
  * | 1 | a defect: the stack is on stderr |
- * | 2 | something a person can mend: the message on stderr says what |
+ * | 2 | an expected error: its message is on stderr |
  * | 130, 143 | a second SIGINT or SIGTERM ended it before it had stopped |
  */
 import { writeSync } from 'node:fs';
@@ -16,45 +16,44 @@ import { writeAtomically } from './files/atomicWrite.js';
 import { logger, type Logger } from './logger.js';
 import { isExpected, UserError } from './userError.js';
 
-/** What `start` is given. */
+/** The argument of `start`. */
 export interface StartContext {
-  /** The service's logger. */
   log: Logger;
-  /** Aborted when the process is asked to stop, also while `start` still runs. */
+  /** Aborted when the process is asked to stop, even while `start` still runs. */
   signal: AbortSignal;
 }
 
-/** What `start` returns: a service that answers. */
+/** A service that `start` has started. */
 export interface RunningService {
-  /** Where it listens, as `127.0.0.1:7001`; logged, and written to the file that ADDRESS_FILE names. */
+  /** Its address, such as `127.0.0.1:7001`; logged, and written to the file that ADDRESS_FILE names. */
   address?: string;
-  /** Stops taking work, finishes what it has, closes what it opened (gRPC first, then events). */
+  /** Rejects new work, finishes work in progress, and closes its resources (gRPC first, then events). */
   stop(): Promise<void> | void;
-  /** Settles where the service ends of itself; the process then stops as if it had been asked to. */
+  /** Settles if the service ends without being asked; the process then stops in the same way. */
   done?: Promise<void>;
   /** How long `stop` may take, in milliseconds. @default 10000 */
   stopTimeoutMs?: number;
 }
 
-/** A service as `main.ts` describes it. */
+/** Options of {@link runService}. */
 export interface ServiceOptions {
-  /** As `gapo-rollout`. */
+  /** Such as `gapo-rollout`. */
   name: string;
   /**
-   * What `--help` prints. A service with a help text takes no other argument: its settings are environment variables.
-   * Without one the arguments are left to `start`.
+   * The text of `--help`. A service with one takes no other argument: its settings are environment variables. Without one,
+   * `start` reads the arguments.
    */
   help?: string;
-  /** Wires and starts everything; resolves when the service answers. */
+  /** Starts the service; resolves when it answers. */
   start(context: StartContext): Promise<RunningService>;
-  /** How long the last traces may take to leave, in milliseconds. @default 3000 */
+  /** The time limit for exporting the last traces, in milliseconds. @default 3000 */
   telemetryTimeoutMs?: number;
 }
 
-/** How long may pass, in milliseconds, until what is open beside the calls in progress is closed: threads, clients. */
+/** Milliseconds to close threads and clients after the calls in progress. */
 const stopMarginMs = 2000;
 
-/** The time limits of a stop in which calls in progress have the given seconds to finish. */
+/** Returns the time limits of a stop in which calls in progress have `graceSeconds` to finish. */
 export function stopTimes(graceSeconds: number): { readonly shutdownGraceMs: number; readonly stopTimeoutMs: number } {
   return { shutdownGraceMs: graceSeconds * 1000, stopTimeoutMs: graceSeconds * 1000 + stopMarginMs };
 }
@@ -62,9 +61,9 @@ export function stopTimes(graceSeconds: number): { readonly shutdownGraceMs: num
 const stopSignals = ['SIGTERM', 'SIGINT'] as const;
 
 /**
- * Prints the help where it is asked for; else runs a service until SIGTERM or SIGINT, then ends the process. The order at the end is: the service's own `stop`,
- * then the traces, each with a time limit. A second signal ends the process at once. Errors, thrown or unhandled
- * anywhere, end it too: see `reportAndExit`.
+ * Runs a service until SIGTERM or SIGINT, then ends the process: first the service's own `stop`, then the export of traces,
+ * each with a time limit. A second signal ends the process at once, and so does any unhandled error: see `reportAndExit`.
+ * With `--help`, prints the help instead.
  */
 export async function runService(options: ServiceOptions): Promise<void> {
   const telemetryTimeoutMs = options.telemetryTimeoutMs ?? 3000;
@@ -82,7 +81,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
   const crash = (error: unknown) => void reportAndExit(error, telemetryTimeoutMs);
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);
-  // Only runService decides when the process ends, also where nothing else keeps the event loop busy.
+  // Keeps the process alive until runService ends it, even if the event loop is otherwise empty.
   setInterval(() => undefined, 2 ** 30);
   const asked = new AbortController();
   const stopAsked = new Promise<NodeJS.Signals>((resolve) => {
@@ -131,14 +130,14 @@ export async function runService(options: ServiceOptions): Promise<void> {
 let reporting = false;
 
 /**
- * Prints an error and ends the process: an expected one (`UserError`, or any with `expected: true`) as its message alone,
- * exit code 2; any other with its stack, exit code 1. The traces recorded so far are exported first, where they can be.
+ * Prints an error and ends the process: of an expected one (`UserError`, or any with `expected: true`) only the message, exit
+ * code 2; any other with its stack, exit code 1. Traces recorded so far are exported first, if possible.
  */
 export async function reportAndExit(error: unknown, telemetryTimeoutMs = 3000): Promise<never> {
   const expected = isExpected(error);
   writeSync(2, `${expected ? error.message : stackOf(error)}\n`);
   const code = expected ? 2 : 1;
-  // An error on the way out must not start over.
+  // A second error, during the export, ends the process at once.
   if (reporting) process.exit(code);
   reporting = true;
   await shutdownTelemetry(telemetryTimeoutMs);

@@ -1,6 +1,5 @@
 /**
- * `@gapo/service/testing`, for the tests of every package: a service as a child process, its output as it comes, its
- * exit code.
+ * `@gapo/service/testing`, for the tests of every package: a service as a child process, its output so far, its exit code.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,33 +7,31 @@ import { createServer } from 'node:net';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-/** How a process is started. */
+/** Options of {@link startProcess}. */
 export interface ProcessOptions {
   readonly args?: readonly string[];
-  /** Its whole environment beside PATH. */
+  /** Its environment, to which PATH is added. */
   readonly env?: Readonly<Record<string, string>>;
   /** Flags of node itself. */
   readonly nodeArgs?: readonly string[];
 }
 
-/** A process of a test. */
+/** A child process of a test. */
 export interface TestProcess {
   kill(signal: NodeJS.Signals): boolean;
-  /** Everything it wrote so far, stdout and stderr as they came. */
+  /** The output so far, stdout and stderr interleaved. */
   output(): string;
-  /** What it wrote to stdout so far. */
   stdout(): string;
-  /** What it wrote to stderr so far. */
   stderr(): string;
-  /** The exit code, once all output has come; null where a signal ended it. */
+  /** The exit code, once all output has arrived; null if a signal ended it. */
   readonly closed: Promise<number | null>;
-  /** Resolves with the match when the output has one; rejects when the process ends without. */
+  /** Resolves with the first match in the output; rejects if the process ends without one. */
   said(pattern: RegExp): Promise<RegExpExecArray>;
   /** The address that a service logs once it is ready. */
   address(): Promise<string>;
 }
 
-/** Starts `node` on a file. Where a test is given, the process does not outlive it. */
+/** Starts `node` on a file. With a test, the process ends with it at the latest. */
 export function startProcess(file: URL, options: ProcessOptions = {}, t?: TestContext): TestProcess {
   const { args = [], env = {}, nodeArgs = [] } = options;
   const child = spawn(process.execPath, [...nodeArgs, fileURLToPath(file), ...args], {
@@ -61,7 +58,7 @@ export function startProcess(file: URL, options: ProcessOptions = {}, t?: TestCo
         const match = pattern.exec(texts.all);
         if (match !== null) resolve(match);
         else if (child.exitCode === null && child.signalCode === null) return;
-        else reject(new Error(`the process ended without saying ${pattern}; it said: ${texts.all}`));
+        else reject(new Error(`the process ended without the output ${pattern}; it wrote: ${texts.all}`));
         waiting.delete(look);
       };
       waiting.add(look);
@@ -78,7 +75,7 @@ export function startProcess(file: URL, options: ProcessOptions = {}, t?: TestCo
   };
 }
 
-/** An address on which another server listens until the test ends. */
+/** Returns an address on which another server listens until the test ends. */
 export async function takenAddress(t: TestContext): Promise<string> {
   const server = createServer().listen(0, '127.0.0.1');
   t.after(() => server.close());

@@ -1,9 +1,9 @@
 /**
- * Every span and attribute name that the platform sets, declared before use, so that dashboards, tests and services
- * agree. A name is never changed in place: add the new one, keep the old one for a release.
+ * Every span and attribute name of the platform, so that dashboards, tests and services agree. A name is never changed in
+ * place: add the new one, and keep the old one for a release.
  */
 
-/** Names of spans. gRPC calls have spans of their own, named `grpc.<package>.<service>/<method>`. */
+/** Names of spans. gRPC calls also have spans, named `grpc.<package>.<service>/<method>`. */
 export const spanNames = {
   /** One training step: the root of a trace. Coordinator. */
   step: 'gapo.step',
@@ -19,7 +19,7 @@ export const spanNames = {
   stepGradients: 'gapo.step.gradients',
   /** Phase of a step: Gram matrix, weights, direction. Coordinator. */
   stepCombination: 'gapo.step.combination',
-  /** Phase of a step: the optimiser moves the policy to its next version. Coordinator. */
+  /** Phase of a step: the optimizer moves the policy to its next version. Coordinator. */
   stepOptimizer: 'gapo.step.optimizer',
   /** Phase of a step: the checkpoint is written. Coordinator. */
   stepCheckpoint: 'gapo.step.checkpoint',
@@ -62,13 +62,13 @@ export const attributeNames = {
   epoch: 'gapo.epoch',
   /** The shard of the step's batch, from 0. Integer. */
   shard: 'gapo.shard',
-  /** How many times a piece of work was tried before, 0 at first. Integer. */
+  /** The number of earlier attempts at the work, 0 at first. Integer. */
   attempt: 'gapo.attempt',
   /** The objective's name. String. */
   objective: 'gapo.objective',
-  /** How many objectives there are. Integer. */
+  /** The number of objectives. Integer. */
   objectiveCount: 'gapo.objective.count',
-  /** The combination method, as `gapo` or `mgda`. String. */
+  /** The combination method, such as `gapo` or `mgda`. String. */
   method: 'gapo.method',
   /** The policy version read or written. Integer. */
   policyVersion: 'gapo.policy.version',
@@ -76,21 +76,21 @@ export const attributeNames = {
   policySha256: 'gapo.policy.sha256',
   /** The model's directory or file. String. */
   model: 'gapo.model',
-  /** Prompts in the piece of work. Integer. */
+  /** The number of prompts. Integer. */
   prompts: 'gapo.prompts',
-  /** Sequences (prompt and completion) in the piece of work. Integer. */
+  /** The number of sequences (prompt and completion). Integer. */
   sequences: 'gapo.sequences',
-  /** Completion tokens in the piece of work. Integer. */
+  /** The number of completion tokens. Integer. */
   tokens: 'gapo.tokens',
-  /** Tokens of each sequence, padding included. Integer. */
+  /** Tokens per sequence, including padding. Integer. */
   sequenceLength: 'gapo.sequence.length',
-  /** Calls that share the piece of work. Integer. */
+  /** The number of calls that share the work. Integer. */
   calls: 'gapo.calls',
   /** Items without a score. Integer. */
   failedItems: 'gapo.items.failed',
   /** Bytes moved. Integer. */
   bytes: 'gapo.bytes',
-  /** The worker that does the piece, as host:port. String. */
+  /** The worker, as host:port. String. */
   worker: 'gapo.worker',
   /** The checkpoint's directory. String. */
   checkpoint: 'gapo.checkpoint',

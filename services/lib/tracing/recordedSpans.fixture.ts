@@ -1,25 +1,25 @@
-/** Spans in memory: what a test file's code traced, by name. */
+/** Records the spans of a test file in memory. */
 import { after, before, beforeEach } from 'node:test';
 import type { tracing } from '@opentelemetry/sdk-node';
 
 /** Spans by name. */
 export interface RecordedSpans {
-  /** The first span that ended under a name; throws where there is none. */
+  /** Returns the first span that ended under a name. @throws Error if there is none */
   (name: string): tracing.ReadableSpan;
-  /** All spans of a name, in the order in which they ended. */
+  /** Returns all spans of a name, in the order in which they ended. */
   all(name: string): readonly tracing.ReadableSpan[];
 }
 
-/** Records the spans of the tests of a file, each test from nothing. */
+/** Records the spans of the tests of a file. Each test starts without spans. */
 export function recordedSpans(): RecordedSpans {
   let stop = (): Promise<void> => Promise.resolve();
   let exporter: tracing.InMemorySpanExporter | undefined;
   before(async () => {
-    // Loaded for these tests alone: it takes a while.
+    // Loaded only for these tests: it takes a while.
     const opentelemetry = await import('@opentelemetry/sdk-node');
     exporter = new opentelemetry.tracing.InMemorySpanExporter();
     const sdk = new opentelemetry.NodeSDK({
-      // Detected attributes come later, and would hold the first spans back.
+      // Detected attributes arrive later, and would delay the first spans.
       autoDetectResources: false,
       spanProcessors: [new opentelemetry.tracing.SimpleSpanProcessor(exporter)],
       metricReaders: [],

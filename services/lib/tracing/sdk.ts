@@ -1,10 +1,10 @@
-/** The OpenTelemetry SDK of this process: started by the preload, stopped last of all. Imports nothing until it starts. */
+/** The OpenTelemetry SDK of this process: started by the preload, stopped last. Not imported until it starts. */
 import { basename, dirname } from 'node:path';
 
-/** The module that a process loads first, with `node --import`, so that its calls are traced. */
+/** The module that a process loads first, with `node --import`, to trace its calls. */
 export const preloadModule = new URL('./preload.js', import.meta.url);
 
-/** What the rest of the package needs of the SDK. */
+/** The part of the SDK that this module uses. */
 interface RunningSdk {
   shutdown(): Promise<void>;
 }
@@ -13,7 +13,7 @@ interface RunningSdk {
 const sdkKey = Symbol.for('gapo.telemetry.sdk');
 const holder = globalThis as { [sdkKey]?: RunningSdk | undefined };
 
-/** Methods that probes and tools call all day; a span for each would drown the traces. */
+/** Methods that probes and tools call all the time, whose spans would drown the others. */
 const untracedMethods = ['Check', 'Watch', 'List', 'ServerReflectionInfo'];
 
 /**
@@ -28,8 +28,8 @@ export function telemetryWanted(env: NodeJS.ProcessEnv = process.env): boolean {
 }
 
 /**
- * The service's name in traces: OTEL_SERVICE_NAME, else `gapo-` and the folder of the main script (its parent where
- * the script lies in `dist`).
+ * Returns the service's name in traces: OTEL_SERVICE_NAME, else `gapo-` and the folder of the main script (its parent if
+ * the script is in `dist`).
  */
 export function serviceName(env: NodeJS.ProcessEnv = process.env, mainScript = process.argv[1]): string {
   const named = env['OTEL_SERVICE_NAME']?.trim();
@@ -59,8 +59,8 @@ export async function startSdk(): Promise<void> {
 }
 
 /**
- * Exports what is left and stops the SDK, for at most `timeoutMs` milliseconds: a receiver that is away must not keep
- * a process alive. Does nothing where traces are off; never throws.
+ * Exports the remaining spans and stops the SDK, in at most `timeoutMs` milliseconds: an unreachable receiver must not keep
+ * a process alive. Does nothing if tracing is off; never throws.
  *
  * @returns whether everything was exported in time
  */

@@ -21,7 +21,7 @@ describe('withSpan', () => {
     assert.deepEqual(outer.attributes, { 'gapo.step': 3 });
   });
 
-  test('records what is thrown, ends the span and throws it on unchanged', async () => {
+  test('records an error, ends the span and rethrows the error unchanged', async () => {
     const error = new Error('no');
     await assert.rejects(
       withSpan(spanNames.step, {}, () => Promise.reject(error)),
@@ -32,7 +32,7 @@ describe('withSpan', () => {
     assert.equal(span.events[0]?.name, 'exception');
   });
 
-  test('the root context begins a new trace, a link points back', async () => {
+  test('the root context starts a new trace, which a link connects to the old one', async () => {
     await withSpan(spanNames.step, {}, async () => {
       const link = currentLink();
       assert.ok(link);
@@ -80,12 +80,12 @@ describe('traceparent', () => {
     `00-${'A'.repeat(32)}-${'b'.repeat(16)}-01`,
     `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01-more`,
   ]) {
-    test(`a broken header begins a new trace: ${traceparent}`, () => {
+    test(`a malformed header starts a new trace: ${traceparent}`, () => {
       assert.equal(extractTraceparent(traceparent === undefined ? {} : { traceparent }), ROOT_CONTEXT);
     });
   }
 
-  test('a header of a later version is read as far as this one goes', () => {
+  test('the known fields of a header of a later version are read', () => {
     const later = extractTraceparent({ traceparent: `01-${'a'.repeat(32)}-${'b'.repeat(16)}-01-more` });
     assert.equal(injectTraceparent(later).traceparent, `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`);
   });

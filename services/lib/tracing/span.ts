@@ -1,4 +1,4 @@
-/** Spans of the platform's own work. With tracing off every function here costs a few calls and records nothing. */
+/** Spans of the platform's own work. With tracing off, every function here costs a few calls and records nothing. */
 import {
   context,
   isSpanContextValid,
@@ -12,9 +12,9 @@ import {
 } from '@opentelemetry/api';
 import type { SpanName } from './names.js';
 
-/** How a span is attached to its trace. */
+/** Options of {@link withSpan}. */
 export interface SpanOptions {
-  /** Spans that caused this one without being its parent, as the messages of a batch. @default [] */
+  /** Spans that caused this one without being its parent, such as the messages of a batch. @default [] */
   links?: Link[];
   /** @default SpanKind.INTERNAL */
   kind?: SpanKind;
@@ -23,8 +23,8 @@ export interface SpanOptions {
 }
 
 /**
- * Runs `fn` inside an active span, at once, and ends the span when `fn` settles. An error is recorded on the span with status
- * ERROR and thrown on unchanged.
+ * Runs `fn` synchronously inside an active span, and ends the span when `fn` settles. An error is recorded on the span with
+ * status ERROR and rethrown unchanged.
  *
  * @param name one of `spanNames`
  * @param attributes keys from `attributeNames`; undefined values are left out
@@ -52,18 +52,18 @@ export async function withSpan<T>(
   }
 }
 
-/** The active context, to be the parent of a span that begins when another is active. */
+/** Returns the active context, as the parent of a later span. */
 export function activeContext(): Context {
   return context.active();
 }
 
-/** The active trace's id, 32 hexadecimal digits; undefined if no span is active. */
+/** Returns the active trace's id, 32 hexadecimal digits; undefined if no span is active. */
 export function currentTraceId(): string | undefined {
   const span = trace.getActiveSpan()?.spanContext();
   return span !== undefined && isSpanContextValid(span) ? span.traceId : undefined;
 }
 
-/** A link to the active span, for a span of another trace; undefined if no span is active. */
+/** Returns a link to the active span, for a span of another trace; undefined if no span is active. */
 export function currentLink(attributes: Attributes = {}): Link | undefined {
   const span = trace.getActiveSpan()?.spanContext();
   return span !== undefined && isSpanContextValid(span) ? { context: span, attributes } : undefined;

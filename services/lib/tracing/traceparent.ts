@@ -1,6 +1,6 @@
 /**
- * The W3C Trace Context headers (https://www.w3.org/TR/trace-context/), for carriers that no instrumentation knows:
- * events, files, environment variables. Always this format, whatever OTEL_PROPAGATORS asks of gRPC.
+ * The W3C Trace Context headers (https://www.w3.org/TR/trace-context/), for carriers without instrumentation: events, files,
+ * environment variables. OTEL_PROPAGATORS, which configures gRPC, does not change the format.
  */
 import {
   createTraceState,
@@ -12,18 +12,18 @@ import {
   type Context,
 } from '@opentelemetry/api';
 
-/** The two headers. Both are absent where no span is active. */
+/** The two headers. Both are absent if no span is active. */
 export interface TraceHeaders {
   /** `00-<32 hex trace id>-<16 hex span id>-<2 hex flags>`. */
   traceparent?: string;
-  /** Vendors' additions, passed on as they came. */
+  /** Vendors' additions, passed on unchanged. */
   tracestate?: string;
 }
 
 /** version, trace id, span id, flags; a later version may append fields. */
 const traceparentPattern = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 
-/** Headers that name the active span (or the one of `from`) as the parent of what receives them. */
+/** Returns headers that make the active span (or that of `from`) the parent of the receiver's spans. */
 export function injectTraceparent(from: Context = context.active()): TraceHeaders {
   const span = trace.getSpanContext(from);
   if (span === undefined || !isSpanContextValid(span)) return {};
@@ -35,8 +35,8 @@ export function injectTraceparent(from: Context = context.active()): TraceHeader
 }
 
 /**
- * The context that the headers describe. Absent or malformed headers give the root context, as the standard asks: a
- * broken header starts a new trace and is never an error.
+ * Returns the context that the headers describe. Absent or malformed headers give the root context, as the standard
+ * requires: they start a new trace and are never an error.
  */
 export function extractTraceparent(headers: TraceHeaders): Context {
   const match = traceparentPattern.exec(headers.traceparent?.trim() ?? '');

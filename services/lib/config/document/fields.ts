@@ -1,15 +1,15 @@
-/** The keys of a schema as rows of a table: what each takes, its default, what it is for. */
+/** Lists the keys of a schema as rows of a table: values, default and description. */
 import { metaOf, schemaWords, unwrap, z } from '@gapo/service';
 
 type Schema = z.core.$ZodType;
 
 /** A key. */
 export interface Field {
-  /** From the schema that is documented, as `lora.rank`. */
+  /** Relative to the documented schema, such as `lora.rank`. */
   readonly path: string;
-  /** What it takes, in Markdown. */
+  /** Its values, in Markdown. */
   readonly values: string;
-  /** What holds where it is left out, in Markdown; `required` where it may not be. */
+  /** Its default, in Markdown, or `required`. */
   readonly fallback: string;
   /** In Markdown. */
   readonly description: string;
@@ -20,22 +20,22 @@ export interface Alternative {
   /** The value of the discriminator. */
   readonly tag: string;
   readonly description: string;
-  /** Its keys but for the discriminator. */
+  /** Its keys without the discriminator. */
   readonly fields: readonly Field[];
 }
 
-/** Members of an object schema, in its order; none for other schemas. */
+/** Lists the members of an object schema, in its order; none for other schemas. */
 function membersOf(schema: Schema): [string, Schema][] {
   const inner = unwrap(schema);
   return inner instanceof z.ZodObject ? Object.entries<Schema>(inner.shape) : [];
 }
 
-/** The keys of an object schema, without those within them. */
+/** Lists the keys of an object schema, without nested ones. */
 export function topFields(schema: Schema): Field[] {
   return membersOf(schema).map(([path, member]) => fieldOf(path, member));
 }
 
-/** The keys of an object schema, or of the objects in a list or a mapping, at every depth. */
+/** Lists the keys of an object schema, or of the objects in a list or a mapping, at every depth. */
 export function fieldsOf(schema: Schema, prefix = ''): Field[] {
   const inner = unwrap(schema);
   if (inner instanceof z.ZodArray) return fieldsOf(inner._zod.def.element, prefix);
@@ -48,7 +48,7 @@ export function fieldsOf(schema: Schema, prefix = ''): Field[] {
   });
 }
 
-/** The alternatives of a discriminated union, in its order. */
+/** Lists the alternatives of a discriminated union, in its order. */
 export function alternativesOf(schema: Schema): Alternative[] {
   const union = unwrap(schema);
   if (!(union instanceof z.ZodDiscriminatedUnion)) return [];
@@ -92,7 +92,7 @@ function innerOf(schema: Schema): Schema | undefined {
   return (schema._zod.def as { innerType?: Schema }).innerType;
 }
 
-/** A value as YAML on one line, in code quotes. A mapping without keys stands for its keys' defaults. */
+/** Formats a value as YAML on one line, in code quotes. An empty mapping stands for its keys' defaults. */
 function code(value: unknown): string {
   const text = flow(value);
   return text === '{}' ? 'its defaults' : `\`${text}\``;

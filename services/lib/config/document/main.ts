@@ -1,4 +1,4 @@
-/** Writes what derives from the schema: `npm run docs:configuration`. */
+/** Writes the files that derive from the schema: `npm run docs:configuration`. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { runConfigJsonSchema } from '../run/jsonSchema.js';
 import { jsonSchemaFile, referenceFile } from './files.js';

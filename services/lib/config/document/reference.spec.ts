@@ -1,4 +1,4 @@
-/** docs/configuration.md and the JSON Schema: generated, complete, and of one mind with the parser. */
+/** docs/configuration.md and the JSON Schema: generated, complete, and consistent with the parser. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -25,7 +25,7 @@ const read = (path: string): string => readFileSync(new URL(`../../../../../${pa
 const reference = readFileSync(referenceFile, 'utf8');
 const jsonSchema = runConfigJsonSchema();
 
-/** All keys at every depth, with their schemas. */
+/** Lists the keys at every depth, with their schemas. */
 function keysOf({
   properties = {},
   items = [],
@@ -38,14 +38,14 @@ function keysOf({
   return [...Object.entries(properties), ...inner.flatMap(keysOf)];
 }
 
-/** Everything in code quotes outside of examples, in words: `gae.valueClip` names valueClip. */
+/** The words in code quotes outside of examples: `gae.valueClip` names valueClip. */
 const named = new Set(
   [...reference.replaceAll(/^```[^]*?^```/gm, '').matchAll(/`([^`]+)`/g)].flatMap(([, code = '']) =>
     code.split(/[^\w-]+/),
   ),
 );
 
-test('the committed files are those that the schema generates', () => {
+test('the committed files are up to date with the schema', () => {
   const advice = 'run `npm run build && npm run docs:configuration`';
   assert.equal(reference, withTables(reference), advice);
   assert.equal(readFileSync(jsonSchemaFile, 'utf8'), `${JSON.stringify(jsonSchema, null, 2)}\n`, advice);

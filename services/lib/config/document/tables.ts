@@ -1,4 +1,4 @@
-/** The tables of docs/configuration.md, in Markdown. The prose around them is written by hand. */
+/** Generates the tables of docs/configuration.md. The prose around them is written by hand. */
 import { shape } from '../run/runConfig.js';
 import { alternativesOf, fieldsOf, topFields, type Alternative, type Field } from './fields.js';
 
@@ -12,7 +12,7 @@ const columns = ['key', 'values', 'default', 'description'];
 /**
  * Returns a document with its tables generated from the schema.
  *
- * @throws RangeError where it has a place for a table that does not exist
+ * @throws RangeError if it has a place for an unknown table
  */
 export function withTables(text: string): string {
   const sections = [...text.matchAll(headings)].flatMap(([, name]) => name ?? []);
@@ -23,8 +23,8 @@ export function withTables(text: string): string {
 }
 
 /**
- * Returns a table by its name: `run.yaml` has the keys of the file, the name of a key has what is in it, and
- * `combine.method` has the methods of `combine`.
+ * Returns a table by its name: `run.yaml` lists the keys of the file, the name of a key lists its own keys, and
+ * `combine.method` lists the methods of `combine`.
  *
  * @param sections keys with a heading in the document, to which the table of the file links
  * @throws RangeError for any other name
@@ -55,7 +55,7 @@ function linked(key: string, sections: readonly string[]): string {
   return sections.includes(name) ? `[${key}](#${name.toLowerCase()})` : key;
 }
 
-/** One row for each alternative. */
+/** Returns a table with one row per alternative. */
 function methodTable(discriminator: string, alternatives: readonly Alternative[]): string {
   const common = keysOfAll(alternatives);
   const rows = alternatives.map(({ tag, description, fields }) => [
@@ -66,7 +66,7 @@ function methodTable(discriminator: string, alternatives: readonly Alternative[]
   return table([`\`${discriminator}\``, 'the update', 'options'], rows);
 }
 
-/** One row for each option of any alternative: first those of some, then those of all. */
+/** Returns a table with one row per option of any alternative: first those of some, then those of all. */
 function optionTable(alternatives: readonly Alternative[]): string {
   const common = keysOfAll(alternatives);
   const rows = new Map<string, { readonly cells: string[]; readonly tags: string[] }>();
@@ -90,13 +90,13 @@ function optionTable(alternatives: readonly Alternative[]): string {
   );
 }
 
-/** The keys that every alternative has. */
+/** Returns the keys that every alternative has. */
 function keysOfAll(alternatives: readonly Alternative[]): ReadonlySet<string> {
   const [first, ...others] = alternatives.map(({ fields }) => new Set(fields.map(({ path }) => path)));
   return new Set([...(first ?? [])].filter((key) => others.every((keys) => keys.has(key))));
 }
 
-/** A Markdown table with aligned columns, as prettier lays it out. */
+/** Formats a Markdown table with aligned columns, as prettier does. */
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const escaped = rows.map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
   const widths = head.map((title, k) => Math.max(3, ...[title, ...escaped.map((row) => row[k] ?? '')].map(lengthOf)));
@@ -105,7 +105,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), line(widths.map((width) => '-'.repeat(width))), ...escaped.map(line)].join('\n');
 }
 
-/** Characters as a reader counts them, accents included. */
+/** Counts code points. */
 function lengthOf(text: string): number {
   return [...text].length;
 }

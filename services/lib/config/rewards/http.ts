@@ -1,4 +1,4 @@
-/** `kind: http`: scores of a server that is called over HTTP. */
+/** `kind: http`: scores from a server over HTTP. */
 import { bearerToken } from './bearerToken.js';
 import { fileWith, rewardKind } from './rewardKind.js';
 

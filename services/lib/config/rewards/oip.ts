@@ -1,4 +1,4 @@
-/** `kind: oip`: scores of a model that an inference server hosts. */
+/** `kind: oip`: scores from a model that an inference server hosts. */
 import { bearerToken } from './bearerToken.js';
 import { fileWith, rewardKind } from './rewardKind.js';
 

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { milliseconds, positiveInt, z } from '@gapo/service';
 import { directoryWith, rewardKind } from './rewardKind.js';
 
-/** More threads within one operator gain little. */
+/** More threads per operator gain little. */
 const mostThreads = 4;
 
 export const onnx = rewardKind({
@@ -16,18 +16,20 @@ export const onnx = rewardKind({
   settings: {
     THREADS: positiveInt
       .default(() => Math.min(availableParallelism(), mostThreads))
-      .describe(`threads within one operator of the tensor runtime; all cores by default, at most ${mostThreads}`),
+      .describe(`threads per operator of the tensor runtime; by default all cores, at most ${mostThreads}`),
     DEVICE: z.enum(['cpu', 'cuda']).default('cpu').describe('the execution provider of the tensor runtime'),
     LATENCY_BOUND_MS: milliseconds
       .default(1000)
-      .describe('the latency of a call to aim at while at most half busy; one run of the model gets a quarter of it'),
+      .describe('the target latency of a call while at most half busy; one run of the model gets a quarter of it'),
     BATCH_WAIT_MS: z
       .int()
       .min(0)
       .meta({ expected: 'milliseconds, an integer of at least 0' })
       .default(5)
       .describe('the longest that a call waits for others to share a run with while the model is idle'),
-    QUEUE_ITEMS: positiveInt.default(4096).describe('the most items that wait or run before further calls are refused'),
+    QUEUE_ITEMS: positiveInt
+      .default(4096)
+      .describe('the most items that wait or run; calls that would exceed it are rejected'),
   },
   shared: true,
 });

@@ -1,12 +1,11 @@
-/** What a reward kind declares: everything that files, settings, `--help`, the chart and the docs derive from. */
+/** The declaration of a reward kind, from which files, settings, `--help`, the chart and the docs derive. */
 import { directory, filePath, unwrap, z } from '@gapo/service';
 
 /** Schemas by key or variable. */
 export type Schemas = Readonly<Record<string, z.ZodType>>;
 
 /**
- * A kind of reward that the reward service hosts. How its scorers are opened is the service's part:
- * services/reward/KIND/mod.ts.
+ * A kind of reward that the reward service hosts. services/reward/KIND/mod.ts opens its scorers.
  *
  * @example
  * ```ts
@@ -25,13 +24,13 @@ export interface RewardKind<Entry extends Schemas = Schemas, Settings extends Sc
   /** What computes the scores, as a noun phrase. */
   readonly summary: string;
   /**
-   * The keys of an entry in rewards.yaml and in the chart's values, besides those of every kind; each schema has a
-   * description, a noun phrase. The service reads KEY from the environment as REWARD_KEY: see {@link variableOf}.
+   * The kind's own keys of an entry in rewards.yaml and in the chart's values. The description of each schema is a noun
+   * phrase. The service reads KEY from the environment as REWARD_KEY: see {@link variableOf}.
    */
   readonly entry: Entry;
   /** Further environment variables that the service reads for this kind, each with a description. */
   readonly settings: Settings;
-  /** Whether one process can serve several entries, each on a port of its own. @default false */
+  /** Whether one process can serve several entries, each on its own port. @default false */
   readonly shared?: boolean;
 }
 
@@ -45,10 +44,10 @@ export function rewardKind<Entry extends Schemas, Settings extends Schemas>(
   return kind;
 }
 
-/** What an entry's path leads to, and what `gapo reward serve PATH` recognises it by. */
+/** The target of an entry's path, by which `gapo reward serve PATH` recognises the kind. */
 export type PathTarget =
   | {
-      /** A directory that holds this file. */
+      /** A directory that contains this file. */
       readonly directoryWith: string;
     }
   | {
@@ -56,18 +55,18 @@ export type PathTarget =
       readonly fileWith: string;
     };
 
-/** A directory that holds `file`. In rewards.yaml its path is relative to that file, in the chart to the project's mount. */
+/** A directory that contains `file`. Its path is relative to rewards.yaml, or in the chart to the project's mount. */
 export const directoryWith = (file: string) => directory.meta({ path: { directoryWith: file } satisfies PathTarget });
 
-/** A YAML file with `key` at its top level. Its path is relative as that of a {@link directoryWith}. */
+/** A YAML file with `key` at its top level. Its path is relative like that of a {@link directoryWith}. */
 export const fileWith = (key: string) => filePath.meta({ path: { fileWith: key } satisfies PathTarget });
 
-/** What the path of an entry's key leads to; undefined for a key that is not a path. */
+/** Returns the target of a key's path; undefined for a key that is not a path. */
 export function pathTarget(schema: z.ZodType): PathTarget | undefined {
   return z.globalRegistry.get(unwrap(schema))?.['path'] as PathTarget | undefined;
 }
 
-/** The environment variable of an entry's key: REWARD_MAX_ITEMS for maxItems. */
+/** Returns the environment variable of an entry's key: REWARD_MAX_ITEMS for maxItems. */
 export function variableOf(key: string): string {
   return `REWARD_${key.replace(/[A-Z]/g, '_$&').toUpperCase()}`;
 }

@@ -4,5 +4,5 @@ import { oip } from './oip.js';
 import { onnx } from './onnx.js';
 import { rules } from './rules.js';
 
-/** Every kind that the reward service hosts, in the order of tables and help texts. */
+/** Every kind that the reward service hosts, in the order of the documentation. */
 export const rewardKinds = { onnx, rules, http, oip };

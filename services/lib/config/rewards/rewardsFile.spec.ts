@@ -49,7 +49,7 @@ describe('rewards.yaml', () => {
     ]);
   });
 
-  test('an error names the place of what is wrong', (t) => {
+  test('an error names the place of the mistake', (t) => {
     const dir = folder(t);
     const file = join(dir, 'rewards.yaml');
     const failsWith = (text: string, pattern: RegExp): void => {
@@ -59,7 +59,7 @@ describe('rewards.yaml', () => {
     assert.throws(() => readRewardsFile(join(dir, 'none.yaml')), /none.yaml does not exist; .* --rewards/);
     failsWith('rewards:\n  - {name: a, kind: onnx, modle: x}\n', /rewards.yaml:2:\d+ rewards\[0\]/);
     failsWith('rewards:\n  - {name: a, kind: rules, rules: x.yaml}\n', /rewards\[0\].rules: .*x.yaml does not exist/);
-    failsWith('rewards:\n  - {name: a, kind: onnx, model: x}\n', /rewards\[0\].model: .* holds no config.json/);
+    failsWith('rewards:\n  - {name: a, kind: onnx, model: x}\n', /rewards\[0\].model: .* contains no config.json/);
     failsWith('rewards: []\n', /rewards: found an empty list, expected .*\{ name, kind: oip, oip \}/);
     failsWith('rewards:\n  - {name: a, kind: onyx, model: x}\n', /one of onnx, rules, http, oip .*did you mean "onnx"/);
     writeFileSync(join(dir, 'r.yaml'), 'rules: []');
@@ -78,7 +78,10 @@ describe('rewards.yaml', () => {
     const { kind, key } = servedSource(join(dir, 'castle.yaml'), kinds);
     assert.deepEqual([kind, key], ['toy', 'toy']);
     assert.throws(() => readRewardsFile(file), /kind: found string "toy", expected one of onnx/);
-    assert.throws(() => servedSource(join(dir, 'castle.yaml')), /castle.yaml is nothing to serve; give a directory/);
+    assert.throws(
+      () => servedSource(join(dir, 'castle.yaml')),
+      /castle.yaml is not a source of rewards; give a directory/,
+    );
   });
 });
 
@@ -89,7 +92,7 @@ test('several entries are a list in each variable', () => {
   });
 });
 
-test('every declared kind says what it is, and describes each key and setting', () => {
+test('every declared kind has a summary, and describes each key and setting', () => {
   const kinds: RewardKinds = rewardKinds;
   for (const [name, { summary, entry, settings }] of Object.entries(kinds)) {
     assert.notEqual(summary, '', name);

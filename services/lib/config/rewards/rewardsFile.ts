@@ -7,19 +7,19 @@ import { rewardKinds } from './rewardKinds.js';
 
 /** One reward service to start. */
 export interface RewardEntry {
-  /** The objective's name; run configurations name the service by it. */
+  /** The objective's name, by which run configurations refer to the service. */
   readonly name: string;
   readonly kind: string;
-  /** The port to listen on; undefined: any. */
+  /** The port to listen on; undefined for any. */
   readonly port: number | undefined;
-  /** The service's environment: the kind, and a variable for each key; paths are absolute. */
+  /** The service's environment: the kind, and a variable per key; paths are absolute. */
   readonly env: Readonly<Record<string, string>>;
 }
 
 /**
- * The schema of rewards.yaml.
+ * Builds the schema of rewards.yaml.
  *
- * @throws RangeError where the registry is empty
+ * @throws RangeError if there are no kinds
  */
 export function rewardsFileSchema(kinds: RewardKinds = rewardKinds) {
   const [first, ...others] = Object.entries(kinds).map(([kind, { entry }]) =>
@@ -46,7 +46,7 @@ export function rewardsFileSchema(kinds: RewardKinds = rewardKinds) {
  * Reads rewards.yaml. Its paths are relative to its own directory.
  *
  * @param file absolute
- * @throws UserError or ConfigError if the file is missing or wrong, a name is used twice, or a path leads nowhere
+ * @throws UserError or ConfigError if the file is missing or invalid, a name is used twice, or a path does not exist
  */
 export function readRewardsFile(file: string, kinds: RewardKinds = rewardKinds): RewardEntry[] {
   if (!existsSync(file)) {
@@ -78,12 +78,12 @@ export function readRewardsFile(file: string, kinds: RewardKinds = rewardKinds):
 function problemOf(path: string, target: PathTarget): string | undefined {
   if ('directoryWith' in target) {
     const { directoryWith: file } = target;
-    return existsSync(join(path, file)) ? undefined : `${path} holds no ${file}; give a directory with that file`;
+    return existsSync(join(path, file)) ? undefined : `${path} contains no ${file}; give a directory with that file`;
   }
   return existsSync(path) ? undefined : `${path} does not exist; correct the path`;
 }
 
-/** The environment that tells a reward service what to score with; several entries are lists, separated by commas. */
+/** Returns the environment of a reward service. The values of several entries are separated by commas. */
 export function rewardEnvironment(
   kind: string,
   entries: readonly Readonly<Record<string, unknown>>[],
@@ -95,7 +95,7 @@ export function rewardEnvironment(
   return env;
 }
 
-/** A value as the environment has it. */
+/** Formats a value for the environment. */
 function textOf(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }

@@ -8,6 +8,6 @@ export const rules = rewardKind({
   settings: {
     ITEM_TIMEOUT_MS: milliseconds
       .default(1000)
-      .describe('the longest that the rules may take for one completion, which then has no score'),
+      .describe('the time limit of the rules for one completion, which has no score after it'),
   },
 });

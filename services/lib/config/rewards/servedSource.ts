@@ -1,11 +1,11 @@
-/** Which kind a path is: what `gapo reward serve PATH` serves it as. */
+/** Recognises the kind of a path for `gapo reward serve PATH`. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseYaml, z, UserError } from '@gapo/service';
 import { pathTarget, type PathTarget, type RewardKinds } from './rewardKind.js';
 import { rewardKinds } from './rewardKinds.js';
 
-/** A kind, and the key of its entry that the path is the value of. */
+/** A kind, and the key of its entry whose value is the path. */
 export interface ServedSource {
   readonly kind: string;
   readonly key: string;
@@ -17,7 +17,7 @@ export interface ServedSource {
  * Recognises a directory by a file in it, a YAML file by a key at its top level.
  *
  * @param path absolute
- * @throws UserError if it is nothing that a kind serves; ConfigError if it is a file that is not YAML
+ * @throws UserError if no kind can serve it; ConfigError if it is a file that is not YAML
  */
 export function servedSource(path: string, kinds: RewardKinds = rewardKinds): ServedSource {
   if (!existsSync(path)) {
@@ -25,7 +25,7 @@ export function servedSource(path: string, kinds: RewardKinds = rewardKinds): Se
   }
   const matches = statSync(path).isDirectory() ? inDirectory(path) : inFile(path);
   const found = sourcesOf(kinds).find(({ target }) => matches(target));
-  if (found === undefined) throw new UserError(`${path} is nothing to serve; give ${formsText(kinds)}`);
+  if (found === undefined) throw new UserError(`${path} is not a source of rewards; give ${formsText(kinds)}`);
   const { kind, key, shared } = found;
   return { kind, key, shared };
 }
@@ -50,17 +50,17 @@ function inFile(path: string): (target: PathTarget) => boolean {
   return (target) => 'fileWith' in target && Object.hasOwn(content, target.fileWith);
 }
 
-/** What a kind is served from. */
+/** The source from which a kind is served. */
 export interface SourceForm {
   readonly kind: string;
-  /** As `a YAML file with the key rules`. */
+  /** Such as `a YAML file with the key rules`. */
   readonly form: string;
   readonly summary: string;
-  /** The environment variables that the service reads besides. */
+  /** Further environment variables of the service. */
   readonly settings: readonly string[];
 }
 
-/** What each kind is served from; kinds without a path are left out. */
+/** Lists the source of each kind; kinds without a path are left out. */
 export function sourceForms(kinds: RewardKinds = rewardKinds): SourceForm[] {
   return sourcesOf(kinds).map(({ kind, target, summary, settings }) => ({
     kind,

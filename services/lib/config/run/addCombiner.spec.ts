@@ -6,7 +6,7 @@ import { ConfigError, parseValue, z } from '@gapo/service';
 import { alternativesOf } from '../document/fields.js';
 import { checkCombination, combinerSettings, combineSchema, type CombinationConfig } from './combine.js';
 
-/** d = scale · g of the objective whose gradient is the longest. */
+/** d = scale · g of the objective with the longest gradient. */
 const longest = defineCombiner({
   summary: 'the longest gradient',
   source: 'a test',
@@ -28,7 +28,7 @@ const longest = defineCombiner({
 const registry = { ...combiners, longest };
 const names = ['a', 'b'];
 
-/** Reads `combine` as a run configuration has it, with the rules between fields. */
+/** Parses `combine` as part of a run configuration, with the rules between fields. */
 function configOf(combineValue: unknown): CombinationConfig {
   const schema = z.strictObject({ combine: combineSchema(registry) }).superRefine((config, context) => {
     checkCombination(config, names, (path, message) => context.addIssue({ code: 'custom', path, message }), registry);
@@ -36,7 +36,7 @@ function configOf(combineValue: unknown): CombinationConfig {
   return parseValue(schema, { combine: combineValue }, 'run.yaml');
 }
 
-test('the schema takes the new method with its default, and the settings that all methods have', () => {
+test('the schema accepts the new method with its default, and the settings of all methods', () => {
   assert.deepEqual(configOf({ method: 'longest' }).combine, {
     method: 'longest',
     scale: 1,
@@ -46,7 +46,7 @@ test('the schema takes the new method with its default, and the settings that al
   });
 });
 
-test('errors name its settings, and its own check is asked', () => {
+test('errors name its settings, and its own check runs', () => {
   const refused = (combineValue: unknown, message: RegExp): void =>
     assert.throws(
       () => configOf(combineValue),

@@ -1,6 +1,6 @@
 /**
- * The part of a run configuration that says how the objectives' gradients are combined. The combiners of
- * @gapo/objectives declare their settings; the schemas, checks and accessors here follow from their registry.
+ * The part of a run configuration that determines how the objectives' gradients are combined. The combiners of
+ * @gapo/objectives declare their settings; the schemas, checks and accessors here derive from their registry.
  */
 import {
   checkSettings,
@@ -16,7 +16,7 @@ import {
 import { positiveInt, z } from '@gapo/service';
 import type { Refuse } from './section.js';
 
-/** What every method takes besides its own settings. */
+/** The settings of every method. */
 const commonSettings = {
   source: z
     .union([
@@ -26,19 +26,19 @@ const commonSettings = {
     .meta({ expected: 'exact, lastLayer, logits, or a mapping { projection: dimensions }' })
     .default('exact')
     .describe(
-      'What the weights are chosen from: `exact` gradients, or something cheaper: those of the `lastLayer`, of the `logits` ' +
-        '(MGDA-UB), or a random `{ projection: dimensions }`. With a source other than `exact` the update is one exact ' +
+      'The gradients from which the weights are chosen: `exact` ones, or cheaper ones: of the `lastLayer`, of the `logits` ' +
+        '(MGDA-UB), or a random `{ projection: dimensions }`. Unless the source is `exact`, the update is one exact ' +
         'gradient of the weighted sum.',
     ),
-  refreshEvery: positiveInt.default(1).describe('The weights are recomputed every N steps and kept in between.'),
+  refreshEvery: positiveInt.default(1).describe('The weights are recomputed every N steps.'),
   checkEvery: positiveInt
     .default(10)
     .describe(
-      'With a source other than `exact`: every Nth choice is compared with the exact one, and the angle reported.',
+      'Unless the source is `exact`, every Nth choice is compared with the exact one, and the angle is reported.',
     ),
 };
 
-/** A combiner whose settings stand in a section named after the method, beside `combine`. */
+/** A combiner whose settings are in a section named after the method, beside `combine`. */
 interface InSection {
   readonly placement?: 'section';
 }
@@ -59,17 +59,17 @@ type CombinerSections<R extends Registry> = {
 
 type CombineSchema<R extends Registry> = z.ZodDiscriminatedUnion<[MethodSchemas<R>, ...MethodSchemas<R>[]], 'method'>;
 
-/** The schema of `combine`: one alternative for each combiner of a registry. */
+/** Builds the schema of `combine`: one alternative per combiner of a registry. */
 export function combineSchema<R extends Registry>(registry: R): CombineSchema<R> {
   const alternatives = Object.entries(registry).map(([method, { placement, settings, summary, source }]) => {
     const own = placement === 'section' ? {} : settings;
     return z.strictObject({ method: z.literal(method), ...own, ...commonSettings }).describe(`${summary} (${source})`);
   });
-  // What the compiler cannot follow through Object.entries: an alternative for each key, with the settings of that key.
+  // The compiler cannot see through Object.entries that there is an alternative per key, with the settings of that key.
   return z.discriminatedUnion('method', alternatives as unknown as [MethodSchemas<R>, ...MethodSchemas<R>[]]);
 }
 
-/** The sections beside `combine`, by method, for those combiners of a registry that have one. */
+/** Builds the sections beside `combine`, by method, for those combiners of a registry that have one. */
 export function combinerSections<R extends Registry>(registry: R): CombinerSections<R> {
   const sections = Object.entries(registry).filter(([, { placement }]) => placement === 'section');
   return Object.fromEntries(
@@ -106,16 +106,16 @@ export const combineSections: CombinerSections<Combiners> = combinerSections(com
 /** A method with its settings. */
 export type CombineConfig = z.output<CombineSchema<Combiners>>;
 
-/** The parts of a run configuration that belong to the combination: `combine`, and a section where the method has one. */
+/** The parts of a run configuration that belong to the combination: `combine`, and the method's section if it has one. */
 export type CombinationConfig = { readonly combine: { readonly method: string } } & Readonly<Record<string, unknown>>;
 
 /** Settings by key, checked by a combiner's schema. */
 export type CombinerSettings = Readonly<Record<string, unknown>>;
 
 /**
- * The settings of the chosen combiner, wherever they stand.
+ * Returns the settings of the chosen combiner, from `combine` or from its section.
  *
- * @throws RangeError where the configuration was not checked
+ * @throws RangeError if the section is missing, which `checkCombination` rules out
  */
 export function combinerSettings(config: CombinationConfig, registry: Registry = combiners): CombinerSettings {
   const { method } = config.combine;
@@ -125,7 +125,7 @@ export function combinerSettings(config: CombinationConfig, registry: Registry =
   throw new RangeError(`${method}: the configuration has no section of that name; it was not checked`);
 }
 
-/** The preference or weights of a configuration; undefined if its method takes none, or leaves them out. */
+/** Returns the preference or weights of a configuration; undefined if it has none. */
 export function steeringNumbers(
   config: CombinationConfig,
   registry: Registry = combiners,
@@ -134,9 +134,9 @@ export function steeringNumbers(
 }
 
 /**
- * A configuration with another preference or other weights.
+ * Returns a configuration with another preference or other weights.
  *
- * @throws RangeError for a method that nothing steers
+ * @throws RangeError if its method takes neither
  */
 export function steered<C extends CombinationConfig>(
   config: C,
@@ -149,7 +149,7 @@ export function steered<C extends CombinationConfig>(
   return { ...config, combine: { ...config.combine, [steeredBy]: { ...numbers } } };
 }
 
-/** Checks the settings of the combination against the objectives' names, and that sections fit the method. */
+/** Checks the settings of the combination against the objectives' names, and the sections against the method. */
 export function checkCombination(
   config: CombinationConfig,
   names: readonly string[],
@@ -177,7 +177,7 @@ function isMapping(value: unknown): value is CombinerSettings {
   return typeof value === 'object' && value !== null;
 }
 
-/** The keys without a default, as a message lists them. */
+/** Lists the keys without a default, for messages. */
 function requiredKeys(settings: z.ZodRawShape): string {
   const keys = Object.entries(settings).filter(([, schema]) => !z.safeParse(schema, undefined).success);
   return keys.map(([key]) => key).join(', ');

@@ -1,4 +1,4 @@
-/** `compute`: how workers compute. It is the same for every worker of a run, since last digits depend on it. */
+/** `compute`: how workers compute. It is the same for every worker of a run, since the last digits depend on it. */
 import { defaultMemoryBudget } from '@gapo/model';
 import { positiveInt, z } from '@gapo/service';
 

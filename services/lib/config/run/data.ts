@@ -3,7 +3,7 @@ import { filePath, z } from '@gapo/service';
 import type { Ppo } from './ppo.js';
 import type { Refuse } from './section.js';
 
-/** What a run learns from. */
+/** The training algorithm of a run. */
 export type Algorithm = 'ppo' | 'dpo';
 
 const schema = z
@@ -11,21 +11,21 @@ const schema = z
     prompts: filePath
       .optional()
       .describe(
-        'Prompts to train on. Each line is `{"id": "1", "prompt": "How do I ..."}`. Needed by `algorithm: ppo`.',
+        'Prompts to train on. Each line is `{"id": "1", "prompt": "How do I ..."}`. Required by `algorithm: ppo`.',
       ),
     heldOut: filePath
       .optional()
-      .describe('Prompts that are never trained on, in the format of `prompts`. Needed by evaluations.'),
+      .describe('Prompts that are never trained on, in the format of `prompts`. Required by evaluations.'),
     pairs: filePath
       .optional()
       .describe(
         'Preference pairs. Each line is `{"prompt", "chosen", "rejected", "labels": {"helpful": 1, "harmless": -1}}`. ' +
-          'Needed by `algorithm: dpo`.',
+          'Required by `algorithm: dpo`.',
       ),
     pretraining: filePath
       .optional()
       .describe(
-        'Texts for language modelling. Each line is `{"text"}` or `{"prompt", "completion"}`. Needed by `ppo.ptx`.',
+        'Texts for language modelling. Each line is `{"text"}` or `{"prompt", "completion"}`. Required by `ppo.ptx`.',
       ),
   })
   .describe('Files of prompts, preference pairs and texts, in JSON Lines.');
@@ -48,10 +48,10 @@ function check({ algorithm, data: files, ppo }: Reads, refuse: Refuse): void {
   if (files.prompts === undefined) refuse(['data', 'prompts'], "a file's path");
   if (files.pairs !== undefined) refuse(['data', 'pairs'], 'nothing, since algorithm is ppo');
   if (ppo?.ptx !== undefined && files.pretraining === undefined) {
-    refuse(['data', 'pretraining'], 'a file of texts, since there is ppo.ptx');
+    refuse(['data', 'pretraining'], 'a file of texts, since ppo.ptx is set');
   }
   if (ppo?.ptx === undefined && files.pretraining !== undefined) {
-    refuse(['data', 'pretraining'], 'nothing, since there is no ppo.ptx');
+    refuse(['data', 'pretraining'], 'nothing, since ppo.ptx is not set');
   }
 }
 

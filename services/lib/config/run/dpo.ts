@@ -9,7 +9,7 @@ const options = z.strictObject({
     .describe('β: a margin is β times the log-probability ratio to the reference policy.'),
   pairsPerStep: positiveInt
     .default(64)
-    .describe('Pairs in a step. More are drawn where an objective has no label among them.'),
+    .describe('Pairs in a step. More are drawn if an objective has no label in them.'),
   labelSmoothing: z
     .number()
     .min(0)
@@ -27,7 +27,7 @@ const schema = options
 /** DPO's options. */
 export type Dpo = z.output<typeof options>;
 
-/** DPO's options where the configuration has none. */
+/** DPO's options if the configuration has none. */
 export const dpoDefaults = options.parse({});
 
 interface Reads {

@@ -2,7 +2,7 @@
 import { nonNegativeNumber, positiveInt, seed, z } from '@gapo/service';
 
 const options = z.strictObject({
-  temperature: nonNegativeNumber.default(1).describe('Divides the logits. 0: the most probable token is taken.'),
+  temperature: nonNegativeNumber.default(1).describe('Divides the logits. 0: greedy decoding.'),
   samplesPerPrompt: positiveInt.default(1).describe('Completions sampled for each held-out prompt.'),
   seed: seed.default(1).describe('Seed of the completions.'),
 });

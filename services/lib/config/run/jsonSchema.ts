@@ -1,10 +1,10 @@
-/** The run configuration as a JSON Schema, by which editors complete and check run.yaml. */
+/** The run configuration as a JSON Schema, with which editors complete and check run.yaml. */
 import { z } from '@gapo/service';
 import { shape } from './runConfig.js';
 
 /**
- * Returns the JSON Schema (draft 7) of run.yaml: keys, types, ranges, defaults and descriptions. Rules that involve
- * several keys are left to `parseRunConfig`.
+ * Returns the JSON Schema (draft 7) of run.yaml: keys, types, ranges, defaults and descriptions. Only `parseRunConfig`
+ * checks rules that involve several keys.
  */
 export function runConfigJsonSchema(): object {
   const schema = z.toJSONSchema(shape, {
@@ -16,7 +16,7 @@ export function runConfigJsonSchema(): object {
       if (typeof absent === 'string') jsonSchema.description = `${description} Default: ${absent}.`;
       delete jsonSchema['absent'];
       delete jsonSchema['expected'];
-      // The largest integer that a double holds exactly says nothing to a reader.
+      // The largest safe integer is not a limit that a reader needs.
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
     },
   });

@@ -6,7 +6,7 @@ import type { Refuse } from './section.js';
 const options = z.strictObject({
   coefficient: nonNegativeNumber
     .default(0.02)
-    .describe('Coefficient β of the divergence. 0: there is no reference policy, and no divergence is measured.'),
+    .describe('Coefficient β of the divergence. 0: no reference policy, and the divergence is not measured.'),
   in: z
     .enum(['loss', 'reward'])
     .default('loss')
@@ -19,7 +19,7 @@ const options = z.strictObject({
     .optional()
     .meta({ absent: '`k2` in the loss, `k1` in the reward' })
     .describe(
-      'The estimator, which is fixed by `in`: only `k2` gives the gradient of the divergence in the loss, and only `k1` in the reward. Any other is refused.',
+      'The estimator. `in` determines it: only `k2` gives the gradient of the divergence in the loss, and only `k1` in the reward. Any other is refused.',
     ),
   controller: z
     .union([
@@ -32,7 +32,7 @@ const options = z.strictObject({
     ])
     .meta({ expected: 'fixed, or a mapping { kind: adaptive, target, horizon }' })
     .default('fixed')
-    .describe('Whether β is fixed, or adapted so that the divergence approaches a target.'),
+    .describe('Whether β is fixed or adapts to a target divergence.'),
 });
 
 const schema = options
@@ -49,13 +49,13 @@ interface Reads {
   readonly kl?: Kl | undefined;
 }
 
-/** Why an estimator is refused, by where the divergence is penalised. The one that is missing is right. */
+/** The reasons for which estimators are refused, by the place of the penalty. */
 const wrongEstimators: Readonly<Record<Kl['in'], { right: string; wrong: Partial<Record<string, string>> }>> = {
   loss: {
     right: 'k2',
     wrong: {
       k1: 'the mean gradient of k1 is that of the log-probability, which is 0',
-      k3: 'the gradient of k3 is that of the divergence the other way round, KL(reference ‖ policy)',
+      k3: 'the gradient of k3 is that of the reverse divergence, KL(reference ‖ policy)',
     },
   },
   reward: {
@@ -70,7 +70,7 @@ const wrongEstimators: Readonly<Record<Kl['in'], { right: string; wrong: Partial
 function check({ algorithm, rollout, kl: given }: Reads, refuse: Refuse): void {
   if (given === undefined) return;
   if (algorithm === 'dpo') {
-    return refuse(['kl'], 'nothing, since algorithm is dpo, whose dpo.beta holds the policy to its start');
+    return refuse(['kl'], 'nothing, since algorithm is dpo, whose dpo.beta keeps the policy near its start');
   }
   const { coefficient, in: place, estimator, controller } = given;
   const { right, wrong } = wrongEstimators[place];

@@ -1,4 +1,4 @@
-/** `objectives`: what is rewarded. */
+/** `objectives`: the objectives and their reward services. */
 import { grpcTarget, positiveNumber, word, z } from '@gapo/service';
 import type { Refuse } from './section.js';
 
@@ -14,7 +14,7 @@ export const objective = z.strictObject({
     .enum(['pause', 'drop', 'fail'])
     .default('pause')
     .describe(
-      'What happens when a completion has no score. `pause`: the run pauses. `drop`: the completion is dropped for ' +
+      'The reaction to a completion without a score. `pause`: the run pauses. `drop`: the completion is dropped for ' +
         'every objective. `fail`: the run fails.',
     ),
   timeoutSeconds: positiveNumber.default(30).describe('Deadline of one call to the reward service, in seconds.'),
@@ -24,9 +24,9 @@ export const objective = z.strictObject({
     .describe('Sends a second copy of a call that is unanswered after this many seconds. The first answer counts.'),
 });
 
-/** What is rewarded. */
+/** The objectives. */
 export const objectives = {
-  schema: z.array(objective).min(1).describe('What is rewarded. Reports and the Gram matrix keep the order.'),
+  schema: z.array(objective).min(1).describe('The objectives. Reports and the Gram matrix keep their order.'),
 };
 
 /** An objective with every default. */
@@ -38,14 +38,14 @@ export function withService(written: z.output<typeof objective>): ObjectiveConfi
   return { ...written, service: written.service ?? written.name };
 }
 
-/** Names of the reward services that the coordinator has addresses for. Iterating yields those that are listed by name. */
+/** The names of the reward services whose addresses the coordinator has. Iteration yields those that are listed by name. */
 export type ServiceNames = Pick<ReadonlySet<string>, 'has'> & Iterable<string>;
 
-/** What gradient workers call the gradient that belongs to no objective. */
+/** The name of the gradient that belongs to no objective, in the protocol of gradient workers. */
 const reservedName = 'regularizer';
 
 /**
- * Checks that objectives can be told apart and that each has a reward service.
+ * Checks that objectives have distinct names and that each has a reward service.
  *
  * @param services names of the reward services that the coordinator knows; undefined accepts any name
  */

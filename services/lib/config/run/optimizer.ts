@@ -15,7 +15,7 @@ const options = z.strictObject({
     .describe('Decay rates of the first and second moments.'),
   epsilon: positiveNumber.default(adamwDefaults.epsilon).describe('Added to the square root of the second moment.'),
   weightDecay: nonNegativeNumber.default(adamwDefaults.weightDecay).describe('Decoupled weight decay.'),
-  maxGradNorm: positiveNumber.default(1).describe('The norm to which a longer update is clipped.'),
+  maxGradNorm: positiveNumber.default(1).describe('Updates are clipped to this norm.'),
   schedule: z
     .enum(['constant', 'linear', 'cosine'])
     .default('constant')
@@ -45,7 +45,7 @@ function check(
 /** AdamW. */
 export const optimizer = { schema, check };
 
-/** Optimiser updates of one step. */
+/** Returns the number of optimizer updates in one step. */
 export function updatesPerStep({
   ppo: { epochs, minibatches },
 }: {

@@ -1,4 +1,4 @@
-/** `policy`: the model that is trained, and which of its weights are. */
+/** `policy`: the model to train, and which of its weights. */
 import { loraTargets } from '@gapo/model';
 import { directory, positiveInt, positiveNumber, z } from '@gapo/service';
 import type { Refuse } from './section.js';
@@ -10,7 +10,7 @@ const lora = z.strictObject({
     .union([z.literal('all-linear'), z.array(z.enum(loraTargets)).min(1)])
     .meta({ expected: `all-linear, or a list of ${loraTargets.join(', ')}` })
     .default('all-linear')
-    .describe('Linear maps that get an adapter, by the last part of their names.'),
+    .describe('Linear maps with an adapter, by the last part of their names.'),
 });
 
 const schema = z
@@ -19,7 +19,7 @@ const schema = z
     train: z
       .enum(['lora', 'full'])
       .default('lora')
-      .describe('What is trained. `lora`: low-rank adapters. `full`: every weight.'),
+      .describe('The trained weights. `lora`: low-rank adapters. `full`: every weight.'),
     lora: lora
       .optional()
       .meta({ absent: 'its defaults, or what `adapter` has' })
@@ -28,7 +28,7 @@ const schema = z
       .optional()
       .describe('Directory of a PEFT adapter to start from; `lora` must agree with it. Only with `train: lora`.'),
   })
-  .describe('The policy: its model, and what is trained of it.');
+  .describe('The policy: its model and its trained weights.');
 
 type Policy = z.output<typeof schema>;
 
@@ -41,7 +41,7 @@ function check({ policy: { train, lora: adapters, adapter } }: { readonly policy
 /** The policy. */
 export const policy = { schema, check };
 
-/** The policy with default adapters where adapters are trained that neither `lora` nor `adapter` describes. */
+/** Adds default adapters to a policy with `train: lora` that has neither `lora` nor `adapter`. */
 export function withLora(written: Policy): Policy {
   const described = written.lora ?? written.adapter;
   return written.train === 'lora' && described === undefined ? { ...written, lora: lora.parse({}) } : written;

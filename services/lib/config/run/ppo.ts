@@ -27,8 +27,8 @@ const options = z.strictObject({
     .enum(['rloo', 'group', 'gae'])
     .default('rloo')
     .describe(
-      "How rewards become advantages. `rloo`: leave-one-out baselines. `group`: less the mean of the prompt's completions, " +
-        'divided by their standard deviation. `gae`: generalised advantage estimation, with a critic for each objective.',
+      "How rewards become advantages. `rloo`: leave-one-out baselines. `group`: minus the mean of the prompt's completions, " +
+        'divided by their standard deviation. `gae`: generalised advantage estimation, with a critic per objective.',
     ),
   normalizeAdvantages: z
     .boolean()
@@ -43,13 +43,13 @@ const options = z.strictObject({
     .default(0.2)
     .describe('The probability ratio is clipped to 1 ± this. Its logarithm is always clipped to ± 20.'),
   epochs: positiveInt.default(1).describe('Passes over the batch of a step.'),
-  minibatches: positiveInt.default(1).describe('Mini-batches of a pass, with one update for each.'),
+  minibatches: positiveInt.default(1).describe('Mini-batches of a pass, with one update each.'),
   rewardClamp: z
     .tuple([z.number(), z.number()])
     .refine(([low, high]) => low < high)
     .meta({ expected: 'two numbers [low, high], low < high', absent: 'not clamped' })
     .optional()
-    .describe("Bounds to which every objective's rewards are clamped before penalties."),
+    .describe("Bounds of every objective's rewards, which are clamped before penalties."),
   missingEosPenalty: nonNegativeNumber
     .default(0)
     .describe("Subtracted from every objective's reward of a completion that `rollout.maxNewTokens` cut off."),
@@ -57,7 +57,7 @@ const options = z.strictObject({
     .optional()
     .meta({ absent: 'its defaults' })
     .describe('Generalised advantage estimation. Only with `advantages: gae`.'),
-  ptx: ptx.optional().meta({ absent: 'none' }).describe('Language modelling on `data.pretraining` beside the rewards.'),
+  ptx: ptx.optional().meta({ absent: 'none' }).describe('Language modelling on `data.pretraining` in every update.'),
 });
 
 const schema = options
@@ -68,7 +68,7 @@ const schema = options
 /** PPO's options as written, with the defaults that depend on nothing else. */
 export type Ppo = z.output<typeof options>;
 
-/** PPO's options where the configuration has none. */
+/** PPO's options if the configuration has none. */
 export const ppoDefaults = options.parse({});
 
 interface Reads {

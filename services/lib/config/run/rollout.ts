@@ -9,18 +9,16 @@ const stopString = z.string().min(1).max(256).meta({ expected: 'a text of 1 to 2
 
 const options = z.strictObject({
   promptsPerStep: positiveInt.default(32).describe('Prompts in a step.'),
-  samplesPerPrompt: positiveInt.default(4).describe('Completions sampled for each prompt.'),
+  samplesPerPrompt: positiveInt.default(4).describe('Completions per prompt.'),
   temperature: positiveNumber.default(1).describe('Divides the logits, both in sampling and in training.'),
   maxNewTokens: positiveInt
     .default(48)
     .describe(
-      "Maximum length of a completion in tokens, the end-of-sequence token included. The model's context may end it earlier.",
+      "Maximum length of a completion in tokens, including the end-of-sequence token. The model's context may end it earlier.",
     ),
   topK: nonNegativeInt
     .default(0)
-    .describe(
-      'Samples from the K most probable tokens, and those as probable as the last of them. 0: from all tokens.',
-    ),
+    .describe('Samples from the K most probable tokens, including ties with the last of them. 0: from all tokens.'),
   topP: z
     .number()
     .gt(0)
@@ -40,15 +38,13 @@ const options = z.strictObject({
   repetitionPenalty: positiveNumber
     .default(1)
     .describe('Positive logits of tokens in the prompt or the completion are divided by it, negative ones multiplied.'),
-  stop: z.array(stopString).max(16).default([]).describe('Texts that end a completion. They are part of it.'),
+  stop: z.array(stopString).max(16).default([]).describe('Texts that end a completion, and are part of it.'),
   batch: positiveInt
     .default(64)
-    .describe('Completions of a shard that are sampled at a time. The result of a run depends on it.'),
+    .describe('Completions of a shard that are sampled together. The result of a run depends on it.'),
   shards: positiveInt
     .default(4)
-    .describe(
-      'Shards that a step is split into. The result of a run depends on it, but not on the number of workers that share them.',
-    ),
+    .describe('Shards of a step. The result of a run depends on it, but not on the number of workers that share them.'),
 });
 
 const schema = options.prefault({}).describe('How completions are sampled.');

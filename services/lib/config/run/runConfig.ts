@@ -14,10 +14,12 @@ import { completePpo, ppo, type CompletePpo } from './ppo.js';
 import { rollout } from './rollout.js';
 import type { Refuse, Section } from './section.js';
 
-/** The keys of the file, in the order of their documentation. A new one is a line here, and a file with its section. */
+/** The keys of the file, in the order of the documentation. A new one is a line here, and a file with its section. */
 const sections = {
   name: {
-    schema: word.describe("Name of the run. The run's id is this and the time, unless `gapo train --id` gives one."),
+    schema: word.describe(
+      "Name of the run. The run's id is the name and the time, unless `gapo train --id` gives one.",
+    ),
   },
   seed: { schema: seed.default(0).describe('Seed of everything random.') },
   steps: { schema: positiveInt.describe('Training steps.') },
@@ -73,7 +75,7 @@ function schemasOf<S extends Readonly<Record<string, Section>>>(all: S): { [Key 
   return Object.fromEntries(schemas) as { [Key in keyof S]: S[Key]['schema'] };
 }
 
-/** The objectives' names, in order. */
+/** Lists the objectives' names, in order. */
 export function objectiveNames(config: { readonly objectives: readonly { readonly name: string }[] }): string[] {
   return config.objectives.map(({ name }) => name);
 }
@@ -98,7 +100,7 @@ export function objectiveNames(config: { readonly objectives: readonly { readonl
 export function parseRunConfig(text: string, source: string, services: ServiceNames | undefined): RunConfig {
   const checked = shape.superRefine((config, context) => {
     const refuse: Refuse = (path, message) => context.addIssue({ code: 'custom', path, message });
-    // DPO trains without rewards; an evaluation looks for its services itself.
+    // DPO trains without rewards, and an evaluation finds its own services.
     checkObjectives(config.objectives, config.algorithm === 'ppo' ? services : undefined, refuse);
     for (const { check } of Object.values(checkedSections)) check?.(config, refuse);
   });
@@ -106,8 +108,8 @@ export function parseRunConfig(text: string, source: string, services: ServiceNa
 }
 
 /**
- * The configuration as a file with every default, its keys in the order of their documentation. `parseRunConfig` reads it
- * back as the same value.
+ * Returns the configuration with every default written out, its keys in the order of the documentation. `parseRunConfig`
+ * reads it back as the same value.
  */
 export function asWritten(config: RunConfig): object {
   // With DPO these are defaults that the file must not have.

@@ -1,15 +1,15 @@
-/** What a top-level key of the run configuration consists of. */
+/** The interface of a top-level key of the run configuration. */
 import type { Refuse } from '@gapo/objectives';
 import type { z } from '@gapo/service';
 
 export type { Refuse };
 
-/** Reports everything about a key that the rest of the configuration rules out. */
+/** Reports conflicts of a key with the rest of the configuration. */
 export type Check<Config> = (config: Config, refuse: Refuse) => void;
 
 /**
- * A top-level key. The schema holds its type, default and description; `check` holds the rules that involve other keys.
- * Its parameter's type names the keys that it reads, as they are written, with the defaults that depend on nothing else.
+ * A top-level key. The schema has its type, default and description, `check` the rules that involve other keys. The type of
+ * its parameter names the keys that it reads, as written, with the defaults that depend on nothing else.
  */
 export interface Section<Config = never> {
   readonly schema: z.ZodType;

@@ -1,10 +1,10 @@
-/** The settings of supervised fine-tuning: those of `gapo sft`, and of the process that it starts. */
+/** The settings of supervised fine-tuning, for `gapo sft` and the process that it starts. */
 import { adamwDefaults } from '@gapo/numeric';
 import { positiveInt, positiveNumber, z } from '@gapo/service';
 import { learningRate, trainingSettings, withMicroBatch } from './trainingSettings.js';
 
-/** Peak learning rates that are usual. Adapters start at zero and take larger steps. */
-const usualRates = { adapters: 2e-4, full: 2e-5 } as const;
+/** Default peak learning rates. Adapters start at zero and take larger steps. */
+const defaultRates = { adapters: 2e-4, full: 2e-5 } as const;
 
 /** The settings by name. */
 export const finetuningKeys = {
@@ -14,7 +14,7 @@ export const finetuningKeys = {
   batch: positiveInt.default(16).describe('Sequences in an update.'),
   learningRate: learningRate
     .optional()
-    .meta({ absent: `${usualRates.adapters} with adapters, otherwise ${usualRates.full}` })
+    .meta({ absent: `${defaultRates.adapters} with adapters, otherwise ${defaultRates.full}` })
     .describe('Peak learning rate.'),
   schedule: z
     .enum(['constant', 'linear', 'cosine'])
@@ -34,21 +34,21 @@ export const finetuningKeys = {
     .meta({ expected: 'a share from 0 to 1' })
     .default(adamwDefaults.weightDecay)
     .describe('Decoupled weight decay of AdamW.'),
-  maxGradNorm: positiveNumber.default(1).describe('The norm to which longer gradients are clipped.'),
+  maxGradNorm: positiveNumber.default(1).describe('Gradients are clipped to this norm.'),
   heldOut: z
     .number()
     .min(0)
     .max(0.5)
     .meta({ expected: 'a share from 0 to 0.5' })
     .default(0.05)
-    .describe('Share of the lines that is held out and measured.'),
+    .describe('Share of the lines that is held out for measurement.'),
   checkpointEvery: positiveInt.default(100).describe('Updates between checkpoints.'),
 };
 
-/** The settings of a fine-tuning, which it completes with every default. */
+/** The schema of the settings, which fills in every default. */
 export const finetuningSettings = z.strictObject(finetuningKeys).transform((given) => ({
   ...withMicroBatch(given),
-  learningRate: given.learningRate ?? (given.lora === undefined ? usualRates.full : usualRates.adapters),
+  learningRate: given.learningRate ?? (given.lora === undefined ? defaultRates.full : defaultRates.adapters),
 }));
 
 /** The settings of a fine-tuning with every default. */

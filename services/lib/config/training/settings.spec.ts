@@ -1,4 +1,4 @@
-/** Settings of trainings: their defaults, and those that depend on other settings. */
+/** Training settings: fixed defaults, and those that depend on other settings. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { finetuningSettings } from './finetuningSettings.js';
@@ -28,7 +28,7 @@ test('a fine-tuning has these defaults', () => {
   });
 });
 
-test('a fit has these defaults, by where it starts', () => {
+test('reward model training has these defaults, by its starting point', () => {
   const { threads: _, ...settings } = fitSettings.parse({ ...fitted, start: tokenizer });
   const common = { ...fitted, batch: 32, microBatch: 32, heldOut: 0.1, maxTokens: 1024, seed: 0, device: 'cpu' };
   assert.deepEqual(settings, { ...common, start: tokenizer, epochs: 4, learningRate: 1e-2 });
@@ -38,7 +38,7 @@ test('a fit has these defaults, by where it starts', () => {
   assert.deepEqual([adapted.epochs, adapted.learningRate], [1, 1e-4]);
 });
 
-test('adapters bring a learning rate and a scale, and complete settings stay as they are', () => {
+test('adapters change the default learning rate, and complete settings are unchanged', () => {
   const settings = finetuningSettings.parse({ ...tuned, batch: 4, microBatch: 8, lora: { rank: 8 } });
   assert.deepEqual(settings.lora, { rank: 8, alpha: 16 });
   assert.deepEqual([settings.learningRate, settings.microBatch], [2e-4, 4]);

@@ -1,8 +1,8 @@
-/** Settings that `gapo sft` and `gapo reward train` share. Each program adds its own to a strict object. */
+/** The common settings of `gapo sft` and `gapo reward train`. */
 import { availableParallelism } from 'node:os';
 import { positiveInt, positiveNumber, seed, z } from '@gapo/service';
 
-/** The settings of adapters that are trained in place of every weight. */
+/** The settings of adapters. */
 export const adapterSettings = {
   rank: positiveInt.describe('Train adapters of this rank.'),
   alpha: positiveNumber
@@ -13,18 +13,18 @@ export const adapterSettings = {
     .array(z.string().min(1))
     .min(1)
     .optional()
-    .meta({ absent: 'every linear map', expected: 'names of linear maps, as q_proj,v_proj' })
-    .describe('Linear maps that get an adapter.'),
+    .meta({ absent: 'every linear map', expected: 'names of linear maps, such as q_proj,v_proj' })
+    .describe('Linear maps with an adapter.'),
 };
 
 const adapters = z
   .strictObject(adapterSettings)
   .transform(({ alpha, ...rest }) => ({ ...rest, alpha: alpha ?? 2 * rest.rank }));
 
-/** A learning rate. AdamW's first step has this length in every parameter, so that 1 is useless. */
+/** A learning rate. AdamW's first step has this length in every parameter, so 1 is useless. */
 export const learningRate = z.number().gt(0).lt(1).meta({ expected: 'a number above 0 and below 1' });
 
-/** Settings of every training, but for those whose default or range differs. */
+/** The common settings with the same default and range. */
 export const trainingSettings = {
   data: z.array(z.string()).min(1).describe('Files in JSON Lines.'),
   out: z.string().describe('Directory of the result.'),
@@ -32,13 +32,13 @@ export const trainingSettings = {
   microBatch: positiveInt
     .optional()
     .meta({ absent: 'the whole update' })
-    .describe('Examples computed at a time, where memory is short. Their gradients are summed.'),
-  seed: seed.default(0).describe('Seed of the order, the split and fresh weights.'),
+    .describe('Examples per forward and backward pass, to save memory. Their gradients are accumulated.'),
+  seed: seed.default(0).describe('Seed of the order, the split and new weights.'),
   threads: positiveInt.default(() => Math.min(availableParallelism(), 4)).describe('Threads of the tensor runtime.'),
   device: z.enum(['cpu', 'cuda']).default('cpu').describe('Execution provider of the tensor runtime.'),
 };
 
-/** Fills in how many examples are computed at a time. */
+/** Fills in the micro-batch. */
 export function withMicroBatch<S extends { readonly batch: number; readonly microBatch?: number | undefined }>(
   settings: S,
 ): S & { readonly microBatch: number } {

@@ -37,7 +37,7 @@ export function mergedFiles({ weights }: DecoderModel): readonly string[] {
  * atomically. The caller copies the tokenizer and the other files of the model's directory.
  *
  * @returns the names of the files
- * @throws ModelError where a sum overflows its element type; UserError where a file cannot be written
+ * @throws ModelError if a sum overflows its element type; UserError if a file cannot be written
  */
 export async function writeMergedModel(
   model: DecoderModel,

@@ -121,7 +121,7 @@ function loraOf({ r, lora_alpha: alpha, target_modules: named }: z.output<typeof
 /**
  * Reads the description of a PEFT adapter, without its weights.
  *
- * @throws ModelError where it is not plain LoRA
+ * @throws ModelError if it is not plain LoRA
  */
 export async function readLora(directory: string, config: DecoderConfig): Promise<LoraSpec> {
   return loraOf(await readConfig(directory), config);

@@ -37,7 +37,7 @@ export class ChatTemplate {
    *
    * @param settings tokenizer_config.json; its `*_token` keys are variables of the template
    * @returns undefined if there is none
-   * @throws ModelError where it is not a template
+   * @throws ModelError if it is not a template
    */
   static async read(directory: string, settings: Readonly<Record<string, unknown>>): Promise<ChatTemplate | undefined> {
     const file = join(directory, 'chat_template.jinja');

@@ -68,7 +68,7 @@ export class TextCodec {
    * Encodes a prompt with its completion. The completion is encoded as if it had been sampled: the chat template only opens
    * the reply.
    *
-   * @throws UserError where either has no tokens, or both are longer than the context
+   * @throws UserError if either has no tokens, or both are longer than the context
    */
   exchange(prompt: string, completion: string): TokenSequence {
     return this.#sequence(this.#tokenizer.encodePrompt(prompt), this.#tokenizer.encode(completion));
@@ -77,7 +77,7 @@ export class TextCodec {
   /**
    * Encodes a text that is learned from its second token on.
    *
-   * @throws UserError where it has no tokens, or is longer than the context
+   * @throws UserError if it has no tokens, or is longer than the context
    */
   text(text: string): TokenSequence {
     const [first, ...rest] = this.#tokenizer.encode(text, { addSpecialTokens: true });

@@ -65,7 +65,7 @@ export class Tokenizer {
   /**
    * Reads DIR/tokenizer.json, DIR/tokenizer_config.json and the chat template.
    *
-   * @throws ModelError where one is missing or damaged
+   * @throws ModelError if one is missing or damaged
    */
   static async read(directory: string): Promise<Tokenizer> {
     const path = join(directory, 'tokenizer.json');
@@ -95,7 +95,7 @@ export class Tokenizer {
   /**
    * Checks that the model has an embedding for every token.
    *
-   * @throws ModelError where it has fewer
+   * @throws ModelError if it has fewer
    */
   assertFits(config: DecoderConfig, directory: string): void {
     if (this.size > config.vocabulary) {

@@ -14,7 +14,7 @@ export function isTokenizerFile(name: string): boolean {
 /**
  * Copies a directory's tokenizer into another.
  *
- * @throws ModelError where the directory cannot be read
+ * @throws ModelError if the directory cannot be read
  */
 export async function copyTokenizer(from: string, to: string): Promise<void> {
   const names = await readdir(from).catch((error: NodeJS.ErrnoException) => {

@@ -51,7 +51,7 @@ export function headerEnd(start: Uint8Array, path: string, fileLength: number): 
  * Parses the header of a safetensors file.
  *
  * @param bytes the file, or its start up to the end of the header
- * @throws ModelError where the file is cut short, damaged or not safetensors
+ * @throws ModelError if the file is cut short, damaged or not safetensors
  */
 export function parseHeader(bytes: Uint8Array, path: string, fileLength = bytes.byteLength): readonly TensorEntry[] {
   const dataStart = headerEnd(bytes, path, fileLength);
@@ -88,7 +88,7 @@ export function parseHeader(bytes: Uint8Array, path: string, fileLength = bytes.
 /**
  * Parses the metadata of a safetensors file: texts by name.
  *
- * @throws ModelError where the file is damaged or not safetensors
+ * @throws ModelError if the file is damaged or not safetensors
  */
 export function parseMetadata(bytes: Uint8Array, path: string): Readonly<Record<string, string>> {
   const header = headerObject(bytes.subarray(headerLengthBytes, headerEnd(bytes, path, bytes.byteLength)), path);
@@ -116,7 +116,7 @@ function headerObject(json: Uint8Array, path: string): Readonly<Record<string, u
 /**
  * Parses a safetensors file into float32 tensors. F16 and BF16 are widened exactly.
  *
- * @throws ModelError where the file is damaged, or an element is not finite
+ * @throws ModelError if the file is damaged, or an element is not finite
  */
 export function parseTensors(bytes: Uint8Array, path: string): readonly NamedTensor[] {
   return parseHeader(bytes, path).map((entry) => {
@@ -131,7 +131,7 @@ export function parseTensors(bytes: Uint8Array, path: string): readonly NamedTen
 /**
  * Reads a safetensors file.
  *
- * @throws ModelError where it is missing or damaged
+ * @throws ModelError if it is missing or damaged
  */
 export async function readSafetensors(path: string): Promise<readonly NamedTensor[]> {
   return parseTensors(await readBytes(path), path);
@@ -180,7 +180,7 @@ export function encodeSafetensors(
  * Writes a safetensors file atomically, in the given order. At most one lazy tensor is in memory at a time.
  *
  * @returns the position of each tensor
- * @throws UserError where the file cannot be written
+ * @throws UserError if the file cannot be written
  */
 export async function writeSafetensors(
   path: string,

@@ -49,7 +49,7 @@ export function elementsOf(weight: Weight): Float32Array {
  * Reads a file once, adds its bytes to the hash and checks every element.
  *
  * @returns its tensors, in the order of its header
- * @throws ModelError where it is missing, cut short or damaged, or an element is not finite
+ * @throws ModelError if it is missing, cut short or damaged, or an element is not finite
  */
 export async function scanFile(path: string, hash: Hash): Promise<readonly StoredTensor[]> {
   const file = await openFile(path);
@@ -82,7 +82,7 @@ export async function scanFile(path: string, hash: Hash): Promise<readonly Store
 /**
  * Opens a file for reading.
  *
- * @throws ModelError where it cannot be opened
+ * @throws ModelError if it cannot be opened
  */
 export async function openFile(path: string): Promise<FileHandle> {
   try {

@@ -21,7 +21,7 @@ export function isWide(weight: Weight): weight is StoredTensor & { readonly dtyp
  * Returns the model with every weight as float32 in a file. If some have another type, all of them are written to
  * CACHE/<sha256>.safetensors, unless that file exists. Several processes may do so at the same time.
  *
- * @throws UserError where the cache cannot be written
+ * @throws UserError if the cache cannot be written
  */
 export async function withWideWeights(model: DecoderModel, cache: string): Promise<DecoderModel> {
   const weights = [...model.weights.values()].filter((weight): weight is StoredTensor => 'path' in weight);

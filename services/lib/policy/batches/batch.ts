@@ -29,7 +29,7 @@ export interface SequenceBatch {
 /**
  * Checks sequences.
  *
- * @throws RangeError where there is no sequence, a prompt or a completion is empty, or a sequence exceeds the context
+ * @throws RangeError if there is no sequence, a prompt or a completion is empty, or a sequence exceeds the context
  */
 export function checkSequences(sequences: readonly Sequence[], context: number): void {
   if (sequences.length === 0) throw new RangeError('a batch needs at least one sequence');

@@ -49,9 +49,9 @@ export function completionValues(
 }
 
 /**
- * The feeds of completionValues' inputs.
+ * Returns the feeds of completionValues' inputs.
  *
- * @throws RangeError where the temperature is not above 0
+ * @throws RangeError if the temperature is not above 0
  */
 export function completionFeeds(batch: SequenceBatch, temperature: number): Readonly<Record<string, TensorArray>> {
   if (!(temperature > 0)) throw new RangeError(`temperature is ${temperature}; log-probabilities need one above 0`);

@@ -69,8 +69,8 @@ test('the Gram matrix at the logits equals that of gradients from differentiatio
   const evaluator = await Evaluator.open(model, spec, { threads: 1 });
   const logits: number[] = [];
   for (const { promptIds, completionIds } of sequences) {
-    for (let at = 0; at < completionIds.length; at++) {
-      const before = [...promptIds, ...completionIds.slice(0, at)];
+    for (let t = 0; t < completionIds.length; t++) {
+      const before = [...promptIds, ...completionIds.slice(0, t)];
       const each = Array.from({ length: tinyConfig.vocabulary }, (_, id) => ({
         promptIds: before,
         completionIds: [id],

@@ -11,7 +11,7 @@ const wordsOfBlock = 4;
  * Projects a gradient to `dimensions` numbers: y_d = Σ_p sign(d, p) · x_p / √dimensions, summed in float64. A sign depends on
  * the seed, the dimension and the position alone, so the projections of shards add up.
  *
- * @throws RangeError where `dimensions` is not a whole number of at least 1
+ * @throws RangeError if `dimensions` is not a whole number of at least 1
  */
 export function project(gradient: Float32Array, dimensions: number, seed: number): Float32Array {
   if (!Number.isInteger(dimensions) || dimensions < 1) {

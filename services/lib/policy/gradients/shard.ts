@@ -106,7 +106,7 @@ export function addStatistics(parts: readonly ShardStatistics[]): ShardStatistic
 /**
  * Checks a shard.
  *
- * @throws RangeError where an array does not have the shard's size, or a required input is missing
+ * @throws RangeError if an array does not have the shard's size, or a required input is missing
  */
 export function checkShard(input: ShardInput, spec: TrainableSpec): void {
   const tokens = tokensOf(input.sequences);

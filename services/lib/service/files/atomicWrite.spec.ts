@@ -1,4 +1,4 @@
-/** Atomic writes: readers see the old content or the new, failures leave the target and its folder as they were. */
+/** Atomic writes: readers see the old content or the new, failures leave the target and its folder unchanged. */
 import assert from 'node:assert/strict';
 import { chmodSync, chownSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
@@ -24,13 +24,13 @@ async function folder(t: TestContext): Promise<string> {
   return directory;
 }
 
-/** Root may write anywhere: runs `work` as the folder's unprivileged owner where this process is root. */
+/** Root may write anywhere: if this process is root, runs `work` as the folder's unprivileged owner. */
 async function withoutRoot(directory: string, work: () => Promise<void>): Promise<void> {
   const { getuid, seteuid } = process;
   if (getuid?.() !== 0 || seteuid === undefined) return work();
-  const nobody = 65534;
-  chownSync(directory, nobody, nobody);
-  seteuid(nobody);
+  const unprivileged = 65534;
+  chownSync(directory, unprivileged, unprivileged);
+  seteuid(unprivileged);
   try {
     await work();
   } finally {
@@ -53,7 +53,7 @@ for (const [name, write] of Object.entries(writers)) {
       assert.deepEqual(await readdir(join(path, '..')), ['a.json']);
     });
 
-    test('makes the folders above the file', async (t) => {
+    test('creates the folders above the file', async (t) => {
       const path = join(await folder(t), 'deep', 'deeper', 'a.json');
       await write(path, 'x');
       assert.equal(await readFile(path, 'utf8'), 'x');
@@ -89,24 +89,24 @@ for (const [name, write] of Object.entries(writers)) {
   });
 }
 
-test('a reader finds the old content whole until the new content is whole', async (t) => {
+test('a reader finds the complete old content until the new content is complete', async (t) => {
   const path = join(await folder(t), 'large');
   const [old, later] = ['a'.repeat(1 << 20), 'b'.repeat(1 << 20)];
   await writeAtomically(path, old);
   const seen: string[] = [];
-  async function* pieces(): AsyncGenerator<Uint8Array> {
+  async function* chunks(): AsyncGenerator<Uint8Array> {
     for (let start = 0; start < later.length; start += 1 << 17) {
       yield Buffer.from(later.slice(start, start + (1 << 17)));
       await setImmediate();
       seen.push(readFileSync(path, 'utf8'));
     }
   }
-  await writeAtomically(path, pieces());
+  await writeAtomically(path, chunks());
   assert.deepEqual([...new Set(seen)], [old]);
   assert.equal(readFileSync(path, 'utf8'), later);
 });
 
-test('writers of one file at the same time leave the content of one of them', async (t) => {
+test('concurrent writers of one file leave the content of one of them', async (t) => {
   const directory = await folder(t);
   const contents = Array.from({ length: 8 }, (_, i) => String(i).repeat(100_000));
   await Promise.all(contents.map((content) => writeAtomically(join(directory, 'a'), content)));
@@ -114,9 +114,9 @@ test('writers of one file at the same time leave the content of one of them', as
   assert.deepEqual(readdirSync(directory), ['a']);
 });
 
-test('content that fails half way is thrown as it is, and leaves nothing', async (t) => {
+test('an error of the content is thrown unchanged, and nothing is left', async (t) => {
   const directory = await folder(t);
-  const failure = new RangeError('a number is beyond what F16 holds');
+  const failure = new RangeError('a number overflows F16');
   function* failing(): Generator<Uint8Array> {
     yield Buffer.from('half');
     throw failure;
@@ -136,7 +136,7 @@ describe('replaceDirectory', () => {
   };
   const content = (directory: string) => readFile(join(directory, 'deep', 'a.txt'), 'utf8');
 
-  test('makes a directory, with the folders above it, and replaces it whole', async (t) => {
+  test('creates a directory, with the folders above it, and replaces it completely', async (t) => {
     const directory = await folder(t);
     const path = join(directory, 'above', 'out');
     await replaceDirectory(path, filled('first'));
@@ -170,7 +170,7 @@ describe('replaceDirectory', () => {
     assert.deepEqual(await readdir(directory), ['out']);
   });
 
-  test('what an interrupted writer left is not part of the next directory', async (t) => {
+  test('remains of an interrupted writer are not part of the next directory', async (t) => {
     const directory = await folder(t);
     await mkdir(join(directory, '.out.partial'));
     writeFileSync(join(directory, '.out.partial', 'stale'), '');

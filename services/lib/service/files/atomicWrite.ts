@@ -1,6 +1,6 @@
 /**
- * Files and directories that appear whole or not at all: written under a temporary name beside the target, flushed to disk,
- * then renamed. A reader sees the old content or the new one, and what is written survives a crash after the call returns.
+ * Writes files and directories atomically: under a temporary name beside the target, flushed to disk, then renamed. A reader
+ * sees the old content or the new one, and the new content survives a crash after the call returns.
  */
 import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,14 +8,14 @@ import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { UserError, isExpected } from '../userError.js';
 
-/** A file's content: a text (written as UTF-8), bytes, or a sequence of pieces that need not be in memory at once. */
+/** A file's content: a text (written as UTF-8), bytes, or a sequence of chunks that need not be in memory at once. */
 export type FileContent = string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /**
- * Writes a file atomically, and makes its folder where it is missing.
+ * Writes a file atomically, and creates its folder if it is missing.
  *
- * @throws UserError that names the file where it cannot be written; what `content` throws while it is iterated. The target
- *   is then as it was, and no temporary file is left.
+ * @throws UserError that names the file if it cannot be written; errors of `content` while it is iterated. The target is
+ *   then unchanged, and no temporary file is left.
  * @example
  * import { writeAtomically } from '@gapo/service';
  * await writeAtomically('report.json', JSON.stringify({ accuracy: 0.9 }));
@@ -25,7 +25,7 @@ export async function writeAtomically(path: string, content: FileContent): Promi
 }
 
 /**
- * Writes several files, one after the other. None gets its name before all of them are on disk.
+ * Writes several files in sequence. None gets its name before all of them are on disk.
  *
  * @param files contents by path
  * @throws as {@link writeAtomically}
@@ -48,9 +48,9 @@ export async function writeAllAtomically(files: ReadonlyMap<string, FileContent>
 }
 
 /**
- * Writes a small file atomically, before anything else runs in this thread, and makes its folder where it is missing.
+ * Writes a small file atomically and synchronously, and creates its folder if it is missing.
  *
- * @throws UserError that names the file where it cannot be written
+ * @throws UserError that names the file if it cannot be written
  */
 export function writeAtomicallySync(path: string, content: string | Uint8Array): void {
   const partial = temporaryPath(path);
@@ -70,11 +70,11 @@ export function writeAtomicallySync(path: string, content: string | Uint8Array):
 }
 
 /**
- * Makes a directory and gives it its name once it is complete. A directory that has the name is replaced. One writer at a
- * time: what an interrupted one left under the temporary name is removed first.
+ * Creates a directory, or replaces one, once its content is complete. One writer at a time: remains of an interrupted one
+ * are removed first.
  *
- * @param fill writes the files into the directory that it is given; false gives up: the target stays as it was
- * @throws UserError that names the directory where it cannot be made; what `fill` throws. The target is then as it was.
+ * @param fill writes the files into the directory that it is given; returns false to leave the target unchanged
+ * @throws UserError that names the directory if it cannot be created; errors of `fill`. The target is then unchanged.
  */
 export async function replaceDirectory(
   path: string,
@@ -94,7 +94,7 @@ export async function replaceDirectory(
   }
 }
 
-/** Renames a complete directory to its target. What was there leaves first: no rename replaces a directory that holds files. */
+/** Renames a complete directory to its target. The old target is renamed first: no rename replaces a directory with files. */
 async function putInPlace(partial: string, path: string, replaced: string): Promise<void> {
   await syncTree(partial);
   await rm(replaced, { recursive: true, force: true });
@@ -115,7 +115,7 @@ async function putInPlace(partial: string, path: string, replaced: string): Prom
   await rm(replaced, { recursive: true, force: true });
 }
 
-/** Beside the target, since only a rename within one file system is atomic; random, since several processes may write. */
+/** Beside the target, since a rename is atomic only within one file system; random, since several processes may write. */
 function temporaryPath(path: string): string {
   return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.partial`);
 }
@@ -128,7 +128,7 @@ async function named(path: string, write: () => Promise<void>): Promise<void> {
   }
 }
 
-/** A system error with the path that the caller asked for; every other error as it is. */
+/** Turns a system error into one that names the caller's path; returns any other error unchanged. */
 function cannotWrite(path: string, error: unknown): unknown {
   if (isExpected(error) || !(error instanceof Error) || !('syscall' in error)) return error;
   return new UserError(`${path}: cannot be written: ${error.message}`, { cause: error });
@@ -173,7 +173,7 @@ function syncSync(path: string): void {
   }
 }
 
-/** Flushes everything below a directory, side by side since each file waits for the disk, then the directory itself. */
+/** Flushes everything below a directory, in parallel since each flush waits for the disk, then the directory itself. */
 async function syncTree(directory: string): Promise<void> {
   const entries = await readdir(directory, { withFileTypes: true });
   await Promise.all(

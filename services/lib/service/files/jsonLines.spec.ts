@@ -1,4 +1,4 @@
-/** Files of JSON lines: every record in order, and every line that is wrong by its place. */
+/** Files of JSON lines: every record in order, and every invalid line with its place. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -27,14 +27,14 @@ const numbers: LineFormat<number, number> = { shape: 'a number', schema: z.numbe
 
 async function messageOf(reading: Promise<unknown>): Promise<readonly string[]> {
   const error = await reading.then(
-    () => assert.fail('nothing was wrong'),
+    () => assert.fail('no error'),
     (reason: unknown) => reason,
   );
   assert.ok(error instanceof UserError, String(error));
   return error.message.split('\n');
 }
 
-test('lines of all files, in order, whatever their ends, and what the files were', async (t) => {
+test('lines of all files, in order, with any line ends, and a record of the files', async (t) => {
   const contents = ['\ufeff1\n2', '\r\n3\r\n\r\n4\r\n'];
   const paths = await files(t, ...contents);
   const read = await readJsonLines(paths, numbers);
@@ -49,7 +49,7 @@ test('lines of all files, in order, whatever their ends, and what the files were
   );
 });
 
-test('a record knows its line in the file and its place among all records', async (t) => {
+test('a record gets its line in the file and its index among all records', async (t) => {
   const paths = await files(t, '1\n\n2\n', '\n3\n');
   const { records } = await readJsonLines(paths, { ...numbers, record: (value, place) => ({ value, ...place }) });
   assert.deepEqual(records, [
@@ -59,7 +59,7 @@ test('a record knows its line in the file and its place among all records', asyn
   ]);
 });
 
-test('lines of any length come out as they went in', async (t) => {
+test('lines of any length are read back unchanged', async (t) => {
   const line = fc.oneof(fc.string(), fc.string({ minLength: 20_000, maxLength: 200_000 }));
   await fc.assert(
     fc.asyncProperty(fc.array(line, { minLength: 1, maxLength: 8 }), async (values) => {
@@ -75,7 +75,7 @@ test('lines of any length come out as they went in', async (t) => {
   );
 });
 
-test('every bad line is named by its place, the first few of all files', async (t) => {
+test('invalid lines are named by their place, the first few of all files', async (t) => {
   const latin1 = Buffer.from('1\n"caf\xe9"\n', 'latin1');
   const paths = await files(t, latin1, '\n{\n"a"\n\ufeff5\n');
   const [first, second, third, fourth, ...more] = await messageOf(readJsonLines(paths, numbers));
@@ -91,7 +91,7 @@ test('every bad line is named by its place, the first few of all files', async (
   ]);
 });
 
-test('every problem of a line is named, with the key that may have been meant', async (t) => {
+test('every problem of a line is named, with the key that was probably meant', async (t) => {
   const [path] = await files(t, '{"id": "", "promt": "x"}\n');
   const schema = z.strictObject({ id: z.string().min(1), prompt: z.string() });
   const [line] = await messageOf(
@@ -105,7 +105,7 @@ test('every problem of a line is named, with the key that may have been meant', 
   );
 });
 
-test('what a record refuses is a problem of its line; a defect is not', async (t) => {
+test('a UserError of a record is a problem of its line; any other error is a defect', async (t) => {
   const [path] = await files(t, '1\n2\n');
   const refusing = (error: Error) => (): never => {
     throw error;
@@ -127,7 +127,7 @@ test('a line that is too long is a problem, and the next one is read', async (t)
   ]);
 });
 
-test('a file that does not exist or is a folder, and files without lines, say what to name', async (t) => {
+test('a missing file, a folder and files without lines are errors that say what to name', async (t) => {
   const [empty] = await files(t, '\n\n');
   const directory = join(empty ?? '', '..');
   await assert.rejects(readJsonLines([empty ?? ''], numbers), /0\.jsonl: no lines; write a number, one a line$/);

@@ -1,6 +1,6 @@
 /**
- * Data sets as files of JSON lines: UTF-8, one JSON value a line. Files are read as a stream, so that memory holds the
- * records alone. Blank lines, a byte-order mark at a file's start and CRLF line ends are accepted.
+ * Reads data sets from files of JSON lines: UTF-8, one JSON value per line. Files are streamed, so that only the records are
+ * in memory. Blank lines, a byte-order mark at a file's start and CRLF line ends are accepted.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -8,17 +8,17 @@ import type { z } from 'zod';
 import { check, type Finding } from '../settings/problems.js';
 import { UserError, isExpected } from '../userError.js';
 
-/** What a line holds, and what becomes of it. */
+/** The format of a line, and the record that it becomes. */
 export interface LineFormat<Line, Item> {
-  /** For messages, as `{"id", "prompt"}`. */
+  /** The format for error messages, such as `{"id", "prompt"}`. */
   readonly shape: string;
-  /** Checks a line. Give loose objects where other keys are allowed. */
+  /** Checks a line. Other keys are refused unless the object is loose. */
   readonly schema: z.ZodType<Line>;
-  /** Makes a record of a checked line. What it throws for a person (UserError) is a problem of that line. */
+  /** Turns a checked line into a record. A UserError that it throws is a problem of that line. */
   readonly record: (line: Line, place: LinePlace) => Item;
 }
 
-/** Where a line stands. */
+/** The position of a line. */
 export interface LinePlace {
   /** Its number in the file, from 1. */
   readonly line: number;
@@ -28,30 +28,30 @@ export interface LinePlace {
 
 /** A file that was read. */
 export interface LineFile {
-  /** The path as it was given. */
+  /** The path as given. */
   readonly file: string;
   /** SHA-256 (hex) of its bytes. */
   readonly sha256: string;
-  /** Lines that are not blank. */
+  /** The number of lines that are not blank. */
   readonly lines: number;
 }
 
-/** Problems that an error lists; it counts the rest. */
+/** The most problems that an error lists; it counts the rest. */
 const shownProblems = 5;
 
-/** Bytes of the longest line: a longer one is a file of another kind, such as a single JSON document. */
+/** The most bytes of a line: a longer one means a file of another kind, such as a single JSON document. */
 const longestLine = 1 << 24;
 const newline = 0x0a;
 const carriageReturn = 0x0d;
 const byteOrderMark = '\ufeff';
-/** Refuses what is not UTF-8, and leaves a byte-order mark in the text. */
+/** Throws if the bytes are not UTF-8, and keeps a byte-order mark. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * Reads every record of some files, in order.
  *
- * @throws UserError with a line `file:line: what is wrong` for each of the first lines that are wrong and the number of the
- *   others; where a file cannot be read, or no file has a line
+ * @throws UserError with a line `file:line: problem` for each of the first invalid lines and the number of the others; if a
+ *   file cannot be read, or no file has a line
  * @example
  * import { readJsonLines, z } from '@gapo/service';
  * const { records } = await readJsonLines(['words.jsonl'], {
@@ -91,9 +91,9 @@ export async function readJsonLines<Line, Item>(
   return { records, files: read };
 }
 
-/** A line's bytes without its end; undefined if the line is too long. */
 interface RawLine {
   readonly line: number;
+  /** Without the line end; undefined if the line is too long. */
   readonly bytes: Uint8Array | undefined;
 }
 
@@ -103,15 +103,15 @@ async function* linesOf(
   shape: string,
 ): AsyncGenerator<RawLine> {
   let line = 1;
-  let [pieces, length]: [Uint8Array[], number] = [[], 0];
-  const add = (piece: Uint8Array): void => {
-    length += piece.byteLength;
-    if (length <= longestLine) pieces.push(piece);
+  let [parts, length]: [Uint8Array[], number] = [[], 0];
+  const add = (part: Uint8Array): void => {
+    length += part.byteLength;
+    if (length <= longestLine) parts.push(part);
   };
   const take = (): RawLine => {
-    const taken = { line, bytes: length > longestLine ? undefined : Buffer.concat(pieces) };
+    const taken = { line, bytes: length > longestLine ? undefined : Buffer.concat(parts) };
     line += 1;
-    [pieces, length] = [[], 0];
+    [parts, length] = [[], 0];
     return taken;
   };
   try {

@@ -23,7 +23,7 @@ describe('canonicalJson', () => {
     );
   });
 
-  test('refuses what JSON cannot hold, and says where', () => {
+  test('refuses values that JSON cannot represent, with their place', () => {
     assert.throws(() => canonicalJson({ a: [1, NaN] }), /^TypeError: \$\.a\[1\]: found NaN, expected a finite number$/);
     assert.throws(() => canonicalJson([undefined]), /\$\[0\]: found undefined/);
     assert.throws(() => canonicalJson({ a: 1n }), /\$\.a: found bigint/);

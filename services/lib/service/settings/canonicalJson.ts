@@ -1,11 +1,11 @@
-/** One text for one configuration, whatever the order of its keys, so that a hash can stand for it. */
+/** A canonical text for a configuration, whose hash identifies it. */
 import { createHash } from 'node:crypto';
 
 /**
- * JSON with sorted keys (by UTF-16 code unit) and no white space, numbers as ECMAScript prints them: the same value
- * always gives the same text (RFC 8785 for values that JSON can hold). Members that are undefined are left out.
+ * Writes JSON with sorted keys (by UTF-16 code unit), no white space, and numbers as in ECMAScript: equal values give equal
+ * texts (RFC 8785). Members that are undefined are left out.
  *
- * @throws TypeError for what JSON cannot hold: a non-finite number, undefined in a list, a function, a bigint
+ * @throws TypeError for a value that JSON cannot represent: a non-finite number, undefined in a list, a function, a bigint
  */
 export function canonicalJson(value: unknown): string {
   return write(value, '$');
@@ -25,10 +25,10 @@ function write(value: unknown, path: string): string {
       .map(([key, member]) => `${JSON.stringify(key)}:${write(member, `${path}.${key}`)}`);
     return `{${members.join(',')}}`;
   }
-  throw new TypeError(`${path}: found ${typeof value}, expected a value that JSON can hold`);
+  throw new TypeError(`${path}: found ${typeof value}, expected a value that JSON can represent`);
 }
 
-/** SHA-256, 64 hexadecimal digits, of the value's canonical JSON in UTF-8. */
+/** Returns the SHA-256 (hex) of the value's canonical JSON in UTF-8. */
 export function configSha256(value: unknown): string {
   return createHash('sha256').update(canonicalJson(value), 'utf8').digest('hex');
 }

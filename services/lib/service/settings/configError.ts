@@ -1,28 +1,28 @@
-/** The error of a configuration that is not right: every problem at once, each with its place. */
+/** The error of an invalid configuration: every problem at once, each with its place. */
 
-/** One thing that is wrong. */
+/** One problem. */
 export interface ConfigProblem {
-  /** Where in the document, as `objectives[1].service`, or the variable's name; empty for the document itself. */
+  /** The place in the document, such as `objectives[1].service`, or the variable's name; empty for the document itself. */
   path: string;
   /** Line from 1; absent for environment variables. */
   line?: number;
   /** Column from 1; absent for environment variables. */
   column?: number;
-  /** What is there, as `number 3`. */
+  /** The value that was found, such as `number 3`. */
   found: string;
-  /** What would be right, as `a host:port string`. */
+  /** The expected value, such as `a host:port string`. */
   expected: string;
-  /** What to do, where that can be known, as `did you mean "service"?`. */
+  /** A suggestion, such as `did you mean "service"?`. */
   hint?: string;
 }
 
 /**
- * A configuration was refused. The message has one line a problem, `run.yaml:12:5 objectives[1].service: found number 3,
- * expected a host:port string`. `expected` is true: a service prints the message alone and exits with code 2.
+ * A configuration was refused. The message has one line per problem, `run.yaml:12:5 objectives[1].service: found number 3,
+ * expected a host:port string`. `expected` is true: a service prints only the message and exits with code 2.
  */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
-  /** Marks the error as one for a person, without a stack. */
+  /** Marks the error as expected: it is printed without a stack. */
   readonly expected = true;
   /** The file's name, or `environment`. */
   readonly source: string;
@@ -43,7 +43,7 @@ function problemLine(source: string, problem: ConfigProblem): string {
   return `${place}${path}: found ${problem.found}, expected ${problem.expected}${hint}`;
 }
 
-/** A path of keys and indices for people: `objectives[1].service`; keys that are not words are quoted. */
+/** Formats a path of keys and indices: `objectives[1].service`; keys that are not words are quoted. */
 export function showPath(path: readonly PropertyKey[]): string {
   let text = '';
   for (const part of path) {
@@ -56,7 +56,7 @@ export function showPath(path: readonly PropertyKey[]): string {
 
 const longestShown = 60;
 
-/** A value for people: its kind and, where it is short, itself. */
+/** Describes a value for an error message: its kind and, unless it is long, the value. */
 export function showValue(value: unknown): string {
   if (value === undefined || value === null) return 'nothing';
   if (typeof value === 'number') return `number ${Number.isNaN(value) ? '.nan' : showNumber(value)}`;

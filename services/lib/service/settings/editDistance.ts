@@ -1,7 +1,7 @@
-/** "Did you mean": the nearest of the keys that exist. */
+/** "Did you mean": the nearest known key. */
 
 /**
- * The edit distance of two words: the fewest insertions, deletions, replacements and swaps of neighbours that turn one
+ * Returns the edit distance of two words: the fewest insertions, deletions, substitutions and transpositions that turn one
  * into the other (optimal string alignment).
  */
 export function editDistance(a: string, b: string): number {
@@ -24,8 +24,8 @@ export function editDistance(a: string, b: string): number {
 }
 
 /**
- * The known key that `key` was probably meant to be: at most a third of its letters away (at least one), upper case,
- * hyphens and underscores aside. The first of equals.
+ * Returns the known key that `key` was probably meant to be: at most a third of its letters away (at least one), ignoring
+ * case, hyphens and underscores. Of equally near keys, the first.
  */
 export function nearestKey(key: string, known: readonly string[]): string | undefined {
   const plain = (word: string) => word.toLowerCase().replaceAll(/[-_]/g, '');

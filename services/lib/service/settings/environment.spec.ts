@@ -32,7 +32,7 @@ describe('readSettings', () => {
     });
   });
 
-  test('names every variable that is wrong, what was found and what is expected', () => {
+  test('names every invalid variable, what was found and what is expected', () => {
     const env = {
       GAPO_MODLE: 'x',
       GAPO_THREADS: '2.5',
@@ -58,7 +58,7 @@ describe('readSettings', () => {
 });
 
 describe('describeSettings', () => {
-  test('gives a row for each variable', () => {
+  test('returns a row per variable', () => {
     const rows = describeSettings(schema);
     assert.deepEqual(rows.slice(0, 2), [
       {

@@ -1,4 +1,4 @@
-/** Settings of a service: environment variables, named and described by a schema. */
+/** Reads the settings of a service from environment variables, which a schema names and describes. */
 import { z } from 'zod';
 import { ConfigError } from './configError.js';
 import { nearestKey } from './editDistance.js';
@@ -9,22 +9,21 @@ import { metaOf, schemaWords, unwrap } from './schemaWalk.js';
 export interface SettingRow {
   /** The environment variable. */
   name: string;
-  /** What it takes, in words. */
+  /** Its values, in words. */
   expected: string;
-  /** The value where it is unset; absent where it must be set or may be missing. */
+  /** The default value, if it has one. */
   default?: string;
   /** Whether the service refuses to start without it. */
   required: boolean;
-  /** What it is for: the schema's description. */
+  /** The schema's description. */
   description: string;
 }
 
 /**
- * Reads settings. Each key of the schema is the variable's name; its text is read as the schema's type: integers and
- * numbers in decimal, booleans as true/false, 1/0, yes/no or on/off, lists separated by commas. A variable that is unset
- * or empty counts as missing. Variables that the schema does not name are left alone.
+ * Reads settings. Each key of the schema is a variable's name; its text is parsed by {@link fromText}. A variable that is
+ * unset or empty counts as missing. Variables that the schema does not name are ignored.
  *
- * @throws ConfigError that names every variable which is wrong, what was found and what is expected
+ * @throws ConfigError that names every invalid variable, what was found and what is expected
  */
 export function readSettings<S extends z.ZodObject>(schema: S, env: NodeJS.ProcessEnv = process.env): z.output<S> {
   const values: Record<string, unknown> = {};
@@ -50,8 +49,8 @@ const trueWords = ['true', '1', 'yes', 'on'];
 const falseWords = ['false', '0', 'no', 'off'];
 
 /**
- * Reads a text as the schema's type: integers and numbers in decimal, booleans as true/false, 1/0, yes/no or on/off, lists
- * separated by commas. Returns the text itself where it is none of these, so that checking it says what was expected.
+ * Parses a text as the schema's type: integers and numbers in decimal, booleans as true/false, 1/0, yes/no or on/off, lists
+ * separated by commas. Returns any other text unchanged, so that the schema reports what was expected.
  */
 export function fromText(schema: z.core.$ZodType, text: string): unknown {
   const inner = unwrap(schema);
@@ -68,7 +67,7 @@ export function fromText(schema: z.core.$ZodType, text: string): unknown {
   return text;
 }
 
-/** The settings as rows of a table, for `--help`, in the schema's order. */
+/** Returns the settings as rows of a table, for `--help`, in the schema's order. */
 export function describeSettings(schema: z.ZodObject): SettingRow[] {
   return membersOf(schema).map(([name, member]): SettingRow => {
     const missing = z.safeParse(member, undefined);
@@ -82,7 +81,7 @@ export function describeSettings(schema: z.ZodObject): SettingRow[] {
   });
 }
 
-/** The variables of a schema, in its order. */
+/** Lists the variables of a schema, in its order. */
 function membersOf(schema: z.ZodObject): [string, z.core.$ZodType][] {
   const shape: Readonly<Record<string, z.core.$ZodType>> = schema.shape;
   return Object.entries(shape);

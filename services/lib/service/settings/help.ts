@@ -1,23 +1,23 @@
-/** The text that `--help` prints: every service describes its settings in the same way. */
+/** The text of `--help`: every service describes its settings in the same way. */
 import type { z } from 'zod';
 import { describeSettings, type SettingRow } from './environment.js';
 
-/** What a help text is made of. */
+/** Options of {@link settingsHelp}. */
 export interface HelpOptions {
-  /** What the program is, in one sentence. */
+  /** The program in one sentence. */
   title: string;
   /** Its environment variables. */
   schema: z.ZodObject;
-  /** A command line that works, its continuation lines joined with a backslash. */
+  /** A working command line, its continuation lines joined with a backslash. */
   example: string;
-  /** Variables that every service has and no schema names, or anything else to know; a paragraph. */
+  /** A closing paragraph. @default the variables of every service that no schema names */
   extra?: string;
 }
 
-/** Columns that the names of variables take, at least. */
+/** The least width of the column of variables. */
 const narrowest = 14;
 
-/** The help text of a program whose settings are environment variables, with a line break at its end. */
+/** Returns the help text of a program whose settings are environment variables, with a line break at its end. */
 export function settingsHelp({ title, schema, example, extra = alsoRead }: HelpOptions): string {
   const rows = describeSettings(schema);
   const width = Math.max(narrowest, ...rows.map(({ name }) => name.length));

@@ -1,4 +1,4 @@
-/** Every problem of a value under a schema, as plain data: unknown keys, numbers that are not finite, zod's issues. */
+/** Finds every problem of a value under a schema: unknown keys, numbers that are not finite, zod's issues. */
 import { z } from 'zod';
 import { ConfigError, showPath, showValue, type ConfigProblem } from './configError.js';
 import { nearestKey } from './editDistance.js';
@@ -17,21 +17,21 @@ import {
 type Issue = z.core.$ZodIssue;
 type Schema = z.core.$ZodType;
 
-/** A problem with the path as keys, for the one who knows where the keys stand. */
+/** A problem with its path as keys, from which a caller can find its line and column. */
 export interface Finding {
   path: PropertyKey[];
-  /** The key itself is wrong, not its value. */
+  /** Whether the problem is the key itself, not its value. */
   atKey: boolean;
   problem: ConfigProblem;
 }
 
-/** The typed value, or everything that is wrong with it. */
+/** The typed value, or all of its problems. */
 export type Checked<T> = { ok: true; value: T } | { ok: false; findings: Finding[] };
 
 /**
- * Reads a value that came from no file, as a request.
+ * Parses a value that is not from a file, such as a request.
  *
- * @param source what the value is part of; it begins every line of an error
+ * @param source the name of the value's origin, which begins every line of an error
  * @throws ConfigError with every problem: its path, what was found, what is expected
  */
 export function parseValue<S extends z.ZodType>(schema: S, value: unknown, source: string): z.output<S> {
@@ -84,7 +84,7 @@ export function check<S extends z.ZodType>(schema: S, value: unknown): Checked<z
   return parsed.success ? { ok: true, value: parsed.data } : { ok: false, findings };
 }
 
-/** What would be right: the refinement's own message, what the schema states, or the words of zod's issue. */
+/** Returns the expected value: the refinement's own message, the schema's stated expectation, or that of zod's issue. */
 function expectation(issue: Issue, ruling: Schema | undefined, schema: Schema, value: unknown): string {
   if (issue.code === 'custom' && issue.message !== 'Invalid input') return issue.message;
   const stated = ruling && statedExpectation(ruling);
@@ -101,7 +101,7 @@ function keyExpectation(issue: Issue, holder: Schema | undefined): string {
   return issueExpectation(issue);
 }
 
-/** The tags that a discriminated union knows, for an issue at its discriminator. */
+/** Returns the tags of a discriminated union, for an issue at its discriminator. */
 function tagValues(issue: Issue, schema: Schema, value: unknown): string[] {
   if (issue.code !== 'invalid_union' || issue.discriminator === undefined) return [];
   const union = schemaAt(schema, value, issue.path.slice(0, -1));
@@ -112,7 +112,7 @@ function tagValues(issue: Issue, schema: Schema, value: unknown): string[] {
     .map(String);
 }
 
-/** A refinement may say what to do: `ctx.addIssue({ code: 'custom', message, params: { hint } })`; enums and tags suggest. */
+/** Returns a refinement's own hint (`ctx.addIssue({ code: 'custom', message, params: { hint } })`), or the nearest tag. */
 function hintOf(issue: Issue, found: unknown, schema: Schema, value: unknown): string | undefined {
   if (issue.code === 'custom' && typeof issue.params?.['hint'] === 'string') return issue.params['hint'];
   if (typeof found !== 'string') return undefined;
@@ -121,7 +121,7 @@ function hintOf(issue: Issue, found: unknown, schema: Schema, value: unknown): s
   return near === undefined ? undefined : `did you mean "${near}"?`;
 }
 
-/** A union's issue becomes those of the alternative that came nearest: of the value's kind, with the fewest problems. */
+/** Replaces a union's issue with those of the nearest alternative: of the value's kind, with the fewest problems. */
 function flatten(issues: readonly Issue[], value: unknown): Issue[] {
   return issues.flatMap((issue) => {
     if (issue.code === 'invalid_element') {
@@ -131,7 +131,7 @@ function flatten(issues: readonly Issue[], value: unknown): Issue[] {
       );
     }
     if (issue.code !== 'invalid_union') return [issue];
-    // An alternative that refuses the value's very kind says nothing; where all do, the union as a whole is shown.
+    // An alternative that refuses the value's kind does not count; if all do, the union's own issue is shown.
     const deep = issue.errors.filter(
       (list) => !list.some((inner) => inner.path.length === 0 && inner.code === 'invalid_type'),
     );
@@ -148,7 +148,7 @@ function isMappingOrList(value: unknown): boolean {
   return isMapping(value) || Array.isArray(value);
 }
 
-/** Paths of the numbers that are not finite. */
+/** Lists the paths of numbers that are not finite. */
 function nonFinite(value: unknown, path: PropertyKey[] = []): PropertyKey[][] {
   if (typeof value === 'number') return Number.isFinite(value) ? [] : [path];
   if (Array.isArray(value)) return value.flatMap((item, i) => nonFinite(item, [...path, i]));

@@ -1,10 +1,10 @@
-/** Looking into zod schemas: which schema rules a place of a value, which keys it knows, how it asks for its value. */
+/** Inspects zod schemas: the schema at a place of a value, its known keys, and its expectation in words. */
 import { z } from 'zod';
 
 type Schema = z.core.$ZodType;
 type Issue = z.core.$ZodIssue;
 
-/** The schema inside optional, default, nullable, readonly, catch, lazy and pipes (their input side). */
+/** Returns the schema inside optional, default, nullable, readonly, catch, lazy and pipes (their input side). */
 export function unwrap(schema: Schema): Schema {
   let inner = schema;
   for (;;) {
@@ -24,7 +24,7 @@ export function unwrap(schema: Schema): Schema {
   }
 }
 
-/** A text in the metadata of the schema, or of a schema that it wraps: its `description`, or `expected`. */
+/** Returns a text in the metadata of the schema, or of a schema that it wraps, such as its `description` or `expected`. */
 export function metaOf(schema: Schema, key: string): string | undefined {
   for (let inner: Schema | undefined = schema; inner !== undefined; inner = unwrapOnce(inner)) {
     const stated = z.globalRegistry.get(inner)?.[key];
@@ -33,7 +33,7 @@ export function metaOf(schema: Schema, key: string): string | undefined {
   return undefined;
 }
 
-/** The words in which the schema asks for its value: its own `meta({ expected })` or that of a schema it wraps. */
+/** Returns the `meta({ expected })` of the schema, or of a schema that it wraps. */
 export function statedExpectation(schema: Schema): string | undefined {
   return metaOf(schema, 'expected');
 }
@@ -45,7 +45,7 @@ function unwrapOnce(schema: Schema): Schema | undefined {
   return def.innerType;
 }
 
-/** The schemas that may rule `value` where `schema` stands: one, or for a union those that fit its kind best. */
+/** Returns the schemas that may apply to `value`: `schema` itself, or the alternatives of a union that fit its kind. */
 export function candidates(schema: Schema, value: unknown): Schema[] {
   const inner = unwrap(schema);
   if (inner instanceof z.ZodIntersection) {
@@ -73,7 +73,7 @@ function fitsKind(schema: Schema, value: unknown): boolean {
   return !isMap;
 }
 
-/** The schema of a member or an item of a value; undefined if the schema says nothing of it. */
+/** Returns the schema of a member or an item of a value; undefined if the schema has none for it. */
 export function childSchema(schema: Schema, key: PropertyKey): Schema | undefined {
   if (schema instanceof z.ZodObject) {
     const shape: Record<string, Schema> = schema.shape;
@@ -86,7 +86,7 @@ export function childSchema(schema: Schema, key: PropertyKey): Schema | undefine
   return undefined;
 }
 
-/** The schema that rules the place `path` of `value`, with its wrappers, so that its stated expectation can be read. */
+/** Returns the schema at the place `path` of `value`, with its wrappers, which may state its expectation. */
 export function schemaAt(schema: Schema, value: unknown, path: readonly PropertyKey[]): Schema | undefined {
   let here: Schema | undefined = schema;
   let there: unknown = value;
@@ -104,13 +104,13 @@ export function schemaAt(schema: Schema, value: unknown, path: readonly Property
 export interface UnknownKey {
   path: PropertyKey[];
   value: unknown;
-  /** The keys that would be known there. */
+  /** The known keys there. */
   known: string[];
 }
 
 /**
- * Every key of `value` that the schema does not know, also where an object schema would let it pass. Objects with a
- * catch-all other than `never`, and records, take any key.
+ * Lists the keys of `value` that the schema does not know, even where an object schema would accept them. Loose objects, and
+ * records, accept any key.
  */
 export function unknownKeys(schema: Schema, value: unknown, path: PropertyKey[] = []): UnknownKey[] {
   const options = candidates(schema, value);
@@ -130,7 +130,7 @@ export function unknownKeys(schema: Schema, value: unknown, path: PropertyKey[] 
       return [{ path: childPath, value: child, known }];
     }
     const schemas = options.map((option) => childSchema(option, key)).filter((found) => found !== undefined);
-    // Under a union a key is unknown only where every alternative says so.
+    // Under a union, a key is unknown only if no alternative knows it.
     const found = schemas.map((inner) => unknownKeys(inner, child, childPath));
     return found.find((list) => list.length === 0) ?? found[0] ?? [];
   });
@@ -142,7 +142,7 @@ function isClosedObject(schema: Schema): boolean {
   return catchall === undefined || catchall instanceof z.ZodNever;
 }
 
-/** What an issue of zod asks for, in words. */
+/** Returns the expectation of a zod issue, in words. */
 export function issueExpectation(issue: Issue): string {
   switch (issue.code) {
     case 'invalid_type':
@@ -174,7 +174,7 @@ function sizeWords(origin: string, bound: string, limit: number | bigint): strin
   return `${origin === 'int' ? 'an integer' : 'a number'} ${bound}`;
 }
 
-/** A type's name for people. */
+/** Returns a type's name for messages. */
 export function typeWords(type: string): string {
   const words: Record<string, string> = {
     object: 'a mapping',
@@ -190,7 +190,7 @@ export function typeWords(type: string): string {
   return words[type] ?? type;
 }
 
-/** What the schema takes, in words, where it does not say so itself. */
+/** Returns the values of a schema in words: its stated expectation, or else by its type. */
 export function schemaWords(schema: Schema): string {
   const stated = statedExpectation(schema);
   if (stated !== undefined) return stated;
@@ -207,12 +207,12 @@ export function isUnion(schema: Schema): boolean {
   return unwrap(schema) instanceof z.ZodUnion;
 }
 
-/** Whether a value is a mapping: an object that is no list. */
+/** Whether a value is a mapping: an object that is not a list. */
 export function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The member or item of a value; undefined if it has none. */
+/** Returns the member or item of a value; undefined if it has none. */
 export function memberOf(value: unknown, key: PropertyKey): unknown {
   if (typeof value !== 'object' || value === null) return undefined;
   return Object.hasOwn(value, key) ? (value as Record<PropertyKey, unknown>)[key] : undefined;

@@ -1,16 +1,16 @@
 /**
- * Schemas of the values that configurations are made of. Each carries, as `meta({ expected })`, the words in which an
- * error asks for it; give schemas of your own the same, as in `z.enum([...]).meta({ expected: 'a method' })`.
+ * Schemas of common values in configurations. Each states, as `meta({ expected })`, what an error message expects; other
+ * schemas should do the same, as in `z.enum([...]).meta({ expected: 'a method' })`.
  */
 import { z } from 'zod';
 
-/** An address to dial or listen on, as `127.0.0.1:7001`, `rollout:7000` or `[::1]:0`. Port 0 listens on a free one. */
+/** An address to dial or listen on, such as `127.0.0.1:7001`, `rollout:7000` or `[::1]:0`. Port 0 listens on a free one. */
 export const hostPort = z
   .string()
   .refine((text) => isHostPort(text))
   .meta({ expected: 'a host:port string' });
 
-/** A gRPC target: a host:port string, or one with a resolver's scheme as `dns:///reward:7000` or `unix:/run/x.sock`. */
+/** A gRPC target: a host:port string, or one with a resolver's scheme, such as `dns:///reward:7000` or `unix:/run/x.sock`. */
 export const grpcTarget = z
   .string()
   .refine((text) => isHostPort(text.replace(/^(dns|ipv4|ipv6):(\/\/[^/]*\/)?/, '')) || /^unix:.+/.test(text))
@@ -48,19 +48,19 @@ export const fraction = z.number().min(0).max(1).meta({ expected: 'a number from
 /** A duration in milliseconds. */
 export const milliseconds = z.int().min(1).meta({ expected: 'milliseconds, an integer of at least 1' });
 
-/** A word that is safe in file names, subjects and labels: letters, digits, `-` and `_`, beginning with a letter or digit. */
+/** A word that is safe in file names, subjects and labels: letters, digits, `-` and `_`, starting with a letter or digit. */
 export const word = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/)
   .meta({ expected: 'a word of at most 63 letters, digits, "-" and "_"' });
 
-/** A directory's path. Whether it exists is for its user to say. */
+/** A directory's path, which need not exist. */
 export const directory = z
   .string()
   .refine((text) => isPath(text))
   .meta({ expected: "a directory's path" });
 
-/** A file's path. Whether it exists is for its user to say. */
+/** A file's path, which need not exist. */
 export const filePath = z
   .string()
   .refine((text) => isPath(text))

@@ -25,7 +25,7 @@ objectives:
 method: { type: gapo, p: 1 }
 `;
 
-/** The lines of the error. */
+/** Returns the lines of the error. */
 function refusal(text: string, by: z.ZodType = schema): string[] {
   try {
     parseYaml(by, text, { source: 'run.yaml' });
@@ -85,20 +85,20 @@ threads: 0
     ]);
   });
 
-  test('a value that is not finite is refused also where the schema takes anything', () => {
+  test('a value that is not finite is refused even if the schema accepts any value', () => {
     assert.deepEqual(refusal('a: [1, .nan]', z.object({ a: z.any() })), [
       'run.yaml:1:8 a[1]: found number .nan, expected a finite number',
     ]);
   });
 
-  test('a key given twice is refused, with its whole path, along with the rest', () => {
+  test('a duplicate key is refused with its full path, together with other problems', () => {
     assert.deepEqual(refusal(good.replace('    service', '    name: again\n    service').replace('demo', '1')), [
       'run.yaml:1:7 name: found number 1, expected a string',
       'run.yaml:5:5 objectives[0].name: found key "name" a second time, expected each key once',
     ]);
   });
 
-  test('a refinement says what it expects and what to do', () => {
+  test('a refinement states its expectation and a hint', () => {
     const even = z.object({
       n: z.int().superRefine((n, ctx) => {
         if (n % 2 !== 0) ctx.addIssue({ code: 'custom', message: 'an even integer', params: { hint: `try ${n + 1}` } });

@@ -1,4 +1,4 @@
-/** A YAML file as a typed value, or every problem in it with line and column. */
+/** Parses a YAML file into a typed value, or reports every problem in it with line and column. */
 import {
   isAlias,
   isMap,
@@ -17,9 +17,9 @@ import { ConfigError, showPath, type ConfigProblem } from './configError.js';
 import { check, type Finding } from './problems.js';
 import { schemaWords } from './schemaWalk.js';
 
-/** Where a text came from. */
+/** The origin of a text. */
 export interface YamlSource {
-  /** The file's name as the person gave it; it begins every error's line. */
+  /** The file's name as given, which begins every line of an error. */
   source: string;
 }
 
@@ -52,7 +52,7 @@ export function parseYaml<S extends z.ZodType>(schema: S, text: string, { source
   throw new ConfigError(source, problems);
 }
 
-/** Writes a value that JSON can hold as the text of a YAML file. Lists of numbers or words take one line. */
+/** Formats a JSON value as YAML. Lists of numbers or words take one line. */
 export function yamlText(value: unknown): string {
   const document = new Document(value, { aliasDuplicateObjects: false });
   visit(document, {
@@ -67,13 +67,13 @@ function toValue(document: Document.Parsed, source: string): unknown {
   try {
     return document.toJS({ maxAliasCount: 100 });
   } catch {
-    // The only error left once every alias is known: a text that grows without bound.
+    // The only remaining error once every alias is known: a text that grows without bound.
     const found = 'aliases that repeat a part more than 100 times';
     throw new ConfigError(source, [{ path: '', line: 1, column: 1, found, expected: 'the part written out' }]);
   }
 }
 
-/** What YAML allows, or does not see until it is too late to say where: keys given twice, aliases without an anchor. */
+/** Finds problems that the parser accepts, or reports without a place: duplicate keys, aliases without an anchor. */
 function structureProblems(
   document: Document.Parsed,
   node: unknown,
@@ -119,7 +119,7 @@ function syntaxProblem(error: YAMLError, lines: LineCounter): ConfigProblem {
   return { ...place, found: `broken YAML: ${error.message.split('\n')[0] ?? ''}`, expected: 'valid YAML' };
 }
 
-/** Adds line and column: of the key where the key is wrong, of the value else, of the mapping where the value is missing. */
+/** Adds line and column: of the key if the key is wrong, else of the value, or of the mapping if the value is missing. */
 function place(finding: Finding, document: Document.Parsed, lines: LineCounter): ConfigProblem {
   const at = lines.linePos(offsetOf(finding, document));
   return { ...finding.problem, line: at.line, column: at.col };

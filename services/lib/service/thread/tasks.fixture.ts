@@ -1,8 +1,8 @@
-/** The tasks of a thread that tests run: one for each way in which a task ends. */
+/** Tasks for tests: one for each way in which a task ends. */
 import { workerData } from 'node:worker_threads';
 import { type Outcome, outcome } from './workerThread.js';
 
-/** Its settings and its argument. */
+/** Returns its settings and its argument. */
 export function echo(argument: string): Promise<Outcome<string>> {
   return outcome(async () => `${(workerData as { greeting: string }).greeting} ${argument}`);
 }
@@ -25,7 +25,7 @@ export function defect(message: string): Promise<Outcome<null>> {
   });
 }
 
-/** Holds the thread, as the tensor runtime does: says so in the first element, until the caller changes it again. */
+/** Blocks the thread, as the tensor runtime does: sets the first element, and waits until the caller changes it. */
 export function hold(state: Int32Array): Promise<Outcome<null>> {
   return outcome(async () => {
     Atomics.store(state, 0, 1);
@@ -34,13 +34,14 @@ export function hold(state: Int32Array): Promise<Outcome<null>> {
   });
 }
 
-/** Counts the tasks that run at the same time: the most so far. */
+/** Returns the most tasks that ran at the same time so far. */
 export function overlap(counts: Int32Array): Promise<Outcome<number>> {
   return outcome(async () => {
     const now = Atomics.add(counts, 0, 1) + 1;
-    counts[1] = Math.max(counts[1] as number, now);
+    const most = Math.max(Atomics.load(counts, 1), now);
+    Atomics.store(counts, 1, most);
     await new Promise((resolve) => setImmediate(resolve));
     Atomics.sub(counts, 0, 1);
-    return counts[1];
+    return most;
   });
 }

@@ -1,4 +1,4 @@
-/** The worker thread: codes survive it, it does one thing at a time, and the event loop never waits for it. */
+/** The worker thread: error codes cross it, it runs one task at a time, and the event loop never waits for it. */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
@@ -27,7 +27,7 @@ describe('a worker thread', () => {
     });
   });
 
-  test('an error for a person is FAILED_PRECONDITION, with its message', async () => {
+  test('an expected error is FAILED_PRECONDITION, with its message', async () => {
     await assert.rejects(thread.run('badModel', 'models/policy'), {
       name: 'RpcError',
       code: 'FAILED_PRECONDITION',
@@ -35,32 +35,32 @@ describe('a worker thread', () => {
     });
   });
 
-  test('any other error stays what it is: a defect', async () => {
+  test('any other error is a defect and is thrown unchanged', async () => {
     await assert.rejects(thread.run('defect', 'x is not a function'), {
       name: 'TypeError',
       message: 'x is not a function',
     });
   });
 
-  test('tasks run one at a time, whatever they wait for', async () => {
+  test('tasks run one at a time, even while they wait', async () => {
     const counts = shared(2);
     const most = await Promise.all(Array.from({ length: 5 }, () => thread.run('overlap', counts)));
     assert.deepEqual(most, [1, 1, 1, 1, 1]);
   });
 
-  test('the event loop turns while a task holds the thread', async () => {
+  test('the event loop runs while a task blocks the thread', async () => {
     const state = shared(1);
     const held = thread.run('hold', state);
     while (Atomics.load(state, 0) === 0) await setImmediate();
-    // The task ends only when it is told to: an event loop that waited for it would never come to its end here.
+    // The task ends only when the test lets it: an event loop that waited for it would block here forever.
     for (let tick = 0; tick < 50; tick++) await new Promise((resolve) => setTimeout(resolve, 1));
-    assert.equal(Atomics.load(state, 0), 1, 'the task held the thread all the while');
+    assert.equal(Atomics.load(state, 0), 1, 'the task still blocks the thread');
     Atomics.store(state, 0, 2);
     Atomics.notify(state, 0);
     await held;
   });
 
-  test('ending the thread ends its task alone: what waits behind it runs in the next thread', async () => {
+  test('ending the thread ends its task alone: queued tasks run in the next thread', async () => {
     const state = shared(1);
     const end = new AbortController();
     const held = thread.run('hold', state, { endThread: end.signal });

@@ -1,16 +1,16 @@
 /**
- * A thread for what blocks: onnxruntime, tokenizers, patterns that backtrack. It does one task at a time, and the service's
- * own event loop stays free for health checks, streams and deadlines. A thread that dies or is ended is replaced.
+ * A worker thread for blocking work: onnxruntime, tokenizers, patterns that backtrack. It runs one task at a time, and the
+ * service's event loop stays free for health checks, streams and deadlines. A thread that dies or is ended is replaced.
  */
 import type { MessagePort } from 'node:worker_threads';
 import { type RpcCode, RpcError } from '@gapo/rpc';
 import { Piscina } from 'piscina';
 
-/** What a task of the thread resolves to: an error keeps its code across the threads. */
+/** The result of a task: an error keeps its code across threads. */
 export type Outcome<T> =
   { readonly value: T } | { readonly error: { readonly code: RpcCode; readonly message: string } };
 
-/** Runs a task of the thread, turning errors into outcomes: expected ones are the caller's, others are defects. */
+/** Runs a task in the thread, and turns expected errors into outcomes. Others are defects and are thrown. */
 export async function outcome<T>(task: () => Promise<T>): Promise<Outcome<T>> {
   try {
     return { value: await task() };
@@ -22,25 +22,28 @@ export async function outcome<T>(task: () => Promise<T>): Promise<Outcome<T>> {
   }
 }
 
-/** What a thread's module exports: functions of one argument. */
+/** The exports of a thread's module: functions of one argument. */
 export type ThreadTasks = Record<string, (argument: never) => Promise<Outcome<unknown>>>;
 
-/** How a task is run. */
+/** Options of {@link WorkerThread.run}. */
 export interface TaskOptions {
-  /** What moves to the thread instead of being copied. @default [] */
+  /** Objects that are transferred to the thread instead of copied. @default [] */
   readonly transfer?: readonly (ArrayBuffer | MessagePort)[];
   /**
-   * Aborting it ends the thread in the middle of the task, and another one starts; a task that still waits is only taken
-   * out of the queue. @default never
+   * Aborting it ends the thread in the middle of the task, and another one starts; a task that still waits only leaves the
+   * queue. @default never
    */
   readonly endThread?: AbortSignal;
 }
 
-/** A worker thread with the tasks of type `Tasks`: each a function of one argument that the module exports. */
+/** A worker thread that runs the tasks of its module. */
 export class WorkerThread<Tasks extends ThreadTasks> {
   readonly #pool: Piscina;
 
-  /** `module` is the compiled worker module; `settings` reach it as `workerData` of node:worker_threads. */
+  /**
+   * @param module the compiled worker module
+   * @param settings its `workerData` of node:worker_threads
+   */
   constructor(module: URL, settings?: unknown) {
     this.#pool = new Piscina({
       filename: module.href,
@@ -50,16 +53,20 @@ export class WorkerThread<Tasks extends ThreadTasks> {
       concurrentTasksPerWorker: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
       atomics: 'disabled', // tasks await: the thread must stay reachable between them
-      execArgv: [], // the process's own flags load telemetry, which lives on the main thread only
+      execArgv: [], // the process's own flags load telemetry, which is for the main thread only
     });
   }
 
-  /** Tasks that wait for their turn. */
+  /** The number of queued tasks. */
   get waiting(): number {
     return this.#pool.queueSize;
   }
 
-  /** Runs a task. Throws RpcError where the task ended with an expected error. */
+  /**
+   * Runs a task.
+   *
+   * @throws RpcError if the task ended with an expected error
+   */
   async run<Name extends keyof Tasks & string>(
     name: Name,
     argument: Parameters<Tasks[Name]>[0],
@@ -71,7 +78,7 @@ export class WorkerThread<Tasks extends ThreadTasks> {
     return result.value as never;
   }
 
-  /** Ends the thread. Work under way is lost. */
+  /** Ends the thread. Work in progress is lost. */
   async close(): Promise<void> {
     await this.#pool.destroy();
   }
