@@ -83,7 +83,7 @@ async function open(url: string, source: string): Promise<NatsConnection> {
       maxReconnectAttempts: -1,
       reconnectTimeWait: 500,
       reconnectJitter: 250,
-      // A password that changes on the server first must not end the connection for good.
+      // A password that changes on the server first must not close the connection permanently.
       ignoreAuthErrorAbort: true,
       pingInterval: 20_000,
       maxPingOut: 2,

@@ -1,11 +1,12 @@
 /**
  * The one error of this package that callers tell apart: a number that must be finite is not.
  *
- * Everything else that can be wrong is a mistake in the call (a `RangeError` whose text says which argument, what was
+ * Everything else that can be wrong is a mistake in the call (a `RangeError` that names the argument, what was
  * found and what was expected).
  */
 
 import { at } from './at.js';
+
 /** A NaN or an infinity in what an objective supplied. It is never replaced by another number. */
 export class NonFiniteError extends Error {
   override readonly name = 'NonFiniteError';

@@ -3,7 +3,7 @@
  * never of which worker drew it, when, or what was drawn before.
  *
  * The generator is Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
- * Draws for different purposes under one seed must not share counters: give each purpose a seed of its own with
+ * Draws for different purposes under one seed must not share counters: derive a seed for each purpose with
  * {@link deriveSeed}.
  */
 
@@ -47,7 +47,7 @@ export function philox4x32(counter: ArrayLike<number>, key: ArrayLike<number>): 
  * @throws RangeError for any other seed or counter
  *
  * @example
- * The draw of one position is the same whoever computes it, and in whatever order:
+ * The draw of one position is the same on every worker and in every order:
  *
  * ```ts
  * import { uniform } from '@gapo/numeric';

@@ -54,7 +54,7 @@ test('hypervolume: degenerate sets and what is refused', () => {
   assert.throws(() => hypervolume([[1, NaN]], [0, 0]), NonFiniteError);
 });
 
-test('the front: nobody on it is dominated, everybody off it is dominated by somebody on it', () => {
+test('no point on the front is dominated, and every other point is dominated by one on it', () => {
   fc.assert(
     fc.property(pointsOf(3, 12), (points) => {
       const front = paretoFront(points);

@@ -1,4 +1,4 @@
-// A message as JSON: no field is lost, whatever the protos add; what is not set or not finite is told apart from 0.
+// A message as JSON: no field is lost, whatever the protos add; an unset or non-finite number never becomes 0.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { packageDefinition } from './definitions.js';

@@ -48,7 +48,7 @@ test('a signal ends the pause', async () => {
   await assert.rejects(waiting, { name: 'RpcError', code: 'CANCELLED' });
 });
 
-test('pauses lie between half and all of the doubled base, up to the longest, and depend on the seed', () => {
+test('delays lie between half and all of the doubled base, up to the longest, and depend on the seed', () => {
   const long = { baseDelayMs: 100, maxDelayMs: 1000 };
   for (let attempt = 1; attempt <= 12; attempt += 1) {
     const whole = Math.min(100 * 2 ** (attempt - 1), 1000);

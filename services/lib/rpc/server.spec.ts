@@ -73,7 +73,7 @@ test('a busy port is one clear error', async (t) => {
   await assert.rejects(serve({ address: '50051', services: [] }), coded('INVALID_ARGUMENT', /write host:port/));
 });
 
-test('nothing listening, no such host and a stranger on the port are told apart', async (t) => {
+test('the error distinguishes a closed port, an unknown host and another server on the port', async (t) => {
   const { server } = await rewardServer(t, {});
   await server.stop();
   const subject = { what: "reward service 'helpful'", setting: 'objectives[0].address in run.yaml' };

@@ -149,7 +149,7 @@ test('a header that announces more than memory costs nothing until bytes arrive'
   assert.throws(() => assembler.finish(), coded('DATA_LOSS', /ends after 0 bytes/));
 });
 
-test('tensors go to the arrays that are allocated for them, the others to memory of their own', () => {
+test('tensors go to the arrays that are allocated for them, the others to new memory', () => {
   const { headers, arrays } = sample();
   const pieces = [...chunks(arrays, 5)];
   const own = new Float32Array(10);

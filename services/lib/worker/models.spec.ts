@@ -55,7 +55,7 @@ test('a model that is not the coordinator’s gives one line that says what to d
   });
   assert.equal(made.length, 0);
   await damageWeights(policy.directory); // the same bit again
-  assert.ok(await engines.get(key), 'a directory that was mended is read again');
+  assert.ok(await engines.get(key), 'a repaired directory is read again');
 });
 
 test('each way of computing has its own engine', async (t) => {

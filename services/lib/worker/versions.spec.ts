@@ -40,7 +40,7 @@ describe('the store of versions', () => {
     for (const version of [0, 1, 3]) await versions.get(runId, version);
     assert.deepEqual(server.pulls, [0, 1, 2, 3], 'these were held');
     await versions.get(runId, 2);
-    assert.deepEqual(server.pulls, [0, 1, 2, 3, 2], 'this one was let go');
+    assert.deepEqual(server.pulls, [0, 1, 2, 3, 2], 'the oldest version was evicted');
   });
 
   test('runs do not evict each other’s versions', async (t) => {

@@ -1,6 +1,7 @@
 /** Small symmetric positive definite systems by Cholesky's factorisation A = L·Lᵀ. */
 
 import { f64 } from '../at.js';
+
 /** A pivot this small, in a matrix with a unit diagonal, is what rounding leaves of a zero. */
 const negligiblePivot = 8 * Number.EPSILON;
 

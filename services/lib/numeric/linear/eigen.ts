@@ -1,6 +1,7 @@
 /** Eigenvalues and eigenvectors of a small symmetric matrix by Jacobi's rotations (Golub and Van Loan, section 8.5). */
 
 import { f64 } from '../at.js';
+
 /** A = Σ_k values[k] · v_k·v_kᵀ. */
 export interface Eigen {
   /** Eigenvalues, descending, length n. */

@@ -101,7 +101,7 @@ function checkOptions(options: Required<AdamWOptions>): void {
 }
 
 /**
- * Entries must be finite, and so must their squares in float32, or the second moment would silence them for good.
+ * Entries must be finite, and so must their squares in float32, or the second moment would be infinite and freeze the parameter.
  *
  * @throws NonFiniteGradientError for an entry that is not finite, RangeError for one whose square is not
  */

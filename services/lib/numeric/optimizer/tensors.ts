@@ -1,6 +1,7 @@
-/** What the optimiser works on: a list of tensors, each flat, in an order that the caller keeps. */
+/** The parameters of the optimizer: a list of tensors, each flat, in an order that the caller keeps. */
 
 import { at } from '../at.js';
+
 /** Parameters or moments: float32, updated in place. */
 export type Tensors = readonly Float32Array[];
 
@@ -29,7 +30,7 @@ export class NonFiniteGradientError extends Error {
 }
 
 /**
- * Returns an entry of a gradient, as {@link at} does. A function of its own, since the engine compiles it for the one or two
+ * Returns an entry of a gradient, as {@link at} does. It is a separate function because the engine compiles it for the one or two
  * kinds of arrays that gradients come in.
  *
  * @throws RangeError for an index outside of the gradient

@@ -196,7 +196,7 @@ test('stationarity is between 0 and 1, does not depend on lengths, and has the v
   );
 });
 
-test('zero gradients: MGDA stands still, GAPO and P-GAPO go on without them', () => {
+test('zero gradients: MGDA stands still, GAPO and P-GAPO leave them out', () => {
   const gram = gramOf([
     [0, 0],
     [3, 4],

@@ -1,5 +1,5 @@
 /**
- * What a combiner is: a way to turn the objectives' gradients into one update, with everything that the rest of the
+ * A combiner: a way to turn the objectives' gradients into one update, with everything that the rest of the
  * platform needs to know about it. To add one, write a file like those beside this one and add a line to registry.ts.
  */
 

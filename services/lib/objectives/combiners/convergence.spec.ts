@@ -119,8 +119,8 @@ test('non-conflicting P-GAPO ends on the set for every preference, in the order 
       assert.ok(problem.distance(end) <= 1e-6, `${name}, ${first}: ${problem.distance(end)} away`);
       const values = problem.values(end);
       const [low, high] = problem.values(problem.start);
-      // To first order nobody is worse off; steps of 0.02 leave second-order losses.
-      assert.ok(values[0] >= low - 0.02 && values[1] >= high - 0.02, `${name}, ${first}: somebody is worse off`);
+      // To first order no objective is worse off; steps of 0.02 leave second-order losses.
+      assert.ok(values[0] >= low - 0.02 && values[1] >= high - 0.02, `${name}, ${first}: an objective is worse off`);
       if (previous) {
         assert.ok(values[0] > previous[0] && values[1] < previous[1], `${name}, ${first}: out of order`);
       }
@@ -145,7 +145,7 @@ test('P-GAPO itself: in the order of the preferences at every moment, and on at 
   }
 });
 
-test('on a front unit gradients are opposed, so P-GAPO goes on to the preferred end and its other form stops', () => {
+test('on a front unit gradients are opposed, so P-GAPO moves to the preferred end and its non-conflicting form stops', () => {
   const onFront = { ...quadratics, start: [0.2, 0, 0, 0] };
   const options = { method: 'pgapo', preference: [0.7, 0.3] } as const;
   assertClose(at(ascend(onFront, options, 0.01, 400), 0), -1, 0.01);

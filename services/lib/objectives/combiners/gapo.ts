@@ -46,7 +46,7 @@ function chooseGapo(gram: Gram, { p }: GapoOptions): Choice {
   return { ...solved, leftOut: [], ...(p === 1 && { stationarity: Math.min(1, solved.certificate.squaredNorm) }) };
 }
 
-/** Every gradient is zero: no direction, and all objectives alike. */
+/** Every gradient is zero: no direction, and equal weights. */
 function nothingToCombine(leftOut: readonly number[]): Choice {
   const alpha = new Float64Array(leftOut.length).fill(1 / leftOut.length);
   const certificate = { relativeResidual: 0, squaredNorm: 0, active: leftOut, iterations: 0 };

@@ -87,7 +87,7 @@ function bargain(cosines: Float64Array, size: number): { amounts: Float64Array; 
   return best;
 }
 
-/** Doubles the safe step length as long as the function goes on falling and no amount turns negative. */
+/** Doubles the safe step length as long as the function keeps falling and no amount turns negative. */
 function lineSearch(cosines: Float64Array, x: Float64Array, step: Float64Array, safe: number): number {
   const valueAt = (length: number): number => {
     const moved = x.map((value, i) => value * (1 + length * f64(step, i)));

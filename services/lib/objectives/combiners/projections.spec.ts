@@ -33,7 +33,7 @@ const projecting = (method: 'pgapo' | 'dualproj', size: number): CombineOptions 
     ? { method, preference: preferenceFor(size), nonConflicting: true }
     : { method, preference: preferenceFor(size) };
 
-test('a projection is the nearest direction that hurts nobody: no feasible one lies on its other side', () => {
+test('a projection is the nearest direction that hurts no objective: no feasible one lies on its other side', () => {
   fc.assert(
     fc.property(several, fc.constantFrom('pgapo' as const, 'dualproj' as const), (vectors, method) => {
       const gram = gramOf(vectors);
@@ -59,7 +59,7 @@ test('a projection is the nearest direction that hurts nobody: no feasible one l
   );
 });
 
-test('non-conflicting P-GAPO is P-GAPO where that hurts nobody', () => {
+test('non-conflicting P-GAPO is P-GAPO where that hurts no objective', () => {
   fc.assert(
     fc.property(several, (vectors) => {
       const preference = preferenceFor(vectors.length);
@@ -104,7 +104,7 @@ test('certificates of projections, recomputed from the weights alone', () => {
   fc.assert(fc.property(relatedGradients(16), check), { numRuns: 300 });
 });
 
-test('strong stationarity: where only some objectives are at odds, projections go on and MGDA does not', () => {
+test('strong stationarity: where only some objectives conflict, projections make progress and MGDA does not', () => {
   fc.assert(
     fc.property(
       gradientsOf({ min: 2, max: 4 }, 1, { min: 3, max: 3 }),
@@ -170,7 +170,7 @@ test('CAGrad: d is on the ball, and its worst progress is the bound that the dua
   );
 });
 
-test('CAGrad: radius 0 is the mean; where the policy is stationary it takes what hurts nobody', () => {
+test('CAGrad: radius 0 is the mean; where the policy is stationary it hurts no objective', () => {
   const gram = gramOf([
     [1, 0],
     [-1, 0],

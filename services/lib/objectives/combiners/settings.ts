@@ -13,7 +13,7 @@ export const objectiveName = z.string().meta({ expected: 'the name of an objecti
 /** The share of a running mean that a step keeps from the steps before; 0 takes each batch alone. */
 export const runningMeanDecay = z.number().min(0).lt(1).meta({ expected: 'a number of at least 0 and under 1' });
 
-/** A number that stays, or numbers at steps with straight lines in between, level before the first and after the last. */
+/** A constant, or numbers at steps, interpolated linearly and constant before the first and after the last. */
 const scheduled = z
   .union([
     nonNegativeNumber,

@@ -1,7 +1,7 @@
 /** What a run is doing within a step, put together from its events. */
 import type { ProgressJson, RunEventJson, StateEventJson, StepReportJson } from '@gapo/rpc/json';
 
-/** What a run's events have told so far. */
+/** A run as its events describe it so far. */
 export interface Following {
   /** Steps by number: a step that is repeated after a resume replaces the earlier one. */
   steps: Map<number, StepReportJson>;
@@ -13,7 +13,7 @@ export interface Following {
   done: { step: number; rollout: number; reward: number; gradient: number };
 }
 
-/** Returns a run that no event has told anything of. */
+/** Returns a run before its first event. */
 export function nothingYet(): Following {
   return { steps: new Map(), state: undefined, doing: '', done: { step: 0, rollout: 0, reward: 0, gradient: 0 } };
 }
