@@ -706,15 +706,15 @@ export interface TensorJson {
   data: string;
 }
 
-/** A piece of the concatenated bytes of a stream's tensors, in the order of its header. */
+/** A chunk of the concatenated bytes of a stream's tensors, in the order of its header. */
 export interface TensorChunkJson {
-  /** The piece's offset in the concatenation, in bytes. Pieces arrive in order and without gaps. */
+  /** The chunk's offset in the concatenation, in bytes. Chunks arrive in order and without gaps. */
   offset: number;
   /** The bytes, about 1 MiB. */
   data: string;
 }
 
-/** Asks what the service is. */
+/** A request for the service's description. */
 export interface DescribeRequestJson {
 }
 
@@ -724,11 +724,11 @@ export type OrientationJson = 'ORIENTATION_UNSPECIFIED' | 'ORIENTATION_HIGHER_IS
 /** What an item carries. */
 export type InputKindJson = 'INPUT_KIND_UNSPECIFIED' | 'INPUT_KIND_TEXT';
 
-/** What the service is. */
+/** The service's description. */
 export interface DescribeResponseJson {
-  /** The objective's name, as helpful: runs name it by this, and refuse a service that is for another one. */
+  /** The objective's name, such as helpful. Runs refer to it, and reject a service with another objective. */
   objective: string;
-  /** What computes the score, for people, as "onnx: helpful-classifier". */
+  /** What computes the score, for display, such as "onnx: helpful-classifier". */
   model: string;
   /** Changes whenever the same item may get another score; scores are cached by it. */
   version: string;
@@ -758,7 +758,7 @@ export interface ItemJson {
   completion: string;
 }
 
-/** Asks for scores. */
+/** A request for scores. */
 export interface ScoreRequestJson {
   /** At most max_batch items. */
   items: ItemJson[];
@@ -766,7 +766,7 @@ export interface ScoreRequestJson {
 
 /** Why one item has no score. */
 export interface ItemErrorJson {
-  /** What was wrong and what would be right, for people. */
+  /** What was wrong and what was expected, for display. */
   message: string;
   /** Whether the same item may succeed later. */
   retryable: boolean;

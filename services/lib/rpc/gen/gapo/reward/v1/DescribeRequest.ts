@@ -2,13 +2,13 @@
 
 
 /**
- * Asks what the service is.
+ * A request for the service's description.
  */
 export interface DescribeRequestInput {
 }
 
 /**
- * Asks what the service is.
+ * A request for the service's description.
  */
 export interface DescribeRequest {
 }

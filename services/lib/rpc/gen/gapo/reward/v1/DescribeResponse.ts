@@ -4,15 +4,15 @@ import type { OrientationInput as _gapo_reward_v1_OrientationInput, Orientation 
 import type { InputKindInput as _gapo_reward_v1_InputKindInput, InputKind as _gapo_reward_v1_InputKind } from '../../../gapo/reward/v1/InputKind.js';
 
 /**
- * What the service is.
+ * The service's description.
  */
 export interface DescribeResponseInput {
   /**
-   * The objective's name, as helpful: runs name it by this, and refuse a service that is for another one.
+   * The objective's name, such as helpful. Runs refer to it, and reject a service with another objective.
    */
   'objective'?: (string);
   /**
-   * What computes the score, for people, as "onnx: helpful-classifier".
+   * What computes the score, for display, such as "onnx: helpful-classifier".
    */
   'model'?: (string);
   /**
@@ -53,15 +53,15 @@ export interface DescribeResponseInput {
 }
 
 /**
- * What the service is.
+ * The service's description.
  */
 export interface DescribeResponse {
   /**
-   * The objective's name, as helpful: runs name it by this, and refuse a service that is for another one.
+   * The objective's name, such as helpful. Runs refer to it, and reject a service with another objective.
    */
   'objective': (string);
   /**
-   * What computes the score, for people, as "onnx: helpful-classifier".
+   * What computes the score, for display, such as "onnx: helpful-classifier".
    */
   'model': (string);
   /**

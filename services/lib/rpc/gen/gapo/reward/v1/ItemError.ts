@@ -6,7 +6,7 @@
  */
 export interface ItemErrorInput {
   /**
-   * What was wrong and what would be right, for people.
+   * What was wrong and what was expected, for display.
    */
   'message'?: (string);
   /**
@@ -20,7 +20,7 @@ export interface ItemErrorInput {
  */
 export interface ItemError {
   /**
-   * What was wrong and what would be right, for people.
+   * What was wrong and what was expected, for display.
    */
   'message': (string);
   /**

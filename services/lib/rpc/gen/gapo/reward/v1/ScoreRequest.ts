@@ -3,7 +3,7 @@
 import type { ItemInput as _gapo_reward_v1_ItemInput, Item as _gapo_reward_v1_Item } from '../../../gapo/reward/v1/Item.js';
 
 /**
- * Asks for scores.
+ * A request for scores.
  */
 export interface ScoreRequestInput {
   /**
@@ -13,7 +13,7 @@ export interface ScoreRequestInput {
 }
 
 /**
- * Asks for scores.
+ * A request for scores.
  */
 export interface ScoreRequest {
   /**

@@ -3,11 +3,11 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * A piece of the concatenated bytes of a stream's tensors, in the order of its header.
+ * A chunk of the concatenated bytes of a stream's tensors, in the order of its header.
  */
 export interface TensorChunkInput {
   /**
-   * The piece's offset in the concatenation, in bytes. Pieces arrive in order and without gaps.
+   * The chunk's offset in the concatenation, in bytes. Chunks arrive in order and without gaps.
    */
   'offset'?: (number | string | Long);
   /**
@@ -17,11 +17,11 @@ export interface TensorChunkInput {
 }
 
 /**
- * A piece of the concatenated bytes of a stream's tensors, in the order of its header.
+ * A chunk of the concatenated bytes of a stream's tensors, in the order of its header.
  */
 export interface TensorChunk {
   /**
-   * The piece's offset in the concatenation, in bytes. Pieces arrive in order and without gaps.
+   * The chunk's offset in the concatenation, in bytes. Chunks arrive in order and without gaps.
    */
   'offset': (number);
   /**
