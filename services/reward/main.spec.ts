@@ -6,9 +6,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, describe, test } from 'node:test';
 import { Graph, cast, emitReduce } from '@gapo/graph';
-import { temporaryDirectory } from '@gapo/reward/testing';
 import { connect } from '@gapo/rpc';
-import { type TestProcess, startProcess, takenAddress } from '@gapo/service/testing';
+import { temporaryDirectory, type TestProcess, startProcess, takenAddress } from '@gapo/service/testing';
 import { type TinyOptions, writeTinyClassifier } from './onnx/tinyClassifier.fixture.js';
 
 /** Calls have no deadline: the machine may be busy. */

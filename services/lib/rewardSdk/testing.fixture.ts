@@ -1,18 +1,11 @@
 /** For tests: a reward service on a free port, which is stopped after the test. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type Client, connect, serve } from '@gapo/rpc';
+import type { Owner } from '@gapo/service/testing';
 import type { Scorer } from './scorer.js';
 import { rewardService } from './service.js';
 
 /** A client of a reward service. */
 export type RewardClient = Client<'gapo.reward.v1.RewardService'>;
-
-/** Closes resources at its end: a test's context, or a suite's hook. */
-export interface Owner {
-  after(close: () => Promise<void>): void;
-}
 
 /** Serves a scorer, and closes it after the test. */
 export async function served(t: Owner, scorer: Scorer): Promise<RewardClient> {
@@ -24,11 +17,4 @@ export async function served(t: Owner, scorer: Scorer): Promise<RewardClient> {
     await scorer.close();
   });
   return client;
-}
-
-/** Creates a directory, which is removed after the test. */
-export async function temporaryDirectory(t: Owner): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'gapo-reward-'));
-  t.after(() => rm(directory, { recursive: true }));
-  return directory;
 }

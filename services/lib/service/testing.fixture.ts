@@ -1,11 +1,26 @@
 /**
- * `@gapo/service/testing`, for the tests of every package: a service as a child process, its output so far, its exit code.
+ * `@gapo/service/testing`, for the tests of every package: temporary directories, and services as child processes.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+
+/** Closes resources at its end: a test's context, or a suite's hook. */
+export interface Owner {
+  after(close: () => Promise<void>): void;
+}
+
+/** Creates a directory, which is removed after the test. */
+export async function temporaryDirectory(t: Owner): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'gapo-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  return directory;
+}
 
 /** Options of {@link startProcess}. */
 export interface ProcessOptions {

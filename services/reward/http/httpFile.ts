@@ -7,8 +7,8 @@
  * url: http://127.0.0.1:5000/get_reward
  * ```
  */
-import { finiteNumber, positiveInt, z } from '@gapo/service';
-import { batch, remoteKeys, text } from '../remote/remoteFile.js';
+import { finiteNumber, nonEmptyText, positiveInt, z } from '@gapo/service';
+import { batch, remoteKeys } from '../remote/remoteFile.js';
 
 const common = {
   ...remoteKeys,
@@ -29,7 +29,7 @@ export const httpFile = z.discriminatedUnion('protocol', [
     protocol: z.literal('text-classification'),
     batch,
     /** The label whose score is used; required if there are several. */
-    label: text.optional(),
+    label: nonEmptyText.optional(),
     /** pair: prompt and completion as two inputs; completion: the completion alone. @default pair */
     input: z.enum(['pair', 'completion']).default('pair'),
   }),
@@ -38,9 +38,9 @@ export const httpFile = z.discriminatedUnion('protocol', [
       ...common,
       /** A model behind an OpenAI-compatible chat completions endpoint, as a judge. */
       protocol: z.literal('chat'),
-      model: text,
+      model: nonEmptyText,
       /** What to judge, on which scale: the system message. */
-      rubric: text,
+      rubric: nonEmptyText,
       minimum: finiteNumber,
       maximum: finiteNumber,
       /** Longest answer in tokens. @default 64 */

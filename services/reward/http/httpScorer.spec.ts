@@ -7,7 +7,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { at } from '@gapo/numeric';
-import { served, temporaryDirectory, type RewardClient } from '@gapo/reward/testing';
+import { served, type RewardClient } from '@gapo/reward/testing';
+import { temporaryDirectory } from '@gapo/service/testing';
 import { openHttpScorer } from './httpScorer.js';
 
 /** Calls have no deadline: the machine may be busy. */

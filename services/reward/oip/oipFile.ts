@@ -11,21 +11,21 @@
  * output: { name: score }
  * ```
  */
-import { filePath, finiteNumber, grpcTarget, nonNegativeInt, z } from '@gapo/service';
-import { batch, remoteKeys, text } from '../remote/remoteFile.js';
+import { filePath, finiteNumber, grpcTarget, nonEmptyText, nonNegativeInt, z } from '@gapo/service';
+import { batch, remoteKeys } from '../remote/remoteFile.js';
 
 const input = z.strictObject({
   /** The tensor's name. */
-  name: text,
+  name: nonEmptyText,
   /** The text of each element, with {prompt} and {completion} in place of the item's. */
-  text: text.regex(/\{(prompt|completion)\}/).meta({ expected: 'a text with {prompt} or {completion} in it' }),
+  text: nonEmptyText.regex(/\{(prompt|completion)\}/).meta({ expected: 'a text with {prompt} or {completion} in it' }),
   /** Its dimensions: 1 for [n], 2 for [n, 1]. @default what the model's metadata says, or 1 */
   rank: z.literal([1, 2]).meta({ expected: '1 for [n] or 2 for [n, 1]' }).optional(),
 });
 
 const output = z.strictObject({
   /** The tensor's name; required if the model has several outputs. */
-  name: text.optional(),
+  name: nonEmptyText.optional(),
   /** The column of the score, from 0; required if there are several. */
   column: nonNegativeInt.optional(),
   /** raw: x; sigmoid: 1 / (1 + exp(-x)); softmax: exp(x) as a share of the sum over the columns. @default raw */
@@ -61,11 +61,11 @@ export const oipFile = z
     ca: filePath.optional(),
     /** Sent with every call. @default none */
     headers: z.record(header, printable).default({}),
-    model: text,
+    model: nonEmptyText,
     /** @default the server's choice */
-    modelVersion: text.optional(),
+    modelVersion: nonEmptyText.optional(),
     /** The model's own parameters, sent with every request. @default none */
-    parameters: z.record(text, parameter).default({}),
+    parameters: z.record(nonEmptyText, parameter).default({}),
     inputs: z.array(input).min(1).meta({ expected: 'a list of {name, text}' }),
     /** raw: elements as bytes beside the tensors; typed: inside them. @default raw */
     contents: z.enum(['raw', 'typed']).default('raw'),

@@ -10,7 +10,7 @@ import { describe, test, type TestContext } from 'node:test';
 import { createServer as createTlsServer } from 'node:tls';
 import { promisify } from 'node:util';
 import { at, required } from '@gapo/numeric';
-import { served, temporaryDirectory, type RewardClient } from '@gapo/reward/testing';
+import { served, type RewardClient } from '@gapo/reward/testing';
 import {
   implement,
   RpcError,
@@ -20,6 +20,7 @@ import {
   type ModelInferResponseInput,
   type ModelMetadataResponseInput,
 } from '@gapo/rpc';
+import { temporaryDirectory } from '@gapo/service/testing';
 import { openOipScorer } from './oipScorer.js';
 
 /** Calls have no deadline: the machine may be busy. */

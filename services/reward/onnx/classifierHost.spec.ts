@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { at } from '@gapo/numeric';
 import { type Scorer, maxBatch } from '@gapo/reward';
-import { type Owner, type RewardClient, served, temporaryDirectory } from '@gapo/reward/testing';
+import { type RewardClient, served } from '@gapo/reward/testing';
 import { checkHealth } from '@gapo/rpc';
+import { type Owner, temporaryDirectory } from '@gapo/service/testing';
 import { ClassifierHost } from './classifierHost.js';
 import { type TinyOptions, tinyLogits, tinyTokens, writeTinyClassifier } from './tinyClassifier.fixture.js';
 

@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, describe, test } from 'node:test';
 import { Tokenizer } from '@gapo/model';
-import { temporaryDirectory } from '@gapo/reward/testing';
+import { temporaryDirectory } from '@gapo/service/testing';
 import { readClassifierConfig } from './classifierConfig.js';
 import { type EncodedItem, type Encoding, itemEncoder } from './itemEncoder.js';
 import { tinyPair, tinyTokens, writeTinyClassifier } from './tinyClassifier.fixture.js';

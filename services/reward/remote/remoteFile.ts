@@ -2,10 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { ScorerDescription } from '@gapo/reward';
-import { finiteNumber, milliseconds, parseYaml, positiveInt, word, z, UserError } from '@gapo/service';
-
-/** A text of at least one character. */
-export const text = z.string().min(1).meta({ expected: 'a text that is not empty' });
+import { finiteNumber, milliseconds, nonEmptyText, parseYaml, positiveInt, word, z, UserError } from '@gapo/service';
 
 /** How a remote scorer is opened. */
 export interface RemoteOptions {
@@ -21,7 +18,7 @@ export interface RemoteOptions {
 export const remoteKeys = {
   objective: word,
   /** Changes whenever the same item may get another score. @default a digest of the file */
-  version: text.optional(),
+  version: nonEmptyText.optional(),
   orientation: z.enum(['higher_is_better', 'lower_is_better']).default('higher_is_better'),
   threshold: finiteNumber.optional(),
   /** The time limit of one request. @default 30000 */

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, describe, test } from 'node:test';
-import { type RewardClient, served, temporaryDirectory } from '@gapo/reward/testing';
+import { type RewardClient, served } from '@gapo/reward/testing';
 import { checkHealth } from '@gapo/rpc';
+import { temporaryDirectory } from '@gapo/service/testing';
 import { type RulesOptions, RulesScorer } from './rulesScorer.js';
 
 /** Calls have no deadline: the machine may be busy. */

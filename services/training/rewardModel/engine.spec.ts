@@ -1,13 +1,13 @@
 /** Score models of every kind: they learn from pairs, and the written model scores as the trained one. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { Session, int64 } from '@gapo/graph';
 import { type NamedTensor, llamaConfig, philoxNormal, sizeOf } from '@gapo/model';
 import { exampleConfigs, tinyShape, writeArchitecture } from '@gapo/model/testing';
 import { adamWStep, at, createAdamWState, f32, required } from '@gapo/numeric';
+import { temporaryDirectory } from '@gapo/service/testing';
 import { decoderScores } from './decoderScores.js';
 import { startFromDecoder } from './decoderStart.js';
 import { bagScores } from './embeddingBag.js';
@@ -22,12 +22,6 @@ const models: Readonly<Record<string, ScoreModel>> = {
 };
 
 const sequences = [[1, 3, 7, 2], [1, 3, 8, 9, 2], [1], [5, 5, 5, 5, 5, 5, 5], [18, 0, 18]];
-
-async function folder(t: TestContext): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'gapo-reward-'));
-  t.after(() => rm(directory, { recursive: true, force: true }));
-  return directory;
-}
 
 function noise(model: ScoreModel, deviation: number): readonly NamedTensor[] {
   return model.trained.map(({ name, shape }, index) => ({
@@ -83,7 +77,7 @@ for (const [what, model] of Object.entries(models)) {
     assert.ok((await engine.margins(tensors, pairs)).every((margin) => margin > 0));
     const config = { architectures: ['XForSequenceClassification'] };
     assertClose(
-      await writtenScores(await folder(t), { model, tensors, config }),
+      await writtenScores(await temporaryDirectory(t), { model, tensors, config }),
       await engine.score(tensors, sequences),
     );
     await engine.close();
@@ -171,7 +165,7 @@ async function writeLetters(directory: string): Promise<void> {
 for (const architecture of Object.keys(exampleConfigs)) {
   for (const lora of [undefined, { rank: 2, alpha: 4 }]) {
     test(`${architecture}, ${lora ? 'adapters merged' : 'every weight'}: the written model scores as the trained one`, async (t) => {
-      const [base, directory] = [await folder(t), await folder(t)];
+      const [base, directory] = [await temporaryDirectory(t), await temporaryDirectory(t)];
       await writeArchitecture(base, architecture);
       await writeLetters(base);
       const cache = join(directory, 'cache');

@@ -1,7 +1,6 @@
 /** Training reward models on small bases: what it writes, that it is reproducible, and that it writes all or nothing. */
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { FitSettings } from '@gapo/config';
@@ -9,6 +8,7 @@ import { JudgedConversation, Tokenizer, readDecoderConfig, readSafetensors } fro
 import { tokenizerDirectory, writeSmallModel } from '@gapo/model/testing';
 import { at, required } from '@gapo/numeric';
 import { isExpected } from '@gapo/service';
+import { temporaryDirectory } from '@gapo/service/testing';
 import { heldOutSplit } from '../descent/order.js';
 import { qualityOf } from './calibration.js';
 import { decoderScores } from './decoderScores.js';
@@ -20,8 +20,7 @@ const things = ['printer', 'badge', 'router', 'laptop', 'phone', 'screen', 'key'
 
 /** Creates a directory with model/ and pairs.jsonl, whose chosen answers are polite; every prompt is in two pairs. */
 async function workspace(t: TestContext): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'gapo-fit-'));
-  t.after(() => rm(directory, { recursive: true, force: true }));
+  const directory = await temporaryDirectory(t);
   await writeSmallModel(join(directory, 'model'));
   const lines = Array.from({ length: 240 }, (_, i) => {
     const thing = at(things, i % things.length);

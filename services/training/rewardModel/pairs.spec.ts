@@ -1,13 +1,13 @@
 /** Preference pairs: the meaning of each form, and errors with their place. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { JudgedConversation, Tokenizer, exchange } from '@gapo/model';
 import { tokenizerDirectory } from '@gapo/model/testing';
 import { at } from '@gapo/numeric';
 import { isExpected } from '@gapo/service';
+import { temporaryDirectory } from '@gapo/service/testing';
 import { readPairs } from './pairs.js';
 
 const tokenizer = await Tokenizer.read(tokenizerDirectory);
@@ -15,9 +15,7 @@ const conversation = new JudgedConversation(tokenizer);
 const maxTokens = 64;
 
 async function read(t: TestContext, ...lines: readonly unknown[]) {
-  const directory = await mkdtemp(join(tmpdir(), 'gapo-pairs-'));
-  t.after(() => rm(directory, { recursive: true, force: true }));
-  const file = join(directory, 'pairs.jsonl');
+  const file = join(await temporaryDirectory(t), 'pairs.jsonl');
   await writeFile(file, lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line))).join('\n'));
   return (await readPairs([file], conversation, maxTokens)).records;
 }

@@ -1,19 +1,17 @@
 /** Training data: which tokens of each form are learned, and errors with their place. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { TextCodec, type TextTokenizer, Tokenizer } from '@gapo/model';
 import { tokenizerDirectory } from '@gapo/model/testing';
 import { at, required } from '@gapo/numeric';
 import { UserError } from '@gapo/service';
+import { temporaryDirectory } from '@gapo/service/testing';
 import { readConversations } from './conversations.js';
 
 async function read(t: TestContext, content: string, change: Partial<TextTokenizer> = {}) {
-  const directory = await mkdtemp(join(tmpdir(), 'gapo-lines-'));
-  t.after(() => rm(directory, { recursive: true, force: true }));
-  const file = join(directory, 'data.jsonl');
+  const file = join(await temporaryDirectory(t), 'data.jsonl');
   await writeFile(file, content);
   const tokenizer = await Tokenizer.read(tokenizerDirectory);
   const changed: TextTokenizer = {

@@ -1,15 +1,14 @@
 /** Training data: files of JSON lines in three forms, read as sequences whose completions are learned. */
 import type { TextCodec, TokenSequence } from '@gapo/model';
-import { readJsonLines, z } from '@gapo/service';
+import { nonEmptyText, readJsonLines, z } from '@gapo/service';
 
 /** The sequences of one line: one per turn of the assistant, with all earlier turns as its prompt. */
 export type Conversation = readonly TokenSequence[];
 
-const text = z.string().min(1).meta({ expected: 'a text that is not empty' });
-const message = z.strictObject({ role: text, content: z.string() });
+const message = z.strictObject({ role: nonEmptyText, content: z.string() });
 const line = z.union([
-  z.strictObject({ text }),
-  z.strictObject({ prompt: text, completion: text }),
+  z.strictObject({ text: nonEmptyText }),
+  z.strictObject({ prompt: nonEmptyText, completion: nonEmptyText }),
   z.strictObject({ messages: z.array(message).min(1) }),
 ]);
 

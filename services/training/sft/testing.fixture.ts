@@ -1,11 +1,11 @@
 /** For tests: a small random model with the example's tokenizer, and training data. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { FinetuningSettings } from '@gapo/config';
 import { writeSmallModel } from '@gapo/model/testing';
 import { at } from '@gapo/numeric';
+import { temporaryDirectory } from '@gapo/service/testing';
 
 const things = ['printer', 'badge', 'router', 'laptop', 'phone'];
 
@@ -25,8 +25,7 @@ export const lines: readonly object[] = Array.from({ length: 60 }, (_, i) => {
 
 /** Creates a directory with model/ and data.jsonl, which is removed after the test. */
 export async function workspace(t: TestContext): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'gapo-sft-'));
-  t.after(() => rm(directory, { recursive: true, force: true }));
+  const directory = await temporaryDirectory(t);
   await writeSmallModel(join(directory, 'model'));
   await writeFile(join(directory, 'data.jsonl'), lines.map((line) => JSON.stringify(line)).join('\n'));
   return directory;

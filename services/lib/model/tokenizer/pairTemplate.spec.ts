@@ -1,9 +1,9 @@
 /** Two texts as one sequence: the derived template agrees with the tokenizer itself. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { describe, test, type TestContext } from 'node:test';
+import { temporaryDirectory } from '@gapo/service/testing';
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import fc from 'fast-check';
 import { Tokenizer } from '../mod.js';
@@ -54,15 +54,11 @@ function tokenizerJson(postProcessor: object | null): object {
   };
 }
 
-async function tokenizerWith(postProcessor: object | null): Promise<Tokenizer> {
-  const directory = await mkdtemp(join(tmpdir(), 'gapo-tokenizer-'));
-  try {
-    await writeFile(join(directory, 'tokenizer.json'), JSON.stringify(tokenizerJson(postProcessor)));
-    await writeFile(join(directory, 'tokenizer_config.json'), '{}');
-    return await Tokenizer.read(directory);
-  } finally {
-    await rm(directory, { recursive: true });
-  }
+async function tokenizerWith(t: TestContext, postProcessor: object | null): Promise<Tokenizer> {
+  const directory = await temporaryDirectory(t);
+  await writeFile(join(directory, 'tokenizer.json'), JSON.stringify(tokenizerJson(postProcessor)));
+  await writeFile(join(directory, 'tokenizer_config.json'), '{}');
+  return Tokenizer.read(directory);
 }
 
 interface PairTokenizer {
@@ -79,8 +75,8 @@ describe("a tokenizer's template for two texts", () => {
     'a sequence with a template': { type: 'Sequence', processors: [byteLevel, template] },
   };
   for (const [name, postProcessor] of Object.entries(processors)) {
-    test(`${name}: ids and segments are the tokenizer's own`, async () => {
-      const tokenizer = await tokenizerWith(postProcessor);
+    test(`${name}: ids and segments are the tokenizer's own`, async (t) => {
+      const tokenizer = await tokenizerWith(t, postProcessor);
       const library = new tokenizerClass(tokenizerJson(postProcessor), {});
       fc.assert(
         fc.property(word, word, (first, second) => {
@@ -92,18 +88,18 @@ describe("a tokenizer's template for two texts", () => {
     });
   }
 
-  test('an empty second text keeps its place between the special tokens', async () => {
-    const { pairTemplate } = await tokenizerWith(template);
+  test('an empty second text keeps its place between the special tokens', async (t) => {
+    const { pairTemplate } = await tokenizerWith(t, template);
     assert.deepEqual(pairTemplate?.fill([2, 3], []), { ids: [0, 2, 3, 1, 1, 1], segments: [0, 0, 0, 0, 0, 1] });
     assert.equal(pairTemplate?.specialTokens, 4);
   });
 
-  test('RoBERTa has two separators and a single segment', async () => {
-    const { pairTemplate } = await tokenizerWith({ type: 'RobertaProcessing', cls, sep });
+  test('RoBERTa has two separators and a single segment', async (t) => {
+    const { pairTemplate } = await tokenizerWith(t, { type: 'RobertaProcessing', cls, sep });
     assert.deepEqual(pairTemplate?.fill([2], [3]), { ids: [0, 2, 1, 1, 3, 1], segments: [0, 0, 0, 0, 0, 0] });
   });
 
-  test('there is none if the second text is dropped, or nothing separates the two', async () => {
-    for (const none of [null, byteLevel]) assert.equal((await tokenizerWith(none)).pairTemplate, undefined);
+  test('there is none if the second text is dropped, or nothing separates the two', async (t) => {
+    for (const none of [null, byteLevel]) assert.equal((await tokenizerWith(t, none)).pairTemplate, undefined);
   });
 });

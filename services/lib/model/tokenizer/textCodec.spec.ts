@@ -1,10 +1,10 @@
 /** Encoded lines of data sets: a completion ends with one end token, a prompt with none. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { UserError } from '@gapo/service';
+import { temporaryDirectory } from '@gapo/service/testing';
 import { llamaConfig } from '../architectures/llama.js';
 import { tinyShape } from '../testing.fixture.js';
 import { TextCodec } from './textCodec.js';
@@ -20,8 +20,7 @@ async function tokenizerWith(
   t: TestContext,
   { template, chat, eos = '<eos>' }: { template?: readonly string[]; chat?: string; eos?: string } = {},
 ): Promise<Tokenizer> {
-  const directory = await mkdtemp(join(tmpdir(), 'gapo-codec-'));
-  t.after(() => rm(directory, { recursive: true, force: true }));
+  const directory = await temporaryDirectory(t);
   const part = (id: string): object =>
     id === 'A' ? { Sequence: { id, type_id: 0 } } : { SpecialToken: { id, type_id: 0 } };
   const json = {

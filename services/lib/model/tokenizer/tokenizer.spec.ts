@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { at } from '@gapo/numeric';
+import { temporaryDirectory } from '@gapo/service/testing';
 import { llamaConfig } from '../architectures/llama.js';
 import { ModelError } from '../errors.js';
 import { tinyShape, tokenizerDirectory } from '../testing.fixture.js';
@@ -13,8 +13,7 @@ const config = llamaConfig(tinyShape({ vocabulary: 1536 }));
 
 /** Copies the example's tokenizer, so that a test can change it. */
 async function directory(t: TestContext): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'gapo-tokenizer-'));
-  t.after(() => rm(path, { recursive: true, force: true }));
+  const path = await temporaryDirectory(t);
   await cp(tokenizerDirectory, path, { recursive: true });
   return path;
 }

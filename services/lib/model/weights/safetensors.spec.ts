@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { temporaryDirectory } from '@gapo/service/testing';
 import fc from 'fast-check';
 import { ModelError } from '../errors.js';
 import { fromFloat32, toFloat32 } from './floats.js';
@@ -34,15 +34,14 @@ const refused = (bytes: Uint8Array, pattern: RegExp): void =>
   );
 
 describe('safetensors', () => {
-  test('a written file is read back in order and bit for bit', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'gapo-safetensors-'));
+  test('a written file is read back in order and bit for bit', async (t) => {
+    const directory = await temporaryDirectory(t);
     const path = join(directory, 'model.safetensors');
     await writeSafetensors(path, tensors);
     const found = await readSafetensors(path);
     assert.deepEqual(found, tensors);
     assert.equal(sha256OfTensors(found), sha256OfTensors(tensors));
     assert.deepEqual(await readdir(directory), ['model.safetensors'], 'nothing half-written is left');
-    await rm(directory, { recursive: true });
   });
 
   test('the data begins at a multiple of 8 bytes, so that it can be mapped', () => {

@@ -1,19 +1,18 @@
 /** Files of JSON lines: every record in order, and every invalid line with its place. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { at } from '@gapo/numeric';
 import fc from 'fast-check';
 import { z } from 'zod';
+import { temporaryDirectory } from '../testing.fixture.js';
 import { UserError } from '../userError.js';
 import { type LineFormat, readJsonLines } from './jsonLines.js';
 
 async function files(t: TestContext, ...contents: readonly (string | Uint8Array)[]): Promise<string[]> {
-  const directory = await mkdtemp(join(tmpdir(), 'gapo-lines-'));
-  t.after(() => rm(directory, { recursive: true, force: true }));
+  const directory = await temporaryDirectory(t);
   return Promise.all(
     contents.map(async (content, i) => {
       const file = join(directory, `${i}.jsonl`);

@@ -48,6 +48,9 @@ export const fraction = z.number().min(0).max(1).meta({ expected: 'a number from
 /** A duration in milliseconds. */
 export const milliseconds = z.int().min(1).meta({ expected: 'milliseconds, an integer of at least 1' });
 
+/** A text of at least one character. */
+export const nonEmptyText = z.string().min(1).meta({ expected: 'a text that is not empty' });
+
 /** A word that is safe in file names, subjects and labels: letters, digits, `-` and `_`, starting with a letter or digit. */
 export const word = z
   .string()

@@ -1,13 +1,13 @@
 /** Whether words or phrases occur, or the share of them that do. */
-import { z } from '@gapo/service';
-import { ruleKind, text } from './ruleKind.js';
+import { nonEmptyText, z } from '@gapo/service';
+import { ruleKind } from './ruleKind.js';
 import { folded, occurrences } from './words.js';
 
 export const contains = ruleKind({
   name: 'contains',
   measures:
     '1 if any of the words or phrases occurs, whole and in any case, else 0; with `count: share` the share that occur',
-  keys: { words: z.array(text).min(1), count: z.enum(['any', 'share']).default('any') },
+  keys: { words: z.array(nonEmptyText).min(1), count: z.enum(['any', 'share']).default('any') },
   measure({ words: given, count }) {
     const words = given.map(folded);
     const enough = count === 'any' ? 1 : words.length;

@@ -1,7 +1,7 @@
 /** Whether a completion, or the part that a pattern extracts, is a right answer: to any prompt, or to its own. */
 import { resolve } from 'node:path';
-import { filePath, readJsonLines, z } from '@gapo/service';
-import { flags, patternProblem, ruleKind, text } from './ruleKind.js';
+import { filePath, nonEmptyText, readJsonLines, z } from '@gapo/service';
+import { flags, patternProblem, ruleKind } from './ruleKind.js';
 import { folded } from './words.js';
 
 const answersOfOne = z.union([z.string(), z.array(z.string()).min(1)]).meta({ expected: 'a text or a list of texts' });
@@ -12,13 +12,13 @@ export const exact = ruleKind({
     "1 if the completion is one of the right answers, else 0; with `extract` the pattern's first group is compared",
   keys: {
     /** Right answers to every prompt. */
-    texts: z.array(text).min(1).optional(),
+    texts: z.array(nonEmptyText).min(1).optional(),
     /** Right answers by prompt. */
     answers: z.record(z.string(), answersOfOne).meta({ expected: 'a mapping from prompts to answers' }).optional(),
     /** Files of JSON lines {"prompt", "reference"}; their paths are relative to the file of rules. */
     references: z.array(filePath).min(1).meta({ expected: 'a list of files' }).optional(),
     /** A pattern whose first group is the answer; the last match counts. @default the whole completion */
-    extract: text.optional(),
+    extract: nonEmptyText.optional(),
     flags,
     /** Whether case, Unicode composition and white space matter. */
     strict: z.boolean().default(false),

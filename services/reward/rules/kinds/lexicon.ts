@@ -1,6 +1,6 @@
 /** The sum of the weights of the words and phrases that occur. */
-import { positiveInt, z } from '@gapo/service';
-import { ruleKind, text, weight } from './ruleKind.js';
+import { nonEmptyText, positiveInt, z } from '@gapo/service';
+import { ruleKind, weight } from './ruleKind.js';
 import { folded, occurrences } from './words.js';
 
 export const lexicon = ruleKind({
@@ -9,7 +9,7 @@ export const lexicon = ruleKind({
     'the sum of the weights of the words or phrases that occur, whole and in any case; each counts at most `most` times (default 1)',
   keys: {
     /** The weight of each word or phrase. */
-    words: z.record(text, weight).meta({ expected: 'a mapping from words or phrases to their weights' }),
+    words: z.record(nonEmptyText, weight).meta({ expected: 'a mapping from words or phrases to their weights' }),
     /** The most occurrences of one word that count. */
     most: positiveInt.default(1),
   },

@@ -86,9 +86,6 @@ export const weight = z
   .max(largestWeight)
   .meta({ expected: `a number from -${largestWeight} to ${largestWeight}` });
 
-/** A text of at least one character. */
-export const text = z.string().min(1).meta({ expected: 'a text that is not empty' });
-
 /** The flags of a pattern. g and y are not allowed: they carry state from one item to the next. */
 export const flags = z
   .string()

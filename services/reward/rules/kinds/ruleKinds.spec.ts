@@ -3,13 +3,14 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
-import { temporaryDirectory } from '@gapo/reward/testing';
+import { nonEmptyText } from '@gapo/service';
+import { temporaryDirectory } from '@gapo/service/testing';
 import fc from 'fast-check';
 import { compile, scoreRange } from '../measure.js';
 import { readRules, rulesVersion, type Rules } from '../rulesFile.js';
 import { fenced } from './json.js';
 import { readingEase, syllables } from './readability.js';
-import { ruleKind, text } from './ruleKind.js';
+import { ruleKind } from './ruleKind.js';
 import { ruleKinds } from './ruleKinds.js';
 
 /** Reads a file of rules, with other files beside it. */
@@ -280,7 +281,7 @@ describe('another kind of rule is one file and one entry of the registry', () =>
   const beginning = ruleKind({
     name: 'beginning',
     measures: '1 if the completion begins with the text, else 0',
-    keys: { text },
+    keys: { text: nonEmptyText },
     measure:
       ({ text: start }) =>
       ({ completion }) =>
