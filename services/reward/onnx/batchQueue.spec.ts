@@ -34,7 +34,7 @@ describe('the queue', () => {
     assert.equal(queue.size, 0);
   });
 
-  test('a sequence that arrives meanwhile shares its run, and does not make it wait longer', () => {
+  test('a later sequence shares its run, and does not make it wait longer', () => {
     const queue = new BatchQueue<Entry>(5);
     queue.add([entry(0, 100)]);
     queue.add([entry(1, 104), entry(2, 104, 32)]);

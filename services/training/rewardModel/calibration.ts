@@ -1,8 +1,8 @@
 /**
  * The quality of preference probabilities, from margins: score(chosen) − score(rejected), with P(chosen) = σ(margin).
  *
- * The answers of a pair have no order, so calibration takes the side of the answer that the model prefers: where it gives
- * that answer 80 %, the labels should agree on 80 % of the pairs.
+ * The answers of a pair have no order, so calibration takes the side of the answer that the model prefers: if it gives that
+ * answer 80 %, the labels should agree on 80 % of such pairs.
  */
 import { at, type Estimate, winRate } from '@gapo/numeric';
 

@@ -10,7 +10,7 @@ export const roomyCharactersPerToken = 16;
  * @param maxTokens the limit, special tokens included
  * @param partly whether a part of the text is acceptable
  * @param keeping returns the result for a number of characters; undefined if it does not fit
- * @returns undefined if not even 0 characters fit, or not all of them where a part is not acceptable
+ * @returns undefined if not even 0 characters fit, or if not all fit and a part is not acceptable
  */
 export function longestThatFits<T>(
   all: number,

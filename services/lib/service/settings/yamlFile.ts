@@ -25,7 +25,7 @@ export interface YamlSource {
 
 /**
  * Parses YAML 1.2 text and checks it against a schema. Unknown keys, duplicate keys and numbers that are not finite are
- * problems whatever the schema says.
+ * always problems.
  *
  * @returns the schema's output, defaults filled in
  * @throws ConfigError with all problems, in the order of the file

@@ -31,7 +31,7 @@ function before(text: string, at: number): string {
   return [...text.slice(Math.max(at - 2, 0), at)].at(-1) ?? '';
 }
 
-/** Whether two texts, one after the other, have no word boundary between them. */
+/** Whether there is no word boundary where `right` follows `left`. */
 function meets(left: string, right: string): boolean {
   const last = [...left.slice(-2)].at(-1);
   const first = right.codePointAt(0);
