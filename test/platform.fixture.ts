@@ -1,4 +1,4 @@
-/** The whole platform for a test: the services as `gapo up` starts them, on free ports, and the command line. */
+/** Starts the whole platform for a test, as `gapo up` does but on free ports, and runs the command line. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -8,10 +8,10 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { writeSmallModel } from '@gapo/model/testing';
 
-/** The checkout. */
+/** The project's root. */
 export const project = fileURLToPath(new URL('../..', import.meta.url));
 
-/** A `gapo`: its script, and the directory that it is called in. */
+/** An installed `gapo`: its script and its working directory. */
 export interface Command {
   readonly script: string;
   readonly cwd: string;
@@ -19,14 +19,14 @@ export interface Command {
 
 const checkout: Command = { script: join(project, 'services/cli/gapo.js'), cwd: project };
 
-/** What a finished command left. */
+/** Exit code and output of a finished command. */
 export interface CommandResult {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Runs `gapo` to its end. */
+/** Runs `gapo` and waits for it to exit. */
 export async function gapo(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
@@ -38,27 +38,31 @@ export async function gapo(
   return { code, stdout, stderr };
 }
 
-/** A platform that runs. */
+/** A running platform. */
 export interface Platform {
   readonly coordinator: string;
   readonly page: string;
   readonly nats: string | undefined;
   readonly services: readonly { readonly name: string; readonly address: string; readonly pid?: number }[];
-  /** Stops every service; resolves when all are gone. */
+  /** Stops every service; resolves when all have exited. */
   stop(): Promise<void>;
 }
 
-/** Starts all services. Throws with their words where they do not come up. */
+/**
+ * Starts all services.
+ *
+ * @throws Error with their stderr if they exit before they are ready
+ */
 export async function startPlatform(options: {
-  /** Has rewards.yaml. */
+  /** Contains rewards.yaml. */
   readonly directory: string;
   /** Where runs are kept. @default data in the directory */
   readonly data?: string;
-  /** `usual`: as many as `gapo up` starts by itself. @default 1 */
+  /** `usual`: as many as `gapo up` starts by default. @default 1 */
   readonly rolloutWorkers?: number | 'usual';
   readonly gradientWorkers?: number;
   readonly env?: Readonly<Record<string, string>>;
-  /** @default the checkout's */
+  /** @default the project's own */
   readonly command?: Command;
 }): Promise<Platform> {
   const { directory, data = join(directory, 'data'), rolloutWorkers = 1, gradientWorkers = 1, env = {} } = options;
@@ -83,11 +87,11 @@ export async function startPlatform(options: {
     ],
     { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
   );
-  const words = text(child.stderr);
+  const stderr = text(child.stderr);
   const [line] = (await Promise.race([
     once(createInterface(child.stdout), 'line'),
     once(child, 'exit').then(async () => {
-      throw new Error(`the services did not come up: ${await words}`);
+      throw new Error(`the services did not start: ${await stderr}`);
     }),
   ])) as [string];
   const state = JSON.parse(line) as Omit<Platform, 'stop'>;
@@ -113,7 +117,7 @@ export interface Workspace {
   remove(): Promise<void>;
 }
 
-/** Makes a workspace. `run` overrides lines of the configuration. */
+/** Creates a workspace. `run` overrides lines of the configuration. */
 export async function makeWorkspace(run: Readonly<Record<string, string>> = {}): Promise<Workspace> {
   const directory = await mkdtemp(join(tmpdir(), 'gapo-test-'));
   await writeSmallModel(join(directory, 'policy'));
@@ -145,7 +149,7 @@ export async function makeWorkspace(run: Readonly<Record<string, string>> = {}):
   return { directory, run: join(directory, 'run.yaml'), remove: () => rm(directory, { recursive: true, force: true }) };
 }
 
-/** A run configuration: three steps of GAPO, any line replaced or, where empty, left out. */
+/** Returns the configuration of a run of three GAPO steps. `lines` replaces keys; an empty value removes the key. */
 export function runYaml(lines: Readonly<Record<string, string>> = {}): string {
   const all: Record<string, string> = {
     name: 'tiny',

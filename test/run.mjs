@@ -1,5 +1,5 @@
-// Runs the compiled tests: node test/run.mjs [--under DIRECTORY|FILE]... Ends with the line 'N passed, N failed',
-// and ', N skipped' where some were.
+// Runs the compiled tests: node test/run.mjs [--under DIRECTORY|FILE]... The last line of output is 'N passed, N failed',
+// followed by ', N skipped' if any were skipped.
 //
 // The compiled JavaScript is what ships, so it is what is tested. Node 20 does not expand globs: files are found here.
 import { existsSync } from 'node:fs';
@@ -13,11 +13,11 @@ import { parseArgs } from 'node:util';
 import { toolEnvironment } from '../deploy/local/testTools.mjs';
 
 /** Suites with a make target of their own: too slow for every commit. */
-const slow = ['test/dist/chaos', 'test/dist/bench', 'test/dist/image'];
+const slow = ['test/dist/bench', 'test/dist/image'];
 
 const { values } = parseArgs({ options: { under: { type: 'string', multiple: true } } });
 
-/** A compiled file's source: what was compiled from a file that has been moved or deleted is no test. */
+/** A compiled file's source. Files whose source was moved or deleted are not run. */
 const sourceOf = (path) => path.replace('dist/', '').replace(/\.js$/, '.ts');
 
 async function specsUnder(directory) {
@@ -40,14 +40,14 @@ if (files.length === 0) {
   process.exit(2);
 }
 
-// The environment wins: a person may name another helm.
+// The environment takes precedence, for instance to set another helm.
 for (const [name, value] of Object.entries(toolEnvironment())) process.env[name] ??= value;
 
 const count = { passed: 0, failed: 0, skipped: 0 };
 const skipped = [];
 const running = new Map();
 const stream = run({ files, concurrency: Math.min(availableParallelism(), 2) });
-// Tests have no time limits of their own: how long one takes is the machine's affair. One that never ends is named here.
+// Tests have no time limits, since machines differ in speed. A test that never ends is printed here.
 const silenceMs = 20 * 60_000;
 let watchdog;
 function heard() {
@@ -69,7 +69,7 @@ for (const end of ['test:pass', 'test:fail']) {
 }
 stream.on('test:pass', ({ name, skip, details }) => {
   if (skip !== undefined) {
-    // A suite that is skipped reports no tests of its own.
+    // A skipped suite does not report its tests.
     count.skipped++;
     skipped.push(`${name}: ${skip}`);
   } else if (details.type !== 'suite') count.passed++;
@@ -80,7 +80,7 @@ stream.on('test:fail', ({ details }) => {
 stream.compose(spec).pipe(process.stdout);
 stream.on('end', () => {
   clearTimeout(watchdog);
-  // The reporter writes its last lines after the stream's end.
+  // The reporter writes its last lines after the stream ends.
   setImmediate(() => {
     for (const line of skipped) console.log(`skipped ${line}`);
     const skips = count.skipped === 0 ? '' : `, ${count.skipped} skipped`;

@@ -1,9 +1,9 @@
-/** An OTLP/HTTP receiver for a test or a bench: keeps the spans that services send. */
+/** An OTLP/HTTP receiver for a test or a benchmark: keeps the spans that services send. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A span as it was received. */
+/** A received span. */
 export interface Span {
   readonly service: string;
   readonly name: string;
@@ -36,12 +36,12 @@ interface OtlpBody {
 export interface Receiver {
   /** The environment that sends a service's spans here. */
   readonly env: Readonly<Record<string, string>>;
-  /** Everything received so far. Services send what they still hold before they end. */
+  /** All spans received so far. Services flush theirs before they exit. */
   readonly spans: readonly Span[];
   close(): void;
 }
 
-/** Starts one on a free port of 127.0.0.1. */
+/** Starts a receiver on a free port of 127.0.0.1. */
 export async function startReceiver(): Promise<Receiver> {
   const spans: Span[] = [];
   const server = createServer((request, response) => {

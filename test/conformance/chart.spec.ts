@@ -1,6 +1,6 @@
 /**
- * The Helm chart, rendered and read back: every reward is its own Deployment and Service, everything finds everything, and
- * what runs is what `gapo up` runs. Needs helm (`make test-tools`, HELM=path, or on PATH).
+ * The rendered Helm chart: every reward has its own Deployment and Service, every address is that of a Service, and images
+ * run the same commands as `gapo up`. Needs helm (`make test-tools`, HELM=path, or on PATH).
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -22,9 +22,7 @@ import { commandOf, describeImage, projectRoot, serviceFolders, settingsOf, type
 
 const valuesFiles = ['default', 'many-rewards', 'production'];
 const skip =
-  helm === undefined
-    ? 'helm is not available: `make test-tools` fetches it where Go is installed; HELM names another'
-    : false;
+  helm === undefined ? 'helm is not available: install Go and run `make test-tools`, or set HELM to its path' : false;
 
 interface RewardValues {
   name: string;
@@ -42,14 +40,17 @@ function rewardsOf(values: string): RewardValues[] {
 }
 
 function named(objects: readonly KubernetesObject[], kind: string, name: string): KubernetesObject {
-  const found = objects.filter((object) => object.kind === kind && object.metadata.name === name);
-  assert.equal(found.length, 1, `one ${kind} ${name}, found ${found.length}`);
-  return found[0] as KubernetesObject;
+  const [found, ...others] = objects.filter((object) => object.kind === kind && object.metadata.name === name);
+  assert.ok(
+    found !== undefined && others.length === 0,
+    `expected one ${kind} ${name}, found ${found ? 'more' : 'none'}`,
+  );
+  return found;
 }
 
 const component = (labels: Labels): string => labels['app.kubernetes.io/component'] ?? '';
 
-/** The service that a pod runs; undefined for the command's pod and for images that are not the platform's. */
+/** The service that a pod runs; undefined for the CLI's pod and for custom images. */
 function folderOf(labels: Labels, rewards: readonly RewardValues[]): ServiceFolder | undefined {
   const name = component(labels);
   const reward = rewards.find((entry) => `reward-${entry.name}` === name);
@@ -88,7 +89,7 @@ for (const values of valuesFiles) {
       }
     });
 
-    test('another reward changes nothing of what is there', () => {
+    test('adding a reward changes no other object', () => {
       const another = { name: 'another', kind: 'rules', rules: 'another.yaml' };
       const more = render(values, `rewards=${JSON.stringify([...rewards, another])}`);
       const added = more.filter(({ metadata }) => component(metadata.labels) === 'reward-another');
@@ -99,7 +100,7 @@ for (const values of valuesFiles) {
       );
     });
 
-    test('startup, readiness and liveness are asked over gRPC on the port named grpc', () => {
+    test('startup, readiness and liveness probes call gRPC on the port named grpc', () => {
       for (const { object, pod, labels } of workloads(objects)) {
         if (component(labels) === 'cli') continue;
         for (const container of pod.containers) {
@@ -112,7 +113,7 @@ for (const values of valuesFiles) {
       }
     });
 
-    test('services listen where their probes and Services look, in their own terms', () => {
+    test('services listen on the ports of their containers', () => {
       for (const { pod, labels } of workloads(objects)) {
         if (folderOf(labels, rewards) === undefined) continue;
         const [container] = pod.containers;
@@ -138,7 +139,7 @@ for (const values of valuesFiles) {
       }
     });
 
-    test("the platform's images start as they are: no command of the chart's own", () => {
+    test("the platform's images start unchanged: the chart sets no command", () => {
       for (const { object, pod, labels } of workloads(objects)) {
         const folder = folderOf(labels, rewards);
         if (folder === undefined) continue;
@@ -184,7 +185,7 @@ for (const values of valuesFiles) {
       }
     });
 
-    test('nothing runs as root, gains rights, writes to its image or holds a token', () => {
+    test('nothing runs as root, gains privileges, writes to its image or holds a token', () => {
       for (const { object, pod } of workloads(objects)) {
         const { securityContext } = pod;
         assert.equal(securityContext.runAsNonRoot, true, object.metadata.name);
@@ -208,13 +209,13 @@ for (const values of valuesFiles) {
         assert.deepEqual(claims, object.kind === 'StatefulSet' ? ['data'] : []);
         const volumes = new Set([...claims, ...pod.volumes.map(({ name }) => name)]);
         for (const { name, readOnly } of pod.containers.flatMap(({ volumeMounts }) => volumeMounts)) {
-          assert.ok(volumes.has(name), `${object.metadata.name} mounts ${name}, which it has not`);
+          assert.ok(volumes.has(name), `${object.metadata.name} mounts ${name}, which is not a volume of the pod`);
           assert.equal(readOnly === true, name === 'project');
         }
       }
     });
 
-    test('a drained node takes at most one worker of each kind', () => {
+    test('draining a node evicts at most one worker of each kind at a time', () => {
       for (const kind of ['rollout', 'gradient']) {
         assert.equal(named(objects, 'PodDisruptionBudget', `gapo-${kind}`).spec?.maxUnavailable, 1);
       }
@@ -231,47 +232,45 @@ for (const values of valuesFiles) {
 
 function validation(): string | false {
   const missing = ['KUBECONFORM', 'KUBERNETES_SCHEMAS'].filter((name) => !process.env[name]);
-  return missing.length > 0
-    ? `${missing.join(' and ')} not set: \`make test-tools\` fetches kubeconform and its schemas where Go is installed`
-    : false;
+  return missing.length > 0 ? `${missing.join(' and ')} not set: install Go and run \`make test-tools\`` : false;
 }
 
-describe('values that mean nothing are refused', { skip }, () => {
+describe('invalid values are refused', { skip }, () => {
   const reward = (entry: object): string =>
     `rewards=${JSON.stringify([{ name: 'helpful', kind: 'onnx', model: 'm', ...entry }])}`;
   const cases: [string, string[], RegExp][] = [
     ['an unknown key', ['natsURL="nats://nats:4222"'], /natsURL/],
     ['an unknown key of a service', ['rollout.replica=2'], /replica/],
-    ['a number as a word', ['rollout.replicas="two"'], /rollout.replicas|\/rollout\/replicas/],
+    ['a word in place of a number', ['rollout.replicas="two"'], /rollout.replicas|\/rollout\/replicas/],
     ['no workers', ['gradient.replicas=0'], /gradient.replicas|\/gradient\/replicas/],
-    ['a URL of another kind', ['natsUrl="http://nats:4222"'], /natsUrl/],
+    ['a URL of another scheme', ['natsUrl="http://nats:4222"'], /natsUrl/],
     ['a classifier without its model', [`rewards=[{"name":"helpful","kind":"onnx"}]`], /model/],
     ['rules with a model', [reward({ kind: 'rules', rules: 'r.yaml' })], /model/],
     ['a model of an inference server without its file', [`rewards=[{"name":"helpful","kind":"oip"}]`], /oip/],
     ['an unknown kind of reward', [reward({ kind: 'python' })], /kind/],
-    ['a name that cannot name an object', [reward({ name: 'Very_Helpful' })], /name/],
+    ['a name that Kubernetes does not allow', [reward({ name: 'Very_Helpful' })], /name/],
     ['an image for a reward of the platform', [reward({ image: 'x:1' })], /image/],
     ['root', [`rewards=[{"name":"own","kind":"custom","image":"x:1","runAsUser":0}]`], /runAsUser/],
     [
-      'one name twice',
+      'a duplicate name',
       [`rewards=[{"name":"a","kind":"onnx","model":"m"},{"name":"a","kind":"onnx","model":"n"}]`],
-      /"a" comes twice/,
+      /the name "a" is used twice/,
     ],
     [
-      'one objective twice',
+      'a duplicate objective',
       [`rewards=[{"name":"a","kind":"onnx","model":"m"},{"name":"b","objective":"a","kind":"onnx","model":"n"}]`],
-      /objective "a" comes twice/,
+      /the objective "a" is used twice/,
     ],
-    ['two sources of the project', ['project.existingClaim="models"', 'project.image="x:1"'], /not both/],
+    ['two sources for the project', ['project.existingClaim="models"', 'project.image="x:1"'], /not both/],
   ];
   for (const [what, settings, message] of cases) {
     test(what, () => assert.match(refusal(...settings) ?? 'accepted', message));
   }
 
-  test('a good reward is accepted', () => assert.equal(refusal(reward({})), undefined));
+  test('a valid reward is accepted', () => assert.equal(refusal(reward({})), undefined));
 });
 
-test('images start with the command that `gapo up` runs, from the same folder, as the same user in the chart', () => {
+test('images start with the command that `gapo up` runs, in /app, as the user 10001', () => {
   for (const folder of serviceFolders) {
     const image = describeImage(folder);
     assert.deepEqual(image.entrypoint, commandOf(folder));

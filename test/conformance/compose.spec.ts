@@ -1,4 +1,4 @@
-/** The compose file, read as YAML: it runs the images as they are and sets what their services know. */
+/** The compose file runs the images unchanged, and sets only variables that their services know. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ const { services } = parse(readFileSync(join(folder, 'compose.yaml'), 'utf8'), {
 };
 const ours = Object.entries(services).filter(([, { build }]) => build !== undefined);
 
-test('every service of the platform runs its image as it is, built from its target', () => {
+test('every service of the platform runs its image unchanged, built from its target', () => {
   for (const [name, { image, build, command, entrypoint, read_only: readOnly, cap_drop: dropped }] of ours) {
     assert.equal(image, `gapo-${build?.target}:\${TAG:-0.1.0}`, name);
     assert.ok(describeImage(build?.target ?? '').entrypoint.length > 0);
@@ -58,7 +58,7 @@ test('every address is a service of the file, on a port that its image listens o
   }
 });
 
-test('what is waited for has a health check, and all ports are for this machine alone', () => {
+test('dependencies have health checks, and all ports are bound to localhost', () => {
   for (const [name, { depends_on: needs = {}, ports = [] }] of Object.entries(services)) {
     for (const [needed, { condition }] of Object.entries(needs)) {
       assert.equal(condition, 'service_healthy', `${name} needs ${needed}`);

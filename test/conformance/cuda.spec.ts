@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { describeImage, settingsOf } from './services.js';
 
 for (const service of ['rollout', 'gradient', 'reward'] as const) {
-  test(`${service}-cuda starts as ${service} does, on the device`, () => {
+  test(`${service}-cuda starts like ${service}, on the GPU`, () => {
     const { env, ...plain } = describeImage(service);
     assert.deepEqual(describeImage(`${service}-cuda`), { ...plain, env: { ...env, DEVICE: 'cuda' } });
     assert.ok(settingsOf(service).has('DEVICE'));

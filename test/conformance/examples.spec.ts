@@ -1,4 +1,4 @@
-/** Every `@example` of the public packages: it compiles as a user's program, and runs where it starts no service. */
+/** Every `@example` of the public packages compiles as a user's program, and runs unless it starts a service. */
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -9,7 +9,7 @@ import ts from 'typescript';
 import { projectRoot } from './services.js';
 
 interface Example {
-  /** Its place, as `services/lib/numeric/random.ts:40`. */
+  /** Its location, such as `services/lib/numeric/random.ts:40`. */
   readonly place: string;
   readonly code: string;
 }
@@ -27,7 +27,7 @@ function sourcesIn(folder: string): string[] {
     .map((file) => join(folder, file));
 }
 
-/** The code of every `@example`, without the stars of its comment. */
+/** The code of every `@example`, without the comment's asterisks. */
 function examplesIn(file: string): Example[] {
   const source = readFileSync(file, 'utf8');
   return [...source.matchAll(/\/\*\*[^]*?\*\//g)].flatMap((comment) => {
@@ -39,7 +39,7 @@ function examplesIn(file: string): Example[] {
       .slice(1)
       .map((example) => {
         const [, code] = /^```ts\n([^]*?)^```$/m.exec(example) ?? [];
-        assert.ok(code !== undefined, `${place}: an @example has its code between \`\`\`ts and \`\`\``);
+        assert.ok(code !== undefined, `${place}: put the code of an @example between \`\`\`ts and \`\`\``);
         return { place, code };
       });
   });
@@ -47,7 +47,7 @@ function examplesIn(file: string): Example[] {
 
 const examples = publicFolders().flatMap(sourcesIn).flatMap(examplesIn);
 
-/** Where a program finds the packages, as one in a user's folder does. */
+/** Programs in this folder resolve the packages as programs in a user's project do. */
 const cache = join(projectRoot, 'node_modules/.cache');
 mkdirSync(cache, { recursive: true });
 const folder = mkdtempSync(join(cache, 'examples-'));
@@ -78,7 +78,7 @@ describe('examples of the public packages', () => {
 
   for (const [k, { place, code }] of examples.entries()) {
     if (code.includes('serveReward(')) continue;
-    test(`${place} runs, and prints what it says`, async (t) => {
+    test(`${place} runs, and prints what its comments say`, async (t) => {
       const printed: string[] = [];
       t.mock.method(console, 'log', (...values: unknown[]) => printed.push(format(...values)));
       const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 };

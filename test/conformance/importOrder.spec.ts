@@ -23,10 +23,10 @@ for (const folder of packages) {
   });
 }
 
-test('no package imports a service, but for the types of what a training prints', () => {
+test('no package imports a service, except for the types of the messages that a training prints', () => {
   const services = packages.filter((folder) => !folder.startsWith('services/lib/')).map(nameOf);
   const found = againstPackages(services, sourcesUnder(projectRoot, 'services'));
-  // A training is a child process. It is no dependency of the command, so that only types can be imported.
+  // The CLI runs a training as a child process. Its package is not a dependency, so only types can be imported.
   assert.deepEqual(
     found.filter((sentence) => !/^services\/cli\/.* imports @gapo\/training,/.test(sentence)),
     [],
@@ -37,7 +37,7 @@ test('no package imports a service, but for the types of what a training prints'
   assert.ok(!('@gapo/training' in cli.dependencies));
 });
 
-test('a planted import against the order is found, of a type too', (t) => {
+test('a planted import against the order is found, even of a type', (t) => {
   const root = mkdtempSync(join(tmpdir(), 'gapo-imports-'));
   t.after(() => rmSync(root, { recursive: true, force: true }));
   const folder = 'services/coordinator';

@@ -1,14 +1,13 @@
-/** The chart as Helm renders it, read back as objects. */
+/** Renders the chart with Helm and parses the result. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { parseAllDocuments } from 'yaml';
 import { projectRoot } from './services.js';
 
-/** Where the chart is. */
 const chart = 'deploy/helm/gapo';
-/** Helm's own default is years old where it is built from its module. */
+/** A Helm that is built as a Go module defaults to a version that is years old. */
 const kubernetesVersion = '1.37.0';
 
-/** The part of a Kubernetes object that the tests look at. */
+/** The fields of a Kubernetes object that the tests read. */
 export interface KubernetesObject {
   apiVersion: string;
   kind: string;
@@ -64,7 +63,7 @@ export interface Probe {
   grpc?: { port: number };
 }
 
-/** The helm program: HELM, else the one on PATH; undefined where there is none. */
+/** The helm program: HELM, otherwise the one on PATH; undefined if it does not run. */
 export const helm = findHelm();
 
 function findHelm(): string | undefined {
@@ -79,7 +78,7 @@ function template(args: string[], folder = chart): string[] {
 /**
  * Renders the chart with a values file of deploy/helm/ci.
  *
- * @param values as `default`
+ * @param values the file's name without `-values.yaml`, such as `default`
  */
 export function renderText(values: string, ...settings: string[]): string {
   const set = settings.flatMap((setting) => ['--set-json', setting]);
@@ -87,13 +86,13 @@ export function renderText(values: string, ...settings: string[]): string {
   return execFileSync(helm ?? 'helm', args, { cwd: projectRoot, encoding: 'utf8' });
 }
 
-/** Renders a chart in another folder with its own values and further ones given as --set-json arguments. */
+/** Renders a chart in another folder to objects, with its own values and those given as --set-json arguments. */
 export function renderFolder(folder: string, ...settings: string[]): KubernetesObject[] {
   const set = settings.flatMap((setting) => ['--set-json', setting]);
   return objectsIn(execFileSync(helm ?? 'helm', template(set, folder), { encoding: 'utf8' }));
 }
 
-/** The objects that the chart renders to, with further values given as --set-json arguments. */
+/** Renders the chart to objects, with a values file and the values given as --set-json arguments. */
 export function render(values: string, ...settings: string[]): KubernetesObject[] {
   return objectsIn(renderText(values, ...settings));
 }
@@ -106,7 +105,7 @@ function objectsIn(text: string): KubernetesObject[] {
   });
 }
 
-/** What Helm says when it refuses values given as --set-json arguments; undefined where it accepts them. */
+/** Helm's error for values given as --set-json arguments; undefined if it accepts them. */
 export function refusal(...settings: string[]): string | undefined {
   const args = template(settings.flatMap((setting) => ['--set-json', setting]));
   const { status, stderr } = spawnSync(helm ?? 'helm', args, { cwd: projectRoot, encoding: 'utf8' });
@@ -123,7 +122,7 @@ export function workloads(
   });
 }
 
-/** The environment that a container is given, by name. */
+/** The environment variables of a container by name. */
 export function environmentOf(container: Container | undefined): Record<string, string> {
   return Object.fromEntries((container?.env ?? []).map(({ name, value }) => [name, value ?? '']));
 }

@@ -1,4 +1,4 @@
-/** The chart and the docs follow from the registry of reward kinds. */
+/** Parts of the chart and the docs are generated from the registry of reward kinds. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { positiveInt } from '@gapo/service';
 import { environmentOf, helm, renderFolder, workloads } from './rendered.js';
 import { projectRoot } from './services.js';
 
-/** The part of the generator that derives; a script has no types of its own. */
+/** The functions of the generator, which is an untyped script. */
 interface Generator {
   readonly chartSchema: (schema: unknown, kinds: RewardKinds) => unknown;
   readonly chartVariables: (kinds: RewardKinds) => unknown;
@@ -27,20 +27,20 @@ const toy = rewardKind({
 });
 const kinds = { ...rewardKinds, toy };
 
-test('the committed schema, variables, comments and tables are those of the registry', () => {
+test('the committed schema, variables, comments and tables match the registry', () => {
   const { status, stderr } = spawnSync(process.execPath, [script, '--check'], { cwd: projectRoot, encoding: 'utf8' });
   assert.equal(status, 0, stderr);
 });
 
-test('a kind of the registry is a row of the table', () => {
+test('a registered kind is a row of the table', () => {
   const row =
     '| [`toy`](#toy) | a toy | `toy`: its file; `largestTower`: a height | `REWARD_TOY`, `REWARD_LARGEST_TOWER` | none |';
   assert.ok(kindsTable(kinds).includes(row));
 });
 
 test(
-  'the chart deploys another kind of the registry, and refuses keys of other kinds',
-  { skip: helm === undefined && 'helm is not here' },
+  'the chart deploys a newly registered kind, and refuses keys of other kinds',
+  { skip: helm === undefined && 'helm is not available' },
   (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'gapo-chart-'));
     t.after(() => rmSync(folder, { recursive: true, force: true }));

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-/** The project's root; this file runs as test/conformance/dist/services.js. */
+/** The project's root; this file runs as test/dist/conformance/services.js. */
 export const projectRoot = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** The folders of all services that are deployed. */
@@ -11,14 +11,14 @@ export const serviceFolders = ['coordinator', 'rollout', 'gradient', 'reward', '
 /** A service's folder under services/. */
 export type ServiceFolder = (typeof serviceFolders)[number];
 
-/** Known to every service: the logger and OpenTelemetry read them. */
+/** Variables that the logger and OpenTelemetry read in every service. */
 const common = ['LOG_LEVEL', 'OTEL_EXPORTER_OTLP_ENDPOINT'];
-/** Read by node itself. */
+/** Variables that Node.js reads. */
 const ofNode = ['NODE_ENV'];
 
 const known = new Map<ServiceFolder, ReadonlySet<string>>();
 
-/** Names of the environment variables that a service knows, as its own --help lists them. */
+/** Names of the environment variables that a service knows, from its --help. */
 export function settingsOf(service: ServiceFolder): ReadonlySet<string> {
   let names = known.get(service);
   if (names === undefined) {
@@ -43,7 +43,7 @@ export function commandOf(service: ServiceFolder): string[] {
   return ['node', '--import', project.preloadModule, project.serviceScript(service)];
 }
 
-/** How an image starts, by the Dockerfile. */
+/** How the Dockerfile starts an image. */
 export interface ImageDescription {
   workdir: string;
   env: Record<string, string>;
@@ -53,7 +53,7 @@ export interface ImageDescription {
   entrypoint: string[];
 }
 
-/** Reads the Dockerfile's target. */
+/** Reads a target of the Dockerfile. */
 export function describeImage(target: string): ImageDescription {
   const args = ['deploy/docker/assemble.mjs', '--describe', target];
   return JSON.parse(execFileSync(process.execPath, args, { cwd: projectRoot, encoding: 'utf8' })) as ImageDescription;

@@ -1,4 +1,4 @@
-/** Bad input on the command line gives one line that names the problem, its place and the fix; exit code 2; no partial output. */
+/** For invalid input the command line names the problem, its place and the fix, exits with 2 and leaves nothing behind. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { readFile, readdir, truncate, writeFile } from 'node:fs/promises';
@@ -15,7 +15,7 @@ import {
   startPlatform,
 } from '../platform.fixture.js';
 
-describe('what is refused', () => {
+describe('invalid input', () => {
   let workspace: Workspace;
   let platform: Platform;
   before(async () => {
@@ -33,11 +33,11 @@ describe('what is refused', () => {
     return gapo(['train', workspace.run, '--id', `refused-${count++}`, '--coordinator', platform.coordinator]);
   };
 
-  /** Exit code 2, the words on stderr, no stack, and no run left behind. */
+  /** Asserts exit code 2, the messages on stderr, no stack trace and no run left behind. */
   async function refused(result: CommandResult, ...patterns: RegExp[]): Promise<void> {
     assert.equal(result.code, 2, `${result.stdout}\n${result.stderr}`);
     for (const pattern of patterns) assert.match(result.stderr, pattern);
-    assert.doesNotMatch(result.stderr, /\n\s+at /, 'no stack');
+    assert.doesNotMatch(result.stderr, /\n\s+at /, 'no stack trace');
     const data = join(workspace.directory, 'data');
     const left = existsSync(data) ? (await readdir(data)).filter((name) => name.startsWith('refused-')) : [];
     assert.deepEqual(left, []);
@@ -56,11 +56,11 @@ describe('what is refused', () => {
     await refused(result, / steps: /, / combine\.p: /, / rollout\.shard: /);
   });
 
-  test('a model that is not there', async () => {
+  test('a model that does not exist', async () => {
     await refused(await train({ policy: '{ model: nowhere }' }), /nowhere: does not exist/);
   });
 
-  test('a weight file that is cut short, and one that is damaged', async () => {
+  test('a truncated weight file, and a corrupt one', async () => {
     const broken = await makeWorkspace();
     const weights = join(broken.directory, 'policy', 'model.safetensors');
     const bytes = await readFile(weights);
@@ -78,7 +78,7 @@ describe('what is refused', () => {
     await broken.remove();
   });
 
-  test('a tokenizer of another model', async () => {
+  test("another model's tokenizer", async () => {
     const broken = await makeWorkspace();
     const path = join(broken.directory, 'policy', 'config.json');
     const config = JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
@@ -96,13 +96,13 @@ describe('what is refused', () => {
     await refused(await train({ objectives }), /vowels/, /127\.0\.0\.1:1/, /connection refused/i);
   });
 
-  test('prompts that are not there, and a line that is not JSON', async () => {
+  test('prompts that do not exist, and a line that is not JSON', async () => {
     await refused(await train({ data: '{ prompts: nowhere.jsonl }' }), /nowhere\.jsonl/);
     await writeFile(join(workspace.directory, 'bad.jsonl'), '{"id":"1","prompt":"Fine."}\n{"id":\n');
     await refused(await train({ data: '{ prompts: bad.jsonl }' }), /bad\.jsonl:2/);
   });
 
-  test('a configuration that is not there', async () => {
+  test('a configuration that does not exist', async () => {
     await refused(
       await gapo(['train', join(workspace.directory, 'none.yaml'), '--coordinator', platform.coordinator]),
       /none\.yaml/,
@@ -113,7 +113,7 @@ describe('what is refused', () => {
     await refused(await gapo(['runs', '--coordinator', '127.0.0.1:1']), /127\.0\.0\.1:1/, /gapo up/);
   });
 
-  test('a port that another process holds', async () => {
+  test('a port that is in use', async () => {
     const holder = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => holder.once('listening', resolve));
     const address = holder.address();

@@ -1,4 +1,4 @@
-/** The embedded example through `gapo run`, cut to two steps: what `make run JSON=1` prints. */
+/** `gapo run --json` on the example, cut to two steps: the output of `make run JSON=1`. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -17,7 +17,7 @@ interface Summary {
   readonly trace: string;
 }
 
-test('gapo run --json ends with one JSON object, and everything that it names is there', async () => {
+test('gapo run --json ends with one JSON object, and every file that it names exists', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'gapo-example-'));
   const example = join(project, 'examples/assistant');
   const yaml = (await readFile(join(example, 'run.yaml'), 'utf8'))
@@ -36,7 +36,8 @@ test('gapo run --json ends with one JSON object, and everything that it names is
     '0',
   ]);
   assert.equal(code, 0, stderr);
-  const summary = JSON.parse(stdout.trim().split('\n').at(-1) as string) as Summary;
+  const last = stdout.trim().split('\n').at(-1) ?? assert.fail('nothing was printed');
+  const summary = JSON.parse(last) as Summary;
   assert.deepEqual(Object.keys(summary.objectives), ['helpful', 'harmless']);
   for (const { before, after, ci } of Object.values(summary.objectives)) {
     assert.ok(Number.isFinite(before) && ci[0] <= after && after <= ci[1]);

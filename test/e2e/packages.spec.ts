@@ -1,6 +1,6 @@
 /**
- * What `make pack` writes, installed in an empty folder from the files alone: the command with all services, and a reward
- * service in TypeScript. Needs the npm registry or its cache.
+ * The packages that `make pack` writes, installed in an empty folder: the command with all services, and the SDK for reward
+ * services in TypeScript. Needs the npm registry or its cache.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -38,14 +38,14 @@ describe('packages', () => {
     const packages = stdout.trim().split('\n');
     assert.equal(packages.length, 2, stdout);
     await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
-    // The tensor runtime takes longer to unpack than all else together.
+    // The tensor runtime, which is optional, takes longer to unpack than everything else together.
     const flags = ['--prefer-offline', '--omit=optional', '--no-audit', '--no-fund'];
     await run('npm', ['install', ...flags, ...packages], { cwd: folder });
     command = { script: join(folder, 'node_modules/.bin/gapo'), cwd: folder };
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
-  test('the command is on the path of npm, and plans a run', async () => {
+  test('npm installs the command, which plans a run', async () => {
     const { stdout } = await run(command.script, ['--help'], { cwd: folder });
     assert.match(stdout, /^Usage: gapo /);
     const args = ['plan', join(project, 'examples/assistant/run.yaml'), '--json'];
@@ -54,7 +54,7 @@ describe('packages', () => {
     assert.deepEqual(JSON.parse(plan.stdout), JSON.parse((await gapo(args)).stdout));
   });
 
-  test('it says what the tensor runtime is needed for, and how it is installed', async () => {
+  test('gapo doctor reports that the tensor runtime is missing, and how to install it', async () => {
     const { code, stdout } = await gapo(['doctor'], {}, command);
     assert.equal(code, 2);
     assert.match(stdout, /MISSING onnxruntime-node: .*Cannot find package 'onnxruntime-node'/);
@@ -98,7 +98,7 @@ describe('packages', () => {
     assert.equal(await service.closed, 0, service.output());
   });
 
-  test('all services run from the package, and a run trains to its end', async (t) => {
+  test('all services run from the package, and a run trains to completion', async (t) => {
     const runtime = join(folder, 'node_modules/onnxruntime-node');
     await symlink(join(project, 'node_modules/onnxruntime-node'), runtime);
     const workspace = await makeWorkspace();

@@ -1,4 +1,4 @@
-/** The commands of docs/rewards.md, as they stand there: from a folder of ten lines to a score in a run that trains. */
+/** Runs the commands of docs/rewards.md as written: from an empty folder to a score in a running run. */
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -39,14 +39,14 @@ async function freeAddress(): Promise<string> {
   return `127.0.0.1:${port}`;
 }
 
-/** A shell that runs. */
+/** A running shell. */
 interface Shell {
   /** Its exit code. */
   readonly ended: Promise<number | null>;
-  /** Resolves once its output has a match; rejects where it ends without. */
-  said(pattern: RegExp): Promise<void>;
+  /** Resolves once the output matches; rejects if the shell exits without a match. */
+  waitFor(pattern: RegExp): Promise<void>;
   stop(): void;
-  words(): string;
+  output(): string;
 }
 
 describe('from an empty folder to a score in a running run', () => {
@@ -67,10 +67,10 @@ describe('from an empty folder to a score in a running run', () => {
     for (const made of [folder, packages]) await rm(made, { recursive: true, force: true });
   });
 
-  /** Commands of the document in a shell in the folder. */
+  /** Runs commands of the document in a shell in the folder. */
   function shell(code: string, address: string): Shell {
     const [, port] = address.split(':');
-    // What the document starts in the background is called once it listens, however long that takes.
+    // The document starts the service in the background: wait until it listens.
     const preamble = `
 set -e
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
@@ -95,31 +95,32 @@ gapo() {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let text = '';
-    const waiting = new Set<() => void>();
+    const observers = new Set<() => void>();
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk) => {
         text += String(chunk);
-        for (const look of waiting) look();
+        for (const observe of observers) observe();
       });
     }
     const ended = once(child, 'close').then(([code]) => code as number | null);
-    const said = (pattern: RegExp): Promise<void> => {
+    const waitFor = (pattern: RegExp): Promise<void> => {
       const found = new Promise<void>((resolve) => {
-        const look = (): void => {
+        const observe = (): void => {
           if (pattern.test(text)) resolve();
         };
-        waiting.add(look);
-        look();
+        observers.add(observe);
+        observe();
       });
       const over = ended.then((code) => {
-        if (!pattern.test(text)) throw new Error(`the commands ended with ${code} and not ${pattern}:\n${text}`);
+        if (!pattern.test(text))
+          throw new Error(`the commands exited with ${code} before printing ${pattern}:\n${text}`);
       });
       return Promise.race([found, over]);
     };
-    return { ended, said, stop: () => child.kill('SIGTERM'), words: () => text };
+    return { ended, waitFor, stop: () => child.kill('SIGTERM'), output: () => text };
   }
 
-  test('the commands of the document do it, and no other process is started again', async (t) => {
+  test('the documented commands add a reward and remove it, and no other process restarts', async (t) => {
     const [ts] = await codeOf('Ten lines');
     const [adding, removing] = await codeOf('From an empty folder to a score in a running run');
     assert.ok(ts !== undefined && adding !== undefined && removing !== undefined);
@@ -139,7 +140,7 @@ gapo() {
     const address = await freeAddress();
     const documented = /LISTEN=(\S+)/.exec(adding.code)?.[1] ?? 'no LISTEN=';
     const run = (code: string): Shell => shell(code.replaceAll(documented, address), address);
-    /** The next step whose report fits. */
+    /** The next step whose report matches. */
     const until = async (afterStep: number, fits: (step: StepReport) => boolean): Promise<StepReport> => {
       for await (const { step } of training.WatchRun({ runId: walkRun, afterStep }, { deadlineMs: Infinity })) {
         if (step && fits(step)) return step;
@@ -152,8 +153,8 @@ gapo() {
     assert.equal(names(first), 'short vowels');
     const walk = run(adding.code);
     t.after(() => walk.stop());
-    await walk.said(/It keeps the contract\./);
-    await walk.said(/walk: concise added; from step \d+: short, vowels, concise/);
+    await walk.waitFor(/It keeps the contract\./);
+    await walk.waitFor(/walk: concise added; from step \d+: short, vowels, concise/);
     const scored = await until(first.step, (step) => names(step) === 'short vowels concise');
     const next = await until(scored.step, () => true);
     assert.equal(next.step, scored.step + 1);
@@ -166,18 +167,18 @@ gapo() {
     }
 
     const removal = run(removing.code);
-    assert.equal(await removal.ended, 0, removal.words());
+    assert.equal(await removal.ended, 0, removal.output());
     await until(next.step, (step) => names(step) === 'short vowels');
-    // Nothing of the platform has been started again, and the run has never stopped.
+    // No service has restarted, and the run has not stopped.
     assert.ok(platform.services.length >= 6);
     for (const { name, pid } of platform.services) {
       assert.ok(pid !== undefined, name);
-      assert.ok(process.kill(pid, 0), `${name} runs as the process that it was started as`);
+      assert.ok(process.kill(pid, 0), `${name} still runs in its first process`);
     }
     const { run: found } = await training.GetRun({ runId: walkRun }, { deadlineMs: Infinity });
     assert.equal(found?.state, 'RUN_STATE_RUNNING');
     await gapo(['cancel', walkRun, ...at]);
-    // What the document ends with follows the run to its end, and says that it did not train to its last step.
-    assert.equal(await walk.ended, 2, walk.words());
+    // The document's last command follows the run, and exits with 2 since the run did not reach its last step.
+    assert.equal(await walk.ended, 2, walk.output());
   });
 });

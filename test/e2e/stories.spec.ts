@@ -1,4 +1,4 @@
-/** A pretrained model from elsewhere and two rules rewards, by the command line alone. */
+/** Trains a pretrained model with two rules rewards, using only the command line. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';

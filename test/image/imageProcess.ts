@@ -1,13 +1,13 @@
-/** Processes started from an image's file system, as the image says and as its own unprivileged user. */
+/** Starts processes from an image's file system, with the image's command and unprivileged user. */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The project's root; this file runs as test/deploy/dist/imageProcess.js. */
+/** The project's root; this file runs as test/dist/image/imageProcess.js. */
 export const projectRoot = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** How an image starts, by the Dockerfile. */
+/** How the Dockerfile starts an image. */
 interface ImageDescription {
   workdir: string;
   env: Record<string, string>;
@@ -16,25 +16,25 @@ interface ImageDescription {
   entrypoint: string[];
 }
 
-/** Reads the Dockerfile's target. */
+/** Reads a target of the Dockerfile. */
 export function describeImage(target: string): ImageDescription {
   const args = ['deploy/docker/assemble.mjs', '--describe', target];
   return JSON.parse(execFileSync(process.execPath, args, { cwd: projectRoot, encoding: 'utf8' })) as ImageDescription;
 }
 
-/** A process that was started from an image. */
+/** A process started from an image. */
 export class ImageProcess {
   readonly #child: ChildProcess;
   readonly #image: ImageDescription;
   readonly #closed: Promise<number | null>;
   #output = '';
-  readonly #looking = new Set<() => void>();
+  readonly #observers = new Set<() => void>();
 
   /**
-   * Starts an image's ENTRYPOINT in its WORKDIR as its USER, with no right to gain more.
+   * Starts an image's ENTRYPOINT in its WORKDIR as its USER, unable to gain privileges.
    *
    * @param images the folder that assemble.mjs filled
-   * @param env variables beside the image's own; nothing else of this process's environment goes along but PATH
+   * @param env variables in addition to the image's own; of this process's environment, only PATH is inherited
    */
   constructor(images: string, target: string, env: Record<string, string> = {}, args: readonly string[] = []) {
     const image = describeImage(target);
@@ -50,59 +50,63 @@ export class ImageProcess {
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
         this.#output += text;
-        this.#looking.forEach((look) => look());
+        this.#observers.forEach((observe) => observe());
       });
     }
     this.#closed = once(this.#child, 'close').then(([code]: unknown[]) => {
-      this.#looking.forEach((look) => look());
+      this.#observers.forEach((observe) => observe());
       return code as number | null;
     });
   }
 
-  /** Everything that it wrote so far. */
+  /** Everything written to stdout and stderr so far. */
   get output(): string {
     return this.#output;
   }
 
-  /** The process's user id, as the kernel has it. */
+  /** The process's user id, from /proc. */
   async userId(): Promise<number> {
     const { readFile } = await import('node:fs/promises');
     const status = await readFile(`/proc/${this.#child.pid}/status`, 'utf8');
     return Number(/^Uid:\s+(\d+)/m.exec(status)?.[1]);
   }
 
-  /** The first group of the pattern, once the output has it; an error with the output where the process ends without. */
-  said(pattern: RegExp): Promise<string> {
+  /**
+   * Waits until the output matches, and returns the first group of the match.
+   *
+   * @throws Error with the output if the process exits without a match
+   */
+  waitFor(pattern: RegExp): Promise<string> {
     return new Promise((resolve, reject) => {
-      const look = (): void => {
+      const observe = (): void => {
         const match = pattern.exec(this.#output);
         if (match !== null) resolve(match[1] ?? '');
         else if (this.#child.exitCode === null && this.#child.signalCode === null) return;
-        else reject(new Error(`the process ended without saying ${pattern}; it said:\n${this.#output}`));
-        this.#looking.delete(look);
+        else reject(new Error(`the process exited without printing ${pattern}; it printed:\n${this.#output}`));
+        this.#observers.delete(observe);
       };
-      this.#looking.add(look);
-      look();
+      this.#observers.add(observe);
+      observe();
     });
   }
 
-  /** The address of the line that says it listens. */
+  /** The address that the service logs once it listens. */
   address(): Promise<string> {
-    return this.said(/"address":"([^"]+)"/);
+    return this.waitFor(/"address":"([^"]+)"/);
   }
 
-  /** Sends the image's STOPSIGNAL, as an engine would, and waits for the exit code. */
+  /** Sends the image's STOPSIGNAL, as a container engine would, and waits for the exit code. */
   stop(): Promise<number | null> {
     this.#child.kill(this.#image.stopSignal);
     return this.#closed;
   }
 
-  /** The exit code of a process that ends by itself. */
-  ended(): Promise<number | null> {
+  /** Waits for the exit code of a process that exits by itself. */
+  exited(): Promise<number | null> {
     return this.#closed;
   }
 
-  /** Ends it by force, for the end of a test that failed. */
+  /** Kills the process, to clean up after a failed test. */
   kill(): void {
     this.#child.kill('SIGKILL');
   }

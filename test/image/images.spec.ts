@@ -1,9 +1,9 @@
 /**
- * The images' file systems, made with the Dockerfile's own steps in a plain folder: each holds what its service needs and
- * no more, and its service starts from there as the image's unprivileged user and answers health over gRPC.
+ * The images' file systems, assembled in a plain folder by the Dockerfile's own steps. Each contains only what its service
+ * needs. The service starts from it as the image's unprivileged user and answers gRPC health checks.
  *
  * Slow: it installs packages once for each image. Needs root (to become another user), setpriv and the npm registry.
- * IMAGES=folder keeps what was assembled and uses it again.
+ * IMAGES=folder keeps the assembled files and reuses them.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -25,7 +25,7 @@ import { checkHealth } from '@gapo/rpc';
 import { ImageProcess, projectRoot } from './imageProcess.js';
 
 const services = ['coordinator', 'rollout', 'gradient', 'reward', 'gateway', 'cli'] as const;
-/** Those that run tensors; the runtime is most of an image's size. */
+/** Services that need the tensor runtime, which is most of an image's size. */
 const withTensors: ReadonlySet<string> = new Set(['rollout', 'gradient', 'reward']);
 const healthMs = Infinity;
 
@@ -49,7 +49,7 @@ describe('images', { skip: reasonToSkip() }, () => {
   before(() => {
     if (kept !== undefined && existsSync(join(kept, 'coordinator'))) return;
     mkdirSync(images, { recursive: true });
-    // Other users must come through to what is below.
+    // Other users must be able to enter the folder.
     chmodSync(images, 0o755);
     const args = ['deploy/docker/assemble.mjs', images, ...services, 'example'];
     const { status, stderr } = spawnSync(process.execPath, args, {
@@ -66,9 +66,9 @@ describe('images', { skip: reasonToSkip() }, () => {
   });
 
   for (const service of services) {
-    test(`${service}: holds the workspaces that it depends on and no other, no sources, no tests, no dangling links`, () => {
+    test(`${service}: contains only the workspaces it depends on, and no sources, tests or dangling links`, () => {
       const app = join(images, service, 'app');
-      assert.deepEqual(workspacesIn(app), closureOf(app, `services/${service}`));
+      assert.deepEqual(workspacesIn(app), closureOf(`services/${service}`));
       const files = filesOf(app);
       const own = files.filter((file) => !file.includes('node_modules/'));
       const surplus = own.filter((file) => !/\/package\.json$|\/dist\/.*|^proto\/.*\.proto$/.test(file));
@@ -87,9 +87,9 @@ describe('images', { skip: reasonToSkip() }, () => {
     });
   }
 
-  test('every service starts as user 10001, answers health over gRPC and stops when it is asked to', async () => {
+  test('every service starts as user 10001, answers gRPC health checks and exits on its stop signal', async () => {
     const data = join(images, 'coordinator/data');
-    assert.equal(lstatSync(data).uid, 10001, 'the folder of runs belongs to the user');
+    assert.equal(lstatSync(data).uid, 10001, 'the user owns the folder of runs');
     const rules = join(images, 'example/brief.yaml');
     writeFileSync(rules, 'objective: brief\nrules:\n  - { kind: length, target: 20, scale: 10, weight: 1 }\n');
 
@@ -103,13 +103,13 @@ describe('images', { skip: reasonToSkip() }, () => {
       start('reward', { REWARD_KIND: 'rules', REWARD_RULES: rules }),
     ];
     for (const service of others) assert.equal(await checkHealth(await service.address(), healthMs), 'SERVING');
-    assert.equal(await checkHealth(await gateway.said(/"grpc":"([^"]+)"/), healthMs), 'SERVING');
+    assert.equal(await checkHealth(await gateway.waitFor(/"grpc":"([^"]+)"/), healthMs), 'SERVING');
     const page = await fetch(`http://${await gateway.address()}/`);
     assert.equal(page.status, 200);
     assert.match(await page.text(), /<html/i);
 
     const cli = new ImageProcess(images, 'cli', { GAPO_COORDINATOR: COORDINATOR }, ['runs', '--json']);
-    assert.equal(await cli.ended(), 0, cli.output);
+    assert.equal(await cli.exited(), 0, cli.output);
     assert.deepEqual(JSON.parse(cli.output), []);
 
     for (const service of [gateway, ...others]) {
@@ -118,7 +118,7 @@ describe('images', { skip: reasonToSkip() }, () => {
     }
   });
 
-  test('the rewards of the example start from its image', async () => {
+  test("the example's rewards start from its image", async () => {
     for (const name of ['helpful', 'harmless']) {
       const model = join(images, 'example/models', name);
       const reward = start('reward', { REWARD_KIND: 'onnx', REWARD_MODEL: model, OBJECTIVE: name, THREADS: '1' });
@@ -127,7 +127,7 @@ describe('images', { skip: reasonToSkip() }, () => {
     }
   });
 
-  test("the health check of the compose file passes in a service's image, and fails where nothing answers", async () => {
+  test("the compose file's health check passes in a service's image, and fails when the service has stopped", async () => {
     const text = readFileSync(join(projectRoot, 'deploy/compose/compose.yaml'), 'utf8');
     const script = /--eval\n\s+- >-\n([\s\S]*?)\n {2}interval/.exec(text)?.[1] ?? assert.fail('no health check found');
     const gradient = start('gradient', { COORDINATOR: '127.0.0.1:1', THREADS: '1' });
@@ -143,7 +143,7 @@ describe('images', { skip: reasonToSkip() }, () => {
   });
 });
 
-/** Every file below a folder, relative to it; links are files here. */
+/** Every file below a folder, relative to it. Symbolic links count as files. */
 function filesOf(folder: string): string[] {
   const walk = (at: string): string[] =>
     readdirSync(at, { withFileTypes: true }).flatMap((entry) => {
@@ -169,8 +169,8 @@ interface Manifest {
   dependencies?: Record<string, string>;
 }
 
-/** What a service depends on, by the links that npm made of the dependencies in package.json. */
-function closureOf(app: string, service: string): string[] {
+/** The workspaces that a service depends on, itself included, according to package.json. */
+function closureOf(service: string): string[] {
   const found = new Set<string>();
   const visit = (folder: string): void => {
     if (found.has(folder)) return;

@@ -1,4 +1,4 @@
-/** What `gapo plan` computes, against what the services of the example take. */
+/** Compares `gapo plan` with the memory that the example's services use. */
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import { gapo, project, startPlatform } from '../platform.fixture.js';
 
 const example = join(project, 'examples/assistant');
 
-/** Memory of a process at its peak, in bytes. Of Linux. */
+/** Peak memory of a process in bytes, on Linux. */
 async function peakOf(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
@@ -18,7 +18,7 @@ async function peakOf(pid: number): Promise<number> {
 }
 
 test(
-  'every process of the example takes between two thirds and one and a half times the planned memory',
+  'every process of the example uses between 2/3 and 1.5 times its planned memory',
   { skip: process.platform !== 'linux' && 'peaks are read from /proc' },
   async (t) => {
     const planned = await gapo(['plan', join(example, 'run.yaml'), '--prompt-tokens', '24', '--json']);
@@ -41,8 +41,8 @@ test(
       const pid = platform.services.find((service) => service.name.startsWith(name))?.pid;
       assert.ok(pid, `${name} is not running`);
       const ratio = (await peakOf(pid)) / hostBytes;
-      t.diagnostic(`${name}: ${(hostBytes / 2 ** 20).toFixed(0)} MiB planned, ${ratio.toFixed(2)} of it taken`);
-      assert.ok(ratio > 2 / 3 && ratio < 1.5, `${name} takes ${ratio} of the plan`);
+      t.diagnostic(`${name}: ${(hostBytes / 2 ** 20).toFixed(0)} MiB planned, ${ratio.toFixed(2)} of it used`);
+      assert.ok(ratio > 2 / 3 && ratio < 1.5, `${name} uses ${ratio} times its plan`);
     }
   },
 );

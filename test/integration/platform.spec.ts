@@ -1,4 +1,4 @@
-/** One run over the real services: its result does not depend on who computed it, and its events can be read again. */
+/** Runs over the real services: their results do not depend on the workers, and their events can be replayed. */
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -46,7 +46,7 @@ describe('a run over the real services', () => {
   before(async () => {
     workspace = await makeWorkspace();
     one = await startPlatform({ directory: workspace.directory });
-    // Another data directory beside the first: the same models, rewards and prompts.
+    // A second workspace, with the same models, rewards and prompts.
     const second = await makeWorkspace();
     two = await startPlatform({ directory: second.directory, rolloutWorkers: 2, gradientWorkers: 2 });
   });
@@ -60,7 +60,7 @@ describe('a run over the real services', () => {
     ['adapters, GAE, two epochs, KL in the rewards', gae],
     ['every weight, P-GAPO', full],
   ] as const) {
-    test(`gives the same bytes again, and with two workers of each kind: ${what}`, async () => {
+    test(`gives the same bytes when repeated, and with two workers of each kind: ${what}`, async () => {
       const id = what.replaceAll(/[^a-z]+/gi, '-').toLowerCase();
       const first = await train(one, workspace, `${id}-1`, yaml);
       const again = await train(one, workspace, `${id}-2`, yaml);
@@ -72,7 +72,7 @@ describe('a run over the real services', () => {
     });
   }
 
-  test('moves the policy, and its sampler and trainer agree within 1e-4 a token', async () => {
+  test('moves the policy, and its sampler and trainer agree within 1e-4 per token', async () => {
     const { steps } = await train(one, workspace, 'moves', runYaml({ steps: '4' }));
     for (const { maxLogprobGap, objectives, tokens } of steps) {
       assert.ok(maxLogprobGap < 1e-4, `largest gap ${maxLogprobGap}`);
@@ -84,11 +84,12 @@ describe('a run over the real services', () => {
   });
 
   test(
-    'has its events on JetStream, in order, to be read again',
-    { skip: findNatsServer() === undefined && 'there is no nats-server' },
+    'publishes its events to JetStream, which replays them in order',
+    { skip: findNatsServer() === undefined && 'nats-server is not available' },
     async () => {
       const { run } = await train(one, workspace, 'replayed', runYaml());
-      const bus = await connectEvents({ url: one.nats as string, source: 'test' });
+      assert.ok(one.nats !== undefined);
+      const bus = await connectEvents({ url: one.nats, source: 'test' });
       const events: CloudEvent[] = [];
       for await (const event of bus.replay(run.id)) events.push(event);
       await bus.close();

@@ -1,4 +1,4 @@
-/** What a method reports beyond rewards and weights reaches `gapo watch --json`, the gateway's API, the events and the page. */
+/** The values that a method adds to reports reach `gapo train --watch --json`, the gateway's API, the events and the page. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -10,7 +10,7 @@ import { gapo, makeWorkspace, runYaml, startPlatform, type Platform, type Worksp
 
 const browserPath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 
-/** Pairs that either objective labels. */
+/** Pairs. `short` labels all of them, `vowels` every other one. */
 const pairs = ['red', 'blue', 'green', 'grey'].map((word, i) => ({
   prompt: `Say ${word}.`,
   chosen: word,
@@ -54,7 +54,7 @@ describe('reports of a run over the real services', () => {
     return { run, steps: messages.flatMap(({ step }) => (step ? [step] : [])) };
   }
 
-  /** Steps as the gateway's API has them, and as its stream of events does. */
+  /** Steps from the gateway's API, and from its event stream. */
   async function ofGateway(id: string, count: number): Promise<{ api: StepReportJson[]; events: StepReportJson[] }> {
     const response = await fetch(`${platform.page}api/runs/${id}/steps`);
     const { steps: api } = (await response.json()) as { steps: StepReportJson[] };
@@ -80,7 +80,7 @@ describe('reports of a run over the real services', () => {
     try {
       const page = await browser.newPage();
       await page.goto(`${platform.page}#${id}`);
-      // The run says at once how many steps it took; its reports arrive with the events.
+      // The page shows the step count at once; the reports arrive later, with the events.
       await page.waitForSelector(`text=Objectives at step ${step}`);
       return {
         charts: await page.locator('.chart h2').allInnerTexts(),
@@ -95,7 +95,7 @@ describe('reports of a run over the real services', () => {
 
   for (const { what, lines, has, chart, text } of [
     {
-      what: 'a DPO run has accuracies, and no KL',
+      what: 'a DPO run reports accuracies, and no KL',
       lines: {
         algorithm: 'dpo',
         data: '{ pairs: pairs.jsonl }',
@@ -107,7 +107,7 @@ describe('reports of a run over the real services', () => {
       text: /objective\tmean reward\t.*\taccuracy\t/,
     },
     {
-      what: 'a Lagrangian run has multipliers',
+      what: 'a Lagrangian run reports multipliers',
       lines: {
         combine: '{ method: lagrangian }',
         lagrangian: '{ objective: short, constraints: { vowels: { limit: 5, learningRate: 0.5 } } }',
@@ -120,7 +120,7 @@ describe('reports of a run over the real services', () => {
       text: /objective\tmean reward\t.*\tmultiplier\t/,
     },
     {
-      what: 'weights that are kept and approximate have their age and their angle',
+      what: 'a run that keeps approximate weights reports their age and their angle to the exact update',
       lines: { combine: '{ method: gapo, source: lastLayer, refreshEvery: 2, checkEvery: 1 }' },
       has: ({ step, weightsAge, approximationDegrees }: StepReportJson) =>
         weightsAge === (step + 1) % 2 && typeof approximationDegrees === (step % 2 === 1 ? 'number' : 'undefined'),

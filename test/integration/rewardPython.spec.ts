@@ -1,4 +1,4 @@
-/** The reward service in Python, made from the proto as its README says, answers like any other. Needs grpcio. */
+/** The Python reward service, with stubs generated as its README describes, keeps the contract. Needs grpcio. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,20 +12,20 @@ import { checkHealth, connect } from '@gapo/rpc';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const python = process.env['PYTHON'] ?? 'python3';
-/** Calls of tests wait for their answers, however busy the machine is. */
+/** No deadline: the machine may be busy. */
 const deadlineMs = Infinity;
 
-/** Why it cannot run here; false where it can. */
-function lacking(): string | false {
+/** Why the test is skipped; false if it runs. */
+function reasonToSkip(): string | false {
   try {
     execFileSync(python, ['-c', 'import grpc, grpc_tools, grpc_health'], { stdio: 'ignore' });
     return false;
   } catch {
-    return `${python} lacks grpcio, grpcio-tools or grpcio-health-checking: \`make test-tools\` fetches one that has them`;
+    return `${python} lacks grpcio, grpcio-tools or grpcio-health-checking: \`make test-tools\` installs one that has them`;
   }
 }
 
-test('the Python example speaks the contract', { skip: lacking() }, async (t) => {
+test('the Python example speaks the contract', { skip: reasonToSkip() }, async (t) => {
   const stubs = mkdtempSync(join(tmpdir(), 'gapo-python-'));
   t.after(() => rmSync(stubs, { recursive: true }));
   const protoc = ['-m', 'grpc_tools.protoc', '-I', join(root, 'proto'), `--python_out=${stubs}`];

@@ -1,4 +1,4 @@
-/** Every training step is one trace over all five kinds of process, through gRPC and through NATS. */
+/** Every training step is one trace across all five kinds of process, through gRPC and NATS. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { findNatsServer } from '@gapo/events';
@@ -6,9 +6,10 @@ import { connect } from '@gapo/rpc';
 import { type Workspace, makeWorkspace, runYaml, startPlatform } from '../platform.fixture.js';
 import { type Span, startReceiver } from '../traces.fixture.js';
 
-describe('traces', { skip: findNatsServer() === undefined && 'there is no nats-server' }, () => {
+describe('traces', { skip: findNatsServer() === undefined && 'nats-server is not available' }, () => {
   let workspace: Workspace;
   let spans: readonly Span[] = [];
+  let roots: readonly Span[] = [];
   before(async () => {
     workspace = await makeWorkspace();
     const receiver = await startReceiver();
@@ -26,13 +27,12 @@ describe('traces', { skip: findNatsServer() === undefined && 'there is no nats-s
     for await (const { step } of training.WatchRun({ runId: 'traced' }, { deadlineMs: Infinity }))
       if (step) reported.push(step.traceId);
     training.close();
-    await platform.stop(); // the services export what they still hold before they end
+    await platform.stop(); // the services flush their spans before they exit
     receiver.close();
     roots = spans.filter(({ name }) => name === 'gapo.step');
     assert.deepEqual(roots.map(({ traceId }) => traceId).sort(), [...reported].sort(), 'the reports name the traces');
   });
   after(() => workspace.remove());
-  let roots: readonly Span[] = [];
 
   const inTrace = (traceId: string): readonly Span[] => spans.filter((span) => span.traceId === traceId);
 
@@ -63,7 +63,7 @@ describe('traces', { skip: findNatsServer() === undefined && 'there is no nats-s
     assert.deepEqual(roots.map(({ attributes }) => attributes.get('gapo.step')).sort(), [1, 2, 3]);
   });
 
-  test('each runs through all five kinds of process', () => {
+  test('each spans all five kinds of process', () => {
     for (const { traceId } of roots) {
       assert.deepEqual([...new Set(inTrace(traceId).map(({ service }) => service))].sort(), [
         'gapo-coordinator',

@@ -22,8 +22,8 @@ for those that the rule does not fit. Names and objectives come once each.
 {{- $entries := list -}}
 {{- range .Values.rewards -}}
 {{- $objective := .objective | default .name -}}
-{{- if hasKey $names .name }}{{ fail (printf "rewards: the name %q comes twice; give each reward its own name" .name) }}{{ end -}}
-{{- if hasKey $objectives $objective }}{{ fail (printf "rewards: the objective %q comes twice; give each reward its own objective" $objective) }}{{ end -}}
+{{- if hasKey $names .name }}{{ fail (printf "rewards: the name %q is used twice; give each reward its own name" .name) }}{{ end -}}
+{{- if hasKey $objectives $objective }}{{ fail (printf "rewards: the objective %q is used twice; give each reward its own objective" $objective) }}{{ end -}}
 {{- $_ := set $names .name true -}}
 {{- $_ := set $objectives $objective true -}}
 {{- $port := include "gapo.rewardPort" . -}}
