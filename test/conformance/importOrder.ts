@@ -1,6 +1,6 @@
 /**
- * The order of folders: which source file may import which. Type imports count, since a type that is defined in the wrong
- * place is as hard to move as a function.
+ * The order of folders, which decides what a source file may import. Type imports count: a type in the wrong place is as hard
+ * to move as a function.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
@@ -11,7 +11,7 @@ export type Layers = readonly (readonly string[])[];
 
 /**
  * The layers of every package that has folders. A file belongs to the most specific entry; `.` is the package's root.
- * It may import from its own entry and from lower layers, never from a higher layer or from another entry of its own.
+ * It may import from its own entry and from lower layers, but not from a higher layer or from other entries of its layer.
  */
 export const layersOf: Readonly<Record<string, Layers>> = {
   'services/cli': [
@@ -88,7 +88,7 @@ export function sourcesUnder(root: string, folder: string): Source[] {
   });
 }
 
-/** Every module that `text` names, values and types alike: relative ones as paths of the project, packages by name. */
+/** Returns the modules that `text` imports, types included: relative ones as project paths, packages by name. */
 function importsOf(path: string, text: string): string[] {
   return ts
     .preProcessFile(text, true, true)
@@ -103,7 +103,7 @@ interface Place {
   readonly depth: number;
 }
 
-/** @throws Error for a file in a folder without a place, so that a new folder is given one. */
+/** @throws Error if the file's folder has no place in the layers */
 function placeOf(packageFolder: string, layers: Layers, path: string): Place {
   const inside = path.slice(packageFolder.length + 1);
   const places = layers.flatMap((entries, depth) => entries.map((entry) => ({ entry, depth })));
@@ -114,7 +114,7 @@ function placeOf(packageFolder: string, layers: Layers, path: string): Place {
   return place;
 }
 
-/** Imports between the folders of one package that do not point down, as sentences. */
+/** Describes the imports between the folders of one package that do not point down. */
 export function againstFolders(packageFolder: string, layers: Layers, sources: readonly Source[]): string[] {
   const paths = new Set(sources.map(({ path }) => path));
   return sources.flatMap(({ path, imports }) => {
@@ -130,7 +130,7 @@ export function againstFolders(packageFolder: string, layers: Layers, sources: r
 }
 
 /**
- * Imports of a service by another package, as sentences. Services meet over gRPC, and a library knows none of them.
+ * Describes the imports of services by other packages. Services communicate over gRPC, and libraries know no service.
  *
  * @param names each service's package name
  */
