@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, describe, test } from 'node:test';
+import { rewardKinds } from '@gapo/config';
 import { Graph, cast, emitReduce } from '@gapo/graph';
 import { connect } from '@gapo/rpc';
 import { temporaryDirectory, type TestProcess, startProcess, takenAddress } from '@gapo/service/testing';
@@ -178,7 +179,7 @@ describe('invalid settings end the process with exit code 2', () => {
     const { code, err } = await run(t, { REWARD_KIND: 'onxx', THREADS: '0', LISTEN: 'here' });
     assert.deepEqual(lines(err), [
       'environment LISTEN: found string "here", expected a host:port string',
-      'environment REWARD_KIND: found string "onxx", expected one of onnx, rules, http, oip (did you mean "onnx"?)',
+      `environment REWARD_KIND: found string "onxx", expected one of ${Object.keys(rewardKinds).join(', ')} (did you mean "onnx"?)`,
       'environment THREADS: found number 0, expected an integer of at least 1',
     ]);
     assert.equal(code, 2);

@@ -19,16 +19,16 @@ for (const folder of packages) {
   test(`${folder}: imports point down the order of folders`, () => {
     const sources = sourcesUnder(projectRoot, folder);
     assert.ok(sources.length > 0);
-    assert.deepEqual(againstFolders(folder, layersOf[folder] ?? [['.']], sources), []);
+    assert.deepEqual(againstFolders(nameOf(folder), folder, layersOf[folder] ?? [['.']], sources), []);
   });
 }
 
 test('no package imports a service, except for the types of the messages that a training prints', () => {
   const services = packages.filter((folder) => !folder.startsWith('services/lib/')).map(nameOf);
   const found = againstPackages(services, sourcesUnder(projectRoot, 'services'));
-  // The CLI runs a training as a child process. Its package is not a dependency, so only types can be imported.
+  // The CLI runs a training as a child process, whose package is not a dependency of the published one.
   assert.deepEqual(
-    found.filter((sentence) => !/^services\/cli\/.* imports @gapo\/training,/.test(sentence)),
+    found.filter((sentence) => !/^services\/cli\/.* imports types of @gapo\/training,/.test(sentence)),
     [],
   );
   const cli = JSON.parse(readFileSync(join(projectRoot, 'services/cli/package.json'), 'utf8')) as {
@@ -46,7 +46,7 @@ test('a planted import against the order is found, even of a type', (t) => {
     mkdirSync(join(root, folder, dirname(path)), { recursive: true });
     writeFileSync(join(root, folder, path), text);
   };
-  const found = (): string[] => againstFolders(folder, layers, sourcesUnder(root, folder));
+  const found = (): string[] => againstFolders('@gapo/coordinator', folder, layers, sourcesUnder(root, folder));
 
   plant('runs/run.ts', "import { versions } from '../state/versions.js';\nexport interface Run {}");
   plant('state/versions.ts', 'export const versions = [];');
@@ -68,11 +68,24 @@ test('a planted import against the order is found, even of a type', (t) => {
   assert.deepEqual(found(), [`${scoring} imports ${workers}, which is not below it`]);
 
   plant('scoring/scoring.ts', '');
+  plant('scoring/scoring.ts', "const quote = /[`]/;\nexport const later = () => import('../runs/run.js');");
+  assert.deepEqual(found(), [`${scoring} imports ${run}, which is not below it`]);
+  plant('scoring/scoring.ts', "import { combine } from '../../lib/objectives/combiners/combine.js';");
+  assert.deepEqual(found(), [
+    `${scoring} imports services/lib/objectives/combiners/combine.ts, a file of another package`,
+  ]);
+  plant('scoring/scoring.ts', "import { runs } from '@gapo/coordinator';");
+  assert.deepEqual(found(), [`${scoring} imports its own package by name`]);
+  plant('scoring/scoring.ts', '');
+  plant('state/gen/hidden.ts', '');
+  assert.throws(found, /state\/gen has no place/);
+  rmSync(join(root, folder, 'state/gen'), { recursive: true });
+
   plant('attic/old.ts', '');
   assert.throws(found, /services\/coordinator\/attic has no place/);
 
   plant('attic/old.ts', "import type { Service } from '@gapo/rollout';");
   assert.deepEqual(againstPackages(['@gapo/rollout'], sourcesUnder(root, folder)), [
-    `${folder}/attic/old.ts imports @gapo/rollout, which is a service`,
+    `${folder}/attic/old.ts imports types of @gapo/rollout, which is a service`,
   ]);
 });

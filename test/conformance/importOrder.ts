@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
+import { rewardKinds } from '@gapo/config';
 import ts from 'typescript';
 
 /** A package's layers from top to bottom. A layer lists files and folders, relative to the package. */
@@ -41,7 +42,7 @@ export const layersOf: Readonly<Record<string, Layers>> = {
     ['main.ts'],
     ['host.ts'],
     ['hostedKinds.ts'],
-    ['http', 'oip', 'onnx', 'rules'],
+    Object.keys(rewardKinds),
     ['remote', 'rules/kinds'],
     ['.'],
   ],
@@ -70,10 +71,16 @@ export const layersOf: Readonly<Record<string, Layers>> = {
   'services/lib/service': [['mod.ts'], ['service.ts'], ['thread', 'files'], ['settings'], ['.']],
 };
 
-/** A source file and the files that it imports, as paths relative to the project. */
+/** A source file, as a path relative to the project, and its imports. */
 export interface Source {
   readonly path: string;
-  readonly imports: readonly string[];
+  readonly imports: readonly Import[];
+}
+
+/** An import of a module: a path relative to the project, or the name of a package. */
+interface Import {
+  readonly target: string;
+  readonly typeOnly: boolean;
 }
 
 /** The hand-written product files under `folder`: no tests, and nothing that a build or a generator wrote. */
@@ -81,20 +88,42 @@ export function sourcesUnder(root: string, folder: string): Source[] {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) {
-      return ['dist', 'gen', 'node_modules'].includes(entry.name) ? [] : sourcesUnder(root, path);
+      const skipped = ['dist', 'node_modules'].includes(entry.name) || path === 'services/lib/rpc/gen';
+      return skipped ? [] : sourcesUnder(root, path);
     }
-    if (!/\.ts$/.test(path) || /\.(spec|fixture|d)\.ts$/.test(path)) return [];
+    if (!/\.[cm]?tsx?$/.test(path) || /\.(spec|fixture|d)\.ts$/.test(path)) return [];
     return [{ path, imports: importsOf(path, readFileSync(join(root, path), 'utf8')) }];
   });
 }
 
-/** Returns the modules that `text` imports, types included: relative ones as project paths, packages by name. */
-function importsOf(path: string, text: string): string[] {
-  return ts
-    .preProcessFile(text, true, true)
-    .importedFiles.map(({ fileName }) =>
-      fileName.startsWith('.') ? normalize(join(dirname(path), fileName)).replace(/\.js$/, '.ts') : fileName,
-    );
+/** Returns what `text` imports or re-exports, by declarations, `import()` types and `import()` calls. */
+function importsOf(path: string, text: string): Import[] {
+  const imports: Import[] = [];
+  const add = (module: ts.Node | undefined, typeOnly: boolean): void => {
+    if (module === undefined || !ts.isStringLiteralLike(module)) return;
+    const target = module.text.startsWith('.') ? normalize(join(dirname(path), module.text)) : module.text;
+    imports.push({ target: target.replace(/\.js$/, '.ts'), typeOnly });
+  };
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, isTypeOnly(node));
+    else if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, node.isTypeOnly);
+    else if (ts.isExternalModuleReference(node)) add(node.expression, false);
+    else if (ts.isImportTypeNode(node))
+      add(ts.isLiteralTypeNode(node.argument) ? node.argument.literal : undefined, true);
+    else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
+      add(node.arguments[0], false);
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile(path, text, ts.ScriptTarget.Latest));
+  return imports;
+}
+
+function isTypeOnly({ importClause }: ts.ImportDeclaration): boolean {
+  if (importClause === undefined) return false;
+  const { isTypeOnly: whole, name, namedBindings } = importClause;
+  if (whole) return true;
+  if (name !== undefined || namedBindings === undefined || !ts.isNamedImports(namedBindings)) return false;
+  return namedBindings.elements.every((element) => element.isTypeOnly);
 }
 
 /** An entry of a package's layers and how far down it is. */
@@ -114,18 +143,30 @@ function placeOf(packageFolder: string, layers: Layers, path: string): Place {
   return place;
 }
 
-/** Describes the imports between the folders of one package that do not point down. */
-export function againstFolders(packageFolder: string, layers: Layers, sources: readonly Source[]): string[] {
+/**
+ * Describes the imports of one package that do not point down its layers, or reach past the `mod.ts` of another package.
+ *
+ * @param name the package's name
+ */
+export function againstFolders(
+  name: string,
+  packageFolder: string,
+  layers: Layers,
+  sources: readonly Source[],
+): string[] {
   const paths = new Set(sources.map(({ path }) => path));
   return sources.flatMap(({ path, imports }) => {
     const from = placeOf(packageFolder, layers, path);
-    return imports
-      .filter((imported) => paths.has(imported))
-      .filter((imported) => {
-        const to = placeOf(packageFolder, layers, imported);
-        return to.entry !== from.entry && to.depth <= from.depth;
-      })
-      .map((imported) => `${path} imports ${imported}, which is not below it`);
+    return imports.flatMap(({ target }) => {
+      if (target === name) return [`${path} imports its own package by name`];
+      if (target.startsWith('services/') && !target.startsWith(`${packageFolder}/`)) {
+        return [`${path} imports ${target}, a file of another package`];
+      }
+      if (!paths.has(target)) return [];
+      const to = placeOf(packageFolder, layers, target);
+      const down = to.entry === from.entry || to.depth > from.depth;
+      return down ? [] : [`${path} imports ${target}, which is not below it`];
+    });
   });
 }
 
@@ -137,7 +178,7 @@ export function againstFolders(packageFolder: string, layers: Layers, sources: r
 export function againstPackages(names: readonly string[], sources: readonly Source[]): string[] {
   return sources.flatMap(({ path, imports }) =>
     imports
-      .filter((imported) => names.includes(imported.split('/').slice(0, 2).join('/')))
-      .map((imported) => `${path} imports ${imported}, which is a service`),
+      .filter(({ target }) => names.includes(target.split('/').slice(0, 2).join('/')))
+      .map(({ target, typeOnly }) => `${path} imports ${typeOnly ? 'types of ' : ''}${target}, which is a service`),
   );
 }

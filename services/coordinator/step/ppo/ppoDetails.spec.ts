@@ -1,5 +1,5 @@
 // PPO for language models: details that naive implementations get wrong. The gradient service implements the clip, whose
-// side depends on the sign of the advantage: lib/policy/gradientGraph.spec.ts.
+// side depends on the sign of the advantage: services/lib/policy/gradients/gradientGraph.spec.ts.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RunConfig } from '@gapo/config';

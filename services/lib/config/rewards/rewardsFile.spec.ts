@@ -61,7 +61,7 @@ describe('rewards.yaml', () => {
     failsWith('rewards:\n  - {name: a, kind: rules, rules: x.yaml}\n', /rewards\[0\].rules: .*x.yaml does not exist/);
     failsWith('rewards:\n  - {name: a, kind: onnx, model: x}\n', /rewards\[0\].model: .* contains no config.json/);
     failsWith('rewards: []\n', /rewards: found an empty list, expected .*\{ name, kind: oip, oip \}/);
-    failsWith('rewards:\n  - {name: a, kind: onyx, model: x}\n', /one of onnx, rules, http, oip .*did you mean "onnx"/);
+    failsWith('rewards:\n  - {name: a, kind: onyx, model: x}\n', /one of onnx, rules, http, .*did you mean "onnx"/);
     writeFileSync(join(dir, 'r.yaml'), 'rules: []');
     const twice = '  - {name: a, kind: rules, rules: r.yaml}\n'.repeat(2);
     failsWith(`rewards:\n${twice}`, /rewards\[1\].name: found "a" a second time/);

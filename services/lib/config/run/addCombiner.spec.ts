@@ -58,7 +58,7 @@ test('errors name its settings, and its own check runs', () => {
     /combine\.scale: found number 3, expected at most the number of objectives, 2/,
   );
   refused({ method: 'longest', size: 3 }, /combine\.size: found unknown key "size"/);
-  refused({ method: 'shortest' }, /combine\.method: .*pama, longest/);
+  refused({ method: 'shortest' }, /combine\.method: .*, longest/);
 });
 
 test('it combines gradients by the options that follow from its settings', () => {
