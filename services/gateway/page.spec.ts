@@ -44,6 +44,8 @@ test('the page lists the runs, follows one live and draws its charts', async (t)
   await page.goto(`http://${address}/`);
   await page.click('main a:text("one")');
   await page.waitForSelector('main[data-step="1"]');
+  // The run itself is at step 1 before the event has arrived. All charts are drawn at once.
+  await page.waitForSelector('.chart canvas');
   assert.equal(await page.locator('.chart canvas').count(), 6);
 
   publisher.publish(
