@@ -1,9 +1,9 @@
 /** Imports follow the order of folders, types included. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { temporaryDirectory } from '@gapo/service/testing';
 import { againstFolders, againstPackages, layersOf, sourcesUnder } from './importOrder.js';
 import { projectRoot } from './services.js';
 
@@ -15,9 +15,10 @@ const packages = ['services', 'services/lib'].flatMap((folder) =>
 const nameOf = (folder: string): string =>
   (JSON.parse(readFileSync(join(projectRoot, folder, 'package.json'), 'utf8')) as { name: string }).name;
 
-for (const folder of packages) {
+const sourcesOf = new Map(packages.map((folder) => [folder, sourcesUnder(projectRoot, folder)]));
+
+for (const [folder, sources] of sourcesOf) {
   test(`${folder}: imports point down the order of folders`, () => {
-    const sources = sourcesUnder(projectRoot, folder);
     assert.ok(sources.length > 0);
     assert.deepEqual(againstFolders(nameOf(folder), folder, layersOf[folder] ?? [['.']], sources), []);
   });
@@ -25,7 +26,7 @@ for (const folder of packages) {
 
 test('no package imports a service, except for the types of the messages that a training prints', () => {
   const services = packages.filter((folder) => !folder.startsWith('services/lib/')).map(nameOf);
-  const found = againstPackages(services, sourcesUnder(projectRoot, 'services'));
+  const found = againstPackages(services, [...sourcesOf.values()].flat());
   // The CLI runs a training as a child process, whose package is not a dependency of the published one.
   assert.deepEqual(
     found.filter((sentence) => !/^services\/cli\/.* imports types of @gapo\/training,/.test(sentence)),
@@ -37,9 +38,8 @@ test('no package imports a service, except for the types of the messages that a 
   assert.ok(!('@gapo/training' in cli.dependencies));
 });
 
-test('a planted import against the order is found, even of a type', (t) => {
-  const root = mkdtempSync(join(tmpdir(), 'gapo-imports-'));
-  t.after(() => rmSync(root, { recursive: true, force: true }));
+test('a planted import against the order is found, even of a type', async (t) => {
+  const root = await temporaryDirectory(t);
   const folder = 'services/coordinator';
   const layers = layersOf[folder] ?? [];
   const plant = (path: string, text: string): void => {

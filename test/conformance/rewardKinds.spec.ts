@@ -1,12 +1,12 @@
 /** Parts of the chart and the docs are generated from the registry of reward kinds. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileWith, rewardKind, rewardKinds, type RewardKinds } from '@gapo/config';
 import { positiveInt } from '@gapo/service';
+import { temporaryDirectory } from '@gapo/service/testing';
 import { environmentOf, helm, renderFolder, workloads } from './rendered.js';
 import { projectRoot } from './services.js';
 
@@ -41,9 +41,8 @@ test('a registered kind is a row of the table', () => {
 test(
   'the chart deploys a newly registered kind, and refuses keys of other kinds',
   { skip: helm === undefined && 'helm is not available' },
-  (t) => {
-    const folder = mkdtempSync(join(tmpdir(), 'gapo-chart-'));
-    t.after(() => rmSync(folder, { recursive: true, force: true }));
+  async (t) => {
+    const folder = await temporaryDirectory(t);
     cpSync(join(projectRoot, 'deploy/helm/gapo'), folder, { recursive: true });
     const schemaFile = join(folder, 'values.schema.json');
     const schema: unknown = JSON.parse(readFileSync(schemaFile, 'utf8'));

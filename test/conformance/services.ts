@@ -49,7 +49,7 @@ export interface ImageDescription {
   env: Record<string, string>;
   user: string;
   exposed: number[];
-  stopSignal: string;
+  stopSignal: NodeJS.Signals;
   entrypoint: string[];
 }
 

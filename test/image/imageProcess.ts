@@ -1,26 +1,8 @@
 /** Starts processes from an image's file system, with the image's command and unprivileged user. */
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-/** The project's root; this file runs as test/dist/image/imageProcess.js. */
-export const projectRoot = fileURLToPath(new URL('../../../', import.meta.url));
-
-/** How the Dockerfile starts an image. */
-interface ImageDescription {
-  workdir: string;
-  env: Record<string, string>;
-  user: string;
-  stopSignal: NodeJS.Signals;
-  entrypoint: string[];
-}
-
-/** Reads a target of the Dockerfile. */
-export function describeImage(target: string): ImageDescription {
-  const args = ['deploy/docker/assemble.mjs', '--describe', target];
-  return JSON.parse(execFileSync(process.execPath, args, { cwd: projectRoot, encoding: 'utf8' })) as ImageDescription;
-}
+import { describeImage, type ImageDescription } from '../conformance/services.js';
 
 /** A process started from an image. */
 export class ImageProcess {

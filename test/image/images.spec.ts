@@ -22,7 +22,8 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { checkHealth } from '@gapo/rpc';
-import { ImageProcess, projectRoot } from './imageProcess.js';
+import { projectRoot } from '../conformance/services.js';
+import { ImageProcess } from './imageProcess.js';
 
 const services = ['coordinator', 'rollout', 'gradient', 'reward', 'gateway', 'cli'] as const;
 /** Services that need the tensor runtime, which is most of an image's size. */

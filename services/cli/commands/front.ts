@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { EvaluationReport, Run } from '@gapo/rpc';
 import { writeAtomicallySync } from '@gapo/service';
 import { Command, Option } from 'commander';
-import { Coordinator } from '../client.js';
+import type { Coordinator } from '../client.js';
 import { readConfigFile } from '../configFile.js';
 import { exitInterrupted, Exit } from '../exit.js';
 import { analyse } from '../fronts/analysis.js';
@@ -21,7 +21,7 @@ import { fromHere } from '../project.js';
 import { makeReporter, type Reporter } from '../render/reporter.js';
 import { takeRun } from '../runs/chooseRun.js';
 import { evaluate } from '../runs/evaluate.js';
-import { openServices, type RunServices } from '../runs/runServices.js';
+import { coordinatorOf, openServices, type RunServices } from '../runs/runServices.js';
 import { isAbort, trainToEnd } from '../runs/trainToEnd.js';
 
 interface FrontFlags extends StackFlags {
@@ -29,9 +29,6 @@ interface FrontFlags extends StackFlags {
   soup?: true;
   json?: true;
 }
-
-/** How long a crashed coordinator may take to restart. */
-const restartMs = 15_000;
 
 /** The context of the training runs and evaluations of one front. */
 interface Session {
@@ -59,7 +56,7 @@ async function front(configPath: string, flags: FrontFlags): Promise<void> {
   let result: Front;
   try {
     services = await openServices(flags, reporter, interrupts);
-    const coordinator = new Coordinator(services.state.coordinator, { patienceMs: restartMs });
+    const coordinator = coordinatorOf(services);
     try {
       const eta = new FrontEta(planned.map(({ words }) => words));
       const command = `gapo front ${configPath} --preferences ${flags.preferences}${flags.soup ? ' --soup' : ''}`;

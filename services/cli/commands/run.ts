@@ -2,7 +2,7 @@
 import type { EvaluationReport } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 import { Command, Option } from 'commander';
-import { Coordinator } from '../client.js';
+import type { Coordinator } from '../client.js';
 import { readConfigFile, type ConfigFile } from '../configFile.js';
 import { exitInterrupted, Exit } from '../exit.js';
 import { aborted, listenForInterrupts, type Interrupts } from '../interrupts.js';
@@ -14,7 +14,7 @@ import { resultJson, resultText, type RunResult } from '../render/result.js';
 import { writeReport } from '../report.js';
 import { chooseRun, type RunChoice } from '../runs/chooseRun.js';
 import { evaluate } from '../runs/evaluate.js';
-import { openServices, type RunServices } from '../runs/runServices.js';
+import { coordinatorOf, openServices, type RunServices } from '../runs/runServices.js';
 import { isAbort, trainToEnd } from '../runs/trainToEnd.js';
 
 interface RunFlags extends StackFlags, RunChoice {
@@ -24,9 +24,6 @@ interface RunFlags extends StackFlags, RunChoice {
 
 /** Sample prompts in the report. */
 const reportSamples = 24;
-
-/** How long a crashed coordinator may take to restart. */
-const restartMs = 15_000;
 
 async function run(configPath: string, flags: RunFlags): Promise<void> {
   if (flags.resume && flags.fresh) throw new UserError('--resume and --fresh contradict each other: give one of them');
@@ -69,7 +66,7 @@ async function runOn(
   interrupts: Interrupts,
 ): Promise<Omit<RunResult, 'wallSeconds'>> {
   const dataDirectory = fromHere(flags.data);
-  const coordinator = new Coordinator(services.state.coordinator, { patienceMs: restartMs });
+  const coordinator = coordinatorOf(services);
   try {
     const say = (text: string): void => reporter.say(text);
     const chosen = await chooseRun(coordinator, config, dataDirectory, flags, { say, signal: interrupts.asked });

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '@gapo/service';
+import { Coordinator } from '../client.js';
 import type { Interrupts } from '../interrupts.js';
 import type { StackFlags } from '../options/options.js';
 import { runningStack, startStack, type StackOptions } from '../processes/stack.js';
@@ -19,6 +20,14 @@ export interface RunServices {
   readonly otherTraces: string;
   /** Stops the services that were started here, then closes the trace file. */
   stop(hard: boolean): Promise<void>;
+}
+
+/** How long a crashed coordinator may take to restart. */
+const restartMs = 15_000;
+
+/** Connects to the services' coordinator. */
+export function coordinatorOf({ state }: RunServices): Coordinator {
+  return new Coordinator(state.coordinator, { patienceMs: restartMs });
 }
 
 /** Converts command line flags to the options of the services. */

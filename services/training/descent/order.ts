@@ -31,6 +31,11 @@ export function heldOutSplit(
   return { training: training.sort((a, b) => a - b), heldOut: heldOut.sort((a, b) => a - b) };
 }
 
+/** Returns the updates of the warm-up: a fraction of all, rounded up, but never every one. */
+export function warmupSteps(fraction: number, totalSteps: number): number {
+  return Math.min(Math.ceil(fraction * totalSteps), totalSteps - 1);
+}
+
 /** Returns the updates of all epochs: indices of examples, each exactly once per epoch. */
 export function updatesOf(lengths: readonly number[], batch: number, epochs: number, seed: number): number[][] {
   const updates: number[][] = [];

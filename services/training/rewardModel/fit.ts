@@ -6,7 +6,7 @@ import { at, createAdamWState } from '@gapo/numeric';
 import { replaceDirectory, UserError, type LineFile } from '@gapo/service';
 import { Descent } from '../descent/descent.js';
 import { type TrainingEvent } from '../descent/events.js';
-import { heldOutSplit, updatesOf } from '../descent/order.js';
+import { heldOutSplit, updatesOf, warmupSteps } from '../descent/order.js';
 import { startFromTokenizer } from './bagStart.js';
 import { type Quality, qualityOf } from './calibration.js';
 import { startFromDecoder } from './decoderStart.js';
@@ -144,14 +144,13 @@ function descentOf(
   const lengths = examples.map(({ chosen, rejected }) => Math.max(chosen.length, rejected.length));
   const updates = updatesOf(lengths, batch, epochs, seed);
   const { length: totalSteps } = updates;
-  const warmupSteps = Math.min(Math.ceil(warmup * totalSteps), totalSteps - 1);
   const parameters = tensors.map(({ data }) => data);
   return new Descent(parameters, createAdamWState(parameters), {
     examples,
     updates,
     compute: (pairs) => engine.compute(tensors, pairs),
     microBatch,
-    schedule: { kind: 'cosine', peak, warmupSteps, totalSteps },
+    schedule: { kind: 'cosine', peak, warmupSteps: warmupSteps(warmup, totalSteps), totalSteps },
     weightDecay,
     maxGradNorm,
   });

@@ -21,7 +21,7 @@ import { type Sequence, SupervisedEngine } from '@gapo/policy';
 import { configSha256, UserError } from '@gapo/service';
 import { Descent, type MeanLoss } from '../descent/descent.js';
 import { type TrainingEvent } from '../descent/events.js';
-import { heldOutSplit, updatesOf } from '../descent/order.js';
+import { heldOutSplit, updatesOf, warmupSteps } from '../descent/order.js';
 import { readConversations } from './conversations.js';
 import { type Progress, Savepoint } from './savepoint.js';
 import { checkOut, writeModel } from './trainedModel.js';
@@ -84,8 +84,8 @@ function untrained({ model, spec }: TrainingInputs, seed: number): Progress {
 }
 
 function scheduleOf({ schedule: kind, learningRate: peak, warmup }: FinetuningSettings, totalSteps: number): Schedule {
-  const warmupSteps = Math.min(Math.ceil(warmup * totalSteps), totalSteps - 1);
-  return kind === 'constant' ? { kind, peak, warmupSteps } : { kind, peak, warmupSteps, totalSteps };
+  const rise = { peak, warmupSteps: warmupSteps(warmup, totalSteps) };
+  return kind === 'constant' ? { kind, ...rise } : { kind, ...rise, totalSteps };
 }
 
 /**

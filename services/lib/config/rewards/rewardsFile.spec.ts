@@ -1,19 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, test, type TestContext } from 'node:test';
+import { describe, test } from 'node:test';
 import { finiteNumber } from '@gapo/service';
+import { temporaryDirectory } from '@gapo/service/testing';
 import { fileWith, rewardKind, variableOf, type RewardKinds } from './rewardKind.js';
 import { rewardKinds } from './rewardKinds.js';
 import { readRewardsFile, rewardEnvironment } from './rewardsFile.js';
 import { servedSource } from './servedSource.js';
-
-function folder(t: TestContext): string {
-  const path = mkdtempSync(join(tmpdir(), 'gapo-rewards-'));
-  t.after(() => rmSync(path, { recursive: true, force: true }));
-  return path;
-}
 
 const toy = rewardKind({
   summary: 'a toy',
@@ -22,8 +16,8 @@ const toy = rewardKind({
 });
 
 describe('rewards.yaml', () => {
-  test('its paths are relative to its directory', (t) => {
-    const dir = folder(t);
+  test('its paths are relative to its directory', async (t) => {
+    const dir = await temporaryDirectory(t);
     mkdirSync(join(dir, 'models/helpful'), { recursive: true });
     writeFileSync(join(dir, 'models/helpful/config.json'), '{}');
     for (const name of ['short.yaml', 'far.yaml']) writeFileSync(join(dir, name), 'x: 1');
@@ -49,8 +43,8 @@ describe('rewards.yaml', () => {
     ]);
   });
 
-  test('an error names the place of the mistake', (t) => {
-    const dir = folder(t);
+  test('an error names the place of the mistake', async (t) => {
+    const dir = await temporaryDirectory(t);
     const file = join(dir, 'rewards.yaml');
     const failsWith = (text: string, pattern: RegExp): void => {
       writeFileSync(file, text);
@@ -67,8 +61,8 @@ describe('rewards.yaml', () => {
     failsWith(`rewards:\n${twice}`, /rewards\[1\].name: found "a" a second time/);
   });
 
-  test('another kind is one more entry of the registry', (t) => {
-    const dir = folder(t);
+  test('another kind is one more entry of the registry', async (t) => {
+    const dir = await temporaryDirectory(t);
     writeFileSync(join(dir, 'castle.yaml'), 'bricks: 9');
     const file = join(dir, 'rewards.yaml');
     writeFileSync(file, 'rewards: [{ name: play, kind: toy, toy: castle.yaml, largestTower: 2.5 }]');

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { llamaConfig, toHuggingFaceConfig } from '../architectures/llama.js';
-import { ModelError } from '../errors.js';
+import { refused } from '../refusal.fixture.js';
 import { tinyShape } from '../testing.fixture.js';
 import { writeTensors } from '../weights/checkpointFiles.fixture.js';
 import { type DecoderModel, readDecoderModel } from '../weights/modelDirectory.js';
@@ -55,13 +55,8 @@ async function adapter({ config: changes = {}, tensors: own = tensors, baseSha25
   return path;
 }
 
-const refused = async (directory: Promise<string>, pattern: RegExp): Promise<void> => {
-  const path = await directory;
-  await assert.rejects(readAdapter(path, model), (error: unknown) => {
-    assert.ok(error instanceof ModelError, String(error));
-    assert.match(error.message, pattern);
-    return true;
-  });
+const refusedAdapter = async (directory: Promise<string>, pattern: RegExp): Promise<void> => {
+  await refused(readAdapter(await directory, model), pattern);
 };
 
 describe('an adapter', () => {
@@ -92,19 +87,19 @@ describe('an adapter', () => {
   });
 
   test('that is not plain LoRA is refused with every unsupported key', async () => {
-    await refused(
+    await refusedAdapter(
       adapter({ config: { use_dora: true, rank_pattern: { q_proj: 4 }, bias: 'all', modules_to_save: ['lm_head'] } }),
       /bias is not supported: .*; use_dora is not supported: .*; rank_pattern .*; modules_to_save is not supported/,
     );
-    await refused(adapter({ config: { peft_type: 'IA3' } }), /peft_type must be 'LORA'/);
+    await refusedAdapter(adapter({ config: { peft_type: 'IA3' } }), /peft_type must be 'LORA'/);
     const path = adapter();
     await rm(join(await path, 'adapter_model.safetensors'));
-    await refused(path, /adapter_model\.safetensors: does not exist/);
+    await refusedAdapter(path, /adapter_model\.safetensors: does not exist/);
   });
 
   test('that does not fit the model is refused with every mismatch', async () => {
     const [first, second] = tensors as [NamedTensor, NamedTensor];
-    await refused(
+    await refusedAdapter(
       adapter({
         config: { target_modules: ['q_proj', 'down_proj', 'c_attn'], fan_in_fan_out: true },
         tensors: [{ ...first, shape: [8, 3] }, second, { ...first, name: 'base_model.model.lm_head.lora_A.weight' }],
@@ -125,11 +120,14 @@ describe('an adapter', () => {
   test('of another model is refused by its recorded hash or path', async () => {
     const other = await writeModel('other', 2);
     const { sha256 } = await readDecoderModel(other);
-    await refused(
+    await refusedAdapter(
       adapter({ baseSha256: sha256 }),
       new RegExp(`trained on weights with SHA-256 ${sha256.slice(0, 12)}…`),
     );
-    await refused(adapter({ config: { base_model_name_or_path: other } }), /base_model_name_or_path is \/.*other/);
+    await refusedAdapter(
+      adapter({ config: { base_model_name_or_path: other } }),
+      /base_model_name_or_path is \/.*other/,
+    );
     const copy = join(root, 'copy');
     await cp(model.directory, copy, { recursive: true });
     const elsewhere = adapter({ config: { base_model_name_or_path: copy }, baseSha256: model.sha256 });

@@ -5,7 +5,7 @@ import { describe, test, type TestContext } from 'node:test';
 import { at } from '@gapo/numeric';
 import { temporaryDirectory } from '@gapo/service/testing';
 import { llamaConfig } from '../architectures/llama.js';
-import { ModelError } from '../errors.js';
+import { refused } from '../refusal.fixture.js';
 import { tinyShape, tokenizerDirectory } from '../testing.fixture.js';
 import { Tokenizer } from './tokenizer.js';
 
@@ -17,13 +17,6 @@ async function directory(t: TestContext): Promise<string> {
   await cp(tokenizerDirectory, path, { recursive: true });
   return path;
 }
-
-const refused = (read: Promise<unknown>, pattern: RegExp): Promise<void> =>
-  assert.rejects(read, (error: unknown) => {
-    assert.ok(error instanceof ModelError, String(error));
-    assert.match(error.message, pattern);
-    return true;
-  });
 
 describe('a tokenizer', () => {
   test('renders a prompt through the chat template, special tokens as single ids', async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { randomDecoder } from '../adapters/trainable.js';
 import { llamaConfig, toHuggingFaceConfig } from '../architectures/llama.js';
-import { ModelError } from '../errors.js';
+import { refused } from '../refusal.fixture.js';
 import { tinyShape, tokenizerDirectory } from '../testing.fixture.js';
 import { readDecoderModel } from './modelDirectory.js';
 import { writeSafetensors } from './safetensors.js';
@@ -29,13 +29,6 @@ async function directory(changes: { config?: object; weights?: readonly NamedTen
   await writeSafetensors(join(path, 'model.safetensors'), changes.weights ?? weights);
   return path;
 }
-
-const refused = (read: Promise<unknown>, pattern: RegExp): Promise<void> =>
-  assert.rejects(read, (error: unknown) => {
-    assert.ok(error instanceof ModelError, String(error));
-    assert.match(error.message, pattern);
-    return true;
-  });
 
 describe('a model directory', () => {
   test('is read completely: configuration, every weight, and a hash over the weights', async () => {

@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { at } from '@gapo/numeric';
 import { randomDecoder } from '../adapters/trainable.js';
 import { llamaConfig, toHuggingFaceConfig } from '../architectures/llama.js';
-import { ModelError } from '../errors.js';
+import { refused } from '../refusal.fixture.js';
 import { tinyShape } from '../testing.fixture.js';
 import { roundedForHalves, writeShards, writeTensors } from './checkpointFiles.fixture.js';
 import type { FloatDtype } from './floats.js';
@@ -42,13 +42,6 @@ function assertHolds({ weights }: DecoderModel, expected: readonly NamedTensor[]
     assert.deepEqual(elementsOf(weight), data, name);
   }
 }
-
-const refused = (read: Promise<unknown>, pattern: RegExp): Promise<void> =>
-  assert.rejects(read, (error: unknown) => {
-    assert.ok(error instanceof ModelError, String(error));
-    assert.match(error.message, pattern);
-    return true;
-  });
 
 describe('weights', () => {
   for (const dtypes of [['F32'], ['BF16'], ['F16'], ['BF16', 'F32', 'F16']] as const) {

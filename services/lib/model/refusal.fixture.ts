@@ -1,0 +1,11 @@
+/** Asserts that reading a file or a directory fails with a message for people. */
+import assert from 'node:assert/strict';
+import { ModelError } from './errors.js';
+
+/** Asserts that `read` rejects with a ModelError whose message matches. */
+export const refused = (read: Promise<unknown>, pattern: RegExp): Promise<void> =>
+  assert.rejects(read, (error: unknown) => {
+    assert.ok(error instanceof ModelError, String(error));
+    assert.match(error.message, pattern);
+    return true;
+  });
