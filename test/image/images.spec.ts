@@ -21,6 +21,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { required } from '@gapo/numeric';
 import { checkHealth } from '@gapo/rpc';
 import { projectRoot } from '../conformance/services.js';
 import { ImageProcess } from './imageProcess.js';
@@ -170,19 +171,24 @@ interface Manifest {
   dependencies?: Record<string, string>;
 }
 
+const manifestOf = (folder: string): Manifest =>
+  JSON.parse(readFileSync(join(projectRoot, folder, 'package.json'), 'utf8')) as Manifest;
+
+/** The folder of each workspace by its package's name, which may differ from the folder's. */
+const folderOf = new Map(
+  workspacesIn(projectRoot)
+    .filter((folder) => existsSync(join(projectRoot, folder, 'package.json')))
+    .map((folder) => [manifestOf(folder).name, folder]),
+);
+
 /** The workspaces that a service depends on, itself included, according to package.json. */
 function closureOf(service: string): string[] {
   const found = new Set<string>();
   const visit = (folder: string): void => {
     if (found.has(folder)) return;
     found.add(folder);
-    const { dependencies = {} } = JSON.parse(
-      readFileSync(join(projectRoot, folder, 'package.json'), 'utf8'),
-    ) as Manifest;
-    for (const name of Object.keys(dependencies)) {
-      if (!name.startsWith('@gapo/')) continue;
-      const short = name.slice('@gapo/'.length);
-      visit(existsSync(join(projectRoot, 'services/lib', short)) ? `services/lib/${short}` : `services/${short}`);
+    for (const name of Object.keys(manifestOf(folder).dependencies ?? {})) {
+      if (name.startsWith('@gapo/')) visit(required(folderOf.get(name), name));
     }
   };
   visit(service);
