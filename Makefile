@@ -8,7 +8,7 @@ export ONNXRUNTIME_NODE_INSTALL ?= skip
 GAPO := node services/cli/dist/main.js
 RUN ?= run
 
-.PHONY: help run test test-tools test-image build dev lint docs pack models study bench clean
+.PHONY: help run test test-tools test-oracle test-image build dev lint docs pack models study bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -21,8 +21,12 @@ test: build lint ## everything that CI runs
 	@deploy/local/prepare.sh nats-server chromium
 	@node test/run.mjs
 
-test-tools: ## download helm, kubeconform and a Python with gRPC into a cache, for tests that are otherwise skipped
+test-tools: ## download helm, kubeconform and Pythons with gRPC and transformers into a cache, for tests that are otherwise skipped
 	@node deploy/local/testTools.mjs
+
+test-oracle: build ## recompute the right values of other tests with PyTorch, transformers and PEFT (some 6 GB), and compare
+	@node deploy/local/testTools.mjs --oracle
+	@node test/run.mjs --under test/dist/oracle
 
 build: node_modules/.installed ## install and compile
 	@node_modules/.bin/tsc -b

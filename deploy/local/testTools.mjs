@@ -1,12 +1,14 @@
 /**
  * Programs that some tests need and the project does not contain: helm, kubeconform with the JSON Schemas of Kubernetes,
- * and a Python with gRPC. All versions are pinned, and everything lies in a cache outside of the tree.
+ * and Pythons with gRPC and with transformers. All versions are pinned, and everything lies in a cache outside of the tree.
  *
- *   node deploy/local/testTools.mjs    fetches what is missing; says what cannot be fetched here, and why
+ *   node deploy/local/testTools.mjs            fetches what is missing; says what cannot be fetched here, and why
+ *   node deploy/local/testTools.mjs --oracle   fetches PyTorch as well, which takes some 6 GB
  *
  * test/run.mjs gives the tests what is in the cache, as environment variables. Without a tool its tests are skipped.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -46,7 +48,22 @@ const tools = [
       pythonPackages(folder, ['grpcio==1.85.1', 'grpcio-tools==1.85.1', 'grpcio-health-checking==1.85.1']),
     environment: (folder) => ({ PYTHON: join(folder, 'bin', 'python') }),
   },
+  oraclePython('text'),
+  { ...oraclePython('torch'), large: true },
 ];
+
+/** A Python for the scripts of test/oracle. The folder's name changes with the pinned versions. */
+function oraclePython(kind) {
+  const pathOf = (name) => fileURLToPath(new URL(`../../test/oracle/${name}/requirements.txt`, import.meta.url));
+  const hash = createHash('sha256');
+  for (const name of ['text', 'torch']) hash.update(readFileSync(pathOf(name)));
+  return {
+    folder: join(cache, `python-oracle-${kind}-${hash.digest('hex').slice(0, 8)}`),
+    needs: 'python3',
+    fetch: (folder) => pythonPackages(folder, ['-r', pathOf(kind)]),
+    environment: (folder) => ({ ORACLE_PYTHON: join(folder, 'bin', 'python') }),
+  };
+}
 
 /** Written last: a folder without it was left by a fetch that failed. */
 const marker = '.complete';
@@ -117,9 +134,9 @@ function pythonPackages(folder, requirements) {
   ]);
 }
 
-function fetchMissing() {
-  for (const { folder, needs, fetch } of tools) {
-    if (existsSync(join(folder, marker))) continue;
+function fetchMissing(withLarge) {
+  for (const { folder, needs, fetch, large } of tools) {
+    if (existsSync(join(folder, marker)) || (large && !withLarge)) continue;
     if (spawnSync(needs, [needs === 'go' ? 'version' : '--version']).status !== 0) {
       console.error(`not fetched: ${folder} (needs ${needs} on PATH); tests that need it are skipped`);
       continue;
@@ -136,4 +153,4 @@ function fetchMissing() {
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) fetchMissing();
+if (process.argv[1] === fileURLToPath(import.meta.url)) fetchMissing(process.argv.includes('--oracle'));
