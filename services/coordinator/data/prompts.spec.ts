@@ -20,15 +20,36 @@ const codec = new TextCodec(
 );
 
 function records(count: number): PromptRecord[] {
-  return Array.from({ length: count }, (_, index) => ({ index, id: `p${index}`, text: 'x', tokenIds: [1] }));
+  return Array.from({ length: count }, (_, index) => ({
+    index,
+    id: `p${index}`,
+    text: 'x',
+    turns: [{ role: 'user', content: 'x' }],
+    metadata: {},
+    tokenIds: [1],
+  }));
 }
 
-test('reads prompts in the order of the file and ignores other keys', async (t) => {
+test('reads prompts in the order of the file, and other keys as metadata', async (t) => {
   const path = join(await scratch(t), 'train.jsonl');
-  await writeFile(path, '{"id":"a","prompt":"one","topic":"x"}\n\n{"id":7,"prompt":"two"}\n');
+  await writeFile(path, '{"id":"a","prompt":"one","topic":"x","level":[2]}\n\n{"id":7,"prompt":"two","topic":null}\n');
   assert.deepEqual(await readPrompts(path, codec), [
-    { index: 0, id: 'a', text: 'one', tokenIds: [111, 110, 101] },
-    { index: 1, id: '7', text: 'two', tokenIds: [116, 119, 111] },
+    {
+      index: 0,
+      id: 'a',
+      text: 'one',
+      turns: [{ role: 'user', content: 'one' }],
+      metadata: { topic: 'x', level: '[2]' },
+      tokenIds: [111, 110, 101],
+    },
+    {
+      index: 1,
+      id: '7',
+      text: 'two',
+      turns: [{ role: 'user', content: 'two' }],
+      metadata: {},
+      tokenIds: [116, 119, 111],
+    },
   ]);
 });
 

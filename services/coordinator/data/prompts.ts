@@ -1,5 +1,5 @@
 /** Prompts: read from JSON lines, tokenized once, and drawn in a seeded order whose only state is a position. */
-import type { TextCodec } from '@gapo/model';
+import type { TextCodec, Turn } from '@gapo/model';
 import { at, permutation } from '@gapo/numeric';
 import { readJsonLines, UserError, z } from '@gapo/service';
 
@@ -9,8 +9,12 @@ export interface PromptRecord {
   readonly index: number;
   /** Id from the file. */
   readonly id: string;
-  /** Text from the file. */
+  /** The last turn of the user. */
   readonly text: string;
+  /** The conversation before the reply: at least one turn. */
+  readonly turns: readonly Turn[];
+  /** The line's other columns: texts as they are, other values as JSON. Rewards receive them, such as a reference answer. */
+  readonly metadata: Readonly<Record<string, string>>;
   /** Token ids, with the chat template applied. */
   readonly tokenIds: readonly number[];
 }
@@ -18,7 +22,6 @@ export interface PromptRecord {
 /** Counters of the random number generator are 32 bits wide. */
 const counterRange = 2 ** 32;
 
-// Other keys, such as sources and topics, are ignored.
 const line = z.looseObject({
   id: z.union([z.string().min(1), z.int()]).meta({ expected: 'an id, a string or an integer' }),
   prompt: z.string().min(1).meta({ expected: 'a non-empty string' }),
@@ -34,15 +37,24 @@ export async function readPrompts(path: string, codec: TextCodec): Promise<reado
   const { records } = await readJsonLines([path], {
     shape: '{"id", "prompt"}',
     schema: line,
-    record: ({ id: given, prompt: text }, { line, index }): PromptRecord => {
+    record: ({ id: given, prompt: text, ...others }, { line, index }): PromptRecord => {
       const id = String(given);
       const first = lineOf.get(id);
       if (first !== undefined) throw new UserError(`line ${first} already has the id ${JSON.stringify(id)}`);
       lineOf.set(id, line);
-      return { index, id, text, tokenIds: codec.prompt(text) };
+      const turns = [{ role: 'user', content: text }];
+      return { index, id, text, turns, metadata: metadataOf(others), tokenIds: codec.prompt(text) };
     },
   });
   return records;
+}
+
+/** Returns columns as metadata. Those without a value are left out. */
+function metadataOf(columns: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
+  const given = Object.entries(columns).filter(([, value]) => value !== null && value !== undefined);
+  return Object.fromEntries(
+    given.map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
+  );
 }
 
 /** A prompt drawn for a step. */
