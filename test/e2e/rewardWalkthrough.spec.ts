@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { connect, type StepReport } from '@gapo/rpc';
+import { codeOf } from '../documents.fixture.js';
 import {
   gapo,
   makeWorkspace,
@@ -20,15 +21,6 @@ import {
 } from '../platform.fixture.js';
 
 const walkRun = 'walk';
-
-/** The code of a section of the document, by language. */
-async function codeOf(heading: string): Promise<readonly { readonly language: string; readonly code: string }[]> {
-  const text = await readFile(join(project, 'docs/rewards.md'), 'utf8');
-  const [, section] = text.split(`## ${heading}\n`);
-  assert.ok(section !== undefined, `no section "${heading}"`);
-  const [own = ''] = section.split('\n## ');
-  return [...own.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map(([, language = '', code = '']) => ({ language, code }));
-}
 
 async function freeAddress(): Promise<string> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -121,8 +113,8 @@ gapo() {
   }
 
   test('the documented commands add a reward and remove it, and no other process restarts', async (t) => {
-    const [ts] = await codeOf('Ten lines');
-    const [adding, removing] = await codeOf('From an empty folder to a score in a running run');
+    const [ts] = await codeOf('docs/rewards.md', 'Ten lines');
+    const [adding, removing] = await codeOf('docs/rewards.md', 'From an empty folder to a score in a running run');
     assert.ok(ts !== undefined && adding !== undefined && removing !== undefined);
     assert.deepEqual([ts.language, adding.language, removing.language], ['ts', 'sh', 'sh']);
     const commands = adding.code.trim().split('\n');
