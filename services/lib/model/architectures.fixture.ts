@@ -2,9 +2,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { required } from '@gapo/numeric';
-import type { Architecture } from './architectures/architecture.js';
 import { decoderTensors } from './decoderLayout.js';
-import { readDecoderConfig } from './huggingFaceConfig.js';
+import { type ModelOptions, readDecoderConfig } from './huggingFaceConfig.js';
 import { philoxNormal } from './weights/initialization.js';
 import { writeSafetensors } from './weights/safetensors.js';
 import { type NamedTensor, sizeOf } from './weights/tensors.js';
@@ -87,11 +86,11 @@ export function writeArchitecture(directory: string, name: string): Promise<read
 export async function writeRandomCheckpoint(
   directory: string,
   json: Readonly<Record<string, unknown>>,
-  known?: readonly Architecture[],
+  options?: ModelOptions,
 ): Promise<readonly NamedTensor[]> {
   await mkdir(directory, { recursive: true });
   await writeFile(join(directory, 'config.json'), JSON.stringify(json));
-  const config = await readDecoderConfig(directory, known);
+  const config = await readDecoderConfig(directory, options);
   const tensors = decoderTensors(config).map(({ name, shape, role }, index) => {
     const noise = philoxNormal(sizeOf(shape), 1, index, 0.4);
     return { name, shape, data: role === 'gain' ? noise.map((x) => 1 + x) : noise };

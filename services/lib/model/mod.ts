@@ -11,7 +11,8 @@ export {
   decoderLayout,
   decoderTensors,
 } from './decoderLayout.js';
-export { readDecoderConfig } from './huggingFaceConfig.js';
+export { type ModelOptions, readDecoderConfig } from './huggingFaceConfig.js';
+export { type KeyOptions } from './knownKeys.js';
 export { type Architecture } from './architectures/architecture.js';
 export { type LlamaShape, llamaConfig, toHuggingFaceConfig } from './architectures/llama.js';
 export { architectures, loraTargets } from './architectures/registry.js';

@@ -68,9 +68,9 @@ describe('an architecture from one description', () => {
   let reference: Weights;
   before(async () => {
     directory = await mkdtemp(join(tmpdir(), 'gapo-toy-'));
-    const tensors = await writeRandomCheckpoint(directory, toyConfig, known);
+    const tensors = await writeRandomCheckpoint(directory, toyConfig, { known });
     reference = new Map(tensors.map((tensor): [string, NamedTensor] => [renamed(tensor.name), tensor]));
-    model = await readDecoderModel(directory, known);
+    model = await readDecoderModel(directory, { known });
   });
   after(() => rm(directory, { recursive: true }));
 

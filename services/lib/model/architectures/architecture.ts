@@ -3,10 +3,14 @@
  * specify. Readers, adapters, graphs and the sampler derive everything else from it; none of them knows an architecture
  * by name.
  */
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { DecoderConfig, TensorNames } from '../decoderConfig.js';
 import { ModelError } from '../errors.js';
-import { problemsOf, tokenIds } from './keys.js';
+import { type KeyOptions, type KnownKeys, checkKeys, joinedKeys } from '../knownKeys.js';
+import { configKeys } from './configKeys.js';
+import { eosTokens } from './generationConfig.js';
+import { problemsOf } from './keys.js';
+import { insteadOfQuantized, quantizationOf } from './quantization.js';
 
 /** Adds a problem to the list that the error for a config.json reports. */
 export type Report = (problem: string) => void;
@@ -18,30 +22,43 @@ export interface Architecture {
   /** Its `model_type` in config.json. */
   readonly modelType: string;
   readonly names: TensorNames;
+  /** The keys of its config.json. */
+  readonly known: KnownKeys;
   /** Reads the keys of a config.json; undefined if one of them is missing or invalid, which it reports. */
-  readonly read: (json: unknown, report: Report) => DecoderShape | undefined;
+  readonly read: (json: Readonly<Record<string, unknown>>, report: Report) => DecoderShape | undefined;
 }
 
 /** An architecture as its file declares it. */
-export interface Description<Keys extends z.ZodType> {
+export interface Description<Keys extends z.ZodObject> {
   readonly modelType: string;
   readonly names: TensorNames;
-  /** The keys of config.json that change the arithmetic; others are ignored. */
+  /** The keys of config.json that it reads. */
   readonly keys: Keys;
+  /** Keys of its config.json without an effect on what gapo computes, besides those of every architecture. */
+  readonly harmless?: KnownKeys['harmless'];
+  /** Keys that are not implemented, with the values at which they have no effect, besides those of every architecture. */
+  readonly neutral?: KnownKeys['neutral'];
+  /** Other names of keys, which count if both are there. */
+  readonly aliases?: Readonly<Record<string, string>>;
   /** The decoder that the keys specify. Reports combinations that are not supported. */
   readonly decoder: (keys: z.output<Keys>, report: Report) => DecoderShape;
 }
 
 /** Creates an architecture from its description. */
-export function defineArchitecture<Keys extends z.ZodType>({
+export function defineArchitecture<Keys extends z.ZodObject>({
   keys,
+  harmless = [],
+  neutral = {},
+  aliases = {},
   decoder,
   ...rest
 }: Description<Keys>): Architecture {
   return {
     ...rest,
+    known: joinedKeys(configKeys, { used: [...Object.keys(keys.shape), ...Object.keys(aliases)], harmless, neutral }),
     read: (json, report) => {
-      const parsed = keys.safeParse(json);
+      const renamed = Object.entries(aliases).flatMap(([alias, key]) => (alias in json ? [[key, json[alias]]] : []));
+      const parsed = keys.safeParse({ ...json, ...(Object.fromEntries(renamed) as object) });
       if (parsed.success) return decoder(parsed.data, report);
       report(problemsOf(parsed.error));
       return undefined;
@@ -49,36 +66,34 @@ export function defineArchitecture<Keys extends z.ZodType>({
   };
 }
 
-const eosSchema = z.object({ eos_token_id: tokenIds.nullish() });
-
-/**
- * Returns the end-of-sequence tokens of a config.json or generation_config.json.
- *
- * @throws ModelError if they are not token ids
- */
-export function eosTokens(path: string, json: unknown): readonly number[] {
-  const parsed = eosSchema.safeParse(json);
-  if (!parsed.success) throw new ModelError(path, problemsOf(parsed.error));
-  return [parsed.data.eos_token_id ?? []].flat();
+/** Options of {@link decoderOf}. */
+export interface DecoderOptions extends KeyOptions {
+  /** End-of-sequence tokens from elsewhere. @default none */
+  readonly eosIds?: readonly number[];
 }
 
 /**
  * Reads a decoder from the config.json of an architecture.
  *
  * @param architecture the one that the file names
- * @param json the file's content
+ * @param content the file's content
  * @param path the file's path, for error messages
- * @param moreEosIds end-of-sequence tokens from elsewhere
+ * @param options the keys to ignore, and end-of-sequence tokens from elsewhere
  * @throws ModelError with every problem
  */
 export function decoderOf(
   architecture: Architecture,
-  json: unknown,
+  content: Readonly<Record<string, unknown>>,
   path: string,
-  moreEosIds: readonly number[] = [],
+  { eosIds: moreEosIds = [], ...options }: DecoderOptions = {},
 ): DecoderConfig {
-  const problems: string[] = [];
-  const { names, read } = architecture;
+  const { names, known, read } = architecture;
+  const { json, problems: refused } = checkKeys(content, known, options);
+  const quantization = quantizationOf(json);
+  const problems = [
+    ...(quantization === undefined ? [] : [`the weights are quantized by ${quantization}: ${insteadOfQuantized}`]),
+    ...refused,
+  ];
   const shape = read(json, (problem) => problems.push(problem));
   if (shape === undefined) throw new ModelError(path, problems.join('; '));
   const eosIds = [...new Set([...eosTokens(path, json), ...moreEosIds])];

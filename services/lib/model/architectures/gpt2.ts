@@ -1,7 +1,7 @@
 /** GPT-2: LayerNorm, learned positions, GELU, and weights stored [in, out] with queries, keys and values in one. */
 import { z } from 'zod';
 import { defineArchitecture } from './architecture.js';
-import { extent, flag, only, positive } from './keys.js';
+import { extent, flag, layerCount, only, positive } from './keys.js';
 
 export const gpt2 = defineArchitecture({
   modelType: 'gpt2',
@@ -27,15 +27,31 @@ export const gpt2 = defineArchitecture({
     vocab_size: extent,
     n_embd: extent,
     n_inner: extent.nullish(),
-    n_layer: extent,
+    n_layer: layerCount,
     n_head: extent,
-    n_positions: extent,
-    layer_norm_epsilon: positive,
+    n_positions: extent.default(1024),
+    layer_norm_epsilon: positive.default(1e-5),
     scale_attn_weights: only(true),
     scale_attn_by_inverse_layer_idx: only(false),
     add_cross_attention: only(false),
     tie_word_embeddings: flag.optional(),
   }),
+  harmless: [
+    'n_ctx', // the older name of n_positions, which transformers writes beside it and does not read
+    'reorder_and_upcast_attn', // a matter of precision
+    // They belong to heads other than the language model's.
+    'summary_activation',
+    'summary_first_dropout',
+    'summary_proj_to_labels',
+    'summary_type',
+    'summary_use_proj',
+  ],
+  aliases: {
+    hidden_size: 'n_embd',
+    max_position_embeddings: 'n_positions',
+    num_attention_heads: 'n_head',
+    num_hidden_layers: 'n_layer',
+  },
   decoder: (keys) => ({
     vocabulary: keys.vocab_size,
     width: keys.n_embd,

@@ -11,6 +11,14 @@ const aboveZero = expecting('a number above 0');
 /** A number of layers, heads, channels or tokens. */
 export const extent = z.int(whole).positive(whole);
 
+/** The most layers that a decoder may have. Its description has an entry per layer, which a mistyped number would exhaust. */
+const mostLayers = 10_000;
+
+const layers = expecting(`a whole number from 1 to ${mostLayers}`);
+
+/** A number of layers. */
+export const layerCount = z.int(layers).positive(layers).max(mostLayers, layers);
+
 /** A number above 0. */
 export const positive = z.number(aboveZero).positive(aboveZero);
 

@@ -1,14 +1,13 @@
 /** Llama 2 and 3; also the architecture of models that this project creates. */
 import type { DecoderConfig } from '../decoderConfig.js';
 import { decoderOf, defineArchitecture } from './architecture.js';
-import { extent, flag } from './keys.js';
+import { flag } from './keys.js';
 import { llamaDecoder, llamaKeys, llamaNames } from './llamaFamily.js';
 
 export const llama = defineArchitecture({
   modelType: 'llama',
   names: llamaNames,
   keys: llamaKeys.extend({
-    num_key_value_heads: extent.nullish(),
     attention_bias: flag.optional(),
     mlp_bias: flag.optional(),
   }),

@@ -1,14 +1,30 @@
-/** Mistral: Llama with one sliding window for every layer. */
-import { defineArchitecture } from './architecture.js';
+/** Mistral: Llama with a sliding window, in every layer or in those that layer_types names. */
+import { type Architecture, defineArchitecture } from './architecture.js';
 import { extent } from './keys.js';
-import { llamaDecoder, llamaKeys, llamaNames } from './llamaFamily.js';
+import { layerTypes, llamaDecoder, llamaKeys, llamaNames, windowsOf } from './llamaFamily.js';
 
-export const mistral = defineArchitecture({
-  modelType: 'mistral',
-  names: { ...llamaNames, classPrefix: 'Mistral' },
-  keys: llamaKeys.extend({ sliding_window: extent.nullish() }),
-  decoder: (keys, report) => ({
-    ...llamaDecoder(keys, report),
-    windows: new Array<number | undefined>(keys.num_hidden_layers).fill(keys.sliding_window ?? undefined),
-  }),
-});
+/** Creates an architecture. Defaults are those of transformers' MistralConfig and MinistralConfig. */
+const withWindow = (modelType: string, classPrefix: string): Architecture =>
+  defineArchitecture({
+    modelType,
+    names: { ...llamaNames, classPrefix },
+    keys: llamaKeys.extend({
+      num_key_value_heads: extent.nullable().default(8),
+      max_position_embeddings: extent.default(131_072),
+      sliding_window: extent.nullable().default(4096),
+      layer_types: layerTypes.nullish(),
+    }),
+    decoder: (keys, report) => {
+      const { num_hidden_layers: layers, layer_types: types } = keys;
+      const window = keys.sliding_window ?? undefined;
+      return {
+        ...llamaDecoder(keys, report),
+        windows: types ? windowsOf(types, window, layers, report) : new Array<typeof window>(layers).fill(window),
+      };
+    },
+  });
+
+export const mistral = withWindow('mistral', 'Mistral');
+
+/** Mistral with layer_types, as transformers names it since version 5. */
+export const ministral = withWindow('ministral', 'Ministral');

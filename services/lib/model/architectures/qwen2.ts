@@ -7,6 +7,7 @@ export const qwen2 = defineArchitecture({
   modelType: 'qwen2',
   names: { ...llamaNames, classPrefix: 'Qwen2' },
   keys: qwenKeys,
+  harmless: ['attention_bias'], // queries, keys and values always have one, and the output never
   decoder: (keys, report) => ({
     ...llamaDecoder(keys, report),
     windows: qwenWindows(keys, report),

@@ -11,7 +11,7 @@ export const qwen3 = defineArchitecture({
     classPrefix: 'Qwen3',
     headNorms: { queries: 'self_attn.q_norm', keys: 'self_attn.k_norm' },
   },
-  keys: qwenKeys.extend({ head_dim: extent, attention_bias: flag.optional() }),
+  keys: qwenKeys.extend({ head_dim: extent.default(128), attention_bias: flag.optional() }),
   decoder: (keys, report) => {
     const bias = keys.attention_bias ?? false;
     return {

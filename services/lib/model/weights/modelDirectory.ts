@@ -3,13 +3,11 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import type { Architecture } from '../architectures/architecture.js';
-import { architectures } from '../architectures/registry.js';
 import type { DecoderConfig } from '../decoderConfig.js';
 import { decoderTensors, tensorNames } from '../decoderLayout.js';
 import { ModelError } from '../errors.js';
 import { readJson } from '../files.js';
-import { readDecoderConfig } from '../huggingFaceConfig.js';
+import { type ModelOptions, readDecoderConfig } from '../huggingFaceConfig.js';
 import { type StoredTensor, type Weight, scanFile } from './storedTensors.js';
 import { tensorMismatches } from './tensors.js';
 
@@ -34,7 +32,6 @@ const problemsShown = 8;
  * Reads a decoder's configuration and locates its tensors. The weights are in model.safetensors, or in the files that
  * model.safetensors.index.json names.
  *
- * @param known the architectures to accept. @default every registered one
  * @throws ModelError if a file is missing or damaged, or with every tensor that is missing, unexpected or misshapen
  *
  * @example
@@ -47,11 +44,8 @@ const problemsShown = 8;
  * console.log(`${elements} parameters`);
  * ```
  */
-export async function readDecoderModel(
-  directory: string,
-  known: readonly Architecture[] = architectures,
-): Promise<DecoderModel> {
-  const config = await readDecoderConfig(await existingDirectory(directory), known);
+export async function readDecoderModel(directory: string, options: ModelOptions = {}): Promise<DecoderModel> {
+  const config = await readDecoderConfig(await existingDirectory(directory), options);
   const hash = createHash('sha256');
   const problems: string[] = [];
   const tensors: StoredTensor[] = [];

@@ -1,0 +1,115 @@
+/**
+ * The keys of Hugging Face's JSON files (config.json, generation_config.json, adapter_config.json, tokenizer_config.json).
+ * Each file is read against a list of known keys, so that no key that changes a model's meaning goes unread. A key is used,
+ * has no effect on what gapo computes, or must have a value at which it has none. Every other key is refused by name, unless
+ * it is empty or the user lists it in `policy.ignoreKeys`.
+ */
+import { isDeepStrictEqual } from 'node:util';
+
+/** The known keys of a file. */
+export interface KnownKeys {
+  /** Keys that are read and validated elsewhere. */
+  readonly used: readonly string[];
+  /** Keys without an effect on what gapo computes. */
+  readonly harmless: readonly string[];
+  /** Keys that are not implemented, with the values at which they have no effect. */
+  readonly neutral: Readonly<Record<string, Neutral>>;
+}
+
+/** A key that is not implemented. */
+export interface Neutral {
+  /** The values at which it has no effect. Their members are compared, not their identity. */
+  readonly values: readonly unknown[];
+  /** What other values would change. */
+  readonly effect: string;
+}
+
+/** How the user changes the reading of a model's files. */
+export interface KeyOptions {
+  /** Keys to read as if they were absent. `a.b` is the key b of the object a. @default none */
+  readonly ignoreKeys?: readonly string[] | undefined;
+}
+
+/** A JSON object whose keys were checked. */
+export interface CheckedKeys {
+  /** The object without the ignored keys. */
+  readonly json: Readonly<Record<string, unknown>>;
+  /** One message per key that is not implemented, and one for all unknown keys. */
+  readonly problems: readonly string[];
+}
+
+/** Creates a key that is not implemented. */
+export function neutral(effect: string, ...values: readonly unknown[]): Neutral {
+  return { effect, values };
+}
+
+/** Joins lists of known keys. A key that one of them uses is not checked against the values of another. */
+export function joinedKeys(...lists: readonly Partial<KnownKeys>[]): KnownKeys {
+  return {
+    used: lists.flatMap(({ used = [] }) => used),
+    harmless: lists.flatMap(({ harmless = [] }) => harmless),
+    neutral: Object.fromEntries(lists.flatMap(({ neutral: keys = {} }) => Object.entries(keys))),
+  };
+}
+
+/**
+ * Checks the keys of an object against those that are known.
+ *
+ * @param within the path of the object in its file, such as `rope_scaling.`
+ */
+export function checkKeys(
+  json: Readonly<Record<string, unknown>>,
+  known: KnownKeys,
+  { ignoreKeys = [] }: KeyOptions = {},
+  within = '',
+): CheckedKeys {
+  const kept = withoutKeys(json, ignoreKeys);
+  const accepted = new Set([...known.used, ...known.harmless]);
+  const problems: string[] = [];
+  const unknown: string[] = [];
+  for (const [key, value] of Object.entries(kept)) {
+    if (accepted.has(key)) continue;
+    const rule = Object.hasOwn(known.neutral, key) ? known.neutral[key] : undefined;
+    if (rule === undefined) {
+      if (!isEmpty(value)) unknown.push(`${within}${key} (${shown(value)})`);
+    } else if (!rule.values.some((one) => isDeepStrictEqual(one, value))) {
+      problems.push(`${within}${key} is ${shown(value)}, which is not supported: ${rule.effect}`);
+    }
+  }
+  if (unknown.length > 0) {
+    problems.push(
+      `unknown ${unknown.length === 1 ? 'key' : 'keys'} ${unknown.join(', ')}, which may change what the model computes; ` +
+        'list those that do not in policy.ignoreKeys, or give --ignore-keys to gapo sft and gapo reward train',
+    );
+  }
+  return { json: kept, problems };
+}
+
+/** Returns an object without some of its keys, or of its objects' keys. */
+function withoutKeys(json: Readonly<Record<string, unknown>>, paths: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(json)
+      .filter(([key]) => !paths.includes(key))
+      .map(([key, value]) => {
+        const below = paths.filter((path) => path.startsWith(`${key}.`)).map((path) => path.slice(key.length + 1));
+        return [key, below.length > 0 && isObject(value) ? withoutKeys(value, below) : value];
+      }),
+  );
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Whether a value says nothing: null, false, or empty. */
+function isEmpty(value: unknown): boolean {
+  if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0;
+  return value === null || value === false || value === '';
+}
+
+const longestShown = 60;
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length > longestShown ? `${text.slice(0, longestShown)}…` : text;
+}
