@@ -18,6 +18,19 @@ const cases: Record<string, (s: Shapes) => Case> = {
     parameters: { x: filled([b, c], seed, -4, 4) },
     output: ({ x }) => op.geluTanh(x as Value),
   }),
+  gelu: ({ b, c, seed }) => ({
+    parameters: { x: filled([b, c], seed, -5, 5) },
+    output: ({ x }) => op.gelu(x as Value),
+  }),
+  relu: ({ b, c, seed }) => ({
+    // Away from the kink at 0, where a difference has half the slope.
+    parameters: { x: { dims: [b, c], data: filled([b, c], seed).data.map((x, i) => (i % 2 === 0 ? 1.5 : -1.5) + x) } },
+    output: ({ x }) => op.relu(x as Value),
+  }),
+  softCap: ({ b, c, seed }) => ({
+    parameters: { x: filled([b, c], seed, -4, 4) },
+    output: ({ x }) => op.softCap(x as Value, 1.5),
+  }),
   linearInOut: ({ b, t, c, d, seed }) => ({
     parameters: { x: filled([b, t, c], seed), w: filled([c, d], seed + 1) },
     output: ({ x, w }) => op.linearInOut(x as Value, w as Value),
@@ -50,6 +63,27 @@ describe('every rule agrees with central differences in float64', () => {
   test('every exported operator is in the list above', () => {
     assert.deepEqual(Object.keys(op).sort(), Object.keys(cases).sort());
   });
+});
+
+test('GELU in float32 is that in float64, far from 0 too', async () => {
+  const x = [-30, -9, -5.5, -2, -0.1, 0, 0.3, 1.7, 6, 9, 30];
+  const results = [];
+  for (const [float, data] of [
+    ['float32', Float32Array.from(x)],
+    ['float64', Float64Array.from(x)],
+  ] as const) {
+    const g = new Graph('gelu', float);
+    g.output('y', op.gelu(g.floatInput('x', [x.length])));
+    const session = await Session.open(g.toModel(), { threads: 1 });
+    const { y } = await session.run({ x: { data, dims: [x.length] } });
+    results.push([...((y as TensorArray).data as Float32Array)]);
+    await session.close();
+  }
+  const [single, double] = results as [number[], number[]];
+  double.forEach((value, i) =>
+    assert.ok(Math.abs(value - (single[i] as number)) < 1e-6 * Math.max(1, Math.abs(value))),
+  );
+  assert.ok(Math.abs((double[7] as number) - 1.6242387133) < 1e-9); // 1.7 · Φ(1.7)
 });
 
 test('row weights: the K gradients of parameters are those of K separate passes', async () => {

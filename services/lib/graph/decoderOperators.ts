@@ -1,10 +1,10 @@
 /**
- * Operators that only some decoders have: LayerNorm, GELU, weights stored [in, out], fused outputs. Gradient rules follow
- * the conventions of operators.ts.
+ * Operators that only some decoders have: LayerNorm, GELU, soft caps, weights stored [in, out], fused outputs. Gradient rules
+ * follow the conventions of operators.ts.
  */
 import { contract, reduceTo } from './contraction.js';
 import { type Value, graphOf, record } from './graph.js';
-import { emitBinary, emitMatmul, emitReduce, emitUnary } from './nodes.js';
+import { clamp, emitBinary, emitMatmul, emitReduce, emitTanhSlope, emitUnary } from './nodes.js';
 
 /**
  * LayerNorm: y = x̂ · gain + bias with x̂ = (x − μ) · r and r = 1 / √(variance + ε), over the last axis.
@@ -61,6 +61,75 @@ export function geluTanh(x: Value): Value {
         }),
     ],
   });
+  return y;
+}
+
+/**
+ * GELU: y = x · Φ(x), Φ the normal distribution function (Hendrycks and Gimpel 2016, arXiv 1606.08415).
+ * dx = dy · (Φ + x · φ) with the density φ(x) = e^(−x²/2) / √(2π).
+ */
+export function gelu(x: Value): Value {
+  const g = x.graph;
+  const below = g.float === 'float64' ? normalBySeries(x) : normalByErf(x);
+  const y = emitBinary('Mul', x, below);
+  record({
+    inputs: [x],
+    outputs: [y],
+    backward: ([dy]) => [
+      dy && (() => emitBinary('Mul', dy, emitBinary('Add', below, emitBinary('Mul', x, normalDensity(x))))),
+    ],
+  });
+  return y;
+}
+
+/** φ(x). */
+function normalDensity(x: Value): Value {
+  const g = x.graph;
+  const exponential = emitUnary('Exp', emitBinary('Mul', emitBinary('Mul', x, x), g.constant(-0.5)));
+  return emitBinary('Mul', exponential, g.constant(1 / Math.sqrt(2 * Math.PI)));
+}
+
+/** Φ(x) = ½ + ½·erf(x / √2). */
+function normalByErf(x: Value): Value {
+  const g = x.graph;
+  const erf = emitUnary('Erf', emitBinary('Mul', x, g.constant(Math.SQRT1_2)));
+  return emitBinary('Add', emitBinary('Mul', erf, g.constant(0.5)), g.constant(0.5));
+}
+
+/**
+ * Φ(x) = ½ + φ(x) · (x + x³/3 + x⁵/(3·5) + …) (Marsaglia 2004, Journal of Statistical Software 11(4)), exact to rounding: at ±8
+ * it is 0 or 1 to 1e-15, and 120 terms have converged. For float64, in which the runtime has no kernel for Erf.
+ */
+function normalBySeries(x: Value): Value {
+  const g = x.graph;
+  const near = clamp(x, -8, 8);
+  const square = emitBinary('Mul', near, near);
+  let sum = g.constant(1);
+  for (let term = 120; term > 0; term--) {
+    const ratio = emitBinary('Mul', square, g.constant(1 / (2 * term + 1)));
+    sum = emitBinary('Add', emitBinary('Mul', ratio, sum), g.constant(1));
+  }
+  const half = emitBinary('Mul', normalDensity(near), emitBinary('Mul', near, sum));
+  return emitBinary('Add', half, g.constant(0.5));
+}
+
+/** ReLU: y = max(x, 0). dx = dy where x > 0, else 0. */
+export function relu(x: Value): Value {
+  const y = emitUnary('Relu', x);
+  record({
+    inputs: [x],
+    outputs: [y],
+    backward: ([dy]) => [dy && (() => emitBinary('Mul', dy, emitUnary('Sign', y)))],
+  });
+  return y;
+}
+
+/** A soft cap: y = cap · tanh(x / cap), within ±cap and close to x near 0. dx = dy · (1 − (y / cap)²). */
+export function softCap(x: Value, cap: number): Value {
+  const g = x.graph;
+  const bent = emitUnary('Tanh', emitBinary('Mul', x, g.constant(1 / cap)));
+  const y = emitBinary('Mul', bent, g.constant(cap));
+  record({ inputs: [x], outputs: [y], backward: ([dy]) => [dy && (() => emitTanhSlope(dy, bent))] });
   return y;
 }
 

@@ -1,7 +1,7 @@
 /** Graphs of tensors for onnxruntime: built, differentiated and run in this package. */
 export { Graph, type DataType, type Dim, type Precision, type Value } from './graph.js';
 export * from './operators.js';
-export { geluTanh, layerNorm, linearInOut, splitLast } from './decoderOperators.js';
+export { gelu, geluTanh, layerNorm, linearInOut, relu, softCap, splitLast } from './decoderOperators.js';
 export {
   cast,
   clamp,

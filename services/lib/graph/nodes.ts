@@ -35,6 +35,11 @@ export function clamp(x: Value, low: number, high: number): Value {
   return g.emit('Clip', [x, g.constant(low), g.constant(high)], { dtype: x.dtype, dims: x.dims });
 }
 
+/** The gradient behind a tanh: d · (1 − tanh²). */
+export function emitTanhSlope(d: Value, tanh: Value): Value {
+  return emitBinary('Sub', d, emitBinary('Mul', d, emitBinary('Mul', tanh, tanh)));
+}
+
 /** Reduces one axis to extent 1, or all axes to a scalar. */
 export function emitReduce(operator: 'ReduceSum' | 'ReduceSumSquare' | 'ReduceMax', x: Value, axis?: number): Value {
   const g = x.graph;

@@ -59,6 +59,10 @@ const cases: Record<string, (s: Shapes) => Case> = {
     parameters: { x: filled([b, t, c], seed, 0.2, 2), gain: filled([c], seed + 1) },
     output: ({ x, gain }) => op.rmsNorm(x as Value, gain as Value, 1e-5),
   }),
+  'rmsNorm with a gain of 1 + weight': ({ b, t, c, seed }) => ({
+    parameters: { x: filled([b, t, c], seed, 0.2, 2), weight: filled([c], seed + 1) },
+    output: ({ x, weight }) => op.rmsNorm(x as Value, weight as Value, 1e-5, 1),
+  }),
   adaptedLinear: ({ b, t, c, d, seed }) => ({
     parameters: { x: filled([b, t, c], seed), a: filled([2, c], seed + 1), b: filled([d, 2], seed + 2) },
     output: ({ x, a, b }, g) => {
@@ -81,7 +85,18 @@ const cases: Record<string, (s: Shapes) => Case> = {
     },
     output: ({ queries, keys, values }, g) => {
       const mask = g.constant([...filled([t, d + 1], seed + 3).data], [t, d + 1]);
-      return op.attention(queries as Value, keys as Value, values as Value, mask, 0.7);
+      return op.attention(queries as Value, keys as Value, values as Value, mask, { scale: 0.7 });
+    },
+  }),
+  'attention with a soft cap on the scores': ({ b, t, c, d, seed }) => ({
+    parameters: {
+      queries: filled([b, t, c], seed),
+      keys: filled([b, d + 1, c], seed + 1),
+      values: filled([b, d + 1, c], seed + 2),
+    },
+    output: ({ queries, keys, values }, g) => {
+      const mask = g.constant([...filled([t, d + 1], seed + 3).data], [t, d + 1]);
+      return op.attention(queries as Value, keys as Value, values as Value, mask, { scale: 1.7, cap: 0.9 });
     },
   }),
   checkpoint: ({ b, t, c, d, seed }) => ({
@@ -110,6 +125,16 @@ const cases: Record<string, (s: Shapes) => Case> = {
         cos: g.constant(angles.map(Math.cos), [7, c / 2]),
         sin: g.constant(angles.map(Math.sin), [7, c / 2]),
         rows: g.integers(rows, [b, t]),
+      });
+    },
+  }),
+  'rotary of some channels': ({ b, t, c, d, seed }) => ({
+    parameters: { x: filled([b, t, c + d], seed) },
+    output: ({ x }, g) => {
+      const angles = Array.from({ length: (t * c) / 2 }, (_, i) => i * 0.37 + seed);
+      return op.rotary(x as Value, {
+        cos: g.constant(angles.map(Math.cos), [t, c / 2]),
+        sin: g.constant(angles.map(Math.sin), [t, c / 2]),
       });
     },
   }),
@@ -217,17 +242,22 @@ test('row weights: one backward pass gives the K gradients of K separate passes'
   }
 });
 
-for (const rows of [undefined, [4, 0, 3, 3, 1, 2, 0, 1, 4, 2]]) {
-  const which = rows === undefined ? 'in order' : 'by rows';
+for (const [which, rows, turned] of [
+  ['in order', undefined, 8],
+  ['by rows', [4, 0, 3, 3, 1, 2, 0, 1, 4, 2], 8],
+  ['of some channels, in order', undefined, 4],
+  ['of some channels, by rows', [4, 0, 3, 3, 1, 2, 0, 1, 4, 2], 4],
+] as const) {
   test(`rotary positions ${which}: the float32 kernel agrees with the float64 composition of operators`, async () => {
     const [b, heads, t, c] = [2, 3, 5, 8];
     const values = filled([b, heads, t, c], 1);
-    const angles = Array.from({ length: (t * c) / 2 }, (_, i) => i * 0.37);
+    const angles = Array.from({ length: (t * turned) / 2 }, (_, i) => i * 0.37);
+    const table = [t, turned / 2];
     const results: number[][] = [];
     for (const float of ['float32', 'float64'] as const) {
       const g = new Graph('rotary', float);
       const x = g.floatInput('x', [b, heads, t, c]);
-      const [cos, sin] = [g.constant(angles.map(Math.cos), [t, c / 2]), g.constant(angles.map(Math.sin), [t, c / 2])];
+      const [cos, sin] = [g.constant(angles.map(Math.cos), table), g.constant(angles.map(Math.sin), table)];
       const y = op.rotary(x, { cos, sin, rows: rows && g.integers(rows, [b, t]) });
       g.output('y', y);
       g.output('dx', gradients([[y, x]], [x]).get(x) as Value);

@@ -111,12 +111,13 @@ export function gatherRows(x: Value, rows: Value): Value {
 }
 
 /**
- * RMSNorm: y = x · r · gain with r = 1 / √(mean(x²) + ε) over the last axis.
- * With u = dy · gain: dx = (u − x · r² · Σ(u·x) / C) · r, dgain = Σ_rows r · (dy · x).
+ * RMSNorm: y = x · r · gain with r = 1 / √(mean(x²) + ε) over the last axis and gain = weight + shift.
+ * With u = dy · gain: dx = (u − x · r² · Σ(u·x) / C) · r, dweight = Σ_rows r · (dy · x).
  * The runtime's kernel returns r in float32 for every type of x.
  */
-export function rmsNorm(x: Value, gain: Value, epsilon: number): Value {
-  const g = graphOf(x, gain);
+export function rmsNorm(x: Value, weight: Value, epsilon: number, shift: 0 | 1 = 0): Value {
+  const g = graphOf(x, weight);
+  const gain = shift === 0 ? weight : emitBinary('Add', weight, weight.graph.constant(shift));
   const width = x.dims.at(-1) as number;
   const [y, inverse] = g.emitAll(
     'SimplifiedLayerNormalization',
@@ -131,7 +132,7 @@ export function rmsNorm(x: Value, gain: Value, epsilon: number): Value {
       stash_type: { kind: 'int', value: 1 },
     },
   ) as [Value, Value];
-  return differentiable(y, [x, gain], (dy) => {
+  return differentiable(y, [x, weight], (dy) => {
     const r = g.float === 'float32' ? inverse : cast(inverse, g.float); // [..., 1]
     let product: Value | undefined;
     const z = (): Value => (product ??= emitBinary('Mul', dy, x));

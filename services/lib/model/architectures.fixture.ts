@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { required } from '@gapo/numeric';
-import { decoderTensors } from './decoderLayout.js';
+import { decoderTensors, neutralGain } from './decoderLayout.js';
 import { type ModelOptions, readDecoderConfig } from './huggingFaceConfig.js';
 import { philoxNormal } from './weights/initialization.js';
 import { writeSafetensors } from './weights/safetensors.js';
@@ -93,7 +93,7 @@ export async function writeRandomCheckpoint(
   const config = await readDecoderConfig(directory, options);
   const tensors = decoderTensors(config).map(({ name, shape, role }, index) => {
     const noise = philoxNormal(sizeOf(shape), 1, index, 0.4);
-    return { name, shape, data: role === 'gain' ? noise.map((x) => 1 + x) : noise };
+    return { name, shape, data: role === 'gain' ? noise.map((x) => neutralGain(config) + x) : noise };
   });
   await writeSafetensors(join(directory, 'model.safetensors'), tensors);
   return tensors;

@@ -2,26 +2,17 @@
  * The description of a decoder: its sizes, the choices in which architectures differ, and the names of its tensors. Graphs,
  * adapters and files derive from it alone.
  */
+import type { RotaryPositions } from './rotaryPositions.js';
 
-/** Rotary position embeddings (Su et al. 2021, arXiv 2104.09864), in the half-split form of Hugging Face. */
-export interface RotaryPositions {
-  /** Base of the frequencies. */
-  readonly theta: number;
-  readonly scaling?: RotaryScaling;
+/** How the tokens of a layer attend to those before them. */
+export interface LayerAttention {
+  /** The positions that a token attends to, its own included; undefined for all. */
+  readonly window: number | undefined;
+  /** Undefined if the layer's queries and keys do not depend on their positions. */
+  readonly rotary: RotaryPositions | undefined;
+  /** Multiplies the products of queries and keys: 1 / √headWidth in most decoders. */
+  readonly scale: number;
 }
-
-/** The scaling of the rotary frequencies for a context longer than that of pretraining. */
-export type RotaryScaling =
-  | { readonly kind: 'linear'; readonly factor: number }
-  | {
-      /** Llama 3.1: stretches long wavelengths, keeps short ones and interpolates between them. */
-      readonly kind: 'llama3';
-      readonly factor: number;
-      readonly lowFrequencyFactor: number;
-      readonly highFrequencyFactor: number;
-      /** The context of pretraining, in tokens. */
-      readonly originalContext: number;
-    };
 
 /** Which linear maps have biases. */
 export interface Biases {
@@ -42,18 +33,22 @@ export interface TensorNames {
   readonly positions?: string;
   /** The list of layers: layer 3 is trunk + layers + `.3.`. */
   readonly layers: string;
-  /** The norm before attention. */
-  readonly attentionNorm: string;
+  /** The norm of attention's input, if there is one. */
+  readonly attentionNorm?: string;
   /** Queries, keys and values: three linear maps, or one with concatenated outputs. */
   readonly queryKeyValue: readonly string[];
-  /** The RMSNorms over each head of queries and keys, if the decoder has them. */
-  readonly headNorms?: HeadNorms;
+  /** The norms of queries and keys, if the decoder has them. */
+  readonly queryKeyNorms?: QueryKeyNorms;
   readonly attentionOutput: string;
-  /** The norm before the feed-forward layer. */
-  readonly feedForwardNorm: string;
-  /** Gate and up, or up alone. */
+  /** The norm of what attention adds to the residual stream, if there is one. */
+  readonly attentionOutputNorm?: string;
+  /** The norm of the feed-forward layer's input, if there is one. */
+  readonly feedForwardNorm?: string;
+  /** Gate and up, one linear map with both outputs, or up alone. */
   readonly feedForwardIn: readonly string[];
   readonly feedForwardOut: string;
+  /** The norm of what the feed-forward layer adds to the residual stream, if there is one. */
+  readonly feedForwardOutputNorm?: string;
   readonly finalNorm: string;
   /** The output projection's tensor. */
   readonly head: string;
@@ -63,8 +58,8 @@ export interface TensorNames {
   readonly buffers: RegExp;
 }
 
-/** The names of the norms over each head of queries and of keys. */
-export interface HeadNorms {
+/** The names of the norms of queries and of keys. */
+export interface QueryKeyNorms {
   readonly queries: string;
   readonly keys: string;
 }
@@ -83,17 +78,28 @@ export interface DecoderConfig {
   readonly headWidth: number;
   /** The longest sequence, in tokens. */
   readonly context: number;
-  /** `rms`: RMSNorm with a gain. `layer`: LayerNorm with gain and bias. */
-  readonly norm: 'rms' | 'layer';
+  /** `rms`: RMSNorm with a gain. `zeroCentredRms`: RMSNorm with a gain of 1 + weight. `layer`: LayerNorm with gain and bias. */
+  readonly norm: 'rms' | 'zeroCentredRms' | 'layer';
   /** ε of every norm. */
   readonly epsilon: number;
-  /** Undefined if positions are learned: see `names.positions`. */
-  readonly rotary: RotaryPositions | undefined;
-  /** The attention window of each layer, in positions including the token's own; undefined for full attention. */
-  readonly windows: readonly (number | undefined)[];
+  /** What the norms of queries and keys cover, where `names.queryKeyNorms` has them. @default 'head' */
+  readonly queryKeyNormOver?: 'head' | 'projection';
+  /** How each layer attends. */
+  readonly attention: readonly LayerAttention[];
+  /** Bounds the attention scores softly: cap · tanh(score / cap). @default none */
+  readonly scoreCap?: number;
   readonly biases: Biases;
-  /** `swiglu`: down(silu(gate(x)) · up(x)). `gelu`: down(gelu(up(x))), GELU by its tanh approximation. */
-  readonly activation: 'swiglu' | 'gelu';
+  readonly activation: Activation;
+  /** Whether the feed-forward layer is down(activation(gate(x)) · up(x)), or else down(activation(up(x))). */
+  readonly gated: boolean;
+  /** Multiplies the token embeddings. @default 1 */
+  readonly embeddingScale?: number;
+  /** Multiplies what attention and the feed-forward layer add to the residual stream. @default 1 */
+  readonly residualScale?: number;
+  /** Multiplies the logits. @default 1 */
+  readonly logitScale?: number;
+  /** Bounds the logits softly, after their scale: cap · tanh(logit / cap). @default none */
+  readonly logitCap?: number;
   /** Whether the output projection is the embedding table. */
   readonly tiedEmbeddings: boolean;
   /** Tokens that end a completion. */
@@ -101,15 +107,5 @@ export interface DecoderConfig {
   readonly names: TensorNames;
 }
 
-/** Returns the headWidth / 2 rotary frequencies: theta^(−2i / headWidth), scaled. */
-export function rotaryFrequencies(headWidth: number, { theta, scaling }: RotaryPositions): readonly number[] {
-  const frequencies = Array.from({ length: headWidth / 2 }, (_, i) => theta ** ((-2 * i) / headWidth));
-  if (scaling === undefined) return frequencies;
-  if (scaling.kind === 'linear') return frequencies.map((frequency) => frequency / scaling.factor);
-  const { factor, lowFrequencyFactor: low, highFrequencyFactor: high, originalContext } = scaling;
-  return frequencies.map((frequency) => {
-    const turns = (originalContext * frequency) / (2 * Math.PI); // within the context of pretraining
-    const kept = Math.min(1, Math.max(0, (turns - low) / (high - low)));
-    return kept * frequency + (1 - kept) * (frequency / factor);
-  });
-}
+/** The functions within feed-forward layers. `geluTanh` is GELU by its tanh approximation. */
+export type Activation = 'silu' | 'gelu' | 'geluTanh' | 'relu';

@@ -1,6 +1,6 @@
 /** A decoder's tensors: their names on disk, their shapes, and the modules that make up a layer. */
 import { at } from '@gapo/numeric';
-import type { DecoderConfig, HeadNorms, TensorNames } from './decoderConfig.js';
+import type { DecoderConfig, QueryKeyNorms, TensorNames } from './decoderConfig.js';
 
 /** A tensor's name and shape. */
 export interface TensorShape {
@@ -8,7 +8,7 @@ export interface TensorShape {
   readonly shape: readonly number[];
 }
 
-/** A weight of a decoder. `role` determines its initialization: residual outputs are smaller, gains 1, biases 0. */
+/** A weight of a decoder. `role` determines its initialization: residual outputs are smaller, gains neutral, biases 0. */
 export interface DecoderTensor extends TensorShape {
   readonly role: 'weight' | 'residual' | 'gain' | 'bias';
 }
@@ -28,18 +28,22 @@ export interface LinearModule {
 export interface LayerLayout {
   /** The prefix of its tensors' names, for example `model.layers.0.`. */
   readonly prefix: string;
-  /** The norm before attention. */
-  readonly attentionNorm: string;
+  /** The norm of attention's input, if there is one. */
+  readonly attentionNorm: string | undefined;
   /** Three modules, or one, whose concatenated outputs are queries, keys and values. */
   readonly queryKeyValue: readonly LinearModule[];
-  /** The norms over each head of queries and keys, if the decoder has them. */
-  readonly headNorms: HeadNorms | undefined;
+  /** The norms of queries and keys, if the decoder has them. */
+  readonly queryKeyNorms: QueryKeyNorms | undefined;
   readonly attentionOutput: LinearModule;
-  /** The norm before the feed-forward layer. */
-  readonly feedForwardNorm: string;
-  /** Gate and up, or up alone. */
+  /** The norm of what attention adds to the residual stream, if there is one. */
+  readonly attentionOutputNorm: string | undefined;
+  /** The norm of the feed-forward layer's input, if there is one. */
+  readonly feedForwardNorm: string | undefined;
+  /** Gate and up, one module with both outputs, or up alone. */
   readonly feedForwardIn: readonly LinearModule[];
   readonly feedForwardOut: LinearModule;
+  /** The norm of what the feed-forward layer adds to the residual stream, if there is one. */
+  readonly feedForwardOutputNorm: string | undefined;
 }
 
 /** A decoder's modules. */
@@ -60,6 +64,7 @@ export function decoderLayout(config: DecoderConfig): DecoderLayout {
   const embedding = names.trunk + names.embedding;
   const [queries, keys] = [heads * headWidth, keyValueHeads * headWidth];
   const outputs = names.queryKeyValue.length === 1 ? [queries + 2 * keys] : [queries, keys, keys];
+  const inner = config.gated && names.feedForwardIn.length === 1 ? 2 * feedForward : feedForward;
   const layers = Array.from({ length: config.layers }, (_, layer): LayerLayout => {
     const prefix = `${names.trunk}${names.layers}.${layer}.`;
     const linear = (name: string, into: number, out: number, bias: boolean): LinearModule => ({
@@ -69,20 +74,23 @@ export function decoderLayout(config: DecoderConfig): DecoderLayout {
       bias,
       inOut: names.inOut,
     });
+    const norm = (name: string | undefined): string | undefined => (name === undefined ? undefined : prefix + name);
     return {
       prefix,
-      attentionNorm: prefix + names.attentionNorm,
+      attentionNorm: norm(names.attentionNorm),
       queryKeyValue: names.queryKeyValue.map((name, index) =>
         linear(name, width, at(outputs, index), biases.queryKeyValue),
       ),
-      headNorms: names.headNorms && {
-        queries: prefix + names.headNorms.queries,
-        keys: prefix + names.headNorms.keys,
+      queryKeyNorms: names.queryKeyNorms && {
+        queries: prefix + names.queryKeyNorms.queries,
+        keys: prefix + names.queryKeyNorms.keys,
       },
       attentionOutput: linear(names.attentionOutput, heads * headWidth, width, biases.attentionOutput),
-      feedForwardNorm: prefix + names.feedForwardNorm,
-      feedForwardIn: names.feedForwardIn.map((name) => linear(name, width, feedForward, biases.feedForward)),
+      attentionOutputNorm: norm(names.attentionOutputNorm),
+      feedForwardNorm: norm(names.feedForwardNorm),
+      feedForwardIn: names.feedForwardIn.map((name) => linear(name, width, inner, biases.feedForward)),
       feedForwardOut: linear(names.feedForwardOut, feedForward, width, biases.feedForward),
+      feedForwardOutputNorm: norm(names.feedForwardOutputNorm),
     };
   });
   return {
@@ -92,6 +100,11 @@ export function decoderLayout(config: DecoderConfig): DecoderLayout {
     finalNorm: names.trunk + names.finalNorm,
     head: config.tiedEmbeddings ? embedding : names.head,
   };
+}
+
+/** Returns the weight with which a norm's gain is 1. */
+export function neutralGain({ norm }: DecoderConfig): number {
+  return norm === 'zeroCentredRms' ? 0 : 1;
 }
 
 /** Lists a layer's linear maps, in order. */
@@ -111,7 +124,7 @@ export function linearNames(names: TensorNames): readonly string[] {
 
 /** Lists every weight of the decoder by its Hugging Face name, in a fixed order. */
 export function decoderTensors(config: DecoderConfig): readonly DecoderTensor[] {
-  const { width, vocabulary, context, headWidth } = config;
+  const { width, vocabulary, context, heads, keyValueHeads, headWidth, queryKeyNormOver = 'head' } = config;
   const layout = decoderLayout(config);
   const norm = (name: string, extent: number): readonly DecoderTensor[] => [
     { name: `${name}.weight`, shape: [extent], role: 'gain' },
@@ -126,11 +139,14 @@ export function decoderTensors(config: DecoderConfig): readonly DecoderTensor[] 
     tensors.push({ name: layout.positions, shape: [context, width], role: 'weight' });
   }
   for (const layer of layout.layers) {
-    tensors.push(...norm(layer.attentionNorm, width), ...norm(layer.feedForwardNorm, width));
-    if (layer.headNorms !== undefined) {
-      for (const name of [layer.headNorms.queries, layer.headNorms.keys]) {
-        tensors.push({ name: `${name}.weight`, shape: [headWidth], role: 'gain' });
-      }
+    const { attentionNorm, attentionOutputNorm, feedForwardNorm, feedForwardOutputNorm, queryKeyNorms } = layer;
+    for (const name of [attentionNorm, attentionOutputNorm, feedForwardNorm, feedForwardOutputNorm]) {
+      if (name !== undefined) tensors.push(...norm(name, width));
+    }
+    if (queryKeyNorms !== undefined) {
+      const extents = queryKeyNormOver === 'head' ? [1, 1] : [heads, keyValueHeads];
+      tensors.push(...norm(queryKeyNorms.queries, at(extents, 0) * headWidth));
+      tensors.push(...norm(queryKeyNorms.keys, at(extents, 1) * headWidth));
     }
     for (const module of linearModules(layer)) {
       const residual = module === layer.attentionOutput || module === layer.feedForwardOut;

@@ -1,7 +1,7 @@
 /** Models as files: configuration, weights, tokenizer, adapters, and the memory that they need. Needs no tensor runtime. */
 export { ModelError } from './errors.js';
 
-export { type DecoderConfig, rotaryFrequencies } from './decoderConfig.js';
+export { type DecoderConfig, type LayerAttention } from './decoderConfig.js';
 export {
   type DecoderLayout,
   type DecoderTensor,
@@ -13,6 +13,7 @@ export {
 } from './decoderLayout.js';
 export { type ModelOptions, readDecoderConfig } from './huggingFaceConfig.js';
 export { type KeyOptions } from './knownKeys.js';
+export { type RotaryPositions, rotaryFactor, rotaryFrequencies } from './rotaryPositions.js';
 export { type Architecture } from './architectures/architecture.js';
 export { type LlamaShape, llamaConfig, toHuggingFaceConfig } from './architectures/llama.js';
 export { architectures, loraTargets } from './architectures/registry.js';

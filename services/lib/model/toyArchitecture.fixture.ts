@@ -3,7 +3,7 @@
  * keys, and a norm over each head of queries and keys.
  */
 import { z } from 'zod';
-import { defineArchitecture } from './architectures/architecture.js';
+import { defineArchitecture, everyLayer } from './architectures/architecture.js';
 import { extent, positive } from './architectures/keys.js';
 
 export const toy = defineArchitecture({
@@ -15,7 +15,7 @@ export const toy = defineArchitecture({
     layers: 'blocks',
     attentionNorm: 'norm1',
     queryKeyValue: ['mixer.wq', 'mixer.wk', 'mixer.wv'],
-    headNorms: { queries: 'mixer.norm_q', keys: 'mixer.norm_k' },
+    queryKeyNorms: { queries: 'mixer.norm_q', keys: 'mixer.norm_k' },
     attentionOutput: 'mixer.wo',
     feedForwardNorm: 'norm2',
     feedForwardIn: ['ffn.w1', 'ffn.w3'],
@@ -48,10 +48,14 @@ export const toy = defineArchitecture({
     context: keys.max_seq_len,
     norm: 'rms',
     epsilon: keys.norm_eps,
-    rotary: { theta: keys.rope_base },
-    windows: new Array<undefined>(keys.n_layers).fill(undefined),
+    attention: everyLayer(keys.n_layers, {
+      window: undefined,
+      rotary: { width: keys.head_dim, theta: keys.rope_base },
+      scale: 1 / Math.sqrt(keys.head_dim),
+    }),
     biases: { queryKeyValue: false, attentionOutput: false, feedForward: false },
-    activation: 'swiglu',
+    activation: 'silu',
+    gated: true,
     tiedEmbeddings: false,
   }),
 });

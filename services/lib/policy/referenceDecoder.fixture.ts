@@ -171,7 +171,7 @@ export async function logitsOf(
   const { tensors } = tensorSource(graph, adapter?.tensors ?? [], model.weights);
   const input = graph.input('ids', 'int64', ['B', 'T']);
   const { hidden } = decodeSequences(model.config, input, tensors, adapter?.lora);
-  graph.output('logits', logits(model.config, hidden, tensors));
+  graph.output('logits', logits(model.config, hidden, tensors, graph.constant(1)));
   const session = await Session.open(graph.toModel(), { threads: 1 });
   const feeds = { ids: { data: int64(sequences), dims: [sequences.length / length, length] } };
   const found = await session.run({ ...feeds, ...parameterFeeds(adapter?.tensors ?? []) });

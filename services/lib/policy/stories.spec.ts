@@ -45,7 +45,7 @@ test('a pretrained model decodes greedily as published', { skip: absent }, async
   const graph = new Graph('logits');
   const { tensors } = tensorSource(graph, [], model.weights);
   const { hidden } = decodeSequences(model.config, graph.input('ids', 'int64', ['B', 'T']), tensors, undefined);
-  graph.output('logits', logits(model.config, hidden, tensors));
+  graph.output('logits', logits(model.config, hidden, tensors, graph.constant(1)));
   const session = await Session.open(graph.toModel(), { threads: 1 });
   const outputs = await session.run({ ids: { data: int64([1]), dims: [1, 1] } });
   const found = outputs['logits']?.data as Float32Array;

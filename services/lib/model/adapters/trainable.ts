@@ -11,6 +11,7 @@ import {
   decoderLayout,
   decoderTensors,
   linearModules,
+  neutralGain,
 } from '../decoderLayout.js';
 import { philoxNormal, philoxUniform } from '../weights/initialization.js';
 import { type Weight, elementsOf } from '../weights/storedTensors.js';
@@ -89,7 +90,7 @@ export function initialTensors(
 
 /**
  * Draws weights for a decoder that is trained from scratch: normal with standard deviation 0.02, residual outputs scaled by
- * 1/√(2·layers), gains 1, biases 0.
+ * 1/√(2·layers), gains neutral, biases 0.
  */
 export function randomDecoder(
   config: DecoderConfig,
@@ -98,7 +99,7 @@ export function randomDecoder(
 ): readonly NamedTensor[] {
   const deviation = 0.02;
   const fresh = (size: number, index: number, role: DecoderTensor['role']): Float32Array => {
-    if (role === 'gain') return new Float32Array(size).fill(1);
+    if (role === 'gain') return new Float32Array(size).fill(neutralGain(config));
     if (role === 'bias') return new Float32Array(size);
     const scale = role === 'residual' ? deviation / Math.sqrt(2 * config.layers) : deviation;
     return philoxNormal(size, seed, index, scale);

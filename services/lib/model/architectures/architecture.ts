@@ -4,7 +4,7 @@
  * by name.
  */
 import type { z } from 'zod';
-import type { DecoderConfig, TensorNames } from '../decoderConfig.js';
+import type { DecoderConfig, LayerAttention, TensorNames } from '../decoderConfig.js';
 import { ModelError } from '../errors.js';
 import { type KeyOptions, type KnownKeys, checkKeys, joinedKeys } from '../knownKeys.js';
 import { configKeys } from './configKeys.js';
@@ -66,6 +66,19 @@ export function defineArchitecture<Keys extends z.ZodObject>({
   };
 }
 
+/** Returns the same attention for every layer. */
+export function everyLayer(layers: number, attention: LayerAttention): readonly LayerAttention[] {
+  return new Array<LayerAttention>(layers).fill(attention);
+}
+
+/** Returns the attention of a decoder's layers with other windows. */
+export function withWindows(
+  { attention }: Pick<DecoderConfig, 'attention'>,
+  windows: readonly (number | undefined)[],
+): readonly LayerAttention[] {
+  return attention.map((own, layer) => ({ ...own, window: windows[layer] }));
+}
+
 /** Options of {@link decoderOf}. */
 export interface DecoderOptions extends KeyOptions {
   /** End-of-sequence tokens from elsewhere. @default none */
@@ -97,11 +110,12 @@ export function decoderOf(
   const shape = read(json, (problem) => problems.push(problem));
   if (shape === undefined) throw new ModelError(path, problems.join('; '));
   const eosIds = [...new Set([...eosTokens(path, json), ...moreEosIds])];
-  const { headWidth, heads, rotary, vocabulary, width } = shape;
+  const { attention, headWidth, heads, vocabulary, width } = shape;
+  const odd = attention.map(({ rotary }) => rotary?.width ?? 0).find((turned) => turned % 2 !== 0);
   if (!Number.isInteger(headWidth)) {
     problems.push(`the width ${width} is not a multiple of the ${heads} attention heads`);
-  } else if (rotary !== undefined && headWidth % 2 !== 0) {
-    problems.push(`a head has ${headWidth} channels; rotary embeddings need an even number`);
+  } else if (odd !== undefined) {
+    problems.push(`rotary embeddings turn ${odd} channels of a head; they need an even number`);
   }
   const beyond = eosIds.find((id) => id >= vocabulary);
   if (beyond !== undefined) problems.push(`eos_token_id ${beyond} is not below vocab_size ${vocabulary}`);

@@ -1,6 +1,6 @@
 /** GPT-2: LayerNorm, learned positions, GELU, and weights stored [in, out] with queries, keys and values in one. */
 import { z } from 'zod';
-import { defineArchitecture } from './architecture.js';
+import { defineArchitecture, everyLayer } from './architecture.js';
 import { extent, flag, layerCount, only, positive } from './keys.js';
 
 export const gpt2 = defineArchitecture({
@@ -63,10 +63,14 @@ export const gpt2 = defineArchitecture({
     context: keys.n_positions,
     norm: 'layer',
     epsilon: keys.layer_norm_epsilon,
-    rotary: undefined,
-    windows: new Array<undefined>(keys.n_layer).fill(undefined),
+    attention: everyLayer(keys.n_layer, {
+      window: undefined,
+      rotary: undefined,
+      scale: 1 / Math.sqrt(keys.n_embd / keys.n_head),
+    }),
     biases: { queryKeyValue: true, attentionOutput: true, feedForward: true },
-    activation: 'gelu',
+    activation: 'geluTanh',
+    gated: false,
     tiedEmbeddings: keys.tie_word_embeddings ?? true,
   }),
 });

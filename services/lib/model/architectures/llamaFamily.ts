@@ -1,8 +1,9 @@
 /** The common parts of Llama and its successors: RMSNorm, rotary positions, SwiGLU, and most config.json keys. */
 import { z } from 'zod';
-import type { RotaryPositions, RotaryScaling, TensorNames } from '../decoderConfig.js';
+import type { TensorNames } from '../decoderConfig.js';
 import { checkKeys } from '../knownKeys.js';
-import type { DecoderShape, Report } from './architecture.js';
+import type { RotaryPositions, RotaryScaling } from '../rotaryPositions.js';
+import { type DecoderShape, type Report, everyLayer } from './architecture.js';
 import { extent, flag, layerCount, only, positive } from './keys.js';
 
 export const llamaNames: TensorNames = {
@@ -61,7 +62,8 @@ type LlamaKeys = z.output<typeof llamaKeys>;
 export function llamaDecoder(keys: LlamaKeys, report: Report): DecoderShape {
   const heads = keys.num_attention_heads;
   const keyValueHeads = keys.num_key_value_heads ?? heads;
-  const rotary = rotaryPositions(keys, report);
+  const headWidth = keys.head_dim ?? keys.hidden_size / heads;
+  const rotary = rotaryPositions(keys, headWidth, report);
   if (heads % keyValueHeads !== 0) {
     report(`num_attention_heads ${heads} is not a multiple of num_key_value_heads ${keyValueHeads}`);
   }
@@ -72,14 +74,14 @@ export function llamaDecoder(keys: LlamaKeys, report: Report): DecoderShape {
     layers: keys.num_hidden_layers,
     heads,
     keyValueHeads,
-    headWidth: keys.head_dim ?? keys.hidden_size / heads,
+    headWidth,
     context: keys.max_position_embeddings,
     norm: 'rms',
     epsilon: keys.rms_norm_eps,
-    rotary,
-    windows: new Array<undefined>(keys.num_hidden_layers).fill(undefined),
+    attention: everyLayer(keys.num_hidden_layers, { window: undefined, rotary, scale: 1 / Math.sqrt(headWidth) }),
     biases: { queryKeyValue: false, attentionOutput: false, feedForward: false },
-    activation: 'swiglu',
+    activation: 'silu',
+    gated: true,
     tiedEmbeddings: keys.tie_word_embeddings ?? false,
   };
 }
@@ -88,7 +90,7 @@ export function llamaDecoder(keys: LlamaKeys, report: Report): DecoderShape {
  * Reads rotary positions as transformers does: rope_scaling, unless it is empty, replaces rope_parameters, and rope_theta
  * inside of it replaces the one beside it.
  */
-function rotaryPositions(keys: LlamaKeys, report: Report): RotaryPositions {
+function rotaryPositions(keys: LlamaKeys, width: number, report: Report): RotaryPositions {
   const isOld = Object.keys(keys.rope_scaling ?? {}).length > 0;
   const name = isOld ? 'rope_scaling' : 'rope_parameters';
   const rope = keys[name] ?? {};
@@ -100,7 +102,7 @@ function rotaryPositions(keys: LlamaKeys, report: Report): RotaryPositions {
   );
   problems.forEach(report);
   const scaling = rotaryScaling(name, rope, keys.max_position_embeddings, report);
-  return { theta: rope.rope_theta ?? keys.rope_theta ?? defaultTheta, ...(scaling && { scaling }) };
+  return { width, theta: rope.rope_theta ?? keys.rope_theta ?? defaultTheta, ...(scaling && { scaling }) };
 }
 
 /** Returns the scaling that an object of rotary keys describes. The context of pretraining defaults to the model's. */

@@ -1,5 +1,5 @@
 /** Mistral: Llama with a sliding window, in every layer or in those that layer_types names. */
-import { type Architecture, defineArchitecture } from './architecture.js';
+import { type Architecture, defineArchitecture, withWindows } from './architecture.js';
 import { extent } from './keys.js';
 import { layerTypes, llamaDecoder, llamaKeys, llamaNames, windowsOf } from './llamaFamily.js';
 
@@ -17,10 +17,9 @@ const withWindow = (modelType: string, classPrefix: string): Architecture =>
     decoder: (keys, report) => {
       const { num_hidden_layers: layers, layer_types: types } = keys;
       const window = keys.sliding_window ?? undefined;
-      return {
-        ...llamaDecoder(keys, report),
-        windows: types ? windowsOf(types, window, layers, report) : new Array<typeof window>(layers).fill(window),
-      };
+      const windows = types ? windowsOf(types, window, layers, report) : new Array<typeof window>(layers).fill(window);
+      const shape = llamaDecoder(keys, report);
+      return { ...shape, attention: withWindows(shape, windows) };
     },
   });
 

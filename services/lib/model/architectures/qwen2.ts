@@ -1,7 +1,7 @@
 /** Qwen2 and Qwen2.5: biases on queries, keys and values. */
 import { defineArchitecture } from './architecture.js';
-import { llamaDecoder, llamaNames } from './llamaFamily.js';
-import { qwenKeys, qwenWindows } from './qwenFamily.js';
+import { llamaNames } from './llamaFamily.js';
+import { qwenDecoder, qwenKeys } from './qwenFamily.js';
 
 export const qwen2 = defineArchitecture({
   modelType: 'qwen2',
@@ -9,8 +9,7 @@ export const qwen2 = defineArchitecture({
   keys: qwenKeys,
   harmless: ['attention_bias'], // queries, keys and values always have one, and the output never
   decoder: (keys, report) => ({
-    ...llamaDecoder(keys, report),
-    windows: qwenWindows(keys, report),
+    ...qwenDecoder(keys, report),
     biases: { queryKeyValue: true, attentionOutput: false, feedForward: false },
   }),
 });

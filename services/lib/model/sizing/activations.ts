@@ -20,10 +20,11 @@ export interface MicroBatchExtents {
  *
  * 4 · (R·T · (kept + layer) + logits · N · vocabulary), where
  *
- * - layer = 4·width + (3·heads + 2·keyValueHeads)·headWidth + heads·T + 4·feedForward floats per token: the residual
- *   stream and its norms, queries, keys, values and the output of attention, the attention weights, the feed-forward layer;
+ * - layer = (2 + norms)·width + (3·heads + 2·keyValueHeads)·headWidth + heads·T + 4·feedForward floats per token: the
+ *   residual stream and its norms, queries, keys, values and the output of attention, the attention weights, the feed-forward
+ *   layer; a soft cap on the scores keeps another heads·T;
  * - kept = layers · layer; layers · width + 2 · layer if layers are recomputed; 0 without a backward pass;
- * - logits = 8, including the arena's slack, or 2 without a backward pass.
+ * - logits = 8, including the arena's slack, or 2 without a backward pass; a soft cap on them keeps 2 more, or 1.
  *
  * With float16 products, each of these also exists in float16, which adds half: an upper bound.
  *
@@ -31,14 +32,20 @@ export interface MicroBatchExtents {
  * per row.
  */
 export function activationBytes(
-  { width, feedForward, layers, heads, keyValueHeads, headWidth, vocabulary }: DecoderConfig,
+  config: DecoderConfig,
   { rows, length, completions }: MicroBatchExtents,
   keeps: 'layers' | 'inputs' | 'nothing',
   precision: 'float32' | 'float16' = 'float32',
 ): number {
-  const layer = 4 * width + (3 * heads + 2 * keyValueHeads) * headWidth + heads * length + 4 * feedForward;
+  const { width, feedForward, layers, heads, keyValueHeads, headWidth, vocabulary, scoreCap, logitCap, names } = config;
+  const { attentionNorm, attentionOutputNorm, feedForwardNorm, feedForwardOutputNorm } = names;
+  const norms = [attentionNorm, attentionOutputNorm, feedForwardNorm, feedForwardOutputNorm];
+  const stream = 2 + norms.filter((name) => name !== undefined).length;
+  const scores = (scoreCap === undefined ? 1 : 2) * heads * length;
+  const layer = stream * width + (3 * heads + 2 * keyValueHeads) * headWidth + scores + 4 * feedForward;
   const kept = { layers: layers * layer, inputs: layers * width + 2 * layer, nothing: 0 }[keeps];
-  const logits = keeps === 'nothing' ? 2 : 8;
+  const capped = logitCap === undefined ? 0 : 1;
+  const logits = keeps === 'nothing' ? 2 + capped : 8 + 2 * capped;
   const bytes = precision === 'float16' ? 4 + 2 : 4;
   return bytes * (rows * length * (kept + layer) + logits * completions * vocabulary);
 }

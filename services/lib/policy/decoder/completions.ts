@@ -1,5 +1,5 @@
 /** Graphs over given completions: their inputs, and the log-probability, entropy and value of each completion token. */
-import { type Graph, type TensorArray, type Value, add, detach, linear, mul, tokenStatistics } from '@gapo/graph';
+import { type Graph, type TensorArray, type Value, add, detach, linear, tokenStatistics } from '@gapo/graph';
 import { type DecoderConfig, type NamedTensor, type TrainableSpec, valueHeadNames } from '@gapo/model';
 import type { SequenceBatch } from '../batches/batch.js';
 import { decodeSequences, logits } from './sequences.js';
@@ -35,8 +35,7 @@ export function completionValues(
   const sequenceOf = graph.input('sequenceOf', 'int64', ['N']);
   const inverseTemperature = graph.floatInput('inverseTemperature', []);
   const { hidden: predicting } = decodeSequences(config, ids, tensors, spec.lora, { rows, recompute }); // [N, width]
-  // The temperature divides the hidden state, which is narrower than the logits.
-  const cooled = logits(config, mul(predicting, inverseTemperature), tensors); // [N, V]
+  const cooled = logits(config, predicting, tensors, inverseTemperature); // [N, V]
   const statistics = tokenStatistics(cooled, targets);
   return {
     logprobs: statistics.logprobs,

@@ -7,49 +7,67 @@ import {
   emitReshape,
   emitUnary,
   reshape,
-  rmsNorm,
   rotary,
-  scale,
   splitLast,
 } from '@gapo/graph';
-import { type LayerLayout, rotaryFrequencies } from '@gapo/model';
+import {
+  type LayerAttention,
+  type LayerLayout,
+  type RotaryPositions,
+  rotaryFactor,
+  rotaryFrequencies,
+} from '@gapo/model';
 import { at } from '@gapo/numeric';
-import type { Decoder } from './blocks.js';
+import { type Decoder, norm, scaled } from './blocks.js';
 
-/** Prepares a layer's queries and keys, [B, heads, T, headWidth], for their product. `norm` is the head norm's module. */
+/** Turns a layer's queries and keys, [B, heads, T, headWidth], for their product. */
 export interface HeadTransform {
-  readonly queries: (x: Value, norm: string | undefined) => Value;
-  readonly keys: (x: Value, norm: string | undefined) => Value;
+  readonly queries: (x: Value) => Value;
+  readonly keys: (x: Value) => Value;
 }
 
 /** How positions and scores enter queries and keys. */
 export interface HeadOptions {
   /** int64 [B, T]: the index in `positions` of each position of x. @default t at position t of every sequence */
   readonly rows?: Value;
-  /** Multiplies the queries. With rotary positions it enters their angles, which costs nothing. @default 1 */
-  readonly queryScale?: number;
+  /**
+   * Whether queries are multiplied by the scale of the scores. Where every channel is turned, it enters the angles, which
+   * costs nothing. @default false
+   */
+  readonly scaleQueries?: boolean;
 }
 
-/** Norms each head and turns it by its position, where the decoder does either. positions int64 [P]. */
-export function headTransform(
-  { config, tensors }: Decoder,
+/** Returns the transform of each layer's heads, by how the layer attends. positions int64 [P]. */
+export function headTransforms(
+  { config }: Decoder,
   positions: Value,
-  { rows, queryScale = 1 }: HeadOptions = {},
-): HeadTransform {
-  const normed: HeadTransform['keys'] = (x, name) =>
-    name === undefined ? x : rmsNorm(x, tensors(`${name}.weight`), config.epsilon);
-  const scaled = (x: Value): Value => (queryScale === 1 ? x : scale(x, queryScale));
-  if (config.rotary === undefined) return { queries: (x, name) => scaled(normed(x, name)), keys: normed };
+  { rows, scaleQueries = false }: HeadOptions = {},
+): (attention: LayerAttention) => HeadTransform {
+  const made = new Map<string, HeadTransform>();
+  const make = ({ rotary: turning, scale }: Pick<LayerAttention, 'rotary' | 'scale'>): HeadTransform => {
+    const factor = scaleQueries ? scale : 1;
+    if (turning === undefined) return { queries: (x) => scaled(x, factor), keys: (x) => x };
+    const { cos, sin } = angleTable(positions, turning);
+    const keys = (x: Value): Value => rotary(x, { cos, sin, rows });
+    if (turning.width < config.headWidth) return { queries: (x) => scaled(keys(x), factor), keys };
+    const larger = { cos: scaled(cos, factor), sin: scaled(sin, factor), rows };
+    return { queries: (x) => rotary(x, larger), keys };
+  };
+  return ({ rotary, scale }) => {
+    const key = JSON.stringify({ rotary, scale });
+    const transform = made.get(key) ?? make({ rotary, scale });
+    made.set(key, transform);
+    return transform;
+  };
+}
+
+/** The cosines and sines of each position, [P, width / 2]. */
+function angleTable(positions: Value, turning: RotaryPositions): { readonly cos: Value; readonly sin: Value } {
   const g = positions.graph;
-  const frequencies = g.constant(rotaryFrequencies(config.headWidth, config.rotary)); // [headWidth / 2]
   const column = emitReshape(cast(positions, g.float), [-1, 1], [...positions.dims, 1]);
-  const angles = emitBinary('Mul', column, frequencies); // [P, headWidth / 2]
-  const [cos, sin] = [emitUnary('Cos', angles), emitUnary('Sin', angles)];
-  const turned =
-    (cos: Value, sin: Value): HeadTransform['keys'] =>
-    (x, name) =>
-      rotary(normed(x, name), { cos, sin, rows });
-  return { queries: turned(scaled(cos), scaled(sin)), keys: turned(cos, sin) };
+  const angles = emitBinary('Mul', column, g.constant(rotaryFrequencies(turning)));
+  const factor = rotaryFactor(turning);
+  return { cos: scaled(emitUnary('Cos', angles), factor), sin: scaled(emitUnary('Sin', angles), factor) };
 }
 
 /** The operands of one layer's attention; with G = heads / keyValueHeads, the heads of a group lie together. */
@@ -67,18 +85,21 @@ export interface AttentionOperands {
  * @param split brings [..., heads · headWidth] to [B, heads, T, headWidth]
  */
 export function attentionOperands(
-  { config, project }: Decoder,
+  decoder: Decoder,
   layer: LayerLayout,
   normed: Value,
   transform: HeadTransform,
   split: (x: Value, heads: number) => Value,
 ): AttentionOperands {
-  const { heads, keyValueHeads, headWidth } = config;
-  const outputs = project(normed, layer.queryKeyValue);
+  const { heads, keyValueHeads, headWidth, queryKeyNormOver = 'head' } = decoder.config;
+  const outputs = decoder.project(normed, layer.queryKeyValue);
   const widths = [heads, keyValueHeads, keyValueHeads].map((count) => count * headWidth);
   const parts = outputs.length === 1 ? splitLast(at(outputs, 0), widths) : outputs;
-  const queries = transform.queries(split(at(parts, 0), heads), layer.headNorms?.queries);
-  const keys = transform.keys(split(at(parts, 1), keyValueHeads), layer.headNorms?.keys);
+  /** A projection by head, normed before or after it is split. */
+  const byHead = (x: Value, count: number, name: string | undefined): Value =>
+    queryKeyNormOver === 'head' ? norm(decoder, name, split(x, count)) : split(norm(decoder, name, x), count);
+  const queries = transform.queries(byHead(at(parts, 0), heads, layer.queryKeyNorms?.queries));
+  const keys = transform.keys(byHead(at(parts, 1), keyValueHeads, layer.queryKeyNorms?.keys));
   const values = split(at(parts, 2), keyValueHeads);
   const [sequences, , positions] = queries.dims as readonly [Dim, Dim, Dim];
   const rows = groupedRows(heads / keyValueHeads, positions);

@@ -11,8 +11,9 @@ import {
   transpose,
 } from '@gapo/graph';
 import { type DecoderConfig, type LoraSpec, decoderLayout } from '@gapo/model';
-import { type Decoder, decoderLayer, embed, norm } from './blocks.js';
-import { attentionOperands, groupedRows, headTransform } from './heads.js';
+import { at } from '@gapo/numeric';
+import { type Decoder, decoderLayer, embed, norm, outputLogits } from './blocks.js';
+import { attentionOperands, groupedRows, headTransforms } from './heads.js';
 import { projection } from './linearMaps.js';
 import { beforeWindow, masking } from './masks.js';
 import type { Tensors } from './tensorSource.js';
@@ -54,12 +55,14 @@ export function decodeSequences(
   const layout = decoderLayout(config);
   const decoder: Decoder = { config, layout, tensors, project: projection(tensors, lora) };
   const positions = sequencePositions(ids); // [T]
-  const transform = headTransform(decoder, positions);
+  const transforms = headTransforms(decoder, positions);
   const masks = new Map<number | undefined, Value>(); // by window, [G·T, T]
   const cache: KeysValues[] = [];
   let x = embed(decoder, ids, everyRow(ids, positions)); // [B, T, width]
   layout.layers.forEach((layer, index) => {
-    const window = config.windows[index];
+    const attends = at(config.attention, index);
+    const { window } = attends;
+    const transform = transforms(attends);
     const mask = masks.get(window) ?? attentionMask(positions, heads / keyValueHeads, window);
     masks.set(window, mask);
     const attend = (normed: Value): Value => {
@@ -69,7 +72,7 @@ export function decodeSequences(
       const { queries, keys, values } = operands;
       cache[index] ??= { keys, values };
       // The query heads that share keys are one product.
-      const mixed = attention(queries, keys, values, mask, 1 / Math.sqrt(headWidth)); // [B, kv, G·T, headWidth]
+      const mixed = attention(queries, keys, values, mask, { scale: attends.scale, cap: config.scoreCap }); // [B, kv, G·T, headWidth]
       const perHead = reshape(mixed, [0, heads, -1, headWidth], ['B', heads, 'T', headWidth]);
       const joined = transpose(perHead, [0, 2, 1, 3]); // [B, T, heads, headWidth]
       return reshape(joined, [0, 0, heads * headWidth], ['B', 'T', heads * headWidth]);
@@ -82,9 +85,9 @@ export function decodeSequences(
   return { hidden: norm(decoder, layout.finalNorm, x), cache };
 }
 
-/** Logits over the vocabulary. hidden [..., width] → [..., V]. */
-export function logits(config: DecoderConfig, hidden: Value, tensors: Tensors): Value {
-  return linear(hidden, tensors(decoderLayout(config).head));
+/** Logits over the vocabulary, divided by the temperature. hidden [..., width] → [..., V]. */
+export function logits(config: DecoderConfig, hidden: Value, tensors: Tensors, inverseTemperature: Value): Value {
+  return outputLogits(config, hidden, inverseTemperature, (x) => linear(x, tensors(decoderLayout(config).head)));
 }
 
 /** [B, T, heads·headWidth] → [B, heads, T, headWidth]. */

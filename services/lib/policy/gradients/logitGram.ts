@@ -5,8 +5,12 @@
  * The gradient of s·ln p(target) with respect to a token's logits is s·(onehot − p), whose squared norm is
  * s²·(1 − 2·p(target) + Σ p²). No two tokens share logits, so
  * ⟨g_i, g_j⟩ = Σ_n s_in · s_jn · (1 − 2·p_n(target) + Σ p_n²).
+ *
+ * Where a soft cap bounds the logits, gradients are taken at its input, the outputs of the last linear map: every gradient of
+ * a parameter passes through the cap's slope c = 1 − (logit / cap)², one number per logit. The squared norm is then
+ * s²·(c(target)²·(1 − 2·p(target)) + Σ c²·p²).
  */
-import { Graph, Session, emitBinary, emitReduce, emitReshape, emitUnary, mul } from '@gapo/graph';
+import { Graph, Session, type Value, emitBinary, emitReduce, emitReshape, emitUnary } from '@gapo/graph';
 import {
   type DecoderConfig,
   type DecoderModel,
@@ -44,14 +48,22 @@ export class LogitGramEngine {
     const targets = graph.input('targets', 'int64', ['N']);
     const inverseTemperature = graph.floatInput('inverseTemperature', []);
     const { hidden } = decodeSequences(config, ids, tensors, spec.lora, { rows });
-    const cooled = logits(config, mul(hidden, inverseTemperature), tensors); // [N, V]
+    const cooled = logits(config, hidden, tensors, inverseTemperature); // [N, V]
     const axis = { kind: 'int', value: -1 } as const;
     const logp = graph.emit('LogSoftmax', [cooled], { dtype: graph.float, dims: cooled.dims }, { axis });
     const index = graph.emit('Unsqueeze', [targets, graph.integers([-1])], { dtype: 'int64', dims: ['N', 1] });
-    const picked = graph.emit('GatherElements', [logp, index], { dtype: graph.float, dims: ['N', 1] }, { axis });
-    const squares = emitReduce('ReduceSumSquare', emitUnary('Exp', logp), -1); // Σ p², [N, 1]
+    const atTarget = (x: Value): Value =>
+      graph.emit('GatherElements', [x, index], { dtype: graph.float, dims: ['N', 1] }, { axis });
+    const picked = atTarget(logp); // [N, 1]
+    const slope = capSlope(config, cooled, inverseTemperature); // [N, V], or undefined for 1
+    const p = emitUnary('Exp', logp);
+    const squares = emitReduce('ReduceSumSquare', slope === undefined ? p : emitBinary('Mul', p, slope), -1); // [N, 1]
+    const target = slope && emitBinary('Pow', atTarget(slope), graph.constant(2));
     const twice = emitBinary('Mul', emitUnary('Exp', picked), graph.constant(2));
-    const norms = emitBinary('Sub', emitBinary('Add', squares, graph.constant(1)), twice);
+    const norms =
+      target === undefined
+        ? emitBinary('Sub', emitBinary('Add', squares, graph.constant(1)), twice)
+        : emitBinary('Add', squares, emitBinary('Mul', target, emitBinary('Sub', graph.constant(1), twice)));
     graph.output('logprobs', emitReshape(picked, [-1], ['N']));
     graph.output('norms', emitReshape(norms, [-1], ['N']));
     return new LogitGramEngine(await Session.open(graph.toModel(), options), config, options);
@@ -94,4 +106,12 @@ export class LogitGramEngine {
   async close(): Promise<void> {
     await this.#session.close();
   }
+}
+
+/** The slope of the soft cap at each logit, where there is one: 1 − (logit / cap)². */
+function capSlope({ logitCap }: DecoderConfig, cooled: Value, inverseTemperature: Value): Value | undefined {
+  if (logitCap === undefined) return undefined;
+  const g = cooled.graph;
+  const bent = emitBinary('Div', cooled, emitBinary('Mul', inverseTemperature, g.constant(logitCap)));
+  return emitBinary('Sub', g.constant(1), emitBinary('Mul', bent, bent));
 }

@@ -1,9 +1,9 @@
 /** One decoding step of every row: attention over a past that is read in place, and over the stretch's own positions. */
-import { type Dim, type Value, emitBinary, emitMatmul, emitReshape, emitSoftmax } from '@gapo/graph';
+import { type Dim, type Value, emitBinary, emitMatmul, emitReshape, emitSoftmax, softCap } from '@gapo/graph';
 import type { DecoderConfig } from '@gapo/model';
 import { at, required } from '@gapo/numeric';
-import { decoderLayer, embed, norm } from '../decoder/blocks.js';
-import { attentionOperands, headTransform } from '../decoder/heads.js';
+import { decoderLayer, embed, norm, outputLogits } from '../decoder/blocks.js';
+import { attentionOperands, headTransforms } from '../decoder/heads.js';
 import { beforeWindow, masking } from '../decoder/masks.js';
 import type { StepWeights } from './weights.js';
 
@@ -43,7 +43,8 @@ export function decodeStep(weights: StepWeights, inputs: StepInputs, inverseTemp
   const { config, layout } = weights;
   const { heads, headWidth } = config;
   const { token, position, rowNumbers } = inputs;
-  const transform = headTransform(weights, position, { rows: rowNumbers, queryScale: 1 / Math.sqrt(headWidth) });
+  const transforms = headTransforms(weights, position, { rows: rowNumbers, scaleQueries: true });
+  const capped = (scores: Value): Value => (config.scoreCap === undefined ? scores : softCap(scores, config.scoreCap));
   const split = (x: Value, count: number): Value =>
     emitReshape(x, [-1, count, 1, headWidth], ['R', count, 1, headWidth]);
   const masks = windowMasks(config, inputs);
@@ -52,7 +53,9 @@ export function decodeStep(weights: StepWeights, inputs: StepInputs, inverseTemp
   const values: Value[] = [];
   let x = embed(weights, token, position); // [R, width]
   layout.layers.forEach((layer, index) => {
-    const mask = masks(config.windows[index]);
+    const attends = at(config.attention, index);
+    const transform = transforms(attends);
+    const mask = masks(attends.window);
     x = decoderLayer(weights, layer, x, (normed) => {
       const { queries, ...next } = attentionOperands(weights, layer, normed, transform, split); // [R, kv, G, headWidth]
       const ownKeys = append(at(inputs.keys, index), next.keys); // [R, kv, t + 1, headWidth]
@@ -60,8 +63,8 @@ export function decodeStep(weights: StepWeights, inputs: StepInputs, inverseTemp
       keys.push(ownKeys);
       values.push(ownValues);
       // Two products, not one over the joined keys: joining would copy the whole past in every step.
-      const pastScores = emitMatmul(queries, at(inputs.pastKeys, index), { transB: true }); // [R, kv, G, S]
-      const ownScores = emitMatmul(queries, ownKeys, { transB: true }); // [R, kv, G, t + 1]
+      const pastScores = capped(emitMatmul(queries, at(inputs.pastKeys, index), { transB: true })); // [R, kv, G, S]
+      const ownScores = capped(emitMatmul(queries, ownKeys, { transB: true })); // [R, kv, G, t + 1]
       const [past, own] = splitSoftmax(
         emitBinary('Add', pastScores, mask.past),
         mask.own === undefined ? ownScores : emitBinary('Add', ownScores, mask.own),
@@ -71,8 +74,9 @@ export function decodeStep(weights: StepWeights, inputs: StepInputs, inverseTemp
       return emitReshape(mixed, [0, -1], ['R', heads * headWidth]);
     });
   });
-  const hidden = emitBinary('Mul', norm(weights, layout.finalNorm, x), inverseTemperature); // [R, width]
-  return { logits: weights.product(hidden, layout.head), keys, values };
+  const hidden = norm(weights, layout.finalNorm, x); // [R, width]
+  const logits = outputLogits(config, hidden, inverseTemperature, (rows) => weights.product(rows, layout.head));
+  return { logits, keys, values };
 }
 
 /** The masks of a step's scores: of past keys, and of the stretch's own keys where a window hides some. */
@@ -89,7 +93,7 @@ function windowMasks(
   const g = iteration.graph;
   const current = emitReshape(position, [-1, 1, 1, 1], ['R', 1, 1, 1]);
   const made = new Map<number | undefined, StepMask>([[undefined, { past: pastMask, own: undefined }]]);
-  for (const window of config.windows) {
+  for (const { window } of config.attention) {
     if (window === undefined || made.has(window)) continue;
     const one = g.integers([1], []);
     const offsets = g.emit('Range', [g.integers([0], []), emitBinary('Add', iteration, one), one], {
