@@ -12,11 +12,14 @@ from gapo.reward.v1 import reward_pb2, reward_pb2_grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 MAX_BATCH = 256
+MAX_BYTES = 64 * 1024 * 1024  # of a request; without it gRPC receives 4 MiB, which a batch of long conversations exceeds
 VERSION = "1"  # change it whenever the same completion may get another score
 
 
-def score(prompt: str, completion: str) -> float:
-    return 1 / (1 + len(completion.split()))
+def score(item: reward_pb2.Item) -> float:
+    """item.prompt and item.completion are texts; item.turns is the conversation before the completion, and item.metadata
+    has the other columns of the prompt's line, such as a reference answer."""
+    return 1 / (1 + len(item.completion.split()))
 
 
 class Concise(reward_pb2_grpc.RewardServiceServicer):
@@ -29,6 +32,7 @@ class Concise(reward_pb2_grpc.RewardServiceServicer):
             minimum=0,
             maximum=1,
             max_batch=MAX_BATCH,
+            max_bytes=MAX_BYTES,
             input=reward_pb2.INPUT_KIND_TEXT,
         )
 
@@ -43,14 +47,17 @@ class Concise(reward_pb2_grpc.RewardServiceServicer):
     @staticmethod
     def result(item):
         try:
-            return reward_pb2.Result(id=item.id, score=score(item.prompt, item.completion))
+            return reward_pb2.Result(id=item.id, score=score(item))
         except Exception as error:  # one bad item is its own error, not a failed call
             return reward_pb2.Result(id=item.id, error=reward_pb2.ItemError(message=str(error), retryable=False))
 
 
 def main() -> None:
     address = os.environ.get("LISTEN", "127.0.0.1:50061")
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
+    server = grpc.server(
+        futures.ThreadPoolExecutor(max_workers=4),
+        options=[("grpc.max_receive_message_length", MAX_BYTES)],
+    )
     reward_pb2_grpc.add_RewardServiceServicer_to_server(Concise(), server)
     status = health.HealthServicer()
     status.set("", health_pb2.HealthCheckResponse.SERVING)

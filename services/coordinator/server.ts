@@ -98,15 +98,23 @@ const policies = {
   FAILURE_POLICY_FAIL: 'fail',
 } as const;
 
+const textForms = {
+  TEXT_FORM_UNSPECIFIED: undefined,
+  TEXT_FORM_CLEAN: 'clean',
+  TEXT_FORM_RAW: 'raw',
+} as const;
+
 /** Converts an objective from a message to the form of a configuration. */
 function objectiveInput(objective: Objective): ObjectivesRequest['add'][number] {
-  const { name, service, onFailure, timeoutSeconds, hedgeAfterSeconds } = objective;
+  const { name, service, onFailure, timeoutSeconds, hedgeAfterSeconds, textForm } = objective;
+  const text = textForms[textForm];
   return {
     name,
     ...(service !== '' && { service }),
     onFailure: policies[onFailure],
     ...(timeoutSeconds !== undefined && { timeoutSeconds }),
     ...(hedgeAfterSeconds !== undefined && { hedgeAfterSeconds }),
+    ...(text !== undefined && { text }),
   };
 }
 

@@ -10,9 +10,9 @@ export async function hostRewards(kinds: HostedKinds = hostedKinds): Promise<voi
     name: 'gapo-reward',
     help: help(kinds),
     open: async () => {
-      const { hosted, listen, stopGraceSeconds, ...source } = settings(kinds);
+      const { hosted, listen, stopGraceSeconds, textForm, ...source } = settings(kinds);
       const scorers = await hosted.open(source);
-      const endpoints = scorers.map((scorer, k) => ({ scorer, address: portAfter(listen, k) }));
+      const endpoints = scorers.map((scorer, k) => ({ scorer, textForm, address: portAfter(listen, k) }));
       return { endpoints, stopGraceSeconds };
     },
   });

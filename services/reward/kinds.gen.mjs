@@ -14,6 +14,9 @@ import { ruleKinds } from './dist/rules/kinds/ruleKinds.js';
 /** Keys of an entry in the chart's values that only a kind of its own has: an image that is not the platform's. */
 const custom = { required: ['image'], keys: ['image', 'port', 'runAsUser'] };
 
+/** Keys of an entry of every kind that the platform's own service hosts. */
+const hosted = ['text'];
+
 /** Marks the properties of the chart's schema that are written here. */
 const comment = 'written by services/reward/kinds.gen.mjs';
 
@@ -37,12 +40,12 @@ export function chartSchema(schema, kinds) {
   const rules = [
     ...Object.entries(kinds).map(([kind, { entry }]) => ({
       kind,
-      own: Object.keys(entry),
+      own: [...Object.keys(entry), ...hosted],
       required: requiredKeys(entry),
     })),
     { kind: 'custom', own: custom.keys, required: custom.required },
   ];
-  const particular = [...Object.keys(keys), ...custom.keys];
+  const particular = [...Object.keys(keys), ...hosted, ...custom.keys];
   const allOf = rules.map(({ kind, own, required }) => ({
     if: { properties: { kind: { const: kind } } },
     then: {

@@ -319,9 +319,10 @@ describe('a reward service as a process', () => {
   test('a file of rules is served', async (t) => {
     const path = join(await temporaryDirectory(t), 'rules.yaml');
     await writeFile(path, 'objective: brief\nrules: [{ kind: length, target: 2, scale: 1 }]\n');
-    const child = start(t, { REWARD_KIND: 'rules', REWARD_RULES: path });
+    const child = start(t, { REWARD_KIND: 'rules', REWARD_RULES: path, REWARD_TEXT: 'raw' });
     const client = connect('gapo.reward.v1.RewardService', await child.address());
     t.after(() => client.close());
+    assert.equal((await client.Describe({}, { deadlineMs })).textForm, 'TEXT_FORM_RAW');
     const { results } = await client.Score(
       { items: [{ id: 'a', prompt: '', completion: 'two words' }] },
       { deadlineMs },

@@ -1,5 +1,5 @@
 /** The environment variables of a reward service: those of every kind, and those that the kinds declare. */
-import { variableOf, type RewardKind } from '@gapo/config';
+import { textForm, textVariable, variableOf, type RewardKind, type TextForm } from '@gapo/config';
 import { filePath, hostPort, readSettings, schemaWords, settingsHelp, stopGraceSeconds, word, z } from '@gapo/service';
 import type { HostedKind, HostedKinds, HostedSource } from './hostedKind.js';
 
@@ -9,6 +9,8 @@ export interface Settings extends HostedSource {
   readonly hosted: HostedKind;
   /** Where the first entry's scorer listens. */
   readonly listen: string;
+  /** The form of text to ask for; undefined for the scorer's own. */
+  readonly textForm: TextForm | undefined;
   /** How many seconds calls in progress have to finish when the service stops. */
   readonly stopGraceSeconds: number;
 }
@@ -26,6 +28,9 @@ function commonVariables(kinds: HostedKinds) {
       .optional()
       .describe("The objective's name, in place of the source's own; one per entry, separated by commas.")
       .meta({ expected: 'words of at most 63 letters, digits, "-" and "_"' }),
+    [textVariable]: textForm
+      .optional()
+      .describe('The text to ask for: clean, without special tokens, or raw, as the policy read and wrote it.'),
     ADDRESS_FILE: filePath.optional().describe('A file that receives the actual address. It is written atomically.'),
     STOP_GRACE_SECONDS: stopGraceSeconds,
   };
@@ -106,7 +111,8 @@ function settingsSchema(kinds: HostedKinds) {
  */
 export function settings(kinds: HostedKinds, env: NodeJS.ProcessEnv = process.env): Settings {
   const values: Readonly<Record<string, unknown>> = readSettings(settingsSchema(kinds), env);
-  const { LISTEN, REWARD_KIND, OBJECTIVE, STOP_GRACE_SECONDS } = z.object(commonVariables(kinds)).parse(values);
+  const common = z.object(commonVariables(kinds)).parse(values);
+  const { LISTEN, REWARD_KIND, OBJECTIVE, STOP_GRACE_SECONDS } = common;
   const hosted = named(kinds, REWARD_KIND);
   const { kind } = hosted;
   const keys = Object.keys(kind.entry);
@@ -117,7 +123,14 @@ export function settings(kinds: HostedKinds, env: NodeJS.ProcessEnv = process.en
     };
     return { ...Object.fromEntries(keys.map((key) => [key, valueOf(key)])), objective: OBJECTIVE?.[i] };
   });
-  return { hosted, listen: LISTEN, stopGraceSeconds: STOP_GRACE_SECONDS, entries, settings: values };
+  return {
+    hosted,
+    listen: LISTEN,
+    textForm: common[textVariable],
+    stopGraceSeconds: STOP_GRACE_SECONDS,
+    entries,
+    settings: values,
+  };
 }
 
 /** What `--help` prints. */

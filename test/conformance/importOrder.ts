@@ -47,7 +47,7 @@ export const layersOf: Readonly<Record<string, Layers>> = {
     ['.'],
   ],
   'services/training': [['.'], ['rewardModel', 'sft'], ['descent']],
-  'services/lib/config': [['.'], ['document'], ['rewards', 'run', 'training']],
+  'services/lib/config': [['.'], ['document'], ['rewards', 'run', 'training'], ['textForm.ts']],
   'services/lib/model': [
     ['mod.ts'],
     ['sizing', 'tokenizer'],

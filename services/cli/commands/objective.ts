@@ -1,5 +1,5 @@
 /** `gapo objective`: adds objectives to a run while it trains, or removes them. */
-import type { FailurePolicy, ObjectiveInput } from '@gapo/rpc';
+import type { FailurePolicy, ObjectiveInput, TextForm } from '@gapo/rpc';
 import { Command, Option } from 'commander';
 import { Coordinator, coordinatorAddress, type ObjectivesChange } from '../client.js';
 import { assignmentList } from '../options/assignments.js';
@@ -20,6 +20,7 @@ interface AddFlags extends ChangeFlags {
   onFailure?: 'pause' | 'drop' | 'fail';
   timeout?: number;
   hedgeAfter?: number;
+  text?: 'clean' | 'raw';
 }
 
 const policies: Record<NonNullable<AddFlags['onFailure']>, FailurePolicy> = {
@@ -28,14 +29,20 @@ const policies: Record<NonNullable<AddFlags['onFailure']>, FailurePolicy> = {
   fail: 'FAILURE_POLICY_FAIL',
 };
 
+const textForms: Record<NonNullable<AddFlags['text']>, TextForm> = {
+  clean: 'TEXT_FORM_CLEAN',
+  raw: 'TEXT_FORM_RAW',
+};
+
 async function add(id: string, name: string, flags: AddFlags): Promise<void> {
-  const { service, onFailure, timeout, hedgeAfter } = flags;
+  const { service, onFailure, timeout, hedgeAfter, text } = flags;
   const objective: ObjectiveInput = {
     name,
     ...(service !== undefined && { service }),
     ...(onFailure !== undefined && { onFailure: policies[onFailure] }),
     ...(timeout !== undefined && { timeoutSeconds: timeout }),
     ...(hedgeAfter !== undefined && { hedgeAfterSeconds: hedgeAfter }),
+    ...(text !== undefined && { textForm: textForms[text] }),
   };
   await change(id, { add: [objective] }, `${name} added`, flags);
 }
@@ -86,6 +93,12 @@ function addCommand(): Command {
     .addOption(new Option('--timeout <seconds>', 'deadline of one call (default: 30)').argParser(seconds))
     .addOption(
       new Option('--hedge-after <seconds>', 'when to hedge an unanswered call (default: never)').argParser(seconds),
+    )
+    .addOption(
+      new Option(
+        '--text <form>',
+        'the text that it gets: clean, or raw with special tokens (default: its own)',
+      ).choices(Object.keys(textForms)),
     )
     .addOption(preferOption())
     .addOption(authorOption())

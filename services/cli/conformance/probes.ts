@@ -61,5 +61,11 @@ export function ordinaryItems(count: number): Item[] {
 
 /** Returns exchanges as items with distinct ids. */
 export function itemsOf(exchanges: readonly Exchange[]): Item[] {
-  return exchanges.map(({ prompt, completion }, i) => ({ id: `item ${i}`, prompt, completion }));
+  return exchanges.map(({ prompt, completion }, i) => ({
+    id: `item ${i}`,
+    prompt,
+    completion,
+    metadata: {},
+    turns: [{ role: 'user', content: prompt }],
+  }));
 }

@@ -23,6 +23,7 @@ import {
 import { attributeNames, ROOT_CONTEXT, spanNames, withSpan } from '@gapo/tracing';
 import { splitEvenly, type Sample } from '../data/batch.js';
 import type { PromptRecord } from '../data/prompts.js';
+import { completionItems } from '../scoring/completionItems.js';
 import { describeRewards, needsRewards } from '../scoring/rewardServices.js';
 import { scoreItems } from '../scoring/scoring.js';
 import { versionOf } from '../state/trainingState.js';
@@ -173,12 +174,13 @@ async function compare(
   progress: (done: number, total: number, waitingFor: string) => void,
 ): Promise<Comparison> {
   const samples = [...before, ...after];
-  const texts = samples.map(({ tokenIds }) => training.tokenizer.decode(tokenIds));
-  const items = samples.map(({ prompt, sample }, i) => {
-    const { id, text } = at(prompts, prompt);
+  const completions = samples.map(({ prompt, sample, tokenIds }, i) => {
+    const record = at(prompts, prompt);
     const policy = i < before.length ? 'before' : 'after';
-    return { id: `${policy}.${id}.${sample}`, prompt: text, completion: at(texts, i) };
+    return { id: `${policy}.${record.id}.${sample}`, prompt: record, tokenIds };
   });
+  const items = completionItems(training.tokenizer, completions);
+  const texts = items('clean').map(({ completion }) => completion);
   const scored = await scoreItems(training.objectives, items, 'the evaluation', signal, {
     progress,
     scored: () => undefined,

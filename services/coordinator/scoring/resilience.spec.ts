@@ -4,7 +4,7 @@ import { describe, test, type TestContext } from 'node:test';
 import { at } from '@gapo/numeric';
 import { RpcError, type Item } from '@gapo/rpc';
 import { logger } from '@gapo/service';
-import { rewardServer, scoring, type Scorer, type TestReward } from '../fixtures/world.fixture.js';
+import { itemOf, rewardServer, scoring, type Scorer, type TestReward } from '../fixtures/world.fixture.js';
 import { CircuitBreaker } from './circuitBreaker.js';
 import { hedged } from './hedge.js';
 import { RewardSource } from './rewardSource.js';
@@ -14,7 +14,7 @@ import { ScoreCache } from './scoreCache.js';
 const forever = new AbortController().signal;
 
 const itemsOf = (...completions: string[]): Item[] =>
-  completions.map((completion, i) => ({ id: `i${i}`, prompt: 'p', completion }));
+  completions.map((completion, i) => itemOf(`i${i}`, 'p', completion));
 
 async function sourceOf(
   t: TestContext,
@@ -73,6 +73,29 @@ describe('the score cache', () => {
     await unversioned.score(itemsOf('a', 'a'), forever);
     await unversioned.score(itemsOf('a'), forever);
     assert.deepEqual(uncached, ['a', 'a', 'a']);
+  });
+
+  test('items that differ in anything but their id are not equal', async (t) => {
+    const sent: Item[] = [];
+    const { source } = await sourceOf(t, ({ items }) => {
+      sent.push(...items);
+      return { version: '1', results: items.map(({ id }) => ({ id, score: sent.length })) };
+    });
+    const base = itemOf('a', 'p', 'c');
+    const others: Item[] = [
+      { ...base, prompt: 'p2' },
+      { ...base, completion: 'c2' },
+      { ...base, metadata: { answer: '4' } },
+      { ...base, metadata: { answer: '5' } },
+      { ...base, turns: [{ role: 'system', content: 's' }, ...base.turns] },
+      { ...base, turns: [{ role: 'system', content: 'p' }] },
+    ];
+    for (const item of [base, ...others]) await source.score([{ ...item, id: `i${sent.length}` }], forever);
+    assert.equal(sent.length, 1 + others.length);
+    const both = { ...base, metadata: { a: '1', b: '2' } };
+    await source.score([both], forever);
+    await source.score([{ ...both, metadata: { b: '2', a: '1' } }], forever);
+    assert.equal(sent.length, 2 + others.length);
   });
 
   test('an item without a score is sent again in the next batch', async (t) => {

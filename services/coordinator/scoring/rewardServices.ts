@@ -48,8 +48,8 @@ export class RewardServices {
   }
 
   #sourceOf(objective: ObjectiveConfig): RewardSource {
-    const { name, service, timeoutSeconds, hedgeAfterSeconds } = objective;
-    const key = JSON.stringify([name, service, timeoutSeconds, hedgeAfterSeconds]);
+    const { name, service, timeoutSeconds, hedgeAfterSeconds, text } = objective;
+    const key = JSON.stringify([name, service, timeoutSeconds, hedgeAfterSeconds, text]);
     const known = this.#sources.get(key);
     if (known !== undefined) return known;
     const target = this.#targetOf(service);
@@ -63,6 +63,7 @@ export class RewardServices {
       target,
       timeoutMs: timeoutSeconds * 1000,
       hedgeAfterMs: hedgeAfterSeconds && hedgeAfterSeconds * 1000,
+      text,
       log: this.#platform.log,
     });
     this.#sources.set(key, source);

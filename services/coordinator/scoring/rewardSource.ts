@@ -1,4 +1,5 @@
 /** The client of one objective's reward service. A missing score never becomes a number. */
+import type { TextForm } from '@gapo/config';
 import { at } from '@gapo/numeric';
 import { connect, retry, RpcError, type Client, type DescribeResponse, type Item, type RetryPolicy } from '@gapo/rpc';
 import { UserError, type Logger } from '@gapo/service';
@@ -17,6 +18,8 @@ export interface RewardOptions {
   timeoutMs: number;
   /** Milliseconds until an unanswered call is hedged. @default never */
   hedgeAfterMs?: number | undefined;
+  /** The form of text that the service gets. @default the one that it describes, else clean */
+  text?: TextForm | undefined;
   log: Logger;
   /** The circuit breaker's clock, in milliseconds. @default performance.now */
   now?: () => number;
@@ -121,6 +124,11 @@ export class RewardSource {
   get threshold(): number | undefined {
     const threshold = this.#description?.threshold;
     return threshold === undefined ? undefined : this.#oriented(threshold);
+  }
+
+  /** The form of text that the service gets. */
+  get text(): TextForm {
+    return this.#options.text ?? (this.#description?.textForm === 'TEXT_FORM_RAW' ? 'raw' : 'clean');
   }
 
   /**

@@ -2,9 +2,13 @@
 import { createHash } from 'node:crypto';
 import type { Item } from '@gapo/rpc';
 
-/** Returns the cache key of an item: a hash of its texts. */
-export function itemKey({ prompt, completion }: Pick<Item, 'prompt' | 'completion'>): string {
-  return createHash('sha256').update(`${prompt.length}:`).update(prompt).update(completion).digest('base64');
+/** Returns the cache key of an item: a hash of all that a service scores it by, which is everything but the id. */
+export function itemKey({ prompt, completion, metadata, turns }: Omit<Item, 'id'>): string {
+  const columns = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
+  const said = turns.map(({ role, content }) => [role, content]);
+  return createHash('sha256')
+    .update(JSON.stringify([prompt, completion, columns, said]))
+    .digest('base64');
 }
 
 /** A least-recently-used cache of scores. */

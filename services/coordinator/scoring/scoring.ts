@@ -3,6 +3,7 @@ import type { RunConfig } from '@gapo/config';
 import { at, mean, required, standardDeviation } from '@gapo/numeric';
 import type { Item } from '@gapo/rpc';
 import { PauseNeeded, RunFailure } from '../state/interruption.js';
+import type { ItemsOf } from './completionItems.js';
 import type { RewardSource, Scores } from './rewardSource.js';
 
 /** An objective with the service that scores it. */
@@ -48,13 +49,15 @@ const quoted = 3;
 /** Milliseconds between progress reports while no service answers. */
 const reminderMs = 5000;
 
+type Identified = Pick<Item, 'id'>;
+
 /** Returns an objective's first few failures, each with its item's id. */
-export function quotedFailures(items: readonly Item[], { failures }: Scores): string[] {
+export function quotedFailures(items: readonly Identified[], { failures }: Scores): string[] {
   return failures.slice(0, quoted).map(({ index, message }) => `${at(items, index).id}: ${message}`);
 }
 
 /** Returns an objective's first few outliers, each with its item's id. */
-export function quotedOutliers(items: readonly Item[], { outliers }: Scores): string[] {
+export function quotedOutliers(items: readonly Identified[], { outliers }: Scores): string[] {
   return outliers.slice(0, quoted).map(({ index, score, deviations }) => {
     return `${at(items, index).id}: ${score}, ${deviations.toFixed(1)} deviations from the mean`;
   });
@@ -64,13 +67,14 @@ export function quotedOutliers(items: readonly Item[], { outliers }: Scores): st
  * Scores the items with every objective in parallel, then applies the failure policies, in the order fail, pause, drop.
  * A missing score never becomes a number: it fails the run, pauses it, or drops its item for every objective.
  *
+ * @param itemsOf the items, in the form of text that an objective's service gets
  * @param label what is scored, for example `step 12`
  * @param remindMs milliseconds between progress reports while no service answers
  * @throws PauseNeeded, RunFailure that name the objective, its service, the first item and its error
  */
 export async function scoreItems(
   objectives: readonly ScoredObjective[],
-  items: readonly Item[],
+  itemsOf: ItemsOf,
   label: string,
   signal: AbortSignal,
   observer: ScoringObserver,
@@ -78,6 +82,8 @@ export async function scoreItems(
 ): Promise<ScoredBatch> {
   const done = objectives.map(() => 0);
   let answeredAt = performance.now();
+  const batches = objectives.map(({ source }) => itemsOf(source.text));
+  const [items = []] = batches;
   const report = (): void => {
     const total = items.length * objectives.length;
     const least = Math.min(...done);
@@ -88,7 +94,7 @@ export async function scoreItems(
     observer.progress(sum, total, sum < total ? `reward ${behind.join(', ')}${since}` : '');
   };
   const one = async ({ source }: ScoredObjective, k: number): Promise<ObjectiveScores> => {
-    const scores = await source.score(items, signal, (count) => {
+    const scores = await source.score(at(batches, k), signal, (count) => {
       done[k] = count;
       answeredAt = performance.now();
       report();
@@ -128,7 +134,7 @@ export async function scoreItems(
 function applyPolicies(
   objectives: readonly ScoredObjective[],
   results: readonly ObjectiveScores[],
-  items: readonly Item[],
+  items: readonly Identified[],
   label: string,
 ): string[] {
   const missing = (policy: ScoredObjective['onFailure']): string[] =>

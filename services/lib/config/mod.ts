@@ -19,6 +19,7 @@ export {
   type ObjectiveConfig,
   type ServiceNames,
 } from './run/objectives.js';
+export { textForm, type TextForm } from './textForm.js';
 export { updatesPerStep } from './run/optimizer.js';
 export { runConfigJsonSchema } from './run/jsonSchema.js';
 export { finetuningKeys, finetuningSettings, type FinetuningSettings } from './training/finetuningSettings.js';
@@ -37,5 +38,11 @@ export {
   type Schemas,
 } from './rewards/rewardKind.js';
 export { rewardKinds } from './rewards/rewardKinds.js';
-export { readRewardsFile, rewardEnvironment, rewardsFileSchema, type RewardEntry } from './rewards/rewardsFile.js';
+export {
+  readRewardsFile,
+  rewardEnvironment,
+  rewardsFileSchema,
+  textVariable,
+  type RewardEntry,
+} from './rewards/rewardsFile.js';
 export { servedSource, sourceForms, type ServedSource, type SourceForm } from './rewards/servedSource.js';

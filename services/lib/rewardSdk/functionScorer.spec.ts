@@ -16,7 +16,13 @@ function client(t: TestContext, changes: Partial<Reward> = {}): Promise<RewardCl
 }
 
 const items = (completions: readonly string[]) =>
-  completions.map((completion, i) => ({ id: String(i), prompt: 'p', completion }));
+  completions.map((completion, i) => ({
+    id: String(i),
+    prompt: 'p',
+    completion,
+    metadata: { reference: 'r' },
+    turns: [{ role: 'user', content: 'p' }],
+  }));
 
 describe('a reward from a function', () => {
   test('describes itself, and scores items in order', async (t) => {

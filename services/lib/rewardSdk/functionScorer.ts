@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Orientation, Outcome, ScoreItem, Scorer } from './scorer.js';
+import type { Orientation, Outcome, ScoreItem, Scorer, TextForm } from './scorer.js';
 
 /** A reward: its objective and the function that computes it. */
 export interface Reward {
@@ -32,6 +32,8 @@ export interface Reward {
   readonly maximum?: number;
   /** The score from which a completion is acceptable. */
   readonly threshold?: number;
+  /** The form of text that it scores: clean, or raw with special tokens and chat template. @default 'clean' */
+  readonly text?: TextForm;
   /** Items that are scored at the same time. @default 16 */
   readonly concurrency?: number;
   /** The time limit of one item, in milliseconds. @default 10000 */
@@ -90,7 +92,9 @@ const longestTurnMs = 20;
  *   maximum: 1,
  *   score: ({ completion }) => (completion.includes('please') ? 1 : 0),
  * });
- * const items = [{ prompt: 'Where is it?', completion: 'In room two, please knock.' }];
+ * const prompt = 'Where is it?';
+ * const turns = [{ role: 'user', content: prompt }];
+ * const items = [{ prompt, turns, completion: 'In room two, please knock.', metadata: {} }];
  * console.log(await scorer.score(items, AbortSignal.timeout(60_000))); // [ { score: 1 } ]
  * await scorer.close();
  * ```
@@ -128,6 +132,7 @@ export function functionScorer(reward: Reward): Scorer {
       maximum,
       threshold: reward.threshold,
       maxTokens: 0,
+      textForm: reward.text,
     },
     async score(items, signal) {
       const outcomes = new Array<Outcome>(items.length);

@@ -11,7 +11,7 @@ import {
   z,
 } from '@gapo/service';
 import { functionScorer, type Reward } from './functionScorer.js';
-import type { Scorer } from './scorer.js';
+import type { Scorer, TextForm } from './scorer.js';
 import { rewardService } from './service.js';
 
 /** A reward service's process. */
@@ -35,6 +35,8 @@ export interface Opened {
 export interface Endpoint {
   readonly scorer: Scorer;
   readonly address: string;
+  /** The form of text to ask for, in place of the scorer's. */
+  readonly textForm?: TextForm | undefined;
 }
 
 /** Runs a reward service until SIGTERM or SIGINT. */
@@ -51,8 +53,8 @@ export async function runRewardService({ name, help, open }: RewardProcess): Pro
         for (const { scorer } of endpoints) await scorer.close();
       };
       try {
-        for (const { scorer, address } of endpoints) {
-          const server = await serve({ address, services: [rewardService(scorer)], shutdownGraceMs });
+        for (const { scorer, address, textForm } of endpoints) {
+          const server = await serve({ address, services: [rewardService(scorer, textForm)], shutdownGraceMs });
           servers.push(server);
           const { objective, model, version } = scorer.description;
           log.info({ objective, model, version }, `scores '${objective}' at ${server.address}`);

@@ -1,12 +1,26 @@
 /** The interface between the server and what computes scores: a classifier, rules, or a remote server. */
 
+/** A message of a conversation. */
+export interface Turn {
+  /** Who speaks, such as system, user or assistant. */
+  readonly role: string;
+  readonly content: string;
+}
+
 /** One thing to score. */
 export interface ScoreItem {
-  /** The prompt as text, without special tokens. */
+  /** The text of the last user turn; with {@link TextForm} raw all that the policy read. */
   readonly prompt: string;
-  /** The completion as text, without special tokens; may be empty. */
+  /** The completion; may be empty. */
   readonly completion: string;
+  /** The other columns of the prompt's line, such as a reference answer; values that are not strings are JSON. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** The conversation that the completion replies to. A prompt that is one text is one user turn. */
+  readonly turns: readonly Turn[];
 }
+
+/** The form of an item's text: without special tokens, or exactly what the policy read and wrote. */
+export type TextForm = 'clean' | 'raw';
 
 /** A score, or why there is none. The server turns a score that is not finite into an error of its item. */
 export type Outcome =
@@ -37,6 +51,8 @@ export interface ScorerDescription {
   readonly threshold: number | undefined;
   /** The longest prompt plus completion in the scorer's own tokens; 0: unlimited. */
   readonly maxTokens: number;
+  /** The form of text that it scores. @default 'clean' */
+  readonly textForm?: TextForm | undefined;
 }
 
 /**

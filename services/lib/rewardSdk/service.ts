@@ -1,7 +1,7 @@
 /** gapo.reward.v1.RewardService over any scorer: checks limits and ids, and returns finite scores only. */
-import { type Implementation, type Item, type ResultInput, RpcError, implement } from '@gapo/rpc';
+import { type Implementation, type Item, type ResultInput, RpcError, implement, maxReceiveBytes } from '@gapo/rpc';
 import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
-import type { Outcome, Scorer } from './scorer.js';
+import type { Outcome, Scorer, TextForm } from './scorer.js';
 
 /** The most items of a Score call; DescribeResponse.max_batch. */
 export const maxBatch = 256;
@@ -11,8 +11,14 @@ const orientations = {
   lower_is_better: 'ORIENTATION_LOWER_IS_BETTER',
 } as const;
 
-/** Implements the service with one scorer. */
-export function rewardService(scorer: Scorer): Implementation {
+const textForms = { clean: 'TEXT_FORM_CLEAN', raw: 'TEXT_FORM_RAW' } as const;
+
+/**
+ * Implements the service with one scorer.
+ *
+ * @param textForm the form of text to ask for, in place of the scorer's
+ */
+export function rewardService(scorer: Scorer, textForm?: TextForm): Implementation {
   return implement('gapo.reward.v1.RewardService', {
     async Describe() {
       const { objective, model, version, orientation, minimum, maximum, threshold, maxTokens } = scorer.description;
@@ -27,6 +33,8 @@ export function rewardService(scorer: Scorer): Implementation {
         maxBatch,
         maxTokens,
         input: 'INPUT_KIND_TEXT',
+        textForm: textForms[textForm ?? scorer.description.textForm ?? 'clean'],
+        maxBytes: maxReceiveBytes,
       };
     },
     async Score({ items }, { signal, deadline }) {

@@ -10,7 +10,7 @@ import { describe, test, type TestContext } from 'node:test';
 import { createServer as createTlsServer } from 'node:tls';
 import { promisify } from 'node:util';
 import { at, required } from '@gapo/numeric';
-import { served, type RewardClient } from '@gapo/reward/testing';
+import { oneTurn, served, type RewardClient } from '@gapo/reward/testing';
 import {
   implement,
   RpcError,
@@ -196,7 +196,7 @@ inputs:
     const scorer = await openOipScorer({ path });
     t.after(() => server.close());
     t.after(() => scorer.close());
-    const found = await scorer.score([{ prompt: '', completion: 'hi' }], new AbortController().signal);
+    const found = await scorer.score([oneTurn('', 'hi')], new AbortController().signal);
     assert.deepEqual(found, [{ score: 1 }]);
     assert.match(scorer.description.version, /\+3$/);
     assert.equal(requests.get('ModelReady'), '0a016d');

@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, describe, test } from 'node:test';
 import { Tokenizer } from '@gapo/model';
+import { oneTurn } from '@gapo/reward/testing';
 import { temporaryDirectory } from '@gapo/service/testing';
 import { readClassifierConfig } from './classifierConfig.js';
 import { type EncodedItem, type Encoding, itemEncoder } from './itemEncoder.js';
@@ -16,7 +17,7 @@ async function encoderWith(
   const directory = await temporaryDirectory(t);
   await writeTinyClassifier(directory, { rewardYaml: JSON.stringify({ objective: 'x', ...options }) });
   const encoder = itemEncoder(await Tokenizer.read(directory), await readClassifierConfig(directory), directory);
-  return (prompt, completion) => encoder.encode({ prompt, completion });
+  return (prompt, completion) => encoder.encode(oneTurn(prompt, completion));
 }
 
 const ids = (encoding: Encoding): readonly number[] => (encoding as EncodedItem).ids;

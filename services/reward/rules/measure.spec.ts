@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { oneTurn } from '@gapo/reward/testing';
 import fc from 'fast-check';
 import type { Rule } from './kinds/ruleKind.js';
 import { compile as compileRules } from './measure.js';
@@ -7,7 +8,7 @@ import { compile as compileRules } from './measure.js';
 /** The score of a completion; these rules ignore the prompt. */
 function compile(rules: readonly Rule[]): (completion: string) => number {
   const measure = compileRules(rules);
-  return (completion) => measure({ prompt: '', completion });
+  return (completion) => measure(oneTurn('', completion));
 }
 
 const contains = (words: string[], count: 'any' | 'share' = 'any'): Rule => ({

@@ -99,7 +99,7 @@ describe('rules behind gRPC', () => {
     const client = await rules(t, "objective: x\nrules: [{ kind: exact, answers: { 'p': yes } }]");
     const items = ['p', 'q', 'p'].map((prompt, i) => ({ id: `${i}`, prompt, completion: 'Yes' }));
     const { results } = await client.Score({ items }, { deadlineMs });
-    const message = 'the prompt has no right answer; add one to answers or references';
+    const message = 'the prompt has no right answer; add one to answers, references or its metadata';
     assert.deepEqual(
       results.map((result) => result.score ?? result.error),
       [1, { message, retryable: false }, 1],

@@ -69,7 +69,9 @@ export class RulesScorer implements Scorer {
     }
     const outcomes: Outcome[] = [];
     while (outcomes.length < items.length) {
-      const rest = items.slice(outcomes.length).map(({ prompt, completion }) => ({ prompt, completion }));
+      const rest = items
+        .slice(outcomes.length)
+        .map(({ prompt, completion, metadata, turns }) => ({ prompt, completion, metadata, turns }));
       const memory = progressMemory(rest.length);
       const { finished, stuck } = await this.#advance({ items: rest, memory }, signal);
       for (const score of memory.scores.subarray(0, finished)) outcomes.push(outcomeOf(score));
@@ -111,7 +113,10 @@ export class RulesScorer implements Scorer {
 /** A measure is NaN if the rule has no answer to compare the completion with. */
 function outcomeOf(score: number): Outcome {
   if (!Number.isNaN(score)) return { score };
-  return { problem: 'the prompt has no right answer; add one to answers or references', retryable: false };
+  return {
+    problem: 'the prompt has no right answer; add one to answers, references or its metadata',
+    retryable: false,
+  };
 }
 
 /** Calls `onStuck` with the current item once `limitMs` have passed without a finished item since the worker began the task. */

@@ -5,10 +5,10 @@
 import { setMaxListeners } from 'node:events';
 import { concatenated } from '@gapo/model';
 import { at, deriveSeed } from '@gapo/numeric';
-import type { Item } from '@gapo/rpc';
 import { spanNames, withSpan } from '@gapo/tracing';
 import { createBatch, pickRows, tokenIndices, type Batch, type Ranges, type Sample } from '../../data/batch.js';
 import type { DrawnPrompt } from '../../data/prompts.js';
+import { completionItems } from '../../scoring/completionItems.js';
 import { quotedFailures, quotedOutliers, scoreItems, type ScoredBatch } from '../../scoring/scoring.js';
 import { PauseNeeded } from '../../state/interruption.js';
 import type { BatchLogProbs } from '../../workers/gradients.js';
@@ -111,11 +111,12 @@ async function score(
   { drawn }: Drawn,
   samples: readonly Sample[],
 ): Promise<ScoredBatch> {
-  const items: Item[] = samples.map(({ prompt, sample: number, tokenIds }) => ({
+  const completions = samples.map(({ prompt, sample: number, tokenIds }) => ({
     id: `${step}.${prompt}.${number}`,
-    prompt: at(drawn, prompt).record.text,
-    completion: training.tokenizer.decode(tokenIds),
+    prompt: at(drawn, prompt).record,
+    tokenIds,
   }));
+  const items = completionItems(training.tokenizer, completions);
   return scoreItems(training.objectives, items, `step ${step}`, signal, {
     progress: (done, total, waitingFor) => observer.progress('rewards', done, total, waitingFor),
     scored: (scores) =>
@@ -126,8 +127,8 @@ async function score(
         ...(scores.mean !== undefined && { mean: scores.mean }),
         ...(scores.std !== undefined && { std: scores.std }),
         failed: scores.failures.length,
-        failures: quotedFailures(items, scores),
-        outliers: quotedOutliers(items, scores),
+        failures: quotedFailures(completions, scores),
+        outliers: quotedOutliers(completions, scores),
         seconds: scores.seconds,
       }),
   });

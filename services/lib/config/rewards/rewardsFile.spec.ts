@@ -43,6 +43,17 @@ describe('rewards.yaml', () => {
     ]);
   });
 
+  test('a service is told which form of text it scores', async (t) => {
+    const dir = await temporaryDirectory(t);
+    writeFileSync(join(dir, 'short.yaml'), 'rules: []');
+    const file = join(dir, 'rewards.yaml');
+    writeFileSync(file, 'rewards: [{ name: short, kind: rules, rules: short.yaml, text: raw }]');
+    const env = { REWARD_KIND: 'rules', REWARD_RULES: join(dir, 'short.yaml'), REWARD_TEXT: 'raw' };
+    assert.deepEqual(readRewardsFile(file), [{ name: 'short', kind: 'rules', port: undefined, env }]);
+    writeFileSync(file, 'rewards: [{ name: short, kind: rules, rules: short.yaml, text: tidy }]');
+    assert.throws(() => readRewardsFile(file), /rewards\[0\]\.text: found string "tidy", expected one of clean, raw/);
+  });
+
   test('an error names the place of the mistake', async (t) => {
     const dir = await temporaryDirectory(t);
     const file = join(dir, 'rewards.yaml');

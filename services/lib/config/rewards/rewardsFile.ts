@@ -2,8 +2,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { parseYaml, port, word, z, UserError } from '@gapo/service';
+import { textForm } from '../textForm.js';
 import { pathTarget, variableOf, type PathTarget, type RewardKinds } from './rewardKind.js';
 import { rewardKinds } from './rewardKinds.js';
+
+/** The environment variable of the form of text that a reward service asks for. */
+export const textVariable = 'REWARD_TEXT';
 
 /** One reward service to start. */
 export interface RewardEntry {
@@ -27,6 +31,9 @@ export function rewardsFileSchema(kinds: RewardKinds = rewardKinds) {
       name: word.describe('the objective'),
       kind: z.literal(kind),
       ...entry,
+      text: textForm
+        .optional()
+        .describe('the text that it scores: clean, or raw with special tokens and chat template (default: its own)'),
       port: port.optional().describe('the port to listen on (default: chosen by gapo up)'),
     }),
   );
@@ -55,7 +62,7 @@ export function readRewardsFile(file: string, kinds: RewardKinds = rewardKinds):
   const { rewards } = parseYaml(rewardsFileSchema(kinds), readFileSync(file, 'utf8'), { source: file });
   const names = rewards.map(({ name }) => name);
   const problems: string[] = [];
-  const entries = rewards.map(({ name, kind, port, ...given }, i): RewardEntry => {
+  const entries = rewards.map(({ name, kind, port, text, ...given }, i): RewardEntry => {
     const values: Record<string, unknown> = given;
     const where = `${file} rewards[${i}]`;
     if (names.indexOf(name) !== i) {
@@ -69,7 +76,12 @@ export function readRewardsFile(file: string, kinds: RewardKinds = rewardKinds):
       const problem = problemOf(path, target);
       if (problem !== undefined) problems.push(`${where}.${key}: ${problem}, relative to ${dirname(file)}`);
     }
-    return { name, kind, port, env: rewardEnvironment(kind, [values]) };
+    return {
+      name,
+      kind,
+      port,
+      env: { ...rewardEnvironment(kind, [values]), ...(text !== undefined && { [textVariable]: text }) },
+    };
   });
   if (problems.length > 0) throw new UserError(problems.join('\n'));
   return entries;

@@ -1,5 +1,6 @@
 /** `objectives`: the objectives and their reward services. */
 import { grpcTarget, positiveNumber, word, z } from '@gapo/service';
+import { textForm } from '../textForm.js';
 import type { Refuse } from './section.js';
 
 /** An objective as written. */
@@ -22,6 +23,13 @@ export const objective = z.strictObject({
     .optional()
     .meta({ absent: 'never' })
     .describe('Sends a second copy of a call that is unanswered after this many seconds. The first answer counts.'),
+  text: textForm
+    .optional()
+    .meta({ absent: 'what the service describes, else `clean`' })
+    .describe(
+      'The text that the service gets. `clean`: without special tokens. `raw`: as the policy read and wrote it, with special ' +
+        'tokens and chat template.',
+    ),
 });
 
 /** The objectives. */

@@ -120,10 +120,14 @@ export class Tokenizer {
     return this.#library.encode(text, { add_special_tokens: options.addSpecialTokens }).ids;
   }
 
-  /** Decodes token ids. Special tokens are left out. */
-  decode(ids: readonly number[]): string {
+  /** Decodes token ids. Special tokens are left out unless they are to be kept. */
+  decode(
+    ids: readonly number[],
+    { specialTokens = 'omit' }: { readonly specialTokens?: 'omit' | 'keep' } = {},
+  ): string {
     if (ids.length === 0) return '';
-    return this.#library.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false });
+    const options = { skip_special_tokens: specialTokens === 'omit', clean_up_tokenization_spaces: false };
+    return this.#library.decode([...ids], options);
   }
 
   /**

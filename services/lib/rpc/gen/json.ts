@@ -360,6 +360,8 @@ export interface ObjectiveJson {
   timeoutSeconds?: number | null;
   /** Seconds after which an unanswered call is hedged with a second one; never where unset. */
   hedgeAfterSeconds?: number | null;
+  /** The form of the text that the service gets; the one that it describes where unset. */
+  textForm: TextFormJson;
 }
 
 /** Request to change a run's objectives. */
@@ -496,6 +498,101 @@ export interface EvaluationReportJson {
   lengthAfter: number | null;
   /** The id of the run. */
   runId: string;
+}
+
+/** A request for the service's description. */
+export interface DescribeRequestJson {
+}
+
+/** Whether more is better. */
+export type OrientationJson = 'ORIENTATION_UNSPECIFIED' | 'ORIENTATION_HIGHER_IS_BETTER' | 'ORIENTATION_LOWER_IS_BETTER';
+
+/** What an item carries. */
+export type InputKindJson = 'INPUT_KIND_UNSPECIFIED' | 'INPUT_KIND_TEXT';
+
+/** The form of the text of an item. */
+export type TextFormJson = 'TEXT_FORM_UNSPECIFIED' | 'TEXT_FORM_CLEAN' | 'TEXT_FORM_RAW';
+
+/** The service's description. */
+export interface DescribeResponseJson {
+  /** The objective's name, such as helpful. Runs refer to it, and reject a service with another objective. */
+  objective: string;
+  /** What computes the score, for display, such as "onnx: helpful-classifier". */
+  model: string;
+  /** Changes whenever the same item may get another score; scores are cached by it. */
+  version: string;
+  /** Whether more is better. */
+  orientation: OrientationJson;
+  /** The smallest score possible, where bounded. */
+  minimum?: number | null;
+  /** The largest score possible, where bounded. */
+  maximum?: number | null;
+  /** The score from which a completion counts as acceptable, where the service has such a notion. */
+  threshold?: number | null;
+  /** The largest number of items in a Score call. */
+  maxBatch: number;
+  /** The longest prompt plus completion, in the service's own tokens; longer items are cut or refused, as the service documents. 0: unlimited. */
+  maxTokens: number;
+  /** What an item carries. */
+  input: InputKindJson;
+  /** The form of the text that the service scores. A run may ask for the other one. */
+  textForm: TextFormJson;
+  /** The largest ScoreRequest that the service receives, encoded, in bytes; the caller splits larger ones. 0: not stated, and requests stay below 3 MiB, because many servers receive 4 MiB at most. */
+  maxBytes: number;
+}
+
+/** A message of a conversation. */
+export interface TurnJson {
+  /** Who speaks, such as system, user or assistant. */
+  role: string;
+  /** What is said, without special tokens. */
+  content: string;
+}
+
+/** One thing to score. */
+export interface ItemJson {
+  /** Chosen by the caller, echoed in the result. */
+  id: string;
+  /** The prompt. CLEAN: the text of the last user turn; the turns have what came before. RAW: all that the policy read, as its tokens say it. */
+  prompt: string;
+  /** The completion. CLEAN: without special tokens. RAW: with them, such as the one that ends it. May be empty. */
+  completion: string;
+  /** The other columns of the prompt's line, such as a reference answer. Values that are not strings are JSON. */
+  metadata: { [key: string]: string };
+  /** The conversation that the completion replies to, at least one turn; a prompt that is one text is one user turn. In either form of text the turns are the data's own. */
+  turns: TurnJson[];
+}
+
+/** A request for scores. */
+export interface ScoreRequestJson {
+  /** At most max_batch items. */
+  items: ItemJson[];
+}
+
+/** Why one item has no score. */
+export interface ItemErrorJson {
+  /** What was wrong and what was expected, for display. */
+  message: string;
+  /** Whether the same item may succeed later. */
+  retryable: boolean;
+}
+
+/** The result for one item. */
+export interface ResultJson {
+  /** The item's id. */
+  id: string;
+  /** Finite. NaN and infinities are treated as an error by the caller. */
+  score?: number | null;
+  /** Why there is no score. */
+  error?: ItemErrorJson;
+}
+
+/** The scores, in the order of the items. */
+export interface ScoreResponseJson {
+  /** One for each item. */
+  results: ResultJson[];
+  /** The version that computed them, as in DescribeResponse. */
+  version: string;
 }
 
 /** One sequence: a prompt and its completion. */
@@ -712,82 +809,6 @@ export interface TensorChunkJson {
   offset: number;
   /** The bytes, about 1 MiB. */
   data: string;
-}
-
-/** A request for the service's description. */
-export interface DescribeRequestJson {
-}
-
-/** Whether more is better. */
-export type OrientationJson = 'ORIENTATION_UNSPECIFIED' | 'ORIENTATION_HIGHER_IS_BETTER' | 'ORIENTATION_LOWER_IS_BETTER';
-
-/** What an item carries. */
-export type InputKindJson = 'INPUT_KIND_UNSPECIFIED' | 'INPUT_KIND_TEXT';
-
-/** The service's description. */
-export interface DescribeResponseJson {
-  /** The objective's name, such as helpful. Runs refer to it, and reject a service with another objective. */
-  objective: string;
-  /** What computes the score, for display, such as "onnx: helpful-classifier". */
-  model: string;
-  /** Changes whenever the same item may get another score; scores are cached by it. */
-  version: string;
-  /** Whether more is better. */
-  orientation: OrientationJson;
-  /** The smallest score possible, where bounded. */
-  minimum?: number | null;
-  /** The largest score possible, where bounded. */
-  maximum?: number | null;
-  /** The score from which a completion counts as acceptable, where the service has such a notion. */
-  threshold?: number | null;
-  /** The largest number of items in a Score call. */
-  maxBatch: number;
-  /** The longest prompt plus completion, in the service's own tokens; longer items are cut or refused, as the service documents. 0: unlimited. */
-  maxTokens: number;
-  /** What an item carries. */
-  input: InputKindJson;
-}
-
-/** One thing to score. */
-export interface ItemJson {
-  /** Chosen by the caller, echoed in the result. */
-  id: string;
-  /** The prompt as text, without special tokens. */
-  prompt: string;
-  /** The completion as text, without special tokens. May be empty. */
-  completion: string;
-}
-
-/** A request for scores. */
-export interface ScoreRequestJson {
-  /** At most max_batch items. */
-  items: ItemJson[];
-}
-
-/** Why one item has no score. */
-export interface ItemErrorJson {
-  /** What was wrong and what was expected, for display. */
-  message: string;
-  /** Whether the same item may succeed later. */
-  retryable: boolean;
-}
-
-/** The result for one item. */
-export interface ResultJson {
-  /** The item's id. */
-  id: string;
-  /** Finite. NaN and infinities are treated as an error by the caller. */
-  score?: number | null;
-  /** Why there is no score. */
-  error?: ItemErrorJson;
-}
-
-/** The scores, in the order of the items. */
-export interface ScoreResponseJson {
-  /** One for each item. */
-  results: ResultJson[];
-  /** The version that computed them, as in DescribeResponse. */
-  version: string;
 }
 
 /** How tokens are drawn. Unset options are off. The order: repetition penalty, temperature, top-k, top-p over what top-k leaves, min-p. */

@@ -43,6 +43,14 @@ export interface JsonMessages {
   'gapo.training.v1.ObjectiveEvaluation': { input: messages.ObjectiveEvaluationInput; json: json.ObjectiveEvaluationJson };
   'gapo.training.v1.EvaluationSample': { input: messages.EvaluationSampleInput; json: json.EvaluationSampleJson };
   'gapo.training.v1.EvaluationReport': { input: messages.EvaluationReportInput; json: json.EvaluationReportJson };
+  'gapo.reward.v1.DescribeRequest': { input: messages.DescribeRequestInput; json: json.DescribeRequestJson };
+  'gapo.reward.v1.DescribeResponse': { input: messages.DescribeResponseInput; json: json.DescribeResponseJson };
+  'gapo.reward.v1.Turn': { input: messages.TurnInput; json: json.TurnJson };
+  'gapo.reward.v1.Item': { input: messages.ItemInput; json: json.ItemJson };
+  'gapo.reward.v1.ScoreRequest': { input: messages.ScoreRequestInput; json: json.ScoreRequestJson };
+  'gapo.reward.v1.ItemError': { input: messages.ItemErrorInput; json: json.ItemErrorJson };
+  'gapo.reward.v1.Result': { input: messages.ResultInput; json: json.ResultJson };
+  'gapo.reward.v1.ScoreResponse': { input: messages.ScoreResponseInput; json: json.ScoreResponseJson };
   'gapo.gradient.v1.Sequence': { input: messages.SequenceInput; json: json.SequenceJson };
   'gapo.gradient.v1.LogProbsRequest': { input: messages.LogProbsRequestInput; json: json.LogProbsRequestJson };
   'gapo.gradient.v1.LogProbsResponse': { input: messages.LogProbsResponseInput; json: json.LogProbsResponseJson };
@@ -60,13 +68,6 @@ export interface JsonMessages {
   'gapo.tensor.v1.TensorHeader': { input: messages.TensorHeaderInput; json: json.TensorHeaderJson };
   'gapo.tensor.v1.Tensor': { input: messages.TensorInput; json: json.TensorJson };
   'gapo.tensor.v1.TensorChunk': { input: messages.TensorChunkInput; json: json.TensorChunkJson };
-  'gapo.reward.v1.DescribeRequest': { input: messages.DescribeRequestInput; json: json.DescribeRequestJson };
-  'gapo.reward.v1.DescribeResponse': { input: messages.DescribeResponseInput; json: json.DescribeResponseJson };
-  'gapo.reward.v1.Item': { input: messages.ItemInput; json: json.ItemJson };
-  'gapo.reward.v1.ScoreRequest': { input: messages.ScoreRequestInput; json: json.ScoreRequestJson };
-  'gapo.reward.v1.ItemError': { input: messages.ItemErrorInput; json: json.ItemErrorJson };
-  'gapo.reward.v1.Result': { input: messages.ResultInput; json: json.ResultJson };
-  'gapo.reward.v1.ScoreResponse': { input: messages.ScoreResponseInput; json: json.ScoreResponseJson };
   'gapo.rollout.v1.Sampling': { input: messages.SamplingInput; json: json.SamplingJson };
   'gapo.rollout.v1.Prompt': { input: messages.PromptInput; json: json.PromptJson };
   'gapo.rollout.v1.GenerateRequest': { input: messages.GenerateRequestInput; json: json.GenerateRequestJson };

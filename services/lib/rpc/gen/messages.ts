@@ -33,6 +33,8 @@ export { Orientation, type OrientationInput } from './gapo/reward/v1/Orientation
 export type { Result, ResultInput } from './gapo/reward/v1/Result.js';
 export type { ScoreRequest, ScoreRequestInput } from './gapo/reward/v1/ScoreRequest.js';
 export type { ScoreResponse, ScoreResponseInput } from './gapo/reward/v1/ScoreResponse.js';
+export { TextForm, type TextFormInput } from './gapo/reward/v1/TextForm.js';
+export type { Turn, TurnInput } from './gapo/reward/v1/Turn.js';
 export type { Completion, CompletionInput } from './gapo/rollout/v1/Completion.js';
 export { FinishReason, type FinishReasonInput } from './gapo/rollout/v1/FinishReason.js';
 export type { GenerateRequest, GenerateRequestInput } from './gapo/rollout/v1/GenerateRequest.js';

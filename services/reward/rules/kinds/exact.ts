@@ -1,5 +1,6 @@
 /** Whether a completion, or the part that a pattern extracts, is a right answer: to any prompt, or to its own. */
 import { resolve } from 'node:path';
+import type { ScoreItem } from '@gapo/reward';
 import { filePath, nonEmptyText, readJsonLines, z } from '@gapo/service';
 import { flags, patternProblem, ruleKind } from './ruleKind.js';
 import { folded } from './words.js';
@@ -17,19 +18,27 @@ export const exact = ruleKind({
     answers: z.record(z.string(), answersOfOne).meta({ expected: 'a mapping from prompts to answers' }).optional(),
     /** Files of JSON lines {"prompt", "reference"}; their paths are relative to the file of rules. */
     references: z.array(filePath).min(1).meta({ expected: 'a list of files' }).optional(),
+    /** The column of the prompt's line that has its right answer. */
+    reference: nonEmptyText.optional(),
+    /** A pattern whose first group is the answer within the column; the last match counts. @default the whole column */
+    extractReference: nonEmptyText.optional(),
     /** A pattern whose first group is the answer; the last match counts. @default the whole completion */
     extract: nonEmptyText.optional(),
     flags,
     /** Whether case, Unicode composition and white space matter. */
     strict: z.boolean().default(false),
   },
-  check({ texts, answers, references, extract, flags: given }, refuse) {
-    if ([texts, answers ?? references].filter((each) => each !== undefined).length !== 1)
-      refuse('texts', 'either texts, or answers and references');
-    if (extract === undefined) return;
-    const problem = patternProblem(extract, given);
-    if (problem !== undefined) refuse('extract', problem);
-    else if (groupCount(extract, given) < 1) refuse('extract', 'a pattern with a group, such as "answer: (.*)"');
+  check({ texts, answers, references, reference, extract, extractReference, flags: given }, refuse) {
+    if ([texts, answers ?? references, reference].filter((each) => each !== undefined).length !== 1)
+      refuse('texts', 'either texts, or reference, or answers and references');
+    if (extractReference !== undefined && reference === undefined)
+      refuse('extractReference', 'reference, the column that it is for');
+    for (const [key, pattern] of Object.entries({ extract, extractReference })) {
+      if (pattern === undefined) continue;
+      const problem = patternProblem(pattern, given);
+      if (problem !== undefined) refuse(key, problem);
+      else if (groupCount(pattern, given) < 1) refuse(key, 'a pattern with a group, such as "answer: (.*)"');
+    }
   },
   async load({ references, ...rule }, directory) {
     if (references === undefined) return rule;
@@ -43,20 +52,34 @@ export const exact = ruleKind({
     );
     return { ...rule, answers: Object.fromEntries([...Object.entries(rule.answers ?? {}), ...records]) };
   },
-  measure({ texts, answers, extract, flags: given, strict }) {
+  measure({ texts, answers, reference, extract, extractReference, flags: given, strict }) {
     const form = strict ? (answer: string) => answer : (answer: string) => folded(answer).trim().replace(/\s+/gu, ' ');
     const setOf = (right: string | readonly string[]): ReadonlySet<string> => new Set([right].flat().map(form));
     const everywhere = texts && setOf(texts);
     const byPrompt = new Map(Object.entries(answers ?? {}).map(([prompt, right]) => [prompt, setOf(right)]));
-    const expression = extract === undefined ? undefined : new RegExp(extract, `${given}g`);
-    return ({ prompt, completion }) => {
-      const right = everywhere ?? byPrompt.get(prompt);
+    const [answerIn, referenceIn] = [extractor(extract, given), extractor(extractReference, given)];
+    const ownOf = (metadata: ScoreItem['metadata']): ReadonlySet<string> | undefined => {
+      const own =
+        reference !== undefined && Object.hasOwn(metadata, reference)
+          ? referenceIn(metadata[reference] ?? '')
+          : undefined;
+      return own === undefined ? undefined : setOf(own);
+    };
+    return ({ prompt, completion, metadata }) => {
+      const right = everywhere ?? ownOf(metadata) ?? byPrompt.get(prompt);
       if (right === undefined) return Number.NaN;
-      const answer = expression ? [...completion.matchAll(expression)].at(-1)?.[1] : completion;
+      const answer = answerIn(completion);
       return answer !== undefined && right.has(form(answer)) ? 1 : 0;
     };
   },
 });
+
+/** Returns a function that finds the first group of a pattern's last match; the whole text without a pattern. */
+function extractor(pattern: string | undefined, given: string): (text: string) => string | undefined {
+  if (pattern === undefined) return (text) => text;
+  const expression = new RegExp(pattern, `${given}g`);
+  return (text) => [...text.matchAll(expression)].at(-1)?.[1];
+}
 
 /** Counts a pattern's groups: with an empty alternative it always matches, and a match has one element per group. */
 function groupCount(pattern: string, given: string): number {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
+import { oneTurn } from '@gapo/reward/testing';
 import { nonEmptyText } from '@gapo/service';
 import { temporaryDirectory } from '@gapo/service/testing';
 import fc from 'fast-check';
@@ -24,11 +25,11 @@ async function rulesOf(t: TestContext, rules: string, files: Record<string, stri
   return readRules(path);
 }
 
-type Score = (completion: string, prompt?: string) => number;
+type Score = (completion: string, prompt?: string, metadata?: Readonly<Record<string, string>>) => number;
 
 async function scorer(t: TestContext, rules: string, files?: Record<string, string>): Promise<Score> {
   const measure = compile((await rulesOf(t, rules, files)).rules);
-  return (completion, prompt = 'p') => measure({ prompt, completion });
+  return (completion, prompt = 'p', metadata = {}) => measure(oneTurn(prompt, completion, metadata));
 }
 
 /** Asserts that a file is refused with a message. */
@@ -221,6 +222,22 @@ describe('exact', () => {
     assert.deepEqual([score('x', '__proto__'), score('4', 'toString')], [1, NaN]);
   });
 
+  test("the right answer in a column of the prompt's line; without the column there is no score", async (t) => {
+    const score = await scorer(t, "{ kind: exact, reference: answer, extract: 'answer: *(.+)', flags: i }");
+    assert.equal(score('So, the answer: 42', 'p', { answer: ' 42' }), 1);
+    assert.equal(score('So, the answer: 41', 'p', { answer: '42' }), 0);
+    for (const metadata of [{}, { reference: '42' }]) assert.equal(score('answer: 42', 'p', metadata), NaN);
+    const proto = await scorer(t, '{ kind: exact, reference: toString }');
+    assert.equal(proto('x', 'p', {}), NaN);
+  });
+
+  test('a pattern finds the answer within the column', async (t) => {
+    const score = await scorer(t, "{ kind: exact, reference: answer, extractReference: '#### *(\\S+)' }");
+    const worked = '2 and 2 is 4.\n#### 4';
+    assert.deepEqual([score('4', 'p', { answer: worked }), score('2', 'p', { answer: worked })], [1, 0]);
+    assert.equal(score('4', 'p', { answer: 'no mark' }), NaN);
+  });
+
   test('the version is that of the answers, not of the files that hold them', async (t) => {
     const line = '{"prompt": "2 + 2?", "reference": "4"}';
     const version = async (rules: string, files?: Record<string, string>): Promise<string> =>
@@ -237,7 +254,7 @@ describe('exact', () => {
     await refused(
       t,
       '{ kind: exact }',
-      /rules\[0\]\.texts: found nothing, expected either texts, or answers and references/,
+      /rules\[0\]\.texts: found nothing, expected either texts, or reference, or answers and references/,
     );
     await refused(
       t,
@@ -254,6 +271,13 @@ describe('exact', () => {
       "{ kind: exact, texts: [a], extract: 'a+' }",
       /rules\[0\]\.extract: .*expected a pattern with a group/,
     );
+    await refused(t, '{ kind: exact, texts: [a], reference: b }', /rules\[0\]\.texts: .*expected either texts, or/);
+    await refused(
+      t,
+      "{ kind: exact, texts: [a], extractReference: '(a)' }",
+      /rules\[0\]\.extractReference: .*expected reference, the column that it is for/,
+    );
+    await refused(t, "{ kind: exact, reference: a, extractReference: '(' }", /rules\[0\]\.extractReference: .*\(/);
     await refused(t, '{ kind: exact, references: [none.jsonl] }', /rules\/none\.jsonl: does not exist/);
     await refused(
       t,
@@ -270,9 +294,9 @@ test('every measure of any text is within its range and deterministic', async (t
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.constantFrom(...rules), (completion, { rules: some }) => {
       const { minimum, maximum } = scoreRange(some);
-      const score = compile(some)({ prompt: '', completion });
+      const score = compile(some)(oneTurn('', completion));
       assert.ok(score >= minimum && score <= maximum, `${score}`);
-      assert.equal(compile(some)({ prompt: '', completion }), score);
+      assert.equal(compile(some)(oneTurn('', completion)), score);
     }),
   );
 });
@@ -298,8 +322,8 @@ describe('another kind of rule is one file and one entry of the registry', () =>
     const { rules } = await readRules(path, kinds);
     assert.deepEqual(scoreRange(rules, kinds), { minimum: 0, maximum: 3 });
     const measure = compile(rules, kinds);
-    assert.equal(measure({ prompt: '', completion: 'Well, ok' }), 3);
-    assert.equal(measure({ prompt: '', completion: 'ok, well' }), 1);
+    assert.equal(measure(oneTurn('', 'Well, ok')), 3);
+    assert.equal(measure(oneTurn('', 'ok, well')), 1);
     await assert.rejects(
       readRules(path),
       /rules\[0\]\.kind: found string "beginning", expected one of length, contains/,

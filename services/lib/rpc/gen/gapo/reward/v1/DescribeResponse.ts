@@ -2,6 +2,7 @@
 
 import type { OrientationInput as _gapo_reward_v1_OrientationInput, Orientation as _gapo_reward_v1_Orientation } from '../../../gapo/reward/v1/Orientation.js';
 import type { InputKindInput as _gapo_reward_v1_InputKindInput, InputKind as _gapo_reward_v1_InputKind } from '../../../gapo/reward/v1/InputKind.js';
+import type { TextFormInput as _gapo_reward_v1_TextFormInput, TextForm as _gapo_reward_v1_TextForm } from '../../../gapo/reward/v1/TextForm.js';
 
 /**
  * The service's description.
@@ -47,6 +48,15 @@ export interface DescribeResponseInput {
    * What an item carries.
    */
   'input'?: (_gapo_reward_v1_InputKindInput);
+  /**
+   * The form of the text that the service scores. A run may ask for the other one.
+   */
+  'textForm'?: (_gapo_reward_v1_TextFormInput);
+  /**
+   * The largest ScoreRequest that the service receives, encoded, in bytes; the caller splits larger ones. 0: not stated, and requests stay
+   * below 3 MiB, because many servers receive 4 MiB at most.
+   */
+  'maxBytes'?: (number);
   '_minimum'?: "minimum";
   '_maximum'?: "maximum";
   '_threshold'?: "threshold";
@@ -96,6 +106,15 @@ export interface DescribeResponse {
    * What an item carries.
    */
   'input': (_gapo_reward_v1_InputKind);
+  /**
+   * The form of the text that the service scores. A run may ask for the other one.
+   */
+  'textForm': (_gapo_reward_v1_TextForm);
+  /**
+   * The largest ScoreRequest that the service receives, encoded, in bytes; the caller splits larger ones. 0: not stated, and requests stay
+   * below 3 MiB, because many servers receive 4 MiB at most.
+   */
+  'maxBytes': (number);
   '_minimum'?: "minimum";
   '_maximum'?: "maximum";
   '_threshold'?: "threshold";

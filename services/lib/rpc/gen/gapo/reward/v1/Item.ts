@@ -1,5 +1,6 @@
 // Original file: gapo/reward/v1/reward.proto
 
+import type { TurnInput as _gapo_reward_v1_TurnInput, Turn as _gapo_reward_v1_Turn } from '../../../gapo/reward/v1/Turn.js';
 
 /**
  * One thing to score.
@@ -10,13 +11,22 @@ export interface ItemInput {
    */
   'id'?: (string);
   /**
-   * The prompt as text, without special tokens.
+   * The prompt. CLEAN: the text of the last user turn; the turns have what came before. RAW: all that the policy read, as its tokens say it.
    */
   'prompt'?: (string);
   /**
-   * The completion as text, without special tokens. May be empty.
+   * The completion. CLEAN: without special tokens. RAW: with them, such as the one that ends it. May be empty.
    */
   'completion'?: (string);
+  /**
+   * The other columns of the prompt's line, such as a reference answer. Values that are not strings are JSON.
+   */
+  'metadata'?: ({[key: string]: string});
+  /**
+   * The conversation that the completion replies to, at least one turn; a prompt that is one text is one user turn. In either form of text
+   * the turns are the data's own.
+   */
+  'turns'?: (_gapo_reward_v1_TurnInput)[];
 }
 
 /**
@@ -28,11 +38,20 @@ export interface Item {
    */
   'id': (string);
   /**
-   * The prompt as text, without special tokens.
+   * The prompt. CLEAN: the text of the last user turn; the turns have what came before. RAW: all that the policy read, as its tokens say it.
    */
   'prompt': (string);
   /**
-   * The completion as text, without special tokens. May be empty.
+   * The completion. CLEAN: without special tokens. RAW: with them, such as the one that ends it. May be empty.
    */
   'completion': (string);
+  /**
+   * The other columns of the prompt's line, such as a reference answer. Values that are not strings are JSON.
+   */
+  'metadata': ({[key: string]: string});
+  /**
+   * The conversation that the completion replies to, at least one turn; a prompt that is one text is one user turn. In either form of text
+   * the turns are the data's own.
+   */
+  'turns': (_gapo_reward_v1_Turn)[];
 }

@@ -1,6 +1,7 @@
 // Original file: gapo/training/v1/training.proto
 
 import type { FailurePolicyInput as _gapo_training_v1_FailurePolicyInput, FailurePolicy as _gapo_training_v1_FailurePolicy } from '../../../gapo/training/v1/FailurePolicy.js';
+import type { TextFormInput as _gapo_reward_v1_TextFormInput, TextForm as _gapo_reward_v1_TextForm } from '../../../gapo/reward/v1/TextForm.js';
 
 /**
  * An objective, as in a run configuration.
@@ -26,6 +27,10 @@ export interface ObjectiveInput {
    * Seconds after which an unanswered call is hedged with a second one; never where unset.
    */
   'hedgeAfterSeconds'?: (number | string);
+  /**
+   * The form of the text that the service gets; the one that it describes where unset.
+   */
+  'textForm'?: (_gapo_reward_v1_TextFormInput);
   '_timeoutSeconds'?: "timeoutSeconds";
   '_hedgeAfterSeconds'?: "hedgeAfterSeconds";
 }
@@ -54,6 +59,10 @@ export interface Objective {
    * Seconds after which an unanswered call is hedged with a second one; never where unset.
    */
   'hedgeAfterSeconds'?: (number);
+  /**
+   * The form of the text that the service gets; the one that it describes where unset.
+   */
+  'textForm': (_gapo_reward_v1_TextForm);
   '_timeoutSeconds'?: "timeoutSeconds";
   '_hedgeAfterSeconds'?: "hedgeAfterSeconds";
 }
