@@ -30,20 +30,21 @@ type Files = ReadonlyMap<string, FileContent>;
 const kinds = { adapter: 'a PEFT adapter', model: 'a Hugging Face model', merged: 'a Hugging Face model' } as const;
 type Kind = keyof typeof kinds;
 
-const stateSchema = z.object({ config: z.object({ policy: z.object({ model: z.string() }) }) });
+const policySchema = z.object({ model: z.string(), ignoreKeys: z.array(z.string()).optional() });
+const stateSchema = z.object({ config: z.object({ policy: policySchema }) });
 const recordSchema = z.object({ baseDirectory: z.string() });
 
 /**
- * Returns the directory of the model that the run started from.
+ * Returns the directory of the model that the run started from, and how the run read it.
  *
  * @throws UserError if the checkpoint or its run does not name it
  */
-function modelPath(checkpoint: string): string {
+function policyOf(checkpoint: string): z.output<typeof policySchema> {
   const read = (path: string): unknown => JSON.parse(readFileSync(path, 'utf8'));
   try {
     const { config } = stateSchema.parse(read(join(checkpoint, 'state.json')));
     const { baseDirectory } = recordSchema.parse(read(join(checkpoint, '../../run.json')));
-    return resolve(baseDirectory, config.policy.model);
+    return { ...config.policy, model: resolve(baseDirectory, config.policy.model) };
   } catch (error) {
     throw new UserError(`${checkpoint} does not name its model: state.json or the run's run.json is damaged`, {
       cause: error,
@@ -57,7 +58,7 @@ function modelPath(checkpoint: string): string {
  * @throws UserError if it does not
  */
 function startingModel(checkpoint: string): string {
-  const model = modelPath(checkpoint);
+  const { model } = policyOf(checkpoint);
   if (existsSync(model)) return model;
   throw new UserError(
     `the run's base model ${model} no longer exists: the export needs its configuration and tokenizer`,
@@ -76,7 +77,7 @@ async function* copyOf(path: string): AsyncGenerator<Uint8Array> {
 /** Returns the adapter's files. The configuration names the base model by an absolute path, so PEFT finds it. */
 function adapterOf(checkpoint: string): Files {
   const config = JSON.parse(readFileSync(join(checkpoint, adapterFiles.config), 'utf8')) as Record<string, unknown>;
-  const named = { ...config, base_model_name_or_path: modelPath(checkpoint) };
+  const named = { ...config, base_model_name_or_path: policyOf(checkpoint).model };
   return new Map<string, FileContent>([
     [adapterFiles.config, `${JSON.stringify(named, null, 2)}\n`],
     [adapterFiles.weights, copyOf(join(checkpoint, adapterFiles.weights))],
@@ -113,7 +114,7 @@ async function place(files: Files, out: string): Promise<readonly string[]> {
 
 /** Writes the model with the adapter merged into its weights. */
 async function placeMerged(checkpoint: string, out: string, options: MergedOptions): Promise<readonly string[]> {
-  const model = await readDecoderModel(startingModel(checkpoint));
+  const model = await readDecoderModel(startingModel(checkpoint), policyOf(checkpoint));
   const adapter = await readAdapter(checkpoint, model);
   const others = copiedFiles(model.directory);
   requireAbsent([...mergedFiles(model), ...others.keys()], out);

@@ -26,7 +26,8 @@ function above0(text: string): number {
 async function plan(path: string, flags: PlanFlags): Promise<void> {
   const { device, promptTokens, teraflops } = flags;
   const { config, baseDirectory } = readConfigFile(fromHere(path));
-  const decoder = await readDecoderConfig(resolve(baseDirectory, config.policy.model));
+  const { model, ignoreKeys } = config.policy;
+  const decoder = await readDecoderConfig(resolve(baseDirectory, model), { ignoreKeys });
   const lora = await loraOf(config, decoder, baseDirectory);
   const run = extentsOf(config, decoder, lora, { device, promptTokens });
   const found = planOf(decoder, run);

@@ -18,8 +18,9 @@ export const adapterOptions = (): readonly Option[] => [
   settingOption('--lora-targets <names>', adapterSettings.targets),
 ];
 
-/** The options of the tensor runtime. */
+/** The options of the model's directory and of the tensor runtime. */
 export const runtimeOptions = (): readonly Option[] => [
+  settingOption('--ignore-keys <names>', trainingSettings.ignoreKeys),
   settingOption('--threads <n>', trainingSettings.threads),
   settingOption('--device <kind>', trainingSettings.device),
 ];

@@ -19,6 +19,7 @@ async function holder(t: TestContext) {
   const key: EngineKey = {
     model: policy.directory,
     modelSha256: policy.model.sha256,
+    ignoreKeys: [],
     trainable: tinyTrainable,
     computation: { precision: 'float32', memoryBudget: 64, recompute: false },
   };

@@ -16,6 +16,8 @@ export interface EngineKey {
   /** The model directory, as the request names it. */
   readonly model: string;
   readonly modelSha256: string;
+  /** Keys of the model's JSON files that are read as if they were absent. */
+  readonly ignoreKeys: readonly string[];
   readonly trainable: TrainableSpec;
   readonly computation: Computation;
 }
@@ -38,20 +40,24 @@ export class ModelStore {
   }
 
   /** The model of a key, its weights float32 in files. @throws ModelError where the directory does not hold the coordinator's model */
-  get({ model, modelSha256 }: Pick<EngineKey, 'model' | 'modelSha256'>): Promise<DecoderModel> {
-    const name = JSON.stringify([model, modelSha256]);
+  get(key: Pick<EngineKey, 'model' | 'modelSha256' | 'ignoreKeys'>): Promise<DecoderModel> {
+    const name = JSON.stringify([key.model, key.modelSha256, key.ignoreKeys]);
     let read = this.#models.get(name);
     if (read === undefined) {
-      read = this.#read(model, modelSha256);
+      read = this.#read(key);
       this.#models.set(name, read);
       read.catch(() => this.#models.delete(name));
     }
     return read;
   }
 
-  async #read(model: string, sha256: string): Promise<DecoderModel> {
+  async #read({
+    model,
+    modelSha256: sha256,
+    ignoreKeys,
+  }: Pick<EngineKey, 'model' | 'modelSha256' | 'ignoreKeys'>): Promise<DecoderModel> {
     const directory = resolve(this.#places.modelRoot, model);
-    const read = await readDecoderModel(directory);
+    const read = await readDecoderModel(directory, { ignoreKeys });
     if (read.sha256 !== sha256) {
       throw new ModelError(
         directory,
@@ -79,7 +85,7 @@ export class EngineHolder<Engine extends { close(): Promise<void> }> {
 
   /** The engine for a key. @throws ModelError where the directory does not hold the coordinator's model */
   get(key: EngineKey): Promise<Engine> {
-    const name = JSON.stringify([key.modelSha256, key.model, key.trainable, key.computation]);
+    const name = JSON.stringify([key.modelSha256, key.model, key.ignoreKeys, key.trainable, key.computation]);
     let engine = this.#engines.get(name);
     if (engine === undefined) {
       engine = this.#open(key);

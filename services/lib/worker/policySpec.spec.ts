@@ -10,6 +10,7 @@ const lora: PolicyRef = {
   spec: {
     model: 'models/policy',
     modelSha256: 'ab',
+    ignoreKeys: ['note'],
     mode: 'TRAINING_MODE_LORA',
     loraRank: 2,
     loraAlpha: 4,
@@ -27,6 +28,7 @@ test('adapters and full training are converted to the libraries’ types', () =>
     engine: {
       model: 'models/policy',
       modelSha256: 'ab',
+      ignoreKeys: ['note'],
       trainable: { lora: { rank: 2, alpha: 4, targets: ['q_proj', 'up_proj'] }, valueHeads: 2 },
       computation: { precision: 'float16', memoryBudget: 512, recompute: true },
     },

@@ -19,10 +19,11 @@ export function requestedPolicy(policy: PolicyRef | null): RequestedPolicy {
   if (policy === null) throw invalid('policy is not set; name a run, a version and a specification');
   if (policy.runId === '') throw invalid('policy.run_id is empty');
   if (policy.spec === null) throw invalid('policy.spec is not set');
-  const { model, modelSha256 } = policy.spec;
+  const { model, modelSha256, ignoreKeys } = policy.spec;
   const engine = {
     model,
     modelSha256,
+    ignoreKeys,
     trainable: trainableSpec(policy.spec),
     computation: computation(policy.spec),
   };

@@ -2,6 +2,7 @@
 import type { FitSettings } from '@gapo/config';
 import {
   type DecoderModel,
+  type KeyOptions,
   type LazyTensor,
   type LoraSpec,
   type NamedTensor,
@@ -19,7 +20,7 @@ import { classifierTensors, decoderScores } from './decoderScores.js';
 import { type Start, freshTensor } from './start.js';
 
 /** Options of {@link startFromDecoder}. */
-export interface DecoderOptions {
+export interface DecoderOptions extends KeyOptions {
   /** The model's directory. */
   readonly model: string;
   readonly lora: FitSettings['lora'];
@@ -36,7 +37,7 @@ export interface DecoderOptions {
  */
 export async function startFromDecoder(directory: string, options: DecoderOptions): Promise<Start> {
   const { seed } = options;
-  const decoder = await readDecoderModel(options.model);
+  const decoder = await readDecoderModel(options.model, options);
   const { config, weights } = decoder;
   const lora = options.lora && loraFor(decoder, options.lora);
   await copyTokenizer(options.model, directory);

@@ -110,8 +110,10 @@ async function requireEmpty(out: string): Promise<void> {
   }
 }
 
-function startOf({ start, lora, seed, maxTokens }: FitSettings, directory: string, cache: string): Promise<Start> {
-  if ('decoder' in start) return startFromDecoder(directory, { model: start.decoder, lora, seed, maxTokens, cache });
+function startOf(settings: FitSettings, directory: string, cache: string): Promise<Start> {
+  const { start, lora, seed, maxTokens, ignoreKeys } = settings;
+  if ('decoder' in start)
+    return startFromDecoder(directory, { model: start.decoder, lora, seed, maxTokens, ignoreKeys, cache });
   return startFromTokenizer(directory, { tokenizer: start.tokenizer, seed, maxTokens });
 }
 

@@ -53,7 +53,8 @@ interface TrainingInputs {
 }
 
 async function readInputs(settings: FinetuningSettings): Promise<TrainingInputs> {
-  const model = await readDecoderModel(settings.model);
+  const { ignoreKeys } = settings;
+  const model = await readDecoderModel(settings.model, { ignoreKeys });
   const tokenizer = await Tokenizer.read(settings.model);
   tokenizer.assertFits(model.config, settings.model);
   const conversations = await readConversations(settings.data, TextCodec.of(tokenizer, model.config));
@@ -166,7 +167,7 @@ export async function finetune(
     updates: descent.done,
     loss: progress.losses.length === 0 ? null : last.reduce((sum, loss) => sum + loss, 0) / last.length,
     heldOutLosses: progress.heldOutLosses,
-    sha256: finished ? (await readDecoderModel(out)).sha256 : null,
+    sha256: finished ? (await readDecoderModel(out, settings)).sha256 : null,
   });
 }
 

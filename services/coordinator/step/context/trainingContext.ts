@@ -69,7 +69,8 @@ export async function prepareTraining(
 ): Promise<TrainingContext> {
   const directory = resolve(baseDirectory, config.policy.model);
   // All reads are sequential, so that several mistakes always yield the same error.
-  const decoder = await readDecoderModel(directory);
+  const { ignoreKeys = [] } = config.policy;
+  const decoder = await readDecoderModel(directory, { ignoreKeys });
   const tokenizer = await Tokenizer.read(directory);
   tokenizer.assertFits(decoder.config, directory);
   const codec = TextCodec.of(tokenizer, decoder.config);
@@ -103,6 +104,7 @@ export async function prepareTraining(
     spec: {
       model: directory,
       modelSha256: decoder.sha256,
+      ignoreKeys: [...ignoreKeys],
       mode: lora === undefined ? 'TRAINING_MODE_FULL' : 'TRAINING_MODE_LORA',
       valueHeads,
       ...(lora && { loraRank: lora.rank, loraAlpha: lora.alpha, loraTargets: [...lora.targets] }),

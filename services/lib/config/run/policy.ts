@@ -24,6 +24,14 @@ const schema = z
       .optional()
       .meta({ absent: 'its defaults, or what `adapter` has' })
       .describe('The low-rank adapters. Only with `train: lora`.'),
+    ignoreKeys: z
+      .array(z.string().min(1))
+      .optional()
+      .meta({ absent: 'none' })
+      .describe(
+        "Keys of the model's and the adapter's JSON files to read as if they were absent: those that gapo refuses and that do " +
+          'not change what is computed. `a.b` is the key b of the object a.',
+      ),
     adapter: directory
       .optional()
       .describe('Directory of a PEFT adapter to start from; `lora` must agree with it. Only with `train: lora`.'),

@@ -29,6 +29,11 @@ export const trainingSettings = {
   data: z.array(z.string()).min(1).describe('Files in JSON Lines.'),
   out: z.string().describe('Directory of the result.'),
   lora: adapters.optional().describe('Adapters to train. Without them every weight is trained.'),
+  ignoreKeys: z
+    .array(z.string().min(1))
+    .optional()
+    .meta({ absent: 'none', expected: 'names of keys, such as unsloth_note,rope_scaling.note' })
+    .describe("Keys of the model's JSON files to read as if they were absent."),
   microBatch: positiveInt
     .optional()
     .meta({ absent: 'the whole update' })

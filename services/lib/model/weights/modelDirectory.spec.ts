@@ -59,7 +59,10 @@ describe('a model directory', () => {
       /vocab_size is missing.*; hidden_size must be a whole number above 0/,
     );
     const unknown = { ...json, model_type: 'mamba' };
-    await refused(readDecoderModel(await directory({ config: unknown })), /model_type must be 'llama', 'mistral'/);
+    await refused(
+      readDecoderModel(await directory({ config: unknown })),
+      /model_type must be 'llama', 'mistral'.*, but it is "mamba" \(architectures: LlamaForCausalLM\)/,
+    );
     const heads = { ...json, num_key_value_heads: 3 };
     await refused(readDecoderModel(await directory({ config: heads })), /4 is not a multiple of num_key_value_heads 3/);
     const scaled = { ...json, rope_scaling: { type: 'yarn', factor: 4 } };
@@ -74,6 +77,12 @@ describe('a model directory', () => {
     );
     const { eos_token_id: _, ...endless } = json;
     await refused(readDecoderModel(await directory({ config: endless })), /eos_token_id is neither here nor in/);
+  });
+
+  test('with an unknown key is refused, unless the key is ignored', async () => {
+    const path = await directory({ config: { ...json, logit_bias: 2 } });
+    await refused(readDecoderModel(path), /config\.json: unknown key logit_bias \(2\)/);
+    assert.deepEqual((await readDecoderModel(path, { ignoreKeys: ['logit_bias'] })).config, config);
   });
 
   test('with a missing, a surplus or a misshapen tensor is refused by the tensor’s name', async () => {

@@ -742,6 +742,8 @@ export interface PolicySpecJson {
   valueHeads: number;
   /** How workers compute. Unset means that every field is 0. */
   computation?: ComputationJson;
+  /** Keys of the model's JSON files that are read as if they were absent. */
+  ignoreKeys: string[];
 }
 
 /** One version of a run's policy. Workers keep versions by this key. */

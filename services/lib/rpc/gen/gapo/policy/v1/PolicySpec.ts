@@ -39,6 +39,10 @@ export interface PolicySpecInput {
    * How workers compute. Unset means that every field is 0.
    */
   'computation'?: (_gapo_policy_v1_ComputationInput | null);
+  /**
+   * Keys of the model's JSON files that are read as if they were absent.
+   */
+  'ignoreKeys'?: (string)[];
 }
 
 /**
@@ -77,4 +81,8 @@ export interface PolicySpec {
    * How workers compute. Unset means that every field is 0.
    */
   'computation': (_gapo_policy_v1_Computation | null);
+  /**
+   * Keys of the model's JSON files that are read as if they were absent.
+   */
+  'ignoreKeys': (string)[];
 }
