@@ -1,5 +1,5 @@
 /** `gapo`: registers the commands and maps their errors to exit codes. */
-import { writeSync } from 'node:fs';
+import { standardError, standardOutput } from '@gapo/service';
 import { Command, CommanderError } from 'commander';
 import { configCommand } from './commands/config.js';
 import { controlCommands } from './commands/control.js';
@@ -20,6 +20,7 @@ import { trainCommand } from './commands/train.js';
 import { upCommand } from './commands/up.js';
 import { watchCommand } from './commands/watch.js';
 import { exitOk, exitUser, outcome } from './exit.js';
+import { note } from './output.js';
 
 const program = new Command('gapo')
   .description('Align a language model with several reward models at once.')
@@ -57,11 +58,11 @@ const commands = [
   doctorCommand(),
 ];
 for (const command of [program, ...commands, ...commands.flatMap(({ commands: inner }) => inner)])
-  command.exitOverride();
+  command.exitOverride().configureOutput({
+    writeOut: (text) => void standardOutput.write(text),
+    writeErr: (text) => void standardError.write(text),
+  });
 for (const command of commands) program.addCommand(command);
-
-// A closed pipe, as in `gapo runs | head -1`, is not an error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? exitOk : 1));
 
 try {
   await program.parseAsync();
@@ -70,6 +71,6 @@ try {
   // Commander has printed its own message, or the help that was asked for.
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? exitOk : exitUser);
   const { code, text } = outcome(error);
-  if (text !== '') writeSync(2, `${text}\n`);
+  if (text !== '') note(text);
   process.exit(code);
 }

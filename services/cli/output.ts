@@ -1,9 +1,19 @@
 /** What commands print: results on stdout, everything else on stderr. */
 import { toJson, type MessageInput, type MessageName } from '@gapo/rpc';
+import { standardError, standardOutput, UserError } from '@gapo/service';
+import { Exit, exitOk } from './exit.js';
 
-/** Prints a result on stdout. */
+/**
+ * Prints a result on stdout.
+ *
+ * @throws Exit with success where nobody reads it, as in `gapo runs | head -1`; UserError where it cannot be written
+ */
 export function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+  if (standardOutput.write(`${text}\n`)) return;
+  if (standardOutput.closed) throw new Exit(exitOk);
+  throw new UserError(
+    `the result cannot be written to stdout: ${standardOutput.failure}; free space where stdout goes, or send it elsewhere`,
+  );
 }
 
 /** Prints a JSON value on one line of stdout. */
@@ -16,7 +26,7 @@ export function printMessage<M extends MessageName>(name: M, message: MessageInp
   printJson(toJson(name, message));
 }
 
-/** Prints a message on stderr. */
+/** Prints a message on stderr. Where nobody reads it, it is lost: the command has its work to finish. */
 export function note(text: string): void {
-  process.stderr.write(`${text}\n`);
+  standardError.write(`${text}\n`);
 }

@@ -24,7 +24,7 @@ function check(path: string, { json }: ConfigFlags): void {
 function show(path: string, { json }: ConfigFlags): void {
   const complete = asWritten(readConfigFile(fromHere(path)).config);
   if (json) printJson(complete);
-  else process.stdout.write(yamlText(complete));
+  else print(yamlText(complete).trimEnd());
 }
 
 /** Creates the command. */

@@ -29,7 +29,7 @@ async function evalRuns(ids: readonly string[], flags: EvalFlags): Promise<void>
   const coordinator = new Coordinator(coordinatorAddress(flags.coordinator));
   const interrupts = listenForInterrupts();
   try {
-    const reporter = makeReporter(process.stderr, flags.json === true);
+    const reporter = makeReporter(flags.json === true);
     // An unknown run fails before any evaluation.
     for (const id of ids) await coordinator.getRun(id);
     const reports: EvaluationReport[] = [];

@@ -49,7 +49,7 @@ async function front(configPath: string, flags: FrontFlags): Promise<void> {
   const variants = variantsOf(file);
   const { name } = file.config;
   const planned = frontMembers(variants, flags.preferences, flags.soup === true);
-  const reporter = makeReporter(process.stderr, flags.json === true);
+  const reporter = makeReporter(flags.json === true);
   const interrupts = listenForInterrupts();
   const dataDirectory = fromHere(flags.data);
   let services: RunServices | undefined;

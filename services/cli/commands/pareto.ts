@@ -70,7 +70,7 @@ function frontFile(given: readonly string[], flags: ParetoFlags): string | undef
 async function evaluateRuns(ids: readonly string[], flags: ParetoFlags): Promise<Front> {
   const coordinator = new Coordinator(coordinatorAddress(flags.coordinator));
   const interrupts = listenForInterrupts();
-  const reporter = makeReporter(process.stderr, flags.json === true);
+  const reporter = makeReporter(flags.json === true);
   try {
     const runs = [];
     for (const id of new Set(ids)) runs.push(await coordinator.getRun(id));

@@ -22,7 +22,7 @@ interface CheckFlags {
 const largestBatch = 256;
 
 async function check(target: string, { timeout, seconds, json }: CheckFlags): Promise<void> {
-  const reporter = makeReporter(process.stderr, json === true);
+  const reporter = makeReporter(json === true);
   const interrupts = listenForInterrupts();
   const { asked: signal } = interrupts;
   const client = connect('gapo.reward.v1.RewardService', target);

@@ -29,7 +29,7 @@ async function run(configPath: string, flags: RunFlags): Promise<void> {
   if (flags.resume && flags.fresh) throw new UserError('--resume and --fresh contradict each other: give one of them');
   const startedAt = performance.now();
   const config = readConfigFile(fromHere(configPath));
-  const reporter = makeReporter(process.stderr, flags.json === true);
+  const reporter = makeReporter(flags.json === true);
   const interrupts = listenForInterrupts();
   const show = (result: Omit<RunResult, 'wallSeconds'>): void => {
     const timed = { ...result, wallSeconds: (performance.now() - startedAt) / 1000 };

@@ -4,7 +4,7 @@ import { exitInterrupted, Exit } from '../exit.js';
 import { aborted, listenForInterrupts } from '../interrupts.js';
 import { jsonOption, stackOptions, type StackFlags } from '../options/options.js';
 import { note, print, printJson } from '../output.js';
-import { runningStack, startStack } from '../processes/stack.js';
+import { runningStack, startStack, type Stack } from '../processes/stack.js';
 import { servicesTable } from '../render/services.js';
 import { stackOptionsOf } from '../runs/runServices.js';
 
@@ -21,20 +21,23 @@ async function up(flags: StackFlags & { json?: true }): Promise<void> {
     return;
   }
   const interrupts = listenForInterrupts();
+  let stack: Stack | undefined;
   try {
     note('starting the services ...');
-    const stack = await startStack(options, observer, interrupts.asked);
-    interrupts.forced.addEventListener('abort', () => void stack.stop(true));
+    stack = await startStack(options, observer, interrupts.asked);
+    interrupts.forced.addEventListener('abort', () => void stack?.stop(true));
     if (flags.json) printJson(stack.state);
     else print(`${servicesTable(stack.state)}\n\nCtrl-C stops everything.`);
     await aborted(interrupts.asked);
-    note('stopping the services ...');
-    await stack.stop();
-    note('stopped');
   } catch (error) {
     if (interrupts.asked.aborted) throw new Exit(exitInterrupted);
     throw error;
   } finally {
+    if (stack !== undefined) {
+      note('stopping the services ...');
+      await stack.stop();
+      note('stopped');
+    }
     interrupts.release();
   }
 }

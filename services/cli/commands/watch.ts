@@ -17,7 +17,7 @@ import { stoppedEarly } from '../runs/trainToEnd.js';
  */
 export async function watchUntilSettled(coordinator: Coordinator, run: Run, json: boolean): Promise<void> {
   const interrupts = listenForInterrupts();
-  const reporter = makeReporter(process.stderr, json);
+  const reporter = makeReporter(json);
   try {
     const { run: last } = await follow(coordinator, run, reporter, {
       signal: interrupts.asked,

@@ -77,7 +77,12 @@ class LocalStack implements Stack {
     this.#observer = {
       say: (text) => observer.say(text),
       changed: () => {
-        this.#write();
+        try {
+          this.#write();
+        } catch (error) {
+          // A full disk: the services run on, and their process ids are written at the next change.
+          observer.say(`up.json could not be written: ${error instanceof Error ? error.message : String(error)}`);
+        }
         observer.changed();
       },
     };

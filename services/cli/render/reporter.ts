@@ -1,6 +1,8 @@
 /** Reports progress and messages: as a live block on a terminal, otherwise as plain lines. */
 import { stateWord } from '@gapo/rpc';
-import { LiveBlock } from './live.js';
+import { standardError } from '@gapo/service';
+import { note } from '../output.js';
+import { LiveBlock, type Screen } from './live.js';
 import { hasNumbers, numbersText } from './preference.js';
 import { phaseText, progressLine, progressLines } from './progress.js';
 import { orderedPreference, stepsTaken, type RunProgress } from './runProgress.js';
@@ -20,16 +22,22 @@ export interface Reporter {
   finish(): void;
 }
 
-/** Creates the reporter for a stream. */
-export function makeReporter(stream: NodeJS.WriteStream, plain: boolean): Reporter {
-  return plain || !stream.isTTY ? new PlainReporter((line) => stream.write(`${line}\n`)) : new LiveReporter(stream);
+/** Creates the reporter of this process's stderr. @param plain lines, also on a terminal */
+export function makeReporter(plain: boolean): Reporter {
+  if (plain || !process.stderr.isTTY) return new PlainReporter((line) => note(line));
+  return new LiveReporter({
+    write: (text) => standardError.write(text),
+    get columns() {
+      return process.stderr.columns;
+    },
+  });
 }
 
 class LiveReporter implements Reporter {
   readonly #block: LiveBlock;
 
-  constructor(stream: NodeJS.WriteStream) {
-    this.#block = new LiveBlock(stream);
+  constructor(screen: Screen) {
+    this.#block = new LiveBlock(screen);
   }
 
   say(text: string): void {

@@ -24,7 +24,7 @@ export async function followTraining<Settings, Result>({
   json,
 }: FollowedTraining<Settings>): ReturnType<typeof runTraining<Settings, Result>> {
   const interrupts = listenForInterrupts();
-  const reporter = makeReporter(process.stderr, json);
+  const reporter = makeReporter(json);
   const progress = new TrainingProgress(units);
   reporter.work(progress.line());
   try {

@@ -82,6 +82,7 @@ export async function openServices(
       await stack.stop(hard);
       // Services flush their last spans when they stop.
       await traces?.close();
+      if (traces?.failure !== undefined) reporter.say(`the file of traces is incomplete: ${traces.failure.message}`);
     };
     return {
       state: stack.state,

@@ -14,6 +14,8 @@ const longestBuffer = 64 * 1024 * 1024;
 export interface TraceReceiver {
   /** The environment that sends a service's traces here. */
   readonly env: Record<string, string>;
+  /** Why the file is incomplete, such as a full disk; undefined if it is not. */
+  readonly failure: Error | undefined;
   /** Writes the buffered traces, then all later ones, to a file. */
   writeTo(path: string): void;
   /** Stops listening and closes the file. Call it after the services have stopped: they flush their last spans on exit. */
@@ -42,6 +44,7 @@ export async function startTraceReceiver(): Promise<TraceReceiver> {
 }
 
 class FileReceiver implements TraceReceiver {
+  failure: Error | undefined;
   readonly #server: Server;
   #waiting: string[] = [];
   #waitingLength = 0;
@@ -77,6 +80,8 @@ class FileReceiver implements TraceReceiver {
     mkdirSync(dirname(path), { recursive: true });
     this.#file?.end();
     this.#file = createWriteStream(path, { flags: 'a' });
+    // The training continues without its trace.
+    this.#file.on('error', (error) => (this.failure ??= error));
     for (const line of this.#waiting) this.#file.write(line);
     this.#waiting = [];
     this.#waitingLength = 0;

@@ -1,10 +1,11 @@
 /**
  * Logs: one JSON object per line on stderr (stdout is for a command's output), or short coloured lines if stderr is a
- * terminal. A line logged inside a span has its trace_id and span_id.
+ * terminal. A line logged inside a span has its trace_id and span_id. Logging never throws: lines that cannot be written are lost,
+ * and counted once the output accepts lines again.
  */
-import { writeSync } from 'node:fs';
 import { isSpanContextValid, trace } from '@opentelemetry/api';
-import { destination, levels, pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
+import { levels, pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
+import { standardError, TextOutput } from './textOutput.js';
 import { UserError } from './userError.js';
 
 export type { Logger } from 'pino';
@@ -21,8 +22,7 @@ let stream: DestinationStream | undefined;
  * @throws UserError if LOG_LEVEL is not a level
  */
 export function logger(name: string): Logger {
-  // Synchronous: a process that ends abruptly loses no line.
-  stream ??= process.stderr.isTTY ? terminal() : destination({ fd: 2, sync: true });
+  stream ??= process.stderr.isTTY ? terminal() : new TextOutput(2, { lossNotice: lossLine });
   return pino(
     {
       name,
@@ -59,7 +59,13 @@ const colours: Record<string, string> = {
 };
 
 function terminal(): DestinationStream {
-  return { write: (line: string) => void writeSync(2, prettyLine(line)) };
+  return { write: (line: string) => void standardError.write(prettyLine(line)) };
+}
+
+/** Returns the log line that counts lines which could not be written. */
+function lossLine(lost: number, code: string): string {
+  const message = `${lost} earlier line${lost === 1 ? '' : 's'} of this log could not be written: ${code}`;
+  return `${JSON.stringify({ level: 'warn', time: new Date().toISOString(), name: 'log', message })}\n`;
 }
 
 /**

@@ -1,7 +1,9 @@
 /** Services for tests, one for each way in which a service ends: the first argument selects it. */
+import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { spanNames, withSpan } from '@gapo/tracing';
 import { trace } from '@opentelemetry/api';
+import { logger } from './logger.js';
 import { runService, type RunningService } from './service.js';
 import { UserError } from './userError.js';
 
@@ -28,6 +30,15 @@ const ways: Record<string, (signal: AbortSignal) => Promise<RunningService>> = {
       stop: () => new Promise(() => say('stop called')),
       stopTimeoutMs: process.argv[3] === 'short' ? 50 : 600_000,
     }),
+  // Logs much while it stops, then leaves a file. With `end` it stops by itself.
+  logging: () => {
+    const log = logger('fixture');
+    const stop = () => {
+      for (let i = 0; i < 100; i++) log.info('stopping');
+      writeFileSync(process.argv[3] ?? '', '');
+    };
+    return Promise.resolve({ stop, ...(process.argv[4] === 'end' && { done: Promise.resolve() }) });
+  },
   stopFails: () => Promise.resolve({ stop: () => Promise.reject(new Error('cannot stop')) }),
   starting: (signal) =>
     new Promise((_resolve, reject) => {

@@ -8,12 +8,12 @@
  * | 2 | an expected error: its message is on stderr |
  * | 130, 143 | a second SIGINT or SIGTERM ended it before it had stopped |
  */
-import { writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { settlesWithin } from '@gapo/rpc';
 import { shutdownTelemetry } from '@gapo/tracing';
 import { writeAtomically } from './files/atomicWrite.js';
 import { logger, type Logger } from './logger.js';
+import { standardError, standardOutput } from './textOutput.js';
 import { isExpected, UserError } from './userError.js';
 
 /** The argument of `start`. */
@@ -70,7 +70,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
   if (options.help !== undefined) {
     const [argument] = process.argv.slice(2);
     if (argument === '--help') {
-      process.stdout.write(options.help);
+      standardOutput.write(options.help);
       return;
     }
     if (argument !== undefined) {
@@ -135,7 +135,7 @@ let reporting = false;
  */
 export async function reportAndExit(error: unknown, telemetryTimeoutMs = 3000): Promise<never> {
   const expected = isExpected(error);
-  writeSync(2, `${expected ? error.message : stackOf(error)}\n`);
+  standardError.write(`${expected ? error.message : stackOf(error)}\n`);
   const code = expected ? 2 : 1;
   // A second error, during the export, ends the process at once.
   if (reporting) process.exit(code);

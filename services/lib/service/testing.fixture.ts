@@ -29,6 +29,8 @@ export interface ProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Flags of node itself. */
   readonly nodeArgs?: readonly string[];
+  /** A file descriptor that stdout and stderr go to. @default pipes that the test reads */
+  readonly outputTo?: number;
 }
 
 /** A child process of a test. */
@@ -44,20 +46,22 @@ export interface TestProcess {
   said(pattern: RegExp): Promise<RegExpExecArray>;
   /** The address that a service logs once it is ready. */
   address(): Promise<string>;
+  /** Closes the reading ends of stdout and stderr, as a `tee` does that ends first. */
+  closeOutput(): void;
 }
 
 /** Starts `node` on a file. With a test, the process ends with it at the latest. */
 export function startProcess(file: URL, options: ProcessOptions = {}, t?: TestContext): TestProcess {
-  const { args = [], env = {}, nodeArgs = [] } = options;
+  const { args = [], env = {}, nodeArgs = [], outputTo = 'pipe' } = options;
   const child = spawn(process.execPath, [...nodeArgs, fileURLToPath(file), ...args], {
     env: { PATH: process.env['PATH'] ?? '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', outputTo, outputTo],
   });
   t?.after(() => child.kill('SIGKILL'));
   const texts = { all: '', stdout: '', stderr: '' };
   const waiting = new Set<() => void>();
   for (const name of ['stdout', 'stderr'] as const) {
-    child[name].setEncoding('utf8').on('data', (text: string) => {
+    child[name]?.setEncoding('utf8').on('data', (text: string) => {
       texts.all += text;
       texts[name] += text;
       for (const look of waiting) look();
@@ -87,6 +91,10 @@ export function startProcess(file: URL, options: ProcessOptions = {}, t?: TestCo
     closed,
     said,
     address: async () => (await said(/"address":"([^"]+)"/))[1] as string,
+    closeOutput: () => {
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    },
   };
 }
 
