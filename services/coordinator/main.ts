@@ -36,6 +36,7 @@ await runService({
     opened.runs = await Runs.open(platform, settings.DATA_DIR);
     return {
       address: server.address,
+      done: opened.runs.lost,
       stopTimeoutMs: graceMs + stopMarginMs,
       async stop() {
         // The server stops after the runs: workers fetch versions while the steps in progress finish.

@@ -33,11 +33,7 @@ function trainingService(registry: Registry, platform: Platform): Implementation
       CreateRun: async (request) =>
         rejectingWith('INVALID_ARGUMENT', async () => ({ run: (await registry().create(request)).snapshot() })),
       GetRun: async ({ runId }) => ({ run: registry().get(runId).snapshot() }),
-      ListRuns: async () => ({
-        runs: registry()
-          .list()
-          .map((run) => run.snapshot()),
-      }),
+      ListRuns: async () => ({ runs: [...registry().list()] }),
       WatchRun: ({ runId, afterStep }, { signal }) => registry().get(runId).watch(afterStep, signal),
       PauseRun: async ({ runId }) => {
         const run = registry().get(runId);

@@ -71,7 +71,7 @@ test('an invalid new run is refused immediately, and nothing is written', async 
       assert.match(error.details, message);
       return true;
     });
-    assert.deepEqual(await readdir(join(world.directory, 'runs')), []);
+    assert.deepEqual(await readdir(join(world.directory, 'runs')), ['.lease']);
   };
   await refused(`${runYaml()}\nmystery: 1`, 'INVALID_ARGUMENT', /^run\.yaml:\d+:1 mystery: found unknown key/);
   const named = { configYaml: 'mystery: 1', configName: 'mine.yaml', baseDirectory: world.directory };

@@ -154,7 +154,8 @@ export class Run {
    * Resumes the run from the last checkpoint, or from the start if there is none.
    *
    * @throws RpcError FAILED_PRECONDITION in a state that cannot be resumed
-   * @throws UserError for an invalid checkpoint, model or reward service; the run has then failed
+   * @throws UserError for an invalid checkpoint, model or reward service; the run has then failed. Also if DATA_DIR cannot be
+   *   written; the run then stays as it is.
    */
   async resume(): Promise<void> {
     this.#refuseUnless('resume');
@@ -354,19 +355,22 @@ export class Run {
    * Makes a transition and writes it to disk, then to the log, the watchers and the bus.
    *
    * @throws RangeError if the state does not allow it
+   * @throws UserError if a resumption cannot be written; the run then stays as it is
    */
   #change(transition: Transition, reason: string): void {
     const from: RunState = this.#record.state;
     const to = targetOf(transition, from);
     if (to === undefined) throw new RangeError(`run ${this.id} cannot ${transition} in state ${from}`);
-    if (!isActive(to)) this.#stopRequest = undefined;
-    this.#record = { ...this.#record, state: to, reason, changes: this.#record.changes + 1 };
+    const record = { ...this.#record, state: to, reason, changes: this.#record.changes + 1 };
     try {
-      this.#directory.writeRecord(this.#record);
+      this.#directory.writeRecord(record);
     } catch (error) {
+      if (transition === 'resume') throw error;
       // The run has its new state nevertheless; a restarted coordinator will find the old one.
       this.#platform.log.error({ run: this.id, error }, 'the change of state could not be written');
     }
+    this.#record = record;
+    if (!isActive(to)) this.#stopRequest = undefined;
     this.#platform.log.info(
       { run: this.id, transition, reason },
       `run ${this.id}: ${stateWord(from)} to ${stateWord(to)}`,

@@ -4,10 +4,10 @@
  * synchronously, so that they are on disk before a caller is answered.
  */
 import { createHash } from 'node:crypto';
-import { appendFileSync, existsSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { RunState, type StepReport } from '@gapo/rpc';
-import { word, writeAtomicallySync, z, UserError } from '@gapo/service';
+import { appendSync, word, writeAtomicallySync, z, UserError } from '@gapo/service';
 import { goalChangeSchema, type GoalChange } from '../state/goals.js';
 
 const recordSchema = z.object({
@@ -45,15 +45,33 @@ export function versionKey({ id, created, resumptions }: RunRecord): string {
   return `${id}~${lineage}`;
 }
 
+/** Allows writes for as long as this coordinator owns the data directory. */
+export interface WriteGuard {
+  /** @throws UserError if another coordinator has taken over */
+  assertHeld(): void;
+}
+
 /** The files of one run. */
 export class RunDirectory {
   readonly path: string;
-  /** The directory of its checkpoints. */
+  /** The directory of its checkpoints. Call {@link assertWritable} before a write there. */
   readonly checkpoints: string;
+  readonly #guard: WriteGuard;
 
-  constructor(path: string) {
+  constructor(path: string, guard: WriteGuard) {
     this.path = path;
     this.checkpoints = join(path, 'checkpoints');
+    this.#guard = guard;
+  }
+
+  /** The run's id, by its name. */
+  get id(): string {
+    return basename(this.path);
+  }
+
+  /** @throws UserError if another coordinator has taken over the data directory */
+  assertWritable(): void {
+    this.#guard.assertHeld();
   }
 
   /**
@@ -63,12 +81,14 @@ export class RunDirectory {
    */
   static create(
     dataDirectory: string,
+    guard: WriteGuard,
     record: RunRecord,
     configYaml: string,
     goalChanges: readonly GoalChange[] = [],
   ): RunDirectory {
     const target = join(dataDirectory, record.id);
     const partial = join(dataDirectory, `.${record.id}.partial`);
+    guard.assertHeld();
     try {
       rmSync(partial, { recursive: true, force: true });
       writeAtomicallySync(join(partial, configFile), configYaml);
@@ -81,7 +101,7 @@ export class RunDirectory {
         cause: error,
       });
     }
-    return new RunDirectory(target);
+    return new RunDirectory(target, guard);
   }
 
   /** Whether a directory exists for a run id, readable or not. */
@@ -94,12 +114,12 @@ export class RunDirectory {
    *
    * @throws UserError if it cannot be read
    */
-  static list(dataDirectory: string): readonly RunDirectory[] {
+  static list(dataDirectory: string, guard: WriteGuard): readonly RunDirectory[] {
     try {
       return readdirSync(dataDirectory, { withFileTypes: true })
         .filter((entry) => entry.isDirectory() && word.safeParse(entry.name).success)
         .filter(({ name }) => existsSync(join(dataDirectory, name, recordFile))) // skips other directories, such as logs
-        .map(({ name }) => new RunDirectory(join(dataDirectory, name)));
+        .map(({ name }) => new RunDirectory(join(dataDirectory, name), guard));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
       throw new UserError(`DATA_DIR ${dataDirectory} cannot be read: ${(error as Error).message}`, { cause: error });
@@ -120,8 +140,9 @@ export class RunDirectory {
     }
   }
 
+  /** @throws UserError if it cannot be written */
   writeRecord(record: RunRecord): void {
-    writeAtomicallySync(join(this.path, recordFile), recordText(record));
+    this.#write(recordFile, recordText(record));
   }
 
   /**
@@ -148,8 +169,10 @@ export class RunDirectory {
     return this.#readLines(stepsFile, (line) => parse(line) as StepReport);
   }
 
+  /** @throws UserError if it cannot be written; the file is then as before */
   appendStep(report: StepReport): void {
-    appendFileSync(join(this.path, stepsFile), `${JSON.stringify(report)}\n`);
+    this.#guard.assertHeld();
+    appendSync(join(this.path, stepsFile), `${JSON.stringify(report)}\n`);
   }
 
   /** Reads all changes of goals, in order. Skips a last line that a crash truncated: its request was not answered. */
@@ -159,12 +182,18 @@ export class RunDirectory {
 
   /** Replaces all changes of goals; they are on disk when this returns. */
   writeGoalChanges(changes: readonly GoalChange[]): void {
-    writeAtomicallySync(join(this.path, goalChangesFile), linesText(changes));
+    this.#write(goalChangesFile, linesText(changes));
   }
 
   /** Replaces all reports: a run that resumes from a checkpoint drops later ones. */
   writeSteps(reports: readonly StepReport[]): void {
-    writeAtomicallySync(join(this.path, stepsFile), linesText(reports));
+    this.#write(stepsFile, linesText(reports));
+  }
+
+  /** @throws UserError if it cannot be written */
+  #write(name: string, text: string): void {
+    this.#guard.assertHeld();
+    writeAtomicallySync(join(this.path, name), text);
   }
 
   #readLines<T>(name: string, parse: (line: string) => T): T[] {

@@ -89,6 +89,7 @@ export class RunHistory {
     state: TrainingState,
     report: StepReport | undefined,
   ): Promise<CheckpointPlace> {
+    this.#directory.assertWritable();
     const { checkpoints } = this.#directory;
     const { keep } = this.#config.checkpoints;
     return (this.#checkpoint = await writeCheckpoint(checkpoints, this.#owner(training), state, report, keep));

@@ -2,12 +2,12 @@
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseRunConfig, type RunConfig } from '@gapo/config';
-import { isActive, RpcError, RunState } from '@gapo/rpc';
+import { isActive, RpcError, RunState, type RunInput } from '@gapo/rpc';
 import { word, isExpected, UserError } from '@gapo/service';
 import type { GoalChange } from '../state/goals.js';
 import type { VersionStore } from '../state/versions.js';
 import { prepareTraining } from '../step/context/trainingContext.js';
-import { lockDataDirectory } from './dataLock.js';
+import { DataLease } from './dataLease.js';
 import type { Platform } from './platform.js';
 import { Run } from './run.js';
 import { RunDirectory, type RunRecord } from './runDirectory.js';
@@ -34,18 +34,20 @@ export class Runs {
   readonly #runs = new Map<string, Run>();
   /** Ids of runs that are being created. */
   readonly #reserved = new Set<string>();
-  readonly #unlock: () => void;
+  /** Runs whose files cannot be read, with the reason, by id. */
+  readonly #unreadable = new Map<string, string>();
+  readonly #lease: DataLease;
   #stopping = false;
 
-  private constructor(platform: Platform, dataDirectory: string, unlock: () => void) {
-    this.#unlock = unlock;
+  private constructor(platform: Platform, dataDirectory: string, lease: DataLease) {
+    this.#lease = lease;
     this.#platform = platform;
     this.#dataDirectory = resolve(dataDirectory);
   }
 
   /**
    * Opens a data directory, which is created if missing. Runs that were active when their process ended become failed.
-   * Runs with damaged files are skipped with a warning.
+   * Runs with damaged files are listed as failed, and cannot be used.
    *
    * @throws UserError if the directory cannot be used, or another coordinator uses it
    */
@@ -55,13 +57,14 @@ export class Runs {
     } catch (error) {
       throw new UserError(`DATA_DIR ${dataDirectory} cannot be created: ${(error as Error).message}`, { cause: error });
     }
-    const runs = new Runs(platform, dataDirectory, await lockDataDirectory(dataDirectory, platform.log));
-    for (const directory of RunDirectory.list(runs.#dataDirectory)) {
+    const runs = new Runs(platform, dataDirectory, await DataLease.take(dataDirectory, platform.log));
+    for (const directory of RunDirectory.list(runs.#dataDirectory, runs.#lease)) {
       try {
         await runs.#restore(directory);
       } catch (error) {
         if (!isExpected(error)) throw error;
-        platform.log.warn({ directory: directory.path }, `skipping a run: ${error.message}`);
+        runs.#unreadable.set(directory.id, error.message);
+        platform.log.warn({ directory: directory.path }, `run ${directory.id} cannot be read: ${error.message}`);
       }
     }
     return runs;
@@ -140,24 +143,39 @@ export class Runs {
   /** Creates the directory of a run and adds the run. */
   #add(record: RunRecord, config: RunConfig, configYaml: string, goalChanges: readonly GoalChange[] = []): Run {
     this.#refuseWhenStopping();
-    const directory = RunDirectory.create(this.#dataDirectory, record, configYaml, goalChanges);
+    const directory = RunDirectory.create(this.#dataDirectory, this.#lease, record, configYaml, goalChanges);
     const run = new Run({ platform: this.#platform, directory, record, config });
     this.#runs.set(record.id, run);
     return run;
   }
 
-  /** @throws RpcError NOT_FOUND */
+  /** Rejects if another coordinator has taken over the data directory. This one then has to end. */
+  get lost(): Promise<never> {
+    return this.#lease.lost;
+  }
+
+  /** @throws RpcError NOT_FOUND; FAILED_PRECONDITION if its files cannot be read */
   get(id: string): Run {
     const run = this.#runs.get(id);
     if (run !== undefined) return run;
+    const reason = this.#unreadable.get(id);
+    if (reason !== undefined) throw new RpcError('FAILED_PRECONDITION', `run ${id} cannot be read: ${reason}`);
     const known = [...this.#runs.keys()].slice(-5);
     const existing = known.length === 0 ? 'there are none yet' : `there is ${known.join(', ')}`;
     throw new RpcError('NOT_FOUND', `run_id: there is no run "${id}"; ${existing}`);
   }
 
-  /** Returns all runs, newest first. */
-  list(): readonly Run[] {
-    return [...this.#runs.values()].sort((a, b) => b.created.getTime() - a.created.getTime() || (a.id < b.id ? 1 : -1));
+  /** Returns all runs as messages, newest first. Those whose files cannot be read come last, as failed. */
+  list(): readonly RunInput[] {
+    const readable = [...this.#runs.values()].sort(
+      (a, b) => b.created.getTime() - a.created.getTime() || (a.id < b.id ? 1 : -1),
+    );
+    const unreadable = [...this.#unreadable].map(([id, problem]) => ({
+      id,
+      state: RunState.RUN_STATE_FAILED,
+      reason: `cannot be read: ${problem}`,
+    }));
+    return [...readable.map((run) => run.snapshot()), ...unreadable];
   }
 
   /**
@@ -179,7 +197,7 @@ export class Runs {
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true;
     await Promise.all([...this.#runs.values()].map((run) => run.stop(graceMs)));
-    this.#unlock();
+    await this.#lease.release();
   }
 
   #refuseWhenStopping(): void {

@@ -12,6 +12,7 @@ export {
 } from './service.js';
 export { WorkerThread, outcome, type Outcome, type TaskOptions, type ThreadTasks } from './thread/workerThread.js';
 export {
+  appendSync,
   replaceDirectory,
   writeAllAtomically,
   writeAtomically,

@@ -1,14 +1,17 @@
 /** Atomic writes: readers see the old content or the new, failures leave the target and its folder unchanged. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { UserError } from '../userError.js';
 import {
   type FileContent,
+  appendSync,
   replaceDirectory,
   writeAllAtomically,
   writeAtomically,
@@ -89,6 +92,36 @@ for (const [name, write] of Object.entries(writers)) {
   });
 }
 
+describe('appendSync', () => {
+  test('creates a file, and appends to it', async (t) => {
+    const path = join(await folder(t), 'a.jsonl');
+    appendSync(path, 'one\n');
+    appendSync(path, 'two\n');
+    assert.equal(await readFile(path, 'utf8'), 'one\ntwo\n');
+  });
+
+  test('a text that does not fit leaves no part of itself', async (t) => {
+    const path = join(await folder(t), 'a.jsonl');
+    const code = `import { appendSync } from ${JSON.stringify(new URL('atomicWrite.js', import.meta.url).href)};
+      const [, path] = process.argv;
+      appendSync(path, 'a'.repeat(700));
+      try { appendSync(path, 'b'.repeat(700)); } catch (error) { console.log(error.message); }`;
+    // The shell limits files to one block of 1024 bytes: the second text is cut off after 324.
+    const args = ['-c', 'ulimit -f 1; exec "$@"', 'bash', process.execPath, '--input-type=module', '-e', code, path];
+    const { stdout } = await promisify(execFile)('bash', args);
+    assert.match(stdout, /a\.jsonl: cannot be written: EFBIG/);
+    assert.equal(await readFile(path, 'utf8'), 'a'.repeat(700));
+  });
+
+  const full = existsSync('/dev/full') ? false : 'this system has no /dev/full';
+  test('a full disk is named, and what to do', { skip: full }, () => {
+    assert.throws(
+      () => appendSync('/dev/full', 'x'),
+      /\/dev\/full: cannot be written: ENOSPC.*its disk is full: make room/,
+    );
+  });
+});
+
 test('a reader finds the complete old content until the new content is complete', async (t) => {
   const path = join(await folder(t), 'large');
   const [old, later] = ['a'.repeat(1 << 20), 'b'.repeat(1 << 20)];
@@ -168,6 +201,14 @@ describe('replaceDirectory', () => {
     });
     assert.equal(await content(path), 'old');
     assert.deepEqual(await readdir(directory), ['out']);
+  });
+
+  test('an error of the file system while it is filled names the directory', async (t) => {
+    const path = join(await folder(t), 'out');
+    await assert.rejects(
+      replaceDirectory(path, (partial) => writeFile(join(partial, 'missing', 'a.txt'), 'x')),
+      (error) => error instanceof UserError && error.message.startsWith(`${path}: cannot be written: ENOENT`),
+    );
   });
 
   test('remains of an interrupted writer are not part of the next directory', async (t) => {

@@ -3,7 +3,17 @@
  * sees the old content or the new one, and the new content survives a crash after the call returns.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { UserError, isExpected } from '../userError.js';
@@ -70,11 +80,41 @@ export function writeAtomicallySync(path: string, content: string | Uint8Array):
 }
 
 /**
+ * Appends a text to a file, which is created if it is missing. After an error the file ends where it ended before, so that no
+ * part of a line stays.
+ *
+ * @throws UserError that names the file if it cannot be written
+ */
+export function appendSync(path: string, text: string): void {
+  try {
+    const file = openSync(path, 'a');
+    try {
+      const { size } = fstatSync(file);
+      try {
+        writeFileSync(file, text);
+      } catch (error) {
+        try {
+          ftruncateSync(file, size);
+        } catch {
+          // The first error counts.
+        }
+        throw error;
+      }
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    throw cannotWrite(path, error);
+  }
+}
+
+/**
  * Creates a directory, or replaces one, once its content is complete. One writer at a time: remains of an interrupted one
  * are removed first.
  *
  * @param fill writes the files into the directory that it is given; returns false to leave the target unchanged
- * @throws UserError that names the directory if it cannot be created; errors of `fill`. The target is then unchanged.
+ * @throws UserError that names the directory if it or a file in it cannot be written; other errors of `fill`. The target is
+ *   then unchanged.
  */
 export async function replaceDirectory(
   path: string,
@@ -87,8 +127,9 @@ export async function replaceDirectory(
       await rm(partial, { recursive: true, force: true });
       await mkdir(partial, { recursive: true });
     });
-    if ((await fill(partial)) === false) return;
-    await named(path, () => putInPlace(partial, path, replaced));
+    await named(path, async () => {
+      if ((await fill(partial)) !== false) await putInPlace(partial, path, replaced);
+    });
   } finally {
     await rm(partial, { recursive: true, force: true }).catch(() => undefined); // the first error counts
   }
@@ -131,7 +172,22 @@ async function named(path: string, write: () => Promise<void>): Promise<void> {
 /** Turns a system error into one that names the caller's path; returns any other error unchanged. */
 function cannotWrite(path: string, error: unknown): unknown {
   if (isExpected(error) || !(error instanceof Error) || !('syscall' in error)) return error;
-  return new UserError(`${path}: cannot be written: ${error.message}`, { cause: error });
+  const advice = adviceFor(error as NodeJS.ErrnoException);
+  return new UserError(`${path}: cannot be written: ${error.message}${advice && `; ${advice}`}`, { cause: error });
+}
+
+/** What to do about an error of the file system; empty if its message says it. */
+function adviceFor({ code }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case 'ENOSPC':
+      return 'its disk is full: make room, then try again';
+    case 'EDQUOT':
+      return 'the quota of its disk is used up: make room, then try again';
+    case 'EROFS':
+      return 'its disk is mounted read-only';
+    default:
+      return '';
+  }
 }
 
 async function writeSynced(path: string, content: FileContent): Promise<void> {

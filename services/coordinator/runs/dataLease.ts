@@ -1,0 +1,262 @@
+/**
+ * The lease of a data directory: one coordinator at a time owns its runs. The lease is a file in the directory, so that it
+ * holds between users, containers and machines that mount the same volume:
+ *
+ *     DATA_DIR/.lease/000007.json   {"token": 7, "holder": {...}, "renewals": 12}
+ *
+ * The highest token is the holder's. A coordinator takes the directory over by creating the file with the next token, which
+ * only one process can do, if the holder has released it, is a dead process of this machine, or has not renewed its lease for
+ * as long as the lease lasts. The holder's clock is never compared with another: a contender watches the file. Before it
+ * writes to a run, a coordinator checks that no higher token exists (a fencing token): one that was suspended and replaced
+ * writes nothing more.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { UserError, writeAtomically, z, type Logger } from '@gapo/service';
+
+const holderSchema = z.object({
+  /** Differs between any two processes. */
+  id: z.string(),
+  host: z.string(),
+  pid: z.int(),
+  /** What a process id refers to: the boot of a machine, and a namespace of process ids. Empty if unknown. */
+  scope: z.string(),
+  /** When the process started, in ticks since the boot; a process id can be reused. */
+  started: z.string(),
+});
+
+type Holder = z.output<typeof holderSchema>;
+
+const leaseSchema = z.object({
+  token: z.int().min(1),
+  holder: holderSchema,
+  renewals: z.int().min(0),
+  released: z.boolean(),
+});
+
+type Lease = z.output<typeof leaseSchema>;
+
+/** How long a lease lasts without a renewal, in milliseconds. */
+const leaseMs = 15_000;
+/** Time between renewals. */
+const renewalMs = leaseMs / 5;
+
+/** The lease was taken over by another coordinator: this one may not write any more. */
+export class LeaseLost extends UserError {
+  override readonly name = 'LeaseLost';
+}
+
+/** Options of {@link DataLease.take}. */
+export interface LeaseOptions {
+  /** How long the lease lasts without a renewal, in milliseconds. @default 15000 */
+  readonly leaseMs?: number;
+}
+
+/** The lease that this process holds. */
+export class DataLease {
+  readonly #directory: string;
+  readonly #dataDirectory: string;
+  readonly #log: Logger;
+  readonly #timer: NodeJS.Timeout;
+  /** Rejects with LeaseLost once a renewal finds that another coordinator has taken over. */
+  readonly lost: Promise<never>;
+  #reportLoss: (error: LeaseLost) => void = () => undefined;
+  #lease: Lease;
+  #renewal: Promise<void> | undefined;
+  #ended = false;
+
+  private constructor(dataDirectory: string, lease: Lease, every: number, log: Logger) {
+    this.#dataDirectory = dataDirectory;
+    this.#directory = leaseDirectory(dataDirectory);
+    this.#lease = lease;
+    this.#log = log;
+    this.lost = new Promise((_, reject) => {
+      this.#reportLoss = reject;
+    });
+    this.lost.catch(() => undefined); // a caller may not wait for it
+    this.#timer = setInterval(() => {
+      this.#renewal ??= this.#renew().finally(() => (this.#renewal = undefined));
+    }, every).unref();
+  }
+
+  /**
+   * Takes the lease of an existing data directory. Waits for as long as a lease lasts if its holder cannot be asked whether
+   * it is alive.
+   *
+   * @throws UserError if another coordinator holds it, or the directory cannot be written
+   */
+  static async take(dataDirectory: string, log: Logger, options: LeaseOptions = {}): Promise<DataLease> {
+    const lasts = options.leaseMs ?? leaseMs;
+    const directory = leaseDirectory(dataDirectory);
+    try {
+      mkdirSync(directory, { recursive: true });
+    } catch (error) {
+      throw new UserError(`DATA_DIR ${dataDirectory} cannot be written: ${(error as Error).message}`, { cause: error });
+    }
+    const present = currentLease(directory);
+    if (present !== undefined && (await isHeld(directory, present, dataDirectory, lasts, log)))
+      throw inUse(dataDirectory, present);
+    const lease = { token: (present?.token ?? 0) + 1, holder: thisProcess(), renewals: 0, released: false };
+    claim(directory, lease, dataDirectory);
+    // Another contender may have taken the same token and released it since this one looked.
+    if (tokens(directory).at(-1) !== lease.token) throw inUse(dataDirectory, currentLease(directory));
+    for (const token of tokens(directory)) if (token < lease.token) rmSync(pathOf(directory, token), { force: true });
+    return new DataLease(dataDirectory, lease, (lasts * renewalMs) / leaseMs, log);
+  }
+
+  /**
+   * Checks that no other coordinator has taken over. Cheap: it lists a directory of one file.
+   *
+   * @throws LeaseLost if one has
+   */
+  assertHeld(): void {
+    if (!this.#ended && tokens(this.#directory).at(-1) === this.#lease.token) return;
+    throw new LeaseLost(
+      `DATA_DIR ${this.#dataDirectory} is in use by another coordinator, which took over while this one did not respond`,
+    );
+  }
+
+  /** Releases the lease, so that the next coordinator need not wait. */
+  async release(): Promise<void> {
+    if (this.#ended) return;
+    this.#end();
+    await this.#renewal;
+    try {
+      await writeAtomically(pathOf(this.#directory, this.#lease.token), leaseText({ ...this.#lease, released: true }));
+    } catch (error) {
+      this.#log.warn({ error }, `the lease of DATA_DIR ${this.#dataDirectory} was not released; it expires by itself`);
+    }
+  }
+
+  async #renew(): Promise<void> {
+    try {
+      this.assertHeld();
+      this.#lease = { ...this.#lease, renewals: this.#lease.renewals + 1 };
+      await writeAtomically(pathOf(this.#directory, this.#lease.token), leaseText(this.#lease));
+    } catch (error) {
+      if (error instanceof LeaseLost) {
+        this.#end();
+        this.#reportLoss(error);
+      } else this.#log.warn({ error }, `the lease of DATA_DIR ${this.#dataDirectory} was not renewed`);
+    }
+  }
+
+  #end(): void {
+    this.#ended = true;
+    clearInterval(this.#timer);
+  }
+}
+
+/**
+ * Whether the holder is alive: a process of this machine is looked up, any other is watched until it renews its lease or the
+ * lease expires.
+ */
+async function isHeld(
+  directory: string,
+  seen: Lease,
+  dataDirectory: string,
+  lasts: number,
+  log: Logger,
+): Promise<boolean> {
+  if (seen.released) return false;
+  const own = thisProcess();
+  if (seen.holder.scope !== '' && seen.holder.scope === own.scope) {
+    return startOf(seen.holder.pid) === seen.holder.started;
+  }
+  log.info(
+    { holder: seen.holder },
+    `DATA_DIR ${dataDirectory}: waiting up to ${lasts / 1000} s to see whether ${nameOf(seen.holder)} is alive`,
+  );
+  const polls = 10;
+  for (let poll = 0; poll < polls; poll++) {
+    await delay(lasts / polls);
+    const now = currentLease(directory);
+    if (now === undefined || now.released) return false;
+    if (now.token !== seen.token || now.renewals !== seen.renewals) return true;
+  }
+  return false;
+}
+
+/** @throws UserError if another coordinator is faster, or the file cannot be written */
+function claim(directory: string, lease: Lease, dataDirectory: string): void {
+  try {
+    writeFileSync(pathOf(directory, lease.token), leaseText(lease), { flag: 'wx', flush: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw inUse(dataDirectory, currentLease(directory));
+    throw new UserError(`DATA_DIR ${dataDirectory} cannot be written: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function inUse(dataDirectory: string, lease: Lease | undefined): UserError {
+  const by = lease === undefined ? '' : ` (${nameOf(lease.holder)})`;
+  return new UserError(
+    `DATA_DIR ${dataDirectory} is in use by another coordinator${by}; stop it, or choose another directory`,
+  );
+}
+
+function nameOf({ pid, host }: Holder): string {
+  return `process ${pid} on ${host}`;
+}
+
+function leaseDirectory(dataDirectory: string): string {
+  return join(dataDirectory, '.lease');
+}
+
+function pathOf(directory: string, token: number): string {
+  return join(directory, `${String(token).padStart(6, '0')}.json`);
+}
+
+/** Lists the tokens that were ever taken and not removed, ascending. */
+function tokens(directory: string): readonly number[] {
+  return readdirSync(directory)
+    .flatMap((name) => /^(\d+)\.json$/.exec(name)?.[1] ?? [])
+    .map(Number)
+    .sort((a, b) => a - b);
+}
+
+/** Returns the newest lease; undefined if there is none. A file that a crash left empty counts as released. */
+function currentLease(directory: string): Lease | undefined {
+  const token = tokens(directory).at(-1);
+  if (token === undefined) return undefined;
+  try {
+    return leaseSchema.parse(JSON.parse(readFileSync(pathOf(directory, token), 'utf8')));
+  } catch {
+    const holder = { id: '', host: 'unknown', pid: 0, scope: '', started: '' };
+    return { token, holder, renewals: 0, released: true };
+  }
+}
+
+function leaseText(lease: Lease): string {
+  return `${JSON.stringify(lease)}\n`;
+}
+
+const id = randomUUID();
+
+function thisProcess(): Holder {
+  const { pid } = process;
+  return { id, host: hostname(), pid, scope: processScope(), started: startOf(pid) ?? '' };
+}
+
+/** Returns what process ids refer to on Linux; elsewhere nothing, so that a lease is left only by its release or expiry. */
+function processScope(): string {
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    return `${boot} ${readlinkSync('/proc/self/ns/pid')}`;
+  } catch {
+    return '';
+  }
+}
+
+/** Returns when a process of this machine started; undefined if there is none with that id. */
+function startOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The second field, in parentheses, can contain spaces; the start is the 22nd.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return undefined;
+  }
+}
