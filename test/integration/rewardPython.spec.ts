@@ -40,7 +40,7 @@ test('the Python example speaks the contract', { skip: reasonToSkip() }, async (
   assert.equal(await checkHealth(address, deadlineMs), 'SERVING');
   const client = connect('gapo.reward.v1.RewardService', address);
   t.after(() => client.close());
-  const { objective, maxBatch, minimum } = await client.Describe({}, { deadlineMs });
+  const { objective, maxBatch, maxBytes, minimum } = await client.Describe({}, { deadlineMs });
   assert.deepEqual([objective, maxBatch, minimum], ['concise', 256, 0]);
   const items = ['one two three', ''].map((completion, i) => ({ id: String(i), prompt: 'p', completion }));
   const { results } = await client.Score({ items }, { deadlineMs });
@@ -53,6 +53,11 @@ test('the Python example speaks the contract', { skip: reasonToSkip() }, async (
   );
   const many = Array.from({ length: 257 }, (_, i) => ({ id: String(i), prompt: '', completion: '' }));
   await assert.rejects(client.Score({ items: many }, { deadlineMs }), { code: 'INVALID_ARGUMENT' });
+  const page = 'word '.repeat(20_000);
+  const long = Array.from({ length: 60 }, (_, i) => ({ id: String(i), prompt: page, completion: 'one two three' }));
+  assert.ok(60 * page.length > 4 * 2 ** 20 && 60 * page.length < maxBytes);
+  const large = await client.Score({ items: long }, { deadlineMs });
+  assert.ok(large.results.every(({ score }) => score === 0.25));
   child.kill('SIGTERM');
   assert.deepEqual(await once(child, 'exit'), [0, null]);
 });

@@ -62,7 +62,7 @@ function checkCommand(): Command {
       'after',
       `
 Checks the description, the order and number of results, determinism, independence of the rest of the batch, unusual and huge
-texts, and limits, and measures throughput by batch size. Exits with 2 if the contract is broken.
+texts, limits and large calls, and measures throughput by batch size. Exits with 2 if the contract is broken.
 
 Example:
   gapo reward check 127.0.0.1:50061`,

@@ -1,5 +1,15 @@
 /** Tests whether a reward service keeps the contract of docs/rewards.md, through its network address only. */
-import { checkHealth, retry, RpcError, type Client, type DescribeResponse, type Item, type Result } from '@gapo/rpc';
+import {
+  checkHealth,
+  maxReceiveBytes,
+  messageBytes,
+  retry,
+  RpcError,
+  type Client,
+  type DescribeResponse,
+  type Item,
+  type Result,
+} from '@gapo/rpc';
 import { itemsOf, ordinary, ordinaryItems, unusual } from './probes.js';
 
 /** The result of one check. */
@@ -31,6 +41,12 @@ const fails = (what: string, found: string, fix: string): Finding => ({ what, ve
 /** A service that was only just started gets some seconds to become ready. */
 const startupRetry = { attempts: 5, baseDelayMs: 250, maxDelayMs: 2000 };
 
+/** The most items of a large call: a limit of bytes shows with any number. */
+const fewItems = 4;
+
+/** The most bytes of a column of metadata besides its value. */
+const paddingBytes = 32;
+
 /** The largest batch in a check, and the batch size if Describe states no limit. */
 const unlimitedBatch = 64;
 
@@ -54,7 +70,7 @@ export async function conformance(
   }
   const findings = [await healthFinding(checked), ...descriptionFindings(description)];
   const size = Math.min(description.maxBatch || unlimitedBatch, unlimitedBatch);
-  for (const check of [scores, repeats, order, batches, unusualTexts, limits]) {
+  for (const check of [scores, repeats, order, batches, unusualTexts, limits, largeCalls]) {
     signal.throwIfAborted();
     findings.push(...(await check(checked, description, size)));
   }
@@ -209,6 +225,37 @@ async function limits(checked: Checked, { maxBatch }: DescribeResponse): Promise
   if (after instanceof RpcError)
     findings.push(fails('afterwards', `${after.code}: ${after.details}`, 'keep serving after any request'));
   return findings;
+}
+
+/** A call of long conversations, where Describe states no limit of bytes: it is more than gRPC servers receive by default. */
+const largeCall = 8 * 2 ** 20;
+
+/** Sends items with long columns of metadata, which take no time to score. */
+async function largeCalls(checked: Checked, { maxBatch, maxBytes }: DescribeResponse): Promise<Finding[]> {
+  const { client, deadlineMs, signal } = checked;
+  const wanted = Math.min(maxBytes || largeCall, maxReceiveBytes);
+  const what = `a call of ${(wanted / 2 ** 20).toPrecision(2)} MiB`;
+  checked.work(what);
+  const items = paddedItems(Math.min(maxBatch || fewItems, fewItems), wanted);
+  try {
+    await client.Score({ items }, { deadlineMs, signal });
+    return [ok(what, 'is received')];
+  } catch (error) {
+    signal.throwIfAborted();
+    const fix =
+      'raise the receive limit (grpc.max_receive_message_length in Python, MaxRecvMsgSize in Go), and state it as ' +
+      'max_bytes; until then runs send requests of less than 3 MiB';
+    if (maxBytes > 0) return [fails(what, `${wordsOf(error)}; Describe states max_bytes ${maxBytes}`, fix)];
+    return [note(what, wordsOf(error), fix)];
+  }
+}
+
+/** Returns items whose request has about as many bytes as wanted, and no more. */
+function paddedItems(count: number, wanted: number): Item[] {
+  const items = itemsOf(ordinary.slice(0, count));
+  const spare = wanted - messageBytes('gapo.reward.v1.ScoreRequest', { items });
+  const padding = Math.max(0, Math.floor(spare / items.length) - paddingBytes);
+  return items.map((item) => ({ ...item, metadata: { padding: 'x'.repeat(padding) } }));
 }
 
 interface Answer {

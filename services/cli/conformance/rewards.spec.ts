@@ -3,7 +3,16 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
-import { connect, implement, RpcError, serve, type Handlers, type Item, type ResultInput } from '@gapo/rpc';
+import {
+  connect,
+  implement,
+  messageBytes,
+  RpcError,
+  serve,
+  type Handlers,
+  type Item,
+  type ResultInput,
+} from '@gapo/rpc';
 import { gapo, startGapo, temporaryFolder } from '../cli.fixture.js';
 import { projectRoot } from '../project.js';
 import { batchSizes } from './throughput.js';
@@ -147,6 +156,43 @@ test('--json prints one object; item errors and a missing version are notes', as
     report.speeds.map(({ batch }) => batch),
     [1, 4, 16, 32],
   );
+});
+
+describe('calls of many bytes', () => {
+  test('a service that receives what it states keeps the contract', async (t) => {
+    const describe: Reward['Describe'] = async (...args) => ({ ...(await described(...args)), maxBytes: 2 ** 20 });
+    let largest = 0;
+    const score: Reward['Score'] = async (request, context) => {
+      largest = Math.max(largest, messageBytes('gapo.reward.v1.ScoreRequest', request));
+      return byItem(length)(request, context);
+    };
+    const { stdout, code } = await gapo(t, ['reward', 'check', await started(t, score, describe), '--seconds', '1']);
+    assert.match(stdout, /^ok {4}a call of 1\.0 MiB: is received$/m);
+    assert.equal(code, 0);
+    assert.ok(largest <= 2 ** 20 && largest > 0.99 * 2 ** 20, `${largest}`);
+  });
+
+  test('a service that receives less than it states, or than a batch of long items has', async (t) => {
+    const score: Reward['Score'] = async (request, context) => {
+      const bytes = messageBytes('gapo.reward.v1.ScoreRequest', request);
+      const words = `Received message larger than max (${bytes} vs. 4194304)`;
+      if (bytes > 2 ** 22) throw new RpcError('RESOURCE_EXHAUSTED', words);
+      return byItem(length)(request, context);
+    };
+    const silent = await gapo(t, ['reward', 'check', await started(t, score), '--seconds', '1']);
+    assert.match(
+      silent.stdout,
+      /^note {2}a call of 8\.0 MiB: RESOURCE_EXHAUSTED: Received message larger than max .*\n {6}fix: raise the receive limit/m,
+    );
+    assert.equal(silent.code, 0);
+    const describe: Reward['Describe'] = async (...args) => ({ ...(await described(...args)), maxBytes: 2 ** 23 });
+    const promising = await gapo(t, ['reward', 'check', await started(t, score, describe)]);
+    assert.match(
+      promising.stdout,
+      /^FAILS a call of 8\.0 MiB: RESOURCE_EXHAUSTED: .*; Describe states max_bytes 8388608$/m,
+    );
+    assert.equal(promising.code, 2);
+  });
 });
 
 test('a service that scores nothing: its own error is quoted, and no scores are compared', async (t) => {

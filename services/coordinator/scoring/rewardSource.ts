@@ -5,7 +5,8 @@ import { connect, retry, RpcError, type Client, type DescribeResponse, type Item
 import { UserError, type Logger } from '@gapo/service';
 import { CircuitBreaker } from './circuitBreaker.js';
 import { hedged } from './hedge.js';
-import { isScore, outcomesOf, type Outcome } from './outcomes.js';
+import { isScore, outcomesOf, type ItemFailure, type Outcome } from './outcomes.js';
+import { defaultBytes, isTooLarge, itemBytes, requestRanges } from './requestSize.js';
 import { RunningScores, type Outlier } from './runningScores.js';
 import { itemKey, ScoreCache } from './scoreCache.js';
 
@@ -78,6 +79,8 @@ export class RewardSource {
   readonly #cache = new ScoreCache(cacheCapacity);
   readonly #breaker: CircuitBreaker;
   readonly #running = new RunningScores();
+  /** The largest request that the service received after it had refused one of twice the size. */
+  #receivedBytes = Infinity;
   #description: DescribeResponse | undefined;
 
   constructor(options: RewardOptions) {
@@ -132,7 +135,7 @@ export class RewardSource {
   }
 
   /**
-   * Scores items in batches of the service's size. Equal items are sent once, cached ones not at all. An error of the
+   * Scores items in batches that the service's limits of items and bytes allow. Equal items are sent once, cached ones not at all. An error of the
    * service is a failure of its items; it is never thrown.
    *
    * @param onItems receives the number of items processed so far
@@ -144,12 +147,18 @@ export class RewardSource {
     const groups = this.#grouped(items, outcomes);
     let done = items.length - itemCount(groups);
     if (done > 0) onItems?.(done);
-    const size = this.#description?.maxBatch || defaultBatch;
-    let [latencyMs, next] = [0, 0];
+    const ranges = requestRanges(
+      groups.map(({ bytes }) => bytes),
+      {
+        items: this.#description?.maxBatch || defaultBatch,
+        bytes: Math.min(this.#description?.maxBytes || defaultBytes, this.#receivedBytes),
+      },
+    );
+    let latencyMs = 0;
+    const queue = ranges.values(); // shared by the lanes
     const lane = async (): Promise<void> => {
-      while (next < groups.length) {
-        const first = next;
-        const batch = groups.slice(first, (next += size));
+      for (const [first, end] of queue) {
+        const batch = groups.slice(first, end);
         const { found, slowestMs } = await this.#scoreBatch(batch, first, signal);
         latencyMs = Math.max(latencyMs, slowestMs);
         for (const [k, { indices }] of batch.entries()) for (const index of indices) outcomes[index] = at(found, k);
@@ -189,7 +198,7 @@ export class RewardSource {
       const groupKey = version === '' ? index : key;
       const group = groups.get(groupKey);
       if (cached !== undefined) outcomes[index] = cached;
-      else if (group === undefined) groups.set(groupKey, { key, item, indices: [index] });
+      else if (group === undefined) groups.set(groupKey, { key, item, indices: [index], bytes: itemBytes(item) });
       else group.indices.push(index);
     });
     return [...groups.values()];
@@ -205,6 +214,12 @@ export class RewardSource {
     const all = (message: string): Outcome[] => groups.map(() => ({ message, retryable: false }));
     const { rejection } = this.#breaker;
     if (rejection !== undefined) return { found: all(rejection), slowestMs };
+    const bytes = byteCount(groups);
+    const { maxBytes = 0 } = this.#description ?? {};
+    if (maxBytes > 0 && bytes > maxBytes) {
+      const limit = `the service receives ${maxBytes} (max_bytes of Describe)`;
+      return { found: all(`the item has ${bytes} bytes, but ${limit}; shorten it, or raise the limit`), slowestMs };
+    }
     const ask = async (wanted: readonly Group[]): Promise<Outcome[]> => {
       const began = performance.now();
       try {
@@ -218,7 +233,8 @@ export class RewardSource {
         { objective: this.objective, target: this.target },
         `call ${attempt} failed: ${error.details}`,
       );
-    const policy = { ...scoreRetries(this.#options.timeoutMs), seed, signal, onRetry };
+    const retryable = (error: RpcError): boolean => error.retryable && !isTooLarge(error, bytes);
+    const policy = { ...scoreRetries(this.#options.timeoutMs), seed, signal, onRetry, retryable };
     try {
       const found = await retry(() => ask(groups), policy);
       const retried = found.flatMap((outcome, k) => (isScore(outcome) || !outcome.retryable ? [] : [k]));
@@ -230,7 +246,13 @@ export class RewardSource {
     } catch (reason) {
       if (signal.aborted) throw signal.reason;
       const error = RpcError.from(reason);
-      return { found: all(`${error.code}: ${error.details}`), slowestMs };
+      if (!isTooLarge(error, bytes)) return { found: all(`${error.code}: ${error.details}`), slowestMs };
+      if (groups.length === 1) return { found: [tooLargeAlone(bytes, error)], slowestMs };
+      this.#receivedBytes = Math.min(this.#receivedBytes, bytes / 2);
+      const middle = Math.ceil(groups.length / 2);
+      const before = await this.#scoreBatch(groups.slice(0, middle), seed, signal);
+      const after = await this.#scoreBatch(groups.slice(middle), seed, signal);
+      return { found: [...before.found, ...after.found], slowestMs: Math.max(before.slowestMs, after.slowestMs) };
     }
   }
 
@@ -252,9 +274,11 @@ export class RewardSource {
       });
       return outcomes;
     } catch (reason) {
-      const { code, details } = RpcError.from(reason);
-      // An invalid request does not mean that the service is unhealthy.
-      if (!signal.aborted && code !== 'INVALID_ARGUMENT') this.#breaker.failed(`${code}: ${details}`);
+      const error = RpcError.from(reason);
+      const { code, details } = error;
+      // An invalid or too large request does not mean that the service is unhealthy.
+      const refused = code === 'INVALID_ARGUMENT' || isTooLarge(error, byteCount(groups));
+      if (!signal.aborted && !refused) this.#breaker.failed(`${code}: ${details}`);
       throw reason;
     }
   }
@@ -282,6 +306,20 @@ interface Group {
   readonly item: Item;
   /** Their indices in the batch. */
   readonly indices: number[];
+  /** Of the item in a request. */
+  readonly bytes: number;
+}
+
+function byteCount(groups: readonly Group[]): number {
+  return groups.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** The failure of an item that the service does not receive even by itself. */
+function tooLargeAlone(bytes: number, { details }: RpcError): ItemFailure {
+  const message =
+    `the item has ${bytes} bytes, more than the service receives (${details}); raise its limit ` +
+    '(grpc.max_receive_message_length in Python), and state it as max_bytes in Describe';
+  return { message, retryable: false };
 }
 
 function itemCount(groups: readonly Group[]): number {

@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as grpc from '@grpc/grpc-js';
-import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
+import { loadSync, type MessageTypeDefinition, type PackageDefinition } from '@grpc/proto-loader';
 import { loaderOptions } from './loaderOptions.js';
 import type { ServiceName } from './services.js';
 
@@ -44,4 +44,15 @@ export function serviceDefinition(service: ServiceName): grpc.ServiceDefinition 
     throw new Error(`no service ${service} in ${protoRoot}; it has ${known.map(([name]) => name).join(', ')}`);
   }
   return definition;
+}
+
+/**
+ * Returns the definition of one message, by its full name.
+ *
+ * @throws TypeError for a message that no proto file defines
+ */
+export function messageDefinition(name: string): MessageTypeDefinition<object, Readonly<Record<string, unknown>>> {
+  const definition = packageDefinition()[name];
+  if (definition === undefined || !('serialize' in definition)) throw new TypeError(`proto/ has no message ${name}`);
+  return definition as MessageTypeDefinition<object, Readonly<Record<string, unknown>>>;
 }

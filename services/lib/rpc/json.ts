@@ -7,8 +7,7 @@
  * - A number that is not finite is null.
  * - 64-bit integers are numbers, where canonical proto3 JSON has strings: see loaderOptions.ts.
  */
-import type { MessageTypeDefinition } from '@grpc/proto-loader';
-import { packageDefinition } from './definitions.js';
+import { messageDefinition, packageDefinition } from './definitions.js';
 import type { JsonMessages } from './gen/jsonMessages.js';
 
 /** A message, by its full name: `gapo.training.v1.StepReport`. */
@@ -36,7 +35,7 @@ interface Descriptor {
  * @throws TypeError where the message does not fit its descriptor
  */
 export function toJson<M extends MessageName>(name: M, message: MessageInput<M>): MessageJson<M> {
-  const { serialize, deserialize } = definitionOf(name);
+  const { serialize, deserialize } = messageDefinition(name);
   // Over the wire and back: this fills in defaults and enum names, and makes the JSON that of a receiver.
   return messageJson(name, deserialize(serialize(message))) as MessageJson<M>;
 }
@@ -77,13 +76,7 @@ function resolved(typeName: string, scope: string): string {
   return candidate in packageDefinition() ? candidate : resolved(typeName, within);
 }
 
-function definitionOf(name: string): MessageTypeDefinition<object, Fields> {
-  const definition = packageDefinition()[name];
-  if (definition === undefined || !('serialize' in definition)) throw new TypeError(`proto/ has no message ${name}`);
-  return definition as MessageTypeDefinition<object, Fields>;
-}
-
-const descriptorOf = (name: string): Descriptor => definitionOf(name).type as Descriptor;
+const descriptorOf = (name: string): Descriptor => messageDefinition(name).type as Descriptor;
 
 function rfc3339({ seconds, nanos }: { seconds: number; nanos: number }): string {
   return new Date(seconds * 1000 + nanos / 1e6).toISOString();
