@@ -9,14 +9,20 @@ await runService({
   name: 'gapo-gateway',
   help,
   async start({ log }) {
-    const { LISTEN, LISTEN_GRPC, COORDINATOR, NATS_URL } = settings();
+    const { LISTEN, LISTEN_GRPC, COORDINATOR, NATS_URL, GATEWAY_ALLOWED_HOSTS } = settings();
     if (NATS_URL === undefined) log.info('NATS_URL is not set: runs are watched over gRPC, without events');
     const bus = await connectEvents({
       source: 'gapo/gateway',
       ...(NATS_URL === undefined ? { inProcess: true } : { url: NATS_URL }),
     });
     try {
-      const gateway = await startGateway({ listen: LISTEN, coordinator: COORDINATOR, bus, log });
+      const gateway = await startGateway({
+        listen: LISTEN,
+        coordinator: COORDINATOR,
+        bus,
+        allowedHosts: GATEWAY_ALLOWED_HOSTS,
+        log,
+      });
       const health = await serve({ address: LISTEN_GRPC, services: [] }).catch(async (error: unknown) => {
         await gateway.stop();
         throw error;

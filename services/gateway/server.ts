@@ -4,8 +4,10 @@ import { pageAssets } from '@gapo/page';
 import { checkHealth } from '@gapo/rpc';
 import { UserError, type Logger } from '@gapo/service';
 import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import { AllowedHosts } from './allowedHosts.js';
 import { EventHub } from './eventHub.js';
+import { clientError, guardRequests, probePath, RequestError } from './requestGuard.js';
 import { httpError, RunsApi } from './runsApi.js';
 import { sendEvents } from './serverSentEvents.js';
 import { watchedEvents, type SentEvent } from './watchedEvents.js';
@@ -18,6 +20,8 @@ export interface GatewayOptions {
   coordinator: string;
   /** The source of events. With the in-process bus the coordinator is watched instead. */
   bus: EventBus;
+  /** Names that it answers to besides localhost, IP addresses and that of `listen`. @default none */
+  allowedHosts?: readonly string[];
   log: Logger;
 }
 
@@ -31,17 +35,33 @@ export interface Gateway {
 
 const probeMs = 1000;
 
+/** How long a client may take to send its request, in milliseconds. */
+const requestMs = 30_000;
+
 /**
  * Starts the gateway.
  *
  * @throws UserError where the address cannot be listened on
  */
-export async function startGateway({ listen, coordinator, bus, log }: GatewayOptions): Promise<Gateway> {
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { listen, coordinator, bus, allowedHosts = [], log } = options;
   const api = new RunsApi(coordinator);
   const hub = new EventHub(bus);
   await hub.start();
   const stopping = new AbortController();
-  const app = fastify({ forceCloseConnections: true });
+  const refuse = (error: unknown, reply: FastifyReply): FastifyReply => {
+    const { status, message } = clientError(error) ?? httpError(error);
+    if (status === 500) log.error({ error }, 'a request failed');
+    return reply.code(status).send({ error: message });
+  };
+  const app = fastify({
+    forceCloseConnections: true,
+    requestTimeout: requestMs,
+    // Paths that cannot be decoded or are too long: they are refused before the hooks and handlers.
+    frameworkErrors: (error, _request, reply) => void refuse(error, reply),
+  });
+  app.setErrorHandler((error, _request, reply) => refuse(error, reply));
+  guardRequests(app, new AllowedHosts(allowedHosts, listen));
 
   servePage(app);
   serveApi(app, api);
@@ -62,23 +82,11 @@ export async function startGateway({ listen, coordinator, bus, log }: GatewayOpt
     });
   });
 
-  app.get('/healthz', async () => ({
+  app.get(probePath, async () => ({
     status: 'ok',
     coordinator: await checkHealth(coordinator, probeMs).catch(() => 'UNREACHABLE'),
     events: { transport: bus.transport, connected: bus.stats().connected },
   }));
-
-  app.setErrorHandler((error, _request, reply) => {
-    const { status, message } =
-      error instanceof BadRequest ? { status: 400, message: error.message } : httpError(error);
-    if (status === 500) log.error({ error }, 'a request failed');
-    return reply.code(status).send({ error: message });
-  });
-  app.setNotFoundHandler((request, reply) =>
-    reply
-      .code(404)
-      .send({ error: `nothing is at ${request.method} ${request.url}; the API begins with GET /api/runs` }),
-  );
 
   const address = await listenOn(app, listen);
   return {
@@ -97,19 +105,14 @@ interface RunRequest {
   Querystring: { after?: string };
 }
 
-/** An invalid request. */
-class BadRequest extends Error {
-  override readonly name = 'BadRequest';
-}
-
 /**
  * Handles a request within a span.
  *
- * @throws BadRequest for what is no run id
+ * @throws RequestError for what is no run id
  */
 function answered<T>(runId: string | undefined, answer: () => Promise<T>): Promise<T> {
   if (runId !== undefined && !isRunId(runId)) {
-    throw new BadRequest(`${JSON.stringify(runId)} is no run id: expected letters, digits, "-" and "_"`);
+    throw new RequestError(400, `${JSON.stringify(runId)} is no run id: expected letters, digits, "-" and "_"`);
   }
   return withSpan(spanNames.httpRequest, runId === undefined ? {} : { [attributeNames.runId]: runId }, answer);
 }
@@ -120,7 +123,7 @@ function serveApi(app: FastifyInstance, api: RunsApi): void {
   app.get<RunRequest>('/api/runs/:id/steps', ({ params: { id }, query }) => {
     const after = query.after ?? '0';
     if (!/^\d{1,15}$/.test(after))
-      throw new BadRequest(`after: found ${JSON.stringify(after)}, expected a step's number`);
+      throw new RequestError(400, `after: found ${JSON.stringify(after)}, expected a step's number`);
     return answered(id, async () => ({ steps: await api.steps(id, Number(after)) }));
   });
 }

@@ -1,5 +1,6 @@
 /** The environment variables of the gateway. */
 import { filePath, grpcTarget, hostPort, readSettings, settingsHelp, z } from '@gapo/service';
+import { isAllowedHostEntry } from './allowedHosts.js';
 
 const schema = z.object({
   LISTEN: hostPort
@@ -14,6 +15,17 @@ const schema = z.object({
     .optional()
     .describe('NATS with JetStream, for events. Unset: the coordinator is watched over gRPC.')
     .meta({ expected: 'a URL as nats://host:4222' }),
+  GATEWAY_ALLOWED_HOSTS: z
+    .array(
+      z
+        .string()
+        .refine(isAllowedHostEntry)
+        .meta({ expected: 'a host name without scheme and port, *.example.org for the names below it, or * for any' }),
+    )
+    .default([])
+    .describe(
+      'Names that the gateway answers to besides localhost, IP addresses and that of LISTEN: those of a service, an ingress or a proxy. * switches the check off.',
+    ),
   ADDRESS_FILE: filePath.optional().describe('A file that the actual HTTP address is written to, atomically.'),
 });
 

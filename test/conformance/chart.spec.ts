@@ -215,6 +215,13 @@ for (const values of valuesFiles) {
       }
     });
 
+    test('the gateway answers to the names of its Service, and to those in the values', () => {
+      const gateway = named(objects, 'Deployment', 'gapo-gateway').spec?.template?.spec.containers[0];
+      const hosts = environmentOf(gateway)['GATEWAY_ALLOWED_HOSTS']?.split(',');
+      const service = ['', '.default', '.default.svc', '.default.svc.cluster.local'].map((end) => `gapo-gateway${end}`);
+      assert.deepEqual(hosts, [...service, ...(values === 'production' ? ['gapo.example.org'] : [])]);
+    });
+
     test('draining a node evicts at most one worker of each kind at a time', () => {
       for (const kind of ['rollout', 'gradient']) {
         assert.equal(named(objects, 'PodDisruptionBudget', `gapo-${kind}`).spec?.maxUnavailable, 1);

@@ -3,6 +3,13 @@
 {{ include "gapo.fullname" . }}-coordinator-headless:50050
 {{- end -}}
 
+{{/* Names that the web page is asked by: those of its Service, and those of an ingress or a load balancer. */}}
+{{- define "gapo.gatewayHosts" -}}
+{{- $name := printf "%s-gateway" (include "gapo.fullname" .) -}}
+{{- $service := printf "%s.%s" $name .Release.Namespace -}}
+{{ join "," (concat (list $name $service (printf "%s.svc" $service) (printf "%s.svc.cluster.local" $service)) (.Values.gateway.allowedHosts | default list)) }}
+{{- end -}}
+
 {{/* Input: root, component, port. */}}
 {{- define "gapo.headlessTarget" -}}
 dns:///{{ include "gapo.fullname" .root }}-{{ .component }}-headless:{{ .port }}
