@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
 import { llamaConfig, randomDecoder, toHuggingFaceConfig, writeSafetensors, type LlamaShape } from '@gapo/model';
+import { specialToken } from '@gapo/model/testing';
 import { implement, RpcError, serve, type Handlers, type RunInput } from '@gapo/rpc';
 import { projectRoot } from './project.js';
 
@@ -150,15 +151,7 @@ export async function writeTinyProject(folder: string, steps: number): Promise<{
   const bytes = Array.from({ length: 256 }, (_, i) => `<0x${i.toString(16).toUpperCase().padStart(2, '0')}>`);
   json('policy/tokenizer.json', {
     version: '1.0',
-    added_tokens: special.map((content, id) => ({
-      id,
-      content,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    })),
+    added_tokens: special.map(specialToken),
     normalizer: null,
     pre_tokenizer: null,
     post_processor: null,

@@ -22,7 +22,7 @@ export type PostedCompletion = SampledCompletion;
 
 const { threads, device, ...places } = threadSettings();
 const samplers = new EngineHolder(new ModelStore(places), async (model, { trainable, computation }) => {
-  const decoder = async (): Promise<(ids: readonly number[]) => string> => {
+  const decoder = async (): Promise<(ids: readonly number[]) => Promise<string>> => {
     const tokenizer = await Tokenizer.read(model.directory);
     return (ids) => tokenizer.decode(ids);
   };

@@ -134,18 +134,18 @@ describe('the rollout service', () => {
     }
     const tokenizer = await Tokenizer.read(policy.directory);
     const free = await generated(client, request(policy));
-    const texts = free.map(({ tokenIds }) => tokenizer.decode(tokenIds));
+    const texts = await tokenizer.decodeAll(free.map(({ tokenIds }) => tokenIds));
     const stop = texts.find((text) => text.length > 4)?.slice(1, 3) as string;
     const completions = await generated(client, stopping(stop));
     assert.ok(completions.some(({ finishReason }) => finishReason === 'FINISH_REASON_STOP_STRING'));
-    completions.forEach(({ tokenIds, logprobs, finishReason }, i) => {
+    for (const [i, { tokenIds, logprobs, finishReason }] of completions.entries()) {
       const ended = finishReason === 'FINISH_REASON_STOP_STRING';
       assert.deepEqual(tokenIds, free[i]?.tokenIds.slice(0, tokenIds.length));
       assert.equal(logprobs.length, 4 * tokenIds.length);
-      assert.equal(tokenizer.decode(tokenIds).includes(stop), ended);
-      assert.ok(!tokenizer.decode(tokenIds.slice(0, -1)).includes(stop), 'the last token completed it');
+      assert.equal((await tokenizer.decode(tokenIds)).includes(stop), ended);
+      assert.ok(!(await tokenizer.decode(tokenIds.slice(0, -1))).includes(stop), 'the last token completed it');
       if (!ended) assert.equal(tokenIds.length, free[i]?.tokenIds.length);
-    });
+    }
   });
 
   test('a cancelled stream ends the sampling between stretches', async () => {

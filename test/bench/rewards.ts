@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Session, type TensorArray, int64 } from '@gapo/graph';
-import { Tokenizer, copyTokenizer, llamaConfig, randomDecoder, toHuggingFaceConfig } from '@gapo/model';
+import { Tokenizer, copyTokenizer, exchange, llamaConfig, randomDecoder, toHuggingFaceConfig } from '@gapo/model';
 import { at, uniform } from '@gapo/numeric';
 import { type Client, type ItemInput, connect } from '@gapo/rpc';
 import { startProcess } from '@gapo/service/testing';
@@ -49,7 +49,7 @@ export async function rewardsBench(): Promise<Record<string, number>> {
     const calls = await someCalls();
     const tokenizer = await Tokenizer.read(directory);
     const session = await Session.open(join(directory, 'model.onnx'), { threads: threadCount });
-    const tokens = calls.map((items) => items.map((item) => tokensOf(tokenizer, item)));
+    const tokens = await Promise.all(calls.map((items) => tokensOf(tokenizer, items)));
     const whole = tokens.map((sequences) => paddedBatch(sequences));
     const byLength = tokens.flatMap((sequences) => quarters(sequences).map(paddedBatch));
     const service = startProcess(new URL('../../../services/reward/dist/main.js', import.meta.url), {
@@ -160,12 +160,11 @@ async function someCalls(): Promise<readonly (readonly ItemInput[])[]> {
   );
 }
 
-function tokensOf(tokenizer: Tokenizer, { prompt = '', completion = '' }: ItemInput): readonly number[] {
-  const turns = [
-    { role: 'user', content: prompt },
-    { role: 'assistant', content: completion },
-  ];
-  return tokenizer.encode(tokenizer.renderChat(turns, false) ?? '');
+function tokensOf(tokenizer: Tokenizer, items: readonly ItemInput[]): Promise<readonly (readonly number[])[]> {
+  const texts = items.map(({ prompt = '', completion = '' }) =>
+    tokenizer.renderChat(exchange(prompt, completion), false),
+  );
+  return tokenizer.encodeAll(texts.map((text) => text ?? ''));
 }
 
 /** A call's sequences as four batches, the shortest first. */

@@ -32,27 +32,25 @@ export async function trainPolicy(
     },
     report,
   };
-  const whole = (text: string): Sequence => {
-    const ids = tokenizer.encode(text);
-    return { promptIds: ids.slice(0, 1), completionIds: ids.slice(1) };
-  };
+  const whole = (ids: readonly number[]): Sequence => ({ promptIds: ids.slice(0, 1), completionIds: ids.slice(1) });
   const pretrained = await train(tensors, {
     ...common,
     name: 'pretraining',
     settings: pretraining,
-    examples: texts.map(whole),
+    examples: (await tokenizer.encodeAll(texts)).map(whole),
   });
-  const answered = ({ prompt, completion }: { prompt: string; completion: string }): Sequence => ({
-    promptIds: tokenizer.encodePrompt(prompt),
-    completionIds: tokenizer.encode(completionText(completion)),
+  const answered = async ({ prompt, completion }: { prompt: string; completion: string }): Promise<Sequence> => ({
+    promptIds: await tokenizer.encodePrompt(prompt),
+    completionIds: await tokenizer.encode(completionText(completion)),
   });
   const fineTuned = await train(tensors, {
     ...common,
     name: 'fine-tuning',
     settings: fineTuning,
-    examples: sftExamples(seed, Math.ceil(fineTuning.examples * share)).map(answered),
+    examples: await Promise.all(sftExamples(seed, Math.ceil(fineTuning.examples * share)).map(answered)),
   });
-  const heldOut = await heldOutLoss(engine, tensors, sftExamples(seed, 512, 'heldout').map(answered));
+  const unseen = await Promise.all(sftExamples(seed, 512, 'heldout').map(answered));
+  const heldOut = await heldOutLoss(engine, tensors, unseen);
   await engine.close();
   return { tensors, losses: { pretraining: pretrained, fineTuning: fineTuned, heldOut } };
 }

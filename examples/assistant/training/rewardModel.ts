@@ -30,22 +30,25 @@ export async function trainReward(
   const model = decoderScores(config);
   const engine = await PairEngine.open(model, { threads });
   const tensors = randomDecoder(config, seed + (objective === 'helpful' ? 1 : 2), [scoreHead(config.width)]);
-  const encode = (prompt: string, completion: string): number[] => tokenizer.encode(sequenceText(prompt, completion));
-  const toTokens = (pair: { prompt: string; chosen: string; rejected: string }): TokenPair => ({
-    chosen: encode(pair.prompt, pair.chosen),
-    rejected: encode(pair.prompt, pair.rejected),
+  const encode = (prompt: string, completion: string): Promise<number[]> =>
+    tokenizer.encode(sequenceText(prompt, completion));
+  const toTokens = async (pair: { prompt: string; chosen: string; rejected: string }): Promise<TokenPair> => ({
+    chosen: await encode(pair.prompt, pair.chosen),
+    rejected: await encode(pair.prompt, pair.rejected),
   });
   await train(tensors, {
     name: `reward ${objective}`,
     settings: rewardFit,
     seed,
-    examples: preferencePairs(objective, seed, Math.ceil(rewardFit.examples * share)).map(toTokens),
+    examples: await Promise.all(preferencePairs(objective, seed, Math.ceil(rewardFit.examples * share)).map(toTokens)),
     lengthOf: ({ chosen, rejected }) => Math.max(chosen.length, rejected.length),
     compute: (values, batch) => engine.compute(values, batch),
     report,
   });
   const pairs = preferencePairs(objective, seed, heldOutPairs, 'heldout');
-  const right = [...(await engine.margins(tensors, pairs.map(toTokens)))].map((margin) => margin > 0);
+  const right = [...(await engine.margins(tensors, await Promise.all(pairs.map(toTokens))))].map(
+    (margin) => margin > 0,
+  );
   const accuracy = {
     labels: shareTrue(right),
     rubric: shareTrue(right.map((agrees, index) => agrees === (pairs[index] as { margin: number }).margin > 0)),
@@ -57,7 +60,9 @@ export async function trainReward(
   }
   const scored = async (split: 'training' | 'heldout'): Promise<readonly Labelled[]> => {
     const answers = labelledAnswers(seed, calibrationAnswers, split);
-    const sequences = answers.map(({ prompt, completion }) => encode(prompt, completion));
+    const sequences = await tokenizer.encodeAll(
+      answers.map(({ prompt, completion }) => sequenceText(prompt, completion)),
+    );
     const scores = await engine.score(tensors, sequences);
     return answers.map(({ harmful }, index) => ({ harmful, score: scores[index] as number }));
   };

@@ -11,9 +11,9 @@ import { drawPrompts, readPrompts, type PromptRecord } from './prompts.js';
 /** Every byte is a token. */
 const codec = new TextCodec(
   {
-    encodePrompt: (text) => [...Buffer.from(text)],
-    encode: (text) => [...Buffer.from(text)],
-    decode: (ids) => Buffer.from(ids).toString(),
+    encodePrompt: async (text) => [...Buffer.from(text)],
+    encode: async (text) => [...Buffer.from(text)],
+    decode: async (ids) => Buffer.from(ids).toString(),
     renderChat: () => undefined,
   },
   { endId: 0, endIds: [0], context: 8 },

@@ -37,13 +37,13 @@ export async function readPrompts(path: string, codec: TextCodec): Promise<reado
   const { records } = await readJsonLines([path], {
     shape: '{"id", "prompt"}',
     schema: line,
-    record: ({ id: given, prompt: text, ...others }, { line, index }): PromptRecord => {
+    record: async ({ id: given, prompt: text, ...others }, { line, index }): Promise<PromptRecord> => {
       const id = String(given);
       const first = lineOf.get(id);
       if (first !== undefined) throw new UserError(`line ${first} already has the id ${JSON.stringify(id)}`);
       lineOf.set(id, line);
       const turns = [{ role: 'user', content: text }];
-      return { index, id, text, turns, metadata: metadataOf(others), tokenIds: codec.prompt(text) };
+      return { index, id, text, turns, metadata: metadataOf(others), tokenIds: await codec.prompt(text) };
     },
   });
   return records;

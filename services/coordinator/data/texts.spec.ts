@@ -10,9 +10,9 @@ import { readPairs, readTexts } from './texts.js';
 /** Every digit is a token. Prompts begin with token 1, completions end with token 2. */
 const codec = new TextCodec(
   {
-    encodePrompt: (text) => [1, ...text].map(Number),
-    encode: (text, options) => [...(options?.addSpecialTokens === true ? ['1'] : []), ...text].map(Number),
-    decode: (ids) => ids.join(''),
+    encodePrompt: async (text) => [1, ...text].map(Number),
+    encode: async (text, options) => [...(options?.addSpecialTokens === true ? ['1'] : []), ...text].map(Number),
+    decode: async (ids) => ids.join(''),
     renderChat: () => undefined,
   },
   { endId: 2, endIds: [2], context: 6 },

@@ -50,15 +50,15 @@ export async function readPairs(
   const { records } = await readJsonLines([path], {
     shape: '{"prompt", "chosen", "rejected", "labels": {objective: 1, 0 or -1}}',
     schema: pairLine,
-    record: ({ prompt, chosen, rejected, labels }): PairRecord => {
+    record: async ({ prompt, chosen, rejected, labels }): Promise<PairRecord> => {
       const unknown = Object.keys(labels).find((name) => !names.includes(name));
       if (unknown !== undefined) throw new UserError(`labels has "${unknown}", the objectives are ${names.join(', ')}`);
       if (!Object.values(labels).some((value) => value !== 0)) {
         throw new UserError('every label is 0; remove the line');
       }
       return {
-        chosen: codec.exchange(prompt, chosen),
-        rejected: codec.exchange(prompt, rejected),
+        chosen: await codec.exchange(prompt, chosen),
+        rejected: await codec.exchange(prompt, rejected),
         labels: names.map((name) => labels[name] ?? 0),
       };
     },

@@ -180,7 +180,7 @@ async function compare(
     return { id: `${policy}.${record.id}.${sample}`, prompt: record, tokenIds };
   });
   const items = completionItems(training.tokenizer, completions);
-  const texts = items('clean').map(({ completion }) => completion);
+  const texts = (await items('clean')).map(({ completion }) => completion);
   const scored = await scoreItems(training.objectives, items, 'the evaluation', signal, {
     progress,
     scored: () => undefined,

@@ -24,17 +24,17 @@ const closed = required(
 );
 const metadata = { reference: 'desk', n: '3' };
 const ended = closed.slice(opened.length).trimEnd();
-const prompt = { text: 'And the badge?', turns, metadata, tokenIds: tokenizer.encode(opened) };
-const items = completionItems(tokenizer, [{ id: 'one', prompt, tokenIds: tokenizer.encode(ended) }]);
+const prompt = { text: 'And the badge?', turns, metadata, tokenIds: await tokenizer.encode(opened) };
+const items = completionItems(tokenizer, [{ id: 'one', prompt, tokenIds: await tokenizer.encode(ended) }]);
 
-test('clean: the last user turn and the reply without special tokens', () => {
-  assert.deepEqual(items('clean'), [
+test('clean: the last user turn and the reply without special tokens', async () => {
+  assert.deepEqual(await items('clean'), [
     { id: 'one', prompt: 'And the badge?', completion: 'At the desk.', turns, metadata },
   ]);
 });
 
-test('raw: prompt and completion together are all that the policy read and wrote', () => {
-  const [{ prompt: asked, completion, ...context }] = items('raw') as [Item];
+test('raw: prompt and completion together are all that the policy read and wrote', async () => {
+  const [{ prompt: asked, completion, ...context }] = (await items('raw')) as [Item];
   assert.deepEqual([asked, completion], [opened, ended]);
   assert.ok(completion.length > 'At the desk.'.length, completion);
   assert.deepEqual(context, { id: 'one', turns, metadata });
@@ -62,6 +62,6 @@ test('a service gets the form that the objective names, else the one that it des
   for (const source of sources) {
     await scoreItems([{ source, onFailure: 'fail' }], items, 'a test', new AbortController().signal, observer);
   }
-  const [raw, clean] = [at(items('raw'), 0), at(items('clean'), 0)];
+  const [raw, clean] = [at(await items('raw'), 0), at(await items('clean'), 0)];
   assert.deepEqual(received, [raw, clean, clean]);
 });

@@ -1,6 +1,7 @@
 /** Completions as the items of a reward service, in the form of text that the service reads. */
 import type { TextForm } from '@gapo/config';
 import type { Tokenizer } from '@gapo/model';
+import { at } from '@gapo/numeric';
 import type { Item } from '@gapo/rpc';
 import type { PromptRecord } from '../data/prompts.js';
 
@@ -13,22 +14,40 @@ export interface Completion {
 }
 
 /** Returns a batch's items in a form of text. Ids and order are the same in every form. */
-export type ItemsOf = (form: TextForm) => readonly Item[];
+export type ItemsOf = (form: TextForm) => readonly Item[] | Promise<readonly Item[]>;
 
 /** Returns the items of completions. Each form is decoded at its first use. */
-export function completionItems(tokenizer: Pick<Tokenizer, 'decode'>, completions: readonly Completion[]): ItemsOf {
-  const decoded = new Map<TextForm, readonly Item[]>();
+export function completionItems(tokenizer: Pick<Tokenizer, 'decodeAll'>, completions: readonly Completion[]): ItemsOf {
+  const decoded = new Map<TextForm, Promise<readonly Item[]>>();
   return (form) => {
-    const items = decoded.get(form) ?? completions.map((completion) => itemOf(tokenizer, completion, form));
+    const items = decoded.get(form) ?? itemsIn(form, tokenizer, completions);
     decoded.set(form, items);
     return items;
   };
 }
 
-function itemOf(tokenizer: Pick<Tokenizer, 'decode'>, { id, prompt, tokenIds }: Completion, form: TextForm): Item {
-  const { metadata, turns } = prompt;
-  const context = { id, metadata: { ...metadata }, turns: [...turns] };
-  if (form === 'clean') return { ...context, prompt: prompt.text, completion: tokenizer.decode(tokenIds) };
-  const raw = (ids: readonly number[]): string => tokenizer.decode(ids, { specialTokens: 'keep' });
-  return { ...context, prompt: raw(prompt.tokenIds), completion: raw(tokenIds) };
+async function itemsIn(
+  form: TextForm,
+  tokenizer: Pick<Tokenizer, 'decodeAll'>,
+  completions: readonly Completion[],
+): Promise<readonly Item[]> {
+  const specialTokens = form === 'clean' ? 'omit' : 'keep';
+  const texts = await tokenizer.decodeAll(
+    completions.map(({ tokenIds }) => tokenIds),
+    { specialTokens },
+  );
+  const prompts =
+    form === 'clean'
+      ? completions.map(({ prompt }) => prompt.text)
+      : await tokenizer.decodeAll(
+          completions.map(({ prompt }) => prompt.tokenIds),
+          { specialTokens },
+        );
+  return completions.map(({ id, prompt: { metadata, turns } }, i) => ({
+    id,
+    metadata: { ...metadata },
+    turns: [...turns],
+    prompt: at(prompts, i),
+    completion: at(texts, i),
+  }));
 }

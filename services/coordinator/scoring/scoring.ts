@@ -82,7 +82,7 @@ export async function scoreItems(
 ): Promise<ScoredBatch> {
   const done = objectives.map(() => 0);
   let answeredAt = performance.now();
-  const batches = objectives.map(({ source }) => itemsOf(source.text));
+  const batches = await Promise.all(objectives.map(({ source }) => itemsOf(source.text)));
   const [items = []] = batches;
   const report = (): void => {
     const total = items.length * objectives.length;

@@ -22,9 +22,17 @@ export async function readBytes(path: string): Promise<Buffer> {
  * @throws ModelError if the file cannot be read, or is not a JSON object
  */
 export async function readJson(path: string): Promise<Record<string, unknown>> {
-  const bytes = await readBytes(path);
+  return parseJson(path, (await readBytes(path)).toString('utf8'));
+}
+
+/**
+ * Parses the text of a file as a JSON object.
+ *
+ * @throws ModelError if it is not one
+ */
+export function parseJson(path: string, text: string): Record<string, unknown> {
   try {
-    const value: unknown = JSON.parse(bytes.toString('utf8'));
+    const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   } catch (error) {
     throw new ModelError(path, `is not JSON: ${(error as Error).message}`);

@@ -45,7 +45,7 @@ export { JudgedConversation } from './tokenizer/judgedConversation.js';
 export { longestThatFits, roomyCharactersPerToken } from './tokenizer/longestThatFits.js';
 export { PairTemplate } from './tokenizer/pairTemplate.js';
 export { TextCodec, type PolicyTokens, type TextTokenizer, type TokenSequence } from './tokenizer/textCodec.js';
-export { Tokenizer } from './tokenizer/tokenizer.js';
+export { type DecodingOptions, type EncodingOptions, type LocatedTokens, Tokenizer } from './tokenizer/tokenizer.js';
 export { copyTokenizer, isTokenizerFile } from './tokenizer/tokenizerFiles.js';
 
 export {

@@ -15,6 +15,11 @@ export { toy, toyConfig } from './toyArchitecture.fixture.js';
 /** The example's tokenizer, with a chat template; its ids are below 1536. */
 export const tokenizerDirectory = fileURLToPath(new URL('../../../../examples/assistant/tokenizer', import.meta.url));
 
+/** Returns the entry of a special token in tokenizer.json. */
+export function specialToken(content: string, id: number): object {
+  return { id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
+}
+
 /** Returns the shape of a minimal decoder with grouped-query attention. */
 export function tinyShape(changes: Partial<LlamaShape> = {}): LlamaShape {
   return {

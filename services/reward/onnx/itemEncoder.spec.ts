@@ -13,7 +13,7 @@ import { tinyPair, tinyTokens, writeTinyClassifier } from './tinyClassifier.fixt
 async function encoderWith(
   t: TestContext,
   options: Readonly<Record<string, unknown>>,
-): Promise<(prompt: string, completion: string) => Encoding> {
+): Promise<(prompt: string, completion: string) => Promise<Encoding>> {
   const directory = await temporaryDirectory(t);
   await writeTinyClassifier(directory, { rewardYaml: JSON.stringify({ objective: 'x', ...options }) });
   const encoder = itemEncoder(await Tokenizer.read(directory), await readClassifierConfig(directory), directory);
@@ -34,7 +34,7 @@ describe('an item as tokens', () => {
     ] as const) {
       const first = bytes(prompt).length;
       const second = bytes(completion).length;
-      assert.deepEqual(encode(prompt, completion), {
+      assert.deepEqual(await encode(prompt, completion), {
         ids: tinyPair(prompt, completion),
         segments: [...new Array<number>(first + 2).fill(0), ...new Array<number>(second + 1).fill(1)],
       });
@@ -43,11 +43,11 @@ describe('an item as tokens', () => {
 
   test("a text has the prompt and the completion in their places, and the tokenizer's special tokens", async (t) => {
     const plain = await encoderWith(t, { input: 'text' });
-    assert.deepEqual(ids(plain('How?', 'So.')), [user, ...bytes('How?So.'), end]);
+    assert.deepEqual(ids(await plain('How?', 'So.')), [user, ...bytes('How?So.'), end]);
     const alone = await encoderWith(t, { input: 'text', text: '{completion}' });
-    assert.deepEqual(ids(alone('How?', 'So.')), [user, ...bytes('So.'), end]);
+    assert.deepEqual(ids(await alone('How?', 'So.')), [user, ...bytes('So.'), end]);
     const labelled = await encoderWith(t, { input: 'text', text: 'H: {prompt} A: {completion}' });
-    assert.deepEqual(ids(labelled('{completion}', '$& {prompt}')), [
+    assert.deepEqual(ids(await labelled('{completion}', '$& {prompt}')), [
       user,
       ...bytes('H: {completion} A: $& {prompt}'),
       end,
@@ -56,7 +56,7 @@ describe('an item as tokens', () => {
 
   test('a conversation goes through the chat template, which has its own special tokens', async (t) => {
     const encode = await encoderWith(t, {});
-    assert.deepEqual(ids(encode('How?', 'So.')), tinyTokens('How?', 'So.'));
+    assert.deepEqual(ids(await encode('How?', 'So.')), tinyTokens('How?', 'So.'));
   });
 
   /** Room for ten bytes beside the special tokens. */
@@ -79,16 +79,16 @@ describe('an item as tokens', () => {
         const options = { input, truncate, truncation_side: side, max_tokens: 10 + specialTokens[input] };
         const encode = await encoderWith(t, options);
         const [prompt, completion] = truncate === 'prompt' ? [long, 'xyz'] : ['xyz', long];
-        assert.deepEqual(ids(encode(prompt, completion)), whole[input](...kept));
+        assert.deepEqual(ids(await encode(prompt, completion)), whole[input](...kept));
         // Far longer than the encoder looks at.
         const huge = side === 'left' ? 'é'.repeat(50_000) + long : long + 'é'.repeat(50_000);
         const [first, second] = truncate === 'prompt' ? [huge, 'xyz'] : ['xyz', huge];
-        assert.deepEqual(ids(encode(first, second)), whole[input](...kept));
+        assert.deepEqual(ids(await encode(first, second)), whole[input](...kept));
         const other = truncate === 'prompt' ? 'completion' : 'prompt';
         const problem = `the ${other} alone is longer than max_tokens ${options.max_tokens}; shorten it to be scored`;
-        const tooLong = truncate === 'prompt' ? encode('', 'z'.repeat(11)) : encode('z'.repeat(11), '');
+        const tooLong = truncate === 'prompt' ? await encode('', 'z'.repeat(11)) : await encode('z'.repeat(11), '');
         assert.deepEqual(tooLong, { problem });
-        const hugeOther = truncate === 'prompt' ? encode('a', huge) : encode(huge, 'a');
+        const hugeOther = truncate === 'prompt' ? await encode('a', huge) : await encode(huge, 'a');
         assert.deepEqual(hugeOther, { problem });
       });
     }
@@ -96,13 +96,13 @@ describe('an item as tokens', () => {
     test(`${input}: without truncation, an item fits or has no score`, async (t) => {
       const most = 10 + specialTokens[input];
       const encode = await encoderWith(t, { input, truncate: 'none', max_tokens: most });
-      assert.deepEqual(ids(encode('01234', '56789')), whole[input]('01234', '56789'));
+      assert.deepEqual(ids(await encode('01234', '56789')), whole[input]('01234', '56789'));
       for (const [prompt, completion] of [
         ['012345', '56789'],
         ['01234', long.repeat(10_000)],
       ] as const) {
         const problem = `the item is longer than max_tokens ${most}; shorten it to be scored`;
-        assert.deepEqual(encode(prompt, completion), { problem });
+        assert.deepEqual(await encode(prompt, completion), { problem });
       }
     });
   }

@@ -30,7 +30,7 @@ export type Encoding = EncodedItem | { readonly problem: string };
 const tokensAtCut = 32;
 
 export interface ItemEncoder {
-  encode(item: ScoreItem): Encoding;
+  encode(item: ScoreItem): Promise<Encoding>;
 }
 
 /**
@@ -83,27 +83,27 @@ function checkedTemplate(tokenizer: Tokenizer, config: ClassifierConfig, directo
 /** Encodes prompt and completion as one text. If it is too long, one of the two loses characters until the rest fits. */
 class SingleTextEncoder implements ItemEncoder {
   readonly #config: ClassifierConfig;
-  readonly #tokens: (prompt: string, completion: string) => number[];
+  readonly #tokens: (prompt: string, completion: string) => Promise<number[]>;
 
-  constructor(config: ClassifierConfig, tokens: (prompt: string, completion: string) => number[]) {
+  constructor(config: ClassifierConfig, tokens: (prompt: string, completion: string) => Promise<number[]>) {
     this.#config = config;
     this.#tokens = tokens;
   }
 
-  encode({ prompt, completion }: ScoreItem): Encoding {
+  async encode({ prompt, completion }: ScoreItem): Promise<Encoding> {
     const { maxTokens, options } = this.#config;
     const { truncate, truncation_side: side } = options;
     const characters = [...(truncate === 'completion' ? completion : prompt)];
-    const keeping = (count: number): number[] | undefined => {
+    const keeping = async (count: number): Promise<number[] | undefined> => {
       const kept = (side === 'left' ? characters.slice(characters.length - count) : characters.slice(0, count)).join(
         '',
       );
-      const ids = truncate === 'completion' ? this.#tokens(prompt, kept) : this.#tokens(kept, completion);
+      const ids = await (truncate === 'completion' ? this.#tokens(prompt, kept) : this.#tokens(kept, completion));
       return ids.length <= maxTokens ? ids : undefined;
     };
     let ids: number[] | undefined;
     try {
-      ids = longestThatFits(characters.length, maxTokens, truncate !== 'none', keeping);
+      ids = await longestThatFits(characters.length, maxTokens, truncate !== 'none', keeping);
     } catch (error) {
       return { problem: `the item cannot be encoded: ${(error as Error).message}` };
     }
@@ -124,11 +124,11 @@ class PairEncoder implements ItemEncoder {
     this.#config = config;
   }
 
-  encode({ prompt, completion }: ScoreItem): Encoding {
+  async encode({ prompt, completion }: ScoreItem): Promise<Encoding> {
     const { maxTokens, options } = this.#config;
     const { truncate, truncation_side: side } = options;
     const room = maxTokens - this.#template.specialTokens;
-    let [first, second] = [this.#tokensAt(side, prompt, room), this.#tokensAt(side, completion, room)];
+    let [first, second] = [await this.#tokensAt(side, prompt, room), await this.#tokensAt(side, completion, room)];
     const surplus = first.length + second.length - room;
     if (surplus > 0) {
       const shortened = truncate === 'completion' ? second : first;
@@ -144,10 +144,10 @@ class PairEncoder implements ItemEncoder {
    * Tokenizes a text. Of a huge text, only its end (or beginning) is encoded: more than `room` tokens of that side, without
    * those beside the cut, which may differ from the whole text's.
    */
-  #tokensAt(side: 'left' | 'right', text: string, room: number): number[] {
+  async #tokensAt(side: 'left' | 'right', text: string, room: number): Promise<number[]> {
     for (let characters = roomyCharactersPerToken * (room + tokensAtCut); ; characters *= 2) {
       const part = side === 'left' ? text.slice(-characters) : text.slice(0, characters);
-      const ids = this.#tokenizer.encode(part);
+      const ids = await this.#tokenizer.encode(part);
       if (part.length === text.length) return ids;
       if (ids.length <= room + tokensAtCut) continue;
       return side === 'left' ? ids.slice(tokensAtCut) : ids.slice(0, ids.length - tokensAtCut);

@@ -154,6 +154,9 @@ function byteTokenizer(): object {
       type: 'TemplateProcessing',
       single: [special('<user>', 0), sequence('A', 0), special('<end>', 0)],
       pair: [special('<user>', 0), sequence('A', 0), special('<end>', 0), sequence('B', 1), special('<end>', 1)],
+      special_tokens: Object.fromEntries(
+        added.map(({ id, content }) => [content, { id: content, ids: [id], tokens: [content] }]),
+      ),
     },
     decoder: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
     model: { type: 'BPE', vocab: vocabulary, merges: [], unk_token: null },

@@ -56,7 +56,7 @@ export function encode({ directory, items, cancelled }: EncodeTask): Promise<Out
     const encodings: Encoding[] = [];
     for (const item of items) {
       if (Atomics.load(cancelled, 0) !== 0) break;
-      encodings.push(encoder.encode(item));
+      encodings.push(await encoder.encode(item));
     }
     return { encodings, digest };
   });

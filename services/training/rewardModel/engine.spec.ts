@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Session, int64 } from '@gapo/graph';
 import { type NamedTensor, llamaConfig, philoxNormal, sizeOf } from '@gapo/model';
-import { exampleConfigs, tinyShape, writeArchitecture } from '@gapo/model/testing';
+import { exampleConfigs, specialToken, tinyShape, writeArchitecture } from '@gapo/model/testing';
 import { adamWStep, at, createAdamWState, f32, required } from '@gapo/numeric';
 import { temporaryDirectory } from '@gapo/service/testing';
 import { decoderScores } from './decoderScores.js';
@@ -146,11 +146,11 @@ async function writeLetters(directory: string): Promise<void> {
   const tokens = ['<unk>', '<s>', '</s>', ...'abcdefghijklmnop'];
   const json = {
     version: '1.0',
-    added_tokens: ['<unk>', '<s>', '</s>'].map((content, id) => ({ id, content, special: true })),
+    added_tokens: ['<unk>', '<s>', '</s>'].map(specialToken),
     normalizer: null,
     pre_tokenizer: null,
     post_processor: null,
-    decoder: null,
+    decoder: { type: 'Fuse' },
     model: {
       type: 'BPE',
       unk_token: '<unk>',

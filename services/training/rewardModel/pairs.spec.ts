@@ -40,8 +40,8 @@ test('a prompt and two answers are the same pair as texts, as messages and as wh
   assert.equal(pairs.length, 5);
   for (const pair of pairs) {
     assert.deepEqual(pair, {
-      chosen: conversation.encode(exchange('Where is it?', 'Here.'), maxTokens),
-      rejected: conversation.encode(exchange('Where is it?', 'Go away.'), maxTokens),
+      chosen: await conversation.encode(exchange('Where is it?', 'Here.'), maxTokens),
+      rejected: await conversation.encode(exchange('Where is it?', 'Go away.'), maxTokens),
       opening: at(pairs, 0).opening,
     });
   }
@@ -55,7 +55,7 @@ test('the answer of a long conversation is encoded with all earlier turns, which
     { prompt: opened.slice(0, 1), chosen: 'What?', rejected: 'Why?' },
   );
   assert.ok(long && short);
-  assert.deepEqual(long.chosen, conversation.encode([...opened, assistant('At the desk.')], maxTokens));
+  assert.deepEqual(long.chosen, await conversation.encode([...opened, assistant('At the desk.')], maxTokens));
   assert.equal(long.opening, short.opening);
 });
 
@@ -63,7 +63,7 @@ test('a prompt that is too long is truncated at its beginning, as in the service
   const prompt = 'Where is the badge of the visitor? '.repeat(20);
   const { chosen } = at(await read(t, { prompt, chosen: 'Here.', rejected: 'Go away.' }), 0);
   assert.ok(chosen.length <= maxTokens && chosen.length > maxTokens - 3);
-  assert.deepEqual(chosen, conversation.encode(exchange(prompt, 'Here.'), maxTokens));
+  assert.deepEqual(chosen, await conversation.encode(exchange(prompt, 'Here.'), maxTokens));
 });
 
 test('each invalid line is named, with the field and what to do', async (t) => {

@@ -41,7 +41,7 @@ export async function readPairs(
 }
 
 /** @throws UserError if the line is not a pair of answers to one prompt */
-function pairOf(value: z.output<typeof line>, encoder: PairEncoder, maxTokens: number): PreferencePair {
+async function pairOf(value: z.output<typeof line>, encoder: PairEncoder, maxTokens: number): Promise<PreferencePair> {
   const prompt = value.prompt === undefined ? [] : turnsOf(value.prompt, 'user');
   const chosen = conversationOf(prompt, value.chosen, 'chosen');
   const rejected = conversationOf(prompt, value.rejected, 'rejected');
@@ -50,8 +50,8 @@ function pairOf(value: z.output<typeof line>, encoder: PairEncoder, maxTokens: n
     throw new UserError('rejected: answers a different prompt than chosen; a pair compares two answers to one prompt');
   }
   const tokens = {
-    chosen: tokensOf(chosen, 'chosen', encoder, maxTokens),
-    rejected: tokensOf(rejected, 'rejected', encoder, maxTokens),
+    chosen: await tokensOf(chosen, 'chosen', encoder, maxTokens),
+    rejected: await tokensOf(rejected, 'rejected', encoder, maxTokens),
   };
   if (tokens.chosen.join() === tokens.rejected.join()) {
     throw new UserError('rejected: has the same tokens as chosen; remove the line');
@@ -87,10 +87,15 @@ function openingOf(turns: readonly Turn[]): string {
   return JSON.stringify(turns.slice(0, first < 0 ? -1 : first + 1));
 }
 
-function tokensOf(turns: readonly Turn[], field: string, encoder: PairEncoder, maxTokens: number): number[] {
+async function tokensOf(
+  turns: readonly Turn[],
+  field: string,
+  encoder: PairEncoder,
+  maxTokens: number,
+): Promise<number[]> {
   let ids: number[] | undefined;
   try {
-    ids = encoder.encode(turns, maxTokens);
+    ids = await encoder.encode(turns, maxTokens);
   } catch (error) {
     throw new UserError(`${field}: ${(error as Error).message}`, { cause: error });
   }

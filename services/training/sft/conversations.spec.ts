@@ -30,13 +30,18 @@ const lines = (...values: unknown[]): string => values.map((value) => JSON.strin
 test('a prompt has the tokens that the sampler sees; its completion is learned including the end token', async (t) => {
   const { tokenizer, conversations } = await read(t, lines({ prompt: 'Where is it?', completion: 'Here.' }));
   assert.deepEqual(conversations, [
-    [{ promptIds: tokenizer.encodePrompt('Where is it?'), completionIds: [...tokenizer.encode('Here.'), 2] }],
+    [
+      {
+        promptIds: await tokenizer.encodePrompt('Where is it?'),
+        completionIds: [...(await tokenizer.encode('Here.')), 2],
+      },
+    ],
   ]);
 });
 
 test('a text is learned from its second token on', async (t) => {
   const { tokenizer, conversations } = await read(t, lines({ text: 'The printer.' }));
-  const [first, ...rest] = tokenizer.encode('The printer.', { addSpecialTokens: true });
+  const [first, ...rest] = await tokenizer.encode('The printer.', { addSpecialTokens: true });
   assert.deepEqual(conversations, [[{ promptIds: [first], completionIds: [...rest, 2] }]]);
 });
 
@@ -52,13 +57,13 @@ test('of a conversation, the assistant’s turns are learned, each with all earl
   const [first, second, ...more] = at(conversations, 0);
   assert.deepEqual(more, []);
   assert.deepEqual(first, {
-    promptIds: tokenizer.encodePrompt('Where is it?'),
-    completionIds: [...tokenizer.encode('Here.'), 2],
+    promptIds: await tokenizer.encodePrompt('Where is it?'),
+    completionIds: [...(await tokenizer.encode('Here.')), 2],
   });
   const rendered = required(tokenizer.renderChat(messages.slice(0, 3), true), 'a chat template');
   assert.deepEqual(second, {
-    promptIds: tokenizer.encode(rendered),
-    completionIds: [...tokenizer.encode('Welcome.'), 2],
+    promptIds: await tokenizer.encode(rendered),
+    completionIds: [...(await tokenizer.encode('Welcome.')), 2],
   });
 });
 
@@ -71,7 +76,7 @@ test('text that a template writes after the end token is not learned', async (t)
     { role: 'assistant', content: 'Here.' },
   ];
   const { tokenizer, conversations } = await read(t, lines({ messages }), { renderChat });
-  assert.deepEqual(conversations[0]?.[0]?.completionIds, [...tokenizer.encode('Here.'), 2]);
+  assert.deepEqual(conversations[0]?.[0]?.completionIds, [...(await tokenizer.encode('Here.')), 2]);
 });
 
 test('each invalid line is named, with what was expected', async (t) => {

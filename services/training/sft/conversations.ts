@@ -22,9 +22,11 @@ export async function readConversations(files: readonly string[], codec: TextCod
   const { records } = await readJsonLines(files, {
     shape: '{"text"}, {"prompt", "completion"} or {"messages": [{"role", "content"}, ...]}',
     schema: line,
-    record: (value): Conversation => {
+    record: async (value): Promise<Conversation> => {
       if ('messages' in value) return codec.conversation(value.messages);
-      return ['completion' in value ? codec.exchange(value.prompt, value.completion) : codec.text(value.text)];
+      return [
+        'completion' in value ? await codec.exchange(value.prompt, value.completion) : await codec.text(value.text),
+      ];
     },
   });
   return records;

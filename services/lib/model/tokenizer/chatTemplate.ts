@@ -35,18 +35,23 @@ export class ChatTemplate {
   /**
    * Reads DIR/chat_template.jinja, or `chat_template` of tokenizer_config.json: a text, or a list with one named `default`.
    *
-   * @param settings tokenizer_config.json; its `*_token` keys are variables of the template
+   * @param settings tokenizer_config.json
+   * @param specialTokens variables of the template, such as `bos_token`
    * @returns undefined if there is none
    * @throws ModelError if it is not a template
    */
-  static async read(directory: string, settings: Readonly<Record<string, unknown>>): Promise<ChatTemplate | undefined> {
+  static async read(
+    directory: string,
+    settings: Readonly<Record<string, unknown>>,
+    specialTokens: Readonly<Record<string, string>> = {},
+  ): Promise<ChatTemplate | undefined> {
     const file = join(directory, 'chat_template.jinja');
     const inFile = (await stat(file).catch(() => undefined)) !== undefined;
     const path = inFile ? file : join(directory, 'tokenizer_config.json');
     const source = inFile ? (await readBytes(file)).toString('utf8') : chosen(settings['chat_template']);
     if (source === undefined) return undefined;
     try {
-      return new ChatTemplate(new Template(source), specialTokens(settings), path);
+      return new ChatTemplate(new Template(source), specialTokens, path);
     } catch (error) {
       throw new ModelError(path, `has a chat_template that cannot be parsed: ${(error as Error).message}`);
     }
@@ -97,15 +102,4 @@ function chosen(template: unknown): string | undefined {
   const named = template as readonly { readonly name?: unknown; readonly template?: unknown }[];
   const found = named.find(({ name }) => name === 'default')?.template;
   return typeof found === 'string' ? found : undefined;
-}
-
-/** Returns the texts of bos_token, eos_token and the like, which are texts or objects with a `content`. */
-export function specialTokens(settings: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
-  const tokens: Record<string, string> = {};
-  for (const [key, value] of Object.entries(settings)) {
-    if (!key.endsWith('_token')) continue;
-    if (typeof value === 'string') tokens[key] = value;
-    else if (typeof value === 'object' && value !== null && 'content' in value) tokens[key] = String(value.content);
-  }
-  return tokens;
 }

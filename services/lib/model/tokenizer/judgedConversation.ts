@@ -22,17 +22,17 @@ export class JudgedConversation {
    * @returns undefined if the last turn alone is too long
    * @throws UserError if the template refuses the conversation
    */
-  encode(turns: readonly Turn[], maxTokens: number): number[] | undefined {
+  async encode(turns: readonly Turn[], maxTokens: number): Promise<number[] | undefined> {
     const history = turns.slice(0, -1).map(({ role, content }) => ({ role, characters: [...content] }));
     const all = history.reduce((sum, { characters }) => sum + characters.length, 0);
-    return longestThatFits(all, maxTokens, true, (count) => {
+    return longestThatFits(all, maxTokens, true, async (count) => {
       let lost = all - count;
       const kept = history.map(({ role, characters }): Turn => {
         const content = characters.slice(lost).join('');
         lost = Math.max(0, lost - characters.length);
         return { role, content };
       });
-      const ids = this.#tokenizer.encode(this.#template.render([...kept, ...turns.slice(-1)], false));
+      const ids = await this.#tokenizer.encode(this.#template.render([...kept, ...turns.slice(-1)], false));
       return ids.length <= maxTokens ? ids : undefined;
     });
   }

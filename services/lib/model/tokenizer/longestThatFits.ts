@@ -12,28 +12,28 @@ export const roomyCharactersPerToken = 16;
  * @param keeping returns the result for a number of characters; undefined if it does not fit
  * @returns undefined if not even 0 characters fit, or if not all fit and a part is not acceptable
  */
-export function longestThatFits<T>(
+export async function longestThatFits<T>(
   all: number,
   maxTokens: number,
   partly: boolean,
-  keeping: (count: number) => T | undefined,
-): T | undefined {
+  keeping: (count: number) => Promise<T | undefined>,
+): Promise<T | undefined> {
   let fits = -1;
   let best: T | undefined;
   let count = Math.min(all, roomyCharactersPerToken * maxTokens);
   for (;;) {
-    const found = keeping(count);
+    const found = await keeping(count);
     if (found === undefined) break;
     if (count === all) return found;
     [fits, best] = [count, found];
     count = Math.min(all, 2 * count);
   }
   if (!partly) return undefined;
-  if (fits < 0 && count > 0) [fits, best] = [0, keeping(0)];
+  if (fits < 0 && count > 0) [fits, best] = [0, await keeping(0)];
   if (best === undefined) return undefined;
   for (let tooMany = count; tooMany - fits > 1;) {
     const middle = Math.floor((fits + tooMany) / 2);
-    const found = keeping(middle);
+    const found = await keeping(middle);
     if (found === undefined) tooMany = middle;
     else [fits, best] = [middle, found];
   }

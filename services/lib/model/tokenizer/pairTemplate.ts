@@ -45,46 +45,22 @@ export class PairTemplate {
   }
 }
 
-/** A tokenizer's post-processor: maps the tokens of one or two texts to those of the sequence. */
-export type PostProcessor = (
-  first: readonly string[],
-  second: readonly string[] | null,
-  addSpecialTokens: boolean,
-) => { readonly tokens: readonly string[]; readonly token_type_ids?: readonly number[] };
-
-/** Texts that no vocabulary has. */
-const placeholders = { first: '\0first', second: '\0second' } as const;
-
-/**
- * Derives the template by post-processing two placeholders.
- *
- * @param segmented whether the second text is a second segment; RoBERTa's processor has a single segment
- * @returns undefined if the tokenizer drops the second text, or does not separate the two
- */
-export function pairTemplate(
-  process: PostProcessor,
-  idOf: (token: string) => number | undefined,
-  segmented: boolean,
-): PairTemplate | undefined {
-  const { tokens, token_type_ids: segments } = process([placeholders.first], [placeholders.second], true);
-  const parts: TemplatePart[] = [];
-  for (const [index, token] of tokens.entries()) {
-    const segment = segmented ? (segments?.[index] ?? 0) : 0;
-    const text = (['first', 'second'] as const).find((name) => placeholders[name] === token);
-    if (text !== undefined) parts.push({ kind: 'text', text, segment });
-    else {
-      const id = idOf(token);
-      if (id === undefined) return undefined;
-      parts.push({ kind: 'special', id, segment });
-    }
-  }
-  const texts = parts.filter(({ kind }) => kind === 'text').length;
-  return texts === 2 && parts.length > 2 ? new PairTemplate(parts) : undefined;
+/** An encoding with the text of each token: 0, 1, or none for a special token. */
+export interface PlacedTokens {
+  readonly ids: readonly number[];
+  readonly segments: readonly number[];
+  readonly texts: readonly (number | null | undefined)[];
 }
 
-/** Counts the special tokens that the post-processor appends to a single text. */
-export function appendedTokens(process: PostProcessor): number {
-  const { tokens } = process([placeholders.first], null, true);
-  const place = tokens.indexOf(placeholders.first);
-  return place < 0 ? 0 : tokens.length - 1 - place;
+/** Reads the template off an encoding of two texts. Each text must have a token. */
+export function pairTemplateOf({ ids, segments, texts }: PlacedTokens): PairTemplate | undefined {
+  const parts: TemplatePart[] = [];
+  for (const [index, id] of ids.entries()) {
+    const segment = segments[index] ?? 0;
+    const text = texts[index];
+    if (text === null || text === undefined) parts.push({ kind: 'special', id, segment });
+    else if (text !== texts[index - 1]) parts.push({ kind: 'text', text: text === 0 ? 'first' : 'second', segment });
+  }
+  const count = parts.filter(({ kind }) => kind === 'text').length;
+  return count === 2 && parts.length > 2 ? new PairTemplate(parts) : undefined;
 }

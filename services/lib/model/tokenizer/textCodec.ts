@@ -57,8 +57,8 @@ export class TextCodec {
    *
    * @throws UserError if it has no tokens, or leaves no room for a completion
    */
-  prompt(text: string): readonly number[] {
-    const ids = this.#prompt(this.#tokenizer.encodePrompt(text));
+  async prompt(text: string): Promise<readonly number[]> {
+    const ids = this.#prompt(await this.#tokenizer.encodePrompt(text));
     const { context } = this.#policy;
     if (ids.length < context) return ids;
     throw new UserError(`the prompt has ${ids.length} tokens, the model's context ${context}; shorten it`);
@@ -70,8 +70,8 @@ export class TextCodec {
    *
    * @throws UserError if either has no tokens, or both are longer than the context
    */
-  exchange(prompt: string, completion: string): TokenSequence {
-    return this.#sequence(this.#tokenizer.encodePrompt(prompt), this.#tokenizer.encode(completion));
+  async exchange(prompt: string, completion: string): Promise<TokenSequence> {
+    return this.#sequence(await this.#tokenizer.encodePrompt(prompt), await this.#tokenizer.encode(completion));
   }
 
   /**
@@ -79,8 +79,8 @@ export class TextCodec {
    *
    * @throws UserError if it has no tokens, or is longer than the context
    */
-  text(text: string): TokenSequence {
-    const [first, ...rest] = this.#tokenizer.encode(text, { addSpecialTokens: true });
+  async text(text: string): Promise<TokenSequence> {
+    const [first, ...rest] = await this.#tokenizer.encode(text, { addSpecialTokens: true });
     if (first === undefined) throw new UserError('the text has no tokens');
     return this.#sequence([first], rest);
   }
@@ -91,10 +91,11 @@ export class TextCodec {
    *
    * @throws UserError if no turn is the assistant's, the model has no chat template, or the template refuses a turn
    */
-  conversation(turns: readonly Turn[]): readonly TokenSequence[] {
+  async conversation(turns: readonly Turn[]): Promise<readonly TokenSequence[]> {
     const learned = turns.flatMap(({ role }, i) => (role === 'assistant' ? [i] : []));
     if (learned.length === 0) throw new UserError('no message has the role assistant, so there is nothing to learn');
-    return learned.map((i) => {
+    const sequences: TokenSequence[] = [];
+    for (const i of learned) {
       const prompt = this.#render(turns.slice(0, i), true);
       const whole = this.#render(turns.slice(0, i + 1), false);
       if (!whole.startsWith(prompt)) {
@@ -102,8 +103,10 @@ export class TextCodec {
           `message ${i}: the chat template opens a reply differently than it writes one; write prompt and completion`,
         );
       }
-      return this.#sequence(this.#tokenizer.encode(prompt), this.#tokenizer.encode(whole.slice(prompt.length)));
-    });
+      const completion = await this.#tokenizer.encode(whole.slice(prompt.length));
+      sequences.push(await this.#sequence(await this.#tokenizer.encode(prompt), completion));
+    }
+    return sequences;
   }
 
   #render(turns: readonly Turn[], openReply: boolean): string {
@@ -119,8 +122,8 @@ export class TextCodec {
     return ids;
   }
 
-  #sequence(promptIds: readonly number[], ids: readonly number[]): TokenSequence {
-    const completionIds = this.#ended(ids);
+  async #sequence(promptIds: readonly number[], ids: readonly number[]): Promise<TokenSequence> {
+    const completionIds = await this.#ended(ids);
     const tokens = this.#prompt(promptIds).length + completionIds.length;
     const { context } = this.#policy;
     if (tokens > context) {
@@ -134,11 +137,11 @@ export class TextCodec {
    *
    * @throws UserError if words follow an end token
    */
-  #ended(ids: readonly number[]): readonly number[] {
+  async #ended(ids: readonly number[]): Promise<readonly number[]> {
     const { endId, endIds } = this.#policy;
     const end = ids.findIndex((id) => endIds.includes(id));
     if (end < 0) return [...ids, endId];
-    const after = this.#tokenizer.decode(ids.slice(end + 1)).trim();
+    const after = (await this.#tokenizer.decode(ids.slice(end + 1))).trim();
     if (after !== '') {
       const shown = after.length > shownCharacters ? `${after.slice(0, shownCharacters)}…` : after;
       throw new UserError(

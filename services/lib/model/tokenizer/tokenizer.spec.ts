@@ -21,10 +21,10 @@ async function directory(t: TestContext): Promise<string> {
 describe('a tokenizer', () => {
   test('renders a prompt through the chat template, special tokens as single ids', async () => {
     const tokenizer = await Tokenizer.read(tokenizerDirectory);
-    const ids = tokenizer.encodePrompt('How do I reset my password?');
+    const ids = await tokenizer.encodePrompt('How do I reset my password?');
     assert.deepEqual([ids[0], ids[1], ids.at(-1)], [1, 3, 4]);
-    assert.equal(tokenizer.decode(ids), 'How do I reset my password?');
-    assert.equal(tokenizer.decode([]), '');
+    assert.equal(await tokenizer.decode(ids), 'How do I reset my password?');
+    assert.equal(await tokenizer.decode([]), '');
   });
 
   test('with more ids than the model has embeddings is refused', async () => {
@@ -40,7 +40,7 @@ describe('a tokenizer', () => {
     const path = await directory(t);
     const tokenizer = await Tokenizer.read(path);
     const settings = JSON.parse(await readFile(join(path, 'tokenizer_config.json'), 'utf8')) as { eos_token: string };
-    const own = at(tokenizer.encode(settings.eos_token), 0);
+    const own = at(await tokenizer.encode(settings.eos_token), 0);
     assert.equal(tokenizer.endId({ ...config, eosIds: [7, own] }), own);
     assert.equal(tokenizer.endId({ ...config, eosIds: [7, 8] }), 7);
   });
@@ -63,6 +63,7 @@ describe('a chat template', () => {
     '{{ bos_token }}{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}';
   const withSettings = async (t: TestContext, settings: object, jinja?: string): Promise<Tokenizer> => {
     const path = await directory(t);
+    await rm(join(path, 'special_tokens_map.json'));
     await writeFile(join(path, 'tokenizer_config.json'), JSON.stringify({ bos_token: { content: '^' }, ...settings }));
     if (jinja !== undefined) await writeFile(join(path, 'chat_template.jinja'), jinja);
     return Tokenizer.read(path);

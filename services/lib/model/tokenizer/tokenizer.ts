@@ -1,27 +1,47 @@
-/** A model's tokenizer: tokenizer.json, and the chat template. */
+/** A model's tokenizer: tokenizer.json, the files beside it, and the chat template. */
 import { join } from 'node:path';
 import { at } from '@gapo/numeric';
-import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
+import { UserError } from '@gapo/service';
+import { AddedToken, type Encoding, Tokenizer as LibraryTokenizer } from 'tokenizers';
 import type { DecoderConfig } from '../decoderConfig.js';
 import { ModelError } from '../errors.js';
-import { readJson } from '../files.js';
-import { ChatTemplate, type Turn, specialTokens } from './chatTemplate.js';
-import { type PairTemplate, type PostProcessor, appendedTokens, pairTemplate } from './pairTemplate.js';
+import { readBytes, parseJson } from '../files.js';
+import { ChatTemplate, type Turn } from './chatTemplate.js';
+import { type PairTemplate, type PlacedTokens, pairTemplateOf } from './pairTemplate.js';
+import { tokenizerJsonProblem } from './tokenizerJson.js';
+import { type DeclaredToken, readTokenizerSettings } from './tokenizerSettings.js';
 
-/** The members of the library in use. Its own declarations import without file extensions, which NodeNext does not resolve. */
-interface LibraryTokenizer {
-  encode(text: string, options: { add_special_tokens: boolean }): { ids: number[] };
-  decode(ids: number[], options: { skip_special_tokens: boolean; clean_up_tokenization_spaces: boolean }): string;
-  get_vocab(withAddedTokens: boolean): Map<string, number>;
-  token_to_id(token: string): number | undefined;
-  readonly post_processor: PostProcessor | null;
+/** Texts that are encoded at a time: encodings hold far more than their ids. */
+const batch = 256;
+
+/** How a text is encoded. */
+export interface EncodingOptions {
+  /** Whether the tokenizer adds its special tokens, such as one that begins every text. @default false */
+  readonly addSpecialTokens?: boolean;
 }
 
-const tokenizerClass = HuggingFaceTokenizer as unknown as new (model: object, settings: object) => LibraryTokenizer;
+/** How token ids are decoded. */
+export interface DecodingOptions {
+  /** Whether special tokens appear in the text. @default 'omit' */
+  readonly specialTokens?: 'omit' | 'keep';
+}
+
+/** A text's tokens with their places in it. */
+export interface LocatedTokens {
+  readonly ids: readonly number[];
+  /**
+   * [tokens] Where each token's characters begin and end in the text, as indices of a JavaScript string (UTF-16). Tokens that
+   * share a character have the same places. A token without characters, such as an added special token, has an empty place.
+   */
+  readonly starts: readonly number[];
+  readonly ends: readonly number[];
+}
 
 /** The contents of a tokenizer's files without its vocabulary. */
 interface Parts {
+  readonly path: string;
   readonly size: number;
+  readonly cleansUp: boolean;
   readonly chatTemplate: ChatTemplate | undefined;
   readonly pairTemplate: PairTemplate | undefined;
   readonly eosId: number | undefined;
@@ -29,15 +49,15 @@ interface Parts {
 }
 
 /**
- * Converts text to token ids and back.
+ * Converts text to token ids and back, as `AutoTokenizer` of transformers 5 does. The work runs in libuv's threads.
  *
  * @example
  * ```ts
  * import { Tokenizer } from '@gapo/model';
  *
  * const tokenizer = await Tokenizer.read('examples/assistant/models/policy');
- * const ids = tokenizer.encodePrompt('How do I reset my password?'); // through the chat template
- * console.log(ids.length, tokenizer.decode(ids));
+ * const ids = await tokenizer.encodePrompt('How do I reset my password?'); // through the chat template
+ * console.log(ids.length, await tokenizer.decode(ids));
  * ```
  */
 export class Tokenizer {
@@ -49,46 +69,55 @@ export class Tokenizer {
   readonly size: number;
 
   readonly #library: LibraryTokenizer;
+  readonly #path: string;
+  readonly #cleansUp: boolean;
   readonly #eosId: number | undefined;
   /** The number of special tokens that the tokenizer appends to a text on request. */
   readonly #appendedTokens: number;
 
-  private constructor(library: LibraryTokenizer, { size, chatTemplate, pairTemplate, eosId, appendedTokens }: Parts) {
+  private constructor(library: LibraryTokenizer, parts: Parts) {
     this.#library = library;
-    this.size = size;
-    this.chatTemplate = chatTemplate;
-    this.pairTemplate = pairTemplate;
-    this.#eosId = eosId;
-    this.#appendedTokens = appendedTokens;
+    this.#path = parts.path;
+    this.#cleansUp = parts.cleansUp;
+    this.size = parts.size;
+    this.chatTemplate = parts.chatTemplate;
+    this.pairTemplate = parts.pairTemplate;
+    this.#eosId = parts.eosId;
+    this.#appendedTokens = parts.appendedTokens;
   }
 
   /**
-   * Reads DIR/tokenizer.json, DIR/tokenizer_config.json and the chat template.
+   * Reads DIR/tokenizer.json, the files beside it that declare tokens, and the chat template. Truncation and padding that
+   * tokenizer.json may ask for are ignored.
    *
-   * @throws ModelError if one is missing or damaged
+   * @throws ModelError if one is damaged, tokenizer.json is missing, or has a component that is not supported
    */
   static async read(directory: string): Promise<Tokenizer> {
     const path = join(directory, 'tokenizer.json');
-    const model = await readJson(path);
-    const settings = await readJson(join(directory, 'tokenizer_config.json'));
+    const text = (await readBytes(path)).toString('utf8');
+    const json = parseJson(path, text);
+    const problem = tokenizerJsonProblem(json);
+    if (problem !== undefined) throw new ModelError(path, problem);
+    const { config, specialTokens, addedTokens, cleansUp } = await readTokenizerSettings(directory, json);
     let library: LibraryTokenizer;
     let size = 0;
     try {
-      library = new tokenizerClass(model, settings);
-      for (const id of library.get_vocab(true).values()) size = Math.max(size, id + 1);
+      library = LibraryTokenizer.fromString(text);
+      library.disablePadding();
+      library.disableTruncation();
+      if (addedTokens.length > 0) library.addAddedTokens(addedTokens.map(libraryToken));
+      for (const id of Object.values(library.getVocab(true))) size = Math.max(size, id + 1);
     } catch (error) {
       throw new ModelError(path, `is not a tokenizer: ${(error as Error).message}`);
     }
-    const { post_processor: processor } = library;
-    const segmented = (model['post_processor'] as { type?: unknown } | null)?.type !== 'RobertaProcessing';
-    const { eos_token: eos } = specialTokens(settings);
+    const eos = specialTokens['eos_token'];
     return new Tokenizer(library, {
+      path,
       size,
-      chatTemplate: await ChatTemplate.read(directory, settings),
-      pairTemplate:
-        processor === null ? undefined : pairTemplate(processor, (token) => library.token_to_id(token), segmented),
-      eosId: eos === undefined ? undefined : library.get_vocab(true).get(eos),
-      appendedTokens: processor === null ? 0 : appendedTokens(processor),
+      cleansUp,
+      chatTemplate: await ChatTemplate.read(directory, config, specialTokens),
+      eosId: eos === undefined ? undefined : (library.tokenToId(eos) ?? undefined),
+      ...(await specialPlaces(library)),
     });
   }
 
@@ -115,19 +144,64 @@ export class Tokenizer {
     return this.#eosId !== undefined && eosIds.includes(this.#eosId) ? this.#eosId : at(eosIds, 0);
   }
 
-  /** Encodes a text. Special tokens in the text become single ids; none are added by default. */
-  encode(text: string, options: { readonly addSpecialTokens: boolean } = { addSpecialTokens: false }): number[] {
-    return this.#library.encode(text, { add_special_tokens: options.addSpecialTokens }).ids;
+  /** Whether an id has a token. Models often have embeddings for more ids than the tokenizer has tokens. */
+  hasToken(id: number): boolean {
+    return this.#library.idToToken(id) !== null;
   }
 
-  /** Decodes token ids. Special tokens are left out unless they are to be kept. */
-  decode(
-    ids: readonly number[],
-    { specialTokens = 'omit' }: { readonly specialTokens?: 'omit' | 'keep' } = {},
-  ): string {
-    if (ids.length === 0) return '';
-    const options = { skip_special_tokens: specialTokens === 'omit', clean_up_tokenization_spaces: false };
-    return this.#library.decode([...ids], options);
+  /**
+   * Encodes a text. Special tokens in the text become single ids.
+   *
+   * @throws UserError if the tokenizer has no token for a part of the text
+   */
+  async encode(text: string, options?: EncodingOptions): Promise<number[]> {
+    return (await this.#encode(text, options)).getIds();
+  }
+
+  /**
+   * Encodes texts, on all processors.
+   *
+   * @throws UserError if the tokenizer has no token for a part of one
+   */
+  async encodeAll(texts: readonly string[], { addSpecialTokens = false }: EncodingOptions = {}): Promise<number[][]> {
+    const ids: number[][] = [];
+    for (let start = 0; start < texts.length; start += batch) {
+      const some = texts.slice(start, start + batch);
+      const encodings = await this.#result(this.#library.encodeBatch(some, { addSpecialTokens }));
+      for (const encoding of encodings) ids.push(encoding.getIds());
+    }
+    return ids;
+  }
+
+  /**
+   * Encodes a text and locates its tokens in it.
+   *
+   * @throws UserError if the tokenizer has no token for a part of the text
+   */
+  async encodeLocated(text: string, options?: EncodingOptions): Promise<LocatedTokens> {
+    const encoding = await this.#encode(text, options);
+    const index = indexOfCharacter(text);
+    const offsets = encoding.getOffsets();
+    return {
+      ids: encoding.getIds(),
+      starts: offsets.map(([start = 0]) => index(start)),
+      ends: offsets.map(([, end = 0]) => index(end)),
+    };
+  }
+
+  /** Decodes token ids. Ids without a token are left out, and special tokens unless they are to be kept. */
+  async decode(ids: readonly number[], { specialTokens = 'omit' }: DecodingOptions = {}): Promise<string> {
+    return this.#cleaned(await this.#library.decode([...ids], specialTokens === 'omit'));
+  }
+
+  /** Decodes rows of token ids, on all processors. */
+  async decodeAll(
+    rows: readonly (readonly number[])[],
+    { specialTokens = 'omit' }: DecodingOptions = {},
+  ): Promise<string[]> {
+    const copies = rows.map((ids) => [...ids]);
+    const texts = await this.#library.decodeBatch(copies, specialTokens === 'omit');
+    return texts.map((text) => this.#cleaned(text));
   }
 
   /**
@@ -137,10 +211,10 @@ export class Tokenizer {
    *
    * @throws UserError if the chat template refuses it
    */
-  encodePrompt(prompt: string): number[] {
+  async encodePrompt(prompt: string): Promise<number[]> {
     const rendered = this.renderChat([{ role: 'user', content: prompt }], true);
     if (rendered !== undefined) return this.encode(rendered);
-    const ids = this.encode(prompt, { addSpecialTokens: true });
+    const ids = await this.encode(prompt, { addSpecialTokens: true });
     return ids.slice(0, ids.length - this.#appendedTokens);
   }
 
@@ -153,4 +227,81 @@ export class Tokenizer {
   renderChat(turns: readonly Turn[], openReply: boolean): string | undefined {
     return this.chatTemplate?.render(turns, openReply);
   }
+
+  #encode(text: string, { addSpecialTokens = false }: EncodingOptions = {}): Promise<Encoding> {
+    return this.#result(this.#library.encode(text, null, { addSpecialTokens }));
+  }
+
+  async #result<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      throw new UserError(`${this.#path}: cannot encode the text: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  #cleaned(text: string): string {
+    return this.#cleansUp ? spacesRemoved.reduce((cleaned, [from, to]) => cleaned.replaceAll(from, to), text) : text;
+  }
+}
+
+/** What `clean_up_tokenization_spaces` replaces, in this order. */
+const spacesRemoved = [
+  [' .', '.'],
+  [' ?', '?'],
+  [' !', '!'],
+  [' ,', ','],
+  [" ' ", "'"],
+  [" n't", "n't"],
+  [" 'm", "'m"],
+  [" 's", "'s"],
+  [" 've", "'ve"],
+  [" 're", "'re"],
+] as const;
+
+function libraryToken({ content, special, ...options }: DeclaredToken): AddedToken {
+  return new AddedToken(content, special, options);
+}
+
+/** Finds the special tokens around texts, by encoding one that has tokens. */
+async function specialPlaces(library: LibraryTokenizer): Promise<Pick<Parts, 'pairTemplate' | 'appendedTokens'>> {
+  for (const probe of probes(library)) {
+    const plain = await library.encode(probe, null, { addSpecialTokens: false }).catch(() => undefined);
+    if (plain === undefined || plain.getLength() === 0) continue;
+    const single = placed(await library.encode(probe, null, { addSpecialTokens: true }));
+    const last = single.texts.findLastIndex((text) => text === 0);
+    const pair = await library.encode(probe, probe, { addSpecialTokens: true });
+    return {
+      pairTemplate: pairTemplateOf(placed(pair)),
+      appendedTokens: last < 0 ? 0 : single.texts.length - 1 - last,
+    };
+  }
+  return { pairTemplate: undefined, appendedTokens: 0 };
+}
+
+/** Texts of which one most likely has a token: a letter, and those of the first ids. */
+function* probes(library: LibraryTokenizer): Generator<string> {
+  yield 'a';
+  for (let id = 0; id < batch; id++) {
+    const token = library.idToToken(id);
+    if (token !== null && token !== '') yield token;
+  }
+}
+
+function placed(encoding: Encoding): PlacedTokens {
+  return { ids: encoding.getIds(), segments: encoding.getTypeIds(), texts: encoding.getSequenceIds() };
+}
+
+/** Returns the function from the number of a character (a Unicode code point) of a text to its index in UTF-16. */
+function indexOfCharacter(text: string): (character: number) => number {
+  const indices = new Uint32Array(text.length + 1);
+  let characters = 0;
+  let index = 0;
+  for (const character of text) {
+    indices[characters++] = index;
+    index += character.length;
+  }
+  if (characters === text.length) return (character) => character;
+  indices[characters] = index;
+  return (character) => at(indices, character);
 }

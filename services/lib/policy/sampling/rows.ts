@@ -24,6 +24,9 @@ export interface SampledCompletion {
 /** Why a completion ended: an end-of-sequence token, a stop string, or its length limit. */
 export type FinishReason = 'stop' | 'stopString' | 'length';
 
+/** Decodes token ids as text. */
+export type TokenDecoder = (ids: readonly number[]) => Promise<string>;
+
 /** An unfinished completion. */
 export interface Row {
   readonly prompt: number;
@@ -131,20 +134,20 @@ export function advance(
  * Ends a row at the first token that completes a stop string, if any. Compares texts, not tokens, because a stop string may
  * begin and end within tokens. The first `checked` tokens are known to complete none.
  */
-export function endAtStop(
+export async function endAtStop(
   row: Row,
   stop: readonly string[],
   checked: number,
-  decode: (ids: readonly number[]) => string,
-): void {
-  const completes = (count: number): boolean => {
-    const text = decode(row.ids.slice(0, count));
+  decode: TokenDecoder,
+): Promise<void> {
+  const completes = async (count: number): Promise<boolean> => {
+    const text = await decode(row.ids.slice(0, count));
     return stop.some((one) => text.includes(one));
   };
-  if (row.ids.length === checked || !completes(row.ids.length)) return;
+  if (row.ids.length === checked || !(await completes(row.ids.length))) return;
   const drawn = row.ids.length;
   let count = checked + 1;
-  while (!completes(count)) count++;
+  while (!(await completes(count))) count++;
   row.ids.length = count;
   row.logprobs.length = count;
   row.drawnLogprobs.length = Math.min(row.drawnLogprobs.length, count);

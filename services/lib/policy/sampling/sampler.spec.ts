@@ -258,7 +258,7 @@ describe('sampling', () => {
 
   test('a stop string ends a completion at the token that completes it, across tokens and stretches', async () => {
     const letters = 'abcdefghijk'; // one per token; token 2 ends a sequence
-    const decoder = async () => (ids: readonly number[]) => ids.map((id) => letters[id]).join('');
+    const decoder = async () => async (ids: readonly number[]) => ids.map((id) => letters[id]).join('');
     const reading = new Sampler(model, spec, { threads: 1, decoder });
     const how = { ...options, maxNewTokens: 28, samplesPerPrompt: 20, temperature: 1 };
     const free = await all(reading, prompts, how);

@@ -10,6 +10,7 @@ import { type SamplingOptions, type SamplingPrompt, checkSampling, drawingOf } f
 import {
   type Row,
   type SampledCompletion,
+  type TokenDecoder,
   advance,
   cachedPositions,
   endAtStop,
@@ -25,7 +26,7 @@ const stretchLength = 16;
 /** The options of a sampler. */
 export interface SamplerOptions extends SessionOptions, PrecisionOptions {
   /** Returns the function that decodes token ids for stop strings. @default none, and stop strings are refused */
-  readonly decoder?: () => Promise<(ids: readonly number[]) => string>;
+  readonly decoder?: () => Promise<TokenDecoder>;
 }
 
 type Feeds = Readonly<Record<string, TensorArray>>;
@@ -81,7 +82,7 @@ export class Sampler {
       const before = rows.map((row) => ({ row, cached: cachedPositions(row, prompts), drawn: row.ids.length }));
       const outputs = await session.run(pick(feeds, session.inputNames));
       advance(rows, outputs, config);
-      for (const { row, drawn } of before) if (decode !== undefined) endAtStop(row, stop, drawn, decode);
+      for (const { row, drawn } of before) if (decode !== undefined) await endAtStop(row, stop, drawn, decode);
 
       const old = this.#cache.tensors;
       const added = cachePart(outputs, 'added.');
@@ -138,7 +139,7 @@ export class Sampler {
     return session;
   }
 
-  #decoder(): Promise<(ids: readonly number[]) => string> {
+  #decoder(): Promise<TokenDecoder> {
     if (this.#options.decoder === undefined) throw new RangeError('stop needs a tokenizer, and this sampler has none');
     return this.#options.decoder();
   }

@@ -15,7 +15,7 @@ export interface LineFormat<Line, Item> {
   /** Checks a line. Other keys are refused unless the object is loose. */
   readonly schema: z.ZodType<Line>;
   /** Turns a checked line into a record. A UserError that it throws is a problem of that line. */
-  readonly record: (line: Line, place: LinePlace) => Item;
+  readonly record: (line: Line, place: LinePlace) => Item | Promise<Item>;
 }
 
 /** The position of a line. */
@@ -75,7 +75,7 @@ export async function readJsonLines<Line, Item>(
         const text = textOf(line, bytes);
         if (text.trim() === '') continue;
         lines += 1;
-        records.push(format.record(parseLine(text, format), { line, index: records.length }));
+        records.push(await format.record(parseLine(text, format), { line, index: records.length }));
       } catch (error) {
         if (!isExpected(error)) throw error;
         problems.push(`${file}:${line}: ${error.message}`);
