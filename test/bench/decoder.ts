@@ -42,6 +42,7 @@ export function benchDecoder(): DecoderModel {
     directory: 'bench',
     config: benchConfig,
     weights: new Map(tensors.map((tensor) => [tensor.name, tensor])),
+    notes: [],
     sha256: 'bench',
   };
 }

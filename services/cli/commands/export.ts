@@ -7,6 +7,7 @@ import {
   mergedFiles,
   readAdapter,
   readDecoderModel,
+  readDecoderShape,
   writeMergedModel,
   type MergedOptions,
 } from '@gapo/model';
@@ -86,11 +87,12 @@ function adapterOf(checkpoint: string): Files {
 
 /** Returns the files of a fully trained model, in float32 as in the checkpoint. */
 async function modelOf(checkpoint: string): Promise<Files> {
-  const model = startingModel(checkpoint);
+  const directory = startingModel(checkpoint);
+  const { config } = await readDecoderShape(directory, policyOf(checkpoint));
   return new Map<string, FileContent>([
-    [configFile, await configWithDtype(model, 'F32')],
+    [configFile, await configWithDtype({ directory, config }, 'F32')],
     [weightsFile, copyOf(join(checkpoint, weightsFile))],
-    ...copiedFiles(model),
+    ...copiedFiles(directory),
   ]);
 }
 

@@ -1,10 +1,13 @@
-/** `gapo plan`: computes the memory and operations of a run from the model's config.json and the run configuration. */
+/**
+ * `gapo plan`: computes the memory and operations of a run from the model's config.json and the run configuration. If the model
+ * has weights, their headers must agree, as they must for training.
+ */
 import { resolve } from 'node:path';
-import { planOf, readDecoderConfig, type RunExtents } from '@gapo/model';
+import { planOf, readDecoderShape, type RunExtents } from '@gapo/model';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { readConfigFile } from '../configFile.js';
 import { atLeast1, jsonOption } from '../options/options.js';
-import { print, printJson } from '../output.js';
+import { note, print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
 import { planText } from '../render/plan.js';
 import { extentsOf, loraOf } from '../sizing/runExtents.js';
@@ -27,7 +30,8 @@ async function plan(path: string, flags: PlanFlags): Promise<void> {
   const { device, promptTokens, teraflops } = flags;
   const { config, baseDirectory } = readConfigFile(fromHere(path));
   const { model, ignoreKeys } = config.policy;
-  const decoder = await readDecoderConfig(resolve(baseDirectory, model), { ignoreKeys });
+  const { config: decoder, notes } = await readDecoderShape(resolve(baseDirectory, model), { ignoreKeys });
+  notes.forEach(note);
   const lora = await loraOf(config, decoder, baseDirectory);
   const run = extentsOf(config, decoder, lora, { device, promptTokens });
   const found = planOf(decoder, run);

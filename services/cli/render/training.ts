@@ -30,6 +30,10 @@ export class TrainingProgress {
   /** Records an event and shows the progress. */
   take(event: TrainingEvent<unknown>, reporter: Reporter): void {
     if (event.event === 'end') return;
+    if (event.event === 'note') {
+      reporter.say(event.text);
+      return;
+    }
     if (event.event === 'start') this.#start = event;
     else if (event.event === 'update') this.#recent = [...this.#recent, event].slice(-recent);
     else this.#heldOut.push(event.loss);

@@ -157,18 +157,3 @@ export function decoderTensors(config: DecoderConfig): readonly DecoderTensor[] 
   if (!config.tiedEmbeddings) tensors.push({ name: layout.head, shape: [vocabulary, width], role: 'weight' });
   return tensors;
 }
-
-/**
- * Maps the names of a decoder's tensors in its files to the decoder's names. Skips buffers that the configuration
- * determines and an output projection that is tied to the embeddings. Checkpoints of the trunk alone, without a head, leave
- * out the trunk's prefix.
- */
-export function tensorNames(config: DecoderConfig, onDisk: readonly string[]): ReadonlyMap<string, string> {
-  const { trunk, buffers, head } = config.names;
-  const bare = !onDisk.some((name) => name.startsWith(trunk));
-  return new Map(
-    onDisk
-      .filter((name) => !buffers.test(name) && !(name === head && config.tiedEmbeddings))
-      .map((name) => [name, bare && name !== head ? trunk + name : name]),
-  );
-}

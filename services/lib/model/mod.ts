@@ -20,7 +20,7 @@ export { architectures, loraTargets } from './architectures/registry.js';
 
 export { toFloat32 } from './weights/floats.js';
 export { philoxNormal } from './weights/initialization.js';
-export { type DecoderModel, readDecoderModel } from './weights/modelDirectory.js';
+export { type DecoderModel, readDecoderModel, readDecoderShape } from './weights/modelDirectory.js';
 export {
   type TensorEntry,
   encodeHeader as encodeSafetensorsHeader,

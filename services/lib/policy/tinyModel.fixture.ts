@@ -16,6 +16,7 @@ export function tinyModel(config: DecoderConfig = tinyConfig, seed = 3): Decoder
     directory: 'tiny',
     config,
     weights: new Map(tensors.map((tensor) => [tensor.name, tensor])),
+    notes: [],
     sha256: 'tiny',
   };
 }

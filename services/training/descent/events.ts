@@ -3,6 +3,8 @@ import type { Update } from './descent.js';
 
 /** An event; `Result` is the part of the end event that depends on the kind of training. */
 export type TrainingEvent<Result> =
+  /** Something about the model that the user should know. */
+  | { readonly event: 'note'; readonly text: string }
   | {
       readonly event: 'start';
       /** The total number of updates. */

@@ -37,6 +37,7 @@ export async function startFromTokenizer(
     tensors,
     conversation,
     maxTokens,
+    notes: [],
     baseSha256: createHash('sha256').update(json).digest('hex'),
     content: async () => ({
       model,

@@ -57,6 +57,7 @@ export async function startFromDecoder(directory: string, options: DecoderOption
     tensors,
     conversation,
     maxTokens: Math.min(options.maxTokens, config.context),
+    notes: decoder.notes,
     baseSha256: decoder.sha256,
     content: async () => ({
       model: decoderScores(config),

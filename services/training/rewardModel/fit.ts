@@ -60,6 +60,7 @@ async function fitInto(
   const { training, heldOut } = splitPairs(records, settings);
   const engine = await PairEngine.open(start.model, settings);
   const descent = descentOf(engine, start, training, settings);
+  for (const text of start.notes) report({ event: 'note', text });
   report({
     event: 'start',
     updates: descent.updates,

@@ -11,6 +11,8 @@ export interface Start {
   readonly conversation: JudgedConversation;
   /** The longest conversation that the model reads, in tokens. */
   readonly maxTokens: number;
+  /** What the user should know about the decoder; empty without one. */
+  readonly notes: readonly string[];
   /** SHA-256 (hex) of the decoder's weights, or of the tokenizer. */
   readonly baseSha256: string;
   /** Returns the content of the reward model's directory, from the trained tensors. */

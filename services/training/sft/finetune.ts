@@ -108,6 +108,7 @@ export async function finetune(
   const savepoint = new Savepoint(out, inputs.identity);
   const begun = untrained(inputs, settings.seed);
   const progress = (await savepoint.read(begun.tensors)) ?? begun;
+  for (const text of model.notes) report({ event: 'note', text });
   report({
     event: 'start',
     updates: updates.length,

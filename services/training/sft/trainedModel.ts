@@ -53,7 +53,7 @@ export async function writeModel(
   });
   if (lora !== undefined) await writeMergedModel(model, { lora, tensors: trained }, out);
   else {
-    await writeFile(join(out, configFile), await configWithDtype(model.directory, 'F32'));
+    await writeFile(join(out, configFile), await configWithDtype(model, 'F32'));
     await writeSafetensors(join(out, 'model.safetensors'), trained);
   }
 }

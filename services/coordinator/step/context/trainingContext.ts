@@ -71,6 +71,7 @@ export async function prepareTraining(
   // All reads are sequential, so that several mistakes always yield the same error.
   const { ignoreKeys = [] } = config.policy;
   const decoder = await readDecoderModel(directory, { ignoreKeys });
+  for (const note of decoder.notes) platform.log.warn({ model: directory }, note);
   const tokenizer = await Tokenizer.read(directory);
   tokenizer.assertFits(decoder.config, directory);
   const codec = TextCodec.of(tokenizer, decoder.config);

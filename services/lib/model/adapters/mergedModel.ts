@@ -21,6 +21,8 @@ export interface MergedOptions {
 }
 
 const configFile = 'config.json';
+/** Whether the output projection is the embedding table. */
+const tieKey = 'tie_word_embeddings';
 const indexFile = 'model.safetensors.index.json';
 const configNames: Readonly<Record<FloatDtype, string>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
 
@@ -28,12 +30,12 @@ const configNames: Readonly<Record<FloatDtype, string>> = { F32: 'float32', F16:
 export function mergedFiles({ weights }: DecoderModel): readonly string[] {
   const files = [...weights.values()].flatMap((weight) => ('path' in weight ? [basename(weight.path)] : []));
   const names = [...new Set(files)];
-  return [...names, configFile, ...(names.length > 1 ? [indexFile] : [])];
+  return [...names, configFile, ...(needIndex(names) ? [indexFile] : [])];
 }
 
 /**
- * Writes a model's weights with the adapter merged, W + (alpha / rank)·B·A, its config.json, and an index if there are
- * several weight files. Sums are in float64 and rounded once, to each weight's element type. All files are written
+ * Writes a model's weights with the adapter merged, W + (alpha / rank)·B·A, its config.json, and an index unless all weights
+ * are in model.safetensors. Sums are in float64 and rounded once, to each weight's element type. All files are written
  * atomically. The caller copies the tokenizer and the other files of the model's directory.
  *
  * @returns the names of the files
@@ -54,8 +56,8 @@ export async function writeMergedModel(
   const merged = merger(model, adapter);
   const contents = new Map<string, FileContent>();
   for (const [name, own] of files) contents.set(name, mergedFile(own, merged, options));
-  contents.set(configFile, await configWithDtype(model.directory, options.dtype));
-  if (files.size > 1) {
+  contents.set(configFile, await configWithDtype(model, options.dtype));
+  if (needIndex([...files.keys()])) {
     const total = weights.reduce(
       (sum, { shape, dtype }) => sum + sizeOf(shape) * bytesPerElement[options.dtype ?? dtype],
       0,
@@ -66,6 +68,11 @@ export async function writeMergedModel(
   }
   await writeAllAtomically(new Map([...contents].map(([name, content]) => [join(out, name), content])));
   return [...contents.keys()];
+}
+
+/** Whether loaders find weight files of these names by an index only. */
+function needIndex(files: readonly string[]): boolean {
+  return files.some((name) => name !== 'model.safetensors');
 }
 
 /**
@@ -128,12 +135,20 @@ export function merger({ config }: DecoderModel, { lora, tensors }: Adapter): (w
   };
 }
 
-/** Returns a model's config.json for weights of another element type. */
-export async function configWithDtype(directory: string, dtype: FloatDtype | undefined): Promise<Uint8Array> {
+/**
+ * Returns a model's config.json for weights of another element type. It says whether the output projection is tied to the
+ * embeddings, in case the model's own said so of two that differ.
+ */
+export async function configWithDtype(
+  { directory, config }: Pick<DecoderModel, 'directory' | 'config'>,
+  dtype: FloatDtype | undefined,
+): Promise<Uint8Array> {
   const bytes = await readFile(join(directory, configFile));
-  if (dtype === undefined) return bytes;
-  const config = JSON.parse(bytes.toString('utf8')) as Record<string, unknown>;
-  return Buffer.from(`${JSON.stringify(withDtype(config, dtype), null, 2)}\n`);
+  const found = JSON.parse(bytes.toString('utf8')) as Record<string, unknown>;
+  const untied = config.tiedEmbeddings || found[tieKey] === false ? {} : { [tieKey]: false };
+  if (dtype === undefined && !(tieKey in untied)) return bytes;
+  const written = { ...(dtype === undefined ? found : withDtype(found, dtype)), ...untied };
+  return Buffer.from(`${JSON.stringify(written, null, 2)}\n`);
 }
 
 function withDtype(config: Readonly<Record<string, unknown>>, dtype: FloatDtype): Record<string, unknown> {

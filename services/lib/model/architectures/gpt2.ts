@@ -20,7 +20,7 @@ export const gpt2 = defineArchitecture({
     finalNorm: 'ln_f',
     head: 'lm_head.weight',
     inOut: true,
-    buffers: /\.attn\.(bias|masked_bias)$/,
+    buffers: /\.(attn|crossattention)\.(bias|masked_bias)$/,
   },
   keys: z.object({
     activation_function: z.enum(['gelu_new', 'gelu_pytorch_tanh'], { error: "must be 'gelu_new'" }).optional(),

@@ -20,7 +20,7 @@ export const llamaNames: TensorNames = {
   finalNorm: 'norm',
   head: 'lm_head.weight',
   inOut: false,
-  buffers: /\.rotary_emb\.inv_freq$/,
+  buffers: /(^|\.)rotary_emb\.(inv_freq|original_inv_freq|cos_cached|sin_cached)$/,
 };
 
 /** The keys of rope_parameters, which older versions of transformers call rope_scaling. */

@@ -1,15 +1,12 @@
 /** Reads model directories in Hugging Face's layout. Every file is read once, and every tensor is accounted for. */
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { z } from 'zod';
 import type { DecoderConfig } from '../decoderConfig.js';
-import { decoderTensors, tensorNames } from '../decoderLayout.js';
 import { ModelError } from '../errors.js';
-import { readJson } from '../files.js';
 import { type ModelOptions, readDecoderConfig } from '../huggingFaceConfig.js';
-import { type StoredTensor, type Weight, scanFile } from './storedTensors.js';
-import { tensorMismatches } from './tensors.js';
+import { type DecoderWeights, decoderWeights } from './decoderWeights.js';
+import { type Weight, scanFile } from './storedTensors.js';
+import { type FoundTensors, findTensors } from './weightFiles.js';
 
 /** A decoder read from a directory. */
 export interface DecoderModel {
@@ -17,20 +14,18 @@ export interface DecoderModel {
   readonly config: DecoderConfig;
   /** Every weight by its Hugging Face name. */
   readonly weights: ReadonlyMap<string, Weight>;
+  /** What was decided where config.json and the weights differ, as sentences for the user. */
+  readonly notes: readonly string[];
   /** SHA-256 (hex) over the weight files, in the order of their names. */
   readonly sha256: string;
 }
-
-const weightsFile = 'model.safetensors';
-const indexFile = 'model.safetensors.index.json';
-const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 
 /** The most problems that an error lists; it counts the rest. */
 const problemsShown = 8;
 
 /**
- * Reads a decoder's configuration and locates its tensors. The weights are in model.safetensors, or in the files that
- * model.safetensors.index.json names.
+ * Reads a decoder's configuration and locates its tensors. The weights are in model.safetensors, in the files that
+ * model.safetensors.index.json names, or in a complete set of numbered shards.
  *
  * @throws ModelError if a file is missing or damaged, or with every tensor that is missing, unexpected or misshapen
  *
@@ -45,41 +40,53 @@ const problemsShown = 8;
  * ```
  */
 export async function readDecoderModel(directory: string, options: ModelOptions = {}): Promise<DecoderModel> {
-  const config = await readDecoderConfig(await existingDirectory(directory), options);
+  const { found, ...model } = await locate(await existingDirectory(directory), options);
+  if (found === undefined) {
+    throw new ModelError(
+      directory,
+      'has neither model.safetensors nor model.safetensors.index.json: it has no weights',
+    );
+  }
   const hash = createHash('sha256');
-  const problems: string[] = [];
-  const tensors: StoredTensor[] = [];
-  const { files, fileOf } = await weightFiles(directory);
-  for (const file of files) {
-    for (const tensor of await scanFile(resolve(directory, file), hash)) {
-      const stated = fileOf?.get(tensor.name);
-      if (fileOf !== undefined && stated !== file) {
-        problems.push(
-          `tensor '${tensor.name}' is in ${file}, but ` +
-            (stated === undefined ? `not in ${indexFile}` : `${indexFile} says ${stated}`),
-        );
-      }
-      tensors.push(tensor);
-    }
+  for (const path of found.paths) {
+    await scanFile(
+      path,
+      hash,
+      [...model.weights.values()].filter((tensor) => tensor.path === path),
+    );
   }
-  const here = new Set(tensors.map(({ name }) => name));
-  for (const [name, file] of fileOf ?? []) {
-    if (!here.has(name)) problems.push(`tensor '${name}' is not in ${file}, but ${indexFile} says it is`);
-  }
-  const names = tensorNames(config, [...here]);
-  const weights = new Map(
-    tensors.flatMap((tensor) => {
-      const name = names.get(tensor.name);
-      return name === undefined ? [] : [[name, { ...tensor, name }] as const];
-    }),
-  );
-  problems.push(...tensorMismatches(decoderTensors(config), weights, 'config.json'));
+  return { directory, ...model, sha256: hash.digest('hex') };
+}
+
+/**
+ * Reads a decoder's configuration, and checks it against the headers of its weight files if there are any. Reads no weights
+ * except for two tables that should be one.
+ *
+ * @throws ModelError as {@link readDecoderModel}, except for elements that are not finite
+ */
+export async function readDecoderShape(
+  directory: string,
+  options: ModelOptions = {},
+): Promise<Pick<DecoderModel, 'config' | 'notes'>> {
+  return locate(directory, options);
+}
+
+interface Located extends Omit<DecoderWeights, 'problems'> {
+  /** Undefined if the directory has no weights. */
+  readonly found: FoundTensors | undefined;
+}
+
+async function locate(directory: string, options: ModelOptions): Promise<Located> {
+  const config = await readDecoderConfig(directory, options);
+  const found = await findTensors(directory);
+  if (found === undefined) return { found, config, weights: new Map(), notes: [] };
+  const { problems, ...located } = await decoderWeights(config, found);
   if (problems.length > 0) {
     const shown = problems.slice(0, problemsShown).join('; ');
     const more = problems.length - problemsShown;
     throw new ModelError(directory, more > 0 ? `${shown}; and ${more} more` : shown);
   }
-  return { directory, config, weights, sha256: hash.digest('hex') };
+  return { found, ...located };
 }
 
 async function existingDirectory(directory: string): Promise<string> {
@@ -89,33 +96,4 @@ async function existingDirectory(directory: string): Promise<string> {
   if (!found.isDirectory())
     throw new ModelError(directory, 'is not a directory; name one with config.json and *.safetensors');
   return directory;
-}
-
-/**
- * Returns the weight files, sorted, and the file of each tensor if there is an index.
- *
- * @throws ModelError if there are no weights, or the index is invalid
- */
-async function weightFiles(
-  directory: string,
-): Promise<{ readonly files: readonly string[]; readonly fileOf?: ReadonlyMap<string, string> }> {
-  if (await exists(join(directory, weightsFile))) return { files: [weightsFile] };
-  const path = join(directory, indexFile);
-  if (!(await exists(path))) {
-    throw new ModelError(
-      directory,
-      `has neither ${weightsFile} nor ${indexFile}; convert weights in other formats first`,
-    );
-  }
-  const parsed = indexSchema.safeParse(await readJson(path));
-  if (!parsed.success) throw new ModelError(path, 'has no weight_map of tensor names to files');
-  const fileOf = new Map(Object.entries(parsed.data.weight_map));
-  const outside = [...fileOf.values()].find((file) => !/^[^/\\]+\.safetensors$/.test(file));
-  if (outside !== undefined)
-    throw new ModelError(path, `names '${outside}', which is not a *.safetensors file beside it`);
-  return { files: [...new Set(fileOf.values())].sort(), fileOf };
-}
-
-async function exists(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined)) !== undefined;
 }

@@ -17,14 +17,19 @@ const entrySchema = z.object({
 
 const headerLengthBytes = 8;
 
-/** The position of a tensor in its file. */
-export interface TensorEntry {
+/** The position of a tensor of any type in its file. */
+export interface AnyEntry {
   readonly name: string;
-  readonly dtype: FloatDtype;
+  readonly dtype: string;
   readonly shape: readonly number[];
   /** From the start of the file. */
   readonly offset: number;
   readonly length: number;
+}
+
+/** The position of a tensor of floats in its file. */
+export interface TensorEntry extends AnyEntry {
+  readonly dtype: FloatDtype;
 }
 
 /**
@@ -53,10 +58,10 @@ export function headerEnd(start: Uint8Array, path: string, fileLength: number): 
  * @param bytes the file, or its start up to the end of the header
  * @throws ModelError if the file is cut short, damaged or not safetensors
  */
-export function parseHeader(bytes: Uint8Array, path: string, fileLength = bytes.byteLength): readonly TensorEntry[] {
+export function parseHeader(bytes: Uint8Array, path: string, fileLength = bytes.byteLength): readonly AnyEntry[] {
   const dataStart = headerEnd(bytes, path, fileLength);
   const header = headerObject(bytes.subarray(headerLengthBytes, dataStart), path);
-  const entries: TensorEntry[] = [];
+  const entries: AnyEntry[] = [];
   for (const [name, value] of Object.entries(header)) {
     if (name === '__metadata__') continue;
     const parsed = entrySchema.safeParse(value);
@@ -66,7 +71,11 @@ export function parseHeader(bytes: Uint8Array, path: string, fileLength = bytes.
       shape,
       data_offsets: [start, end],
     } = parsed.data;
-    if (!isFloatDtype(dtype)) throw new ModelError(path, `tensor '${name}' is ${dtype}; F32, F16 and BF16 can be read`);
+    if (!isFloatDtype(dtype)) {
+      // Its elements are never read.
+      entries.push({ name, dtype, shape, offset: dataStart + start, length: Math.max(0, end - start) });
+      continue;
+    }
     const expected = bytesPerElement[dtype] * sizeOf(shape);
     if (end - start !== expected) {
       throw new ModelError(
@@ -85,6 +94,16 @@ export function parseHeader(bytes: Uint8Array, path: string, fileLength = bytes.
   return entries;
 }
 
+/** Whether a tensor has a type that can be read. */
+export function isFloat<E extends AnyEntry>(entry: E): entry is E & { readonly dtype: FloatDtype } {
+  return isFloatDtype(entry.dtype);
+}
+
+/** Says that a tensor has a type that cannot be read. */
+export function typeProblem({ name, dtype }: AnyEntry): string {
+  return `tensor '${name}' is ${dtype}; F32, F16 and BF16 can be read`;
+}
+
 /**
  * Parses the metadata of a safetensors file: texts by name.
  *
@@ -92,7 +111,7 @@ export function parseHeader(bytes: Uint8Array, path: string, fileLength = bytes.
  */
 export function parseMetadata(bytes: Uint8Array, path: string): Readonly<Record<string, string>> {
   const header = headerObject(bytes.subarray(headerLengthBytes, headerEnd(bytes, path, bytes.byteLength)), path);
-  const parsed = z.record(z.string(), z.string()).optional().safeParse(header['__metadata__']);
+  const parsed = z.record(z.string(), z.string()).nullish().safeParse(header['__metadata__']);
   if (!parsed.success) throw new ModelError(path, 'has metadata that is not texts; it is damaged or not safetensors');
   return parsed.data ?? {};
 }
@@ -120,6 +139,7 @@ function headerObject(json: Uint8Array, path: string): Readonly<Record<string, u
  */
 export function parseTensors(bytes: Uint8Array, path: string): readonly NamedTensor[] {
   return parseHeader(bytes, path).map((entry) => {
+    if (!isFloat(entry)) throw new ModelError(path, typeProblem(entry));
     const data = toFloat32(bytes.subarray(entry.offset, entry.offset + entry.length), entry.dtype);
     const bad = data.findIndex((x) => !Number.isFinite(x));
     if (bad >= 0)

@@ -7,11 +7,17 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { ModelError } from '../errors.js';
 import { toFloat32 } from './floats.js';
-import { type TensorEntry, headerEnd, parseHeader } from './safetensors.js';
+import { type AnyEntry, type TensorEntry, headerEnd, parseHeader } from './safetensors.js';
 import { type NamedTensor } from './tensors.js';
 
-/** A tensor in a file. */
+/** A tensor of floats in a file. */
 export interface StoredTensor extends TensorEntry {
+  /** Absolute. */
+  readonly path: string;
+}
+
+/** A tensor of any type in a file. */
+export interface AnyStoredTensor extends AnyEntry {
   /** Absolute. */
   readonly path: string;
 }
@@ -46,36 +52,73 @@ export function elementsOf(weight: Weight): Float32Array {
 }
 
 /**
- * Reads a file once, adds its bytes to the hash and checks every element.
+ * Reads the header of a file.
  *
- * @returns its tensors, in the order of its header
- * @throws ModelError if it is missing, cut short or damaged, or an element is not finite
+ * @returns its tensors, in the order of the header
+ * @throws ModelError if it is missing, cut short or damaged
  */
-export async function scanFile(path: string, hash: Hash): Promise<readonly StoredTensor[]> {
+export async function readEntries(path: string): Promise<readonly AnyStoredTensor[]> {
   const file = await openFile(path);
   try {
     const { size } = await file.stat();
     const start = await readRange(file, 0, Math.min(8, size));
     const header = await readRange(file, 0, headerEnd(start, path, size));
     const entries = parseHeader(header, path, size);
-    hash.update(header);
-    let at = header.byteLength;
-    const rest = async (end: number): Promise<void> => {
-      for await (const bytes of chunks(file, at, end - at)) hash.update(bytes);
-    };
-    for (const entry of [...entries].sort((a, b) => a.offset - b.offset)) {
-      if (entry.offset < at) throw new ModelError(path, `tensor '${entry.name}' overlaps another; the file is damaged`);
-      await rest(entry.offset);
-      for await (const bytes of chunks(file, entry.offset, entry.length)) {
-        hash.update(bytes);
-        assertFinite(bytes, entry, path);
-      }
-      at = entry.offset + entry.length;
+    let end = header.byteLength;
+    for (const { name, offset, length } of [...entries].sort((a, b) => a.offset - b.offset)) {
+      if (offset < end) throw new ModelError(path, `tensor '${name}' overlaps another; the file is damaged`);
+      end = offset + length;
     }
-    await rest(size);
     return entries.map((entry) => ({ ...entry, path }));
   } finally {
     await file.close();
+  }
+}
+
+/**
+ * Reads a file once, adds its bytes to the hash and checks every element of some of its tensors.
+ *
+ * @throws ModelError if an element is not finite
+ */
+export async function scanFile(path: string, hash: Hash, tensors: readonly StoredTensor[]): Promise<void> {
+  const file = await openFile(path);
+  try {
+    let at = 0;
+    const rest = async (end: number): Promise<void> => {
+      for await (const bytes of chunks(file, at, end - at)) hash.update(bytes);
+    };
+    for (const tensor of [...tensors].sort((a, b) => a.offset - b.offset)) {
+      await rest(tensor.offset);
+      for await (const bytes of chunks(file, tensor.offset, tensor.length)) {
+        hash.update(bytes);
+        assertFinite(bytes, tensor, path);
+      }
+      at = tensor.offset + tensor.length;
+    }
+    await rest((await file.stat()).size);
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Whether two tensors of the same type have the same shape and bytes.
+ *
+ * @throws ModelError if a file cannot be opened
+ */
+export async function haveSameBytes(a: AnyStoredTensor, b: AnyStoredTensor): Promise<boolean> {
+  if (a.dtype !== b.dtype || a.shape.join() !== b.shape.join() || a.length !== b.length) return false;
+  const [first, second] = [await openFile(a.path), await openFile(b.path)];
+  try {
+    const others = chunks(second, b.offset, b.length);
+    for await (const bytes of chunks(first, a.offset, a.length)) {
+      const other = await others.next();
+      if (other.done === true || Buffer.compare(bytes, other.value) !== 0) return false;
+    }
+    return true;
+  } finally {
+    await first.close();
+    await second.close();
   }
 }
 
