@@ -1,6 +1,6 @@
 /**
  * Programs that some tests need and the project does not contain: helm, kubeconform with the JSON Schemas of Kubernetes,
- * and Pythons with gRPC and with transformers. All versions are pinned, and everything lies in a cache outside of the tree.
+ * grpcurl, and Pythons with gRPC and with transformers. All versions are pinned, and everything lies in a cache outside of the tree.
  *
  *   node deploy/local/testTools.mjs            fetches what is missing; says what cannot be fetched here, and why
  *   node deploy/local/testTools.mjs --oracle   fetches PyTorch as well, which takes some 6 GB
@@ -32,6 +32,12 @@ const tools = [
     needs: 'go',
     fetch: (folder) => goInstall('github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0', folder),
     environment: (folder) => ({ KUBECONFORM: join(folder, 'kubeconform') }),
+  },
+  {
+    folder: join(cache, 'grpcurl-1.9.3'),
+    needs: 'go',
+    fetch: (folder) => goInstall('github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3', folder),
+    environment: (folder) => ({ GRPCURL: join(folder, 'grpcurl') }),
   },
   {
     folder: join(cache, 'kubernetes-schemas-1.37.2'),

@@ -46,6 +46,13 @@ export function serviceDefinition(service: ServiceName): grpc.ServiceDefinition 
   return definition;
 }
 
+/** Returns the full names of this system's services. */
+export function serviceNames(): readonly ServiceName[] {
+  return Object.entries(packageDefinition()).flatMap(([name, entry]) =>
+    name.startsWith('gapo.') && !('format' in entry) ? [name as ServiceName] : [],
+  );
+}
+
 /**
  * Returns the definition of one message, by its full name.
  *

@@ -2,13 +2,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
-import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
-import * as grpc from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
 import { RpcError, checkHealth, connect, serve, waitForReady, type Handlers, type Subject } from './mod.js';
 import { deferred, policyServer, rewardServer } from './testServers.fixture.js';
 
@@ -41,24 +37,6 @@ test('health answers for the server and for its services, and follows setServing
   assert.match(starting.message, /reward service 'x' at .* does not answer: it answers NOT_SERVING/);
   server.setServing(true);
   await waitForReady(server.address, deadlineMs);
-});
-
-test('reflection lists the services that are served', async (t) => {
-  const { server } = await rewardServer(t, {});
-  const folder = dirname(createRequire(import.meta.url).resolve('@grpc/reflection/package.json'));
-  const proto = join(folder, 'build/proto/grpc/reflection/v1/reflection.proto');
-  const loaded = loadSync(proto)['grpc.reflection.v1.ServerReflection'] as grpc.ServiceDefinition;
-  const Stub = grpc.makeGenericClientConstructor(loaded, 'ServerReflection');
-  const stub = new Stub(server.address, grpc.credentials.createInsecure());
-  t.after(() => stub.close());
-  const method = (stub as unknown as { ServerReflectionInfo: () => grpc.ClientDuplexStream<object, object> })
-    .ServerReflectionInfo;
-  const call = method.call(stub);
-  call.write({ listServices: '*' });
-  const [answer] = (await once(call, 'data')) as [{ listServicesResponse: { service: { name: string }[] } }];
-  call.end();
-  const names = answer.listServicesResponse.service.map(({ name }) => name);
-  assert.deepEqual(names.sort(), [service, 'grpc.health.v1.Health']);
 });
 
 test('a busy port is one clear error', async (t) => {

@@ -1,15 +1,12 @@
 // Serves implementations over gRPC, with health and reflection, and stops gracefully.
 import * as grpc from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
-import { HealthImplementation, protoPath as healthProto } from 'grpc-health-check';
+import { HealthImplementation } from 'grpc-health-check';
 import { settlesWithin } from './abort.js';
 import { transportOptions } from './channel.js';
 import type { OpenCall } from './context.js';
-import { packageDefinition } from './definitions.js';
 import { RpcError } from './error.js';
 import { addImplementation, type CallObserver, type Implementation } from './handler.js';
-import { loaderOptions } from './loaderOptions.js';
+import { addReflection } from './reflection.js';
 
 /** Options of {@link serve}. */
 export interface ServeOptions {
@@ -120,11 +117,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     for (const name of ['', ...names]) health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
   };
   health.addToServer(server);
-  const healthPackage = loadSync(healthProto, { ...loaderOptions });
-  new ReflectionService(
-    { ...packageDefinition(), ...healthPackage },
-    { services: [...names, healthService] },
-  ).addToServer(server);
+  addReflection(server, [...names, healthService]);
 
   const port = await bind(server, address);
   setServing(true);

@@ -1,4 +1,5 @@
-// Writes gen/: the types of every message and of its JSON, and the table of services that the rest of this package is typed by.
+// Writes gen/: the types of every message and of its JSON, the table of services that the rest of this package is typed by, and the
+// descriptors of server reflection.
 //   node types.gen.mjs           writes
 //   node types.gen.mjs --check   writes nothing; exits with 1 where gen/ does not match the protos
 import { execFileSync } from 'node:child_process';
@@ -9,6 +10,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadSync } from '@grpc/proto-loader';
 import typescript from 'typescript';
+import { descriptorsModule } from './descriptors.gen.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const protoRoot = join(here, '../../../proto');
@@ -207,6 +209,7 @@ async function generate(directory) {
   const types = ownTypesOf(protos);
   writeFileSync(join(directory, 'json.ts'), jsonModule(types));
   writeFileSync(join(directory, 'jsonMessages.ts'), jsonMessagesModule(types));
+  writeFileSync(join(directory, 'descriptors.ts'), descriptorsModule(protoRoot, protobuf));
 }
 
 function differences(expected, found) {
