@@ -24,6 +24,9 @@ const llama = {
   eos_token_id: 2,
 };
 
+const { hidden_act: _, ...others } = llama;
+const gemma = { ...others, head_dim: 8, tie_word_embeddings: true };
+
 /**
  * The config.json of each, by name. Windows are shorter than the tests' sequences, and rotary scaling covers frequencies of
  * every kind.
@@ -53,6 +56,12 @@ export const exampleConfigs: Readonly<Record<string, Readonly<Record<string, unk
     mlp_bias: true,
   },
   Mistral: { ...llama, model_type: 'mistral', sliding_window: 5 },
+  Ministral: {
+    ...llama,
+    model_type: 'ministral',
+    sliding_window: 5,
+    layer_types: ['sliding_attention', 'full_attention'],
+  },
   Qwen2: { ...llama, model_type: 'qwen2', tie_word_embeddings: true },
   'Qwen2 with a window in its upper layer': {
     ...llama,
@@ -62,6 +71,50 @@ export const exampleConfigs: Readonly<Record<string, Readonly<Record<string, unk
     max_window_layers: 1,
   },
   Qwen3: { ...llama, model_type: 'qwen3', head_dim: 6, attention_bias: false },
+  Gemma: { ...gemma, model_type: 'gemma' },
+  'Gemma 2': {
+    ...gemma,
+    model_type: 'gemma2',
+    query_pre_attn_scalar: 5,
+    sliding_window: 5,
+    attn_logit_softcapping: 2,
+    final_logit_softcapping: 3,
+  },
+  'Gemma 3': {
+    ...gemma,
+    model_type: 'gemma3_text',
+    query_pre_attn_scalar: 5,
+    sliding_window: 5,
+    sliding_window_pattern: 2,
+    rope_local_base_freq: 100,
+  },
+  'Phi-3 with rotary embeddings of some channels': {
+    ...llama,
+    model_type: 'phi3',
+    head_dim: 8,
+    partial_rotary_factor: 0.75,
+    sliding_window: 6,
+    original_max_position_embeddings: 64,
+    max_position_embeddings: 128,
+    rope_scaling: { type: 'longrope', short_factor: [1, 1.3, 2.1], long_factor: [1.5, 3, 9] },
+  },
+  'OLMo 2': { ...llama, model_type: 'olmo2' },
+  'OLMo 3': {
+    ...llama,
+    model_type: 'olmo3',
+    sliding_window: 4,
+    layer_types: ['sliding_attention', 'full_attention'],
+    rope_scaling: { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 16 },
+  },
+  SmolLM3: { ...llama, model_type: 'smollm3', no_rope_layers: [1, 0] },
+  Granite: {
+    ...llama,
+    model_type: 'granite',
+    embedding_multiplier: 3,
+    attention_multiplier: 0.3,
+    residual_multiplier: 0.6,
+    logits_scaling: 2.5,
+  },
   'GPT-2': {
     model_type: 'gpt2',
     vocab_size: 19,

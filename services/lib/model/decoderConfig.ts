@@ -21,10 +21,10 @@ export interface Biases {
   readonly feedForward: boolean;
 }
 
-/** The names of a decoder's tensors and classes in Hugging Face's files. Names in a layer are relative to the layer. */
+/** The names of a decoder's tensors, and of its classifier, in Hugging Face's files. Names in a layer are relative to the layer. */
 export interface TensorNames {
-  /** The prefix of its class names, such as `Llama` in LlamaForCausalLM. */
-  readonly classPrefix: string;
+  /** The class of transformers that loads it as a classifier, if there is one. */
+  readonly classifier?: string;
   /** The prefix of every name but the head's. Checkpoints of the trunk alone leave it out. */
   readonly trunk: string;
   /** The token embeddings' tensor. */

@@ -39,7 +39,38 @@ function unsupported(json: Readonly<Record<string, unknown>>, known: readonly Ar
   const { model_type: type, architectures: classes } = json;
   const found = type === undefined ? 'is missing' : `is ${JSON.stringify(type)}`;
   const named = Array.isArray(classes) && classes.length > 0 ? ` (architectures: ${classes.join(', ')})` : '';
-  return `model_type must be ${alternatives(known)}, but it ${found}${named}: other architectures are not supported`;
+  const text = textConfig(json);
+  const part = known.find(({ modelType }) => modelType === text?.['model_type']);
+  if (part !== undefined) {
+    return (
+      `model_type ${found}${named}: its text decoder is '${part.modelType}', which is supported; ` +
+      'write it as a model of its own first (docs/models.md, "The text decoder of a larger model")'
+    );
+  }
+  const parts = unsupportedParts({ ...json, ...text });
+  const reason = parts.length > 0 ? `, with ${parts.join(' and ')}` : '';
+  return `model_type must be ${alternatives(known)}, but it ${found}${named}${reason}: other architectures are not supported`;
+}
+
+/** The description of the text decoder of a model with other parts. */
+function textConfig(json: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> | undefined {
+  const found = json['text_config'];
+  return typeof found === 'object' && found !== null ? (found as Readonly<Record<string, unknown>>) : undefined;
+}
+
+/** Lists what the keys of a config.json say about parts that no architecture here has. */
+function unsupportedParts(json: Readonly<Record<string, unknown>>): readonly string[] {
+  const has = (...keys: readonly string[]): boolean => keys.some((key) => (json[key] ?? null) !== null);
+  const experts = ['num_local_experts', 'num_experts', 'n_routed_experts', 'moe_num_experts']
+    .map((key) => json[key])
+    .find((count) => typeof count === 'number');
+  return [
+    ...(experts === undefined ? [] : [`a mixture of ${experts} experts`]),
+    ...(has('kv_lora_rank') ? ['latent attention (kv_lora_rank)'] : []),
+    ...(has('ssm_cfg', 'state_size', 'mamba_d_state', 'linear_num_value_heads') ? ['state-space layers'] : []),
+    ...(has('text_config') ? ['parts besides its text decoder'] : []),
+    ...(json['is_encoder_decoder'] === true ? ['an encoder'] : []),
+  ];
 }
 
 /** `'a', 'b' or 'c'`. */

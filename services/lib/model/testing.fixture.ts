@@ -10,6 +10,7 @@ import { type LlamaShape, llamaConfig, toHuggingFaceConfig } from './architectur
 import { writeSafetensors } from './weights/safetensors.js';
 
 export { exampleConfigs, writeArchitecture, writeRandomCheckpoint } from './architectures.fixture.js';
+export { formulaTensor, formulaUniform, writeFormulaCheckpoint } from './formulaWeights.fixture.js';
 export { toy, toyConfig } from './toyArchitecture.fixture.js';
 
 /** The example's tokenizer, with a chat template; its ids are below 1536. */

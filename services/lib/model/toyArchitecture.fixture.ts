@@ -9,7 +9,7 @@ import { extent, positive } from './architectures/keys.js';
 export const toy = defineArchitecture({
   modelType: 'toy',
   names: {
-    classPrefix: 'Toy',
+    classifier: 'ToyForSequenceClassification',
     trunk: 'backbone.',
     embedding: 'tokens.table',
     layers: 'blocks',

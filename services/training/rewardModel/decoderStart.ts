@@ -33,12 +33,13 @@ export interface DecoderOptions extends KeyOptions {
 /**
  * Reads a decoder, and copies its tokenizer into a directory.
  *
- * @throws ModelError if the model or its tokenizer is invalid
+ * @throws ModelError if the model or its tokenizer is invalid, or nothing loads the model as a classifier
  */
 export async function startFromDecoder(directory: string, options: DecoderOptions): Promise<Start> {
   const { seed } = options;
   const decoder = await readDecoderModel(options.model, options);
   const { config, weights } = decoder;
+  const classifier = await sequenceClassifierConfig(decoder);
   const lora = options.lora && loraFor(decoder, options.lora);
   await copyTokenizer(options.model, directory);
   const { tokenizer, conversation } = await readTokenizerWithTemplate(directory);
@@ -62,7 +63,7 @@ export async function startFromDecoder(directory: string, options: DecoderOption
     content: async () => ({
       model: decoderScores(config),
       tensors: lora === undefined ? tensors : merged(decoder, lora, tensors),
-      config: await sequenceClassifierConfig(decoder),
+      config: classifier,
     }),
   };
 }

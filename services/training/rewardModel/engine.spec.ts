@@ -162,7 +162,20 @@ async function writeLetters(directory: string): Promise<void> {
   await writeFile(join(directory, 'tokenizer_config.json'), JSON.stringify({ bos_token: '<s>', eos_token: '</s>' }));
 }
 
-for (const architecture of Object.keys(exampleConfigs)) {
+const loadable = Object.entries(exampleConfigs).filter(([, json]) => json['model_type'] !== 'granite');
+
+test('a decoder that nothing loads as a classifier is refused before it is trained', async (t) => {
+  const [base, directory] = [await temporaryDirectory(t), await temporaryDirectory(t)];
+  await writeArchitecture(base, 'Granite');
+  await writeLetters(base);
+  const options = { model: base, lora: undefined, seed: 1, maxTokens: 999, cache: join(directory, 'cache') };
+  await assert.rejects(
+    startFromDecoder(directory, options),
+    /config\.json: transformers has no classifiers of model_type "granite"; start from another architecture/,
+  );
+});
+
+for (const [architecture, json] of loadable) {
   for (const lora of [undefined, { rank: 2, alpha: 4 }]) {
     test(`${architecture}, ${lora ? 'adapters merged' : 'every weight'}: the written model scores as the trained one`, async (t) => {
       const [base, directory] = [await temporaryDirectory(t), await temporaryDirectory(t)];
@@ -183,7 +196,7 @@ for (const architecture of Object.keys(exampleConfigs)) {
         max_position_embeddings: number;
       };
       assert.match(at(names, 0), /^[A-Z]\w+ForSequenceClassification$/);
-      assert.equal(context, start.maxTokens);
+      assert.equal(context, json['max_position_embeddings'] ?? start.maxTokens);
       await engine.close();
     });
   }

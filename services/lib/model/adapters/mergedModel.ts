@@ -155,16 +155,29 @@ function withDtype(config: Readonly<Record<string, unknown>>, dtype: FloatDtype)
   return { ...config, ['dtype' in config ? 'dtype' : 'torch_dtype']: configNames[dtype] };
 }
 
-/** Returns the config.json of a decoder's sequence classifier with one label, in float32. */
+/**
+ * Returns the config.json of a decoder's sequence classifier with one label, in float32.
+ *
+ * @throws ModelError if transformers has no such classifier
+ */
 export async function sequenceClassifierConfig({
   directory,
   config,
 }: DecoderModel): Promise<Readonly<Record<string, unknown>>> {
-  const found = await readJson(join(directory, configFile));
+  const path = join(directory, configFile);
+  const found = await readJson(path);
+  const { classifier } = config.names;
+  if (classifier === undefined) {
+    const type = JSON.stringify(found['model_type']);
+    throw new ModelError(
+      path,
+      `transformers has no classifiers of model_type ${type}; start from another architecture`,
+    );
+  }
   return {
-    ...withDtype(found, 'F32'),
-    architectures: [`${config.names.classPrefix}ForSequenceClassification`],
-    num_labels: 1,
     max_position_embeddings: config.context, // GPT-2 calls it n_positions, and reads this name too
+    ...withDtype(found, 'F32'),
+    architectures: [classifier],
+    num_labels: 1,
   };
 }

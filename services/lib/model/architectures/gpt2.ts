@@ -1,12 +1,12 @@
-/** GPT-2: LayerNorm, learned positions, GELU, and weights stored [in, out] with queries, keys and values in one. */
+/** GPT-2: LayerNorm, learned positions, no gate, and weights stored [in, out] with queries, keys and values in one. */
 import { z } from 'zod';
-import { defineArchitecture, everyLayer } from './architecture.js';
-import { extent, flag, layerCount, only, positive } from './keys.js';
+import { defineArchitecture } from './architecture.js';
+import { activation, extent, flag, layerCount, only, positive } from './keys.js';
 
 export const gpt2 = defineArchitecture({
   modelType: 'gpt2',
   names: {
-    classPrefix: 'GPT2',
+    classifier: 'GPT2ForSequenceClassification',
     trunk: 'transformer.',
     embedding: 'wte.weight',
     positions: 'wpe.weight',
@@ -23,7 +23,7 @@ export const gpt2 = defineArchitecture({
     buffers: /\.(attn|crossattention)\.(bias|masked_bias)$/,
   },
   keys: z.object({
-    activation_function: z.enum(['gelu_new', 'gelu_pytorch_tanh'], { error: "must be 'gelu_new'" }).optional(),
+    activation_function: activation('gelu_new'),
     vocab_size: extent,
     n_embd: extent,
     n_inner: extent.nullish(),
@@ -31,8 +31,8 @@ export const gpt2 = defineArchitecture({
     n_head: extent,
     n_positions: extent.default(1024),
     layer_norm_epsilon: positive.default(1e-5),
-    scale_attn_weights: only(true),
-    scale_attn_by_inverse_layer_idx: only(false),
+    scale_attn_weights: flag.default(true),
+    scale_attn_by_inverse_layer_idx: flag.default(false),
     add_cross_attention: only(false),
     tie_word_embeddings: flag.optional(),
   }),
@@ -63,13 +63,15 @@ export const gpt2 = defineArchitecture({
     context: keys.n_positions,
     norm: 'layer',
     epsilon: keys.layer_norm_epsilon,
-    attention: everyLayer(keys.n_layer, {
+    attention: Array.from({ length: keys.n_layer }, (_, layer) => ({
       window: undefined,
       rotary: undefined,
-      scale: 1 / Math.sqrt(keys.n_embd / keys.n_head),
-    }),
+      scale:
+        (keys.scale_attn_weights ? 1 / Math.sqrt(keys.n_embd / keys.n_head) : 1) /
+        (keys.scale_attn_by_inverse_layer_idx ? layer + 1 : 1),
+    })),
     biases: { queryKeyValue: true, attentionOutput: true, feedForward: true },
-    activation: 'geluTanh',
+    activation: keys.activation_function,
     gated: false,
     tiedEmbeddings: keys.tie_word_embeddings ?? true,
   }),

@@ -1,5 +1,7 @@
 /** The types of values in config.json, with error messages. */
+import { required } from '@gapo/numeric';
 import { z } from 'zod';
+import type { Activation } from '../decoderConfig.js';
 
 const expecting = (what: string) => ({
   error: ({ input }: { input?: unknown }) =>
@@ -28,6 +30,28 @@ export const layerNumber = z.int().nonnegative();
 export const flag = z.boolean({ error: 'must be true or false' });
 
 const tokenId = z.int().nonnegative();
+
+/** The names that transformers gives the activations. */
+const activations: Readonly<Record<string, Activation>> = {
+  silu: 'silu',
+  swish: 'silu',
+  gelu: 'gelu',
+  gelu_python: 'gelu',
+  gelu_new: 'geluTanh',
+  gelu_pytorch_tanh: 'geluTanh',
+  gelu_python_tanh: 'geluTanh',
+  gelu_fast: 'geluTanh',
+  gelu_accurate: 'geluTanh',
+  relu: 'relu',
+};
+const activationNames = Object.keys(activations);
+
+/** A feed-forward layer's activation by its name in transformers, with the name that stands where config.json has none. */
+export const activation = (absent: string) =>
+  z
+    .enum(activationNames, { error: `must be one of ${activationNames.map((name) => `'${name}'`).join(', ')}` })
+    .default(absent)
+    .transform((name) => required(activations[name], name));
 
 /** One token id or a list of them. */
 export const tokenIds = z.union([tokenId, z.array(tokenId)], { error: 'must be a token id or a list of them' });

@@ -2,22 +2,18 @@
 import type { DecoderConfig } from '../decoderConfig.js';
 import { decoderOf, defineArchitecture } from './architecture.js';
 import { flag } from './keys.js';
-import { llamaDecoder, llamaKeys, llamaNames } from './llamaFamily.js';
+import { biasesOf, llamaDecoder, llamaKeys, llamaNames } from './llamaFamily.js';
 
 export const llama = defineArchitecture({
   modelType: 'llama',
-  names: llamaNames,
+  names: { ...llamaNames, classifier: 'LlamaForSequenceClassification' },
   keys: llamaKeys.extend({
     attention_bias: flag.optional(),
     mlp_bias: flag.optional(),
   }),
   decoder: (keys, report) => ({
     ...llamaDecoder(keys, report),
-    biases: {
-      queryKeyValue: keys.attention_bias ?? false,
-      attentionOutput: keys.attention_bias ?? false,
-      feedForward: keys.mlp_bias ?? false,
-    },
+    biases: biasesOf(keys),
   }),
 });
 

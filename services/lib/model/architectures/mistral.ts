@@ -1,13 +1,14 @@
 /** Mistral: Llama with a sliding window, in every layer or in those that layer_types names. */
 import { type Architecture, defineArchitecture, withWindows } from './architecture.js';
 import { extent } from './keys.js';
-import { layerTypes, llamaDecoder, llamaKeys, llamaNames, windowsOf } from './llamaFamily.js';
+import { layerTypes, windowsOf } from './layerTypes.js';
+import { llamaDecoder, llamaKeys, llamaNames } from './llamaFamily.js';
 
 /** Creates an architecture. Defaults are those of transformers' MistralConfig and MinistralConfig. */
-const withWindow = (modelType: string, classPrefix: string): Architecture =>
+const withWindow = (modelType: string, classifier: string): Architecture =>
   defineArchitecture({
     modelType,
-    names: { ...llamaNames, classPrefix },
+    names: { ...llamaNames, classifier },
     keys: llamaKeys.extend({
       num_key_value_heads: extent.nullable().default(8),
       max_position_embeddings: extent.default(131_072),
@@ -23,7 +24,7 @@ const withWindow = (modelType: string, classPrefix: string): Architecture =>
     },
   });
 
-export const mistral = withWindow('mistral', 'Mistral');
+export const mistral = withWindow('mistral', 'MistralForSequenceClassification');
 
 /** Mistral with layer_types, as transformers names it since version 5. */
-export const ministral = withWindow('ministral', 'Ministral');
+export const ministral = withWindow('ministral', 'MinistralForSequenceClassification');

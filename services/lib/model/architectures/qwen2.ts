@@ -5,7 +5,7 @@ import { qwenDecoder, qwenKeys } from './qwenFamily.js';
 
 export const qwen2 = defineArchitecture({
   modelType: 'qwen2',
-  names: { ...llamaNames, classPrefix: 'Qwen2' },
+  names: { ...llamaNames, classifier: 'Qwen2ForSequenceClassification' },
   keys: qwenKeys,
   harmless: ['attention_bias'], // queries, keys and values always have one, and the output never
   decoder: (keys, report) => ({

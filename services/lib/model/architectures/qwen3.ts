@@ -1,22 +1,12 @@
 /** Qwen3: a norm over each head of queries and keys. */
 import { defineArchitecture } from './architecture.js';
 import { extent, flag } from './keys.js';
-import { llamaNames } from './llamaFamily.js';
+import { biasesOf, llamaNames, queryKeyNorms } from './llamaFamily.js';
 import { qwenDecoder, qwenKeys } from './qwenFamily.js';
 
 export const qwen3 = defineArchitecture({
   modelType: 'qwen3',
-  names: {
-    ...llamaNames,
-    classPrefix: 'Qwen3',
-    queryKeyNorms: { queries: 'self_attn.q_norm', keys: 'self_attn.k_norm' },
-  },
+  names: { ...llamaNames, classifier: 'Qwen3ForSequenceClassification', queryKeyNorms },
   keys: qwenKeys.extend({ head_dim: extent.default(128), attention_bias: flag.optional() }),
-  decoder: (keys, report) => {
-    const bias = keys.attention_bias ?? false;
-    return {
-      ...qwenDecoder(keys, report),
-      biases: { queryKeyValue: bias, attentionOutput: bias, feedForward: false },
-    };
-  },
+  decoder: (keys, report) => ({ ...qwenDecoder(keys, report), biases: biasesOf(keys) }),
 });

@@ -2,7 +2,8 @@
 import type { z } from 'zod';
 import { type DecoderShape, type Report, withWindows } from './architecture.js';
 import { extent, flag, layerNumber } from './keys.js';
-import { layerTypes, llamaDecoder, llamaKeys, windowsOf } from './llamaFamily.js';
+import { layerTypes, windowsOf } from './layerTypes.js';
+import { llamaDecoder, llamaKeys } from './llamaFamily.js';
 
 /** The keys of config.json that the family has in common. Defaults are those of transformers' Qwen2Config and Qwen3Config. */
 export const qwenKeys = llamaKeys.extend({

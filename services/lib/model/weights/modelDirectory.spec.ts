@@ -65,10 +65,10 @@ describe('a model directory', () => {
     );
     const heads = { ...json, num_key_value_heads: 3 };
     await refused(readDecoderModel(await directory({ config: heads })), /4 is not a multiple of num_key_value_heads 3/);
-    const scaled = { ...json, rope_scaling: { type: 'yarn', factor: 4 } };
+    const scaled = { ...json, rope_scaling: { type: 'proportional', factor: 4 } };
     await refused(
       readDecoderModel(await directory({ config: scaled })),
-      /rope_scaling 'yarn' is not supported; 'linear'/,
+      /rope_scaling 'proportional' is not supported; 'linear'/,
     );
     const linear = { ...json, num_key_value_heads: 3, rope_scaling: { type: 'linear' } };
     await refused(
@@ -77,6 +77,27 @@ describe('a model directory', () => {
     );
     const { eos_token_id: _, ...endless } = json;
     await refused(readDecoderModel(await directory({ config: endless })), /eos_token_id is neither here nor in/);
+  });
+
+  test('of another architecture is refused with what its keys say', async () => {
+    const refusedAs = async (config: Readonly<Record<string, unknown>>, what: RegExp): Promise<void> =>
+      refused(readDecoderModel(await directory({ config: { ...json, ...config } })), what);
+    await refusedAs(
+      { model_type: 'qwen3_moe', num_experts: 128 },
+      /"qwen3_moe" .*, with a mixture of 128 experts: other/,
+    );
+    await refusedAs(
+      { model_type: 'deepseek_v3', n_routed_experts: 256, kv_lora_rank: 512 },
+      /"deepseek_v3" .*, with a mixture of 256 experts and latent attention \(kv_lora_rank\): other/,
+    );
+    await refusedAs(
+      { model_type: 'gemma3', text_config: { model_type: 'gemma3_text' } },
+      /"gemma3" .*: its text decoder is 'gemma3_text', which is supported; write it as a model of its own/,
+    );
+    await refusedAs(
+      { model_type: 'llama4', text_config: { model_type: 'llama4_text', num_local_experts: 16 } },
+      /"llama4" .*, with a mixture of 16 experts and parts besides its text decoder: other/,
+    );
   });
 
   test('with an unknown key is refused, unless the key is ignored', async () => {
