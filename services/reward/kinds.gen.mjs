@@ -17,6 +17,9 @@ const custom = { required: ['image'], keys: ['image', 'port', 'runAsUser'] };
 /** Keys of an entry of every kind that the platform's own service hosts. */
 const hosted = ['text'];
 
+/** Keys of an entry of every kind that sends a token. */
+const sending = ['tokenSecret'];
+
 /** Marks the properties of the chart's schema that are written here. */
 const comment = 'written by services/reward/kinds.gen.mjs';
 
@@ -40,12 +43,12 @@ export function chartSchema(schema, kinds) {
   const rules = [
     ...Object.entries(kinds).map(([kind, { entry }]) => ({
       kind,
-      own: [...Object.keys(entry), ...hosted],
+      own: [...Object.keys(entry), ...hosted, ...('tokenFile' in entry ? sending : [])],
       required: requiredKeys(entry),
     })),
     { kind: 'custom', own: custom.keys, required: custom.required },
   ];
-  const particular = [...Object.keys(keys), ...hosted, ...custom.keys];
+  const particular = [...Object.keys(keys), ...hosted, ...sending, ...custom.keys];
   const allOf = rules.map(({ kind, own, required }) => ({
     if: { properties: { kind: { const: kind } } },
     then: {
@@ -101,11 +104,21 @@ export function chartComments(kinds) {
   return [
     ...Object.entries(kinds).map(([kind, { summary }], i) => row(i === 0 ? 'kind' : '', `${kind}: ${summary}`)),
     row('', 'custom: an image of your own that serves gapo.reward.v1'),
-    ...Object.entries(kinds).flatMap(([kind, { entry }]) =>
-      Object.entries(entry).map(([key, { description }]) => row(key, `kind ${kind}: ${description}`)),
+    ...keysOf(kinds).map(({ key, schema, of }) =>
+      row(key, `kind${of.length > 1 ? 's' : ''} ${of.join(', ')}: ${schema.description}`),
     ),
     row('', 'paths are absolute, or relative to project.mountPath'),
   ];
+}
+
+/** Each key of an entry once, with the kinds that have it. */
+function keysOf(kinds) {
+  const keys = new Map();
+  for (const [kind, { entry }] of Object.entries(kinds)) {
+    for (const [key, schema] of Object.entries(entry))
+      keys.set(key, { key, schema, of: [...(keys.get(key)?.of ?? []), kind] });
+  }
+  return [...keys.values()];
 }
 
 /**

@@ -36,12 +36,27 @@ function commonVariables(kinds: HostedKinds) {
   };
 }
 
-/** The variables of an entry's keys. All are optional here: REWARD_KIND decides which ones are required. */
-function entryVariables({ entry, shared = false }: RewardKind): [string, z.ZodType][] {
-  return Object.entries(entry).map(([key, schema]) => {
-    const several = z.array(schema).meta({ expected: `${schemaWords(schema)}, or several separated by commas` });
-    return [variableOf(key), (shared ? several : schema).optional().describe(schema.description ?? '')];
-  });
+/** A variable that a kind declares. */
+interface KindVariable {
+  readonly variable: string;
+  /** The kind's own schema, which several kinds may share. */
+  readonly declared: z.ZodType;
+  /** Whether the value is a list with one element per entry. */
+  readonly several: boolean;
+}
+
+function variablesOf({ entry, settings, shared = false }: RewardKind): KindVariable[] {
+  return [
+    ...Object.entries(entry).map(([key, declared]) => ({ variable: variableOf(key), declared, several: shared })),
+    ...Object.entries(settings).map(([variable, declared]) => ({ variable, declared, several: false })),
+  ];
+}
+
+/** The schema of a variable. Keys of entries are optional here: REWARD_KIND decides which ones are required. */
+function schemaOf({ variable, declared, several }: KindVariable, { settings }: RewardKind): z.ZodType {
+  if (Object.hasOwn(settings, variable)) return declared;
+  const list = z.array(declared).meta({ expected: `${schemaWords(declared)}, or several separated by commas` });
+  return (several ? list : declared).optional();
 }
 
 /**
@@ -50,21 +65,22 @@ function entryVariables({ entry, shared = false }: RewardKind): [string, z.ZodTy
  * @throws RangeError if two kinds declare a variable with different schemas
  */
 function kindVariables(kinds: HostedKinds): Record<string, z.ZodType> {
-  const declared = new Map<string, { schema: z.ZodType; by: string[] }>();
+  const known = new Map<string, KindVariable & { readonly schema: z.ZodType; readonly by: readonly string[] }>();
   for (const [name, { kind }] of Object.entries(kinds)) {
-    for (const [variable, schema] of [...entryVariables(kind), ...Object.entries(kind.settings)]) {
-      const { schema: known = schema, by = [] } = declared.get(variable) ?? {};
-      if (known !== schema) {
+    for (const one of variablesOf(kind)) {
+      const { variable, declared, several } = one;
+      const before = known.get(variable) ?? { ...one, schema: schemaOf(one, kind), by: [] };
+      if (before.declared !== declared || before.several !== several) {
         throw new RangeError(
-          `reward kinds ${by.join(', ')} and ${name} declare ${variable}: share one schema or rename`,
+          `reward kinds ${before.by.join(', ')} and ${name} declare ${variable}: share one schema or rename`,
         );
       }
-      declared.set(variable, { schema, by: [...by, name] });
+      known.set(variable, { ...before, by: [...before.by, name] });
     }
   }
-  const described = [...declared].map(([variable, { schema, by }]): [string, z.ZodType] => [
+  const described = [...known].map(([variable, { schema, declared, by }]): [string, z.ZodType] => [
     variable,
-    schema.describe(`With REWARD_KIND=${by.join(' or ')}: ${schema.description ?? ''}.`),
+    schema.describe(`With REWARD_KIND=${by.join(' or ')}: ${declared.description ?? ''}.`),
   ]);
   return Object.fromEntries(described);
 }

@@ -134,8 +134,12 @@ for (const values of valuesFiles) {
         if (folder === undefined) continue;
         const names = pod.containers.flatMap(({ env = [] }) => env.map(({ name }) => name));
         assert.equal(new Set(names).size, names.length, `${object.metadata.name} sets a variable twice`);
+        const { REWARD_TOKEN_ENV: token } = environmentOf(pod.containers[0]);
         for (const name of names)
-          assert.ok(settingsOf(folder).has(name), `${object.metadata.name}: ${folder} knows no ${name}`);
+          assert.ok(
+            settingsOf(folder).has(name) || name === token,
+            `${object.metadata.name}: ${folder} knows no ${name}`,
+          );
       }
     });
 
@@ -210,7 +214,7 @@ for (const values of valuesFiles) {
         const volumes = new Set([...claims, ...pod.volumes.map(({ name }) => name)]);
         for (const { name, readOnly } of pod.containers.flatMap(({ volumeMounts }) => volumeMounts)) {
           assert.ok(volumes.has(name), `${object.metadata.name} mounts ${name}, which is not a volume of the pod`);
-          assert.equal(readOnly === true, name === 'project');
+          assert.equal(readOnly === true, name === 'project' || name === 'token');
         }
       }
     });
@@ -268,6 +272,12 @@ describe('invalid values are refused', { skip }, () => {
       [`rewards=[{"name":"a","kind":"onnx","model":"m"},{"name":"b","objective":"a","kind":"onnx","model":"n"}]`],
       /the objective "a" is used twice/,
     ],
+    ['a token of a classifier', [reward({ tokenSecret: { name: 'a', key: 'b' } })], /tokenSecret/],
+    [
+      'two tokens',
+      [`rewards=[{"name":"a","kind":"http","http":"a.yaml","tokenEnv":"A","tokenSecret":{"name":"a","key":"b"}}]`],
+      /a has tokenSecret beside tokenEnv or tokenFile/,
+    ],
     ['two sources for the project', ['project.existingClaim="models"', 'project.image="x:1"'], /not both/],
   ];
   for (const [what, settings, message] of cases) {
@@ -275,6 +285,22 @@ describe('invalid values are refused', { skip }, () => {
   }
 
   test('a valid reward is accepted', () => assert.equal(refusal(reward({})), undefined));
+});
+
+test("a reward's token is that of its own Secret, and no other pod has it", { skip }, () => {
+  const pods = workloads(render('many-rewards'));
+  const holding = pods.filter(({ pod }) => JSON.stringify(pod).includes('judge'));
+  assert.deepEqual(holding.map(({ object }) => object.metadata.name), ['gapo-reward-tone']); // prettier-ignore
+  const pod = holding[0]?.pod;
+  const container = pod?.containers[0];
+  assert.equal(environmentOf(container)['REWARD_TOKEN_FILE'], '/run/secrets/gapo/token');
+  assert.deepEqual(container?.volumeMounts.find(({ name }) => name === 'token')?.mountPath, '/run/secrets/gapo');
+  assert.deepEqual(pod?.volumes.find(({ name }) => name === 'token')?.['secret'], {
+    secretName: 'judge',
+    items: [{ key: 'token', path: 'token' }],
+  });
+  const factual = pods.find(({ object }) => object.metadata.name === 'gapo-reward-factual');
+  assert.equal(environmentOf(factual?.pod.containers[0])['REWARD_TOKEN_ENV'], 'FACTUAL_TOKEN');
 });
 
 test('images start with the command that `gapo up` runs, in /app, as the user 10001', () => {

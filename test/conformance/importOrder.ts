@@ -43,6 +43,8 @@ export const layersOf: Readonly<Record<string, Layers>> = {
     ['host.ts'],
     ['hostedKinds.ts'],
     Object.keys(rewardKinds),
+    ['http/judge'],
+    ['http/protocols'],
     ['remote', 'rules/kinds'],
     ['.'],
   ],

@@ -1,6 +1,6 @@
 /** Starts all services in order, records them in DATA/up.json, and stops them in reverse order. */
 import { join } from 'node:path';
-import { readRewardsFile } from '@gapo/config';
+import { readRewardsFile, requireOwnTokens } from '@gapo/config';
 import { serviceScript } from '../project.js';
 import { ChildService, type ServiceObserver, type ServiceRow } from './childService.js';
 import { startEvents, type EventServer } from './events.js';
@@ -40,7 +40,8 @@ export async function runningStack(dataDirectory: string, observer: ServiceObser
 /**
  * Starts all services. Stops them again if one fails to start or the signal is aborted.
  *
- * @throws UserError that names the service that failed, with the end of its log
+ * @throws UserError if the file of rewards is invalid or would share REWARD_TOKEN; if a service fails to start, with the end
+ *   of its log
  */
 export async function startStack(
   options: StackOptions,
@@ -48,6 +49,7 @@ export async function startStack(
   signal: AbortSignal,
 ): Promise<Stack> {
   const rewards = readRewardsFile(options.rewardsFile);
+  requireOwnTokens(rewards, process.env);
   requireDataDirectory(options.dataDirectory);
   // Checks ports and scripts before anything starts, so that an error leaves nothing behind.
   const plan = await planServices({ ...options, rewards });

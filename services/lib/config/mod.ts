@@ -45,4 +45,6 @@ export {
   textVariable,
   type RewardEntry,
 } from './rewards/rewardsFile.js';
+export { requireOwnTokens } from './rewards/ownTokens.js';
+export { tokenKeys } from './rewards/token.js';
 export { servedSource, sourceForms, type ServedSource, type SourceForm } from './rewards/servedSource.js';

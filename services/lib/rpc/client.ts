@@ -10,8 +10,8 @@ import type { Client, ServiceName } from './services.js';
 export interface ConnectOptions {
   /** How the server is verified. @default the connection is not encrypted */
   readonly tls?: Tls | undefined;
-  /** Metadata sent with every call, such as `{ authorization: 'Bearer ...' }`. @default none */
-  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /** Returns the metadata of a call, such as `{ authorization: 'Bearer ...' }`. Called for each. @default none */
+  readonly metadata?: (() => Readonly<Record<string, string>>) | undefined;
 }
 
 /** Options of a call. */
@@ -154,7 +154,7 @@ export function connect<S extends ServiceName>(service: S, target: string, optio
   const stub = new Stub(target, grpc.credentials.createInsecure(), { channelOverride: share.channel });
   const metadata = (): grpc.Metadata => {
     const sent = new grpc.Metadata();
-    for (const [key, value] of Object.entries(options.metadata ?? {})) sent.set(key, value);
+    for (const [key, value] of Object.entries(options.metadata?.() ?? {})) sent.set(key, value);
     return sent;
   };
   const client: Record<string, unknown> = { target, close: () => share.release() };

@@ -3,6 +3,6 @@ import { rewardKinds } from '@gapo/config';
 import { hostedKind } from '../hostedKind.js';
 import { openHttpScorer } from './httpScorer.js';
 
-export const http = hostedKind(rewardKinds.http, ({ http: path, objective }, { REWARD_TOKEN: token }) =>
-  openHttpScorer({ path, objective, token }),
+export const http = hostedKind(rewardKinds.http, ({ http: path, ...entry }, { REWARD_TOKEN: token }) =>
+  openHttpScorer({ path, ...entry, token }),
 );

@@ -3,6 +3,6 @@ import { rewardKinds } from '@gapo/config';
 import { hostedKind } from '../hostedKind.js';
 import { openOipScorer } from './oipScorer.js';
 
-export const oip = hostedKind(rewardKinds.oip, ({ oip: path, objective }, { REWARD_TOKEN: token }) =>
-  openOipScorer({ path, objective, token }),
+export const oip = hostedKind(rewardKinds.oip, ({ oip: path, ...entry }, { REWARD_TOKEN: token }) =>
+  openOipScorer({ path, ...entry, token }),
 );

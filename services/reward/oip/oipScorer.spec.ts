@@ -306,29 +306,45 @@ describe('answers', () => {
     ['too few elements', answering('FP32', [3], undefined, { fp32Contents: [1] }), '{}', /^output score has 1 elements; expected 3 of FP32$/],
     ['FP16 that is not raw', answering('FP16', [3], undefined, { fp32Contents: [1, 1, 1] }), '{}', /^output score has 0 elements; expected 3 of FP16$/],
     ['another datatype', answering('INT64', [3], Buffer.alloc(24)), '{}', /^output score is INT64; a score can be read from FP16, FP32, FP64$/],
-    ['an overloaded server', refusal('UNAVAILABLE'), '{}', /^model m at 127\.0\.0\.1:\d+: UNAVAILABLE: no room$/, true],
-    ['a refusal', refusal('INVALID_ARGUMENT'), '{}', /^model m at 127\.0\.0\.1:\d+: INVALID_ARGUMENT: no room$/],
-    ['no answer', () => new Promise(() => undefined), '{}\ntimeoutMs: 1000', /^model m at 127\.0\.0\.1:\d+: DEADLINE_EXCEEDED: /, true],
+    ['an overloaded server', refusal('UNAVAILABLE'), '{}', /^UNAVAILABLE: no room$/, true],
+    ['a refusal', refusal('INVALID_ARGUMENT'), '{}', /^INVALID_ARGUMENT: no room$/],
+    ['no answer', () => new Promise(() => undefined), '{}\ntimeoutMs: 1000', /^DEADLINE_EXCEEDED: /, true],
   ]; // prettier-ignore
   for (const [what, infer, output, message, retryable = false] of failures) {
     test(`${what} is an error of each item`, async (t) => {
       const metadata = { ...usual, outputs: [] };
-      const service = await client(t, await modelServer(t, infer, { metadata }), `${inputs}\noutput: ${output}`);
+      const service = await client(
+        t,
+        await modelServer(t, infer, { metadata }),
+        `${inputs}\nretries: 0\noutput: ${output}`,
+      );
       for (const outcome of await outcomes(service)) {
         const error = outcome as { message: string; retryable: boolean };
-        assert.match(error.message, message);
+        const [server, rest = ''] = error.message.split(/: (.*)/);
+        assert.match(server ?? '', /^model m at 127\.0\.0\.1:\d+$/);
+        assert.match(rest, message);
         assert.equal(error.retryable, retryable);
       }
     });
   }
 
   test('a score that is not finite is an error of its item alone', async (t) => {
-    const service = await client(t, await modelServer(t, answering('FP32', [3], floats(1, NaN, Infinity))));
-    assert.deepEqual(await outcomes(service), [
+    const target = await modelServer(t, answering('FP32', [3], floats(1, NaN, Infinity)));
+    const found = `model m at ${target}: output score gives the score`;
+    assert.deepEqual(await outcomes(await client(t, target)), [
       1,
-      { message: 'output score gives the score NaN; expected a finite number', retryable: false },
-      { message: 'output score gives the score Infinity; expected a finite number', retryable: false },
+      { message: `${found} NaN; expected a finite number`, retryable: false },
+      { message: `${found} Infinity; expected a finite number`, retryable: false },
     ]);
+  });
+
+  test('an overloaded model is asked again', async (t) => {
+    let busy = 2;
+    const target = await modelServer(t, (request, context) => {
+      if ((busy -= 1) >= 0) throw new RpcError('RESOURCE_EXHAUSTED', 'no room');
+      return ones(request, context);
+    });
+    assert.deepEqual(await outcomes(await client(t, target)), [1, 1, 1]);
   });
 
   test('another version of the model is another version of the scores', async (t) => {

@@ -1,12 +1,12 @@
 /** A scorer that calls a model behind the Open Inference Protocol over gRPC (KServe, Triton). */
-import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
 import { NoScore, type ScoreItem, type ScorerDescription } from '@gapo/reward';
 import { connect, retry, RpcError, type Client, type ConnectOptions } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
-import { authorization, readRemoteFile, remoteDescription, type RemoteOptions } from '../remote/remoteFile.js';
-import { RemoteScorer, type Remote } from '../remote/remoteScorer.js';
+import { certificatesOf } from '../remote/certificates.js';
+import { credentialsOf, tokenOf, type Credentials } from '../remote/credentials.js';
+import { RemoteFailure } from '../remote/remoteFailure.js';
+import { readRemoteFile, remoteDescription, type RemoteOptions } from '../remote/remoteFile.js';
+import { RemoteScorer, type Remote, type RequestLimits } from '../remote/remoteScorer.js';
 import { checkedModel, newestOf } from './modelCheck.js';
 import { oipFile, type OipFile } from './oipFile.js';
 import { inferRequest, scoresOf, type RequestOptions } from './tensors.js';
@@ -21,12 +21,14 @@ const atStart = { attempts: 4, baseDelayMs: 250, maxDelayMs: 2000 } as const;
  *
  * @throws UserError or ConfigError if the file is invalid, the model does not match it, or the server does not answer
  */
-export async function openOipScorer({ path, objective, token }: RemoteOptions): Promise<RemoteScorer> {
+export async function openOipScorer(options: RemoteOptions): Promise<RemoteScorer> {
+  const { path, objective } = options;
   const { file, version } = await readRemoteFile(path, oipFile);
   const { target, model } = file;
+  const credentials = credentialsOf({ token: tokenOf(options, file, path), headers: file.headers, path });
   const client = connect('inference.GRPCInferenceService', target, {
     tls: await tlsOf(file, path),
-    metadata: { ...file.headers, ...authorization(token) },
+    metadata: credentials.headers,
   });
   try {
     const metadata = await metadataOf(client, file);
@@ -37,6 +39,7 @@ export async function openOipScorer({ path, objective, token }: RemoteOptions): 
       client,
       { ...file, output },
       { ...file, inputs, output: output.name },
+      credentials,
       remoteDescription(file, { model: `open inference: ${model}`, version, minimum, maximum }, objective),
     );
     remote.runs(file.modelVersion ?? newestOf(metadata.versions));
@@ -49,17 +52,7 @@ export async function openOipScorer({ path, objective, token }: RemoteOptions): 
 
 async function tlsOf({ tls, ca }: OipFile, path: string): Promise<ConnectOptions['tls']> {
   if (!tls) return undefined;
-  if (ca === undefined) return {};
-  const where = resolve(dirname(path), ca);
-  try {
-    const pem = await readFile(where, 'utf8');
-    new X509Certificate(pem); // gRPC would accept a text without certificates, and then trust none
-    return { ca: pem };
-  } catch (error) {
-    throw new UserError(`${path}: ca: ${where} contains no certificate (PEM): ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
+  return ca === undefined ? {} : { ca: await certificatesOf(ca, path) };
 }
 
 async function metadataOf(client: InferenceClient, { target, model, modelVersion, timeoutMs }: OipFile) {
@@ -83,41 +76,57 @@ async function metadataOf(client: InferenceClient, { target, model, modelVersion
 /** The server's model, and the version that it last answered with. */
 class OipRemote implements Remote {
   description: ScorerDescription;
+  readonly name: string;
   readonly batch: number;
+  readonly timeoutMs: number;
   readonly concurrency: number;
+  readonly retries: number;
   readonly #client: InferenceClient;
-  readonly #file: OipFile;
   readonly #request: RequestOptions;
+  readonly #output: OipFile['output'];
+  readonly #credentials: Credentials;
   /** The file's part of the version. */
   readonly #version: string;
 
-  constructor(client: InferenceClient, file: OipFile, request: RequestOptions, description: ScorerDescription) {
+  constructor(
+    client: InferenceClient,
+    file: OipFile,
+    request: RequestOptions,
+    credentials: Credentials,
+    description: ScorerDescription,
+  ) {
     this.description = description;
+    this.name = `model ${file.model} at ${file.target}`;
     this.batch = file.batch;
+    this.timeoutMs = file.timeoutMs;
     this.concurrency = file.concurrency;
+    this.retries = file.retries;
     this.#client = client;
-    this.#file = file;
     this.#request = request;
+    this.#output = file.output;
+    this.#credentials = credentials;
     this.#version = description.version;
   }
 
-  async ask(items: readonly ScoreItem[], signal: AbortSignal, deadline?: Date): Promise<readonly (number | NoScore)[]> {
-    const { timeoutMs, target, model, output } = this.#file;
-    const leftMs = deadline === undefined ? Infinity : deadline.getTime() - Date.now();
+  async ask(items: readonly ScoreItem[], { signal, timeoutMs }: RequestLimits): Promise<readonly (number | NoScore)[]> {
     try {
-      const options = { deadlineMs: Math.min(timeoutMs, leftMs), signal };
+      const options = { deadlineMs: timeoutMs, signal };
       const response = await this.#client.ModelInfer(inferRequest(this.#request, items), options);
       this.runs(response.modelVersion);
-      return scoresOf(response, output, items.length);
+      return scoresOf(response, this.#output, items.length).map((found) => (typeof found === 'number' ? found : this.#named(found))); // prettier-ignore
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof NoScore) throw error;
-      const { code, details, retryable } = RpcError.from(error);
-      throw new NoScore(`model ${model} at ${target}: ${code}: ${details}`, {
-        retryable: retryable || code === 'DEADLINE_EXCEEDED',
-        cause: error,
-      });
+      throw this.#named(error instanceof NoScore ? error : failureOf(error));
     }
+  }
+
+  /** Names the model in an error. */
+  #named(error: NoScore): NoScore {
+    const { retryable } = error;
+    const message = this.#credentials.redacted(`${this.name}: ${error.message}`);
+    return error instanceof RemoteFailure
+      ? new RemoteFailure(message, { retryable, cause: error })
+      : new NoScore(message, { retryable, cause: error });
   }
 
   /** Records the model's version, which is part of the scores' version; empty if the server does not state it. */
@@ -129,4 +138,13 @@ class OipRemote implements Remote {
   close(): void {
     this.#client.close();
   }
+}
+
+/** Returns the failure that an error of a call means. */
+function failureOf(error: unknown): RemoteFailure {
+  const { code, details, retryable } = RpcError.from(error);
+  return new RemoteFailure(`${code}: ${details}`, {
+    retryable: retryable || code === 'DEADLINE_EXCEEDED',
+    cause: error,
+  });
 }

@@ -1,17 +1,27 @@
 /** The keys that files describing a remote scorer have in common. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { tokenKeys } from '@gapo/config';
 import type { ScorerDescription } from '@gapo/reward';
-import { finiteNumber, milliseconds, nonEmptyText, parseYaml, positiveInt, word, z, UserError } from '@gapo/service';
+import {
+  finiteNumber,
+  milliseconds,
+  nonEmptyText,
+  nonNegativeInt,
+  parseYaml,
+  positiveInt,
+  word,
+  z,
+  UserError,
+} from '@gapo/service';
+import type { TokenOptions } from './credentials.js';
 
 /** How a remote scorer is opened. */
-export interface RemoteOptions {
+export interface RemoteOptions extends TokenOptions {
   /** The YAML file. */
   readonly path: string;
   /** The objective's name, in place of the file's. */
   readonly objective?: string | undefined;
-  /** Sent as a bearer token. @default none */
-  readonly token?: string | undefined;
 }
 
 /** Keys that every such file may have. */
@@ -23,8 +33,11 @@ export const remoteKeys = {
   threshold: finiteNumber.optional(),
   /** The time limit of one request. @default 30000 */
   timeoutMs: milliseconds.default(30_000),
-  /** Concurrent requests. @default 4 */
+  /** Concurrent requests of all calls together. @default 4 */
   concurrency: positiveInt.default(4),
+  /** How often a request that failed for a while is repeated, if the server names no time. @default 5 */
+  retries: nonNegativeInt.default(5),
+  ...tokenKeys,
 };
 
 /** Items of a request. @default 32 */
@@ -36,12 +49,14 @@ export type RemoteFile = z.output<z.ZodObject<typeof remoteKeys>>;
 /**
  * Reads and checks a file.
  *
+ * @param wording identifies what the service adds to the file's texts, on which the scores depend too
  * @returns the file with every default filled in, and the version of its scores
  * @throws UserError or ConfigError if it is invalid
  */
 export async function readRemoteFile<T extends { version?: string | undefined }>(
   path: string,
   schema: z.ZodType<T>,
+  wording: (file: T) => string = () => '',
 ): Promise<{ file: T; version: string }> {
   let content: string;
   try {
@@ -50,7 +65,7 @@ export async function readRemoteFile<T extends { version?: string | undefined }>
     throw new UserError(`${path}: cannot be read: ${(error as Error).message}`, { cause: error });
   }
   const file = parseYaml(schema, content, { source: path });
-  const digest = createHash('sha256').update(content).digest('hex').slice(0, 16);
+  const digest = createHash('sha256').update(content).update(wording(file)).digest('hex').slice(0, 16);
   return { file, version: file.version ?? digest };
 }
 
@@ -69,15 +84,4 @@ export function remoteDescription(
     maxTokens: 0,
     ...own,
   };
-}
-
-/**
- * Returns the header of a token. White space around the token, such as a line break at a file's end, is dropped.
- *
- * @throws UserError, without the token, if it contains a character that a header cannot
- */
-export function authorization(token: string | undefined): Readonly<Record<string, string>> {
-  if (token === undefined) return {};
-  if (!/^[!-~]+$/.test(token.trim())) throw new UserError('REWARD_TOKEN: contains a character that an HTTP header cannot; expected printable ASCII'); // prettier-ignore
-  return { authorization: `Bearer ${token.trim()}` };
 }

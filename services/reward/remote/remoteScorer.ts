@@ -1,30 +1,62 @@
-/** A scorer that calls another server: batches become requests, several of them concurrent. */
+/** A scorer that calls another server: batches become requests, several of them concurrent, and failed ones are repeated. */
 import { NoScore, type Outcome, type ScoreItem, type Scorer, type ScorerDescription } from '@gapo/reward';
+import { retryDelayMs } from '@gapo/rpc';
+import { realClock, type Clock } from './clock.js';
+import { RemoteFailure } from './remoteFailure.js';
+import { RequestSlots } from './requestSlots.js';
+
+/** The limits of a request. */
+export interface RequestLimits {
+  /** Aborts when the call is cancelled or its deadline passes. */
+  readonly signal: AbortSignal;
+  /** The time limit of the request. */
+  readonly timeoutMs: number;
+}
 
 /** A server that scores. */
 export interface Remote {
   /** The current description: its version may change with a response. */
   readonly description: ScorerDescription;
+  /** The server, as errors name it. */
+  readonly name: string;
   /** The most items of a request. */
   readonly batch: number;
-  /** Concurrent requests. */
+  /** Concurrent requests of all calls together. */
   readonly concurrency: number;
+  /** The time limit of one request, in milliseconds. */
+  readonly timeoutMs: number;
+  /** How often a request is repeated after failures for which the server names no time. */
+  readonly retries: number;
   /**
    * Makes one request.
    *
    * @returns a score, or why there is none, for each item in order
-   * @throws NoScore if no item has a score; the signal's reason once it aborts
+   * @throws NoScore if no item has a score, as a {@link RemoteFailure} if the request may be repeated; the signal's reason
+   *   once it aborts
    */
-  ask(items: readonly ScoreItem[], signal: AbortSignal, deadline?: Date): Promise<readonly (number | NoScore)[]>;
+  ask(items: readonly ScoreItem[], limits: RequestLimits): Promise<readonly (number | NoScore)[]>;
   close(): void;
 }
+
+/** The pauses between repetitions of a request. */
+const pauses = { baseDelayMs: 250, maxDelayMs: 8000 } as const;
+/** How long a request is repeated, and the longest time that a server can ask to wait. */
+const longestRetryMs = 300_000;
+/** Time of a call that is left for its response: a tenth, and at most this. */
+const longestReserveMs = 1000;
 
 /** Splits batches into concurrent requests. */
 export class RemoteScorer implements Scorer {
   readonly #remote: Remote;
+  readonly #clock: Clock;
+  readonly #slots: RequestSlots;
+  /** No request is sent before this time, in milliseconds since 1970: the server asked to wait. */
+  #openAt = 0;
 
-  constructor(remote: Remote) {
+  constructor(remote: Remote, clock: Clock = realClock) {
     this.#remote = remote;
+    this.#clock = clock;
+    this.#slots = new RequestSlots(remote.concurrency);
   }
 
   get description(): ScorerDescription {
@@ -32,14 +64,18 @@ export class RemoteScorer implements Scorer {
   }
 
   async score(items: readonly ScoreItem[], signal: AbortSignal, deadline?: Date): Promise<readonly Outcome[]> {
+    const end = this.#endOf(deadline);
+    const late = end === Infinity ? undefined : AbortSignal.timeout(Math.max(0, Math.ceil(end - this.#clock.now())));
     const outcomes = new Array<Outcome>(items.length);
     const { batch: size, concurrency } = this.#remote;
     let next = 0;
+    // A call waits for as many slots as it can use, so that concurrent calls take turns.
     const lane = async (): Promise<void> => {
       while (next < items.length) {
         const start = next;
         const batch = items.slice(start, (next += size));
-        (await this.#ask(batch, signal, deadline)).forEach((outcome, k) => (outcomes[start + k] = outcome));
+        const found = await this.#outcomes(batch, { seed: start, end, signal, late });
+        found.forEach((outcome, k) => (outcomes[start + k] = outcome));
       }
     };
     await Promise.all(Array.from({ length: concurrency }, lane));
@@ -50,15 +86,83 @@ export class RemoteScorer implements Scorer {
     this.#remote.close();
   }
 
-  /** Makes one request. Its failure is that of each item. */
-  async #ask(batch: readonly ScoreItem[], signal: AbortSignal, deadline?: Date): Promise<readonly Outcome[]> {
+  /** Returns when requests end, so that the items that are scored by then reach the caller before its deadline. */
+  #endOf(deadline: Date | undefined): number {
+    if (deadline === undefined) return Infinity;
+    const now = this.#clock.now();
+    const left = deadline.getTime() - now;
+    return now + left - Math.min(left / 10, longestReserveMs);
+  }
+
+  /** Scores a batch in a slot. A failure is that of each item. */
+  async #outcomes(batch: readonly ScoreItem[], turn: Turn): Promise<readonly Outcome[]> {
+    const { signal, late } = turn;
     try {
-      return (await this.#remote.ask(batch, signal, deadline)).map(outcomeOf);
+      const found = await this.#slots.run(
+        () => this.#answered(batch, turn),
+        late === undefined ? signal : AbortSignal.any([signal, late]),
+      );
+      return found.map(outcomeOf);
     } catch (error) {
-      if (!(error instanceof NoScore)) throw error;
-      return batch.map(() => outcomeOf(error));
+      signal.throwIfAborted();
+      const failure = error === late?.reason ? this.#failure('no request was free in the time of the call') : error;
+      if (!(failure instanceof NoScore)) throw error;
+      return batch.map(() => outcomeOf(failure));
     }
   }
+
+  /** Makes a request, and repeats it as long as there is time. */
+  async #answered(batch: readonly ScoreItem[], { seed, end, signal }: Turn): Promise<readonly (number | NoScore)[]> {
+    const { timeoutMs, retries } = this.#remote;
+    const giveUpAt = Math.min(end, this.#clock.now() + longestRetryMs);
+    for (let failures = 0; ;) {
+      await this.#whenOpen(giveUpAt, signal);
+      const left = end - this.#clock.now();
+      if (left <= 0) throw this.#failure('no time of the call was left for the request');
+      try {
+        return await this.#remote.ask(batch, { signal, timeoutMs: Math.min(timeoutMs, left) });
+      } catch (error) {
+        if (!(error instanceof RemoteFailure) || !error.retryable) throw error;
+        const { waitMs } = error;
+        if (waitMs !== undefined) this.#closeFor(waitMs);
+        else failures += 1;
+        const pauseMs = waitMs ?? retryDelayMs({ ...pauses, seed }, failures);
+        if (failures > retries || this.#clock.now() + pauseMs >= giveUpAt) throw error;
+        if (waitMs === undefined) await this.#clock.wait(pauseMs, signal);
+      }
+    }
+  }
+
+  /** Holds back every request, since the server limits this client and not one batch. */
+  #closeFor(waitMs: number): void {
+    this.#openAt = Math.max(this.#openAt, this.#clock.now() + Math.min(waitMs, longestRetryMs));
+  }
+
+  async #whenOpen(giveUpAt: number, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const waitMs = this.#openAt - this.#clock.now();
+      if (waitMs <= 0) return;
+      if (this.#openAt >= giveUpAt)
+        throw this.#failure(`asked for no requests for another ${Math.ceil(waitMs / 1000)} s`);
+      await this.#clock.wait(waitMs, signal);
+    }
+  }
+
+  #failure(what: string): RemoteFailure {
+    return new RemoteFailure(`${this.#remote.name}: ${what}`, { retryable: true });
+  }
+}
+
+/** A batch's place in a call. */
+interface Turn {
+  /** Separates the pauses of batches. */
+  readonly seed: number;
+  /** When requests end, in milliseconds since 1970. */
+  readonly end: number;
+  /** The call's. */
+  readonly signal: AbortSignal;
+  /** Aborts at the end; undefined if there is none. */
+  readonly late: AbortSignal | undefined;
 }
 
 function outcomeOf(found: number | NoScore): Outcome {

@@ -1,9 +1,12 @@
 /** `kind: http`: scores from a server over HTTP. */
-import { bearerToken } from './bearerToken.js';
 import { fileWith, rewardKind } from './rewardKind.js';
+import { bearerToken, tokenKeys } from './token.js';
 
 export const http = rewardKind({
   summary: "a server behind HTTP: OpenRLHF's remote reward, a text classifier, a chat model as a judge",
-  entry: { http: fileWith('protocol').describe('the YAML file that describes the server to call') },
+  entry: {
+    http: fileWith('protocol').describe('the YAML file that describes the server to call'),
+    ...tokenKeys,
+  },
   settings: { REWARD_TOKEN: bearerToken },
 });

@@ -53,6 +53,10 @@ export type PathTarget =
   | {
       /** A YAML file with this key at its top level. */
       readonly fileWith: string;
+    }
+  | {
+      /** Any file. It is beside the source and no source itself. */
+      readonly file: true;
     };
 
 /** A directory that contains `file`. Its path is relative to rewards.yaml, or in the chart to the project's mount. */
@@ -60,6 +64,9 @@ export const directoryWith = (file: string) => directory.meta({ path: { director
 
 /** A YAML file with `key` at its top level. Its path is relative like that of a {@link directoryWith}. */
 export const fileWith = (key: string) => filePath.meta({ path: { fileWith: key } satisfies PathTarget });
+
+/** Any file beside the source. Its path is relative like that of a {@link directoryWith}. */
+export const plainFile = filePath.meta({ path: { file: true } satisfies PathTarget });
 
 /** Returns the target of a key's path; undefined for a key that is not a path. */
 export function pathTarget(schema: z.ZodType): PathTarget | undefined {

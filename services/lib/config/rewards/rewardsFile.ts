@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { parseYaml, port, word, z, UserError } from '@gapo/service';
 import { textForm } from '../textForm.js';
-import { pathTarget, variableOf, type PathTarget, type RewardKinds } from './rewardKind.js';
+import { pathTarget, variableOf, type PathTarget, type RewardKinds, type Schemas } from './rewardKind.js';
 import { rewardKinds } from './rewardKinds.js';
 
 /** The environment variable of the form of text that a reward service asks for. */
@@ -39,7 +39,7 @@ export function rewardsFileSchema(kinds: RewardKinds = rewardKinds) {
   );
   if (first === undefined) throw new RangeError('there are no reward kinds: register at least one');
   const forms = Object.entries(kinds).map(
-    ([kind, { entry }]) => `{ ${['name', `kind: ${kind}`, ...Object.keys(entry)].join(', ')} }`,
+    ([kind, { entry }]) => `{ ${['name', `kind: ${kind}`, ...requiredKeys(entry)].join(', ')} }`,
   );
   return z.object({
     rewards: z
@@ -47,6 +47,10 @@ export function rewardsFileSchema(kinds: RewardKinds = rewardKinds) {
       .min(1)
       .meta({ expected: `a list of reward services, each ${forms.join(' or ')}` }),
   });
+}
+
+function requiredKeys(entry: Schemas): string[] {
+  return Object.entries(entry).flatMap(([key, schema]) => (schema.safeParse(undefined).success ? [] : [key]));
 }
 
 /**

@@ -30,22 +30,26 @@ export function servedSource(path: string, kinds: RewardKinds = rewardKinds): Se
   return { kind, key, shared };
 }
 
-type Source = ServedSource & Pick<SourceForm, 'summary' | 'settings'> & { readonly target: PathTarget };
+type Source = ServedSource & Pick<SourceForm, 'summary' | 'settings'> & { readonly target: SourceTarget };
+
+/** The target of a path that is a source. */
+type SourceTarget = Exclude<PathTarget, { readonly file: true }>;
 
 function sourcesOf(kinds: RewardKinds): Source[] {
   return Object.entries(kinds).flatMap(([kind, { entry, shared = false, summary, settings }]) =>
     Object.entries(entry).flatMap(([key, schema]) => {
       const target = pathTarget(schema);
-      return target === undefined ? [] : [{ kind, key, shared, target, summary, settings: Object.keys(settings) }];
+      if (target === undefined || 'file' in target) return [];
+      return [{ kind, key, shared, target, summary, settings: Object.keys(settings) }];
     }),
   );
 }
 
-function inDirectory(path: string): (target: PathTarget) => boolean {
+function inDirectory(path: string): (target: SourceTarget) => boolean {
   return (target) => 'directoryWith' in target && existsSync(join(path, target.directoryWith));
 }
 
-function inFile(path: string): (target: PathTarget) => boolean {
+function inFile(path: string): (target: SourceTarget) => boolean {
   const content = parseYaml(z.looseObject({}), readFileSync(path, 'utf8'), { source: path });
   return (target) => 'fileWith' in target && Object.hasOwn(content, target.fileWith);
 }

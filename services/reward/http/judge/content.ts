@@ -1,0 +1,48 @@
+/** What an OpenAI-compatible chat completion says, in the forms in which servers write it. Pure. */
+import { NoScore } from '@gapo/reward';
+import { z } from '@gapo/service';
+import { quoted } from '../protocols/excerpt.js';
+import { parsed } from '../protocols/protocol.js';
+
+/** A part of a content that is a list. */
+const part = z.looseObject({ type: z.string(), text: z.string().optional(), refusal: z.string().optional() });
+
+type Part = z.output<typeof part>;
+
+/** Reasoning is in fields of its own (reasoning_content, reasoning), which are not read. */
+const choice = z.looseObject({
+  finish_reason: z.string().nullish(),
+  message: z.looseObject({
+    content: z.union([z.string(), z.array(part)]).nullish(),
+    refusal: z.string().nullish(),
+  }),
+  logprobs: z.unknown().optional(),
+});
+const reply = z.looseObject({ choices: z.array(choice) });
+
+/** The first choice of a completion. */
+export interface Said {
+  /** Its text; empty if there is none. */
+  readonly text: string;
+  /** Whether the completion ended because it reached the longest length. */
+  readonly cutOff: boolean;
+  readonly logprobs: unknown;
+}
+
+/**
+ * Returns what a completion says.
+ *
+ * @throws NoScore if the answer has another form, or the model refused
+ */
+export function saidIn(answer: unknown): Said {
+  const [first] = parsed(reply, answer, 'a chat completion: {"choices": [{"message": {"content"}}]}').choices;
+  if (first === undefined) throw new NoScore('the answer has no choices; expected a chat completion with one');
+  const { finish_reason: finish, message, logprobs } = first;
+  const { content } = message;
+  const parts: readonly Part[] = typeof content === 'string' ? [{ type: 'text', text: content }] : (content ?? []);
+  const refusal = message.refusal ?? parts.find(({ type }) => type === 'refusal')?.refusal;
+  if (typeof refusal === 'string' && refusal !== '') throw new NoScore(`the judge refused: ${quoted(refusal)}`);
+  if (finish === 'content_filter') throw new NoScore('the judge gave no answer: finish_reason is content_filter');
+  const text = parts.map(({ type, text = '' }) => (type === 'text' || type === 'output_text' ? text : '')).join('');
+  return { text, cutOff: finish === 'length' || finish === 'max_tokens', logprobs };
+}

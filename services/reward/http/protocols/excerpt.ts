@@ -1,0 +1,28 @@
+/** Short quotations of what a server answered, for error messages. */
+
+/** Characters of an answer that an error quotes. */
+const longest = 200;
+
+/** Returns the beginning of a text on one line. */
+export function excerpt(text: string): string {
+  // eslint-disable-next-line no-control-regex -- control characters would disturb a terminal
+  const line = text.slice(0, 4 * longest).replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, ' ').trim(); // prettier-ignore
+  const characters = Array.from(line);
+  const complete = text.length <= 4 * longest && characters.length <= longest;
+  return complete ? line : `${characters.slice(0, longest).join('')}…`;
+}
+
+/** Returns the beginning of a text in quotes. */
+export function quoted(text: string): string {
+  return JSON.stringify(excerpt(text));
+}
+
+/** Returns the beginning of a JSON value. Numbers that are not finite are written as Python's json writes them. */
+export function shown(value: unknown): string {
+  if (value === undefined) return 'missing';
+  if (typeof value === 'number') return String(value);
+  const text = JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === 'number' && !Number.isFinite(inner) ? String(inner) : inner,
+  );
+  return excerpt(text);
+}

@@ -1,0 +1,60 @@
+/** What an HTTP protocol of rewards is: requests for items, and the scores in answers, which are validated before use. */
+import { NoScore, type ScoreItem } from '@gapo/reward';
+import type { z } from '@gapo/service';
+import { shown } from './excerpt.js';
+
+/** A protocol: the request for a batch, and what its answer means. */
+export interface Protocol {
+  /** The most items of a request. */
+  readonly batch: number;
+  request(items: readonly ScoreItem[]): Readonly<Record<string, unknown>>;
+  /** Returns why an item cannot be asked about; undefined if it can. */
+  problemOf?(item: ScoreItem): NoScore | undefined;
+  /**
+   * Returns a score, or why there is none, for each item in order.
+   *
+   * @throws NoScore if no item has a score
+   */
+  read(answer: unknown, items: readonly ScoreItem[]): readonly (number | NoScore)[];
+  /** Explains a request that the server refused; undefined if the protocol has nothing to add. */
+  hint?(refusal: string): string | undefined;
+}
+
+/** Returns the error of an item without a column that the file names. */
+export function missing({ metadata }: ScoreItem, column: string | undefined): NoScore | undefined {
+  if (column === undefined || metadata[column] !== undefined) return undefined;
+  const names = Object.keys(metadata).join(', ') || 'none';
+  return new NoScore(`reference: the prompt has no column ${column}; it has ${names}`);
+}
+
+/** Values that are sent in place of a request's own, or beside them. null leaves a key out. */
+export type Parameters = Readonly<Record<string, unknown>>;
+
+/** Returns a request with parameters. */
+export function withParameters(request: Readonly<Record<string, unknown>>, parameters: Parameters) {
+  const merged = Object.entries({ ...request, ...parameters });
+  return Object.fromEntries(merged.filter(([key, value]) => value !== null || !Object.hasOwn(parameters, key)));
+}
+
+/**
+ * Returns an answer of the expected form.
+ *
+ * @throws NoScore that quotes it otherwise
+ */
+export function parsed<T>(schema: z.ZodType<T>, answer: unknown, form: string): T {
+  const { data, success } = schema.safeParse(answer);
+  if (!success) throw new NoScore(`the answer is ${shown(answer)}; expected ${form}`);
+  return data;
+}
+
+/** @throws NoScore if an answer has another number of elements than the request had items */
+export function counted<T>(list: readonly T[], count: number, what: string): readonly T[] {
+  if (list.length !== count) throw new NoScore(`the answer has ${list.length} ${what} for ${count} items`);
+  return list;
+}
+
+/** Returns a score, or why a value is none. */
+export function scoreOf(value: unknown): number | NoScore {
+  if (typeof value === 'number' && Number.isFinite(value)) return value;
+  return new NoScore(`the score is ${shown(value)}; expected a finite number`);
+}
