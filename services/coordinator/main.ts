@@ -46,6 +46,7 @@ await runService({
         await server.stop();
         platform.rollout.close();
         platform.gradient.close();
+        await platform.data.close();
         await bus.close();
       },
     };

@@ -26,6 +26,7 @@ const schema = z.object({
   NATS_URL: z.string().optional().describe('NATS with JetStream for events; unset: events stay in this process.'),
   WORKER_DEADLINE_SECONDS: positiveNumber.default(600).describe('Seconds that a worker may take for one shard.'),
   WORKER_WAIT_SECONDS: positiveNumber.default(60).describe('Seconds that a run waits for any worker before it pauses.'),
+  DATA_SECONDS: positiveNumber.default(900).describe('Seconds that reading and encoding the data of a run may take.'),
   STOP_GRACE_SECONDS: positiveNumber.default(15).describe('Seconds that the step in progress may take after SIGTERM.'),
 });
 

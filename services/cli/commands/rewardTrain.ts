@@ -9,6 +9,7 @@ import { jsonOption } from '../options/options.js';
 import { settingOption } from '../options/settingOption.js';
 import {
   adapterOptions,
+  dataOptions,
   runtimeOptions,
   withAdapters,
   withOptions,
@@ -81,7 +82,7 @@ export function rewardTrainCommand(): Command {
   return withOptions(
     new Command('train')
       .description('fit a reward model on preference pairs, for gapo reward serve')
-      .argument('<data...>', 'files of JSON lines'),
+      .argument('<data...>', 'files of JSON Lines, JSON arrays or Parquet'),
     new Option('--from <directory>', 'start from a decoder with a new head'),
     new Option(
       '--scratch <tokenizer>',
@@ -89,6 +90,7 @@ export function rewardTrainCommand(): Command {
     ),
     new Option('--out <directory>', "output directory (default: the data's name and -reward)"),
     new Option('--objective <name>', 'the name of its objective (default: the name of the output directory)'),
+    ...dataOptions(keys),
     ...adapterOptions(),
     settingOption('--epochs <n>', keys.epochs),
     settingOption('--batch <n>', keys.batch),
@@ -107,6 +109,8 @@ A line of data is one of
   {"prompt": "...", "chosen": "...", "rejected": "..."}
   {"prompt": [{"role": "user", "content": "..."}, ...], "chosen": [{"role": "assistant", ...}], "rejected": [...]}
   {"chosen": [whole conversation], "rejected": [whole conversation]}
+  {"chosen": "\\n\\nHuman: ... \\n\\nAssistant: ...", "rejected": "..."}
+Other columns are ignored.
 Scores are fitted so that P(chosen) = 1 / (1 + exp(score(rejected) - score(chosen))) (Bradley and Terry 1952).
 
 --scratch takes seconds on one core and suffices if words decide: tone, refusals, forbidden topics. Use --from if a score

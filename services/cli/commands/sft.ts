@@ -8,6 +8,7 @@ import { jsonOption } from '../options/options.js';
 import { settingOption } from '../options/settingOption.js';
 import {
   adapterOptions,
+  dataOptions,
   runtimeOptions,
   withAdapters,
   withOptions,
@@ -57,9 +58,10 @@ export function sftCommand(): Command {
   return withOptions(
     new Command('sft')
       .description('fine-tune a model on texts, prompts with completions, or conversations')
-      .argument('<data...>', 'files of JSON lines'),
+      .argument('<data...>', 'files of JSON Lines, JSON arrays or Parquet'),
     settingOption('--model <directory>', keys.model),
     settingOption('--out <directory>', keys.out),
+    ...dataOptions(keys),
     ...adapterOptions(),
     settingOption('--epochs <n>', keys.epochs),
     settingOption('--batch <n>', keys.batch),
@@ -82,6 +84,8 @@ A line of data is one of
   {"text": "..."}                                                 trained on from the second token
   {"prompt": "...", "completion": "..."}                          the completion is trained on
   {"messages": [{"role": "user", "content": "..."}, ...]}         the assistant's turns are trained on
+or of a form that other tools write: messages in prompt and completion, ShareGPT's conversations, Alpaca's instruction,
+input and output. Other columns are ignored.
 Prompts and conversations go through the model's chat template. The result is a Hugging Face directory with the
 adapters merged into its weights. Ctrl-C stops after the update in progress; the same command resumes from there.
 

@@ -1,7 +1,7 @@
 /** Options that the training commands share. */
 import { adapterSettings, trainingSettings } from '@gapo/config';
-import { UserError } from '@gapo/service';
-import { Option } from 'commander';
+import { UserError, type z } from '@gapo/service';
+import { InvalidArgumentError, Option } from 'commander';
 import { settingOption } from './settingOption.js';
 
 /** The flags of LoRA adapters. */
@@ -17,6 +17,23 @@ export const adapterOptions = (): readonly Option[] => [
   settingOption('--lora-alpha <x>', adapterSettings.alpha),
   settingOption('--lora-targets <names>', adapterSettings.targets),
 ];
+
+/** The options of the data. */
+export function dataOptions(keys: { readonly map: z.ZodType; readonly overlong?: z.ZodType }): readonly Option[] {
+  return [
+    settingOption('--map <name=column>', keys.map).argParser(addAssignment),
+    ...(keys.overlong === undefined ? [] : [settingOption('--overlong <what>', keys.overlong)]),
+  ];
+}
+
+/** Adds `name=column` to the columns given before. */
+function addAssignment(given: string, before: Readonly<Record<string, string>> | undefined): Record<string, string> {
+  const [name = '', column = '', ...more] = given.split('=');
+  if (name === '' || column === '' || more.length > 0) {
+    throw new InvalidArgumentError('Expected name=column, such as prompt=question.');
+  }
+  return { ...before, [name]: column };
+}
 
 /** The options of the model's directory and of the tensor runtime. */
 export const runtimeOptions = (): readonly Option[] => [

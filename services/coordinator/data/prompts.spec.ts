@@ -1,26 +1,29 @@
-// Prompts: file errors with line numbers, and a drawing order whose only state is a position.
+// Prompts: their forms, and a drawing order whose only state is a position.
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
+import { readRecords } from '@gapo/data';
 import { TextCodec } from '@gapo/model';
+import { at } from '@gapo/numeric';
+import { byteTokenizer } from '../fixtures/tokens.fixture.js';
 import { scratch } from '../fixtures/world.fixture.js';
 import { splitEvenly } from './batch.js';
-import { drawPrompts, readPrompts, type PromptRecord } from './prompts.js';
+import { drawPrompts, promptFormat, type PromptRecord } from './prompts.js';
+import { type RecordList } from './recordList.js';
 
-/** Every byte is a token. */
-const codec = new TextCodec(
-  {
-    encodePrompt: async (text) => [...Buffer.from(text)],
-    encode: async (text) => [...Buffer.from(text)],
-    decode: async (ids) => Buffer.from(ids).toString(),
-    renderChat: () => undefined,
-  },
-  { endId: 0, endIds: [0], context: 8 },
-);
+const codec = new TextCodec(byteTokenizer, { endId: 0, endIds: [0], context: 8 });
 
-function records(count: number): PromptRecord[] {
-  return Array.from({ length: count }, (_, index) => ({
+async function read(t: TestContext, content: string): Promise<readonly PromptRecord[]> {
+  const path = join(await scratch(t), 'train.jsonl');
+  await writeFile(path, content);
+  const records: PromptRecord[] = [];
+  await readRecords([path], promptFormat(codec), (record) => records.push(record));
+  return records;
+}
+
+function records(count: number): RecordList<PromptRecord> {
+  const all = Array.from({ length: count }, (_, index): PromptRecord => ({
     index,
     id: `p${index}`,
     text: 'x',
@@ -28,33 +31,47 @@ function records(count: number): PromptRecord[] {
     metadata: {},
     tokenIds: [1],
   }));
+  return { length: count, get: (index) => at(all, index) };
 }
 
-test('reads prompts in the order of the file, and other keys as metadata', async (t) => {
+test('prompts keep the order of the file; other columns are metadata; an id is the line number unless it is given', async (t) => {
+  const content =
+    '{"id":"a","prompt":"one","topic":"x","level":[2]}\n\n{"prompt":"two","topic":null}\n{"id":7,"prompt":"six"}\n';
+  const [first, second, third, ...more] = await read(t, content);
+  assert.deepEqual(more, []);
+  assert.deepEqual(first, {
+    index: 0,
+    id: 'a',
+    text: 'one',
+    turns: [{ role: 'user', content: 'one' }],
+    metadata: { topic: 'x', level: '[2]' },
+    tokenIds: [111, 110, 101],
+  });
+  assert.deepEqual([second?.index, second?.id, second?.metadata], [1, '3', {}]);
+  assert.deepEqual([third?.index, third?.id], [2, '7']);
+});
+
+test('the text of a conversation is the last turn of the user', async (t) => {
+  const turns = [
+    { role: 'system', content: 's' },
+    { role: 'user', content: 'a' },
+    { role: 'assistant', content: 'b' },
+    { role: 'user', content: 'c' },
+  ];
+  const chat = new TextCodec(
+    { ...byteTokenizer, renderChat: (some) => some.map(({ content }) => content).join('') },
+    { endId: 0, endIds: [0], context: 8 },
+  );
   const path = join(await scratch(t), 'train.jsonl');
-  await writeFile(path, '{"id":"a","prompt":"one","topic":"x","level":[2]}\n\n{"id":7,"prompt":"two","topic":null}\n');
-  assert.deepEqual(await readPrompts(path, codec), [
-    {
-      index: 0,
-      id: 'a',
-      text: 'one',
-      turns: [{ role: 'user', content: 'one' }],
-      metadata: { topic: 'x', level: '[2]' },
-      tokenIds: [111, 110, 101],
-    },
-    {
-      index: 1,
-      id: '7',
-      text: 'two',
-      turns: [{ role: 'user', content: 'two' }],
-      metadata: {},
-      tokenIds: [116, 119, 111],
-    },
-  ]);
+  await writeFile(path, JSON.stringify({ prompt: turns }));
+  const records: PromptRecord[] = [];
+  await readRecords([path], promptFormat(chat), (record) => records.push(record));
+  assert.deepEqual(records[0]?.turns, turns);
+  assert.equal(records[0].text, 'c');
+  assert.equal(Buffer.from(records[0].tokenIds).toString(), 'sabc');
 });
 
 test('the error lists every invalid line', async (t) => {
-  const path = join(await scratch(t), 'train.jsonl');
   const lines = [
     '{"id":"a","prompt":"one"}',
     '{',
@@ -62,24 +79,13 @@ test('the error lists every invalid line', async (t) => {
     '{"id":"b"}',
     '{"id":"c","prompt":"far too long"}',
   ];
-  await writeFile(path, lines.join('\n'));
-  const error = await readPrompts(path, codec).catch((reason: unknown) => reason as Error);
-  const [json = '', id, prompt = '', length = '', ...others] = (error as Error).message.split('\n');
+  const error = await read(t, lines.join('\n')).catch((reason: unknown) => reason);
+  const [json = '', id = '', prompt = '', length = '', ...others] = (error as Error).message.split('\n');
   assert.deepEqual(others, []);
-  assert.ok(json.startsWith(`${path}:2: not JSON: `));
-  assert.equal(id, `${path}:3: line 1 already has the id "a"`);
-  assert.match(prompt, /:4: prompt: found nothing, expected a non-empty string; a line is \{"id", "prompt"\}/);
-  assert.match(length, /:5: the prompt has 12 tokens, the model's context 8; shorten it/);
-});
-
-test('a missing file and an empty file are errors', async (t) => {
-  const directory = await scratch(t);
-  await assert.rejects(readPrompts(join(directory, 'none.jsonl'), codec), /none\.jsonl: does not exist; name a file/);
-  await writeFile(join(directory, 'empty.jsonl'), '\n');
-  await assert.rejects(
-    readPrompts(join(directory, 'empty.jsonl'), codec),
-    /empty\.jsonl: no lines; write \{"id", "prompt"\}, one a line/,
-  );
+  assert.match(json, /train\.jsonl:2: not JSON: it ends too early, at column 2$/);
+  assert.match(id, /train\.jsonl:3: id: line 1 already has the same; make them differ; a line is/);
+  assert.match(prompt, /:4: prompt: found nothing, expected one of prompt, .*; the columns are id: name the right one/);
+  assert.match(length, /:5: the prompt has 12 tokens, the model's context leaves 7; shorten it/);
 });
 
 test('each epoch draws every prompt once, in a different order', () => {

@@ -1,13 +1,15 @@
-/** Prompts: read from JSON lines, tokenized once, and drawn in a seeded order whose only state is a position. */
-import type { TextCodec, Turn } from '@gapo/model';
+/** Prompts: tokenized once, and drawn in a seeded order whose only state is a position. */
+import { type DataFormat, kindOf, promptForm } from '@gapo/data';
+import type { Prompt, TextCodec, Turn } from '@gapo/model';
 import { at, permutation } from '@gapo/numeric';
-import { readJsonLines, UserError, z } from '@gapo/service';
+import { UserError } from '@gapo/service';
+import type { Packing, RecordList } from './recordList.js';
 
 /** A prompt of a data set. */
 export interface PromptRecord {
-  /** Index in the file, from 0. */
+  /** Index among the prompts, from 0. */
   readonly index: number;
-  /** Id from the file. */
+  /** Id from the file, or the number of its line, item or row. */
   readonly id: string;
   /** The last turn of the user. */
   readonly text: string;
@@ -22,39 +24,57 @@ export interface PromptRecord {
 /** Counters of the random number generator are 32 bits wide. */
 const counterRange = 2 ** 32;
 
-const line = z.looseObject({
-  id: z.union([z.string().min(1), z.int()]).meta({ expected: 'an id, a string or an integer' }),
-  prompt: z.string().min(1).meta({ expected: 'a non-empty string' }),
-});
-
-/**
- * Reads prompts from lines of the form `{"id", "prompt"}`.
- *
- * @throws UserError listing the first invalid lines
- */
-export async function readPrompts(path: string, codec: TextCodec): Promise<readonly PromptRecord[]> {
-  const lineOf = new Map<string, number>();
-  const { records } = await readJsonLines([path], {
-    shape: '{"id", "prompt"}',
-    schema: line,
-    record: async ({ id: given, prompt: text, ...others }, { line, index }): Promise<PromptRecord> => {
-      const id = String(given);
-      const first = lineOf.get(id);
-      if (first !== undefined) throw new UserError(`line ${first} already has the id ${JSON.stringify(id)}`);
-      lineOf.set(id, line);
-      const turns = [{ role: 'user', content: text }];
-      return { index, id, text, turns, metadata: metadataOf(others), tokenIds: await codec.prompt(text) };
-    },
-  });
-  return records;
+/** A prompt before it is encoded. */
+export interface PromptForm {
+  readonly id: string;
+  readonly prompt: Prompt;
+  readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Returns columns as metadata. Those without a value are left out. */
-function metadataOf(columns: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
-  const given = Object.entries(columns).filter(([, value]) => value !== null && value !== undefined);
-  return Object.fromEntries(
-    given.map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
-  );
+/** Returns the format of files of prompts. */
+export function promptFormat(codec: TextCodec): DataFormat<PromptForm, PromptRecord> {
+  const numberOf = new Map<string, number>();
+  let index = 0;
+  return {
+    shape: '{"prompt"}, a text or messages, or of another form of the field',
+    form: (columns, number) => {
+      const id = idOf(columns.take('id'), number);
+      const first = numberOf.get(id);
+      if (first !== undefined) throw new UserError(`id: line ${first} already has the same; make them differ`);
+      numberOf.set(id, number);
+      const prompt = promptForm(columns);
+      return { id, prompt, metadata: columns.metadata };
+    },
+    encode: async (forms) => {
+      const encoded = await codec.prompts(forms.map(({ prompt }) => prompt));
+      return encoded.map((result, i) => {
+        if (!('value' in result)) return result;
+        const { id, prompt, metadata } = at(forms, i);
+        const { turns } = prompt;
+        const text = (turns.findLast(({ role }) => role === 'user') ?? at(turns, turns.length - 1)).content;
+        return { ...result, value: { index: index++, id, text, turns, metadata, tokenIds: result.value } };
+      });
+    },
+  };
+}
+
+/** How prompts cross threads. */
+export const promptPacking: Packing<PromptRecord> = {
+  lists: 1,
+  pack: ({ id, turns, metadata, text, tokenIds }) => ({ ids: [tokenIds], json: { id, text, turns, metadata } }),
+  unpack: ([tokenIds = []], json, index) => ({
+    ...(json as Omit<PromptRecord, 'index' | 'tokenIds'>),
+    index,
+    tokenIds,
+  }),
+};
+
+/** @throws UserError if an id is neither a text nor an integer */
+function idOf(value: unknown, number: number): string {
+  if (value === undefined) return String(number);
+  if ((typeof value === 'string' && value !== '') || Number.isSafeInteger(value))
+    return String(value as string | number);
+  throw new UserError(`id: found ${kindOf(value)}, expected a text or an integer`);
 }
 
 /** A prompt drawn for a step. */
@@ -74,14 +94,14 @@ export interface DrawnPrompt {
  * @param count number of prompts to draw
  */
 export function drawPrompts(
-  prompts: readonly PromptRecord[],
+  prompts: RecordList<PromptRecord>,
   seed: number,
   position: number,
   count: number,
 ): readonly DrawnPrompt[] {
   const draws = new Map<number, number>();
   return drawIndices(prompts.length, seed, position, count).map((index) => {
-    const record = at(prompts, index);
+    const record = prompts.get(index);
     const before = draws.get(record.index) ?? 0;
     draws.set(record.index, before + 1);
     return { record, counter: (record.index + before * prompts.length) % counterRange };
@@ -89,22 +109,32 @@ export function drawPrompts(
 }
 
 /**
- * Returns the indices of the next records of a data set. Each epoch visits every record once, in an order that depends
- * only on the seed and the epoch.
+ * Returns the indices of the next records of a data set, as {@link drawnIndices} draws them.
  *
  * @param size number of records in the data set, at least 1
  * @param position number of records drawn before
  * @param count number of records to draw
  */
 export function drawIndices(size: number, seed: number, position: number, count: number): readonly number[] {
+  const drawn = drawnIndices(size, seed, position);
+  return Array.from({ length: count }, () => drawn.next().value);
+}
+
+/**
+ * Draws the indices of records without an end. Each epoch visits every record once, in an order that depends only on the
+ * seed and the epoch.
+ *
+ * @param size number of records in the data set, at least 1
+ * @param position number of records drawn before
+ */
+export function* drawnIndices(size: number, seed: number, position: number): Generator<number, never> {
   let epoch = -1;
   let order: Uint32Array = new Uint32Array(0);
-  return Array.from({ length: count }, (_, i) => {
-    const drawn = position + i;
+  for (let drawn = position; ; drawn++) {
     if (Math.floor(drawn / size) !== epoch) {
       epoch = Math.floor(drawn / size);
       order = permutation(size, seed, epoch % counterRange);
     }
-    return at(order, drawn % size);
-  });
+    yield at(order, drawn % size);
+  }
 }

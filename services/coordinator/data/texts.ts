@@ -1,69 +1,112 @@
 /** Data sets of texts: pretraining texts for PTX, and preference pairs for DPO. */
+import {
+  type Columns,
+  type DataFormat,
+  kindOf,
+  type Learned,
+  learnedForm,
+  type Preference,
+  preferenceForm,
+} from '@gapo/data';
 import type { TextCodec, TokenSequence } from '@gapo/model';
-import { readJsonLines, UserError, z } from '@gapo/service';
+import { at } from '@gapo/numeric';
+import { UserError } from '@gapo/service';
+import type { Packing } from './recordList.js';
 
-/** Two completions of one prompt. */
+type Label = -1 | 0 | 1;
+
+/** Two completions of one prompt, whose ids are the same in both. */
 export interface PairRecord {
   readonly chosen: TokenSequence;
   readonly rejected: TokenSequence;
   /** One label per objective: 1 if `chosen` is better, -1 if `rejected` is better, 0 if unlabelled. */
-  readonly labels: readonly (-1 | 0 | 1)[];
+  readonly labels: readonly Label[];
 }
 
-const text = z.string().min(1).meta({ expected: 'a non-empty string' });
-const label = z.union([z.literal(-1), z.literal(0), z.literal(1)]).meta({ expected: '1, 0 or -1' });
+/** Text to learn from, without conversations. */
+export type LearnedText = Exclude<Learned, { readonly turns: unknown }>;
 
-// Other keys, such as sources and ids, are ignored.
-const textLine = z.union([
-  z.looseObject({ text }).transform(({ text }) => ({ text })),
-  z.looseObject({ prompt: text, completion: text }).transform(({ prompt, completion }) => ({ prompt, completion })),
-]);
-const pairLine = z.looseObject({ prompt: text, chosen: text, rejected: text, labels: z.record(z.string(), label) });
-
-/**
- * Reads pretraining texts from lines of the form `{"text"}` or `{"prompt", "completion"}`.
- *
- * @throws UserError listing the first invalid lines
- */
-export async function readTexts(path: string, codec: TextCodec): Promise<readonly TokenSequence[]> {
-  const { records } = await readJsonLines([path], {
+/** Returns the format of files of pretraining texts: rows `{"text"}` or `{"prompt", "completion"}`. */
+export function textFormat(codec: TextCodec): DataFormat<LearnedText, TokenSequence> {
+  return {
     shape: '{"text"} or {"prompt", "completion"}',
-    schema: textLine,
-    record: (line) => ('text' in line ? codec.text(line.text) : codec.exchange(line.prompt, line.completion)),
-  });
-  return records;
+    form: (columns) => {
+      const learned = learnedForm(columns);
+      if (!('turns' in learned)) return learned;
+      throw new UserError('messages: conversations are for gapo sft; write texts, or prompts with a completion');
+    },
+    encode: (forms) => codec.learned(forms),
+  };
 }
 
 /**
- * Reads preference pairs from lines of the form
- * `{"prompt", "chosen", "rejected", "labels": {objective: 1, 0 or -1}}`. Every line needs a label for at least one
- * objective, and every objective at least one label.
+ * Returns the format of files of preference pairs: rows `{"prompt", "chosen", "rejected", "labels": {objective: 1, 0 or -1}}`.
+ * Every row needs a label for at least one objective. Without labels, `chosen` is better by the only objective.
  *
  * @param names the objectives
- * @throws UserError listing the first invalid lines, or naming an objective without labels
  */
-export async function readPairs(
-  path: string,
+export function pairFormat(
   names: readonly string[],
   codec: TextCodec,
-): Promise<readonly PairRecord[]> {
-  const { records } = await readJsonLines([path], {
+): DataFormat<Preference & Pick<PairRecord, 'labels'>, PairRecord> {
+  return {
     shape: '{"prompt", "chosen", "rejected", "labels": {objective: 1, 0 or -1}}',
-    schema: pairLine,
-    record: async ({ prompt, chosen, rejected, labels }): Promise<PairRecord> => {
-      const unknown = Object.keys(labels).find((name) => !names.includes(name));
-      if (unknown !== undefined) throw new UserError(`labels has "${unknown}", the objectives are ${names.join(', ')}`);
-      if (!Object.values(labels).some((value) => value !== 0)) {
-        throw new UserError('every label is 0; remove the line');
-      }
-      return {
-        chosen: await codec.exchange(prompt, chosen),
-        rejected: await codec.exchange(prompt, rejected),
-        labels: names.map((name) => labels[name] ?? 0),
-      };
+    form: (columns) => ({ labels: labelsOf(columns, names), ...preferenceForm(columns) }),
+    encode: async (forms) => {
+      const encoded = await codec.completions(
+        forms.map(({ prompt, chosen, rejected }) => ({ prompt, completions: [chosen, rejected] })),
+      );
+      return encoded.map((result, i) => {
+        if (!('value' in result)) return result;
+        const { promptIds, completionIds } = result.value;
+        const completion = (which: number): TokenSequence => ({ promptIds, completionIds: at(completionIds, which) });
+        return { ...result, value: { chosen: completion(0), rejected: completion(1), labels: at(forms, i).labels } };
+      });
     },
-  });
-  const unlabelled = names.find((_, k) => records.every(({ labels }) => labels[k] === 0));
-  if (unlabelled !== undefined) throw new UserError(`${path}: no pair has a label for ${unlabelled}`);
-  return records;
+  };
+}
+
+/** How pairs cross threads. */
+export const pairPacking: Packing<PairRecord> = {
+  lists: 3,
+  pack: ({ chosen, rejected, labels }) => ({
+    ids: [chosen.promptIds, chosen.completionIds, rejected.completionIds],
+    json: labels,
+  }),
+  unpack: ([promptIds = [], chosen = [], rejected = []], json) => ({
+    chosen: { promptIds, completionIds: chosen },
+    rejected: { promptIds, completionIds: rejected },
+    labels: json as readonly Label[],
+  }),
+};
+
+/** How texts cross threads. */
+export const sequencePacking: Packing<TokenSequence> = {
+  lists: 2,
+  pack: ({ promptIds, completionIds }) => ({ ids: [promptIds, completionIds], json: null }),
+  unpack: ([promptIds = [], completionIds = []]) => ({ promptIds, completionIds }),
+};
+
+/** @throws UserError if labels are not valid, or are missing with several objectives */
+function labelsOf(columns: Columns, names: readonly string[]): readonly Label[] {
+  const given = columns.take('labels');
+  if (given === undefined) {
+    if (names.length === 1) return [1];
+    throw new UserError(`labels: found nothing, expected an object with 1, 0 or -1 for ${names.join(', ')}`);
+  }
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new UserError(`labels: found ${kindOf(given)}, expected an object with 1, 0 or -1 for ${names.join(', ')}`);
+  }
+  const labels = given as Readonly<Record<string, unknown>>;
+  for (const [name, value] of Object.entries(labels)) {
+    if (!names.includes(name)) throw new UserError(`labels has "${name}", the objectives are ${names.join(', ')}`);
+    if (!isLabel(value ?? 0)) throw new UserError(`labels.${name}: found ${kindOf(value)}, expected 1, 0 or -1`);
+  }
+  const found = names.map((name) => labels[name] ?? 0).filter(isLabel);
+  if (found.every((label) => label === 0)) throw new UserError('every label is 0; remove the line');
+  return found;
+}
+
+function isLabel(value: unknown): value is Label {
+  return value === 1 || value === 0 || value === -1;
 }

@@ -23,6 +23,7 @@ import {
 import { attributeNames, ROOT_CONTEXT, spanNames, withSpan } from '@gapo/tracing';
 import { splitEvenly, type Sample } from '../data/batch.js';
 import type { PromptRecord } from '../data/prompts.js';
+import { recordsOf } from '../data/recordList.js';
 import { completionItems } from '../scoring/completionItems.js';
 import { describeRewards, needsRewards } from '../scoring/rewardServices.js';
 import { scoreItems } from '../scoring/scoring.js';
@@ -126,7 +127,7 @@ async function evaluate(
     }
   }
   await describeRewards(training.objectives, signal);
-  const prompts = training.heldOut ?? [];
+  const prompts = training.heldOut === undefined ? [] : [...recordsOf(training.heldOut)];
   const version = requested ?? versionOf(loop.state);
   const unpin = await loop.pin(version);
   try {

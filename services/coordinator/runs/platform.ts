@@ -1,6 +1,7 @@
-/** What all runs share: worker pools, addresses of reward services, the event bus. */
+/** What all runs share: worker pools, addresses of reward services, threads that read data, the event bus. */
 import type { EventBus } from '@gapo/events';
 import type { Logger } from '@gapo/service';
+import { DataReader } from '../data/dataReader.js';
 import { RewardAddresses } from '../scoring/rewardAddresses.js';
 import type { GradientPool } from '../workers/gradients.js';
 import type { RolloutPool } from '../workers/rollouts.js';
@@ -10,6 +11,7 @@ export interface Platform {
   readonly rollout: RolloutPool;
   readonly gradient: GradientPool;
   readonly rewards: RewardAddresses;
+  readonly data: DataReader;
   readonly bus: EventBus;
   readonly log: Logger;
 }
@@ -21,6 +23,7 @@ export interface PlatformSettings {
   readonly REWARD_SERVICES: readonly string[];
   readonly WORKER_DEADLINE_SECONDS: number;
   readonly WORKER_WAIT_SECONDS: number;
+  readonly DATA_SECONDS: number;
 }
 
 /** Creates the platform. It connects to workers with their first job. */
@@ -46,6 +49,7 @@ export function createPlatform(settings: PlatformSettings, bus: EventBus, log: L
       ...limits,
     }),
     rewards: new RewardAddresses(settings.REWARD_SERVICES),
+    data: new DataReader({ limitMs: settings.DATA_SECONDS * 1000 }),
     bus,
     log,
   };

@@ -44,7 +44,18 @@ export { ChatTemplate, exchange, type Turn } from './tokenizer/chatTemplate.js';
 export { JudgedConversation } from './tokenizer/judgedConversation.js';
 export { longestThatFits, roomyCharactersPerToken } from './tokenizer/longestThatFits.js';
 export { PairTemplate } from './tokenizer/pairTemplate.js';
-export { TextCodec, type PolicyTokens, type TextTokenizer, type TokenSequence } from './tokenizer/textCodec.js';
+export type { Encoded } from './tokenizer/encodings.js';
+export type { Prompt } from './tokenizer/prompt.js';
+export {
+  TextCodec,
+  type CodecOptions,
+  type LearnedTurn,
+  type Overlong,
+  type PolicyTokens,
+  type TextTokenizer,
+  type TokenCompletions,
+  type TokenSequence,
+} from './tokenizer/textCodec.js';
 export { type DecodingOptions, type EncodingOptions, type LocatedTokens, Tokenizer } from './tokenizer/tokenizer.js';
 export { copyTokenizer, isTokenizerFile } from './tokenizer/tokenizerFiles.js';
 

@@ -10,7 +10,15 @@ export {
   type ServiceOptions,
   type StartContext,
 } from './service.js';
-export { WorkerThread, outcome, type Outcome, type TaskOptions, type ThreadTasks } from './thread/workerThread.js';
+export {
+  WorkerThread,
+  outcome,
+  transferring,
+  type Outcome,
+  type TaskOptions,
+  type ThreadOptions,
+  type ThreadTasks,
+} from './thread/workerThread.js';
 export {
   appendSync,
   replaceDirectory,
@@ -20,7 +28,6 @@ export {
   type FileContent,
 } from './files/atomicWrite.js';
 export { parseYaml, yamlText, type YamlSource } from './settings/yamlFile.js';
-export { readJsonLines, type LineFile, type LineFormat, type LinePlace } from './files/jsonLines.js';
 export { parseValue } from './settings/problems.js';
 export { metaOf, schemaWords, unwrap } from './settings/schemaWalk.js';
 export { fromText, readSettings, describeSettings, type SettingRow } from './settings/environment.js';

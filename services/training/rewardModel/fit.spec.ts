@@ -121,7 +121,7 @@ test('the quality is that of the written model, on prompts that were not trained
   const end = required((await run(settings)).at(-1), 'an event');
   assert.ok(end.event === 'end');
   const tokenizer = await Tokenizer.read(settings.out);
-  const { records: examples } = await readPairs(settings.data, new JudgedConversation(tokenizer), 64);
+  const { pairs: examples } = await readPairs(settings.data, new JudgedConversation(tokenizer), 64);
   const split = heldOutSplit(examples.length, 0.25, settings.seed, (index) => at(examples, index).opening);
   const openings = new Set(split.heldOut.map((index) => at(examples, index).opening));
   assert.ok(split.training.every((index) => !openings.has(at(examples, index).opening)));
@@ -168,7 +168,7 @@ test('invalid settings are refused before anything is trained', async (t) => {
     { start: decoder, lora: { rank: 2, alpha: 2, targets: ['c_attn'] } },
     /the target 'c_attn'; the model has q_/,
   );
-  await refused({ data: [join(directory, 'none.jsonl')] }, /none\.jsonl: does not exist; name a file of JSON lines/);
+  await refused({ data: [join(directory, 'none.jsonl')] }, /none\.jsonl: does not exist; name a file of JSON Lines/);
   await writeFile(join(directory, 'one.jsonl'), '{"prompt": "a", "chosen": "b", "rejected": "c"}\n');
   await refused(
     { data: [join(directory, 'one.jsonl')] },

@@ -2,8 +2,9 @@
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { FitSettings } from '@gapo/config';
+import type { DataFile } from '@gapo/data';
 import { at, createAdamWState } from '@gapo/numeric';
-import { replaceDirectory, UserError, type LineFile } from '@gapo/service';
+import { replaceDirectory, UserError } from '@gapo/service';
 import { Descent } from '../descent/descent.js';
 import { type TrainingEvent } from '../descent/events.js';
 import { heldOutSplit, updatesOf, warmupSteps } from '../descent/order.js';
@@ -56,8 +57,10 @@ async function fitInto(
 ): Promise<Extract<FitEvent, { event: 'end' }>> {
   const cache = join(directory, '.weights');
   const start = await startOf(settings, directory, cache);
-  const { records, files } = await readPairs(settings.data, start.conversation, start.maxTokens);
-  const { training, heldOut } = splitPairs(records, settings);
+  const { pairs, files } = await readPairs(settings.data, start.conversation, start.maxTokens, {
+    map: settings.map ?? {},
+  });
+  const { training, heldOut } = splitPairs(pairs, settings);
   const engine = await PairEngine.open(start.model, settings);
   const descent = descentOf(engine, start, training, settings);
   for (const text of start.notes) report({ event: 'note', text });
@@ -163,7 +166,7 @@ function descentOf(
 function recordOf(
   settings: FitSettings,
   { baseSha256, maxTokens }: Start,
-  files: readonly LineFile[],
+  files: readonly DataFile[],
   pairs: { readonly training: number; readonly heldOut: number },
   heldOut: Quality,
 ): object {
@@ -172,7 +175,7 @@ function recordOf(
   return {
     objective,
     base: { kind: 'decoder' in start ? 'decoder' : 'tokenizer', name: basename(base), sha256: baseSha256 },
-    data: files.map(({ file, sha256, lines }) => ({ name: basename(file), sha256, pairs: lines })),
+    data: files.map(({ file, sha256, rows }) => ({ name: basename(file), sha256, pairs: rows })),
     settings: { ...decisive, maxTokens, ...fixed },
     pairs,
     heldOut,

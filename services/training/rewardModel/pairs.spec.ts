@@ -17,7 +17,7 @@ const maxTokens = 64;
 async function read(t: TestContext, ...lines: readonly unknown[]) {
   const file = join(await temporaryDirectory(t), 'pairs.jsonl');
   await writeFile(file, lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line))).join('\n'));
-  return (await readPairs([file], conversation, maxTokens)).records;
+  return (await readPairs([file], conversation, maxTokens)).pairs;
 }
 
 const user = (content: string) => ({ role: 'user', content });
@@ -70,21 +70,27 @@ test('each invalid line is named, with the field and what to do', async (t) => {
   const good = { prompt: 'a', chosen: 'b', rejected: 'c' };
   const wrong: readonly (readonly [unknown, RegExp])[] = [
     ['{"prompt"', /:2: not JSON/],
-    [['a'], /:2: found a list of 1, expected a mapping; a line is \{"prompt", "chosen", "rejected"\}/],
-    [{ prompt: 'a', chosen: 'b' }, /:2: rejected: found nothing, expected a text or messages/],
+    [['a'], /:2: found a list, expected an object/],
+    [
+      { prompt: 'a', chosen: 'b' },
+      /:2: rejected: found nothing, expected a text or messages; the columns are prompt, chosen/,
+    ],
     [{ ...good, chosen: null }, /:2: chosen: found nothing, expected a text or messages/],
-    [{ ...good, chosen: [] }, /:2: chosen: found an empty list, expected a text or messages/],
-    [{ ...good, chosen: [{ content: 'b' }] }, /:2: chosen\[0\]\.role: found nothing, expected the speaker/],
+    [{ ...good, chosen: [] }, /:2: chosen: found an empty list, expected messages \[/],
+    [{ ...good, chosen: [{ content: 'b' }] }, /:2: chosen\[0\]\.role: found nothing, expected a role/],
     [
       { ...good, rejected: [{ role: 'assistant', content: ['c'] }] },
-      /:2: rejected\[0\]\.content: found a list of 1, expected a text/,
+      /:2: rejected\[0\]\.content\[0\]: found a text, expected \{"type": "text", "text"\}/,
     ],
-    [{ chosen: 'b', rejected: 'c' }, /:2: prompt: found nothing; give the prompt/],
+    [{ chosen: 'b', rejected: 'c' }, /:2: prompt: found nothing, and chosen and rejected have no common beginning/],
     [{ ...good, rejected: 'b' }, /:2: rejected: has the same tokens as chosen; remove the line/],
-    [{ chosen: [user('a')], rejected: exchange('a', 'b') }, /:2: chosen: the last turn is by 'user'; end with/],
+    [
+      { chosen: [user('a')], rejected: exchange('a', 'b') },
+      /:2: chosen: has 0 turns after the prompt, the last by "nobody"; expected one by "assistant"/,
+    ],
     [
       { chosen: exchange('a', 'b'), rejected: exchange('c', 'd') },
-      /:2: rejected: answers a different prompt than chosen/,
+      /:2: rejected: begins otherwise than chosen; a pair compares two replies to one prompt/,
     ],
     [{ ...good, chosen: 'word '.repeat(90) }, /:2: chosen: the last turn alone has more than 64 tokens; shorten it/],
     [{ ...good, prompt: [{ role: 'critic', content: 'a' }] }, /:2: chosen: the chat template refuses it: role critic/],
@@ -95,5 +101,5 @@ test('each invalid line is named, with the field and what to do', async (t) => {
       return true;
     });
   }
-  await assert.rejects(read(t, ...Array<object>(9).fill({})), /:5: [^\n]*\nand 4 more lines$/);
+  await assert.rejects(read(t, ...Array<object>(9).fill({})), /:5: [^\n]*\nand 4 more rows$/);
 });

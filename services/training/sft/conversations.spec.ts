@@ -14,15 +14,18 @@ async function read(t: TestContext, content: string, change: Partial<TextTokeniz
   const file = join(await temporaryDirectory(t), 'data.jsonl');
   await writeFile(file, content);
   const tokenizer = await Tokenizer.read(tokenizerDirectory);
+  const { affixes, bosId, longestToken } = tokenizer;
   const changed: TextTokenizer = {
+    affixes,
+    bosId,
+    longestToken,
     decode: (ids) => tokenizer.decode(ids),
-    encode: (text, options) => tokenizer.encode(text, options),
-    encodePrompt: (text) => tokenizer.encodePrompt(text),
+    encodeAll: (texts) => tokenizer.encodeAll(texts),
     renderChat: (turns, openReply) => tokenizer.renderChat(turns, openReply),
     ...change,
   };
   const codec = new TextCodec(changed, { endId: 2, endIds: [2], context: 64 });
-  return { tokenizer, conversations: await readConversations([file], codec) };
+  return { tokenizer, ...(await readConversations([file], codec)) };
 }
 
 const lines = (...values: unknown[]): string => values.map((value) => JSON.stringify(value)).join('\n');
@@ -84,10 +87,12 @@ test('each invalid line is named, with what was expected', async (t) => {
   const wrong: readonly (readonly [unknown, RegExp, Partial<TextTokenizer>?])[] = [
     [
       { prompt: 'a' },
-      /:2: completion: found nothing, .*; a line is \{"text"\}, \{"prompt", "completion"\} or \{"messages"/,
+      /:2: completion: found nothing, expected a text; the columns are prompt; a line is \{"text"\}, \{"prompt"/,
     ],
-    [{ text: 'a', source: 'web' }, /:2: source: found unknown key "source", expected one of text/],
-    [{ messages: [user] }, /:2: no message has the role assistant/],
+    [{ words: 'a', source: 'web' }, /:2: found none of text, .*; the columns are words, source: map the right ones/],
+    [{ messages: [user] }, /:2: no message after the first has the role assistant/],
+    [{ prompt: 'a', completion: 'b', label: true }, /:2: label: an unpaired preference, as for KTO/],
+    [{ chosen: 'ab', rejected: 'ac' }, /:2: chosen, rejected: pairs are for algorithm dpo and gapo reward train/],
     [{ prompt: 'a '.repeat(80), completion: 'b' }, /:2: it has \d+ tokens, the model's context is 64/],
     [
       { messages: [user, { role: 'assistant', content: 'b' }] },
@@ -103,5 +108,5 @@ test('each invalid line is named, with what was expected', async (t) => {
   }
   await assert.rejects(read(t, '{"text": "a"}\n{"text"'), /:2: not JSON/);
   await assert.rejects(read(t, '\n'), /no lines; write/);
-  await assert.rejects(read(t, Array(9).fill('{}').join('\n')), /:5: [^\n]*\nand 4 more lines$/);
+  await assert.rejects(read(t, Array(9).fill('{}').join('\n')), /:5: [^\n]*\nand 4 more rows$/);
 });

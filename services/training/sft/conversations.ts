@@ -1,33 +1,40 @@
-/** Training data: files of JSON lines in three forms, read as sequences whose completions are learned. */
+/** Training data of supervised fine-tuning, read as sequences whose completions are learned. */
+import { type DataFile, type DataFormat, type Learned, learnedForm, readRecords, type ReadOptions } from '@gapo/data';
 import type { TextCodec, TokenSequence } from '@gapo/model';
-import { nonEmptyText, readJsonLines, z } from '@gapo/service';
+import { at } from '@gapo/numeric';
 
-/** The sequences of one line: one per turn of the assistant, with all earlier turns as its prompt. */
+/** The sequences of one row: one per turn of the assistant, with all earlier turns as its prompt. */
 export type Conversation = readonly TokenSequence[];
 
-const message = z.strictObject({ role: nonEmptyText, content: z.string() });
-const line = z.union([
-  z.strictObject({ text: nonEmptyText }),
-  z.strictObject({ prompt: nonEmptyText, completion: nonEmptyText }),
-  z.strictObject({ messages: z.array(message).min(1) }),
-]);
+function format(codec: TextCodec): DataFormat<Learned, Conversation> {
+  return {
+    shape: '{"text"}, {"prompt", "completion"} or {"messages": [{"role", "content"}, ...]}',
+    form: learnedForm,
+    encode: async (forms) => {
+      const conversations = await codec.conversations(forms.flatMap((form) => ('turns' in form ? [form.turns] : [])));
+      const single = await codec.learned(forms.flatMap((form) => ('turns' in form ? [] : [form])));
+      let [conversation, sequence] = [0, 0];
+      return forms.map((form) => {
+        if ('turns' in form) return at(conversations, conversation++);
+        const found = at(single, sequence++);
+        return 'value' in found ? { ...found, value: [found.value] } : found;
+      });
+    },
+  };
+}
 
 /**
- * Reads lines `{"text"}` (learned from its second token on), `{"prompt", "completion"}` or `{"messages"}` (the assistant's
- * turns are learned). Other keys are errors.
+ * Reads texts (learned from their second token on), prompts with completions, and conversations (the assistant's turns are
+ * learned), in the forms of {@link learnedForm}.
  *
- * @throws UserError that names the first invalid lines
+ * @throws UserError that names the first invalid rows
  */
-export async function readConversations(files: readonly string[], codec: TextCodec): Promise<readonly Conversation[]> {
-  const { records } = await readJsonLines(files, {
-    shape: '{"text"}, {"prompt", "completion"} or {"messages": [{"role", "content"}, ...]}',
-    schema: line,
-    record: async (value): Promise<Conversation> => {
-      if ('messages' in value) return codec.conversation(value.messages);
-      return [
-        'completion' in value ? await codec.exchange(value.prompt, value.completion) : await codec.text(value.text),
-      ];
-    },
-  });
-  return records;
+export async function readConversations(
+  files: readonly string[],
+  codec: TextCodec,
+  options: ReadOptions = {},
+): Promise<{ readonly conversations: readonly Conversation[]; readonly files: readonly DataFile[] }> {
+  const conversations: Conversation[] = [];
+  const read = await readRecords(files, format(codec), (conversation) => conversations.push(conversation), options);
+  return { conversations, files: read };
 }

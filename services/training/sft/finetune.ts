@@ -48,6 +48,9 @@ interface TrainingInputs {
   readonly heldOut: readonly Sequence[];
   /** Indices of the sequences of each update. */
   readonly updates: readonly (readonly number[])[];
+  /** Rows that were too long: left out, and cut from their left. */
+  readonly dropped: number;
+  readonly truncated: number;
   /** One hash of everything that determines the result. */
   readonly identity: string;
 }
@@ -57,8 +60,12 @@ async function readInputs(settings: FinetuningSettings): Promise<TrainingInputs>
   const model = await readDecoderModel(settings.model, { ignoreKeys });
   const tokenizer = await Tokenizer.read(settings.model);
   tokenizer.assertFits(model.config, settings.model);
-  const conversations = await readConversations(settings.data, TextCodec.of(tokenizer, model.config));
-  const { batch, epochs, seed } = settings;
+  const { batch, epochs, seed, map = {}, overlong } = settings;
+  const codec = TextCodec.of(tokenizer, model.config, { overlong });
+  const { conversations, files } = await readConversations(settings.data, codec, {
+    map,
+    dropOverlong: overlong === 'drop',
+  });
   const split = heldOutSplit(conversations.length, settings.heldOut, seed);
   const sequences = split.training.flatMap((index) => at(conversations, index));
   if (sequences.length === 0) {
@@ -73,6 +80,8 @@ async function readInputs(settings: FinetuningSettings): Promise<TrainingInputs>
     sequences,
     heldOut: split.heldOut.flatMap((index) => at(conversations, index)),
     updates: updatesOf(lengths, batch, epochs, seed),
+    dropped: files.reduce((sum, { dropped }) => sum + dropped, 0),
+    truncated: files.reduce((sum, { truncated }) => sum + truncated, 0),
     identity: identity(settings, model.sha256, conversations),
   };
 }

@@ -46,6 +46,7 @@ export function settingsFor(directory: string, more: Partial<FinetuningSettings>
     warmup: 0.1,
     weightDecay: 0,
     maxGradNorm: 1,
+    overlong: 'refuse',
     heldOut: 0.1,
     seed: 3,
     checkpointEvery: 100,

@@ -1,23 +1,21 @@
 /** What a run prepares before its first step: initial policy, tokenizer, data, reward services. */
 import { resolve } from 'node:path';
-import { objectiveNames, type RunConfig } from '@gapo/config';
+import type { RunConfig } from '@gapo/config';
 import {
   adapterMetadata,
   initialTensors,
   flatten,
   peftConfig,
   readDecoderModel,
-  TextCodec,
   Tokenizer,
   trainableTensors,
   type DecoderConfig,
   type TensorShape,
-  type TokenSequence,
   type TrainableSpec,
 } from '@gapo/model';
 import type { PolicyRefInput, PolicySpecInput } from '@gapo/rpc';
-import { readPrompts, type PromptRecord } from '../../data/prompts.js';
-import { readPairs, readTexts, type PairRecord } from '../../data/texts.js';
+import type { DataReader } from '../../data/dataReader.js';
+import type { RunData } from '../../data/runData.js';
 import { describeRewards, needsRewards, RewardServices, type RewardPlatform } from '../../scoring/rewardServices.js';
 import type { ScoredObjective } from '../../scoring/scoring.js';
 import type { AdapterFiles } from '../../state/checkpoint.js';
@@ -26,17 +24,10 @@ import { VersionStore } from '../../state/versions.js';
 import { startingAdapter } from './startingAdapter.js';
 
 /** The context of a run. Only its goals change between steps. */
-export interface TrainingContext {
+export interface TrainingContext extends RunData {
   readonly config: RunConfig;
   readonly model: DecoderConfig;
   readonly tokenizer: Tokenizer;
-  readonly prompts: readonly PromptRecord[];
-  /** Pretraining texts of ppo.ptx; empty without it. */
-  readonly texts: readonly TokenSequence[];
-  /** Pairs of algorithm: dpo; empty for other algorithms. */
-  readonly pairs: readonly PairRecord[];
-  /** Prompts that are never trained on; undefined if the configuration names none. */
-  readonly heldOut: readonly PromptRecord[] | undefined;
   readonly rewards: RewardServices;
   /** Objectives with their reward services, in order. With algorithm: dpo, those without a service are left out. */
   readonly objectives: readonly ScoredObjective[];
@@ -64,7 +55,7 @@ export function valueHeadsOf(config: RunConfig): number {
 export async function prepareTraining(
   config: RunConfig,
   baseDirectory: string,
-  platform: RewardPlatform,
+  platform: RewardPlatform & { readonly data: DataReader },
   signal?: AbortSignal,
 ): Promise<TrainingContext> {
   const directory = resolve(baseDirectory, config.policy.model);
@@ -74,17 +65,9 @@ export async function prepareTraining(
   for (const note of decoder.notes) platform.log.warn({ model: directory }, note);
   const tokenizer = await Tokenizer.read(directory);
   tokenizer.assertFits(decoder.config, directory);
-  const codec = TextCodec.of(tokenizer, decoder.config);
-  const { data } = config;
-  const read = <T>(
-    file: string | undefined,
-    reader: (path: string) => Promise<readonly T[]>,
-  ): Promise<readonly T[]> | undefined => (file === undefined ? undefined : reader(resolve(baseDirectory, file)));
-  const names = objectiveNames(config);
-  const prompts = (await read(data.prompts, (path) => readPrompts(path, codec))) ?? [];
-  const heldOut = await read(data.heldOut, (path) => readPrompts(path, codec));
-  const pairs = (await read(data.pairs, (path) => readPairs(path, names, codec))) ?? [];
-  const pretraining = (await read(data.pretraining, (path) => readTexts(path, codec))) ?? [];
+  const { eosIds: endIds, context } = decoder.config;
+  const policy = { endIds, endId: tokenizer.endId(decoder.config), context };
+  const data = await platform.data.read({ config, baseDirectory, model: directory, policy }, signal);
   const start = await startingAdapter(config, decoder, baseDirectory);
   const lora = start?.lora;
   const valueHeads = valueHeadsOf(config);
@@ -96,10 +79,7 @@ export async function prepareTraining(
     config,
     model: decoder.config,
     tokenizer,
-    prompts,
-    texts: pretraining,
-    pairs,
-    heldOut,
+    ...data,
     rewards,
     objectives: rewards.ofConfig(config),
     spec: {

@@ -7,7 +7,8 @@ import { at, required } from '@gapo/numeric';
 import { pairSignal } from '@gapo/objectives';
 import { spanNames } from '@gapo/tracing';
 import { createBatch, givenSample, splitEvenly, sumsOf } from '../../data/batch.js';
-import { drawIndices } from '../../data/prompts.js';
+import { drawnIndices } from '../../data/prompts.js';
+import type { RecordList } from '../../data/recordList.js';
 import type { PairRecord } from '../../data/texts.js';
 import type { BatchLogProbs } from '../../workers/gradients.js';
 import { logProbsOf, type StepContext } from '../context/stepContext.js';
@@ -65,16 +66,18 @@ export async function learnFromPairs(context: StepContext): Promise<StepLearning
  * @param pairs in which every objective has a label
  */
 export function drawPairs(
-  pairs: readonly PairRecord[],
+  pairs: RecordList<PairRecord>,
   seed: number,
   position: number,
   count: number,
 ): readonly PairRecord[] {
-  const longest = drawIndices(pairs.length, seed, position, count + 2 * pairs.length).map((index) => at(pairs, index));
-  const objectives = pairs[0]?.labels.length ?? 0;
-  let enough = count;
-  for (let k = 0; k < objectives; k++) {
-    enough = Math.max(enough, 1 + longest.findIndex(({ labels }) => labels[k] !== 0));
+  const drawn: PairRecord[] = [];
+  const unlabelled = new Set<number>(pairs.get(0).labels.keys());
+  for (const index of drawnIndices(pairs.length, seed, position)) {
+    const pair = pairs.get(index);
+    drawn.push(pair);
+    for (const k of unlabelled) if (pair.labels[k] !== 0) unlabelled.delete(k);
+    if (drawn.length >= count && unlabelled.size === 0) return drawn;
   }
-  return longest.slice(0, enough);
+  return drawn;
 }

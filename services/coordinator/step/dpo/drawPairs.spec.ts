@@ -1,6 +1,7 @@
 // The order in which steps draw pairs.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { at } from '@gapo/numeric';
 import type { PairRecord } from '../../data/texts.js';
 import { drawPairs } from './dpo.js';
 
@@ -11,10 +12,11 @@ test('a step draws more pairs until every objective has a label, and the positio
     rejected: text,
     labels: [1, i === 4 ? -1 : 0],
   }));
+  const list = { length: pairs.length, get: (index: number) => at(pairs, index) };
   let position = 0;
   const seen: PairRecord[] = [];
   for (let step = 0; step < 20; step++) {
-    const drawn = drawPairs(pairs, 3, position, 2);
+    const drawn = drawPairs(list, 3, position, 2);
     assert.ok(drawn.length >= 2 && drawn.some(({ labels }) => labels[1] !== 0));
     assert.ok(drawn.length === 2 || drawn.slice(0, -1).every(({ labels }) => labels[1] === 0));
     position += drawn.length;

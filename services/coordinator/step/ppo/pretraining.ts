@@ -28,7 +28,7 @@ export async function pretrainingGradient(
   const { config, gradientCall, progress, training } = context;
   const { texts } = training;
   const indices = drawIndices(texts.length, deriveSeed(config.seed, 'pretraining'), version * count, count);
-  const samples = indices.map((index, prompt) => givenSample(at(texts, index), prompt, 0));
+  const samples = indices.map((index, prompt) => givenSample(texts.get(index), prompt, 0));
   const batch = createBatch(samples, splitEvenly(count, Math.min(count, config.rollout.shards)));
   const policy = context.policy(version);
   const heads = valueHeadsOf(config);

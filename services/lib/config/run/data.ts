@@ -1,5 +1,6 @@
 /** `data`: the files that a run reads. */
 import { filePath, z } from '@gapo/service';
+import { columnMap, overlong } from '../data/dataSettings.js';
 import type { Ppo } from './ppo.js';
 import type { Refuse } from './section.js';
 
@@ -11,7 +12,9 @@ const schema = z
     prompts: filePath
       .optional()
       .describe(
-        'Prompts to train on. Each line is `{"id": "1", "prompt": "How do I ..."}`. Required by `algorithm: ppo`.',
+        'Prompts to train on. Each line is `{"prompt": "How do I ..."}`, a text or messages, or of another form of the ' +
+          'field. Its `id` is its line number unless it has one. Rewards receive other columns as metadata. Required by ' +
+          '`algorithm: ppo`.',
       ),
     heldOut: filePath
       .optional()
@@ -20,15 +23,19 @@ const schema = z
       .optional()
       .describe(
         'Preference pairs. Each line is `{"prompt", "chosen", "rejected", "labels": {"helpful": 1, "harmless": -1}}`. ' +
-          'Required by `algorithm: dpo`.',
+          'Without `labels`, `chosen` is better by the only objective. Required by `algorithm: dpo`.',
       ),
     pretraining: filePath
       .optional()
       .describe(
         'Texts for language modelling. Each line is `{"text"}` or `{"prompt", "completion"}`. Required by `ppo.ptx`.',
       ),
+    map: columnMap,
+    overlong: overlong.default('refuse'),
   })
-  .describe('Files of prompts, preference pairs and texts, in JSON Lines.');
+  .describe(
+    'Files of prompts, preference pairs and texts: JSON Lines, JSON arrays (also compressed with gzip) or Parquet.',
+  );
 
 interface Reads {
   readonly algorithm: Algorithm;

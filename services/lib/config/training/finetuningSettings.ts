@@ -1,6 +1,7 @@
 /** The settings of supervised fine-tuning, for `gapo sft` and the process that it starts. */
 import { adamwDefaults } from '@gapo/numeric';
 import { positiveInt, positiveNumber, z } from '@gapo/service';
+import { overlong } from '../data/dataSettings.js';
 import { learningRate, trainingSettings, withMicroBatch } from './trainingSettings.js';
 
 /** Default peak learning rates. Adapters start at zero and take larger steps. */
@@ -35,6 +36,11 @@ export const finetuningKeys = {
     .default(adamwDefaults.weightDecay)
     .describe('Decoupled weight decay of AdamW.'),
   maxGradNorm: positiveNumber.default(1).describe('Gradients are clipped to this norm.'),
+  overlong: overlong
+    .default('refuse')
+    .describe(
+      "What happens to a row that does not fit the model's context: an error, left out, or its prompt cut from its left.",
+    ),
   heldOut: z
     .number()
     .min(0)

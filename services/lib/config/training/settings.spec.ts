@@ -21,6 +21,7 @@ test('a fine-tuning has these defaults', () => {
     warmup: 0.03,
     weightDecay: 0,
     maxGradNorm: 1,
+    overlong: 'refuse',
     heldOut: 0.05,
     checkpointEvery: 100,
     seed: 0,

@@ -1,6 +1,7 @@
 /** The common settings of `gapo sft` and `gapo reward train`. */
 import { availableParallelism } from 'node:os';
 import { positiveInt, positiveNumber, seed, z } from '@gapo/service';
+import { columnMap } from '../data/dataSettings.js';
 
 /** The settings of adapters. */
 export const adapterSettings = {
@@ -26,7 +27,8 @@ export const learningRate = z.number().gt(0).lt(1).meta({ expected: 'a number ab
 
 /** The common settings with the same default and range. */
 export const trainingSettings = {
-  data: z.array(z.string()).min(1).describe('Files in JSON Lines.'),
+  data: z.array(z.string()).min(1).describe('Files in JSON Lines, JSON arrays or Parquet.'),
+  map: columnMap,
   out: z.string().describe('Directory of the result.'),
   lora: adapters.optional().describe('Adapters to train. Without them every weight is trained.'),
   ignoreKeys: z

@@ -1,16 +1,41 @@
 /**
- * Encodes the lines of data sets as a policy's token ids: prompts, completions, texts and conversations.
+ * Encodes the rows of data sets as a policy's token ids: prompts, completions, texts and conversations.
+ *
+ * A completion is encoded within its conversation, never alone: tokenizers like SentencePiece put a space in front of whatever
+ * they are given, and tokens merge across the boundary.
+ *
+ * - With a chat template, the conversation is rendered and encoded twice: up to the reply, which the template opens, and with
+ *   the reply. Without one, the prompt's text is encoded alone and followed by the completion's.
+ * - The prompt is what both encodings begin with, and the completion the rest of the second. A token across the boundary
+ *   belongs to the completion. So does what the template writes only around a finished reply, such as an empty `<think>`.
+ *   TRL cuts at the same place.
+ * - The completions of one prompt are cut at the same place, so that their prompts are equal.
  *
  * The end token, in every form:
  *
- * - A completion ends with exactly one: the policy has to learn to stop, and a sampled completion has one. If the chat
- *   template or the text already ends with a token that the model stops at, none is added.
+ * - A completion ends with exactly one: the policy has to learn to stop, and a sampled completion has one. It is the first
+ *   token that the model stops at: one in the text, or the one that the template writes after a reply. If there is none, the
+ *   model's own is added.
  * - Nothing after it is learned: sampling never gets there. A template's line break is dropped; words are an error.
- * - A prompt has none: the sampler would continue a text that has ended.
+ * - A prompt has none at its end: the sampler would continue a text that has ended.
+ *
+ * A prompt begins with the tokens that the tokenizer prepends, unless its text begins with them already. A template writes
+ * them itself.
  */
+import { at } from '@gapo/numeric';
 import { UserError } from '@gapo/service';
 import type { DecoderConfig } from '../decoderConfig.js';
 import type { Turn } from './chatTemplate.js';
+import {
+  type Encoded,
+  encodeItems,
+  type Fitted,
+  OverlongError,
+  type Plan,
+  sharedLength,
+  together,
+} from './encodings.js';
+import type { Prompt } from './prompt.js';
 import type { Tokenizer } from './tokenizer.js';
 
 /** A prompt and the completion to learn, as token ids. Both have at least one. */
@@ -30,106 +55,273 @@ export interface PolicyTokens {
   readonly context: number;
 }
 
+/** What happens to a row that does not fit the context: an error, left out by the reader, or cut from its left. */
+export type Overlong = 'refuse' | 'drop' | 'truncate-left';
+
+/** Options of a codec. */
+export interface CodecOptions {
+  /** @default 'refuse' */
+  readonly overlong?: Overlong;
+  /** Tokens of the context that a prompt leaves free for its completion. @default 1 */
+  readonly reserved?: number;
+}
+
 /** The parts of a tokenizer that the codec uses. */
-export type TextTokenizer = Pick<Tokenizer, 'decode' | 'encode' | 'encodePrompt' | 'renderChat'>;
+export type TextTokenizer = Pick<
+  Tokenizer,
+  'decode' | 'encodeAll' | 'renderChat' | 'affixes' | 'bosId' | 'longestToken'
+>;
 
-/** Characters of a text that an error quotes. */
-const shownCharacters = 40;
+/** A turn of a conversation to learn from. */
+export interface LearnedTurn extends Turn {
+  /** Whether a turn of the assistant is learned. @default true */
+  readonly learned?: boolean;
+}
 
-/** Encodes the lines of data sets for one policy. Every method throws UserError for a line that cannot be trained on. */
+/** Completions of one prompt, as token ids. */
+export interface TokenCompletions {
+  readonly promptIds: readonly number[];
+  /** Each includes its end token. */
+  readonly completionIds: readonly (readonly number[])[];
+}
+
+/** The most ids whose white space is remembered. */
+const mostBlankIds = 8;
+
+/** The most characters of a text that is encoded to be cut. */
+const longestCut = 1 << 24;
+
+/** Encodes rows for one policy. A row that cannot be trained on becomes an error, and the others are encoded. */
 export class TextCodec {
   readonly #tokenizer: TextTokenizer;
   readonly #policy: PolicyTokens;
+  readonly #overlong: Overlong;
+  readonly #reserved: number;
+  /** Ids after an end token that are white space. */
+  readonly #blank = new Set<string>();
 
-  constructor(tokenizer: TextTokenizer, policy: PolicyTokens) {
+  constructor(
+    tokenizer: TextTokenizer,
+    policy: PolicyTokens,
+    { overlong = 'refuse', reserved = 1 }: CodecOptions = {},
+  ) {
     this.#tokenizer = tokenizer;
     this.#policy = policy;
+    this.#overlong = overlong;
+    this.#reserved = reserved;
   }
 
   /** Creates the codec of a model with its tokenizer. */
-  static of(tokenizer: Tokenizer, config: DecoderConfig): TextCodec {
+  static of(tokenizer: Tokenizer, config: DecoderConfig, options?: CodecOptions): TextCodec {
     const { eosIds: endIds, context } = config;
-    return new TextCodec(tokenizer, { endIds, endId: tokenizer.endId(config), context });
+    return new TextCodec(tokenizer, { endIds, endId: tokenizer.endId(config), context }, options);
+  }
+
+  /** Encodes prompts to sample from. They leave room for a completion. */
+  prompts(prompts: readonly Prompt[]): Promise<readonly Encoded<readonly number[]>[]> {
+    return this.#encode(prompts, (prompt) => {
+      const opened = this.#opened(prompt);
+      return {
+        texts: [opened.text],
+        complete: async ([ids = []]) => this.#fitPrompt(this.#nonEmpty(opened.prefixed(ids))),
+      };
+    });
+  }
+
+  /** Encodes prompts with their completions. The prompt's ids are the same for all completions of one prompt. */
+  completions(
+    items: readonly { readonly prompt: Prompt; readonly completions: readonly string[] }[],
+  ): Promise<readonly Encoded<TokenCompletions>[]> {
+    return this.#encode(items, ({ prompt, completions }) => this.#completions(prompt, completions));
   }
 
   /**
-   * Encodes a prompt to sample from, through the chat template if there is one.
-   *
-   * @throws UserError if it has no tokens, or leaves no room for a completion
+   * Encodes conversations through the chat template: one sequence per turn of the assistant that is learned, with all earlier
+   * turns as the prompt. A turn of the assistant that opens the conversation replies to nothing and is not learned.
    */
-  async prompt(text: string): Promise<readonly number[]> {
-    const ids = this.#prompt(await this.#tokenizer.encodePrompt(text));
-    const { context } = this.#policy;
-    if (ids.length < context) return ids;
-    throw new UserError(`the prompt has ${ids.length} tokens, the model's context ${context}; shorten it`);
-  }
-
-  /**
-   * Encodes a prompt with its completion. The completion is encoded as if it had been sampled: the chat template only opens
-   * the reply.
-   *
-   * @throws UserError if either has no tokens, or both are longer than the context
-   */
-  async exchange(prompt: string, completion: string): Promise<TokenSequence> {
-    return this.#sequence(await this.#tokenizer.encodePrompt(prompt), await this.#tokenizer.encode(completion));
-  }
-
-  /**
-   * Encodes a text that is learned from its second token on.
-   *
-   * @throws UserError if it has no tokens, or is longer than the context
-   */
-  async text(text: string): Promise<TokenSequence> {
-    const [first, ...rest] = await this.#tokenizer.encode(text, { addSpecialTokens: true });
-    if (first === undefined) throw new UserError('the text has no tokens');
-    return this.#sequence([first], rest);
-  }
-
-  /**
-   * Encodes a conversation through the chat template: one sequence per turn of the assistant, with all earlier turns as the
-   * prompt.
-   *
-   * @throws UserError if no turn is the assistant's, the model has no chat template, or the template refuses a turn
-   */
-  async conversation(turns: readonly Turn[]): Promise<readonly TokenSequence[]> {
-    const learned = turns.flatMap(({ role }, i) => (role === 'assistant' ? [i] : []));
-    if (learned.length === 0) throw new UserError('no message has the role assistant, so there is nothing to learn');
-    const sequences: TokenSequence[] = [];
-    for (const i of learned) {
-      const prompt = this.#render(turns.slice(0, i), true);
-      const whole = this.#render(turns.slice(0, i + 1), false);
-      if (!whole.startsWith(prompt)) {
-        throw new UserError(
-          `message ${i}: the chat template opens a reply differently than it writes one; write prompt and completion`,
-        );
+  conversations(
+    conversations: readonly (readonly LearnedTurn[])[],
+  ): Promise<readonly Encoded<readonly TokenSequence[]>[]> {
+    return this.#encode(conversations, (turns) => {
+      const learned = turns.flatMap(({ role, learned = true }, i) =>
+        role === 'assistant' && learned && i > 0 ? [i] : [],
+      );
+      if (learned.length === 0) {
+        throw new UserError('no message after the first has the role assistant, so there is nothing to learn');
       }
-      const completion = await this.#tokenizer.encode(whole.slice(prompt.length));
-      sequences.push(await this.#sequence(await this.#tokenizer.encode(prompt), completion));
-    }
-    return sequences;
+      return together(
+        learned.map((i) => {
+          return this.#exchange({
+            prompt: { text: undefined, turns: turns.slice(0, i) },
+            completion: at(turns, i).content,
+          });
+        }),
+      );
+    });
   }
 
-  #render(turns: readonly Turn[], openReply: boolean): string {
-    const text = this.#tokenizer.renderChat(turns, openReply);
-    if (text !== undefined) return text;
+  /** Encodes texts, and prompts with one completion, as sequences to learn. */
+  learned(
+    items: readonly ({ readonly text: string } | { readonly prompt: Prompt; readonly completion: string })[],
+  ): Promise<readonly Encoded<TokenSequence>[]> {
+    return this.#encode(items, (item) => ('text' in item ? this.#textPlan(item.text) : this.#exchange(item)));
+  }
+
+  #encode<Item, T>(items: readonly Item[], plan: (item: Item) => Plan<T>): Promise<readonly Encoded<T>[]> {
+    return encodeItems(items, (texts) => this.#tokenizer.encodeAll(texts), plan);
+  }
+
+  /** Plans a text that is learned from its second token on. */
+  #textPlan(text: string): Plan<TokenSequence> {
+    this.#refuseHuge(text.length);
+    return { texts: [text], complete: ([ids = []]) => this.#text(this.#withAffixes(ids)) };
+  }
+
+  #exchange({ prompt, completion }: { readonly prompt: Prompt; readonly completion: string }): Plan<TokenSequence> {
+    const { texts, complete } = this.#completions(prompt, [completion]);
+    return {
+      texts,
+      complete: async (ids) => {
+        const { value, truncated } = await complete(ids);
+        return { value: { promptIds: value.promptIds, completionIds: at(value.completionIds, 0) }, truncated };
+      },
+    };
+  }
+
+  #completions(prompt: Prompt, completions: readonly string[]): Plan<TokenCompletions> {
+    const opened = this.#opened(prompt, completions);
+    const wholes = completions.map((completion) => this.#closed(prompt, opened, completion));
+    return {
+      texts: [opened.text, ...wholes],
+      complete: async ([own = [], ...encoded]) => {
+        const alone = opened.prefixed(own);
+        const all = encoded.map((ids) => opened.prefixed(ids));
+        const cut = Math.min(...all.map((ids) => sharedLength(alone, ids)));
+        const completionIds = await Promise.all(all.map((ids) => this.#ended(ids.slice(cut))));
+        return this.#fit({ promptIds: this.#nonEmpty(alone.slice(0, cut)), completionIds });
+      },
+    };
+  }
+
+  /** Returns the text of a prompt that asks for a reply, and the function that adds the tokens that the tokenizer prepends. */
+  #opened({ text, turns }: Prompt, completions: readonly string[] = []): OpenedPrompt {
+    const characters = turns.reduce((sum, { content }) => sum + content.length, 0);
+    this.#refuseHuge(characters + Math.max(0, ...completions.map(({ length }) => length)));
+    const rendered = this.#tokenizer.renderChat(turns, true);
+    if (rendered !== undefined) return { text: rendered, rendered: true, prefixed: (ids) => ids };
+    if (text !== undefined) return { text, rendered: false, prefixed: (ids) => this.#prefixed(ids) };
     throw new UserError(
-      'the model has no chat template (chat_template in tokenizer_config.json); write prompt and completion',
+      'the model has no chat template (chat_template in tokenizer_config.json) for messages; write prompt and completion as texts',
     );
   }
 
-  #prompt(ids: readonly number[]): readonly number[] {
-    if (ids.length === 0) throw new UserError('the prompt has no tokens');
+  /**
+   * Returns the text of a prompt with its completion.
+   *
+   * @throws UserError if the template leaves out a part of the completion, or writes the prompt in another way before one
+   */
+  #closed({ turns }: Prompt, opened: OpenedPrompt, completion: string): string {
+    if (!opened.rendered) return opened.text + completion;
+    const render = (some: readonly Turn[]): string => this.#tokenizer.renderChat(some, false) ?? '';
+    const whole = render([...turns, { role: 'assistant', content: completion }]);
+    if (!withoutSpace(whole).includes(withoutSpace(completion))) {
+      throw new UserError(
+        'the chat template leaves out a part of the reply, such as its <think>; remove that part, or change the template',
+      );
+    }
+    const shared = sharedLength(opened.text, whole);
+    if (shared < opened.text.length && shared < sharedLength(opened.text, render(turns))) {
+      throw new UserError(
+        'the chat template writes the turns before a reply in another way once the reply is there, as some do with a system ' +
+          'turn; change the template, or write that turn into the user’s',
+      );
+    }
+    return whole;
+  }
+
+  /**
+   * Refuses a text before it is rendered or encoded.
+   *
+   * @throws OverlongError if it cannot fit the context even with the longest tokens, or is too long to be cut
+   */
+  #refuseHuge(characters: number): void {
+    const { context } = this.#policy;
+    const most = context * this.#tokenizer.longestToken;
+    if (characters <= (this.#overlong === 'truncate-left' ? Math.max(most, longestCut) : most)) return;
+    throw new OverlongError(
+      `it has ${characters} characters, too many for the model's context of ${context} tokens; shorten it, or set overlong`,
+    );
+  }
+
+  #nonEmpty(ids: readonly number[]): readonly number[] {
+    if (ids.length === 0) throw new UserError('the prompt has no tokens of its own; write a longer prompt');
     return ids;
   }
 
-  async #sequence(promptIds: readonly number[], ids: readonly number[]): Promise<TokenSequence> {
-    const completionIds = await this.#ended(ids);
-    const tokens = this.#prompt(promptIds).length + completionIds.length;
+  #prefixed(ids: readonly number[]): readonly number[] {
+    const { prepended } = this.#tokenizer.affixes;
+    return sharedLength(prepended, ids) === prepended.length ? ids : [...prepended, ...ids];
+  }
+
+  #withAffixes(ids: readonly number[]): readonly number[] {
+    return [...this.#prefixed(ids), ...this.#tokenizer.affixes.appended];
+  }
+
+  async #text(ids: readonly number[]): Promise<Fitted<TokenSequence>> {
     const { context } = this.#policy;
-    if (tokens > context) {
-      throw new UserError(`it has ${tokens} tokens, the model's context is ${context}; shorten it`);
+    const [first, ...rest] = ids;
+    if (first === undefined) throw new UserError('the text has no tokens');
+    const whole = [first, ...(await this.#ended(rest))];
+    const { ids: kept, truncated } = this.#fitIds(
+      whole,
+      context,
+      `it has ${whole.length} tokens, the model's context is ${context}`,
+    );
+    const [promptId, ...completionIds] = kept;
+    return { value: { promptIds: promptId === undefined ? [] : [promptId], completionIds }, truncated };
+  }
+
+  #fitPrompt(ids: readonly number[]): Fitted<readonly number[]> {
+    const { context } = this.#policy;
+    const room = context - this.#reserved;
+    if (room < 1) {
+      throw new UserError(
+        `completions of ${this.#reserved} tokens leave no room for a prompt in the model's context of ${context}; shorten them`,
+      );
     }
-    return { promptIds, completionIds };
+    const limit =
+      this.#reserved === 1
+        ? `the model's context leaves ${room}`
+        : `the model's context of ${context} leaves ${room} next to a completion of ${this.#reserved}`;
+    const { ids: value, truncated } = this.#fitIds(ids, room, `the prompt has ${ids.length} tokens, ${limit}`);
+    return { value, truncated };
+  }
+
+  #fit({ promptIds, completionIds }: TokenCompletions): Fitted<TokenCompletions> {
+    const longest = Math.max(...completionIds.map(({ length }) => length));
+    const { context } = this.#policy;
+    if (this.#overlong === 'truncate-left' && longest >= context) {
+      throw new OverlongError(`the completion has ${longest} tokens, the model's context is ${context}; shorten it`);
+    }
+    const why = `it has ${promptIds.length + longest} tokens, the model's context is ${context}`;
+    const { ids, truncated } = this.#fitIds(promptIds, context - longest, why);
+    return { value: { promptIds: ids, completionIds }, truncated };
+  }
+
+  /**
+   * Returns at most `most` ids: the last ones, after the token that begins a text.
+   *
+   * @throws OverlongError if there are more, and they are not to be cut
+   */
+  #fitIds(
+    ids: readonly number[],
+    most: number,
+    why: string,
+  ): { readonly ids: readonly number[]; readonly truncated: boolean } {
+    if (ids.length <= most) return { ids, truncated: false };
+    if (this.#overlong !== 'truncate-left') throw new OverlongError(`${why}; shorten it, or set overlong`);
+    const begins = ids[0] === this.#tokenizer.bosId && most > 1 ? ids.slice(0, 1) : [];
+    return { ids: [...begins, ...ids.slice(ids.length - most + begins.length)], truncated: true };
   }
 
   /**
@@ -141,13 +333,34 @@ export class TextCodec {
     const { endId, endIds } = this.#policy;
     const end = ids.findIndex((id) => endIds.includes(id));
     if (end < 0) return [...ids, endId];
-    const after = (await this.#tokenizer.decode(ids.slice(end + 1))).trim();
-    if (after !== '') {
-      const shown = after.length > shownCharacters ? `${after.slice(0, shownCharacters)}…` : after;
+    if (await this.#hasWords(ids.slice(end + 1))) {
       throw new UserError(
-        `an end token comes before ${JSON.stringify(shown)}: the model would stop there; remove it, or write two lines`,
+        `token ${end + 1} of the completion is an end token, and words follow: the model would stop there; remove it, or write two lines`,
       );
     }
     return ids.slice(0, end + 1);
   }
+
+  /** Whether ids have text other than white space. Templates write the same few after every reply. */
+  async #hasWords(ids: readonly number[]): Promise<boolean> {
+    if (ids.length === 0) return false;
+    const key = ids.slice(0, mostBlankIds).join();
+    if (ids.length <= mostBlankIds && this.#blank.has(key)) return false;
+    if ((await this.#tokenizer.decode(ids)).trim() !== '') return true;
+    if (ids.length <= mostBlankIds) this.#blank.add(key);
+    return false;
+  }
+}
+
+/** A prompt's text up to the reply. */
+interface OpenedPrompt {
+  readonly text: string;
+  /** Whether a chat template wrote it. */
+  readonly rendered: boolean;
+  /** Adds the tokens that the tokenizer prepends to a text. */
+  readonly prefixed: (ids: readonly number[]) => readonly number[];
+}
+
+function withoutSpace(text: string): string {
+  return text.replace(/\s+/g, '');
 }

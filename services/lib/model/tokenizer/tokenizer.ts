@@ -44,8 +44,16 @@ interface Parts {
   readonly cleansUp: boolean;
   readonly chatTemplate: ChatTemplate | undefined;
   readonly pairTemplate: PairTemplate | undefined;
+  readonly longestToken: number;
+  readonly bosId: number | undefined;
   readonly eosId: number | undefined;
-  readonly appendedTokens: number;
+  readonly affixes: Affixes;
+}
+
+/** The special tokens around a text. */
+interface Affixes {
+  readonly prepended: readonly number[];
+  readonly appended: readonly number[];
 }
 
 /**
@@ -67,13 +75,17 @@ export class Tokenizer {
   readonly pairTemplate: PairTemplate | undefined;
   /** One more than the largest id. */
   readonly size: number;
+  /** The most characters of a token: a text of n characters has at least n / longestToken tokens. */
+  readonly longestToken: number;
+  /** The token that begins a text (bos_token); undefined if there is none. */
+  readonly bosId: number | undefined;
+  /** The special tokens that the tokenizer adds around a text on request. */
+  readonly affixes: Affixes;
 
   readonly #library: LibraryTokenizer;
   readonly #path: string;
   readonly #cleansUp: boolean;
   readonly #eosId: number | undefined;
-  /** The number of special tokens that the tokenizer appends to a text on request. */
-  readonly #appendedTokens: number;
 
   private constructor(library: LibraryTokenizer, parts: Parts) {
     this.#library = library;
@@ -82,8 +94,10 @@ export class Tokenizer {
     this.size = parts.size;
     this.chatTemplate = parts.chatTemplate;
     this.pairTemplate = parts.pairTemplate;
+    this.longestToken = parts.longestToken;
+    this.bosId = parts.bosId;
+    this.affixes = parts.affixes;
     this.#eosId = parts.eosId;
-    this.#appendedTokens = parts.appendedTokens;
   }
 
   /**
@@ -100,23 +114,29 @@ export class Tokenizer {
     if (problem !== undefined) throw new ModelError(path, problem);
     const { config, specialTokens, addedTokens, cleansUp } = await readTokenizerSettings(directory, json);
     let library: LibraryTokenizer;
-    let size = 0;
+    let [size, longestToken] = [0, 1];
     try {
       library = LibraryTokenizer.fromString(text);
       library.disablePadding();
       library.disableTruncation();
       if (addedTokens.length > 0) library.addAddedTokens(addedTokens.map(libraryToken));
-      for (const id of Object.values(library.getVocab(true))) size = Math.max(size, id + 1);
+      for (const [token, id] of Object.entries(library.getVocab(true))) {
+        size = Math.max(size, id + 1);
+        longestToken = Math.max(longestToken, token.length);
+      }
     } catch (error) {
       throw new ModelError(path, `is not a tokenizer: ${(error as Error).message}`);
     }
-    const eos = specialTokens['eos_token'];
+    const idOf = (token: string | undefined): number | undefined =>
+      token === undefined ? undefined : (library.tokenToId(token) ?? undefined);
     return new Tokenizer(library, {
       path,
       size,
       cleansUp,
       chatTemplate: await ChatTemplate.read(directory, config, specialTokens),
-      eosId: eos === undefined ? undefined : (library.tokenToId(eos) ?? undefined),
+      longestToken,
+      bosId: idOf(specialTokens['bos_token']),
+      eosId: idOf(specialTokens['eos_token']),
       ...(await specialPlaces(library)),
     });
   }
@@ -214,8 +234,7 @@ export class Tokenizer {
   async encodePrompt(prompt: string): Promise<number[]> {
     const rendered = this.renderChat([{ role: 'user', content: prompt }], true);
     if (rendered !== undefined) return this.encode(rendered);
-    const ids = await this.encode(prompt, { addSpecialTokens: true });
-    return ids.slice(0, ids.length - this.#appendedTokens);
+    return [...this.affixes.prepended, ...(await this.encode(prompt))];
   }
 
   /**
@@ -263,20 +282,23 @@ function libraryToken({ content, special, ...options }: DeclaredToken): AddedTok
   return new AddedToken(content, special, options);
 }
 
+const noAffixes: Affixes = { prepended: [], appended: [] };
+
 /** Finds the special tokens around texts, by encoding one that has tokens. */
-async function specialPlaces(library: LibraryTokenizer): Promise<Pick<Parts, 'pairTemplate' | 'appendedTokens'>> {
+async function specialPlaces(library: LibraryTokenizer): Promise<Pick<Parts, 'pairTemplate' | 'affixes'>> {
   for (const probe of probes(library)) {
     const plain = await library.encode(probe, null, { addSpecialTokens: false }).catch(() => undefined);
     if (plain === undefined || plain.getLength() === 0) continue;
     const single = placed(await library.encode(probe, null, { addSpecialTokens: true }));
+    const first = single.texts.findIndex((text) => text === 0);
     const last = single.texts.findLastIndex((text) => text === 0);
     const pair = await library.encode(probe, probe, { addSpecialTokens: true });
     return {
       pairTemplate: pairTemplateOf(placed(pair)),
-      appendedTokens: last < 0 ? 0 : single.texts.length - 1 - last,
+      affixes: first < 0 ? noAffixes : { prepended: single.ids.slice(0, first), appended: single.ids.slice(last + 1) },
     };
   }
-  return { pairTemplate: undefined, appendedTokens: 0 };
+  return { pairTemplate: undefined, affixes: noAffixes };
 }
 
 /** Texts of which one most likely has a token: a letter, and those of the first ids. */

@@ -1,7 +1,8 @@
 /** Whether a completion, or the part that a pattern extracts, is a right answer: to any prompt, or to its own. */
 import { resolve } from 'node:path';
+import { type DataFormat, kindOf, readRecords } from '@gapo/data';
 import type { ScoreItem } from '@gapo/reward';
-import { filePath, nonEmptyText, readJsonLines, z } from '@gapo/service';
+import { filePath, nonEmptyText, UserError, z } from '@gapo/service';
 import { flags, patternProblem, ruleKind } from './ruleKind.js';
 import { folded } from './words.js';
 
@@ -16,7 +17,7 @@ export const exact = ruleKind({
     texts: z.array(nonEmptyText).min(1).optional(),
     /** Right answers by prompt. */
     answers: z.record(z.string(), answersOfOne).meta({ expected: 'a mapping from prompts to answers' }).optional(),
-    /** Files of JSON lines {"prompt", "reference"}; their paths are relative to the file of rules. */
+    /** Data files with rows {"prompt", "reference"}; their paths are relative to the file of rules. */
     references: z.array(filePath).min(1).meta({ expected: 'a list of files' }).optional(),
     /** The column of the prompt's line that has its right answer. */
     reference: nonEmptyText.optional(),
@@ -42,15 +43,10 @@ export const exact = ruleKind({
   },
   async load({ references, ...rule }, directory) {
     if (references === undefined) return rule;
-    const { records } = await readJsonLines(
-      references.map((file) => resolve(directory, file)),
-      {
-        shape: '{"prompt", "reference"}',
-        schema: line,
-        record: ({ prompt, reference }) => [prompt, reference] as const,
-      },
-    );
-    return { ...rule, answers: Object.fromEntries([...Object.entries(rule.answers ?? {}), ...records]) };
+    const answers = new Map(Object.entries(rule.answers ?? {}));
+    const files = references.map((file) => resolve(directory, file));
+    await readRecords(files, referenceFormat, ({ prompt, right }) => answers.set(prompt, right));
+    return { ...rule, answers: Object.fromEntries(answers) };
   },
   measure({ texts, answers, reference, extract, extractReference, flags: given, strict }) {
     const form = strict ? (answer: string) => answer : (answer: string) => folded(answer).trim().replace(/\s+/gu, ' ');
@@ -86,4 +82,19 @@ function groupCount(pattern: string, given: string): number {
   return (new RegExp(`${pattern}|`, given).exec('')?.length ?? 1) - 1;
 }
 
-const line = z.looseObject({ prompt: z.string(), reference: answersOfOne });
+/** The right answers to one prompt. */
+interface Reference {
+  readonly prompt: string;
+  readonly right: z.output<typeof answersOfOne>;
+}
+
+const referenceFormat: DataFormat<Reference, Reference> = {
+  shape: '{"prompt", "reference"}',
+  form: (columns) => {
+    const given = columns.take('reference');
+    const right = answersOfOne.safeParse(given);
+    if (!right.success) throw new UserError(`reference: found ${kindOf(given)}, expected a text or a list of texts`);
+    return { prompt: columns.text('prompt'), right: right.data };
+  },
+  encode: async (references) => references.map((value) => ({ value, truncated: false })),
+};

@@ -1,0 +1,83 @@
+/** Reads the rows of a Parquet file as JSON values, one row group at a time. */
+import { type FileHandle, open } from 'node:fs/promises';
+import { UserError } from '@gapo/service';
+import { type AsyncBuffer, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
+import { decodeUtf8 } from './jsonText.js';
+
+/** The most bytes of a row group, uncompressed: its values are in memory at once. */
+const largestRowGroup = 1 << 30;
+
+/**
+ * Yields the rows of a file.
+ *
+ * @throws UserError if the file is damaged, or a row group is too large
+ */
+export async function* parquetRows(file: string): AsyncGenerator<Record<string, unknown>> {
+  const handle = await open(file);
+  try {
+    const buffer: AsyncBuffer = {
+      byteLength: (await handle.stat()).size,
+      slice: (start, end) => bytesAt(handle, start, end),
+    };
+    const metadata = await parquetMetadataAsync(buffer);
+    let rowStart = 0;
+    for (const group of metadata.row_groups) {
+      if (group.total_byte_size > largestRowGroup) {
+        throw new UserError(
+          `${file}: a row group of ${group.total_byte_size >> 20n} MiB; write smaller ones, for example with row_group_size=1000`,
+        );
+      }
+      const rowEnd = rowStart + Number(group.num_rows);
+      const rows = await parquetReadObjects({
+        file: buffer,
+        metadata,
+        rowStart,
+        rowEnd,
+        compressors,
+        utf8: false, // strings without the annotation are decoded below, strictly
+        geoparquet: false,
+        parsers: { stringFromBytes: (bytes: Uint8Array | undefined) => bytes && decodeUtf8(bytes) },
+      });
+      for (const row of rows) yield row;
+      rowStart = rowEnd;
+    }
+  } catch (error) {
+    if (error instanceof UserError)
+      throw error.message.startsWith(file) ? error : new UserError(`${file}: ${error.message}`);
+    throw new UserError(`${file}: damaged Parquet, or of a kind that is not supported: ${(error as Error).message}`, {
+      cause: error,
+    });
+  } finally {
+    await handle.close();
+  }
+}
+
+async function bytesAt(handle: FileHandle, start: number, end?: number): Promise<ArrayBuffer> {
+  const size = (end ?? (await handle.stat()).size) - start;
+  const buffer = new ArrayBuffer(size);
+  for (let length = 0; length < size;) {
+    const { bytesRead } = await handle.read(new Uint8Array(buffer), length, size - length, start + length);
+    if (bytesRead === 0) throw new Error(`the file ends ${size - length} bytes early`);
+    length += bytesRead;
+  }
+  return buffer;
+}
+
+/**
+ * Returns a Parquet value as JSON has it: integers as numbers, times as text, byte arrays as the text that they encode.
+ *
+ * @throws UserError if bytes are no text
+ */
+export function jsonOf(value: unknown): unknown {
+  if (typeof value === 'bigint') {
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : String(value);
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof Uint8Array) return decodeUtf8(value);
+  if (value instanceof Date) return value.toISOString();
+  if (ArrayBuffer.isView(value)) return Array.from(value as unknown as Iterable<unknown>, jsonOf);
+  if (Array.isArray(value)) return value.map(jsonOf);
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, jsonOf(member)]));
+}
