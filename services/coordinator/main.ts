@@ -1,6 +1,6 @@
 /** The coordinator's process: starts event bus, worker pools, server and runs, and stops them. */
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
-import { connectEvents } from '@gapo/events';
+import { connectEvents, connectOptionsOf } from '@gapo/events';
 import { RpcError, serve } from '@gapo/rpc';
 import { runService, UserError } from '@gapo/service';
 import { createPlatform } from './runs/platform.js';
@@ -20,10 +20,8 @@ await runService({
   async start({ log }) {
     const settings = coordinatorSettings();
     const graceMs = settings.STOP_GRACE_SECONDS * 1000;
-    const url = settings.NATS_URL;
-    if (url === undefined) log.info('NATS_URL is not set: events stay in this process');
-    const source = 'gapo/coordinator';
-    const bus = await connectEvents(url === undefined ? { source, inProcess: true } : { source, url });
+    if (settings.NATS_URL === undefined) log.info('NATS_URL is not set: events stay in this process');
+    const bus = await connectEvents({ source: 'gapo/coordinator', ...connectOptionsOf(settings) });
     const platform = createPlatform(settings, bus, log);
     const opened: { runs?: Runs } = {};
     const server = await serve({

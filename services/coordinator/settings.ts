@@ -1,4 +1,5 @@
 /** The coordinator's settings, read from environment variables, and its `--help` text. */
+import { natsSettings } from '@gapo/events';
 import { grpcTarget, hostPort, positiveNumber, readSettings, settingsHelp, z } from '@gapo/service';
 import { isRewardEntry } from './scoring/rewardAddresses.js';
 
@@ -23,7 +24,7 @@ const schema = z.object({
     .describe(
       'Reward services by the name that run.yaml uses; *=dns:///reward-*:50061 is the rule for unlisted names.',
     ),
-  NATS_URL: z.string().optional().describe('NATS with JetStream for events; unset: events stay in this process.'),
+  ...natsSettings,
   WORKER_DEADLINE_SECONDS: positiveNumber.default(600).describe('Seconds that a worker may take for one shard.'),
   WORKER_WAIT_SECONDS: positiveNumber.default(60).describe('Seconds that a run waits for any worker before it pauses.'),
   DATA_SECONDS: positiveNumber.default(900).describe('Seconds that reading and encoding the data of a run may take.'),

@@ -1,5 +1,5 @@
 /** The gateway as a process: settings, events, the web page, gRPC health. */
-import { connectEvents } from '@gapo/events';
+import { connectEvents, connectOptionsOf } from '@gapo/events';
 import { serve } from '@gapo/rpc';
 import { runService } from '@gapo/service';
 import { startGateway } from './server.js';
@@ -9,12 +9,10 @@ await runService({
   name: 'gapo-gateway',
   help,
   async start({ log }) {
-    const { LISTEN, LISTEN_GRPC, COORDINATOR, NATS_URL, GATEWAY_ALLOWED_HOSTS } = settings();
-    if (NATS_URL === undefined) log.info('NATS_URL is not set: runs are watched over gRPC, without events');
-    const bus = await connectEvents({
-      source: 'gapo/gateway',
-      ...(NATS_URL === undefined ? { inProcess: true } : { url: NATS_URL }),
-    });
+    const read = settings();
+    const { LISTEN, LISTEN_GRPC, COORDINATOR, GATEWAY_ALLOWED_HOSTS } = read;
+    if (read.NATS_URL === undefined) log.info('NATS_URL is not set: runs are watched over gRPC, without events');
+    const bus = await connectEvents({ source: 'gapo/gateway', ...connectOptionsOf(read) });
     try {
       const gateway = await startGateway({
         listen: LISTEN,

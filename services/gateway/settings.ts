@@ -1,4 +1,5 @@
 /** The environment variables of the gateway. */
+import { natsSettings } from '@gapo/events';
 import { filePath, grpcTarget, hostPort, readSettings, settingsHelp, z } from '@gapo/service';
 import { isAllowedHostEntry } from './allowedHosts.js';
 
@@ -10,11 +11,7 @@ const schema = z.object({
     .default('127.0.0.1:50059')
     .describe('The address of grpc.health.v1 and server reflection. Port 0 takes a free one.'),
   COORDINATOR: grpcTarget.default('127.0.0.1:50050').describe("The coordinator's address."),
-  NATS_URL: z
-    .string()
-    .optional()
-    .describe('NATS with JetStream, for events. Unset: the coordinator is watched over gRPC.')
-    .meta({ expected: 'a URL as nats://host:4222' }),
+  ...natsSettings,
   GATEWAY_ALLOWED_HOSTS: z
     .array(
       z

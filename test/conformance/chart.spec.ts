@@ -207,14 +207,14 @@ for (const values of valuesFiles) {
       }
     });
 
-    test("every mount is a volume of its pod, the project's files are read-only, and only the coordinator keeps data", () => {
+    test('every mount is a volume of its pod, the files of project and secret are read-only, and only the coordinator keeps data', () => {
       for (const { object, pod } of workloads(objects)) {
         const claims = object.spec?.volumeClaimTemplates?.map(({ metadata }) => metadata.name) ?? [];
         assert.deepEqual(claims, object.kind === 'StatefulSet' ? ['data'] : []);
         const volumes = new Set([...claims, ...pod.volumes.map(({ name }) => name)]);
         for (const { name, readOnly } of pod.containers.flatMap(({ volumeMounts }) => volumeMounts)) {
           assert.ok(volumes.has(name), `${object.metadata.name} mounts ${name}, which is not a volume of the pod`);
-          assert.equal(readOnly === true, name === 'project' || name === 'token');
+          assert.equal(readOnly === true, ['project', 'token', 'nats'].includes(name));
         }
       }
     });
@@ -246,6 +246,18 @@ function validation(): string | false {
   return missing.length > 0 ? `${missing.join(' and ')} not set: install Go and run \`make test-tools\`` : false;
 }
 
+test('the login to NATS is read from its secret: files are mounted, words are variables', { skip }, () => {
+  for (const name of ['gapo-coordinator', 'gapo-gateway']) {
+    const kind = name === 'gapo-gateway' ? 'Deployment' : 'StatefulSet';
+    const pod = named(render('production'), kind, name).spec?.template?.spec;
+    const [container] = pod?.containers ?? [];
+    assert.equal(environmentOf(container)['NATS_CREDS'], '/etc/gapo/nats/user.creds');
+    assert.equal(environmentOf(container)['NATS_STREAM_MAX_BYTES'], '1073741824');
+    assert.ok(container?.volumeMounts.some(({ mountPath, readOnly }) => mountPath === '/etc/gapo/nats' && readOnly));
+    assert.ok(pod?.volumes.some(({ name: volume }) => volume === 'nats'));
+  }
+});
+
 describe('invalid values are refused', { skip }, () => {
   const reward = (entry: object): string =>
     `rewards=${JSON.stringify([{ name: 'helpful', kind: 'onnx', model: 'm', ...entry }])}`;
@@ -255,6 +267,9 @@ describe('invalid values are refused', { skip }, () => {
     ['a word in place of a number', ['rollout.replicas="two"'], /rollout.replicas|\/rollout\/replicas/],
     ['no workers', ['gradient.replicas=0'], /gradient.replicas|\/gradient\/replicas/],
     ['a URL of another scheme', ['natsUrl="http://nats:4222"'], /natsUrl/],
+    ['a login without a server', ['nats.secret="s"'], /set natsUrl too/],
+    ['keys without their secret', ['natsUrl="nats://n:1"', 'nats.keys={"NATS_CREDS":"c"}'], /set nats.secret too/],
+    ['an unknown variable of a login', ['nats.keys={"NATS_TOKEN_FILE":"c"}'], /NATS_TOKEN_FILE/],
     ['a classifier without its model', [`rewards=[{"name":"helpful","kind":"onnx"}]`], /model/],
     ['rules with a model', [reward({ kind: 'rules', rules: 'r.yaml' })], /model/],
     ['a model of an inference server without its file', [`rewards=[{"name":"helpful","kind":"oip"}]`], /oip/],

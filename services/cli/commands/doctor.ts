@@ -5,6 +5,7 @@ import { availableParallelism, freemem, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findNatsServer } from '@gapo/events';
+import { withoutCredentials } from '@gapo/service';
 import { Command } from 'commander';
 import { exitUser, Exit } from '../exit.js';
 import { jsonOption } from '../options/options.js';
@@ -61,7 +62,7 @@ async function runtimeFinding(): Promise<Finding> {
 
 function natsFinding(): Finding {
   const url = process.env['NATS_URL']?.trim();
-  if (url) return ok('nats-server', `NATS_URL is ${url.replaceAll(/\/\/[^/@,]*@/g, '//')}`);
+  if (url) return ok('nats-server', `NATS_URL is ${withoutCredentials(url)}`);
   const binary = findNatsServer();
   return binary === undefined
     ? advice(

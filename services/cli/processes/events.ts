@@ -1,6 +1,7 @@
 /** The NATS server that `gapo up` starts for events, kept alive on its port. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { startNatsServer, type NatsServer } from '@gapo/events';
+import { natsFileVariables, natsLoginVariables, startNatsServer, type NatsServer } from '@gapo/events';
+import { fromHere } from '../project.js';
 import { Backoff } from './backoff.js';
 import type { ServiceObserver, ServiceRow } from './childService.js';
 
@@ -8,6 +9,8 @@ import type { ServiceObserver, ServiceRow } from './childService.js';
 export interface EventServer {
   /** Such as nats://127.0.0.1:4222; undefined if services use their in-process bus. */
   readonly url: string | undefined;
+  /** The services' environment that leads to it. */
+  readonly env: Record<string, string>;
   /** Its row, if it was started here. */
   readonly row: ServiceRow | undefined;
   stop(): Promise<void>;
@@ -19,21 +22,32 @@ export interface EventServer {
  * @param storeDir the directory of its streams
  * @throws UserError if it cannot start
  */
-export async function startEvents(storeDir: string, observer: ServiceObserver): Promise<EventServer> {
-  const given = process.env['NATS_URL']?.trim();
-  if (given) return { url: given, row: undefined, stop: () => Promise.resolve() };
+export async function startEvents(
+  storeDir: string,
+  observer: ServiceObserver,
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<EventServer> {
+  const given = environment['NATS_URL']?.trim();
+  // Services run in the project's folder: paths of this one are made absolute.
+  const files = natsFileVariables.map((name) => [name, environment[name]?.trim() ?? ''] as const);
+  const absolute = files.flatMap(([name, path]) => (path === '' ? [] : [[name, fromHere(path)]]));
+  if (given) {
+    const env = { NATS_URL: given, ...(Object.fromEntries(absolute) as Record<string, string>) };
+    return { url: given, env, row: undefined, stop: () => Promise.resolve() };
+  }
   const server = await startNatsServer({ storeDir });
   if (server === undefined) {
     observer.say(
       'nats-server is not installed: events stay within the coordinator and are not kept; install it (apt-get install nats-server) or set NATS_URL',
     );
-    return { url: undefined, row: undefined, stop: () => Promise.resolve() };
+    return { url: undefined, env: {}, row: undefined, stop: () => Promise.resolve() };
   }
   return new OwnServer(server, storeDir, observer);
 }
 
 class OwnServer implements EventServer {
   readonly url: string;
+  readonly env: Record<string, string>;
   readonly #storeDir: string;
   readonly #observer: ServiceObserver;
   readonly #stopping = new AbortController();
@@ -42,6 +56,8 @@ class OwnServer implements EventServer {
   constructor(server: NatsServer, storeDir: string, observer: ServiceObserver) {
     this.#server = server;
     this.url = server.url;
+    // A login for other servers is not for this one; an empty variable is an unset one.
+    this.env = { ...Object.fromEntries(natsLoginVariables.map((name) => [name, ''])), NATS_URL: server.url };
     this.#storeDir = storeDir;
     this.#observer = observer;
     void this.#supervise();

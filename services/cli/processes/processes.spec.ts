@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { rewardEnvironment } from '@gapo/config';
 import { Backoff } from './backoff.js';
+import { startEvents } from './events.js';
 import { isAlive, stopLeftovers } from './leftovers.js';
 import { newLogFile, readableLine } from './logFile.js';
 import { planOn, planServices, portsFrom, type PlanOptions } from './plan.js';
@@ -135,6 +136,17 @@ test('a data directory that cannot be written to is an error that names it', (t)
     () => requireDataDirectory(join(file, 'data')),
     /data directory .*file\/data cannot be written to .* --data/,
   );
+});
+
+test('services log in to a server that the environment names, with files from this directory; not to their own', async (t) => {
+  const observer = { say: () => undefined, changed: () => undefined };
+  const login = { NATS_CREDS: 'user.creds', NATS_PASSWORD: 'x' };
+  const given = await startEvents(folder(t), observer, { NATS_URL: 'nats://elsewhere:4222', ...login });
+  assert.deepEqual(given.env, { NATS_URL: 'nats://elsewhere:4222', NATS_CREDS: join(process.cwd(), 'user.creds') });
+  const own = await startEvents(folder(t), observer, login);
+  t.after(() => own.stop());
+  assert.equal(own.env['NATS_URL'], own.url);
+  if (own.url !== undefined) assert.deepEqual([own.env['NATS_CREDS'], own.env['NATS_PASSWORD']], ['', '']);
 });
 
 test('a reused process id is neither taken for gapo nor killed', async () => {

@@ -1,6 +1,7 @@
 /** Starts all services in order, records them in DATA/up.json, and stops them in reverse order. */
 import { join } from 'node:path';
 import { readRewardsFile, requireOwnTokens } from '@gapo/config';
+import { withoutCredentials } from '@gapo/service';
 import { serviceScript } from '../project.js';
 import { ChildService, type ServiceObserver, type ServiceRow } from './childService.js';
 import { startEvents, type EventServer } from './events.js';
@@ -98,7 +99,7 @@ class LocalStack implements Stack {
       started: this.#started,
       coordinator: this.#plan.coordinator,
       page: this.#plan.page,
-      ...(this.#events?.url === undefined ? {} : { nats: this.#events.url }),
+      ...(this.#events?.url === undefined ? {} : { nats: withoutCredentials(this.#events.url) }),
       services: rows.map(withoutAbsent),
     };
   }
@@ -107,8 +108,7 @@ class LocalStack implements Stack {
     process.once('exit', this.#killAll);
     const { dataDirectory } = this.#options;
     this.#events = await startEvents(join(dataDirectory, 'nats'), this.#observer);
-    const { url } = this.#events;
-    const env = { ...(url === undefined ? {} : { NATS_URL: url }), ...this.#options.env };
+    const env = { ...this.#events.env, ...this.#options.env };
     for (const group of this.#plan.groups) {
       signal.throwIfAborted();
       await this.#startGroup(group, env, signal);

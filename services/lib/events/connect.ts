@@ -1,19 +1,27 @@
 /** Connects to an event bus. */
-import { logger, UserError } from '@gapo/service';
-import { connect, NatsError, type ConnectionOptions, type NatsConnection } from 'nats';
+import { logger, UserError, withoutCredentials } from '@gapo/service';
+import { connect, NatsError, type NatsConnection } from 'nats';
 import type { EventBus } from './bus.js';
 import { messageOf, type EventError } from './eventError.js';
 import { InProcessBus } from './inProcessBus.js';
+import { authenticatorOf, tlsOf, type NatsLogin, type NatsTls } from './login.js';
 import { NatsBus } from './natsBus.js';
-import { ensureStream, type StreamLimits } from './stream.js';
+import { parseServers } from './serverUrl.js';
+import { ensureStream, streamName, type StreamLimits } from './stream.js';
 
 /** The server's URL where neither `url` nor NATS_URL is set. */
 const defaultNatsUrl = 'nats://127.0.0.1:4222';
 
 /** How to connect. */
 export interface ConnectOptions {
-  /** The server, or several separated by commas, optionally with `user:password@`. @default NATS_URL, else defaultNatsUrl */
+  /** The server, or several separated by commas, optionally with `user:password@` or `token@`. @default NATS_URL, else defaultNatsUrl */
   url?: string;
+  /** A login that is not part of the URL. */
+  login?: NatsLogin;
+  /** Files for TLS. */
+  tls?: NatsTls;
+  /** The stream's name. @default 'GAPO' */
+  stream?: string;
   /** The publisher, such as `gapo/coordinator`: the `source` of every event and the name of the connection. */
   source: string;
   /** Use no server: events stay in this process, and a bounded history can be replayed. @default false */
@@ -22,17 +30,18 @@ export interface ConnectOptions {
   queueLimit?: number;
   /** In process: events kept for replay. Beyond that the oldest are dropped. @default 10000 */
   historyLimit?: number;
-  /** Limits of the stream. */
+  /** Limits of the stream, see {@link StreamLimits}. */
   limits?: StreamLimits;
   /** Observes every failure. @default logs a warning */
   onError?: (error: EventError) => void;
 }
 
 /**
- * Connects to the server, and creates or updates the stream. From then on the connection reconnects by itself without limit: a server that
+ * Connects to the server, and creates the stream where it is absent. From then on the connection reconnects by itself without limit: a server that
  * disconnects never stops the caller.
  *
- * @throws UserError where no server answers, it refuses the login, or it has no JetStream
+ * @throws UserError where no server answers, it refuses the login, the login may not do what is needed, or the server has no
+ *   JetStream or another stream of that name. No message has a password or token.
  *
  * @example
  * ```ts
@@ -53,16 +62,22 @@ export async function connectEvents(options: ConnectOptions): Promise<EventBus> 
     return new InProcessBus({ source: options.source, historyLimit: options.historyLimit ?? 10_000, onError });
   }
   const url = options.url ?? (process.env['NATS_URL'] || defaultNatsUrl);
-  const limits = options.limits ?? {};
-  const connection = await open(url, options.source);
-  const shown = withoutPassword(url);
+  const shown = withoutCredentials(url);
+  const connection = await open(url, options);
   try {
     const manager = await connection.jetstreamManager({ checkAPI: false });
-    await ensureStream(manager, limits, shown);
-    const repairStream = () => ensureStream(manager, limits, shown);
+    const stream = {
+      name: options.stream ?? streamName,
+      limits: options.limits ?? {},
+      url: shown,
+      onChange: (text: string) => log.info(text),
+    };
+    const repairStream = () => ensureStream(manager, stream);
+    await repairStream();
     return new NatsBus({
       connection,
       manager,
+      stream,
       source: options.source,
       queueLimit: options.queueLimit ?? 10_000,
       repairStream,
@@ -74,10 +89,15 @@ export async function connectEvents(options: ConnectOptions): Promise<EventBus> 
   }
 }
 
-async function open(url: string, source: string): Promise<NatsConnection> {
+async function open(url: string, { source, login = {}, tls = {} }: ConnectOptions): Promise<NatsConnection> {
+  const servers = parseServers(url);
+  const authenticator = authenticatorOf(servers.login, login);
+  const tlsOptions = tlsOf(servers.tls, tls);
   try {
     return await connect({
-      ...serversAndLogin(url),
+      servers: [...servers.hosts],
+      ...(authenticator !== undefined && { authenticator }),
+      ...(tlsOptions !== undefined && { tls: tlsOptions }),
       name: source,
       timeout: 5000,
       maxReconnectAttempts: -1,
@@ -89,41 +109,24 @@ async function open(url: string, source: string): Promise<NatsConnection> {
       maxPingOut: 2,
     });
   } catch (error) {
-    throw new UserError(
-      `cannot connect to NATS at ${withoutPassword(url)}: ${reason(error)}; start a server with \`nats-server -js\`, or set NATS_URL to a running one`,
-      { cause: error },
-    );
+    throw new UserError(`cannot connect to NATS at ${withoutCredentials(url)}: ${reason(error)}`, { cause: error });
   }
 }
 
+/** Returns what was wrong and what to do. */
 function reason(error: unknown): string {
-  const code = error instanceof NatsError ? error.code : '';
-  if (code === 'CONNECTION_REFUSED') return 'connection refused';
-  if (code === 'AUTHORIZATION_VIOLATION' || code === 'AUTHENTICATION_EXPIRED') return 'the login was rejected';
-  if (code === 'TIMEOUT' || code === 'CONNECTION_TIMEOUT') return 'no answer within 5 seconds';
-  return messageOf(error);
-}
-
-function serversAndLogin(url: string): ConnectionOptions {
-  const urls = url.split(',').map((part) => {
-    const text = part.trim();
-    const whole = text.includes('://') ? text : `nats://${text}`;
-    if (!URL.canParse(whole)) {
-      throw new UserError(`NATS_URL: found "${withoutPassword(text)}", expected a URL as nats://host:4222`);
-    }
-    return new URL(whole);
-  });
-  const login = urls.find((parsed) => parsed.username !== '');
-  return {
-    servers: urls.map((parsed) => parsed.host),
-    ...(urls.some((parsed) => parsed.protocol === 'tls:') ? { tls: {} } : {}),
-    ...(login === undefined
-      ? {}
-      : { user: decodeURIComponent(login.username), pass: decodeURIComponent(login.password) }),
-  };
-}
-
-/** Returns the URL without credentials, for messages and logs. */
-function withoutPassword(url: string): string {
-  return url.replaceAll(/(\/\/|^|,)[^/@,]*@/g, '$1');
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const start = 'start a server with `nats-server -js`, or set NATS_URL to a running one';
+  if (code === 'CONNECTION_REFUSED') return `connection refused; ${start}`;
+  if (code === 'AUTHORIZATION_VIOLATION' || code === 'AUTHENTICATION_EXPIRED' || code === 'BAD_AUTHENTICATION') {
+    return 'the login was rejected; set user:password@ or token@ in NATS_URL, NATS_USER and NATS_PASSWORD, NATS_CREDS or NATS_NKEY';
+  }
+  if (code === 'TIMEOUT' || code === 'CONNECTION_TIMEOUT')
+    return `no answer within 5 seconds; ${start}; one that requires a client certificate needs NATS_CERT and NATS_KEY`;
+  if (code === 'SERVER_OPT_NA') return 'the server has no TLS; use nats:// and unset NATS_CA, NATS_CERT and NATS_KEY';
+  if (/CERT|SELF_SIGNED|UNABLE_TO_|TLS|SSL|DISCONNECT|ECONNRESET/.test(code)) {
+    const cause = error instanceof NatsError ? (error.chainedError ?? error) : error;
+    return `${messageOf(cause)}; NATS_CA names the authorities to trust, NATS_CERT and NATS_KEY the certificate that a server may require`;
+  }
+  return `${messageOf(error)}; ${start}`;
 }

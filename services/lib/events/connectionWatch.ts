@@ -2,10 +2,17 @@
 import { Events, type NatsConnection, type Status } from 'nats';
 import { EventError } from './eventError.js';
 
+/** What a login may not do. */
+type PermissionContext = NonNullable<Status['permissionContext']>;
+
+/** Denied subjects that are reported; a run has its own. */
+const mostReported = 20;
+
 /** Follows a connection that reconnects by itself. */
 export class ConnectionWatch {
   #connected = true;
   readonly #listeners = new Set<() => void>();
+  readonly #reported = new Set<string>();
 
   constructor(connection: NatsConnection, onError: (error: EventError) => void) {
     void this.#follow(connection, onError);
@@ -82,8 +89,20 @@ export class ConnectionWatch {
       } else if (status.type === Events.Reconnect) {
         this.#set(true);
         onError(new EventError('connection', `connection to NATS at ${serverOf(status)} is back`));
+      } else if (status.type === Events.Error && status.permissionContext !== undefined) {
+        this.#denied(status.permissionContext, onError);
       }
     }
+  }
+
+  /** Reports what the server denies, once: nothing else does where no answer is awaited, as with requests for more messages. */
+  #denied({ operation, subject }: PermissionContext, onError: (error: EventError) => void): void {
+    const what = `${operation === 'publish' ? 'publish to' : 'subscribe to'} ${subject}`;
+    if (this.#reported.has(what) || this.#reported.size >= mostReported) return;
+    this.#reported.add(what);
+    onError(
+      new EventError('connection', `NATS does not allow this login to ${what}; see docs/events.md for what it needs`),
+    );
   }
 
   #set(connected: boolean): void {

@@ -1,8 +1,10 @@
 /** For the tests of events: a server and a bus for one test, sample events, a wait for the n-th event. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { isExpected } from '@gapo/service';
 import {
   connectEvents,
   findNatsServer,
@@ -52,12 +54,37 @@ export async function testServer(t: TestContext, storeDir: string, port = 0): Pr
   return server;
 }
 
+/**
+ * Starts a server with a configuration, which stops with the test.
+ *
+ * @param config in which STORE is the line that enables JetStream
+ */
+export async function configuredServer(t: TestContext, config: string): Promise<NatsServer> {
+  const storeDir = temporaryDirectory(t);
+  const configFile = join(storeDir, 'server.conf');
+  writeFileSync(configFile, config.replace('STORE', `jetstream { store_dir: "${storeDir}" }`));
+  const server = await startNatsServer({ storeDir, configFile });
+  if (server === undefined) throw new Error('nats-server disappeared');
+  atEnd(t, () => server.stop());
+  return server;
+}
+
 /** Connects a bus that is closed with the test. Returns it with the errors that it reports. */
 export async function testBus(t: TestContext, options: Partial<ConnectOptions>) {
   const errors: EventError[] = [];
   const bus = await connectEvents({ source: 'gapo/test', onError: (error) => errors.push(error), ...options });
   atEnd(t, () => bus.close(100));
   return { bus, errors };
+}
+
+/** Returns the message of an expected error. Fails where there is none. */
+export async function refusal(work: Promise<unknown>): Promise<string> {
+  const error: unknown = await work.then(
+    () => assert.fail('accepted'),
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(isExpected(error), String(error));
+  return error.message;
 }
 
 /** Publishes state events whose `to` counts up from `first`. */

@@ -4,4 +4,12 @@ export type { EventBus, EventFilter, EventHandler, BusStats, Subscription, Subsc
 export { isRunId, type CloudEvent, type EventInput, type EventKind, type EventOf } from './cloudEvent.js';
 export { EventError } from './eventError.js';
 export { streamName, type StreamLimits } from './stream.js';
+export {
+  connectOptionsOf,
+  natsFileVariables,
+  natsLoginVariables,
+  natsSettings,
+  type NatsSettings,
+} from './settings.js';
+export type { NatsLogin, NatsTls } from './login.js';
 export { findNatsServer, startNatsServer, type NatsServer, type NatsServerOptions } from './natsServer.js';

@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { describe, test } from 'node:test';
-import { isExpected } from '@gapo/service';
 import { connect } from 'nats';
 import {
   all,
   collector,
   noServer,
   publishStates,
+  refusal,
   stateOf,
   temporaryDirectory,
   testBus,
@@ -121,23 +121,6 @@ describe('events through a server that disconnects and reconnects', { skip: noSe
 });
 
 describe('the stream', { skip: noServer }, () => {
-  test('is created with its limits and updated when they change', async (t) => {
-    const server = await testServer(t, temporaryDirectory(t));
-    await testBus(t, { url: server.url });
-    const operator = await connect({ servers: server.url });
-    t.after(() => operator.close());
-    const manager = await operator.jetstreamManager();
-    const before = (await manager.streams.info(streamName)).config;
-    assert.deepEqual(before.subjects, ['gapo.v1.>']);
-    assert.equal(before.storage, 'file');
-    assert.equal(before.duplicate_window, 120e9);
-    assert.equal(before.max_age, 30 * 86400e9);
-    await testBus(t, { url: server.url, limits: { maxAgeDays: 2, maxBytes: 1024 * 1024 } });
-    const after = (await manager.streams.info(streamName)).config;
-    assert.equal(after.max_age, 2 * 86400e9);
-    assert.equal(after.max_bytes, 1024 * 1024);
-  });
-
   test('an event carries its id as the header that drops repeats', async (t) => {
     const server = await testServer(t, temporaryDirectory(t));
     const { bus } = await testBus(t, { url: server.url });
@@ -152,15 +135,6 @@ describe('the stream', { skip: noServer }, () => {
 });
 
 describe('errors for a person', () => {
-  const refusal = async (work: Promise<unknown>): Promise<string> => {
-    const error: unknown = await work.then(
-      () => assert.fail('accepted'),
-      (thrown: unknown) => thrown,
-    );
-    assert.ok(isExpected(error), String(error));
-    return error.message;
-  };
-
   test('no server: the URL and what to do', async () => {
     const message = await refusal(connectEvents({ url: 'nats://me:secret@127.0.0.1:9', source: 'x' }));
     assert.equal(

@@ -15,14 +15,16 @@ import { createEvent, encodeEvent, subjectOf, type CloudEvent, type EventInput, 
 import { ConnectionWatch } from './connectionWatch.js';
 import { deliver, eventAttributes } from './delivery.js';
 import { EventError, messageOf } from './eventError.js';
+import { deniedBy } from './permissions.js';
 import { PublishQueue } from './publishQueue.js';
-import { streamName } from './stream.js';
+import type { StreamOptions } from './stream.js';
 import { readStream, type ReaderContext } from './streamReader.js';
 
 /** Collaborators and options of the bus. */
 export interface NatsBusOptions {
   connection: NatsConnection;
   manager: JetStreamManager;
+  stream: StreamOptions;
   source: string;
   queueLimit: number;
   /** Recreates the stream on a server that lost it. */
@@ -142,8 +144,8 @@ export class NatsBus implements EventBus {
   }
 
   get #reader(): ReaderContext {
-    const { manager, onError } = this.#options;
-    return { manager, client: this.#client, watch: this.#watch, onError };
+    const { manager, stream, onError } = this.#options;
+    return { manager, stream, client: this.#client, watch: this.#watch, onError };
   }
 
   async subscribe(filter: EventFilter, handler: EventHandler, options: SubscribeOptions = {}): Promise<Subscription> {
@@ -189,7 +191,7 @@ export class NatsBus implements EventBus {
 
   async #lastSequence(): Promise<number> {
     await this.#watch.whenConnected(this.#closing.signal);
-    const request = this.#options.manager.streams.info(streamName);
+    const request = this.#options.manager.streams.info(this.#options.stream.name);
     const { state } = await this.#watch.during(request, this.#closing.signal);
     return state.last_seq;
   }
@@ -228,7 +230,8 @@ export class NatsBus implements EventBus {
 function isPermanent(error: unknown): boolean {
   if (!(error instanceof NatsError)) return false;
   return (
-    ['MAX_PAYLOAD_EXCEEDED', 'BAD_SUBJECT', 'BAD_HEADER', 'PERMISSIONS_VIOLATION'].includes(error.code) ||
+    ['MAX_PAYLOAD_EXCEEDED', 'BAD_SUBJECT', 'BAD_HEADER'].includes(error.code) ||
+    deniedBy(error) !== undefined ||
     error.api_error?.code === 400
   );
 }

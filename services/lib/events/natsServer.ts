@@ -14,6 +14,8 @@ export interface NatsServerOptions {
   port?: number;
   /** The directory of its streams; created where it is missing. */
   storeDir: string;
+  /** A configuration file, for logins, TLS and limits. It must enable JetStream itself, with a store_dir. @default JetStream alone */
+  configFile?: string;
 }
 
 /** A running server. */
@@ -62,9 +64,10 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
   mkdirSync(options.storeDir, { recursive: true });
   const portsDir = mkdtempSync(join(tmpdir(), 'gapo-nats-'));
   const port = options.port === undefined || options.port === 0 ? -1 : options.port;
+  const configured = options.configFile === undefined ? ['-js', '-sd', options.storeDir] : ['-c', options.configFile];
   const child = spawn(
     binary,
-    ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', options.storeDir, '--ports_file_dir', portsDir],
+    ['-a', '127.0.0.1', '-p', String(port), ...configured, '--ports_file_dir', portsDir],
     // A process group of its own: a terminal's Ctrl-C reaches only the parent, which then stops it in order.
     { stdio: ['ignore', 'ignore', 'pipe'], detached: true },
   );

@@ -1,4 +1,7 @@
-/** The JetStream stream that stores the events. */
+/**
+ * The JetStream stream that stores the events. It is created with gapo's limits where it is absent. One that exists belongs to its
+ * operator: only limits that a person set are changed in it, and a stream that is not for gapo's events is refused.
+ */
 import { UserError } from '@gapo/service';
 import {
   DiscardPolicy,
@@ -10,21 +13,31 @@ import {
   type StreamConfig,
 } from 'nats';
 import { messageOf } from './eventError.js';
+import { eventSubjects, permissionError } from './permissions.js';
 
-/** The stream's name. */
+/** The stream's name where no other is set. */
 export const streamName = 'GAPO';
 
-/** The subjects of every event. */
-const streamSubjects = ['gapo.v1.>'];
-
-/** Limits of the stream. The oldest events are removed first. */
+/** Limits of the stream. The oldest events are removed first. A limit that is undefined is not changed in a stream that exists. */
 export interface StreamLimits {
   /** Days for which an event is kept. @default 30 */
-  maxAgeDays?: number;
-  /** Bytes of all events together, which the server reserves on disk. @default 268435456 (256 MiB) */
-  maxBytes?: number;
+  maxAgeDays?: number | undefined;
+  /** Bytes of all events together, which the server reserves. @default 268435456 (256 MiB) */
+  maxBytes?: number | undefined;
   /** Replicas in a cluster: 1, 3 or 5. @default 1 */
-  replicas?: number;
+  replicas?: number | undefined;
+  /** Where events are kept. It cannot be changed later. @default 'file' */
+  storage?: 'file' | 'memory' | undefined;
+}
+
+/** A stream: its name, limits, and the server to name in errors. */
+export interface StreamOptions {
+  readonly name: string;
+  readonly limits: StreamLimits;
+  /** Without credentials. */
+  readonly url: string;
+  /** Reports that a limit was changed. */
+  readonly onChange: (text: string) => void;
 }
 
 /** The server drops an event whose id it has seen within this time. */
@@ -35,58 +48,120 @@ const maxEventBytes = 1024 * 1024;
 
 const dayMs = 24 * 60 * 60 * 1000;
 
-function wanted(limits: StreamLimits) {
+const defaults = { maxAgeDays: 30, maxBytes: 256 * 1024 * 1024, replicas: 1, storage: 'file' } as const;
+
+/** Converts the limits that are set to those of the server. */
+function settingsOf(limits: StreamLimits): Partial<StreamConfig> {
+  const { maxAgeDays, maxBytes, replicas, storage } = limits;
   return {
-    name: streamName,
-    description: 'Events of training runs (CloudEvents JSON)',
-    subjects: streamSubjects,
-    retention: RetentionPolicy.Limits,
-    storage: StorageType.File,
-    discard: DiscardPolicy.Old,
-    max_age: nanos((limits.maxAgeDays ?? 30) * dayMs),
-    max_bytes: limits.maxBytes ?? 256 * 1024 * 1024,
-    max_msg_size: maxEventBytes,
-    duplicate_window: nanos(duplicateWindowMs),
-    num_replicas: limits.replicas ?? 1,
-  } satisfies Partial<StreamConfig>;
+    ...(maxAgeDays !== undefined && { max_age: nanos(maxAgeDays * dayMs) }),
+    ...(maxBytes !== undefined && { max_bytes: maxBytes }),
+    ...(replicas !== undefined && { num_replicas: replicas }),
+    ...(storage !== undefined && { storage: storage === 'file' ? StorageType.File : StorageType.Memory }),
+  };
 }
 
 /**
- * Creates the stream where it is absent, and updates it where it differs.
+ * Creates the stream where it is absent, and sets the limits that are given where they differ.
  *
- * @throws UserError where the server has no JetStream, no space, or a stream that cannot be updated
+ * @throws UserError where the server has no JetStream or no space, the login may not use it, or the stream is not for gapo's events
  */
-export async function ensureStream(manager: JetStreamManager, limits: StreamLimits, url: string): Promise<void> {
-  const config = wanted(limits);
+export async function ensureStream(manager: JetStreamManager, options: StreamOptions): Promise<void> {
+  const { name, limits } = options;
   try {
-    const present = await manager.streams.info(streamName).catch((error: unknown) => {
+    const present = await manager.streams.info(name).catch((error: unknown) => {
       if (error instanceof NatsError && error.api_error?.code === 404) return undefined;
       throw error;
     });
-    if (present === undefined) await manager.streams.add(config);
-    else if (differs(present.config, config)) await manager.streams.update(streamName, config);
+    if (present === undefined) {
+      await manager.streams.add({
+        name,
+        description: 'Events of training runs (CloudEvents JSON)',
+        subjects: [eventSubjects],
+        retention: RetentionPolicy.Limits,
+        discard: DiscardPolicy.Old,
+        max_msg_size: maxEventBytes,
+        duplicate_window: nanos(duplicateWindowMs),
+        ...settingsOf({ ...defaults, ...withoutUndefined(limits) }),
+      });
+      return;
+    }
+    requireOurs(present.config, options);
+    await change(manager, present.config, options);
   } catch (error) {
-    throw streamError(error, url);
+    throw streamError(error, options);
   }
 }
 
-function differs(present: StreamConfig, config: Partial<StreamConfig>): boolean {
+function withoutUndefined(limits: StreamLimits): StreamLimits {
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
+}
+
+/** @throws UserError where a stream does not keep gapo's events for every reader */
+function requireOurs(present: StreamConfig, { name, url }: StreamOptions): void {
+  const where = `the stream ${name} at NATS ${url}`;
+  const otherwise = 'it was not changed; set NATS_STREAM to another name, or remove that stream if nobody needs it';
+  const subjects = present.subjects ?? [];
+  if (!subjects.some((subject) => [eventSubjects, 'gapo.>', '>'].includes(subject))) {
+    const has =
+      present.mirror !== undefined
+        ? `mirrors ${present.mirror.name}`
+        : `has the subjects ${subjects.join(', ') || 'none'}`;
+    throw new UserError(`${where} belongs to something else: it ${has}, expected ${eventSubjects}; ${otherwise}`);
+  }
+  if (present.retention !== RetentionPolicy.Limits) {
+    throw new UserError(
+      `${where} has the retention ${present.retention}, which removes events once they are read, expected limits; ${otherwise}`,
+    );
+  }
+  if (present.sealed || present.no_ack) {
+    throw new UserError(`${where} ${present.sealed ? 'is sealed' : 'acknowledges nothing'}; ${otherwise}`);
+  }
+}
+
+/** Sets the limits that a person has set and that differ. */
+async function change(manager: JetStreamManager, present: StreamConfig, options: StreamOptions): Promise<void> {
   const actual: Partial<Record<string, unknown>> = { ...present };
-  return Object.entries(config).some(([key, value]) => JSON.stringify(actual[key]) !== JSON.stringify(value));
+  const changed = Object.entries(settingsOf(options.limits)).filter(([key, value]) => actual[key] !== value);
+  if (changed.length === 0) return;
+  if (changed.some(([key]) => key === 'storage')) {
+    throw new UserError(
+      `NATS_STREAM_STORAGE: the stream ${options.name} at NATS ${options.url} is kept in ${present.storage}, which cannot be changed; unset it, or remove the stream`,
+    );
+  }
+  await manager.streams.update(options.name, Object.fromEntries(changed));
+  const list = changed.map(([key, value]) => `${key} from ${JSON.stringify(actual[key])} to ${JSON.stringify(value)}`);
+  options.onChange(`changed the stream ${options.name}: ${list.join(', ')}`);
 }
 
-function streamError(error: unknown, url: string): unknown {
+/** Error codes of the server that mean too little storage: insufficient, over the account's limit, over its largest stream. */
+const storageCodes = [10028, 10047, 10023, 10120];
+/** Another stream has some of the subjects. */
+const overlapCode = 10065;
+
+function streamError(error: unknown, { name, limits, url }: StreamOptions): unknown {
+  const denied = permissionError(error, url, name);
+  if (denied !== undefined) return denied;
   if (!(error instanceof NatsError)) return error;
-  if (error.code === '503' || error.api_error?.err_code === 10076 || error.api_error?.err_code === 10039) {
-    return new UserError(`NATS at ${url} has no JetStream: start it with \`nats-server -js -sd DIRECTORY\``, {
-      cause: error,
-    });
+  const code = error.api_error?.err_code;
+  if (error.code === '503' || code === 10076 || code === 10039) {
+    const start = 'start it with `nats-server -js -sd DIRECTORY`, or enable it for the account';
+    return new UserError(`NATS at ${url} has no JetStream: ${start}`, { cause: error });
   }
-  if (error.api_error !== undefined) {
+  if (error.api_error === undefined) return error;
+  const refused = `NATS at ${url} refuses the stream ${name}: ${messageOf(error)}`;
+  if (code !== undefined && storageCodes.includes(code)) {
+    const asked = limits.maxBytes ?? defaults.maxBytes;
     return new UserError(
-      `NATS at ${url} refuses the stream ${streamName}: ${messageOf(error)}; give the server more storage, or remove an unrelated stream of that name`,
+      `${refused}; ${asked} bytes were asked for: set NATS_STREAM_MAX_BYTES to less, or give the server or the account more storage`,
       { cause: error },
     );
   }
-  return error;
+  if (code === overlapCode) {
+    return new UserError(
+      `${refused}; another stream has subjects of ${eventSubjects}: set NATS_STREAM to its name if it is for gapo's events`,
+      { cause: error },
+    );
+  }
+  return new UserError(`${refused}; change the NATS_STREAM_* settings, or the limits of the server`, { cause: error });
 }

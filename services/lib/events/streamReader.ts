@@ -15,11 +15,13 @@ import {
 import { decodeEvent, type CloudEvent } from './cloudEvent.js';
 import type { ConnectionWatch } from './connectionWatch.js';
 import { EventError, messageOf } from './eventError.js';
-import { streamName } from './stream.js';
+import { permissionError } from './permissions.js';
+import type { StreamOptions } from './stream.js';
 
 /** Collaborators of a reader. */
 export interface ReaderContext {
   manager: JetStreamManager;
+  stream: StreamOptions;
   client: JetStreamClient;
   watch: ConnectionWatch;
   onError: (error: EventError) => void;
@@ -54,9 +56,10 @@ const retryMs = [100, 250, 500, 1000, 2000, 5000];
  * Reads the events on a subject. Messages that are no events are reported and skipped.
  *
  * @returns whether everything up to `end` was read; false where `signal` ended the reading
+ * @throws UserError where the login may not read the stream and `onOpen` has not been called
  */
 export async function* readStream(context: ReaderContext, options: ReadOptions): AsyncGenerator<CloudEvent, boolean> {
-  const { manager, client, watch, onError } = context;
+  const { manager, stream, client, watch, onError } = context;
   const { subject, signal, end = Infinity } = options;
   let next = options.start;
   let failures = 0;
@@ -68,13 +71,13 @@ export async function* readStream(context: ReaderContext, options: ReadOptions):
     let release: (() => void) | undefined;
     let name: string | undefined;
     try {
-      const info = await watch.during(manager.consumers.add(streamName, consumerConfig(subject, next)), signal);
+      const info = await watch.during(manager.consumers.add(stream.name, consumerConfig(subject, next)), signal);
       opened?.();
       opened = undefined;
       failures = 0;
       name = info.name;
       if (end !== Infinity && info.num_pending === 0) return true;
-      const consumer = await watch.during(client.consumers.get(streamName, info.name), signal);
+      const consumer = await watch.during(client.consumers.get(stream.name, info.name), signal);
       messages = await consumer.consume({
         max_messages: 500,
         expires: pullExpiresMs,
@@ -96,12 +99,15 @@ export async function* readStream(context: ReaderContext, options: ReadOptions):
       }
     } catch (error) {
       if (signal.aborted) return false;
+      // Without the permission from the start, no retry would help.
+      const denied = opened === undefined ? undefined : permissionError(error, stream.url, stream.name);
+      if (denied !== undefined) throw denied;
       onError(new EventError('connection', `reading ${subject} failed and is retried: ${messageOf(error)}`, error));
     } finally {
       release?.();
       // Not close(), which waits for the iterator to reach the end of its queue: the loop may have left it.
       messages?.stop();
-      if (name !== undefined && watch.connected) manager.consumers.delete(streamName, name).catch(() => false);
+      if (name !== undefined && watch.connected) manager.consumers.delete(stream.name, name).catch(() => false);
     }
     if (signal.aborted) return false;
     await watch.changed(retryMs[Math.min(failures, retryMs.length - 1)] ?? 0, signal);
@@ -126,9 +132,13 @@ function consumerConfig(subject: string, start: number): Partial<ConsumerConfig>
 }
 
 /** Returns the next sequence number: 1 where the stream was recreated and is shorter than what was read. */
-async function afterReset({ manager, watch }: ReaderContext, next: number, signal: AbortSignal): Promise<number> {
+async function afterReset(
+  { manager, stream, watch }: ReaderContext,
+  next: number,
+  signal: AbortSignal,
+): Promise<number> {
   try {
-    const { state } = await watch.during(manager.streams.info(streamName), signal);
+    const { state } = await watch.during(manager.streams.info(stream.name), signal);
     return state.last_seq + 1 < next ? 1 : next;
   } catch {
     return next;

@@ -74,10 +74,50 @@ livenessProbe:
 {{- end }}
 {{- end -}}
 
+{{/* Where NATS is and how to log in: variables, and the secret's files. */}}
 {{- define "gapo.natsEnv" -}}
 {{- with .Values.natsUrl }}
 - name: NATS_URL
   value: {{ . | quote }}
+{{- end }}
+{{- $nats := .Values.nats }}
+{{- if and (not .Values.natsUrl) (or $nats.secret $nats.keys $nats.env) }}{{ fail "nats: set natsUrl too" }}{{ end }}
+{{- if and $nats.keys (not $nats.secret) }}{{ fail "nats.keys: set nats.secret too" }}{{ end }}
+{{- range $variable, $key := $nats.keys }}
+- name: {{ $variable }}
+  {{- if has $variable (list "NATS_USER" "NATS_PASSWORD") }}
+  valueFrom:
+    secretKeyRef: { name: {{ $nats.secret | quote }}, key: {{ $key | quote }} }
+  {{- else }}
+  value: {{ printf "/etc/gapo/nats/%s" $key | quote }}
+  {{- end }}
+{{- end }}
+{{- range $variable, $value := $nats.env }}
+- name: {{ $variable }}
+  {{- /* Helm reads numbers as floats, and would write large integers with an exponent. */}}
+  {{- if and (kindIs "float64" $value) (eq (floor $value) $value) }}
+  value: {{ $value | int64 | quote }}
+  {{- else }}
+  value: {{ $value | quote }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* The secret's files, for NATS_CREDS and the like. They follow the secret, and are read at each connection. */}}
+{{- define "gapo.natsMount" -}}
+{{- if .Values.nats.secret }}
+- name: nats
+  mountPath: /etc/gapo/nats
+  readOnly: true
+{{- end }}
+{{- end -}}
+
+{{- define "gapo.natsVolume" -}}
+{{- with .Values.nats.secret }}
+- name: nats
+  secret:
+    secretName: {{ . | quote }}
+    defaultMode: 0440
 {{- end }}
 {{- end -}}
 
