@@ -58,6 +58,7 @@ export const layersOf: Readonly<Record<string, Layers>> = {
     ['weights'],
     ['huggingFaceConfig.ts'],
     ['architectures'],
+    ['jinja'],
     ['.'],
   ],
   'services/lib/numeric': [['mod.ts'], ['linear', 'optimizer'], ['.']],

@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { Template } from '@huggingface/jinja';
+import { Tokenizer as PolicyTokenizer } from '@gapo/model';
 import { Tokenizer } from 'tokenizers';
 import { fitBytePairs } from './bpe.js';
 import { labelledAnswers, prompts, sftExamples } from './corpus.js';
-import { chatTemplate, completionText, promptText, sequenceText, specialTokens } from './template.js';
+import { completionText, promptText, sequenceText, specialTokens } from './template.js';
 import { fitAssistantEncoding, tokenizerFiles, vocabularySize } from './tokenizerFiles.js';
 
 const encoding = fitAssistantEncoding(7);
@@ -115,15 +115,19 @@ test('a wrong argument is one clear line and exit code 2', () => {
   }
 });
 
-test('the chat template says in Jinja what template.ts says', () => {
-  const template = new Template(chatTemplate);
+test('the chat template says in Jinja what template.ts says', async () => {
+  const written = await PolicyTokenizer.read(fileURLToPath(new URL('../../tokenizer', import.meta.url)));
   const messages = [
     { role: 'user', content: 'How do I reset my badge here?' },
     { role: 'assistant', content: 'Open the badge portal.' },
   ];
-  const render = (of: typeof messages, more: boolean) =>
-    template.render({ messages: of, bos_token: specialTokens[1], add_generation_prompt: more });
-  assert.equal(render(messages, false), sequenceText('How do I reset my badge here?', 'Open the badge portal.'));
-  assert.equal(render(messages.slice(0, 1), true), `<|bos|>${promptText('How do I reset my badge here?')}`);
-  assert.throws(() => render([{ role: 'tool', content: '' }], false), /role tool: expected user or assistant/);
+  assert.equal(
+    written.renderChat(messages, false),
+    sequenceText('How do I reset my badge here?', 'Open the badge portal.'),
+  );
+  assert.equal(written.renderChat(messages.slice(0, 1), true), `<|bos|>${promptText('How do I reset my badge here?')}`);
+  assert.throws(
+    () => written.renderChat([{ role: 'tool', content: '' }], false),
+    /role tool: expected user or assistant/,
+  );
 });

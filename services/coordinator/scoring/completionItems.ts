@@ -14,7 +14,7 @@ export interface Completion {
 }
 
 /** Returns a batch's items in a form of text. Ids and order are the same in every form. */
-export type ItemsOf = (form: TextForm) => readonly Item[] | Promise<readonly Item[]>;
+export type ItemsOf = (form: TextForm) => Promise<readonly Item[]>;
 
 /** Returns the items of completions. Each form is decoded at its first use. */
 export function completionItems(tokenizer: Pick<Tokenizer, 'decodeAll'>, completions: readonly Completion[]): ItemsOf {

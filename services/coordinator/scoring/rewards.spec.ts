@@ -189,7 +189,7 @@ test('failure policies: fail and pause throw; drop removes the item for every ob
         { source: good.source, onFailure: 'pause' },
         { source: holes.source, onFailure },
       ],
-      () => items(3),
+      async () => items(3),
       'step 4',
       forever,
       observer,
@@ -223,7 +223,7 @@ test('progress names the services that are waited for', async (t) => {
       { source: quick.source, onFailure: 'fail' },
       { source: slow.source, onFailure: 'fail' },
     ],
-    () => items(2),
+    async () => items(2),
     'step 1',
     forever,
     {
@@ -252,7 +252,7 @@ test('progress is reported again with the time while a service does not answer',
   };
   const startedAt = performance.now();
   const observer = { progress, scored: () => undefined };
-  await scoreItems([{ source, onFailure: 'fail' }], () => items(2), 'step 1', forever, observer, 500);
+  await scoreItems([{ source, onFailure: 'fail' }], async () => items(2), 'step 1', forever, observer, 500);
   const most = Math.round((performance.now() - startedAt) / 1000);
   const words = [...waits];
   assert.deepEqual([words[0], words.at(-1)], ['reward slow', '']);

@@ -1,16 +1,26 @@
 /** Chat templates, which render a conversation as the text that a model was trained on. */
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { UserError } from '@gapo/service';
-import { Template } from '@huggingface/jinja';
 import { ModelError } from '../errors.js';
-import { readBytes } from '../files.js';
+import { Template } from '../jinja/template.js';
+import { TemplateError } from '../jinja/templateError.js';
+import { templateSource } from './templateSource.js';
 
 /** One turn of a conversation. The template defines the roles, such as `user` and `assistant`. */
 export interface Turn {
   readonly role: string;
   readonly content: string;
 }
+
+/** What every rendering of a template gets beside the conversation. */
+export interface TemplateOptions {
+  /** Variables such as `enable_thinking`. @default none */
+  readonly variables?: Readonly<Record<string, unknown>> | undefined;
+  /** The time that `strftime_now` writes, in UTC. @default the time at which the template is read */
+  readonly now?: Date | undefined;
+}
+
+/** Names that a rendering sets itself. */
+export const templateVariables: readonly string[] = ['messages', 'tools', 'documents', 'add_generation_prompt'];
 
 /** Returns a prompt and its completion as a conversation. */
 export function exchange(prompt: string, completion: string): readonly Turn[] {
@@ -20,40 +30,42 @@ export function exchange(prompt: string, completion: string): readonly Turn[] {
   ];
 }
 
+/** A model's chat template. */
 export class ChatTemplate {
   readonly #template: Template;
-  readonly #specialTokens: Readonly<Record<string, string>>;
+  readonly #variables: Readonly<Record<string, unknown>>;
+  readonly #now: Date;
   /** The file that it was read from. */
   readonly path: string;
 
-  private constructor(template: Template, specialTokens: Readonly<Record<string, string>>, path: string) {
+  private constructor(template: Template, path: string, variables: Readonly<Record<string, unknown>>, now: Date) {
     this.#template = template;
-    this.#specialTokens = specialTokens;
+    this.#variables = variables;
+    this.#now = now;
     this.path = path;
   }
 
   /**
-   * Reads DIR/chat_template.jinja, or `chat_template` of tokenizer_config.json: a text, or a list with one named `default`.
+   * Reads the chat template of a directory: chat_template.jinja, else `chat_template` of tokenizer_config.json, else that of
+   * chat_template.json.
    *
    * @param settings tokenizer_config.json
    * @param specialTokens variables of the template, such as `bos_token`
    * @returns undefined if there is none
-   * @throws ModelError if it is not a template
+   * @throws ModelError if it is not a template, or if there are several and none is the default
    */
   static async read(
     directory: string,
     settings: Readonly<Record<string, unknown>>,
     specialTokens: Readonly<Record<string, string>> = {},
+    { variables = {}, now = new Date() }: TemplateOptions = {},
   ): Promise<ChatTemplate | undefined> {
-    const file = join(directory, 'chat_template.jinja');
-    const inFile = (await stat(file).catch(() => undefined)) !== undefined;
-    const path = inFile ? file : join(directory, 'tokenizer_config.json');
-    const source = inFile ? (await readBytes(file)).toString('utf8') : chosen(settings['chat_template']);
-    if (source === undefined) return undefined;
+    const found = await templateSource(directory, settings);
+    if (found === undefined) return undefined;
     try {
-      return new ChatTemplate(new Template(source), specialTokens, path);
+      return new ChatTemplate(new Template(found.source), found.path, { ...specialTokens, ...variables }, now);
     } catch (error) {
-      throw new ModelError(path, `has a chat_template that cannot be parsed: ${(error as Error).message}`);
+      throw new ModelError(found.path, `has a chat_template that cannot be parsed: ${problemOf(error)}`);
     }
   }
 
@@ -67,7 +79,7 @@ export class ChatTemplate {
     try {
       rendered = this.#render(exchange('PROMPT', 'REPLY'), false);
     } catch (error) {
-      throw new ModelError(this.path, `has a chat_template that fails: ${(error as Error).message}`);
+      throw new ModelError(this.path, `has a chat_template that fails: ${problemOf(error)}`);
     }
     if (!rendered.includes('PROMPT') || !rendered.includes('REPLY')) {
       throw new ModelError(this.path, 'has a chat_template that leaves out the prompt or the reply');
@@ -77,29 +89,30 @@ export class ChatTemplate {
   /**
    * Renders a conversation, and opens the next reply on request.
    *
-   * @throws UserError if the template refuses it, as some do with turns that do not alternate
+   * @throws UserError with the line of the template, if it refuses the conversation, as some do with turns that do not
+   *   alternate
    */
   render(turns: readonly Turn[], openReply: boolean): string {
     try {
       return this.#render(turns, openReply);
     } catch (error) {
-      throw new UserError(`the chat template refuses it: ${(error as Error).message}`, { cause: error });
+      throw new UserError(`the chat template refuses it: ${problemOf(error)}; the template is ${this.path}`, { cause: error });
     }
   }
 
   #render(turns: readonly Turn[], openReply: boolean): string {
-    return this.#template.render({
+    const conversation = {
       messages: turns.map(({ role, content }) => ({ role, content })),
+      tools: null,
+      documents: null,
       add_generation_prompt: openReply,
-      ...this.#specialTokens,
-    });
+    };
+    return this.#template.render({ ...this.#variables, ...conversation }, this.#now);
   }
 }
 
-function chosen(template: unknown): string | undefined {
-  if (typeof template === 'string') return template;
-  if (!Array.isArray(template)) return undefined;
-  const named = template as readonly { readonly name?: unknown; readonly template?: unknown }[];
-  const found = named.find(({ name }) => name === 'default')?.template;
-  return typeof found === 'string' ? found : undefined;
+/** Returns why a template failed, with the line. */
+function problemOf(error: unknown): string {
+  if (!(error instanceof TemplateError)) throw error;
+  return `${error.message} (line ${error.line})`;
 }

@@ -6,7 +6,7 @@ import { AddedToken, type Encoding, Tokenizer as LibraryTokenizer } from 'tokeni
 import type { DecoderConfig } from '../decoderConfig.js';
 import { ModelError } from '../errors.js';
 import { readBytes, parseJson } from '../files.js';
-import { ChatTemplate, type Turn } from './chatTemplate.js';
+import { ChatTemplate, type TemplateOptions, type Turn } from './chatTemplate.js';
 import { type PairTemplate, type PlacedTokens, pairTemplateOf } from './pairTemplate.js';
 import { tokenizerJsonProblem } from './tokenizerJson.js';
 import { type DeclaredToken, readTokenizerSettings } from './tokenizerSettings.js';
@@ -104,9 +104,10 @@ export class Tokenizer {
    * Reads DIR/tokenizer.json, the files beside it that declare tokens, and the chat template. Truncation and padding that
    * tokenizer.json may ask for are ignored.
    *
+   * @param template what every rendering of the chat template gets beside the conversation
    * @throws ModelError if one is damaged, tokenizer.json is missing, or has a component that is not supported
    */
-  static async read(directory: string): Promise<Tokenizer> {
+  static async read(directory: string, template: TemplateOptions = {}): Promise<Tokenizer> {
     const path = join(directory, 'tokenizer.json');
     const text = (await readBytes(path)).toString('utf8');
     const json = parseJson(path, text);
@@ -133,7 +134,7 @@ export class Tokenizer {
       path,
       size,
       cleansUp,
-      chatTemplate: await ChatTemplate.read(directory, config, specialTokens),
+      chatTemplate: await ChatTemplate.read(directory, config, specialTokens, template),
       longestToken,
       bosId: idOf(specialTokens['bos_token']),
       eosId: idOf(specialTokens['eos_token']),

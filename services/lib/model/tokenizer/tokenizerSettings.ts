@@ -78,7 +78,7 @@ async function readIfPresent(directory: string, name: string): Promise<Json> {
 function withSpecialTokensMap(config: Json, map: Json): Json {
   const { extra_special_tokens: more, additional_special_tokens: additional, ...rest } = map;
   const own = nonEmpty(config['extra_special_tokens']) ?? config['additional_special_tokens'];
-  const extra = Array.isArray(more) ? [...listed(own), ...more] : (more ?? own ?? additional);
+  const extra = Array.isArray(more) ? [...listed(own), ...listed(more)] : (more ?? own ?? additional);
   return { ...config, ...rest, extra_special_tokens: extra };
 }
 

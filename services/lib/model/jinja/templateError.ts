@@ -1,0 +1,16 @@
+/** A template that cannot be parsed, fails, or refuses what it renders. */
+export class TemplateError extends Error {
+  override readonly name = 'TemplateError';
+  /** The line of the template, from 1; 0 until it is known. */
+  line: number;
+
+  constructor(message: string, line = 0) {
+    super(message);
+    this.line = line;
+  }
+}
+
+/** Returns the error of a value with the wrong type. */
+export function typeError(message: string): TemplateError {
+  return new TemplateError(`TypeError: ${message}`);
+}

@@ -1,0 +1,70 @@
+/** Where a directory keeps its chat template, as transformers 5 looks for it. */
+import { readdir, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { ModelError } from '../errors.js';
+import { readBytes, readJson } from '../files.js';
+
+/** A template's text and the file that it is from. */
+export interface TemplateSource {
+  readonly source: string;
+  readonly path: string;
+}
+
+/** The folder of further templates by name. They are for other uses, such as tools. */
+export const furtherTemplates = 'additional_chat_templates';
+
+const extension = '.jinja';
+
+/**
+ * Returns a directory's chat template.
+ *
+ * @param settings tokenizer_config.json, which the files take precedence over
+ * @returns undefined if there is none
+ * @throws ModelError if there are several, and none is the default
+ */
+export async function templateSource(
+  directory: string,
+  settings: Readonly<Record<string, unknown>>,
+): Promise<TemplateSource | undefined> {
+  const file = join(directory, `chat_template${extension}`);
+  if (await exists(file)) return { source: (await readBytes(file)).toString('utf8'), path: file };
+  const further = await readdir(join(directory, furtherTemplates)).catch((): string[] => []);
+  const names = further.filter((name) => name.endsWith(extension)).map((name) => basename(name, extension));
+  if (names.length > 0) throw noDefault(join(directory, furtherTemplates), names);
+  const inSettings = chosen(settings['chat_template'], join(directory, 'tokenizer_config.json'));
+  if (inSettings !== undefined) return inSettings;
+  const ofProcessor = join(directory, 'chat_template.json');
+  return (await exists(ofProcessor)) ? chosen((await readJson(ofProcessor))['chat_template'], ofProcessor) : undefined;
+}
+
+/**
+ * Returns a template that is a text, or the default of several, which are a list or an object by name.
+ *
+ * @throws ModelError if none of several is the default
+ */
+function chosen(value: unknown, path: string): TemplateSource | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'string') return { source: value, path };
+  const entries: unknown[][] = Array.isArray(value)
+    ? value.map((one: unknown) => (isNamed(one) ? [one.name, one.template] : []))
+    : Object.entries(value);
+  const templates = new Map<unknown, unknown>(entries.map(([name, template]) => [name, template]));
+  const source = templates.get('default');
+  if (typeof source === 'string') return { source, path };
+  throw noDefault(path, [...templates.keys()].map(String));
+}
+
+function noDefault(path: string, names: readonly string[]): ModelError {
+  return new ModelError(
+    path,
+    `has several chat templates and none is the default (${names.join(', ')}); write the one to use into chat_template${extension}`,
+  );
+}
+
+function isNamed(value: unknown): value is { readonly name: unknown; readonly template: unknown } {
+  return typeof value === 'object' && value !== null && 'name' in value && 'template' in value;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
+}
