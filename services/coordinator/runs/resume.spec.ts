@@ -260,3 +260,38 @@ test('a run whose files are damaged is listed with the reason, and does not dist
     /run damaged cannot be read: .*steps\.jsonl:1/,
   );
 });
+
+test('a run is not resumed over other weights, another tokenizer or other prompts, and resumes once they are back', async (t) => {
+  const whole = await trainAlone(t, config);
+  const { world, coordinator: first } = await startAll(t);
+  const release = await createRunHeldAt(first, world, config, 3);
+  const stopping = first.stop();
+  release();
+  await stopping;
+
+  const { client, ...second } = await startCoordinator(t, world);
+  const files = {
+    'policy.model weights': 'model/model.safetensors',
+    'policy.model tokenizer_config.json': 'model/tokenizer_config.json',
+    'data.prompts': 'train.jsonl',
+  };
+  for (const [key, name] of Object.entries(files)) {
+    const path = join(world.directory, name);
+    const kept = await readFile(path);
+    const changed = Buffer.from(kept);
+    // Any other weight; another order of prompts; the same JSON with another spelling.
+    if (key === 'data.prompts')
+      changed.set(Buffer.from(`${kept.toString().trim().split('\n').reverse().join('\n')}\n`));
+    else if (key === 'policy.model weights') changed.writeFloatLE(0.125, kept.length - 4);
+    await writeFile(path, key.endsWith('.json') ? `${kept.toString()} ` : changed);
+    await assert.rejects(
+      client.ResumeRun({ runId: 'bandit' }, { deadlineMs }),
+      (error) => error instanceof RpcError && error.details.includes(`trained from other files: ${key} had SHA-256`),
+      key,
+    );
+    await writeFile(path, kept);
+  }
+  await client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
+  const ended = await until({ client, ...second }, 'bandit', 'RUN_STATE_SUCCEEDED');
+  assert.equal(ended.versionSha256, whole.run.versionSha256);
+});

@@ -8,6 +8,7 @@ import type { CheckpointContent } from '../state/checkpoint.js';
 import type { GoalChange } from '../state/goals.js';
 import { PauseNeeded } from '../state/interruption.js';
 import type { ObjectivesRequest } from '../state/objectiveChanges.js';
+import { assertSameInputs } from '../state/runInputs.js';
 import { initialState, type TrainingState } from '../state/trainingState.js';
 import type { VersionStore } from '../state/versions.js';
 import { prepareTraining, type TrainingContext } from '../step/context/trainingContext.js';
@@ -179,6 +180,7 @@ export class Run {
     let restored: Restored;
     try {
       restored = await this.#restore();
+      this.#assertSameInputs(restored);
       if (needsRewards(this.config)) await describeRewards(restored.loop.context.objectives);
       this.#history.rewindTo(restored.content);
     } catch (error) {
@@ -188,6 +190,17 @@ export class Run {
     this.#record = { ...this.#record, resumptions: this.#record.resumptions + 1 };
     this.#events.resumed(this.#record.resumptions);
     this.#launch(restored.loop);
+  }
+
+  /** @throws UserError if files have changed since the checkpoint; the next resumption reads them again */
+  #assertSameInputs({ loop, content }: Restored): void {
+    try {
+      if (content) assertSameInputs(content.inputs, loop.training.inputs, this.#history.checkpoint?.directory ?? '');
+    } catch (error) {
+      loop.training.rewards.close();
+      this.#loop = undefined;
+      throw error;
+    }
   }
 
   /**

@@ -120,7 +120,7 @@ export class RunHistory {
   }
 
   /** Checkpoints belong to the run's initial configuration, whatever its present goals are. */
-  #owner({ shapes, adapter }: TrainingContext): CheckpointOwner {
-    return { runId: this.#runId, config: this.#config, shapes, adapter };
+  #owner({ shapes, adapter, inputs }: TrainingContext): CheckpointOwner {
+    return { runId: this.#runId, config: this.#config, shapes, adapter, inputs };
   }
 }

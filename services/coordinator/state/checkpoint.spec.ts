@@ -28,6 +28,7 @@ const owner: CheckpointOwner = {
     { name: 'value_head.bias', shape: [1] },
   ],
   adapter: { config: { peft_type: 'LORA', r: 1, target_modules: ['q_proj'] }, metadata: { format: 'pt' } },
+  inputs: { 'policy.model weights': 'a'.repeat(64), 'data.prompts': 'b'.repeat(64) },
 };
 
 function stateAt(step: number): TrainingState {
@@ -131,6 +132,13 @@ test('every kind of damage is refused with the file and a remedy', async (t) => 
 
 test('a checkpoint of another run, configuration or format is refused', async (t) => {
   const place = await writeCheckpoint(await scratch(t), owner, stateAt(2), undefined, 3);
+  const elsewhere = { ...owner, inputs: { ...owner.inputs, 'policy.model weights': 'c'.repeat(64) } };
+  await assert.rejects(
+    readCheckpoint(place, elsewhere),
+    /trained from other files: policy\.model weights had SHA-256 a{12}…, has c{12}… now; restore them, or create a new run/,
+  );
+  const evaluated = { ...owner, inputs: { ...owner.inputs, 'data.prompts': 'c'.repeat(64) } };
+  assert.deepEqual((await readCheckpoint(place, evaluated)).inputs, owner.inputs, 'the caller decides about data');
   await assert.rejects(readCheckpoint(place, { ...owner, runId: 'other' }), /belongs to run run, not to other/);
   const changed = { ...owner, config: { ...owner.config, seed: 8 } };
   await assert.rejects(readCheckpoint(place, changed), /written with another configuration/);

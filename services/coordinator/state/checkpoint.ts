@@ -7,7 +7,7 @@
  * | model.safetensors | every weight by its Hugging Face name (train: full) |
  * | value_heads.safetensors | the critics, if any |
  * | optimizer.safetensors | AdamW's moments: exp_avg.NAME and exp_avg_sq.NAME |
- * | state.json | step, data cursor, controllers, configuration, SHA-256 of every file and of itself |
+ * | state.json | step, data cursor, controllers, configuration, SHA-256 of every file, of the run's inputs and of itself |
  */
 import { createHash } from 'node:crypto';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -28,6 +28,7 @@ import { checkKlController, type KlController } from '@gapo/objectives';
 import type { StepReport } from '@gapo/rpc';
 import { canonicalJson, configSha256, replaceDirectory, sha256Hex, z, UserError } from '@gapo/service';
 import { goalChangeSchema } from './goals.js';
+import { assertSameInputs, isPolicyInput, type RunInputs } from './runInputs.js';
 import { initialCombination, versionOf, type CombinationState, type TrainingState } from './trainingState.js';
 
 /** A checkpoint on disk. */
@@ -44,6 +45,8 @@ export interface CheckpointOwner {
   readonly shapes: readonly TensorShape[];
   /** The adapter's metadata; undefined if every weight is trained. */
   readonly adapter: AdapterFiles | undefined;
+  /** The files that the run is trained from. */
+  readonly inputs: RunInputs;
 }
 
 /** Metadata in an adapter's files. */
@@ -59,6 +62,8 @@ export interface CheckpointContent {
   readonly state: TrainingState;
   /** The report of its step; undefined at step 0. */
   readonly report: StepReport | undefined;
+  /** The files that the run was trained from; empty in checkpoints of earlier versions. */
+  readonly inputs: RunInputs;
 }
 
 const stateFileName = 'state.json';
@@ -101,6 +106,7 @@ const stateSchema = z.object({
   combination: combinationSchema.optional(),
   config: z.unknown(),
   configSha256: sha256Hex,
+  inputs: z.record(z.string(), sha256Hex).optional(),
   versionSha256: sha256Hex,
   files: z.record(z.string(), sha256Hex),
   report: z.unknown(),
@@ -152,6 +158,7 @@ export async function writeCheckpoint(
     combination: { ...state.combination.memory, chosen: state.combination.chosen },
     config: owner.config,
     configSha256: configSha256(owner.config),
+    inputs: owner.inputs,
     versionSha256: sha256OfTensors(parameters),
     files,
     report: report ?? null,
@@ -189,7 +196,7 @@ function contents({ config, shapes, adapter }: CheckpointOwner, state: TrainingS
 /**
  * Reads a checkpoint.
  *
- * @throws UserError if a file is damaged, or the checkpoint belongs to another run or configuration
+ * @throws UserError if a file is damaged, or the checkpoint belongs to another run, configuration, model or adapter
  */
 export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOwner): Promise<CheckpointContent> {
   const { directory } = place;
@@ -205,6 +212,8 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
         'that file, or create a new run',
     );
   }
+  const { inputs = {} } = stateFile;
+  assertSameInputs(inputs, owner.inputs, directory, isPolicyInput);
   for (const [file, sha256] of Object.entries(stateFile.files)) {
     const bytes = await readFile(join(directory, file)).catch(() => damaged(`${file} cannot be read`));
     const found = sha256Of(bytes);
@@ -239,6 +248,7 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
       trained: { parameters, optimizer },
     },
     report: (stateFile.report ?? undefined) as StepReport | undefined, // its hash matches: it is what was written
+    inputs,
   };
 }
 

@@ -19,8 +19,10 @@ import type { RunData } from '../../data/runData.js';
 import { describeRewards, needsRewards, RewardServices, type RewardPlatform } from '../../scoring/rewardServices.js';
 import type { ScoredObjective } from '../../scoring/scoring.js';
 import type { AdapterFiles } from '../../state/checkpoint.js';
+import type { RunInputs } from '../../state/runInputs.js';
 import { versionOf, type TrainingState } from '../../state/trainingState.js';
 import { VersionStore } from '../../state/versions.js';
+import { inputsOf } from './inputs.js';
 import { startingAdapter } from './startingAdapter.js';
 
 /** The context of a run. Only its goals change between steps. */
@@ -39,6 +41,8 @@ export interface TrainingContext extends RunData {
   readonly adapter: AdapterFiles | undefined;
   /** Version 0 of the trained parameters, flat. */
   readonly initial: Float32Array;
+  /** The files that all of this was read from. */
+  readonly inputs: RunInputs;
 }
 
 /** Returns the number of value heads: with GAE one critic per objective, otherwise 0. */
@@ -101,6 +105,7 @@ export async function prepareTraining(
       metadata: adapterMetadata(decoder.sha256),
     },
     initial: flatten(initialTensors(decoder.config, trainable, config.seed, base)),
+    inputs: await inputsOf(decoder, start, data.files),
   };
   try {
     if (needsRewards(config)) await describeRewards(training.objectives, signal);
