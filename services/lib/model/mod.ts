@@ -1,6 +1,7 @@
 /** Models as files: configuration, weights, tokenizer, adapters, and the memory that they need. Needs no tensor runtime. */
 export { ModelError } from './errors.js';
 
+export { configText } from './configJson.js';
 export { type DecoderConfig, type LayerAttention } from './decoderConfig.js';
 export {
   type DecoderLayout,

@@ -1,7 +1,7 @@
 /** Writes a reward model as the directory that `gapo reward serve` hosts. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type LazyTensor, type NamedTensor, writeSafetensors } from '@gapo/model';
+import { type LazyTensor, type NamedTensor, configText, writeSafetensors } from '@gapo/model';
 import { classifierGraph } from './classifierGraph.js';
 import type { ScoreModel } from './scoreModel.js';
 
@@ -22,7 +22,7 @@ export interface RewardContent {
 export async function writeReward(directory: string, { tensors, model, config, reward }: RewardContent): Promise<void> {
   const { objective, ...limits } = reward;
   const whole = { ...config, gapo_reward: { objective, orientation: 'higher_is_better', ...limits } };
-  await writeFile(join(directory, 'config.json'), `${JSON.stringify(whole, null, 2)}\n`);
+  await writeFile(join(directory, 'config.json'), configText(whole));
   const entries = await writeSafetensors(join(directory, weightsFile), tensors);
   await writeFile(join(directory, 'model.onnx'), classifierGraph(model, weightsFile, entries));
 }

@@ -10,7 +10,7 @@ import { roundedForHalves, writeShards, writeTensors } from '../weights/checkpoi
 import { type FloatDtype, fromFloat32, toFloat32 } from '../weights/floats.js';
 import { type DecoderModel, readDecoderModel } from '../weights/modelDirectory.js';
 import { elementsOf } from '../weights/storedTensors.js';
-import { writeMergedModel } from './mergedModel.js';
+import { configWithDtype, writeMergedModel } from './mergedModel.js';
 import { initialTensors, randomDecoder } from './trainable.js';
 
 const shape = tinyShape();
@@ -87,6 +87,17 @@ describe('a model with its adapter merged', () => {
     const { metadata } = await json(join(out, 'model.safetensors.index.json'));
     const elements = base.reduce((total, { data }) => total + data.length, 0);
     assert.deepEqual(metadata, { total_size: 4 * elements });
+  });
+
+  test('keeps the numbers of config.json as they are written', async () => {
+    const { directory, config } = await model(['BF16']);
+    const path = join(directory, 'config.json');
+    const text = await readFile(path, 'utf8');
+    const cap = '"final_logit_softcapping": 30.0';
+    await writeFile(path, text.replace('{', `{ ${cap}, "initializer_range": 2e-02,`));
+    const written = Buffer.from(await configWithDtype({ directory, config }, 'F32')).toString('utf8');
+    assert.ok(written.includes(cap) && written.includes('"initializer_range": 2e-02'), written);
+    assert.ok(written.includes('"torch_dtype": "float32"') && written.includes('"num_hidden_layers": 1'), written);
   });
 
   test('is refused if a sum overflows the element type, and leaves no files', async () => {

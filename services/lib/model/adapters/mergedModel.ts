@@ -1,11 +1,11 @@
 /** Writes models with an adapter merged into their weights, as a directory that every loader of the model reads. */
-import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { f32, f64, required } from '@gapo/numeric';
 import { type FileContent, writeAllAtomically } from '@gapo/service';
+import { configText, readConfigToWrite } from '../configJson.js';
 import { decoderLayout, linearModules } from '../decoderLayout.js';
 import { ModelError } from '../errors.js';
-import { readJson } from '../files.js';
+import { readBytes } from '../files.js';
 import { bytesPerElement, type FloatDtype, fromFloat32 } from '../weights/floats.js';
 import type { DecoderModel } from '../weights/modelDirectory.js';
 import { encodeHeader } from '../weights/safetensors.js';
@@ -143,12 +143,12 @@ export async function configWithDtype(
   { directory, config }: Pick<DecoderModel, 'directory' | 'config'>,
   dtype: FloatDtype | undefined,
 ): Promise<Uint8Array> {
-  const bytes = await readFile(join(directory, configFile));
-  const found = JSON.parse(bytes.toString('utf8')) as Record<string, unknown>;
+  const path = join(directory, configFile);
+  const found = await readConfigToWrite(path);
   const untied = config.tiedEmbeddings || found[tieKey] === false ? {} : { [tieKey]: false };
-  if (dtype === undefined && !(tieKey in untied)) return bytes;
+  if (dtype === undefined && !(tieKey in untied)) return readBytes(path);
   const written = { ...(dtype === undefined ? found : withDtype(found, dtype)), ...untied };
-  return Buffer.from(`${JSON.stringify(written, null, 2)}\n`);
+  return Buffer.from(configText(written));
 }
 
 function withDtype(config: Readonly<Record<string, unknown>>, dtype: FloatDtype): Record<string, unknown> {
@@ -165,7 +165,7 @@ export async function sequenceClassifierConfig({
   config,
 }: DecoderModel): Promise<Readonly<Record<string, unknown>>> {
   const path = join(directory, configFile);
-  const found = await readJson(path);
+  const found = await readConfigToWrite(path);
   const { classifier } = config.names;
   if (classifier === undefined) {
     const type = JSON.stringify(found['model_type']);

@@ -135,6 +135,17 @@ test('the parameters of published 7B models are counted exactly', () => {
   assert.ok(!('packed weights' in bytesOf(rollout)), 'large models are not packed');
 });
 
+test('norms of outputs and soft caps need memory', () => {
+  const extents = { rows: 2, length: 5, completions: 6 };
+  const bytes = (config: DecoderConfig, keeps: 'layers' | 'nothing'): number => activationBytes(config, extents, keeps);
+  const names = { ...tiny.names, attentionOutputNorm: 'a', feedForwardOutputNorm: 'b' };
+  // Another two norms of width 8, and the scores of 2 heads at 5 positions before the cap, for 10 tokens and 3 layers.
+  assert.equal(bytes({ ...tiny, names }, 'layers') - bytes(tiny, 'layers'), 4 * 10 * 3 * 2 * 8);
+  assert.equal(bytes({ ...tiny, scoreCap: 50 }, 'layers') - bytes(tiny, 'layers'), 4 * 10 * 3 * 2 * 5);
+  assert.equal(bytes({ ...tiny, logitCap: 30 }, 'layers') - bytes(tiny, 'layers'), 4 * 2 * 6 * 100);
+  assert.equal(bytes({ ...tiny, logitCap: 30 }, 'nothing') - bytes(tiny, 'nothing'), 4 * 6 * 100);
+});
+
 test('a micro-batch fits the budget, and has at least one sequence', () => {
   const one = activationBytes(tiny, { rows: 1, length: 16, completions: 10 }, 'layers');
   const activations = (activationBudget: number): number => partOf(kinds({ activationBudget }).gradient, 'activations');

@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { Graph, Session, gradients, tokenStatistics } from '@gapo/graph';
-import { type TrainableSpec, initialTensors, sizeOf, trainableTensors } from '@gapo/model';
+import { Graph, Session, type TensorArray, gradients, mul, softCap, tokenStatistics } from '@gapo/graph';
+import { type DecoderModel, type TrainableSpec, initialTensors, sizeOf, trainableTensors } from '@gapo/model';
 import { at, required } from '@gapo/numeric';
 import { gramFromMatrix, gramMatrix } from '@gapo/objectives';
+import { toBatch } from '../batches/batch.js';
+import { completionFeeds, parameterFeeds, pick } from '../decoder/completions.js';
+import { decodeSequences, logits } from '../decoder/sequences.js';
+import { tensorSource } from '../decoder/tensorSource.js';
 import { Evaluator } from '../evaluator.js';
 import { tinyConfig, tinyModel } from '../tinyModel.fixture.js';
 import { GradientEngine } from './gradientEngine.js';
 import { LogitGramEngine } from './logitGram.js';
-import { ratio, surrogateSlope } from './lossSlopes.js';
+import { ratio, tokenSurrogateSlope } from './lossSlopes.js';
 import { project } from './randomProjection.js';
 import type { ShardInput } from './shard.js';
 
@@ -19,13 +23,14 @@ const version = initialTensors(tinyConfig, spec, 5, model.weights).map(({ name, 
   shape,
   data: data.map((x, i) => (x === 0 ? 0.2 * Math.sin(i + index) : x)),
 }));
+const names = ['a', 'b'];
 const sequences = [
   { promptIds: [1, 5, 6], completionIds: [7, 3, 2] },
   { promptIds: [1, 4], completionIds: [9, 10, 8, 2] },
 ];
 
-async function input(): Promise<ShardInput> {
-  const evaluator = await Evaluator.open(model, spec, { threads: 1 });
+async function input(of: DecoderModel = model): Promise<ShardInput> {
+  const evaluator = await Evaluator.open(of, spec, { threads: 1 });
   const { logprobs } = await evaluator.evaluate(version, sequences, 0.9);
   await evaluator.close();
   return {
@@ -60,60 +65,65 @@ test('gradients of the last layer equal that part of the exact gradients', async
   await engine.close();
 });
 
-test('the Gram matrix at the logits equals that of gradients from differentiation', async () => {
-  const shard = await input();
-  const engine = await LogitGramEngine.open(model, spec, { threads: 1 });
-  const found = await engine.compute(version, shard);
+/**
+ * The Gram matrix of the gradients at the outputs of the last linear map, by differentiation in float64. The outputs are the
+ * logits, or with a soft cap what the cap maps to them.
+ */
+async function gramByDifferentiation(of: DecoderModel, shard: ShardInput): Promise<ReturnType<typeof gramMatrix>> {
+  const { vocabulary, logitCap } = of.config;
+  const graph = new Graph('logits');
+  const { tensors } = tensorSource(graph, trainableTensors(of.config, spec), of.weights);
+  const ids = graph.input('ids', 'int64', ['B', 'T']);
+  const rows = graph.input('rows', 'int64', ['N']);
+  const { hidden } = decodeSequences(of.config, ids, tensors, spec.lora, { rows });
+  graph.output('logits', logits(of.config, hidden, tensors, graph.constant(1)));
+  const model = await Session.open(graph.toModel(), { threads: 1 });
+  const feeds = { ...parameterFeeds(version), ...completionFeeds(toBatch(sequences, of.config.context), 1) };
+  const { logits: bounded } = await model.run(pick(feeds, model.inputNames));
+  await model.close();
+  const outputs = Float64Array.from(required(bounded, 'logits').data as Float32Array, (x) =>
+    logitCap === undefined ? x : logitCap * Math.atanh(x / logitCap),
+  );
 
-  // The same logits as a parameter, up to a constant that softmax ignores: the log-probability of every token.
-  const evaluator = await Evaluator.open(model, spec, { threads: 1 });
-  const logits: number[] = [];
-  for (const { promptIds, completionIds } of sequences) {
-    for (let t = 0; t < completionIds.length; t++) {
-      const before = [...promptIds, ...completionIds.slice(0, t)];
-      const each = Array.from({ length: tinyConfig.vocabulary }, (_, id) => ({
-        promptIds: before,
-        completionIds: [id],
-      }));
-      logits.push(...(await evaluator.evaluate(version, each, 0.9)).logprobs);
-    }
-  }
   const targets = sequences.flatMap(({ completionIds }) => completionIds);
-  const graph = new Graph('logits', 'float64');
-  const parameter = graph.floatInput('logits', [7, tinyConfig.vocabulary]);
-  const { logprobs } = tokenStatistics(parameter, graph.integers(targets));
-  const r = ratio(logprobs, graph.constant([...shard.oldLogprobs]));
+  const exact = new Graph('slopes', 'float64');
+  const parameter = exact.floatInput('outputs', [7, vocabulary]);
+  // As in the decoder, the temperature divides what the cap lets through, or the outputs themselves.
+  const cooled = mul(parameter, exact.constant(1 / shard.temperature));
+  const read =
+    logitCap === undefined ? cooled : mul(softCap(parameter, logitCap), exact.constant(1 / shard.temperature));
+  const { logprobs } = tokenStatistics(read, exact.integers(targets));
+  const r = ratio(logprobs, exact.constant([...shard.oldLogprobs]));
   for (let k = 0; k < 2; k++) {
     const advantages = [0, 0, 0, 1, 1, 1, 1].map((sequence) => shard.advantages[sequence * 2 + k] as number);
-    const seed = graph.constant(advantages);
-    const parts = (['positive', 'negative'] as const).map((sign) => surrogateSlope(r, graph.constant(7), 0.2, sign));
-    const choose = graph.constant(advantages.map((a) => (a >= 0 ? 1 : 0)));
-    const other = graph.constant(advantages.map((a) => (a >= 0 ? 0 : 1)));
-    const mix = graph.emit(
-      'Add',
-      [
-        graph.emit('Mul', [parts[0], choose], { dtype: 'float64', dims: [7] }),
-        graph.emit('Mul', [parts[1], other], { dtype: 'float64', dims: [7] }),
-      ],
-      { dtype: 'float64', dims: [7] },
-    );
-    const slope = graph.emit('Mul', [mix, seed], { dtype: 'float64', dims: [7] });
-    graph.output(`g${k}`, required(gradients([[logprobs, slope]], [parameter]).get(parameter), 'the gradient'));
+    const slope = tokenSurrogateSlope(r, exact.constant(advantages), exact.constant(7), 0.2);
+    exact.output(`g${k}`, required(gradients([[logprobs, slope]], [parameter]).get(parameter), 'the gradient'));
   }
-  const session = await Session.open(graph.toModel(), { threads: 1 });
-  const outputs = await session.run({ logits: { data: Float64Array.from(logits), dims: [7, tinyConfig.vocabulary] } });
-  const names = ['a', 'b'];
-  const { g0, g1 } = outputs;
-  assert.ok(g0?.data instanceof Float64Array && g1?.data instanceof Float64Array);
-  const expected = gramMatrix([g0.data, g1.data], names);
-  const mine = gramFromMatrix(found, names);
-  expected.values.forEach((x, i) =>
-    assert.ok(Math.abs(x - at(mine.values, i)) < 1e-5 * Math.abs(x) + 1e-9, `${x} and ${mine.values[i]}`),
-  );
+  const session = await Session.open(exact.toModel(), { threads: 1 });
+  const { g0, g1 } = await session.run({ outputs: { data: outputs, dims: [7, vocabulary] } });
   await session.close();
-  await engine.close();
-  await evaluator.close();
-});
+  // The engine takes gradients at the logits divided by the temperature.
+  const at = (g: TensorArray | undefined): Float64Array =>
+    (required(g, 'a gradient').data as Float64Array).map((x) => x * shard.temperature);
+  return gramMatrix([at(g0), at(g1)], names);
+}
+
+for (const [what, logitCap] of [
+  ['the logits', undefined],
+  ['the soft cap on the logits', 0.8],
+] as const) {
+  test(`the Gram matrix at ${what} equals that of gradients from differentiation`, async () => {
+    const capped = { ...model, config: { ...tinyConfig, ...(logitCap && { logitCap }) } };
+    const shard = await input(capped);
+    const engine = await LogitGramEngine.open(capped, spec, { threads: 1 });
+    const mine = gramFromMatrix(await engine.compute(version, shard), names);
+    await engine.close();
+    const expected = await gramByDifferentiation(capped, shard);
+    expected.values.forEach((x, i) =>
+      assert.ok(Math.abs(x - at(mine.values, i)) < 1e-4 * Math.abs(x) + 1e-9, `${x} and ${mine.values[i]}`),
+    );
+  });
+}
 
 describe('random projection', () => {
   const wave = (seed: number): Float32Array => Float32Array.from({ length: 1000 }, (_, i) => Math.sin(i * seed) + 0.3);
