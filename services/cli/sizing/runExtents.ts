@@ -24,7 +24,10 @@ export async function loraOf(
   decoder: DecoderConfig,
   baseDirectory: string,
 ): Promise<LoraSpec | undefined> {
-  if (policy.adapter !== undefined) return readLora(resolve(baseDirectory, policy.adapter), decoder);
+  if (policy.adapter !== undefined) {
+    const model = { directory: resolve(baseDirectory, policy.model), config: decoder };
+    return readLora(resolve(baseDirectory, policy.adapter), model, policy);
+  }
   if (policy.lora === undefined) return undefined;
   const { rank, alpha, targets } = policy.lora;
   return { rank, alpha, targets: targets === 'all-linear' ? linearTargets(decoder) : targets };

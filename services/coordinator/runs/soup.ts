@@ -91,6 +91,9 @@ function differenceOf(a: TrainingContext, b: TrainingContext): string | undefine
   if (a.spec.loraAlpha !== b.spec.loraAlpha) {
     return `their adapters have alpha ${String(a.spec.loraAlpha)} and ${String(b.spec.loraAlpha)}`;
   }
+  if (JSON.stringify(a.spec.loraExceptions) !== JSON.stringify(b.spec.loraExceptions)) {
+    return 'their adapters have other alphas in some modules';
+  }
   const names = ({ shapes }: TrainingContext): string =>
     shapes.map(({ name, shape }) => `${name}[${shape.join()}]`).join();
   if (names(a) !== names(b)) return 'they trained different tensors';

@@ -17,8 +17,8 @@ describe('the keys of a file', () => {
   test('that are not implemented may have a neutral value, and are refused with the others', () => {
     assert.deepEqual(problems({ cap: null, shared: {} }), []);
     assert.deepEqual(problems({ cap: 30, shared: 0 }), [
-      'cap is 30, which is not supported: nothing is capped',
-      'shared is 0, which is not supported: y',
+      'cap is not supported: nothing is capped, but it is 30',
+      'shared is not supported: y, but it is 0',
     ]);
   });
 

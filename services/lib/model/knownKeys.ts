@@ -73,7 +73,7 @@ export function checkKeys(
     if (rule === undefined) {
       if (!isEmpty(value)) unknown.push(`${within}${key} (${shown(value)})`);
     } else if (!rule.values.some((one) => isDeepStrictEqual(one, value))) {
-      problems.push(`${within}${key} is ${shown(value)}, which is not supported: ${rule.effect}`);
+      problems.push(`${within}${key} is not supported: ${rule.effect}, but it is ${shown(value)}`);
     }
   }
   if (unknown.length > 0) {

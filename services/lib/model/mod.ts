@@ -80,11 +80,12 @@ export {
   unmatchedTargets,
 } from './adapters/peft.js';
 export {
+  type LoraException,
   type LoraSpec,
   type TrainableSpec,
   adapterName,
+  adapterOf,
   initialTensors,
-  isTarget,
   randomDecoder,
   trainableTensors,
   valueHeadNames,

@@ -15,6 +15,7 @@ const lora: PolicyRef = {
     loraRank: 2,
     loraAlpha: 4,
     loraTargets: ['q_proj', 'up_proj'],
+    loraExceptions: [],
     valueHeads: 2,
     computation: { precision: 'PRECISION_F16', memoryBudget: 512, recompute: true },
   },

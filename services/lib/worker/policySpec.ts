@@ -47,11 +47,20 @@ function trainableSpec(spec: PolicySpec): TrainableSpec {
     case 'TRAINING_MODE_LORA': {
       if (!(spec.loraRank >= 1)) throw invalid(`policy.spec.lora_rank is ${spec.loraRank}; it must be 1 or more`);
       if (!(spec.loraAlpha > 0)) throw invalid(`policy.spec.lora_alpha is ${spec.loraAlpha}; it must be above 0`);
+      const exceptions = spec.loraExceptions;
+      const wrong = exceptions.find(({ rank, alpha }) => !(rank >= 1) || !(alpha > 0));
+      if (wrong !== undefined) {
+        throw invalid(
+          `policy.spec.lora_exceptions has rank ${wrong.rank} and alpha ${wrong.alpha} for '${wrong.module}'; ` +
+            'a rank must be 1 or more, an alpha above 0',
+        );
+      }
       const targets: readonly string[] = loraTargets;
       const unknown = spec.loraTargets.find((target) => !targets.includes(target.slice(target.lastIndexOf('.') + 1)));
       if (unknown !== undefined)
         throw invalid(`policy.spec.lora_targets has '${unknown}'; known targets are ${targets.join(', ')}`);
-      return { lora: { rank: spec.loraRank, alpha: spec.loraAlpha, targets: spec.loraTargets }, valueHeads };
+      const lora = { rank: spec.loraRank, alpha: spec.loraAlpha, targets: spec.loraTargets };
+      return { lora: exceptions.length === 0 ? lora : { ...lora, exceptions }, valueHeads };
     }
     default:
       throw invalid(`policy.spec.mode is ${spec.mode}; it must be TRAINING_MODE_LORA or TRAINING_MODE_FULL`);

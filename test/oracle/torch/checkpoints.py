@@ -1,15 +1,12 @@
 """Log-probabilities of small checkpoints that are written as they are on the Hub: keys in other places, tensors in other files."""
 import json
-import math
 import tempfile
 from pathlib import Path
 
-import torch
+from checkpoint import ids, logprobs, save, tensors_of
 from oracle import write
-from safetensors.torch import save_file
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoModelForCausalLM
 
-ids = [1, 5, 17, 3, 3, 8, 11, 4, 9, 16, 6, 7]
 sizes = {
     "vocab_size": 19,
     "hidden_size": 16,
@@ -24,25 +21,6 @@ gpt2 = {"model_type": "gpt2", "vocab_size": 19, "n_embd": 16, "n_layer": 2, "n_h
 llama3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}
 
 
-def elements(tensor):
-    """A tensor's elements by a formula that the test computes too."""
-    size = math.prod(tensor["shape"])
-    return [tensor["offset"] + 0.5 * math.sin(tensor["seed"] * 12.9898 + i * 78.233) for i in range(size)]
-
-
-def tensors_of(config):
-    """Describes the tensors of a model, without the output projection if it is tied."""
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config))
-    tied = model.config.tie_word_embeddings
-    found = []
-    for seed, (name, value) in enumerate(model.state_dict().items()):
-        if tied and name == "lm_head.weight":
-            continue
-        gain = name.endswith(("norm.weight", "ln_1.weight", "ln_2.weight", "ln_f.weight"))
-        found.append({"name": name, "shape": list(value.shape), "seed": seed, "offset": 1 if gain else 0})
-    return found
-
-
 def renamed(tensors, old, new):
     return [{**tensor, "name": new + tensor["name"].removeprefix(old)} for tensor in tensors]
 
@@ -52,21 +30,13 @@ def checkpoint(name, config, edit=lambda tensors: tensors, index=None):
     tensors = edit(tensors_of(config))
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "config.json").write_text(json.dumps(config))
-        files = {}
-        for tensor in tensors:
-            value = torch.tensor(elements(tensor), dtype=torch.float32).reshape(tensor["shape"])
-            if tensor.get("dtype") == "BOOL":
-                value = value > 0
-            files.setdefault(tensor.get("file", "model.safetensors"), {})[tensor["name"]] = value
-        for file, content in files.items():
-            save_file(content, Path(folder, file), metadata={"format": "pt"})
+        file_of = lambda tensor: tensor.get("file", "model.safetensors")
+        for file in {file_of(tensor) for tensor in tensors}:
+            save([tensor for tensor in tensors if file_of(tensor) == file], Path(folder, file))
         if index is not None:
             Path(folder, "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": index(tensors)}))
         model = AutoModelForCausalLM.from_pretrained(folder).eval()
-        with torch.no_grad():
-            logits = model(torch.tensor([ids])).logits[0].double()
-    logprobs = logits.log_softmax(-1)[range(len(ids) - 1), ids[1:]]
-    found = {"name": name, "config": config, "tensors": tensors, "logprobs": logprobs.tolist()}
+    found = {"name": name, "config": config, "tensors": tensors, "logprobs": logprobs(model)}
     return found if index is None else {**found, "index": index(tensors)}
 
 

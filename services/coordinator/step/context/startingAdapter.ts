@@ -33,7 +33,7 @@ export async function startingAdapter(
   const requested = policy.lora && withTargets(policy.lora, model);
   if (policy.adapter === undefined) return requested && { lora: requested, tensors: [] };
   const directory = resolve(baseDirectory, policy.adapter);
-  const found = await readAdapter(directory, model);
+  const found = await readAdapter(directory, model, policy);
   if (requested === undefined) return found;
   const [ours, theirs] = [describe(requested), describe(found.lora)];
   if (ours !== theirs) {
@@ -56,6 +56,7 @@ function withTargets(lora: NonNullable<RunConfig['policy']['lora']>, model: Deco
   return spec;
 }
 
-function describe({ rank, alpha, targets }: LoraSpec): string {
-  return `rank ${rank}, alpha ${alpha}, targets ${[...targets].sort().join(', ')}`;
+function describe({ rank, alpha, targets, exceptions = [] }: LoraSpec): string {
+  const others = exceptions.length === 0 ? '' : `, with other ranks or alphas for ${exceptions.length} modules`;
+  return `rank ${rank}, alpha ${alpha}, targets ${[...targets].sort().join(', ')}${others}`;
 }

@@ -92,7 +92,12 @@ export async function prepareTraining(
       ignoreKeys: [...ignoreKeys],
       mode: lora === undefined ? 'TRAINING_MODE_FULL' : 'TRAINING_MODE_LORA',
       valueHeads,
-      ...(lora && { loraRank: lora.rank, loraAlpha: lora.alpha, loraTargets: [...lora.targets] }),
+      ...(lora && {
+        loraRank: lora.rank,
+        loraAlpha: lora.alpha,
+        loraTargets: [...lora.targets],
+        loraExceptions: [...(lora.exceptions ?? [])],
+      }),
       computation: {
         precision: config.compute.precision === 'float16' ? 'PRECISION_F16' : 'PRECISION_F32',
         memoryBudget: config.compute.memoryBudget,

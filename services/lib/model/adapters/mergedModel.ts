@@ -12,7 +12,7 @@ import { encodeHeader } from '../weights/safetensors.js';
 import { type StoredTensor, type Weight, elementsOf } from '../weights/storedTensors.js';
 import { sizeOf } from '../weights/tensors.js';
 import type { Adapter } from './peft.js';
-import { adapterName, isTarget } from './trainable.js';
+import { adapterName, adapterOf } from './trainable.js';
 
 /** Options of {@link writeMergedModel}. */
 export interface MergedOptions {
@@ -107,23 +107,23 @@ export function merger({ config }: DecoderModel, { lora, tensors }: Adapter): (w
   const modules = new Map(
     decoderLayout(config)
       .layers.flatMap((layer) => linearModules(layer))
-      .filter(({ name }) => isTarget(lora, name))
       .map((module) => [`${module.name}.weight`, module]),
   );
   const parts = new Map(tensors.map(({ name, data }) => [name, data]));
-  const scale = lora.alpha / lora.rank;
   return (weight) => {
     const module = modules.get(weight.name);
     const data = 'data' in weight ? weight.data.slice() : elementsOf(weight);
-    if (module === undefined) return data;
+    const adapter = module && adapterOf(lora, module.name);
+    if (module === undefined || adapter === undefined) return data;
     const { name, into, out, inOut } = module;
+    const { rank, scale } = adapter;
     const a = required(parts.get(adapterName(name, 'A')), adapterName(name, 'A')); // [rank, in]
     const b = required(parts.get(adapterName(name, 'B')), adapterName(name, 'B')); // [out, rank]
     const sums = new Float64Array(into);
     for (let o = 0; o < out; o++) {
       sums.fill(0);
-      for (let r = 0; r < lora.rank; r++) {
-        const factor = f32(b, o * lora.rank + r);
+      for (let r = 0; r < rank; r++) {
+        const factor = f32(b, o * rank + r);
         for (let i = 0; i < into; i++) sums[i] = f64(sums, i) + factor * f32(a, r * into + i);
       }
       for (let i = 0; i < into; i++) {

@@ -88,13 +88,29 @@ describe('an adapter', () => {
 
   test('that is not plain LoRA is refused with every unsupported key', async () => {
     await refusedAdapter(
-      adapter({ config: { use_dora: true, rank_pattern: { q_proj: 4 }, bias: 'all', modules_to_save: ['lm_head'] } }),
-      /bias is not supported: .*; use_dora is not supported: .*; rank_pattern .*; modules_to_save is not supported/,
+      adapter({ config: { bias: 'all', use_dora: true, rank_pattern: { q_proj: 0 }, modules_to_save: ['lm_head'] } }),
+      /bias is not supported: .*; use_dora is not supported: .*; modules_to_save is not supported: .*; rank_pattern.q_proj must be/,
     );
     await refusedAdapter(adapter({ config: { peft_type: 'IA3' } }), /peft_type must be 'LORA'/);
     const path = adapter();
     await rm(join(await path, 'adapter_model.safetensors'));
     await refusedAdapter(path, /adapter_model\.safetensors: does not exist/);
+    await writeFile(join(await path, 'adapter_model.bin'), '');
+    await refusedAdapter(path, /has adapter_model\.bin, but not adapter_model\.safetensors; convert it with PEFT's/);
+  });
+
+  test('whose tensors are not those of linear maps is refused with what they are', async () => {
+    const [first] = tensors as [NamedTensor];
+    const renamed = (name: string): Promise<string> => adapter({ tensors: [{ ...first, name }, ...tensors.slice(1)] });
+    await refusedAdapter(
+      renamed('base_model.model.model.embed_tokens.weight'),
+      /it has whole weights, such as 'base_model\.model\.model\.embed_tokens\.weight': only adapters are trained/,
+    );
+    await refusedAdapter(renamed('base_model.model.model.embed_tokens.lora_embedding_A'), /it adapts the embeddings/);
+    await refusedAdapter(
+      renamed('base_model.model.model.layers.0.self_attn.q_proj.lora_A.default.weight'),
+      /lora_A\.default\.weight' contains the adapter's name/,
+    );
   });
 
   test('that does not fit the model is refused with every mismatch', async () => {

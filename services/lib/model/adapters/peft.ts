@@ -1,15 +1,16 @@
 /** Reads and writes adapters as PEFT's files: adapter_config.json and adapter_model.safetensors. */
-import { realpath, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { required } from '@gapo/numeric';
-import { z } from 'zod';
 import type { DecoderConfig } from '../decoderConfig.js';
 import { decoderLayout, linearModules, targetName } from '../decoderLayout.js';
 import { ModelError } from '../errors.js';
-import { readJson, readBytes } from '../files.js';
+import { readBytes } from '../files.js';
+import type { KeyOptions } from '../knownKeys.js';
 import type { DecoderModel } from '../weights/modelDirectory.js';
 import { parseMetadata, parseTensors } from '../weights/safetensors.js';
 import { type NamedTensor, tensorMismatches } from '../weights/tensors.js';
+import { readAdapterConfig } from './adapterConfig.js';
 import { type LoraSpec, isTarget, trainableTensors } from './trainable.js';
 
 /** The names of an adapter's files. */
@@ -54,10 +55,20 @@ export function peftConfig(config: DecoderConfig, lora: LoraSpec, base: string):
     r: lora.rank,
     lora_alpha: lora.alpha,
     target_modules: lora.targets,
+    ...patternsOf(lora),
     lora_dropout: 0,
     bias: 'none',
     fan_in_fan_out: storesInOut(config),
     inference_mode: true,
+  };
+}
+
+/** Returns the keys for modules with a rank or alpha of their own, by their whole names. */
+function patternsOf({ exceptions = [] }: LoraSpec): Readonly<Record<string, unknown>> {
+  if (exceptions.length === 0) return {};
+  return {
+    rank_pattern: Object.fromEntries(exceptions.map(({ module, rank }) => [module, rank])),
+    alpha_pattern: Object.fromEntries(exceptions.map(({ module, alpha }) => [module, alpha])),
   };
 }
 
@@ -72,75 +83,22 @@ export interface Adapter {
   readonly tensors: readonly NamedTensor[];
 }
 
-/** A key of other kinds of adapters: absent, empty, or with the value of plain LoRA. */
-const plain = (why: string, value?: string) =>
-  z
-    .unknown()
-    .refine((found) => isNothing(found) || found === value, { error: `is not supported: ${why}` })
-    .optional();
-
-function isNothing(value: unknown): boolean {
-  if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0;
-  return value === undefined || value === null || value === false;
-}
-
-const configSchema = z.object({
-  peft_type: z.literal('LORA', { error: "must be 'LORA'" }),
-  base_model_name_or_path: z.string().nullish(),
-  r: z.int().positive({ error: 'must be a whole number above 0' }),
-  lora_alpha: z.number().positive({ error: 'must be a number above 0' }),
-  target_modules: z.union([z.array(z.string()).min(1), z.literal('all-linear')], {
-    error: "must be a list of module names or 'all-linear'",
-  }),
-  fan_in_fan_out: z.boolean().optional(),
-  bias: plain("biases are not trained, so it must be 'none'", 'none'),
-  use_rslora: plain('the scale is lora_alpha / r'),
-  use_dora: plain('there are no magnitudes'),
-  rank_pattern: plain('every module has rank r'),
-  alpha_pattern: plain('every module has lora_alpha'),
-  layers_to_transform: plain('every layer has adapters'),
-  modules_to_save: plain('only adapters are trained'),
-  trainable_token_indices: plain('only adapters are trained'),
-  target_parameters: plain('only modules have adapters'),
-  layer_replication: plain('layers stay as they are'),
-  lora_bias: plain('adapters have no biases'),
-});
-
-/** Reads adapter_config.json. */
-async function readConfig(directory: string): Promise<z.output<typeof configSchema>> {
-  const path = join(directory, adapterFiles.config);
-  const parsed = configSchema.safeParse(await readJson(path));
-  if (parsed.success) return parsed.data;
-  throw new ModelError(path, parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; '));
-}
-
-function loraOf({ r, lora_alpha: alpha, target_modules: named }: z.output<typeof configSchema>, config: DecoderConfig) {
-  return { rank: r, alpha, targets: named === 'all-linear' ? linearTargets(config) : named };
-}
-
-/**
- * Reads the description of a PEFT adapter, without its weights.
- *
- * @throws ModelError if it is not plain LoRA
- */
-export async function readLora(directory: string, config: DecoderConfig): Promise<LoraSpec> {
-  return loraOf(await readConfig(directory), config);
-}
+/** The model of an adapter. Without its hash, the one that the adapter records is not compared. */
+export type AdaptedModel = Pick<DecoderModel, 'directory' | 'config'> & Partial<Pick<DecoderModel, 'sha256'>>;
 
 /**
  * Reads a PEFT adapter to start from.
  *
- * @throws ModelError with every mismatch with the model, or everything that is not plain LoRA
+ * @throws ModelError with every mismatch with the model, or everything that is not LoRA on linear maps
  */
-export async function readAdapter(directory: string, model: DecoderModel): Promise<Adapter> {
-  const described = await readConfig(directory);
-  const { fan_in_fan_out: inOut, base_model_name_or_path: base } = described;
-  const lora: LoraSpec = loraOf(described, model.config);
+export async function readAdapter(directory: string, model: AdaptedModel, options: KeyOptions = {}): Promise<Adapter> {
+  const { lora, base, inOut } = await readAdapterConfig(directory, model.config, options);
   const weightsPath = join(directory, adapterFiles.weights);
-  const bytes = await readBytes(weightsPath);
+  const bytes = await readWeights(directory);
   const tensors = new Map(parseTensors(bytes, weightsPath).map((tensor) => [tensor.name, tensor]));
   const problems = [
-    ...(await baseProblems(base ?? undefined, parseMetadata(bytes, weightsPath)[baseSha256Key], model)),
+    ...namingProblems([...tensors.keys()]),
+    ...(await baseProblems(base, parseMetadata(bytes, weightsPath)[baseSha256Key], model)),
     ...(inOut !== undefined && inOut !== storesInOut(model.config)
       ? [`fan_in_fan_out is ${inOut}, the model's weights are stored the other way`]
       : []),
@@ -153,6 +111,53 @@ export async function readAdapter(directory: string, model: DecoderModel): Promi
   return { lora, tensors: expected.map(({ name }) => required(tensors.get(name), name)) };
 }
 
+/**
+ * Reads the description of an adapter, and checks it against the adapter's weights if there are any.
+ *
+ * @throws ModelError as {@link readAdapter}
+ */
+export async function readLora(directory: string, model: AdaptedModel, options: KeyOptions = {}): Promise<LoraSpec> {
+  const { lora } = await readAdapterConfig(directory, model.config, options);
+  const hasWeights = (await readdir(directory)).some((name) => /^adapter_model\.(safetensors|bin)$/.test(name));
+  if (hasWeights) return (await readAdapter(directory, model, options)).lora;
+  const unmatched = unmatchedTargets(lora, model.config);
+  if (unmatched.length === 0) return lora;
+  throw new ModelError(directory, `target_modules has ${unmatched.join(', ')}, which the model lacks`);
+}
+
+/** @throws ModelError if the weights are missing, or in another format */
+async function readWeights(directory: string): Promise<Buffer> {
+  const names = await readdir(directory);
+  if (!names.includes(adapterFiles.weights) && names.includes('adapter_model.bin')) {
+    throw new ModelError(
+      directory,
+      `has adapter_model.bin, but not ${adapterFiles.weights}; convert it with PEFT's from_pretrained() and save_pretrained()`,
+    );
+  }
+  return readBytes(join(directory, adapterFiles.weights));
+}
+
+/** Explains the names of tensors that are not those of an adapter on linear maps. */
+function namingProblems(names: readonly string[]): readonly string[] {
+  const whole = names.filter((name) => !/\.lora_|\.lora_embedding_/.test(name));
+  const embeddings = names.filter((name) => name.includes('.lora_embedding_'));
+  const withName = names.filter((name) => /\.lora_[AB]\.[^.]+\.weight$/.test(name));
+  return [
+    ...(whole.length === 0
+      ? []
+      : [
+          `it has whole weights, such as '${whole[0]}': only adapters are trained, so merge it into its base model first`,
+        ]),
+    ...(embeddings.length === 0 ? [] : [`it adapts the embeddings ('${embeddings[0]}'), which is not supported`]),
+    ...(withName.length === 0
+      ? []
+      : [
+          `'${withName[0]}' contains the adapter's name, so that PEFT does not read it either; save the adapter with ` +
+            'save_pretrained()',
+        ]),
+  ];
+}
+
 /** Returns the targets that name no linear map of the decoder. */
 export function unmatchedTargets(lora: LoraSpec, config: DecoderConfig): readonly string[] {
   const modules = decoderLayout(config).layers.flatMap((layer) => linearModules(layer));
@@ -163,9 +168,9 @@ export function unmatchedTargets(lora: LoraSpec, config: DecoderConfig): readonl
 async function baseProblems(
   base: string | undefined,
   sha256: string | undefined,
-  model: DecoderModel,
+  model: AdaptedModel,
 ): Promise<readonly string[]> {
-  if (sha256 !== undefined) {
+  if (sha256 !== undefined && model.sha256 !== undefined) {
     if (sha256 === model.sha256) return [];
     return [
       `it was trained on weights with SHA-256 ${sha256.slice(0, 12)}…, the model's are ${model.sha256.slice(0, 12)}…`,

@@ -23,6 +23,23 @@ export interface LoraSpec {
   readonly alpha: number;
   /** Module names or their last parts, such as q_proj or attn.c_proj. */
   readonly targets: readonly string[];
+  /** The targets with a rank or alpha of their own. @default none */
+  readonly exceptions?: readonly LoraException[];
+}
+
+/** A module whose adapter has a rank or alpha of its own. */
+export interface LoraException {
+  /** For example model.layers.0.self_attn.q_proj. */
+  readonly module: string;
+  readonly rank: number;
+  readonly alpha: number;
+}
+
+/** The adapter of a module. */
+export interface ModuleAdapter {
+  readonly rank: number;
+  /** Multiplies its output: alpha / rank. */
+  readonly scale: number;
 }
 
 /** Which parts of a policy are trained. */
@@ -44,8 +61,15 @@ export function adapterName(module: string, part: 'A' | 'B'): string {
 }
 
 /** Whether a module has an adapter. */
-export function isTarget(lora: LoraSpec | undefined, module: string): boolean {
-  return lora !== undefined && lora.targets.some((target) => module === target || module.endsWith(`.${target}`));
+export function isTarget({ targets }: Pick<LoraSpec, 'targets'>, module: string): boolean {
+  return targets.some((target) => module === target || module.endsWith(`.${target}`));
+}
+
+/** Returns the adapter of a module; undefined if it has none. */
+export function adapterOf(lora: LoraSpec | undefined, module: string): ModuleAdapter | undefined {
+  if (lora === undefined || !isTarget(lora, module)) return undefined;
+  const { rank, alpha } = lora.exceptions?.find((exception) => exception.module === module) ?? lora;
+  return { rank, scale: alpha / rank };
 }
 
 /** Lists the trained tensors, in the order of a version's bytes and of every flat gradient. */
@@ -55,9 +79,10 @@ export function trainableTensors(config: DecoderConfig, spec: TrainableSpec): re
   else {
     for (const layer of decoderLayout(config).layers) {
       for (const { name, into, out } of linearModules(layer)) {
-        if (!isTarget(spec.lora, name)) continue;
-        tensors.push({ name: adapterName(name, 'A'), shape: [spec.lora.rank, into] });
-        tensors.push({ name: adapterName(name, 'B'), shape: [out, spec.lora.rank] });
+        const adapter = adapterOf(spec.lora, name);
+        if (adapter === undefined) continue;
+        tensors.push({ name: adapterName(name, 'A'), shape: [adapter.rank, into] });
+        tensors.push({ name: adapterName(name, 'B'), shape: [out, adapter.rank] });
       }
     }
   }

@@ -38,6 +38,9 @@ export const gpt2 = defineArchitecture({
   }),
   harmless: [
     'n_ctx', // the older name of n_positions, which transformers writes beside it and does not read
+    // Older versions of transformers wrote these, and read neither.
+    'n_special',
+    'predict_special_tokens',
     'reorder_and_upcast_attn', // a matter of precision
     // They belong to heads other than the language model's.
     'summary_activation',

@@ -16,6 +16,8 @@ const entrySchema = z.object({
 });
 
 const headerLengthBytes = 8;
+/** The format's limit. */
+const longestHeader = 100_000_000;
 
 /** The position of a tensor of any type in its file. */
 export interface AnyEntry {
@@ -47,6 +49,12 @@ export function headerEnd(start: Uint8Array, path: string, fileLength: number): 
     throw new ModelError(
       path,
       `says its header has ${headerLength} bytes, but the file ends after ${fileLength}; it is cut short or not safetensors`,
+    );
+  }
+  if (headerLength > longestHeader) {
+    throw new ModelError(
+      path,
+      `says its header has ${headerLength} bytes, above the format's ${longestHeader}; it is damaged or not safetensors`,
     );
   }
   return headerLengthBytes + headerLength;

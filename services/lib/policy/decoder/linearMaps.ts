@@ -1,6 +1,6 @@
 /** Linear maps with low-rank adapters. */
 import { type Value, adaptedLinear, add, linear, linearInOut } from '@gapo/graph';
-import { type LinearModule, type LoraSpec, adapterName, isTarget } from '@gapo/model';
+import { type LinearModule, type LoraSpec, adapterName, adapterOf } from '@gapo/model';
 import type { Tensors } from './tensorSource.js';
 
 /** Applies linear maps that share an input, with their adapters where they have any: x [..., in] → [..., out] each. */
@@ -19,9 +19,10 @@ export function projection(tensors: Tensors, lora: LoraSpec | undefined): Projec
   const product = (x: Value, { name, into, out, inOut }: LinearModule): Value => {
     const w = tensors(`${name}.weight`);
     const plain = inOut ? linearInOut : linear;
-    if (lora === undefined || !isTarget(lora, name)) return plain(x, w);
+    const adapter = adapterOf(lora, name);
+    if (adapter === undefined) return plain(x, w);
     const [a, b] = [tensors(adapterName(name, 'A')), tensors(adapterName(name, 'B'))];
-    const scale = lora.alpha / lora.rank;
+    const { scale } = adapter;
     if (into * out <= mergedElements && w.graph.precision !== 'float16')
       return adaptedLinear(x, w, { a, b, scale }, inOut);
     return add(plain(x, w), linear(linear(x, a), b, scale));

@@ -14,8 +14,8 @@ import {
   type LoraSpec,
   type TrainableSpec,
   adapterName,
+  adapterOf,
   decoderLayout,
-  isTarget,
   trainableTensors,
 } from '@gapo/model';
 import type { Decoder } from '../decoder/blocks.js';
@@ -98,20 +98,26 @@ function jointAdapter(
   lora: LoraSpec,
   tensors: Tensors,
 ): LinearMap['adapter'] {
-  const targets = modules.filter(({ name }) => isTarget(lora, name));
-  if (targets.length === 0) return undefined;
+  const targets = modules.flatMap((module) => {
+    const adapter = adapterOf(lora, module.name);
+    return adapter === undefined ? [] : [{ module, ...adapter }];
+  });
+  const [first] = targets;
+  if (first === undefined) return undefined;
+  const scale = targets.every((target) => target.scale === first.scale) ? first.scale : 1;
   const out = modules.reduce((total, module) => total + module.out, 0);
-  const downs = targets.map(({ name }) => tensors(adapterName(name, 'A'))); // [rank, in]
-  const ups = targets.map((module) => {
-    const up = emitTranspose(tensors(adapterName(module.name, 'B')), [1, 0]); // [rank, out]
+  const downs = targets.map(({ module }) => tensors(adapterName(module.name, 'A'))); // [rank, in]
+  const ups = targets.map(({ module, scale: own }) => {
+    const plain = emitTranspose(tensors(adapterName(module.name, 'B')), [1, 0]); // [rank, out]
+    const up = own === scale ? plain : emitBinary('Mul', plain, graph.constant(own));
     const before = modules.slice(0, modules.indexOf(module)).reduce((total, other) => total + other.out, 0);
     return padded(up, before, out - before - module.out); // [rank, Σ out]
   });
-  const rank = lora.rank * targets.length;
+  const rank = targets.reduce((total, target) => total + target.rank, 0);
   return {
     down: stacked(graph, downs, [rank, modules[0]?.into ?? 0]),
     up: stacked(graph, ups, [rank, out]),
-    scale: lora.alpha / lora.rank,
+    scale,
   };
 }
 

@@ -724,6 +724,16 @@ export interface ComputationJson {
   recompute: boolean;
 }
 
+/** A module whose adapter has a rank or alpha of its own. */
+export interface LoraExceptionJson {
+  /** The module's whole name, for example model.layers.0.self_attn.q_proj. */
+  module: string;
+  /** Its rank. */
+  rank: number;
+  /** Its alpha. */
+  alpha: number | null;
+}
+
 /** The frozen model that a policy starts from, and what is trained on top of it. Workers build their graphs from this. */
 export interface PolicySpecJson {
   /** The model directory (config.json, *.safetensors, tokenizer.json), relative to the worker's model root or absolute. */
@@ -744,6 +754,8 @@ export interface PolicySpecJson {
   computation?: ComputationJson;
   /** Keys of the model's JSON files that are read as if they were absent. */
   ignoreKeys: string[];
+  /** LoRA targets whose rank or alpha differs from lora_rank and lora_alpha. */
+  loraExceptions: LoraExceptionJson[];
 }
 
 /** One version of a run's policy. Workers keep versions by this key. */

@@ -60,6 +60,7 @@ export interface JsonMessages {
   'gapo.gradient.v1.GradientStatistics': { input: messages.GradientStatisticsInput; json: json.GradientStatisticsJson };
   'gapo.gradient.v1.ComputeGradientsResponse': { input: messages.ComputeGradientsResponseInput; json: json.ComputeGradientsResponseJson };
   'gapo.policy.v1.Computation': { input: messages.ComputationInput; json: json.ComputationJson };
+  'gapo.policy.v1.LoraException': { input: messages.LoraExceptionInput; json: json.LoraExceptionJson };
   'gapo.policy.v1.PolicySpec': { input: messages.PolicySpecInput; json: json.PolicySpecJson };
   'gapo.policy.v1.PolicyRef': { input: messages.PolicyRefInput; json: json.PolicyRefJson };
   'gapo.policy.v1.GetVersionRequest': { input: messages.GetVersionRequestInput; json: json.GetVersionRequestJson };

@@ -19,6 +19,7 @@ export type { Sequence, SequenceInput } from './gapo/gradient/v1/Sequence.js';
 export type { Computation, ComputationInput } from './gapo/policy/v1/Computation.js';
 export type { GetVersionRequest, GetVersionRequestInput } from './gapo/policy/v1/GetVersionRequest.js';
 export type { GetVersionResponse, GetVersionResponseInput } from './gapo/policy/v1/GetVersionResponse.js';
+export type { LoraException, LoraExceptionInput } from './gapo/policy/v1/LoraException.js';
 export type { PolicyRef, PolicyRefInput } from './gapo/policy/v1/PolicyRef.js';
 export type { PolicySpec, PolicySpecInput } from './gapo/policy/v1/PolicySpec.js';
 export { Precision, type PrecisionInput } from './gapo/policy/v1/Precision.js';

@@ -2,6 +2,7 @@
 
 import type { TrainingModeInput as _gapo_policy_v1_TrainingModeInput, TrainingMode as _gapo_policy_v1_TrainingMode } from '../../../gapo/policy/v1/TrainingMode.js';
 import type { ComputationInput as _gapo_policy_v1_ComputationInput, Computation as _gapo_policy_v1_Computation } from '../../../gapo/policy/v1/Computation.js';
+import type { LoraExceptionInput as _gapo_policy_v1_LoraExceptionInput, LoraException as _gapo_policy_v1_LoraException } from '../../../gapo/policy/v1/LoraException.js';
 
 /**
  * The frozen model that a policy starts from, and what is trained on top of it. Workers build their graphs from this.
@@ -43,6 +44,10 @@ export interface PolicySpecInput {
    * Keys of the model's JSON files that are read as if they were absent.
    */
   'ignoreKeys'?: (string)[];
+  /**
+   * LoRA targets whose rank or alpha differs from lora_rank and lora_alpha.
+   */
+  'loraExceptions'?: (_gapo_policy_v1_LoraExceptionInput)[];
 }
 
 /**
@@ -85,4 +90,8 @@ export interface PolicySpec {
    * Keys of the model's JSON files that are read as if they were absent.
    */
   'ignoreKeys': (string)[];
+  /**
+   * LoRA targets whose rank or alpha differs from lora_rank and lora_alpha.
+   */
+  'loraExceptions': (_gapo_policy_v1_LoraException)[];
 }
