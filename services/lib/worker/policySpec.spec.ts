@@ -57,7 +57,7 @@ test('every wrong field is INVALID_ARGUMENT that names it', () => {
     [{ ...lora, spec: { ...spec, loraAlpha: Number.NaN } }, 'policy.spec.lora_alpha is NaN; it must be above 0'],
     [
       { ...lora, spec: { ...spec, loraTargets: ['q_proj', 'q_porj'] } },
-      "policy.spec.lora_targets has 'q_porj'; known targets are q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, c_attn, c_proj, c_fc",
+      "policy.spec.lora_targets has 'q_porj'; known targets are q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, qkv_proj, gate_up_proj, c_attn, c_proj, c_fc",
     ],
     [
       { ...lora, spec: { ...spec, mode: 'TRAINING_MODE_UNSPECIFIED' } },
