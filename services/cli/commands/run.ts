@@ -22,6 +22,9 @@ interface RunFlags extends StackFlags, RunChoice {
   keepUp?: true;
 }
 
+/** A result without what is known only at the end. */
+type Trained = Omit<RunResult, 'wallSeconds' | 'otherTraces'>;
+
 /** Sample prompts in the report. */
 const reportSamples = 24;
 
@@ -31,13 +34,14 @@ async function run(configPath: string, flags: RunFlags): Promise<void> {
   const config = readConfigFile(fromHere(configPath));
   const reporter = makeReporter(flags.json === true);
   const interrupts = listenForInterrupts();
-  const show = (result: Omit<RunResult, 'wallSeconds'>): void => {
-    const timed = { ...result, wallSeconds: (performance.now() - startedAt) / 1000 };
+  const show = (result: Trained): void => {
+    const otherTraces = services?.otherTraces() ?? '';
+    const timed = { ...result, otherTraces, wallSeconds: (performance.now() - startedAt) / 1000 };
     if (flags.json) printJson(resultJson(timed));
     else print(resultText(timed));
   };
   let services: RunServices | undefined;
-  let result: Omit<RunResult, 'wallSeconds'>;
+  let result: Trained;
   try {
     services = await openServices(flags, reporter, interrupts);
     result = await runOn(services, config, flags, reporter, interrupts);
@@ -64,7 +68,7 @@ async function runOn(
   flags: RunFlags,
   reporter: Reporter,
   interrupts: Interrupts,
-): Promise<Omit<RunResult, 'wallSeconds'>> {
+): Promise<Trained> {
   const dataDirectory = fromHere(flags.data);
   const coordinator = coordinatorOf(services);
   try {
@@ -78,7 +82,7 @@ async function runOn(
     });
     const evaluation = await evaluateTrained(coordinator, chosen.id, reporter, interrupts);
     const page = writeReport(dataDirectory, trained, steps, evaluation);
-    return { run: trained, steps, evaluation, page, trace, otherTraces: services.otherTraces };
+    return { run: trained, steps, evaluation, page, trace };
   } finally {
     coordinator.close();
   }

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '@gapo/service';
+import { otlpProblem, telemetryWanted } from '@gapo/tracing';
 import { Coordinator } from '../client.js';
 import type { Interrupts } from '../interrupts.js';
 import type { StackFlags } from '../options/options.js';
@@ -9,15 +10,16 @@ import { runningStack, startStack, type StackOptions } from '../processes/stack.
 import type { UpState } from '../processes/upFile.js';
 import { fromHere } from '../project.js';
 import type { Reporter } from '../render/reporter.js';
-import { otelConfigured, otelDestination, startTraceReceiver, type TraceReceiver } from '../trace/receiver.js';
+import { otelConfigured, otelDestination } from '../trace/destination.js';
+import { startTraceReceiver, type TraceReceiver } from '../trace/receiver.js';
 
 /** Running services and their traces. */
 export interface RunServices {
   readonly state: UpState;
   /** Writes traces from now on to the run's trace.jsonl and returns its path; null if they are not collected here. */
   tracesOf(runId: string): string | null;
-  /** Describes where traces go instead. */
-  readonly otherTraces: string;
+  /** Describes where traces went instead. Complete once the services have stopped. */
+  otherTraces(): string;
   /** Stops the services that were started here, then closes the trace file. */
   stop(hard: boolean): Promise<void>;
 }
@@ -70,6 +72,8 @@ export async function openServices(
   const present = await runningStack(fromHere(flags.data), observer);
   if (present !== undefined) return useServices(present, reporter);
   const traces = otelConfigured() ? undefined : await startTraceReceiver();
+  const problem = telemetryWanted() ? otlpProblem() : undefined;
+  if (problem !== undefined) reporter.say(`traces are off: ${problem}`);
   reporter.say('starting the services ...');
   try {
     const options = stackOptionsOf(flags, 'run', traces?.env ?? {});
@@ -87,7 +91,7 @@ export async function openServices(
     return {
       state: stack.state,
       tracesOf: tracesInto(traces, options.dataDirectory),
-      otherTraces: otelDestination(),
+      otherTraces: () => otelDestination(services),
       stop,
     };
   } catch (error) {
@@ -115,7 +119,7 @@ function useServices(state: UpState, reporter: Reporter): RunServices {
   return {
     state,
     tracesOf: () => null,
-    otherTraces: 'as set by OTEL_* when the services were started; not collected without it',
+    otherTraces: () => 'as set by OTEL_* when the services were started; not collected without it',
     stop: () => Promise.resolve(),
   };
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { otelConfigured, otelDestination, startTraceReceiver } from './receiver.js';
+import { startTraceReceiver } from './receiver.js';
 
 const body = (name: string): string => JSON.stringify({ resourceSpans: [{ name }] }, null, 2);
 
@@ -34,14 +34,4 @@ test('each request is one line, in the order of arrival', async (t) => {
   const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
   const names = lines.map((line) => (JSON.parse(line) as { resourceSpans: { name: string }[] }).resourceSpans[0]?.name);
   assert.deepEqual(names, ['before', 'zipped', 'last']);
-});
-
-test('any OTEL_* variable disables the receiver', () => {
-  assert.equal(otelConfigured({ PATH: '/bin' }), false);
-  assert.equal(otelConfigured({ OTEL_SDK_DISABLED: 'true' }), true);
-  assert.equal(
-    otelDestination({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318' }),
-    'sent to http://c:4318 (set by OTEL_*)',
-  );
-  assert.equal(otelDestination({ OTEL_TRACES_EXPORTER: 'none' }), 'off (set by OTEL_*)');
 });

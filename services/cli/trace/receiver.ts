@@ -22,20 +22,6 @@ export interface TraceReceiver {
   close(): Promise<void>;
 }
 
-/** Whether any OTEL_* variable is set. The environment then decides where traces go. */
-export function otelConfigured(env: NodeJS.ProcessEnv = process.env): boolean {
-  return Object.keys(env).some((name) => name.startsWith('OTEL_') && env[name] !== '');
-}
-
-/** Describes where the environment sends traces. */
-export function otelDestination(env: NodeJS.ProcessEnv = process.env): string {
-  if (env['OTEL_SDK_DISABLED'] === 'true' || env['OTEL_TRACES_EXPORTER'] === 'none') return 'off (set by OTEL_*)';
-  const endpoint = env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] ?? env['OTEL_EXPORTER_OTLP_ENDPOINT'];
-  if (endpoint !== undefined) return `sent to ${endpoint} (set by OTEL_*)`;
-  const exporter = env['OTEL_TRACES_EXPORTER'];
-  return exporter === undefined ? 'off: OTEL_* names no endpoint' : `exported by ${exporter} (set by OTEL_*)`;
-}
-
 /** Starts a receiver on a free port of 127.0.0.1. */
 export async function startTraceReceiver(): Promise<TraceReceiver> {
   const receiver = new FileReceiver();

@@ -4,6 +4,7 @@ export { logger, type Logger } from './logger.js';
 export { withoutCredentials } from './redact.js';
 export { standardError, standardOutput } from './textOutput.js';
 export {
+  exportWarning,
   runService,
   stopTimes,
   reportAndExit,

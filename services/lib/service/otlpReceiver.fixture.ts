@@ -22,15 +22,21 @@ interface TracesBody {
   }[];
 }
 
+/** How a receiver answers. */
+export interface OtlpAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
 /** Starts a receiver on a free port of 127.0.0.1, which is closed after the test. */
-export async function startOtlpReceiver(t: TestContext) {
+export async function startOtlpReceiver(t: TestContext, answer: OtlpAnswer = { status: 200, body: '{}' }) {
   const spans: ReceivedSpan[] = [];
   let wake = () => {};
   const server = createServer((request, response) => {
     void readBody(request).then((body) => {
       spans.push(...spansOf(JSON.parse(body) as TracesBody));
       wake();
-      response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+      response.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.body);
     });
   });
   server.listen(0, '127.0.0.1');

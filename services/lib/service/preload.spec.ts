@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { startChild } from './child.fixture.js';
-import { startOtlpReceiver } from './otlpReceiver.fixture.js';
+import { startOtlpReceiver, type OtlpAnswer } from './otlpReceiver.fixture.js';
 
 const preload = ['--import', import.meta.resolve('@gapo/tracing/preload')];
 
@@ -52,5 +52,57 @@ describe('preload', () => {
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9', OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' };
     const child = startChild('./service.fixture.js', ['traced', 'short'], env, preload);
     assert.equal(await child.closed, 0, child.output());
+  });
+
+  /** Runs a service that exports a span. Returns the warnings of its log. */
+  const warningsOf = async (env: Record<string, string>): Promise<string[]> => {
+    const child = startChild('./service.fixture.js', ['traced'], env, preload);
+    assert.equal(await child.closed, 0, child.output());
+    const lines = child
+      .output()
+      .split('\n')
+      .filter((line) => line.startsWith('{'));
+    const parsed = lines.map((line) => JSON.parse(line) as { level: string; message: string });
+    return parsed.flatMap(({ level, message }) => (level === 'warn' ? [message] : []));
+  };
+
+  const answers: [string, OtlpAnswer, RegExp][] = [
+    ['refuses the login', { status: 401, body: 'no' }, /HTTP 401 Unauthorized; spans are lost/],
+    ['has no such path', { status: 404, body: '' }, /HTTP 404 Not Found/],
+    ['is overloaded', { status: 503, body: '' }, /HTTP 429, 502, 503 or 504 at every attempt/],
+    [
+      'rejects spans',
+      { status: 200, body: '{"partialSuccess":{"rejectedSpans":1,"errorMessage":"too old"}}' },
+      /1 spans were rejected: too old/,
+    ],
+  ];
+  for (const [what, answer, reason] of answers) {
+    test(`a receiver that ${what} is one warning, without credentials`, async (t) => {
+      const { env } = await startOtlpReceiver(t, answer);
+      const endpoint = env.OTEL_EXPORTER_OTLP_ENDPOINT.replace('//', '//user:s3cret@');
+      const timeout = { OTEL_EXPORTER_OTLP_TIMEOUT: '300' };
+      const warnings = await warningsOf({ ...env, ...timeout, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint });
+      assert.equal(warnings.length, 1, warnings.join('\n'));
+      assert.match(warnings[0] ?? '', /^traces could not be exported to http:\/\/127\.0\.0\.1:\d+: /);
+      assert.match(warnings[0] ?? '', reason);
+    });
+  }
+
+  test('nothing at the address is one warning', async () => {
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9', OTEL_EXPORTER_OTLP_TIMEOUT: '300' };
+    const warnings = await warningsOf(env);
+    assert.equal(warnings.length, 1, warnings.join('\n'));
+    assert.match(warnings[0] ?? '', /^traces could not be exported to http:\/\/127\.0\.0\.1:9: .*ECONNREFUSED/);
+  });
+
+  test('variables that cannot work are named at the start, and the service serves without traces', async () => {
+    for (const env of [
+      { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9', OTEL_EXPORTER_OTLP_PROTOCOL: 'http/xml' },
+      { OTEL_EXPORTER_OTLP_ENDPOINT: '127.0.0.1:9' },
+    ]) {
+      const warnings = await warningsOf(env);
+      assert.equal(warnings.length, 1, warnings.join('\n'));
+      assert.match(warnings[0] ?? '', /^OpenTelemetry: traces are off: OTEL_EXPORTER_OTLP_/);
+    }
   });
 });

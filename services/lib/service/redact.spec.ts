@@ -17,6 +17,7 @@ test('addresses are shown without user, password, token and query', () => {
     ['nats://u:12/cret@host:4222', 'nats://host:4222'],
     ['nats://u:s3cret', 'nats://u:...'],
     ['http://u:s3?cret#x@host/y?key=s3cret', 'http://host/y?...'],
+    ['http://host:4318?key=s3cret', 'http://host:4318?...'],
     [':::', ':::'],
     ['', ''],
   ];

@@ -23,5 +23,5 @@ export function withoutCredentials(urls: string): string {
 
 /** Hides what stands in the place of a port and is none: `nats://gapo:secret` without its host. */
 function withoutPort(text: string): string {
-  return text.replace(/^(\[[^\]]*\]|[^/,:[]*):(?!\d{1,5}(?:[/,]|$))[^/,]*\w[^/,]*/, '$1:...');
+  return text.replace(/^(\[[^\]]*\]|[^/,:[]*):(?!\d{1,5}(?:[/?,]|$))[^/,]*\w[^/,]*/, '$1:...');
 }

@@ -10,9 +10,10 @@
  */
 import { constants } from 'node:os';
 import { settlesWithin } from '@gapo/rpc';
-import { shutdownTelemetry } from '@gapo/tracing';
+import { onTelemetryProblem, shutdownTelemetry, type TelemetryProblem } from '@gapo/tracing';
 import { writeAtomically } from './files/atomicWrite.js';
 import { logger, type Logger } from './logger.js';
+import { withoutCredentials } from './redact.js';
 import { standardError, standardOutput } from './textOutput.js';
 import { isExpected, UserError } from './userError.js';
 
@@ -95,6 +96,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
   });
   try {
     const log = logger(options.name);
+    onTelemetryProblem((problem) => log.warn({ failures: problem.failures }, telemetryText(problem)));
     const started = Date.now();
     const service = await options.start({ log, signal: asked.signal });
     const addressFile = process.env['ADDRESS_FILE'];
@@ -125,6 +127,15 @@ export async function runService(options: ServiceOptions): Promise<void> {
     }
     await reportAndExit(error, telemetryTimeoutMs);
   }
+}
+
+/** The beginning of the warning about traces that were not exported, by which `gapo run` finds it in a log. */
+export const exportWarning = 'traces could not be exported';
+
+function telemetryText({ reason, endpoint, failures }: TelemetryProblem): string {
+  if (failures === 0) return `OpenTelemetry: ${reason}`;
+  const where = endpoint === undefined ? '' : ` to ${withoutCredentials(endpoint)}`;
+  return `${exportWarning}${where}: ${reason}; spans are lost, and nothing else is affected (see OTEL_EXPORTER_OTLP_*)`;
 }
 
 let reporting = false;

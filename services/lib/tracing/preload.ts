@@ -7,7 +7,8 @@
  */
 import { register } from 'node:module';
 import { isMainThread } from 'node:worker_threads';
-import { startSdk, telemetryWanted } from './sdk.js';
+import { telemetryWanted } from './otlpSettings.js';
+import { startSdk } from './sdk.js';
 
 // Worker threads inherit --import; the thread that gives them work traces it.
 if (isMainThread && telemetryWanted()) {

@@ -1,5 +1,8 @@
 /** The OpenTelemetry SDK of this process: started by the preload, stopped last. Not imported until it starts. */
 import { basename, dirname } from 'node:path';
+import { diag, DiagLogLevel } from '@opentelemetry/api';
+import { diagnosticsOf, ExportProblems, reasonOf, type ProblemListener } from './exportProblems.js';
+import { otlpEndpoint, otlpProblem } from './otlpSettings.js';
 
 /** The module that a process loads first, with `node --import`, to trace its calls. */
 export const preloadModule = new URL('./preload.js', import.meta.url);
@@ -11,21 +14,11 @@ interface RunningSdk {
 
 // On the global object: the preload and the service may see two instances of this module when a loader hook renames URLs.
 const sdkKey = Symbol.for('gapo.telemetry.sdk');
-const holder = globalThis as { [sdkKey]?: RunningSdk | undefined };
+const problemsKey = Symbol.for('gapo.telemetry.problems');
+const holder = globalThis as { [sdkKey]?: RunningSdk | undefined; [problemsKey]?: ExportProblems | undefined };
 
 /** Methods that probes and tools call all the time, whose spans would drown the others. */
 const untracedMethods = ['Check', 'Watch', 'List', 'ServerReflectionInfo'];
-
-/**
- * Whether the environment asks for traces: an OTLP endpoint or a trace exporter is set, and neither
- * OTEL_SDK_DISABLED=true nor OTEL_TRACES_EXPORTER=none.
- */
-export function telemetryWanted(env: NodeJS.ProcessEnv = process.env): boolean {
-  if (env['OTEL_SDK_DISABLED']?.trim().toLowerCase() === 'true') return false;
-  const exporter = env['OTEL_TRACES_EXPORTER']?.trim();
-  if (exporter === 'none') return false;
-  return Boolean(exporter || env['OTEL_EXPORTER_OTLP_ENDPOINT'] || env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT']);
-}
 
 /**
  * Returns the service's name in traces: OTEL_SERVICE_NAME, else `gapo-` and the folder of the main script (its parent if
@@ -39,11 +32,23 @@ export function serviceName(env: NodeJS.ProcessEnv = process.env, mainScript = p
   return `gapo-${basename(basename(folder) === 'dist' ? dirname(folder) : folder)}`;
 }
 
+/** Calls a listener for every problem with traces, those so far included. At most one listener. */
+export function onTelemetryProblem(listener: ProblemListener): void {
+  holder[problemsKey]?.listen(listener);
+}
+
 /**
  * Starts the SDK with the gRPC instrumentation. Exporter, protocol, sampler and batching follow the standard OTEL_*
- * variables. Only traces: the metrics and logs pipelines stay off.
+ * variables. Only traces: the metrics and logs pipelines stay off. With variables that cannot work it is not started: a
+ * service serves without traces, and {@link onTelemetryProblem} says why.
  */
 export async function startSdk(): Promise<void> {
+  const problems = new ExportProblems(otlpEndpoint());
+  holder[problemsKey] = problems;
+  const wrong = otlpProblem();
+  if (wrong !== undefined) return problems.once(`traces are off: ${wrong}`);
+  // Set before the SDK reads its variables. With OTEL_LOG_LEVEL the SDK replaces it, and writes everything to the console.
+  diag.setLogger(diagnosticsOf(problems), { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
   const [{ NodeSDK }, { GrpcInstrumentation }] = await Promise.all([
     import('@opentelemetry/sdk-node'),
     import('@opentelemetry/instrumentation-grpc'),
@@ -62,7 +67,7 @@ export async function startSdk(): Promise<void> {
  * Exports the remaining spans and stops the SDK, in at most `timeoutMs` milliseconds: an unreachable receiver must not keep
  * a process alive. Does nothing if tracing is off; never throws.
  *
- * @returns whether everything was exported in time
+ * @returns whether that took no longer; spans that the receiver refused are a problem for the listener
  */
 export async function shutdownTelemetry(timeoutMs = 5000): Promise<boolean> {
   const sdk = holder[sdkKey];
@@ -72,11 +77,16 @@ export async function shutdownTelemetry(timeoutMs = 5000): Promise<boolean> {
   const late = new Promise<false>((resolve) => {
     timer = setTimeout(() => resolve(false), timeoutMs);
   });
+  const problems = holder[problemsKey];
   const done = sdk.shutdown().then(
     () => true,
-    () => false,
+    (error: unknown) => {
+      problems?.exportFailed(reasonOf(error instanceof Error ? error : { message: String(error) }));
+      return true;
+    },
   );
   const inTime = await Promise.race([done, late]);
   clearTimeout(timer);
+  problems?.reportFailures();
   return inTime;
 }
