@@ -49,7 +49,12 @@ export const layersOf: Readonly<Record<string, Layers>> = {
     ['.'],
   ],
   'services/training': [['.'], ['rewardModel', 'sft'], ['descent']],
-  'services/lib/config': [['.'], ['document'], ['rewards', 'run', 'training'], ['data', 'textForm.ts']],
+  'services/lib/config': [
+    ['.'],
+    ['document'],
+    ['rewards', 'run', 'training'],
+    ['chatTemplateKwargs.ts', 'data', 'textForm.ts'],
+  ],
   'services/lib/data': [['.'], ['forms'], ['files']],
   'services/lib/model': [
     ['mod.ts'],

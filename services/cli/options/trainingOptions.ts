@@ -35,6 +35,21 @@ function addAssignment(given: string, before: Readonly<Record<string, string>> |
   return { ...before, [name]: column };
 }
 
+/** The option of the variables of the chat template. */
+export function templateOption(schema: z.ZodType): Option {
+  return settingOption('--chat-template-kwargs <json>', schema).argParser((given) => {
+    let value: unknown;
+    try {
+      value = JSON.parse(given);
+    } catch {
+      throw new InvalidArgumentError('Expected JSON, such as {"enable_thinking": false}.');
+    }
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    throw new InvalidArgumentError(parsed.error.issues.map(({ message }) => `Expected ${message}.`).join(' '));
+  });
+}
+
 /** The options of the model's directory and of the tensor runtime. */
 export const runtimeOptions = (): readonly Option[] => [
   settingOption('--ignore-keys <names>', trainingSettings.ignoreKeys),

@@ -295,7 +295,7 @@ export class Run {
   async #read(): Promise<Restored> {
     const known = this.#loop?.training;
     const goals = this.#goals.configAt(this.#nextStep);
-    const training = known ?? (await prepareTraining(goals, this.#record.baseDirectory, this.#platform));
+    const training = known ?? (await prepareTraining(goals, this.#record.baseDirectory, this.#platform, this.created));
     try {
       const content = await this.#history.read(training);
       const state = content?.state ?? initialState(this.config, training.initial);

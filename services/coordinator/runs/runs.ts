@@ -80,7 +80,7 @@ export class Runs {
   async create({ configYaml, baseDirectory, runId, configName }: NewRun): Promise<Run> {
     const config = parseRunConfig(configYaml, configName || 'run.yaml', this.#platform.rewards);
     return this.#withNewId(runId, config.name, async (record) => {
-      const training = await prepareTraining(config, baseDirectory, this.#platform);
+      const training = await prepareTraining(config, baseDirectory, this.#platform, new Date(record.created));
       const run = this.#add({ ...record, baseDirectory }, config, configYaml);
       run.start(training);
       return run;

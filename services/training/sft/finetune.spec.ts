@@ -66,6 +66,25 @@ for (const [what, change, most] of [
   });
 }
 
+test('the chat template has its variables, and the date at which the run started, also after an interruption', async (t) => {
+  const directory = await workspace(t);
+  const template =
+    "{{ strftime_now('%d %b') }} {{ mood }}{% for m in messages %}{{ m.content }}{{ eos_token }}{% endfor %}";
+  await writeFile(join(directory, 'model/chat_template.jinja'), template);
+  const settings = settingsFor(directory, { epochs: 1, checkpointEvery: 2, chatTemplateKwargs: { mood: 'calm' } });
+  t.mock.timers.enable({ apis: ['Date'], now: Date.UTC(2026, 10, 8, 23, 59) });
+  const { end } = await run(settings);
+  const again = { ...settings, out: join(directory, 'again') };
+  await run(again, 3);
+  t.mock.timers.setTime(Date.UTC(2026, 10, 9, 0, 1));
+  assert.equal((await run(again)).end.sha256, end.sha256);
+  const other = { ...settings, out: join(directory, 'other') };
+  assert.notEqual((await run(other)).end.sha256, end.sha256, 'a run that starts on another day');
+  t.mock.timers.setTime(Date.UTC(2026, 10, 8));
+  const cross = { ...settings, out: join(directory, 'cross'), chatTemplateKwargs: { mood: 'cross' } };
+  assert.notEqual((await run(cross)).end.sha256, end.sha256, 'other variables');
+});
+
 test('micro-batches add up to the update', async (t) => {
   const directory = await workspace(t);
   const whole = await run(settingsFor(directory, { epochs: 1, heldOut: 0 }));

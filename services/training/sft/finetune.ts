@@ -23,7 +23,7 @@ import { Descent, type MeanLoss } from '../descent/descent.js';
 import { type TrainingEvent } from '../descent/events.js';
 import { heldOutSplit, updatesOf, warmupSteps } from '../descent/order.js';
 import { readConversations } from './conversations.js';
-import { type Progress, Savepoint } from './savepoint.js';
+import { type Progress, Savepoint, startOf } from './savepoint.js';
 import { checkOut, writeModel } from './trainedModel.js';
 
 /** The result of a fine-tuning run. A loss is the mean negative log-likelihood of learned tokens, in nats. */
@@ -43,6 +43,8 @@ export type FinetuningEvent = TrainingEvent<FinetuningResult>;
 interface TrainingInputs {
   readonly model: DecoderModel;
   readonly lora: LoraSpec | undefined;
+  /** When the first process of the run started, which is the time that the chat template writes. */
+  readonly started: Date;
   readonly spec: TrainableSpec;
   readonly sequences: readonly Sequence[];
   readonly heldOut: readonly Sequence[];
@@ -56,9 +58,10 @@ interface TrainingInputs {
 }
 
 async function readInputs(settings: FinetuningSettings): Promise<TrainingInputs> {
-  const { ignoreKeys } = settings;
+  const { ignoreKeys, chatTemplateKwargs: variables, out } = settings;
+  const started = (await startOf(out)) ?? new Date();
   const model = await readDecoderModel(settings.model, { ignoreKeys });
-  const tokenizer = await Tokenizer.read(settings.model);
+  const tokenizer = await Tokenizer.read(settings.model, { variables, now: started });
   tokenizer.assertFits(model.config, settings.model);
   const { batch, epochs, seed, map = {}, overlong } = settings;
   const codec = TextCodec.of(tokenizer, model.config, { overlong });
@@ -76,6 +79,7 @@ async function readInputs(settings: FinetuningSettings): Promise<TrainingInputs>
   return {
     model,
     lora,
+    started,
     spec: { ...(lora && { lora }), valueHeads: 0 },
     sequences,
     heldOut: split.heldOut.flatMap((index) => at(conversations, index)),
@@ -114,7 +118,7 @@ export async function finetune(
   await checkOut(out);
   const inputs = await readInputs(settings);
   const { model, lora, spec, sequences, heldOut, updates } = inputs;
-  const savepoint = new Savepoint(out, inputs.identity);
+  const savepoint = new Savepoint(out, inputs.identity, inputs.started);
   const begun = untrained(inputs, settings.seed);
   const progress = (await savepoint.read(begun.tensors)) ?? begun;
   for (const text of model.notes) report({ event: 'note', text });

@@ -24,6 +24,8 @@ const tensorFile = 'tensors.safetensors';
 const stateSchema = z.strictObject({
   /** SHA-256 of settings, data and model. */
   of: z.string(),
+  /** When the first process started, RFC 3339. */
+  started: z.iso.datetime(),
   tensorsSha256: z.string(),
   step: z.int().min(1),
   losses: z.array(z.number()),
@@ -36,11 +38,16 @@ const prefixes = { first: 'exp_avg.', second: 'exp_avg_sq.' } as const;
 export class Savepoint {
   readonly #directory: string;
   readonly #identity: string;
+  readonly #started: Date;
 
-  /** @param identity one hash of settings, data and model */
-  constructor(out: string, identity: string) {
-    this.#directory = join(out, '.training');
+  /**
+   * @param identity one hash of settings, data and model
+   * @param started when the first process of the run started
+   */
+  constructor(out: string, identity: string, started: Date) {
+    this.#directory = directoryOf(out);
     this.#identity = identity;
+    this.#started = started;
   }
 
   /** Replaces the savepoint atomically. */
@@ -54,6 +61,7 @@ export class Savepoint {
     ];
     const state: z.infer<typeof stateSchema> = {
       of: this.#identity,
+      started: this.#started.toISOString(),
       tensorsSha256: sha256OfTensors(all),
       step: optimizer.step,
       losses: [...losses],
@@ -73,7 +81,7 @@ export class Savepoint {
   async read(
     tensors: readonly { readonly name: string; readonly shape: readonly number[] }[],
   ): Promise<Progress | undefined> {
-    const state = await this.#state();
+    const state = await readState(this.#directory);
     if (state === undefined) return undefined;
     if (state.of !== this.#identity) {
       throw new UserError(
@@ -82,12 +90,13 @@ export class Savepoint {
       );
     }
     const all = await readSafetensors(join(this.#directory, tensorFile));
-    if (sha256OfTensors(all) !== state.tensorsSha256) throw this.#damaged('its tensors do not match their checksum');
+    if (sha256OfTensors(all) !== state.tensorsSha256)
+      throw damaged(this.#directory, 'its tensors do not match their checksum');
     const byName = new Map(all.map(({ name, data }) => [name, data]));
     const named = (prefix: string): Float32Array[] =>
       tensors.map(({ name }) => {
         const data = byName.get(prefix + name);
-        if (data === undefined) throw this.#damaged(`it has no tensor '${prefix}${name}'`);
+        if (data === undefined) throw damaged(this.#directory, `it has no tensor '${prefix}${name}'`);
         return data;
       });
     const values = named('');
@@ -103,22 +112,36 @@ export class Savepoint {
   async remove(): Promise<void> {
     await rm(this.#directory, { recursive: true, force: true });
   }
+}
 
-  async #state(): Promise<z.infer<typeof stateSchema> | undefined> {
-    const path = join(this.#directory, stateFile);
-    const json = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined;
-      throw this.#damaged(error.message);
-    });
-    if (json === undefined) return undefined;
-    try {
-      return stateSchema.parse(JSON.parse(json));
-    } catch (error) {
-      throw this.#damaged(`${stateFile} cannot be read: ${(error as Error).message}`);
-    }
-  }
+/**
+ * Returns when the first process of the training run in a directory started; undefined without a savepoint.
+ *
+ * @throws UserError if the savepoint is damaged
+ */
+export async function startOf(out: string): Promise<Date | undefined> {
+  const state = await readState(directoryOf(out));
+  return state && new Date(state.started);
+}
 
-  #damaged(what: string): UserError {
-    return new UserError(`${this.#directory} is damaged: ${what}; remove that directory to start over`);
+function directoryOf(out: string): string {
+  return join(out, '.training');
+}
+
+/** @throws UserError if the savepoint is damaged */
+async function readState(directory: string): Promise<z.infer<typeof stateSchema> | undefined> {
+  const json = await readFile(join(directory, stateFile), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw damaged(directory, error.message);
+  });
+  if (json === undefined) return undefined;
+  try {
+    return stateSchema.parse(JSON.parse(json));
+  } catch (error) {
+    throw damaged(directory, `${stateFile} cannot be read: ${(error as Error).message}`);
   }
+}
+
+function damaged(directory: string, what: string): UserError {
+  return new UserError(`${directory} is damaged: ${what}; remove that directory to start over`);
 }

@@ -54,12 +54,14 @@ export function valueHeadsOf(config: RunConfig): number {
  * Reads and validates everything that a run needs. It writes nothing.
  *
  * @param baseDirectory base of the configuration's relative paths
+ * @param created when the run was created, which is the time that its chat template writes
  * @throws ModelError, UserError naming the file or service that is wrong, and what to do
  */
 export async function prepareTraining(
   config: RunConfig,
   baseDirectory: string,
   platform: RewardPlatform & { readonly data: DataReader },
+  created: Date,
   signal?: AbortSignal,
 ): Promise<TrainingContext> {
   const directory = resolve(baseDirectory, config.policy.model);
@@ -67,11 +69,12 @@ export async function prepareTraining(
   const { ignoreKeys = [] } = config.policy;
   const decoder = await readDecoderModel(directory, { ignoreKeys });
   for (const note of decoder.notes) platform.log.warn({ model: directory }, note);
-  const tokenizer = await Tokenizer.read(directory);
+  const template = { variables: config.policy.chatTemplateKwargs, now: created };
+  const tokenizer = await Tokenizer.read(directory, template);
   tokenizer.assertFits(decoder.config, directory);
   const { eosIds: endIds, context } = decoder.config;
   const policy = { endIds, endId: tokenizer.endId(decoder.config), context };
-  const data = await platform.data.read({ config, baseDirectory, model: directory, policy }, signal);
+  const data = await platform.data.read({ config, baseDirectory, model: directory, template, policy }, signal);
   const start = await startingAdapter(config, decoder, baseDirectory);
   const lora = start?.lora;
   const valueHeads = valueHeadsOf(config);

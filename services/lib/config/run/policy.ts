@@ -1,6 +1,7 @@
 /** `policy`: the model to train, and which of its weights. */
 import { loraTargets } from '@gapo/model';
 import { directory, positiveInt, positiveNumber, z } from '@gapo/service';
+import { chatTemplateKwargs } from '../chatTemplateKwargs.js';
 import type { Refuse } from './section.js';
 
 const lora = z.strictObject({
@@ -32,6 +33,7 @@ const schema = z
         "Keys of the model's and the adapter's JSON files to read as if they were absent: those that gapo refuses and that do " +
           'not change what is computed. `a.b` is the key b of the object a.',
       ),
+    chatTemplateKwargs: chatTemplateKwargs.optional().meta({ absent: 'none' }),
     adapter: directory
       .optional()
       .describe('Directory of a PEFT adapter to start from; `lora` must agree with it. Only with `train: lora`.'),

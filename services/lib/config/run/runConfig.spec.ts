@@ -209,3 +209,14 @@ test('a service may be an address that the coordinator does not know by name', (
   const text = least.replace('name: harmless', 'name: harmless, service: "10.0.0.7:50061"');
   assert.equal(parseRunConfig(text, 'run.yaml', services).objectives[1]?.service, '10.0.0.7:50061');
 });
+
+test('variables of the chat template are any but those that every rendering sets', () => {
+  const [policy, other] = ['policy: { model: models/policy }', 'policy: { model: models/policy, chatTemplateKwargs: '];
+  const kwargs = { enable_thinking: false, mood: 'calm', depth: 2, none: null };
+  const config = parseRunConfig(least.replace(policy, `${other}${JSON.stringify(kwargs)} }`), 'run.yaml', services);
+  assert.deepEqual(config.policy.chatTemplateKwargs, kwargs);
+  assert.match(
+    problems('', least.replace(policy, `${other}{ messages: x } }`)).join(),
+    /policy\.chatTemplateKwargs: .*expected variables with other names than messages, tools, documents/,
+  );
+});

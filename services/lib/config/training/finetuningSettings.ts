@@ -1,6 +1,7 @@
 /** The settings of supervised fine-tuning, for `gapo sft` and the process that it starts. */
 import { adamwDefaults } from '@gapo/numeric';
 import { positiveInt, positiveNumber, z } from '@gapo/service';
+import { chatTemplateKwargs } from '../chatTemplateKwargs.js';
 import { overlong } from '../data/dataSettings.js';
 import { learningRate, trainingSettings, withMicroBatch } from './trainingSettings.js';
 
@@ -11,6 +12,7 @@ const defaultRates = { adapters: 2e-4, full: 2e-5 } as const;
 export const finetuningKeys = {
   ...trainingSettings,
   model: z.string().describe('Directory of the model to start from.'),
+  chatTemplateKwargs: chatTemplateKwargs.optional().meta({ absent: 'none' }),
   epochs: positiveInt.default(1).describe('Passes over the data.'),
   batch: positiveInt.default(16).describe('Sequences in an update.'),
   learningRate: learningRate

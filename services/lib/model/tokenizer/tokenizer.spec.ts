@@ -86,6 +86,31 @@ describe('a chat template', () => {
     assert.equal((await withSettings(t, {})).renderChat(turns, true), undefined);
   });
 
+  test('gets variables and a time', async (t) => {
+    const path = await directory(t);
+    await writeFile(join(path, 'chat_template.jinja'), "{{ mood }} {{ strftime_now('%d %B %Y') }} {{ tools is none }}");
+    const now = new Date('2026-11-08T23:59:59Z');
+    const tokenizer = await Tokenizer.read(path, { variables: { mood: 'calm' }, now });
+    assert.equal(tokenizer.renderChat(turns, true), 'calm 08 November 2026 True');
+  });
+
+  test('is the default of several, which an object names too', async (t) => {
+    const named = await withSettings(t, { chat_template: { default: source, tools: 'x' } });
+    assert.equal(named.renderChat(turns.slice(0, 1), false), '^<user>Hi');
+    const none = /has several chat templates and none is the default \(tools\); write the one to use into/;
+    await refused(withSettings(t, { chat_template: [{ name: 'tools', template: '' }] }), none);
+    await refused(withSettings(t, { chat_template: { tools: '' } }), none);
+  });
+
+  test('that repeats too much is refused by its file and line', async (t) => {
+    const loop = 'x\n{% for a in range(100000) %}{% for b in range(100000) %}x{% endfor %}{% endfor %}';
+    const tokenizer = await withSettings(t, {}, loop);
+    assert.throws(
+      () => tokenizer.renderChat(turns, true),
+      /the chat template refuses it: takes more than \d+ steps.*\(line 2\); the template is .*chat_template\.jinja/,
+    );
+  });
+
   test('that cannot be parsed is refused with its file', async (t) => {
     await refused(
       withSettings(t, { chat_template: '{% for %}' }),
