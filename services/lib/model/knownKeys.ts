@@ -26,7 +26,10 @@ export interface Neutral {
 
 /** How the user changes the reading of a model's files. */
 export interface KeyOptions {
-  /** Keys to read as if they were absent. `a.b` is the key b of the object a. @default none */
+  /**
+   * Keys to read as if they were absent. `a.b` is the key b of the object a. Surplus tensors of these names, or whose names start
+   * with them and a point, are left out too. @default none
+   */
   readonly ignoreKeys?: readonly string[] | undefined;
 }
 

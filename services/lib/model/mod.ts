@@ -41,7 +41,13 @@ export {
 } from './weights/tensors.js';
 export { isWide, withWideWeights } from './weights/wideWeights.js';
 
-export { ChatTemplate, exchange, type TemplateOptions, templateVariables, type Turn } from './tokenizer/chatTemplate.js';
+export {
+  ChatTemplate,
+  exchange,
+  type TemplateOptions,
+  templateVariables,
+  type Turn,
+} from './tokenizer/chatTemplate.js';
 export { JudgedConversation } from './tokenizer/judgedConversation.js';
 export { longestThatFits, roomyCharactersPerToken } from './tokenizer/longestThatFits.js';
 export { PairTemplate } from './tokenizer/pairTemplate.js';

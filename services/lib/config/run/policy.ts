@@ -31,7 +31,8 @@ const schema = z
       .meta({ absent: 'none' })
       .describe(
         "Keys of the model's and the adapter's JSON files to read as if they were absent: those that gapo refuses and that do " +
-          'not change what is computed. `a.b` is the key b of the object a.',
+          'not change what is computed. `a.b` is the key b of the object a. Also tensors that the model does not need, by name ' +
+          'or the start of it.',
       ),
     chatTemplateKwargs: chatTemplateKwargs.optional().meta({ absent: 'none' }),
     adapter: directory

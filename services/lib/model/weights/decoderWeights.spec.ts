@@ -90,6 +90,30 @@ describe('weights', () => {
     await refused(readDecoderShape(await written(tensors, { num_hidden_layers: 1e9 })), /whole number from 1 to 10000/);
   });
 
+  test('that the model does not need are refused by name, unless they are ignored', async () => {
+    const extra = ['v_head.summary.weight', 'v_head.summary.bias'].map((name) => ({ ...table, name }));
+    const path = await written([...tensors, ...extra]);
+    await refused(
+      readDecoderModel(path),
+      /'v_head\.summary\.weight' is not part of .*; list tensors .* policy\.ignoreKeys/,
+    );
+    for (const ignoreKeys of [['v_head'], ['v_head.summary.weight', 'v_head.summary.bias']]) {
+      assert.equal((await readDecoderModel(path, { ignoreKeys })).weights.size, tensors.length);
+    }
+    const missing = readDecoderModel(await written(tensors.slice(1)), { ignoreKeys: ['model'] });
+    await refused(missing, /'model\.embed_tokens\.weight' \[16,8\] is missing$/);
+  });
+
+  test('within another model are refused by the start of their names', async () => {
+    for (const prefix of ['module.', '_orig_mod.', 'base_model.model.']) {
+      const wrapped = tensors.map((tensor) => ({ ...tensor, name: prefix + tensor.name }));
+      await refused(
+        readDecoderModel(await written(wrapped)),
+        new RegExp(`names of its tensors begin with '${prefix}'`),
+      );
+    }
+  });
+
   test('without elements are explained', async () => {
     const empty = tensors.map((tensor) => ({ ...tensor, shape: [0], data: new Float32Array(0) }));
     await refused(

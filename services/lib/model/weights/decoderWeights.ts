@@ -2,6 +2,7 @@
 import { insteadOfQuantized } from '../architectures/quantization.js';
 import type { DecoderConfig } from '../decoderConfig.js';
 import { decoderTensors } from '../decoderLayout.js';
+import type { KeyOptions } from '../knownKeys.js';
 import { type AnyEntry, isFloat, typeProblem } from './safetensors.js';
 import { type AnyStoredTensor, type StoredTensor, haveSameBytes } from './storedTensors.js';
 import { sizeOf, tensorMismatches } from './tensors.js';
@@ -24,13 +25,13 @@ export interface DecoderWeights {
  * trunk alone leave out the trunk's prefix. A table that is tied may be stored under the embeddings' name, the output
  * projection's, or both: if the two differ, they are not tied, as transformers decides it.
  */
-export async function decoderWeights(config: DecoderConfig, found: FoundTensors): Promise<DecoderWeights> {
-  const quantized = quantizedTensor([...found.tensors.values()]);
-  if (quantized !== undefined) {
-    const { name, dtype } = quantized;
-    const problem = `tensor '${name}' is ${dtype}: the weights are quantized; ${insteadOfQuantized}`;
-    return { config, weights: new Map(), notes: [], problems: [problem] };
-  }
+export async function decoderWeights(
+  config: DecoderConfig,
+  found: FoundTensors,
+  { ignoreKeys = [] }: KeyOptions = {},
+): Promise<DecoderWeights> {
+  const different = otherKind(config, [...found.tensors.values()]);
+  if (different !== undefined) return { config, weights: new Map(), notes: [], problems: [different] };
   const tensors = named(config, found.tensors);
   const { head, trunk } = config.names;
   const embedding = trunk + config.names.embedding;
@@ -50,6 +51,10 @@ export async function decoderWeights(config: DecoderConfig, found: FoundTensors)
   }
   const actual = { ...config, tiedEmbeddings };
   const expected = decoderTensors(actual);
+  const isIgnored = (name: string): boolean => ignoreKeys.some((key) => name === key || name.startsWith(`${key}.`));
+  const needed = new Set(expected.map(({ name }) => name));
+  const surplus = [...tensors.keys()].filter((name) => !needed.has(name));
+  for (const name of surplus) if (isIgnored(name)) tensors.delete(name);
   const absent = [...found.absent].filter(([name]) => !isSkipped(actual, name)).map(([, problem]) => problem);
   const weights = new Map([...tensors.values()].filter(isFloat).map((tensor) => [tensor.name, tensor] as const));
   return {
@@ -66,8 +71,24 @@ export async function decoderWeights(config: DecoderConfig, found: FoundTensors)
         .map(typeProblem),
       ...emptyProblems(tensors),
       ...tensorMismatches(expected, tensors, 'config.json'),
+      ...(surplus.some((name) => tensors.has(name))
+        ? ['list tensors that the model does not need in policy.ignoreKeys, by their names or the start of them']
+        : []),
     ],
   };
+}
+
+/** Returns why tensors are not those of a decoder at all: they are quantized, or were saved within another model. */
+function otherKind({ names }: DecoderConfig, tensors: readonly AnyStoredTensor[]): string | undefined {
+  const quantized = quantizedTensor(tensors);
+  if (quantized !== undefined) {
+    const { name, dtype } = quantized;
+    return `tensor '${name}' is ${dtype}: the weights are quantized; ${insteadOfQuantized}`;
+  }
+  const embedding = names.trunk + names.embedding;
+  const within = tensors.find(({ name }) => name.endsWith(`.${embedding}`))?.name;
+  if (within === undefined || tensors.some(({ name }) => name === embedding)) return undefined;
+  return `the names of its tensors begin with '${within.slice(0, -embedding.length)}': save the model itself, not one around it`;
 }
 
 /** Maps the decoder's names to its tensors. */
@@ -96,7 +117,8 @@ function layerProblems({ names, layers }: DecoderConfig, found: readonly string[
   const prefix = `${names.trunk}${names.layers}.`;
   const numbers = found
     .filter((name) => name.startsWith(prefix))
-    .map((name) => Number.parseInt(name.slice(prefix.length)));
+    .map((name) => Number.parseInt(name.slice(prefix.length)))
+    .filter((number) => Number.isInteger(number));
   const present = numbers.reduce((most, number) => Math.max(most, number + 1), 0);
   return present === layers || numbers.length === 0
     ? []

@@ -80,7 +80,7 @@ async function locate(directory: string, options: ModelOptions): Promise<Located
   const config = await readDecoderConfig(directory, options);
   const found = await findTensors(directory);
   if (found === undefined) return { found, config, weights: new Map(), notes: [] };
-  const { problems, ...located } = await decoderWeights(config, found);
+  const { problems, ...located } = await decoderWeights(config, found, options);
   if (problems.length > 0) {
     const shown = problems.slice(0, problemsShown).join('; ');
     const more = problems.length - problemsShown;
