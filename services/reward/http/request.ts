@@ -85,7 +85,7 @@ async function contentOf(response: Response, { credentials, hint }: Endpoint): P
     const text = await bodyBeginning(response);
     const waitMs = waitOf(headers, Date.now());
     const wait = waitMs === undefined ? '' : ` (asks to wait for ${Math.ceil(waitMs / 100) / 10} s)`;
-    const advice = hint(text) ?? (status === 401 && !credentials.authorized ? 'name a token with tokenEnv or tokenFile' : undefined); // prettier-ignore
+    const advice = hint(text) ?? (status === 401 && !credentials.authorized ? 'name a token with tokenEnv or tokenFile, or set headers' : undefined); // prettier-ignore
     // A quota that is used up is no matter of seconds.
     const retryable = passing.has(status) && !text.includes('insufficient_quota');
     throw new RemoteFailure(`HTTP ${status}${wait}: ${excerpt(text)}${advice === undefined ? '' : `; ${advice}`}`, {

@@ -80,6 +80,11 @@ describe('headers', () => {
     assert.throws(of('${UMLAUT}'), /judge\.yaml: headers\.x-a: found a character that an HTTP header cannot have/);
   });
 
+  test('have one value each', () => {
+    const headers = { 'X-A': '1', 'x-a': '2' };
+    assert.throws(() => credentialsOf({ token: undefined, headers, path }), /headers\.x-a: found a second time in other letters/); // prettier-ignore
+  });
+
   test('set Authorization once', () => {
     const token = tokenOf({ token: 'x' }, {}, path);
     const user = { name: 'me', password: 'word' };

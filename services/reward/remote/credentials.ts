@@ -132,6 +132,7 @@ export function credentialsOf({ token, headers, user, path }: CredentialOptions)
       return secret;
     });
     if (!/^[ -~]*$/.test(value)) throw new UserError(`${path}: headers.${name}: found a character that an HTTP header cannot have; expected printable ASCII`); // prettier-ignore
+    if (fixed[name.toLowerCase()] !== undefined) throw new UserError(`${path}: headers.${name}: found a second time in other letters; keep one`); // prettier-ignore
     fixed[name.toLowerCase()] = value;
   }
   const sources = [

@@ -21,8 +21,13 @@ export function quoted(text: string): string {
 export function shown(value: unknown): string {
   if (value === undefined) return 'missing';
   if (typeof value === 'number') return String(value);
-  const text = JSON.stringify(value, (_, inner: unknown) =>
-    typeof inner === 'number' && !Number.isFinite(inner) ? String(inner) : inner,
-  );
-  return excerpt(text);
+  try {
+    return excerpt(JSON.stringify(value, (_, inner: unknown) => readable(inner)));
+  } catch {
+    return 'a value that is nested too deeply'; // values of JSON have no other reason
+  }
+}
+
+function readable(value: unknown): unknown {
+  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
 }
