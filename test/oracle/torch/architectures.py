@@ -82,9 +82,28 @@ EXAMPLES = {
     "Llama with dynamic rotary embeddings": llama(
         "llama", rope_theta=10000.0, rope_scaling={"type": "dynamic", "factor": 2.0}
     ),
+    "Llama with a factor on rotary embeddings": llama(
+        "llama", rope_theta=10000.0, rope_scaling={"type": "linear", "factor": 5.0}
+    ),
+    # Llama 3.1's context of pretraining defaults to max_position_embeddings.
+    "Llama 3 without a context of pretraining": llama(
+        "llama",
+        head_dim=8,
+        rope_parameters={
+            "rope_type": "llama3",
+            "rope_theta": 10000.0,
+            "factor": 8.0,
+            "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0,
+        },
+    ),
     "Llama with GELU": llama("llama", hidden_act="gelu", mlp_bias=True, attention_bias=True),
     "Llama with ReLU": llama("llama", hidden_act="relu", num_key_value_heads=4),
     "Mistral with heads of its own width": llama("mistral", head_dim=6, sliding_window=5),
+    "Ministral": llama("ministral", head_dim=4, sliding_window=4, layer_types=["sliding_attention", "full_attention"]),
+    "Qwen2 without its window": llama(
+        "qwen2", use_sliding_window=False, sliding_window=4, max_window_layers=0, tie_word_embeddings=True
+    ),
     "Qwen2 with YaRN and windows": llama(
         "qwen2",
         head_dim=8,

@@ -90,9 +90,15 @@ describe('config.json', () => {
   });
 
   test('is refused by the names of keys that change the arithmetic', () => {
-    refuses({ attn_logit_softcapping: 50 }, /attn_logit_softcapping is not supported: attention scores are not capped, but it is 50$/);
+    refuses(
+      { attn_logit_softcapping: 50 },
+      /attn_logit_softcapping is not supported: attention scores are not capped, but it is 50$/,
+    );
     refuses({ is_causal: false }, /is_causal is not supported: attention is causal, but it is false$/);
-    refuses({ per_layer_config: { 0: { head_dim: 4 } } }, /per_layer_config is not supported: all layers have the same sizes, but it is \{/);
+    refuses(
+      { per_layer_config: { 0: { head_dim: 4 } } },
+      /per_layer_config is not supported: all layers have the same sizes, but it is \{/,
+    );
     refuses({ suppress_tokens: [3] }, /suppress_tokens is not supported: no token is forbidden, but it is \[3\]$/);
     refuses({ sliding_window: 4 }, /unknown key sliding_window \(4\), which may change .* policy\.ignoreKeys/);
     assert.ok(read({ model_type: 'llama', ...sizes, sliding_window: 4 }, ['sliding_window']));

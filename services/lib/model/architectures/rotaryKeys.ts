@@ -62,7 +62,7 @@ export interface Rotary {
  */
 export function readRotary(keys: RopeKeys, about: RotaryContext, report: Report): Rotary {
   const { name, headWidth, context, partial } = about;
-  const known = { used: Object.keys(ropeKeys.shape), harmless: [], neutral: {} };
+  const known = { used: Object.keys(ropeKeys.shape), harmless: ['finetuned'], neutral: {} };
   checkKeys(keys, known, {}, `${name}.`).problems.forEach(report);
   const share = keys.partial_rotary_factor ?? partial ?? 1;
   if (share !== 1 && partial === undefined) {
