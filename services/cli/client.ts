@@ -23,6 +23,8 @@ type Training = Client<'gapo.training.v1.TrainingService'>;
 const quickMs = 15_000;
 /** Deadline of calls in which the coordinator checks models and reward services. */
 const startMs = 120_000;
+/** Deadline of calls in which it also reads data, which ends with an error before (DATA_SECONDS, 900 by default). */
+const dataMs = 1_200_000;
 /** How long a coordinator may be unreachable while a run is watched. */
 const unreachableMs = 30_000;
 const retryMs = 500;
@@ -81,7 +83,7 @@ export class Coordinator {
 
   async createRun({ id, ...config }: NewRun, signal?: AbortSignal): Promise<Run> {
     const request = { ...config, ...(id === undefined ? {} : { runId: id }) };
-    const { run } = await this.#call(() => this.#client.CreateRun(request, { deadlineMs: startMs, signal }));
+    const { run } = await this.#call(() => this.#client.CreateRun(request, { deadlineMs: dataMs, signal }));
     return present(run);
   }
 
@@ -102,7 +104,7 @@ export class Coordinator {
   }
 
   async resumeRun(id: string, signal?: AbortSignal): Promise<Run> {
-    const { run } = await this.#call(() => this.#client.ResumeRun({ runId: id }, { deadlineMs: startMs, signal }));
+    const { run } = await this.#call(() => this.#client.ResumeRun({ runId: id }, { deadlineMs: dataMs, signal }));
     return present(run);
   }
 
@@ -142,7 +144,7 @@ export class Coordinator {
    */
   async createSoup(ingredients: Record<string, number>, id: string | undefined, signal?: AbortSignal): Promise<Run> {
     const request = { ingredients, ...(id === undefined ? {} : { runId: id }) };
-    const { run } = await this.#call(() => this.#client.CreateSoup(request, { deadlineMs: startMs, signal }));
+    const { run } = await this.#call(() => this.#client.CreateSoup(request, { deadlineMs: dataMs, signal }));
     return present(run);
   }
 

@@ -30,8 +30,8 @@ function trainingService(registry: Registry, platform: Platform): Implementation
   return implement(
     'gapo.training.v1.TrainingService',
     {
-      CreateRun: async (request) =>
-        rejectingWith('INVALID_ARGUMENT', async () => ({ run: (await registry().create(request)).snapshot() })),
+      CreateRun: async (request, { signal }) =>
+        rejectingWith('INVALID_ARGUMENT', async () => ({ run: (await registry().create(request, signal)).snapshot() })),
       GetRun: async ({ runId }) => ({ run: registry().get(runId).snapshot() }),
       ListRuns: async () => ({ runs: [...registry().list()] }),
       WatchRun: ({ runId, afterStep }, { signal }) => registry().get(runId).watch(afterStep, signal),

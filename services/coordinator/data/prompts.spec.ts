@@ -9,15 +9,15 @@ import { at } from '@gapo/numeric';
 import { byteTokenizer } from '../fixtures/tokens.fixture.js';
 import { scratch } from '../fixtures/world.fixture.js';
 import { splitEvenly } from './batch.js';
-import { drawPrompts, promptFormat, type PromptRecord } from './prompts.js';
+import { drawPrompts, promptFormat, type EncodedPrompt, type PromptRecord } from './prompts.js';
 import { type RecordList } from './recordList.js';
 
 const codec = new TextCodec(byteTokenizer, { endId: 0, endIds: [0], context: 8 });
 
-async function read(t: TestContext, content: string): Promise<readonly PromptRecord[]> {
+async function read(t: TestContext, content: string): Promise<readonly EncodedPrompt[]> {
   const path = join(await scratch(t), 'train.jsonl');
   await writeFile(path, content);
-  const records: PromptRecord[] = [];
+  const records: EncodedPrompt[] = [];
   await readRecords([path], promptFormat(codec), (record) => records.push(record));
   return records;
 }
@@ -40,15 +40,14 @@ test('prompts keep the order of the file; other columns are metadata; an id is t
   const [first, second, third, ...more] = await read(t, content);
   assert.deepEqual(more, []);
   assert.deepEqual(first, {
-    index: 0,
     id: 'a',
     text: 'one',
     turns: [{ role: 'user', content: 'one' }],
     metadata: { topic: 'x', level: '[2]' },
     tokenIds: [111, 110, 101],
   });
-  assert.deepEqual([second?.index, second?.id, second?.metadata], [1, '3', {}]);
-  assert.deepEqual([third?.index, third?.id], [2, '7']);
+  assert.deepEqual([second?.id, second?.metadata], ['3', {}]);
+  assert.deepEqual(third?.id, '7');
 });
 
 test('the text of a conversation is the last turn of the user', async (t) => {
@@ -64,7 +63,7 @@ test('the text of a conversation is the last turn of the user', async (t) => {
   );
   const path = join(await scratch(t), 'train.jsonl');
   await writeFile(path, JSON.stringify({ prompt: turns }));
-  const records: PromptRecord[] = [];
+  const records: EncodedPrompt[] = [];
   await readRecords([path], promptFormat(chat), (record) => records.push(record));
   assert.deepEqual(records[0]?.turns, turns);
   assert.equal(records[0].text, 'c');

@@ -21,6 +21,9 @@ export interface PromptRecord {
   readonly tokenIds: readonly number[];
 }
 
+/** A prompt without its place. */
+export type EncodedPrompt = Omit<PromptRecord, 'index'>;
+
 /** Counters of the random number generator are 32 bits wide. */
 const counterRange = 2 ** 32;
 
@@ -32,9 +35,8 @@ export interface PromptForm {
 }
 
 /** Returns the format of files of prompts. */
-export function promptFormat(codec: TextCodec): DataFormat<PromptForm, PromptRecord> {
+export function promptFormat(codec: TextCodec): DataFormat<PromptForm, EncodedPrompt> {
   const numberOf = new Map<string, number>();
-  let index = 0;
   return {
     shape: '{"prompt"}, a text or messages, or of another form of the field',
     form: (columns, number) => {
@@ -52,14 +54,14 @@ export function promptFormat(codec: TextCodec): DataFormat<PromptForm, PromptRec
         const { id, prompt, metadata } = at(forms, i);
         const { turns } = prompt;
         const text = (turns.findLast(({ role }) => role === 'user') ?? at(turns, turns.length - 1)).content;
-        return { ...result, value: { index: index++, id, text, turns, metadata, tokenIds: result.value } };
+        return { ...result, value: { id, text, turns, metadata, tokenIds: result.value } };
       });
     },
   };
 }
 
 /** How prompts cross threads. */
-export const promptPacking: Packing<PromptRecord> = {
+export const promptPacking: Packing<PromptRecord, EncodedPrompt> = {
   lists: 1,
   pack: ({ id, turns, metadata, text, tokenIds }) => ({ ids: [tokenIds], json: { id, text, turns, metadata } }),
   unpack: ([tokenIds = []], json, index) => ({

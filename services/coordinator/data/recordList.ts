@@ -11,11 +11,11 @@ export interface RecordList<T> {
   get(index: number): T;
 }
 
-/** How a record is packed: lists of token ids, and a JSON value. */
-export interface Packing<T> {
+/** How a record is packed: lists of token ids, and a JSON value. It may be given without what its place determines. */
+export interface Packing<T, Given = T> {
   /** The number of lists of a record. */
   readonly lists: number;
-  readonly pack: (record: T) => { readonly ids: readonly (readonly number[])[]; readonly json: unknown };
+  readonly pack: (record: Given) => { readonly ids: readonly (readonly number[])[]; readonly json: unknown };
   readonly unpack: (ids: readonly (readonly number[])[], json: unknown, index: number) => T;
 }
 
@@ -30,19 +30,19 @@ export interface PackedRecords {
 }
 
 /** Packs records one after another. */
-export class Packer<T> {
-  readonly #packing: Packing<T>;
+export class Packer<Given> {
+  readonly #packing: Pick<Packing<never, Given>, 'pack'>;
   readonly #ids = new Growing(new Uint32Array(1024), (size) => new Uint32Array(size));
   readonly #idEnds = new Growing(new Float64Array(64), (size) => new Float64Array(size));
   readonly #json = new Growing(new Uint8Array(4096), (size) => new Uint8Array(size));
   readonly #jsonEnds = new Growing(new Float64Array(64), (size) => new Float64Array(size));
   readonly #utf8 = new TextEncoder();
 
-  constructor(packing: Packing<T>) {
+  constructor(packing: Pick<Packing<never, Given>, 'pack'>) {
     this.#packing = packing;
   }
 
-  add(record: T): void {
+  add(record: Given): void {
     const { ids, json } = this.#packing.pack(record);
     for (const list of ids) {
       this.#ids.add(list);
@@ -102,10 +102,10 @@ class Growing<A extends Numbers> {
 export class PackedList<T> implements RecordList<T> {
   readonly length: number;
   readonly #records: PackedRecords;
-  readonly #packing: Packing<T>;
+  readonly #packing: Pick<Packing<T>, 'lists' | 'unpack'>;
   readonly #utf8 = new TextDecoder();
 
-  constructor(records: PackedRecords, packing: Packing<T>) {
+  constructor(records: PackedRecords, packing: Pick<Packing<T>, 'lists' | 'unpack'>) {
     this.#records = records;
     this.#packing = packing;
     this.length = records.jsonEnds.length;

@@ -63,16 +63,16 @@ export async function readRunData(
   const records: Partial<Record<DataKey, PackedRecords>> = {};
   const files: RunDataFile[] = [];
   let before = 0;
-  const read = async <Form, T>(
+  const read = async <Form, Item>(
     key: DataKey,
-    format: DataFormat<Form, T>,
-    packing: Packing<T>,
-    seen: (record: T) => void = () => undefined,
+    format: DataFormat<Form, Item>,
+    packing: Pick<Packing<never, Item>, 'pack'>,
+    seen: (record: Item) => void = () => undefined,
   ): Promise<void> => {
     const path = config.data[key];
     if (path === undefined) return;
     const packer = new Packer(packing);
-    const add = (record: T): void => {
+    const add = (record: Item): void => {
       packer.add(record);
       seen(record);
     };
@@ -101,7 +101,7 @@ export async function readRunData(
 
 /** Returns data as lists of records. */
 export function unpackRunData({ records, files }: PackedRunData): RunData {
-  const list = <T>(packed: PackedRecords | undefined, packing: Packing<T>): RecordList<T> =>
+  const list = <T>(packed: PackedRecords | undefined, packing: Pick<Packing<T>, 'lists' | 'unpack'>): RecordList<T> =>
     packed === undefined ? emptyList : new PackedList(packed, packing);
   const { prompts, heldOut, pairs, pretraining } = records;
   return {

@@ -167,6 +167,7 @@ export class Run {
       );
     }
     this.#change('resume', '');
+    this.#abort = new AbortController();
     const resuming = this.#continue();
     // Calls that stop the run in the meantime wait for this too.
     this.#training = resuming.then(
@@ -184,7 +185,8 @@ export class Run {
       if (needsRewards(this.config)) await describeRewards(restored.loop.context.objectives);
       this.#history.rewindTo(restored.content);
     } catch (error) {
-      this.#change('fail', messageOf(error));
+      const stopped = this.#abort.signal.aborted ? this.#stopRequest : undefined;
+      this.#change(stopped?.transition ?? 'fail', stopped?.reason ?? messageOf(error));
       throw error;
     }
     this.#record = { ...this.#record, resumptions: this.#record.resumptions + 1 };
@@ -295,7 +297,9 @@ export class Run {
   async #read(): Promise<Restored> {
     const known = this.#loop?.training;
     const goals = this.#goals.configAt(this.#nextStep);
-    const training = known ?? (await prepareTraining(goals, this.#record.baseDirectory, this.#platform, this.created));
+    const { signal } = this.#abort;
+    const { baseDirectory } = this.#record;
+    const training = known ?? (await prepareTraining(goals, baseDirectory, this.#platform, this.created, signal));
     try {
       const content = await this.#history.read(training);
       const state = content?.state ?? initialState(this.config, training.initial);

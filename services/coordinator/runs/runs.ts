@@ -37,7 +37,7 @@ export class Runs {
   /** Runs whose files cannot be read, with the reason, by id. */
   readonly #unreadable = new Map<string, string>();
   readonly #lease: DataLease;
-  #stopping = false;
+  readonly #stopping = new AbortController();
 
   private constructor(platform: Platform, dataDirectory: string, lease: DataLease) {
     this.#lease = lease;
@@ -75,12 +75,15 @@ export class Runs {
    * has been written.
    *
    * @throws ConfigError, ModelError, UserError for an invalid configuration, file or service
-   * @throws RpcError ALREADY_EXISTS, INVALID_ARGUMENT for the run's id; UNAVAILABLE when stopping
+   * @param signal ends the checks: the caller has gone
+   * @throws RpcError ALREADY_EXISTS, INVALID_ARGUMENT for the run's id; UNAVAILABLE when stopping; CANCELLED
    */
-  async create({ configYaml, baseDirectory, runId, configName }: NewRun): Promise<Run> {
+  async create({ configYaml, baseDirectory, runId, configName }: NewRun, signal: AbortSignal): Promise<Run> {
     const config = parseRunConfig(configYaml, configName || 'run.yaml', this.#platform.rewards);
     return this.#withNewId(runId, config.name, async (record) => {
-      const training = await prepareTraining(config, baseDirectory, this.#platform, new Date(record.created));
+      const ended = AbortSignal.any([signal, this.#stopping.signal]);
+      const created = new Date(record.created);
+      const training = await prepareTraining(config, baseDirectory, this.#platform, created, ended);
       const run = this.#add({ ...record, baseDirectory }, config, configYaml);
       run.start(training);
       return run;
@@ -195,13 +198,14 @@ export class Runs {
 
   /** Pauses every active run. Steps in progress have the grace period to finish. */
   async stop(graceMs: number): Promise<void> {
-    this.#stopping = true;
+    this.#stopping.abort();
     await Promise.all([...this.#runs.values()].map((run) => run.stop(graceMs)));
     await this.#lease.release();
   }
 
   #refuseWhenStopping(): void {
-    if (this.#stopping) throw new RpcError('UNAVAILABLE', 'the coordinator is stopping; create the run again later');
+    if (this.#stopping.signal.aborted)
+      throw new RpcError('UNAVAILABLE', 'the coordinator is stopping; create the run again later');
   }
 
   async #restore(directory: RunDirectory): Promise<void> {

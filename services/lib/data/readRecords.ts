@@ -74,6 +74,12 @@ export async function readRecords<Form, Item>(
   return reading.result(files);
 }
 
+/** What became of a file's rows. */
+interface Counts {
+  dropped: number;
+  truncated: number;
+}
+
 /** A row that waits for its batch: what it says, or why it says nothing. */
 interface Waiting<Form> {
   readonly place: string;
@@ -104,9 +110,14 @@ class Reading<Form, Item> {
   async read(file: string): Promise<void> {
     const counts = { rows: 0, dropped: 0, truncated: 0 };
     let batch: Waiting<Form>[] = [];
+    /** The batch that is being encoded while the next one is read and begun. */
+    let encoding: Promise<void> = Promise.resolve();
     const flush = async (): Promise<void> => {
-      if (batch.length > 0) await this.#encode(batch, counts);
+      const begun = this.#begin(batch);
       batch = [];
+      await encoding;
+      encoding = begun.then((add) => add(counts));
+      encoding.catch(() => undefined); // awaited with the next batch
       this.#options.progress?.(this.#rows);
     };
     const rows = rowsOf(file);
@@ -128,6 +139,7 @@ class Reading<Form, Item> {
       if (counts.rows % batchRows === 0) await flush();
     }
     await flush();
+    await encoding;
     this.#files.push({ file, sha256, ...counts });
   }
 
@@ -166,18 +178,21 @@ class Reading<Form, Item> {
     }
   }
 
-  async #encode(batch: readonly Waiting<Form>[], counts: { dropped: number; truncated: number }): Promise<void> {
+  /** Begins to encode a batch, and returns the function that adds its records. */
+  async #begin(batch: readonly Waiting<Form>[]): Promise<(counts: Counts) => void> {
     const encoded = await this.#format.encode(batch.flatMap(({ read }) => ('form' in read ? [read.form] : [])));
-    let next = 0;
-    for (const { place, read } of batch) {
-      const result = 'form' in read ? at(encoded, next++) : { error: read.error, overlong: false };
-      if ('value' in result) {
-        this.#add(result.value);
-        this.#records += 1;
-        if (result.truncated) counts.truncated += 1;
-      } else if (result.overlong && this.#options.dropOverlong === true) counts.dropped += 1;
-      else this.#problem(place, result.error);
-    }
+    return (counts) => {
+      let next = 0;
+      for (const { place, read } of batch) {
+        const result = 'form' in read ? at(encoded, next++) : { error: read.error, overlong: false };
+        if ('value' in result) {
+          this.#add(result.value);
+          this.#records += 1;
+          if (result.truncated) counts.truncated += 1;
+        } else if (result.overlong && this.#options.dropOverlong === true) counts.dropped += 1;
+        else this.#problem(place, result.error);
+      }
+    };
   }
 
   #problem(place: string, error: unknown): void {

@@ -1,5 +1,6 @@
 /** Opens a data file: finds out by its first bytes what it contains, and streams those that are JSON. */
-import { type FileHandle, open } from 'node:fs/promises';
+import { constants as fileConstants } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { Readable, pipeline } from 'node:stream';
 import { constants, createGunzip, gunzipSync } from 'node:zlib';
 import { UserError } from '@gapo/service';
@@ -78,11 +79,10 @@ export async function openSource(file: string): Promise<Source> {
 async function opened(file: string): Promise<FileHandle> {
   const advice = 'name a file of JSON Lines, a JSON array or Parquet';
   try {
-    const handle = await open(file);
-    const status = await handle.stat();
-    if (status.isFile() || status.isFIFO()) return handle;
-    await handle.close();
-    throw new UserError(`${file}: ${status.isDirectory() ? 'is a directory' : 'is not a file'}; ${advice}`);
+    // Opening a pipe, or reading from it, could wait without an end.
+    const status = await stat(file);
+    if (status.isFile()) return await open(file, fileConstants.O_RDONLY | fileConstants.O_NONBLOCK);
+    throw new UserError(`${file}: is ${status.isDirectory() ? 'a directory' : 'not a regular file'}; ${advice}`);
   } catch (error) {
     if (error instanceof UserError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
