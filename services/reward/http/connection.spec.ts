@@ -1,4 +1,4 @@
-// Connections: TLS with authorities of one's own, proxies from the environment, tokens of each service.
+// Connections: TLS with private authorities, proxies from the environment, tokens of each service.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';

@@ -36,7 +36,7 @@ const longestSearch = 5_000_000;
 /**
  * Finds the outermost objects of a text, in order. Braces that no key follows, as in `{completion}`, are prose.
  *
- * @throws RangeError if the text has so many unfinished objects that the search is given up
+ * @throws RangeError if the text has too many unfinished objects
  *
  * @example
  * ```ts
