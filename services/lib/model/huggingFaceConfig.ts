@@ -63,7 +63,7 @@ function unsupportedParts(json: Readonly<Record<string, unknown>>): readonly str
   const has = (...keys: readonly string[]): boolean => keys.some((key) => (json[key] ?? null) !== null);
   const experts = ['num_local_experts', 'num_experts', 'n_routed_experts', 'moe_num_experts']
     .map((key) => json[key])
-    .find((count) => typeof count === 'number');
+    .find((count): count is number => typeof count === 'number' && count > 1);
   return [
     ...(experts === undefined ? [] : [`a mixture of ${experts} experts`]),
     ...(has('kv_lora_rank') ? ['latent attention (kv_lora_rank)'] : []),

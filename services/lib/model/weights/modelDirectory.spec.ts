@@ -86,6 +86,7 @@ describe('a model directory', () => {
       { model_type: 'qwen3_moe', num_experts: 128 },
       /"qwen3_moe" .*, with a mixture of 128 experts: other/,
     );
+    await refusedAs({ model_type: 'olmo', num_experts: 0 }, /"olmo" \(architectures: LlamaForCausalLM\): other/);
     await refusedAs(
       { model_type: 'deepseek_v3', n_routed_experts: 256, kv_lora_rank: 512 },
       /"deepseek_v3" .*, with a mixture of 256 experts and latent attention \(kv_lora_rank\): other/,
