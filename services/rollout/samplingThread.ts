@@ -1,4 +1,6 @@
 /** The tasks of the tensor thread: samples completions and posts them as they finish. */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
 import { type NamedTensor, Tokenizer } from '@gapo/model';
 import { Sampler, type SampledCompletion, type SamplingOptions, type SamplingPrompt } from '@gapo/policy';
@@ -26,8 +28,15 @@ const samplers = new EngineHolder(new ModelStore(places), async (model, { traina
     const tokenizer = await Tokenizer.read(model.directory);
     return (ids) => tokenizer.decode(ids);
   };
-  return new Sampler(model, trainable, { threads, device, decoder, precision: computation.precision });
+  const drawable = (await hasTokenizer(model.directory))
+    ? (await Tokenizer.read(model.directory)).drawable(model.config)
+    : undefined;
+  return new Sampler(model, trainable, { threads, device, decoder, drawable, precision: computation.precision });
 });
+
+async function hasTokenizer(directory: string): Promise<boolean> {
+  return (await stat(join(directory, 'tokenizer.json')).catch(() => undefined)) !== undefined;
+}
 
 /** Samples a shard; resolves once the last completion is posted, or shortly after cancellation. */
 export function sample(task: SampleTask): Promise<Outcome<null>> {

@@ -96,7 +96,9 @@ export class ChatTemplate {
     try {
       return this.#render(turns, openReply);
     } catch (error) {
-      throw new UserError(`the chat template refuses it: ${problemOf(error)}; the template is ${this.path}`, { cause: error });
+      throw new UserError(`the chat template refuses it: ${problemOf(error)}; the template is ${this.path}`, {
+        cause: error,
+      });
     }
   }
 

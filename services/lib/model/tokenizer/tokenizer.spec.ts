@@ -36,6 +36,14 @@ describe('a tokenizer', () => {
     );
   });
 
+  test('tells the ids that a policy may draw: not those of padded embeddings', async () => {
+    const tokenizer = await Tokenizer.read(tokenizerDirectory);
+    assert.equal(tokenizer.drawable({ vocabulary: tokenizer.size, eosIds: [2] }), undefined);
+    const padded = tokenizer.drawable({ vocabulary: tokenizer.size + 8, eosIds: [2, tokenizer.size + 1] });
+    assert.deepEqual([...(padded?.subarray(tokenizer.size - 1) ?? [])], [1, 0, 1, 0, 0, 0, 0, 0, 0]);
+    assert.equal(await tokenizer.decode([tokenizer.size + 3, 2 ** 31]), '');
+  });
+
   test('ends a reply with its own eos_token if the model stops at it', async (t) => {
     const path = await directory(t);
     const tokenizer = await Tokenizer.read(path);

@@ -171,6 +171,17 @@ export class Tokenizer {
   }
 
   /**
+   * Returns the ids that a policy may draw: those with a token, and those that end a completion.
+   *
+   * @returns [vocabulary] 1 for each; undefined if all may be drawn
+   */
+  drawable({ vocabulary, eosIds }: Pick<DecoderConfig, 'vocabulary' | 'eosIds'>): Uint8Array | undefined {
+    const drawable = Uint8Array.from({ length: vocabulary }, (_, id) => (this.hasToken(id) ? 1 : 0));
+    for (const id of eosIds) drawable[id] = 1;
+    return drawable.every((flag) => flag === 1) ? undefined : drawable;
+  }
+
+  /**
    * Encodes a text. Special tokens in the text become single ids.
    *
    * @throws UserError if the tokenizer has no token for a part of the text

@@ -11,12 +11,22 @@ interface Options {
   readonly topP?: number;
   readonly minP?: number;
   readonly repetitionPenalty?: number;
+  /** The ids that may be drawn. */
+  readonly drawable?: Uint8Array;
 }
 
 const rows = 64;
-const plain: Drawing = { greedy: false, repetitionPenalty: false, topK: false, topP: false, minP: false };
+const plain: Drawing = {
+  greedy: false,
+  masked: false,
+  repetitionPenalty: false,
+  topK: false,
+  topP: false,
+  minP: false,
+};
 const drawingFor = (options: Options, greedy = false): Drawing => ({
   greedy,
+  masked: options.drawable !== undefined,
   repetitionPenalty: options.repetitionPenalty !== undefined,
   topK: options.topK !== undefined,
   topP: options.topP !== undefined,
@@ -45,7 +55,7 @@ async function drawn(
 ) {
   const drawing = drawingFor(options, greedy);
   const graph = new Graph('draw');
-  const inputs = drawingInputs(graph, drawing);
+  const inputs = drawingInputs(graph, drawing, vocabulary);
   const result = draw(
     graph.floatInput('logits', ['R', vocabulary]),
     drawing,
@@ -67,6 +77,7 @@ async function drawn(
     topK: { data: int64([options.topK ?? 0]), dims: [1] },
     topP: scalar(options.topP),
     minP: scalar(options.minP),
+    drawable: { data: options.drawable ?? new Uint8Array(vocabulary), dims: [1, vocabulary] },
     repetitionPenalty: scalar(options.repetitionPenalty),
   };
   const outputs = await session.run(
@@ -92,10 +103,10 @@ function softmax(logits: readonly number[]): number[] {
 function expected(
   logits: readonly number[],
   seen: Uint8Array,
-  { topK, topP, minP, repetitionPenalty = 1 }: Options,
+  { topK, topP, minP, repetitionPenalty = 1, drawable }: Options,
 ): number[] {
   const penalized = logits.map((x, v) => (seen[v] === 0 ? x : x > 0 ? x / repetitionPenalty : x * repetitionPenalty));
-  let kept = softmax(penalized);
+  let kept = softmax(penalized).map((p, v) => (drawable?.[v] === 0 ? 0 : p));
   const keepFrom = (edge: number): void => void (kept = kept.map((p) => (p >= edge ? p : 0)));
   if (topK !== undefined) keepFrom(kept.toSorted((a, b) => b - a)[topK - 1] as number);
   if (topP !== undefined) {
@@ -108,8 +119,12 @@ function expected(
   return kept.map((p) => p / total);
 }
 
+/** Every third id, as if only those had tokens. */
+const everyThird = (vocabulary: number): Uint8Array =>
+  Uint8Array.from({ length: vocabulary }, (_, id) => (id % 3 === 0 ? 1 : 0));
+
 describe('drawing a token', () => {
-  const cases: readonly (readonly [string, Options])[] = [
+  const cases: readonly (readonly [string, Options, masked?: boolean])[] = [
     ['no option', {}],
     ['top-k', { topK: 5 }],
     ['top-k of everything', { topK: 300 }],
@@ -117,7 +132,9 @@ describe('drawing a token', () => {
     ['top-p beyond the first candidates', { topP: 0.999 }],
     ['min-p', { minP: 0.1 }],
     ['a repetition penalty', { repetitionPenalty: 1.7 }],
+    ['ids without a token', {}, true],
     ['everything at once', { repetitionPenalty: 1.3, topK: 40, topP: 0.8, minP: 0.02 }],
+    ['everything, and ids without a token', { repetitionPenalty: 1.3, topK: 40, topP: 0.8, minP: 0.02 }, true],
   ];
   // 300: more than the first candidates, in blocks of 15. 11: a prime, and fewer than the candidates. 2: very flat.
   for (const [vocabulary, spread] of [
@@ -125,8 +142,12 @@ describe('drawing a token', () => {
     [300, 0.3],
     [11, 2],
   ] as const) {
-    for (const [what, options] of cases) {
-      const some = { ...options, ...(options.topK && { topK: Math.min(options.topK, vocabulary) }) };
+    for (const [what, options, masked] of cases) {
+      const some = {
+        ...options,
+        ...(options.topK && { topK: Math.min(options.topK, vocabulary) }),
+        ...(masked && { drawable: everyThird(vocabulary) }),
+      };
       test(`${what}, ${vocabulary} tokens of spread ${spread}: the token, its probability and the policy's own agree with float64`, async () => {
         const given = example(vocabulary, spread);
         const { tokens, logprobs, drawnLogprobs } = await drawn(given, some);
@@ -182,6 +203,19 @@ describe('drawing a token', () => {
     assert.ok(changed > 0, 'the penalty changes some choice');
   });
 
+  test('the most probable id with a token is taken', async () => {
+    const given = example(300, 2);
+    const drawable = everyThird(300);
+    const { tokens, logprobs } = await drawn(given, { drawable }, true);
+    for (let row = 0; row < rows; row++) {
+      const logits = [...given.logits.subarray(row * 300, (row + 1) * 300)];
+      const allowed = logits.map((x, id) => (drawable[id] === 1 ? x : -Infinity));
+      assert.equal(tokens[row], allowed.indexOf(Math.max(...allowed)));
+      const own = Math.log(softmax(logits)[tokens[row] as number] as number);
+      assert.ok(Math.abs((logprobs[row] as number) - own) < 1e-5, 'over all ids, as the trainer computes it');
+    }
+  });
+
   test('a probability of zero is never drawn, wherever the number falls', async () => {
     const vocabulary = 64;
     const given = example(vocabulary, 4);
@@ -197,7 +231,7 @@ describe('drawing a token', () => {
       const result = draw(
         graph.floatInput('logits', ['R', 300]),
         drawing,
-        drawingInputs(graph, drawing),
+        drawingInputs(graph, drawing, 300),
         seen,
         draws(graph),
       );

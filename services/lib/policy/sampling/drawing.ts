@@ -1,8 +1,8 @@
 /**
  * Draws a token for each row from its logits, as nodes of a graph.
  *
- * Options that are off have no nodes. The order: repetition penalty, temperature (applied by the caller), top-k, top-p over
- * what top-k leaves, min-p, then the inverse of the cumulative distribution at one uniform number per row.
+ * Options that are off have no nodes. The order: repetition penalty, temperature (applied by the caller), ids without a token,
+ * top-k, top-p over what top-k leaves, min-p, then the inverse of the cumulative distribution at one uniform number per row.
  */
 import {
   type DataType,
@@ -21,6 +21,8 @@ import {
 export interface Drawing {
   /** Take the most probable token; draw and truncate nothing. */
   readonly greedy: boolean;
+  /** Never draw ids without a token, which embeddings that are padded to a round number have. */
+  readonly masked: boolean;
   readonly repetitionPenalty: boolean;
   readonly topK: boolean;
   readonly topP: boolean;
@@ -29,6 +31,8 @@ export interface Drawing {
 
 /** The values of a graph's options. They are inputs, so one graph serves every value; absent for options that are off. */
 export interface DrawingInputs {
+  /** bool [1, V]: the ids that may be drawn. */
+  readonly drawable?: Value;
   /** int64 [1]. */
   readonly topK?: Value;
   /** Scalars. */
@@ -46,8 +50,9 @@ export interface Draws {
 }
 
 /** Declares the inputs of the options that are on. */
-export function drawingInputs(graph: Graph, drawing: Drawing): DrawingInputs {
+export function drawingInputs(graph: Graph, drawing: Drawing, vocabulary: number): DrawingInputs {
   return {
+    ...(drawing.masked && { drawable: graph.input('drawable', 'bool', [1, vocabulary]) }),
     ...(drawing.topK && { topK: graph.input('topK', 'int64', [1]) }),
     ...(drawing.topP && { topP: graph.floatInput('topP', []) }),
     ...(drawing.minP && { minP: graph.floatInput('minP', []) }),
@@ -66,8 +71,8 @@ export interface Drawn {
 }
 
 /** Whether tokens are drawn from a distribution that is neither softmax(logits) nor a single point. */
-export function isProcessed({ greedy, repetitionPenalty, topK, topP, minP }: Drawing): boolean {
-  return !greedy && (repetitionPenalty || topK || topP || minP);
+export function isProcessed({ greedy, masked, repetitionPenalty, topK, topP, minP }: Drawing): boolean {
+  return !greedy && (masked || repetitionPenalty || topK || topP || minP);
 }
 
 /**
@@ -87,11 +92,11 @@ export function draw(
   const processed =
     seen === undefined || repetitionPenalty === undefined ? logits : penalized(logits, seen, repetitionPenalty);
   if (draws === undefined) {
-    const token = argMax(processed);
+    const token = argMax(only(processed, inputs.drawable, lowest));
     return { token, logprob: pick(logSoftmax(logits), token), drawnLogprob: undefined };
   }
   const whole = emitSoftmax(processed); // [R, V]
-  const kept = truncated(whole, inputs);
+  const kept = truncated(only(whole, inputs.drawable, 0), inputs);
   const { token, total } = inverseCumulative(kept, draws);
   if (!isProcessed(drawing)) return { token, logprob: emitUnary('Log', pick(whole, token)), drawnLogprob: undefined };
   return {
@@ -113,6 +118,16 @@ function penalized(logits: Value, seen: Value, penalty: Value): Value {
     output,
   );
   return g.emit('Where', [seen, weaker, logits], output);
+}
+
+/** Below every logit, and a number in float16 too. */
+const lowest = -65504;
+
+/** Replaces what belongs to ids that may not be drawn. x [R, V], drawable bool [1, V] or undefined if all may. */
+function only(x: Value, drawable: Value | undefined, otherwise: number): Value {
+  if (drawable === undefined) return x;
+  const g = x.graph;
+  return g.emit('Where', [drawable, x, g.constant(otherwise)], { dtype: g.float, dims: x.dims });
 }
 
 /** Sets the probabilities [R, V] that top-k, top-p and min-p exclude to 0; the others keep their values. */

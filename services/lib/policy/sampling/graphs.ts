@@ -61,7 +61,7 @@ export function stretchGraph(
   const inverseTemperature = graph.floatInput('inverseTemperature', []);
   const uniforms = drawing.greedy ? undefined : graph.floatInput('uniforms', ['steps', 'R', 1]);
   const rowNumbers = graph.input('rowNumbers', 'int64', ['R', 1]);
-  const options = drawingInputs(graph, drawing);
+  const options = drawingInputs(graph, drawing, vocabulary);
   const seen = drawing.repetitionPenalty ? graph.input('seen', 'bool', ['R', vocabulary]) : undefined;
 
   const body = new Graph('step', graph.precision, graph);

@@ -36,17 +36,19 @@ export interface SamplingOptions {
   readonly stopped?: () => boolean;
 }
 
-/** The nodes that the options need. With greedy decoding, truncation changes nothing and has none. */
-export function drawingOf({
-  temperature,
-  topK = 0,
-  topP = 1,
-  minP = 0,
-  repetitionPenalty = 1,
-}: SamplingOptions): Drawing {
+/**
+ * The nodes that the options need. With greedy decoding, truncation changes nothing and has none.
+ *
+ * @param masked whether some ids may not be drawn
+ */
+export function drawingOf(
+  { temperature, topK = 0, topP = 1, minP = 0, repetitionPenalty = 1 }: SamplingOptions,
+  masked: boolean,
+): Drawing {
   const greedy = temperature === 0;
   return {
     greedy,
+    masked,
     repetitionPenalty: repetitionPenalty !== 1,
     topK: !greedy && topK > 0,
     topP: !greedy && topP < 1,

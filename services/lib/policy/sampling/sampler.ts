@@ -27,6 +27,13 @@ const stretchLength = 16;
 export interface SamplerOptions extends SessionOptions, PrecisionOptions {
   /** Returns the function that decodes token ids for stop strings. @default none, and stop strings are refused */
   readonly decoder?: () => Promise<TokenDecoder>;
+  /**
+   * The ids that may be drawn: [V], 1 for each that has a token. The others are left out as top-k leaves out tokens: log-
+   * probabilities are the policy's own over all ids, which are what a trainer computes.
+   *
+   * @default all
+   */
+  readonly drawable?: Uint8Array | undefined;
 }
 
 type Feeds = Readonly<Record<string, TensorArray>>;
@@ -58,7 +65,8 @@ export class Sampler {
     const decode = stop.length > 0 ? await this.#decoder() : undefined;
     const waiting = startRows(config, prompts, options);
     if (waiting.length === 0) return;
-    const drawing = drawingOf(options);
+    const { drawable } = this.#options;
+    const drawing = drawingOf(options, drawable !== undefined);
     const weights = parameterFeeds(version);
     const session = await this.#session(drawing);
     const prefilled = new Map<number, CachePiece>();
@@ -77,6 +85,7 @@ export class Sampler {
         ...weights,
         ...this.#cache.tensors,
         ...rowFeeds(rows, prompts, options, steps, this.#cache.positions, config.vocabulary),
+        ...(drawable && { drawable: { data: drawable, dims: [1, config.vocabulary] } }),
         ...(drawing.repetitionPenalty && { seen: seenTokens(rows, prompts, config.vocabulary) }),
       };
       const before = rows.map((row) => ({ row, cached: cachedPositions(row, prompts), drawn: row.ids.length }));
