@@ -1,0 +1,79 @@
+/** Tokenizers of eleven families encode and decode 3,000 texts as AutoTokenizer of transformers does. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { test } from 'node:test';
+import { at } from '@gapo/numeric';
+import { Tokenizer } from './tokenizer.js';
+
+/** A hash of all values, and every hundredth of them. */
+interface Digest {
+  readonly sha256: string;
+  readonly some: readonly unknown[];
+}
+
+interface Family extends Readonly<
+  Record<'ids' | 'withSpecialTokens' | 'offsets' | 'decoded' | 'decodedWhole' | 'roundTrip', Digest>
+> {
+  readonly size: number;
+}
+
+const oracle = new URL('../../../../../test/oracle/', import.meta.url);
+const { texts, rows, families } = JSON.parse(readFileSync(new URL('values/token_ids.json', oracle), 'utf8')) as {
+  readonly texts: readonly string[];
+  readonly rows: readonly (readonly number[])[];
+  readonly families: Readonly<Record<string, Family>>;
+};
+
+function assertSame(values: readonly unknown[], { sha256, some }: Digest, what: string): void {
+  const shown = values.filter((_, i) => i % 100 === 0);
+  assert.deepEqual(shown, some, what);
+  assert.equal(createHash('sha256').update(pythonJson(values)).digest('hex'), sha256, what);
+}
+
+/** JSON as Python writes it, with every character beyond ASCII escaped. */
+function pythonJson(values: readonly unknown[]): string {
+  return JSON.stringify(values).replaceAll(
+    /[\x7f-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** The number of characters (Unicode code points) before an index of a string. */
+function charactersBefore(text: string): (index: number) => number {
+  const counts = [0];
+  let count = 0;
+  for (const character of text)
+    for (let i = 0; i < character.length; i++) counts.push(i + 1 < character.length ? count : ++count);
+  return (index) => at(counts, index);
+}
+
+for (const [name, expected] of Object.entries(families)) {
+  test(name, async () => {
+    const tokenizer = await Tokenizer.read(fileURLToPath(new URL(`tokenizers/${name}`, oracle)));
+    assert.equal(tokenizer.size, expected.size);
+    const ids = await tokenizer.encodeAll(texts);
+    assertSame(ids, expected.ids, 'ids');
+    assertSame(
+      await tokenizer.encodeAll(texts, { addSpecialTokens: true }),
+      expected.withSpecialTokens,
+      'special tokens',
+    );
+    assertSame(await tokenizer.decodeAll(ids), expected.roundTrip, 'texts of ids');
+    assertSame(await tokenizer.decodeAll(rows), expected.decoded, 'texts of random ids');
+    assertSame(
+      await tokenizer.decodeAll(rows, { specialTokens: 'keep' }),
+      expected.decodedWhole,
+      'with special tokens',
+    );
+    const offsets = await Promise.all(
+      texts.map(async (text) => {
+        const { starts, ends } = await tokenizer.encodeLocated(text);
+        const before = charactersBefore(text);
+        return starts.map((start, i) => [before(start), before(at(ends, i))]);
+      }),
+    );
+    assertSame(offsets, expected.offsets, 'places of tokens');
+  });
+}
