@@ -84,6 +84,11 @@ describe('images', { skip: reasonToSkip() }, () => {
         [],
       );
       assert.equal(existsSync(join(app, 'node_modules/onnxruntime-node')), withTensors.has(service));
+      const tokenizers = files.filter((file) => /\/tokenizers\..*\.node$/.test(file));
+      assert.ok(
+        tokenizers.every((file) => file.endsWith('-gnu.node')),
+        'binaries of the base alone',
+      );
       for (const tool of ['typescript', 'eslint', 'prettier'])
         assert.ok(!existsSync(join(app, 'node_modules', tool)), tool);
     });
