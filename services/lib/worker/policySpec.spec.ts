@@ -34,6 +34,9 @@ test('adapters and full training are converted to the libraries’ types', () =>
       computation: { precision: 'float16', memoryBudget: 512, recompute: true },
     },
   });
+  const exceptions = [{ module: 'model.layers.0.self_attn.q_proj', rank: 1, alpha: 3 }];
+  const other = { ...lora, spec: { ...spec, loraExceptions: exceptions } };
+  assert.deepEqual(requestedPolicy(other).engine.trainable.lora?.exceptions, exceptions);
   const full = { ...lora, spec: { ...spec, mode: 'TRAINING_MODE_FULL' as const } };
   assert.deepEqual(requestedPolicy(full).engine.trainable, { valueHeads: 2 });
 });
@@ -55,6 +58,10 @@ test('every wrong field is INVALID_ARGUMENT that names it', () => {
     [{ ...lora, spec: { ...spec, loraRank: 0 } }, 'policy.spec.lora_rank is 0; it must be 1 or more'],
     [{ ...lora, spec: { ...spec, loraAlpha: 0 } }, 'policy.spec.lora_alpha is 0; it must be above 0'],
     [{ ...lora, spec: { ...spec, loraAlpha: Number.NaN } }, 'policy.spec.lora_alpha is NaN; it must be above 0'],
+    [
+      { ...lora, spec: { ...spec, loraExceptions: [{ module: 'a.q_proj', rank: 0, alpha: 3 }] } },
+      "policy.spec.lora_exceptions has rank 0 and alpha 3 for 'a.q_proj'; a rank must be 1 or more, an alpha above 0",
+    ],
     [
       { ...lora, spec: { ...spec, loraTargets: ['q_proj', 'q_porj'] } },
       "policy.spec.lora_targets has 'q_porj'; known targets are q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, qkv_proj, gate_up_proj, c_attn, c_proj, c_fc",
