@@ -246,8 +246,10 @@ test('export copies an adapter, never overwrites one, and completes a model with
   write('a/checkpoints/step-3/adapter_model.safetensors', 'weights');
   write('a/checkpoints/step-3/optimizer.safetensors', 'moments');
   write('b/checkpoints/step-3/model.safetensors', 'trained');
-  for (const name of ['tokenizer.json', 'model.safetensors', 'notes.txt']) write(`project/policy/${name}`, 'base');
-  write('project/policy/config.json', '{"torch_dtype": "bfloat16"}');
+  for (const name of ['tokenizer.json', 'notes.txt']) write(`project/policy/${name}`, 'base');
+  const sizes = { vocab_size: 16, hidden_size: 8, intermediate_size: 12, num_hidden_layers: 1, num_attention_heads: 4 };
+  const described = { model_type: 'llama', ...sizes, max_position_embeddings: 16, rms_norm_eps: 1e-5, eos_token_id: 2 };
+  write('project/policy/config.json', JSON.stringify({ ...described, torch_dtype: 'bfloat16' }));
   const coordinator = await trainingService(t, {
     GetRun: async ({ runId }) => ({
       run: someRun(runId, 'RUN_STATE_SUCCEEDED', 3, {
@@ -272,7 +274,11 @@ test('export copies an adapter, never overwrites one, and completes a model with
   await gapo(t, ['export', 'b', '--out', model], env);
   assert.equal(readFileSync(join(model, 'model.safetensors'), 'utf8'), 'trained');
   assert.equal(readFileSync(join(model, 'tokenizer.json'), 'utf8'), 'base');
-  assert.deepEqual(JSON.parse(readFileSync(join(model, 'config.json'), 'utf8')), { torch_dtype: 'float32' });
+  assert.deepEqual(JSON.parse(readFileSync(join(model, 'config.json'), 'utf8')), {
+    ...described,
+    tie_word_embeddings: false,
+    torch_dtype: 'float32',
+  });
   assert.equal(existsSync(join(model, 'notes.txt')), false);
   const none = await gapo(t, ['export', 'c'], env);
   assert.equal(none.code, 2);

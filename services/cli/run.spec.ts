@@ -1,6 +1,6 @@
 /** `gapo up` and `gapo run` with the real services: a model small enough to train in seconds, scored by rules. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gapo, startGapo, temporaryFolder, writeTinyProject } from './cli.fixture.js';
@@ -84,15 +84,10 @@ test('up and run give the same weights, with shared or own services, paused or n
     const args = withData(['run', config], 'run');
     const stopped = startGapo(t, args);
     await stopped.line(/^step 1\/5/);
-    const services = readUpFile(join(folder, 'run'))?.services ?? [];
-    // As in `gapo run 2>&1 | tee log`: Ctrl-C ends tee first, and nothing can be written any more.
-    stopped.child.stdout?.destroy();
-    stopped.child.stderr?.destroy();
     stopped.child.kill('SIGINT');
-    assert.equal((await stopped.ended).code, 130);
-    assert.equal(existsSync(join(folder, 'run/up.json')), false);
-    assert.ok(services.length > 5);
-    for (const { pid } of services) assert.equal(alive(pid), false);
+    const first = await stopped.ended;
+    assert.equal(first.code, 130, first.stderr);
+    assert.match(first.stderr, /stopped at step [1-4] of 5; resume it with `gapo run .* --resume`/);
 
     const second = await gapo(t, args);
     assert.equal(second.code, 0, second.stderr);
@@ -113,5 +108,22 @@ test('up and run give the same weights, with shared or own services, paused or n
     for (const name of ['gapo.step', 'gapo.rollout.generate', 'gapo.reward.score', 'gapo.gradient.compute']) {
       assert.ok(names.has(name), `no span ${name}`);
     }
+  });
+
+  await t.test('Ctrl-C pauses the run and stops the services where nothing can be written any more', async (t) => {
+    const stopped = startGapo(t, withData(['run', config], 'tee'));
+    await stopped.line(/^step 1\/5/);
+    const services = readUpFile(join(folder, 'tee'))?.services ?? [];
+    // As in `gapo run 2>&1 | tee log`, where Ctrl-C ends tee first.
+    stopped.child.stdout?.destroy();
+    stopped.child.stderr?.destroy();
+    stopped.child.kill('SIGINT');
+    assert.equal((await stopped.ended).code, 130);
+    assert.equal(existsSync(join(folder, 'tee/up.json')), false);
+    assert.ok(services.length > 5);
+    for (const { pid } of services) assert.equal(alive(pid), false);
+    const records = readdirSync(join(folder, 'tee')).map((name) => join(folder, 'tee', name, 'run.json'));
+    const [record = ''] = records.filter((path) => existsSync(path));
+    assert.match(readFileSync(record, 'utf8'), /RUN_STATE_PAUSED/);
   });
 });
