@@ -113,7 +113,11 @@ export class ChatTemplate {
   }
 }
 
-/** Returns why a template failed, with the line. */
+/**
+ * Returns why a template failed, with the line.
+ *
+ * @throws what is no error of the template
+ */
 function problemOf(error: unknown): string {
   if (!(error instanceof TemplateError)) throw error;
   return `${error.message} (line ${error.line})`;
