@@ -111,11 +111,6 @@ describe('an invalid classifier directory ends the process with one line and exi
       /config\.json: has function_to_apply softmax, which needs several labels; the model has one, /,
     ],
     [
-      'a model whose logits depend on padding',
-      (d) => writeTinyClassifier(d, { maskless: true }),
-      /model\.onnx: gives the logit \S+ for one token and \S+ with padding on its right; a classifier must respect attention_mask$/,
-    ],
-    [
       'a tokenizer of another model',
       config({ vocab_size: 259 }),
       /tokenizer\.json: has token ids up to 259, but config\.json says vocab_size 259; /,
@@ -139,9 +134,13 @@ describe('an invalid classifier directory ends the process with one line and exi
     [
       'logits of another shape',
       writeScalarModel,
-      /model\.onnx: gives logits float \[2\] for 2 rows; a classifier gives float \[rows, 1\] or/,
+      /model\.onnx: gives logits float \[1,2,8\] for 2 rows; a classifier gives float \[rows\] or/,
     ],
-    ['other outputs', writeOtherOutputs, /model\.onnx: has the outputs scores; a classifier has logits$/],
+    [
+      'other outputs',
+      writeOtherOutputs,
+      /model\.onnx: has the outputs scores, hidden, but no logits; name the one with the logits as output in/,
+    ],
   ];
   for (const [what, damage, message] of damages) {
     test(what, async (t) => {
@@ -160,17 +159,16 @@ async function writeScalarModel(directory: string): Promise<void> {
   const g = new Graph('flat');
   g.input('input_ids', 'int64', ['B', 'T']);
   const mask = cast(g.input('attention_mask', 'int64', ['B', 'T']), 'float32');
-  g.output(
-    'logits',
-    g.emit('Reshape', [emitReduce('ReduceSum', mask, 1), g.integers([-1])], { dtype: 'float32', dims: ['B'] }),
-  );
+  g.output('logits', g.emit('Unsqueeze', [mask, g.integers([0])], { dtype: 'float32', dims: [1, 'B', 'T'] }));
   await writeFile(join(directory, 'model.onnx'), g.toModel().bytes);
 }
 
 async function writeOtherOutputs(directory: string): Promise<void> {
   const g = new Graph('other');
   g.input('input_ids', 'int64', ['B', 'T']);
-  g.output('scores', cast(g.input('attention_mask', 'int64', ['B', 'T']), 'float32'));
+  const mask = cast(g.input('attention_mask', 'int64', ['B', 'T']), 'float32');
+  g.output('scores', mask);
+  g.output('hidden', emitReduce('ReduceSum', mask, 1));
   await writeFile(join(directory, 'model.onnx'), g.toModel().bytes);
 }
 

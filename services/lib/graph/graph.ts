@@ -23,7 +23,7 @@ export type Precision = FloatType | 'float16';
 export type Dim = number | string;
 
 /** The array that holds a tensor's elements. int64 is BigInt64Array, as in onnxruntime. */
-export type ElementArray = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint8Array;
+export type ElementArray = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint16Array | Uint8Array;
 
 /** One tensor of a graph. */
 export interface Value {

@@ -14,4 +14,4 @@ export {
   emitUnary,
 } from './nodes.js';
 export { gradients, type Seed } from './gradient.js';
-export { Session, SessionError, int64, type SessionOptions, type TensorArray } from './session.js';
+export { Session, SessionError, int64, type SessionOptions, type TensorArray, type TensorInfo } from './session.js';

@@ -20,6 +20,15 @@ export interface TensorArray<T extends ElementArray = ElementArray> {
   readonly dims: readonly number[];
 }
 
+/** An input or output of a model. */
+export interface TensorInfo {
+  readonly name: string;
+  /** Its element type, such as float32; as the runtime names those that this package has no arrays for. */
+  readonly type: string;
+  /** A number where the size is fixed, else the dimension's name. */
+  readonly dims: readonly (number | string)[];
+}
+
 /** The device is not available on this machine, or the model cannot be opened. */
 export class SessionError extends Error {
   override readonly name = 'SessionError';
@@ -60,11 +69,15 @@ export class Session {
   readonly #session: ort.InferenceSession;
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
 
   private constructor(session: ort.InferenceSession) {
     this.#session = session;
     this.inputNames = session.inputNames;
     this.outputNames = session.outputNames;
+    this.inputs = session.inputMetadata.map(infoOf);
+    this.outputs = session.outputMetadata.map(infoOf);
   }
 
   /**
@@ -118,7 +131,7 @@ export class Session {
     }
     const results = await this.#session.run(tensors, outputs ?? this.outputNames);
     return Object.fromEntries(
-      Object.entries(results).map(([name, tensor]) => [name, { data: tensor.data as ElementArray, dims: tensor.dims }]),
+      Object.entries(results).map(([name, tensor]) => [name, { data: elementsOf(tensor), dims: tensor.dims }]),
     );
   }
 
@@ -128,11 +141,26 @@ export class Session {
   }
 }
 
+function infoOf(metadata: ort.InferenceSession.ValueMetadata): TensorInfo {
+  const { name } = metadata;
+  if (!metadata.isTensor) return { name, type: 'no tensor', dims: [] };
+  const dims = metadata.shape.map((size) => (typeof size === 'number' && size > 0 ? size : `${size}`));
+  return { name, type: metadata.type, dims };
+}
+
+/** Returns a tensor's elements; those of float16 as their bits. */
+function elementsOf({ data, type }: ort.Tensor): ElementArray {
+  if (type !== 'float16') return data as ElementArray;
+  const { buffer, byteOffset, length } = data as Uint16Array<ArrayBuffer>;
+  return new Uint16Array(buffer, byteOffset, length);
+}
+
 function ortType(data: ElementArray): DataType {
   if (data instanceof Float32Array) return 'float32';
   if (data instanceof Float64Array) return 'float64';
   if (data instanceof BigInt64Array) return 'int64';
   if (data instanceof Int32Array) return 'int32';
+  if (data instanceof Uint16Array) return 'float16';
   return 'bool';
 }
 

@@ -64,7 +64,7 @@ export {
   type TokenSequence,
 } from './tokenizer/textCodec.js';
 export { type DecodingOptions, type EncodingOptions, type LocatedTokens, Tokenizer } from './tokenizer/tokenizer.js';
-export { copyTokenizer, isTokenizerFile } from './tokenizer/tokenizerFiles.js';
+export { copyTokenizer, isTokenizerFile, setPadToken } from './tokenizer/tokenizerFiles.js';
 
 export {
   type MergedOptions,

@@ -49,10 +49,12 @@ export function rlooAdvantages(input: GroupedRewards): Float64Array {
 
 /**
  * Group-normalised advantages (GRPO; Shao et al. 2024, arXiv 2402.03300, section 4.1): A_i = (R_i - mean) / std over the
- * completions of the same prompt, with the population's standard deviation and never less than `floor` under the line.
+ * completions of the same prompt, never less than `floor` under the line. The standard deviation of n completions is the
+ * population's, Σ(R - mean)² / n, or the sample's, Σ(R - mean)² / (n - 1), as PyTorch's `std` and therefore TRL have it.
  * A prompt whose completions are all equally good gives advantages of (nearly) 0. Unlike RLOO's, these weigh a prompt
  * with a small spread of rewards as much as one with a large spread.
  *
+ * @param options.deviation whose standard deviation. @default 'population'
  * @param options.floor smallest divisor, > 0, in units of the reward. @default 1e-4
  * @returns one advantage for each completion, length N; those of a prompt sum to zero
  * @throws RangeError for a prompt with a single completion, an unusable floor, or lengths that differ
@@ -60,17 +62,17 @@ export function rlooAdvantages(input: GroupedRewards): Float64Array {
  */
 export function groupNormalizedAdvantages(
   input: GroupedRewards,
-  options: { readonly floor?: number } = {},
+  options: { readonly floor?: number; readonly deviation?: 'population' | 'sample' } = {},
 ): Float64Array {
   const { objective, rewards } = input;
-  const floor = options.floor ?? groupStdFloor;
+  const { floor = groupStdFloor, deviation = 'population' } = options;
   checkFloor(objective, floor);
   const advantages = new Float64Array(rewards.length);
   for (const [group, list] of membersOfGroups(input)) {
     checkGroupSize(objective, group, list.length, 'a group-normalised advantage');
     const mean = list.reduce((sum, i) => sum + at(rewards, i), 0) / list.length;
     const squares = list.reduce((sum, i) => sum + (at(rewards, i) - mean) ** 2, 0);
-    const std = Math.sqrt(squares / list.length);
+    const std = Math.sqrt(squares / (deviation === 'sample' ? list.length - 1 : list.length));
     if (!Number.isFinite(std)) {
       throw new RangeError(`${objective}: the variance of the rewards of prompt ${group} overflows; scale them down`);
     }

@@ -11,8 +11,9 @@ import {
   withSpan,
 } from '@gapo/tracing';
 import { BatchQueue, type Waiting } from './batchQueue.js';
-import { type Feeds, feedsOf, paddedLength } from './feeds.js';
+import { type Feeds, feedsOf } from './feeds.js';
 import type { EncodedItem } from './itemEncoder.js';
+import { runLength, type RunShape } from './runShape.js';
 import type { RunSize } from './runSize.js';
 
 /** A model as the batcher runs it. */
@@ -22,8 +23,14 @@ export interface BatchedModel {
   readonly maxTokens: number;
   readonly padId: number;
   readonly runSize: RunSize;
-  /** Returns the score of each row. */
-  readonly run: (feeds: Feeds) => Promise<Float64Array>;
+  readonly shape: RunShape;
+  /** Returns the score of each row, or why the model cannot run on them. */
+  readonly run: (feeds: Feeds) => Promise<Float64Array | RunProblem>;
+}
+
+/** Why the model cannot run on some sequences. */
+export interface RunProblem {
+  readonly problem: string;
 }
 
 interface Entry extends Waiting {
@@ -36,9 +43,9 @@ interface Entry extends Waiting {
 
 /** A call whose sequences wait or run. */
 interface Call {
-  readonly scores: Float64Array;
+  readonly scores: (number | RunProblem)[];
   left: number;
-  readonly done: (scores: Float64Array) => void;
+  readonly done: (scores: readonly (number | RunProblem)[]) => void;
   readonly failed: (error: Error) => void;
   readonly context: Context;
   readonly link: Link | undefined;
@@ -57,13 +64,17 @@ export class Batcher {
   }
 
   /**
-   * Scores the sequences of one call, in order.
+   * Scores the sequences of one call, in order. A sequence that the model cannot run on has a problem in place of a score.
    *
    * @param signal cancels the call: sequences that are not running yet leave the queue
    */
-  async score(model: BatchedModel, sequences: readonly EncodedItem[], signal: AbortSignal): Promise<Float64Array> {
+  async score(
+    model: BatchedModel,
+    sequences: readonly EncodedItem[],
+    signal: AbortSignal,
+  ): Promise<readonly (number | RunProblem)[]> {
     signal.throwIfAborted();
-    const scores = new Float64Array(sequences.length);
+    const scores = new Array<number | RunProblem>(sequences.length);
     if (sequences.length === 0) return scores;
     return new Promise((resolve, reject) => {
       const settle = (): void => {
@@ -91,7 +102,7 @@ export class Batcher {
       const since = performance.now();
       this.#queue.add(
         sequences.map((sequence, place) => {
-          const length = paddedLength(sequence.ids.length, model.maxTokens);
+          const length = runLength(model.shape, sequence.ids.length, model.maxTokens);
           return { model, length, since, call, place, sequence };
         }),
       );
@@ -108,7 +119,9 @@ export class Batcher {
   #advance(): void {
     if (this.#running) return;
     clearTimeout(this.#timer);
-    const next = this.#queue.take(performance.now(), (model, length) => model.runSize.rows(length));
+    const next = this.#queue.take(performance.now(), ({ runSize, shape }, length) =>
+      Math.min(runSize.rows(length), shape.most),
+    );
     if (next === undefined) return;
     if ('afterMs' in next) {
       this.#timer = setTimeout(() => this.#advance(), Math.ceil(next.afterMs));
@@ -121,7 +134,10 @@ export class Batcher {
     });
   }
 
-  /** Runs a batch. Never rejects: an error fails the batch's calls. */
+  /**
+   * Runs a batch. Never rejects: an error fails the batch's calls. If the model cannot run on the batch, each sequence runs by
+   * itself, so that only those which are to blame have no score.
+   */
   async #run(batch: readonly [Entry, ...Entry[]]): Promise<void> {
     const [{ model, length }] = batch;
     const calls = [...new Set(batch.map(({ call }) => call))];
@@ -131,14 +147,19 @@ export class Batcher {
           batch.map(({ sequence }) => sequence),
           length,
           model.padId,
+          model.shape.fewest,
         );
         const began = performance.now();
         const scores = await model.run(feeds);
         model.runSize.ran(feeds.rows * length, performance.now() - began);
         return scores;
       });
+      if ('problem' in scores && batch.length > 1) {
+        for (const entry of batch) await this.#run([entry]);
+        return;
+      }
       for (const [row, { call, place }] of batch.entries()) {
-        call.scores[place] = f64(scores, row);
+        call.scores[place] = 'problem' in scores ? scores : f64(scores, row);
         call.left -= 1;
         if (call.left === 0) call.done(call.scores);
       }

@@ -1,47 +1,46 @@
 /**
- * A sequence classifier's session, opened from a directory with config.json, model.onnx (its weights inside, or in
- * model.safetensors), tokenizer.json and tokenizer_config.json. Opening and running block the thread.
+ * A sequence classifier, opened from a directory with config.json, a model as ONNX (its weights inside, or in files beside
+ * it), tokenizer.json and tokenizer_config.json. Opening and running block the thread.
  */
-import { stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { Session, SessionError, type SessionOptions, type TensorArray } from '@gapo/graph';
+import { readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { Session, SessionError, type SessionOptions } from '@gapo/graph';
 import { ModelError, readSafetensors } from '@gapo/model';
+import type { RunProblem } from './batcher.js';
 import { type ClassifierConfig, readClassifierConfig } from './classifierConfig.js';
+import { ClassifierModel, oneLine } from './classifierModel.js';
 import { type ScoreFunction, optionHint } from './classifierOptions.js';
-import { type Feeds, feedsOf, namedTensors } from './feeds.js';
+import type { Feeds } from './feeds.js';
 import { scoringDigest, weightsDigest } from './fingerprint.js';
-import type { EncodedItem } from './itemEncoder.js';
-import { labelCount, scoreOf } from './logits.js';
+import { scoreOf } from './logits.js';
+import { probe } from './probe.js';
+import type { RunShape } from './runShape.js';
 
 /** The largest weights file that is read whole and checked here. onnxruntime maps larger ones and checks their bounds. */
 const largestChecked = 2 ** 31 - 1;
 
-const requiredInputs = ['input_ids', 'attention_mask'];
-const optionalInputs = ['token_type_ids'];
-const outputName = 'logits';
-
-/** The largest change of a logit z by padding, as a multiple of max(1, |z|): no more than rounding. */
-const paddingTolerance = 1e-3;
+/** A model file of more bytes has its weights inside. */
+const largestGraph = 64 << 20;
 
 export class Classifier {
   readonly config: ClassifierConfig;
   /** `<weightsDigest>+<scoringDigest>`. */
   readonly version: string;
-  readonly #session: Session;
-  readonly #label: number;
-  readonly #apply: ScoreFunction;
+  /** The shapes of its runs. */
+  readonly shape: RunShape;
+  readonly #model: ClassifierModel;
+  readonly #scored: ScoredLabel;
 
   private constructor(
     config: ClassifierConfig,
     version: string,
-    session: Session,
-    scored: { readonly label: number; readonly apply: ScoreFunction },
+    { model, shape, scored }: { model: ClassifierModel; shape: RunShape; scored: ScoredLabel },
   ) {
     this.config = config;
     this.version = version;
-    this.#session = session;
-    this.#label = scored.label;
-    this.#apply = scored.apply;
+    this.shape = shape;
+    this.#model = model;
+    this.#scored = scored;
   }
 
   /**
@@ -51,39 +50,34 @@ export class Classifier {
    */
   static async open(directory: string, options: SessionOptions): Promise<Classifier> {
     await assertFiles(directory);
-    const config = await readClassifierConfig(directory);
-    await assertWeights(join(directory, 'model.safetensors'));
-    const path = join(directory, 'model.onnx');
-    const session = await openSession(path, options);
-    assertNames(path, session);
-    const labels = await probe(path, session, config);
+    const stated = await readClassifierConfig(directory);
+    const path = join(directory, stated.file);
+    if (await namesWeights(path)) await assertWeights(join(dirname(path), weightsName));
+    const model = new ClassifierModel(path, await openSession(path, options), stated.options.output);
+    const { length } = model.fixed;
+    const config = length === undefined ? stated : { ...stated, maxTokens: Math.min(stated.maxTokens, length) };
+    const { shape, labels } = await probe(model, config);
     const scored = scoredLabel(path, config, labels);
-    const version = `${await weightsDigest(directory)}+${await scoringDigest(directory, config)}`;
-    return new Classifier(config, version, session, scored);
+    const version = `${await weightsDigest(directory, config)}+${await scoringDigest(directory, stated)}`;
+    return new Classifier(config, version, { model, shape, scored });
   }
 
-  /** Returns the score of each row, repeated ones included. */
-  async score(feeds: Feeds): Promise<Float64Array<ArrayBuffer>> {
-    const { data } = await logitsOf(this.#session, feeds);
-    const labels = data.length / feeds.rows;
-    return Float64Array.from({ length: feeds.rows }, (_, row) =>
-      scoreOf(
-        (data as Float32Array | Float64Array).subarray(row * labels, (row + 1) * labels),
-        this.#label,
-        this.#apply,
-      ),
-    );
+  /** Returns the score of each row, repeated ones included, or why the model cannot run on them. */
+  async score(feeds: Feeds): Promise<Float64Array<ArrayBuffer> | RunProblem> {
+    const { label, apply } = this.#scored;
+    try {
+      const { data, labels } = await this.#model.logits(feeds);
+      return Float64Array.from({ length: feeds.rows }, (_, row) =>
+        scoreOf(data.subarray(row * labels, (row + 1) * labels), label, apply),
+      );
+    } catch (error) {
+      return { problem: `the model cannot run on ${feeds.length} tokens: ${oneLine(error)}` };
+    }
   }
 
   async close(): Promise<void> {
-    await this.#session.close();
+    await this.#model.close();
   }
-}
-
-async function logitsOf(session: Session, feeds: Feeds): Promise<TensorArray> {
-  const tensors = Object.entries(namedTensors(feeds)).filter(([name]) => session.inputNames.includes(name));
-  const outputs = await session.run(Object.fromEntries(tensors), [outputName]);
-  return outputs[outputName] as TensorArray;
 }
 
 /** @throws ModelError that names every missing file */
@@ -92,12 +86,23 @@ async function assertFiles(directory: string): Promise<void> {
   if (found === undefined) throw new ModelError(directory, 'does not exist; name the directory of a classifier');
   if (!found.isDirectory()) throw new ModelError(directory, 'is not a directory; name the directory of a classifier');
   const missing: string[] = [];
-  for (const name of ['config.json', 'model.onnx', 'tokenizer.json', 'tokenizer_config.json']) {
+  for (const name of ['config.json', 'tokenizer.json', 'tokenizer_config.json']) {
     if ((await stat(join(directory, name)).catch(() => undefined)) === undefined) missing.push(name);
   }
   if (missing.length > 0) {
-    throw new ModelError(directory, `lacks ${missing.join(', ')}; a classifier's directory has them`);
+    const remedy =
+      "copy them from the model's page, or write them with AutoTokenizer.from_pretrained(...).save_pretrained(...)";
+    throw new ModelError(directory, `lacks ${missing.join(', ')}; ${remedy}`);
   }
+}
+
+/** The file that a model's weights are in if they are safetensors, as our own tools write them. */
+const weightsName = 'model.safetensors';
+
+/** Whether a model has its weights in {@link weightsName}: the Hub's directories have PyTorch's weights under that name. */
+async function namesWeights(path: string): Promise<boolean> {
+  const { size } = await stat(path);
+  return size <= largestGraph && (await readFile(path)).includes(weightsName);
 }
 
 /** @throws ModelError if the weights exist and are truncated, damaged or not finite */
@@ -117,47 +122,10 @@ async function openSession(path: string, options: SessionOptions): Promise<Sessi
   }
 }
 
-function assertNames(path: string, { inputNames, outputNames }: Session): void {
-  const lacking = requiredInputs.filter((name) => !inputNames.includes(name));
-  const surplus = inputNames.filter((name) => !requiredInputs.includes(name) && !optionalInputs.includes(name));
-  if (lacking.length + surplus.length > 0) {
-    const expected = `${requiredInputs.join(', ')} and optionally ${optionalInputs.join(', ')}`;
-    throw new ModelError(path, `has the inputs ${inputNames.join(', ')}; a classifier has ${expected}`);
-  }
-  if (!outputNames.includes(outputName)) {
-    throw new ModelError(path, `has the outputs ${outputNames.join(', ')}; a classifier has ${outputName}`);
-  }
-}
-
-/**
- * Runs the first and the last token of the vocabulary through the model, and checks that padding does not matter.
- *
- * @returns the number of labels
- * @throws ModelError if the run fails, or padding changes a logit
- */
-async function probe(path: string, session: Session, { vocabulary, padId }: ClassifierConfig): Promise<number> {
-  const first = padId === 0 && vocabulary > 1 ? 1 : 0;
-  const short = { ids: [first] };
-  const run = (sequences: readonly EncodedItem[], length: number): Promise<TensorArray> =>
-    logitsOf(session, feedsOf(sequences, length, padId)).catch((error: unknown) => {
-      throw new ModelError(
-        path,
-        `fails on input_ids [2,${length}] int64 with ids up to vocab_size - 1 = ${vocabulary - 1}: ${oneLine(error)}`,
-      );
-    });
-  const padded = await run([short, { ids: [first, vocabulary - 1] }], 2);
-  const bare = await run([short], 1);
-  const labels = labelCount(path, padded, 2);
-  for (let label = 0; label < labels; label++) {
-    const [beside, alone] = [Number(padded.data[label]), Number(bare.data[label])];
-    if (Math.abs(beside - alone) > paddingTolerance * Math.max(1, Math.abs(alone))) {
-      throw new ModelError(
-        path,
-        `gives the logit ${alone} for one token and ${beside} with padding on its right; a classifier must respect attention_mask`,
-      );
-    }
-  }
-  return labels;
+/** The column to score, and how. */
+interface ScoredLabel {
+  readonly label: number;
+  readonly apply: ScoreFunction;
 }
 
 /**
@@ -165,18 +133,15 @@ async function probe(path: string, session: Session, { vocabulary, padId }: Clas
  *
  * @throws ModelError if the options do not match the model's labels
  */
-function scoredLabel(
-  path: string,
-  config: ClassifierConfig,
-  labels: number,
-): { readonly label: number; readonly apply: ScoreFunction } {
+function scoredLabel(path: string, config: ClassifierConfig, labels: number): ScoredLabel {
   const { label, options, optionsPath } = config;
   const apply = options.function_to_apply ?? (labels === 1 ? 'none' : 'log_odds');
   if (label === undefined && labels > 1) {
+    const names = Object.values(config.labelNames);
     const hint = optionHint(config.optionsPath, 'label', labels - 1);
     throw new ModelError(
       path,
-      `has ${labels} labels; name the one to score in ${basename(optionsPath)}, for example ${hint}`,
+      `has ${labels} labels${names.length === labels ? ` (${names.join(', ')})` : ''}; name the one to score in ${basename(optionsPath)}, for example ${hint}`,
     );
   }
   if (label !== undefined && label >= labels) {
@@ -189,8 +154,4 @@ function scoredLabel(
     );
   }
   return { label: label ?? 0, apply };
-}
-
-function oneLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, ' ').trim();
 }

@@ -3,16 +3,22 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ModelError } from '@gapo/model';
 import { nonNegativeInt, parseYaml, positiveInt, z } from '@gapo/service';
-import { type ClassifierOptions, classifierOptions } from './classifierOptions.js';
+import { type ClassifierOptions, classifierOptions, optionHint } from './classifierOptions.js';
+import { modelFile } from './modelFile.js';
+import { largestLimit, type PositionSettings, positionLimit } from './positions.js';
 
 /** A classifier as its directory describes it. */
 export interface ClassifierConfig {
+  /** The model's file, relative to the directory. */
+  readonly file: string;
   /** Rows of the embedding table. */
   readonly vocabulary: number;
   /** The longest sequence, in tokens. */
   readonly maxTokens: number;
   /** The id that pads rows to a common length. */
   readonly padId: number;
+  /** The names of the labels by column, as far as id2label has them. */
+  readonly labelNames: Readonly<Record<string, string>>;
   /** The column of `logits` that is scored; undefined if the options name none. */
   readonly label: number | undefined;
   readonly options: ClassifierOptions;
@@ -25,10 +31,17 @@ const architecture = z
   .regex(/ForSequenceClassification$/)
   .meta({ expected: 'a sequence classifier, such as "LlamaForSequenceClassification"' });
 
+/** 0 or less: as many as the sequence has, in some architectures with relative positions. */
+const positions = z.int().optional();
+
 const configSchema = z.looseObject({
   architectures: z.tuple([architecture]),
   vocab_size: positiveInt,
-  max_position_embeddings: positiveInt,
+  model_type: z.string().optional(),
+  max_position_embeddings: positions,
+  n_positions: positions,
+  max_seq_len: positions,
+  seq_length: positions,
   pad_token_id: nonNegativeInt.nullish(),
   id2label: z.record(z.string(), z.string()).optional(),
   gapo_reward: classifierOptions.optional(),
@@ -54,23 +67,44 @@ export async function readClassifierConfig(directory: string): Promise<Classifie
       ? (config.gapo_reward ?? classifierOptions.parse({}))
       : parseYaml(classifierOptions, yaml, { source: beside });
   const optionsPath = yaml === undefined ? path : beside;
-  const context = config.max_position_embeddings;
-  const { max_tokens: maxTokens = Math.min(context, await tokenizerLimit(directory)) } = options;
-  if (maxTokens > context) {
-    throw new ModelError(optionsPath, `has max_tokens ${maxTokens}, more than max_position_embeddings ${context}`);
-  }
+  const maxTokens = longestSequence(config, await tokenizerLimit(directory), options.max_tokens, path, optionsPath);
   const padId = config.pad_token_id ?? 0;
   if (padId >= config.vocab_size) {
     throw new ModelError(path, `has pad_token_id ${padId}, not below vocab_size ${config.vocab_size}`);
   }
-  const label = labelColumn(optionsPath, options.label, config.id2label ?? {});
-  return { vocabulary: config.vocab_size, maxTokens, padId, label, options, optionsPath };
+  const labelNames = config.id2label ?? {};
+  const label = labelColumn(optionsPath, options.label, labelNames);
+  const file = await modelFile(directory, options.file, (choice) => optionHint(optionsPath, 'file', choice));
+  return { file, vocabulary: config.vocab_size, maxTokens, padId, labelNames, label, options, optionsPath };
 }
 
 /**
- * Returns the tokenizer's `model_max_length`; Infinity if it states none. RoBERTa's is less than its number of positions,
- * two of which are never used.
+ * Returns the longest sequence: max_tokens of the options, else what the model and the tokenizer allow.
+ *
+ * @throws ModelError if the model has fewer positions than max_tokens, or nothing states a limit
  */
+function longestSequence(
+  config: PositionSettings,
+  tokenizer: number,
+  maxTokens: number | undefined,
+  path: string,
+  optionsPath: string,
+): number {
+  const { tokens, stated } = positionLimit(config) ?? { tokens: Infinity, stated: '' };
+  if (tokens < 1) throw new ModelError(path, `leaves no position for a token: ${stated}`);
+  if (maxTokens !== undefined && maxTokens > tokens) {
+    throw new ModelError(optionsPath, `has max_tokens ${maxTokens}, more than ${stated}`);
+  }
+  const limit = maxTokens ?? Math.min(tokens, tokenizer);
+  if (limit < largestLimit) return limit;
+  const hint = optionHint(optionsPath, 'max_tokens', 512);
+  throw new ModelError(
+    path,
+    `states no max_position_embeddings, nor tokenizer_config.json model_max_length; add ${hint}`,
+  );
+}
+
+/** Returns the tokenizer's `model_max_length`; Infinity if it states none. transformers writes 1e30 for none. */
 async function tokenizerLimit(directory: string): Promise<number> {
   const path = join(directory, 'tokenizer_config.json');
   const { value } = await readJson(path);

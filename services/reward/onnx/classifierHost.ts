@@ -4,14 +4,15 @@
  */
 import { basename, resolve } from 'node:path';
 import type { SessionOptions } from '@gapo/graph';
-import { f64 } from '@gapo/numeric';
+import { at } from '@gapo/numeric';
 import type { Outcome, ScoreItem, Scorer, ScorerDescription } from '@gapo/reward';
 import { RpcError } from '@gapo/rpc';
 import { UserError, WorkerThread } from '@gapo/service';
-import { type BatchedModel, Batcher } from './batcher.js';
+import { type BatchedModel, Batcher, type RunProblem } from './batcher.js';
 import type { ClassifierConfig } from './classifierConfig.js';
 import { optionHint } from './classifierOptions.js';
 import type { Encoding } from './itemEncoder.js';
+import { type RunShape, shapeNote } from './runShape.js';
 import { RunSize } from './runSize.js';
 import type * as sessionTasks from './sessionThread.js';
 import type * as tokenizerTasks from './tokenizerThread.js';
@@ -84,7 +85,7 @@ export class ClassifierHost {
   }
 
   async #scorer({ directory, objective }: HostedClassifier): Promise<Scorer> {
-    const { version, config } = await this.#sessions.run('open', directory);
+    const { version, config, shape } = await this.#sessions.run('open', directory);
     await this.#encoded(directory, version, [], neverAborted);
     const { maxTokens, padId } = config;
     const model: BatchedModel = {
@@ -92,6 +93,7 @@ export class ClassifierHost {
       maxTokens,
       padId,
       runSize: new RunSize(this.#latencyBoundMs),
+      shape,
       run: async (feeds) => {
         const transfer = [feeds.ids.buffer, feeds.mask.buffer, feeds.segments.buffer];
         const ran = await this.#sessions.run('run', { directory, feeds }, { transfer });
@@ -100,7 +102,7 @@ export class ClassifierHost {
       },
     };
     return {
-      description: describe(directory, version, config, objective),
+      description: describe(directory, version, config, shape, objective),
       score: (items, signal) => this.#score(model, version, items, signal),
       close: () => this.close(),
     };
@@ -125,9 +127,7 @@ export class ClassifierHost {
       const sequences = encodings.filter((encoding) => 'ids' in encoding);
       const scores = await this.#batcher.score(model, sequences, signal);
       let next = 0;
-      return encodings.map((encoding) =>
-        'ids' in encoding ? { score: f64(scores, next++) } : { problem: encoding.problem, retryable: false },
-      );
+      return encodings.map((encoding) => outcomeOf('ids' in encoding ? at(scores, next++) : encoding));
     } finally {
       this.#items -= items.length;
     }
@@ -156,6 +156,10 @@ export class ClassifierHost {
   }
 }
 
+function outcomeOf(found: number | RunProblem): Outcome {
+  return typeof found === 'number' ? { score: found } : { problem: found.problem, retryable: false };
+}
+
 const neverAborted = new AbortController().signal;
 
 /**
@@ -174,6 +178,7 @@ function describe(
   directory: string,
   version: string,
   config: ClassifierConfig,
+  shape: RunShape,
   chosen: string | undefined,
 ): ScorerDescription {
   const { options, optionsPath, maxTokens } = config;
@@ -184,9 +189,10 @@ function describe(
   }
   const { orientation, threshold, function_to_apply: apply } = options;
   const probability = apply === 'sigmoid' || apply === 'softmax';
+  const note = shapeNote(shape);
   return {
     objective,
-    model: `onnx: ${basename(resolve(directory))}`,
+    model: `onnx: ${basename(resolve(directory))}${note === undefined ? '' : `, ${note}`}`,
     version,
     orientation,
     minimum: options.minimum ?? (probability ? 0 : undefined),

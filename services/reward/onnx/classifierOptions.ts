@@ -9,7 +9,7 @@
  * function_to_apply: softmax
  * ```
  */
-import { finiteNumber, nonNegativeInt, positiveInt, word, z } from '@gapo/service';
+import { finiteNumber, nonEmptyText, nonNegativeInt, positiveInt, word, z } from '@gapo/service';
 
 const place = /\{(\w+)\}/g;
 
@@ -28,6 +28,8 @@ export const classifierOptions = z
     threshold: finiteNumber.optional(),
     minimum: finiteNumber.optional(),
     maximum: finiteNumber.optional(),
+    file: nonEmptyText.meta({ expected: "the model's file, relative to the directory" }).optional(),
+    output: nonEmptyText.meta({ expected: "the name of the model's output" }).optional(),
     max_tokens: positiveInt.optional(),
     label: z.union([nonNegativeInt, z.string()]).meta({ expected: "a label's name or column" }).optional(),
     function_to_apply: z

@@ -2,7 +2,6 @@
  * Packs sequences of different lengths into tensors. Every sequence is padded to a length that depends on its own length
  * alone, and never runs alone, so that its score does not depend on the rest of the run, bit for bit.
  */
-import type { TensorArray } from '@gapo/graph';
 import { at } from '@gapo/numeric';
 import type { EncodedItem } from './itemEncoder.js';
 
@@ -37,9 +36,14 @@ export interface Feeds {
   readonly segments: BigInt64Array<ArrayBuffer>;
 }
 
-/** Packs sequences of one padded length. Rows beyond the sequences repeat the first. */
-export function feedsOf(sequences: readonly EncodedItem[], length: number, padId: number): Feeds {
-  const rows = Math.max(fewestRows, sequences.length);
+/** Packs sequences into a run of one length and at least so many rows. Rows beyond the sequences repeat the first. */
+export function feedsOf(
+  sequences: readonly EncodedItem[],
+  length: number,
+  padId: number,
+  fewest: number = fewestRows,
+): Feeds {
+  const rows = Math.max(fewest, sequences.length);
   const ids = new BigInt64Array(rows * length).fill(BigInt(padId));
   const mask = new BigInt64Array(rows * length);
   const segments = new BigInt64Array(rows * length);
@@ -54,14 +58,4 @@ export function feedsOf(sequences: readonly EncodedItem[], length: number, padId
     }
   }
   return { rows, length, ids, mask, segments };
-}
-
-/** Names the tensors as models do. */
-export function namedTensors({ rows, length, ids, mask, segments }: Feeds): Readonly<Record<string, TensorArray>> {
-  const dims = [rows, length];
-  return {
-    input_ids: { data: ids, dims },
-    attention_mask: { data: mask, dims },
-    token_type_ids: { data: segments, dims },
-  };
 }

@@ -2,36 +2,38 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { ModelError } from '@gapo/model';
 import { canonicalJson } from '@gapo/service';
 import type { ClassifierConfig } from './classifierConfig.js';
 
 /** Increase it when items become other tokens, or logits other scores. */
-const scoringRevision = 2;
+const scoringRevision = 3;
 
 /** Hexadecimal digits of the scoring digest. */
 const shortDigits = 16;
 
 /**
- * Returns the SHA-256 (hex) of the weights: of the *.safetensors files in the order of their names, or of model.onnx if
- * there are none.
+ * Returns the SHA-256 (hex) of the weights: of the *.safetensors files beside the model in the order of their names, or of
+ * the model if there are none.
  */
-export async function weightsDigest(directory: string): Promise<string> {
-  const separate = (await readdir(directory)).filter((name) => name.endsWith('.safetensors')).sort();
-  return sha256OfFiles(directory, separate.length > 0 ? separate : ['model.onnx']);
+export async function weightsDigest(directory: string, { file }: Pick<ClassifierConfig, 'file'>): Promise<string> {
+  const folder = dirname(file);
+  const separate = (await readdir(join(directory, folder))).filter((name) => name.endsWith('.safetensors')).sort();
+  return sha256OfFiles(directory, separate.length > 0 ? separate.map((name) => join(folder, name)) : [file]);
 }
 
 /** Returns a digest of everything else that decides a score: graph, tokenizer, chat template and options. */
 export async function scoringDigest(directory: string, config: ClassifierConfig): Promise<string> {
-  const names = await readdir(directory);
+  const { file, maxTokens, padId, label, options } = config;
   // Other files that onnxruntime exporters put weights into: model.onnx.data, model.onnx_data.
-  const others = names.filter((name) => /^model\.onnx[._]data/.test(name)).sort();
-  const template = names.filter((name) => name === 'chat_template.jinja');
-  const files = ['model.onnx', ...others, 'tokenizer.json', 'tokenizer_config.json', ...template];
-  const { maxTokens, padId, label, options } = config;
-  const { function_to_apply, input, text, truncate, truncation_side } = options;
-  const settings = { maxTokens, padId, label, function_to_apply, input, text, truncate, truncation_side };
+  const isData = (name: string): boolean => name.startsWith(basename(file)) && /^[._]data/.test(name.slice(basename(file).length)); // prettier-ignore
+  const others = (await readdir(join(directory, dirname(file)))).filter(isData).sort();
+  const template = (await readdir(directory)).filter((name) => name === 'chat_template.jinja');
+  const data = others.map((name) => join(dirname(file), name));
+  const files = [file, ...data, 'tokenizer.json', 'tokenizer_config.json', ...template];
+  const { function_to_apply, input, output, text, truncate, truncation_side } = options;
+  const settings = { maxTokens, padId, label, function_to_apply, input, output, text, truncate, truncation_side };
   const digest = await sha256OfFiles(directory, files, canonicalJson({ scoringRevision, ...settings }));
   return digest.slice(0, shortDigits);
 }

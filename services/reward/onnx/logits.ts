@@ -1,26 +1,37 @@
 /** Turns a classifier's logits [rows, labels] into scores. */
 import type { TensorArray } from '@gapo/graph';
-import { ModelError } from '@gapo/model';
+import { ModelError, toFloat32 } from '@gapo/model';
 import { at } from '@gapo/numeric';
 import type { ScoreFunction } from './classifierOptions.js';
 
+/** Logits as numbers. */
+export interface Logits {
+  /** [rows, labels] */
+  readonly data: Float32Array | Float64Array;
+  readonly labels: number;
+}
+
 /**
- * Returns the number of labels of the logits.
+ * Returns a model's output as logits. float16 is widened, and a vector [rows] is one label.
  *
- * @throws ModelError if they are not float [rows, labels]
+ * @param name the output's
+ * @throws ModelError if they are not float [rows] or [rows, labels]
  */
-export function labelCount(path: string, logits: TensorArray, rows: number): number {
-  const { data, dims } = logits;
+export function logitsIn(path: string, name: string, output: TensorArray, rows: number): Logits {
+  const { data: found, dims } = output;
+  const data = found instanceof Uint16Array ? widened(found) : found;
   const float = data instanceof Float32Array || data instanceof Float64Array;
-  const [height, labels = 0] = dims;
-  if (!float || dims.length !== 2 || height !== rows || labels === 0) {
-    const type = float ? 'float' : data.constructor.name.replace('Array', '').toLowerCase();
-    throw new ModelError(
-      path,
-      `gives logits ${type} [${dims.join()}] for ${rows} rows; a classifier gives float [rows, 1] or [rows, labels]`,
-    );
-  }
-  return labels;
+  const [height, labels = 1] = dims;
+  if (float && (dims.length === 1 || dims.length === 2) && height === rows && labels > 0) return { data, labels };
+  const type = float ? 'float' : data.constructor.name.replace('Array', '').toLowerCase();
+  throw new ModelError(
+    path,
+    `gives ${name} ${type} [${dims.join()}] for ${rows} rows; a classifier gives float [rows] or [rows, labels]`,
+  );
+}
+
+function widened(halves: Uint16Array): Float32Array {
+  return toFloat32(new Uint8Array(halves.buffer, halves.byteOffset, halves.byteLength), 'F16');
 }
 
 /**

@@ -2,8 +2,8 @@
 import { workerData } from 'node:worker_threads';
 import type { SessionOptions } from '@gapo/graph';
 import { type Outcome, outcome } from '@gapo/service';
+import type { RunProblem } from './batcher.js';
 import { Classifier } from './classifier.js';
-import type { ClassifierConfig } from './classifierConfig.js';
 import type { Feeds } from './feeds.js';
 
 const classifiers = new Map<string, Promise<Classifier>>();
@@ -19,11 +19,11 @@ async function classifierIn(directory: string): Promise<Classifier> {
   return opening;
 }
 
-/** Opens a classifier and returns its version and configuration. */
-export function open(directory: string): Promise<Outcome<{ version: string; config: ClassifierConfig }>> {
+/** Opens a classifier and returns what its host needs. */
+export function open(directory: string): Promise<Outcome<Pick<Classifier, 'config' | 'shape' | 'version'>>> {
   return outcome(async () => {
-    const { version, config } = await classifierIn(directory);
-    return { version, config };
+    const { version, config, shape } = await classifierIn(directory);
+    return { version, config, shape };
   });
 }
 
@@ -35,8 +35,8 @@ export function run({ directory, feeds }: { directory: string; feeds: Feeds }): 
   });
 }
 
-/** A run's scores, one per row, and the version that computed them. */
+/** A run's scores, one per row, or why the model cannot run; and the version that computed them. */
 export interface SessionScores {
   readonly version: string;
-  readonly scores: Float64Array;
+  readonly scores: Float64Array | RunProblem;
 }

@@ -1,7 +1,8 @@
 /** A classifier small enough to be recomputed by hand, in a directory like a real one. */
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import {
+  type Dim,
   Graph,
   type Value,
   add,
@@ -35,6 +36,20 @@ export interface TinyOptions {
   readonly segments?: boolean;
   /** The model ignores `attention_mask`. @default false */
   readonly maskless?: boolean;
+  /** The type of its integer inputs. @default 'int64' */
+  readonly inputs?: 'int32' | 'int64';
+  /** Fixed sizes of its inputs. @default any */
+  readonly dims?: readonly [rows: Dim, length: Dim];
+  /** The type of the logits. @default 'float32' */
+  readonly precision?: 'float16' | 'float32';
+  /** The name of the output. @default 'logits' */
+  readonly output?: string;
+  /** A logit also depends on the other sequences of the run, as in a dynamically quantised model. @default false */
+  readonly entangled?: boolean;
+  /** The most tokens of a sequence: the model has a table of as many positions, which are all 0. @default none */
+  readonly positions?: number;
+  /** The model's file, which has its weights inside if it is in a folder. @default 'model.onnx' */
+  readonly file?: string;
   /** The content of reward.yaml, in place of `gapo_reward` in config.json. */
   readonly rewardYaml?: string;
   /** Merged into config.json; undefined removes a key. */
@@ -51,12 +66,20 @@ const table = filled(tinyVocabulary * width, 1);
 /** Writes a classifier's directory. */
 export async function writeTinyClassifier(directory: string, options: TinyOptions = {}): Promise<void> {
   const { labels = 1, brokenByte, segments = false, maskless = false, rewardYaml } = options;
+  const {
+    inputs = 'int64',
+    dims = ['B', 'T'],
+    precision = 'float32',
+    output = 'logits',
+    file = 'model.onnx',
+  } = options;
+  const inside = brokenByte !== undefined || file.includes('/');
   await mkdir(directory, { recursive: true });
   const g = new Graph('tiny classifier');
-  const ids = g.input('input_ids', 'int64', ['B', 'T']);
-  const given = cast(g.input('attention_mask', 'int64', ['B', 'T']), 'float32');
+  const ids = cast(g.input('input_ids', inputs, dims), 'int64');
+  const given = cast(g.input('attention_mask', inputs, dims), 'float32');
   const seen = maskless ? add(scale(given, 0), g.constant([1], [1])) : given;
-  const mask = reshape(seen, [0, 0, 1], ['B', 'T', 1]);
+  const mask = reshape(seen, [0, 0, 1], [...dims, 1]);
   const embeddings = Float32Array.from(table);
   const tensors = [
     { name: 'embedding', shape: [tinyVocabulary, width], data: embeddings },
@@ -68,17 +91,20 @@ export async function writeTinyClassifier(directory: string, options: TinyOption
   const [embeddingTable, headWeight] = tensors.map(({ name, shape, data }) => {
     const source = { location: 'model.safetensors', offset, length: data.byteLength };
     offset += data.byteLength;
-    return g.weight(name, shape, brokenByte === undefined ? source : data);
+    return g.weight(name, shape, inside ? data : source);
   });
   if (embeddingTable === undefined || headWeight === undefined) throw new Error('two tensors make two weights');
   const total = emitReduce('ReduceSum', mul(embedding(embeddingTable, ids), mask), 1);
-  const mean = reshape(emitBinary('Div', total, emitReduce('ReduceSum', mask, 1)), [0, width], ['B', width]);
+  const mean = reshape(emitBinary('Div', total, emitReduce('ReduceSum', mask, 1)), [0, width], [dims[0], width]);
   const plain = linear(mean, headWeight);
-  const inSecond = (): Value =>
-    emitReduce('ReduceSum', cast(g.input('token_type_ids', 'int64', ['B', 'T']), 'float32'), 1);
-  g.output('logits', segments ? add(plain, inSecond()) : plain);
+  const inSecond = (): Value => emitReduce('ReduceSum', cast(g.input('token_type_ids', inputs, dims), 'float32'), 1);
+  const scored = segments ? add(plain, inSecond()) : plain;
+  const mixed = options.entangled === true ? add(scored, scale(emitReduce('ReduceSum', plain, 0), 0.01)) : scored;
+  const bounded = options.positions === undefined ? mixed : add(mixed, positionsOf(g, ids, options.positions));
+  g.output(output, precision === 'float32' ? bounded : cast(bounded, precision));
 
-  await writeFile(join(directory, 'model.onnx'), g.toModel().bytes);
+  await mkdir(dirname(join(directory, file)), { recursive: true });
+  await writeFile(join(directory, file), g.toModel().bytes);
   if (brokenByte === undefined) await writeFile(join(directory, 'model.safetensors'), bytes);
   const config = {
     architectures: ['LlamaForSequenceClassification'],
@@ -105,6 +131,14 @@ export async function writeTinyClassifier(directory: string, options: TinyOption
 
 function head(labels: number): Float32Array {
   return filled(labels * width, 7);
+}
+
+/** Looks up the position of each token in a table of zeros, as [B, 1]: a sequence that is longer fails. */
+function positionsOf(g: Graph, ids: Value, count: number): Value {
+  const table = g.weight('positions', [count, 1], new Float32Array(count));
+  const ones = emitBinary('Div', add(ids, g.integers([1])), add(ids, g.integers([1])));
+  const places = add(g.emit('CumSum', [ones, g.integers([1])], { dtype: 'int64', dims: ids.dims }), g.integers([-1]));
+  return emitReduce('ReduceSum', reshape(embedding(table, places), [0, -1], ids.dims), 1);
 }
 
 /** Returns the token ids of an exchange under the directory's chat template and tokenizer. */

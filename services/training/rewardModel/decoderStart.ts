@@ -12,6 +12,7 @@ import {
   merger,
   readDecoderModel,
   sequenceClassifierConfig,
+  setPadToken,
   withWideWeights,
 } from '@gapo/model';
 import { deriveSeed, required } from '@gapo/numeric';
@@ -44,6 +45,7 @@ export async function startFromDecoder(directory: string, options: DecoderOption
   await copyTokenizer(options.model, directory);
   const { tokenizer, conversation } = await readTokenizerWithTemplate(directory);
   tokenizer.assertFits(config, options.model);
+  await setPadToken(directory, await tokenizer.decode([classifier.pad_token_id], { specialTokens: 'keep' }));
   const model = decoderScores(
     config,
     lora && { lora, frozen: (await withWideWeights(decoder, options.cache)).weights },

@@ -74,6 +74,13 @@ test('group-normalized: prompts count equally, whatever the spread of their rewa
   assert.deepEqual([...advantages], [-1, 0, 1, 0, -1, -1, 1, 1]);
 });
 
+test("group-normalized by the sample's deviation, as PyTorch and TRL have it: smaller by the root of (n - 1) / n", () => {
+  const sample: RunConfig['ppo'] = { ...rloo, advantages: 'group', groupDeviation: 'sample' };
+  const { advantages } = learningSignal({ ...common, ppo: sample });
+  const expected = [-1, 0, 1, 0, -1, -1, 1, 1].map((each) => Math.fround(each * Math.SQRT1_2));
+  assert.deepEqual([...advantages], expected);
+});
+
 test('NoonPAMA: the mean positive advantage over tokens', () => {
   const signal = learningSignal({ ...common, ppo: rloo });
   // Completions of 1, 3, 2 and 2 tokens with advantages -2, 2, -4, 4 and 0, 0, -10, 10.

@@ -45,7 +45,9 @@ function sequenceSignal(input: SignalInput): LearningSignal {
   const advantages = new Float32Array(batch.samples.length * count); // [completions, K]
   const groups = batch.samples.map(({ prompt }) => prompt);
   const penalties = klInReward && sumsOf(klInReward.k1, batch.lengths).map((kl) => klInReward.coefficient * kl);
-  const advantagesOf = ppo.advantages === 'group' ? groupNormalizedAdvantages : rlooAdvantages;
+  const deviation = ppo.groupDeviation ?? 'population';
+  const advantagesOf = (given: Parameters<typeof rlooAdvantages>[0]): Float64Array =>
+    ppo.advantages === 'group' ? groupNormalizedAdvantages(given, { deviation }) : rlooAdvantages(given);
   names.forEach((objective, k) => {
     const scored = rewardsOf(input, at(scores, k));
     const rewards = penalties ? scored.map((reward, i) => reward - at(penalties, i)) : scored;

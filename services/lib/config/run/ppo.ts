@@ -28,7 +28,15 @@ const options = z.strictObject({
     .default('rloo')
     .describe(
       "How rewards become advantages. `rloo`: leave-one-out baselines. `group`: minus the mean of the prompt's completions, " +
-        'divided by their standard deviation. `gae`: generalised advantage estimation, with a critic per objective.',
+        'divided by their standard deviation (see `groupDeviation`). `gae`: generalised advantage estimation, with a critic per objective.',
+    ),
+  groupDeviation: z
+    .enum(['population', 'sample'])
+    .optional()
+    .meta({ absent: '`population`' })
+    .describe(
+      "Whose standard deviation divides `group` advantages: the `population`'s, Σ(R − mean)² / n, or the `sample`'s, " +
+        'Σ(R − mean)² / (n − 1), as in TRL. Only with `advantages: group`.',
     ),
   normalizeAdvantages: z
     .boolean()
@@ -82,9 +90,12 @@ function check({ algorithm, rollout, ppo: given }: Reads, refuse: Refuse): void 
     if (given !== undefined) refuse(['ppo'], 'nothing, since algorithm is dpo');
     return;
   }
-  const { advantages, minibatches, gae: estimation } = given ?? ppoDefaults;
+  const { advantages, groupDeviation, minibatches, gae: estimation } = given ?? ppoDefaults;
   if (advantages !== 'gae' && estimation !== undefined) {
     refuse(['ppo', 'gae'], `no gae, since ppo.advantages is ${advantages}`);
+  }
+  if (advantages !== 'group' && groupDeviation !== undefined) {
+    refuse(['ppo', 'groupDeviation'], `no groupDeviation, since ppo.advantages is ${advantages}`);
   }
   const completions = rollout.promptsPerStep * rollout.samplesPerPrompt;
   if (minibatches > completions) refuse(['ppo', 'minibatches'], `at most the ${completions} completions of a step`);

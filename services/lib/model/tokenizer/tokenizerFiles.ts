@@ -1,7 +1,8 @@
 /** The files of a tokenizer in a model's directory. */
-import { copyFile, cp, readdir, stat } from 'node:fs/promises';
+import { copyFile, cp, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ModelError } from '../errors.js';
+import { readJson } from '../files.js';
 import { furtherTemplates } from './templateSource.js';
 
 /** Whether a file of a model's directory belongs to its tokenizer, which includes the chat template. */
@@ -26,4 +27,11 @@ export async function copyTokenizer(from: string, to: string): Promise<void> {
   if ((await stat(further).catch(() => undefined))?.isDirectory() === true) {
     await cp(further, join(to, furtherTemplates), { recursive: true });
   }
+}
+
+/** Makes a token the one that pads, in DIR/tokenizer_config.json, so that Hugging Face pads with what the model expects. */
+export async function setPadToken(directory: string, token: string): Promise<void> {
+  const path = join(directory, 'tokenizer_config.json');
+  const settings = await readJson(path);
+  await writeFile(path, `${JSON.stringify({ ...settings, pad_token: token }, undefined, 2)}\n`);
 }
