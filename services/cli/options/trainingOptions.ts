@@ -26,7 +26,11 @@ export function dataOptions(keys: { readonly map: z.ZodType; readonly overlong?:
   ];
 }
 
-/** Adds `name=column` to the columns given before. */
+/**
+ * Adds `name=column` to the columns given before.
+ *
+ * @throws InvalidArgumentError if it has another form
+ */
 function addAssignment(given: string, before: Readonly<Record<string, string>> | undefined): Record<string, string> {
   const [name = '', column = '', ...more] = given.split('=');
   if (name === '' || column === '' || more.length > 0) {

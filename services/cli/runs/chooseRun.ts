@@ -5,6 +5,7 @@ import { isActive, stateWord, type Run } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 import type { Coordinator } from '../client.js';
 import type { ConfigFile } from '../configFile.js';
+import { note } from '../output.js';
 import { isSettled, isUnfinished } from './follow.js';
 import { launchesOf, recordLaunch } from './launches.js';
 
@@ -89,5 +90,10 @@ export async function beginRun(
   const { text: configYaml, path, baseDirectory } = config;
   const run = await coordinator.createRun({ configYaml, configName: basename(path), baseDirectory, id }, signal);
   recordLaunch(dataDirectory, run.id, config);
+  for (const { key, file, rows, dropped, truncated } of run.data) {
+    if (dropped > 0) note(`data.${key}: ${dropped} of ${rows} rows of ${file} are too long and left out`);
+    if (truncated > 0)
+      note(`data.${key}: ${truncated} of ${rows} rows of ${file} are too long and cut from their left`);
+  }
   return run;
 }

@@ -74,8 +74,8 @@ export const promptPacking: Packing<PromptRecord, EncodedPrompt> = {
 /** @throws UserError if an id is neither a text nor an integer */
 function idOf(value: unknown, number: number): string {
   if (value === undefined) return String(number);
-  if ((typeof value === 'string' && value !== '') || Number.isSafeInteger(value))
-    return String(value as string | number);
+  if (typeof value === 'string' && value !== '') return value;
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return String(value);
   throw new UserError(`id: found ${kindOf(value)}, expected a text or an integer`);
 }
 

@@ -6,8 +6,8 @@ import { test } from 'node:test';
 import type { TextTokenizer } from '@gapo/model';
 import { byteTokenizer } from '../fixtures/tokens.fixture.js';
 import { scratch } from '../fixtures/world.fixture.js';
-import { type PackedRunData, readRunData, unpackRunData } from './runData.js';
 import { recordsOf } from './recordList.js';
+import { type PackedRunData, readRunData, unpackRunData } from './runData.js';
 
 /** Every digit is a token. Texts begin with token 1, completions end with token 2. */
 const tokenizer: TextTokenizer = {

@@ -110,6 +110,7 @@ export class Run {
       checkpoint: checkpoint?.directory ?? '',
       preference: goals.preference ?? {},
       ingredients: this.#record.ingredients ?? {},
+      data: this.#record.data ?? [],
       ...(last && { lastStep: last, traceId: last.traceId }),
     };
   }
@@ -300,6 +301,7 @@ export class Run {
     const { signal } = this.#abort;
     const { baseDirectory } = this.#record;
     const training = known ?? (await prepareTraining(goals, baseDirectory, this.#platform, this.created, signal));
+    if (known === undefined) this.#warnOfChangedData(training);
     try {
       const content = await this.#history.read(training);
       const state = content?.state ?? initialState(this.config, training.initial);
@@ -308,6 +310,15 @@ export class Run {
     } catch (error) {
       if (known === undefined) training.rewards.close();
       throw error;
+    }
+  }
+
+  /** Warns if a file of data has other contents than when the run was created: its steps then draw other records. */
+  #warnOfChangedData({ files }: TrainingContext): void {
+    for (const { key, file, sha256 } of files) {
+      const before = this.#record.data?.find((each) => each.key === key);
+      if (before === undefined || before.sha256 === sha256) continue;
+      this.#platform.log.warn({ run: this.id, file }, `data.${key} has changed since run ${this.id} was created`);
     }
   }
 

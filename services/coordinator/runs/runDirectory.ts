@@ -8,6 +8,7 @@ import { existsSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:
 import { basename, join } from 'node:path';
 import { RunState, type StepReport } from '@gapo/rpc';
 import { appendSync, word, writeAtomicallySync, z, UserError } from '@gapo/service';
+import { dataKeys } from '../data/runData.js';
 import { goalChangeSchema, type GoalChange } from '../state/goals.js';
 
 const recordSchema = z.object({
@@ -25,6 +26,19 @@ const recordSchema = z.object({
   resumptions: z.int().min(0),
   /** The weights of the runs that it averages; absent in a trained run. */
   ingredients: z.record(z.string(), z.number()).optional(),
+  /** The files that its data was read from when it was created; absent in an average of runs. */
+  data: z
+    .array(
+      z.object({
+        key: z.enum(dataKeys),
+        file: z.string(),
+        sha256: z.string(),
+        rows: z.int().min(0),
+        dropped: z.int().min(0),
+        truncated: z.int().min(0),
+      }),
+    )
+    .optional(),
 });
 
 /** The content of run.json. */

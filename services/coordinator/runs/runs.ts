@@ -84,7 +84,7 @@ export class Runs {
       const ended = AbortSignal.any([signal, this.#stopping.signal]);
       const created = new Date(record.created);
       const training = await prepareTraining(config, baseDirectory, this.#platform, created, ended);
-      const run = this.#add({ ...record, baseDirectory }, config, configYaml);
+      const run = this.#add({ ...record, baseDirectory, data: [...training.files] }, config, configYaml);
       run.start(training);
       return run;
     });

@@ -2,8 +2,8 @@
 import type { Encoded } from '@gapo/model';
 import { at } from '@gapo/numeric';
 import { isExpected, UserError } from '@gapo/service';
-import { type ColumnMap, Columns } from './forms/columns.js';
 import { rowsOf } from './files/rows.js';
+import { type ColumnMap, Columns } from './forms/columns.js';
 
 /** The format of a row, and the record that it becomes. */
 export interface DataFormat<Form, Item> {

@@ -75,6 +75,11 @@ export async function prepareTraining(
   const { eosIds: endIds, context } = decoder.config;
   const policy = { endIds, endId: tokenizer.endId(decoder.config), context };
   const data = await platform.data.read({ config, baseDirectory, model: directory, template, policy }, signal);
+  for (const { key, file, rows, dropped, truncated } of data.files) {
+    const overlong =
+      dropped + truncated === 0 ? '' : `; too long: ${dropped} left out, ${truncated} cut from their left`;
+    platform.log.info({ file, rows, dropped, truncated }, `data.${key}: ${rows} rows of ${file}${overlong}`);
+  }
   const start = await startingAdapter(config, decoder, baseDirectory);
   const lora = start?.lora;
   const valueHeads = valueHeadsOf(config);

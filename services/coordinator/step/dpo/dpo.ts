@@ -3,7 +3,7 @@
  * reference, and derives each objective's loss. Needs neither rollout workers nor reward services.
  */
 import { objectiveNames } from '@gapo/config';
-import { at, required } from '@gapo/numeric';
+import { required } from '@gapo/numeric';
 import { pairSignal } from '@gapo/objectives';
 import { spanNames } from '@gapo/tracing';
 import { createBatch, givenSample, splitEvenly, sumsOf } from '../../data/batch.js';

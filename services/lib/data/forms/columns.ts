@@ -14,7 +14,7 @@ export function kindOf(value: unknown): string {
   if (typeof value === 'string') return 'a text';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
   if (typeof value === 'object') return 'an object';
-  return `${typeof value} ${String(value as number | boolean)}`;
+  return typeof value === 'number' || typeof value === 'boolean' ? `${typeof value} ${value}` : `a ${typeof value}`;
 }
 
 export class Columns {

@@ -27,12 +27,12 @@ export function preferenceForm(columns: Columns): Preference {
   refuseTools(columns);
   const replies: Replies = [takeReply(columns, 'chosen'), takeReply(columns, 'rejected')];
   const [chosen, rejected] = replies;
-  if (typeof chosen !== typeof rejected) {
-    throw new UserError(`rejected: found ${kindOf(rejected)}, expected what chosen is: both texts, or both messages`);
+  if (typeof chosen === 'string' && typeof rejected === 'string') {
+    if (!columns.has('prompt')) return ofTexts(chosen, rejected);
+    return { prompt: takePrompt(columns), chosen, rejected };
   }
   if (typeof chosen === 'string' || typeof rejected === 'string') {
-    if (!columns.has('prompt')) return ofTexts(String(chosen), String(rejected));
-    return { prompt: takePrompt(columns), chosen: String(chosen), rejected: String(rejected) };
+    throw new UserError(`rejected: found ${kindOf(rejected)}, expected what chosen is: both texts, or both messages`);
   }
   const given = columns.has('prompt') ? takePrompt(columns) : undefined;
   // Whole conversations next to their prompt, as in UltraFeedback's binarized form, contain it.
@@ -47,7 +47,11 @@ function refuseUnpaired(columns: Columns): void {
   );
 }
 
-/** Takes one reply. A transcript counts as messages. */
+/**
+ * Takes one reply. A transcript counts as messages.
+ *
+ * @throws UserError if it is neither a text nor messages
+ */
 function takeReply(columns: Columns, name: 'chosen' | 'rejected'): string | readonly DataTurn[] {
   const label = columns.label(name);
   const value = columns.take(name);
@@ -59,7 +63,11 @@ function takeReply(columns: Columns, name: 'chosen' | 'rejected'): string | read
   return transcriptTurns(textOf(value, label)) ?? value;
 }
 
-/** Splits two texts where they begin to differ. A space there belongs to the replies, as tokenizers have it. */
+/**
+ * Splits two texts where they begin to differ. A space there belongs to the replies, as tokenizers have it.
+ *
+ * @throws UserError if they have no common beginning, or are the same
+ */
 function ofTexts(chosen: string, rejected: string): Preference {
   let length = 0;
   while (length < Math.min(chosen.length, rejected.length) && chosen[length] === rejected[length]) length += 1;
@@ -74,7 +82,11 @@ function ofTexts(chosen: string, rejected: string): Preference {
   return { prompt: promptOfText(chosen.slice(0, length)), chosen: replies[0], rejected: replies[1] };
 }
 
-/** Splits two conversations where they begin to differ. Each must have one reply of the assistant after that. */
+/**
+ * Splits two conversations where they begin to differ. Each must have one reply of the assistant after that.
+ *
+ * @throws UserError if they are the same, or have no common beginning
+ */
 function ofConversations(
   chosen: readonly DataTurn[],
   rejected: readonly DataTurn[],

@@ -7,7 +7,7 @@ import { type DataTurn, transcriptTurns, turnsOf } from './turns.js';
 /** Returns a text as a prompt: a transcript as its turns, any other text as one turn of the user. */
 export function promptOfText(text: string): Prompt {
   const turns = transcriptTurns(text);
-  return { text, turns: turns ?? [{ role: 'user', content: text }] };
+  return { text, turns: turns === undefined ? [{ role: 'user', content: text }] : plain(turns) };
 }
 
 /**

@@ -97,7 +97,11 @@ function isLearned({ weight }: Fields, role: string, label: string): boolean {
   throw new UserError(`${label}.weight: found ${kindOf(weight)}, expected 0 (not learned) or 1`);
 }
 
-/** Returns a content that is a text, or parts that are all texts. */
+/**
+ * Returns a content that is a text, or parts that are all texts.
+ *
+ * @throws UserError if it is neither
+ */
 function contentOf(value: unknown, label: string): string {
   if (typeof value === 'string') return wellFormed(value, label);
   if (!Array.isArray(value)) throw new UserError(`${label}: found ${kindOf(value)}, expected a text`);

@@ -45,15 +45,16 @@ export async function encodeItems<Item, T>(
   const together = await attempt(async () => encode(planned.flatMap(({ texts }) => texts)));
   let next = 0;
   return Promise.all(
-    plans.map((each) => {
+    plans.map(async (each) => {
       if (!('value' in each)) return each;
       const { texts, complete } = each.value;
       const start = next;
       next += texts.length;
       // One text that cannot be encoded fails all: each item then finds out alone.
-      return attempt(async () =>
+      const completed = await attempt(async () =>
         complete('value' in together ? together.value.slice(start, start + texts.length) : await encode(texts)),
-      ).then((completed) => ('value' in completed ? completed.value : completed));
+      );
+      return 'value' in completed ? completed.value : completed;
     }),
   );
 }

@@ -203,7 +203,11 @@ export class TextCodec {
     };
   }
 
-  /** Returns the text of a prompt that asks for a reply, and the function that adds the tokens that the tokenizer prepends. */
+  /**
+   * Returns the text of a prompt that asks for a reply, and the function that adds the tokens that the tokenizer prepends.
+   *
+   * @throws UserError if it is too long, or has messages and the model no chat template
+   */
   #opened({ text, turns }: Prompt, completions: readonly string[] = []): OpenedPrompt {
     const characters = turns.reduce((sum, { content }) => sum + content.length, 0);
     this.#refuseHuge(characters + Math.max(0, ...completions.map(({ length }) => length)));

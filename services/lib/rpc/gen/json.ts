@@ -145,6 +145,24 @@ export interface RunJson {
   preference: { [key: string]: number | null };
   /** The runs that its policy is an average of, by id, with their weights; empty for a run that was trained. */
   ingredients: { [key: string]: number | null };
+  /** The files that its data was read from when it was created. */
+  data: DataFileJson[];
+}
+
+/** A file of a run's data. */
+export interface DataFileJson {
+  /** The key of `data` in the configuration that names it, such as prompts. */
+  key: string;
+  /** The path as the configuration has it. */
+  file: string;
+  /** SHA-256 (hex) of its bytes. */
+  sha256: string;
+  /** Rows that are not blank. */
+  rows: number;
+  /** Rows that were left out because they are too long (`data.overlong: drop`). */
+  dropped: number;
+  /** Rows that lost tokens from their left because they are too long (`data.overlong: truncate-left`). */
+  truncated: number;
 }
 
 /** One objective's part in a step. */

@@ -54,6 +54,7 @@ export type { CreateRunRequest, CreateRunRequestInput } from './gapo/training/v1
 export type { CreateRunResponse, CreateRunResponseInput } from './gapo/training/v1/CreateRunResponse.js';
 export type { CreateSoupRequest, CreateSoupRequestInput } from './gapo/training/v1/CreateSoupRequest.js';
 export type { CreateSoupResponse, CreateSoupResponseInput } from './gapo/training/v1/CreateSoupResponse.js';
+export type { DataFile, DataFileInput } from './gapo/training/v1/DataFile.js';
 export type { EvaluateRunRequest, EvaluateRunRequestInput } from './gapo/training/v1/EvaluateRunRequest.js';
 export type { EvaluateRunResponse, EvaluateRunResponseInput } from './gapo/training/v1/EvaluateRunResponse.js';
 export type { EvaluationReport, EvaluationReportInput } from './gapo/training/v1/EvaluationReport.js';

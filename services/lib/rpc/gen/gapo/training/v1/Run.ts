@@ -3,6 +3,7 @@
 import type { RunStateInput as _gapo_training_v1_RunStateInput, RunState as _gapo_training_v1_RunState } from '../../../gapo/training/v1/RunState.js';
 import type { TimestampInput as _google_protobuf_TimestampInput, Timestamp as _google_protobuf_Timestamp } from '../../../google/protobuf/Timestamp.js';
 import type { StepReportInput as _gapo_training_v1_StepReportInput, StepReport as _gapo_training_v1_StepReport } from '../../../gapo/training/v1/StepReport.js';
+import type { DataFileInput as _gapo_training_v1_DataFileInput, DataFile as _gapo_training_v1_DataFile } from '../../../gapo/training/v1/DataFile.js';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -69,6 +70,10 @@ export interface RunInput {
    * The runs that its policy is an average of, by id, with their weights; empty for a run that was trained.
    */
   'ingredients'?: ({[key: string]: number | string});
+  /**
+   * The files that its data was read from when it was created.
+   */
+  'data'?: (_gapo_training_v1_DataFileInput)[];
 }
 
 /**
@@ -135,4 +140,8 @@ export interface Run {
    * The runs that its policy is an average of, by id, with their weights; empty for a run that was trained.
    */
   'ingredients': ({[key: string]: number});
+  /**
+   * The files that its data was read from when it was created.
+   */
+  'data': (_gapo_training_v1_DataFile)[];
 }

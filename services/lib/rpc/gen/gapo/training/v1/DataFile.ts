@@ -1,0 +1,63 @@
+// Original file: gapo/training/v1/training.proto
+
+import type { Long } from '@grpc/proto-loader';
+
+/**
+ * A file of a run's data.
+ */
+export interface DataFileInput {
+  /**
+   * The key of `data` in the configuration that names it, such as prompts.
+   */
+  'key'?: (string);
+  /**
+   * The path as the configuration has it.
+   */
+  'file'?: (string);
+  /**
+   * SHA-256 (hex) of its bytes.
+   */
+  'sha256'?: (string);
+  /**
+   * Rows that are not blank.
+   */
+  'rows'?: (number | string | Long);
+  /**
+   * Rows that were left out because they are too long (`data.overlong: drop`).
+   */
+  'dropped'?: (number | string | Long);
+  /**
+   * Rows that lost tokens from their left because they are too long (`data.overlong: truncate-left`).
+   */
+  'truncated'?: (number | string | Long);
+}
+
+/**
+ * A file of a run's data.
+ */
+export interface DataFile {
+  /**
+   * The key of `data` in the configuration that names it, such as prompts.
+   */
+  'key': (string);
+  /**
+   * The path as the configuration has it.
+   */
+  'file': (string);
+  /**
+   * SHA-256 (hex) of its bytes.
+   */
+  'sha256': (string);
+  /**
+   * Rows that are not blank.
+   */
+  'rows': (number);
+  /**
+   * Rows that were left out because they are too long (`data.overlong: drop`).
+   */
+  'dropped': (number);
+  /**
+   * Rows that lost tokens from their left because they are too long (`data.overlong: truncate-left`).
+   */
+  'truncated': (number);
+}
