@@ -59,6 +59,25 @@ describe('an item as tokens', () => {
     assert.deepEqual(ids(await encode('How?', 'So.')), tinyTokens('How?', 'So.'));
   });
 
+  test('every turn before the completion goes through the chat template, and the earliest are shortened first', async (t) => {
+    const turns = [
+      { role: 'user', content: 'How?' },
+      { role: 'assistant', content: 'So.' },
+      { role: 'user', content: 'Why?' },
+    ];
+    const item = { prompt: 'Why?', completion: 'Thus.', metadata: {}, turns };
+    const encoded = async (options: Readonly<Record<string, unknown>>): Promise<readonly number[]> => {
+      const directory = await temporaryDirectory(t);
+      await writeTinyClassifier(directory, { rewardYaml: JSON.stringify({ objective: 'x', ...options }) });
+      const encoder = itemEncoder(await Tokenizer.read(directory), await readClassifierConfig(directory), directory);
+      return ids(await encoder.encode(item));
+    };
+    const all = [...tinyTokens('How?', 'So.'), ...tinyTokens('Why?', 'Thus.')];
+    assert.deepEqual(await encoded({}), all);
+    const shorter = [...tinyTokens('', '.'), ...tinyTokens('Why?', 'Thus.')];
+    assert.deepEqual(await encoded({ max_tokens: all.length - 6 }), shorter);
+  });
+
   /** Room for ten bytes beside the special tokens. */
   const specialTokens = { chat: 4, pair: 3, text: 2 } as const;
   const whole = {

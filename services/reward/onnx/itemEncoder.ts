@@ -4,11 +4,10 @@
  */
 import { join } from 'node:path';
 import {
-  type ChatTemplate,
+  JudgedConversation,
   ModelError,
   type PairTemplate,
   type Tokenizer,
-  exchange,
   longestThatFits,
   roomyCharactersPerToken,
 } from '@gapo/model';
@@ -42,10 +41,8 @@ export interface ItemEncoder {
 export function itemEncoder(tokenizer: Tokenizer, config: ClassifierConfig, directory: string): ItemEncoder {
   const { input, text = plainText } = config.options;
   if (input === 'chat') {
-    const template = checkedTemplate(tokenizer, config, directory);
-    return new SingleTextEncoder(config, (prompt, completion) =>
-      tokenizer.encode(template.render(exchange(prompt, completion), false)),
-    );
+    assertTemplate(tokenizer, config, directory);
+    return new ConversationEncoder(config, new JudgedConversation(tokenizer));
   }
   if (input === 'text') {
     return new SingleTextEncoder(config, (prompt, completion) =>
@@ -68,7 +65,8 @@ export function itemEncoder(tokenizer: Tokenizer, config: ClassifierConfig, dire
   return new PairEncoder(tokenizer, template, config);
 }
 
-function checkedTemplate(tokenizer: Tokenizer, config: ClassifierConfig, directory: string): ChatTemplate {
+/** @throws ModelError if the tokenizer has no chat template, or one that leaves out the prompt or the completion */
+function assertTemplate(tokenizer: Tokenizer, config: ClassifierConfig, directory: string): void {
   const template = tokenizer.chatTemplate;
   if (template === undefined) {
     throw new ModelError(
@@ -77,7 +75,25 @@ function checkedTemplate(tokenizer: Tokenizer, config: ClassifierConfig, directo
     );
   }
   template.assertExchange();
-  return template;
+}
+
+/** Encodes the conversation of an item, with the completion as its last turn, through the chat template. */
+class ConversationEncoder implements ItemEncoder {
+  readonly #config: ClassifierConfig;
+  readonly #conversation: JudgedConversation;
+
+  constructor(config: ClassifierConfig, conversation: JudgedConversation) {
+    this.#config = config;
+    this.#conversation = conversation;
+  }
+
+  async encode({ turns, completion }: ScoreItem): Promise<Encoding> {
+    const { maxTokens, options } = this.#config;
+    const { truncate, truncation_side: side } = options;
+    const shortened = ({ prompt: 'history', completion: 'reply', none: 'none' } as const)[truncate];
+    const whole = [...turns, { role: 'assistant', content: completion }];
+    return encodingOf(this.#config, () => this.#conversation.encode(whole, maxTokens, { shortened, side }));
+  }
 }
 
 /** Encodes prompt and completion as one text. If it is too long, one of the two loses characters until the rest fits. */
@@ -101,15 +117,20 @@ class SingleTextEncoder implements ItemEncoder {
       const ids = await (truncate === 'completion' ? this.#tokens(prompt, kept) : this.#tokens(kept, completion));
       return ids.length <= maxTokens ? ids : undefined;
     };
-    let ids: number[] | undefined;
-    try {
-      ids = await longestThatFits(characters.length, maxTokens, truncate !== 'none', keeping);
-    } catch (error) {
-      return { problem: `the item cannot be encoded: ${(error as Error).message}` };
-    }
-    if (ids === undefined) return { problem: tooLong(this.#config) };
-    return ids.length === 0 ? { problem: 'the item has no tokens' } : { ids };
+    return encodingOf(this.#config, () => longestThatFits(characters.length, maxTokens, truncate !== 'none', keeping));
   }
+}
+
+/** Returns tokens as an encoding; none means that not enough of the item fits. */
+async function encodingOf(config: ClassifierConfig, tokens: () => Promise<number[] | undefined>): Promise<Encoding> {
+  let ids: number[] | undefined;
+  try {
+    ids = await tokens();
+  } catch (error) {
+    return { problem: `the item cannot be encoded: ${(error as Error).message}` };
+  }
+  if (ids === undefined) return { problem: tooLong(config) };
+  return ids.length === 0 ? { problem: 'the item has no tokens' } : { ids };
 }
 
 /** Encodes two segments in the tokenizer's own template. If they are too long, one of them loses tokens. */

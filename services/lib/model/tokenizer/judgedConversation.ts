@@ -1,8 +1,16 @@
 /** Encodes conversations whose last turn a reward model judges. Only the chat template adds special tokens. */
-import { required } from '@gapo/numeric';
+import { at, required } from '@gapo/numeric';
 import type { ChatTemplate, Turn } from './chatTemplate.js';
 import { longestThatFits } from './longestThatFits.js';
 import type { Tokenizer } from './tokenizer.js';
+
+/** The part of a conversation that is shortened if it is too long. */
+export interface Shortening {
+  /** The turns before the last, the last, or nothing. @default 'history' */
+  readonly shortened?: 'history' | 'reply' | 'none';
+  /** The side that loses characters. @default 'left' */
+  readonly side?: 'left' | 'right';
+}
 
 /** Renders and encodes conversations for one reward model. */
 export class JudgedConversation {
@@ -16,24 +24,37 @@ export class JudgedConversation {
   }
 
   /**
-   * Encodes a conversation as at most `maxTokens` token ids. If it is longer, the turns before the last lose characters from
-   * their left until the rest fits. The last turn, which is judged, stays whole.
+   * Encodes a conversation as at most `maxTokens` token ids. If it is longer, a part of it loses characters until the rest
+   * fits.
    *
-   * @returns undefined if the last turn alone is too long
+   * @returns undefined if the rest alone is too long
    * @throws UserError if the template refuses the conversation
    */
-  async encode(turns: readonly Turn[], maxTokens: number): Promise<number[] | undefined> {
-    const history = turns.slice(0, -1).map(({ role, content }) => ({ role, characters: [...content] }));
-    const all = history.reduce((sum, { characters }) => sum + characters.length, 0);
-    return longestThatFits(all, maxTokens, true, async (count) => {
-      let lost = all - count;
-      const kept = history.map(({ role, characters }): Turn => {
-        const content = characters.slice(lost).join('');
-        lost = Math.max(0, lost - characters.length);
-        return { role, content };
-      });
-      const ids = await this.#tokenizer.encode(this.#template.render([...kept, ...turns.slice(-1)], false));
+  async encode(
+    turns: readonly Turn[],
+    maxTokens: number,
+    { shortened = 'history', side = 'left' }: Shortening = {},
+  ): Promise<number[] | undefined> {
+    const isShortened = (_: Turn, i: number): boolean => (i === turns.length - 1) === (shortened === 'reply');
+    const parts = turns.map((turn, i) => (isShortened(turn, i) ? [...turn.content] : []));
+    const all = parts.reduce((sum, { length }) => sum + length, 0);
+    return longestThatFits(all, maxTokens, shortened !== 'none', async (count) => {
+      const kept = keeping(parts, count, side);
+      const rendered = turns.map((turn, i) => (isShortened(turn, i) ? { ...turn, content: at(kept, i) } : turn));
+      const ids = await this.#tokenizer.encode(this.#template.render(rendered, false));
       return ids.length <= maxTokens ? ids : undefined;
     });
   }
+}
+
+/** Returns parts of a text without the characters on one side of the whole, so that `count` remain. */
+function keeping(parts: readonly (readonly string[])[], count: number, side: 'left' | 'right'): readonly string[] {
+  const ordered = side === 'left' ? [...parts].reverse() : parts;
+  let left = count;
+  const kept = ordered.map((characters) => {
+    const length = Math.min(left, characters.length);
+    left -= length;
+    return (side === 'left' ? characters.slice(characters.length - length) : characters.slice(0, length)).join('');
+  });
+  return side === 'left' ? kept.reverse() : kept;
 }
