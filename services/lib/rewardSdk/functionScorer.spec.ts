@@ -42,6 +42,26 @@ describe('a reward from a function', () => {
     assert.deepEqual((await service.Score({ items: [] }, { deadlineMs })).results, []);
   });
 
+  test('an item without a conversation is one user turn', async (t) => {
+    const turns: unknown[] = [];
+    const service = await client(t, { score: (item) => turns.push(item.turns) });
+    const asked = [
+      { role: 'system', content: 's' },
+      { role: 'user', content: 'p' },
+    ];
+    const [item] = items(['a']);
+    await service.Score(
+      {
+        items: [
+          { ...item, turns: [] },
+          { ...item, id: '1', turns: asked },
+        ],
+      },
+      { deadlineMs },
+    );
+    assert.deepEqual(turns, [[{ role: 'user', content: 'p' }], asked]);
+  });
+
   test('an error belongs to its own item, and states whether to retry', async (t) => {
     const answers: Partial<Record<string, () => number>> = {
       good: () => 1,

@@ -44,7 +44,7 @@ export function rewardService(scorer: Scorer, textForm?: TextForm): Implementati
         [attributeNames.sequences]: items.length,
       };
       const results = await withSpan(spanNames.rewardScore, attributes, async (span) => {
-        const outcomes = items.length === 0 ? [] : await scorer.score(items, signal, deadline);
+        const outcomes = items.length === 0 ? [] : await scorer.score(items.map(withTurns), signal, deadline);
         const answered = items.map(({ id }, index) => resultOf(id, outcomes[index]));
         span.setAttribute(attributeNames.failedItems, answered.filter(({ error }) => error !== undefined).length);
         return answered;
@@ -52,6 +52,11 @@ export function rewardService(scorer: Scorer, textForm?: TextForm): Implementati
       return { results, version: scorer.description.version };
     },
   });
+}
+
+/** Returns an item with its conversation. A caller that sends none means a prompt that is one text. */
+function withTurns(item: Item): Item {
+  return item.turns.length > 0 ? item : { ...item, turns: [{ role: 'user', content: item.prompt }] };
 }
 
 function assertBatch(items: readonly Item[]): void {

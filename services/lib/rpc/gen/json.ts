@@ -577,7 +577,7 @@ export interface ItemJson {
   completion: string;
   /** The other columns of the prompt's line, such as a reference answer. Values that are not strings are JSON. */
   metadata: { [key: string]: string };
-  /** The conversation that the completion replies to, at least one turn; a prompt that is one text is one user turn. In either form of text the turns are the data's own. */
+  /** The conversation that the completion replies to, at least one turn; a prompt that is one text is one user turn. In either form of text the turns are the data's own. A caller that sends none means the prompt as one user turn. */
   turns: TurnJson[];
 }
 

@@ -24,7 +24,7 @@ export interface ItemInput {
   'metadata'?: ({[key: string]: string});
   /**
    * The conversation that the completion replies to, at least one turn; a prompt that is one text is one user turn. In either form of text
-   * the turns are the data's own.
+   * the turns are the data's own. A caller that sends none means the prompt as one user turn.
    */
   'turns'?: (_gapo_reward_v1_TurnInput)[];
 }
@@ -51,7 +51,7 @@ export interface Item {
   'metadata': ({[key: string]: string});
   /**
    * The conversation that the completion replies to, at least one turn; a prompt that is one text is one user turn. In either form of text
-   * the turns are the data's own.
+   * the turns are the data's own. A caller that sends none means the prompt as one user turn.
    */
   'turns': (_gapo_reward_v1_Turn)[];
 }
