@@ -246,7 +246,16 @@ test('export copies an adapter, never overwrites one, and completes a model with
   write('a/checkpoints/step-3/adapter_model.safetensors', 'weights');
   write('a/checkpoints/step-3/optimizer.safetensors', 'moments');
   write('b/checkpoints/step-3/model.safetensors', 'trained');
-  for (const name of ['tokenizer.json', 'notes.txt']) write(`project/policy/${name}`, 'base');
+  const kept = [
+    'tokenizer.json',
+    'chat_template.json',
+    'additional_chat_templates/tools.jinja',
+    'tokenizer.tiktoken',
+    'vocab.txt',
+    'generation_config.json',
+  ];
+  for (const name of kept) write(`project/policy/${name}`, name === 'generation_config.json' ? '{}' : 'base');
+  write('project/policy/notes.txt', 'base');
   const sizes = { vocab_size: 16, hidden_size: 8, intermediate_size: 12, num_hidden_layers: 1, num_attention_heads: 4 };
   const described = { model_type: 'llama', ...sizes, max_position_embeddings: 16, rms_norm_eps: 1e-5, eos_token_id: 2 };
   write('project/policy/config.json', JSON.stringify({ ...described, torch_dtype: 'bfloat16' }));
@@ -273,7 +282,10 @@ test('export copies an adapter, never overwrites one, and completes a model with
   const model = join(folder, 'model');
   await gapo(t, ['export', 'b', '--out', model], env);
   assert.equal(readFileSync(join(model, 'model.safetensors'), 'utf8'), 'trained');
-  assert.equal(readFileSync(join(model, 'tokenizer.json'), 'utf8'), 'base');
+  for (const name of kept) {
+    const same = readFileSync(join(folder, 'project/policy', name), 'utf8');
+    assert.equal(readFileSync(join(model, name), 'utf8'), same, name);
+  }
   assert.deepEqual(JSON.parse(readFileSync(join(model, 'config.json'), 'utf8')), {
     ...described,
     tie_word_embeddings: false,

@@ -23,13 +23,13 @@ export interface SampleTask {
 export type PostedCompletion = SampledCompletion;
 
 const { threads, device, ...places } = threadSettings();
-const samplers = new EngineHolder(new ModelStore(places), async (model, { trainable, computation }) => {
+const samplers = new EngineHolder(new ModelStore(places), async (model, { trainable, computation, ignoreKeys }) => {
   const decoder = async (): Promise<(ids: readonly number[]) => Promise<string>> => {
-    const tokenizer = await Tokenizer.read(model.directory);
+    const tokenizer = await Tokenizer.read(model.directory, { ignoreKeys });
     return (ids) => tokenizer.decode(ids);
   };
   const drawable = (await hasTokenizer(model.directory))
-    ? (await Tokenizer.read(model.directory)).drawable(model.config)
+    ? (await Tokenizer.read(model.directory, { ignoreKeys })).drawable(model.config)
     : undefined;
   return new Sampler(model, trainable, { threads, device, decoder, drawable, precision: computation.precision });
 });

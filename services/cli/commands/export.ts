@@ -1,5 +1,5 @@
 /** `gapo export`: writes a run's newest weights in formats that other tools load. */
-import { createReadStream, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import {
   adapterFiles,
@@ -8,6 +8,7 @@ import {
   readAdapter,
   readDecoderModel,
   readDecoderShape,
+  tokenizerFiles,
   writeMergedModel,
   type MergedOptions,
 } from '@gapo/model';
@@ -21,9 +22,7 @@ import { fromHere } from '../project.js';
 /** The weights in a checkpoint of full training. */
 const weightsFile = 'model.safetensors';
 const configFile = 'config.json';
-/** The other files of a Hugging Face model directory, which training does not change. */
-const unchangedFiles =
-  /^(generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json$|\.(model|jinja)$|^merges\.txt$/;
+const generationFile = 'generation_config.json';
 
 /** The files of an export, by name. */
 type Files = ReadonlyMap<string, FileContent>;
@@ -66,8 +65,10 @@ function startingModel(checkpoint: string): string {
   );
 }
 
-function copiedFiles(model: string): Files {
-  const names = readdirSync(model).filter((name) => unchangedFiles.test(name));
+/** Returns the other files of a Hugging Face model directory, which training does not change. */
+async function copiedFiles(model: string): Promise<Files> {
+  const generation = existsSync(join(model, generationFile)) ? [generationFile] : [];
+  const names = [...generation, ...(await tokenizerFiles(model))];
   return new Map(names.map((name) => [name, copyOf(join(model, name))]));
 }
 
@@ -92,7 +93,7 @@ async function modelOf(checkpoint: string): Promise<Files> {
   return new Map<string, FileContent>([
     [configFile, await configWithDtype({ directory, config }, 'F32')],
     [weightsFile, copyOf(join(checkpoint, weightsFile))],
-    ...copiedFiles(directory),
+    ...(await copiedFiles(directory)),
   ]);
 }
 
@@ -118,7 +119,7 @@ async function place(files: Files, out: string): Promise<readonly string[]> {
 async function placeMerged(checkpoint: string, out: string, options: MergedOptions): Promise<readonly string[]> {
   const model = await readDecoderModel(startingModel(checkpoint), policyOf(checkpoint));
   const adapter = await readAdapter(checkpoint, model);
-  const others = copiedFiles(model.directory);
+  const others = await copiedFiles(model.directory);
   requireAbsent([...mergedFiles(model), ...others.keys()], out);
   return [...(await writeMergedModel(model, adapter, out, options)), ...(await place(others, out))];
 }

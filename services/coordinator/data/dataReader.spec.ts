@@ -20,7 +20,7 @@ function request(directory: string, prompts: string): DataRequest {
     config: { data: { prompts, overlong: 'refuse' }, rollout: { maxNewTokens: 6 }, objectives: [] },
     baseDirectory: directory,
     model: join(directory, 'model'),
-    template: {},
+    tokenizer: {},
     policy: { endIds: [2], endId: 2, context: 32 },
   };
 }

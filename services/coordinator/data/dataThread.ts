@@ -1,5 +1,5 @@
 /** The thread that reads data files: nothing that a file or a chat template does reaches the coordinator's event loop. */
-import { type PolicyTokens, type TemplateOptions, Tokenizer } from '@gapo/model';
+import { type PolicyTokens, Tokenizer, type TokenizerOptions } from '@gapo/model';
 import { type Outcome, outcome, transferring } from '@gapo/service';
 import { type DataConfig, type PackedRunData, readRunData } from './runData.js';
 
@@ -9,7 +9,8 @@ export interface ReadRequest {
   readonly baseDirectory: string;
   /** The directory of the model, whose tokenizer encodes the data. */
   readonly model: string;
-  readonly template: TemplateOptions;
+  /** How the tokenizer's files are read. */
+  readonly tokenizer: TokenizerOptions;
   readonly policy: PolicyTokens;
   /** Receives the number of rows read so far: one element of shared memory. */
   readonly rows: Int32Array;
@@ -20,12 +21,12 @@ export async function read({
   config,
   baseDirectory,
   model,
-  template,
+  tokenizer: options,
   policy,
   rows,
 }: ReadRequest): Promise<Outcome<PackedRunData>> {
   const result = await outcome(async () => {
-    const tokenizer = await Tokenizer.read(model, template);
+    const tokenizer = await Tokenizer.read(model, options);
     return readRunData(config, baseDirectory, tokenizer, policy, (count) => void Atomics.store(rows, 0, count));
   });
   if (!('value' in result)) return result;

@@ -31,6 +31,8 @@ export interface KeyOptions {
    * with them and a point, are left out too. @default none
    */
   readonly ignoreKeys?: readonly string[] | undefined;
+  /** Whether keys that are not known are an error. @default 'refuse' */
+  readonly unknownKeys?: 'refuse' | 'accept' | undefined;
 }
 
 /** A JSON object whose keys were checked. */
@@ -63,7 +65,7 @@ export function joinedKeys(...lists: readonly Partial<KnownKeys>[]): KnownKeys {
 export function checkKeys(
   json: Readonly<Record<string, unknown>>,
   known: KnownKeys,
-  { ignoreKeys = [] }: KeyOptions = {},
+  { ignoreKeys = [], unknownKeys = 'refuse' }: KeyOptions = {},
   within = '',
 ): CheckedKeys {
   const kept = withoutKeys(json, ignoreKeys);
@@ -79,7 +81,7 @@ export function checkKeys(
       problems.push(`${within}${key} is not supported: ${rule.effect}, but it is ${shown(value)}`);
     }
   }
-  if (unknown.length > 0) {
+  if (unknown.length > 0 && unknownKeys === 'refuse') {
     problems.push(
       `unknown ${unknown.length === 1 ? 'key' : 'keys'} ${unknown.join(', ')}, which may change what the model computes; ` +
         'list those that do not in policy.ignoreKeys, or give --ignore-keys to gapo sft and gapo reward train',

@@ -63,8 +63,14 @@ export {
   type TokenCompletions,
   type TokenSequence,
 } from './tokenizer/textCodec.js';
-export { type DecodingOptions, type EncodingOptions, type LocatedTokens, Tokenizer } from './tokenizer/tokenizer.js';
-export { copyTokenizer, isTokenizerFile, setPadToken } from './tokenizer/tokenizerFiles.js';
+export {
+  type DecodingOptions,
+  type EncodingOptions,
+  type LocatedTokens,
+  Tokenizer,
+  type TokenizerOptions,
+} from './tokenizer/tokenizer.js';
+export { copyTokenizer, setPadToken, tokenizerFiles } from './tokenizer/tokenizerFiles.js';
 
 export {
   type MergedOptions,

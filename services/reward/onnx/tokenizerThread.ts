@@ -31,7 +31,7 @@ const encoders = new Map<string, Promise<Opened>>();
 
 async function openEncoder(directory: string): Promise<Opened> {
   const config = await readClassifierConfig(directory);
-  const tokenizer = await Tokenizer.read(directory);
+  const tokenizer = await Tokenizer.read(directory, { unknownKeys: 'accept' });
   if (tokenizer.size > config.vocabulary) {
     throw new ModelError(
       join(directory, 'tokenizer.json'),

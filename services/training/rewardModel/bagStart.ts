@@ -15,6 +15,8 @@ export interface BagOptions {
   readonly tokenizer: string;
   readonly seed: number;
   readonly maxTokens: number;
+  /** Keys of tokenizer_config.json to read as if they were absent. @default none */
+  readonly ignoreKeys?: readonly string[] | undefined;
 }
 
 /**
@@ -24,10 +26,10 @@ export interface BagOptions {
  */
 export async function startFromTokenizer(
   directory: string,
-  { tokenizer: given, seed, maxTokens }: BagOptions,
+  { tokenizer: given, seed, maxTokens, ignoreKeys }: BagOptions,
 ): Promise<Start> {
   await copyTokenizer(await tokenizerDirectory(given), directory);
-  const { tokenizer, conversation } = await readTokenizerWithTemplate(directory);
+  const { tokenizer, conversation } = await readTokenizerWithTemplate(directory, { ignoreKeys });
   const shape: BagShape = { vocabulary: tokenizer.size, width: 32, buckets: 8192 };
   const model = bagScores(shape);
   const tensors = model.trained.map((tensor, index) => freshTensor(tensor, seed, index));

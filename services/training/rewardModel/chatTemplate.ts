@@ -1,7 +1,7 @@
 /** The chat template of a classifier whose base has none: every turn ends with the end token, and roles are left out. */
 import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { JudgedConversation, Tokenizer } from '@gapo/model';
+import { JudgedConversation, Tokenizer, type TokenizerOptions } from '@gapo/model';
 
 const plainTemplate =
   '{% if bos_token is defined %}{{ bos_token }}{% endif %}{% for message in messages %}' +
@@ -18,13 +18,16 @@ export interface TokenizerWithTemplate {
  *
  * @throws ModelError if its files are damaged
  */
-export async function readTokenizerWithTemplate(directory: string): Promise<TokenizerWithTemplate> {
+export async function readTokenizerWithTemplate(
+  directory: string,
+  options: TokenizerOptions,
+): Promise<TokenizerWithTemplate> {
   const settings = join(directory, 'tokenizer_config.json');
   if ((await stat(settings).catch(() => undefined)) === undefined) await writeFile(settings, '{}\n');
-  let tokenizer = await Tokenizer.read(directory);
+  let tokenizer = await Tokenizer.read(directory, options);
   if (tokenizer.chatTemplate === undefined) {
     await writeFile(join(directory, 'chat_template.jinja'), plainTemplate);
-    tokenizer = await Tokenizer.read(directory);
+    tokenizer = await Tokenizer.read(directory, options);
   }
   tokenizer.chatTemplate?.assertExchange();
   return { tokenizer, conversation: new JudgedConversation(tokenizer) };

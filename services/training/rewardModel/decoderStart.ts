@@ -43,7 +43,7 @@ export async function startFromDecoder(directory: string, options: DecoderOption
   const classifier = await sequenceClassifierConfig(decoder);
   const lora = options.lora && loraFor(decoder, options.lora);
   await copyTokenizer(options.model, directory);
-  const { tokenizer, conversation } = await readTokenizerWithTemplate(directory);
+  const { tokenizer, conversation } = await readTokenizerWithTemplate(directory, { ignoreKeys: options.ignoreKeys });
   tokenizer.assertFits(config, options.model);
   await setPadToken(directory, await tokenizer.decode([classifier.pad_token_id], { specialTokens: 'keep' }));
   const model = decoderScores(

@@ -118,7 +118,7 @@ function startOf(settings: FitSettings, directory: string, cache: string): Promi
   const { start, lora, seed, maxTokens, ignoreKeys } = settings;
   if ('decoder' in start)
     return startFromDecoder(directory, { model: start.decoder, lora, seed, maxTokens, ignoreKeys, cache });
-  return startFromTokenizer(directory, { tokenizer: start.tokenizer, seed, maxTokens });
+  return startFromTokenizer(directory, { tokenizer: start.tokenizer, seed, maxTokens, ignoreKeys });
 }
 
 /**

@@ -61,7 +61,7 @@ async function readInputs(settings: FinetuningSettings): Promise<TrainingInputs>
   const { ignoreKeys, chatTemplateKwargs: variables, out } = settings;
   const started = (await startOf(out)) ?? new Date();
   const model = await readDecoderModel(settings.model, { ignoreKeys });
-  const tokenizer = await Tokenizer.read(settings.model, { variables, now: started });
+  const tokenizer = await Tokenizer.read(settings.model, { ignoreKeys, template: { variables, now: started } });
   tokenizer.assertFits(model.config, settings.model);
   const { batch, epochs, seed, map = {}, overlong } = settings;
   const codec = TextCodec.of(tokenizer, model.config, { overlong });

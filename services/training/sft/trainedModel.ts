@@ -7,7 +7,7 @@ import {
   type NamedTensor,
   configWithDtype,
   copyTokenizer,
-  isTokenizerFile,
+  tokenizerFiles,
   writeMergedModel,
   writeSafetensors,
 } from '@gapo/model';
@@ -23,10 +23,10 @@ const weights = /\.safetensors(\.index\.json)?$/;
  * @throws UserError if it already contains a model
  */
 export async function checkOut(out: string): Promise<void> {
-  const present = await readdir(out).catch(() => []);
-  const taken = present.filter(
-    (name) => [configFile, generationFile].includes(name) || weights.test(name) || isTokenizerFile(name),
-  );
+  const present = await readdir(out).catch(() => undefined);
+  if (present === undefined) return;
+  const models = present.filter((name) => [configFile, generationFile].includes(name) || weights.test(name));
+  const taken = [...models, ...(await tokenizerFiles(out))];
   if (taken.length > 0) {
     throw new UserError(
       `${out} already contains ${taken.join(', ')}: give another directory with --out, or remove them`,

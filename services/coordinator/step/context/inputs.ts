@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isTokenizerFile, sha256OfTensors, type DecoderModel } from '@gapo/model';
+import { sha256OfTensors, tokenizerFiles, type DecoderModel } from '@gapo/model';
 import type { RunDataFile } from '../../data/runData.js';
 import type { RunInputs } from '../../state/runInputs.js';
 import type { StartingAdapter } from './startingAdapter.js';
@@ -17,8 +17,8 @@ export async function inputsOf(
   data: readonly RunDataFile[],
 ): Promise<RunInputs> {
   const inputs: Record<string, string> = { 'policy.model weights': model.sha256 };
-  const names = (await readdir(model.directory)).filter((name) => configFiles.includes(name) || isTokenizerFile(name));
-  for (const name of names.sort()) {
+  const configs = (await readdir(model.directory)).filter((name) => configFiles.includes(name));
+  for (const name of [...configs, ...(await tokenizerFiles(model.directory))].sort()) {
     const bytes = await readFile(join(model.directory, name));
     inputs[`policy.model ${name}`] = createHash('sha256').update(bytes).digest('hex');
   }

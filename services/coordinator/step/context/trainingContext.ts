@@ -69,12 +69,15 @@ export async function prepareTraining(
   const { ignoreKeys = [] } = config.policy;
   const decoder = await readDecoderModel(directory, { ignoreKeys });
   for (const note of decoder.notes) platform.log.warn({ model: directory }, note);
-  const template = { variables: config.policy.chatTemplateKwargs, now: created };
-  const tokenizer = await Tokenizer.read(directory, template);
+  const reading = { ignoreKeys, template: { variables: config.policy.chatTemplateKwargs, now: created } };
+  const tokenizer = await Tokenizer.read(directory, reading);
   tokenizer.assertFits(decoder.config, directory);
   const { eosIds: endIds, context } = decoder.config;
   const policy = { endIds, endId: tokenizer.endId(decoder.config), context };
-  const data = await platform.data.read({ config, baseDirectory, model: directory, template, policy }, signal);
+  const data = await platform.data.read(
+    { config, baseDirectory, model: directory, tokenizer: reading, policy },
+    signal,
+  );
   for (const { key, file, rows, dropped, truncated } of data.files) {
     const overlong =
       dropped + truncated === 0 ? '' : `; too long: ${dropped} left out, ${truncated} cut from their left`;

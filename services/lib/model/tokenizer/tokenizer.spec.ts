@@ -98,7 +98,7 @@ describe('a chat template', () => {
     const path = await directory(t);
     await writeFile(join(path, 'chat_template.jinja'), "{{ mood }} {{ strftime_now('%d %B %Y') }} {{ tools is none }}");
     const now = new Date('2026-11-08T23:59:59Z');
-    const tokenizer = await Tokenizer.read(path, { variables: { mood: 'calm' }, now });
+    const tokenizer = await Tokenizer.read(path, { template: { variables: { mood: 'calm' }, now } });
     assert.equal(tokenizer.renderChat(turns, true), 'calm 08 November 2026 True');
   });
 

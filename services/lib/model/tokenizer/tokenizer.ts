@@ -6,6 +6,7 @@ import { AddedToken, type Encoding, Tokenizer as LibraryTokenizer } from 'tokeni
 import type { DecoderConfig } from '../decoderConfig.js';
 import { ModelError } from '../errors.js';
 import { readBytes, parseJson } from '../files.js';
+import type { KeyOptions } from '../knownKeys.js';
 import { ChatTemplate, type TemplateOptions, type Turn } from './chatTemplate.js';
 import { type PairTemplate, type PlacedTokens, pairTemplateOf } from './pairTemplate.js';
 import { tokenizerJsonProblem } from './tokenizerJson.js';
@@ -13,6 +14,12 @@ import { type DeclaredToken, readTokenizerSettings } from './tokenizerSettings.j
 
 /** Texts that are encoded at a time: encodings hold far more than their ids. */
 const batch = 256;
+
+/** How a tokenizer's files are read. */
+export interface TokenizerOptions extends KeyOptions {
+  /** What every rendering of the chat template gets beside the conversation. @default nothing */
+  readonly template?: TemplateOptions | undefined;
+}
 
 /** How a text is encoded. */
 export interface EncodingOptions {
@@ -104,16 +111,16 @@ export class Tokenizer {
    * Reads DIR/tokenizer.json, the files beside it that declare tokens, and the chat template. Truncation and padding that
    * tokenizer.json may ask for are ignored.
    *
-   * @param template what every rendering of the chat template gets beside the conversation
-   * @throws ModelError if one is damaged, tokenizer.json is missing, or has a component that is not supported
+   * @throws ModelError if one is damaged, tokenizer.json is missing or has a component that is not supported, or
+   *   tokenizer_config.json has a key that is not supported or not known
    */
-  static async read(directory: string, template: TemplateOptions = {}): Promise<Tokenizer> {
+  static async read(directory: string, { template, ...keys }: TokenizerOptions = {}): Promise<Tokenizer> {
     const path = join(directory, 'tokenizer.json');
     const text = (await readBytes(path)).toString('utf8');
     const json = parseJson(path, text);
     const problem = tokenizerJsonProblem(json);
     if (problem !== undefined) throw new ModelError(path, problem);
-    const { config, specialTokens, addedTokens, cleansUp } = await readTokenizerSettings(directory, json);
+    const { config, specialTokens, addedTokens, cleansUp } = await readTokenizerSettings(directory, json, keys);
     let library: LibraryTokenizer;
     let [size, longestToken] = [0, 1];
     try {

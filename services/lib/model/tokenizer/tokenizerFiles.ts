@@ -1,16 +1,28 @@
 /** The files of a tokenizer in a model's directory. */
-import { copyFile, cp, readdir, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { ModelError } from '../errors.js';
 import { readJson } from '../files.js';
 import { furtherTemplates } from './templateSource.js';
 
-/** Whether a file of a model's directory belongs to its tokenizer, which includes the chat template. */
-export function isTokenizerFile(name: string): boolean {
-  return (
-    /^(tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template|tekken)\.json$/.test(name) ||
-    /\.(model|jinja|tiktoken)$|^(merges|vocab)\.txt$/.test(name)
-  );
+const ofTokenizer =
+  /^(tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template|tekken)\.json$|\.(model|jinja|tiktoken)$|^(merges|vocab)\.txt$/;
+
+/**
+ * Returns the files of a directory's tokenizer, which include its chat templates. Their paths are relative to the directory,
+ * with `/` between folder and name, in alphabetical order.
+ *
+ * @throws ModelError if the directory cannot be read
+ */
+export async function tokenizerFiles(directory: string): Promise<readonly string[]> {
+  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+    throw new ModelError(directory, error.code === 'ENOENT' ? 'does not exist' : `cannot be read: ${error.message}`);
+  });
+  const further = await readdir(join(directory, furtherTemplates)).catch((): string[] => []);
+  return [
+    ...names.filter((name) => ofTokenizer.test(name)),
+    ...further.filter((name) => ofTokenizer.test(name)).map((name) => `${furtherTemplates}/${name}`),
+  ].sort();
 }
 
 /**
@@ -19,13 +31,9 @@ export function isTokenizerFile(name: string): boolean {
  * @throws ModelError if the directory cannot be read
  */
 export async function copyTokenizer(from: string, to: string): Promise<void> {
-  const names = await readdir(from).catch((error: NodeJS.ErrnoException) => {
-    throw new ModelError(from, error.code === 'ENOENT' ? 'does not exist' : `cannot be read: ${error.message}`);
-  });
-  for (const name of names) if (isTokenizerFile(name)) await copyFile(join(from, name), join(to, name));
-  const further = join(from, furtherTemplates);
-  if ((await stat(further).catch(() => undefined))?.isDirectory() === true) {
-    await cp(further, join(to, furtherTemplates), { recursive: true });
+  for (const name of await tokenizerFiles(from)) {
+    await mkdir(dirname(join(to, name)), { recursive: true });
+    await copyFile(join(from, name), join(to, name));
   }
 }
 

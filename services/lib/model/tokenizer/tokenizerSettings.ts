@@ -4,7 +4,11 @@
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ModelError } from '../errors.js';
 import { readJson } from '../files.js';
+import { type KeyOptions, checkKeys } from '../knownKeys.js';
+import { rebuiltProblems } from './rebuiltComponents.js';
+import { standardTokens, tokenizerConfigKeys } from './tokenizerConfigKeys.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -20,7 +24,7 @@ export interface DeclaredToken {
 
 /** The settings of a tokenizer outside of tokenizer.json. */
 export interface TokenizerSettings {
-  /** tokenizer_config.json; empty if there is none. */
+  /** tokenizer_config.json without the ignored keys; empty if there is none. */
   readonly config: Json;
   /** The texts of bos_token, eos_token and the like by name. They are variables of the chat template. */
   readonly specialTokens: Readonly<Record<string, string>>;
@@ -30,17 +34,22 @@ export interface TokenizerSettings {
   readonly cleansUp: boolean;
 }
 
-/** The special tokens that every tokenizer may have, in the order in which missing ones are added. */
-const standardTokens = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'];
+const configFile = 'tokenizer_config.json';
+
+const standard: ReadonlySet<string> = new Set(standardTokens);
 
 /**
  * Reads tokenizer_config.json, special_tokens_map.json and added_tokens.json of a directory. Each may be absent.
  *
  * @param tokenizer the contents of tokenizer.json
- * @throws ModelError if one is damaged
+ * @throws ModelError if one is damaged, or tokenizer_config.json has a key that is not implemented or not known
  */
-export async function readTokenizerSettings(directory: string, tokenizer: Json): Promise<TokenizerSettings> {
-  const config = await readIfPresent(directory, 'tokenizer_config.json');
+export async function readTokenizerSettings(
+  directory: string,
+  tokenizer: Json,
+  options: KeyOptions = {},
+): Promise<TokenizerSettings> {
+  const config = await readConfig(directory, tokenizer, options);
   const own = listed(tokenizer['added_tokens']).map((token) => declaredToken(token, false));
   const decoder = config['added_tokens_decoder'];
   const legacy = !isObject(decoder);
@@ -52,7 +61,6 @@ export async function readTokenizerSettings(directory: string, tokenizer: Json):
     : Object.entries(decoder).map(([id, token]) => [Number(id), declaredToken(token, false)] as const);
   const tokens = [...added].sort(([a], [b]) => a - b).map(([, token]) => token);
   const known = new Map((legacy ? [...tokens, ...own] : tokens).map((token) => [token.content, token]));
-  const standard = new Set(standardTokens);
   const values = [...named].map(
     ([name, value]) => [name, (standard.has(name) ? known.get(contentOf(value)) : undefined) ?? value] as const,
   );
@@ -67,6 +75,14 @@ export async function readTokenizerSettings(directory: string, tokenizer: Json):
     ),
     cleansUp: cleansUp(config, tokenizer),
   };
+}
+
+async function readConfig(directory: string, tokenizer: Json, options: KeyOptions): Promise<Json> {
+  const found = await readIfPresent(directory, configFile);
+  const { json, problems } = checkKeys(found, tokenizerConfigKeys(found), options);
+  const all = [...problems, ...rebuiltProblems(json, tokenizer)];
+  if (all.length > 0) throw new ModelError(join(directory, configFile), all.join('; '));
+  return json;
 }
 
 async function readIfPresent(directory: string, name: string): Promise<Json> {
@@ -87,7 +103,7 @@ function namedTokens(settings: Json): ReadonlyMap<string, unknown> {
   const { extra_special_tokens: extra } = settings;
   const entries = [
     ...standardTokens.map((name) => [name, settings[name]] as const),
-    ...Object.entries(settings).filter(([name]) => name.endsWith('_token') && !standardTokens.includes(name)),
+    ...Object.entries(settings).filter(([name]) => name.endsWith('_token') && !standard.has(name)),
     ...(isObject(extra) ? Object.entries(extra) : []),
   ];
   return new Map(entries.filter(([, value]) => isToken(value)));
