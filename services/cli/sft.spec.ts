@@ -75,7 +75,7 @@ test('an error is one line that says what to fix', async (t) => {
   writeFileSync(join(folder, 'data.jsonl'), '{"prompt": "a"}\n');
   await fails(
     [],
-    /data\.jsonl:1: completion: found nothing, expected a string; a line is \{"text"\}, \{"prompt", "completion"\} or \{"messages"/,
+    /data\.jsonl:1: completion: found nothing, expected a text; the columns are prompt; a line is \{"text"\}, \{"prompt", "completion"\} or \{"messages"/,
   );
 });
 
