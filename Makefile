@@ -8,7 +8,7 @@ export ONNXRUNTIME_NODE_INSTALL ?= skip
 GAPO := node services/cli/dist/main.js
 RUN ?= run
 
-.PHONY: help run test test-tools test-oracle test-image build dev lint docs pack models study bench clean
+.PHONY: help run test specs test-tools test-oracle test-image build dev lint docs pack models study bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -17,8 +17,11 @@ run: build ## install, build, start the services, train the example, show the re
 	@deploy/local/prepare.sh nats-server
 	@$(GAPO) run examples/assistant/$(RUN).yaml --port-base 0 $(if $(JSON),--json) $(if $(FRESH),--fresh)
 
-test: build lint ## everything that CI runs
+test: build ## everything that CI runs: the lint beside the tests
 	@deploy/local/prepare.sh nats-server chromium
+	@$(MAKE) --no-print-directory -j2 lint specs
+
+specs: build
 	@node test/run.mjs
 
 test-tools: ## download helm, kubeconform, grpcurl and Pythons with gRPC and transformers into a cache, for tests that are otherwise skipped
