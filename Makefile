@@ -21,7 +21,7 @@ test: build ## everything that CI runs: the lint beside the tests
 	@deploy/local/prepare.sh nats-server chromium
 	@$(MAKE) --no-print-directory -j2 lint specs
 
-specs: build
+specs:
 	@node test/run.mjs
 
 test-tools: ## download helm, kubeconform, grpcurl and Pythons with gRPC and transformers into a cache, for tests that are otherwise skipped

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { isMapping } from '@gapo/service';
 
 const folder = fileURLToPath(new URL('../../oracle/', import.meta.url));
 const python = process.env['ORACLE_PYTHON'] ?? 'python3';
@@ -49,14 +50,10 @@ function assertClose(found: unknown, committed: unknown, path: string): void {
   } else if (Array.isArray(found) && Array.isArray(committed)) {
     assert.equal(found.length, committed.length, path);
     found.forEach((element, i) => assertClose(element, committed[i], `${path}[${i}]`));
-  } else if (isObject(found) && isObject(committed)) {
+  } else if (isMapping(found) && isMapping(committed)) {
     assert.deepEqual(Object.keys(found), Object.keys(committed), path);
     for (const [key, value] of Object.entries(found)) assertClose(value, committed[key], `${path}.${key}`);
   } else {
     assert.deepEqual(found, committed, path);
   }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

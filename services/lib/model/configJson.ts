@@ -2,6 +2,7 @@
  * Reads and writes config.json with its numbers as they are written. Transformers takes 30.0 for a float and refuses 30, which
  * JSON.stringify makes of it.
  */
+import { isMapping } from '@gapo/service';
 import { LosslessNumber, isInteger, parse, stringify } from 'lossless-json';
 import { ModelError } from './errors.js';
 import { readBytes } from './files.js';
@@ -14,7 +15,7 @@ import { readBytes } from './files.js';
 export async function readConfigToWrite(path: string): Promise<Readonly<Record<string, unknown>>> {
   const text = (await readBytes(path)).toString('utf8');
   const found = parsed(path, text);
-  if (typeof found === 'object' && found !== null && !Array.isArray(found)) return { ...found };
+  if (isMapping(found)) return { ...found };
   throw new ModelError(path, 'is not a JSON object');
 }
 

@@ -1,5 +1,6 @@
 /** Reads files of a model directory. */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
+import { isMapping } from '@gapo/service';
 import { ModelError } from './errors.js';
 
 /**
@@ -33,9 +34,14 @@ export async function readJson(path: string): Promise<Record<string, unknown>> {
 export function parseJson(path: string, text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+    if (isMapping(value)) return value;
   } catch (error) {
     throw new ModelError(path, `is not JSON: ${(error as Error).message}`);
   }
   throw new ModelError(path, 'is not a JSON object');
+}
+
+/** Whether there is a file or directory of that name. */
+export async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
 }

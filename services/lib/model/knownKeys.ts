@@ -5,6 +5,7 @@
  * it is empty or the user lists it in `policy.ignoreKeys`.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { isMapping } from '@gapo/service';
 
 /** The known keys of a file. */
 export interface KnownKeys {
@@ -97,13 +98,9 @@ function withoutKeys(json: Readonly<Record<string, unknown>>, paths: readonly st
       .filter(([key]) => !paths.includes(key))
       .map(([key, value]) => {
         const below = paths.filter((path) => path.startsWith(`${key}.`)).map((path) => path.slice(key.length + 1));
-        return [key, below.length > 0 && isObject(value) ? withoutKeys(value, below) : value];
+        return [key, below.length > 0 && isMapping(value) ? withoutKeys(value, below) : value];
       }),
   );
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Whether a value says nothing: null, false, or empty. */

@@ -31,7 +31,7 @@ export {
 } from './files/atomicWrite.js';
 export { parseYaml, yamlText, type YamlSource } from './settings/yamlFile.js';
 export { parseValue } from './settings/problems.js';
-export { metaOf, schemaWords, unwrap } from './settings/schemaWalk.js';
+export { isMapping, metaOf, schemaWords, unwrap } from './settings/schemaWalk.js';
 export { fromText, readSettings, describeSettings, type SettingRow } from './settings/environment.js';
 export { settingsHelp, type HelpOptions } from './settings/help.js';
 export { ConfigError, type ConfigProblem } from './settings/configError.js';

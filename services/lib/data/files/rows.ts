@@ -1,7 +1,7 @@
 /** The rows of a data file: JSON Lines, a JSON array, or Parquet; compressed with gzip or not. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { UserError } from '@gapo/service';
+import { UserError, isMapping } from '@gapo/service';
 import { decodeUtf8, parseJson } from './jsonText.js';
 import { jsonOf, parquetRows } from './parquet.js';
 import { itemsOf, linesOf, longestRecord, type Piece } from './pieces.js';
@@ -66,7 +66,7 @@ function columnsOf({ bytes }: Piece): Readonly<Record<string, unknown>> {
     throw new UserError(`longer than ${longestRecord >> 20} MiB; write one record a line, without line breaks inside`);
   }
   const value = parseJson(decodeUtf8(bytes));
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  if (isMapping(value)) return value;
   throw new UserError(
     `found ${Array.isArray(value) ? 'a list' : value === null ? 'null' : `a ${typeof value}`}, expected an object`,
   );

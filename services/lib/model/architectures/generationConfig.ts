@@ -2,11 +2,10 @@
  * Reads generation_config.json. Its end-of-sequence tokens end completions. Its sampling settings have no effect, since
  * gapo samples as the run configuration says.
  */
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ModelError } from '../errors.js';
-import { readJson } from '../files.js';
+import { readJson, exists } from '../files.js';
 import { type KeyOptions, type KnownKeys, checkKeys, joinedKeys, neutral } from '../knownKeys.js';
 import { tokenIds, problemsOf } from './keys.js';
 
@@ -128,8 +127,7 @@ export function eosTokens(path: string, json: unknown): readonly number[] {
  */
 export async function generationEosIds(directory: string, options: KeyOptions): Promise<readonly number[]> {
   const path = join(directory, 'generation_config.json');
-  const found = await stat(path).catch(() => undefined);
-  if (found === undefined) return [];
+  if (!(await exists(path))) return [];
   const { json, problems } = checkKeys(await readJson(path), generationKeys, options);
   if (problems.length > 0) throw new ModelError(path, problems.join('; '));
   return eosTokens(path, json);

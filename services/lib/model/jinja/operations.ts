@@ -228,11 +228,9 @@ function unsafe(value: Value, name: string): Undefined {
 }
 
 function missing(value: Value, name: Value): Undefined {
-  const object =
-    typeof value === 'object' && value !== null ? `'${typeName(value)} object'` : `'${typeName(value)} object'`;
   return new Undefined(
     typeof name === 'string'
-      ? `${object} has no attribute '${name}'`
+      ? `'${typeName(value)} object' has no attribute '${name}'`
       : `${typeName(value)} object has no element ${repr(name)}`,
   );
 }

@@ -2,6 +2,7 @@
  * Keys of tokenizer_config.json that say the same as a component of tokenizer.json. Some classes of transformers rebuild the
  * component from the key, and other programs read tokenizer.json. Where the two disagree, a text has two encodings.
  */
+import { isMapping } from '@gapo/service';
 type Json = Readonly<Record<string, unknown>>;
 
 /** The components of a tokenizer.json, without the sequences around them. */
@@ -116,11 +117,7 @@ function ofType(components: readonly Json[], type: string): Json | undefined {
 
 /** Returns the members of a sequence, or the component itself. */
 function flattened(component: unknown, members: string): readonly Json[] {
-  if (!isObject(component)) return [];
+  if (!isMapping(component)) return [];
   const inner = component['type'] === 'Sequence' ? component[members] : undefined;
   return Array.isArray(inner) ? inner.flatMap((member) => flattened(member, members)) : [component];
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,8 +1,8 @@
 /** Where a directory keeps its chat template, as transformers 5 looks for it. */
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ModelError } from '../errors.js';
-import { readBytes, readJson } from '../files.js';
+import { readBytes, readJson, exists } from '../files.js';
 
 /** A template's text and the file that it is from. */
 export interface TemplateSource {
@@ -63,8 +63,4 @@ function noDefault(path: string, names: readonly string[]): ModelError {
 
 function isNamed(value: unknown): value is { readonly name: unknown; readonly template: unknown } {
   return typeof value === 'object' && value !== null && 'name' in value && 'template' in value;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined)) !== undefined;
 }

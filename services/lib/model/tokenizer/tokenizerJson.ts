@@ -3,6 +3,7 @@
  * process: a template with a token that it does not declare, a damaged table of characters. These are checked first, and
  * components that the library does not have are refused by name.
  */
+import { isMapping } from '@gapo/service';
 import { charsmapProblem } from './precompiledCharsmap.js';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -100,7 +101,7 @@ export function tokenizerJsonProblem(json: Json): string | undefined {
 }
 
 function componentProblem(component: unknown, place: Place, path: string): string | undefined {
-  if (!isObject(component)) return undefined;
+  if (!isMapping(component)) return undefined;
   const { type } = component;
   if (type === undefined) return undefined;
   if (typeof type !== 'string' || !place.types.includes(type)) {
@@ -119,15 +120,11 @@ function componentProblem(component: unknown, place: Place, path: string): strin
 
 function templateProblem({ single, pair, special_tokens: declared }: Json): string | undefined {
   for (const part of [single, pair].flat()) {
-    const token = isObject(part) ? part['SpecialToken'] : undefined;
-    const id = isObject(token) ? token['id'] : undefined;
-    if (typeof id === 'string' && !(isObject(declared) && Object.hasOwn(declared, id))) {
+    const token = isMapping(part) ? part['SpecialToken'] : undefined;
+    const id = isMapping(token) ? token['id'] : undefined;
+    if (typeof id === 'string' && !(isMapping(declared) && Object.hasOwn(declared, id))) {
       return `uses the token ${JSON.stringify(id)}, which its special_tokens do not declare`;
     }
   }
   return undefined;
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

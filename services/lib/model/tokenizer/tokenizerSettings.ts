@@ -2,10 +2,10 @@
  * What the files beside tokenizer.json say about its tokens, merged as transformers 5 does: `added_tokens_decoder` of
  * tokenizer_config.json lists the added tokens; without it, special_tokens_map.json and added_tokens.json are read too.
  */
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isMapping } from '@gapo/service';
 import { ModelError } from '../errors.js';
-import { readJson } from '../files.js';
+import { readJson, exists } from '../files.js';
 import { type KeyOptions, checkKeys } from '../knownKeys.js';
 import { rebuiltProblems } from './rebuiltComponents.js';
 import { standardTokens, tokenizerConfigKeys } from './tokenizerConfigKeys.js';
@@ -52,7 +52,7 @@ export async function readTokenizerSettings(
   const config = await readConfig(directory, tokenizer, options);
   const own = listed(tokenizer['added_tokens']).map((token) => declaredToken(token, false));
   const decoder = config['added_tokens_decoder'];
-  const legacy = !isObject(decoder);
+  const legacy = !isMapping(decoder);
   const all = legacy ? withSpecialTokensMap(config, await readIfPresent(directory, 'special_tokens_map.json')) : config;
   const named = namedTokens(all);
   const extra = listed(all['extra_special_tokens'] ?? all['additional_special_tokens']);
@@ -87,7 +87,7 @@ async function readConfig(directory: string, tokenizer: Json, options: KeyOption
 
 async function readIfPresent(directory: string, name: string): Promise<Json> {
   const path = join(directory, name);
-  return (await stat(path).catch(() => undefined)) === undefined ? {} : readJson(path);
+  return (await exists(path)) ? readJson(path) : {};
 }
 
 /** Returns the settings with those of special_tokens_map.json, which wins. */
@@ -104,7 +104,7 @@ function namedTokens(settings: Json): ReadonlyMap<string, unknown> {
   const entries = [
     ...standardTokens.map((name) => [name, settings[name]] as const),
     ...Object.entries(settings).filter(([name]) => name.endsWith('_token') && !standard.has(name)),
-    ...(isObject(extra) ? Object.entries(extra) : []),
+    ...(isMapping(extra) ? Object.entries(extra) : []),
   ];
   return new Map(entries.filter(([, value]) => isToken(value)));
 }
@@ -115,7 +115,7 @@ function addedTokensOf(file: Json, tokenizer: Json, special: readonly unknown[])
   const tokens = new Map<number, DeclaredToken>();
   for (const [content, id] of Object.entries(file)) tokens.set(Number(id), declaredToken(content, names.has(content)));
   for (const token of listed(tokenizer['added_tokens'])) {
-    if (isObject(token)) tokens.set(Number(token['id']), declaredToken(token, false));
+    if (isMapping(token)) tokens.set(Number(token['id']), declaredToken(token, false));
   }
   return tokens;
 }
@@ -134,7 +134,7 @@ function missingTokens(
     const content = contentOf(value);
     if (content === '' || present.has(content)) continue;
     present.add(content);
-    missing.push(declaredToken(value, !isObject(value)));
+    missing.push(declaredToken(value, !isMapping(value)));
   }
   const names = new Set(named.map(contentOf));
   return missing.map((token) => (names.has(token.content) ? { ...token, special: true } : token));
@@ -144,13 +144,13 @@ function missingTokens(
 function cleansUp(config: Json, tokenizer: Json): boolean {
   if (config['clean_up_tokenization_spaces'] !== true) return false;
   const { model } = tokenizer;
-  const isBpe = isObject(model) && (model['type'] === 'BPE' || 'merges' in model);
+  const isBpe = isMapping(model) && (model['type'] === 'BPE' || 'merges' in model);
   return !isBpe || config['clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output'] === true;
 }
 
 /** Returns a token that is declared as a text or as an object. */
 function declaredToken(value: unknown, special: boolean): DeclaredToken {
-  const token = isObject(value) ? value : {};
+  const token = isMapping(value) ? value : {};
   const isSpecial = special || token['special'] === true;
   const { normalized = !isSpecial } = token;
   return {
@@ -165,11 +165,11 @@ function declaredToken(value: unknown, special: boolean): DeclaredToken {
 
 function contentOf(value: unknown): string {
   if (typeof value === 'string') return value;
-  return isObject(value) && typeof value['content'] === 'string' ? value['content'] : '';
+  return isMapping(value) && typeof value['content'] === 'string' ? value['content'] : '';
 }
 
 function isToken(value: unknown): boolean {
-  return typeof value === 'string' || (isObject(value) && typeof value['content'] === 'string');
+  return typeof value === 'string' || (isMapping(value) && typeof value['content'] === 'string');
 }
 
 function listed(value: unknown): readonly unknown[] {
@@ -178,8 +178,4 @@ function listed(value: unknown): readonly unknown[] {
 
 function nonEmpty(value: unknown): unknown {
   return typeof value === 'object' && value !== null && Object.keys(value).length > 0 ? value : undefined;
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
