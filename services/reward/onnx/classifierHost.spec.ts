@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { at } from '@gapo/numeric';
 import { type Scorer, maxBatch } from '@gapo/reward';
 import { type RewardClient, served } from '@gapo/reward/testing';
 import { checkHealth } from '@gapo/rpc';
 import { type Owner, temporaryDirectory } from '@gapo/service/testing';
+import { readClassifierConfig } from './classifierConfig.js';
 import { ClassifierHost } from './classifierHost.js';
+import { scoringDigest } from './fingerprint.js';
 import { type TinyOptions, tinyLogits, tinyTokens, writeTinyClassifier } from './tinyClassifier.fixture.js';
 
 /** Calls have no deadline: the machine may be busy. */
@@ -157,6 +161,18 @@ describe('a classifier behind gRPC', () => {
     const version = await versionWith({});
     assert.equal(await versionWith({ threshold: 1 }), version);
     assert.notEqual(await versionWith({ max_tokens: 64 }), version);
+  });
+
+  test('every file that the tokenizer reads decides a score', async (t) => {
+    const directory = await temporaryDirectory(t);
+    await writeTinyClassifier(directory, {});
+    const digest = async (): Promise<string> => scoringDigest(directory, await readClassifierConfig(directory));
+    const digests = [await digest()];
+    for (const name of ['special_tokens_map.json', 'added_tokens.json', 'chat_template.json', 'chat_template.jinja']) {
+      await writeFile(join(directory, name), '{}');
+      digests.push(await digest());
+    }
+    assert.equal(new Set(digests).size, digests.length);
   });
 
   test('health answers while a long batch runs, and a cancelled call does not delay the next', async () => {

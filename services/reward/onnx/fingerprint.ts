@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { ModelError } from '@gapo/model';
+import { ModelError, tokenizerFiles } from '@gapo/model';
 import { canonicalJson } from '@gapo/service';
 import type { ClassifierConfig } from './classifierConfig.js';
 
@@ -29,9 +29,8 @@ export async function scoringDigest(directory: string, config: ClassifierConfig)
   // Other files that onnxruntime exporters put weights into: model.onnx.data, model.onnx_data.
   const isData = (name: string): boolean => name.startsWith(basename(file)) && /^[._]data/.test(name.slice(basename(file).length)); // prettier-ignore
   const others = (await readdir(join(directory, dirname(file)))).filter(isData).sort();
-  const template = (await readdir(directory)).filter((name) => name === 'chat_template.jinja');
   const data = others.map((name) => join(dirname(file), name));
-  const files = [file, ...data, 'tokenizer.json', 'tokenizer_config.json', ...template];
+  const files = [file, ...data, ...(await tokenizerFiles(directory))];
   const { function_to_apply, input, output, text, truncate, truncation_side } = options;
   const settings = { maxTokens, padId, label, function_to_apply, input, output, text, truncate, truncation_side };
   const digest = await sha256OfFiles(directory, files, canonicalJson({ scoringRevision, ...settings }));
