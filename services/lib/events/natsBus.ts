@@ -1,4 +1,5 @@
 /** The event bus on NATS JetStream. */
+import { faultPointAsync } from '@gapo/faults';
 import { settlesWithin } from '@gapo/rpc';
 import { attributeNames, injectTraceparent, spanNames } from '@gapo/tracing';
 import { context, SpanKind, SpanStatusCode, trace, type Span } from '@opentelemetry/api';
@@ -95,8 +96,10 @@ export class NatsBus implements EventBus {
       await this.#watch.whenConnected(signal);
       if (signal.aborted) throw new Error('closed');
       try {
+        await faultPointAsync('event.publish', item.id);
         const request = this.#client.publish(item.subject, item.payload, { msgID: item.id, headers: item.headers });
         await this.#watch.during(request, signal);
+        await faultPointAsync('event.published', item.id);
         this.#published++;
         item.span.end();
         return;

@@ -4,6 +4,7 @@ import { shareChannel, type Tls } from './channel.js';
 import type { ParentCall } from './context.js';
 import { serviceDefinition } from './definitions.js';
 import { RpcError, type CallSite } from './error.js';
+import { connectionFault } from './faults.js';
 import type { Client, ServiceName } from './services.js';
 
 /** Options of a client. */
@@ -79,13 +80,14 @@ function failure(error: unknown, options: ClientCallOptions, site: CallSite): Rp
   return known.code === 'CANCELLED' && options.signal?.aborted === true ? abortReason(options.signal, site) : known;
 }
 
-function callUnary(
+async function callUnary(
   stub: UnaryStub,
   request: unknown,
   metadata: grpc.Metadata,
   options: ClientCallOptions,
   site: CallSite,
 ): Promise<unknown> {
+  await connectionFault('rpc.call', site);
   return new Promise((resolve, reject) => {
     const call = stub(request, metadata, callOptions(options, site), (error, response) => {
       release();
@@ -103,6 +105,7 @@ async function* callStream(
   options: ClientCallOptions,
   site: CallSite,
 ): AsyncGenerator<unknown, void, undefined> {
+  await connectionFault('rpc.call', site);
   const call = stub(request, metadata, callOptions(options, site));
   call.on('error', () => undefined); // the status of a cancelled call arrives after the iteration
   const release = cancelOnAbort(call, options.signal);

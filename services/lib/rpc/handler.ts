@@ -5,6 +5,7 @@ import { untilAborted } from './abort.js';
 import { OpenCall, type CallContext, type ServerCall } from './context.js';
 import { serviceDefinition } from './definitions.js';
 import { RpcError } from './error.js';
+import { connectionFault } from './faults.js';
 import { responseEncoder, serialized, type EncodableMethod, type EncodedMessage } from './message.js';
 import type { Handlers, MethodName, ServiceName } from './services.js';
 
@@ -128,7 +129,8 @@ export function addImplementation(server: grpc.Server, implementation: Implement
       ? (call: grpc.ServerWritableStream<unknown, EncodedMessage>) => {
           const opened = open(call);
           const begin = (): AsyncIterable<unknown> => handler(call.request, opened.context) as AsyncIterable<unknown>;
-          pump(call, begin, encode, opened.context.signal)
+          Promise.resolve(connectionFault('rpc.answer', { service, method }))
+            .then(() => pump(call, begin, encode, opened.context.signal))
             .then(
               () => call.end(),
               (error: unknown) => call.emit('error', toStatus(error, opened)),
@@ -137,7 +139,11 @@ export function addImplementation(server: grpc.Server, implementation: Implement
         }
       : (call: grpc.ServerUnaryCall<unknown, EncodedMessage>, callback: grpc.sendUnaryData<EncodedMessage>) => {
           const opened = open(call);
-          const answer = async (): Promise<EncodedMessage> => encode(await handler(call.request, opened.context));
+          const answer = async (): Promise<EncodedMessage> => {
+            const response = await handler(call.request, opened.context);
+            await connectionFault('rpc.answer', { service, method });
+            return encode(response);
+          };
           untilAborted(answer(), opened.context.signal)
             .then(
               (message) => callback(null, message),

@@ -40,6 +40,16 @@ describe('runService', { concurrency: 2 }, () => {
     assert.equal(child.output(), 'port 1: taken; choose another\n');
   });
 
+  test('faults of the environment are announced; a mistake in them ends the start', async () => {
+    const faulty = startChild('./service.fixture.js', ['serving'], { GAPO_FAULTS: 'file.write=delay:1@7' });
+    await faulty.said(/"level":"warn".*"faults":\["file\.write=delay:1@7"\].*never set it in production/);
+    faulty.kill('SIGTERM');
+    assert.equal(await faulty.closed, 0);
+    const mistaken = startChild('./service.fixture.js', ['serving'], { GAPO_FAULTS: 'file.wrote=kill' });
+    assert.equal(await mistaken.closed, 2);
+    assert.match(mistaken.output(), /^GAPO_FAULTS: found "file\.wrote=kill", expected one of the points/);
+  });
+
   test('a defect shows its stack and its cause, exit code 1', async () => {
     const child = start('defect');
     assert.equal(await child.closed, 1);

@@ -9,6 +9,7 @@
  * | 130, 143 | a second SIGINT or SIGTERM ended it before it had stopped |
  */
 import { constants } from 'node:os';
+import { injectFaults } from '@gapo/faults';
 import { settlesWithin } from '@gapo/rpc';
 import { onTelemetryProblem, shutdownTelemetry, type TelemetryProblem } from '@gapo/tracing';
 import { writeAtomically } from './files/atomicWrite.js';
@@ -96,6 +97,14 @@ export async function runService(options: ServiceOptions): Promise<void> {
   });
   try {
     const log = logger(options.name);
+    const faults = injectFaults(process.env['GAPO_FAULTS'] ?? '');
+    if (faults.length > 0) {
+      const rules = faults.map(({ source }) => source);
+      log.warn(
+        { faults: rules },
+        'GAPO_FAULTS is set: this process injects faults into itself; never set it in production',
+      );
+    }
     onTelemetryProblem((problem) => log.warn({ failures: problem.failures }, telemetryText(problem)));
     const started = Date.now();
     const service = await options.start({ log, signal: asked.signal });

@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { faultPoint, faultPointAsync, faultsActive } from '@gapo/faults';
 import { UserError, isExpected } from '../userError.js';
 
 /** A file's content: a text (written as UTF-8), bytes, or a sequence of chunks that need not be in memory at once. */
@@ -49,8 +50,8 @@ export async function writeAllAtomically(files: ReadonlyMap<string, FileContent>
         await writeSynced(partial, content);
       });
     }
-    for (const { path, partial } of pending) await named(path, () => rename(partial, path));
-    for (const folder of new Set(pending.map(({ path }) => dirname(path)))) await sync(folder);
+    for (const { path, partial } of pending) await named(path, () => renameTo(partial, path));
+    for (const folder of new Set(pending.map(({ path }) => dirname(path)))) await syncFolder(folder);
   } catch (error) {
     for (const { partial } of pending) await rm(partial, { force: true }).catch(() => undefined); // the first error counts
     throw error;
@@ -67,8 +68,9 @@ export function writeAtomicallySync(path: string, content: string | Uint8Array):
   try {
     mkdirSync(dirname(path), { recursive: true });
     writeSyncedSync(partial, content);
+    faultPoint('file.rename', path);
     renameSync(partial, path);
-    syncSync(dirname(path));
+    syncFolderSync(dirname(path));
   } catch (error) {
     try {
       rmSync(partial, { force: true });
@@ -80,8 +82,8 @@ export function writeAtomicallySync(path: string, content: string | Uint8Array):
 }
 
 /**
- * Appends a text to a file, which is created if it is missing. After an error the file ends where it ended before, so that no
- * part of a line stays.
+ * Appends a text to a file, which is created if it is missing; the text is on disk when this returns. After an error the file
+ * ends where it ended before, so that no part of a line stays.
  *
  * @throws UserError that names the file if it cannot be written
  */
@@ -91,7 +93,10 @@ export function appendSync(path: string, text: string): void {
     try {
       const { size } = fstatSync(file);
       try {
-        writeFileSync(file, text);
+        faultPoint('file.append', path);
+        appendText(file, path, text);
+        faultPoint('file.syncAppend', path);
+        fsyncSync(file);
       } catch (error) {
         try {
           ftruncateSync(file, size);
@@ -100,12 +105,24 @@ export function appendSync(path: string, text: string): void {
         }
         throw error;
       }
+      if (size === 0) syncFolderSync(dirname(path)); // the file may be new
     } finally {
       closeSync(file);
     }
   } catch (error) {
     throw cannotWrite(path, error);
   }
+}
+
+function appendText(file: number, path: string, text: string): void {
+  if (!faultsActive()) {
+    writeFileSync(file, text);
+    return;
+  }
+  const half = Math.floor(text.length / 2);
+  writeFileSync(file, text.slice(0, half));
+  faultPoint('file.tear', path);
+  writeFileSync(file, text.slice(half));
 }
 
 /**
@@ -139,7 +156,7 @@ export async function replaceDirectory(
 async function putInPlace(partial: string, path: string, replaced: string): Promise<void> {
   await syncTree(partial);
   await rm(replaced, { recursive: true, force: true });
-  const replaces = await rename(path, replaced).then(
+  const replaces = await renameTo(path, replaced).then(
     () => true,
     (error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
@@ -147,12 +164,13 @@ async function putInPlace(partial: string, path: string, replaced: string): Prom
     },
   );
   try {
-    await rename(partial, path);
+    await renameTo(partial, path);
   } catch (error) {
     if (replaces) await rename(replaced, path);
     throw error;
   }
-  await sync(dirname(path));
+  await syncFolder(dirname(path));
+  await faultPointAsync('file.remove', replaced);
   await rm(replaced, { recursive: true, force: true });
 }
 
@@ -184,7 +202,12 @@ function adviceFor({ code }: NodeJS.ErrnoException): string {
     case 'EDQUOT':
       return 'the quota of its disk is used up: make room, then try again';
     case 'EROFS':
-      return 'its disk is mounted read-only';
+      return 'its disk is mounted read-only: mount it read-write, or choose another directory';
+    case 'EACCES':
+    case 'EPERM':
+      return `this process (user ${process.getuid?.() ?? 'unknown'}) may not write there: change the owner or the mode`;
+    case 'EIO':
+      return 'its disk failed: check the disk before you trust its files';
     default:
       return '';
   }
@@ -193,7 +216,9 @@ function adviceFor({ code }: NodeJS.ErrnoException): string {
 async function writeSynced(path: string, content: FileContent): Promise<void> {
   const file = await open(path, 'wx');
   try {
+    await faultPointAsync('file.write', path);
     await writeFile(file, content);
+    await faultPointAsync('file.sync', path);
     await file.sync();
   } finally {
     await file.close();
@@ -203,11 +228,28 @@ async function writeSynced(path: string, content: FileContent): Promise<void> {
 function writeSyncedSync(path: string, content: string | Uint8Array): void {
   const file = openSync(path, 'wx');
   try {
+    faultPoint('file.write', path);
     writeFileSync(file, content);
+    faultPoint('file.sync', path);
     fsyncSync(file);
   } finally {
     closeSync(file);
   }
+}
+
+async function renameTo(from: string, to: string): Promise<void> {
+  await faultPointAsync('file.rename', to);
+  await rename(from, to);
+}
+
+async function syncFolder(path: string): Promise<void> {
+  await faultPointAsync('file.syncFolder', path);
+  await sync(path);
+}
+
+function syncFolderSync(path: string): void {
+  faultPoint('file.syncFolder', path);
+  syncSync(path);
 }
 
 /** Flushes a file, or the names in a directory, to disk. */
@@ -236,7 +278,10 @@ async function syncTree(directory: string): Promise<void> {
     entries.map(async (entry) => {
       const path = join(directory, entry.name);
       if (entry.isDirectory()) await syncTree(path);
-      else if (entry.isFile()) await sync(path);
+      else if (entry.isFile()) {
+        await faultPointAsync('file.sync', path);
+        await sync(path);
+      }
     }),
   );
   await sync(directory);
