@@ -1,4 +1,4 @@
 /** The values of models and adapters. Needs Python with the packages of test/oracle/torch/requirements.txt. */
 import { testScripts } from './scripts.js';
 
-testScripts('torch', ['torch', 'transformers', 'peft']);
+testScripts('torch', ['torch', 'transformers', 'peft', 'onnxruntime']);

@@ -2,7 +2,7 @@
  * The keys of Hugging Face's JSON files (config.json, generation_config.json, adapter_config.json, tokenizer_config.json).
  * Each file is read against a list of known keys, so that no key that changes a model's meaning goes unread. A key is used,
  * has no effect on what gapo computes, or must have a value at which it has none. Every other key is refused by name, unless
- * it is empty or the user lists it in `policy.ignoreKeys`.
+ * it is empty or the user lists it: see {@link KeyOptions}.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { isMapping } from '@gapo/service';
@@ -32,9 +32,14 @@ export interface KeyOptions {
    * with them and a point, are left out too. @default none
    */
   readonly ignoreKeys?: readonly string[] | undefined;
+  /** Where the user lists them, for messages. @default {@link usualList} */
+  readonly listedIn?: string | undefined;
   /** Whether keys that are not known are an error. @default 'refuse' */
   readonly unknownKeys?: 'refuse' | 'accept' | undefined;
 }
+
+/** Where runs and the commands that train list the keys to ignore. */
+export const usualList = 'policy.ignoreKeys, or in --ignore-keys of gapo sft and gapo reward train';
 
 /** A JSON object whose keys were checked. */
 export interface CheckedKeys {
@@ -66,7 +71,7 @@ export function joinedKeys(...lists: readonly Partial<KnownKeys>[]): KnownKeys {
 export function checkKeys(
   json: Readonly<Record<string, unknown>>,
   known: KnownKeys,
-  { ignoreKeys = [], unknownKeys = 'refuse' }: KeyOptions = {},
+  { ignoreKeys = [], listedIn = usualList, unknownKeys = 'refuse' }: KeyOptions = {},
   within = '',
 ): CheckedKeys {
   const kept = withoutKeys(json, ignoreKeys);
@@ -85,7 +90,7 @@ export function checkKeys(
   if (unknown.length > 0 && unknownKeys === 'refuse') {
     problems.push(
       `unknown ${unknown.length === 1 ? 'key' : 'keys'} ${unknown.join(', ')}, which may change what the model computes; ` +
-        'list those that do not in policy.ignoreKeys, or give --ignore-keys to gapo sft and gapo reward train',
+        `list those that do not in ${listedIn}`,
     );
   }
   return { json: kept, problems };

@@ -134,8 +134,8 @@ interface ScoredLabel {
  * @throws ModelError if the options do not match the model's labels
  */
 function scoredLabel(path: string, config: ClassifierConfig, labels: number): ScoredLabel {
-  const { label, options, optionsPath } = config;
-  const apply = options.function_to_apply ?? (labels === 1 ? 'none' : 'log_odds');
+  const { label, exclusive, options, optionsPath } = config;
+  const apply = options.function_to_apply ?? (labels > 1 && exclusive ? 'log_odds' : 'none');
   if (label === undefined && labels > 1) {
     const names = Object.values(config.labelNames);
     const hint = optionHint(config.optionsPath, 'label', labels - 1);

@@ -19,6 +19,8 @@ export interface ClassifierConfig {
   readonly padId: number;
   /** The names of the labels by column, as far as id2label has them. */
   readonly labelNames: Readonly<Record<string, string>>;
+  /** Whether an input has exactly one of the labels, so that their probabilities sum to 1. */
+  readonly exclusive: boolean;
   /** The column of `logits` that is scored; undefined if the options name none. */
   readonly label: number | undefined;
   readonly options: ClassifierOptions;
@@ -34,6 +36,9 @@ const architecture = z
 /** 0 or less: as many as the sequence has, in some architectures with relative positions. */
 const positions = z.int().optional();
 
+/** What the model was trained to tell. By default one label out of several, or with one label a value. */
+const problemType = z.enum(['single_label_classification', 'multi_label_classification', 'regression']);
+
 const configSchema = z.looseObject({
   architectures: z.tuple([architecture]),
   vocab_size: positiveInt,
@@ -44,6 +49,7 @@ const configSchema = z.looseObject({
   seq_length: positions,
   pad_token_id: nonNegativeInt.nullish(),
   id2label: z.record(z.string(), z.string()).optional(),
+  problem_type: problemType.nullish(),
   gapo_reward: classifierOptions.optional(),
 });
 
@@ -75,7 +81,8 @@ export async function readClassifierConfig(directory: string): Promise<Classifie
   const labelNames = config.id2label ?? {};
   const label = labelColumn(optionsPath, options.label, labelNames);
   const file = await modelFile(directory, options.file, (choice) => optionHint(optionsPath, 'file', choice));
-  return { file, vocabulary: config.vocab_size, maxTokens, padId, labelNames, label, options, optionsPath };
+  const exclusive = (config.problem_type ?? 'single_label_classification') === 'single_label_classification';
+  return { file, vocabulary: config.vocab_size, maxTokens, padId, labelNames, exclusive, label, options, optionsPath };
 }
 
 /**

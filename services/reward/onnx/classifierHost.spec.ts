@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { at } from '@gapo/numeric';
@@ -161,6 +161,27 @@ describe('a classifier behind gRPC', () => {
     const version = await versionWith({});
     assert.equal(await versionWith({ threshold: 1 }), version);
     assert.notEqual(await versionWith({ max_tokens: 64 }), version);
+  });
+
+  test('ignore_keys leaves out keys of tokenizer_config.json that transformers would follow', async (t) => {
+    const directory = await temporaryDirectory(t);
+    const reward = { objective: 'x' };
+    await writeTinyClassifier(directory, { config: { gapo_reward: reward } });
+    const path = join(directory, 'tokenizer_config.json');
+    const settings = JSON.parse(await readFile(path, 'utf8')) as object;
+    const other = JSON.stringify({ ...settings, tokenizer_class: 'GPT2Tokenizer', add_prefix_space: true });
+    await writeFile(path, other);
+    await assert.rejects(
+      ClassifierHost.open([{ directory }], { threads: 1 }),
+      /list add_prefix_space in gapo_reward\.ignore_keys of .*config\.json, to follow tokenizer\.json/,
+    );
+    await writeTinyClassifier(directory, { config: { gapo_reward: { ...reward, ignore_keys: ['add_prefix_space'] } } });
+    await writeFile(path, other);
+    const host = await ClassifierHost.open([{ directory }], { threads: 1 });
+    t.after(() => host.close());
+    const client = await served(t, at(host.scorers, 0));
+    const { results } = await client.Score({ items: [{ id: 'a', prompt: 'p', completion: 'c' }] }, { deadlineMs });
+    near(results[0]?.score, tinyLogits(tinyTokens('p', 'c'))[0]);
   });
 
   test('every file that the tokenizer reads decides a score', async (t) => {

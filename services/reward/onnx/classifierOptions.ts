@@ -42,6 +42,10 @@ export const classifierOptions = z
       .enum(['prompt', 'completion', 'none'])
       .default('prompt')
       .meta({ expected: 'prompt, completion or none' }),
+    ignore_keys: z
+      .array(nonEmptyText)
+      .meta({ expected: 'names of keys of tokenizer_config.json, such as [add_prefix_space]' })
+      .optional(),
     truncation_side: z.enum(['left', 'right']).default('left').meta({ expected: 'left or right' }),
   })
   .superRefine(({ input, text: pattern, minimum, maximum }, context) => {
@@ -68,5 +72,14 @@ export function filledText(pattern: string, prompt: string, completion: string):
 
 /** Returns an option as the file of options would have it, for error messages. */
 export function optionHint(optionsPath: string, key: keyof ClassifierOptions, value: string | number): string {
-  return optionsPath.endsWith('.yaml') ? `${key}: ${value}` : `"gapo_reward": ${JSON.stringify({ [key]: value })}`;
+  return inYaml(optionsPath) ? `${key}: ${value}` : `"gapo_reward": ${JSON.stringify({ [key]: value })}`;
+}
+
+/** Returns where an option is written, for error messages. */
+export function optionPlace(optionsPath: string, key: keyof ClassifierOptions): string {
+  return inYaml(optionsPath) ? `${key} of ${optionsPath}` : `gapo_reward.${key} of ${optionsPath}`;
+}
+
+function inYaml(optionsPath: string): boolean {
+  return optionsPath.endsWith('.yaml');
 }

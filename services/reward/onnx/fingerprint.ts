@@ -8,7 +8,7 @@ import { canonicalJson } from '@gapo/service';
 import type { ClassifierConfig } from './classifierConfig.js';
 
 /** Increase it when items become other tokens, or logits other scores. */
-const scoringRevision = 3;
+const scoringRevision = 4;
 
 /** Hexadecimal digits of the scoring digest. */
 const shortDigits = 16;
@@ -25,14 +25,15 @@ export async function weightsDigest(directory: string, { file }: Pick<Classifier
 
 /** Returns a digest of everything else that decides a score: graph, tokenizer, chat template and options. */
 export async function scoringDigest(directory: string, config: ClassifierConfig): Promise<string> {
-  const { file, maxTokens, padId, label, options } = config;
+  const { file, maxTokens, padId, label, exclusive, options } = config;
   // Other files that onnxruntime exporters put weights into: model.onnx.data, model.onnx_data.
   const isData = (name: string): boolean => name.startsWith(basename(file)) && /^[._]data/.test(name.slice(basename(file).length)); // prettier-ignore
   const others = (await readdir(join(directory, dirname(file)))).filter(isData).sort();
   const data = others.map((name) => join(dirname(file), name));
   const files = [file, ...data, ...(await tokenizerFiles(directory))];
-  const { function_to_apply, input, output, text, truncate, truncation_side } = options;
-  const settings = { maxTokens, padId, label, function_to_apply, input, output, text, truncate, truncation_side };
+  const { function_to_apply, ignore_keys, input, output, text, truncate, truncation_side } = options;
+  const decoding = { label, exclusive, function_to_apply };
+  const settings = { maxTokens, padId, ...decoding, ignore_keys, input, output, text, truncate, truncation_side };
   const digest = await sha256OfFiles(directory, files, canonicalJson({ scoringRevision, ...settings }));
   return digest.slice(0, shortDigits);
 }

@@ -4,6 +4,7 @@ import { ModelError, Tokenizer } from '@gapo/model';
 import type { ScoreItem } from '@gapo/reward';
 import { type Outcome, outcome } from '@gapo/service';
 import { readClassifierConfig } from './classifierConfig.js';
+import { optionPlace } from './classifierOptions.js';
 import { scoringDigest } from './fingerprint.js';
 import { type Encoding, type ItemEncoder, itemEncoder } from './itemEncoder.js';
 
@@ -31,7 +32,12 @@ const encoders = new Map<string, Promise<Opened>>();
 
 async function openEncoder(directory: string): Promise<Opened> {
   const config = await readClassifierConfig(directory);
-  const tokenizer = await Tokenizer.read(directory, { unknownKeys: 'accept' });
+  const { options, optionsPath } = config;
+  const tokenizer = await Tokenizer.read(directory, {
+    ignoreKeys: options.ignore_keys,
+    listedIn: optionPlace(optionsPath, 'ignore_keys'),
+    unknownKeys: 'accept',
+  });
   if (tokenizer.size > config.vocabulary) {
     throw new ModelError(
       join(directory, 'tokenizer.json'),

@@ -93,7 +93,12 @@ async function fitInto(
   await engine.close();
   const { finished, done: updates } = descent;
   if (!finished) return { event: 'end', finished, updates, quality: null };
-  const reward = { objective: settings.objective, max_tokens: start.maxTokens };
+  const { ignoreKeys: ignored } = settings;
+  const reward = {
+    objective: settings.objective,
+    max_tokens: start.maxTokens,
+    ...(ignored !== undefined && { ignore_keys: ignored }),
+  };
   await writeReward(directory, { ...(await start.content()), reward });
   const record = recordOf(settings, start, files, { training: training.length, heldOut: heldOut.length }, quality);
   await writeFile(join(directory, 'training.json'), `${JSON.stringify(record, null, 2)}\n`);

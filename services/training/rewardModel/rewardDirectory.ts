@@ -15,7 +15,12 @@ export interface RewardContent {
   /** Hugging Face's config.json. */
   readonly config: Readonly<Record<string, unknown>>;
   /** The options of a reward service, `gapo_reward` in config.json. */
-  readonly reward: { readonly objective: string; readonly max_tokens: number; readonly threshold?: number };
+  readonly reward: {
+    readonly objective: string;
+    readonly max_tokens: number;
+    readonly threshold?: number;
+    readonly ignore_keys?: readonly string[];
+  };
 }
 
 /** Writes config.json, model.safetensors and model.onnx into a directory. The caller copies the tokenizer. */

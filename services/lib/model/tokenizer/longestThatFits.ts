@@ -4,7 +4,8 @@
 export const roomyCharactersPerToken = 16;
 
 /**
- * Returns the result for the largest number of characters that fits. Doubles the number until it no longer fits, then bisects.
+ * Returns the result for a number of characters that fits where one more does not. Doubles the number until it no longer fits,
+ * then bisects. A text rarely has fewer tokens than a part of it, so it is the largest such number in all but those cases.
  *
  * @param all the characters of the whole text
  * @param maxTokens the limit, special tokens included

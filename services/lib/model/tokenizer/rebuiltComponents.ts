@@ -3,6 +3,8 @@
  * component from the key, and other programs read tokenizer.json. Where the two disagree, a text has two encodings.
  */
 import { isMapping } from '@gapo/service';
+import { usualList } from '../knownKeys.js';
+
 type Json = Readonly<Record<string, unknown>>;
 
 /** The components of a tokenizer.json, without the sequences around them. */
@@ -75,9 +77,10 @@ const rules: readonly Rule[] = [
  *
  * @param config tokenizer_config.json
  * @param tokenizer tokenizer.json
+ * @param listedIn where the user lists keys to ignore
  * @returns a problem per key that disagrees. A key that is absent or null is never one
  */
-export function rebuiltProblems(config: Json, tokenizer: Json): readonly string[] {
+export function rebuiltProblems(config: Json, tokenizer: Json, listedIn = usualList): readonly string[] {
   const { tokenizer_class: name } = config;
   if (typeof name !== 'string') return [];
   const components = {
@@ -91,7 +94,7 @@ export function rebuiltProblems(config: Json, tokenizer: Json): readonly string[
     if (other === undefined || other === value) return [];
     return [
       `${key} is ${JSON.stringify(value)}, which ${name} of transformers follows, but tokenizer.json says ` +
-        `${JSON.stringify(other)}; correct the one that is wrong, or list ${key} in policy.ignoreKeys to follow tokenizer.json`,
+        `${JSON.stringify(other)}; correct the one that is wrong, or list ${key} in ${listedIn}, to follow tokenizer.json`,
     ];
   });
 }

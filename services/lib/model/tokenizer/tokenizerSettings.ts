@@ -80,7 +80,7 @@ export async function readTokenizerSettings(
 async function readConfig(directory: string, tokenizer: Json, options: KeyOptions): Promise<Json> {
   const found = await readIfPresent(directory, configFile);
   const { json, problems } = checkKeys(found, tokenizerConfigKeys(found), options);
-  const all = [...problems, ...rebuiltProblems(json, tokenizer)];
+  const all = [...problems, ...rebuiltProblems(json, tokenizer, options.listedIn)];
   if (all.length > 0) throw new ModelError(join(directory, configFile), all.join('; '));
   return json;
 }

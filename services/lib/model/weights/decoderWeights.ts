@@ -2,7 +2,7 @@
 import { insteadOfQuantized } from '../architectures/quantization.js';
 import type { DecoderConfig } from '../decoderConfig.js';
 import { decoderTensors } from '../decoderLayout.js';
-import type { KeyOptions } from '../knownKeys.js';
+import { type KeyOptions, usualList } from '../knownKeys.js';
 import { type AnyEntry, isFloat, typeProblem } from './safetensors.js';
 import { type AnyStoredTensor, type StoredTensor, haveSameBytes } from './storedTensors.js';
 import { sizeOf, tensorMismatches } from './tensors.js';
@@ -28,7 +28,7 @@ export interface DecoderWeights {
 export async function decoderWeights(
   config: DecoderConfig,
   found: FoundTensors,
-  { ignoreKeys = [] }: KeyOptions = {},
+  { ignoreKeys = [], listedIn = usualList }: KeyOptions = {},
 ): Promise<DecoderWeights> {
   const different = otherKind(config, [...found.tensors.values()]);
   if (different !== undefined) return { config, weights: new Map(), notes: [], problems: [different] };
@@ -72,7 +72,7 @@ export async function decoderWeights(
       ...emptyProblems(tensors),
       ...tensorMismatches(expected, tensors, 'config.json'),
       ...(surplus.some((name) => tensors.has(name))
-        ? ['list tensors that the model does not need in policy.ignoreKeys, by their names or the start of them']
+        ? [`list tensors that the model does not need in ${listedIn}, by their names or the start of them`]
         : []),
     ],
   };
