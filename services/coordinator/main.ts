@@ -44,7 +44,7 @@ await runService({
         await server.stop();
         platform.rollout.close();
         platform.gradient.close();
-        await platform.data.close();
+        platform.data.close();
         await bus.close();
       },
     };

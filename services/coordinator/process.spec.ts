@@ -117,6 +117,10 @@ test('on SIGTERM the step in progress finishes, the run pauses with a checkpoint
   await held.reached;
   const watching = first.client.WatchRun({ runId: 'bandit' }, { deadlineMs })[Symbol.asyncIterator]();
   await watching.next();
+  if (process.platform === 'linux') {
+    const mapped = readFileSync(`/proc/${first.child.pid}/maps`, 'utf8');
+    assert.doesNotMatch(mapped, /tokenizers\.\S+\.node/, 'the native library could end the process');
+  }
   first.child.kill('SIGTERM');
   held.release();
   const states: string[] = [];

@@ -28,6 +28,9 @@ const schema = z.object({
   WORKER_DEADLINE_SECONDS: positiveNumber.default(600).describe('Seconds that a worker may take for one shard.'),
   WORKER_WAIT_SECONDS: positiveNumber.default(60).describe('Seconds that a run waits for any worker before it pauses.'),
   DATA_SECONDS: positiveNumber.default(900).describe('Seconds that reading and encoding the data of a run may take.'),
+  DATA_MEMORY_MIB: positiveNumber
+    .default(1536)
+    .describe('MiB of memory that a process which reads data may take. Two read at the same time.'),
   STOP_GRACE_SECONDS: positiveNumber.default(15).describe('Seconds that the step in progress may take after SIGTERM.'),
 });
 

@@ -77,7 +77,7 @@ export const layersOf: Readonly<Record<string, Layers>> = {
     ['batches'],
     ['.'],
   ],
-  'services/lib/service': [['mod.ts'], ['service.ts'], ['thread', 'files'], ['settings'], ['.']],
+  'services/lib/service': [['mod.ts'], ['service.ts'], ['process'], ['thread', 'files'], ['settings'], ['.']],
 };
 
 /** A source file, as a path relative to the project, and its imports. */

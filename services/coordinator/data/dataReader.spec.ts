@@ -1,4 +1,4 @@
-// Data is read in a thread: calls are answered meanwhile, errors cross with their text, and limits end a reading.
+// Data is read in a child process: calls are answered meanwhile, errors cross with their text, and limits end a reading.
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,9 +19,8 @@ function request(directory: string, prompts: string): DataRequest {
   return {
     config: { data: { prompts, overlong: 'refuse' }, rollout: { maxNewTokens: 6 }, objectives: [] },
     baseDirectory: directory,
-    model: join(directory, 'model'),
-    tokenizer: {},
-    policy: { endIds: [2], endId: 2, context: 32 },
+    tokenizer: { directory: join(directory, 'model'), options: {} },
+    decoder: { eosIds: [2], context: 32, vocabulary: 100 },
   };
 }
 
@@ -69,7 +68,7 @@ test('a problem of a file is the answer of the call, without the contents of the
   });
 });
 
-test('records cross threads unchanged', async (t) => {
+test('records cross processes unchanged', async (t) => {
   const directory = await scratch(t);
   await writeInputs(directory);
   const lines = [
@@ -114,7 +113,8 @@ test('a reading that exceeds its limit, or whose reader closes, ends with an err
   );
   const closed = new DataReader({ limitMs: 600_000 });
   const reading = closed.read(request(directory, 'large.jsonl'));
-  await Promise.all([assert.rejects(reading, { code: 'CANCELLED' }), closed.close()]);
+  closed.close();
+  await assert.rejects(reading, { code: 'CANCELLED' });
 });
 
 test('rows that are too long are refused, left out or cut, and counted', async (t) => {

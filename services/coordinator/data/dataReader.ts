@@ -1,104 +1,152 @@
-/** Reads the data of runs in threads, with limits of memory and time. */
+/** Reads the data of runs, and decodes their completions, in child processes with limits of memory and time. */
 import { RpcError } from '@gapo/rpc';
-import { UserError, WorkerThread } from '@gapo/service';
-import type * as tasks from './dataThread.js';
+import { ProcessEndedError, UserError, WorkerProcess } from '@gapo/service';
+import type * as tasks from './dataProcess.js';
 import { type RunData, unpackRunData } from './runData.js';
+import { type DataProcesses, TokenDecoder } from './tokenDecoder.js';
 
 /** What to read. */
-export type DataRequest = Omit<tasks.ReadRequest, 'rows'>;
+export type DataRequest = tasks.ReadRequest;
 
 /** Limits of {@link DataReader}. */
 export interface DataLimits {
   /** How long the data of one run may take, in milliseconds. */
   readonly limitMs: number;
+  /** The most MiB of a process. @default 1536 */
+  readonly memoryMiB?: number;
   /** How long it may take without reading a row, in milliseconds. @default 60 000 */
   readonly stalledMs?: number;
 }
 
-/** Runs whose data is read at the same time; others wait. */
-const threads = 2;
-/** Threads end some time after the last data set, and with them the memory that it took. */
-const idleMs = 10_000;
-/** The most megabytes of a thread's objects. Records that were read are outside of them. */
-const heapMegabytes = 2048;
+/** The most processes, and those of them that read data sets; more data sets wait. */
+const processes = 4;
+const readers = 2;
+/** A step that takes longer than this starts a process to decode its completions. */
+const idleMs = 60_000;
 const checkMs = 250;
 
 /** Reads the data of runs. */
 export class DataReader {
-  readonly #thread = new WorkerThread<Pick<typeof tasks, 'read'>>(
-    new URL('./dataThread.js', import.meta.url),
-    undefined,
-    {
-      threads,
-      idleMs,
-      heapMegabytes,
-    },
-  );
+  readonly #processes: DataProcesses;
   readonly #limitMs: number;
+  readonly #memoryMiB: number;
   readonly #stalledMs: number;
   readonly #closing = new AbortController();
 
-  constructor({ limitMs, stalledMs = 60_000 }: DataLimits) {
+  constructor({ limitMs, memoryMiB = 1536, stalledMs = 60_000 }: DataLimits) {
     this.#limitMs = limitMs;
+    this.#memoryMiB = memoryMiB;
     this.#stalledMs = stalledMs;
+    this.#processes = new WorkerProcess(new URL('./dataProcess.js', import.meta.url), {
+      processes,
+      most: { read: readers },
+      idleMs,
+      memoryMiB,
+    });
   }
 
   /**
    * Reads the data of a run.
    *
    * @param signal ends the reading
-   * @throws UserError listing the first invalid rows of a file, or naming the limit that was exceeded
+   * @throws UserError listing the first invalid rows of a file, naming the limit that was exceeded, or the file on which the
+   *   process ended
    * @throws RpcError CANCELLED if the reading was ended
    */
   async read(request: DataRequest, signal?: AbortSignal): Promise<RunData> {
-    const rows = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-    const end = new AbortController();
-    const watch = this.#watch(rows, end);
-    const signals = [end.signal, this.#closing.signal, ...(signal ? [signal] : [])];
+    const watch = new Watch(this.#limitMs, this.#stalledMs);
+    const signals = [watch.signal, this.#closing.signal, ...(signal ? [signal] : [])];
     try {
-      const read = await this.#thread.run('read', { ...request, rows }, { endThread: AbortSignal.any(signals) });
+      const read = await this.#processes.run('read', request, {
+        endProcess: AbortSignal.any(signals),
+        progress: (progress) => watch.progress(progress),
+      });
       return unpackRunData(read);
     } catch (error) {
-      throw this.#reasonOf(error, end.signal, signals, Atomics.load(rows, 0));
+      if (watch.signal.aborted) throw watch.signal.reason;
+      if (signals.some(({ aborted }) => aborted)) throw new RpcError('CANCELLED', 'the data is no longer read');
+      if (error instanceof RpcError) throw new UserError(error.details, { cause: error });
+      throw error instanceof ProcessEndedError ? this.#ended(error, watch.place, request) : error;
     } finally {
-      clearInterval(watch);
+      watch.end();
     }
   }
 
-  /** Ends the threads. Readings in progress fail. */
-  async close(): Promise<void> {
+  /** Returns a decoder of a model's tokens. */
+  decoder(tokenizer: tasks.TokenizerSource): TokenDecoder {
+    return new TokenDecoder(this.#processes, tokenizer, this.#closing.signal);
+  }
+
+  /** Ends the processes. Work in progress fails. */
+  close(): void {
     this.#closing.abort();
-    await this.#thread.close();
+    this.#processes.close();
   }
 
-  /** Ends a reading that exceeds a limit. A reading that waits for a thread makes no progress and is not watched. */
-  #watch(rows: Int32Array, end: AbortController): NodeJS.Timeout {
-    const began = performance.now();
-    let [last, lastAt] = [0, began];
-    return setInterval(() => {
-      const now = performance.now();
-      const read = Atomics.load(rows, 0);
-      if (read !== last) [last, lastAt] = [read, now];
-      const why =
-        now - began > this.#limitMs
-          ? `took longer than ${this.#limitMs / 1000} s, the limit of DATA_SECONDS; use fewer rows, or raise the limit`
-          : now - lastAt > this.#stalledMs
-            ? `stands still for ${this.#stalledMs / 1000} s: a chat template that does not end, or a file that does not`
-            : undefined;
-      if (why !== undefined) end.abort(new UserError(`reading the data ${why} (after ${read} rows)`));
-    }, checkMs).unref();
-  }
-
-  #reasonOf(error: unknown, limit: AbortSignal, signals: readonly AbortSignal[], rows: number): unknown {
-    if (limit.aborted) return limit.reason;
-    if (signals.some(({ aborted }) => aborted)) return new RpcError('CANCELLED', 'the data is no longer read');
-    if (error instanceof RpcError) return new UserError(error.details, { cause: error });
-    if ((error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY') {
+  #ended(error: ProcessEndedError, place: string, { tokenizer }: DataRequest): UserError {
+    if (error.outOfMemory) {
       return new UserError(
-        `reading the data took more than ${heapMegabytes} MiB of memory (after ${rows} rows); use shorter rows, or smaller row groups of Parquet`,
+        `${place}: reading the data took more than ${this.#memoryMiB} MiB of memory; use fewer or shorter rows, smaller row ` +
+          'groups of Parquet, or raise DATA_MEMORY_MIB',
         { cause: error },
       );
     }
-    return error;
+    return new UserError(
+      `${place}: the process that reads it ended: ${error.message}; if the row is an ordinary one, a pattern or a component ` +
+        `of ${tokenizer.directory}/tokenizer.json is damaged`,
+      { cause: error },
+    );
+  }
+}
+
+/** Watches the limits of time of one reading, from its first progress on: until then it waits for a process. */
+class Watch {
+  readonly #limitMs: number;
+  readonly #stalledMs: number;
+  readonly #ending = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #began = 0;
+  #lastAt = 0;
+  #last: tasks.DataProgress | undefined;
+
+  constructor(limitMs: number, stalledMs: number) {
+    this.#limitMs = limitMs;
+    this.#stalledMs = stalledMs;
+  }
+
+  /** Aborted when a limit is exceeded, with a UserError. */
+  get signal(): AbortSignal {
+    return this.#ending.signal;
+  }
+
+  /** The file that is read, and how far, for errors. */
+  get place(): string {
+    if (this.#last === undefined) return 'data';
+    const { file, rows } = this.#last;
+    return rows === 0 ? file : `${file} (after ${rows} rows)`;
+  }
+
+  progress(progress: tasks.DataProgress): void {
+    const now = performance.now();
+    if (this.#last === undefined) {
+      this.#began = now;
+      this.#timer = setInterval(() => this.#check(), checkMs).unref();
+    }
+    [this.#last, this.#lastAt] = [progress, now];
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+  }
+
+  #check(): void {
+    const now = performance.now();
+    const why =
+      now - this.#began > this.#limitMs
+        ? `took longer than ${this.#limitMs / 1000} s, the limit of DATA_SECONDS; use fewer rows, or raise the limit`
+        : now - this.#lastAt > this.#stalledMs
+          ? `stands still for ${this.#stalledMs / 1000} s: a chat template, a pattern of the tokenizer or a file that does not end`
+          : undefined;
+    if (why !== undefined) this.#ending.abort(new UserError(`${this.place}: reading the data ${why}`));
   }
 }

@@ -48,7 +48,7 @@ export type DataConfig = Pick<RunConfig, 'data'> & {
  * Reads every file, one after another, so that several mistakes always yield the same error.
  *
  * @param baseDirectory base of the configuration's relative paths
- * @param progress receives the number of rows read so far
+ * @param progress receives the file that is read and the number of rows read so far, from all files
  * @throws UserError listing the first invalid rows of a file
  */
 export async function readRunData(
@@ -56,7 +56,7 @@ export async function readRunData(
   baseDirectory: string,
   tokenizer: TextTokenizer,
   policy: PolicyTokens,
-  progress: (rows: number) => void,
+  progress: (file: string, rows: number) => void,
 ): Promise<PackedRunData> {
   const { map = {}, overlong } = config.data;
   const codec = new TextCodec(tokenizer, policy, { overlong, reserved: config.rollout.maxNewTokens });
@@ -76,7 +76,12 @@ export async function readRunData(
       packer.add(record);
       seen(record);
     };
-    const options = { map, dropOverlong: overlong === 'drop', progress: (rows: number) => progress(before + rows) };
+    const options = {
+      map,
+      dropOverlong: overlong === 'drop',
+      progress: (rows: number) => progress(path, before + rows),
+    };
+    progress(path, before);
     const found = await readRecords([resolve(baseDirectory, path)], format, add, options);
     for (const file of found) {
       files.push({ ...file, file: path, key });

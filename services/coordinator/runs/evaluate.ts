@@ -180,7 +180,7 @@ async function compare(
     const policy = i < before.length ? 'before' : 'after';
     return { id: `${policy}.${record.id}.${sample}`, prompt: record, tokenIds };
   });
-  const items = completionItems(training.tokenizer, completions);
+  const items = completionItems(training.tokens, completions);
   const texts = (await items('clean')).map(({ completion }) => completion);
   const scored = await scoreItems(training.objectives, items, 'the evaluation', signal, {
     progress,

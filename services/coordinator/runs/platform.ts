@@ -1,4 +1,4 @@
-/** What all runs share: worker pools, addresses of reward services, threads that read data, the event bus. */
+/** What all runs share: worker pools, addresses of reward services, processes that read data, the event bus. */
 import type { EventBus } from '@gapo/events';
 import type { Logger } from '@gapo/service';
 import { DataReader } from '../data/dataReader.js';
@@ -24,6 +24,7 @@ export interface PlatformSettings {
   readonly WORKER_DEADLINE_SECONDS: number;
   readonly WORKER_WAIT_SECONDS: number;
   readonly DATA_SECONDS: number;
+  readonly DATA_MEMORY_MIB: number;
 }
 
 /** Creates the platform. It connects to workers with their first job. */
@@ -49,7 +50,7 @@ export function createPlatform(settings: PlatformSettings, bus: EventBus, log: L
       ...limits,
     }),
     rewards: new RewardAddresses(settings.REWARD_SERVICES),
-    data: new DataReader({ limitMs: settings.DATA_SECONDS * 1000 }),
+    data: new DataReader({ limitMs: settings.DATA_SECONDS * 1000, memoryMiB: settings.DATA_MEMORY_MIB }),
     bus,
     log,
   };

@@ -1,4 +1,4 @@
-/** The basis of every process: expected errors, settings, the logger, the life of a service, worker threads, files. */
+/** The basis of every process: expected errors, settings, the logger, the life of a service, worker threads and processes, files. */
 export { UserError, isExpected } from './userError.js';
 export { logger, type Logger } from './logger.js';
 export { withoutCredentials } from './redact.js';
@@ -12,15 +12,14 @@ export {
   type ServiceOptions,
   type StartContext,
 } from './service.js';
+export { WorkerThread, outcome, type Outcome, type TaskOptions, type ThreadTasks } from './thread/workerThread.js';
 export {
-  WorkerThread,
-  outcome,
-  transferring,
-  type Outcome,
-  type TaskOptions,
-  type ThreadOptions,
-  type ThreadTasks,
-} from './thread/workerThread.js';
+  WorkerProcess,
+  ProcessEndedError,
+  type ProcessOptions,
+  type ProcessTaskOptions,
+} from './process/workerProcess.js';
+export { reportProgress } from './process/reportProgress.js';
 export {
   appendSync,
   replaceDirectory,

@@ -7,7 +7,6 @@ import {
   flatten,
   peftConfig,
   readDecoderModel,
-  Tokenizer,
   trainableTensors,
   type DecoderConfig,
   type TensorShape,
@@ -16,6 +15,7 @@ import {
 import type { PolicyRefInput, PolicySpecInput } from '@gapo/rpc';
 import type { DataReader } from '../../data/dataReader.js';
 import type { RunData } from '../../data/runData.js';
+import type { TokenDecoder } from '../../data/tokenDecoder.js';
 import { describeRewards, needsRewards, RewardServices, type RewardPlatform } from '../../scoring/rewardServices.js';
 import type { ScoredObjective } from '../../scoring/scoring.js';
 import type { AdapterFiles } from '../../state/checkpoint.js';
@@ -29,7 +29,8 @@ import { startingAdapter } from './startingAdapter.js';
 export interface TrainingContext extends RunData {
   readonly config: RunConfig;
   readonly model: DecoderConfig;
-  readonly tokenizer: Tokenizer;
+  /** Decodes the policy's tokens. */
+  readonly tokens: TokenDecoder;
   readonly rewards: RewardServices;
   /** Objectives with their reward services, in order. With algorithm: dpo, those without a service are left out. */
   readonly objectives: readonly ScoredObjective[];
@@ -70,14 +71,8 @@ export async function prepareTraining(
   const decoder = await readDecoderModel(directory, { ignoreKeys });
   for (const note of decoder.notes) platform.log.warn({ model: directory }, note);
   const reading = { ignoreKeys, template: { variables: config.policy.chatTemplateKwargs, now: created } };
-  const tokenizer = await Tokenizer.read(directory, reading);
-  tokenizer.assertFits(decoder.config, directory);
-  const { eosIds: endIds, context } = decoder.config;
-  const policy = { endIds, endId: tokenizer.endId(decoder.config), context };
-  const data = await platform.data.read(
-    { config, baseDirectory, model: directory, tokenizer: reading, policy },
-    signal,
-  );
+  const tokenizer = { directory, options: reading };
+  const data = await platform.data.read({ config, baseDirectory, tokenizer, decoder: decoder.config }, signal);
   for (const { key, file, rows, dropped, truncated } of data.files) {
     const overlong =
       dropped + truncated === 0 ? '' : `; too long: ${dropped} left out, ${truncated} cut from their left`;
@@ -93,7 +88,7 @@ export async function prepareTraining(
   const training: TrainingContext = {
     config,
     model: decoder.config,
-    tokenizer,
+    tokens: platform.data.decoder(tokenizer),
     ...data,
     rewards,
     objectives: rewards.ofConfig(config),

@@ -116,7 +116,7 @@ async function score(
     prompt: at(drawn, prompt).record,
     tokenIds,
   }));
-  const items = completionItems(training.tokenizer, completions);
+  const items = completionItems(training.tokens, completions);
   return scoreItems(training.objectives, items, `step ${step}`, signal, {
     progress: (done, total, waitingFor) => observer.progress('rewards', done, total, waitingFor),
     scored: (scores) =>

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { at } from '@gapo/numeric';
 import { UserError } from '@gapo/service';
-import { AddedToken, type Encoding, Tokenizer as LibraryTokenizer } from 'tokenizers';
+import type { AddedToken, Encoding, Tokenizer as LibraryTokenizer } from 'tokenizers';
 import type { DecoderConfig } from '../decoderConfig.js';
 import { ModelError } from '../errors.js';
 import { readBytes, parseJson } from '../files.js';
@@ -121,13 +121,16 @@ export class Tokenizer {
     const problem = tokenizerJsonProblem(json);
     if (problem !== undefined) throw new ModelError(path, problem);
     const { config, specialTokens, addedTokens, cleansUp } = await readTokenizerSettings(directory, json, keys);
+    // The native library is loaded where it is used: a process that reads no tokenizer cannot be ended by it.
+    const native = await import('tokenizers');
     let library: LibraryTokenizer;
     let [size, longestToken] = [0, 1];
     try {
-      library = LibraryTokenizer.fromString(text);
+      library = native.Tokenizer.fromString(text);
       library.disablePadding();
       library.disableTruncation();
-      if (addedTokens.length > 0) library.addAddedTokens(addedTokens.map(libraryToken));
+      if (addedTokens.length > 0)
+        library.addAddedTokens(addedTokens.map((token) => libraryToken(native.AddedToken, token)));
       for (const [token, id] of Object.entries(library.getVocab(true))) {
         size = Math.max(size, id + 1);
         longestToken = Math.max(longestToken, token.length);
@@ -154,7 +157,7 @@ export class Tokenizer {
    *
    * @throws ModelError if it has fewer
    */
-  assertFits(config: DecoderConfig, directory: string): void {
+  assertFits(config: Pick<DecoderConfig, 'vocabulary'>, directory: string): void {
     if (this.size > config.vocabulary) {
       throw new ModelError(
         join(directory, 'tokenizer.json'),
@@ -168,7 +171,7 @@ export class Tokenizer {
    * Returns the token that ends a completion given as text: the tokenizer's eos_token if the model stops at it, as chat
    * models do at the end of a turn, otherwise the first token that the model stops at.
    */
-  endId({ eosIds }: DecoderConfig): number {
+  endId({ eosIds }: Pick<DecoderConfig, 'eosIds'>): number {
     return this.#eosId !== undefined && eosIds.includes(this.#eosId) ? this.#eosId : at(eosIds, 0);
   }
 
@@ -297,8 +300,8 @@ const spacesRemoved = [
   [" 're", "'re"],
 ] as const;
 
-function libraryToken({ content, special, ...options }: DeclaredToken): AddedToken {
-  return new AddedToken(content, special, options);
+function libraryToken(Added: typeof AddedToken, { content, special, ...options }: DeclaredToken): AddedToken {
+  return new Added(content, special, options);
 }
 
 const noAffixes: Affixes = { prepended: [], appended: [] };

@@ -22,12 +22,6 @@ export async function outcome<T>(task: () => Promise<T>): Promise<Outcome<T>> {
   }
 }
 
-/** Returns an outcome whose buffers are transferred to the caller instead of copied. */
-export function transferring<T>(result: Outcome<T>, buffers: readonly ArrayBuffer[]): Outcome<T> {
-  const movable = { [Piscina.transferableSymbol]: [...buffers], [Piscina.valueSymbol]: result };
-  return Piscina.move(movable as never) as never; // the worker unwraps it
-}
-
 /** The exports of a thread's module: functions of one argument. */
 export type ThreadTasks = Record<string, (argument: never) => Promise<Outcome<unknown>>>;
 
@@ -42,17 +36,7 @@ export interface TaskOptions {
   readonly endThread?: AbortSignal;
 }
 
-/** Options of a {@link WorkerThread}. */
-export interface ThreadOptions {
-  /** The most threads, each with one task at a time. @default 1 */
-  readonly threads?: number;
-  /** Threads that have had no task for this long end, in milliseconds. @default never */
-  readonly idleMs?: number;
-  /** The most megabytes of a thread's objects. A task that needs more ends its thread with an error. @default Node's */
-  readonly heapMegabytes?: number;
-}
-
-/** A worker thread, or a few, which run the tasks of their module. */
+/** A worker thread, which runs the tasks of its module. */
 export class WorkerThread<Tasks extends ThreadTasks> {
   readonly #pool: Piscina;
 
@@ -60,15 +44,14 @@ export class WorkerThread<Tasks extends ThreadTasks> {
    * @param module the compiled worker module
    * @param settings its `workerData` of node:worker_threads
    */
-  constructor(module: URL, settings?: unknown, { threads = 1, idleMs, heapMegabytes }: ThreadOptions = {}) {
+  constructor(module: URL, settings?: unknown) {
     this.#pool = new Piscina({
       filename: module.href,
       workerData: settings,
-      minThreads: idleMs === undefined ? threads : 0,
-      maxThreads: threads,
+      minThreads: 1,
+      maxThreads: 1,
       concurrentTasksPerWorker: 1,
-      idleTimeout: idleMs ?? Number.POSITIVE_INFINITY,
-      ...(heapMegabytes !== undefined && { resourceLimits: { maxOldGenerationSizeMb: heapMegabytes } }),
+      idleTimeout: Number.POSITIVE_INFINITY,
       atomics: 'disabled', // tasks await: the thread must stay reachable between them
       execArgv: [], // the process's own flags load telemetry, which is for the main thread only
     });

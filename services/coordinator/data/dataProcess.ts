@@ -1,0 +1,89 @@
+/**
+ * The tasks of the processes that use tokenizers: nothing that a file, a chat template or a tokenizer does reaches the
+ * coordinator's own process.
+ */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type DecoderConfig, type DecodingOptions, Tokenizer, type TokenizerOptions } from '@gapo/model';
+import { type Outcome, outcome, reportProgress } from '@gapo/service';
+import { type DataConfig, type PackedRunData, readRunData } from './runData.js';
+
+/** A model's tokenizer and how its files are read. */
+export interface TokenizerSource {
+  readonly directory: string;
+  readonly options: TokenizerOptions;
+}
+
+/** What to read. */
+export interface ReadRequest {
+  readonly config: DataConfig;
+  /** The base of the configuration's relative paths. */
+  readonly baseDirectory: string;
+  readonly tokenizer: TokenizerSource;
+  readonly decoder: Pick<DecoderConfig, 'context' | 'eosIds' | 'vocabulary'>;
+}
+
+/** What a process is doing. */
+export interface DataProgress {
+  /** The path of the file that it reads. */
+  readonly file: string;
+  /** The number of rows read so far, from all files. */
+  readonly rows: number;
+}
+
+/** Rows of token ids to decode. */
+export interface DecodeRequest {
+  readonly tokenizer: TokenizerSource;
+  readonly rows: readonly (readonly number[])[];
+  readonly options: DecodingOptions;
+}
+
+/** Reads the data of a run. Its progress is {@link DataProgress}. */
+export function read({
+  config,
+  baseDirectory,
+  tokenizer: source,
+  decoder,
+}: ReadRequest): Promise<Outcome<PackedRunData>> {
+  return outcome(async () => {
+    const report = (progress: DataProgress): void => reportProgress(progress);
+    const { directory, options } = source;
+    report({ file: join(directory, 'tokenizer.json'), rows: 0 });
+    const key = await keyOf(directory);
+    const tokenizer = await Tokenizer.read(directory, options);
+    tokenizer.assertFits(decoder, directory);
+    void keep(key, Promise.resolve(tokenizer));
+    const { eosIds: endIds, context } = decoder;
+    const policy = { endIds, endId: tokenizer.endId(decoder), context };
+    return readRunData(config, baseDirectory, tokenizer, policy, (file, rows) => report({ file, rows }));
+  });
+}
+
+/** Decodes rows of token ids. */
+export function decode({ tokenizer: { directory, options }, ...request }: DecodeRequest): Promise<Outcome<string[]>> {
+  return outcome(async () => {
+    const key = await keyOf(directory);
+    const tokenizer = await keep(key, kept.get(key) ?? Tokenizer.read(directory, options));
+    return tokenizer.decodeAll(request.rows, request.options);
+  });
+}
+
+/** The tokenizers that were used last, the latest at the end. How a chat template is rendered does not matter to them. */
+const kept = new Map<string, Promise<Tokenizer>>();
+const mostKept = 4;
+
+function keep(key: string, tokenizer: Promise<Tokenizer>): Promise<Tokenizer> {
+  kept.delete(key);
+  kept.set(key, tokenizer);
+  tokenizer.catch(() => kept.delete(key));
+  for (const oldest of kept.keys()) {
+    if (kept.size > mostKept) kept.delete(oldest);
+  }
+  return tokenizer;
+}
+
+/** Returns a name of the tokenizer that changes with its file. */
+async function keyOf(directory: string): Promise<string> {
+  const found = await stat(join(directory, 'tokenizer.json')).catch(() => undefined);
+  return `${directory} ${found?.mtimeMs} ${found?.size}`;
+}

@@ -1,0 +1,62 @@
+/** Decodes a run's tokens in a child process. */
+import { join } from 'node:path';
+import type { DecodingOptions, Tokenizer } from '@gapo/model';
+import { RpcError } from '@gapo/rpc';
+import { ProcessEndedError, UserError, type WorkerProcess } from '@gapo/service';
+import type * as tasks from './dataProcess.js';
+
+/** Processes that read data and decode. */
+export type DataProcesses = WorkerProcess<Pick<typeof tasks, 'read' | 'decode'>, tasks.DataProgress>;
+
+/** How long one batch may take, in milliseconds. */
+const limitMs = 120_000;
+
+/** Decodes the tokens of one model. */
+export class TokenDecoder implements Pick<Tokenizer, 'decodeAll'> {
+  readonly #processes: DataProcesses;
+  readonly #tokenizer: tasks.TokenizerSource;
+  readonly #closing: AbortSignal;
+
+  /** @param closing aborted when the processes end */
+  constructor(processes: DataProcesses, tokenizer: tasks.TokenizerSource, closing: AbortSignal) {
+    this.#processes = processes;
+    this.#tokenizer = tokenizer;
+    this.#closing = closing;
+  }
+
+  /**
+   * Decodes rows of token ids. If the process ends, another one tries once more: the system may have ended it.
+   *
+   * @throws UserError if the tokenizer can no longer be read, both processes ended, or one took too long
+   * @throws RpcError CANCELLED if the processes end because the coordinator does
+   */
+  async decodeAll(rows: readonly (readonly number[])[], options: DecodingOptions = {}): Promise<string[]> {
+    try {
+      return await this.#decode(rows, options).catch((error: unknown) => {
+        if (error instanceof ProcessEndedError && !error.outOfMemory) return this.#decode(rows, options);
+        throw error;
+      });
+    } catch (error) {
+      if (this.#closing.aborted) throw new RpcError('CANCELLED', 'the coordinator is stopping');
+      if (error instanceof RpcError) throw new UserError(error.details, { cause: error });
+      const { name, message } = error as Error;
+      if (!(error instanceof ProcessEndedError) && name !== 'TimeoutError') throw error;
+      const why = name === 'TimeoutError' ? `it took longer than ${limitMs / 1000} s` : message;
+      throw new UserError(
+        `${join(this.#tokenizer.directory, 'tokenizer.json')}: the tokens of completions could not be decoded: ${why}; ` +
+          'check its decoder',
+        { cause: error },
+      );
+    }
+  }
+
+  #decode(rows: readonly (readonly number[])[], options: DecodingOptions): Promise<string[]> {
+    const limit = AbortSignal.timeout(limitMs);
+    const copies = rows.map((ids) => [...ids]);
+    return this.#processes.run(
+      'decode',
+      { tokenizer: this.#tokenizer, rows: copies, options },
+      { endProcess: AbortSignal.any([limit, this.#closing]) },
+    );
+  }
+}
