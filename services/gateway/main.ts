@@ -25,7 +25,7 @@ await runService({
         await gateway.stop();
         throw error;
       });
-      log.info({ grpc: health.address, coordinator: COORDINATOR }, `the web page is at http://${gateway.address}/`);
+      log.info({ grpc: health.address, coordinator: COORDINATOR }, `the web page is at ${gateway.url}`);
       return {
         address: gateway.address,
         stop: async () => {

@@ -1,7 +1,7 @@
 /** The gateway's HTTP server: the page's files, the API and the streams of events. */
 import { isRunId, type EventBus } from '@gapo/events';
 import { pageAssets } from '@gapo/page';
-import { checkHealth } from '@gapo/rpc';
+import { checkHealth, processSecurity, requireSecureAddress } from '@gapo/rpc';
 import { UserError, type Logger } from '@gapo/service';
 import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
@@ -11,6 +11,7 @@ import { clientError, guardRequests, probePath, RequestError } from './requestGu
 import { httpError, RunsApi } from './runsApi.js';
 import { sendEvents } from './serverSentEvents.js';
 import { watchedEvents, type SentEvent } from './watchedEvents.js';
+import { webServer } from './webServer.js';
 
 /** Collaborators and options of the gateway. */
 export interface GatewayOptions {
@@ -29,19 +30,19 @@ export interface GatewayOptions {
 export interface Gateway {
   /** The address it listens on, with the actual port. */
   readonly address: string;
+  /** Where its page is, such as http://127.0.0.1:8080/. */
+  readonly url: string;
   /** Ends open event streams, then closes the server. */
   stop(): Promise<void>;
 }
 
 const probeMs = 1000;
 
-/** How long a client may take to send its request, in milliseconds. */
-const requestMs = 30_000;
-
 /**
  * Starts the gateway.
  *
  * @throws UserError where the address cannot be listened on
+ * @throws TlsError where the address needs TLS, which is not set up
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { listen, coordinator, bus, allowedHosts = [], log } = options;
@@ -54,9 +55,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     if (status === 500) log.error({ error }, 'a request failed');
     return reply.code(status).send({ error: message });
   };
+  const { host } = splitListen(listen);
+  const security = processSecurity();
+  requireSecureAddress(host, listen, security);
+  const listener = webServer(security);
   const app = fastify({
     forceCloseConnections: true,
-    requestTimeout: requestMs,
+    serverFactory: listener.create,
     // Paths that cannot be decoded or are too long: they are refused before the hooks and handlers.
     frameworkErrors: (error, _request, reply) => void refuse(error, reply),
   });
@@ -84,16 +89,18 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   app.get(probePath, async () => ({
     status: 'ok',
-    coordinator: await checkHealth(coordinator, probeMs).catch(() => 'UNREACHABLE'),
+    coordinator: await checkHealth(coordinator, probeMs, 'gapo.training.v1.TrainingService').catch(() => 'UNREACHABLE'),
     events: { transport: bus.transport, connected: bus.stats().connected },
   }));
 
   const address = await listenOn(app, listen);
   return {
     address,
+    url: `${listener.scheme}://${address}/`,
     stop: async () => {
       stopping.abort();
       await hub.stop();
+      listener.close();
       await app.close();
       api.close();
     },
@@ -135,11 +142,14 @@ function servePage(app: FastifyInstance): void {
   }
 }
 
-async function listenOn(app: FastifyInstance, listen: string): Promise<string> {
+function splitListen(listen: string): { readonly host: string; readonly port: number } {
   const at = listen.lastIndexOf(':');
-  const host = listen.slice(0, at).replace(/^\[|\]$/g, '');
+  return { host: listen.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(listen.slice(at + 1)) };
+}
+
+async function listenOn(app: FastifyInstance, listen: string): Promise<string> {
   try {
-    await app.listen({ host, port: Number(listen.slice(at + 1)) });
+    await app.listen(splitListen(listen));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE') {
@@ -162,5 +172,5 @@ async function listenOn(app: FastifyInstance, listen: string): Promise<string> {
   }
   const bound = app.server.address();
   if (bound === null || typeof bound === 'string') throw new Error('the HTTP server has no port');
-  return `${listen.slice(0, at)}:${bound.port}`;
+  return `${listen.slice(0, listen.lastIndexOf(':'))}:${bound.port}`;
 }

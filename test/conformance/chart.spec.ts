@@ -78,7 +78,9 @@ for (const values of valuesFiles) {
         );
         if (image !== undefined) assert.equal(deployment.spec?.template?.spec.containers[0]?.image, image);
       }
-      const owned = objects.filter(({ metadata }) => component(metadata.labels).startsWith('reward-'));
+      const owned = objects.filter(
+        ({ kind, metadata }) => kind !== 'Certificate' && component(metadata.labels).startsWith('reward-'),
+      );
       assert.equal(owned.length, 2 * rewards.length);
       const coordinator = named(objects, 'StatefulSet', 'gapo-coordinator').spec?.template?.spec.containers[0];
       const entries = environmentOf(coordinator)['REWARD_SERVICES']?.split(',') ?? [];
@@ -93,19 +95,24 @@ for (const values of valuesFiles) {
       const another = { name: 'another', kind: 'rules', rules: 'another.yaml' };
       const more = render(values, `rewards=${JSON.stringify([...rewards, another])}`);
       const added = more.filter(({ metadata }) => component(metadata.labels) === 'reward-another');
-      assert.deepEqual(new Set(added.map(({ kind }) => kind)), new Set(['Deployment', 'Service']));
+      const certificate = values === 'production' ? ['Certificate'] : [];
+      assert.deepEqual(new Set(added.map(({ kind }) => kind)), new Set(['Deployment', 'Service', ...certificate]));
       assert.deepEqual(
         more.filter((object) => !added.includes(object)),
         objects,
       );
     });
 
-    test('startup, readiness and liveness probes call gRPC on the port named grpc', () => {
+    test('startup, readiness and liveness probes call gRPC on a port without TLS', () => {
       for (const { object, pod, labels } of workloads(objects)) {
         if (component(labels) === 'cli') continue;
         for (const container of pod.containers) {
-          const port = container.ports?.find(({ name }) => name === 'grpc')?.containerPort;
-          assert.ok(port !== undefined, `${object.metadata.name} has no port named grpc`);
+          const { LISTEN_HEALTH, TLS_CERT_FILE } = environmentOf(container);
+          // An image of somebody's own has such a port with TLS alone.
+          const name = LISTEN_HEALTH === undefined ? 'grpc' : 'health';
+          assert.ok(LISTEN_HEALTH !== undefined || TLS_CERT_FILE === undefined, object.metadata.name);
+          const port = container.ports?.find((entry) => entry.name === name)?.containerPort;
+          assert.ok(port !== undefined, `${object.metadata.name} has no port named ${name}`);
           for (const probe of [container.startupProbe, container.readinessProbe, container.livenessProbe]) {
             assert.deepEqual(probe?.grpc, { port }, object.metadata.name);
           }
@@ -118,7 +125,7 @@ for (const values of valuesFiles) {
         if (folderOf(labels, rewards) === undefined) continue;
         const [container] = pod.containers;
         const env = environmentOf(container);
-        const listens = ['LISTEN', 'LISTEN_GRPC']
+        const listens = ['LISTEN', 'LISTEN_GRPC', 'LISTEN_HEALTH']
           .flatMap((name) => env[name] ?? [])
           .map((at) => Number(at.split(':')[1]));
         assert.deepEqual(
@@ -214,7 +221,7 @@ for (const values of valuesFiles) {
         const volumes = new Set([...claims, ...pod.volumes.map(({ name }) => name)]);
         for (const { name, readOnly } of pod.containers.flatMap(({ volumeMounts }) => volumeMounts)) {
           assert.ok(volumes.has(name), `${object.metadata.name} mounts ${name}, which is not a volume of the pod`);
-          assert.equal(readOnly === true, ['project', 'token', 'nats'].includes(name));
+          assert.equal(readOnly === true, ['project', 'token', 'nats', 'tls'].includes(name));
         }
       }
     });
@@ -235,6 +242,8 @@ for (const values of valuesFiles) {
     test('every object is valid for Kubernetes', { skip: validation() }, () => {
       const [program, schemas] = [process.env['KUBECONFORM'] ?? '', process.env['KUBERNETES_SCHEMAS'] ?? ''];
       const args = ['-strict', '-kubernetes-version', '1.37.0', '-schema-location', schemas];
+      // Kinds of cert-manager, which are no part of Kubernetes.
+      args.push('-skip', 'Certificate,Issuer');
       const { status, stdout, stderr } = spawnSync(program, args, { input: renderText(values), encoding: 'utf8' });
       assert.equal(status, 0, stdout + stderr);
     });
@@ -245,6 +254,66 @@ function validation(): string | false {
   const missing = ['KUBECONFORM', 'KUBERNETES_SCHEMAS'].filter((name) => !process.env[name]);
   return missing.length > 0 ? `${missing.join(' and ')} not set: install Go and run \`make test-tools\`` : false;
 }
+
+test('how services are secured has no default, and the message names the choices', { skip }, () => {
+  assert.match(refusal('tls.mode=""') ?? 'accepted', /tls\.mode: choose .*certManager .*secrets .*insecure/);
+});
+
+test('each component has its own certificate, with the identity that its peers expect', { skip }, () => {
+  const objects = render('production');
+  const certificates = objects.filter(({ kind }) => kind === 'Certificate');
+  const identities = Object.fromEntries(
+    certificates.flatMap(({ spec }): [string, string[]][] =>
+      spec?.uris === undefined ? [] : [[spec.secretName ?? '', spec.uris]],
+    ),
+  );
+  const at = (role: string): string[] => [`spiffe://gapo.default/${role}`];
+  assert.deepEqual(identities, {
+    'gapo-coordinator-tls': at('coordinator'),
+    'gapo-rollout-tls': at('rollout'),
+    'gapo-gradient-tls': at('gradient'),
+    'gapo-gateway-tls': at('gateway'),
+    'gapo-reward-helpful-tls': at('reward/helpful'),
+    'gapo-reward-harmless-tls': at('reward/harmless'),
+  });
+  const authority = named(objects, 'Certificate', 'gapo-ca');
+  assert.equal(authority.spec?.isCA, true);
+  const issuers = objects.filter(({ kind }) => kind === 'Issuer').map(({ metadata }) => metadata.name);
+  for (const { spec } of certificates) assert.ok(issuers.includes(spec?.issuerRef?.name ?? ''));
+  assert.ok(named(objects, 'Certificate', 'gapo-gateway-tls').spec?.dnsNames?.includes('gapo.example.org'));
+  const own = render('production', 'tls.issuerRef={"name":"internal","kind":"ClusterIssuer"}');
+  assert.deepEqual(
+    own.flatMap(({ kind, spec }) => (kind === 'Certificate' ? [spec?.issuerRef?.name] : [])),
+    Array.from({ length: 6 }, () => 'internal'),
+  );
+  assert.equal(
+    own.some(({ kind }) => kind === 'Issuer'),
+    false,
+  );
+});
+
+test('pods have the certificate of their component, or say that they are insecure', { skip }, () => {
+  for (const [values, domain] of [
+    ['production', 'gapo.default'],
+    ['many-rewards', 'gapo'],
+  ] as const) {
+    for (const { object, pod, labels } of workloads(render(values))) {
+      const env = environmentOf(pod.containers[0]);
+      assert.equal(env['TLS_CERT_FILE'], '/etc/gapo/tls/tls.crt', object.metadata.name);
+      assert.equal(env['TLS_KEY_FILE'], '/etc/gapo/tls/tls.key');
+      assert.equal(env['TLS_CA_FILE'], '/etc/gapo/tls/ca.crt');
+      assert.equal(env['TLS_TRUST_DOMAIN'], domain);
+      assert.equal(env['INSECURE'], undefined);
+      const secret = pod.volumes.find(({ name }) => name === 'tls')?.['secret'] as { secretName: string } | undefined;
+      assert.equal(secret?.secretName, `gapo-${component(labels)}-tls`);
+    }
+  }
+  for (const { pod, labels } of workloads(render('default'))) {
+    const env = environmentOf(pod.containers[0]);
+    assert.equal(env['INSECURE'], component(labels) === 'cli' ? undefined : 'true');
+    assert.equal(env['TLS_CERT_FILE'], undefined);
+  }
+});
 
 test('the login to NATS is read from its secret: files are mounted, words are variables', { skip }, () => {
   for (const name of ['gapo-coordinator', 'gapo-gateway']) {
@@ -276,6 +345,8 @@ describe('invalid values are refused', { skip }, () => {
     ['an unknown kind of reward', [reward({ kind: 'python' })], /kind/],
     ['a name that Kubernetes does not allow', [reward({ name: 'Very_Helpful' })], /name/],
     ['an image for a reward of the platform', [reward({ image: 'x:1' })], /image/],
+    ['an unknown way to secure services', ['tls.mode="mtls"'], /tls.mode|\/tls\/mode/],
+    ['an issuer that is not asked', ['tls.issuerRef={"name":"a"}'], /set tls.mode to certManager/],
     ['root', [`rewards=[{"name":"own","kind":"custom","image":"x:1","runAsUser":0}]`], /runAsUser/],
     [
       'a duplicate name',

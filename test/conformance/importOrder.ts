@@ -77,7 +77,15 @@ export const layersOf: Readonly<Record<string, Layers>> = {
     ['batches'],
     ['.'],
   ],
-  'services/lib/service': [['mod.ts'], ['service.ts'], ['process'], ['thread', 'files'], ['settings'], ['.']],
+  'services/lib/rpc': [['.'], ['tls']],
+  'services/lib/service': [
+    ['mod.ts'],
+    ['service.ts'],
+    ['process'],
+    ['thread', 'files', 'transport.ts'],
+    ['settings'],
+    ['.'],
+  ],
 };
 
 /** A source file, as a path relative to the project, and its imports. */

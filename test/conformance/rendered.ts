@@ -20,6 +20,12 @@ export interface KubernetesObject {
     selector?: Labels | { matchLabels: Labels };
     ports?: { name: string; port: number; targetPort: string }[];
     template?: { metadata: { labels: Labels }; spec: PodSpec };
+    /** Of a Certificate. */
+    uris?: string[];
+    dnsNames?: string[];
+    secretName?: string;
+    isCA?: boolean;
+    issuerRef?: { name: string };
     volumeClaimTemplates?: { metadata: { name: string } }[];
   };
 }
@@ -86,9 +92,9 @@ export function renderText(values: string, ...settings: string[]): string {
   return execFileSync(helm ?? 'helm', args, { cwd: projectRoot, encoding: 'utf8' });
 }
 
-/** Renders a chart in another folder to objects, with its own values and those given as --set-json arguments. */
+/** Renders a chart in another folder to objects, without TLS, with its own values and those given as --set-json arguments. */
 export function renderFolder(folder: string, ...settings: string[]): KubernetesObject[] {
-  const set = settings.flatMap((setting) => ['--set-json', setting]);
+  const set = ['tls.mode="insecure"', ...settings].flatMap((setting) => ['--set-json', setting]);
   return objectsIn(execFileSync(helm ?? 'helm', template(set, folder), { encoding: 'utf8' }));
 }
 
@@ -105,9 +111,9 @@ function objectsIn(text: string): KubernetesObject[] {
   });
 }
 
-/** Helm's error for values given as --set-json arguments; undefined if it accepts them. */
+/** Helm's error for values given as --set-json arguments, without TLS unless they say otherwise; undefined if it accepts them. */
 export function refusal(...settings: string[]): string | undefined {
-  const args = template(settings.flatMap((setting) => ['--set-json', setting]));
+  const args = template(['tls.mode="insecure"', ...settings].flatMap((setting) => ['--set-json', setting]));
   const { status, stderr } = spawnSync(helm ?? 'helm', args, { cwd: projectRoot, encoding: 'utf8' });
   return status === 0 ? undefined : stderr;
 }

@@ -7,6 +7,7 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   existsSync,
@@ -18,6 +19,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -137,18 +139,32 @@ describe('images', { skip: reasonToSkip() }, () => {
   test("the compose file's health check passes in a service's image, and fails when the service has stopped", async () => {
     const text = readFileSync(join(projectRoot, 'deploy/compose/compose.yaml'), 'utf8');
     const script = /--eval\n\s+- >-\n([\s\S]*?)\n {2}interval/.exec(text)?.[1] ?? assert.fail('no health check found');
-    const gradient = start('gradient', { COORDINATOR: '127.0.0.1:1', THREADS: '1' });
-    const LISTEN = await gradient.address();
+    const health = `127.0.0.1:${await freePort()}`;
+    const gradient = start('gradient', { COORDINATOR: '127.0.0.1:1', THREADS: '1', LISTEN_HEALTH: health });
+    await gradient.address();
     const check = (): number | null => {
       const args = ['--input-type=module', '--eval', script];
       const { PATH = '' } = process.env;
-      return spawnSync(process.execPath, args, { cwd: join(images, 'gradient/app'), env: { PATH, LISTEN } }).status;
+      return spawnSync(process.execPath, args, {
+        cwd: join(images, 'gradient/app'),
+        env: { PATH, LISTEN_HEALTH: health },
+      }).status;
     };
     assert.equal(check(), 0);
     assert.equal(await gradient.stop(), 0, gradient.output);
     assert.notEqual(check(), 0);
   });
 });
+
+/** A port that nothing listens on. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
 
 /** Every file below a folder, relative to it. Symbolic links count as files. */
 function filesOf(folder: string): string[] {

@@ -261,7 +261,7 @@ export class WorkerPool<S extends ServiceName> {
       await delay(watchMs, undefined, { signal: done }).catch(() => undefined);
       if (done.aborted) return;
       try {
-        await checkHealth(worker.target, watchMs);
+        await checkHealth(worker.target, watchMs, this.#options.service);
         missed = 0;
       } catch (reason) {
         if (RpcError.from(reason).code === 'UNIMPLEMENTED') return;
@@ -310,7 +310,7 @@ export class WorkerPool<S extends ServiceName> {
       try {
         await delay(retryDelayMs({ ...probe, seed: worker.number }, attempt), undefined, { signal });
         if (worker.retired) return;
-        const status = await checkHealth(worker.target, probeDeadlineMs);
+        const status = await checkHealth(worker.target, probeDeadlineMs, this.#options.service);
         if (status === 'SERVING') break;
         worker.down = `its health is ${status}`;
       } catch (reason) {

@@ -1,5 +1,7 @@
 // Channels to servers: their options, and one channel per target, shared by all clients of the target.
 import * as grpc from '@grpc/grpc-js';
+import { clientCredentials, type ServerCredentials } from './tls/clientCredentials.js';
+import { processSecurity } from './tls/security.js';
 
 // grpc-js logs to stderr what its errors say as well. Its environment variables turn the log on again.
 if (process.env['GRPC_VERBOSITY'] === undefined && process.env['GRPC_NODE_VERBOSITY'] === undefined) {
@@ -35,7 +37,7 @@ const clientOptions = {
 /** A dns:/// target may resolve to many servers (a headless service): calls go to each in turn. */
 const roundRobin = JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] });
 
-/** How a client verifies a server over TLS. */
+/** How a client verifies a server outside of the platform over TLS. */
 export interface Tls {
   /** CA certificates (PEM). @default those that Node.js ships with */
   readonly ca?: string | undefined;
@@ -55,24 +57,36 @@ export interface ChannelShare {
   release(): void;
 }
 
+function credentialsFor(target: string, service: string, tls: Tls | 'none' | undefined): ServerCredentials {
+  const security = processSecurity();
+  if (tls === undefined && security.files !== undefined) {
+    return clientCredentials(security.files, target, service, security);
+  }
+  if (tls === undefined || tls === 'none') {
+    return { key: 'none', credentials: grpc.credentials.createInsecure(), options: {} };
+  }
+  const ca = tls.ca === undefined ? null : Buffer.from(tls.ca);
+  return { key: `ca ${tls.ca ?? ''}`, credentials: grpc.credentials.createSsl(ca), options: {} };
+}
+
 /**
  * Returns the channel to a target, created at its first use. It connects by itself, and reconnects after a loss.
  *
  * @param target `host:port`, or `dns:///host:port` to spread calls over every address of the host
- * @param tls undefined: the connection is not encrypted
+ * @param service the full name of the service that is called, whose server is verified by its role; '' for any
+ * @param tls how a server outside of the platform is verified; 'none' for one without TLS. @default as this process secures its connections
  * @throws TypeError where the target is no address
  */
-export function shareChannel(target: string, tls?: Tls): ChannelShare {
+export function shareChannel(target: string, service = '', tls?: Tls | 'none'): ChannelShare {
   if (!/^[^\s]+$/.test(target)) {
     throw new TypeError(`the target ${JSON.stringify(target)} is not an address; write host:port, as localhost:50051`);
   }
-  const key = JSON.stringify([target, tls]);
+  const { key: how, credentials, options: extra } = credentialsFor(target, service, tls);
+  const key = JSON.stringify([target, how]);
   let shared = channels.get(key);
   if (shared === undefined) {
-    const options = target.startsWith('dns:') ? { ...clientOptions, 'grpc.service_config': roundRobin } : clientOptions;
-    const credentials = tls
-      ? grpc.credentials.createSsl(tls.ca === undefined ? null : Buffer.from(tls.ca))
-      : grpc.credentials.createInsecure();
+    const spread = target.startsWith('dns:') ? { 'grpc.service_config': roundRobin } : {};
+    const options = { ...clientOptions, ...spread, ...extra };
     shared = { channel: new grpc.Channel(target, credentials, options), users: 0 };
     channels.set(key, shared);
   }

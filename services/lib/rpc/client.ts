@@ -9,8 +9,11 @@ import type { Client, ServiceName } from './services.js';
 
 /** Options of a client. */
 export interface ConnectOptions {
-  /** How the server is verified. @default the connection is not encrypted */
-  readonly tls?: Tls | undefined;
+  /**
+   * How a server outside of the platform is verified; 'none' for one without TLS.
+   * @default as this process secures its connections: the server must have the identity of the service's role
+   */
+  readonly tls?: Tls | 'none' | undefined;
   /** Returns the metadata of a call, such as `{ authorization: 'Bearer ...' }`. Called for each. @default none */
   readonly metadata?: (() => Readonly<Record<string, string>>) | undefined;
 }
@@ -152,7 +155,7 @@ async function* callStream(
  */
 export function connect<S extends ServiceName>(service: S, target: string, options: ConnectOptions = {}): Client<S> {
   const definition = serviceDefinition(service);
-  const share = shareChannel(target, options.tls);
+  const share = shareChannel(target, service, options.tls);
   const Stub = grpc.makeGenericClientConstructor(definition, service);
   const stub = new Stub(target, grpc.credentials.createInsecure(), { channelOverride: share.channel });
   const metadata = (): grpc.Metadata => {

@@ -18,6 +18,8 @@ export interface CallContext {
   readonly deadline: Date | undefined;
   /** The client's address, as address:port. */
   readonly peer: string;
+  /** The name in the client's verified certificate, such as `spiffe://gapo/coordinator`; undefined without TLS. */
+  readonly identity: string | undefined;
   /** Propagates deadline and cancellation: `client.Score(request, { deadlineMs, parent: context.parent })`. */
   readonly parent: ParentCall;
 }
@@ -35,7 +37,7 @@ export class OpenCall {
   readonly #controller = new AbortController();
   readonly #deadlineTimer: NodeJS.Timeout | undefined;
 
-  constructor(call: ServerCall) {
+  constructor(call: ServerCall, identity: string | undefined) {
     const deadline = Number(call.getDeadline());
     // A handler may make any number of child calls, and each of them listens.
     call.setMaxListeners(0);
@@ -53,6 +55,7 @@ export class OpenCall {
       signal: this.#controller.signal,
       deadline: Number.isFinite(deadline) ? new Date(deadline) : undefined,
       peer: call.getPeer(),
+      identity,
       parent: call as ParentCall,
     };
   }

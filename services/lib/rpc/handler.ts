@@ -37,6 +37,8 @@ export interface CallObserver {
   opened(call: OpenCall, endOnStop: boolean): void;
   /** A call ended. */
   closed(call: OpenCall): void;
+  /** Returns the name in the verified certificate of a peer, by its address; undefined without TLS. */
+  identityOf(peer: string): string | undefined;
   /** A handler threw something other than an RpcError. */
   failed(error: unknown, call: { service: string; method: string; peer: string }): void;
 }
@@ -106,7 +108,7 @@ export function addImplementation(server: grpc.Server, implementation: Implement
     definition[method] = { ...spec, responseSerialize: serialized };
 
     const open = (call: ServerCall): OpenCall => {
-      const opened = new OpenCall(call);
+      const opened = new OpenCall(call, observer.identityOf(call.getPeer()));
       observer.opened(opened, endOnStop);
       return opened;
     };

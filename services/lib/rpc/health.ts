@@ -47,7 +47,7 @@ function check(share: ChannelShare, target: string, deadlineMs: number, service:
  *   know the service
  */
 export async function checkHealth(target: string, deadlineMs: number, service = ''): Promise<ServingStatus> {
-  const share = shareChannel(target);
+  const share = shareChannel(target, service);
   try {
     return await check(share, target, deadlineMs, service);
   } finally {

@@ -19,7 +19,7 @@ export { retry, retryDelayMs, type RetryPolicy } from './retry.js';
 export { implement, type Implementation, type ImplementOptions } from './handler.js';
 export type { CallContext, ParentCall } from './context.js';
 export { settlesWithin } from './abort.js';
-export { serve, type RunningServer, type ServeOptions } from './server.js';
+export { serve, serveHealth, type RunningServer, type ServeOptions } from './server.js';
 export { connect, type ClientCallOptions, type ConnectOptions } from './client.js';
 export { maxReceiveBytes, type Tls } from './channel.js';
 export { checkHealth, waitForReady, type ServingStatus, type Subject } from './health.js';
@@ -33,3 +33,10 @@ export {
   type TensorData,
 } from './tensor.js';
 export { chunks, TensorAssembler, type AssembledTensor, type AssemblerOptions } from './chunks.js';
+export { CertificateFiles, type CertificateObserver } from './tls/certificateFiles.js';
+export { requireSecureAddress } from './tls/listenRule.js';
+export { contextOf } from './tls/listener.js';
+export { type TlsFiles } from './tls/material.js';
+export { defaultTrustDomain, identityOf, roles, type Role } from './tls/roles.js';
+export { processSecurity, secureProcess, type Refusal, type Security } from './tls/security.js';
+export { TlsError } from './tls/tlsError.js';

@@ -8,6 +8,13 @@ const reasons: readonly (readonly [RegExp, string])[] = [
   [/ECONNRESET|EPIPE|Connection dropped|Failed to connect/i, 'the connection broke'],
   [/EHOSTUNREACH|ENETUNREACH/, 'no route to the host'],
   [/ETIMEDOUT/, 'no answer in time'],
+  [/certificate of (\S+), expected (\S+)/, 'its certificate is that of $1, expected $2'],
+  [/certificate has expired/, 'its certificate has expired'],
+  [/wrong version number|packet length too long/i, 'what listens there does not speak TLS'],
+  [
+    /self.signed certificate|unable to (?:get|verify)/i,
+    'its certificate is not signed by an authority that this process trusts (TLS_CA_FILE)',
+  ],
   [/certificate/i, 'its certificate is not trusted, or belongs to another host'],
   [/protocol error|EPROTO|Parse Error/i, 'what listens there does not speak gRPC'],
 ];
@@ -15,5 +22,9 @@ const reasons: readonly (readonly [RegExp, string])[] = [
 /** Returns why a connection failed, where the details of an UNAVAILABLE error say that; else the details. */
 export function connectionReason(details: string): string {
   if (!/^(No connection established|Name resolution failed)/.test(details)) return details;
-  return reasons.find(([pattern]) => pattern.test(details))?.[1] ?? details;
+  for (const [pattern, meaning] of reasons) {
+    const match = pattern.exec(details);
+    if (match !== null) return meaning.replaceAll(/\$(\d)/g, (_, group) => match[Number(group)] ?? '');
+  }
+  return details;
 }

@@ -7,6 +7,12 @@ import type { OpenCall } from './context.js';
 import { RpcError } from './error.js';
 import { addImplementation, type CallObserver, type Implementation } from './handler.js';
 import { addReflection } from './reflection.js';
+import type { CertificateFiles } from './tls/certificateFiles.js';
+import { guard } from './tls/guard.js';
+import { listenWithTls, Peers, type TlsListener } from './tls/listener.js';
+import { requireSecureAddress } from './tls/listenRule.js';
+import { peerName } from './tls/peerNames.js';
+import { processSecurity } from './tls/security.js';
 
 /** Options of {@link serve}. */
 export interface ServeOptions {
@@ -47,6 +53,18 @@ export interface RunningServer {
 
 /** The full name of the standard health service. */
 const healthService = 'grpc.health.v1.Health';
+
+/**
+ * Limits of what one connection may ask for. HTTP/2 bounds the rest: Node.js accepts at most 64 KiB and 128 fields of metadata, and buffers
+ * at most 64 KiB of a request that is not read yet.
+ */
+const limits = {
+  // A gateway follows each of its watchers in a stream of its own, over one connection.
+  'grpc.max_concurrent_streams': 4096,
+  // A peer that lost power is noticed: its calls end, and its connection is closed.
+  'grpc.keepalive_time_ms': 120_000,
+  'grpc.keepalive_timeout_ms': 60_000,
+} as const satisfies grpc.ChannelOptions;
 
 /** Milliseconds that the last statuses have to reach their clients before connections are closed. */
 const lastWordsMs = 500;
@@ -93,21 +111,56 @@ function bind(server: grpc.Server, address: string): Promise<number> {
   });
 }
 
+/** Listens with TLS, which ends before grpc-js: it gets the bare connections. */
+async function bindWithTls(
+  server: grpc.Server,
+  address: string,
+  files: CertificateFiles,
+  peers: Peers,
+): Promise<TlsListener> {
+  const injector = server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
+  try {
+    return await listenWithTls(splitAddress(address), files, peers, processSecurity(), (socket) =>
+      injector.injectConnection(socket),
+    );
+  } catch (error) {
+    injector.destroy();
+    throw error instanceof Error && 'syscall' in error ? bindError(address, error) : error;
+  }
+}
+
 /**
  * Starts a server with the given services, grpc.health.v1 and server reflection.
  *
+ * With TLS (see `secureProcess`) every call but those of grpc.health.v1 needs a certificate, and a service of the platform accepts only the
+ * roles that call it. Without TLS only this machine can be listened on, unless the process is told otherwise.
+ *
  * @throws RpcError FAILED_PRECONDITION where the address cannot be listened on, INVALID_ARGUMENT where it is no address
+ * @throws TlsError where the address needs TLS, which is not set up
  */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
   const { address, services, shutdownGraceMs = 10_000, maxConnectionAgeMs = 300_000 } = options;
   const { host } = splitAddress(address);
-  const server = new grpc.Server({ ...transportOptions, 'grpc.max_connection_age_ms': maxConnectionAgeMs });
+  const security = processSecurity();
+  requireSecureAddress(host, address, security);
+  const { files } = security;
+  const peers = new Peers();
+  const server = new grpc.Server({
+    ...transportOptions,
+    ...limits,
+    'grpc.max_connection_age_ms': maxConnectionAgeMs,
+    interceptors: files === undefined ? [] : [guard(peers.of, security)],
+  });
 
   const open = new Map<OpenCall, boolean>();
   const observer: CallObserver = {
     opened: (call, endOnStop) => void open.set(call, endOnStop),
     closed: (call) => void open.delete(call),
     failed: options.onHandlerError ?? logHandlerError,
+    identityOf: (peer) => {
+      const found = peers.of(peer);
+      return found?.names === undefined || found.problem !== undefined ? undefined : peerName(found.names);
+    },
   };
   for (const implementation of services) addImplementation(server, implementation, observer);
 
@@ -119,11 +172,13 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   health.addToServer(server);
   addReflection(server, [...names, healthService]);
 
-  const port = await bind(server, address);
+  const listener = files === undefined ? undefined : await bindWithTls(server, address, files, peers);
+  const port = listener?.port ?? (await bind(server, address));
   setServing(true);
 
   const end = async (): Promise<void> => {
     setServing(false);
+    listener?.close();
     for (const [call, endOnStop] of open) {
       if (endOnStop) call.abort(new RpcError('UNAVAILABLE', 'the server is stopping; retry'));
     }
@@ -137,4 +192,27 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   };
   let ending: Promise<void> | undefined;
   return { address: `${host}:${port}`, setServing, stop: () => (ending ??= end()) };
+}
+
+/**
+ * Serves grpc.health.v1 alone, without TLS and for every peer: for probes that speak no TLS, such as those of Kubernetes.
+ *
+ * @throws RpcError as {@link serve}
+ */
+export async function serveHealth(address: string): Promise<RunningServer> {
+  const { host } = splitAddress(address);
+  const server = new grpc.Server({ ...transportOptions, ...limits, 'grpc.max_receive_message_length': 4096 });
+  const health = new HealthImplementation();
+  const setServing = (serving: boolean): void => health.setStatus('', serving ? 'SERVING' : 'NOT_SERVING');
+  health.addToServer(server);
+  const port = await bind(server, address);
+  setServing(true);
+  return {
+    address: `${host}:${port}`,
+    setServing,
+    stop: async () => {
+      setServing(false);
+      server.forceShutdown();
+    },
+  };
 }

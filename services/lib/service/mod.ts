@@ -37,4 +37,6 @@ export { ConfigError, type ConfigProblem } from './settings/configError.js';
 export { canonicalJson, configSha256 } from './settings/canonicalJson.js';
 export { nearestKey } from './settings/editDistance.js';
 export * from './settings/schemas.js';
+export { transportSettings } from './settings/transport.js';
+export { secureFromEnvironment } from './transport.js';
 export { z } from 'zod';

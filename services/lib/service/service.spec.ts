@@ -24,7 +24,7 @@ describe('runService', { concurrency: 2 }, () => {
     assert.equal(await wrong.closed, 2);
     assert.equal(
       wrong.output(),
-      "found the argument 'serving', expected none but --help; settings are environment variables\n",
+      "found the argument 'serving', expected none but --help and --insecure; settings are environment variables\n",
     );
   });
 

@@ -10,12 +10,15 @@
  */
 import { constants } from 'node:os';
 import { injectFaults } from '@gapo/faults';
-import { settlesWithin } from '@gapo/rpc';
+import { serveHealth, settlesWithin } from '@gapo/rpc';
 import { onTelemetryProblem, shutdownTelemetry, type TelemetryProblem } from '@gapo/tracing';
 import { writeAtomically } from './files/atomicWrite.js';
 import { logger, type Logger } from './logger.js';
 import { withoutCredentials } from './redact.js';
+import { readSettings } from './settings/environment.js';
+import { transportSchema } from './settings/transport.js';
 import { standardError, standardOutput } from './textOutput.js';
+import { secureFromEnvironment } from './transport.js';
 import { isExpected, UserError } from './userError.js';
 
 /** The argument of `start`. */
@@ -42,8 +45,8 @@ export interface ServiceOptions {
   /** Such as `gapo-rollout`. */
   name: string;
   /**
-   * The text of `--help`. A service with one takes no other argument: its settings are environment variables. Without one,
-   * `start` reads the arguments.
+   * The text of `--help`. A service with one takes no other argument but `--insecure`, which is INSECURE=true: its settings are environment
+   * variables. Without one, `start` reads the arguments.
    */
   help?: string;
   /** Starts the service; resolves when it answers. */
@@ -75,8 +78,9 @@ export async function runService(options: ServiceOptions): Promise<void> {
       standardOutput.write(options.help);
       return;
     }
-    if (argument !== undefined) {
-      const problem = `found the argument '${argument}', expected none but --help; settings are environment variables`;
+    if (argument === '--insecure') process.env['INSECURE'] = 'true';
+    else if (argument !== undefined) {
+      const problem = `found the argument '${argument}', expected none but --help and --insecure; settings are environment variables`;
       await reportAndExit(new UserError(problem), telemetryTimeoutMs);
     }
   }
@@ -107,7 +111,10 @@ export async function runService(options: ServiceOptions): Promise<void> {
     }
     onTelemetryProblem((problem) => log.warn({ failures: problem.failures }, telemetryText(problem)));
     const started = Date.now();
+    await secureFromEnvironment(log);
+    const { LISTEN_HEALTH } = readSettings(transportSchema);
     const service = await options.start({ log, signal: asked.signal });
+    const health = LISTEN_HEALTH === undefined ? undefined : await serveHealth(LISTEN_HEALTH);
     const addressFile = process.env['ADDRESS_FILE'];
     if (addressFile !== undefined && service.address !== undefined) await writeAtomically(addressFile, service.address);
     log.info(
@@ -119,6 +126,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
       ...(service.done === undefined ? [] : [service.done.then(() => 'done')]),
     ]);
     asked.abort();
+    health?.setServing(false);
     log.info(`stopping (${why})`);
     const stopTimeoutMs = service.stopTimeoutMs ?? 10_000;
     if (!(await settlesWithin(Promise.resolve(service.stop()), stopTimeoutMs))) {

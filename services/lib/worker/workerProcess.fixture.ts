@@ -38,7 +38,7 @@ export function testWorkerProcess({ name, main, call }: WorkerUnderTest): void {
       assert.match(help.stdout(), new RegExp(`Example:\n  .*\n.*services/${name}/dist/main\\.js\n$`));
       assert.equal(wrong.output(), 'environment THREADS: found number 0, expected an integer of at least 1\n');
       assert.match(busy.output(), new RegExp(`^cannot listen on ${taken}: another process holds that port; .*\n$`));
-      assert.match(surplus.output(), /^found the argument '--port=1', expected none but --help; .*\n$/);
+      assert.match(surplus.output(), /^found the argument '--port=1', expected none but --help and --insecure; .*\n$/);
     });
 
     test('SIGTERM during a call: the call completes, then the process exits with 0', async (t) => {

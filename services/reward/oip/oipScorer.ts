@@ -51,7 +51,7 @@ export async function openOipScorer(options: RemoteOptions): Promise<RemoteScore
 }
 
 async function tlsOf({ tls, ca }: OipFile, path: string): Promise<ConnectOptions['tls']> {
-  if (!tls) return undefined;
+  if (!tls) return 'none';
   return ca === undefined ? {} : { ca: await certificatesOf(ca, path) };
 }
 

@@ -44,7 +44,7 @@ securityContext:
     drop: [ALL]
 {{- end -}}
 
-{{/* gRPC health probes: two minutes to load models, then out of service at once, and ended after a minute without answer.
+{{/* gRPC health probes, on a port without TLS: two minutes to load models, then out of service at once, and ended after a minute without answer.
      Input: a port's number. */}}
 {{- define "gapo.probes" -}}
 startupProbe:

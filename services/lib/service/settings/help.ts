@@ -1,6 +1,7 @@
 /** The text of `--help`: every service describes its settings in the same way. */
 import type { z } from 'zod';
 import { describeSettings, type SettingRow } from './environment.js';
+import { transportSchema } from './transport.js';
 
 /** Options of {@link settingsHelp}. */
 export interface HelpOptions {
@@ -10,7 +11,10 @@ export interface HelpOptions {
   schema: z.ZodObject;
   /** A working command line, its continuation lines joined with a backslash. */
   example: string;
-  /** A closing paragraph. @default the variables of every service that no schema names */
+  /**
+   * The program's rest: a closing paragraph of one that is no service.
+   * @default the variables of every service
+   */
   extra?: string;
 }
 
@@ -18,21 +22,29 @@ export interface HelpOptions {
 const narrowest = 14;
 
 /** Returns the help text of a program whose settings are environment variables, with a line break at its end. */
-export function settingsHelp({ title, schema, example, extra = alsoRead }: HelpOptions): string {
-  const rows = describeSettings(schema);
-  const width = Math.max(narrowest, ...rows.map(({ name }) => name.length));
-  const settings = rows.map((row) => {
-    const [name, indent] = [row.name.padEnd(width), ' '.repeat(width)];
-    return `  ${name}  ${row.description}\n  ${indent}  ${row.expected}; ${state(row)}\n`;
-  });
+export function settingsHelp({ title, schema, example, extra = everyService() }: HelpOptions): string {
+  const settings = rowsText(describeSettings(schema));
   const command = example
     .split('\n')
     .map((line) => `  ${line}\n`)
     .join('');
-  return `${title}\n\nSettings are environment variables:\n\n${settings.join('')}\n${extra}\n\nExample:\n${command}`;
+  return `${title}\n\nSettings are environment variables:\n\n${settings}\n${extra}\n\nExample:\n${command}`;
 }
 
-const alsoRead = 'Also LOG_LEVEL and the OTEL_* variables of OpenTelemetry.';
+function rowsText(rows: readonly SettingRow[]): string {
+  const width = Math.max(narrowest, ...rows.map(({ name }) => name.length));
+  const lines = rows.map((row) => {
+    const [name, indent] = [row.name.padEnd(width), ' '.repeat(width)];
+    return `  ${name}  ${row.description}\n  ${indent}  ${row.expected}; ${state(row)}\n`;
+  });
+  return lines.join('');
+}
+
+/** The variables of every service that no schema of its own names. */
+function everyService(): string {
+  const rows = rowsText(describeSettings(transportSchema));
+  return `Settings of every service:\n\n${rows}\nAlso LOG_LEVEL and the OTEL_* variables of OpenTelemetry.`;
+}
 
 function state({ required, default: value }: SettingRow): string {
   if (required) return 'required';

@@ -1,0 +1,61 @@
+/** The web server beneath the gateway: HTTP on this machine, HTTPS with the certificate of this process, and its limits. */
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import { contextOf, type Security } from '@gapo/rpc';
+
+/** What one client may ask for. */
+const limits = {
+  // In bytes: all headers of a request.
+  maxHeaderSize: 16_384,
+  // In milliseconds: how long a client may take to send the headers, and the whole request.
+  headersTimeout: 15_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 72_000,
+} as const;
+
+/** The most connections at a time; each watcher of a run holds one. */
+const maxConnections = 8192;
+
+/** How long a client may take to complete the handshake of TLS, in milliseconds. */
+const handshakeMs = 10_000;
+
+/** The kind of server that this process has. */
+export interface WebServer {
+  readonly scheme: 'http' | 'https';
+  /** Creates the server. */
+  readonly create: (handler: RequestListener) => Server;
+  /** Stops following the certificate's files. */
+  close(): void;
+}
+
+/** Returns HTTPS where this process has a certificate, else HTTP. Browsers are asked for none: people log in in other ways. */
+export function webServer({ files }: Pick<Security, 'files'>): WebServer {
+  if (files?.current.own === undefined) {
+    return {
+      scheme: 'http',
+      create: (handler) => bounded(createServer(limits, handler)),
+      close: () => undefined,
+    };
+  }
+  const unwatch: (() => void)[] = [];
+  return {
+    scheme: 'https',
+    create: (handler) => {
+      const { cert, key } = contextOf(files.current);
+      const server = createSecureServer({ ...limits, cert, key, handshakeTimeout: handshakeMs }, handler);
+      unwatch.push(
+        files.onChange((material) => {
+          const renewed = contextOf(material);
+          server.setSecureContext({ cert: renewed.cert, key: renewed.key });
+        }),
+      );
+      return bounded(server);
+    },
+    close: () => unwatch.forEach((stop) => stop()),
+  };
+}
+
+function bounded<S extends Server>(server: S): S {
+  server.maxConnections = maxConnections;
+  return server;
+}

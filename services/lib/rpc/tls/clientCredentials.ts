@@ -1,0 +1,72 @@
+/** Credentials of clients: who the server must be, and the certificate that this process shows it. */
+import { X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
+import { experimental, type ChannelCredentials, type ChannelOptions } from '@grpc/grpc-js';
+import type { CertificateFiles } from './certificateFiles.js';
+import { identitiesOf, includesName, namesOf, peerName } from './peerNames.js';
+import { identityOf, serverRole } from './roles.js';
+import type { CompleteSecurity } from './security.js';
+
+/**
+ * Returns the error of a server that is not the expected one; undefined where it is. A certificate with an identity must have the
+ * expected one, whatever the address: pods and ports of one machine have no stable names. Any other certificate must have the name
+ * that was dialled.
+ *
+ * @param expected the identity of the service's role; undefined for a service that any peer may serve
+ */
+export function serverProblem(
+  host: string,
+  certificate: PeerCertificate,
+  expected: string | undefined,
+): Error | undefined {
+  const names = namesOf(new X509Certificate(certificate.raw));
+  if (identitiesOf(names).length === 0) return checkServerIdentity(host, certificate);
+  if (expected === undefined || includesName(names, expected)) return undefined;
+  return new Error(`certificate of ${peerName(names) ?? ''}, expected ${expected}`);
+}
+
+/** Credentials for one server. */
+export interface ServerCredentials {
+  /** Equal for equal credentials of one server. */
+  readonly key: string;
+  readonly credentials: ChannelCredentials;
+  readonly options: ChannelOptions;
+}
+
+/** Numbers files, which have no name of their own. */
+const numbers = new WeakMap<CertificateFiles, number>();
+let opened = 0;
+
+/** Returns the host of a gRPC target, without brackets. */
+function hostOf(target: string): string {
+  return target
+    .replace(/^[a-z][a-z0-9+]*:(\/\/[^/]*\/)?/i, (scheme) => (/^(dns|ipv4|ipv6):/i.test(scheme) ? '' : scheme))
+    .replace(/:\d+$/, '')
+    .replace(/^\[|\]$/g, '');
+}
+
+/**
+ * Returns the credentials for calls of a service.
+ *
+ * @param service its full name, or '' for any
+ */
+export function clientCredentials(
+  files: CertificateFiles,
+  target: string,
+  service: string,
+  { trustDomain }: CompleteSecurity,
+): ServerCredentials {
+  const role = serverRole(service);
+  const expected = role === undefined ? undefined : identityOf(role, trustDomain);
+  const number = numbers.get(files) ?? (opened += 1);
+  numbers.set(files, number);
+  const host = hostOf(target);
+  const own = files.current.own === undefined ? null : files;
+  const credentials = experimental.createCertificateProviderChannelCredentials(files, own, {
+    checkServerIdentity: (_, certificate) => serverProblem(host, certificate, expected),
+  });
+  // An IP address is not a name that TLS may ask for, and grpc-js would.
+  const options = isIP(host) === 0 ? {} : { 'grpc.ssl_target_name_override': 'localhost' };
+  return { key: `files ${number} ${expected ?? ''}`, credentials, options };
+}

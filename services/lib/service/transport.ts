@@ -1,0 +1,59 @@
+/** Secures the connections of a process as its environment says. */
+import { CertificateFiles, secureProcess, type Refusal } from '@gapo/rpc';
+import { metrics } from '@opentelemetry/api';
+import type { Logger } from './logger.js';
+import { readSettings } from './settings/environment.js';
+import { transportSchema } from './settings/transport.js';
+import { UserError } from './userError.js';
+
+/** Lines about refused connections in a minute; more are counted. */
+const linesPerMinute = 30;
+
+/**
+ * Reads TLS_CERT_FILE, TLS_KEY_FILE, TLS_CA_FILE, TLS_TRUST_DOMAIN, ALLOWED_PEERS and INSECURE, and secures all servers and clients of
+ * this process accordingly.
+ *
+ * @throws ConfigError, UserError or TlsError that names the variable that is wrong
+ */
+export async function secureFromEnvironment(log: Logger, env: NodeJS.ProcessEnv = process.env): Promise<void> {
+  const settings = readSettings(transportSchema, env);
+  const { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile, TLS_CA_FILE: caFile, INSECURE: insecure } = settings;
+  const withTls = certFile !== undefined || keyFile !== undefined || caFile !== undefined;
+  if (withTls && insecure) {
+    throw new UserError('INSECURE and TLS_CERT_FILE contradict each other: unset INSECURE, or the TLS_* variables');
+  }
+  const observer = { info: (text: string) => log.info(text), warn: (text: string) => log.warn(text) };
+  const files = withTls ? await CertificateFiles.open({ certFile, keyFile, caFile }, observer) : undefined;
+  secureProcess({
+    files,
+    insecure,
+    trustDomain: settings.TLS_TRUST_DOMAIN,
+    allowedPeers: settings.ALLOWED_PEERS,
+    onRefused: refusalLog(log),
+  });
+}
+
+/** Counts refusals as the metric gapo.refused, and logs them, so that nobody can fill a disk with them. */
+export function refusalLog(log: Logger, now: () => number = Date.now): (refusal: Refusal) => void {
+  const counter = metrics
+    .getMeter('gapo')
+    .createCounter('gapo.refused', { description: 'Connections and calls that were refused' });
+  let [total, minute, lines, unlogged] = [0, 0, 0, 0];
+  return ({ reason, peer, name, path, why }) => {
+    total += 1;
+    counter.add(1, { reason });
+    const present = Math.floor(now() / 60_000);
+    if (present !== minute) [minute, lines] = [present, 0];
+    lines += 1;
+    if (lines > linesPerMinute) {
+      unlogged += 1;
+      return;
+    }
+    const what = path === undefined ? 'a connection' : path.slice(0, 200);
+    log.warn(
+      { reason, peer, ...(name !== undefined && { peerName: name }), refused: total, unlogged },
+      `refused ${what}: ${why}`,
+    );
+    unlogged = 0;
+  };
+}
