@@ -21,7 +21,7 @@ await runService({
     const settings = coordinatorSettings();
     const graceMs = settings.STOP_GRACE_SECONDS * 1000;
     if (settings.NATS_URL === undefined) log.info('NATS_URL is not set: events stay in this process');
-    const bus = await connectEvents({ source: 'gapo/coordinator', ...connectOptionsOf(settings) });
+    const bus = await connectEvents({ source: 'gapo/coordinator', mayBeDown: true, ...connectOptionsOf(settings) });
     const platform = createPlatform(settings, bus, log);
     const opened: { runs?: Runs } = {};
     const server = await serve({

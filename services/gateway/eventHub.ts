@@ -1,5 +1,5 @@
 /** The gateway's single subscription to the events of all runs, distributed to the browsers that follow one. */
-import type { CloudEvent, EventBus, Subscription } from '@gapo/events';
+import { follows, type CloudEvent, type EventBus, type Subscription } from '@gapo/events';
 
 /** Events that may be queued for a follower before it is disconnected. It then reconnects and resumes where it was. */
 const longestQueue = 10_000;
@@ -40,15 +40,25 @@ class Follower {
 export class EventHub {
   readonly #bus: EventBus;
   readonly #followers = new Set<Follower>();
-  #subscription: Subscription | undefined;
+  readonly #stopping = new AbortController();
+  #subscription: Promise<Subscription | undefined> = Promise.resolve(undefined);
 
   constructor(bus: EventBus) {
     this.#bus = bus;
   }
 
-  /** Subscribes to the bus. Each event is handled within the trace that published it. */
-  async start(): Promise<void> {
-    this.#subscription = await this.#bus.subscribe({}, (event) => this.#distribute(event));
+  /**
+   * Subscribes to the bus. Each event is handled within the trace that published it. A server that is not connected is not waited for.
+   *
+   * @param onError observes a subscription that failed later
+   * @throws UserError where the login may not read the stream
+   */
+  async start(onError: (error: unknown) => void): Promise<void> {
+    const { signal } = this.#stopping;
+    const subscribing = this.#bus.subscribe({}, (event) => this.#distribute(event), { signal });
+    this.#subscription = subscribing.catch(() => undefined);
+    if (this.#bus.stats().connected) await subscribing;
+    else subscribing.catch((error: unknown) => signal.aborted || onError(error));
   }
 
   /**
@@ -72,7 +82,15 @@ export class EventHub {
       const known = past.findIndex(({ id }) => id === afterId);
       yield* past.slice(known + 1);
       const sent = new Set(past.map(({ id }) => id));
-      for await (const event of follower.events()) if (!sent.delete(event.id)) yield event;
+      let newest = past.at(-1);
+      for await (const event of follower.events()) {
+        // A stream that was lost is filled again, and events that came with the replay follow it once more.
+        const isRepeat =
+          sent.has(event.id) || (event.sequence !== undefined && newest !== undefined && !follows(event, newest));
+        if (isRepeat) continue;
+        newest = event;
+        yield event;
+      }
     } finally {
       signal.removeEventListener('abort', end);
       this.#followers.delete(follower);
@@ -82,7 +100,8 @@ export class EventHub {
   /** Ends every follower and the subscription. */
   async stop(): Promise<void> {
     for (const follower of this.#followers) follower.end();
-    await this.#subscription?.stop();
+    this.#stopping.abort();
+    await (await this.#subscription)?.stop();
   }
 
   #distribute(event: CloudEvent): void {

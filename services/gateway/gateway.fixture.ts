@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { connectEvents, startNatsServer, type EventBus } from '@gapo/events';
+import { connectEvents, startNatsServer, type EventBus, type Outbox } from '@gapo/events';
 import { implement, RpcError, serve, type RunInput, type StepReport, type WatchRunResponseInput } from '@gapo/rpc';
 import { logger } from '@gapo/service';
 import { startGateway, type Gateway } from './server.js';
@@ -115,8 +115,16 @@ export async function inProcessBus(t: TestContext): Promise<EventBus> {
   return bus;
 }
 
+/** Two connections to a NATS server. */
+export interface NatsBuses {
+  readonly publisher: EventBus;
+  /** Opens the publisher's outbox of a run. */
+  readonly outboxOf: (runId: string) => Outbox;
+  readonly bus: EventBus;
+}
+
 /** Opens two connections to a real NATS server: a publisher's, like the coordinator's, and the gateway's. Undefined where none is installed. */
-export async function natsBuses(t: TestContext): Promise<{ publisher: EventBus; bus: EventBus } | undefined> {
+export async function natsBuses(t: TestContext): Promise<NatsBuses | undefined> {
   const storeDir = mkdtempSync(join(tmpdir(), 'gapo-gateway-'));
   const server = await startNatsServer({ storeDir });
   if (server === undefined) {
@@ -133,7 +141,8 @@ export async function natsBuses(t: TestContext): Promise<{ publisher: EventBus; 
     rmSync(storeDir, { recursive: true, force: true });
   });
   if (publisher === undefined || bus === undefined) throw new Error('two connections were opened');
-  return { publisher, bus };
+  const outboxOf = (runId: string): Outbox => publisher.outbox(runId, { directory: join(storeDir, 'logs', runId) });
+  return { publisher, outboxOf, bus };
 }
 
 /** One server-sent event. */

@@ -12,7 +12,12 @@ await runService({
     const read = settings();
     const { LISTEN, LISTEN_GRPC, COORDINATOR, GATEWAY_ALLOWED_HOSTS } = read;
     if (read.NATS_URL === undefined) log.info('NATS_URL is not set: runs are watched over gRPC, without events');
-    const bus = await connectEvents({ source: 'gapo/gateway', ...connectOptionsOf(read) });
+    const bus = await connectEvents({
+      source: 'gapo/gateway',
+      publishes: false,
+      mayBeDown: true,
+      ...connectOptionsOf(read),
+    });
     try {
       const gateway = await startGateway({
         listen: LISTEN,

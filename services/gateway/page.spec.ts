@@ -29,7 +29,8 @@ test('the page lists the runs, follows one live and draws its charts', async (t)
   if (!existsSync(browserPath)) return t.skip(`no Chromium at ${browserPath}: apt-get install chromium`);
   const buses = await natsBuses(t);
   if (buses === undefined) return;
-  const { publisher, bus } = buses;
+  const { publisher, outboxOf, bus } = buses;
+  const one = outboxOf('one');
   const coordinator = await trainingService(t, {
     runs: [testRun('one', 1)],
     async *watch() {
@@ -37,7 +38,7 @@ test('the page lists the runs, follows one live and draws its charts', async (t)
     },
   });
   const { address } = await gatewayOn(t, coordinator, bus);
-  publisher.publish('one', 'step', testStep(1), { id: '1' });
+  one.publish('step', testStep(1), { id: '1' });
   await publisher.flush(patienceMs);
   const { page, problems } = await openPage(t);
 
@@ -48,14 +49,13 @@ test('the page lists the runs, follows one live and draws its charts', async (t)
   await page.waitForSelector('.chart canvas');
   assert.equal(await page.locator('.chart canvas').count(), 6);
 
-  publisher.publish(
-    'one',
+  one.publish(
     'rollout',
     { step: 2, shard: 0, version: 1, sequences: 4, tokens: 40, seconds: 1, worker: 'w:1' },
     { id: '2.0.0' },
   );
   await page.waitForSelector('text=step 2: 1 shards sampled');
-  publisher.publish('one', 'step', testStep(2), { id: '2' });
+  one.publish('step', testStep(2), { id: '2' });
   await page.waitForSelector('main[data-step="2"]');
   const helpful = page.locator('main .scroll tr', { hasText: 'helpful' });
   assert.match(await helpful.innerText(), /0\.200[\s\S]*0\.625/);
@@ -63,7 +63,7 @@ test('the page lists the runs, follows one live and draws its charts', async (t)
   // Objectives come and go: each has its line, the table is that of the last step.
   const remaining = testStep(3).objectives.slice(1);
   const third = { ...testStep(3), objectives: remaining.flatMap((each) => [each, { ...each, name: 'concise' }]) };
-  publisher.publish('one', 'step', third, { id: '3' });
+  one.publish('step', third, { id: '3' });
   await page.waitForSelector('main[data-step="3"]');
   const charts = page.locator('.chart');
   assert.equal(await charts.count(), 6);
@@ -72,12 +72,7 @@ test('the page lists the runs, follows one live and draws its charts', async (t)
   const rows = await page.locator('main .scroll td:first-child').allInnerTexts();
   assert.deepEqual(rows, ['harmless', 'concise']);
 
-  publisher.publish(
-    'one',
-    'state',
-    { from: 'RUN_STATE_RUNNING', to: 'RUN_STATE_PAUSED', reason: 'asked' },
-    { id: '2' },
-  );
+  one.publish('state', { from: 'RUN_STATE_RUNNING', to: 'RUN_STATE_PAUSED', reason: 'asked' }, { id: '2' });
   await page.waitForSelector('main[data-state="paused"]');
   assert.match(await page.locator('main h2').first().innerText(), /one paused asked/);
 

@@ -78,19 +78,20 @@ test('errors say what was wrong, with the status that fits', async (t) => {
 test('a stream replays the run from JetStream and continues live, each event once and in order', async (t) => {
   const buses = await natsBuses(t);
   if (buses === undefined) return;
-  const { publisher, bus } = buses;
+  const { publisher, outboxOf, bus } = buses;
+  const one = outboxOf('one');
   const coordinator = await trainingService(t, { runs: [testRun('one', 2), testRun('two', 0)], watch: nothing });
   const { address } = await gatewayOn(t, coordinator, bus);
-  const publish = (step: number): void => publisher.publish('one', 'step', testStep(step), { id: String(step) });
+  const publish = (step: number): void => one.publish('step', testStep(step), { id: String(step) });
   publish(1);
   publish(2);
-  publisher.publish('two', 'step', testStep(1), { id: '1' });
+  outboxOf('two').publish('step', testStep(1), { id: '1' });
   assert.ok(await publisher.flush(patienceMs));
 
   const events = readEvents(`http://${address}/api/runs/one/events`);
   const past = await takeEvents(events, 2);
   publish(3);
-  publisher.publish('one', 'state', { from: 'RUN_STATE_RUNNING', to: 'RUN_STATE_SUCCEEDED', reason: '' }, { id: '2' });
+  one.publish('state', { from: 'RUN_STATE_RUNNING', to: 'RUN_STATE_SUCCEEDED', reason: '' }, { id: '2' });
   const live = await takeEvents(events, 2);
   await events.return(undefined);
   assert.deepEqual(

@@ -48,7 +48,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { listen, coordinator, bus, allowedHosts = [], log } = options;
   const api = new RunsApi(coordinator);
   const hub = new EventHub(bus);
-  await hub.start();
+  await hub.start((error) => log.error({ error }, 'events are not read from NATS; pages watch the coordinator'));
+  // Without a stream to read, runs are watched over gRPC.
+  const hasStream = (): boolean => bus.transport === 'nats' && bus.stats().connected;
   const stopping = new AbortController();
   const refuse = (error: unknown, reply: FastifyReply): FastifyReply => {
     const { status, message } = clientError(error) ?? httpError(error);
@@ -79,8 +81,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const signal = AbortSignal.any([gone.signal, stopping.signal]);
     const last = request.headers['last-event-id'] ?? request.query.after;
     const afterId = typeof last === 'string' && last !== '' ? last : undefined;
-    const events: AsyncIterable<SentEvent> =
-      bus.transport === 'nats' ? hub.follow(id, afterId, signal) : watchedEvents(api, id, afterId, signal);
+    const events: AsyncIterable<SentEvent> = hasStream()
+      ? hub.follow(id, afterId, signal)
+      : watchedEvents(api, id, afterId, signal);
     reply.hijack();
     await sendEvents(reply.raw, events, signal).catch((error: unknown) => {
       log.warn({ error, [attributeNames.runId]: id }, 'a stream of events ended early');

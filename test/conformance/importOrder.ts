@@ -56,6 +56,13 @@ export const layersOf: Readonly<Record<string, Layers>> = {
     ['chatTemplateKwargs.ts', 'data', 'textForm.ts'],
   ],
   'services/lib/data': [['.'], ['forms'], ['files']],
+  'services/lib/events': [
+    ['.'],
+    ['copy'],
+    ['connectionWatch.ts', 'permissions.ts', 'log'],
+    ['cloudEvent.ts'],
+    ['eventError.ts'],
+  ],
   'services/lib/model': [
     ['mod.ts'],
     ['sizing', 'tokenizer'],

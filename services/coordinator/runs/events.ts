@@ -1,28 +1,32 @@
-/** A run's events, with ids that let consumers recognise duplicates. */
-import type { EventBus } from '@gapo/events';
-import type {
-  CheckpointEvent,
-  ObjectiveEvent,
-  PreferenceEvent,
-  RewardEvent,
-  ShardEvent,
-  StateEvent,
-  StepReport,
+/** A run's events, with ids that are the same whenever the same thing is published. */
+import type { CloudEvent, Outbox } from '@gapo/events';
+import {
+  toJson,
+  type CheckpointEvent,
+  type RewardEvent,
+  type ShardEvent,
+  type StateEvent,
+  type StepReport,
 } from '@gapo/rpc';
+import { canonicalJson } from '@gapo/service';
+import type { GoalChange } from '../state/goals.js';
+import { newOf } from '../state/objectiveChanges.js';
+
+/** Kinds of events that stay in the log as long as the run. */
+type LastingKind = 'state' | 'step' | 'checkpoint' | 'preference' | 'objective';
 
 /**
- * Publishes a run's events. Ids are deterministic: a change has its number, a step and its checkpoint the step's
- * number. A part of a step also has the number of resumptions, since a step that is repeated after a resumption has new
- * parts.
+ * Publishes a run's events. A change of state or goals has its number as id, a step and its checkpoint the step's number. A
+ * part of a step also has the number of resumptions, since a step that is repeated after a resumption has new parts. A step
+ * that is repeated after its event was published, from an older checkpoint, is not published again, unless it turned out
+ * differently: its id then has the number of resumptions too.
  */
 export class RunEvents {
-  readonly #bus: EventBus;
-  readonly #runId: string;
+  readonly #outbox: Outbox;
   #resumptions: number;
 
-  constructor(bus: EventBus, runId: string, resumptions: number) {
-    this.#bus = bus;
-    this.#runId = runId;
+  constructor(outbox: Outbox, resumptions: number) {
+    this.#outbox = outbox;
     this.#resumptions = resumptions;
   }
 
@@ -31,43 +35,84 @@ export class RunEvents {
     this.#resumptions = resumptions;
   }
 
+  /** Returns the newest event of a kind; undefined before the first. */
+  newest<K extends LastingKind>(kind: K): Extract<CloudEvent, { type: `gapo.v1.${K}` }> | undefined {
+    return this.#outbox.newest(kind);
+  }
+
   /** @param change counts the run's changes of state, from 1 */
   state(change: number, data: StateEvent): void {
-    this.#bus.publish(this.#runId, 'state', data, { id: String(change) });
+    this.#outbox.publish('state', data, { id: String(change) });
   }
 
   step(data: StepReport): void {
-    this.#bus.publish(this.#runId, 'step', data, { id: String(data.step) });
+    const id = this.#idOf('step', data.step, (earlier) => {
+      const now = toJson('gapo.training.v1.StepReport', data);
+      return earlier.type === 'gapo.v1.step' && outcomeOf(earlier.data) === outcomeOf(now);
+    });
+    this.#outbox.publish('step', data, { id });
   }
 
   rollout(data: ShardEvent): void {
-    this.#bus.publish(this.#runId, 'rollout', data, { id: this.#partId(data.step, String(data.shard)) });
+    this.#outbox.publish('rollout', data, { id: this.#partId(data.step, String(data.shard)) });
   }
 
   reward(data: RewardEvent): void {
-    this.#bus.publish(this.#runId, 'reward', data, { id: this.#partId(data.step, data.objective) });
+    this.#outbox.publish('reward', data, { id: this.#partId(data.step, data.objective) });
   }
 
   /** @param update number of the update within the step, from 0 */
   gradient(update: number, data: ShardEvent): void {
-    this.#bus.publish(this.#runId, 'gradient', data, { id: this.#partId(data.step, `${update}.${data.shard}`) });
+    this.#outbox.publish('gradient', data, { id: this.#partId(data.step, `${update}.${data.shard}`) });
   }
 
   checkpoint(data: CheckpointEvent): void {
-    this.#bus.publish(this.#runId, 'checkpoint', data, { id: String(data.step) });
+    const id = this.#idOf(
+      'checkpoint',
+      data.step,
+      (earlier) => earlier.type === 'gapo.v1.checkpoint' && earlier.data.sha256 === data.sha256,
+    );
+    this.#outbox.publish('checkpoint', data, { id });
   }
 
-  /** @param change counts the run's changes of goals, from 1 */
-  preference(change: number, data: PreferenceEvent): void {
-    this.#bus.publish(this.#runId, 'preference', data, { id: String(change) });
+  /** @param number counts the run's changes of goals, from 1 */
+  goals(number: number, { step, author, before, after }: GoalChange): void {
+    const id = String(number);
+    // An objective with new settings is both added and removed.
+    const [added, removed] = [namesOf(newOf(before, after)), namesOf(newOf(after, before))];
+    const preference = after.preference ?? {};
+    if (added.length + removed.length === 0) {
+      this.#outbox.publish('preference', { step, author, before: before.preference ?? {}, after: preference }, { id });
+      return;
+    }
+    const objectives = namesOf(after.objectives);
+    this.#outbox.publish('objective', { step, author, added, removed, objectives, preference }, { id });
   }
 
-  /** @param change counts the run's changes of goals, from 1 */
-  objective(change: number, data: ObjectiveEvent): void {
-    this.#bus.publish(this.#runId, 'objective', data, { id: String(change) });
+  /** Publishes what is left, for a few seconds, and closes the log. */
+  close(): Promise<void> {
+    return this.#outbox.close();
+  }
+
+  /** Returns the id of a step's event: that of an earlier one that says the same, which is then dropped. */
+  #idOf(kind: 'step' | 'checkpoint', step: number, isSame: (earlier: CloudEvent) => boolean): string {
+    const earlier = this.#outbox.find(kind, String(step));
+    return earlier === undefined || isSame(earlier) ? String(step) : `${step}.${this.#resumptions}`;
   }
 
   #partId(step: number, part: string): string {
     return `${step}.${part}.${this.#resumptions}`;
   }
+}
+
+function namesOf(objectives: readonly { readonly name: string }[]): string[] {
+  return objectives.map(({ name }) => name);
+}
+
+/** Fields of a report that differ between two attempts at the same step. */
+const circumstances: readonly string[] = ['seconds', 'phases', 'etaSeconds', 'traceId', 'latencyMs'];
+
+function outcomeOf(report: object): string {
+  const without = (key: string, value: unknown): unknown => (circumstances.includes(key) ? undefined : value);
+  return canonicalJson(JSON.parse(JSON.stringify(report, without)));
 }

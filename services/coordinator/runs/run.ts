@@ -1,6 +1,7 @@
 /** A run: its state, and the transitions between pauses, failures and resumptions. */
 import { setMaxListeners } from 'node:events';
 import type { RunConfig } from '@gapo/config';
+import type { Outbox } from '@gapo/events';
 import { isActive, RpcError, RunState, stateWord, type RunInput, type WatchRunResponseInput } from '@gapo/rpc';
 import { configSha256, isExpected } from '@gapo/service';
 import { describeRewards, needsRewards } from '../scoring/rewardServices.js';
@@ -15,6 +16,7 @@ import { prepareTraining, type TrainingContext } from '../step/context/trainingC
 import { RunEvents } from './events.js';
 import { RunFeed } from './feed.js';
 import { hasEnded, targetOf, type Transition } from './lifecycle.js';
+import { publishMissed } from './missedEvents.js';
 import type { Platform } from './platform.js';
 import { versionKey, type RunDirectory, type RunRecord } from './runDirectory.js';
 import { RunGoals, type RunPosition, type ObjectivesAnswer } from './runGoals.js';
@@ -67,7 +69,7 @@ export class Run {
     this.#record = record;
     this.#configSha256 = configSha256(config);
     this.#history = new RunHistory(config, record.id, directory);
-    this.#events = new RunEvents(platform.bus, record.id, record.resumptions);
+    this.#events = new RunEvents(openOutbox(platform, directory), record.resumptions);
     this.#goals = new RunGoals({ config, runId: record.id, directory, platform, events: this.#events });
   }
 
@@ -137,6 +139,21 @@ export class Run {
   /** Finds the newest checkpoint of a run that an earlier process left. */
   findCheckpoint(): Promise<void> {
     return this.#history.find();
+  }
+
+  /**
+   * Publishes the events that an earlier process did not: it ended after it had written a file.
+   *
+   * @param record as that process left it
+   */
+  publishMissedEvents(record: RunRecord): void {
+    const { checkpoint, storedSha256: sha256 } = this.#history;
+    publishMissed(this.#events, {
+      record,
+      reports: this.#history.after(0),
+      goalChanges: this.#goals.changes,
+      checkpoint: checkpoint && { ...checkpoint, sha256 },
+    });
   }
 
   /** Publishes that the run failed because its process ended; its record says so already. */
@@ -265,6 +282,7 @@ export class Run {
       clearTimeout(timer);
     }
     this.#loop?.training.rewards.close();
+    await this.#events.close();
   }
 
   /** Yields the run, the reports of steps after the given one, then all changes until the run has ended. */
@@ -406,6 +424,11 @@ export class Run {
     this.#feed.state(this.snapshot());
     this.#events.state(this.#record.changes, { from, to, reason });
   }
+}
+
+/** Opens the log of a run's events, from which the platform publishes them. */
+function openOutbox({ bus }: Platform, directory: RunDirectory): Outbox {
+  return bus.outbox(directory.id, { directory: directory.events, assertWritable: () => directory.assertWritable() });
 }
 
 function messageOf(error: unknown): string {

@@ -1,6 +1,6 @@
 /**
  * The files of a run in DATA_DIR/<runId>/: config.yaml as submitted, run.json with the state, steps.jsonl with a report
- * per line, aims.jsonl with a change of objectives or preference per line, and checkpoints/. Small files are written
+ * per line, aims.jsonl with a change of objectives or preference per line, events/ with what was published, and checkpoints/. Small files are written
  * synchronously, so that they are on disk before a caller is answered.
  */
 import { createHash } from 'node:crypto';
@@ -70,11 +70,14 @@ export class RunDirectory {
   readonly path: string;
   /** The directory of its checkpoints. Call {@link assertWritable} before a write there. */
   readonly checkpoints: string;
+  /** The directory of its events. Call {@link assertWritable} before a write there. */
+  readonly events: string;
   readonly #guard: WriteGuard;
 
   constructor(path: string, guard: WriteGuard) {
     this.path = path;
     this.checkpoints = join(path, 'checkpoints');
+    this.events = join(path, 'events');
     this.#guard = guard;
   }
 

@@ -90,7 +90,7 @@ export class RunGoals {
     const change = this.#record({ step, author, before, after: { ...before, preference: { ...preference } } });
     const event = { step, author, before: before.preference, after: { ...preference } };
     platform.log.info({ run: runId, ...event }, `run ${runId}: new preference from step ${step} on, by ${author}`);
-    events.preference(this.#changes.length, event);
+    events.goals(this.#changes.length, change);
     return change;
   }
 
@@ -113,7 +113,7 @@ export class RunGoals {
     const { step } = now;
     const { before, after } = this.#withObjectives(now, request);
     if (isSame(before, after)) return { changed: false, step, before };
-    this.#record({ step, author, before, after });
+    const change = this.#record({ step, author, before, after });
     const objectives = namesOf(after.objectives);
     // An objective with new settings is both added and removed.
     const [added, removed] = [namesOf(newOf(before, after)), namesOf(newOf(after, before))];
@@ -122,7 +122,7 @@ export class RunGoals {
       { run: runId, ...event },
       `run ${runId}: the objectives from step ${step} on are ${objectives.join(', ')}, by ${author}`,
     );
-    events.objective(this.#changes.length, event);
+    events.goals(this.#changes.length, change);
     return { changed: true, step, before };
   }
 

@@ -209,7 +209,8 @@ export class Runs {
   }
 
   async #restore(directory: RunDirectory): Promise<void> {
-    let record = directory.readRecord();
+    const found = directory.readRecord();
+    let record = found;
     // Services are checked when the run is resumed: they may have changed.
     const config = parseRunConfig(directory.readConfig(), directory.configPath, undefined);
     const interrupted = isActive(record.state);
@@ -220,6 +221,7 @@ export class Runs {
     }
     const run = new Run({ platform: this.#platform, directory, record, config });
     await run.findCheckpoint();
+    run.publishMissedEvents(found);
     this.#runs.set(record.id, run);
     if (interrupted) run.announceInterruption();
   }

@@ -1,5 +1,6 @@
 /** The interface of event buses, with a server or without. */
 import type { CloudEvent, EventInput, EventKind } from './cloudEvent.js';
+import type { LogLimits } from './log/eventLog.js';
 
 /** Selects events. */
 export interface EventFilter {
@@ -32,14 +33,42 @@ export interface Subscription {
 export interface BusStats {
   /** Events that the server acknowledged (in process: that were delivered). */
   published: number;
-  /** Events lost because the queue was full, or because `close` timed out. */
-  dropped: number;
   /** Events that cannot be published. */
   refused: number;
-  /** Events in the queue. */
+  /** Events in the logs that the server has not acknowledged. */
   queued: number;
   /** Whether the server is connected; true in process. */
   connected: boolean;
+}
+
+/** Where an outbox keeps its events. */
+export interface OutboxOptions {
+  /** The directory of the run's log; created with the first event. */
+  directory: string;
+  /** Called before each write. @throws where this process may not write any more @default allows every write */
+  assertWritable?: () => void;
+  /** Sizes of the log. @default defaultLimits */
+  limits?: LogLimits;
+}
+
+/** Publishes the events of one run. */
+export interface Outbox {
+  /**
+   * Appends an event to the run's log, from which it is copied to the server in the background, and returns. A lasting event is on disk
+   * then. Never throws and never waits for the server: what goes wrong is reported to the bus's `onError`. The active span becomes the
+   * parent of a PRODUCER span.
+   *
+   * @param data the message of the kind; published as its JSON
+   * @param options.id unique within the run and kind, such as `12` for step 12. An event whose id is in the log is dropped, unless it
+   *   describes a part of a step (`rollout`, `reward`, `gradient`), whose ids the caller keeps apart
+   */
+  publish<K extends EventKind>(kind: K, data: EventInput<K>, options: { id: string }): void;
+  /** Returns the newest event of a kind in the log; undefined for the kinds of a step's parts. */
+  newest<K extends EventKind>(kind: K): Extract<CloudEvent, { type: `gapo.v1.${K}` }> | undefined;
+  /** Returns the event of a kind in the log that was published with an id; undefined for the kinds of a step's parts. */
+  find(kind: EventKind, id: string): CloudEvent | undefined;
+  /** Sends what the server has not acknowledged, for a few seconds where it is connected, and closes the log. What is left is sent by the next outbox. */
+  close(): Promise<void>;
 }
 
 /** Publishes and delivers the events of runs, in order. */
@@ -47,26 +76,24 @@ export interface EventBus {
   /** `nats`, or `in-process` where there is no server and events do not leave this process. */
   readonly transport: 'nats' | 'in-process';
   /**
-   * Queues an event and returns at once. Events are sent in the order of the calls. Never throws and never waits: an event that cannot be
-   * sent is reported to `onError`. The active span becomes the parent of a PRODUCER span that lasts until the server has the event.
+   * Opens the log of a run, and publishes what the server lacks of it.
    *
-   * @param data the message of the kind; published as its JSON
-   * @param options.id unique within the run and kind, such as `12` for step 12. The server drops a second event with the same id, which
-   *   makes publishing idempotent
+   * @throws UserError where the log cannot be read
+   * @throws TypeError where the run's id cannot be part of a subject
    */
-  publish<K extends EventKind>(runId: string, kind: K, data: EventInput<K>, options: { id: string }): void;
-  /** Delivers events in order, each within a CONSUMER span whose parent is the publisher's. */
+  outbox(runId: string, options: OutboxOptions): Outbox;
+  /** Delivers events in order, each within a CONSUMER span whose parent is the publisher's. Waits for a server that is not connected. */
   subscribe(filter: EventFilter, handler: EventHandler, options?: SubscribeOptions): Promise<Subscription>;
   /**
-   * Replays a run's events, oldest first, up to the newest at the time of the call. Waits for a server that disconnects meanwhile.
+   * Replays a run's events, oldest first, up to the newest at the time of the call. Waits for a server that is not connected.
    *
    * @throws EventError where the bus is closed before the end
    */
   replay(runId: string): AsyncIterable<CloudEvent>;
-  /** Waits until the queue is empty. Returns false where that took longer than `timeoutMs`. @default 5000 */
+  /** Waits until the server has every event. Returns false where that took longer than `timeoutMs`. @default 5000 */
   flush(timeoutMs?: number): Promise<boolean>;
   /** Returns the counters. */
   stats(): BusStats;
-  /** Sends what is queued (for at most `timeoutMs`), ends the subscriptions, and closes the connection. */
+  /** Closes the outboxes (each within at most `timeoutMs`), ends the subscriptions, and closes the connection. */
   close(timeoutMs?: number): Promise<void>;
 }

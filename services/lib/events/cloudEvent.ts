@@ -15,7 +15,7 @@ const eventKinds = fieldNames('gapo.events.v1.RunEvent');
 /** An event of one kind. */
 export interface EventOf<K extends EventKind> extends TraceHeaders {
   specversion: '1.0';
-  /** `<runId>/<kind>/<the publisher's id>`; a second event with the same id is dropped. */
+  /** `<runId>/<kind>/<the publisher's id>`; unique within the source. */
   id: string;
   /** The publisher, such as `gapo/coordinator`. */
   source: string;
@@ -23,8 +23,10 @@ export interface EventOf<K extends EventKind> extends TraceHeaders {
   type: `gapo.v1.${K}`;
   /** The run's id. */
   subject: string;
-  /** When it was published, RFC 3339. */
+  /** When it happened, RFC 3339. */
   time: string;
+  /** Numbers the events of a run from 000000000001 (the CloudEvents extension `sequence`). Absent in events of gapo 0.1. */
+  sequence?: string;
   datacontenttype: 'application/json';
   /** The JSON of the message of the field of that kind. */
   data: NonNullable<RunEventJson[K]>;
@@ -50,19 +52,41 @@ export function subjectOf(runId: string | undefined, kind: EventKind | undefined
   return `gapo.v1.run.${runId ?? '*'}.${kind ?? '*'}`;
 }
 
+/** Where an event belongs. */
+export interface EventPlace {
+  /** The publisher, such as `gapo/coordinator`. */
+  readonly source: string;
+  readonly runId: string;
+  /** Unique within the run and kind; the event's own id is `<runId>/<kind>/<id>`, unique within the source as CloudEvents asks. */
+  readonly id: string;
+  /** The number of the event within the run, from 1. */
+  readonly sequence: number;
+}
+
+/** Returns the number of an event within its run; 0 for one without. */
+export function sequenceOf({ sequence }: CloudEvent): number {
+  return sequence === undefined ? 0 : Number(sequence);
+}
+
+/** Whether an event of a run follows another one, rather than being it or one before it. A run that was created again counts from 1, later. */
+export function follows(event: CloudEvent, other: CloudEvent): boolean {
+  return sequenceOf(event) > sequenceOf(other) || event.time > other.time;
+}
+
+/** Writes the number of an event so that texts sort as their numbers do. */
+export function sequenceText(sequence: number): string {
+  return String(sequence).padStart(12, '0');
+}
+
 /**
  * Creates an event with the current time and the active span as its parent.
  *
- * @param id unique within the run and kind; the event's own id is `<runId>/<kind>/<id>`, unique within the source as
- *   CloudEvents asks
  * @throws TypeError where the data do not fit the message of the kind
  */
 export function createEvent<K extends EventKind>(
-  source: string,
-  runId: string,
+  { source, runId, id, sequence }: EventPlace,
   kind: K,
   data: EventInput<K>,
-  id: string,
 ): EventOf<K> {
   const message = toJson('gapo.events.v1.RunEvent', { [kind]: data });
   return {
@@ -72,6 +96,7 @@ export function createEvent<K extends EventKind>(
     type: `gapo.v1.${kind}`,
     subject: runId,
     time: new Date().toISOString(),
+    sequence: sequenceText(sequence),
     datacontenttype: 'application/json',
     ...injectTraceparent(),
     data: message[kind] as EventOf<K>['data'], // set above

@@ -2,12 +2,12 @@
 import { logger, UserError, withoutCredentials } from '@gapo/service';
 import { connect, NatsError, type NatsConnection } from 'nats';
 import type { EventBus } from './bus.js';
-import { messageOf, type EventError } from './eventError.js';
+import { EventError, messageOf } from './eventError.js';
 import { InProcessBus } from './inProcessBus.js';
 import { authenticatorOf, tlsOf, type NatsLogin, type NatsTls } from './login.js';
-import { NatsBus } from './natsBus.js';
+import { NatsBus, type Opened } from './natsBus.js';
 import { parseServers } from './serverUrl.js';
-import { ensureStream, streamName, type StreamLimits } from './stream.js';
+import { assertMayRead, ensureStream, streamName, type StreamLimits, type StreamOptions } from './stream.js';
 
 /** The server's URL where neither `url` nor NATS_URL is set. */
 const defaultNatsUrl = 'nats://127.0.0.1:4222';
@@ -26,8 +26,10 @@ export interface ConnectOptions {
   source: string;
   /** Use no server: events stay in this process, and a bounded history can be replayed. @default false */
   inProcess?: boolean;
-  /** Events that are queued while the server is unreachable. Beyond that the oldest are dropped. @default 10000 */
-  queueLimit?: number;
+  /** Whether this process publishes, and so needs more permissions than a reader. @default true */
+  publishes?: boolean;
+  /** Go on without a server that does not answer, and connect later. @default false */
+  mayBeDown?: boolean;
   /** In process: events kept for replay. Beyond that the oldest are dropped. @default 10000 */
   historyLimit?: number;
   /** Limits of the stream, see {@link StreamLimits}. */
@@ -40,7 +42,7 @@ export interface ConnectOptions {
  * Connects to the server, and creates the stream where it is absent. From then on the connection reconnects by itself without limit: a server that
  * disconnects never stops the caller.
  *
- * @throws UserError where no server answers, it refuses the login, the login may not do what is needed, or the server has no
+ * @throws UserError where no server answers (unless `mayBeDown`), it refuses the login, the login may not do what is needed, or the server has no
  *   JetStream or another stream of that name. No message has a password or token.
  *
  * @example
@@ -49,7 +51,8 @@ export interface ConnectOptions {
  *
  * const bus = await connectEvents({ source: 'docs', inProcess: true }); // or url: 'nats://127.0.0.1:4222'
  * const subscription = await bus.subscribe({ kind: 'state' }, ({ subject, data }) => console.log(subject, data));
- * bus.publish('run-1', 'state', { from: 'queued', to: 'running', reason: '' }, { id: '1' });
+ * const outbox = bus.outbox('run-1', { directory: 'runs/run-1/events' });
+ * outbox.publish('state', { from: 'queued', to: 'running', reason: '' }, { id: '1' });
  * await bus.flush();
  * await subscription.stop();
  * await bus.close();
@@ -62,34 +65,48 @@ export async function connectEvents(options: ConnectOptions): Promise<EventBus> 
     return new InProcessBus({ source: options.source, historyLimit: options.historyLimit ?? 10_000, onError });
   }
   const url = options.url ?? (process.env['NATS_URL'] || defaultNatsUrl);
-  const shown = withoutCredentials(url);
-  const connection = await open(url, options);
+  const stream: StreamOptions = {
+    name: options.stream ?? streamName,
+    limits: options.limits ?? {},
+    url: withoutCredentials(url),
+    onChange: (text) => log.info(text),
+  };
+  const open = (): Promise<Opened> => openStream(url, stream, options);
+  let opened: Opened | undefined;
+  try {
+    opened = await open();
+  } catch (error) {
+    if (options.mayBeDown !== true || !(error instanceof ServerDown)) throw error;
+    onError(
+      new EventError(
+        'connection',
+        `${error.message}; going on without it: events stay in the runs' logs until it answers`,
+        error,
+      ),
+    );
+  }
+  return new NatsBus({ opened, open, stream, source: options.source, onError });
+}
+
+/** Connects, and creates the stream where it is absent. */
+async function openStream(url: string, stream: StreamOptions, options: ConnectOptions): Promise<Opened> {
+  const connection = await connectTo(url, options);
   try {
     const manager = await connection.jetstreamManager({ checkAPI: false });
-    const stream = {
-      name: options.stream ?? streamName,
-      limits: options.limits ?? {},
-      url: shown,
-      onChange: (text: string) => log.info(text),
-    };
-    const repairStream = () => ensureStream(manager, stream);
+    const repairStream = (): Promise<void> => ensureStream(manager, stream);
     await repairStream();
-    return new NatsBus({
-      connection,
-      manager,
-      stream,
-      source: options.source,
-      queueLimit: options.queueLimit ?? 10_000,
-      repairStream,
-      onError,
-    });
+    if (options.publishes !== false) await assertMayRead(manager, stream);
+    return { connection, manager, repairStream };
   } catch (error) {
     await connection.close();
     throw error;
   }
 }
 
-async function open(url: string, { source, login = {}, tls = {} }: ConnectOptions): Promise<NatsConnection> {
+/** A server that does not answer. An expected error. */
+class ServerDown extends UserError {}
+
+async function connectTo(url: string, { source, login = {}, tls = {} }: ConnectOptions): Promise<NatsConnection> {
   const servers = parseServers(url);
   const authenticator = authenticatorOf(servers.login, login);
   const tlsOptions = tlsOf(servers.tls, tls);
@@ -109,24 +126,35 @@ async function open(url: string, { source, login = {}, tls = {} }: ConnectOption
       maxPingOut: 2,
     });
   } catch (error) {
-    throw new UserError(`cannot connect to NATS at ${withoutCredentials(url)}: ${reason(error)}`, { cause: error });
+    const { text, isDown } = reason(error);
+    const Kind = isDown ? ServerDown : UserError;
+    throw new Kind(`cannot connect to NATS at ${withoutCredentials(url)}: ${text}`, { cause: error });
   }
 }
 
-/** Returns what was wrong and what to do. */
-function reason(error: unknown): string {
+/** Returns what was wrong and what to do, and whether no server answers there. */
+function reason(error: unknown): { text: string; isDown: boolean } {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const start = 'start a server with `nats-server -js`, or set NATS_URL to a running one';
-  if (code === 'CONNECTION_REFUSED') return `connection refused; ${start}`;
+  const down = (text: string) => ({ text, isDown: true });
+  const refused = (text: string) => ({ text, isDown: false });
+  if (code === 'CONNECTION_REFUSED') return down(`connection refused; ${start}`);
   if (code === 'AUTHORIZATION_VIOLATION' || code === 'AUTHENTICATION_EXPIRED' || code === 'BAD_AUTHENTICATION') {
-    return 'the login was rejected; set user:password@ or token@ in NATS_URL, NATS_USER and NATS_PASSWORD, NATS_CREDS or NATS_NKEY';
+    return refused(
+      'the login was rejected; set user:password@ or token@ in NATS_URL, NATS_USER and NATS_PASSWORD, NATS_CREDS or NATS_NKEY',
+    );
   }
   if (code === 'TIMEOUT' || code === 'CONNECTION_TIMEOUT')
-    return `no answer within 5 seconds; ${start}; one that requires a client certificate needs NATS_CERT and NATS_KEY`;
-  if (code === 'SERVER_OPT_NA') return 'the server has no TLS; use nats:// and unset NATS_CA, NATS_CERT and NATS_KEY';
+    return down(
+      `no answer within 5 seconds; ${start}; one that requires a client certificate needs NATS_CERT and NATS_KEY`,
+    );
+  if (code === 'SERVER_OPT_NA')
+    return refused('the server has no TLS; use nats:// and unset NATS_CA, NATS_CERT and NATS_KEY');
   if (/CERT|SELF_SIGNED|UNABLE_TO_|TLS|SSL|DISCONNECT|ECONNRESET/.test(code)) {
     const cause = error instanceof NatsError ? (error.chainedError ?? error) : error;
-    return `${messageOf(cause)}; NATS_CA names the authorities to trust, NATS_CERT and NATS_KEY the certificate that a server may require`;
+    const files =
+      'NATS_CA names the authorities to trust, NATS_CERT and NATS_KEY the certificate that a server may require';
+    return refused(`${messageOf(cause)}; ${files}`);
   }
-  return `${messageOf(error)}; ${start}`;
+  return down(`${messageOf(error)}; ${start}`);
 }

@@ -8,13 +8,15 @@ type PermissionContext = NonNullable<Status['permissionContext']>;
 /** Denied subjects that are reported; a run has its own. */
 const mostReported = 20;
 
-/** Follows a connection that reconnects by itself. */
+/** Follows a connection that reconnects by itself, once there is one. */
 export class ConnectionWatch {
-  #connected = true;
+  #connected = false;
   readonly #listeners = new Set<() => void>();
   readonly #reported = new Set<string>();
 
-  constructor(connection: NatsConnection, onError: (error: EventError) => void) {
+  /** Follows a connection that has just been made. */
+  attach(connection: NatsConnection, onError: (error: EventError) => void): void {
+    this.#set(true);
     void this.#follow(connection, onError);
   }
 
@@ -83,7 +85,7 @@ export class ConnectionWatch {
         onError(
           new EventError(
             'connection',
-            `connection to NATS at ${serverOf(status)} lost; events are queued until it is back`,
+            `connection to NATS at ${serverOf(status)} lost; events stay in the runs' logs until it is back`,
           ),
         );
       } else if (status.type === Events.Reconnect) {

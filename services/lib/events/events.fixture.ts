@@ -14,6 +14,7 @@ import {
   type EventBus,
   type EventError,
   type NatsServer,
+  type Outbox,
 } from './mod.js';
 
 /** Why tests with a server are skipped on this machine; false where they are not. */
@@ -69,12 +70,14 @@ export async function configuredServer(t: TestContext, config: string): Promise<
   return server;
 }
 
-/** Connects a bus that is closed with the test. Returns it with the errors that it reports. */
+/** Connects a bus that is closed with the test. Returns it with the errors that it reports and the directory of its logs. */
 export async function testBus(t: TestContext, options: Partial<ConnectOptions>) {
   const errors: EventError[] = [];
+  const directory = temporaryDirectory(t);
   const bus = await connectEvents({ source: 'gapo/test', onError: (error) => errors.push(error), ...options });
+  directories.set(bus, directory);
   atEnd(t, () => bus.close(100));
-  return { bus, errors };
+  return { bus, errors, directory };
 }
 
 /** Returns the message of an expected error. Fails where there is none. */
@@ -87,10 +90,24 @@ export async function refusal(work: Promise<unknown>): Promise<string> {
   return error.message;
 }
 
+const outboxes = new WeakMap<EventBus, Map<string, Outbox>>();
+const directories = new WeakMap<EventBus, string>();
+
+/** Returns the outbox of a run, which a test bus opens once, in a directory that is removed with the test. */
+export function outboxOf(bus: EventBus, runId: string): Outbox {
+  const opened = outboxes.get(bus) ?? new Map<string, Outbox>();
+  outboxes.set(bus, opened);
+  const present = opened.get(runId);
+  if (present !== undefined) return present;
+  const outbox = bus.outbox(runId, { directory: join(directories.get(bus) ?? assert.fail(), runId) });
+  opened.set(runId, outbox);
+  return outbox;
+}
+
 /** Publishes state events whose `to` counts up from `first`. */
 export function publishStates(bus: EventBus, runId: string, count: number, first = 0): void {
   for (let i = first; i < first + count; i++) {
-    bus.publish(runId, 'state', { from: '', to: String(i), reason: '' }, { id: String(i) });
+    outboxOf(bus, runId).publish('state', { from: '', to: String(i), reason: '' }, { id: String(i) });
   }
 }
 

@@ -1,19 +1,19 @@
 /** The event bus without a server: within one process, with a bounded history for replay. */
-import { attributeNames, spanNames } from '@gapo/tracing';
-import { context, SpanKind, trace } from '@opentelemetry/api';
-import type { BusStats, EventBus, EventFilter, EventHandler, SubscribeOptions, Subscription } from './bus.js';
-import {
-  createEvent,
-  decodeEvent,
-  encodeEvent,
-  kindOf,
-  subjectOf,
-  type CloudEvent,
-  type EventInput,
-  type EventKind,
-} from './cloudEvent.js';
-import { deliver, eventAttributes } from './delivery.js';
-import { EventError, messageOf } from './eventError.js';
+import type {
+  BusStats,
+  EventBus,
+  EventFilter,
+  EventHandler,
+  Outbox,
+  OutboxOptions,
+  SubscribeOptions,
+  Subscription,
+} from './bus.js';
+import { decodeEvent, encodeEvent, kindOf, subjectOf, type CloudEvent } from './cloudEvent.js';
+import { deliver } from './delivery.js';
+import type { EventError } from './eventError.js';
+import { defaultLimits, EventLog } from './log/eventLog.js';
+import { LoggedOutbox } from './outbox.js';
 
 /** Options of the bus. */
 export interface InProcessBusOptions {
@@ -32,8 +32,9 @@ interface Follower {
 export class InProcessBus implements EventBus {
   readonly transport = 'in-process';
   readonly #options: InProcessBusOptions;
-  /** Events by id, in the order of publication. */
-  readonly #history = new Map<string, CloudEvent>();
+  /** Events in the order of publication. */
+  readonly #history: CloudEvent[] = [];
+  readonly #outboxes = new Set<Outbox>();
   readonly #followers = new Set<Follower>();
   readonly #subscriptions = new Set<Subscription>();
   #published = 0;
@@ -44,33 +45,32 @@ export class InProcessBus implements EventBus {
     this.#options = options;
   }
 
-  publish<K extends EventKind>(runId: string, kind: K, data: EventInput<K>, { id }: { id: string }): void {
-    const parent = context.active();
-    const span = trace.getTracer('gapo').startSpan(spanNames.eventPublish, { kind: SpanKind.PRODUCER }, parent);
-    try {
-      if (this.#closed) throw new EventError('refused', `event ${id}: the bus is closed`);
-      subjectOf(runId, kind);
-      const event = context.with(trace.setSpan(parent, span), () =>
-        // Encoded and decoded, as with a server: a subscriber cannot change what others receive.
-        decodeEvent(encodeEvent(createEvent(this.#options.source, runId, kind, data, id) as CloudEvent)),
-      );
-      span.setAttributes({ ...eventAttributes(event, this.transport), [attributeNames.messagingOperation]: 'publish' });
-      this.#keep(event);
-    } catch (error) {
-      this.#refused++;
-      this.#options.onError(error instanceof EventError ? error : new EventError('refused', messageOf(error), error));
-    } finally {
-      span.end();
-    }
+  outbox(
+    runId: string,
+    { directory, assertWritable = () => undefined, limits = defaultLimits }: OutboxOptions,
+  ): Outbox {
+    const { source, onError } = this.#options;
+    const log = new EventLog({ directory, assertWritable, limits, copied: false, onError });
+    const outbox: Outbox = new LoggedOutbox({
+      runId,
+      source,
+      transport: this.transport,
+      log,
+      // Encoded and decoded, as with a server: a subscriber cannot change what others receive.
+      onEvent: (event) => this.#keep(decodeEvent(encodeEvent(event))),
+      onRefused: (error) => {
+        this.#refused++;
+        onError(error);
+      },
+      onClose: async () => void this.#outboxes.delete(outbox),
+    });
+    this.#outboxes.add(outbox);
+    return outbox;
   }
 
   #keep(event: CloudEvent): void {
-    if (this.#history.has(event.id)) return;
-    this.#history.set(event.id, event);
-    if (this.#history.size > this.#options.historyLimit) {
-      const oldest = this.#history.keys().next();
-      if (oldest.done !== true) this.#history.delete(oldest.value);
-    }
+    this.#history.push(event);
+    if (this.#history.length > this.#options.historyLimit) this.#history.shift();
     this.#published++;
     for (const follower of this.#followers) {
       if (matches(event, follower.filter)) follower.take(event);
@@ -79,8 +79,7 @@ export class InProcessBus implements EventBus {
 
   subscribe(filter: EventFilter, handler: EventHandler, options: SubscribeOptions = {}): Promise<Subscription> {
     subjectOf(filter.runId, filter.kind);
-    const past =
-      options.from === 'beginning' ? [...this.#history.values()].filter((event) => matches(event, filter)) : [];
+    const past = options.from === 'beginning' ? [...this.#history].filter((event) => matches(event, filter)) : [];
     const stopping = new AbortController();
     const { signal } = stopping;
     let tail = Promise.resolve();
@@ -114,7 +113,7 @@ export class InProcessBus implements EventBus {
 
   async *replay(runId: string): AsyncIterable<CloudEvent> {
     subjectOf(runId, undefined);
-    for (const event of [...this.#history.values()]) {
+    for (const event of [...this.#history]) {
       if (matches(event, { runId })) yield event;
     }
   }
@@ -124,11 +123,12 @@ export class InProcessBus implements EventBus {
   }
 
   stats(): BusStats {
-    return { published: this.#published, dropped: 0, refused: this.#refused, queued: 0, connected: true };
+    return { published: this.#published, refused: this.#refused, queued: 0, connected: true };
   }
 
   async close(): Promise<void> {
     this.#closed = true;
+    await Promise.all([...this.#outboxes].map((outbox) => outbox.close()));
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.stop()));
   }
 }

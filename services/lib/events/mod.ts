@@ -1,7 +1,16 @@
 /** The events of runs, as CloudEvents on NATS JetStream: published by the coordinator, followed and replayed by any client. */
 export { connectEvents, type ConnectOptions } from './connect.js';
-export type { EventBus, EventFilter, EventHandler, BusStats, Subscription, SubscribeOptions } from './bus.js';
-export { isRunId, type CloudEvent, type EventInput, type EventKind, type EventOf } from './cloudEvent.js';
+export type {
+  BusStats,
+  EventBus,
+  EventFilter,
+  EventHandler,
+  Outbox,
+  OutboxOptions,
+  SubscribeOptions,
+  Subscription,
+} from './bus.js';
+export { follows, isRunId, type CloudEvent, type EventInput, type EventKind, type EventOf } from './cloudEvent.js';
 export { EventError } from './eventError.js';
 export { streamName, type StreamLimits } from './stream.js';
 export {

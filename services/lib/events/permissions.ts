@@ -13,6 +13,7 @@ export function neededPermissions(stream: string): { publish: string[]; subscrib
       eventSubjects,
       api(`STREAM.INFO.${stream}`),
       api(`STREAM.CREATE.${stream}`),
+      api(`STREAM.MSG.GET.${stream}`),
       api(`CONSUMER.CREATE.${stream}`),
       api(`CONSUMER.CREATE.${stream}.>`),
       api(`CONSUMER.INFO.${stream}.>`),

@@ -93,6 +93,21 @@ export async function ensureStream(manager: JetStreamManager, options: StreamOpt
   }
 }
 
+/**
+ * Checks that single messages can be read, as a publisher does to find out which of its events the stream has.
+ *
+ * @throws UserError where the login may not
+ */
+export async function assertMayRead(manager: JetStreamManager, { name, url }: StreamOptions): Promise<void> {
+  try {
+    await manager.streams.getMessage(name, { last_by_subj: eventSubjects });
+  } catch (error) {
+    const denied = permissionError(error, url, name);
+    // Any other error, such as that of an empty stream, does not forbid reading.
+    if (denied !== undefined) throw denied;
+  }
+}
+
 function withoutUndefined(limits: StreamLimits): StreamLimits {
   return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
 }

@@ -12,7 +12,7 @@ import {
   type JetStreamClient,
   type JetStreamManager,
 } from 'nats';
-import { decodeEvent, type CloudEvent } from './cloudEvent.js';
+import { decodeEvent, follows, type CloudEvent } from './cloudEvent.js';
 import type { ConnectionWatch } from './connectionWatch.js';
 import { EventError, messageOf } from './eventError.js';
 import { permissionError } from './permissions.js';
@@ -49,6 +49,9 @@ const mostMissed = 2;
 /** The server removes a consumer that has not been pulled from for this long. */
 const inactiveMs = 60_000;
 
+/** Messages that are read again after a loss, in case the stream has lost some and got them again in another order of its runs. */
+const mostRepeated = 500;
+
 /** Delays between attempts to create a consumer. A reconnection ends the delay. */
 const retryMs = [100, 250, 500, 1000, 2000, 5000];
 
@@ -60,23 +63,37 @@ const retryMs = [100, 250, 500, 1000, 2000, 5000];
  */
 export async function* readStream(context: ReaderContext, options: ReadOptions): AsyncGenerator<CloudEvent, boolean> {
   const { manager, stream, client, watch, onError } = context;
-  const { subject, signal, end = Infinity } = options;
+  const { subject, signal } = options;
   let next = options.start;
+  let last = options.end ?? Infinity;
+  let known: StreamState | undefined;
+  const seen = new SeenEvents();
   let failures = 0;
   let opened = options.onOpen;
   while (!signal.aborted) {
     // A request without a connection would time out.
     await watch.whenConnected(signal);
+    let from = next;
+    const state = await streamState(context, signal);
+    if (state !== undefined && known !== undefined) {
+      // A stream that was created again gets everything again from the start; one that lost its end gets that again.
+      const isNew = state.created !== known.created;
+      const end = Math.min(next, state.last + 1);
+      from = isNew ? 1 : Math.max(Math.min(options.start, end), end - mostRepeated);
+      if (isNew || end < next) next = from;
+      if (isNew) last = Math.min(last, state.last);
+    }
+    known = state ?? known;
     let messages: ConsumerMessages | undefined;
     let release: (() => void) | undefined;
     let name: string | undefined;
     try {
-      const info = await watch.during(manager.consumers.add(stream.name, consumerConfig(subject, next)), signal);
+      const info = await watch.during(manager.consumers.add(stream.name, consumerConfig(subject, from)), signal);
       opened?.();
       opened = undefined;
       failures = 0;
       name = info.name;
-      if (end !== Infinity && info.num_pending === 0) return true;
+      if (last !== Infinity && info.num_pending === 0) return true;
       const consumer = await watch.during(client.consumers.get(stream.name, info.name), signal);
       messages = await consumer.consume({
         max_messages: 500,
@@ -90,11 +107,12 @@ export async function* readStream(context: ReaderContext, options: ReadOptions):
         // A consumer numbers its messages from 1: a gap means that one was lost.
         if (message.info.deliverySequence !== delivered + 1) break;
         delivered++;
-        next = message.seq + 1;
-        if (message.seq > end) return true;
+        if (message.seq > last) return true;
         const event = decoded(message.data, onError);
-        if (event !== undefined) yield event;
-        if (end !== Infinity && (message.seq >= end || message.info.pending === 0)) return true;
+        const isNew = event !== undefined && seen.add(event, message.seq >= next);
+        next = Math.max(next, message.seq + 1);
+        if (isNew) yield event;
+        if (last !== Infinity && (message.seq >= last || message.info.pending === 0)) return true;
         if (signal.aborted) return false;
       }
     } catch (error) {
@@ -112,10 +130,34 @@ export async function* readStream(context: ReaderContext, options: ReadOptions):
     if (signal.aborted) return false;
     await watch.changed(retryMs[Math.min(failures, retryMs.length - 1)] ?? 0, signal);
     failures++;
-    await watch.whenConnected(signal);
-    next = await afterReset(context, next, signal);
   }
   return false;
+}
+
+/** Which stream a name stands for, and how far it goes. */
+interface StreamState {
+  /** When it was created. */
+  readonly created: string;
+  /** The number of its last message. */
+  readonly last: number;
+}
+
+/** Tells new events from those that a stream has again after a loss. */
+class SeenEvents {
+  readonly #newest = new Map<string, CloudEvent>();
+
+  /**
+   * Notes an event.
+   *
+   * @param isLater whether its message follows all that were read: what an event without a number is judged by
+   * @returns whether it is new
+   */
+  add(event: CloudEvent, isLater: boolean): boolean {
+    const newest = this.#newest.get(event.subject);
+    const isNew = event.sequence === undefined ? isLater : newest === undefined || follows(event, newest);
+    if (isNew) this.#newest.set(event.subject, event);
+    return isNew;
+  }
 }
 
 function consumerConfig(subject: string, start: number): Partial<ConsumerConfig> {
@@ -131,17 +173,16 @@ function consumerConfig(subject: string, start: number): Partial<ConsumerConfig>
   };
 }
 
-/** Returns the next sequence number: 1 where the stream was recreated and is shorter than what was read. */
-async function afterReset(
+/** Returns when the stream was created and the number of its last message; undefined where it does not answer. */
+async function streamState(
   { manager, stream, watch }: ReaderContext,
-  next: number,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<StreamState | undefined> {
   try {
-    const { state } = await watch.during(manager.streams.info(stream.name), signal);
-    return state.last_seq + 1 < next ? 1 : next;
+    const { created, state } = await watch.during(manager.streams.info(stream.name), signal);
+    return { created: String(created), last: state.last_seq };
   } catch {
-    return next;
+    return undefined;
   }
 }
 

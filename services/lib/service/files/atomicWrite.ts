@@ -85,9 +85,10 @@ export function writeAtomicallySync(path: string, content: string | Uint8Array):
  * Appends a text to a file, which is created if it is missing; the text is on disk when this returns. After an error the file
  * ends where it ended before, so that no part of a line stays.
  *
+ * @param options.flush false: the text is not on disk yet, and the caller flushes the file later
  * @throws UserError that names the file if it cannot be written
  */
-export function appendSync(path: string, text: string): void {
+export function appendSync(path: string, text: string, { flush = true }: { readonly flush?: boolean } = {}): void {
   try {
     const file = openSync(path, 'a');
     try {
@@ -95,8 +96,10 @@ export function appendSync(path: string, text: string): void {
       try {
         faultPoint('file.append', path);
         appendText(file, path, text);
-        faultPoint('file.syncAppend', path);
-        fsyncSync(file);
+        if (flush) {
+          faultPoint('file.syncAppend', path);
+          fsyncSync(file);
+        }
       } catch (error) {
         try {
           ftruncateSync(file, size);

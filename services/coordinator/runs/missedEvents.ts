@@ -1,0 +1,37 @@
+/** The events that a process did not publish because it ended after it had written a file of the run. */
+import { RunState, type StepReport } from '@gapo/rpc';
+import type { GoalChange } from '../state/goals.js';
+import type { RunEvents } from './events.js';
+import type { RunRecord } from './runDirectory.js';
+
+/** A run as its files describe it. */
+export interface RecordedRun {
+  readonly record: Pick<RunRecord, 'changes' | 'state' | 'reason'>;
+  readonly reports: readonly StepReport[];
+  readonly goalChanges: readonly GoalChange[];
+  /** The newest checkpoint, and the SHA-256 (hex) of its version. */
+  readonly checkpoint: { readonly step: number; readonly directory: string; readonly sha256: string } | undefined;
+}
+
+/** Publishes what the files of a run say and its events do not. A run of gapo 0.1, which kept no events, stays without. */
+export function publishMissed(events: RunEvents, { record, reports, goalChanges, checkpoint }: RecordedRun): void {
+  const state = events.newest('state');
+  if (state === undefined && reports.length > 0) return;
+  const step = events.newest('step')?.data.step ?? 0;
+  for (const report of reports) if (report.step > step) events.step(report);
+  if (checkpoint !== undefined && checkpoint.step > (events.newest('checkpoint')?.data.step ?? 0)) {
+    events.checkpoint(checkpoint);
+  }
+  if (goalChanges.length > 0) {
+    const published = Math.max(numberOf(events.newest('preference')), numberOf(events.newest('objective')));
+    for (const [i, change] of goalChanges.entries()) if (i >= published) events.goals(i + 1, change);
+  }
+  if (record.changes <= numberOf(state)) return;
+  const from = state?.data.to ?? RunState.RUN_STATE_STARTING;
+  events.state(record.changes, { from, to: record.state, reason: record.reason });
+}
+
+/** Returns the number that the id of a change ends with; 0 before the first change. */
+function numberOf(event: { readonly id: string } | undefined): number {
+  return event === undefined ? 0 : Number(event.id.slice(event.id.lastIndexOf('/') + 1));
+}

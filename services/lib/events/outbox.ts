@@ -1,0 +1,73 @@
+/** The way in for the events of one run: each is in the run's log before anybody else sees it. */
+import { attributeNames, spanNames } from '@gapo/tracing';
+import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import type { EventBus, Outbox } from './bus.js';
+import { createEvent, subjectOf, type CloudEvent, type EventInput, type EventKind } from './cloudEvent.js';
+import { eventAttributes } from './delivery.js';
+import { EventError, messageOf } from './eventError.js';
+import type { EventLog } from './log/eventLog.js';
+
+/** Collaborators of an outbox. */
+export interface OutboxContext {
+  readonly runId: string;
+  readonly source: string;
+  readonly transport: EventBus['transport'];
+  readonly log: EventLog;
+  /** Called with each event once it is in the log. */
+  readonly onEvent: (event: CloudEvent) => void;
+  readonly onRefused: (error: EventError) => void;
+  /** Ends the delivery; the log is closed next. */
+  readonly onClose: () => Promise<void>;
+}
+
+/** Appends events to a log and hands them on. */
+export class LoggedOutbox implements Outbox {
+  readonly #context: OutboxContext;
+  #closed: Promise<void> | undefined;
+
+  /** @throws TypeError where the run's id cannot be part of a subject */
+  constructor(options: OutboxContext) {
+    subjectOf(options.runId, undefined);
+    this.#context = options;
+  }
+
+  publish<K extends EventKind>(kind: K, data: EventInput<K>, { id }: { id: string }): void {
+    const { runId, source, transport, log, onEvent, onRefused } = this.#context;
+    const parent = context.active();
+    const span = trace.getTracer('gapo').startSpan(spanNames.eventPublish, { kind: SpanKind.PRODUCER }, parent);
+    try {
+      if (this.#closed !== undefined)
+        throw new EventError('refused', `event ${runId}/${kind}/${id}: the outbox is closed`);
+      const event = context.with(
+        trace.setSpan(parent, span),
+        () => createEvent({ source, runId, id, sequence: log.last + 1 }, kind, data) as CloudEvent,
+      );
+      span.setAttributes({ ...eventAttributes(event, transport), [attributeNames.messagingOperation]: 'publish' });
+      if (log.append(event, id)) onEvent(event);
+    } catch (error) {
+      const refused = error instanceof EventError ? error : new EventError('refused', messageOf(error), error);
+      span.recordException(refused);
+      span.setStatus({ code: SpanStatusCode.ERROR, message: refused.message });
+      onRefused(refused);
+    } finally {
+      span.end();
+    }
+  }
+
+  newest<K extends EventKind>(kind: K): Extract<CloudEvent, { type: `gapo.v1.${K}` }> | undefined {
+    return this.#context.log.newest(kind);
+  }
+
+  find(kind: EventKind, id: string): CloudEvent | undefined {
+    return this.#context.log.find(kind, id);
+  }
+
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    await this.#context.onClose();
+    await this.#context.log.close();
+  }
+}
