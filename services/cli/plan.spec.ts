@@ -55,7 +55,7 @@ test('seven billion parameters without their weights', async (t) => {
   const text = await gapo(t, ['plan', path, '--teraflops', '100']);
   assert.match(
     text.stdout,
-    /^6,738,415,616 parameters, of which 39,976,960 beside them are trained; float32; device cpu\n/,
+    /^6,738,415,616 parameters, frozen, and 39,976,960 trained in adapters; float32; device cpu\n/,
   );
   assert.match(text.stdout, /\nrollout {2,}all {2,}[\d.]+ GiB {2}host\n/);
   assert.match(text.stdout, /\n1 to 4 gradient workers, each with [\d.]+ GiB of memory\n/);

@@ -42,7 +42,7 @@ async function check(target: string, { timeout, seconds, json }: CheckFlags): Pr
     reporter.finish();
     const described = description && toJson('gapo.reward.v1.DescribeResponse', description);
     if (json) printJson({ address: target, description: described ?? null, findings, speeds });
-    else print(rewardCheckText(findings, speeds));
+    else print(rewardCheckText(findings, speeds, description !== undefined));
     if (broken) throw new Exit(exitUser);
   } finally {
     reporter.finish();

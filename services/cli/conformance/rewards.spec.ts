@@ -210,6 +210,7 @@ test('an address where nothing listens, and an invalid address', async (t) => {
   const silent = await gapo(t, ['reward', 'check', '127.0.0.1:1', '--timeout', '1']);
   assert.equal(silent.code, 2);
   assert.match(silent.stdout, /^FAILS Describe: (UNAVAILABLE|DEADLINE_EXCEEDED): /);
+  assert.match(silent.stdout, /\nNo reward service answered at that address\. Nothing was checked\.\n$/);
   const wrong = await gapo(t, ['reward', 'check', 'here']);
   assert.deepEqual(
     [wrong.code, wrong.stderr],

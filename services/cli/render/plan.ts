@@ -51,7 +51,7 @@ export function planText(plan: Plan, run: RunExtents, teraflops: number | undefi
   } in a step, ${run.shards} shards, ${run.objectives} objectives`;
   const longest = 2 ** 32;
   return [
-    `${count(parameters)} parameters, of which ${run.lora === undefined ? 'all are' : `${count(trained)} beside them are`} trained; ${run.precision}; device ${run.device}`,
+    `${count(parameters)} parameters, ${run.lora === undefined ? 'all trained' : `frozen, and ${count(trained)} trained in adapters`}; ${run.precision}; device ${run.device}`,
     sizes,
     '',
     table(
@@ -74,6 +74,6 @@ export function planText(plan: Plan, run: RunExtents, teraflops: number | undefi
           `${significant(all / 1e12 / teraflops)} s a step with one worker of ${teraflops} TFLOP/s of each kind, ` +
             `${significant(all / 1e12 / teraflops / run.shards)} s with ${run.shards}`,
         ]),
-    `on the way: ${bytesText(transfers.version)} to each worker for a version, ${bytesText(transfers.gradients)} of gradients`,
+    `transfers in a step: ${bytesText(transfers.version)} to each worker for a version, ${bytesText(transfers.gradients)} of gradients`,
   ].join('\n');
 }

@@ -6,14 +6,23 @@ import { table } from './table.js';
 
 const marks = { ok: 'ok    ', note: 'note  ', fails: 'FAILS ' } as const;
 
-/** Returns a line per finding, with its fix, and a table of throughput. */
-export function rewardCheckText(findings: readonly Finding[], speeds: readonly Throughput[]): string {
+/**
+ * Returns a line per finding, with its fix, and a table of throughput.
+ *
+ * @param answered whether the service described itself: without that, nothing is known about the contract
+ */
+export function rewardCheckText(
+  findings: readonly Finding[],
+  speeds: readonly Throughput[],
+  answered: boolean,
+): string {
   const lines = findings.map(
     ({ what, verdict, found, fix }) => `${marks[verdict]}${what}: ${found}${fix === '' ? '' : `\n      fix: ${fix}`}`,
   );
   const failed = findings.filter(({ verdict }) => verdict === 'fails').length;
-  const end =
-    failed === 0 ? 'It keeps the contract.' : `It breaks the contract in ${failed} ${failed === 1 ? 'way' : 'ways'}.`;
+  const broken = `It breaks the contract in ${failed} ${failed === 1 ? 'way' : 'ways'}.`;
+  const verdict = failed === 0 ? 'It keeps the contract.' : broken;
+  const end = answered ? verdict : 'No reward service answered at that address. Nothing was checked.';
   const rows = speeds.map(({ batch, calls, p50, p99, itemsPerSecond }) => [
     String(batch),
     String(calls),

@@ -5,7 +5,7 @@
 import { isMapping } from '@gapo/service';
 import { LosslessNumber, isInteger, parse, stringify } from 'lossless-json';
 import { ModelError } from './errors.js';
-import { readBytes } from './files.js';
+import { placeOfProblem, readBytes } from './files.js';
 
 /**
  * Reads a config.json that is to be written again. Its integers are numbers, other numbers keep their digits.
@@ -22,8 +22,8 @@ export async function readConfigToWrite(path: string): Promise<Readonly<Record<s
 function parsed(path: string, text: string): unknown {
   try {
     return parse(text, undefined, (digits) => (isInteger(digits) ? Number(digits) : new LosslessNumber(digits)));
-  } catch (error) {
-    throw new ModelError(path, `is not JSON: ${(error as Error).message}`);
+  } catch {
+    throw new ModelError(path, `is not JSON${placeOfProblem(text)}`);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Reads files of a model directory. */
 import { readFile, stat } from 'node:fs/promises';
 import { isMapping } from '@gapo/service';
+import { parse } from 'lossless-json';
 import { ModelError } from './errors.js';
 
 /**
@@ -35,10 +36,22 @@ export function parseJson(path: string, text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text);
     if (isMapping(value)) return value;
-  } catch (error) {
-    throw new ModelError(path, `is not JSON: ${(error as Error).message}`);
+  } catch {
+    throw new ModelError(path, `is not JSON${placeOfProblem(text)}`);
   }
   throw new ModelError(path, 'is not a JSON object');
+}
+
+/** Returns where a text stops being JSON. The runtime's own message quotes the text, which a client may not be allowed to read. */
+export function placeOfProblem(text: string): string {
+  try {
+    parse(text);
+  } catch (error) {
+    const position = /at position (\d+)$/.exec((error as Error).message)?.[1];
+    const before = text.slice(0, Number(position)).split('\n');
+    if (position !== undefined) return `: see line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
+  }
+  return '';
 }
 
 /** Whether there is a file or directory of that name. */

@@ -1,5 +1,6 @@
 /** Models as files: configuration, weights, tokenizer, adapters, and the memory that they need. Needs no tensor runtime. */
 export { ModelError } from './errors.js';
+export { parseJson } from './files.js';
 
 export { configText } from './configJson.js';
 export { type DecoderConfig, type LayerAttention } from './decoderConfig.js';
@@ -70,7 +71,7 @@ export {
   Tokenizer,
   type TokenizerOptions,
 } from './tokenizer/tokenizer.js';
-export { copyTokenizer, setPadToken, tokenizerFiles } from './tokenizer/tokenizerFiles.js';
+export { copyTokenizer, setPadding, tokenizerFiles } from './tokenizer/tokenizerFiles.js';
 
 export {
   type MergedOptions,

@@ -1,7 +1,7 @@
 /** The configuration in a classifier's directory: Hugging Face's config.json, and the options of a reward service. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ModelError } from '@gapo/model';
+import { ModelError, parseJson } from '@gapo/model';
 import { nonNegativeInt, parseYaml, positiveInt, z } from '@gapo/service';
 import { type ClassifierOptions, classifierOptions, optionHint } from './classifierOptions.js';
 import { modelFile } from './modelFile.js';
@@ -60,7 +60,7 @@ const configSchema = z.looseObject({
  */
 export async function readClassifierConfig(directory: string): Promise<ClassifierConfig> {
   const path = join(directory, 'config.json');
-  const { text } = await readJson(path);
+  const { text } = await readObject(path);
   // JSON is YAML: one checker, one form of errors.
   const config = parseYaml(configSchema, text, { source: path });
   const beside = join(directory, 'reward.yaml');
@@ -114,21 +114,17 @@ function longestSequence(
 /** Returns the tokenizer's `model_max_length`; Infinity if it states none. transformers writes 1e30 for none. */
 async function tokenizerLimit(directory: string): Promise<number> {
   const path = join(directory, 'tokenizer_config.json');
-  const { value } = await readJson(path);
-  const limit = (value as { model_max_length?: unknown } | null)?.model_max_length ?? Infinity;
+  const { value } = await readObject(path);
+  const limit = value['model_max_length'] ?? Infinity;
   if (typeof limit === 'number' && limit >= 1) return Math.floor(limit);
   throw new ModelError(path, `has model_max_length ${JSON.stringify(limit)}; expected a number of at least 1`);
 }
 
-/** Reads a JSON file. @throws ModelError if it is missing or not JSON */
-async function readJson(path: string): Promise<{ readonly text: string; readonly value: unknown }> {
+/** Reads a JSON object. @throws ModelError if it is missing or not one */
+async function readObject(path: string): Promise<{ readonly text: string; readonly value: Record<string, unknown> }> {
   const text = await readText(path);
   if (text === undefined) throw new ModelError(path, 'does not exist');
-  try {
-    return { text, value: JSON.parse(text) as unknown };
-  } catch (error) {
-    throw new ModelError(path, `is not JSON: ${(error as Error).message}`);
-  }
+  return { text, value: parseJson(path, text) };
 }
 
 /** Reads a file's text; undefined if there is no file. @throws ModelError if it cannot be read */

@@ -12,12 +12,13 @@ import {
   merger,
   readDecoderModel,
   sequenceClassifierConfig,
-  setPadToken,
+  setPadding,
   withWideWeights,
 } from '@gapo/model';
 import { deriveSeed, required } from '@gapo/numeric';
 import { readTokenizerWithTemplate } from './chatTemplate.js';
 import { classifierTensors, decoderScores } from './decoderScores.js';
+import { paddingId } from './padding.js';
 import { type Start, freshTensor } from './start.js';
 
 /** Options of {@link startFromDecoder}. */
@@ -45,7 +46,11 @@ export async function startFromDecoder(directory: string, options: DecoderOption
   await copyTokenizer(options.model, directory);
   const { tokenizer, conversation } = await readTokenizerWithTemplate(directory, { ignoreKeys: options.ignoreKeys });
   tokenizer.assertFits(config, options.model);
-  await setPadToken(directory, await tokenizer.decode([classifier.pad_token_id], { specialTokens: 'keep' }));
+  const padId = await paddingId({ ...classifier, eosIds: config.eosIds }, tokenizer, conversation);
+  await setPadding(
+    directory,
+    padId === undefined ? undefined : await tokenizer.decode([padId], { specialTokens: 'keep' }),
+  );
   const model = decoderScores(
     config,
     lora && { lora, frozen: (await withWideWeights(decoder, options.cache)).weights },
@@ -65,7 +70,7 @@ export async function startFromDecoder(directory: string, options: DecoderOption
     content: async () => ({
       model: decoderScores(config),
       tensors: lora === undefined ? tensors : merged(decoder, lora, tensors),
-      config: classifier,
+      config: { ...classifier, pad_token_id: padId ?? null },
     }),
   };
 }

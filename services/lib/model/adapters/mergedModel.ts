@@ -3,10 +3,9 @@ import { basename, join } from 'node:path';
 import { f32, f64, required } from '@gapo/numeric';
 import { type FileContent, writeAllAtomically } from '@gapo/service';
 import { configText, readConfigToWrite } from '../configJson.js';
-import type { DecoderConfig } from '../decoderConfig.js';
 import { decoderLayout, linearModules } from '../decoderLayout.js';
 import { ModelError } from '../errors.js';
-import { readBytes, readJson } from '../files.js';
+import { readBytes } from '../files.js';
 import { bytesPerElement, type FloatDtype, fromFloat32 } from '../weights/floats.js';
 import type { DecoderModel } from '../weights/modelDirectory.js';
 import { encodeHeader } from '../weights/safetensors.js';
@@ -157,15 +156,14 @@ function withDtype(config: Readonly<Record<string, unknown>>, dtype: FloatDtype)
 }
 
 /**
- * Returns the config.json of a decoder's sequence classifier with one label, in float32. Hugging Face scores the last token of
- * a row that is not `pad_token_id`, which therefore must be another token than those that end a conversation.
+ * Returns the config.json of a decoder's sequence classifier with one label, in float32.
  *
  * @throws ModelError if transformers has no such classifier
  */
 export async function sequenceClassifierConfig({
   directory,
   config,
-}: DecoderModel): Promise<Readonly<Record<string, unknown>> & { readonly pad_token_id: number }> {
+}: DecoderModel): Promise<Readonly<Record<string, unknown>>> {
   const path = join(directory, configFile);
   const found = await readConfigToWrite(path);
   const { classifier } = config.names;
@@ -181,14 +179,5 @@ export async function sequenceClassifierConfig({
     ...withDtype(found, 'F32'),
     architectures: [classifier],
     num_labels: 1,
-    pad_token_id: paddingId(await readJson(path), config),
   };
-}
-
-/** Returns a token that ends no conversation: the one that pads, else the one that begins, else the first that fits. */
-function paddingId(json: Readonly<Record<string, unknown>>, { eosIds, vocabulary }: DecoderConfig): number {
-  const candidates = [json['pad_token_id'], json['bos_token_id'], 0, ...eosIds.map((id) => id + 1)];
-  const fits = (id: unknown): id is number =>
-    typeof id === 'number' && id >= 0 && id < vocabulary && !eosIds.includes(id);
-  return required(candidates.find(fits), 'a token that ends no conversation');
 }

@@ -37,9 +37,13 @@ export async function copyTokenizer(from: string, to: string): Promise<void> {
   }
 }
 
-/** Makes a token the one that pads, in DIR/tokenizer_config.json, so that Hugging Face pads with what the model expects. */
-export async function setPadToken(directory: string, token: string): Promise<void> {
+/**
+ * Sets how Hugging Face pads, in DIR/tokenizer_config.json: on the right, with a token.
+ *
+ * @param token undefined if none can pad
+ */
+export async function setPadding(directory: string, token: string | undefined): Promise<void> {
   const path = join(directory, 'tokenizer_config.json');
   const settings = await readJson(path);
-  await writeFile(path, `${JSON.stringify({ ...settings, pad_token: token }, undefined, 2)}\n`);
+  await writeFile(path, `${JSON.stringify({ ...settings, pad_token: token, padding_side: 'right' }, undefined, 2)}\n`);
 }
