@@ -26,6 +26,14 @@ const schema = z.object({
     ),
   ...natsSettings,
   WORKER_DEADLINE_SECONDS: positiveNumber.default(600).describe('Seconds that a worker may take for one shard.'),
+  WORKER_LEASE_SECONDS: positiveNumber
+    .default(8)
+    .describe('Seconds without a sign of life after which a worker loses its shards to others.'),
+  UNLIKE_WORKERS: z
+    .enum(['refuse', 'allow'])
+    .default('refuse')
+    .describe('Workers with other threads, device or runtime than the others, whose results differ in the last bits.')
+    .meta({ expected: 'refuse or allow' }),
   WORKER_WAIT_SECONDS: positiveNumber.default(60).describe('Seconds that a run waits for any worker before it pauses.'),
   DATA_SECONDS: positiveNumber.default(900).describe('Seconds that reading and encoding the data of a run may take.'),
   DATA_MEMORY_MIB: positiveNumber

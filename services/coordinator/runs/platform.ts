@@ -22,6 +22,8 @@ export interface PlatformSettings {
   readonly GRADIENT_WORKERS: readonly string[];
   readonly REWARD_SERVICES: readonly string[];
   readonly WORKER_DEADLINE_SECONDS: number;
+  readonly WORKER_LEASE_SECONDS: number;
+  readonly UNLIKE_WORKERS: 'refuse' | 'allow';
   readonly WORKER_WAIT_SECONDS: number;
   readonly DATA_SECONDS: number;
   readonly DATA_MEMORY_MIB: number;
@@ -31,6 +33,8 @@ export interface PlatformSettings {
 export function createPlatform(settings: PlatformSettings, bus: EventBus, log: Logger): Platform {
   const limits = {
     deadlineMs: settings.WORKER_DEADLINE_SECONDS * 1000,
+    leaseMs: settings.WORKER_LEASE_SECONDS * 1000,
+    allowUnlike: settings.UNLIKE_WORKERS === 'allow',
     waitMs: settings.WORKER_WAIT_SECONDS * 1000,
     log,
   };

@@ -59,8 +59,9 @@ export async function batchLogProbs(
   const jobs = batch.shards.map(async (shard) => {
     const { firstToken, lastToken, number } = shard;
     const tokens = lastToken - firstToken;
-    await pool.run(`log-probabilities of shard ${number} of ${label}`, signal, async ({ client, options }) => {
-      const request = { policy, sequences: sequencesOf(batch, shard), temperature, nextVersion };
+    const job = { kind: 'log-probabilities', label: `log-probabilities of shard ${number} of ${label}` };
+    await pool.run(job, signal, async ({ client, instance, options }) => {
+      const request = { policy, sequences: sequencesOf(batch, shard), temperature, nextVersion, instance };
       const response = await client.LogProbs(request, options);
       logprobs.set(elements(response.logprobs, [tokens], 'logprobs', client.target), firstToken);
       values?.set(elements(response.values, [tokens, heads], 'values', client.target), firstToken * heads);
@@ -174,9 +175,10 @@ export async function sumOfShards(
 ): Promise<ShardSum> {
   const sum = new OrderedSum();
   const jobs = input.batch.shards.map(async (shard, order) => {
-    const done = await pool.run(`gradients of shard ${shard.number} of ${label}`, signal, (attempt) =>
-      shardTensors(attempt, input, shard, expectation),
-    );
+    const { source } = input.loss;
+    const kind = source === undefined ? 'gradients' : `gradients (${source})`;
+    const job = { kind, label: `gradients of shard ${shard.number} of ${label}` };
+    const done = await pool.run(job, signal, (attempt) => shardTensors(attempt, input, shard, expectation));
     sum.add(order, done.value);
     onShard(shard, done);
   });
@@ -185,7 +187,7 @@ export async function sumOfShards(
 }
 
 async function shardTensors(
-  { client, options }: Attempt<GradientService>,
+  { client, instance, options, alive }: Attempt<GradientService>,
   input: GradientInput,
   shard: Shard,
   expectation: Expectation,
@@ -193,7 +195,8 @@ async function shardTensors(
   const invalid = invalidResponse('ComputeGradients', client.target);
   let assembler: TensorAssembler | undefined;
   let statistics: GradientStatistics | undefined;
-  for await (const message of client.ComputeGradients(gradientRequest(input, shard), options)) {
+  for await (const message of client.ComputeGradients({ ...gradientRequest(input, shard), instance }, options)) {
+    alive();
     if (message.header) {
       const { tensors } = message.header;
       const expected = expectation(tensors).map(shown);

@@ -46,9 +46,8 @@ export function sampleShards(
 ): readonly Promise<readonly Sample[]>[] {
   const { bounds, label } = request;
   return bounds.map(async ([start, end], number) => {
-    const done = await pool.run(`sampling shard ${number} of ${label}`, signal, (attempt) =>
-      generate(attempt, request, start, end),
-    );
+    const job = { kind: 'sampling', label: `sampling shard ${number} of ${label}` };
+    const done = await pool.run(job, signal, (attempt) => generate(attempt, request, start, end));
     onShard(number, done);
     throwIfAborted(signal);
     return done.value;
@@ -57,7 +56,7 @@ export function sampleShards(
 
 /** Samples one shard on one worker. */
 async function generate(
-  { client, options }: Attempt<RolloutService>,
+  { client, instance, options, alive }: Attempt<RolloutService>,
   request: SamplingRequest,
   start: number,
   end: number,
@@ -70,11 +69,13 @@ async function generate(
     sampling: { ...sampling } satisfies SamplingInput,
     seed,
     step,
+    instance,
   };
   const perPrompt = sampling.samplesPerPrompt;
   const samples = new Array<Sample | undefined>(prompts.length * perPrompt).fill(undefined);
   const invalid = invalidResponse('Generate', client.target);
   for await (const { completions } of client.Generate(message, options)) {
+    alive();
     for (const completion of completions) {
       const { prompt, sample, tokenIds, finishReason } = completion;
       const place = `completion ${sample} of prompt ${prompt}`;

@@ -2,89 +2,15 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { on } from 'node:events';
-import { test, type TestContext } from 'node:test';
-import { at } from '@gapo/numeric';
-import { implement, RpcError, serve, type RunningServer } from '@gapo/rpc';
-import { logger } from '@gapo/service';
+import { test } from 'node:test';
+import { RpcError } from '@gapo/rpc';
+import { hang, manual, poolOf, run, service, worker, type Work } from '../fixtures/pool.fixture.js';
 import { PauseNeeded } from '../state/interruption.js';
-import { WorkerPool } from './workers.js';
-
-type Work = (promptCount: number, signal: AbortSignal) => Promise<number> | number;
-const service = 'gapo.rollout.v1.RolloutService';
-
-/** A worker that answers each call with one completion, whose only token is the result of `work`. */
-async function worker(t: TestContext, work: Work, address = '127.0.0.1:0'): Promise<RunningServer> {
-  const server = await serve({
-    address,
-    shutdownGraceMs: 0,
-    services: [
-      implement(service, {
-        async *Generate({ prompts }, { signal }) {
-          yield { completions: [{ tokenIds: [await work(prompts.length, signal)] }] };
-        },
-      }),
-    ],
-  });
-  t.after(() => server.stop());
-  return server;
-}
-
-function poolOf(t: TestContext, targets: string[], limits = {}): WorkerPool<typeof service> {
-  const pool = new WorkerPool({
-    service,
-    targets,
-    what: 'rollout worker',
-    setting: 'ROLLOUT_WORKERS',
-    deadlineMs: 600_000,
-    waitMs: 600_000,
-    log: logger('test'),
-    ...limits,
-  });
-  t.after(() => pool.close());
-  return pool;
-}
-
-/** Runs a job in the pool. */
-async function run(pool: WorkerPool<typeof service>, size: number, signal = new AbortController().signal) {
-  return pool.run(`job ${size}`, signal, async ({ client, options }) => {
-    const tokens: number[] = [];
-    const prompts = Array.from({ length: size }, (_, index) => ({ index, tokenIds: [1] }));
-    for await (const { completions } of client.Generate({ prompts }, options)) {
-      for (const { tokenIds } of completions) tokens.push(...tokenIds);
-    }
-    return tokens[0];
-  });
-}
-
-/** Never answers; rejects when its call is cancelled. */
-const hang: Work = (_, signal) =>
-  new Promise((_resolve, reject) =>
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
-  );
-
-/** A worker that answers on command and records its calls. */
-async function manual(t: TestContext) {
-  const calls: { size: number; answer: () => void }[] = [];
-  const arrivals: (() => void)[] = [];
-  const work: Work = (size) =>
-    new Promise((resolve) => {
-      calls.push({ size, answer: () => resolve(size) });
-      arrivals.shift()?.();
-    });
-  const { address } = await worker(t, work);
-  /** Resolves once it has received this many calls. */
-  const received = async (count: number): Promise<void> => {
-    while (calls.length < count) await new Promise<void>((resolve) => arrivals.push(resolve));
-  };
-  /** Answers one call, by its index. */
-  const answer = (index: number): void => at(calls, index).answer();
-  const answerAll = (): void => calls.forEach((call) => call.answer());
-  return { address, answer, answerAll, received, sizes: () => calls.map(({ size }) => size) };
-}
 
 test('free workers come first, a busy one prefetches while the queue is long, and the last job goes to the first free worker', async (t) => {
   const [a, b] = [await manual(t), await manual(t)];
   const pool = poolOf(t, [a.address, b.address]);
+  await pool.join();
   const jobs = [1, 2, 3, 4].map((size) => run(pool, size));
   await Promise.all([a.received(2), b.received(1)]);
   assert.deepEqual([a.sizes(), b.sizes()], [[1, 3], [2]]);
@@ -143,6 +69,7 @@ test('a job prefetched by a lost worker is retried elsewhere at once', async (t)
     return size;
   });
   const pool = poolOf(t, [hanging.address, good], { deadlineMs });
+  await pool.join();
   const done = await Promise.all([1, 2, 3, 4].map((size) => run(pool, size)));
   assert.deepEqual(hanging.sizes(), [1, 3]);
   assert.ok(done.every(({ worker: by }) => by === good));
@@ -184,17 +111,21 @@ test('a worker that hangs every time pauses the run after two deadlines', async 
 });
 
 test('a worker that stops answering health checks loses its job long before the deadline', async (t) => {
+  const environment = JSON.stringify({ threads: '1', device: 'cpu' });
   const rpc = JSON.stringify(import.meta.resolve('@gapo/rpc'));
-  const code = `const { implement, serve } = await import(${rpc});
+  const code = `const { implement, ownProtocol, serve } = await import(${rpc});
     const Generate = async function* () { console.log('working'); await new Promise(() => {}); };
-    const services = [implement('${service}', { Generate })];
+    const identity = { ...ownProtocol(), build: ownProtocol().version + '+tests', environment: ${environment} };
+    const Identify = async () => identity;
+    const services = [implement('gapo.worker.v1.WorkerService', { Identify }), implement('${service}', { Generate })];
     console.log((await serve({ address: '127.0.0.1:0', services })).address);`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(() => child.kill('SIGKILL'));
   const output = on(child.stdout.setEncoding('utf8'), 'data');
   const address = String((await output.next()).value).trim();
   const other = await worker(t, (size) => size);
-  const pool = poolOf(t, [address, other.address], { watchMs: 500 });
+  const pool = poolOf(t, [address, other.address], { leaseMs: 500 });
+  await pool.join();
   const jobs = [run(pool, 1), run(pool, 2)];
   await output.next();
   child.kill('SIGSTOP');
@@ -213,7 +144,7 @@ test('a worker that is down is probed, and gets jobs again once it is back', asy
   const pool = poolOf(t, [gone.address]);
   const waiting = run(pool, 3);
   await assert.rejects(run(poolOf(t, [gone.address], { waitMs: 100 }), 1), PauseNeeded);
-  await worker(t, (size) => size * 10, gone.address);
+  await worker(t, (size) => size * 10, { address: gone.address });
   assert.equal((await waiting).value, 30);
 });
 

@@ -1,14 +1,22 @@
 /**
  * A pool of stateless workers. Any worker can run any job with the identical result, so a job that one fails is retried on
- * another. While the queue is long, a busy worker prefetches its next job and computes while messages are in flight.
+ * another, and one that takes too long is given to a second. While the queue is long, a busy worker prefetches its next job
+ * and computes while messages are in flight.
  */
 import { AsyncResource } from 'node:async_hooks';
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { checkHealth, connect, retryDelayMs, RpcError, type Client, type ServiceName } from '@gapo/rpc';
+import { retryDelayMs, RpcError, type IdentifyResponse, type ServiceName } from '@gapo/rpc';
 import type { Logger } from '@gapo/service';
+import { addSpanEvent, attributeNames } from '@gapo/tracing';
 import { abortReason, PauseNeeded } from '../state/interruption.js';
 import { followName, namedHost } from './addresses.js';
+import { Agreement, type Reference } from './agreement.js';
+import { Job, type Attempt, type JobName, type JobResult } from './job.js';
+import { Member } from './member.js';
+import { Pace, type Slowness } from './pace.js';
+
+export type { Attempt, JobResult } from './job.js';
 
 /** Options of a {@link WorkerPool}. */
 export interface PoolOptions<S extends ServiceName> {
@@ -23,33 +31,32 @@ export interface PoolOptions<S extends ServiceName> {
   /** Milliseconds that one attempt at a job may take. */
   deadlineMs: number;
   /**
-   * Milliseconds between health checks of a busy worker. After three unanswered ones its jobs move to other workers, long
-   * before the deadline: this detects a machine that lost power.
-   * @default 10000
+   * Milliseconds without a sign of life after which a worker loses its jobs to others.
+   * @default 8000
    */
-  watchMs?: number;
+  leaseMs?: number;
+  /**
+   * Milliseconds to connect to a worker and learn what it is.
+   * @default 5000
+   */
+  connectMs?: number;
+  /**
+   * The shortest time in milliseconds after which a job is given to a second worker. It is also at least three times the
+   * median of such jobs.
+   * @default 2000
+   */
+  hedgeMs?: number;
   /** Milliseconds without any reachable worker after which queued jobs fail with PauseNeeded. */
   waitMs: number;
+  /**
+   * Whether workers whose numbers may differ in the last bits are admitted, with a warning.
+   * @default false
+   */
+  allowUnlike?: boolean;
   log: Logger;
 }
 
-/** One attempt at a job. */
-export interface Attempt<S extends ServiceName> {
-  readonly client: Client<S>;
-  /** Deadline and cancellation, to pass to the call. */
-  readonly options: { readonly deadlineMs: number; readonly signal: AbortSignal };
-}
-
-/** The result of a job. */
-export interface JobResult<T> {
-  readonly value: T;
-  /** The worker, as host:port. */
-  readonly worker: string;
-  /** Wall seconds of the successful attempt, without the time that it waited for the worker's previous job. */
-  readonly seconds: number;
-}
-
-/** The worker is gone or stuck: the job is retried elsewhere, and the worker gets no jobs until its health check passes. */
+/** The worker is gone or stuck: the job is retried elsewhere, and the worker gets no jobs until it answers again. */
 const lostCodes: ReadonlySet<string> = new Set([
   'UNAVAILABLE',
   'DEADLINE_EXCEEDED',
@@ -65,37 +72,11 @@ const maxJobsPerWorker = 2;
 const maxBroken = 3;
 const maxDeadlines = 2;
 const maxAttempts = 8;
-const watchIntervalMs = 10_000;
-const maxMissedChecks = 3;
-const probe = { baseDelayMs: 100, maxDelayMs: 5000 } as const;
-const probeDeadlineMs = 5000;
-
-interface Worker<S extends ServiceName> {
-  readonly target: string;
-  readonly client: Client<S>;
-  readonly number: number;
-  /** The attempts that it holds: it runs the first; the next is prefetched. */
-  readonly attempts: Set<AbortController>;
-  /** When its last attempt ended, by performance.now(). */
-  endedAt: number;
-  /** Why it is down; undefined while it serves. */
-  down: string | undefined;
-  /** Its name no longer resolves to it: it gets no more jobs. */
-  retired: boolean;
-}
-
-interface Job<S extends ServiceName> {
-  /** What messages call it, for example `shard 3 of step 12`. */
-  readonly label: string;
-  readonly signal: AbortSignal;
-  /** Runs one attempt and resolves the job's promise if it succeeds. */
-  readonly attempt: (worker: Worker<S>, signal: AbortSignal) => Promise<void>;
-  readonly reject: (error: unknown) => void;
-  readonly tried: Set<Worker<S>>;
-  attempts: number;
-  broken: number;
-  deadlines: number;
-}
+/** A job is overdue after this many times the median. */
+const hedgeFactor = 3;
+const defaults = { leaseMs: 8000, connectMs: 5000, hedgeMs: 2000, allowUnlike: false };
+/** Pauses between two questions to a worker that does not serve. */
+const probe = { baseDelayMs: 100, maxDelayMs: 1000 } as const;
 
 /** Returns a function that creates the error for an invalid response. */
 export function invalidResponse(method: string, target: string): (what: string) => RpcError {
@@ -104,16 +85,27 @@ export function invalidResponse(method: string, target: string): (what: string) 
 
 /** Distributes jobs over workers. */
 export class WorkerPool<S extends ServiceName> {
-  readonly #options: PoolOptions<S>;
-  readonly #workers: Worker<S>[] = [];
+  readonly #options: Required<PoolOptions<S>>;
+  readonly #workers: Member<S>[] = [];
+  readonly #agreement: Agreement;
+  readonly #pace = new Pace();
+  /** By worker, the kinds of jobs in which it is a straggler. */
+  readonly #stragglers = new Map<string, Set<string>>();
   /** Names that did not resolve, with the reason. */
   readonly #unresolved = new Map<string, string>();
   readonly #closing = new AbortController();
   readonly #queue: Job<S>[] = [];
+  /** Jobs with an attempt in progress. */
+  readonly #running = new Set<Job<S>>();
+  /** Runs a function outside the trace of the job that happens to need it. */
+  readonly #untraced = AsyncResource.bind(<T>(fn: () => T): T => fn());
   #outageTimer: NodeJS.Timeout | undefined;
+  #hedgeTimer: NodeJS.Timeout | undefined;
+  #added = 0;
 
   constructor(options: PoolOptions<S>) {
-    this.#options = options;
+    this.#options = { ...defaults, ...options };
+    this.#agreement = new Agreement(options.what, this.#options.allowUnlike);
     setMaxListeners(0, this.#closing.signal); // every worker that is down listens
     for (const target of options.targets) {
       const name = namedHost(target);
@@ -125,34 +117,26 @@ export class WorkerPool<S extends ServiceName> {
   /**
    * Runs a job on any worker.
    *
-   * @param call makes the job's calls; must be idempotent, since retries run it again
+   * @param call makes the job's calls; must be idempotent, since retries run it again, and two workers may run it at once
    * @throws RpcError if a worker rejects the job, or after three internal errors
    * @throws PauseNeeded if no worker is reachable for `waitMs`, or if the job runs out of attempts
    */
-  run<T>(label: string, signal: AbortSignal, call: (attempt: Attempt<S>) => Promise<T>): Promise<JobResult<T>> {
+  run<T>(name: JobName, signal: AbortSignal, call: (attempt: Attempt<S>) => Promise<T>): Promise<JobResult<T>> {
     let drop = (): void => undefined;
     return new Promise<JobResult<T>>((resolve, reject) => {
       if (signal.aborted) return reject(abortReason(signal));
       const { deadlineMs } = this.#options;
-      // Bound, so that its spans are children of the caller's span, not of the job whose end freed the worker.
-      const bound = AsyncResource.bind(call);
-      const job: Job<S> = {
-        label,
-        signal,
-        tried: new Set(),
-        attempts: 0,
-        broken: 0,
-        deadlines: 0,
-        reject,
-        attempt: async (worker, attemptSignal) => {
-          const began = performance.now();
-          // A prefetched job first waits for the one before it.
-          const options = { deadlineMs: deadlineMs * worker.attempts.size, signal: attemptSignal };
-          const value = await bound({ client: worker.client, options });
-          const seconds = (performance.now() - Math.max(began, worker.endedAt)) / 1000;
-          resolve({ value, worker: worker.target, seconds });
-        },
-      };
+      const job = new Job<S>(name, signal, reject, async (worker, attemptSignal) => {
+        const began = performance.now();
+        // A prefetched job first waits for the one before it.
+        const options = { deadlineMs: deadlineMs * worker.attempts.size, signal: attemptSignal };
+        const { client, identity } = worker;
+        const alive = (): void => worker.alive();
+        const value = await job.inTrace(() => call({ client, instance: identity?.instance ?? '', options, alive }));
+        const seconds = (performance.now() - Math.max(began, worker.endedAt)) / 1000;
+        const slowness = this.#paced(job, worker, seconds)?.factor ?? 0;
+        resolve({ value, worker: worker.target, seconds, slowness });
+      });
       this.#queue.push(job);
       drop = () => this.#drop(job);
       signal.addEventListener('abort', drop, { once: true });
@@ -160,20 +144,45 @@ export class WorkerPool<S extends ServiceName> {
     }).finally(() => signal.removeEventListener('abort', drop));
   }
 
+  /**
+   * Keeps the workers alike until the returned function is called: meanwhile, none of another build or environment is
+   * admitted, even when all others have left.
+   *
+   * @param recorded what earlier jobs were computed by; undefined: whatever the first worker is
+   * @throws PauseNeeded if the workers that serve now are unlike that
+   */
+  hold(recorded?: Reference): () => void {
+    this.#forgetReference();
+    const release = this.#agreement.hold(recorded);
+    return () => {
+      release();
+      this.#forgetReference();
+    };
+  }
+
+  /** Asks all workers what they are. Resolves once each has answered, or was not reached. A job asks them by itself. */
+  async join(): Promise<void> {
+    const down = this.#workers.filter((worker) => worker.down !== undefined && !worker.joining);
+    await Promise.all(down.map((worker) => this.#join(worker)));
+  }
+
+  /** What the workers have in common; undefined before the first was admitted. */
+  get reference(): Reference | undefined {
+    return this.#agreement.reference;
+  }
+
   /** Closes the connections and rejects queued jobs. */
   close(): void {
     this.#closing.abort();
     clearTimeout(this.#outageTimer);
-    for (const job of this.#queue.splice(0)) {
-      job.reject(new RpcError('CANCELLED', `the pool of ${this.#options.what}s is closed`));
-    }
-    for (const { client } of this.#workers) client.close();
+    clearTimeout(this.#hedgeTimer);
+    const closed = new RpcError('CANCELLED', `the pool of ${this.#options.what}s is closed`);
+    for (const job of this.#queue.splice(0)) job.fail(closed);
+    for (const worker of this.#workers) worker.close();
   }
 
   #add(target: string): void {
-    const client = connect(this.#options.service, target);
-    const number = this.#workers.length;
-    this.#workers.push({ target, number, client, attempts: new Set(), endedAt: 0, down: undefined, retired: false });
+    this.#workers.push(new Member(this.#options.service, target, this.#added++));
   }
 
   #follow(target: string, name: { readonly host: string; readonly port: string }): void {
@@ -198,16 +207,28 @@ export class WorkerPool<S extends ServiceName> {
     }
   }
 
-  #remove(worker: Worker<S>): void {
+  #remove(worker: Member<S>): void {
     const at = this.#workers.indexOf(worker);
     if (at >= 0) this.#workers.splice(at, 1);
-    worker.client.close();
+    worker.close();
+    this.#pace.forget(worker.target);
+    this.#stragglers.delete(worker.target);
+    this.#forgetReference();
+  }
+
+  /** The workers that take jobs. */
+  #present(): Member<S>[] {
+    return this.#workers.filter(({ down, retired }) => down === undefined && !retired);
+  }
+
+  #forgetReference(): void {
+    if (this.#present().length === 0) this.#agreement.forget();
   }
 
   #drop(job: Job<S>): void {
     const at = this.#queue.indexOf(job);
     if (at >= 0) this.#queue.splice(at, 1);
-    job.reject(abortReason(job.signal));
+    job.fail(abortReason(job.signal));
     this.#watchOutage();
   }
 
@@ -218,111 +239,184 @@ export class WorkerPool<S extends ServiceName> {
       this.#queue.splice(this.#queue.indexOf(job), 1);
       void this.#runOn(job, worker);
     }
+    if (this.#queue.length > 0) {
+      for (const worker of this.#workers)
+        if (worker.down !== undefined && !worker.joining) void this.#untraced(() => this.#join(worker));
+    }
+    this.#hedge();
     this.#watchOutage();
   }
 
   /**
-   * Chooses a worker that has not tried the job yet, or any if all have. A free worker comes first. A busy one prefetches
-   * while the queue is at least as long as the list of workers, so that the last jobs go to the workers that finish first.
+   * Chooses a worker that has not tried the job yet, or any if all have. A free worker comes first, stragglers last. A busy
+   * one prefetches while the queue is at least as long as the list of workers, so that the last jobs go to the workers that
+   * finish first.
    */
-  #workerFor(job: Job<S>): Worker<S> | undefined {
-    const present = this.#workers.filter(({ down, retired }) => down === undefined && !retired);
+  #workerFor(job: Job<S>): Member<S> | undefined {
+    const present = this.#present();
     const fresh = present.filter((worker) => !job.tried.has(worker));
     const able = fresh.length > 0 ? fresh : present;
-    const free = able.find(({ attempts }) => attempts.size === 0);
-    if (free !== undefined || job.attempts > 0 || this.#queue.length < present.length) return free;
+    const free = able.filter(({ attempts }) => attempts.size === 0);
+    const [first] = free;
+    if (first !== undefined) return free.find(({ target }) => !this.#stragglers.has(target)) ?? first;
+    const joining = this.#workers.some(({ asked, retired }) => !asked && !retired);
+    if (joining || job.attempts > 0 || this.#queue.length < present.length) return undefined;
     return able.find(({ attempts }) => attempts.size < maxJobsPerWorker);
   }
 
-  async #runOn(job: Job<S>, worker: Worker<S>): Promise<void> {
-    job.attempts += 1;
+  async #runOn(job: Job<S>, worker: Member<S>): Promise<void> {
     const lost = new AbortController();
-    const done = new AbortController();
-    worker.attempts.add(lost);
-    void this.#watchHealth(worker, lost, done.signal);
+    this.#untraced(() => worker.hold(lost, this.#options.leaseMs, () => this.#lapse(worker)));
+    this.#running.add(job);
+    const began = performance.now();
+    job.overdueAt = began + this.#patienceMs(job, worker.attempts.size);
+    const ended = job.attempt(worker, lost).finally(() => worker.drop(lost));
     try {
-      await job.attempt(worker, AbortSignal.any([job.signal, lost.signal]));
-      worker.attempts.delete(lost);
+      await ended;
     } catch (reason) {
-      worker.attempts.delete(lost);
-      this.#handleFailure(job, worker, reason);
+      // Another worker was faster. This one would have taken longer than until now.
+      if (job.succeeded) this.#paced(job, worker, (performance.now() - began) / 1000);
+      else this.#handleFailure(job, worker, reason);
     }
-    worker.endedAt = performance.now();
-    done.abort();
+    if (job.running.size === 0) this.#running.delete(job);
     if (worker.retired && worker.attempts.size === 0) this.#remove(worker);
     this.#dispatch();
   }
 
-  /** Aborts an attempt when its worker stops answering health checks. Without a health service the deadline decides. */
-  async #watchHealth(worker: Worker<S>, lost: AbortController, done: AbortSignal): Promise<void> {
-    const { watchMs = watchIntervalMs } = this.#options;
-    let missed = 0;
-    while (missed < maxMissedChecks) {
-      await delay(watchMs, undefined, { signal: done }).catch(() => undefined);
-      if (done.aborted) return;
-      try {
-        await checkHealth(worker.target, watchMs, this.#options.service);
-        missed = 0;
-      } catch (reason) {
-        if (RpcError.from(reason).code === 'UNIMPLEMENTED') return;
-        missed += 1;
-      }
-    }
-    lost.abort(new RpcError('UNAVAILABLE', `it missed ${maxMissedChecks} health checks while it ran the job`));
+  /** Returns after how many milliseconds a job is overdue. */
+  #patienceMs({ kind }: Job<S>, position: number): number {
+    const expected = this.#pace.expected(kind);
+    if (expected === undefined) return Infinity;
+    return Math.max(this.#options.hedgeMs, hedgeFactor * expected * 1000) * position;
   }
 
-  #handleFailure(job: Job<S>, worker: Worker<S>, reason: unknown): void {
+  /** Gives jobs that are overdue to free workers as well. The results are the same; the first one counts. */
+  #hedge(): void {
+    clearTimeout(this.#hedgeTimer);
+    if (this.#queue.length > 0 || this.#closing.signal.aborted) return;
+    const now = performance.now();
+    let next = Infinity;
+    for (const job of this.#running) {
+      const [slow] = job.running.keys();
+      if (slow === undefined || job.running.size > 1 || !job.open || job.attempts >= maxAttempts) continue;
+      const free = this.#present().find(
+        (worker) => worker.attempts.size === 0 && worker !== slow && !job.tried.has(worker),
+      );
+      if (free === undefined) continue;
+      if (job.overdueAt === Infinity) job.overdueAt = now + this.#patienceMs(job, 1);
+      if (now >= job.overdueAt) {
+        this.#options.log.warn(
+          { worker: slow.target, second: free.target },
+          `${this.#options.what}: ${job.label} is overdue on ${slow.target}: ${free.target} computes it too`,
+        );
+        void this.#runOn(job, free);
+      } else next = Math.min(next, job.overdueAt);
+    }
+    if (next < Infinity) this.#hedgeTimer = setTimeout(() => this.#dispatch(), next - now);
+  }
+
+  /** Records how long a job took, and names its worker where it is a straggler. */
+  #paced({ kind, label, inTrace }: Job<S>, { target }: Member<S>, seconds: number): Slowness | undefined {
+    this.#pace.record(kind, target, seconds);
+    const slowness = this.#pace.slowness(kind, target);
+    const kinds = this.#stragglers.get(target) ?? new Set<string>();
+    const known = kinds.has(kind);
     const { what, log } = this.#options;
-    if (job.signal.aborted) return job.reject(abortReason(job.signal));
-    if (this.#closing.signal.aborted) return job.reject(reason);
+    if (slowness === undefined) {
+      kinds.delete(kind);
+      if (kinds.size === 0) this.#stragglers.delete(target);
+      if (known) log.info({ worker: target }, `${what} ${target}: ${kind} is as fast as on the others again`);
+      return undefined;
+    }
+    this.#stragglers.set(target, kinds.add(kind));
+    const { others, factor } = slowness;
+    inTrace(() => addSpanEvent('straggler', { [attributeNames.worker]: target, [attributeNames.slowness]: factor }));
+    if (!known) {
+      log.warn(
+        { worker: target, slowness: factor },
+        `${what} ${target} is a straggler: ${kind} takes ${slowness.seconds.toFixed(1)} s, ${factor.toFixed(1)} times the ` +
+          `others' ${others.toFixed(1)} s (last ${label})`,
+      );
+    }
+    return slowness;
+  }
+
+  #handleFailure(job: Job<S>, worker: Member<S>, reason: unknown): void {
+    const { what, log } = this.#options;
+    if (!job.open) return;
+    if (job.signal.aborted) return job.fail(abortReason(job.signal));
+    if (this.#closing.signal.aborted) return job.fail(reason);
     const error = RpcError.from(reason, { target: worker.target });
     job.tried.add(worker);
+    const retry = (text: string): void => {
+      log.warn({ worker: worker.target, code: error.code }, `${what}: ${text}: ${error.details}`);
+      if (job.running.size === 0) this.#queue.unshift(job);
+    };
     if (lostCodes.has(error.code)) {
-      log.warn(
-        { worker: worker.target, code: error.code },
-        `${what}: retrying ${job.label} elsewhere: ${error.details}`,
-      );
       this.#markDown(worker, `${error.code}: ${error.details}`);
       if (error.code === 'DEADLINE_EXCEEDED') job.deadlines += 1;
-      if (job.attempts < maxAttempts && job.deadlines < maxDeadlines) return void this.#queue.unshift(job);
+      if (job.attempts < maxAttempts && job.deadlines < maxDeadlines) return retry(`retrying ${job.label} elsewhere`);
       const failure = `${job.label} failed after ${job.attempts} attempts, the last on ${worker.target}: ${error.details}`;
-      return job.reject(new PauseNeeded(`${failure}; check the ${what}'s log, then resume the run`));
+      return job.fail(new PauseNeeded(`${failure}; check the ${what}'s log, then resume the run`));
     }
-    if (brokenCodes.has(error.code) && ++job.broken < maxBroken) {
-      log.warn({ worker: worker.target, code: error.code }, `${what}: retrying ${job.label}: ${error.details}`);
-      return void this.#queue.unshift(job);
-    }
-    job.reject(error);
+    if (brokenCodes.has(error.code) && ++job.broken < maxBroken) return retry(`retrying ${job.label}`);
+    job.fail(error);
   }
 
-  /** Gives a worker no jobs until it serves again, and retries its other job elsewhere at once. */
-  #markDown(worker: Worker<S>, reason: string): void {
+  /** A worker gave no sign of life. Its connection may be as dead, and is replaced. */
+  #lapse(worker: Member<S>): void {
+    this.#markDown(worker, `it gave no sign of life for ${this.#options.leaseMs / 1000} s`);
+    worker.reconnect();
+  }
+
+  /** Gives a worker no jobs until it serves again, and retries those that it holds elsewhere at once. */
+  #markDown(worker: Member<S>, reason: string): void {
     if (worker.down !== undefined) return;
     worker.down = reason;
-    for (const other of worker.attempts) other.abort(new RpcError('UNAVAILABLE', `it failed another job: ${reason}`));
-    if (!worker.retired) void this.#probe(worker);
+    for (const attempt of worker.attempts) attempt.abort(new RpcError('UNAVAILABLE', reason));
+    this.#forgetReference();
   }
 
-  /** Checks the health of a worker that is down, with backoff, until it serves. */
-  async #probe(worker: Worker<S>): Promise<void> {
+  /** Asks a worker what it is, with backoff, until it may serve or no job waits. */
+  async #join(worker: Member<S>): Promise<void> {
     const { signal } = this.#closing;
-    for (let attempt = 1; ; attempt++) {
-      try {
-        await delay(retryDelayMs({ ...probe, seed: worker.number }, attempt), undefined, { signal });
-        if (worker.retired) return;
-        const status = await checkHealth(worker.target, probeDeadlineMs, this.#options.service);
-        if (status === 'SERVING') break;
-        worker.down = `its health is ${status}`;
-      } catch (reason) {
-        if (signal.aborted) return;
-        const error = RpcError.from(reason);
-        if (error.code === 'UNIMPLEMENTED') break; // it has no health service, but it is up
-        worker.down = error.details;
-      }
+    worker.joining = true;
+    for (let attempt = 1; attempt === 1 || (this.#queue.length > 0 && !worker.retired); attempt++) {
+      worker.down = await this.#refusal(worker);
+      if (worker.down === undefined || signal.aborted) break;
+      if (attempt === 1) this.#dispatch(); // nobody waits for this worker any more
+      const pauseMs = retryDelayMs({ ...probe, seed: worker.number }, attempt);
+      await delay(pauseMs, undefined, { signal }).catch(() => undefined);
     }
-    worker.down = undefined;
-    this.#options.log.info({ worker: worker.target }, `${this.#options.what} is back`);
-    this.#dispatch();
+    worker.joining = false;
+    if (!signal.aborted) this.#dispatch();
+  }
+
+  /** Returns why a worker may not serve; undefined if it is admitted. */
+  async #refusal(worker: Member<S>): Promise<string | undefined> {
+    const { connectMs, what, log } = this.#options;
+    let identity: IdentifyResponse;
+    try {
+      identity = await worker.identify(connectMs, this.#closing.signal);
+    } catch (reason) {
+      const { code, details } = RpcError.from(reason);
+      if (code === 'UNIMPLEMENTED') return 'it does not say what it is: it runs an earlier release; update it';
+      if (code !== 'DEADLINE_EXCEEDED') return details;
+      worker.reconnect();
+      return `it did not answer within ${connectMs / 1000} s`;
+    }
+    const { problem, warning } = this.#agreement.admit(identity);
+    if (problem !== undefined) {
+      if (problem !== worker.down)
+        log.error({ worker: worker.target }, `${what} ${worker.target} is refused: ${problem}`);
+      return problem;
+    }
+    if (warning !== undefined) log.warn({ worker: worker.target }, `${what} ${worker.target}: ${warning}`);
+    const { build, environment } = identity;
+    const again = worker.identity === undefined ? 'joined' : 'is back';
+    log.info({ worker: worker.target, build, ...environment }, `${what} ${worker.target} ${again}`);
+    worker.identity = identity;
+    return undefined;
   }
 
   /** Runs the outage timer while jobs are queued and every worker is down. */
@@ -338,7 +432,7 @@ export class WorkerPool<S extends ServiceName> {
       const down = this.#workers.map(({ target, down: reason = '' }) => [target, reason] as const);
       const causes = [...down, ...this.#unresolved].map(([target, reason]) => `${target} (${reason})`).join(', ');
       const message = `no ${what} has answered for ${waitMs / 1000} s: ${causes}; start one or correct ${setting}, then resume the run`;
-      for (const job of this.#queue.splice(0)) job.reject(new PauseNeeded(message));
+      for (const job of this.#queue.splice(0)) job.fail(new PauseNeeded(message));
     }, waitMs);
   }
 }

@@ -38,6 +38,18 @@ export function mean(values: ArrayLike<number>): number {
 }
 
 /**
+ * Median: the middle value, or the mean of the middle two.
+ *
+ * @throws RangeError for no values, NonFiniteError for one that is not finite
+ */
+export function median(values: ArrayLike<number>): number {
+  if (values.length === 0) throw new RangeError('median of no values: give at least one');
+  assertFinite(values, 'median', 'value', 'remove it knowingly or find out where it comes from');
+  const sorted = Float64Array.from(values).sort();
+  return (at(sorted, (sorted.length - 1) >> 1) + at(sorted, sorted.length >> 1)) / 2;
+}
+
+/**
  * Standard deviation, by the two-pass formula.
  *
  * @param kind `sample` divides by n - 1 and needs two values, `population` divides by n. @default 'sample'

@@ -30,6 +30,8 @@ const clientOptions = {
   'grpc.max_reconnect_backoff_ms': 2000,
   // The service configuration is set here, not read from TXT records.
   'grpc.service_config_disable_resolution': 1,
+  // Each channel has its own connections, so that a new channel does not inherit one that a silent address has left open.
+  'grpc.use_local_subchannel_pool': 1,
   // Services call each other directly: an HTTP proxy must not intercept calls to 127.0.0.1 or within a cluster.
   'grpc.enable_http_proxy': 0,
 } as const satisfies grpc.ChannelOptions;

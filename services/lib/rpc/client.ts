@@ -14,6 +14,8 @@ export interface ConnectOptions {
    * @default as this process secures its connections: the server must have the identity of the service's role
    */
   readonly tls?: Tls | 'none' | undefined;
+  /** Another service of the same server, whose role decides which certificate is expected. @default the service itself */
+  readonly beside?: ServiceName | undefined;
   /** Returns the metadata of a call, such as `{ authorization: 'Bearer ...' }`. Called for each. @default none */
   readonly metadata?: (() => Readonly<Record<string, string>>) | undefined;
 }
@@ -155,7 +157,7 @@ async function* callStream(
  */
 export function connect<S extends ServiceName>(service: S, target: string, options: ConnectOptions = {}): Client<S> {
   const definition = serviceDefinition(service);
-  const share = shareChannel(target, service, options.tls);
+  const share = shareChannel(target, options.beside ?? service, options.tls);
   const Stub = grpc.makeGenericClientConstructor(definition, service);
   const stub = new Stub(target, grpc.credentials.createInsecure(), { channelOverride: share.channel });
   const metadata = (): grpc.Metadata => {

@@ -2,6 +2,7 @@
 export * from './gen/messages.js';
 export type * from './gen/json.js';
 export { fieldNames, toJson, type MessageInput, type MessageJson, type MessageName } from './json.js';
+export { ownProtocol, type Protocol } from './protocol.js';
 export { messageBytes } from './messageBytes.js';
 export { isActive, stateWord } from './runState.js';
 export type {

@@ -92,6 +92,8 @@ export const attributeNames = {
   bytes: 'gapo.bytes',
   /** The worker, as host:port. String. */
   worker: 'gapo.worker',
+  /** How many times longer than the other workers' median a straggler takes. Number. */
+  slowness: 'gapo.worker.slowness',
   /** The checkpoint's directory. String. */
   checkpoint: 'gapo.checkpoint',
   /** Mean k2 KL to the reference per token. Number. */

@@ -52,6 +52,11 @@ export async function withSpan<T>(
   }
 }
 
+/** Adds an event to the active span; without one, does nothing. */
+export function addSpanEvent(name: string, attributes: Attributes): void {
+  trace.getActiveSpan()?.addEvent(name, attributes);
+}
+
 /** Returns the active context, as the parent of a later span. */
 export function activeContext(): Context {
   return context.active();

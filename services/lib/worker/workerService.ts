@@ -1,4 +1,5 @@
 /** The process of a tensor worker: its settings, the coordinator's client, and a server that shuts down gracefully. */
+import { randomUUID } from 'node:crypto';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Client, type Implementation, connect, serve } from '@gapo/rpc';
@@ -17,6 +18,7 @@ import {
   type ThreadTasks,
   WorkerThread,
 } from '@gapo/service';
+import { identified, ownIdentity } from './identity.js';
 import type { TensorThreadSettings } from './threadSettings.js';
 
 const workerSettings = (listen: string) =>
@@ -78,9 +80,13 @@ export async function runWorker<Tasks extends ThreadTasks>(worker: Worker<Tasks>
         modelCache: MODEL_CACHE,
       };
       const thread = new WorkerThread<Tasks>(worker.thread, forThread);
-      const services = [worker.service(coordinator, thread)];
+      const instance = randomUUID();
+      const identity = ownIdentity(instance, worker.thread, forThread);
+      const services = identified([worker.service(coordinator, thread)], instance, identity);
       const server = await serve({ address: LISTEN, services, shutdownGraceMs });
-      log.debug({ threads: THREADS, device: DEVICE, coordinator: COORDINATOR }, 'settings');
+      void identity.then(({ build, environment }) =>
+        log.debug({ build, ...environment, coordinator: COORDINATOR }, 'identity'),
+      );
       return {
         address: server.address,
         stopTimeoutMs,

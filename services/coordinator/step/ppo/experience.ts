@@ -98,9 +98,9 @@ function sample(
       label: `step ${step}`,
     },
     signal,
-    (shard, { value, seconds, worker }) => {
+    (shard, { value, seconds, worker, slowness }) => {
       const tokens = value.reduce((total, { tokenIds }) => total + tokenIds.length, 0);
-      observer.rollout({ step, shard, version, sequences: value.length, tokens, seconds, worker });
+      observer.rollout({ step, shard, version, sequences: value.length, tokens, seconds, worker, slowness });
       observer.progress('sampling', ++finished, bounds.length);
     },
   );

@@ -68,12 +68,16 @@ export class WorkerGradients implements UpdateGradients {
     const { number: update, version, inputs } = this.#request;
     return this.#timed(() => {
       progress.expect(inputs.batch.shards.length);
-      return batchGradients(gradientCall, this.#input(objectives, advantages), (shard, { seconds, worker }) => {
-        const { number, start, end, firstToken, lastToken } = shard;
-        const counts = { sequences: end - start, tokens: lastToken - firstToken };
-        observer.gradient(update, { step, shard: number, version, ...counts, seconds, worker });
-        progress.tick();
-      });
+      return batchGradients(
+        gradientCall,
+        this.#input(objectives, advantages),
+        (shard, { seconds, worker, slowness }) => {
+          const { number, start, end, firstToken, lastToken } = shard;
+          const counts = { sequences: end - start, tokens: lastToken - firstToken };
+          observer.gradient(update, { step, shard: number, version, ...counts, seconds, worker, slowness });
+          progress.tick();
+        },
+      );
     });
   }
 

@@ -48,6 +48,8 @@ export interface ShardEventJson {
   seconds: number | null;
   /** The worker, as host:port. */
   worker: string;
+  /** How many times longer than the other workers' median the worker takes, where it is a straggler; else 0. */
+  slowness: number | null;
 }
 
 /** Data of `reward`: a reward service scored a step's completions. */
@@ -631,6 +633,8 @@ export interface LogProbsRequestJson {
   temperature: number | null;
   /** A version of the same run that will be needed soon: the worker starts to pull it and does not wait for it. 0: none. */
   nextVersion: number;
+  /** The instance (gapo.worker.v1) that this is meant for; another one refuses it with ABORTED. Empty: any. */
+  instance: string;
 }
 
 /** Log-probabilities of the completion tokens of all sequences, concatenated in the order of the request. */
@@ -690,6 +694,8 @@ export interface ComputeGradientsRequestJson {
   returns?: TensorJson;
   /** The shard's number, for traces and events. */
   shard: number;
+  /** The instance (gapo.worker.v1) that this is meant for; another one refuses it with ABORTED. Empty: any. */
+  instance: string;
 }
 
 /** Describes the gradients: objectives first, in order, then `regularizer`. Each covers the trained tensors in the version's order. */
@@ -885,6 +891,8 @@ export interface GenerateRequestJson {
   seed: number;
   /** The training step, a counter of the random numbers. */
   step: number;
+  /** The instance (gapo.worker.v1) that this is meant for; another one refuses it with ABORTED. Empty: any. */
+  instance: string;
 }
 
 /** Why a completion ended. */
@@ -910,4 +918,22 @@ export interface CompletionJson {
 export interface GenerateResponseJson {
   /** One or more completions. */
   completions: CompletionJson[];
+}
+
+/** A request for a worker's identity. */
+export interface IdentifyRequestJson {
+}
+
+/** A worker's identity. */
+export interface IdentifyResponseJson {
+  /** Identifies the process. Requests that name another instance are refused with ABORTED. */
+  instance: string;
+  /** The release, for example 0.1.0. A coordinator refuses workers of another release. */
+  version: string;
+  /** Identifies the protocol: a hash of all messages and services. A coordinator refuses workers with another one. */
+  protocol: string;
+  /** Identifies the worker's code: the release and a hash of its compiled files. Workers of one kind must have the same. */
+  build: string;
+  /** What decides the last bits of the worker's numbers, by name: threads, device, runtime, platform, instructions. Workers of one kind must have the same. */
+  environment: { [key: string]: string };
 }

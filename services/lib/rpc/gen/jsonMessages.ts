@@ -75,4 +75,6 @@ export interface JsonMessages {
   'gapo.rollout.v1.GenerateRequest': { input: messages.GenerateRequestInput; json: json.GenerateRequestJson };
   'gapo.rollout.v1.Completion': { input: messages.CompletionInput; json: json.CompletionJson };
   'gapo.rollout.v1.GenerateResponse': { input: messages.GenerateResponseInput; json: json.GenerateResponseJson };
+  'gapo.worker.v1.IdentifyRequest': { input: messages.IdentifyRequestInput; json: json.IdentifyRequestJson };
+  'gapo.worker.v1.IdentifyResponse': { input: messages.IdentifyResponseInput; json: json.IdentifyResponseJson };
 }

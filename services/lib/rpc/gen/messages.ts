@@ -81,6 +81,8 @@ export type { SetPreferenceResponse, SetPreferenceResponseInput } from './gapo/t
 export type { StepReport, StepReportInput } from './gapo/training/v1/StepReport.js';
 export type { WatchRunRequest, WatchRunRequestInput } from './gapo/training/v1/WatchRunRequest.js';
 export type { WatchRunResponse, WatchRunResponseInput } from './gapo/training/v1/WatchRunResponse.js';
+export type { IdentifyRequest, IdentifyRequestInput } from './gapo/worker/v1/IdentifyRequest.js';
+export type { IdentifyResponse, IdentifyResponseInput } from './gapo/worker/v1/IdentifyResponse.js';
 export type { Timestamp, TimestampInput } from './google/protobuf/Timestamp.js';
 export type { InferParameter, InferParameterInput } from './inference/InferParameter.js';
 export type { InferTensorContents, InferTensorContentsInput } from './inference/InferTensorContents.js';

@@ -40,6 +40,10 @@ import type {
   GetVersionRequestInput,
   GetVersionResponse,
   GetVersionResponseInput,
+  IdentifyRequest,
+  IdentifyRequestInput,
+  IdentifyResponse,
+  IdentifyResponseInput,
   ListRunsRequest,
   ListRunsRequestInput,
   ListRunsResponse,
@@ -215,6 +219,15 @@ export interface Services {
       requestInput: EvaluateRunRequestInput;
       response: EvaluateRunResponse;
       responseInput: EvaluateRunResponseInput;
+    };
+  };
+  'gapo.worker.v1.WorkerService': {
+    Identify: {
+      kind: 'unary';
+      request: IdentifyRequest;
+      requestInput: IdentifyRequestInput;
+      response: IdentifyResponse;
+      responseInput: IdentifyResponseInput;
     };
   };
   'inference.GRPCInferenceService': {

@@ -8,7 +8,8 @@ export type Role = (typeof roles)[number];
 
 /** The two ends of a service. */
 interface Ends {
-  readonly server: Role;
+  /** Undefined where several roles serve it. */
+  readonly server: Role | undefined;
   readonly clients: readonly Role[];
 }
 
@@ -17,6 +18,7 @@ const ends: ReadonlyMap<string, Ends> = new Map<string, Ends>([
   ['gapo.policy.v1.PolicyService', { server: 'coordinator', clients: ['rollout', 'gradient'] }],
   ['gapo.rollout.v1.RolloutService', { server: 'rollout', clients: ['coordinator'] }],
   ['gapo.gradient.v1.GradientService', { server: 'gradient', clients: ['coordinator'] }],
+  ['gapo.worker.v1.WorkerService', { server: undefined, clients: ['coordinator'] }],
   ['gapo.reward.v1.RewardService', { server: 'reward', clients: ['coordinator'] }],
 ]);
 
@@ -28,7 +30,7 @@ export function identityOf(role: Role, trustDomain: string): string {
   return `spiffe://${trustDomain}/${role}`;
 }
 
-/** The role that serves a service; undefined for a service that is not of this platform. */
+/** The role that serves a service; undefined where several do, or for a service that is not of this platform. */
 export function serverRole(service: string): Role | undefined {
   return ends.get(service)?.server;
 }

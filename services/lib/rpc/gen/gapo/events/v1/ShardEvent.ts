@@ -34,6 +34,10 @@ export interface ShardEventInput {
    * The worker, as host:port.
    */
   'worker'?: (string);
+  /**
+   * How many times longer than the other workers' median the worker takes, where it is a straggler; else 0.
+   */
+  'slowness'?: (number | string);
 }
 
 /**
@@ -68,4 +72,8 @@ export interface ShardEvent {
    * The worker, as host:port.
    */
   'worker': (string);
+  /**
+   * How many times longer than the other workers' median the worker takes, where it is a straggler; else 0.
+   */
+  'slowness': (number);
 }

@@ -45,6 +45,10 @@ export interface ComputeGradientsRequestInput {
    * The shard's number, for traces and events.
    */
   'shard'?: (number);
+  /**
+   * The instance (gapo.worker.v1) that this is meant for; another one refuses it with ABORTED. Empty: any.
+   */
+  'instance'?: (string);
 }
 
 /**
@@ -87,4 +91,8 @@ export interface ComputeGradientsRequest {
    * The shard's number, for traces and events.
    */
   'shard': (number);
+  /**
+   * The instance (gapo.worker.v1) that this is meant for; another one refuses it with ABORTED. Empty: any.
+   */
+  'instance': (string);
 }

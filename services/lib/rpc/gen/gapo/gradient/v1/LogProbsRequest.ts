@@ -24,6 +24,10 @@ export interface LogProbsRequestInput {
    * A version of the same run that will be needed soon: the worker starts to pull it and does not wait for it. 0: none.
    */
   'nextVersion'?: (number | string | Long);
+  /**
+   * The instance (gapo.worker.v1) that this is meant for; another one refuses it with ABORTED. Empty: any.
+   */
+  'instance'?: (string);
 }
 
 /**
@@ -46,4 +50,8 @@ export interface LogProbsRequest {
    * A version of the same run that will be needed soon: the worker starts to pull it and does not wait for it. 0: none.
    */
   'nextVersion': (number);
+  /**
+   * The instance (gapo.worker.v1) that this is meant for; another one refuses it with ABORTED. Empty: any.
+   */
+  'instance': (string);
 }

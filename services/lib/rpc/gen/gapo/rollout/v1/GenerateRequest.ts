@@ -29,6 +29,10 @@ export interface GenerateRequestInput {
    * The training step, a counter of the random numbers.
    */
   'step'?: (number | string | Long);
+  /**
+   * The instance (gapo.worker.v1) that this is meant for; another one refuses it with ABORTED. Empty: any.
+   */
+  'instance'?: (string);
 }
 
 /**
@@ -55,4 +59,8 @@ export interface GenerateRequest {
    * The training step, a counter of the random numbers.
    */
   'step': (number);
+  /**
+   * The instance (gapo.worker.v1) that this is meant for; another one refuses it with ABORTED. Empty: any.
+   */
+  'instance': (string);
 }

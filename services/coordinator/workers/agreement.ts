@@ -1,0 +1,108 @@
+/** Which workers may share a run: the release of this coordinator, and one build and one environment for all of a kind. */
+import { ownProtocol, type IdentifyResponse } from '@gapo/rpc';
+import { PauseNeeded } from '../state/interruption.js';
+
+/** What the workers of a pool have in common. */
+export interface Reference {
+  /** Undefined until a worker was admitted. */
+  readonly build: string | undefined;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** Whether a worker may serve. */
+export interface Verdict {
+  /** Why not. */
+  readonly problem?: string;
+  /** What its results may differ by, where that is allowed. */
+  readonly warning?: string;
+}
+
+/** What the workers of a pool agree on. The first one sets it; it lasts as long as one of them serves, or a run holds it. */
+export class Agreement {
+  readonly #what: string;
+  readonly #allowUnlike: boolean;
+  #reference: Reference | undefined;
+  #holds = 0;
+
+  /**
+   * @param what what messages call a worker
+   * @param allowUnlike whether workers of another environment are admitted, with a warning
+   */
+  constructor(what: string, allowUnlike: boolean) {
+    this.#what = what;
+    this.#allowUnlike = allowUnlike;
+  }
+
+  /** Undefined until the first worker sets it. */
+  get reference(): Reference | undefined {
+    return this.#reference;
+  }
+
+  /** Decides whether a worker may serve. */
+  admit(worker: IdentifyResponse): Verdict {
+    const { build, environment } = worker;
+    const problem = protocolProblem(worker) ?? (this.#reference && buildProblem(worker, this.#reference));
+    if (problem !== undefined) return { problem };
+    const unlike = this.#reference && environmentProblem(environment, this.#reference.environment);
+    this.#reference = { environment: this.#reference?.environment ?? environment, build };
+    if (unlike === undefined) return {};
+    const differs = `it has ${unlike}, so its results may differ in the last bits`;
+    if (this.#allowUnlike) return { warning: differs };
+    return { problem: `${differs}; give all ${this.#what}s of a run the same, or set UNLIKE_WORKERS=allow` };
+  }
+
+  /**
+   * Keeps the reference until the returned function is called.
+   *
+   * @param recorded the reference that a run needs; undefined: any
+   * @throws PauseNeeded where another one is in force
+   */
+  hold(recorded: Reference | undefined): () => void {
+    this.#reference ??= recorded && { environment: recorded.environment, build: undefined };
+    const unlike = recorded && this.#reference && environmentProblem(this.#reference.environment, recorded.environment);
+    if (unlike !== undefined && !this.#allowUnlike) {
+      throw new PauseNeeded(
+        `the ${this.#what}s have ${unlike}, which the run was trained with, so its results would differ in the last bits; ` +
+          'start such workers, or set UNLIKE_WORKERS=allow, then resume the run',
+      );
+    }
+    this.#holds += 1;
+    return () => void (this.#holds -= 1);
+  }
+
+  /** Forgets the reference, unless a run holds it: the next worker sets another. */
+  forget(): void {
+    if (this.#holds === 0) this.#reference = undefined;
+  }
+}
+
+/** Returns why a worker and this coordinator do not understand each other; undefined if they do. */
+function protocolProblem({ version, protocol }: IdentifyResponse): string | undefined {
+  const own = ownProtocol();
+  if (version === own.version && protocol === own.protocol) return undefined;
+  return (
+    `it is release ${version} with protocol ${protocol}, this coordinator is release ${own.version} with protocol ` +
+    `${own.protocol}; run the same release of both`
+  );
+}
+
+/** Returns why a worker's code is another than that of the others; undefined if it is the same. */
+function buildProblem({ build }: IdentifyResponse, reference: Reference): string | undefined {
+  if (reference.build === undefined || build === reference.build) return undefined;
+  return `it is build ${build}, the others are build ${reference.build}; run the same build everywhere`;
+}
+
+/** Returns how an environment differs from another, such as `threads 2 instead of 4`; undefined if it does not. */
+function environmentProblem(
+  environment: Readonly<Record<string, string>>,
+  expected: Readonly<Record<string, string>>,
+): string | undefined {
+  const names = [...new Set([...Object.keys(expected), ...Object.keys(environment)])];
+  const unlike = names.filter((name) => environment[name] !== expected[name]);
+  if (unlike.length === 0) return undefined;
+  return unlike.map((name) => `${name} ${shown(environment[name])} instead of ${shown(expected[name])}`).join(', ');
+}
+
+function shown(value: string | undefined): string {
+  return value === undefined || value === '' ? 'unknown' : value;
+}

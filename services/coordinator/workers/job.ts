@@ -1,0 +1,102 @@
+/** A job of a pool, and its attempts. */
+import { AsyncResource } from 'node:async_hooks';
+import { RpcError, type Client, type ServiceName } from '@gapo/rpc';
+import type { Member } from './member.js';
+
+/** One attempt at a job. */
+export interface Attempt<S extends ServiceName> {
+  readonly client: Client<S>;
+  /** The worker's instance, for the request. */
+  readonly instance: string;
+  /** Deadline and cancellation, to pass to the call. */
+  readonly options: { readonly deadlineMs: number; readonly signal: AbortSignal };
+  /** To be called with every message of a stream: it renews the worker's lease. */
+  readonly alive: () => void;
+}
+
+/** The result of a job. */
+export interface JobResult<T> {
+  readonly value: T;
+  /** The worker, as host:port. */
+  readonly worker: string;
+  /** Wall seconds of the successful attempt, without the time that it waited for the worker's previous job. */
+  readonly seconds: number;
+  /** How many times longer than the others' median the worker takes, where it is a straggler; else 0. */
+  readonly slowness: number;
+}
+
+/** What a job is called. */
+export interface JobName {
+  /** What messages call it, for example `gradients of shard 3 of step 12`. */
+  readonly label: string;
+  /** Jobs of a kind take about as long as each other. */
+  readonly kind: string;
+}
+
+/** Runs a function in the caller's trace, so that its spans are children of the caller's span. */
+type InTrace = <T>(fn: () => T) => T;
+
+/** Runs one attempt; resolves the job's promise if it succeeds. */
+type RunAttempt<S extends ServiceName> = (worker: Member<S>, signal: AbortSignal) => Promise<void>;
+
+/** A job until it is settled. */
+export class Job<S extends ServiceName> {
+  readonly label: string;
+  readonly kind: string;
+  readonly signal: AbortSignal;
+  /** Runs a function in the caller's trace, not in that of the job whose end freed the worker. */
+  readonly inTrace: InTrace = AsyncResource.bind(<T>(fn: () => T): T => fn());
+  /** The workers that failed it. */
+  readonly tried = new Set<Member<S>>();
+  /** Attempts in progress: one, or two where the first is overdue. */
+  readonly running = new Map<Member<S>, AbortController>();
+  attempts = 0;
+  broken = 0;
+  deadlines = 0;
+  /** When another worker should compute it too, by performance.now(). */
+  overdueAt = Infinity;
+  readonly #run: RunAttempt<S>;
+  readonly #reject: (error: unknown) => void;
+  #state: 'open' | 'succeeded' | 'failed' = 'open';
+
+  constructor({ label, kind }: JobName, signal: AbortSignal, reject: (error: unknown) => void, run: RunAttempt<S>) {
+    this.label = label;
+    this.kind = kind;
+    this.signal = signal;
+    this.#reject = reject;
+    this.#run = run;
+  }
+
+  /** Whether it has neither succeeded nor failed. */
+  get open(): boolean {
+    return this.#state === 'open';
+  }
+
+  get succeeded(): boolean {
+    return this.#state === 'succeeded';
+  }
+
+  /** Runs an attempt on a worker. */
+  async attempt(worker: Member<S>, cancel: AbortController): Promise<void> {
+    this.attempts += 1;
+    this.running.set(worker, cancel);
+    try {
+      await this.#run(worker, AbortSignal.any([this.signal, cancel.signal]));
+    } finally {
+      this.running.delete(worker);
+    }
+    this.#settle('succeeded');
+  }
+
+  /** Fails the job. */
+  fail(error: unknown): void {
+    this.#settle('failed');
+    this.#reject(error);
+  }
+
+  /** Ends the attempts in progress: their results are of no use any more. */
+  #settle(state: 'succeeded' | 'failed'): void {
+    if (this.open) this.#state = state;
+    for (const attempt of this.running.values()) attempt.abort(new RpcError('CANCELLED', 'another worker was faster'));
+  }
+}

@@ -1,0 +1,104 @@
+/** One worker of a pool: its connection, its identity, and the attempts that it holds. */
+import { checkHealth, connect, RpcError, type Client, type IdentifyResponse, type ServiceName } from '@gapo/rpc';
+import { Lease } from './lease.js';
+
+const notAsked = 'it was not asked yet';
+
+/** A connected worker. Its pool decides what it gets. */
+export class Member<S extends ServiceName> {
+  readonly target: string;
+  readonly number: number;
+  /** The attempts that it holds: it runs the first; the next is prefetched. */
+  readonly attempts = new Set<AbortController>();
+  /** When its last attempt ended, by performance.now(). */
+  endedAt = 0;
+  /** Why it gets no jobs; undefined while it serves. */
+  down: string | undefined = notAsked;
+  /** Whether it is being asked for its identity until it may serve. */
+  joining = false;
+  /** Its name no longer resolves to it: it gets no more jobs. */
+  retired = false;
+  /** What it is, once it was admitted. */
+  identity: IdentifyResponse | undefined;
+  readonly #service: S;
+  #client: Client<S>;
+  #identify: Client<'gapo.worker.v1.WorkerService'>;
+  #lease: Lease | undefined;
+
+  constructor(service: S, target: string, number: number) {
+    this.target = target;
+    this.number = number;
+    this.#service = service;
+    this.#client = connect(service, target);
+    this.#identify = connect('gapo.worker.v1.WorkerService', target, { beside: service });
+  }
+
+  /** Whether it has answered, or failed to. */
+  get asked(): boolean {
+    return this.down !== notAsked;
+  }
+
+  /** Its service. */
+  get client(): Client<S> {
+    return this.#client;
+  }
+
+  /**
+   * Asks the worker what it is.
+   *
+   * @param deadlineMs milliseconds to connect and to answer
+   * @throws RpcError
+   */
+  async identify(deadlineMs: number, signal: AbortSignal): Promise<IdentifyResponse> {
+    return this.#identify.Identify({}, { deadlineMs, signal });
+  }
+
+  /** Drops the connection. The next call opens another, even where the old one neither answers nor breaks. */
+  reconnect(): void {
+    this.close();
+    this.#client = connect(this.#service, this.target);
+    this.#identify = connect('gapo.worker.v1.WorkerService', this.target, { beside: this.#service });
+  }
+
+  /**
+   * Adds an attempt. While it holds any, it has a lease, which every answer of its health service renews.
+   *
+   * @param lapsed called if the worker gives no sign of life for `leaseMs`
+   */
+  hold(attempt: AbortController, leaseMs: number, lapsed: () => void): void {
+    this.attempts.add(attempt);
+    const ask = async (): Promise<void> => {
+      try {
+        await checkHealth(this.target, leaseMs, this.#service);
+      } catch (reason) {
+        // It has no health service, but it is alive.
+        if (RpcError.from(reason).code !== 'UNIMPLEMENTED') throw reason;
+      }
+    };
+    this.#lease ??= new Lease({ leaseMs, ask, lapsed });
+  }
+
+  /** Removes an attempt. */
+  drop(attempt: AbortController): void {
+    this.attempts.delete(attempt);
+    if (this.attempts.size === 0) this.#endLease();
+    this.endedAt = performance.now();
+  }
+
+  /** Records a sign of life: a message of one of its calls. */
+  alive(): void {
+    this.#lease?.renew();
+  }
+
+  /** Closes the connection. */
+  close(): void {
+    this.#client.close();
+    this.#identify.close();
+    this.#endLease();
+  }
+
+  #endLease(): void {
+    this.#lease?.end();
+    this.#lease = undefined;
+  }
+}

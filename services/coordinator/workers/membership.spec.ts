@@ -1,0 +1,128 @@
+// Who may serve: workers that answer, of this release, and like each other. The others cost nothing and are named.
+import assert from 'node:assert/strict';
+import { createServer, type AddressInfo } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import { implement, ownProtocol, RpcError, serve, type IdentifyResponseInput } from '@gapo/rpc';
+import { poolOf, run, service, worker } from '../fixtures/pool.fixture.js';
+import { PauseNeeded } from '../state/interruption.js';
+
+/** An address that accepts connections and never says a word. */
+async function silentAddress(t: TestContext): Promise<string> {
+  const server = createServer((socket) => t.after(() => socket.destroy())).listen(0, '127.0.0.1');
+  t.after(() => server.close());
+  await new Promise((resolve) => server.once('listening', resolve));
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** Jobs whose only workers are refused pause with this reason. */
+async function refused(t: TestContext, targets: string[], reason: RegExp, limits = {}): Promise<void> {
+  await assert.rejects(run(poolOf(t, targets, { waitMs: 500, ...limits }), 1), (error) => {
+    assert.ok(error instanceof PauseNeeded, String(error));
+    assert.match(error.message, reason);
+    return true;
+  });
+}
+
+test('an address that is silent gets no job, and is named once nobody else answers', async (t) => {
+  const silent = await silentAddress(t);
+  const { address } = await worker(t, (size) => size);
+  const pool = poolOf(t, [silent, '240.0.0.1:50051', address]);
+  const done = await Promise.all([1, 2, 3].map((size) => run(pool, size)));
+  assert.deepEqual(
+    done.map(({ value, worker: by }) => [value, by]),
+    [1, 2, 3].map((size) => [size, address]),
+  );
+  await refused(t, [silent], /127\.0\.0\.1:\d+ \(it did not answer within 0\.1 s\)/, { connectMs: 100 });
+});
+
+test('a worker of another release or protocol is refused, with both', async (t) => {
+  const { version, protocol } = ownProtocol();
+  const other = await worker(t, (size) => size, { identity: { version: '0.0.1', protocol: 'abc' } });
+  const expected = `it is release 0.0.1 with protocol abc, this coordinator is release ${version} with protocol ${protocol};`;
+  await refused(t, [other.address], new RegExp(expected.replaceAll('.', '\\.')));
+});
+
+test('a worker of an earlier release, which does not say what it is, is refused', async (t) => {
+  const rollout = implement(service, {
+    Generate: async function* () {
+      yield {};
+    },
+  });
+  const old = await serve({ address: '127.0.0.1:0', services: [rollout] });
+  t.after(() => old.stop());
+  await refused(t, [old.address], /it does not say what it is: it runs an earlier release/);
+});
+
+/** Workers with these identities in one pool, which has asked both; returns the address of the one that it admitted. */
+async function pair(t: TestContext, identities: readonly IdentifyResponseInput[], limits = {}) {
+  const workers = await Promise.all(identities.map((identity) => worker(t, (size) => size, { identity })));
+  const pool = poolOf(
+    t,
+    workers.map(({ address }) => address),
+    { waitMs: 500, ...limits },
+  );
+  await pool.join();
+  const done = await Promise.all([1, 2, 3, 4].map((size) => run(pool, size)));
+  return { pool, workers, used: [...new Set(done.map(({ worker: by }) => by))] };
+}
+
+const usual = { threads: '1', device: 'cpu' };
+
+for (const [what, one, other] of [
+  ['build', { build: '0.1.0+a' }, { build: '0.1.0+b' }],
+  ['threads', { environment: usual }, { environment: { ...usual, threads: '2' } }],
+  ['device', { environment: usual }, { environment: { ...usual, device: 'cuda' } }],
+  ['device', { environment: usual }, { environment: { threads: '1' } }],
+] as const) {
+  test(`of two workers with unlike ${what}, one serves, and the other is refused with both`, async (t) => {
+    const { pool, workers, used } = await pair(t, [one, other]);
+    const release = pool.hold();
+    assert.equal(used.length, 1);
+    await workers.find(({ address }) => address === used[0])?.stop();
+    const problem =
+      what === 'build'
+        ? /it is build 0\.1\.0\+[ab], the others are build 0\.1\.0\+[ab]; run the same build everywhere/
+        : new RegExp(`it has ${what} \\w+ instead of \\w+, so its results may differ .* or set UNLIKE_WORKERS=allow`);
+    await assert.rejects(run(pool, 1), problem);
+    release();
+    assert.equal((await run(pool, 1)).value, 1, 'without a run, the other becomes the reference');
+  });
+}
+
+test('unlike environments are admitted where that is allowed, other builds never', async (t) => {
+  const allowed = await pair(t, [{}, { environment: { ...usual, threads: '2' } }], { allowUnlike: true });
+  assert.equal(allowed.used.length, 2);
+  const builds = await pair(t, [{}, { build: 'other' }], { allowUnlike: true });
+  assert.equal(builds.used.length, 1);
+});
+
+test('a run that was trained with another environment waits, and the message says which', async (t) => {
+  const { address } = await worker(t, (size) => size);
+  const pool = poolOf(t, [address]);
+  await run(pool, 1);
+  const recorded = { build: undefined, environment: { threads: '4', device: 'cpu' } };
+  assert.throws(
+    () => pool.hold(recorded),
+    (error) =>
+      error instanceof PauseNeeded && /the rollout workers have threads 1 instead of 4, which/.test(error.message),
+  );
+});
+
+test('a worker that was restarted as another is identified again before it gets a job', async (t) => {
+  const first = await worker(t, (size) => size);
+  const pool = poolOf(t, [first.address], { waitMs: 1500 });
+  const release = pool.hold();
+  t.after(async () => release());
+  await run(pool, 1);
+  await first.stop();
+  const environment = { threads: '2', device: 'cpu' };
+  // As @gapo/worker does, it refuses work that is meant for another instance.
+  await worker(
+    t,
+    () => {
+      throw new RpcError('ABORTED', 'the worker was restarted since it was identified');
+    },
+    { address: first.address, identity: { environment } },
+  );
+  await assert.rejects(run(pool, 1), /it has threads 2 instead of 1/);
+});
