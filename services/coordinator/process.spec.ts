@@ -181,6 +181,62 @@ test(
   },
 );
 
+test(
+  'events are complete, in order and published once although coordinator and NATS server are killed',
+  { skip: findNatsServer() === undefined && 'no nats-server' },
+  async (t) => {
+    const storeDir = join(await scratch(t), 'jetstream');
+    const nats = required(await startNatsServer({ storeDir }), 'the NATS server');
+    t.after(() => nats.stop());
+    const world = await startWorld(t);
+    // Killed after NATS has acknowledged the event of step 2, before the coordinator knows.
+    const first = await start(t, world, {
+      NATS_URL: nats.url,
+      GAPO_FAULTS: 'event.published[bandit/step/2]=kill',
+    });
+    await createRun(first, world, config);
+    assert.equal(await first.exited, 'SIGKILL');
+    process.kill(nats.pid, 'SIGKILL');
+    await nats.exited;
+
+    // NATS is down while the run ends.
+    const second = await start(t, world, { NATS_URL: nats.url });
+    await continued(second);
+    second.child.kill('SIGTERM');
+    assert.equal(await second.exited, 0, second.log());
+
+    const port = Number(new URL(nats.url).port);
+    const again = required(await startNatsServer({ storeDir, port }), 'the NATS server');
+    t.after(() => again.stop());
+    const third = await start(t, world, { NATS_URL: nats.url });
+    await until(third, 'bandit', 'RUN_STATE_SUCCEEDED');
+    third.child.kill('SIGTERM');
+    assert.equal(await third.exited, 0, third.log());
+    const bus = await connectEvents({ url: nats.url, source: 'test' });
+    const events: CloudEvent[] = [];
+    for await (const event of bus.replay('bandit')) events.push(event);
+    await bus.close();
+    assert.deepEqual(
+      events.map(({ sequence }) => Number(sequence)),
+      events.map((_, i) => i + 1),
+    );
+    assert.deepEqual(
+      events.flatMap((event) => (event.type === 'gapo.v1.step' ? [event.data.step] : [])),
+      [1, 2, 3, 4, 5],
+    );
+    assert.equal(new Set(events.map(({ id }) => id)).size, events.length);
+    const last = events.findLast((event) => event.type === 'gapo.v1.state');
+    assert.equal(last?.data.to, 'RUN_STATE_SUCCEEDED');
+  },
+);
+
+/** Waits until a run that was interrupted has succeeded; resumes it where it did not continue by itself. */
+async function continued(coordinator: CoordinatorProcess): Promise<void> {
+  const { state } = await getRun(coordinator);
+  if (state === 'RUN_STATE_FAILED') await coordinator.client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
+  await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
+}
+
 interface Span {
   readonly traceId: string;
   readonly spanId: string;
