@@ -1,5 +1,5 @@
 /** What filters and tests use of the template that calls them. */
-import { attributeOf, itemOf } from './operations.js';
+import { itemOf } from './operations.js';
 import { str } from './pythonText.js';
 import { Undefined, type Arguments, type Value } from './values.js';
 
@@ -21,11 +21,6 @@ export interface Caller {
   collect(value: Value): Value[];
   filter(name: string, value: Value, given: Arguments): Value;
   test(name: string, value: Value, given: Arguments): boolean;
-}
-
-/** Returns an attribute but no item, as the filter `attr` does. */
-export function attributePath(value: Value, name: string): Value {
-  return attributeOf(value, name);
 }
 
 /** Returns the function that reads an attribute `a.b.0` of a value, or a default for an undefined one. */

@@ -1,9 +1,9 @@
 /** Jinja's filters. */
 import { Given } from './arguments.js';
-import { type Caller, attributePath, attributeGetter, multipleGetter } from './calling.js';
+import { type Caller, attributeGetter, multipleGetter } from './calling.js';
 import { percentFormat } from './formatting.js';
 import { floatFilter, integerFilter, roundFilter } from './numberFilters.js';
-import { binary } from './operations.js';
+import { attributeAlone, binary } from './operations.js';
 import { json, repr, str } from './pythonText.js';
 import { TemplateError, typeError } from './templateError.js';
 import { textFilters } from './textFilters.js';
@@ -44,8 +44,7 @@ const filters: Readonly<Record<string, Filter>> = {
     return integer === undefined ? Math.abs(Number(value)) : integer < 0n ? -integer : integer;
   },
   attr: (value, given) => {
-    const name = new Given('attr', given, 'name').text('name');
-    return attributePath(value, name);
+    return attributeAlone(value, new Given('attr', given, 'name').text('name'));
   },
   batch: (value, given, caller) => {
     const read = new Given('batch', given, 'linecount', 'fill_with');

@@ -5,10 +5,15 @@ import { TemplateError, typeError } from './templateError.js';
 import { stripped } from './textMethods.js';
 import { Undefined, type Arguments, type Value, firstOf, integerOf, isNumber, typeName } from './values.js';
 
-/** Returns `int(value)`, or a default. */
+/**
+ * Returns `int(value)`, or a default.
+ *
+ * @throws TemplateError if the value is undefined
+ */
 export function integerFilter(value: Value, given: Arguments): Value {
   const read = new Given('int', given, 'default', 'base');
   const otherwise = firstOf(read.get('default'), () => 0n);
+  if (value instanceof Undefined) return value.refuse();
   if (typeof value === 'string') {
     const whole = integerText(value, read.integer('base', 10));
     if (whole !== undefined) return whole;
@@ -19,9 +24,14 @@ export function integerFilter(value: Value, given: Arguments): Value {
   return firstOf(integerOf(value), () => otherwise);
 }
 
-/** Returns `float(value)`, or a default. */
+/**
+ * Returns `float(value)`, or a default.
+ *
+ * @throws TemplateError if the value is undefined
+ */
 export function floatFilter(value: Value, given: Arguments): Value {
   const otherwise = firstOf(new Given('float', given, 'default').get('default'), () => 0);
+  if (value instanceof Undefined) return value.refuse();
   if (isNumber(value)) return Number(value);
   return firstOf(typeof value === 'string' ? floatOf(value) : undefined, () => otherwise);
 }

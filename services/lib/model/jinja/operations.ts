@@ -201,6 +201,16 @@ export function attributeOf(value: Value, name: string): Value {
 }
 
 /**
+ * Returns `getattr(value, name)`: an attribute, and never an item.
+ *
+ * @throws TemplateError if the value is undefined
+ */
+export function attributeAlone(value: Value, name: string): Value {
+  if (value instanceof Undefined) return value.refuse();
+  return firstOf(ownAttribute(value, name), () => missing(value, name));
+}
+
+/**
  * Returns `value[index]`: an item, or else an attribute.
  *
  * @throws TemplateError if the value is undefined

@@ -1,4 +1,5 @@
 /** Values as Python writes them: `str()`, `repr()`, and JSON. */
+import { boundedItems } from './bounds.js';
 import { typeError } from './templateError.js';
 import {
   Callable,
@@ -19,22 +20,37 @@ export function str(value: Value): string {
   return typeof value === 'string' ? value : value instanceof Undefined ? '' : repr(value);
 }
 
-/** Returns `repr(value)`. */
-export function repr(value: Value): string {
+/** Counts the parts of a value that are written. One that a value contains many times is written as often. */
+class Parts {
+  #count = 0;
+
+  /** @throws TemplateError if there are too many */
+  add(): void {
+    boundedItems((this.#count += 1));
+  }
+}
+
+/**
+ * Returns `repr(value)`.
+ *
+ * @throws TemplateError if the value has too many parts
+ */
+export function repr(value: Value, parts = new Parts()): string {
+  parts.add();
   if (value === null) return 'None';
   if (typeof value === 'boolean') return value ? 'True' : 'False';
   if (typeof value === 'bigint') return value.toString();
   if (typeof value === 'number') return floatText(value);
   if (typeof value === 'string') return quoted(value);
-  if (isList(value)) return `[${value.map(repr).join(', ')}]`;
-  if (value instanceof Tuple) return tupleText(value.items);
+  if (isList(value)) return `[${listed(value, parts)}]`;
+  if (value instanceof Tuple) return tupleText(value.items, parts);
   if (value instanceof Dict) {
     return `{${value
       .entries()
-      .map(([key, item]) => `${repr(key)}: ${repr(item)}`)
+      .map(([key, item]) => `${repr(key, parts)}: ${repr(item, parts)}`)
       .join(', ')}}`;
   }
-  if (value instanceof DictView) return `${value.type}([${value.items.map(repr).join(', ')}])`;
+  if (value instanceof DictView) return `${value.type}([${listed(value.items, parts)}])`;
   if (value instanceof Range) {
     return `range(${value.start}, ${value.stop}${value.step === 1n ? '' : `, ${value.step}`})`;
   }
@@ -43,9 +59,13 @@ export function repr(value: Value): string {
   return value instanceof PythonObject ? value.text() : '';
 }
 
-function tupleText(items: readonly Value[]): string {
+function tupleText(items: readonly Value[], parts: Parts): string {
   const [only] = items;
-  return items.length === 1 && only !== undefined ? `(${repr(only)},)` : `(${items.map(repr).join(', ')})`;
+  return items.length === 1 && only !== undefined ? `(${repr(only, parts)},)` : `(${listed(items, parts)})`;
+}
+
+function listed(items: readonly Value[], parts: Parts): string {
+  return items.map((item) => repr(item, parts)).join(', ');
 }
 
 /** Returns `repr` of a float: the shortest digits that read back as it, with an exponent below 1e-4 and from 1e16 on. */
@@ -100,7 +120,9 @@ export interface JsonOptions {
  */
 export function json(value: Value, options: JsonOptions): string {
   const [comma, colon] = options.separators ?? [options.indent === undefined ? ', ' : ',', ': '];
+  const count = new Parts();
   const write = (one: Value, outer: string): string => {
+    count.add();
     if (one === null) return 'null';
     if (typeof one === 'boolean') return one ? 'true' : 'false';
     if (typeof one === 'bigint') return one.toString();

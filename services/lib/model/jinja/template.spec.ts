@@ -65,6 +65,10 @@ describe('an error has the line', () => {
   }
 });
 
+/** A template that makes a list of 2^60 parts out of 60. */
+const twice = (name: string, space = 'ns'): string =>
+  `{% set ${space} = namespace(${name}=[1]) %}{% for i in range(60) %}{% set ${space}.${name} = [${space}.${name}, ${space}.${name}] %}{% endfor %}`;
+
 describe('work is bounded', () => {
   for (const [name, source] of Object.entries({
     'nested loops': '{% for a in range(100000) %}{% for b in range(100000) %}x{% endfor %}{% endfor %}',
@@ -74,6 +78,9 @@ describe('work is bounded', () => {
     'a long product': "{{ 'x' * 10 ** 12 }}",
     'a list that doubles':
       '{% set ns = namespace(l=[1]) %}{% for i in range(60) %}{% set ns.l = ns.l + ns.l %}{% endfor %}',
+    'a list that contains itself twice, printed': `${twice('l')}{{ ns.l }}`,
+    'the same as JSON': `${twice('l')}{{ ns.l | tojson }}`,
+    'two such lists, compared': `${twice('l')}${twice('k', 'other')}{{ ns.l == other.k }}`,
     powers: '{{ 10 ** (10 ** 10) }}',
     'a macro that calls itself': '{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}',
     'macros that call each other twice': '{% macro m(n) %}{{ m(n + 1) }}{{ m(n + 1) }}{% endmacro %}{{ m(0) }}',

@@ -281,28 +281,36 @@ export function collected(values: Iterator<Value>, count: () => void): Value[] {
   return items;
 }
 
-/** Whether two values are equal as Python compares them. */
-export function equals(a: Value, b: Value): boolean {
+/** The most comparisons within two values. Values that contain others many times have more than they have parts. */
+const mostComparisons = 2 ** 20;
+
+/**
+ * Whether two values are equal as Python compares them.
+ *
+ * @throws TemplateError if that takes too many comparisons
+ */
+export function equals(a: Value, b: Value, work = { left: mostComparisons }): boolean {
+  if (work.left-- <= 0) throw new TemplateError('compares values that nest too much');
   if (isNumber(a) && isNumber(b)) return numeric(a) == numeric(b); // bigint and number compare by value
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
   if (a instanceof Undefined) return b instanceof Undefined;
-  if (a instanceof Tuple && b instanceof Tuple) return equalItems(a.items, b.items);
-  if (a instanceof Range && b instanceof Range) return equalItems(a.items, b.items);
-  if (isList(a) && isList(b)) return equalItems(a, b);
+  if (a instanceof Tuple && b instanceof Tuple) return equalItems(a.items, b.items, work);
+  if (a instanceof Range && b instanceof Range) return equalItems(a.items, b.items, work);
+  if (isList(a) && isList(b)) return equalItems(a, b, work);
   if (a instanceof Dict && b instanceof Dict) {
     return (
       a.size === b.size &&
       a.entries().every(([key, value]) => {
         const other = b.get(key);
-        return other !== undefined && equals(value, other);
+        return other !== undefined && equals(value, other, work);
       })
     );
   }
   return a === b;
 }
 
-function equalItems(a: readonly Value[], b: readonly Value[]): boolean {
-  return a.length === b.length && a.every((value, i) => equals(value, b[i] ?? null));
+function equalItems(a: readonly Value[], b: readonly Value[], work: { left: number }): boolean {
+  return a.length === b.length && a.every((value, i) => equals(value, b[i] ?? null, work));
 }
 
 function numeric(value: bigint | boolean | number): bigint | number {
