@@ -128,6 +128,7 @@ EXAMPLES = {
         sliding_window=4,
         layer_types=["sliding_attention", "full_attention"],
     ),
+    "Gemma with exact GELU": gemma("gemma", hidden_act="gelu_python"),
     "Gemma": gemma("gemma", hidden_act="gelu"),
     "Gemma 2": gemma(
         "gemma2",

@@ -12,6 +12,7 @@ export const gemma3 = defineArchitecture({
   names: { ...gemmaNames, classifier: 'Gemma3TextForSequenceClassification', queryKeyNorms },
   keys: gemmaKeys.extend({
     ...rotaryKeysByType,
+    rope_local_base_freq: positive.default(10_000), // in older files, the base in layers with a window
     hidden_activation: activation('gelu_pytorch_tanh'),
     num_key_value_heads: extent.default(4),
     max_position_embeddings: extent.default(131_072),
@@ -25,7 +26,7 @@ export const gemma3 = defineArchitecture({
   neutral: { attn_logit_softcapping: neutral('transformers does not cap the scores of Gemma 3', null) },
   decoder: (keys, report) => {
     const { num_hidden_layers: layers, head_dim: headWidth, max_position_embeddings: context } = keys;
-    const thetas = { full: 1_000_000, sliding: 10_000 };
+    const thetas = { full: 1_000_000, sliding: keys.rope_local_base_freq };
     const { context: longest, ...turned } = readRotaryByType(keys, thetas, { headWidth, context }, report);
     const parts = { ...turned, window: keys.sliding_window ?? undefined, scale: keys.query_pre_attn_scalar ** -0.5 };
     const types = keys.layer_types ?? fullEvery(keys.sliding_window_pattern, layers);

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { rotaryFactor, rotaryFrequencies } from '../rotaryPositions.js';
+import { decoderOf } from './architecture.js';
+import { gemma3 } from './gemma3.js';
+import { olmo3 } from './olmo2.js';
 import { type Rotary, type RotaryContext, readRotary } from './rotaryKeys.js';
 
 const about: RotaryContext = { name: 'rope_scaling', theta: 10_000, headWidth: 8, context: 64 };
@@ -58,6 +61,23 @@ describe('rotary positions', () => {
     );
     assert.equal(read({ partial_rotary_factor: 0.5 }, { partial: 1 }).positions.width, 4);
     assert.equal(read({}, { partial: 0.75 }).positions.width, 6);
+  });
+
+  test('of layers with a window have a base of their own in Gemma 3 alone, as in transformers', () => {
+    const sizes = {
+      vocab_size: 19,
+      hidden_size: 16,
+      intermediate_size: 24,
+      num_hidden_layers: 2,
+      num_attention_heads: 4,
+    };
+    const json = { ...sizes, num_key_value_heads: 2, head_dim: 4, eos_token_id: 2, rope_local_base_freq: 50 };
+    const [first] = decoderOf(gemma3, { ...json, model_type: 'gemma3_text' }, 'config.json').attention;
+    assert.equal(first?.rotary?.theta, 50);
+    assert.throws(
+      () => decoderOf(olmo3, { ...json, model_type: 'olmo3', head_dim: null }, 'config.json'),
+      /unknown key rope_local_base_freq \(50\)/,
+    );
   });
 
   test('of an unknown kind, or with unknown keys, are refused by name', () => {

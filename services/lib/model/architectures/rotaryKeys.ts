@@ -168,7 +168,6 @@ export function ropeOf(keys: RotaryKeys): { readonly name: string; readonly rope
 /** Keys of config.json where layers with a sliding window have rotary positions of their own. */
 export const rotaryKeysByType = {
   rope_theta: positive.optional(),
-  rope_local_base_freq: positive.optional(),
   rope_scaling: ropeKeys.nullish(),
   rope_parameters: z
     .strictObject({ full_attention: ropeKeys.nullish(), sliding_attention: ropeKeys.nullish() })
@@ -178,7 +177,6 @@ export const rotaryKeysByType = {
 /** The values of `rotaryKeysByType`. */
 interface RotaryKeysByType {
   readonly rope_theta?: number | undefined;
-  readonly rope_local_base_freq?: number | undefined;
   readonly rope_scaling?: RopeKeys | null | undefined;
   readonly rope_parameters?:
     | {
@@ -191,8 +189,7 @@ interface RotaryKeysByType {
 
 /**
  * Reads the rotary positions of layers with full attention and of those with a window. In older files rope_theta and
- * rope_scaling describe the former, and rope_local_base_freq the latter. `thetas` are the bases of the frequencies where
- * config.json has none.
+ * rope_scaling describe the former. `thetas` are the bases of the frequencies where these keys have none.
  */
 export function readRotaryByType(
   keys: RotaryKeysByType,
@@ -208,7 +205,7 @@ export function readRotaryByType(
   );
   const local = readRotary(
     sliding ?? {},
-    { ...about, name: 'rope_parameters.sliding_attention', theta: keys.rope_local_base_freq ?? thetas.sliding },
+    { ...about, name: 'rope_parameters.sliding_attention', theta: thetas.sliding },
     report,
   );
   return { full: whole.positions, sliding: local.positions, context: Math.min(whole.context, local.context) };
