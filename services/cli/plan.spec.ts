@@ -1,10 +1,10 @@
 /** `gapo plan`: from config.json and a run configuration, with its defaults. */
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Plan, RunExtents } from '@gapo/model';
-import { gapo, temporaryFolder } from './cli.fixture.js';
+import { gapo, temporaryFolder, writeTinyProject } from './cli.fixture.js';
 import { readConfigFile } from './configFile.js';
 
 /** The config.json of a Llama-2-shaped model of seven billion parameters. */
@@ -92,6 +92,23 @@ test('a run that starts from an adapter has the rank, alpha and targets of its f
   assert.equal(code, 0, stderr);
   const { run } = JSON.parse(stdout) as { run: RunExtents };
   assert.deepEqual(run.lora, { rank: 3, alpha: 6, targets: ['q_proj', 'v_proj'] });
+});
+
+test('what a run refuses of the tokenizer and the data is refused, unless --no-data leaves it out', async (t) => {
+  const folder = temporaryFolder(t);
+  const { config } = await writeTinyProject(folder, 1);
+  const { policy, data } = readConfigFile(config).config;
+  assert.equal((await gapo(t, ['plan', config])).code, 0);
+  const prompts = resolve(dirname(config), data.prompts ?? '');
+  writeFileSync(prompts, '{"prompt": "Where?"}\n{"question": "Where?"}\n');
+  const refused = await gapo(t, ['plan', config]);
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, /:2: prompt: /);
+  assert.equal((await gapo(t, ['plan', config, '--no-data'])).code, 0);
+  writeFileSync(resolve(dirname(config), policy.model, 'tokenizer.json'), '{}');
+  const damaged = await gapo(t, ['plan', config]);
+  assert.equal(damaged.code, 2);
+  assert.match(damaged.stderr, /tokenizer\.json: is not a tokenizer/);
 });
 
 test('an error is one line that says what to fix', async (t) => {

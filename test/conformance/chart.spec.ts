@@ -389,6 +389,21 @@ test("a reward's token is that of its own Secret, and no other pod has it", { sk
   assert.equal(environmentOf(factual?.pod.containers[0])['REWARD_TOKEN_ENV'], 'FACTUAL_TOKEN');
 });
 
+test('env sets every setting of every service', { skip }, () => {
+  const all = (folder: ServiceFolder) => [...settingsOf(folder)].map((name) => ({ name, value: 'given' }));
+  const value = (folder: ServiceFolder): string => JSON.stringify(all(folder));
+  const reward = `rewards=[{"name":"a","kind":"rules","rules":"a.yaml","env":${value('reward')}}]`;
+  const others = serviceFolders
+    .filter((folder) => folder !== 'reward')
+    .map((folder) => `${folder}.env=${value(folder)}`);
+  const pods = workloads(render('default', reward, ...others));
+  for (const folder of serviceFolders) {
+    const found = pods.find(({ labels }) => component(labels) === (folder === 'reward' ? 'reward-a' : folder));
+    const environment = environmentOf(found?.pod.containers[0]);
+    for (const { name } of all(folder)) assert.equal(environment[name], 'given', `${folder} ${name}`);
+  }
+});
+
 test('images start with the command that `gapo up` runs, in /app, as the user 10001', () => {
   for (const folder of serviceFolders) {
     const image = describeImage(folder);

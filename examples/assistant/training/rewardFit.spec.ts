@@ -40,6 +40,7 @@ async function fitted(t: TestContext, turned: (pair: PreferencePair, index: numb
       learningRate: 1e-2,
       heldOut: 0.3,
       maxTokens: 128,
+      overlong: 'truncate-left',
       seed: 0,
       threads: 1,
       device: 'cpu',

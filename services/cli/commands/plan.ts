@@ -1,9 +1,12 @@
 /**
  * `gapo plan`: computes the memory and operations of a run from the model's config.json and the run configuration. If the model
- * has weights, their headers must agree, as they must for training.
+ * has weights, their headers must agree, as they must for training; if it has a tokenizer, the data must be readable.
  */
-import { resolve } from 'node:path';
-import { planOf, readDecoderShape, type RunExtents } from '@gapo/model';
+import { stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { RunConfig } from '@gapo/config';
+import { DataReader } from '@gapo/coordinator';
+import { type DecoderConfig, planOf, readDecoderShape, type RunExtents } from '@gapo/model';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { readConfigFile } from '../configFile.js';
 import { atLeast1, jsonOption } from '../options/options.js';
@@ -16,6 +19,7 @@ interface PlanFlags {
   device: RunExtents['device'];
   promptTokens?: number;
   teraflops?: number;
+  data: boolean;
   json?: true;
 }
 
@@ -24,6 +28,36 @@ function above0(text: string): number {
   if (text.trim() === '' || !(value > 0 && Number.isFinite(value)))
     throw new InvalidArgumentError('Expected a number above 0.');
   return value;
+}
+
+/** The longest that reading the data may take, in milliseconds: as long as a coordinator takes by default. */
+const dataMs = 900_000;
+
+/**
+ * Reads the tokenizer and the data of a run, as its creation does.
+ *
+ * @throws UserError if the run could not be created with them
+ */
+async function checkData(config: RunConfig, decoder: DecoderConfig, baseDirectory: string): Promise<void> {
+  const directory = resolve(baseDirectory, config.policy.model);
+  if ((await stat(join(directory, 'tokenizer.json')).catch(() => undefined)) === undefined) {
+    return note(`${directory} has no tokenizer.json: the data is not checked`);
+  }
+  const { ignoreKeys = [], chatTemplateKwargs: variables } = config.policy;
+  const options = { ignoreKeys, template: { variables, now: new Date() } };
+  const reader = new DataReader({ limitMs: dataMs });
+  try {
+    const { files } = await reader.read({ config, baseDirectory, tokenizer: { directory, options }, decoder });
+    for (const { key, file, rows, dropped, truncated } of files) {
+      if (dropped + truncated > 0) {
+        note(
+          `data.${key}: ${dropped} of ${rows} rows of ${file} are too long and left out, ${truncated} cut from their left`,
+        );
+      }
+    }
+  } finally {
+    reader.close();
+  }
 }
 
 async function plan(path: string, flags: PlanFlags): Promise<void> {
@@ -35,6 +69,7 @@ async function plan(path: string, flags: PlanFlags): Promise<void> {
   const lora = await loraOf(config, decoder, baseDirectory);
   const run = extentsOf(config, decoder, lora, { device, promptTokens });
   const found = planOf(decoder, run);
+  if (flags.data) await checkData(config, decoder, baseDirectory);
   if (flags.json) printJson({ ...found, run, teraflops: teraflops ?? null });
   else print(planText(found, run, teraflops));
 }
@@ -52,11 +87,13 @@ export function planCommand(): Command {
       ).argParser(atLeast1),
     )
     .addOption(new Option('--teraflops <x>', 'throughput of a worker, to estimate times').argParser(above0))
+    .option('--no-data', 'do not read the tokenizer and the data files')
     .addOption(jsonOption())
     .addHelpText(
       'after',
       `
-Measures nothing and needs no weights. More workers than shards would be idle. Memory is an estimate: leave a quarter more.
+Measures nothing and needs no weights. The tokenizer and the data are read as for a run, so that what a run would refuse is
+refused here; a model without tokenizer.json, or --no-data, leaves that out. More workers than shards would be idle. Memory is an estimate: leave a quarter more.
 
 Example:
   gapo plan examples/assistant/run.yaml --prompt-tokens 24 --teraflops 0.15`,

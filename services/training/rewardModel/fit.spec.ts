@@ -44,6 +44,7 @@ function settingsFor(directory: string, change: Partial<FitSettings> = {}): FitS
     learningRate: 2e-2,
     heldOut: 0.25,
     maxTokens: 64,
+    overlong: 'truncate-left',
     seed: 4,
     threads: 1,
     device: 'cpu',

@@ -59,6 +59,7 @@ async function fitInto(
   const start = await startOf(settings, directory, cache);
   const { pairs, files } = await readPairs(settings.data, start.conversation, start.maxTokens, {
     map: settings.map ?? {},
+    overlong: settings.overlong,
   });
   const { training, heldOut } = splitPairs(pairs, settings);
   const engine = await PairEngine.open(start.model, settings);

@@ -66,6 +66,23 @@ test('a prompt that is too long is truncated at its beginning, as in the service
   assert.deepEqual(chosen, await conversation.encode(exchange(prompt, 'Here.'), maxTokens));
 });
 
+test('a conversation that is too long is refused, or its pair left out, where asked for', async (t) => {
+  const prompt = 'Where is the badge of the visitor? '.repeat(20);
+  const directory = await temporaryDirectory(t);
+  const file = join(directory, 'pairs.jsonl');
+  const rows = [
+    { prompt, chosen: 'Here.', rejected: 'Go away.' },
+    { prompt: 'Where?', chosen: 'Here.', rejected: 'Go away.' },
+  ];
+  await writeFile(file, rows.map((row) => JSON.stringify(row)).join('\n'));
+  await assert.rejects(
+    readPairs([file], conversation, maxTokens, { overlong: 'refuse' }),
+    /:1: chosen: the conversation has more than 64 tokens; shorten it, or allow more/,
+  );
+  const { pairs, files } = await readPairs([file], conversation, maxTokens, { overlong: 'drop' });
+  assert.deepEqual([pairs.length, files[0]?.dropped], [1, 1]);
+});
+
 test('each invalid line is named, with the field and what to do', async (t) => {
   const good = { prompt: 'a', chosen: 'b', rejected: 'c' };
   const wrong: readonly (readonly [unknown, RegExp])[] = [

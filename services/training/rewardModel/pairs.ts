@@ -7,7 +7,7 @@ import {
   readRecords,
   type ReadOptions,
 } from '@gapo/data';
-import type { Encoded, JudgedConversation, Turn } from '@gapo/model';
+import type { Encoded, JudgedConversation, Overlong, Turn } from '@gapo/model';
 import { isExpected, UserError } from '@gapo/service';
 import type { TokenPair } from './engine.js';
 
@@ -16,6 +16,21 @@ export interface PreferencePair extends TokenPair {
   /** The turns up to the user's first, or without one all but the last. Pairs with equal openings may share a prompt. */
   readonly opening: string;
 }
+
+/** How pairs are read. */
+export interface PairOptions extends Pick<ReadOptions, 'map'> {
+  /** What happens to a pair with a conversation that is too long. @default 'truncate-left' */
+  readonly overlong?: Overlong;
+}
+
+/** The longest conversation, and what happens to longer ones. */
+interface Limit {
+  readonly maxTokens: number;
+  readonly overlong: Overlong;
+}
+
+/** A conversation is too long. */
+class OverlongError extends UserError {}
 
 /** Encodes conversations as tokens. */
 export type PairEncoder = Pick<JudgedConversation, 'encode'>;
@@ -30,24 +45,27 @@ export async function readPairs(
   files: readonly string[],
   encoder: PairEncoder,
   maxTokens: number,
-  options: ReadOptions = {},
+  { overlong = 'truncate-left', map = {} }: PairOptions = {},
 ): Promise<{ readonly pairs: readonly PreferencePair[]; readonly files: readonly DataFile[] }> {
   const pairs: PreferencePair[] = [];
   const format: DataFormat<Preference, PreferencePair> = {
     shape: '{"prompt", "chosen", "rejected"}, each a text or messages [{"role", "content"}, ...]',
     form: preferenceForm,
-    encode: (forms) => Promise.all(forms.map((form) => encoded(form, encoder, maxTokens))),
+    encode: (forms) => Promise.all(forms.map((form) => encoded(form, encoder, { maxTokens, overlong }))),
   };
-  const read = await readRecords(files, format, (pair) => pairs.push(pair), options);
+  const read = await readRecords(files, format, (pair) => pairs.push(pair), {
+    map,
+    dropOverlong: overlong === 'drop',
+  });
   return { pairs, files: read };
 }
 
-async function encoded(form: Preference, encoder: PairEncoder, maxTokens: number): Promise<Encoded<PreferencePair>> {
+async function encoded(form: Preference, encoder: PairEncoder, limit: Limit): Promise<Encoded<PreferencePair>> {
   try {
-    return { value: await pairOf(form, encoder, maxTokens), truncated: false };
+    return { value: await pairOf(form, encoder, limit), truncated: false };
   } catch (error) {
     if (!isExpected(error)) throw error;
-    return { error: new UserError(error.message, { cause: error }), overlong: false };
+    return { error: new UserError(error.message, { cause: error }), overlong: error instanceof OverlongError };
   }
 }
 
@@ -55,12 +73,12 @@ async function encoded(form: Preference, encoder: PairEncoder, maxTokens: number
 async function pairOf(
   { prompt, chosen, rejected }: Preference,
   encoder: PairEncoder,
-  maxTokens: number,
+  limit: Limit,
 ): Promise<PreferencePair> {
   const conversation = (content: string): readonly Turn[] => [...prompt.turns, { role: 'assistant', content }];
   const tokens = {
-    chosen: await tokensOf(conversation(chosen), 'chosen', encoder, maxTokens),
-    rejected: await tokensOf(conversation(rejected), 'rejected', encoder, maxTokens),
+    chosen: await tokensOf(conversation(chosen), 'chosen', encoder, limit),
+    rejected: await tokensOf(conversation(rejected), 'rejected', encoder, limit),
   };
   if (tokens.chosen.join() === tokens.rejected.join()) {
     throw new UserError('rejected: has the same tokens as chosen; remove the line');
@@ -77,16 +95,17 @@ async function tokensOf(
   turns: readonly Turn[],
   field: string,
   encoder: PairEncoder,
-  maxTokens: number,
+  { maxTokens, overlong }: Limit,
 ): Promise<number[]> {
   let ids: number[] | undefined;
   try {
-    ids = await encoder.encode(turns, maxTokens);
+    ids = await encoder.encode(turns, maxTokens, { shortened: overlong === 'truncate-left' ? 'history' : 'none' });
   } catch (error) {
     throw new UserError(`${field}: ${(error as Error).message}`, { cause: error });
   }
   if (ids === undefined) {
-    throw new UserError(`${field}: the last turn alone has more than ${maxTokens} tokens; shorten it, or allow more`);
+    const what = overlong === 'truncate-left' ? 'the last turn alone' : 'the conversation';
+    throw new OverlongError(`${field}: ${what} has more than ${maxTokens} tokens; shorten it, or allow more`);
   }
   return ids;
 }

@@ -1,5 +1,6 @@
 /** The settings of reward model training on preference pairs, for `gapo reward train` and the process that it starts. */
 import { positiveInt, word, z } from '@gapo/service';
+import { overlong } from '../data/dataSettings.js';
 import { learningRate, trainingSettings, withMicroBatch } from './trainingSettings.js';
 
 /** The defaults for each kind of start: passes over the data, and the peak learning rate. */
@@ -39,7 +40,12 @@ export const fitKeys = {
   maxTokens: positiveInt
     .default(1024)
     .describe(
-      "Maximum length of a conversation in tokens, at most a decoder's context. Longer ones are truncated at their beginning.",
+      "Maximum length of a conversation in tokens, at most a decoder's context. overlong says what happens to longer ones.",
+    ),
+  overlong: overlong
+    .default('truncate-left')
+    .describe(
+      'What happens to a pair with a conversation of more tokens: an error, left out, or its history cut from its left.',
     ),
 };
 
