@@ -33,13 +33,33 @@ export async function readJson(path: string): Promise<Record<string, unknown>> {
  * @throws ModelError if it is not one
  */
 export function parseJson(path: string, text: string): Record<string, unknown> {
+  let value: unknown;
   try {
-    const value: unknown = JSON.parse(text);
-    if (isMapping(value)) return value;
+    value = JSON.parse(text);
   } catch {
     throw new ModelError(path, `is not JSON${placeOfProblem(text)}`);
   }
-  throw new ModelError(path, 'is not a JSON object');
+  if (!isMapping(value)) throw new ModelError(path, 'is not a JSON object');
+  if (!isShallow(value)) throw new ModelError(path, `nests more than ${deepest} levels`);
+  return value;
+}
+
+/** The deepest nesting of a file, below which no function that follows it exhausts the stack. */
+const deepest = 500;
+
+/** Whether a JSON value nests no deeper than {@link deepest}. */
+function isShallow(value: object): boolean {
+  let level: object[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth >= deepest) return false;
+    const next: object[] = [];
+    for (const holder of level) {
+      for (const item of Object.values(holder) as unknown[])
+        if (typeof item === 'object' && item !== null) next.push(item);
+    }
+    level = next;
+  }
+  return true;
 }
 
 /** Returns where a text stops being JSON. The runtime's own message quotes the text, which a client may not be allowed to read. */

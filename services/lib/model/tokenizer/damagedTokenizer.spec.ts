@@ -36,6 +36,17 @@ describe('damage on which the library ends the process is refused', () => {
       decoder({ type: 'Strip', content: ' ', start: 0, stop: 1 }),
       /decoder\.decoders\[0\]: Strip has stop 1/,
     ],
+    ['an empty text in front', { normalizer: { type: 'Prepend', prepend: '' } }, /Prepend has nothing to prepend/],
+    [
+      'a token of which the normalizer leaves nothing',
+      {
+        normalizer: { type: 'Strip', strip_left: true, strip_right: true },
+        added_tokens: [
+          { id: 0, content: '  ', single_word: false, lstrip: false, rstrip: false, normalized: true, special: false },
+        ],
+      },
+      /the normalizer leaves nothing of the added token " {2}"; set its normalized to false/,
+    ],
     ['no map', { normalizer: { type: 'Precompiled' } }, /normalizer: Precompiled has no precompiled_charsmap/],
     ['a map that ends', { normalizer: { type: 'Precompiled', precompiled_charsmap: 'AAAA' } }, /ends within its trie/],
     [

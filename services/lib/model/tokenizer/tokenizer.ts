@@ -10,7 +10,7 @@ import type { KeyOptions } from '../knownKeys.js';
 import { ChatTemplate, type TemplateOptions, type Turn } from './chatTemplate.js';
 import { type PairTemplate, type PlacedTokens, pairTemplateOf } from './pairTemplate.js';
 import { tokenizerJsonProblem } from './tokenizerJson.js';
-import { type DeclaredToken, readTokenizerSettings } from './tokenizerSettings.js';
+import { type DeclaredToken, declaredTokens, readTokenizerSettings } from './tokenizerSettings.js';
 
 /** Texts that are encoded at a time: encodings hold far more than their ids. */
 const batch = 256;
@@ -129,6 +129,7 @@ export class Tokenizer {
       library = native.Tokenizer.fromString(text);
       library.disablePadding();
       library.disableTruncation();
+      assertFindable(library, json, addedTokens);
       if (addedTokens.length > 0)
         library.addAddedTokens(addedTokens.map((token) => libraryToken(native.AddedToken, token)));
       for (const [token, id] of Object.entries(library.getVocab(true))) {
@@ -302,6 +303,27 @@ const spacesRemoved = [
 
 function libraryToken(Added: typeof AddedToken, { content, special, ...options }: DeclaredToken): AddedToken {
   return new Added(content, special, options);
+}
+
+/**
+ * Checks that no token becomes empty where texts are normalized first. The library would find it between all bytes of a text,
+ * and end the process in the middle of a character.
+ *
+ * @throws Error that names the token
+ */
+function assertFindable(
+  library: LibraryTokenizer,
+  json: Readonly<Record<string, unknown>>,
+  more: readonly DeclaredToken[],
+): void {
+  const normalizer = library.getNormalizer();
+  const found = [...declaredTokens(json), ...more].find(
+    ({ content, normalized }) => normalized && content !== '' && normalizer?.normalizeString(content) === '',
+  );
+  if (found === undefined) return;
+  throw new Error(
+    `the normalizer leaves nothing of the added token ${JSON.stringify(found.content)}; set its normalized to false`,
+  );
 }
 
 const noAffixes: Affixes = { prepended: [], appended: [] };

@@ -81,6 +81,7 @@ const checks: Readonly<Record<string, (component: Json) => string | undefined>> 
       ? undefined
       : `has dropout ${JSON.stringify(dropout)}, which encodes a text differently each time; write null`,
   FixedLength: ({ length }) => (length === 0 ? 'has length 0' : undefined),
+  Prepend: ({ prepend }) => (prepend === '' ? 'has nothing to prepend' : undefined),
   Precompiled: ({ precompiled_charsmap: map }) => charsmapProblem(map),
   Strip: ({ stop }) =>
     stop === undefined || stop === 0 ? undefined : `has stop ${JSON.stringify(stop)}; only 0 is supported`,

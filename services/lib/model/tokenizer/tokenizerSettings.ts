@@ -50,7 +50,7 @@ export async function readTokenizerSettings(
   options: KeyOptions = {},
 ): Promise<TokenizerSettings> {
   const config = await readConfig(directory, tokenizer, options);
-  const own = listed(tokenizer['added_tokens']).map((token) => declaredToken(token, false));
+  const own = declaredTokens(tokenizer);
   const decoder = config['added_tokens_decoder'];
   const legacy = !isMapping(decoder);
   const all = legacy ? withSpecialTokensMap(config, await readIfPresent(directory, 'special_tokens_map.json')) : config;
@@ -75,6 +75,11 @@ export async function readTokenizerSettings(
     ),
     cleansUp: cleansUp(config, tokenizer),
   };
+}
+
+/** Returns the added tokens of a tokenizer.json. */
+export function declaredTokens(tokenizer: Json): readonly DeclaredToken[] {
+  return listed(tokenizer['added_tokens']).map((token) => declaredToken(token, false));
 }
 
 async function readConfig(directory: string, tokenizer: Json, options: KeyOptions): Promise<Json> {

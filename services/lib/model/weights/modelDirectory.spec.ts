@@ -53,6 +53,8 @@ describe('a model directory', () => {
     await refused(readDecoderModel(path), /has neither model\.safetensors nor model\.safetensors\.index\.json/);
     await writeFile(join(path, 'config.json'), '{');
     await refused(readDecoderModel(path), /config\.json: is not JSON/);
+    await writeFile(join(path, 'config.json'), `{"pruned_heads": ${'['.repeat(100_000)}${']'.repeat(100_000)}}`);
+    await refused(readDecoderModel(path), /config\.json: nests more than 500 levels/);
     const wrong = { ...json, vocab_size: undefined, hidden_size: -1 };
     await refused(
       readDecoderModel(await directory({ config: wrong })),
