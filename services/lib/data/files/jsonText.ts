@@ -18,13 +18,14 @@ export function decodeUtf8(bytes: Uint8Array): string {
 }
 
 /**
- * Parses a JSON text.
+ * Parses a JSON text. A number that JavaScript cannot hold, such as an id of 19 digits, becomes the text of its digits.
  *
  * @throws UserError with the line and column of the first character that is wrong
  */
 export function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    return mayBeInexact.test(text) ? JSON.parse(text.replace(stringOrNumber, exact)) : value;
   } catch (error) {
     const at = errorOffset(text);
     const before = text.slice(0, at).split('\n');
@@ -33,6 +34,18 @@ export function parseJson(text: string): unknown {
     const what = at < text.length ? `wrong at ${place}` : `it ends too early, at ${place}`;
     throw new UserError(`not JSON: ${what}${reason(text, at)}`, { cause: error });
   }
+}
+
+/** Whether a text has so many digits, or an exponent so large, that a number may be rounded. */
+const mayBeInexact = /\d{16}|[eE]\+?\d{3}/;
+const stringOrNumber = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+
+/** Returns a string as it is, and a number as a string if it is a whole number that would be rounded, or too large. */
+function exact(token: string): string {
+  if (token.startsWith('"')) return token;
+  const value = Number(token);
+  const rounded = /^-?\d+$/.test(token) && !Number.isSafeInteger(value);
+  return rounded || !Number.isFinite(value) ? `"${token}"` : token;
 }
 
 function reason(text: string, at: number): string {

@@ -66,6 +66,7 @@ async function bytesAt(handle: FileHandle, start: number, end?: number): Promise
 
 /**
  * Returns a Parquet value as JSON has it: integers as numbers, times as text, byte arrays as the text that they encode.
+ * Numbers that JSON has not, or that would be rounded, are texts.
  *
  * @throws UserError if bytes are no text
  */
@@ -74,6 +75,7 @@ export function jsonOf(value: unknown): unknown {
     const number = Number(value);
     return Number.isSafeInteger(number) ? number : String(value);
   }
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
   if (typeof value !== 'object' || value === null) return value;
   if (value instanceof Uint8Array) return decodeUtf8(value);
   if (value instanceof Date) return value.toISOString();

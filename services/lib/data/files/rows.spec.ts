@@ -53,6 +53,19 @@ describe('the same rows', () => {
   });
 });
 
+test('numbers that JavaScript would round are texts', async (t) => {
+  const content =
+    '{"id": 1234567890123456789, "x": [-9007199254740993, 9007199254740991, 1e400, 0.1234567890123456789], ' +
+    '"text": "1234567890123456789 \\" 1e400", "12345678901234567890": 1.5e3}';
+  const expected = {
+    id: '1234567890123456789',
+    x: ['-9007199254740993', 9007199254740991, '1e400', 0.1234567890123456789], // eslint-disable-line no-loss-of-precision
+    text: '1234567890123456789 " 1e400',
+    '12345678901234567890': 1500,
+  };
+  assert.deepEqual(await rowsIn(await dataFile(t, 'a.jsonl', content)), [expected]);
+});
+
 test('a row knows its place and number, and the file its SHA-256', async (t) => {
   const content = '\n{"a": 1}\n\n{"a": 2}';
   const file = await dataFile(t, 'a.jsonl', content);

@@ -62,13 +62,17 @@ export class Columns {
     return names.length === 0 ? 'none' : listed.join(', ') + more;
   }
 
-  /** The values that nothing took, as texts: texts as they are, other values as JSON. */
+  /**
+   * The values that nothing took, as texts: texts as they are, other values as JSON.
+   *
+   * @throws UserError if one nests too deeply
+   */
   get metadata(): Readonly<Record<string, string>> {
     const rest: Record<string, string> = {};
     for (const name of Object.keys(this.#values)) {
       const value = this.#value(name);
       if (value === undefined || this.#taken.has(name)) continue;
-      rest[name] = typeof value === 'string' ? value : JSON.stringify(value);
+      rest[name] = typeof value === 'string' ? value : jsonText(value, name);
     }
     return rest;
   }
@@ -79,6 +83,20 @@ export class Columns {
 
   #value(column: string): unknown {
     return Object.hasOwn(this.#values, column) ? (this.#values[column] ?? undefined) : undefined;
+  }
+}
+
+/**
+ * Returns a value as JSON.
+ *
+ * @throws UserError if it nests deeper than that can be written
+ */
+function jsonText(value: unknown, label: string): string {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new UserError(`${label}: nests too deeply; remove the column`, { cause: error });
   }
 }
 

@@ -35,6 +35,20 @@ describe('prompts', () => {
     ],
     ['Alpaca', { instruction: 'Add.', input: '1 2', output: '3' }, [user('Add.\n\n1 2')], 'Add.\n\n1 2'],
     ['Alpaca without input', { instruction: 'Add.', input: '', output: '3' }, [user('Add.')], 'Add.'],
+    [
+      'ShareGPT with the system turn in a column',
+      { conversations: [{ from: 'human', value: 'a' }, { from: 'gpt', value: 'b' }], system: 's' }, // prettier-ignore
+      [system('s'), user('a')],
+      undefined,
+    ],
+    ['a system turn in both places', { messages: conversation, system: 's' }, conversation.slice(0, -1), undefined],
+    [
+      "Alpaca with LLaMA-Factory's columns",
+      { instruction: 'c', input: '', output: 'd', system: 's', history: [['a', 'b']] },
+      conversation.slice(0, -1),
+      undefined,
+    ],
+    ['Alpaca with those columns empty', { instruction: 'a', system: '', history: [] }, [user('a')], 'a'],
     ['text', { text: 'a' }, [user('a')], 'a'],
     ['a transcript', { prompt: hh }, hhTurns, hh],
     ['transcripts of pairs', { chosen: `${hh} See you.`, rejected: `${hh} No.` }, hhTurns, undefined],
@@ -70,6 +84,14 @@ describe('prompts', () => {
     assert.deepEqual(columns.metadata, { prompt: 'old', answer: '4', level: '{"x":1}' });
   });
 
+  test('metadata that nests too deeply is refused', () => {
+    let deep: unknown = 'a';
+    for (let i = 0; i < 100_000; i++) deep = [deep];
+    const { metadata } = new Columns({ prompt: 'a', scores: [[1]] });
+    assert.equal(metadata['scores'], '[[1]]');
+    assert.throws(() => new Columns({ deep }).metadata, { name: 'UserError', message: /^deep: nests too deeply/ });
+  });
+
   for (const [row, message] of [
     [{ question: 'a' }, /^prompt: found nothing, expected one of .*; the columns are question: name the right one/],
     [{ prompt: '' }, /^prompt: found nothing|^prompt: found an empty text/],
@@ -95,6 +117,8 @@ describe('prompts', () => {
     [{ messages: [user('a')], tools: [{ name: 'f' }] }, /^tools: found a list; calls of tools cannot be trained/],
     [{ messages: [assistant('b')] }, /^messages: has no turn before the reply/],
     [{ conversations: [{ from: 'bard', value: 'a' }] }, /^conversations\[0\]\.from: found another speaker/],
+    [{ messages: conversation, system: 'z' }, /^system: the conversation begins with another system turn/],
+    [{ instruction: 'a', history: [['b']] }, /^history\[0\]: found a list, expected a question and its answer/],
     [{ prompt: 'a\ud83d' }, /^prompt: has half of a surrogate pair/],
   ] as const) {
     test(`${JSON.stringify(row)} is refused: ${String(message)}`, () => {
@@ -135,6 +159,16 @@ describe('rows to learn', () => {
       { turns: [learned(user('a')), learned(assistant('b'), false)] },
     ],
     ['Alpaca', { instruction: 'a', output: 'b' }, { prompt, completion: 'b' }],
+    [
+      'Alpaca with a system turn',
+      { instruction: 'a', output: 'b', system: 's' },
+      { prompt: { text: undefined, turns: [system('s'), user('a')] }, completion: 'b' },
+    ],
+    [
+      'ShareGPT with the system turn in a column',
+      { conversations: [{ from: 'human', value: 'a' }], system: 's' },
+      { turns: [learned(system('s')), learned(user('a'))] },
+    ],
   ] as const) {
     test(what, () => assert.deepEqual(learnedForm(new Columns(row)), form));
   }

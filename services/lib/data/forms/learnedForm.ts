@@ -2,7 +2,7 @@
 import type { Prompt } from '@gapo/model';
 import { UserError } from '@gapo/service';
 import { type Columns, kindOf, textOf } from './columns.js';
-import { takeInstruction, takePrompt } from './prompt.js';
+import { takeInstruction, takePrompt, withSystem } from './prompt.js';
 import { refuseTools } from './tools.js';
 import { type DataTurn, turnsOf } from './turns.js';
 
@@ -22,7 +22,7 @@ export function learnedForm(columns: Columns): Learned {
   for (const name of ['messages', 'conversations']) {
     if (!columns.has(name)) continue;
     refuseTools(columns);
-    return { turns: turnsOf(columns.take(name), columns.label(name)) };
+    return { turns: withSystem(columns, turnsOf(columns.take(name), columns.label(name))) };
   }
   if (columns.has('completion')) return exchange(columns);
   if (columns.has('instruction') && columns.has('output')) {

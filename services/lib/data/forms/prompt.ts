@@ -1,7 +1,7 @@
 /** Prompts: a text, or a conversation that asks for a reply. */
 import type { Prompt } from '@gapo/model';
 import { UserError } from '@gapo/service';
-import { type Columns, textOf } from './columns.js';
+import { type Columns, kindOf, textOf } from './columns.js';
 import { type DataTurn, transcriptTurns, turnsOf } from './turns.js';
 
 /** Returns a text as a prompt: a transcript as its turns, any other text as one turn of the user. */
@@ -39,10 +39,49 @@ export function takePrompt(columns: Columns): Prompt {
   return promptOfTurns(turnsOf(value, label), label);
 }
 
-/** Takes Alpaca's `instruction` with its `input`. */
+/**
+ * Takes Alpaca's `instruction` with its `input`, and `system` and `history`, which LLaMA-Factory adds.
+ *
+ * @throws UserError if one of them is of another kind
+ */
 export function takeInstruction(columns: Columns): Prompt {
   const instruction = columns.text('instruction');
   const input = columns.take('input');
-  if (input === undefined || input === '') return promptOfText(instruction);
-  return promptOfText(`${instruction}\n\n${textOf(input, columns.label('input'))}`);
+  const text =
+    input === undefined || input === '' ? instruction : `${instruction}\n\n${textOf(input, columns.label('input'))}`;
+  const prompt = promptOfText(text);
+  const earlier = withSystem(columns, takeHistory(columns));
+  return earlier.length === 0 ? prompt : { text: undefined, turns: [...plain(earlier), ...prompt.turns] };
+}
+
+/** Takes `history`: pairs of what the user and the assistant said before. */
+function takeHistory(columns: Columns): readonly DataTurn[] {
+  const label = columns.label('history');
+  const value = columns.take('history') ?? [];
+  const pairs = Array.isArray(value) ? (value as unknown[]) : [value];
+  return pairs.flatMap((pair, i) => {
+    if (!Array.isArray(pair) || pair.length !== 2) {
+      throw new UserError(`${label}[${i}]: found ${kindOf(pair)}, expected a question and its answer: ["…", "…"]`);
+    }
+    const [asked, answered] = (pair as unknown[]).map((said, j) => textOf(said, `${label}[${i}][${j}]`));
+    return [
+      { role: 'user', content: asked ?? '', learned: true },
+      { role: 'assistant', content: answered ?? '', learned: true },
+    ];
+  });
+}
+
+/**
+ * Returns a conversation with the system turn that the column `system` has beside it, as in ShareGPT's and Alpaca's files.
+ *
+ * @throws UserError if the conversation begins with another one
+ */
+export function withSystem(columns: Columns, turns: readonly DataTurn[]): readonly DataTurn[] {
+  const value = columns.has('system') ? columns.take('system') : undefined;
+  if (value === undefined || value === '') return turns;
+  const content = textOf(value, columns.label('system'));
+  const [first] = turns;
+  if (first?.role !== 'system') return [{ role: 'system', content, learned: true }, ...turns];
+  if (first.content === content) return turns;
+  throw new UserError(`${columns.label('system')}: the conversation begins with another system turn; keep one of them`);
 }

@@ -3,7 +3,7 @@ import type { Prompt } from '@gapo/model';
 import { UserError } from '@gapo/service';
 import type { Columns } from './columns.js';
 import { preferenceForm } from './preferenceForm.js';
-import { promptOfText, promptOfTurns, takeInstruction, takePrompt } from './prompt.js';
+import { promptOfText, promptOfTurns, takeInstruction, takePrompt, withSystem } from './prompt.js';
 import { refuseTools } from './tools.js';
 import { turnsOf } from './turns.js';
 
@@ -22,7 +22,7 @@ export function promptForm(columns: Columns): Prompt {
     if (!columns.has(name)) continue;
     refuseTools(columns);
     const label = columns.label(name);
-    const turns = turnsOf(columns.take(name), label);
+    const turns = withSystem(columns, turnsOf(columns.take(name), label));
     const asked = turns.at(-1)?.role === 'assistant' ? turns.slice(0, -1) : turns;
     if (asked.length === 0) throw new UserError(`${label}: has no turn before the reply, so there is no prompt`);
     return promptOfTurns(asked, label);
