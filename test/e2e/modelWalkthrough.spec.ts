@@ -1,12 +1,13 @@
 /** Runs the commands of docs/models.md as written, on a small model of each family: from its directory to an aligned adapter. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { architectures, initialTensors, linearTargets, readAdapter, readDecoderModel, type Weight } from '@gapo/model';
 import { exampleConfigs, tokenizerDirectory, writeRandomCheckpoint } from '@gapo/model/testing';
+import { at } from '@gapo/numeric';
 import { Evaluator } from '@gapo/policy';
 import { codeOf } from '../documents.fixture.js';
 import { makeWorkspace, project, startPlatform, type Platform, type Workspace } from '../platform.fixture.js';
@@ -37,11 +38,17 @@ describe('from a Hub directory to an aligned adapter', () => {
     );
   });
 
+  test('the documented rewards are the ones that run here', async () => {
+    const { rewards } = await documented();
+    for (const { code } of rewards) {
+      const [, name = '', content = ''] = /^# (\S+)\n([^]*)$/.exec(code) ?? [];
+      assert.equal(content, await readFile(join(workspace.directory, name), 'utf8'));
+    }
+  });
+
   for (const [family, json] of families) {
     test(`${family}: the documented commands`, async () => {
-      const [download, run, commands] = await codeOf('docs/models.md', 'From a Hub directory to an aligned adapter');
-      assert.ok(download !== undefined && run !== undefined && commands !== undefined);
-      assert.deepEqual([download.language, run.language, commands.language], ['sh', 'yaml', 'sh']);
+      const { run, commands } = await documented();
 
       const folder = join(workspace.directory, family);
       const model = join(folder, 'model');
@@ -77,6 +84,16 @@ describe('from a Hub directory to an aligned adapter', () => {
     });
   }
 });
+
+/** Returns the code of the document: the run, its rewards, and the commands after the download. */
+async function documented() {
+  const blocks = await codeOf('docs/models.md', 'From a Hub directory to an aligned adapter');
+  assert.deepEqual(
+    blocks.map(({ language }) => language),
+    ['sh', 'yaml', 'yaml', 'yaml', 'yaml', 'sh'],
+  );
+  return { run: at(blocks, 1), rewards: blocks.slice(2, 5), commands: at(blocks, 5) };
+}
 
 /** Returns the log-probabilities of a fixed completion under a model with an adapter. */
 async function logprobs(
