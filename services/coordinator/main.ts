@@ -31,14 +31,16 @@ await runService({
     }).catch((error: unknown) => {
       throw error instanceof RpcError ? new UserError(`LISTEN: ${error.details}`, { cause: error }) : error;
     });
-    opened.runs = await Runs.open(platform, settings.DATA_DIR);
+    const runs = await Runs.open(platform, settings.DATA_DIR);
+    opened.runs = runs;
+    void runs.continueRuns();
     return {
       address: server.address,
-      done: opened.runs.lost,
+      done: runs.lost,
       stopTimeoutMs: graceMs + stopMarginMs,
       async stop() {
         // The server stops after the runs: workers fetch versions while the steps in progress finish.
-        await opened.runs?.stop(graceMs);
+        await runs.stop(graceMs);
         // Lets watchers receive that their runs have paused before their calls end.
         await eventLoopTurn();
         await server.stop();

@@ -80,7 +80,7 @@ const numbers = ({ step, objectives, updateNorm }: StepReport): unknown => [
   updateNorm,
 ];
 
-test('a run whose process is killed in a step is failed, and resumes to the bytes of an undisturbed run', async (t) => {
+test('a run whose process is killed in a step continues with the next process, to the bytes of an undisturbed run', async (t) => {
   const world = await startWorld(t);
   const undisturbed = await start(t, world);
   await createRun(undisturbed, world, config, 'undisturbed');
@@ -95,13 +95,6 @@ test('a run whose process is killed in a step is failed, and resumes to the byte
   held.release();
 
   const next = await start(t, world);
-  const { state, step, reason } = await getRun(next);
-  assert.deepEqual([state, step], ['RUN_STATE_FAILED', 3]);
-  assert.equal(
-    reason,
-    'the coordinator ended while the run was active; resume it to continue from its last checkpoint',
-  );
-  await next.client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
   const ended = await until(next, 'bandit', 'RUN_STATE_SUCCEEDED');
   assert.equal(ended.versionSha256, whole.versionSha256);
   assert.deepEqual((await reportsOf(next, 'bandit')).map(numbers), reports.map(numbers));
@@ -130,9 +123,10 @@ test('on SIGTERM the step in progress finishes, the run pauses with a checkpoint
   assert.equal(states.at(-1), 'RUN_STATE_PAUSED', 'watchers receive the pause');
   assert.equal(await first.exited, 0, first.log());
   const next = await start(t, world);
-  const { state, reason, step, checkpoint } = await getRun(next);
-  assert.deepEqual([state, reason, step], ['RUN_STATE_PAUSED', 'coordinator stopped', 2]);
-  assert.match(checkpoint, /step-000002$/);
+  const { step, checkpoint } = await getRun(next);
+  assert.ok(step >= 2);
+  assert.match(checkpoint, /step-00000[2-5]$/);
+  await until(next, 'bandit', 'RUN_STATE_SUCCEEDED');
   next.child.kill('SIGTERM');
   assert.equal(await next.exited, 0);
 });

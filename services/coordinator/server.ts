@@ -40,10 +40,10 @@ function trainingService(registry: Registry, platform: Platform): Implementation
         if (!isAlready(run, 'pause')) run.pause('paused by a user');
         return { run: run.snapshot() };
       },
-      ResumeRun: async ({ runId }) =>
+      ResumeRun: async ({ runId, acceptChangedInputs, author }) =>
         rejectingWith('FAILED_PRECONDITION', async () => {
           const run = registry().get(runId);
-          await run.resume();
+          await run.resume({ acceptChangedInputs, author: author || 'unknown' });
           return { run: run.snapshot() };
         }),
       SetPreference: async ({ runId, preference, author }) => {
@@ -114,9 +114,9 @@ function objectiveInput(objective: Objective): ObjectivesRequest['add'][number] 
   };
 }
 
-/** Whether a run is in the state that a transition leads to: repeated requests are no-ops. */
+/** Whether a run is in the state that a transition leads to, and stays in it: repeated requests are no-ops. */
 function isAlready(run: Run, transition: Transition): boolean {
-  return run.snapshot().state === targetOf(transition, 'RUN_STATE_RUNNING');
+  return run.snapshot().state === targetOf(transition, 'RUN_STATE_RUNNING') && !run.continues;
 }
 
 async function rejectingWith<T>(code: 'INVALID_ARGUMENT' | 'FAILED_PRECONDITION', work: () => Promise<T>): Promise<T> {

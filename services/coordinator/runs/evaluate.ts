@@ -191,7 +191,7 @@ async function compare(
   const pick = (scores: Float64Array, offset: number): Float64Array =>
     Float64Array.from(pairs, (i) => at(scores, required(rows.get(offset + i), 'the row of a pair')));
   const scores = scored.scores.map((all) => ({ before: pick(all, 0), after: pick(all, before.length) }));
-  return { before, after, texts, pairs, scores, missing: scored.missing };
+  return { before, after, texts, pairs, scores, missing: scored.missing.map(({ message }) => message) };
 }
 
 async function report(

@@ -33,7 +33,7 @@ test('a run pauses if dropping leaves too few completions', async (t) => {
     paused.reason,
     'step 1: too few of 32 completions have a score from every objective: ' +
       `objective letters at ${address} has no score for 32 of 32 completions of step 1 (1.0.0: the score is NaN); ` +
-      'fix the reward service, then resume the run',
+      'fix the reward service; the run then resumes by itself',
   );
 });
 

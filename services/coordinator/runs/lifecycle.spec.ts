@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { isActive, RunState, stateWord } from '@gapo/rpc';
 import { hasEnded, targetOf, type Transition } from './lifecycle.js';
 
-const transitions: Transition[] = ['begin', 'pause', 'resume', 'succeed', 'fail', 'cancel'];
+const transitions: Transition[] = ['begin', 'pause', 'hold', 'resume', 'succeed', 'fail', 'cancel'];
 
 test('the transitions between states', () => {
   const allowed = Object.values(RunState).flatMap((from) =>
@@ -22,6 +22,7 @@ test('the transitions between states', () => {
     'running -succeed-> succeeded',
     'running -fail-> failed',
     'running -cancel-> cancelled',
+    'paused -hold-> paused',
     'paused -resume-> starting',
     'paused -cancel-> cancelled',
     'failed -resume-> starting',

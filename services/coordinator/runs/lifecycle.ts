@@ -1,7 +1,7 @@
 /** The states of a run and the transitions between them. */
 import { RunState } from '@gapo/rpc';
 
-export type Transition = 'begin' | 'pause' | 'resume' | 'succeed' | 'fail' | 'cancel';
+export type Transition = 'begin' | 'pause' | 'hold' | 'resume' | 'succeed' | 'fail' | 'cancel';
 
 const {
   RUN_STATE_STARTING,
@@ -15,9 +15,11 @@ const {
 const transitions: Readonly<Record<Transition, { readonly from: readonly RunState[]; readonly to: RunState }>> = {
   /** Models and services are ready: training starts. */
   begin: { from: [RUN_STATE_STARTING], to: RUN_STATE_RUNNING },
-  /** By a user, a failure policy, a lack of workers, or the end of the process. */
+  /** By a user, a fault of a service or worker, or the end of the process. */
   pause: { from: [RUN_STATE_STARTING, RUN_STATE_RUNNING], to: RUN_STATE_PAUSED },
-  /** By a user. */
+  /** A run that the coordinator would resume waits for a user instead. */
+  hold: { from: [RUN_STATE_PAUSED], to: RUN_STATE_PAUSED },
+  /** By a user, or by the coordinator once it has started or the fault is over. */
   resume: { from: [RUN_STATE_PAUSED, RUN_STATE_FAILED], to: RUN_STATE_STARTING },
   /** Every step has been taken. */
   succeed: { from: [RUN_STATE_RUNNING], to: RUN_STATE_SUCCEEDED },

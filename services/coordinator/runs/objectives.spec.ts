@@ -140,7 +140,7 @@ test('changes apply from the next step on; a run that is interrupted between the
     await rm(join(other.directory, 'runs', 'bandit', 'checkpoints', step), { recursive: true, force: true });
   }
   const next = await startCoordinator(t, other);
-  await next.client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
+  await until(next, 'bandit', 'RUN_STATE_RUNNING');
   // The service of short is needed for steps 3 and 4 again, but not after them.
   await untilStep(next, 'bandit', 5);
   await rewardOf(other, 'short').stop();
@@ -153,6 +153,7 @@ test('a paused run can be changed, by a later process too; an objective whose se
   const third = await thirdReward(t);
   const { world, coordinator } = await startAll(t);
   const release = await createRunHeldAt(coordinator, world, config, 2);
+  await coordinator.client.PauseRun({ runId: 'bandit' }, { deadlineMs });
   const stopping = coordinator.stop(5000);
   release();
   await stopping;
@@ -189,7 +190,7 @@ test('a run pauses if the service of a new objective is gone before its first st
   release();
   const { reason, step } = await until(coordinator, 'bandit', 'RUN_STATE_PAUSED');
   assert.equal(step, 2);
-  assert.match(reason, /reward service of third at .* does not answer.*then resume the run/);
+  assert.match(reason, /reward service of third at .* does not answer.*the run then resumes by itself/);
 });
 
 test('the service of an objective that is added again is described again', async (t) => {

@@ -1,26 +1,37 @@
 /** A run: its state, and the transitions between pauses, failures and resumptions. */
 import { setMaxListeners } from 'node:events';
-import type { RunConfig } from '@gapo/config';
+import { recoveryDefaults, type Recovery as RecoveryConfig, type RunConfig } from '@gapo/config';
 import type { Outbox } from '@gapo/events';
-import { isActive, RpcError, RunState, stateWord, type RunInput, type WatchRunResponseInput } from '@gapo/rpc';
-import { configSha256, isExpected } from '@gapo/service';
-import { describeRewards, needsRewards } from '../scoring/rewardServices.js';
-import type { CheckpointContent } from '../state/checkpoint.js';
+import {
+  isActive,
+  RpcError,
+  RunState,
+  stateWord,
+  type RunInput,
+  type StateEvent,
+  type WatchRunResponseInput,
+} from '@gapo/rpc';
+import { configSha256, isExpected, UserError } from '@gapo/service';
+import { describeRewardsOrPause, needsRewards } from '../scoring/rewardServices.js';
 import type { GoalChange } from '../state/goals.js';
-import { PauseNeeded } from '../state/interruption.js';
+import { PauseNeeded, type Fault } from '../state/interruption.js';
 import type { ObjectivesRequest } from '../state/objectiveChanges.js';
-import { assertSameInputs } from '../state/runInputs.js';
 import { initialState, type TrainingState } from '../state/trainingState.js';
 import type { VersionStore } from '../state/versions.js';
-import { prepareTraining, type TrainingContext } from '../step/context/trainingContext.js';
+import type { TrainingContext } from '../step/context/trainingContext.js';
+import { attemptsAt, maxCrashes, type Attempts } from './attempts.js';
+import { diskFaultOf } from './diskFault.js';
 import { RunEvents } from './events.js';
 import { RunFeed } from './feed.js';
-import { hasEnded, targetOf, type Transition } from './lifecycle.js';
+import { hasEnded, type Transition } from './lifecycle.js';
 import { publishMissed } from './missedEvents.js';
 import type { Platform } from './platform.js';
+import { Recovery } from './recovery.js';
+import { inputsToAccept, readLoop, type RestoredLoop, type Resumption } from './restoredLoop.js';
 import { versionKey, type RunDirectory, type RunRecord } from './runDirectory.js';
 import { RunGoals, type RunPosition, type ObjectivesAnswer } from './runGoals.js';
 import { RunHistory } from './runHistory.js';
+import { RunStatus } from './runStatus.js';
 import { TrainingLoop, type LoopContext } from './trainingLoop.js';
 
 /** Constructor arguments of a {@link Run}. */
@@ -35,15 +46,20 @@ export interface RunOptions {
 interface StopRequest {
   readonly transition: 'pause' | 'cancel';
   readonly reason: string;
+  /** Whether the next coordinator resumes the run. */
+  readonly continues?: boolean;
 }
 
-/** A training loop that was read from disk. */
-interface Restored {
-  readonly loop: TrainingLoop;
-  /** The checkpoint that it starts from; undefined if there is none. */
-  readonly content: CheckpointContent | undefined;
+/** What ends a training. */
+interface Ending {
+  readonly transition: Transition;
+  readonly reason: string;
+  /** The fault to wait for. */
+  readonly fault?: Fault | undefined;
+  readonly continues?: boolean | undefined;
 }
 
+/** A run. */
 export class Run {
   readonly config: RunConfig;
   readonly #platform: Platform;
@@ -53,24 +69,42 @@ export class Run {
   readonly #configSha256: string;
   readonly #history: RunHistory;
   readonly #goals: RunGoals;
-  #record: RunRecord;
+  readonly #status: RunStatus;
+  readonly #recovery: Recovery;
   /** Undefined unless the run was started, resumed or evaluated by this process. */
   #loop: TrainingLoop | undefined;
-  #restoring: Promise<Restored> | undefined;
+  #restoring: Promise<RestoredLoop> | undefined;
   #stopRequest: StopRequest | undefined;
   #abort = new AbortController();
   /** Settles when the training in progress has stopped. */
   #training: Promise<void> = Promise.resolve();
+  /** Whether the process ends. */
+  #ending = false;
 
   constructor({ platform, directory, record, config }: RunOptions) {
     this.config = config;
     this.#platform = platform;
     this.#directory = directory;
-    this.#record = record;
     this.#configSha256 = configSha256(config);
     this.#history = new RunHistory(config, record.id, directory);
     this.#events = new RunEvents(openOutbox(platform, directory), record.resumptions);
     this.#goals = new RunGoals({ config, runId: record.id, directory, platform, events: this.#events });
+    const changed = (change: StateEvent): void => {
+      this.#recovery.end();
+      if (!isActive(this.#record.state)) this.#stopRequest = undefined;
+      this.#feed.state(this.snapshot());
+      this.#events.state(this.#record.changes, change);
+    };
+    this.#status = new RunStatus({ directory, record, log: platform.log, changed });
+    this.#recovery = new Recovery({
+      changed: () => this.#feed.state(this.snapshot()),
+      over: () => this.#resumeAfterFault(),
+      givenUp: (reason) => this.#status.change('hold', reason),
+    });
+  }
+
+  get #record(): RunRecord {
+    return this.#status.record;
   }
 
   get id(): string {
@@ -113,6 +147,7 @@ export class Run {
       preference: goals.preference ?? {},
       ingredients: this.#record.ingredients ?? {},
       data: this.#record.data ?? [],
+      ...(this.continues && { recovery: this.#recovery.state ?? { waitingFor: 'the coordinator' } }),
       ...(last && { lastStep: last, traceId: last.traceId }),
     };
   }
@@ -125,15 +160,15 @@ export class Run {
 
   /** Completes the run with a given state, which is on disk when this resolves. */
   async completeWith(state: TrainingState, training: TrainingContext): Promise<void> {
-    this.#change('begin', '');
+    this.#status.change('begin', '');
     try {
       await this.#history.write(training, state, undefined);
       await this.findCheckpoint();
     } catch (error) {
-      this.#change('fail', messageOf(error));
+      this.#status.change('fail', messageOf(error));
       throw error;
     }
-    this.#change('succeed', '');
+    this.#status.change('succeed', '');
   }
 
   /** Finds the newest checkpoint of a run that an earlier process left. */
@@ -156,11 +191,30 @@ export class Run {
     });
   }
 
-  /** Publishes that the run failed because its process ended; its record says so already. */
-  announceInterruption(): void {
-    const { changes, state, reason } = this.#record;
-    this.#events.state(changes, { from: RunState.RUN_STATE_RUNNING, to: state, reason });
-    this.#platform.log.warn({ run: this.id, step: this.#history.last?.step ?? 0 }, `run ${this.id}: ${reason}`);
+  /** Whether the coordinator resumes the run, which is paused, by itself. */
+  get continues(): boolean {
+    return this.#record.continues === true;
+  }
+
+  /** Makes the transition of a run that was active when its coordinator ended, unless another user's request is open. */
+  interrupted(): void {
+    const { requested, ingredients } = this.#record;
+    if (requested !== undefined) return this.#status.change(requested.transition, requested.reason);
+    if (ingredients !== undefined) {
+      return this.#status.change('fail', 'the coordinator ended while it averaged the runs; average them again');
+    }
+    const attempts = this.#attempts;
+    if (attempts.crashes < maxCrashes) {
+      const reason = 'the coordinator ended while the run was active; it continues from its last checkpoint';
+      return this.#status.change('pause', reason, {
+        continues: true,
+        attempts: { ...attempts, crashes: attempts.crashes + 1 },
+      });
+    }
+    const reason =
+      `the coordinator ended while the run was active, also each of the ${maxCrashes} times that it was resumed after step ` +
+      `${this.#stepsTaken}; find the cause in the coordinator's log, then resume the run`;
+    this.#status.change('fail', reason, { attempts });
   }
 
   /** Starts the training of a new run, whose record is already on disk. Returns immediately. */
@@ -170,23 +224,57 @@ export class Run {
   }
 
   /**
-   * Resumes the run from the last checkpoint, or from the start if there is none.
+   * Resumes the run from the last checkpoint, or from the start if there is none. Does nothing if the run is active.
    *
    * @throws RpcError FAILED_PRECONDITION in a state that cannot be resumed
-   * @throws UserError for an invalid checkpoint, model or reward service; the run has then failed. Also if DATA_DIR cannot be
-   *   written; the run then stays as it is.
+   * @throws UserError for an invalid checkpoint or model, or changed files; the run has then failed. For a reward service that
+   *   does not answer; the run is then paused. Also if DATA_DIR cannot be written; the run then stays as it is.
    */
-  async resume(): Promise<void> {
-    this.#refuseUnless('resume');
+  async resume(by: Resumption): Promise<void> {
+    if (isActive(this.#record.state) && this.#stopRequest === undefined) return;
+    this.#status.refuseUnless('resume');
     if (this.#record.ingredients !== undefined) {
       throw new RpcError(
         'FAILED_PRECONDITION',
         `run ${this.id} is an average of runs and has no steps: average the runs again instead`,
       );
     }
-    this.#change('resume', '');
+    await this.#resume({ attempts: undefined }, by);
+  }
+
+  /** Resumes the run if an earlier coordinator left it to this one. The outcome is the run's state. */
+  async continue(): Promise<void> {
+    if (!this.continues) return;
+    try {
+      await this.#resume({});
+    } catch (error) {
+      this.#logResumption(error);
+      // The resumption could not be written.
+      if (this.continues && this.#recovery.state === undefined) this.#wait(diskFaultOf(error, this.#directory.path));
+    }
+  }
+
+  async #resumeAfterFault(): Promise<void> {
+    const attempts = this.#attempts;
+    try {
+      await this.#resume({ attempts: { ...attempts, faults: attempts.faults + 1 } });
+    } catch (error) {
+      this.#logResumption(error);
+      throw error;
+    }
+  }
+
+  /** The run's reason has the message of an expected error. */
+  #logResumption(error: unknown): void {
+    const message = `run ${this.id} could not be resumed: ${messageOf(error)}`;
+    if (isExpected(error)) this.#platform.log.warn({ run: this.id }, message);
+    else this.#platform.log.error({ run: this.id, error }, message);
+  }
+
+  async #resume(changes: Partial<RunRecord>, by?: Resumption): Promise<void> {
+    this.#status.change('resume', '', changes);
     this.#abort = new AbortController();
-    const resuming = this.#continue();
+    const resuming = this.#restart(by);
     // Calls that stop the run in the meantime wait for this too.
     this.#training = resuming.then(
       () => this.#training,
@@ -195,29 +283,32 @@ export class Run {
     await resuming;
   }
 
-  async #continue(): Promise<void> {
-    let restored: Restored;
+  async #restart(by: Resumption | undefined): Promise<void> {
+    let restored: RestoredLoop;
     try {
-      restored = await this.#restore();
-      this.#assertSameInputs(restored);
-      if (needsRewards(this.config)) await describeRewards(restored.loop.context.objectives);
+      restored = await this.#restore(by?.acceptChangedInputs);
+      this.#checkInputs(restored, by);
+      if (needsRewards(this.config)) {
+        await describeRewardsOrPause(restored.loop.context.objectives, this.#abort.signal);
+      }
       this.#history.rewindTo(restored.content);
     } catch (error) {
-      const stopped = this.#abort.signal.aborted ? this.#stopRequest : undefined;
-      this.#change(stopped?.transition ?? 'fail', stopped?.reason ?? messageOf(error));
-      throw error;
+      this.#end((this.#stopIsForced ? this.#stopRequest : undefined) ?? this.#endingOf(error));
+      throw error instanceof PauseNeeded ? new UserError(this.#record.reason, { cause: error }) : error;
     }
-    this.#record = { ...this.#record, resumptions: this.#record.resumptions + 1 };
+    this.#status.set({ resumptions: this.#record.resumptions + 1 });
     this.#events.resumed(this.#record.resumptions);
     this.#launch(restored.loop);
   }
 
-  /** @throws UserError if files have changed since the checkpoint; the next resumption reads them again */
-  #assertSameInputs({ loop, content }: Restored): void {
+  /** @throws UserError as {@link inputsToAccept}; the next resumption reads the files again */
+  #checkInputs(restored: RestoredLoop, by: Resumption | undefined): void {
+    const place = { step: this.#stepsTaken, checkpoint: this.#history.checkpoint?.directory ?? '' };
     try {
-      if (content) assertSameInputs(content.inputs, loop.training.inputs, this.#history.checkpoint?.directory ?? '');
+      const acceptedInputs = inputsToAccept(restored, this.#record, by, place);
+      if (acceptedInputs.length > 0) this.#status.set({ acceptedInputs });
     } catch (error) {
-      loop.training.rewards.close();
+      restored.loop.training.rewards.close();
       this.#loop = undefined;
       throw error;
     }
@@ -245,6 +336,15 @@ export class Run {
     return answer;
   }
 
+  get #stepsTaken(): number {
+    return this.#history.last?.step ?? 0;
+  }
+
+  /** Resumptions without a user since the last step. */
+  get #attempts(): Attempts {
+    return attemptsAt(this.#record.attempts, this.#stepsTaken);
+  }
+
   /** The first step whose goals can still change. */
   get #nextStep(): number {
     return this.#loop?.nextStep ?? (this.#history.checkpoint?.step ?? 0) + 1;
@@ -256,26 +356,37 @@ export class Run {
     return { step: this.#nextStep, ended };
   }
 
-  /** Stops after the step in progress. */
+  /** Stops after the step in progress. A paused run that the coordinator would resume stays paused. */
   pause(reason: string): void {
-    this.#refuseUnless('pause');
-    this.#stopRequest ??= { transition: 'pause', reason };
+    if (this.continues) return this.#status.change('hold', reason);
+    this.#status.refuseUnless('pause');
+    if (this.#stopRequest === undefined) this.#request({ transition: 'pause', reason });
   }
 
   /** Cancels the run and the step in progress. */
   async cancel(): Promise<void> {
-    this.#refuseUnless('cancel');
+    this.#status.refuseUnless('cancel');
     const reason = 'cancelled by a user';
-    if (!isActive(this.#record.state)) return this.#change('cancel', reason);
-    this.#stopRequest = { transition: 'cancel', reason };
+    if (!isActive(this.#record.state)) return this.#status.change('cancel', reason);
+    this.#request({ transition: 'cancel', reason });
     this.#abort.abort(new RpcError('CANCELLED', 'the run was cancelled'));
     await this.#training;
   }
 
-  /** Pauses an active run because the process ends. A step that exceeds the grace period is aborted. */
+  #request(request: StopRequest): void {
+    this.#stopRequest = request;
+    this.#status.request(request);
+  }
+
+  /**
+   * Pauses an active run because the process ends; the next coordinator resumes it. A step that exceeds the grace period is
+   * aborted.
+   */
   async stop(graceMs: number): Promise<void> {
+    this.#ending = true;
+    this.#recovery.end();
     if (isActive(this.#record.state)) {
-      this.#stopRequest ??= { transition: 'pause', reason: 'coordinator stopped' };
+      this.#stopRequest ??= { transition: 'pause', reason: 'coordinator stopped', continues: true };
       const reason = new RpcError('CANCELLED', 'the coordinator is stopping');
       const timer = setTimeout(() => this.#abort.abort(reason), graceMs);
       await this.#training;
@@ -308,36 +419,17 @@ export class Run {
     return this.#loop ?? (await this.#restore()).loop;
   }
 
-  /** Reads the last checkpoint; without one, takes the initial state. Concurrent callers share one read. */
-  #restore(): Promise<Restored> {
-    return (this.#restoring ??= this.#read().finally(() => (this.#restoring = undefined)));
+  /** Reads the loop from the last checkpoint. Concurrent callers share one read. */
+  #restore(acceptChangedInputs = false): Promise<RestoredLoop> {
+    return (this.#restoring ??= this.#read(acceptChangedInputs).finally(() => (this.#restoring = undefined)));
   }
 
-  async #read(): Promise<Restored> {
-    const known = this.#loop?.training;
-    const goals = this.#goals.configAt(this.#nextStep);
-    const { signal } = this.#abort;
-    const { baseDirectory } = this.#record;
-    const training = known ?? (await prepareTraining(goals, baseDirectory, this.#platform, this.created, signal));
-    if (known === undefined) this.#warnOfChangedData(training);
-    try {
-      const content = await this.#history.read(training);
-      const state = content?.state ?? initialState(this.config, training.initial);
-      this.#goals.assertHas(state);
-      return { loop: (this.#loop = new TrainingLoop(this.#loopContext, training, state)), content };
-    } catch (error) {
-      if (known === undefined) training.rewards.close();
-      throw error;
-    }
-  }
-
-  /** Warns if a file of data has other contents than when the run was created: its steps then draw other records. */
-  #warnOfChangedData({ files }: TrainingContext): void {
-    for (const { key, file, sha256 } of files) {
-      const before = this.#record.data?.find((each) => each.key === key);
-      if (before === undefined || before.sha256 === sha256) continue;
-      this.#platform.log.warn({ run: this.id, file }, `data.${key} has changed since run ${this.id} was created`);
-    }
+  async #read(acceptChangedInputs: boolean): Promise<RestoredLoop> {
+    const [known, nextStep] = [this.#loop?.training, this.#nextStep];
+    const source = { context: this.#loopContext, record: this.#record, known, nextStep, acceptChangedInputs };
+    const restored = await readLoop(source, this.#abort.signal);
+    this.#loop = restored.loop;
+    return restored;
   }
 
   get #loopContext(): LoopContext {
@@ -359,71 +451,75 @@ export class Run {
   }
 
   async #train(loop: TrainingLoop): Promise<void> {
-    this.#change('begin', '');
+    this.#status.change('begin', '');
     const { signal } = this.#abort;
     const session = { key: this.key, signal, stopping: () => this.#stopRequest !== undefined };
-    const [transition, reason] = await loop.train(session).then(
-      () => this.#outcome(loop),
-      (error: unknown) => this.#outcomeOf(error, loop),
+    const ending = await loop.train(session).then(
+      () => this.#endingOfTraining(loop),
+      (error: unknown) => (this.#stopIsForced ? this.#endingOfTraining(loop) : this.#endingOf(error)),
     );
-    this.#change(transition, reason);
+    this.#end(ending);
   }
 
-  /** Returns the transition after training stopped without an error. */
-  #outcome(loop: TrainingLoop): readonly [Transition, string] {
-    if (loop.isComplete) return ['succeed', ''];
-    const { transition, reason } = this.#stopRequest ?? {
-      transition: 'fail',
-      reason: 'training stopped without a reason',
-    };
-    return [transition, reason];
+  /** Whether a step was aborted, since the run is cancelled or the process ends. */
+  get #stopIsForced(): boolean {
+    return this.#stopRequest !== undefined && this.#abort.signal.aborted;
   }
 
-  /** Returns the transition after an error. */
-  #outcomeOf(error: unknown, loop: TrainingLoop): readonly [Transition, string] {
-    if (this.#stopRequest !== undefined && this.#abort.signal.aborted) return this.#outcome(loop);
-    if (error instanceof PauseNeeded) return ['pause', error.message];
+  /** Returns how training ended without an error. */
+  #endingOfTraining(loop: TrainingLoop): Ending {
+    if (loop.isComplete) return { transition: 'succeed', reason: '' };
+    return this.#stopRequest ?? { transition: 'fail', reason: 'training stopped without a reason' };
+  }
+
+  /** Returns how training ends with an error. */
+  #endingOf(error: unknown): Ending {
+    const fault = error instanceof PauseNeeded ? error.fault : diskFaultOf(error, this.#directory.path);
+    if (fault !== undefined) return { transition: 'pause', reason: messageOf(error), fault };
     if (!isExpected(error) && !(error instanceof RpcError)) {
       this.#platform.log.error({ run: this.id, error }, 'a step failed');
     }
-    return ['fail', messageOf(error)];
+    return { transition: 'fail', reason: messageOf(error) };
   }
 
-  #refuseUnless(transition: Transition): void {
-    if (targetOf(transition, this.#record.state) !== undefined) return;
-    const { state } = this.#record;
-    const allowed = (['pause', 'resume', 'cancel'] as const).filter((other) => targetOf(other, state) !== undefined);
-    const why = `its state is ${stateWord(state)}, which ${allowed.length === 0 ? 'is final' : `allows ${allowed.join(' or ')}`}`;
-    throw new RpcError('FAILED_PRECONDITION', `run ${this.id} cannot ${transition}: ${why}`);
-  }
-
-  /**
-   * Makes a transition and writes it to disk, then to the log, the watchers and the bus.
-   *
-   * @throws RangeError if the state does not allow it
-   * @throws UserError if a resumption cannot be written; the run then stays as it is
-   */
-  #change(transition: Transition, reason: string): void {
-    const from: RunState = this.#record.state;
-    const to = targetOf(transition, from);
-    if (to === undefined) throw new RangeError(`run ${this.id} cannot ${transition} in state ${from}`);
-    const record = { ...this.#record, state: to, reason, changes: this.#record.changes + 1 };
-    try {
-      this.#directory.writeRecord(record);
-    } catch (error) {
-      if (transition === 'resume') throw error;
-      // The run has its new state nevertheless; a restarted coordinator will find the old one.
-      this.#platform.log.error({ run: this.id, error }, 'the change of state could not be written');
+  /** Makes the transition that ends training. After a fault, waits until it is over. */
+  #end({ transition, reason, fault, continues }: Ending): void {
+    if (fault === undefined) {
+      // A run that its coordinator stopped was not the cause of an earlier coordinator's end.
+      return this.#status.change(transition, reason, { ...(continues && { continues, attempts: undefined }) });
     }
-    this.#record = record;
-    if (!isActive(to)) this.#stopRequest = undefined;
-    this.#platform.log.info(
-      { run: this.id, transition, reason },
-      `run ${this.id}: ${stateWord(from)} to ${stateWord(to)}`,
-    );
-    this.#feed.state(this.snapshot());
-    this.#events.state(this.#record.changes, { from, to, reason });
+    const { resume, attempts: most } = this.#recoveryConfig;
+    const attempts = this.#attempts;
+    const byHand = `${reason}, then resume the run`;
+    if (resume === 'manual') return this.#status.change('pause', byHand);
+    if (attempts.faults >= most) {
+      return this.#status.change('pause', `${byHand} (the coordinator resumed it ${times(most)} at this step)`, {
+        attempts,
+      });
+    }
+    this.#status.change('pause', `${reason}; the run then resumes by itself`, { continues: true, attempts });
+    if (!this.#ending) this.#wait(fault, byHand);
   }
+
+  /** Waits until a fault is over. */
+  #wait(fault: Fault | undefined, byHand = this.#record.reason): void {
+    const { attempts: maxAttempts, hours } = this.#recoveryConfig;
+    this.#recovery.begin({
+      fault: fault ?? { waitingFor: 'DATA_DIR', check: () => Promise.resolve() },
+      attempts: this.#attempts.faults,
+      maxAttempts,
+      limitMs: hours * 3_600_000,
+      givenUp: `${byHand} (the coordinator waited ${hours} h)`,
+    });
+  }
+
+  get #recoveryConfig(): RecoveryConfig {
+    return this.config.recovery ?? recoveryDefaults;
+  }
+}
+
+function times(count: number): string {
+  return count === 1 ? 'once' : `${count} times`;
 }
 
 /** Opens the log of a run's events, from which the platform publishes them. */

@@ -10,6 +10,8 @@ import { RunState, type StepReport } from '@gapo/rpc';
 import { appendSync, word, writeAtomicallySync, z, UserError } from '@gapo/service';
 import { dataKeys } from '../data/runData.js';
 import { goalChangeSchema, type GoalChange } from '../state/goals.js';
+import { acceptedInputsSchema } from './acceptedInputs.js';
+import { attemptsSchema } from './attempts.js';
 
 const recordSchema = z.object({
   format: z.literal(1),
@@ -39,6 +41,14 @@ const recordSchema = z.object({
       }),
     )
     .optional(),
+  /** A user's request to stop, until it has been carried out: it outlives the process. */
+  requested: z.object({ transition: z.enum(['pause', 'cancel']), reason: z.string() }).optional(),
+  /** Whether the coordinator resumes the run, which is paused, by itself: at its next start, or once a fault is over. */
+  continues: z.boolean().optional(),
+  /** Resumptions without a user; absent before the first. */
+  attempts: attemptsSchema.optional(),
+  /** Changes of the files that the run is trained from which users accepted, in order. */
+  acceptedInputs: acceptedInputsSchema.optional(),
 });
 
 /** The content of run.json. */

@@ -10,6 +10,7 @@ import {
   type CheckpointOwner,
   type CheckpointPlace,
 } from '../state/checkpoint.js';
+import type { RunInputs } from '../state/runInputs.js';
 import type { TrainingState } from '../state/trainingState.js';
 import type { TrainingContext } from '../step/context/trainingContext.js';
 import type { RunDirectory } from './runDirectory.js';
@@ -24,6 +25,8 @@ export class RunHistory {
   readonly #directory: RunDirectory;
   #reports: StepReport[];
   #checkpoint: CheckpointPlace | undefined;
+  /** Inputs that a user accepted in place of a checkpoint's. */
+  acceptedInputs: RunInputs = {};
   /** SHA-256 of the newest version of a run that an earlier process left, until its tensors are read. */
   #storedSha256 = '';
 
@@ -121,6 +124,7 @@ export class RunHistory {
 
   /** Checkpoints belong to the run's initial configuration, whatever its present goals are. */
   #owner({ shapes, adapter, inputs }: TrainingContext): CheckpointOwner {
-    return { runId: this.#runId, config: this.#config, shapes, adapter, inputs };
+    const { acceptedInputs } = this;
+    return { runId: this.#runId, config: this.#config, shapes, adapter, inputs, acceptedInputs };
   }
 }

@@ -1,9 +1,11 @@
 /** The registry of a coordinator's runs: those that it creates, and those that it finds on disk. */
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parseRunConfig, type RunConfig } from '@gapo/config';
 import { isActive, RpcError, RunState, type RunInput } from '@gapo/rpc';
 import { word, isExpected, UserError } from '@gapo/service';
+import { describeRewards, needsRewards } from '../scoring/rewardServices.js';
 import type { GoalChange } from '../state/goals.js';
 import type { VersionStore } from '../state/versions.js';
 import { prepareTraining } from '../step/context/trainingContext.js';
@@ -12,6 +14,9 @@ import type { Platform } from './platform.js';
 import { Run } from './run.js';
 import { RunDirectory, type RunRecord } from './runDirectory.js';
 import { averageOf, sharesOf } from './soup.js';
+
+/** How long a run that continues may take to start before the next one does. */
+const longestStartMs = 60_000;
 
 /** A request to create a run. */
 export interface NewRun {
@@ -46,8 +51,8 @@ export class Runs {
   }
 
   /**
-   * Opens a data directory, which is created if missing. Runs that were active when their process ended become failed.
-   * Runs with damaged files are listed as failed, and cannot be used.
+   * Opens a data directory, which is created if missing. Runs that were active when their process ended are paused until
+   * {@link continueRuns}. Runs with damaged files are listed as failed, and cannot be used.
    *
    * @throws UserError if the directory cannot be used, or another coordinator uses it
    */
@@ -84,9 +89,15 @@ export class Runs {
       const ended = AbortSignal.any([signal, this.#stopping.signal]);
       const created = new Date(record.created);
       const training = await prepareTraining(config, baseDirectory, this.#platform, created, ended);
-      const run = this.#add({ ...record, baseDirectory, data: [...training.files] }, config, configYaml);
-      run.start(training);
-      return run;
+      try {
+        if (needsRewards(config)) await describeRewards(training.objectives, ended);
+        const run = this.#add({ ...record, baseDirectory, data: [...training.files] }, config, configYaml);
+        run.start(training);
+        return run;
+      } catch (error) {
+        training.rewards.close();
+        throw error;
+      }
     });
   }
 
@@ -196,6 +207,21 @@ export class Runs {
     throw new RpcError('NOT_FOUND', `run ${run.id} holds no versions in memory; resume or evaluate it first`);
   }
 
+  /**
+   * Resumes the runs that an earlier coordinator left, oldest first: those that were active when it ended, and those that wait for
+   * the end of a fault. They start one after another, since each reads its model and data; one that does so for long does not
+   * hold up the next. What becomes of a run is its state; this never rejects.
+   */
+  async continueRuns(): Promise<void> {
+    const left = [...this.#runs.values()].sort((a, b) => a.created.getTime() - b.created.getTime());
+    const { signal } = this.#stopping;
+    for (const run of left) {
+      if (signal.aborted) return;
+      const next = delay(longestStartMs, undefined, { ref: false, signal }).catch(() => undefined);
+      await Promise.race([run.continue(), next]);
+    }
+  }
+
   /** Pauses every active run. Steps in progress have the grace period to finish. */
   async stop(graceMs: number): Promise<void> {
     this.#stopping.abort();
@@ -209,21 +235,14 @@ export class Runs {
   }
 
   async #restore(directory: RunDirectory): Promise<void> {
-    const found = directory.readRecord();
-    let record = found;
+    const record = directory.readRecord();
     // Services are checked when the run is resumed: they may have changed.
     const config = parseRunConfig(directory.readConfig(), directory.configPath, undefined);
-    const interrupted = isActive(record.state);
-    if (interrupted) {
-      const reason = 'the coordinator ended while the run was active; resume it to continue from its last checkpoint';
-      record = { ...record, state: RunState.RUN_STATE_FAILED, reason, changes: record.changes + 1 };
-      directory.writeRecord(record);
-    }
     const run = new Run({ platform: this.#platform, directory, record, config });
     await run.findCheckpoint();
-    run.publishMissedEvents(found);
+    run.publishMissedEvents(record);
     this.#runs.set(record.id, run);
-    if (interrupted) run.announceInterruption();
+    if (isActive(record.state)) run.interrupted();
   }
 
   #isFree(id: string): boolean {

@@ -2,7 +2,7 @@
 import type { RunConfig } from '@gapo/config';
 import { RpcError, type StepReport } from '@gapo/rpc';
 import { attributeNames, ROOT_CONTEXT, spanNames, withSpan, type Span } from '@gapo/tracing';
-import { describeAddedRewards } from '../scoring/rewardServices.js';
+import { describeRewardsOrPause } from '../scoring/rewardServices.js';
 import { versionOf, type TrainingState } from '../state/trainingState.js';
 import type { VersionStore } from '../state/versions.js';
 import { stepContext, type Phase, type StepObserver } from '../step/context/stepContext.js';
@@ -144,7 +144,7 @@ export class TrainingLoop {
     const startedAt = performance.now();
     const goalChanges = goals.changes;
     const training = trainingWith(this.training, config);
-    await describeAddedRewards(training.rewards.of(goals.addedAt(step)), signal);
+    await describeRewardsOrPause(training.rewards.of(goals.addedAt(step)), signal);
     const progress = (phase: Phase, done: number, total: number, waitingFor = ''): void =>
       feed.progress({ step, phase, done, total, waitingFor });
     const observer: StepObserver = {

@@ -65,7 +65,12 @@ test('faults of a reward service', async (t) => {
     [calls, lost, reward.answer] = [0, [], fault ? inject(fault, times) : good];
     const timeoutSeconds = fault === late ? 2 : 10;
     const objective = `{ name: letters, service: '${relay.address}', timeoutSeconds: ${timeoutSeconds}, ${options} }`;
-    await createRun(coordinator, world, runYaml({ steps: 2, objectives: [objective, 'short'] }), runId);
+    await createRun(
+      coordinator,
+      world,
+      runYaml({ steps: 2, objectives: [objective, 'short'], extra: 'recovery: { resume: manual }' }),
+      runId,
+    );
   };
 
   await begin('undisturbed', 'onFailure: pause');

@@ -1,7 +1,7 @@
 /** The reward services of a run, each connected when an objective first uses it. */
 import type { ObjectiveConfig, RunConfig } from '@gapo/config';
 import { grpcTarget, UserError, type Logger } from '@gapo/service';
-import { PauseNeeded } from '../state/interruption.js';
+import { allFaults, PauseNeeded } from '../state/interruption.js';
 import type { RewardAddresses } from './rewardAddresses.js';
 import { RewardSource } from './rewardSource.js';
 import type { ScoredObjective } from './scoring.js';
@@ -86,16 +86,19 @@ export async function describeRewards(objectives: readonly ScoredObjective[], si
 }
 
 /**
- * Calls {@link describeRewards} for objectives that take effect during training.
+ * Calls {@link describeRewards} for a run that exists, whose services are expected to come back.
  *
  * @throws PauseNeeded in place of UserError
  */
-export async function describeAddedRewards(objectives: readonly ScoredObjective[], signal: AbortSignal): Promise<void> {
+export async function describeRewardsOrPause(
+  objectives: readonly ScoredObjective[],
+  signal: AbortSignal,
+): Promise<void> {
   try {
     await describeRewards(objectives, signal);
   } catch (error) {
-    if (error instanceof UserError) throw new PauseNeeded(`${error.message}; then resume the run`, { cause: error });
-    throw error;
+    if (!(error instanceof UserError)) throw error;
+    throw new PauseNeeded(error.message, allFaults(objectives.map(({ source }) => source.fault())), { cause: error });
   }
 }
 

@@ -3,6 +3,7 @@ import type { TextForm } from '@gapo/config';
 import { at } from '@gapo/numeric';
 import { connect, retry, RpcError, type Client, type DescribeResponse, type Item, type RetryPolicy } from '@gapo/rpc';
 import { UserError, type Logger } from '@gapo/service';
+import type { Fault } from '../state/interruption.js';
 import { CircuitBreaker } from './circuitBreaker.js';
 import { hedged } from './hedge.js';
 import { isScore, outcomesOf, type ItemFailure, type Outcome } from './outcomes.js';
@@ -121,6 +122,27 @@ export class RewardSource {
     }
     this.#checkVersion(description.version);
     this.#description = description;
+  }
+
+  /**
+   * Returns the fault of a service that does not answer, or has no score for an item. It is over once the service describes
+   * itself and scores that item.
+   */
+  fault(item?: Item): Fault {
+    const check = async (signal: AbortSignal): Promise<void> => {
+      try {
+        await this.describe(signal);
+      } catch (error) {
+        const { cause, message } = error as Error;
+        throw new Error(cause === undefined ? message : RpcError.from(cause).details, { cause: error });
+      }
+      if (item === undefined) return;
+      const group = { key: itemKey(item), item, indices: [0], bytes: itemBytes(item) };
+      const { found } = await this.#scoreBatch([group], 0, signal);
+      const outcome = at(found, 0);
+      if (!isScore(outcome)) throw new Error(`no score for ${item.id}: ${outcome.message}`);
+    };
+    return { waitingFor: `reward ${this.objective} at ${this.target}`, check };
   }
 
   /** The score from which a completion is acceptable, oriented as {@link Scores}; undefined if the service has none. */

@@ -207,7 +207,7 @@ test('failure policies: fail and pause throw; drop removes the item for every ob
   assert.match(at(progress, 0), /^0\/6 reward good, holes$/);
   assert.equal(progress.at(-1), '6/6 ');
   const message =
-    /objective holes at 127\.0\.0\.1:\d+ has no score for 1 of 3 completions of step 4 \(i1: the score is NaN\); fix the reward service, then resume the run/;
+    /objective holes at 127\.0\.0\.1:\d+ has no score for 1 of 3 completions of step 4 \(i1: the score is NaN\); fix the reward service/;
   await assert.rejects(run('pause'), (error) => error instanceof PauseNeeded && message.test(error.message));
   await assert.rejects(run('fail'), (error) => error instanceof RunFailure && message.test(error.message));
 });

@@ -2,7 +2,7 @@
 import type { RunConfig } from '@gapo/config';
 import { at, mean, required, standardDeviation } from '@gapo/numeric';
 import type { Item } from '@gapo/rpc';
-import { PauseNeeded, RunFailure } from '../state/interruption.js';
+import { allFaults, PauseNeeded, RunFailure, type Fault } from '../state/interruption.js';
 import type { ItemsOf } from './completionItems.js';
 import type { RewardSource, Scores } from './rewardSource.js';
 
@@ -23,6 +23,14 @@ export interface ObjectiveScores extends Scores {
   readonly std: number | undefined;
 }
 
+/** An objective that lacks scores of a batch. */
+export interface MissingScores {
+  /** Names the objective, its service, the number of missing scores, and the first item's error. */
+  readonly message: string;
+  /** Over once the service scores the first item without a score. */
+  readonly fault: Fault;
+}
+
 /** A scored batch after all failure policies. */
 export interface ScoredBatch {
   /** Indices of the items that every objective scored, ascending. */
@@ -31,8 +39,8 @@ export interface ScoredBatch {
   readonly scores: readonly Float64Array[];
   /** One entry per objective, in order. */
   readonly objectives: readonly ObjectiveScores[];
-  /** A message for each objective that lacks scores, with its service, their number, and the first item's error. */
-  readonly missing: readonly string[];
+  /** One entry for each objective that lacks scores. */
+  readonly missing: readonly MissingScores[];
 }
 
 /** Observes the scoring. */
@@ -118,7 +126,7 @@ export async function scoreItems(
   } finally {
     clearInterval(reminder);
   }
-  const missing = applyPolicies(objectives, results, items, label);
+  const missing = applyPolicies(objectives, results, batches, label);
   const kept = [...items.keys()].filter((i) => results.every(({ values }) => values[i] !== undefined));
   const scores = results.map(({ values }) =>
     Float64Array.from(kept, (i) => required(values[i], 'the score of a kept item')),
@@ -126,29 +134,41 @@ export async function scoreItems(
   return { kept, scores, objectives: results, missing };
 }
 
+/** Returns the error of a batch with too few scores. */
+export function tooFewScores(what: string, missing: readonly MissingScores[]): PauseNeeded {
+  const messages = missing.map(({ message }) => message).join('; ');
+  return new PauseNeeded(`${what}${messages}; fix the reward service`, allFaults(missing.map(({ fault }) => fault)));
+}
+
 /**
- * Returns a message for each objective that lacks scores, if its policy is to drop the items.
+ * Returns an entry for each objective that lacks scores, if its policy is to drop the items.
  *
+ * @param batches the items, in the form that each objective's service gets
  * @throws PauseNeeded, RunFailure if a policy is to pause or to fail
  */
 function applyPolicies(
   objectives: readonly ScoredObjective[],
   results: readonly ObjectiveScores[],
-  items: readonly Identified[],
+  batches: readonly (readonly Item[])[],
   label: string,
-): string[] {
-  const missing = (policy: ScoredObjective['onFailure']): string[] =>
+): MissingScores[] {
+  const missing = (policy: ScoredObjective['onFailure']): MissingScores[] =>
     results.flatMap((scores, k) => {
       const { failures, objective, target } = scores;
-      if (at(objectives, k).onFailure !== policy || failures.length === 0) return [];
-      return [
+      const [first] = failures;
+      const { onFailure, source } = at(objectives, k);
+      if (onFailure !== policy || first === undefined) return [];
+      const items = at(batches, k);
+      const message =
         `objective ${objective} at ${target} has no score for ${failures.length} of ${items.length} completions of ` +
-          `${label} (${quotedFailures(items, scores)[0]})`,
-      ];
+        `${label} (${quotedFailures(items, scores)[0]})`;
+      return [{ message, fault: source.fault(at(items, first.index)) }];
     });
-  const remedy = 'fix the reward service, then resume the run';
   const [failing, pausing] = [missing('fail'), missing('pause')];
-  if (failing.length > 0) throw new RunFailure(`${failing.join('; ')}; ${remedy}`);
-  if (pausing.length > 0) throw new PauseNeeded(`${pausing.join('; ')}; ${remedy}`);
+  if (failing.length > 0) {
+    const messages = failing.map(({ message }) => message).join('; ');
+    throw new RunFailure(`${messages}; fix the reward service, then resume the run`);
+  }
+  if (pausing.length > 0) throw tooFewScores('', pausing);
   return missing('drop');
 }

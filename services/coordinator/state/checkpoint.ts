@@ -47,6 +47,8 @@ export interface CheckpointOwner {
   readonly adapter: AdapterFiles | undefined;
   /** The files that the run is trained from. */
   readonly inputs: RunInputs;
+  /** Those that a user accepted in place of a checkpoint's. @default none */
+  readonly acceptedInputs?: RunInputs;
 }
 
 /** Metadata in an adapter's files. */
@@ -213,7 +215,8 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
     );
   }
   const { inputs = {} } = stateFile;
-  assertSameInputs(inputs, owner.inputs, directory, isPolicyInput);
+  const comparison = { recorded: inputs, present: owner.inputs, accepted: owner.acceptedInputs ?? {} };
+  assertSameInputs(comparison, directory, isPolicyInput);
   for (const [file, sha256] of Object.entries(stateFile.files)) {
     const bytes = await readFile(join(directory, file)).catch(() => damaged(`${file} cannot be read`));
     const found = sha256Of(bytes);

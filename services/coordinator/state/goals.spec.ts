@@ -112,9 +112,6 @@ test('a change takes effect at the next step, is published and shown, and surviv
   fifth.release();
   await rm(join(other.directory, 'runs', 'bandit', 'checkpoints', 'step-000004'), { recursive: true });
   const second = await startCoordinator(t, other);
-  const { run: found } = await second.client.GetRun({ runId: 'bandit' }, { deadlineMs });
-  assert.equal(found?.state, 'RUN_STATE_PAUSED');
-  await second.client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
   const resumed = await until(second, 'bandit', 'RUN_STATE_SUCCEEDED');
   assert.equal(resumed.versionSha256, ended.versionSha256);
   assert.deepEqual(resumed.preference, preference);

@@ -59,11 +59,18 @@ export class Agreement {
    */
   hold(recorded: Reference | undefined): () => void {
     this.#reference ??= recorded && { environment: recorded.environment, build: undefined };
-    const unlike = recorded && this.#reference && environmentProblem(this.#reference.environment, recorded.environment);
-    if (unlike !== undefined && !this.#allowUnlike) {
+    const unlike = (): string | undefined =>
+      recorded && this.#reference && environmentProblem(this.#reference.environment, recorded.environment);
+    const found = unlike();
+    if (found !== undefined && !this.#allowUnlike) {
+      const check = async (): Promise<void> => {
+        const present = unlike();
+        if (present !== undefined) throw new Error(`the present ones have ${present}`);
+      };
       throw new PauseNeeded(
-        `the ${this.#what}s have ${unlike}, which the run was trained with, so its results would differ in the last bits; ` +
-          'start such workers, or set UNLIKE_WORKERS=allow, then resume the run',
+        `the ${this.#what}s have ${found}, which the run was trained with, so its results would differ in the last bits; ` +
+          'start such workers, or set UNLIKE_WORKERS=allow',
+        { waitingFor: `${this.#what}s like those before`, check },
       );
     }
     this.#holds += 1;

@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { retryDelayMs, RpcError, type IdentifyResponse, type ServiceName } from '@gapo/rpc';
 import type { Logger } from '@gapo/service';
 import { addSpanEvent, attributeNames } from '@gapo/tracing';
-import { abortReason, PauseNeeded } from '../state/interruption.js';
+import { abortReason, PauseNeeded, type Fault } from '../state/interruption.js';
 import { followName, namedHost } from './addresses.js';
 import { Agreement, type Reference } from './agreement.js';
 import { Job, type Attempt, type JobName, type JobResult } from './job.js';
@@ -357,7 +357,7 @@ export class WorkerPool<S extends ServiceName> {
       if (error.code === 'DEADLINE_EXCEEDED') job.deadlines += 1;
       if (job.attempts < maxAttempts && job.deadlines < maxDeadlines) return retry(`retrying ${job.label} elsewhere`);
       const failure = `${job.label} failed after ${job.attempts} attempts, the last on ${worker.target}: ${error.details}`;
-      return job.fail(new PauseNeeded(`${failure}; check the ${what}'s log, then resume the run`));
+      return job.fail(new PauseNeeded(`${failure}; check the ${what}'s log`, this.#outage()));
     }
     if (brokenCodes.has(error.code) && ++job.broken < maxBroken) return retry(`retrying ${job.label}`);
     job.fail(error);
@@ -431,8 +431,24 @@ export class WorkerPool<S extends ServiceName> {
       this.#outageTimer = undefined;
       const down = this.#workers.map(({ target, down: reason = '' }) => [target, reason] as const);
       const causes = [...down, ...this.#unresolved].map(([target, reason]) => `${target} (${reason})`).join(', ');
-      const message = `no ${what} has answered for ${waitMs / 1000} s: ${causes}; start one or correct ${setting}, then resume the run`;
-      for (const job of this.#queue.splice(0)) job.fail(new PauseNeeded(message));
+      const message = `no ${what} has answered for ${waitMs / 1000} s: ${causes}; start one or correct ${setting}`;
+      for (const job of this.#queue.splice(0)) job.fail(new PauseNeeded(message, this.#outage()));
     }, waitMs);
+  }
+
+  /** Returns the fault of a pool that no job can use: it is over once a worker may serve. */
+  #outage(): Fault {
+    const check = async (): Promise<void> => {
+      const problems = await Promise.all(
+        this.#workers.map(async (worker) => {
+          worker.down = await this.#refusal(worker);
+          return worker.down === undefined ? undefined : `${worker.target} (${worker.down})`;
+        }),
+      );
+      if (problems.includes(undefined)) return;
+      const unresolved = [...this.#unresolved].map(([target, reason]) => `${target} (${reason})`);
+      throw new Error([...problems, ...unresolved].join(', '));
+    };
+    return { waitingFor: `a ${this.#options.what}`, check };
   }
 }

@@ -20,6 +20,7 @@ export {
   type ServiceNames,
 } from './run/objectives.js';
 export { textForm, type TextForm } from './textForm.js';
+export { recoveryDefaults, type Recovery } from './run/recovery.js';
 export { updatesPerStep } from './run/optimizer.js';
 export { runConfigJsonSchema } from './run/jsonSchema.js';
 export { finetuningKeys, finetuningSettings, type FinetuningSettings } from './training/finetuningSettings.js';

@@ -16,7 +16,7 @@ import type { PolicyRefInput, PolicySpecInput } from '@gapo/rpc';
 import type { DataReader } from '../../data/dataReader.js';
 import type { RunData } from '../../data/runData.js';
 import type { TokenDecoder } from '../../data/tokenDecoder.js';
-import { describeRewards, needsRewards, RewardServices, type RewardPlatform } from '../../scoring/rewardServices.js';
+import { RewardServices, type RewardPlatform } from '../../scoring/rewardServices.js';
 import type { ScoredObjective } from '../../scoring/scoring.js';
 import type { AdapterFiles } from '../../state/checkpoint.js';
 import type { RunInputs } from '../../state/runInputs.js';
@@ -52,11 +52,11 @@ export function valueHeadsOf(config: RunConfig): number {
 }
 
 /**
- * Reads and validates everything that a run needs. It writes nothing.
+ * Reads and validates everything that a run needs, apart from its reward services. It writes nothing.
  *
  * @param baseDirectory base of the configuration's relative paths
  * @param created when the run was created, which is the time that its chat template writes
- * @throws ModelError, UserError naming the file or service that is wrong, and what to do
+ * @throws ModelError, UserError naming the file that is wrong, or the service without an address, and what to do
  */
 export async function prepareTraining(
   config: RunConfig,
@@ -85,7 +85,7 @@ export async function prepareTraining(
   const shapes = trainableTensors(decoder.config, trainable);
   const base = start ? new Map(start.tensors.map((tensor) => [tensor.name, tensor])) : decoder.weights;
   const rewards = new RewardServices(platform);
-  const training: TrainingContext = {
+  return {
     config,
     model: decoder.config,
     tokens: platform.data.decoder(tokenizer),
@@ -118,13 +118,6 @@ export async function prepareTraining(
     initial: flatten(initialTensors(decoder.config, trainable, config.seed, base)),
     inputs: await inputsOf(decoder, start, data.files),
   };
-  try {
-    if (needsRewards(config)) await describeRewards(training.objectives, signal);
-  } catch (error) {
-    rewards.close();
-    throw error;
-  }
-  return training;
 }
 
 /** Returns the same context with the goals of another step. */

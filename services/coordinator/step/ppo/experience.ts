@@ -9,8 +9,7 @@ import { spanNames, withSpan } from '@gapo/tracing';
 import { createBatch, pickRows, tokenIndices, type Batch, type Ranges, type Sample } from '../../data/batch.js';
 import type { DrawnPrompt } from '../../data/prompts.js';
 import { completionItems } from '../../scoring/completionItems.js';
-import { quotedFailures, quotedOutliers, scoreItems, type ScoredBatch } from '../../scoring/scoring.js';
-import { PauseNeeded } from '../../state/interruption.js';
+import { quotedFailures, quotedOutliers, scoreItems, tooFewScores, type ScoredBatch } from '../../scoring/scoring.js';
 import type { BatchLogProbs } from '../../workers/gradients.js';
 import { sampleShards } from '../../workers/rollouts.js';
 import { logProbsOf, withSignal, type StepContext } from '../context/stepContext.js';
@@ -184,9 +183,9 @@ function usable(
   const fewest = config.ppo.advantages === 'gae' ? 1 : 2;
   const used = kept.filter(({ sample }) => (perPrompt.get(sample.prompt) ?? 0) >= fewest);
   if (used.length < config.ppo.minibatches) {
-    throw new PauseNeeded(
-      `step ${step}: too few of ${samples.length} completions have a score from every objective: ` +
-        `${scored.missing.join('; ')}; fix the reward service, then resume the run`,
+    throw tooFewScores(
+      `step ${step}: too few of ${samples.length} completions have a score from every objective: `,
+      scored.missing,
     );
   }
   const all = createBatch(samples, bounds);

@@ -11,6 +11,7 @@ import { checkObjectives, objectives, withService, type ObjectiveConfig, type Se
 import { optimizer } from './optimizer.js';
 import { policy, withLora } from './policy.js';
 import { completePpo, ppo, type CompletePpo } from './ppo.js';
+import { recovery } from './recovery.js';
 import { rollout } from './rollout.js';
 import type { Refuse, Section } from './section.js';
 
@@ -51,6 +52,7 @@ const sections = {
   optimizer,
   compute,
   checkpoints,
+  recovery,
   evaluation,
 } satisfies Readonly<Record<string, Section>>;
 

@@ -149,6 +149,22 @@ export interface RunJson {
   ingredients: { [key: string]: number | null };
   /** The files that its data was read from when it was created. */
   data: DataFileJson[];
+  /** How the coordinator continues the run, which is paused; unset where a user has to resume it. */
+  recovery?: RecoveryJson;
+}
+
+/** How the coordinator continues a paused run by itself. */
+export interface RecoveryJson {
+  /** What the run waits for, such as "reward harmless at 127.0.0.1:50062", or "the coordinator" where it is stopping or starting. */
+  waitingFor: string;
+  /** Why the last check found that the wait is not over, such as "connection refused"; empty before the first check. */
+  problem: string;
+  /** When the next check is made; unset while one is in progress, and where the coordinator is stopping or starting. */
+  nextCheck?: string;
+  /** Times that the coordinator has resumed the run at this step. */
+  attempts: number;
+  /** Times that it may. */
+  maxAttempts: number;
 }
 
 /** A file of a run's data. */
@@ -335,6 +351,10 @@ export interface PauseRunResponseJson {
 export interface ResumeRunRequestJson {
   /** The run's id. */
   runId: string;
+  /** Resume the run also if files that it was trained from have changed. The result then differs from that of an undisturbed run; the change is recorded in run.json. */
+  acceptChangedInputs: boolean;
+  /** Who requests it, for the record of changed files. */
+  author: string;
 }
 
 /** Response with the resumed run. */

@@ -12,6 +12,7 @@ export interface JsonMessages {
   'gapo.events.v1.PreferenceEvent': { input: messages.PreferenceEventInput; json: json.PreferenceEventJson };
   'gapo.events.v1.ObjectiveEvent': { input: messages.ObjectiveEventInput; json: json.ObjectiveEventJson };
   'gapo.training.v1.Run': { input: messages.RunInput; json: json.RunJson };
+  'gapo.training.v1.Recovery': { input: messages.RecoveryInput; json: json.RecoveryJson };
   'gapo.training.v1.DataFile': { input: messages.DataFileInput; json: json.DataFileJson };
   'gapo.training.v1.ObjectiveReport': { input: messages.ObjectiveReportInput; json: json.ObjectiveReportJson };
   'gapo.training.v1.StepReport': { input: messages.StepReportInput; json: json.StepReportJson };

@@ -72,6 +72,7 @@ export type { PauseRunRequest, PauseRunRequestInput } from './gapo/training/v1/P
 export type { PauseRunResponse, PauseRunResponseInput } from './gapo/training/v1/PauseRunResponse.js';
 export type { PhaseSeconds, PhaseSecondsInput } from './gapo/training/v1/PhaseSeconds.js';
 export type { Progress, ProgressInput } from './gapo/training/v1/Progress.js';
+export type { Recovery, RecoveryInput } from './gapo/training/v1/Recovery.js';
 export type { ResumeRunRequest, ResumeRunRequestInput } from './gapo/training/v1/ResumeRunRequest.js';
 export type { ResumeRunResponse, ResumeRunResponseInput } from './gapo/training/v1/ResumeRunResponse.js';
 export type { Run, RunInput } from './gapo/training/v1/Run.js';

@@ -9,6 +9,15 @@ export interface ResumeRunRequestInput {
    * The run's id.
    */
   'runId'?: (string);
+  /**
+   * Resume the run also if files that it was trained from have changed. The result then differs from that of an undisturbed run;
+   * the change is recorded in run.json.
+   */
+  'acceptChangedInputs'?: (boolean);
+  /**
+   * Who requests it, for the record of changed files.
+   */
+  'author'?: (string);
 }
 
 /**
@@ -19,4 +28,13 @@ export interface ResumeRunRequest {
    * The run's id.
    */
   'runId': (string);
+  /**
+   * Resume the run also if files that it was trained from have changed. The result then differs from that of an undisturbed run;
+   * the change is recorded in run.json.
+   */
+  'acceptChangedInputs': (boolean);
+  /**
+   * Who requests it, for the record of changed files.
+   */
+  'author': (string);
 }

@@ -4,6 +4,7 @@ import type { RunStateInput as _gapo_training_v1_RunStateInput, RunState as _gap
 import type { TimestampInput as _google_protobuf_TimestampInput, Timestamp as _google_protobuf_Timestamp } from '../../../google/protobuf/Timestamp.js';
 import type { StepReportInput as _gapo_training_v1_StepReportInput, StepReport as _gapo_training_v1_StepReport } from '../../../gapo/training/v1/StepReport.js';
 import type { DataFileInput as _gapo_training_v1_DataFileInput, DataFile as _gapo_training_v1_DataFile } from '../../../gapo/training/v1/DataFile.js';
+import type { RecoveryInput as _gapo_training_v1_RecoveryInput, Recovery as _gapo_training_v1_Recovery } from '../../../gapo/training/v1/Recovery.js';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -74,6 +75,10 @@ export interface RunInput {
    * The files that its data was read from when it was created.
    */
   'data'?: (_gapo_training_v1_DataFileInput)[];
+  /**
+   * How the coordinator continues the run, which is paused; unset where a user has to resume it.
+   */
+  'recovery'?: (_gapo_training_v1_RecoveryInput | null);
 }
 
 /**
@@ -144,4 +149,8 @@ export interface Run {
    * The files that its data was read from when it was created.
    */
   'data': (_gapo_training_v1_DataFile)[];
+  /**
+   * How the coordinator continues the run, which is paused; unset where a user has to resume it.
+   */
+  'recovery': (_gapo_training_v1_Recovery | null);
 }

@@ -17,7 +17,8 @@ export const RunState = {
    */
   RUN_STATE_RUNNING: 'RUN_STATE_RUNNING',
   /**
-   * Paused by a user or by an objective's failure policy; can be resumed.
+   * Paused by a user, by a fault of a reward service or worker, or by the end of the coordinator. Run.recovery is set where the
+   * coordinator resumes it; a user can resume it at any time.
    */
   RUN_STATE_PAUSED: 'RUN_STATE_PAUSED',
   /**
@@ -54,7 +55,8 @@ export type RunStateInput =
   | 'RUN_STATE_RUNNING'
   | 2
   /**
-   * Paused by a user or by an objective's failure policy; can be resumed.
+   * Paused by a user, by a fault of a reward service or worker, or by the end of the coordinator. Run.recovery is set where the
+   * coordinator resumes it; a user can resume it at any time.
    */
   | 'RUN_STATE_PAUSED'
   | 3

@@ -1,0 +1,105 @@
+/** The wait of a paused run for the end of the fault that paused it. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { RecoveryInput } from '@gapo/rpc';
+import type { Fault } from '../state/interruption.js';
+
+/** Seconds before the first check. Each further one waits twice as long, up to the longest. */
+const [firstSeconds, longestSeconds] = [1, 60];
+
+/** A wait. */
+export interface Wait {
+  readonly fault: Fault;
+  /** Times that the run has been resumed at its step so far. They lengthen the pause before the first check. */
+  readonly attempts: number;
+  /** Times that it may be. */
+  readonly maxAttempts: number;
+  /** Milliseconds until the wait is given up. */
+  readonly limitMs: number;
+  /** The run's reason after that. */
+  readonly givenUp: string;
+}
+
+/** Receives what a wait comes to. */
+export interface RecoveryObserver {
+  /** A check was made, or the next one has its time. */
+  changed(): void;
+  /** The fault is over. If this rejects, the wait continues with the reason. */
+  over(): Promise<void>;
+  /** The fault has lasted longer than the limit. @param reason of {@link Wait.givenUp} */
+  givenUp(reason: string): void;
+}
+
+/** Returns the pause before a check, in seconds. @param before checks and resumptions before it */
+export function pauseSeconds(before: number): number {
+  return Math.min(firstSeconds * 2 ** before, longestSeconds);
+}
+
+/** Checks whether a fault is over, with growing pauses, until it is, or the wait ends otherwise. One wait at a time. */
+export class Recovery {
+  readonly #observer: RecoveryObserver;
+  #ended = new AbortController();
+  #state: RecoveryInput | undefined;
+
+  constructor(observer: RecoveryObserver) {
+    this.#observer = observer;
+  }
+
+  /** The wait in progress, as a message; undefined if there is none. */
+  get state(): RecoveryInput | undefined {
+    return this.#state;
+  }
+
+  /** Begins to wait, in place of any wait before. */
+  begin(wait: Wait): void {
+    this.end();
+    void this.#wait(wait, this.#ended.signal);
+  }
+
+  /** Ends the wait in progress, if any. */
+  end(): void {
+    this.#ended.abort();
+    this.#ended = new AbortController();
+    this.#state = undefined;
+  }
+
+  /** Settles when the wait has ended; never rejects. */
+  async #wait({ fault, attempts, maxAttempts, limitMs, givenUp }: Wait, signal: AbortSignal): Promise<void> {
+    const { waitingFor } = fault;
+    const end = performance.now() + limitMs;
+    const show = (problem: string, nextCheck?: Date): void => {
+      this.#state = {
+        waitingFor,
+        problem,
+        attempts,
+        maxAttempts,
+        ...(nextCheck && { nextCheck: timestampOf(nextCheck) }),
+      };
+      this.#observer.changed();
+    };
+    let problem = '';
+    for (let checks = 0; ; checks++) {
+      const pauseMs = 1000 * pauseSeconds(attempts + checks);
+      show(problem, new Date(Date.now() + pauseMs));
+      try {
+        await delay(pauseMs, undefined, { signal });
+      } catch {
+        return;
+      }
+      if (performance.now() > end) return this.#observer.givenUp(givenUp);
+      show(problem);
+      try {
+        await fault.check(signal);
+        if (signal.aborted) return;
+        return await this.#observer.over();
+      } catch (error) {
+        if (signal.aborted) return;
+        problem = error instanceof Error ? error.message : String(error);
+      }
+    }
+  }
+}
+
+function timestampOf(date: Date): { seconds: number; nanos: number } {
+  const milliseconds = date.getTime();
+  return { seconds: Math.floor(milliseconds / 1000), nanos: (milliseconds % 1000) * 1e6 };
+}
