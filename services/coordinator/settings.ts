@@ -25,6 +25,9 @@ const schema = z.object({
       'Reward services by the name that run.yaml uses; *=dns:///reward-*:50061 is the rule for unlisted names.',
     ),
   ...natsSettings,
+  REWARD_RETRY_SECONDS: positiveNumber
+    .default(30)
+    .describe("Seconds that a reward service may be unavailable or overloaded; at most the objective's timeoutSeconds."),
   WORKER_DEADLINE_SECONDS: positiveNumber.default(600).describe('Seconds that a worker may take for one shard.'),
   WORKER_LEASE_SECONDS: positiveNumber
     .default(8)

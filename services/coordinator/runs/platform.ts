@@ -11,6 +11,8 @@ export interface Platform {
   readonly rollout: RolloutPool;
   readonly gradient: GradientPool;
   readonly rewards: RewardAddresses;
+  /** Milliseconds over which a reward service may recover. */
+  readonly rewardRetryMs: number;
   readonly data: DataReader;
   readonly bus: EventBus;
   readonly log: Logger;
@@ -21,6 +23,7 @@ export interface PlatformSettings {
   readonly ROLLOUT_WORKERS: readonly string[];
   readonly GRADIENT_WORKERS: readonly string[];
   readonly REWARD_SERVICES: readonly string[];
+  readonly REWARD_RETRY_SECONDS: number;
   readonly WORKER_DEADLINE_SECONDS: number;
   readonly WORKER_LEASE_SECONDS: number;
   readonly UNLIKE_WORKERS: 'refuse' | 'allow';
@@ -54,6 +57,7 @@ export function createPlatform(settings: PlatformSettings, bus: EventBus, log: L
       ...limits,
     }),
     rewards: new RewardAddresses(settings.REWARD_SERVICES),
+    rewardRetryMs: settings.REWARD_RETRY_SECONDS * 1000,
     data: new DataReader({ limitMs: settings.DATA_SECONDS * 1000, memoryMiB: settings.DATA_MEMORY_MIB }),
     bus,
     log,

@@ -39,7 +39,7 @@ export interface GoalsContext {
   readonly config: RunConfig;
   readonly runId: string;
   readonly directory: RunDirectory;
-  readonly platform: Pick<Platform, 'rewards' | 'log'>;
+  readonly platform: Pick<Platform, 'rewards' | 'rewardRetryMs' | 'log'>;
   readonly events: RunEvents;
 }
 

@@ -23,7 +23,7 @@ const late = faults['no answer by the deadline'];
 
 test('faults of a reward service', async (t) => {
   const bus = await connectEvents({ source: 'gapo/coordinator', inProcess: true });
-  const world = await startWorld(t, { scorers: { short } });
+  const world = await startWorld(t, { scorers: { short }, env: { REWARD_RETRY_SECONDS: '1' } });
   const coordinator = await startCoordinator(t, world, bus);
   const events: RewardEventJson[] = [];
   await bus.subscribe({ kind: 'reward' }, ({ data }) => void events.push(data as RewardEventJson));

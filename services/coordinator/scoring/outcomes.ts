@@ -16,6 +16,11 @@ export function isScore(outcome: Outcome): outcome is number {
   return typeof outcome === 'number';
 }
 
+/** Whether an outcome is a failure that may pass. */
+export function isRetryable(outcome: Outcome | undefined): boolean {
+  return outcome !== undefined && !isScore(outcome) && outcome.retryable;
+}
+
 /** Returns one outcome per item. Results must have the items' number, order and ids, and scores must be finite. */
 export function outcomesOf(items: readonly Item[], results: readonly Result[]): Outcome[] {
   const surplus = results.length > items.length;

@@ -9,6 +9,8 @@ import type { ScoredObjective } from './scoring.js';
 /** Addresses of reward services, and a logger. */
 export interface RewardPlatform {
   readonly rewards: RewardAddresses;
+  /** Milliseconds over which a reward service may recover. */
+  readonly rewardRetryMs: number;
   readonly log: Logger;
 }
 
@@ -62,6 +64,7 @@ export class RewardServices {
       objective: name,
       target,
       timeoutMs: timeoutSeconds * 1000,
+      retryMs: this.#platform.rewardRetryMs,
       hedgeAfterMs: hedgeAfterSeconds && hedgeAfterSeconds * 1000,
       text,
       log: this.#platform.log,

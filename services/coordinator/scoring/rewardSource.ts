@@ -6,7 +6,7 @@ import { UserError, type Logger } from '@gapo/service';
 import type { Fault } from '../state/interruption.js';
 import { CircuitBreaker } from './circuitBreaker.js';
 import { hedged } from './hedge.js';
-import { isScore, outcomesOf, type ItemFailure, type Outcome } from './outcomes.js';
+import { isRetryable, isScore, outcomesOf, type ItemFailure, type Outcome } from './outcomes.js';
 import { defaultBytes, isTooLarge, itemBytes, requestRanges } from './requestSize.js';
 import { RunningScores, type Outlier } from './runningScores.js';
 import { itemKey, ScoreCache } from './scoreCache.js';
@@ -18,6 +18,11 @@ export interface RewardOptions {
   target: string;
   /** Milliseconds that one Score call may take. */
   timeoutMs: number;
+  /**
+   * Milliseconds over which failures of the moment are retried; at most `timeoutMs`.
+   * @default timeoutMs
+   */
+  retryMs?: number;
   /** Milliseconds until an unanswered call is hedged. @default never */
   hedgeAfterMs?: number | undefined;
   /** The form of text that the service gets. @default the one that it describes, else clean */
@@ -58,12 +63,11 @@ const concurrentCalls = 2;
 const describeRetries = { attempts: 3, baseDelayMs: 100, maxDelayMs: 200 } as const;
 
 /**
- * Retries of Score. With the default timeout of 30 s the two backoff delays sum to 2.2 to 4.5 s, in which a service can
- * restart. Shorter timeouts shorten them in proportion.
+ * Retries of Score, of calls and of items that fail for the moment: a service that restarts or is overloaded has
+ * `retryMs` to recover. The delays are 1/15, 2/15 and three times 1/5 of it, each shortened by up to a half.
  */
-const scoreRetries = (timeoutMs: number): Pick<RetryPolicy, 'attempts' | 'baseDelayMs' | 'maxDelayMs'> => {
-  const baseDelayMs = Math.min(1500, timeoutMs / 20);
-  return { attempts: 3, baseDelayMs, maxDelayMs: 2 * baseDelayMs };
+const scoreRetries = (retryMs: number): Pick<RetryPolicy, 'attempts' | 'baseDelayMs' | 'maxDelayMs'> => {
+  return { attempts: 6, baseDelayMs: retryMs / 15, maxDelayMs: retryMs / 5 };
 };
 
 const breakerLimits = { failures: 6, coolDownMs: 15_000 } as const;
@@ -256,17 +260,22 @@ export class RewardSource {
         `call ${attempt} failed: ${error.details}`,
       );
     const retryable = (error: RpcError): boolean => error.retryable && !isTooLarge(error, bytes);
-    const policy = { ...scoreRetries(this.#options.timeoutMs), seed, signal, onRetry, retryable };
+    const { timeoutMs, retryMs = timeoutMs } = this.#options;
+    const policy = { ...scoreRetries(Math.min(retryMs, timeoutMs)), seed, signal, onRetry, retryable };
+    const found: Outcome[] = [];
+    let wanted = [...groups.keys()];
+    const attempt = async (): Promise<void> => {
+      const outcomes = await ask(wanted.map((k) => at(groups, k)));
+      wanted.forEach((k, i) => (found[k] = at(outcomes, i)));
+      wanted = wanted.filter((k) => isRetryable(found[k]));
+      if (wanted.length > 0) throw new RpcError('UNAVAILABLE', `${wanted.length} items have no score for the moment`);
+    };
     try {
-      const found = await retry(() => ask(groups), policy);
-      const retried = found.flatMap((outcome, k) => (isScore(outcome) || !outcome.retryable ? [] : [k]));
-      if (retried.length > 0) {
-        const second = await retry(() => ask(retried.map((k) => at(groups, k))), policy);
-        retried.forEach((k, i) => (found[k] = at(second, i)));
-      }
+      await retry(attempt, policy);
       return { found, slowestMs };
     } catch (reason) {
       if (signal.aborted) throw signal.reason;
+      if (found.length > 0) return { found, slowestMs };
       const error = RpcError.from(reason);
       if (!isTooLarge(error, bytes)) return { found: all(`${error.code}: ${error.details}`), slowestMs };
       if (groups.length === 1) return { found: [tooLargeAlone(bytes, error)], slowestMs };
