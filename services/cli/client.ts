@@ -25,9 +25,11 @@ const quickMs = 15_000;
 const startMs = 120_000;
 /** Deadline of calls in which it also reads data, which ends with an error before (DATA_SECONDS, 900 by default). */
 const dataMs = 1_200_000;
-/** How long a coordinator may be unreachable while a run is watched. */
-const unreachableMs = 30_000;
+/** How long a coordinator may be unreachable while a run is watched: enough for a restart on another machine. */
+const unreachableMs = 180_000;
 const retryMs = 500;
+/** The longest pause between attempts to reach it. Each is twice as long as the one before. */
+const longestRetryMs = 5000;
 
 /** Codes whose messages are written for users. */
 const userCodes: ReadonlySet<RpcCode> = new Set<RpcCode>([
@@ -103,8 +105,13 @@ export class Coordinator {
     return present(run);
   }
 
-  async resumeRun(id: string, signal?: AbortSignal): Promise<Run> {
-    const { run } = await this.#call(() => this.#client.ResumeRun({ runId: id }, { deadlineMs: dataMs, signal }));
+  /** @param options.accepted who accepts that files have changed; undefined: the run is then not resumed */
+  async resumeRun(
+    id: string,
+    { signal, accepted }: { signal?: AbortSignal | undefined; accepted?: string | undefined } = {},
+  ): Promise<Run> {
+    const request = { runId: id, ...(accepted !== undefined && { acceptChangedInputs: true, author: accepted }) };
+    const { run } = await this.#call(() => this.#client.ResumeRun(request, { deadlineMs: dataMs, signal }));
     return present(run);
   }
 
@@ -148,9 +155,19 @@ export class Coordinator {
     return present(run);
   }
 
-  /** Streams the run's steps after `afterStep`, then each new one until the run ends. Reconnects if the coordinator is unreachable. */
-  async *watchRun(id: string, afterStep: number, signal?: AbortSignal): AsyncGenerator<WatchRunResponse> {
+  /**
+   * Streams the run's steps after `afterStep`, then each new one until the run ends. While the coordinator is unreachable, it is
+   * tried again with growing pauses; the steps in the meantime follow.
+   *
+   * @param options.say receives a message when the connection breaks, and when it is back
+   */
+  async *watchRun(
+    id: string,
+    afterStep: number,
+    { signal, say = () => undefined }: { signal?: AbortSignal | undefined; say?: (text: string) => void } = {},
+  ): AsyncGenerator<WatchRunResponse> {
     let after = afterStep;
+    let failures = 0;
     let unreachableSince: number | undefined;
     for (;;) {
       try {
@@ -158,18 +175,27 @@ export class Coordinator {
           { runId: id, afterStep: after },
           { deadlineMs: Infinity, signal },
         )) {
-          unreachableSince = undefined;
-          if (message.step) after = message.step.step;
+          if (unreachableSince !== undefined) say(`the coordinator at ${this.#client.target} is back`);
+          [unreachableSince, failures] = [undefined, 0];
+          if (message.step) after = Math.max(after, message.step.step);
           yield message;
         }
         return;
       } catch (error) {
         if (signal?.aborted === true) return;
         const known = RpcError.from(error);
+        if (unreachableSince === undefined && known.code === 'UNAVAILABLE') {
+          const why = reason(known.details);
+          say(
+            `the coordinator at ${this.#client.target} does not answer (${why}): trying again for ${unreachableMs / 1000} s`,
+          );
+        }
         unreachableSince ??= performance.now();
         if (known.code !== 'UNAVAILABLE' || performance.now() - unreachableSince > unreachableMs)
           throw this.#explain(error);
-        await delay(retryMs);
+        const pauseMs = Math.min(retryMs * 2 ** failures, longestRetryMs);
+        failures += 1;
+        await delay(pauseMs, undefined, { signal }).catch(() => undefined);
       }
     }
   }

@@ -1,14 +1,23 @@
 /** `gapo pause`, `gapo resume` and `gapo cancel`. */
 import { stateWord, type Run } from '@gapo/rpc';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
+import { authorOf, authorOption } from '../options/author.js';
 import { coordinatorOption, jsonOption } from '../options/options.js';
 import { print, printMessage } from '../output.js';
+
+interface ControlFlags {
+  coordinator?: string;
+  json?: true;
+  acceptChangedInputs?: true;
+  by?: string;
+}
 
 interface Verb {
   name: string;
   description: string;
-  ask: (coordinator: Coordinator, id: string) => Promise<Run>;
+  ask: (coordinator: Coordinator, id: string, flags: ControlFlags) => Promise<Run>;
+  options?: () => readonly Option[];
 }
 
 const verbs: readonly Verb[] = [
@@ -20,7 +29,15 @@ const verbs: readonly Verb[] = [
   {
     name: 'resume',
     description: 'resume a paused or failed run from its last checkpoint, bit for bit',
-    ask: (coordinator, id) => coordinator.resumeRun(id),
+    ask: (coordinator, id, { acceptChangedInputs, by }) =>
+      coordinator.resumeRun(id, { accepted: acceptChangedInputs && authorOf(by) }),
+    options: () => [
+      new Option(
+        '--accept-changed-inputs',
+        'resume also if the model or data have changed since the checkpoint; that is recorded',
+      ),
+      authorOption(),
+    ],
   },
   {
     name: 'cancel',
@@ -29,17 +46,17 @@ const verbs: readonly Verb[] = [
   },
 ];
 
-function verbCommand({ name, description, ask }: Verb): Command {
-  return new Command(name)
+function verbCommand({ name, description, ask, options }: Verb): Command {
+  const command = new Command(name)
     .description(description)
     .argument('<id>', "the run's id, as `gapo runs` lists it")
     .addOption(coordinatorOption())
     .addOption(jsonOption())
     .addHelpText('after', `\nExample:\n  gapo ${name} assistant-20250101-120000`)
-    .action(async (id: string, flags: { coordinator?: string; json?: true }) => {
+    .action(async (id: string, flags: ControlFlags) => {
       const coordinator = new Coordinator(coordinatorAddress(flags.coordinator));
       try {
-        const run = await ask(coordinator, id);
+        const run = await ask(coordinator, id, flags);
         const reason = run.reason === '' ? '' : ` (${run.reason})`;
         if (flags.json) printMessage('gapo.training.v1.Run', run);
         else print(`${run.id}: ${stateWord(run.state)} at step ${run.step} of ${run.totalSteps}${reason}`);
@@ -47,6 +64,8 @@ function verbCommand({ name, description, ask }: Verb): Command {
         coordinator.close();
       }
     });
+  for (const option of options?.() ?? []) command.addOption(option);
+  return command;
 }
 
 /** Creates the commands. */

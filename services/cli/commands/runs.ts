@@ -6,6 +6,7 @@ import { coordinatorOption, jsonOption } from '../options/options.js';
 import { print, printJson } from '../output.js';
 import { fixed } from '../render/numbers.js';
 import { originText } from '../render/preference.js';
+import { waitText } from '../render/recovery.js';
 import { table } from '../render/table.js';
 
 async function runs(flags: { coordinator?: string; json?: true }): Promise<void> {
@@ -26,7 +27,7 @@ async function runs(flags: { coordinator?: string; json?: true }): Promise<void>
       `${run.step}/${run.totalSteps}`,
       originText(run),
       run.lastStep?.objectives.map(({ name, rewardMean }) => `${name} ${fixed(rewardMean, 3)}`).join('  ') ?? '-',
-      run.reason,
+      waitText(run) ?? run.reason,
     ]);
     print(table(['run', 'state', 'step', 'method', 'mean rewards', 'reason'], rows, [2]));
   } finally {

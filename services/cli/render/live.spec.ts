@@ -48,6 +48,7 @@ function runAt(step: number): RunProgress {
     id: 'r',
     state: 'RUN_STATE_RUNNING',
     reason: '',
+    recovery: null,
     step: 0,
     totalSteps: 100,
     objectives: ['a'],

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RunInput, WatchRunResponse } from '@gapo/rpc';
 import { progressLine, progressLines } from './progress.js';
+import { waitText } from './recovery.js';
 import { PlainReporter } from './reporter.js';
 import { advance, progressOf, shownObjectives, type RunProgress } from './runProgress.js';
 import { displayWidth } from './width.js';
@@ -11,6 +12,7 @@ const run = {
   id: 'assistant-1',
   state: 'RUN_STATE_RUNNING',
   reason: '',
+  recovery: null,
   step: 0,
   totalSteps: 120,
   objectives: ['helpful', 'harmless'],
@@ -209,4 +211,21 @@ test('a paused run shows the reason and no phase', () => {
   const lines = progressLines(advance(after(2), paused), 80);
   assert.equal(lines[0], 'assistant-1  gapo  paused: asked');
   assert.equal(lines.at(-1), '');
+});
+
+test('a run that the coordinator resumes says what it waits for', () => {
+  const recovery = {
+    waitingFor: 'reward harmless at 127.0.0.1:50062',
+    problem: 'connection refused',
+    nextCheck: { seconds: 108, nanos: 0 },
+    attempts: 0,
+    maxAttempts: 10,
+  };
+  const first = 'waiting for reward harmless at 127.0.0.1:50062: connection refused; checked again in 8 s';
+  assert.equal(waitText({ recovery }, 100_000), first);
+  assert.equal(
+    waitText({ recovery: { ...recovery, problem: '', nextCheck: null, attempts: 2 } }),
+    'waiting for reward harmless at 127.0.0.1:50062 (resumed 2 of 10 times at this step)',
+  );
+  assert.equal(waitText({ recovery: null }), undefined);
 });

@@ -2,6 +2,7 @@
 import { stateWord, type ObjectiveReport, type Progress, type StepReport } from '@gapo/rpc';
 import { count, duration, fixed, percent, significant } from './numbers.js';
 import { methodText } from './preference.js';
+import { waitText } from './recovery.js';
 import {
   orderedPreference,
   shownObjectives,
@@ -40,9 +41,15 @@ export function progressLines(progress: RunProgress, width: number): string[] {
       ],
       width,
     ),
-    progress.doing ? phaseText(progress.doing) : isRunning(progress) ? `step ${stepsTaken(progress) + 1}` : '',
+    lastLine(progress),
   ];
   return lines.map((line) => fit(line, width).trimEnd());
+}
+
+/** Returns what the run does, or waits for. */
+function lastLine(progress: RunProgress): string {
+  if (progress.doing) return phaseText(progress.doing);
+  return waitText(progress.run) ?? (isRunning(progress) ? `step ${stepsTaken(progress) + 1}` : '');
 }
 
 /** Returns text such as `2 of 5 (helpful 0.3, harmless 0.7), 12 min 3 s left for all`. */

@@ -5,6 +5,7 @@ import { note } from '../output.js';
 import { LiveBlock, type Screen } from './live.js';
 import { hasNumbers, numbersText } from './preference.js';
 import { phaseText, progressLine, progressLines } from './progress.js';
+import { waitText } from './recovery.js';
 import { orderedPreference, stepsTaken, type RunProgress } from './runProgress.js';
 
 /** Minimum time between plain lines, to keep logs readable. */
@@ -24,7 +25,8 @@ export interface Reporter {
 
 /** Creates the reporter of this process's stderr. @param plain lines, also on a terminal */
 export function makeReporter(plain: boolean): Reporter {
-  if (plain || !process.stderr.isTTY) return new PlainReporter((line) => note(line));
+  // A terminal that does not understand escapes says so.
+  if (plain || !process.stderr.isTTY || process.env['TERM'] === 'dumb') return new PlainReporter((line) => note(line));
   return new LiveReporter({
     write: (text) => standardError.write(text),
     get columns() {
@@ -63,6 +65,8 @@ interface Written {
   step: number;
   begun: boolean;
   state?: string;
+  /** What it was last seen to wait for, and why. */
+  wait?: string;
   goals?: { readonly names: string; readonly goals: string };
 }
 
@@ -93,6 +97,7 @@ export class PlainReporter implements Reporter {
       written.state = run.state;
       this.#write(`${run.id}: ${stateWord(run.state)}${run.reason === '' ? '' : `: ${run.reason}`}`);
     }
+    this.#writeWait(progress, written);
     this.#writeGoals(progress, written);
     this.#writtenAt ??= this.#now();
     const sinceMs = this.#now() - this.#writtenAt;
@@ -115,6 +120,16 @@ export class PlainReporter implements Reporter {
 
   finish(): void {
     // Nothing to end.
+  }
+
+  /** Writes what a paused run waits for, and again when the reason changes. */
+  #writeWait({ run }: RunProgress, written: Written): void {
+    const { waitingFor, problem } = run.recovery ?? { waitingFor: '', problem: '' };
+    const wait = `${waitingFor} ${problem}`;
+    const text = waitText(run);
+    if (wait === written.wait || text === undefined || run.recovery?.nextCheck === null) return;
+    written.wait = wait;
+    this.#write(`${run.id}: ${text}`);
   }
 
   /** Writes the initial preference, then every change of the preference or the objectives. */

@@ -1,7 +1,7 @@
 /** Chooses the run of a configuration: the unfinished one, or a new one. */
 import { basename } from 'node:path';
 import { createInterface } from 'node:readline/promises';
-import { isActive, stateWord, type Run } from '@gapo/rpc';
+import { stateWord, type Run } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 import type { Coordinator } from '../client.js';
 import type { ConfigFile } from '../configFile.js';
@@ -54,9 +54,9 @@ export async function chooseRun(
       `run ${id} of this configuration is unfinished: ${stateWord(state)} at step ${step} of ${totalSteps}${reason === '' ? '' : ` (${reason})`}`,
     );
     if (choice.resume || (await askToResume(signal))) {
-      if (isActive(state)) return unfinished;
+      if (!isSettled(unfinished)) return unfinished;
       say(`resuming ${id}; --fresh starts a new run`);
-      return coordinator.resumeRun(id, signal);
+      return coordinator.resumeRun(id, { signal });
     }
   } else if (choice.resume) {
     throw new UserError(`no unfinished run of ${config.path} in ${dataDirectory}: start one without --resume`);
@@ -77,7 +77,7 @@ export async function takeRun(
   if (done !== undefined) return done;
   const unfinished = runs.find(isUnfinished);
   if (unfinished === undefined) return beginRun(coordinator, config, dataDirectory, { signal });
-  return isSettled(unfinished) ? coordinator.resumeRun(unfinished.id, signal) : unfinished;
+  return isSettled(unfinished) ? coordinator.resumeRun(unfinished.id, { signal }) : unfinished;
 }
 
 /** Creates a run and records its configuration. Its id is generated unless it is given. */

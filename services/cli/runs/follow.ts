@@ -4,9 +4,9 @@ import type { Coordinator } from '../client.js';
 import type { Reporter } from '../render/reporter.js';
 import { advance, progressOf, type RunProgress, type WholeProgress } from '../render/runProgress.js';
 
-/** Whether a run has stopped: paused, failed, cancelled or complete. */
-export function isSettled({ state }: Run): boolean {
-  return !isActive(state);
+/** Whether a run has stopped until a user resumes it, or for good. A pause that the coordinator ends is none. */
+export function isSettled({ state, recovery }: Run): boolean {
+  return !isActive(state) && recovery === null;
 }
 
 /** Whether a run can be resumed or is in progress. */
@@ -42,13 +42,14 @@ export async function follow(
   const steps: StepReport[] = [];
   const show = (): void => reporter.progress(whole === undefined ? progress : { ...progress, whole: whole(progress) });
   show();
-  for await (const message of coordinator.watchRun(run.id, afterStep, signal)) {
+  const say = (text: string): void => reporter.say(text);
+  for await (const message of coordinator.watchRun(run.id, afterStep, { signal, say })) {
     progress = advance(progress, message);
     show();
     if (message.step) steps.push(message.step);
     onMessage?.(message);
     // Make no further request once the run has settled: the coordinator may have paused it because it is shutting down.
-    if (message.run && isSettled(message.run) && message.run.state !== run.state) {
+    if (message.run && isSettled(message.run) && (message.run.state !== run.state || !isSettled(run))) {
       reporter.finish();
       return { run: message.run, steps };
     }
