@@ -9,6 +9,7 @@ import { stepContext, type Phase, type StepObserver } from '../step/context/step
 import { startingVersions, trainingWith, type TrainingContext } from '../step/context/trainingContext.js';
 import { completeReport } from '../step/stepReport.js';
 import { takeStep } from '../step/takeStep.js';
+import { holdWorkers, workersOf } from '../workers/session.js';
 import type { RunEvents } from './events.js';
 import type { RunFeed } from './feed.js';
 import type { Platform } from './platform.js';
@@ -86,7 +87,12 @@ export class TrainingLoop {
    */
   async train(session: Session): Promise<void> {
     try {
-      while (!this.isComplete && !session.stopping()) await this.#step(session);
+      const release = holdWorkers(this.#shared.platform, this.#state.workers);
+      try {
+        while (!this.isComplete && !session.stopping()) await this.#step(session);
+      } finally {
+        release();
+      }
     } catch (error) {
       await this.#saveProgress().catch((also: unknown) => {
         const { runId, platform } = this.#shared;
@@ -154,9 +160,10 @@ export class TrainingLoop {
       gradient: (update, event) => events.gradient(update, event),
     };
     const { versions } = this;
-    const { state, findings } = await takeStep(
+    const { state: taken, findings } = await takeStep(
       stepContext({ training, before: this.#state, workers: platform, versions, key, signal, observer, goalChanges }),
     );
+    const state = { ...taken, workers: workersOf(platform, this.#state.workers, runId) };
     const reportAt = (checkpointSeconds: number): StepReport => {
       const times = { seconds: (performance.now() - startedAt) / 1000, checkpointSeconds };
       return completeReport(findings, times, history.recentSeconds, steps - step);

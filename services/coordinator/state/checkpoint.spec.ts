@@ -55,6 +55,7 @@ function stateAt(step: number): TrainingState {
       parameters: vector(0.1),
       optimizer: { step: 2 * step, firstMoments: [vector(1e-3)], secondMoments: [vector(1e-9)] },
     },
+    workers: { gradient: { build: '0.1.0+abc', environment: { threads: '4', device: 'cpu' } } },
   };
 }
 

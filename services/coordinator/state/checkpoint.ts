@@ -29,7 +29,13 @@ import type { StepReport } from '@gapo/rpc';
 import { canonicalJson, configSha256, replaceDirectory, sha256Hex, z, UserError } from '@gapo/service';
 import { goalChangeSchema } from './goals.js';
 import { assertSameInputs, isPolicyInput, type RunInputs } from './runInputs.js';
-import { initialCombination, versionOf, type CombinationState, type TrainingState } from './trainingState.js';
+import {
+  initialCombination,
+  versionOf,
+  type CombinationState,
+  type TrainingState,
+  type WorkersRecords,
+} from './trainingState.js';
 
 /** A checkpoint on disk. */
 export interface CheckpointPlace {
@@ -97,6 +103,8 @@ const combinationSchema = z
   })
   .catchall(numbers);
 
+const workersSchema = z.object({ build: z.string().optional(), environment: z.record(z.string(), z.string()) });
+
 const stateSchema = z.object({
   format: z.literal(currentFormat),
   runId: z.string(),
@@ -109,6 +117,7 @@ const stateSchema = z.object({
   config: z.unknown(),
   configSha256: sha256Hex,
   inputs: z.record(z.string(), sha256Hex).optional(),
+  workers: z.object({ rollout: workersSchema.optional(), gradient: workersSchema.optional() }).optional(),
   versionSha256: sha256Hex,
   files: z.record(z.string(), sha256Hex),
   report: z.unknown(),
@@ -161,6 +170,7 @@ export async function writeCheckpoint(
     config: owner.config,
     configSha256: configSha256(owner.config),
     inputs: owner.inputs,
+    ...(state.workers && { workers: state.workers }),
     versionSha256: sha256OfTensors(parameters),
     files,
     report: report ?? null,
@@ -249,6 +259,7 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
       combination: stateFile.combination ? readCombination(stateFile.combination) : initialCombination(owner.config),
       goalChanges: aims,
       trained: { parameters, optimizer },
+      ...(stateFile.workers && { workers: stateFile.workers as WorkersRecords }),
     },
     report: (stateFile.report ?? undefined) as StepReport | undefined, // its hash matches: it is what was written
     inputs,

@@ -35,6 +35,15 @@ export interface Trained {
   readonly optimizer: AdamWState;
 }
 
+/** What workers of one kind had in common when they computed a step. */
+export interface WorkersRecord {
+  readonly build: string | undefined;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** By kind of worker; kinds that a run does not use are missing. */
+export type WorkersRecords = Readonly<Partial<Record<'rollout' | 'gradient', WorkersRecord>>>;
+
 /** The state after a step. Immutable: an abandoned step leaves it unchanged. */
 export interface TrainingState {
   /** Steps taken. */
@@ -47,6 +56,8 @@ export interface TrainingState {
   /** Changes of goals made before the step began, in order. */
   readonly goalChanges: readonly GoalChange[];
   readonly trained: Trained;
+  /** The workers that computed the last step; absent before the first one. */
+  readonly workers?: WorkersRecords;
 }
 
 /** Returns the newest policy version: the number of optimizer updates. */
