@@ -4,19 +4,26 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import { logger, writeAtomicallySync } from '@gapo/service';
 import { scratch } from '../fixtures/world.fixture.js';
-import { DataLease, LeaseLost } from './dataLease.js';
+import { DataLease, LeaseLost, type LeaseOptions } from './dataLease.js';
 
 const log = logger('test');
 
 /** A process that holds the lease until it is killed. */
-async function holder(t: TestContext, directory: string, env: Record<string, string> = {}): Promise<ChildProcess> {
+async function holder(
+  t: TestContext,
+  directory: string,
+  env: Record<string, string> = {},
+  options: LeaseOptions = {},
+): Promise<ChildProcess & { readonly stdout: Readable }> {
   const module = JSON.stringify(new URL('dataLease.js', import.meta.url).href);
   const code = `const { DataLease } = await import(${module});
-    await DataLease.take(${JSON.stringify(directory)}, console);
+    const lease = await DataLease.take(${JSON.stringify(directory)}, { ...console, info() {} }, ${JSON.stringify(options)});
     console.log('held');
+    lease.lost.catch(({ name }) => console.log(name));
     setInterval(() => {}, 1000);`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -60,6 +67,27 @@ test('a process with another temporary directory is refused, and one that was ki
   child.kill('SIGKILL');
   await once(child, 'close');
   await (await DataLease.take(directory, log)).release();
+});
+
+test('a suspended process is replaced, and ends when it is continued', async (t) => {
+  const directory = await scratch(t);
+  const child = await holder(t, directory, {}, { leaseMs: 1000 });
+  child.kill('SIGSTOP');
+  const next = await DataLease.take(directory, log, { leaseMs: 1000 });
+  const said = once(child.stdout, 'data');
+  child.kill('SIGCONT');
+  assert.equal(String(await said), 'LeaseLost\n');
+  next.assertHeld();
+  await next.release();
+});
+
+test('a holder whose lease has expired takes the next token before it writes, unless another has', async (t) => {
+  const directory = await scratch(t);
+  const lease = await DataLease.take(directory, log, { leaseMs: 0.001 });
+  lease.assertHeld();
+  const tokens = readdirSync(join(directory, '.lease')).filter((name) => /^\d+\.json$/.test(name));
+  assert.notDeepEqual(tokens, ['000001.json']);
+  await lease.release();
 });
 
 test('a process of the same id that started later is not the holder', async (t) => {

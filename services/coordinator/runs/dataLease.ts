@@ -6,9 +6,10 @@
  *
  * The highest token is the holder's. A coordinator takes the directory over by creating the file with the next token, which
  * only one process can do, if the holder has released it, is a dead process of this machine, or has not renewed its lease for
- * as long as the lease lasts. The holder's clock is never compared with another: a contender watches the file. Before it
- * writes to a run, a coordinator checks that no higher token exists (a fencing token): one that was suspended and replaced
- * writes nothing more.
+ * as long as the lease lasts, for example since it is suspended. The holder's clock is never compared with another: a contender
+ * watches the file. Before it writes to a run, a coordinator checks that no higher token exists (a fencing token): one that was
+ * suspended and replaced writes nothing more. If it has not renewed its lease for as long as that lasts, it takes the next token
+ * first: a network file system may show it an old list of files, but it creates a file only once.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
@@ -61,6 +62,10 @@ export class DataLease {
   readonly #dataDirectory: string;
   readonly #log: Logger;
   readonly #timer: NodeJS.Timeout;
+  /** How long the lease lasts, in milliseconds. */
+  readonly #lastsMs: number;
+  /** When it was last renewed, by performance.now(). */
+  #renewedAt = performance.now();
   /** Rejects with LeaseLost once a renewal finds that another coordinator has taken over. */
   readonly lost: Promise<never>;
   #reportLoss: (error: LeaseLost) => void = () => undefined;
@@ -68,7 +73,8 @@ export class DataLease {
   #renewal: Promise<void> | undefined;
   #ended = false;
 
-  private constructor(dataDirectory: string, lease: Lease, every: number, log: Logger) {
+  private constructor(dataDirectory: string, lease: Lease, lastsMs: number, log: Logger) {
+    this.#lastsMs = lastsMs;
     this.#dataDirectory = dataDirectory;
     this.#directory = leaseDirectory(dataDirectory);
     this.#lease = lease;
@@ -77,9 +83,12 @@ export class DataLease {
       this.#reportLoss = reject;
     });
     this.lost.catch(() => undefined); // a caller may not wait for it
-    this.#timer = setInterval(() => {
-      this.#renewal ??= this.#renew().finally(() => (this.#renewal = undefined));
-    }, every).unref();
+    this.#timer = setInterval(
+      () => {
+        this.#renewal ??= this.#renew().finally(() => (this.#renewal = undefined));
+      },
+      (lastsMs * renewalMs) / leaseMs,
+    ).unref();
   }
 
   /**
@@ -104,7 +113,7 @@ export class DataLease {
     // Another contender may have taken the same token and released it since this one looked.
     if (tokens(directory).at(-1) !== lease.token) throw inUse(dataDirectory, currentLease(directory));
     for (const token of tokens(directory)) if (token < lease.token) rmSync(pathOf(directory, token), { force: true });
-    return new DataLease(dataDirectory, lease, (lasts * renewalMs) / leaseMs, log);
+    return new DataLease(dataDirectory, lease, lasts, log);
   }
 
   /**
@@ -113,7 +122,9 @@ export class DataLease {
    * @throws LeaseLost if one has
    */
   assertHeld(): void {
-    if (!this.#ended && tokens(this.#directory).at(-1) === this.#lease.token) return;
+    if (!this.#ended && tokens(this.#directory).at(-1) === this.#lease.token) {
+      if (performance.now() - this.#renewedAt < this.#lastsMs || this.#retake()) return;
+    }
     throw new LeaseLost(
       `DATA_DIR ${this.#dataDirectory} is in use by another coordinator, which took over while this one did not respond`,
     );
@@ -131,11 +142,30 @@ export class DataLease {
     }
   }
 
+  /** Takes the next token after the lease has expired. Returns whether no other coordinator was faster. */
+  #retake(): boolean {
+    const lease = { ...this.#lease, token: this.#lease.token + 1, renewals: 0 };
+    try {
+      writeFileSync(pathOf(this.#directory, lease.token), leaseText(lease), { flag: 'wx', flush: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+      throw new UserError(`DATA_DIR ${this.#dataDirectory} cannot be written: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+    rmSync(pathOf(this.#directory, this.#lease.token), { force: true });
+    this.#lease = lease;
+    this.#renewedAt = performance.now();
+    return true;
+  }
+
   async #renew(): Promise<void> {
     try {
       this.assertHeld();
+      const began = performance.now();
       this.#lease = { ...this.#lease, renewals: this.#lease.renewals + 1 };
       await writeAtomically(pathOf(this.#directory, this.#lease.token), leaseText(this.#lease));
+      this.#renewedAt = Math.max(this.#renewedAt, began);
     } catch (error) {
       if (error instanceof LeaseLost) {
         this.#end();
@@ -151,8 +181,8 @@ export class DataLease {
 }
 
 /**
- * Whether the holder is alive: a process of this machine is looked up, any other is watched until it renews its lease or the
- * lease expires.
+ * Whether the holder is alive: it is watched until it renews its lease or the lease expires. A process of this machine that has
+ * ended is not waited for.
  */
 async function isHeld(
   directory: string,
@@ -163,9 +193,8 @@ async function isHeld(
 ): Promise<boolean> {
   if (seen.released) return false;
   const own = thisProcess();
-  if (seen.holder.scope !== '' && seen.holder.scope === own.scope) {
-    return startOf(seen.holder.pid) === seen.holder.started;
-  }
+  const isNear = seen.holder.scope !== '' && seen.holder.scope === own.scope;
+  if (isNear && startOf(seen.holder.pid) !== seen.holder.started) return false;
   log.info(
     { holder: seen.holder },
     `DATA_DIR ${dataDirectory}: waiting up to ${lasts / 1000} s to see whether ${nameOf(seen.holder)} is alive`,
