@@ -142,7 +142,11 @@ export class DataLease {
     }
   }
 
-  /** Takes the next token after the lease has expired. Returns whether no other coordinator was faster. */
+  /**
+   * Takes the next token after the lease has expired. Returns whether no other coordinator was faster.
+   *
+   * @throws UserError if the directory cannot be written
+   */
   #retake(): boolean {
     const lease = { ...this.#lease, token: this.#lease.token + 1, renewals: 0 };
     try {
