@@ -35,9 +35,11 @@ def sentence_piece(scheme):
     return tokenizer
 
 
-def encoded(tokenizer, config):
+def encoded(tokenizer, config, model_type):
     with tempfile.TemporaryDirectory() as folder:
         tokenizer.save(f"{folder}/tokenizer.json")
+        if model_type is not None:
+            Path(folder, "config.json").write_text(json.dumps({"model_type": model_type}))
         Path(folder, "tokenizer_config.json").write_text(json.dumps(config))
         return AutoTokenizer.from_pretrained(folder)(TEXT, add_special_tokens=False).input_ids
 
@@ -81,6 +83,29 @@ configs[("byteLevel",)] = [
 configs[("sentencePiece",)] = [
     {**named, "tokenizer_class": "XLMRobertaTokenizer", "add_prefix_space": flag} for flag in flags
 ]
+# A class has defaults for absent keys. Without a class, AutoTokenizer takes the one of the model type.
+absent = {
+    ("byteLevel", "byteLevelWithSpace"): [
+        *((None, {**named, "tokenizer_class": name}) for name in ["GPT2Tokenizer", "RobertaTokenizer", "BlenderbotTokenizer"]),
+        *((kind, named) for kind in ["gpt2", "roberta", "llama", "mistral"]),
+        ("gpt2", {**named, "tokenizer_class": "PreTrainedTokenizerFast"}),
+        ("gpt2", {**named, "add_prefix_space": True}),
+    ],
+    ("cased", "uncased"): [
+        *((None, {"tokenizer_class": name}) for name in ["BertTokenizer", "DistilBertTokenizerFast", "MPNetTokenizer"]),
+        *((None, {"tokenizer_class": "BertTokenizer", "do_lower_case": lower}) for lower in flags),
+        *((kind, {}) for kind in ["bert", "distilbert", "electra"]),
+        ("bert", {"do_lower_case": False, "strip_accents": False}),
+    ],
+    ("sentencePiece", "sentencePieceWithoutSpace"): [
+        (None, {**named, "tokenizer_class": "LlamaTokenizer"}),
+        *((kind, named) for kind in ["llama", "mistral"]),
+    ],
+    ("sentencePiece",): [(None, {**named, "tokenizer_class": "XLMRobertaTokenizer"}), ("xlm-roberta", named)],
+}
+rows = [(name, config, None) for names, options in configs.items() for name in names for config in options] + [
+    (name, config, kind) for names, options in absent.items() for name in names for kind, config in options
+]
 
 write({
     "text": TEXT,
@@ -89,11 +114,10 @@ write({
         {
             "tokenizer": name,
             "config": config,
-            "ids": encoded(tokenizers[name], config),
+            **({} if model_type is None else {"modelType": model_type}),
+            "ids": encoded(tokenizers[name], config, model_type),
             "ownIds": tokenizers[name].encode(TEXT, add_special_tokens=False).ids,
         }
-        for names, options in configs.items()
-        for name in names
-        for config in options
+        for name, config, model_type in rows
     ],
 })

@@ -32,13 +32,14 @@ const schema = z.object({
   rank_pattern: byPattern(rank),
   alpha_pattern: byPattern(alpha),
   use_rslora: z.boolean().nullish(),
-  fan_in_fan_out: z.boolean().nullish(),
 });
 
 /** Keys of PEFT's LoraConfig that are not read. */
 const known: KnownKeys = {
   used: Object.keys(schema.shape),
   harmless: [
+    // PEFT corrects it where the model's weights are stored the other way.
+    'fan_in_fan_out',
     // They describe the file and the base model.
     'auto_mapping',
     'inference_mode',
@@ -93,8 +94,6 @@ export interface AdapterConfig {
   readonly lora: LoraSpec;
   /** The base model that it names. */
   readonly base: string | undefined;
-  /** What it says about how the model's weights are stored. */
-  readonly inOut: boolean | undefined;
 }
 
 /**
@@ -116,8 +115,7 @@ export async function readAdapterConfig(
   } else if (problems.length === 0) {
     const lora = loraOf(parsed.data, config, (problem) => problems.push(problem));
     if (problems.length === 0) {
-      const { base_model_name_or_path: base, fan_in_fan_out: inOut } = parsed.data;
-      return { lora, base: base ?? undefined, inOut: inOut ?? undefined };
+      return { lora, base: parsed.data.base_model_name_or_path ?? undefined };
     }
   }
   throw new ModelError(path, problems.join('; '));

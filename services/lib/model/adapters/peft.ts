@@ -92,16 +92,13 @@ export type AdaptedModel = Pick<DecoderModel, 'directory' | 'config'> & Partial<
  * @throws ModelError with every mismatch with the model, or everything that is not LoRA on linear maps
  */
 export async function readAdapter(directory: string, model: AdaptedModel, options: KeyOptions = {}): Promise<Adapter> {
-  const { lora, base, inOut } = await readAdapterConfig(directory, model.config, options);
+  const { lora, base } = await readAdapterConfig(directory, model.config, options);
   const weightsPath = join(directory, adapterFiles.weights);
   const bytes = await readWeights(directory);
   const tensors = new Map(parseTensors(bytes, weightsPath).map((tensor) => [tensor.name, tensor]));
   const problems = [
     ...namingProblems([...tensors.keys()]),
     ...(await baseProblems(base, parseMetadata(bytes, weightsPath)[baseSha256Key], model)),
-    ...(inOut !== undefined && inOut !== storesInOut(model.config)
-      ? [`fan_in_fan_out is ${inOut}, the model's weights are stored the other way`]
-      : []),
     ...unmatchedTargets(lora, model.config).map((target) => `target_modules has '${target}', which the model lacks`),
   ];
   const expected = trainableTensors(model.config, { lora, valueHeads: 0 });

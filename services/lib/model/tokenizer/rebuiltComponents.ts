@@ -3,7 +3,7 @@
  * component from the key, and other programs read tokenizer.json. Where the two disagree, a text has two encodings.
  */
 import { isMapping } from '@gapo/service';
-import { usualList } from '../knownKeys.js';
+import { usualList, type KeyOptions } from '../knownKeys.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -20,83 +20,146 @@ interface Rule {
   readonly classes: readonly string[];
   /** Returns the value of the key at which the class builds what tokenizer.json has; undefined if the key changes nothing. */
   readonly stated: (components: Components) => unknown;
+  /** The value that the class takes where the key is absent or null. The class's name is as in `classes`. */
+  readonly absent: boolean | ((config: Json, className: string) => unknown);
 }
 
 const bert = [
   'Bert',
   'ConvBert',
   'DistilBert',
-  'DPRContextEncoder',
-  'DPRQuestionEncoder',
-  'DPRReader',
   'Electra',
+  'Funnel',
+  'LayoutLM',
+  'Lxmert',
+  'MobileBert',
+  'MPNet',
 ].concat(
-  ['Funnel', 'LayoutLM', 'Lxmert', 'MobileBert', 'MPNet', 'Splinter', 'SqueezeBert', 'Tipsv2'], // in transformers 5.24
+  ['Splinter', 'SqueezeBert', 'Tipsv2'], // in transformers 5.24
 );
-const byteLevel = ['Bart', 'Blenderbot', 'CodeGen', 'Cohere', 'Deberta', 'GPT2', 'GPTNeoX', 'LED', 'Longformer'].concat(
-  ['Luke', 'Mvp', 'Qwen2', 'Qwen3_5', 'Roberta', 'Whisper'],
-);
+const dpr = ['DPRContextEncoder', 'DPRQuestionEncoder', 'DPRReader'];
+const byteLevel = [
+  'Bart',
+  'CodeGen',
+  'Cohere',
+  'Deberta',
+  'GPT2',
+  'GPTNeoX',
+  'LED',
+  'Longformer',
+  'Luke',
+  'Mvp',
+].concat(['Qwen2', 'Qwen3_5', 'Roberta', 'Whisper']);
 const sentencePiece = ['Barthez', 'BigBird', 'Camembert', 'CodeLlama', 'Llama', 'RemBert', 'XGLM', 'XLMRoberta'];
 
+const lowerCase = (components: Components): unknown => bertNormalizer(components)?.['lowercase'];
+const prefixSpace = ({ preTokenizers }: Components): unknown =>
+  ofType(preTokenizers, 'ByteLevel')?.['add_prefix_space'];
+
 const rules: readonly Rule[] = [
-  { key: 'do_lower_case', classes: bert, stated: (components) => bertNormalizer(components)?.['lowercase'] },
+  { key: 'do_lower_case', classes: bert, absent: true, stated: lowerCase },
+  { key: 'do_lower_case', classes: dpr, absent: false, stated: lowerCase },
   {
     key: 'tokenize_chinese_chars',
-    classes: bert,
+    classes: [...bert, ...dpr],
+    absent: true,
     stated: (components) => bertNormalizer(components)?.['handle_chinese_chars'],
   },
   // null strips accents where letters are made lower case.
   {
     key: 'strip_accents',
-    classes: bert,
+    classes: [...bert, ...dpr],
+    absent: ({ do_lower_case: lower }, name) => lower ?? !dpr.includes(name),
     stated: (components) => {
       const normalizer = bertNormalizer(components);
       return normalizer?.['strip_accents'] ?? normalizer?.['lowercase'];
     },
   },
-  {
-    key: 'add_prefix_space',
-    classes: byteLevel,
-    stated: ({ preTokenizers }) => ofType(preTokenizers, 'ByteLevel')?.['add_prefix_space'],
-  },
-  { key: 'add_prefix_space', classes: sentencePiece, stated: beginsWithSpace },
+  { key: 'add_prefix_space', classes: byteLevel, absent: false, stated: prefixSpace },
+  { key: 'add_prefix_space', classes: ['Blenderbot'], absent: true, stated: prefixSpace },
+  { key: 'add_prefix_space', classes: sentencePiece, absent: true, stated: beginsWithSpace },
   {
     key: 'do_lower_case',
     classes: ['DebertaV2'],
+    absent: false,
     stated: ({ normalizers }) => ofType(normalizers, 'Lowercase') !== undefined,
   },
   {
     key: 'split_by_punct',
     classes: ['DebertaV2'],
+    absent: false,
     stated: ({ preTokenizers }) => ofType(preTokenizers, 'Punctuation') !== undefined,
   },
 ];
+
+/** The model types for which AutoTokenizer takes a class where tokenizer_config.json names none. */
+const modelTypes: Readonly<Record<string, readonly string[]>> = {
+  BertTokenizer: ['bert', 'convbert', 'distilbert', 'electra', 'ernie', 'layoutlm', 'megatron-bert', 'nezha'].concat([
+    'nomic_bert',
+    'squeezebert',
+  ]),
+  BigBirdTokenizer: ['big_bird'],
+  CamembertTokenizer: ['camembert'],
+  CohereTokenizer: ['cohere'],
+  DebertaTokenizer: ['deberta'],
+  DebertaV2Tokenizer: ['deberta-v2'],
+  FunnelTokenizer: ['funnel'],
+  GPT2Tokenizer: ['gpt2', 'gpt_neo', 'gptj', 'opt', 'phi', 'starcoder2'],
+  GPTNeoXTokenizer: ['gpt_neox', 'olmo', 'olmoe'],
+  MobileBertTokenizer: ['mobilebert'],
+  MPNetTokenizer: ['mpnet'],
+  Qwen2Tokenizer: ['qwen2', 'qwen2_moe', 'qwen3', 'qwen3_moe'],
+  RemBertTokenizer: ['rembert'],
+  RobertaTokenizer: ['bart', 'longformer', 'roberta', 'roberta-prelayernorm'],
+  XLMRobertaTokenizer: ['xlm-roberta'],
+};
 
 /**
  * Compares the keys that a class rebuilds components from with those components.
  *
  * @param config tokenizer_config.json
  * @param tokenizer tokenizer.json
- * @param listedIn where the user lists keys to ignore
- * @returns a problem per key that disagrees. A key that is absent or null is never one
+ * @param model config.json, which determines the class where tokenizer_config.json names none
+ * @returns a problem per key that disagrees and is not ignored. A class has defaults for absent keys
  */
-export function rebuiltProblems(config: Json, tokenizer: Json, listedIn = usualList): readonly string[] {
-  const { tokenizer_class: name } = config;
+export function rebuiltProblems(
+  config: Json,
+  tokenizer: Json,
+  model: Json,
+  { ignoreKeys = [], listedIn = usualList }: KeyOptions = {},
+): readonly string[] {
+  const name = config['tokenizer_class'] ?? model['tokenizer_class'] ?? ofModelType(model['model_type']);
   if (typeof name !== 'string') return [];
+  const short = shortName(name);
   const components = {
     normalizers: flattened(tokenizer['normalizer'], 'normalizers'),
     preTokenizers: flattened(tokenizer['pre_tokenizer'], 'pretokenizers'),
   };
-  return rules.flatMap(({ key, classes, stated }) => {
-    const value = config[key] ?? undefined;
-    if (value === undefined || !classes.includes(name.replace(/Tokenizer(Fast)?$/, ''))) return [];
+  return rules.flatMap(({ key, classes, stated, absent }) => {
+    if (!classes.includes(short) || ignoreKeys.includes(key)) return [];
     const other = stated(components);
+    const written = config[key] ?? undefined;
+    const value = written ?? (typeof absent === 'boolean' ? absent : absent(config, short));
     if (other === undefined || other === value) return [];
+    const found = JSON.stringify(value);
+    const said =
+      written === undefined
+        ? `absent, for which ${name} of transformers takes ${found}`
+        : `${found}, which ${name} of transformers follows`;
     return [
-      `${key} is ${JSON.stringify(value)}, which ${name} of transformers follows, but tokenizer.json says ` +
-        `${JSON.stringify(other)}; correct the one that is wrong, or list ${key} in ${listedIn}, to follow tokenizer.json`,
+      `${key} is ${said}, but tokenizer.json says ${JSON.stringify(other)}; correct the one that is wrong, or list ${key} ` +
+        `in ${listedIn}, to follow tokenizer.json`,
     ];
   });
+}
+
+function ofModelType(type: unknown): string | undefined {
+  return Object.entries(modelTypes).find(([, types]) => types.some((one) => one === type))?.[0];
+}
+
+/** Returns the name of a class as in {@link Rule.classes}. */
+function shortName(name: string): string {
+  return name.replace(/Tokenizer(Fast)?$/, '');
 }
 
 function bertNormalizer({ normalizers }: Components): Json | undefined {

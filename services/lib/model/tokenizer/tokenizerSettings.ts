@@ -85,7 +85,8 @@ export function declaredTokens(tokenizer: Json): readonly DeclaredToken[] {
 async function readConfig(directory: string, tokenizer: Json, options: KeyOptions): Promise<Json> {
   const found = await readIfPresent(directory, configFile);
   const { json, problems } = checkKeys(found, tokenizerConfigKeys(found), options);
-  const all = [...problems, ...rebuiltProblems(json, tokenizer, options.listedIn)];
+  const model = await readIfPresent(directory, 'config.json');
+  const all = [...problems, ...rebuiltProblems(json, tokenizer, model, options)];
   if (all.length > 0) throw new ModelError(join(directory, configFile), all.join('; '));
   return json;
 }
