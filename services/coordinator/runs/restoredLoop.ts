@@ -1,10 +1,10 @@
 /** A run's training loop, read from its last checkpoint. */
-import type { CheckpointContent } from '../state/checkpoint.js';
 import { assertSameInputs, changedInputs, type InputsComparison } from '../state/runInputs.js';
 import { initialState } from '../state/trainingState.js';
 import { prepareTraining, type TrainingContext } from '../step/context/trainingContext.js';
 import { acceptedIn, type AcceptedInputs } from './acceptedInputs.js';
 import type { RunRecord } from './runDirectory.js';
+import type { StoredState } from './runHistory.js';
 import { TrainingLoop, type LoopContext } from './trainingLoop.js';
 
 /** A resumption by a user. */
@@ -18,7 +18,7 @@ export interface Resumption {
 export interface RestoredLoop {
   readonly loop: TrainingLoop;
   /** The checkpoint that it starts from; undefined if there is none. */
-  readonly content: CheckpointContent | undefined;
+  readonly content: StoredState | undefined;
 }
 
 /** What a loop is read from. */

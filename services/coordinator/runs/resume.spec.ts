@@ -1,6 +1,6 @@
 // Pauses, stops and resumptions: an interrupted run ends in the bytes of an undisturbed one.
 import assert from 'node:assert/strict';
-import { appendFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type CloudEvent, connectEvents } from '@gapo/events';
@@ -240,6 +240,53 @@ test('a run whose state cannot be written is not resumed, and stays as it is', a
   await rename(`${record}.kept`, record);
   await client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
   await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
+});
+
+test('a damaged checkpoint is refused by name, and the run continues from the previous one', async (t) => {
+  const whole = await trainAlone(t, config);
+  const { world, coordinator: first } = await startAll(t);
+  const release = await createRunHeldAt(first, world, config, 5);
+  await first.stop(0);
+  release();
+  const checkpoints = join(world.directory, 'runs', 'bandit', 'checkpoints');
+  const names = async (): Promise<string[]> => (await readdir(checkpoints)).sort();
+  assert.deepEqual(await names(), ['step-000003', 'step-000004']);
+  await truncate(join(checkpoints, 'step-000004', 'optimizer.safetensors'), 100);
+
+  const bus = await connectEvents({ source: 'gapo/coordinator', inProcess: true });
+  t.after(() => bus.close());
+  const second = await startCoordinator(t, world, bus);
+  const again = holdAt(world, 5);
+  await second.client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
+  await again.reached;
+  const { reason } = await getRun(second);
+  const expected =
+    /^checkpoint .*step-000004 is damaged: optimizer\.safetensors has SHA-256 .*; continues from step 3$/;
+  assert.match(reason, expected);
+  assert.deepEqual(await names(), ['damaged-step-000004', 'step-000003', 'step-000004']);
+  again.release();
+  const ended = await until(second, 'bandit', 'RUN_STATE_SUCCEEDED');
+  assert.equal(ended.versionSha256, whole.run.versionSha256);
+  assert.deepEqual((await reportsOf(second, 'bandit')).map(numbers), whole.reports.map(numbers));
+  const reasons: string[] = [];
+  for await (const { data } of bus.replay('bandit')) if ('reason' in data) reasons.push(data.reason ?? '');
+  assert.ok(reasons.some((each) => expected.test(each)));
+});
+
+test('a run does not start over because every checkpoint is damaged', async (t) => {
+  const { world, coordinator } = await startAll(t);
+  const release = await createRunHeldAt(coordinator, world, config, 3);
+  await coordinator.stop(0);
+  release();
+  const checkpoints = join(world.directory, 'runs', 'bandit', 'checkpoints');
+  for (const name of await readdir(checkpoints)) await rm(join(checkpoints, name, 'state.json'));
+  const { client } = await startCoordinator(t, world);
+  for (let attempt = 1; attempt <= 2; attempt++) {
+    await assert.rejects(
+      client.ResumeRun({ runId: 'bandit' }, { deadlineMs }),
+      /every checkpoint of run bandit is damaged: .*step-000002.*step-000001.*; restore one, or remove /,
+    );
+  }
 });
 
 test('a run whose files are damaged is listed with the reason, and does not disturb others', async (t) => {

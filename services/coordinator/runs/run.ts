@@ -298,7 +298,9 @@ export class Run {
     }
     this.#status.set({ resumptions: this.#record.resumptions + 1 });
     this.#events.resumed(this.#record.resumptions);
-    this.#launch(restored.loop);
+    const refused = restored.content?.refused ?? '';
+    if (refused !== '') this.#platform.log.warn({ run: this.id }, refused);
+    this.#launch(restored.loop, refused);
   }
 
   /** @throws UserError as {@link inputsToAccept}; the next resumption reads the files again */
@@ -444,14 +446,15 @@ export class Run {
     };
   }
 
-  #launch(loop: TrainingLoop): void {
+  /** @param notice what a person should know about the start */
+  #launch(loop: TrainingLoop, notice = ''): void {
     this.#abort = new AbortController();
     setMaxListeners(0, this.#abort.signal); // every job listens
-    this.#training = this.#train(loop);
+    this.#training = this.#train(loop, notice);
   }
 
-  async #train(loop: TrainingLoop): Promise<void> {
-    this.#status.change('begin', '');
+  async #train(loop: TrainingLoop, notice: string): Promise<void> {
+    this.#status.change('begin', notice);
     const { signal } = this.#abort;
     const session = { key: this.key, signal, stopping: () => this.#stopRequest !== undefined };
     const ending = await loop.train(session).then(

@@ -4,10 +4,18 @@
  * synchronously, so that they are on disk before a caller is answered.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { RunState, type StepReport } from '@gapo/rpc';
-import { appendSync, word, writeAtomicallySync, z, UserError } from '@gapo/service';
+import {
+  appendSync,
+  createDirectorySync,
+  removeLeftovers,
+  word,
+  writeAtomicallySync,
+  z,
+  UserError,
+} from '@gapo/service';
 import { dataKeys } from '../data/runData.js';
 import { goalChangeSchema, type GoalChange } from '../state/goals.js';
 import { acceptedInputsSchema } from './acceptedInputs.js';
@@ -114,20 +122,13 @@ export class RunDirectory {
     goalChanges: readonly GoalChange[] = [],
   ): RunDirectory {
     const target = join(dataDirectory, record.id);
-    const partial = join(dataDirectory, `.${record.id}.partial`);
     guard.assertHeld();
-    try {
-      rmSync(partial, { recursive: true, force: true });
-      writeAtomicallySync(join(partial, configFile), configYaml);
-      writeAtomicallySync(join(partial, recordFile), recordText(record));
-      if (goalChanges.length > 0) writeAtomicallySync(join(partial, goalChangesFile), linesText(goalChanges));
-      renameSync(partial, target);
-    } catch (error) {
-      rmSync(partial, { recursive: true, force: true });
-      throw new UserError(`run ${record.id} cannot be written to ${target}: ${(error as Error).message}`, {
-        cause: error,
-      });
-    }
+    const files = new Map([
+      [configFile, configYaml],
+      [recordFile, recordText(record)],
+    ]);
+    if (goalChanges.length > 0) files.set(goalChangesFile, linesText(goalChanges));
+    createDirectorySync(target, files);
     return new RunDirectory(target, guard);
   }
 
@@ -151,6 +152,12 @@ export class RunDirectory {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
       throw new UserError(`DATA_DIR ${dataDirectory} cannot be read: ${(error as Error).message}`, { cause: error });
     }
+  }
+
+  /** Removes what a process left that ended during a write. @throws UserError if the directory cannot be written */
+  async removeLeftovers(): Promise<void> {
+    this.#guard.assertHeld();
+    for (const folder of [this.path, this.checkpoints]) await removeLeftovers(folder);
   }
 
   /** @throws UserError if run.json is missing or damaged */

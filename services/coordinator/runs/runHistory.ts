@@ -1,15 +1,22 @@
 /** A run's history on disk: the reports of its steps and its checkpoints. */
 import { updatesPerStep, type RunConfig } from '@gapo/config';
 import type { StepReport } from '@gapo/rpc';
+import { UserError } from '@gapo/service';
 import {
-  listCheckpoints,
+  DamagedCheckpoint,
   readCheckpoint,
   sha256OfCheckpoint,
   writeCheckpoint,
   type CheckpointContent,
   type CheckpointOwner,
-  type CheckpointPlace,
 } from '../state/checkpoint.js';
+import {
+  isMilestone,
+  listCheckpoints,
+  setAside,
+  type CheckpointPlace,
+  type Retention,
+} from '../state/checkpointPlaces.js';
 import type { RunInputs } from '../state/runInputs.js';
 import type { TrainingState } from '../state/trainingState.js';
 import type { TrainingContext } from '../step/context/trainingContext.js';
@@ -17,6 +24,12 @@ import type { RunDirectory } from './runDirectory.js';
 
 /** Number of steps whose mean time predicts the time left. */
 const recentSteps = 10;
+
+/** The checkpoint that a run continues from. */
+export interface StoredState extends CheckpointContent {
+  /** What is wrong with later ones that were passed over; empty if there were none. */
+  readonly refused: string;
+}
 
 /** The history of one run. */
 export class RunHistory {
@@ -68,22 +81,49 @@ export class RunHistory {
     this.#directory.appendStep(report);
   }
 
-  /** Finds the newest checkpoint of a run that an earlier process left. */
+  /** Finds the newest checkpoint of a run that an earlier process left, without one whose state.json cannot be read. */
   async find(): Promise<void> {
-    this.#checkpoint = (await listCheckpoints(this.#directory.checkpoints)).at(-1);
-    this.#storedSha256 = (this.#checkpoint && (await sha256OfCheckpoint(this.#checkpoint))) ?? '';
+    for (const place of [...(await listCheckpoints(this.#directory.checkpoints))].reverse()) {
+      const sha256 = await sha256OfCheckpoint(place);
+      if (sha256 === undefined) continue;
+      this.#checkpoint = place;
+      this.#storedSha256 = sha256;
+      return;
+    }
   }
 
   /**
-   * Reads the newest checkpoint; undefined if there is none.
+   * Reads the newest checkpoint that is whole; undefined if there is none at all. Damaged ones are renamed, see
+   * {@link StoredState.refused}.
    *
-   * @throws UserError as {@link readCheckpoint}
+   * @throws UserError if all are damaged; otherwise as {@link readCheckpoint}
    */
-  async read(training: TrainingContext): Promise<CheckpointContent | undefined> {
-    const place = (await listCheckpoints(this.#directory.checkpoints)).at(-1);
-    const content = place && (await readCheckpoint(place, this.#owner(training)));
-    this.#checkpoint = place;
-    return content;
+  async read(training: TrainingContext): Promise<StoredState | undefined> {
+    const { checkpoints } = this.#directory;
+    const damaged: CheckpointPlace[] = [];
+    const problems: string[] = [];
+    for (const place of [...(await listCheckpoints(checkpoints))].reverse()) {
+      try {
+        const content = await readCheckpoint(place, this.#owner(training));
+        this.#checkpoint = place;
+        if (damaged.length === 0) return { ...content, refused: '' };
+        this.#directory.assertWritable();
+        await setAside(checkpoints, damaged);
+        return { ...content, refused: `${problems.join('; ')}; continues from step ${place.step}` };
+      } catch (error) {
+        if (!(error instanceof DamagedCheckpoint)) throw error;
+        damaged.push(place);
+        problems.push(error.message);
+      }
+    }
+    if (damaged.length === 0) {
+      this.#checkpoint = undefined;
+      return undefined;
+    }
+    const which = `every checkpoint of run ${this.#runId} is damaged`;
+    throw new UserError(
+      `${which}: ${problems.join('; ')}; restore one, or remove ${checkpoints} to train from the start`,
+    );
   }
 
   /** Writes a checkpoint. */
@@ -94,8 +134,23 @@ export class RunHistory {
   ): Promise<CheckpointPlace> {
     this.#directory.assertWritable();
     const { checkpoints } = this.#directory;
-    const { keep } = this.#config.checkpoints;
-    return (this.#checkpoint = await writeCheckpoint(checkpoints, this.#owner(training), state, report, keep));
+    return (this.#checkpoint = await writeCheckpoint(
+      checkpoints,
+      this.#owner(training),
+      state,
+      report,
+      this.#retention,
+    ));
+  }
+
+  /** Whether the checkpoint of a step stays longer than the newest ones. */
+  isMilestone(step: number): boolean {
+    return isMilestone(step, this.#retention);
+  }
+
+  get #retention(): Retention {
+    const { checkpoints, steps } = this.#config;
+    return { ...checkpoints, steps };
   }
 
   /** Drops reports of later steps and a truncated line, and restores the checkpoint's report if a crash lost it. */

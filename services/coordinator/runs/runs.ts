@@ -235,6 +235,7 @@ export class Runs {
   }
 
   async #restore(directory: RunDirectory): Promise<void> {
+    await directory.removeLeftovers();
     const record = directory.readRecord();
     // Services are checked when the run is resumed: they may have changed.
     const config = parseRunConfig(directory.readConfig(), directory.configPath, undefined);

@@ -3,6 +3,7 @@ import type { RunConfig } from '@gapo/config';
 import { RpcError, type StepReport } from '@gapo/rpc';
 import { attributeNames, ROOT_CONTEXT, spanNames, withSpan, type Span } from '@gapo/tracing';
 import { describeRewardsOrPause } from '../scoring/rewardServices.js';
+import { CheckpointPace } from '../state/checkpointPlaces.js';
 import { versionOf, type TrainingState } from '../state/trainingState.js';
 import type { VersionStore } from '../state/versions.js';
 import { stepContext, type Phase, type StepObserver } from '../step/context/stepContext.js';
@@ -43,6 +44,7 @@ export class TrainingLoop {
   readonly training: TrainingContext;
   readonly versions: VersionStore;
   readonly #shared: LoopContext;
+  readonly #pace: CheckpointPace;
   #state: TrainingState;
   /** The last step that was started. */
   #started: number;
@@ -51,6 +53,7 @@ export class TrainingLoop {
     this.training = training;
     this.versions = startingVersions(training, state);
     this.#shared = shared;
+    this.#pace = new CheckpointPace(3 * training.initial.byteLength); // parameters and two moments
     this.#state = state;
     this.#started = state.step;
   }
@@ -122,7 +125,9 @@ export class TrainingLoop {
   /** Writes a checkpoint if steps were completed since the last one. */
   async #saveProgress(): Promise<void> {
     const { history } = this.#shared;
-    if (this.#state.step > (history.checkpoint?.step ?? 0)) await this.#writeCheckpoint(this.#state, history.last);
+    if (this.#state.step <= (history.checkpoint?.step ?? 0)) return;
+    const { directory } = await history.write(this.training, this.#state, history.last);
+    this.#announceCheckpoint(this.#state, directory);
   }
 
   async #step(session: Session): Promise<void> {
@@ -146,7 +151,7 @@ export class TrainingLoop {
 
   /** @param config with the goals of the step */
   async #stepInSpan(step: number, config: RunConfig, { key, signal, stopping }: Session, span: Span): Promise<void> {
-    const { config: { steps, checkpoints }, events, feed, goals, history, platform, runId } = this.#shared; // prettier-ignore
+    const { config: { steps }, events, feed, goals, history, platform, runId } = this.#shared; // prettier-ignore
     const startedAt = performance.now();
     const goalChanges = goals.changes;
     const training = trainingWith(this.training, config);
@@ -169,12 +174,19 @@ export class TrainingLoop {
       return completeReport(findings, times, history.recentSeconds, steps - step);
     };
     let checkpointSeconds = 0;
-    if (step % checkpoints.every === 0 || step === steps || stopping()) {
+    const writeStartedAt = performance.now() / 1000;
+    // Others are replaced two steps later: they are no events.
+    const announced = history.isMilestone(step) || stopping();
+    if (announced || this.#pace.due(writeStartedAt)) {
       progress('checkpoint', 0, 1);
-      const writeStartedAt = performance.now();
-      // The checkpoint also holds the step's report, in case the process ends before the report is appended below.
-      await withSpan(spanNames.stepCheckpoint, {}, () => this.#writeCheckpoint(state, reportAt(0)));
-      checkpointSeconds = (performance.now() - writeStartedAt) / 1000;
+      await withSpan(spanNames.stepCheckpoint, {}, async () => {
+        // The checkpoint also holds the step's report, in case the process ends before the report is appended below.
+        const { directory } = await history.write(this.training, state, reportAt(0));
+        if (announced) this.#announceCheckpoint(state, directory);
+      });
+      const writeEndedAt = performance.now() / 1000;
+      this.#pace.wrote(writeStartedAt, writeEndedAt);
+      checkpointSeconds = writeEndedAt - writeStartedAt;
       progress('checkpoint', 1, 1);
     }
     this.#state = state;
@@ -192,10 +204,8 @@ export class TrainingLoop {
     platform.log.info({ run: runId, step, seconds: report.seconds }, `step ${step} of ${steps}: ${rewards}`);
   }
 
-  async #writeCheckpoint(state: TrainingState, report: StepReport | undefined): Promise<void> {
-    const { events, history } = this.#shared;
-    const { directory } = await history.write(this.training, state, report);
+  #announceCheckpoint(state: TrainingState, directory: string): void {
     const sha256 = this.versions.get(versionOf(state))?.sha256 ?? '';
-    events.checkpoint({ step: state.step, directory, sha256 });
+    this.#shared.events.checkpoint({ step: state.step, directory, sha256 });
   }
 }

@@ -6,15 +6,15 @@ import { test } from 'node:test';
 import { parseRunConfig } from '@gapo/config';
 import { readSafetensors, sha256OfTensors, split } from '@gapo/model';
 import { at } from '@gapo/numeric';
-import { UserError } from '@gapo/service';
 import { scratch } from '../fixtures/world.fixture.js';
 import {
-  listCheckpoints,
+  DamagedCheckpoint,
   readCheckpoint,
   sha256OfCheckpoint,
   writeCheckpoint,
   type CheckpointOwner,
 } from './checkpoint.js';
+import { CheckpointPace, listCheckpoints, superfluous } from './checkpointPlaces.js';
 import type { TrainingState } from './trainingState.js';
 
 const text =
@@ -30,6 +30,8 @@ const owner: CheckpointOwner = {
   adapter: { config: { peft_type: 'LORA', r: 1, target_modules: ['q_proj'] }, metadata: { format: 'pt' } },
   inputs: { 'policy.model weights': 'a'.repeat(64), 'data.prompts': 'b'.repeat(64) },
 };
+
+const retention = { every: 1, keep: 2, steps: 10 };
 
 function stateAt(step: number): TrainingState {
   const vector = (scale: number): Float32Array =>
@@ -61,7 +63,7 @@ function stateAt(step: number): TrainingState {
 
 test('reading returns what was written', async (t) => {
   const parent = join(await scratch(t), 'checkpoints');
-  const place = await writeCheckpoint(parent, owner, stateAt(3), undefined, 3);
+  const place = await writeCheckpoint(parent, owner, stateAt(3), undefined, retention);
   const { state, report } = await readCheckpoint(place, owner);
   assert.deepEqual(state, stateAt(3));
   assert.equal(report, undefined);
@@ -69,7 +71,7 @@ test('reading returns what was written', async (t) => {
 });
 
 test('PEFT can read the adapter: its file holds no critics, and its configuration is beside it', async (t) => {
-  const { directory } = await writeCheckpoint(await scratch(t), owner, stateAt(1), undefined, 3);
+  const { directory } = await writeCheckpoint(await scratch(t), owner, stateAt(1), undefined, retention);
   const tensors = await readSafetensors(join(directory, 'adapter_model.safetensors'));
   assert.deepEqual(
     tensors.map(({ name }) => name),
@@ -81,7 +83,7 @@ test('PEFT can read the adapter: its file holds no critics, and its configuratio
 
 test('the newest are kept, rewriting a step replaces it, and no other files remain', async (t) => {
   const parent = await scratch(t);
-  for (const step of [1, 2, 3, 3, 4]) await writeCheckpoint(parent, owner, stateAt(step), undefined, 2);
+  for (const step of [1, 2, 3, 3, 4]) await writeCheckpoint(parent, owner, stateAt(step), undefined, retention);
   assert.deepEqual(
     (await listCheckpoints(parent)).map(({ step }) => step),
     [3, 4],
@@ -91,13 +93,13 @@ test('the newest are kept, rewriting a step replaces it, and no other files rema
 
 test('an incomplete checkpoint is overwritten', async (t) => {
   const parent = await scratch(t);
-  const { directory } = await writeCheckpoint(parent, owner, stateAt(1), undefined, 2);
+  const { directory } = await writeCheckpoint(parent, owner, stateAt(1), undefined, retention);
   await rm(join(directory, 'state.json'));
-  await writeCheckpoint(parent, owner, stateAt(1), undefined, 2);
+  await writeCheckpoint(parent, owner, stateAt(1), undefined, retention);
   assert.deepEqual((await readCheckpoint(at(await listCheckpoints(parent), 0), owner)).state, stateAt(1));
 });
 
-test('every kind of damage is refused with the file and a remedy', async (t) => {
+test('every kind of damage is refused with the file', async (t) => {
   const parent = await scratch(t);
   const damages: [damage: (directory: string) => Promise<void>, message: RegExp][] = [
     [
@@ -117,22 +119,19 @@ test('every kind of damage is refused with the file and a remedy', async (t) => 
     ],
   ];
   for (const [damage, message] of damages) {
-    const place = await writeCheckpoint(parent, owner, stateAt(2), undefined, 3);
+    const place = await writeCheckpoint(parent, owner, stateAt(2), undefined, retention);
     await damage(place.directory);
     await assert.rejects(readCheckpoint(place, owner), (error) => {
-      assert.ok(error instanceof UserError);
+      assert.ok(error instanceof DamagedCheckpoint);
       assert.match(error.message, message);
-      assert.match(
-        error.message,
-        /^checkpoint .*step-000002 is damaged: .*; remove that directory to resume from the previous one$/,
-      );
+      assert.match(error.message, /^checkpoint .*step-000002 is damaged: /);
       return true;
     });
   }
 });
 
 test('a checkpoint of another run, configuration or format is refused', async (t) => {
-  const place = await writeCheckpoint(await scratch(t), owner, stateAt(2), undefined, 3);
+  const place = await writeCheckpoint(await scratch(t), owner, stateAt(2), undefined, retention);
   const elsewhere = { ...owner, inputs: { ...owner.inputs, 'policy.model weights': 'c'.repeat(64) } };
   await assert.rejects(
     readCheckpoint(place, elsewhere),
@@ -146,6 +145,33 @@ test('a checkpoint of another run, configuration or format is refused', async (t
   const path = join(place.directory, 'state.json');
   await writeFile(path, (await readFile(path, 'utf8')).replace('"format": 2', '"format": 1'));
   await assert.rejects(readCheckpoint(place, owner), /has format 1, this version reads 2; resume with the version/);
+});
+
+test('the newest two are kept, and of those at the interval as many as are asked for', () => {
+  const steps = Array.from({ length: 17 }, (_, i) => i + 1);
+  const kept = (every: number, keep: number, last = 100): number[] => {
+    const removed = superfluous(steps, { every, keep, steps: last });
+    return steps.filter((step) => !removed.includes(step));
+  };
+  assert.deepEqual(kept(5, 2), [10, 15, 16, 17]);
+  assert.deepEqual(kept(1, 1), [16, 17]);
+  assert.deepEqual(kept(100, 3), [16, 17]);
+  assert.deepEqual(kept(16, 3, 17), [16, 17]);
+  assert.deepEqual(kept(4, 3), [8, 12, 16, 17]);
+  assert.deepEqual(superfluous([], { every: 1, keep: 1, steps: 1 }), []);
+});
+
+test('a small state is written after every step, a large one for at most a twentieth of the time', () => {
+  const small = new CheckpointPace(2 ** 20);
+  small.wrote(0, 100);
+  assert.ok(small.due(100));
+  const large = new CheckpointPace(2 ** 30);
+  assert.ok(large.due(0), 'the first step has one');
+  large.wrote(10, 12);
+  assert.deepEqual(
+    [12, 40, 49.9, 50, 1000].map((now) => large.due(now)),
+    [false, false, false, true, true],
+  );
 });
 
 /** Flips a bit near the end of a file. */

@@ -8,16 +8,20 @@
  * | value_heads.safetensors | the critics, if any |
  * | optimizer.safetensors | AdamW's moments: exp_avg.NAME and exp_avg_sq.NAME |
  * | state.json | step, data cursor, controllers, configuration, SHA-256 of every file, of the run's inputs and of itself |
+ *
+ * state.json is the manifest: a checkpoint whose files are not what it says is refused by name.
  */
 import { createHash } from 'node:crypto';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createReadStream } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import type { RunConfig } from '@gapo/config';
+import { faultPointAsync } from '@gapo/faults';
 import {
   concatenated,
-  encodeSafetensors,
   readSafetensors,
-  sha256OfTensors,
+  safetensorsChunks,
   split,
   valueHeadNames,
   type NamedTensor,
@@ -27,6 +31,7 @@ import { at } from '@gapo/numeric';
 import { checkKlController, type KlController } from '@gapo/objectives';
 import type { StepReport } from '@gapo/rpc';
 import { canonicalJson, configSha256, replaceDirectory, sha256Hex, z, UserError } from '@gapo/service';
+import { checkpointDirectory, prune, type CheckpointPlace, type Retention } from './checkpointPlaces.js';
 import { goalChangeSchema } from './goals.js';
 import { assertSameInputs, isPolicyInput, type RunInputs } from './runInputs.js';
 import {
@@ -37,10 +42,9 @@ import {
   type WorkersRecords,
 } from './trainingState.js';
 
-/** A checkpoint on disk. */
-export interface CheckpointPlace {
-  readonly step: number;
-  readonly directory: string;
+/** A checkpoint with a missing, unreadable or changed file. The run can continue from an earlier one. */
+export class DamagedCheckpoint extends UserError {
+  override readonly name = 'DamagedCheckpoint';
 }
 
 /** The run that a checkpoint belongs to. */
@@ -128,64 +132,56 @@ function weightsFile(config: RunConfig): string {
   return config.policy.train === 'lora' ? 'adapter_model.safetensors' : 'model.safetensors';
 }
 
-/** Lists the checkpoints under a directory, oldest first, without unfinished ones. */
-export async function listCheckpoints(parent: string): Promise<readonly CheckpointPlace[]> {
-  const names = await readdir(parent).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
-  return names
-    .flatMap((name) => {
-      const match = /^step-(\d+)$/.exec(name);
-      return match === null ? [] : [{ step: Number(match[1]), directory: join(parent, name) }];
-    })
-    .sort((a, b) => a.step - b.step);
-}
-
 /**
- * Writes a checkpoint atomically, then removes all but the newest `keep`.
+ * Writes a checkpoint atomically, then removes those that are not to be kept. Files are hashed and written in small pieces, so
+ * that other work continues meanwhile; `state` must not change.
  *
  * @param parent the run's directory of checkpoints; created if missing
+ * @throws UserError that names the directory if it cannot be written; no checkpoint has changed then
  */
 export async function writeCheckpoint(
   parent: string,
   owner: CheckpointOwner,
   state: TrainingState,
   report: StepReport | undefined,
-  keep: number,
+  retention: Retention,
 ): Promise<CheckpointPlace> {
-  const target = join(parent, `step-${String(state.step).padStart(6, '0')}`);
-  const written = Object.entries(contents(owner, state));
-  const files = Object.fromEntries(written.map(([file, bytes]) => [file, sha256Of(bytes)]));
-  const parameters = split(state.trained.parameters, owner.shapes);
-  const body = {
-    format: currentFormat,
-    runId: owner.runId,
-    step: state.step,
-    version: versionOf(state),
-    position: state.position,
-    kl: state.kl,
-    aims: [...state.goalChanges],
-    combination: { ...state.combination.memory, chosen: state.combination.chosen },
-    config: owner.config,
-    configSha256: configSha256(owner.config),
-    inputs: owner.inputs,
-    ...(state.workers && { workers: state.workers }),
-    versionSha256: sha256OfTensors(parameters),
-    files,
-    report: report ?? null,
-  };
-  const json = JSON.stringify({ ...body, sha256: configSha256(body) }, null, 2);
-  written.push([stateFileName, Buffer.from(`${json}\n`)]);
+  const target = checkpointDirectory(parent, state.step);
   await replaceDirectory(target, async (directory) => {
-    await Promise.all(written.map(([file, bytes]) => writeFile(join(directory, file), bytes)));
+    const files = await Promise.all(
+      Object.entries(contents(owner, state)).map(
+        async ([file, chunks]) => [file, await writeHashed(join(directory, file), chunks)] as const,
+      ),
+    );
+    const body = {
+      format: currentFormat,
+      runId: owner.runId,
+      step: state.step,
+      version: versionOf(state),
+      position: state.position,
+      kl: state.kl,
+      aims: [...state.goalChanges],
+      combination: { ...state.combination.memory, chosen: state.combination.chosen },
+      config: owner.config,
+      configSha256: configSha256(owner.config),
+      inputs: owner.inputs,
+      ...(state.workers && { workers: state.workers }),
+      versionSha256: await sha256Of(split(state.trained.parameters, owner.shapes)),
+      files: Object.fromEntries(files),
+      report: report ?? null,
+    };
+    const json = JSON.stringify({ ...body, sha256: configSha256(body) }, null, 2);
+    await writeHashed(join(directory, stateFileName), [Buffer.from(`${json}\n`)]);
   });
-  const places = await listCheckpoints(parent);
-  for (const old of places.slice(0, -keep)) await rm(old.directory, { recursive: true, force: true });
+  await prune(parent, state.step, retention);
   return { step: state.step, directory: target };
 }
 
-function contents({ config, shapes, adapter }: CheckpointOwner, state: TrainingState): Record<string, Uint8Array> {
+/** Returns the files of a checkpoint, apart from state.json, as chunks. */
+function contents(
+  { config, shapes, adapter }: CheckpointOwner,
+  state: TrainingState,
+): Record<string, Iterable<Uint8Array>> {
   const parameters = split(state.trained.parameters, shapes);
   const isHead = ({ name }: NamedTensor): boolean => Object.values<string>(valueHeadNames).includes(name);
   const heads = parameters.filter(isHead);
@@ -195,29 +191,33 @@ function contents({ config, shapes, adapter }: CheckpointOwner, state: TrainingS
     ...split(at(secondMoments, 0), shapes).map((tensor) => ({ ...tensor, name: `exp_avg_sq.${tensor.name}` })),
   ];
   return {
-    [weightsFile(config)]: encodeSafetensors(
+    [weightsFile(config)]: safetensorsChunks(
       parameters.filter((tensor) => !isHead(tensor)),
       adapter?.metadata,
     ),
-    ...(heads.length > 0 && { [valueHeadsFile]: encodeSafetensors(heads) }),
-    ...(adapter && { 'adapter_config.json': Buffer.from(`${JSON.stringify(adapter.config, null, 2)}\n`) }),
-    [optimizerFile]: encodeSafetensors(moments),
+    ...(heads.length > 0 && { [valueHeadsFile]: safetensorsChunks(heads) }),
+    ...(adapter && { 'adapter_config.json': [Buffer.from(`${JSON.stringify(adapter.config, null, 2)}\n`)] }),
+    [optimizerFile]: safetensorsChunks(moments),
   };
 }
 
 /**
  * Reads a checkpoint.
  *
- * @throws UserError if a file is damaged, or the checkpoint belongs to another run, configuration, model or adapter
+ * @throws DamagedCheckpoint that names the file; UserError if a file may not be read, or the checkpoint belongs to another run,
+ *   configuration, model or adapter
  */
 export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOwner): Promise<CheckpointContent> {
   const { directory } = place;
-  const refuse = (what: string): never => {
-    throw new UserError(`checkpoint ${directory} ${what}; remove that directory to resume from the previous one`);
+  const damaged = (what: string): never => {
+    throw new DamagedCheckpoint(`checkpoint ${directory} is damaged: ${what}`);
   };
-  const damaged = (what: string): never => refuse(`is damaged: ${what}`);
   const stateFile = await readStateFile(directory, damaged);
-  if (stateFile.runId !== owner.runId) refuse(`belongs to run ${stateFile.runId}, not to ${owner.runId}`);
+  if (stateFile.runId !== owner.runId) {
+    throw new UserError(
+      `checkpoint ${directory} belongs to run ${stateFile.runId}, not to ${owner.runId}; remove that directory`,
+    );
+  }
   if (stateFile.configSha256 !== configSha256(owner.config)) {
     throw new UserError(
       `checkpoint ${directory} was written with another configuration than the run's config.yaml has now; restore ` +
@@ -228,8 +228,9 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
   const comparison = { recorded: inputs, present: owner.inputs, accepted: owner.acceptedInputs ?? {} };
   assertSameInputs(comparison, directory, isPolicyInput);
   for (const [file, sha256] of Object.entries(stateFile.files)) {
-    const bytes = await readFile(join(directory, file)).catch(() => damaged(`${file} cannot be read`));
-    const found = sha256Of(bytes);
+    const found = await sha256OfChunks(createReadStream(join(directory, file), { highWaterMark: pieceBytes })).catch(
+      (error: unknown) => unreadable(join(directory, file), error, damaged),
+    );
     if (found !== sha256) damaged(`${file} has SHA-256 ${found}, ${stateFileName} says ${sha256}`);
   }
   const tensors = new Map<string, NamedTensor>();
@@ -246,7 +247,7 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
       }),
     );
   const parameters = assemble('');
-  const found = sha256OfTensors(split(parameters, owner.shapes));
+  const found = await sha256Of(split(parameters, owner.shapes));
   if (found !== stateFile.versionSha256) damaged(`the tensors have SHA-256 ${found}, not ${stateFile.versionSha256}`);
   const { step, position, version: updates, kl, aims } = stateFile;
   checkKlController(kl satisfies KlController);
@@ -273,7 +274,7 @@ function readCombination({ chosen, ...memory }: z.output<typeof combinationSchem
 /** Returns the SHA-256 that a checkpoint states for its tensors, unchecked; undefined if it cannot be read. */
 export async function sha256OfCheckpoint({ directory }: CheckpointPlace): Promise<string | undefined> {
   const fail = (what: string): never => {
-    throw new UserError(what);
+    throw new DamagedCheckpoint(what);
   };
   return readStateFile(directory, fail).then(
     ({ versionSha256 }) => versionSha256,
@@ -285,9 +286,8 @@ async function readStateFile(
   directory: string,
   damaged: (what: string) => never,
 ): Promise<z.output<typeof stateSchema>> {
-  const text = await readFile(join(directory, stateFileName), 'utf8').catch(() =>
-    damaged(`${stateFileName} cannot be read`),
-  );
+  const path = join(directory, stateFileName);
+  const text = await readFile(path, 'utf8').catch((error: unknown) => unreadable(path, error, damaged));
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -312,6 +312,58 @@ async function readStateFile(
   return parsed.data;
 }
 
-function sha256Of(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
+/**
+ * Reports that a file is missing or its disk fails.
+ *
+ * @throws UserError where this process may not read it, which is no damage; else what `damaged` throws
+ */
+function unreadable(path: string, error: unknown, damaged: (what: string) => never): never {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT' || code === 'EIO' || code === 'EISDIR' || code === 'ENOTDIR') {
+    return damaged(`${basename(path)} cannot be read (${code})`);
+  }
+  throw new UserError(`${path}: cannot be read: ${message}`, { cause: error });
+}
+
+/** Bytes that are hashed or written at a time: a millisecond of work. */
+const pieceBytes = 1 << 20;
+
+/** Writes a file, and returns its SHA-256 (hex). */
+async function writeHashed(path: string, chunks: Iterable<Uint8Array>): Promise<string> {
+  const hash = createHash('sha256');
+  function* hashed(): Generator<Uint8Array> {
+    for (const piece of pieces(chunks)) {
+      hash.update(piece);
+      yield piece;
+    }
+  }
+  await faultPointAsync('file.write', path);
+  await writeFile(path, hashed());
+  return hash.digest('hex');
+}
+
+/** Returns the SHA-256 (hex) of the tensors' concatenated bytes. Other work continues meanwhile. */
+function sha256Of(tensors: readonly NamedTensor[]): Promise<string> {
+  return sha256OfChunks(
+    pieces(tensors.map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength))),
+  );
+}
+
+async function sha256OfChunks(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<string> {
+  const hash = createHash('sha256');
+  let sinceTurn = 0;
+  for await (const chunk of chunks) {
+    hash.update(chunk);
+    sinceTurn += chunk.byteLength;
+    if (sinceTurn < pieceBytes) continue;
+    sinceTurn = 0;
+    await eventLoopTurn();
+  }
+  return hash.digest('hex');
+}
+
+function* pieces(chunks: Iterable<Uint8Array>): Generator<Uint8Array> {
+  for (const chunk of chunks) {
+    for (let start = 0; start < chunk.byteLength; start += pieceBytes) yield chunk.subarray(start, start + pieceBytes);
+  }
 }

@@ -26,8 +26,8 @@ export { type DecoderModel, readDecoderModel, readDecoderShape } from './weights
 export {
   type TensorEntry,
   encodeHeader as encodeSafetensorsHeader,
-  encodeSafetensors,
   readSafetensors,
+  safetensorsChunks,
   writeSafetensors,
 } from './weights/safetensors.js';
 export { type Weight, elementsOf } from './weights/storedTensors.js';

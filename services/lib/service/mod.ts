@@ -22,12 +22,12 @@ export {
 export { reportProgress } from './process/reportProgress.js';
 export {
   appendSync,
-  replaceDirectory,
   writeAllAtomically,
   writeAtomically,
   writeAtomicallySync,
   type FileContent,
 } from './files/atomicWrite.js';
+export { createDirectorySync, removeDirectory, removeLeftovers, replaceDirectory } from './files/directories.js';
 export { parseYaml, yamlText, type YamlSource } from './settings/yamlFile.js';
 export { parseValue } from './settings/problems.js';
 export { isMapping, metaOf, schemaWords, unwrap } from './settings/schemaWalk.js';

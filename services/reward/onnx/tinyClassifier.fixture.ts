@@ -15,7 +15,7 @@ import {
   reshape,
   scale,
 } from '@gapo/graph';
-import { encodeSafetensors } from '@gapo/model';
+import { safetensorsChunks } from '@gapo/model';
 import { f32 } from '@gapo/numeric';
 
 /** Special tokens, after the 256 bytes. */
@@ -85,7 +85,7 @@ export async function writeTinyClassifier(directory: string, options: TinyOption
     { name: 'embedding', shape: [tinyVocabulary, width], data: embeddings },
     { name: 'head', shape: [labels, width], data: head(labels) },
   ];
-  const bytes = encodeSafetensors(tensors);
+  const bytes = Buffer.concat([...safetensorsChunks(tensors)]);
   let offset = 8 + Number(Buffer.from(bytes).readBigUInt64LE(0));
   if (brokenByte !== undefined) embeddings[brokenByte * width] = NaN;
   const [embeddingTable, headWeight] = tensors.map(({ name, shape, data }) => {

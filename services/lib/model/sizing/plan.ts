@@ -247,7 +247,7 @@ function coordinator({ shards }: RunExtents, trained: number, gradients: number)
       sums * float * trained * gradients,
       `4 · ${trained} trained · ${gradients}${times(sums, 'the sum and incoming ones')}`,
     ),
-    part('checkpoint', 3 * float * trained, `4 · ${trained} trained · 3, while it is written`),
+    part('checkpoint', 3 * float * trained, `4 · ${trained} trained · 3, while it is read`),
   ]);
 }
 

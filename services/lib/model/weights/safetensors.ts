@@ -2,6 +2,7 @@
  * The safetensors format: an 8-byte little-endian header length, a JSON header {name: {dtype, shape, data_offsets}},
  * then the tensors' bytes. The whole header is validated before any tensor is used. Files are written in a fixed order.
  */
+import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { writeAtomically } from '@gapo/service';
 import { z } from 'zod';
 import { ModelError } from '../errors.js';
@@ -146,23 +147,44 @@ function headerObject(json: Uint8Array, path: string): Readonly<Record<string, u
  * @throws ModelError if the file is damaged, or an element is not finite
  */
 export function parseTensors(bytes: Uint8Array, path: string): readonly NamedTensor[] {
-  return parseHeader(bytes, path).map((entry) => {
-    if (!isFloat(entry)) throw new ModelError(path, typeProblem(entry));
-    const data = toFloat32(bytes.subarray(entry.offset, entry.offset + entry.length), entry.dtype);
-    const bad = data.findIndex((x) => !Number.isFinite(x));
-    if (bad >= 0)
-      throw new ModelError(path, `tensor '${entry.name}' has ${data[bad]} at element ${bad}; the file is damaged`);
-    return { name: entry.name, shape: entry.shape, data };
-  });
+  return parseHeader(bytes, path).map((entry) => parseTensor(bytes, entry, path));
 }
 
+function parseTensor(bytes: Uint8Array, entry: AnyEntry, path: string): NamedTensor {
+  if (!isFloat(entry)) throw new ModelError(path, typeProblem(entry));
+  const data = toFloat32(bytes.subarray(entry.offset, entry.offset + entry.length), entry.dtype);
+  const bad = firstNonFinite(data);
+  if (bad >= 0)
+    throw new ModelError(path, `tensor '${entry.name}' has ${data[bad]} at element ${bad}; the file is damaged`);
+  return { name: entry.name, shape: entry.shape, data };
+}
+
+/** Returns the index of the first number that is not finite; -1 if there is none. A loop: a callback per element is slow. */
+function firstNonFinite(data: Float32Array): number {
+  for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) return i;
+  return -1;
+}
+
+/** Bytes after which other work has a turn. */
+const bytesPerTurn = 1 << 22;
+
 /**
- * Reads a safetensors file.
+ * Reads a safetensors file. Other work continues between tensors.
  *
  * @throws ModelError if it is missing or damaged
  */
 export async function readSafetensors(path: string): Promise<readonly NamedTensor[]> {
-  return parseTensors(await readBytes(path), path);
+  const bytes = await readBytes(path);
+  const tensors: NamedTensor[] = [];
+  let sinceTurn = 0;
+  for (const entry of parseHeader(bytes, path)) {
+    tensors.push(parseTensor(bytes, entry, path));
+    sinceTurn += entry.length;
+    if (sinceTurn < bytesPerTurn) continue;
+    sinceTurn = 0;
+    await eventLoopTurn();
+  }
+  return tensors;
 }
 
 /** Encodes the header of a file whose tensors follow in the given order. The first one starts at a multiple of 8 bytes. */
@@ -184,24 +206,19 @@ export function encodeHeader(
   return bytes;
 }
 
-/** Encodes tensors as a safetensors file, in the given order. Equal tensors give equal bytes. */
-export function encodeSafetensors(
+/**
+ * Yields a safetensors file in pieces: its header, then views of the tensors, in the given order. Nothing is copied. Equal
+ * tensors give equal bytes.
+ */
+export function* safetensorsChunks(
   tensors: readonly NamedTensor[],
-  metadata: Readonly<Record<string, string>> = { format: 'pt' },
-): Uint8Array {
+  metadata?: Readonly<Record<string, string>>,
+): Generator<Uint8Array> {
   const entries = tensors.map(
     ({ name, shape, data }) => ({ name, shape, dtype: 'F32', length: data.byteLength }) as const,
   );
-  const header = encodeHeader(entries, metadata);
-  const total = entries.reduce((sum, { length }) => sum + length, header.byteLength);
-  const bytes = Buffer.alloc(total);
-  bytes.set(header);
-  let offset = header.byteLength;
-  for (const { data } of tensors) {
-    bytes.set(bytesOf(data), offset);
-    offset += data.byteLength;
-  }
-  return bytes;
+  yield encodeHeader(entries, metadata);
+  for (const { data } of tensors) yield bytesOf(data);
 }
 
 /**

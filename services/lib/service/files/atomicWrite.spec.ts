@@ -1,7 +1,7 @@
 /** Atomic writes: readers see the old content or the new, failures leave the target and its folder unchanged. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, readFileSync, readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +12,6 @@ import { UserError } from '../userError.js';
 import {
   type FileContent,
   appendSync,
-  replaceDirectory,
   writeAllAtomically,
   writeAtomically,
   writeAtomicallySync,
@@ -160,69 +159,4 @@ test('an error of the content is thrown unchanged, and nothing is left', async (
   ]);
   await assert.rejects(writeAllAtomically(files), (error) => error === failure);
   assert.deepEqual(await readdir(directory), [], 'the first file waits for the second');
-});
-
-describe('replaceDirectory', () => {
-  const filled = (text: string) => async (directory: string) => {
-    await mkdir(join(directory, 'deep'));
-    await writeFile(join(directory, 'deep', 'a.txt'), text);
-  };
-  const content = (directory: string) => readFile(join(directory, 'deep', 'a.txt'), 'utf8');
-
-  test('creates a directory, with the folders above it, and replaces it completely', async (t) => {
-    const directory = await folder(t);
-    const path = join(directory, 'above', 'out');
-    await replaceDirectory(path, filled('first'));
-    await writeFile(join(path, 'extra'), '');
-    await replaceDirectory(path, async (partial) => {
-      await filled('second')(partial);
-      assert.equal(await content(path), 'first');
-    });
-    assert.equal(await content(path), 'second');
-    assert.deepEqual(await readdir(path), ['deep']);
-    assert.deepEqual(await readdir(join(directory, 'above')), ['out']);
-  });
-
-  test('a fill that fails, or gives up, leaves the old directory and nothing else', async (t) => {
-    const directory = await folder(t);
-    const path = join(directory, 'out');
-    await replaceDirectory(path, filled('old'));
-    const failure = new Error('no');
-    await assert.rejects(
-      replaceDirectory(path, async (partial) => {
-        await filled('new')(partial);
-        throw failure;
-      }),
-      (error) => error === failure,
-    );
-    await replaceDirectory(path, async (partial) => {
-      await filled('new')(partial);
-      return false;
-    });
-    assert.equal(await content(path), 'old');
-    assert.deepEqual(await readdir(directory), ['out']);
-  });
-
-  test('an error of the file system while it is filled names the directory', async (t) => {
-    const path = join(await folder(t), 'out');
-    await assert.rejects(
-      replaceDirectory(path, (partial) => writeFile(join(partial, 'missing', 'a.txt'), 'x')),
-      (error) => error instanceof UserError && error.message.startsWith(`${path}: cannot be written: ENOENT`),
-    );
-  });
-
-  test('remains of an interrupted writer are not part of the next directory', async (t) => {
-    const directory = await folder(t);
-    await mkdir(join(directory, '.out.partial'));
-    writeFileSync(join(directory, '.out.partial', 'stale'), '');
-    await replaceDirectory(join(directory, 'out'), filled('x'));
-    assert.deepEqual(await readdir(join(directory, 'out')), ['deep']);
-    assert.ok(!existsSync(join(directory, '.out.partial')));
-  });
-
-  test('a path below a file is an error that names the directory', async (t) => {
-    const path = join(await folder(t), 'file');
-    await writeFile(path, '');
-    await assert.rejects(replaceDirectory(join(path, 'out'), filled('x')), /file\/out: cannot be written: ENOTDIR/);
-  });
 });

@@ -1,5 +1,5 @@
 /**
- * Writes files and directories atomically: under a temporary name beside the target, flushed to disk, then renamed. A reader
+ * Writes files atomically: under a temporary name beside the target, flushed to disk, then renamed. A reader
  * sees the old content or the new one, and the new content survives a crash after the call returns.
  */
 import { randomBytes } from 'node:crypto';
@@ -14,10 +14,11 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { faultPoint, faultPointAsync, faultsActive } from '@gapo/faults';
-import { UserError, isExpected } from '../userError.js';
+import { renameTo, syncFolder, syncFolderSync } from './flush.js';
+import { cannotWrite, named } from './writeError.js';
 
 /** A file's content: a text (written as UTF-8), bytes, or a sequence of chunks that need not be in memory at once. */
 export type FileContent = string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
@@ -128,92 +129,9 @@ function appendText(file: number, path: string, text: string): void {
   writeFileSync(file, text.slice(half));
 }
 
-/**
- * Creates a directory, or replaces one, once its content is complete. One writer at a time: remains of an interrupted one
- * are removed first.
- *
- * @param fill writes the files into the directory that it is given; returns false to leave the target unchanged
- * @throws UserError that names the directory if it or a file in it cannot be written; other errors of `fill`. The target is
- *   then unchanged.
- */
-export async function replaceDirectory(
-  path: string,
-  fill: (directory: string) => Promise<boolean | void>,
-): Promise<void> {
-  const [parent, name] = [dirname(path), basename(path)];
-  const [partial, replaced] = [join(parent, `.${name}.partial`), join(parent, `.${name}.replaced`)];
-  try {
-    await named(path, async () => {
-      await rm(partial, { recursive: true, force: true });
-      await mkdir(partial, { recursive: true });
-    });
-    await named(path, async () => {
-      if ((await fill(partial)) !== false) await putInPlace(partial, path, replaced);
-    });
-  } finally {
-    await rm(partial, { recursive: true, force: true }).catch(() => undefined); // the first error counts
-  }
-}
-
-/** Renames a complete directory to its target. The old target is renamed first: no rename replaces a directory with files. */
-async function putInPlace(partial: string, path: string, replaced: string): Promise<void> {
-  await syncTree(partial);
-  await rm(replaced, { recursive: true, force: true });
-  const replaces = await renameTo(path, replaced).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error;
-      return false;
-    },
-  );
-  try {
-    await renameTo(partial, path);
-  } catch (error) {
-    if (replaces) await rename(replaced, path);
-    throw error;
-  }
-  await syncFolder(dirname(path));
-  await faultPointAsync('file.remove', replaced);
-  await rm(replaced, { recursive: true, force: true });
-}
-
 /** Beside the target, since a rename is atomic only within one file system; random, since several processes may write. */
 function temporaryPath(path: string): string {
   return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.partial`);
-}
-
-async function named(path: string, write: () => Promise<void>): Promise<void> {
-  try {
-    await write();
-  } catch (error) {
-    throw cannotWrite(path, error);
-  }
-}
-
-/** Turns a system error into one that names the caller's path; returns any other error unchanged. */
-function cannotWrite(path: string, error: unknown): unknown {
-  if (isExpected(error) || !(error instanceof Error) || !('syscall' in error)) return error;
-  const advice = adviceFor(error as NodeJS.ErrnoException);
-  return new UserError(`${path}: cannot be written: ${error.message}${advice && `; ${advice}`}`, { cause: error });
-}
-
-/** What to do about an error of the file system; empty if its message says it. */
-function adviceFor({ code }: NodeJS.ErrnoException): string {
-  switch (code) {
-    case 'ENOSPC':
-      return 'its disk is full: make room, then try again';
-    case 'EDQUOT':
-      return 'the quota of its disk is used up: make room, then try again';
-    case 'EROFS':
-      return 'its disk is mounted read-only: mount it read-write, or choose another directory';
-    case 'EACCES':
-    case 'EPERM':
-      return `this process (user ${process.getuid?.() ?? 'unknown'}) may not write there: change the owner or the mode`;
-    case 'EIO':
-      return 'its disk failed: check the disk before you trust its files';
-    default:
-      return '';
-  }
 }
 
 async function writeSynced(path: string, content: FileContent): Promise<void> {
@@ -238,54 +156,4 @@ function writeSyncedSync(path: string, content: string | Uint8Array): void {
   } finally {
     closeSync(file);
   }
-}
-
-async function renameTo(from: string, to: string): Promise<void> {
-  await faultPointAsync('file.rename', to);
-  await rename(from, to);
-}
-
-async function syncFolder(path: string): Promise<void> {
-  await faultPointAsync('file.syncFolder', path);
-  await sync(path);
-}
-
-function syncFolderSync(path: string): void {
-  faultPoint('file.syncFolder', path);
-  syncSync(path);
-}
-
-/** Flushes a file, or the names in a directory, to disk. */
-async function sync(path: string): Promise<void> {
-  const file = await open(path, 'r');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-function syncSync(path: string): void {
-  const file = openSync(path, 'r');
-  try {
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-}
-
-/** Flushes everything below a directory, in parallel since each flush waits for the disk, then the directory itself. */
-async function syncTree(directory: string): Promise<void> {
-  const entries = await readdir(directory, { withFileTypes: true });
-  await Promise.all(
-    entries.map(async (entry) => {
-      const path = join(directory, entry.name);
-      if (entry.isDirectory()) await syncTree(path);
-      else if (entry.isFile()) {
-        await faultPointAsync('file.sync', path);
-        await sync(path);
-      }
-    }),
-  );
-  await sync(directory);
 }

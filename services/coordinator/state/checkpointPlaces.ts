@@ -1,0 +1,115 @@
+/** The directories of a run's checkpoints: which there are, which are kept, and after which steps there is one. */
+import { readdir, rename } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { removeDirectory } from '@gapo/service';
+
+/** A checkpoint on disk. */
+export interface CheckpointPlace {
+  readonly step: number;
+  readonly directory: string;
+}
+
+/** Which checkpoints stay. */
+export interface Retention {
+  /** Steps between those that stay longer. */
+  readonly every: number;
+  /** How many of them stay. */
+  readonly keep: number;
+  /** The last step, whose checkpoint stays like them. */
+  readonly steps: number;
+}
+
+/** Newest checkpoints that always stay: the last one, and the one before in case that one is damaged. */
+const newestKept = 2;
+
+/** Returns the directory of a step's checkpoint. */
+export function checkpointDirectory(parent: string, step: number): string {
+  return join(parent, `step-${String(step).padStart(6, '0')}`);
+}
+
+/** Lists the checkpoints under a directory, oldest first, without unfinished ones. */
+export async function listCheckpoints(parent: string): Promise<readonly CheckpointPlace[]> {
+  const names = await readdir(parent).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  return names
+    .flatMap((name) => {
+      const match = /^step-(\d+)$/.exec(name);
+      return match === null ? [] : [{ step: Number(match[1]), directory: join(parent, name) }];
+    })
+    .sort((a, b) => a.step - b.step);
+}
+
+/** Whether the checkpoint of a step stays longer than the newest ones. */
+export function isMilestone(step: number, { every, steps }: Retention): boolean {
+  return step % every === 0 || step === steps;
+}
+
+/** Returns those of the steps that are not kept. */
+export function superfluous(steps: readonly number[], retention: Retention): readonly number[] {
+  const ascending = [...steps].sort((a, b) => a - b);
+  const milestones = ascending.filter((step) => isMilestone(step, retention)).slice(-retention.keep);
+  const kept = new Set([...milestones, ...ascending.slice(-newestKept)]);
+  return ascending.filter((step) => !kept.has(step));
+}
+
+/**
+ * Removes the checkpoints up to a step that are not kept. Later ones belong to an earlier attempt that was refused, and are
+ * replaced when the run reaches them.
+ */
+export async function prune(parent: string, step: number, retention: Retention): Promise<void> {
+  const reached = (await listCheckpoints(parent)).filter((place) => place.step <= step);
+  const removed = superfluous(
+    reached.map((place) => place.step),
+    retention,
+  );
+  for (const place of reached) if (removed.includes(place.step)) await removeDirectory(place.directory);
+}
+
+/**
+ * Renames damaged checkpoints, so that they are neither read nor counted again; their files stay for a person to look at. Those
+ * of an earlier time are removed.
+ */
+export async function setAside(parent: string, places: readonly CheckpointPlace[]): Promise<void> {
+  for (const name of await readdir(parent)) {
+    if (name.startsWith(damagedPrefix)) await removeDirectory(join(parent, name));
+  }
+  for (const { directory } of places) {
+    await rename(directory, join(dirname(directory), `${damagedPrefix}${basename(directory)}`));
+  }
+}
+
+const damagedPrefix = 'damaged-';
+
+/** Bytes of trained tensors and moments up to which a checkpoint after every step costs nothing worth saving. */
+const cheapBytes = 64 * 2 ** 20;
+
+/** The most of a run's time that checkpoints of larger states take, apart from those that the configuration asks for. */
+const largestShare = 0.05;
+
+/**
+ * Decides after which steps a checkpoint is written: after every one if the state is small. Otherwise so that writing takes at
+ * most a twentieth of the time: after every step that takes at least 19 times as long as a checkpoint.
+ */
+export class CheckpointPace {
+  readonly #cheap: boolean;
+  #cost = 0;
+  #endedAt = -Infinity;
+
+  /** @param bytes of the tensors in a checkpoint */
+  constructor(bytes: number) {
+    this.#cheap = bytes <= cheapBytes;
+  }
+
+  /** Whether the step that has just ended gets a checkpoint. @param now in seconds */
+  due(now: number): boolean {
+    return this.#cheap || now - this.#endedAt >= this.#cost * (1 / largestShare - 1);
+  }
+
+  /** Notes how long a checkpoint took. Times in seconds. */
+  wrote(startedAt: number, endedAt: number): void {
+    this.#cost = endedAt - startedAt;
+    this.#endedAt = endedAt;
+  }
+}

@@ -1,0 +1,125 @@
+/** Creates, replaces and removes whole directories atomically, and removes what interrupted writers left. */
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { faultPoint, faultPointAsync } from '@gapo/faults';
+import { writeAtomicallySync } from './atomicWrite.js';
+import { renameTo, syncFolder, syncFolderSync, syncTree } from './flush.js';
+import { cannotWrite, named } from './writeError.js';
+
+/**
+ * Creates a directory, or replaces one, once its content is complete. One writer at a time: remains of an interrupted one
+ * are removed first.
+ *
+ * @param fill writes the files into the directory that it is given; returns false to leave the target unchanged
+ * @throws UserError that names the directory if it or a file in it cannot be written; other errors of `fill`. The target is
+ *   then unchanged.
+ */
+export async function replaceDirectory(
+  path: string,
+  fill: (directory: string) => Promise<boolean | void>,
+): Promise<void> {
+  const [parent, name] = [dirname(path), basename(path)];
+  const [partial, replaced] = [join(parent, `.${name}.partial`), join(parent, `.${name}.replaced`)];
+  try {
+    await named(path, async () => {
+      await rm(partial, { recursive: true, force: true });
+      await mkdir(partial, { recursive: true });
+    });
+    await named(path, async () => {
+      if ((await fill(partial)) !== false) await putInPlace(partial, path, replaced);
+    });
+  } finally {
+    await rm(partial, { recursive: true, force: true }).catch(() => undefined); // the first error counts
+  }
+}
+
+/** Renames a complete directory to its target. The old target is renamed first: no rename replaces a directory with files. */
+async function putInPlace(partial: string, path: string, replaced: string): Promise<void> {
+  await syncTree(partial);
+  await rm(replaced, { recursive: true, force: true });
+  const replaces = await renameTo(path, replaced).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+      return false;
+    },
+  );
+  try {
+    await renameTo(partial, path);
+  } catch (error) {
+    if (replaces) await rename(replaced, path);
+    throw error;
+  }
+  await syncFolder(dirname(path));
+  await faultPointAsync('file.remove', replaced);
+  await rm(replaced, { recursive: true, force: true });
+}
+
+/**
+ * Creates a directory of small files synchronously. It appears complete, and is on disk when this returns.
+ *
+ * @param files contents by name
+ * @throws UserError that names the directory if it exists or cannot be written; nothing is left then
+ */
+export function createDirectorySync(path: string, files: ReadonlyMap<string, string>): void {
+  const partial = join(dirname(path), `.${basename(path)}.partial`);
+  try {
+    rmSync(partial, { recursive: true, force: true });
+    mkdirSync(partial, { recursive: true });
+    for (const [name, content] of files) writeAtomicallySync(join(partial, name), content);
+    faultPoint('file.rename', path);
+    renameSync(partial, path);
+    syncFolderSync(dirname(path));
+  } catch (error) {
+    try {
+      rmSync(partial, { recursive: true, force: true });
+    } catch {
+      // The first error counts.
+    }
+    throw cannotWrite(path, error);
+  }
+}
+
+/**
+ * Removes a directory. Under its name it is whole until it is gone.
+ *
+ * @throws UserError that names the directory if it cannot be removed
+ */
+export async function removeDirectory(path: string): Promise<void> {
+  const partial = join(dirname(path), `.${basename(path)}.partial`);
+  await named(path, async () => {
+    await faultPointAsync('file.remove', path);
+    await rm(partial, { recursive: true, force: true });
+    await renameTo(path, partial);
+    await rm(partial, { recursive: true, force: true });
+  });
+}
+
+/**
+ * Removes what writers that were interrupted left in a folder, and completes replacements that a crash cut between their two
+ * renames. No other process may write there at the same time.
+ *
+ * @returns the names of the removed entries; none if there is no such folder
+ * @throws UserError that names the folder if it cannot be changed
+ */
+export async function removeLeftovers(folder: string): Promise<readonly string[]> {
+  const entries: readonly string[] = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw cannotWrite(folder, error);
+  });
+  const removed: string[] = [];
+  await named(folder, async () => {
+    for (const entry of entries) {
+      const [, replaced] = /^\.(.+)\.replaced$/.exec(entry) ?? [];
+      if (replaced !== undefined && !entries.includes(replaced)) {
+        await renameTo(join(folder, entry), join(folder, replaced));
+        await syncFolder(folder);
+      } else if (replaced !== undefined || /^\..+\.partial$/.test(entry)) {
+        await rm(join(folder, entry), { recursive: true, force: true });
+        removed.push(entry);
+      }
+    }
+  });
+  return removed;
+}
