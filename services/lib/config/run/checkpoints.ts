@@ -2,11 +2,13 @@
 import { positiveInt, z } from '@gapo/service';
 
 const options = z.strictObject({
-  every: positiveInt.default(20).describe('Steps between checkpoints. A run that pauses or ends writes one too.'),
-  keep: positiveInt.default(3).describe('Number of checkpoints to keep.'),
+  every: positiveInt
+    .default(20)
+    .describe('Steps between checkpoints that stay. The newest two always do; the last step has one too.'),
+  keep: positiveInt.default(3).describe('Number of checkpoints at these steps that stay.'),
 });
 
 /** Checkpoints. */
 export const checkpoints = {
-  schema: options.prefault({}).describe('When checkpoints are written, and how many are kept.'),
+  schema: options.prefault({}).describe('Which checkpoints stay. Each step writes one.'),
 };
