@@ -61,11 +61,20 @@ export async function startPlatform(options: {
   /** `usual`: as many as `gapo up` starts by default. @default 1 */
   readonly rolloutWorkers?: number | 'usual';
   readonly gradientWorkers?: number;
+  /** More arguments of `gapo up`. */
+  readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** @default the project's own */
   readonly command?: Command;
 }): Promise<Platform> {
-  const { directory, data = join(directory, 'data'), rolloutWorkers = 1, gradientWorkers = 1, env = {} } = options;
+  const {
+    directory,
+    data = join(directory, 'data'),
+    rolloutWorkers = 1,
+    gradientWorkers = 1,
+    env = {},
+    args = [],
+  } = options;
   const { script, cwd } = options.command ?? checkout;
   const child = spawn(
     process.execPath,
@@ -84,6 +93,7 @@ export async function startPlatform(options: {
       ...(rolloutWorkers === 'usual' ? [] : ['--rollout-workers', String(rolloutWorkers)]),
       '--gradient-workers',
       String(gradientWorkers),
+      ...args,
     ],
     { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
   );

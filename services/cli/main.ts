@@ -1,6 +1,7 @@
 /** `gapo`: registers the commands and maps their errors to exit codes. */
 import { standardError, standardOutput } from '@gapo/service';
 import { Command, CommanderError } from 'commander';
+import { certsCommand } from './commands/certs.js';
 import { configCommand } from './commands/config.js';
 import { controlCommands } from './commands/control.js';
 import { doctorCommand } from './commands/doctor.js';
@@ -21,6 +22,7 @@ import { upCommand } from './commands/up.js';
 import { watchCommand } from './commands/watch.js';
 import { exitOk, exitUser, outcome } from './exit.js';
 import { note } from './output.js';
+import { secureCommand } from './secure.js';
 
 const program = new Command('gapo')
   .description('Align a language model with several reward models at once.')
@@ -55,6 +57,7 @@ const commands = [
   configCommand(),
   planCommand(),
   rewardCommand(),
+  certsCommand(),
   doctorCommand(),
 ];
 for (const command of [program, ...commands, ...commands.flatMap(({ commands: inner }) => inner)])
@@ -63,6 +66,8 @@ for (const command of [program, ...commands, ...commands.flatMap(({ commands: in
     writeErr: (text) => void standardError.write(text),
   });
 for (const command of commands) program.addCommand(command);
+// `gapo certs` is what repairs certificates that others cannot use.
+program.hook('preAction', (_, command) => (command.name() === 'certs' ? undefined : secureCommand(command.opts())));
 
 try {
   await program.parseAsync();

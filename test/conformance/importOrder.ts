@@ -22,8 +22,9 @@ export const layersOf: Readonly<Record<string, Layers>> = {
     ['options', 'fronts'],
     ['render'],
     ['conformance', 'sizing', 'trace'],
-    ['client.ts'],
+    ['client.ts', 'secure.ts'],
     ['processes'],
+    ['certificates'],
     ['.'],
   ],
   'services/coordinator': [

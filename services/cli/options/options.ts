@@ -13,6 +13,8 @@ function integer(text: string, low: number, high: number, what: string): number 
 
 /** Parses an integer from 1 to 1000. */
 export const positive = (text: string): number => integer(text, 1, 1000, 'an integer from 1 to 1000');
+/** Parses a number of days, at most ten years. */
+export const positiveDays = (text: string): number => integer(text, 1, 3650, 'an integer from 1 to 3650');
 /** Parses an integer of at least 1. */
 export const atLeast1 = (text: string): number => integer(text, 1, Number.MAX_SAFE_INTEGER, 'an integer of at least 1');
 /** Parses an integer of at least 0. */
@@ -68,6 +70,7 @@ export interface StackFlags {
   gradientWorkers: number;
   portBase: number;
   httpPort: number;
+  tls?: string;
 }
 
 /**
@@ -91,4 +94,5 @@ export const stackOptions = (): Option[] => [
     .default(defaultPortBase)
     .argParser(portBase),
   new Option('--http-port <port>', "the web page's port; 0 uses a free port").default(defaultHttpPort).argParser(port),
+  new Option('--tls <directory>', 'secure all services with the certificates that gapo certs made in this directory'),
 ];

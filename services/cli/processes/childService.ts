@@ -129,12 +129,8 @@ export class ChildService {
   }
 
   async #answers(): Promise<boolean> {
-    const { address, health } = this.spec;
     try {
-      if (health === 'grpc') return (await checkHealth(address, probeMs)) === 'SERVING';
-      const response = await fetch(`http://${address}/healthz`, { signal: AbortSignal.timeout(probeMs) });
-      await response.arrayBuffer();
-      return response.ok;
+      return (await checkHealth(this.spec.health, probeMs)) === 'SERVING';
     } catch {
       return false;
     }

@@ -1,20 +1,25 @@
 /** Plans the services of `gapo up`: their addresses, environments and start order. */
 import { join } from 'node:path';
 import type { RewardEntry } from '@gapo/config';
+import type { Role } from '@gapo/rpc';
+import { tlsEnvironment } from '../certificates/tlsDirectory.js';
 import { freePorts, localHost, requireFree, type WantedPort } from './ports.js';
+
+/** The services that `gapo up` starts. */
+type ServiceFolder = Exclude<Role, 'client'>;
 
 /** One service on this machine. */
 export interface ServiceSpec {
   /** Such as `rollout` or `reward-helpful`; also the name of its log. */
   name: string;
-  /** Its folder under services/. */
-  folder: string;
+  /** Its folder under services/, which is also its role under TLS. */
+  folder: ServiceFolder;
   /** What it does, for the services table. */
   does: string;
   /** Where it listens, such as 127.0.0.1:50051. */
   address: string;
-  /** Its readiness probe: grpc.health.v1 at its address, or GET /healthz. */
-  health: 'grpc' | 'http';
+  /** Where it serves grpc.health.v1, which tells that it is ready. */
+  health: string;
   /** Its environment, in addition to that of this process. */
   env: Record<string, string>;
 }
@@ -34,6 +39,8 @@ export interface PlanOptions {
   httpPort: number;
   /** Absolute. */
   dataDirectory: string;
+  /** The directory of certificates, absolute; undefined without TLS. */
+  tls?: string | undefined;
 }
 
 /** The default of portBase. */
@@ -111,7 +118,7 @@ const at = (port: number): string => `${localHost}:${port}`;
 /**
  * Plans the services without starting them.
  *
- * @throws UserError if a port is taken
+ * @throws UserError if a port is taken, or a certificate does not exist
  */
 export async function planServices(options: PlanOptions): Promise<Plan> {
   const ports = await choosePorts(options);
@@ -119,12 +126,16 @@ export async function planServices(options: PlanOptions): Promise<Plan> {
   return planOn(ports, options);
 }
 
-/** Returns the plan for given ports. */
+/**
+ * Returns the plan for given ports.
+ *
+ * @throws UserError if a certificate does not exist
+ */
 export function planOn(ports: Ports, options: PlanOptions): Plan {
   const coordinator = at(ports.coordinator);
   const service = (
     name: string,
-    folder: string,
+    folder: ServiceSpec['folder'],
     does: string,
     port: number,
     env: Record<string, string>,
@@ -133,8 +144,8 @@ export function planOn(ports: Ports, options: PlanOptions): Plan {
     folder,
     does,
     address: at(port),
-    health: 'grpc',
-    env: { LISTEN: at(port), ...env },
+    health: at(port),
+    env: { LISTEN: at(port), ...env, ...(options.tls !== undefined && tlsEnvironment(options.tls, folder)) },
   });
   const rewards = options.rewards.map((entry, i) =>
     service(`reward-${entry.name}`, 'reward', `scores ${entry.name} (${entry.kind})`, ports.rewards[i] ?? 0, {
@@ -143,7 +154,7 @@ export function planOn(ports: Ports, options: PlanOptions): Plan {
     }),
   );
   const worker =
-    (kind: string, does: string, threads: number | undefined) =>
+    (kind: 'rollout' | 'gradient', does: string, threads: number | undefined) =>
     (port: number, i: number): ServiceSpec =>
       service(workerName(kind, i), kind, does, port, {
         COORDINATOR: coordinator,
@@ -163,11 +174,11 @@ export function planOn(ports: Ports, options: PlanOptions): Plan {
       COORDINATOR: coordinator,
       LISTEN_GRPC: at(ports.gatewayGrpc),
     }),
-    health: 'http',
+    health: at(ports.gatewayGrpc),
   };
   return {
     groups: [[...rewards, ...rollout, ...gradient], [coordinating], [gateway]],
     coordinator,
-    page: `http://${at(ports.gatewayHttp)}/`,
+    page: `${options.tls === undefined ? 'http' : 'https'}://${at(ports.gatewayHttp)}/`,
   };
 }

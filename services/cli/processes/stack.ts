@@ -1,7 +1,8 @@
 /** Starts all services in order, records them in DATA/up.json, and stops them in reverse order. */
 import { join } from 'node:path';
 import { readRewardsFile, requireOwnTokens } from '@gapo/config';
-import { withoutCredentials } from '@gapo/service';
+import { UserError, withoutCredentials } from '@gapo/service';
+import { tlsVariables } from '../certificates/tlsDirectory.js';
 import { serviceScript } from '../project.js';
 import { ChildService, type ServiceObserver, type ServiceRow } from './childService.js';
 import { startEvents, type EventServer } from './events.js';
@@ -41,7 +42,7 @@ export async function runningStack(dataDirectory: string, observer: ServiceObser
 /**
  * Starts all services. Stops them again if one fails to start or the signal is aborted.
  *
- * @throws UserError if the file of rewards is invalid or would share REWARD_TOKEN; if a service fails to start, with the end
+ * @throws UserError if the file of rewards is invalid or would share REWARD_TOKEN; if one certificate would be that of all services; if a service fails to start, with the end
  *   of its log
  */
 export async function startStack(
@@ -51,6 +52,7 @@ export async function startStack(
 ): Promise<Stack> {
   const rewards = readRewardsFile(options.rewardsFile);
   requireOwnTokens(rewards, process.env);
+  if (options.tls === undefined) requireNoTls(process.env);
   requireDataDirectory(options.dataDirectory);
   // Checks ports and scripts before anything starts, so that an error leaves nothing behind.
   const plan = await planServices({ ...options, rewards });
@@ -63,6 +65,15 @@ export async function startStack(
     await stack.stop();
     throw error;
   }
+}
+
+/** @throws UserError if services would inherit the certificate of this command */
+function requireNoTls(env: NodeJS.ProcessEnv): void {
+  const set = tlsVariables.filter((name) => env[name]?.trim());
+  if (set.length === 0) return;
+  throw new UserError(
+    `${set.join(', ')}: each service needs a certificate of its own; unset them, and use --tls with a directory of \`gapo certs\``,
+  );
 }
 
 class LocalStack implements Stack {
@@ -93,12 +104,14 @@ class LocalStack implements Stack {
 
   get state(): UpState {
     const rows = [this.#events?.row, ...this.#services.map(({ row }) => row)].filter((row) => row !== undefined);
+    const { tls } = this.#options;
     return {
       pid: process.pid,
       command: this.#options.command,
       started: this.#started,
       coordinator: this.#plan.coordinator,
       page: this.#plan.page,
+      ...(tls === undefined ? {} : { tls }),
       ...(this.#events?.url === undefined ? {} : { nats: withoutCredentials(this.#events.url) }),
       services: rows.map(withoutAbsent),
     };

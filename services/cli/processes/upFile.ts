@@ -22,6 +22,8 @@ const schema = z.object({
   coordinator: z.string(),
   /** The web page's URL. */
   page: z.string(),
+  /** The directory of the certificates, absolute; absent without TLS. */
+  tls: z.string().optional(),
   /** The NATS server, if there is one. */
   nats: z.string().optional(),
   services: z.array(rowSchema),

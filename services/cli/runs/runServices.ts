@@ -38,7 +38,7 @@ export function stackOptionsOf(
   command: StackOptions['command'],
   env: Record<string, string>,
 ): StackOptions {
-  const { rewards, data, rolloutWorkers, gradientWorkers, portBase, httpPort } = flags;
+  const { rewards, data, rolloutWorkers, gradientWorkers, portBase, httpPort, tls } = flags;
   return {
     rewardsFile: fromHere(rewards),
     dataDirectory: fromHere(data),
@@ -47,6 +47,7 @@ export function stackOptionsOf(
     gradientWorkers,
     portBase,
     httpPort,
+    tls: tls === undefined ? undefined : fromHere(tls),
     command,
     env,
   };

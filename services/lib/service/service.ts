@@ -18,7 +18,7 @@ import { withoutCredentials } from './redact.js';
 import { readSettings } from './settings/environment.js';
 import { transportSchema } from './settings/transport.js';
 import { standardError, standardOutput } from './textOutput.js';
-import { secureFromEnvironment } from './transport.js';
+import { refusalLog, secureFromEnvironment } from './transport.js';
 import { isExpected, UserError } from './userError.js';
 
 /** The argument of `start`. */
@@ -111,7 +111,8 @@ export async function runService(options: ServiceOptions): Promise<void> {
     }
     onTelemetryProblem((problem) => log.warn({ failures: problem.failures }, telemetryText(problem)));
     const started = Date.now();
-    await secureFromEnvironment(log);
+    const files = { info: (text: string) => log.info(text), warn: (text: string) => log.warn(text) };
+    await secureFromEnvironment(files, process.env, refusalLog(log));
     const { LISTEN_HEALTH } = readSettings(transportSchema);
     const service = await options.start({ log, signal: asked.signal });
     const health = LISTEN_HEALTH === undefined ? undefined : await serveHealth(LISTEN_HEALTH);

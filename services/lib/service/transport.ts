@@ -1,5 +1,5 @@
 /** Secures the connections of a process as its environment says. */
-import { CertificateFiles, secureProcess, type Refusal } from '@gapo/rpc';
+import { CertificateFiles, secureProcess, type CertificateObserver, type Refusal } from '@gapo/rpc';
 import { metrics } from '@opentelemetry/api';
 import type { Logger } from './logger.js';
 import { readSettings } from './settings/environment.js';
@@ -13,23 +13,28 @@ const linesPerMinute = 30;
  * Reads TLS_CERT_FILE, TLS_KEY_FILE, TLS_CA_FILE, TLS_TRUST_DOMAIN, ALLOWED_PEERS and INSECURE, and secures all servers and clients of
  * this process accordingly.
  *
+ * @param observer observes the certificate's files
+ * @param onRefused observes what servers of this process refuse
  * @throws ConfigError, UserError or TlsError that names the variable that is wrong
  */
-export async function secureFromEnvironment(log: Logger, env: NodeJS.ProcessEnv = process.env): Promise<void> {
+export async function secureFromEnvironment(
+  observer: CertificateObserver,
+  env: NodeJS.ProcessEnv,
+  onRefused?: (refusal: Refusal) => void,
+): Promise<void> {
   const settings = readSettings(transportSchema, env);
   const { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile, TLS_CA_FILE: caFile, INSECURE: insecure } = settings;
   const withTls = certFile !== undefined || keyFile !== undefined || caFile !== undefined;
   if (withTls && insecure) {
     throw new UserError('INSECURE and TLS_CERT_FILE contradict each other: unset INSECURE, or the TLS_* variables');
   }
-  const observer = { info: (text: string) => log.info(text), warn: (text: string) => log.warn(text) };
   const files = withTls ? await CertificateFiles.open({ certFile, keyFile, caFile }, observer) : undefined;
   secureProcess({
     files,
     insecure,
     trustDomain: settings.TLS_TRUST_DOMAIN,
     allowedPeers: settings.ALLOWED_PEERS,
-    onRefused: refusalLog(log),
+    onRefused,
   });
 }
 

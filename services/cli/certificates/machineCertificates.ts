@@ -1,0 +1,203 @@
+/** The certificates of a machine: a private authority, and one certificate for each role, renewed before they expire. */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { join } from 'node:path';
+import { createAuthority, issueCertificate, openAuthority, type Authority } from '@gapo/certificates';
+import { defaultTrustDomain, identityOf, roles, type Role } from '@gapo/rpc';
+import { UserError } from '@gapo/service';
+
+const dayMs = 86_400_000;
+
+/** An authority outlives its certificates, which all peers would have to be given anew with another one. */
+const authorityDays = 3650;
+
+/** Clocks of peers may be behind by this much. */
+const skewMs = 300_000;
+
+/** A certificate is renewed when a third of its lifetime is left. */
+const renewFraction = 1 / 3;
+
+/** What certificates are wanted. */
+export interface CertificateOptions {
+  /** The directory, absolute. */
+  readonly directory: string;
+  /** DNS names and IP addresses of the machine. */
+  readonly hosts: readonly string[];
+  /** Days for which a certificate is valid. */
+  readonly days: number;
+  /** Whether to renew those that are still good. */
+  readonly renew: boolean;
+  /** The present time, in milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** One certificate after the call. */
+export interface CertificateRow {
+  readonly name: Role | 'ca';
+  /** Such as spiffe://gapo/coordinator; null for the authority. */
+  readonly identity: string | null;
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** When it expires, RFC 3339. */
+  readonly expires: string;
+  /** Whether it is new, and why; `kept` where it is not. */
+  readonly state: string;
+}
+
+/** The paths of a certificate and its key. */
+export function pairFiles(directory: string, name: string): { certFile: string; keyFile: string } {
+  return { certFile: join(directory, `${name}.crt`), keyFile: join(directory, `${name}.key`) };
+}
+
+/**
+ * Makes what is missing, and renews what expires soon or lacks a host. Running services take renewed files without a restart.
+ *
+ * @throws UserError where the authority in the directory is incomplete or cannot be read, or a file cannot be written
+ */
+export async function makeCertificates(options: CertificateOptions): Promise<CertificateRow[]> {
+  const { directory, now } = options;
+  await naming(directory, () => mkdir(directory, { recursive: true, mode: 0o700 }));
+  const { authority, row } = await authorityIn(options);
+  const rows = [row];
+  for (const role of roles) {
+    const files = pairFiles(directory, role);
+    const identity = identityOf(role, defaultTrustDomain);
+    const reason = reasonToIssue(files, identity, authority, options);
+    if (reason !== undefined) {
+      const notAfter = new Date(now + options.days * dayMs);
+      const wanted = {
+        name: `gapo ${role}`,
+        uris: [identity],
+        hosts: options.hosts,
+        notBefore: new Date(now - skewMs),
+        notAfter,
+      };
+      const { cert, key } = await issueCertificate(authority, wanted);
+      await writeFileWithMode(files.keyFile, key, 0o600);
+      await writeFileWithMode(files.certFile, cert, 0o644);
+    }
+    const expires = expiryText(new X509Certificate(readFileSync(files.certFile)));
+    rows.push({ name: role, identity, ...files, expires, state: reason ?? 'kept' });
+  }
+  return rows;
+}
+
+function expiryText({ validTo }: X509Certificate): string {
+  return new Date(validTo).toISOString();
+}
+
+async function authorityIn({
+  directory,
+  days,
+  now,
+}: CertificateOptions): Promise<{ authority: Authority; row: CertificateRow }> {
+  const files = pairFiles(directory, 'ca');
+  const [hasCert, hasKey] = [existsSync(files.certFile), existsSync(files.keyFile)];
+  if (hasCert !== hasKey) {
+    const [present, absent] = hasCert ? [files.certFile, files.keyFile] : [files.keyFile, files.certFile];
+    throw new UserError(
+      `${absent} is missing beside ${present}: put it back, or name another directory to begin with a new authority`,
+    );
+  }
+  const present = hasCert ? await readAuthority(files) : undefined;
+  const until = present === undefined ? 0 : Date.parse(present.parsed.validTo);
+  // An authority that ends before its certificates would end them too.
+  const lasting = until > now + days * dayMs;
+  if (present !== undefined && lasting) {
+    return { authority: present.authority, row: authorityRow(files, present.authority.cert, 'kept') };
+  }
+  const notAfter = new Date(now + Math.max(authorityDays, 2 * days) * dayMs);
+  const authority = await createAuthority('gapo', new Date(now - skewMs), notAfter);
+  // Peers trust the authority before too, until all have certificates of the new one.
+  const before = present !== undefined && until > now ? present.authority.cert : '';
+  await writeFileWithMode(files.keyFile, authority.key, 0o600);
+  await writeFileWithMode(files.certFile, authority.cert + before, 0o644);
+  const state = present === undefined ? 'made' : 'renewed: it would have expired before its certificates';
+  return { authority, row: authorityRow(files, authority.cert, state) };
+}
+
+function authorityRow(files: { certFile: string; keyFile: string }, cert: string, state: string): CertificateRow {
+  return { name: 'ca', identity: null, ...files, expires: expiryText(new X509Certificate(cert)), state };
+}
+
+async function readAuthority(files: {
+  certFile: string;
+  keyFile: string;
+}): Promise<{ authority: Authority; parsed: X509Certificate }> {
+  try {
+    const text = readFileSync(files.certFile, 'utf8');
+    // The first one signs; one that follows it is an authority that is being replaced.
+    const [cert = ''] = text.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----\n?/) ?? [];
+    const authority = await openAuthority({ cert, key: readFileSync(files.keyFile, 'utf8') });
+    return { authority, parsed: new X509Certificate(cert) };
+  } catch (error) {
+    throw new UserError(
+      `${files.certFile} and ${files.keyFile} are no authority of gapo certs (${messageOf(error)}): put back what was there, or name another directory`,
+      { cause: error },
+    );
+  }
+}
+
+/** Returns why a certificate has to be made; undefined where the present one is good. */
+function reasonToIssue(
+  { certFile, keyFile }: { certFile: string; keyFile: string },
+  identity: string,
+  authority: Authority,
+  { hosts, renew, now }: CertificateOptions,
+): string | undefined {
+  if (!existsSync(certFile) || !existsSync(keyFile)) return 'made';
+  let certificate: X509Certificate;
+  try {
+    certificate = new X509Certificate(readFileSync(certFile));
+    if (!certificate.checkPrivateKey(createPrivateKey(readFileSync(keyFile)))) return 'renewed: its key was another';
+  } catch {
+    return 'renewed: it was damaged';
+  }
+  if (renew) return 'renewed';
+  if (!certificate.verify(new X509Certificate(authority.cert).publicKey)) return 'renewed: by the new authority';
+  const names = (certificate.subjectAltName ?? '').split(', ');
+  const lacking = hosts.find((host) =>
+    isIP(host) === 0 ? !names.includes(`DNS:${host}`) : certificate.checkIP(host) === undefined,
+  );
+  if (!names.includes(`URI:${identity}`)) return 'renewed: it had another identity';
+  if (lacking !== undefined) return `renewed: it lacked ${lacking}`;
+  const [from, to] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
+  if (now > to) return 'renewed: it had expired';
+  return to - now < (to - from) * renewFraction ? 'renewed: it would have expired soon' : undefined;
+}
+
+/** Writes a file atomically, with its permissions from the first byte. */
+async function writeFileWithMode(path: string, content: string, mode: number): Promise<void> {
+  const partial = `${path}.${process.pid}.partial`;
+  await naming(path, async () => {
+    await rm(partial, { force: true });
+    try {
+      const file = await open(partial, 'wx', mode);
+      try {
+        await file.writeFile(content);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(partial, path);
+    } catch (error) {
+      await rm(partial, { force: true });
+      throw error;
+    }
+  });
+}
+
+/** @throws UserError that names the path, where `work` fails */
+async function naming<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw new UserError(`${path}: cannot be written: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
