@@ -1,5 +1,5 @@
 /** The coordinator's gRPC services: training for clients, policy versions for workers. */
-import { implement, RpcError, type Implementation, type Objective } from '@gapo/rpc';
+import { implement, processSecurity, RpcError, type CallContext, type Implementation, type Objective } from '@gapo/rpc';
 import { isExpected } from '@gapo/service';
 import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
 import { evaluateRun } from './runs/evaluate.js';
@@ -8,6 +8,9 @@ import type { Platform } from './runs/platform.js';
 import type { Run } from './runs/run.js';
 import type { Runs } from './runs/runs.js';
 import type { ObjectivesRequest } from './state/objectiveChanges.js';
+import { RefusedError } from './state/refusedError.js';
+
+const training = 'gapo.training.v1.TrainingService';
 
 /** Returns the registry of runs; throws UNAVAILABLE until it is open. */
 type Registry = () => Runs;
@@ -28,10 +31,12 @@ export function coordinatorServices(opened: () => Runs | undefined, platform: Pl
 
 function trainingService(registry: Registry, platform: Platform): Implementation {
   return implement(
-    'gapo.training.v1.TrainingService',
+    training,
     {
-      CreateRun: async (request, { signal }) =>
-        rejectingWith('INVALID_ARGUMENT', async () => ({ run: (await registry().create(request, signal)).snapshot() })),
+      CreateRun: async (request, context) =>
+        rejectingWith('INVALID_ARGUMENT', 'CreateRun', context, async () => ({
+          run: (await registry().create(request, context.signal)).snapshot(),
+        })),
       GetRun: async ({ runId }) => ({ run: registry().get(runId).snapshot() }),
       ListRuns: async () => ({ runs: [...registry().list()] }),
       WatchRun: ({ runId, afterStep }, { signal }) => registry().get(runId).watch(afterStep, signal),
@@ -40,8 +45,8 @@ function trainingService(registry: Registry, platform: Platform): Implementation
         if (!isAlready(run, 'pause')) run.pause('paused by a user');
         return { run: run.snapshot() };
       },
-      ResumeRun: async ({ runId, acceptChangedInputs, author }) =>
-        rejectingWith('FAILED_PRECONDITION', async () => {
+      ResumeRun: async ({ runId, acceptChangedInputs, author }, context) =>
+        rejectingWith('FAILED_PRECONDITION', 'ResumeRun', context, async () => {
           const run = registry().get(runId);
           await run.resume({ acceptChangedInputs, author: author || 'unknown' });
           return { run: run.snapshot() };
@@ -51,8 +56,8 @@ function trainingService(registry: Registry, platform: Platform): Implementation
         const { step, before, author: recorded } = run.setPreference(preference, author || 'unknown');
         return { run: run.snapshot(), firstStep: step, before: { ...before.preference }, author: recorded };
       },
-      ChangeObjectives: async ({ runId, add, remove, preference, author }) =>
-        rejectingWith('FAILED_PRECONDITION', async () => {
+      ChangeObjectives: async ({ runId, add, remove, preference, author }, context) =>
+        rejectingWith('FAILED_PRECONDITION', 'ChangeObjectives', context, async () => {
           const run = registry().get(runId);
           const request = { add: add.map(objectiveInput), remove, preference };
           const recorded = author || 'unknown';
@@ -66,8 +71,8 @@ function trainingService(registry: Registry, platform: Platform): Implementation
             author: recorded,
           };
         }),
-      CreateSoup: async ({ ingredients, runId }) =>
-        rejectingWith('FAILED_PRECONDITION', async () => ({
+      CreateSoup: async ({ ingredients, runId }, context) =>
+        rejectingWith('FAILED_PRECONDITION', 'CreateSoup', context, async () => ({
           run: (await registry().createSoup(ingredients, runId)).snapshot(),
         })),
       CancelRun: async ({ runId }) => {
@@ -75,11 +80,11 @@ function trainingService(registry: Registry, platform: Platform): Implementation
         if (!isAlready(run, 'cancel')) await run.cancel();
         return { run: run.snapshot() };
       },
-      async *EvaluateRun({ runId, version, samples }, { signal }) {
+      async *EvaluateRun({ runId, version, samples }, context) {
         try {
-          yield* evaluateRun(registry().get(runId), platform, { version, samples }, signal);
+          yield* evaluateRun(registry().get(runId), platform, { version, samples }, context.signal);
         } catch (error) {
-          throw toRpcError('FAILED_PRECONDITION', error);
+          throw toRpcError('FAILED_PRECONDITION', 'EvaluateRun', context, error);
         }
       },
     },
@@ -119,16 +124,30 @@ function isAlready(run: Run, transition: Transition): boolean {
   return run.snapshot().state === targetOf(transition, 'RUN_STATE_RUNNING') && !run.continues;
 }
 
-async function rejectingWith<T>(code: 'INVALID_ARGUMENT' | 'FAILED_PRECONDITION', work: () => Promise<T>): Promise<T> {
+/** The codes of expected errors, by the method. */
+type UserErrorCode = 'INVALID_ARGUMENT' | 'FAILED_PRECONDITION';
+
+async function rejectingWith<T>(
+  code: UserErrorCode,
+  method: string,
+  context: CallContext,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw toRpcError(code, error);
+    throw toRpcError(code, method, context, error);
   }
 }
 
-/** Converts an expected error to an RpcError; any other error is a defect and stays as it is. */
-function toRpcError(code: 'INVALID_ARGUMENT' | 'FAILED_PRECONDITION', error: unknown): unknown {
+/** Converts an expected error to an RpcError, and reports a refused one; any other error is a defect and stays as it is. */
+function toRpcError(code: UserErrorCode, method: string, context: CallContext, error: unknown): unknown {
+  if (error instanceof RefusedError) {
+    const { reason, message: why } = error;
+    const path = `/${training}/${method}`;
+    processSecurity().onRefused?.({ reason, peer: context.peer, name: context.identity, path, why });
+    return new RpcError('PERMISSION_DENIED', why, { cause: error });
+  }
   if (error instanceof RpcError || !isExpected(error)) return error;
   return new RpcError(code, error.message, { cause: error });
 }

@@ -1,7 +1,8 @@
 /** The coordinator's settings, read from environment variables, and its `--help` text. */
 import { natsSettings } from '@gapo/events';
-import { grpcTarget, hostPort, positiveNumber, readSettings, settingsHelp, z } from '@gapo/service';
+import { directory, grpcTarget, hostPort, positiveNumber, readSettings, settingsHelp, z } from '@gapo/service';
 import { isRewardEntry } from './scoring/rewardAddresses.js';
+import { isAllowPattern } from './scoring/rewardAllow.js';
 
 const targets = z.array(grpcTarget).min(1);
 
@@ -9,6 +10,11 @@ const rewardService = z
   .string()
   .refine(isRewardEntry)
   .meta({ expected: 'name=host:port, or *=host:port with * in the host for unlisted names' });
+
+const allowPattern = z
+  .string()
+  .refine(isAllowPattern)
+  .meta({ expected: 'host:port with * for any and *.example.org for the names below, or unix:/path' });
 
 const schema = z.object({
   LISTEN: hostPort.default('127.0.0.1:50050').describe('Address to listen on; port 0 takes a free port.'),
@@ -23,6 +29,19 @@ const schema = z.object({
     .default([])
     .describe(
       'Reward services by the name that run.yaml uses; *=dns:///reward-*:50061 is the rule for unlisted names.',
+    ),
+  PROJECT_DIRS: z
+    .array(directory)
+    .min(1)
+    .optional()
+    .describe(
+      'Directories that runs may read models, adapters and data from, besides DATA_DIR; by default the working directory and the one that holds DATA_DIR.',
+    ),
+  REWARD_ALLOW: z
+    .array(allowPattern)
+    .optional()
+    .describe(
+      'Addresses that runs may name as reward services besides REWARD_SERVICES; by default those of this machine where only it can connect.',
     ),
   ...natsSettings,
   REWARD_RETRY_SECONDS: positiveNumber

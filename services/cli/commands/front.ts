@@ -55,7 +55,7 @@ async function front(configPath: string, flags: FrontFlags): Promise<void> {
   let services: RunServices | undefined;
   let result: Front;
   try {
-    services = await openServices(flags, reporter, interrupts);
+    services = await openServices(flags, reporter, interrupts, file);
     const coordinator = coordinatorOf(services);
     try {
       const eta = new FrontEta(planned.map(({ words }) => words));

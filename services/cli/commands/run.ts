@@ -43,7 +43,7 @@ async function run(configPath: string, flags: RunFlags): Promise<void> {
   let services: RunServices | undefined;
   let result: Trained;
   try {
-    services = await openServices(flags, reporter, interrupts);
+    services = await openServices(flags, reporter, interrupts, config);
     result = await runOn(services, config, flags, reporter, interrupts);
     if (flags.keepUp) {
       show(result);

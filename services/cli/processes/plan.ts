@@ -41,6 +41,8 @@ export interface PlanOptions {
   dataDirectory: string;
   /** The directory of certificates, absolute; undefined without TLS. */
   tls?: string | undefined;
+  /** The directories that runs may read from, absolute; undefined: as the environment or the coordinator's default says. */
+  projectDirectories: readonly string[] | undefined;
 }
 
 /** The default of portBase. */
@@ -165,6 +167,7 @@ export function planOn(ports: Ports, options: PlanOptions): Plan {
   const gradient = ports.gradient.map(worker('gradient', 'computes gradients', undefined));
   const coordinating = service('coordinator', 'coordinator', 'owns runs and steps', ports.coordinator, {
     DATA_DIR: options.dataDirectory,
+    ...(options.projectDirectories && { PROJECT_DIRS: JSON.stringify(options.projectDirectories) }),
     ROLLOUT_WORKERS: rollout.map(({ address }) => address).join(','),
     GRADIENT_WORKERS: gradient.map(({ address }) => address).join(','),
     REWARD_SERVICES: rewards.map(({ address }, i) => `${options.rewards[i]?.name ?? ''}=${address}`).join(','),

@@ -31,6 +31,7 @@ const options: PlanOptions = {
   portBase: 50050,
   httpPort: 8080,
   dataDirectory: '/data',
+  projectDirectories: ['/project', '/models'],
 };
 
 test('the plan assigns an address to every service and passes them to the coordinator', () => {
@@ -61,6 +62,7 @@ test('the plan assigns an address to every service and passes them to the coordi
   assert.deepEqual(groups[1]?.[0]?.env, {
     LISTEN: '127.0.0.1:50050',
     DATA_DIR: '/data',
+    PROJECT_DIRS: '["/project","/models"]',
     ROLLOUT_WORKERS: '127.0.0.1:50051,127.0.0.1:50151',
     GRADIENT_WORKERS: '127.0.0.1:50052',
     REWARD_SERVICES: 'helpful=127.0.0.1:50061,short=127.0.0.1:50099',

@@ -1,14 +1,16 @@
 /** The services for `gapo run` and `gapo front`: those of a running `gapo up`, or their own. Includes trace collection. */
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { directoriesOf } from '@gapo/coordinator';
 import { UserError } from '@gapo/service';
 import { otlpProblem, telemetryWanted } from '@gapo/tracing';
 import { Coordinator } from '../client.js';
+import type { ConfigFile } from '../configFile.js';
 import type { Interrupts } from '../interrupts.js';
 import type { StackFlags } from '../options/options.js';
 import { runningStack, startStack, type StackOptions } from '../processes/stack.js';
 import type { UpState } from '../processes/upFile.js';
-import { fromHere } from '../project.js';
+import { fromHere, isCheckout, projectRoot } from '../project.js';
 import type { Reporter } from '../render/reporter.js';
 import { otelConfigured, otelDestination } from '../trace/destination.js';
 import { startTraceReceiver, type TraceReceiver } from '../trace/receiver.js';
@@ -37,6 +39,7 @@ export function stackOptionsOf(
   flags: StackFlags,
   command: StackOptions['command'],
   env: Record<string, string>,
+  config?: ConfigFile,
 ): StackOptions {
   const { rewards, data, rolloutWorkers, gradientWorkers, portBase, httpPort, tls } = flags;
   return {
@@ -48,9 +51,21 @@ export function stackOptionsOf(
     portBase,
     httpPort,
     tls: tls === undefined ? undefined : fromHere(tls),
+    projectDirectories: projectDirectoriesOf(fromHere(data), config),
     command,
     env,
   };
+}
+
+/**
+ * Returns the directories that runs on these services may read from: those of this project, and what the configuration names, since the
+ * person who starts the services wrote it. Undefined if PROJECT_DIRS says which.
+ */
+function projectDirectoriesOf(dataDirectory: string, config: ConfigFile | undefined): readonly string[] | undefined {
+  if ((process.env['PROJECT_DIRS'] ?? '').trim() !== '') return undefined;
+  const here = [process.cwd(), dirname(dataDirectory), ...(isCheckout ? [projectRoot] : [])];
+  if (config === undefined) return here;
+  return [...here, ...directoriesOf(config.config, config.baseDirectory)];
 }
 
 /** Returns the threads of each of several concurrent workers; undefined for a single one, or if THREADS is set. */
@@ -62,12 +77,15 @@ function threadsOf(workers: number): number | undefined {
 /**
  * Finds or starts the services.
  *
+ * @param config the configuration of the first run, whose files services that are started here may read
+ *
  * @throws UserError if they cannot be started, or belong to another `gapo run`, which will stop them
  */
 export async function openServices(
   flags: StackFlags,
   reporter: Reporter,
   interrupts: Interrupts,
+  config?: ConfigFile,
 ): Promise<RunServices> {
   const observer = { say: (text: string) => reporter.say(text), changed: () => undefined };
   const present = await runningStack(fromHere(flags.data), observer);
@@ -77,7 +95,7 @@ export async function openServices(
   if (problem !== undefined) reporter.say(`traces are off: ${problem}`);
   reporter.say('starting the services ...');
   try {
-    const options = stackOptionsOf(flags, 'run', traces?.env ?? {});
+    const options = stackOptionsOf(flags, 'run', traces?.env ?? {}, config);
     const stack = await startStack(options, observer, interrupts.asked);
     const { services } = stack.state;
     reporter.say(`${services.length} services are running: ${services.map(({ name }) => name).join(', ')}`);

@@ -1,8 +1,11 @@
 /** What all runs share: worker pools, addresses of reward services, processes that read data, the event bus. */
 import type { EventBus } from '@gapo/events';
+import { isLoopback } from '@gapo/rpc';
 import type { Logger } from '@gapo/service';
 import { DataReader } from '../data/dataReader.js';
+import { defaultProjectDirectories, ProjectDirectories } from '../data/projectDirectories.js';
 import { RewardAddresses } from '../scoring/rewardAddresses.js';
+import { defaultRewardAllow } from '../scoring/rewardAllow.js';
 import type { GradientPool } from '../workers/gradients.js';
 import type { RolloutPool } from '../workers/rollouts.js';
 import { WorkerPool } from '../workers/workers.js';
@@ -14,16 +17,21 @@ export interface Platform {
   /** Milliseconds over which a reward service may recover. */
   readonly rewardRetryMs: number;
   readonly data: DataReader;
+  readonly projects: ProjectDirectories;
   readonly bus: EventBus;
   readonly log: Logger;
 }
 
 /** The settings that a platform uses. */
 export interface PlatformSettings {
+  readonly LISTEN: string;
+  readonly DATA_DIR: string;
   readonly ROLLOUT_WORKERS: readonly string[];
   readonly GRADIENT_WORKERS: readonly string[];
   readonly REWARD_SERVICES: readonly string[];
   readonly REWARD_RETRY_SECONDS: number;
+  readonly PROJECT_DIRS?: readonly string[] | undefined;
+  readonly REWARD_ALLOW?: readonly string[] | undefined;
   readonly WORKER_DEADLINE_SECONDS: number;
   readonly WORKER_LEASE_SECONDS: number;
   readonly UNLIKE_WORKERS: 'refuse' | 'allow';
@@ -41,6 +49,7 @@ export function createPlatform(settings: PlatformSettings, bus: EventBus, log: L
     waitMs: settings.WORKER_WAIT_SECONDS * 1000,
     log,
   };
+  const isLocal = isLoopback(settings.LISTEN.replace(/:\d+$/, ''));
   return {
     rollout: new WorkerPool({
       service: 'gapo.rollout.v1.RolloutService',
@@ -56,8 +65,12 @@ export function createPlatform(settings: PlatformSettings, bus: EventBus, log: L
       setting: 'GRADIENT_WORKERS',
       ...limits,
     }),
-    rewards: new RewardAddresses(settings.REWARD_SERVICES),
+    rewards: new RewardAddresses(settings.REWARD_SERVICES, settings.REWARD_ALLOW ?? defaultRewardAllow(isLocal)),
     rewardRetryMs: settings.REWARD_RETRY_SECONDS * 1000,
+    projects: new ProjectDirectories([
+      ...(settings.PROJECT_DIRS ?? defaultProjectDirectories(settings.DATA_DIR)),
+      settings.DATA_DIR, // a run may start from the adapter of another
+    ]),
     data: new DataReader({ limitMs: settings.DATA_SECONDS * 1000, memoryMiB: settings.DATA_MEMORY_MIB }),
     bus,
     log,

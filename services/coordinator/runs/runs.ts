@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseRunConfig, type RunConfig } from '@gapo/config';
 import { isActive, RpcError, RunState, type RunInput } from '@gapo/rpc';
-import { word, isExpected, UserError } from '@gapo/service';
+import { isExpected, metaOf, UserError, word } from '@gapo/service';
 import { describeRewards, needsRewards } from '../scoring/rewardServices.js';
 import type { GoalChange } from '../state/goals.js';
 import type { VersionStore } from '../state/versions.js';
@@ -31,6 +31,13 @@ export interface NewRun {
 
 /** A new run's record, without what its source determines. */
 type NewRecord = Omit<RunRecord, 'baseDirectory' | 'ingredients'>;
+
+const expectedWord = metaOf(word, 'expected') ?? '';
+
+/** Returns an id that a caller gave as it appears in errors and logs: quoted, without control characters, not at any length. */
+function shown(id: string): string {
+  return id.length > 80 ? `${JSON.stringify(id.slice(0, 80))}… (${id.length} characters)` : JSON.stringify(id);
+}
 
 /** The registry of runs. */
 export class Runs {
@@ -80,11 +87,14 @@ export class Runs {
    * has been written.
    *
    * @throws ConfigError, ModelError, UserError for an invalid configuration, file or service
+   * @throws RefusedError for a file outside of the project directories, or an address that is not allowed
    * @param signal ends the checks: the caller has gone
    * @throws RpcError ALREADY_EXISTS, INVALID_ARGUMENT for the run's id; UNAVAILABLE when stopping; CANCELLED
    */
   async create({ configYaml, baseDirectory, runId, configName }: NewRun, signal: AbortSignal): Promise<Run> {
     const config = parseRunConfig(configYaml, configName || 'run.yaml', this.#platform.rewards);
+    this.#platform.projects.assertInside(config, baseDirectory);
+    for (const { service } of config.objectives) this.#platform.rewards.targetOf(service);
     return this.#withNewId(runId, config.name, async (record) => {
       const ended = AbortSignal.any([signal, this.#stopping.signal]);
       const created = new Date(record.created);
@@ -132,7 +142,7 @@ export class Runs {
     const created = new Date();
     const id = runId === '' ? this.#freeId(name, created) : runId;
     if (!word.safeParse(id).success) {
-      throw new RpcError('INVALID_ARGUMENT', `run_id: found "${id}", expected a word of letters, digits, "-" and "_"`);
+      throw new RpcError('INVALID_ARGUMENT', `run_id: found ${shown(id)}, expected ${expectedWord}`);
     }
     if (!this.#isFree(id)) {
       throw new RpcError('ALREADY_EXISTS', `run_id: run ${id} already exists; choose another id, or resume that run`);
@@ -176,7 +186,7 @@ export class Runs {
     if (reason !== undefined) throw new RpcError('FAILED_PRECONDITION', `run ${id} cannot be read: ${reason}`);
     const known = [...this.#runs.keys()].slice(-5);
     const existing = known.length === 0 ? 'there are none yet' : `there is ${known.join(', ')}`;
-    throw new RpcError('NOT_FOUND', `run_id: there is no run "${id}"; ${existing}`);
+    throw new RpcError('NOT_FOUND', `run_id: there is no run ${shown(id)}; ${existing}`);
   }
 
   /** Returns all runs as messages, newest first. Those whose files cannot be read come last, as failed. */

@@ -1,6 +1,6 @@
 /** The reward services of a run, each connected when an objective first uses it. */
 import type { ObjectiveConfig, RunConfig } from '@gapo/config';
-import { grpcTarget, UserError, type Logger } from '@gapo/service';
+import { UserError, type Logger } from '@gapo/service';
 import { allFaults, PauseNeeded } from '../state/interruption.js';
 import type { RewardAddresses } from './rewardAddresses.js';
 import { RewardSource } from './rewardSource.js';
@@ -32,7 +32,7 @@ export class RewardServices {
   /**
    * Returns objectives with their services, in order.
    *
-   * @throws UserError for a service without an address
+   * @throws UserError for a service without an address, or with one that is not allowed
    */
   of(objectives: readonly ObjectiveConfig[]): ScoredObjective[] {
     return objectives.map((objective) => ({ onFailure: objective.onFailure, source: this.#sourceOf(objective) }));
@@ -41,7 +41,7 @@ export class RewardServices {
   /** Returns a configuration's objectives with their services. With algorithm: dpo, omits those without a service. */
   ofConfig(config: RunConfig): ScoredObjective[] {
     if (needsRewards(config)) return this.of(config.objectives);
-    return this.of(config.objectives.filter(({ service }) => this.#targetOf(service) !== undefined));
+    return this.of(config.objectives.filter(({ service }) => this.#platform.rewards.targetOf(service) !== undefined));
   }
 
   /** Closes all connections. */
@@ -54,7 +54,7 @@ export class RewardServices {
     const key = JSON.stringify([name, service, timeoutSeconds, hedgeAfterSeconds, text]);
     const known = this.#sources.get(key);
     if (known !== undefined) return known;
-    const target = this.#targetOf(service);
+    const target = this.#platform.rewards.targetOf(service);
     if (target === undefined) {
       throw new UserError(
         `objective ${name}: REWARD_SERVICES has no "${service}"; start the coordinator with ${service}=host:port in it`,
@@ -71,11 +71,6 @@ export class RewardServices {
     });
     this.#sources.set(key, source);
     return source;
-  }
-
-  #targetOf(service: string): string | undefined {
-    const target = this.#platform.rewards.of(service) ?? service;
-    return grpcTarget.safeParse(target).success ? target : undefined;
   }
 }
 

@@ -4,8 +4,11 @@ import { defaultTrustDomain } from './roles.js';
 
 /** A connection or call that a server refused. */
 export interface Refusal {
-  /** `certificate`: none, or not a valid one; `identity`: another peer's; `handshake`: no TLS connection came about. */
-  readonly reason: 'certificate' | 'identity' | 'handshake';
+  /**
+   * `certificate`: none, or not a valid one; `identity`: another peer's; `handshake`: no TLS connection came about; `path` and `address`: a
+   * request named a file or an address that the service keeps from its callers.
+   */
+  readonly reason: 'certificate' | 'identity' | 'handshake' | 'path' | 'address';
   /** The peer's address and port. */
   readonly peer: string;
   /** The name in its certificate, verified or not; undefined where it showed none. */

@@ -50,7 +50,7 @@ const falseWords = ['false', '0', 'no', 'off'];
 
 /**
  * Parses a text as the schema's type: integers and numbers in decimal, booleans as true/false, 1/0, yes/no or on/off, lists
- * separated by commas. Returns any other text unchanged, so that the schema reports what was expected.
+ * separated by commas or, for texts with commas, as an array in JSON. Returns any other text unchanged, so that the schema reports what was expected.
  */
 export function fromText(schema: z.core.$ZodType, text: string): unknown {
   const inner = unwrap(schema);
@@ -62,9 +62,18 @@ export function fromText(schema: z.core.$ZodType, text: string): unknown {
   }
   if (inner instanceof z.ZodArray) {
     const { element } = inner._zod.def;
+    if (text.startsWith('["')) return jsonOf(text);
     return text.split(',').map((item) => fromText(element, item.trim()));
   }
   return text;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Returns the settings as rows of a table, for `--help`, in the schema's order. */
