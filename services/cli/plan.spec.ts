@@ -94,7 +94,7 @@ test('a run that starts from an adapter has the rank, alpha and targets of its f
   assert.deepEqual(run.lora, { rank: 3, alpha: 6, targets: ['q_proj', 'v_proj'] });
 });
 
-test('what a run refuses of the tokenizer and the data is refused, unless --no-data leaves it out', async (t) => {
+test('what a run refuses of the tokenizer and the data is refused, unless --skip-data leaves it out', async (t) => {
   const folder = temporaryFolder(t);
   const { config } = await writeTinyProject(folder, 1);
   const { policy, data } = readConfigFile(config).config;
@@ -104,7 +104,7 @@ test('what a run refuses of the tokenizer and the data is refused, unless --no-d
   const refused = await gapo(t, ['plan', config]);
   assert.equal(refused.code, 2);
   assert.match(refused.stderr, /:2: prompt: /);
-  assert.equal((await gapo(t, ['plan', config, '--no-data'])).code, 0);
+  assert.equal((await gapo(t, ['plan', config, '--skip-data'])).code, 0);
   writeFileSync(resolve(dirname(config), policy.model, 'tokenizer.json'), '{}');
   const damaged = await gapo(t, ['plan', config]);
   assert.equal(damaged.code, 2);

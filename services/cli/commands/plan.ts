@@ -5,8 +5,8 @@
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { RunConfig } from '@gapo/config';
-import { DataReader } from '@gapo/coordinator';
 import { type DecoderConfig, planOf, readDecoderShape, type RunExtents } from '@gapo/model';
+import { DataReader } from '@gapo/run-data';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { readConfigFile } from '../configFile.js';
 import { atLeast1, jsonOption } from '../options/options.js';
@@ -19,7 +19,7 @@ interface PlanFlags {
   device: RunExtents['device'];
   promptTokens?: number;
   teraflops?: number;
-  data: boolean;
+  skipData?: true;
   json?: true;
 }
 
@@ -69,7 +69,7 @@ async function plan(path: string, flags: PlanFlags): Promise<void> {
   const lora = await loraOf(config, decoder, baseDirectory);
   const run = extentsOf(config, decoder, lora, { device, promptTokens });
   const found = planOf(decoder, run);
-  if (flags.data) await checkData(config, decoder, baseDirectory);
+  if (!flags.skipData) await checkData(config, decoder, baseDirectory);
   if (flags.json) printJson({ ...found, run, teraflops: teraflops ?? null });
   else print(planText(found, run, teraflops));
 }
@@ -87,13 +87,13 @@ export function planCommand(): Command {
       ).argParser(atLeast1),
     )
     .addOption(new Option('--teraflops <x>', 'throughput of a worker, to estimate times').argParser(above0))
-    .option('--no-data', 'do not read the tokenizer and the data files')
+    .option('--skip-data', 'do not read the tokenizer and the data files')
     .addOption(jsonOption())
     .addHelpText(
       'after',
       `
 Measures nothing and needs no weights. The tokenizer and the data are read as for a run, so that what a run would refuse is
-refused here; a model without tokenizer.json, or --no-data, leaves that out. More workers than shards would be idle. Memory is an estimate: leave a quarter more.
+refused here; a model without tokenizer.json, or --skip-data, leaves that out. More workers than shards would be idle. Memory is an estimate: leave a quarter more.
 
 Example:
   gapo plan examples/assistant/run.yaml --prompt-tokens 24 --teraflops 0.15`,

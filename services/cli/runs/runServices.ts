@@ -1,7 +1,7 @@
 /** The services for `gapo run` and `gapo front`: those of a running `gapo up`, or their own. Includes trace collection. */
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
-import { directoriesOf } from '@gapo/coordinator';
+import { directoriesOf } from '@gapo/run-data';
 import { UserError } from '@gapo/service';
 import { otlpProblem, telemetryWanted } from '@gapo/tracing';
 import { Coordinator } from '../client.js';

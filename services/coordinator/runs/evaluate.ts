@@ -20,10 +20,9 @@ import {
   type ProgressInput,
   RpcError,
 } from '@gapo/rpc';
+import { type PromptRecord, recordsOf } from '@gapo/run-data';
 import { attributeNames, ROOT_CONTEXT, spanNames, withSpan } from '@gapo/tracing';
 import { splitEvenly, type Sample } from '../data/batch.js';
-import type { PromptRecord } from '../data/prompts.js';
-import { recordsOf } from '../data/recordList.js';
 import { completionItems } from '../scoring/completionItems.js';
 import { describeRewards, needsRewards } from '../scoring/rewardServices.js';
 import { scoreItems } from '../scoring/scoring.js';

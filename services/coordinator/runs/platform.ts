@@ -1,8 +1,8 @@
 /** What all runs share: worker pools, addresses of reward services, processes that read data, the event bus. */
 import type { EventBus } from '@gapo/events';
 import { isLoopback } from '@gapo/rpc';
+import { DataReader } from '@gapo/run-data';
 import type { Logger } from '@gapo/service';
-import { DataReader } from '../data/dataReader.js';
 import { defaultProjectDirectories, ProjectDirectories } from '../data/projectDirectories.js';
 import { RewardAddresses } from '../scoring/rewardAddresses.js';
 import { defaultRewardAllow } from '../scoring/rewardAllow.js';

@@ -16,7 +16,7 @@ import {
   z,
   UserError,
 } from '@gapo/service';
-import { dataKeys } from '../data/runData.js';
+import { dataKeys } from '@gapo/run-data';
 import { goalChangeSchema, type GoalChange } from '../state/goals.js';
 import { acceptedInputsSchema } from './acceptedInputs.js';
 import { attemptsSchema } from './attempts.js';

@@ -3,7 +3,7 @@ import type { TextForm } from '@gapo/config';
 import type { Tokenizer } from '@gapo/model';
 import { at } from '@gapo/numeric';
 import type { Item } from '@gapo/rpc';
-import type { PromptRecord } from '../data/prompts.js';
+import type { PromptRecord } from '@gapo/run-data';
 
 /** A completion to score. */
 export interface Completion {

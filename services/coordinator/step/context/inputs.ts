@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256OfTensors, tokenizerFiles, type DecoderModel } from '@gapo/model';
-import type { RunDataFile } from '../../data/runData.js';
+import type { RunDataFile } from '@gapo/run-data';
 import type { RunInputs } from '../../state/runInputs.js';
 import type { StartingAdapter } from './startingAdapter.js';
 

@@ -13,9 +13,7 @@ import {
   type TrainableSpec,
 } from '@gapo/model';
 import type { PolicyRefInput, PolicySpecInput } from '@gapo/rpc';
-import type { DataReader } from '../../data/dataReader.js';
-import type { RunData } from '../../data/runData.js';
-import type { TokenDecoder } from '../../data/tokenDecoder.js';
+import type { DataReader, RunData, TokenDecoder } from '@gapo/run-data';
 import { RewardServices, type RewardPlatform } from '../../scoring/rewardServices.js';
 import type { ScoredObjective } from '../../scoring/scoring.js';
 import type { AdapterFiles } from '../../state/checkpoint.js';

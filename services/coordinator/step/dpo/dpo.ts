@@ -5,11 +5,9 @@
 import { objectiveNames } from '@gapo/config';
 import { required } from '@gapo/numeric';
 import { pairSignal } from '@gapo/objectives';
+import { drawnIndices, type PairRecord, type RecordList } from '@gapo/run-data';
 import { spanNames } from '@gapo/tracing';
 import { createBatch, givenSample, splitEvenly, sumsOf } from '../../data/batch.js';
-import { drawnIndices } from '../../data/prompts.js';
-import type { RecordList } from '../../data/recordList.js';
-import type { PairRecord } from '../../data/texts.js';
 import type { BatchLogProbs } from '../../workers/gradients.js';
 import { logProbsOf, type StepContext } from '../context/stepContext.js';
 import { surrogateAlone, unitTemperature, type LossInputs } from '../updates/lossInputs.js';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { at } from '@gapo/numeric';
-import type { PairRecord } from '../../data/texts.js';
+import type { PairRecord } from '@gapo/run-data';
 import { drawPairs } from './dpo.js';
 
 test('a step draws more pairs until every objective has a label, and the position determines which ones', () => {

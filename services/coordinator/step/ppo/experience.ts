@@ -7,7 +7,7 @@ import { concatenated } from '@gapo/model';
 import { at, deriveSeed } from '@gapo/numeric';
 import { spanNames, withSpan } from '@gapo/tracing';
 import { createBatch, pickRows, tokenIndices, type Batch, type Ranges, type Sample } from '../../data/batch.js';
-import type { DrawnPrompt } from '../../data/prompts.js';
+import type { DrawnPrompt } from '@gapo/run-data';
 import { completionItems } from '../../scoring/completionItems.js';
 import { quotedFailures, quotedOutliers, scoreItems, tooFewScores, type ScoredBatch } from '../../scoring/scoring.js';
 import type { BatchLogProbs } from '../../workers/gradients.js';

@@ -3,7 +3,7 @@ import { objectiveNames } from '@gapo/config';
 import { tokenKl, updateKlController } from '@gapo/objectives';
 import { spanNames } from '@gapo/tracing';
 import { splitEvenly, sumsOf, type Batch, type Ranges } from '../../data/batch.js';
-import { drawPrompts } from '../../data/prompts.js';
+import { drawPrompts } from '@gapo/run-data';
 import type { ScoredBatch } from '../../scoring/scoring.js';
 import type { StepContext } from '../context/stepContext.js';
 import type { LearningSignal, LossInputs } from '../updates/lossInputs.js';

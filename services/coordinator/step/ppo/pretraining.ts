@@ -5,7 +5,7 @@
  */
 import { at, deriveSeed } from '@gapo/numeric';
 import { createBatch, givenSample, splitEvenly } from '../../data/batch.js';
-import { drawIndices } from '../../data/prompts.js';
+import { drawIndices } from '@gapo/run-data';
 import { batchGradients } from '../../workers/gradients.js';
 import { logProbsOf, type StepContext } from '../context/stepContext.js';
 import { valueHeadsOf } from '../context/trainingContext.js';

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
-import { scratch, writeInputs } from '../fixtures/world.fixture.js';
+import { temporaryDirectory } from '@gapo/service/testing';
 import { DataReader, type DataRequest } from './dataReader.js';
+import { writeLetterModel } from './testing.fixture.js';
 
 type Json = Record<string, unknown>;
 
@@ -12,8 +13,8 @@ const decoder = { eosIds: [2], context: 32, vocabulary: 100 };
 
 /** Writes a model whose tokenizer has the given components, and a prompt. */
 async function inputs(t: TestContext, change: (json: Json) => Json, prompt: string): Promise<DataRequest> {
-  const baseDirectory = await scratch(t);
-  await writeInputs(baseDirectory);
+  const baseDirectory = await temporaryDirectory(t);
+  await writeLetterModel(join(baseDirectory, 'model'));
   const directory = join(baseDirectory, 'model');
   const path = join(directory, 'tokenizer.json');
   const json = JSON.parse(await readFile(path, 'utf8')) as Json;

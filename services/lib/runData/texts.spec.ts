@@ -4,10 +4,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TextTokenizer } from '@gapo/model';
-import { byteTokenizer } from '../fixtures/tokens.fixture.js';
-import { scratch } from '../fixtures/world.fixture.js';
+import { temporaryDirectory } from '@gapo/service/testing';
 import { recordsOf } from './recordList.js';
 import { type PackedRunData, readRunData, unpackRunData } from './runData.js';
+import { byteTokenizer } from './testing.fixture.js';
 
 /** Every digit is a token. Texts begin with token 1, completions end with token 2. */
 const tokenizer: TextTokenizer = {
@@ -30,7 +30,7 @@ async function read(key: 'pairs' | 'pretraining', path: string, names: readonly 
 }
 
 test('files of pairs and texts are read as a whole, or the error lists every invalid line', async (t) => {
-  const path = join(await scratch(t), 'lines.jsonl');
+  const path = join(await temporaryDirectory(t), 'lines.jsonl');
   const lines = (values: readonly unknown[]): Promise<void> =>
     writeFile(path, values.map((value) => `${typeof value === 'string' ? value : JSON.stringify(value)}\n`).join(''));
   await lines([

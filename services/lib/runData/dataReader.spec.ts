@@ -1,14 +1,13 @@
-// Data is read in a child process: calls are answered meanwhile, errors cross with their text, and limits end a reading.
+// Data is read in a child process: records cross unchanged, errors with their text, and limits end a reading.
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { checkHealth } from '@gapo/rpc';
-import { byteTokenizer } from '../fixtures/tokens.fixture.js';
-import { createRun, deadlineMs, runYaml, scratch, startAll, until, writeInputs } from '../fixtures/world.fixture.js';
+import { temporaryDirectory } from '@gapo/service/testing';
 import { DataReader, type DataRequest } from './dataReader.js';
 import { recordsOf } from './recordList.js';
 import { readRunData, unpackRunData } from './runData.js';
+import { byteTokenizer, writeLetterModel } from './testing.fixture.js';
 
 const manyPrompts = Array.from(
   { length: 20_000 },
@@ -24,53 +23,9 @@ function request(directory: string, prompts: string): DataRequest {
   };
 }
 
-test('health checks and other calls are answered while a large file is read', async (t) => {
-  const { world, coordinator } = await startAll(t);
-  await writeFile(join(world.directory, 'train.jsonl'), manyPrompts);
-  let created = false;
-  const creating = createRun(coordinator, world, runYaml({ steps: 1 })).then(() => (created = true));
-  // Each round trip needs the coordinator's event loop: one that reads would answer only after CreateRun.
-  for (let answered = 0; answered < 20; answered++) {
-    assert.equal(await checkHealth(world.coordinator.address, 600_000), 'SERVING');
-    await coordinator.client.ListRuns({}, { deadlineMs });
-  }
-  assert.equal(created, false, 'the calls are answered before the run is created');
-  await creating;
-  await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
-});
-
-test('a call that its caller gives up creates no run, and the next one does', async (t) => {
-  const { world, coordinator } = await startAll(t);
-  await writeFile(join(world.directory, 'large.jsonl'), manyPrompts);
-  const gone = new AbortController();
-  const configYaml = runYaml({ steps: 1 }).replace('train.jsonl', 'large.jsonl');
-  const calling = coordinator.client.CreateRun(
-    { configYaml, baseDirectory: world.directory, runId: 'bandit' },
-    { deadlineMs, signal: gone.signal },
-  );
-  await coordinator.client.ListRuns({}, { deadlineMs });
-  gone.abort();
-  await assert.rejects(calling, { code: 'CANCELLED' });
-  const { runs } = await coordinator.client.ListRuns({}, { deadlineMs });
-  assert.deepEqual(runs, []);
-});
-
-test('a problem of a file is the answer of the call, without the contents of the file', async (t) => {
-  const { world, coordinator } = await startAll(t);
-  await writeFile(join(world.directory, 'train.jsonl'), 'SECRET=abc123\nroot:*:20250::\n');
-  const creating = createRun(coordinator, world, runYaml());
-  await assert.rejects(creating, (error: unknown) => {
-    const { code, details } = error as { readonly code: string; readonly details: string };
-    assert.equal(code, 'INVALID_ARGUMENT');
-    assert.match(details, /train\.jsonl:1: not JSON: wrong at column 1\n.*train\.jsonl:2: not JSON: wrong at column 1/);
-    assert.doesNotMatch(details, /SECRET|abc|root|20250/);
-    return true;
-  });
-});
-
 test('records cross processes unchanged', async (t) => {
-  const directory = await scratch(t);
-  await writeInputs(directory);
+  const directory = await temporaryDirectory(t);
+  await writeLetterModel(join(directory, 'model'));
   const lines = [
     { prompt: 'ab', answer: 'é👋', level: 3 },
     { id: 'x', prompt: 'c' },
@@ -102,8 +57,8 @@ test('records cross processes unchanged', async (t) => {
 });
 
 test('a reading that exceeds its limit, or whose reader closes, ends with an error', async (t) => {
-  const directory = await scratch(t);
-  await writeInputs(directory);
+  const directory = await temporaryDirectory(t);
+  await writeLetterModel(join(directory, 'model'));
   await writeFile(join(directory, 'large.jsonl'), manyPrompts);
   const brief = new DataReader({ limitMs: 1 });
   t.after(() => brief.close());
@@ -118,7 +73,7 @@ test('a reading that exceeds its limit, or whose reader closes, ends with an err
 });
 
 test('rows that are too long are refused, left out or cut, and counted', async (t) => {
-  const directory = await scratch(t);
+  const directory = await temporaryDirectory(t);
   const prompts = join(directory, 'a.jsonl');
   await writeFile(prompts, ['abc', 'abcdefgh', 'ab'].map((prompt) => JSON.stringify({ prompt })).join('\n'));
   const read = async (overlong: 'refuse' | 'drop' | 'truncate-left') => {

@@ -6,16 +6,15 @@ import { test, type TestContext } from 'node:test';
 import { readRecords } from '@gapo/data';
 import { TextCodec } from '@gapo/model';
 import { at } from '@gapo/numeric';
-import { byteTokenizer } from '../fixtures/tokens.fixture.js';
-import { scratch } from '../fixtures/world.fixture.js';
-import { splitEvenly } from './batch.js';
+import { temporaryDirectory } from '@gapo/service/testing';
 import { drawPrompts, promptFormat, type EncodedPrompt, type PromptRecord } from './prompts.js';
 import { type RecordList } from './recordList.js';
+import { byteTokenizer } from './testing.fixture.js';
 
 const codec = new TextCodec(byteTokenizer, { endId: 0, endIds: [0], context: 8 });
 
 async function read(t: TestContext, content: string): Promise<readonly EncodedPrompt[]> {
-  const path = join(await scratch(t), 'train.jsonl');
+  const path = join(await temporaryDirectory(t), 'train.jsonl');
   await writeFile(path, content);
   const records: EncodedPrompt[] = [];
   await readRecords([path], promptFormat(codec), (record) => records.push(record));
@@ -61,7 +60,7 @@ test('the text of a conversation is the last turn of the user', async (t) => {
     { ...byteTokenizer, renderChat: (some) => some.map(({ content }) => content).join('') },
     { endId: 0, endIds: [0], context: 8 },
   );
-  const path = join(await scratch(t), 'train.jsonl');
+  const path = join(await temporaryDirectory(t), 'train.jsonl');
   await writeFile(path, JSON.stringify({ prompt: turns }));
   const records: EncodedPrompt[] = [];
   await readRecords([path], promptFormat(chat), (record) => records.push(record));
@@ -114,17 +113,4 @@ test('a prompt drawn twice in a step has different random numbers each time', ()
   const drawn = drawPrompts(records(3), 1, 2, 8);
   assert.equal(new Set(drawn.map(({ counter }) => counter)).size, 8);
   for (const { record, counter } of drawn) assert.equal(counter % 3, record.index);
-});
-
-test('ranges differ in size by at most one and cover everything', () => {
-  assert.deepEqual(splitEvenly(10, 4), [
-    [0, 2],
-    [2, 5],
-    [5, 7],
-    [7, 10],
-  ]);
-  assert.deepEqual(splitEvenly(2, 2), [
-    [0, 1],
-    [1, 2],
-  ]);
 });
