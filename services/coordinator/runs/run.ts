@@ -1,6 +1,6 @@
 /** A run: its state, and the transitions between pauses, failures and resumptions. */
 import { setMaxListeners } from 'node:events';
-import { recoveryDefaults, type Recovery as RecoveryConfig, type RunConfig } from '@gapo/config';
+import type { RunConfig } from '@gapo/config';
 import type { Outbox } from '@gapo/events';
 import {
   isActive,
@@ -19,14 +19,14 @@ import type { ObjectivesRequest } from '../state/objectiveChanges.js';
 import { initialState, type TrainingState } from '../state/trainingState.js';
 import type { VersionStore } from '../state/versions.js';
 import type { TrainingContext } from '../step/context/trainingContext.js';
-import { attemptsAt, maxCrashes, type Attempts } from './attempts.js';
+import type { Attempts } from './attempts.js';
+import { Continuation } from './continuation.js';
 import { diskFaultOf } from './diskFault.js';
 import { RunEvents } from './events.js';
 import { RunFeed } from './feed.js';
 import { hasEnded, type Transition } from './lifecycle.js';
 import { publishMissed } from './missedEvents.js';
 import type { Platform } from './platform.js';
-import { Recovery } from './recovery.js';
 import { inputsToAccept, readLoop, type RestoredLoop, type Resumption } from './restoredLoop.js';
 import { versionKey, type RunDirectory, type RunRecord } from './runDirectory.js';
 import { RunGoals, type RunPosition, type ObjectivesAnswer } from './runGoals.js';
@@ -70,7 +70,7 @@ export class Run {
   readonly #history: RunHistory;
   readonly #goals: RunGoals;
   readonly #status: RunStatus;
-  readonly #recovery: Recovery;
+  readonly #continuation: Continuation;
   /** Undefined unless the run was started, resumed or evaluated by this process. */
   #loop: TrainingLoop | undefined;
   #restoring: Promise<RestoredLoop> | undefined;
@@ -90,16 +90,18 @@ export class Run {
     this.#events = new RunEvents(openOutbox(platform, directory), record.resumptions);
     this.#goals = new RunGoals({ config, runId: record.id, directory, platform, events: this.#events });
     const changed = (change: StateEvent): void => {
-      this.#recovery.end();
+      this.#continuation.end();
       if (!isActive(this.#record.state)) this.#stopRequest = undefined;
       this.#feed.state(this.snapshot());
       this.#events.state(this.#record.changes, change);
     };
     this.#status = new RunStatus({ directory, record, log: platform.log, changed });
-    this.#recovery = new Recovery({
+    this.#continuation = new Continuation({
+      config,
+      status: this.#status,
+      stepsTaken: () => this.#stepsTaken,
       changed: () => this.#feed.state(this.snapshot()),
-      over: () => this.#resumeAfterFault(),
-      givenUp: (reason) => this.#status.change('hold', reason),
+      resume: (attempts) => this.#resumeAfterFault(attempts),
     });
   }
 
@@ -130,6 +132,7 @@ export class Run {
     const { id, state, reason } = this.#record;
     const { last, checkpoint, storedSha256 } = this.#history;
     const goals = this.#goals.at(this.#nextStep);
+    const recovery = this.#continuation.state;
     const milliseconds = this.created.getTime();
     const requested = isActive(state) ? this.#stopRequest?.transition : undefined;
     return {
@@ -147,7 +150,7 @@ export class Run {
       preference: goals.preference ?? {},
       ingredients: this.#record.ingredients ?? {},
       data: this.#record.data ?? [],
-      ...(this.continues && { recovery: this.#recovery.state ?? { waitingFor: 'the coordinator' } }),
+      ...(recovery && { recovery }),
       ...(last && { lastStep: last, traceId: last.traceId }),
     };
   }
@@ -193,7 +196,7 @@ export class Run {
 
   /** Whether the coordinator resumes the run, which is paused, by itself. */
   get continues(): boolean {
-    return this.#record.continues === true;
+    return this.#continuation.isPlanned;
   }
 
   /** Makes the transition of a run that was active when its coordinator ended, unless another user's request is open. */
@@ -203,18 +206,7 @@ export class Run {
     if (ingredients !== undefined) {
       return this.#status.change('fail', 'the coordinator ended while it averaged the runs; average them again');
     }
-    const attempts = this.#attempts;
-    if (attempts.crashes < maxCrashes) {
-      const reason = 'the coordinator ended while the run was active; it continues from its last checkpoint';
-      return this.#status.change('pause', reason, {
-        continues: true,
-        attempts: { ...attempts, crashes: attempts.crashes + 1 },
-      });
-    }
-    const reason =
-      `the coordinator ended while the run was active, also each of the ${maxCrashes} times that it was resumed after step ` +
-      `${this.#stepsTaken}; find the cause in the coordinator's log, then resume the run`;
-    this.#status.change('fail', reason, { attempts });
+    this.#continuation.interrupted();
   }
 
   /** Starts the training of a new run, whose record is already on disk. Returns immediately. */
@@ -250,14 +242,15 @@ export class Run {
     } catch (error) {
       this.#logResumption(error);
       // The resumption could not be written.
-      if (this.continues && this.#recovery.state === undefined) this.#wait(diskFaultOf(error, this.#directory.path));
+      if (this.continues && !this.#continuation.isWaiting) {
+        this.#continuation.wait(diskFaultOf(error, this.#directory.path));
+      }
     }
   }
 
-  async #resumeAfterFault(): Promise<void> {
-    const attempts = this.#attempts;
+  async #resumeAfterFault(attempts: Attempts): Promise<void> {
     try {
-      await this.#resume({ attempts: { ...attempts, faults: attempts.faults + 1 } });
+      await this.#resume({ attempts });
     } catch (error) {
       this.#logResumption(error);
       throw error;
@@ -342,11 +335,6 @@ export class Run {
     return this.#history.last?.step ?? 0;
   }
 
-  /** Resumptions without a user since the last step. */
-  get #attempts(): Attempts {
-    return attemptsAt(this.#record.attempts, this.#stepsTaken);
-  }
-
   /** The first step whose goals can still change. */
   get #nextStep(): number {
     return this.#loop?.nextStep ?? (this.#history.checkpoint?.step ?? 0) + 1;
@@ -386,7 +374,7 @@ export class Run {
    */
   async stop(graceMs: number): Promise<void> {
     this.#ending = true;
-    this.#recovery.end();
+    this.#continuation.end();
     if (isActive(this.#record.state)) {
       this.#stopRequest ??= { transition: 'pause', reason: 'coordinator stopped', continues: true };
       const reason = new RpcError('CANCELLED', 'the coordinator is stopping');
@@ -491,38 +479,8 @@ export class Run {
       // A run that its coordinator stopped was not the cause of an earlier coordinator's end.
       return this.#status.change(transition, reason, { ...(continues && { continues, attempts: undefined }) });
     }
-    const { resume, attempts: most } = this.#recoveryConfig;
-    const attempts = this.#attempts;
-    const byHand = `${reason}, then resume the run`;
-    if (resume === 'manual') return this.#status.change('pause', byHand);
-    if (attempts.faults >= most) {
-      return this.#status.change('pause', `${byHand} (the coordinator resumed it ${times(most)} at this step)`, {
-        attempts,
-      });
-    }
-    this.#status.change('pause', `${reason}; the run then resumes by itself`, { continues: true, attempts });
-    if (!this.#ending) this.#wait(fault, byHand);
+    this.#continuation.pause(fault, reason, !this.#ending);
   }
-
-  /** Waits until a fault is over. */
-  #wait(fault: Fault | undefined, byHand = this.#record.reason): void {
-    const { attempts: maxAttempts, hours } = this.#recoveryConfig;
-    this.#recovery.begin({
-      fault: fault ?? { waitingFor: 'DATA_DIR', check: () => Promise.resolve() },
-      attempts: this.#attempts.faults,
-      maxAttempts,
-      limitMs: hours * 3_600_000,
-      givenUp: `${byHand} (the coordinator waited ${hours} h)`,
-    });
-  }
-
-  get #recoveryConfig(): RecoveryConfig {
-    return this.config.recovery ?? recoveryDefaults;
-  }
-}
-
-function times(count: number): string {
-  return count === 1 ? 'once' : `${count} times`;
 }
 
 /** Opens the log of a run's events, from which the platform publishes them. */
