@@ -31,8 +31,9 @@ test('the page lists the runs, follows one live and draws its charts', async (t)
   if (buses === undefined) return;
   const { publisher, outboxOf, bus } = buses;
   const one = outboxOf('one');
+  const runs = [testRun('one', 1)];
   const coordinator = await trainingService(t, {
-    runs: [testRun('one', 1)],
+    runs,
     async *watch() {
       // The page listens to events.
     },
@@ -75,6 +76,16 @@ test('the page lists the runs, follows one live and draws its charts', async (t)
   one.publish('state', { from: 'RUN_STATE_RUNNING', to: 'RUN_STATE_PAUSED', reason: 'asked' }, { id: '2' });
   await page.waitForSelector('main[data-state="paused"]');
   assert.match(await page.locator('main h2').first().innerText(), /one paused asked/);
+
+  // The coordinator waits: no event says what each check finds.
+  const wait = { waitingFor: 'reward harmless at h:1', problem: 'refused', attempts: 0, maxAttempts: 10 };
+  runs[0] = { ...testRun('one', 3), state: 'RUN_STATE_PAUSED', recovery: wait };
+  await page.waitForSelector('text=waiting for reward harmless at h:1: refused');
+  runs[0] = { ...runs[0], recovery: { ...wait, nextCheck: { seconds: 0, nanos: 0 } } };
+  await page.waitForSelector('text=refused; checked again in 0 s');
+  runs[0] = testRun('one', 3);
+  one.publish('state', { from: 'RUN_STATE_PAUSED', to: 'RUN_STATE_RUNNING', reason: '' }, { id: '3' });
+  await page.waitForSelector('main p:text-is("")', { state: 'attached' });
 
   await page.emulateMedia({ colorScheme: 'dark' });
   const ground = await page.evaluate('getComputedStyle(document.body).backgroundColor');

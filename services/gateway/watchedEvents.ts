@@ -29,12 +29,14 @@ export async function* watchedEvents(
   signal: AbortSignal,
 ): AsyncGenerator<SentEvent> {
   let from = '';
+  let shown = '';
   for await (const { run, step, progress } of api.watch(runId, stepOf(afterId), signal)) {
     if (step) yield { id: `${runId}/step/${step.step}`, ...sentEvent(runId, { step }) };
     if (progress) yield sentEvent(runId, { progress });
-    if (run && run.state !== from) {
+    if (run && `${run.state} ${run.reason}` !== shown) {
       yield sentEvent(runId, { state: { from, to: run.state, reason: run.reason } });
       from = run.state;
+      shown = `${run.state} ${run.reason}`;
     }
   }
 }

@@ -4,7 +4,7 @@ import { stateWord } from '@gapo/rpc/runState';
 import { Charts } from '#page/charts.js';
 import { embeddedReport, fetchRun, fetchRuns, followRun, type ReportData } from '#page/feed.js';
 import { duration, element, fixed, significant, unknown } from '#page/format.js';
-import { nothingYet, stepsInOrder, take } from '#page/progress.js';
+import { missingText, nothingYet, recoveryText, stepsInOrder, take } from '#page/progress.js';
 import { evaluationSection, objectivesTable, runsTable, stateBadge } from '#page/tables.js';
 
 const main = document.getElementById('main') as HTMLElement;
@@ -12,6 +12,9 @@ const runsNav = document.getElementById('runs') as HTMLElement;
 
 /** How often the list of runs is refreshed. */
 const refreshMs = 5000;
+
+/** How often a paused run is fetched, to show what it waits for. */
+const waitMs = 1000;
 
 /** Releases what a view holds. */
 type Leave = () => void;
@@ -103,15 +106,26 @@ async function showRun(id: string): Promise<Leave> {
   const view = new RunView(run);
   const following = nothingYet();
   let away = '';
+  let waiting = recoveryText(run, Date.now());
   const draw = (): void => {
     const { to: state, reason } = following.state ?? { to: run.state, reason: run.reason };
-    view.show(state, reason, away || following.doing, stepsInOrder(following));
+    const doing = away || waiting || following.doing;
+    view.show(state, reason, [doing, missingText(following)].filter(Boolean).join('. '), stepsInOrder(following));
   };
   draw();
+  // No event says when the fault is checked again.
+  const watchWait = async (): Promise<void> => {
+    const state = following.state?.to ?? run.state;
+    if (state !== 'RUN_STATE_PAUSED' && waiting === '') return;
+    waiting = recoveryText(await fetchRun(id), Date.now());
+    draw();
+  };
+  // A gateway that does not answer is said by the stream.
+  const timer = setInterval(() => void watchWait().catch(() => undefined), waitMs);
   const stop = followRun(
     id,
-    (event) => {
-      take(following, event);
+    (event, sequence) => {
+      take(following, event, sequence);
       draw();
     },
     (connected) => {
@@ -120,6 +134,7 @@ async function showRun(id: string): Promise<Leave> {
     },
   );
   return () => {
+    clearInterval(timer);
     stop();
     view.leave();
   };

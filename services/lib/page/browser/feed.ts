@@ -47,20 +47,25 @@ export async function fetchRun(id: string): Promise<RunJson> {
 /**
  * Follows a run's events from the first on. After a lost connection the browser reconnects and resumes where it was.
  *
+ * @param take receives each event, with its number among the run's events; undefined where it does not come from NATS
  * @param onConnection observes whether the connection is open
  * @returns a function that stops following
  */
 export function followRun(
   id: string,
-  take: (event: RunEventJson) => void,
+  take: (event: RunEventJson, sequence: number | undefined) => void,
   onConnection: (open: boolean) => void,
 ): () => void {
   const source = new EventSource(`/api/runs/${encodeURIComponent(id)}/events`);
   source.addEventListener('open', () => onConnection(true));
   source.addEventListener('error', () => onConnection(false));
   source.addEventListener('message', (message) => {
-    const { type, data } = JSON.parse(String(message.data)) as { type: string; data: unknown };
-    take({ [type.slice('gapo.v1.'.length)]: data });
+    const { type, data, sequence } = JSON.parse(String(message.data)) as {
+      type: string;
+      data: unknown;
+      sequence?: string;
+    };
+    take({ [type.slice('gapo.v1.'.length)]: data }, sequence === undefined ? undefined : Number(sequence));
   });
   return () => source.close();
 }

@@ -1,5 +1,6 @@
 /** What a run is doing within a step, put together from its events. */
-import type { ProgressJson, RunEventJson, StateEventJson, StepReportJson } from '@gapo/rpc/json';
+import type { ProgressJson, RunEventJson, RunJson, StateEventJson, StepReportJson } from '@gapo/rpc/json';
+import { describeWait } from '@gapo/rpc/runState';
 
 /** A run as its events describe it so far. */
 export interface Following {
@@ -11,11 +12,22 @@ export interface Following {
   doing: string;
   /** Shards and scores of the step in progress. */
   done: { step: number; rollout: number; reward: number; gradient: number };
+  /** The number of the newest event among the run's events; 0 before the first. */
+  sequence: number;
+  /** Events before it that the stream does not have. */
+  missing: number;
 }
 
 /** Returns a run before its first event. */
 export function nothingYet(): Following {
-  return { steps: new Map(), state: undefined, doing: '', done: { step: 0, rollout: 0, reward: 0, gradient: 0 } };
+  return {
+    steps: new Map(),
+    state: undefined,
+    doing: '',
+    done: { step: 0, rollout: 0, reward: 0, gradient: 0 },
+    sequence: 0,
+    missing: 0,
+  };
 }
 
 /** Returns the steps in order. */
@@ -23,8 +35,16 @@ export function stepsInOrder({ steps }: Following): StepReportJson[] {
   return [...steps.values()].sort((a, b) => a.step - b.step);
 }
 
-/** Adds one event. Kinds that the page does not show are ignored. */
-export function take(following: Following, event: RunEventJson): void {
+/**
+ * Adds one event. Kinds that the page does not show are ignored.
+ *
+ * @param sequence its number among the run's events, without gaps from 1; undefined where it does not come from NATS
+ */
+export function take(following: Following, event: RunEventJson, sequence: number | undefined): void {
+  if (sequence !== undefined && sequence > following.sequence) {
+    following.missing += sequence - following.sequence - 1;
+    following.sequence = sequence;
+  }
   const { step, state, progress, rollout, reward, gradient } = event;
   if (step) {
     following.steps.set(step.step, step);
@@ -36,6 +56,19 @@ export function take(following: Following, event: RunEventJson): void {
   else if (rollout) count(following, 'rollout', rollout.step);
   else if (reward) count(following, 'reward', reward.step);
   else if (gradient) count(following, 'gradient', gradient.step);
+}
+
+/** Returns what a person should know of a stream that lacks events; empty where it lacks none. */
+export function missingText({ missing }: Following): string {
+  if (missing === 0) return '';
+  return `The event stream lacks ${missing} of the run's events: the curves may have gaps. The record in DATA_DIR has all steps.`;
+}
+
+/** Returns what a paused run waits for before the coordinator resumes it; empty where it waits for a user. */
+export function recoveryText({ recovery }: RunJson, now: number): string {
+  if (recovery === undefined) return '';
+  const { nextCheck } = recovery;
+  return describeWait({ ...recovery, nextCheck: nextCheck === undefined ? undefined : Date.parse(nextCheck) }, now);
 }
 
 function progressText({ step, phase, done, total, waitingFor }: ProgressJson): string {
