@@ -103,6 +103,7 @@ export async function trainingService(
     SetPreference: unused,
     ChangeObjectives: unused,
     CreateSoup: unused,
+    GetAudit: unused,
     EvaluateRun: unused,
     ...handlers,
   });

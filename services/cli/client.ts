@@ -1,5 +1,6 @@
 /** The client of the coordinator. Expected failures become UserErrors with one-line messages. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { verifyAudit, type VerifiedAudit } from '@gapo/access';
 import {
   connect,
   RpcError,
@@ -13,6 +14,7 @@ import {
   type WatchRunResponse,
 } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
+import { credentialsFor } from './credentials.js';
 import { isAlive } from './processes/leftovers.js';
 import { readUpFile } from './processes/upFile.js';
 import { defaultCoordinator, defaultDataDirectory, fromHere } from './project.js';
@@ -79,7 +81,10 @@ export class Coordinator {
    *   restart. Calls that change state are never retried. @default 0
    */
   constructor(address: string, { patienceMs = 0 }: { patienceMs?: number } = {}) {
-    this.#client = connect('gapo.training.v1.TrainingService', address);
+    credentialsFor(address); // a mistake is said before anything is sent
+    this.#client = connect('gapo.training.v1.TrainingService', address, {
+      metadata: () => credentialsFor(address),
+    });
     this.#patienceMs = patienceMs;
   }
 
@@ -98,6 +103,12 @@ export class Coordinator {
   async listRuns(): Promise<Run[]> {
     const { runs } = await this.#callWithRetry(() => this.#client.ListRuns({}, { deadlineMs: quickMs }));
     return runs;
+  }
+
+  /** Returns the audit log of a run, and the first thing that is wrong with it. */
+  async audit(id: string): Promise<VerifiedAudit> {
+    const read = await this.#callWithRetry(() => this.#client.GetAudit({ runId: id }, { deadlineMs: quickMs }));
+    return verifyAudit(read.lines, { entries: read.headEntries, sha256: read.headSha256 });
   }
 
   async pauseRun(id: string): Promise<Run> {

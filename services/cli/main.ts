@@ -1,6 +1,7 @@
 /** `gapo`: registers the commands and maps their errors to exit codes. */
 import { standardError, standardOutput } from '@gapo/service';
 import { Command, CommanderError } from 'commander';
+import { auditCommand } from './commands/audit.js';
 import { certsCommand } from './commands/certs.js';
 import { configCommand } from './commands/config.js';
 import { controlCommands } from './commands/control.js';
@@ -17,6 +18,7 @@ import { runCommand } from './commands/run.js';
 import { runsCommand } from './commands/runs.js';
 import { sftCommand } from './commands/sft.js';
 import { soupCommand } from './commands/soup.js';
+import { tokenCommand } from './commands/token.js';
 import { trainCommand } from './commands/train.js';
 import { upCommand } from './commands/up.js';
 import { watchCommand } from './commands/watch.js';
@@ -58,6 +60,8 @@ const commands = [
   planCommand(),
   rewardCommand(),
   certsCommand(),
+  auditCommand(),
+  tokenCommand(),
   doctorCommand(),
 ];
 for (const command of [program, ...commands, ...commands.flatMap(({ commands: inner }) => inner)])

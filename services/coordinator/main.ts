@@ -1,8 +1,10 @@
 /** The coordinator's process: starts event bus, worker pools, server and runs, and stops them. */
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
+import { openAccess } from '@gapo/access';
 import { connectEvents, connectOptionsOf } from '@gapo/events';
 import { RpcError, serve } from '@gapo/rpc';
 import { runService, UserError } from '@gapo/service';
+import { trainingAdmission } from './callers.js';
 import { createPlatform } from './runs/platform.js';
 import { Runs } from './runs/runs.js';
 import { coordinatorServices } from './server.js';
@@ -23,10 +25,13 @@ await runService({
     if (settings.NATS_URL === undefined) log.info('NATS_URL is not set: events stay in this process');
     const bus = await connectEvents({ source: 'gapo/coordinator', mayBeDown: true, ...connectOptionsOf(settings) });
     const platform = createPlatform(settings, bus, log);
+    const access = await openAccess(settings, log);
+    if (access === undefined) log.info('TOKENS_FILE is not set: everybody who can connect may create and change runs');
     const opened: { runs?: Runs } = {};
     const server = await serve({
       address: settings.LISTEN,
       services: coordinatorServices(() => opened.runs, platform),
+      admission: access && trainingAdmission(access),
       shutdownGraceMs: callsGraceMs,
     }).catch((error: unknown) => {
       throw error instanceof RpcError ? new UserError(`LISTEN: ${error.details}`, { cause: error }) : error;

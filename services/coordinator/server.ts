@@ -1,7 +1,16 @@
 /** The coordinator's gRPC services: training for clients, policy versions for workers. */
-import { implement, processSecurity, RpcError, type CallContext, type Implementation, type Objective } from '@gapo/rpc';
+import {
+  implement,
+  processSecurity,
+  RpcError,
+  stateWord,
+  type CallContext,
+  type Implementation,
+  type Objective,
+} from '@gapo/rpc';
 import { isExpected } from '@gapo/service';
 import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
+import { actorOf, authorOf, requireAdmin } from './callers.js';
 import { evaluateRun } from './runs/evaluate.js';
 import { targetOf, type Transition } from './runs/lifecycle.js';
 import type { Platform } from './runs/platform.js';
@@ -34,34 +43,65 @@ function trainingService(registry: Registry, platform: Platform): Implementation
     training,
     {
       CreateRun: async (request, context) =>
-        rejectingWith('INVALID_ARGUMENT', 'CreateRun', context, async () => ({
-          run: (await registry().create(request, context.signal)).snapshot(),
-        })),
+        rejectingWith('INVALID_ARGUMENT', 'CreateRun', context, async () => {
+          const run = await registry().create(request, context.signal);
+          recordCreated(run, context);
+          return { run: run.snapshot() };
+        }),
       GetRun: async ({ runId }) => ({ run: registry().get(runId).snapshot() }),
       ListRuns: async () => ({ runs: [...registry().list()] }),
       WatchRun: ({ runId, afterStep }, { signal }) => registry().get(runId).watch(afterStep, signal),
-      PauseRun: async ({ runId }) => {
-        const run = registry().get(runId);
-        if (!isAlready(run, 'pause')) run.pause('paused by a user');
-        return { run: run.snapshot() };
-      },
-      ResumeRun: async ({ runId, acceptChangedInputs, author }, context) =>
-        rejectingWith('FAILED_PRECONDITION', 'ResumeRun', context, async () => {
+      GetAudit: async ({ runId }, context) =>
+        rejectingWith('FAILED_PRECONDITION', 'GetAudit', context, async () => {
+          const { lines, head } = registry().get(runId).audit.read();
+          return { lines: [...lines], headEntries: head.entries, headSha256: head.sha256 };
+        }),
+      PauseRun: async ({ runId }, context) =>
+        rejectingWith('FAILED_PRECONDITION', 'PauseRun', context, async () => {
           const run = registry().get(runId);
-          await run.resume({ acceptChangedInputs, author: author || 'unknown' });
+          if (!isAlready(run, 'pause')) {
+            const before = stateOf(run);
+            run.pause('paused by a user');
+            run.audit.append({ action: 'pause', by: actorOf('', context), before, after: { state: 'paused' } });
+          }
           return { run: run.snapshot() };
         }),
-      SetPreference: async ({ runId, preference, author }) => {
-        const run = registry().get(runId);
-        const { step, before, author: recorded } = run.setPreference(preference, author || 'unknown');
-        return { run: run.snapshot(), firstStep: step, before: { ...before.preference }, author: recorded };
-      },
+      ResumeRun: async ({ runId, acceptChangedInputs, author }, context) =>
+        rejectingWith('FAILED_PRECONDITION', 'ResumeRun', context, async () => {
+          if (acceptChangedInputs) requireAdmin(context, 'ResumeRun with accept_changed_inputs');
+          const run = registry().get(runId);
+          const before = stateOf(run);
+          await run.resume({ acceptChangedInputs, author: authorOf(author, context) });
+          const after = { state: 'running', ...(acceptChangedInputs && { acceptChangedInputs }) };
+          run.audit.append({ action: 'resume', by: actorOf(author, context), before, after });
+          return { run: run.snapshot() };
+        }),
+      SetPreference: async ({ runId, preference, author }, context) =>
+        rejectingWith('FAILED_PRECONDITION', 'SetPreference', context, async () => {
+          const run = registry().get(runId);
+          const { step, before, after, author: recorded } = run.setPreference(preference, authorOf(author, context));
+          run.audit.append({
+            action: 'preference',
+            by: actorOf(author, context),
+            before: { preference: before.preference },
+            after: { preference: after.preference, firstStep: step },
+          });
+          return { run: run.snapshot(), firstStep: step, before: { ...before.preference }, author: recorded };
+        }),
       ChangeObjectives: async ({ runId, add, remove, preference, author }, context) =>
         rejectingWith('FAILED_PRECONDITION', 'ChangeObjectives', context, async () => {
           const run = registry().get(runId);
           const request = { add: add.map(objectiveInput), remove, preference };
-          const recorded = author || 'unknown';
-          const { changed, step, before } = await run.changeObjectives(request, recorded);
+          const recorded = authorOf(author, context);
+          const { changed, step, before, after } = await run.changeObjectives(request, recorded);
+          if (changed) {
+            run.audit.append({
+              action: 'objectives',
+              by: actorOf(author, context),
+              before: { ...before },
+              after: { ...after, firstStep: step },
+            });
+          }
           return {
             run: run.snapshot(),
             changed,
@@ -72,14 +112,21 @@ function trainingService(registry: Registry, platform: Platform): Implementation
           };
         }),
       CreateSoup: async ({ ingredients, runId }, context) =>
-        rejectingWith('FAILED_PRECONDITION', 'CreateSoup', context, async () => ({
-          run: (await registry().createSoup(ingredients, runId)).snapshot(),
-        })),
-      CancelRun: async ({ runId }) => {
-        const run = registry().get(runId);
-        if (!isAlready(run, 'cancel')) await run.cancel();
-        return { run: run.snapshot() };
-      },
+        rejectingWith('FAILED_PRECONDITION', 'CreateSoup', context, async () => {
+          const run = await registry().createSoup(ingredients, runId);
+          recordCreated(run, context, { ingredients });
+          return { run: run.snapshot() };
+        }),
+      CancelRun: async ({ runId }, context) =>
+        rejectingWith('FAILED_PRECONDITION', 'CancelRun', context, async () => {
+          const run = registry().get(runId);
+          if (!isAlready(run, 'cancel')) {
+            const before = stateOf(run);
+            await run.cancel();
+            run.audit.append({ action: 'cancel', by: actorOf('', context), before, after: { state: 'cancelled' } });
+          }
+          return { run: run.snapshot() };
+        }),
       async *EvaluateRun({ runId, version, samples }, context) {
         try {
           yield* evaluateRun(registry().get(runId), platform, { version, samples }, context.signal);
@@ -117,6 +164,19 @@ function objectiveInput(objective: Objective): ObjectivesRequest['add'][number] 
     ...(hedgeAfterSeconds !== undefined && { hedgeAfterSeconds }),
     ...(text !== undefined && { text }),
   };
+}
+
+/** What people see of a run's state, for the audit log. */
+function stateOf(run: Run): Record<string, unknown> {
+  const { state, step } = run.snapshot();
+  return { state: stateWord(String(state)), step };
+}
+
+/** Records that a run was created. */
+function recordCreated(run: Run, context: CallContext, more: Readonly<Record<string, unknown>> = {}): void {
+  const { objectives = [], method, configSha256 } = run.snapshot();
+  const after = { method, objectives: [...objectives], configSha256, ...more };
+  run.audit.append({ action: 'created', by: actorOf('', context), before: {}, after });
 }
 
 /** Whether a run is in the state that a transition leads to, and stays in it: repeated requests are no-ops. */

@@ -1,4 +1,5 @@
 /** The coordinator's settings, read from environment variables, and its `--help` text. */
+import { accessSettings } from '@gapo/access';
 import { natsSettings } from '@gapo/events';
 import { directory, grpcTarget, hostPort, positiveNumber, readSettings, settingsHelp, z } from '@gapo/service';
 import { isRewardEntry } from './scoring/rewardAddresses.js';
@@ -43,6 +44,7 @@ const schema = z.object({
     .describe(
       'Addresses that runs may name as reward services besides REWARD_SERVICES; by default those of this machine where only it can connect.',
     ),
+  ...accessSettings,
   ...natsSettings,
   REWARD_RETRY_SECONDS: positiveNumber
     .default(30)

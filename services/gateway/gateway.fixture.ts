@@ -91,6 +91,7 @@ export async function trainingService(t: TestContext, { runs, watch }: TestRuns)
     SetPreference: unused,
     ChangeObjectives: unused,
     CreateSoup: unused,
+    GetAudit: unused,
     // eslint-disable-next-line require-yield
     async *EvaluateRun() {
       unused();

@@ -20,6 +20,7 @@ import { initialState, type TrainingState } from '../state/trainingState.js';
 import type { VersionStore } from '../state/versions.js';
 import type { TrainingContext } from '../step/context/trainingContext.js';
 import type { Attempts } from './attempts.js';
+import { AuditLog } from './auditLog.js';
 import { Continuation } from './continuation.js';
 import { diskFaultOf } from './diskFault.js';
 import { RunEvents } from './events.js';
@@ -63,6 +64,8 @@ interface Ending {
 export class Run {
   readonly config: RunConfig;
   readonly #platform: Platform;
+  /** What people did to the run. */
+  readonly audit: AuditLog;
   readonly #directory: RunDirectory;
   readonly #feed = new RunFeed();
   readonly #events: RunEvents;
@@ -85,6 +88,7 @@ export class Run {
     this.config = config;
     this.#platform = platform;
     this.#directory = directory;
+    this.audit = new AuditLog(directory);
     this.#configSha256 = configSha256(config);
     this.#history = new RunHistory(config, record.id, directory);
     this.#events = new RunEvents(openOutbox(platform, directory), record.resumptions);

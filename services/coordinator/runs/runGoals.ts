@@ -32,6 +32,8 @@ export interface ObjectivesAnswer {
   readonly step: number;
   /** The goals in force before. */
   readonly before: Goals;
+  /** The goals in force from then on. */
+  readonly after: Goals;
 }
 
 /** What the goals of a run depend on. */
@@ -112,7 +114,7 @@ export class RunGoals {
     const now = position();
     const { step } = now;
     const { before, after } = this.#withObjectives(now, request);
-    if (isSame(before, after)) return { changed: false, step, before };
+    if (isSame(before, after)) return { changed: false, step, before, after: before };
     const change = this.#record({ step, author, before, after });
     const objectives = namesOf(after.objectives);
     // An objective with new settings is both added and removed.
@@ -123,7 +125,7 @@ export class RunGoals {
       `run ${runId}: the objectives from step ${step} on are ${objectives.join(', ')}, by ${author}`,
     );
     events.goals(this.#changes.length, change);
-    return { changed: true, step, before };
+    return { changed: true, step, before, after };
   }
 
   /**

@@ -1,6 +1,7 @@
 // The context of a call that a handler receives, and how the server ends a call.
 import { setMaxListeners } from 'node:events';
 import type * as grpc from '@grpc/grpc-js';
+import { callerOf, type AdmittedCaller } from './authorize.js';
 import { RpcError } from './error.js';
 import type { EncodedMessage } from './message.js';
 
@@ -20,6 +21,8 @@ export interface CallContext {
   readonly peer: string;
   /** The name in the client's verified certificate, such as `spiffe://gapo/coordinator`; undefined without TLS. */
   readonly identity: string | undefined;
+  /** Who calls, by a credential such as a bearer token; undefined where the service admits everybody. */
+  readonly caller: AdmittedCaller | undefined;
   /** Propagates deadline and cancellation: `client.Score(request, { deadlineMs, parent: context.parent })`. */
   readonly parent: ParentCall;
 }
@@ -56,6 +59,7 @@ export class OpenCall {
       deadline: Number.isFinite(deadline) ? new Date(deadline) : undefined,
       peer: call.getPeer(),
       identity,
+      caller: callerOf(call.metadata),
       parent: call as ParentCall,
     };
   }

@@ -2,6 +2,7 @@
 import * as grpc from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { settlesWithin } from './abort.js';
+import { admissionGuard, type Admission } from './authorize.js';
 import { transportOptions } from './channel.js';
 import type { OpenCall } from './context.js';
 import { RpcError } from './error.js';
@@ -31,6 +32,11 @@ export interface ServeOptions {
    * @default 300000
    */
   maxConnectionAgeMs?: number;
+  /**
+   * Admits the calls of one of the services by their metadata. With TLS it replaces the role in the certificate: callers need none.
+   * @default as the process secures its connections
+   */
+  admission?: Admission | undefined;
   /**
    * Observes errors of handlers other than RpcErrors.
    * @default writes the stack to stderr
@@ -145,11 +151,18 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   requireSecureAddress(host, address, security);
   const { files } = security;
   const peers = new Peers();
+  const verifiedName = (peer: string): string | undefined => {
+    const found = peers.of(peer);
+    return found?.names === undefined || found.problem !== undefined ? undefined : peerName(found.names);
+  };
   const server = new grpc.Server({
     ...transportOptions,
     ...limits,
     'grpc.max_connection_age_ms': maxConnectionAgeMs,
-    interceptors: files === undefined ? [] : [guard(peers.of, security)],
+    interceptors: [
+      ...(files === undefined ? [] : [guard(peers.of, security, options.admission?.service)]),
+      ...(options.admission === undefined ? [] : [admissionGuard(options.admission, security.onRefused, verifiedName)]),
+    ],
   });
 
   const open = new Map<OpenCall, boolean>();
@@ -157,10 +170,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     opened: (call, endOnStop) => void open.set(call, endOnStop),
     closed: (call) => void open.delete(call),
     failed: options.onHandlerError ?? logHandlerError,
-    identityOf: (peer) => {
-      const found = peers.of(peer);
-      return found?.names === undefined || found.problem !== undefined ? undefined : peerName(found.names);
-    },
+    identityOf: verifiedName,
   };
   for (const implementation of services) addImplementation(server, implementation, observer);
 

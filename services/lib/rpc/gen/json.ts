@@ -448,6 +448,22 @@ export interface CreateSoupResponseJson {
   run?: RunJson;
 }
 
+/** Request for the audit log of a run. */
+export interface GetAuditRequestJson {
+  /** The run's id. */
+  runId: string;
+}
+
+/** Response with the audit log as it is on disk. A client verifies it by itself: each line has the SHA-256 of the one before. */
+export interface GetAuditResponseJson {
+  /** Its lines, each a JSON object, without line breaks. */
+  lines: string[];
+  /** The number of lines that were written. */
+  headEntries: number;
+  /** SHA-256 (hex) of the last line that was written; zeros where there is none. */
+  headSha256: string;
+}
+
 /** Request to cancel a run. */
 export interface CancelRunRequestJson {
   /** The run's id. */

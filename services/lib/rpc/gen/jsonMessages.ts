@@ -37,6 +37,8 @@ export interface JsonMessages {
   'gapo.training.v1.ChangeObjectivesResponse': { input: messages.ChangeObjectivesResponseInput; json: json.ChangeObjectivesResponseJson };
   'gapo.training.v1.CreateSoupRequest': { input: messages.CreateSoupRequestInput; json: json.CreateSoupRequestJson };
   'gapo.training.v1.CreateSoupResponse': { input: messages.CreateSoupResponseInput; json: json.CreateSoupResponseJson };
+  'gapo.training.v1.GetAuditRequest': { input: messages.GetAuditRequestInput; json: json.GetAuditRequestJson };
+  'gapo.training.v1.GetAuditResponse': { input: messages.GetAuditResponseInput; json: json.GetAuditResponseJson };
   'gapo.training.v1.CancelRunRequest': { input: messages.CancelRunRequestInput; json: json.CancelRunRequestJson };
   'gapo.training.v1.CancelRunResponse': { input: messages.CancelRunResponseInput; json: json.CancelRunResponseJson };
   'gapo.training.v1.EvaluateRunRequest': { input: messages.EvaluateRunRequestInput; json: json.EvaluateRunRequestJson };

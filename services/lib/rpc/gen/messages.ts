@@ -60,6 +60,8 @@ export type { EvaluateRunResponse, EvaluateRunResponseInput } from './gapo/train
 export type { EvaluationReport, EvaluationReportInput } from './gapo/training/v1/EvaluationReport.js';
 export type { EvaluationSample, EvaluationSampleInput } from './gapo/training/v1/EvaluationSample.js';
 export { FailurePolicy, type FailurePolicyInput } from './gapo/training/v1/FailurePolicy.js';
+export type { GetAuditRequest, GetAuditRequestInput } from './gapo/training/v1/GetAuditRequest.js';
+export type { GetAuditResponse, GetAuditResponseInput } from './gapo/training/v1/GetAuditResponse.js';
 export type { GetRunRequest, GetRunRequestInput } from './gapo/training/v1/GetRunRequest.js';
 export type { GetRunResponse, GetRunResponseInput } from './gapo/training/v1/GetRunResponse.js';
 export type { Interval, IntervalInput } from './gapo/training/v1/Interval.js';

@@ -32,6 +32,10 @@ import type {
   GenerateRequestInput,
   GenerateResponse,
   GenerateResponseInput,
+  GetAuditRequest,
+  GetAuditRequestInput,
+  GetAuditResponse,
+  GetAuditResponseInput,
   GetRunRequest,
   GetRunRequestInput,
   GetRunResponse,
@@ -219,6 +223,13 @@ export interface Services {
       requestInput: EvaluateRunRequestInput;
       response: EvaluateRunResponse;
       responseInput: EvaluateRunResponseInput;
+    };
+    GetAudit: {
+      kind: 'unary';
+      request: GetAuditRequest;
+      requestInput: GetAuditRequestInput;
+      response: GetAuditResponse;
+      responseInput: GetAuditResponseInput;
     };
   };
   'gapo.worker.v1.WorkerService': {

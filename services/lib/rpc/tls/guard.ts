@@ -24,8 +24,15 @@ interface Denial {
   readonly why: string;
 }
 
-function denialOf(service: string, peer: Peer | undefined, security: CompleteSecurity): Denial | undefined {
+function denialOf(
+  service: string,
+  peer: Peer | undefined,
+  security: CompleteSecurity,
+  admitted: string | undefined,
+): Denial | undefined {
   if (service === openService) return undefined;
+  // Its callers show another credential, and only those that have a certificate are held to it.
+  if (service === admitted && peer !== undefined && peer.names === undefined) return undefined;
   if (peer?.names === undefined || peer.problem !== undefined) {
     const why = peer?.problem ?? 'the connection has ended';
     return { code: grpc.status.UNAUTHENTICATED, reason: 'certificate', why };
@@ -38,13 +45,17 @@ function denialOf(service: string, peer: Peer | undefined, security: CompleteSec
   return { code: grpc.status.PERMISSION_DENIED, reason: 'identity', why };
 }
 
-/** Returns the interceptor that refuses calls of peers that may not make them. */
-export function guard(peerOf: PeerOf, security: CompleteSecurity): grpc.ServerInterceptor {
+/**
+ * Returns the interceptor that refuses calls of peers that may not make them.
+ *
+ * @param admitted the service whose callers need no certificate, since they show another credential
+ */
+export function guard(peerOf: PeerOf, security: CompleteSecurity, admitted?: string): grpc.ServerInterceptor {
   return ({ path }, call) => {
     const [, service = ''] = path.split('/');
     const address = call.getPeer();
     const peer = peerOf(address);
-    const denial = denialOf(service, peer, security);
+    const denial = denialOf(service, peer, security, admitted);
     if (denial === undefined) return new grpc.ServerInterceptingCall(call);
     const { code, reason, why } = denial;
     const name = peer?.names === undefined ? undefined : peerName(peer.names);

@@ -5,10 +5,11 @@ import { defaultTrustDomain } from './roles.js';
 /** A connection or call that a server refused. */
 export interface Refusal {
   /**
-   * `certificate`: none, or not a valid one; `identity`: another peer's; `handshake`: no TLS connection came about; `path` and `address`: a
-   * request named a file or an address that the service keeps from its callers.
+   * `certificate`: none, or not a valid one; `identity`: another peer's; `handshake`: no TLS connection came about; `token`: no
+   * valid bearer token; `role`: one whose role is not enough; `path` and `address`: a request named a file or an address that the service
+   * keeps from its callers.
    */
-  readonly reason: 'certificate' | 'identity' | 'handshake' | 'path' | 'address';
+  readonly reason: 'certificate' | 'identity' | 'handshake' | 'token' | 'role' | 'path' | 'address';
   /** The peer's address and port. */
   readonly peer: string;
   /** The name in its certificate, verified or not; undefined where it showed none. */

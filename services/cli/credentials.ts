@@ -1,0 +1,45 @@
+/** The token that a person's calls carry. */
+import { readFileSync } from 'node:fs';
+import { isLoopback, processSecurity } from '@gapo/rpc';
+import { UserError } from '@gapo/service';
+
+/**
+ * Returns the token of GAPO_TOKEN, or of the file that GAPO_TOKEN_FILE names; undefined if neither is set.
+ *
+ * @throws UserError if the file cannot be read
+ */
+function token(env: NodeJS.ProcessEnv): string | undefined {
+  const given = env['GAPO_TOKEN']?.trim();
+  if (given !== undefined && given !== '') return given;
+  const file = env['GAPO_TOKEN_FILE']?.trim();
+  if (file === undefined || file === '') return undefined;
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new UserError(`GAPO_TOKEN_FILE: ${file} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/**
+ * Returns the metadata of calls to a coordinator.
+ *
+ * @throws UserError for a token that is no such thing, or that would be sent over a network without TLS
+ */
+export function credentialsFor(address: string, env: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  const given = token(env);
+  if (given === undefined) return {};
+  if (!/^[A-Za-z0-9._~+/=-]+$/.test(given)) {
+    throw new UserError(
+      'GAPO_TOKEN is not a token: expected letters, digits and ._~+/=-, as `gapo token create` prints one',
+    );
+  }
+  const { files, insecure } = processSecurity();
+  const host = address.replace(/^dns:\/*/, '').replace(/:\d+$/, '');
+  if (files === undefined && !insecure && !isLoopback(host)) {
+    throw new UserError(
+      `GAPO_TOKEN would be sent to ${address} without TLS: set TLS_CA_FILE to the authority of its certificate, or INSECURE=true if the ` +
+        'network itself keeps others out',
+    );
+  }
+  return { authorization: `Bearer ${given}` };
+}

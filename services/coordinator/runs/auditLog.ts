@@ -1,0 +1,93 @@
+/** The audit log of a run: DATA_DIR/RUN/audit.jsonl, and audit.head.json with the hash of its last line. */
+import { existsSync, readFileSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import { emptyHead, headSchema, lineHash, type AuditEntry, type AuditHead } from '@gapo/access';
+import { appendSync, UserError, writeAtomicallySync } from '@gapo/service';
+import type { RunDirectory } from './runDirectory.js';
+
+/** A change, as it is recorded. */
+export type AuditRecord = Pick<AuditEntry, 'action' | 'by' | 'before' | 'after'>;
+
+/** A log as it is on disk. */
+export interface AuditContent {
+  readonly lines: readonly string[];
+  readonly head: AuditHead;
+}
+
+const logFile = 'audit.jsonl';
+const headFile = 'audit.head.json';
+
+/** Appends to and reads the log of one run. */
+export class AuditLog {
+  readonly #directory: RunDirectory;
+
+  constructor(directory: RunDirectory) {
+    this.#directory = directory;
+  }
+
+  /**
+   * Appends an entry, which is on disk when this returns.
+   *
+   * @throws UserError if it cannot be written
+   */
+  append(record: AuditRecord): void {
+    this.#directory.assertWritable();
+    const lines = this.#readWhole();
+    const last = lines.at(-1);
+    const entry: AuditEntry = {
+      sequence: lines.length + 1,
+      time: new Date().toISOString(),
+      ...record,
+      previous: last === undefined ? emptyHead.sha256 : lineHash(last),
+    };
+    const line = JSON.stringify(entry);
+    appendSync(this.#path(logFile), `${line}\n`);
+    const head: AuditHead = { entries: entry.sequence, sha256: lineHash(line) };
+    writeAtomicallySync(this.#path(headFile), `${JSON.stringify(head)}\n`);
+  }
+
+  /**
+   * Reads the log; empty where nothing was recorded.
+   *
+   * @throws UserError if it cannot be read
+   */
+  read(): AuditContent {
+    const text = this.#text(logFile);
+    const lines = text.split('\n');
+    if (lines.at(-1) === '') lines.pop();
+    return { lines, head: this.#head() };
+  }
+
+  /** Returns the lines after a torn last one was cut: nobody was answered for it. */
+  #readWhole(): readonly string[] {
+    const text = this.#text(logFile);
+    const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+    if (whole.length < text.length) truncateSync(this.#path(logFile), Buffer.byteLength(whole));
+    return whole.split('\n').slice(0, -1);
+  }
+
+  #head(): AuditHead {
+    const text = this.#text(headFile);
+    if (text === '') return emptyHead;
+    try {
+      return headSchema.parse(JSON.parse(text));
+    } catch (error) {
+      throw new UserError(`${this.#path(headFile)} is damaged: the end of the audit log cannot be verified`, {
+        cause: error,
+      });
+    }
+  }
+
+  #text(name: string): string {
+    const path = this.#path(name);
+    try {
+      return existsSync(path) ? readFileSync(path, 'utf8') : '';
+    } catch (error) {
+      throw new UserError(`${path} cannot be read: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  #path(name: string): string {
+    return join(this.#directory.path, name);
+  }
+}

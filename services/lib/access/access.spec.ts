@@ -1,0 +1,97 @@
+// Tokens in a file and tokens of an OpenID provider: who is let in, and what the others are told.
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { RpcError } from '@gapo/rpc';
+import { isExpected } from '@gapo/service';
+import { Authenticator } from './authenticator.js';
+import { TokenFile } from './tokenFile.js';
+import { newToken, tokenHash } from './tokens.js';
+
+async function tokensFile(t: TestContext, text: string): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'gapo-access-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const path = join(directory, 'tokens.yaml');
+  await writeFile(path, text);
+  return path;
+}
+
+const silent = { info: () => undefined, warn: () => undefined };
+
+test('a token has a name and a role; a lower role, another token and none are refused with what is needed', async (t) => {
+  const [ada, eve] = [newToken(), newToken()];
+  assert.match(ada, /^gapo_[A-Za-z0-9_-]{43}$/);
+  const file = await TokenFile.open(
+    await tokensFile(
+      t,
+      `- { name: ada, role: operator, sha256: ${tokenHash(ada)} }\n- { name: eve, role: viewer, sha256: ${tokenHash(eve)} }\n`,
+    ),
+    silent,
+  );
+  t.after(() => file.close());
+  const access = new Authenticator([file]);
+  assert.deepEqual(await access.require(`Bearer ${ada}`, 'operator', 'CancelRun'), { name: 'ada', role: 'operator' });
+  assert.deepEqual(await access.require(`bearer ${ada}`, 'viewer', 'GetRun'), { name: 'ada', role: 'operator' });
+
+  const refused: (readonly [string | undefined, string, RegExp])[] = [
+    [`Bearer ${eve}`, 'PERMISSION_DENIED', /^CancelRun needs the role operator; the token of eve has viewer$/],
+    [undefined, 'UNAUTHENTICATED', /operator: the call has none/],
+    ['', 'UNAUTHENTICATED', /the call has none/],
+    [`Basic ${ada}`, 'UNAUTHENTICATED', /not of the form/],
+    [`Bearer ${ada} ${eve}`, 'UNAUTHENTICATED', /not of the form/],
+    [`Bearer ${ada}x`, 'UNAUTHENTICATED', /nobody has this one/],
+    [`Bearer ${tokenHash(ada)}`, 'UNAUTHENTICATED', /nobody has this one/],
+    [`Bearer ${'a'.repeat(100_000)}`, 'UNAUTHENTICATED', /not of the form/],
+    [`Bearer a.b.c`, 'UNAUTHENTICATED', /nobody has this one/],
+  ];
+  for (const [authorization, code, expected] of refused) {
+    await assert.rejects(access.require(authorization, 'operator', 'CancelRun'), (error) => {
+      assert.ok(error instanceof RpcError && error.code === code, String(error));
+      assert.match(error.details, expected);
+      assert.ok(!error.details.includes(ada.slice(5)) && !error.details.includes(eve.slice(5)));
+      return true;
+    });
+  }
+});
+
+test('the file is read again; a damaged one leaves the tokens as they were and is not quoted', async (t) => {
+  const [first, second] = [newToken(), newToken()];
+  const path = await tokensFile(t, JSON.stringify([{ name: 'a', role: 'admin', sha256: tokenHash(first) }]));
+  const warnings: string[] = [];
+  const file = await TokenFile.open(path, {
+    info: () => undefined,
+    warn: (text: unknown) => warnings.push(String(text)),
+  });
+  t.after(() => file.close());
+  await writeFile(path, `- { name: b, role: viewer, sha256: ${second} }`);
+  await file.refresh();
+  await file.refresh();
+  assert.equal(file.callerOf(first)?.name, 'a');
+  assert.equal(warnings.length, 1, 'the same problem is said once');
+  assert.match(warnings[0] ?? '', /the tokens in use stay: TOKENS_FILE .*\[0\]\.sha256: .*64 lower-case/);
+  assert.ok(!(warnings[0] ?? '').includes(second.slice(5)), 'a token in place of its hash stays a secret');
+  await writeFile(path, `- { name: b, role: viewer, sha256: ${tokenHash(second)} }`);
+  await file.refresh();
+  assert.equal(file.callerOf(first), undefined);
+  assert.deepEqual(file.callerOf(second), { name: 'b', role: 'viewer' });
+  await writeFile(path, '[]');
+  await file.refresh();
+  assert.equal(file.callerOf(second), undefined);
+});
+
+test('a file of tokens names each person and each token once', async (t) => {
+  const hash = tokenHash('x');
+  for (const text of [
+    `[{ name: a, role: root, sha256: ${hash} }]`,
+    `[{ name: a, role: viewer, sha256: ${hash} }, { name: b, role: viewer, sha256: ${hash} }]`,
+    `[{ name: a, role: viewer, sha256: ${hash} }, { name: a, role: viewer, sha256: ${tokenHash('y')} }]`,
+    `[{ name: "a\\nb", role: viewer, sha256: ${hash} }]`,
+    `[{ name: a, role: viewer, token: x }]`,
+    '{}',
+    '',
+  ]) {
+    await assert.rejects(TokenFile.open(await tokensFile(t, text), silent), isExpected, text);
+  }
+});

@@ -1,0 +1,38 @@
+// Original file: gapo/training/v1/training.proto
+
+
+/**
+ * Response with the audit log as it is on disk. A client verifies it by itself: each line has the SHA-256 of the one before.
+ */
+export interface GetAuditResponseInput {
+  /**
+   * Its lines, each a JSON object, without line breaks.
+   */
+  'lines'?: (string)[];
+  /**
+   * The number of lines that were written.
+   */
+  'headEntries'?: (number);
+  /**
+   * SHA-256 (hex) of the last line that was written; zeros where there is none.
+   */
+  'headSha256'?: (string);
+}
+
+/**
+ * Response with the audit log as it is on disk. A client verifies it by itself: each line has the SHA-256 of the one before.
+ */
+export interface GetAuditResponse {
+  /**
+   * Its lines, each a JSON object, without line breaks.
+   */
+  'lines': (string)[];
+  /**
+   * The number of lines that were written.
+   */
+  'headEntries': (number);
+  /**
+   * SHA-256 (hex) of the last line that was written; zeros where there is none.
+   */
+  'headSha256': (string);
+}
