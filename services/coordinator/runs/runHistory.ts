@@ -132,10 +132,8 @@ export class RunHistory {
     state: TrainingState,
     report: StepReport | undefined,
   ): Promise<CheckpointPlace> {
-    this.#directory.assertWritable();
-    const { checkpoints } = this.#directory;
     return (this.#checkpoint = await writeCheckpoint(
-      checkpoints,
+      this.#directory,
       this.#owner(training),
       state,
       report,

@@ -4,14 +4,17 @@ import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseRunConfig } from '@gapo/config';
+import { observeFaultPoints } from '@gapo/faults';
 import { readSafetensors, sha256OfTensors, split } from '@gapo/model';
 import { at } from '@gapo/numeric';
+import { UserError } from '@gapo/service';
 import { scratch } from '../fixtures/world.fixture.js';
 import {
   DamagedCheckpoint,
   readCheckpoint,
   sha256OfCheckpoint,
   writeCheckpoint,
+  type CheckpointFolder,
   type CheckpointOwner,
 } from './checkpoint.js';
 import { CheckpointPace, listCheckpoints, superfluous } from './checkpointPlaces.js';
@@ -32,6 +35,11 @@ const owner: CheckpointOwner = {
 };
 
 const retention = { every: 1, keep: 2, steps: 10 };
+
+/** A directory of checkpoints that no other coordinator takes over. */
+function folder(checkpoints: string): CheckpointFolder {
+  return { checkpoints, assertWritable: () => undefined };
+}
 
 function stateAt(step: number): TrainingState {
   const vector = (scale: number): Float32Array =>
@@ -63,7 +71,7 @@ function stateAt(step: number): TrainingState {
 
 test('reading returns what was written', async (t) => {
   const parent = join(await scratch(t), 'checkpoints');
-  const place = await writeCheckpoint(parent, owner, stateAt(3), undefined, retention);
+  const place = await writeCheckpoint(folder(parent), owner, stateAt(3), undefined, retention);
   const { state, report } = await readCheckpoint(place, owner);
   assert.deepEqual(state, stateAt(3));
   assert.equal(report, undefined);
@@ -71,7 +79,7 @@ test('reading returns what was written', async (t) => {
 });
 
 test('PEFT can read the adapter: its file holds no critics, and its configuration is beside it', async (t) => {
-  const { directory } = await writeCheckpoint(await scratch(t), owner, stateAt(1), undefined, retention);
+  const { directory } = await writeCheckpoint(folder(await scratch(t)), owner, stateAt(1), undefined, retention);
   const tensors = await readSafetensors(join(directory, 'adapter_model.safetensors'));
   assert.deepEqual(
     tensors.map(({ name }) => name),
@@ -83,7 +91,7 @@ test('PEFT can read the adapter: its file holds no critics, and its configuratio
 
 test('the newest are kept, rewriting a step replaces it, and no other files remain', async (t) => {
   const parent = await scratch(t);
-  for (const step of [1, 2, 3, 3, 4]) await writeCheckpoint(parent, owner, stateAt(step), undefined, retention);
+  for (const step of [1, 2, 3, 3, 4]) await writeCheckpoint(folder(parent), owner, stateAt(step), undefined, retention);
   assert.deepEqual(
     (await listCheckpoints(parent)).map(({ step }) => step),
     [3, 4],
@@ -93,10 +101,29 @@ test('the newest are kept, rewriting a step replaces it, and no other files rema
 
 test('an incomplete checkpoint is overwritten', async (t) => {
   const parent = await scratch(t);
-  const { directory } = await writeCheckpoint(parent, owner, stateAt(1), undefined, retention);
+  const { directory } = await writeCheckpoint(folder(parent), owner, stateAt(1), undefined, retention);
   await rm(join(directory, 'state.json'));
-  await writeCheckpoint(parent, owner, stateAt(1), undefined, retention);
+  await writeCheckpoint(folder(parent), owner, stateAt(1), undefined, retention);
   assert.deepEqual((await readCheckpoint(at(await listCheckpoints(parent), 0), owner)).state, stateAt(1));
+});
+
+test('a coordinator that is replaced while it writes changes no checkpoint', async (t) => {
+  const parent = await scratch(t);
+  await writeCheckpoint(folder(parent), owner, stateAt(1), undefined, retention);
+  for (const step of [1, 2]) {
+    let replaced = false;
+    t.after(observeFaultPoints((name) => (replaced ||= name === 'file.rename')));
+    const assertWritable = (): void => {
+      if (replaced) throw new UserError('in use by another coordinator');
+    };
+    const state = { ...stateAt(step), position: 99 };
+    await assert.rejects(
+      writeCheckpoint({ checkpoints: parent, assertWritable }, owner, state, undefined, retention),
+      /in use by another coordinator/,
+    );
+    assert.deepEqual(await readdir(parent), ['step-000001']);
+    assert.deepEqual((await readCheckpoint(at(await listCheckpoints(parent), 0), owner)).state, stateAt(1));
+  }
 });
 
 test('every kind of damage is refused with the file', async (t) => {
@@ -119,7 +146,7 @@ test('every kind of damage is refused with the file', async (t) => {
     ],
   ];
   for (const [damage, message] of damages) {
-    const place = await writeCheckpoint(parent, owner, stateAt(2), undefined, retention);
+    const place = await writeCheckpoint(folder(parent), owner, stateAt(2), undefined, retention);
     await damage(place.directory);
     await assert.rejects(readCheckpoint(place, owner), (error) => {
       assert.ok(error instanceof DamagedCheckpoint);
@@ -131,7 +158,7 @@ test('every kind of damage is refused with the file', async (t) => {
 });
 
 test('a checkpoint of another run, configuration or format is refused', async (t) => {
-  const place = await writeCheckpoint(await scratch(t), owner, stateAt(2), undefined, retention);
+  const place = await writeCheckpoint(folder(await scratch(t)), owner, stateAt(2), undefined, retention);
   const elsewhere = { ...owner, inputs: { ...owner.inputs, 'policy.model weights': 'c'.repeat(64) } };
   await assert.rejects(
     readCheckpoint(place, elsewhere),

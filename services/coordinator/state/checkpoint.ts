@@ -47,6 +47,14 @@ export class DamagedCheckpoint extends UserError {
   override readonly name = 'DamagedCheckpoint';
 }
 
+/** Where a run's checkpoints are. */
+export interface CheckpointFolder {
+  /** The directory; created if missing. */
+  readonly checkpoints: string;
+  /** @throws UserError if another coordinator has taken over the data directory */
+  assertWritable(): void;
+}
+
 /** The run that a checkpoint belongs to. */
 export interface CheckpointOwner {
   readonly runId: string;
@@ -136,18 +144,18 @@ function weightsFile(config: RunConfig): string {
  * Writes a checkpoint atomically, then removes those that are not to be kept. Files are hashed and written in small pieces, so
  * that other work continues meanwhile; `state` must not change.
  *
- * @param parent the run's directory of checkpoints; created if missing
- * @throws UserError that names the directory if it cannot be written; no checkpoint has changed then
+ * @throws UserError that names the directory if it cannot be written, or if another coordinator has taken it over; no
+ *   checkpoint has changed then
  */
 export async function writeCheckpoint(
-  parent: string,
+  folder: CheckpointFolder,
   owner: CheckpointOwner,
   state: TrainingState,
   report: StepReport | undefined,
   retention: Retention,
 ): Promise<CheckpointPlace> {
-  const target = checkpointDirectory(parent, state.step);
-  await replaceDirectory(target, async (directory) => {
+  const target = checkpointDirectory(folder.checkpoints, state.step);
+  const fill = async (directory: string): Promise<void> => {
     const files = await Promise.all(
       Object.entries(contents(owner, state)).map(
         async ([file, chunks]) => [file, await writeHashed(join(directory, file), chunks)] as const,
@@ -172,8 +180,10 @@ export async function writeCheckpoint(
     };
     const json = JSON.stringify({ ...body, sha256: configSha256(body) }, null, 2);
     await writeHashed(join(directory, stateFileName), [Buffer.from(`${json}\n`)]);
-  });
-  await prune(parent, state.step, retention);
+  };
+  folder.assertWritable();
+  await replaceDirectory(target, fill, () => folder.assertWritable());
+  await prune(folder.checkpoints, state.step, retention);
   return { step: state.step, directory: target };
 }
 

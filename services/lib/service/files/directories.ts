@@ -12,12 +12,14 @@ import { cannotWrite, named } from './writeError.js';
  * are removed first.
  *
  * @param fill writes the files into the directory that it is given; returns false to leave the target unchanged
- * @throws UserError that names the directory if it or a file in it cannot be written; other errors of `fill`. The target is
- *   then unchanged.
+ * @param assertWritable called directly before each rename; throws where another process has taken over the parent
+ * @throws UserError that names the directory if it or a file in it cannot be written; other errors of `fill`, and those of
+ *   `assertWritable`. The target is then unchanged.
  */
 export async function replaceDirectory(
   path: string,
   fill: (directory: string) => Promise<boolean | void>,
+  assertWritable: () => void = () => undefined,
 ): Promise<void> {
   const [parent, name] = [dirname(path), basename(path)];
   const [partial, replaced] = [join(parent, `.${name}.partial`), join(parent, `.${name}.replaced`)];
@@ -27,7 +29,7 @@ export async function replaceDirectory(
       await mkdir(partial, { recursive: true });
     });
     await named(path, async () => {
-      if ((await fill(partial)) !== false) await putInPlace(partial, path, replaced);
+      if ((await fill(partial)) !== false) await putInPlace(partial, path, replaced, assertWritable);
     });
   } finally {
     await rm(partial, { recursive: true, force: true }).catch(() => undefined); // the first error counts
@@ -35,10 +37,11 @@ export async function replaceDirectory(
 }
 
 /** Renames a complete directory to its target. The old target is renamed first: no rename replaces a directory with files. */
-async function putInPlace(partial: string, path: string, replaced: string): Promise<void> {
+async function putInPlace(partial: string, path: string, replaced: string, assertWritable: () => void): Promise<void> {
   await syncTree(partial);
+  assertWritable();
   await rm(replaced, { recursive: true, force: true });
-  const replaces = await renameTo(path, replaced).then(
+  const replaces = await renameTo(path, replaced, assertWritable).then(
     () => true,
     (error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
@@ -46,7 +49,7 @@ async function putInPlace(partial: string, path: string, replaced: string): Prom
     },
   );
   try {
-    await renameTo(partial, path);
+    await renameTo(partial, path, assertWritable);
   } catch (error) {
     if (replaces) await rename(replaced, path);
     throw error;

@@ -4,9 +4,14 @@ import { open, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { faultPoint, faultPointAsync } from '@gapo/faults';
 
-/** Renames a file or directory. Its folder still has to be flushed. */
-export async function renameTo(from: string, to: string): Promise<void> {
+/**
+ * Renames a file or directory. Its folder still has to be flushed.
+ *
+ * @param assertWritable called directly before; throws to prevent it
+ */
+export async function renameTo(from: string, to: string, assertWritable?: () => void): Promise<void> {
   await faultPointAsync('file.rename', to);
+  assertWritable?.();
   await rename(from, to);
 }
 
