@@ -193,6 +193,10 @@ test(
     process.kill(nats.pid, 'SIGKILL');
     await nats.exited;
 
+    // Killed after the checkpoint of step 3, before its report is in the record.
+    const torn = await start(t, world, { NATS_URL: nats.url, GAPO_FAULTS: 'file.append[steps.jsonl]=kill' });
+    assert.equal(await torn.exited, 'SIGKILL');
+
     // NATS is down while the run ends.
     const second = await start(t, world, { NATS_URL: nats.url });
     await continued(second);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { injectFaults } from '@gapo/faults';
 import { required } from '@gapo/numeric';
 import { RpcError, type Run } from '@gapo/rpc';
 import { gradientWorker } from '../fixtures/testPolicy.fixture.js';
@@ -203,4 +204,19 @@ test('a full disk is a fault that is over once a file can be written', async (t)
   assert.equal(waitingFor, `the disk of ${directory}`);
   await check(new AbortController().signal);
   assert.equal(diskFaultOf(new Error('anything else'), directory), undefined);
+});
+
+test('a step whose report could not be written is reported once, when the disk has room', async (t) => {
+  const { world, coordinator } = await startAll(t);
+  injectFaults('file.append[steps.jsonl]=error:ENOSPC@3');
+  t.after(() => void injectFaults(''));
+  await createRun(coordinator, world, config);
+  const [steps, states]: [number[], string[]] = [[], []];
+  for await (const { run, step } of coordinator.client.WatchRun({ runId: 'bandit' }, { deadlineMs })) {
+    if (run) states.push(run.state);
+    if (step) steps.push(step.step);
+  }
+  assert.ok(states.includes('RUN_STATE_PAUSED'), states.join());
+  assert.equal(states.at(-1), 'RUN_STATE_SUCCEEDED');
+  assert.deepEqual(steps, [1, 2, 3, 4]);
 });

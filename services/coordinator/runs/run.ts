@@ -288,7 +288,11 @@ export class Run {
       if (needsRewards(this.config)) {
         await describeRewardsOrPause(restored.loop.context.objectives, this.#abort.signal);
       }
-      this.#history.rewindTo(restored.content);
+      const report = this.#history.rewindTo(restored.content);
+      if (report !== undefined) {
+        this.#feed.step(report);
+        this.#events.step(report);
+      }
     } catch (error) {
       this.#end((this.#stopIsForced ? this.#stopRequest : undefined) ?? this.#endingOf(error));
       throw error instanceof PauseNeeded ? new UserError(this.#record.reason, { cause: error }) : error;

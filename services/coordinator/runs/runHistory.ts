@@ -75,10 +75,10 @@ export class RunHistory {
     return this.#reports.filter((report) => report.step > step);
   }
 
-  /** Adds the report of a step. */
+  /** Adds the report of a step. @throws UserError if it cannot be written; nothing has changed then */
   append(report: StepReport): void {
-    this.#reports.push(report);
     this.#directory.appendStep(report);
+    this.#reports.push(report);
   }
 
   /** Finds the newest checkpoint of a run that an earlier process left, without one whose state.json cannot be read. */
@@ -151,13 +151,19 @@ export class RunHistory {
     return { ...checkpoints, steps };
   }
 
-  /** Drops reports of later steps and a truncated line, and restores the checkpoint's report if a crash lost it. */
-  rewindTo(content: CheckpointContent | undefined): void {
+  /**
+   * Drops reports of later steps and a truncated line, and restores the checkpoint's report if it was not written.
+   *
+   * @returns the report that it restored, of which nobody knows yet
+   */
+  rewindTo(content: CheckpointContent | undefined): StepReport | undefined {
     const step = content?.state.step ?? 0;
     const reports = this.#reports.filter((report) => report.step <= step);
-    if (content?.report && reports.at(-1)?.step !== step) reports.push(content.report);
+    const restored = reports.at(-1)?.step === step ? undefined : content?.report;
+    if (restored !== undefined) reports.push(restored);
     this.#directory.writeSteps(reports);
     this.#reports = reports;
+    return restored;
   }
 
   /** Returns the checkpoints by their versions, oldest first. */

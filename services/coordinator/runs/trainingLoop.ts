@@ -189,7 +189,6 @@ export class TrainingLoop {
       checkpointSeconds = writeEndedAt - writeStartedAt;
       progress('checkpoint', 1, 1);
     }
-    this.#state = state;
     const report = reportAt(checkpointSeconds);
     span.setAttributes({
       [attributeNames.tokens]: report.tokens,
@@ -198,6 +197,7 @@ export class TrainingLoop {
       [attributeNames.policyVersion]: versionOf(state),
     });
     history.append(report);
+    this.#state = state;
     feed.step(report);
     events.step(report);
     const rewards = report.objectives.map(({ name, rewardMean }) => `${name} ${rewardMean.toFixed(4)}`).join(', ');
