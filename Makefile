@@ -8,7 +8,7 @@ export ONNXRUNTIME_NODE_INSTALL ?= skip
 GAPO := node services/cli/dist/main.js
 RUN ?= run
 
-.PHONY: help run test specs test-tools test-oracle test-image build dev lint docs pack models study bench clean
+.PHONY: help run test specs test-tools test-oracle test-image chaos build dev lint docs pack models study bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -42,6 +42,10 @@ lint: node_modules/.installed ## eslint, prettier, buf
 
 test-image: build ## build the images' file systems from the Dockerfile, and start each service as its user
 	@node test/run.mjs --under test/dist/image
+
+chaos: build ## kill, stop, cut and fill during a run of 40 steps, and compare it with an undisturbed one  [SEED=1, KILLS=100, GRADIENT=1, ROLLOUT=1, JSON=1]
+	@deploy/local/prepare.sh nats-server
+	@SEED=$(SEED) KILLS=$(KILLS) GRADIENT=$(GRADIENT) ROLLOUT=$(ROLLOUT) JSON=$(JSON) node test/dist/chaos/main.js
 
 docs: build ## write the API documentation of the public packages to docs/api/
 	@node_modules/.bin/typedoc --options docs/typedoc/typedoc.json

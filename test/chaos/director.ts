@@ -1,0 +1,157 @@
+/** Strikes the faults of a schedule when the run reaches their places. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { at, required } from '@gapo/numeric';
+import { shiftedClock, wipe, type ChaosPlatform } from './platform.js';
+import { isReached, type PlannedFault } from './schedule.js';
+
+/** A fault that has struck. */
+export interface Struck {
+  readonly fault: PlannedFault;
+  /** By performance.now(). */
+  readonly at: number;
+  /** Steps that had ended before it. */
+  readonly after: number;
+}
+
+/** A run that was active at more ends of the coordinator in a row within one step is held to be their cause, and left to a person. */
+const mostDeathsPerStep = 3;
+const slowWrites = 12;
+const slowMs = 400;
+const clockDays = 1;
+
+/** Strikes faults. */
+export class Director {
+  readonly struck: Struck[] = [];
+  /** Faults whose point was reached. */
+  readonly reached: PlannedFault[] = [];
+  readonly #platform: () => ChaosPlatform;
+  readonly #say: (text: string) => void;
+  readonly #queue: PlannedFault[];
+  readonly #lasting = new Set<Promise<void>>();
+  #finished = 0;
+  #deaths = 0;
+  /** Kills of the coordinator from here whose end was not seen yet. */
+  #kills = 0;
+  #pending: PlannedFault | undefined;
+  #full = false;
+
+  constructor(schedule: readonly PlannedFault[], platform: () => ChaosPlatform, say: (text: string) => void) {
+    this.#queue = [...schedule];
+    this.#platform = platform;
+    this.#say = say;
+  }
+
+  /** Faults that have not struck. */
+  get left(): readonly PlannedFault[] {
+    return this.#queue;
+  }
+
+  /** Notes that a process has ended. */
+  ended(service: string, how: string): void {
+    if (service !== 'coordinator') return;
+    this.#deaths += 1;
+    if (this.#kills > 0) this.#kills -= 1;
+    else if (this.#pending !== undefined && how === 'SIGKILL') {
+      this.#say(`  the coordinator has ended at ${this.#pending.point}`);
+      this.reached.push(this.#pending);
+      this.#pending = undefined;
+    } else this.#say(`  the coordinator has ended by itself: ${how}`);
+  }
+
+  /** Notes that a step has ended. */
+  stepEnded(step: number): void {
+    this.#finished = step;
+    this.#deaths = 0;
+  }
+
+  /** Strikes what is due in a phase of a step. */
+  reach(step: number, phase: string): void {
+    for (;;) {
+      const [fault] = this.#queue;
+      if (fault === undefined) return;
+      if (fault.step > step || (fault.step === step && !isReached(phase, fault.phase))) return;
+      if (this.#isHeld(fault)) return;
+      this.#queue.shift();
+      this.struck.push({ fault, at: performance.now(), after: this.#finished });
+      this.#say(`  ${step} ${phase}: ${nameOf(fault)}`);
+      this.#strike(fault);
+    }
+  }
+
+  /** Resolves when no fault lasts any longer. */
+  async over(): Promise<void> {
+    await Promise.all(this.#lasting);
+  }
+
+  #isHeld({ kind, target }: PlannedFault): boolean {
+    if (kind === 'full') return this.#full;
+    if (target !== 'coordinator' || !['kill', 'point', 'slow', 'clock'].includes(kind)) return false;
+    const deaths = kind === 'point' ? 2 : 1;
+    return this.#pending !== undefined || this.#deaths + this.#kills + deaths > mostDeathsPerStep;
+  }
+
+  #strike(fault: PlannedFault): void {
+    const { kind, target, seconds } = fault;
+    const platform = this.#platform();
+    const service = () => required(platform.services.get(target), target);
+    const link = () => required(platform.links.get(target), target);
+    switch (kind) {
+      case 'kill':
+        if (target === 'coordinator') this.#killCoordinator({});
+        else service().kill();
+        return;
+      case 'restart':
+        service().signal('SIGTERM');
+        return;
+      case 'wipe':
+        service().kill({}, () => wipe(platform.natsStore));
+        return;
+      case 'stop':
+        return this.#last(seconds, service().signal('SIGSTOP'), (signal) => signal('SIGCONT'));
+      case 'cut':
+        link().cut();
+        return;
+      case 'silence':
+        link().silence(true);
+        return this.#last(seconds, link(), (silent) => silent.silence(false));
+      case 'full': {
+        const disk = required(platform.disk, 'the small disk');
+        disk.fill();
+        this.#full = true;
+        return this.#last(seconds, disk, (filled) => {
+          filled.free();
+          this.#full = false;
+        });
+      }
+      case 'point':
+        this.#pending = fault;
+        return this.#killCoordinator({ GAPO_FAULTS: `${fault.point}=kill@${fault.hit}` });
+      case 'slow': {
+        const points = ['file.sync', 'file.syncAppend', 'file.syncFolder'];
+        const rules = Array.from({ length: slowWrites }, (_, i) => `${at(points, i % points.length)}=delay:${slowMs}@${1 + Math.floor(i / points.length)}`); // prettier-ignore
+        return this.#killCoordinator({ GAPO_FAULTS: rules.join(';') });
+      }
+      case 'clock': {
+        const shift = Math.round((fault.seconds < 7 ? -1 : 1) * clockDays * 86_400);
+        return this.#killCoordinator({ NODE_OPTIONS: `--import=${shiftedClock}`, CHAOS_CLOCK_SECONDS: String(shift) });
+      }
+    }
+  }
+
+  #killCoordinator(env: Readonly<Record<string, string>>): void {
+    this.#kills += 1;
+    required(this.#platform().services.get('coordinator'), 'coordinator').kill(env);
+  }
+
+  #last<T>(seconds: number, thing: T, end: (thing: T) => void): void {
+    const lasting = delay(1000 * seconds).then(() => end(thing));
+    this.#lasting.add(lasting);
+    void lasting.then(() => this.#lasting.delete(lasting));
+  }
+}
+
+/** Returns a fault as a person reads it. */
+export function nameOf({ kind, target, point, hit, seconds }: PlannedFault): string {
+  const lasts = ['stop', 'silence', 'full'].includes(kind) ? ` for ${seconds.toFixed(1)} s` : '';
+  return `${kind} ${target}${point === undefined ? '' : ` at ${point}, hit ${hit}`}${lasts}`;
+}

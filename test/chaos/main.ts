@@ -1,0 +1,141 @@
+/**
+ * make chaos: kills, stops, cuts and fills, by a schedule that a seed determines, while a run trains; then compares what the run
+ * left with an undisturbed run.
+ */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from '@gapo/service';
+import { makeWorkspace, project } from '../platform.fixture.js';
+import { checksOf } from './checks.js';
+import { costsOf, costTable } from './costs.js';
+import { parseHistory, type History } from './history.js';
+import { trial, type TrialOptions, type TrialWorld } from './trial.js';
+
+const count = (standard: number) => z.coerce.number().int().min(0).default(standard);
+
+const settings = z
+  .object({
+    SEED: count(1),
+    KILLS: count(100),
+    ROLLOUT: count(1),
+    GRADIENT: count(1),
+    STEPS: count(40),
+    WORLD: z.enum(['example', 'tiny']).default('example'),
+    JSON: z.string().optional(),
+    KEEP: z.string().optional(),
+  })
+  .parse(Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== '')));
+
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+
+/** A checkpoint after every step is an event, which has the version's SHA-256. */
+function worldOf(directory: string, yaml: string): TrialWorld {
+  const steps = yaml.replace(/^steps: .*$/m, `steps: ${settings.STEPS}`);
+  return {
+    baseDirectory: directory,
+    rewardsFile: join(directory, 'rewards.yaml'),
+    configYaml: `${steps}\ncheckpoints: { every: 1, keep: 2 }\n`,
+    steps: settings.STEPS,
+  };
+}
+
+interface Undisturbed {
+  readonly history: History;
+  readonly medianSeconds: number;
+}
+
+/** Returns the file that keeps the undisturbed run of this state of the project; undefined outside a git checkout. */
+function keptAt(world: TrialWorld): string | undefined {
+  try {
+    const git = (...args: string[]): string => execFileSync('git', args, { cwd: project, encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'ignore'] }); // prettier-ignore
+    const services = ['--', 'services', 'examples'];
+    const state = [
+      git('rev-parse', 'HEAD:services', 'HEAD:examples'),
+      git('diff', 'HEAD', ...services),
+      world.configYaml,
+    ];
+    const name = createHash('sha256').update(state.join('\n')).digest('hex').slice(0, 16);
+    return join(tmpdir(), 'gapo-chaos', `${settings.WORLD}-${name}.json`);
+  } catch {
+    return undefined;
+  }
+}
+
+async function undisturbed(options: TrialOptions): Promise<Undisturbed> {
+  const kept = keptAt(options.world);
+  if (kept !== undefined && existsSync(kept)) {
+    say(`the undisturbed run is in ${kept}`);
+    const { history, medianSeconds } = JSON.parse(readFileSync(kept, 'utf8')) as Undisturbed;
+    return { history: parseHistory(JSON.stringify(history)), medianSeconds };
+  }
+  say('the undisturbed run');
+  const { history, intervals } = await trial({ ...options, faults: 0, rolloutWorkers: 1, gradientWorkers: 1 });
+  const result = { history, medianSeconds: median(intervals.slice(1)) };
+  if (kept !== undefined) {
+    mkdirSync(join(kept, '..'), { recursive: true });
+    writeFileSync(kept, JSON.stringify(result));
+  }
+  return result;
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+}
+
+async function main(): Promise<number> {
+  const example = join(project, 'examples/assistant');
+  const workspace = settings.WORLD === 'tiny' ? await makeWorkspace() : undefined;
+  const directory = workspace?.directory ?? example;
+  const world = worldOf(directory, readFileSync(join(directory, 'run.yaml'), 'utf8'));
+  const root = mkdtempSync(join(tmpdir(), 'gapo-chaos-'));
+  const { SEED: seed, KILLS: faults, ROLLOUT: rolloutWorkers, GRADIENT: gradientWorkers } = settings;
+  const options = { world, seed, faults, rolloutWorkers, gradientWorkers, say };
+  const whole = await undisturbed({ ...options, root: join(root, 'undisturbed') });
+  say(
+    `${faults} faults, seed ${seed}, ${rolloutWorkers} rollout and ${gradientWorkers} gradient workers; logs in ${root}`,
+  );
+  const result = await trial({ ...options, root: join(root, 'disturbed') });
+  const checks = checksOf(result, whole.history, world.steps);
+  const costs = costsOf(result, whole.medianSeconds);
+  const passed = checks.filter(({ problem }) => problem === undefined).length;
+  const failed = checks.length - passed;
+  const summary = {
+    seed,
+    faults: result.struck.length,
+    rolloutWorkers,
+    gradientWorkers,
+    steps: world.steps,
+    resumptions: result.resumptions,
+    events: result.replayed.length,
+    seconds: result.seconds,
+    medianSeconds: whole.medianSeconds,
+    adapterSha256: result.history.adapterSha256,
+    costs,
+    checks,
+    passed,
+    failed,
+  };
+  if (settings.JSON !== undefined) console.log(JSON.stringify(summary));
+  else {
+    console.log(`\n${costTable(costs)}\n`);
+    console.log(`${summary.faults} faults in ${result.seconds.toFixed(0)} s, ${summary.resumptions} resumptions, ${summary.events} events, median step ${whole.medianSeconds.toFixed(2)} s undisturbed`); // prettier-ignore
+    console.log(`adapter ${summary.adapterSha256}\n`);
+    for (const { name, problem } of checks) console.log(problem === undefined ? `ok    ${name}` : `FAIL  ${name}: ${problem}`); // prettier-ignore
+    console.log(`${passed} passed, ${failed} failed`);
+  }
+  await workspace?.remove();
+  if (failed === 0 && settings.KEEP === undefined) rmSync(root, { recursive: true, force: true });
+  return failed === 0 ? 0 : 1;
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+try {
+  process.exitCode = await main();
+} catch (error) {
+  say(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  console.log('0 passed, 1 failed');
+  process.exitCode = 1;
+}
