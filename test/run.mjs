@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { clearTimeout, setTimeout } from 'node:timers';
@@ -59,12 +59,18 @@ function heard() {
   }, silenceMs);
 }
 heard();
+/** Number of slow files that are listed at the end: all of them together have 20 minutes in CI. */
+const shown = 20;
 const keyOf = ({ file, line, name }) => `${file}:${line} ${name}`;
 stream.on('test:start', (test) => running.set(keyOf(test), test));
+/** Seconds that each file's tests took, without their imports. */
+const secondsOf = new Map();
 for (const end of ['test:pass', 'test:fail']) {
   stream.on(end, (test) => {
     running.delete(keyOf(test));
     heard();
+    if (test.nesting > 0) return;
+    secondsOf.set(test.file, (secondsOf.get(test.file) ?? 0) + test.details.duration_ms / 1000);
   });
 }
 stream.on('test:pass', ({ name, skip, details }) => {
@@ -82,6 +88,8 @@ stream.on('end', () => {
   clearTimeout(watchdog);
   // The reporter writes its last lines after the stream ends.
   setImmediate(() => {
+    const slowest = [...secondsOf].sort(([, a], [, b]) => b - a).slice(0, shown);
+    for (const [file, seconds] of slowest) console.log(`${seconds.toFixed(1)} s  ${relative('.', file)}`);
     for (const line of skipped) console.log(`skipped ${line}`);
     const skips = count.skipped === 0 ? '' : `, ${count.skipped} skipped`;
     console.log(`${count.passed} passed, ${count.failed} failed${skips}`);
