@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { at, required } from '@gapo/numeric';
 import { shiftedClock, wipe, type ChaosPlatform } from './platform.js';
 import { isReached, type PlannedFault } from './schedule.js';
+import type { Supervised } from './supervised.js';
 
 /** A fault that has struck. */
 export interface Struck {
@@ -55,7 +56,11 @@ export class Director {
       this.#say(`  the coordinator has ended at ${this.#pending.point}`);
       this.reached.push(this.#pending);
       this.#pending = undefined;
-    } else this.#say(`  the coordinator has ended by itself: ${how}`);
+    } else {
+      // Such as at its start on a full disk.
+      this.#say(`  the coordinator has ended by itself: ${how}`);
+      if (this.#pending !== undefined) this.#coordinator.prepare(faultsAt(this.#pending));
+    }
   }
 
   /** Notes that a step has ended. */
@@ -125,7 +130,7 @@ export class Director {
       }
       case 'point':
         this.#pending = fault;
-        return this.#killCoordinator({ GAPO_FAULTS: `${fault.point}=kill@${fault.hit}` });
+        return this.#killCoordinator(faultsAt(fault));
       case 'slow': {
         const points = ['file.sync', 'file.syncAppend', 'file.syncFolder'];
         const rules = Array.from({ length: slowWrites }, (_, i) => `${at(points, i % points.length)}=delay:${slowMs}@${1 + Math.floor(i / points.length)}`); // prettier-ignore
@@ -140,7 +145,11 @@ export class Director {
 
   #killCoordinator(env: Readonly<Record<string, string>>): void {
     this.#kills += 1;
-    required(this.#platform().services.get('coordinator'), 'coordinator').kill(env);
+    this.#coordinator.kill(env);
+  }
+
+  get #coordinator(): Supervised {
+    return required(this.#platform().services.get('coordinator'), 'coordinator');
   }
 
   #last<T>(seconds: number, thing: T, end: (thing: T) => void): void {
@@ -148,6 +157,11 @@ export class Director {
     this.#lasting.add(lasting);
     void lasting.then(() => this.#lasting.delete(lasting));
   }
+}
+
+/** Returns the environment in which a process kills itself at a fault's point. */
+function faultsAt({ point, hit }: PlannedFault): Readonly<Record<string, string>> {
+  return { GAPO_FAULTS: `${point}=kill@${hit}` };
 }
 
 /** Returns a fault as a person reads it. */

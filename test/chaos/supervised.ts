@@ -51,9 +51,14 @@ export class Supervised {
    * @param between called before the next process starts
    */
   kill(env: Readonly<Record<string, string>> = {}, between?: () => void): void {
-    this.#once = { ...this.#once, ...env };
+    this.prepare(env);
     this.#between = between;
     this.signal('SIGKILL');
+  }
+
+  /** Adds to the environment of the next process alone. */
+  prepare(env: Readonly<Record<string, string>>): void {
+    this.#once = { ...this.#once, ...env };
   }
 
   /** Ends the process for good. */
