@@ -45,10 +45,9 @@ export async function chooseRun(
   { say, signal }: { say: (text: string) => void; signal: AbortSignal },
 ): Promise<Run> {
   const launched = launchesOf(dataDirectory, config);
-  const unfinished = choice.fresh
-    ? undefined
-    : (await coordinator.listRuns()).find((run) => launched.has(run.id) && isUnfinished(run));
-  if (unfinished !== undefined) {
+  const all = (await coordinator.listRuns()).filter((run) => launched.has(run.id) && isUnfinished(run));
+  const [unfinished] = all;
+  if (unfinished !== undefined && !choice.fresh) {
     const { id, state, step, totalSteps, reason } = unfinished;
     say(
       `run ${id} of this configuration is unfinished: ${stateWord(state)} at step ${step} of ${totalSteps}${reason === '' ? '' : ` (${reason})`}`,
@@ -61,7 +60,21 @@ export async function chooseRun(
   } else if (choice.resume) {
     throw new UserError(`no unfinished run of ${config.path} in ${dataDirectory}: start one without --resume`);
   }
+  for (const run of all.filter((each) => !isSettled(each))) await setAside(coordinator, run, say);
   return beginRun(coordinator, config, dataDirectory, { signal });
+}
+
+/**
+ * Pauses a run that the coordinator trains or would resume, so that it does not share the workers with a new run. A run that
+ * has ended meanwhile stays as it is.
+ */
+async function setAside(coordinator: Coordinator, { id }: Run, say: (text: string) => void): Promise<void> {
+  try {
+    await coordinator.pauseRun(id);
+    say(`run ${id} of this configuration is paused in favour of the new run; \`gapo resume ${id}\` continues it`);
+  } catch (error) {
+    if (!isSettled(await coordinator.getRun(id))) throw error;
+  }
 }
 
 /** Returns the completed run of a configuration, else the unfinished one, resumed, else a new one. */
