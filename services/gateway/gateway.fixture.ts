@@ -4,7 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { connectEvents, startNatsServer, type EventBus, type Outbox } from '@gapo/events';
-import { implement, RpcError, serve, type RunInput, type StepReport, type WatchRunResponseInput } from '@gapo/rpc';
+import {
+  implement,
+  RpcError,
+  serve,
+  type Admission,
+  type RunInput,
+  type StepReport,
+  type WatchRunResponseInput,
+} from '@gapo/rpc';
 import { logger } from '@gapo/service';
 import { startGateway, type Gateway } from './server.js';
 
@@ -65,10 +73,12 @@ export interface TestRuns {
   runs: RunInput[];
   /** The messages that WatchRun sends after a step, before it ends. */
   watch: (runId: string, afterStep: number) => AsyncIterable<WatchRunResponseInput>;
+  /** The token that callers need. @default none */
+  token?: string;
 }
 
 /** Starts a TrainingService on a free port. Returns its address. */
-export async function trainingService(t: TestContext, { runs, watch }: TestRuns): Promise<string> {
+export async function trainingService(t: TestContext, { runs, watch, token }: TestRuns): Promise<string> {
   const find = (id: string): RunInput => {
     const run = runs.find((each) => each.id === id);
     if (run === undefined) throw new RpcError('NOT_FOUND', `there is no run ${id}`);
@@ -97,7 +107,12 @@ export async function trainingService(t: TestContext, { runs, watch }: TestRuns)
       unused();
     },
   });
-  const server = await serve({ address: '127.0.0.1:0', services: [service], shutdownGraceMs: 0 });
+  const admit: Admission['admit'] = async ({ authorization, method }) => {
+    if (authorization === `Bearer ${token}`) return { name: 'vi', role: 'viewer' };
+    throw new RpcError('UNAUTHENTICATED', `${method} needs a token with the role viewer`);
+  };
+  const admission = token === undefined ? undefined : { service: service.service, admit };
+  const server = await serve({ address: '127.0.0.1:0', services: [service], admission, shutdownGraceMs: 0 });
   t.after(() => server.stop());
   return server.address;
 }

@@ -1,6 +1,6 @@
 /**
  * Refuses requests before anything of them is read: of other hosts and sites, for paths that do not exist, and with methods that
- * a path does not have. Nothing reads a request's body, since no path takes one.
+ * a path does not have, and changes that another site caused. Nothing reads a request's body, since no path takes one.
  */
 import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify';
 import type { AllowedHosts } from './allowedHosts.js';
@@ -17,6 +17,12 @@ export class RequestError extends Error {
   }
 }
 
+/** A path of the gateway and its methods. */
+interface KnownPath {
+  readonly pattern: RegExp;
+  readonly methods: readonly string[];
+}
+
 /** Returns the status and message of a request that the HTTP library or the guard refuses; undefined for any other error. */
 export function clientError(error: unknown): { status: number; message: string } | undefined {
   if (error instanceof RequestError) return { status: error.status, message: error.message };
@@ -29,16 +35,36 @@ export function clientError(error: unknown): { status: number; message: string }
 /** The path that probes read. They call pods and load balancers by any name, and it says nothing about runs. */
 export const probePath = '/healthz';
 
-/** Checks every request. Must be called before routes are added. */
-export function guardRequests(app: FastifyInstance, hosts: AllowedHosts): void {
-  const paths: RegExp[] = [];
-  app.addHook('onRoute', ({ url }) => void paths.push(new RegExp(`^${url.replaceAll(/:\w+/g, '[^/]+')}$`)));
+/** The values of Sec-Fetch-Site for what no other site has caused. */
+const ownSites: readonly unknown[] = [undefined, 'same-origin', 'none'];
+
+/**
+ * Checks every request. Must be called before routes are added.
+ *
+ * @param headers those of every response
+ */
+export function guardRequests(
+  app: FastifyInstance,
+  hosts: AllowedHosts,
+  headers: Readonly<Record<string, string>>,
+): void {
+  const paths: KnownPath[] = [];
+  app.addHook('onRoute', ({ url, method }) => {
+    paths.push({ pattern: new RegExp(`^${url.replaceAll(/:\w+/g, '[^/]+')}$`), methods: [method].flat() });
+  });
   app.addHook('onRequest', async (request, reply) => {
+    // On the response itself: streams of events are written past the HTTP library.
+    for (const [name, value] of Object.entries(headers)) reply.raw.setHeader(name, value);
+    if (request.url.startsWith('/api/')) reply.header('cache-control', 'no-store');
     const path = request.url.replace(/[?#].*$/, '');
     if (path !== probePath) {
       const { host, origin } = request.headers;
       const refusal = hosts.refusal({ host, origin });
       if (refusal !== undefined) throw new RequestError(403, refusal);
+      const isRead = request.method === 'GET' || request.method === 'HEAD';
+      if (!isRead && !ownSites.includes(request.headers['sec-fetch-site'])) {
+        throw new RequestError(403, `${request.method} is for the gateway's own page`);
+      }
     }
     if (request.is404) throw unknown(request, path, paths, (allow) => void reply.header('allow', allow));
   });
@@ -47,13 +73,14 @@ export function guardRequests(app: FastifyInstance, hosts: AllowedHosts): void {
 function unknown(
   { method, url }: FastifyRequest,
   path: string,
-  paths: readonly RegExp[],
+  paths: readonly KnownPath[],
   setAllow: (methods: string) => void,
 ): RequestError {
-  if (!paths.some((known) => known.test(path))) {
+  const known = paths.filter(({ pattern }) => pattern.test(path));
+  if (known.length === 0) {
     return new RequestError(404, `nothing is at ${method} ${url}; the API begins with GET /api/runs`);
   }
-  setAllow('GET, HEAD');
+  setAllow([...new Set(known.flatMap(({ methods }) => methods))].join(', '));
   return new RequestError(
     405,
     `${method} is not a method of ${path}: the gateway only reads; runs are changed with the command gapo`,

@@ -17,6 +17,8 @@ const deadlineMs = 10_000;
 const httpStatus: Partial<Record<RpcCode, number>> = {
   NOT_FOUND: 404,
   INVALID_ARGUMENT: 400,
+  UNAUTHENTICATED: 401,
+  PERMISSION_DENIED: 403,
   UNAVAILABLE: 503,
   DEADLINE_EXCEEDED: 504,
 };
@@ -29,7 +31,10 @@ export function httpError(error: unknown): { status: number; message: string } {
   return { status, message };
 }
 
-/** Calls one coordinator. Every method throws RpcError. */
+/** Metadata by which the coordinator knows who asks. */
+export type Credentials = Readonly<Record<string, string>>;
+
+/** Calls one coordinator, each time for whoever asks. Every method throws RpcError. */
 export class RunsApi {
   readonly #client: Client<'gapo.training.v1.TrainingService'>;
 
@@ -38,23 +43,23 @@ export class RunsApi {
   }
 
   /** Returns every run, newest first. */
-  async list(): Promise<ListRunsResponseJson> {
-    return toJson('gapo.training.v1.ListRunsResponse', await this.#client.ListRuns({}, { deadlineMs }));
+  async list(metadata: Credentials): Promise<ListRunsResponseJson> {
+    return toJson('gapo.training.v1.ListRunsResponse', await this.#client.ListRuns({}, { deadlineMs, metadata }));
   }
 
   /** Returns one run. */
-  async get(id: string): Promise<RunJson> {
-    const { run } = await this.#client.GetRun({ runId: id }, { deadlineMs });
+  async get(id: string, metadata: Credentials): Promise<RunJson> {
+    const { run } = await this.#client.GetRun({ runId: id }, { deadlineMs, metadata });
     if (run === null) throw new RpcError('INTERNAL', 'the coordinator answered without a run');
     return toJson('gapo.training.v1.Run', run);
   }
 
   /** Returns the steps so far that follow a given one. */
-  async steps(id: string, after: number): Promise<StepReportJson[]> {
-    const { step: last } = await this.get(id);
+  async steps(id: string, after: number, metadata: Credentials): Promise<StepReportJson[]> {
+    const { step: last } = await this.get(id, metadata);
     const steps: StepReportJson[] = [];
     if (last <= after) return steps;
-    for await (const { step } of this.#client.WatchRun({ runId: id, afterStep: after }, { deadlineMs })) {
+    for await (const { step } of this.#client.WatchRun({ runId: id, afterStep: after }, { deadlineMs, metadata })) {
       if (!step) continue;
       steps.push(toJson('gapo.training.v1.StepReport', step));
       if (step.step >= last) break;
@@ -63,8 +68,12 @@ export class RunsApi {
   }
 
   /** Follows the run: its steps after one, then each event, until it ends or the signal is aborted. */
-  watch(id: string, after: number, signal: AbortSignal): AsyncIterable<WatchRunResponse> {
-    return this.#client.WatchRun({ runId: id, afterStep: after }, { deadlineMs: Infinity, signal });
+  watch(
+    id: string,
+    after: number,
+    options: { readonly signal: AbortSignal; readonly metadata: Credentials },
+  ): AsyncIterable<WatchRunResponse> {
+    return this.#client.WatchRun({ runId: id, afterStep: after }, { deadlineMs: Infinity, ...options });
   }
 
   close(): void {

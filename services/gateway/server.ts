@@ -1,6 +1,7 @@
 /** The gateway's HTTP server: the page's files, the API and the streams of events. */
 import { isRunId, type EventBus } from '@gapo/events';
-import { pageAssets } from '@gapo/page';
+import { at } from '@gapo/numeric';
+import { pageAssets, type Asset } from '@gapo/page';
 import { checkHealth, processSecurity, requireSecureAddress } from '@gapo/rpc';
 import { UserError, type Logger } from '@gapo/service';
 import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
@@ -9,7 +10,9 @@ import { AllowedHosts } from './allowedHosts.js';
 import { EventHub } from './eventHub.js';
 import { clientError, guardRequests, probePath, RequestError } from './requestGuard.js';
 import { httpError, RunsApi } from './runsApi.js';
+import { securityHeaders } from './securityHeaders.js';
 import { sendEvents } from './serverSentEvents.js';
+import { credentialsOf, longestSessionToken, sessionCookie, sessionPath, tokenOf } from './session.js';
 import { watchedEvents, type SentEvent } from './watchedEvents.js';
 import { webServer } from './webServer.js';
 
@@ -37,6 +40,9 @@ export interface Gateway {
 }
 
 const probeMs = 1000;
+
+/** How long a stream of events lasts whose reader had to show who it is, in milliseconds: a token may have been taken back since. */
+const longestWatchMs = 15 * 60_000;
 
 /**
  * Starts the gateway.
@@ -68,22 +74,28 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     frameworkErrors: (error, _request, reply) => void refuse(error, reply),
   });
   app.setErrorHandler((error, _request, reply) => refuse(error, reply));
-  guardRequests(app, new AllowedHosts(allowedHosts, listen));
+  const assets = pageAssets();
+  guardRequests(app, new AllowedHosts(allowedHosts, listen), securityHeaders(at(assets, 0).body));
 
-  servePage(app);
+  servePage(app, assets);
   serveApi(app, api);
+  serveSession(app, api, listener.scheme);
 
   app.get<RunRequest>('/api/runs/:id/events', async (request, reply) => {
     const { id } = request.params;
-    await answered(id, () => api.get(id));
+    const metadata = credentialsOf(request.headers);
+    await answered(id, () => api.get(id, metadata));
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
-    const signal = AbortSignal.any([gone.signal, stopping.signal]);
+    const ends = [gone.signal, stopping.signal];
+    // Its reader connects again, and is asked again who it is.
+    if (Object.keys(metadata).length > 0) ends.push(AbortSignal.timeout(longestWatchMs));
+    const signal = AbortSignal.any(ends);
     const last = request.headers['last-event-id'] ?? request.query.after;
     const afterId = typeof last === 'string' && last !== '' ? last : undefined;
     const events: AsyncIterable<SentEvent> = hasStream()
       ? hub.follow(id, afterId, signal)
-      : watchedEvents(api, id, afterId, signal);
+      : watchedEvents(api, id, afterId, { signal, metadata });
     reply.hijack();
     await sendEvents(reply.raw, events, signal).catch((error: unknown) => {
       log.warn({ error, [attributeNames.runId]: id }, 'a stream of events ended early');
@@ -128,19 +140,41 @@ function answered<T>(runId: string | undefined, answer: () => Promise<T>): Promi
 }
 
 function serveApi(app: FastifyInstance, api: RunsApi): void {
-  app.get('/api/runs', () => answered(undefined, () => api.list()));
-  app.get<RunRequest>('/api/runs/:id', ({ params: { id } }) => answered(id, async () => ({ run: await api.get(id) })));
-  app.get<RunRequest>('/api/runs/:id/steps', ({ params: { id }, query }) => {
+  app.get('/api/runs', ({ headers }) => answered(undefined, () => api.list(credentialsOf(headers))));
+  app.get<RunRequest>('/api/runs/:id', ({ params: { id }, headers }) =>
+    answered(id, async () => ({ run: await api.get(id, credentialsOf(headers)) })),
+  );
+  app.get<RunRequest>('/api/runs/:id/steps', ({ params: { id }, query, headers }) => {
     const after = query.after ?? '0';
     if (!/^\d{1,15}$/.test(after))
       throw new RequestError(400, `after: found ${JSON.stringify(after)}, expected a step's number`);
-    return answered(id, async () => ({ steps: await api.steps(id, Number(after)) }));
+    return answered(id, async () => ({ steps: await api.steps(id, Number(after), credentialsOf(headers)) }));
   });
 }
 
+/** Serves the session of the page: a token in the authorization header logs in, once the coordinator has accepted it. */
+function serveSession(app: FastifyInstance, api: RunsApi, scheme: 'http' | 'https'): void {
+  const noBody = { bodyLimit: 1 };
+  app.post(sessionPath, noBody, async ({ headers }, reply) => {
+    const token = tokenOf(headers);
+    if (token === undefined) throw new RequestError(401, 'log in with the header authorization: Bearer TOKEN');
+    if (token.length > longestSessionToken) {
+      throw new RequestError(
+        400,
+        `the token has more than ${longestSessionToken} characters, which browsers keep no cookie of`,
+      );
+    }
+    await answered(undefined, () => api.list({ authorization: `Bearer ${token}` }));
+    return reply.code(204).header('set-cookie', sessionCookie(token, scheme)).send();
+  });
+  app.delete(sessionPath, noBody, async (_request, reply) =>
+    reply.code(204).header('set-cookie', sessionCookie(undefined, scheme)).send(),
+  );
+}
+
 /** Serves the page's files, which are small and read once. */
-function servePage(app: FastifyInstance): void {
-  for (const { url, contentType, body } of pageAssets()) {
+function servePage(app: FastifyInstance, assets: readonly Asset[]): void {
+  for (const { url, contentType, body } of assets) {
     app.get(url, (_request, reply) => reply.type(contentType).header('cache-control', 'no-cache').send(body));
   }
 }

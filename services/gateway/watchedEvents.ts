@@ -1,6 +1,6 @@
 /** A run's events without NATS: what the coordinator's WatchRun sends, in the form of the events on NATS. */
 import { toJson, type RunEventInput } from '@gapo/rpc';
-import type { RunsApi } from './runsApi.js';
+import type { Credentials, RunsApi } from './runsApi.js';
 
 /** An event as the page takes it. One that a reader cannot resume after has no id. */
 export interface SentEvent {
@@ -26,11 +26,11 @@ export async function* watchedEvents(
   api: RunsApi,
   runId: string,
   afterId: string | undefined,
-  signal: AbortSignal,
+  options: { readonly signal: AbortSignal; readonly metadata: Credentials },
 ): AsyncGenerator<SentEvent> {
   let from = '';
   let shown = '';
-  for await (const { run, step, progress } of api.watch(runId, stepOf(afterId), signal)) {
+  for await (const { run, step, progress } of api.watch(runId, stepOf(afterId), options)) {
     if (step) yield { id: `${runId}/step/${step.step}`, ...sentEvent(runId, { step }) };
     if (progress) yield sentEvent(runId, { progress });
     if (run && `${run.state} ${run.reason}` !== shown) {

@@ -31,6 +31,8 @@ export interface ClientCallOptions {
   parent?: ParentCall | undefined;
   /** Cancels the call. */
   signal?: AbortSignal | undefined;
+  /** The metadata of this call, in addition to that of the client. */
+  metadata?: Readonly<Record<string, string>> | undefined;
 }
 
 /** The longest deadline in milliseconds, about 24 days: servers misread longer ones, which overflow 32 bits. */
@@ -160,9 +162,9 @@ export function connect<S extends ServiceName>(service: S, target: string, optio
   const share = shareChannel(target, options.beside ?? service, options.tls);
   const Stub = grpc.makeGenericClientConstructor(definition, service);
   const stub = new Stub(target, grpc.credentials.createInsecure(), { channelOverride: share.channel });
-  const metadata = (): grpc.Metadata => {
+  const metadata = (call: ClientCallOptions): grpc.Metadata => {
     const sent = new grpc.Metadata();
-    for (const [key, value] of Object.entries(options.metadata?.() ?? {})) sent.set(key, value);
+    for (const [key, value] of Object.entries({ ...options.metadata?.(), ...call.metadata })) sent.set(key, value);
     return sent;
   };
   const client: Record<string, unknown> = { target, close: () => share.release() };
@@ -172,8 +174,8 @@ export function connect<S extends ServiceName>(service: S, target: string, optio
     if (call === undefined) throw new Error(`grpc-js made no function for ${service}/${method}`);
     const bound = call.bind(stub);
     client[method] = spec.responseStream
-      ? (request: unknown, options: ClientCallOptions) => callStream(bound, request, metadata(), options, site)
-      : (request: unknown, options: ClientCallOptions) => callUnary(bound, request, metadata(), options, site);
+      ? (request: unknown, options: ClientCallOptions) => callStream(bound, request, metadata(options), options, site)
+      : (request: unknown, options: ClientCallOptions) => callUnary(bound, request, metadata(options), options, site);
   }
   return client as Client<S>;
 }

@@ -2,7 +2,7 @@
 import type { RunJson, StepReportJson } from '@gapo/rpc/json';
 import { stateWord } from '@gapo/rpc/runState';
 import { Charts } from '#page/charts.js';
-import { embeddedReport, fetchRun, fetchRuns, followRun, type ReportData } from '#page/feed.js';
+import { embeddedReport, fetchRun, fetchRuns, followRun, logIn, LoginNeeded, type ReportData } from '#page/feed.js';
 import { duration, element, fixed, significant, unknown } from '#page/format.js';
 import { missingText, nothingYet, recoveryText, stepsInOrder, take } from '#page/progress.js';
 import { evaluationSection, objectivesTable, runsTable, stateBadge } from '#page/tables.js';
@@ -148,7 +148,26 @@ async function showRuns(): Promise<Leave> {
   return () => clearInterval(timer);
 }
 
+/** Asks for a token, then shows what was asked for. */
+function showLogin(problem: string): void {
+  const token = element('input', { type: 'password', autocomplete: 'current-password', 'aria-label': 'Token' });
+  const form = element('form', { class: 'login' }, token, element('button', {}, 'Log in'));
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    logIn(token.value.trim()).then(
+      () => void route(),
+      (error: unknown) => showLogin(error instanceof Error ? error.message : String(error)),
+    );
+  });
+  main.replaceChildren(element('h2', {}, 'Log in with a token'), form, element('p', { class: 'problem' }, problem));
+  token.focus();
+}
+
 function showProblem(error: unknown): void {
+  if (error instanceof LoginNeeded) {
+    showLogin('');
+    return;
+  }
   main.replaceChildren(element('p', { class: 'problem' }, error instanceof Error ? error.message : String(error)));
 }
 

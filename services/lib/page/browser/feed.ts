@@ -24,8 +24,24 @@ export function embeddedReport(): ReportData | undefined {
 async function getJson<T>(path: string): Promise<T> {
   const response = await fetch(path, { headers: { accept: 'application/json' } });
   const body = (await response.json()) as T & { error?: string };
+  if (response.status === 401) throw new LoginNeeded(body.error);
   if (!response.ok) throw new Error(body.error ?? `${path} answered ${response.status}`);
   return body;
+}
+
+/** The gateway shows runs only to people who have logged in. */
+export class LoginNeeded extends Error {}
+
+/**
+ * Logs in. The browser keeps the token where no script can read it.
+ *
+ * @throws Error with the gateway's message if the token is not accepted
+ */
+export async function logIn(token: string): Promise<void> {
+  const response = await fetch('/api/session', { method: 'POST', headers: { authorization: `Bearer ${token}` } });
+  if (response.ok) return;
+  const { error } = (await response.json()) as { error?: string };
+  throw new Error(error ?? `the gateway answered ${response.status}`);
 }
 
 /** Returns every run, newest first. */
