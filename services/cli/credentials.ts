@@ -33,7 +33,8 @@ export function credentialsFor(address: string, env: NodeJS.ProcessEnv = process
       'GAPO_TOKEN is not a token: expected letters, digits and ._~+/=-, as `gapo token create` prints one',
     );
   }
-  const { files, insecure } = processSecurity();
+  const insecure = /^(true|1|yes|on)$/i.test(env['INSECURE']?.trim() ?? '');
+  const { files } = processSecurity();
   const host = address.replace(/^dns:\/*/, '').replace(/:\d+$/, '');
   if (files === undefined && !insecure && !isLoopback(host)) {
     throw new UserError(

@@ -221,7 +221,7 @@ for (const values of valuesFiles) {
         const volumes = new Set([...claims, ...pod.volumes.map(({ name }) => name)]);
         for (const { name, readOnly } of pod.containers.flatMap(({ volumeMounts }) => volumeMounts)) {
           assert.ok(volumes.has(name), `${object.metadata.name} mounts ${name}, which is not a volume of the pod`);
-          assert.equal(readOnly === true, ['project', 'token', 'nats', 'tls'].includes(name));
+          assert.equal(readOnly === true, ['project', 'token', 'nats', 'tls', 'access'].includes(name));
         }
       }
     });
