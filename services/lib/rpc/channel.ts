@@ -22,7 +22,7 @@ export const transportOptions = {
   'grpc.enable_channelz': 0,
 } as const satisfies grpc.ChannelOptions;
 
-/** Channel options of clients. No keepalive pings: other gRPC servers reject frequent ones, and every call has a deadline. */
+/** Channel options of clients. No keepalive pings by default: other gRPC servers reject frequent ones, and every call has a deadline. */
 const clientOptions = {
   ...transportOptions,
   // Servers of a deployment start in any order: reconnect soon, with a backoff of at most two seconds.
@@ -43,6 +43,14 @@ const roundRobin = JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }
 export interface Tls {
   /** CA certificates (PEM). @default those that Node.js ships with */
   readonly ca?: string | undefined;
+}
+
+/** Pings of a connection during calls. One whose pings are not answered is closed, and the next call opens another. */
+export interface Keepalive {
+  /** Milliseconds between pings. */
+  readonly everyMs: number;
+  /** Milliseconds that an answer may take. */
+  readonly timeoutMs: number;
 }
 
 interface Shared {
@@ -77,18 +85,23 @@ function credentialsFor(target: string, service: string, tls: Tls | 'none' | und
  * @param target `host:port`, or `dns:///host:port` to spread calls over every address of the host
  * @param service the full name of the service that is called, whose server is verified by its role; '' for any
  * @param tls how a server outside of the platform is verified; 'none' for one without TLS. @default as this process secures its connections
+ * @param keepalive pings during calls. @default none
  * @throws TypeError where the target is no address
  */
-export function shareChannel(target: string, service = '', tls?: Tls | 'none'): ChannelShare {
+export function shareChannel(target: string, service = '', tls?: Tls | 'none', keepalive?: Keepalive): ChannelShare {
   if (!/^[^\s]+$/.test(target)) {
     throw new TypeError(`the target ${JSON.stringify(target)} is not an address; write host:port, as localhost:50051`);
   }
   const { key: how, credentials, options: extra } = credentialsFor(target, service, tls);
-  const key = JSON.stringify([target, how]);
+  const key = JSON.stringify([target, how, keepalive]);
   let shared = channels.get(key);
   if (shared === undefined) {
     const spread = target.startsWith('dns:') ? { 'grpc.service_config': roundRobin } : {};
-    const options = { ...clientOptions, ...spread, ...extra };
+    const pings = keepalive && {
+      'grpc.keepalive_time_ms': keepalive.everyMs,
+      'grpc.keepalive_timeout_ms': keepalive.timeoutMs,
+    };
+    const options = { ...clientOptions, ...spread, ...pings, ...extra };
     shared = { channel: new grpc.Channel(target, credentials, options), users: 0 };
     channels.set(key, shared);
   }

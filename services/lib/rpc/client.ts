@@ -1,6 +1,6 @@
 // Clients of services: promises for unary methods, async iterables for streams, an RpcError for every failure.
 import * as grpc from '@grpc/grpc-js';
-import { shareChannel, type Tls } from './channel.js';
+import { shareChannel, type Keepalive, type Tls } from './channel.js';
 import type { ParentCall } from './context.js';
 import { serviceDefinition } from './definitions.js';
 import { RpcError, type CallSite } from './error.js';
@@ -16,6 +16,8 @@ export interface ConnectOptions {
   readonly tls?: Tls | 'none' | undefined;
   /** Another service of the same server, whose role decides which certificate is expected. @default the service itself */
   readonly beside?: ServiceName | undefined;
+  /** Pings of the connection during calls. @default none */
+  readonly keepalive?: Keepalive | undefined;
   /** Returns the metadata of a call, such as `{ authorization: 'Bearer ...' }`. Called for each. @default none */
   readonly metadata?: (() => Readonly<Record<string, string>>) | undefined;
 }
@@ -159,7 +161,7 @@ async function* callStream(
  */
 export function connect<S extends ServiceName>(service: S, target: string, options: ConnectOptions = {}): Client<S> {
   const definition = serviceDefinition(service);
-  const share = shareChannel(target, options.beside ?? service, options.tls);
+  const share = shareChannel(target, options.beside ?? service, options.tls, options.keepalive);
   const Stub = grpc.makeGenericClientConstructor(definition, service);
   const stub = new Stub(target, grpc.credentials.createInsecure(), { channelOverride: share.channel });
   const metadata = (call: ClientCallOptions): grpc.Metadata => {

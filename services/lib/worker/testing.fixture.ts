@@ -139,7 +139,7 @@ export interface PolicyServer {
  */
 export async function policyServer(
   t: Owner,
-  messages: (request: GetVersionRequest) => Iterable<GetVersionResponseInput>,
+  messages: (request: GetVersionRequest) => Iterable<GetVersionResponseInput> | AsyncIterable<GetVersionResponseInput>,
 ): Promise<PolicyServer> {
   const pulls: number[] = [];
   const service: Implementation = implement('gapo.policy.v1.PolicyService', {

@@ -1,7 +1,9 @@
 /** Policy versions: pulled once, kept while they are useful, never damaged. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { describe, test } from 'node:test';
+import { once } from 'node:events';
+import { createConnection, createServer, type AddressInfo, type Socket } from 'node:net';
+import { describe, test, type TestContext } from 'node:test';
 import { flatten, sha256OfTensors } from '@gapo/model';
 import { RpcError, chunks, connect, serve, toHeader } from '@gapo/rpc';
 import { VersionStore } from './mod.js';
@@ -14,6 +16,34 @@ import {
   versionsOf,
   type PolicyServer,
 } from './testing.fixture.js';
+
+/** A path to a server. Silenced, it keeps its connections open and passes nothing on; new connections work. */
+async function silentPath(t: TestContext, target: string): Promise<{ address: string; silence: () => void }> {
+  const sockets: Socket[] = [];
+  const proxy = createServer((near) => {
+    const far = createConnection(Number(target.split(':').at(-1)), '127.0.0.1');
+    near.pipe(far);
+    far.pipe(near);
+    for (const socket of [near, far]) {
+      socket.on('error', () => undefined);
+      sockets.push(socket);
+    }
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    proxy.close();
+  });
+  const { port } = proxy.address() as AddressInfo;
+  const silence = (): void => {
+    for (const socket of sockets) {
+      socket.unpipe();
+      socket.pause();
+    }
+  };
+  return { address: `127.0.0.1:${port}`, silence };
+}
 
 const store = ({ client }: PolicyServer) => new VersionStore(client);
 
@@ -114,6 +144,40 @@ describe('the store of versions', () => {
     for (let time = 0; time < 2; time++)
       await assert.rejects(versions.get(runId, 9), failsWith('NOT_FOUND', /holds no version 9/));
     assert.deepEqual(server.pulls, [9, 9]);
+  });
+
+  test('a pull that gets no further is UNAVAILABLE, and the next one may succeed', async (t) => {
+    const policy = await tinyPolicy(t);
+    const stuck: (() => void)[] = [];
+    const server = await policyServer(t, async function* ({ version }) {
+      const [header, ...rest] = versionMessages(version, policy.version(version));
+      if (header) yield header;
+      if (server.pulls.length === 1) await new Promise<void>((resolve) => stuck.push(resolve));
+      yield* rest;
+    });
+    t.after(() => stuck.forEach((release) => release()));
+    const versions = new VersionStore(server.client, 1000);
+    await assert.rejects(
+      versions.get(runId, 0),
+      failsWith('UNAVAILABLE', /policy version 0 of run .*: the coordinator sent nothing for 1 s/),
+    );
+    assert.deepEqual((await versions.get(runId, 0)).tensors, policy.version(0));
+  });
+
+  test('a connection that is silently dead is replaced', async (t) => {
+    const policy = await tinyPolicy(t);
+    const server = await versionsOf(t, policy);
+    const path = await silentPath(t, server.address);
+    const client = connect('gapo.policy.v1.PolicyService', path.address, {
+      keepalive: { everyMs: 500, timeoutMs: 2000 },
+    });
+    t.after(() => client.close());
+    const versions = new VersionStore(client);
+    await versions.get(runId, 0);
+    path.silence();
+    // Another run's version is pulled over the dead connection.
+    await assert.rejects(versions.get('other', 0), failsWith('UNAVAILABLE', /./));
+    assert.deepEqual((await versions.get('other', 0)).tensors, policy.version(0));
   });
 
   test('an unreachable coordinator is UNAVAILABLE', async (t) => {

@@ -1,12 +1,14 @@
 /** The policy versions of a worker, pulled from the coordinator when a request first names one. */
 import type { NamedTensor } from '@gapo/model';
-import { type Client, RpcError, TensorAssembler } from '@gapo/rpc';
+import { type Client, type GetVersionResponse, RpcError, TensorAssembler } from '@gapo/rpc';
 import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
 
 /** Versions kept for each run: the reference, the current one, and the one before it. */
 const versionsKept = 3;
 /** The deadline for pulling one version, in milliseconds. */
 const pullDeadlineMs = 120_000;
+/** Milliseconds without a message after which a pull fails. */
+const defaultStallMs = 15_000;
 
 /** A version's tensors. */
 export interface HeldVersion {
@@ -23,9 +25,12 @@ export class VersionStore {
   readonly #coordinator: Client<'gapo.policy.v1.PolicyService'>;
   /** By `run/version`, least recently used first. */
   readonly #held = new Map<string, Promise<HeldVersion>>();
+  readonly #stallMs: number;
 
-  constructor(coordinator: Client<'gapo.policy.v1.PolicyService'>) {
+  /** @param stallMs milliseconds that a pull may wait for its next message */
+  constructor(coordinator: Client<'gapo.policy.v1.PolicyService'>, stallMs = defaultStallMs) {
     this.#coordinator = coordinator;
+    this.#stallMs = stallMs;
   }
 
   /** A version's tensors. @throws RpcError where the coordinator does not answer, does not have it, or sends it damaged */
@@ -63,7 +68,7 @@ export class VersionStore {
     const what = `policy version ${version} of run ${runId} from ${this.#coordinator.target}`;
     let assembler: TensorAssembler | undefined;
     let sha256 = '';
-    for await (const message of this.#coordinator.GetVersion({ runId, version }, { deadlineMs: pullDeadlineMs })) {
+    for await (const message of this.#messages(runId, version, what)) {
       if (message.header) {
         sha256 = message.header.sha256;
         assembler = new TensorAssembler(message.header.tensors, { sha256, what });
@@ -79,6 +84,24 @@ export class VersionStore {
       return { name: header.name, shape: header.shape, data };
     });
     return { sha256, tensors };
+  }
+
+  /** Yields the messages of a pull. @throws RpcError UNAVAILABLE where one is not there in time */
+  async *#messages(runId: string, version: number, what: string): AsyncGenerator<GetVersionResponse> {
+    const stalled = new AbortController();
+    const abort = (): void => {
+      stalled.abort(new RpcError('UNAVAILABLE', `${what}: the coordinator sent nothing for ${this.#stallMs / 1000} s`));
+    };
+    const timer = setTimeout(abort, this.#stallMs);
+    try {
+      const options = { deadlineMs: pullDeadlineMs, signal: stalled.signal };
+      for await (const message of this.#coordinator.GetVersion({ runId, version }, options)) {
+        timer.refresh();
+        yield message;
+      }
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #forgetOld(runId: string): void {

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Client, type Implementation, connect, serve } from '@gapo/rpc';
+import { type Client, type Keepalive, type Implementation, connect, serve } from '@gapo/rpc';
 import {
   directory,
   filePath,
@@ -41,6 +41,9 @@ const workerSettings = (listen: string) =>
     STOP_GRACE_SECONDS: stopGraceSeconds,
   });
 
+/** A connection to the coordinator that is silently dead is replaced after 10 s. */
+const keepalive: Keepalive = { everyMs: 5000, timeoutMs: 5000 };
+
 /** A tensor worker: its service and its thread. */
 export interface Worker<Tasks extends ThreadTasks> {
   readonly name: 'rollout' | 'gradient';
@@ -72,7 +75,7 @@ export async function runWorker<Tasks extends ThreadTasks>(worker: Worker<Tasks>
       const { LISTEN, COORDINATOR, THREADS, DEVICE, MODEL_ROOT, MODEL_CACHE, STOP_GRACE_SECONDS } =
         readSettings(schema);
       const { shutdownGraceMs, stopTimeoutMs } = stopTimes(STOP_GRACE_SECONDS);
-      const coordinator = connect('gapo.policy.v1.PolicyService', COORDINATOR);
+      const coordinator = connect('gapo.policy.v1.PolicyService', COORDINATOR, { keepalive });
       const forThread: TensorThreadSettings = {
         threads: THREADS,
         device: DEVICE,
