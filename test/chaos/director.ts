@@ -14,8 +14,11 @@ export interface Struck {
   readonly after: number;
 }
 
-/** A run that was active at more ends of the coordinator in a row within one step is held to be their cause, and left to a person. */
-const mostDeathsPerStep = 3;
+/**
+ * Ends of the coordinator within two steps. A run that was active at more ends in a row within one step is held to be their cause,
+ * and left to a person. Two steps, since a step may have ended on disk before it is seen here.
+ */
+const mostDeaths = 3;
 const slowWrites = 12;
 const slowMs = 400;
 const clockDays = 1;
@@ -31,6 +34,8 @@ export class Director {
   readonly #lasting = new Set<Promise<void>>();
   #finished = 0;
   #deaths = 0;
+  /** Those of the step before. */
+  #earlierDeaths = 0;
   /** Kills of the coordinator from here whose end was not seen yet. */
   #kills = 0;
   #pending: PlannedFault | undefined;
@@ -66,6 +71,7 @@ export class Director {
   /** Notes that a step has ended. */
   stepEnded(step: number): void {
     this.#finished = step;
+    this.#earlierDeaths = this.#deaths;
     this.#deaths = 0;
   }
 
@@ -92,7 +98,7 @@ export class Director {
     if (kind === 'full') return this.#full;
     if (target !== 'coordinator' || !['kill', 'point', 'slow', 'clock'].includes(kind)) return false;
     const deaths = kind === 'point' ? 2 : 1;
-    return this.#pending !== undefined || this.#deaths + this.#kills + deaths > mostDeathsPerStep;
+    return this.#pending !== undefined || this.#earlierDeaths + this.#deaths + this.#kills + deaths > mostDeaths;
   }
 
   #strike(fault: PlannedFault): void {
