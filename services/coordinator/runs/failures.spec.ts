@@ -40,8 +40,12 @@ test('without any worker the run pauses, and the reason names their addresses', 
   const gone = at(world.gradients, 0);
   await gone.kill();
   await createRun(coordinator, world, runYaml());
-  const paused = await until(coordinator, 'bandit', 'RUN_STATE_PAUSED');
-  assert.ok(paused.reason.startsWith(`no gradient worker has answered for 0.2 s: ${gone.address} (`), paused.reason);
+  // A busy machine may pause it before the rollout worker was asked; it then resumes by itself.
+  const named = `no gradient worker has answered for 0.2 s: ${gone.address} (`;
+  for await (const { run } of coordinator.client.WatchRun({ runId: 'bandit' }, { deadlineMs })) {
+    if (run?.state === 'RUN_STATE_PAUSED' && run.reason.startsWith(named)) return;
+  }
+  assert.fail('the run ended');
 });
 
 test('a worker that refuses a job fails the run with its message', async (t) => {

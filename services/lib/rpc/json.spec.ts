@@ -88,7 +88,7 @@ test('what is not set has its default; only optional fields, messages and member
   );
   assert.deepEqual(
     fieldNames('gapo.training.v1.Run').filter((name) => !(name in run)),
-    ['created', 'lastStep'],
+    ['created', 'lastStep', 'recovery'],
   );
   assert.ok(!('multiplier' in toJson('gapo.training.v1.ObjectiveReport', {})));
   assert.equal(toJson('gapo.training.v1.ObjectiveReport', { multiplier: 0 }).multiplier, 0);
