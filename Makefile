@@ -24,7 +24,7 @@ test: build ## everything that CI runs: the lint beside the tests
 specs:
 	@node test/run.mjs
 
-test-tools: ## download helm, kubeconform, grpcurl and Pythons with gRPC and transformers into a cache, for tests that are otherwise skipped
+test-tools: ## download helm, kubeconform, grpcurl, versitygw and Pythons with gRPC and transformers into a cache, for tests that are otherwise skipped
 	@node deploy/local/testTools.mjs
 
 test-oracle: build ## recompute the right values of other tests with PyTorch, transformers and PEFT (some 6 GB), and compare

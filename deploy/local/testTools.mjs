@@ -1,6 +1,6 @@
 /**
  * Programs that some tests need and the project does not contain: helm, kubeconform with the JSON Schemas of Kubernetes,
- * grpcurl, and Pythons with gRPC and with transformers. All versions are pinned, and everything lies in a cache outside of the tree.
+ * grpcurl, versitygw (a server of S3's protocol), and Pythons with gRPC and with transformers. All versions are pinned, and everything lies in a cache outside of the tree.
  *
  *   node deploy/local/testTools.mjs            fetches what is missing; says what cannot be fetched here, and why
  *   node deploy/local/testTools.mjs --oracle   fetches PyTorch as well, which takes some 6 GB
@@ -38,6 +38,12 @@ const tools = [
     needs: 'go',
     fetch: (folder) => goInstall('github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3', folder),
     environment: (folder) => ({ GRPCURL: join(folder, 'grpcurl') }),
+  },
+  {
+    folder: join(cache, 'versitygw-1.8.0'),
+    needs: 'go',
+    fetch: (folder) => goInstall('github.com/versity/versitygw/cmd/versitygw@v1.8.0', folder),
+    environment: (folder) => ({ VERSITYGW: join(folder, 'versitygw') }),
   },
   {
     folder: join(cache, 'kubernetes-schemas-1.37.2'),

@@ -4,6 +4,7 @@ import { openAccess } from '@gapo/access';
 import { connectEvents, connectOptionsOf } from '@gapo/events';
 import { RpcError, serve } from '@gapo/rpc';
 import { runService, UserError } from '@gapo/service';
+import { openArchive } from './archive/openArchive.js';
 import { trainingAdmission } from './callers.js';
 import { createPlatform } from './runs/platform.js';
 import { Runs } from './runs/runs.js';
@@ -36,7 +37,7 @@ await runService({
     }).catch((error: unknown) => {
       throw error instanceof RpcError ? new UserError(`LISTEN: ${error.details}`, { cause: error }) : error;
     });
-    const runs = await Runs.open(platform, settings.DATA_DIR);
+    const runs = await Runs.open(platform, settings.DATA_DIR, await openArchive(settings, log));
     opened.runs = runs;
     void runs.continueRuns();
     return {

@@ -2,6 +2,7 @@
 import { accessSettings } from '@gapo/access';
 import { natsSettings } from '@gapo/events';
 import { directory, grpcTarget, hostPort, positiveNumber, readSettings, settingsHelp, z } from '@gapo/service';
+import { parseStoreUrl } from './archive/storeUrl.js';
 import { isRewardEntry } from './scoring/rewardAddresses.js';
 import { isAllowPattern } from './scoring/rewardAllow.js';
 
@@ -21,6 +22,19 @@ const schema = z.object({
   LISTEN: hostPort.default('127.0.0.1:50050').describe('Address to listen on; port 0 takes a free port.'),
   ADDRESS_FILE: z.string().optional().describe('File that the actual address is written to, atomically.'),
   DATA_DIR: z.string().default('./runs').describe('Directory of the runs: configurations, steps, checkpoints.'),
+  CHECKPOINT_STORE: z
+    .string()
+    .refine((url) => parseStoreUrl(url) !== undefined)
+    .optional()
+    .describe(
+      'Store that runs are copied to, and read back from where DATA_DIR lacks them: s3://BUCKET/PREFIX, with the usual AWS variables, or file:///DIRECTORY.',
+    )
+    .meta({ expected: 's3://BUCKET/PREFIX or file:///DIRECTORY' }),
+  CHECKPOINT_STORE_ADDRESSING: z
+    .enum(['path', 'host'])
+    .default('path')
+    .describe('Whether requests to S3 have the bucket in their path or in their host name.')
+    .meta({ expected: 'path or host' }),
   ROLLOUT_WORKERS: targets
     .default(['127.0.0.1:50051'])
     .describe('Rollout workers. dns:///name:port is every address of the name.'),

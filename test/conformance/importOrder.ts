@@ -36,7 +36,7 @@ export const layersOf: Readonly<Record<string, Layers>> = {
     ['step/weightSources'],
     ['step/context'],
     ['scoring', 'workers'],
-    ['data'],
+    ['archive', 'data'],
     ['state'],
   ],
   'services/reward': [

@@ -15,6 +15,10 @@ export type ServiceFolder = (typeof serviceFolders)[number];
 const common = ['LOG_LEVEL', 'OTEL_EXPORTER_OTLP_ENDPOINT'];
 /** Variables that Node.js reads. */
 const ofNode = ['NODE_ENV'];
+/** Variables that the client of S3 reads, by the service that uses it. */
+const ofS3: Partial<Record<ServiceFolder, readonly string[]>> = {
+  coordinator: ['AWS_ENDPOINT_URL_S3', 'AWS_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'],
+};
 
 const known = new Map<ServiceFolder, ReadonlySet<string>>();
 
@@ -24,7 +28,8 @@ export function settingsOf(service: ServiceFolder): ReadonlySet<string> {
   if (names === undefined) {
     const [program = '', ...args] = commandOf(service);
     const help = execFileSync(program, [...args, '--help'], { cwd: projectRoot, encoding: 'utf8' });
-    names = new Set([...help.matchAll(/^ {2}([A-Z][A-Z_]+)\b/gm)].map(([, name = '']) => name).concat(common, ofNode));
+    const own = [...help.matchAll(/^ {2}([A-Z][A-Z_]+)\b/gm)].map(([, name = '']) => name);
+    names = new Set([...own, ...common, ...ofNode, ...(ofS3[service] ?? [])]);
     known.set(service, names);
   }
   return names;

@@ -44,6 +44,7 @@ export class AuditLog {
     appendSync(this.#path(logFile), `${line}\n`);
     const head: AuditHead = { entries: entry.sequence, sha256: lineHash(line) };
     writeAtomicallySync(this.#path(headFile), `${JSON.stringify(head)}\n`);
+    this.#directory.noteWritten();
   }
 
   /**

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { RunState, type StepReport } from '@gapo/rpc';
+import { dataKeys } from '@gapo/run-data';
 import {
   appendSync,
   createDirectorySync,
@@ -16,7 +17,6 @@ import {
   z,
   UserError,
 } from '@gapo/service';
-import { dataKeys } from '@gapo/run-data';
 import { goalChangeSchema, type GoalChange } from '../state/goals.js';
 import { acceptedInputsSchema } from './acceptedInputs.js';
 import { attemptsSchema } from './attempts.js';
@@ -81,6 +81,8 @@ export function versionKey({ id, created, resumptions }: RunRecord): string {
 export interface WriteGuard {
   /** @throws UserError if another coordinator has taken over */
   assertHeld(): void;
+  /** Called after each write of a run's record, goals, steps or audit log. A checkpoint is followed by one. */
+  onWritten?(directory: RunDirectory): void;
 }
 
 /** The files of one run. */
@@ -109,6 +111,11 @@ export class RunDirectory {
     this.#guard.assertHeld();
   }
 
+  /** Call it after a write to a file of the run that this class does not write. */
+  noteWritten(): void {
+    this.#guard.onWritten?.(this);
+  }
+
   /**
    * Creates the directory of a new run atomically.
    *
@@ -129,7 +136,9 @@ export class RunDirectory {
     ]);
     if (goalChanges.length > 0) files.set(goalChangesFile, linesText(goalChanges));
     createDirectorySync(target, files);
-    return new RunDirectory(target, guard);
+    const directory = new RunDirectory(target, guard);
+    directory.noteWritten();
+    return directory;
   }
 
   /** Whether a directory exists for a run id, readable or not. */
@@ -207,6 +216,7 @@ export class RunDirectory {
   appendStep(report: StepReport): void {
     this.#guard.assertHeld();
     appendSync(join(this.path, stepsFile), `${JSON.stringify(report)}\n`);
+    this.noteWritten();
   }
 
   /** Reads all changes of goals, in order. Skips a last line that a crash truncated: its request was not answered. */
@@ -228,6 +238,7 @@ export class RunDirectory {
   #write(name: string, text: string): void {
     this.#guard.assertHeld();
     writeAtomicallySync(join(this.path, name), text);
+    this.noteWritten();
   }
 
   #readLines<T>(name: string, parse: (line: string) => T): T[] {

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseRunConfig, type RunConfig } from '@gapo/config';
 import { isActive, RpcError, RunState, type RunInput } from '@gapo/rpc';
 import { isExpected, metaOf, UserError, word } from '@gapo/service';
+import type { RunArchive } from '../archive/runArchive.js';
 import { describeRewards, needsRewards } from '../scoring/rewardServices.js';
 import type { GoalChange } from '../state/goals.js';
 import type { VersionStore } from '../state/versions.js';
@@ -12,11 +13,14 @@ import { prepareTraining } from '../step/context/trainingContext.js';
 import { DataLease } from './dataLease.js';
 import type { Platform } from './platform.js';
 import { Run } from './run.js';
-import { RunDirectory, type RunRecord } from './runDirectory.js';
+import { RunDirectory, type RunRecord, type WriteGuard } from './runDirectory.js';
 import { averageOf, sharesOf } from './soup.js';
 
 /** How long a run that continues may take to start before the next one does. */
 const longestStartMs = 60_000;
+
+/** How long the last copies to the archive may take when the coordinator stops. */
+const archiveGraceMs = 8000;
 
 /** A request to create a run. */
 export interface NewRun {
@@ -49,10 +53,14 @@ export class Runs {
   /** Runs whose files cannot be read, with the reason, by id. */
   readonly #unreadable = new Map<string, string>();
   readonly #lease: DataLease;
+  readonly #archive: RunArchive | undefined;
+  readonly #guard: WriteGuard;
   readonly #stopping = new AbortController();
 
-  private constructor(platform: Platform, dataDirectory: string, lease: DataLease) {
+  private constructor(platform: Platform, dataDirectory: string, lease: DataLease, archive: RunArchive | undefined) {
     this.#lease = lease;
+    this.#archive = archive;
+    this.#guard = { assertHeld: () => lease.assertHeld(), onWritten: (directory) => archive?.save(directory) };
     this.#platform = platform;
     this.#dataDirectory = resolve(dataDirectory);
   }
@@ -61,16 +69,24 @@ export class Runs {
    * Opens a data directory, which is created if missing. Runs that were active when their process ended are paused until
    * {@link continueRuns}. Runs with damaged files are listed as failed, and cannot be used.
    *
-   * @throws UserError if the directory cannot be used, or another coordinator uses it
+   * @param archive where runs that the directory lacks are read back from, and all are copied to; closed by {@link stop}
+   * @throws UserError if the directory cannot be used, or another coordinator uses it; if it has no runs and the archive cannot be read
    */
-  static async open(platform: Platform, dataDirectory: string): Promise<Runs> {
+  static async open(platform: Platform, dataDirectory: string, archive?: RunArchive): Promise<Runs> {
     try {
       mkdirSync(dataDirectory, { recursive: true });
     } catch (error) {
       throw new UserError(`DATA_DIR ${dataDirectory} cannot be created: ${(error as Error).message}`, { cause: error });
     }
-    const runs = new Runs(platform, dataDirectory, await DataLease.take(dataDirectory, platform.log));
-    for (const directory of RunDirectory.list(runs.#dataDirectory, runs.#lease)) {
+    const lease = await DataLease.take(dataDirectory, platform.log);
+    const runs = new Runs(platform, dataDirectory, lease, archive);
+    try {
+      await runs.#readBack();
+    } catch (error) {
+      await lease.release();
+      throw error;
+    }
+    for (const directory of runs.#directories()) {
       try {
         await runs.#restore(directory);
       } catch (error) {
@@ -78,8 +94,34 @@ export class Runs {
         runs.#unreadable.set(directory.id, error.message);
         platform.log.warn({ directory: directory.path }, `run ${directory.id} cannot be read: ${error.message}`);
       }
+      archive?.save(directory);
     }
     return runs;
+  }
+
+  #directories(): readonly RunDirectory[] {
+    return RunDirectory.list(this.#dataDirectory, this.#guard);
+  }
+
+  /**
+   * Reads runs back that only the archive has. An archive that does not answer is no reason to leave the runs of this directory
+   * alone; but without any, a lost directory would look like one that never had runs.
+   *
+   * @throws UserError if the directory has no runs and the archive cannot be read
+   */
+  async #readBack(): Promise<void> {
+    if (this.#archive === undefined) return;
+    try {
+      const { failed } = await this.#archive.restoreMissing(this.#dataDirectory);
+      for (const [id, problem] of failed) this.#unreadable.set(id, problem);
+    } catch (error) {
+      if (!isExpected(error)) throw error;
+      if (this.#directories().length === 0) {
+        const why = `DATA_DIR ${this.#dataDirectory} has no runs, and they may be in the store`;
+        throw new UserError(`${error.message}. ${why}: start again once it answers`, { cause: error });
+      }
+      this.#platform.log.warn(`${error.message}; runs that only the store has are read back at the next start`);
+    }
   }
 
   /**
@@ -167,7 +209,7 @@ export class Runs {
   /** Creates the directory of a run and adds the run. */
   #add(record: RunRecord, config: RunConfig, configYaml: string, goalChanges: readonly GoalChange[] = []): Run {
     this.#refuseWhenStopping();
-    const directory = RunDirectory.create(this.#dataDirectory, this.#lease, record, configYaml, goalChanges);
+    const directory = RunDirectory.create(this.#dataDirectory, this.#guard, record, configYaml, goalChanges);
     const run = new Run({ platform: this.#platform, directory, record, config });
     this.#runs.set(record.id, run);
     return run;
@@ -236,6 +278,7 @@ export class Runs {
   async stop(graceMs: number): Promise<void> {
     this.#stopping.abort();
     await Promise.all([...this.#runs.values()].map((run) => run.stop(graceMs)));
+    await this.#archive?.close(archiveGraceMs);
     await this.#lease.release();
   }
 
@@ -257,7 +300,8 @@ export class Runs {
   }
 
   #isFree(id: string): boolean {
-    return !this.#runs.has(id) && !this.#reserved.has(id) && !RunDirectory.exists(this.#dataDirectory, id);
+    const known = [this.#runs, this.#reserved, this.#unreadable].some((ids) => ids.has(id));
+    return !known && !RunDirectory.exists(this.#dataDirectory, id);
   }
 
   /** Returns the name and the time, for example assistant-20250131-120000, with a number if that id is taken. */

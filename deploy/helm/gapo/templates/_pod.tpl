@@ -74,6 +74,33 @@ livenessProbe:
 {{- end }}
 {{- end -}}
 
+{{/* Where the coordinator's runs are copied to. */}}
+{{- define "gapo.checkpointStoreEnv" -}}
+{{- if .url }}
+- name: CHECKPOINT_STORE
+  value: {{ .url | quote }}
+- name: CHECKPOINT_STORE_ADDRESSING
+  value: {{ .addressing | quote }}
+{{- with .endpoint }}
+- name: AWS_ENDPOINT_URL_S3
+  value: {{ . | quote }}
+{{- end }}
+{{- with .region }}
+- name: AWS_REGION
+  value: {{ . | quote }}
+{{- end }}
+{{- $secret := .existingSecret }}
+{{- if $secret }}
+{{- range list "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY" }}
+- name: {{ . }}
+  valueFrom:
+    secretKeyRef: { name: {{ $secret | quote }}, key: {{ . }} }
+{{- end }}
+{{- end }}
+{{- else if or .endpoint .region .existingSecret }}{{ fail "coordinator.checkpointStore: set url too" }}
+{{- end }}
+{{- end -}}
+
 {{/* Where NATS is and how to log in: variables, and the secret's files. */}}
 {{- define "gapo.natsEnv" -}}
 {{- with .Values.natsUrl }}

@@ -1,0 +1,81 @@
+/** What of the runs is in the store already, so that each round sends only what has changed. */
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ObjectStore } from './objectStore.js';
+import { checkpointFolder, isCheckpointOf, stateFile, stepsIn } from './runKeys.js';
+import { checkpointFiles, type RunSnapshot } from './runSnapshot.js';
+
+/** Where a manifest of the store is read to, within a snapshot. */
+const storedManifest = 'stored-state.json';
+
+/** Stores and removes the files of snapshots. */
+export class ArchivedKeys {
+  readonly #store: ObjectStore;
+  /** What this process has stored under each key: see {@link RunSnapshot.versions}. */
+  readonly #stored = new Map<string, string>();
+
+  constructor(store: ObjectStore) {
+    this.#store = store;
+  }
+
+  /** Stores a file if it has changed. */
+  async put({ id, directory, versions }: RunSnapshot, file: string): Promise<void> {
+    const [key, version] = [`${id}/${file}`, versions.get(file) ?? ''];
+    if (this.#stored.get(key) === version) return;
+    await this.#store.put(key, join(directory, file));
+    this.#stored.set(key, version);
+  }
+
+  /**
+   * Stores a checkpoint unless the store has it, from this process or an earlier one.
+   *
+   * @param stored the keys in the store
+   */
+  async putCheckpoint(snapshot: RunSnapshot, step: number, stored: readonly string[]): Promise<void> {
+    const folder = checkpointFolder(step);
+    const manifest = join(snapshot.directory, folder, stateFile);
+    const key = `${snapshot.id}/${folder}/${stateFile}`;
+    const version = snapshot.versions.get(`${folder}/${stateFile}`) ?? '';
+    if (this.#stored.get(key) === version) return;
+    if (stored.includes(key)) {
+      if (await this.#isSame(key, manifest, join(snapshot.directory, storedManifest))) {
+        this.#stored.set(key, version);
+        return;
+      }
+      await this.#store.remove([key]); // not complete while its files change
+    }
+    for (const name of await checkpointFiles(snapshot, step)) {
+      const file = `${folder}/${name}`;
+      await this.#store.put(`${snapshot.id}/${file}`, join(snapshot.directory, file));
+    }
+    this.#stored.set(key, version);
+  }
+
+  /** Whether the store has the same manifest, and with it the same files: it is written last. */
+  async #isSame(key: string, manifest: string, scratch: string): Promise<boolean> {
+    await this.#store.get(key, scratch);
+    const [own, other] = await Promise.all([readFile(manifest), readFile(scratch)]);
+    await rm(scratch);
+    return own.equals(other);
+  }
+
+  /**
+   * Removes the checkpoints and events that the run no longer has: manifests first, so that no checkpoint counts without its
+   * files. Checkpoints stay where the run has none at all.
+   *
+   * @param stored the keys in the store before the snapshot was stored
+   */
+  async removeOthers({ id, checkpoints, files }: RunSnapshot, stored: readonly string[]): Promise<void> {
+    const names = stored.map((key) => key.slice(id.length + 1));
+    const steps = checkpoints.length === 0 ? [] : stepsIn(names).filter((step) => !checkpoints.includes(step));
+    const removed = names.filter(
+      (name) =>
+        steps.some((step) => isCheckpointOf(name, step)) || (name.startsWith('events/') && !files.includes(name)),
+    );
+    const isManifest = (name: string): boolean => name.endsWith(`/${stateFile}`);
+    for (const part of [removed.filter(isManifest), removed.filter((name) => !isManifest(name))]) {
+      if (part.length > 0) await this.#store.remove(part.map((name) => `${id}/${name}`));
+    }
+    for (const name of removed) this.#stored.delete(`${id}/${name}`);
+  }
+}

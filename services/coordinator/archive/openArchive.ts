@@ -1,0 +1,43 @@
+/** Opens the archive that the settings name. */
+import { UserError, type Logger } from '@gapo/service';
+import type { ObjectStore } from './objectStore.js';
+import { RunArchive } from './runArchive.js';
+import { parseStoreUrl } from './storeUrl.js';
+
+/** The settings that an archive uses. */
+export interface ArchiveSettings {
+  readonly CHECKPOINT_STORE?: string | undefined;
+  readonly CHECKPOINT_STORE_ADDRESSING: Addressing;
+}
+
+/** Whether requests to S3 have the bucket in their path or in their host name. */
+export type Addressing = 'path' | 'host';
+
+/**
+ * Opens the archive. Nothing is read or written yet.
+ *
+ * @returns undefined if CHECKPOINT_STORE is not set
+ * @throws UserError if it is no URL of a store
+ */
+export async function openArchive(settings: ArchiveSettings, log: Logger): Promise<RunArchive | undefined> {
+  const { CHECKPOINT_STORE: url, CHECKPOINT_STORE_ADDRESSING: addressing } = settings;
+  return url === undefined ? undefined : new RunArchive(await openStore(url, addressing), log);
+}
+
+/**
+ * Opens a store by its URL. The client of S3 is loaded only where it is used.
+ *
+ * @throws UserError if it is no URL of a store
+ */
+export async function openStore(url: string, addressing: Addressing): Promise<ObjectStore> {
+  const place = parseStoreUrl(url);
+  if (place === undefined) {
+    throw new UserError(`CHECKPOINT_STORE: found "${url}", expected s3://BUCKET/PREFIX or file:///DIRECTORY`);
+  }
+  if ('directory' in place) {
+    const { DirectoryStore } = await import('./directoryStore.js');
+    return new DirectoryStore(place.directory);
+  }
+  const { S3Store } = await import('./s3Store.js');
+  return new S3Store({ ...place, pathStyle: addressing === 'path' });
+}
