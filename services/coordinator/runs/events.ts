@@ -11,6 +11,8 @@ import {
 import { canonicalJson } from '@gapo/service';
 import type { GoalChange } from '../state/goals.js';
 import { newOf } from '../state/objectiveChanges.js';
+import type { Platform } from './platform.js';
+import type { RunDirectory } from './runDirectory.js';
 
 /** Kinds of events that stay in the log as long as the run. */
 type LastingKind = 'state' | 'step' | 'checkpoint' | 'preference' | 'objective';
@@ -115,4 +117,9 @@ const circumstances: readonly string[] = ['seconds', 'phases', 'etaSeconds', 'tr
 function outcomeOf(report: object): string {
   const without = (key: string, value: unknown): unknown => (circumstances.includes(key) ? undefined : value);
   return canonicalJson(JSON.parse(JSON.stringify(report, without)));
+}
+
+/** Opens the log of a run's events, from which the platform publishes them. */
+export function openOutbox({ bus }: Platform, directory: RunDirectory): Outbox {
+  return bus.outbox(directory.id, { directory: directory.events, assertWritable: () => directory.assertWritable() });
 }

@@ -1,7 +1,6 @@
 /** A run: its state, and the transitions between pauses, failures and resumptions. */
 import { setMaxListeners } from 'node:events';
 import type { RunConfig } from '@gapo/config';
-import type { Outbox } from '@gapo/events';
 import {
   isActive,
   RpcError,
@@ -23,7 +22,7 @@ import type { Attempts } from './attempts.js';
 import { AuditLog } from './auditLog.js';
 import { Continuation } from './continuation.js';
 import { diskFaultOf } from './diskFault.js';
-import { RunEvents } from './events.js';
+import { openOutbox, RunEvents } from './events.js';
 import { RunFeed } from './feed.js';
 import { hasEnded, type Transition } from './lifecycle.js';
 import { publishMissed } from './missedEvents.js';
@@ -489,11 +488,6 @@ export class Run {
     }
     this.#continuation.pause(fault, reason, !this.#ending);
   }
-}
-
-/** Opens the log of a run's events, from which the platform publishes them. */
-function openOutbox({ bus }: Platform, directory: RunDirectory): Outbox {
-  return bus.outbox(directory.id, { directory: directory.events, assertWritable: () => directory.assertWritable() });
 }
 
 function messageOf(error: unknown): string {
