@@ -17,6 +17,7 @@ export type Layers = readonly (readonly string[])[];
 export const layersOf: Readonly<Record<string, Layers>> = {
   'services/cli': [
     ['main.ts'],
+    ['program.ts'],
     ['commands'],
     ['runs'],
     ['options', 'fronts'],

@@ -1,0 +1,6 @@
+/** `@gapo/coordinator/testing`, for the tests of other packages: runs and checkpoints as files. */
+export { createPlatform, type Platform } from './runs/platform.js';
+export { Runs } from './runs/runs.js';
+export { coordinatorSettings } from './settings.js';
+export { readCheckpoint, writeCheckpoint, type CheckpointOwner } from './state/checkpoint.js';
+export { initialState } from './state/trainingState.js';

@@ -1,0 +1,6 @@
+/** `@gapo/reward-service/testing`, for the tests of other packages: readers of the files of reward services. */
+export { readClassifierConfig } from './onnx/classifierConfig.js';
+export { httpFile } from './http/protocols/httpFile.js';
+export { oipFile } from './oip/oipFile.js';
+export { readRemoteFile } from './remote/remoteFile.js';
+export { readRules } from './rules/rulesFile.js';
