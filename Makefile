@@ -8,7 +8,7 @@ export ONNXRUNTIME_NODE_INSTALL ?= skip
 GAPO := node services/cli/dist/main.js
 RUN ?= run
 
-.PHONY: help run test specs test-tools test-oracle test-image chaos build dev lint docs pack models study bench clean
+.PHONY: help run test specs test-tools test-oracle test-image chaos build dev lint docs pack models study bench fuzz clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -62,6 +62,9 @@ study: build ## compare the paper's methods on the example and write docs/study.
 
 bench: build ## run the benchmarks  [npm run bench -- --help]
 	@npm run --silent bench --
+
+fuzz: build ## read damaged inputs with every parser  [RUNS=1000000, SEED=1, TARGET='run files,weights']
+	@$(if $(RUNS),RUNS=$(RUNS)) $(if $(SEED),SEED=$(SEED)) $(if $(TARGET),TARGET='$(TARGET)') node test/dist/fuzz/main.js
 
 clean: ## remove build outputs and node_modules
 	@node_modules/.bin/tsc -b --clean; rm -rf node_modules

@@ -1,4 +1,5 @@
 /** The thread in which a target reads its inputs. A reader that hangs or takes too much memory ends the thread alone. */
+import { inspect } from 'node:util';
 import { parentPort, workerData } from 'node:worker_threads';
 import fc from 'fast-check';
 import { targets } from './targets.js';
@@ -56,7 +57,7 @@ async function read({ seed, inputs }: Chunk): Promise<ChunkResult> {
       if (error !== undefined) {
         throw new Fault(
           'unhandled',
-          `a rejection was not handled: ${error instanceof Error ? error.stack : String(error)}`,
+          `a rejection was not handled: ${error instanceof Error ? error.stack : inspect(error)}`,
         );
       }
     } catch (error) {

@@ -1,45 +1,47 @@
 /** Every parser that reads what somebody else wrote, with its share of the inputs. */
 import type { OpenTarget } from './target.js';
-import { commandLine } from './targets/commandLine.js';
-import { rewardLists, ruleFiles, runFiles, serviceFiles } from './targets/configuration.js';
-import { compressedRows, jsonRows, parquetFiles } from './targets/dataSets.js';
-import { messages, tensors } from './targets/messages.js';
-import { adapters, classifierConfigs, decoderConfigs, modelDirectories, weights } from './targets/models.js';
-import { onnxModels, tokenizers } from './targets/nativeReaders.js';
-import { gradientCalls, httpRequests, policyCalls, rolloutCalls, trainingCalls } from './targets/requests.js';
-import { checkpoints, runDirectories } from './targets/runDirectories.js';
-import { chatTemplates } from './targets/templates.js';
 
 /** A target and the inputs that it gets of every thousand: more where an input costs little. */
 export interface SharedTarget {
+  /** Loads its module: a thread loads the parser that it tests, and no other. */
   readonly open: OpenTarget;
   readonly share: number;
 }
 
+const commandLine = () => import('./targets/commandLine.js');
+const configuration = () => import('./targets/configuration.js');
+const dataSets = () => import('./targets/dataSets.js');
+const messages = () => import('./targets/messages.js');
+const models = () => import('./targets/models.js');
+const nativeReaders = () => import('./targets/nativeReaders.js');
+const requests = () => import('./targets/requests.js');
+const runDirectories = () => import('./targets/runDirectories.js');
+const templates = () => import('./targets/templates.js');
+
 export const targets: ReadonlyMap<string, SharedTarget> = new Map<string, SharedTarget>([
-  ['messages', { open: messages, share: 330 }],
-  ['tensors', { open: tensors, share: 100 }],
-  ['weights', { open: weights, share: 100 }],
-  ['model directories', { open: modelDirectories, share: 20 }],
-  ['decoder configs', { open: decoderConfigs, share: 50 }],
-  ['adapters', { open: adapters, share: 40 }],
-  ['classifier configs', { open: classifierConfigs, share: 40 }],
-  ['chat templates', { open: chatTemplates, share: 60 }],
-  ['run files', { open: runFiles, share: 50 }],
-  ['reward lists', { open: rewardLists, share: 20 }],
-  ['rule files', { open: ruleFiles, share: 20 }],
-  ['service files', { open: serviceFiles, share: 20 }],
-  ['rows', { open: jsonRows, share: 40 }],
-  ['compressed rows', { open: compressedRows, share: 20 }],
-  ['Parquet files', { open: parquetFiles, share: 20 }],
-  ['command line', { open: commandLine, share: 30 }],
-  ['HTTP requests', { open: httpRequests, share: 12 }],
-  ['training calls', { open: trainingCalls, share: 6 }],
-  ['policy calls', { open: policyCalls, share: 4 }],
-  ['rollout calls', { open: rolloutCalls, share: 4 }],
-  ['gradient calls', { open: gradientCalls, share: 4 }],
-  ['checkpoints', { open: checkpoints, share: 6 }],
-  ['run directories', { open: runDirectories, share: 2 }],
-  ['tokenizers', { open: tokenizers, share: 1 }],
-  ['ONNX models', { open: onnxModels, share: 1 }],
+  ['messages', { open: async (directory) => (await messages()).messages(directory), share: 330 }],
+  ['tensors', { open: async (directory) => (await messages()).tensors(directory), share: 100 }],
+  ['weights', { open: async (directory) => (await models()).weights(directory), share: 100 }],
+  ['model directories', { open: async (directory) => (await models()).modelDirectories(directory), share: 20 }],
+  ['decoder configs', { open: async (directory) => (await models()).decoderConfigs(directory), share: 50 }],
+  ['adapters', { open: async (directory) => (await models()).adapters(directory), share: 40 }],
+  ['classifier configs', { open: async (directory) => (await models()).classifierConfigs(directory), share: 40 }],
+  ['chat templates', { open: async (directory) => (await templates()).chatTemplates(directory), share: 60 }],
+  ['run files', { open: async (directory) => (await configuration()).runFiles(directory), share: 50 }],
+  ['reward lists', { open: async (directory) => (await configuration()).rewardLists(directory), share: 20 }],
+  ['rule files', { open: async (directory) => (await configuration()).ruleFiles(directory), share: 20 }],
+  ['service files', { open: async (directory) => (await configuration()).serviceFiles(directory), share: 20 }],
+  ['rows', { open: async (directory) => (await dataSets()).jsonRows(directory), share: 40 }],
+  ['compressed rows', { open: async (directory) => (await dataSets()).compressedRows(directory), share: 20 }],
+  ['Parquet files', { open: async (directory) => (await dataSets()).parquetFiles(directory), share: 20 }],
+  ['command line', { open: async (directory) => (await commandLine()).commandLine(directory), share: 30 }],
+  ['HTTP requests', { open: async (directory) => (await requests()).httpRequests(directory), share: 12 }],
+  ['training calls', { open: async (directory) => (await requests()).trainingCalls(directory), share: 6 }],
+  ['policy calls', { open: async (directory) => (await requests()).policyCalls(directory), share: 4 }],
+  ['rollout calls', { open: async (directory) => (await requests()).rolloutCalls(directory), share: 4 }],
+  ['gradient calls', { open: async (directory) => (await requests()).gradientCalls(directory), share: 4 }],
+  ['checkpoints', { open: async (directory) => (await runDirectories()).checkpoints(directory), share: 6 }],
+  ['run directories', { open: async (directory) => (await runDirectories()).runDirectories(directory), share: 2 }],
+  ['tokenizers', { open: async (directory) => (await nativeReaders()).tokenizers(directory), share: 1 }],
+  ['ONNX models', { open: async (directory) => (await nativeReaders()).onnxModels(directory), share: 1 }],
 ]);

@@ -27,11 +27,11 @@ const own = prototypes.map((prototype) => Reflect.ownKeys(prototype).length);
  *
  * @throws Fault if the reader fails in a way that is not expected, quotes too much, or changes a prototype
  */
-export async function attempt({ read, place, expects }: Target, input: unknown): Promise<void> {
+export async function attempt(target: Target, input: unknown): Promise<void> {
   try {
-    await read(input as never);
+    await target.read(input as never);
   } catch (error) {
-    assertExpected(error, place ?? '', expects);
+    assertExpected(error, target.place ?? '', target.expects);
   }
   for (const [index, prototype] of prototypes.entries()) {
     const added = Reflect.ownKeys(prototype).slice(own[index]);

@@ -25,7 +25,7 @@ const recordSchema = z.object({
   format: z.literal(1),
   id: word,
   /** When it was created, RFC 3339. */
-  created: z.string(),
+  created: z.iso.datetime(),
   /** The directory that relative paths of the configuration refer to. */
   baseDirectory: z.string(),
   state: z.enum(RunState),
@@ -61,6 +61,18 @@ const recordSchema = z.object({
 
 /** The content of run.json. */
 export type RunRecord = z.output<typeof recordSchema>;
+
+/** What is read of a report. Numbers that JSON does not have are NaN. */
+const reportSchema = z.looseObject({
+  step: z.int().min(1),
+  seconds: z.union([z.number(), z.nan()]),
+  objectives: z.array(z.looseObject({ name: z.string() })),
+  phases: z.looseObject({}).optional(),
+  traceId: z.string().optional(),
+});
+
+/** Characters of a message that says what is wrong with run.json, which a person may have filled with anything. */
+const longestReason = 1000;
 
 const configFile = 'config.yaml';
 const recordFile = 'run.json';
@@ -173,13 +185,15 @@ export class RunDirectory {
   readRecord(): RunRecord {
     const path = join(this.path, recordFile);
     try {
-      return recordSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+      const record = recordSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+      if (record.id === this.id) return record;
+      throw new UserError(`it is that of run ${record.id}; rename the directory to ${record.id}`);
     } catch (error) {
       const why =
         error instanceof z.ZodError
           ? error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ')
-          : String(error);
-      throw new UserError(`${path} is not a valid run record: ${why}`, { cause: error });
+          : (error as Error).message;
+      throw new UserError(`${path} is not a valid run record: ${why.slice(0, longestReason)}`, { cause: error });
     }
   }
 
@@ -209,7 +223,11 @@ export class RunDirectory {
   readSteps(): StepReport[] {
     // JSON has null for a non-finite number; reports have no other null.
     const parse = (line: string): unknown => JSON.parse(line, (_, value: unknown) => (value === null ? NaN : value));
-    return this.#readLines(stepsFile, (line) => parse(line) as StepReport);
+    return this.#readLines(stepsFile, (line) => {
+      const report = parse(line);
+      reportSchema.parse(report);
+      return report as StepReport;
+    });
   }
 
   /** @throws UserError if it cannot be written; the file is then as before */
@@ -248,7 +266,7 @@ export class RunDirectory {
       text = readFileSync(path, 'utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-      throw error;
+      throw new UserError(`${path} cannot be read: ${(error as Error).message}`, { cause: error });
     }
     const lines = text.split('\n');
     return lines.flatMap((line, i) => {

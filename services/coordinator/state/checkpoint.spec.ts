@@ -7,7 +7,7 @@ import { parseRunConfig } from '@gapo/config';
 import { observeFaultPoints } from '@gapo/faults';
 import { readSafetensors, sha256OfTensors, split } from '@gapo/model';
 import { at } from '@gapo/numeric';
-import { UserError } from '@gapo/service';
+import { configSha256, UserError } from '@gapo/service';
 import { scratch } from '../fixtures/world.fixture.js';
 import {
   DamagedCheckpoint,
@@ -126,6 +126,17 @@ test('a coordinator that is replaced while it writes changes no checkpoint', asy
   }
 });
 
+/** Changes the text of state.json, and its hash as far as there can be one: nothing else gives the damage away. */
+function signed(before: string, after: string): (directory: string) => Promise<void> {
+  return async (directory) => {
+    const path = join(directory, 'state.json');
+    const text = (await readFile(path, 'utf8')).replace(before, after);
+    const { sha256, ...body } = JSON.parse(text) as { sha256: string };
+    const hash = after.includes('[[') ? sha256 : configSha256(body);
+    await writeFile(path, text.replace(`"sha256": "${sha256}"`, `"sha256": "${hash}"`));
+  };
+}
+
 test('every kind of damage is refused with the file', async (t) => {
   const parent = await scratch(t);
   const damages: [damage: (directory: string) => Promise<void>, message: RegExp][] = [
@@ -144,6 +155,9 @@ test('every kind of damage is refused with the file', async (t) => {
       },
       /state\.json was changed after it was written/,
     ],
+    [signed('"files": {', '"files": { "../../other/state.json": "' + 'a'.repeat(64) + '",'), /state\.json: files/],
+    [signed('"horizon": 1000', '"horizon": 0'), /state\.json: kl: /],
+    [signed('"config": {', `"config": { "a": ${'['.repeat(20_000)}${']'.repeat(20_000)},`), /nests too deeply/],
   ];
   for (const [damage, message] of damages) {
     const place = await writeCheckpoint(folder(parent), owner, stateAt(2), undefined, retention);

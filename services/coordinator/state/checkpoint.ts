@@ -131,7 +131,7 @@ const stateSchema = z.object({
   inputs: z.record(z.string(), sha256Hex).optional(),
   workers: z.object({ rollout: workersSchema.optional(), gradient: workersSchema.optional() }).optional(),
   versionSha256: sha256Hex,
-  files: z.record(z.string(), sha256Hex),
+  files: z.record(z.string().regex(/^[\w-][\w.-]*$/), sha256Hex), // of its own directory
   report: z.unknown(),
   sha256: sha256Hex,
 });
@@ -260,7 +260,11 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
   const found = await sha256Of(split(parameters, owner.shapes));
   if (found !== stateFile.versionSha256) damaged(`the tensors have SHA-256 ${found}, not ${stateFile.versionSha256}`);
   const { step, position, version: updates, kl, aims } = stateFile;
-  checkKlController(kl satisfies KlController);
+  try {
+    checkKlController(kl satisfies KlController);
+  } catch (error) {
+    damaged(`${stateFileName}: kl: ${(error as Error).message}`);
+  }
   const optimizer = { step: updates, firstMoments: [assemble('exp_avg.')], secondMoments: [assemble('exp_avg_sq.')] };
   return {
     state: {
@@ -316,10 +320,16 @@ async function readStateFile(
     return damaged(`${stateFileName}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? 'is invalid'}`);
   }
   const { sha256, ...body } = parsed.data;
-  if (configSha256(JSON.parse(canonicalJson(body))) !== sha256) {
-    damaged(`${stateFileName} was changed after it was written`);
-  }
+  if (signature(body, damaged) !== sha256) damaged(`${stateFileName} was changed after it was written`);
   return parsed.data;
+}
+
+function signature(body: object, damaged: (what: string) => never): string {
+  try {
+    return configSha256(JSON.parse(canonicalJson(body)));
+  } catch (error) {
+    return damaged(`${stateFileName} is not what JSON can hold, or nests too deeply (${(error as Error).message})`);
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 /** The directories of a run's checkpoints: which there are, which are kept, and after which steps there is one. */
 import { readdir, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { removeDirectory } from '@gapo/service';
+import { removeDirectory, UserError } from '@gapo/service';
 
 /** A checkpoint on disk. */
 export interface CheckpointPlace {
@@ -27,11 +27,15 @@ export function checkpointDirectory(parent: string, step: number): string {
   return join(parent, `step-${String(step).padStart(6, '0')}`);
 }
 
-/** Lists the checkpoints under a directory, oldest first, without unfinished ones. */
+/**
+ * Lists the checkpoints under a directory, oldest first, without unfinished ones.
+ *
+ * @throws UserError if the directory cannot be read
+ */
 export async function listCheckpoints(parent: string): Promise<readonly CheckpointPlace[]> {
   const names = await readdir(parent).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
-    throw error;
+    throw new UserError(`${parent} cannot be read: ${error.message}`, { cause: error });
   });
   return names
     .flatMap((name) => {

@@ -120,7 +120,8 @@ export class TensorAssembler {
   /**
    * Adds the next chunk.
    *
-   * @throws RpcError DATA_LOSS where it does not follow the chunks before it, or exceeds the tensors
+   * @throws RpcError DATA_LOSS where it does not follow the chunks before it, or exceeds the tensors; RESOURCE_EXHAUSTED where a tensor
+   *   is larger than the memory
    * @throws RangeError where `allocate` returned an array of another type or length
    */
   add(chunk: TensorChunk): void {
@@ -173,8 +174,17 @@ export class TensorAssembler {
           `${elementType(given)} with ${given.length} was allocated for it`,
       );
     }
-    slot.data = given ?? arrayOver(dtype, new ArrayBuffer(byteLength), 0, length);
+    slot.data = given ?? arrayOver(dtype, this.#memory(header, byteLength), 0, length);
     slot.bytes = bytesOf(slot.data);
+  }
+
+  #memory(header: TensorHeader, bytes: number): ArrayBuffer {
+    try {
+      return new ArrayBuffer(bytes);
+    } catch (cause) {
+      const what = `${this.#what} announces tensor '${header.name}' of ${bytes} bytes, more than this process can hold`;
+      throw new RpcError('RESOURCE_EXHAUSTED', what, { cause });
+    }
   }
 
   #loss(what: string): RpcError {

@@ -25,7 +25,7 @@ steps: 4
 policy: { model: model, lora: { rank: 1, targets: [q_proj] } }
 data: { prompts: train.jsonl }
 objectives: [{ name: letters }, { name: short }]
-combine: { method: linear }
+combine: { method: gapo }
 `;
 
 const record = {
@@ -37,7 +37,7 @@ const record = {
   reason: 'paused by a user',
   changes: 3,
   resumptions: 1,
-  data: [{ key: 'data.prompts', file: 'train.jsonl', sha256: 'a'.repeat(64), rows: 6, dropped: 0, truncated: 0 }],
+  data: [{ key: 'prompts', file: 'train.jsonl', sha256: 'a'.repeat(64), rows: 6, dropped: 0, truncated: 0 }],
   continues: false,
 };
 
@@ -71,7 +71,8 @@ const report: StepReport = {
   weightsAge: 0,
 };
 
-const goals = { objectives: [{ name: 'letters' }, { name: 'short' }], preference: { letters: 0.5, short: 0.5 } };
+const { objectives } = parseRunConfig(configYaml, 'run.yaml', undefined);
+const goals = { objectives, preference: { letters: 0.5, short: 0.5 } };
 const aim = { step: 2, author: 'ada', at: '2026-01-31T12:00:00.000Z', before: goals, after: goals };
 
 function event(kind: string, id: string, sequence: number, data: object): string {
@@ -102,7 +103,11 @@ function damagedLines(lines: readonly string[]): fc.Arbitrary<string> {
   return fc.oneof({ weight: 2, arbitrary: line }, { weight: 1, arbitrary: damagedText([`${lines.join('\n')}\n`]) });
 }
 
-/** What the coordinator says of its runs to a client. */
+/**
+ * Lists the runs as a coordinator does for a client.
+ *
+ * @throws Fault if a run is missing
+ */
 function listed(runs: Runs): void {
   const message = { runs: [...runs.list()] as RunInput[] };
   toJson('gapo.training.v1.ListRunsResponse', message);
@@ -166,8 +171,9 @@ export const checkpoints: OpenTarget = async (directory) => {
   const shapes = [{ name: 'base_model.model.a.lora_A.weight', shape: [2, 2] }];
   const adapter = { config: { peft_type: 'LORA' }, metadata: { format: 'pt' } };
   const owner = { runId: 'bandit', config, shapes, adapter, inputs: { 'policy.model weights': 'b'.repeat(64) } };
+  const folder = { checkpoints: join(directory, 'whole'), assertWritable: () => undefined };
   const state = { ...initialState(config, new Float32Array([1, 2, 3, 4])), step: 1 };
-  const place = await writeCheckpoint(join(directory, 'whole'), owner, state, report, { every: 1, keep: 1, steps: 4 });
+  const place = await writeCheckpoint(folder, owner, state, report, { every: 1, keep: 1, steps: 4 });
   const damaged = join(directory, 'damaged');
   const json = await readFile(join(place.directory, 'state.json'), 'utf8');
   const others = (await readdir(place.directory)).filter((name) => name !== 'state.json');

@@ -95,6 +95,20 @@ test('a line that was damaged is left out by name, and the others are read', asy
   assert.match(String(errors[0]?.message), /000000000001\.jsonl: a line is no event and is left out/);
 });
 
+test('damaged lines do not keep a log from being opened', (t) => {
+  const { log, directory } = open(t);
+  for (const id of ['1', '2', '3']) appendState(log, id);
+  const file = join(directory, String(readdirSync(directory)[0]));
+  const [first = '', second = '', third = ''] = readFileSync(file, 'utf8').split('\n');
+  // An escape that JSON does not have, and a line that is cut in its data.
+  writeFileSync(file, `${first.replace('a/state/1', 'a/state/\\x')}\n${second}\n${third.slice(0, -5)}\n`);
+  const { log: next } = open(t, { directory });
+  assert.equal(next.newest('state')?.id, 'a/state/2');
+  assert.equal(next.has('state', '1'), false);
+  assert.equal(next.newest('state')?.id, 'a/state/2'); // from its index now
+  assert.equal(next.find('state', '3'), undefined);
+});
+
 test('what the disk refuses is held in memory and written in order once it can be', async (t) => {
   let mayWrite = true;
   const assertWritable = (): void => {

@@ -88,14 +88,17 @@ export class EventLog {
 
   /** Returns the newest event of a lasting kind. Reads the files from their end on until it is found. */
   newest<K extends EventKind>(kind: K): Extract<CloudEvent, { type: `gapo.v1.${K}` }> | undefined {
-    const line = this.#index === undefined ? this.#findNewest(kind) : this.#index.newest.get(kind);
-    return line === undefined ? undefined : (parsed(line) as Extract<CloudEvent, { type: `gapo.v1.${K}` }>);
+    const event = eventIn(this.#index?.newest.get(kind) ?? '') ?? this.#findNewest(kind);
+    return event as Extract<CloudEvent, { type: `gapo.v1.${K}` }> | undefined;
   }
 
-  #findNewest(kind: EventKind): string | undefined {
+  /** Damaged lines are left out, as a reader leaves them out. */
+  #findNewest(kind: EventKind): CloudEvent | undefined {
     for (const segment of this.#segments.toReversed()) {
-      const line = linesOf(segment).findLast((each) => headOf(each)?.kind === kind);
-      if (line !== undefined) return line;
+      for (const line of linesOf(segment).toReversed()) {
+        const event = headOf(line)?.kind === kind ? eventIn(line) : undefined;
+        if (event !== undefined) return event;
+      }
     }
     return undefined;
   }
@@ -109,7 +112,7 @@ export class EventLog {
     };
     const pending = this.#unwritten.map(({ line }) => line).find(isIt);
     const found = pending ?? this.#segments.toReversed().flatMap(linesOf).find(isIt);
-    return found === undefined ? undefined : parsed(found);
+    return found === undefined ? undefined : eventIn(found);
   }
 
   /**
@@ -283,8 +286,14 @@ function sequenceAtEnd(segment: Segment): number | undefined {
     .find((sequence) => sequence !== undefined);
 }
 
-function parsed(line: string): CloudEvent {
-  return decodeEvent(Buffer.from(line));
+/** Returns the event of a line; undefined if it is damaged. */
+function eventIn(line: string): CloudEvent | undefined {
+  try {
+    return decodeEvent(Buffer.from(line));
+  } catch (error) {
+    if (error instanceof EventError) return undefined;
+    throw error;
+  }
 }
 
 function flushSync(path: string): void {

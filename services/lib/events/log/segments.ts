@@ -92,7 +92,12 @@ export function cutTornLine(segment: Segment): number {
 /** Returns kind and id of a line; undefined where it is no event. */
 export function headOf(line: string): LineHead | undefined {
   const [, kind, id] = headPattern.exec(line) ?? [];
-  return kind === undefined || id === undefined ? undefined : { kind, id: JSON.parse(`"${id}"`) as string };
+  if (kind === undefined || id === undefined) return undefined;
+  try {
+    return { kind, id: JSON.parse(`"${id}"`) as string };
+  } catch {
+    return undefined; // an escape that JSON does not have, or a control character
+  }
 }
 
 /** Returns the number of a line's event; undefined where it is no event. */

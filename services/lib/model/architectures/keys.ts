@@ -60,7 +60,11 @@ export const tokenIds = z.union([tokenId, z.array(tokenId)], { error: 'must be a
 export const only = <T extends boolean | number>(value: T) =>
   z.literal(value, { error: `must be ${value}: nothing else is supported` }).nullish();
 
+/** The most problems of a file that an error lists. It counts the rest. */
+const mostProblems = 10;
+
 /** Formats a parse error as one line: each key with its problem. */
-export function problemsOf(error: z.ZodError): string {
-  return error.issues.map((issue) => `${issue.path.join('.') || 'the file'} ${issue.message}`).join('; ');
+export function problemsOf({ issues }: z.ZodError): string {
+  const shown = issues.slice(0, mostProblems).map(({ path, message }) => `${path.join('.') || 'the file'} ${message}`);
+  return (issues.length > shown.length ? [...shown, `and ${issues.length - shown.length} more`] : shown).join('; ');
 }

@@ -1,4 +1,5 @@
 /** The error of an invalid configuration: every problem at once, each with its place. */
+import { quotingBriefly } from '../userError.js';
 
 /** One problem. */
 export interface ConfigProblem {
@@ -16,6 +17,9 @@ export interface ConfigProblem {
   hint?: string;
 }
 
+/** The most problems that a message lists. It counts the rest. */
+const mostLines = 50;
+
 /**
  * A configuration was refused. The message has one line per problem, `run.yaml:12:5 objectives[1].service: found number 3,
  * expected a host:port string`. `expected` is true: a service prints only the message and exits with code 2.
@@ -30,7 +34,9 @@ export class ConfigError extends Error {
   readonly problems: readonly ConfigProblem[];
 
   constructor(source: string, problems: readonly ConfigProblem[]) {
-    super(problems.map((problem) => problemLine(source, problem)).join('\n'));
+    const lines = problems.slice(0, mostLines).map((problem) => problemLine(source, problem));
+    const more = problems.length - lines.length;
+    super(quotingBriefly((more > 0 ? [...lines, `${source}: and ${more} more problems`] : lines).join('\n')));
     this.source = source;
     this.problems = problems;
   }
@@ -48,21 +54,29 @@ export function showPath(path: readonly PropertyKey[]): string {
   let text = '';
   for (const part of path) {
     if (typeof part === 'number') text += `[${part}]`;
-    else if (!/^[\w-]+$/.test(String(part))) text += `[${JSON.stringify(String(part))}]`;
-    else text += text === '' ? String(part) : `.${String(part)}`;
+    else if (!/^[\w-]+$/.test(String(part))) text += `[${shownKey(String(part))}]`;
+    else text += text === '' ? shortened(String(part)) : `.${shortened(String(part))}`;
   }
   return text;
 }
 
 const longestShown = 60;
 
+function shortened(text: string): string {
+  return text.length > longestShown ? `${text.slice(0, longestShown)}...` : text;
+}
+
+/** Quotes a key for an error message. */
+export function shownKey(key: string): string {
+  return JSON.stringify(shortened(key));
+}
+
 /** Describes a value for an error message: its kind and, unless it is long, the value. */
 export function showValue(value: unknown): string {
   if (value === undefined || value === null) return 'nothing';
   if (typeof value === 'number') return `number ${Number.isNaN(value) ? '.nan' : showNumber(value)}`;
   if (typeof value === 'string') {
-    const short = value.length > longestShown ? `${value.slice(0, longestShown)}...` : value;
-    return `string ${JSON.stringify(short)}`;
+    return `string ${JSON.stringify(shortened(value))}`;
   }
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of ${value.length}`;
   if (typeof value === 'object') return Object.keys(value).length === 0 ? 'an empty mapping' : 'a mapping';

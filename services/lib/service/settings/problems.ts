@@ -1,6 +1,6 @@
 /** Finds every problem of a value under a schema: unknown keys, numbers that are not finite, zod's issues. */
 import { z } from 'zod';
-import { ConfigError, showPath, showValue, type ConfigProblem } from './configError.js';
+import { ConfigError, shownKey, showPath, showValue, type ConfigProblem } from './configError.js';
 import { nearestKey } from './editDistance.js';
 import {
   isMapping,
@@ -59,7 +59,7 @@ export function check<S extends z.ZodType>(schema: S, value: unknown): Checked<z
     const near = nearestKey(key, known);
     const expected = known.length === 0 ? 'an empty mapping' : `one of ${known.join(', ')}`;
     const hint = near === undefined ? undefined : `did you mean "${near}"?`;
-    add(path, `unknown key "${key}"`, expected, hint, true);
+    add(path, `unknown key ${shownKey(key)}`, expected, hint, true);
   }
   for (const path of nonFinite(value)) {
     const ruling = schemaAt(schema, value, path);
@@ -73,7 +73,7 @@ export function check<S extends z.ZodType>(schema: S, value: unknown): Checked<z
       const ruling = schemaAt(schema, value, path);
       if (issue.code === 'invalid_key') {
         const holder = schemaAt(schema, value, path.slice(0, -1));
-        add(path, `key ${JSON.stringify(path.at(-1))}`, keyExpectation(issue, holder), undefined, true);
+        add(path, `key ${shownKey(String(path.at(-1)))}`, keyExpectation(issue, holder), undefined, true);
         continue;
       }
       const found = valueAt(value, path);

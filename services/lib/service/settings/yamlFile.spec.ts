@@ -138,4 +138,35 @@ threads: 0
     }
     assert.match(refusal(bomb.join('\n'), z.any())[0] ?? '', /more than 100 times/);
   });
+
+  // The recursion of a parser would end the process where V8 has no stack left to compile a regular expression.
+  for (const [what, text] of Object.entries({
+    'flow lists': '['.repeat(2000),
+    'flow mappings': '{"a":'.repeat(20_000),
+    'lists on a line': `name: x\nkl:\n  ${'- '.repeat(3000)}`,
+    'complex keys': '? '.repeat(2000),
+    'lists that are closed': `name: ${'['.repeat(300)}${']'.repeat(300)}`,
+  })) {
+    test(`${what} without end are refused with their place`, () => {
+      assert.match(
+        refusal(text)[0] ?? '',
+        /^run\.yaml:\d+:\d+: found more than 100 parts within each other, expected /,
+      );
+    });
+  }
+
+  test('long keys, long words and many problems are quoted briefly', () => {
+    const [line = ''] = refusal(`${good}${'k'.repeat(900)}: 1\n`);
+    assert.match(line, /^run\.yaml:7:1 k{60}\.\.\.: found unknown key "k{60}\.\.\."/);
+    const keys = Array.from({ length: 80 }, (_, i) => `key${i}: 1`).join('\n');
+    assert.throws(
+      () => parseYaml(schema, `${good}${keys}`, { source: 'run.yaml' }),
+      (error) => {
+        assert.ok(error instanceof ConfigError);
+        assert.equal(error.problems.length, 80);
+        assert.match(error.message, /\nrun\.yaml: and 30 more problems$/);
+        return true;
+      },
+    );
+  });
 });

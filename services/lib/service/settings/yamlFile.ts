@@ -6,14 +6,16 @@ import {
   isPair,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   parseDocument,
+  Parser,
   Document,
   visit,
   type YAMLError,
 } from 'yaml';
 import type { z } from 'zod';
-import { ConfigError, showPath, type ConfigProblem } from './configError.js';
+import { ConfigError, shownKey, showPath, type ConfigProblem } from './configError.js';
 import { check, type Finding } from './problems.js';
 import { schemaWords } from './schemaWalk.js';
 
@@ -31,8 +33,15 @@ export interface YamlSource {
  * @throws ConfigError with all problems, in the order of the file
  */
 export function parseYaml<S extends z.ZodType>(schema: S, text: string, { source }: YamlSource): z.output<S> {
+  assertShallow(text, source);
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false, strict: true });
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    uniqueKeys: false,
+    strict: true,
+    logLevel: 'error', // what it would warn of is a problem here
+  });
   if (document.errors.length > 0) {
     throw new ConfigError(
       source,
@@ -50,6 +59,31 @@ export function parseYaml<S extends z.ZodType>(schema: S, text: string, { source
   if (!result.ok) problems.push(...result.findings.map((finding) => place(finding, document, lines)));
   problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
   throw new ConfigError(source, problems);
+}
+
+/** The deepest nesting of a file. */
+const deepest = 100;
+
+/**
+ * Refuses a text that nests so deeply that functions which call themselves would exhaust the stack, where V8 may end the whole
+ * process. The parser that is used here keeps a stack of its own.
+ *
+ * @throws ConfigError if it does
+ */
+function assertShallow(text: string, source: string): void {
+  const parser = new Parser();
+  let [line, column] = [1, 1];
+  for (const lexeme of new Lexer().lex(text)) {
+    // What a token ends is of no interest, only how many are open.
+    for (const _token of parser.next(lexeme));
+    if (parser.stack.length > deepest) {
+      const found = `more than ${deepest} parts within each other`;
+      throw new ConfigError(source, [{ path: '', line, column, found, expected: 'a file that nests less deeply' }]);
+    }
+    const breaks = lexeme.split('\n');
+    line += breaks.length - 1;
+    column = breaks.length > 1 ? (breaks.at(-1)?.length ?? 0) + 1 : column + lexeme.length;
+  }
 }
 
 /** Formats a JSON value as YAML. Lists of numbers or words take one line. */
@@ -106,7 +140,7 @@ function structureProblems(
       seen.add(key);
       return inner;
     }
-    const twice = { path: showPath(here), found: `key "${key}" a second time`, expected: 'each key once' };
+    const twice = { path: showPath(here), found: `key ${shownKey(key)} a second time`, expected: 'each key once' };
     return [{ ...at(pair.key), ...twice }, ...inner];
   });
 }
