@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fuzz } from './fuzz.js';
 
-const only = ['messages', 'weights', 'decoder configs', 'chat templates', 'run files', 'rows', 'run directories'];
+const only = ['messages', 'decoder configs', 'chat templates', 'run files', 'run directories'];
 
 test('damaged inputs end in errors that name their place', async () => {
-  const results = await fuzz({ inputs: 1000, seed: 1, only });
+  const results = await fuzz({ inputs: 500, seed: 1, only });
   for (const { target, faults } of results) assert.deepEqual(faults, [], target);
   assert.equal(results.length, only.length);
 });

@@ -68,7 +68,7 @@ function scalar(type: string): unknown {
 /** What protobufjs says of bytes that are no message: grpc-js answers INTERNAL with it. */
 const isDecodeError = (error: unknown): boolean =>
   error instanceof Error &&
-  /invalid (wire type|varint)|index out of range|invalid (tag|end group)|illegal|no such|max depth|recursion|unterminated/i.test(
+  /invalid (wire type|varint)|index out of range|invalid (tag|end group)|illegal|no such|nesting depth/i.test(
     error.message,
   );
 

@@ -167,7 +167,7 @@ async function call(session: ClientHttp2Session, path: string, bytes: Buffer): P
 }
 
 /** What grpc-js answers to bytes that are no message of the method. */
-const undecodable = /^13 .*(deserializ|index out of range|invalid|illegal|max depth|serialization)/i;
+const undecodable = /^13 .*(deserializ|index out of range|invalid|illegal|nesting depth|serialization)/i;
 
 function grpcTarget(
   service: string,
