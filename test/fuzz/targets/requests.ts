@@ -76,13 +76,14 @@ const http: readonly string[] = [
 /** Sends bytes and reads until the server ends the connection. */
 async function exchange(port: number, bytes: Buffer): Promise<string> {
   const socket = connectTcp(port, '127.0.0.1');
-  socket.on('error', () => undefined); // the server may end the connection before it has read everything
+  socket.on('error', () => undefined); // the server may reset the connection before it has read everything
   await once(socket, 'connect');
+  const closed = new Promise((resolve) => socket.once('close', resolve));
   let text = '';
   socket.setEncoding('latin1').on('data', (part: string) => (text += part));
   // The end of the request, however much of it was announced.
   socket.end(bytes);
-  await once(socket, 'close');
+  await closed;
   return text;
 }
 
