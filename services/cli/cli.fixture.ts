@@ -144,7 +144,7 @@ const tiny: LlamaShape = {
 /** Writes a random policy over bytes, two rules that score it, prompts and a configuration of a few steps. */
 export async function writeTinyProject(folder: string, steps: number): Promise<{ config: string; rewards: string }> {
   const model = join(folder, 'policy');
-  mkdirSync(model);
+  mkdirSync(model, { recursive: true });
   const json = (path: string, value: unknown): void => writeFileSync(join(folder, path), JSON.stringify(value));
   json('policy/config.json', toHuggingFaceConfig(tiny, 'LlamaForCausalLM'));
   await writeSafetensors(join(model, 'model.safetensors'), randomDecoder(llamaConfig(tiny), 3));

@@ -45,7 +45,7 @@ test('everything about runs needs a token: in the header, or in the cookie of a 
   const address = await started(t);
   for (const path of paths) {
     for (const headers of [{}, { authorization: 'Bearer wrong' }, { cookie: 'gapo_session=wrong' }, { cookie: 'x' }]) {
-      const { status, body } = await ask(address, path, headers as Record<string, string>);
+      const { status, body } = await ask(address, path, headers);
       assert.equal(status, 401, `${path} ${body}`);
       assert.match(body, /needs a token with the role viewer/);
     }

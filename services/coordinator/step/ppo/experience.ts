@@ -5,9 +5,9 @@
 import { setMaxListeners } from 'node:events';
 import { concatenated } from '@gapo/model';
 import { at, deriveSeed } from '@gapo/numeric';
+import type { DrawnPrompt } from '@gapo/run-data';
 import { spanNames, withSpan } from '@gapo/tracing';
 import { createBatch, pickRows, tokenIndices, type Batch, type Ranges, type Sample } from '../../data/batch.js';
-import type { DrawnPrompt } from '@gapo/run-data';
 import { completionItems } from '../../scoring/completionItems.js';
 import { quotedFailures, quotedOutliers, scoreItems, tooFewScores, type ScoredBatch } from '../../scoring/scoring.js';
 import type { BatchLogProbs } from '../../workers/gradients.js';

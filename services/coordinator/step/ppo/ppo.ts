@@ -1,9 +1,9 @@
 /** PPO as a step strategy: draws prompts, samples, scores, derives advantages, and plans the minibatches of each epoch. */
 import { objectiveNames } from '@gapo/config';
 import { tokenKl, updateKlController } from '@gapo/objectives';
+import { drawPrompts } from '@gapo/run-data';
 import { spanNames } from '@gapo/tracing';
 import { splitEvenly, sumsOf, type Batch, type Ranges } from '../../data/batch.js';
-import { drawPrompts } from '@gapo/run-data';
 import type { ScoredBatch } from '../../scoring/scoring.js';
 import type { StepContext } from '../context/stepContext.js';
 import type { LearningSignal, LossInputs } from '../updates/lossInputs.js';

@@ -4,8 +4,8 @@
  * policy's current log-probabilities as the old ones, gradient workers return the gradient of the mean token logprob.
  */
 import { at, deriveSeed } from '@gapo/numeric';
-import { createBatch, givenSample, splitEvenly } from '../../data/batch.js';
 import { drawIndices } from '@gapo/run-data';
+import { createBatch, givenSample, splitEvenly } from '../../data/batch.js';
 import { batchGradients } from '../../workers/gradients.js';
 import { logProbsOf, type StepContext } from '../context/stepContext.js';
 import { valueHeadsOf } from '../context/trainingContext.js';

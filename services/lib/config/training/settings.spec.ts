@@ -32,7 +32,7 @@ test('a fine-tuning has these defaults', () => {
 test('reward model training has these defaults, by its starting point', () => {
   const { threads: _, ...settings } = fitSettings.parse({ ...fitted, start: tokenizer });
   const common = { ...fitted, batch: 32, microBatch: 32, heldOut: 0.1, maxTokens: 1024, seed: 0, device: 'cpu' };
-  assert.deepEqual(settings, { ...common, start: tokenizer, epochs: 4, learningRate: 1e-2 });
+  assert.deepEqual(settings, { ...common, overlong: 'truncate-left', start: tokenizer, epochs: 4, learningRate: 1e-2 });
   const full = fitSettings.parse({ ...fitted, start: decoder });
   assert.deepEqual([full.epochs, full.learningRate], [1, 1e-5]);
   const adapted = fitSettings.parse({ ...fitted, start: decoder, lora: { rank: 8 } });

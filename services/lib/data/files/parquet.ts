@@ -1,12 +1,20 @@
 /** Reads the rows of a Parquet file as JSON values, one row group at a time. */
 import { type FileHandle, open } from 'node:fs/promises';
 import { UserError } from '@gapo/service';
-import { type AsyncBuffer, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import {
+  type AsyncBuffer,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  parquetSchema,
+  type SchemaTree,
+} from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { decodeUtf8 } from './jsonText.js';
 
-/** The most bytes of a row group, uncompressed: its values are in memory at once. */
+/** The most bytes of a row group, uncompressed, and its most rows: its values are in memory at once. */
 const largestRowGroup = 1 << 30;
+const mostRows = 1 << 24;
 
 /**
  * Yields the rows of a file.
@@ -21,11 +29,17 @@ export async function* parquetRows(file: string): AsyncGenerator<Record<string, 
       slice: (start, end) => bytesAt(handle, start, end),
     };
     const metadata = await parquetMetadataAsync(buffer);
+    checkColumns(metadata);
     let rowStart = 0;
     for (const group of metadata.row_groups) {
       if (group.total_byte_size > largestRowGroup) {
         throw new UserError(
           `${file}: a row group of ${group.total_byte_size >> 20n} MiB; write smaller ones, for example with row_group_size=1000`,
+        );
+      }
+      if (group.num_rows < 0n || group.num_rows > mostRows) {
+        throw new UserError(
+          `${file}: a row group of ${group.num_rows} rows; write groups of at most ${mostRows}, for example with row_group_size=1000`,
         );
       }
       const rowEnd = rowStart + Number(group.num_rows);
@@ -50,6 +64,24 @@ export async function* parquetRows(file: string): AsyncGenerator<Record<string, 
     });
   } finally {
     await handle.close();
+  }
+}
+
+/**
+ * Checks that the columns of each row group are those of the schema, each once. The library reads any others without
+ * waiting for them, so that their errors would end the process.
+ *
+ * @throws UserError if they are not
+ */
+function checkColumns(metadata: FileMetaData): void {
+  const leaves = ({ children, path }: SchemaTree): string[] =>
+    children.length === 0 ? [path.join('.')] : children.flatMap(leaves);
+  const expected = leaves(parquetSchema(metadata)).sort();
+  for (const [number, { columns }] of metadata.row_groups.entries()) {
+    const found = columns.map(({ meta_data: column }) => column?.path_in_schema.join('.') ?? '').sort();
+    if (found.join('\n') !== expected.join('\n')) {
+      throw new UserError(`damaged Parquet: the columns of row group ${number} are not those of the schema`);
+    }
   }
 }
 

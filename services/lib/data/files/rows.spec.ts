@@ -113,6 +113,13 @@ describe('Parquet', () => {
     const whole = bytes(values.files['snappy'] ?? '');
     const cut = await dataFile(t, 'cut.parquet', whole.subarray(0, whole.length - 20));
     await assert.rejects(rowsIn(cut), /cut\.parquet: damaged Parquet, or of a kind that is not supported: /);
+    // A column under a name that the schema lacks, in the metadata of a row group.
+    const renamed = Buffer.from(whole);
+    renamed.write('prompX', renamed.lastIndexOf('prompt'));
+    await assert.rejects(
+      rowsIn(await dataFile(t, 'renamed.parquet', renamed)),
+      /renamed\.parquet: damaged Parquet: the columns of row group \d+ are not those of the schema/,
+    );
     const compressed = await dataFile(t, 'a.parquet.gz', gzipSync(whole));
     await assert.rejects(rowsIn(compressed), /Parquet within gzip; decompress it/);
   });

@@ -286,7 +286,11 @@ function sequenceAtEnd(segment: Segment): number | undefined {
     .find((sequence) => sequence !== undefined);
 }
 
-/** Returns the event of a line; undefined if it is damaged. */
+/**
+ * Returns the event of a line; undefined if it is damaged.
+ *
+ * @throws Error for a defect of the decoding
+ */
 function eventIn(line: string): CloudEvent | undefined {
   try {
     return decodeEvent(Buffer.from(line));

@@ -43,7 +43,7 @@ for (const { name, tokenizer: kind, template, stops, cases } of values.families)
     const settings = { bos_token: '<s>', eos_token: '</s>', ...(template !== null && { chat_template: template }) };
     await writeFile(join(directory, 'tokenizer_config.json'), JSON.stringify(settings));
     const tokenizer = await Tokenizer.read(directory);
-    const end = tokenizer.endId({ eosIds: stops } as Parameters<Tokenizer['endId']>[0]);
+    const end = tokenizer.endId({ eosIds: stops });
     const codec = new TextCodec(tokenizer, { endIds: stops, endId: end, context: 4096 });
     assert.ok(cases.length > 0);
     for (const each of cases) {
