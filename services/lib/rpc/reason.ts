@@ -13,7 +13,7 @@ const reasons: readonly (readonly [RegExp, string])[] = [
   [/wrong version number|packet length too long/i, 'what listens there does not speak TLS'],
   [
     /self.signed certificate|unable to (?:get|verify)/i,
-    'its certificate is not signed by an authority that this process trusts (TLS_CA_FILE)',
+    'its certificate is not signed by an authority that this process trusts (TLS_CA_FILE; ca for a model server)',
   ],
   [/certificate/i, 'its certificate is not trusted, or belongs to another host'],
   [/protocol error|EPROTO|Parse Error/i, 'what listens there does not speak gRPC'],

@@ -238,7 +238,7 @@ inputs:
     assert.deepEqual(await outcomes(trusted), [1, 1, 1]);
     await assert.rejects(
       client(t, target, `${inputs}\ntls: true`),
-      /cannot read its metadata: UNAVAILABLE: its certificate is not trusted/,
+      /cannot read its metadata: UNAVAILABLE: its certificate is not signed by an authority .*ca for a model server/,
     );
     const missing = client(t, target, `${inputs}\ntls: true\nca: none.pem`);
     await assert.rejects(missing, /reward\.yaml: ca: .*none\.pem contains no certificate \(PEM\): ENOENT/);
