@@ -8,7 +8,7 @@ export ONNXRUNTIME_NODE_INSTALL ?= skip
 GAPO := node services/cli/dist/main.js
 RUN ?= run
 
-.PHONY: help run test specs test-tools test-oracle test-image chaos build dev lint docs pack models study bench fuzz clean
+.PHONY: help run test specs test-tools test-oracle test-walk test-image chaos build dev lint docs pack models study bench fuzz clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -39,6 +39,10 @@ dev: node_modules/.installed ## compile, and recompile on change
 
 lint: node_modules/.installed ## eslint, prettier, buf
 	@npm run --silent lint
+
+test-walk: build ## run the commands of docs/models.md on a model of every family
+	@deploy/local/prepare.sh nats-server
+	@EVERY_FAMILY=1 node test/run.mjs --under test/dist/e2e/modelWalkthrough.spec.js
 
 test-image: build ## build the images' file systems from the Dockerfile, and start each service as its user
 	@node test/run.mjs --under test/dist/image

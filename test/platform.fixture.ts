@@ -48,6 +48,9 @@ export interface Platform {
   stop(): Promise<void>;
 }
 
+/** Test projects lie anywhere in the temporary directory, the example's in the checkout. */
+const projects = JSON.stringify([tmpdir(), project]);
+
 /**
  * Starts all services.
  *
@@ -95,7 +98,7 @@ export async function startPlatform(options: {
       String(gradientWorkers),
       ...args,
     ],
-    { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
+    { cwd, env: { ...process.env, PROJECT_DIRS: projects, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   const stderr = text(child.stderr);
   const [line] = (await Promise.race([

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { readFile, readdir, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import {
@@ -21,8 +20,7 @@ describe('invalid input', () => {
   let platform: Platform;
   before(async () => {
     workspace = await makeWorkspace();
-    // Damaged models lie in workspaces of their own.
-    platform = await startPlatform({ directory: workspace.directory, env: { PROJECT_DIRS: tmpdir() } });
+    platform = await startPlatform({ directory: workspace.directory });
   });
   after(async () => {
     await platform.stop();

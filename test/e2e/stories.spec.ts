@@ -1,7 +1,8 @@
 /** Trains a pretrained model with two rules rewards, using only the command line. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { gapo, makeWorkspace, project, runYaml, startPlatform } from '../platform.fixture.js';
@@ -21,7 +22,10 @@ test(
       openings.map((prompt, id) => `${JSON.stringify({ id: String(id), prompt })}\n`).join(''),
     );
     await writeFile(workspace.run, runYaml({ policy: `{ model: ${model}, lora: { rank: 4 } }` }));
-    const platform = await startPlatform({ directory });
+    const platform = await startPlatform({
+      directory,
+      env: { PROJECT_DIRS: JSON.stringify([tmpdir(), realpathSync(model)]) },
+    });
     try {
       const at = ['--coordinator', platform.coordinator];
       const trained = await gapo(['train', workspace.run, '--id', 'stories', '--watch', ...at]);

@@ -1,5 +1,6 @@
 /** The code of a worker: its package and all packages of this project that it depends on. */
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -35,7 +36,7 @@ export async function readBuild(module: URL): Promise<Build> {
   let runtime = '';
   const visit = async (file: string): Promise<void> => {
     const folder = dirname(file);
-    const manifestText = await readFile(join(folder, '../package.json'), 'utf8');
+    const manifestText = await readFile(manifestOf(folder), 'utf8');
     const { name, dependencies = {}, optionalDependencies = {} } = JSON.parse(manifestText) as Manifest;
     if (digests.has(name)) return;
     digests.set(name, '');
@@ -50,6 +51,13 @@ export async function readBuild(module: URL): Promise<Build> {
   const hash = createHash('sha256');
   for (const [name, digest] of [...digests].sort(([a], [b]) => (a < b ? -1 : 1))) hash.update(`${name} ${digest}\n`);
   return { sha256: hash.digest('hex'), runtime };
+}
+
+/** Returns the nearest package.json above a folder: within the published command, services have no manifest of their own. */
+function manifestOf(folder: string): string {
+  const above = dirname(folder);
+  const path = join(above, 'package.json');
+  return existsSync(path) || above === folder ? path : manifestOf(above);
 }
 
 /** Hashes a package's manifest and compiled files, without tests: images leave those out. */
