@@ -14,7 +14,7 @@ export {
   decoderTensors,
 } from './decoderLayout.js';
 export { type ModelOptions, readDecoderConfig } from './huggingFaceConfig.js';
-export { type KeyOptions } from './knownKeys.js';
+export { type KeyOptions, usualList } from './knownKeys.js';
 export { type RotaryPositions, rotaryFactor, rotaryFrequencies } from './rotaryPositions.js';
 export { type Architecture } from './architectures/architecture.js';
 export { type LlamaShape, llamaConfig, toHuggingFaceConfig } from './architectures/llama.js';
