@@ -1,6 +1,6 @@
 /** Every `@example` of the public packages compiles as a user's program, and runs unless it starts a service. */
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -51,6 +51,7 @@ const examples = publicFolders().flatMap(sourcesIn).flatMap(examplesIn);
 const cache = join(projectRoot, 'node_modules/.cache');
 mkdirSync(cache, { recursive: true });
 const folder = mkdtempSync(join(cache, 'examples-'));
+symlinkSync(join(projectRoot, 'examples'), join(folder, 'examples'));
 
 describe('examples of the public packages', () => {
   after(() => rmSync(folder, { recursive: true }));
@@ -84,6 +85,10 @@ describe('examples of the public packages', () => {
       const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 };
       const path = join(folder, `example${k}.mjs`);
       writeFileSync(path, ts.transpileModule(code, { compilerOptions }).outputText);
+      // What an example writes lies beside it, and is removed with it.
+      const directory = process.cwd();
+      t.after(() => process.chdir(directory));
+      process.chdir(folder);
       await import(pathToFileURL(path).href);
       assert.ok(printed.length > 0);
       for (const [, expected = ''] of code.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)) {
