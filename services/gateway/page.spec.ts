@@ -1,32 +1,13 @@
 /** The page in a real browser: it follows a run live, with charts, and lists the runs. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { test, type TestContext } from 'node:test';
-import { chromium, type Page } from 'playwright-core';
+import { test } from 'node:test';
+import { openPage } from './browser.fixture.js';
 import { gatewayOn, natsBuses, testRun, testStep, trainingService, patienceMs } from './gateway.fixture.js';
 
-const browserPath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
-
-/** A page in Chromium that fails the test at the first error in its console. */
-async function openPage(t: TestContext): Promise<{ page: Page; problems: string[] }> {
-  const browser = await chromium.launch({
-    executablePath: browserPath,
-    args: ['--no-sandbox', '--disable-gpu'],
-    timeout: 0,
-  });
-  t.after(() => browser.close());
-  const page = await browser.newPage();
-  page.setDefaultTimeout(0);
-  const problems: string[] = [];
-  page.on('pageerror', (error) => problems.push(error.message));
-  page.on('console', (message) => {
-    if (message.type() === 'error') problems.push(message.text());
-  });
-  return { page, problems };
-}
-
 test('the page lists the runs, follows one live and draws its charts', async (t) => {
-  if (!existsSync(browserPath)) return t.skip(`no Chromium at ${browserPath}: apt-get install chromium`);
+  const opened = await openPage(t);
+  if (opened === undefined) return;
+  const { page, problems } = opened;
   const buses = await natsBuses(t);
   if (buses === undefined) return;
   const { publisher, outboxOf, bus } = buses;
@@ -41,7 +22,6 @@ test('the page lists the runs, follows one live and draws its charts', async (t)
   const { address } = await gatewayOn(t, coordinator, bus);
   one.publish('step', testStep(1), { id: '1' });
   await publisher.flush(patienceMs);
-  const { page, problems } = await openPage(t);
 
   await page.goto(`http://${address}/`);
   await page.click('main a:text("one")');

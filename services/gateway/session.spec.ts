@@ -1,13 +1,11 @@
 /** Logging in to the page: sessions in cookies, requests of other sites, and the headers that keep scripts of others out. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { request, type IncomingHttpHeaders } from 'node:http';
 import { test, type TestContext } from 'node:test';
-import { chromium } from 'playwright-core';
+import { openPage } from './browser.fixture.js';
 import { gatewayOn, inProcessBus, testRun, testStep, trainingService } from './gateway.fixture.js';
 
 const token = 'gapo_right';
-const browserPath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 
 async function started(t: TestContext): Promise<string> {
   const coordinator = await trainingService(t, {
@@ -106,22 +104,10 @@ test('every response tells browsers to run the scripts of the page alone, in no 
 });
 
 test('a person logs in on the page and sees the runs', async (t) => {
-  if (!existsSync(browserPath)) return t.skip(`no Chromium at ${browserPath}: apt-get install chromium`);
+  const opened = await openPage(t, (error) => error.includes('401'));
+  if (opened === undefined) return;
+  const { page, problems } = opened;
   const address = await started(t);
-  const browser = await chromium.launch({
-    executablePath: browserPath,
-    args: ['--no-sandbox', '--disable-gpu'],
-    timeout: 0,
-  });
-  t.after(() => browser.close());
-  const page = await browser.newPage();
-  page.setDefaultTimeout(0);
-  const problems: string[] = [];
-  page.on('pageerror', (error) => problems.push(error.message));
-  page.on('console', (message) => {
-    const isRefusal = message.text().includes('401');
-    if (message.type() === 'error' && !isRefusal) problems.push(message.text());
-  });
   await page.goto(`http://${address}/`);
   await page.fill('form.login input', 'wrong');
   await page.click('form.login button');
