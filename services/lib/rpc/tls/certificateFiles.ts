@@ -1,6 +1,7 @@
 /** The certificate files of a process: read again while it runs, so that a renewed certificate needs no restart. */
 import type { experimental } from '@grpc/grpc-js';
 import { describeCertificate, expiryOf, readMaterial, type Material, type TlsFiles } from './material.js';
+import { messageOf } from './tlsError.js';
 
 /** Observes the files. */
 export interface CertificateObserver {
@@ -70,7 +71,7 @@ export class CertificateFiles implements experimental.CertificateProvider {
       material = await readMaterial(this.#files, Date.now());
       this.#lastProblem = undefined;
     } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error);
+      const problem = messageOf(error);
       if (problem !== this.#lastProblem) this.#observer.warn(`the certificate in use stays: ${problem}`);
       this.#lastProblem = problem;
       return;

@@ -1,7 +1,7 @@
 /** Certificate, key and authorities of a process: read from PEM files and checked, so that a mistake is one clear message. */
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { TlsError } from './tlsError.js';
+import { messageOf, TlsError } from './tlsError.js';
 
 /** Paths of PEM files. */
 export interface TlsFiles {
@@ -53,9 +53,9 @@ export function describeCertificate({ subject, subjectAltName }: X509Certificate
  *   or has expired
  */
 export async function readMaterial({ certFile, keyFile, caFile }: TlsFiles, now: number): Promise<Material> {
-  if (certFile !== undefined && keyFile === undefined) throw unset('TLS_CERT_FILE', 'TLS_KEY_FILE');
-  if (keyFile !== undefined && certFile === undefined) throw unset('TLS_KEY_FILE', 'TLS_CERT_FILE');
-  if (caFile === undefined) throw unset('TLS_CERT_FILE and TLS_KEY_FILE', 'TLS_CA_FILE');
+  if (certFile !== undefined && keyFile === undefined) throw unset('TLS_CERT_FILE is', 'TLS_KEY_FILE');
+  if (keyFile !== undefined && certFile === undefined) throw unset('TLS_KEY_FILE is', 'TLS_CERT_FILE');
+  if (caFile === undefined) throw unset('TLS_CERT_FILE and TLS_KEY_FILE are', 'TLS_CA_FILE');
   const ca = await read('TLS_CA_FILE', caFile);
   checkAuthorities(ca, caFile, now);
   if (certFile === undefined || keyFile === undefined) return { own: undefined, ca };
@@ -72,26 +72,21 @@ export async function readMaterial({ certFile, keyFile, caFile }: TlsFiles, now:
   return { own: { cert, key, parsed }, ca };
 }
 
-function unset(set: string, missing: Variable): TlsError {
+/** @param present which variables are set, with the verb */
+function unset(present: string, missing: Variable): TlsError {
   const what = {
     TLS_CERT_FILE: "the certificate of TLS_KEY_FILE's key",
     TLS_KEY_FILE: "the key of TLS_CERT_FILE's certificate",
     TLS_CA_FILE: 'the authorities that sign the certificates of peers',
   };
-  return new TlsError(
-    `${set} is set without ${missing}: set it to a PEM file with ${what[missing]}`.replace(
-      /^(.* and .*) is set/,
-      '$1 are set',
-    ),
-  );
+  return new TlsError(`${present} set without ${missing}: set it to a PEM file with ${what[missing]}`);
 }
 
 async function read(variable: Variable, path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new TlsError(`${variable}: ${path} cannot be read: ${why}`, { cause: error });
+    throw new TlsError(`${variable}: ${path} cannot be read: ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -144,8 +139,4 @@ function checkTime(certificate: X509Certificate, variable: Variable, path: strin
       `${variable}: the certificate in ${path} is valid only from ${new Date(from).toISOString()}; check this machine's clock`,
     );
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
