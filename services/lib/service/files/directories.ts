@@ -27,8 +27,6 @@ export async function replaceDirectory(
     await named(path, async () => {
       await rm(partial, { recursive: true, force: true });
       await mkdir(partial, { recursive: true });
-    });
-    await named(path, async () => {
       if ((await fill(partial)) !== false) await putInPlace(partial, path, replaced, assertWritable);
     });
   } finally {
