@@ -129,6 +129,20 @@ export function decodeEvent(bytes: Uint8Array): CloudEvent {
   return parsed;
 }
 
+/**
+ * Returns the event that the bytes are; undefined where they are none.
+ *
+ * @throws Error for a defect of the decoding
+ */
+export function eventIn(bytes: Uint8Array): CloudEvent | undefined {
+  try {
+    return decodeEvent(bytes);
+  } catch (error) {
+    if (error instanceof EventError) return undefined;
+    throw error;
+  }
+}
+
 function isCloudEvent(value: unknown): value is CloudEvent {
   if (typeof value !== 'object' || value === null) return false;
   const event = value as Record<string, unknown>;

@@ -1,6 +1,6 @@
 /** Finds how far the stream has the events of a run, and says where the two differ. */
 import { NatsError, type JetStreamManager, type StoredMsg, type StreamInfo } from 'nats';
-import { decodeEvent, sequenceOf, subjectOf, type CloudEvent, type EventKind } from '../cloudEvent.js';
+import { eventIn, sequenceOf, subjectOf, type CloudEvent, type EventKind } from '../cloudEvent.js';
 import type { EventLog } from '../log/eventLog.js';
 import { lastingKinds, partKinds } from '../log/kinds.js';
 import { LogReader } from '../log/logReader.js';
@@ -46,7 +46,7 @@ export async function findPosition(manager: JetStreamManager, stream: string, co
   );
   const stored = await storedMessage(manager, stream, { last_by_subj: subjectOf(runId, undefined) });
   const info = await manager.streams.info(stream);
-  const event = stored === undefined ? undefined : eventIn(stored);
+  const event = stored === undefined ? undefined : eventIn(stored.data);
   const found =
     stored !== undefined && event !== undefined && (await isInLog(event, log))
       ? { sequence: sequenceOf(event), streamSequence: stored.seq }
@@ -112,13 +112,5 @@ export async function storedMessage(
   } catch (error) {
     if (error instanceof NatsError && error.api_error?.err_code === noMessageCode) return undefined;
     throw error;
-  }
-}
-
-function eventIn({ data }: StoredMsg): CloudEvent | undefined {
-  try {
-    return decodeEvent(data);
-  } catch {
-    return undefined;
   }
 }

@@ -6,7 +6,7 @@ import { closeSync, existsSync, fdatasyncSync, mkdirSync, openSync } from 'node:
 import { open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { appendSync, writeAtomically } from '@gapo/service';
-import { decodeEvent, encodeEvent, kindOf, type CloudEvent, type EventKind } from '../cloudEvent.js';
+import { encodeEvent, eventIn, kindOf, type CloudEvent, type EventKind } from '../cloudEvent.js';
 import { EventError, messageOf } from '../eventError.js';
 import { isPart } from './kinds.js';
 import { cutTornLine, headOf, linesOf, listSegments, segmentPath, sequenceIn, type Segment } from './segments.js';
@@ -88,7 +88,7 @@ export class EventLog {
 
   /** Returns the newest event of a lasting kind. Reads the files from their end on until it is found. */
   newest<K extends EventKind>(kind: K): Extract<CloudEvent, { type: `gapo.v1.${K}` }> | undefined {
-    const event = eventIn(this.#index?.newest.get(kind) ?? '') ?? this.#findNewest(kind);
+    const event = eventOfLine(this.#index?.newest.get(kind) ?? '') ?? this.#findNewest(kind);
     return event as Extract<CloudEvent, { type: `gapo.v1.${K}` }> | undefined;
   }
 
@@ -96,7 +96,7 @@ export class EventLog {
   #findNewest(kind: EventKind): CloudEvent | undefined {
     for (const segment of this.#segments.toReversed()) {
       for (const line of linesOf(segment).toReversed()) {
-        const event = headOf(line)?.kind === kind ? eventIn(line) : undefined;
+        const event = headOf(line)?.kind === kind ? eventOfLine(line) : undefined;
         if (event !== undefined) return event;
       }
     }
@@ -112,7 +112,7 @@ export class EventLog {
     };
     const pending = this.#unwritten.map(({ line }) => line).find(isIt);
     const found = pending ?? this.#segments.toReversed().flatMap(linesOf).find(isIt);
-    return found === undefined ? undefined : eventIn(found);
+    return found === undefined ? undefined : eventOfLine(found);
   }
 
   /**
@@ -286,18 +286,9 @@ function sequenceAtEnd(segment: Segment): number | undefined {
     .find((sequence) => sequence !== undefined);
 }
 
-/**
- * Returns the event of a line; undefined if it is damaged.
- *
- * @throws Error for a defect of the decoding
- */
-function eventIn(line: string): CloudEvent | undefined {
-  try {
-    return decodeEvent(Buffer.from(line));
-  } catch (error) {
-    if (error instanceof EventError) return undefined;
-    throw error;
-  }
+/** Returns the event of a line; undefined if it is damaged. */
+function eventOfLine(line: string): CloudEvent | undefined {
+  return eventIn(Buffer.from(line));
 }
 
 function flushSync(path: string): void {
