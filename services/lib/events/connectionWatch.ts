@@ -8,6 +8,9 @@ type PermissionContext = NonNullable<Status['permissionContext']>;
 /** Denied subjects that are reported; a run has its own. */
 const mostReported = 20;
 
+/** Delays between attempts, in milliseconds. The last one repeats. */
+const retryMs = [100, 250, 500, 1000, 2000, 5000];
+
 /** Follows a connection that reconnects by itself, once there is one. */
 export class ConnectionWatch {
   #connected = false;
@@ -50,6 +53,11 @@ export class ConnectionWatch {
       const unlisten = this.onChange(done);
       signal.addEventListener('abort', done, { once: true });
     });
+  }
+
+  /** Waits before the next attempt, after a number of failures in a row. A change of the connection ends the wait. */
+  beforeRetry(failures: number, signal: AbortSignal, delaysMs: readonly number[] = retryMs): Promise<void> {
+    return this.changed(delaysMs[Math.min(failures, delaysMs.length - 1)] ?? 0, signal);
   }
 
   /**

@@ -87,7 +87,7 @@ export class NatsBus implements EventBus {
     const { open, onError, stream } = this.#options;
     let said = '';
     for (let failures = 0; ; failures++) {
-      await this.#watch.changed(connectMs[Math.min(failures, connectMs.length - 1)] ?? 0, signal);
+      await this.#watch.beforeRetry(failures, signal, connectMs);
       if (signal.aborted) return;
       try {
         const opened = await open();

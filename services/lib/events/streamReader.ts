@@ -52,9 +52,6 @@ const inactiveMs = 60_000;
 /** Messages that are read again after a loss, in case the stream has lost some and got them again in another order of its runs. */
 const mostRepeated = 500;
 
-/** Delays between attempts to create a consumer. A reconnection ends the delay. */
-const retryMs = [100, 250, 500, 1000, 2000, 5000];
-
 /**
  * Reads the events on a subject. Messages that are no events are reported and skipped.
  *
@@ -128,7 +125,7 @@ export async function* readStream(context: ReaderContext, options: ReadOptions):
       if (name !== undefined && watch.connected) manager.consumers.delete(stream.name, name).catch(() => false);
     }
     if (signal.aborted) return false;
-    await watch.changed(retryMs[Math.min(failures, retryMs.length - 1)] ?? 0, signal);
+    await watch.beforeRetry(failures, signal);
     failures++;
   }
   return false;

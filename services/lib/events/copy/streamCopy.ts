@@ -22,9 +22,6 @@ export interface StreamCopyOptions {
 /** Runs that are copied at the same time. */
 const mostActive = 4;
 
-/** Delays between attempts. A change of the connection ends the delay. */
-const retryMs = [100, 250, 500, 1000, 2000, 5000];
-
 /** The server answers that it has no such stream. */
 const noStreamCode = 10059;
 
@@ -121,7 +118,7 @@ export class StreamCopy {
         this.#busy.delete(run);
         for (const listener of [...this.#listeners]) listener();
       }
-      if (failed) await watch.changed(retryMs[Math.min(this.#failures++, retryMs.length - 1)] ?? 0, signal);
+      if (failed) await watch.beforeRetry(this.#failures++, signal);
     }
   }
 
