@@ -12,8 +12,7 @@ import type {
 import { decodeEvent, encodeEvent, kindOf, subjectOf, type CloudEvent } from './cloudEvent.js';
 import { deliver } from './delivery.js';
 import type { EventError } from './eventError.js';
-import { defaultLimits, EventLog } from './log/eventLog.js';
-import { LoggedOutbox } from './outbox.js';
+import { Outboxes } from './outboxes.js';
 
 /** Options of the bus. */
 export interface InProcessBusOptions {
@@ -34,44 +33,28 @@ export class InProcessBus implements EventBus {
   readonly #options: InProcessBusOptions;
   /** Events in the order of publication. */
   readonly #history: CloudEvent[] = [];
-  readonly #outboxes = new Set<Outbox>();
+  readonly #outboxes: Outboxes;
   readonly #followers = new Set<Follower>();
   readonly #subscriptions = new Set<Subscription>();
-  #published = 0;
-  #refused = 0;
+  readonly #counts = { published: 0, refused: 0 };
   #closed = false;
 
   constructor(options: InProcessBusOptions) {
     this.#options = options;
+    const { source, onError } = options;
+    this.#outboxes = new Outboxes({ source, transport: this.transport, counts: this.#counts, onError });
   }
 
-  outbox(
-    runId: string,
-    { directory, assertWritable = () => undefined, limits = defaultLimits }: OutboxOptions,
-  ): Outbox {
-    const { source, onError } = this.#options;
-    const log = new EventLog({ directory, assertWritable, limits, copied: false, onError });
-    const outbox: Outbox = new LoggedOutbox({
-      runId,
-      source,
-      transport: this.transport,
-      log,
-      // Encoded and decoded, as with a server: a subscriber cannot change what others receive.
-      onEvent: (event) => this.#keep(decodeEvent(encodeEvent(event))),
-      onRefused: (error) => {
-        this.#refused++;
-        onError(error);
-      },
-      onClose: async () => void this.#outboxes.delete(outbox),
-    });
-    this.#outboxes.add(outbox);
-    return outbox;
+  outbox(runId: string, options: OutboxOptions): Outbox {
+    // Encoded and decoded, as with a server: a subscriber cannot change what others receive.
+    const onEvent = (event: CloudEvent): void => this.#keep(decodeEvent(encodeEvent(event)));
+    return this.#outboxes.open(runId, options, () => ({ onEvent, onClose: async () => undefined }));
   }
 
   #keep(event: CloudEvent): void {
     this.#history.push(event);
     if (this.#history.length > this.#options.historyLimit) this.#history.shift();
-    this.#published++;
+    this.#counts.published++;
     for (const follower of this.#followers) {
       if (matches(event, follower.filter)) follower.take(event);
     }
@@ -123,12 +106,12 @@ export class InProcessBus implements EventBus {
   }
 
   stats(): BusStats {
-    return { published: this.#published, refused: this.#refused, queued: 0, connected: true };
+    return { ...this.#counts, queued: 0, connected: true };
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#outboxes].map((outbox) => outbox.close()));
+    await this.#outboxes.close();
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.stop()));
   }
 }

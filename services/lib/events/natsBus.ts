@@ -17,8 +17,7 @@ import { RunCopy, type CopyTarget } from './copy/runCopy.js';
 import { StreamCopy } from './copy/streamCopy.js';
 import { deliver } from './delivery.js';
 import { EventError, messageOf } from './eventError.js';
-import { defaultLimits, EventLog } from './log/eventLog.js';
-import { LoggedOutbox } from './outbox.js';
+import { Outboxes } from './outboxes.js';
 import type { StreamOptions } from './stream.js';
 import { readStream, type ReaderContext } from './streamReader.js';
 
@@ -54,7 +53,7 @@ export class NatsBus implements EventBus {
   readonly #watch = new ConnectionWatch();
   readonly #copy: StreamCopy;
   readonly #copies = new Set<RunCopy>();
-  readonly #outboxes = new Set<Outbox>();
+  readonly #outboxes: Outboxes;
   readonly #subscriptions = new Set<Subscription>();
   readonly #closing = new AbortController();
   readonly #counts = { published: 0, refused: 0 };
@@ -64,7 +63,8 @@ export class NatsBus implements EventBus {
 
   constructor(options: NatsBusOptions) {
     this.#options = options;
-    const { stream, onError } = options;
+    const { stream, source, onError } = options;
+    this.#outboxes = new Outboxes({ source, transport: this.transport, counts: this.#counts, onError });
     this.#copy = new StreamCopy({
       watch: this.#watch,
       target: () => this.#target,
@@ -116,35 +116,21 @@ export class NatsBus implements EventBus {
     return { manager, client, stream: this.#options.stream.name, during };
   }
 
-  outbox(
-    runId: string,
-    { directory, assertWritable = () => undefined, limits = defaultLimits }: OutboxOptions,
-  ): Outbox {
-    const { source, onError } = this.#options;
-    const log = new EventLog({ directory, assertWritable, limits, copied: true, onError });
-    const copy = new RunCopy({ runId, directory, log, assertWritable, counts: this.#counts, onError });
-    const outbox: Outbox = new LoggedOutbox({
-      runId,
-      source,
-      transport: this.transport,
-      log,
-      onEvent: () => this.#copy.wake(copy),
-      onRefused: (error) => {
-        this.#counts.refused++;
-        onError(error);
-      },
-      onClose: async () => {
-        if (this.#watch.connected) await this.#copy.flush(this.#closeMs, new Set([copy]));
-        this.#copy.remove(copy);
-        this.#copies.delete(copy);
-        this.#outboxes.delete(outbox);
-        await copy.saveMark();
-      },
+  outbox(runId: string, options: OutboxOptions): Outbox {
+    return this.#outboxes.open(runId, options, (log) => {
+      const copy = new RunCopy({ runId, log, counts: this.#counts, onError: this.#options.onError });
+      this.#copies.add(copy);
+      this.#copy.add(copy);
+      return {
+        onEvent: () => this.#copy.wake(copy),
+        onClose: async () => {
+          if (this.#watch.connected) await this.#copy.flush(this.#closeMs, new Set([copy]));
+          this.#copy.remove(copy);
+          this.#copies.delete(copy);
+          await copy.saveMark();
+        },
+      };
     });
-    this.#outboxes.add(outbox);
-    this.#copies.add(copy);
-    this.#copy.add(copy);
-    return outbox;
   }
 
   get #reader(): ReaderContext {
@@ -213,7 +199,7 @@ export class NatsBus implements EventBus {
 
   async close(timeoutMs = 5000): Promise<void> {
     this.#closeMs = timeoutMs;
-    await Promise.all([...this.#outboxes].map((outbox) => outbox.close()));
+    await this.#outboxes.close();
     this.#closing.abort();
     const ended = Promise.allSettled([...this.#subscriptions].map((subscription) => subscription.closed));
     await settlesWithin(ended, timeoutMs);

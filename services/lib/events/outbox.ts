@@ -2,7 +2,7 @@
 import { attributeNames, spanNames } from '@gapo/tracing';
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { EventBus, Outbox } from './bus.js';
-import { createEvent, subjectOf, type CloudEvent, type EventInput, type EventKind } from './cloudEvent.js';
+import { createEvent, type CloudEvent, type EventInput, type EventKind } from './cloudEvent.js';
 import { eventAttributes } from './delivery.js';
 import { EventError, messageOf } from './eventError.js';
 import type { EventLog } from './log/eventLog.js';
@@ -25,9 +25,7 @@ export class LoggedOutbox implements Outbox {
   readonly #context: OutboxContext;
   #closed: Promise<void> | undefined;
 
-  /** @throws TypeError where the run's id cannot be part of a subject */
   constructor(options: OutboxContext) {
-    subjectOf(options.runId, undefined);
     this.#context = options;
   }
 

@@ -21,9 +21,7 @@ export interface CopyTarget {
 /** Options of a copy. */
 export interface RunCopyOptions {
   readonly runId: string;
-  readonly directory: string;
   readonly log: EventLog;
-  readonly assertWritable: () => void;
   /** Counts what becomes of the events. */
   readonly counts: { published: number; refused: number };
   readonly onError: (error: EventError) => void;
@@ -50,7 +48,7 @@ export class RunCopy {
 
   constructor(options: RunCopyOptions) {
     this.#options = options;
-    this.#mark = this.#written = readMark(options.directory);
+    this.#mark = this.#written = readMark(options.log.directory);
     this.#acknowledged = Math.min(this.#mark?.sequence ?? 0, options.log.last);
   }
 
@@ -156,12 +154,12 @@ export class RunCopy {
   async saveMark(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const { directory, assertWritable, onError, log } = this.#options;
+    const { onError, log } = this.#options;
     const mark = this.#mark;
     if (mark === undefined || log.last === 0 || JSON.stringify(mark) === JSON.stringify(this.#written)) return;
     try {
-      assertWritable();
-      await writeMark(directory, mark);
+      log.assertWritable();
+      await writeMark(log.directory, mark);
       this.#written = mark;
     } catch (error) {
       onError(new EventError('unwritten', messageOf(error), error));

@@ -71,6 +71,15 @@ export class EventLog {
     this.#last = newest === undefined ? 0 : (sequenceAtEnd(newest) ?? newest.first - 1);
   }
 
+  get directory(): string {
+    return this.#options.directory;
+  }
+
+  /** @throws where this process may not write any more */
+  assertWritable(): void {
+    this.#options.assertWritable();
+  }
+
   /** The number of the newest event; 0 before the first. */
   get last(): number {
     return this.#last;
