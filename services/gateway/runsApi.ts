@@ -34,7 +34,7 @@ export function httpError(error: unknown): { status: number; message: string } {
 /** Metadata by which the coordinator knows who asks. */
 export type Credentials = Readonly<Record<string, string>>;
 
-/** Calls one coordinator, each time for whoever asks. Every method throws RpcError. */
+/** Calls one coordinator with the credentials of each caller. Every method throws RpcError. */
 export class RunsApi {
   readonly #client: Client<'gapo.training.v1.TrainingService'>;
 

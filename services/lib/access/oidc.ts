@@ -20,7 +20,7 @@ export interface OpenIdOptions {
   readonly roles: ReadonlyMap<string, AccessRole>;
 }
 
-/** Signatures by a private key. With a shared secret, whoever can verify tokens could make them. */
+/** Signatures by a private key. With a shared secret, anyone who can verify tokens could make them. */
 const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
 
 /** How far apart the provider's clock and ours may be, in seconds. */

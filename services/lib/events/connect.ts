@@ -28,7 +28,7 @@ export interface ConnectOptions {
   inProcess?: boolean;
   /** Whether this process publishes, and so needs more permissions than a reader. @default true */
   publishes?: boolean;
-  /** Go on without a server that does not answer, and connect later. @default false */
+  /** Start without a server that does not answer, and connect later. @default false */
   mayBeDown?: boolean;
   /** In process: events kept for replay. Beyond that the oldest are dropped. @default 10000 */
   historyLimit?: number;

@@ -22,7 +22,7 @@ export interface CopyTarget {
 export interface RunCopyOptions {
   readonly runId: string;
   readonly log: EventLog;
-  /** Counts what becomes of the events. */
+  /** Counts the events that were published and that were refused. */
   readonly counts: { published: number; refused: number };
   readonly onError: (error: EventError) => void;
 }

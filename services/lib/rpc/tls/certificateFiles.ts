@@ -9,7 +9,7 @@ export interface CertificateObserver {
   warn(text: string): void;
 }
 
-/** Milliseconds between two looks at the files: the projected files of a Kubernetes Secret change within a minute or two. */
+/** Milliseconds between two reads of the files: the projected files of a Kubernetes Secret change within a minute or two. */
 const refreshMs = 10_000;
 
 const dayMs = 86_400_000;

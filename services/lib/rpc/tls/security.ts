@@ -5,7 +5,7 @@ import { defaultTrustDomain } from './roles.js';
 /** A connection or call that a server refused. */
 export interface Refusal {
   /**
-   * `certificate`: none, or not a valid one; `identity`: another peer's; `handshake`: no TLS connection came about; `token`: no
+   * `certificate`: none, or not a valid one; `identity`: another peer's; `handshake`: no TLS connection was established; `token`: no
    * valid bearer token; `role`: one whose role is not enough; `path` and `address`: a request named a file or an address that the service
    * keeps from its callers.
    */

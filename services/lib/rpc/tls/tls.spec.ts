@@ -246,7 +246,7 @@ test('a client that speaks no TLS is counted, and told that the connection broke
   assert.equal(running.refusals[0]?.reason, 'handshake');
 });
 
-test('renewed files serve new connections, while a call goes on over the old one', async (t) => {
+test('renewed files serve new connections, while a call continues over the old one', async (t) => {
   const certificates = await testCertificates(t);
   const log: Log = { infos: [], warnings: [] };
   const files = await open(t, await certificates.issue('coordinator'), log);
@@ -299,7 +299,7 @@ test('renewed files serve new connections, while a call goes on over the old one
   finish.resolve();
   assert.equal((await stream.next()).done, false);
   assert.equal((await stream.next()).done, true);
-  // The client's own certificate is renewed likewise.
+  // The client's own certificate is renewed too.
   const again = connect('gapo.policy.v1.PolicyService', server.address);
   t.after(() => again.close());
   const second = again.GetVersion({}, { deadlineMs })[Symbol.asyncIterator]();

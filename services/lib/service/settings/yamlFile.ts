@@ -74,7 +74,7 @@ function assertShallow(text: string, source: string): void {
   const parser = new Parser();
   let [line, column] = [1, 1];
   for (const lexeme of new Lexer().lex(text)) {
-    // What a token ends is of no interest, only how many are open.
+    // Only the number of open collections matters, not the tokens.
     for (const _token of parser.next(lexeme));
     if (parser.stack.length > deepest) {
       const found = `more than ${deepest} parts within each other`;
