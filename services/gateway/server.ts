@@ -2,7 +2,7 @@
 import { isRunId, type EventBus } from '@gapo/events';
 import { at } from '@gapo/numeric';
 import { pageAssets, type Asset } from '@gapo/page';
-import { checkHealth, processSecurity, requireSecureAddress } from '@gapo/rpc';
+import { bareHost, checkHealth, processSecurity, requireSecureAddress } from '@gapo/rpc';
 import { UserError, type Logger } from '@gapo/service';
 import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
@@ -181,7 +181,7 @@ function servePage(app: FastifyInstance, assets: readonly Asset[]): void {
 
 function splitListen(listen: string): { readonly host: string; readonly port: number } {
   const at = listen.lastIndexOf(':');
-  return { host: listen.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(listen.slice(at + 1)) };
+  return { host: bareHost(listen.slice(0, at)), port: Number(listen.slice(at + 1)) };
 }
 
 async function listenOn(app: FastifyInstance, listen: string): Promise<string> {

@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { experimental, type ChannelCredentials, type ChannelOptions } from '@grpc/grpc-js';
 import type { CertificateFiles } from './certificateFiles.js';
+import { bareHost } from './listenRule.js';
 import { identitiesOf, includesName, namesOf, peerName } from './peerNames.js';
 import { identityOf, serverRole } from './roles.js';
 import type { CompleteSecurity } from './security.js';
@@ -15,11 +16,7 @@ import type { CompleteSecurity } from './security.js';
  *
  * @param expected the identity of the service's role; undefined for a service that any peer may serve
  */
-export function serverProblem(
-  host: string,
-  certificate: PeerCertificate,
-  expected: string | undefined,
-): Error | undefined {
+function serverProblem(host: string, certificate: PeerCertificate, expected: string | undefined): Error | undefined {
   const names = namesOf(new X509Certificate(certificate.raw));
   if (identitiesOf(names).length === 0) return checkServerIdentity(host, certificate);
   if (expected === undefined || includesName(names, expected)) return undefined;
@@ -40,10 +37,10 @@ let opened = 0;
 
 /** Returns the host of a gRPC target, without brackets. */
 function hostOf(target: string): string {
-  return target
-    .replace(/^[a-z][a-z0-9+]*:(\/\/[^/]*\/)?/i, (scheme) => (/^(dns|ipv4|ipv6):/i.test(scheme) ? '' : scheme))
-    .replace(/:\d+$/, '')
-    .replace(/^\[|\]$/g, '');
+  const address = target.replace(/^[a-z][a-z0-9+]*:(\/\/[^/]*\/)?/i, (scheme) =>
+    /^(dns|ipv4|ipv6):/i.test(scheme) ? '' : scheme,
+  );
+  return bareHost(address.replace(/:\d+$/, ''));
 }
 
 /**

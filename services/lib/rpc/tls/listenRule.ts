@@ -7,9 +7,14 @@ const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
 
+/** Returns a host without the brackets that an IPv6 address has before a port. */
+export function bareHost(host: string): string {
+  return host.replace(/^\[|\]$/g, '');
+}
+
 /** Whether a host is reachable from this machine alone. A name other than localhost may resolve to anything. */
 export function isLoopback(host: string): boolean {
-  const name = host.replace(/^\[|\]$/g, '').toLowerCase();
+  const name = bareHost(host).toLowerCase();
   const version = isIP(name);
   if (version === 0) return name === 'localhost' || name.endsWith('.localhost');
   return loopback.check(name, version === 6 ? 'ipv6' : 'ipv4');

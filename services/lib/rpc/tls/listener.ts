@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type TlsOptions, type TLSSocket } from 'node:tls';
 import type { CertificateFiles } from './certificateFiles.js';
 import type { Peer, PeerOf } from './guard.js';
+import { bareHost } from './listenRule.js';
 import { describeCertificate, type Material } from './material.js';
 import { namesOf, peerName } from './peerNames.js';
 import type { CompleteSecurity } from './security.js';
@@ -118,7 +119,7 @@ export async function listenWithTls(
   });
   const stopWatching = files.onChange((material) => server.setSecureContext(contextOf(material)));
   server.once('close', stopWatching);
-  server.listen({ host: at.host.replace(/^\[|\]$/g, ''), port: at.port });
+  server.listen({ host: bareHost(at.host), port: at.port });
   try {
     await once(server, 'listening');
   } catch (error) {
