@@ -1,16 +1,16 @@
 /** The certificates of a machine: a private authority, and one certificate for each role, renewed before they expire. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { createAuthority, issueCertificate, openAuthority, type Authority } from '@gapo/certificates';
 import { defaultTrustDomain, identityOf, roles, type Role } from '@gapo/rpc';
-import { UserError } from '@gapo/service';
+import { UserError, writeAtomically } from '@gapo/service';
 
 const dayMs = 86_400_000;
 
-/** An authority outlives its certificates, which all peers would have to be given anew with another one. */
+/** An authority outlives its certificates: a new one makes every peer need a new certificate. */
 const authorityDays = 3650;
 
 /** Clocks of peers may be behind by this much. */
@@ -58,7 +58,7 @@ export function pairFiles(directory: string, name: string): { certFile: string; 
  */
 export async function makeCertificates(options: CertificateOptions): Promise<CertificateRow[]> {
   const { directory, now } = options;
-  await naming(directory, () => mkdir(directory, { recursive: true, mode: 0o700 }));
+  await makeDirectory(directory);
   const { authority, row } = await authorityIn(options);
   const rows = [row];
   for (const role of roles) {
@@ -75,8 +75,8 @@ export async function makeCertificates(options: CertificateOptions): Promise<Cer
         notAfter,
       };
       const { cert, key } = await issueCertificate(authority, wanted);
-      await writeFileWithMode(files.keyFile, key, 0o600);
-      await writeFileWithMode(files.certFile, cert, 0o644);
+      await writeAtomically(files.keyFile, key, { mode: 0o600 });
+      await writeAtomically(files.certFile, cert, { mode: 0o644 });
     }
     const expires = expiryText(new X509Certificate(readFileSync(files.certFile)));
     rows.push({ name: role, identity, ...files, expires, state: reason ?? 'kept' });
@@ -112,8 +112,8 @@ async function authorityIn({
   const authority = await createAuthority('gapo', new Date(now - skewMs), notAfter);
   // Peers trust the authority before too, until all have certificates of the new one.
   const before = present !== undefined && until > now ? present.authority.cert : '';
-  await writeFileWithMode(files.keyFile, authority.key, 0o600);
-  await writeFileWithMode(files.certFile, authority.cert + before, 0o644);
+  await writeAtomically(files.keyFile, authority.key, { mode: 0o600 });
+  await writeAtomically(files.certFile, authority.cert + before, { mode: 0o644 });
   const state = present === undefined ? 'made' : 'renewed: it would have expired before its certificates';
   return { authority, row: authorityRow(files, authority.cert, state) };
 }
@@ -134,7 +134,7 @@ async function readAuthority(files: {
     return { authority, parsed: new X509Certificate(cert) };
   } catch (error) {
     throw new UserError(
-      `${files.certFile} and ${files.keyFile} are no authority of gapo certs (${messageOf(error)}): put back what was there, or name another directory`,
+      `${files.certFile} and ${files.keyFile} are no authority of gapo certs (${(error as Error).message}): put back what was there, or name another directory`,
       { cause: error },
     );
   }
@@ -168,36 +168,10 @@ function reasonToIssue(
   return to - now < (to - from) * renewFraction ? 'renewed: it would have expired soon' : undefined;
 }
 
-/** Writes a file atomically, with its permissions from the first byte. */
-async function writeFileWithMode(path: string, content: string, mode: number): Promise<void> {
-  const partial = `${path}.${process.pid}.partial`;
-  await naming(path, async () => {
-    await rm(partial, { force: true });
-    try {
-      const file = await open(partial, 'wx', mode);
-      try {
-        await file.writeFile(content);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(partial, path);
-    } catch (error) {
-      await rm(partial, { force: true });
-      throw error;
-    }
-  });
-}
-
-/** @throws UserError that names the path, where `work` fails */
-async function naming<T>(path: string, work: () => Promise<T>): Promise<T> {
+async function makeDirectory(path: string): Promise<void> {
   try {
-    return await work();
+    await mkdir(path, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw new UserError(`${path}: cannot be written: ${messageOf(error)}`, { cause: error });
+    throw new UserError(`${path}: cannot be written: ${(error as Error).message}`, { cause: error });
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -26,6 +26,7 @@ export {
   writeAtomically,
   writeAtomicallySync,
   type FileContent,
+  type WriteOptions,
 } from './files/atomicWrite.js';
 export { createDirectorySync, removeDirectory, removeLeftovers, replaceDirectory } from './files/directories.js';
 export { parseYaml, yamlText, type YamlSource } from './settings/yamlFile.js';

@@ -23,6 +23,12 @@ import { cannotWrite, named } from './writeError.js';
 /** A file's content: a text (written as UTF-8), bytes, or a sequence of chunks that need not be in memory at once. */
 export type FileContent = string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
+/** How files are written. */
+export interface WriteOptions {
+  /** The permissions of the files, from their first byte. @default those that the process gives new files */
+  readonly mode?: number;
+}
+
 /**
  * Writes a file atomically, and creates its folder if it is missing.
  *
@@ -32,8 +38,8 @@ export type FileContent = string | Uint8Array | Iterable<Uint8Array> | AsyncIter
  * import { writeAtomically } from '@gapo/service';
  * await writeAtomically('report.json', JSON.stringify({ accuracy: 0.9 }));
  */
-export async function writeAtomically(path: string, content: FileContent): Promise<void> {
-  await writeAllAtomically(new Map([[path, content]]));
+export async function writeAtomically(path: string, content: FileContent, options: WriteOptions = {}): Promise<void> {
+  await writeAllAtomically(new Map([[path, content]]), options);
 }
 
 /**
@@ -42,13 +48,16 @@ export async function writeAtomically(path: string, content: FileContent): Promi
  * @param files contents by path
  * @throws as {@link writeAtomically}
  */
-export async function writeAllAtomically(files: ReadonlyMap<string, FileContent>): Promise<void> {
+export async function writeAllAtomically(
+  files: ReadonlyMap<string, FileContent>,
+  { mode }: WriteOptions = {},
+): Promise<void> {
   const pending = [...files].map(([path, content]) => ({ path, content, partial: temporaryPath(path) }));
   try {
     for (const { path, content, partial } of pending) {
       await named(path, async () => {
         await mkdir(dirname(path), { recursive: true });
-        await writeSynced(partial, content);
+        await writeSynced(partial, content, mode);
       });
     }
     for (const { path, partial } of pending) await named(path, () => renameTo(partial, path));
@@ -134,8 +143,8 @@ function temporaryPath(path: string): string {
   return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.partial`);
 }
 
-async function writeSynced(path: string, content: FileContent): Promise<void> {
-  const file = await open(path, 'wx');
+async function writeSynced(path: string, content: FileContent, mode: number | undefined): Promise<void> {
+  const file = await open(path, 'wx', mode);
   try {
     await faultPointAsync('file.write', path);
     await writeFile(file, content);
