@@ -1,10 +1,9 @@
 /** Events through outages of a real server: it is absent, killed, frozen, full, wiped. Each is in the stream once, in order. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { cpSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
+import { freePort } from '@gapo/service/testing';
 import { connect, DiscardPolicy, type JetStreamManager } from 'nats';
 import {
   all,
@@ -38,16 +37,6 @@ async function assertComplete(bus: EventBus, runId: string, count: number): Prom
     events.map(({ sequence }) => Number(sequence)),
     numbers(count).map((number) => Number(number) + 1),
   );
-}
-
-/** Returns a port that is free now. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 const ofCode = (errors: readonly EventError[], code: EventError['code']): string[] =>

@@ -1,10 +1,10 @@
 /**
- * `@gapo/service/testing`, for the tests of every package: temporary directories, and services as child processes.
+ * `@gapo/service/testing`, for the tests of every package: temporary directories, free ports, and services as child processes.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -100,10 +100,23 @@ export function startProcess(file: URL, options: ProcessOptions = {}, t?: TestCo
 
 /** Returns an address on which another server listens until the test ends. */
 export async function takenAddress(t: TestContext): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
+  const { server, port } = await listening();
   t.after(() => server.close());
+  return `127.0.0.1:${port}`;
+}
+
+/** Returns a port of 127.0.0.1 that nothing listens on. */
+export async function freePort(): Promise<number> {
+  const { server, port } = await listening();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function listening(): Promise<{ readonly server: Server; readonly port: number }> {
+  const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('the server has no port');
-  return `127.0.0.1:${address.port}`;
+  return { server, port: address.port };
 }
