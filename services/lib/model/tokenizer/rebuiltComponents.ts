@@ -16,7 +16,7 @@ interface Components {
 /** A key that some classes follow, whatever tokenizer.json says. */
 interface Rule {
   readonly key: string;
-  /** The names of the classes without `Tokenizer` and `TokenizerFast`. */
+  /** The names of the classes, as of transformers 5.24, without `Tokenizer` and `TokenizerFast`. */
   readonly classes: readonly string[];
   /** Returns the value of the key at which the class builds what tokenizer.json has; undefined if the key changes nothing. */
   readonly stated: (components: Components) => unknown;
@@ -34,9 +34,10 @@ const bert = [
   'Lxmert',
   'MobileBert',
   'MPNet',
-].concat(
-  ['Splinter', 'SqueezeBert', 'Tipsv2'], // in transformers 5.24
-);
+  'Splinter',
+  'SqueezeBert',
+  'Tipsv2',
+];
 const dpr = ['DPRContextEncoder', 'DPRQuestionEncoder', 'DPRReader'];
 const byteLevel = [
   'Bart',
@@ -49,7 +50,11 @@ const byteLevel = [
   'Longformer',
   'Luke',
   'Mvp',
-].concat(['Qwen2', 'Qwen3_5', 'Roberta', 'Whisper']);
+  'Qwen2',
+  'Qwen3_5',
+  'Roberta',
+  'Whisper',
+];
 const sentencePiece = ['Barthez', 'BigBird', 'Camembert', 'CodeLlama', 'Llama', 'RemBert', 'XGLM', 'XLMRoberta'];
 
 const lowerCase = (components: Components): unknown => bertNormalizer(components)?.['lowercase'];
@@ -94,10 +99,18 @@ const rules: readonly Rule[] = [
 
 /** The model types for which AutoTokenizer takes a class where tokenizer_config.json names none. */
 const modelTypes: Readonly<Record<string, readonly string[]>> = {
-  BertTokenizer: ['bert', 'convbert', 'distilbert', 'electra', 'ernie', 'layoutlm', 'megatron-bert', 'nezha'].concat([
+  BertTokenizer: [
+    'bert',
+    'convbert',
+    'distilbert',
+    'electra',
+    'ernie',
+    'layoutlm',
+    'megatron-bert',
+    'nezha',
     'nomic_bert',
     'squeezebert',
-  ]),
+  ],
   BigBirdTokenizer: ['big_bird'],
   CamembertTokenizer: ['camembert'],
   CohereTokenizer: ['cohere'],
