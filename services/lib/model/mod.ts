@@ -64,13 +64,7 @@ export {
   type TokenCompletions,
   type TokenSequence,
 } from './tokenizer/textCodec.js';
-export {
-  type DecodingOptions,
-  type EncodingOptions,
-  type LocatedTokens,
-  Tokenizer,
-  type TokenizerOptions,
-} from './tokenizer/tokenizer.js';
+export { type DecodingOptions, type EncodingOptions, Tokenizer, type TokenizerOptions } from './tokenizer/tokenizer.js';
 export { copyTokenizer, setPadding, tokenizerFiles } from './tokenizer/tokenizerFiles.js';
 
 export {

@@ -187,7 +187,6 @@ def family(name, build, samples, rows):
         "size": len(loaded),
         "ids": digest(encoding.ids for encoding in encodings),
         "withSpecialTokens": digest(loaded(text)["input_ids"] for text in samples),
-        "offsets": digest([list(pair) for pair in encoding.offsets] for encoding in encodings),
         "decoded": digest(loaded.decode(row, skip_special_tokens=True) for row in rows),
         "decodedWhole": digest(loaded.decode(row) for row in rows),
         "roundTrip": digest(loaded.decode(encoding.ids, skip_special_tokens=True) for encoding in encodings),

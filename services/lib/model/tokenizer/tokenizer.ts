@@ -33,17 +33,6 @@ export interface DecodingOptions {
   readonly specialTokens?: 'omit' | 'keep';
 }
 
-/** A text's tokens with their places in it. */
-export interface LocatedTokens {
-  readonly ids: readonly number[];
-  /**
-   * [tokens] Where each token's characters begin and end in the text, as indices of a JavaScript string (UTF-16). Tokens that
-   * share a character have the same places. A token without characters, such as an added special token, has an empty place.
-   */
-  readonly starts: readonly number[];
-  readonly ends: readonly number[];
-}
-
 /** The contents of a tokenizer's files without its vocabulary. */
 interface Parts {
   readonly path: string;
@@ -197,8 +186,8 @@ export class Tokenizer {
    *
    * @throws UserError if the tokenizer has no token for a part of the text
    */
-  async encode(text: string, options?: EncodingOptions): Promise<number[]> {
-    return (await this.#encode(text, options)).getIds();
+  async encode(text: string, { addSpecialTokens = false }: EncodingOptions = {}): Promise<number[]> {
+    return (await this.#result(this.#library.encode(text, null, { addSpecialTokens }))).getIds();
   }
 
   /**
@@ -214,22 +203,6 @@ export class Tokenizer {
       for (const encoding of encodings) ids.push(encoding.getIds());
     }
     return ids;
-  }
-
-  /**
-   * Encodes a text and locates its tokens in it.
-   *
-   * @throws UserError if the tokenizer has no token for a part of the text
-   */
-  async encodeLocated(text: string, options?: EncodingOptions): Promise<LocatedTokens> {
-    const encoding = await this.#encode(text, options);
-    const index = indexOfCharacter(text);
-    const offsets = encoding.getOffsets();
-    return {
-      ids: encoding.getIds(),
-      starts: offsets.map(([start = 0]) => index(start)),
-      ends: offsets.map(([, end = 0]) => index(end)),
-    };
   }
 
   /** Decodes token ids. Ids without a token are left out, and special tokens unless they are to be kept. */
@@ -268,10 +241,6 @@ export class Tokenizer {
    */
   renderChat(turns: readonly Turn[], openReply: boolean): string | undefined {
     return this.chatTemplate?.render(turns, openReply);
-  }
-
-  #encode(text: string, { addSpecialTokens = false }: EncodingOptions = {}): Promise<Encoding> {
-    return this.#result(this.#library.encode(text, null, { addSpecialTokens }));
   }
 
   async #result<T>(work: Promise<T>): Promise<T> {
@@ -356,18 +325,4 @@ function* probes(library: LibraryTokenizer): Generator<string> {
 
 function placed(encoding: Encoding): PlacedTokens {
   return { ids: encoding.getIds(), segments: encoding.getTypeIds(), texts: encoding.getSequenceIds() };
-}
-
-/** Returns the function from the number of a character (a Unicode code point) of a text to its index in UTF-16. */
-function indexOfCharacter(text: string): (character: number) => number {
-  const indices = new Uint32Array(text.length + 1);
-  let characters = 0;
-  let index = 0;
-  for (const character of text) {
-    indices[characters++] = index;
-    index += character.length;
-  }
-  if (characters === text.length) return (character) => character;
-  indices[characters] = index;
-  return (character) => at(indices, character);
 }
