@@ -28,7 +28,7 @@ export class Director {
   readonly struck: Struck[] = [];
   /** Faults whose point was reached. */
   readonly reached: PlannedFault[] = [];
-  readonly #platform: () => ChaosPlatform;
+  readonly #platform: ChaosPlatform;
   readonly #say: (text: string) => void;
   readonly #queue: PlannedFault[];
   readonly #lasting = new Set<Promise<void>>();
@@ -41,7 +41,7 @@ export class Director {
   #pending: PlannedFault | undefined;
   #full = false;
 
-  constructor(schedule: readonly PlannedFault[], platform: () => ChaosPlatform, say: (text: string) => void) {
+  constructor(schedule: readonly PlannedFault[], platform: ChaosPlatform, say: (text: string) => void) {
     this.#queue = [...schedule];
     this.#platform = platform;
     this.#say = say;
@@ -103,7 +103,7 @@ export class Director {
 
   #strike(fault: PlannedFault): void {
     const { kind, target, seconds } = fault;
-    const platform = this.#platform();
+    const platform = this.#platform;
     const service = () => required(platform.services.get(target), target);
     const link = () => required(platform.links.get(target), target);
     switch (kind) {
@@ -155,7 +155,7 @@ export class Director {
   }
 
   get #coordinator(): Supervised {
-    return required(this.#platform().services.get('coordinator'), 'coordinator');
+    return required(this.#platform.services.get('coordinator'), 'coordinator');
   }
 
   #last<T>(seconds: number, thing: T, end: (thing: T) => void): void {

@@ -17,7 +17,8 @@ export type LoggedEvent = z.output<typeof eventSchema>;
 
 const runSchema = z.looseObject({ resumptions: z.number() });
 
-const historySchema = z.object({
+/** What is compared of two runs. */
+export const historySchema = z.object({
   /** The outcome of each step in steps.jsonl, in order, without times. */
   steps: z.array(z.string()),
   /** SHA-256 of the version after each step, by the events of checkpoints. */
@@ -28,11 +29,6 @@ const historySchema = z.object({
 
 /** The history of a run. */
 export type History = z.output<typeof historySchema>;
-
-/** Parses a history that was kept. */
-export function parseHistory(text: string): History {
-  return historySchema.parse(JSON.parse(text));
-}
 
 /** Fields of a report that differ between two executions of the same step. */
 const circumstances = ['seconds', 'phases', 'etaSeconds', 'traceId', 'latencyMs'];

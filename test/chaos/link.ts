@@ -51,7 +51,6 @@ export class Link {
       [near, far],
       [far, near],
     ] as const) {
-      // prettier-ignore
       this.#sockets.add(from);
       from.setNoDelay(true);
       // Not pipe(), which would resume a socket while the link is silent.

@@ -7,11 +7,12 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { median } from '@gapo/numeric';
 import { z } from '@gapo/service';
 import { makeWorkspace, project } from '../platform.fixture.js';
 import { checksOf } from './checks.js';
 import { costsOf, costTable } from './costs.js';
-import { parseHistory, type History } from './history.js';
+import { historySchema } from './history.js';
 import { trial, type TrialOptions, type TrialWorld } from './trial.js';
 
 const count = (standard: number) => z.coerce.number().int().min(0).default(standard);
@@ -42,10 +43,7 @@ function worldOf(directory: string, yaml: string): TrialWorld {
   };
 }
 
-interface Undisturbed {
-  readonly history: History;
-  readonly medianSeconds: number;
-}
+const undisturbedSchema = z.object({ history: historySchema, medianSeconds: z.number() });
 
 /** Returns the file that keeps the undisturbed run of this state of the project; undefined outside a git checkout. */
 function keptAt(world: TrialWorld): string | undefined {
@@ -64,12 +62,11 @@ function keptAt(world: TrialWorld): string | undefined {
   }
 }
 
-async function undisturbed(options: TrialOptions): Promise<Undisturbed> {
+async function undisturbed(options: TrialOptions): Promise<z.output<typeof undisturbedSchema>> {
   const kept = keptAt(options.world);
   if (kept !== undefined && existsSync(kept)) {
     say(`the undisturbed run is in ${kept}`);
-    const { history, medianSeconds } = JSON.parse(readFileSync(kept, 'utf8')) as Undisturbed;
-    return { history: parseHistory(JSON.stringify(history)), medianSeconds };
+    return undisturbedSchema.parse(JSON.parse(readFileSync(kept, 'utf8')));
   }
   say('the undisturbed run');
   const { history, intervals } = await trial({ ...options, faults: 0, rolloutWorkers: 1, gradientWorkers: 1 });
@@ -79,10 +76,6 @@ async function undisturbed(options: TrialOptions): Promise<Undisturbed> {
     writeFileSync(kept, JSON.stringify(result));
   }
   return result;
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }
 
 async function main(): Promise<number> {

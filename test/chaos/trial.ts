@@ -6,7 +6,7 @@ import { connect, RpcError, type Client } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 import { Director, type Struck } from './director.js';
 import { begunSteps, eventsOf, readHistory, resumptionsOf, type History } from './history.js';
-import { startChaosPlatform, type ChaosPlatform } from './platform.js';
+import { startChaosPlatform } from './platform.js';
 import { scheduleOf, type PlannedFault } from './schedule.js';
 
 /** The run that is trained. */
@@ -62,7 +62,7 @@ type Training = Client<'gapo.training.v1.TrainingService'>;
  */
 export async function trial(options: TrialOptions): Promise<TrialResult> {
   const { world, root, rolloutWorkers, gradientWorkers, say } = options;
-  const started: { platform?: ChaosPlatform; director?: Director } = {};
+  const started: { director?: Director } = {};
   const platform = await startChaosPlatform({
     root,
     projectDirectory: world.baseDirectory,
@@ -75,7 +75,7 @@ export async function trial(options: TrialOptions): Promise<TrialResult> {
   const targets = { services: names, links: [...platform.links.keys()], disk: platform.disk !== undefined };
   if (!targets.disk && options.faults > 0) say('  no file system can be mounted here: the disk is never full');
   const schedule = scheduleOf(options.seed, options.faults, world.steps, targets);
-  const director = new Director(schedule, () => platform, say);
+  const director = new Director(schedule, platform, say);
   started.director = director;
   const training = connect('gapo.training.v1.TrainingService', platform.coordinator);
   try {
@@ -115,7 +115,6 @@ async function follow(
   steps: number,
   say: (text: string) => void,
 ): Promise<number[]> {
-  // prettier-ignore
   const ends: number[] = [];
   let last = performance.now();
   let state = '';
@@ -126,7 +125,6 @@ async function follow(
         { runId },
         { deadlineMs: Infinity, signal: hang },
       )) {
-        // prettier-ignore
         if (run) {
           const { reason, recovery } = run;
           state = `${run.state} at step ${run.step}: ${reason}${recovery ? `; waiting for ${recovery.waitingFor}: ${recovery.problem}` : ''}`; // prettier-ignore
