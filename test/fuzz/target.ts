@@ -3,7 +3,7 @@ import type fc from 'fast-check';
 
 /** A reader with its inputs. */
 export interface Target {
-  /** Inputs: what {@link Subject.read} gets. */
+  /** Inputs: what {@link Target.read} gets. */
   readonly inputs: fc.Arbitrary<unknown>;
   /** Reads an input. It may throw an expected error that names the place. Any other error is a failure. */
   read(input: never): unknown;

@@ -3,54 +3,23 @@ import { gapoProgram } from '@gapo/cli/testing';
 import fc from 'fast-check';
 import { type OpenTarget, target } from '../target.js';
 
-const words: readonly string[] = [
-  'up',
-  'run',
-  'train',
-  'watch',
+type Command = ReturnType<typeof gapoProgram>;
+
+/** Arguments and values of options, and words that are neither. */
+const values: readonly string[] = [
   'runs',
-  'pause',
-  'resume',
-  'cancel',
-  'prefer',
-  'objective',
-  'add',
-  'remove',
-  'eval',
-  'soup',
-  'front',
-  'pareto',
-  'export',
-  'sft',
-  'config',
-  'plan',
-  'reward',
   'test',
   'serve',
-  'check',
-  'doctor',
   'run.yaml',
   'help',
   '--help',
-  '--json',
-  '--coordinator',
   '127.0.0.1:1',
-  '--data',
-  'runs',
-  '--port-base',
   '0',
-  '--http-port',
   '65536',
-  '--set',
   'steps=1',
   'a=0.5',
   'a=',
   '=',
-  '--rewards',
-  '--id',
-  '--version',
-  '--samples',
-  '--rollout-workers',
   '-1',
   '1e3',
   '0x10',
@@ -74,16 +43,27 @@ const words: readonly string[] = [
   'Infinity',
 ];
 
+const allCommands = (program: Command): Command[] => [
+  program,
+  ...program.commands,
+  ...program.commands.flatMap(({ commands }) => commands),
+];
+
 export const commandLine: OpenTarget = async () => {
+  const known = allCommands(gapoProgram());
+  const names = known.map((command) => command.name());
+  const options = known.flatMap((command) => command.options.flatMap(({ long }) => long ?? []));
   const word = fc.oneof(
-    { weight: 6, arbitrary: fc.constantFrom(...words) },
+    { weight: 2, arbitrary: fc.constantFrom(...new Set(names)) },
+    { weight: 2, arbitrary: fc.constantFrom(...new Set(options)) },
+    { weight: 2, arbitrary: fc.constantFrom(...values) },
     { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 12 }) },
   );
   return target(
     fc.array(word, { maxLength: 7 }),
     async (args) => {
       const program = gapoProgram();
-      for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
+      for (const command of allCommands(program)) {
         command.configureOutput({ writeOut: () => undefined, writeErr: () => undefined });
         if (command !== program && command.commands.length === 0) command.action(() => undefined);
       }
