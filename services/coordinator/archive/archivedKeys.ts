@@ -1,8 +1,9 @@
 /** What of the runs is in the store already, so that each round sends only what has changed. */
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { stateFile } from '../state/fileNames.js';
 import type { ObjectStore } from './objectStore.js';
-import { checkpointFolder, isCheckpointOf, stateFile, stepsIn } from './runKeys.js';
+import { checkpointFolder, isCheckpointOf, stepsIn } from './runKeys.js';
 import { checkpointFiles, type RunSnapshot } from './runSnapshot.js';
 
 /** Where a manifest of the store is read to, within a snapshot. */

@@ -15,9 +15,10 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { settlesWithin } from '@gapo/rpc';
 import { isExpected, replaceDirectory, word, type Logger } from '@gapo/service';
+import { recordFile, stateFile } from '../state/fileNames.js';
 import { ArchivedKeys } from './archivedKeys.js';
 import type { ObjectStore } from './objectStore.js';
-import { auditFiles, isCheckpointOf, recordFile, runFiles, stateFile, stepsIn } from './runKeys.js';
+import { auditFiles, isCheckpointOf, runFiles, stepsIn } from './runKeys.js';
 import { withSnapshot, type ArchivedRun } from './runSnapshot.js';
 
 /** The shortest time between two rounds. What a lost node had written since the last one is computed again. */

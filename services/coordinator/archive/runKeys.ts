@@ -1,20 +1,16 @@
-/** The names of a run's files, the same in DATA_DIR/RUN and under RUN/ in the store. */
-
-/** Without it a run does not count. */
-export const recordFile = 'run.json';
+/** Which of a run's files are stored. Under RUN/ in the store they have the same names as in DATA_DIR/RUN. */
+import { checkpointName, stepOf } from '../state/checkpointPlaces.js';
+import { auditFile, auditHeadFile, configFile, goalChangesFile, recordFile, stepsFile } from '../state/fileNames.js';
 
 /** Files beside checkpoints, events and audit log, in the order in which they are stored. */
-export const runFiles: readonly string[] = ['config.yaml', 'steps.jsonl', 'aims.jsonl', recordFile];
+export const runFiles: readonly string[] = [configFile, stepsFile, goalChangesFile, recordFile];
 
 /** The audit log and its end, which have to fit each other. They are stored before the other files. */
-export const auditFiles: readonly string[] = ['audit.jsonl', 'audit.head.json'];
-
-/** Without it a checkpoint does not count. It has the SHA-256 of the others. */
-export const stateFile = 'state.json';
+export const auditFiles: readonly string[] = [auditFile, auditHeadFile];
 
 /** Returns the folder of a step's checkpoint. */
 export function checkpointFolder(step: number): string {
-  return `checkpoints/step-${String(step).padStart(6, '0')}`;
+  return `checkpoints/${checkpointName(step)}`;
 }
 
 /** Whether a name is that of a file of a step's checkpoint. */
@@ -24,6 +20,6 @@ export function isCheckpointOf(name: string, step: number): boolean {
 
 /** Returns the steps of the checkpoints that names belong to, ascending. */
 export function stepsIn(names: readonly string[]): readonly number[] {
-  const steps = names.flatMap((name) => /^checkpoints\/step-(\d+)\/[^/]+$/.exec(name)?.[1] ?? []).map(Number);
+  const steps = names.flatMap((name) => stepOf(/^checkpoints\/([^/]+)\/[^/]+$/.exec(name)?.[1] ?? '') ?? []);
   return [...new Set(steps)].sort((a, b) => a - b);
 }

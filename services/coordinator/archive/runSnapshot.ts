@@ -3,7 +3,8 @@ import { copyFileSync, existsSync, statSync, type Stats } from 'node:fs';
 import { copyFile, link, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listCheckpoints } from '../state/checkpointPlaces.js';
-import { auditFiles, checkpointFolder, runFiles, stateFile } from './runKeys.js';
+import { stateFile } from '../state/fileNames.js';
+import { auditFiles, checkpointFolder, runFiles } from './runKeys.js';
 
 /** A run whose files are copied. */
 export interface ArchivedRun {

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { emptyHead, headSchema, lineHash, type AuditEntry, type AuditHead } from '@gapo/access';
 import { appendSync, UserError, writeAtomicallySync } from '@gapo/service';
+import { auditFile, auditHeadFile } from '../state/fileNames.js';
 import type { RunDirectory } from './runDirectory.js';
 
 /** A change, as it is recorded. */
@@ -13,9 +14,6 @@ export interface AuditContent {
   readonly lines: readonly string[];
   readonly head: AuditHead;
 }
-
-const logFile = 'audit.jsonl';
-const headFile = 'audit.head.json';
 
 /** Appends to and reads the log of one run. */
 export class AuditLog {
@@ -41,9 +39,9 @@ export class AuditLog {
       previous: last === undefined ? emptyHead.sha256 : lineHash(last),
     };
     const line = JSON.stringify(entry);
-    appendSync(this.#path(logFile), `${line}\n`);
+    appendSync(this.#path(auditFile), `${line}\n`);
     const head: AuditHead = { entries: entry.sequence, sha256: lineHash(line) };
-    writeAtomicallySync(this.#path(headFile), `${JSON.stringify(head)}\n`);
+    writeAtomicallySync(this.#path(auditHeadFile), `${JSON.stringify(head)}\n`);
     this.#directory.noteWritten();
   }
 
@@ -53,7 +51,7 @@ export class AuditLog {
    * @throws UserError if it cannot be read
    */
   read(): AuditContent {
-    const text = this.#text(logFile);
+    const text = this.#text(auditFile);
     const lines = text.split('\n');
     if (lines.at(-1) === '') lines.pop();
     return { lines, head: this.#head() };
@@ -61,19 +59,19 @@ export class AuditLog {
 
   /** Returns the lines after a torn last one was cut: nobody was answered for it. */
   #readWhole(): readonly string[] {
-    const text = this.#text(logFile);
+    const text = this.#text(auditFile);
     const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-    if (whole.length < text.length) truncateSync(this.#path(logFile), Buffer.byteLength(whole));
+    if (whole.length < text.length) truncateSync(this.#path(auditFile), Buffer.byteLength(whole));
     return whole.split('\n').slice(0, -1);
   }
 
   #head(): AuditHead {
-    const text = this.#text(headFile);
+    const text = this.#text(auditHeadFile);
     if (text === '') return emptyHead;
     try {
       return headSchema.parse(JSON.parse(text));
     } catch (error) {
-      throw new UserError(`${this.#path(headFile)} is damaged: the end of the audit log cannot be verified`, {
+      throw new UserError(`${this.#path(auditHeadFile)} is damaged: the end of the audit log cannot be verified`, {
         cause: error,
       });
     }

@@ -17,6 +17,7 @@ import {
   z,
   UserError,
 } from '@gapo/service';
+import { configFile, goalChangesFile, recordFile, stepsFile } from '../state/fileNames.js';
 import { goalChangeSchema, type GoalChange } from '../state/goals.js';
 import { acceptedInputsSchema } from './acceptedInputs.js';
 import { attemptsSchema } from './attempts.js';
@@ -73,11 +74,6 @@ const reportSchema = z.looseObject({
 
 /** Characters of a message that says what is wrong with run.json, which a person may have filled with anything. */
 const longestReason = 1000;
-
-const configFile = 'config.yaml';
-const recordFile = 'run.json';
-const stepsFile = 'steps.jsonl';
-const goalChangesFile = 'aims.jsonl';
 
 /**
  * Returns the key by which workers fetch a run's versions: its id and a hash that changes with each resumption.

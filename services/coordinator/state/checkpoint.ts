@@ -32,6 +32,7 @@ import { checkKlController, type KlController } from '@gapo/objectives';
 import type { StepReport } from '@gapo/rpc';
 import { canonicalJson, configSha256, replaceDirectory, sha256Hex, z, UserError } from '@gapo/service';
 import { checkpointDirectory, prune, type CheckpointPlace, type Retention } from './checkpointPlaces.js';
+import { stateFile } from './fileNames.js';
 import { goalChangeSchema } from './goals.js';
 import { assertSameInputs, isPolicyInput, type RunInputs } from './runInputs.js';
 import {
@@ -86,7 +87,6 @@ export interface CheckpointContent {
   readonly inputs: RunInputs;
 }
 
-const stateFileName = 'state.json';
 const optimizerFile = 'optimizer.safetensors';
 const valueHeadsFile = 'value_heads.safetensors';
 const currentFormat = 2;
@@ -179,7 +179,7 @@ export async function writeCheckpoint(
       report: report ?? null,
     };
     const json = JSON.stringify({ ...body, sha256: configSha256(body) }, null, 2);
-    await writeHashed(join(directory, stateFileName), [Buffer.from(`${json}\n`)]);
+    await writeHashed(join(directory, stateFile), [Buffer.from(`${json}\n`)]);
   };
   folder.assertWritable();
   await replaceDirectory(target, fill, () => folder.assertWritable());
@@ -222,30 +222,30 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
   const damaged = (what: string): never => {
     throw new DamagedCheckpoint(`checkpoint ${directory} is damaged: ${what}`);
   };
-  const stateFile = await readStateFile(directory, damaged);
-  if (stateFile.runId !== owner.runId) {
+  const manifest = await readStateFile(directory, damaged);
+  if (manifest.runId !== owner.runId) {
     throw new UserError(
-      `checkpoint ${directory} belongs to run ${stateFile.runId}, not to ${owner.runId}; remove that directory`,
+      `checkpoint ${directory} belongs to run ${manifest.runId}, not to ${owner.runId}; remove that directory`,
     );
   }
-  if (stateFile.configSha256 !== configSha256(owner.config)) {
+  if (manifest.configSha256 !== configSha256(owner.config)) {
     throw new UserError(
       `checkpoint ${directory} was written with another configuration than the run's config.yaml has now; restore ` +
         'that file, or create a new run',
     );
   }
-  const { inputs = {} } = stateFile;
+  const { inputs = {} } = manifest;
   const comparison = { recorded: inputs, present: owner.inputs, accepted: owner.acceptedInputs ?? {} };
   assertSameInputs(comparison, directory, isPolicyInput);
-  for (const [file, sha256] of Object.entries(stateFile.files)) {
+  for (const [file, sha256] of Object.entries(manifest.files)) {
     const found = await sha256OfChunks(createReadStream(join(directory, file), { highWaterMark: pieceBytes })).catch(
       (error: unknown) => unreadable(join(directory, file), error, damaged),
     );
-    if (found !== sha256) damaged(`${file} has SHA-256 ${found}, ${stateFileName} says ${sha256}`);
+    if (found !== sha256) damaged(`${file} has SHA-256 ${found}, ${stateFile} says ${sha256}`);
   }
   const tensors = new Map<string, NamedTensor>();
   const tensorFiles = [weightsFile(owner.config), valueHeadsFile, optimizerFile];
-  for (const file of tensorFiles.filter((name) => Object.hasOwn(stateFile.files, name))) {
+  for (const file of tensorFiles.filter((name) => Object.hasOwn(manifest.files, name))) {
     for (const tensor of await readSafetensors(join(directory, file))) tensors.set(tensor.name, tensor);
   }
   const assemble = (prefix: string): Float32Array =>
@@ -258,12 +258,12 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
     );
   const parameters = assemble('');
   const found = await sha256Of(split(parameters, owner.shapes));
-  if (found !== stateFile.versionSha256) damaged(`the tensors have SHA-256 ${found}, not ${stateFile.versionSha256}`);
-  const { step, position, version: updates, kl, aims } = stateFile;
+  if (found !== manifest.versionSha256) damaged(`the tensors have SHA-256 ${found}, not ${manifest.versionSha256}`);
+  const { step, position, version: updates, kl, aims } = manifest;
   try {
     checkKlController(kl satisfies KlController);
   } catch (error) {
-    damaged(`${stateFileName}: kl: ${(error as Error).message}`);
+    damaged(`${stateFile}: kl: ${(error as Error).message}`);
   }
   const optimizer = { step: updates, firstMoments: [assemble('exp_avg.')], secondMoments: [assemble('exp_avg_sq.')] };
   return {
@@ -271,12 +271,12 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
       step,
       position,
       kl,
-      combination: stateFile.combination ? readCombination(stateFile.combination) : initialCombination(owner.config),
+      combination: manifest.combination ? readCombination(manifest.combination) : initialCombination(owner.config),
       goalChanges: aims,
       trained: { parameters, optimizer },
-      ...(stateFile.workers && { workers: stateFile.workers as WorkersRecords }),
+      ...(manifest.workers && { workers: manifest.workers as WorkersRecords }),
     },
-    report: (stateFile.report ?? undefined) as StepReport | undefined, // its hash matches: it is what was written
+    report: (manifest.report ?? undefined) as StepReport | undefined, // its hash matches: it is what was written
     inputs,
   };
 }
@@ -300,13 +300,13 @@ async function readStateFile(
   directory: string,
   damaged: (what: string) => never,
 ): Promise<z.output<typeof stateSchema>> {
-  const path = join(directory, stateFileName);
+  const path = join(directory, stateFile);
   const text = await readFile(path, 'utf8').catch((error: unknown) => unreadable(path, error, damaged));
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch {
-    return damaged(`${stateFileName} is not JSON`);
+    return damaged(`${stateFile} is not JSON`);
   }
   const format = (json as { format?: unknown } | null)?.format;
   if (typeof format === 'number' && format !== currentFormat) {
@@ -317,10 +317,10 @@ async function readStateFile(
   const parsed = stateSchema.safeParse(json);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    return damaged(`${stateFileName}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? 'is invalid'}`);
+    return damaged(`${stateFile}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? 'is invalid'}`);
   }
   const { sha256, ...body } = parsed.data;
-  if (signature(body, damaged) !== sha256) damaged(`${stateFileName} was changed after it was written`);
+  if (signature(body, damaged) !== sha256) damaged(`${stateFile} was changed after it was written`);
   return parsed.data;
 }
 
@@ -328,7 +328,7 @@ function signature(body: object, damaged: (what: string) => never): string {
   try {
     return configSha256(JSON.parse(canonicalJson(body)));
   } catch (error) {
-    return damaged(`${stateFileName} is not what JSON can hold, or nests too deeply (${(error as Error).message})`);
+    return damaged(`${stateFile} is not what JSON can hold, or nests too deeply (${(error as Error).message})`);
   }
 }
 

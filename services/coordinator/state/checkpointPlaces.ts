@@ -24,7 +24,18 @@ const newestKept = 2;
 
 /** Returns the directory of a step's checkpoint. */
 export function checkpointDirectory(parent: string, step: number): string {
-  return join(parent, `step-${String(step).padStart(6, '0')}`);
+  return join(parent, checkpointName(step));
+}
+
+/** Returns the name of the directory of a step's checkpoint. */
+export function checkpointName(step: number): string {
+  return `step-${String(step).padStart(6, '0')}`;
+}
+
+/** Returns the step of the checkpoint that a directory's name stands for; undefined if it is that of something else. */
+export function stepOf(name: string): number | undefined {
+  const match = /^step-(\d+)$/.exec(name);
+  return match === null ? undefined : Number(match[1]);
 }
 
 /**
@@ -39,8 +50,8 @@ export async function listCheckpoints(parent: string): Promise<readonly Checkpoi
   });
   return names
     .flatMap((name) => {
-      const match = /^step-(\d+)$/.exec(name);
-      return match === null ? [] : [{ step: Number(match[1]), directory: join(parent, name) }];
+      const step = stepOf(name);
+      return step === undefined ? [] : [{ step, directory: join(parent, name) }];
     })
     .sort((a, b) => a.step - b.step);
 }
