@@ -35,8 +35,9 @@ export interface Trained {
   readonly optimizer: AdamWState;
 }
 
-/** What workers of one kind had in common when they computed a step. */
+/** What the workers of one kind have in common. */
 export interface WorkersRecord {
+  /** Undefined until a worker was admitted. */
   readonly build: string | undefined;
   readonly environment: Readonly<Record<string, string>>;
 }

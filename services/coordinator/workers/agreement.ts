@@ -1,13 +1,7 @@
 /** Which workers may share a run: the release of this coordinator, and one build and one environment for all of a kind. */
 import { ownProtocol, type IdentifyResponse } from '@gapo/rpc';
 import { PauseNeeded } from '../state/interruption.js';
-
-/** What the workers of a pool have in common. */
-export interface Reference {
-  /** Undefined until a worker was admitted. */
-  readonly build: string | undefined;
-  readonly environment: Readonly<Record<string, string>>;
-}
+import type { WorkersRecord } from '../state/trainingState.js';
 
 /** Whether a worker may serve. */
 export interface Verdict {
@@ -21,7 +15,7 @@ export interface Verdict {
 export class Agreement {
   readonly #what: string;
   readonly #allowUnlike: boolean;
-  #reference: Reference | undefined;
+  #reference: WorkersRecord | undefined;
   #holds = 0;
 
   /**
@@ -34,7 +28,7 @@ export class Agreement {
   }
 
   /** Undefined until the first worker sets it. */
-  get reference(): Reference | undefined {
+  get reference(): WorkersRecord | undefined {
     return this.#reference;
   }
 
@@ -57,7 +51,7 @@ export class Agreement {
    * @param recorded the reference that a run needs; undefined: any
    * @throws PauseNeeded where another one is in force
    */
-  hold(recorded: Reference | undefined): () => void {
+  hold(recorded: WorkersRecord | undefined): () => void {
     this.#reference ??= recorded && { environment: recorded.environment, build: undefined };
     const unlike = (): string | undefined =>
       recorded && this.#reference && environmentProblem(this.#reference.environment, recorded.environment);
@@ -94,7 +88,7 @@ function protocolProblem({ version, protocol }: IdentifyResponse): string | unde
 }
 
 /** Returns why a worker's code is another than that of the others; undefined if it is the same. */
-function buildProblem({ build }: IdentifyResponse, reference: Reference): string | undefined {
+function buildProblem({ build }: IdentifyResponse, reference: WorkersRecord): string | undefined {
   if (reference.build === undefined || build === reference.build) return undefined;
   return `it is build ${build}, the others are build ${reference.build}; run the same build everywhere`;
 }

@@ -1,6 +1,6 @@
 /** The workers of a run, between its start or resumption and its next stop. */
 import type { Logger } from '@gapo/service';
-import type { WorkersRecords } from '../state/trainingState.js';
+import type { WorkersRecord, WorkersRecords } from '../state/trainingState.js';
 import type { GradientPool } from './gradients.js';
 import type { RolloutPool } from './rollouts.js';
 
@@ -35,7 +35,7 @@ export function holdWorkers(pools: Pools, recorded: WorkersRecords | undefined):
 
 /** Returns what the workers have in common; says in the log which of them have another build than before. */
 export function workersOf(pools: Pools, before: WorkersRecords | undefined, runId: string): WorkersRecords {
-  const records: Partial<Record<(typeof kinds)[number], WorkersRecords['rollout']>> = { ...before };
+  const records: Partial<Record<(typeof kinds)[number], WorkersRecord>> = { ...before };
   for (const kind of kinds) {
     const reference = pools[kind].reference;
     if (reference === undefined) continue;
@@ -48,5 +48,5 @@ export function workersOf(pools: Pools, before: WorkersRecords | undefined, runI
     }
     records[kind] = reference;
   }
-  return records as WorkersRecords;
+  return records;
 }

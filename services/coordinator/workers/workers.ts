@@ -10,8 +10,9 @@ import { retryDelayMs, RpcError, type IdentifyResponse, type ServiceName } from 
 import type { Logger } from '@gapo/service';
 import { addSpanEvent, attributeNames } from '@gapo/tracing';
 import { abortReason, PauseNeeded, type Fault } from '../state/interruption.js';
+import type { WorkersRecord } from '../state/trainingState.js';
 import { followName, namedHost } from './addresses.js';
-import { Agreement, type Reference } from './agreement.js';
+import { Agreement } from './agreement.js';
 import { Job, type Attempt, type JobName, type JobResult } from './job.js';
 import { Member } from './member.js';
 import { Pace, type Slowness } from './pace.js';
@@ -151,7 +152,7 @@ export class WorkerPool<S extends ServiceName> {
    * @param recorded what earlier jobs were computed by; undefined: whatever the first worker is
    * @throws PauseNeeded if the workers that serve now are unlike that
    */
-  hold(recorded?: Reference): () => void {
+  hold(recorded?: WorkersRecord): () => void {
     this.#forgetReference();
     const release = this.#agreement.hold(recorded);
     return () => {
@@ -167,7 +168,7 @@ export class WorkerPool<S extends ServiceName> {
   }
 
   /** What the workers have in common; undefined before the first was admitted. */
-  get reference(): Reference | undefined {
+  get reference(): WorkersRecord | undefined {
     return this.#agreement.reference;
   }
 
