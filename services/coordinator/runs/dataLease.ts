@@ -109,7 +109,7 @@ export class DataLease {
     if (present !== undefined && (await isHeld(directory, present, dataDirectory, lasts, log)))
       throw inUse(dataDirectory, present);
     const lease = { token: (present?.token ?? 0) + 1, holder: thisProcess(), renewals: 0, released: false };
-    claim(directory, lease, dataDirectory);
+    if (!claim(directory, lease, dataDirectory)) throw inUse(dataDirectory, currentLease(directory));
     // Another contender may have taken the same token and released it since this one looked.
     if (tokens(directory).at(-1) !== lease.token) throw inUse(dataDirectory, currentLease(directory));
     for (const token of tokens(directory)) if (token < lease.token) rmSync(pathOf(directory, token), { force: true });
@@ -149,14 +149,7 @@ export class DataLease {
    */
   #retake(): boolean {
     const lease = { ...this.#lease, token: this.#lease.token + 1, renewals: 0 };
-    try {
-      writeFileSync(pathOf(this.#directory, lease.token), leaseText(lease), { flag: 'wx', flush: true });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-      throw new UserError(`DATA_DIR ${this.#dataDirectory} cannot be written: ${(error as Error).message}`, {
-        cause: error,
-      });
-    }
+    if (!claim(this.#directory, lease, this.#dataDirectory)) return false;
     rmSync(pathOf(this.#directory, this.#lease.token), { force: true });
     this.#lease = lease;
     this.#renewedAt = performance.now();
@@ -213,12 +206,17 @@ async function isHeld(
   return false;
 }
 
-/** @throws UserError if another coordinator is faster, or the file cannot be written */
-function claim(directory: string, lease: Lease, dataDirectory: string): void {
+/**
+ * Creates the file of a lease's token. Returns whether no other coordinator was faster.
+ *
+ * @throws UserError if the file cannot be written
+ */
+function claim(directory: string, lease: Lease, dataDirectory: string): boolean {
   try {
     writeFileSync(pathOf(directory, lease.token), leaseText(lease), { flag: 'wx', flush: true });
+    return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw inUse(dataDirectory, currentLease(directory));
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw new UserError(`DATA_DIR ${dataDirectory} cannot be written: ${(error as Error).message}`, { cause: error });
   }
 }
