@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RecoveryInput } from '@gapo/rpc';
 import type { Fault } from '../state/interruption.js';
+import { timestampOf } from './timestamp.js';
 
 /** Seconds before the first check. Each further one waits twice as long, up to the longest. */
 const [firstSeconds, longestSeconds] = [1, 60];
@@ -97,9 +98,4 @@ export class Recovery {
       }
     }
   }
-}
-
-function timestampOf(date: Date): { seconds: number; nanos: number } {
-  const milliseconds = date.getTime();
-  return { seconds: Math.floor(milliseconds / 1000), nanos: (milliseconds % 1000) * 1e6 };
 }

@@ -32,6 +32,7 @@ import { versionKey, type RunDirectory, type RunRecord } from './runDirectory.js
 import { RunGoals, type RunPosition, type ObjectivesAnswer } from './runGoals.js';
 import { RunHistory } from './runHistory.js';
 import { RunStatus } from './runStatus.js';
+import { timestampOf } from './timestamp.js';
 import { TrainingLoop, type LoopContext } from './trainingLoop.js';
 
 /** Constructor arguments of a {@link Run}. */
@@ -136,7 +137,6 @@ export class Run {
     const { last, checkpoint, storedSha256 } = this.#history;
     const goals = this.#goals.at(this.#nextStep);
     const recovery = this.#continuation.state;
-    const milliseconds = this.created.getTime();
     const requested = isActive(state) ? this.#stopRequest?.transition : undefined;
     return {
       id,
@@ -146,7 +146,7 @@ export class Run {
       totalSteps: this.config.steps,
       objectives: goals.objectives.map(({ name }) => name),
       method: this.config.combine.method,
-      created: { seconds: Math.floor(milliseconds / 1000), nanos: (milliseconds % 1000) * 1e6 },
+      created: timestampOf(this.created),
       configSha256: this.#configSha256,
       versionSha256: this.#loop?.sha256 ?? storedSha256,
       checkpoint: checkpoint?.directory ?? '',
