@@ -30,7 +30,7 @@ import {
 import { at } from '@gapo/numeric';
 import { checkKlController, type KlController } from '@gapo/objectives';
 import type { StepReport } from '@gapo/rpc';
-import { canonicalJson, configSha256, replaceDirectory, sha256Hex, z, UserError } from '@gapo/service';
+import { configSha256, replaceDirectory, sha256Hex, z, UserError } from '@gapo/service';
 import { checkpointDirectory, prune, type CheckpointPlace, type Retention } from './checkpointPlaces.js';
 import { stateFile } from './fileNames.js';
 import { goalChangeSchema } from './goals.js';
@@ -326,7 +326,7 @@ async function readStateFile(
 
 function signature(body: object, damaged: (what: string) => never): string {
   try {
-    return configSha256(JSON.parse(canonicalJson(body)));
+    return configSha256(body);
   } catch (error) {
     return damaged(`${stateFile} is not what JSON can hold, or nests too deeply (${(error as Error).message})`);
   }
