@@ -163,8 +163,7 @@ export class WorkerPool<S extends ServiceName> {
 
   /** Asks all workers what they are. Resolves once each has answered, or was not reached. A job asks them by itself. */
   async join(): Promise<void> {
-    const down = this.#workers.filter((worker) => worker.down !== undefined && !worker.joining);
-    await Promise.all(down.map((worker) => this.#join(worker)));
+    await Promise.all(this.#unasked().map((worker) => this.#join(worker)));
   }
 
   /** What the workers have in common; undefined before the first was admitted. */
@@ -222,6 +221,11 @@ export class WorkerPool<S extends ServiceName> {
     return this.#workers.filter(({ down, retired }) => down === undefined && !retired);
   }
 
+  /** The workers that do not serve, and are not being asked whether they may. */
+  #unasked(): Member<S>[] {
+    return this.#workers.filter(({ down, joining }) => down !== undefined && !joining);
+  }
+
   #forgetReference(): void {
     if (this.#present().length === 0) this.#agreement.forget();
   }
@@ -241,8 +245,7 @@ export class WorkerPool<S extends ServiceName> {
       void this.#runOn(job, worker);
     }
     if (this.#queue.length > 0) {
-      for (const worker of this.#workers)
-        if (worker.down !== undefined && !worker.joining) void this.#untraced(() => this.#join(worker));
+      for (const worker of this.#unasked()) void this.#untraced(() => this.#join(worker));
     }
     this.#hedge();
     this.#watchOutage();
@@ -430,9 +433,7 @@ export class WorkerPool<S extends ServiceName> {
     const { waitMs, what, setting } = this.#options;
     this.#outageTimer ??= setTimeout(() => {
       this.#outageTimer = undefined;
-      const down = this.#workers.map(({ target, down: reason = '' }) => [target, reason] as const);
-      const causes = [...down, ...this.#unresolved].map(([target, reason]) => `${target} (${reason})`).join(', ');
-      const message = `no ${what} has answered for ${waitMs / 1000} s: ${causes}; start one or correct ${setting}`;
+      const message = `no ${what} has answered for ${waitMs / 1000} s: ${this.#causes()}; start one or correct ${setting}`;
       for (const job of this.#queue.splice(0)) job.fail(new PauseNeeded(message, this.#outage()));
     }, waitMs);
   }
@@ -440,16 +441,16 @@ export class WorkerPool<S extends ServiceName> {
   /** Returns the fault of a pool that no job can use: it is over once a worker may serve. */
   #outage(): Fault {
     const check = async (): Promise<void> => {
-      const problems = await Promise.all(
-        this.#workers.map(async (worker) => {
-          worker.down = await this.#refusal(worker);
-          return worker.down === undefined ? undefined : `${worker.target} (${worker.down})`;
-        }),
-      );
-      if (problems.includes(undefined)) return;
-      const unresolved = [...this.#unresolved].map(([target, reason]) => `${target} (${reason})`);
-      throw new Error([...problems, ...unresolved].join(', '));
+      const answers = this.#workers.map(async (worker) => (worker.down = await this.#refusal(worker)));
+      if ((await Promise.all(answers)).includes(undefined)) return;
+      throw new Error(this.#causes());
     };
     return { waitingFor: `a ${this.#options.what}`, check };
+  }
+
+  /** Returns why no worker serves: each one with its problem, and the names that do not resolve. */
+  #causes(): string {
+    const down = this.#workers.map(({ target, down: reason = '' }) => [target, reason] as const);
+    return [...down, ...this.#unresolved].map(([target, reason]) => `${target} (${reason})`).join(', ');
   }
 }
