@@ -12,12 +12,12 @@ export function trainingAdmission(access: Authenticator): Admission {
   };
 }
 
-/** Returns the author of a change: who called, or who the request names where nobody has to show who they are. */
+/** Returns the author of a change: the caller, or the author that the request names where calls need no token. */
 export function authorOf(named: string, { caller }: CallContext): string {
   return caller?.name ?? (named || 'unknown');
 }
 
-/** Returns by whom a change is made, and from where. */
+/** Returns who makes a change, and from where, for the audit log. */
 export function actorOf(named: string, context: CallContext): AuditEntry['by'] {
   const { caller, peer, identity } = context;
   const role = caller && { role: caller.role };

@@ -1,4 +1,4 @@
-/** What of the runs is in the store already, so that each round sends only what has changed. */
+/** Which files the store has already, so that each round sends only those that have changed. */
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stateFile } from '../state/fileNames.js';
@@ -62,7 +62,7 @@ export class ArchivedKeys {
 
   /**
    * Removes the checkpoints and events that the run no longer has: manifests first, so that no checkpoint counts without its
-   * files. Checkpoints stay where the run has none at all.
+   * files. If the run has no checkpoint, those in the store stay.
    *
    * @param stored the keys in the store before the snapshot was stored
    */

@@ -56,7 +56,7 @@ export class DirectoryStore implements ObjectStore {
       const source = await open(from, 'r');
       try {
         const { size } = await source.stat();
-        // A stream of no bytes cannot be asked for: `end` is inclusive.
+        // `end` is inclusive, so a stream cannot have no bytes.
         const content = size === 0 ? '' : createReadStream(from, { fd: source, end: size - 1, autoClose: false });
         await writeAtomically(to, content);
       } finally {

@@ -30,11 +30,11 @@ const longestPauseMs = 60_000;
 /** Checkpoints that are read back for each run: the newest, and the one before in case that one is damaged. */
 const restoredCheckpoints = 2;
 
-/** What became of the runs that a data directory lacked. */
+/** The outcome of reading back the runs that a data directory lacks. */
 export interface Restored {
   /** Ids of the runs that were read back. */
   readonly runs: readonly string[];
-  /** Why others were not, by id. */
+  /** By id, why other runs could not be read back. */
   readonly failed: ReadonlyMap<string, string>;
 }
 

@@ -1,4 +1,4 @@
-/** A run's files at one moment, under names of their own: the run replaces and removes its files while they are copied. */
+/** A run's files at one moment, as links in a directory: the run replaces and removes its files while they are copied. */
 import { copyFileSync, existsSync, statSync, type Stats } from 'node:fs';
 import { copyFile, link, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,11 +1,11 @@
-/** The directories that the files of runs are read from. Whoever can call the coordinator reads no others through it. */
+/** The directories that runs may read files from. No caller can make the coordinator read others. */
 import { dirname, parse, resolve, sep } from 'node:path';
 import { type ConfigPaths, entriesOf, pathsOf, realPath } from '@gapo/run-data';
 import { RefusedError } from '../state/refusedError.js';
 
 /**
- * Returns the directories that are allowed where none are named: the working directory, and the one that holds the runs. A file system's
- * root is neither, which a service manager may make the working directory.
+ * Returns the directories that are allowed where none are named: the working directory, and the one that holds the runs. A file
+ * system's root is left out, since a service manager may make it the working directory.
  *
  * @param dataDirectory the directory of the runs
  */
@@ -22,13 +22,13 @@ const shownLength = 200;
 export class ProjectDirectories {
   readonly #allowed: readonly string[];
 
-  /** @param allowed directories, which may come into being later */
+  /** @param allowed directories, which need not exist yet */
   constructor(allowed: readonly string[]) {
     this.#allowed = [...new Set(allowed.map((path) => resolve(path)))];
   }
 
   /**
-   * Checks every path of a configuration before anything is read. Of a file outside not even its existence is told.
+   * Checks every path of a configuration before anything is read. The error does not reveal whether a file outside exists.
    *
    * @param baseDirectory base of relative paths
    * @throws RefusedError that names the key whose path leads outside
@@ -51,7 +51,7 @@ export class ProjectDirectories {
   }
 
   #includes(path: string): boolean {
-    // As written first: what lies outside is not looked at, except through links that lie inside.
+    // The path as written comes first, so that nothing outside is examined except through links that lie inside.
     const within = (target: string, roots: readonly string[]): boolean =>
       roots.some((root) => target === root || target.startsWith(root.endsWith(sep) ? root : `${root}${sep}`));
     const roots = this.#allowed.map(realPath);

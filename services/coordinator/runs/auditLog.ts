@@ -57,7 +57,7 @@ export class AuditLog {
     return { lines, head: this.#head() };
   }
 
-  /** Returns the lines after a torn last one was cut: nobody was answered for it. */
+  /** Returns the lines, and cuts off an incomplete last one, whose change was not confirmed to its caller. */
   #readWhole(): readonly string[] {
     const text = this.#text(auditFile);
     const whole = text.slice(0, text.lastIndexOf('\n') + 1);

@@ -7,7 +7,7 @@ import { timestampOf } from './timestamp.js';
 /** Seconds before the first check. Each further one waits twice as long, up to the longest. */
 const [firstSeconds, longestSeconds] = [1, 60];
 
-/** A wait. */
+/** What to wait for, and how long. */
 export interface Wait {
   readonly fault: Fault;
   /** Times that the run has been resumed at its step so far. They lengthen the pause before the first check. */
@@ -20,9 +20,9 @@ export interface Wait {
   readonly givenUp: string;
 }
 
-/** Receives what a wait comes to. */
+/** Receives the progress and outcome of a wait. */
 export interface RecoveryObserver {
-  /** A check was made, or the next one has its time. */
+  /** {@link Recovery.state} has changed. */
   changed(): void;
   /** The fault is over. If this rejects, the wait continues with the reason. */
   over(): Promise<void>;

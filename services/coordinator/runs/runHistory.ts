@@ -154,7 +154,7 @@ export class RunHistory {
   /**
    * Drops reports of later steps and a truncated line, and restores the checkpoint's report if it was not written.
    *
-   * @returns the report that it restored, of which nobody knows yet
+   * @returns the report that it restored, which was not published yet
    */
   rewindTo(content: CheckpointContent | undefined): StepReport | undefined {
     const step = content?.state.step ?? 0;

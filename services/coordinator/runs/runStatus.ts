@@ -1,4 +1,4 @@
-/** The recorded status of a run, in run.json. A change is on disk before anybody learns of it. */
+/** The recorded status of a run, in run.json. A change is on disk before it is published. */
 import { RpcError, stateWord, type StateEvent } from '@gapo/rpc';
 import type { Logger } from '@gapo/service';
 import { targetOf, type Transition } from './lifecycle.js';

@@ -104,8 +104,8 @@ export class Runs {
   }
 
   /**
-   * Reads runs back that only the archive has. An archive that does not answer is no reason to leave the runs of this directory
-   * alone; but without any, a lost directory would look like one that never had runs.
+   * Reads runs back that only the archive has. If the archive does not answer, the coordinator continues with the runs of this
+   * directory. It does not start without any, since a lost directory looks like one that never had runs.
    *
    * @throws UserError if the directory has no runs and the archive cannot be read
    */
@@ -261,8 +261,8 @@ export class Runs {
 
   /**
    * Resumes the runs that an earlier coordinator left, oldest first: those that were active when it ended, and those that wait for
-   * the end of a fault. They start one after another, since each reads its model and data; one that does so for long does not
-   * hold up the next. What becomes of a run is its state; this never rejects.
+   * the end of a fault. They start one after another, since each reads its model and data; one that takes long
+   * does not delay the next. The outcome is the state of each run; this never rejects.
    */
   async continueRuns(): Promise<void> {
     const left = [...this.#runs.values()].sort((a, b) => a.created.getTime() - b.created.getTime());

@@ -83,8 +83,8 @@ export async function prune(parent: string, step: number, retention: Retention):
 }
 
 /**
- * Renames damaged checkpoints, so that they are neither read nor counted again; their files stay for a person to look at. Those
- * of an earlier time are removed.
+ * Renames damaged checkpoints, so that they are neither read nor counted again. Their files stay for inspection until checkpoints
+ * are set aside the next time.
  */
 export async function setAside(parent: string, places: readonly CheckpointPlace[]): Promise<void> {
   for (const name of await readdir(parent)) {

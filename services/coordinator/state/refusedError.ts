@@ -1,4 +1,4 @@
-/** Requests for what the coordinator's settings keep from its callers. */
+/** Requests that the coordinator's settings do not allow. */
 import { UserError } from '@gapo/service';
 
 /** A file that a run may not read, or an address that it may not call. */

@@ -388,7 +388,7 @@ export class WorkerPool<S extends ServiceName> {
     for (let attempt = 1; attempt === 1 || (this.#queue.length > 0 && !worker.retired); attempt++) {
       worker.down = await this.#refusal(worker);
       if (worker.down === undefined || signal.aborted) break;
-      if (attempt === 1) this.#dispatch(); // nobody waits for this worker any more
+      if (attempt === 1) this.#dispatch(); // jobs no longer wait for this worker
       const pauseMs = retryDelayMs({ ...probe, seed: worker.number }, attempt);
       await delay(pauseMs, undefined, { signal }).catch(() => undefined);
     }

@@ -28,8 +28,8 @@ export function pathsOf({ policy, data }: ConfigPaths): readonly NamedPath[] {
 }
 
 /**
- * Returns the directories that a configuration needs: its base, those of its files, and those that links in them lead to, as in the cache of
- * the Hugging Face Hub. For a person who starts a coordinator for a configuration of their own.
+ * Returns the directories that a configuration needs: its base, those of its files, and those that links in them lead to, as in the
+ * cache of the Hugging Face Hub. The command line starts a coordinator with them for a single run.
  */
 export function directoriesOf(config: ConfigPaths, baseDirectory: string): readonly string[] {
   const needed = pathsOf(config).flatMap(({ path, isDirectory }) => {
@@ -41,7 +41,7 @@ export function directoriesOf(config: ConfigPaths, baseDirectory: string): reado
   return [...new Set([baseDirectory, ...needed])];
 }
 
-/** Returns where a path leads. Of one that does not exist, where its nearest ancestor leads, and the rest. */
+/** Resolves the links of a path. If it does not exist, resolves those of its nearest ancestor that does. */
 export function realPath(path: string): string {
   try {
     return realpathSync(path);
