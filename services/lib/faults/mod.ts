@@ -8,4 +8,4 @@ export {
   type FaultObserver,
 } from './faultPoint.js';
 export { faultPoints, type FaultPointName } from './points.js';
-export { FaultSyntaxError, parseFaults, type Fault, type FaultRule } from './rules.js';
+export { FaultSyntaxError, type Fault, type FaultRule } from './rules.js';
