@@ -46,7 +46,10 @@ for (const [name, value] of Object.entries(toolEnvironment())) process.env[name]
 const count = { passed: 0, failed: 0, skipped: 0 };
 const skipped = [];
 const running = new Map();
-const stream = run({ files, concurrency: Math.min(availableParallelism(), 2) });
+// Node 20 passes its own arguments on to the tests' processes, later versions those of the option.
+const execArgv = ['--import', new URL('./propertySeed.mjs', import.meta.url).href];
+process.execArgv.push(...execArgv);
+const stream = run({ files, concurrency: Math.min(availableParallelism(), 2), execArgv });
 // Tests have no time limits, since machines differ in speed. A test that never ends is printed here.
 const silenceMs = 20 * 60_000;
 let watchdog;
