@@ -6,6 +6,7 @@ SHELL := /bin/sh
 export ONNXRUNTIME_NODE_INSTALL ?= skip
 
 GAPO := node services/cli/dist/main.js
+TSC := node node_modules/typescript7/bin/tsc
 RUN ?= run
 
 .PHONY: help run test specs test-tools test-oracle test-walk test-image chaos build dev lint docs pack models study bench fuzz clean
@@ -32,7 +33,7 @@ test-oracle: build ## recompute the right values of other tests with PyTorch, tr
 	@node test/run.mjs --under test/dist/oracle
 
 build: node_modules/.installed ## install and compile
-	@node_modules/.bin/tsc -b
+	@$(TSC) -b
 
 dev: node_modules/.installed ## compile, and recompile on change
 	@npm run --silent dev
@@ -71,7 +72,7 @@ fuzz: build ## read damaged inputs with every parser  [RUNS=1000000, SEED=1, TAR
 	@$(if $(RUNS),RUNS=$(RUNS)) $(if $(SEED),SEED=$(SEED)) $(if $(TARGET),TARGET='$(TARGET)') node test/dist/fuzz/main.js
 
 clean: ## remove build outputs and node_modules
-	@node_modules/.bin/tsc -b --clean; rm -rf node_modules
+	@$(TSC) -b --clean; rm -rf node_modules
 
 node_modules/.installed: package.json package-lock.json
 	@npm ci --no-audit --no-fund --loglevel=error
