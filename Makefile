@@ -2,14 +2,11 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-# The CUDA step of onnxruntime-node's install script needs NuGet; the CPU runtime is in the package.
-export ONNXRUNTIME_NODE_INSTALL ?= skip
-
 GAPO := node services/cli/dist/main.js
 TSC := node node_modules/typescript7/bin/tsc
 RUN ?= run
 
-.PHONY: help run test specs test-tools test-oracle test-walk test-image chaos build dev lint docs pack models study bench fuzz clean
+.PHONY: help run test specs test-tools test-oracle test-walk test-image chaos build dev lint docs pack sbom audit models study bench fuzz clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -57,6 +54,13 @@ docs: build ## write the API documentation of the public packages to docs/api/
 
 pack: build ## write npm packages of the CLI and of @gapo/reward to packages/
 	@node deploy/npm/pack.mjs packages @gapo/cli @gapo/reward
+
+sbom: node_modules/.installed ## write the bill of materials (CycloneDX) and the licences of all dependencies to packages/
+	@node deploy/supply/inventory.mjs packages
+
+audit: ## ask the npm registry for known vulnerabilities, and check the signatures of what is installed
+	@npm audit
+	@npm audit signatures
 
 models: build ## retrain the example's models from the generator and a seed (under an hour on two cores)
 	@node examples/assistant/dist/training/main.js
