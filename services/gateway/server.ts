@@ -7,6 +7,7 @@ import { UserError, type Logger } from '@gapo/service';
 import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { AllowedHosts } from './allowedHosts.js';
+import { CredentialChecks } from './credentialChecks.js';
 import { EventHub } from './eventHub.js';
 import { clientError, guardRequests, probePath, RequestError } from './requestGuard.js';
 import { httpError, RunsApi } from './runsApi.js';
@@ -41,9 +42,6 @@ export interface Gateway {
 
 const probeMs = 1000;
 
-/** How long a stream of events lasts whose reader had to show who it is, in milliseconds: a token may have been taken back since. */
-const longestWatchMs = 15 * 60_000;
-
 /**
  * Starts the gateway.
  *
@@ -53,6 +51,7 @@ const longestWatchMs = 15 * 60_000;
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { listen, coordinator, bus, allowedHosts = [], log } = options;
   const api = new RunsApi(coordinator);
+  const checks = new CredentialChecks((id, metadata) => api.get(id, metadata));
   const hub = new EventHub(bus);
   await hub.start((error) => log.error({ error }, 'events are not read from NATS; pages watch the coordinator'));
   // Without a stream to read, runs are watched over gRPC.
@@ -87,10 +86,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await answered(id, () => api.get(id, metadata));
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
-    const ends = [gone.signal, stopping.signal];
-    // Its reader connects again, and is asked again who it is.
-    if (Object.keys(metadata).length > 0) ends.push(AbortSignal.timeout(longestWatchMs));
-    const signal = AbortSignal.any(ends);
+    const refused = checks.hold(id, metadata, gone.signal);
+    const signal = AbortSignal.any([gone.signal, stopping.signal, refused]);
     const last = request.headers['last-event-id'] ?? request.query.after;
     const afterId = typeof last === 'string' && last !== '' ? last : undefined;
     const events: AsyncIterable<SentEvent> = hasStream()

@@ -8,6 +8,7 @@ import { RpcError } from '@gapo/rpc';
 import { isExpected } from '@gapo/service';
 import { Authenticator } from './authenticator.js';
 import { TokenFile } from './tokenFile.js';
+import type { Caller } from './roles.js';
 import { newToken, tokenHash } from './tokens.js';
 
 async function tokensFile(t: TestContext, text: string): Promise<string> {
@@ -17,6 +18,8 @@ async function tokensFile(t: TestContext, text: string): Promise<string> {
   await writeFile(path, text);
   return path;
 }
+
+const shown = (caller: Caller | undefined): readonly unknown[] => [caller?.name, caller?.role];
 
 const silent = { info: () => undefined, warn: () => undefined };
 
@@ -32,8 +35,8 @@ test('a token has a name and a role; a lower role, another token and none are re
   );
   t.after(() => file.close());
   const access = new Authenticator([file]);
-  assert.deepEqual(await access.require(`Bearer ${ada}`, 'operator', 'CancelRun'), { name: 'ada', role: 'operator' });
-  assert.deepEqual(await access.require(`bearer ${ada}`, 'viewer', 'GetRun'), { name: 'ada', role: 'operator' });
+  assert.deepEqual(shown(await access.require(`Bearer ${ada}`, 'operator', 'CancelRun')), ['ada', 'operator']);
+  assert.deepEqual(shown(await access.require(`bearer ${ada}`, 'viewer', 'GetRun')), ['ada', 'operator']);
 
   const refused: (readonly [string | undefined, string, RegExp])[] = [
     [`Bearer ${eve}`, 'PERMISSION_DENIED', /^CancelRun needs the role operator; the token of eve has viewer$/],
@@ -75,10 +78,47 @@ test('the file is read again; a damaged one leaves the tokens as they were and i
   await writeFile(path, `- { name: b, role: viewer, sha256: ${tokenHash(second)} }`);
   await file.refresh();
   assert.equal(file.callerOf(first), undefined);
-  assert.deepEqual(file.callerOf(second), { name: 'b', role: 'viewer' });
+  assert.deepEqual(shown(file.callerOf(second)), ['b', 'viewer']);
   await writeFile(path, '[]');
   await file.refresh();
   assert.equal(file.callerOf(second), undefined);
+});
+
+test('a problem that comes back after the file was whole again is said again', async (t) => {
+  const whole = `- { name: a, role: admin, sha256: ${tokenHash('x')} }`;
+  const path = await tokensFile(t, whole);
+  const said: string[] = [];
+  const note = (text: unknown): number => said.push(String(text));
+  const file = await TokenFile.open(path, { info: note, warn: note });
+  t.after(() => file.close());
+  for (const text of ['?', '?', whole, whole, '?']) {
+    await writeFile(path, text);
+    await file.refresh();
+  }
+  assert.deepEqual(
+    said.map((line) => line.slice(0, 24)),
+    ['the tokens in use stay: ', 'TOKENS_FILE was read aga', 'the tokens in use stay: '],
+  );
+});
+
+test('a token that the file no longer has with its name and role is revoked; the others are not', async (t) => {
+  const line = (name: string, role: string): string =>
+    `- { name: ${name}, role: ${role}, sha256: ${tokenHash(name)} }\n`;
+  const path = await tokensFile(t, line('stays', 'viewer') + line('leaves', 'viewer') + line('falls', 'admin'));
+  const file = await TokenFile.open(path, silent);
+  t.after(() => file.close());
+  const signalOf = (name: string): AbortSignal => file.callerOf(name)?.revoked ?? assert.fail(name);
+  const [stays, leaves, falls] = [signalOf('stays'), signalOf('leaves'), signalOf('falls')];
+  await writeFile(path, `# moved\n${line('falls', 'viewer')}${line('stays', 'viewer')}`);
+  await file.refresh();
+  assert.deepEqual(
+    [stays.aborted, leaves.aborted, falls.aborted, signalOf('falls').aborted],
+    [false, true, true, false],
+  );
+  const reason: unknown = leaves.reason;
+  assert.ok(reason instanceof RpcError && reason.code === 'UNAUTHENTICATED');
+  assert.match(reason.details, /^the token of leaves was removed from TOKENS_FILE/);
+  assert.equal(signalOf('stays'), stays);
 });
 
 test('a file of tokens names each person and each token once', async (t) => {

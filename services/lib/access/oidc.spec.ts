@@ -64,7 +64,12 @@ const sign = (
 test('a token that the provider signed for this service has the role of its groups', async (t) => {
   const { issuer, key } = await startProvider(t);
   const verifier = verifierOf(issuer);
-  assert.deepEqual(await verifier.callerOf(await sign(claims(issuer), key)), { name: 'oidc:ada', role: 'operator' });
+  const exp = seconds() + 600;
+  assert.deepEqual(await verifier.callerOf(await sign({ ...claims(issuer), exp }, key)), {
+    name: 'oidc:ada',
+    role: 'operator',
+    expires: new Date((exp + 30) * 1000),
+  });
   const lead = { ...claims(issuer), aud: ['other', 'gapo'], realm: { groups: ['ml-team', 'ml-leads'] } };
   assert.equal((await verifier.callerOf(await sign(lead, key)))?.role, 'admin');
   const one = { ...claims(issuer), realm: { groups: 'ml-team' } };

@@ -64,7 +64,9 @@ export class OpenIdVerifier implements Verifier {
     if (typeof name !== 'string' || !printable.test(name)) {
       throw new RpcError('UNAUTHENTICATED', `the token has no claim ${nameClaim} with the caller's name`);
     }
-    return { name: `oidc:${name}`, role: this.#roleOf(payload, name) };
+    // `exp` is a required claim. It counts in seconds, and a token counts until the clock of a late provider has reached it.
+    const expires = new Date(((payload.exp ?? 0) + clockToleranceSeconds) * 1000);
+    return { name: `oidc:${name}`, role: this.#roleOf(payload, name), expires };
   }
 
   #roleOf(payload: JWTPayload, name: string): AccessRole {

@@ -15,6 +15,10 @@ export interface Caller {
   /** The name of its token, or the subject of the OpenID provider. */
   readonly name: string;
   readonly role: AccessRole;
+  /** When its token expires. @default never */
+  readonly expires?: Date;
+  /** Aborts when its token is taken back. The reason is an RpcError that says so. */
+  readonly revoked?: AbortSignal;
 }
 
 /** Whether a role may do what another one is needed for. */

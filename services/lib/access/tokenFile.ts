@@ -1,6 +1,8 @@
 /** A file of tokens, read again when it changes. */
 import { timingSafeEqual } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { RpcError } from '@gapo/rpc';
 import { ConfigError, isExpected, parseYaml, UserError, type Logger } from '@gapo/service';
 import type { Caller } from './roles.js';
 import { tokenHash, tokensSchema, type TokenEntry } from './tokens.js';
@@ -13,6 +15,8 @@ const largestFile = 2 ** 21;
 
 interface KnownToken extends Caller {
   readonly hash: Buffer;
+  /** Aborted when the file no longer has the token under this name with this role. */
+  readonly revocation: AbortController;
 }
 
 /** The tokens of a file. */
@@ -47,22 +51,36 @@ export class TokenFile {
     const hash = Buffer.from(tokenHash(token), 'hex');
     let found: KnownToken | undefined;
     for (const known of this.#tokens) if (timingSafeEqual(known.hash, hash)) found = known;
-    return found && { name: found.name, role: found.role };
+    return found && { name: found.name, role: found.role, revoked: found.revocation.signal };
   }
 
   /** Reads the file now. While it cannot be read, the tokens before stay. */
   async refresh(): Promise<void> {
     try {
       const text = await read(this.#path);
-      if (text === this.#text) return;
-      this.#tokens = parse(text, this.#path);
+      const unchanged = text === this.#text;
+      if (!unchanged) this.#replace(parse(text, this.#path));
       this.#text = text;
+      const recovered = this.#lastProblem !== undefined;
       this.#lastProblem = undefined;
+      if (unchanged && !recovered) return;
       this.#log.info(`TOKENS_FILE was read again: ${this.#tokens.length} tokens`);
     } catch (error) {
       const problem = isExpected(error) ? error.message : String(error);
       if (problem !== this.#lastProblem) this.#log.warn(`the tokens in use stay: ${problem}`);
       this.#lastProblem = problem;
+    }
+  }
+
+  /** Takes over the tokens of the file. Those that stay as they are stay the same objects; the others are revoked. */
+  #replace(tokens: readonly KnownToken[]): void {
+    const before = this.#tokens;
+    const isSame = (a: KnownToken, b: KnownToken): boolean =>
+      a.name === b.name && a.role === b.role && a.hash.equals(b.hash);
+    this.#tokens = tokens.map((token) => before.find((known) => isSame(known, token)) ?? token);
+    for (const { name, revocation } of before.filter((known) => !this.#tokens.includes(known))) {
+      const why = `the token of ${name} was removed from TOKENS_FILE, or has another role now`;
+      revocation.abort(new RpcError('UNAUTHENTICATED', why));
     }
   }
 
@@ -101,5 +119,9 @@ function parsed(text: string, source: string): readonly TokenEntry[] {
 
 function parse(text: string, path: string): readonly KnownToken[] {
   const entries = parsed(text, `TOKENS_FILE ${path}`);
-  return entries.map(({ name, role, sha256 }) => ({ name, role, hash: Buffer.from(sha256, 'hex') }));
+  return entries.map(({ name, role, sha256 }) => {
+    const revocation = new AbortController();
+    setMaxListeners(0, revocation.signal); // one for each stream of its owner
+    return { name, role, hash: Buffer.from(sha256, 'hex'), revocation };
+  });
 }

@@ -16,6 +16,10 @@ export interface ArrivingCall {
 export interface AdmittedCaller {
   readonly name: string;
   readonly role: string;
+  /** When its credential ends by itself. Its streams end with it. @default never */
+  readonly expires?: Date;
+  /** Aborts when its credential is taken back, which ends its streams. The reason is an RpcError that says why. */
+  readonly revoked?: AbortSignal;
 }
 
 /** Admits the calls of a service. */

@@ -34,11 +34,29 @@ export type ServerCall =
 /** The longest delay of a timer, in milliseconds: a longer one would fire at once. */
 const longestTimer = 2 ** 31 - 1;
 
+/**
+ * Calls a function at a time, however far away. Does not keep the process alive.
+ *
+ * @param time in milliseconds since 1970
+ * @returns cancels it
+ */
+function callAt(time: number, act: () => void): () => void {
+  let timer: NodeJS.Timeout;
+  const arm = (): void => {
+    const left = Math.min(Math.max(time - Date.now(), 0), longestTimer);
+    timer = setTimeout(() => (Date.now() < time ? arm() : act()), left);
+    timer.unref();
+  };
+  arm();
+  return () => clearTimeout(timer);
+}
+
 /** A call in progress on the server. */
 export class OpenCall {
   readonly context: CallContext;
   readonly #controller = new AbortController();
-  readonly #deadlineTimer: NodeJS.Timeout | undefined;
+  /** Releases what waits for the call to end. */
+  readonly #releases: (() => void)[] = [];
 
   constructor(call: ServerCall, identity: string | undefined) {
     const deadline = Number(call.getDeadline());
@@ -47,12 +65,8 @@ export class OpenCall {
     setMaxListeners(0, this.#controller.signal);
     call.on('cancelled', () => this.abort(new RpcError('CANCELLED', 'the client no longer waits for this call')));
     if (Number.isFinite(deadline)) {
-      const left = Math.min(Math.max(deadline - Date.now(), 0), longestTimer);
-      this.#deadlineTimer = setTimeout(
-        () => this.abort(new RpcError('DEADLINE_EXCEEDED', 'the deadline of this call passed')),
-        left,
-      );
-      this.#deadlineTimer.unref();
+      const passed = (): void => this.abort(new RpcError('DEADLINE_EXCEEDED', 'the deadline of this call passed'));
+      this.#releases.push(callAt(deadline, passed));
     }
     this.context = {
       signal: this.#controller.signal,
@@ -64,14 +78,40 @@ export class OpenCall {
     };
   }
 
+  /**
+   * Aborts the handler's signal once the caller's credential no longer counts.
+   *
+   * @param onEnd observes that
+   */
+  endWithCredential(onEnd: (reason: RpcError) => void): void {
+    const { caller } = this.context;
+    if (caller === undefined) return;
+    const end = (reason: RpcError): void => {
+      if (this.#controller.signal.aborted) return;
+      this.abort(reason);
+      onEnd(reason);
+    };
+    const { name, expires, revoked } = caller;
+    if (expires !== undefined) {
+      const expired = (): void => end(new RpcError('UNAUTHENTICATED', `the token of ${name} has expired`));
+      this.#releases.push(callAt(expires.getTime(), expired));
+    }
+    if (revoked !== undefined) {
+      const taken = (): void => end(RpcError.from(revoked.reason));
+      revoked.addEventListener('abort', taken, { once: true });
+      this.#releases.push(() => revoked.removeEventListener('abort', taken));
+      if (revoked.aborted) taken();
+    }
+  }
+
   /** Aborts the handler's signal. The first reason counts. */
   abort(reason: RpcError): void {
-    clearTimeout(this.#deadlineTimer);
+    this.close();
     this.#controller.abort(reason);
   }
 
-  /** Releases the timer of a call that has ended. */
+  /** Releases timers and listeners of a call that has ended. */
   close(): void {
-    clearTimeout(this.#deadlineTimer);
+    for (const release of this.#releases.splice(0)) release();
   }
 }

@@ -39,6 +39,8 @@ export interface CallObserver {
   closed(call: OpenCall): void;
   /** Returns the name in the verified certificate of a peer, by its address; undefined without TLS. */
   identityOf(peer: string): string | undefined;
+  /** A stream was ended because its caller's credential no longer counts. */
+  outlived(reason: RpcError, call: { service: string; method: string; peer: string }): void;
   /** A handler threw something other than an RpcError. */
   failed(error: unknown, call: { service: string; method: string; peer: string }): void;
 }
@@ -130,6 +132,9 @@ export function addImplementation(server: grpc.Server, implementation: Implement
     handlers[method] = spec.responseStream
       ? (call: grpc.ServerWritableStream<unknown, EncodedMessage>) => {
           const opened = open(call);
+          opened.endWithCredential((reason) =>
+            observer.outlived(reason, { service, method, peer: opened.context.peer }),
+          );
           const begin = (): AsyncIterable<unknown> => handler(call.request, opened.context) as AsyncIterable<unknown>;
           Promise.resolve(connectionFault('rpc.answer', { service, method }))
             .then(() => pump(call, begin, encode, opened.context.signal))

@@ -5,7 +5,18 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
-import { RpcError, checkHealth, connect, serve, waitForReady, type Handlers, type Subject } from './mod.js';
+import type { AdmittedCaller, ArrivingCall } from './authorize.js';
+import {
+  RpcError,
+  checkHealth,
+  connect,
+  secureProcess,
+  serve,
+  waitForReady,
+  type Handlers,
+  type Refusal,
+  type Subject,
+} from './mod.js';
 import { deferred, policyServer, rewardServer } from './testServers.fixture.js';
 
 /** Calls of tests wait for their answers, however busy the machine is. */
@@ -133,6 +144,56 @@ test('a stop ends other streams with UNAVAILABLE after the grace time, even wher
   const next = assert.rejects(stream.next(), coded('UNAVAILABLE', /the server stopped before/));
   await server.stop();
   await next;
+});
+
+test('a stream ends with its caller’s credential, whichever way that ends', async (t) => {
+  const refusals: Refusal[] = [];
+  secureProcess({ onRefused: (refusal) => refusals.push(refusal) });
+  t.after(() => secureProcess({}));
+  const revocation = new AbortController();
+  const callers: Readonly<Record<string, AdmittedCaller>> = {
+    revoked: { name: 'ada', role: 'viewer', revoked: revocation.signal },
+    expiring: { name: 'bob', role: 'viewer', expires: new Date() },
+    // Further away than a timer reaches.
+    lasting: { name: 'eve', role: 'viewer', expires: new Date(Date.now() + 2 ** 40) },
+  };
+  const admit = async ({ authorization = '' }: ArrivingCall): Promise<AdmittedCaller> =>
+    callers[authorization] ?? assert.fail(authorization);
+  let open = 0;
+  const { client } = await policyServer(
+    t,
+    async function* (_request, { signal }) {
+      open += 1;
+      try {
+        yield { chunk: { offset: 0, data: Buffer.alloc(4) } };
+        if (!signal.aborted) await once(signal, 'abort');
+      } finally {
+        open -= 1;
+      }
+    },
+    { admission: { service: 'gapo.policy.v1.PolicyService', admit } },
+  );
+  const watch = (authorization: string) =>
+    client.GetVersion({}, { deadlineMs, metadata: { authorization } })[Symbol.asyncIterator]();
+  const read = async (authorization: string): Promise<void> => {
+    const stream = watch(authorization);
+    while ((await stream.next()).done !== true);
+  };
+  await assert.rejects(read('expiring'), coded('UNAUTHENTICATED', /the token of bob has expired/));
+  const lasting = watch('lasting');
+  await lasting.next();
+  const revoked = watch('revoked');
+  await revoked.next();
+  const taken = assert.rejects(revoked.next(), coded('UNAUTHENTICATED', /ada was taken back/));
+  revocation.abort(new RpcError('UNAUTHENTICATED', 'the token of ada was taken back'));
+  await taken;
+  await assert.rejects(read('revoked'), coded('UNAUTHENTICATED', /ada was taken back/));
+  assert.equal(open, 1, 'only the lasting one is open');
+  await lasting.return?.();
+  assert.deepEqual(
+    refusals.map(({ reason, path, why }) => [reason, path, why.slice(0, 16)]),
+    ['bob', 'ada', 'ada'].map((name) => ['token', '/gapo.policy.v1.PolicyService/GetVersion', `the token of ${name}`]),
+  );
 });
 
 test('a stop is not held up by a reader that does not read', async (t) => {

@@ -169,6 +169,8 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const observer: CallObserver = {
     opened: (call, endOnStop) => void open.set(call, endOnStop),
     closed: (call) => void open.delete(call),
+    outlived: ({ details: why }, { service, method, peer }) =>
+      security.onRefused?.({ reason: 'token', peer, name: verifiedName(peer), path: `/${service}/${method}`, why }),
     failed: options.onHandlerError ?? logHandlerError,
     identityOf: verifiedName,
   };
