@@ -8,8 +8,11 @@ import { type TestContext, describe, test } from 'node:test';
 import { rewardKinds } from '@gapo/config';
 import { Graph, cast, emitReduce } from '@gapo/graph';
 import { connect } from '@gapo/rpc';
+import { isExpected } from '@gapo/service';
 import { temporaryDirectory, type TestProcess, startProcess, takenAddress } from '@gapo/service/testing';
+import { hostedKinds } from './hostedKinds.js';
 import { type TinyOptions, writeTinyClassifier } from './onnx/tinyClassifier.fixture.js';
+import { settings } from './settings.js';
 
 /** Calls have no deadline: the machine may be busy. */
 const deadlineMs = Infinity;
@@ -52,7 +55,18 @@ function lines(err: string): string[] {
     .filter((line) => !line.includes(':onnxruntime:'));
 }
 
-describe('an invalid classifier directory ends the process with one line and exit code 2', { concurrency: 2 }, () => {
+/** Opens the scorers that the environment names, as the process does; returns the lines that it would end with. */
+async function refusal(env: Readonly<Record<string, string>>): Promise<string[]> {
+  const { hosted, entries, settings: values } = settings(hostedKinds, env);
+  const error = await hosted.open({ entries, settings: values }).then(
+    () => assert.fail('opened'),
+    (reason: unknown) => reason,
+  );
+  assert.ok(error instanceof Error && isExpected(error), String(error));
+  return lines(error.message);
+}
+
+describe('an invalid classifier directory is refused in one line', { concurrency: 2 }, () => {
   type Damage = (directory: string) => Promise<unknown>;
   const config =
     (change: Readonly<Record<string, unknown>>): Damage =>
@@ -146,13 +160,21 @@ describe('an invalid classifier directory ends the process with one line and exi
     test(what, async (t) => {
       const directory = await tiny(t);
       await damage(directory);
-      const { code, err } = await run(t, onnx(directory));
-      const [line = '', ...more] = lines(err);
+      const [line = '', ...more] = await refusal(onnx(directory));
       assert.match(line, message);
       assert.deepEqual(more, []);
-      assert.equal(code, 2);
     });
   }
+
+  test('the process ends with that line and exit code 2, also where the tensor runtime writes its own', async (t) => {
+    const directory = await tiny(t);
+    await truncate(join(directory, 'model.onnx'), 300);
+    const { code, err } = await run(t, onnx(directory));
+    const [line = '', ...more] = lines(err);
+    assert.match(line, /model\.onnx: cannot be opened: .*[Pp]arsing failed/);
+    assert.deepEqual(more, []);
+    assert.equal(code, 2);
+  });
 });
 
 async function writeScalarModel(directory: string): Promise<void> {
