@@ -35,6 +35,9 @@ async function specsUnder(directory) {
 const chosen = values.under ?? ['.'];
 const found = (await Promise.all(chosen.map(specsUnder))).flat();
 const files = values.under === undefined ? found.filter((file) => !slow.some((path) => file.startsWith(path))) : found;
+// Those that start whole platforms come first: at the end, short ones fill every core.
+const startsPlatforms = (file) => /^(test|services\/cli)\//.test(file);
+files.sort((a, b) => Number(startsPlatforms(b)) - Number(startsPlatforms(a)));
 if (files.length === 0) {
   console.error(`no compiled test under ${chosen.join(', ')}: run 'npm run build' first`);
   process.exit(2);
@@ -49,7 +52,9 @@ const running = new Map();
 // Node 20 passes its own arguments on to the tests' processes, later versions those of the option.
 const execArgv = ['--import', new URL('./propertySeed.mjs', import.meta.url).href];
 process.execArgv.push(...execArgv);
-const stream = run({ files, concurrency: Math.min(availableParallelism(), 2), execArgv });
+// One more than cores, since tests wait for processes; at most 4, since a platform takes more than a gigabyte.
+const concurrency = Math.min(availableParallelism() + 1, 4);
+const stream = run({ files, concurrency, execArgv });
 // Tests have no time limits, since machines differ in speed. A test that never ends is printed here.
 const silenceMs = 20 * 60_000;
 let watchdog;
