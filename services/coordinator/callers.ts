@@ -1,6 +1,6 @@
 /** Who calls the training service: admitted by tokens and their roles, and recorded with the changes that they make. */
 import { trainingRoles, type AccessRole, type AuditEntry, type Authenticator } from '@gapo/access';
-import { RpcError, type Admission, type CallContext } from '@gapo/rpc';
+import { isLoopback, processSecurity, RpcError, type Admission, type CallContext } from '@gapo/rpc';
 
 const roles: ReadonlyMap<string, AccessRole> = new Map(Object.entries(trainingRoles));
 
@@ -12,9 +12,34 @@ export function trainingAdmission(access: Authenticator): Admission {
   };
 }
 
-/** Returns the author of a change: the caller, or the author that the request names where calls need no token. */
-export function authorOf(named: string, { caller }: CallContext): string {
-  return caller?.name ?? (named || 'unknown');
+/**
+ * Returns what a coordinator whose callers show tokens serves to everybody who can connect; undefined if that is nothing, or reaches this
+ * machine alone. Workers show certificates, no tokens: without TLS nothing tells them from others.
+ *
+ * @param listen the address, as host:port
+ */
+export function openToEverybody(listen: string): string | undefined {
+  const { files } = processSecurity();
+  if (files !== undefined || isLoopback(listen.replace(/:\d+$/, ''))) return undefined;
+  return (
+    'INSECURE is set: tokens protect gapo.training.v1.TrainingService alone, and cross the network as they are; gapo.policy.v1.PolicyService ' +
+    `gives every policy version to everyone who reaches ${listen}; with TLS_CERT_FILE, TLS_KEY_FILE and TLS_CA_FILE, to the workers alone`
+  );
+}
+
+/** The longest name that is recorded. */
+const longestName = 200;
+
+/**
+ * Returns the author of a change: the caller, or where calls need no token the author that the request names, or else where the call
+ * comes from.
+ */
+export function authorOf(named: string, { caller, peer }: Pick<CallContext, 'caller' | 'peer'>): string {
+  const written = named
+    .replaceAll(/\p{Cc}/gu, ' ')
+    .trim()
+    .slice(0, longestName);
+  return caller?.name ?? (written || `anonymous from ${peer.replace(/:\d+$/, '')}`);
 }
 
 /** Returns who makes a change, and from where, for the audit log. */

@@ -5,7 +5,7 @@ import { connectEvents, connectOptionsOf } from '@gapo/events';
 import { RpcError, serve } from '@gapo/rpc';
 import { runService, UserError } from '@gapo/service';
 import { openArchive } from './archive/openArchive.js';
-import { trainingAdmission } from './callers.js';
+import { openToEverybody, trainingAdmission } from './callers.js';
 import { createPlatform } from './runs/platform.js';
 import { Runs } from './runs/runs.js';
 import { coordinatorServices } from './server.js';
@@ -28,6 +28,8 @@ await runService({
     const platform = createPlatform(settings, bus, log);
     const access = await openAccess(settings, log);
     if (access === undefined) log.info('TOKENS_FILE is not set: everybody who can connect may create and change runs');
+    const open = access && openToEverybody(settings.LISTEN);
+    if (open !== undefined) log.warn(open);
     const opened: { runs?: Runs } = {};
     const server = await serve({
       address: settings.LISTEN,

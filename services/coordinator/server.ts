@@ -1,4 +1,5 @@
 /** The coordinator's gRPC services: training for clients, policy versions for workers. */
+import type { AuditEntry } from '@gapo/access';
 import {
   implement,
   processSecurity,
@@ -45,7 +46,7 @@ function trainingService(registry: Registry, platform: Platform): Implementation
       CreateRun: async (request, context) =>
         rejectingWith('INVALID_ARGUMENT', 'CreateRun', context, async () => {
           const run = await registry().create(request, context.signal);
-          recordCreated(run, context);
+          recordCreated(run, actorOf(request.author, context));
           return { run: run.snapshot() };
         }),
       GetRun: async ({ runId }) => ({ run: registry().get(runId).snapshot() }),
@@ -56,13 +57,13 @@ function trainingService(registry: Registry, platform: Platform): Implementation
           const { lines, head } = registry().get(runId).audit.read();
           return { lines: [...lines], headEntries: head.entries, headSha256: head.sha256 };
         }),
-      PauseRun: async ({ runId }, context) =>
+      PauseRun: async ({ runId, author }, context) =>
         rejectingWith('FAILED_PRECONDITION', 'PauseRun', context, async () => {
           const run = registry().get(runId);
           if (!isAlready(run, 'pause')) {
             const before = stateOf(run);
             run.pause('paused by a user');
-            run.audit.append({ action: 'pause', by: actorOf('', context), before, after: { state: 'paused' } });
+            run.audit.append({ action: 'pause', by: actorOf(author, context), before, after: { state: 'paused' } });
           }
           return { run: run.snapshot() };
         }),
@@ -111,19 +112,19 @@ function trainingService(registry: Registry, platform: Platform): Implementation
             author: recorded,
           };
         }),
-      CreateSoup: async ({ ingredients, runId }, context) =>
+      CreateSoup: async ({ ingredients, runId, author }, context) =>
         rejectingWith('FAILED_PRECONDITION', 'CreateSoup', context, async () => {
           const run = await registry().createSoup(ingredients, runId);
-          recordCreated(run, context, { ingredients });
+          recordCreated(run, actorOf(author, context), { ingredients });
           return { run: run.snapshot() };
         }),
-      CancelRun: async ({ runId }, context) =>
+      CancelRun: async ({ runId, author }, context) =>
         rejectingWith('FAILED_PRECONDITION', 'CancelRun', context, async () => {
           const run = registry().get(runId);
           if (!isAlready(run, 'cancel')) {
             const before = stateOf(run);
             await run.cancel();
-            run.audit.append({ action: 'cancel', by: actorOf('', context), before, after: { state: 'cancelled' } });
+            run.audit.append({ action: 'cancel', by: actorOf(author, context), before, after: { state: 'cancelled' } });
           }
           return { run: run.snapshot() };
         }),
@@ -173,10 +174,10 @@ function stateOf(run: Run): Record<string, unknown> {
 }
 
 /** Records that a run was created. */
-function recordCreated(run: Run, context: CallContext, more: Readonly<Record<string, unknown>> = {}): void {
+function recordCreated(run: Run, by: AuditEntry['by'], more: Readonly<Record<string, unknown>> = {}): void {
   const { objectives = [], method, configSha256 } = run.snapshot();
   const after = { method, objectives: [...objectives], configSha256, ...more };
-  run.audit.append({ action: 'created', by: actorOf('', context), before: {}, after });
+  run.audit.append({ action: 'created', by, before: {}, after });
 }
 
 /** Whether a run is in the state that a transition leads to, and stays in it: repeated requests are no-ops. */

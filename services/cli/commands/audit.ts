@@ -1,11 +1,10 @@
 /** `gapo audit`: what people did to a run, and whether the record is whole. */
-import type { AuditEntry, AuditProblem } from '@gapo/access';
 import { UserError } from '@gapo/service';
 import { Command, Option } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { coordinatorOption, jsonOption } from '../options/options.js';
 import { note, print, printJson } from '../output.js';
-import { table } from '../render/table.js';
+import { auditProblemText, auditTable } from '../render/audit.js';
 
 interface AuditFlags {
   coordinator?: string;
@@ -13,24 +12,14 @@ interface AuditFlags {
   json?: true;
 }
 
-function problemText(id: string, { line, problem }: AuditProblem): string {
-  return `the audit log of run ${id} is not as it was written: line ${line} ${problem}`;
-}
-
-function row({ time, action, by, before, after }: AuditEntry): string[] {
-  const who = by.role === undefined ? by.name : `${by.name} (${by.role})`;
-  const from = by.identity === undefined ? by.peer : `${by.peer} ${by.identity}`;
-  return [time, action, who, from, JSON.stringify(before), JSON.stringify(after)];
-}
-
 async function audit(id: string, { coordinator: address, verify, json }: AuditFlags): Promise<void> {
   const coordinator = new Coordinator(coordinatorAddress(address));
   try {
     const { entries, problem } = await coordinator.audit(id);
     if (json) printJson({ run: id, whole: problem === undefined, problem: problem ?? null, entries });
-    else if (entries.length > 0) print(table(['time', 'action', 'by', 'from', 'before', 'after'], entries.map(row)));
-    if (problem !== undefined && verify) throw new UserError(problemText(id, problem));
-    if (problem !== undefined) note(problemText(id, problem));
+    else if (entries.length > 0) print(auditTable(entries));
+    if (problem !== undefined && verify) throw new UserError(auditProblemText(id, problem));
+    if (problem !== undefined) note(auditProblemText(id, problem));
     else if (!json) note(`${entries.length} entries, each as it was written`);
   } finally {
     coordinator.close();

@@ -2,7 +2,7 @@
 import { stateWord, type Run } from '@gapo/rpc';
 import { Command, Option } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
-import { authorOf, authorOption } from '../options/author.js';
+import { authorOption } from '../options/author.js';
 import { coordinatorOption, jsonOption } from '../options/options.js';
 import { print, printMessage } from '../output.js';
 
@@ -30,7 +30,7 @@ const verbs: readonly Verb[] = [
     name: 'resume',
     description: 'resume a paused or failed run from its last checkpoint, bit for bit',
     ask: (coordinator, id, { acceptChangedInputs, by }) =>
-      coordinator.resumeRun(id, { accepted: acceptChangedInputs && authorOf(by) }),
+      coordinator.resumeRun(id, { acceptChangedInputs: acceptChangedInputs === true, author: by }),
     options: () => [
       new Option(
         '--accept-changed-inputs',

@@ -1,9 +1,10 @@
 /** `gapo objective`: adds objectives to a run while it trains, or removes them. */
 import type { FailurePolicy, ObjectiveInput, TextForm } from '@gapo/rpc';
 import { Command, Option } from 'commander';
+import { authorOf } from '../author.js';
 import { Coordinator, coordinatorAddress, type ObjectivesChange } from '../client.js';
 import { assignmentList } from '../options/assignments.js';
-import { authorOf, authorOption } from '../options/author.js';
+import { authorOption } from '../options/author.js';
 import { coordinatorOption, jsonOption, seconds } from '../options/options.js';
 import { print, printMessage } from '../output.js';
 import { hasNumbers, numbersText } from '../render/preference.js';

@@ -2,9 +2,10 @@
 import type { Run } from '@gapo/rpc';
 import { nearestKey, UserError } from '@gapo/service';
 import { Argument, Command } from 'commander';
+import { authorOf } from '../author.js';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { collectAssignment } from '../options/assignments.js';
-import { authorOf, authorOption } from '../options/author.js';
+import { authorOption } from '../options/author.js';
 import { coordinatorOption, jsonOption } from '../options/options.js';
 import { print, printMessage } from '../output.js';
 import { numbersText } from '../render/preference.js';

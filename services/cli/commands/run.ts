@@ -9,6 +9,7 @@ import { aborted, listenForInterrupts, type Interrupts } from '../interrupts.js'
 import { jsonOption, stackOptions, type StackFlags } from '../options/options.js';
 import { print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
+import { auditProblemText } from '../render/audit.js';
 import { makeReporter, type Reporter } from '../render/reporter.js';
 import { resultJson, resultText, type RunResult } from '../render/result.js';
 import { writeReport } from '../report.js';
@@ -81,7 +82,9 @@ async function runOn(
       fresh: `gapo run ${config.path} --fresh`,
     });
     const evaluation = await evaluateTrained(coordinator, chosen.id, reporter, interrupts);
-    const page = writeReport(dataDirectory, trained, steps, evaluation);
+    const { entries, problem } = await coordinator.audit(chosen.id);
+    const audit = { entries, problem: problem && auditProblemText(chosen.id, problem) };
+    const page = writeReport(dataDirectory, { run: trained, steps, evaluation, audit });
     return { run: trained, steps, evaluation, page, trace };
   } finally {
     coordinator.close();

@@ -7,8 +7,8 @@ import { test, type TestContext } from 'node:test';
 import { RpcError } from '@gapo/rpc';
 import { isExpected } from '@gapo/service';
 import { Authenticator } from './authenticator.js';
-import { TokenFile } from './tokenFile.js';
 import type { Caller } from './roles.js';
+import { TokenFile } from './tokenFile.js';
 import { newToken, tokenHash } from './tokens.js';
 
 async function tokensFile(t: TestContext, text: string): Promise<string> {

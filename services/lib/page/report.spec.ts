@@ -35,6 +35,18 @@ function step(number: number): StepReportJson {
 const interval = (mean: number) => ({ mean, low: mean - 0.1, high: mean + 0.1 });
 
 const data: ReportData = {
+  audit: {
+    entries: [
+      {
+        time: '2026-01-31T12:00:00.000Z',
+        action: 'preference',
+        by: { name: '<i>ada</i>', role: 'operator', peer: '10.0.0.7:4711', identity: 'spiffe://gapo/client' },
+        before: { preference: { helpful: 1 } },
+        after: { preference: { helpful: 0.5, harmless: 0.5 }, firstStep: 3 },
+      },
+    ],
+    problem: 'the audit log of run one is not as it was written: line 2 is missing',
+  },
   run: toJson('gapo.training.v1.Run', {
     id: 'one',
     state: 'RUN_STATE_SUCCEEDED',
@@ -133,6 +145,11 @@ test('a browser shows the report from a disk, with texts as texts', async (t) =>
   assert.match(text, /\(empty\)/);
   assert.match(text, /harmless\t–/, 'a mean that is not known is a dash');
   assert.match(text, /Win rate over all objectives: 80 %/);
+  assert.match(text, /Changes by people\n+the audit log of run one is not as it was written/);
+  assert.match(
+    text,
+    /<i>ada<\/i> \(operator\)\t10\.0\.0\.7:4711 spiffe:\/\/gapo\/client\tpreference\t\{.*"firstStep":3\}/,
+  );
   assert.doesNotMatch(text, /multiplier|accuracy|acceptable|weights/, 'what the run does not have is not shown');
   assert.deepEqual(problems, []);
 });

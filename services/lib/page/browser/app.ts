@@ -5,7 +5,7 @@ import { Charts } from '#page/charts.js';
 import { embeddedReport, fetchRun, fetchRuns, followRun, logIn, LoginNeeded, type ReportData } from '#page/feed.js';
 import { duration, element, fixed, significant, unknown } from '#page/format.js';
 import { missingText, nothingYet, recoveryText, stepsInOrder, take } from '#page/progress.js';
-import { evaluationSection, objectivesTable, runsTable, stateBadge } from '#page/tables.js';
+import { auditSection, evaluationSection, objectivesTable, runsTable, stateBadge } from '#page/tables.js';
 
 const main = document.getElementById('main') as HTMLElement;
 const runsNav = document.getElementById('runs') as HTMLElement;
@@ -91,11 +91,12 @@ class RunView {
   }
 }
 
-function showReport({ run, steps, evaluation }: ReportData): void {
+function showReport({ run, steps, evaluation, audit }: ReportData): void {
   document.title = `gapo: ${run.id}`;
   const view = new RunView(run);
   view.show(run.state, run.reason, '', steps);
   if (evaluation !== undefined) view.append(evaluationSection(evaluation));
+  if (audit !== undefined) view.append(auditSection(audit));
   if (run.checkpoint !== '') view.append(element('p', {}, 'Checkpoint: ', element('code', {}, run.checkpoint)));
   view.append(element('p', { class: 'quiet' }, 'Version: ', element('code', {}, `sha256 ${run.versionSha256}`)));
 }

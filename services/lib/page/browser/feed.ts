@@ -8,11 +8,30 @@ import type {
   StepReportJson,
 } from '@gapo/rpc/json';
 
+/** A change that a person made to a run, from its audit log. */
+export interface AuditRow {
+  /** RFC 3339. */
+  time: string;
+  action: string;
+  /** By whom: a name, and the role of their token if calls need one. */
+  by: { name: string; role?: string | undefined; peer: string; identity?: string | undefined };
+  before: Readonly<Record<string, unknown>>;
+  after: Readonly<Record<string, unknown>>;
+}
+
+/** What people did to a run. */
+export interface AuditTrail {
+  entries: readonly AuditRow[];
+  /** What is wrong with the log; undefined if it is as it was written. */
+  problem?: string | undefined;
+}
+
 /** Everything that the page shows of one run: the data inside a report. */
 export interface ReportData {
   run: RunJson;
   steps: StepReportJson[];
   evaluation?: EvaluationReportJson;
+  audit?: AuditTrail;
 }
 
 /** Returns the data inside this file; undefined where a server sent the page. */

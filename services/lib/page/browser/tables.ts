@@ -1,6 +1,7 @@
 /** The tables of the page: runs, the last step's objectives, an evaluation. */
 import type { EvaluationReportJson, EvaluationSampleJson, IntervalJson, RunJson, StepReportJson } from '@gapo/rpc/json';
 import { stateWord } from '@gapo/rpc/runState';
+import type { AuditTrail } from '#page/feed.js';
 import { element, fixed, percent, significant, unknown, type Content } from '#page/format.js';
 
 /** A column: its head, and whether it holds numbers. */
@@ -66,6 +67,28 @@ export function objectivesTable(step: StepReportJson): HTMLElement {
     ['not scored', 'number'],
   ];
   return table(columns, rows);
+}
+
+/** Makes the section of what people did to the run. */
+export function auditSection({ entries, problem }: AuditTrail): HTMLElement {
+  const values = (record: Readonly<Record<string, unknown>>): Content =>
+    Object.keys(record).length === 0 ? '' : element('code', {}, JSON.stringify(record));
+  const rows = entries.map(({ time, action, by: { name, role, peer, identity }, before, after }) => [
+    new Date(time).toLocaleString(),
+    role === undefined ? name : `${name} (${role})`,
+    identity === undefined ? peer : `${peer} ${identity}`,
+    action,
+    values(before),
+    values(after),
+  ]);
+  const columns: Column[] = [['when'], ['who'], ['from'], ['what'], ['before'], ['after']];
+  return element(
+    'section',
+    { 'aria-label': 'Audit log' },
+    element('h2', {}, 'Changes by people'),
+    ...(problem === undefined ? [] : [element('p', { class: 'problem' }, problem)]),
+    table(columns, rows),
+  );
 }
 
 const range = (interval: IntervalJson | undefined): string =>

@@ -273,6 +273,8 @@ export interface CreateRunRequestJson {
   runId: string;
   /** The file name of the configuration, for error messages; run.yaml where empty. */
   configName: string;
+  /** Who requests it, for the audit log. Not read where calls need a token, which names the caller. */
+  author: string;
 }
 
 /** Response with the created run. */
@@ -339,6 +341,8 @@ export interface ProgressJson {
 export interface PauseRunRequestJson {
   /** The run's id. */
   runId: string;
+  /** Who requests it, for the audit log. Not read where calls need a token, which names the caller. */
+  author: string;
 }
 
 /** Response with the run, which pauses after the step in progress. */
@@ -353,7 +357,7 @@ export interface ResumeRunRequestJson {
   runId: string;
   /** Resume the run also if files that it was trained from have changed. The result then differs from that of an undisturbed run; the change is recorded in run.json. */
   acceptChangedInputs: boolean;
-  /** Who requests it, for the record of changed files. */
+  /** Who requests it, for the audit log and the record of changed files. Not read where calls need a token, which names the caller. */
   author: string;
 }
 
@@ -440,6 +444,8 @@ export interface CreateSoupRequestJson {
   ingredients: { [key: string]: number | null };
   /** The id of the new run; generated from the time where empty. */
   runId: string;
+  /** Who requests it, for the audit log. Not read where calls need a token, which names the caller. */
+  author: string;
 }
 
 /** Response with the created run. */
@@ -468,6 +474,8 @@ export interface GetAuditResponseJson {
 export interface CancelRunRequestJson {
   /** The run's id. */
   runId: string;
+  /** Who requests it, for the audit log. Not read where calls need a token, which names the caller. */
+  author: string;
 }
 
 /** Response with the cancelled run. */

@@ -21,6 +21,10 @@ export interface CreateRunRequestInput {
    * The file name of the configuration, for error messages; run.yaml where empty.
    */
   'configName'?: (string);
+  /**
+   * Who requests it, for the audit log. Not read where calls need a token, which names the caller.
+   */
+  'author'?: (string);
 }
 
 /**
@@ -43,4 +47,8 @@ export interface CreateRunRequest {
    * The file name of the configuration, for error messages; run.yaml where empty.
    */
   'configName': (string);
+  /**
+   * Who requests it, for the audit log. Not read where calls need a token, which names the caller.
+   */
+  'author': (string);
 }

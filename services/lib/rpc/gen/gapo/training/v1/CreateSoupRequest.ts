@@ -13,6 +13,10 @@ export interface CreateSoupRequestInput {
    * The id of the new run; generated from the time where empty.
    */
   'runId'?: (string);
+  /**
+   * Who requests it, for the audit log. Not read where calls need a token, which names the caller.
+   */
+  'author'?: (string);
 }
 
 /**
@@ -27,4 +31,8 @@ export interface CreateSoupRequest {
    * The id of the new run; generated from the time where empty.
    */
   'runId': (string);
+  /**
+   * Who requests it, for the audit log. Not read where calls need a token, which names the caller.
+   */
+  'author': (string);
 }

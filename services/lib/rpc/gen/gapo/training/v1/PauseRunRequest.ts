@@ -9,6 +9,10 @@ export interface PauseRunRequestInput {
    * The run's id.
    */
   'runId'?: (string);
+  /**
+   * Who requests it, for the audit log. Not read where calls need a token, which names the caller.
+   */
+  'author'?: (string);
 }
 
 /**
@@ -19,4 +23,8 @@ export interface PauseRunRequest {
    * The run's id.
    */
   'runId': (string);
+  /**
+   * Who requests it, for the audit log. Not read where calls need a token, which names the caller.
+   */
+  'author': (string);
 }

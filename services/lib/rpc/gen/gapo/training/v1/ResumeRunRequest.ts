@@ -15,7 +15,7 @@ export interface ResumeRunRequestInput {
    */
   'acceptChangedInputs'?: (boolean);
   /**
-   * Who requests it, for the record of changed files.
+   * Who requests it, for the audit log and the record of changed files. Not read where calls need a token, which names the caller.
    */
   'author'?: (string);
 }
@@ -34,7 +34,7 @@ export interface ResumeRunRequest {
    */
   'acceptChangedInputs': (boolean);
   /**
-   * Who requests it, for the record of changed files.
+   * Who requests it, for the audit log and the record of changed files. Not read where calls need a token, which names the caller.
    */
   'author': (string);
 }
