@@ -5,7 +5,7 @@ import { pageAssets, type Asset } from '@gapo/page';
 import { bareHost, checkHealth, processSecurity, requireSecureAddress } from '@gapo/rpc';
 import { UserError, type Logger } from '@gapo/service';
 import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
-import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { AllowedHosts } from './allowedHosts.js';
 import { CredentialChecks } from './credentialChecks.js';
 import { EventHub } from './eventHub.js';
@@ -57,9 +57,16 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   // Without a stream to read, runs are watched over gRPC.
   const hasStream = (): boolean => bus.transport === 'nats' && bus.stats().connected;
   const stopping = new AbortController();
-  const refuse = (error: unknown, reply: FastifyReply): FastifyReply => {
-    const { status, message } = clientError(error) ?? httpError(error);
+  const refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const own = clientError(error);
+    const { status, message } = own ?? httpError(error);
     if (status === 500) log.error({ error }, 'a request failed');
+    if (status === 401 || status === 403) {
+      const reason = status === 401 ? 'token' : own === undefined ? 'role' : 'origin';
+      const { socket, method, url } = request.raw;
+      const peer = `${socket.remoteAddress ?? 'unknown'}:${socket.remotePort ?? 0}`;
+      processSecurity().onRefused?.({ reason, peer, name: undefined, path: `${method} ${url ?? ''}`, why: message });
+    }
     return reply.code(status).send({ error: message });
   };
   const { host } = splitListen(listen);
@@ -70,9 +77,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     forceCloseConnections: true,
     serverFactory: listener.create,
     // Paths that cannot be decoded or are too long: they are refused before the hooks and handlers.
-    frameworkErrors: (error, _request, reply) => void refuse(error, reply),
+    frameworkErrors: (error, request, reply) => void refuse(error, request, reply),
   });
-  app.setErrorHandler((error, _request, reply) => refuse(error, reply));
+  app.setErrorHandler((error, request, reply) => refuse(error, request, reply));
   const assets = pageAssets();
   guardRequests(app, new AllowedHosts(allowedHosts, listen), securityHeaders(at(assets, 0).body));
 

@@ -38,17 +38,26 @@ export async function secureFromEnvironment(
   });
 }
 
-/** Counts refusals as the metric gapo.refused, and logs them, so that nobody can fill a disk with them. */
-export function refusalLog(log: Logger, now: () => number = Date.now): (refusal: Refusal) => void {
+/**
+ * Counts refusals as the metric gapo.refused, and logs them, so that nobody can fill a disk with them: those beyond the lines of a minute
+ * are counted in one line at its end.
+ */
+export function refusalLog(log: Pick<Logger, 'warn'>): (refusal: Refusal) => void {
   const counter = metrics
     .getMeter('gapo')
     .createCounter('gapo.refused', { description: 'Connections and calls that were refused' });
-  let [total, minute, lines, unlogged] = [0, 0, 0, 0];
+  let total = 0;
+  /** Those of the minute in progress. */
+  let [lines, unlogged] = [0, 0];
+  const endMinute = (): void => {
+    if (unlogged > 0)
+      log.warn({ refused: total, unlogged }, `refused ${unlogged} more in the last minute, without a line each`);
+    [lines, unlogged] = [0, 0];
+  };
   return ({ reason, peer, name, path, why }) => {
     total += 1;
     counter.add(1, { reason });
-    const present = Math.floor(now() / 60_000);
-    if (present !== minute) [minute, lines] = [present, 0];
+    if (lines === 0) setTimeout(endMinute, 60_000).unref();
     lines += 1;
     if (lines > linesPerMinute) {
       unlogged += 1;
@@ -56,9 +65,8 @@ export function refusalLog(log: Logger, now: () => number = Date.now): (refusal:
     }
     const what = path === undefined ? 'a connection' : path.slice(0, 200);
     log.warn(
-      { reason, peer, ...(name !== undefined && { peerName: name }), refused: total, unlogged },
+      { reason, peer, ...(name !== undefined && { peerName: name }), refused: total },
       `refused ${what}: ${why}`,
     );
-    unlogged = 0;
   };
 }

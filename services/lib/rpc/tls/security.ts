@@ -7,9 +7,9 @@ export interface Refusal {
   /**
    * `certificate`: none, or not a valid one; `identity`: another peer's; `handshake`: no TLS connection was established; `token`: no
    * valid bearer token; `role`: one whose role is not enough; `path` and `address`: a request named a file or an address that the service
-   * keeps from its callers.
+   * keeps from its callers; `origin`: an HTTP request of another site, or by a host name that the gateway does not have.
    */
-  readonly reason: 'certificate' | 'identity' | 'handshake' | 'token' | 'role' | 'path' | 'address';
+  readonly reason: 'certificate' | 'identity' | 'handshake' | 'token' | 'role' | 'path' | 'address' | 'origin';
   /** The peer's address and port. */
   readonly peer: string;
   /** The name in its certificate, verified or not; undefined where it showed none. */
