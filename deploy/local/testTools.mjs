@@ -16,6 +16,9 @@ import { fileURLToPath } from 'node:url';
 
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'gapo', 'test-tools');
 
+/** The versions of Kubernetes that the chart is validated for: the first that mounts images as volumes, to the newest. */
+export const kubernetesVersions = ['1.35.4', '1.36.3', '1.37.2'];
+
 /**
  * A tool: its folder in the cache, named after its version; the program that fetches it; what tests find it by. `fetch`
  * fills the empty folder.
@@ -46,11 +49,11 @@ const tools = [
     environment: (folder) => ({ VERSITYGW: join(folder, 'versitygw') }),
   },
   {
-    folder: join(cache, 'kubernetes-schemas-1.37.2'),
+    folder: join(cache, `kubernetes-schemas-${kubernetesVersions.join('-')}`),
     needs: 'go',
-    fetch: (folder) => kubernetesSchemas('k8s.io/kubernetes@v1.37.2', folder),
+    fetch: (folder) => kubernetesVersions.forEach((version) => kubernetesSchemas(version, join(folder, `v${version}`))),
     environment: (folder) => ({
-      KUBERNETES_SCHEMAS: join(folder, '{{ .ResourceKind }}{{ .KindSuffix }}.json'),
+      KUBERNETES_SCHEMAS: join(folder, '{{ .NormalizedKubernetesVersion }}/{{ .ResourceKind }}{{ .KindSuffix }}.json'),
     }),
   },
   {
@@ -100,8 +103,9 @@ function goInstall(module, folder) {
 }
 
 /** kubeconform's schemas, strict: a file for each kind, with the definitions that it refers to. */
-function kubernetesSchemas(module, folder) {
-  const { Dir } = JSON.parse(run('go', ['mod', 'download', '-json', module]));
+function kubernetesSchemas(version, folder) {
+  mkdirSync(folder);
+  const { Dir } = JSON.parse(run('go', ['mod', 'download', '-json', `k8s.io/kubernetes@v${version}`]));
   const { definitions } = JSON.parse(readFileSync(join(Dir, 'api/openapi-spec/swagger.json'), 'utf8'));
   const strict = new Map(Object.entries(definitions).map(([name, schema]) => [name, strictly(schema)]));
   // OpenAPI states these two as strings with a format; they are numbers as well.

@@ -13,6 +13,9 @@ import {
 
 const deadlineMs = 10_000;
 
+/** How long a request waits for the coordinator after an outage: longer than the longest pause between two attempts to connect. */
+const reconnectMs = 3000;
+
 /** The HTTP status of an error of the coordinator. */
 const httpStatus: Partial<Record<RpcCode, number>> = {
   NOT_FOUND: 404,
@@ -39,7 +42,7 @@ export class RunsApi {
   readonly #client: Client<'gapo.training.v1.TrainingService'>;
 
   constructor(coordinator: string) {
-    this.#client = connect('gapo.training.v1.TrainingService', coordinator);
+    this.#client = connect('gapo.training.v1.TrainingService', coordinator, { reconnectMs });
   }
 
   /** Returns every run, newest first. */

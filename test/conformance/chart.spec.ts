@@ -14,30 +14,51 @@ import {
   refusal,
   render,
   renderText,
+  valuesFiles,
   workloads,
   type KubernetesObject,
   type Labels,
 } from './rendered.js';
 import { commandOf, describeImage, projectRoot, serviceFolders, settingsOf, type ServiceFolder } from './services.js';
 
-const valuesFiles = ['default', 'many-rewards', 'production'];
 const skip =
   helm === undefined ? 'helm is not available: install Go and run `make test-tools`, or set HELM to its path' : false;
+
+const { kubernetesVersions } = (await import(new URL('deploy/local/testTools.mjs', `file://${projectRoot}`).href)) as {
+  kubernetesVersions: readonly string[];
+};
 
 interface RewardValues {
   name: string;
   objective?: string;
   kind: string;
+  model?: string;
   image?: string;
   port?: number;
   replicas?: number;
 }
 
-function rewardsOf(values: string): RewardValues[] {
-  const read = (path: string) =>
-    parse(readFileSync(join(projectRoot, path), 'utf8')) as { rewards?: RewardValues[] } | null;
-  return read(`deploy/helm/ci/${values}-values.yaml`)?.rewards ?? read('deploy/helm/gapo/values.yaml')?.rewards ?? [];
+interface Values {
+  fullnameOverride?: string;
+  tls?: { mode?: string };
+  image?: { tag?: string; digests?: Record<string, string> };
+  rollout?: { variant?: string };
+  gradient?: { variant?: string };
+  rewards?: RewardValues[];
+  rewardDefaults?: { replicas?: number; autoscaling?: { enabled?: boolean } };
+  podSecurity?: { runAsUser?: number | null };
 }
+
+function valuesOf(name: string): Values {
+  const path = valuesFiles.get(name) ?? '';
+  return parse(readFileSync(join(projectRoot, path), 'utf8'), { merge: true }) as Values;
+}
+
+const example: RewardValues[] = ['helpful', 'harmless'].map((name) => ({
+  name,
+  kind: 'onnx',
+  model: `models/${name}`,
+}));
 
 function named(objects: readonly KubernetesObject[], kind: string, name: string): KubernetesObject {
   const [found, ...others] = objects.filter((object) => object.kind === kind && object.metadata.name === name);
@@ -62,16 +83,20 @@ function matches(selector: Labels, labels: Labels): boolean {
   return Object.entries(selector).every(([name, value]) => labels[name] === value);
 }
 
-for (const values of valuesFiles) {
+for (const values of valuesFiles.keys()) {
   describe(`the chart with ${values} values`, { skip }, () => {
     const objects = skip === false ? render(values) : [];
-    const rewards = rewardsOf(values);
+    const given = valuesOf(values);
+    const { fullnameOverride: prefix = 'gapo', rewards = example } = given;
 
     test('every reward is one Deployment and one Service, and the coordinator knows it by its objective', () => {
-      for (const { name, image, port = 50061, replicas = 1 } of rewards) {
-        const deployment = named(objects, 'Deployment', `gapo-reward-${name}`);
-        const service = named(objects, 'Service', `gapo-reward-${name}-headless`);
-        assert.equal(deployment.spec?.replicas, replicas);
+      for (const { name, image, port = 50061, replicas = given.rewardDefaults?.replicas ?? 1 } of rewards) {
+        const deployment = named(objects, 'Deployment', `${prefix}-reward-${name}`);
+        const service = named(objects, 'Service', `${prefix}-reward-${name}-headless`);
+        assert.equal(
+          deployment.spec?.replicas,
+          given.rewardDefaults?.autoscaling?.enabled === true ? undefined : replicas,
+        );
         assert.deepEqual(
           service.spec?.ports?.map((entry) => entry.port),
           [port],
@@ -79,15 +104,16 @@ for (const values of valuesFiles) {
         if (image !== undefined) assert.equal(deployment.spec?.template?.spec.containers[0]?.image, image);
       }
       const owned = objects.filter(
-        ({ kind, metadata }) => kind !== 'Certificate' && component(metadata.labels).startsWith('reward-'),
+        ({ kind, metadata }) =>
+          ['Deployment', 'Service'].includes(kind) && component(metadata.labels).startsWith('reward-'),
       );
       assert.equal(owned.length, 2 * rewards.length);
-      const coordinator = named(objects, 'StatefulSet', 'gapo-coordinator').spec?.template?.spec.containers[0];
+      const coordinator = named(objects, 'Deployment', `${prefix}-coordinator`).spec?.template?.spec.containers[0];
       const entries = environmentOf(coordinator)['REWARD_SERVICES']?.split(',') ?? [];
       const addresses = new Map(entries.map((entry) => entry.split('=') as [string, string]));
       for (const { name, objective = name, port = 50061 } of rewards) {
         const address = addresses.get(objective) ?? addresses.get('*')?.replaceAll('*', objective);
-        assert.equal(address, `dns:///gapo-reward-${name}-headless:${port}`);
+        assert.equal(address, `dns:///${prefix}-reward-${name}-headless:${port}`);
       }
     });
 
@@ -95,8 +121,10 @@ for (const values of valuesFiles) {
       const another = { name: 'another', kind: 'rules', rules: 'another.yaml' };
       const more = render(values, `rewards=${JSON.stringify([...rewards, another])}`);
       const added = more.filter(({ metadata }) => component(metadata.labels) === 'reward-another');
-      const certificate = values === 'production' ? ['Certificate'] : [];
-      assert.deepEqual(new Set(added.map(({ kind }) => kind)), new Set(['Deployment', 'Service', ...certificate]));
+      const kinds = new Set(['Deployment', 'Service', 'NetworkPolicy', 'PodDisruptionBudget']);
+      if (given.tls?.mode === 'certManager') kinds.add('Certificate');
+      if (given.rewardDefaults?.autoscaling?.enabled === true) kinds.add('HorizontalPodAutoscaler');
+      assert.deepEqual(new Set(added.map(({ kind }) => kind)), kinds);
       assert.deepEqual(
         more.filter((object) => !added.includes(object)),
         objects,
@@ -105,7 +133,7 @@ for (const values of valuesFiles) {
 
     test('startup, readiness and liveness probes call gRPC on a port without TLS', () => {
       for (const { object, pod, labels } of workloads(objects)) {
-        if (component(labels) === 'cli') continue;
+        if (['cli', 'nats'].includes(component(labels))) continue;
         for (const container of pod.containers) {
           const { LISTEN_HEALTH, TLS_CERT_FILE } = environmentOf(container);
           // An image of somebody's own has such a port with TLS alone.
@@ -154,11 +182,11 @@ for (const values of valuesFiles) {
       for (const { object, pod, labels } of workloads(objects)) {
         const folder = folderOf(labels, rewards);
         if (folder === undefined) continue;
-        assert.match(
-          pod.containers[0]?.image ?? '',
-          new RegExp(`(^|/)gapo-${folder}:0\\.1\\.0$`),
-          object.metadata.name,
-        );
+        const { variant } =
+          component(labels) in given ? ((given as Record<string, { variant?: string }>)[component(labels)] ?? {}) : {};
+        const version = `(:0[.]1[.]0|@sha256:\\d{64})`;
+        const image = new RegExp(`(^|/)gapo-${folder}${variant === undefined ? '' : `-${variant}`}${version}$`);
+        assert.match(pod.containers[0]?.image ?? '', image, object.metadata.name);
         assert.equal(pod.containers[0]?.command, undefined);
         assert.equal(pod.containers[0]?.args, undefined);
       }
@@ -184,7 +212,9 @@ for (const values of valuesFiles) {
     test('every address in the environment is a Service of the chart, with that port', () => {
       for (const { object, pod } of workloads(objects)) {
         for (const value of pod.containers.flatMap((container) => Object.values(environmentOf(container)))) {
-          for (const [, host = '', port] of value.matchAll(/(?:dns:\/\/\/)?(gapo-[a-z0-9-]+):(\d+)/g)) {
+          for (const [, host = '', port] of value.matchAll(
+            new RegExp(`(?:dns:///)?(${prefix}-[a-z0-9-]+):(\\d+)`, 'g'),
+          )) {
             const service = named(objects, 'Service', host);
             assert.ok(
               service.spec?.ports?.some((entry) => entry.port === Number(port)),
@@ -200,7 +230,9 @@ for (const values of valuesFiles) {
       for (const { object, pod } of workloads(objects)) {
         const { securityContext } = pod;
         assert.equal(securityContext.runAsNonRoot, true, object.metadata.name);
-        assert.ok(securityContext.runAsUser > 0, object.metadata.name);
+        const { runAsUser } = securityContext;
+        if (given.podSecurity?.runAsUser === null) assert.equal(runAsUser, undefined);
+        else assert.ok(runAsUser !== undefined && runAsUser > 0, object.metadata.name);
         assert.equal(securityContext.seccompProfile.type, 'RuntimeDefault');
         assert.equal(pod.automountServiceAccountToken, false);
         assert.equal(pod.enableServiceLinks, false);
@@ -214,46 +246,64 @@ for (const values of valuesFiles) {
       }
     });
 
-    test('every mount is a volume of its pod, the files of project and secret are read-only, and only the coordinator keeps data', () => {
-      for (const { object, pod } of workloads(objects)) {
+    test('every mount is a volume of its pod, and all are read-only but /tmp and the data of coordinator and NATS', () => {
+      for (const { object, pod, labels } of workloads(objects)) {
         const claims = object.spec?.volumeClaimTemplates?.map(({ metadata }) => metadata.name) ?? [];
         assert.deepEqual(claims, object.kind === 'StatefulSet' ? ['data'] : []);
+        const keeps = ['coordinator', 'nats'].includes(component(labels));
         const volumes = new Set([...claims, ...pod.volumes.map(({ name }) => name)]);
         for (const { name, readOnly } of pod.containers.flatMap(({ volumeMounts }) => volumeMounts)) {
           assert.ok(volumes.has(name), `${object.metadata.name} mounts ${name}, which is not a volume of the pod`);
-          assert.equal(readOnly === true, ['project', 'token', 'nats', 'tls', 'access'].includes(name));
+          assert.equal(readOnly !== true, ['tmp', 'shared', ...(keeps ? ['data'] : [])].includes(name), name);
         }
       }
     });
 
     test('the gateway answers to the names of its Service, and to those in the values', () => {
-      const gateway = named(objects, 'Deployment', 'gapo-gateway').spec?.template?.spec.containers[0];
+      const gateway = named(objects, 'Deployment', `${prefix}-gateway`).spec?.template?.spec.containers[0];
       const hosts = environmentOf(gateway)['GATEWAY_ALLOWED_HOSTS']?.split(',');
-      const service = ['', '.default', '.default.svc', '.default.svc.cluster.local'].map((end) => `gapo-gateway${end}`);
-      assert.deepEqual(hosts, [...service, ...(values === 'production' ? ['gapo.example.org'] : [])]);
+      const service = ['', '.default', '.default.svc', '.default.svc.cluster.local'].map(
+        (end) => `${prefix}-gateway${end}`,
+      );
+      const routes = objects.filter(({ kind }) => kind === 'Ingress' || kind === 'HTTPRoute');
+      const outside = routes.flatMap(({ spec }) => spec?.hostnames ?? spec?.rules?.map(({ host }) => host) ?? []);
+      assert.deepEqual(hosts, [...service, ...outside]);
     });
 
     test('draining a node evicts at most one worker of each kind at a time', () => {
-      for (const kind of ['rollout', 'gradient']) {
-        assert.equal(named(objects, 'PodDisruptionBudget', `gapo-${kind}`).spec?.maxUnavailable, 1);
+      const all = ['rollout', 'gradient', 'gateway', ...rewards.map(({ name }) => `reward-${name}`)];
+      for (const name of all) {
+        assert.equal(named(objects, 'PodDisruptionBudget', `${prefix}-${name}`).spec?.maxUnavailable, 1);
       }
-    });
-
-    test('every object is valid for Kubernetes', { skip: validation() }, () => {
-      const [program, schemas] = [process.env['KUBECONFORM'] ?? '', process.env['KUBERNETES_SCHEMAS'] ?? ''];
-      const args = ['-strict', '-kubernetes-version', '1.37.0', '-schema-location', schemas];
-      // Kinds of cert-manager, which are no part of Kubernetes.
-      args.push('-skip', 'Certificate,Issuer');
-      const { status, stdout, stderr } = spawnSync(program, args, { input: renderText(values), encoding: 'utf8' });
-      assert.equal(status, 0, stdout + stderr);
     });
   });
 }
+
+test('every object is valid for three versions of Kubernetes', { skip: skip || validation() }, () => {
+  const [program, schemas] = [process.env['KUBECONFORM'] ?? '', process.env['KUBERNETES_SCHEMAS'] ?? ''];
+  // Kinds of cert-manager, KEDA and the Gateway API, which are no part of Kubernetes.
+  const skipped = 'Certificate,Issuer,ScaledObject,HTTPRoute,GRPCRoute';
+  const input = [...valuesFiles.keys()].map((values) => renderText(values)).join('\n---\n');
+  for (const version of kubernetesVersions) {
+    const args = ['-strict', '-kubernetes-version', version, '-schema-location', schemas, '-skip', skipped];
+    const { status, stdout, stderr } = spawnSync(program, args, { input, encoding: 'utf8' });
+    assert.equal(status, 0, `${version}: ${stdout}${stderr}`);
+  }
+});
 
 function validation(): string | false {
   const missing = ['KUBECONFORM', 'KUBERNETES_SCHEMAS'].filter((name) => !process.env[name]);
   return missing.length > 0 ? `${missing.join(' and ')} not set: install Go and run \`make test-tools\`` : false;
 }
+
+test('helm lint has nothing to say', { skip }, () => {
+  for (const values of ['default', 'everything']) {
+    const path = valuesFiles.get(values) ?? '';
+    const args = ['lint', '--strict', '--quiet', 'deploy/helm/gapo', '--values', path, '--kube-version', '1.35.0'];
+    const { status, stdout, stderr } = spawnSync(helm ?? 'helm', args, { cwd: projectRoot, encoding: 'utf8' });
+    assert.equal(status, 0, `${path}: ${stdout}${stderr}`);
+  }
+});
 
 test('how services are secured has no default, and the message names the choices', { skip }, () => {
   assert.match(refusal('tls.mode=""') ?? 'accepted', /tls\.mode: choose .*certManager .*secrets .*insecure/);
@@ -281,6 +331,7 @@ test('each component has its own certificate, with the identity that its peers e
   const issuers = objects.filter(({ kind }) => kind === 'Issuer').map(({ metadata }) => metadata.name);
   for (const { spec } of certificates) assert.ok(issuers.includes(spec?.issuerRef?.name ?? ''));
   assert.ok(named(objects, 'Certificate', 'gapo-gateway-tls').spec?.dnsNames?.includes('gapo.example.org'));
+  assert.ok(named(objects, 'Certificate', 'gapo-coordinator-tls').spec?.dnsNames?.includes('gapo-coordinator'));
   const own = render('production', 'tls.issuerRef={"name":"internal","kind":"ClusterIssuer"}');
   assert.deepEqual(
     own.flatMap(({ kind, spec }) => (kind === 'Certificate' ? [spec?.issuerRef?.name] : [])),
@@ -298,79 +349,33 @@ test('pods have the certificate of their component, or say that they are insecur
     ['many-rewards', 'gapo'],
   ] as const) {
     for (const { object, pod, labels } of workloads(render(values))) {
+      const secret = pod.volumes.find(({ name }) => name === 'tls')?.['secret'] as { secretName: string } | undefined;
+      assert.equal(secret?.secretName, `gapo-${component(labels)}-tls`);
+      if (component(labels) === 'nats') continue;
       const env = environmentOf(pod.containers[0]);
       assert.equal(env['TLS_CERT_FILE'], '/etc/gapo/tls/tls.crt', object.metadata.name);
       assert.equal(env['TLS_KEY_FILE'], '/etc/gapo/tls/tls.key');
       assert.equal(env['TLS_CA_FILE'], '/etc/gapo/tls/ca.crt');
       assert.equal(env['TLS_TRUST_DOMAIN'], domain);
       assert.equal(env['INSECURE'], undefined);
-      const secret = pod.volumes.find(({ name }) => name === 'tls')?.['secret'] as { secretName: string } | undefined;
-      assert.equal(secret?.secretName, `gapo-${component(labels)}-tls`);
     }
   }
   for (const { pod, labels } of workloads(render('default'))) {
     const env = environmentOf(pod.containers[0]);
-    assert.equal(env['INSECURE'], component(labels) === 'cli' ? undefined : 'true');
+    assert.equal(env['INSECURE'], ['cli', 'nats'].includes(component(labels)) ? undefined : 'true');
     assert.equal(env['TLS_CERT_FILE'], undefined);
   }
 });
 
 test('the login to NATS is read from its secret: files are mounted, words are variables', { skip }, () => {
   for (const name of ['gapo-coordinator', 'gapo-gateway']) {
-    const kind = name === 'gapo-gateway' ? 'Deployment' : 'StatefulSet';
-    const pod = named(render('production'), kind, name).spec?.template?.spec;
+    const pod = named(render('production'), 'Deployment', name).spec?.template?.spec;
     const [container] = pod?.containers ?? [];
     assert.equal(environmentOf(container)['NATS_CREDS'], '/etc/gapo/nats/user.creds');
     assert.equal(environmentOf(container)['NATS_STREAM_MAX_BYTES'], '1073741824');
     assert.ok(container?.volumeMounts.some(({ mountPath, readOnly }) => mountPath === '/etc/gapo/nats' && readOnly));
     assert.ok(pod?.volumes.some(({ name: volume }) => volume === 'nats'));
   }
-});
-
-describe('invalid values are refused', { skip }, () => {
-  const reward = (entry: object): string =>
-    `rewards=${JSON.stringify([{ name: 'helpful', kind: 'onnx', model: 'm', ...entry }])}`;
-  const cases: [string, string[], RegExp][] = [
-    ['an unknown key', ['natsURL="nats://nats:4222"'], /natsURL/],
-    ['an unknown key of a service', ['rollout.replica=2'], /replica/],
-    ['a word in place of a number', ['rollout.replicas="two"'], /rollout.replicas|\/rollout\/replicas/],
-    ['no workers', ['gradient.replicas=0'], /gradient.replicas|\/gradient\/replicas/],
-    ['a URL of another scheme', ['natsUrl="http://nats:4222"'], /natsUrl/],
-    ['a login without a server', ['nats.secret="s"'], /set natsUrl too/],
-    ['keys without their secret', ['natsUrl="nats://n:1"', 'nats.keys={"NATS_CREDS":"c"}'], /set nats.secret too/],
-    ['an unknown variable of a login', ['nats.keys={"NATS_TOKEN_FILE":"c"}'], /NATS_TOKEN_FILE/],
-    ['a classifier without its model', [`rewards=[{"name":"helpful","kind":"onnx"}]`], /model/],
-    ['rules with a model', [reward({ kind: 'rules', rules: 'r.yaml' })], /model/],
-    ['a model of an inference server without its file', [`rewards=[{"name":"helpful","kind":"oip"}]`], /oip/],
-    ['an unknown kind of reward', [reward({ kind: 'python' })], /kind/],
-    ['a name that Kubernetes does not allow', [reward({ name: 'Very_Helpful' })], /name/],
-    ['an image for a reward of the platform', [reward({ image: 'x:1' })], /image/],
-    ['an unknown way to secure services', ['tls.mode="mtls"'], /tls.mode|\/tls\/mode/],
-    ['an issuer that is not asked', ['tls.issuerRef={"name":"a"}'], /set tls.mode to certManager/],
-    ['root', [`rewards=[{"name":"own","kind":"custom","image":"x:1","runAsUser":0}]`], /runAsUser/],
-    [
-      'a duplicate name',
-      [`rewards=[{"name":"a","kind":"onnx","model":"m"},{"name":"a","kind":"onnx","model":"n"}]`],
-      /the name "a" is used twice/,
-    ],
-    [
-      'a duplicate objective',
-      [`rewards=[{"name":"a","kind":"onnx","model":"m"},{"name":"b","objective":"a","kind":"onnx","model":"n"}]`],
-      /the objective "a" is used twice/,
-    ],
-    ['a token of a classifier', [reward({ tokenSecret: { name: 'a', key: 'b' } })], /tokenSecret/],
-    [
-      'two tokens',
-      [`rewards=[{"name":"a","kind":"http","http":"a.yaml","tokenEnv":"A","tokenSecret":{"name":"a","key":"b"}}]`],
-      /a has tokenSecret beside tokenEnv or tokenFile/,
-    ],
-    ['two sources for the project', ['project.existingClaim="models"', 'project.image="x:1"'], /not both/],
-  ];
-  for (const [what, settings, message] of cases) {
-    test(what, () => assert.match(refusal(...settings) ?? 'accepted', message));
-  }
-
-  test('a valid reward is accepted', () => assert.equal(refusal(reward({})), undefined));
 });
 
 test("a reward's token is that of its own Secret, and no other pod has it", { skip }, () => {

@@ -1,5 +1,7 @@
 /** Renders the chart with Helm and parses the result. */
 import { execFileSync, spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { projectRoot } from './services.js';
 
@@ -7,11 +9,22 @@ const chart = 'deploy/helm/gapo';
 /** A Helm that is built as a Go module defaults to a version that is years old. */
 const kubernetesVersion = '1.37.0';
 
+/** Values files by their names: those that the tests alone use, and those for users. */
+export const valuesFiles: ReadonlyMap<string, string> = new Map(
+  ['deploy/helm/ci', 'deploy/helm/values'].flatMap((folder) =>
+    readdirSync(join(projectRoot, folder)).map((file): [string, string] => [
+      file.replace(/(-values)?[.]yaml$/, ''),
+      join(folder, file),
+    ]),
+  ),
+);
+
 /** The fields of a Kubernetes object that the tests read. */
 export interface KubernetesObject {
   apiVersion: string;
   kind: string;
-  metadata: { name: string; labels: Labels };
+  metadata: { name: string; labels: Labels; annotations?: Labels };
+  data?: Labels;
   spec?: {
     replicas?: number;
     serviceName?: string;
@@ -20,6 +33,21 @@ export interface KubernetesObject {
     selector?: Labels | { matchLabels: Labels };
     ports?: { name: string; port: number; targetPort: string }[];
     template?: { metadata: { labels: Labels }; spec: PodSpec };
+    /** Of a Deployment. */
+    strategy?: { type?: string };
+    /** Of a PersistentVolumeClaim. */
+    accessModes?: string[];
+    /** Of a NetworkPolicy. */
+    podSelector?: { matchLabels: Labels };
+    policyTypes?: string[];
+    ingress?: PolicyRule[];
+    egress?: PolicyRule[];
+    /** Of what scales. */
+    scaleTargetRef?: { name: string };
+    minReplicas?: number;
+    /** Of an Ingress and of routes. */
+    rules?: { host?: string }[];
+    hostnames?: string[];
     /** Of a Certificate. */
     uris?: string[];
     dnsNames?: string[];
@@ -33,12 +61,29 @@ export interface KubernetesObject {
 /** Labels by name. */
 export type Labels = Record<string, string>;
 
+/** A rule of a NetworkPolicy: who, and at which ports; absent: everybody. */
+export interface PolicyRule {
+  from?: { podSelector?: { matchLabels: Labels } }[];
+  to?: { podSelector?: { matchLabels: Labels } }[];
+  ports?: { protocol: string; port?: number }[];
+}
+
 /** A pod's specification. */
 export interface PodSpec {
   automountServiceAccountToken: boolean;
   serviceAccountName: string;
   enableServiceLinks: boolean;
-  securityContext: { runAsNonRoot: boolean; runAsUser: number; seccompProfile: { type: string } };
+  securityContext: {
+    runAsNonRoot: boolean;
+    runAsUser?: number;
+    runAsGroup?: number;
+    fsGroup?: number;
+    seccompProfile: { type: string };
+  };
+  terminationGracePeriodSeconds: number;
+  priorityClassName?: string;
+  runtimeClassName?: string;
+  topologySpreadConstraints?: { topologyKey: string; labelSelector: { matchLabels: Labels } }[];
   containers: Container[];
   initContainers?: Container[];
   volumes: ({ name: string } & Record<string, unknown>)[];
@@ -57,7 +102,8 @@ export interface Container {
     readOnlyRootFilesystem: boolean;
     capabilities: { drop: string[]; add?: string[] };
   };
-  resources?: { requests?: Labels };
+  resources?: { requests?: Labels; limits?: Labels };
+  lifecycle?: { preStop?: { sleep?: { seconds: number } } };
   startupProbe?: Probe;
   readinessProbe?: Probe;
   livenessProbe?: Probe;
@@ -67,6 +113,7 @@ export interface Container {
 /** A probe. */
 export interface Probe {
   grpc?: { port: number };
+  httpGet?: { path: string; port: string };
 }
 
 /** The helm program: HELM, otherwise the one on PATH; undefined if it does not run. */
@@ -78,19 +125,26 @@ function findHelm(): string | undefined {
 }
 
 function template(args: string[], folder = chart): string[] {
-  return ['template', 'gapo', folder, '--kube-version', kubernetesVersion, ...args];
+  const version = args.includes('--kube-version') ? [] : ['--kube-version', kubernetesVersion];
+  return ['template', 'gapo', folder, ...version, ...args];
 }
 
 /**
- * Renders the chart with a values file of deploy/helm/ci.
+ * Renders the chart with one of the {@link valuesFiles}.
  *
- * @param values the file's name without `-values.yaml`, such as `default`
+ * @param values the file's name, such as `default`
  */
 export function renderText(values: string, ...settings: string[]): string {
   const set = settings.flatMap((setting) => ['--set-json', setting]);
-  const args = template(['-f', `deploy/helm/ci/${values}-values.yaml`, ...set]);
-  return execFileSync(helm ?? 'helm', args, { cwd: projectRoot, encoding: 'utf8' });
+  const args = template(['-f', valuesFiles.get(values) ?? values, ...set]);
+  const key = args.join('\n');
+  const text = rendered.get(key) ?? execFileSync(helm ?? 'helm', args, { cwd: projectRoot, encoding: 'utf8' });
+  rendered.set(key, text);
+  return text;
 }
+
+/** What was rendered before, by Helm's arguments. */
+const rendered = new Map<string, string>();
 
 /** Renders a chart in another folder to objects, without TLS, with its own values and those given as --set-json arguments. */
 export function renderFolder(folder: string, ...settings: string[]): KubernetesObject[] {
@@ -113,7 +167,13 @@ function objectsIn(text: string): KubernetesObject[] {
 
 /** Helm's error for values given as --set-json arguments, without TLS unless they say otherwise; undefined if it accepts them. */
 export function refusal(...settings: string[]): string | undefined {
-  const args = template(['tls.mode="insecure"', ...settings].flatMap((setting) => ['--set-json', setting]));
+  return refusalOn(kubernetesVersion, ...settings);
+}
+
+/** Helm's error on a cluster of one version of Kubernetes; likewise. */
+export function refusalOn(version: string, ...settings: string[]): string | undefined {
+  const set = ['tls.mode="insecure"', ...settings].flatMap((setting) => ['--set-json', setting]);
+  const args = template(['--kube-version', version, ...set]);
   const { status, stderr } = spawnSync(helm ?? 'helm', args, { cwd: projectRoot, encoding: 'utf8' });
   return status === 0 ? undefined : stderr;
 }

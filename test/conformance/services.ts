@@ -12,9 +12,9 @@ export const serviceFolders = ['coordinator', 'rollout', 'gradient', 'reward', '
 export type ServiceFolder = (typeof serviceFolders)[number];
 
 /** Variables that the logger and OpenTelemetry read in every service. */
-const common = ['LOG_LEVEL', 'OTEL_EXPORTER_OTLP_ENDPOINT'];
+const common = ['LOG_LEVEL', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_HEADERS'];
 /** Variables that Node.js reads. */
-const ofNode = ['NODE_ENV'];
+const ofNode = ['NODE_ENV', 'NODE_OPTIONS'];
 /** Variables that the client of S3 reads, by the service that uses it. */
 const ofS3: Partial<Record<ServiceFolder, readonly string[]>> = {
   coordinator: ['AWS_ENDPOINT_URL_S3', 'AWS_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'],

@@ -18,6 +18,11 @@ export interface ConnectOptions {
   readonly beside?: ServiceName | undefined;
   /** Pings of the connection during calls. @default none */
   readonly keepalive?: Keepalive | undefined;
+  /**
+   * Milliseconds that a call waits for a connection that was lost before it. Between calls nobody tries for long, so that the last failure
+   * may be minutes old and no answer to this call. @default 0: the call fails with it
+   */
+  readonly reconnectMs?: number | undefined;
   /** Returns the metadata of a call, such as `{ authorization: 'Bearer ...' }`. Called for each. @default none */
   readonly metadata?: (() => Readonly<Record<string, string>>) | undefined;
 }
@@ -87,6 +92,22 @@ function cancelOnAbort(
 function failure(error: unknown, options: ClientCallOptions, site: CallSite): RpcError {
   const known = RpcError.from(error, site);
   return known.code === 'CANCELLED' && options.signal?.aborted === true ? abortReason(options.signal, site) : known;
+}
+
+/** Waits until a channel whose last attempt failed has connected, for a time at most. The call that follows says what is wrong if it has not. */
+async function reconnected(channel: grpc.Channel, ms: number): Promise<void> {
+  const { TRANSIENT_FAILURE, CONNECTING } = grpc.connectivityState;
+  const end = Date.now() + ms;
+  let state = channel.getConnectivityState(true);
+  if (state !== TRANSIENT_FAILURE) return;
+  while (state === TRANSIENT_FAILURE || state === CONNECTING) {
+    const before = state;
+    const changed = await new Promise<boolean>((resolve) => {
+      channel.watchConnectivityState(before, end, (late) => resolve(late === undefined));
+    });
+    if (!changed) return;
+    state = channel.getConnectivityState(true);
+  }
 }
 
 async function callUnary(
@@ -161,6 +182,7 @@ async function* callStream(
  */
 export function connect<S extends ServiceName>(service: S, target: string, options: ConnectOptions = {}): Client<S> {
   const definition = serviceDefinition(service);
+  const { reconnectMs = 0 } = options;
   const share = shareChannel(target, options.beside ?? service, options.tls, options.keepalive);
   const Stub = grpc.makeGenericClientConstructor(definition, service);
   const stub = new Stub(target, grpc.credentials.createInsecure(), { channelOverride: share.channel });
@@ -175,9 +197,16 @@ export function connect<S extends ServiceName>(service: S, target: string, optio
     const call = (stub as unknown as Record<string, UnaryStub & StreamStub>)[method];
     if (call === undefined) throw new Error(`grpc-js made no function for ${service}/${method}`);
     const bound = call.bind(stub);
+    const wait = (deadlineMs: number) => reconnected(share.channel, Math.min(reconnectMs, deadlineMs));
     client[method] = spec.responseStream
-      ? (request: unknown, options: ClientCallOptions) => callStream(bound, request, metadata(options), options, site)
-      : (request: unknown, options: ClientCallOptions) => callUnary(bound, request, metadata(options), options, site);
+      ? async function* (request: unknown, call: ClientCallOptions) {
+          if (reconnectMs > 0) await wait(call.deadlineMs);
+          yield* callStream(bound, request, metadata(call), call, site);
+        }
+      : async (request: unknown, call: ClientCallOptions) => {
+          if (reconnectMs > 0) await wait(call.deadlineMs);
+          return callUnary(bound, request, metadata(call), call, site);
+        };
   }
   return client as Client<S>;
 }

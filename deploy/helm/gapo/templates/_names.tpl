@@ -1,14 +1,21 @@
 {{/* The prefix of every object: the release, with the chart's name unless it has it. Cut so that the longest name,
      PREFIX-reward-NAME-headless, stays a DNS label. */}}
 {{- define "gapo.fullname" -}}
-{{- $name := ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) (contains .Chart.Name .Release.Name) -}}
-{{- $name | trunc 24 | trimSuffix "-" -}}
+{{- $given := .Values.fullnameOverride -}}
+{{- $chart := .Values.nameOverride | default .Chart.Name -}}
+{{- $name := ternary .Release.Name (printf "%s-%s" .Release.Name $chart) (contains $chart .Release.Name) -}}
+{{- $given | default $name | trunc 24 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* What selects all pods of the release. Input: the root. */}}
+{{- define "gapo.release" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
 {{/* What selects a component's pods. Input: root, component. */}}
 {{- define "gapo.selector" -}}
-app.kubernetes.io/name: {{ .root.Chart.Name }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+{{ include "gapo.release" .root }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
@@ -18,16 +25,19 @@ app.kubernetes.io/component: {{ .component }}
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
+{{- with .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
-{{/* An image of the platform. Input: root, service. */}}
-{{- define "gapo.image" -}}
-{{- $image := .root.Values.image -}}
-{{- with $image.registry }}{{ trimSuffix "/" . }}/{{ end -}}
-{{ $image.prefix }}-{{ .service }}:{{ $image.tag | default .root.Chart.AppVersion }}
-{{- end -}}
-
-{{/* A path below the project's mount, unless it is absolute. Input: root, path. */}}
-{{- define "gapo.projectPath" -}}
-{{- if hasPrefix "/" .path }}{{ .path }}{{ else }}{{ trimSuffix "/" .root.Values.project.mountPath }}/{{ .path }}{{ end -}}
+{{/* An object's metadata. Input: root, component, name, annotations (optional). */}}
+{{- define "gapo.metadata" -}}
+name: {{ .name }}
+namespace: {{ .root.Release.Namespace }}
+labels:
+  {{- include "gapo.labels" . | nindent 2 }}
+{{- with merge dict (.annotations | default dict) (.root.Values.commonAnnotations | default dict) }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}

@@ -1,39 +1,166 @@
-{{/* What all pods have in common: who they run as, what they may do, where they may run, and which volumes they see. */}}
+{{/*
+A pod: who it runs as, what it may do, where it may run, when it ends and what it sees. The settings of `pods` hold for every
+component; its own take precedence, and lists (env, volumes, init containers) follow those of `pods`.
 
-{{/* Head of a pod's spec. Input: root, runAsUser (optional). */}}
-{{- define "gapo.podHead" -}}
-serviceAccountName: {{ include "gapo.fullname" .root }}
-automountServiceAccountToken: false
-{{- /* Kubernetes would put the addresses of all services into the environment. */}}
-enableServiceLinks: false
-{{- with .root.Values.imagePullSecrets }}
-imagePullSecrets:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-securityContext:
-  runAsNonRoot: true
-  runAsUser: {{ .runAsUser | default 10001 | int64 }}
-  runAsGroup: {{ .runAsUser | default 10001 | int64 }}
-  fsGroup: {{ .runAsUser | default 10001 | int64 }}
-  fsGroupChangePolicy: OnRootMismatch
-  seccompProfile:
-    type: RuntimeDefault
+Input, a dict:
+  root       the root context
+  component  labels the pod
+  values     the component's values
+  image      the container's image
+  env        its variables, as YAML
+  ports      its ports: a list of { name, port }
+  probe      the port of the gRPC health probes; absent: none
+  mounts     volume mounts besides /tmp, as YAML; absent: none
+  volumes    volumes besides /tmp, as YAML; absent: none
+  stop       seconds that it takes to stop after SIGTERM
+  tls        whether it gets the certificate of its component
+  project    whether it sees the project and the models
+  command    its command; absent: the image's
+  runAsUser  its user; absent: that of podSecurity
+  probes     probes other than those of gRPC health, as YAML
+  annotations, labels  more of both, as maps
+*/}}
+{{- define "gapo.podTemplate" -}}
+{{- $root := .root -}}
+{{- $pods := $root.Values.pods -}}
+{{- $values := .values -}}
+{{- $tls := and .tls (eq (include "gapo.tls" $root) "true") -}}
+metadata:
+  labels:
+    {{- include "gapo.labels" . | nindent 4 }}
+    {{- with merge dict (.labels | default dict) ($values.podLabels | default dict) ($pods.labels | default dict) }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- with merge dict (.annotations | default dict) ($values.podAnnotations | default dict) ($pods.annotations | default dict) ($root.Values.commonAnnotations | default dict) }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  serviceAccountName: {{ include "gapo.serviceAccount" $root }}
+  automountServiceAccountToken: false
+  {{- /* Kubernetes would put the addresses of all services into the environment. */}}
+  enableServiceLinks: false
+  {{- with concat ($root.Values.global.imagePullSecrets | default list) ($root.Values.imagePullSecrets | default list) }}
+  imagePullSecrets:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- include "gapo.podSecurity" . | nindent 2 }}
+  {{- with $values.priorityClassName | default $pods.priorityClassName }}
+  priorityClassName: {{ . | quote }}
+  {{- end }}
+  {{- with $values.runtimeClassName | default $pods.runtimeClassName }}
+  runtimeClassName: {{ . | quote }}
+  {{- end }}
+  {{- range $key := list "nodeSelector" "tolerations" "affinity" }}
+  {{- with get $values $key | default (get $pods $key) }}
+  {{ $key }}:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- end }}
+  {{- with $values.topologySpreadConstraints | default $pods.topologySpreadConstraints }}
+  topologySpreadConstraints:
+    {{- range . }}
+    {{- $own := dict "labelSelector" (dict "matchLabels" (include "gapo.selector" $ | fromYaml)) }}
+    {{- list (merge dict . $own) | toYaml | nindent 4 }}
+    {{- end }}
+  {{- end }}
+  {{- /* New calls stop when no name server gives the pod's address any more; then SIGTERM ends it. */}}
+  {{- $wait := $values.preStopSeconds | default 0 | int }}
+  terminationGracePeriodSeconds: {{ add $wait .stop }}
+  {{- $init := concat (include "gapo.downloads" . | fromYamlArray) ($pods.initContainers | default list) ($values.initContainers | default list) }}
+  {{- with $init }}
+  initContainers:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  containers:
+    - name: {{ .container | default .component }}
+      image: {{ .image | quote }}
+      imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+      {{- include "gapo.containerSecurity" $root | nindent 6 }}
+      {{- with .command }}
+      command:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- $env := concat ($pods.env | default list) ($values.env | default list) }}
+      {{- with include "gapo.env" (dict "own" .env "given" $env) | fromYamlArray }}
+      env:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with concat ($pods.envFrom | default list) ($values.envFrom | default list) }}
+      envFrom:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with .ports }}
+      ports:
+        {{- range . }}
+        - name: {{ .name }}
+          containerPort: {{ .port }}
+        {{- end }}
+      {{- end }}
+      {{- if .probe }}
+      {{- include "gapo.probes" .probe | nindent 6 }}
+      {{- end }}
+      {{- with .probes }}
+      {{- . | nindent 6 }}
+      {{- end }}
+      {{- if $wait }}
+      lifecycle:
+        preStop:
+          sleep: { seconds: {{ $wait }} }
+      {{- end }}
+      {{- with $values.resources }}
+      resources:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      volumeMounts:
+        - name: tmp
+          mountPath: /tmp
+        {{- if .project }}{{ include "gapo.projectMounts" $root | trim | nindent 8 }}{{ end }}
+        {{- if $tls }}
+        {{- /* The files follow the Secret, and are read again while the service runs. */}}
+        - name: tls
+          mountPath: /etc/gapo/tls
+          readOnly: true
+        {{- end }}
+        {{- with .mounts }}{{ . | trim | nindent 8 }}{{ end }}
+        {{- with concat ($pods.volumeMounts | default list) ($values.volumeMounts | default list) }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+    {{- with $values.containers }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  volumes:
+    - name: tmp
+      emptyDir:
+        sizeLimit: {{ $values.tmpSize | default "256Mi" | quote }}
+    {{- if .project }}{{ include "gapo.projectVolumes" $root | trim | nindent 4 }}{{ end }}
+    {{- if $tls }}
+    - name: tls
+      secret:
+        secretName: {{ include "gapo.tlsSecret" . }}
+        defaultMode: 0440
+    {{- end }}
+    {{- with .volumes }}{{ . | trim | nindent 4 }}{{ end }}
+    {{- with concat ($pods.volumes | default list) ($values.volumes | default list) }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
 {{- end -}}
 
-{{/* Where a pod may run. Input: a component's values. */}}
-{{- define "gapo.placement" -}}
-{{- with .nodeSelector }}
-nodeSelector:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .affinity }}
-affinity:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
+{{/* The pod's user. Input: root, runAsUser (optional). Where podSecurity leaves one out, the cluster assigns it. */}}
+{{- define "gapo.podSecurity" -}}
+{{- $security := .root.Values.podSecurity | default dict -}}
+securityContext:
+  runAsNonRoot: true
+  {{- range $key := list "runAsUser" "runAsGroup" "fsGroup" }}
+  {{- with $.runAsUser | default (get $security $key) }}
+  {{ $key }}: {{ . | int64 }}
+  {{- end }}
+  {{- end }}
+  {{- if or .runAsUser $security.fsGroup }}
+  fsGroupChangePolicy: OnRootMismatch
+  {{- end }}
+  seccompProfile:
+    type: RuntimeDefault
 {{- end -}}
 
 {{- define "gapo.containerSecurity" -}}
@@ -64,111 +191,23 @@ livenessProbe:
   failureThreshold: 4
 {{- end -}}
 
-{{/* Variables that every service of the platform knows. */}}
-{{- define "gapo.commonEnv" -}}
-- name: LOG_LEVEL
-  value: {{ .Values.logLevel | quote }}
-{{- with .Values.otlpEndpoint }}
-- name: OTEL_EXPORTER_OTLP_ENDPOINT
-  value: {{ . | quote }}
+{{/* The number of pods, unless somebody else decides it: an autoscaler, or `kubectl scale` where it is null. Input: a component's values. */}}
+{{- define "gapo.replicas" -}}
+{{- if not (or (.autoscaling | default dict).enabled (kindIs "invalid" .replicas)) }}
+replicas: {{ .replicas }}
 {{- end }}
 {{- end -}}
 
-{{/* Where the coordinator's runs are copied to. */}}
-{{- define "gapo.checkpointStoreEnv" -}}
-{{- if .url }}
-- name: CHECKPOINT_STORE
-  value: {{ .url | quote }}
-- name: CHECKPOINT_STORE_ADDRESSING
-  value: {{ .addressing | quote }}
-{{- with .endpoint }}
-- name: AWS_ENDPOINT_URL_S3
-  value: {{ . | quote }}
-{{- end }}
-{{- with .region }}
-- name: AWS_REGION
-  value: {{ . | quote }}
-{{- end }}
-{{- $secret := .existingSecret }}
-{{- if $secret }}
-{{- range list "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY" }}
-- name: {{ . }}
-  valueFrom:
-    secretKeyRef: { name: {{ $secret | quote }}, key: {{ . }} }
-{{- end }}
-{{- end }}
-{{- else if or .endpoint .region .existingSecret }}{{ fail "coordinator.checkpointStore: set url too" }}
+{{/* How a Deployment replaces its pods. Input: a component's values. */}}
+{{- define "gapo.strategy" -}}
+{{- with .strategy }}
+strategy:
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
-{{/* Where NATS is and how to log in: variables, and the secret's files. */}}
-{{- define "gapo.natsEnv" -}}
-{{- with .Values.natsUrl }}
-- name: NATS_URL
-  value: {{ . | quote }}
-{{- end }}
-{{- $nats := .Values.nats }}
-{{- if and (not .Values.natsUrl) (or $nats.secret $nats.keys $nats.env) }}{{ fail "nats: set natsUrl too" }}{{ end }}
-{{- if and $nats.keys (not $nats.secret) }}{{ fail "nats.keys: set nats.secret too" }}{{ end }}
-{{- range $variable, $key := $nats.keys }}
-- name: {{ $variable }}
-  {{- if has $variable (list "NATS_USER" "NATS_PASSWORD") }}
-  valueFrom:
-    secretKeyRef: { name: {{ $nats.secret | quote }}, key: {{ $key | quote }} }
-  {{- else }}
-  value: {{ printf "/etc/gapo/nats/%s" $key | quote }}
-  {{- end }}
-{{- end }}
-{{- range $variable, $value := $nats.env }}
-- name: {{ $variable }}
-  {{- /* Helm reads numbers as floats, and would write large integers with an exponent. */}}
-  {{- if and (kindIs "float64" $value) (eq (floor $value) $value) }}
-  value: {{ $value | int64 | quote }}
-  {{- else }}
-  value: {{ $value | quote }}
-  {{- end }}
-{{- end }}
+{{- define "gapo.serviceAccount" -}}
+{{- with .Values.serviceAccount -}}
+{{ ternary (.name | default (include "gapo.fullname" $)) (.name | default "default") .create }}
 {{- end -}}
-
-{{/* The secret's files, for NATS_CREDS and the like. They follow the secret, and are read at each connection. */}}
-{{- define "gapo.natsMount" -}}
-{{- if .Values.nats.secret }}
-- name: nats
-  mountPath: /etc/gapo/nats
-  readOnly: true
-{{- end }}
-{{- end -}}
-
-{{- define "gapo.natsVolume" -}}
-{{- with .Values.nats.secret }}
-- name: nats
-  secret:
-    secretName: {{ . | quote }}
-    defaultMode: 0440
-{{- end }}
-{{- end -}}
-
-{{- define "gapo.mounts" -}}
-- name: project
-  mountPath: {{ .Values.project.mountPath | quote }}
-  readOnly: true
-- name: tmp
-  mountPath: /tmp
-{{- end -}}
-
-{{- define "gapo.volumes" -}}
-{{- $project := .Values.project -}}
-{{- if and $project.existingClaim $project.image }}{{ fail "project: set existingClaim or image, not both" }}{{ end -}}
-- name: project
-{{- if $project.existingClaim }}
-  persistentVolumeClaim:
-    claimName: {{ $project.existingClaim | quote }}
-    readOnly: true
-{{- else }}
-  image:
-    reference: {{ $project.image | default (include "gapo.image" (dict "root" . "service" "example")) | quote }}
-    pullPolicy: {{ .Values.image.pullPolicy }}
-{{- end }}
-- name: tmp
-  emptyDir: {}
 {{- end -}}

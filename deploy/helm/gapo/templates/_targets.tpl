@@ -3,11 +3,25 @@
 {{ include "gapo.fullname" . }}-coordinator-headless:50050
 {{- end -}}
 
-{{/* Names that the web page is asked by: those of its Service, and those of an ingress or a load balancer. */}}
+{{/* Names from outside of the cluster that the web page is asked by, as JSON: those of its routes and those that are given. */}}
+{{- define "gapo.outsideHosts" -}}
+{{- $hosts := .Values.gateway.allowedHosts | default list -}}
+{{- if .Values.ingress.enabled }}{{ range .Values.ingress.hosts }}{{ $hosts = append $hosts . }}{{ end }}{{ end -}}
+{{- if .Values.httpRoute.enabled }}{{ range .Values.httpRoute.hostnames }}{{ $hosts = append $hosts . }}{{ end }}{{ end -}}
+{{ $hosts | uniq | toJson }}
+{{- end -}}
+
+{{/* Names by which clients outside of the cluster reach the coordinator, as JSON. */}}
+{{- define "gapo.coordinatorNames" -}}
+{{- $routed := ternary .Values.grpcRoute.hostnames list .Values.grpcRoute.enabled -}}
+{{ concat (.Values.tls.coordinatorNames | default list) ($routed | default list) | uniq | toJson }}
+{{- end -}}
+
+{{/* All names that the web page is asked by: those of its Service, and those from outside. */}}
 {{- define "gapo.gatewayHosts" -}}
 {{- $name := printf "%s-gateway" (include "gapo.fullname" .) -}}
 {{- $service := printf "%s.%s" $name .Release.Namespace -}}
-{{ join "," (concat (list $name $service (printf "%s.svc" $service) (printf "%s.svc.cluster.local" $service)) (.Values.gateway.allowedHosts | default list)) }}
+{{ join "," (concat (list $name $service (printf "%s.svc" $service) (printf "%s.svc.cluster.local" $service)) (include "gapo.outsideHosts" . | fromJsonArray)) }}
 {{- end -}}
 
 {{/* Input: root, component, port. */}}

@@ -51,34 +51,13 @@
   value: 0.0.0.0:{{ include "gapo.healthPort" . }}
 {{- end -}}
 
-{{/* The files of the Secret follow it, and are read again while the service runs. */}}
-{{- define "gapo.tlsMount" -}}
-{{- if include "gapo.tls" . }}
-- name: tls
-  mountPath: /etc/gapo/tls
-  readOnly: true
-{{- end }}
-{{- end -}}
-
-{{/* Input: root, component. */}}
-{{- define "gapo.tlsVolume" -}}
-{{- if include "gapo.tls" .root }}
-- name: tls
-  secret:
-    secretName: {{ include "gapo.tlsSecret" . }}
-    defaultMode: 0440
-{{- end }}
-{{- end -}}
-
-{{/* A component's certificate. Input: root, component, identity, names (a list), and service: the name of its Service, if it has one. */}}
+{{/* A component's certificate. Input: root, component, identity, names (a list), and services: the names of its Services. */}}
 {{- define "gapo.certificate" -}}
 {{- $tls := .root.Values.tls -}}
 apiVersion: cert-manager.io/v1
 kind: Certificate
 metadata:
-  name: {{ include "gapo.tlsSecret" . }}
-  labels:
-    {{- include "gapo.labels" . | nindent 4 }}
+  {{- include "gapo.metadata" (merge (dict "name" (include "gapo.tlsSecret" .)) .) | nindent 2 }}
 spec:
   secretName: {{ include "gapo.tlsSecret" . }}
   duration: {{ $tls.duration }}
@@ -92,7 +71,7 @@ spec:
     - spiffe://{{ include "gapo.trustDomain" .root }}/{{ .identity }}
   dnsNames:
     - localhost
-    {{- with .service }}
+    {{- range .services }}
     - {{ . }}
     - {{ . }}.{{ $.root.Release.Namespace }}
     - {{ . }}.{{ $.root.Release.Namespace }}.svc

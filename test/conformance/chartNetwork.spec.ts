@@ -1,0 +1,157 @@
+/**
+ * The chart's NetworkPolicies admit the connections that the pods' own settings name, and no other. Needs helm, as chart.spec.ts.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  environmentOf,
+  helm,
+  render,
+  valuesFiles,
+  type KubernetesObject,
+  type Labels,
+  type PodSpec,
+  type PolicyRule,
+} from './rendered.js';
+
+const skip = helm === undefined ? 'helm is not available: install Go and run `make test-tools`' : false;
+
+interface Pod {
+  component: string;
+  labels: Labels;
+  pod: PodSpec;
+}
+
+const nameOf = (labels: Labels): string => labels['app.kubernetes.io/component'] ?? '';
+
+/** Every pod of the release, that of `helm test` included. */
+function podsOf(objects: readonly KubernetesObject[]): Pod[] {
+  return objects.flatMap(({ kind, metadata, spec }) => {
+    const labels = kind === 'Pod' ? metadata.labels : spec?.template?.metadata.labels;
+    const pod = kind === 'Pod' ? (spec as unknown as PodSpec) : spec?.template?.spec;
+    return labels === undefined || pod === undefined ? [] : [{ component: nameOf(labels), labels, pod }];
+  });
+}
+
+function selects(selector: { matchLabels: Labels } | undefined, labels: Labels): boolean {
+  return selector !== undefined && Object.entries(selector.matchLabels).every(([key, value]) => labels[key] === value);
+}
+
+/** Whether rules of one direction admit a port of a peer; a peer without labels is outside of the release. */
+function admits(rules: readonly PolicyRule[], side: 'from' | 'to', peer: Labels | undefined, port: number): boolean {
+  return rules.some((rule) => {
+    const peers = rule[side];
+    const isPeer =
+      peers === undefined || (peer !== undefined && peers.some(({ podSelector }) => selects(podSelector, peer)));
+    return isPeer && (rule.ports ?? []).some((entry) => entry.port === undefined || entry.port === port);
+  });
+}
+
+/** Whether the policies let one pod call a port of another. A pod without a policy may do everything, as in Kubernetes. */
+function connects(
+  policies: readonly KubernetesObject[],
+  from: Labels | undefined,
+  to: Labels | undefined,
+  port: number,
+): boolean {
+  const of = (labels: Labels) => policies.filter(({ spec }) => selects(spec?.podSelector, labels));
+  const allows = (labels: Labels | undefined, side: 'from' | 'to', peer: Labels | undefined): boolean => {
+    if (labels === undefined) return true;
+    const own = of(labels);
+    const rules = own.flatMap(({ spec }) => (side === 'from' ? spec?.ingress : spec?.egress) ?? []);
+    return own.length === 0 || admits(rules, side, peer, port);
+  };
+  return allows(from, 'to', to) && allows(to, 'from', from);
+}
+
+/** The connections that the pods' variables name: `from>to:port`. */
+function needed(pods: readonly Pod[], prefix: string): Set<string> {
+  const edges = new Set<string>();
+  for (const { component, pod } of pods) {
+    for (const value of pod.containers.flatMap((container) => Object.values(environmentOf(container)))) {
+      for (const [, name = '', port] of value.matchAll(new RegExp(`${prefix}-([a-z0-9*-]+)-headless:(\\d+)`, 'g'))) {
+        const pattern = new RegExp(`^${name.replaceAll('*', '.+')}$`);
+        const ends = pods.filter((other) => pattern.test(other.component) && listens(other.pod, Number(port)));
+        assert.ok(ends.length > 0, `${component} calls ${name}:${port}, where nothing listens`);
+        for (const end of ends) edges.add(`${component}>${end.component}:${port}`);
+      }
+    }
+  }
+  return edges;
+}
+
+function listens(pod: PodSpec, port: number): boolean {
+  return pod.containers.some(({ ports = [] }) => ports.some(({ containerPort }) => containerPort === port));
+}
+
+for (const values of valuesFiles.keys()) {
+  describe(`the network policies with ${values} values`, { skip }, () => {
+    const objects = skip === false ? render(values) : [];
+    const pods = podsOf(objects);
+    const policies = objects.filter(({ kind }) => kind === 'NetworkPolicy');
+    const prefix = values === 'everything' ? 'aligner' : 'gapo';
+
+    test('deny by default, both ways, and each selects the pods of one component', () => {
+      for (const { labels, component } of pods) {
+        const own = policies.filter(({ spec }) => selects(spec?.podSelector, labels));
+        assert.equal(own.length, 1, component);
+        assert.deepEqual(own[0]?.spec?.policyTypes, ['Ingress', 'Egress']);
+      }
+      assert.equal(policies.length, pods.length);
+    });
+
+    test('admit the connections that the services make, and no others among pods of the release', () => {
+      const edges = needed(pods, prefix);
+      const ports = new Set(
+        pods.flatMap(({ pod }) => pod.containers.flatMap((c) => (c.ports ?? []).map((p) => p.containerPort))),
+      );
+      const open = new Set<string>();
+      for (const from of pods) {
+        for (const to of pods) {
+          for (const port of ports) {
+            if (from !== to && listens(to.pod, port) && connects(policies, from.labels, to.labels, port)) {
+              open.add(`${from.component}>${to.component}:${port}`);
+            }
+          }
+        }
+      }
+      const exposed = [...open].filter((edge) => !edges.has(edge));
+      const missing = [...edges].filter((edge) => !open.has(edge));
+      assert.deepEqual(missing, []);
+      // What is open to callers outside, or may call any server, is not closed to pods of the release.
+      const wide = exposed.filter((edge) => !opened(policies, pods, edge));
+      assert.deepEqual(wide, []);
+      if (values === 'default') assert.deepEqual(exposed, []);
+    });
+
+    test('leave name servers reachable, and close what faces outside unless values open it', () => {
+      for (const { labels, component } of pods) {
+        const port = values === 'openshift' ? 5353 : 53;
+        const policy = policies.find(({ spec }) => selects(spec?.podSelector, labels));
+        const names = policy?.spec?.egress?.some(({ ports = [] }) => ports.some((entry) => entry.port === port));
+        assert.equal(names, component !== 'nats', component);
+      }
+      const from = pods.filter(({ labels, pod }) =>
+        pod.containers.some(({ ports = [] }) =>
+          ports.some(({ containerPort }) => connects(policies, undefined, labels, containerPort)),
+        ),
+      );
+      const exposed: Record<string, string[]> = { everything: ['gateway'], openshift: ['gateway'] };
+      assert.deepEqual(from.map(({ component }) => component), exposed[values] ?? []); // prettier-ignore
+    });
+  });
+}
+
+/** Whether an edge exists because one end may call, or be called by, everybody at that port. */
+function opened(policies: readonly KubernetesObject[], pods: readonly Pod[], edge: string): boolean {
+  const [, from = '', to = '', port = ''] = /^(.+)>(.+):(\d+)$/.exec(edge) ?? [];
+  const labels = (name: string) => pods.find(({ component }) => component === name)?.labels;
+  return (
+    connects(policies, labels(from), undefined, Number(port)) || connects(policies, undefined, labels(to), Number(port))
+  );
+}
+
+test('without policies there are none', { skip }, () => {
+  const objects = render('default', 'networkPolicy.enabled=false');
+  assert.ok(!objects.some(({ kind }) => kind === 'NetworkPolicy'));
+});
