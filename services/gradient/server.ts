@@ -1,7 +1,6 @@
 /** gapo.gradient.v1: pulls the version, computes in the tensor thread and streams the gradients. */
 import type { ShardInput, Sequence as TokenSequence } from '@gapo/policy';
 import {
-  type Client,
   type ComputeGradientsRequest,
   type GradientStatisticsInput,
   type Implementation,
@@ -32,17 +31,13 @@ export type GradientTasks = {
 const regularizerName = 'regularizer';
 
 /** Creates the gradient service. */
-export function gradientService(
-  coordinator: Client<'gapo.policy.v1.PolicyService'>,
-  thread: WorkerThread<GradientTasks>,
-): Implementation {
-  const versions = new VersionStore(coordinator);
+export function gradientService(versions: VersionStore, thread: WorkerThread<GradientTasks>): Implementation {
   return implement('gapo.gradient.v1.GradientService', {
     async LogProbs(request, { signal }) {
       const policy = requestedPolicy(request.policy);
       const sequences = toSequences(request.sequences);
-      const { tensors } = await versions.get(policy.runId, policy.version);
-      if (request.nextVersion > 0) versions.expect(policy.runId, request.nextVersion);
+      const { tensors } = await versions.get(policy.runId, policy.version, policy.engine);
+      if (request.nextVersion > 0) versions.expect(policy.runId, request.nextVersion, policy.engine);
       signal.throwIfAborted();
       const task = { engine: policy.engine, version: tensors, sequences, temperature: request.temperature };
       const attributes = { ...policyAttributes(policy), [attributeNames.sequences]: sequences.length };
@@ -58,7 +53,7 @@ export function gradientService(
     async *ComputeGradients(request, { signal }) {
       const policy = requestedPolicy(request.policy);
       const { input, loss } = shardInput(request);
-      const { tensors } = await versions.get(policy.runId, policy.version);
+      const { tensors } = await versions.get(policy.runId, policy.version, policy.engine);
       signal.throwIfAborted();
       const attributes = {
         ...policyAttributes(policy),

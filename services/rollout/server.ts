@@ -1,7 +1,7 @@
 /** gapo.rollout.v1: pulls the version, samples the shard in the tensor thread and streams completions. */
 import { on } from 'node:events';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { implement, type Client, type GenerateRequest, type Implementation, RpcError } from '@gapo/rpc';
+import { implement, type GenerateRequest, type Implementation, RpcError } from '@gapo/rpc';
 import type { WorkerThread } from '@gapo/service';
 import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
 import { VersionStore, requestedPolicy } from '@gapo/worker';
@@ -11,16 +11,12 @@ import type { PostedCompletion, sample } from './samplingThread.js';
 export type SamplingTasks = { readonly sample: typeof sample };
 
 /** Creates the rollout service. */
-export function rolloutService(
-  coordinator: Client<'gapo.policy.v1.PolicyService'>,
-  thread: WorkerThread<SamplingTasks>,
-): Implementation {
-  const versions = new VersionStore(coordinator);
+export function rolloutService(versions: VersionStore, thread: WorkerThread<SamplingTasks>): Implementation {
   return implement('gapo.rollout.v1.RolloutService', {
     async *Generate(request, { signal }) {
       const policy = requestedPolicy(request.policy);
       const options = samplingOptions(request);
-      const { tensors } = await versions.get(policy.runId, policy.version);
+      const { tensors } = await versions.get(policy.runId, policy.version, policy.engine);
       signal.throwIfAborted();
       const { port1, port2 } = new MessageChannel();
       const cancelled = new Int32Array(new SharedArrayBuffer(4));

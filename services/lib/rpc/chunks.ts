@@ -1,5 +1,6 @@
 // Tensors too large for one message: split into chunks by the sender, assembled and checked by the receiver.
 import { createHash, type Hash } from 'node:crypto';
+import { totalmem } from 'node:os';
 import { RpcError } from './error.js';
 import type { TensorChunk, TensorHeader } from './gen/messages.js';
 import { arrayOver, bytesOf, elementType, extentOf, type Extent, type TensorData } from './tensor.js';
@@ -57,6 +58,8 @@ export interface AssemblerOptions {
   sha256?: string | undefined;
   /** What is received, for errors, such as `policy version 17 from coordinator:50050`. */
   what?: string;
+  /** The most bytes that the headers may announce. @default the memory of this machine */
+  maxBytes?: number;
   /**
    * Returns the array to write a tensor to, of its element type and length. Called when the tensor's first byte arrives. Reused memory
    * avoids page faults, which take longer than the copying.
@@ -79,8 +82,8 @@ interface Slot extends Extent {
 const noBytes = new Uint8Array(0);
 
 /**
- * Assembles chunks into tensors. Every byte is copied once. Errors are RpcErrors with DATA_LOSS, or with INVALID_ARGUMENT for an invalid
- * header, and say what was expected.
+ * Assembles chunks into tensors. Every byte is copied once. Errors are RpcErrors with DATA_LOSS, with INVALID_ARGUMENT for an invalid
+ * header, or with RESOURCE_EXHAUSTED for headers that announce too much, and say what was expected.
  */
 export class TensorAssembler {
   /** Bytes that the headers announce in total. */
@@ -110,6 +113,15 @@ export class TensorAssembler {
       start += extent.byteLength;
     }
     this.totalBytes = start;
+    const { maxBytes = totalmem() } = options;
+    if (start > maxBytes) {
+      const largest = this.#slots.reduce((a, b) => (b.byteLength > a.byteLength ? b : a));
+      const most = `tensor '${largest.header.name.slice(0, 200)}' of ${largest.byteLength} bytes is the largest`;
+      throw new RpcError(
+        'RESOURCE_EXHAUSTED',
+        `${this.#what} announces ${start} bytes, more than ${maxBytes}; ${most}`,
+      );
+    }
   }
 
   /** Bytes received so far. */

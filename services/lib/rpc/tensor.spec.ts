@@ -143,9 +143,21 @@ test('chunks that are short, surplus, out of order, repeated or corrupt are refu
   );
 });
 
-test('a header that announces more than memory costs nothing until bytes arrive', () => {
-  const assembler = new TensorAssembler([{ name: 'huge', dtype: 'DATA_TYPE_F64', shape: [2 ** 49] }]);
-  assert.equal(assembler.totalBytes, 2 ** 52);
+test('headers that announce more than memory, or than is allowed, are refused by name before anything arrives', () => {
+  const headers = ['small', 'huge'].map((name, i) => ({
+    name,
+    dtype: 'DATA_TYPE_F64' as const,
+    shape: [2 ** (49 * i)],
+  }));
+  const refused = coded('RESOURCE_EXHAUSTED', /announces 4503599627370504 bytes, .* 'huge' of 4503599627370496 bytes/);
+  assert.throws(() => new TensorAssembler(headers), refused);
+  assert.throws(
+    () => new TensorAssembler(headers.slice(0, 1), { maxBytes: 7 }),
+    coded('RESOURCE_EXHAUSTED', /8 bytes, more than 7/),
+  );
+  // Within the limit, a header alone costs nothing.
+  const assembler = new TensorAssembler(headers, { maxBytes: Infinity });
+  assert.equal(assembler.totalBytes, 2 ** 52 + 8);
   assert.throws(() => assembler.finish(), coded('DATA_LOSS', /ends after 0 bytes/));
 });
 

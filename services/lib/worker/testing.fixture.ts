@@ -35,7 +35,8 @@ import {
   toHeader,
 } from '@gapo/rpc';
 import { type ThreadTasks, WorkerThread } from '@gapo/service';
-import { identified, ownIdentity, type TensorThreadSettings, type Worker } from './mod.js';
+import { expectedTensors } from './expectedTensors.js';
+import { identified, ownIdentity, VersionStore, type TensorThreadSettings, type Worker } from './mod.js';
 
 /** Calls of tests wait for their answers, however busy the machine is. */
 export const deadlineMs = Infinity;
@@ -193,9 +194,10 @@ export async function serveWorker<Tasks extends ThreadTasks>(
   const modelCache = await mkdtemp(join(tmpdir(), 'gapo-cache-'));
   const settings: TensorThreadSettings = { threads: 1, device: 'cpu', modelRoot: '/', modelCache };
   const thread = new WorkerThread<Tasks>(worker.thread, settings);
+  const versions = new VersionStore(coordinator.client, { expected: expectedTensors(settings.modelRoot) });
   const instance = 'test';
   const identity = ownIdentity(instance, worker.thread, settings);
-  const services = identified([worker.service(coordinator.client, thread)], instance, identity);
+  const services = identified([worker.service(versions, thread)], instance, identity);
   const server = await serve({ address: '127.0.0.1:0', services, shutdownGraceMs: 0 });
   t.after(async () => {
     await server.stop();

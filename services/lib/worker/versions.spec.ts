@@ -5,8 +5,9 @@ import { once } from 'node:events';
 import { createConnection, createServer, type AddressInfo, type Socket } from 'node:net';
 import { describe, test, type TestContext } from 'node:test';
 import { flatten, sha256OfTensors } from '@gapo/model';
-import { RpcError, chunks, connect, serve, toHeader } from '@gapo/rpc';
-import { VersionStore } from './mod.js';
+import { RpcError, chunks, connect, serve, toHeader, type PolicyRef, type TensorHeader } from '@gapo/rpc';
+import { expectedTensors } from './expectedTensors.js';
+import { requestedPolicy, VersionStore } from './mod.js';
 import {
   failsWith,
   policyServer,
@@ -138,6 +139,47 @@ describe('the store of versions', () => {
     });
   }
 
+  test('a version with other tensors than the policy’s specification is refused by name, before memory is taken', async (t) => {
+    const policy = await tinyPolicy(t);
+    const [first, second, ...rest] = policy.version(0).map(({ name, shape, data }) => toHeader(name, shape, data));
+    assert.ok(first !== undefined && second !== undefined);
+    const { name, shape } = first;
+    const { engine } = requestedPolicy({
+      ...policy.ref(0),
+      spec: { ignoreKeys: [], loraExceptions: [], computation: null, ...policy.ref(0).spec },
+    } as PolicyRef);
+    const wrong: readonly (readonly [readonly TensorHeader[], RegExp])[] = [
+      [
+        [{ ...first, shape: [2 ** 40] }, second, ...rest],
+        /has '[^']+' DATA_TYPE_F32 \[1099511627776\] as tensor 1; the/,
+      ],
+      [
+        [{ ...first, shape: shape.toReversed() }, second, ...rest],
+        /as tensor 1; the policy's specification has '[^']+' DATA_TYPE_F32 \[/,
+      ],
+      [[{ ...first, name: `${name}x` }, second, ...rest], /has '[^']+x' /],
+      [[first, { ...second, dtype: 'DATA_TYPE_F64' }, ...rest], /DATA_TYPE_F64 \[[\d, ]+\] as tensor 2/],
+      [[second, first, ...rest], /as tensor 1/],
+      [[first, second, ...rest, { ...first, name: 'more' }], /has 'more' .* has no more tensors/],
+      [[first], /has no more as tensor 2/],
+      [[], /has no more as tensor 1/],
+    ];
+    let tensors: readonly TensorHeader[] = [];
+    const server = await policyServer(t, ({ version }) => [
+      { header: { runId, version, sha256: '', tensors: [...tensors] } },
+      { chunk: { offset: 0, data: Buffer.alloc(8) } },
+    ]);
+    const versions = new VersionStore(server.client, { expected: expectedTensors('/') });
+    for (const [headers, expected] of wrong) {
+      tensors = headers;
+      await assert.rejects(versions.get(runId, 0, engine), failsWith('DATA_LOSS', expected));
+    }
+    // A model that cannot be read is for the tensor thread to explain.
+    const missing = { ...engine, model: '/nowhere' };
+    tensors = [];
+    await assert.rejects(versions.get(runId, 0, missing), failsWith('DATA_LOSS', /it sends 8 bytes or more/));
+  });
+
   test('a version that the coordinator does not have is NOT_FOUND, and is requested again', async (t) => {
     const server = await versionsOf(t, await tinyPolicy(t));
     const versions = store(server);
@@ -156,7 +198,7 @@ describe('the store of versions', () => {
       yield* rest;
     });
     t.after(() => stuck.forEach((release) => release()));
-    const versions = new VersionStore(server.client, 1000);
+    const versions = new VersionStore(server.client, { stallMs: 1000 });
     await assert.rejects(
       versions.get(runId, 0),
       failsWith('UNAVAILABLE', /policy version 0 of run .*: the coordinator sent nothing for 1 s/),

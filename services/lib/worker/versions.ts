@@ -2,6 +2,8 @@
 import type { NamedTensor } from '@gapo/model';
 import { type Client, type GetVersionResponse, RpcError, TensorAssembler } from '@gapo/rpc';
 import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
+import { assertExpected, type ExpectedTensors } from './expectedTensors.js';
+import type { EngineKey } from './models.js';
 
 /** Versions kept for each run: the reference, the current one, and the one before it. */
 const versionsKept = 3;
@@ -9,6 +11,14 @@ const versionsKept = 3;
 const pullDeadlineMs = 120_000;
 /** Milliseconds without a message after which a pull fails. */
 const defaultStallMs = 15_000;
+
+/** Options of {@link VersionStore}. */
+export interface VersionOptions {
+  /** Milliseconds that a pull may wait for its next message. @default 15000 */
+  readonly stallMs?: number;
+  /** Returns the tensors that a version must have. @default any that the coordinator announces */
+  readonly expected?: ExpectedTensors;
+}
 
 /** A version's tensors. */
 export interface HeldVersion {
@@ -26,18 +36,24 @@ export class VersionStore {
   /** By `run/version`, least recently used first. */
   readonly #held = new Map<string, Promise<HeldVersion>>();
   readonly #stallMs: number;
+  readonly #expected: ExpectedTensors | undefined;
 
-  /** @param stallMs milliseconds that a pull may wait for its next message */
-  constructor(coordinator: Client<'gapo.policy.v1.PolicyService'>, stallMs = defaultStallMs) {
+  constructor(coordinator: Client<'gapo.policy.v1.PolicyService'>, options: VersionOptions = {}) {
     this.#coordinator = coordinator;
-    this.#stallMs = stallMs;
+    this.#stallMs = options.stallMs ?? defaultStallMs;
+    this.#expected = options.expected;
   }
 
-  /** A version's tensors. @throws RpcError where the coordinator does not answer, does not have it, or sends it damaged */
-  get(runId: string, version: number): Promise<HeldVersion> {
+  /**
+   * A version's tensors.
+   *
+   * @param engine the policy's specification, whose tensors the version must have. @default not checked
+   * @throws RpcError where the coordinator does not answer, does not have it, or sends it damaged or with other tensors
+   */
+  get(runId: string, version: number, engine?: EngineKey): Promise<HeldVersion> {
     const key = `${runId}/${version}`;
     const found = this.#held.get(key);
-    const tensors = found ?? this.#pull(runId, version);
+    const tensors = found ?? this.#pull(runId, version, engine);
     this.#held.delete(key);
     this.#held.set(key, tensors);
     if (found === undefined) {
@@ -50,27 +66,29 @@ export class VersionStore {
   }
 
   /** Starts to pull a version ahead of time. If that fails, the request that needs it pulls again and reports the error. */
-  expect(runId: string, version: number): void {
-    this.get(runId, version).catch(() => undefined);
+  expect(runId: string, version: number, engine?: EngineKey): void {
+    this.get(runId, version, engine).catch(() => undefined);
   }
 
-  #pull(runId: string, version: number): Promise<HeldVersion> {
+  #pull(runId: string, version: number, engine: EngineKey | undefined): Promise<HeldVersion> {
     const attributes = { [attributeNames.runId]: runId, [attributeNames.policyVersion]: version };
     return withSpan(spanNames.policyFetch, attributes, async (span) => {
-      const held = await this.#fetch(runId, version);
+      const held = await this.#fetch(runId, version, engine);
       const bytes = held.tensors.reduce((total, { data }) => total + data.byteLength, 0);
       span.setAttributes({ [attributeNames.policySha256]: held.sha256, [attributeNames.bytes]: bytes });
       return held;
     });
   }
 
-  async #fetch(runId: string, version: number): Promise<HeldVersion> {
+  async #fetch(runId: string, version: number, engine: EngineKey | undefined): Promise<HeldVersion> {
     const what = `policy version ${version} of run ${runId} from ${this.#coordinator.target}`;
+    const expected = engine && (await this.#expected?.(engine));
     let assembler: TensorAssembler | undefined;
     let sha256 = '';
     for await (const message of this.#messages(runId, version, what)) {
       if (message.header) {
         sha256 = message.header.sha256;
+        if (expected !== undefined) assertExpected(message.header.tensors, expected, what);
         assembler = new TensorAssembler(message.header.tensors, { sha256, what });
       } else if (message.chunk) {
         if (assembler === undefined) throw new RpcError('DATA_LOSS', `${what}: bytes came before the header`);

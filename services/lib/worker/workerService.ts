@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Client, type Keepalive, type Implementation, connect, serve } from '@gapo/rpc';
+import { type Keepalive, type Implementation, connect, serve } from '@gapo/rpc';
 import {
   directory,
   filePath,
@@ -18,8 +18,10 @@ import {
   type ThreadTasks,
   WorkerThread,
 } from '@gapo/service';
+import { expectedTensors } from './expectedTensors.js';
 import { identified, ownIdentity } from './identity.js';
 import type { TensorThreadSettings } from './threadSettings.js';
+import { VersionStore } from './versions.js';
 
 const workerSettings = (listen: string) =>
   z.object({
@@ -53,11 +55,8 @@ export interface Worker<Tasks extends ThreadTasks> {
   readonly listen: string;
   /** The compiled module of its tensor thread, which exports the tasks. */
   readonly thread: URL;
-  /** Creates the service, which pulls versions from the coordinator and runs its tasks in the thread. */
-  readonly service: (
-    coordinator: Client<'gapo.policy.v1.PolicyService'>,
-    thread: WorkerThread<Tasks>,
-  ) => Implementation;
+  /** Creates the service, which gets versions from the store and runs its tasks in the thread. */
+  readonly service: (versions: VersionStore, thread: WorkerThread<Tasks>) => Implementation;
 }
 
 /** Runs a worker's process until it receives a stop signal. */
@@ -83,9 +82,10 @@ export async function runWorker<Tasks extends ThreadTasks>(worker: Worker<Tasks>
         modelCache: MODEL_CACHE,
       };
       const thread = new WorkerThread<Tasks>(worker.thread, forThread);
+      const versions = new VersionStore(coordinator, { expected: expectedTensors(MODEL_ROOT) });
       const instance = randomUUID();
       const identity = ownIdentity(instance, worker.thread, forThread);
-      const services = identified([worker.service(coordinator, thread)], instance, identity);
+      const services = identified([worker.service(versions, thread)], instance, identity);
       const server = await serve({ address: LISTEN, services, shutdownGraceMs });
       void identity.then(({ build, environment }) =>
         log.debug({ build, ...environment, coordinator: COORDINATOR }, 'identity'),
