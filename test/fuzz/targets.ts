@@ -8,6 +8,7 @@ export interface SharedTarget {
   readonly share: number;
 }
 
+const auditLogs = () => import('./targets/auditLogs.js');
 const commandLine = () => import('./targets/commandLine.js');
 const configuration = () => import('./targets/configuration.js');
 const dataSets = () => import('./targets/dataSets.js');
@@ -15,6 +16,7 @@ const messages = () => import('./targets/messages.js');
 const models = () => import('./targets/models.js');
 const nativeReaders = () => import('./targets/nativeReaders.js');
 const requests = () => import('./targets/requests.js');
+const rewardAnswers = () => import('./targets/rewardAnswers.js');
 const runDirectories = () => import('./targets/runDirectories.js');
 const templates = () => import('./targets/templates.js');
 
@@ -42,6 +44,8 @@ export const targets: ReadonlyMap<string, SharedTarget> = new Map<string, Shared
   ['gradient calls', { open: async (directory) => (await requests()).gradientCalls(directory), share: 4 }],
   ['checkpoints', { open: async (directory) => (await runDirectories()).checkpoints(directory), share: 6 }],
   ['run directories', { open: async (directory) => (await runDirectories()).runDirectories(directory), share: 2 }],
+  ['audit logs', { open: async (directory) => (await auditLogs()).auditLogs(directory), share: 6 }],
+  ['reward answers', { open: async (directory) => (await rewardAnswers()).rewardAnswers(directory), share: 6 }],
   ['tokenizers', { open: async (directory) => (await nativeReaders()).tokenizers(directory), share: 1 }],
   ['ONNX models', { open: async (directory) => (await nativeReaders()).onnxModels(directory), share: 1 }],
 ]);

@@ -15,11 +15,14 @@ export interface AuditContent {
   readonly head: AuditHead;
 }
 
+/** What the log uses of a run's directory. */
+type AuditedDirectory = Pick<RunDirectory, 'path' | 'assertWritable' | 'noteWritten'>;
+
 /** Appends to and reads the log of one run. */
 export class AuditLog {
-  readonly #directory: RunDirectory;
+  readonly #directory: AuditedDirectory;
 
-  constructor(directory: RunDirectory) {
+  constructor(directory: AuditedDirectory) {
     this.#directory = directory;
   }
 

@@ -21,6 +21,14 @@ export function isRetryable(outcome: Outcome | undefined): boolean {
   return outcome !== undefined && !isScore(outcome) && outcome.retryable;
 }
 
+/** The longest text of a service that messages quote, in characters: it goes to logs, events and the run's reason. */
+const longestQuote = 500;
+
+/** Returns a service's own words, cut where they are long. */
+export function quote(text: string): string {
+  return text.length <= longestQuote ? text : `${text.slice(0, longestQuote)}…`;
+}
+
 /** Returns one outcome per item. Results must have the items' number, order and ids, and scores must be finite. */
 export function outcomesOf(items: readonly Item[], results: readonly Result[]): Outcome[] {
   const surplus = results.length > items.length;
@@ -29,10 +37,10 @@ export function outcomesOf(items: readonly Item[], results: readonly Result[]): 
     if (result === undefined || surplus) {
       return final(`${results.length} results came back for ${items.length} items`);
     }
-    if (result.id !== item.id) return final(`result ${k} is for item "${result.id}", expected "${item.id}"`);
+    if (result.id !== item.id) return final(`result ${k} is for item "${quote(result.id)}", expected "${item.id}"`);
     if (result.outcome === 'error') {
       const { message = '', retryable = false } = result.error ?? {};
-      return { message: message || 'the service gave no reason', retryable };
+      return { message: quote(message) || 'the service gave no reason', retryable };
     }
     if (result.outcome !== 'score' || result.score === undefined) {
       return final('the result has neither score nor error');

@@ -6,7 +6,7 @@ import { UserError, type Logger } from '@gapo/service';
 import type { Fault } from '../state/interruption.js';
 import { CircuitBreaker } from './circuitBreaker.js';
 import { hedged } from './hedge.js';
-import { isRetryable, isScore, outcomesOf, type ItemFailure, type Outcome } from './outcomes.js';
+import { isRetryable, isScore, outcomesOf, quote, type ItemFailure, type Outcome } from './outcomes.js';
 import { defaultBytes, isTooLarge, itemBytes, requestRanges } from './requestSize.js';
 import { RunningScores, type Outlier } from './runningScores.js';
 import { itemKey, ScoreCache } from './scoreCache.js';
@@ -112,7 +112,7 @@ export class RewardSource {
     } catch (reason) {
       const { details } = RpcError.from(reason);
       throw new UserError(
-        `reward service of ${this.objective} at ${this.target} does not answer: ${details}; start it, or correct its ` +
+        `reward service of ${this.objective} at ${this.target} does not answer: ${quote(details)}; start it, or correct its ` +
           'address in REWARD_SERVICES or objectives[].service',
         { cause: reason },
       );
@@ -120,7 +120,7 @@ export class RewardSource {
     this.#breaker.succeeded();
     if (description.objective !== this.objective) {
       throw new UserError(
-        `the reward service at ${this.target} is for the objective "${description.objective}", not for ${this.objective}; ` +
+        `the reward service at ${this.target} is for the objective "${quote(description.objective)}", not for ${this.objective}; ` +
           'correct its address in REWARD_SERVICES or objectives[].service, or rename one of them',
       );
     }
@@ -257,7 +257,7 @@ export class RewardSource {
     const onRetry = ({ error, attempt }: { error: RpcError; attempt: number }): void =>
       this.#options.log.warn(
         { objective: this.objective, target: this.target },
-        `call ${attempt} failed: ${error.details}`,
+        `call ${attempt} failed: ${quote(error.details)}`,
       );
     const retryable = (error: RpcError): boolean => error.retryable && !isTooLarge(error, bytes);
     const { timeoutMs, retryMs = timeoutMs } = this.#options;
@@ -277,7 +277,7 @@ export class RewardSource {
       if (signal.aborted) throw signal.reason;
       if (found.length > 0) return { found, slowestMs };
       const error = RpcError.from(reason);
-      if (!isTooLarge(error, bytes)) return { found: all(`${error.code}: ${error.details}`), slowestMs };
+      if (!isTooLarge(error, bytes)) return { found: all(`${error.code}: ${quote(error.details)}`), slowestMs };
       if (groups.length === 1) return { found: [tooLargeAlone(bytes, error)], slowestMs };
       this.#receivedBytes = Math.min(this.#receivedBytes, bytes / 2);
       const middle = Math.ceil(groups.length / 2);
@@ -309,7 +309,7 @@ export class RewardSource {
       const { code, details } = error;
       // An invalid or too large request does not mean that the service is unhealthy.
       const refused = code === 'INVALID_ARGUMENT' || isTooLarge(error, byteCount(groups));
-      if (!signal.aborted && !refused) this.#breaker.failed(`${code}: ${details}`);
+      if (!signal.aborted && !refused) this.#breaker.failed(`${code}: ${quote(details)}`);
       throw reason;
     }
   }
@@ -348,7 +348,7 @@ function byteCount(groups: readonly Group[]): number {
 /** The failure of an item that the service does not receive even by itself. */
 function tooLargeAlone(bytes: number, { details }: RpcError): ItemFailure {
   const message =
-    `the item has ${bytes} bytes, more than the service receives (${details}); raise its limit ` +
+    `the item has ${bytes} bytes, more than the service receives (${quote(details)}); raise its limit ` +
     '(grpc.max_receive_message_length in Python), and state it as max_bytes in Describe';
   return { message, retryable: false };
 }
