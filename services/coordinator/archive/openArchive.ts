@@ -1,5 +1,6 @@
 /** Opens the archive that the settings name. */
 import { UserError, type Logger } from '@gapo/service';
+import { withFaultPoints } from './faultPoints.js';
 import type { ObjectStore } from './objectStore.js';
 import { RunArchive } from './runArchive.js';
 import { parseStoreUrl } from './storeUrl.js';
@@ -21,7 +22,7 @@ export type Addressing = 'path' | 'host';
  */
 export async function openArchive(settings: ArchiveSettings, log: Logger): Promise<RunArchive | undefined> {
   const { CHECKPOINT_STORE: url, CHECKPOINT_STORE_ADDRESSING: addressing } = settings;
-  return url === undefined ? undefined : new RunArchive(await openStore(url, addressing), log);
+  return url === undefined ? undefined : new RunArchive(withFaultPoints(await openStore(url, addressing)), log);
 }
 
 /**
