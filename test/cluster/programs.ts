@@ -1,0 +1,70 @@
+/** The programs that operate a cluster, as a person would call them. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { project } from '../platform.fixture.js';
+
+/** Prints a line of progress. */
+export const say = (text: string): void => void process.stderr.write(`${text}\n`);
+
+/** What a cluster or this machine lacks, with what to do about it. */
+export class Missing extends Error {}
+
+const tools = (await import(new URL('../../../deploy/local/testTools.mjs', import.meta.url).href)) as {
+  toolEnvironment(): Record<string, string | undefined>;
+};
+
+const helmProgram = process.env['HELM'] || tools.toolEnvironment()['HELM'] || 'helm';
+const kubectlProgram = process.env['KUBECTL'] || 'kubectl';
+
+interface Input {
+  /** Written to the program's standard input. */
+  input?: string;
+  /** Prints the program's output as it comes. */
+  shown?: boolean;
+}
+
+function run(program: string, args: readonly string[], { input = '', shown = false }: Input = {}): string {
+  return execFileSync(program, args, {
+    cwd: project,
+    encoding: 'utf8',
+    input,
+    maxBuffer: 1 << 28,
+    stdio: ['pipe', shown ? 2 : 'pipe', 'inherit'],
+  });
+}
+
+/** Runs kubectl and returns what it prints. Throws with its exit status where it fails. */
+export const kubectl = (...args: string[]): string => run(kubectlProgram, args);
+
+/** Applies objects. */
+export const apply = (objects: readonly object[]): string =>
+  run(kubectlProgram, ['apply', '-f', '-'], { input: objects.map((object) => JSON.stringify(object)).join('\n---\n') });
+
+/** Runs kubectl and shows its output. */
+export const kubectlShown = (...args: string[]): string => run(kubectlProgram, args, { shown: true });
+
+/** Runs helm and returns what it prints. */
+export const helm = (...args: string[]): string => run(helmProgram, args);
+
+/** Runs kubectl, and returns its status and output instead of throwing. */
+export function tryKubectl(...args: string[]): { status: number; output: string } {
+  const { status, stdout, stderr } = spawnSync(kubectlProgram, args, { cwd: project, encoding: 'utf8' });
+  return { status: status ?? 1, output: `${stdout}${stderr}` };
+}
+
+/** What `kubectl get` reads, as JSON. */
+export function get<T>(...args: string[]): T {
+  return JSON.parse(kubectl('get', ...args, '--output', 'json')) as T;
+}
+
+/** @throws Missing where a program does not run, or no cluster answers */
+export function requirePrograms(): void {
+  const needed = [
+    [helmProgram, 'version', 'helm: run `make test-tools` (with Go), or set HELM to its path'],
+    [kubectlProgram, 'version --client', 'kubectl: put it on PATH, or set KUBECTL to its path'],
+    [kubectlProgram, 'get --raw /readyz', 'a cluster: set KUBECONFIG, for example with `kind create cluster`'],
+  ] as const;
+  for (const [program, args, what] of needed) {
+    const { status, stderr } = spawnSync(program, args.split(' '), { encoding: 'utf8' });
+    if (status !== 0) throw new Missing(`${what}${stderr ? `\n  ${stderr.trim()}` : ''}`);
+  }
+}

@@ -1,0 +1,107 @@
+/** A release of the chart in a namespace of its own, with certificates of its own authority. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { project } from '../platform.fixture.js';
+import { apply, get, helm, kubectl, Missing, say } from './programs.js';
+
+/** The release's name, as in deploy/README.md. */
+export const release = 'gapo';
+
+const components = [
+  'coordinator',
+  'rollout',
+  'gradient',
+  'gateway',
+  'cli',
+  'nats',
+  'reward-helpful',
+  'reward-harmless',
+];
+
+/** Creates a namespace that enforces the restricted Pod Security Standard. */
+export function createNamespace(name: string): void {
+  const level = (mode: string): [string, string] => [`pod-security.kubernetes.io/${mode}`, 'restricted'];
+  const labels = Object.fromEntries(['enforce', 'warn', 'audit'].map(level));
+  apply([
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: { ...labels, 'gapo.dev/test': 'cluster' } } },
+  ]);
+}
+
+/** Creates the Secrets of tls.mode secrets: `gapo certs` makes the certificates. */
+export function createCertificates(namespace: string): void {
+  const directory = mkdtempSync(join(tmpdir(), 'gapo-cluster-certificates-'));
+  try {
+    const command = ['services/cli/dist/main.js', 'certs', directory, '--host', `${release}-nats-headless`];
+    execFileSync(process.execPath, command, { cwd: project, stdio: 'ignore' });
+    // A role for each component; NATS is found by its name, which every certificate has.
+    const roles: Record<string, string> = { cli: 'client', nats: 'gateway' };
+    const read = (file: string): string => readFileSync(join(directory, file)).toString('base64');
+    apply(
+      components.map((component) => {
+        const role = roles[component] ?? component.replace(/-.*/, '');
+        const data = { 'tls.crt': read(`${role}.crt`), 'tls.key': read(`${role}.key`), 'ca.crt': read('ca.crt') };
+        const metadata = { name: `${release}-${component}-tls`, namespace };
+        return { apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/tls', metadata, data };
+      }),
+    );
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+interface StorageClasses {
+  items: { metadata: { name: string; annotations?: Record<string, string> } }[];
+}
+interface Volumes {
+  items: {
+    metadata: { name: string };
+    spec: { storageClassName?: string; capacity: { storage: string } };
+    status: { phase: string };
+  }[];
+}
+
+/**
+ * Values for the volumes that the cluster has. Without a default class the claims bind volumes that exist; with a single one of those, it is the
+ * coordinator's, and NATS keeps its events in its pod.
+ *
+ * @throws Missing where there is no volume at all
+ */
+export function storageValues(): string[] {
+  const isDefault = 'storageclass.kubernetes.io/is-default-class';
+  const classes = get<StorageClasses>('storageclasses').items;
+  if (classes.some(({ metadata }) => metadata.annotations?.[isDefault] === 'true')) return [];
+  const free = get<Volumes>('persistentvolumes').items.filter(
+    ({ spec, status }) => status.phase === 'Available' && !spec.storageClassName,
+  );
+  if (free.length === 0)
+    throw new Missing('storage: the cluster has no default StorageClass, and no free PersistentVolume');
+  if (free.length > 1) return [];
+  say('one PersistentVolume and no default StorageClass: NATS keeps its events in its pod');
+  return ['--set', 'nats.server.persistence.enabled=false'];
+}
+
+/** Installs the chart, or upgrades it, and waits until it is ready. */
+export function install(namespace: string, command: 'install' | 'upgrade', ...values: string[]): void {
+  const reuse = command === 'upgrade' ? ['--reset-then-reuse-values'] : [];
+  const args = [command, release, 'deploy/helm/gapo', '--namespace', namespace, ...reuse, ...values];
+  helm(...args, '--wait', '--timeout', '10m');
+}
+
+/** A command of the gapo program in the release's CLI pod, as deploy/README.md has it. */
+export const inCli = (namespace: string, ...args: string[]): string[] => [
+  ...['-n', namespace, 'exec', `deployment/${release}-cli`, '--'],
+  ...['node', 'services/cli/dist/main.js', ...args],
+];
+
+/** What is left of the release, by kind and name; what Kubernetes itself keeps in every namespace is left out. */
+export function remains(namespace: string): string[] {
+  const kinds = kubectl('api-resources', '--verbs=list', '--namespaced', '--output', 'name').trim().split('\n');
+  const listed = kinds.filter(
+    (kind) => !/^(events|events\.events\.k8s\.io|endpoints|endpointslices.*|leases.*)$/.test(kind),
+  );
+  const names = kubectl('-n', namespace, 'get', listed.join(','), '--output', 'name', '--ignore-not-found');
+  const own = /^(configmap\/kube-root-ca\.crt|serviceaccount\/default|secret\/gapo-.*-tls)$/;
+  return names.split('\n').filter((name) => name !== '' && !own.test(name));
+}
