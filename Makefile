@@ -45,9 +45,9 @@ test-walk: build ## run the commands of docs/models.md on a model of every famil
 test-image: build ## build the images' file systems from the Dockerfile, and start each service as its user
 	@node test/run.mjs --under test/dist/image
 
-test-cluster: build ## install the chart in the cluster of KUBECONFIG, train, compare, upgrade, uninstall  [STEPS=20, TLS=secrets|certManager|insecure, REGISTRY=, TAG=, VALUES=, KEEP=1]
+test-cluster: build ## install the chart in the cluster of KUBECONFIG, train, compare, upgrade, uninstall  [STEPS=20, TLS=secrets|certManager|insecure, REGISTRY=, TAG=, VALUES=, KEEP=1, ADMISSION=1]
 	@deploy/local/prepare.sh nats-server
-	@STEPS=$(STEPS) TLS=$(TLS) REGISTRY=$(REGISTRY) TAG=$(TAG) VALUES=$(VALUES) KEEP=$(KEEP) node test/dist/cluster/main.js
+	@STEPS=$(STEPS) TLS=$(TLS) REGISTRY=$(REGISTRY) TAG=$(TAG) VALUES=$(VALUES) KEEP=$(KEEP) ADMISSION=$(ADMISSION) node test/dist/cluster/main.js
 
 chaos: build ## kill, stop, cut and fill during a run of 40 steps, and compare it with an undisturbed one  [SEED=1, KILLS=100, GRADIENT=1, ROLLOUT=1, JSON=1]
 	@deploy/local/prepare.sh nats-server

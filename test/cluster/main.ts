@@ -11,7 +11,16 @@ import { z } from '@gapo/service';
 import { project } from '../platform.fixture.js';
 import { checkEdges } from './edges.js';
 import { helm, kubectl, kubectlShown, Missing, requirePrograms, say, tryKubectl } from './programs.js';
-import { createCertificates, createNamespace, inCli, install, release, remains, storageValues } from './release.js';
+import {
+  admitAll,
+  createCertificates,
+  createNamespace,
+  inCli,
+  install,
+  release,
+  remains,
+  storageValues,
+} from './release.js';
 
 const settings = z
   .object({
@@ -25,6 +34,8 @@ const settings = z
     /** A values file in place of the chart's defaults. */
     VALUES: z.string().optional(),
     KEEP: z.string().optional(),
+    /** Ends after the admission of the values files, which an API server without nodes can do. */
+    ADMISSION: z.string().optional(),
   })
   .parse(Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== '')));
 
@@ -121,9 +132,11 @@ function step<T>(what: string, work: () => T): T {
  */
 function check(): void {
   requirePrograms();
+  createNamespace(namespace);
+  step('every values file admitted by the API server', () => admitAll(namespace));
+  if (settings.ADMISSION !== undefined) return;
   const storage = storageValues();
   const expected = step('the example on this machine', local);
-  createNamespace(namespace);
   if (settings.TLS === 'secrets') createCertificates(namespace);
   const values = ['--set', `tls.mode=${settings.TLS}`, ...storage, ...imageValues()];
   if (settings.TLS === 'secrets') values.push('--set', 'tls.trustDomain=gapo');
@@ -154,6 +167,12 @@ function describeFailure(): void {
   say(`${pods.output}${events.output}`);
 }
 
+function deleteNamespace(): void {
+  // Without a controller manager nothing finishes the deletion.
+  const wait = settings.ADMISSION === undefined ? '--timeout=180s' : '--wait=false';
+  tryKubectl('delete', 'namespace', namespace, '--ignore-not-found', wait);
+}
+
 try {
   check();
   say('passed');
@@ -165,6 +184,6 @@ try {
   }
   process.exitCode = error instanceof Missing ? 2 : 1;
 } finally {
-  if (settings.KEEP === undefined) tryKubectl('delete', 'namespace', namespace, '--ignore-not-found', '--timeout=180s');
+  if (settings.KEEP === undefined) deleteNamespace();
   else say(`the namespace ${namespace} is kept`);
 }

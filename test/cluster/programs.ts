@@ -35,9 +35,11 @@ function run(program: string, args: readonly string[], { input = '', shown = fal
 /** Runs kubectl and returns what it prints. Throws with its exit status where it fails. */
 export const kubectl = (...args: string[]): string => run(kubectlProgram, args);
 
+const listOf = (items: readonly object[]): string => JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+
 /** Applies objects. */
 export const apply = (objects: readonly object[]): string =>
-  run(kubectlProgram, ['apply', '-f', '-'], { input: objects.map((object) => JSON.stringify(object)).join('\n---\n') });
+  run(kubectlProgram, ['apply', '-f', '-'], { input: listOf(objects) });
 
 /** Runs kubectl and shows its output. */
 export const kubectlShown = (...args: string[]): string => run(kubectlProgram, args, { shown: true });
@@ -48,6 +50,16 @@ export const helm = (...args: string[]): string => run(helmProgram, args);
 /** Runs kubectl, and returns its status and output instead of throwing. */
 export function tryKubectl(...args: string[]): { status: number; output: string } {
   const { status, stdout, stderr } = spawnSync(kubectlProgram, args, { cwd: project, encoding: 'utf8' });
+  return { status: status ?? 1, output: `${stdout}${stderr}` };
+}
+
+/** Applies objects, and returns the status and the output, warnings included, instead of throwing. */
+export function tryApply(objects: readonly object[], ...args: string[]): { status: number; output: string } {
+  const input = listOf(objects);
+  const { status, stdout, stderr } = spawnSync(kubectlProgram, ['apply', ...args, '-f', '-'], {
+    input,
+    encoding: 'utf8',
+  });
   return { status: status ?? 1, output: `${stdout}${stderr}` };
 }
 

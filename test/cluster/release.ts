@@ -1,10 +1,11 @@
 /** A release of the chart in a namespace of its own, with certificates of its own authority. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
 import { project } from '../platform.fixture.js';
-import { apply, get, helm, kubectl, Missing, say } from './programs.js';
+import { apply, get, helm, kubectl, Missing, say, tryApply } from './programs.js';
 
 /** The release's name, as in deploy/README.md. */
 export const release = 'gapo';
@@ -27,6 +28,39 @@ export function createNamespace(name: string): void {
   apply([
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: { ...labels, 'gapo.dev/test': 'cluster' } } },
   ]);
+}
+
+interface Rendered {
+  kind: string;
+  spec?: { serviceAccountName?: string };
+}
+
+/** Kinds of other projects, which the cluster may not know. */
+const foreign = new Set(['Certificate', 'Issuer', 'HTTPRoute', 'GRPCRoute', 'ScaledObject']);
+
+/**
+ * Has the API server admit every values file of the project, without keeping anything.
+ *
+ * @throws Error for what it refuses, and for pods that the restricted standard would
+ */
+export function admitAll(namespace: string): string[] {
+  const files = ['deploy/helm/ci', 'deploy/helm/values'].flatMap((folder) =>
+    readdirSync(join(project, folder)).map((file) => join(folder, file)),
+  );
+  const metadata = { name: 'admission', namespace };
+  apply([{ apiVersion: 'v1', kind: 'ServiceAccount', metadata }]);
+  for (const file of files) {
+    const where = ['--namespace', namespace, '--kube-version', '1.35'];
+    const text = helm('template', release, 'deploy/helm/gapo', ...where, '--values', file);
+    const documents = parseAllDocuments(text).map((document) => document.toJS() as Rendered);
+    const objects = documents.filter(({ kind }) => !foreign.has(kind));
+    // Of a pod, unlike a Deployment's, the account has to exist.
+    for (const { kind, spec } of objects) if (kind === 'Pod' && spec) spec.serviceAccountName = metadata.name;
+    const { status, output } = tryApply(objects, '--dry-run=server');
+    if (status !== 0 || output.includes('would violate')) throw new Error(`${file}: ${output}`);
+  }
+  kubectl('-n', namespace, 'delete', 'serviceaccount', metadata.name);
+  return files;
 }
 
 /** Creates the Secrets of tls.mode secrets: `gapo certs` makes the certificates. */
