@@ -6,7 +6,7 @@ GAPO := node services/cli/dist/main.js
 TSC := node node_modules/typescript7/bin/tsc
 RUN ?= run
 
-.PHONY: help run test specs test-tools test-oracle test-walk test-image test-cluster chaos build dev lint docs pack sbom audit models study bench fuzz clean
+.PHONY: help run test specs test-tools test-oracle test-walk test-image test-compose test-cluster image-bases chaos build dev lint docs pack sbom audit models study bench fuzz clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -42,12 +42,18 @@ test-walk: build ## run the commands of docs/models.md on a model of every famil
 	@deploy/local/prepare.sh nats-server
 	@EVERY_FAMILY=1 node test/run.mjs --under test/dist/e2e/modelWalkthrough.spec.js
 
-test-image: build ## build the images' file systems from the Dockerfile, and start each service as its user
+test-image: build ## build the images with a container engine, and start each service with few rights  [NODE_IMAGE=, BUILD_FLAGS=]
 	@node test/run.mjs --under test/dist/image
+
+test-compose: build ## start the compose file as documented, train, and start it again
+	@node test/run.mjs --under test/dist/compose
 
 test-cluster: build ## install the chart in the cluster of KUBECONFIG, train, compare, upgrade, uninstall  [STEPS=20, TLS=secrets|certManager|insecure, REGISTRY=, TAG=, VALUES=, KEEP=1, ADMISSION=1]
 	@deploy/local/prepare.sh nats-server
 	@STEPS=$(STEPS) TLS=$(TLS) REGISTRY=$(REGISTRY) TAG=$(TAG) VALUES=$(VALUES) KEEP=$(KEEP) ADMISSION=$(ADMISSION) node test/dist/cluster/main.js
+
+image-bases: ## look up the digests of the images' bases, and pin them in docker-bake.hcl
+	@node deploy/docker/pinBases.mjs
 
 chaos: build ## kill, stop, cut and fill during a run of 40 steps, and compare it with an undisturbed one  [SEED=1, KILLS=100, GRADIENT=1, ROLLOUT=1, JSON=1]
 	@deploy/local/prepare.sh nats-server
@@ -62,7 +68,7 @@ pack: build ## write npm packages of the CLI and of @gapo/reward to packages/
 sbom: node_modules/.installed ## write the bill of materials (CycloneDX) and the licences of all dependencies to packages/
 	@node deploy/supply/inventory.mjs packages
 
-audit: ## ask the npm registry for known vulnerabilities, and check the signatures of what is installed
+audit: node_modules/.installed ## ask the npm registry for known vulnerabilities, and check the signatures of what is installed
 	@npm audit
 	@npm audit signatures
 

@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse } from 'yaml';
+import { describeImage } from './images.js';
 import {
   environmentOf,
   helm,
@@ -19,7 +20,7 @@ import {
   type KubernetesObject,
   type Labels,
 } from './rendered.js';
-import { commandOf, describeImage, projectRoot, serviceFolders, settingsOf, type ServiceFolder } from './services.js';
+import { commandOf, projectRoot, serviceFolders, settingsOf, type ServiceFolder } from './services.js';
 
 const skip =
   helm === undefined ? 'helm is not available: install Go and run `make test-tools`, or set HELM to its path' : false;

@@ -13,8 +13,8 @@ export type ServiceFolder = (typeof serviceFolders)[number];
 
 /** Variables that the logger and OpenTelemetry read in every service. */
 const common = ['LOG_LEVEL', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_HEADERS'];
-/** Variables that Node.js reads. */
-const ofNode = ['NODE_ENV', 'NODE_OPTIONS'];
+/** Variables that Node.js and the system read. */
+const ofNode = ['NODE_ENV', 'NODE_OPTIONS', 'HOME', 'PATH'];
 /** Variables that the client of S3 reads, by the service that uses it. */
 const ofS3: Partial<Record<ServiceFolder, readonly string[]>> = {
   coordinator: ['AWS_ENDPOINT_URL_S3', 'AWS_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'],
@@ -46,20 +46,4 @@ const project = (await import(new URL('services/cli/dist/project.js', `file://${
 /** The command line that `gapo up` runs for a service, in the project's root. */
 export function commandOf(service: ServiceFolder): string[] {
   return ['node', '--import', project.preloadModule, project.serviceScript(service)];
-}
-
-/** How the Dockerfile starts an image. */
-export interface ImageDescription {
-  workdir: string;
-  env: Record<string, string>;
-  user: string;
-  exposed: number[];
-  stopSignal: NodeJS.Signals;
-  entrypoint: string[];
-}
-
-/** Reads a target of the Dockerfile. */
-export function describeImage(target: string): ImageDescription {
-  const args = ['deploy/docker/assemble.mjs', '--describe', target];
-  return JSON.parse(execFileSync(process.execPath, args, { cwd: projectRoot, encoding: 'utf8' })) as ImageDescription;
 }

@@ -1,217 +1,196 @@
 /**
- * The images' file systems, assembled in a plain folder by the Dockerfile's own steps. Each contains only what its service
- * needs. The service starts from it as the image's unprivileged user and answers gRPC health checks.
+ * The images, built by a container engine and started with the rights that a restricted cluster gives. Each contains only what its
+ * service needs.
  *
- * Slow: it installs packages once for each image. Needs root (to become another user), setpriv and the npm registry.
- * IMAGES=folder keeps the assembled files and reuses them.
+ * Takes minutes. NODE_IMAGE names another base, BUILD_FLAGS are further options of `docker build`.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import {
-  chmodSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { join } from 'node:path';
+import { before, describe, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { required } from '@gapo/numeric';
-import { checkHealth } from '@gapo/rpc';
+import { describeImage } from '../conformance/images.js';
 import { projectRoot } from '../conformance/services.js';
-import { ImageProcess } from './imageProcess.js';
+import { Containers, docker, whyNoEngine } from '../engine.fixture.js';
 
-const services = ['coordinator', 'rollout', 'gradient', 'reward', 'gateway', 'cli'] as const;
-/** Services that need the tensor runtime, which is most of an image's size. */
-const withTensors: ReadonlySet<string> = new Set(['rollout', 'gradient', 'reward']);
-const healthMs = Infinity;
-
-function reasonToSkip(): string | false {
-  if (process.getuid?.() !== 0) return 'needs root, to start services as another user';
-  return spawnSync('setpriv', ['--version']).status === 0 ? false : 'needs setpriv (apt-get install util-linux)';
+interface Workspaces {
+  closure: (root: string, folders: readonly string[]) => string[];
 }
 
-describe('images', { skip: reasonToSkip() }, () => {
-  const kept = process.env['IMAGES'];
-  const images = kept ?? mkdtempSync(join(tmpdir(), 'gapo-images-'));
-  const running: ImageProcess[] = [];
+const { closure } = (await import(pathToFileURL(join(projectRoot, 'deploy/workspaces.mjs')).href)) as Workspaces;
 
-  /** Starts a service on a free port of this machine. */
-  function start(target: string, env: Record<string, string>): ImageProcess {
-    const started = new ImageProcess(images, target, { LISTEN: '127.0.0.1:0', ...env });
-    running.push(started);
-    return started;
-  }
+const services = ['coordinator', 'rollout', 'gradient', 'reward', 'gateway', 'cli'] as const;
+/** Services that need the tensor runtime. */
+const withTensors: ReadonlySet<string> = new Set(['rollout', 'gradient', 'reward']);
+const largestBytes = 250e6;
+const imageOf = (target: string): string => `gapo-${target}:test`;
 
+/** What `docker image inspect` has of an image. */
+interface Inspected {
+  Size: number;
+  Config: {
+    User: string;
+    WorkingDir: string;
+    Env: string[];
+    Labels: Record<string, string>;
+    ExposedPorts?: Record<string, object>;
+    StopSignal: string;
+    Entrypoint: string[];
+    Healthcheck?: { Test: string[] };
+  };
+}
+
+const inspect = (target: string): Inspected =>
+  required((JSON.parse(docker(['image', 'inspect', imageOf(target)])) as Inspected[])[0], target);
+
+describe('images', { skip: whyNoEngine() }, () => {
   before(() => {
-    if (kept !== undefined && existsSync(join(kept, 'coordinator'))) return;
-    mkdirSync(images, { recursive: true });
-    // Other users must be able to enter the folder.
-    chmodSync(images, 0o755);
-    const args = ['deploy/docker/assemble.mjs', images, ...services, 'example'];
-    const { status, stderr } = spawnSync(process.execPath, args, {
-      cwd: projectRoot,
-      encoding: 'utf8',
-      maxBuffer: 2 ** 26,
-    });
-    assert.equal(status, 0, stderr);
-  });
-
-  after(() => {
-    running.forEach((started) => started.kill());
-    if (kept === undefined) rmSync(images, { recursive: true, force: true });
+    const base = process.env['NODE_IMAGE'];
+    const flags = [
+      ...(base === undefined ? [] : ['--build-arg', `NODE_IMAGE=${base}`]),
+      ...(process.env['BUILD_FLAGS']?.split(' ') ?? []),
+    ];
+    for (const target of [...services, 'example']) {
+      const of = ['--file', 'deploy/docker/Dockerfile', '--target', target, '--tag', imageOf(target)];
+      docker(['build', ...of, ...flags, '.'], { cwd: projectRoot });
+    }
   });
 
   for (const service of services) {
-    test(`${service}: contains only the workspaces it depends on, and no sources, tests or dangling links`, () => {
-      const app = join(images, service, 'app');
-      assert.deepEqual(workspacesIn(app), closureOf(`services/${service}`));
-      const files = filesOf(app);
+    test(`${service}: starts as the Dockerfile says`, () => {
+      const { Config: config } = inspect(service);
+      const described = describeImage(service);
+      const env: Record<string, string> = Object.fromEntries(config.Env.map(pairOf));
+      assert.deepEqual(
+        {
+          workdir: config.WorkingDir,
+          env,
+          labels: config.Labels,
+          user: config.User,
+          exposed: Object.keys(config.ExposedPorts ?? {})
+            .map((port) => Number(port.split('/')[0]))
+            .sort((a, b) => b - a),
+          stopSignal: config.StopSignal,
+          entrypoint: config.Entrypoint,
+          probe: config.Healthcheck?.Test.filter((word) => word !== 'CMD' && word !== 'NONE') ?? [],
+        },
+        { ...described, exposed: described.exposed.toSorted((a, b) => b - a) },
+      );
+    });
+
+    test(`${service}: contains only the workspaces it depends on, and no sources, tests, tools or dangling links`, () => {
+      const { files, dangling } = contentOf(service);
+      const workspaces = new Set(
+        files.flatMap((file) => /^(services\/(?:lib\/)?\w+)\/package\.json$/.exec(file)?.[1] ?? []),
+      );
+      assert.deepEqual([...workspaces].sort(), closure(projectRoot, [`services/${service}`]).sort());
       const own = files.filter((file) => !file.includes('node_modules/'));
-      const surplus = own.filter((file) => !/\/package\.json$|\/dist\/.*|^proto\/.*\.proto$/.test(file));
-      assert.deepEqual(surplus, []);
+      const expected = /\/package\.json$|\/dist\/.*|^proto\/.*\.proto$|^probe\.mjs$|^LICENSE$/;
       assert.deepEqual(
-        own.filter((file) => /\.(spec|fixture)\.|\.ts$|\.tsbuildinfo$/.test(file)),
+        own.filter((file) => !expected.test(file)),
         [],
       );
       assert.deepEqual(
-        files.filter((file) => isDangling(join(app, file))),
+        own.filter((file) => /\.(spec|fixture)\.|\.ts$|\.map$|\.tsbuildinfo$/.test(file)),
         [],
       );
-      assert.equal(existsSync(join(app, 'node_modules/onnxruntime-node')), withTensors.has(service));
-      const tokenizers = files.filter((file) => /\/tokenizers\..*\.node$/.test(file));
-      assert.ok(
-        tokenizers.every((file) => file.endsWith('-gnu.node')),
-        'binaries of the base alone',
+      assert.deepEqual(dangling, []);
+      for (const tool of ['typescript', 'eslint', 'prettier', 'npm']) {
+        assert.ok(!files.some((file) => file.startsWith(`node_modules/${tool}/`)), tool);
+      }
+      const binaries = files.filter((file) => /onnxruntime.*\/bin\/|tokenizers\.[^/]*\.node$/.test(file));
+      assert.equal(
+        binaries.some((file) => file.includes('onnxruntime')),
+        withTensors.has(service),
       );
-      for (const tool of ['typescript', 'eslint', 'prettier'])
-        assert.ok(!existsSync(join(app, 'node_modules', tool)), tool);
+      assert.deepEqual(
+        binaries.filter((file) => !/linux/.test(file)),
+        [],
+        'binaries of this platform alone',
+      );
     });
   }
 
-  test('every service starts as user 10001, answers gRPC health checks and exits on its stop signal', async () => {
-    const data = join(images, 'coordinator/data');
-    assert.equal(lstatSync(data).uid, 10001, 'the user owns the folder of runs');
-    const rules = join(images, 'example/brief.yaml');
-    writeFileSync(rules, 'objective: brief\nrules:\n  - { kind: length, target: 20, scale: 10, weight: 1 }\n');
-
-    const coordinator = start('coordinator', { DATA_DIR: data });
-    const COORDINATOR = await coordinator.address();
-    const gateway = start('gateway', { LISTEN_GRPC: '127.0.0.1:0', COORDINATOR });
-    const others = [
-      coordinator,
-      start('rollout', { COORDINATOR, THREADS: '1' }),
-      start('gradient', { COORDINATOR, THREADS: '1' }),
-      start('reward', { REWARD_KIND: 'rules', REWARD_RULES: rules }),
-    ];
-    for (const service of others) assert.equal(await checkHealth(await service.address(), healthMs), 'SERVING');
-    assert.equal(await checkHealth(await gateway.waitFor(/"grpc":"([^"]+)"/), healthMs), 'SERVING');
-    const page = await fetch(`http://${await gateway.address()}/`);
-    assert.equal(page.status, 200);
-    assert.match(await page.text(), /<html/i);
-
-    const cli = new ImageProcess(images, 'cli', { GAPO_COORDINATOR: COORDINATOR }, ['runs', '--json']);
-    assert.equal(await cli.exited(), 0, cli.output);
-    assert.deepEqual(JSON.parse(cli.output), []);
-
-    for (const service of [gateway, ...others]) {
-      assert.equal(await service.userId(), 10001);
-      assert.equal(await service.stop(), 0, service.output);
+  test('images without the tensor runtime are below 250 MB', (t) => {
+    for (const service of services) {
+      const { Size: size } = inspect(service);
+      t.diagnostic(`${service}: ${(size / 1e6).toFixed(0)} MB`);
+      if (!withTensors.has(service)) assert.ok(size < largestBytes, `${service} has ${size} bytes`);
     }
   });
 
-  test("the example's rewards start from its image", async () => {
-    for (const name of ['helpful', 'harmless']) {
-      const model = join(images, 'example/models', name);
-      const reward = start('reward', { REWARD_KIND: 'onnx', REWARD_MODEL: model, OBJECTIVE: name, THREADS: '1' });
-      assert.equal(await checkHealth(await reward.address(), healthMs), 'SERVING');
-      assert.equal(await reward.stop(), 0, reward.output);
-    }
-  });
-
-  test("the compose file's health check passes in a service's image, and fails when the service has stopped", async () => {
-    const text = readFileSync(join(projectRoot, 'deploy/compose/compose.yaml'), 'utf8');
-    const script = /--eval\n\s+- >-\n([\s\S]*?)\n {2}interval/.exec(text)?.[1] ?? assert.fail('no health check found');
-    const health = `127.0.0.1:${await freePort()}`;
-    const gradient = start('gradient', { COORDINATOR: '127.0.0.1:1', THREADS: '1', LISTEN_HEALTH: health });
-    await gradient.address();
-    const check = (): number | null => {
-      const args = ['--input-type=module', '--eval', script];
-      const { PATH = '' } = process.env;
-      return spawnSync(process.execPath, args, {
-        cwd: join(images, 'gradient/app'),
-        env: { PATH, LISTEN_HEALTH: health },
-      }).status;
-    };
-    assert.equal(check(), 0);
-    assert.equal(await gradient.stop(), 0, gradient.output);
-    assert.notEqual(check(), 0);
-  });
+  for (const user of ['10001:10001', '1000730000:0']) {
+    test(`as user ${user} every service becomes healthy on a read-only file system, and ends on its stop signal`, (t) => {
+      const containers = new Containers();
+      t.after(() => containers.remove());
+      const start = (name: string, env: Record<string, string>, options: readonly string[] = []): string => {
+        const settings = Object.entries({ INSECURE: 'true', ...env }).flatMap(([key, value]) => [
+          '--env',
+          `${key}=${value}`,
+        ]);
+        return containers.start(name, imageOf(name), ['--user', user, ...settings, ...options]);
+      };
+      const COORDINATOR = 'coordinator:50050';
+      const project = `type=bind,source=${join(projectRoot, 'examples/assistant')},target=/project,readonly`;
+      const reward = {
+        REWARD_KIND: 'onnx',
+        REWARD_MODEL: '/project/models/helpful',
+        OBJECTIVE: 'helpful',
+        THREADS: '1',
+      };
+      const ids = [
+        start('coordinator', { ROLLOUT_WORKERS: 'rollout:50051', GRADIENT_WORKERS: 'gradient:50052' }, [
+          '--volume',
+          '/data',
+        ]),
+        start('rollout', { COORDINATOR, THREADS: '1' }),
+        start('gradient', { COORDINATOR, THREADS: '1' }),
+        start('gateway', { COORDINATOR }),
+        start('reward', reward, ['--mount', project]),
+      ];
+      for (const id of ids) becomesHealthy(id);
+      const runs = containers.run(
+        imageOf('cli'),
+        ['runs', '--json'],
+        ['--user', user, '--env', `GAPO_COORDINATOR=${COORDINATOR}`],
+      );
+      assert.deepEqual(JSON.parse(runs), []);
+      const page =
+        "fetch('http://127.0.0.1:8080/').then(async (r) => console.log(r.status, /<html/i.test(await r.text())))";
+      assert.equal(docker(['exec', required(ids[3], 'gateway'), 'node', '--eval', page]), '200 true');
+      for (const id of ids) {
+        docker(['stop', '--time', '60', id]);
+        assert.equal(docker(['inspect', '--format', '{{.State.ExitCode}}', id]), '0', docker(['logs', id]));
+      }
+    });
+  }
 });
 
-/** A port that nothing listens on. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+/** `NAME=value`, split at the first sign. */
+function pairOf(text: string): readonly [string, string] {
+  const at = text.indexOf('=');
+  return [text.slice(0, at), text.slice(at + 1)];
 }
 
-/** Every file below a folder, relative to it. Symbolic links count as files. */
-function filesOf(folder: string): string[] {
-  const walk = (at: string): string[] =>
-    readdirSync(at, { withFileTypes: true }).flatMap((entry) => {
-      const path = join(at, entry.name);
-      return entry.isDirectory() ? walk(path) : [relative(folder, path)];
-    });
-  return walk(folder);
+/** Runs the image's probe until it succeeds. */
+function becomesHealthy(id: string): void {
+  while (spawnSync('docker', ['exec', id, 'node', 'probe.mjs']).status !== 0) {
+    const running = docker(['inspect', '--format', '{{.State.Running}}', id]);
+    assert.equal(running, 'true', spawnSync('docker', ['logs', id], { encoding: 'utf8' }).stderr);
+  }
 }
 
-function isDangling(path: string): boolean {
-  return lstatSync(path).isSymbolicLink() && !existsSync(path);
-}
-
-function workspacesIn(app: string): string[] {
-  const folders = ['services', 'services/lib'].flatMap((parent) =>
-    readdirSync(join(app, parent)).map((name) => `${parent}/${name}`),
-  );
-  return folders.filter((folder) => folder !== 'services/lib').sort();
-}
-
-interface Manifest {
-  name: string;
-  dependencies?: Record<string, string>;
-}
-
-const manifestOf = (folder: string): Manifest =>
-  JSON.parse(readFileSync(join(projectRoot, folder, 'package.json'), 'utf8')) as Manifest;
-
-/** The folder of each workspace by its package's name, which may differ from the folder's. */
-const folderOf = new Map(
-  workspacesIn(projectRoot)
-    .filter((folder) => existsSync(join(projectRoot, folder, 'package.json')))
-    .map((folder) => [manifestOf(folder).name, folder]),
-);
-
-/** The workspaces that a service depends on, itself included, according to package.json. */
-function closureOf(service: string): string[] {
-  const found = new Set<string>();
-  const visit = (folder: string): void => {
-    if (found.has(folder)) return;
-    found.add(folder);
-    for (const name of Object.keys(manifestOf(folder).dependencies ?? {})) {
-      if (name.startsWith('@gapo/')) visit(required(folderOf.get(name), name));
-    }
-  };
-  visit(service);
-  return [...found].sort();
+/** The paths of everything in an image's /app, and of symbolic links that lead nowhere. */
+function contentOf(service: string): { files: string[]; dangling: string[] } {
+  const walk = `
+    import { existsSync, readdirSync } from 'node:fs';
+    const entries = readdirSync('.', { recursive: true, withFileTypes: true });
+    const path = ({ parentPath, name }) => (parentPath + '/' + name).replace('./', '');
+    console.log(JSON.stringify({
+      files: entries.filter((entry) => !entry.isDirectory()).map(path),
+      dangling: entries.filter((entry) => entry.isSymbolicLink() && !existsSync(path(entry))).map(path),
+    }))`;
+  const node = ['--rm', '--entrypoint', 'node', imageOf(service), '--input-type=module', '--eval', walk];
+  return JSON.parse(docker(['run', ...node])) as { files: string[]; dangling: string[] };
 }
