@@ -91,7 +91,7 @@ describe('the compose file', { skip: whyNoEngine('compose') }, () => {
     let text = '';
     for await (const part of body.pipeThrough(new TextDecoderStream())) {
       text += part;
-      if (/succeeded/.test(text)) break;
+      if (/"to":"\w*succeeded"/i.test(text)) break;
     }
     return text.match(/^id: .*$/gm) ?? [];
   }
