@@ -14,16 +14,31 @@ export class ArchivedKeys {
   readonly #store: ObjectStore;
   /** What this process has stored under each key: see {@link RunSnapshot.versions}. */
   readonly #stored = new Map<string, string>();
+  /** The keys of each run that the store has, once they were listed. */
+  readonly #listed = new Map<string, Set<string>>();
 
   constructor(store: ObjectStore) {
     this.#store = store;
   }
 
+  /**
+   * Calls `use` with the keys of a run that the store has. They are listed once, and again after a failure, which may have left anything.
+   *
+   * @throws StoreError if they cannot be listed; what `use` throws
+   */
+  async withKeys(id: string, use: (stored: Set<string>) => Promise<void>): Promise<void> {
+    const stored = this.#listed.get(id) ?? new Set(await this.#store.list(`${id}/`));
+    this.#listed.delete(id);
+    await use(stored);
+    this.#listed.set(id, stored);
+  }
+
   /** Stores a file if it has changed. */
-  async put({ id, directory, versions }: RunSnapshot, file: string): Promise<void> {
+  async put({ id, directory, versions }: RunSnapshot, file: string, stored: Set<string>): Promise<void> {
     const [key, version] = [`${id}/${file}`, versions.get(file) ?? ''];
     if (this.#stored.get(key) === version) return;
     await this.#store.put(key, join(directory, file));
+    stored.add(key);
     this.#stored.set(key, version);
   }
 
@@ -32,13 +47,13 @@ export class ArchivedKeys {
    *
    * @param stored the keys in the store
    */
-  async putCheckpoint(snapshot: RunSnapshot, step: number, stored: readonly string[]): Promise<void> {
+  async putCheckpoint(snapshot: RunSnapshot, step: number, stored: Set<string>): Promise<void> {
     const folder = checkpointFolder(step);
     const manifest = join(snapshot.directory, folder, stateFile);
     const key = `${snapshot.id}/${folder}/${stateFile}`;
     const version = snapshot.versions.get(`${folder}/${stateFile}`) ?? '';
     if (this.#stored.get(key) === version) return;
-    if (stored.includes(key)) {
+    if (stored.has(key)) {
       if (await this.#isSame(key, manifest, join(snapshot.directory, storedManifest))) {
         this.#stored.set(key, version);
         return;
@@ -48,6 +63,7 @@ export class ArchivedKeys {
     for (const name of await checkpointFiles(snapshot, step)) {
       const file = `${folder}/${name}`;
       await this.#store.put(`${snapshot.id}/${file}`, join(snapshot.directory, file));
+      stored.add(`${snapshot.id}/${file}`);
     }
     this.#stored.set(key, version);
   }
@@ -64,10 +80,10 @@ export class ArchivedKeys {
    * Removes the checkpoints and events that the run no longer has: manifests first, so that no checkpoint counts without its
    * files. If the run has no checkpoint, those in the store stay.
    *
-   * @param stored the keys in the store before the snapshot was stored
+   * @param stored the keys in the store
    */
-  async removeOthers({ id, checkpoints, files }: RunSnapshot, stored: readonly string[]): Promise<void> {
-    const names = stored.map((key) => key.slice(id.length + 1));
+  async removeOthers({ id, checkpoints, files }: RunSnapshot, stored: Set<string>): Promise<void> {
+    const names = [...stored].map((key) => key.slice(id.length + 1));
     const steps = checkpoints.length === 0 ? [] : stepsIn(names).filter((step) => !checkpoints.includes(step));
     const removed = names.filter(
       (name) =>
@@ -77,6 +93,9 @@ export class ArchivedKeys {
     for (const part of [removed.filter(isManifest), removed.filter((name) => !isManifest(name))]) {
       if (part.length > 0) await this.#store.remove(part.map((name) => `${id}/${name}`));
     }
-    for (const name of removed) this.#stored.delete(`${id}/${name}`);
+    for (const name of removed) {
+      this.#stored.delete(`${id}/${name}`);
+      stored.delete(`${id}/${name}`);
+    }
   }
 }

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { injectFaults } from '@gapo/faults';
+import { injectFaults, observeFaultPoints } from '@gapo/faults';
 import type { Logger } from '@gapo/service';
 import { temporaryDirectory } from '@gapo/service/testing';
 import { openArchive } from './openArchive.js';
@@ -42,7 +42,8 @@ async function contentOf(directory: string): Promise<ReadonlyMap<string, string>
 interface Stored {
   readonly run: ArchivedRun;
   readonly warnings: string[];
-  readonly archive: RunArchive;
+  /** Opens the archive, as a coordinator that starts does. */
+  readonly open: () => Promise<RunArchive>;
   /** Where runs are read back to. */
   readonly elsewhere: string;
 }
@@ -53,9 +54,12 @@ async function start(t: TestContext): Promise<Stored> {
   const warn = (_: unknown, text: string): number => warnings.push(text);
   const log = { info: () => undefined, warn } as unknown as Logger;
   const url = pathToFileURL(join(directory, 'store')).href;
-  const archive = await openArchive({ CHECKPOINT_STORE: url, CHECKPOINT_STORE_ADDRESSING: 'path' }, log);
-  assert.ok(archive !== undefined);
-  t.after(() => archive.close(0));
+  const open = async (): Promise<RunArchive> => {
+    const archive = await openArchive({ CHECKPOINT_STORE: url, CHECKPOINT_STORE_ADDRESSING: 'path' }, log);
+    assert.ok(archive !== undefined);
+    t.after(() => archive.close(0));
+    return archive;
+  };
   const path = join(directory, 'data/a');
   const run = {
     id: 'a',
@@ -64,7 +68,7 @@ async function start(t: TestContext): Promise<Stored> {
     events: join(path, 'events'),
     assertWritable: () => undefined,
   };
-  return { run, warnings, archive, elsewhere: join(directory, 'elsewhere') };
+  return { run, warnings, open, elsewhere: join(directory, 'elsewhere') };
 }
 
 /** Waits until everything is stored. Each call ends a pause after a failure. */
@@ -81,12 +85,14 @@ test('a store that fails at any point is made up for, and what is read back is w
     ['store.remove', 2],
   ] as const) {
     for (let hit = 1; hit <= hits; hit++) {
-      const { run, warnings, archive, elsewhere } = await start(t);
+      const { run, warnings, open, elsewhere } = await start(t);
       await writeRun(run.path, [1, 2]);
-      archive.save(run);
-      await stored(archive);
+      const before = await open();
+      before.save(run);
+      await stored(before);
       // A checkpoint of the same step with other contents, a new one, and one that is gone: everything that a round can do.
       await writeRun(run.path, [2, 3]);
+      const archive = await open();
       injectFaults(`${point}=error:EIO@${hit}`);
       archive.save(run);
       await stored(archive);
@@ -103,9 +109,36 @@ test('a store that fails at any point is made up for, and what is read back is w
   }
 });
 
+test('the keys of a run are listed once, and once more after a failure', async (t) => {
+  const lists: string[] = [];
+  t.after(
+    observeFaultPoints((point, detail) => {
+      if (point === 'store.list') lists.push(detail);
+    }),
+  );
+  t.after(() => injectFaults(''));
+  const { run, open, elsewhere } = await start(t);
+  const archive = await open();
+  for (const [steps, faults] of [
+    [[1, 2], ''],
+    [[2, 3], ''],
+    [[3, 4], 'store.put[run.json]=error:EIO@1'],
+    [[4], ''],
+  ] as const) {
+    await writeRun(run.path, steps);
+    injectFaults(faults);
+    archive.save(run);
+    await stored(archive);
+  }
+  assert.deepEqual(lists, ['a/', 'a/']);
+  await archive.restoreMissing(elsewhere);
+  assert.deepEqual(await contentOf(join(elsewhere, 'a')), await contentOf(run.path));
+});
+
 test('a run that cannot be read back is named with the reason, leaves nothing, and is read back at the next start', async (t) => {
   t.after(() => injectFaults(''));
-  const { run, archive, elsewhere } = await start(t);
+  const { run, open, elsewhere } = await start(t);
+  const archive = await open();
   await writeRun(run.path, [1, 2]);
   archive.save(run);
   await stored(archive);

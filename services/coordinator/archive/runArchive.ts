@@ -129,10 +129,11 @@ export class RunArchive {
   async #copy(run: ArchivedRun): Promise<void> {
     run.assertWritable();
     await withSnapshot(run, async (snapshot) => {
-      const stored = await this.#store.list(`${run.id}/`);
-      for (const step of snapshot.checkpoints) await this.#keys.putCheckpoint(snapshot, step, stored);
-      for (const file of snapshot.files) await this.#keys.put(snapshot, file);
-      await this.#keys.removeOthers(snapshot, stored);
+      await this.#keys.withKeys(run.id, async (stored) => {
+        for (const step of snapshot.checkpoints) await this.#keys.putCheckpoint(snapshot, step, stored);
+        for (const file of snapshot.files) await this.#keys.put(snapshot, file, stored);
+        await this.#keys.removeOthers(snapshot, stored);
+      });
     });
   }
 

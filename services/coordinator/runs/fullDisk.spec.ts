@@ -1,0 +1,68 @@
+// A disk that is really full: a small file system in memory.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import {
+  createRun,
+  getRun,
+  runYaml,
+  scratch,
+  startCoordinator,
+  startWorld,
+  until,
+  untilStep,
+} from '../fixtures/world.fixture.js';
+
+const bytes = 4 * 2 ** 20;
+
+/** Mounts a file system; undefined where this user may not. */
+async function smallDisk(t: TestContext): Promise<string | undefined> {
+  const path = await scratch(t);
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', path]);
+  return mounted.status === 0 ? path : undefined;
+}
+
+/** Fills a file system to the last byte. */
+function fill(path: string): void {
+  const file = openSync(path, 'w');
+  try {
+    for (let size = 65_536; size >= 1; size >>= 1) {
+      try {
+        while (writeSync(file, Buffer.alloc(size)) > 0);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+      }
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+test('a run on a full disk pauses with the path and what to do, and continues by itself once there is room', async (t) => {
+  const data = await smallDisk(t);
+  if (data === undefined) {
+    t.skip('a file system in memory cannot be mounted by this user');
+    return;
+  }
+  try {
+    const world = await startWorld(t);
+    const env = { ...world.env, DATA_DIR: data, PROJECT_DIRS: world.directory };
+    const coordinator = await startCoordinator(t, { ...world, env });
+    const ballast = join(data, '.ballast');
+    await createRun(coordinator, world, runYaml({ steps: 12 }));
+    await untilStep(coordinator, 'bandit', 2);
+    fill(ballast);
+    const { reason, step } = await until(coordinator, 'bandit', 'RUN_STATE_PAUSED');
+    assert.match(reason, /\/bandit\b.*(?:ENOSPC|disk is full|no space)/i);
+    assert.ok(reason.includes(data), reason);
+    rmSync(ballast);
+    await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
+    assert.ok(step >= 2 && step < 12);
+    assert.equal((await getRun(coordinator)).step, 12);
+    await coordinator.stop();
+  } finally {
+    spawnSync('umount', ['-l', data]);
+  }
+});
