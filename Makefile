@@ -6,7 +6,7 @@ GAPO := node services/cli/dist/main.js
 TSC := node node_modules/typescript7/bin/tsc
 RUN ?= run
 
-.PHONY: help run test specs test-tools test-oracle test-walk test-image test-compose test-cluster image-bases chaos build dev lint docs pack sbom audit models study bench fuzz clean
+.PHONY: help run test specs test-tools test-oracle test-walk test-image test-compose test-cluster image-bases chaos soak load build dev lint docs pack sbom audit models study bench fuzz clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -58,6 +58,14 @@ image-bases: ## look up the digests of the images' bases, and pin them in docker
 chaos: build ## kill, stop, cut and fill during a run of 40 steps, and compare it with an undisturbed one  [SEED=1, KILLS=100, GRADIENT=1, ROLLOUT=1, JSON=1]
 	@deploy/local/prepare.sh nats-server
 	@SEED=$(SEED) KILLS=$(KILLS) GRADIENT=$(GRADIENT) ROLLOUT=$(ROLLOUT) JSON=$(JSON) node test/dist/chaos/main.js
+
+soak: build ## train a tiny policy for 3,000 steps, and measure memory, descriptors and data of every process  [STEPS=3000, JSON=1]
+	@deploy/local/prepare.sh nats-server
+	@STEPS=$(STEPS) JSON=$(JSON) node test/dist/soak/main.js
+
+load: build ## watch a run 1,000 times over and create and cancel others while it trains, and compare its steps  [WATCHERS=1000, PAIRS=100, SECONDS=60, JSON=1]
+	@deploy/local/prepare.sh nats-server
+	@WATCHERS=$(WATCHERS) PAIRS=$(PAIRS) SECONDS=$(SECONDS) JSON=$(JSON) node test/dist/load/main.js
 
 docs: build ## write the API documentation of the public packages to docs/api/
 	@node_modules/.bin/typedoc --options docs/typedoc/typedoc.json

@@ -98,7 +98,11 @@ export async function startPlatform(options: {
       String(gradientWorkers),
       ...args,
     ],
-    { cwd, env: { ...process.env, PROJECT_DIRS: projects, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
+    {
+      cwd,
+      env: { ...process.env, PROJECT_DIRS: projects, CREATE_RUNS_PER_MINUTE: '6000', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
   );
   const stderr = text(child.stderr);
   const [line] = (await Promise.race([

@@ -136,7 +136,7 @@ function trainingService(registry: Registry, platform: Platform): Implementation
         }
       },
     },
-    { endOnStop: ['WatchRun'] },
+    { endOnStop: ['WatchRun'], shared: ['WatchRun'] },
   );
 }
 

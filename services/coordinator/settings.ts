@@ -1,7 +1,16 @@
 /** The coordinator's settings, read from environment variables, and its `--help` text. */
 import { accessSettings } from '@gapo/access';
 import { natsSettings } from '@gapo/events';
-import { directory, grpcTarget, hostPort, positiveNumber, readSettings, settingsHelp, z } from '@gapo/service';
+import {
+  directory,
+  grpcTarget,
+  hostPort,
+  positiveInt,
+  positiveNumber,
+  readSettings,
+  settingsHelp,
+  z,
+} from '@gapo/service';
 import { parseStoreUrl } from './archive/storeUrl.js';
 import { isRewardEntry } from './scoring/rewardAddresses.js';
 import { isAllowPattern } from './scoring/rewardAllow.js';
@@ -79,6 +88,11 @@ const schema = z.object({
   DATA_MEMORY_MIB: positiveNumber
     .default(1536)
     .describe('MiB of memory that a process which reads data may take. Two read at the same time.'),
+  MAX_RUNS: positiveInt.default(10_000).describe('Runs in DATA_DIR beyond which no new one is created.'),
+  MAX_ACTIVE_RUNS: positiveInt.default(64).describe('Runs that start or train beyond which no new one is created.'),
+  CREATE_RUNS_PER_MINUTE: positiveNumber
+    .default(20)
+    .describe('New runs a minute, of which a third may be created at once; more are refused with RESOURCE_EXHAUSTED.'),
   STOP_GRACE_SECONDS: positiveNumber.default(15).describe('Seconds that the step in progress may take after SIGTERM.'),
 });
 

@@ -1,5 +1,6 @@
 /** The gateway's single subscription to the events of all runs, distributed to the browsers that follow one. */
 import { follows, type CloudEvent, type EventBus, type Subscription } from '@gapo/events';
+import { untilAborted } from '@gapo/rpc';
 
 /** Events that may be queued for a follower before it is disconnected. It then reconnects and resumes where it was. */
 const longestQueue = 10_000;
@@ -16,8 +17,9 @@ class Follower {
   }
 
   push(event: CloudEvent): void {
-    if (this.#queue.length >= longestQueue) this.end();
-    else this.#queue.push(event);
+    // Ends after what is queued, since the reader resumes after the last event that it got.
+    if (this.#queue.length >= longestQueue) this.#ended = true;
+    if (!this.#ended) this.#queue.push(event);
     this.#wake();
   }
 
@@ -36,10 +38,26 @@ class Follower {
   }
 }
 
+/** A run's kept events, which all readers share that begin to follow while they are read. */
+interface Replay {
+  readonly past: Promise<readonly CloudEvent[]>;
+  /** Events since it began. */
+  readonly newer: CloudEvent[];
+}
+
+/** Where the kept events end. */
+interface PastEnd {
+  readonly newest: CloudEvent | undefined;
+  /** Ids of events without a number, which nothing but their id tells from later ones. */
+  readonly unnumbered: ReadonlySet<string>;
+}
+
 /** Follows all runs on a bus, for any number of readers. */
 export class EventHub {
   readonly #bus: EventBus;
   readonly #followers = new Set<Follower>();
+  /** Replays in progress, by run. */
+  readonly #replays = new Map<string, Replay>();
   readonly #stopping = new AbortController();
   #subscription: Promise<Subscription | undefined> = Promise.resolve(undefined);
 
@@ -74,19 +92,13 @@ export class EventHub {
     signal.addEventListener('abort', end, { once: true });
     if (signal.aborted) end();
     try {
-      const past: CloudEvent[] = [];
-      for await (const event of this.#bus.replay(runId)) {
-        if (signal.aborted) return;
-        past.push(event);
-      }
-      const known = past.findIndex(({ id }) => id === afterId);
-      yield* past.slice(known + 1);
-      const sent = new Set(past.map(({ id }) => id));
-      let newest = past.at(-1);
+      const pastEnd = yield* this.#past(follower, afterId, signal);
+      let { newest } = pastEnd;
       for await (const event of follower.events()) {
         // A stream that was lost is filled again, and events that came with the replay follow it once more.
         const isRepeat =
-          sent.has(event.id) || (event.sequence !== undefined && newest !== undefined && !follows(event, newest));
+          pastEnd.unnumbered.has(event.id) ||
+          (event.sequence !== undefined && newest !== undefined && !follows(event, newest));
         if (isRepeat) continue;
         newest = event;
         yield event;
@@ -97,6 +109,35 @@ export class EventHub {
     }
   }
 
+  /** Yields the kept events, which are not held any longer once this has returned. */
+  async *#past(
+    follower: Follower,
+    afterId: string | undefined,
+    signal: AbortSignal,
+  ): AsyncGenerator<CloudEvent, PastEnd> {
+    const past = await untilAborted(this.#replay(follower), signal);
+    const known = past.findIndex(({ id }) => id === afterId);
+    for (const event of past.slice(known + 1)) {
+      if (signal.aborted) break;
+      yield event;
+    }
+    const unnumbered = new Set(past.filter(({ sequence }) => sequence === undefined).map(({ id }) => id));
+    return { newest: past.at(-1), unnumbered };
+  }
+
+  /** Reads the kept events, or joins a reader that does. */
+  #replay(follower: Follower): Promise<readonly CloudEvent[]> {
+    const { runId } = follower;
+    const known = this.#replays.get(runId);
+    if (known !== undefined) {
+      for (const event of known.newer) follower.push(event);
+      return known.past;
+    }
+    const past = collected(this.#bus.replay(runId)).finally(() => this.#replays.delete(runId));
+    this.#replays.set(runId, { past, newer: [] });
+    return past;
+  }
+
   /** Ends every follower and the subscription. */
   async stop(): Promise<void> {
     for (const follower of this.#followers) follower.end();
@@ -105,6 +146,13 @@ export class EventHub {
   }
 
   #distribute(event: CloudEvent): void {
+    this.#replays.get(event.subject)?.newer.push(event);
     for (const follower of this.#followers) if (follower.runId === event.subject) follower.push(event);
   }
+}
+
+async function collected(events: AsyncIterable<CloudEvent>): Promise<readonly CloudEvent[]> {
+  const all: CloudEvent[] = [];
+  for await (const event of events) all.push(event);
+  return all;
 }

@@ -9,11 +9,18 @@ const keepAliveMs = 15_000;
 /** Delay before a browser reconnects, in milliseconds. */
 const retryMs = 1000;
 
-/** Encodes one event. */
-function encodeEvent(event: SentEvent): string {
+/** The bytes of events, which many readers receive. They last as long as the event. */
+const encoded = new WeakMap<SentEvent, Buffer>();
+
+/** Encodes an event, once for all readers. */
+function encodeEvent(event: SentEvent): Buffer {
+  const known = encoded.get(event);
+  if (known !== undefined) return known;
   // JSON.stringify writes no line breaks: the data fit on one line.
   const id = event.id === undefined ? '' : `id: ${event.id}\n`;
-  return `${id}data: ${JSON.stringify(event)}\n\n`;
+  const bytes = Buffer.from(`${id}data: ${JSON.stringify(event)}\n\n`);
+  encoded.set(event, bytes);
+  return bytes;
 }
 
 /** Sends events until there are no more or the reader disconnects, then ends the response. */

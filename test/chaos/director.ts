@@ -1,9 +1,9 @@
 /** Strikes the faults of a schedule when the run reaches their places. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { at, required } from '@gapo/numeric';
+import type { Supervised } from '../processes/supervised.js';
 import { shiftedClock, wipe, type ChaosPlatform } from './platform.js';
 import { isReached, type PlannedFault } from './schedule.js';
-import type { Supervised } from './supervised.js';
 
 /** A fault that has struck. */
 export interface Struck {

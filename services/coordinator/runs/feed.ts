@@ -1,31 +1,39 @@
 /** The feed of a run's changes for any number of watchers. A slow watcher misses progress, never a step. */
 import type { ProgressInput, RunInput, StepReport, WatchRunResponseInput } from '@gapo/rpc';
 
-type Entry = { readonly run: RunInput } | { readonly step: StepReport };
+/**
+ * Progress is shown to each watcher at most once in this time for each watcher that there is, so that many of them take a bounded
+ * share of the coordinator's time: with 500 of them, twice a second.
+ */
+const progressMsPerFollower = 1;
 
-/** Keeps state changes and steps in order, and the latest progress. */
+/**
+ * Distributes state changes and steps in order, and the latest progress. Each change is one object for all watchers, which is
+ * serialized once.
+ */
 export class RunFeed {
-  readonly #entries: Entry[] = [];
-  #progress: ProgressInput | undefined;
-  #changed = pending();
+  readonly #followers = new Set<Follower>();
+  #progress: WatchRunResponseInput | undefined;
+  #shownAt = -Infinity;
+  #timer: NodeJS.Timeout | undefined;
 
   /** Adds a change of state. */
   state(run: RunInput): void {
-    this.#entries.push({ run });
-    this.#wake();
+    this.#add({ run });
   }
 
   /** Adds a completed step. */
   step(step: StepReport): void {
-    this.#entries.push({ step });
     this.#progress = undefined;
-    this.#wake();
+    this.#add({ step });
   }
 
   /** Replaces the progress of the step in progress. */
   progress(value: ProgressInput): void {
-    this.#progress = value;
-    this.#wake();
+    this.#progress = { progress: value };
+    const wait = this.#shownAt + this.#followers.size * progressMsPerFollower - performance.now();
+    if (wait <= 0) this.#showProgress();
+    else this.#timer ??= setTimeout(() => this.#showProgress(), wait).unref();
   }
 
   /**
@@ -34,36 +42,72 @@ export class RunFeed {
    * @param signal ends the generator
    */
   async *follow(ended: () => boolean, signal: AbortSignal): AsyncGenerator<WatchRunResponseInput, void, undefined> {
-    let at = this.#entries.length;
-    let seen: ProgressInput | undefined;
-    const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-    while (!signal.aborted) {
-      const entry = this.#entries[at];
-      if (entry !== undefined) {
-        at += 1;
-        yield entry;
-        continue;
+    const follower = new Follower(this.#progress);
+    this.#followers.add(follower);
+    const wake = (): void => follower.wake();
+    signal.addEventListener('abort', wake, { once: true });
+    try {
+      while (!signal.aborted) {
+        const next = follower.next();
+        if (next !== undefined) yield next;
+        else if (ended()) return;
+        else await follower.changed();
       }
-      if (ended()) return;
-      const latest = this.#progress;
-      if (latest !== undefined && latest !== seen) {
-        seen = latest;
-        yield { progress: latest };
-        continue;
-      }
-      await Promise.race([this.#changed.promise, stopped]);
+    } finally {
+      signal.removeEventListener('abort', wake);
+      this.#followers.delete(follower);
     }
   }
 
-  #wake(): void {
-    const { resolve } = this.#changed;
-    this.#changed = pending();
-    resolve();
+  #add(change: WatchRunResponseInput): void {
+    for (const follower of this.#followers) follower.add(change);
+  }
+
+  #showProgress(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#shownAt = performance.now();
+    for (const follower of this.#followers) follower.show(this.#progress);
   }
 }
 
-function pending(): { promise: Promise<void>; resolve: () => void } {
-  let resolve = (): void => undefined;
-  const promise = new Promise<void>((settle) => (resolve = settle));
-  return { promise, resolve };
+/** What one watcher has not received yet. */
+class Follower {
+  readonly #changes: WatchRunResponseInput[] = [];
+  #progress: WatchRunResponseInput | undefined;
+  #wake = (): void => undefined;
+
+  constructor(progress: WatchRunResponseInput | undefined) {
+    this.#progress = progress;
+  }
+
+  /** @param change after a step, earlier progress is outdated */
+  add(change: WatchRunResponseInput): void {
+    this.#changes.push(change);
+    if (change.step) this.#progress = undefined;
+    this.wake();
+  }
+
+  show(progress: WatchRunResponseInput | undefined): void {
+    this.#progress = progress;
+    this.wake();
+  }
+
+  /** Returns the next change, otherwise progress that was not returned yet. */
+  next(): WatchRunResponseInput | undefined {
+    const change = this.#changes.shift();
+    if (change !== undefined) return change;
+    const progress = this.#progress;
+    this.#progress = undefined;
+    return progress;
+  }
+
+  /** Waits for the next change. */
+  changed(): Promise<void> {
+    return new Promise((resolve) => (this.#wake = resolve));
+  }
+
+  wake(): void {
+    this.#wake();
+  }
 }

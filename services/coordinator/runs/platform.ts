@@ -9,6 +9,7 @@ import { defaultRewardAllow } from '../scoring/rewardAllow.js';
 import type { GradientPool } from '../workers/gradients.js';
 import type { RolloutPool } from '../workers/rollouts.js';
 import { WorkerPool } from '../workers/workers.js';
+import type { AdmissionLimits } from './admission.js';
 
 export interface Platform {
   readonly rollout: RolloutPool;
@@ -19,6 +20,8 @@ export interface Platform {
   readonly data: DataReader;
   readonly projects: ProjectDirectories;
   readonly bus: EventBus;
+  /** Limits of new runs. */
+  readonly admission: AdmissionLimits;
   readonly log: Logger;
 }
 
@@ -38,6 +41,9 @@ export interface PlatformSettings {
   readonly WORKER_WAIT_SECONDS: number;
   readonly DATA_SECONDS: number;
   readonly DATA_MEMORY_MIB: number;
+  readonly MAX_RUNS: number;
+  readonly MAX_ACTIVE_RUNS: number;
+  readonly CREATE_RUNS_PER_MINUTE: number;
 }
 
 /** Creates the platform. It connects to workers with their first job. */
@@ -73,6 +79,11 @@ export function createPlatform(settings: PlatformSettings, bus: EventBus, log: L
     ]),
     data: new DataReader({ limitMs: settings.DATA_SECONDS * 1000, memoryMiB: settings.DATA_MEMORY_MIB }),
     bus,
+    admission: {
+      mostRuns: settings.MAX_RUNS,
+      mostActive: settings.MAX_ACTIVE_RUNS,
+      perMinute: settings.CREATE_RUNS_PER_MINUTE,
+    },
     log,
   };
 }

@@ -121,6 +121,11 @@ export class Run {
     return new Date(this.#record.created);
   }
 
+  /** Whether it starts or trains. */
+  get isActive(): boolean {
+    return isActive(this.#record.state);
+  }
+
   /** The key by which workers fetch the run's versions; changes with each resumption. */
   get key(): string {
     return versionKey(this.#record);

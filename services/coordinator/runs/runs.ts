@@ -10,6 +10,7 @@ import { describeRewards, needsRewards } from '../scoring/rewardServices.js';
 import type { GoalChange } from '../state/goals.js';
 import type { VersionStore } from '../state/versions.js';
 import { prepareTraining } from '../step/context/trainingContext.js';
+import { Admission, type RunCounts } from './admission.js';
 import { DataLease } from './dataLease.js';
 import type { Platform } from './platform.js';
 import { Run } from './run.js';
@@ -55,6 +56,7 @@ export class Runs {
   readonly #lease: DataLease;
   readonly #archive: RunArchive | undefined;
   readonly #guard: WriteGuard;
+  readonly #admission: Admission;
   readonly #stopping = new AbortController();
 
   private constructor(platform: Platform, dataDirectory: string, lease: DataLease, archive: RunArchive | undefined) {
@@ -62,6 +64,7 @@ export class Runs {
     this.#archive = archive;
     this.#guard = { assertHeld: () => lease.assertHeld(), onWritten: (directory) => archive?.save(directory) };
     this.#platform = platform;
+    this.#admission = new Admission(platform.admission);
     this.#dataDirectory = resolve(dataDirectory);
   }
 
@@ -131,9 +134,12 @@ export class Runs {
    * @throws ConfigError, ModelError, UserError for an invalid configuration, file or service
    * @throws RefusedError for a file outside of the project directories, or an address that is not allowed
    * @param signal ends the checks: the caller has gone
-   * @throws RpcError ALREADY_EXISTS, INVALID_ARGUMENT for the run's id; UNAVAILABLE when stopping; CANCELLED
+   * @throws RpcError ALREADY_EXISTS, INVALID_ARGUMENT for the run's id; RESOURCE_EXHAUSTED beyond the limits of new runs;
+   *   UNAVAILABLE when stopping; CANCELLED
    */
   async create({ configYaml, baseDirectory, runId, configName }: NewRun, signal: AbortSignal): Promise<Run> {
+    // Costs less than reading the configuration.
+    this.#admission.check(this.#counts);
     const config = parseRunConfig(configYaml, configName || 'run.yaml', this.#platform.rewards);
     this.#platform.projects.assertInside(config, baseDirectory);
     for (const { service } of config.objectives) this.#platform.rewards.targetOf(service);
@@ -177,7 +183,7 @@ export class Runs {
   /**
    * Reserves an id for a run while `create` creates it from its record.
    *
-   * @throws RpcError INVALID_ARGUMENT, ALREADY_EXISTS for the id; UNAVAILABLE when stopping
+   * @throws RpcError INVALID_ARGUMENT, ALREADY_EXISTS for the id; RESOURCE_EXHAUSTED beyond the limits; UNAVAILABLE when stopping
    */
   async #withNewId(runId: string, name: string, create: (record: NewRecord) => Promise<Run>): Promise<Run> {
     this.#refuseWhenStopping();
@@ -189,6 +195,7 @@ export class Runs {
     if (!this.#isFree(id)) {
       throw new RpcError('ALREADY_EXISTS', `run_id: run ${id} already exists; choose another id, or resume that run`);
     }
+    this.#admission.admit(this.#counts);
     this.#reserved.add(id);
     const state = RunState.RUN_STATE_STARTING;
     try {
@@ -297,6 +304,13 @@ export class Runs {
     run.publishMissedEvents(record);
     this.#runs.set(record.id, run);
     if (isActive(record.state)) run.interrupted();
+  }
+
+  /** Runs that are being created are active. */
+  get #counts(): RunCounts {
+    const [runs, reserved] = [[...this.#runs.values()], this.#reserved.size];
+    const all = this.#runs.size + this.#unreadable.size + reserved;
+    return { all, active: runs.filter(({ isActive }) => isActive).length + reserved };
   }
 
   #isFree(id: string): boolean {

@@ -6,7 +6,7 @@ import { OpenCall, type CallContext, type ServerCall } from './context.js';
 import { serviceDefinition } from './definitions.js';
 import { RpcError } from './error.js';
 import { connectionFault } from './faults.js';
-import { responseEncoder, serialized, type EncodableMethod, type EncodedMessage } from './message.js';
+import { encodedOnce, responseEncoder, serialized, type EncodableMethod, type EncodedMessage } from './message.js';
 import type { Handlers, MethodName, ServiceName } from './services.js';
 
 /** A service with its handlers, created by {@link implement}. */
@@ -15,6 +15,8 @@ export interface Implementation {
   readonly service: ServiceName;
   /** Methods whose calls end with UNAVAILABLE as soon as the server stops. */
   readonly endOnStop: ReadonlySet<string>;
+  /** Methods that send the same objects to many callers. */
+  readonly shared: ReadonlySet<string>;
   /** The handlers by method, their types erased. */
   readonly handlers: ReadonlyMap<string, AnyHandler>;
 }
@@ -29,6 +31,12 @@ export interface ImplementOptions<S extends ServiceName> {
    * @default []
    */
   endOnStop?: readonly MethodName<S>[];
+  /**
+   * Streaming methods that send the same message objects to many callers: each is serialized once for all of them. The objects must
+   * not change.
+   * @default []
+   */
+  shared?: readonly MethodName<S>[];
 }
 
 /** Observes the calls of a server. */
@@ -70,6 +78,7 @@ export function implement<S extends ServiceName>(
   return {
     service,
     endOnStop: new Set(options.endOnStop ?? []),
+    shared: new Set(options.shared ?? []),
     // Bound, so that handlers may be methods of an object.
     handlers: new Map(methods.map((method) => [method, (table[method] as AnyHandler).bind(handlers)])),
   };
@@ -99,7 +108,8 @@ export function addImplementation(server: grpc.Server, implementation: Implement
     const handler = implementation.handlers.get(method) as AnyHandler;
     const endOnStop = implementation.endOnStop.has(method);
     // Responses are serialised here, not by grpc-js, which hides why one could not be.
-    const encoder = responseEncoder(spec as unknown as EncodableMethod);
+    const eachEncoder = responseEncoder(spec as unknown as EncodableMethod);
+    const encoder = implementation.shared.has(method) ? encodedOnce(eachEncoder) : eachEncoder;
     const encode = (response: unknown): EncodedMessage => {
       try {
         return encoder(response as object);

@@ -46,6 +46,23 @@ export function responseEncoder(method: EncodableMethod): (response: object) => 
   };
 }
 
+/** Responses whose bytes are kept: they reach their receivers one after another. */
+const mostKept = 16;
+
+/** Returns an encoder that keeps the bytes of the last responses, for objects that many callers receive. */
+export function encodedOnce(encode: (response: object) => EncodedMessage): (response: object) => EncodedMessage {
+  const kept = new Map<object, EncodedMessage>();
+  return (response) => {
+    const known = kept.get(response);
+    if (known !== undefined) return known;
+    const encoded = encode(response);
+    const [oldest] = kept.keys();
+    if (kept.size >= mostKept && oldest !== undefined) kept.delete(oldest);
+    kept.set(response, encoded);
+    return encoded;
+  };
+}
+
 interface Carried {
   readonly offset: number;
   readonly data: Uint8Array;

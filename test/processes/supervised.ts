@@ -37,6 +37,11 @@ export class Supervised {
     void this.#supervise();
   }
 
+  /** The id of the present process; undefined before the first. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   /** Sends a signal to the present process. Returns a function that sends another to the same process. */
   signal(signal: NodeJS.Signals): (next: NodeJS.Signals) => void {
     const child = this.#child;

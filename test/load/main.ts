@@ -1,0 +1,195 @@
+/** make load: watches a run a thousand times over, and creates and cancels others, while it trains; then compares its steps. */
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { median, required } from '@gapo/numeric';
+import { connect } from '@gapo/rpc';
+import { UserError, z } from '@gapo/service';
+import { eventsOf } from '../chaos/history.js';
+import { makeWorkspace, runYaml } from '../platform.fixture.js';
+import { startProcesses, type ProcessPlatform } from '../processes/platform.js';
+import { tableOf } from '../processes/table.js';
+import { usageOf } from '../processes/usage.js';
+import { loadChecks, type LoadResult, type Window } from './checks.js';
+import type { LoadAnswer, LoadTask } from './generator.js';
+
+const count = (standard: number) => z.coerce.number().int().min(1).default(standard);
+
+const settings = z
+  .object({
+    WATCHERS: count(1000),
+    PAIRS: count(100),
+    SECONDS: count(60),
+    JSON: z.string().optional(),
+    KEEP: z.string().optional(),
+  })
+  .parse(Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== '')));
+
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+
+const runId = 'load';
+const finishMs = 60_000;
+const settleMs = 5000;
+/** A step of about a second on one core. */
+const batch = '{ promptsPerStep: 12, samplesPerPrompt: 8, maxNewTokens: 24, shards: 4 }';
+
+/** The generator's process. */
+class Generator {
+  readonly #child: ChildProcess = fork(fileURLToPath(new URL('generator.js', import.meta.url)));
+
+  /** The processor time that it has taken, in seconds. */
+  get cpuSeconds(): number {
+    return usageOf(required(this.#child.pid, 'the process of the load'))?.cpuSeconds ?? NaN;
+  }
+
+  /** Carries out a task. @throws UserError where the process ends */
+  async carryOut<T extends LoadTask['task']>(task: LoadTask & { task: T }): Promise<Extract<LoadAnswer, { task: T }>> {
+    this.#child.send(task);
+    const ended = once(this.#child, 'exit').then(([code]) => {
+      throw new UserError(`the process of the load has ended with ${String(code)}`);
+    });
+    const [answer] = (await Promise.race([once(this.#child, 'message'), ended])) as [Extract<LoadAnswer, { task: T }>];
+    return answer;
+  }
+
+  stop(): void {
+    this.#child.kill('SIGKILL');
+  }
+}
+
+/** Trains the run in each window of time, and puts the load on it in one of them. */
+async function measure(platform: ProcessPlatform, baseDirectory: string): Promise<LoadResult> {
+  const { WATCHERS: watchers, PAIRS: rate, SECONDS: seconds } = settings;
+  const { coordinator } = platform;
+  const page = required(platform.page, 'the page');
+  const training = connect('gapo.training.v1.TrainingService', coordinator);
+  const generator = new Generator();
+  const steps: { readonly at: number; readonly seconds: number }[] = [];
+  const configYaml = runYaml({ steps: '100000', rollout: batch, optimizer: '{ learningRate: 1e-4 }' });
+  const watching = new AbortController();
+  const window = async (name: string, during: () => Promise<unknown>): Promise<Window> => {
+    say(`${name} …`);
+    const [begin, before] = [performance.now(), cpuOf(platform, generator)];
+    await during();
+    const end = performance.now();
+    // Those that began before are left out.
+    const inside = steps.filter((step) => step.at - 1000 * step.seconds >= begin && step.at <= end);
+    const after = cpuOf(platform, generator);
+    const cpu = Object.fromEntries([...after].map(([process, value]) => [process, (1000 * (value - (before.get(process) ?? 0))) / (end - begin)])); // prettier-ignore
+    const result = { name, seconds: (end - begin) / 1000, steps: inside.length, medianSeconds: inside.length === 0 ? NaN : median(inside.map(({ seconds }) => seconds)), cpu }; // prettier-ignore
+    say(
+      `${name}: ${result.steps} steps in ${result.seconds.toFixed(0)} s, median ${result.medianSeconds.toFixed(2)} s`,
+    );
+    return result;
+  };
+  try {
+    await training.CreateRun({ configYaml, baseDirectory, runId }, { deadlineMs: 60_000 });
+    const read = async (): Promise<void> => {
+      const options = { deadlineMs: Infinity, signal: watching.signal };
+      for await (const { step } of training.WatchRun({ runId }, options)) {
+        if (step) steps.push({ at: performance.now(), seconds: step.seconds });
+      }
+    };
+    const reading = read();
+    while (steps.length < 3) await Promise.race([delay(100), reading]);
+    const before = await window('before', () => delay(1000 * seconds));
+    const connecting = await window(`connecting ${watchers} watchers`, () => generator.carryOut({ task: 'watch', coordinator, page, runId, watchers })); // prettier-ignore
+    await delay(settleMs);
+    const watched = await window(`${watchers} watchers`, () => delay(500 * seconds));
+    const small = runYaml();
+    let pairs: LoadResult['pairs'] | undefined;
+    const during = await window(`${watchers} watchers and ${rate} pairs a second`, async () => {
+      const answer = await generator.carryOut({ task: 'pairs', coordinator, configYaml: small, baseDirectory, rate, seconds }); // prettier-ignore
+      pairs = answer.report;
+    });
+    await training.CancelRun({ runId }, { deadlineMs: 60_000 });
+    await reading;
+    const { rpc, pages } = await generator.carryOut({ task: 'finish', waitMs: finishMs });
+    const lastEvent = eventsOf(join(platform.dataDirectory, runId)).length;
+    return {
+      windows: [before, connecting, watched, during],
+      before,
+      during,
+      pairs: required(pairs, 'the report of the pairs'),
+      rpc,
+      pages,
+      lastStep: steps.length,
+      lastEvent,
+      runs: readdirSync(platform.dataDirectory).filter((name) => name.startsWith('pair-')).length,
+    };
+  } finally {
+    watching.abort();
+    generator.stop();
+    training.close();
+  }
+}
+
+/** The processor time that each process has taken, in seconds. */
+function cpuOf(platform: ProcessPlatform, generator: Generator): Map<string, number> {
+  const cpu = new Map<string, number>();
+  for (const [name, { pid }] of platform.services) cpu.set(name, (pid === undefined ? undefined : usageOf(pid))?.cpuSeconds ?? NaN); // prettier-ignore
+  return cpu.set('load itself', generator.cpuSeconds);
+}
+
+function windowTable(windows: readonly Window[]): string {
+  const processes = Object.keys(windows[0]?.cpu ?? {});
+  const percent = (share: number | undefined): string => `${(100 * (share ?? NaN)).toFixed(0)} %`;
+  return tableOf([
+    ['', ...windows.map(({ name }) => name)],
+    ['seconds', ...windows.map(({ seconds }) => seconds.toFixed(0))],
+    ['steps', ...windows.map(({ steps }) => String(steps))],
+    ['median seconds of a step', ...windows.map(({ medianSeconds }) => medianSeconds.toFixed(2))],
+    ...processes.map((process) => [`CPU of ${process}`, ...windows.map(({ cpu }) => percent(cpu[process]))]),
+  ]);
+}
+
+async function main(): Promise<number> {
+  const root = mkdtempSync(join(tmpdir(), 'gapo-load-'));
+  const workspace = await makeWorkspace();
+  const ended: string[] = [];
+  const platform = await startProcesses({
+    root,
+    projectDirectory: workspace.directory,
+    rewardsFile: join(workspace.directory, 'rewards.yaml'),
+    rolloutWorkers: 1,
+    gradientWorkers: 1,
+    gateway: true,
+    ended: (service, how) => ended.push(`${service}: ${how}`),
+  });
+  const result = await measure(platform, workspace.directory).finally(() => platform.stop());
+  const checks = loadChecks(result, ended);
+  const passed = checks.filter(({ problem }) => problem === undefined).length;
+  const failed = checks.length - passed;
+  if (settings.JSON !== undefined) {
+    const { rpc, pages, ...rest } = result;
+    console.log(JSON.stringify({ ...rest, watchers: rpc.length + pages.length, checks, passed, failed }));
+  } else {
+    const { pairs, runs, lastStep, lastEvent } = result;
+    console.log(`\n${windowTable(result.windows)}\n`);
+    console.log('The load has a process of its own, with the lowest priority (nice 19), on the same machine.');
+    console.log(`${lastStep} steps and ${lastEvent} events, to ${result.rpc.length} watchers over gRPC and ${result.pages.length} over server-sent events`); // prettier-ignore
+    console.log(`${pairs.pairs} pairs in ${pairs.seconds.toFixed(0)} s, answers after ${pairs.medianMs.toFixed(0)} ms (median) and ${pairs.p99Ms.toFixed(0)} ms (p99); ${runs} directories of runs`); // prettier-ignore
+    console.log(`CreateRun ${JSON.stringify(pairs.created)}, CancelRun ${JSON.stringify(pairs.cancelled)}`);
+    for (const [call, message] of Object.entries(pairs.messages)) console.log(`  ${call}: ${message}`);
+    console.log('');
+    for (const { name, problem } of checks) console.log(problem === undefined ? `ok    ${name}` : `FAIL  ${name}: ${problem}`); // prettier-ignore
+    console.log(`${passed} passed, ${failed} failed`);
+  }
+  await workspace.remove();
+  if (failed === 0 && settings.KEEP === undefined) rmSync(root, { recursive: true, force: true });
+  else say(`data and logs are in ${root}`);
+  return failed === 0 ? 0 : 1;
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+try {
+  process.exitCode = await main();
+} catch (error) {
+  say(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  console.log('0 passed, 1 failed');
+  process.exitCode = 1;
+}

@@ -1,0 +1,69 @@
+/** Samples of what each process and the data take while a run trains. */
+import type { ProcessPlatform } from '../processes/platform.js';
+import { descendantsOf, filesBelow, usageOf, type ProcessUsage } from '../processes/usage.js';
+
+/** What is read at one moment. */
+export interface Sample {
+  /** Steps that had ended. */
+  readonly step: number;
+  /** By the process's name. */
+  readonly processes: ReadonlyMap<string, ProcessUsage>;
+  /** Bytes of each kind of data. */
+  readonly data: ReadonlyMap<DataKind, number>;
+}
+
+/** Kinds of files, and whether they grow with each step by their purpose. */
+export const dataKinds = {
+  'steps.jsonl': { perStep: true, holds: 'a report per step' },
+  'events, lasting': { perStep: true, holds: 'states, steps and checkpoints' },
+  'events, recent': { perStep: false, holds: 'all events of the newest 5 MiB, shards and rewards among them' },
+  'audit log': { perStep: false, holds: 'what users did' },
+  checkpoints: { perStep: false, holds: 'the newest two, and milestones' },
+  'run.json and others': { perStep: false, holds: 'state and configuration' },
+  'temporary files': { perStep: false, holds: 'writes in progress' },
+  'NATS streams': { perStep: true, holds: 'a copy of the events, up to the limits of the stream' },
+} as const;
+
+/** The name of a kind. */
+export type DataKind = keyof typeof dataKinds;
+
+const temporary = /(^|\/)\.[^/]+\.(partial|replaced)(\/|$)/;
+
+/** Reads one sample. */
+export function sampleOf(platform: ProcessPlatform, runId: string, step: number): Sample {
+  const processes = new Map<string, ProcessUsage>();
+  for (const [name, { pid }] of platform.services) {
+    const usage = pid === undefined ? undefined : usageOf(pid);
+    if (pid === undefined || usage === undefined) continue;
+    processes.set(name, usage);
+    const below = descendantsOf(pid).flatMap((child) => usageOf(child) ?? []);
+    if (below.length > 0) processes.set(`${name}: processes of its own`, sumOf(below));
+  }
+  return { step, processes, data: dataOf(platform, runId) };
+}
+
+function sumOf(usages: readonly ProcessUsage[]): ProcessUsage {
+  const total = (of: (usage: ProcessUsage) => number): number => usages.reduce((sum, usage) => sum + of(usage), 0);
+  return {
+    residentBytes: total(({ residentBytes }) => residentBytes),
+    descriptors: total(({ descriptors }) => descriptors),
+    cpuSeconds: total(({ cpuSeconds }) => cpuSeconds),
+  };
+}
+
+function dataOf({ dataDirectory, natsStore }: ProcessPlatform, runId: string): ReadonlyMap<DataKind, number> {
+  const data = new Map<DataKind, number>(Object.keys(dataKinds).map((kind) => [kind as DataKind, 0]));
+  const add = (kind: DataKind, bytes: number): void => void data.set(kind, (data.get(kind) ?? 0) + bytes);
+  for (const [path, bytes] of filesBelow(dataDirectory)) {
+    const inRun = path.startsWith(`${runId}/`) ? path.slice(runId.length + 1) : '';
+    if (temporary.test(path)) add('temporary files', bytes);
+    else if (inRun === 'steps.jsonl') add('steps.jsonl', bytes);
+    else if (inRun.startsWith('events/'))
+      add(inRun.endsWith('.compacted.jsonl') ? 'events, lasting' : 'events, recent', bytes);
+    else if (inRun.startsWith('audit')) add('audit log', bytes);
+    else if (inRun.startsWith('checkpoints/')) add('checkpoints', bytes);
+    else add('run.json and others', bytes);
+  }
+  for (const bytes of filesBelow(natsStore).values()) add('NATS streams', bytes);
+  return data;
+}

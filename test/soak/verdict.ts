@@ -1,0 +1,99 @@
+/** Whether memory, descriptors and data are bounded: the last third of a run's samples against the middle third. */
+import { at, median } from '@gapo/numeric';
+import { dataKinds, type DataKind, type Sample } from './samples.js';
+
+/** Medians of the first, the middle and the last third of the samples. */
+export type Thirds = readonly [first: number, middle: number, last: number];
+
+/** What a process took. */
+export interface ProcessRow {
+  readonly process: string;
+  readonly residentBytes: Thirds;
+  readonly descriptors: Thirds;
+  /** Processor time over all samples, in seconds. */
+  readonly cpuSeconds: number;
+}
+
+/** How one kind of data grew. */
+export interface DataRow {
+  readonly kind: DataKind;
+  readonly bytes: Thirds;
+  /** Growth over the last two thirds. */
+  readonly bytesPerStep: number;
+  /** Whether each step adds to it by its purpose. */
+  readonly perStep: boolean;
+}
+
+/** A property, and what contradicts it. */
+export interface Check {
+  readonly name: string;
+  /** Undefined where it holds. */
+  readonly problem: string | undefined;
+}
+
+/** The share by which the last third may exceed the middle third. */
+const tolerance = 0.05;
+/** Growth of less than this is no growth: the ends of files and pages. */
+const [leastBytes, leastDataBytes] = [1 << 20, 1 << 16];
+const mebibyte = 1 << 20;
+
+/** Returns a row for each process that was there at every sample. */
+export function processRows(samples: readonly Sample[]): ProcessRow[] {
+  const first = at(samples, 0);
+  return [...first.processes.keys()].flatMap((process) => {
+    const usages = samples.flatMap((sample) => sample.processes.get(process) ?? []);
+    if (usages.length < samples.length) return [];
+    return [
+      {
+        process,
+        residentBytes: thirdsOf(usages.map(({ residentBytes }) => residentBytes)),
+        descriptors: thirdsOf(usages.map(({ descriptors }) => descriptors)),
+        cpuSeconds: at(usages, usages.length - 1).cpuSeconds - at(usages, 0).cpuSeconds,
+      },
+    ];
+  });
+}
+
+/** Returns a row for each kind of data. */
+export function dataRows(samples: readonly Sample[]): DataRow[] {
+  const late = samples.slice(Math.floor(samples.length / 3));
+  const [begin, end] = [at(late, 0), at(late, late.length - 1)];
+  return Object.entries(dataKinds).map(([name, { perStep }]) => {
+    const kind = name as DataKind;
+    const sizeIn = (sample: Sample): number => sample.data.get(kind) ?? 0;
+    const bytesPerStep = (sizeIn(end) - sizeIn(begin)) / Math.max(end.step - begin.step, 1);
+    return { kind, bytes: thirdsOf(samples.map(sizeIn)), bytesPerStep, perStep };
+  });
+}
+
+/** Checks that nothing grows that should not. @param ended processes that ended */
+export function soakChecks(
+  processes: readonly ProcessRow[],
+  data: readonly DataRow[],
+  ended: readonly string[],
+): Check[] {
+  const check = (name: string, problems: readonly string[]): Check => ({ name, problem: problems.length === 0 ? undefined : problems.join('; ') }); // prettier-ignore
+  const memory = processes.filter(({ residentBytes }) => grows(residentBytes, leastBytes));
+  const descriptors = processes.filter(({ descriptors: [, middle, last] }) => last > middle);
+  const bounded = data.filter(({ perStep, bytes }) => !perStep && grows(bytes, leastDataBytes));
+  return [
+    check('no process ended', ended),
+    check('resident memory: the last third is within 5 % of the middle third', memory.map(({ process, residentBytes: [, middle, last] }) => `${process} from ${mebibytes(middle)} to ${mebibytes(last)} MiB`)), // prettier-ignore
+    check('no process has more descriptors in the last third', descriptors.map(({ process, descriptors: [, middle, last] }) => `${process} from ${middle} to ${last}`)), // prettier-ignore
+    check('data that no step adds to does not grow', bounded.map(({ kind, bytes: [, middle, last] }) => `${kind} from ${mebibytes(middle)} to ${mebibytes(last)} MiB`)), // prettier-ignore
+  ];
+}
+
+/** Returns a number of bytes in MiB. */
+export function mebibytes(bytes: number): string {
+  return (bytes / mebibyte).toFixed(bytes < 10 * mebibyte ? 2 : 1);
+}
+
+function grows([, middle, last]: Thirds, least: number): boolean {
+  return last > middle * (1 + tolerance) && last > middle + least;
+}
+
+function thirdsOf(values: readonly number[]): Thirds {
+  const third = (i: number): number => median(values.slice(Math.floor((i * values.length) / 3), Math.floor(((i + 1) * values.length) / 3))); // prettier-ignore
+  return [third(0), third(1), third(2)];
+}
