@@ -1,5 +1,4 @@
 /** A run: its state, and the transitions between pauses, failures and resumptions. */
-import { setMaxListeners } from 'node:events';
 import type { RunConfig } from '@gapo/config';
 import {
   isActive,
@@ -449,7 +448,6 @@ export class Run {
   /** @param notice what a person should know about the start */
   #launch(loop: TrainingLoop, notice = ''): void {
     this.#abort = new AbortController();
-    setMaxListeners(0, this.#abort.signal); // every job listens
     this.#training = this.#train(loop, notice);
   }
 

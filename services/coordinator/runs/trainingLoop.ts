@@ -1,4 +1,5 @@
 /** The training loop of a run: its context, policy versions and state. */
+import { setMaxListeners } from 'node:events';
 import type { RunConfig } from '@gapo/config';
 import { RpcError, type StepReport } from '@gapo/rpc';
 import { attributeNames, ROOT_CONTEXT, spanNames, withSpan, type Span } from '@gapo/tracing';
@@ -142,9 +143,17 @@ export class TrainingLoop {
       [attributeNames.objectiveCount]: config.objectives.length,
     };
     const root = { parent: ROOT_CONTEXT };
+    // A signal of its own: what depends on a signal is held until that goes, and the session's lasts for all steps.
+    const ending = new AbortController();
+    setMaxListeners(0, ending.signal); // every job listens
+    const end = (): void => ending.abort(session.signal.reason);
+    session.signal.addEventListener('abort', end, { once: true });
+    if (session.signal.aborted) end();
+    const stepSession = { ...session, signal: ending.signal };
     try {
-      await withSpan(spanNames.step, attributes, (span) => this.#stepInSpan(step, config, session, span), root);
+      await withSpan(spanNames.step, attributes, (span) => this.#stepInSpan(step, config, stepSession, span), root);
     } finally {
+      session.signal.removeEventListener('abort', end);
       this.#started = this.#state.step;
     }
   }
