@@ -49,6 +49,13 @@ test('no production package is missing from the list: what the services import i
   );
 });
 
+test('manifests, the chart, the compose file and the images state one version', () => {
+  execFileSync('node', ['deploy/supply/versions.mjs'], { cwd: projectRoot });
+  assert.throws(() =>
+    execFileSync('node', ['deploy/supply/versions.mjs', '99.0.0'], { cwd: projectRoot, stdio: 'pipe' }),
+  );
+});
+
 interface BillOfMaterials {
   bomFormat: string;
   serialNumber: string;

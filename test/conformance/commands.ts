@@ -1,0 +1,63 @@
+/** The commands that the documents give: in code blocks, and between backticks. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectRoot } from './services.js';
+
+/** A command as a reader would type it. */
+export interface DocumentedCommand {
+  /** Such as `deploy/README.md:120`. */
+  readonly place: string;
+  readonly text: string;
+  /** Its words, without variables before it and without its comment. */
+  readonly words: readonly string[];
+  /** Not in a code block: it may be a part of a command. */
+  readonly inline: boolean;
+}
+
+/** Documents of the project, without those that tell what was. */
+export const documents: readonly string[] = execFileSync('git', ['ls-files', '*.md'], {
+  cwd: projectRoot,
+  encoding: 'utf8',
+})
+  .trim()
+  .split('\n')
+  .filter((path) => !/^CHANGELOG|^docs\/decisions\/|UPGRADING/.test(path));
+
+export const textOf = (document: string): string => readFileSync(join(projectRoot, document), 'utf8');
+
+const programs = new Set(['make', 'gapo', 'node', 'npm', 'docker', 'helm', 'kubectl']);
+
+/** Splits a line as a shell would, as far as documents need it. */
+function wordsOf(line: string): string[] {
+  const words = [...line.matchAll(/(?:"[^"]*"|'[^']*'|\S)+/g)].map(([word]) => word.replaceAll(/["']/g, ''));
+  const comment = words.findIndex((word) => word.startsWith('#'));
+  const own = comment < 0 ? words : words.slice(0, comment);
+  return own.slice(own.findIndex((word) => !/^[A-Z_]+=/.test(word)));
+}
+
+function commandsIn(document: string): DocumentedCommand[] {
+  const found: DocumentedCommand[] = [];
+  const add = (text: string, line: number, inline: boolean): void => {
+    const words = wordsOf(text);
+    if (programs.has(words[0] ?? '')) found.push({ place: `${document}:${line}`, text, words, inline });
+  };
+  let block: string | undefined;
+  let continued = '';
+  for (const [index, raw] of textOf(document).split('\n').entries()) {
+    const fence = /^\s*```(\w*)/.exec(raw);
+    if (fence !== null) {
+      block = block === undefined ? (fence[1] ?? '') : undefined;
+    } else if (block === undefined) {
+      for (const [, code = ''] of raw.matchAll(/`([^`]+)`/g)) add(code, index + 1, true);
+    } else if (block === '' || block === 'sh') {
+      const line = `${continued}${raw}`;
+      continued = line.endsWith('\\') ? line.slice(0, -1) : '';
+      if (continued === '') add(line, index + 1, false);
+    }
+  }
+  return found;
+}
+
+/** All of them. */
+export const documentedCommands: readonly DocumentedCommand[] = documents.flatMap(commandsIn);
