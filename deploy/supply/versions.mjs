@@ -1,5 +1,5 @@
 /**
- * Checks that everything that states the project's version states the same: `node deploy/supply/versions.mjs [VERSION]`, by default
+ * Checks that everything that states the project's version states the same (the chart has one of its own beside it): `node deploy/supply/versions.mjs [VERSION]`, by default
  * that of package.json. Exits with 1 and names each place that differs.
  */
 import { readFileSync } from 'node:fs';
@@ -18,7 +18,6 @@ const manifests = Object.entries(packages)
 
 /** Files beside the manifests, and where in them the version is. */
 const others = [
-  ['deploy/helm/gapo/Chart.yaml', /^version: ['"]?([^\s'"]+)/m],
   ['deploy/helm/gapo/Chart.yaml', /^appVersion: ['"]?([^\s'"]+)/m],
   ['deploy/compose/compose.yaml', /\$\{TAG:-([^}]+)\}/],
   ['docker-bake.hcl', /variable "TAG" \{ default = "([^"]+)" \}/],
