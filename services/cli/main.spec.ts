@@ -173,11 +173,12 @@ test('train --watch follows the run; with --json each message is a line', async 
     },
   });
   const args = ['train', config, '--data', folder, '--coordinator', coordinator, '--watch', '--id', 'mine-1'];
-  const plain = await gapo(t, args);
+  const plain = await gapo(t, args, { GAPO_AUTHOR: 'ada' });
   assert.equal(plain.code, 0);
   assert.match(plain.stderr, /^mine-1: starting\nmine-1: running\nstep 1\/3 .*\nstep 3\/3 .*\nmine-1: succeeded\n$/);
   assert.match(plain.stdout, /^mine-1: succeeded at step 3 of 3; evaluate it with `gapo eval mine-1`\n$/);
-  assert.deepEqual(created, [{ configYaml, baseDirectory: folder, runId: 'mine-1', configName: 'mine.yaml' }]);
+  const request = { configYaml, baseDirectory: folder, runId: 'mine-1', configName: 'mine.yaml', author: 'ada' };
+  assert.deepEqual(created, [request]);
   const json = await gapo(t, [...args, '--json']);
   const messages = json.stdout
     .trimEnd()
