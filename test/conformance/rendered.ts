@@ -2,9 +2,10 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
-import { projectRoot } from './services.js';
 
+const projectRoot = fileURLToPath(new URL('../../../', import.meta.url));
 const chart = 'deploy/helm/gapo';
 /** A Helm that is built as a Go module defaults to a version that is years old. */
 const kubernetesVersion = '1.37.0';
