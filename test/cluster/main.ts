@@ -63,23 +63,13 @@ function local(): string {
       writeFileSync(file, shortened(join(project, 'examples/assistant')));
     }
     const rewards = ['--rewards', 'examples/assistant/rewards.yaml'];
-    const args = [
-      'services/cli/dist/main.js',
-      'run',
-      file,
-      ...rewards,
-      '--data',
-      data,
-      '--port-base',
-      '0',
-      '--fresh',
-      '--json',
-    ];
+    const ports = ['--port-base', '0', '--http-port', '0'];
+    const args = ['services/cli/dist/main.js', 'run', file, ...rewards, ...ports, '--data', data, '--fresh', '--json'];
     const out = execFileSync(process.execPath, args, {
       cwd: project,
       encoding: 'utf8',
       maxBuffer: 1 << 28,
-      stdio: ['ignore', 'pipe', 'ignore'],
+      stdio: ['ignore', 'pipe', 'inherit'],
     });
     const found = /"versionSha256":\s*"([0-9a-f]{64})"/.exec(out);
     if (found === null) throw new Error('the run on this machine printed no versionSha256');

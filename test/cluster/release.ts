@@ -32,7 +32,7 @@ export function createNamespace(name: string): void {
 
 interface Rendered {
   kind: string;
-  spec?: { serviceAccountName?: string };
+  spec?: { serviceAccountName?: string; priorityClassName?: string };
 }
 
 /** Kinds of other projects, which the cluster may not know. */
@@ -54,8 +54,12 @@ export function admitAll(namespace: string): string[] {
     const text = helm('template', release, 'deploy/helm/gapo', ...where, '--values', file);
     const documents = parseAllDocuments(text).map((document) => document.toJS() as Rendered);
     const objects = documents.filter(({ kind }) => !foreign.has(kind));
-    // Of a pod, unlike a Deployment's, the account has to exist.
-    for (const { kind, spec } of objects) if (kind === 'Pod' && spec) spec.serviceAccountName = metadata.name;
+    // What a pod names has to exist, unlike what a Deployment's pods name.
+    for (const { kind, spec } of objects) {
+      if (kind !== 'Pod' || spec === undefined) continue;
+      spec.serviceAccountName = metadata.name;
+      delete spec.priorityClassName;
+    }
     const { status, output } = tryApply(objects, '--dry-run=server');
     if (status !== 0 || output.includes('would violate')) throw new Error(`${file}: ${output}`);
   }
