@@ -79,9 +79,7 @@ function local(): string {
   }
 }
 
-const runsSchema = z.object({
-  runs: z.array(z.object({ state: z.string(), step: z.number().optional(), versionSha256: z.string().optional() })),
-});
+const runsSchema = z.array(z.object({ state: z.string(), versionSha256: z.string() }));
 
 /**
  * Trains in the cluster, and returns the SHA-256 of its adapter.
@@ -97,9 +95,9 @@ function train(): string {
     kubectl('-n', namespace, 'exec', `deployment/${release}-cli`, '--', 'node', '--eval', write, text);
   }
   kubectlShown(...inCli(namespace, 'train', file, '--data', '/tmp', '--watch'));
-  const run = at(runsSchema.parse(JSON.parse(kubectl(...inCli(namespace, 'runs', '--json')))).runs, 0);
-  if (run.state !== 'RUN_STATE_COMPLETED') throw new Error(`the run is ${run.state}`);
-  return run.versionSha256 ?? '';
+  const run = at(runsSchema.parse(JSON.parse(kubectl(...inCli(namespace, 'runs', '--json')))), 0);
+  if (run.state !== 'RUN_STATE_SUCCEEDED') throw new Error(`the run is ${run.state}`);
+  return run.versionSha256;
 }
 
 function imageValues(): string[] {
@@ -139,7 +137,7 @@ function check(): void {
   step('network policies', () => checkEdges(namespace));
   step('helm upgrade', () => install(namespace, 'upgrade', '--set', 'logLevel=debug'));
   step('helm test after the upgrade', () => helm('test', release, '--namespace', namespace));
-  const runs = runsSchema.parse(JSON.parse(kubectl(...inCli(namespace, 'runs', '--json')))).runs;
+  const runs = runsSchema.parse(JSON.parse(kubectl(...inCli(namespace, 'runs', '--json'))));
   if (runs.length !== 1) throw new Error(`after the upgrade there are ${runs.length} runs`);
   step('helm uninstall', () => {
     helm('uninstall', release, '--namespace', namespace, '--wait', '--timeout', '5m');
