@@ -46,11 +46,20 @@ export function loadChecks(result: LoadResult, ended: readonly string[]): Check[
   const created = pairs.created['OK'] ?? 0;
   return [
     check('no process ended', ended.length === 0 ? undefined : ended.join('; ')),
-    check('the median step takes less than 20 % longer', growth < mostGrowth ? undefined : `${(100 * growth).toFixed(0)} % longer`), // prettier-ignore
+    check(
+      'the median step takes less than 20 % longer',
+      growth < mostGrowth ? undefined : `${(100 * growth).toFixed(0)} % longer`,
+    ),
     check('every gRPC watcher received every step once, in order, and the end', incomplete(rpc, lastStep)),
     check('every page received every event once, in order, and the end', incomplete(pages, lastEvent)),
-    check('every CreateRun was answered, or refused with RESOURCE_EXHAUSTED', unclear(pairs.created, ['OK', 'RESOURCE_EXHAUSTED'])), // prettier-ignore
-    check('every CancelRun was answered, with NOT_FOUND for a run that was refused', unclear(pairs.cancelled, ['OK', 'NOT_FOUND']) ?? unequal(created, pairs.cancelled['OK'] ?? 0)), // prettier-ignore
+    check(
+      'every CreateRun was answered, or refused with RESOURCE_EXHAUSTED',
+      unclear(pairs.created, ['OK', 'RESOURCE_EXHAUSTED']),
+    ),
+    check(
+      'every CancelRun was answered, with NOT_FOUND for a run that was refused',
+      unclear(pairs.cancelled, ['OK', 'NOT_FOUND']) ?? unequal(created, pairs.cancelled['OK'] ?? 0),
+    ),
   ];
 }
 

@@ -38,7 +38,10 @@ async function carryOut(task: LoadTask): Promise<LoadAnswer> {
       while (rpc.length + pages.length < watchers) {
         const begun: Watcher[] = [];
         for (let i = 0; i < atOnce && rpc.length + pages.length < watchers; i++) {
-          const [list, watcher] = rpc.length <= pages.length ? [rpc, rpcWatcher(coordinator, runId, rpc.length)] : [pages, pageWatcher(page, runId)]; // prettier-ignore
+          const [list, watcher] =
+            rpc.length <= pages.length
+              ? [rpc, rpcWatcher(coordinator, runId, rpc.length)]
+              : [pages, pageWatcher(page, runId)];
           list.push(watcher);
           begun.push(watcher);
         }

@@ -79,8 +79,16 @@ async function measure(platform: ProcessPlatform, baseDirectory: string): Promis
     // Those that began before are left out.
     const inside = steps.filter((step) => step.at - 1000 * step.seconds >= begin && step.at <= end);
     const after = cpuOf(platform, generator);
-    const cpu = Object.fromEntries([...after].map(([process, value]) => [process, (1000 * (value - (before.get(process) ?? 0))) / (end - begin)])); // prettier-ignore
-    const result = { name, seconds: (end - begin) / 1000, steps: inside.length, medianSeconds: inside.length === 0 ? NaN : median(inside.map(({ seconds }) => seconds)), cpu }; // prettier-ignore
+    const cpu = Object.fromEntries(
+      [...after].map(([process, value]) => [process, (1000 * (value - (before.get(process) ?? 0))) / (end - begin)]),
+    );
+    const result = {
+      name,
+      seconds: (end - begin) / 1000,
+      steps: inside.length,
+      medianSeconds: inside.length === 0 ? NaN : median(inside.map(({ seconds }) => seconds)),
+      cpu,
+    };
     say(
       `${name}: ${result.steps} steps in ${result.seconds.toFixed(0)} s, median ${result.medianSeconds.toFixed(2)} s`,
     );
@@ -97,13 +105,22 @@ async function measure(platform: ProcessPlatform, baseDirectory: string): Promis
     const reading = read();
     while (steps.length < 3) await Promise.race([delay(100), reading]);
     const before = await window('before', () => delay(1000 * seconds));
-    const connecting = await window(`connecting ${watchers} watchers`, () => generator.carryOut({ task: 'watch', coordinator, page, runId, watchers })); // prettier-ignore
+    const connecting = await window(`connecting ${watchers} watchers`, () =>
+      generator.carryOut({ task: 'watch', coordinator, page, runId, watchers }),
+    );
     await delay(settleMs);
     const watched = await window(`${watchers} watchers`, () => delay(500 * seconds));
     const small = runYaml();
     let pairs: LoadResult['pairs'] | undefined;
     const during = await window(`${watchers} watchers and ${rate} pairs a second`, async () => {
-      const answer = await generator.carryOut({ task: 'pairs', coordinator, configYaml: small, baseDirectory, rate, seconds }); // prettier-ignore
+      const answer = await generator.carryOut({
+        task: 'pairs',
+        coordinator,
+        configYaml: small,
+        baseDirectory,
+        rate,
+        seconds,
+      });
       pairs = answer.report;
     });
     await training.CancelRun({ runId }, { deadlineMs: 60_000 });
@@ -131,7 +148,8 @@ async function measure(platform: ProcessPlatform, baseDirectory: string): Promis
 /** The processor time that each process has taken, in seconds. */
 function cpuOf(platform: ProcessPlatform, generator: Generator): Map<string, number> {
   const cpu = new Map<string, number>();
-  for (const [name, { pid }] of platform.services) cpu.set(name, (pid === undefined ? undefined : usageOf(pid))?.cpuSeconds ?? NaN); // prettier-ignore
+  for (const [name, { pid }] of platform.services)
+    cpu.set(name, (pid === undefined ? undefined : usageOf(pid))?.cpuSeconds ?? NaN);
   return cpu.set('load itself', generator.cpuSeconds);
 }
 
@@ -171,12 +189,17 @@ async function main(): Promise<number> {
     const { pairs, runs, lastStep, lastEvent } = result;
     console.log(`\n${windowTable(result.windows)}\n`);
     console.log('The load has a process of its own, with the lowest priority (nice 19), on the same machine.');
-    console.log(`${lastStep} steps and ${lastEvent} events, to ${result.rpc.length} watchers over gRPC and ${result.pages.length} over server-sent events`); // prettier-ignore
-    console.log(`${pairs.pairs} pairs in ${pairs.seconds.toFixed(0)} s, answers after ${pairs.medianMs.toFixed(0)} ms (median) and ${pairs.p99Ms.toFixed(0)} ms (p99); ${runs} directories of runs`); // prettier-ignore
+    console.log(
+      `${lastStep} steps and ${lastEvent} events, to ${result.rpc.length} watchers over gRPC and ${result.pages.length} over server-sent events`,
+    );
+    console.log(
+      `${pairs.pairs} pairs in ${pairs.seconds.toFixed(0)} s, answers after ${pairs.medianMs.toFixed(0)} ms (median) and ${pairs.p99Ms.toFixed(0)} ms (p99); ${runs} directories of runs`,
+    );
     console.log(`CreateRun ${JSON.stringify(pairs.created)}, CancelRun ${JSON.stringify(pairs.cancelled)}`);
     for (const [call, message] of Object.entries(pairs.messages)) console.log(`  ${call}: ${message}`);
     console.log('');
-    for (const { name, problem } of checks) console.log(problem === undefined ? `ok    ${name}` : `FAIL  ${name}: ${problem}`); // prettier-ignore
+    for (const { name, problem } of checks)
+      console.log(problem === undefined ? `ok    ${name}` : `FAIL  ${name}: ${problem}`);
     console.log(`${passed} passed, ${failed} failed`);
   }
   await workspace.remove();

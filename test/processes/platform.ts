@@ -60,11 +60,17 @@ export async function startProcesses(options: PlatformOptions): Promise<ProcessP
   const { root, rolloutWorkers, gradientWorkers, gateway = false } = options;
   const { addressOf = async (_, port) => `127.0.0.1:${port}` } = options;
   const natsServer = findNatsServer();
-  if (natsServer === undefined) throw new UserError('nats-server is not installed: install it (apt-get install nats-server)'); // prettier-ignore
-  const [dataDirectory, logs, natsStore] = ['data', 'logs', 'nats'].map((name) => join(root, name)) as [string, string, string]; // prettier-ignore
+  if (natsServer === undefined)
+    throw new UserError('nats-server is not installed: install it (apt-get install nats-server)');
+  const [dataDirectory, logs, natsStore] = ['data', 'logs', 'nats'].map((name) => join(root, name)) as [
+    string,
+    string,
+    string,
+  ];
   mkdirSync(logs, { recursive: true });
   const rewards = readRewardsFile(options.rewardsFile);
-  const workers = (kind: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${kind}-${i + 1}`); // prettier-ignore
+  const workers = (kind: string, count: number): string[] =>
+    Array.from({ length: count }, (_, i) => `${kind}-${i + 1}`);
   const [rollout, gradient] = [workers('rollout', rolloutWorkers), workers('gradient', gradientWorkers)];
   const rewardNames = rewards.map(({ name }) => `reward-${name}`);
   const names = [

@@ -32,7 +32,9 @@ const tiny = { promptsPerStep: 2, samplesPerPrompt: 2, maxNewTokens: 4, shards: 
 /** Trains the run, and returns the samples and the seconds of each step. */
 async function soak(platform: ProcessPlatform, baseDirectory: string): Promise<{ taken: Sample[]; seconds: number[] }> {
   const { STEPS: steps } = settings;
-  const rollout = `{ ${Object.entries(tiny).map(([key, value]) => `${key}: ${value}`).join(', ')} }`; // prettier-ignore
+  const rollout = `{ ${Object.entries(tiny)
+    .map(([key, value]) => `${key}: ${value}`)
+    .join(', ')} }`;
   const configYaml = runYaml({ steps: String(steps), rollout, optimizer: '{ learningRate: 1e-4 }' });
   const training = connect('gapo.training.v1.TrainingService', platform.coordinator);
   const page = watchAsPage(platform);
@@ -130,11 +132,16 @@ async function main(): Promise<number> {
   const failed = checks.length - passed;
   const medianSeconds = median(seconds);
   if (settings.JSON !== undefined) {
-    console.log(JSON.stringify({ steps: settings.STEPS, seconds: wall, medianSeconds, processes, data, checks, passed, failed })); // prettier-ignore
+    console.log(
+      JSON.stringify({ steps: settings.STEPS, seconds: wall, medianSeconds, processes, data, checks, passed, failed }),
+    );
   } else {
     console.log(`\n${processTable(processes, wall)}\n\n${dataTable(data)}\n`);
-    console.log(`${settings.STEPS} steps in ${wall.toFixed(0)} s, median ${medianSeconds.toFixed(3)} s, ${taken.length} samples\n`); // prettier-ignore
-    for (const { name, problem } of checks) console.log(problem === undefined ? `ok    ${name}` : `FAIL  ${name}: ${problem}`); // prettier-ignore
+    console.log(
+      `${settings.STEPS} steps in ${wall.toFixed(0)} s, median ${medianSeconds.toFixed(3)} s, ${taken.length} samples\n`,
+    );
+    for (const { name, problem } of checks)
+      console.log(problem === undefined ? `ok    ${name}` : `FAIL  ${name}: ${problem}`);
     console.log(`${passed} passed, ${failed} failed`);
   }
   await workspace.remove();

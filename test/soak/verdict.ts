@@ -72,15 +72,30 @@ export function soakChecks(
   data: readonly DataRow[],
   ended: readonly string[],
 ): Check[] {
-  const check = (name: string, problems: readonly string[]): Check => ({ name, problem: problems.length === 0 ? undefined : problems.join('; ') }); // prettier-ignore
+  const check = (name: string, problems: readonly string[]): Check => ({
+    name,
+    problem: problems.length === 0 ? undefined : problems.join('; '),
+  });
   const memory = processes.filter(({ residentBytes }) => grows(residentBytes, leastBytes));
   const descriptors = processes.filter(({ descriptors: [, middle, last] }) => last > middle);
   const bounded = data.filter(({ perStep, bytes }) => !perStep && grows(bytes, leastDataBytes));
   return [
     check('no process ended', ended),
-    check('resident memory: the last third is within 5 % of the middle third', memory.map(({ process, residentBytes: [, middle, last] }) => `${process} from ${mebibytes(middle)} to ${mebibytes(last)} MiB`)), // prettier-ignore
-    check('no process has more descriptors in the last third', descriptors.map(({ process, descriptors: [, middle, last] }) => `${process} from ${middle} to ${last}`)), // prettier-ignore
-    check('data that no step adds to does not grow', bounded.map(({ kind, bytes: [, middle, last] }) => `${kind} from ${mebibytes(middle)} to ${mebibytes(last)} MiB`)), // prettier-ignore
+    check(
+      'resident memory: the last third is within 5 % of the middle third',
+      memory.map(
+        ({ process, residentBytes: [, middle, last] }) =>
+          `${process} from ${mebibytes(middle)} to ${mebibytes(last)} MiB`,
+      ),
+    ),
+    check(
+      'no process has more descriptors in the last third',
+      descriptors.map(({ process, descriptors: [, middle, last] }) => `${process} from ${middle} to ${last}`),
+    ),
+    check(
+      'data that no step adds to does not grow',
+      bounded.map(({ kind, bytes: [, middle, last] }) => `${kind} from ${mebibytes(middle)} to ${mebibytes(last)} MiB`),
+    ),
   ];
 }
 
@@ -94,6 +109,7 @@ function grows([, middle, last]: Thirds, least: number): boolean {
 }
 
 function thirdsOf(values: readonly number[]): Thirds {
-  const third = (i: number): number => median(values.slice(Math.floor((i * values.length) / 3), Math.floor(((i + 1) * values.length) / 3))); // prettier-ignore
+  const third = (i: number): number =>
+    median(values.slice(Math.floor((i * values.length) / 3), Math.floor(((i + 1) * values.length) / 3)));
   return [third(0), third(1), third(2)];
 }
