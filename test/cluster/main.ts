@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { at } from '@gapo/numeric';
+import { messageOf } from '@gapo/rpc';
 import { z } from '@gapo/service';
 import { project } from '../platform.fixture.js';
 import { checkEdges } from './edges.js';
@@ -167,7 +168,7 @@ try {
 } catch (error) {
   if (error instanceof Missing) say(`missing: ${error.message}`);
   else {
-    say(`failed: ${error instanceof Error ? error.message : String(error)}`);
+    say(`failed: ${messageOf(error)}`);
     describeFailure();
   }
   process.exitCode = error instanceof Missing ? 2 : 1;

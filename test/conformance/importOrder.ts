@@ -86,7 +86,7 @@ export const layersOf: Readonly<Record<string, Layers>> = {
     ['batches'],
     ['.'],
   ],
-  'services/lib/rpc': [['.'], ['tls']],
+  'services/lib/rpc': [['.'], ['tls'], ['messageOf.ts']],
   'services/lib/service': [
     ['mod.ts'],
     ['service.ts'],

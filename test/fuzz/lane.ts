@@ -1,6 +1,7 @@
 /** The thread in which a target reads its inputs. A reader that hangs or takes too much memory ends the thread alone. */
 import { inspect } from 'node:util';
 import { parentPort, workerData } from 'node:worker_threads';
+import { messageOf } from '@gapo/rpc';
 import fc from 'fast-check';
 import { targets } from './targets.js';
 import { attempt, Fault } from './verdict.js';
@@ -85,7 +86,7 @@ async function read({ seed, inputs }: Chunk): Promise<ChunkResult> {
     await target.check?.();
   } catch (error) {
     failed += 1;
-    faults.push({ signature: 'state', what: error instanceof Error ? error.message : String(error), input: '' });
+    faults.push({ signature: 'state', what: messageOf(error), input: '' });
   }
   return { failed, faults, slowestMs };
 }

@@ -1,7 +1,7 @@
 /** Watchers of one run: over gRPC as the command line, and over server-sent events as the page. */
 import { get, type IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { connect, RpcError } from '@gapo/rpc';
+import { connect, messageOf, RpcError } from '@gapo/rpc';
 
 /** What one watcher received. */
 export interface Watched {
@@ -62,7 +62,7 @@ export class Watcher {
           if (this.#watched.sawEnd) return;
         }
       } catch (error) {
-        if (!signal.aborted && !isLost(error)) this.#note(error instanceof Error ? error.message : String(error));
+        if (!signal.aborted && !isLost(error)) this.#note(messageOf(error));
       }
       if (signal.aborted) return;
       this.#watched = { ...this.#watched, resumed: this.#watched.resumed + 1 };

@@ -1,7 +1,7 @@
 /** A set of evaluated policies, the content of front.json. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { toJson, type EvaluationReport, type Interval, type Run } from '@gapo/rpc';
+import { messageOf, toJson, type EvaluationReport, type Interval, type Run } from '@gapo/rpc';
 import { z, UserError } from '@gapo/service';
 
 const estimate = z.object({
@@ -141,7 +141,7 @@ export function readFront(path: string): Front {
   try {
     value = JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new UserError(`${path} cannot be read as a front (${why}); give a front.json that \`gapo front\` wrote`, {
       cause: error,
     });

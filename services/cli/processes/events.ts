@@ -1,6 +1,7 @@
 /** The NATS server that `gapo up` starts for events, kept alive on its port. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { natsFileVariables, natsLoginVariables, startNatsServer, type NatsServer } from '@gapo/events';
+import { messageOf } from '@gapo/rpc';
 import { fromHere } from '../project.js';
 import { Backoff } from './backoff.js';
 import type { ServiceObserver, ServiceRow } from './childService.js';
@@ -98,7 +99,7 @@ class OwnServer implements EventServer {
       if (server === undefined) return false;
       this.#server = server;
     } catch (error) {
-      this.#observer.say(error instanceof Error ? error.message : String(error));
+      this.#observer.say(messageOf(error));
       return false;
     }
     // stop() may have been called while it started.

@@ -1,6 +1,7 @@
 /** Starts all services in order, records them in DATA/up.json, and stops them in reverse order. */
 import { join } from 'node:path';
 import { readRewardsFile, requireOwnTokens } from '@gapo/config';
+import { messageOf } from '@gapo/rpc';
 import { UserError, withoutCredentials } from '@gapo/service';
 import { tlsVariables } from '../certificates/tlsDirectory.js';
 import { serviceScript } from '../project.js';
@@ -95,7 +96,7 @@ class LocalStack implements Stack {
           this.#write();
         } catch (error) {
           // A full disk: the services run on, and their process ids are written at the next change.
-          observer.say(`up.json could not be written: ${error instanceof Error ? error.message : String(error)}`);
+          observer.say(`up.json could not be written: ${messageOf(error)}`);
         }
         observer.changed();
       },

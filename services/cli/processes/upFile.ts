@@ -1,6 +1,7 @@
 /** DATA/up.json: the services of a running `gapo up`, for other commands. */
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { messageOf } from '@gapo/rpc';
 import { writeAtomicallySync, z, UserError } from '@gapo/service';
 
 const rowSchema = z.object({
@@ -44,7 +45,7 @@ export function requireDataDirectory(dataDirectory: string): void {
     mkdirSync(dataDirectory, { recursive: true });
     accessSync(dataDirectory, constants.W_OK);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new UserError(`the data directory ${dataDirectory} cannot be written to (${why}); give another with --data`, {
       cause: error,
     });

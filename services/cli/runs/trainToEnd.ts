@@ -1,5 +1,5 @@
 /** Follows a run to its last step, for `run` and `front`. The first Ctrl-C pauses the run, the second stops following. */
-import { stateWord, type Run, type StepReport } from '@gapo/rpc';
+import { messageOf, stateWord, type Run, type StepReport } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 import type { Coordinator } from '../client.js';
 import { exitInterrupted, Exit } from '../exit.js';
@@ -31,7 +31,7 @@ export async function trainToEnd(
   const pause = (): void => {
     reporter.say('pausing after the step in progress; press Ctrl-C again to stop immediately');
     coordinator.pauseRun(chosen.id).catch((error: unknown) => {
-      reporter.say(error instanceof Error ? error.message : String(error));
+      reporter.say(messageOf(error));
     });
   };
   if (interrupts.asked.aborted) pause();

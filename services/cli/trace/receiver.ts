@@ -3,6 +3,7 @@ import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { messageOf } from '@gapo/rpc';
 import { localHost } from '../processes/ports.js';
 
 /** Maximum bytes of a request. The SDK sends at most 512 spans at a time. */
@@ -40,7 +41,7 @@ class FileReceiver implements TraceReceiver {
     this.#server = createServer((request, response) => {
       this.#receive(request, response).catch((error: unknown) => {
         response.statusCode = 400;
-        response.end(JSON.stringify({ message: error instanceof Error ? error.message : String(error) }));
+        response.end(JSON.stringify({ message: messageOf(error) }));
       });
     });
   }

@@ -13,7 +13,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { settlesWithin } from '@gapo/rpc';
+import { messageOf, settlesWithin } from '@gapo/rpc';
 import { isExpected, replaceDirectory, word, type Logger } from '@gapo/service';
 import { recordFile, stateFile } from '../state/fileNames.js';
 import { ArchivedKeys } from './archivedKeys.js';
@@ -120,7 +120,7 @@ export class RunArchive {
         await this.#copy(run);
       } catch (error) {
         if (!this.#waiting.has(run.id)) this.#waiting.set(run.id, run);
-        problem ??= `run ${run.id}: ${error instanceof Error ? error.message : String(error)}`;
+        problem ??= `run ${run.id}: ${messageOf(error)}`;
       }
     }
     return problem;

@@ -1,6 +1,6 @@
 /** The wait of a paused run for the end of the fault that paused it. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RecoveryInput } from '@gapo/rpc';
+import { messageOf, type RecoveryInput } from '@gapo/rpc';
 import type { Fault } from '../state/interruption.js';
 import { timestampOf } from './timestamp.js';
 
@@ -94,7 +94,7 @@ export class Recovery {
         return await this.#observer.over();
       } catch (error) {
         if (signal.aborted) return;
-        problem = error instanceof Error ? error.message : String(error);
+        problem = messageOf(error);
       }
     }
   }

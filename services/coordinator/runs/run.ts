@@ -2,6 +2,7 @@
 import type { RunConfig } from '@gapo/config';
 import {
   isActive,
+  messageOf,
   RpcError,
   RunState,
   stateWord,
@@ -491,8 +492,4 @@ export class Run {
     }
     this.#continuation.pause(fault, reason, !this.#ending);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

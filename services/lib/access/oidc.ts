@@ -1,5 +1,5 @@
 /** Tokens of an OpenID provider: JSON Web Tokens that it signed, verified by the keys that it publishes. */
-import { RpcError } from '@gapo/rpc';
+import { messageOf, RpcError } from '@gapo/rpc';
 import { z } from '@gapo/service';
 import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
 import type { Verifier } from './authenticator.js';
@@ -132,7 +132,7 @@ export class OpenIdVerifier implements Verifier {
 }
 
 function unavailable(url: string, error: unknown): RpcError {
-  const why = error instanceof Error ? error.message : String(error);
+  const why = messageOf(error);
   return new RpcError('UNAVAILABLE', `the OpenID provider ${url} does not answer as one: ${why}`, { cause: error });
 }
 

@@ -1,7 +1,7 @@
 /** Events in the CloudEvents 1.0 JSON format (https://github.com/cloudevents/spec), and their subjects on NATS. */
-import { fieldNames, toJson, type RunEventInput, type RunEventJson } from '@gapo/rpc';
+import { fieldNames, messageOf, toJson, type RunEventInput, type RunEventJson } from '@gapo/rpc';
 import { injectTraceparent, type TraceHeaders } from '@gapo/tracing';
-import { EventError, messageOf } from './eventError.js';
+import { EventError } from './eventError.js';
 
 /** A kind of event, the last word of its subject: a field of gapo.events.v1.RunEvent. */
 export type EventKind = keyof RunEventJson;

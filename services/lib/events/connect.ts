@@ -1,8 +1,9 @@
 /** Connects to an event bus. */
+import { messageOf } from '@gapo/rpc';
 import { logger, UserError, withoutCredentials } from '@gapo/service';
 import { connect, NatsError, type NatsConnection } from 'nats';
 import type { EventBus } from './bus.js';
-import { EventError, messageOf } from './eventError.js';
+import { EventError } from './eventError.js';
 import { InProcessBus } from './inProcessBus.js';
 import { authenticatorOf, tlsOf, type NatsLogin, type NatsTls } from './login.js';
 import { NatsBus, type Opened } from './natsBus.js';

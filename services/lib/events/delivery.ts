@@ -1,8 +1,9 @@
 /** Delivers one event to one handler, within the publisher's trace. */
+import { messageOf } from '@gapo/rpc';
 import { attributeNames, extractTraceparent, SpanKind, spanNames, withSpan } from '@gapo/tracing';
 import type { EventBus, EventHandler } from './bus.js';
 import { kindOf, subjectOf, type CloudEvent } from './cloudEvent.js';
-import { EventError, messageOf } from './eventError.js';
+import { EventError } from './eventError.js';
 
 /**
  * Runs the handler in a CONSUMER span, a child of the span that published the event. Never rejects: what the handler throws is recorded on

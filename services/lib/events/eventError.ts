@@ -28,8 +28,3 @@ export class EventError extends Error {
     this.code = code;
   }
 }
-
-/** Returns the message of anything that can be thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

@@ -1,5 +1,6 @@
 /** How a connection proves who it is: user and password, token, credentials file or nkey, and a client certificate. */
 import { readFileSync } from 'node:fs';
+import { messageOf } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 import {
   credsAuthenticator,
@@ -128,7 +129,7 @@ function readText(path: string, variable: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new UserError(`${variable}: ${path} cannot be read: ${why}`, { cause: error });
   }
 }

@@ -1,5 +1,5 @@
 /** The event bus on NATS JetStream. */
-import { settlesWithin } from '@gapo/rpc';
+import { messageOf, settlesWithin } from '@gapo/rpc';
 import type { JetStreamClient, JetStreamManager, NatsConnection } from 'nats';
 import type {
   BusStats,
@@ -16,7 +16,7 @@ import { ConnectionWatch } from './connectionWatch.js';
 import { RunCopy, type CopyTarget } from './copy/runCopy.js';
 import { StreamCopy } from './copy/streamCopy.js';
 import { deliver } from './delivery.js';
-import { EventError, messageOf } from './eventError.js';
+import { EventError } from './eventError.js';
 import { Outboxes } from './outboxes.js';
 import type { StreamOptions } from './stream.js';
 import { readStream, type ReaderContext } from './streamReader.js';

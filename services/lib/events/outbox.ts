@@ -1,10 +1,11 @@
 /** The way in for the events of one run: each is in the run's log before anybody else sees it. */
+import { messageOf } from '@gapo/rpc';
 import { attributeNames, spanNames } from '@gapo/tracing';
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { EventBus, Outbox } from './bus.js';
 import { createEvent, type CloudEvent, type EventInput, type EventKind } from './cloudEvent.js';
 import { eventAttributes } from './delivery.js';
-import { EventError, messageOf } from './eventError.js';
+import { EventError } from './eventError.js';
 import type { EventLog } from './log/eventLog.js';
 
 /** Collaborators of an outbox. */

@@ -2,6 +2,7 @@
  * The JetStream stream that stores the events. It is created with gapo's limits where it is absent. One that exists belongs to its
  * operator: only limits that a person set are changed in it, and a stream that is not for gapo's events is refused.
  */
+import { messageOf } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 import {
   DiscardPolicy,
@@ -12,7 +13,6 @@ import {
   type JetStreamManager,
   type StreamConfig,
 } from 'nats';
-import { messageOf } from './eventError.js';
 import { eventSubjects, permissionError } from './permissions.js';
 
 /** The stream's name where no other is set. */

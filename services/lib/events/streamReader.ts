@@ -2,6 +2,7 @@
  * Reads the stream in order, without gaps and without end, through an ephemeral consumer. The consumer is recreated after the last message
  * read whenever a message or a heartbeat is missing, the consumer is gone or the connection was lost.
  */
+import { messageOf } from '@gapo/rpc';
 import {
   AckPolicy,
   ConsumerEvents,
@@ -14,7 +15,7 @@ import {
 } from 'nats';
 import { decodeEvent, follows, type CloudEvent } from './cloudEvent.js';
 import type { ConnectionWatch } from './connectionWatch.js';
-import { EventError, messageOf } from './eventError.js';
+import { EventError } from './eventError.js';
 import { permissionError } from './permissions.js';
 import type { StreamOptions } from './stream.js';
 

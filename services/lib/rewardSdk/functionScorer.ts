@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { messageOf } from '@gapo/rpc';
 import type { Orientation, Outcome, ScoreItem, Scorer, TextForm } from './scorer.js';
 
 /** A reward: its objective and the function that computes it. */
@@ -117,7 +118,7 @@ export function functionScorer(reward: Reward): Scorer {
     } catch (error) {
       signal.throwIfAborted();
       if (late.aborted) return problem(`no score within ${itemTimeoutMs} ms`, true);
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       return problem(message, error instanceof NoScore && error.retryable);
     }
   };

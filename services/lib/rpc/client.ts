@@ -5,6 +5,7 @@ import type { ParentCall } from './context.js';
 import { serviceDefinition } from './definitions.js';
 import { RpcError, type CallSite } from './error.js';
 import { connectionFault } from './faults.js';
+import { messageOf } from './messageOf.js';
 import type { Client, ServiceName } from './services.js';
 
 /** Options of a client. */
@@ -73,7 +74,7 @@ function callOptions(options: ClientCallOptions, site: CallSite): grpc.CallOptio
 function abortReason(signal: AbortSignal, site: CallSite): RpcError {
   const reason: unknown = signal.reason;
   if (reason instanceof RpcError) return new RpcError(reason.code, reason.details, { ...site, cause: reason });
-  const text = reason instanceof Error ? reason.message : String(reason);
+  const text = messageOf(reason);
   const code = reason instanceof Error && reason.name === 'TimeoutError' ? 'DEADLINE_EXCEEDED' : 'CANCELLED';
   return new RpcError(code, text, { ...site, cause: reason });
 }

@@ -16,6 +16,7 @@ export type {
   ServiceName,
 } from './services.js';
 export { RpcError, retryableCodes, type CallSite, type RpcCode } from './error.js';
+export { messageOf } from './messageOf.js';
 export { retry, retryDelayMs, type RetryPolicy } from './retry.js';
 export { implement, type Implementation, type ImplementOptions } from './handler.js';
 export type { CallContext, ParentCall } from './context.js';

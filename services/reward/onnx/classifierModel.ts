@@ -2,6 +2,7 @@
 import type { Session, TensorInfo } from '@gapo/graph';
 import { ModelError } from '@gapo/model';
 import { required } from '@gapo/numeric';
+import { messageOf } from '@gapo/rpc';
 import type { Feeds } from './feeds.js';
 import { checkedInputs, namedTensors } from './inputs.js';
 import { type Logits, logitsIn } from './logits.js';
@@ -55,5 +56,5 @@ function chosenOutput(path: string, outputs: readonly TensorInfo[], named: strin
 
 /** Returns an error's message on one line. */
 export function oneLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, ' ').trim();
+  return messageOf(error).replaceAll(/\s+/g, ' ').trim();
 }

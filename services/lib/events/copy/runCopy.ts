@@ -1,8 +1,9 @@
 /** Copies the log of one run to the stream: in order, one event at a time, each exactly once. */
 import { faultPointAsync } from '@gapo/faults';
+import { messageOf } from '@gapo/rpc';
 import { headers, NatsError, type JetStreamClient, type JetStreamManager, type PubAck } from 'nats';
 import { kindOf, subjectOf, type EventKind } from '../cloudEvent.js';
-import { EventError, messageOf } from '../eventError.js';
+import { EventError } from '../eventError.js';
 import type { EventLog } from '../log/eventLog.js';
 import { LogReader, type LoggedEvent } from '../log/logReader.js';
 import { readMark, writeMark, type CopiedMark } from './copiedMark.js';

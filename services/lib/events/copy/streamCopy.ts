@@ -1,8 +1,8 @@
 /** Copies the logs of all runs to the stream in the background, through outages of any length. */
-import { settlesWithin } from '@gapo/rpc';
+import { messageOf, settlesWithin } from '@gapo/rpc';
 import { NatsError } from 'nats';
 import type { ConnectionWatch } from '../connectionWatch.js';
-import { EventError, messageOf } from '../eventError.js';
+import { EventError } from '../eventError.js';
 import { permissionError } from '../permissions.js';
 import { isOvertaken, type CopyTarget, type RunCopy } from './runCopy.js';
 

@@ -5,9 +5,10 @@
 import { closeSync, existsSync, fdatasyncSync, mkdirSync, openSync } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { messageOf } from '@gapo/rpc';
 import { appendSync, writeAtomically } from '@gapo/service';
 import { encodeEvent, eventIn, kindOf, type CloudEvent, type EventKind } from '../cloudEvent.js';
-import { EventError, messageOf } from '../eventError.js';
+import { EventError } from '../eventError.js';
 import { isPart } from './kinds.js';
 import { cutTornLine, headOf, linesOf, listSegments, segmentPath, sequenceIn, type Segment } from './segments.js';
 

@@ -1,7 +1,8 @@
 /** Reads a log from an event on, in order, while events are appended to it. Holds one chunk in memory. */
 import { open } from 'node:fs/promises';
+import { messageOf } from '@gapo/rpc';
 import { decodeEvent, type CloudEvent } from '../cloudEvent.js';
-import { EventError, messageOf } from '../eventError.js';
+import { EventError } from '../eventError.js';
 import type { EventLog } from './eventLog.js';
 import { sequenceIn, type Segment } from './segments.js';
 

@@ -1,7 +1,7 @@
 /** The certificate files of a process: read again while it runs, so that a renewed certificate needs no restart. */
 import type { experimental } from '@grpc/grpc-js';
+import { messageOf } from '../messageOf.js';
 import { describeCertificate, expiryOf, readMaterial, type Material, type TlsFiles } from './material.js';
-import { messageOf } from './tlsError.js';
 
 /** Observes the files. */
 export interface CertificateObserver {

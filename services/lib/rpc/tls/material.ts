@@ -1,7 +1,8 @@
 /** Certificate, key and authorities of a process: read from PEM files and checked, so that a mistake is one clear message. */
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { messageOf, TlsError } from './tlsError.js';
+import { messageOf } from '../messageOf.js';
+import { TlsError } from './tlsError.js';
 
 /** Paths of PEM files. */
 export interface TlsFiles {

@@ -4,8 +4,3 @@ export class TlsError extends Error {
   /** Marks the error as expected: a service prints only its message. */
   readonly expected = true;
 }
-
-/** Returns the message of anything that can be thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

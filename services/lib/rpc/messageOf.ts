@@ -1,0 +1,4 @@
+/** Returns the message of anything that can be thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
