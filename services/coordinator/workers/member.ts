@@ -1,5 +1,5 @@
 /** One worker of a pool: its connection, its identity, and the attempts that it holds. */
-import { checkHealth, connect, RpcError, type Client, type IdentifyResponse, type ServiceName } from '@gapo/rpc';
+import { checkHealth, connect, RpcError, watchConnection, type Client, type IdentifyResponse, type ServiceName } from '@gapo/rpc';
 import { Lease } from './lease.js';
 
 const notAsked = 'it was not asked yet';
@@ -23,14 +23,19 @@ export class Member<S extends ServiceName> {
   readonly #service: S;
   #client: Client<S>;
   #identify: Client<'gapo.worker.v1.WorkerService'>;
+  readonly #disconnected: () => void;
+  #unwatch: () => void;
   #lease: Lease | undefined;
 
-  constructor(service: S, target: string, number: number) {
+  /** @param disconnected called when its connection ends */
+  constructor(service: S, target: string, number: number, disconnected: () => void) {
     this.target = target;
     this.number = number;
     this.#service = service;
+    this.#disconnected = disconnected;
     this.#client = connect(service, target);
     this.#identify = connect('gapo.worker.v1.WorkerService', target, { beside: service });
+    this.#unwatch = watchConnection(target, service, disconnected);
   }
 
   /** Whether it has answered, or failed to. */
@@ -58,6 +63,7 @@ export class Member<S extends ServiceName> {
     this.close();
     this.#client = connect(this.#service, this.target);
     this.#identify = connect('gapo.worker.v1.WorkerService', this.target, { beside: this.#service });
+    this.#unwatch = watchConnection(this.target, this.#service, this.#disconnected);
   }
 
   /**
@@ -92,6 +98,7 @@ export class Member<S extends ServiceName> {
 
   /** Closes the connection. */
   close(): void {
+    this.#unwatch();
     this.#client.close();
     this.#identify.close();
     this.#endLease();

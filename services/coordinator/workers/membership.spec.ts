@@ -8,8 +8,8 @@ import { poolOf, run, service, worker } from '../fixtures/pool.fixture.js';
 import { PauseNeeded } from '../state/interruption.js';
 
 /** An address that accepts connections and never says a word. */
-async function silentAddress(t: TestContext): Promise<string> {
-  const server = createServer((socket) => t.after(() => socket.destroy())).listen(0, '127.0.0.1');
+async function silentAddress(t: TestContext, port = 0): Promise<string> {
+  const server = createServer((socket) => t.after(() => socket.destroy())).listen(port, '127.0.0.1');
   t.after(() => server.close());
   await new Promise((resolve) => server.once('listening', resolve));
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -46,6 +46,18 @@ test('an address that is silent gets no job, and is named once nobody else answe
     [1, 2, 3].map((size) => [size, address]),
   );
   await refused(t, [silent], /127\.0\.0\.1:\d+ \(it did not answer within 0\.1 s\)/, { connectMs: 100 });
+});
+
+test('a worker that has closed its connection gets no job before it answers again', async (t) => {
+  const [leaving, staying] = [await worker(t, (size) => size), await worker(t, (size) => size)];
+  // Nothing but the end of the connection tells that it is gone.
+  const limits = { leaseMs: 600_000, hedgeMs: 600_000, connectMs: 600_000 };
+  const pool = poolOf(t, [leaving.address, staying.address], limits);
+  await pool.join();
+  assert.equal((await run(pool, 1)).worker, leaving.address);
+  await leaving.stop();
+  await silentAddress(t, Number(leaving.address.split(':')[1]));
+  for (const size of [2, 3]) assert.equal((await run(pool, size)).worker, staying.address);
 });
 
 test('a worker of another release or protocol is refused, with both', async (t) => {

@@ -182,7 +182,9 @@ export class WorkerPool<S extends ServiceName> {
   }
 
   #add(target: string): void {
-    this.#workers.push(new Member(this.#options.service, target, this.#added++));
+    const disconnected = (): void => this.#disconnected(worker);
+    const worker = new Member(this.#options.service, target, this.#added++, disconnected);
+    this.#workers.push(worker);
   }
 
   #follow(target: string, name: { readonly host: string; readonly port: string }): void {
@@ -375,10 +377,20 @@ export class WorkerPool<S extends ServiceName> {
 
   /** Gives a worker no jobs until it serves again, and retries those that it holds elsewhere at once. */
   #markDown(worker: Member<S>, reason: string): void {
-    if (worker.down !== undefined) return;
-    worker.down = reason;
+    worker.down ??= reason;
     for (const attempt of worker.attempts) attempt.abort(new RpcError('UNAVAILABLE', reason));
     this.#forgetReference();
+  }
+
+  /**
+   * A connection ended. Its worker may be gone, and its address silent: it is asked what it is before it gets another job. A worker that is
+   * stopping still finishes those that it holds.
+   */
+  #disconnected(worker: Member<S>): void {
+    if (worker.down !== undefined) return;
+    worker.down = 'its connection ended';
+    this.#forgetReference();
+    this.#untraced(() => this.#dispatch());
   }
 
   /** Asks a worker what it is, with backoff, until it may serve or no job waits. */
