@@ -1,5 +1,6 @@
 /** The programs that operate a cluster, as a person would call them. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { promisify } from 'node:util';
 import { project } from '../platform.fixture.js';
 
 /** Prints a line of progress. */
@@ -13,7 +14,8 @@ const tools = (await import(new URL('../../../deploy/local/testTools.mjs', impor
 };
 
 const helmProgram = process.env['HELM'] || tools.toolEnvironment()['HELM'] || 'helm';
-const kubectlProgram = process.env['KUBECTL'] || 'kubectl';
+/** kubectl's path. */
+export const kubectlProgram = process.env['KUBECTL'] || 'kubectl';
 
 interface Input {
   /** Written to the program's standard input. */
@@ -43,6 +45,19 @@ export const apply = (objects: readonly object[]): string =>
 
 /** Runs kubectl and shows its output. */
 export const kubectlShown = (...args: string[]): string => run(kubectlProgram, args, { shown: true });
+
+const start = promisify(execFile);
+
+/** Runs kubectl while the program does other things, and returns what it prints. Rejects where it fails. */
+export const kubectlBeside = async (...args: string[]): Promise<string> =>
+  (await start(kubectlProgram, args, { maxBuffer: 1 << 28 })).stdout;
+
+/** Runs helm likewise. */
+export const helmBeside = async (...args: string[]): Promise<string> =>
+  (await start(helmProgram, args, { cwd: project, maxBuffer: 1 << 28 })).stdout;
+
+/** Runs a command line of the user likewise. */
+export const shellBeside = async (command: string): Promise<string> => (await start('/bin/sh', ['-c', command])).stdout;
 
 /** Runs helm and returns what it prints. */
 export const helm = (...args: string[]): string => run(helmProgram, args);

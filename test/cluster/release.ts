@@ -120,11 +120,16 @@ export function storageValues(): string[] {
   return ['--set', 'nats.server.persistence.enabled=false'];
 }
 
-/** Installs the chart, or upgrades it, and waits until it is ready. */
-export function install(namespace: string, command: 'install' | 'upgrade', ...values: string[]): void {
+/** The arguments of an installation or an upgrade that waits until the release is ready. */
+export function installation(namespace: string, command: 'install' | 'upgrade', ...values: string[]): string[] {
   const reuse = command === 'upgrade' ? ['--reset-then-reuse-values'] : [];
   const args = [command, release, 'deploy/helm/gapo', '--namespace', namespace, ...reuse, ...values];
-  helm(...args, '--wait', '--timeout', '10m');
+  return [...args, '--wait', '--timeout', '10m'];
+}
+
+/** Installs the chart, or upgrades it, and waits until it is ready. */
+export function install(...args: Parameters<typeof installation>): void {
+  helm(...installation(...args));
 }
 
 /** A command of the gapo program in the release's CLI pod, as deploy/README.md has it. */

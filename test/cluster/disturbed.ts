@@ -1,0 +1,111 @@
+/** Trains while faults strike, compares every run with an undisturbed one, and says what each fault cost. */
+import { at, median } from '@gapo/numeric';
+import { faultsOf, type Fault } from './faults.js';
+import { Following } from './following.js';
+import { say } from './programs.js';
+import { startRun, stepEnds, succeeded } from './training.js';
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+interface Struck {
+  readonly fault: string;
+  /** From the deletion or the command until all is ready and a step has ended, in milliseconds since 1970. */
+  readonly began: number;
+  readonly over: number;
+}
+
+interface Trained {
+  readonly id: string;
+  /** Seconds of each step from the second, from the end of the one before, with its end in milliseconds since 1970. */
+  readonly steps: readonly { readonly seconds: number; readonly end: number }[];
+}
+
+function timesOf(namespace: string, id: string): Trained {
+  const ends = stepEnds(namespace, id);
+  return { id, steps: ends.slice(1).map((end, i) => ({ seconds: (end - at(ends, i)) / 1000, end })) };
+}
+
+/** Runs of the example in the cluster. */
+interface Runs {
+  readonly namespace: string;
+  /** The SHA-256 of the adapter that each has to end in. */
+  readonly expected: string;
+  readonly steps: number;
+  /** Seconds of an undisturbed step. */
+  readonly stepSeconds: number;
+}
+
+/** Strikes a run with the first of the faults as long as it has time for them, and removes them. */
+async function strike({ namespace, steps, stepSeconds }: Runs, run: Following, faults: Fault[]): Promise<Struck[]> {
+  const struck: Struck[] = [];
+  await run.steps(1);
+  for (let fault = faults[0]; fault !== undefined; fault = faults[0]) {
+    if ((steps - run.step) * stepSeconds < fault.seconds && struck.length > 0) break;
+    faults.shift();
+    say(`           step ${run.step}: ${fault.name}`);
+    const began = Date.now();
+    await fault.strike(namespace, (count) => run.steps(count));
+    if (run.step === steps) say('           the run was over before the fault: more STEPS would keep it in mid-run');
+    await run.steps(1);
+    struck.push({ fault: fault.name, began, over: Date.now() });
+  }
+  return struck;
+}
+
+/**
+ * Trains with every fault in turn, in as many runs as they need.
+ *
+ * @param undisturbed the run before them
+ * @throws Error for the first run that does not end in the same bytes by itself
+ */
+export async function trainDisturbed(
+  wanted: string,
+  undisturbed: string,
+  { namespace, expected }: Pick<Runs, 'namespace' | 'expected'>,
+): Promise<void> {
+  const seconds = timesOf(namespace, undisturbed).steps.map((step) => step.seconds);
+  const [steps, stepSeconds] = [seconds.length + 1, median(seconds)];
+  say(
+    `           undisturbed: ${stepSeconds.toFixed(1)} s a step (median), the slowest ${Math.max(...seconds).toFixed(1)} s`,
+  );
+  const faults = faultsOf(wanted);
+  const struck: Struck[] = [];
+  const trained: Trained[] = [];
+  while (faults.length > 0) {
+    const id = `disturbed-${trained.length + 1}`;
+    startRun(namespace, id);
+    const run = new Following(namespace, id);
+    const [, strikes] = await Promise.all([
+      run.ended,
+      strike({ namespace, expected, steps, stepSeconds }, run, faults),
+    ]);
+    const found = succeeded(namespace, id);
+    if (found !== expected) throw new Error(`the adapter of ${id} is ${found}, and that of this machine ${expected}`);
+    say(`           ${id}: the same adapter`);
+    trained.push(timesOf(namespace, id));
+    struck.push(...strikes);
+  }
+  say(costTable(struck, trained, stepSeconds));
+}
+
+/** Returns a table of what each kind of fault cost: the seconds that the steps during it took beyond the median. */
+function costTable(struck: readonly Struck[], runs: readonly Trained[], medianSeconds: number): string {
+  const rows = new Map<string, { lost: number; slowest: number }[]>();
+  for (const { fault, began, over } of struck) {
+    const during = runs.flatMap(({ steps }) =>
+      steps.filter(({ seconds, end }) => end > began && end - seconds * 1000 < over).map(({ seconds }) => seconds),
+    );
+    const lost = sum(during.map((seconds) => Math.max(seconds - medianSeconds, 0)));
+    rows.set(fault, [...(rows.get(fault) ?? []), { lost, slowest: Math.max(0, ...during) }]);
+  }
+  const lines = [...rows].map(([fault, costs]) => {
+    const lost = costs.map((cost) => cost.lost);
+    const slowest = Math.max(...costs.map((cost) => cost.slowest));
+    const figures = [sum(lost) / lost.length, Math.max(...lost), slowest].map((value) => value.toFixed(1).padStart(9));
+    return `${fault.padEnd(42)}${String(lost.length).padStart(6)}${figures.join('')}`;
+  });
+  const heads = `${'fault'.padEnd(42)}${'times'.padStart(6)}${['mean s', 'most s', 'slowest'].map((head) => head.padStart(9)).join('')}`;
+  return [heads, ...lines, `(seconds lost, and the slowest step; ${medianSeconds.toFixed(1)} s undisturbed)`].join(
+    '\n',
+  );
+}

@@ -1,0 +1,125 @@
+/** What is done to a release while it trains. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { helmBeside, kubectlBeside, shellBeside } from './programs.js';
+import { installation, release } from './release.js';
+import { settings } from './settings.js';
+
+/** A fault. */
+export interface Fault {
+  readonly name: string;
+  /** About how many seconds it takes: it begins only where the run has that long to go, so that all of it happens in mid-run. */
+  readonly seconds: number;
+  /**
+   * Strikes. Resolves once it is over and everything is ready again.
+   *
+   * @param steps waits for further steps of the run
+   */
+  strike(namespace: string, steps: (count: number) => Promise<void>): Promise<void>;
+}
+
+/** The kinds of pods, each with the resource that keeps it alive, and how long one keeps serving after its deletion. */
+const kinds = [
+  ['rollout', 'deployment', 36],
+  ['gradient', 'deployment', 36],
+  ['reward-helpful', 'deployment', 36],
+  ['gateway', 'deployment', 10],
+  ['nats', 'statefulset', 0],
+  ['coordinator', 'deployment', 0],
+] as const;
+
+const component = (name: string): string => `app.kubernetes.io/component=${name}`;
+
+/** Seconds that a pod takes to start and to be used, on a busy machine. */
+const startSeconds = 10;
+/** How long the API server stays away, in seconds. */
+const awaySeconds = 60;
+
+async function ready(namespace: string, resource: string): Promise<void> {
+  await kubectlBeside('-n', namespace, 'rollout', 'status', resource, '--timeout=5m');
+}
+
+/** Waits until no pod of a component is ending. */
+async function ended(namespace: string, name: string, pods: number): Promise<void> {
+  const list = ['-n', namespace, 'get', 'pods', '--selector', component(name), '--output', 'name'];
+  while ((await kubectlBeside(...list)).trim().split('\n').length > pods) await delay(500);
+}
+
+function deletion([name, kind, serves]: (typeof kinds)[number], force: boolean): Fault {
+  return {
+    name: `${name} pod ${force ? 'deleted by force' : 'deleted'}`,
+    seconds: startSeconds + (force ? 0 : serves),
+    async strike(namespace) {
+      const how = force ? ['--grace-period=0', '--force'] : [];
+      await kubectlBeside('-n', namespace, 'delete', 'pods', '--selector', component(name), '--wait', ...how);
+      await ready(namespace, `${kind}/${release}-${name}`);
+    },
+  };
+}
+
+const scaling: Fault = {
+  name: 'rollout scaled 1 → 3 → 1',
+  seconds: 36 + 2 * startSeconds,
+  async strike(namespace, steps) {
+    const deployment = `deployment/${release}-rollout`;
+    const scale = (replicas: number) => kubectlBeside('-n', namespace, 'scale', deployment, `--replicas=${replicas}`);
+    await scale(3);
+    await ready(namespace, deployment);
+    await steps(2);
+    await scale(1);
+    await ended(namespace, 'rollout', 1);
+  },
+};
+
+let rolled = 0;
+const upgrade: Fault = {
+  name: 'helm upgrade that replaces every pod',
+  seconds: 60 + 2 * startSeconds,
+  async strike(namespace) {
+    rolled += 1;
+    await helmBeside(...installation(namespace, 'upgrade', '--set-string', `pods.annotations.rolled=${rolled}`));
+    for (const [name, , serves] of kinds) if (serves > 0) await ended(namespace, name, 1);
+  },
+};
+
+async function allReady(namespace: string): Promise<void> {
+  await kubectlBeside('wait', 'nodes', '--all', '--for=condition=Ready', '--timeout=5m');
+  for (const [name, kind] of kinds) await ready(namespace, `${kind}/${release}-${name}`);
+}
+
+/** Faults of what the release runs on, for which the user gives commands. */
+function ofTheCluster(): Fault[] {
+  const { NODE_STOP, NODE_START, API_STOP, API_START } = settings;
+  const faults: Fault[] = [];
+  if (NODE_STOP !== undefined && NODE_START !== undefined) {
+    faults.push({
+      name: 'node restarted',
+      seconds: 3 * startSeconds,
+      async strike(namespace) {
+        await shellBeside(NODE_STOP);
+        await shellBeside(NODE_START);
+        await allReady(namespace);
+      },
+    });
+  }
+  if (API_STOP !== undefined && API_START !== undefined) {
+    faults.push({
+      name: `API server away for ${awaySeconds} s`,
+      seconds: awaySeconds + startSeconds,
+      async strike(namespace) {
+        await shellBeside(API_STOP);
+        await delay(awaySeconds * 1000);
+        await shellBeside(API_START);
+        await allReady(namespace);
+      },
+    });
+  }
+  return faults;
+}
+
+/** The faults that the settings ask for, in the order in which they strike. */
+export function faultsOf(wanted: string): Fault[] {
+  const deletions = [false, true].flatMap((force) => kinds.map((kind) => deletion(kind, force)));
+  const scalings = Array.from({ length: settings.SCALES }, () => scaling);
+  const all = [...deletions, ...scalings, upgrade, ...ofTheCluster()];
+  return wanted === 'all' || wanted === '1' ? all : all.filter(({ name }) => name.includes(wanted));
+}
