@@ -1,10 +1,12 @@
 /** `gapo`: runs the command line and maps its errors to exit codes. */
+import { boundConnecting } from '@gapo/service';
 import { CommanderError } from 'commander';
 import { exitOk, exitUser, outcome } from './exit.js';
 import { note } from './output.js';
 import { gapoProgram } from './program.js';
 import { secureCommand } from './secure.js';
 
+boundConnecting();
 const program = gapoProgram();
 // `gapo certs` is what repairs certificates that others cannot use.
 program.hook('preAction', (_, command) => (command.name() === 'certs' ? undefined : secureCommand(command.opts())));

@@ -28,6 +28,8 @@ const clientOptions = {
   // Servers of a deployment start in any order: reconnect soon, with a backoff of at most two seconds.
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 2000,
+  // A name whose server moved is resolved again with the next attempt, not after half a minute. The name server's cache bounds what that costs.
+  'grpc.dns_min_time_between_resolutions_ms': 1000,
   // The service configuration is set here, not read from TXT records.
   'grpc.service_config_disable_resolution': 1,
   // Each channel has its own connections, so that a new channel does not inherit one that a silent address has left open.

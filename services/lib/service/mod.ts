@@ -39,5 +39,6 @@ export { canonicalJson, configSha256 } from './settings/canonicalJson.js';
 export { nearestKey } from './settings/editDistance.js';
 export * from './settings/schemas.js';
 export { transportSettings } from './settings/transport.js';
+export { boundConnecting } from './connecting.js';
 export { secureFromEnvironment } from './transport.js';
 export { z } from 'zod';

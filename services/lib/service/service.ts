@@ -12,6 +12,7 @@ import { constants } from 'node:os';
 import { injectFaults } from '@gapo/faults';
 import { serveHealth, settlesWithin } from '@gapo/rpc';
 import { onTelemetryProblem, shutdownTelemetry, type TelemetryProblem } from '@gapo/tracing';
+import { boundConnecting } from './connecting.js';
 import { writeAtomically } from './files/atomicWrite.js';
 import { logger, type Logger } from './logger.js';
 import { withoutCredentials } from './redact.js';
@@ -85,6 +86,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     }
   }
   const crash = (error: unknown) => void reportAndExit(error, telemetryTimeoutMs);
+  boundConnecting();
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);
   // Keeps the process alive until runService ends it, even if the event loop is otherwise empty.
