@@ -48,9 +48,9 @@ test-image: build ## build the images with a container engine, and start each se
 test-compose: build ## start the compose file as documented, train, and start it again
 	@node test/run.mjs --under test/dist/compose
 
-test-cluster: build ## install the chart in the cluster of KUBECONFIG, train, compare, upgrade, uninstall  [STEPS=20, TLS=secrets|certManager|insecure, REGISTRY=, TAG=, VALUES=, KEEP=1, ADMISSION=1]
+test-cluster: build ## install the chart in the cluster of KUBECONFIG, train, compare, upgrade, uninstall  [STEPS=20, FAULTS=all, SCALES=3, TLS=secrets|certManager|insecure, REGISTRY=, TAG=, VALUES=, KEEP=1, ADMISSION=1, NODE_STOP=, NODE_START=, API_STOP=, API_START=]
 	@deploy/local/prepare.sh nats-server
-	@STEPS=$(STEPS) TLS=$(TLS) REGISTRY=$(REGISTRY) TAG=$(TAG) VALUES=$(VALUES) KEEP=$(KEEP) ADMISSION=$(ADMISSION) node test/dist/cluster/main.js
+	@STEPS=$(STEPS) FAULTS=$(FAULTS) SCALES=$(SCALES) TLS=$(TLS) REGISTRY=$(REGISTRY) TAG=$(TAG) VALUES=$(VALUES) KEEP=$(KEEP) ADMISSION=$(ADMISSION) node test/dist/cluster/main.js
 
 image-bases: ## look up the digests of the images' bases, and pin them in docker-bake.hcl
 	@node deploy/docker/pinBases.mjs

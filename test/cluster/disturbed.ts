@@ -84,19 +84,22 @@ export async function trainDisturbed(
     say(`           ${id}: the same adapter`);
     trained.push(timesOf(namespace, id));
     struck.push(...strikes);
+    say(costTable(struck, trained, stepSeconds));
   }
-  say(costTable(struck, trained, stepSeconds));
 }
 
 /** Returns a table of what each kind of fault cost: the seconds that the steps during it took beyond the median. */
 function costTable(struck: readonly Struck[], runs: readonly Trained[], medianSeconds: number): string {
   const rows = new Map<string, { lost: number; slowest: number }[]>();
-  for (const { fault, began, over } of struck) {
-    const during = runs.flatMap(({ steps }) =>
-      steps.filter(({ seconds, end }) => end > began && end - seconds * 1000 < over).map(({ seconds }) => seconds),
-    );
+  const all = runs.flatMap(({ steps }) => steps);
+  for (const one of struck) {
+    // A step counts for the last fault that struck before its end.
+    const during = all
+      .filter(({ end }) => struck.findLast(({ began }) => began < end) === one)
+      .filter(({ seconds, end }) => end - seconds * 1000 < one.over)
+      .map(({ seconds }) => seconds);
     const lost = sum(during.map((seconds) => Math.max(seconds - medianSeconds, 0)));
-    rows.set(fault, [...(rows.get(fault) ?? []), { lost, slowest: Math.max(0, ...during) }]);
+    rows.set(one.fault, [...(rows.get(one.fault) ?? []), { lost, slowest: Math.max(0, ...during) }]);
   }
   const lines = [...rows].map(([fault, costs]) => {
     const lost = costs.map((cost) => cost.lost);
