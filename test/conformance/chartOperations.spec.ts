@@ -33,6 +33,20 @@ test('a pod that is called by its own address serves until no cache of the name 
   assert.equal(rules.terminationGracePeriodSeconds, 30);
 });
 
+test(
+  'the name of a single pod resolves while the pod is replaced, that of many to those that are ready',
+  { skip },
+  () => {
+    const services = render('default').filter(({ kind, spec }) => kind === 'Service' && spec?.clusterIP === 'None');
+    const published = services.filter(({ spec }) => spec?.publishNotReadyAddresses === true);
+    assert.deepEqual(
+      published.map(({ metadata }) => metadata.name),
+      ['gapo-coordinator-headless', 'gapo-nats-headless'],
+    );
+    assert.ok(services.length > published.length);
+  },
+);
+
 test('the default requests fit a node with two CPUs, and leave room to replace a pod', { skip }, () => {
   const cpu = (container: Container | undefined): number => {
     const text = container?.resources?.requests?.['cpu'];

@@ -1,4 +1,5 @@
-{{/* A Service that resolves to every ready pod: services of the release call each other by these. Input: root, component, port, portName (optional). */}}
+{{/* A Service that resolves to every ready pod: services of the release call each other by these. Input: root, component, port, portName (optional),
+     single: whether it has one pod, which its clients wait for. */}}
 {{- define "gapo.headlessService" -}}
 apiVersion: v1
 kind: Service
@@ -7,6 +8,11 @@ metadata:
 spec:
   type: ClusterIP
   clusterIP: None
+  {{- if .single }}
+  {{- /* Its clients try the address of the next pod before that is ready. Otherwise the name resolves to nothing while the pod is replaced, and
+       name servers keep that for half a minute. */}}
+  publishNotReadyAddresses: true
+  {{- end }}
   selector:
     {{- include "gapo.selector" . | nindent 4 }}
   ports:
