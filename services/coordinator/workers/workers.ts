@@ -69,6 +69,9 @@ const lostCodes: ReadonlySet<string> = new Set([
 /** The worker or the connection is broken: the job is retried. After three such errors the job itself is to blame. */
 const brokenCodes: ReadonlySet<string> = new Set(['INTERNAL', 'UNKNOWN', 'DATA_LOSS']);
 
+/** Why a worker gets no jobs whose connection ended: it may be gone, or its server renews connections that are five minutes old. */
+const connectionEnded = 'its connection ended';
+
 const maxJobsPerWorker = 2;
 const maxBroken = 3;
 const maxDeadlines = 2;
@@ -388,7 +391,7 @@ export class WorkerPool<S extends ServiceName> {
    */
   #disconnected(worker: Member<S>): void {
     if (worker.down !== undefined) return;
-    worker.down = 'its connection ended';
+    worker.down = connectionEnded;
     this.#forgetReference();
     this.#untraced(() => this.#dispatch());
   }
@@ -430,7 +433,11 @@ export class WorkerPool<S extends ServiceName> {
     if (warning !== undefined) log.warn({ worker: worker.target }, `${what} ${worker.target}: ${warning}`);
     const { build, environment } = identity;
     const again = worker.identity === undefined ? 'joined' : 'is back';
-    log.info({ worker: worker.target, build, ...environment }, `${what} ${worker.target} ${again}`);
+    const renewed = worker.down === connectionEnded && worker.identity?.instance === identity.instance;
+    log[renewed ? 'debug' : 'info'](
+      { worker: worker.target, build, ...environment },
+      `${what} ${worker.target} ${again}`,
+    );
     worker.identity = identity;
     return undefined;
   }

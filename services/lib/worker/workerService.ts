@@ -46,6 +46,12 @@ const workerSettings = (listen: string) =>
 /** A connection to the coordinator that is silently dead is replaced after 10 s. */
 const keepalive: Keepalive = { everyMs: 5000, timeoutMs: 5000 };
 
+/**
+ * How long a pull waits for a coordinator that has moved to another address. Failures at once would use up a shard's attempts, where this worker is
+ * the only one.
+ */
+const reconnectMs = 10_000;
+
 /** A tensor worker: its service and its thread. */
 export interface Worker<Tasks extends ThreadTasks> {
   readonly name: 'rollout' | 'gradient';
@@ -74,7 +80,7 @@ export async function runWorker<Tasks extends ThreadTasks>(worker: Worker<Tasks>
       const { LISTEN, COORDINATOR, THREADS, DEVICE, MODEL_ROOT, MODEL_CACHE, STOP_GRACE_SECONDS } =
         readSettings(schema);
       const { shutdownGraceMs, stopTimeoutMs } = stopTimes(STOP_GRACE_SECONDS);
-      const coordinator = connect('gapo.policy.v1.PolicyService', COORDINATOR, { keepalive });
+      const coordinator = connect('gapo.policy.v1.PolicyService', COORDINATOR, { keepalive, reconnectMs });
       const forThread: TensorThreadSettings = {
         threads: THREADS,
         device: DEVICE,
