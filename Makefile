@@ -6,7 +6,7 @@ GAPO := node services/cli/dist/main.js
 TSC := node node_modules/typescript7/bin/tsc
 RUN ?= run
 
-.PHONY: help run test specs test-tools test-oracle test-walk test-image test-compose test-cluster image-bases chaos soak load build dev lint docs pack sbom audit models study bench fuzz clean
+.PHONY: help run test specs test-tools test-oracle test-walk test-image test-compose test-cluster test-operator image-bases chaos soak load build dev lint docs pack sbom audit models study bench fuzz clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -51,6 +51,10 @@ test-compose: build ## start the compose file as documented, train, and start it
 test-cluster: build ## install the chart in the cluster of KUBECONFIG, train, compare, upgrade, uninstall  [STEPS=20, FAULTS=all, SCALES=3, TLS=secrets|certManager|insecure, REGISTRY=, TAG=, VALUES=, KEEP=1, ADMISSION=1, NODE_STOP=, NODE_START=, API_STOP=, API_START=]
 	@deploy/local/prepare.sh nats-server
 	@STEPS=$(STEPS) FAULTS=$(FAULTS) SCALES=$(SCALES) TLS=$(TLS) REGISTRY=$(REGISTRY) TAG=$(TAG) VALUES=$(VALUES) KEEP=$(KEEP) ADMISSION=$(ADMISSION) node test/dist/cluster/main.js
+
+test-operator: build ## apply, patch, suspend and delete TrainingRuns on the API server of KUBECONFIG, which needs no nodes
+	@deploy/local/prepare.sh nats-server
+	@node test/run.mjs --under test/dist/operator
 
 image-bases: ## look up the digests of the images' bases, and pin them in docker-bake.hcl
 	@node deploy/docker/pinBases.mjs

@@ -13,7 +13,13 @@ import { parseArgs } from 'node:util';
 import { toolEnvironment } from '../deploy/local/testTools.mjs';
 
 /** Suites with a make target of their own: too slow for every commit. */
-const slow = ['test/dist/bench', 'test/dist/image', 'test/dist/compose', 'test/dist/oracle/torch'];
+const slow = [
+  'test/dist/bench',
+  'test/dist/image',
+  'test/dist/compose',
+  'test/dist/operator',
+  'test/dist/oracle/torch',
+];
 
 const { values } = parseArgs({ options: { under: { type: 'string', multiple: true } } });
 

@@ -69,10 +69,16 @@ function copyPackage(folder, to, cpu) {
   });
 }
 
+/** Images that hold more than the service that they are named after: the operator is a second command of the coordinator's. */
+const partsOf = { coordinator: ['coordinator', 'operator'] };
+
 function layOut(service, cpu) {
   const out = join(root, '.images', service);
   rmSync(out, { recursive: true, force: true });
-  const folders = closure(root, [`services/${service}`]);
+  const folders = closure(
+    root,
+    (partsOf[service] ?? [service]).map((part) => `services/${part}`),
+  );
   for (const folder of packagesOf(folders)) copyPackage(folder, join(out, folder), cpu);
   for (const folder of folders) {
     cpSync(join(root, folder, 'package.json'), join(out, folder, 'package.json'));

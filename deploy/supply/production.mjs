@@ -14,6 +14,8 @@ export const allowedLicenses = new Set([
   'BSD-3-Clause',
   '0BSD',
   'Unlicense',
+  // Of argparse, which js-yaml has for its command line.
+  'Python-2.0',
   '(MIT OR CC0-1.0)',
 ]);
 

@@ -20,6 +20,13 @@ An edge is { from, to, port }. Beside components there are these ends:
 - { from: cli, to: coordinator, port: 50050 }
 - { from: cli, to: dns, port: 53 }
 {{- end }}
+{{- if .Values.operator.enabled }}
+- { from: operator, to: coordinator, port: 50050 }
+- { from: operator, to: dns, port: 53 }
+{{- range .Values.operator.apiServer.ports }}
+- { from: operator, to: outside, port: {{ . }}, peers: {{ toJson $.Values.operator.apiServer.to }} }
+{{- end }}
+{{- end }}
 - { from: test, to: gateway, port: 8080 }
 {{- range list "coordinator" "rollout" "gradient" "gateway" "reward" "test" }}
 - { from: {{ . }}, to: dns, port: 53 }
@@ -51,7 +58,7 @@ An edge is { from, to, port }. Beside components there are these ends:
 {{- end }}
 {{- with .Values.otlpEndpoint }}
 {{- $port := include "gapo.portOf" (dict "url" .) }}
-{{- range list "coordinator" "rollout" "gradient" "gateway" "reward" }}
+{{- range list "coordinator" "rollout" "gradient" "gateway" "reward" "operator" }}
 - { from: {{ . }}, to: outside, port: {{ $port }} }
 {{- end }}
 {{- end }}

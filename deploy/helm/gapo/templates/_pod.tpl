@@ -16,6 +16,8 @@ Input, a dict:
   tls        whether it gets the certificate of its component
   project    whether it sees the project and the models
   command    its command; absent: the image's
+  account    its service account; absent: that of every pod
+  api        whether it calls the Kubernetes API, by the token of its account
   runAsUser  its user; absent: that of podSecurity
   probes     probes other than those of gRPC health, as YAML
   annotations, labels  more of both, as maps
@@ -36,8 +38,8 @@ metadata:
     {{- toYaml . | nindent 4 }}
   {{- end }}
 spec:
-  serviceAccountName: {{ include "gapo.serviceAccount" $root }}
-  automountServiceAccountToken: false
+  serviceAccountName: {{ .account | default (include "gapo.serviceAccount" $root) }}
+  automountServiceAccountToken: {{ .api | default false }}
   {{- /* Kubernetes would put the addresses of all services into the environment. */}}
   enableServiceLinks: false
   {{- with concat ($root.Values.global.imagePullSecrets | default list) ($root.Values.imagePullSecrets | default list) }}

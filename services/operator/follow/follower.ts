@@ -1,0 +1,414 @@
+/** Follows one TrainingRun: makes its run what the spec says, and writes what the run does into the status. */
+import { isActive, retryDelayMs, RpcError, type Client, type Run, type RpcCode } from '@gapo/rpc';
+import { canonicalJson, type Logger } from '@gapo/service';
+import { codeOf, reasonOf, type Cluster } from '../kubernetes/cluster.js';
+import type { Status, TrainingRun } from '../resource/trainingRun.js';
+import { authorOf, configYamlOf, runIdOf } from './identity.js';
+import { hasEnded, nextAction, statusOf, type Action, type Observed, type Problem } from './status.js';
+import { eventsBetween } from './transitions.js';
+
+/** What followers share. */
+export interface FollowerContext {
+  readonly cluster: Cluster;
+  readonly training: Client<'gapo.training.v1.TrainingService'>;
+  /** Directory of the coordinator for relative paths of configurations. */
+  readonly baseDirectory: string;
+  /** The least time between two writes of the status of a run that takes steps. */
+  readonly statusMs: number;
+  /** Who reports events. */
+  readonly identity: string;
+  readonly log: Logger;
+}
+
+/** Keeps a TrainingRun until its run is cancelled. */
+export const finalizer = 'gapo.dev/cancel-run';
+
+/** Deadline of calls that the coordinator answers from memory. */
+const quickMs = 15_000;
+/** Deadline of calls in which it reads models and data, and asks reward services. */
+const startMs = 1_200_000;
+/** Time after which a run is looked at again if nothing was heard of it. */
+const resyncMs = 60_000;
+/** A failed run may be resumed by a person, which no watch tells. */
+const failedResyncMs = 15_000;
+/** Writes of a status in conflict with others, one after another. */
+const mostConflicts = 8;
+
+const unreachableRetry = { baseDelayMs: 1000, maxDelayMs: 15_000 };
+const refusedRetry = { baseDelayMs: 2000, maxDelayMs: 120_000 };
+
+/** Codes that say that the coordinator cannot be asked now, nothing about the question. */
+const unreachableCodes: ReadonlySet<RpcCode> = new Set<RpcCode>([
+  'UNAVAILABLE',
+  'DEADLINE_EXCEEDED',
+  'CANCELLED',
+  'UNAUTHENTICATED',
+  'UNKNOWN',
+  'INTERNAL',
+]);
+
+/** Follows one TrainingRun until it is gone. */
+export class RunFollower {
+  readonly #context: FollowerContext;
+  readonly #runId: string;
+  readonly #ending = new AbortController();
+  readonly #following: Promise<void>;
+  #resource: TrainingRun;
+  #observed: Observed;
+  /** When the next pass is made, and what wakes the wait for it. */
+  #due = 0;
+  #wake: () => void = () => undefined;
+  /** Ends the watch of the run; undefined where there is none. */
+  #watch: AbortController | undefined;
+  /** Failures of the coordinator, and refusals by it, one after another. */
+  #failures = 0;
+  #refusals = 0;
+  /** Before this time nothing is asked of the coordinator that it refused. */
+  #actionsFrom = 0;
+  #isGone = false;
+
+  constructor(context: FollowerContext, resource: TrainingRun) {
+    this.#context = context;
+    this.#resource = resource;
+    this.#runId = runIdOf(resource);
+    this.#observed = {
+      runId: this.#runId,
+      run: undefined,
+      unreachable: undefined,
+      refused: undefined,
+      preferenceProblem: undefined,
+      suspensionProblem: undefined,
+      pauseRequested: false,
+      resumed: false,
+    };
+    this.#following = this.#follow();
+  }
+
+  /** Takes a newer version of the resource. */
+  offer(resource: TrainingRun): void {
+    if (isOlder(resource, this.#resource)) return;
+    if (resource.metadata.generation !== this.#resource.metadata.generation) this.#actionsFrom = 0;
+    this.#resource = resource;
+    this.#passWithin(0);
+  }
+
+  /** Stops following, and leaves the run as it is. */
+  async stop(): Promise<void> {
+    this.#ending.abort();
+    this.#wake();
+    await this.#following;
+  }
+
+  get #signal(): AbortSignal {
+    return this.#ending.signal;
+  }
+
+  get #name(): string {
+    const { namespace, name } = this.#resource.metadata;
+    return `${namespace}/${name}`;
+  }
+
+  async #follow(): Promise<void> {
+    while (!this.#signal.aborted && !this.#isGone) {
+      this.#due = Infinity;
+      this.#passWithin(await this.#passOrRetry());
+      await this.#untilDue();
+    }
+    this.#watch?.abort();
+  }
+
+  /** Brings the next pass forward. */
+  #passWithin(ms: number): void {
+    this.#due = Math.min(this.#due, performance.now() + ms);
+    this.#wake();
+  }
+
+  async #untilDue(): Promise<void> {
+    while (!this.#signal.aborted && !this.#isGone) {
+      const left = this.#due - performance.now();
+      if (left <= 0) return;
+      await new Promise<void>((resolve) => {
+        const timer = Number.isFinite(left) ? setTimeout(resolve, left) : undefined;
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  }
+
+  /** Makes a pass. Returns the milliseconds until the next at the latest. */
+  async #passOrRetry(): Promise<number> {
+    try {
+      return await this.#pass();
+    } catch (error) {
+      if (this.#signal.aborted) return 0;
+      this.#failures += 1;
+      this.#context.log.warn({ trainingRun: this.#name }, `TrainingRun ${this.#name}: ${reasonOf(error)}`);
+      return retryDelayMs(unreachableRetry, this.#failures);
+    }
+  }
+
+  async #pass(): Promise<number> {
+    if (this.#resource.metadata.deletionTimestamp !== undefined) return this.#end();
+    await this.#addFinalizer();
+    if (this.#isSettled) return Infinity;
+    await this.#observe();
+    await this.#writeStatus();
+    if (this.#observed.unreachable !== undefined) {
+      this.#failures += 1;
+      return retryDelayMs(unreachableRetry, this.#failures);
+    }
+    this.#failures = 0;
+    const action = nextAction(this.#resource, this.#observed);
+    if (action !== undefined) {
+      const wait = this.#actionsFrom - performance.now();
+      if (wait > 0) {
+        if (this.#observed.run !== undefined) this.#watchRun();
+        return wait;
+      }
+      await this.#act(action);
+      return 0;
+    }
+    const { run, refused } = this.#observed;
+    if (run === undefined) return refused === undefined ? Infinity : failedResyncMs;
+    if (hasEnded(run.state)) return this.#isSettled ? Infinity : resyncMs;
+    if (run.state === 'RUN_STATE_FAILED') return failedResyncMs;
+    this.#watchRun();
+    return resyncMs;
+  }
+
+  /** Whether the status has the end of the run. */
+  get #isSettled(): boolean {
+    const { status, metadata } = this.#resource;
+    const ended = status?.phase === 'Succeeded' || status?.phase === 'Cancelled';
+    return ended && status.observedGeneration === metadata.generation;
+  }
+
+  async #addFinalizer(): Promise<void> {
+    const { finalizers = [] } = this.#resource.metadata;
+    if (finalizers.includes(finalizer)) return;
+    await this.#changing(() => this.#context.cluster.writeFinalizers(this.#resource, [...finalizers, finalizer]));
+  }
+
+  /** Asks the coordinator for the run. */
+  async #observe(): Promise<void> {
+    const known = this.#resource.status?.runId !== undefined;
+    try {
+      const request = { runId: this.#runId };
+      const { run } = await this.#context.training.GetRun(request, { deadlineMs: quickMs, signal: this.#signal });
+      this.#see(run ?? undefined);
+    } catch (error) {
+      const { code, details } = RpcError.from(error);
+      if (code !== 'NOT_FOUND') return this.#lose(error);
+      const lost = { reason: 'RunNotFound', message: `the coordinator has lost the run: ${details}` };
+      this.#set({ run: undefined, unreachable: undefined, ...(known && { refused: lost }) });
+    }
+  }
+
+  #see(run: Run | undefined): void {
+    const suspend = this.#resource.spec.suspend === true;
+    const stillPausing = suspend && run !== undefined && isActive(run.state) && this.#observed.pauseRequested;
+    this.#set({
+      run,
+      unreachable: undefined,
+      refused: undefined,
+      pauseRequested: stillPausing,
+      ...(suspend && { resumed: false }),
+    });
+  }
+
+  #set(changes: Partial<Observed>): void {
+    this.#observed = { ...this.#observed, ...changes };
+  }
+
+  /**
+   * Notes that the coordinator could not be asked.
+   *
+   * @throws Error the given one, if the operator stops
+   */
+  #lose(error: unknown): void {
+    if (this.#signal.aborted) throw error;
+    const { code, details } = RpcError.from(error);
+    this.#set({ unreachable: { reason: wordOf(code), message: `the coordinator does not answer: ${details}` } });
+    this.#watch?.abort();
+  }
+
+  /** Does what the spec asks for. A refusal is noted, and tried again later. */
+  async #act(action: Action): Promise<void> {
+    try {
+      await this.#request(action);
+      this.#refusals = 0;
+      this.#set(clearedBy[action]);
+    } catch (error) {
+      const { code, details } = RpcError.from(error);
+      if (code === 'ALREADY_EXISTS') return;
+      if (unreachableCodes.has(code)) return this.#lose(error);
+      this.#refusals += 1;
+      this.#actionsFrom = performance.now() + retryDelayMs(refusedRetry, this.#refusals);
+      this.#set(problemOf(action, { reason: wordOf(code), message: details }));
+      this.#context.log.warn({ trainingRun: this.#name, action }, `TrainingRun ${this.#name}: ${action}: ${details}`);
+    }
+  }
+
+  async #request(action: Action): Promise<void> {
+    const { training, baseDirectory } = this.#context;
+    const { spec } = this.#resource;
+    const [runId, author] = [this.#runId, authorOf(this.#resource)];
+    const options = { deadlineMs: quickMs, signal: this.#signal };
+    const slow = { ...options, deadlineMs: startMs };
+    this.#context.log.info({ trainingRun: this.#name, run: runId, action }, `TrainingRun ${this.#name}: ${action}`);
+    switch (action) {
+      case 'create': {
+        const configYaml = configYamlOf(this.#resource);
+        const directory = spec.baseDirectory ?? baseDirectory;
+        const request = { configYaml, baseDirectory: directory, runId, configName: 'spec.config', author };
+        await training.CreateRun(request, slow);
+        return;
+      }
+      case 'pause':
+        await training.PauseRun({ runId, author }, options);
+        return;
+      case 'resume':
+        await training.ResumeRun({ runId, author }, slow);
+        return;
+      case 'prefer':
+        await training.SetPreference({ runId, preference: spec.preference ?? {}, author }, options);
+    }
+  }
+
+  /** Watches the run, so that the next pass is made when it changes. */
+  #watchRun(): void {
+    if (this.#watch !== undefined) return;
+    const watch = new AbortController();
+    this.#watch = watch;
+    void this.#hear(AbortSignal.any([watch.signal, this.#signal])).finally(() => {
+      if (this.#watch === watch) this.#watch = undefined;
+      this.#passWithin(unreachableRetry.baseDelayMs);
+    });
+  }
+
+  async #hear(signal: AbortSignal): Promise<void> {
+    try {
+      const request = { runId: this.#runId, afterStep: this.#observed.run?.step ?? 0 };
+      let isFirst = true;
+      for await (const change of this.#context.training.WatchRun(request, { deadlineMs: Infinity, signal })) {
+        // The first message is the run as it is.
+        if (change.run && !isFirst) this.#passWithin(0);
+        else if (change.step) this.#passWithin(this.#context.statusMs);
+        isFirst = false;
+      }
+    } catch (error) {
+      if (!signal.aborted)
+        this.#context.log.info(`the watch of run ${this.#runId} ended: ${RpcError.from(error).details}`);
+    }
+  }
+
+  /** Writes the status if it has changed, and reports what is worth an event. */
+  async #writeStatus(): Promise<void> {
+    const written = await this.#changing(async () => {
+      const before = this.#resource.status;
+      const after = statusOf(this.#resource, this.#observed, new Date());
+      if (before !== undefined && canonicalJson(before) === canonicalJson(after)) return undefined;
+      const resource = await this.#context.cluster.writeStatus(this.#resource, after);
+      return { ...resource, before, after };
+    });
+    if (written !== undefined) await this.#report(written.before, written.after);
+  }
+
+  async #report(before: Status | undefined, after: Status): Promise<void> {
+    for (const event of eventsBetween(before, after)) {
+      try {
+        await this.#context.cluster.report(this.#resource, event, this.#context.identity);
+      } catch (error) {
+        this.#context.log.warn(
+          { trainingRun: this.#name },
+          `the event ${event.reason} was not written: ${reasonOf(error)}`,
+        );
+      }
+    }
+  }
+
+  /** Changes the resource. After a conflict it is read again, and the change made to what was read. */
+  async #changing<T extends TrainingRun>(change: () => Promise<T | undefined>): Promise<T | undefined> {
+    for (let conflicts = 0; !this.#isGone; conflicts += 1) {
+      try {
+        const changed = await change();
+        if (changed !== undefined && !isOlder(changed, this.#resource)) this.#resource = plain(changed);
+        return changed;
+      } catch (error) {
+        const code = codeOf(error);
+        if ((code !== 409 && code !== 404) || conflicts >= mostConflicts) throw error;
+        await this.#read();
+      }
+    }
+    return undefined;
+  }
+
+  async #read(): Promise<void> {
+    const { namespace, name, uid } = this.#resource.metadata;
+    const read = await this.#context.cluster.read(namespace, name);
+    if (read === undefined || read.metadata.uid !== uid) this.#isGone = true;
+    else this.#resource = read;
+  }
+
+  /** Cancels the run of a resource that is being deleted, then lets it go. */
+  async #end(): Promise<number> {
+    const { finalizers = [] } = this.#resource.metadata;
+    if (!finalizers.includes(finalizer)) return Infinity;
+    try {
+      const request = { runId: this.#runId, author: authorOf(this.#resource) };
+      await this.#context.training.CancelRun(request, { deadlineMs: quickMs, signal: this.#signal });
+      this.#context.log.info({ trainingRun: this.#name, run: this.#runId }, `TrainingRun ${this.#name}: cancelled`);
+    } catch (error) {
+      const { code, details } = RpcError.from(error);
+      // It was never created, or has ended.
+      if (code !== 'NOT_FOUND' && code !== 'FAILED_PRECONDITION') {
+        this.#lose(error);
+        this.#failures += 1;
+        await this.#writeStatus();
+        this.#context.log.warn(
+          `TrainingRun ${this.#name} is being deleted, and its run cannot be cancelled: ${details}`,
+        );
+        return retryDelayMs(unreachableRetry, this.#failures);
+      }
+    }
+    await this.#changing(() => {
+      const left = (this.#resource.metadata.finalizers ?? []).filter((one) => one !== finalizer);
+      return this.#context.cluster.writeFinalizers(this.#resource, left);
+    });
+    return Infinity;
+  }
+}
+
+/** What an action that succeeded changes. */
+const clearedBy: Readonly<Record<Action, Partial<Observed>>> = {
+  create: { refused: undefined, resumed: true },
+  pause: { suspensionProblem: undefined, pauseRequested: true },
+  resume: { suspensionProblem: undefined, resumed: true },
+  prefer: { preferenceProblem: undefined },
+};
+
+function problemOf(action: Action, problem: Problem): Partial<Observed> {
+  if (action === 'create') return { refused: problem };
+  return action === 'prefer' ? { preferenceProblem: problem } : { suspensionProblem: problem };
+}
+
+/** Returns a code as the reason of a condition: InvalidArgument for INVALID_ARGUMENT. */
+function wordOf(code: RpcCode): string {
+  return code
+    .toLowerCase()
+    .split('_')
+    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+    .join('');
+}
+
+/** Whether a version of a resource came before another. Versions are numbers that grow. */
+function isOlder(a: TrainingRun, b: TrainingRun): boolean {
+  return BigInt(a.metadata.resourceVersion) < BigInt(b.metadata.resourceVersion);
+}
+
+function plain(resource: TrainingRun): TrainingRun {
+  const { apiVersion, kind, metadata, spec, status } = resource;
+  return { apiVersion, kind, metadata, spec, status };
+}

@@ -1,0 +1,254 @@
+/** The status of a TrainingRun, from its spec, the run and what went wrong. Pure functions: the follower reads and writes. */
+import { isActive, stateWord, type Run, type RunState, type StepReport } from '@gapo/rpc';
+import {
+  conditionOf,
+  holds,
+  type Condition,
+  type ConditionType,
+  type Phase,
+  type Status,
+  type TrainingRun,
+} from '../resource/trainingRun.js';
+
+/** Something that does not work. */
+export interface Problem {
+  /** As one word. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What the operator knows of a run beside its resource. */
+export interface Observed {
+  readonly runId: string;
+  /** The run; undefined until the coordinator was asked, or if it has none. */
+  readonly run: Run | undefined;
+  /** Why the coordinator cannot be asked. */
+  readonly unreachable: Problem | undefined;
+  /** Why the run was not created. */
+  readonly refused: Problem | undefined;
+  /** Why the preference of the spec is not that of the run. */
+  readonly preferenceProblem: Problem | undefined;
+  /** Why the run could not be paused or resumed. */
+  readonly suspensionProblem: Problem | undefined;
+  /** Whether the run was asked to pause, and has not paused yet. */
+  readonly pauseRequested: boolean;
+  /** Whether the run was resumed since its suspension ended. */
+  readonly resumed: boolean;
+}
+
+/** What to do about a run next. */
+export type Action = 'create' | 'pause' | 'resume' | 'prefer';
+
+/** Whether nothing can change any more. A failed run can be resumed. */
+export function hasEnded(state: RunState): boolean {
+  return state === 'RUN_STATE_SUCCEEDED' || state === 'RUN_STATE_CANCELLED';
+}
+
+/**
+ * Returns what to do next; undefined if the run is as the spec has it.
+ *
+ * A suspension is in the status before the run is paused: whoever leads next then knows that it has to be resumed.
+ */
+export function nextAction(
+  { spec, status }: TrainingRun,
+  { run, pauseRequested, resumed }: Observed,
+): Action | undefined {
+  const suspend = spec.suspend === true;
+  const suspended = holds(status, 'Suspended');
+  // A run that the coordinator had is not trained again without being asked.
+  if (run === undefined) return suspend || status?.runId !== undefined ? undefined : 'create';
+  if (hasEnded(run.state)) return undefined;
+  if (suspend && suspended && !pauseRequested && (isActive(run.state) || run.recovery !== null)) return 'pause';
+  if (!suspend && suspended && !resumed) return 'resume';
+  if (spec.preference !== undefined && !isSame(spec.preference, run.preference)) return 'prefer';
+  return undefined;
+}
+
+function isSame(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): boolean {
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
+}
+
+/**
+ * Returns the status to write. What is not known now stays as it was.
+ *
+ * @param now the time of changes
+ */
+export function statusOf(resource: TrainingRun, observed: Observed, now: Date): Status {
+  const { status: before = {}, metadata } = resource;
+  const { run } = observed;
+  const at = now.toISOString().replace(/\.\d+Z$/, 'Z');
+  const phase = phaseOf(resource, observed);
+  const ended = phase === 'Succeeded' || phase === 'Cancelled' || phase === 'Failed';
+  const { completionTime: _, ...kept } = before;
+  return {
+    ...kept,
+    observedGeneration: metadata.generation ?? 0,
+    ...(run && { runId: run.id }),
+    phase,
+    message: messageOf(observed, before, phase),
+    ...(run && fieldsOf(run)),
+    ...(ended && { completionTime: before.completionTime ?? at }),
+    conditions: conditionsOf(resource, observed, phase, at),
+  };
+}
+
+function phaseOf({ spec, status }: TrainingRun, { run, refused }: Observed): Phase {
+  if (run === undefined) {
+    if (status?.runId !== undefined) return refused ? 'Failed' : (status.phase ?? 'Pending');
+    return spec.suspend === true ? 'Suspended' : 'Pending';
+  }
+  const paused = run.state === 'RUN_STATE_PAUSED';
+  if (paused && spec.suspend === true) return 'Suspended';
+  const word = stateWord(run.state);
+  return phaseByWord.get(word) ?? 'Pending';
+}
+
+const phaseByWord: ReadonlyMap<string, Phase> = new Map(
+  (['Starting', 'Running', 'Paused', 'Succeeded', 'Failed', 'Cancelled'] as const).map((phase) => [
+    phase.toLowerCase(),
+    phase,
+  ]),
+);
+
+function messageOf({ run, unreachable, refused }: Observed, before: Status, phase: Phase): string {
+  const problem = unreachable ?? refused;
+  if (problem !== undefined) return problem.message;
+  if (run === undefined) return phase === before.phase ? (before.message ?? '') : '';
+  return run.reason;
+}
+
+/** The fields that say what the run does. Numbers are rounded: people read them, and a status is written less often. */
+function fieldsOf(run: Run): Status {
+  const { step, totalSteps, lastStep, created } = run;
+  return {
+    step,
+    totalSteps,
+    progress: `${step}/${totalSteps}`,
+    method: run.method,
+    preference: run.preference,
+    configSha256: run.configSha256,
+    versionSha256: run.versionSha256,
+    checkpoint: run.checkpoint,
+    ...(created && { startTime: timeText(created) }),
+    objectives: run.objectives.map((name) => ({ name, ...resultsOf(lastStep, name) })),
+    rewards: listOf(lastStep, 'reward'),
+    weights: listOf(lastStep, 'weight'),
+    eta: isActive(run.state) && lastStep ? durationText(lastStep.etaSeconds) : '',
+    etaSeconds: isActive(run.state) && lastStep ? Math.round(lastStep.etaSeconds) : 0,
+  };
+}
+
+function resultsOf(report: StepReport | null, name: string): { reward?: number; weight?: number } {
+  const found = report?.objectives.find((one) => one.name === name);
+  if (found === undefined) return {};
+  return { ...finite('reward', found.rewardMean), ...finite('weight', found.weight) };
+}
+
+/** JSON has no infinities and no not-a-number. */
+function finite<Key extends string>(key: Key, value: number): { [K in Key]?: number } {
+  return Number.isFinite(value) ? ({ [key]: value } as { [K in Key]?: number }) : {};
+}
+
+function listOf(report: StepReport | null, what: 'reward' | 'weight'): string {
+  const shown = (report?.objectives ?? []).map(
+    ({ name, rewardMean, weight }) => `${name} ${(what === 'reward' ? rewardMean : weight).toFixed(3)}`,
+  );
+  return shown.join(', ');
+}
+
+function timeText({ seconds }: { readonly seconds: number }): string {
+  return new Date(seconds * 1000).toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+/** Returns seconds as Kubernetes writes durations: 45s, 3m20s, 2h5m, 3d4h. */
+export function durationText(seconds: number): string {
+  if (!Number.isFinite(seconds)) return '';
+  const whole = Math.max(0, Math.round(seconds));
+  const units = [
+    ['d', 86_400],
+    ['h', 3600],
+    ['m', 60],
+    ['s', 1],
+  ] as const;
+  const first = units.findIndex(([, size]) => whole >= size);
+  if (first < 0) return '0s';
+  const parts = units.slice(first, first + 2).map(([unit, size], i) => {
+    const above = i === 0 ? Infinity : (units[first]?.[1] ?? Infinity);
+    return [Math.floor((whole % above) / size), unit] as const;
+  });
+  return parts
+    .filter(([count], i) => i === 0 || count > 0)
+    .map(([count, unit]) => `${count}${unit}`)
+    .join('');
+}
+
+/** A condition, without what its history decides. */
+type Finding = Pick<Condition, 'status' | 'reason' | 'message'>;
+
+function conditionsOf(resource: TrainingRun, observed: Observed, phase: Phase, at: string): Condition[] {
+  const { status, metadata } = resource;
+  const findings: [ConditionType, Finding | undefined][] = [
+    ['Accepted', acceptedOf(observed)],
+    ['CoordinatorReachable', reachableOf(observed)],
+    ['PreferenceApplied', preferenceOf(resource, observed)],
+    ['Suspended', suspendedOf(resource, observed)],
+    ['Complete', endOf(observed, phase === 'Succeeded', 'AllStepsTaken')],
+    ['Failed', endOf(observed, phase === 'Failed' || phase === 'Cancelled', phase)],
+  ];
+  return findings.flatMap(([type, finding]) => {
+    const before = conditionOf(status, type);
+    if (finding === undefined) return before === undefined ? [] : [before];
+    const changed = before?.status !== finding.status;
+    const lastTransitionTime = changed ? at : before.lastTransitionTime;
+    return [{ type, ...finding, observedGeneration: metadata.generation ?? 0, lastTransitionTime }];
+  });
+}
+
+function acceptedOf({ run, refused }: Observed): Finding | undefined {
+  if (run !== undefined) return { status: 'True', reason: 'RunCreated', message: `the coordinator has run ${run.id}` };
+  return refused && { status: 'False', ...refused };
+}
+
+function reachableOf({ run, unreachable }: Observed): Finding | undefined {
+  if (unreachable !== undefined) return { status: 'False', ...unreachable };
+  return run && { status: 'True', reason: 'Answered', message: 'the coordinator answers' };
+}
+
+function preferenceOf({ spec }: TrainingRun, { run, preferenceProblem }: Observed): Finding | undefined {
+  if (spec.preference === undefined || run === undefined) return undefined;
+  if (isSame(spec.preference, run.preference)) {
+    return { status: 'True', reason: 'Applied', message: "the run's next step has the preference of the spec" };
+  }
+  if (preferenceProblem !== undefined) return { status: 'False', ...preferenceProblem };
+  return hasEnded(run.state)
+    ? { status: 'False', reason: 'RunEnded', message: 'the run takes no more steps' }
+    : undefined;
+}
+
+function suspendedOf({ spec, status }: TrainingRun, observed: Observed): Finding | undefined {
+  const { run, resumed, suspensionProblem } = observed;
+  const yes = (reason: string, message: string): Finding => ({ status: 'True', reason, message });
+  const no = (reason: string, message: string): Finding => ({ status: 'False', reason, message });
+  if (run !== undefined && hasEnded(run.state)) return no('RunEnded', 'the run takes no more steps');
+  if (spec.suspend === true) {
+    if (run === undefined) {
+      return status?.runId === undefined ? yes('NotStarted', 'the run starts once spec.suspend is false') : undefined;
+    }
+    if (suspensionProblem !== undefined) return yes(suspensionProblem.reason, suspensionProblem.message);
+    if (isActive(run.state)) return yes('Pausing', 'the run pauses after the step in progress');
+    return yes('Paused', 'the run resumes once spec.suspend is false');
+  }
+  if (holds(status, 'Suspended') && !resumed) {
+    if (run === undefined) return undefined;
+    if (suspensionProblem !== undefined) return yes(suspensionProblem.reason, suspensionProblem.message);
+    return yes('Resuming', 'the run is being resumed');
+  }
+  return no('NotSuspended', 'spec.suspend is not true');
+}
+
+function endOf({ run, refused }: Observed, is: boolean, reason: string): Finding | undefined {
+  if (run === undefined) return is && refused ? { status: 'True', ...refused } : undefined;
+  if (is) return { status: 'True', reason, message: run.reason };
+  return { status: 'False', reason: 'NotEnded', message: '' };
+}

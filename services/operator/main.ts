@@ -1,0 +1,52 @@
+/** The operator as a process: settings, gRPC health, the election of a leader, and the leader's work. */
+import { hostname } from 'node:os';
+import { serve } from '@gapo/rpc';
+import { runService } from '@gapo/service';
+import { connectCoordinator } from './coordinator.js';
+import { followAll } from './follow/operator.js';
+import { Cluster } from './kubernetes/cluster.js';
+import { Leadership } from './kubernetes/leadership.js';
+import { help, operatorSettings } from './settings.js';
+
+await runService({
+  name: 'gapo-operator',
+  help,
+  async start({ log }) {
+    const settings = operatorSettings();
+    const cluster = Cluster.open(settings.KUBECONFIG);
+    const training = connectCoordinator(settings.COORDINATOR, settings.COORDINATOR_TOKEN_FILE);
+    const identity = settings.IDENTITY ?? `${hostname()}_${process.pid}`;
+    const lease = {
+      namespace: settings.LEASE_NAMESPACE ?? settings.NAMESPACE ?? cluster.ownNamespace,
+      name: settings.LEASE_NAME,
+      identity,
+      seconds: settings.LEASE_SECONDS,
+    };
+    const context = {
+      cluster,
+      training,
+      identity,
+      baseDirectory: settings.BASE_DIRECTORY,
+      statusMs: settings.STATUS_SECONDS * 1000,
+      log,
+    };
+    const scope = { namespace: settings.NAMESPACE, labelSelector: settings.LABEL_SELECTOR };
+    const server = await serve({ address: settings.LISTEN, services: [] });
+    const stopping = new AbortController();
+    const working = new Leadership(cluster, lease, log).run(
+      (signal) => followAll(context, scope, signal),
+      stopping.signal,
+    );
+    return {
+      address: server.address,
+      done: working,
+      stopTimeoutMs: 20_000,
+      async stop() {
+        stopping.abort();
+        await working;
+        await server.stop();
+        training.close();
+      },
+    };
+  },
+});

@@ -1,0 +1,105 @@
+/** A TrainingRun as the API server gives it, checked where it enters. */
+import { z } from '@gapo/service';
+
+/** Whether a condition holds. */
+const conditionStatus = z.enum(['True', 'False', 'Unknown']);
+
+const conditionTypes = [
+  'Accepted',
+  'CoordinatorReachable',
+  'PreferenceApplied',
+  'Suspended',
+  'Complete',
+  'Failed',
+] as const;
+
+/** What a condition is about. */
+export type ConditionType = (typeof conditionTypes)[number];
+
+const condition = z.object({
+  type: z.enum(conditionTypes),
+  status: conditionStatus,
+  observedGeneration: z.int().optional(),
+  lastTransitionTime: z.string(),
+  reason: z.string(),
+  message: z.string(),
+});
+
+/** A condition of a run. */
+export type Condition = z.output<typeof condition>;
+
+const phases = ['Pending', 'Suspended', 'Starting', 'Running', 'Paused', 'Succeeded', 'Failed', 'Cancelled'] as const;
+
+/** What a run does, as one word. */
+export type Phase = (typeof phases)[number];
+
+const status = z.object({
+  observedGeneration: z.int().optional(),
+  runId: z.string().optional(),
+  phase: z.enum(phases).optional(),
+  message: z.string().optional(),
+  step: z.int().optional(),
+  totalSteps: z.int().optional(),
+  progress: z.string().optional(),
+  method: z.string().optional(),
+  objectives: z
+    .array(z.object({ name: z.string(), reward: z.number().optional(), weight: z.number().optional() }))
+    .optional(),
+  rewards: z.string().optional(),
+  weights: z.string().optional(),
+  preference: z.record(z.string(), z.number()).optional(),
+  eta: z.string().optional(),
+  etaSeconds: z.number().optional(),
+  configSha256: z.string().optional(),
+  versionSha256: z.string().optional(),
+  checkpoint: z.string().optional(),
+  startTime: z.string().optional(),
+  completionTime: z.string().optional(),
+  conditions: z.array(condition).optional(),
+});
+
+/** The run, as the operator saw it last. */
+export type Status = z.output<typeof status>;
+
+const spec = z.object({
+  config: z.record(z.string(), z.unknown()),
+  baseDirectory: z.string().optional(),
+  suspend: z.boolean().optional(),
+  preference: z.record(z.string(), z.number()).optional(),
+});
+
+/** What to train. */
+export type Spec = z.output<typeof spec>;
+
+/** The metadata that the operator reads; the rest is kept as it is. */
+const metadata = z.looseObject({
+  name: z.string(),
+  namespace: z.string(),
+  uid: z.string(),
+  resourceVersion: z.string(),
+  generation: z.int().optional(),
+  deletionTimestamp: z.string().optional(),
+  finalizers: z.array(z.string()).optional(),
+});
+
+/** A TrainingRun. */
+export const trainingRun = z.looseObject({
+  apiVersion: z.string(),
+  kind: z.string(),
+  metadata,
+  spec,
+  status: status.optional(),
+});
+
+/** See {@link trainingRun}. */
+export type TrainingRun = z.output<typeof trainingRun>;
+
+/** Returns a condition of a status; undefined if it has not been set. */
+export function conditionOf(status: Status | undefined, type: ConditionType): Condition | undefined {
+  return status?.conditions?.find((one) => one.type === type);
+}
+
+/** Whether a condition of a status is true. */
+export function holds(status: Status | undefined, type: ConditionType): boolean {
+  return conditionOf(status, type)?.status === 'True';
+}

@@ -1,0 +1,264 @@
+/** What the tests of the operator share: a namespace, the coordinator's processes, operators with the rights that the chart gives them. */
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { connect } from '@gapo/rpc';
+import { parseAllDocuments } from 'yaml';
+import { apply, get, helm, kubectl, Missing, requirePrograms, tryKubectl } from '../cluster/programs.js';
+import { makeWorkspace, project, type Workspace } from '../platform.fixture.js';
+import { startProcesses, type ProcessPlatform } from '../processes/platform.js';
+import type { Training } from '../processes/runToTheEnd.js';
+
+/**
+ * Returns why these tests cannot run; false if they can.
+ *
+ * @throws Error for anything but a program or a cluster that is missing
+ */
+export function whyNoCluster(): string | false {
+  if (process.env['KUBECONFIG'] === undefined) return 'needs an API server: set KUBECONFIG';
+  try {
+    requirePrograms();
+    return false;
+  } catch (error) {
+    if (error instanceof Missing) return error.message;
+    throw error;
+  }
+}
+
+/** The file of the custom resource's definition. */
+export const definition = join(project, 'deploy/helm/gapo/resources/trainingruns.gapo.dev.yaml');
+
+const pollMs = 400;
+/** Time after which a wait says what it waited for. Machines that run other tests too are slow. */
+const patienceMs = 90_000;
+
+/**
+ * Waits until a reading is as expected.
+ *
+ * @returns the reading
+ * @throws Error with the last reading if it is not in time
+ */
+export async function until<T>(what: string, read: () => T | Promise<T>, accept: (value: T) => boolean): Promise<T> {
+  const end = performance.now() + patienceMs;
+  for (;;) {
+    const value = await read();
+    if (accept(value)) return value;
+    if (performance.now() > end) throw new Error(`${what}: not in time, found ${JSON.stringify(value)}`);
+    await delay(pollMs);
+  }
+}
+
+/** The parts of a TrainingRun that the tests read. */
+export interface TrainingRunObject {
+  metadata: { name: string; uid: string; labels?: Record<string, string>; finalizers?: string[]; generation: number };
+  spec: { config: Record<string, unknown>; suspend?: boolean; preference?: Record<string, number> };
+  status?: {
+    runId?: string;
+    phase?: string;
+    message?: string;
+    step?: number;
+    progress?: string;
+    preference?: Record<string, number>;
+    versionSha256?: string;
+    observedGeneration?: number;
+    conditions?: { type: string; status: string; reason: string; message: string }[];
+  };
+}
+
+/** A running operator. */
+export interface OperatorProcess {
+  readonly identity: string;
+  kill(signal: NodeJS.Signals): Promise<void>;
+}
+
+/** The world of the tests. */
+export class World {
+  readonly namespace: string;
+  readonly workspace: Workspace;
+  readonly platform: ProcessPlatform;
+  readonly training: Training;
+  readonly #folder: string;
+  readonly #kubeconfig: string;
+  readonly #hadDefinition: boolean;
+  readonly #operators: OperatorProcess[] = [];
+
+  private constructor(
+    parts: Pick<World, 'namespace' | 'workspace' | 'platform'> & {
+      readonly folder: string;
+      readonly kubeconfig: string;
+      readonly hadDefinition: boolean;
+    },
+  ) {
+    this.namespace = parts.namespace;
+    this.workspace = parts.workspace;
+    this.platform = parts.platform;
+    this.training = connect('gapo.training.v1.TrainingService', parts.platform.coordinator);
+    this.#folder = parts.folder;
+    this.#kubeconfig = parts.kubeconfig;
+    this.#hadDefinition = parts.hadDefinition;
+  }
+
+  /** Creates the namespace with the operator's account, and starts the coordinator with its workers. */
+  static async create(): Promise<World> {
+    const namespace = `gapo-operator-${process.pid}`;
+    const hadDefinition = tryKubectl('get', 'crd', 'trainingruns.gapo.dev').status === 0;
+    kubectl('apply', '--server-side', '--force-conflicts', '-f', definition);
+    kubectl('wait', '--for=condition=Established', 'crd/trainingruns.gapo.dev');
+    apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }]);
+    const folder = await mkdtemp(join(tmpdir(), 'gapo-operator-'));
+    const kubeconfig = await operatorAccount(namespace, folder);
+    const workspace = await makeWorkspace();
+    const platform = await startProcesses({
+      root: join(folder, 'platform'),
+      projectDirectory: workspace.directory,
+      rewardsFile: join(workspace.directory, 'rewards.yaml'),
+      rolloutWorkers: 1,
+      gradientWorkers: 1,
+      ended: () => undefined,
+    });
+    return new World({ namespace, workspace, platform, folder, kubeconfig, hadDefinition });
+  }
+
+  /** Starts an operator. */
+  async startOperator(identity: string): Promise<OperatorProcess> {
+    const preload = join(project, 'services/lib/tracing/dist/preload.js');
+    const main = join(project, 'services/operator/dist/main.js');
+    const child = spawn(process.execPath, ['--import', preload, main], {
+      cwd: project,
+      env: {
+        PATH: process.env['PATH'],
+        LISTEN: '127.0.0.1:0',
+        COORDINATOR: this.platform.coordinator,
+        BASE_DIRECTORY: this.workspace.directory,
+        KUBECONFIG: this.#kubeconfig,
+        NAMESPACE: this.namespace,
+        LEASE_NAME: 'gapo-operator',
+        LEASE_SECONDS: '6',
+        STATUS_SECONDS: '0.5',
+        IDENTITY: identity,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const output = createWriteStream(join(this.#folder, `${identity}.log`));
+    child.stdout.pipe(output);
+    child.stderr.pipe(output);
+    const operator = { identity, kill: (signal: NodeJS.Signals) => ended(child, signal) };
+    this.#operators.push(operator);
+    return operator;
+  }
+
+  /** Ends an operator, and waits until it has ended. */
+  async stop(identity: string, signal: NodeJS.Signals): Promise<void> {
+    for (const operator of this.#operators) if (operator.identity === identity) await operator.kill(signal);
+  }
+
+  /** What the operators have printed. */
+  async logs(identity: string): Promise<string> {
+    return readFile(join(this.#folder, `${identity}.log`), 'utf8').catch(() => '');
+  }
+
+  /** Who leads. */
+  leader(): string {
+    const { output } = tryKubectl('-n', this.namespace, 'get', 'lease', 'gapo-operator', '-o', 'jsonpath={.spec.holderIdentity}'); // prettier-ignore
+    return output.trim();
+  }
+
+  /** Runs kubectl in the namespace. */
+  kubectl(...args: string[]): string {
+    return kubectl('-n', this.namespace, ...args);
+  }
+
+  /** Runs kubectl in the namespace, and returns its status and output. */
+  tryKubectl(...args: string[]): { status: number; output: string } {
+    return tryKubectl('-n', this.namespace, ...args);
+  }
+
+  /** Applies a TrainingRun, or lets the API server check it (`--dry-run=server`). */
+  apply(name: string, spec: object, ...args: string[]): { status: number; output: string } {
+    const object = { apiVersion: 'gapo.dev/v1alpha1', kind: 'TrainingRun', metadata: { name }, spec };
+    const { status, stdout, stderr } = spawnSync(
+      process.env['KUBECTL'] || 'kubectl',
+      ['-n', this.namespace, 'apply', ...args, '-f', '-'],
+      { input: JSON.stringify(object), encoding: 'utf8' },
+    );
+    return { status: status ?? 1, output: `${stdout}${stderr}` };
+  }
+
+  /** Merges a patch into a TrainingRun. */
+  patch(name: string, patch: object): { status: number; output: string } {
+    return this.tryKubectl('patch', 'trainingrun', name, '--type=merge', '-p', JSON.stringify(patch));
+  }
+
+  read(name: string): TrainingRunObject {
+    return get<TrainingRunObject>('-n', this.namespace, 'trainingrun', name);
+  }
+
+  /** Waits until the status of a TrainingRun is as expected. */
+  async status(
+    name: string,
+    what: string,
+    accept: (status: NonNullable<TrainingRunObject['status']>, object: TrainingRunObject) => boolean,
+  ): Promise<TrainingRunObject> {
+    return until(
+      `${name}: ${what}`,
+      () => this.read(name),
+      (object) => accept(object.status ?? {}, object),
+    );
+  }
+
+  /** Removes everything. */
+  async remove(): Promise<void> {
+    for (const { metadata } of get<{ items: TrainingRunObject[] }>('-n', this.namespace, 'trainingruns').items) {
+      this.patch(metadata.name, { metadata: { finalizers: null } });
+    }
+    for (const operator of this.#operators) await operator.kill('SIGKILL');
+    this.training.close();
+    await this.platform.stop();
+    kubectl('delete', 'namespace', this.namespace, '--wait=false');
+    if (!this.#hadDefinition) kubectl('delete', '-f', definition, '--wait=false');
+    await this.workspace.remove();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill(signal);
+  await exited;
+}
+
+/** Creates the account of the operator with the chart's own rights, and returns the file with which it calls the API server. */
+async function operatorAccount(namespace: string, folder: string): Promise<string> {
+  const text = helm(
+    'template',
+    'gapo',
+    'deploy/helm/gapo',
+    ...['--namespace', namespace, '--kube-version', '1.37.0', '--set', 'tls.mode=insecure,operator.enabled=true'],
+    ...['--show-only', 'templates/operator.yaml'],
+  );
+  const kinds = ['ServiceAccount', 'Role', 'RoleBinding'];
+  const objects = parseAllDocuments(text).map((document) => document.toJS() as { kind: string });
+  apply(objects.filter(({ kind }) => kinds.includes(kind)));
+  const token = kubectl('-n', namespace, 'create', 'token', 'gapo-operator', '--duration=2h').trim();
+  interface View {
+    clusters: { name: string; cluster: object }[];
+  }
+  const { clusters } = JSON.parse(kubectl('config', 'view', '--raw', '--minify', '--flatten', '-o', 'json')) as View;
+  const name = clusters[0]?.name ?? '';
+  const file = join(folder, 'kubeconfig');
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters,
+    users: [{ name: 'operator', user: { token } }],
+    contexts: [{ name: 'operator', context: { cluster: name, user: 'operator', namespace } }],
+    'current-context': 'operator',
+  };
+  await writeFile(file, JSON.stringify(config), { mode: 0o600 });
+  return file;
+}
