@@ -212,10 +212,11 @@ export class World {
 
   /** Removes everything. */
   async remove(): Promise<void> {
+    // An operator would put its finalizer back.
+    for (const operator of this.#operators) await operator.kill('SIGKILL');
     for (const { metadata } of get<{ items: TrainingRunObject[] }>('-n', this.namespace, 'trainingruns').items) {
       this.patch(metadata.name, { metadata: { finalizers: null } });
     }
-    for (const operator of this.#operators) await operator.kill('SIGKILL');
     this.training.close();
     await this.platform.stop();
     kubectl('delete', 'namespace', this.namespace, '--wait=false');
