@@ -38,6 +38,13 @@ async function ready(namespace: string, resource: string): Promise<void> {
   await kubectlBeside('-n', namespace, 'rollout', 'status', resource, '--timeout=5m');
 }
 
+/** Waits until workers have joined, by the coordinator's log: name servers tell it of them only after a while. */
+async function joined(namespace: string, workers: number, since: Date): Promise<void> {
+  const log = ['-n', namespace, 'logs', `deployment/${release}-coordinator`, `--since-time=${since.toISOString()}`];
+  const count = async () => [...(await kubectlBeside(...log)).matchAll(/"rollout worker \S+ joined"/g)].length;
+  while ((await count()) < workers) await delay(1000);
+}
+
 /** Waits until no pod of a component is ending. */
 async function ended(namespace: string, name: string, pods: number): Promise<void> {
   const list = ['-n', namespace, 'get', 'pods', '--selector', component(name), '--output', 'name'];
@@ -58,12 +65,14 @@ function deletion([name, kind, serves]: (typeof kinds)[number], force: boolean):
 
 const scaling: Fault = {
   name: 'rollout scaled 1 → 3 → 1',
-  seconds: 36 + 2 * startSeconds,
+  seconds: 2 * 36 + 2 * startSeconds,
   async strike(namespace, steps) {
     const deployment = `deployment/${release}-rollout`;
     const scale = (replicas: number) => kubectlBeside('-n', namespace, 'scale', deployment, `--replicas=${replicas}`);
+    const began = new Date();
     await scale(3);
     await ready(namespace, deployment);
+    await joined(namespace, 2, began);
     await steps(2);
     await scale(1);
     await ended(namespace, 'rollout', 1);
@@ -121,5 +130,6 @@ export function faultsOf(wanted: string): Fault[] {
   const deletions = [false, true].flatMap((force) => kinds.map((kind) => deletion(kind, force)));
   const scalings = Array.from({ length: settings.SCALES }, () => scaling);
   const all = [...deletions, ...scalings, upgrade, ...ofTheCluster()];
-  return wanted === 'all' || wanted === '1' ? all : all.filter(({ name }) => name.includes(wanted));
+  const parts = wanted.split(',');
+  return wanted === 'all' ? all : all.filter(({ name }) => parts.some((part) => name.includes(part)));
 }

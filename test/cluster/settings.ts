@@ -16,7 +16,7 @@ export const settings = z
     KEEP: z.string().optional(),
     /** Ends after the admission of the values files, which an API server without nodes can do. */
     ADMISSION: z.string().optional(),
-    /** Strikes runs with faults: `all`, or a part of their names, such as `rollout` or `scale`. */
+    /** Strikes runs with faults: `all`, or parts of their names, such as `coordinator,scaled`. */
     FAULTS: z.string().optional(),
     /** Times that rollout is scaled from one to three pods and back. */
     SCALES: z.coerce.number().int().min(1).default(3),
