@@ -45,19 +45,22 @@ export class Following {
       const exit = once(child, 'exit');
       let hang = setTimeout(() => child.kill(), hangMs);
       const { step } = this;
-      for await (const line of createInterface(child.stdout)) {
-        const { run, step: report } = messageSchema.parse(JSON.parse(line));
-        if (run) this.#state = `${run.state} at step ${run.step}: ${run.reason}`;
-        if (report && report.step > this.step) {
-          this.step = report.step;
-          this.#emitter.emit('step');
-          clearTimeout(hang);
-          hang = setTimeout(() => child.kill(), hangMs);
+      try {
+        for await (const line of createInterface(child.stdout)) {
+          const { run, step: report } = messageSchema.parse(JSON.parse(line));
+          if (run) this.#state = `${run.state} at step ${run.step}: ${run.reason}`;
+          if (report && report.step > this.step) {
+            this.step = report.step;
+            this.#emitter.emit('step');
+            clearTimeout(hang);
+            hang = setTimeout(() => child.kill(), hangMs);
+          }
+          if (run?.state === 'RUN_STATE_SUCCEEDED') return;
+          if (run?.state === 'RUN_STATE_FAILED' || run?.state === 'RUN_STATE_CANCELLED') throw new Error(this.#state);
         }
-        if (run?.state === 'RUN_STATE_SUCCEEDED') return;
-        if (run?.state === 'RUN_STATE_FAILED' || run?.state === 'RUN_STATE_CANCELLED') throw new Error(this.#state);
+      } finally {
+        clearTimeout(hang);
       }
-      clearTimeout(hang);
       await exit;
       if (child.killed && this.step === step) throw new Error(`no step has ended for ten minutes: ${this.#state}`);
       await delay(1000);
