@@ -26,12 +26,15 @@ const { values } = parseArgs({ options: { under: { type: 'string', multiple: tru
 /** A compiled file's source. Files whose source was moved or deleted are not run. */
 const sourceOf = (path) => path.replace('dist/', '').replace(/\.js$/, '.ts');
 
+/** Folders of the root without tests: `runs` has the data of `make run`. */
+const notSources = new Set(['.git', 'runs']);
+
 async function specsUnder(directory) {
   if ((await stat(directory)).isFile()) return [directory];
   const files = [];
   for (const entry of await readdir(directory, { withFileTypes: true })) {
-    if (entry.name === 'node_modules' || entry.name === '.git' || entry.name === 'runs') continue;
     const path = join(directory, entry.name);
+    if (entry.name === 'node_modules' || notSources.has(path)) continue;
     if (entry.isDirectory()) files.push(...(await specsUnder(path)));
     else if (path.includes('dist/') && path.endsWith('.spec.js') && existsSync(sourceOf(path))) files.push(path);
   }
