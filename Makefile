@@ -38,9 +38,9 @@ dev: node_modules/.installed ## compile, and recompile on change
 lint: node_modules/.installed ## eslint, prettier, buf
 	@npm run --silent lint
 
-test-walk: build ## run the commands of docs/models.md on a model of every family
+test-walk: build ## run the commands of docs/models.md on a model of every family, those of docs/rewards.md, and the npm packages
 	@deploy/local/prepare.sh nats-server
-	@EVERY_FAMILY=1 node test/run.mjs --under test/dist/e2e/modelWalkthrough.spec.js
+	@EVERY_FAMILY=1 node test/run.mjs $(foreach spec,modelWalkthrough rewardWalkthrough packages,--under test/dist/e2e/$(spec).spec.js)
 
 test-image: build ## build the images with a container engine, and start each service with few rights  [NODE_IMAGE=, BUILD_FLAGS=]
 	@node test/run.mjs --under test/dist/image
