@@ -6,7 +6,7 @@ GAPO := node services/cli/dist/main.js
 TSC := node node_modules/typescript7/bin/tsc
 RUN ?= run
 
-.PHONY: help run test specs test-tools test-oracle test-walk test-image test-compose test-cluster test-operator image-bases chaos soak load build dev lint docs pack sbom audit models study bench fuzz clean
+.PHONY: help run test test-tools test-oracle test-walk test-image test-compose test-cluster test-operator image-bases chaos soak load build dev lint docs pack sbom audit models study bench fuzz clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -15,11 +15,8 @@ run: build ## install, build, start the services, train the example, show the re
 	@deploy/local/prepare.sh nats-server
 	@$(GAPO) run examples/assistant/$(RUN).yaml --port-base 0 $(if $(JSON),--json) $(if $(FRESH),--fresh)
 
-test: build ## everything that CI runs: the lint beside the tests
+test: build ## every test but the slow suites, which have targets of their own
 	@deploy/local/prepare.sh nats-server chromium
-	@$(MAKE) --no-print-directory -j2 lint specs
-
-specs:
 	@node test/run.mjs
 
 test-tools: ## download helm, kubeconform, grpcurl, versitygw and Pythons with gRPC and transformers into a cache, for tests that are otherwise skipped
@@ -35,7 +32,7 @@ build: node_modules/.installed ## install and compile
 dev: node_modules/.installed ## compile, and recompile on change
 	@npm run --silent dev
 
-lint: node_modules/.installed ## eslint, prettier, buf
+lint: node_modules/.installed ## eslint, prettier, buf, typedoc: run it before each commit
 	@npm run --silent lint
 
 test-walk: build ## run the commands of docs/models.md on a model of every family, those of docs/rewards.md, and the npm packages
