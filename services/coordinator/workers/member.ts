@@ -1,5 +1,13 @@
 /** One worker of a pool: its connection, its identity, and the attempts that it holds. */
-import { checkHealth, connect, RpcError, watchConnection, type Client, type IdentifyResponse, type ServiceName } from '@gapo/rpc';
+import {
+  checkHealth,
+  connect,
+  RpcError,
+  watchConnection,
+  type Client,
+  type IdentifyResponse,
+  type ServiceName,
+} from '@gapo/rpc';
 import { Lease } from './lease.js';
 
 const notAsked = 'it was not asked yet';
