@@ -1,13 +1,7 @@
 /** What must hold after any faults: the run's history is that of the undisturbed run. */
+import type { Check } from '../processes/program.js';
 import { outcomeOf, type History } from './history.js';
 import type { TrialResult } from './trial.js';
-
-/** A property, and what contradicts it. */
-export interface Check {
-  readonly name: string;
-  /** Undefined where it holds. */
-  readonly problem: string | undefined;
-}
 
 /** Checks a trial against the undisturbed run. @param steps of the run */
 export function checksOf(result: TrialResult, undisturbed: History, steps: number): Check[] {

@@ -4,12 +4,13 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { median } from '@gapo/numeric';
 import { z } from '@gapo/service';
 import { makeWorkspace, project } from '../platform.fixture.js';
+import { programSettings, runProgram, say, type Findings } from '../processes/program.js';
 import { checksOf } from './checks.js';
 import { costsOf, costTable } from './costs.js';
 import { historySchema } from './history.js';
@@ -17,20 +18,14 @@ import { trial, type TrialOptions, type TrialWorld } from './trial.js';
 
 const count = (standard: number) => z.coerce.number().int().min(0).default(standard);
 
-const settings = z
-  .object({
-    SEED: count(1),
-    KILLS: count(100),
-    ROLLOUT: count(1),
-    GRADIENT: count(1),
-    STEPS: count(40),
-    WORLD: z.enum(['example', 'tiny']).default('example'),
-    JSON: z.string().optional(),
-    KEEP: z.string().optional(),
-  })
-  .parse(Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== '')));
-
-const say = (text: string): void => void process.stderr.write(`${text}\n`);
+const settings = programSettings({
+  SEED: count(1),
+  KILLS: count(100),
+  ROLLOUT: count(1),
+  GRADIENT: count(1),
+  STEPS: count(40),
+  WORLD: z.enum(['example', 'tiny']).default('example'),
+});
 
 /** A checkpoint after every step is an event, which has the version's SHA-256. */
 function worldOf(directory: string, yaml: string): TrialWorld {
@@ -78,7 +73,7 @@ async function undisturbed(options: TrialOptions): Promise<z.output<typeof undis
   return result;
 }
 
-async function main(): Promise<number> {
+async function measure(): Promise<Findings> {
   const example = join(project, 'examples/assistant');
   const workspace = settings.WORLD === 'tiny' ? await makeWorkspace() : undefined;
   const directory = workspace?.directory ?? example;
@@ -93,8 +88,6 @@ async function main(): Promise<number> {
   const result = await trial({ ...options, root: join(root, 'disturbed') });
   const checks = checksOf(result, whole.history, world.steps);
   const costs = costsOf(result, whole.medianSeconds);
-  const passed = checks.filter(({ problem }) => problem === undefined).length;
-  const failed = checks.length - passed;
   const summary = {
     seed,
     faults: result.struck.length,
@@ -107,28 +100,14 @@ async function main(): Promise<number> {
     medianSeconds: whole.medianSeconds,
     adapterSha256: result.history.adapterSha256,
     costs,
-    checks,
-    passed,
-    failed,
   };
-  if (settings.JSON !== undefined) console.log(JSON.stringify(summary));
-  else {
-    console.log(`\n${costTable(costs)}\n`);
-    console.log(`${summary.faults} faults in ${result.seconds.toFixed(0)} s, ${summary.resumptions} resumptions, ${summary.events} events, median step ${whole.medianSeconds.toFixed(2)} s undisturbed`); // prettier-ignore
-    console.log(`adapter ${summary.adapterSha256}\n`);
-    for (const { name, problem } of checks) console.log(problem === undefined ? `ok    ${name}` : `FAIL  ${name}: ${problem}`); // prettier-ignore
-    console.log(`${passed} passed, ${failed} failed`);
-  }
+  const text = [
+    `${costTable(costs)}\n`,
+    `${summary.faults} faults in ${result.seconds.toFixed(0)} s, ${summary.resumptions} resumptions, ${summary.events} events, median step ${whole.medianSeconds.toFixed(2)} s undisturbed`,
+    `adapter ${summary.adapterSha256}`,
+  ].join('\n');
   await workspace?.remove();
-  if (failed === 0 && settings.KEEP === undefined) rmSync(root, { recursive: true, force: true });
-  return failed === 0 ? 0 : 1;
+  return { checks, data: summary, text, root };
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
-try {
-  process.exitCode = await main();
-} catch (error) {
-  say(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-  console.log('0 passed, 1 failed');
-  process.exitCode = 1;
-}
+await runProgram(measure);

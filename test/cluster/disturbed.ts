@@ -1,8 +1,8 @@
 /** Trains while faults strike, compares every run with an undisturbed one, and says what each fault cost. */
 import { at, median } from '@gapo/numeric';
+import { say } from '../processes/program.js';
 import { faultsOf, type Fault } from './faults.js';
 import { Following } from './following.js';
-import { say } from './programs.js';
 import { startRun, stepEnds, succeeded } from './training.js';
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

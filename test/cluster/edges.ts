@@ -1,5 +1,6 @@
 /** Tries every connection between pods of the release, and compares what answers with what the chart's NetworkPolicies admit. */
-import { get, say, tryKubectl } from './programs.js';
+import { say } from '../processes/program.js';
+import { get, tryKubectl } from './programs.js';
 
 interface Pods {
   items: {

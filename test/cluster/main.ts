@@ -3,9 +3,10 @@
  * with a run on this machine, upgrades and uninstalls. It leaves nothing behind.
  */
 import { messageOf } from '@gapo/rpc';
+import { say } from '../processes/program.js';
 import { trainDisturbed } from './disturbed.js';
 import { checkEdges } from './edges.js';
-import { helm, kubectl, Missing, requirePrograms, say, tryKubectl } from './programs.js';
+import { helm, kubectl, Missing, requirePrograms, tryKubectl } from './programs.js';
 import { admitAll, createCertificates, createNamespace, install, release, remains, storageValues } from './release.js';
 import { settings } from './settings.js';
 import { runsOf, succeeded, train, trainHere } from './training.js';

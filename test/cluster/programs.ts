@@ -3,9 +3,6 @@ import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import { project } from '../platform.fixture.js';
 
-/** Prints a line of progress. */
-export const say = (text: string): void => void process.stderr.write(`${text}\n`);
-
 /** What a cluster or this machine lacks, with what to do about it. */
 export class Missing extends Error {}
 

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { project } from '../platform.fixture.js';
-import { apply, get, helm, kubectl, Missing, say, tryApply } from './programs.js';
+import { say } from '../processes/program.js';
+import { apply, get, helm, kubectl, Missing, tryApply } from './programs.js';
 
 /** The release's name, as in deploy/README.md. */
 export const release = 'gapo';

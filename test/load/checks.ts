@@ -1,4 +1,5 @@
 /** What must hold under load. */
+import type { Check } from '../processes/program.js';
 import type { PairReport } from './pairs.js';
 import type { Watched } from './watchers.js';
 
@@ -26,13 +27,6 @@ export interface LoadResult {
   readonly lastEvent: number;
   /** Directories of runs that the pairs left. */
   readonly runs: number;
-}
-
-/** A property, and what contradicts it. */
-export interface Check {
-  readonly name: string;
-  /** Undefined where it holds. */
-  readonly problem: string | undefined;
 }
 
 /** The share by which a step may take longer. */

@@ -1,8 +1,7 @@
 /** make load: watches a run a thousand times over, and creates and cancels others, while it trains; then compares its steps. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -10,8 +9,10 @@ import { median, required } from '@gapo/numeric';
 import { connect } from '@gapo/rpc';
 import { UserError, z } from '@gapo/service';
 import { eventsOf } from '../chaos/history.js';
-import { makeWorkspace, runYaml } from '../platform.fixture.js';
-import { startProcesses, type ProcessPlatform } from '../processes/platform.js';
+import { runYaml } from '../platform.fixture.js';
+import type { ProcessPlatform } from '../processes/platform.js';
+import { programSettings, runProgram, say, type Findings } from '../processes/program.js';
+import { startSmallPlatform } from '../processes/smallPlatform.js';
 import { tableOf } from '../processes/table.js';
 import { usageOf } from '../processes/usage.js';
 import { loadChecks, type LoadResult, type Window } from './checks.js';
@@ -19,17 +20,7 @@ import type { LoadAnswer, LoadTask } from './generator.js';
 
 const count = (standard: number) => z.coerce.number().int().min(1).default(standard);
 
-const settings = z
-  .object({
-    WATCHERS: count(1000),
-    PAIRS: count(100),
-    SECONDS: count(60),
-    JSON: z.string().optional(),
-    KEEP: z.string().optional(),
-  })
-  .parse(Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== '')));
-
-const say = (text: string): void => void process.stderr.write(`${text}\n`);
+const settings = programSettings({ WATCHERS: count(1000), PAIRS: count(100), SECONDS: count(60) });
 
 const runId = 'load';
 const finishMs = 60_000;
@@ -62,7 +53,7 @@ class Generator {
 }
 
 /** Trains the run in each window of time, and puts the load on it in one of them. */
-async function measure(platform: ProcessPlatform, baseDirectory: string): Promise<LoadResult> {
+async function load(platform: ProcessPlatform, baseDirectory: string): Promise<LoadResult> {
   const { WATCHERS: watchers, PAIRS: rate, SECONDS: seconds } = settings;
   const { coordinator } = platform;
   const page = required(platform.page, 'the page');
@@ -165,54 +156,25 @@ function windowTable(windows: readonly Window[]): string {
   ]);
 }
 
-async function main(): Promise<number> {
-  const root = mkdtempSync(join(tmpdir(), 'gapo-load-'));
-  const workspace = await makeWorkspace();
-  const ended: string[] = [];
-  const platform = await startProcesses({
-    root,
-    projectDirectory: workspace.directory,
-    rewardsFile: join(workspace.directory, 'rewards.yaml'),
-    rolloutWorkers: 1,
-    gradientWorkers: 1,
-    gateway: true,
-    ended: (service, how) => ended.push(`${service}: ${how}`),
-  });
-  const result = await measure(platform, workspace.directory).finally(() => platform.stop());
-  const checks = loadChecks(result, ended);
-  const passed = checks.filter(({ problem }) => problem === undefined).length;
-  const failed = checks.length - passed;
-  if (settings.JSON !== undefined) {
-    const { rpc, pages, ...rest } = result;
-    console.log(JSON.stringify({ ...rest, watchers: rpc.length + pages.length, checks, passed, failed }));
-  } else {
-    const { pairs, runs, lastStep, lastEvent } = result;
-    console.log(`\n${windowTable(result.windows)}\n`);
-    console.log('The load has a process of its own, with the lowest priority (nice 19), on the same machine.');
-    console.log(
-      `${lastStep} steps and ${lastEvent} events, to ${result.rpc.length} watchers over gRPC and ${result.pages.length} over server-sent events`,
-    );
-    console.log(
-      `${pairs.pairs} pairs in ${pairs.seconds.toFixed(0)} s, answers after ${pairs.medianMs.toFixed(0)} ms (median) and ${pairs.p99Ms.toFixed(0)} ms (p99); ${runs} directories of runs`,
-    );
-    console.log(`CreateRun ${JSON.stringify(pairs.created)}, CancelRun ${JSON.stringify(pairs.cancelled)}`);
-    for (const [call, message] of Object.entries(pairs.messages)) console.log(`  ${call}: ${message}`);
-    console.log('');
-    for (const { name, problem } of checks)
-      console.log(problem === undefined ? `ok    ${name}` : `FAIL  ${name}: ${problem}`);
-    console.log(`${passed} passed, ${failed} failed`);
-  }
-  await workspace.remove();
-  if (failed === 0 && settings.KEEP === undefined) rmSync(root, { recursive: true, force: true });
-  else say(`data and logs are in ${root}`);
-  return failed === 0 ? 0 : 1;
+function textOf(result: LoadResult): string {
+  const { windows, pairs, runs, lastStep, lastEvent, rpc, pages } = result;
+  return [
+    `${windowTable(windows)}\n`,
+    'The load has a process of its own, with the lowest priority (nice 19), on the same machine.',
+    `${lastStep} steps and ${lastEvent} events, to ${rpc.length} watchers over gRPC and ${pages.length} over server-sent events`,
+    `${pairs.pairs} pairs in ${pairs.seconds.toFixed(0)} s, answers after ${pairs.medianMs.toFixed(0)} ms (median) and ${pairs.p99Ms.toFixed(0)} ms (p99); ${runs} directories of runs`,
+    `CreateRun ${JSON.stringify(pairs.created)}, CancelRun ${JSON.stringify(pairs.cancelled)}`,
+    ...Object.entries(pairs.messages).map(([call, message]) => `  ${call}: ${message}`),
+  ].join('\n');
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
-try {
-  process.exitCode = await main();
-} catch (error) {
-  say(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-  console.log('0 passed, 1 failed');
-  process.exitCode = 1;
+async function measure(): Promise<Findings> {
+  const { workspace, platform, root, ended } = await startSmallPlatform('load');
+  const result = await load(platform, workspace.directory).finally(() => platform.stop());
+  await workspace.remove();
+  const { rpc, pages, ...rest } = result;
+  const data = { ...rest, watchers: rpc.length + pages.length };
+  return { checks: loadChecks(result, ended), data, text: textOf(result), root };
 }
+
+await runProgram(measure);

@@ -1,26 +1,17 @@
 /** make soak: trains a tiny policy for thousands of steps on real processes, and measures what each of them takes. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { median } from '@gapo/numeric';
 import { connect } from '@gapo/rpc';
 import { UserError, z } from '@gapo/service';
-import { makeWorkspace, runYaml } from '../platform.fixture.js';
-import { startProcesses, type ProcessPlatform } from '../processes/platform.js';
+import { runYaml } from '../platform.fixture.js';
+import type { ProcessPlatform } from '../processes/platform.js';
+import { programSettings, runProgram, say, type Findings } from '../processes/program.js';
 import { runToTheEnd } from '../processes/runToTheEnd.js';
+import { startSmallPlatform } from '../processes/smallPlatform.js';
 import { tableOf } from '../processes/table.js';
 import { sampleOf, dataKinds, type Sample } from './samples.js';
 import { dataRows, mebibytes, processRows, soakChecks, type DataRow, type ProcessRow } from './verdict.js';
 
-const settings = z
-  .object({
-    STEPS: z.coerce.number().int().min(30).default(3000),
-    JSON: z.string().optional(),
-    KEEP: z.string().optional(),
-  })
-  .parse(Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== '')));
-
-const say = (text: string): void => void process.stderr.write(`${text}\n`);
+const settings = programSettings({ STEPS: z.coerce.number().int().min(30).default(3000) });
 
 const runId = 'soak';
 const samples = 150;
@@ -110,51 +101,25 @@ function dataTable(rows: readonly DataRow[]): string {
   return tableOf([heads, ...cells]);
 }
 
-async function main(): Promise<number> {
-  const root = mkdtempSync(join(tmpdir(), 'gapo-soak-'));
-  const workspace = await makeWorkspace();
-  const ended: string[] = [];
-  const platform = await startProcesses({
-    root,
-    projectDirectory: workspace.directory,
-    rewardsFile: join(workspace.directory, 'rewards.yaml'),
-    rolloutWorkers: 1,
-    gradientWorkers: 1,
-    gateway: true,
-    ended: (service, how) => ended.push(`${service}: ${how}`),
-  });
+async function measure(): Promise<Findings> {
+  const { workspace, platform, root, ended } = await startSmallPlatform('soak');
   const begin = performance.now();
   const { taken, seconds } = await soak(platform, workspace.directory).finally(() => platform.stop());
   const wall = (performance.now() - begin) / 1000;
-  const [processes, data] = [processRows(taken), dataRows(taken)];
-  const checks = soakChecks(processes, data, ended);
-  const passed = checks.filter(({ problem }) => problem === undefined).length;
-  const failed = checks.length - passed;
-  const medianSeconds = median(seconds);
-  if (settings.JSON !== undefined) {
-    console.log(
-      JSON.stringify({ steps: settings.STEPS, seconds: wall, medianSeconds, processes, data, checks, passed, failed }),
-    );
-  } else {
-    console.log(`\n${processTable(processes, wall)}\n\n${dataTable(data)}\n`);
-    console.log(
-      `${settings.STEPS} steps in ${wall.toFixed(0)} s, median ${medianSeconds.toFixed(3)} s, ${taken.length} samples\n`,
-    );
-    for (const { name, problem } of checks)
-      console.log(problem === undefined ? `ok    ${name}` : `FAIL  ${name}: ${problem}`);
-    console.log(`${passed} passed, ${failed} failed`);
-  }
   await workspace.remove();
-  if (failed === 0 && settings.KEEP === undefined) rmSync(root, { recursive: true, force: true });
-  else say(`data and logs are in ${root}`);
-  return failed === 0 ? 0 : 1;
+  const [processes, data] = [processRows(taken), dataRows(taken)];
+  const medianSeconds = median(seconds);
+  const text = [
+    `${processTable(processes, wall)}\n`,
+    `${dataTable(data)}\n`,
+    `${settings.STEPS} steps in ${wall.toFixed(0)} s, median ${medianSeconds.toFixed(3)} s, ${taken.length} samples`,
+  ].join('\n');
+  return {
+    checks: soakChecks(processes, data, ended),
+    data: { steps: settings.STEPS, seconds: wall, medianSeconds, processes, data },
+    text,
+    root,
+  };
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
-try {
-  process.exitCode = await main();
-} catch (error) {
-  say(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-  console.log('0 passed, 1 failed');
-  process.exitCode = 1;
-}
+await runProgram(measure);

@@ -1,5 +1,6 @@
 /** Whether memory, descriptors and data are bounded: the last third of a run's samples against the middle third. */
 import { at, median } from '@gapo/numeric';
+import type { Check } from '../processes/program.js';
 import { dataKinds, type DataKind, type Sample } from './samples.js';
 
 /** Medians of the first, the middle and the last third of the samples. */
@@ -22,13 +23,6 @@ export interface DataRow {
   readonly bytesPerStep: number;
   /** Whether each step adds to it by its purpose. */
   readonly perStep: boolean;
-}
-
-/** A property, and what contradicts it. */
-export interface Check {
-  readonly name: string;
-  /** Undefined where it holds. */
-  readonly problem: string | undefined;
 }
 
 /** The share by which the last third may exceed the middle third. */

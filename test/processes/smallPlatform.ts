@@ -1,0 +1,33 @@
+/** A small platform for measurements: one worker of each kind, the gateway, and the rules of the tests' workspace as rewards. */
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { makeWorkspace } from '../platform.fixture.js';
+import { startProcesses, type ProcessPlatform } from './platform.js';
+
+/** The platform, and what it stands on. */
+export interface SmallPlatform {
+  readonly platform: ProcessPlatform;
+  readonly workspace: Awaited<ReturnType<typeof makeWorkspace>>;
+  /** The directory with data and logs. */
+  readonly root: string;
+  /** Processes that ended without being stopped, and how. */
+  readonly ended: readonly string[];
+}
+
+/** Starts it. @param name of the program, for its directory */
+export async function startSmallPlatform(name: string): Promise<SmallPlatform> {
+  const root = mkdtempSync(join(tmpdir(), `gapo-${name}-`));
+  const workspace = await makeWorkspace();
+  const ended: string[] = [];
+  const platform = await startProcesses({
+    root,
+    projectDirectory: workspace.directory,
+    rewardsFile: join(workspace.directory, 'rewards.yaml'),
+    rolloutWorkers: 1,
+    gradientWorkers: 1,
+    gateway: true,
+    ended: (service, how) => ended.push(`${service}: ${how}`),
+  });
+  return { platform, workspace, root, ended };
+}
