@@ -12,6 +12,29 @@ import { Lease } from './lease.js';
 
 const notAsked = 'it was not asked yet';
 
+/** A worker's clients, which share a connection, and how they are closed. */
+interface Connection<S extends ServiceName> {
+  readonly client: Client<S>;
+  readonly identify: Client<'gapo.worker.v1.WorkerService'>;
+  close(): void;
+}
+
+/** Opens a connection with the first call. @param ended called when it ends */
+function open<S extends ServiceName>(service: S, target: string, ended: () => void): Connection<S> {
+  const client = connect(service, target);
+  const identify = connect('gapo.worker.v1.WorkerService', target, { beside: service });
+  const unwatch = watchConnection(target, service, ended);
+  return {
+    client,
+    identify,
+    close() {
+      unwatch();
+      client.close();
+      identify.close();
+    },
+  };
+}
+
 /** A connected worker. Its pool decides what it gets. */
 export class Member<S extends ServiceName> {
   readonly target: string;
@@ -29,10 +52,8 @@ export class Member<S extends ServiceName> {
   /** What it is, once it was admitted. */
   identity: IdentifyResponse | undefined;
   readonly #service: S;
-  #client: Client<S>;
-  #identify: Client<'gapo.worker.v1.WorkerService'>;
   readonly #disconnected: () => void;
-  #unwatch: () => void;
+  #connection: Connection<S>;
   #lease: Lease | undefined;
 
   /** @param disconnected called when its connection ends */
@@ -41,9 +62,7 @@ export class Member<S extends ServiceName> {
     this.number = number;
     this.#service = service;
     this.#disconnected = disconnected;
-    this.#client = connect(service, target);
-    this.#identify = connect('gapo.worker.v1.WorkerService', target, { beside: service });
-    this.#unwatch = watchConnection(target, service, disconnected);
+    this.#connection = open(service, target, disconnected);
   }
 
   /** Whether it has answered, or failed to. */
@@ -53,7 +72,7 @@ export class Member<S extends ServiceName> {
 
   /** Its service. */
   get client(): Client<S> {
-    return this.#client;
+    return this.#connection.client;
   }
 
   /**
@@ -63,15 +82,13 @@ export class Member<S extends ServiceName> {
    * @throws RpcError
    */
   async identify(deadlineMs: number, signal: AbortSignal): Promise<IdentifyResponse> {
-    return this.#identify.Identify({}, { deadlineMs, signal });
+    return this.#connection.identify.Identify({}, { deadlineMs, signal });
   }
 
   /** Drops the connection. The next call opens another, even where the old one neither answers nor breaks. */
   reconnect(): void {
     this.close();
-    this.#client = connect(this.#service, this.target);
-    this.#identify = connect('gapo.worker.v1.WorkerService', this.target, { beside: this.#service });
-    this.#unwatch = watchConnection(this.target, this.#service, this.#disconnected);
+    this.#connection = open(this.#service, this.target, this.#disconnected);
   }
 
   /**
@@ -106,9 +123,7 @@ export class Member<S extends ServiceName> {
 
   /** Closes the connection. */
   close(): void {
-    this.#unwatch();
-    this.#client.close();
-    this.#identify.close();
+    this.#connection.close();
     this.#endLease();
   }
 
