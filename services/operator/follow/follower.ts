@@ -4,7 +4,7 @@ import { canonicalJson, type Logger } from '@gapo/service';
 import { codeOf, reasonOf, type Cluster } from '../kubernetes/cluster.js';
 import type { Status, TrainingRun } from '../resource/trainingRun.js';
 import { authorOf, configYamlOf, runIdOf } from './identity.js';
-import { hasEnded, nextAction, statusOf, type Action, type Observed, type Problem } from './status.js';
+import { hasEnded, nextAction, statusOf, unobserved, type Action, type Observed, type Problem } from './status.js';
 import { eventsBetween } from './transitions.js';
 
 /** What followers share. */
@@ -71,16 +71,7 @@ export class RunFollower {
     this.#context = context;
     this.#resource = resource;
     this.#runId = runIdOf(resource);
-    this.#observed = {
-      runId: this.#runId,
-      run: undefined,
-      unreachable: undefined,
-      refused: undefined,
-      preferenceProblem: undefined,
-      suspensionProblem: undefined,
-      pauseRequested: false,
-      resumed: false,
-    };
+    this.#observed = unobserved(this.#runId);
     this.#following = this.#follow();
   }
 
@@ -128,6 +119,7 @@ export class RunFollower {
       const left = this.#due - performance.now();
       if (left <= 0) return;
       await new Promise<void>((resolve) => {
+        // A timer of an infinite time would fire at once.
         const timer = Number.isFinite(left) ? setTimeout(resolve, left) : undefined;
         this.#wake = () => {
           clearTimeout(timer);

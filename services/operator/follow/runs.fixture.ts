@@ -1,7 +1,7 @@
 /** TrainingRuns and runs for tests. */
 import type { Run } from '@gapo/rpc';
 import type { Spec, Status, TrainingRun } from '../resource/trainingRun.js';
-import type { Observed } from './status.js';
+import { unobserved, type Observed } from './status.js';
 
 /** Returns a TrainingRun. */
 export function resourceOf(spec: Partial<Spec> = {}, status?: Status): TrainingRun {
@@ -40,15 +40,5 @@ export function runOf(changes: Partial<Run> = {}): Run {
 
 /** Returns what the operator knows of a run. */
 export function observedOf(changes: Partial<Observed> = {}): Observed {
-  return {
-    runId: 'team-chat-1',
-    run: undefined,
-    unreachable: undefined,
-    refused: undefined,
-    preferenceProblem: undefined,
-    suspensionProblem: undefined,
-    pauseRequested: false,
-    resumed: false,
-    ...changes,
-  };
+  return { ...unobserved('team-chat-1'), ...changes };
 }

@@ -36,6 +36,20 @@ export interface Observed {
   readonly resumed: boolean;
 }
 
+/** Returns what is known of a run before the coordinator was asked. */
+export function unobserved(runId: string): Observed {
+  return {
+    runId,
+    run: undefined,
+    unreachable: undefined,
+    refused: undefined,
+    preferenceProblem: undefined,
+    suspensionProblem: undefined,
+    pauseRequested: false,
+    resumed: false,
+  };
+}
+
 /** What to do about a run next. */
 export type Action = 'create' | 'pause' | 'resume' | 'prefer';
 
