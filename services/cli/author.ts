@@ -2,7 +2,7 @@
 import { userInfo } from 'node:os';
 
 /** Returns the name that a person gives, else GAPO_AUTHOR, else the user's login name, else `uid:` and the user's number. */
-export function authorOf(given: string | undefined, env: NodeJS.ProcessEnv = process.env): string {
+export function authorOf(given?: string, env: NodeJS.ProcessEnv = process.env): string {
   return given ?? (env['GAPO_AUTHOR']?.trim() || loginName());
 }
 

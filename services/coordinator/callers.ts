@@ -20,11 +20,16 @@ export function trainingAdmission(access: Authenticator): Admission {
  */
 export function openToEverybody(listen: string): string | undefined {
   const { files } = processSecurity();
-  if (files !== undefined || isLoopback(listen.replace(/:\d+$/, ''))) return undefined;
+  if (files !== undefined || isLoopback(hostOf(listen))) return undefined;
   return (
     'INSECURE is set: tokens protect gapo.training.v1.TrainingService alone, and cross the network as they are; gapo.policy.v1.PolicyService ' +
     `gives every policy version to everyone who reaches ${listen}; with TLS_CERT_FILE, TLS_KEY_FILE and TLS_CA_FILE, to the workers alone`
   );
+}
+
+/** Returns the host of an address with a port. */
+function hostOf(address: string): string {
+  return address.replace(/:\d+$/, '');
 }
 
 /** The longest name that is recorded. */
@@ -39,7 +44,7 @@ export function authorOf(named: string, { caller, peer }: Pick<CallContext, 'cal
     .replaceAll(/\p{Cc}/gu, ' ')
     .trim()
     .slice(0, longestName);
-  return caller?.name ?? (written || `anonymous from ${peer.replace(/:\d+$/, '')}`);
+  return caller?.name ?? (written || `anonymous from ${hostOf(peer)}`);
 }
 
 /** Returns who makes a change, and from where, for the audit log. */

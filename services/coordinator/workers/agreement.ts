@@ -48,7 +48,7 @@ export class Agreement {
   /**
    * Keeps the reference until the returned function is called.
    *
-   * @param recorded the reference that a run needs; undefined: any
+   * @param recorded the reference that a run needs; undefined if it has none yet
    * @throws PauseNeeded where another one is in force
    */
   hold(recorded: WorkersRecord | undefined): () => void {

@@ -17,13 +17,13 @@ export const faultPoints = {
   'rpc.answer':
     'after a server has worked out the response of a unary call, before it sends it; before it begins a stream',
   'event.publish': 'before an event is sent to NATS; its detail is the id of the event',
+  'event.published': 'after NATS has acknowledged an event, before this process notes it',
   'store.list':
     'before the keys of CHECKPOINT_STORE are listed; the detail of the points of the store is the key or prefix',
   'store.put': 'before an object is stored',
   'store.stored': 'after an object is stored, before this process notes it',
   'store.get': 'before an object is read back',
   'store.remove': 'before objects are removed',
-  'event.published': 'after NATS has acknowledged an event, before this process notes it',
 } as const satisfies Readonly<Record<string, string>>;
 
 /** The name of a fault point. */
