@@ -1,6 +1,7 @@
 /** Trains while faults strike, compares every run with an undisturbed one, and says what each fault cost. */
 import { at, median } from '@gapo/numeric';
 import { say } from '../processes/program.js';
+import { tableOf } from '../processes/table.js';
 import { faultsOf, type Fault } from './faults.js';
 import { Following } from './following.js';
 import { startRun, stepEnds, succeeded } from './training.js';
@@ -101,14 +102,11 @@ function costTable(struck: readonly Struck[], runs: readonly Trained[], medianSe
     const lost = sum(during.map((seconds) => Math.max(seconds - medianSeconds, 0)));
     rows.set(one.fault, [...(rows.get(one.fault) ?? []), { lost, slowest: Math.max(0, ...during) }]);
   }
-  const lines = [...rows].map(([fault, costs]) => {
+  const cells = [...rows].map(([fault, costs]) => {
     const lost = costs.map((cost) => cost.lost);
-    const slowest = Math.max(...costs.map((cost) => cost.slowest));
-    const figures = [sum(lost) / lost.length, Math.max(...lost), slowest].map((value) => value.toFixed(1).padStart(9));
-    return `${fault.padEnd(42)}${String(lost.length).padStart(6)}${figures.join('')}`;
+    const figures = [sum(lost) / lost.length, Math.max(...lost), Math.max(...costs.map(({ slowest }) => slowest))];
+    return [fault, String(lost.length), ...figures.map((value) => value.toFixed(1))];
   });
-  const heads = `${'fault'.padEnd(42)}${'times'.padStart(6)}${['mean s', 'most s', 'slowest'].map((head) => head.padStart(9)).join('')}`;
-  return [heads, ...lines, `(seconds lost, and the slowest step; ${medianSeconds.toFixed(1)} s undisturbed)`].join(
-    '\n',
-  );
+  const table = tableOf([['fault', 'times', 'mean s', 'most s', 'slowest'], ...cells]);
+  return `${table}\n(seconds lost, and the slowest step; ${medianSeconds.toFixed(1)} s undisturbed)`;
 }
