@@ -187,6 +187,28 @@ test('train --watch follows the run; with --json each message is a line', async 
   assert.deepEqual(messages, ['run', 'step', 'step', 'step', 'run', 'run']);
 });
 
+test('watch: a run that settles while the coordinator is away shows the steps that were missed', async (t) => {
+  const failed = someRun('bad', 'RUN_STATE_FAILED', 3, { reason: 'no disk' });
+  const requests: number[] = [];
+  const coordinator = await trainingService(t, {
+    GetRun: async () => ({ run: requests.length === 0 ? someRun('bad', 'RUN_STATE_RUNNING', 1) : failed }),
+    async *WatchRun({ afterStep }) {
+      requests.push(afterStep);
+      if (requests.length === 1) {
+        yield { run: someRun('bad', 'RUN_STATE_RUNNING', 1) };
+        yield { step: { step: 1 } };
+        throw new RpcError('UNAVAILABLE', 'restarting');
+      }
+      yield { run: failed };
+      yield { step: { step: 2 } };
+      yield { step: { step: 3 } };
+    },
+  });
+  const { code, stdout } = await gapo(t, ['watch', 'bad', '--coordinator', coordinator, '--json']);
+  const steps = [...stdout.matchAll(/^\{"step":\{"step":(\d+)/gm)].map(([, step]) => Number(step));
+  assert.deepEqual([code, requests, steps], [2, [0, 1], [1, 2, 3]]);
+});
+
 test('watch: Ctrl-C leaves the run alone and exits with 130', async (t) => {
   const coordinator = await trainingService(t, {
     GetRun: async () => ({ run: someRun('good', 'RUN_STATE_RUNNING', 1) }),

@@ -40,21 +40,26 @@ export async function follow(
   const { afterStep = 0, signal, whole, onMessage } = options;
   let progress: RunProgress = progressOf(run);
   const steps: StepReport[] = [];
+  let latest = run;
+  let received = afterStep;
   const show = (): void => reporter.progress(whole === undefined ? progress : { ...progress, whole: whole(progress) });
   show();
   const say = (text: string): void => reporter.say(text);
   for await (const message of coordinator.watchRun(run.id, afterStep, { signal, say })) {
     progress = advance(progress, message);
     show();
-    if (message.step) steps.push(message.step);
-    onMessage?.(message);
-    // Make no further request once the run has settled: the coordinator may have paused it because it is shutting down.
-    if (message.run && isSettled(message.run) && (message.run.state !== run.state || !isSettled(run))) {
-      reporter.finish();
-      return { run: message.run, steps };
+    latest = message.run ?? latest;
+    if (message.step) {
+      steps.push(message.step);
+      received = message.step.step;
     }
-    // For a run that had already settled, the stream has only its past steps.
-    if (isSettled(run) && (message.step?.step ?? 0) >= run.step) break;
+    onMessage?.(message);
+    // A stream begins with the run's state: past steps follow that of a run which has settled. Make no further request then,
+    // since the coordinator may have paused the run because it is shutting down.
+    if (isSettled(latest) && received >= latest.step) {
+      reporter.finish();
+      return { run: latest, steps };
+    }
   }
   reporter.finish();
   return { run: signal?.aborted === true ? run : await coordinator.getRun(run.id), steps };
