@@ -72,7 +72,7 @@ const schema = z.object({
   REWARD_RETRY_SECONDS: positiveNumber
     .default(30)
     .describe(
-      "Seconds that a reward service may be unavailable or overloaded; at most the objective's timeoutSeconds.",
+      "Seconds that a reward service may start, be unavailable or overloaded; at most the objective's timeoutSeconds.",
     ),
   WORKER_DEADLINE_SECONDS: positiveNumber.default(600).describe('Seconds that a worker may take for one shard.'),
   WORKER_LEASE_SECONDS: positiveNumber

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { injectFaults } from '@gapo/faults';
 import { required } from '@gapo/numeric';
-import { RpcError, type Run } from '@gapo/rpc';
+import { implement, RpcError, serve, type Run } from '@gapo/rpc';
 import { gradientWorker } from '../fixtures/testPolicy.fixture.js';
 import {
   createRun,
@@ -123,6 +123,26 @@ test('a run that a reward service pauses resumes once the service scores again, 
     (await reportsOf(coordinator, 'bandit')).map((report) => report.step),
     [1, 2, 3, 4],
   );
+});
+
+test('a run that continues waits for a reward service that starts at the same time', async (t) => {
+  const { world, coordinator } = await startAll(t, { env: { REWARD_RETRY_SECONDS: '1' } });
+  const release = await createRunHeldAt(coordinator, world, `${config}recovery: { resume: manual }`, 3);
+  await coordinator.stop(0);
+  release();
+  const reward = rewardOf(world, 'short');
+  await reward.stop();
+  let calls = 0;
+  const starting = implement('gapo.reward.v1.RewardService', {
+    Describe: async () => {
+      if (++calls <= 3) throw new RpcError('UNAVAILABLE', 'the model is being loaded');
+      return { objective: 'short' };
+    },
+    Score: async (request, { signal }) => reward.answer(request, signal),
+  });
+  const server = await serve({ address: reward.address, services: [starting], shutdownGraceMs: 0 });
+  t.after(() => server.stop());
+  await until(await startCoordinator(t, world), 'bandit', 'RUN_STATE_SUCCEEDED');
 });
 
 test('a run that waits for a worker continues with the one that takes its place', async (t) => {

@@ -151,7 +151,7 @@ test('changes apply from the next step on; a run that is interrupted between the
 
 test('a paused run can be changed, by a later process too; an objective whose service is gone can be removed', async (t) => {
   const third = await thirdReward(t);
-  const { world, coordinator } = await startAll(t);
+  const { world, coordinator } = await startAll(t, { env: { REWARD_RETRY_SECONDS: '1' } });
   const release = await createRunHeldAt(coordinator, world, config, 2);
   await coordinator.client.PauseRun({ runId: 'bandit' }, { deadlineMs });
   const stopping = coordinator.stop(5000);
@@ -183,7 +183,7 @@ test('a paused run can be changed, by a later process too; an objective whose se
 
 test('a run pauses if the service of a new objective is gone before its first step', async (t) => {
   const third = await thirdReward(t);
-  const { world, coordinator } = await startAll(t);
+  const { world, coordinator } = await startAll(t, { env: { REWARD_RETRY_SECONDS: '1' } });
   const release = await createRunHeldAt(coordinator, world, config, 2);
   await change(coordinator, adding(third));
   await third.stop();

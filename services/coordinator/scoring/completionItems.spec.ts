@@ -50,7 +50,7 @@ test('a service gets the form that the objective names, else the one that it des
     const { address: target } = await rewardServer(t, 'x', answer, textForm && { textForm });
     const source = new RewardSource({ objective: 'x', target, timeoutMs: 600_000, text, log: logger('test') });
     t.after(() => source.close());
-    await source.describe();
+    await source.describe('none');
     return source;
   };
   const sources = [

@@ -107,7 +107,7 @@ describe('a reward service', () => {
     const options = { objective: 'length', target: reward.address, timeoutMs: 600_000, log: logger('test') };
     const source = new RewardSource(options);
     t.after(() => source.close());
-    await source.describe();
+    await source.describe('none');
     return { source, reward, bytes };
   }
 

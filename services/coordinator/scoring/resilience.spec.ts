@@ -1,8 +1,8 @@
-// Protection of a run from a bad reward service: the score cache, the circuit breaker, hedging, outliers.
+// Protection of a run from a bad reward service: its start, the score cache, the circuit breaker, hedging, outliers.
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import { at } from '@gapo/numeric';
-import { RpcError, type Item } from '@gapo/rpc';
+import { implement, RpcError, serve, type Item } from '@gapo/rpc';
 import { logger } from '@gapo/service';
 import { itemOf, rewardServer, scoring, type Scorer, type TestReward } from '../fixtures/world.fixture.js';
 import { CircuitBreaker } from './circuitBreaker.js';
@@ -33,9 +33,52 @@ async function sourceOf(
     log: logger('test'),
   });
   t.after(() => source.close());
-  await source.describe();
+  await source.describe('none');
   return { source, reward };
 }
+
+describe('a service that is not ready', () => {
+  const unready = 3; // Describe calls, as many as are made without patience
+
+  async function startingSource(t: TestContext): Promise<RewardSource> {
+    let calls = 0;
+    const service = implement('gapo.reward.v1.RewardService', {
+      Describe: async () => {
+        if (++calls <= unready) throw new RpcError('UNAVAILABLE', 'the model is being loaded');
+        return { objective: 'length' };
+      },
+      Score: async () => ({}),
+    });
+    const server = await serve({ address: '127.0.0.1:0', services: [service], shutdownGraceMs: 0 });
+    t.after(() => server.stop());
+    const [target, log] = [server.address, logger('test')];
+    const source = new RewardSource({ objective: 'length', target, timeoutMs: 600_000, retryMs: 1000, log });
+    t.after(() => source.close());
+    return source;
+  }
+
+  test('is waited for if it listens', async (t) => {
+    await assert.rejects((await startingSource(t)).describe('none'), /does not answer: the model is being loaded/);
+    await (await startingSource(t)).describe('starting');
+    await (await startingSource(t)).describe('any');
+  });
+
+  test('is waited for where nothing listens only if it has answered before', async (t) => {
+    const reward = await rewardServer(t, 'length', () => ({}));
+    await reward.stop();
+    const [warnings, ended, log] = [[] as string[], new AbortController(), logger('test')];
+    t.mock.method(log, 'warn', (_: unknown, message: string) => {
+      warnings.push(message);
+      ended.abort(new Error('the coordinator stops'));
+    });
+    const source = new RewardSource({ objective: 'length', target: reward.address, timeoutMs: 600_000, log });
+    t.after(() => source.close());
+    await assert.rejects(source.describe('starting'), /does not answer: connection refused; start it/);
+    assert.deepEqual(warnings, []);
+    await assert.rejects(source.describe('any', ended.signal), /^Error: the coordinator stops$/);
+    assert.deepEqual(warnings, ['call 1 failed: connection refused']);
+  });
+});
 
 describe('the score cache', () => {
   /** Scores by length, and records the completions that it is sent. */
@@ -158,7 +201,7 @@ describe('the circuit breaker', () => {
       /^the circuit breaker is open for another 15 s: 6 calls .* INTERNAL: no model$/,
     );
     reward.answer = scoring((completion) => completion.length);
-    await source.describe();
+    await source.describe('none');
     assert.deepEqual((await source.score(itemsOf('b'), forever)).values, [1]);
   });
 

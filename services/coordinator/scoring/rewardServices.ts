@@ -3,13 +3,13 @@ import type { ObjectiveConfig, RunConfig } from '@gapo/config';
 import { UserError, type Logger } from '@gapo/service';
 import { allFaults, PauseNeeded } from '../state/interruption.js';
 import type { RewardAddresses } from './rewardAddresses.js';
-import { RewardSource } from './rewardSource.js';
+import { RewardSource, type Patience } from './rewardSource.js';
 import type { ScoredObjective } from './scoring.js';
 
 /** Addresses of reward services, and a logger. */
 export interface RewardPlatform {
   readonly rewards: RewardAddresses;
-  /** Milliseconds over which a reward service may recover. */
+  /** Milliseconds over which a reward service may start or recover. */
   readonly rewardRetryMs: number;
   readonly log: Logger;
 }
@@ -74,26 +74,34 @@ export class RewardServices {
   }
 }
 
+async function describeAll(
+  objectives: readonly ScoredObjective[],
+  patience: Patience,
+  signal?: AbortSignal,
+): Promise<void> {
+  await Promise.all(objectives.map(({ source }) => source.describe(patience, signal)));
+}
+
 /**
- * Asks every reward service to describe itself.
+ * Asks every reward service to describe itself, for a request of a user. Waits only for servers that listen but are not ready.
  *
  * @throws UserError that names a service that does not answer or scores another objective
  */
 export async function describeRewards(objectives: readonly ScoredObjective[], signal?: AbortSignal): Promise<void> {
-  await Promise.all(objectives.map(({ source }) => source.describe(signal)));
+  await describeAll(objectives, 'starting', signal);
 }
 
 /**
- * Calls {@link describeRewards} for a run that exists, whose services are expected to come back.
+ * Asks every reward service of a run that exists to describe itself. Waits for those that do not answer: they are expected back.
  *
- * @throws PauseNeeded in place of UserError
+ * @throws PauseNeeded in place of the UserError of {@link describeRewards}
  */
 export async function describeRewardsOrPause(
   objectives: readonly ScoredObjective[],
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    await describeRewards(objectives, signal);
+    await describeAll(objectives, 'any', signal);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     throw new PauseNeeded(error.message, allFaults(objectives.map(({ source }) => source.fault())), { cause: error });

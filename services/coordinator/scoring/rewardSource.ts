@@ -1,9 +1,18 @@
 /** The client of one objective's reward service. A missing score never becomes a number. */
 import type { TextForm } from '@gapo/config';
 import { at } from '@gapo/numeric';
-import { connect, retry, RpcError, type Client, type DescribeResponse, type Item, type RetryPolicy } from '@gapo/rpc';
+import {
+  checkHealth,
+  connect,
+  retry,
+  RpcError,
+  type Client,
+  type DescribeResponse,
+  type Item,
+  type RetryPolicy,
+} from '@gapo/rpc';
 import { UserError, type Logger } from '@gapo/service';
-import type { Fault } from '../state/interruption.js';
+import { throwIfAborted, type Fault } from '../state/interruption.js';
 import { CircuitBreaker } from './circuitBreaker.js';
 import { hedged } from './hedge.js';
 import { isRetryable, isScore, outcomesOf, quote, type ItemFailure, type Outcome } from './outcomes.js';
@@ -59,14 +68,27 @@ const defaultBatch = 64;
 /** Concurrent calls: one is on the wire while the other computes. */
 const concurrentCalls = 2;
 
-/** Retries of Describe are quick: a user waits for the answer. */
-const describeRetries = { attempts: 3, baseDelayMs: 100, maxDelayMs: 200 } as const;
+/**
+ * Which services {@link RewardSource.describe} waits for, over `retryMs`, before it fails:
+ *
+ * - `none`: it fails within a second, for a caller that asks again later.
+ * - `starting`: a server that listens but is not ready. A person waits for the answer, and an address where nothing listens is more often wrong
+ *   than early.
+ * - `any`: also one where nothing listens. It has answered before, and is expected back.
+ */
+export type Patience = 'none' | 'starting' | 'any';
+
+/** Retries that fail within a second. */
+const quickRetries = { attempts: 3, baseDelayMs: 100, maxDelayMs: 200 } as const;
+
+/** Milliseconds that a server has to show that it listens. */
+const listeningMs = 2000;
 
 /**
- * Retries of Score, of calls and of items that fail for the moment: a service that restarts or is overloaded has
+ * Retries of a call, and of items that fail for the moment: a service that restarts or is overloaded has
  * `retryMs` to recover. The delays are 1/15, 2/15 and three times 1/5 of it, each shortened by up to a half.
  */
-const scoreRetries = (retryMs: number): Pick<RetryPolicy, 'attempts' | 'baseDelayMs' | 'maxDelayMs'> => {
+const patientRetries = (retryMs: number): Pick<RetryPolicy, 'attempts' | 'baseDelayMs' | 'maxDelayMs'> => {
   return { attempts: 6, baseDelayMs: retryMs / 15, maxDelayMs: retryMs / 5 };
 };
 
@@ -99,17 +121,14 @@ export class RewardSource {
   /**
    * Fetches the service's description. Must be called before the first batch.
    *
-   * @throws UserError that names the service if it does not answer or scores another objective
+   * @throws UserError that names the service if it does not answer or scores another objective; the signal's reason
    */
-  async describe(signal?: AbortSignal): Promise<void> {
-    const deadlineMs = Math.min(this.#options.timeoutMs, 10_000);
+  async describe(patience: Patience, signal?: AbortSignal): Promise<void> {
     let description: DescribeResponse;
     try {
-      description = await retry(() => this.#client.Describe({}, { deadlineMs, signal }), {
-        ...describeRetries,
-        signal,
-      });
+      description = await this.#askForDescription(patience, signal);
     } catch (reason) {
+      if (signal !== undefined) throwIfAborted(signal);
       const { details } = RpcError.from(reason);
       throw new UserError(
         `reward service of ${this.objective} at ${this.target} does not answer: ${quote(details)}; start it, or correct its ` +
@@ -128,6 +147,31 @@ export class RewardSource {
     this.#description = description;
   }
 
+  async #askForDescription(patience: Patience, signal: AbortSignal | undefined): Promise<DescribeResponse> {
+    const deadlineMs = Math.min(this.#options.timeoutMs, 10_000);
+    const ask = () => this.#client.Describe({}, { deadlineMs, signal });
+    const patient = { ...this.#retries, signal, onRetry: this.#logRetry };
+    if (patience === 'any') return retry(ask, patient);
+    try {
+      return await retry(ask, { ...quickRetries, signal });
+    } catch (reason) {
+      const waits = patience === 'starting' && RpcError.from(reason).retryable && signal?.aborted !== true;
+      if (waits && (await this.#listens())) return retry(ask, patient);
+      throw reason;
+    }
+  }
+
+  /** Whether a server listens at the address, ready or not. */
+  async #listens(): Promise<boolean> {
+    try {
+      await checkHealth(this.target, listeningMs, 'gapo.reward.v1.RewardService');
+      return true;
+    } catch (reason) {
+      const { code } = RpcError.from(reason);
+      return code === 'UNIMPLEMENTED' || code === 'NOT_FOUND';
+    }
+  }
+
   /**
    * Returns the fault of a service that does not answer, or has no score for an item. It is over once the service describes
    * itself and scores that item.
@@ -135,7 +179,7 @@ export class RewardSource {
   fault(item?: Item): Fault {
     const check = async (signal: AbortSignal): Promise<void> => {
       try {
-        await this.describe(signal);
+        await this.describe('none', signal);
       } catch (error) {
         const { cause, message } = error as Error;
         throw new Error(cause === undefined ? message : RpcError.from(cause).details, { cause: error });
@@ -254,14 +298,8 @@ export class RewardSource {
         slowestMs = Math.max(slowestMs, performance.now() - began);
       }
     };
-    const onRetry = ({ error, attempt }: { error: RpcError; attempt: number }): void =>
-      this.#options.log.warn(
-        { objective: this.objective, target: this.target },
-        `call ${attempt} failed: ${quote(error.details)}`,
-      );
     const retryable = (error: RpcError): boolean => error.retryable && !isTooLarge(error, bytes);
-    const { timeoutMs, retryMs = timeoutMs } = this.#options;
-    const policy = { ...scoreRetries(Math.min(retryMs, timeoutMs)), seed, signal, onRetry, retryable };
+    const policy = { ...this.#retries, seed, signal, onRetry: this.#logRetry, retryable };
     const found: Outcome[] = [];
     let wanted = [...groups.keys()];
     const attempt = async (): Promise<void> => {
@@ -286,6 +324,18 @@ export class RewardSource {
       return { found: [...before.found, ...after.found], slowestMs: Math.max(before.slowestMs, after.slowestMs) };
     }
   }
+
+  /** How calls are retried while the service recovers. */
+  get #retries(): Pick<RetryPolicy, 'attempts' | 'baseDelayMs' | 'maxDelayMs'> {
+    const { timeoutMs, retryMs = timeoutMs } = this.#options;
+    return patientRetries(Math.min(retryMs, timeoutMs));
+  }
+
+  readonly #logRetry = ({ error, attempt }: { error: RpcError; attempt: number }): void =>
+    this.#options.log.warn(
+      { objective: this.objective, target: this.target },
+      `call ${attempt} failed: ${quote(error.details)}`,
+    );
 
   /** Makes one call, or two if it is hedged. */
   async #call(groups: readonly Group[], signal: AbortSignal): Promise<Outcome[]> {

@@ -25,7 +25,7 @@ async function sourceOf(
   const reward = await rewardServer(t, objective, answer, describe);
   const source = new RewardSource({ objective, target: reward.address, timeoutMs, log: logger('test') });
   t.after(() => source.close());
-  await source.describe();
+  await source.describe('starting');
   return { source, reward };
 }
 
@@ -161,7 +161,7 @@ test('the error for a service that does not answer Describe names its address', 
     log: logger('test'),
   });
   t.after(() => source.close());
-  await assert.rejects(source.describe(), (error) => {
+  await assert.rejects(source.describe('starting'), (error) => {
     assert.match(
       String(error),
       new RegExp(`reward service of length at ${reward.address} does not answer: .*start it, or correct`),
