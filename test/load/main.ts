@@ -26,7 +26,7 @@ const runId = 'load';
 const finishMs = 60_000;
 const settleMs = 5000;
 /** A step of about a second on one core. */
-const batch = '{ promptsPerStep: 12, samplesPerPrompt: 8, maxNewTokens: 24, shards: 4 }';
+const batch = '{ promptsPerStep: 48, samplesPerPrompt: 8, maxNewTokens: 24, shards: 4 }';
 
 /** The generator's process. */
 class Generator {

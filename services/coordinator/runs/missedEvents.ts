@@ -1,24 +1,24 @@
 /** The events that a process did not publish because it ended after it had written a file of the run. */
-import { RunState, type StepReport } from '@gapo/rpc';
+import { RunState } from '@gapo/rpc';
 import type { GoalChange } from '../state/goals.js';
 import type { RunEvents } from './events.js';
 import type { RunRecord } from './runDirectory.js';
+import type { StepLog } from './stepLog.js';
 
 /** A run as its files describe it. */
 export interface RecordedRun {
   readonly record: Pick<RunRecord, 'changes' | 'state' | 'reason'>;
-  readonly reports: readonly StepReport[];
+  readonly steps: Pick<StepLog, 'length' | 'after'>;
   readonly goalChanges: readonly GoalChange[];
   /** The newest checkpoint, and the SHA-256 (hex) of its version. */
   readonly checkpoint: { readonly step: number; readonly directory: string; readonly sha256: string } | undefined;
 }
 
 /** Publishes what the files of a run say and its events do not. A run of gapo 0.1, which kept no events, stays without. */
-export function publishMissed(events: RunEvents, { record, reports, goalChanges, checkpoint }: RecordedRun): void {
+export function publishMissed(events: RunEvents, { record, steps, goalChanges, checkpoint }: RecordedRun): void {
   const state = events.newest('state');
-  if (state === undefined && reports.length > 0) return;
-  const step = events.newest('step')?.data.step ?? 0;
-  for (const report of reports) if (report.step > step) events.step(report);
+  if (state === undefined && steps.length > 0) return;
+  for (const report of steps.after(events.newest('step')?.data.step ?? 0)) events.step(report);
   if (checkpoint !== undefined && checkpoint.step > (events.newest('checkpoint')?.data.step ?? 0)) {
     events.checkpoint(checkpoint);
   }

@@ -196,7 +196,7 @@ export class Run {
     const { checkpoint, storedSha256: sha256 } = this.#history;
     publishMissed(this.#events, {
       record,
-      reports: this.#history.after(0),
+      steps: this.#history.steps,
       goalChanges: this.#goals.changes,
       checkpoint: checkpoint && { ...checkpoint, sha256 },
     });
@@ -400,12 +400,11 @@ export class Run {
 
   /** Yields the run, the reports of steps after the given one, then all changes until the run has ended. */
   async *watch(afterStep: number, signal: AbortSignal): AsyncGenerator<WatchRunResponseInput, void, undefined> {
-    const past = this.#history.after(afterStep);
     const following = this.#feed.follow(() => hasEnded(this.#record.state), signal);
     // Starts following before the snapshot, so that no change is missed.
     const first = following.next();
     yield { run: this.snapshot() };
-    for (const step of past) yield { step };
+    for (const step of this.#history.steps.after(afterStep)) yield { step };
     for (let next = await first; next.done !== true; next = await following.next()) {
       if (next.value.step && Number(next.value.step.step) <= afterStep) continue;
       yield next.value;

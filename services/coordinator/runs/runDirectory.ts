@@ -6,21 +6,14 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { RunState, type StepReport } from '@gapo/rpc';
+import { RunState } from '@gapo/rpc';
 import { dataKeys } from '@gapo/run-data';
-import {
-  appendSync,
-  createDirectorySync,
-  removeLeftovers,
-  word,
-  writeAtomicallySync,
-  z,
-  UserError,
-} from '@gapo/service';
-import { configFile, goalChangesFile, recordFile, stepsFile } from '../state/fileNames.js';
+import { createDirectorySync, removeLeftovers, word, writeAtomicallySync, z, UserError } from '@gapo/service';
+import { configFile, goalChangesFile, recordFile } from '../state/fileNames.js';
 import { goalChangeSchema, type GoalChange } from '../state/goals.js';
 import { acceptedInputsSchema } from './acceptedInputs.js';
 import { attemptsSchema } from './attempts.js';
+import { linesText, readLines } from './jsonLines.js';
 
 const recordSchema = z.object({
   format: z.literal(1),
@@ -62,15 +55,6 @@ const recordSchema = z.object({
 
 /** The content of run.json. */
 export type RunRecord = z.output<typeof recordSchema>;
-
-/** What is read of a report. Numbers that JSON does not have are NaN. */
-const reportSchema = z.looseObject({
-  step: z.int().min(1),
-  seconds: z.union([z.number(), z.nan()]),
-  objectives: z.array(z.looseObject({ name: z.string() })),
-  phases: z.looseObject({}).optional(),
-  traceId: z.string().optional(),
-});
 
 /** Characters of a message that says what is wrong with run.json, which a person may have filled with anything. */
 const longestReason = 1000;
@@ -215,37 +199,15 @@ export class RunDirectory {
     return join(this.path, configFile);
   }
 
-  /** Reads all reports. Skips a last line that a crash truncated. */
-  readSteps(): StepReport[] {
-    // JSON has null for a non-finite number; reports have no other null.
-    const parse = (line: string): unknown => JSON.parse(line, (_, value: unknown) => (value === null ? NaN : value));
-    return this.#readLines(stepsFile, (line) => {
-      const report = parse(line);
-      reportSchema.parse(report);
-      return report as StepReport;
-    });
-  }
-
-  /** @throws UserError if it cannot be written; the file is then as before */
-  appendStep(report: StepReport): void {
-    this.#guard.assertHeld();
-    appendSync(join(this.path, stepsFile), `${JSON.stringify(report)}\n`);
-    this.noteWritten();
-  }
-
   /** Reads all changes of goals, in order. Skips a last line that a crash truncated: its request was not answered. */
   readGoalChanges(): GoalChange[] {
-    return this.#readLines(goalChangesFile, (line) => goalChangeSchema.parse(JSON.parse(line)));
+    const read = readLines(join(this.path, goalChangesFile), (line) => goalChangeSchema.parse(JSON.parse(line)));
+    return read.map(({ value }) => value);
   }
 
   /** Replaces all changes of goals; they are on disk when this returns. */
   writeGoalChanges(changes: readonly GoalChange[]): void {
     this.#write(goalChangesFile, linesText(changes));
-  }
-
-  /** Replaces all reports: a run that resumes from a checkpoint drops later ones. */
-  writeSteps(reports: readonly StepReport[]): void {
-    this.#write(stepsFile, linesText(reports));
   }
 
   /** @throws UserError if it cannot be written */
@@ -254,33 +216,8 @@ export class RunDirectory {
     writeAtomicallySync(join(this.path, name), text);
     this.noteWritten();
   }
-
-  #readLines<T>(name: string, parse: (line: string) => T): T[] {
-    const path = join(this.path, name);
-    let text: string;
-    try {
-      text = readFileSync(path, 'utf8');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-      throw new UserError(`${path} cannot be read: ${(error as Error).message}`, { cause: error });
-    }
-    const lines = text.split('\n');
-    return lines.flatMap((line, i) => {
-      if (line === '') return [];
-      try {
-        return [parse(line)];
-      } catch (error) {
-        if (i === lines.length - 1) return [];
-        throw new UserError(`${path}:${i + 1} is not a valid line; remove it`, { cause: error });
-      }
-    });
-  }
 }
 
 function recordText(record: RunRecord): string {
   return `${JSON.stringify(record, null, 2)}\n`;
-}
-
-function linesText(values: readonly unknown[]): string {
-  return values.map((value) => `${JSON.stringify(value)}\n`).join('');
 }

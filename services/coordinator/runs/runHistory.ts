@@ -21,6 +21,7 @@ import type { RunInputs } from '../state/runInputs.js';
 import type { TrainingState } from '../state/trainingState.js';
 import type { TrainingContext } from '../step/context/trainingContext.js';
 import type { RunDirectory } from './runDirectory.js';
+import { StepLog } from './stepLog.js';
 
 /** Number of steps whose mean time predicts the time left. */
 const recentSteps = 10;
@@ -36,7 +37,8 @@ export class RunHistory {
   readonly #config: RunConfig;
   readonly #runId: string;
   readonly #directory: RunDirectory;
-  #reports: StepReport[];
+  /** The reports of its steps. */
+  readonly steps: StepLog;
   #checkpoint: CheckpointPlace | undefined;
   /** Inputs that a user accepted in place of a checkpoint's. */
   acceptedInputs: RunInputs = {};
@@ -47,12 +49,12 @@ export class RunHistory {
     this.#config = config;
     this.#runId = runId;
     this.#directory = directory;
-    this.#reports = directory.readSteps();
+    this.steps = new StepLog(directory);
   }
 
   /** The report of the last step; undefined before the first. */
   get last(): StepReport | undefined {
-    return this.#reports.at(-1);
+    return this.steps.recent.at(-1);
   }
 
   /** The newest checkpoint; undefined if there is none. */
@@ -67,18 +69,7 @@ export class RunHistory {
 
   /** Wall seconds of the last steps. With the step in progress they predict the time left. */
   get recentSeconds(): readonly number[] {
-    return this.#reports.slice(1 - recentSteps).map(({ seconds }) => seconds);
-  }
-
-  /** Returns the reports of the steps after `step`. */
-  after(step: number): readonly StepReport[] {
-    return this.#reports.filter((report) => report.step > step);
-  }
-
-  /** Adds the report of a step. @throws UserError if it cannot be written; nothing has changed then */
-  append(report: StepReport): void {
-    this.#directory.appendStep(report);
-    this.#reports.push(report);
+    return this.steps.recent.slice(1 - recentSteps).map(({ seconds }) => seconds);
   }
 
   /** Finds the newest checkpoint of a run that an earlier process left, without one whose state.json cannot be read. */
@@ -157,13 +148,8 @@ export class RunHistory {
    * @returns the report that it restored, which was not published yet
    */
   rewindTo(content: CheckpointContent | undefined): StepReport | undefined {
-    const step = content?.state.step ?? 0;
-    const reports = this.#reports.filter((report) => report.step <= step);
-    const restored = reports.at(-1)?.step === step ? undefined : content?.report;
-    if (restored !== undefined) reports.push(restored);
-    this.#directory.writeSteps(reports);
-    this.#reports = reports;
-    return restored;
+    const added = this.steps.rewindTo(content?.state.step ?? 0, content?.report);
+    return added ? content?.report : undefined;
   }
 
   /** Returns the checkpoints by their versions, oldest first. */

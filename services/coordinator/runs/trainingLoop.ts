@@ -205,7 +205,7 @@ export class TrainingLoop {
       [attributeNames.stationarity]: report.stationarity,
       [attributeNames.policyVersion]: versionOf(state),
     });
-    history.append(report);
+    history.steps.append(report);
     this.#state = state;
     feed.step(report);
     events.step(report);

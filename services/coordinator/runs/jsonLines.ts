@@ -1,0 +1,53 @@
+/** Files of one JSON value a line, to which a process may have been writing when it ended. */
+import { readFileSync } from 'node:fs';
+import { UserError } from '@gapo/service';
+
+/** A line of a file. */
+export interface Line<T> {
+  readonly value: T;
+  /** Offsets in bytes; the line's end is not part of it. */
+  readonly start: number;
+  readonly end: number;
+}
+
+const newline = 0x0a;
+
+/**
+ * Reads a file of lines; none if it does not exist. Skips a last line without an end, which a crash has truncated.
+ *
+ * @param parse throws if a line is not valid
+ * @throws UserError that names the path, and the line if one is not valid
+ */
+export function readLines<T>(path: string, parse: (line: string) => T): Line<T>[] {
+  const bytes = bytesOf(path);
+  const lines: Line<T>[] = [];
+  let start = 0;
+  for (let number = 1; ; number++) {
+    const end = bytes.indexOf(newline, start);
+    if (end === -1) return lines;
+    if (end > start) lines.push({ value: parsed(bytes.toString('utf8', start, end), parse, path, number), start, end });
+    start = end + 1;
+  }
+}
+
+/** Returns the lines that hold the values. */
+export function linesText(values: readonly unknown[]): string {
+  return values.map((value) => `${JSON.stringify(value)}\n`).join('');
+}
+
+function bytesOf(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0);
+    throw new UserError(`${path} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function parsed<T>(line: string, parse: (line: string) => T, path: string, number: number): T {
+  try {
+    return parse(line);
+  } catch (error) {
+    throw new UserError(`${path}:${number} is not a valid line; remove it`, { cause: error });
+  }
+}

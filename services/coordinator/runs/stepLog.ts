@@ -1,0 +1,148 @@
+/** The reports of a run's steps. They are kept on disk: memory holds where each begins, and the last ones. */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { at } from '@gapo/numeric';
+import type { StepReport } from '@gapo/rpc';
+import { appendSync, UserError, writeAtomicallySync, z } from '@gapo/service';
+import { stepsFile } from '../state/fileNames.js';
+import { readLines } from './jsonLines.js';
+import type { RunDirectory } from './runDirectory.js';
+
+/** Reports in memory. */
+const mostRecent = 10;
+/** Reports that are read at once. */
+const mostRead = 32;
+
+/** What is read of a report. Numbers that JSON does not have are NaN. */
+const reportSchema = z.looseObject({
+  step: z.int().min(1),
+  seconds: z.union([z.number(), z.nan()]),
+  objectives: z.array(z.looseObject({ name: z.string() })),
+  phases: z.looseObject({}).optional(),
+  traceId: z.string().optional(),
+});
+
+/** Where a report is in the file. */
+interface Place {
+  readonly step: number;
+  /** Offsets in bytes; the line's end is not part of it. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The log of one run, steps.jsonl. */
+export class StepLog {
+  readonly #directory: RunDirectory;
+  readonly #path: string;
+  readonly #places: Place[] = [];
+  #recent: StepReport[];
+
+  /** @throws UserError if the file cannot be read */
+  constructor(directory: RunDirectory) {
+    this.#directory = directory;
+    this.#path = join(directory.path, stepsFile);
+    const lines = readLines(this.#path, reportOf);
+    for (const { value, start, end } of lines) this.#places.push({ step: value.step, start, end });
+    this.#recent = lines.slice(-mostRecent).map(({ value }) => value);
+  }
+
+  /** Number of reports. */
+  get length(): number {
+    return this.#places.length;
+  }
+
+  /** The last reports, at most ten, oldest first. */
+  get recent(): readonly StepReport[] {
+    return this.#recent;
+  }
+
+  /**
+   * Yields the reports of the steps after `step` that are in the log at the first call. Reads a few at once, so that a slow reader
+   * takes no memory.
+   *
+   * @throws UserError if the file cannot be read
+   */
+  *after(step: number): Generator<StepReport, void, undefined> {
+    let next = this.#places.findIndex((place) => place.step > step);
+    if (next === -1) return;
+    for (const length = this.length; next < Math.min(length, this.length); next += mostRead) {
+      yield* this.#read(next, Math.min(next + mostRead, length, this.length));
+    }
+  }
+
+  /** @throws UserError if the report cannot be written; the file is then as before */
+  append(report: StepReport): void {
+    const line = lineOf(report);
+    this.#directory.assertWritable();
+    appendSync(this.#path, line);
+    this.#add(report, line);
+    this.#directory.noteWritten();
+  }
+
+  /**
+   * Drops the reports of later steps and a truncated line, and adds the report of the step if there is none.
+   *
+   * @returns whether the report was added
+   * @throws UserError if the file cannot be written; it is then as before
+   */
+  rewindTo(step: number, report: StepReport | undefined): boolean {
+    const later = this.#places.findIndex((place) => place.step > step);
+    const kept = later === -1 ? this.length : later;
+    const text = kept === 0 ? '' : `${this.#text(0, kept)}\n`;
+    const missing = kept === 0 || at(this.#places, kept - 1).step !== step ? report : undefined;
+    const added = missing === undefined ? '' : lineOf(missing);
+    this.#directory.assertWritable();
+    writeAtomicallySync(this.#path, text + added);
+    this.#places.length = kept;
+    this.#recent = this.#read(Math.max(0, kept - mostRecent), kept);
+    if (missing !== undefined) this.#add(missing, added);
+    this.#directory.noteWritten();
+    return missing !== undefined;
+  }
+
+  #add(report: StepReport, line: string): void {
+    const start = (this.#places.at(-1)?.end ?? -1) + 1;
+    this.#places.push({ step: report.step, start, end: start + Buffer.byteLength(line) - 1 });
+    this.#recent.push(report);
+    if (this.#recent.length > mostRecent) this.#recent.shift();
+  }
+
+  #read(from: number, to: number): StepReport[] {
+    if (from >= to) return [];
+    const lines = this.#text(from, to).split('\n');
+    return lines.filter((line) => line !== '').map(reportOf);
+  }
+
+  /**
+   * Reads the lines of the reports from `from` up to `to`, at least one, without the last line's end.
+   *
+   * @throws UserError if the file cannot be read
+   */
+  #text(from: number, to: number): string {
+    const { start } = at(this.#places, from);
+    const bytes = Buffer.alloc(at(this.#places, to - 1).end - start);
+    try {
+      const file = openSync(this.#path, 'r');
+      try {
+        readSync(file, bytes, 0, bytes.length, start);
+      } finally {
+        closeSync(file);
+      }
+    } catch (error) {
+      throw new UserError(`${this.#path} cannot be read: ${(error as Error).message}`, { cause: error });
+    }
+    return bytes.toString('utf8');
+  }
+}
+
+function lineOf(report: StepReport): string {
+  return `${JSON.stringify(report)}\n`;
+}
+
+/** @throws Error if a line does not hold a report */
+function reportOf(line: string): StepReport {
+  // JSON has null for a non-finite number; reports have no other null.
+  const report: unknown = JSON.parse(line, (_, value: unknown) => (value === null ? NaN : value));
+  reportSchema.parse(report);
+  return report as StepReport;
+}
