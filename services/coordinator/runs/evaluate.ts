@@ -31,6 +31,7 @@ import { policyRef, type TrainingContext } from '../step/context/trainingContext
 import { sampleShards } from '../workers/rollouts.js';
 import type { Platform } from './platform.js';
 import type { Run } from './run.js';
+import type { TrainingLoop } from './trainingLoop.js';
 
 /** Options of an evaluation. */
 export interface EvaluationRequest {
@@ -104,14 +105,29 @@ export async function* evaluateRun(
 async function evaluate(
   run: Run,
   platform: Platform,
-  { version: requested, samples }: EvaluationRequest,
+  request: EvaluationRequest,
   signal: AbortSignal,
   observe: (progress: ProgressInput) => void,
 ): Promise<EvaluationReportInput> {
   if (run.config.data.heldOut === undefined) {
     throw new RpcError('FAILED_PRECONDITION', `run ${run.id} has no held-out prompts: data.heldOut names none`);
   }
-  const loop = await run.loaded();
+  const { loop, release } = await run.hold();
+  try {
+    return await evaluateLoop(run, loop, platform, request, signal, observe);
+  } finally {
+    release();
+  }
+}
+
+async function evaluateLoop(
+  run: Run,
+  loop: TrainingLoop,
+  platform: Platform,
+  { version: requested, samples }: EvaluationRequest,
+  signal: AbortSignal,
+  observe: (progress: ProgressInput) => void,
+): Promise<EvaluationReportInput> {
   const { context: training } = loop;
   const { key } = run;
   if (!needsRewards(run.config)) {

@@ -24,7 +24,9 @@ import { Continuation } from './continuation.js';
 import { diskFaultOf } from './diskFault.js';
 import { openOutbox, RunEvents } from './events.js';
 import { RunFeed } from './feed.js';
+import type { IdleLoops } from './idleLoops.js';
 import { hasEnded, type Transition } from './lifecycle.js';
+import { LoadedLoop, type HeldLoop } from './loadedLoop.js';
 import { publishMissed } from './missedEvents.js';
 import type { Platform } from './platform.js';
 import { inputsToAccept, readLoop, type RestoredLoop, type Resumption } from './restoredLoop.js';
@@ -41,6 +43,7 @@ export interface RunOptions {
   readonly directory: RunDirectory;
   readonly record: RunRecord;
   readonly config: RunConfig;
+  readonly idleLoops: IdleLoops;
 }
 
 /** A request to stop before the last step. */
@@ -74,9 +77,7 @@ export class Run {
   readonly #goals: RunGoals;
   readonly #status: RunStatus;
   readonly #continuation: Continuation;
-  /** Undefined unless the run was started, resumed or evaluated by this process. */
-  #loop: TrainingLoop | undefined;
-  #restoring: Promise<RestoredLoop> | undefined;
+  readonly #loop: LoadedLoop;
   #stopRequest: StopRequest | undefined;
   #abort = new AbortController();
   /** Settles when the training in progress has stopped. */
@@ -84,7 +85,7 @@ export class Run {
   /** Whether the process ends. */
   #ending = false;
 
-  constructor({ platform, directory, record, config }: RunOptions) {
+  constructor({ platform, directory, record, config, idleLoops }: RunOptions) {
     this.config = config;
     this.#platform = platform;
     this.#directory = directory;
@@ -106,6 +107,13 @@ export class Run {
       stepsTaken: () => this.#stepsTaken,
       changed: () => this.#feed.state(this.snapshot()),
       resume: (attempts) => this.#resumeAfterFault(attempts),
+    });
+    this.#loop = new LoadedLoop({
+      runId: record.id,
+      idleLoops,
+      read: (known, acceptChangedInputs) => this.#read(known?.training, acceptChangedInputs),
+      isTraining: () => this.isActive,
+      released: ({ sha256 }) => (this.#history.storedSha256 = sha256),
     });
   }
 
@@ -131,9 +139,9 @@ export class Run {
     return versionKey(this.#record);
   }
 
-  /** The versions in memory; undefined unless the run was started, resumed or evaluated by this process. */
+  /** The versions in memory; undefined unless the run trains, is evaluated, or was until recently. */
   get versions(): VersionStore | undefined {
-    return this.#loop?.versions;
+    return this.#loop.current?.versions;
   }
 
   /** Returns the run as a message. */
@@ -153,7 +161,7 @@ export class Run {
       method: this.config.combine.method,
       created: timestampOf(this.created),
       configSha256: this.#configSha256,
-      versionSha256: this.#loop?.sha256 ?? storedSha256,
+      versionSha256: this.#loop.current?.sha256 ?? storedSha256,
       checkpoint: checkpoint?.directory ?? '',
       preference: goals.preference ?? {},
       ingredients: this.#record.ingredients ?? {},
@@ -219,8 +227,9 @@ export class Run {
 
   /** Starts the training of a new run, whose record is already on disk. Returns immediately. */
   start(training: TrainingContext): void {
-    this.#loop = new TrainingLoop(this.#loopContext, training, initialState(this.config, training.initial));
-    this.#launch(this.#loop);
+    const loop = new TrainingLoop(this.#loopContext, training, initialState(this.config, training.initial));
+    this.#loop.start(loop);
+    this.#launch(loop);
   }
 
   /**
@@ -287,7 +296,7 @@ export class Run {
   async #restart(by: Resumption | undefined): Promise<void> {
     let restored: RestoredLoop;
     try {
-      restored = await this.#restore(by?.acceptChangedInputs);
+      restored = await this.#loop.restore(by?.acceptChangedInputs);
       this.#checkInputs(restored, by);
       if (needsRewards(this.config)) {
         await describeRewardsOrPause(restored.loop.context.objectives, this.#abort.signal);
@@ -315,8 +324,7 @@ export class Run {
       const acceptedInputs = inputsToAccept(restored, this.#record, by, place);
       if (acceptedInputs.length > 0) this.#status.set({ acceptedInputs });
     } catch (error) {
-      restored.loop.training.rewards.close();
-      this.#loop = undefined;
+      this.#loop.release();
       throw error;
     }
   }
@@ -349,7 +357,7 @@ export class Run {
 
   /** The first step whose goals can still change. */
   get #nextStep(): number {
-    return this.#loop?.nextStep ?? (this.#history.checkpoint?.step ?? 0) + 1;
+    return this.#loop.current?.nextStep ?? (this.#history.checkpoint?.step ?? 0) + 1;
   }
 
   get #position(): RunPosition {
@@ -394,7 +402,7 @@ export class Run {
       await this.#training;
       clearTimeout(timer);
     }
-    this.#loop?.training.rewards.close();
+    this.#loop.current?.training.rewards.close();
     await this.#events.close();
   }
 
@@ -412,25 +420,18 @@ export class Run {
   }
 
   /**
-   * Returns the run's training loop. Reads it from disk for a run of an earlier process.
+   * Keeps the run's training loop in memory until it is released. Reads it from disk if it is not there.
    *
    * @throws UserError if a file or service is not valid
    */
-  async loaded(): Promise<TrainingLoop> {
-    return this.#loop ?? (await this.#restore()).loop;
+  hold(): Promise<HeldLoop> {
+    return this.#loop.hold();
   }
 
-  /** Reads the loop from the last checkpoint. Concurrent callers share one read. */
-  #restore(acceptChangedInputs = false): Promise<RestoredLoop> {
-    return (this.#restoring ??= this.#read(acceptChangedInputs).finally(() => (this.#restoring = undefined)));
-  }
-
-  async #read(acceptChangedInputs: boolean): Promise<RestoredLoop> {
-    const [known, nextStep] = [this.#loop?.training, this.#nextStep];
+  #read(known: TrainingContext | undefined, acceptChangedInputs: boolean): Promise<RestoredLoop> {
+    const nextStep = this.#nextStep;
     const source = { context: this.#loopContext, record: this.#record, known, nextStep, acceptChangedInputs };
-    const restored = await readLoop(source, this.#abort.signal);
-    this.#loop = restored.loop;
-    return restored;
+    return readLoop(source, this.#abort.signal);
   }
 
   get #loopContext(): LoopContext {
@@ -485,10 +486,9 @@ export class Run {
 
   /** Makes the transition that ends training. After a fault, waits until it is over. */
   #end({ transition, reason, fault, continues }: Ending): void {
-    if (fault === undefined) {
-      // A run that its coordinator stopped was not the cause of an earlier coordinator's end.
-      return this.#status.change(transition, reason, { ...(continues && { continues, attempts: undefined }) });
-    }
-    this.#continuation.pause(fault, reason, !this.#ending);
+    if (fault !== undefined) this.#continuation.pause(fault, reason, !this.#ending);
+    // A run that its coordinator stopped was not the cause of an earlier coordinator's end.
+    else this.#status.change(transition, reason, { ...(continues && { continues, attempts: undefined }) });
+    this.#loop.retire();
   }
 }

@@ -42,8 +42,8 @@ export class RunHistory {
   #checkpoint: CheckpointPlace | undefined;
   /** Inputs that a user accepted in place of a checkpoint's. */
   acceptedInputs: RunInputs = {};
-  /** SHA-256 of the newest version of a run that an earlier process left, until its tensors are read. */
-  #storedSha256 = '';
+  /** SHA-256 (hex) of the newest version while its tensors are not in memory; empty before {@link find}. */
+  storedSha256 = '';
 
   constructor(config: RunConfig, runId: string, directory: RunDirectory) {
     this.#config = config;
@@ -62,11 +62,6 @@ export class RunHistory {
     return this.#checkpoint;
   }
 
-  /** SHA-256 (hex) of the newest version according to its checkpoint; empty before {@link find}. */
-  get storedSha256(): string {
-    return this.#storedSha256;
-  }
-
   /** Wall seconds of the last steps. With the step in progress they predict the time left. */
   get recentSeconds(): readonly number[] {
     return this.steps.recent.slice(1 - recentSteps).map(({ seconds }) => seconds);
@@ -78,7 +73,7 @@ export class RunHistory {
       const sha256 = await sha256OfCheckpoint(place);
       if (sha256 === undefined) continue;
       this.#checkpoint = place;
-      this.#storedSha256 = sha256;
+      this.storedSha256 = sha256;
       return;
     }
   }

@@ -12,6 +12,7 @@ import type { VersionStore } from '../state/versions.js';
 import { prepareTraining } from '../step/context/trainingContext.js';
 import { Admission, type RunCounts } from './admission.js';
 import { DataLease } from './dataLease.js';
+import { IdleLoops } from './idleLoops.js';
 import type { Platform } from './platform.js';
 import { Run } from './run.js';
 import { RunDirectory, type RunRecord, type WriteGuard } from './runDirectory.js';
@@ -49,6 +50,7 @@ export class Runs {
   readonly #platform: Platform;
   readonly #dataDirectory: string;
   readonly #runs = new Map<string, Run>();
+  readonly #idleLoops = new IdleLoops();
   /** Ids of runs that are being created. */
   readonly #reserved = new Set<string>();
   /** Runs whose files cannot be read, with the reason, by id. */
@@ -217,7 +219,7 @@ export class Runs {
   #add(record: RunRecord, config: RunConfig, configYaml: string, goalChanges: readonly GoalChange[] = []): Run {
     this.#refuseWhenStopping();
     const directory = RunDirectory.create(this.#dataDirectory, this.#guard, record, configYaml, goalChanges);
-    const run = new Run({ platform: this.#platform, directory, record, config });
+    const run = new Run({ platform: this.#platform, directory, record, config, idleLoops: this.#idleLoops });
     this.#runs.set(record.id, run);
     return run;
   }
@@ -299,7 +301,7 @@ export class Runs {
     const record = directory.readRecord();
     // Services are checked when the run is resumed: they may have changed.
     const config = parseRunConfig(directory.readConfig(), directory.configPath, undefined);
-    const run = new Run({ platform: this.#platform, directory, record, config });
+    const run = new Run({ platform: this.#platform, directory, record, config, idleLoops: this.#idleLoops });
     await run.findCheckpoint();
     run.publishMissedEvents(record);
     this.#runs.set(record.id, run);

@@ -55,18 +55,35 @@ export function sharesOf(ingredients: Readonly<Record<string, number>>): Readonl
 export async function averageOf(ingredients: readonly Ingredient[]): Promise<Average> {
   const [first] = ingredients;
   if (first === undefined) throw new RangeError('an average needs ingredients');
-  const { training: base } = await first.run.loaded();
+  const held = await first.run.hold();
+  try {
+    return await averageWith(held.loop.training, first, ingredients);
+  } finally {
+    held.release();
+  }
+}
+
+/** @param base the training of the first ingredient */
+async function averageWith(
+  base: TrainingContext,
+  first: Ingredient,
+  ingredients: readonly Ingredient[],
+): Promise<Average> {
   const sum = new Float64Array(base.initial.length);
   for (const { run, share } of ingredients) {
-    const { training, state } = await run.loaded();
-    const difference = differenceOf(base, training);
-    if (difference !== undefined) {
-      throw new RpcError(
-        'FAILED_PRECONDITION',
-        `run ${run.id} cannot be averaged with run ${first.run.id}: ${difference}`,
-      );
+    const { loop, release } = await run.hold();
+    try {
+      const difference = differenceOf(base, loop.training);
+      if (difference !== undefined) {
+        throw new RpcError(
+          'FAILED_PRECONDITION',
+          `run ${run.id} cannot be averaged with run ${first.run.id}: ${difference}`,
+        );
+      }
+      addScaled(sum, loop.state.trained.parameters, share);
+    } finally {
+      release();
     }
-    addScaled(sum, state.trained.parameters, share);
   }
   const { config } = first.run;
   const trained = untrained(Float32Array.from(sum));
