@@ -19,6 +19,7 @@ import {
 } from './checkpoint.js';
 import { CheckpointPace, listCheckpoints, superfluous } from './checkpointPlaces.js';
 import type { TrainingState } from './trainingState.js';
+import { VersionStore } from './versions.js';
 
 const text =
   'name: x\nsteps: 10\npolicy: { model: m, lora: { rank: 1, targets: [q_proj] } }\ndata: { prompts: p }\nobjectives: [{ name: a }]\n';
@@ -76,6 +77,22 @@ test('reading returns what was written', async (t) => {
   assert.deepEqual(state, stateAt(3));
   assert.equal(report, undefined);
   assert.equal(await sha256OfCheckpoint(place), sha256OfTensors(split(state.trained.parameters, owner.shapes)));
+});
+
+test('a version that was hashed before is not hashed again when it is written, but when it is read', async (t) => {
+  const parent = await scratch(t);
+  const state = stateAt(1);
+  const { parameters } = state.trained;
+  new VersionStore(owner.shapes).put(2, parameters);
+  const sha256 = sha256OfTensors(split(parameters, owner.shapes));
+  const place = await writeCheckpoint(folder(parent), owner, state, undefined, retention);
+  assert.equal(await sha256OfCheckpoint(place), sha256);
+  await readCheckpoint(place, owner);
+  // A vector is never modified: that this one is shows when it is hashed.
+  parameters.fill(0);
+  const damaged = await writeCheckpoint(folder(parent), owner, state, undefined, retention);
+  assert.equal(await sha256OfCheckpoint(damaged), sha256);
+  await assert.rejects(readCheckpoint(damaged, owner), /the tensors have SHA-256 [0-9a-f]{64}, not /);
 });
 
 test('PEFT can read the adapter: its file holds no critics, and its configuration is beside it', async (t) => {

@@ -42,6 +42,7 @@ import {
   type TrainingState,
   type WorkersRecords,
 } from './trainingState.js';
+import { versionHashes } from './versions.js';
 
 /** A checkpoint with a missing, unreadable or changed file. The run can continue from an earlier one. */
 export class DamagedCheckpoint extends UserError {
@@ -174,7 +175,7 @@ export async function writeCheckpoint(
       configSha256: configSha256(owner.config),
       inputs: owner.inputs,
       ...(state.workers && { workers: state.workers }),
-      versionSha256: await sha256Of(split(state.trained.parameters, owner.shapes)),
+      versionSha256: await sha256OfVersion(state.trained.parameters, owner.shapes),
       files: Object.fromEntries(files),
       report: report ?? null,
     };
@@ -259,6 +260,7 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
   const parameters = assemble('');
   const found = await sha256Of(split(parameters, owner.shapes));
   if (found !== manifest.versionSha256) damaged(`the tensors have SHA-256 ${found}, not ${manifest.versionSha256}`);
+  versionHashes.set(parameters, found);
   const { step, position, version: updates, kl, aims } = manifest;
   try {
     checkKlController(kl satisfies KlController);
@@ -360,6 +362,11 @@ async function writeHashed(path: string, chunks: Iterable<Uint8Array>): Promise<
   await faultPointAsync('file.write', path);
   await writeFile(path, hashed());
   return hash.digest('hex');
+}
+
+/** Returns the SHA-256 (hex) of a version that training holds, which it has hashed, or of an average. */
+async function sha256OfVersion(parameters: Float32Array, shapes: readonly TensorShape[]): Promise<string> {
+  return versionHashes.get(parameters) ?? sha256Of(split(parameters, shapes));
 }
 
 /** Returns the SHA-256 (hex) of the tensors' concatenated bytes. Other work continues meanwhile. */

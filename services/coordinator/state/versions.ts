@@ -10,6 +10,9 @@ export interface PolicyVersion {
   readonly sha256: string;
 }
 
+/** SHA-256 (hex) of parameters that were hashed before. They are immutable, and each is hashed once, though several parts need the hash. */
+export const versionHashes = new WeakMap<Float32Array, string>();
+
 /** Versions kept besides version 0 and pinned ones. Sampling uses the version before the step's updates. */
 const newestKept = 3;
 
@@ -47,7 +50,8 @@ export class VersionStore {
     if (parameters.length !== this.#size) {
       throw new RangeError(`version ${version} has ${parameters.length} elements, expected ${this.#size}`);
     }
-    const sha256 = sha256OfTensors(split(parameters, this.#shapes));
+    const sha256 = versionHashes.get(parameters) ?? sha256OfTensors(split(parameters, this.#shapes));
+    versionHashes.set(parameters, sha256);
     const present = this.#held.get(version);
     if (present?.sha256 === sha256) return present;
     const held: Held = { parameters, sha256, chunks: undefined, pins: present?.pins ?? 0 };
