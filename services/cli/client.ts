@@ -13,6 +13,7 @@ import {
   type SetPreferenceResponse,
   type WatchRunResponse,
 } from '@gapo/rpc';
+import { defaultDataLimits } from '@gapo/run-data';
 import { UserError } from '@gapo/service';
 import { authorOf } from './author.js';
 import { credentialsFor } from './credentials.js';
@@ -26,8 +27,8 @@ type Training = Client<'gapo.training.v1.TrainingService'>;
 const quickMs = 15_000;
 /** Deadline of calls in which the coordinator checks models and reward services. */
 const startMs = 120_000;
-/** Deadline of calls in which it also reads data, which ends with an error before (DATA_SECONDS, 900 by default). */
-const dataMs = 1_200_000;
+/** Deadline of calls in which it also reads data, which ends with an error before (DATA_SECONDS). */
+const dataMs = defaultDataLimits.limitMs + 300_000;
 /** How long a coordinator may be unreachable while a run is watched: enough for a restart on another machine. */
 const unreachableMs = 180_000;
 const retryMs = 500;

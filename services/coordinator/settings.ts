@@ -1,6 +1,7 @@
 /** The coordinator's settings, read from environment variables, and its `--help` text. */
 import { accessSettings } from '@gapo/access';
 import { natsSettings } from '@gapo/events';
+import { defaultDataLimits } from '@gapo/run-data';
 import {
   directory,
   grpcTarget,
@@ -84,9 +85,11 @@ const schema = z.object({
     .describe('Workers with other threads, device or runtime than the others, whose results differ in the last bits.')
     .meta({ expected: 'refuse or allow' }),
   WORKER_WAIT_SECONDS: positiveNumber.default(60).describe('Seconds that a run waits for any worker before it pauses.'),
-  DATA_SECONDS: positiveNumber.default(900).describe('Seconds that reading and encoding the data of a run may take.'),
+  DATA_SECONDS: positiveNumber
+    .default(defaultDataLimits.limitMs / 1000)
+    .describe('Seconds that reading and encoding the data of a run may take.'),
   DATA_MEMORY_MIB: positiveNumber
-    .default(1536)
+    .default(defaultDataLimits.memoryMiB)
     .describe('MiB of memory that a process which reads data may take. Two read at the same time.'),
   MAX_RUNS: positiveInt.default(10_000).describe('Runs in DATA_DIR beyond which no new one is created.'),
   MAX_ACTIVE_RUNS: positiveInt.default(64).describe('Runs that start or train beyond which no new one is created.'),

@@ -30,11 +30,8 @@ function above0(text: string): number {
   return value;
 }
 
-/** The longest that reading the data may take, in milliseconds: as long as a coordinator takes by default. */
-const dataMs = 900_000;
-
 /**
- * Reads the tokenizer and the data of a run, as its creation does.
+ * Reads the tokenizer and the data of a run, as its creation does, within a coordinator's default limits.
  *
  * @throws UserError if the run could not be created with them
  */
@@ -45,7 +42,7 @@ async function checkData(config: RunConfig, decoder: DecoderConfig, baseDirector
   }
   const { ignoreKeys = [], chatTemplateKwargs: variables } = config.policy;
   const options = { ignoreKeys, template: { variables, now: new Date() } };
-  const reader = new DataReader({ limitMs: dataMs });
+  const reader = new DataReader();
   try {
     const { files } = await reader.read({ config, baseDirectory, tokenizer: { directory, options }, decoder });
     for (const { key, file, rows, dropped, truncated } of files) {

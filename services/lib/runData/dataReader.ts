@@ -8,15 +8,18 @@ import { type DataProcesses, TokenDecoder } from './tokenDecoder.js';
 /** What to read. */
 export type DataRequest = tasks.ReadRequest;
 
-/** Limits of {@link DataReader}. */
+/** Limits of {@link DataReader}; by default those of {@link defaultDataLimits}. */
 export interface DataLimits {
   /** How long the data of one run may take, in milliseconds. */
-  readonly limitMs: number;
-  /** The most MiB of a process. @default 1536 */
+  readonly limitMs?: number;
+  /** The most MiB of a process. */
   readonly memoryMiB?: number;
-  /** How long it may take without reading a row, in milliseconds. @default 60 000 */
+  /** How long it may take without reading a row, in milliseconds. */
   readonly stalledMs?: number;
 }
+
+/** The limits of a coordinator without settings of its own: fifteen minutes for a run, one without a row. */
+export const defaultDataLimits = { limitMs: 900_000, memoryMiB: 1536, stalledMs: 60_000 } as const;
 
 /** The most processes, and those of them that read data sets; more data sets wait. */
 const processes = 4;
@@ -33,7 +36,8 @@ export class DataReader {
   readonly #stalledMs: number;
   readonly #closing = new AbortController();
 
-  constructor({ limitMs, memoryMiB = 1536, stalledMs = 60_000 }: DataLimits) {
+  constructor(limits: DataLimits = {}) {
+    const { limitMs, memoryMiB, stalledMs } = { ...defaultDataLimits, ...limits };
     this.#limitMs = limitMs;
     this.#memoryMiB = memoryMiB;
     this.#stalledMs = stalledMs;

@@ -1,6 +1,6 @@
 /** The data of a run: prompts, pairs and texts, read and encoded in child processes, and drawn by a step's counter. */
 export { type ConfigPaths, directoriesOf, entriesOf, type NamedPath, pathsOf, realPath } from './configPaths.js';
-export { DataReader, type DataLimits, type DataRequest } from './dataReader.js';
+export { DataReader, defaultDataLimits, type DataLimits, type DataRequest } from './dataReader.js';
 export { type DrawnPrompt, drawIndices, drawnIndices, drawPrompts, type PromptRecord } from './prompts.js';
 export { recordsOf, type RecordList } from './recordList.js';
 export { dataKeys, type RunData, type RunDataFile } from './runData.js';
