@@ -3,14 +3,15 @@
  * refusal has a line of the log with its reason, and is counted.
  */
 import assert from 'node:assert/strict';
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { newToken, tokenHash } from '@gapo/access';
 import { createAuthority, issueCertificate, openAuthority, type Authority } from '@gapo/certificates';
 import { startProcess, type TestProcess } from '@gapo/service/testing';
-import { gapo, makeWorkspace, project, type Workspace } from '../platform.fixture.js';
+import { gapo, makeWorkspace, project, runYaml, type Workspace } from '../platform.fixture.js';
 
 const grpcurl = process.env['GRPCURL'] ?? '';
 const lacks =
@@ -22,6 +23,39 @@ const training = 'gapo.training.v1.TrainingService';
 /** Runs a program to its end, and returns what it printed. It never succeeds silently: the output is compared. */
 function ask(program: string, args: readonly string[]): Promise<string> {
   return new Promise((resolve) => execFile(program, args, (_error, stdout, stderr) => resolve(stdout + stderr)));
+}
+
+/** A program that follows a stream. */
+interface Follower {
+  /** Resolves when it has printed something that matches. Rejects if it ends without. */
+  printed(pattern: RegExp): Promise<void>;
+  /** Resolves with all that it printed, when it has ended. */
+  readonly ended: Promise<string>;
+}
+
+function follow(program: string, args: readonly string[]): Follower {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = new EventEmitter();
+  let text = '';
+  let over = false;
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (data: Buffer) => {
+      text += data.toString();
+      output.emit('more');
+    });
+  }
+  const ended = once(child, 'close').then(() => {
+    over = true;
+    output.emit('more');
+    return text;
+  });
+  const printed = async (pattern: RegExp): Promise<void> => {
+    while (!pattern.test(text)) {
+      assert.ok(!over, `${program} ended without ${pattern}: ${text}`);
+      await once(output, 'more');
+    }
+  };
+  return { printed, ended };
 }
 
 /** What a call is made with. */
@@ -49,6 +83,7 @@ describe('what is refused from outside', { skip: lacks }, () => {
   let gateway: TestProcess;
   let address = '';
   let page = '';
+  let tokensFile = '';
   const file = (name: string): string => join(workspace.directory, 'certificates', name);
 
   before(async () => {
@@ -62,9 +97,8 @@ describe('what is refused from outside', { skip: lacks }, () => {
     await certificate('elsewhere', authority, 'spiffe://other.example/client', 1);
     const [from, to] = [new Date(Date.now() - 86_400_000), new Date(Date.now() + 86_400_000)];
     await certificate('stranger', await createAuthority('gapo', from, to), 'spiffe://gapo/client', 1);
-    const entry = (name: 'vi' | 'ada', role: string) => ({ name, role, sha256: tokenHash(tokens[name]) });
-    const tokensFile = join(directory, 'tokens.json');
-    writeFileSync(tokensFile, JSON.stringify([entry('vi', 'viewer'), entry('ada', 'operator')]));
+    tokensFile = join(directory, 'tokens.json');
+    writeTokens('vi', 'ada');
     const start = (service: string, env: Record<string, string>): TestProcess =>
       startProcess(new URL(`../../../services/${service}/dist/main.js`, import.meta.url), {
         env: {
@@ -91,6 +125,12 @@ describe('what is refused from outside', { skip: lacks }, () => {
     await workspace.remove();
   });
 
+  function writeTokens(...names: readonly ('vi' | 'ada')[]): void {
+    const roles = { vi: 'viewer', ada: 'operator' };
+    const entries = names.map((name) => ({ name, role: roles[name], sha256: tokenHash(tokens[name]) }));
+    writeFileSync(tokensFile, JSON.stringify(entries));
+  }
+
   async function certificate(name: string, authority: Authority, uri: string, days: number): Promise<void> {
     const { cert, key } = await issueCertificate(authority, {
       name,
@@ -103,25 +143,21 @@ describe('what is refused from outside', { skip: lacks }, () => {
     writeFileSync(file(`${name}.key`), key);
   }
 
-  const call = (method: string, { as, token }: Credentials, request: object = {}): Promise<string> => {
+  const callArguments = (method: string, { as, token }: Credentials, request: object): readonly string[] => {
     const own = as === undefined ? [] : ['-cert', file(`${as}.crt`), '-key', file(`${as}.key`)];
     const header = token === undefined ? [] : ['-H', `authorization: Bearer ${token}`];
     const protos = ['-import-path', join(project, 'proto')];
     for (const name of ['training', 'policy']) protos.push('-proto', `gapo/${name}/v1/${name}.proto`);
     const data = ['-d', JSON.stringify(request)];
-    return ask(grpcurl, ['-cacert', file('ca.crt'), ...own, ...header, ...protos, ...data, address, method]);
+    return ['-cacert', file('ca.crt'), ...own, ...header, ...protos, ...data, address, method];
   };
-  const fetch = (path: string, ...args: readonly string[]): Promise<string> =>
-    ask('curl', [
-      '--silent',
-      '--show-error',
-      '--cacert',
-      file('ca.crt'),
-      ...args,
-      '--write-out',
-      ' %{http_code}',
-      page + path,
-    ]);
+  const call = (method: string, credentials: Credentials, request: object = {}): Promise<string> =>
+    ask(grpcurl, callArguments(method, credentials, request));
+  const fetchArguments = (path: string, args: readonly string[]): readonly string[] => {
+    const quiet = ['--silent', '--show-error', '--no-buffer', '--cacert', file('ca.crt')];
+    return [...quiet, ...args, '--write-out', ' %{http_code}', page + path];
+  };
+  const fetch = (path: string, ...args: readonly string[]): Promise<string> => ask('curl', fetchArguments(path, args));
   const bearer = (token: string): readonly string[] => ['--header', `authorization: Bearer ${token}`];
 
   test('calls without a right certificate, token or role, and requests for files of others', async () => {
@@ -224,5 +260,53 @@ describe('what is refused from outside', { skip: lacks }, () => {
     // The coordinator, which knows the tokens, refused those two as well.
     assert.deepEqual(refusalsOf(coordinator).reasons.slice(before), ['token', 'token']);
     assert.ok(!gateway.output().includes(vi.slice(5)));
+  });
+
+  test('a token that is removed from the file: its streams end, and it opens nothing more', async () => {
+    const { vi, ada } = tokens;
+    const { directory } = workspace;
+    writeFileSync(join(directory, 'pairs.jsonl'), '{"prompt":"Why so slow?","chosen":"It is old.","rejected":"No."}\n');
+    const configYaml = runYaml({
+      algorithm: 'dpo',
+      data: '{ pairs: pairs.jsonl }',
+      rollout: '{ shards: 1 }',
+      objectives: '[{ name: short }]',
+      dpo: '{ pairsPerStep: 1, beta: 0.5 }',
+    });
+    const runId = 'watched'; // there is no worker: it waits
+    const created = await call(
+      `${training}/CreateRun`,
+      { token: ada },
+      { configYaml, baseDirectory: directory, runId },
+    );
+    assert.match(created, /"id": "watched"/);
+    const watch = (token: string): Follower =>
+      follow(grpcurl, callArguments(`${training}/WatchRun`, { token }, { runId }));
+    const [removed, kept] = [watch(vi), watch(ada)];
+    const events = `/api/runs/${runId}/events`;
+    const [removedPage, keptPage] = [vi, ada].map((token) => follow('curl', fetchArguments(events, bearer(token))));
+    assert.ok(removedPage && keptPage);
+    await Promise.all([removed, kept].map((follower) => follower.printed(/"id": "watched"/)));
+    await Promise.all([removedPage, keptPage].map((follower) => follower.printed(/gapo\.v1\.state/)));
+    const before = refusalsOf(coordinator).reasons.length;
+
+    writeTokens('ada');
+    assert.match(await removed.ended, /Code: Unauthenticated\s+Message: the token of vi was removed from TOKENS_FILE/);
+    await removedPage.ended;
+    assert.match(await call(`${training}/GetRun`, { token: vi }, { runId }), /Unauthenticated[^]*nobody has this one/);
+    assert.match(await fetch(events, ...bearer(vi)), /nobody has this one.* 401$/);
+    const { reasons, count } = refusalsOf(coordinator);
+    const since = reasons.slice(before);
+    // Two streams, a call, and one of the gateway, which may also have asked about the token of its stream.
+    assert.ok(since.length >= 4 && since.every((reason) => reason === 'token'), since.join());
+    assert.equal(count, reasons.length);
+    assert.equal(refusalsOf(gateway).reasons.at(-1), 'token');
+
+    // The streams of the other token show what happens next.
+    await call(`${training}/CancelRun`, { token: ada }, { runId });
+    const [text, pageText] = await Promise.all([kept.ended, keptPage.ended]);
+    assert.match(text, /"state": "RUN_STATE_CANCELLED"/);
+    assert.doesNotMatch(text, /ERROR/);
+    assert.match(pageText, /RUN_STATE_CANCELLED[^]* 200$/);
   });
 });
