@@ -1,5 +1,6 @@
 // Channels to servers: their options, and one channel per target, shared by all clients of the target.
 import * as grpc from '@grpc/grpc-js';
+import './lostPeers.js';
 import { clientCredentials, type ServerCredentials } from './tls/clientCredentials.js';
 import { processSecurity } from './tls/security.js';
 
@@ -47,7 +48,10 @@ export interface Tls {
   readonly ca?: string | undefined;
 }
 
-/** Pings of a connection during calls. One whose pings are not answered is closed, and the next call opens another. */
+/**
+ * Pings of a connection during calls. One whose pings are not answered is closed, and the next call opens another. They also end calls that outlast the
+ * age of their connection at the server (`maxConnectionAgeMs`, five minutes): grpc-js cannot ping it any longer.
+ */
 export interface Keepalive {
   /** Milliseconds between pings. */
   readonly everyMs: number;

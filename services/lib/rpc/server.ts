@@ -1,6 +1,4 @@
 // Serves implementations over gRPC, with health and reflection, and stops gracefully.
-import { subscribe } from 'node:diagnostics_channel';
-import type { Socket } from 'node:net';
 import * as grpc from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { settlesWithin } from './abort.js';
@@ -70,18 +68,6 @@ const limits = {
   // A gateway follows each of its watchers in a stream of its own, over one connection.
   'grpc.max_concurrent_streams': 4096,
 } as const satisfies grpc.ChannelOptions;
-
-/** Milliseconds without data after which TCP asks whether a peer is still there. */
-const silenceMs = 120_000;
-
-/**
- * A peer that lost power is noticed: its calls end, and its connection is closed. TCP asks for it, since pings of HTTP/2 would end
- * calls that outlast the connection's age: grpc-js closes a connection that it cannot ping, and after its GOAWAY none can be pinged.
- */
-function noticeLostPeers(message: unknown): void {
-  (message as { readonly socket: Socket }).socket.setKeepAlive(true, silenceMs);
-}
-subscribe('net.server.socket', noticeLostPeers);
 
 /** Milliseconds that the last statuses have to reach their clients before connections are closed. */
 const lastWordsMs = 500;

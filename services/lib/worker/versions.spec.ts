@@ -210,11 +210,9 @@ describe('the store of versions', () => {
     const policy = await tinyPolicy(t);
     const server = await versionsOf(t, policy);
     const path = await silentPath(t, server.address);
-    const client = connect('gapo.policy.v1.PolicyService', path.address, {
-      keepalive: { everyMs: 500, timeoutMs: 2000 },
-    });
-    t.after(() => client.close());
-    const versions = new VersionStore(client);
+    const reconnect = () => connect('gapo.policy.v1.PolicyService', path.address);
+    const versions = new VersionStore(reconnect(), { stallMs: 1000, reconnect });
+    t.after(() => versions.close());
     await versions.get(runId, 0);
     path.silence();
     // Another run's version is pulled over the dead connection.

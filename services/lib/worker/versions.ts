@@ -12,10 +12,18 @@ const pullDeadlineMs = 120_000;
 /** Milliseconds without a message after which a pull fails. */
 const defaultStallMs = 15_000;
 
+/** A client of the coordinator. */
+export type PolicyClient = Client<'gapo.policy.v1.PolicyService'>;
+
 /** Options of {@link VersionStore}. */
 export interface VersionOptions {
   /** Milliseconds that a pull may wait for its next message. @default 15000 */
   readonly stallMs?: number;
+  /**
+   * Opens another client of the coordinator after a pull over the present one has stalled: its connection may be dead.
+   * @default the client stays
+   */
+  readonly reconnect?: () => PolicyClient;
   /** Returns the tensors that a version must have. @default any that the coordinator announces */
   readonly expected?: ExpectedTensors;
 }
@@ -32,15 +40,18 @@ export interface HeldVersion {
  * request that started it.
  */
 export class VersionStore {
-  readonly #coordinator: Client<'gapo.policy.v1.PolicyService'>;
+  #coordinator: PolicyClient;
   /** By `run/version`, least recently used first. */
   readonly #held = new Map<string, Promise<HeldVersion>>();
   readonly #stallMs: number;
+  readonly #reconnect: (() => PolicyClient) | undefined;
   readonly #expected: ExpectedTensors | undefined;
 
-  constructor(coordinator: Client<'gapo.policy.v1.PolicyService'>, options: VersionOptions = {}) {
+  /** @param coordinator closed by {@link close} */
+  constructor(coordinator: PolicyClient, options: VersionOptions = {}) {
     this.#coordinator = coordinator;
     this.#stallMs = options.stallMs ?? defaultStallMs;
+    this.#reconnect = options.reconnect;
     this.#expected = options.expected;
   }
 
@@ -107,19 +118,33 @@ export class VersionStore {
   /** Yields the messages of a pull. @throws RpcError UNAVAILABLE where one is not there in time */
   async *#messages(runId: string, version: number, what: string): AsyncGenerator<GetVersionResponse> {
     const stalled = new AbortController();
+    const coordinator = this.#coordinator;
     const abort = (): void => {
+      this.#replace(coordinator);
       stalled.abort(new RpcError('UNAVAILABLE', `${what}: the coordinator sent nothing for ${this.#stallMs / 1000} s`));
     };
     const timer = setTimeout(abort, this.#stallMs);
     try {
       const options = { deadlineMs: pullDeadlineMs, signal: stalled.signal };
-      for await (const message of this.#coordinator.GetVersion({ runId, version }, options)) {
+      for await (const message of coordinator.GetVersion({ runId, version }, options)) {
         timer.refresh();
         yield message;
       }
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Replaces the client that a pull has stalled with, unless another pull has done so. */
+  #replace(stalled: PolicyClient): void {
+    if (this.#reconnect === undefined || this.#coordinator !== stalled) return;
+    stalled.close();
+    this.#coordinator = this.#reconnect();
+  }
+
+  /** Closes the client. */
+  close(): void {
+    this.#coordinator.close();
   }
 
   #forgetOld(runId: string): void {

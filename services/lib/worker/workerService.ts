@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Keepalive, type Implementation, connect, serve } from '@gapo/rpc';
+import { type Implementation, connect, serve } from '@gapo/rpc';
 import {
   directory,
   filePath,
@@ -43,9 +43,6 @@ const workerSettings = (listen: string) =>
     STOP_GRACE_SECONDS: stopGraceSeconds,
   });
 
-/** A connection to the coordinator that is silently dead is replaced after 10 s. */
-const keepalive: Keepalive = { everyMs: 5000, timeoutMs: 5000 };
-
 /**
  * How long a pull waits for a coordinator that has moved to another address. Failures at once would use up a shard's attempts, where this worker is
  * the only one.
@@ -80,7 +77,7 @@ export async function runWorker<Tasks extends ThreadTasks>(worker: Worker<Tasks>
       const { LISTEN, COORDINATOR, THREADS, DEVICE, MODEL_ROOT, MODEL_CACHE, STOP_GRACE_SECONDS } =
         readSettings(schema);
       const { shutdownGraceMs, stopTimeoutMs } = stopTimes(STOP_GRACE_SECONDS);
-      const coordinator = connect('gapo.policy.v1.PolicyService', COORDINATOR, { keepalive, reconnectMs });
+      const reconnect = () => connect('gapo.policy.v1.PolicyService', COORDINATOR, { reconnectMs });
       const forThread: TensorThreadSettings = {
         threads: THREADS,
         device: DEVICE,
@@ -88,7 +85,7 @@ export async function runWorker<Tasks extends ThreadTasks>(worker: Worker<Tasks>
         modelCache: MODEL_CACHE,
       };
       const thread = new WorkerThread<Tasks>(worker.thread, forThread);
-      const versions = new VersionStore(coordinator, { expected: expectedTensors(MODEL_ROOT) });
+      const versions = new VersionStore(reconnect(), { reconnect, expected: expectedTensors(MODEL_ROOT) });
       const instance = randomUUID();
       const identity = ownIdentity(instance, worker.thread, forThread);
       const services = identified([worker.service(versions, thread)], instance, identity);
@@ -101,7 +98,7 @@ export async function runWorker<Tasks extends ThreadTasks>(worker: Worker<Tasks>
         stopTimeoutMs,
         stop: async () => {
           await server.stop();
-          coordinator.close();
+          versions.close();
           await thread.close();
         },
       };
