@@ -84,6 +84,11 @@ test('a tensor that is not what it says is refused by name', () => {
   );
   assert.throws(bad({}, good.data.subarray(1)), coded('INVALID_ARGUMENT', /tensor 'w' has 23 bytes/));
   assert.throws(bad({ shape: [-6] }), coded('INVALID_ARGUMENT', /tensor 'w' has shape \[-6\]/));
+  const many = Array.from({ length: 700 }, () => 1);
+  assert.throws(
+    bad({ shape: many }),
+    coded('INVALID_ARGUMENT', /tensor 'w' has shape \[(1, ){8}… 700 dimensions\]: .* at most 8/),
+  );
   assert.throws(bad({ shape: [2 ** 40, 2 ** 40] }), coded('INVALID_ARGUMENT', /tensor 'w' has shape/));
   assert.throws(
     bad({ dtype: 'DATA_TYPE_UNSPECIFIED' }),

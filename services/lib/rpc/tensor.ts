@@ -1,5 +1,6 @@
 // Tensors on the wire and typed arrays in memory, without copying where the alignment allows it.
 import { endianness } from 'node:os';
+import { mostDimensions, shapeText } from '@gapo/numeric';
 import { RpcError } from './error.js';
 import type { DataType, Tensor, TensorHeader } from './gen/messages.js';
 
@@ -67,6 +68,7 @@ function quoted(name: string): string {
 
 /** Returns the number of elements of a shape; undefined where it is no shape. */
 function elementCount(shape: readonly number[]): number | undefined {
+  if (shape.length > mostDimensions) return undefined;
   let count = 1;
   for (const extent of shape) {
     if (!Number.isSafeInteger(extent) || extent < 0) return undefined;
@@ -99,7 +101,7 @@ export function extentOf(header: TensorHeader): Extent {
   if (length === undefined) {
     throw new RpcError(
       'INVALID_ARGUMENT',
-      `${quoted(name)} has shape [${shape.join(', ')}]: extents are integers from 0`,
+      `${quoted(name)} has shape ${shapeText(shape)}: extents are integers from 0, at most ${mostDimensions} of them`,
     );
   }
   return { dtype, length, byteLength: length * arrays[dtype].BYTES_PER_ELEMENT };
@@ -114,7 +116,7 @@ export function toHeader(name: string, shape: readonly number[], data: TensorDat
   const count = elementCount(shape);
   if (count !== data.length) {
     throw new RangeError(
-      `${quoted(name)} has ${data.length} elements, which do not fill the shape [${shape.join(', ')}]`,
+      `${quoted(name)} has ${data.length} elements, which do not fill the shape ${shapeText(shape)}`,
     );
   }
   return { name, dtype: elementType(data), shape: [...shape] };
@@ -157,7 +159,7 @@ export function fromTensor<D extends ElementType = ElementType>(
     throw new RpcError(
       'INVALID_ARGUMENT',
       `${quoted(header.name)} has ${tensor.data.byteLength} bytes; ` +
-        `${extent.dtype} [${header.shape.join(', ')}] takes ${extent.byteLength}`,
+        `${extent.dtype} ${shapeText(header.shape)} takes ${extent.byteLength}`,
     );
   }
   const aligned = tensor.data.byteOffset % arrays[extent.dtype].BYTES_PER_ELEMENT === 0;

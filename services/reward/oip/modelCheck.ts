@@ -1,4 +1,5 @@
 /** Compares a model's metadata with the file that describes it, before anything is scored. Pure. */
+import { shapeText } from '@gapo/numeric';
 import type { ModelMetadataResponse } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 import type { OipFile } from './oipFile.js';
@@ -24,7 +25,7 @@ export function checkedModel(file: OipFile, metadata: ModelMetadataResponse, whe
     else if (tensor.datatype !== 'BYTES')
       refuse(`${input.name} is ${tensor.datatype}; expected BYTES, which carries text`);
     else if (tensor.shape.length > 2 || (tensor.shape[1] ?? -1) > 1)
-      refuse(`${input.name} has the shape [${tensor.shape.join(', ')}]; expected [-1] or [-1, 1]`);
+      refuse(`${input.name} has the shape ${shapeText(tensor.shape)}; expected [-1] or [-1, 1]`);
     else return { ...input, rank: input.rank ?? (tensor.shape.length === 2 ? (2 as const) : (1 as const)) };
     return input;
   });
@@ -54,7 +55,7 @@ function checkedOutput(
   const [, width = 0] = shape;
   const columns = shape.length === 1 ? 1 : shape.length === 2 && width > 0 ? width : undefined;
   if (!isScoreDatatype(datatype)) refuse(`${name} is ${datatype}; a score can be read from ${scoreDatatypes}`);
-  else if (shape.length > 2) refuse(`${name} has the shape [${shape.join(', ')}]; expected [-1] or [-1, columns]`);
+  else if (shape.length > 2) refuse(`${name} has the shape ${shapeText(shape)}; expected [-1] or [-1, columns]`);
   else if (columns !== undefined && columns > 1 && output.column === undefined)
     refuse(`${name} has ${columns} columns; set column to the one to score`);
   else if (columns !== undefined && output.column !== undefined && output.column >= columns)

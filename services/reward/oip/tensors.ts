@@ -1,6 +1,6 @@
 /** Texts to tensors and tensors to scores in the Open Inference Protocol. Pure. */
 import { toFloat32 } from '@gapo/model';
-import { at } from '@gapo/numeric';
+import { at, shapeText } from '@gapo/numeric';
 import { NoScore, type ScoreItem } from '@gapo/reward';
 import type { InferParameterInput, ModelInferRequestInput, ModelInferResponse } from '@gapo/rpc';
 import type { OipFile } from './oipFile.js';
@@ -99,7 +99,7 @@ export function scoresOf(
   const [rows, ...rest] = tensor.shape;
   const width = rest.reduce((product, size) => product * size, 1);
   if (rows !== count || rest.length > 1 || width < 1) {
-    throw new NoScore(`${what} has the shape [${tensor.shape.join(', ')}] for ${count} items; expected [${count}] or [${count}, columns]`); // prettier-ignore
+    throw new NoScore(`${what} has the shape ${shapeText(tensor.shape)} for ${count} items; expected [${count}] or [${count}, columns]`); // prettier-ignore
   }
   const chosen = column ?? 0;
   if (chosen >= width || (column === undefined && width > 1)) {

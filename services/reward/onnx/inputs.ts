@@ -1,6 +1,7 @@
 /** The inputs of a classifier's model, by the names and types that exporters give them. */
 import type { TensorArray, TensorInfo } from '@gapo/graph';
 import { ModelError } from '@gapo/model';
+import { shapeText } from '@gapo/numeric';
 import type { Feeds } from './feeds.js';
 import type { FixedDims } from './runShape.js';
 
@@ -41,7 +42,7 @@ export function checkedInputs(path: string, inputs: readonly TensorInfo[]): Fixe
       throw new ModelError(path, `has ${name} of type ${type}; export it as ${types.join(' or ')}`);
     }
     if (dims.length !== 2) {
-      throw new ModelError(path, `has ${name} of shape [${dims.join()}]; a classifier's inputs are [rows, length]`);
+      throw new ModelError(path, `has ${name} of shape ${shapeText(dims)}; a classifier's inputs are [rows, length]`);
     }
   }
   const fixed = (axis: number): number | undefined => {

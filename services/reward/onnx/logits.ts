@@ -1,7 +1,7 @@
 /** Turns a classifier's logits [rows, labels] into scores. */
 import type { TensorArray } from '@gapo/graph';
 import { ModelError, toFloat32 } from '@gapo/model';
-import { at } from '@gapo/numeric';
+import { at, shapeText } from '@gapo/numeric';
 import type { ScoreFunction } from './classifierOptions.js';
 
 /** Logits as numbers. */
@@ -26,7 +26,7 @@ export function logitsIn(path: string, name: string, output: TensorArray, rows: 
   const type = float ? 'float' : data.constructor.name.replace('Array', '').toLowerCase();
   throw new ModelError(
     path,
-    `gives ${name} ${type} [${dims.join()}] for ${rows} rows; a classifier gives float [rows] or [rows, labels]`,
+    `gives ${name} ${type} ${shapeText(dims)} for ${rows} rows; a classifier gives float [rows] or [rows, labels]`,
   );
 }
 

@@ -3,6 +3,7 @@
  * then the tensors' bytes. The whole header is validated before any tensor is used. Files are written in a fixed order.
  */
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
+import { mostDimensions } from '@gapo/numeric';
 import { writeAtomically } from '@gapo/service';
 import { z } from 'zod';
 import { ModelError } from '../errors.js';
@@ -12,7 +13,7 @@ import { bytesOf, type LazyTensor, type NamedTensor, sizeOf } from './tensors.js
 
 const entrySchema = z.object({
   dtype: z.string(),
-  shape: z.array(z.int().nonnegative()),
+  shape: z.array(z.int().nonnegative()).max(mostDimensions),
   data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
 });
 
