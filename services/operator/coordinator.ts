@@ -3,9 +3,6 @@ import { readFileSync } from 'node:fs';
 import { connect, type Client } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 
-/** Pings find a coordinator whose machine is gone while a run is watched. */
-const keepalive = { everyMs: 20_000, timeoutMs: 10_000 };
-
 /**
  * Connects to the coordinator. The token is read for each call: its file may change.
  *
@@ -19,7 +16,7 @@ export function connectCoordinator(
   const metadata = (): Record<string, string> =>
     tokenFile === undefined ? {} : { authorization: `Bearer ${readToken(tokenFile)}` };
   metadata();
-  return connect('gapo.training.v1.TrainingService', address, { metadata, keepalive });
+  return connect('gapo.training.v1.TrainingService', address, { metadata });
 }
 
 function readToken(file: string): string {
