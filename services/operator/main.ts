@@ -3,9 +3,12 @@ import { hostname } from 'node:os';
 import { serve } from '@gapo/rpc';
 import { runService } from '@gapo/service';
 import { connectCoordinator } from './coordinator.js';
-import { followAll } from './follow/operator.js';
+import { followRuns } from './follow/operator.js';
 import { Cluster } from './kubernetes/cluster.js';
 import { Leadership } from './kubernetes/leadership.js';
+import { followRewards } from './rewards/operator.js';
+import { RewardRegistry } from './rewards/registry.js';
+import { readTemplates } from './rewards/templates.js';
 import { help, operatorSettings } from './settings.js';
 
 await runService({
@@ -22,10 +25,20 @@ await runService({
       identity,
       seconds: settings.LEASE_SECONDS,
     };
+    const rewardNamespace = settings.REWARD_NAMESPACE ?? settings.NAMESPACE ?? cluster.ownNamespace;
+    const registry = new RewardRegistry(rewardNamespace);
+    const rewards =
+      settings.REWARD_TEMPLATES === undefined
+        ? undefined
+        : {
+            context: { cluster, registry, identity, log, templates: readTemplates(settings.REWARD_TEMPLATES) },
+            scope: { namespace: rewardNamespace, labelSelector: settings.LABEL_SELECTOR },
+          };
     const context = {
       cluster,
       training,
       identity,
+      registry: rewards?.context.registry,
       baseDirectory: settings.BASE_DIRECTORY,
       statusMs: settings.STATUS_SECONDS * 1000,
       log,
@@ -33,10 +46,10 @@ await runService({
     const scope = { namespace: settings.NAMESPACE, labelSelector: settings.LABEL_SELECTOR };
     const server = await serve({ address: settings.LISTEN, services: [] });
     const stopping = new AbortController();
-    const working = new Leadership(cluster, lease, log).run(
-      (signal) => followAll(context, scope, signal),
-      stopping.signal,
-    );
+    const working = new Leadership(cluster, lease, log).run(async (signal) => {
+      const serving = rewards && followRewards(rewards.context, rewards.scope, signal);
+      await Promise.all([followRuns(context, scope, signal), serving]);
+    }, stopping.signal);
     return {
       address: server.address,
       done: working,

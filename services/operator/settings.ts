@@ -31,6 +31,14 @@ const schema = z.object({
   LABEL_SELECTOR: nonEmptyText
     .optional()
     .describe('Labels of the TrainingRuns that it follows, as in kubectl get -l; by default all.'),
+  REWARD_TEMPLATES: filePath
+    .optional()
+    .describe(
+      'A file with what Deployments and Services of RewardServices are made from, as the Helm chart writes it; without it RewardServices are left alone.',
+    ),
+  REWARD_NAMESPACE: nonEmptyText
+    .optional()
+    .describe("The namespace whose RewardServices are served; by default NAMESPACE, or the pod's."),
   LEASE_NAMESPACE: nonEmptyText.optional().describe("The namespace of its lease; by default the pod's."),
   LEASE_NAME: nonEmptyText.default('gapo-operator').describe('The lease by which one of several operators leads.'),
   LEASE_SECONDS: positiveNumber
@@ -58,7 +66,8 @@ export function operatorSettings(env: NodeJS.ProcessEnv = process.env): Settings
 
 /** The text of `--help`. */
 export const help = settingsHelp({
-  title: "The operator: makes the coordinator's runs what TrainingRun resources of Kubernetes say.",
+  title:
+    "The operator: makes the coordinator's runs what TrainingRun resources of Kubernetes say, and serves RewardService resources.",
   schema,
   example: `COORDINATOR=127.0.0.1:50050 KUBECONFIG=$HOME/.kube/config NAMESPACE=gapo \\
   node --import ./services/lib/tracing/dist/preload.js services/operator/dist/main.js`,

@@ -1,5 +1,5 @@
 // Writes what derives from the registries of reward kinds and rule kinds: the chart's schema, its variables and comments,
-// and the tables of README.md.
+// the definition of RewardService, and the tables of README.md.
 //   node kinds.gen.mjs           writes
 //   node kinds.gen.mjs --check   writes nothing; exits with 1 and names the files that are out of date
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -7,7 +7,9 @@ import { fileURLToPath } from 'node:url';
 import { pathTarget, rewardKinds, variableOf } from '@gapo/config';
 import { z } from '@gapo/service';
 import prettier from 'prettier';
+import { rewardServiceText } from '../operator/dist/resource/definition.js';
 import { ruleKinds } from './dist/rules/kinds/ruleKinds.js';
+import { rulesFileSchema } from './dist/rules/rulesFile.js';
 
 /** @typedef {import('@gapo/config').RewardKinds} RewardKinds */
 
@@ -164,10 +166,26 @@ function withTable(text, name, lines) {
   return text.replace(place, (_, begin, end) => `${begin}${lines.join('\n')}\n${end}`);
 }
 
+/** The JSON Schema of a file of rules; each kind says what it measures. */
+function rulesJsonSchema() {
+  const schema = z.toJSONSchema(rulesFileSchema(ruleKinds), {
+    target: 'draft-7',
+    io: 'input',
+    override({ jsonSchema }) {
+      for (const key of ['expected', 'path']) delete jsonSchema[key];
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+    },
+  });
+  const alternatives = schema.properties.rules.items.oneOf;
+  alternatives.forEach((alternative, i) => (alternative.description = ruleKinds[i].measures));
+  return schema;
+}
+
 const outputs = [
   ['deploy/helm/gapo/values.schema.json', (text) => JSON.stringify(chartSchema(JSON.parse(text), rewardKinds))],
   ['deploy/helm/gapo/reward-kinds.json', () => JSON.stringify(chartVariables(rewardKinds))],
   ['deploy/helm/gapo/values.yaml', (text) => withTable(text, 'reward kinds', chartComments(rewardKinds))],
+  ['deploy/helm/gapo/resources/rewardservices.gapo.dev.yaml', () => rewardServiceText(rulesJsonSchema())],
   [
     'services/reward/README.md',
     (text) =>

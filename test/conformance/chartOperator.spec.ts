@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { parse } from 'yaml';
 import { environmentOf, helm, render, workloads, type KubernetesObject } from './rendered.js';
 import { projectRoot } from './services.js';
@@ -43,13 +44,21 @@ test(
       'operator.replicas=2',
       'operator.labelSelector="team=a"',
     );
-    const definition = objects.find(({ kind }) => kind === 'CustomResourceDefinition') ?? assert.fail('no definition');
-    assert.equal(definition.metadata.annotations?.['helm.sh/resource-policy'], 'keep');
-    const file = join(projectRoot, 'deploy/helm/gapo/resources/trainingruns.gapo.dev.yaml');
-    assert.deepEqual(definition.spec, (parse(readFileSync(file, 'utf8')) as KubernetesObject).spec);
+    const definitions = objects.filter(({ kind }) => kind === 'CustomResourceDefinition');
+    assert.deepEqual(definitions.map(({ metadata }) => metadata.name), ['trainingruns.gapo.dev', 'rewardservices.gapo.dev']); // prettier-ignore
+    for (const { metadata, spec } of definitions) {
+      assert.equal(metadata.annotations?.['helm.sh/resource-policy'], 'keep');
+      const file = join(projectRoot, 'deploy/helm/gapo/resources', `${metadata.name}.yaml`);
+      assert.deepEqual(spec, (parse(readFileSync(file, 'utf8')) as KubernetesObject).spec);
+    }
     assert.deepEqual(rights(objects, 'Role'), [
       'trainingruns get list watch patch',
       'trainingruns/status update',
+      'events create',
+      'rewardservices get list watch',
+      'rewardservices/status rewardservices/finalizers update',
+      'deployments get list watch create patch delete',
+      'services get list watch create patch delete',
       'events create',
       'leases create',
       'leases gapo-operator get update',
@@ -80,4 +89,89 @@ test('the rights are those of the cluster where it follows every namespace', { s
   const operator = workloads(objects).find(({ object: { metadata } }) => metadata.name === 'gapo-operator');
   assert.ok(!('NAMESPACE' in environmentOf(operator?.pod.containers[0])));
   assert.ok(!objects.some(({ kind }) => kind === 'CustomResourceDefinition'));
+});
+
+interface Templates {
+  address: string;
+  hosted: { service: KubernetesObject; deployment: KubernetesObject };
+  image: { deployment: KubernetesObject };
+}
+
+const templatesIn = (objects: readonly KubernetesObject[]): string | undefined =>
+  objects.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'gapo-operator-rewards')?.data?.[
+    'rewards.yaml'
+  ];
+
+test(
+  'a RewardService gets what an entry of rewards gets, but for the certificate that all of them share',
+  { skip },
+  () => {
+    const objects = render(
+      'default',
+      'operator.enabled=true',
+      'tls.mode="certManager"',
+      'rewards=[{"name":"own","kind":"rules","rules":"own.yaml"},{"name":"theirs","kind":"custom","image":"theirs:1"}]',
+    );
+    const text = templatesIn(objects) ?? assert.fail('no templates');
+    const filled = (name: string): Templates =>
+    parse(text.replaceAll('__name__', name).replaceAll('__objective__', name).replaceAll('__image__', `${name}:1`)) as Templates; // prettier-ignore
+    const own = (kind: string, name: string): KubernetesObject =>
+      structuredClone(
+        objects.find((object) => object.kind === kind && object.metadata.name === name) ?? assert.fail(name),
+      );
+    const withoutSource = (deployment: KubernetesObject): object => {
+      const pod = deployment.spec?.template?.spec ?? assert.fail();
+      pod.volumes = pod.volumes.filter(({ name }) => name !== 'tls');
+      const [container = assert.fail()] = pod.containers;
+      container.env = (container.env ?? []).filter(({ name }) => name !== 'REWARD_RULES');
+      return deployment;
+    };
+    const { hosted } = filled('own');
+    assert.deepEqual(hosted.service, own('Service', 'gapo-reward-own-headless'));
+    assert.deepEqual(hosted.deployment.spec?.template?.spec.volumes.find(({ name }) => name === 'tls')?.['secret'], {
+      secretName: 'gapo-reward-services-tls',
+      defaultMode: 288,
+    });
+    assert.deepEqual(withoutSource(hosted.deployment), withoutSource(own('Deployment', 'gapo-reward-own')));
+    assert.deepEqual(
+      withoutSource(filled('theirs').image.deployment),
+      withoutSource(own('Deployment', 'gapo-reward-theirs')),
+    );
+    assert.deepEqual(own('Certificate', 'gapo-reward-services-tls').spec?.uris, [
+      'spiffe://gapo.default/reward/services',
+    ]);
+  },
+);
+
+test('the coordinator may call RewardServices, of any port, and nobody else may', { skip }, () => {
+  const objects = render('default', 'operator.enabled=true');
+  const of = (kind: string, name: string): KubernetesObject['spec'] =>
+    objects.find((object) => object.kind === kind && object.metadata.name === name)?.spec ?? assert.fail(name);
+  const coordinator = workloads(objects).find(({ object }) => object.metadata.name === 'gapo-coordinator');
+  assert.equal(environmentOf(coordinator?.pod.containers[0])['REWARD_ALLOW'], '*.default.svc:*');
+  const reward = { 'app.kubernetes.io/name': 'gapo', 'app.kubernetes.io/instance': 'gapo', 'gapo.dev/kind': 'reward' };
+  const out = of('NetworkPolicy', 'gapo-coordinator')?.egress ?? [];
+  assert.ok(
+    out.some(({ to, ports }) => {
+      const [peer] = to ?? [];
+      const isAnyPort = ports?.length === 1 && ports[0]?.port === undefined;
+      return isAnyPort && isDeepStrictEqual(peer?.podSelector?.matchLabels, reward);
+    }),
+  );
+  const policy = of('NetworkPolicy', 'gapo-reward-services');
+  assert.deepEqual(policy?.podSelector, {
+    matchLabels: reward,
+    matchExpressions: [{ key: 'gapo.dev/reward-service', operator: 'Exists' }],
+  });
+  const callers = policy.ingress?.flatMap(({ from = [] }) => from.map((peer) => peer.podSelector?.matchLabels['app.kubernetes.io/component'])); // prettier-ignore
+  assert.deepEqual(callers, ['coordinator']);
+});
+
+test('without operator.rewardServices there is nothing of them', { skip }, () => {
+  const objects = render('default', 'operator.enabled=true', 'operator.rewardServices=false');
+  assert.equal(templatesIn(objects), undefined);
+  assert.ok(!JSON.stringify(objects).includes('reward-services'));
+  const definitions = objects.filter(({ kind }) => kind === 'CustomResourceDefinition');
+  assert.deepEqual(definitions.map(({ metadata }) => metadata.name), ['trainingruns.gapo.dev']); // prettier-ignore
+  assert.ok(!rights(objects, 'Role').some((right) => right.startsWith('deployments')));
 });

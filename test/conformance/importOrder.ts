@@ -40,7 +40,7 @@ export const layersOf: Readonly<Record<string, Layers>> = {
     ['archive', 'data'],
     ['state'],
   ],
-  'services/operator': [['.'], ['follow'], ['kubernetes'], ['resource']],
+  'services/operator': [['.'], ['follow'], ['rewards'], ['kubernetes'], ['resource']],
   'services/reward': [
     ['main.ts'],
     ['host.ts'],

@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from '@gapo/rpc';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { apply, get, helm, kubectl, Missing, requirePrograms, tryKubectl } from '../cluster/programs.js';
 import { makeWorkspace, project, type Workspace } from '../platform.fixture.js';
-import { startProcesses, type ProcessPlatform } from '../processes/platform.js';
+import { startProcesses, unusedPorts, type ProcessPlatform } from '../processes/platform.js';
 import type { Training } from '../processes/runToTheEnd.js';
 
 /**
@@ -29,8 +29,9 @@ export function whyNoCluster(): string | false {
   }
 }
 
-/** The file of the custom resource's definition. */
-export const definition = join(project, 'deploy/helm/gapo/resources/trainingruns.gapo.dev.yaml');
+/** The folder with the definitions of the custom resources. */
+const definitions = join(project, 'deploy/helm/gapo/resources');
+const definedNames = ['trainingruns.gapo.dev', 'rewardservices.gapo.dev'];
 
 const pollMs = 400;
 /** Time after which a wait says what it waited for. Machines that run other tests too are slow. */
@@ -55,13 +56,19 @@ export async function until<T>(what: string, read: () => T | Promise<T>, accept:
 /** The parts of a TrainingRun that the tests read. */
 export interface TrainingRunObject {
   metadata: { name: string; uid: string; labels?: Record<string, string>; finalizers?: string[]; generation: number };
-  spec: { config: Record<string, unknown>; suspend?: boolean; preference?: Record<string, number> };
+  spec: {
+    config: Record<string, unknown>;
+    objectives?: { name: string }[];
+    suspend?: boolean;
+    preference?: Record<string, number>;
+  };
   status?: {
     runId?: string;
     phase?: string;
     message?: string;
     step?: number;
     progress?: string;
+    objectives?: { name: string; reward?: number }[];
     preference?: Record<string, number>;
     versionSha256?: string;
     observedGeneration?: number;
@@ -72,6 +79,7 @@ export interface TrainingRunObject {
 /** A running operator. */
 export interface OperatorProcess {
   readonly identity: string;
+  readonly isRunning: () => boolean;
   kill(signal: NodeJS.Signals): Promise<void>;
 }
 
@@ -81,16 +89,19 @@ export class World {
   readonly workspace: Workspace;
   readonly platform: ProcessPlatform;
   readonly training: Training;
+  /** Where the one reward listens that stands for the pod of a Deployment. */
+  readonly rewardPort: number;
   readonly #folder: string;
   readonly #kubeconfig: string;
-  readonly #hadDefinition: boolean;
+  readonly #hadDefinitions: boolean;
   readonly #operators: OperatorProcess[] = [];
 
   private constructor(
     parts: Pick<World, 'namespace' | 'workspace' | 'platform'> & {
       readonly folder: string;
       readonly kubeconfig: string;
-      readonly hadDefinition: boolean;
+      readonly hadDefinitions: boolean;
+      readonly rewardPort: number;
     },
   ) {
     this.namespace = parts.namespace;
@@ -99,16 +110,18 @@ export class World {
     this.training = connect('gapo.training.v1.TrainingService', parts.platform.coordinator);
     this.#folder = parts.folder;
     this.#kubeconfig = parts.kubeconfig;
-    this.#hadDefinition = parts.hadDefinition;
+    this.rewardPort = parts.rewardPort;
+    this.#hadDefinitions = parts.hadDefinitions;
   }
 
   /** Creates the namespace with the operator's account, and starts the coordinator with its workers. */
   static async create(): Promise<World> {
     const namespace = `gapo-operator-${process.pid}`;
-    const hadDefinition = tryKubectl('get', 'crd', 'trainingruns.gapo.dev').status === 0;
-    kubectl('apply', '--server-side', '--force-conflicts', '-f', definition);
-    kubectl('wait', '--for=condition=Established', 'crd/trainingruns.gapo.dev');
-    apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }]);
+    const hadDefinitions = definedNames.every((name) => tryKubectl('get', 'crd', name).status === 0);
+    kubectl('apply', '--server-side', '--force-conflicts', '-f', definitions);
+    for (const name of definedNames) kubectl('wait', '--for=condition=Established', `crd/${name}`);
+    const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
+    apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } }]);
     const folder = await mkdtemp(join(tmpdir(), 'gapo-operator-'));
     const kubeconfig = await operatorAccount(namespace, folder);
     const workspace = await makeWorkspace();
@@ -120,7 +133,9 @@ export class World {
       gradientWorkers: 1,
       ended: () => undefined,
     });
-    return new World({ namespace, workspace, platform, folder, kubeconfig, hadDefinition });
+    const [rewardPort = 0] = await unusedPorts(1);
+    await writeTemplates(namespace, join(folder, 'rewards.yaml'), `127.0.0.1:${rewardPort}`);
+    return new World({ namespace, workspace, platform, folder, kubeconfig, hadDefinitions, rewardPort });
   }
 
   /** Starts an operator. */
@@ -136,6 +151,7 @@ export class World {
         BASE_DIRECTORY: this.workspace.directory,
         KUBECONFIG: this.#kubeconfig,
         NAMESPACE: this.namespace,
+        REWARD_TEMPLATES: join(this.#folder, 'rewards.yaml'),
         LEASE_NAME: 'gapo-operator',
         LEASE_SECONDS: '6',
         STATUS_SECONDS: '0.5',
@@ -146,7 +162,11 @@ export class World {
     const output = createWriteStream(join(this.#folder, `${identity}.log`));
     child.stdout.pipe(output);
     child.stderr.pipe(output);
-    const operator = { identity, kill: (signal: NodeJS.Signals) => ended(child, signal) };
+    const operator = {
+      identity,
+      isRunning: () => child.exitCode === null && child.signalCode === null,
+      kill: (signal: NodeJS.Signals) => ended(child, signal),
+    };
     this.#operators.push(operator);
     return operator;
   }
@@ -159,6 +179,16 @@ export class World {
   /** What the operators have printed. */
   async logs(identity: string): Promise<string> {
     return readFile(join(this.#folder, `${identity}.log`), 'utf8').catch(() => '');
+  }
+
+  /** The folder of this world's files. */
+  get folder(): string {
+    return this.#folder;
+  }
+
+  /** Whether an operator runs. */
+  get hasOperator(): boolean {
+    return this.#operators.some(({ isRunning }) => isRunning());
   }
 
   /** Who leads. */
@@ -179,7 +209,12 @@ export class World {
 
   /** Applies a TrainingRun, or lets the API server check it (`--dry-run=server`). */
   apply(name: string, spec: object, ...args: string[]): { status: number; output: string } {
-    const object = { apiVersion: 'gapo.dev/v1alpha1', kind: 'TrainingRun', metadata: { name }, spec };
+    return this.applyObject({ kind: 'TrainingRun', metadata: { name }, spec }, ...args);
+  }
+
+  /** Applies a custom resource likewise. */
+  applyObject(given: object, ...args: string[]): { status: number; output: string } {
+    const object = { apiVersion: 'gapo.dev/v1alpha1', ...given };
     const { status, stdout, stderr } = spawnSync(
       process.env['KUBECTL'] || 'kubectl',
       ['-n', this.namespace, 'apply', ...args, '-f', '-'],
@@ -220,7 +255,7 @@ export class World {
     this.training.close();
     await this.platform.stop();
     kubectl('delete', 'namespace', this.namespace, '--wait=false');
-    if (!this.#hadDefinition) kubectl('delete', '-f', definition, '--wait=false');
+    if (!this.#hadDefinitions) kubectl('delete', '-f', definitions, '--wait=false');
     await this.workspace.remove();
     await rm(this.#folder, { recursive: true, force: true });
   }
@@ -233,15 +268,27 @@ async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void>
   await exited;
 }
 
-/** Creates the account of the operator with the chart's own rights, and returns the file with which it calls the API server. */
-async function operatorAccount(namespace: string, folder: string): Promise<string> {
-  const text = helm(
+/** Writes what the chart gives the operator to make rewards from; all of them are called at one address of this machine. */
+async function writeTemplates(namespace: string, file: string, address: string): Promise<void> {
+  const text = rendered(namespace, 'templates/rewardservices.yaml');
+  const [map] = parseAllDocuments(text).map((document) => document.toJS() as { data: Record<string, string> });
+  const templates = parse(map?.data['rewards.yaml'] ?? '') as object;
+  await writeFile(file, JSON.stringify({ ...templates, address }));
+}
+
+function rendered(namespace: string, template: string): string {
+  return helm(
     'template',
     'gapo',
     'deploy/helm/gapo',
     ...['--namespace', namespace, '--kube-version', '1.37.0', '--set', 'tls.mode=insecure,operator.enabled=true'],
-    ...['--show-only', 'templates/operator.yaml'],
+    ...['--show-only', template],
   );
+}
+
+/** Creates the account of the operator with the chart's own rights, and returns the file with which it calls the API server. */
+async function operatorAccount(namespace: string, folder: string): Promise<string> {
+  const text = rendered(namespace, 'templates/operator.yaml');
   const kinds = ['ServiceAccount', 'Role', 'RoleBinding'];
   const objects = parseAllDocuments(text).map((document) => document.toJS() as { kind: string });
   apply(objects.filter(({ kind }) => kinds.includes(kind)));

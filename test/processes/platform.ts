@@ -151,7 +151,7 @@ async function untilServing(address: string): Promise<void> {
 }
 
 /** Returns distinct ports that nothing listens on. */
-async function unusedPorts(count: number): Promise<number[]> {
+export async function unusedPorts(count: number): Promise<number[]> {
   const found: number[] = [];
   for (let offset = (process.pid * portStride) % portRange; found.length < count; offset = (offset + 1) % portRange) {
     if (await isUnused(firstPort + offset)) found.push(firstPort + offset);

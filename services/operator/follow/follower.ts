@@ -1,10 +1,17 @@
 /** Follows one TrainingRun: makes its run what the spec says, and writes what the run does into the status. */
 import { isActive, retryDelayMs, RpcError, type Client, type Run, type RpcCode } from '@gapo/rpc';
 import { canonicalJson, type Logger } from '@gapo/service';
-import { codeOf, reasonOf, type Cluster } from '../kubernetes/cluster.js';
+import { codeOf, reasonOf } from '../kubernetes/calls.js';
+import { trainingRunKind, type Cluster } from '../kubernetes/cluster.js';
+import type { Follower } from '../kubernetes/followAll.js';
+import { Passes } from '../kubernetes/passes.js';
+import { isOlder } from '../resource/metadata.js';
 import type { Status, TrainingRun } from '../resource/trainingRun.js';
+import type { RewardRegistry } from '../rewards/registry.js';
 import { authorOf, configYamlOf, runIdOf } from './identity.js';
-import { hasEnded, nextAction, statusOf, unobserved, type Action, type Observed, type Problem } from './status.js';
+import { objectiveInput, resolved, rewardServicesOf } from './objectives.js';
+import type { Problem } from './problem.js';
+import { hasEnded, nextAction, statusOf, unobserved, type Action, type Observed } from './status.js';
 import { eventsBetween } from './transitions.js';
 
 /** What followers share. */
@@ -17,6 +24,8 @@ export interface FollowerContext {
   readonly statusMs: number;
   /** Who reports events. */
   readonly identity: string;
+  /** The RewardServices that runs may name; undefined where the operator serves none. */
+  readonly registry: RewardRegistry | undefined;
   readonly log: Logger;
 }
 
@@ -48,16 +57,15 @@ const unreachableCodes: ReadonlySet<RpcCode> = new Set<RpcCode>([
 ]);
 
 /** Follows one TrainingRun until it is gone. */
-export class RunFollower {
+export class RunFollower implements Follower<TrainingRun> {
   readonly #context: FollowerContext;
   readonly #runId: string;
   readonly #ending = new AbortController();
   readonly #following: Promise<void>;
+  readonly #ignoreRewards: () => void;
   #resource: TrainingRun;
   #observed: Observed;
-  /** When the next pass is made, and what wakes the wait for it. */
-  #due = 0;
-  #wake: () => void = () => undefined;
+  readonly #passes = new Passes();
   /** Ends the watch of the run; undefined where there is none. */
   #watch: AbortController | undefined;
   /** Failures of the coordinator, and refusals by it, one after another. */
@@ -72,21 +80,31 @@ export class RunFollower {
     this.#resource = resource;
     this.#runId = runIdOf(resource);
     this.#observed = unobserved(this.#runId);
+    this.#ignoreRewards = context.registry?.onChange(() => this.#onRewards()) ?? (() => undefined);
     this.#following = this.#follow();
   }
 
   /** Takes a newer version of the resource. */
   offer(resource: TrainingRun): void {
     if (isOlder(resource, this.#resource)) return;
-    if (resource.metadata.generation !== this.#resource.metadata.generation) this.#actionsFrom = 0;
+    this.#take(resource);
+    this.#passes.within(0);
+  }
+
+  #take(resource: TrainingRun): void {
+    if (resource.metadata.generation !== this.#resource.metadata.generation) {
+      this.#actionsFrom = 0;
+      this.#set({ objectivesProblem: undefined });
+    }
+    // Without objectives in the spec, people may change those of the run.
+    if (resource.spec.objectives === undefined) this.#set({ appliedObjectives: undefined });
     this.#resource = resource;
-    this.#passWithin(0);
   }
 
   /** Stops following, and leaves the run as it is. */
   async stop(): Promise<void> {
     this.#ending.abort();
-    this.#wake();
+    this.#passes.stop();
     await this.#following;
   }
 
@@ -100,33 +118,20 @@ export class RunFollower {
   }
 
   async #follow(): Promise<void> {
-    while (!this.#signal.aborted && !this.#isGone) {
-      this.#due = Infinity;
-      this.#passWithin(await this.#passOrRetry());
-      await this.#untilDue();
-    }
+    await this.#passes.run(async () => {
+      const ms = await this.#passOrRetry();
+      if (this.#isGone) this.#passes.stop();
+      return ms;
+    });
     this.#watch?.abort();
+    this.#ignoreRewards();
   }
 
-  /** Brings the next pass forward. */
-  #passWithin(ms: number): void {
-    this.#due = Math.min(this.#due, performance.now() + ms);
-    this.#wake();
-  }
-
-  async #untilDue(): Promise<void> {
-    while (!this.#signal.aborted && !this.#isGone) {
-      const left = this.#due - performance.now();
-      if (left <= 0) return;
-      await new Promise<void>((resolve) => {
-        // A timer of an infinite time would fire at once.
-        const timer = Number.isFinite(left) ? setTimeout(resolve, left) : undefined;
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
+  /** A RewardService that it names may have become available. */
+  #onRewards(): void {
+    if (rewardServicesOf(this.#resource.spec.objectives).length === 0) return;
+    this.#actionsFrom = 0;
+    this.#passes.within(0);
   }
 
   /** Makes a pass. Returns the milliseconds until the next at the latest. */
@@ -152,7 +157,7 @@ export class RunFollower {
       return retryDelayMs(unreachableRetry, this.#failures);
     }
     this.#failures = 0;
-    const action = nextAction(this.#resource, this.#observed);
+    const action = nextAction(this.#resource, this.#known);
     if (action !== undefined) {
       const wait = this.#actionsFrom - performance.now();
       if (wait > 0) {
@@ -180,7 +185,19 @@ export class RunFollower {
   async #addFinalizer(): Promise<void> {
     const { finalizers = [] } = this.#resource.metadata;
     if (finalizers.includes(finalizer)) return;
-    await this.#changing(() => this.#context.cluster.writeFinalizers(this.#resource, [...finalizers, finalizer]));
+    await this.#changing(() =>
+      this.#context.cluster.writeFinalizers(trainingRunKind, this.#resource, [...finalizers, finalizer]),
+    );
+  }
+
+  /** What is known, with the objectives of the spec as it is now. */
+  get #known(): Observed {
+    const { objectives } = this.#resource.spec;
+    const found = objectives && resolved(objectives, this.#context.registry);
+    if (found === undefined) return this.#observed;
+    return 'wanted' in found
+      ? { ...this.#observed, wanted: found.wanted }
+      : { ...this.#observed, rewardProblem: found.problem };
   }
 
   /** Asks the coordinator for the run. */
@@ -229,9 +246,11 @@ export class RunFollower {
   /** Does what the spec asks for. A refusal is noted, and tried again later. */
   async #act(action: Action): Promise<void> {
     try {
-      await this.#request(action);
+      const known = this.#known;
+      await this.#request(action, known);
       this.#refusals = 0;
       this.#set(clearedBy[action]);
+      if (action === 'create' || action === 'change') this.#set({ appliedObjectives: known.wanted?.sha256 });
     } catch (error) {
       const { code, details } = RpcError.from(error);
       if (code === 'ALREADY_EXISTS') return;
@@ -243,7 +262,7 @@ export class RunFollower {
     }
   }
 
-  async #request(action: Action): Promise<void> {
+  async #request(action: Action, { wanted, run }: Observed): Promise<void> {
     const { training, baseDirectory } = this.#context;
     const { spec } = this.#resource;
     const [runId, author] = [this.#runId, authorOf(this.#resource)];
@@ -252,7 +271,7 @@ export class RunFollower {
     this.#context.log.info({ trainingRun: this.#name, run: runId, action }, `TrainingRun ${this.#name}: ${action}`);
     switch (action) {
       case 'create': {
-        const configYaml = configYamlOf(this.#resource);
+        const configYaml = configYamlOf(this.#resource, wanted?.list);
         const directory = spec.baseDirectory ?? baseDirectory;
         const request = { configYaml, baseDirectory: directory, runId, configName: 'spec.config', author };
         await training.CreateRun(request, slow);
@@ -264,6 +283,14 @@ export class RunFollower {
       case 'resume':
         await training.ResumeRun({ runId, author }, slow);
         return;
+      case 'change': {
+        // All are replaced: those with the same settings stay as they are, whatever the coordinator has now.
+        const takesPreference = run !== undefined && Object.keys(run.preference).length > 0;
+        const preference = takesPreference ? (spec.preference ?? {}) : {};
+        const add = (wanted?.list ?? []).map(objectiveInput);
+        await training.ChangeObjectives({ runId, add, remove: run?.objectives ?? [], preference, author }, slow);
+        return;
+      }
       case 'prefer':
         await training.SetPreference({ runId, preference: spec.preference ?? {}, author }, options);
     }
@@ -276,7 +303,7 @@ export class RunFollower {
     this.#watch = watch;
     void this.#hear(AbortSignal.any([watch.signal, this.#signal])).finally(() => {
       if (this.#watch === watch) this.#watch = undefined;
-      this.#passWithin(unreachableRetry.baseDelayMs);
+      this.#passes.within(unreachableRetry.baseDelayMs);
     });
   }
 
@@ -286,8 +313,8 @@ export class RunFollower {
       let isFirst = true;
       for await (const change of this.#context.training.WatchRun(request, { deadlineMs: Infinity, signal })) {
         // The first message is the run as it is.
-        if (change.run && !isFirst) this.#passWithin(0);
-        else if (change.step) this.#passWithin(this.#context.statusMs);
+        if (change.run && !isFirst) this.#passes.within(0);
+        else if (change.step) this.#passes.within(this.#context.statusMs);
         isFirst = false;
       }
     } catch (error) {
@@ -300,9 +327,9 @@ export class RunFollower {
   async #writeStatus(): Promise<void> {
     const written = await this.#changing(async () => {
       const before = this.#resource.status;
-      const after = statusOf(this.#resource, this.#observed, new Date());
+      const after = statusOf(this.#resource, this.#known, new Date());
       if (before !== undefined && canonicalJson(before) === canonicalJson(after)) return undefined;
-      const resource = await this.#context.cluster.writeStatus(this.#resource, after);
+      const resource = await this.#context.cluster.writeStatus(trainingRunKind, this.#resource, after);
       return { ...resource, before, after };
     });
     if (written !== undefined) await this.#report(written.before, written.after);
@@ -311,7 +338,7 @@ export class RunFollower {
   async #report(before: Status | undefined, after: Status): Promise<void> {
     for (const event of eventsBetween(before, after)) {
       try {
-        await this.#context.cluster.report(this.#resource, event, this.#context.identity);
+        await this.#context.cluster.report(trainingRunKind, this.#resource, event, this.#context.identity);
       } catch (error) {
         this.#context.log.warn(
           { trainingRun: this.#name },
@@ -326,7 +353,7 @@ export class RunFollower {
     for (let conflicts = 0; !this.#isGone; conflicts += 1) {
       try {
         const changed = await change();
-        if (changed !== undefined && !isOlder(changed, this.#resource)) this.#resource = plain(changed);
+        if (changed !== undefined && !isOlder(changed, this.#resource)) this.#take(plain(changed));
         return changed;
       } catch (error) {
         const code = codeOf(error);
@@ -339,9 +366,9 @@ export class RunFollower {
 
   async #read(): Promise<void> {
     const { namespace, name, uid } = this.#resource.metadata;
-    const read = await this.#context.cluster.read(namespace, name);
+    const read = await this.#context.cluster.read(trainingRunKind, namespace, name);
     if (read === undefined || read.metadata.uid !== uid) this.#isGone = true;
-    else this.#resource = read;
+    else this.#take(read);
   }
 
   /** Cancels the run of a resource that is being deleted, then lets it go. */
@@ -367,7 +394,7 @@ export class RunFollower {
     }
     await this.#changing(() => {
       const left = (this.#resource.metadata.finalizers ?? []).filter((one) => one !== finalizer);
-      return this.#context.cluster.writeFinalizers(this.#resource, left);
+      return this.#context.cluster.writeFinalizers(trainingRunKind, this.#resource, left);
     });
     return Infinity;
   }
@@ -378,11 +405,13 @@ const clearedBy: Readonly<Record<Action, Partial<Observed>>> = {
   create: { refused: undefined, resumed: true },
   pause: { suspensionProblem: undefined, pauseRequested: true },
   resume: { suspensionProblem: undefined, resumed: true },
+  change: { objectivesProblem: undefined },
   prefer: { preferenceProblem: undefined },
 };
 
 function problemOf(action: Action, problem: Problem): Partial<Observed> {
   if (action === 'create') return { refused: problem };
+  if (action === 'change') return { objectivesProblem: problem };
   return action === 'prefer' ? { preferenceProblem: problem } : { suspensionProblem: problem };
 }
 
@@ -393,11 +422,6 @@ function wordOf(code: RpcCode): string {
     .split('_')
     .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
     .join('');
-}
-
-/** Whether a version of a resource came before another. Versions are numbers that grow. */
-function isOlder(a: TrainingRun, b: TrainingRun): boolean {
-  return BigInt(a.metadata.resourceVersion) < BigInt(b.metadata.resourceVersion);
 }
 
 function plain(resource: TrainingRun): TrainingRun {

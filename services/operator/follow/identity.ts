@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { steered } from '@gapo/config';
 import { combinerOf, methods } from '@gapo/objectives';
 import type { TrainingRun } from '../resource/trainingRun.js';
+import type { ConfiguredObjective } from './objectives.js';
 
 const methodNames: ReadonlySet<string> = new Set(methods);
 
@@ -27,11 +28,17 @@ export function authorOf({ metadata: { namespace, name } }: TrainingRun): string
 }
 
 /**
- * Returns the configuration to create the run with, as YAML. Its preference is that of the spec, so that the first step has it too; where the
- * method takes none, the coordinator refuses it later, when it is set.
+ * Returns the configuration to create the run with, as YAML. Its objectives and its preference are those of the spec, so that the first step
+ * has them too; where the method takes no preference, the coordinator refuses it later, when it is set.
+ *
+ * @param objectives those of the spec; undefined where it has none
  */
-export function configYamlOf({ spec: { config, preference } }: TrainingRun): string {
-  const combine = config['combine'];
+export function configYamlOf(
+  { spec: { config: given, preference } }: TrainingRun,
+  objectives?: readonly ConfiguredObjective[],
+): string {
+  const config = objectives === undefined ? given : { ...given, objectives };
+  const combine = given['combine'];
   if (preference === undefined || !isCombination(combine)) return JSON.stringify(config);
   return JSON.stringify(takesPreference(combine) ? steered({ ...config, combine }, preference) : config);
 }

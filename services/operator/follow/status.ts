@@ -1,5 +1,6 @@
 /** The status of a TrainingRun, from its spec, the run and what went wrong. Pure functions: the follower reads and writes. */
 import { isActive, stateWord, type Run, type RunState, type StepReport } from '@gapo/rpc';
+import type { Finding } from '../resource/metadata.js';
 import {
   conditionOf,
   holds,
@@ -9,13 +10,8 @@ import {
   type Status,
   type TrainingRun,
 } from '../resource/trainingRun.js';
-
-/** Something that does not work. */
-export interface Problem {
-  /** As one word. */
-  readonly reason: string;
-  readonly message: string;
-}
+import { rewardServicesOf, unknownServices, type WantedObjectives } from './objectives.js';
+import type { Problem } from './problem.js';
 
 /** What the operator knows of a run beside its resource. */
 export interface Observed {
@@ -26,6 +22,14 @@ export interface Observed {
   readonly unreachable: Problem | undefined;
   /** Why the run was not created. */
   readonly refused: Problem | undefined;
+  /** The objectives of the spec; undefined where it has none, or where one names a RewardService that cannot be called. */
+  readonly wanted: WantedObjectives | undefined;
+  /** Why a RewardService cannot be called. */
+  readonly rewardProblem: Problem | undefined;
+  /** Why the objectives of the spec are not those of the run. */
+  readonly objectivesProblem: Problem | undefined;
+  /** The SHA-256 of the objectives that the run was given; undefined if it was given none since the operator started. */
+  readonly appliedObjectives: string | undefined;
   /** Why the preference of the spec is not that of the run. */
   readonly preferenceProblem: Problem | undefined;
   /** Why the run could not be paused or resumed. */
@@ -43,6 +47,10 @@ export function unobserved(runId: string): Observed {
     run: undefined,
     unreachable: undefined,
     refused: undefined,
+    wanted: undefined,
+    rewardProblem: undefined,
+    objectivesProblem: undefined,
+    appliedObjectives: undefined,
     preferenceProblem: undefined,
     suspensionProblem: undefined,
     pauseRequested: false,
@@ -51,7 +59,7 @@ export function unobserved(runId: string): Observed {
 }
 
 /** What to do about a run next. */
-export type Action = 'create' | 'pause' | 'resume' | 'prefer';
+export type Action = 'create' | 'pause' | 'resume' | 'change' | 'prefer';
 
 /** Whether nothing can change any more. A failed run can be resumed. */
 export function hasEnded(state: RunState): boolean {
@@ -63,19 +71,35 @@ export function hasEnded(state: RunState): boolean {
  *
  * A suspension is in the status before the run is paused: whoever leads next then knows that it has to be resumed.
  */
-export function nextAction(
-  { spec, status }: TrainingRun,
-  { run, pauseRequested, resumed }: Observed,
-): Action | undefined {
+export function nextAction(resource: TrainingRun, observed: Observed): Action | undefined {
+  const { spec, status } = resource;
+  const { run, pauseRequested, resumed, wanted } = observed;
   const suspend = spec.suspend === true;
   const suspended = holds(status, 'Suspended');
   // A run that the coordinator had is not trained again without being asked.
-  if (run === undefined) return suspend || status?.runId !== undefined ? undefined : 'create';
+  if (run === undefined) {
+    const waits = spec.objectives !== undefined && wanted === undefined;
+    return suspend || waits || status?.runId !== undefined ? undefined : 'create';
+  }
   if (hasEnded(run.state)) return undefined;
   if (suspend && suspended && !pauseRequested && (isActive(run.state) || run.recovery !== null)) return 'pause';
   if (!suspend && suspended && !resumed) return 'resume';
+  // A preference names the objectives that there are to be.
+  if (hasOtherObjectives(resource, observed, run)) return wanted && 'change';
   if (spec.preference !== undefined && !isSame(spec.preference, run.preference)) return 'prefer';
   return undefined;
+}
+
+/** Whether the objectives of the spec are not those of the run. */
+function hasOtherObjectives(
+  { spec, status }: TrainingRun,
+  { wanted, appliedObjectives }: Observed,
+  { objectives }: Run,
+): boolean {
+  if (spec.objectives === undefined) return false;
+  const isNamedAlike = spec.objectives.map(({ name }) => name).join() === objectives.join();
+  if (!isNamedAlike || wanted === undefined) return !isNamedAlike;
+  return wanted.sha256 !== (appliedObjectives ?? status?.objectivesSha256);
 }
 
 function isSame(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): boolean {
@@ -94,7 +118,8 @@ export function statusOf(resource: TrainingRun, observed: Observed, now: Date): 
   const at = now.toISOString().replace(/\.\d+Z$/, 'Z');
   const phase = phaseOf(resource, observed);
   const ended = phase === 'Succeeded' || phase === 'Cancelled' || phase === 'Failed';
-  const { completionTime: _, ...kept } = before;
+  const { completionTime: _, objectivesSha256: former, ...kept } = before;
+  const objectivesSha256 = objectivesOf(resource, observed, former);
   return {
     ...kept,
     observedGeneration: metadata.generation ?? 0,
@@ -102,9 +127,21 @@ export function statusOf(resource: TrainingRun, observed: Observed, now: Date): 
     phase,
     message: messageOf(observed, before, phase),
     ...(run && fieldsOf(run)),
+    ...(objectivesSha256 !== undefined && { objectivesSha256 }),
     ...(ended && { completionTime: before.completionTime ?? at }),
     conditions: conditionsOf(resource, observed, phase, at),
   };
+}
+
+/** The SHA-256 of the objectives of the spec that the run has. One that the status does not know yet was created with them. */
+function objectivesOf(
+  { spec, status }: TrainingRun,
+  { run, wanted, appliedObjectives }: Observed,
+  former: string | undefined,
+): string | undefined {
+  if (spec.objectives === undefined) return undefined;
+  const created = run !== undefined && status?.runId === undefined ? wanted?.sha256 : undefined;
+  return appliedObjectives ?? former ?? created;
 }
 
 function phaseOf({ spec, status }: TrainingRun, { run, refused }: Observed): Phase {
@@ -125,8 +162,8 @@ const phaseByWord: ReadonlyMap<string, Phase> = new Map(
   ]),
 );
 
-function messageOf({ run, unreachable, refused }: Observed, before: Status, phase: Phase): string {
-  const problem = unreachable ?? refused;
+function messageOf({ run, unreachable, refused, rewardProblem }: Observed, before: Status, phase: Phase): string {
+  const problem = unreachable ?? refused ?? (phase === 'Pending' ? rewardProblem : undefined);
   if (problem !== undefined) return problem.message;
   if (run === undefined) return phase === before.phase ? (before.message ?? '') : '';
   return run.reason;
@@ -197,20 +234,20 @@ export function durationText(seconds: number): string {
     .join('');
 }
 
-/** A condition, without what its history decides. */
-type Finding = Pick<Condition, 'status' | 'reason' | 'message'>;
-
 function conditionsOf(resource: TrainingRun, observed: Observed, phase: Phase, at: string): Condition[] {
   const { status, metadata } = resource;
-  const findings: [ConditionType, Finding | undefined][] = [
+  const findings: [ConditionType, Finding | undefined | 'none'][] = [
     ['Accepted', acceptedOf(observed)],
     ['CoordinatorReachable', reachableOf(observed)],
+    ['RewardServicesReady', rewardServicesReadyOf(resource, observed)],
+    ['ObjectivesApplied', objectivesAppliedOf(resource, observed)],
     ['PreferenceApplied', preferenceOf(resource, observed)],
     ['Suspended', suspendedOf(resource, observed)],
     ['Complete', endOf(observed, phase === 'Succeeded', 'AllStepsTaken')],
     ['Failed', endOf(observed, phase === 'Failed' || phase === 'Cancelled', phase)],
   ];
   return findings.flatMap(([type, finding]) => {
+    if (finding === 'none') return [];
     const before = conditionOf(status, type);
     if (finding === undefined) return before === undefined ? [] : [before];
     const changed = before?.status !== finding.status;
@@ -227,6 +264,33 @@ function acceptedOf({ run, refused }: Observed): Finding | undefined {
 function reachableOf({ run, unreachable }: Observed): Finding | undefined {
   if (unreachable !== undefined) return { status: 'False', ...unreachable };
   return run && { status: 'True', reason: 'Answered', message: 'the coordinator answers' };
+}
+
+function rewardServicesReadyOf(
+  { spec }: TrainingRun,
+  { run, wanted, rewardProblem }: Observed,
+): Finding | 'none' | undefined {
+  const names = rewardServicesOf(spec.objectives);
+  if (names.length === 0) return 'none';
+  if (run !== undefined && hasEnded(run.state)) return undefined;
+  if (rewardProblem !== undefined) {
+    return rewardProblem.reason === unknownServices ? undefined : { status: 'False', ...rewardProblem };
+  }
+  return wanted && { status: 'True', reason: 'Available', message: `available: ${names.join(', ')}` };
+}
+
+function objectivesAppliedOf(resource: TrainingRun, observed: Observed): Finding | 'none' | undefined {
+  const { run, objectivesProblem, rewardProblem } = observed;
+  if (resource.spec.objectives === undefined) return 'none';
+  if (run === undefined || rewardProblem?.reason === unknownServices) return undefined;
+  // The status does not know yet what the run was created with.
+  const isNew = resource.status?.runId === undefined && observed.wanted !== undefined;
+  if (isNew || !hasOtherObjectives(resource, observed, run)) {
+    return { status: 'True', reason: 'Applied', message: "the run's next step has the objectives of the spec" };
+  }
+  if (hasEnded(run.state)) return { status: 'False', reason: 'RunEnded', message: 'the run takes no more steps' };
+  if (objectivesProblem !== undefined) return { status: 'False', ...objectivesProblem };
+  return rewardProblem && { status: 'False', ...rewardProblem };
 }
 
 function preferenceOf({ spec }: TrainingRun, { run, preferenceProblem }: Observed): Finding | undefined {

@@ -12,6 +12,8 @@ export interface RunEvent {
 const reported: ReadonlyMap<ConditionType, { readonly yes: string; readonly no: string }> = new Map([
   ['Accepted', { yes: 'RunCreated', no: 'NotAccepted' }],
   ['CoordinatorReachable', { yes: 'CoordinatorBack', no: 'CoordinatorUnreachable' }],
+  ['RewardServicesReady', { yes: 'RewardServicesReady', no: 'WaitingForRewardServices' }],
+  ['ObjectivesApplied', { yes: 'ObjectivesApplied', no: 'ObjectivesNotApplied' }],
   ['PreferenceApplied', { yes: 'PreferenceApplied', no: 'PreferenceRefused' }],
 ]);
 

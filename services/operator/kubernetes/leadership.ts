@@ -6,7 +6,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '@gapo/service';
 import { V1MicroTime, type V1Lease } from '@kubernetes/client-node';
-import { codeOf, reasonOf, withDeadline, type Cluster } from './cluster.js';
+import { codeOf, reasonOf, withDeadline } from './calls.js';
+import type { Cluster } from './cluster.js';
 
 /** The lease that is fought for. */
 export interface LeaseOptions {

@@ -1,191 +1,92 @@
-/** The custom resource `TrainingRun`: its definition, as the API server takes it. */
-import { runConfigJsonSchema } from '@gapo/config';
-import { structuralSchema, type StructuralSchema } from './structuralSchema.js';
+/** What the definitions of custom resources share: their frame, columns, conditions and types of fields. */
+import { group, version, type ResourceNames } from './names.js';
+import type { Rule, StructuralSchema } from './structuralSchema.js';
 
-/** The API group of the resource. */
-export const group = 'gapo.dev';
-/** Its version. */
-export const version = 'v1alpha1';
-/** Its plural name, as in paths of the API. */
-export const plural = 'trainingruns';
-/** Its kind. */
-export const kind = 'TrainingRun';
+export const text = (description: string): StructuralSchema => ({ type: 'string', description });
+export const integer = (description: string): StructuralSchema => ({ type: 'integer', format: 'int64', description });
+export const number = (description: string): StructuralSchema => ({ type: 'number', description });
+export const time = (description: string): StructuralSchema => ({ type: 'string', format: 'date-time', description });
 
-/** The most objectives that a preference names. It bounds what the rules about it may cost. */
-const mostObjectives = 64;
+/** A column of `kubectl get`. */
+export interface Column {
+  readonly name: string;
+  readonly type: string;
+  readonly jsonPath: string;
+  /** Over 0: shown with `-o wide` alone. */
+  readonly priority?: number;
+}
 
-const fixed = 'cannot change: delete the TrainingRun and create another, or use another name';
+/** Returns a column of texts, unless `more` says otherwise. */
+export function column(name: string, jsonPath: string, more: Partial<Column> = {}): Column {
+  return { name, type: 'string', jsonPath, ...more };
+}
 
-const specSchema: StructuralSchema = {
-  type: 'object',
-  description: 'What to train.',
-  required: ['config'],
-  properties: {
-    config: {
-      ...structuralSchema(runConfigJsonSchema()),
-      description: 'The run configuration, as in run.yaml (docs/configuration.md). It cannot change.',
-      'x-kubernetes-validations': [{ rule: 'self == oldSelf', message: fixed, reason: 'FieldValueForbidden' }],
-    },
-    baseDirectory: {
-      type: 'string',
-      minLength: 1,
-      maxLength: 4096,
-      description:
-        "Directory of the coordinator that the configuration's relative paths refer to. Default: that of the operator. It cannot change.",
-    },
-    suspend: {
-      type: 'boolean',
-      description:
-        'Whether the run is paused after the step in progress. A run that is created suspended starts once this is false. Changing it from true to false resumes the run, a failed one too.',
-    },
-    preference: {
+/** Returns the schema of the conditions of a status. @param types which there are, for the description */
+export function conditionsSchema(types: string): StructuralSchema {
+  return {
+    type: 'array',
+    description: 'What holds, and why.',
+    'x-kubernetes-list-type': 'map',
+    'x-kubernetes-list-map-keys': ['type'],
+    items: {
       type: 'object',
-      maxProperties: mostObjectives,
-      additionalProperties: { type: 'number', minimum: 0 },
-      description:
-        'The preference or weights, by objective, in place of those of `config.combine`. A change applies from the next step on. While it is set, it replaces what `gapo prefer` sets.',
-      'x-kubernetes-validations': [
-        {
-          rule: 'size(self) == 0 || self.exists(name, self[name] > 0.0)',
-          message: 'expected a number over 0 for one objective at least',
-        },
-      ],
-    },
-  },
-  'x-kubernetes-validations': [
-    {
-      rule: 'has(self.baseDirectory) == has(oldSelf.baseDirectory) && (!has(self.baseDirectory) || self.baseDirectory == oldSelf.baseDirectory)',
-      message: fixed,
-      fieldPath: '.baseDirectory',
-      reason: 'FieldValueForbidden',
-    },
-  ],
-};
-
-const text = (description: string): StructuralSchema => ({ type: 'string', description });
-const integer = (description: string): StructuralSchema => ({ type: 'integer', format: 'int64', description });
-const number = (description: string): StructuralSchema => ({ type: 'number', description });
-const time = (description: string): StructuralSchema => ({ type: 'string', format: 'date-time', description });
-
-const conditionSchema: StructuralSchema = {
-  type: 'object',
-  required: ['type', 'status', 'lastTransitionTime', 'reason', 'message'],
-  properties: {
-    type: text('Accepted, CoordinatorReachable, PreferenceApplied, Suspended, Complete or Failed.'),
-    status: { ...text('Whether it holds.'), enum: ['True', 'False', 'Unknown'] },
-    observedGeneration: integer('The generation of the resource that it was found for.'),
-    lastTransitionTime: time('When its status changed.'),
-    reason: text('Why, as one word.'),
-    message: text('Why, for people.'),
-  },
-};
-
-const statusSchema: StructuralSchema = {
-  type: 'object',
-  description: 'The run, as the operator saw it last.',
-  properties: {
-    observedGeneration: integer('The generation of the resource that the status is of.'),
-    runId: text("The run's id, for the command line and the page."),
-    phase: {
-      ...text('Pending until the coordinator has created the run.'),
-      enum: ['Pending', 'Suspended', 'Starting', 'Running', 'Paused', 'Succeeded', 'Failed', 'Cancelled'],
-    },
-    message: text('Why it is in this phase; empty where that needs no explanation.'),
-    step: integer('Steps taken.'),
-    totalSteps: integer('Steps to take.'),
-    progress: text('Both, such as 12/20.'),
-    method: text('The combination method.'),
-    objectives: {
-      type: 'array',
-      description: 'The latest step, by objective.',
-      'x-kubernetes-list-type': 'map',
-      'x-kubernetes-list-map-keys': ['name'],
-      items: {
-        type: 'object',
-        required: ['name'],
-        properties: {
-          name: text("The objective's name."),
-          reward: number("Mean reward of the step's completions."),
-          weight: number('Weight of its gradient in the update.'),
-        },
+      required: ['type', 'status', 'lastTransitionTime', 'reason', 'message'],
+      properties: {
+        type: text(types),
+        status: { ...text('Whether it holds.'), enum: ['True', 'False', 'Unknown'] },
+        observedGeneration: integer('The generation of the resource that it was found for.'),
+        lastTransitionTime: time('When its status changed.'),
+        reason: text('Why, as one word.'),
+        message: text('Why, for people.'),
       },
     },
-    rewards: text('Mean rewards of the latest step, such as helpful 0.312, harmless 0.087.'),
-    weights: text('Weights of the latest step, likewise.'),
-    preference: {
-      type: 'object',
-      additionalProperties: { type: 'number' },
-      description: 'The preference or weights of the next step.',
-    },
-    eta: text('Estimated time to the last step, such as 3m20s.'),
-    etaSeconds: number('The same in seconds.'),
-    configSha256: text('SHA-256 of the canonical configuration.'),
-    versionSha256: text("SHA-256 of the newest version's tensors."),
-    checkpoint: text("Directory of the newest checkpoint, on the coordinator's volume."),
-    startTime: time('When the coordinator created the run.'),
-    completionTime: time('When the operator saw that the run has ended.'),
-    conditions: {
-      type: 'array',
-      description: 'What holds for the run, and why.',
-      'x-kubernetes-list-type': 'map',
-      'x-kubernetes-list-map-keys': ['type'],
-      items: conditionSchema,
-    },
-  },
-};
+  };
+}
 
-/** Returns the CustomResourceDefinition. */
-export function customResource(): object {
-  const column = (name: string, jsonPath: string, more: object = {}): object => ({
-    name,
-    type: 'string',
-    jsonPath,
-    ...more,
-  });
+/** What is particular to one custom resource. */
+export interface CustomResource {
+  readonly names: ResourceNames;
+  readonly description: string;
+  readonly columns: readonly Column[];
+  readonly spec: StructuralSchema;
+  readonly status: StructuralSchema;
+  /** Rules that involve the metadata. @default none */
+  readonly rules?: readonly Rule[];
+  /** Where the number of replicas is, for `kubectl scale` and autoscalers. @default it has none */
+  readonly scale?: object;
+}
+
+/** Returns a CustomResourceDefinition. */
+export function customResourceDefinition(resource: CustomResource): object {
+  const { names, description, columns, spec, status, rules, scale } = resource;
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
-    metadata: { name: `${plural}.${group}` },
+    metadata: { name: `${names.plural}.${group}` },
     spec: {
       group,
       scope: 'Namespaced',
-      names: {
-        kind,
-        listKind: `${kind}List`,
-        plural,
-        singular: 'trainingrun',
-        shortNames: ['trun'],
-        categories: ['gapo'],
-      },
+      names: { listKind: `${names.kind}List`, ...names, categories: ['gapo'] },
       versions: [
         {
           name: version,
           served: true,
           storage: true,
-          subresources: { status: {} },
-          additionalPrinterColumns: [
-            column('Step', '.status.progress'),
-            column('Phase', '.status.phase'),
-            column('Rewards', '.status.rewards'),
-            column('Weights', '.status.weights'),
-            column('ETA', '.status.eta'),
-            column('Age', '.metadata.creationTimestamp', { type: 'date' }),
-            column('Run', '.status.runId', { priority: 1 }),
-            column('Message', '.status.message', { priority: 1 }),
-          ],
+          subresources: { status: {}, ...(scale && { scale }) },
+          additionalPrinterColumns: columns,
           schema: {
             openAPIV3Schema: {
               type: 'object',
-              description:
-                'A training run of gapo: a language model that is aligned with several reward models at once.',
+              description,
               required: ['spec'],
               properties: {
                 apiVersion: { type: 'string' },
                 kind: { type: 'string' },
                 metadata: { type: 'object' },
-                spec: specSchema,
-                status: statusSchema,
+                spec,
+                status,
               },
+              ...(rules && { 'x-kubernetes-validations': rules }),
             },
           },
         },

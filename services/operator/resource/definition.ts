@@ -1,15 +1,25 @@
-/** The file with the definition of the custom resource: `npm run docs:crd` writes it. This module runs as dist/resource/definition.js. */
+/** The files with the definitions of the custom resources, parts of the chart. This module runs as dist/resource/definition.js. */
 import { yamlText } from '@gapo/service';
-import { customResource } from './customResource.js';
+import { group, type ResourceNames } from './names.js';
+import { rewardServiceDefinition } from './rewardServiceResource.js';
+import type { JsonSchema } from './structuralSchema.js';
+import { trainingRunDefinition } from './trainingRunResource.js';
 
-/** The file, a part of the chart. */
-export const definitionFile = new URL(
-  '../../../../deploy/helm/gapo/resources/trainingruns.gapo.dev.yaml',
-  import.meta.url,
-);
+/** Returns the file with a definition. */
+export function definitionFile({ plural }: ResourceNames): URL {
+  return new URL(`../../../../deploy/helm/gapo/resources/${plural}.${group}.yaml`, import.meta.url);
+}
 
-/** Returns its text. */
-export function definitionText(): string {
-  const note = '# Generated from the schema of the run configuration by `npm run docs:crd`.\n';
-  return note + yamlText(customResource());
+/** Returns the text of TrainingRun's file: `npm run docs:crd` writes it. */
+export function trainingRunText(): string {
+  return `# Generated from the schema of the run configuration by \`npm run docs:crd\`.\n${yamlText(trainingRunDefinition())}`;
+}
+
+/**
+ * Returns the text of RewardService's file: `npm run docs:rewards` writes it.
+ *
+ * @param rulesFile the JSON Schema of a file of rules
+ */
+export function rewardServiceText(rulesFile: JsonSchema): string {
+  return `# Generated from the schema of reward kinds and rules by \`npm run docs:rewards\`.\n${yamlText(rewardServiceDefinition(rulesFile))}`;
 }

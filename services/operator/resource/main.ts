@@ -1,6 +1,8 @@
-/** Writes the definition of the custom resource, which derives from the run configuration's schema: `npm run docs:crd`. */
+/** Writes the definition of TrainingRun, which derives from the run configuration's schema: `npm run docs:crd`. */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { definitionFile, definitionText } from './definition.js';
+import { definitionFile, trainingRunText } from './definition.js';
+import { trainingRuns } from './names.js';
 
-mkdirSync(new URL('.', definitionFile), { recursive: true });
-writeFileSync(definitionFile, definitionText());
+const file = definitionFile(trainingRuns);
+mkdirSync(new URL('.', file), { recursive: true });
+writeFileSync(file, trainingRunText());

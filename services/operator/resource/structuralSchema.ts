@@ -10,6 +10,7 @@ export interface JsonSchema {
   readonly description?: string;
   readonly default?: unknown;
   readonly enum?: readonly unknown[];
+  readonly pattern?: string;
   readonly const?: unknown;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly required?: readonly string[];
@@ -54,6 +55,7 @@ export interface StructuralSchema {
   readonly maxItems?: number;
   readonly maxProperties?: number;
   readonly 'x-kubernetes-preserve-unknown-fields'?: true;
+  readonly 'x-kubernetes-int-or-string'?: true;
   readonly 'x-kubernetes-list-type'?: 'map';
   readonly 'x-kubernetes-list-map-keys'?: readonly string[];
   readonly 'x-kubernetes-validations'?: readonly Rule[];
@@ -148,7 +150,8 @@ function namesOneOf(names: readonly unknown[]): StructuralSchema {
 /** Rules can name a mapping whose values have one type, or are not described at all. */
 function valuesOf(schema: JsonSchema): StructuralSchema {
   const values = structuralSchema(schema);
-  return values.type === undefined ? ofAnyType() : { additionalProperties: values };
+  const isDescribed = values.type !== undefined || values['x-kubernetes-int-or-string'] === true;
+  return !isDescribed ? ofAnyType() : { additionalProperties: values };
 }
 
 function ofAnyType(nullable = false): StructuralSchema {
@@ -163,6 +166,11 @@ const ofMappings = ['properties', 'required', 'additionalProperties'];
  * have those of all alternatives; which keys a mapping has is left open.
  */
 function anyOneOf(alternatives: readonly JsonSchema[]): StructuralSchema {
+  const types = alternatives.map(({ type }) => type);
+  if (types.length === 2 && types.includes('integer') && types.includes('string')) {
+    const { pattern } = alternatives.find(({ type }) => type === 'string') ?? {};
+    return { 'x-kubernetes-int-or-string': true, ...(pattern !== undefined && { pattern }) };
+  }
   const constraints = alternatives.map((alternative) => {
     const { type, enum: values, ...others } = constraintsOf(alternative);
     const rest = Object.entries(others).filter(([key]) => !ofMappings.includes(key));
@@ -171,9 +179,21 @@ function anyOneOf(alternatives: readonly JsonSchema[]): StructuralSchema {
   return Object.assign(ofAnyType(), ...constraints) as StructuralSchema;
 }
 
+/**
+ * Returns the key that has one value in each alternative.
+ *
+ * @throws RangeError if there is none
+ */
+function discriminatorOf(alternatives: readonly JsonSchema[]): string {
+  const keys = Object.keys(alternatives[0]?.properties ?? {});
+  const found = keys.find((key) => alternatives.every(({ properties }) => properties?.[key]?.const !== undefined));
+  if (found === undefined) throw new RangeError('structuralSchema: alternatives that no key tells apart');
+  return found;
+}
+
 /** Mappings that a common key with one value each tells apart: one mapping with the keys of all, and rules for what each may have. */
 function discriminated(alternatives: readonly JsonSchema[]): StructuralSchema {
-  const key = 'method';
+  const key = discriminatorOf(alternatives);
   const nameOf = ({ properties }: JsonSchema): string => String(properties?.[key]?.const);
   const names = alternatives.map(nameOf);
   const keys = [...new Set(alternatives.flatMap(({ properties = {} }) => Object.keys(properties)))].filter(
@@ -195,7 +215,10 @@ function discriminated(alternatives: readonly JsonSchema[]): StructuralSchema {
     );
     const [first] = schemas;
     if (first === undefined) continue;
-    properties[name] = distinct.size === 1 ? structuralSchema(first) : anyOneOf([...distinct.values()]);
+    const schema = distinct.size === 1 ? structuralSchema(first) : anyOneOf([...distinct.values()]);
+    properties[name] = schema;
+    // No rule can name a value of several types.
+    if (schema.type === undefined) continue;
     const demanding = having.filter(({ required = [] }) => required.includes(name));
     if (having.length < alternatives.length) rules.push(onlyWith(key, name, having.map(nameOf)));
     if (demanding.length > 0) rules.push(requiredWith(key, name, demanding.map(nameOf)));
@@ -216,7 +239,7 @@ function requiredWith(key: string, name: string, values: readonly string[]): Rul
 }
 
 function described({ description = '', default: preset }: JsonSchema): Pick<StructuralSchema, 'description'> {
-  const isWorthIt = preset !== undefined && !['{}', '[]'].includes(JSON.stringify(preset));
+  const isWorthIt = preset !== undefined && !['{}', '[]', '""'].includes(JSON.stringify(preset));
   const text = isWorthIt ? `${description} Default: ${shown(preset)}.` : description;
   return text === '' ? {} : { description: text.trim() };
 }

@@ -1,12 +1,13 @@
 /** A TrainingRun as the API server gives it, checked where it enters. */
+import { objective } from '@gapo/config';
 import { z } from '@gapo/service';
-
-/** Whether a condition holds. */
-const conditionStatus = z.enum(['True', 'False', 'Unknown']);
+import { conditionSchemaOf, metadata } from './metadata.js';
 
 const conditionTypes = [
   'Accepted',
   'CoordinatorReachable',
+  'RewardServicesReady',
+  'ObjectivesApplied',
   'PreferenceApplied',
   'Suspended',
   'Complete',
@@ -16,14 +17,7 @@ const conditionTypes = [
 /** What a condition is about. */
 export type ConditionType = (typeof conditionTypes)[number];
 
-const condition = z.object({
-  type: z.enum(conditionTypes),
-  status: conditionStatus,
-  observedGeneration: z.int().optional(),
-  lastTransitionTime: z.string(),
-  reason: z.string(),
-  message: z.string(),
-});
+const condition = conditionSchemaOf(conditionTypes);
 
 /** A condition of a run. */
 export type Condition = z.output<typeof condition>;
@@ -51,6 +45,7 @@ const status = z.object({
   eta: z.string().optional(),
   etaSeconds: z.number().optional(),
   configSha256: z.string().optional(),
+  objectivesSha256: z.string().optional(),
   versionSha256: z.string().optional(),
   checkpoint: z.string().optional(),
   startTime: z.string().optional(),
@@ -61,8 +56,22 @@ const status = z.object({
 /** The run, as the operator saw it last. */
 export type Status = z.output<typeof status>;
 
+/** An objective, which may name a RewardService in place of an address. */
+const runObjective = objective.extend({
+  rewardService: z
+    .string()
+    .min(1)
+    .max(63)
+    .optional()
+    .describe('The RewardService that scores it, in place of `service`.'),
+});
+
+/** See {@link runObjective}. */
+export type RunObjective = z.output<typeof runObjective>;
+
 const spec = z.object({
   config: z.record(z.string(), z.unknown()),
+  objectives: z.array(runObjective).optional(),
   baseDirectory: z.string().optional(),
   suspend: z.boolean().optional(),
   preference: z.record(z.string(), z.number()).optional(),
@@ -70,17 +79,6 @@ const spec = z.object({
 
 /** What to train. */
 export type Spec = z.output<typeof spec>;
-
-/** The metadata that the operator reads; the rest is kept as it is. */
-const metadata = z.looseObject({
-  name: z.string(),
-  namespace: z.string(),
-  uid: z.string(),
-  resourceVersion: z.string(),
-  generation: z.int().optional(),
-  deletionTimestamp: z.string().optional(),
-  finalizers: z.array(z.string()).optional(),
-});
 
 /** A TrainingRun. */
 export const trainingRun = z.looseObject({

@@ -20,7 +20,8 @@ import { kindOf, ruleKinds, ruleSchema } from './kinds/ruleKinds.js';
 /** Part of the version of the scores: increase it when a rule's measure changes. */
 const rulesRevision = 1;
 
-const schema = (kinds: readonly RuleKind[]) =>
+/** Returns the schema of a file of rules. */
+export const rulesFileSchema = (kinds: readonly RuleKind[]) =>
   z.object({
     objective: word,
     orientation: z.enum(['higher_is_better', 'lower_is_better']).default('higher_is_better'),
@@ -29,7 +30,7 @@ const schema = (kinds: readonly RuleKind[]) =>
   });
 
 /** A file of rules, with its defaults filled in and the content of the files that it names. */
-export type Rules = Omit<z.output<ReturnType<typeof schema>>, 'rules'> & { readonly rules: readonly Rule[] };
+export type Rules = Omit<z.output<ReturnType<typeof rulesFileSchema>>, 'rules'> & { readonly rules: readonly Rule[] };
 
 /**
  * Reads a file of rules.
@@ -44,7 +45,7 @@ export async function readRules(path: string, kinds: readonly RuleKind[] = ruleK
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     throw new UserError(`${path}: ${missing ? 'does not exist' : `cannot be read: ${(error as Error).message}`}`);
   }
-  const file = parseYaml(schema(kinds), source, { source: path });
+  const file = parseYaml(rulesFileSchema(kinds), source, { source: path });
   const directory = dirname(path);
   const rules = await Promise.all(file.rules.map((rule) => kindOf(rule, kinds).load(rule, directory)));
   return { ...file, rules };

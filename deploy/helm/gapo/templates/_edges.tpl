@@ -13,6 +13,10 @@ An edge is { from, to, port }. Beside components there are these ends:
 {{- range include "gapo.rewardPorts" . | fromJsonArray }}
 - { from: coordinator, to: reward, port: {{ . }} }
 {{- end }}
+{{- if include "gapo.rewardServices.enabled" . }}
+{{- /* RewardServices come and go, with ports of their own. */}}
+- { from: coordinator, to: reward, port: any }
+{{- end }}
 - { from: rollout, to: coordinator, port: 50050 }
 - { from: gradient, to: coordinator, port: 50050 }
 - { from: gateway, to: coordinator, port: 50050 }

@@ -14,6 +14,7 @@ Input, a dict:
   volumes    volumes besides /tmp, as YAML; absent: none
   stop       seconds that it takes to stop after SIGTERM
   tls        whether it gets the certificate of its component
+  certificate  the component whose certificate that is; absent: its own
   project    whether it sees the project and the models
   command    its command; absent: the image's
   account    its service account; absent: that of every pod
@@ -139,7 +140,7 @@ spec:
     {{- if $tls }}
     - name: tls
       secret:
-        secretName: {{ include "gapo.tlsSecret" . }}
+        secretName: {{ include "gapo.tlsSecret" (dict "root" $root "component" (.certificate | default .component)) }}
         defaultMode: 0440
     {{- end }}
     {{- with .volumes }}{{ . | trim | nindent 4 }}{{ end }}

@@ -1,27 +1,24 @@
-/**
- * TrainingRuns on a real API server, with a real coordinator that trains a tiny policy. Operators have the rights that the chart gives
- * them, no more. `make test-operator` runs this; it needs no nodes.
- */
+/** TrainingRuns on a real API server, with a real coordinator that trains a tiny policy. */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { before, test } from 'node:test';
 import { parse } from 'yaml';
 import { codeOf } from '../documents.fixture.js';
 import { project, runYaml } from '../platform.fixture.js';
-import { until, whyNoCluster, World } from './world.js';
+import { until, type World } from './world.js';
 
 const pgapo = { combine: '{ method: pgapo, preference: { short: 0.5, vowels: 0.5 } }' };
 const configOf = (lines: Record<string, string>): Record<string, unknown> =>
   parse(runYaml(lines)) as Record<string, unknown>;
 
-describe('TrainingRun', { skip: whyNoCluster() }, () => {
+/** Tests of TrainingRuns. @param worldOf returns what they run in, once it is there */
+export function trainingRuns(worldOf: () => World): void {
   let world: World;
   before(async () => {
-    world = await World.create();
+    world = worldOf();
     await world.startOperator('first');
   });
-  after(() => world.remove());
 
   const conditionOf = (name: string, type: string) =>
     world.read(name).status?.conditions?.find((condition) => condition.type === type);
@@ -237,4 +234,4 @@ describe('TrainingRun', { skip: whyNoCluster() }, () => {
       (leader) => leader === third.identity,
     );
   });
-});
+}

@@ -1,0 +1,78 @@
+/** The objectives of a TrainingRun's spec, with the addresses of the RewardServices that they name. Pure functions. */
+import type { FailurePolicy, ObjectiveInput, TextForm } from '@gapo/rpc';
+import { configSha256 } from '@gapo/service';
+import type { RunObjective } from '../resource/trainingRun.js';
+import type { RewardRegistry } from '../rewards/registry.js';
+import type { Problem } from './problem.js';
+
+/** An objective as a run configuration has it. */
+export type ConfiguredObjective = Omit<RunObjective, 'rewardService'>;
+
+/** The objectives of a spec, as the coordinator gets them. */
+export interface WantedObjectives {
+  readonly list: readonly ConfiguredObjective[];
+  /** Differs where any of them does, by its address too. */
+  readonly sha256: string;
+}
+
+/** The objectives of a spec, or why they cannot be used yet. */
+export type Resolution = { readonly wanted: WantedObjectives } | { readonly problem: Problem };
+
+/** The reason while the operator has not read the RewardServices yet. */
+export const unknownServices = 'RewardServicesUnknown';
+
+/**
+ * Returns objectives with addresses in place of RewardServices.
+ *
+ * @param registry undefined where the operator serves none
+ */
+export function resolved(
+  objectives: readonly RunObjective[],
+  registry: Pick<RewardRegistry, 'resolve'> | undefined,
+): Resolution {
+  const problems: Problem[] = [];
+  const list = objectives.map(({ rewardService, ...objective }): ConfiguredObjective => {
+    if (rewardService === undefined) return objective;
+    const found = registry?.resolve(rewardService) ?? servesNone;
+    if ('address' in found) return { ...objective, service: found.address };
+    problems.push(found);
+    return objective;
+  });
+  const [first] = problems;
+  if (first === undefined) return { wanted: { list, sha256: configSha256(list) } };
+  return { problem: { reason: first.reason, message: problems.map(({ message }) => message).join('; ') } };
+}
+
+const servesNone: Problem = {
+  reason: 'RewardServicesOff',
+  message: "this operator serves no RewardServices: set operator.rewardServices in the release's values",
+};
+
+/** Returns the names of the RewardServices that objectives name. */
+export function rewardServicesOf(objectives: readonly RunObjective[] = []): string[] {
+  return objectives.flatMap(({ rewardService }) => rewardService ?? []);
+}
+
+const policies: Readonly<Record<ConfiguredObjective['onFailure'], FailurePolicy>> = {
+  pause: 'FAILURE_POLICY_PAUSE',
+  drop: 'FAILURE_POLICY_DROP',
+  fail: 'FAILURE_POLICY_FAIL',
+};
+
+const textForms: Readonly<Record<NonNullable<ConfiguredObjective['text']>, TextForm>> = {
+  clean: 'TEXT_FORM_CLEAN',
+  raw: 'TEXT_FORM_RAW',
+};
+
+/** Returns an objective as a call has it. */
+export function objectiveInput(objective: ConfiguredObjective): ObjectiveInput {
+  const { name, service, onFailure, timeoutSeconds, hedgeAfterSeconds, text } = objective;
+  return {
+    name,
+    onFailure: policies[onFailure],
+    timeoutSeconds,
+    ...(service !== undefined && { service }),
+    ...(hedgeAfterSeconds !== undefined && { hedgeAfterSeconds }),
+    ...(text && { textForm: textForms[text] }),
+  };
+}

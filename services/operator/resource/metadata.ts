@@ -1,0 +1,48 @@
+/** What every object of Kubernetes has, as far as the operator reads it. */
+import { z } from '@gapo/service';
+
+/** An owner of an object. */
+export const ownerReference = z.looseObject({ uid: z.string(), controller: z.boolean().optional() });
+
+/** The metadata that the operator reads; the rest is kept as it is. */
+export const metadata = z.looseObject({
+  name: z.string(),
+  namespace: z.string(),
+  uid: z.string(),
+  resourceVersion: z.string(),
+  generation: z.int().optional(),
+  deletionTimestamp: z.string().optional(),
+  finalizers: z.array(z.string()).optional(),
+});
+
+/** An object with metadata. */
+export interface Identified {
+  readonly metadata: z.output<typeof metadata>;
+}
+
+/** Whether a condition holds. */
+const conditionStatus = z.enum(['True', 'False', 'Unknown']);
+
+/** Returns the schema of a condition of some types. */
+export function conditionSchemaOf<const Types extends readonly [string, ...string[]]>(types: Types) {
+  return z.object({
+    type: z.enum(types),
+    status: conditionStatus,
+    observedGeneration: z.int().optional(),
+    lastTransitionTime: z.string(),
+    reason: z.string(),
+    message: z.string(),
+  });
+}
+
+/** A condition, without what its history decides. */
+export interface Finding {
+  readonly status: z.output<typeof conditionStatus>;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** Whether a version of an object came before another. Versions are numbers that grow. */
+export function isOlder(a: Identified, b: Identified): boolean {
+  return BigInt(a.metadata.resourceVersion) < BigInt(b.metadata.resourceVersion);
+}

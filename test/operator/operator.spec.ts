@@ -1,0 +1,19 @@
+/**
+ * The operator on a real API server, with a real coordinator that trains a tiny policy. Operators have the rights that the chart gives
+ * them, no more. `make test-operator` runs this; it needs no nodes.
+ */
+import { after, before, describe } from 'node:test';
+import { rewardServices } from './rewardServices.js';
+import { trainingRuns } from './trainingRuns.js';
+import { whyNoCluster, World } from './world.js';
+
+describe('the operator', { skip: whyNoCluster() }, () => {
+  let world: World;
+  before(async () => {
+    world = await World.create();
+  });
+  after(() => world.remove());
+
+  describe('TrainingRun', () => trainingRuns(() => world));
+  describe('RewardService', () => rewardServices(() => world));
+});
