@@ -247,6 +247,33 @@ export function rewardServices(worldOf: () => World): void {
     assert.equal(actions.filter((action) => action === 'created').length, 1);
   });
 
+  test('another operator knows what the run has, and asks for nothing', async () => {
+    const audit = async () => {
+      const { lines } = await world.training.GetAudit({ runId: world.read('living').status?.runId ?? '' }, { deadlineMs: 15_000 }); // prettier-ignore
+      return lines.length;
+    };
+    const before = await audit();
+    const { step = 0 } = world.read('living').status ?? {};
+    const leader = world.leader();
+    await world.startOperator('successor');
+    await world.stop(leader, 'SIGKILL');
+    await until('it leads', () => world.leader(), (name) => name === 'successor'); // prettier-ignore
+    await world.status('living', 'is followed', (status) => (status.step ?? 0) > step + 20);
+    assert.equal(await audit(), before);
+    assert.match(runCondition('living', 'ObjectivesApplied'), /^True Applied/);
+  });
+
+  test('a RewardService that goes while a run has it is said', async () => {
+    world.kubectl('delete', 'rewardservice', 'concise', '--wait');
+    const gone = await until('said', () => runCondition('living', 'RewardServicesReady'), (text) => text.startsWith('False')); // prettier-ignore
+    assert.match(gone, /RewardServiceNotFound: there is no RewardService concise/);
+    assert.match(runCondition('living', 'ObjectivesApplied'), /^True Applied/);
+    world.kubectl('delete', 'deployment,service', '--selector', 'gapo.dev/reward-service=concise');
+    assert.equal(rewards.apply('concise', rules(12)).status, 0);
+    await rewards.markReady('concise');
+    await until('back', () => runCondition('living', 'RewardServicesReady'), (text) => text.startsWith('True')); // prettier-ignore
+  });
+
   test('removing it from the spec removes it from the run', async () => {
     const patch = { objectives: [{ name: 'short' }, { name: 'vowels' }], preference: { short: 0.5, vowels: 0.5, concise: null } }; // prettier-ignore
     assert.equal(world.patch('living', { spec: patch }).status, 0);
