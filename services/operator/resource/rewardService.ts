@@ -66,7 +66,7 @@ const endpoint = z
       .regex(/^(dns:(\/\/\/)?)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([1-9]\d{0,4})$/)
       .max(300)
       .describe(
-        'host:port, or dns:///host:port for every address of a name. The coordinator calls it if it is NAME.NAMESPACE.svc:PORT of its own namespace, or in coordinator.rewardAllow.',
+        'host:port, or dns:///host:port for every address of a name. coordinator.rewardAllow of the release has to name it.',
       ),
   })
   .describe('A service of gapo.reward.v1 that exists.');
