@@ -1,5 +1,5 @@
 /** Which faults strike where and when: a function of the seed alone. */
-import { faultPoints, type FaultPointName } from '@gapo/faults';
+import type { FaultPointName } from '@gapo/faults';
 import { at, deriveSeed, permutation, uniform } from '@gapo/numeric';
 
 /** Kinds of faults, in the order of the table. */
@@ -43,6 +43,8 @@ export interface Targets {
   readonly services: readonly string[];
   /** TCP links between services, by the service that they lead to. */
   readonly links: readonly string[];
+  /** Named points that the coordinator reaches. */
+  readonly points: readonly FaultPointName[];
   /** Whether the disk can be filled. */
   readonly disk: boolean;
 }
@@ -59,7 +61,7 @@ const pointedShare = 0.85;
  * but the first and the last.
  */
 export function scheduleOf(seed: number, count: number, steps: number, targets: Targets): PlannedFault[] {
-  const names = Object.keys(faultPoints) as FaultPointName[];
+  const names = targets.points;
   const pointed = Math.min(names.length, Math.floor(count / 3));
   const pointOrder = permutation(names.length, deriveSeed(seed, 'points'));
   const others = othersOf(targets);
