@@ -1,4 +1,5 @@
 /** The coordinator's process: starts event bus, worker pools, server and runs, and stops them. */
+import { existsSync } from 'node:fs';
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { openAccess } from '@gapo/access';
 import { connectEvents, connectOptionsOf } from '@gapo/events';
@@ -26,6 +27,9 @@ await runService({
     if (settings.NATS_URL === undefined) log.info('NATS_URL is not set: events stay in this process');
     const bus = await connectEvents({ source: 'gapo/coordinator', mayBeDown: true, ...connectOptionsOf(settings) });
     const platform = createPlatform(settings, bus, log);
+    const missing = settings.PROJECT_DIRS?.filter((path) => !existsSync(path)) ?? [];
+    if (missing.length > 0)
+      log.warn(`PROJECT_DIRS: ${missing.join(', ')} does not exist (directories are separated by commas)`);
     const access = await openAccess(settings, log);
     if (access === undefined) log.info('TOKENS_FILE is not set: everybody who can connect may create and change runs');
     const open = access && openToEverybody(settings.LISTEN);

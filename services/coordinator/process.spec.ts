@@ -134,9 +134,10 @@ test('on SIGTERM the step in progress finishes, the run pauses with a checkpoint
 test('invalid settings and a port in use are one line each and exit code 2', async (t) => {
   const world = await startWorld(t);
   const first = await start(t, world);
-  const taken = launch(t, { ...world.env, LISTEN: world.coordinator.address });
+  const taken = launch(t, { ...world.env, LISTEN: world.coordinator.address, PROJECT_DIRS: '/no/a:/no/b' });
   assert.equal(await taken.exited, 2);
   assert.match(taken.log(), /^LISTEN: cannot listen on 127\.0\.0\.1:\d+: another process holds that port/m);
+  assert.match(taken.log(), /PROJECT_DIRS: \/no\/a:\/no\/b does not exist \(directories are separated by commas\)/);
   const wrong = launch(t, { ...world.env, LISTEN: 'here', REWARD_SERVICES: 'helpful' });
   assert.equal(await wrong.exited, 2);
   assert.match(wrong.log(), /LISTEN: found .*here.*, expected a host:port string/);

@@ -60,7 +60,7 @@ const schema = z.object({
     .min(1)
     .optional()
     .describe(
-      'Directories that runs may read models, adapters and data from, besides DATA_DIR; by default the working directory and the one that holds DATA_DIR.',
+      'Directories, separated by commas, that runs may read models, adapters and data from, besides DATA_DIR; by default the working directory and the one that holds DATA_DIR.',
     ),
   REWARD_ALLOW: z
     .array(allowPattern)
