@@ -219,7 +219,7 @@ function policyService(registry: Registry): Implementation {
       const attributes = { [attributeNames.runId]: runId, [attributeNames.policyVersion]: version };
       // This span covers the look-up and chunking; the gRPC call's span covers the sending.
       const messages = await withSpan(spanNames.policyServe, attributes, () => [
-        ...registry().versionsOf(runId).messages(runId, version),
+        ...registry().versionsOf(runId, version).messages(runId, version),
       ]);
       yield* messages;
     },

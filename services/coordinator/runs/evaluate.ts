@@ -29,9 +29,9 @@ import { scoreItems } from '../scoring/scoring.js';
 import { versionOf } from '../state/trainingState.js';
 import { policyRef, type TrainingContext } from '../step/context/trainingContext.js';
 import { sampleShards } from '../workers/rollouts.js';
+import type { HeldLoop } from './loadedLoop.js';
 import type { Platform } from './platform.js';
 import type { Run } from './run.js';
-import type { TrainingLoop } from './trainingLoop.js';
 
 /** Options of an evaluation. */
 export interface EvaluationRequest {
@@ -112,24 +112,25 @@ async function evaluate(
   if (run.config.data.heldOut === undefined) {
     throw new RpcError('FAILED_PRECONDITION', `run ${run.id} has no held-out prompts: data.heldOut names none`);
   }
-  const { loop, release } = await run.hold();
+  const held = await run.hold();
   try {
-    return await evaluateLoop(run, loop, platform, request, signal, observe);
+    return await evaluateLoop(run, held, platform, request, signal, observe);
   } finally {
-    release();
+    held.release();
   }
 }
 
 async function evaluateLoop(
   run: Run,
-  loop: TrainingLoop,
+  { loop, key }: HeldLoop,
   platform: Platform,
   { version: requested, samples }: EvaluationRequest,
   signal: AbortSignal,
   observe: (progress: ProgressInput) => void,
 ): Promise<EvaluationReportInput> {
   const { context: training } = loop;
-  const { key } = run;
+  // The run may resume meanwhile, and its later versions then have another key.
+  const version = requested ?? versionOf(loop.state);
   if (!needsRewards(run.config)) {
     const missing = objectiveNames(run.config).filter((name) =>
       training.objectives.every(({ source }) => source.objective !== name),
@@ -143,7 +144,6 @@ async function evaluateLoop(
   }
   await describeRewards(training.objectives, signal);
   const prompts = training.heldOut === undefined ? [] : [...recordsOf(training.heldOut)];
-  const version = requested ?? versionOf(loop.state);
   const unpin = await loop.pin(version);
   try {
     const { temperature, samplesPerPrompt } = run.config.evaluation;

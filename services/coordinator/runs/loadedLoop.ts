@@ -1,4 +1,5 @@
 /** A run's training loop while it is in memory. */
+import type { VersionStore } from '../state/versions.js';
 import type { IdleLoops } from './idleLoops.js';
 import type { RestoredLoop } from './restoredLoop.js';
 import type { TrainingLoop } from './trainingLoop.js';
@@ -6,12 +7,16 @@ import type { TrainingLoop } from './trainingLoop.js';
 /** A training loop that stays in memory until it is released. */
 export interface HeldLoop {
   readonly loop: TrainingLoop;
+  /** The key by which workers fetch its versions, also after a resumption has given the run another. */
+  readonly key: string;
   readonly release: () => void;
 }
 
 /** Constructor arguments of a {@link LoadedLoop}. */
 export interface LoadedLoopOptions {
   readonly runId: string;
+  /** Returns the key by which workers fetch the run's versions. */
+  readonly key: () => string;
   readonly idleLoops: IdleLoops;
   /**
    * Reads the loop from disk.
@@ -30,8 +35,11 @@ export class LoadedLoop {
   readonly #options: LoadedLoopOptions;
   #current: TrainingLoop | undefined;
   #restoring: Promise<RestoredLoop> | undefined;
-  /** Number of {@link HeldLoop}s. */
+  /** Number of {@link HeldLoop}s, with those that are read. */
   #holders = 0;
+  readonly #held = new Set<HeldLoop>();
+  /** Loops that were released while they were held. */
+  readonly #abandoned: TrainingLoop[] = [];
 
   constructor(options: LoadedLoopOptions) {
     this.#options = options;
@@ -48,14 +56,25 @@ export class LoadedLoop {
   }
 
   /**
-   * Reads the loop of a run that resumes from its last checkpoint. Concurrent callers share one read.
+   * Reads the loop of a run that resumes from its last checkpoint. Concurrent callers share one read, but no one that accepts changed
+   * inputs shares that of a caller who does not.
    *
    * @throws UserError if a file or service is not valid
    */
   restore(acceptChangedInputs = false): Promise<RestoredLoop> {
-    const { read, runId, idleLoops } = this.#options;
-    idleLoops.remove(runId);
-    return (this.#restoring ??= read(this.#current, acceptChangedInputs)
+    this.#options.idleLoops.remove(this.#options.runId);
+    const running = this.#restoring;
+    if (running === undefined) return this.#startRestoring(acceptChangedInputs);
+    if (!acceptChangedInputs) return running;
+    return running.then(
+      () => this.restore(true),
+      () => this.restore(true),
+    );
+  }
+
+  #startRestoring(acceptChangedInputs: boolean): Promise<RestoredLoop> {
+    const { read } = this.#options;
+    return (this.#restoring = read(this.#current, acceptChangedInputs)
       .then((restored) => {
         this.#current = restored.loop;
         return restored;
@@ -72,18 +91,32 @@ export class LoadedLoop {
     this.#holders += 1;
     this.#options.idleLoops.remove(this.#options.runId);
     let released = false;
+    let held: HeldLoop | undefined;
     const release = (): void => {
       if (released) return;
       released = true;
       this.#holders -= 1;
+      if (held !== undefined) this.#held.delete(held);
+      if (this.#holders === 0) for (const loop of this.#abandoned.splice(0)) loop.training.rewards.close();
       this.retire();
     };
     try {
-      return { loop: this.#current ?? (await this.restore()).loop, release };
+      const loop = this.#current ?? (await this.restore()).loop;
+      held = { loop, key: this.#options.key(), release };
+      this.#held.add(held);
+      return held;
     } catch (error) {
       release();
       throw error;
     }
+  }
+
+  /** Returns the store of a version by its key, or where there is none, any store of the key; undefined without one. */
+  versionsOf(key: string, version: number): VersionStore | undefined {
+    const held = [...this.#held].filter((each) => each.key === key).map(({ loop }) => loop.versions);
+    const { current } = this;
+    if (current !== undefined && key === this.#options.key()) held.unshift(current.versions);
+    return held.find((versions) => versions.get(version) !== undefined) ?? held[0];
   }
 
   /** Leaves the loop to the idle ones if nothing uses it. */
@@ -93,13 +126,14 @@ export class LoadedLoop {
     idleLoops.add(runId, () => this.release());
   }
 
-  /** Releases the loop: the next use reads it from disk. */
+  /** Releases the loop: the next use reads it from disk. Who holds it keeps it. */
   release(): void {
     const loop = this.#current;
     this.#current = undefined;
     this.#options.idleLoops.remove(this.#options.runId);
     if (loop === undefined) return;
-    loop.training.rewards.close();
     this.#options.released(loop);
+    if (this.#holders > 0) this.#abandoned.push(loop);
+    else loop.training.rewards.close();
   }
 }

@@ -110,6 +110,7 @@ export class Run {
     });
     this.#loop = new LoadedLoop({
       runId: record.id,
+      key: () => this.key,
       idleLoops,
       read: (known, acceptChangedInputs) => this.#read(known?.training, acceptChangedInputs),
       isTraining: () => this.isActive,
@@ -139,9 +140,9 @@ export class Run {
     return versionKey(this.#record);
   }
 
-  /** The versions in memory; undefined unless the run trains, is evaluated, or was until recently. */
-  get versions(): VersionStore | undefined {
-    return this.#loop.current?.versions;
+  /** Returns versions in memory by their key; undefined unless the run trains, is evaluated, or was until recently. */
+  versionsOf(key: string, version: number): VersionStore | undefined {
+    return this.#loop.versionsOf(key === this.id ? this.key : key, version);
   }
 
   /** Returns the run as a message. */
@@ -411,8 +412,9 @@ export class Run {
     const following = this.#feed.follow(() => hasEnded(this.#record.state), signal);
     // Starts following before the snapshot, so that no change is missed.
     const first = following.next();
+    const past = this.#history.steps.after(afterStep);
     yield { run: this.snapshot() };
-    for (const step of this.#history.steps.after(afterStep)) yield { step };
+    for (const step of past) yield { step };
     for (let next = await first; next.done !== true; next = await following.next()) {
       if (next.value.step && Number(next.value.step.step) <= afterStep) continue;
       yield next.value;
@@ -489,6 +491,8 @@ export class Run {
     if (fault !== undefined) this.#continuation.pause(fault, reason, !this.#ending);
     // A run that its coordinator stopped was not the cause of an earlier coordinator's end.
     else this.#status.change(transition, reason, { ...(continues && { continues, attempts: undefined }) });
+    // What aborted the training does not abort an evaluation after it.
+    this.#abort = new AbortController();
     this.#loop.retire();
   }
 }

@@ -256,15 +256,16 @@ export class Runs {
   /**
    * Returns a run's versions for workers.
    *
-   * @param key the run's {@link Run.key}, or its id
+   * @param key the run's {@link Run.key}, that of an evaluation which began before the last resumption, or the run's id
    * @throws RpcError NOT_FOUND if the run is unknown, was resumed since, or has no versions in memory
    */
-  versionsOf(key: string): VersionStore {
+  versionsOf(key: string, version: number): VersionStore {
     const run = this.get(key.split('~')[0] ?? '');
+    const versions = run.versionsOf(key, version);
+    if (versions !== undefined) return versions;
     if (key !== run.id && key !== run.key) {
       throw new RpcError('NOT_FOUND', `run ${run.id} was resumed after ${key}; its key is now ${run.key}`);
     }
-    if (run.versions !== undefined) return run.versions;
     throw new RpcError('NOT_FOUND', `run ${run.id} holds no versions in memory; resume or evaluate it first`);
   }
 
