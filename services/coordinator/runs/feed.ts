@@ -17,6 +17,11 @@ export class RunFeed {
   #shownAt = -Infinity;
   #timer: NodeJS.Timeout | undefined;
 
+  /** Number of watchers, which changes are kept for. */
+  get watchers(): number {
+    return this.#followers.size;
+  }
+
   /** Adds a change of state. */
   state(run: RunInput): void {
     this.#add({ run });
@@ -31,7 +36,7 @@ export class RunFeed {
   /** Replaces the progress of the step in progress. */
   progress(value: ProgressInput): void {
     this.#progress = { progress: value };
-    const wait = this.#shownAt + this.#followers.size * progressMsPerFollower - performance.now();
+    const wait = this.#shownAt + this.watchers * progressMsPerFollower - performance.now();
     if (wait <= 0) this.#showProgress();
     else this.#timer ??= setTimeout(() => this.#showProgress(), wait).unref();
   }
@@ -44,8 +49,12 @@ export class RunFeed {
   async *follow(ended: () => boolean, signal: AbortSignal): AsyncGenerator<WatchRunResponseInput, void, undefined> {
     const follower = new Follower(this.#progress);
     this.#followers.add(follower);
-    const wake = (): void => follower.wake();
-    signal.addEventListener('abort', wake, { once: true });
+    // A caller that has gone may leave the generator where it is, so that the end of this function is never reached.
+    const leave = (): void => {
+      this.#followers.delete(follower);
+      follower.wake();
+    };
+    signal.addEventListener('abort', leave, { once: true });
     try {
       while (!signal.aborted) {
         const next = follower.next();
@@ -54,7 +63,7 @@ export class RunFeed {
         else await follower.changed();
       }
     } finally {
-      signal.removeEventListener('abort', wake);
+      signal.removeEventListener('abort', leave);
       this.#followers.delete(follower);
     }
   }

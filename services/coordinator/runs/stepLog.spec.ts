@@ -1,6 +1,6 @@
 // The log of a run's steps: what was appended is read in order, a few reports at a time, also after the run was set back.
 import assert from 'node:assert/strict';
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { StepReport } from '@gapo/rpc';
@@ -70,6 +70,39 @@ test('a reader gets the reports that the log has while it reads', async (t) => {
   for (const step of range(41, 60)) log.append(report(step, -step));
   const rest = [...reading].map(({ seconds }) => seconds);
   assert.deepEqual([...read, ...rest], [...range(1, 40), ...range(41, 60).map((step) => -step)]);
+});
+
+test('a reader gets the reports that the log has when it asks', async (t) => {
+  const log = new StepLog(await directoryOf(t));
+  log.append(report(1));
+  const reading = log.after(0);
+  const none = log.after(1);
+  log.append(report(2));
+  assert.deepEqual([steps(reading), steps(none)], [[1], []]);
+});
+
+test('a file that others change is refused, and nothing is written over it', async (t) => {
+  const directory = await directoryOf(t);
+  const path = join(directory.path, 'steps.jsonl');
+  const log = new StepLog(directory);
+  for (const step of range(1, 50)) log.append(report(step));
+  const whole = await readFile(path, 'utf8');
+  const refused = (step: number): object => ({
+    name: 'UserError',
+    message:
+      `${path} was changed by another program, or is damaged, from the report of step ${step} on; ` +
+      'restore the file, or restart the coordinator to read it as it is',
+  });
+  await truncate(path, Buffer.byteLength(whole) - 300);
+  const shorter = await readFile(path, 'utf8');
+  const last = shorter.split('\n').length;
+  assert.throws(() => log.rewindTo(50, undefined), refused(last));
+  assert.throws(() => steps(log.after(0)), refused(last));
+  assert.deepEqual([await readFile(path, 'utf8'), log.length, log.recent.at(-1)?.step], [shorter, 50, 50]);
+  await writeFile(path, whole.replaceAll('{', '['));
+  assert.throws(() => log.rewindTo(50, undefined), refused(41));
+  await writeFile(path, whole);
+  assert.deepEqual([log.rewindTo(50, undefined), steps(log.after(0))], [false, range(1, 50)]);
 });
 
 test('a line that is not a report is an error that names it; empty lines are passed over', async (t) => {

@@ -12,6 +12,7 @@ import type { RunDirectory } from './runDirectory.js';
 const mostRecent = 10;
 /** Reports that are read at once. */
 const mostRead = 32;
+const newline = 0x0a;
 
 /** What is read of a report. Numbers that JSON does not have are NaN. */
 const reportSchema = z.looseObject({
@@ -57,16 +58,18 @@ export class StepLog {
   }
 
   /**
-   * Yields the reports of the steps after `step` that are in the log at the first call. Reads a few at once, so that a slow reader
-   * takes no memory.
+   * Returns the reports of the steps after `step` that are in the log now. Reads a few at once, so that a slow reader takes no memory.
    *
-   * @throws UserError if the file cannot be read
+   * @throws UserError, with the next report, if the file cannot be read
    */
-  *after(step: number): Generator<StepReport, void, undefined> {
-    let next = this.#places.findIndex((place) => place.step > step);
-    if (next === -1) return;
-    for (const length = this.length; next < Math.min(length, this.length); next += mostRead) {
-      yield* this.#read(next, Math.min(next + mostRead, length, this.length));
+  after(step: number): Generator<StepReport, void, undefined> {
+    const first = this.#places.findIndex((place) => place.step > step);
+    return this.#between(first === -1 ? this.length : first, this.length);
+  }
+
+  *#between(first: number, end: number): Generator<StepReport, void, undefined> {
+    for (let next = first; next < Math.min(end, this.length); next += mostRead) {
+      yield* this.#read(next, Math.min(next + mostRead, end, this.length));
     }
   }
 
@@ -83,18 +86,19 @@ export class StepLog {
    * Drops the reports of later steps and a truncated line, and adds the report of the step if there is none.
    *
    * @returns whether the report was added
-   * @throws UserError if the file cannot be written; it is then as before
+   * @throws UserError if the file cannot be read or written; it is then as before
    */
   rewindTo(step: number, report: StepReport | undefined): boolean {
     const later = this.#places.findIndex((place) => place.step > step);
     const kept = later === -1 ? this.length : later;
-    const text = kept === 0 ? '' : `${this.#text(0, kept)}\n`;
+    const text = kept === 0 ? '' : this.#bytes(0, kept).toString('utf8');
+    const recent = this.#read(Math.max(0, kept - mostRecent), kept);
     const missing = kept === 0 || at(this.#places, kept - 1).step !== step ? report : undefined;
     const added = missing === undefined ? '' : lineOf(missing);
     this.#directory.assertWritable();
     writeAtomicallySync(this.#path, text + added);
     this.#places.length = kept;
-    this.#recent = this.#read(Math.max(0, kept - mostRecent), kept);
+    this.#recent = recent;
     if (missing !== undefined) this.#add(missing, added);
     this.#directory.noteWritten();
     return missing !== undefined;
@@ -107,31 +111,48 @@ export class StepLog {
     if (this.#recent.length > mostRecent) this.#recent.shift();
   }
 
+  /** @throws UserError if the file cannot be read */
   #read(from: number, to: number): StepReport[] {
     if (from >= to) return [];
-    const lines = this.#text(from, to).split('\n');
-    return lines.filter((line) => line !== '').map(reportOf);
+    const bytes = this.#bytes(from, to);
+    const { start: first } = at(this.#places, from);
+    return this.#places.slice(from, to).map(({ step, start, end }) => {
+      try {
+        return reportOf(bytes.toString('utf8', start - first, end - first));
+      } catch (error) {
+        throw this.#changed(step, error);
+      }
+    });
   }
 
   /**
-   * Reads the lines of the reports from `from` up to `to`, at least one, without the last line's end.
+   * Reads the lines of the reports from `from` up to `to`, at least one, with the last line's end.
    *
-   * @throws UserError if the file cannot be read
+   * @throws UserError if the file cannot be read, or its lines are not where they were written
    */
-  #text(from: number, to: number): string {
-    const { start } = at(this.#places, from);
-    const bytes = Buffer.alloc(at(this.#places, to - 1).end - start);
+  #bytes(from: number, to: number): Buffer {
+    const places = this.#places.slice(from, to);
+    const { start: first } = at(places, 0);
+    const bytes = Buffer.alloc(at(places, places.length - 1).end + 1 - first);
     try {
       const file = openSync(this.#path, 'r');
       try {
-        readSync(file, bytes, 0, bytes.length, start);
+        readSync(file, bytes, 0, bytes.length, first);
       } finally {
         closeSync(file);
       }
     } catch (error) {
       throw new UserError(`${this.#path} cannot be read: ${(error as Error).message}`, { cause: error });
     }
-    return bytes.toString('utf8');
+    const moved = places.find(({ end }) => bytes[end - first] !== newline);
+    if (moved !== undefined) throw this.#changed(moved.step);
+    return bytes;
+  }
+
+  /** @param step whose line is not in its place */
+  #changed(step: number, cause?: unknown): UserError {
+    const what = `${this.#path} was changed by another program, or is damaged, from the report of step ${step} on`;
+    return new UserError(`${what}; restore the file, or restart the coordinator to read it as it is`, { cause });
   }
 }
 
