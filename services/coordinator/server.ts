@@ -1,5 +1,4 @@
 /** The coordinator's gRPC services: training for clients, policy versions for workers. */
-import type { AuditEntry } from '@gapo/access';
 import {
   implement,
   processSecurity,
@@ -45,8 +44,7 @@ function trainingService(registry: Registry, platform: Platform): Implementation
     {
       CreateRun: async (request, context) =>
         rejectingWith('INVALID_ARGUMENT', 'CreateRun', context, async () => {
-          const run = await registry().create(request, context.signal);
-          recordCreated(run, actorOf(request.author, context));
+          const run = await registry().create(request, actorOf(request.author, context), context.signal);
           return { run: run.snapshot() };
         }),
       GetRun: async ({ runId }) => ({ run: registry().get(runId).snapshot() }),
@@ -114,8 +112,7 @@ function trainingService(registry: Registry, platform: Platform): Implementation
         }),
       CreateSoup: async ({ ingredients, runId, author }, context) =>
         rejectingWith('FAILED_PRECONDITION', 'CreateSoup', context, async () => {
-          const run = await registry().createSoup(ingredients, runId);
-          recordCreated(run, actorOf(author, context), { ingredients });
+          const run = await registry().createSoup(ingredients, runId, actorOf(author, context));
           return { run: run.snapshot() };
         }),
       CancelRun: async ({ runId, author }, context) =>
@@ -171,13 +168,6 @@ function objectiveInput(objective: Objective): ObjectivesRequest['add'][number] 
 function stateOf(run: Run): Record<string, unknown> {
   const { state, step } = run.snapshot();
   return { state: stateWord(String(state)), step };
-}
-
-/** Records that a run was created. */
-function recordCreated(run: Run, by: AuditEntry['by'], more: Readonly<Record<string, unknown>> = {}): void {
-  const { objectives = [], method, configSha256 } = run.snapshot();
-  const after = { method, objectives: [...objectives], configSha256, ...more };
-  run.audit.append({ action: 'created', by, before: {}, after });
 }
 
 /** Whether a run is in the state that a transition leads to, and stays in it: repeated requests are no-ops. */

@@ -15,6 +15,15 @@ export interface AuditContent {
   readonly head: AuditHead;
 }
 
+/** Returns the content of the files of a log with one entry, by their names. */
+export function auditFilesOf(record: AuditRecord): ReadonlyMap<string, string> {
+  const { text, head } = nextEntry([], record);
+  return new Map([
+    [auditFile, text],
+    [auditHeadFile, headText(head)],
+  ]);
+}
+
 /** What the log uses of a run's directory. */
 type AuditedDirectory = Pick<RunDirectory, 'path' | 'assertWritable' | 'noteWritten'>;
 
@@ -33,18 +42,9 @@ export class AuditLog {
    */
   append(record: AuditRecord): void {
     this.#directory.assertWritable();
-    const lines = this.#readWhole();
-    const last = lines.at(-1);
-    const entry: AuditEntry = {
-      sequence: lines.length + 1,
-      time: new Date().toISOString(),
-      ...record,
-      previous: last === undefined ? emptyHead.sha256 : lineHash(last),
-    };
-    const line = JSON.stringify(entry);
-    appendSync(this.#path(auditFile), `${line}\n`);
-    const head: AuditHead = { entries: entry.sequence, sha256: lineHash(line) };
-    writeAtomicallySync(this.#path(auditHeadFile), `${JSON.stringify(head)}\n`);
+    const { text, head } = nextEntry(this.#readWhole(), record);
+    appendSync(this.#path(auditFile), text);
+    writeAtomicallySync(this.#path(auditHeadFile), headText(head));
     this.#directory.noteWritten();
   }
 
@@ -92,4 +92,21 @@ export class AuditLog {
   #path(name: string): string {
     return join(this.#directory.path, name);
   }
+}
+
+/** Returns the line of an entry after others, with its end, and the head that it makes. */
+function nextEntry(lines: readonly string[], record: AuditRecord): { text: string; head: AuditHead } {
+  const last = lines.at(-1);
+  const entry: AuditEntry = {
+    sequence: lines.length + 1,
+    time: new Date().toISOString(),
+    ...record,
+    previous: last === undefined ? emptyHead.sha256 : lineHash(last),
+  };
+  const line = JSON.stringify(entry);
+  return { text: `${line}\n`, head: { entries: entry.sequence, sha256: lineHash(line) } };
+}
+
+function headText(head: AuditHead): string {
+  return `${JSON.stringify(head)}\n`;
 }

@@ -1,7 +1,7 @@
 // A disk that is really full: a small file system in memory.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, openSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import {
@@ -13,6 +13,8 @@ import {
   startWorld,
   until,
   untilStep,
+  type TestCoordinator,
+  type World,
 } from '../fixtures/world.fixture.js';
 
 const bytes = 4 * 2 ** 20;
@@ -61,8 +63,31 @@ test('a run on a full disk pauses with the path and what to do, and continues by
     await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
     assert.ok(step >= 2 && step < 12);
     assert.equal((await getRun(coordinator)).step, 12);
+    await assertCreatedOrRefused(coordinator, world, ballast);
     await coordinator.stop();
   } finally {
     spawnSync('umount', ['-l', data]);
   }
 });
+
+/** Creates runs while a disk has room for none, some or all of their files: each is there with its audit log, or was refused. */
+async function assertCreatedOrRefused(coordinator: TestCoordinator, world: World, ballast: string): Promise<void> {
+  const outcomes = new Set<string>();
+  for (const pages of [0, 1, 2, 3, 4, 6]) {
+    fill(ballast);
+    truncateSync(ballast, statSync(ballast).size - pages * 4096);
+    const id = `room-${pages}`;
+    try {
+      await createRun(coordinator, world, runYaml({ steps: 1 }), id);
+      assert.equal(coordinator.runs.get(id).audit.read().head.entries, 1);
+      outcomes.add('created');
+    } catch (error) {
+      assert.match(String(error), /its disk is full: make room, then try again/);
+      await assert.rejects(getRun(coordinator, id), /NOT_FOUND/);
+      outcomes.add('refused');
+    }
+    rmSync(ballast);
+    if (outcomes.has('created')) await until(coordinator, id, 'RUN_STATE_SUCCEEDED');
+  }
+  assert.deepEqual([...outcomes], ['refused', 'created']);
+}

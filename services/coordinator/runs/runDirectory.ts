@@ -13,6 +13,7 @@ import { configFile, goalChangesFile, recordFile } from '../state/fileNames.js';
 import { goalChangeSchema, type GoalChange } from '../state/goals.js';
 import { acceptedInputsSchema } from './acceptedInputs.js';
 import { attemptsSchema } from './attempts.js';
+import { auditFilesOf, type AuditRecord } from './auditLog.js';
 import { linesText, readLines } from './jsonLines.js';
 
 const recordSchema = z.object({
@@ -109,8 +110,9 @@ export class RunDirectory {
   }
 
   /**
-   * Creates the directory of a new run atomically.
+   * Creates the directory of a new run atomically, with its audit log.
    *
+   * @param created the first entry of the log
    * @throws UserError if it exists or cannot be written
    */
   static create(
@@ -118,14 +120,12 @@ export class RunDirectory {
     guard: WriteGuard,
     record: RunRecord,
     configYaml: string,
+    created: AuditRecord,
     goalChanges: readonly GoalChange[] = [],
   ): RunDirectory {
     const target = join(dataDirectory, record.id);
     guard.assertHeld();
-    const files = new Map([
-      [configFile, configYaml],
-      [recordFile, recordText(record)],
-    ]);
+    const files = new Map([[configFile, configYaml], [recordFile, recordText(record)], ...auditFilesOf(created)]);
     if (goalChanges.length > 0) files.set(goalChangesFile, linesText(goalChanges));
     createDirectorySync(target, files);
     const directory = new RunDirectory(target, guard);

@@ -4,13 +4,14 @@ import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseRunConfig, type RunConfig } from '@gapo/config';
 import { isActive, RpcError, RunState, type RunInput } from '@gapo/rpc';
-import { isExpected, metaOf, UserError, word } from '@gapo/service';
+import { configSha256, isExpected, metaOf, UserError, word } from '@gapo/service';
 import type { RunArchive } from '../archive/runArchive.js';
 import { describeRewards, needsRewards } from '../scoring/rewardServices.js';
 import type { GoalChange } from '../state/goals.js';
 import type { VersionStore } from '../state/versions.js';
 import { prepareTraining } from '../step/context/trainingContext.js';
 import { Admission, type RunCounts } from './admission.js';
+import type { AuditRecord } from './auditLog.js';
 import { DataLease } from './dataLease.js';
 import { IdleLoops } from './idleLoops.js';
 import type { Platform } from './platform.js';
@@ -135,11 +136,13 @@ export class Runs {
    *
    * @throws ConfigError, ModelError, UserError for an invalid configuration, file or service
    * @throws RefusedError for a file outside of the project directories, or an address that is not allowed
+   * @param by who creates it
    * @param signal ends the checks: the caller has gone
    * @throws RpcError ALREADY_EXISTS, INVALID_ARGUMENT for the run's id; RESOURCE_EXHAUSTED beyond the limits of new runs;
    *   UNAVAILABLE when stopping; CANCELLED
    */
-  async create({ configYaml, baseDirectory, runId, configName }: NewRun, signal: AbortSignal): Promise<Run> {
+  async create(request: NewRun, by: AuditRecord['by'], signal: AbortSignal): Promise<Run> {
+    const { configYaml, baseDirectory, runId, configName } = request;
     // Costs less than reading the configuration.
     this.#admission.check(this.#counts);
     const config = parseRunConfig(configYaml, configName || 'run.yaml', this.#platform.rewards);
@@ -151,7 +154,7 @@ export class Runs {
       const training = await prepareTraining(config, baseDirectory, this.#platform, created, ended);
       try {
         if (needsRewards(config)) await describeRewards(training.objectives, ended);
-        const run = this.#add({ ...record, baseDirectory, data: [...training.files] }, config, configYaml);
+        const run = this.#add({ ...record, baseDirectory, data: [...training.files] }, config, configYaml, by);
         run.start(training);
         return run;
       } catch (error) {
@@ -167,16 +170,23 @@ export class Runs {
    *
    * @param ingredients weights by run id
    * @param runId the run's id; empty: `soup` and the time
+   * @param by who creates it
    * @throws RpcError INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS; FAILED_PRECONDITION for runs that cannot be averaged
    * @throws UserError if files or services of a run are invalid
    */
-  async createSoup(ingredients: Readonly<Record<string, number>>, runId: string): Promise<Run> {
+  async createSoup(ingredients: Readonly<Record<string, number>>, runId: string, by: AuditRecord['by']): Promise<Run> {
     const shares = [...sharesOf(ingredients)].map(([id, share]) => ({ run: this.get(id), share }));
     return this.#withNewId(runId, 'soup', async (record) => {
       const { first, training, state } = await averageOf(shares);
       const { configYaml, baseDirectory, goalChanges } = first.source;
       const weights = Object.fromEntries(shares.map(({ run, share }) => [run.id, share]));
-      const run = this.#add({ ...record, baseDirectory, ingredients: weights }, first.config, configYaml, goalChanges);
+      const run = this.#add(
+        { ...record, baseDirectory, ingredients: weights },
+        first.config,
+        configYaml,
+        by,
+        goalChanges,
+      );
       await run.completeWith(state, training);
       return run;
     });
@@ -216,9 +226,24 @@ export class Runs {
   }
 
   /** Creates the directory of a run and adds the run. */
-  #add(record: RunRecord, config: RunConfig, configYaml: string, goalChanges: readonly GoalChange[] = []): Run {
+  #add(
+    record: RunRecord,
+    config: RunConfig,
+    configYaml: string,
+    by: AuditRecord['by'],
+    goalChanges: readonly GoalChange[] = [],
+  ): Run {
     this.#refuseWhenStopping();
-    const directory = RunDirectory.create(this.#dataDirectory, this.#guard, record, configYaml, goalChanges);
+    const { ingredients } = record;
+    const objectives = (goalChanges.at(-1)?.after ?? config).objectives.map(({ name }) => name);
+    const after = { method: config.combine.method, objectives, configSha256: configSha256(config) };
+    const created = {
+      action: 'created',
+      by,
+      before: {},
+      after: { ...after, ...(ingredients && { ingredients }) },
+    } as const;
+    const directory = RunDirectory.create(this.#dataDirectory, this.#guard, record, configYaml, created, goalChanges);
     const run = new Run({ platform: this.#platform, directory, record, config, idleLoops: this.#idleLoops });
     this.#runs.set(record.id, run);
     return run;
@@ -275,12 +300,16 @@ export class Runs {
    * does not delay the next. The outcome is the state of each run; this never rejects.
    */
   async continueRuns(): Promise<void> {
-    const left = [...this.#runs.values()].sort((a, b) => a.created.getTime() - b.created.getTime());
-    const { signal } = this.#stopping;
+    const left = [...this.#runs.values()].filter(({ continues }) => continues);
+    left.sort((a, b) => a.created.getTime() - b.created.getTime());
+    const { signal: stopping } = this.#stopping;
     for (const run of left) {
-      if (signal.aborted) return;
+      if (stopping.aborted) return;
+      const started = new AbortController();
+      const signal = AbortSignal.any([stopping, started.signal]);
       const next = delay(longestStartMs, undefined, { ref: false, signal }).catch(() => undefined);
       await Promise.race([run.continue(), next]);
+      started.abort();
     }
   }
 
