@@ -1,7 +1,7 @@
 /** DATA/launches.jsonl: records the configuration of each run, so that the same command finds an unfinished run. */
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { z } from '@gapo/service';
+import { appendSync, UserError, z } from '@gapo/service';
 import type { ConfigFile } from '../configFile.js';
 
 const launchSchema = z.object({ run: z.string(), config: z.string(), sha256: z.string() });
@@ -11,20 +11,39 @@ type Launch = z.infer<typeof launchSchema>;
 
 const launchesIn = (dataDirectory: string): string => join(dataDirectory, 'launches.jsonl');
 
-/** Records that a run was started from a configuration. */
+/**
+ * Records that a run was started from a configuration.
+ *
+ * @throws UserError if the file cannot be read or written
+ */
 export function recordLaunch(dataDirectory: string, run: string, { path, sha256 }: ConfigFile): void {
   mkdirSync(dataDirectory, { recursive: true });
   const launch: Launch = { run, config: path, sha256 };
-  appendFileSync(launchesIn(dataDirectory), `${JSON.stringify(launch)}\n`);
+  const file = launchesIn(dataDirectory);
+  // A line that a crash left incomplete must not begin this one.
+  const end = /[^\n]$/.test(textOf(file)) ? '\n' : '';
+  appendSync(file, `${end}${JSON.stringify(launch)}\n`);
 }
 
-/** Returns the ids of the runs that were started from the same content in the same directory. */
+/**
+ * Returns the ids of the runs that were started from the same content in the same directory.
+ *
+ * @throws UserError if the file cannot be read
+ */
 export function launchesOf(dataDirectory: string, { sha256, baseDirectory }: ConfigFile): Set<string> {
-  const path = launchesIn(dataDirectory);
-  if (!existsSync(path)) return new Set();
-  const launches = readFileSync(path, 'utf8').split('\n').flatMap(parseLaunch);
+  const launches = textOf(launchesIn(dataDirectory)).split('\n').flatMap(parseLaunch);
   const same = launches.filter((launch) => launch.sha256 === sha256 && dirname(launch.config) === baseDirectory);
   return new Set(same.map(({ run }) => run));
+}
+
+/** @throws UserError if the file exists and cannot be read */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw new UserError(`${path} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** Parses a line. One that a crash left incomplete is skipped. */
