@@ -5,12 +5,6 @@ import { RpcError } from '@gapo/rpc';
 /** How long a command waits in all. Another one may take a free place first. */
 const patienceMs = 300_000;
 
-/** Returns the seconds after which a refused call may be repeated, if it says that; other limits need a person. */
-function secondsToWait({ code, details }: RpcError): number | undefined {
-  const [, seconds] = /: try again in (\d+) s$/.exec(details) ?? [];
-  return code === 'RESOURCE_EXHAUSTED' && seconds !== undefined ? Number(seconds) : undefined;
-}
-
 /**
  * Makes a call that creates a run. While the coordinator refuses it for the rate of new runs (`CREATE_RUNS_PER_MINUTE`), waits as
  * long as the refusal says, and repeats it.
@@ -29,10 +23,11 @@ export async function callWhenAdmitted<T>(
       return await call();
     } catch (error) {
       const known = RpcError.from(error);
-      const seconds = secondsToWait(known);
-      if (seconds === undefined || performance.now() + seconds * 1000 > end) throw error;
+      const { retryAfterMs: waitMs } = known;
+      // Limits that time does not lift, such as MAX_RUNS, do not say when to try again.
+      if (waitMs === undefined || performance.now() + waitMs > end) throw error;
       if (waits === 0) say(`${known.details}; waiting`);
-      await delay(seconds * 1000, undefined, { signal });
+      await delay(waitMs, undefined, { signal });
     }
   }
 }

@@ -163,7 +163,7 @@ test('train --watch follows the run; with --json each message is a line', async 
   const objectives = [{ name: 'short', rewardMean: 0.5, weight: 1 }];
   const coordinator = await trainingService(t, {
     CreateRun: async (request) => {
-      if (refused++ === 0) throw new RpcError('RESOURCE_EXHAUSTED', 'too many runs of late: try again in 0 s');
+      if (refused++ === 0) throw new RpcError('RESOURCE_EXHAUSTED', 'too many runs of late', { retryAfterMs: 0 });
       created.push(request);
       return { run: someRun('mine-1', 'RUN_STATE_STARTING', 0) };
     },
@@ -179,7 +179,7 @@ test('train --watch follows the run; with --json each message is a line', async 
   assert.equal(plain.code, 0);
   assert.match(
     plain.stderr,
-    /^too many .*: try again in 0 s; waiting\nmine-1: starting\nmine-1: running\nstep 1\/3 .*\nstep 3\/3 .*\nmine-1: succeeded\n$/,
+    /^too many .*; waiting\nmine-1: starting\nmine-1: running\nstep 1\/3 .*\nstep 3\/3 .*\nmine-1: succeeded\n$/,
   );
   assert.match(plain.stdout, /^mine-1: succeeded at step 3 of 3; evaluate it with `gapo eval mine-1`\n$/);
   const request = { configYaml, baseDirectory: folder, runId: 'mine-1', configName: 'mine.yaml', author: 'ada' };

@@ -53,8 +53,12 @@ export class Admission {
     }
     this.#refill();
     if (this.#room >= 1) return;
-    const seconds = Math.ceil(((1 - this.#room) * 60) / perMinute);
-    throw exhausted(`${perMinute} runs a minute are created, by CREATE_RUNS_PER_MINUTE: try again in ${seconds} s`);
+    const waitMs = ((1 - this.#room) * minute) / perMinute;
+    const seconds = Math.ceil(waitMs / 1000);
+    throw exhausted(
+      `${perMinute} runs a minute are created, by CREATE_RUNS_PER_MINUTE: try again in ${seconds} s`,
+      waitMs,
+    );
   }
 
   /** Counts a run that is created. @throws RpcError as {@link check} */
@@ -74,6 +78,6 @@ export class Admission {
   }
 }
 
-function exhausted(details: string): RpcError {
-  return new RpcError('RESOURCE_EXHAUSTED', details);
+function exhausted(details: string, retryAfterMs?: number): RpcError {
+  return new RpcError('RESOURCE_EXHAUSTED', details, { retryAfterMs });
 }

@@ -35,6 +35,21 @@ function isCode(name: string): name is RpcCode {
   return name !== 'OK' && Object.hasOwn(grpc.status, name) && !/^\d/.test(name);
 }
 
+/** The trailer that says when to try again: https://github.com/grpc/proposal/blob/master/A6-client-retries.md (pushback). */
+const pushbackKey = 'grpc-retry-pushback-ms';
+
+/** Returns the trailers of a failed call. */
+export function trailersOf({ retryAfterMs }: RpcError): grpc.Metadata {
+  const trailers = new grpc.Metadata();
+  if (retryAfterMs !== undefined) trailers.set(pushbackKey, String(Math.ceil(retryAfterMs)));
+  return trailers;
+}
+
+function pushbackIn(trailers: unknown): number | undefined {
+  const value = trailers instanceof grpc.Metadata ? trailers.get(pushbackKey)[0] : undefined;
+  return typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : undefined;
+}
+
 /** The name of a numeric status; UNKNOWN for numbers that gRPC does not have. */
 function codeName(code: number): RpcCode {
   const name = grpc.status[code];
@@ -60,14 +75,21 @@ export class RpcError extends Error {
   readonly method: string | undefined;
   /** The server that was called. */
   readonly target: string | undefined;
+  /** Milliseconds after which the call may be repeated; undefined where the server does not know. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(code: RpcCode, details: string, options: CallSite & { cause?: unknown } = {}) {
+  constructor(
+    code: RpcCode,
+    details: string,
+    options: CallSite & { cause?: unknown; retryAfterMs?: number | undefined } = {},
+  ) {
     super(located(code, details, options), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.details = details;
     this.service = options.service;
     this.method = options.method;
     this.target = options.target;
+    this.retryAfterMs = options.retryAfterMs;
   }
 
   /** Whether the same call may succeed later: see {@link retryableCodes}. */
@@ -84,10 +106,11 @@ export class RpcError extends Error {
   static from(reason: unknown, site: CallSite = {}): RpcError {
     if (reason instanceof RpcError) return reason;
     if (!(reason instanceof Error)) return new RpcError('UNKNOWN', String(reason), { ...site, cause: reason });
-    const { code, details } = reason as { code?: unknown; details?: unknown };
+    const { code, details, metadata } = reason as { code?: unknown; details?: unknown; metadata?: unknown };
     if (typeof code === 'number' && code !== okStatus && grpc.status[code] !== undefined) {
       const text = typeof details === 'string' && details !== '' ? details : reason.message;
-      return new RpcError(codeName(code), connectionReason(text), { ...site, cause: reason });
+      const retryAfterMs = pushbackIn(metadata);
+      return new RpcError(codeName(code), connectionReason(text), { ...site, cause: reason, retryAfterMs });
     }
     if (reason.name === 'AbortError') return new RpcError('CANCELLED', reason.message, { ...site, cause: reason });
     if (reason.name === 'TimeoutError') {

@@ -4,7 +4,7 @@ import { trace } from '@opentelemetry/api';
 import { untilAborted } from './abort.js';
 import { OpenCall, type CallContext, type ServerCall } from './context.js';
 import { serviceDefinition } from './definitions.js';
-import { RpcError } from './error.js';
+import { RpcError, trailersOf } from './error.js';
 import { connectionFault } from './faults.js';
 import { encodedOnce, responseEncoder, serialized, type EncodableMethod, type EncodedMessage } from './message.js';
 import type { Handlers, MethodName, ServiceName } from './services.js';
@@ -88,14 +88,18 @@ export function implement<S extends ServiceName>(
 const longestDetails = 4096;
 
 /** The form of errors that grpc-js sends: an Error, whose message appears in the trace, with the status. */
-type StatusError = Error & { code: grpc.status; details: string };
+type StatusError = Error & { code: grpc.status; details: string; metadata: grpc.Metadata };
 
 function statusOf(error: RpcError): StatusError {
   // The message of an RpcError from a call that the handler made names that call.
   const text = error.message.length > longestDetails ? `${error.message.slice(0, longestDetails)}…` : error.message;
   // grpc-js percent-encodes the text and throws on half a surrogate pair, which a round trip replaces.
   const details = Buffer.from(text, 'utf8').toString('utf8');
-  return Object.assign(new Error(details, { cause: error }), { code: grpc.status[error.code], details });
+  return Object.assign(new Error(details, { cause: error }), {
+    code: grpc.status[error.code],
+    details,
+    metadata: trailersOf(error),
+  });
 }
 
 /** Adds a service to a server of grpc-js. */
