@@ -150,8 +150,7 @@ export class Director {
   }
 
   #killCoordinator(env: Readonly<Record<string, string>>): void {
-    this.#kills += 1;
-    this.#coordinator.kill(env);
+    if (this.#coordinator.kill(env)) this.#kills += 1;
   }
 
   get #coordinator(): Supervised {

@@ -24,6 +24,8 @@ export class Supervised {
   #exited: Promise<string> = Promise.resolve('not started');
   #once: Readonly<Record<string, string>> = {};
   #stopping = false;
+  /** Whether the present process was killed from here, or has ended. */
+  #dead = true;
   /** Does work between the end of the process and its next start. */
   #between: (() => void) | undefined;
 
@@ -54,11 +56,15 @@ export class Supervised {
    *
    * @param env additional environment of the next process alone
    * @param between called before the next process starts
+   * @returns whether there was one that had not been killed before
    */
-  kill(env: Readonly<Record<string, string>> = {}, between?: () => void): void {
+  kill(env: Readonly<Record<string, string>> = {}, between?: () => void): boolean {
     this.prepare(env);
-    this.#between = between;
+    this.#between = between ?? this.#between;
+    if (this.#dead) return false;
+    this.#dead = true;
     this.signal('SIGKILL');
+    return true;
   }
 
   /** Adds to the environment of the next process alone. */
@@ -87,6 +93,7 @@ export class Supervised {
     while (!this.#stopping) {
       this.#spawn();
       const how = await this.#exited;
+      this.#dead = true;
       if (this.#stopping) return;
       this.#ended(how);
       this.#between?.();
@@ -110,6 +117,7 @@ export class Supervised {
     });
     closeSync(output);
     this.#child = child;
+    this.#dead = false;
     this.#exited = new Promise((resolve) => {
       child.once('error', (error) => resolve(error.message));
       child.once('exit', (code, signal) => resolve(signal ?? `exit ${code}`));
