@@ -60,6 +60,7 @@ for (const { name, start, skip } of storeKinds) {
       const events = await readdir(join(world.directory, 'runs', 'bandit', 'events'));
       const audit = new AuditLog(
         new RunDirectory(join(world.directory, 'runs', 'bandit'), { assertHeld: () => undefined }),
+        assert.fail,
       );
       const { lines, head } = audit.read();
       assert.deepEqual([lines.length > 0, verifyAudit(lines, head).problem], [true, undefined]);

@@ -89,7 +89,7 @@ export class Run {
     this.config = config;
     this.#platform = platform;
     this.#directory = directory;
-    this.audit = new AuditLog(directory);
+    this.audit = new AuditLog(directory, (message) => platform.log.warn({ run: record.id }, message));
     this.#configSha256 = configSha256(config);
     this.#history = new RunHistory(config, record.id, directory);
     this.#events = new RunEvents(openOutbox(platform, directory), record.resumptions);
@@ -404,6 +404,7 @@ export class Run {
       clearTimeout(timer);
     }
     this.#loop.current?.training.rewards.close();
+    this.audit.close();
     await this.#events.close();
   }
 

@@ -12,7 +12,10 @@ import { Fault } from '../verdict.js';
 const by = { name: 'ada', role: 'operator', peer: '10.0.0.7:4711', identity: 'spiffe://gapo/client' };
 
 export const auditLogs: OpenTarget = async (directory) => {
-  const log = new AuditLog({ path: directory, assertWritable: () => undefined, noteWritten: () => undefined });
+  const owner = { path: directory, assertWritable: () => undefined, noteWritten: () => undefined };
+  const log = new AuditLog(owner, (message) => {
+    throw new Fault('disk', message);
+  });
   log.append({ action: 'created', by, before: {}, after: { method: 'gapo', objectives: ['a', 'b'] } });
   log.append({ action: 'pause', by, before: { state: 'running', step: 3 }, after: { state: 'paused' } });
   log.append({ action: 'cancel', by, before: { state: 'paused', step: 3 }, after: { state: 'cancelled' } });
