@@ -110,7 +110,11 @@ test('a line that is not a report is an error that names it; empty lines are pas
   const path = join(directory.path, 'steps.jsonl');
   const line = JSON.stringify(report(1));
   await writeFile(path, `\n${line}\n\n${JSON.stringify(report(2))}\n`);
-  assert.deepEqual(steps(new StepLog(directory).after(0)), [1, 2]);
+  const log = new StepLog(directory);
+  assert.deepEqual(steps(log.after(0)), [1, 2]);
+  log.rewindTo(2, undefined);
+  log.append(report(3));
+  for (const each of [log, new StepLog(directory)]) assert.deepEqual(steps(each.after(0)), [1, 2, 3]);
   await writeFile(path, `${line}\n{"step": 0}\n`);
   assert.throws(() => new StepLog(directory), {
     name: 'UserError',

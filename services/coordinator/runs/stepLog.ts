@@ -75,15 +75,15 @@ export class StepLog {
 
   /** @throws UserError if the report cannot be written; the file is then as before */
   append(report: StepReport): void {
-    const line = lineOf(report);
+    const line = JSON.stringify(report);
     this.#directory.assertWritable();
-    appendSync(this.#path, line);
+    appendSync(this.#path, `${line}\n`);
     this.#add(report, line);
     this.#directory.noteWritten();
   }
 
   /**
-   * Drops the reports of later steps and a truncated line, and adds the report of the step if there is none.
+   * Drops the reports of later steps, empty lines and a truncated one, and adds the report of the step if there is none.
    *
    * @returns whether the report was added
    * @throws UserError if the file cannot be read or written; it is then as before
@@ -91,49 +91,52 @@ export class StepLog {
   rewindTo(step: number, report: StepReport | undefined): boolean {
     const later = this.#places.findIndex((place) => place.step > step);
     const kept = later === -1 ? this.length : later;
-    const text = kept === 0 ? '' : this.#bytes(0, kept).toString('utf8');
+    const lines = this.#lines(0, kept);
     const recent = this.#read(Math.max(0, kept - mostRecent), kept);
     const missing = kept === 0 || at(this.#places, kept - 1).step !== step ? report : undefined;
-    const added = missing === undefined ? '' : lineOf(missing);
+    const added = missing === undefined ? [] : [JSON.stringify(missing)];
     this.#directory.assertWritable();
-    writeAtomicallySync(this.#path, text + added);
-    this.#places.length = kept;
+    writeAtomicallySync(this.#path, [...lines, ...added].map((line) => `${line}\n`).join(''));
+    const dropped = this.#places.splice(0);
+    for (const [i, line] of lines.entries()) this.#place(at(dropped, i).step, line);
     this.#recent = recent;
-    if (missing !== undefined) this.#add(missing, added);
+    if (missing !== undefined) this.#add(missing);
     this.#directory.noteWritten();
     return missing !== undefined;
   }
 
-  #add(report: StepReport, line: string): void {
-    const start = (this.#places.at(-1)?.end ?? -1) + 1;
-    this.#places.push({ step: report.step, start, end: start + Buffer.byteLength(line) - 1 });
+  #add(report: StepReport, line = JSON.stringify(report)): void {
+    this.#place(report.step, line);
     this.#recent.push(report);
     if (this.#recent.length > mostRecent) this.#recent.shift();
   }
 
+  /** Notes where a line is that follows the others. */
+  #place(step: number, line: string): void {
+    const start = (this.#places.at(-1)?.end ?? -1) + 1;
+    this.#places.push({ step, start, end: start + Buffer.byteLength(line) });
+  }
+
   /** @throws UserError if the file cannot be read */
   #read(from: number, to: number): StepReport[] {
-    if (from >= to) return [];
-    const bytes = this.#bytes(from, to);
-    const { start: first } = at(this.#places, from);
-    return this.#places.slice(from, to).map(({ step, start, end }) => {
+    return this.#lines(from, to).map((line, i) => {
       try {
-        return reportOf(bytes.toString('utf8', start - first, end - first));
+        return reportOf(line);
       } catch (error) {
-        throw this.#changed(step, error);
+        throw this.#changed(at(this.#places, from + i).step, error);
       }
     });
   }
 
   /**
-   * Reads the lines of the reports from `from` up to `to`, at least one, with the last line's end.
+   * Reads the lines of the reports from `from` up to `to`.
    *
    * @throws UserError if the file cannot be read, or its lines are not where they were written
    */
-  #bytes(from: number, to: number): Buffer {
+  #lines(from: number, to: number): string[] {
     const places = this.#places.slice(from, to);
-    const { start: first } = at(places, 0);
-    const bytes = Buffer.alloc(at(places, places.length - 1).end + 1 - first);
+    const [first = 0, last = -1] = [places[0]?.start, places.at(-1)?.end];
+    const bytes = Buffer.alloc(last + 1 - first);
     try {
       const file = openSync(this.#path, 'r');
       try {
@@ -146,7 +149,7 @@ export class StepLog {
     }
     const moved = places.find(({ end }) => bytes[end - first] !== newline);
     if (moved !== undefined) throw this.#changed(moved.step);
-    return bytes;
+    return places.map(({ start, end }) => bytes.toString('utf8', start - first, end - first));
   }
 
   /** @param step whose line is not in its place */
@@ -154,10 +157,6 @@ export class StepLog {
     const what = `${this.#path} was changed by another program, or is damaged, from the report of step ${step} on`;
     return new UserError(`${what}; restore the file, or restart the coordinator to read it as it is`, { cause });
   }
-}
-
-function lineOf(report: StepReport): string {
-  return `${JSON.stringify(report)}\n`;
 }
 
 /** @throws Error if a line does not hold a report */
