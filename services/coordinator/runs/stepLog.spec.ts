@@ -26,6 +26,7 @@ test('reports are read as they were written, by this process and the next', asyn
   const directory = await directoryOf(t);
   const log = new StepLog(directory);
   assert.deepEqual([log.length, log.recent, [...log.after(0)]], [0, [], []]);
+  assert.equal(log.rewindTo(0, undefined), false, 'there is no file yet');
   for (const step of range(1, 100)) log.append(report(step));
   for (const each of [log, new StepLog(directory)]) {
     assert.deepEqual(

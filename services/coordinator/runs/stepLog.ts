@@ -135,8 +135,10 @@ export class StepLog {
    */
   #lines(from: number, to: number): string[] {
     const places = this.#places.slice(from, to);
-    const [first = 0, last = -1] = [places[0]?.start, places.at(-1)?.end];
-    const bytes = Buffer.alloc(last + 1 - first);
+    const [begin, last] = [places[0], places.at(-1)];
+    if (begin === undefined || last === undefined) return []; // there may be no file
+    const { start: first } = begin;
+    const bytes = Buffer.alloc(last.end + 1 - first);
     try {
       const file = openSync(this.#path, 'r');
       try {
