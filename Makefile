@@ -64,9 +64,9 @@ soak: build ## train a tiny policy for 3,000 steps, and measure memory, descript
 	@deploy/local/prepare.sh nats-server
 	@STEPS=$(STEPS) JSON=$(JSON) node test/dist/soak/main.js
 
-load: build ## watch a run 1,000 times over and create and cancel others while it trains, and compare its steps  [WATCHERS=1000, PAIRS=100, SECONDS=60, JSON=1]
+load: build ## watch a run 1,000 times over and create and cancel others while it trains, and compare its steps  [WATCHERS=1000, PAIRS=100, SECONDS=60, WORLD=example|small, JSON=1]
 	@deploy/local/prepare.sh nats-server
-	@WATCHERS=$(WATCHERS) PAIRS=$(PAIRS) SECONDS=$(SECONDS) JSON=$(JSON) node test/dist/load/main.js
+	@WATCHERS=$(WATCHERS) PAIRS=$(PAIRS) SECONDS=$(SECONDS) WORLD=$(WORLD) JSON=$(JSON) node test/dist/load/main.js
 
 docs: build ## write the API documentation of the public packages to docs/api/
 	@node_modules/.bin/typedoc --options docs/typedoc/typedoc.json

@@ -68,7 +68,7 @@ export async function trial(options: TrialOptions): Promise<TrialResult> {
   const started: { director?: Director } = {};
   const platform = await startChaosPlatform({
     root,
-    projectDirectory: world.baseDirectory,
+    projectDirectories: [world.baseDirectory],
     rewardsFile: world.rewardsFile,
     rolloutWorkers,
     gradientWorkers,

@@ -1,7 +1,7 @@
 /** make load: watches a run a thousand times over, and creates and cancels others, while it trains; then compares its steps. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ import { median, required } from '@gapo/numeric';
 import { connect } from '@gapo/rpc';
 import { UserError, z } from '@gapo/service';
 import { eventsOf } from '../chaos/history.js';
-import { runYaml } from '../platform.fixture.js';
+import { project, runYaml } from '../platform.fixture.js';
 import type { ProcessPlatform } from '../processes/platform.js';
 import { programSettings, runProgram, say, type Findings } from '../processes/program.js';
 import { startSmallPlatform } from '../processes/smallPlatform.js';
@@ -20,12 +20,17 @@ import type { LoadAnswer, LoadTask } from './generator.js';
 
 const count = (standard: number) => z.coerce.number().int().min(1).default(standard);
 
-const settings = programSettings({ WATCHERS: count(1000), PAIRS: count(100), SECONDS: count(60) });
+const settings = programSettings({
+  WATCHERS: count(1000),
+  PAIRS: count(100),
+  SECONDS: count(60),
+  WORLD: z.enum(['example', 'small']).default('example'),
+});
 
 const runId = 'load';
 const finishMs = 60_000;
 const settleMs = 5000;
-/** A step of about a second on one core. */
+/** The batch of the small world, whose steps take about half a second. */
 const batch = '{ promptsPerStep: 48, samplesPerPrompt: 8, maxNewTokens: 24, shards: 4 }';
 
 /** The generator's process. */
@@ -52,15 +57,43 @@ class Generator {
   }
 }
 
+const example = {
+  directory: join(project, 'examples/assistant'),
+  rewardsFile: join(project, 'examples/assistant/rewards.yaml'),
+};
+
+/** Requests for the run that is watched, and for those that are created and cancelled. */
+interface LoadRuns {
+  readonly watched: { readonly configYaml: string; readonly baseDirectory: string };
+  readonly created: { readonly configYaml: string; readonly baseDirectory: string };
+}
+
+/** @param workspace the directory of the small model */
+function runsOf(workspace: string): LoadRuns {
+  const steps = '100000';
+  if (settings.WORLD === 'small') {
+    const watched = runYaml({ steps, rollout: batch, optimizer: '{ learningRate: 1e-4 }' });
+    return {
+      watched: { configYaml: watched, baseDirectory: workspace },
+      created: { configYaml: runYaml(), baseDirectory: workspace },
+    };
+  }
+  const yaml = readFileSync(join(example.directory, 'run.yaml'), 'utf8').replace(/^steps: .*$/m, `steps: ${steps}`);
+  const created = runYaml({ objectives: '[{ name: helpful }, { name: harmless }]' });
+  return {
+    watched: { configYaml: yaml, baseDirectory: example.directory },
+    created: { configYaml: created, baseDirectory: workspace },
+  };
+}
+
 /** Trains the run in each window of time, and puts the load on it in one of them. */
-async function load(platform: ProcessPlatform, baseDirectory: string): Promise<LoadResult> {
+async function load(platform: ProcessPlatform, { watched, created }: LoadRuns): Promise<LoadResult> {
   const { WATCHERS: watchers, PAIRS: rate, SECONDS: seconds } = settings;
   const { coordinator } = platform;
   const page = required(platform.page, 'the page');
   const training = connect('gapo.training.v1.TrainingService', coordinator);
   const generator = new Generator();
   const steps: { readonly at: number; readonly seconds: number }[] = [];
-  const configYaml = runYaml({ steps: '100000', rollout: batch, optimizer: '{ learningRate: 1e-4 }' });
   const watching = new AbortController();
   const window = async (name: string, during: () => Promise<unknown>): Promise<Window> => {
     say(`${name} …`);
@@ -86,7 +119,7 @@ async function load(platform: ProcessPlatform, baseDirectory: string): Promise<L
     return result;
   };
   try {
-    await training.CreateRun({ configYaml, baseDirectory, runId }, { deadlineMs: 60_000 });
+    await training.CreateRun({ ...watched, runId }, { deadlineMs: 60_000 });
     const read = async (): Promise<void> => {
       const options = { deadlineMs: Infinity, signal: watching.signal };
       for await (const { step } of training.WatchRun({ runId }, options)) {
@@ -100,15 +133,13 @@ async function load(platform: ProcessPlatform, baseDirectory: string): Promise<L
       generator.carryOut({ task: 'watch', coordinator, page, runId, watchers }),
     );
     await delay(settleMs);
-    const watched = await window(`${watchers} watchers`, () => delay(500 * seconds));
-    const small = runYaml();
+    const connected = await window(`${watchers} watchers`, () => delay(500 * seconds));
     let pairs: LoadResult['pairs'] | undefined;
     const during = await window(`${watchers} watchers and ${rate} pairs a second`, async () => {
       const answer = await generator.carryOut({
         task: 'pairs',
         coordinator,
-        configYaml: small,
-        baseDirectory,
+        ...created,
         rate,
         seconds,
       });
@@ -119,7 +150,7 @@ async function load(platform: ProcessPlatform, baseDirectory: string): Promise<L
     const { rpc, pages } = await generator.carryOut({ task: 'finish', waitMs: finishMs });
     const lastEvent = eventsOf(join(platform.dataDirectory, runId)).length;
     return {
-      windows: [before, connecting, watched, during],
+      windows: [before, connecting, connected, during],
       before,
       during,
       pairs: required(pairs, 'the report of the pairs'),
@@ -169,8 +200,9 @@ function textOf(result: LoadResult): string {
 }
 
 async function measure(): Promise<Findings> {
-  const { workspace, platform, root, ended } = await startSmallPlatform('load');
-  const result = await load(platform, workspace.directory).finally(() => platform.stop());
+  const another = settings.WORLD === 'example' ? example : undefined;
+  const { workspace, platform, root, ended } = await startSmallPlatform('load', another);
+  const result = await load(platform, runsOf(workspace.directory)).finally(() => platform.stop());
   await workspace.remove();
   const { rpc, pages, ...rest } = result;
   const data = { ...rest, watchers: rpc.length + pages.length };

@@ -127,7 +127,7 @@ export class World {
     const workspace = await makeWorkspace();
     const platform = await startProcesses({
       root: join(folder, 'platform'),
-      projectDirectory: workspace.directory,
+      projectDirectories: [workspace.directory],
       rewardsFile: join(workspace.directory, 'rewards.yaml'),
       rolloutWorkers: 1,
       gradientWorkers: 1,

@@ -16,7 +16,7 @@ export interface PlatformOptions {
   /** A directory for data and logs. */
   readonly root: string;
   /** The run's files. */
-  readonly projectDirectory: string;
+  readonly projectDirectories: readonly string[];
   /** The file of reward services. */
   readonly rewardsFile: string;
   readonly rolloutWorkers: number;
@@ -108,7 +108,7 @@ export async function startProcesses(options: PlatformOptions): Promise<ProcessP
   }
   addNode('coordinator', 'coordinator', {
     DATA_DIR: dataDirectory,
-    PROJECT_DIRS: options.projectDirectory,
+    PROJECT_DIRS: options.projectDirectories.join(','),
     NATS_URL: `nats://${through('nats')}`,
     ROLLOUT_WORKERS: rollout.map(through).join(),
     GRADIENT_WORKERS: gradient.map(through).join(),

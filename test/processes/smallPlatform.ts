@@ -15,15 +15,26 @@ export interface SmallPlatform {
   readonly ended: readonly string[];
 }
 
-/** Starts it. @param name of the program, for its directory */
-export async function startSmallPlatform(name: string): Promise<SmallPlatform> {
+/** Another project whose rewards and files the platform has. */
+export interface AnotherProject {
+  readonly directory: string;
+  readonly rewardsFile: string;
+}
+
+/**
+ * Starts it.
+ *
+ * @param name of the program, for its directory
+ * @param another in place of the rewards of the tests' workspace, and beside its files
+ */
+export async function startSmallPlatform(name: string, another?: AnotherProject): Promise<SmallPlatform> {
   const root = mkdtempSync(join(tmpdir(), `gapo-${name}-`));
   const workspace = await makeWorkspace();
   const ended: string[] = [];
   const platform = await startProcesses({
     root,
-    projectDirectory: workspace.directory,
-    rewardsFile: join(workspace.directory, 'rewards.yaml'),
+    projectDirectories: [workspace.directory, ...(another === undefined ? [] : [another.directory])],
+    rewardsFile: another?.rewardsFile ?? join(workspace.directory, 'rewards.yaml'),
     rolloutWorkers: 1,
     gradientWorkers: 1,
     gateway: true,

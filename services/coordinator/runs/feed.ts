@@ -3,9 +3,9 @@ import type { ProgressInput, RunInput, StepReport, WatchRunResponseInput } from 
 
 /**
  * Progress is shown to each watcher at most once in this time for each watcher that there is, so that many of them take a bounded
- * share of the coordinator's time: with 500 of them, twice a second.
+ * share of the coordinator's time: with 500 of them, every two seconds.
  */
-const progressMsPerFollower = 1;
+const progressMsPerFollower = 4;
 
 /**
  * Distributes state changes and steps in order, and the latest progress. Each change is one object for all watchers, which is
