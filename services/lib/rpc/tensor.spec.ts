@@ -84,6 +84,7 @@ test('a tensor that is not what it says is refused by name', () => {
   );
   assert.throws(bad({}, good.data.subarray(1)), coded('INVALID_ARGUMENT', /tensor 'w' has 23 bytes/));
   assert.throws(bad({ shape: [-6] }), coded('INVALID_ARGUMENT', /tensor 'w' has shape \[-6\]/));
+  assert.throws(bad({ name: 'w'.repeat(5000), shape: [7] }), coded('INVALID_ARGUMENT', /^tensor 'w{100}…' .{0,200}$/));
   const many = Array.from({ length: 700 }, () => 1);
   assert.throws(
     bad({ shape: many }),

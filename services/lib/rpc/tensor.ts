@@ -62,8 +62,11 @@ export function bytesOf(data: ArrayBufferView): Buffer {
   return Buffer.from(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
 }
 
+/** Characters of a name in a message. */
+const longestName = 100;
+
 function quoted(name: string): string {
-  return `tensor '${name}'`;
+  return `tensor '${name.length > longestName ? `${name.slice(0, longestName)}…` : name}'`;
 }
 
 /** Returns the number of elements of a shape; undefined where it is no shape. */

@@ -65,10 +65,10 @@ function scalar(type: string): unknown {
   return type === 'TYPE_DOUBLE' || type === 'TYPE_FLOAT' ? 0.5 : 1;
 }
 
-/** What protobufjs says of bytes that are no message: grpc-js answers INTERNAL with it. */
+/** What protobufjs says of bytes that are no message, or of an entry of a map without a value: grpc-js answers INTERNAL with it. */
 const isDecodeError = (error: unknown): boolean =>
   error instanceof Error &&
-  /invalid (wire type|varint)|index out of range|invalid (tag|end group)|illegal|no such|nesting depth/i.test(
+  /invalid (wire type|varint)|index out of range|invalid (tag|end group)|illegal|no such|nesting depth|cannot read properties of null/i.test(
     error.message,
   );
 

@@ -62,7 +62,8 @@ export function showPath(path: readonly PropertyKey[]): string {
 
 const longestShown = 60;
 
-function shortened(text: string): string {
+/** Returns the beginning of a text for an error message. */
+export function shortened(text: string): string {
   return text.length > longestShown ? `${text.slice(0, longestShown)}...` : text;
 }
 

@@ -126,6 +126,24 @@ threads: 0
 
   test('broken YAML names the line', () => {
     assert.match(refusal('name: [1\nkl: 2\n')[0] ?? '', /^run\.yaml:2:1: found broken YAML: .+, expected valid YAML$/);
+    const quoting = refusal(`name: x\n>-9${'- '.repeat(3000)}\n`);
+    assert.ok(quoting.length > 0 && quoting.every((line) => line.length < 300), quoting.join('\n').slice(0, 1000));
+  });
+
+  test('an alias of a part that contains itself, or that nests deeply by aliases, is refused', () => {
+    for (const text of ['&a [*a]', 'name: &a { kl: *a }', 'a: &a [{ b: [*a] }]\n']) {
+      assert.match(
+        refusal(text)[0] ?? '',
+        /^run\.yaml:1:\d+ .*found alias \*a, expected .* neither contains itself/,
+        text,
+      );
+    }
+    const nested = (inner: string): string => `${'['.repeat(60)}${inner}${']'.repeat(60)}`;
+    const parts = Array.from({ length: 3 }, (_, i) => `p${i}: &p${i} ${nested(i === 0 ? '1' : `*p${i - 1}`)}\n`);
+    assert.match(
+      refusal(parts.join(''))[0] ?? '',
+      /^run\.yaml:2:\d+ .*found alias \*p0, expected .* nests more than 100/,
+    );
   });
 
   test('an alias of a part works, one that grows without bound is refused', () => {

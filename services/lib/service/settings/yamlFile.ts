@@ -15,7 +15,7 @@ import {
   type YAMLError,
 } from 'yaml';
 import type { z } from 'zod';
-import { ConfigError, shownKey, showPath, type ConfigProblem } from './configError.js';
+import { ConfigError, shortened, shownKey, showPath, type ConfigProblem } from './configError.js';
 import { check, type Finding } from './problems.js';
 import { schemaWords } from './schemaWalk.js';
 
@@ -52,7 +52,7 @@ export function parseYaml<S extends z.ZodType>(schema: S, text: string, { source
     const empty = { path: '', line: 1, column: 1, found: 'an empty file', expected: schemaWords(schema) };
     throw new ConfigError(source, [empty]);
   }
-  const problems = structureProblems(document, document.contents, [], lines);
+  const problems = structureProblems(document.contents, [], lines, aliasTargets(document));
   if (problems.some((problem) => problem.found.startsWith('alias'))) throw new ConfigError(source, problems);
   const result = check(schema, toValue(document, source));
   if (result.ok && problems.length === 0) return result.value;
@@ -107,35 +107,68 @@ function toValue(document: Document.Parsed, source: string): unknown {
   }
 }
 
+/** The part that each alias stands for. */
+type AliasTargets = ReadonlyMap<unknown, unknown>;
+
+/** Finds the parts of all aliases at once. The library looks through the whole file for each. */
+function aliasTargets(document: Document.Parsed): AliasTargets {
+  const anchors = new Map<string, unknown>();
+  const targets = new Map<unknown, unknown>();
+  visit(document, {
+    Alias: (_, alias) => void targets.set(alias, anchors.get(alias.source)),
+    Value: (_, node) => void (node.anchor !== undefined && anchors.set(node.anchor, node)),
+  });
+  return targets;
+}
+
+/**
+ * Returns how many parts are within each other, with aliases followed; Infinity for a part that contains itself.
+ *
+ * @param most beyond which parts are not looked at: the depth is then Infinity
+ * @param known the depths of parts of the file
+ */
+function depthOf(node: unknown, most: number, targets: AliasTargets, known: Map<unknown, number>): number {
+  const found = known.get(node);
+  if (found !== undefined) return found;
+  if (most < 0) return Infinity;
+  known.set(node, Infinity); // while its own parts are looked at
+  let inner: readonly unknown[] = [];
+  if (isAlias(node)) inner = [targets.get(node)];
+  else if (isSeq(node)) inner = node.items;
+  else if (isMap(node)) inner = node.items.flatMap(({ key, value }) => [key, value]);
+  const depth = inner.reduce<number>((max, each) => Math.max(max, 1 + depthOf(each, most - 1, targets, known)), 0);
+  known.set(node, depth);
+  return depth;
+}
+
 /** Finds problems that the parser accepts, or reports without a place: duplicate keys, aliases without an anchor. */
 function structureProblems(
-  document: Document.Parsed,
   node: unknown,
   path: PropertyKey[],
   lines: LineCounter,
+  targets: AliasTargets,
+  depths = new Map<unknown, number>(),
 ): ConfigProblem[] {
   const at = (inner: unknown) => {
     const { line, col } = lines.linePos(startOf(inner) ?? 0);
     return { line, column: col };
   };
   if (isAlias(node)) {
-    if (node.resolve(document) !== undefined) return [];
-    return [
-      {
-        ...at(node),
-        path: showPath(path),
-        found: `alias *${node.source}`,
-        expected: 'an alias of an anchor set before it',
-      },
-    ];
+    const place = { ...at(node), path: showPath(path), found: `alias *${shortened(node.source)}` };
+    const target = targets.get(node);
+    if (target === undefined) return [{ ...place, expected: 'an alias of an anchor set before it' }];
+    if (path.length + depthOf(target, deepest, targets, depths) <= deepest) return [];
+    const expected = `an alias of a part that neither contains itself nor nests more than ${deepest} parts`;
+    return [{ ...place, expected }];
   }
-  if (isSeq(node)) return node.items.flatMap((item, i) => structureProblems(document, item, [...path, i], lines));
+  if (isSeq(node))
+    return node.items.flatMap((item, i) => structureProblems(item, [...path, i], lines, targets, depths));
   if (!isMap(node)) return [];
   const seen = new Set<string>();
   return node.items.flatMap((pair) => {
     const key = keyText(pair.key);
     const here = [...path, key];
-    const inner = structureProblems(document, pair.value, here, lines);
+    const inner = structureProblems(pair.value, here, lines, targets, depths);
     if (!seen.has(key)) {
       seen.add(key);
       return inner;
@@ -145,12 +178,18 @@ function structureProblems(
   });
 }
 
+/** Characters of what the parser says of a mistake. */
+const longestSyntaxProblem = 200;
+
 function syntaxProblem(error: YAMLError, lines: LineCounter): ConfigProblem {
   const at = lines.linePos(error.pos[0]);
   const place = { path: '', line: at.line, column: at.col };
   if (error.code === 'TAB_AS_INDENT') return { ...place, found: 'a tab', expected: 'spaces for indentation' };
   if (error.code === 'MULTIPLE_DOCS') return { ...place, found: 'a second document', expected: 'one document' };
-  return { ...place, found: `broken YAML: ${error.message.split('\n')[0] ?? ''}`, expected: 'valid YAML' };
+  // The message may quote the rest of the file.
+  const [line = ''] = error.message.split('\n');
+  const what = line.length > longestSyntaxProblem ? `${line.slice(0, longestSyntaxProblem)}…` : line;
+  return { ...place, found: `broken YAML: ${what}`, expected: 'valid YAML' };
 }
 
 /** Adds line and column: of the key if the key is wrong, else of the value, or of the mapping if the value is missing. */
