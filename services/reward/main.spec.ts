@@ -148,7 +148,7 @@ describe('an invalid classifier directory is refused in one line', { concurrency
     [
       'logits of another shape',
       writeScalarModel,
-      /model\.onnx: gives logits float \[1,2,8\] for 2 rows; a classifier gives float \[rows\] or/,
+      /model\.onnx: gives logits float \[1, 2, 8\] for 2 rows; a classifier gives float \[rows\] or/,
     ],
     [
       'other outputs',
