@@ -1,5 +1,5 @@
 /** `gapo objective`: adds objectives to a run while it trains, or removes them. */
-import type { FailurePolicy, ObjectiveInput, TextForm } from '@gapo/rpc';
+import { failurePolicies, objectiveInput, textForms } from '@gapo/rpc';
 import { Command, Option } from 'commander';
 import { authorOf } from '../author.js';
 import { Coordinator, coordinatorAddress, type ObjectivesChange } from '../client.js';
@@ -18,33 +18,22 @@ interface ChangeFlags {
 
 interface AddFlags extends ChangeFlags {
   service?: string;
-  onFailure?: 'pause' | 'drop' | 'fail';
+  onFailure?: keyof typeof failurePolicies;
   timeout?: number;
   hedgeAfter?: number;
-  text?: 'clean' | 'raw';
+  text?: keyof typeof textForms;
 }
-
-const policies: Record<NonNullable<AddFlags['onFailure']>, FailurePolicy> = {
-  pause: 'FAILURE_POLICY_PAUSE',
-  drop: 'FAILURE_POLICY_DROP',
-  fail: 'FAILURE_POLICY_FAIL',
-};
-
-const textForms: Record<NonNullable<AddFlags['text']>, TextForm> = {
-  clean: 'TEXT_FORM_CLEAN',
-  raw: 'TEXT_FORM_RAW',
-};
 
 async function add(id: string, name: string, flags: AddFlags): Promise<void> {
   const { service, onFailure, timeout, hedgeAfter, text } = flags;
-  const objective: ObjectiveInput = {
+  const objective = objectiveInput({
     name,
-    ...(service !== undefined && { service }),
-    ...(onFailure !== undefined && { onFailure: policies[onFailure] }),
-    ...(timeout !== undefined && { timeoutSeconds: timeout }),
-    ...(hedgeAfter !== undefined && { hedgeAfterSeconds: hedgeAfter }),
-    ...(text !== undefined && { textForm: textForms[text] }),
-  };
+    service,
+    onFailure,
+    timeoutSeconds: timeout,
+    hedgeAfterSeconds: hedgeAfter,
+    text,
+  });
   await change(id, { add: [objective] }, `${name} added`, flags);
 }
 
@@ -88,7 +77,7 @@ function addCommand(): Command {
     )
     .addOption(
       new Option('--on-failure <policy>', 'what to do when a completion has no score (default: pause)').choices(
-        Object.keys(policies),
+        Object.keys(failurePolicies),
       ),
     )
     .addOption(new Option('--timeout <seconds>', 'deadline of one call (default: 30)').argParser(seconds))

@@ -1,5 +1,13 @@
 /** gapo.reward.v1.RewardService over any scorer: checks limits and ids, and returns finite scores only. */
-import { type Implementation, type Item, type ResultInput, RpcError, implement, maxReceiveBytes } from '@gapo/rpc';
+import {
+  type Implementation,
+  type Item,
+  type ResultInput,
+  RpcError,
+  implement,
+  maxReceiveBytes,
+  textForms,
+} from '@gapo/rpc';
 import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
 import type { Outcome, Scorer, TextForm } from './scorer.js';
 
@@ -10,8 +18,6 @@ const orientations = {
   higher_is_better: 'ORIENTATION_HIGHER_IS_BETTER',
   lower_is_better: 'ORIENTATION_LOWER_IS_BETTER',
 } as const;
-
-const textForms = { clean: 'TEXT_FORM_CLEAN', raw: 'TEXT_FORM_RAW' } as const;
 
 /**
  * Implements the service with one scorer.

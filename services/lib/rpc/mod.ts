@@ -4,6 +4,7 @@ export type * from './gen/json.js';
 export { fieldNames, toJson, type MessageInput, type MessageJson, type MessageName } from './json.js';
 export { ownProtocol, type Protocol } from './protocol.js';
 export { messageBytes } from './messageBytes.js';
+export { failurePolicies, objectiveInput, textForms, type ObjectiveWords } from './objectives.js';
 export { describeWait, isActive, stateWord, type RunWait } from './runState.js';
 export type {
   Client,

@@ -1,5 +1,5 @@
 /** Follows one TrainingRun: makes its run what the spec says, and writes what the run does into the status. */
-import { isActive, retryDelayMs, RpcError, type Client, type Run, type RpcCode } from '@gapo/rpc';
+import { isActive, objectiveInput, retryDelayMs, RpcError, type Client, type Run, type RpcCode } from '@gapo/rpc';
 import { canonicalJson, type Logger } from '@gapo/service';
 import { codeOf, reasonOf } from '../kubernetes/calls.js';
 import { trainingRunKind, type Cluster } from '../kubernetes/cluster.js';
@@ -9,7 +9,7 @@ import { isOlder } from '../resource/metadata.js';
 import type { Status, TrainingRun } from '../resource/trainingRun.js';
 import type { RewardRegistry } from '../rewards/registry.js';
 import { authorOf, configYamlOf, runIdOf } from './identity.js';
-import { objectiveInput, resolved, rewardServicesOf } from './objectives.js';
+import { resolved, rewardServicesOf } from './objectives.js';
 import type { Problem } from './problem.js';
 import { hasEnded, nextAction, statusOf, unobserved, type Action, type Observed } from './status.js';
 import { eventsBetween } from './transitions.js';

@@ -1,10 +1,11 @@
 /** Objectives of a spec: addresses in place of RewardServices, and when the run gets them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { objectiveInput } from '@gapo/rpc';
 import { conditionOf, type RunObjective, type Status } from '../resource/trainingRun.js';
 import type { Resolved } from '../rewards/registry.js';
 import { configYamlOf } from './identity.js';
-import { objectiveInput, resolved } from './objectives.js';
+import { resolved } from './objectives.js';
 import { observedOf, resourceOf, runOf } from './runs.fixture.js';
 import { nextAction, statusOf } from './status.js';
 

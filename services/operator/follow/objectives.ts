@@ -1,5 +1,4 @@
 /** The objectives of a TrainingRun's spec, with the addresses of the RewardServices that they name. Pure functions. */
-import type { FailurePolicy, ObjectiveInput, TextForm } from '@gapo/rpc';
 import { configSha256 } from '@gapo/service';
 import type { RunObjective } from '../resource/trainingRun.js';
 import type { RewardRegistry } from '../rewards/registry.js';
@@ -51,28 +50,4 @@ const servesNone: Problem = {
 /** Returns the names of the RewardServices that objectives name. */
 export function rewardServicesOf(objectives: readonly RunObjective[] = []): string[] {
   return objectives.flatMap(({ rewardService }) => rewardService ?? []);
-}
-
-const policies: Readonly<Record<ConfiguredObjective['onFailure'], FailurePolicy>> = {
-  pause: 'FAILURE_POLICY_PAUSE',
-  drop: 'FAILURE_POLICY_DROP',
-  fail: 'FAILURE_POLICY_FAIL',
-};
-
-const textForms: Readonly<Record<NonNullable<ConfiguredObjective['text']>, TextForm>> = {
-  clean: 'TEXT_FORM_CLEAN',
-  raw: 'TEXT_FORM_RAW',
-};
-
-/** Returns an objective as a call has it. */
-export function objectiveInput(objective: ConfiguredObjective): ObjectiveInput {
-  const { name, service, onFailure, timeoutSeconds, hedgeAfterSeconds, text } = objective;
-  return {
-    name,
-    onFailure: policies[onFailure],
-    timeoutSeconds,
-    ...(service !== undefined && { service }),
-    ...(hedgeAfterSeconds !== undefined && { hedgeAfterSeconds }),
-    ...(text && { textForm: textForms[text] }),
-  };
 }
