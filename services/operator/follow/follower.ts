@@ -1,7 +1,7 @@
 /** Follows one TrainingRun: makes its run what the spec says, and writes what the run does into the status. */
 import { isActive, objectiveInput, retryDelayMs, RpcError, type Client, type Run, type RpcCode } from '@gapo/rpc';
 import { canonicalJson, type Logger } from '@gapo/service';
-import { codeOf, reasonOf } from '../kubernetes/calls.js';
+import { changing, reasonOf } from '../kubernetes/calls.js';
 import { trainingRunKind, type Cluster } from '../kubernetes/cluster.js';
 import type { Follower } from '../kubernetes/followAll.js';
 import { Passes } from '../kubernetes/passes.js';
@@ -40,8 +40,6 @@ const startMs = 1_200_000;
 const resyncMs = 60_000;
 /** A failed run may be resumed by a person, which no watch tells. */
 const failedResyncMs = 15_000;
-/** Writes of a status in conflict with others, one after another. */
-const mostConflicts = 8;
 
 const unreachableRetry = { baseDelayMs: 1000, maxDelayMs: 15_000 };
 const refusedRetry = { baseDelayMs: 2000, maxDelayMs: 120_000 };
@@ -350,25 +348,18 @@ export class RunFollower implements Follower<TrainingRun> {
 
   /** Changes the resource. After a conflict it is read again, and the change made to what was read. */
   async #changing<T extends TrainingRun>(change: () => Promise<T | undefined>): Promise<T | undefined> {
-    for (let conflicts = 0; !this.#isGone; conflicts += 1) {
-      try {
-        const changed = await change();
-        if (changed !== undefined && !isOlder(changed, this.#resource)) this.#take(plain(changed));
-        return changed;
-      } catch (error) {
-        const code = codeOf(error);
-        if ((code !== 409 && code !== 404) || conflicts >= mostConflicts) throw error;
-        await this.#read();
-      }
-    }
-    return undefined;
+    if (this.#isGone) return undefined;
+    const changed = await changing(change, () => this.#read());
+    if (changed !== undefined && !isOlder(changed, this.#resource)) this.#take(plain(changed));
+    return changed;
   }
 
-  async #read(): Promise<void> {
-    const { namespace, name, uid } = this.#resource.metadata;
-    const read = await this.#context.cluster.read(trainingRunKind, namespace, name);
-    if (read === undefined || read.metadata.uid !== uid) this.#isGone = true;
+  /** Reads the resource again. Returns whether it is still there. */
+  async #read(): Promise<boolean> {
+    const read = await this.#context.cluster.readAgain(trainingRunKind, this.#resource);
+    if (read === undefined) this.#isGone = true;
     else this.#take(read);
+    return !this.#isGone;
   }
 
   /** Cancels the run of a resource that is being deleted, then lets it go. */

@@ -1,6 +1,6 @@
 /** The status of a TrainingRun, from its spec, the run and what went wrong. Pure functions: the follower reads and writes. */
 import { isActive, stateWord, type Run, type RunState, type StepReport } from '@gapo/rpc';
-import type { Finding } from '../resource/metadata.js';
+import { conditionSince, timeText, type Finding } from '../resource/metadata.js';
 import {
   conditionOf,
   holds,
@@ -115,7 +115,6 @@ function isSame(a: Readonly<Record<string, number>>, b: Readonly<Record<string, 
 export function statusOf(resource: TrainingRun, observed: Observed, now: Date): Status {
   const { status: before = {}, metadata } = resource;
   const { run } = observed;
-  const at = now.toISOString().replace(/\.\d+Z$/, 'Z');
   const phase = phaseOf(resource, observed);
   const ended = phase === 'Succeeded' || phase === 'Cancelled' || phase === 'Failed';
   const { completionTime: _, objectivesSha256: former, ...kept } = before;
@@ -128,8 +127,8 @@ export function statusOf(resource: TrainingRun, observed: Observed, now: Date): 
     message: messageOf(observed, before, phase),
     ...(run && fieldsOf(run)),
     ...(objectivesSha256 !== undefined && { objectivesSha256 }),
-    ...(ended && { completionTime: before.completionTime ?? at }),
-    conditions: conditionsOf(resource, observed, phase, at),
+    ...(ended && { completionTime: before.completionTime ?? timeText(now) }),
+    conditions: conditionsOf(resource, observed, phase, now),
   };
 }
 
@@ -181,7 +180,7 @@ function fieldsOf(run: Run): Status {
     configSha256: run.configSha256,
     versionSha256: run.versionSha256,
     checkpoint: run.checkpoint,
-    ...(created && { startTime: timeText(created) }),
+    ...(created && { startTime: timeText(new Date(created.seconds * 1000)) }),
     objectives: run.objectives.map((name) => ({ name, ...resultsOf(lastStep, name) })),
     rewards: listOf(lastStep, 'reward'),
     weights: listOf(lastStep, 'weight'),
@@ -208,10 +207,6 @@ function listOf(report: StepReport | null, what: 'reward' | 'weight'): string {
   return shown.join(', ');
 }
 
-function timeText({ seconds }: { readonly seconds: number }): string {
-  return new Date(seconds * 1000).toISOString().replace(/\.\d+Z$/, 'Z');
-}
-
 /** Returns seconds as Kubernetes writes durations: 45s, 3m20s, 2h5m, 3d4h. */
 export function durationText(seconds: number): string {
   if (!Number.isFinite(seconds)) return '';
@@ -234,7 +229,7 @@ export function durationText(seconds: number): string {
     .join('');
 }
 
-function conditionsOf(resource: TrainingRun, observed: Observed, phase: Phase, at: string): Condition[] {
+function conditionsOf(resource: TrainingRun, observed: Observed, phase: Phase, time: Date): Condition[] {
   const { status, metadata } = resource;
   const findings: [ConditionType, Finding | undefined | 'none'][] = [
     ['Accepted', acceptedOf(observed)],
@@ -250,9 +245,7 @@ function conditionsOf(resource: TrainingRun, observed: Observed, phase: Phase, a
     if (finding === 'none') return [];
     const before = conditionOf(status, type);
     if (finding === undefined) return before === undefined ? [] : [before];
-    const changed = before?.status !== finding.status;
-    const lastTransitionTime = changed ? at : before.lastTransitionTime;
-    return [{ type, ...finding, observedGeneration: metadata.generation ?? 0, lastTransitionTime }];
+    return [conditionSince(type, finding, before, { generation: metadata.generation, time })];
   });
 }
 

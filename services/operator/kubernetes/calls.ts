@@ -30,6 +30,29 @@ function parsed(text: string): unknown {
   }
 }
 
+/** Writes of an object in conflict with others, one after another. */
+const mostConflicts = 8;
+
+/**
+ * Changes an object. After a conflict it is read again, and the change made to what was read.
+ *
+ * @param change a call of the API server, on the object as it was read last
+ * @param read reads the object again; returns whether it is still there
+ * @returns what the change returned; undefined if the object is gone
+ * @throws ApiException, also for a conflict that comes again and again
+ */
+export async function changing<T>(change: () => Promise<T>, read: () => Promise<boolean>): Promise<T | undefined> {
+  for (let conflicts = 0; ; conflicts += 1) {
+    try {
+      return await change();
+    } catch (error) {
+      const code = codeOf(error);
+      if ((code !== 409 && code !== 404) || conflicts >= mostConflicts) throw error;
+      if (!(await read())) return undefined;
+    }
+  }
+}
+
 /** Options of a call that fails after {@link callMs}. */
 export function withDeadline(contentType?: string) {
   const accept = setHeaderMiddleware('Accept', 'application/json');

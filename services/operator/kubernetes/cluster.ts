@@ -160,6 +160,12 @@ export class Cluster {
     }
   }
 
+  /** Reads an object again; undefined if it is gone, also where another has its name. @throws ApiException */
+  async readAgain<T extends Identified>(kind: ResourceKind<T>, { metadata }: T): Promise<T | undefined> {
+    const read = await this.read(kind, metadata.namespace, metadata.name);
+    return read?.metadata.uid === metadata.uid ? read : undefined;
+  }
+
   /** Replaces an object's status. @throws ApiException 409 if the object has changed since it was read */
   async writeStatus<T extends Identified>(kind: ResourceKind<T>, object: T, status: object): Promise<T> {
     const { namespace, name } = object.metadata;

@@ -42,6 +42,33 @@ export interface Finding {
   readonly message: string;
 }
 
+/** Returns a time as a status has it: RFC 3339, in whole seconds. */
+export function timeText(time: Date): string {
+  return time.toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+/** When a condition was found. */
+export interface FoundAt {
+  /** The object's generation. */
+  readonly generation: number | undefined;
+  readonly time: Date;
+}
+
+/**
+ * Returns a condition, with the time since which it has its status.
+ *
+ * @param before the condition of that type until now; undefined if there was none
+ */
+export function conditionSince<Type extends string>(
+  type: Type,
+  finding: Finding,
+  before: { readonly status: string; readonly lastTransitionTime: string } | undefined,
+  { generation = 0, time }: FoundAt,
+) {
+  const lastTransitionTime = before?.status === finding.status ? before.lastTransitionTime : timeText(time);
+  return { type, ...finding, observedGeneration: generation, lastTransitionTime };
+}
+
 /** Whether a version of an object came before another. Versions are numbers that grow. */
 export function isOlder(a: Identified, b: Identified): boolean {
   return BigInt(a.metadata.resourceVersion) < BigInt(b.metadata.resourceVersion);

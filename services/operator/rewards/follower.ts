@@ -1,7 +1,7 @@
 /** Follows one RewardService: makes its objects what the spec says, and writes what they do into the status. */
 import { retryDelayMs } from '@gapo/rpc';
 import { canonicalJson, isExpected, type Logger } from '@gapo/service';
-import { codeOf, reasonOf } from '../kubernetes/calls.js';
+import { changing, codeOf, reasonOf } from '../kubernetes/calls.js';
 import { rewardServiceKind, type Cluster } from '../kubernetes/cluster.js';
 import type { Follower } from '../kubernetes/followAll.js';
 import { ownedKinds, type AppliedObject, type FoundObject, type OwnedKind } from '../kubernetes/ownedObjects.js';
@@ -28,8 +28,6 @@ const resyncMs = 300_000;
 /** The least time between two passes: a Deployment that rolls changes often. */
 const leastMs = 500;
 const retry = { baseDelayMs: 1000, maxDelayMs: 60_000 };
-/** Writes of a status in conflict with others, one after another. */
-const mostConflicts = 8;
 
 /** Follows one RewardService until it is gone. */
 export class RewardFollower implements Follower<RewardService> {
@@ -167,26 +165,26 @@ export class RewardFollower implements Follower<RewardService> {
 
   /** Writes the status if it has changed, and reports a change of availability as an event. */
   async #writeStatus(observed: RewardObserved): Promise<void> {
-    for (let conflicts = 0; !this.#isGone; conflicts += 1) {
-      const before = this.#resource.status;
-      const after = rewardStatusOf(this.#resource, observed, new Date());
-      if (before !== undefined && canonicalJson(before) === canonicalJson(after)) return;
-      try {
+    if (this.#isGone) return;
+    const written = await changing(
+      async () => {
+        const before = this.#resource.status;
+        const after = rewardStatusOf(this.#resource, observed, new Date());
+        if (before !== undefined && canonicalJson(before) === canonicalJson(after)) return undefined;
         this.#see(await this.#context.cluster.writeStatus(rewardServiceKind, this.#resource, after));
-        return await this.#report(before, after);
-      } catch (error) {
-        const code = codeOf(error);
-        if ((code !== 409 && code !== 404) || conflicts >= mostConflicts) throw error;
-        await this.#read();
-      }
-    }
+        return { before, after };
+      },
+      () => this.#read(),
+    );
+    if (written !== undefined) await this.#report(written.before, written.after);
   }
 
-  async #read(): Promise<void> {
-    const { namespace, name, uid } = this.#resource.metadata;
-    const read = await this.#context.cluster.read(rewardServiceKind, namespace, name);
-    if (read === undefined || read.metadata.uid !== uid) this.#isGone = true;
+  /** Reads the resource again. Returns whether it is still there. */
+  async #read(): Promise<boolean> {
+    const read = await this.#context.cluster.readAgain(rewardServiceKind, this.#resource);
+    if (read === undefined) this.#isGone = true;
     else this.#see(read);
+    return !this.#isGone;
   }
 
   async #report(before: RewardServiceStatus | undefined, after: RewardServiceStatus): Promise<void> {

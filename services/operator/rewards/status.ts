@@ -1,6 +1,6 @@
 /** The status of a RewardService, from its spec, its Deployment and what went wrong. Pure functions: the follower reads and writes. */
 import type { FoundObject } from '../kubernetes/ownedObjects.js';
-import type { Finding } from '../resource/metadata.js';
+import { conditionSince, type Finding } from '../resource/metadata.js';
 import {
   sourceOf,
   type RewardCondition,
@@ -36,7 +36,6 @@ export function rewardStatusOf(resource: RewardService, observed: RewardObserved
   const source = sourceOf(spec);
   const wanted = deployment?.spec?.replicas ?? 0;
   const ready = deployment?.status?.readyReplicas ?? 0;
-  const at = now.toISOString().replace(/\.\d+Z$/, 'Z');
   const findings: [RewardCondition['type'], Finding][] = [
     ['Available', availableOf(resource, observed)],
     ['Ready', readyOf(resource, observed)],
@@ -53,8 +52,7 @@ export function rewardStatusOf(resource: RewardService, observed: RewardObserved
     }),
     conditions: findings.map(([type, finding]) => {
       const old = before?.conditions?.find((one) => one.type === type);
-      const lastTransitionTime = old?.status === finding.status ? old.lastTransitionTime : at;
-      return { type, ...finding, observedGeneration: metadata.generation ?? 0, lastTransitionTime };
+      return conditionSince(type, finding, old, { generation: metadata.generation, time: now });
     }),
   };
 }
