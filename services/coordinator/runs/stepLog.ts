@@ -78,7 +78,8 @@ export class StepLog {
     const line = JSON.stringify(report);
     this.#directory.assertWritable();
     appendSync(this.#path, `${line}\n`);
-    this.#add(report, line);
+    this.#place(report.step, line);
+    this.#remember(report);
     this.#directory.noteWritten();
   }
 
@@ -92,23 +93,23 @@ export class StepLog {
     const later = this.#places.findIndex((place) => place.step > step);
     const kept = later === -1 ? this.length : later;
     const lines = this.#lines(0, kept);
-    const recent = this.#read(Math.max(0, kept - mostRecent), kept);
+    const from = Math.max(0, kept - mostRecent);
+    const recent = this.#reports(lines.slice(from), from);
     const missing = kept === 0 || at(this.#places, kept - 1).step !== step ? report : undefined;
-    const added = missing === undefined ? [] : [JSON.stringify(missing)];
+    const entries = lines.map((line, i) => ({ step: at(this.#places, i).step, line }));
+    if (missing !== undefined) entries.push({ step: missing.step, line: JSON.stringify(missing) });
     this.#directory.assertWritable();
-    writeAtomicallySync(this.#path, [...lines, ...added].map((line) => `${line}\n`).join(''));
-    const dropped = this.#places.splice(0);
-    for (const [i, line] of lines.entries()) this.#place(at(dropped, i).step, line);
+    writeAtomicallySync(this.#path, entries.map(({ line }) => `${line}\n`).join(''));
+    this.#places.length = 0;
+    for (const entry of entries) this.#place(entry.step, entry.line);
     this.#recent = recent;
-    if (missing !== undefined) this.#add(missing);
+    if (missing !== undefined) this.#remember(missing);
     this.#directory.noteWritten();
     return missing !== undefined;
   }
 
-  #add(report: StepReport, line = JSON.stringify(report)): void {
-    this.#place(report.step, line);
-    this.#recent.push(report);
-    if (this.#recent.length > mostRecent) this.#recent.shift();
+  #remember(report: StepReport): void {
+    this.#recent = [...this.#recent, report].slice(-mostRecent);
   }
 
   /** Notes where a line is that follows the others. */
@@ -119,7 +120,12 @@ export class StepLog {
 
   /** @throws UserError if the file cannot be read */
   #read(from: number, to: number): StepReport[] {
-    return this.#lines(from, to).map((line, i) => {
+    return this.#reports(this.#lines(from, to), from);
+  }
+
+  /** @param from the place of the first line. @throws UserError if a line does not hold a report */
+  #reports(lines: readonly string[], from: number): StepReport[] {
+    return lines.map((line, i) => {
       try {
         return reportOf(line);
       } catch (error) {
