@@ -1,7 +1,6 @@
 /** The token that a person's calls carry. */
-import { readFileSync } from 'node:fs';
 import { isLoopback, processSecurity } from '@gapo/rpc';
-import { UserError } from '@gapo/service';
+import { namedText, UserError } from '@gapo/service';
 
 /**
  * Returns the token of GAPO_TOKEN, or of the file that GAPO_TOKEN_FILE names; undefined if neither is set.
@@ -13,11 +12,7 @@ function token(env: NodeJS.ProcessEnv): string | undefined {
   if (given !== undefined && given !== '') return given;
   const file = env['GAPO_TOKEN_FILE']?.trim();
   if (file === undefined || file === '') return undefined;
-  try {
-    return readFileSync(file, 'utf8').trim();
-  } catch (error) {
-    throw new UserError(`GAPO_TOKEN_FILE: ${file} cannot be read: ${(error as Error).message}`, { cause: error });
-  }
+  return namedText('GAPO_TOKEN_FILE', file).trim();
 }
 
 /**

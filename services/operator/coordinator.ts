@@ -1,7 +1,6 @@
 /** The client of the coordinator, with the token that a file has. */
-import { readFileSync } from 'node:fs';
 import { connect, type Client } from '@gapo/rpc';
-import { UserError } from '@gapo/service';
+import { namedText } from '@gapo/service';
 
 /**
  * Connects to the coordinator. The token is read for each call: its file may change.
@@ -14,17 +13,7 @@ export function connectCoordinator(
   tokenFile: string | undefined,
 ): Client<'gapo.training.v1.TrainingService'> {
   const metadata = (): Record<string, string> =>
-    tokenFile === undefined ? {} : { authorization: `Bearer ${readToken(tokenFile)}` };
+    tokenFile === undefined ? {} : { authorization: `Bearer ${namedText('COORDINATOR_TOKEN_FILE', tokenFile).trim()}` };
   metadata();
   return connect('gapo.training.v1.TrainingService', address, { metadata });
-}
-
-function readToken(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').trim();
-  } catch (error) {
-    throw new UserError(`COORDINATOR_TOKEN_FILE: ${file} cannot be read: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
 }

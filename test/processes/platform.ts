@@ -15,7 +15,7 @@ import { Supervised } from './supervised.js';
 export interface PlatformOptions {
   /** A directory for data and logs. */
   readonly root: string;
-  /** The run's files. */
+  /** Directories of the runs' files. */
   readonly projectDirectories: readonly string[];
   /** The file of reward services. */
   readonly rewardsFile: string;

@@ -1,4 +1,4 @@
-/** A small platform for measurements: one worker of each kind, the gateway, and the rules of the tests' workspace as rewards. */
+/** A small platform for measurements: one worker of each kind, the gateway, and the rewards of the tests' workspace or of another project. */
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,7 +1,7 @@
 /** DATA/launches.jsonl: records the configuration of each run, so that the same command finds an unfinished run. */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { appendSync, UserError, z } from '@gapo/service';
+import { appendSync, contentIfPresent, z } from '@gapo/service';
 import type { ConfigFile } from '../configFile.js';
 
 const launchSchema = z.object({ run: z.string(), config: z.string(), sha256: z.string() });
@@ -36,15 +36,7 @@ export function launchesOf(dataDirectory: string, { sha256, baseDirectory }: Con
   return new Set(same.map(({ run }) => run));
 }
 
-/** @throws UserError if the file exists and cannot be read */
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
-    throw new UserError(`${path} cannot be read: ${(error as Error).message}`, { cause: error });
-  }
-}
+const textOf = (path: string): string => contentIfPresent(path).toString('utf8');
 
 /** Parses a line. One that a crash left incomplete is skipped. */
 function parseLaunch(line: string): Launch[] {

@@ -1,9 +1,9 @@
 /** The audit log of a run: DATA_DIR/RUN/audit.jsonl, and audit.head.json with the hash of its last line. */
-import { existsSync, readFileSync, truncateSync } from 'node:fs';
+import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { emptyHead, headSchema, lineHash, type AuditEntry, type AuditHead } from '@gapo/access';
 import { messageOf } from '@gapo/rpc';
-import { appendSync, UserError, writeAtomicallySync } from '@gapo/service';
+import { appendSync, contentIfPresent, UserError, writeAtomicallySync } from '@gapo/service';
 import { auditFile, auditHeadFile } from '../state/fileNames.js';
 import { diskFaultOf } from './diskFault.js';
 import type { RunDirectory } from './runDirectory.js';
@@ -155,12 +155,7 @@ export class AuditLog {
   }
 
   #text(name: string): string {
-    const path = this.#path(name);
-    try {
-      return existsSync(path) ? readFileSync(path, 'utf8') : '';
-    } catch (error) {
-      throw new UserError(`${path} cannot be read: ${(error as Error).message}`, { cause: error });
-    }
+    return contentIfPresent(this.#path(name)).toString('utf8');
   }
 
   #path(name: string): string {

@@ -1,6 +1,5 @@
 /** Files of one JSON value a line, to which a process may have been writing when it ended. */
-import { readFileSync } from 'node:fs';
-import { UserError } from '@gapo/service';
+import { contentIfPresent, UserError } from '@gapo/service';
 
 /** A line of a file. */
 export interface Line<T> {
@@ -19,7 +18,7 @@ const newline = 0x0a;
  * @throws UserError that names the path, and the line if one is not valid
  */
 export function readLines<T>(path: string, parse: (line: string) => T): Line<T>[] {
-  const bytes = bytesOf(path);
+  const bytes = contentIfPresent(path);
   const lines: Line<T>[] = [];
   let start = 0;
   for (let number = 1; ; number++) {
@@ -33,15 +32,6 @@ export function readLines<T>(path: string, parse: (line: string) => T): Line<T>[
 /** Returns the lines that hold the values. */
 export function linesText(values: readonly unknown[]): string {
   return values.map((value) => `${JSON.stringify(value)}\n`).join('');
-}
-
-function bytesOf(path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0);
-    throw new UserError(`${path} cannot be read: ${(error as Error).message}`, { cause: error });
-  }
 }
 
 function parsed<T>(line: string, parse: (line: string) => T, path: string, number: number): T {

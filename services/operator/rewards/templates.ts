@@ -1,6 +1,5 @@
 /** What the objects of a RewardService are made from: the chart's Deployment and Service of a reward, in a file that the chart writes. */
-import { readFileSync } from 'node:fs';
-import { nonEmptyText, parseYaml, UserError, z } from '@gapo/service';
+import { namedText, nonEmptyText, parseYaml, z } from '@gapo/service';
 
 const mapping = z.record(z.string(), z.unknown());
 const named = z.looseObject({ name: z.string() });
@@ -79,13 +78,7 @@ export type Variable = z.output<typeof environment>;
  * @throws UserError if it cannot be read; ConfigError with the place of every problem
  */
 export function readTemplates(file: string): RewardTemplates {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new UserError(`REWARD_TEMPLATES: ${file} cannot be read: ${(error as Error).message}`, { cause: error });
-  }
-  return parseYaml(schema, text, { source: file });
+  return parseYaml(schema, namedText('REWARD_TEMPLATES', file), { source: file });
 }
 
 /** Returns a copy whose texts have values in place of `__key__`. */

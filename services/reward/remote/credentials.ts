@@ -1,7 +1,6 @@
 /** What a remote scorer proves itself with: a token, a URL's user, headers from the environment. Errors never show them. */
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { UserError } from '@gapo/service';
+import { namedText, UserError } from '@gapo/service';
 import { RemoteFailure } from './remoteFailure.js';
 
 /** Where a token is found. At most one of the two. */
@@ -56,7 +55,7 @@ function namedToken({ tokenEnv, tokenFile }: TokenSource, where: string): Token 
   }
   if (tokenFile === undefined) return undefined;
   const source = `tokenFile ${tokenFile}`;
-  return { source, read: () => checked(source, content(tokenFile, where)) };
+  return { source, read: () => checked(source, namedText(`${where}: tokenFile`, tokenFile)) };
 }
 
 /** @throws UserError if the environment lacks it */
@@ -68,14 +67,6 @@ function variable(name: string, where: string): string {
     );
   }
   return value;
-}
-
-function content(file: string, where: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new UserError(`${where}: tokenFile: ${file} cannot be read: ${(error as Error).message}`, { cause: error });
-  }
 }
 
 /**
