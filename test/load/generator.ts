@@ -39,9 +39,7 @@ async function carryOut(task: LoadTask): Promise<LoadAnswer> {
         const begun: Watcher[] = [];
         for (let i = 0; i < atOnce && rpc.length + pages.length < watchers; i++) {
           const [list, watcher] =
-            rpc.length <= pages.length
-              ? [rpc, rpcWatcher(coordinator, runId, rpc.length)]
-              : [pages, pageWatcher(page, runId)];
+            rpc.length <= pages.length ? [rpc, rpcWatcher(coordinator, runId)] : [pages, pageWatcher(page, runId)];
           list.push(watcher);
           begun.push(watcher);
         }

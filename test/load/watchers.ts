@@ -81,12 +81,10 @@ export class Watcher {
   }
 }
 
-/** Watches with WatchRun, over a connection of its own. @param number tells it from other watchers */
-export function rpcWatcher(coordinator: string, runId: string, number: number): Watcher {
-  // Clients with unlike options do not share a connection.
-  const keepalive = { everyMs: 3_600_000 + number, timeoutMs: 60_000 };
+/** Watches with WatchRun, over a connection of its own. */
+export function rpcWatcher(coordinator: string, runId: string): Watcher {
   return new Watcher(async function* (afterStep, signal) {
-    const client = connect('gapo.training.v1.TrainingService', coordinator, { keepalive });
+    const client = connect('gapo.training.v1.TrainingService', coordinator, { alone: true });
     try {
       for await (const { run, step } of client.WatchRun({ runId, afterStep }, { deadlineMs: Infinity, signal })) {
         yield { number: step?.step, isEnd: run?.state === 'RUN_STATE_CANCELLED' };

@@ -23,7 +23,10 @@ export const transportOptions = {
   'grpc.enable_channelz': 0,
 } as const satisfies grpc.ChannelOptions;
 
-/** Channel options of clients. No keepalive pings by default: other gRPC servers reject frequent ones, and every call has a deadline. */
+/**
+ * Channel options of clients. No keepalive pings: other gRPC servers reject frequent ones, every call has a deadline, and they end calls that
+ * outlast the age of their connection. TCP notices lost peers.
+ */
 const clientOptions = {
   ...transportOptions,
   // Servers of a deployment start in any order: reconnect soon, with a backoff of at most two seconds.
@@ -48,23 +51,14 @@ export interface Tls {
   readonly ca?: string | undefined;
 }
 
-/**
- * Pings of a connection during calls. One whose pings are not answered is closed, and the next call opens another. They also end calls that outlast the
- * age of their connection at the server (`maxConnectionAgeMs`, five minutes): grpc-js cannot ping it any longer.
- */
-export interface Keepalive {
-  /** Milliseconds between pings. */
-  readonly everyMs: number;
-  /** Milliseconds that an answer may take. */
-  readonly timeoutMs: number;
-}
-
 interface Shared {
   channel: grpc.Channel;
   users: number;
 }
 
 const channels = new Map<string, Shared>();
+/** Tells channels apart that are not shared. */
+let nextAlone = 0;
 
 /** A reference to a target's shared channel. */
 export interface ChannelShare {
@@ -91,23 +85,19 @@ function credentialsFor(target: string, service: string, tls: Tls | 'none' | und
  * @param target `host:port`, or `dns:///host:port` to spread calls over every address of the host
  * @param service the full name of the service that is called, whose server is verified by its role; '' for any
  * @param tls how a server outside of the platform is verified; 'none' for one without TLS. @default as this process secures its connections
- * @param keepalive pings during calls. @default none
+ * @param alone whether it is not shared with other callers. @default false
  * @throws TypeError where the target is no address
  */
-export function shareChannel(target: string, service = '', tls?: Tls | 'none', keepalive?: Keepalive): ChannelShare {
+export function shareChannel(target: string, service = '', tls?: Tls | 'none', alone = false): ChannelShare {
   if (!/^[^\s]+$/.test(target)) {
     throw new TypeError(`the target ${JSON.stringify(target)} is not an address; write host:port, as localhost:50051`);
   }
   const { key: how, credentials, options: extra } = credentialsFor(target, service, tls);
-  const key = JSON.stringify([target, how, keepalive]);
+  const key = JSON.stringify([target, how, ...(alone ? [nextAlone++] : [])]);
   let shared = channels.get(key);
   if (shared === undefined) {
     const spread = target.startsWith('dns:') ? { 'grpc.service_config': roundRobin } : {};
-    const pings = keepalive && {
-      'grpc.keepalive_time_ms': keepalive.everyMs,
-      'grpc.keepalive_timeout_ms': keepalive.timeoutMs,
-    };
-    const options = { ...clientOptions, ...spread, ...pings, ...extra };
+    const options = { ...clientOptions, ...spread, ...extra };
     shared = { channel: new grpc.Channel(target, credentials, options), users: 0 };
     channels.set(key, shared);
   }

@@ -1,6 +1,6 @@
 // Clients of services: promises for unary methods, async iterables for streams, an RpcError for every failure.
 import * as grpc from '@grpc/grpc-js';
-import { shareChannel, type Keepalive, type Tls } from './channel.js';
+import { shareChannel, type Tls } from './channel.js';
 import type { ParentCall } from './context.js';
 import { serviceDefinition } from './definitions.js';
 import { RpcError, type CallSite } from './error.js';
@@ -17,8 +17,8 @@ export interface ConnectOptions {
   readonly tls?: Tls | 'none' | undefined;
   /** Another service of the same server, whose role decides which certificate is expected. @default the service itself */
   readonly beside?: ServiceName | undefined;
-  /** Pings of the connection during calls. @default none */
-  readonly keepalive?: Keepalive | undefined;
+  /** Whether it has a connection that no other client uses. @default false */
+  readonly alone?: boolean | undefined;
   /**
    * Milliseconds that a call waits for a connection that was lost before it. Between calls nobody tries for long, so that the last failure
    * may be minutes old and no answer to this call. @default 0: the call fails with it
@@ -184,7 +184,7 @@ async function* callStream(
 export function connect<S extends ServiceName>(service: S, target: string, options: ConnectOptions = {}): Client<S> {
   const definition = serviceDefinition(service);
   const { reconnectMs = 0 } = options;
-  const share = shareChannel(target, options.beside ?? service, options.tls, options.keepalive);
+  const share = shareChannel(target, options.beside ?? service, options.tls, options.alone);
   const Stub = grpc.makeGenericClientConstructor(definition, service);
   const stub = new Stub(target, grpc.credentials.createInsecure(), { channelOverride: share.channel });
   const metadata = (call: ClientCallOptions): grpc.Metadata => {

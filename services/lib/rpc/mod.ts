@@ -26,7 +26,7 @@ export { settlesWithin, untilAborted } from './abort.js';
 export { serve, serveHealth, type RunningServer, type ServeOptions } from './server.js';
 export { connect, type ClientCallOptions, type ConnectOptions } from './client.js';
 export { watchConnection } from './connection.js';
-export { maxReceiveBytes, type Keepalive, type Tls } from './channel.js';
+export { maxReceiveBytes, type Tls } from './channel.js';
 export { checkHealth, waitForReady, type ServingStatus, type Subject } from './health.js';
 export {
   fromTensor,
