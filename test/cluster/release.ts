@@ -72,7 +72,7 @@ export function admitAll(namespace: string): string[] {
 export function createCertificates(namespace: string): void {
   const directory = mkdtempSync(join(tmpdir(), 'gapo-cluster-certificates-'));
   try {
-    const command = ['services/cli/dist/main.js', 'certs', directory, '--host', `${release}-nats-headless`];
+    const command = ['services/cli/dist/main.js', 'certs', directory, '--host', `${release}-nats`];
     execFileSync(process.execPath, command, { cwd: project, stdio: 'ignore' });
     // A role for each component; NATS is found by its name, which every certificate has.
     const roles: Record<string, string> = { cli: 'client', nats: 'gateway' };

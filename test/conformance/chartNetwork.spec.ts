@@ -64,24 +64,37 @@ function connects(
   return allows(from, 'to', to) && allows(to, 'from', from);
 }
 
-/** The connections that the pods' variables name: `from>to:port`. */
-function needed(pods: readonly Pod[], prefix: string): Set<string> {
+/** The connections that the pods' variables name: `from>to:port`, where the port is that of the pod. */
+function needed(objects: readonly KubernetesObject[], pods: readonly Pod[], prefix: string): Set<string> {
+  const services = objects.filter(({ kind }) => kind === 'Service');
   const edges = new Set<string>();
   for (const { component, pod } of pods) {
     for (const value of pod.containers.flatMap((container) => Object.values(environmentOf(container)))) {
-      for (const [, name = '', port] of value.matchAll(new RegExp(`${prefix}-([a-z0-9*-]+)-headless:(\\d+)`, 'g'))) {
+      for (const [, name = '', port] of value.matchAll(new RegExp(`(${prefix}-[a-z0-9*-]+):(\\d+)`, 'g'))) {
         const pattern = new RegExp(`^${name.replaceAll('*', '.+')}$`);
-        const ends = pods.filter((other) => pattern.test(other.component) && listens(other.pod, Number(port)));
+        const called = services.filter(({ metadata }) => pattern.test(metadata.name));
+        const ends = called.flatMap((service) => endsOf(service, Number(port), pods));
         assert.ok(ends.length > 0, `${component} calls ${name}:${port}, where nothing listens`);
-        for (const end of ends) edges.add(`${component}>${end.component}:${port}`);
+        for (const end of ends) edges.add(`${component}>${end}`);
       }
     }
   }
   return edges;
 }
 
-function listens(pod: PodSpec, port: number): boolean {
-  return pod.containers.some(({ ports = [] }) => ports.some(({ containerPort }) => containerPort === port));
+const portsOf = ({ containers }: PodSpec): number[] =>
+  containers.flatMap(({ ports = [] }) => ports.map(({ containerPort }) => containerPort));
+
+/** The pods behind a port of a Service, each with its own port. */
+function endsOf({ spec, metadata }: KubernetesObject, port: number, pods: readonly Pod[]): string[] {
+  const target = spec?.ports?.find((entry) => entry.port === port)?.targetPort;
+  return pods
+    .filter(({ component }) => component === nameOf(metadata.labels))
+    .flatMap(({ component, pod }) => {
+      const ports = pod.containers.flatMap((container) => container.ports ?? []);
+      const own = ports.find(({ name }) => name === target);
+      return own === undefined ? [] : [`${component}:${own.containerPort}`];
+    });
 }
 
 for (const values of valuesFiles.keys()) {
@@ -101,15 +114,12 @@ for (const values of valuesFiles.keys()) {
     });
 
     test('admit the connections that the services make, and no others among pods of the release', () => {
-      const edges = needed(pods, prefix);
-      const ports = new Set(
-        pods.flatMap(({ pod }) => pod.containers.flatMap((c) => (c.ports ?? []).map((p) => p.containerPort))),
-      );
+      const edges = needed(objects, pods, prefix);
       const open = new Set<string>();
       for (const from of pods) {
         for (const to of pods) {
-          for (const port of ports) {
-            if (from !== to && listens(to.pod, port) && connects(policies, from.labels, to.labels, port)) {
+          for (const port of portsOf(to.pod)) {
+            if (from !== to && connects(policies, from.labels, to.labels, port)) {
               open.add(`${from.component}>${to.component}:${port}`);
             }
           }

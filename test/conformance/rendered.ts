@@ -30,7 +30,6 @@ export interface KubernetesObject {
     replicas?: number;
     serviceName?: string;
     clusterIP?: string;
-    publishNotReadyAddresses?: boolean;
     maxUnavailable?: number;
     selector?: Labels | { matchLabels: Labels };
     ports?: { name: string; port: number; targetPort: string }[];

@@ -21,7 +21,7 @@
 {{- if include "gapo.natsServer" . }}
 {{- $tls := eq (include "gapo.tls" .) "true" }}
 - name: NATS_URL
-  value: {{ ternary "tls" "nats" $tls }}://{{ include "gapo.fullname" . }}-nats-headless:4222
+  value: {{ ternary "tls" "nats" $tls }}://{{ include "gapo.natsAddress" . }}
 {{- if $tls }}
 - name: NATS_CA
   value: /etc/gapo/tls/ca.crt

@@ -1,5 +1,5 @@
-{{/* A Service that resolves to every ready pod: services of the release call each other by these. Input: root, component, port, portName (optional),
-     single: whether it has one pod, which its clients wait for. */}}
+{{/* A Service that resolves to every ready pod, for components with several: calls go to each in turn. Input: root, component, port,
+     portName (optional). */}}
 {{- define "gapo.headlessService" -}}
 apiVersion: v1
 kind: Service
@@ -8,11 +8,6 @@ metadata:
 spec:
   type: ClusterIP
   clusterIP: None
-  {{- if .single }}
-  {{- /* Its clients try the address of the next pod before that is ready. Otherwise the name resolves to nothing while the pod is replaced, and
-       name servers keep that for half a minute. */}}
-  publishNotReadyAddresses: true
-  {{- end }}
   selector:
     {{- include "gapo.selector" . | nindent 4 }}
   ports:
@@ -24,8 +19,9 @@ spec:
       {{- end }}
 {{- end -}}
 
-{{/* A Service with an address of its own, for clients: it stays the same when pods come and go. Input: root, component, service (values), portName,
-     targetPort, appProtocol. */}}
+{{/* A Service with an address of its own, which stays when pods come and go: for clients, and for components with one pod. By the addresses of
+     pods, name servers would send callers to the pod that ended for half a minute. Input: root, component, service (values), portName,
+     appProtocol (optional). */}}
 {{- define "gapo.stableService" -}}
 apiVersion: v1
 kind: Service
@@ -49,5 +45,7 @@ spec:
       {{- with .service.nodePort }}
       nodePort: {{ . }}
       {{- end }}
-      appProtocol: {{ .appProtocol }}
+      {{- with .appProtocol }}
+      appProtocol: {{ . }}
+      {{- end }}
 {{- end -}}

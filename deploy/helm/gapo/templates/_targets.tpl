@@ -1,6 +1,10 @@
-{{/* Where services find each other. dns:/// names every pod behind a headless service, so that calls go to each in turn. */}}
+{{/* Where services find each other: the coordinator and NATS by the addresses of their Services, the others by those of every pod. */}}
 {{- define "gapo.coordinatorAddress" -}}
-{{ include "gapo.fullname" . }}-coordinator-headless:50050
+{{ include "gapo.fullname" . }}-coordinator:{{ .Values.coordinator.service.port }}
+{{- end -}}
+
+{{- define "gapo.natsAddress" -}}
+{{ include "gapo.fullname" . }}-nats:4222
 {{- end -}}
 
 {{/* Names from outside of the cluster that the web page is asked by, as JSON: those of its routes and those that are given. */}}
@@ -24,7 +28,7 @@
 {{ join "," (concat (list $name $service (printf "%s.svc" $service) (printf "%s.svc.cluster.local" $service)) (include "gapo.outsideHosts" . | fromJsonArray)) }}
 {{- end -}}
 
-{{/* Input: root, component, port. */}}
+{{/* Names every pod behind a headless Service, so that calls go to each in turn. Input: root, component, port. */}}
 {{- define "gapo.headlessTarget" -}}
 dns:///{{ include "gapo.fullname" .root }}-{{ .component }}-headless:{{ .port }}
 {{- end -}}
