@@ -201,7 +201,7 @@ function textOf(result: LoadResult): string {
 
 async function measure(): Promise<Findings> {
   const another = settings.WORLD === 'example' ? example : undefined;
-  const { workspace, platform, root, ended } = await startSmallPlatform('load', another);
+  const { workspace, platform, root, ended } = await startSmallPlatform('load', { another });
   const result = await load(platform, runsOf(workspace.directory)).finally(() => platform.stop());
   await workspace.remove();
   const { rpc, pages, ...rest } = result;

@@ -15,19 +15,23 @@ export interface SmallPlatform {
   readonly ended: readonly string[];
 }
 
-/** Another project whose rewards and files the platform has. */
-export interface AnotherProject {
-  readonly directory: string;
-  readonly rewardsFile: string;
+/** What differs from the tests' workspace. */
+export interface SmallPlatformOptions {
+  /** Another project, whose rewards are started in place of the workspace's. @default none */
+  readonly another?: { readonly directory: string; readonly rewardsFile: string } | undefined;
+  /** More environment of a service, by its name. @default none */
+  readonly env?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 /**
  * Starts it.
  *
  * @param name of the program, for its directory
- * @param another in place of the rewards of the tests' workspace, and beside its files
  */
-export async function startSmallPlatform(name: string, another?: AnotherProject): Promise<SmallPlatform> {
+export async function startSmallPlatform(
+  name: string,
+  { another, env = {} }: SmallPlatformOptions = {},
+): Promise<SmallPlatform> {
   const root = mkdtempSync(join(tmpdir(), `gapo-${name}-`));
   const workspace = await makeWorkspace();
   const ended: string[] = [];
@@ -38,6 +42,7 @@ export async function startSmallPlatform(name: string, another?: AnotherProject)
     rolloutWorkers: 1,
     gradientWorkers: 1,
     gateway: true,
+    env,
     ended: (service, how) => ended.push(`${service}: ${how}`),
   });
   return { platform, workspace, root, ended };

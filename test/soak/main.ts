@@ -17,6 +17,8 @@ const runId = 'soak';
 const samples = 150;
 const progressMs = 10_000;
 const hangMs = 5 * 60_000;
+/** The stream's limit: reached in the first third, after which each event takes the place of an older one. */
+const streamBytes = 2 << 20;
 /** A step of few and short completions: what is measured is what a step leaves behind, not its arithmetic. */
 const tiny = { promptsPerStep: 2, samplesPerPrompt: 2, maxNewTokens: 4, shards: 2 };
 
@@ -102,7 +104,9 @@ function dataTable(rows: readonly DataRow[]): string {
 }
 
 async function measure(): Promise<Findings> {
-  const { workspace, platform, root, ended } = await startSmallPlatform('soak');
+  const { workspace, platform, root, ended } = await startSmallPlatform('soak', {
+    env: { coordinator: { NATS_STREAM_MAX_BYTES: String(streamBytes) } },
+  });
   const begin = performance.now();
   const { taken, seconds } = await soak(platform, workspace.directory).finally(() => platform.stop());
   const wall = (performance.now() - begin) / 1000;

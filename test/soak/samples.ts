@@ -21,7 +21,7 @@ export const dataKinds = {
   checkpoints: { perStep: false, holds: 'the newest two, and milestones' },
   'run.json and others': { perStep: false, holds: 'state and configuration' },
   'temporary files': { perStep: false, holds: 'writes in progress' },
-  'NATS streams': { perStep: true, holds: 'a copy of the events, up to the limits of the stream' },
+  'NATS streams': { perStep: false, holds: 'a copy of the newest events, up to the limit of the stream' },
 } as const;
 
 /** The name of a kind. */

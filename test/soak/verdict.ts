@@ -3,13 +3,14 @@ import { at, median } from '@gapo/numeric';
 import type { Check } from '../processes/program.js';
 import { dataKinds, type DataKind, type Sample } from './samples.js';
 
-/** Medians of the first, the middle and the last third of the samples. */
+/** What is typical of the first, the middle and the last third of the samples: the median, where nothing else is said. */
 export type Thirds = readonly [first: number, middle: number, last: number];
 
 /** What a process took. */
 export interface ProcessRow {
   readonly process: string;
   readonly residentBytes: Thirds;
+  /** The fewest in each third: files that are open for a moment come and go, and what leaks stays. */
   readonly descriptors: Thirds;
   /** Processor time over all samples, in seconds. */
   readonly cpuSeconds: number;
@@ -41,7 +42,10 @@ export function processRows(samples: readonly Sample[]): ProcessRow[] {
       {
         process,
         residentBytes: thirdsOf(usages.map(({ residentBytes }) => residentBytes)),
-        descriptors: thirdsOf(usages.map(({ descriptors }) => descriptors)),
+        descriptors: thirdsOf(
+          usages.map(({ descriptors }) => descriptors),
+          (counts) => Math.min(...counts),
+        ),
         cpuSeconds: at(usages, usages.length - 1).cpuSeconds - at(usages, 0).cpuSeconds,
       },
     ];
@@ -102,8 +106,8 @@ function grows([, middle, last]: Thirds, least: number): boolean {
   return last > middle * (1 + tolerance) && last > middle + least;
 }
 
-function thirdsOf(values: readonly number[]): Thirds {
+function thirdsOf(values: readonly number[], typical: (third: readonly number[]) => number = median): Thirds {
   const third = (i: number): number =>
-    median(values.slice(Math.floor((i * values.length) / 3), Math.floor(((i + 1) * values.length) / 3)));
+    typical(values.slice(Math.floor((i * values.length) / 3), Math.floor(((i + 1) * values.length) / 3)));
   return [third(0), third(1), third(2)];
 }

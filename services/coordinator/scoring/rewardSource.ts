@@ -94,7 +94,7 @@ const patientRetries = (retryMs: number): Pick<RetryPolicy, 'attempts' | 'baseDe
 
 const breakerLimits = { failures: 6, coolDownMs: 15_000 } as const;
 
-/** Number of cached scores: about 10 MB. */
+/** Number of cached scores: about 6 MB. */
 const cacheCapacity = 50_000;
 
 /** The client of one objective's reward service. */

@@ -17,14 +17,14 @@ export class ScoreCache {
   /** From least to most recently used. */
   readonly #scores = new Map<string, number>();
 
-  /** @param capacity maximum number of scores, each of about 200 bytes */
+  /** @param capacity maximum number of scores, each of about 110 bytes */
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
 
   /** @param version the service's; scores without a version are never cached */
   get(version: string, key: string): number | undefined {
-    const full = `${version} ${key}`;
+    const full = fullKey(version, key);
     const score = this.#scores.get(full);
     if (score === undefined) return undefined;
     this.#scores.delete(full);
@@ -34,9 +34,14 @@ export class ScoreCache {
 
   set(version: string, key: string, score: number): void {
     if (version === '') return;
-    this.#scores.set(`${version} ${key}`, score);
+    this.#scores.set(fullKey(version, key), score);
     if (this.#scores.size <= this.#capacity) return;
     const [oldest] = this.#scores.keys();
     if (oldest !== undefined) this.#scores.delete(oldest);
   }
+}
+
+/** Returns 16 bytes of a hash as characters: a version's name may be long, and the cache holds many keys. */
+function fullKey(version: string, key: string): string {
+  return createHash('sha256').update(`${version} ${key}`).digest().toString('latin1', 0, 16);
 }

@@ -14,6 +14,7 @@ import { serveHealth, settlesWithin } from '@gapo/rpc';
 import { onTelemetryProblem, shutdownTelemetry, type TelemetryProblem } from '@gapo/tracing';
 import { boundConnecting } from './connecting.js';
 import { writeAtomically } from './files/atomicWrite.js';
+import { boundHeap } from './heap.js';
 import { logger, type Logger } from './logger.js';
 import { withoutCredentials } from './redact.js';
 import { readSettings } from './settings/environment.js';
@@ -87,6 +88,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
   }
   const crash = (error: unknown) => void reportAndExit(error, telemetryTimeoutMs);
   boundConnecting();
+  boundHeap();
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);
   // Keeps the process alive until runService ends it, even if the event loop is otherwise empty.
