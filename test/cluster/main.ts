@@ -8,10 +8,13 @@ import { trainDisturbed } from './disturbed.js';
 import { checkEdges } from './edges.js';
 import { helm, kubectl, Missing, requirePrograms, tryKubectl } from './programs.js';
 import { admitAll, createCertificates, createNamespace, install, release, remains, storageValues } from './release.js';
+import { checkResources, presentDefinitions, removeDefinitions } from './resources.js';
 import { settings } from './settings.js';
 import { runsOf, succeeded, train, trainHere } from './training.js';
 
 const namespace = `gapo-test-${process.pid}`;
+let definitions: readonly string[] = [];
+
 function imageValues(): string[] {
   const registry = settings.REGISTRY === '' ? [] : ['--set', `image.registry=${settings.REGISTRY}`];
   return [...registry, ...(settings.TAG === '' ? [] : ['--set-string', `image.tag=${settings.TAG}`])];
@@ -32,6 +35,7 @@ function step<T>(what: string, work: () => T): T {
  */
 async function check(): Promise<void> {
   requirePrograms();
+  definitions = presentDefinitions();
   createNamespace(namespace);
   step('every values file admitted by the API server', () => admitAll(namespace));
   if (settings.ADMISSION !== undefined) return;
@@ -49,6 +53,7 @@ async function check(): Promise<void> {
   if (found !== expected) throw new Error(`the adapter is ${found}, and that of this machine ${expected}`);
   say(`           adapter ${found}, as on this machine`);
   step('network policies', () => checkEdges(namespace));
+  await checkResources(namespace, expected);
   if (settings.FAULTS !== undefined) await trainDisturbed(settings.FAULTS, id, { namespace, expected });
   const runs = runsOf(namespace).length;
   step('helm upgrade', () => install(namespace, 'upgrade', '--set', 'logLevel=debug'));
@@ -88,6 +93,8 @@ try {
   }
   process.exitCode = error instanceof Missing ? 2 : 1;
 } finally {
-  if (settings.KEEP === undefined) deleteNamespace();
-  else say(`the namespace ${namespace} is kept`);
+  if (settings.KEEP === undefined) {
+    removeDefinitions(definitions);
+    deleteNamespace();
+  } else say(`the namespace ${namespace} is kept`);
 }

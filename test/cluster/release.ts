@@ -17,9 +17,11 @@ const components = [
   'gradient',
   'gateway',
   'cli',
+  'operator',
   'nats',
   'reward-helpful',
   'reward-harmless',
+  'reward-services',
 ];
 
 /** Creates a namespace that enforces the restricted Pod Security Standard. */
@@ -75,7 +77,7 @@ export function createCertificates(namespace: string): void {
     const command = ['services/cli/dist/main.js', 'certs', directory, '--host', `${release}-nats`];
     execFileSync(process.execPath, command, { cwd: project, stdio: 'ignore' });
     // A role for each component; NATS is found by its name, which every certificate has.
-    const roles: Record<string, string> = { cli: 'client', nats: 'gateway' };
+    const roles: Record<string, string> = { cli: 'client', operator: 'client', nats: 'gateway' };
     const read = (file: string): string => readFileSync(join(directory, file)).toString('base64');
     apply(
       components.map((component) => {

@@ -55,12 +55,16 @@ const runSchema = z.object({ id: z.string(), state: z.string(), versionSha256: z
 export const runsOf = (namespace: string): z.output<typeof runSchema>[] =>
   z.array(runSchema).parse(JSON.parse(kubectl(...inCli(namespace, 'runs', '--json'))));
 
+/** The configuration of the example as the cluster has it, with the steps of the settings. */
+export const configurationText = (): string =>
+  settings.STEPS === 0 ? readFileSync(join(project, example), 'utf8') : shortened('/project');
+
 /** Puts the configuration into the CLI's pod, and returns its path there. */
 function putConfiguration(namespace: string): string {
   if (settings.STEPS === 0) return '/project/run.yaml';
   const file = '/tmp/run.yaml';
   const write = `require('node:fs').writeFileSync('${file}', Buffer.from(process.argv[1], 'base64'))`;
-  const text = Buffer.from(shortened('/project')).toString('base64');
+  const text = Buffer.from(configurationText()).toString('base64');
   kubectl('-n', namespace, 'exec', `deployment/${release}-cli`, '--', 'node', '--eval', write, text);
   return file;
 }

@@ -34,6 +34,8 @@ const chunkInputs = 1000;
 
 /** Time without an answer or another input after which a reader hangs: far more than any input takes on a busy machine. */
 const hangMs = 30_000;
+/** Time for a thread to load what it reads with. */
+const startMs = 10 * hangMs;
 
 /** Memory of a thread, far above what a reader of small inputs needs. */
 const heapMiB = 512;
@@ -144,7 +146,7 @@ class Lane {
 
   static async start(target: string, directory: string): Promise<Lane> {
     const lane = new Lane(target, directory);
-    await lane.#answer(() => undefined);
+    await lane.#answer(() => undefined, startMs);
     return lane;
   }
 
@@ -171,14 +173,14 @@ class Lane {
   }
 
   /** Resolves with the next message. Rejects if the thread ends, or begins no other input for a long time. */
-  #answer(alive: () => void): Promise<unknown> {
+  #answer(alive: () => void, patienceMs = hangMs): Promise<unknown> {
     return new Promise((resolve, reject) => {
       let [last, since] = [-1, performance.now()];
       const watch = setInterval(() => {
         alive();
         const now = Atomics.load(this.#begun, 0);
         if (now !== last) [last, since] = [now, performance.now()];
-        else if (performance.now() - since > hangMs) settle(() => reject(new Error(`${this.#target} hangs`)));
+        else if (performance.now() - since > patienceMs) settle(() => reject(new Error(`${this.#target} hangs`)));
       }, 250);
       const onMessage = (message: unknown): void => settle(() => resolve(message));
       const onError = (error: Error): void => settle(() => reject(error));

@@ -25,6 +25,8 @@ export interface PlatformOptions {
   readonly gateway?: boolean;
   /** More environment of a service, by its name. @default none */
   readonly env?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Options of Node.js for its services. @default none */
+  readonly nodeOptions?: readonly string[] | undefined;
   /** Returns the address at which the other services call one that listens on a port. @default that port of this machine */
   readonly addressOf?: (service: string, port: number) => Promise<string>;
   /** Called when a process ends that was not stopped for good. */
@@ -57,7 +59,7 @@ const portStride = 37;
  * @throws UserError if nats-server is not installed
  */
 export async function startProcesses(options: PlatformOptions): Promise<ProcessPlatform> {
-  const { root, rolloutWorkers, gradientWorkers, gateway = false } = options;
+  const { root, rolloutWorkers, gradientWorkers, gateway = false, nodeOptions = [] } = options;
   const { addressOf = async (_, port) => `127.0.0.1:${port}` } = options;
   const natsServer = findNatsServer();
   if (natsServer === undefined)
@@ -91,15 +93,20 @@ export async function startProcesses(options: PlatformOptions): Promise<ProcessP
 
   const services = new Map<string, Supervised>();
   const add = (name: string, program: string, args: readonly string[], env: Readonly<Record<string, string>>): void => {
-    const command = { name, program, args, cwd: project, env, log: join(logs, `${name}.log`) };
+    const own = { ...env, ...options.env?.[name] };
+    const command = { name, program, args, cwd: project, env: own, log: join(logs, `${name}.log`) };
     services.set(name, new Supervised(command, (how) => options.ended(name, how)));
   };
   const addNode = (name: string, folder: string, env: Readonly<Record<string, string>>): void =>
-    add(name, process.execPath, ['--import', preload, join(project, 'services', folder, 'dist/main.js')], {
-      LISTEN: listen(name),
-      ...env,
-      ...options.env?.[name],
-    });
+    add(
+      name,
+      process.execPath,
+      [...nodeOptions, '--import', preload, join(project, 'services', folder, 'dist/main.js')],
+      {
+        LISTEN: listen(name),
+        ...env,
+      },
+    );
   add('nats', natsServer, ['-a', '127.0.0.1', '-p', String(port('nats')), '-js', '-sd', natsStore], {});
   for (const { name, env } of rewards) addNode(`reward-${name}`, 'reward', { OBJECTIVE: name, ...env });
   for (const [kind, members] of Object.entries({ rollout, gradient })) {

@@ -3,7 +3,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeWorkspace } from '../platform.fixture.js';
-import { startProcesses, type ProcessPlatform } from './platform.js';
+import { startProcesses, type PlatformOptions, type ProcessPlatform } from './platform.js';
 
 /** The platform, and what it stands on. */
 export interface SmallPlatform {
@@ -19,8 +19,9 @@ export interface SmallPlatform {
 export interface SmallPlatformOptions {
   /** Another project, whose rewards are started in place of the workspace's. @default none */
   readonly another?: { readonly directory: string; readonly rewardsFile: string } | undefined;
-  /** More environment of a service, by its name. @default none */
-  readonly env?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** As for {@link startProcesses}. */
+  readonly env?: PlatformOptions['env'];
+  readonly nodeOptions?: PlatformOptions['nodeOptions'];
 }
 
 /**
@@ -30,7 +31,7 @@ export interface SmallPlatformOptions {
  */
 export async function startSmallPlatform(
   name: string,
-  { another, env = {} }: SmallPlatformOptions = {},
+  { another, env = {}, nodeOptions }: SmallPlatformOptions = {},
 ): Promise<SmallPlatform> {
   const root = mkdtempSync(join(tmpdir(), `gapo-${name}-`));
   const workspace = await makeWorkspace();
@@ -43,6 +44,7 @@ export async function startSmallPlatform(
     gradientWorkers: 1,
     gateway: true,
     env,
+    nodeOptions,
     ended: (service, how) => ended.push(`${service}: ${how}`),
   });
   return { platform, workspace, root, ended };
