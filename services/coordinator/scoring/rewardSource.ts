@@ -94,8 +94,8 @@ const patientRetries = (retryMs: number): Pick<RetryPolicy, 'attempts' | 'baseDe
 
 const breakerLimits = { failures: 6, coolDownMs: 15_000 } as const;
 
-/** Number of cached scores: about 6 MB. */
-const cacheCapacity = 50_000;
+/** Number of cached scores: about 1 MB, and 64 steps of 128 completions. */
+const cacheCapacity = 8192;
 
 /** The client of one objective's reward service. */
 export class RewardSource {
