@@ -105,7 +105,7 @@ test('up and run give the same weights, with shared or own services, paused or n
     assert.match(readFileSync(result.page, 'utf8'), new RegExp(result.run));
     const spans = [...readFileSync(result.trace ?? '', 'utf8').matchAll(/"name":"(gapo\.[\w.]+)"/g)];
     const names = new Set(spans.map((found) => found[1]));
-    for (const name of ['gapo.step', 'gapo.rollout.generate', 'gapo.reward.score', 'gapo.gradient.compute']) {
+    for (const name of ['rl.loop', 'gapo.rollout.generate', 'gapo.reward.score', 'gapo.gradient.compute']) {
       assert.ok(names.has(name), `no span ${name}`);
     }
   });

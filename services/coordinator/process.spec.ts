@@ -262,7 +262,7 @@ test('every step is one trace: the step’s span contains its phases, which cont
   const { port } = receiver.address() as { port: number };
   const world = await startWorld(t);
   const coordinator = await start(t, world, {
-    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `http://127.0.0.1:${port}/v1/traces`,
     OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
   });
   await createRun(coordinator, world, runYaml({ steps: 2 }));
@@ -271,7 +271,7 @@ test('every step is one trace: the step’s span contains its phases, which cont
   coordinator.child.kill('SIGTERM');
   assert.equal(await coordinator.exited, 0);
 
-  const roots = spans.filter(({ name }) => name === 'gapo.step');
+  const roots = spans.filter(({ name }) => name === 'rl.loop');
   assert.deepEqual(new Set(roots.map(({ traceId }) => traceId)), new Set(reports.map(({ traceId }) => traceId)));
   assert.equal(roots.length, 2);
   for (const root of roots) {
@@ -286,24 +286,25 @@ test('every step is one trace: the step’s span contains its phases, which cont
     // The checkpoint of the last step stays, which is an event.
     const last = root.traceId === reports[1]?.traceId;
     const expected: Record<string, number> = {
-      ' > gapo.step': 1,
-      'gapo.step > gapo.step.sampling': 1,
-      'gapo.step > gapo.step.rewards': 1,
-      'gapo.step > gapo.step.logprobs': 1,
-      'gapo.step > gapo.step.advantages': 1,
-      'gapo.step > gapo.step.gradients': 1,
-      'gapo.step > gapo.step.combination': 1,
-      'gapo.step > gapo.step.optimizer': 1,
-      'gapo.step.sampling > grpc.gapo.rollout.v1.RolloutService/Generate': 3,
+      ' > rl.loop': 1,
+      'rl.loop > rl.sample': 1,
+      'rl.loop > rl.reward': 1,
+      'rl.loop > gapo.step.logprobs': 1,
+      'rl.loop > gapo.step.advantages': 1,
+      'rl.loop > rl.train': 1,
+      'rl.train > gapo.step.gradients': 1,
+      'rl.train > gapo.step.combination': 1,
+      'rl.train > gapo.step.optimizer': 1,
+      'rl.sample > grpc.gapo.rollout.v1.RolloutService/Generate': 3,
       // Equal completions are scored once, which leaves three calls of ten items for each service.
-      'gapo.step.rewards > grpc.gapo.reward.v1.RewardService/Score': 6,
+      'rl.reward > grpc.gapo.reward.v1.RewardService/Score': 6,
       'gapo.step.logprobs > grpc.gapo.gradient.v1.GradientService/LogProbs': 3,
       'gapo.step.gradients > grpc.gapo.gradient.v1.GradientService/ComputeGradients': 3,
-      'gapo.step.sampling > gapo.event.publish': 3,
-      'gapo.step.rewards > gapo.event.publish': 2,
+      'rl.sample > gapo.event.publish': 3,
+      'rl.reward > gapo.event.publish': 2,
       'gapo.step.gradients > gapo.event.publish': 3,
-      'gapo.step > gapo.event.publish': 1,
-      'gapo.step > gapo.step.checkpoint': 1,
+      'rl.loop > gapo.event.publish': 1,
+      'rl.loop > gapo.step.checkpoint': 1,
       ...(last && { 'gapo.step.checkpoint > gapo.event.publish': 1 }),
     };
     assert.deepEqual(

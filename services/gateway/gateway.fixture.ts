@@ -46,6 +46,7 @@ export function testStep(step: number): StepReport {
     progress: 0.25,
     latencyMs: 12,
     failed: 0,
+    cosines: {},
   });
   return {
     step,

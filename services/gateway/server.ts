@@ -4,7 +4,7 @@ import { at } from '@gapo/numeric';
 import { pageAssets, type Asset } from '@gapo/page';
 import { bareHost, checkHealth, processSecurity, requireSecureAddress } from '@gapo/rpc';
 import { UserError, type Logger } from '@gapo/service';
-import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
+import { attributeNames, record, spanNames, withSpan } from '@gapo/tracing';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { AllowedHosts } from './allowedHosts.js';
 import { CredentialChecks } from './credentialChecks.js';
@@ -83,6 +83,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const assets = pageAssets();
   guardRequests(app, new AllowedHosts(allowedHosts, listen), securityHeaders(at(assets, 0).body));
 
+  app.addHook('onResponse', async ({ method, routeOptions }, { statusCode, elapsedTime }) => {
+    record('httpServerDuration', elapsedTime / 1000, {
+      httpMethod: knownMethods.has(method) ? method : '_OTHER',
+      httpRoute: routeOptions.url,
+      httpStatus: statusCode,
+      urlScheme: listener.scheme,
+      ...(statusCode >= 500 && { errorType: String(statusCode) }),
+    });
+  });
   servePage(app, assets);
   serveApi(app, api);
   serveSession(app, api, listener.scheme);
@@ -125,6 +134,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
   };
 }
+
+/** Methods that metrics name: a client may send any other. */
+const knownMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 interface RunRequest {
   Params: { id: string };

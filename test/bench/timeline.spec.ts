@@ -21,10 +21,10 @@ function span(service: string, name: string, start: number, end: number, traceId
 
 const generate = 'grpc.gapo.rollout.v1.RolloutService/Generate';
 const compute = 'grpc.gapo.gradient.v1.GradientService/ComputeGradients';
-const step = span('coordinator', 'gapo.step', 0, 1000);
+const step = span('coordinator', 'rl.loop', 0, 1000);
 const spans = [
   step,
-  span('coordinator', 'gapo.step.sampling', 0, 400),
+  span('coordinator', 'rl.sample', 0, 400),
   // Two shards in parallel: while one computes, the other's call is not transfer.
   span('coordinator', generate, 10, 300),
   span('rollout', generate, 12, 298),
@@ -46,7 +46,7 @@ test('every moment of a step counts once', () => {
 
 test('shares leave out the first steps', () => {
   const later = [
-    span('coordinator', 'gapo.step', 2000, 2100, 'u'),
+    span('coordinator', 'rl.loop', 2000, 2100, 'u'),
     span('gradient', 'gapo.gradient.logprobs', 2000, 2100, 'u'),
   ];
   assert.deepEqual(sharesOf([...later, ...spans], 1), {

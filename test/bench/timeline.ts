@@ -69,7 +69,7 @@ export function timeOf(step: Span, spans: readonly Span[]): Record<Activity, num
  */
 export function sharesOf(spans: readonly Span[], skipped: number): Record<Activity, number> {
   const steps = spans
-    .filter(({ name }) => name === 'gapo.step')
+    .filter(({ name }) => name === 'rl.loop')
     .sort((a, b) => Number(BigInt(a.startTimeUnixNano) - BigInt(b.startTimeUnixNano)))
     .slice(skipped);
   if (steps.length === 0) throw new RangeError(`there are no steps beyond the first ${skipped}`);

@@ -96,6 +96,7 @@ export const layersOf: Readonly<Record<string, Layers>> = {
     ['settings'],
     ['.'],
   ],
+  'services/lib/tracing': [['document'], ['.'], ['declared']],
 };
 
 /** A source file, as a path relative to the project, and its imports. */

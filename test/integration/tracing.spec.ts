@@ -29,7 +29,7 @@ describe('traces', { skip: findNatsServer() === undefined && 'nats-server is not
     training.close();
     await platform.stop(); // the services flush their spans before they exit
     receiver.close();
-    roots = spans.filter(({ name }) => name === 'gapo.step');
+    roots = spans.filter(({ name }) => name === 'rl.loop');
     assert.deepEqual(roots.map(({ traceId }) => traceId).sort(), [...reported].sort(), 'the reports name the traces');
   });
   after(() => workspace.remove());
@@ -57,10 +57,10 @@ describe('traces', { skip: findNatsServer() === undefined && 'nats-server is not
       const rootless = own.filter(({ parentSpanId }) => !ids.has(parentSpanId ?? ''));
       assert.deepEqual(
         rootless.map(({ name }) => name),
-        ['gapo.step'],
+        ['rl.loop'],
       );
     }
-    assert.deepEqual(roots.map(({ attributes }) => attributes.get('gapo.step')).sort(), [1, 2, 3]);
+    assert.deepEqual(roots.map(({ attributes }) => attributes.get('rl.loop.iteration')).sort(), [1, 2, 3]);
   });
 
   test('each spans all five kinds of process', () => {
@@ -80,19 +80,20 @@ describe('traces', { skip: findNatsServer() === undefined && 'nats-server is not
     const call = (from: string, to: string, method: string): string =>
       `${from}:grpc.gapo.${method} -> ${to}:grpc.gapo.${method}`;
     const expected = [
-      ...['sampling', 'rewards', 'logprobs', 'advantages', 'gradients', 'combination', 'optimizer'].map(
-        (phase) => `${c}:gapo.step -> ${c}:gapo.step.${phase}`,
+      ...['rl.sample', 'rl.reward', 'gapo.step.logprobs', 'gapo.step.advantages', 'rl.train'].map(
+        (phase) => `${c}:rl.loop -> ${c}:${phase}`,
       ),
-      `${c}:gapo.step.sampling -> ${c}:grpc.gapo.rollout.v1.RolloutService/Generate`,
+      ...['gradients', 'combination', 'optimizer'].map((phase) => `${c}:rl.train -> ${c}:gapo.step.${phase}`),
+      `${c}:rl.sample -> ${c}:grpc.gapo.rollout.v1.RolloutService/Generate`,
       call(c, 'gapo-rollout', 'rollout.v1.RolloutService/Generate'),
       'gapo-rollout:grpc.gapo.rollout.v1.RolloutService/Generate -> gapo-rollout:gapo.rollout.generate',
-      `${c}:gapo.step.rewards -> ${c}:grpc.gapo.reward.v1.RewardService/Score`,
+      `${c}:rl.reward -> ${c}:grpc.gapo.reward.v1.RewardService/Score`,
       call(c, 'gapo-reward', 'reward.v1.RewardService/Score'),
       'gapo-reward:grpc.gapo.reward.v1.RewardService/Score -> gapo-reward:gapo.reward.score',
       `${c}:gapo.step.gradients -> ${c}:grpc.gapo.gradient.v1.GradientService/ComputeGradients`,
       call(c, 'gapo-gradient', 'gradient.v1.GradientService/ComputeGradients'),
       'gapo-gradient:grpc.gapo.gradient.v1.GradientService/ComputeGradients -> gapo-gradient:gapo.gradient.compute',
-      'gapo-gradient:gapo.policy.fetch -> gapo-gradient:grpc.gapo.policy.v1.PolicyService/GetVersion',
+      'gapo-gradient:rl.sync -> gapo-gradient:grpc.gapo.policy.v1.PolicyService/GetVersion',
       call('gapo-gradient', c, 'policy.v1.PolicyService/GetVersion'),
       `${c}:gapo.step.gradients -> ${c}:gapo.event.publish`,
       `${c}:gapo.event.publish -> gapo-gateway:gapo.event.process`,

@@ -53,6 +53,8 @@ class FileReceiver implements TraceReceiver {
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://${localHost}:${address.port}`,
       OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
       OTEL_TRACES_EXPORTER: 'otlp',
+      OTEL_METRICS_EXPORTER: 'none',
+      OTEL_LOGS_EXPORTER: 'none',
     };
   }
 

@@ -21,7 +21,7 @@ import {
   RpcError,
 } from '@gapo/rpc';
 import { type PromptRecord, recordsOf } from '@gapo/run-data';
-import { attributeNames, ROOT_CONTEXT, spanNames, withSpan } from '@gapo/tracing';
+import { attributeNames, contextOfRun, spanNames, withSpan } from '@gapo/tracing';
 import { splitEvenly, type Sample } from '../data/batch.js';
 import { completionItems } from '../scoring/completionItems.js';
 import { describeRewards, needsRewards } from '../scoring/rewardServices.js';
@@ -84,7 +84,7 @@ export async function* evaluateRun(
     spanNames.evaluation,
     { [attributeNames.runId]: run.id },
     () => evaluate(run, platform, request, signal, observe),
-    { parent: ROOT_CONTEXT },
+    { parent: contextOfRun(run.id) },
   )
     .then(
       (report) => (result = { report }),

@@ -11,6 +11,7 @@ import {
   type WatchRunResponseInput,
 } from '@gapo/rpc';
 import { configSha256, isExpected, UserError } from '@gapo/service';
+import type { Observe } from '@gapo/tracing';
 import { describeRewardsOrPause, needsRewards } from '../scoring/rewardServices.js';
 import type { GoalChange } from '../state/goals.js';
 import { PauseNeeded, type Fault } from '../state/interruption.js';
@@ -33,6 +34,7 @@ import { inputsToAccept, readLoop, type RestoredLoop, type Resumption } from './
 import { versionKey, type RunDirectory, type RunRecord } from './runDirectory.js';
 import { RunGoals, type RunPosition, type ObjectivesAnswer } from './runGoals.js';
 import { RunHistory } from './runHistory.js';
+import { RunMetrics } from './runMetrics.js';
 import { RunStatus } from './runStatus.js';
 import { timestampOf } from './timestamp.js';
 import { TrainingLoop, type LoopContext } from './trainingLoop.js';
@@ -78,6 +80,7 @@ export class Run {
   readonly #status: RunStatus;
   readonly #continuation: Continuation;
   readonly #loop: LoadedLoop;
+  readonly #metrics: RunMetrics;
   #stopRequest: StopRequest | undefined;
   #abort = new AbortController();
   /** Settles when the training in progress has stopped. */
@@ -91,12 +94,14 @@ export class Run {
     this.#directory = directory;
     this.audit = new AuditLog(directory, (message) => platform.log.warn({ run: record.id }, message));
     this.#configSha256 = configSha256(config);
+    this.#metrics = new RunMetrics(record.id, config);
     this.#history = new RunHistory(config, record.id, directory);
     this.#events = new RunEvents(openOutbox(platform, directory), record.resumptions);
     this.#goals = new RunGoals({ config, runId: record.id, directory, platform, events: this.#events });
     const changed = (change: StateEvent): void => {
       this.#continuation.end();
       if (!isActive(this.#record.state)) this.#stopRequest = undefined;
+      this.#metrics.changed(this.#record.state);
       this.#feed.state(this.snapshot());
       this.#events.state(this.#record.changes, change);
     };
@@ -143,6 +148,12 @@ export class Run {
   /** Returns versions in memory by their key; undefined unless the run trains, is evaluated, or was until recently. */
   versionsOf(key: string, version: number): VersionStore | undefined {
     return this.#loop.versionsOf(key === this.id ? this.key : key, version);
+  }
+
+  /** Reports the run's metrics, unless it has ended or waits for a user. */
+  observe(observe: Observe): void {
+    if (!this.isActive && !this.continues) return;
+    this.#metrics.observe(observe, { state: this.#record.state, last: this.#history.last });
   }
 
   /** Returns the run as a message. */
@@ -446,6 +457,7 @@ export class Run {
       goals: this.#goals,
       events: this.#events,
       feed: this.#feed,
+      metrics: this.#metrics,
     };
   }
 

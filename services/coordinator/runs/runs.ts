@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseRunConfig, type RunConfig } from '@gapo/config';
 import { isActive, RpcError, RunState, type RunInput } from '@gapo/rpc';
 import { configSha256, isExpected, metaOf, UserError, word } from '@gapo/service';
+import { observeWith } from '@gapo/tracing';
 import type { RunArchive } from '../archive/runArchive.js';
 import { describeRewards, needsRewards } from '../scoring/rewardServices.js';
 import type { GoalChange } from '../state/goals.js';
@@ -61,6 +62,7 @@ export class Runs {
   readonly #guard: WriteGuard;
   readonly #admission: Admission;
   readonly #stopping = new AbortController();
+  readonly #unobserve: () => void;
 
   private constructor(platform: Platform, dataDirectory: string, lease: DataLease, archive: RunArchive | undefined) {
     this.#lease = lease;
@@ -69,6 +71,9 @@ export class Runs {
     this.#platform = platform;
     this.#admission = new Admission(platform.admission);
     this.#dataDirectory = resolve(dataDirectory);
+    this.#unobserve = observeWith((observe) => {
+      for (const run of this.#runs.values()) run.observe(observe);
+    });
   }
 
   /**
@@ -316,6 +321,7 @@ export class Runs {
   /** Pauses every active run. Steps in progress have the grace period to finish. */
   async stop(graceMs: number): Promise<void> {
     this.#stopping.abort();
+    this.#unobserve();
     await Promise.all([...this.#runs.values()].map((run) => run.stop(graceMs)));
     await this.#archive?.close(archiveGraceMs);
     await this.#lease.release();

@@ -2,7 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import type { RunConfig } from '@gapo/config';
 import { RpcError, type StepReport } from '@gapo/rpc';
-import { attributeNames, ROOT_CONTEXT, spanNames, withSpan, type Span } from '@gapo/tracing';
+import { attributeNames, contextOfRun, spanNames, withSpan, type Span } from '@gapo/tracing';
 import { describeRewardsOrPause } from '../scoring/rewardServices.js';
 import { CheckpointPace } from '../state/checkpointPlaces.js';
 import { versionOf, type TrainingState } from '../state/trainingState.js';
@@ -17,6 +17,7 @@ import type { RunFeed } from './feed.js';
 import type { Platform } from './platform.js';
 import type { RunGoals } from './runGoals.js';
 import type { RunHistory } from './runHistory.js';
+import type { RunMetrics } from './runMetrics.js';
 
 /** What a training loop shares with its run. */
 export interface LoopContext {
@@ -27,6 +28,7 @@ export interface LoopContext {
   readonly goals: RunGoals;
   readonly events: RunEvents;
   readonly feed: RunFeed;
+  readonly metrics: RunMetrics;
 }
 
 /** The training between a start or resumption and the next stop. */
@@ -138,11 +140,12 @@ export class TrainingLoop {
     const config = goals.configAt(step);
     const attributes = {
       [attributeNames.runId]: runId,
+      [attributeNames.algorithm]: config.algorithm,
       [attributeNames.step]: step,
       [attributeNames.method]: config.combine.method,
       [attributeNames.objectiveCount]: config.objectives.length,
     };
-    const root = { parent: ROOT_CONTEXT };
+    const root = { parent: contextOfRun(runId) };
     // A signal of its own: what depends on a signal is held until that goes, and the session's lasts for all steps.
     const ending = new AbortController();
     setMaxListeners(0, ending.signal); // every job listens
@@ -209,6 +212,7 @@ export class TrainingLoop {
     this.#state = state;
     feed.step(report);
     events.step(report);
+    this.#shared.metrics.stepped(report);
     const rewards = report.objectives.map(({ name, rewardMean }) => `${name} ${rewardMean.toFixed(4)}`).join(', ');
     platform.log.info({ run: runId, step, seconds: report.seconds }, `step ${step} of ${steps}: ${rewards}`);
   }

@@ -12,6 +12,7 @@ import {
   type RetryPolicy,
 } from '@gapo/rpc';
 import { UserError, type Logger } from '@gapo/service';
+import { count } from '@gapo/tracing';
 import { throwIfAborted, type Fault } from '../state/interruption.js';
 import { CircuitBreaker } from './circuitBreaker.js';
 import { hedged } from './hedge.js';
@@ -248,6 +249,7 @@ export class RewardSource {
         `objective ${this.objective} has no score for ${failures.length} of ${items.length} items (${at(items, first.index).id}: ${first.message})`,
       );
     }
+    count('rewardFailures', failures.length, { objective: this.objective });
     const outliers = this.#running.add(values);
     return { values, failures, outliers, latencyMs, seconds: (performance.now() - began) / 1000 };
   }
@@ -261,16 +263,21 @@ export class RewardSource {
   #grouped(items: readonly Item[], outcomes: Outcome[]): readonly Group[] {
     const version = this.#description?.version ?? '';
     const groups = new Map<string | number, Group>();
+    let misses = 0;
     items.forEach((item, index) => {
       const key = itemKey(item);
       const cached = this.#cache.get(version, key);
       // A service without a version may score equal items differently: each is sent.
       const groupKey = version === '' ? index : key;
       const group = groups.get(groupKey);
+      if (cached === undefined) misses++;
       if (cached !== undefined) outcomes[index] = cached;
       else if (group === undefined) groups.set(groupKey, { key, item, indices: [index], bytes: itemBytes(item) });
       else group.indices.push(index);
     });
+    const { objective } = this;
+    count('scoreLookups', misses, { objective, cacheResult: 'miss' });
+    count('scoreLookups', items.length - misses, { objective, cacheResult: 'hit' });
     return [...groups.values()];
   }
 

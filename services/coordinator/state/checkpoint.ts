@@ -111,6 +111,7 @@ const combinationSchema = z
         norms: numbers,
         progress: numbers,
         stationarity: z.number(),
+        cosines: z.array(z.number().nullable()).optional(),
       })
       .optional(),
   })

@@ -15,6 +15,8 @@ export interface ChosenWeights {
   readonly norms: readonly number[];
   readonly progress: readonly number[];
   readonly stationarity: number;
+  /** Cosines of the gradients of all pairs i < j, row by row; null where one is zero. Absent in checkpoints of earlier releases. */
+  readonly cosines?: readonly (number | null)[] | undefined;
 }
 
 /** The state of the combination. */

@@ -18,6 +18,10 @@ export function findingsOf(
   const { statistics, chosen, combination, approximationDegrees } = updated;
   const { clipped, entropySum, tokens } = statistics;
   const { samples } = batch;
+  const cosines = cosinesOf(
+    config.objectives.map(({ name }) => name),
+    chosen.cosines ?? [],
+  );
   return {
     step,
     objectives: config.objectives.map(({ name }, k): ObjectiveReport => {
@@ -30,6 +34,7 @@ export function findingsOf(
         alpha: at(chosen.alpha, k),
         gradientNorm: at(chosen.norms, k),
         progress: at(chosen.progress, k),
+        cosines: at(cosines, k),
         ...(multiplier !== undefined && { multiplier }),
       };
     }),
@@ -47,6 +52,19 @@ export function findingsOf(
     finishedFraction: samples.filter(({ finished }) => finished).length / samples.length,
     phases: clock.phases,
   };
+}
+
+/**
+ * Returns, for each objective, its cosines with those after it.
+ *
+ * @param pairs of all pairs i < j, row by row; null where there is none
+ */
+export function cosinesOf(names: readonly string[], pairs: readonly (number | null)[]): Record<string, number>[] {
+  let next = 0;
+  return names.map((_, i) => {
+    const later = names.slice(i + 1).map((name) => [name, pairs[next++]] as const);
+    return Object.fromEntries(later.flatMap(([name, cosine]) => (cosine == null ? [] : [[name, cosine] as const])));
+  });
 }
 
 /**

@@ -3,6 +3,7 @@
  * is a function from the state before to the state after, so a failed step leaves the state unchanged.
  */
 import { objectiveNames, type RunConfig } from '@gapo/config';
+import { spanNames, withSpan } from '@gapo/tracing';
 import type { TrainingState } from '../state/trainingState.js';
 import type { StepContext } from './context/stepContext.js';
 import { learnFromPairs } from './dpo/dpo.js';
@@ -40,7 +41,9 @@ export async function takeStep(context: StepContext): Promise<StepResult> {
     state: combination,
     noonAdvantages: noonAdvantages(inputs.signal, objectiveNames(config).length, inputs.batch),
   });
-  const updated = await makeUpdates({ updates, loss, options, combination }, context);
+  const updated = await withSpan(spanNames.stepTrain, {}, () =>
+    makeUpdates({ updates, loss, options, combination }, context),
+  );
   const { trained } = updated;
   return {
     state: { step, position: before.position + drawn, kl, combination: updated.combination, goalChanges, trained },

@@ -8,7 +8,7 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { retryDelayMs, RpcError, type IdentifyResponse, type ServiceName } from '@gapo/rpc';
 import type { Logger } from '@gapo/service';
-import { addSpanEvent, attributeNames } from '@gapo/tracing';
+import { addSpanEvent, attributeNames, count, observeWith, telemetryEventNames, type Observe } from '@gapo/tracing';
 import { abortReason, PauseNeeded, type Fault } from '../state/interruption.js';
 import type { WorkersRecord } from '../state/trainingState.js';
 import { followName, namedHost } from './addresses.js';
@@ -103,6 +103,7 @@ export class WorkerPool<S extends ServiceName> {
   readonly #running = new Set<Job<S>>();
   /** Runs a function outside the trace of the job that happens to need it. */
   readonly #untraced = AsyncResource.bind(<T>(fn: () => T): T => fn());
+  readonly #unobserve: () => void;
   #outageTimer: NodeJS.Timeout | undefined;
   #hedgeTimer: NodeJS.Timeout | undefined;
   #added = 0;
@@ -111,6 +112,7 @@ export class WorkerPool<S extends ServiceName> {
     this.#options = { ...defaults, ...options };
     this.#agreement = new Agreement(options.what, this.#options.allowUnlike);
     setMaxListeners(0, this.#closing.signal); // every worker that is down listens
+    this.#unobserve = observeWith((observe) => this.#observe(observe));
     for (const target of options.targets) {
       const name = namedHost(target);
       if (name === undefined) this.#add(target);
@@ -176,12 +178,28 @@ export class WorkerPool<S extends ServiceName> {
 
   /** Closes the connections and rejects queued jobs. */
   close(): void {
+    this.#unobserve();
     this.#closing.abort();
     clearTimeout(this.#outageTimer);
     clearTimeout(this.#hedgeTimer);
     const closed = new RpcError('CANCELLED', `the pool of ${this.#options.what}s is closed`);
     for (const job of this.#queue.splice(0)) job.fail(closed);
     for (const worker of this.#workers) worker.close();
+  }
+
+  /** The pool's name in metrics. */
+  get #pool(): string {
+    return this.#options.what.replace(/ worker$/, '');
+  }
+
+  #observe(observe: Observe): void {
+    const pool = this.#pool;
+    const serving = this.#present().length;
+    observe('poolWorkers', serving, { pool, workerState: 'serving' });
+    observe('poolWorkers', this.#workers.length - serving, { pool, workerState: 'down' });
+    observe('poolShards', this.#queue.length, { pool, shardState: 'waiting' });
+    observe('poolShards', this.#running.size, { pool, shardState: 'computing' });
+    observe('poolStragglers', this.#stragglers.size, { pool });
   }
 
   #add(target: string): void {
@@ -318,6 +336,7 @@ export class WorkerPool<S extends ServiceName> {
           { worker: slow.target, second: free.target },
           `${this.#options.what}: ${job.label} is overdue on ${slow.target}: ${free.target} computes it too`,
         );
+        count('shardRetries', 1, { pool: this.#pool, reason: 'overdue' });
         void this.#runOn(job, free);
       } else next = Math.min(next, job.overdueAt);
     }
@@ -339,7 +358,12 @@ export class WorkerPool<S extends ServiceName> {
     }
     this.#stragglers.set(target, kinds.add(kind));
     const { others, factor } = slowness;
-    inTrace(() => addSpanEvent('straggler', { [attributeNames.worker]: target, [attributeNames.slowness]: factor }));
+    inTrace(() =>
+      addSpanEvent(telemetryEventNames.straggler, {
+        [attributeNames.worker]: target,
+        [attributeNames.slowness]: factor,
+      }),
+    );
     if (!known) {
       log.warn(
         { worker: target, slowness: factor },
@@ -357,18 +381,20 @@ export class WorkerPool<S extends ServiceName> {
     if (this.#closing.signal.aborted) return job.fail(reason);
     const error = RpcError.from(reason, { target: worker.target });
     job.tried.add(worker);
-    const retry = (text: string): void => {
+    const retry = (text: string, why: 'lost' | 'failed'): void => {
+      count('shardRetries', 1, { pool: this.#pool, reason: why });
       log.warn({ worker: worker.target, code: error.code }, `${what}: ${text}: ${error.details}`);
       if (job.running.size === 0) this.#queue.unshift(job);
     };
     if (lostCodes.has(error.code)) {
       this.#markDown(worker, `${error.code}: ${error.details}`);
       if (error.code === 'DEADLINE_EXCEEDED') job.deadlines += 1;
-      if (job.attempts < maxAttempts && job.deadlines < maxDeadlines) return retry(`retrying ${job.label} elsewhere`);
+      if (job.attempts < maxAttempts && job.deadlines < maxDeadlines)
+        return retry(`retrying ${job.label} elsewhere`, 'lost');
       const failure = `${job.label} failed after ${job.attempts} attempts, the last on ${worker.target}: ${error.details}`;
       return job.fail(new PauseNeeded(`${failure}; check the ${what}'s log`, this.#outage()));
     }
-    if (brokenCodes.has(error.code) && ++job.broken < maxBroken) return retry(`retrying ${job.label}`);
+    if (brokenCodes.has(error.code) && ++job.broken < maxBroken) return retry(`retrying ${job.label}`, 'failed');
     job.fail(error);
   }
 

@@ -1,6 +1,7 @@
 /** Connects to an event bus. */
 import { messageOf } from '@gapo/rpc';
 import { logger, UserError, withoutCredentials } from '@gapo/service';
+import { observeWith } from '@gapo/tracing';
 import { connect, NatsError, type NatsConnection } from 'nats';
 import type { EventBus } from './bus.js';
 import { EventError } from './eventError.js';
@@ -60,6 +61,22 @@ export interface ConnectOptions {
  * ```
  */
 export async function connectEvents(options: ConnectOptions): Promise<EventBus> {
+  const bus = await openBus(options);
+  const unobserve = observeWith((observe) => {
+    const { queued, connected } = bus.stats();
+    if (options.publishes !== false) observe('outboxLength', queued);
+    observe('busConnected', connected ? 1 : 0, { messagingSystem: bus.transport });
+  });
+  const close = bus.close.bind(bus);
+  return Object.assign(bus, {
+    close(timeoutMs?: number) {
+      unobserve();
+      return close(timeoutMs);
+    },
+  });
+}
+
+async function openBus(options: ConnectOptions): Promise<EventBus> {
   const log = logger('events');
   const onError = options.onError ?? ((error: EventError) => log.warn({ code: error.code }, error.message));
   if (options.inProcess === true) {

@@ -1,4 +1,5 @@
 /** The outboxes that a bus has open, with their logs. */
+import { count } from '@gapo/tracing';
 import type { BusStats, EventBus, Outbox, OutboxOptions } from './bus.js';
 import { subjectOf } from './cloudEvent.js';
 import type { EventError } from './eventError.js';
@@ -46,6 +47,7 @@ export class Outboxes {
       onEvent,
       onRefused: (error) => {
         counts.refused++;
+        count('eventsRefused', 1);
         onError(error);
       },
       onClose: async () => {

@@ -46,7 +46,7 @@ describe('traces through events', () => {
         const { traceId, spanId } = published.spanContext();
         assert.equal(event?.traceparent, `00-${traceId}-${spanId}-01`);
         assert.deepEqual(processed.attributes, {
-          'gapo.run.id': 'a',
+          'rl.run.id': 'a',
           'messaging.system': transport,
           'messaging.destination.name': 'gapo.v1.run.a.state',
           'messaging.message.id': 'a/state/0',

@@ -1,5 +1,6 @@
 // Clients of services: promises for unary methods, async iterables for streams, an RpcError for every failure.
 import * as grpc from '@grpc/grpc-js';
+import { clientMeter, type CallStatus } from './callMetrics.js';
 import { shareChannel, type Tls } from './channel.js';
 import type { ParentCall } from './context.js';
 import { serviceDefinition } from './definitions.js';
@@ -117,13 +118,20 @@ async function callUnary(
   metadata: grpc.Metadata,
   options: ClientCallOptions,
   site: CallSite,
+  ended: (status: CallStatus) => void,
 ): Promise<unknown> {
   await connectionFault('rpc.call', site);
   return new Promise((resolve, reject) => {
     const call = stub(request, metadata, callOptions(options, site), (error, response) => {
       release();
-      if (error === null) resolve(response);
-      else reject(failure(error, options, site));
+      if (error === null) {
+        ended('OK');
+        resolve(response);
+      } else {
+        const failed = failure(error, options, site);
+        ended(failed.code);
+        reject(failed);
+      }
     });
     const release = cancelOnAbort(call, options.signal);
   });
@@ -135,20 +143,25 @@ async function* callStream(
   metadata: grpc.Metadata,
   options: ClientCallOptions,
   site: CallSite,
+  report: (status: CallStatus) => void,
 ): AsyncGenerator<unknown, void, undefined> {
   await connectionFault('rpc.call', site);
   const call = stub(request, metadata, callOptions(options, site));
   call.on('error', () => undefined); // the status of a cancelled call arrives after the iteration
   const release = cancelOnAbort(call, options.signal);
-  let ended = false;
+  // That of a loop that is left early.
+  let status: CallStatus = 'CANCELLED';
   try {
     for await (const message of call) yield message;
-    ended = true;
+    status = 'OK';
   } catch (error) {
-    throw failure(error, options, site);
+    const failed = failure(error, options, site);
+    status = failed.code;
+    throw failed;
   } finally {
     release();
-    if (!ended) call.cancel();
+    report(status);
+    if (status !== 'OK') call.cancel();
   }
 }
 
@@ -198,15 +211,16 @@ export function connect<S extends ServiceName>(service: S, target: string, optio
     const call = (stub as unknown as Record<string, UnaryStub & StreamStub>)[method];
     if (call === undefined) throw new Error(`grpc-js made no function for ${service}/${method}`);
     const bound = call.bind(stub);
+    const begin = clientMeter(site);
     const wait = (deadlineMs: number) => reconnected(share.channel, Math.min(reconnectMs, deadlineMs));
     client[method] = spec.responseStream
       ? async function* (request: unknown, call: ClientCallOptions) {
           if (reconnectMs > 0) await wait(call.deadlineMs);
-          yield* callStream(bound, request, metadata(call), call, site);
+          yield* callStream(bound, request, metadata(call), call, site, begin());
         }
       : async (request: unknown, call: ClientCallOptions) => {
           if (reconnectMs > 0) await wait(call.deadlineMs);
-          return callUnary(bound, request, metadata(call), call, site);
+          return callUnary(bound, request, metadata(call), call, site, begin());
         };
   }
   return client as Client<S>;

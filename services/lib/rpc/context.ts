@@ -2,6 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import type * as grpc from '@grpc/grpc-js';
 import { callerOf, type AdmittedCaller } from './authorize.js';
+import type { CallStatus } from './callMetrics.js';
 import { RpcError } from './error.js';
 import type { EncodedMessage } from './message.js';
 
@@ -54,6 +55,10 @@ function callAt(time: number, act: () => void): () => void {
 /** A call in progress on the server. */
 export class OpenCall {
   readonly context: CallContext;
+  /** When it began, by performance.now(). */
+  readonly began = performance.now();
+  /** How it ended, once it has. */
+  status: CallStatus = 'OK';
   readonly #controller = new AbortController();
   /** Releases what waits for the call to end. */
   readonly #releases: (() => void)[] = [];

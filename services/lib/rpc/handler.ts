@@ -2,6 +2,7 @@
 import * as grpc from '@grpc/grpc-js';
 import { trace } from '@opentelemetry/api';
 import { untilAborted } from './abort.js';
+import { recordServed } from './callMetrics.js';
 import { OpenCall, type CallContext, type ServerCall } from './context.js';
 import { serviceDefinition } from './definitions.js';
 import { RpcError, trailersOf } from './error.js';
@@ -131,6 +132,7 @@ export function addImplementation(server: grpc.Server, implementation: Implement
     const close = (opened: OpenCall): void => {
       opened.close();
       observer.closed(opened);
+      recordServed({ service, method }, opened.status, opened.began);
     };
     const toStatus = (error: unknown, opened: OpenCall): StatusError => {
       // A handler that stops because its signal aborted fails with the signal's reason, whatever it throws.
@@ -140,6 +142,7 @@ export function addImplementation(server: grpc.Server, implementation: Implement
         if (error instanceof Error) trace.getActiveSpan()?.recordException(error);
         observer.failed(error, { service, method, peer: opened.context.peer });
       }
+      opened.status = known.code;
       return statusOf(known);
     };
 

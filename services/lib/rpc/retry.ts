@@ -1,5 +1,6 @@
 // Retries with exponential backoff and jitter.
 import { setTimeout as delay } from 'node:timers/promises';
+import { count } from '@gapo/tracing';
 import { RpcError } from './error.js';
 
 /** When and how often to retry. */
@@ -62,6 +63,8 @@ export async function retry<T>(call: (attempt: number) => Promise<T>, policy: Re
       const error = RpcError.from(reason);
       if (attempt >= attempts || !retryable(error)) throw error;
       const delayMs = retryDelayMs(policy, attempt);
+      const { service, method, code } = error;
+      count('rpcRetries', 1, { rpcMethod: method && `${service ?? ''}/${method}`, rpcStatus: code });
       onRetry?.({ attempt, delayMs, error });
       try {
         await delay(delayMs, undefined, { signal });

@@ -1,8 +1,10 @@
 /**
  * Logs: one JSON object per line on stderr (stdout is for a command's output), or short coloured lines if stderr is a
- * terminal. A line logged inside a span has its trace_id and span_id. Logging never throws: lines that cannot be written are lost,
+ * terminal. A line logged inside a span has its trace_id and span_id, and the run that the trace belongs to. Lines are also exported
+ * over OTLP where the OTEL_* variables ask for it. Logging never throws: lines that cannot be written are lost,
  * and counted once the output accepts lines again.
  */
+import { currentRunId, exportLogLine } from '@gapo/tracing';
 import { isSpanContextValid, trace } from '@opentelemetry/api';
 import { levels, pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
 import { standardError, TextOutput } from './textOutput.js';
@@ -22,7 +24,7 @@ let stream: DestinationStream | undefined;
  * @throws UserError if LOG_LEVEL is not a level
  */
 export function logger(name: string): Logger {
-  stream ??= process.stderr.isTTY ? terminal() : new TextOutput(2, { lossNotice: lossLine });
+  stream ??= exported(process.stderr.isTTY ? terminal() : new TextOutput(2, { lossNotice: lossLine }));
   return pino(
     {
       name,
@@ -44,9 +46,22 @@ function logLevel(): string {
   throw new UserError(`LOG_LEVEL: found "${level}", expected one of ${knownLevels.join(', ')}`);
 }
 
-function activeSpan(): { trace_id?: string; span_id?: string } {
+/** Returns the ids of the trace that a line belongs to. A line that names its run itself keeps that. */
+function activeSpan(): { trace_id?: string; span_id?: string; run?: string } {
   const span = trace.getActiveSpan()?.spanContext();
-  return span !== undefined && isSpanContextValid(span) ? { trace_id: span.traceId, span_id: span.spanId } : {};
+  if (span === undefined || !isSpanContextValid(span)) return {};
+  const run = currentRunId();
+  return { trace_id: span.traceId, span_id: span.spanId, ...(run !== undefined && { run }) };
+}
+
+/** Returns a stream that also exports its lines. */
+function exported(to: DestinationStream): DestinationStream {
+  return {
+    write(line: string): void {
+      to.write(line);
+      exportLogLine(line);
+    },
+  };
 }
 
 const colours: Record<string, string> = {

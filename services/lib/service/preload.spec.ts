@@ -21,7 +21,7 @@ describe('preload', () => {
     assert.deepEqual(
       [step, called, served, work].map(({ service, name }) => `${service} ${name}`),
       [
-        'caller gapo.step',
+        'caller rl.loop',
         'caller grpc.gapo.test.Greeter/Greet',
         'callee grpc.gapo.test.Greeter/Greet',
         'callee gapo.reward.score',
@@ -38,7 +38,7 @@ describe('preload', () => {
     const receiver = await startOtlpReceiver(t);
     const child = startChild('./service.fixture.js', ['traced'], receiver.env, preload);
     assert.equal(await child.closed, 0, child.output());
-    const span = await receiver.span((one) => one.name === 'gapo.step');
+    const span = await receiver.span((one) => one.name === 'rl.loop');
     assert.equal(span.service, 'gapo-service');
   });
 
@@ -79,17 +79,17 @@ describe('preload', () => {
   for (const [what, answer, reason] of answers) {
     test(`a receiver that ${what} is one warning, without credentials`, async (t) => {
       const { env } = await startOtlpReceiver(t, answer);
-      const endpoint = env.OTEL_EXPORTER_OTLP_ENDPOINT.replace('//', '//user:s3cret@');
+      const endpoint = env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT.replace('//', '//user:s3cret@');
       const timeout = { OTEL_EXPORTER_OTLP_TIMEOUT: '300' };
-      const warnings = await warningsOf({ ...env, ...timeout, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint });
+      const warnings = await warningsOf({ ...env, ...timeout, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: endpoint });
       assert.equal(warnings.length, 1, warnings.join('\n'));
-      assert.match(warnings[0] ?? '', /^traces could not be exported to http:\/\/127\.0\.0\.1:\d+: /);
+      assert.match(warnings[0] ?? '', /^traces could not be exported to http:\/\/127\.0\.0\.1:\d+\/v1\/traces: /);
       assert.match(warnings[0] ?? '', reason);
     });
   }
 
   test('nothing at the address is one warning', async () => {
-    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9', OTEL_EXPORTER_OTLP_TIMEOUT: '300' };
+    const env = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://127.0.0.1:9', OTEL_EXPORTER_OTLP_TIMEOUT: '300' };
     const warnings = await warningsOf(env);
     assert.equal(warnings.length, 1, warnings.join('\n'));
     assert.match(warnings[0] ?? '', /^traces could not be exported to http:\/\/127\.0\.0\.1:9: .*ECONNREFUSED/);
@@ -102,7 +102,7 @@ describe('preload', () => {
     ]) {
       const warnings = await warningsOf(env);
       assert.equal(warnings.length, 1, warnings.join('\n'));
-      assert.match(warnings[0] ?? '', /^OpenTelemetry: traces are off: OTEL_EXPORTER_OTLP_/);
+      assert.match(warnings[0] ?? '', /^OpenTelemetry: traces, metrics and logs are off: OTEL_EXPORTER_OTLP_/);
     }
   });
 });

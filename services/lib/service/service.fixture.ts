@@ -1,7 +1,16 @@
 /** Services for tests, one for each way in which a service ends: the first argument selects it. */
 import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { spanNames, withSpan } from '@gapo/tracing';
+import {
+  attributeNames,
+  contextOfRun,
+  count,
+  observeWith,
+  record,
+  recordEvent,
+  spanNames,
+  withSpan,
+} from '@gapo/tracing';
 import { trace } from '@opentelemetry/api';
 import { logger } from './logger.js';
 import { runService, type RunningService } from './service.js';
@@ -53,6 +62,42 @@ const ways: Record<string, (signal: AbortSignal) => Promise<RunningService>> = {
   traced: async () => {
     await withSpan(spanNames.step, {}, () => undefined);
     return { ...idle, done: Promise.resolve() };
+  },
+  // Measures, logs and records events in a trace of a run, then serves until it is stopped. A run ends with SIGUSR2.
+  measured: async () => {
+    count('refused', 2, { reason: 'token' });
+    count('refused', 1, { reason: 'role' });
+    count('refused', NaN, { reason: 'role' });
+    record('rpcServerDuration', 0.03, { rpcSystem: 'grpc', rpcMethod: 'a.B/C', rpcStatus: 'OK' });
+    record('rpcServerDuration', 7, { rpcSystem: 'grpc', rpcMethod: 'a.B/C', rpcStatus: 'OK' });
+    const unobserve = observeWith((observe) => {
+      for (const objective of ['short', 'a "quoted"\nname']) {
+        observe('rewardMean', -0.25, { runId: 'one', objective });
+        observe('rewardDeviation', NaN, { runId: 'one', objective });
+      }
+    });
+    // Two sources of one series add up, and one that fails does not stop the others.
+    for (const length of [3, 4]) observeWith((observe) => observe('rewardQueue', length));
+    observeWith(() => Promise.reject(new Error('a source failed')));
+    process.once('SIGUSR2', () => {
+      unobserve();
+      say('run ended');
+    });
+    const log = logger('fixture');
+    const inRun = { parent: contextOfRun('one') };
+    const attributes = { [attributeNames.runId]: 'one' };
+    await withSpan(
+      spanNames.step,
+      attributes,
+      () => {
+        log.warn({ step: 3, odd: { a: 1 }, error: new TypeError('no') }, 'inside');
+        recordEvent('evaluationResult', { evaluationName: 'short', evaluationScore: 0.5, responseId: '3.0.1' });
+      },
+      inRun,
+    );
+    log.info({ run: 'two' }, 'outside');
+    say('measured');
+    return idle;
   },
   modules: () => {
     const loaded = Object.keys(createRequire(import.meta.url).cache).some((path) => path.includes('sdk-node'));

@@ -11,11 +11,12 @@
 import { constants } from 'node:os';
 import { injectFaults } from '@gapo/faults';
 import { serveHealth, settlesWithin } from '@gapo/rpc';
-import { onTelemetryProblem, shutdownTelemetry, type TelemetryProblem } from '@gapo/tracing';
+import { onTelemetryProblem, shutdownTelemetry, startSdk, type TelemetryProblem } from '@gapo/tracing';
 import { boundConnecting } from './connecting.js';
 import { writeAtomically } from './files/atomicWrite.js';
 import { boundHeap } from './heap.js';
 import { logger, type Logger } from './logger.js';
+import { serveMetrics } from './metricsServer.js';
 import { withoutCredentials } from './redact.js';
 import { readSettings } from './settings/environment.js';
 import { transportSchema } from './settings/transport.js';
@@ -113,11 +114,17 @@ export async function runService(options: ServiceOptions): Promise<void> {
         'GAPO_FAULTS is set: this process injects faults into itself; never set it in production',
       );
     }
-    onTelemetryProblem((problem) => log.warn({ failures: problem.failures }, telemetryText(problem)));
     const started = Date.now();
     const files = { info: (text: string) => log.info(text), warn: (text: string) => log.warn(text) };
     await secureFromEnvironment(files, process.env, refusalLog(log));
-    const { LISTEN_HEALTH } = readSettings(transportSchema);
+    const { LISTEN_HEALTH, LISTEN_METRICS } = readSettings(transportSchema);
+    // Without the preload, which traces need, the SDK starts here.
+    if (LISTEN_METRICS !== undefined) {
+      const { address } = await serveMetrics(LISTEN_METRICS);
+      await startSdk({ ...process.env, OTEL_TRACES_EXPORTER: 'none' });
+      log.info({ metrics: address }, `metrics at http://${address}/metrics`);
+    }
+    onTelemetryProblem((problem) => log.warn({ failures: problem.failures }, telemetryText(problem)));
     const service = await options.start({ log, signal: asked.signal });
     const health = LISTEN_HEALTH === undefined ? undefined : await serveHealth(LISTEN_HEALTH);
     const addressFile = process.env['ADDRESS_FILE'];
@@ -138,7 +145,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
       log.warn(`did not stop within ${stopTimeoutMs} ms: ending anyway`);
     }
     if (!(await shutdownTelemetry(telemetryTimeoutMs))) {
-      log.warn('the last traces could not be exported: is the OTLP endpoint reachable?');
+      log.warn('the last traces, metrics or logs could not be exported: is the OTLP endpoint reachable?');
     }
     log.info('stopped');
     process.exit(0);
@@ -154,10 +161,24 @@ export async function runService(options: ServiceOptions): Promise<void> {
 /** The beginning of the warning about traces that were not exported, by which `gapo run` finds it in a log. */
 export const exportWarning = 'traces could not be exported';
 
-function telemetryText({ reason, endpoint, failures }: TelemetryProblem): string {
+/** What a failed export of each signal means. */
+const exportEffects = {
+  traces: { warning: exportWarning, effect: 'spans are lost' },
+  metrics: {
+    warning: 'metrics could not be exported',
+    effect: 'the next export has their sums (OTEL_METRICS_EXPORTER=none turns them off)',
+  },
+  logs: {
+    warning: 'logs could not be exported',
+    effect: 'records are lost, lines are not (OTEL_LOGS_EXPORTER=none turns them off)',
+  },
+} as const;
+
+function telemetryText({ signal, reason, endpoint, failures }: TelemetryProblem): string {
   if (failures === 0) return `OpenTelemetry: ${reason}`;
   const where = endpoint === undefined ? '' : ` to ${withoutCredentials(endpoint)}`;
-  return `${exportWarning}${where}: ${reason}; spans are lost, and nothing else is affected (see OTEL_EXPORTER_OTLP_*)`;
+  const { effect, warning } = exportEffects[signal];
+  return `${warning}${where}: ${reason}; ${effect}, and nothing else is affected (see OTEL_EXPORTER_OTLP_*)`;
 }
 
 let reporting = false;

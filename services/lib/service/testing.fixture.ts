@@ -10,6 +10,9 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+export { scrape, type Sample, type Scrape } from './exposition.fixture.js';
+export { startOtlpReceiver } from './otlpReceiver.fixture.js';
+
 /** Closes resources at its end: a test's context, or a suite's hook. */
 export interface Owner {
   after(close: () => Promise<void>): void;

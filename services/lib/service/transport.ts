@@ -1,6 +1,6 @@
 /** Secures the connections of a process as its environment says. */
 import { CertificateFiles, secureProcess, type CertificateObserver, type Refusal } from '@gapo/rpc';
-import { metrics } from '@opentelemetry/api';
+import { count } from '@gapo/tracing';
 import type { Logger } from './logger.js';
 import { readSettings } from './settings/environment.js';
 import { transportSchema } from './settings/transport.js';
@@ -43,9 +43,6 @@ export async function secureFromEnvironment(
  * are counted in one line at its end.
  */
 export function refusalLog(log: Pick<Logger, 'warn'>): (refusal: Refusal) => void {
-  const counter = metrics
-    .getMeter('gapo')
-    .createCounter('gapo.refused', { description: 'Connections and calls that were refused' });
   let total = 0;
   /** Those of the minute in progress. */
   let [lines, unlogged] = [0, 0];
@@ -56,7 +53,7 @@ export function refusalLog(log: Pick<Logger, 'warn'>): (refusal: Refusal) => voi
   };
   return ({ reason, peer, name, path, why }) => {
     total += 1;
-    counter.add(1, { reason });
+    count('refused', 1, { reason });
     if (lines === 0) setTimeout(endMinute, 60_000).unref();
     lines += 1;
     if (lines > linesPerMinute) {

@@ -1,14 +1,16 @@
 /**
- * What goes wrong with traces. The SDK is silent about it, because a receiver that is away must not disturb a service; a person has
- * to be told all the same. Failed exports are reported at once and then at most once a minute, everything else once.
+ * What goes wrong with the export of a signal. The SDK is silent about it, because a receiver that is away must not disturb a service; a
+ * person has to be told all the same. Failed exports are reported at once and then at most once a minute, everything else once.
  */
 import type { DiagLogger } from '@opentelemetry/api';
+import type { Signal } from './signals.js';
 
-/** A problem with traces. */
+/** A problem with traces, metrics or logs. */
 export interface TelemetryProblem {
+  readonly signal: Signal;
   /** What happened, such as `HTTP 401 Unauthorized`. */
   readonly reason: string;
-  /** Where traces are sent, as configured: it may contain credentials. Undefined where it does not matter. */
+  /** Where the signal is sent, as configured: it may contain credentials. Undefined where it does not matter. */
   readonly endpoint?: string | undefined;
   /** Exports that failed since the last report; 0 for a problem of the settings. */
   readonly failures: number;
@@ -24,6 +26,7 @@ const mostKept = 20;
 /** Collects problems and reports them to one listener. */
 export class ExportProblems {
   readonly #now: () => number;
+  readonly #signal: Signal;
   readonly #endpoint: string | undefined;
   readonly #reported = new Set<string>();
   #waiting: TelemetryProblem[] = [];
@@ -33,7 +36,8 @@ export class ExportProblems {
   #reportedAt = -Infinity;
 
   /** @param now a clock, in milliseconds */
-  constructor(endpoint: string | undefined, now: () => number = () => performance.now()) {
+  constructor(signal: Signal, endpoint: string | undefined, now: () => number = () => performance.now()) {
+    this.#signal = signal;
     this.#endpoint = endpoint;
     this.#now = now;
   }
@@ -54,7 +58,12 @@ export class ExportProblems {
   /** Reports failed exports that have not been reported yet. */
   reportFailures(): void {
     if (this.#failures === 0) return;
-    this.#report({ reason: this.#lastReason, endpoint: this.#endpoint, failures: this.#failures });
+    this.#report({
+      signal: this.#signal,
+      reason: this.#lastReason,
+      endpoint: this.#endpoint,
+      failures: this.#failures,
+    });
     this.#failures = 0;
     this.#reportedAt = this.#now();
   }
@@ -64,7 +73,7 @@ export class ExportProblems {
     const key = reason.replaceAll(/\d+/g, '0');
     if (this.#reported.has(key) || this.#reported.size >= mostKept) return;
     this.#reported.add(key);
-    this.#report({ reason, failures: 0 });
+    this.#report({ signal: this.#signal, reason, failures: 0 });
   }
 
   #report(problem: TelemetryProblem): void {
@@ -73,8 +82,19 @@ export class ExportProblems {
   }
 }
 
-/** Returns a logger for the SDK's own messages that passes errors and warnings on. */
-export function diagnosticsOf(problems: ExportProblems): DiagLogger {
+/** What a receiver calls the parts that it rejected. */
+const rejections = [
+  { count: 'rejectedSpans', signal: 'traces', what: 'spans' },
+  { count: 'rejectedDataPoints', signal: 'metrics', what: 'data points' },
+  { count: 'rejectedLogRecords', signal: 'logs', what: 'log records' },
+] as const;
+
+/**
+ * Returns a logger for the SDK's own messages that passes errors and warnings on. An export that failed is one of traces, as the
+ * exporters of metrics and logs are {@link watched}.
+ */
+export function diagnosticsOf(problemsOf: Readonly<Record<Signal, ExportProblems>>): DiagLogger {
+  const problems = problemsOf.traces;
   const ignore = (): void => undefined;
   return {
     error: (...parts) => {
@@ -87,15 +107,33 @@ export function diagnosticsOf(problems: ExportProblems): DiagLogger {
       const text = textOf(parts);
       const rejected = /Received Partial Success response: (\{.*\})$/.exec(text)?.[1];
       if (rejected === undefined) return problems.once(text);
-      const { rejectedSpans, errorMessage } = parsed(rejected);
-      const count = Number(rejectedSpans ?? 0);
+      const response = parsed(rejected);
+      const { errorMessage } = response;
       const why = typeof errorMessage === 'string' && errorMessage !== '' ? `: ${errorMessage}` : '';
-      if (count > 0 || why !== '') problems.exportFailed(`${count} spans were rejected${why}`);
+      const part = rejections.find(({ count }) => Object.hasOwn(response, count)) ?? rejections[0];
+      const count = Number(response[part.count] ?? 0);
+      if (count > 0 || why !== '') problemsOf[part.signal].exportFailed(`${count} ${part.what} were rejected${why}`);
     },
     info: ignore,
     debug: ignore,
     verbose: ignore,
   };
+}
+
+/** The part of an exporter that is watched. */
+interface Exporter<T> {
+  export(items: T, done: (result: { readonly code: number; readonly error?: Error }) => void): void;
+}
+
+/** Reports the failures of an exporter, which its processor then takes for successes: it would say less of them. */
+export function watched<T, E extends Exporter<T>>(exporter: E, problems: ExportProblems): E {
+  const send = exporter.export.bind(exporter);
+  exporter.export = (items, done) =>
+    send(items, ({ code, error }) => {
+      if (code !== 0) problems.exportFailed(reasonOf(error ?? {}));
+      done({ code: 0 });
+    });
+  return exporter;
 }
 
 /** Joins the texts of a message, without the objects and bodies that may follow. */

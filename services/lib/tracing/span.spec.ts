@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { context, ROOT_CONTEXT, SpanKind, SpanStatusCode } from '@opentelemetry/api';
-import { spanNames } from './names.js';
+import { spanNames } from './declared/spans.js';
 import { recordedSpans } from './recordedSpans.fixture.js';
 import { currentLink, currentTraceId, withSpan } from './span.js';
 import { extractTraceparent, injectTraceparent } from './traceparent.js';
@@ -10,7 +10,7 @@ const finished = recordedSpans();
 
 describe('withSpan', () => {
   test('returns what the function returns and nests', async () => {
-    const result = await withSpan(spanNames.step, { 'gapo.step': 3 }, () =>
+    const result = await withSpan(spanNames.step, { 'rl.loop.iteration': 3 }, () =>
       withSpan(spanNames.stepRewards, {}, () => 42, { kind: SpanKind.CLIENT }),
     );
     assert.equal(result, 42);
@@ -18,7 +18,7 @@ describe('withSpan', () => {
     const outer = finished(spanNames.step);
     assert.equal(inner.parentSpanContext?.spanId, outer.spanContext().spanId);
     assert.equal(inner.kind, SpanKind.CLIENT);
-    assert.deepEqual(outer.attributes, { 'gapo.step': 3 });
+    assert.deepEqual(outer.attributes, { 'rl.loop.iteration': 3 });
   });
 
   test('records an error, ends the span and rethrows the error unchanged', async () => {

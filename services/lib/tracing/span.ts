@@ -2,6 +2,8 @@
 import {
   context,
   isSpanContextValid,
+  propagation,
+  ROOT_CONTEXT,
   SpanKind,
   SpanStatusCode,
   trace,
@@ -10,7 +12,8 @@ import {
   type Link,
   type Span,
 } from '@opentelemetry/api';
-import type { SpanName } from './names.js';
+import { attributeNames } from './declared/attributes.js';
+import type { SpanName } from './declared/spans.js';
 
 /** Options of {@link withSpan}. */
 export interface SpanOptions {
@@ -66,6 +69,16 @@ export function activeContext(): Context {
 export function currentTraceId(): string | undefined {
   const span = trace.getActiveSpan()?.spanContext();
   return span !== undefined && isSpanContextValid(span) ? span.traceId : undefined;
+}
+
+/** Returns the context that a trace of a run begins with: log lines of every process that works for it name the run. */
+export function contextOfRun(runId: string): Context {
+  return propagation.setBaggage(ROOT_CONTEXT, propagation.createBaggage({ [attributeNames.runId]: { value: runId } }));
+}
+
+/** Returns the run that the active context belongs to; undefined if it belongs to none, or if tracing is off. */
+export function currentRunId(): string | undefined {
+  return propagation.getActiveBaggage()?.getEntry(attributeNames.runId)?.value;
 }
 
 /** Returns a link to the active span, for a span of another trace; undefined if no span is active. */

@@ -1,1 +1,2 @@
 export { recordedSpans } from './recordedSpans.fixture.js';
+export { recordedMetrics, type RecordedSeries } from './recordedMetrics.fixture.js';

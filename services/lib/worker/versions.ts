@@ -1,7 +1,7 @@
 /** The policy versions of a worker, pulled from the coordinator when a request first names one. */
 import type { NamedTensor } from '@gapo/model';
 import { type Client, type GetVersionResponse, RpcError, TensorAssembler } from '@gapo/rpc';
-import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
+import { attributeNames, count, record, spanNames, withSpan } from '@gapo/tracing';
 import { assertExpected, type ExpectedTensors } from './expectedTensors.js';
 import type { EngineKey } from './models.js';
 
@@ -64,6 +64,7 @@ export class VersionStore {
   get(runId: string, version: number, engine?: EngineKey): Promise<HeldVersion> {
     const key = `${runId}/${version}`;
     const found = this.#held.get(key);
+    count('policyLookups', 1, { cacheResult: found === undefined ? 'miss' : 'hit' });
     const tensors = found ?? this.#pull(runId, version, engine);
     this.#held.delete(key);
     this.#held.set(key, tensors);
@@ -83,8 +84,15 @@ export class VersionStore {
 
   #pull(runId: string, version: number, engine: EngineKey | undefined): Promise<HeldVersion> {
     const attributes = { [attributeNames.runId]: runId, [attributeNames.policyVersion]: version };
+    const began = performance.now();
+    const fetched = (errorType?: string): void =>
+      record('syncDuration', (performance.now() - began) / 1000, { errorType });
     return withSpan(spanNames.policyFetch, attributes, async (span) => {
-      const held = await this.#fetch(runId, version, engine);
+      const held = await this.#fetch(runId, version, engine).catch((error: unknown) => {
+        fetched(RpcError.from(error).code);
+        throw error;
+      });
+      fetched();
       const bytes = held.tensors.reduce((total, { data }) => total + data.byteLength, 0);
       span.setAttributes({ [attributeNames.policySha256]: held.sha256, [attributeNames.bytes]: bytes });
       return held;

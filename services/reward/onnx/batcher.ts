@@ -7,6 +7,7 @@ import {
   activeContext,
   attributeNames,
   currentLink,
+  observeWith,
   spanNames,
   withSpan,
 } from '@gapo/tracing';
@@ -55,12 +56,14 @@ interface Call {
 export class Batcher {
   readonly #queue: BatchQueue<Entry>;
   readonly #calls = new Set<Call>();
+  readonly #unobserve: () => void;
   #running = false;
   #timer: NodeJS.Timeout | undefined;
 
   /** @param waitMs the longest that a call waits for others to share a run with while nothing runs */
   constructor(waitMs: number) {
     this.#queue = new BatchQueue(waitMs);
+    this.#unobserve = observeWith((observe) => observe('rewardQueue', this.#queue.size));
   }
 
   /**
@@ -112,6 +115,7 @@ export class Batcher {
 
   /** Fails every call. */
   close(): void {
+    this.#unobserve();
     clearTimeout(this.#timer);
     for (const call of this.#calls) call.failed(new RpcError('UNAVAILABLE', 'the service is stopping; retry'));
   }

@@ -53,6 +53,7 @@ const report: StepReport = {
     progress: 0.25,
     latencyMs: 12,
     failed: 0,
+    cosines: {},
   })),
   kl: 0.01,
   entropy: 1.5,

@@ -9,6 +9,7 @@ import type { DrawnPrompt } from '@gapo/run-data';
 import { spanNames, withSpan } from '@gapo/tracing';
 import { createBatch, pickRows, tokenIndices, type Batch, type Ranges, type Sample } from '../../data/batch.js';
 import { completionItems } from '../../scoring/completionItems.js';
+import { recordScores } from '../../scoring/evaluationEvents.js';
 import { quotedFailures, quotedOutliers, scoreItems, tooFewScores, type ScoredBatch } from '../../scoring/scoring.js';
 import type { BatchLogProbs } from '../../workers/gradients.js';
 import { sampleShards } from '../../workers/rollouts.js';
@@ -118,7 +119,8 @@ async function score(
   const items = completionItems(training.tokens, completions);
   return scoreItems(training.objectives, items, `step ${step}`, signal, {
     progress: (done, total, waitingFor) => observer.progress('rewards', done, total, waitingFor),
-    scored: (scores) =>
+    scored: (scores) => {
+      recordScores(step, completions, scores);
       observer.reward({
         step,
         objective: scores.objective,
@@ -129,7 +131,8 @@ async function score(
         failures: quotedFailures(completions, scores),
         outliers: quotedOutliers(completions, scores),
         seconds: scores.seconds,
-      }),
+      });
+    },
   });
 }
 

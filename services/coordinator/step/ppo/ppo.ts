@@ -95,8 +95,8 @@ function divergence(
 }
 
 function objectiveFindings({ objectives }: ScoredBatch): ObjectiveFindings[] {
-  return objectives.map(({ objective, mean, std, latencyMs, failures }) => {
+  return objectives.map(({ objective, mean, std, latencyMs, failures, outliers }) => {
     if (mean === undefined || std === undefined) throw new RangeError(`objective ${objective} has no scores to report`);
-    return { rewardMean: mean, rewardStd: std, latencyMs, failed: failures.length };
+    return { rewardMean: mean, rewardStd: std, latencyMs, failed: failures.length, outliers: outliers.length };
   });
 }

@@ -23,7 +23,10 @@ export interface StepLearning {
 }
 
 /** The part of an objective's report that depends on the algorithm. */
-export type ObjectiveFindings = Pick<ObjectiveReport, 'rewardMean' | 'rewardStd' | 'accuracy' | 'latencyMs' | 'failed'>;
+export type ObjectiveFindings = Pick<
+  ObjectiveReport,
+  'rewardMean' | 'rewardStd' | 'accuracy' | 'latencyMs' | 'failed' | 'outliers'
+>;
 
 /**
  * Gathers the data of a step, derives the learning signal and plans the updates.

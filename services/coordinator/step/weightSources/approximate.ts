@@ -32,7 +32,7 @@ export function approximateWeights(source: GramSource, checkEvery: number, choic
           const squaredLength = gradient.direction.reduce((sum, slope) => sum + slope * slope, 0);
           const { combination, factor } = rescaled(approximate, options, initial, squaredLength);
           const direction = gradient.direction.map((slope) => factor * slope);
-          return { ...gradient, direction, chosen: chosenWeights(choice, combination) };
+          return { ...gradient, direction, chosen: chosenWeights(choice, combination, approximate) };
         });
       }
       const gradients = await update.perObjective();
@@ -51,7 +51,7 @@ export function approximateWeights(source: GramSource, checkEvery: number, choic
           direction: directionOf(gradients, weights),
           regularizer,
           statistics,
-          chosen: chosenWeights(choice, { ...combination, ...measured }),
+          chosen: chosenWeights(choice, { ...combination, ...measured }, gram),
           degrees: angleBetween(gram, weights, exact.weights),
         };
       });

@@ -8,10 +8,11 @@ export function exactWeights(choice: Choice): WeightSource {
     async decide(update) {
       const gradients = await update.perObjective();
       return update.combining(() => {
-        const combination = combine(gramMatrix(gradients.objectives, choice.names), choice.options);
+        const gram = gramMatrix(gradients.objectives, choice.names);
+        const combination = combine(gram, choice.options);
         const { regularizer, statistics } = gradients;
         const direction = directionOf(gradients, combination.weights);
-        return { direction, regularizer, statistics, chosen: chosenWeights(choice, combination) };
+        return { direction, regularizer, statistics, chosen: chosenWeights(choice, combination, gram) };
       });
     },
   };

@@ -5,7 +5,7 @@
  * with advantages Σ w_k A_k. The surrogate is linear in the advantages, so without clipping this equals Σ w_k g_k. For a
  * clipped token, the sign of the weighted advantage decides whether it counts.
  */
-import { weightedSum, type Combination, type CombineOptions, type Gram } from '@gapo/objectives';
+import { pairCosines, weightedSum, type Combination, type CombineOptions, type Gram } from '@gapo/objectives';
 import type { GradientStatistics } from '@gapo/rpc';
 import type { ChosenWeights } from '../../state/trainingState.js';
 import type { BatchGradients } from '../../workers/gradients.js';
@@ -54,10 +54,15 @@ export interface Choice {
   readonly earlier: number;
 }
 
-/** Converts a combination to the form that the training state keeps. */
+/**
+ * Converts a combination to the form that the training state keeps.
+ *
+ * @param gram of the gradients, or an approximation
+ */
 export function chosenWeights(
   { step, earlier }: Choice,
   combination: Pick<Combination, 'weights' | 'alpha' | 'norms' | 'progress' | 'stationarity'>,
+  gram: Gram,
 ): ChosenWeights {
   const { weights, alpha, norms, progress, stationarity } = combination;
   return {
@@ -68,6 +73,7 @@ export function chosenWeights(
     norms: [...norms],
     progress: [...progress],
     stationarity,
+    cosines: pairCosines(gram),
   };
 }
 

@@ -7,6 +7,7 @@ import {
   gradientNorms,
   gramFromMatrix,
   gramMatrix,
+  pairCosines,
   progressOf,
   weightedSum,
   type GradientVector,
@@ -103,6 +104,21 @@ test('equal and opposed gradients have cosines of exactly 1 and -1', () => {
       assert.equal(cosine(gram, 0, 2), -1);
     }),
   );
+});
+
+test('cosines of all pairs, row by row, without those of a gradient of zero', () => {
+  const gram = gramOf([
+    [3, 0],
+    [0, 0],
+    [0, 2],
+    [-5, 5],
+  ]);
+  const half = Math.SQRT1_2;
+  const found = pairCosines(gram);
+  assert.deepEqual([found[0], found[1], found[3], found[4]], [null, 0, null, null]);
+  assertClose(at(found.map(Number), 2), -half, 1e-15);
+  assertClose(at(found.map(Number), 5), half, 1e-15);
+  assert.equal(found.length, 6);
 });
 
 test('a non-finite entry is an error that names its objective and place', () => {

@@ -132,6 +132,15 @@ export function cosine(gram: Gram, i: number, j: number): number {
   return Math.max(-1, Math.min(1, f64(gram.values, i * size + j) / bound));
 }
 
+/** Cosines of all pairs i < j, row by row: K(K-1)/2 of them. Null where one of the gradients is zero. */
+export function pairCosines(gram: Gram): (number | null)[] {
+  const norms = gradientNorms(gram);
+  const indices = [...norms.keys()];
+  return indices.flatMap((i) =>
+    indices.slice(i + 1).map((j) => (f64(norms, i) === 0 || f64(norms, j) === 0 ? null : cosine(gram, i, j))),
+  );
+}
+
 /**
  * Cosines between some of the gradients, which must be non-zero.
  *

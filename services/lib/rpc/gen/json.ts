@@ -207,6 +207,10 @@ export interface ObjectiveReportJson {
   multiplier?: number | null;
   /** With DPO: the share of its labelled pairs that the policy ranks as labelled, by the implicit-reward margin; ties count half. Its rewards are then those margins. Unset with PPO. */
   accuracy?: number | null;
+  /** Scores far from the mean of all before them; unset with DPO. */
+  outliers?: number;
+  /** The cosine of its gradient and that of each objective after it, by name; below 0 they conflict. Measured when the weights were chosen. Without an entry where one of the two gradients is zero. */
+  cosines: { [key: string]: number | null };
 }
 
 /** The report of one training step. */

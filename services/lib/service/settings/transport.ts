@@ -29,6 +29,11 @@ export const transportSettings = {
   LISTEN_HEALTH: hostPort
     .optional()
     .describe('One more address for grpc.health.v1 alone, without TLS, for probes such as those of Kubernetes.'),
+  LISTEN_METRICS: hostPort
+    .optional()
+    .describe(
+      'One more address for metrics in the format of Prometheus at /metrics, over HTTP without TLS. Off by default.',
+    ),
 };
 
 /** The schema of {@link transportSettings}. */

@@ -50,8 +50,18 @@ export interface ObjectiveReportInput {
    * half. Its rewards are then those margins. Unset with PPO.
    */
   'accuracy'?: (number | string);
+  /**
+   * Scores far from the mean of all before them; unset with DPO.
+   */
+  'outliers'?: (number);
+  /**
+   * The cosine of its gradient and that of each objective after it, by name; below 0 they conflict. Measured when the weights were
+   * chosen. Without an entry where one of the two gradients is zero.
+   */
+  'cosines'?: ({[key: string]: number | string});
   '_multiplier'?: "multiplier";
   '_accuracy'?: "accuracy";
+  '_outliers'?: "outliers";
 }
 
 /**
@@ -103,6 +113,16 @@ export interface ObjectiveReport {
    * half. Its rewards are then those margins. Unset with PPO.
    */
   'accuracy'?: (number);
+  /**
+   * Scores far from the mean of all before them; unset with DPO.
+   */
+  'outliers'?: (number);
+  /**
+   * The cosine of its gradient and that of each objective after it, by name; below 0 they conflict. Measured when the weights were
+   * chosen. Without an entry where one of the two gradients is zero.
+   */
+  'cosines': ({[key: string]: number});
   '_multiplier'?: "multiplier";
   '_accuracy'?: "accuracy";
+  '_outliers'?: "outliers";
 }
