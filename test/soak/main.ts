@@ -20,13 +20,11 @@ const hangMs = 5 * 60_000;
 /**
  * What takes more or less memory for no other reason than the garbage collectors' own is bounded, so that what is kept shows: the young generation of
  * V8, which would vary by 30 MiB, has one size, and NATS a limit, as in the chart. The stream's limit is reached in the first third; each event then takes
- * the place of an older one. The stream is in memory: of a file NATS keeps a block of 8 MiB in memory while that fills, which takes a third of the steps.
+ * the place of an older one.
  */
 const nodeOptions = ['--min-semi-space-size=8', '--max-semi-space-size=8'];
-const env = {
-  nats: { GOMEMLIMIT: '32MiB' },
-  coordinator: { NATS_STREAM_MAX_BYTES: String(2 << 20), NATS_STREAM_STORAGE: 'memory' },
-};
+const stream = { NATS_STREAM_MAX_BYTES: String(2 << 20) };
+const env = { nats: { GOMEMLIMIT: '32MiB' }, coordinator: stream, gateway: stream };
 /** A step of few and short completions: what is measured is what a step leaves behind, not its arithmetic. */
 const tiny = { promptsPerStep: 2, samplesPerPrompt: 2, maxNewTokens: 4, shards: 2 };
 

@@ -29,7 +29,7 @@ export interface FollowerContext {
   readonly log: Logger;
 }
 
-/** Keeps a TrainingRun until its run is cancelled. */
+/** Keeps a TrainingRun until its run has ended. */
 export const finalizer = 'gapo.dev/cancel-run';
 
 /** Deadline of calls that the coordinator answers from memory. */
@@ -146,7 +146,7 @@ export class RunFollower implements Follower<TrainingRun> {
 
   async #pass(): Promise<number> {
     if (this.#resource.metadata.deletionTimestamp !== undefined) return this.#end();
-    await this.#addFinalizer();
+    await this.#keep(!this.#hasEnded);
     if (this.#isSettled) return Infinity;
     await this.#observe();
     await this.#writeStatus();
@@ -167,25 +167,35 @@ export class RunFollower implements Follower<TrainingRun> {
     }
     const { run, refused } = this.#observed;
     if (run === undefined) return refused === undefined ? Infinity : failedResyncMs;
-    if (hasEnded(run.state)) return this.#isSettled ? Infinity : resyncMs;
+    if (hasEnded(run.state)) {
+      await this.#keep(!this.#hasEnded);
+      return this.#isSettled ? Infinity : resyncMs;
+    }
     if (run.state === 'RUN_STATE_FAILED') return failedResyncMs;
     this.#watchRun();
     return resyncMs;
   }
 
   /** Whether the status has the end of the run. */
-  get #isSettled(): boolean {
-    const { status, metadata } = this.#resource;
-    const ended = status?.phase === 'Succeeded' || status?.phase === 'Cancelled';
-    return ended && status.observedGeneration === metadata.generation;
+  get #hasEnded(): boolean {
+    const phase = this.#resource.status?.phase;
+    return phase === 'Succeeded' || phase === 'Cancelled';
   }
 
-  async #addFinalizer(): Promise<void> {
-    const { finalizers = [] } = this.#resource.metadata;
-    if (finalizers.includes(finalizer)) return;
-    await this.#changing(() =>
-      this.#context.cluster.writeFinalizers(trainingRunKind, this.#resource, [...finalizers, finalizer]),
-    );
+  /** Whether it has that of this spec. */
+  get #isSettled(): boolean {
+    const { status, metadata } = this.#resource;
+    return this.#hasEnded && status?.observedGeneration === metadata.generation;
+  }
+
+  /** Adds or removes the finalizer. */
+  async #keep(kept: boolean): Promise<void> {
+    if ((this.#resource.metadata.finalizers ?? []).includes(finalizer) === kept) return;
+    await this.#changing(() => {
+      const others = (this.#resource.metadata.finalizers ?? []).filter((one) => one !== finalizer);
+      const wanted = kept ? [...others, finalizer] : others;
+      return this.#context.cluster.writeFinalizers(trainingRunKind, this.#resource, wanted);
+    });
   }
 
   /** What is known, with the objectives of the spec as it is now. */
@@ -383,10 +393,7 @@ export class RunFollower implements Follower<TrainingRun> {
         return retryDelayMs(unreachableRetry, this.#failures);
       }
     }
-    await this.#changing(() => {
-      const left = (this.#resource.metadata.finalizers ?? []).filter((one) => one !== finalizer);
-      return this.#context.cluster.writeFinalizers(trainingRunKind, this.#resource, left);
-    });
+    await this.#keep(false);
     return Infinity;
   }
 }
