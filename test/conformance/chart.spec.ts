@@ -157,7 +157,7 @@ for (const values of valuesFiles.keys()) {
         if (folderOf(labels, rewards) === undefined) continue;
         const [container] = pod.containers;
         const env = environmentOf(container);
-        const listens = ['LISTEN', 'LISTEN_GRPC', 'LISTEN_HEALTH']
+        const listens = ['LISTEN', 'LISTEN_GRPC', 'LISTEN_HEALTH', 'LISTEN_METRICS']
           .flatMap((name) => env[name] ?? [])
           .map((at) => Number(at.split(':')[1]));
         assert.deepEqual(

@@ -12,7 +12,13 @@ export const serviceFolders = ['coordinator', 'rollout', 'gradient', 'reward', '
 export type ServiceFolder = (typeof serviceFolders)[number];
 
 /** Variables that the logger and OpenTelemetry read in every service. */
-const common = ['LOG_LEVEL', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_HEADERS'];
+const common = [
+  'LOG_LEVEL',
+  'OTEL_EXPORTER_OTLP_ENDPOINT',
+  'OTEL_EXPORTER_OTLP_HEADERS',
+  'OTEL_METRICS_EXPORTER',
+  'OTEL_LOGS_EXPORTER',
+];
 /** Variables that Node.js and the system read. */
 const ofNode = ['NODE_ENV', 'NODE_OPTIONS', 'HOME', 'PATH'];
 /** Variables that the client of S3 reads, by the service that uses it. */

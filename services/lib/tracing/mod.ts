@@ -1,5 +1,5 @@
 /** OpenTelemetry: the names of everything, spans around work, measurements, log records, trace context in messages, the SDK. */
-export { attributeNames } from './declared/attributes.js';
+export { attributeNames, attributes as declaredAttributes } from './declared/attributes.js';
 export { telemetryEventNames } from './declared/events.js';
 export { spanNames, type SpanName } from './declared/spans.js';
 export {
@@ -16,7 +16,12 @@ export { injectTraceparent, extractTraceparent, type TraceHeaders } from './trac
 export { onTelemetryProblem, preloadModule, scrapeMetrics, shutdownTelemetry, startSdk } from './sdk.js';
 export { otlpEndpoint, otlpProblem, telemetryWanted } from './signals.js';
 export { count, observeWith, record, type Observe, type ReadingSource } from './instruments.js';
-export type { MetricAttributes, ReadingKey } from './declared/metrics.js';
+export {
+  metrics as declaredMetrics,
+  prometheusName,
+  type MetricAttributes,
+  type ReadingKey,
+} from './declared/metrics.js';
 export { exportLogLine, recordEvent, recordsEvents } from './logRecords.js';
 export type { TelemetryProblem } from './exportProblems.js';
 export { ROOT_CONTEXT, SpanKind, type Attributes, type Context, type Link, type Span } from '@opentelemetry/api';

@@ -6,6 +6,7 @@ An edge is { from, to, port }. Beside components there are these ends:
   test      the pod of `helm test`
   dns       the cluster's name servers
   outside   what is not of this release, or of the peers that the edge has; its port may be any
+An edge to rewards whose port is that of every one has `every`.
 */}}
 {{- define "gapo.edges" -}}
 - { from: coordinator, to: rollout, port: 50051 }
@@ -29,6 +30,11 @@ An edge is { from, to, port }. Beside components there are these ends:
 - { from: operator, to: dns, port: 53 }
 {{- range .Values.operator.apiServer.ports }}
 - { from: operator, to: outside, port: {{ . }}, peers: {{ toJson $.Values.operator.apiServer.to }} }
+{{- end }}
+{{- end }}
+{{- if .Values.metrics.enabled }}
+{{- range list "coordinator" "rollout" "gradient" "gateway" "reward" "operator" }}
+- { from: outside, to: {{ . }}, port: {{ $.Values.metrics.port }}, peers: {{ toJson $.Values.metrics.from }}, every: true }
 {{- end }}
 {{- end }}
 - { from: test, to: gateway, port: 8080 }

@@ -1,3 +1,9 @@
+{{/* The address for scrapers. */}}
+{{- define "gapo.metricsEnv" -}}
+- name: LISTEN_METRICS
+  value: 0.0.0.0:{{ .Values.metrics.port }}
+{{- end -}}
+
 {{/*
 Variables of a container, each name once: a variable that the values give replaces the chart's, and of two given ones the last counts.
 Server-side apply refuses a name that comes twice. Input: own (YAML), given (a list).

@@ -20,6 +20,7 @@ Input, a dict:
   account    its service account; absent: that of every pod
   api        whether it calls the Kubernetes API, by the token of its account
   runAsUser  its user; absent: that of podSecurity
+  measured   whether it serves metrics, where they are on
   probes     probes other than those of gRPC health, as YAML
   annotations, labels  more of both, as maps
 */}}
@@ -27,6 +28,7 @@ Input, a dict:
 {{- $root := .root -}}
 {{- $pods := $root.Values.pods -}}
 {{- $values := .values -}}
+{{- $measured := and (.measured | default false) $root.Values.metrics.enabled -}}
 {{- $tls := and .tls (eq (include "gapo.tls" $root) "true") -}}
 metadata:
   labels:
@@ -85,7 +87,8 @@ spec:
         {{- toYaml . | nindent 8 }}
       {{- end }}
       {{- $env := concat ($pods.env | default list) ($values.env | default list) }}
-      {{- with include "gapo.env" (dict "own" .env "given" $env) | fromYamlArray }}
+      {{- $own := ternary (printf "%s\n%s" (.env | default "") (include "gapo.metricsEnv" $root)) .env $measured }}
+      {{- with include "gapo.env" (dict "own" $own "given" $env) | fromYamlArray }}
       env:
         {{- toYaml . | nindent 8 }}
       {{- end }}
@@ -93,7 +96,7 @@ spec:
       envFrom:
         {{- toYaml . | nindent 8 }}
       {{- end }}
-      {{- with .ports }}
+      {{- with ternary (append (.ports | default list) (dict "name" "metrics" "port" $root.Values.metrics.port)) .ports $measured }}
       ports:
         {{- range . }}
         - name: {{ .name }}

@@ -15,6 +15,11 @@ export interface MetricDeclaration {
   readonly buckets?: readonly number[];
 }
 
+/** Returns the name of a metric in Prometheus. */
+export function prometheusName({ name, instrument }: Pick<MetricDeclaration, 'name' | 'instrument'>): string {
+  return `${name.replaceAll('.', '_')}${instrument === 'counter' ? '_total' : ''}`;
+}
+
 /** Buckets of calls: those of the conventions, and further ones for the shards of large models. */
 const callSeconds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300, 600];
 

@@ -4,10 +4,10 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { attributes } from '../declared/attributes.js';
 import { telemetryEvents } from '../declared/events.js';
-import { metricGroups, metrics, type MetricDeclaration } from '../declared/metrics.js';
+import { metricGroups, metrics, prometheusName, type MetricDeclaration } from '../declared/metrics.js';
 import { spans } from '../declared/spans.js';
 import { referenceFile } from './files.js';
-import { prometheusName, tableNames, withTables } from './tables.js';
+import { tableNames, withTables } from './tables.js';
 
 const reference = readFileSync(referenceFile, 'utf8');
 const declared: readonly MetricDeclaration[] = Object.values(metrics);

@@ -1,7 +1,7 @@
 /** Generates the tables of docs/telemetry.md. The prose around them is written by hand. */
 import { attributes, type AttributeKey } from '../declared/attributes.js';
 import { telemetryEvents } from '../declared/events.js';
-import { metricGroups, type MetricDeclaration } from '../declared/metrics.js';
+import { metricGroups, prometheusName, type MetricDeclaration } from '../declared/metrics.js';
 import { spans, type SpanDeclaration } from '../declared/spans.js';
 
 /** A place for a table: `<!-- table: NAME -->`, the table, `<!-- end -->`. */
@@ -70,11 +70,6 @@ function metricTable(declarations: readonly MetricDeclaration[]): string {
       namesOf(metric.attributes),
     ]),
   );
-}
-
-/** Returns the name of a metric, or of an attribute, in Prometheus. */
-export function prometheusName({ name, instrument }: Pick<MetricDeclaration, 'name' | 'instrument'>): string {
-  return `${name.replaceAll('.', '_')}${instrument === 'counter' ? '_total' : ''}`;
 }
 
 function namesOf(keys: readonly AttributeKey[]): string {
