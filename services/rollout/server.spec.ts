@@ -17,6 +17,7 @@ import {
   connect,
 } from '@gapo/rpc';
 import type { WorkerThread } from '@gapo/service';
+import type { VersionStore } from '@gapo/worker';
 import {
   type PolicyServer,
   type TinyPolicy,
@@ -31,8 +32,9 @@ import {
   tinyTrainable,
   versionsOf,
 } from '@gapo/worker/testing';
-import type { SampleTask } from './samplingThread.js';
-import { type SamplingTasks, rolloutService } from './server.js';
+import { nativeEngine, type SamplingTasks } from './engines/native/nativeEngine.js';
+import type { SampleTask } from './engines/native/samplingThread.js';
+import { rolloutService } from './server.js';
 
 type RolloutClient = Client<'gapo.rollout.v1.RolloutService'>;
 
@@ -90,8 +92,8 @@ describe('the rollout service', () => {
     policy = await tinyPolicy(owner);
     coordinator = await versionsOf(owner, policy);
     const worker = {
-      thread: new URL('./samplingThread.js', import.meta.url),
-      service: (...[versions, own]: Parameters<typeof rolloutService>) => {
+      thread: new URL('./engines/native/samplingThread.js', import.meta.url),
+      service: (versions: VersionStore, own: WorkerThread<SamplingTasks>) => {
         thread = own;
         const run = thread.run.bind(thread);
         thread.run = (name, task, transfer) => {
@@ -99,7 +101,7 @@ describe('the rollout service', () => {
           tasks.push({ task, done });
           return done;
         };
-        return rolloutService(versions, thread);
+        return rolloutService(versions, nativeEngine(thread));
       },
     };
     const address = await serveWorker<SamplingTasks>(owner, worker, coordinator);

@@ -1,51 +1,41 @@
-/** gapo.rollout.v1: pulls the version, samples the shard in the tensor thread and streams completions. */
-import { on } from 'node:events';
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
+/** gapo.rollout.v1: pulls the version, has an engine sample the shard, and streams completions. */
+import { EventEmitter, on } from 'node:events';
+import type { SampledCompletion } from '@gapo/policy';
 import { implement, type GenerateRequest, type Implementation, RpcError } from '@gapo/rpc';
-import type { WorkerThread } from '@gapo/service';
 import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
 import { VersionStore, requestedPolicy } from '@gapo/worker';
-import type { PostedCompletion, sample } from './samplingThread.js';
-
-/** The tasks of the rollout service's tensor thread. */
-export type SamplingTasks = { readonly sample: typeof sample };
+import type { Engine } from './engines/engine.js';
 
 /** Creates the rollout service. */
-export function rolloutService(versions: VersionStore, thread: WorkerThread<SamplingTasks>): Implementation {
+export function rolloutService(versions: VersionStore, engine: Engine): Implementation {
   return implement('gapo.rollout.v1.RolloutService', {
     async *Generate(request, { signal }) {
       const policy = requestedPolicy(request.policy);
       const options = samplingOptions(request);
-      const { tensors } = await versions.get(policy.runId, policy.version, policy.engine);
+      const version = await versions.get(policy.runId, policy.version, policy.engine);
       signal.throwIfAborted();
-      const { port1, port2 } = new MessageChannel();
-      const cancelled = new Int32Array(new SharedArrayBuffer(4));
-      const cancel = (): void => void Atomics.store(cancelled, 0, 1);
-      signal.addEventListener('abort', cancel, { once: true });
       const attributes = {
         [attributeNames.runId]: policy.runId,
         [attributeNames.policyVersion]: policy.version,
         [attributeNames.prompts]: request.prompts.length,
       };
-      const task = {
-        engine: policy.engine,
-        version: tensors,
-        prompts: request.prompts.map(({ index, tokenIds }) => ({ index, ids: tokenIds })),
-        options,
-        completions: port2,
-        cancelled,
-      };
+      const prompts = request.prompts.map(({ index, tokenIds }) => ({ index, ids: tokenIds }));
+      const left = new AbortController();
+      const until = AbortSignal.any([signal, left.signal]);
+      const finished = new EventEmitter<{ completion: [SampledCompletion]; end: [] }>();
+      const completions = on(finished, 'completion', { close: ['end'] });
       const done = withSpan(spanNames.rolloutGenerate, attributes, () =>
-        thread.run('sample', task, { transfer: [port2] }),
-      );
-      done.catch(() => port1.close()); // `await done` below throws its error
+        engine.sample({ policy, version, prompts, options }, (one) => finished.emit('completion', one), until),
+      ).finally(() => finished.emit('end'));
+      done.catch(() => undefined); // `await done` below throws its error
       try {
-        for await (const completion of received(port1)) yield { completions: [toWire(completion)] };
+        for await (const [completion] of completions) {
+          yield { completions: [toWire(completion as SampledCompletion)] };
+        }
         await done;
-        if (signal.aborted) throw signal.reason;
+        signal.throwIfAborted();
       } finally {
-        cancel();
-        signal.removeEventListener('abort', cancel);
+        left.abort();
       }
     },
   });
@@ -80,7 +70,7 @@ const finishReasons = {
   length: 'FINISH_REASON_LENGTH',
 } as const;
 
-function toWire({ prompt, sample: index, ids, logprobs, drawnLogprobs, finishReason }: PostedCompletion) {
+function toWire({ prompt, sample: index, ids, logprobs, drawnLogprobs, finishReason }: SampledCompletion) {
   return {
     prompt,
     sample: index,
@@ -93,9 +83,4 @@ function toWire({ prompt, sample: index, ids, logprobs, drawnLogprobs, finishRea
 
 function toBytes({ buffer, byteOffset, byteLength }: Float32Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
-}
-
-/** The messages of a port, in order, until it closes. */
-async function* received(port: MessagePort): AsyncGenerator<PostedCompletion> {
-  for await (const [message] of on(port, 'message', { close: ['close'] })) yield message as PostedCompletion;
 }

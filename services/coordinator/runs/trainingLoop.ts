@@ -11,6 +11,7 @@ import { stepContext, type Phase, type StepObserver } from '../step/context/step
 import { startingVersions, trainingWith, type TrainingContext } from '../step/context/trainingContext.js';
 import { completeReport } from '../step/stepReport.js';
 import { takeStep } from '../step/takeStep.js';
+import { logprobGapWarning } from '../step/updates/logprobGap.js';
 import { holdWorkers, workersOf } from '../workers/session.js';
 import type { RunEvents } from './events.js';
 import type { RunFeed } from './feed.js';
@@ -177,9 +178,11 @@ export class TrainingLoop {
       gradient: (update, event) => events.gradient(update, event),
     };
     const { versions } = this;
-    const { state: taken, findings } = await takeStep(
-      stepContext({ training, before: this.#state, workers: platform, versions, key, signal, observer, goalChanges }),
-    );
+    const context = stepContext({ training, before: this.#state, workers: platform, versions, key, signal, observer, goalChanges }); // prettier-ignore
+    const { state: taken, findings } = await takeStep(context);
+    const warning = logprobGapWarning(context, findings.maxLogprobGap);
+    if (warning !== undefined)
+      platform.log.warn({ run: runId, step, gap: findings.maxLogprobGap }, `run ${runId}: ${warning}`);
     const state = { ...taken, workers: workersOf(platform, this.#state.workers, runId) };
     const reportAt = (checkpointSeconds: number): StepReport => {
       const times = { seconds: (performance.now() - startedAt) / 1000, checkpointSeconds };

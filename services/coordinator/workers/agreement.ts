@@ -35,7 +35,9 @@ export class Agreement {
   /** Decides whether a worker may serve. */
   admit(worker: IdentifyResponse): Verdict {
     const { build, environment } = worker;
-    const problem = protocolProblem(worker) ?? (this.#reference && buildProblem(worker, this.#reference));
+    const problem =
+      protocolProblem(worker) ??
+      (this.#reference && (buildProblem(worker, this.#reference) ?? engineProblem(environment, this.#reference)));
     if (problem !== undefined) return { problem };
     const unlike = this.#reference && environmentProblem(environment, this.#reference.environment);
     this.#reference = { environment: this.#reference?.environment ?? environment, build };
@@ -56,14 +58,18 @@ export class Agreement {
     const unlike = (): string | undefined =>
       recorded && this.#reference && environmentProblem(this.#reference.environment, recorded.environment);
     const found = unlike();
-    if (found !== undefined && !this.#allowUnlike) {
+    const others = recorded && this.#reference && engineProblem(this.#reference.environment, recorded);
+    if (found !== undefined && (others !== undefined || !this.#allowUnlike)) {
       const check = async (): Promise<void> => {
         const present = unlike();
         if (present !== undefined) throw new Error(`the present ones have ${present}`);
       };
+      const [means, remedy] =
+        others === undefined
+          ? ['its results would differ in the last bits', 'start such workers, or set UNLIKE_WORKERS=allow']
+          : ['its results would differ', 'start such workers'];
       throw new PauseNeeded(
-        `the ${this.#what}s have ${found}, which the run was trained with, so its results would differ in the last bits; ` +
-          'start such workers, or set UNLIKE_WORKERS=allow',
+        `the ${this.#what}s have ${found}, which the run was trained with, so ${means}; ${remedy}`,
         { waitingFor: `${this.#what}s like those before`, check },
       );
     }
@@ -91,6 +97,17 @@ function protocolProblem({ version, protocol }: IdentifyResponse): string | unde
 function buildProblem({ build }: IdentifyResponse, reference: WorkersRecord): string | undefined {
   if (reference.build === undefined || build === reference.build) return undefined;
   return `it is build ${build}, the others are build ${reference.build}; run the same build everywhere`;
+}
+
+/** Returns the engine that workers compute with: `native`, or that of the servers that they call. */
+export function engineOf(environment: Readonly<Record<string, string>>): string {
+  return environment['engine'] ?? 'native';
+}
+
+/** Returns why a worker of another engine cannot share a run with the others; undefined if it has the same. */
+function engineProblem(environment: Readonly<Record<string, string>>, reference: WorkersRecord): string | undefined {
+  const [own, others] = [engineOf(environment), engineOf(reference.environment)];
+  return own === others ? undefined : `its engine is ${own}, the others' is ${others}; give all the same ENGINE`;
 }
 
 /** Returns how an environment differs from another, such as `threads 2 instead of 4`; undefined if it does not. */

@@ -120,6 +120,24 @@ test('unlike environments are admitted where that is allowed, other builds never
   assert.equal(builds.used.length, 1);
 });
 
+test('workers of another engine are never admitted beside the others, nor to a run that has begun', async (t) => {
+  const identities = [{}, { environment: { ...usual, engine: 'vllm' } }];
+  const { log, refusal } = refusals();
+  const { pool, used } = await pair(t, identities, { allowUnlike: true, log });
+  assert.equal(used.length, 1);
+  const [own, other] = pool.reference?.environment['engine'] === 'vllm' ? ['native', 'vllm'] : ['vllm', 'native'];
+  assert.match(await refusal, new RegExp(`its engine is ${own}, the others' is ${other}; give all the same ENGINE`));
+  const recorded = { build: undefined, environment: { ...usual, engine: 'sglang' } };
+  assert.throws(
+    () => pool.hold(recorded),
+    (error) =>
+      error instanceof PauseNeeded &&
+      /have engine .* instead of sglang, which the run was trained with, so its results would differ; start such workers$/.test(
+        error.message,
+      ),
+  );
+});
+
 test('a run that was trained with another environment waits, and the message says which', async (t) => {
   const { address } = await worker(t, (size) => size);
   const pool = poolOf(t, [address]);

@@ -1,6 +1,7 @@
 /** The workers of a run, between its start or resumption and its next stop. */
 import type { Logger } from '@gapo/service';
 import type { WorkersRecord, WorkersRecords } from '../state/trainingState.js';
+import { engineOf } from './agreement.js';
 import type { GradientPool } from './gradients.js';
 import type { RolloutPool } from './rollouts.js';
 
@@ -44,6 +45,13 @@ export function workersOf(pools: Pools, before: WorkersRecords | undefined, runI
       pools.log.warn(
         { run: runId, before: was, now: reference.build },
         `run ${runId}: its ${kind} workers are another build than before, whose results may differ`,
+      );
+    }
+    const engine = engineOf(reference.environment);
+    if (before?.[kind] === undefined && engine !== 'native') {
+      pools.log.info(
+        { run: runId, ...reference.environment },
+        `run ${runId}: its ${kind} workers use ${engine}, so its results are not the same to the last bit in another run`,
       );
     }
     records[kind] = reference;

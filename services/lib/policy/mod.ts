@@ -2,8 +2,8 @@
 export { type Sequence, toBatch } from './batches/batch.js';
 export { Evaluator } from './evaluator.js';
 export { Sampler, type SamplerOptions } from './sampling/sampler.js';
-export { type SampledCompletion } from './sampling/rows.js';
-export { type SamplingOptions, type SamplingPrompt } from './sampling/options.js';
+export { endAtStop, type Ending, type SampledCompletion, type TokenDecoder } from './sampling/rows.js';
+export { checkSampling, type SamplingOptions, type SamplingPrompt } from './sampling/options.js';
 export { GradientEngine, type ShardGradients } from './gradients/gradientEngine.js';
 export type { EngineOptions } from './engineOptions.js';
 export type { EnginePrecision } from './precision.js';

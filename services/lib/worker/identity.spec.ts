@@ -7,15 +7,17 @@ import { test, type TestContext } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { connect, implement, ownProtocol, serve } from '@gapo/rpc';
 import { readBuild } from './build.js';
-import { instructionsOf } from './environment.js';
+import { instructionsOf, ownEnvironment } from './environment.js';
 import { identified, ownIdentity } from './identity.js';
 import { deadlineMs, failsWith } from './testing.fixture.js';
 
 const own = new URL('mod.js', import.meta.url);
+const identityWith = (instance: string, threads: number) =>
+  ownIdentity(instance, own, (runtime) => ownEnvironment({ threads, device: 'cpu' }, runtime));
 
 test('the identity has the release, the build and everything that decides the last bits', async () => {
-  const identity = await ownIdentity('one', own, { threads: 3, device: 'cpu' });
-  const again = await ownIdentity('two', own, { threads: 3, device: 'cpu' });
+  const identity = await identityWith('one', 3);
+  const again = await identityWith('two', 3);
   assert.deepEqual(again, { ...identity, instance: 'two' });
   assert.equal(identity.version, ownProtocol().version);
   assert.match(identity.build, /^\d+\.\d+\.\d+\+[0-9a-f]{12}$/);
@@ -57,7 +59,7 @@ test('the sets of vector instructions are read from /proc/cpuinfo of x86 and ARM
 });
 
 test('a worker says what it is, and refuses what is meant for another instance', async (t) => {
-  const identity = await ownIdentity('one', own, { threads: 1, device: 'cpu' });
+  const identity = await identityWith('one', 1);
   const rollout = implement('gapo.rollout.v1.RolloutService', {
     Generate: async function* () {
       yield { completions: [] };
@@ -65,7 +67,7 @@ test('a worker says what it is, and refuses what is meant for another instance',
   });
   const server = await serve({
     address: '127.0.0.1:0',
-    services: identified([rollout], 'one', Promise.resolve(identity)),
+    services: identified([rollout], 'one', async () => identity),
     shutdownGraceMs: 0,
   });
   const client = connect('gapo.rollout.v1.RolloutService', server.address);

@@ -1,8 +1,7 @@
 /** gapo.worker.v1: what a worker is, and the refusal of work that is meant for another process. */
 import { implement, ownProtocol, RpcError, type IdentifyResponseInput, type Implementation } from '@gapo/rpc';
 import { readBuild } from './build.js';
-import { ownEnvironment } from './environment.js';
-import type { TensorThreadSettings } from './threadSettings.js';
+import type { Environment } from './environment.js';
 
 /** A worker's identity. */
 export type WorkerIdentity = Required<IdentifyResponseInput>;
@@ -11,34 +10,35 @@ export type WorkerIdentity = Required<IdentifyResponseInput>;
  * Returns the identity of this process.
  *
  * @param instance identifies the process
- * @param thread the compiled module of its tensor thread
+ * @param module a compiled module of the worker's package
+ * @param environmentOf returns what decides the last bits of its numbers, given name and version of the tensor runtime
  */
 export async function ownIdentity(
   instance: string,
-  thread: URL,
-  settings: Pick<TensorThreadSettings, 'threads' | 'device'>,
+  module: URL,
+  environmentOf: (runtime: string) => Promise<Environment>,
 ): Promise<WorkerIdentity> {
-  const { sha256, runtime } = await readBuild(thread);
+  const { sha256, runtime } = await readBuild(module);
   const protocol = ownProtocol();
   return {
     instance,
     ...protocol,
     build: `${protocol.version}+${sha256.slice(0, 12)}`,
-    environment: await ownEnvironment(settings, runtime),
+    environment: await environmentOf(runtime),
   };
 }
 
 /**
  * Serves a worker's services, each for this instance only, and its identity.
  *
- * @param identity answers wait for it, so that reading the build does not delay the start
+ * @param identity called for each question: answers wait for it, so that reading the build does not delay the start
  */
 export function identified(
   services: readonly Implementation[],
   instance: string,
-  identity: Promise<WorkerIdentity>,
+  identity: () => Promise<WorkerIdentity>,
 ): readonly Implementation[] {
-  const identify = implement('gapo.worker.v1.WorkerService', { Identify: () => identity });
+  const identify = implement('gapo.worker.v1.WorkerService', { Identify: identity });
   return [identify, ...services.map((service) => forInstance(service, instance))];
 }
 

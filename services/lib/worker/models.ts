@@ -22,6 +22,29 @@ export interface EngineKey {
   readonly computation: Computation;
 }
 
+/** Identifies a model, and how its files are read. */
+export type ModelKey = Pick<EngineKey, 'model' | 'modelSha256' | 'ignoreKeys'>;
+
+/**
+ * Reads the coordinator's model in a directory of this machine.
+ *
+ * @param modelRoot the base of relative model directories
+ * @throws ModelError where the directory does not hold it
+ */
+export async function readAgreedModel(
+  modelRoot: string,
+  { model, modelSha256, ignoreKeys }: ModelKey,
+): Promise<DecoderModel> {
+  const directory = resolve(modelRoot, model);
+  const read = await readDecoderModel(directory, { ignoreKeys });
+  if (read.sha256 === modelSha256) return read;
+  throw new ModelError(
+    directory,
+    `has weights with SHA-256 ${read.sha256.slice(0, 12)}…, the coordinator's have ${modelSha256.slice(0, 12)}…; ` +
+      'give every service the same model directory',
+  );
+}
+
 /** Directories of models. */
 export interface ModelPlaces {
   /** The base of relative model directories. */
@@ -40,7 +63,7 @@ export class ModelStore {
   }
 
   /** The model of a key, its weights float32 in files. @throws ModelError where the directory does not hold the coordinator's model */
-  get(key: Pick<EngineKey, 'model' | 'modelSha256' | 'ignoreKeys'>): Promise<DecoderModel> {
+  get(key: ModelKey): Promise<DecoderModel> {
     const name = JSON.stringify([key.model, key.modelSha256, key.ignoreKeys]);
     let read = this.#models.get(name);
     if (read === undefined) {
@@ -51,21 +74,8 @@ export class ModelStore {
     return read;
   }
 
-  async #read({
-    model,
-    modelSha256: sha256,
-    ignoreKeys,
-  }: Pick<EngineKey, 'model' | 'modelSha256' | 'ignoreKeys'>): Promise<DecoderModel> {
-    const directory = resolve(this.#places.modelRoot, model);
-    const read = await readDecoderModel(directory, { ignoreKeys });
-    if (read.sha256 !== sha256) {
-      throw new ModelError(
-        directory,
-        `has weights with SHA-256 ${read.sha256.slice(0, 12)}…, the coordinator's have ${sha256.slice(0, 12)}…; ` +
-          'give every service the same model directory',
-      );
-    }
-    return withWideWeights(read, this.#places.modelCache);
+  async #read(key: ModelKey): Promise<DecoderModel> {
+    return withWideWeights(await readAgreedModel(this.#places.modelRoot, key), this.#places.modelCache);
   }
 }
 

@@ -35,8 +35,9 @@ import {
   toHeader,
 } from '@gapo/rpc';
 import { type ThreadTasks, WorkerThread } from '@gapo/service';
+import { ownEnvironment } from './environment.js';
 import { expectedTensors } from './expectedTensors.js';
-import { identified, ownIdentity, VersionStore, type TensorThreadSettings, type Worker } from './mod.js';
+import { identified, ownIdentity, VersionStore, type TensorService, type TensorThreadSettings } from './mod.js';
 
 /** Calls of tests wait for their answers, however busy the machine is. */
 export const deadlineMs = Infinity;
@@ -188,7 +189,7 @@ export function failsWith(code: RpcCode, details: RegExp): (error: unknown) => t
 /** Serves a worker on a free port, with its tensor thread, until the test ends. Resolves with its address. */
 export async function serveWorker<Tasks extends ThreadTasks>(
   t: Owner,
-  worker: Pick<Worker<Tasks>, 'thread' | 'service'>,
+  worker: TensorService<Tasks>,
   coordinator: PolicyServer,
 ): Promise<string> {
   const modelCache = await mkdtemp(join(tmpdir(), 'gapo-cache-'));
@@ -196,8 +197,8 @@ export async function serveWorker<Tasks extends ThreadTasks>(
   const thread = new WorkerThread<Tasks>(worker.thread, settings);
   const versions = new VersionStore(coordinator.client, { expected: expectedTensors(settings.modelRoot) });
   const instance = 'test';
-  const identity = ownIdentity(instance, worker.thread, settings);
-  const services = identified([worker.service(versions, thread)], instance, identity);
+  const identity = ownIdentity(instance, worker.thread, (runtime) => ownEnvironment(settings, runtime));
+  const services = identified([worker.service(versions, thread)], instance, () => identity);
   const server = await serve({ address: '127.0.0.1:0', services, shutdownGraceMs: 0 });
   t.after(async () => {
     await server.stop();

@@ -1,4 +1,4 @@
-/** The process of a tensor worker: its settings, the coordinator's client, and a server that shuts down gracefully. */
+/** The process of a worker: its settings, the coordinator's client, and a server that shuts down gracefully. */
 import { randomUUID } from 'node:crypto';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,16 +11,14 @@ import {
   positiveInt,
   readSettings,
   settingsHelp,
+  runService,
   stopGraceSeconds,
   stopTimes,
+  type Logger,
   z,
-  runService,
-  type ThreadTasks,
-  WorkerThread,
 } from '@gapo/service';
 import { expectedTensors } from './expectedTensors.js';
-import { identified, ownIdentity } from './identity.js';
-import type { TensorThreadSettings } from './threadSettings.js';
+import { identified, type WorkerIdentity } from './identity.js';
 import { VersionStore } from './versions.js';
 
 const workerSettings = (listen: string) =>
@@ -43,63 +41,85 @@ const workerSettings = (listen: string) =>
     STOP_GRACE_SECONDS: stopGraceSeconds,
   });
 
+/** The settings of every worker. */
+export type WorkerSettings = z.output<ReturnType<typeof workerSettings>>;
+
 /**
  * How long a pull waits for a coordinator that has moved to another address. Failures at once would use up a shard's attempts, where this worker is
  * the only one.
  */
 const reconnectMs = 10_000;
 
-/** A tensor worker: its service and its thread. */
-export interface Worker<Tasks extends ThreadTasks> {
+/** What a worker computes with: a tensor thread of its own, or other servers. */
+export interface Backend {
+  readonly service: Implementation;
+  /** Returns what the worker is, each time that a coordinator asks. @throws RpcError that says why it cannot serve */
+  readonly identity: () => Promise<WorkerIdentity>;
+  /** Observes whether it can serve, from now on. @default it can */
+  readonly watchHealth?: (changed: (serving: boolean) => void) => void;
+  readonly close: () => Promise<void>;
+}
+
+/** What a backend is opened with. */
+export interface BackendContext {
+  readonly versions: VersionStore;
+  /** Identifies the process. */
+  readonly instance: string;
+  readonly log: Logger;
+}
+
+/** Opens a backend. @throws UserError, ConfigError if a setting is invalid */
+export type OpenBackend = (settings: WorkerSettings, context: BackendContext) => Backend | Promise<Backend>;
+
+/** A worker: its settings and what it computes with. */
+export interface Worker {
   readonly name: 'rollout' | 'gradient';
   /** The service in one sentence, for `--help`. */
   readonly title: string;
   /** The default address. */
   readonly listen: string;
-  /** The compiled module of its tensor thread, which exports the tasks. */
-  readonly thread: URL;
-  /** Creates the service, which gets versions from the store and runs its tasks in the thread. */
-  readonly service: (versions: VersionStore, thread: WorkerThread<Tasks>) => Implementation;
+  /** Settings in addition to those of every worker, for `--help`. @default none */
+  readonly settings?: z.ZodObject;
+  readonly open: OpenBackend;
 }
 
 /** Runs a worker's process until it receives a stop signal. */
-export async function runWorker<Tasks extends ThreadTasks>(worker: Worker<Tasks>): Promise<void> {
+export async function runWorker(worker: Worker): Promise<void> {
   const schema = workerSettings(worker.listen);
   await runService({
     name: `gapo-${worker.name}`,
     help: settingsHelp({
       title: worker.title,
-      schema,
+      schema: z.object({ ...schema.shape, ...worker.settings?.shape }),
       example: `COORDINATOR=127.0.0.1:50050 LISTEN=${worker.listen} \\
   node --import ./services/lib/tracing/dist/preload.js services/${worker.name}/dist/main.js`,
     }),
     start: async ({ log }) => {
-      const { LISTEN, COORDINATOR, THREADS, DEVICE, MODEL_ROOT, MODEL_CACHE, STOP_GRACE_SECONDS } =
-        readSettings(schema);
+      const settings = readSettings(schema);
+      const { LISTEN, COORDINATOR, MODEL_ROOT, STOP_GRACE_SECONDS } = settings;
       const { shutdownGraceMs, stopTimeoutMs } = stopTimes(STOP_GRACE_SECONDS);
       const reconnect = () => connect('gapo.policy.v1.PolicyService', COORDINATOR, { reconnectMs });
-      const forThread: TensorThreadSettings = {
-        threads: THREADS,
-        device: DEVICE,
-        modelRoot: MODEL_ROOT,
-        modelCache: MODEL_CACHE,
-      };
-      const thread = new WorkerThread<Tasks>(worker.thread, forThread);
       const versions = new VersionStore(reconnect(), { reconnect, expected: expectedTensors(MODEL_ROOT) });
       const instance = randomUUID();
-      const identity = ownIdentity(instance, worker.thread, forThread);
-      const services = identified([worker.service(versions, thread)], instance, identity);
+      const backend = await worker.open(settings, { versions, instance, log });
+      const services = identified([backend.service], instance, backend.identity);
       const server = await serve({ address: LISTEN, services, shutdownGraceMs });
-      void identity.then(({ build, environment }) =>
-        log.debug({ build, ...environment, coordinator: COORDINATOR }, 'identity'),
+      let stopping = false;
+      backend.watchHealth?.((serving) => {
+        if (!stopping) server.setServing(serving);
+      });
+      backend.identity().then(
+        ({ build, environment }) => log.debug({ build, ...environment, coordinator: COORDINATOR }, 'identity'),
+        () => undefined, // the coordinator's question reports it
       );
       return {
         address: server.address,
         stopTimeoutMs,
         stop: async () => {
+          stopping = true;
           await server.stop();
           versions.close();
-          await thread.close();
+          await backend.close();
         },
       };
     },

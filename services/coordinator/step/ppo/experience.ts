@@ -82,7 +82,7 @@ function sample(
   { config, observer, policy, signal, step, training, version, workers }: StepContext,
   { drawn, bounds }: Drawn,
 ): readonly Promise<readonly Sample[]>[] {
-  const { promptsPerStep: _promptsPerStep, shards: _shards, ...sampling } = config.rollout;
+  const { promptsPerStep: _prompts, shards: _shards, maxLogprobGap: _gap, ...sampling } = config.rollout;
   let finished = 0;
   observer.progress('sampling', 0, bounds.length);
   return sampleShards(

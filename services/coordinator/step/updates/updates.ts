@@ -7,6 +7,7 @@ import type { ChosenWeights, CombinationState, Trained } from '../../state/train
 import type { StepContext } from '../context/stepContext.js';
 import { weightSource } from '../weightSources/choose.js';
 import type { LossInputs, LossSettings } from './lossInputs.js';
+import { assertLogprobGap } from './logprobGap.js';
 import { addRegularizer, clipDirection, optimizerStep, updateRule, valueParameters } from './optimizerStep.js';
 import { WorkerGradients } from './updateGradients.js';
 
@@ -64,6 +65,7 @@ export async function makeUpdates(
     const { step: version } = trained.optimizer;
     const gradients = new WorkerGradients(context, { number, version, inputs: inputs(), loss });
     const { direction, regularizer, statistics, chosen, degrees } = await source.decide(gradients);
+    if (number === 0) assertLogprobGap(context, statistics.maxLogprobGap);
     const added = extra && (await clock.time('gradients', spanNames.stepGradients, () => extra(version), number));
     throwIfAborted(signal);
     observer.progress('combination', 0, 1);

@@ -1,11 +1,23 @@
 /** `rollout`: how completions are sampled, and how a step is split among workers. */
-import { nonNegativeInt, positiveInt, positiveNumber, z } from '@gapo/service';
+import { nonNegativeInt, nonNegativeNumber, positiveInt, positiveNumber, z } from '@gapo/service';
 import type { Algorithm } from './data.js';
 import { dpoDefaults, type Dpo } from './dpo.js';
 import { ppoDefaults, type Ppo } from './ppo.js';
 import type { Refuse } from './section.js';
 
 const stopString = z.string().min(1).max(256).meta({ expected: 'a text of 1 to 256 characters' });
+
+const maxLogprobGap = z
+  .strictObject({
+    warn: nonNegativeNumber.describe('The gap above which a step is logged with a warning.'),
+    pause: nonNegativeNumber.describe('The gap above which the run pauses before the step changes the policy.'),
+  })
+  .optional()
+  .meta({ absent: 'by the engine' })
+  .describe(
+    "Limits of the largest difference in a step between a token's log-probability at the sampler and at the trainer. A gap " +
+      "moves PPO's ratio by as much. By default none with ENGINE=native, and `{ warn: 0.05, pause: 0.5 }` with another engine.",
+  );
 
 const options = z.strictObject({
   promptsPerStep: positiveInt.default(32).describe('Prompts in a step.'),
@@ -45,7 +57,14 @@ const options = z.strictObject({
   shards: positiveInt
     .default(4)
     .describe('Shards of a step. The result of a run depends on it, but not on the number of workers that share them.'),
+  maxLogprobGap,
 });
+
+/** Limits of the difference between log-probabilities of sampler and trainer. */
+export type LogprobGapLimits = NonNullable<z.output<typeof maxLogprobGap>>;
+
+/** The limits where the sampler is not the engine of this project, and the configuration has none. */
+export const servedLogprobGap: LogprobGapLimits = { warn: 0.05, pause: 0.5 };
 
 const schema = options.prefault({}).describe('How completions are sampled.');
 
@@ -57,9 +76,12 @@ interface Reads {
 }
 
 function check(
-  { algorithm, rollout: { shards, promptsPerStep, samplesPerPrompt }, ppo, dpo }: Reads,
+  { algorithm, rollout: { shards, promptsPerStep, samplesPerPrompt, maxLogprobGap: gap }, ppo, dpo }: Reads,
   refuse: Refuse,
 ): void {
+  if (gap !== undefined && gap.warn > gap.pause) {
+    refuse(['rollout', 'maxLogprobGap', 'warn'], `at most rollout.maxLogprobGap.pause, which is ${gap.pause}`);
+  }
   if (algorithm === 'dpo') {
     const { pairsPerStep } = dpo ?? dpoDefaults;
     if (shards > pairsPerStep) refuse(['rollout', 'shards'], `at most dpo.pairsPerStep, which is ${pairsPerStep}`);

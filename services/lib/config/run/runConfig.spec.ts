@@ -112,6 +112,10 @@ test('every problem is a line with place, path, what was found and what is expec
 test('rules between fields', () => {
   const cases: [extra: string, pattern: RegExp, base?: string][] = [
     ['rollout: { samplesPerPrompt: 1 }', /rollout\.samplesPerPrompt: found number 1, expected at least 2/],
+    [
+      'rollout: { maxLogprobGap: { warn: 2, pause: 1 } }',
+      /rollout\.maxLogprobGap\.warn: .*at most rollout\.maxLogprobGap\.pause, which is 1/,
+    ],
     ['rollout: { promptsPerStep: 3 }', /rollout\.shards: .*at most rollout\.promptsPerStep, which is 3/],
     ['rollout: { temperature: 0 }', /rollout\.temperature: found number 0, expected a finite number over 0/],
     ['rollout: { topK: -1 }', /rollout\.topK: found number -1, expected an integer of at least 0/],

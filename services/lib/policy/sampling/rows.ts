@@ -27,16 +27,20 @@ export type FinishReason = 'stop' | 'stopString' | 'length';
 /** Decodes token ids as text. */
 export type TokenDecoder = (ids: readonly number[]) => Promise<string>;
 
-/** An unfinished completion. */
-export interface Row {
-  readonly prompt: number;
-  readonly sample: number;
-  /** The most tokens that it may have. */
-  readonly limit: number;
+/** The tokens of a completion that may have to end earlier. */
+export interface Ending {
   readonly ids: number[];
   readonly logprobs: number[];
   readonly drawnLogprobs: number[];
   finished: FinishReason | undefined;
+}
+
+/** An unfinished completion. */
+export interface Row extends Ending {
+  readonly prompt: number;
+  readonly sample: number;
+  /** The most tokens that it may have. */
+  readonly limit: number;
 }
 
 /** Every sample of every prompt, in the order in which they start. */
@@ -135,7 +139,7 @@ export function advance(
  * begin and end within tokens. The first `checked` tokens are known to complete none.
  */
 export async function endAtStop(
-  row: Row,
+  row: Ending,
   stop: readonly string[],
   checked: number,
   decode: TokenDecoder,

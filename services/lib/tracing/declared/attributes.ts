@@ -112,6 +112,23 @@ export const attributes = {
   messagingDestination: { name: 'messaging.destination.name', type: 'string', description: "The event's subject." },
   messagingMessageId: { name: 'messaging.message.id', type: 'string', description: "The event's id." },
   messagingOperation: { name: 'messaging.operation.name', type: 'string', description: '`publish` or `process`.' },
+  genAiOperation: { name: 'gen_ai.operation.name', type: 'string', description: 'The operation: `text_completion`.' },
+  genAiProvider: { name: 'gen_ai.provider.name', type: 'string', description: 'The engine, such as `vllm`.' },
+  genAiModel: { name: 'gen_ai.request.model', type: 'string', description: "The adapter's name at the engine." },
+  genAiSeed: { name: 'gen_ai.request.seed', type: 'integer', description: 'The seed of one completion.' },
+  genAiTemperature: { name: 'gen_ai.request.temperature', type: 'number', description: 'The temperature.' },
+  genAiMaxTokens: {
+    name: 'gen_ai.request.max_tokens',
+    type: 'integer',
+    description: 'The most tokens of the completion.',
+  },
+  genAiInputTokens: { name: 'gen_ai.usage.input_tokens', type: 'integer', description: 'Tokens of the prompt.' },
+  genAiOutputTokens: { name: 'gen_ai.usage.output_tokens', type: 'integer', description: 'Tokens of the completion.' },
+  genAiFinishReasons: {
+    name: 'gen_ai.response.finish_reasons',
+    type: 'string[]',
+    description: 'Why the completion ended: `stop`, `stopString` or `length`.',
+  },
   evaluationName: { name: 'gen_ai.evaluation.name', type: 'string', description: 'The objective that scores.' },
   evaluationScore: {
     name: 'gen_ai.evaluation.score.value',

@@ -4,7 +4,7 @@ import { namesOf, type AttributeKey } from './attributes.js';
 /** A declared span. */
 export interface SpanDeclaration {
   readonly name: string;
-  readonly kind: 'internal' | 'producer' | 'consumer';
+  readonly kind: 'internal' | 'client' | 'producer' | 'consumer';
   /** The services that record it. */
   readonly by: readonly string[];
   readonly description: string;
@@ -107,6 +107,25 @@ export const spans = {
     by: ['rollout'],
     description: 'Completions of one shard are sampled.',
     attributes: ['runId', 'policyVersion', 'prompts', 'sequences', 'tokens'],
+  },
+  rolloutRequest: {
+    name: 'gapo.rollout.request',
+    kind: 'client',
+    by: ['rollout'],
+    description: 'One request to a server of an engine, for one completion. The server gets its context.',
+    attributes: [
+      'genAiOperation',
+      'genAiProvider',
+      'genAiModel',
+      'genAiSeed',
+      'genAiTemperature',
+      'genAiMaxTokens',
+      'genAiInputTokens',
+      'genAiOutputTokens',
+      'genAiFinishReasons',
+      'serverAddress',
+      'serverPort',
+    ],
   },
   rewardScore: {
     name: 'gapo.reward.score',

@@ -19,9 +19,6 @@ export interface SampleTask {
   readonly cancelled: Int32Array;
 }
 
-/** A completion as a message between threads. */
-export type PostedCompletion = SampledCompletion;
-
 const { threads, device, ...places } = threadSettings();
 const samplers = new EngineHolder(new ModelStore(places), async (model, { trainable, computation, ignoreKeys }) => {
   const decoder = async (): Promise<(ids: readonly number[]) => Promise<string>> => {
@@ -45,7 +42,7 @@ export function sample(task: SampleTask): Promise<Outcome<null>> {
       const sampler = await samplers.get(task.engine);
       const stopped = (): boolean => Atomics.load(task.cancelled, 0) !== 0;
       for await (const completion of sampler.sample(task.version, task.prompts, { ...task.options, stopped })) {
-        task.completions.postMessage(completion satisfies PostedCompletion);
+        task.completions.postMessage(completion satisfies SampledCompletion);
       }
       return null;
     } finally {

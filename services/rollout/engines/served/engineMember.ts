@@ -1,0 +1,194 @@
+/** One server of an engine: what it is, whether it answers, its adapters, and its requests in progress. */
+import { untilAborted } from '@gapo/rpc';
+import type { Logger } from '@gapo/service';
+import { EngineFailure, type EngineServer, type RequestLimits } from './engineServer.js';
+import { LoadedAdapters } from './loadedAdapters.js';
+import type {
+  CompletionRequest,
+  EngineFacts,
+  EngineProtocol,
+  ServedAdapter,
+  ServedCompletion,
+} from './protocols/protocol.js';
+import { Slots } from './slots.js';
+
+/** Limits of a server's use. */
+export interface MemberLimits {
+  /** The name of the base model; undefined: the only one that the server has. */
+  readonly model: string | undefined;
+  /** Requests in progress; others wait. */
+  readonly concurrency: number;
+  /** Adapters that are loaded at a time. */
+  readonly adapters: number;
+  /** Milliseconds for one completion. */
+  readonly timeoutMs: number;
+  /** Milliseconds without an answer to a health check after which requests in progress are given up. */
+  readonly leaseMs: number;
+}
+
+/** Unanswered health checks after which requests are given up: one may be a connection that was just renewed. */
+const missedChecks = 2;
+
+/** A server. */
+export class EngineMember {
+  readonly server: EngineServer;
+  readonly #protocol: EngineProtocol;
+  readonly #limits: MemberLimits;
+  readonly #adapters: LoadedAdapters;
+  readonly #slots: Slots;
+  readonly #closing = new AbortController();
+  readonly #running = new Set<AbortController>();
+  #facts: Promise<EngineFacts> | undefined;
+  #watch: NodeJS.Timeout | undefined;
+
+  /** @param unloaded observes that an adapter was unloaded */
+  constructor(
+    protocol: EngineProtocol,
+    server: EngineServer,
+    limits: MemberLimits,
+    log: Logger,
+    unloaded: (name: string) => void,
+  ) {
+    this.server = server;
+    this.#protocol = protocol;
+    this.#limits = limits;
+    this.#slots = new Slots(limits.concurrency);
+    this.#adapters = new LoadedAdapters(limits.adapters, {
+      load: (adapter) => protocol.load(server, adapter, this.#long),
+      unload: (name) => protocol.unload(server, name, this.#short),
+      unloaded,
+      log,
+    });
+  }
+
+  /** Requests in progress and those that wait. */
+  get load(): number {
+    return this.#slots.load;
+  }
+
+  /** Whether an adapter is loaded, or being loaded. */
+  hasAdapter(name: string): boolean {
+    return this.#adapters.has(name);
+  }
+
+  /** Returns what the server is. It is asked once, and again after a failure. @throws EngineFailure */
+  facts(): Promise<EngineFacts> {
+    if (this.#facts === undefined) {
+      const asked = this.#ask();
+      this.#facts = asked;
+      asked.catch(() => {
+        if (this.#facts === asked) this.#facts = undefined;
+      });
+    }
+    return this.#facts;
+  }
+
+  /** Resolves if the server can serve. @throws EngineFailure */
+  async checkHealth(): Promise<void> {
+    await this.#protocol.checkHealth(this.server, this.#short);
+  }
+
+  /**
+   * Makes a request for a completion of an adapter. At most a number of requests run at a time; others wait.
+   *
+   * @param run makes the request with the function that it is given, once the adapter is loaded
+   * @throws EngineFailure; the signal's reason once it aborts
+   */
+  async complete<T>(
+    adapter: ServedAdapter,
+    signal: AbortSignal,
+    run: (call: (request: CompletionRequest) => Promise<ServedCompletion>) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await this.#slots.run(signal, () =>
+        this.#watched(signal, async (ending) => {
+          const facts = await untilAborted(this.facts(), ending);
+          const limits = { signal: ending, timeoutMs: this.#limits.timeoutMs };
+          const call = (request: CompletionRequest) => this.#protocol.complete(this.server, facts, request, limits);
+          return untilAborted(
+            this.#adapters.using(adapter, () => run(call)),
+            ending,
+          );
+        }),
+      );
+    } catch (error) {
+      if (error instanceof EngineFailure && !signal.aborted) this.#doubt(error);
+      throw error;
+    }
+  }
+
+  /** Unloads the adapters and closes the connections. */
+  async close(): Promise<void> {
+    await this.#adapters.close();
+    this.#closing.abort(new EngineFailure('the worker is stopping'));
+    clearInterval(this.#watch);
+    await this.server.close();
+  }
+
+  /** A failed server may have restarted: it is asked again what it is, and gets its adapters again. */
+  #doubt({ waitMs }: EngineFailure): void {
+    if (waitMs !== undefined) return; // it is alive
+    this.#facts = undefined;
+    this.#adapters.doubt();
+  }
+
+  /** @throws EngineFailure that may pass: a server with wrong options can be started with others */
+  async #ask(): Promise<EngineFacts> {
+    try {
+      await this.checkHealth();
+      return await this.#protocol.describe(this.server, this.#limits.model, this.#long);
+    } catch (error) {
+      if (!(error instanceof EngineFailure) || error.passing) throw error;
+      throw new EngineFailure(error.message, { passing: true, cause: error });
+    }
+  }
+
+  /** Runs a request. While any is in progress, the server's health is watched. */
+  async #watched<T>(signal: AbortSignal, run: (ending: AbortSignal) => Promise<T>): Promise<T> {
+    const ending = new AbortController();
+    const cancel = (): void => ending.abort(signal.reason);
+    signal.addEventListener('abort', cancel, { once: true });
+    this.#running.add(ending);
+    this.#watch ??= this.#startWatch();
+    try {
+      signal.throwIfAborted();
+      return await run(ending.signal);
+    } finally {
+      signal.removeEventListener('abort', cancel);
+      this.#running.delete(ending);
+      if (this.#running.size === 0) {
+        clearInterval(this.#watch);
+        this.#watch = undefined;
+      }
+    }
+  }
+
+  #startWatch(): NodeJS.Timeout {
+    let [asking, missed] = [false, 0];
+    const ask = async (): Promise<void> => {
+      asking = true;
+      try {
+        await this.checkHealth();
+        missed = 0;
+      } catch (error) {
+        if (++missed < missedChecks) return;
+        missed = 0;
+        for (const each of this.#running) each.abort(error);
+      } finally {
+        asking = false;
+      }
+    };
+    const timer = setInterval(() => {
+      if (!asking) void ask();
+    }, this.#limits.leaseMs / 4);
+    return timer;
+  }
+
+  get #short(): RequestLimits {
+    return { signal: this.#closing.signal, timeoutMs: this.#limits.leaseMs / 2 };
+  }
+
+  get #long(): RequestLimits {
+    return { signal: this.#closing.signal, timeoutMs: this.#limits.timeoutMs };
+  }
+}

@@ -1,0 +1,89 @@
+/** The adapters of one server: loaded on first use, the one used longest ago unloaded first. */
+import { messageOf } from '@gapo/rpc';
+import type { Logger } from '@gapo/service';
+import type { ServedAdapter } from './protocols/protocol.js';
+
+/** How adapters are loaded and unloaded. */
+export interface AdapterCalls {
+  readonly load: (adapter: ServedAdapter) => Promise<void>;
+  readonly unload: (name: string) => Promise<void>;
+  /** Observes that an adapter was unloaded. */
+  readonly unloaded: (name: string) => void;
+  readonly log: Logger;
+}
+
+interface Entry {
+  /** Undefined where the server may have lost it. */
+  loaded: Promise<void> | undefined;
+  users: number;
+}
+
+/** The adapters that a server has, as far as this process loaded them. */
+export class LoadedAdapters {
+  readonly #most: number;
+  readonly #calls: AdapterCalls;
+  /** By name, used longest ago first. */
+  readonly #entries = new Map<string, Entry>();
+
+  /** @param most adapters kept; those in use may be more */
+  constructor(most: number, calls: AdapterCalls) {
+    this.#most = most;
+    this.#calls = calls;
+  }
+
+  /** Runs a function while an adapter is loaded. @throws what loading it throws */
+  async using<T>(adapter: ServedAdapter, fn: () => Promise<T>): Promise<T> {
+    const { name } = adapter;
+    const entry = this.#entries.get(name) ?? { loaded: undefined, users: 0 };
+    entry.loaded ??= this.#load(adapter, entry);
+    this.#entries.delete(name);
+    this.#entries.set(name, entry);
+    entry.users += 1;
+    try {
+      await entry.loaded;
+      return await fn();
+    } finally {
+      entry.users -= 1;
+    }
+  }
+
+  /** Whether an adapter is loaded, or being loaded. */
+  has(name: string): boolean {
+    return this.#entries.has(name);
+  }
+
+  /** Loads adapters again before their next use: the server may have lost them. */
+  doubt(): void {
+    for (const entry of this.#entries.values()) entry.loaded = undefined;
+  }
+
+  /** Unloads all. Never rejects. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#entries.keys()].map((name) => this.#unload(name)));
+  }
+
+  #load(adapter: ServedAdapter, entry: Entry): Promise<void> {
+    const loaded = this.#makeRoom(adapter.name).then(() => this.#calls.load(adapter));
+    loaded.catch(() => {
+      if (entry.loaded === loaded) entry.loaded = undefined;
+    });
+    return loaded;
+  }
+
+  async #makeRoom(forAdapter: string): Promise<void> {
+    const others = [...this.#entries].filter(([name]) => name !== forAdapter);
+    const idle = others.filter(([, { users }]) => users === 0).map(([name]) => name);
+    const surplus = Math.max(0, others.length + 1 - this.#most);
+    await Promise.all(idle.slice(0, surplus).map((name) => this.#unload(name)));
+  }
+
+  async #unload(name: string): Promise<void> {
+    this.#entries.delete(name);
+    try {
+      await this.#calls.unload(name);
+    } catch (error) {
+      this.#calls.log.warn(`adapter ${name} could not be unloaded: ${messageOf(error)}`);
+    }
+    this.#calls.unloaded(name);
+  }
+}
