@@ -16,10 +16,10 @@ import {
 /** The settings of engines. */
 export const engineSettings = z.object({
   ENGINE: z
-    .enum(['native', 'vllm'])
+    .enum(['native', 'vllm', 'sglang'])
     .default('native')
     .describe('What samples: `native`, the engine of this project, or servers of another engine.')
-    .meta({ expected: 'native or vllm' }),
+    .meta({ expected: 'native, vllm or sglang' }),
   ENGINE_URLS: z
     .array(url('http', 'https'))
     .min(1)
@@ -51,7 +51,7 @@ export const engineSettings = z.object({
 
 /** Settings of an engine that has servers. */
 export type ServedSettings = Omit<z.output<typeof engineSettings>, 'ENGINE' | 'ENGINE_URLS'> & {
-  readonly ENGINE: 'vllm';
+  readonly ENGINE: 'vllm' | 'sglang';
   readonly ENGINE_URLS: readonly string[];
 };
 

@@ -6,8 +6,8 @@ import { throwIfAborted } from '../../state/interruption.js';
 import type { ChosenWeights, CombinationState, Trained } from '../../state/trainingState.js';
 import type { StepContext } from '../context/stepContext.js';
 import { weightSource } from '../weightSources/choose.js';
-import type { LossInputs, LossSettings } from './lossInputs.js';
 import { assertLogprobGap } from './logprobGap.js';
+import type { LossInputs, LossSettings } from './lossInputs.js';
 import { addRegularizer, clipDirection, optimizerStep, updateRule, valueParameters } from './optimizerStep.js';
 import { WorkerGradients } from './updateGradients.js';
 

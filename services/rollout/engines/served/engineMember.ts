@@ -1,4 +1,5 @@
 /** One server of an engine: what it is, whether it answers, its adapters, and its requests in progress. */
+import { setMaxListeners } from 'node:events';
 import { untilAborted } from '@gapo/rpc';
 import type { Logger } from '@gapo/service';
 import { EngineFailure, type EngineServer, type RequestLimits } from './engineServer.js';
@@ -53,6 +54,7 @@ export class EngineMember {
     this.#protocol = protocol;
     this.#limits = limits;
     this.#slots = new Slots(limits.concurrency);
+    setMaxListeners(0, this.#closing.signal); // every question listens
     this.#adapters = new LoadedAdapters(limits.adapters, {
       load: (adapter) => protocol.load(server, adapter, this.#long),
       unload: (name) => protocol.unload(server, name, this.#short),

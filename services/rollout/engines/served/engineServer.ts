@@ -48,6 +48,7 @@ const connectMs = 5000;
 /** Errors as vLLM, SGLang and FastAPI send them. */
 const errorBody = z.union([
   z.object({ error: z.object({ message: z.string() }) }).transform(({ error }) => error.message),
+  z.object({ error_message: z.string() }).transform(({ error_message: message }) => message),
   z.object({ message: z.string() }).transform(({ message }) => message),
   z.object({ detail: z.string() }).transform(({ detail }) => detail),
 ]);
@@ -87,7 +88,11 @@ export class EngineServer {
     return this.#call('POST', path, JSON.stringify(body), limits);
   }
 
-  /** Returns an answer as a schema describes it. @throws EngineFailure if it is something else */
+  /**
+   * Returns an answer as a schema describes it.
+   *
+   * @throws EngineFailure if it is something else
+   */
   parse<T>(what: string, schema: z.ZodType<T>, text: string): T {
     let json: unknown;
     try {
@@ -107,6 +112,7 @@ export class EngineServer {
     return this.#agent.destroy();
   }
 
+  /** @throws EngineFailure; the signal's reason once it aborts */
   async #call(
     method: 'GET' | 'POST',
     path: string,

@@ -1,5 +1,6 @@
 /** Samples on servers of an engine that exists: writes versions as adapters, spreads completions, and repeats what fails. */
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { at, deriveSeed } from '@gapo/numeric';
 import { checkSampling, type SampledCompletion, type SamplingOptions, type SamplingPrompt } from '@gapo/policy';
@@ -73,14 +74,15 @@ export class ServedEngine implements Engine {
    */
   async environment(): Promise<Environment> {
     const answers = await Promise.all(this.#members.map((member) => this.#answerOf(member)));
-    const facts = answers.filter((answer) => typeof answer !== 'string');
-    const versions = [...new Set(facts.map(({ version }) => version))];
+    const versions = [...new Set(answers.flatMap((answer) => (typeof answer === 'string' ? [] : [answer.version])))];
     if (versions.length > 1) {
       const list = versions.join(' and ');
       throw new RpcError('UNAVAILABLE', `ENGINE_URLS has servers of ${this.#protocol.name} ${list}; run one version`);
     }
     const [version] = versions;
-    if (version === undefined) throw new RpcError('UNAVAILABLE', answers.join('; '));
+    if (version === undefined) {
+      throw new RpcError('UNAVAILABLE', answers.filter((answer) => typeof answer === 'string').join('; '));
+    }
     return { engine: this.#protocol.name, engineVersion: version };
   }
 
@@ -125,6 +127,7 @@ export class ServedEngine implements Engine {
     const failed = new AbortController();
     try {
       const until = AbortSignal.any([signal, failed.signal]);
+      setMaxListeners(0, until); // every request listens
       const context = await this.#prepare(shard, until);
       const rows = rowsOf(context).values();
       const next = async (): Promise<void> => {

@@ -1,23 +1,55 @@
-/** Checks which distribution an engine's log-probabilities belong to. */
+/** Checks that an engine's log-probabilities are of softmax(logits / temperature), as the trainer's. */
 import { at } from '@gapo/numeric';
+import { EngineFailure } from '../engineServer.js';
 
-/** ln of the probabilities of the same two tokens as the next one, at temperature 1 and at 2. */
-export interface TemperatureProbe {
-  readonly atOne: readonly [number, number];
-  readonly atTwo: readonly [number, number];
-}
+/** ln of the probabilities of the most probable next tokens, by what the server calls them. */
+export type TopTokens = ReadonlyMap<string, number>;
+
+/** Asks for the most probable tokens after a prompt. */
+type AskTop = (promptIds: readonly number[], temperature: number) => Promise<TopTokens>;
+
+/** Prompts that are asked in turn: after one of them, a token is more probable than another. */
+const prompts: readonly (readonly number[])[] = [[1], [0], [2, 1], [3, 2, 1]];
+
+/** How many of the most probable tokens are asked for. Servers add the one that was sampled. */
+export const topTokens = 10;
 
 /** Differences below this are rounding. */
 const smallest = 1e-2;
 
 /**
- * Returns whether log-probabilities are after the temperature. Their difference is that of the logits, divided by the temperature;
- * before it, both differences are equal.
+ * Returns whether log-probabilities are after the temperature. The difference of two tokens' is that of their logits, divided by the
+ * temperature; before it, both differences are equal.
  *
- * @returns undefined if the two tokens are about as probable, which decides nothing
+ * @returns undefined if no two tokens tell
  */
-export function isAfterTemperature({ atOne, atTwo }: TemperatureProbe): boolean | undefined {
-  const [one, two] = [at(atOne, 0) - at(atOne, 1), at(atTwo, 0) - at(atTwo, 1)];
+export function isAfterTemperature(atOne: TopTokens, atTwo: TopTokens): boolean | undefined {
+  const common = [...atOne].filter(([token]) => atTwo.has(token)).sort(([, a], [, b]) => b - a);
+  const [[first] = [], [second] = []] = [common[0], common.at(-1)];
+  if (first === undefined || second === undefined) return undefined;
+  const difference = (top: TopTokens): number => (top.get(first) ?? NaN) - (top.get(second) ?? NaN);
+  const [one, two] = [difference(atOne), difference(atTwo)];
   if (!(Math.abs(one) > smallest)) return undefined;
   return Math.abs(two - one / 2) < Math.abs(two - one);
+}
+
+/**
+ * Asks a server at two temperatures.
+ *
+ * @param remedy how it has to be started, such as `with --logprobs-mode processed_logprobs`
+ * @throws EngineFailure if its log-probabilities are before the temperature, or nothing shows whether they are
+ */
+export async function assertAfterTemperature(server: string, remedy: string, ask: AskTop): Promise<void> {
+  for (const promptIds of prompts) {
+    const found = isAfterTemperature(await ask(promptIds, 1), await ask(promptIds, 2));
+    if (found === true) return;
+    if (found === false) {
+      throw new EngineFailure(`${server} returns log-probabilities before the temperature; start it ${remedy}`);
+    }
+  }
+  const shown = at(prompts, 0).join(', ');
+  throw new EngineFailure(
+    `${server} finds all tokens after prompts such as [${shown}] equally probable, so that nothing shows whether it was started ` +
+      `${remedy}; check its model`,
+  );
 }

@@ -48,7 +48,7 @@ export interface ServedCompletion {
 /** The HTTP interface of an engine. */
 export interface EngineProtocol {
   /** What messages and spans call the engine. */
-  readonly name: 'vllm';
+  readonly name: 'vllm' | 'sglang';
   /** Options that the engine cannot apply as the contract asks: says which and why; undefined if it can apply all. */
   readonly refusal: (options: SamplingOptions) => string | undefined;
   /** Resolves if the server can serve. @throws EngineFailure */

@@ -1,6 +1,7 @@
 /** The engines that gapo speaks to. */
 import type { EngineProtocol } from './protocol.js';
+import { sglang } from './sglang.js';
 import { vllm } from './vllm.js';
 
 /** By the value of ENGINE. */
-export const protocols: Readonly<Record<'vllm', EngineProtocol>> = { vllm };
+export const protocols = { vllm, sglang } as const satisfies Readonly<Record<string, EngineProtocol>>;

@@ -4,10 +4,10 @@
  * leave prefixes of the old one in the cache.
  */
 import { at } from '@gapo/numeric';
-import type { SamplingOptions } from '@gapo/policy';
 import { z } from '@gapo/service';
 import { EngineFailure, type EngineServer, type RequestLimits } from '../engineServer.js';
-import { isAfterTemperature, type TemperatureProbe } from './processedLogprobs.js';
+import { distributionRefusal } from './distributionRefusal.js';
+import { assertAfterTemperature, topTokens, type TopTokens } from './processedLogprobs.js';
 import type { CompletionRequest, EngineFacts, EngineProtocol, ServedAdapter, ServedCompletion } from './protocol.js';
 
 const paths = {
@@ -21,9 +21,6 @@ const paths = {
 } as const;
 
 type Route = typeof paths.generate | typeof paths.completions;
-
-/** Prompts of the probe, in order: one of them has a next token that is more probable than another. */
-const probePrompts = [[1], [0], [2, 1], [3, 2, 1]];
 
 const versionAnswer = z.object({ version: z.string() });
 
@@ -39,6 +36,9 @@ const modelsAnswer = z.object({
 
 const tokenIds = z.array(z.int().min(0));
 
+/** Versions differ in how they name a token. */
+const topEntry = z.object({ token_id: z.int().optional(), token: z.string().optional(), logprob: z.number() });
+
 /** A choice of /inference/v1/generate. */
 const generateAnswer = z.object({
   choices: z.tuple([
@@ -49,7 +49,7 @@ const generateAnswer = z.object({
         content: z.array(
           z.object({
             logprob: z.number(),
-            top_logprobs: z.array(z.object({ token: z.string(), logprob: z.number() })).default([]),
+            top_logprobs: z.array(topEntry).default([]),
           }),
         ),
       }),
@@ -74,8 +74,8 @@ const completionsAnswer = z.object({
 /** An answer of either route. */
 interface Answer extends ServedCompletion {
   readonly reason: string;
-  /** The most probable tokens of each position with their log-probabilities, by what the server calls them. */
-  readonly top: readonly ReadonlyMap<string, number>[];
+  /** Of each position. */
+  readonly top: readonly TopTokens[];
 }
 
 /** What a request asks for, apart from its route. */
@@ -85,28 +85,6 @@ interface Asked {
   readonly promptIds: readonly number[];
   /** In the form of vLLM's SamplingParams. */
   readonly sampling: Readonly<Record<string, unknown>>;
-}
-
-/** Options that change the distribution, so that the policy's own log-probabilities are not among what the server returns. */
-function refusal({
-  topK = 0,
-  topP = 1,
-  minP = 0,
-  repetitionPenalty = 1,
-  temperature,
-}: SamplingOptions): string | undefined {
-  const truncates = temperature > 0;
-  const options = [
-    ...(truncates && topK > 0 ? ['rollout.topK'] : []),
-    ...(truncates && topP < 1 ? ['rollout.topP'] : []),
-    ...(truncates && minP > 0 ? ['rollout.minP'] : []),
-    ...(repetitionPenalty !== 1 ? ['rollout.repetitionPenalty'] : []),
-  ];
-  if (options.length === 0) return undefined;
-  return (
-    `${options.join(', ')}: with it, vllm returns the log-probabilities of the changed distribution instead of the ` +
-    "policy's, which training needs; leave it out, or set ENGINE=native"
-  );
 }
 
 async function checkHealth(server: EngineServer, limits: RequestLimits): Promise<void> {
@@ -145,43 +123,23 @@ async function requireAdapters(server: EngineServer, limits: RequestLimits): Pro
 /** Finds the route of completions, and checks that log-probabilities are after the temperature. */
 async function probe(server: EngineServer, model: string, limits: RequestLimits): Promise<Route> {
   let route: Route = paths.generate;
-  const topAt = async (promptIds: readonly number[], temperature: number): Promise<ReadonlyMap<string, number>> => {
-    const sampling = { ...plain, temperature, max_tokens: 1, logprobs: 2, seed: 0, ignore_eos: true };
-    const { top } = await call(server, route, { id: 'gapo-probe', model, promptIds, sampling }, limits);
-    return at(top, 0);
-  };
-  for (const promptIds of probePrompts) {
-    let atOne: ReadonlyMap<string, number>;
-    try {
-      atOne = await topAt(promptIds, 1);
-    } catch (error) {
-      const absent = error instanceof EngineFailure && (error.status === 403 || error.status === 404);
-      if (!absent || route === paths.completions) throw error;
-      route = paths.completions;
-      atOne = await topAt(promptIds, 1);
-    }
-    const found = isAfterTemperature(pairOf(atOne, await topAt(promptIds, 2)));
-    if (found === true) return route;
-    if (found === false) {
-      throw new EngineFailure(
-        `${server.name} returns log-probabilities before the temperature; start it with --logprobs-mode processed_logprobs`,
-      );
-    }
-  }
-  throw new EngineFailure(
-    `${server.name}: the model finds all next tokens equally probable, so that nothing shows whether it was started with ` +
-      '--logprobs-mode processed_logprobs; check its model',
+  await assertAfterTemperature(
+    server.name,
+    'with --logprobs-mode processed_logprobs',
+    async (promptIds, temperature) => {
+      const sampling = { ...plain, temperature, max_tokens: 1, logprobs: topTokens, seed: 0, ignore_eos: true };
+      const asked = { id: 'gapo-probe', model, promptIds, sampling };
+      try {
+        return at((await call(server, route, asked, limits)).top, 0);
+      } catch (error) {
+        const isAbsent = error instanceof EngineFailure && (error.status === 403 || error.status === 404);
+        if (!isAbsent || route === paths.completions) throw error;
+        route = paths.completions;
+        return at((await call(server, route, asked, limits)).top, 0);
+      }
+    },
   );
-}
-
-/** Returns the log-probabilities of the two most probable tokens that both maps have; equal ones if there are none. */
-function pairOf(one: ReadonlyMap<string, number>, two: ReadonlyMap<string, number>): TemperatureProbe {
-  const [first, second] = [...one.keys()].filter((token) => two.has(token));
-  const of = (map: ReadonlyMap<string, number>): [number, number] => [
-    map.get(first ?? '') ?? 0,
-    map.get(second ?? '') ?? 0,
-  ];
-  return second === undefined ? { atOne: [0, 0], atTwo: [0, 0] } : { atOne: of(one), atTwo: of(two) };
+  return route;
 }
 
 async function load(server: EngineServer, { name, path }: ServedAdapter, limits: RequestLimits): Promise<void> {
@@ -230,7 +188,16 @@ async function complete(
     stop_token_ids: endIds,
     ...(stop.length > 0 && { stop }),
   };
-  const { reason, ids, logprobs } = await call(server, route as Route, { id, model, promptIds, sampling }, limits);
+  const { reason, ids, logprobs } = await call(
+    server,
+    route as Route,
+    { id, model, promptIds, sampling },
+    limits,
+  ).catch((error: unknown) => {
+    if (!(error instanceof EngineFailure) || error.status !== 403) throw error;
+    // The server was started again, without the route.
+    throw new EngineFailure(error.message, { status: 403, passing: true, cause: error });
+  });
   if (reason === 'abort' || reason === 'error')
     throw new EngineFailure(`${server.name} ended a completion: ${reason}`, { passing: true });
   return { ids, logprobs };
@@ -247,7 +214,8 @@ async function call(server: EngineServer, route: Route, asked: Asked, limits: Re
       ids: token_ids,
       logprobs: logprobs.content.map(({ logprob }) => logprob),
       top: logprobs.content.map(
-        ({ top_logprobs }) => new Map(top_logprobs.map(({ token, logprob }) => [token, logprob])),
+        ({ top_logprobs }) =>
+          new Map(top_logprobs.map(({ token_id: id, token, logprob }) => [String(id ?? token), logprob])),
       ),
     };
   }
@@ -271,7 +239,7 @@ function lacksAdapter({ status, message }: { readonly status: number | undefined
 /** vLLM. */
 export const vllm: EngineProtocol = {
   name: 'vllm',
-  refusal,
+  refusal: (options) => distributionRefusal('vllm', options),
   checkHealth,
   describe,
   load,
