@@ -51,6 +51,7 @@ export const layersOf: Readonly<Record<string, Layers>> = {
     ['remote', 'rules/kinds'],
     ['.'],
   ],
+  'services/rollout': [['.'], ['engines/native', 'engines/served'], ['engines/served/protocols'], ['engines']],
   'services/training': [['.'], ['rewardModel', 'sft'], ['descent']],
   'services/lib/config': [
     ['.'],

@@ -36,7 +36,6 @@ async function train(t: TestContext, onStep: (step: number, standIn: EngineStand
     ENGINE: 'vllm',
     ENGINE_URLS: url,
     ENGINE_ADAPTER_DIR: await temporaryDirectory({ after: (close) => t.after(close) }),
-    ENGINE_LEASE_SECONDS: '4',
   };
   const another = { directory: example, rewardsFile: join(example, 'rewards.yaml') };
   const { platform, root, workspace } = await startSmallPlatform('vllm', { another, env: { 'rollout-1': engine } });
@@ -77,8 +76,9 @@ test(
   async (t) => {
     const { reports, loaded } = await train(t, () => undefined);
     assert.equal(reports.length, steps);
+    // A server that seems lost for a moment gets its adapter again.
     assert.deepEqual(
-      loaded.map((name) => /-v(\d+)-/.exec(name)?.[1]),
+      [...new Set(loaded)].map((name) => /-v(\d+)-/.exec(name)?.[1]),
       Array.from({ length: steps }, (_, version) => String(version)),
     );
     for (const { maxLogprobGap } of reports) assert.ok(maxLogprobGap < 1e-4);
@@ -104,7 +104,7 @@ test(
         if (path === '/inference/v1/generate') sampled += 1;
         if (sampled < 20) return 'pass';
         if (path === '/health') unhealthy += 1;
-        if (unhealthy > 4) standIn.intervene = () => 'pass';
+        if (unhealthy > 12) standIn.intervene = () => 'pass';
         return failure;
       };
     });

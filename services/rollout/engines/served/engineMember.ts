@@ -2,7 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import { untilAborted } from '@gapo/rpc';
 import type { Logger } from '@gapo/service';
-import { EngineFailure, type EngineServer, type RequestLimits } from './engineServer.js';
+import { EngineFailure, type EngineServer, type RequestLimits } from '../engineServer.js';
 import { LoadedAdapters } from './loadedAdapters.js';
 import type {
   CompletionRequest,

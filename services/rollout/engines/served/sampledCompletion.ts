@@ -2,7 +2,7 @@
 import type { DecoderConfig } from '@gapo/model';
 import { at } from '@gapo/numeric';
 import { endAtStop, type Ending, type SampledCompletion } from '@gapo/policy';
-import { EngineFailure } from './engineServer.js';
+import { EngineFailure } from '../engineServer.js';
 import type { ServedCompletion } from './protocols/protocol.js';
 import type { ServedModel } from './servedModels.js';
 

@@ -1,6 +1,6 @@
 /** Checks that an engine's log-probabilities are of softmax(logits / temperature), as the trainer's. */
 import { at } from '@gapo/numeric';
-import { EngineFailure } from '../engineServer.js';
+import { EngineFailure } from '../../engineServer.js';
 
 /** ln of the probabilities of the most probable next tokens, by what the server calls them. */
 export type TopTokens = ReadonlyMap<string, number>;

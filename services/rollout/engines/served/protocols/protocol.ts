@@ -1,6 +1,6 @@
 /** How gapo speaks to one kind of engine. A kind is one file here and one line in the registry. */
 import type { SamplingOptions } from '@gapo/policy';
-import type { EngineServer, RequestLimits } from '../engineServer.js';
+import type { EngineServer, RequestLimits } from '../../engineServer.js';
 
 /** What a server is. */
 export interface EngineFacts {

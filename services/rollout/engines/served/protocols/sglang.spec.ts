@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
-import { EngineFailure, EngineServer } from '../engineServer.js';
+import { EngineFailure, EngineServer } from '../../engineServer.js';
 import { sglang } from './sglang.js';
 
 interface Asked {

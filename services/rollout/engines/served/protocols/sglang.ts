@@ -3,7 +3,7 @@
  * source (0.5.23), and tested against answers of the documented form. It has not been tried with a server.
  */
 import { z } from '@gapo/service';
-import { EngineFailure, type EngineServer, type RequestLimits } from '../engineServer.js';
+import { EngineFailure, type EngineServer, type RequestLimits } from '../../engineServer.js';
 import { distributionRefusal } from './distributionRefusal.js';
 import { assertAfterTemperature, topTokens } from './processedLogprobs.js';
 import type { CompletionRequest, EngineFacts, EngineProtocol, ServedAdapter, ServedCompletion } from './protocol.js';

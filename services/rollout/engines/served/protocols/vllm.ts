@@ -5,7 +5,7 @@
  */
 import { at } from '@gapo/numeric';
 import { z } from '@gapo/service';
-import { EngineFailure, type EngineServer, type RequestLimits } from '../engineServer.js';
+import { EngineFailure, type EngineServer, type RequestLimits } from '../../engineServer.js';
 import { distributionRefusal } from './distributionRefusal.js';
 import { assertAfterTemperature, topTokens, type TopTokens } from './processedLogprobs.js';
 import type { CompletionRequest, EngineFacts, EngineProtocol, ServedAdapter, ServedCompletion } from './protocol.js';
