@@ -65,7 +65,8 @@ export class EngineStandIn {
   /** Writes what was recorded. */
   save(path: string, command: string): void {
     const exchanges = [...this.#recorded.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
-    writeFileSync(path, `${JSON.stringify({ command, exchanges }, null, 1)}\n`);
+    const lines = exchanges.map((each) => JSON.stringify(each)).join(',\n');
+    writeFileSync(path, `{\n"command": ${JSON.stringify(command)},\n"exchanges": [\n${lines}\n]\n}\n`);
   }
 
   /** Returns the server's answer to a request that it has answered. */
