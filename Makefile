@@ -6,7 +6,7 @@ GAPO := node services/cli/dist/main.js
 TSC := node node_modules/typescript7/bin/tsc
 RUN ?= run
 
-.PHONY: help run test test-tools test-oracle test-vllm test-walk test-image test-compose test-cluster test-operator image-bases chaos soak load build dev lint docs pack sbom audit models study bench fuzz clean
+.PHONY: help run test test-tools test-oracle test-vllm test-walk test-image test-compose test-cluster test-operator image-bases chaos soak load overhead build dev lint docs pack sbom audit models study bench fuzz clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -71,6 +71,10 @@ soak: build ## train a tiny policy for 6,000 steps, and measure memory, descript
 load: build ## watch a run 1,000 times over and create and cancel others while it trains, and compare its steps  [WATCHERS=1000, PAIRS=100, SECONDS=60, WORLD=example|small, JSON=1]
 	@deploy/local/prepare.sh nats-server
 	@WATCHERS=$(WATCHERS) PAIRS=$(PAIRS) SECONDS=$(SECONDS) WORLD=$(WORLD) JSON=$(JSON) node test/dist/load/main.js
+
+overhead: build ## train the example with traces, metrics and logs on and off in turn, and compare the steps  [SECONDS=300, BLOCK_SECONDS=10, JSON=1]
+	@deploy/local/prepare.sh nats-server
+	@SECONDS=$(SECONDS) BLOCK_SECONDS=$(BLOCK_SECONDS) JSON=$(JSON) node test/dist/overhead/main.js
 
 docs: build ## write the API documentation of the public packages to docs/api/
 	@node_modules/.bin/typedoc --options docs/typedoc/typedoc.json

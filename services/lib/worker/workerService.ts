@@ -8,6 +8,7 @@ import {
   filePath,
   grpcTarget,
   hostPort,
+  measureGpus,
   positiveInt,
   readSettings,
   settingsHelp,
@@ -99,6 +100,7 @@ export async function runWorker(worker: Worker): Promise<void> {
       const { LISTEN, COORDINATOR, MODEL_ROOT, STOP_GRACE_SECONDS } = settings;
       const { shutdownGraceMs, stopTimeoutMs } = stopTimes(STOP_GRACE_SECONDS);
       const reconnect = () => connect('gapo.policy.v1.PolicyService', COORDINATOR, { reconnectMs });
+      const unmeasured = measureGpus(settings.DEVICE);
       const versions = new VersionStore(reconnect(), { reconnect, expected: expectedTensors(MODEL_ROOT) });
       const instance = randomUUID();
       const backend = await worker.open(settings, { versions, instance, log });
@@ -117,6 +119,7 @@ export async function runWorker(worker: Worker): Promise<void> {
         stopTimeoutMs,
         stop: async () => {
           stopping = true;
+          unmeasured();
           await server.stop();
           versions.close();
           await backend.close();

@@ -1,5 +1,6 @@
 /** `REWARD_KIND=onnx`: sequence classifiers, any number in one process. */
 import { rewardKinds } from '@gapo/config';
+import { measureGpus } from '@gapo/service';
 import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
 import { sharedKind } from '../hostedKind.js';
 import { ClassifierHost } from './classifierHost.js';
@@ -16,5 +17,6 @@ export const onnx = sharedKind(rewardKinds.onnx, async (entries, settings) => {
       queueItems: settings.QUEUE_ITEMS,
     }),
   );
+  measureGpus(settings.DEVICE);
   return host.scorers;
 });
