@@ -48,6 +48,12 @@ test('alerts use declared metrics and attributes', () => {
   }
 });
 
+test('no name is one that Prometheus reserves', () => {
+  for (const metric of Object.values(declaredMetrics)) {
+    assert.doesNotMatch(prometheusName(metric), /_(count|sum|bucket)$/);
+  }
+});
+
 test('each alert has a test of its cause', () => {
   const { tests } = parse(read('alerts.test.yaml')) as {
     tests: { alert_rule_test: { alertname: string; exp_alerts: unknown[] }[] }[];

@@ -31,7 +31,8 @@ async function startReceiver() {
   const server = createServer((request, response) => {
     received.requests += 1;
     request.on('data', (chunk: Buffer) => (received.bytes += chunk.length));
-    request.on('end', () => response.setHeader('content-type', 'application/json').end('{}'));
+    // An empty message: everything was accepted.
+    request.on('end', () => response.setHeader('content-type', 'application/x-protobuf').end());
   });
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;

@@ -274,7 +274,8 @@ const present = {
     attributes: [],
   },
   openFiles: {
-    name: 'process.unix.file_descriptor.count',
+    // OpenTelemetry's name ends in count, which Prometheus reserves for histograms.
+    name: 'gapo.process.file_descriptors',
     instrument: 'gauge',
     unit: '{file_descriptor}',
     by: ['all'],
