@@ -79,7 +79,7 @@ const float = 4;
 const half = 2;
 const mib = 2 ** 20;
 /** Measured after some minimal work: a service with the tensor runtime, and one without it that reads data in a thread. */
-const process = { worker: 160 * mib, coordinator: 190 * mib } as const;
+const process = { worker: 160 * mib, coordinator: 150 * mib } as const;
 /** The runtime packs the weights of models up to this size a second time, for its kernels. */
 const largestPacked = 256 * mib;
 /** Versions in a worker: the reference, the current and the previous one, and one in transit to the thread. */
