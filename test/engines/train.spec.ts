@@ -38,7 +38,10 @@ async function train(t: TestContext, onStep: (step: number, standIn: EngineStand
     ENGINE_ADAPTER_DIR: await temporaryDirectory({ after: (close) => t.after(close) }),
   };
   const another = { directory: example, rewardsFile: join(example, 'rewards.yaml') };
-  const { platform, root, workspace } = await startSmallPlatform('vllm', { another, env: { 'rollout-1': engine } });
+  const { platform, root, workspace } = await startSmallPlatform('vllm', {
+    another,
+    env: { 'rollout-1': engine, coordinator: { WORKER_WAIT_SECONDS: '600' } },
+  });
   const training = connect('gapo.training.v1.TrainingService', platform.coordinator);
   const reports: StepReport[] = [];
   try {

@@ -106,7 +106,10 @@ export class EngineMember {
         this.#watched(signal, async (ending) => {
           const facts = await untilAborted(this.facts(), ending);
           const limits = { signal: ending, timeoutMs: this.#limits.timeoutMs };
-          const call = (request: CompletionRequest) => this.#protocol.complete(this.server, facts, request, limits);
+          const call = async (request: CompletionRequest): Promise<ServedCompletion> => {
+            this.#requireRoom(facts, request);
+            return this.#protocol.complete(this.server, facts, request, limits);
+          };
           return untilAborted(
             this.#adapters.using(adapter, () => run(call)),
             ending,
@@ -125,6 +128,16 @@ export class EngineMember {
     this.#closing.abort(new EngineFailure('the worker is stopping'));
     clearInterval(this.#watch);
     await this.server.close();
+  }
+
+  /** @throws EngineFailure if the server's context is shorter than the completion may need */
+  #requireRoom({ context = Infinity }: EngineFacts, { promptIds, maxTokens }: CompletionRequest): void {
+    const most = promptIds.length + maxTokens;
+    if (most <= context) return;
+    throw new EngineFailure(
+      `${this.server.name} has a context of ${context} tokens, and a completion may need ${most}; start it with a longer one, or reduce ` +
+        'rollout.maxNewTokens',
+    );
   }
 
   /** A failed server may have restarted: it is asked again what it is, and gets its adapters again. */

@@ -6,8 +6,6 @@ import type { EngineServer, RequestLimits } from '../../engineServer.js';
 export interface EngineFacts {
   /** The engine's version. */
   readonly version: string;
-  /** The name of the base model. */
-  readonly model: string;
   /** The most tokens of a prompt with its completion; undefined if the server does not say. */
   readonly context: number | undefined;
   /** The path of its requests for completions, where there are several. */
@@ -26,7 +24,7 @@ export interface ServedAdapter {
 export interface CompletionRequest {
   /** Identifies it in the server's log. */
   readonly id: string;
-  /** The adapter's name; the base model's for the policy without an adapter. */
+  /** The adapter's name. */
   readonly model: string;
   readonly promptIds: readonly number[];
   readonly temperature: number;

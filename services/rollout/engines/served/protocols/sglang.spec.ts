@@ -61,7 +61,7 @@ test('a server that is started as needed says what it is', async (t) => {
     json: asked.path === '/server_info' ? info : generated(temperatureOf(asked)),
   }));
   const facts = await sglang.describe(server, undefined, limits);
-  assert.deepEqual(facts, { version: '0.5.23', model: '/models/policy', context: undefined, route: '/generate' });
+  assert.deepEqual(facts, { version: '0.5.23', context: undefined, route: '/generate' });
 });
 
 for (const [what, changed, divisor, details] of [
@@ -94,7 +94,7 @@ test('a completion is requested as tokens, with every option', async (t) => {
   const finish = { type: 'stop', matched: 2 };
   const meta = { finish_reason: finish, output_token_logprobs: [[-0.5, 7, null], [-0.25, 2, null]] }; // prettier-ignore
   const { server, asked } = await serving(t, () => ({ json: { text: '', output_ids: [7, 2], meta_info: meta } }));
-  const facts = { version: '0.5.23', model: 'policy', context: undefined, route: '/generate' };
+  const facts = { version: '0.5.23', context: undefined, route: '/generate' };
   const request = {
     id: 'one',
     model: 'gapo-run-v3-abc',

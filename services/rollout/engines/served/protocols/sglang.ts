@@ -71,7 +71,7 @@ async function describe(server: EngineServer, model: string | undefined, limits:
       return new Map((first ?? []).map(([logprob, id]) => [String(id), logprob]));
     },
   );
-  return { version: info.version, model: base, context: undefined, route: paths.generate };
+  return { version: info.version, context: undefined, route: paths.generate };
 }
 
 async function load(server: EngineServer, { name, path }: ServedAdapter, limits: RequestLimits): Promise<void> {

@@ -102,7 +102,7 @@ async function describe(server: EngineServer, model: string | undefined, limits:
   }
   await requireAdapters(server, limits);
   const route = await probe(server, base.id, limits);
-  return { version, model: base.id, context: base.max_model_len ?? undefined, route };
+  return { version, context: base.max_model_len ?? undefined, route };
 }
 
 /** @throws EngineFailure if adapters cannot be loaded */
