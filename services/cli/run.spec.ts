@@ -103,7 +103,7 @@ test('up and run give the same weights, with shared or own services, paused or n
     assert.ok(result.winRate >= 0 && result.winRate <= 1 && Number.isFinite(result.stationarity));
     assert.ok(existsSync(join(result.checkpoint, 'adapter_model.safetensors')));
     assert.match(readFileSync(result.page, 'utf8'), new RegExp(result.run));
-    const spans = [...readFileSync(result.trace ?? '', 'utf8').matchAll(/"name":"(gapo\.[\w.]+)"/g)];
+    const spans = [...readFileSync(result.trace ?? '', 'utf8').matchAll(/"name":"((?:gapo|rl)\.[\w.]+)"/g)];
     const names = new Set(spans.map((found) => found[1]));
     for (const name of ['rl.loop', 'gapo.rollout.generate', 'gapo.reward.score', 'gapo.gradient.compute']) {
       assert.ok(names.has(name), `no span ${name}`);
