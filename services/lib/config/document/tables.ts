@@ -1,9 +1,7 @@
 /** Generates the tables of docs/configuration.md. The prose around them is written by hand. */
+import { filled, table } from '@gapo/markdown';
 import { shape } from '../run/runConfig.js';
 import { alternativesOf, fieldsOf, topFields, type Alternative, type Field } from './fields.js';
-
-/** A place for a table: `<!-- table: NAME -->`, the table, `<!-- end -->`. */
-const places = /<!-- table: (\S+) -->[^]*?<!-- end -->/g;
 
 const headings = /^## (\S+)$/gm;
 
@@ -16,10 +14,7 @@ const columns = ['key', 'values', 'default', 'description'];
  */
 export function withTables(text: string): string {
   const sections = [...text.matchAll(headings)].flatMap(([, name]) => name ?? []);
-  return text.replaceAll(
-    places,
-    (_, name: string) => `<!-- table: ${name} -->\n\n${tableOf(name, sections)}\n\n<!-- end -->`,
-  );
+  return filled(text, (name) => tableOf(name, sections));
 }
 
 /**
@@ -94,18 +89,4 @@ function optionTable(alternatives: readonly Alternative[]): string {
 function keysOfAll(alternatives: readonly Alternative[]): ReadonlySet<string> {
   const [first, ...others] = alternatives.map(({ fields }) => new Set(fields.map(({ path }) => path)));
   return new Set([...(first ?? [])].filter((key) => others.every((keys) => keys.has(key))));
-}
-
-/** Formats a Markdown table with aligned columns, as prettier does. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const escaped = rows.map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
-  const widths = head.map((title, k) => Math.max(3, ...[title, ...escaped.map((row) => row[k] ?? '')].map(lengthOf)));
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, k) => cell + ' '.repeat((widths[k] ?? 0) - lengthOf(cell))).join(' | ')} |`;
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...escaped.map(line)].join('\n');
-}
-
-/** Counts code points. */
-function lengthOf(text: string): number {
-  return [...text].length;
 }

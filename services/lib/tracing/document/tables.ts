@@ -1,11 +1,9 @@
 /** Generates the tables of docs/telemetry.md. The prose around them is written by hand. */
+import { filled, table } from '@gapo/markdown';
 import { attributes, type AttributeKey } from '../declared/attributes.js';
 import { telemetryEvents } from '../declared/events.js';
 import { metricGroups, prometheusName, type MetricDeclaration } from '../declared/metrics.js';
 import { spans, type SpanDeclaration } from '../declared/spans.js';
-
-/** A place for a table: `<!-- table: NAME -->`, the table, `<!-- end -->`. */
-const places = /<!-- table: (\S+) -->[^]*?<!-- end -->/g;
 
 const tables: Readonly<Record<string, () => string>> = {
   spans: () =>
@@ -46,11 +44,11 @@ const tables: Readonly<Record<string, () => string>> = {
  * @throws RangeError if it has a place for an unknown table
  */
 export function withTables(text: string): string {
-  return text.replaceAll(places, (_, name: string) => {
+  return filled(text, (name) => {
     const make = tables[name];
     if (make === undefined)
       throw new RangeError(`there is no table "${name}"; there are ${Object.keys(tables).join(', ')}`);
-    return `<!-- table: ${name} -->\n\n${make()}\n\n<!-- end -->`;
+    return make();
   });
 }
 
@@ -78,18 +76,4 @@ function namesOf(keys: readonly AttributeKey[]): string {
 
 function code(text: string): string {
   return `\`${text}\``;
-}
-
-/** Formats a Markdown table with aligned columns, as prettier does. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const escaped = rows.map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
-  const widths = head.map((title, k) => Math.max(3, ...[title, ...escaped.map((row) => row[k] ?? '')].map(lengthOf)));
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, k) => cell + ' '.repeat((widths[k] ?? 0) - lengthOf(cell))).join(' | ')} |`;
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...escaped.map(line)].join('\n');
-}
-
-/** Counts code points. */
-function lengthOf(text: string): number {
-  return [...text].length;
 }
