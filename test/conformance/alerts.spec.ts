@@ -78,6 +78,6 @@ test('the alerts of the chart are the same', () => {
   assert.equal(
     readFileSync(join(projectRoot, 'deploy/helm/gapo/resources/alerts.yaml'), 'utf8'),
     read('alerts.yaml'),
-    'cp deploy/observability/alerts.yaml deploy/helm/gapo/resources/',
+    'deploy/observability/alerts.yaml is a link to the file of the chart',
   );
 });
