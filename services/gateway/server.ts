@@ -2,7 +2,7 @@
 import { isRunId, type EventBus } from '@gapo/events';
 import { at } from '@gapo/numeric';
 import { pageAssets, type Asset } from '@gapo/page';
-import { bareHost, checkHealth, processSecurity, requireSecureAddress } from '@gapo/rpc';
+import { checkHealth, processSecurity, requireSecureAddress, splitAddress } from '@gapo/rpc';
 import { UserError, type Logger } from '@gapo/service';
 import { attributeNames, record, spanNames, withSpan } from '@gapo/tracing';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -69,7 +69,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     }
     return reply.code(status).send({ error: message });
   };
-  const { host } = splitListen(listen);
+  const { host } = splitAddress(listen);
   const security = processSecurity();
   requireSecureAddress(host, listen, security);
   const listener = webServer(security);
@@ -195,14 +195,9 @@ function servePage(app: FastifyInstance, assets: readonly Asset[]): void {
   }
 }
 
-function splitListen(listen: string): { readonly host: string; readonly port: number } {
-  const at = listen.lastIndexOf(':');
-  return { host: bareHost(listen.slice(0, at)), port: Number(listen.slice(at + 1)) };
-}
-
 async function listenOn(app: FastifyInstance, listen: string): Promise<string> {
   try {
-    await app.listen(splitListen(listen));
+    await app.listen(splitAddress(listen));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE') {

@@ -1,7 +1,5 @@
 /** How a connection proves who it is: user and password, token, credentials file or nkey, and a client certificate. */
-import { readFileSync } from 'node:fs';
-import { messageOf } from '@gapo/rpc';
-import { UserError } from '@gapo/service';
+import { namedText, UserError } from '@gapo/service';
 import {
   credsAuthenticator,
   nkeyAuthenticator,
@@ -85,7 +83,7 @@ export function tlsOf(required: boolean, { caFile, certFile, keyFile }: NatsTls)
   for (const key of ['caFile', 'certFile', 'keyFile'] as const) {
     const path = files[key];
     if (path === undefined) continue;
-    if (!readText(path, variables[key]).includes('-----BEGIN ')) {
+    if (!namedText(variables[key], path).includes('-----BEGIN ')) {
       throw new UserError(`${variables[key]}: ${path} has no PEM block (-----BEGIN ...)`);
     }
     options[key] = path;
@@ -99,7 +97,7 @@ export function tlsOf(required: boolean, { caFile, certFile, keyFile }: NatsTls)
  * @throws UserError where it is none
  */
 function credentials(path: string): string {
-  const text = `${readText(path, 'NATS_CREDS').replaceAll('\r\n', '\n')}\n`;
+  const text = `${namedText('NATS_CREDS', path).replaceAll('\r\n', '\n')}\n`;
   if (!/BEGIN NATS USER JWT/.test(text) || !/BEGIN USER NKEY SEED/.test(text)) {
     throw new UserError(
       `NATS_CREDS: ${path} is no credentials file: expected a JWT and a seed, as \`nsc generate creds\` writes them`,
@@ -114,7 +112,7 @@ function credentials(path: string): string {
  * @throws UserError where it has none
  */
 function seed(path: string): string {
-  const found = /^\s*(S[A-Z2-7]{50,})\s*$/m.exec(readText(path, 'NATS_NKEY'))?.[1] ?? '';
+  const found = /^\s*(S[A-Z2-7]{50,})\s*$/m.exec(namedText('NATS_NKEY', path))?.[1] ?? '';
   try {
     nkeyAuthenticator(Buffer.from(found))('nonce');
   } catch (error) {
@@ -123,13 +121,4 @@ function seed(path: string): string {
     });
   }
   return found;
-}
-
-function readText(path: string, variable: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    const why = messageOf(error);
-    throw new UserError(`${variable}: ${path} cannot be read: ${why}`, { cause: error });
-  }
 }

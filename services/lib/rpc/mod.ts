@@ -39,7 +39,7 @@ export {
 } from './tensor.js';
 export { chunks, TensorAssembler, type AssembledTensor, type AssemblerOptions } from './chunks.js';
 export { CertificateFiles, type CertificateObserver } from './tls/certificateFiles.js';
-export { bareHost, isLoopback, requireSecureAddress } from './tls/listenRule.js';
+export { bareHost, isLoopback, requireSecureAddress, splitAddress } from './tls/listenRule.js';
 export { contextOf } from './tls/listener.js';
 export { type TlsFiles } from './tls/material.js';
 export { defaultTrustDomain, identityOf, roles, type Role } from './tls/roles.js';

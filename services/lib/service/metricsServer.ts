@@ -1,10 +1,11 @@
 /** Serves the metrics of this process to Prometheus. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { splitAddress } from '@gapo/rpc';
 import { scrapeMetrics } from '@gapo/tracing';
 import { UserError } from './userError.js';
 
-/** Seconds that a scraper may take for its request: it is one line. */
+/** Milliseconds that a scraper may take for its request: it is one line. */
 const requestTimeoutMs = 10_000;
 
 /** A server of metrics. */
@@ -21,15 +22,13 @@ export interface MetricsServer {
  * @throws UserError if the address cannot be listened on
  */
 export async function serveMetrics(listen: string): Promise<MetricsServer> {
-  const at = listen.lastIndexOf(':');
-  const host = listen.slice(0, at);
   const server = createServer(
     { requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs },
     (request, response) => {
       void answer(request, response);
     },
   );
-  server.listen(Number(listen.slice(at + 1)), host.replace(/^\[(.*)\]$/, '$1'));
+  server.listen(splitAddress(listen));
   try {
     await once(server, 'listening');
   } catch (error) {
@@ -41,7 +40,9 @@ export async function serveMetrics(listen: string): Promise<MetricsServer> {
   // It does not keep the process alive.
   server.unref();
   const bound = server.address();
-  return { address: `${host}:${typeof bound === 'object' && bound !== null ? bound.port : ''}` };
+  return {
+    address: `${listen.slice(0, listen.lastIndexOf(':'))}:${typeof bound === 'object' && bound !== null ? bound.port : ''}`,
+  };
 }
 
 async function answer({ method, url = '' }: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -12,6 +12,12 @@ export function bareHost(host: string): string {
   return host.replace(/^\[|\]$/g, '');
 }
 
+/** Splits `host:port`, where an IPv6 host is in brackets. */
+export function splitAddress(address: string): { readonly host: string; readonly port: number } {
+  const colon = address.lastIndexOf(':');
+  return { host: bareHost(address.slice(0, colon)), port: Number(address.slice(colon + 1)) };
+}
+
 /** Whether a host is reachable from this machine alone. A name other than localhost may resolve to anything. */
 export function isLoopback(host: string): boolean {
   const name = bareHost(host).toLowerCase();
