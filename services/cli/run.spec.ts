@@ -82,7 +82,8 @@ test('up and run give the same weights, with shared or own services, paused or n
 
   await t.test('run pauses at Ctrl-C, resumes when called again, and shows the result', async (t) => {
     const args = withData(['run', config], 'run');
-    const stopped = startGapo(t, args);
+    // Each step after the first takes seconds: the signal arrives before the last one ends, however fast the machine is.
+    const stopped = startGapo(t, args, { GAPO_FAULTS: 'rpc.answer[/ComputeGradients]=delay:3000@2+' });
     await stopped.line(/^step 1\/5/);
     stopped.child.kill('SIGINT');
     const first = await stopped.ended;
