@@ -44,6 +44,16 @@ describe('invalid values are refused', { skip }, () => {
       [`rewards=[{"name":"a","kind":"http","http":"a.yaml","tokenEnv":"A","tokenSecret":{"name":"a","key":"b"}}]`],
       /a has tokenSecret beside tokenEnv or tokenFile/,
     ],
+    [
+      'a reward on the port of the probes',
+      ['tls.mode="secrets"', `rewards=[{"name":"own","kind":"custom","image":"x:1","port":50058}]`],
+      /reward-own: port 50058 would be that of grpc and of health; choose another/,
+    ],
+    [
+      'metrics on the port of a service',
+      ['metrics.enabled=true', 'metrics.port=50050'],
+      /coordinator: port 50050 would be that of grpc and of metrics/,
+    ],
     ['two sources for the project', ['project.existingClaim="models"', 'project.image="x:1"'], /not both/],
     ['a model without a source', ['models=[{"name":"m","mountPath":"/m"}]'], /models: m: set existingClaim, image or/],
     ['a route without its Gateway', ['httpRoute.enabled=true'], /httpRoute.parentRefs: name the Gateway/],

@@ -155,5 +155,9 @@ describe('objects of a RewardService', () => {
     assert.throws(() => objectsOf(rewardOf({ rules, tlsSecretName: 'own' }), bare), /spec\.tlsSecretName/);
     const old = { ...templates, imageVolumes: false };
     assert.throws(() => objectsOf(rewardOf({ model: { image: 'a:1' } }), old), /spec\.model\.image: .* 1\.35/);
+    const probed = structuredClone(templates);
+    probed.image.deployment.spec.template.spec.containers[0].ports?.push({ name: 'health', containerPort: 50058 });
+    const image = { reference: 'team/own:1', port: 50058 };
+    assert.throws(() => objectsOf(rewardOf({ image }), probed), /spec\.image\.port: 50058 is the pod's port of health/);
   });
 });

@@ -177,8 +177,17 @@ function withCertificate(volumes: readonly NamedValue[], secretName: string | un
   return volumes.map((volume) => (volume.name === 'tls' ? secret(volume) : volume));
 }
 
-/** Replaces the port in a Service, a container and its probes. */
+/**
+ * Replaces the port in a Service, a container and its probes.
+ *
+ * @throws UserError for a port of the pod's that has another use, such as that of the probes where there is TLS
+ */
 function withPort(template: RewardObjects, usual: number, port: number): RewardObjects {
+  const others = template.deployment.spec.template.spec.containers.flatMap(({ ports = [] }) => ports);
+  const taken = others.find(({ containerPort }) => containerPort === port && port !== usual);
+  if (taken !== undefined) {
+    throw new UserError(`spec.image.port: ${port} is the pod's port of ${taken.name}; let the image listen on another`);
+  }
   const keys = new Set(['port', 'containerPort']);
   const replaced = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(replaced);

@@ -8,6 +8,7 @@ const environment = z.object({ name: z.string(), value: z.string().optional(), v
 const container = z.looseObject({
   name: z.string(),
   env: z.array(environment).default([]),
+  ports: z.array(named.extend({ containerPort: z.int() })).optional(),
   volumeMounts: z.array(named).default([]),
 });
 

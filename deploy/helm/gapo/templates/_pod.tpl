@@ -28,6 +28,7 @@ Input, a dict:
 {{- $root := .root -}}
 {{- $pods := $root.Values.pods -}}
 {{- $values := .values -}}
+{{- $component := .component -}}
 {{- $measured := and (.measured | default false) $root.Values.metrics.enabled -}}
 {{- $tls := and .tls (eq (include "gapo.tls" $root) "true") -}}
 metadata:
@@ -98,9 +99,13 @@ spec:
       {{- end }}
       {{- with ternary (append (.ports | default list) (dict "name" "metrics" "port" $root.Values.metrics.port)) .ports $measured }}
       ports:
+        {{- $taken := dict }}
         {{- range . }}
+        {{- $port := toString .port }}
+        {{- if hasKey $taken $port }}{{ fail (printf "%s: port %s would be that of %s and of %s; choose another" $component $port (get $taken $port) .name) }}{{ end }}
+        {{- $_ := set $taken $port .name }}
         - name: {{ .name }}
-          containerPort: {{ .port }}
+          containerPort: {{ $port }}
         {{- end }}
       {{- end }}
       {{- if .probe }}
