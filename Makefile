@@ -6,7 +6,7 @@ GAPO := node services/cli/dist/main.js
 TSC := node node_modules/typescript7/bin/tsc
 RUN ?= run
 
-.PHONY: help run test test-tools test-oracle test-vllm test-walk test-image test-compose test-cluster test-operator image-bases chaos soak load overhead build dev lint docs pack sbom audit models study bench fuzz clean
+.PHONY: help run test test-tools test-oracle test-vllm test-walk test-image test-compose test-cluster test-operator scaling image-bases chaos soak load overhead build dev lint docs pack sbom audit models study bench fuzz clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -56,6 +56,9 @@ test-cluster: build ## install the chart in the cluster of KUBECONFIG, train, co
 test-operator: build ## apply, patch, suspend and delete TrainingRuns and RewardServices on the API server of KUBECONFIG, which needs no nodes
 	@deploy/local/prepare.sh nats-server
 	@node test/run.mjs --under test/dist/operator
+
+scaling: build ## train the example in the cluster of KUBECONFIG with one, two and three workers, and compare its steps  [STEPS=20, REGISTRY=, TAG=, JSON=1]
+	@STEPS=$(STEPS) REGISTRY=$(REGISTRY) TAG=$(TAG) JSON=$(JSON) node test/dist/cluster/scaling.js
 
 image-bases: ## look up the digests of the images' bases, and pin them in docker-bake.hcl
 	@node deploy/docker/pinBases.mjs

@@ -7,18 +7,22 @@ import { say } from '../processes/program.js';
 import { trainDisturbed } from './disturbed.js';
 import { checkEdges } from './edges.js';
 import { helm, kubectl, Missing, requirePrograms, tryKubectl } from './programs.js';
-import { admitAll, createCertificates, createNamespace, install, release, remains, storageValues } from './release.js';
+import {
+  admitAll,
+  createCertificates,
+  createNamespace,
+  imageValues,
+  install,
+  release,
+  remains,
+  storageValues,
+} from './release.js';
 import { checkResources, presentDefinitions, removeDefinitions } from './resources.js';
 import { settings } from './settings.js';
 import { runsOf, succeeded, train, trainHere } from './training.js';
 
 const namespace = `gapo-test-${process.pid}`;
 let definitions: readonly string[] = [];
-
-function imageValues(): string[] {
-  const registry = settings.REGISTRY === '' ? [] : ['--set', `image.registry=${settings.REGISTRY}`];
-  return [...registry, ...(settings.TAG === '' ? [] : ['--set-string', `image.tag=${settings.TAG}`])];
-}
 
 /** Runs one part, and says how long it took. */
 function step<T>(what: string, work: () => T): T {

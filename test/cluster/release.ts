@@ -7,6 +7,7 @@ import { parseAllDocuments } from 'yaml';
 import { project } from '../platform.fixture.js';
 import { say } from '../processes/program.js';
 import { apply, get, helm, kubectl, Missing, tryApply } from './programs.js';
+import { settings } from './settings.js';
 
 /** The release's name, as in deploy/README.md. */
 export const release = 'gapo';
@@ -121,6 +122,12 @@ export function storageValues(): string[] {
   if (free.length > 1) return [];
   say('one PersistentVolume and no default StorageClass: NATS keeps its events in its pod');
   return ['--set', 'nats.server.persistence.enabled=false'];
+}
+
+/** Values for where the images are. */
+export function imageValues(): string[] {
+  const registry = settings.REGISTRY === '' ? [] : ['--set', `image.registry=${settings.REGISTRY}`];
+  return [...registry, ...(settings.TAG === '' ? [] : ['--set-string', `image.tag=${settings.TAG}`])];
 }
 
 /** The arguments of an installation or an upgrade that waits until the release is ready. */

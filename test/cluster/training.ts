@@ -12,11 +12,24 @@ import { settings } from './settings.js';
 
 const example = 'examples/assistant/run.yaml';
 
-/** The example with fewer steps, and with absolute paths, since it does not lie beside its files. */
-function shortened(directory: string): string {
-  return readFileSync(join(project, example), 'utf8')
-    .replace(/^steps: .*$/m, `steps: ${settings.STEPS}`)
-    .replace(/: ((?:models|prompts)\/\S+)/g, `: ${directory}/$1`);
+/** What differs from the example. */
+export interface Change {
+  /** 0: as many as the example. */
+  readonly steps: number;
+  /** @default those of the example */
+  readonly shards?: number;
+}
+
+const usual: Change = { steps: settings.STEPS };
+
+/** The example with a change, and with absolute paths, since it does not lie beside its files. */
+function changed(directory: string, { steps, shards }: Change): string {
+  const text = readFileSync(join(project, example), 'utf8').replace(
+    /: ((?:models|prompts)\/\S+)/g,
+    `: ${directory}/$1`,
+  );
+  const short = steps === 0 ? text : text.replace(/^steps: .*$/m, `steps: ${steps}`);
+  return shards === undefined ? short : short.replace(/^( +)shards: .*$/m, `$1shards: ${shards}`);
 }
 
 /**
@@ -30,7 +43,7 @@ export function trainHere(): string {
     let file = example;
     if (settings.STEPS > 0) {
       file = join(data, 'run.yaml');
-      writeFileSync(file, shortened(join(project, 'examples/assistant')));
+      writeFileSync(file, changed(join(project, 'examples/assistant'), usual));
     }
     const rewards = ['--rewards', 'examples/assistant/rewards.yaml'];
     const ports = ['--port-base', '0', '--http-port', '0'];
@@ -56,27 +69,27 @@ export const runsOf = (namespace: string): z.output<typeof runSchema>[] =>
   z.array(runSchema).parse(JSON.parse(kubectl(...inCli(namespace, 'runs', '--json'))));
 
 /** The configuration of the example as the cluster has it, with the steps of the settings. */
-export const configurationText = (): string =>
-  settings.STEPS === 0 ? readFileSync(join(project, example), 'utf8') : shortened('/project');
+export const configurationText = (change = usual): string => changed('/project', change);
 
-/** Puts the configuration into the CLI's pod, and returns its path there. */
-function putConfiguration(namespace: string): string {
-  if (settings.STEPS === 0) return '/project/run.yaml';
+/** Puts a configuration into the CLI's pod, and returns its path there. */
+function putConfiguration(namespace: string, change: Change): string {
+  if (change.steps === 0) return '/project/run.yaml';
   const file = '/tmp/run.yaml';
   const write = `require('node:fs').writeFileSync('${file}', Buffer.from(process.argv[1], 'base64'))`;
-  const text = Buffer.from(configurationText()).toString('base64');
+  const text = Buffer.from(configurationText(change)).toString('base64');
   kubectl('-n', namespace, 'exec', `deployment/${release}-cli`, '--', 'node', '--eval', write, text);
   return file;
 }
 
 /** Starts a run in the cluster under a name. */
 export function startRun(namespace: string, id: string): void {
-  kubectlShown(...inCli(namespace, 'train', putConfiguration(namespace), '--data', '/tmp', '--id', id));
+  kubectlShown(...inCli(namespace, 'train', putConfiguration(namespace, usual), '--data', '/tmp', '--id', id));
 }
 
 /** Trains in the cluster, and shows the progress. */
-export function train(namespace: string, id: string): void {
-  kubectlShown(...inCli(namespace, 'train', putConfiguration(namespace), '--data', '/tmp', '--id', id, '--watch'));
+export function train(namespace: string, id: string, change = usual): void {
+  const file = putConfiguration(namespace, change);
+  kubectlShown(...inCli(namespace, 'train', file, '--data', '/tmp', '--id', id, '--watch'));
 }
 
 /**
@@ -91,6 +104,12 @@ export function succeeded(namespace: string, id: string): string {
   );
   if (run.state !== 'RUN_STATE_SUCCEEDED') throw new Error(`the run ${id} is ${run.state}`);
   return run.versionSha256;
+}
+
+/** Returns the text of a file of the coordinator's volume. */
+export function dataFile(namespace: string, path: string): string {
+  const print = "process.stdout.write(require('node:fs').readFileSync('/data/' + process.argv[1], 'utf8'))";
+  return kubectl('-n', namespace, 'exec', `deployment/${release}-coordinator`, '--', 'node', '--eval', print, path);
 }
 
 /** Returns when each step of a run ended, in milliseconds since 1970, by its log of events in the coordinator's volume. */

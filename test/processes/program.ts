@@ -17,8 +17,8 @@ export interface Findings {
   readonly data: Readonly<Record<string, unknown>>;
   /** The same as text. */
   readonly text: string;
-  /** The directory with data and logs, which is removed where everything holds. */
-  readonly root: string;
+  /** The directory with data and logs, which is removed where everything holds; undefined where there is none. */
+  readonly root: string | undefined;
 }
 
 /** Settings of every program: JSON prints the findings as JSON, KEEP keeps the data and logs of a run in which everything holds. */
@@ -56,7 +56,9 @@ function conclude({ checks, data, text, root }: Findings): number {
     }
     console.log(`${passed} passed, ${failed} failed`);
   }
-  if (failed === 0 && settings.KEEP === undefined) rmSync(root, { recursive: true, force: true });
-  else say(`data and logs are in ${root}`);
+  if (root !== undefined) {
+    if (failed === 0 && settings.KEEP === undefined) rmSync(root, { recursive: true, force: true });
+    else say(`data and logs are in ${root}`);
+  }
   return failed === 0 ? 0 : 1;
 }
