@@ -59,7 +59,12 @@ test('seven billion parameters without their weights', async (t) => {
   );
   assert.match(text.stdout, /\nrollout {2,}all {2,}[\d.]+ GiB {2}host\n/);
   assert.match(text.stdout, /\n1 to 4 gradient workers, each with [\d.]+ GiB of memory\n/);
-  assert.match(text.stdout, /s a step with one worker of 100 TFLOP\/s of each kind, [\d.]+ s with 4\n/);
+  assert.match(
+    text.stdout,
+    /\nworkers {2}shards {2}sampling {2}reference {2}gradients {2}versions {2}transfers {2}step {2}efficiency\n/,
+  );
+  assert.match(text.stdout, /\n {6}1 {7}4 .* 100 %\n/);
+  assert.match(text.stdout, /workers of 100 TFLOP\/s, and 10 Gbit\/s through the coordinator; without rewards\n/);
 });
 
 test('the extents come from the configuration with its defaults', async (t) => {
@@ -126,6 +131,11 @@ test('an error is one line that says what to fix', async (t) => {
     `${minimal.replace('prompts:', 'pairs:')}algorithm: dpo\n`,
     [],
     /algorithm is dpo: only ppo runs can be planned/,
+  );
+  await fails(
+    minimal,
+    ['--link', '10'],
+    /--memory-bandwidth and --link estimate times together with --teraflops: add it/,
   );
   await fails(`${minimal}rollout: { shards: none }\n`, [], /rollout\.shards/);
   await fails(minimal.replace('model: model', 'model: nowhere'), [], /nowhere.config\.json: does not exist/);

@@ -5,8 +5,17 @@
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { RunConfig } from '@gapo/config';
-import { type DecoderConfig, planOf, readDecoderShape, type RunExtents } from '@gapo/model';
+import {
+  coordinatorBytesPerSecond,
+  type DecoderConfig,
+  planOf,
+  type Rates,
+  readDecoderShape,
+  type RunExtents,
+  stepTimes,
+} from '@gapo/model';
 import { DataReader } from '@gapo/run-data';
+import { UserError } from '@gapo/service';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { readConfigFile } from '../configFile.js';
 import { atLeast1, jsonOption } from '../options/options.js';
@@ -19,6 +28,8 @@ interface PlanFlags {
   device: RunExtents['device'];
   promptTokens?: number;
   teraflops?: number;
+  memoryBandwidth?: number;
+  link?: number;
   skipData?: true;
   json?: true;
 }
@@ -57,8 +68,26 @@ async function checkData(config: RunConfig, decoder: DecoderConfig, baseDirector
   }
 }
 
+/**
+ * Returns the rates that were given.
+ *
+ * @throws UserError for rates without `--teraflops`
+ */
+function ratesOf({ teraflops, memoryBandwidth, link }: PlanFlags): Rates | undefined {
+  if (teraflops === undefined) {
+    if (memoryBandwidth === undefined && link === undefined) return undefined;
+    throw new UserError('--memory-bandwidth and --link estimate times together with --teraflops: add it');
+  }
+  return {
+    operations: teraflops * 1e12,
+    memory: memoryBandwidth === undefined ? undefined : memoryBandwidth * 1e9,
+    link: Math.min(link === undefined ? Infinity : (link * 1e9) / 8, coordinatorBytesPerSecond),
+  };
+}
+
 async function plan(path: string, flags: PlanFlags): Promise<void> {
-  const { device, promptTokens, teraflops } = flags;
+  const { device, promptTokens } = flags;
+  const rates = ratesOf(flags);
   const { config, baseDirectory } = readConfigFile(fromHere(path));
   const { model, ignoreKeys } = config.policy;
   const { config: decoder, notes } = await readDecoderShape(resolve(baseDirectory, model), { ignoreKeys });
@@ -67,8 +96,9 @@ async function plan(path: string, flags: PlanFlags): Promise<void> {
   const run = extentsOf(config, decoder, lora, { device, promptTokens });
   const found = planOf(decoder, run);
   if (!flags.skipData) await checkData(config, decoder, baseDirectory);
-  if (flags.json) printJson({ ...found, run, teraflops: teraflops ?? null });
-  else print(planText(found, run, teraflops));
+  if (flags.json)
+    printJson({ ...found, run, rates: rates ?? null, times: rates ? stepTimes(found, run, rates) : null });
+  else print(planText(found, run, rates));
 }
 
 /** Creates the command. */
@@ -84,16 +114,28 @@ export function planCommand(): Command {
       ).argParser(atLeast1),
     )
     .addOption(new Option('--teraflops <x>', 'throughput of a worker, to estimate times').argParser(above0))
+    .addOption(
+      new Option(
+        '--memory-bandwidth <x>',
+        'GB/s at which a worker reads its weights, which bounds sampling (default: no bound)',
+      ).argParser(above0),
+    )
+    .addOption(
+      new Option(
+        '--link <x>',
+        `Gbit/s of the coordinator's network (default and most: ${(8 * coordinatorBytesPerSecond) / 1e9}, what its process receives)`,
+      ).argParser(above0),
+    )
     .option('--skip-data', 'do not read the tokenizer and the data files')
     .addOption(jsonOption())
     .addHelpText(
       'after',
       `
 Measures nothing and needs no weights. The tokenizer and the data are read as for a run, so that what a run would refuse is
-refused here; a model without tokenizer.json, or --skip-data, leaves that out. More workers than shards would be idle. Memory is an estimate: leave a quarter more.
+refused here; a model without tokenizer.json, or --skip-data, leaves that out. More workers than shards would be idle. Memory is an estimate: leave a quarter more. Times are bounds from the rates given: docs/scaling.md has the formulas.
 
 Example:
-  gapo plan examples/assistant/run.yaml --prompt-tokens 24 --teraflops 0.15`,
+  gapo plan examples/assistant/run.yaml --prompt-tokens 24 --teraflops 0.15 --link 1`,
     )
     .action(plan);
 }

@@ -1,5 +1,13 @@
 /** Formats a run's plan as tables. */
-import type { Plan, RunExtents, Worker } from '@gapo/model';
+import {
+  type Plan,
+  type Rates,
+  type RunExtents,
+  type StepTime,
+  type Worker,
+  stepTimes,
+  usefulWorkers,
+} from '@gapo/model';
 import { count, significant } from './numbers.js';
 import { table } from './table.js';
 
@@ -36,16 +44,39 @@ function workersLine({ name, most, hostBytes, deviceBytes }: Worker, device: str
   return most === 1 ? `1 ${name} with ${size}` : `1 to ${most} ${name} workers, each with ${size}`;
 }
 
-/** Formats the plan. */
-export function planText(plan: Plan, run: RunExtents, teraflops: number | undefined): string {
-  const { parameters, trained, workers, operations, transfers } = plan;
-  const all = Object.values(operations).reduce((sum, value) => sum + value, 0);
-  const steps = Object.entries(operations).map(([phase, value]) => [
-    phase,
-    `${significant(value / 1e12)} · 10¹²`,
-    ...(teraflops === undefined ? [] : [significant(value / 1e12 / teraflops)]),
+/** The phases of a step, in the order of the table. */
+const phases = ['sampling', 'reference', 'gradients', 'versions', 'transfers'] as const;
+
+/** Formats the seconds of a step by the number of workers, and says how many are useful. */
+function timesText(times: readonly StepTime[], rates: Rates): string {
+  const one = times[0]?.step ?? 0;
+  const rows = times.map((time) => [
+    String(time.workers),
+    String(time.shards),
+    ...phases.map((phase) => significant(time[phase])),
+    significant(time.step),
+    `${Math.round((100 * one) / (time.workers * time.step))} %`,
   ]);
-  const seconds = teraflops === undefined ? [] : ['seconds'];
+  const useful = usefulWorkers(times);
+  const most = phases.reduce((found, phase) => (useful[phase] > useful[found] ? phase : found));
+  const reading = rates.memory === undefined ? '' : `, which read weights at ${significant(rates.memory / 1e9)} GB/s`;
+  return [
+    table(
+      ['workers', 'shards', ...phases, 'step', 'efficiency'],
+      rows,
+      Array.from({ length: phases.length + 4 }, (_, i) => i),
+    ),
+    `seconds of a step with that many rollout and gradient workers of ${significant(rates.operations / 1e12)} TFLOP/s${reading}, and ` +
+      `${significant((8 * rates.link) / 1e9)} Gbit/s through the coordinator; without rewards`,
+    `Beyond ${count(useful.workers)} of each, twice as many make a step less than a tenth faster. There, ${most} takes ` +
+      `${Math.round((100 * useful[most]) / useful.step)} % of it.`,
+  ].join('\n');
+}
+
+/** Formats the plan, with the seconds of a step where there are rates. */
+export function planText(plan: Plan, run: RunExtents, rates: Rates | undefined): string {
+  const { parameters, trained, workers, operations, transfers } = plan;
+  const steps = Object.entries(operations).map(([phase, value]) => [phase, `${significant(value / 1e12)} · 10¹²`]);
   const sizes = `prompts of ${run.promptTokens} tokens, completions of up to ${run.completionTokens}, ${
     run.promptsPerStep * run.samplesPerPrompt
   } in a step, ${run.shards} shards, ${run.objectives} objectives`;
@@ -67,13 +98,8 @@ export function planText(plan: Plan, run: RunExtents, teraflops: number | undefi
         ]
       : []),
     '',
-    table(['in a step', 'operations', ...seconds], steps, [1, 2]),
-    ...(teraflops === undefined
-      ? []
-      : [
-          `${significant(all / 1e12 / teraflops)} s a step with one worker of ${teraflops} TFLOP/s of each kind, ` +
-            `${significant(all / 1e12 / teraflops / run.shards)} s with ${run.shards}`,
-        ]),
+    table(['in a step', 'operations'], steps, [1]),
     `transfers in a step: ${bytesText(transfers.version)} to each worker for a version, ${bytesText(transfers.gradients)} of gradients`,
+    ...(rates === undefined ? [] : ['', timesText(stepTimes(plan, run, rates), rates)]),
   ].join('\n');
 }

@@ -100,3 +100,11 @@ export {
 
 export { type MicroBatchExtents, activationBytes, defaultMemoryBudget } from './sizing/activations.js';
 export { type Part, type Plan, type RunExtents, type Worker, planOf } from './sizing/plan.js';
+export {
+  type Rates,
+  type StepTime,
+  coordinatorBytesPerSecond,
+  stepTime,
+  stepTimes,
+  usefulWorkers,
+} from './sizing/stepTime.js';

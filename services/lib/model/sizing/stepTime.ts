@@ -1,0 +1,104 @@
+/**
+ * The seconds of a training step by the number of workers: what they do side by side, and what passes through the coordinator
+ * alone. A bound from rates, in which no phase overlaps another and rewards take no time.
+ */
+import { required } from '@gapo/numeric';
+import type { Plan, RunExtents } from './plan.js';
+
+/** What a step takes, of a run's plan. */
+type Demand = Pick<Plan, 'parameters' | 'operations' | 'transfers'>;
+
+/** What a worker and the coordinator's link achieve. */
+export interface Rates {
+  /** Floating-point operations per second of a worker. */
+  readonly operations: number;
+  /** Bytes per second at which a worker reads its weights; undefined where memory is no bound. */
+  readonly memory: number | undefined;
+  /** Bytes per second through the coordinator in each direction: the slower of its link and its one thread. */
+  readonly link: number;
+}
+
+/** The seconds of a step's phases. */
+export interface StepTime {
+  /** Rollout workers, and as many gradient workers. */
+  readonly workers: number;
+  /** Shards of a step: those of the run, or one per worker. */
+  readonly shards: number;
+  readonly sampling: number;
+  readonly reference: number;
+  readonly gradients: number;
+  /** Versions from the coordinator to every worker. */
+  readonly versions: number;
+  /** Gradients from every shard to the coordinator. */
+  readonly transfers: number;
+  /** Their sum. */
+  readonly step: number;
+}
+
+/** Measured by `npm run bench -- --only transfer`, on one core: what one Node process receives and decodes. */
+export const coordinatorBytesPerSecond = 1.25e9;
+
+/**
+ * Computes the seconds of a step.
+ *
+ * - Shards are dealt to workers as these become idle: the last of n workers ends after ceil(shards / n) shards of equal size.
+ * - A decoding step takes the longer of its operations and of reading every weight once, whatever the number of sequences.
+ * - The coordinator sends each version to each worker, and receives the gradients of each shard and update.
+ *
+ * @param plan of the run
+ * @param run its extents
+ * @param workers rollout workers, and as many gradient workers
+ * @throws RangeError if there are more workers than prompts in a step, since a shard has at least one
+ */
+export function stepTime(plan: Demand, run: RunExtents, rates: Rates, workers: number): StepTime {
+  if (workers > run.promptsPerStep) {
+    throw new RangeError(
+      `${workers} workers for ${run.promptsPerStep} prompts in a step, of which a shard has at least one`,
+    );
+  }
+  const shards = Math.max(run.shards, workers);
+  const rounds = Math.ceil(shards / workers);
+  const ofOneWorker = (operations: number): number => (operations / rates.operations) * (rounds / shards);
+  const bytes = { version: plan.transfers.version, gradients: (plan.transfers.gradients / run.shards) * shards };
+  const times = {
+    sampling: rounds * samplingOfShard(plan, run, rates, shards),
+    reference: ofOneWorker(plan.operations.reference),
+    gradients: ofOneWorker(plan.operations.gradients),
+    versions: (2 * workers * bytes.version) / rates.link,
+    transfers: bytes.gradients / rates.link,
+  };
+  const step = Object.values(times).reduce((sum, seconds) => sum + seconds, 0);
+  return { workers, shards, ...times, step };
+}
+
+/** The seconds in which a worker samples one shard. */
+function samplingOfShard(plan: Demand, run: RunExtents, rates: Rates, shards: number): number {
+  const { promptsPerStep, samplesPerPrompt, promptTokens, completionTokens, batch, precision } = run;
+  const tokens = promptsPerStep * promptTokens + promptsPerStep * samplesPerPrompt * completionTokens;
+  const perToken = plan.operations.sampling / tokens;
+  const prompts = promptsPerStep / shards;
+  const rows = prompts * samplesPerPrompt;
+  const reading = (prompts * promptTokens * perToken) / rates.operations;
+  const computing = (rows * completionTokens * perToken) / rates.operations;
+  if (rates.memory === undefined) return reading + computing;
+  const weights = plan.parameters * (precision === 'float16' ? 2 : 4);
+  const decodingSteps = Math.ceil(rows / batch) * completionTokens;
+  return reading + Math.max(computing, (decodingSteps * weights) / rates.memory);
+}
+
+/**
+ * Computes the seconds of a step for powers of two of workers, up to the prompts of a step.
+ *
+ * @param most the largest number of workers
+ */
+export function stepTimes(plan: Demand, run: RunExtents, rates: Rates, most = 512): StepTime[] {
+  const counts: number[] = [];
+  for (let workers = 1; workers <= Math.min(most, run.promptsPerStep); workers *= 2) counts.push(workers);
+  return counts.map((workers) => stepTime(plan, run, rates, workers));
+}
+
+/** Returns the number of workers beyond which another doubling makes a step less than a tenth faster. */
+export function usefulWorkers(times: readonly StepTime[]): StepTime {
+  const last = times.findIndex(({ step }, i) => step * 0.9 < (times[i + 1]?.step ?? Infinity));
+  return required(times[last], 'a number of workers');
+}
