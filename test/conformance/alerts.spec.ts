@@ -76,7 +76,7 @@ test('promtool accepts the alerts, and each fires by its cause alone', { skip },
 
 test('the alerts of the chart are the same', () => {
   assert.equal(
-    readFileSync(join(projectRoot, 'deploy/helm/gapo/resources/alerts.yaml'), 'utf8'),
+    readFileSync(join(projectRoot, 'deploy/helm/gapo/alerts.yaml'), 'utf8'),
     read('alerts.yaml'),
     'deploy/observability/alerts.yaml is a link to the file of the chart',
   );

@@ -1,7 +1,7 @@
 /** The operator in the chart: off by default, with the rights that it needs and no more, and settings that it knows. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
@@ -46,9 +46,12 @@ test(
     );
     const definitions = objects.filter(({ kind }) => kind === 'CustomResourceDefinition');
     assert.deepEqual(definitions.map(({ metadata }) => metadata.name), ['trainingruns.gapo.dev', 'rewardservices.gapo.dev']); // prettier-ignore
+    // An administrator applies the folder as a whole, so that nothing else may be in it.
+    const folder = join(projectRoot, 'deploy/helm/gapo/resources');
+    assert.deepEqual(readdirSync(folder).sort(), definitions.map(({ metadata }) => `${metadata.name}.yaml`).sort());
     for (const { metadata, spec } of definitions) {
       assert.equal(metadata.annotations?.['helm.sh/resource-policy'], 'keep');
-      const file = join(projectRoot, 'deploy/helm/gapo/resources', `${metadata.name}.yaml`);
+      const file = join(folder, `${metadata.name}.yaml`);
       assert.deepEqual(spec, (parse(readFileSync(file, 'utf8')) as KubernetesObject).spec);
     }
     assert.deepEqual(rights(objects, 'Role'), [
