@@ -53,7 +53,7 @@ test-cluster: build ## install the chart in the cluster of KUBECONFIG, train, co
 	@deploy/local/prepare.sh nats-server
 	@STEPS=$(STEPS) FAULTS=$(FAULTS) SCALES=$(SCALES) TLS=$(TLS) REGISTRY=$(REGISTRY) TAG=$(TAG) VALUES=$(VALUES) KEEP=$(KEEP) ADMISSION=$(ADMISSION) node test/dist/cluster/main.js
 
-test-operator: build ## apply, patch, suspend and delete TrainingRuns and RewardServices on the API server of KUBECONFIG, which needs no nodes
+test-operator: build ## apply, patch, suspend and delete TrainingRuns and RewardServices on the API server of KUBECONFIG, which has no controllers and no nodes
 	@deploy/local/prepare.sh nats-server
 	@node test/run.mjs --under test/dist/operator
 
