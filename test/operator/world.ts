@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from '@gapo/rpc';
 import { parse, parseAllDocuments } from 'yaml';
 import { apply, get, helm, kubectl, Missing, requirePrograms, tryKubectl } from '../cluster/programs.js';
+import { release } from '../cluster/release.js';
 import { makeWorkspace, project, type Workspace } from '../platform.fixture.js';
 import { startProcesses, unusedPorts, type ProcessPlatform } from '../processes/platform.js';
 import type { Training } from '../processes/runToTheEnd.js';
@@ -122,6 +123,8 @@ export class World {
     for (const name of definedNames) kubectl('wait', '--for=condition=Established', `crd/${name}`);
     const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
     apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } }]);
+    // The account of the release's pods, without which no pod is admitted.
+    apply([{ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: release, namespace } }]);
     const folder = await mkdtemp(join(tmpdir(), 'gapo-operator-'));
     const kubeconfig = await operatorAccount(namespace, folder);
     const workspace = await makeWorkspace();
@@ -279,7 +282,7 @@ async function writeTemplates(namespace: string, file: string, address: string):
 function rendered(namespace: string, template: string): string {
   return helm(
     'template',
-    'gapo',
+    release,
     'deploy/helm/gapo',
     ...['--namespace', namespace, '--kube-version', '1.37.0', '--set', 'tls.mode=insecure,operator.enabled=true'],
     ...['--show-only', template],
