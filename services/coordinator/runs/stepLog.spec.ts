@@ -116,9 +116,14 @@ test('a line that is not a report is an error that names it; empty lines are pas
   log.rewindTo(2, undefined);
   log.append(report(3));
   for (const each of [log, new StepLog(directory)]) assert.deepEqual(steps(each.after(0)), [1, 2, 3]);
-  await writeFile(path, `${line}\n{"step": 0}\n`);
-  assert.throws(() => new StepLog(directory), {
-    name: 'UserError',
-    message: `${path}:2 is not a valid line; remove it`,
-  });
+  // A report that cannot be sent is none either.
+  const unsendable = [{ tokens: '1-2' }, { objectives: [{ name: 'short', cosines: 1 }] }];
+  const wrongs = unsendable.map((fields) => JSON.stringify({ ...report(1), ...fields }));
+  for (const wrong of ['{"step": 0}', ...wrongs]) {
+    await writeFile(path, `${line}\n${wrong}\n`);
+    assert.throws(() => new StepLog(directory), {
+      name: 'UserError',
+      message: `${path}:2 is not a valid line; remove it`,
+    });
+  }
 });

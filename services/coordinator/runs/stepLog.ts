@@ -2,7 +2,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { at } from '@gapo/numeric';
-import type { StepReport } from '@gapo/rpc';
+import { messageBytes, type StepReport } from '@gapo/rpc';
 import { appendSync, UserError, writeAtomicallySync, z } from '@gapo/service';
 import { stepsFile } from '../state/fileNames.js';
 import { readLines } from './jsonLines.js';
@@ -172,5 +172,7 @@ function reportOf(line: string): StepReport {
   // JSON has null for a non-finite number; reports have no other null.
   const report: unknown = JSON.parse(line, (_, value: unknown) => (value === null ? NaN : value));
   reportSchema.parse(report);
+  // Throws unless it can be sent to those who watch the run.
+  messageBytes('gapo.training.v1.StepReport', report as StepReport);
   return report as StepReport;
 }

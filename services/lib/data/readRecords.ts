@@ -21,6 +21,8 @@ export interface ReadOptions {
   readonly map?: ColumnMap;
   /** Whether rows that are too long are left out instead of refused. @default false */
   readonly dropOverlong?: boolean;
+  /** Milliseconds for one row group of a Parquet file, after which the file is held to be damaged. @default 60,000 */
+  readonly rowGroupMs?: number;
   /** Receives the number of rows read so far, after each batch. */
   readonly progress?: (rows: number) => void;
 }
@@ -120,7 +122,7 @@ class Reading<Form, Item> {
       encoding.catch(() => undefined); // awaited with the next batch
       this.#options.progress?.(this.#rows);
     };
-    const rows = rowsOf(file);
+    const rows = rowsOf(file, this.#options.rowGroupMs);
     let sha256: string | undefined;
     while (sha256 === undefined) {
       const next = await rows.next();

@@ -36,7 +36,7 @@ export { parseValue } from './settings/problems.js';
 export { isMapping, metaOf, schemaWords, unwrap } from './settings/schemaWalk.js';
 export { fromText, readSettings, describeSettings, type SettingRow } from './settings/environment.js';
 export { settingsHelp, type HelpOptions } from './settings/help.js';
-export { ConfigError, type ConfigProblem } from './settings/configError.js';
+export { ConfigError, type ConfigProblem, shortened } from './settings/configError.js';
 export { canonicalJson, configSha256 } from './settings/canonicalJson.js';
 export { nearestKey } from './settings/editDistance.js';
 export * from './settings/schemas.js';

@@ -21,13 +21,16 @@ const rows: readonly string[] = [
   '{"text":"t"}',
 ];
 
+/** Less than what counts as a hang. */
+const rowGroupMs = 5000;
+
 const read = async (path: string, content: string | Uint8Array): Promise<void> => {
   await writeFile(path, content);
   const encode = <T>(forms: readonly T[]) => Promise.resolve(forms.map((value) => ({ value, truncated: false })));
   const preference = { shape: '{"chosen", "rejected"}', form: preferenceForm, encode };
   const prompt = { shape: '{"prompt"}', form: promptForm, encode };
-  if (content.length % 2 === 0) await readRecords([path], preference, () => undefined);
-  else await readRecords([path], prompt, () => undefined);
+  if (content.length % 2 === 0) await readRecords([path], preference, () => undefined, { rowGroupMs });
+  else await readRecords([path], prompt, () => undefined, { rowGroupMs });
 };
 
 export const jsonRows: OpenTarget = async (directory) => {

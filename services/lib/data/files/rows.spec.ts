@@ -120,6 +120,13 @@ describe('Parquet', () => {
       rowsIn(await dataFile(t, 'renamed.parquet', renamed)),
       /renamed\.parquet: damaged Parquet: the columns of row group \d+ are not those of the schema/,
     );
+    // A run of so many values that reading them would not end.
+    const endless = bytes(values.files['without a dictionary, page version 2'] ?? '');
+    endless.set([0xff, 0xff, 0xff, 0xff, 0x0f], 20);
+    await assert.rejects(async () => {
+      for await (const { columns } of rowsOf(await dataFile(t, 'endless.parquet', endless), 1000)) columns();
+    }, /endless\.parquet: damaged Parquet, or a row group that takes more than 1 s to read/);
+    assert.equal((await rowsIn(await dataFile(t, 'whole.parquet', whole))).length, expected.length);
     const compressed = await dataFile(t, 'a.parquet.gz', gzipSync(whole));
     await assert.rejects(rowsIn(compressed), /Parquet within gzip; decompress it/);
   });

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { UserError, isMapping } from '@gapo/service';
 import { decodeUtf8, parseJson } from './jsonText.js';
-import { jsonOf, parquetRows } from './parquet.js';
+import { jsonOf, parquetRows } from './parquetRows.js';
 import { itemsOf, linesOf, longestRecord, type Piece } from './pieces.js';
 import { openSource } from './source.js';
 
@@ -24,14 +24,15 @@ export interface Row {
 /**
  * Yields the rows of a file that are not blank, and returns the SHA-256 (hex) of its bytes.
  *
+ * @param rowGroupMs as of {@link parquetRows}
  * @throws UserError if the file cannot be read, or is no data file
  */
-export async function* rowsOf(file: string): AsyncGenerator<Row, string> {
+export async function* rowsOf(file: string, rowGroupMs?: number): AsyncGenerator<Row, string> {
   const source = await openSource(file);
   try {
     if (source.format === 'parquet') {
       let number = 0;
-      for await (const row of parquetRows(file)) {
+      for await (const row of parquetRows(file, rowGroupMs)) {
         number += 1;
         yield { number, place: `${file}: row ${number}`, columns: () => jsonOf(row) as Record<string, unknown> };
       }

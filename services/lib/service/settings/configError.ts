@@ -62,9 +62,9 @@ export function showPath(path: readonly PropertyKey[]): string {
 
 const longestShown = 60;
 
-/** Returns the beginning of a text for an error message. */
-export function shortened(text: string): string {
-  return text.length > longestShown ? `${text.slice(0, longestShown)}...` : text;
+/** Returns the beginning of a text for an error message: `most` characters. */
+export function shortened(text: string, most = longestShown): string {
+  return text.length > most ? `${text.slice(0, most)}...` : text;
 }
 
 /** Quotes a key for an error message. */

@@ -1,8 +1,11 @@
 /** Whether a completion is JSON, and valid under a JSON Schema. */
-import { z } from '@gapo/service';
+import { shortened, z } from '@gapo/service';
 import { Ajv, type AnySchema, type ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { ruleKind } from './ruleKind.js';
+
+/** Characters that an error quotes of what is wrong with a schema. */
+const longestReason = 200;
 
 export const json = ruleKind({
   name: 'json',
@@ -18,7 +21,7 @@ export const json = ruleKind({
     try {
       validator(schema);
     } catch (error) {
-      refuse('schema', `a JSON Schema (${(error as Error).message})`);
+      refuse('schema', `a JSON Schema (${shortened((error as Error).message, longestReason)})`);
     }
   },
   measure({ from, schema }) {

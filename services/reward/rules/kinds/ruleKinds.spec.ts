@@ -178,6 +178,7 @@ describe('json', () => {
       /rules\[0\]\.schema: found .*expected a JSON Schema \(schema is invalid: .*type/,
     );
     await refused(t, '{ kind: json, schema: { typ: object } }', /rules\[0\]\.schema: .*unknown keyword: "typ"/);
+    await refused(t, `{ kind: json, schema: { ${'k'.repeat(1000)}: 1 } }`, /unknown keyword: "k{100,200}\.\.\.\)/);
     await refused(
       t,
       '{ kind: json, schema: { $ref: "http://elsewhere/x" } }',

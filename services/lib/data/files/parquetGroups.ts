@@ -1,4 +1,4 @@
-/** Reads the rows of a Parquet file as JSON values, one row group at a time. */
+/** Reads the rows of a Parquet file, one row group at a time. */
 import { type FileHandle, open } from 'node:fs/promises';
 import { UserError } from '@gapo/service';
 import {
@@ -12,16 +12,19 @@ import {
 import { compressors } from 'hyparquet-compressors';
 import { decodeUtf8 } from './jsonText.js';
 
+/** A row as the library reads it. */
+export type ParquetRow = Readonly<Record<string, unknown>>;
+
 /** The most bytes of a row group, uncompressed, and its most rows: its values are in memory at once. */
 const largestRowGroup = 1 << 30;
 const mostRows = 1 << 24;
 
 /**
- * Yields the rows of a file.
+ * Yields the rows of a file. A damaged one can keep the library busy for ever: see parquetRows.ts.
  *
  * @throws UserError if the file is damaged, or a row group is too large
  */
-export async function* parquetRows(file: string): AsyncGenerator<Record<string, unknown>> {
+export async function* parquetGroups(file: string): AsyncGenerator<readonly ParquetRow[], void> {
   const handle = await open(file);
   try {
     const buffer: AsyncBuffer = {
@@ -53,7 +56,7 @@ export async function* parquetRows(file: string): AsyncGenerator<Record<string, 
         geoparquet: false,
         parsers: { stringFromBytes: (bytes: Uint8Array | undefined) => bytes && decodeUtf8(bytes) },
       });
-      for (const row of rows) yield row;
+      yield rows;
       rowStart = rowEnd;
     }
   } catch (error) {
@@ -94,24 +97,4 @@ async function bytesAt(handle: FileHandle, start: number, end?: number): Promise
     length += bytesRead;
   }
   return buffer;
-}
-
-/**
- * Returns a Parquet value as JSON has it: integers as numbers, times as text, byte arrays as the text that they encode.
- * Numbers that JSON has not, or that would be rounded, are texts.
- *
- * @throws UserError if bytes are no text
- */
-export function jsonOf(value: unknown): unknown {
-  if (typeof value === 'bigint') {
-    const number = Number(value);
-    return Number.isSafeInteger(number) ? number : String(value);
-  }
-  if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
-  if (typeof value !== 'object' || value === null) return value;
-  if (value instanceof Uint8Array) return decodeUtf8(value);
-  if (value instanceof Date) return value.toISOString();
-  if (ArrayBuffer.isView(value)) return Array.from(value as unknown as Iterable<unknown>, jsonOf);
-  if (Array.isArray(value)) return value.map(jsonOf);
-  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, jsonOf(member)]));
 }
