@@ -31,6 +31,9 @@ export const layersOf: Readonly<Record<string, Layers>> = {
   'services/coordinator': [
     ['.'],
     ['runs'],
+    ['tracking'],
+    ['tracking/mlflow', 'tracking/tensorboard'],
+    ['tracking/tracked'],
     ['step'],
     ['step/ppo', 'step/dpo'],
     ['step/updates'],
