@@ -6,7 +6,7 @@ GAPO := node services/cli/dist/main.js
 TSC := node node_modules/typescript7/bin/tsc
 RUN ?= run
 
-.PHONY: help run test test-tools test-oracle test-vllm test-trackers test-walk test-image test-compose test-cluster test-operator scaling image-bases chaos soak load overhead build dev lint docs pack sbom audit models study bench fuzz clean
+.PHONY: help run test test-tools test-oracle test-vllm test-telemetry test-trackers test-walk test-image test-compose test-cluster test-operator scaling image-bases chaos soak load overhead build dev lint docs pack sbom audit models study bench fuzz clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -43,6 +43,11 @@ test-trackers: build ## record runs by a real MLflow server and read them back, 
 	@deploy/local/prepare.sh nats-server
 	@node deploy/local/testTools.mjs --trackers
 	@RECORD=$(RECORD) node test/run.mjs --under test/dist/trackers
+
+test-telemetry: build ## send a live run through a collector, scrape it with Prometheus, evaluate the dashboards and alerts on it
+	@deploy/local/prepare.sh nats-server prometheus
+	@node deploy/local/testTools.mjs --telemetry
+	@node test/run.mjs --under test/dist/telemetry
 
 test-walk: build ## run the commands of docs/models.md on a model of every family, those of docs/rewards.md, and the npm packages
 	@deploy/local/prepare.sh nats-server

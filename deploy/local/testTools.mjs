@@ -4,6 +4,7 @@
  *
  *   node deploy/local/testTools.mjs            fetches what is missing; says what cannot be fetched here, and why
  *   node deploy/local/testTools.mjs --oracle   fetches PyTorch as well, which takes some 6 GB
+ *   node deploy/local/testTools.mjs --telemetry builds an OpenTelemetry collector, and a reader of Grafana's dashboards
  *   node deploy/local/testTools.mjs --trackers fetches MLflow and TensorBoard as well, which take some 1.5 GB
  *
  * test/run.mjs gives the tests what is in the cache, as environment variables. Without a tool its tests are skipped.
@@ -66,6 +67,28 @@ const tools = [
   },
   oraclePython('text'),
   { ...oraclePython('torch'), option: '--oracle' },
+  {
+    folder: join(cache, 'otelcol-0.165.0'),
+    needs: 'go',
+    fetch: (folder) => {
+      goInstall('go.opentelemetry.io/collector/cmd/builder@v0.165.0', folder);
+      const config = fileURLToPath(new URL('../../test/telemetry/collectorBuild.yaml', import.meta.url));
+      const env = { CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' };
+      run(join(folder, 'builder'), ['--config', config, '--set', `dist.output_path=${join(folder, 'build')}`], env);
+    },
+    environment: (folder) => ({ OTELCOL: join(folder, 'build', 'otelcol') }),
+    option: '--telemetry',
+  },
+  {
+    folder: join(cache, 'grafana-dashboards-0.0.22'),
+    needs: 'go',
+    fetch: (folder) => {
+      const source = fileURLToPath(new URL('../../test/telemetry/dashboards', import.meta.url));
+      run('go', ['build', '-C', source, '-o', join(folder, 'dashboards')], { GOFLAGS: '-buildvcs=false' });
+    },
+    environment: (folder) => ({ GRAFANA_DASHBOARDS: join(folder, 'dashboards') }),
+    option: '--telemetry',
+  },
   {
     folder: join(cache, 'python-mlflow-3.17.2-tensorboard-2.21.0'),
     needs: 'python3',
