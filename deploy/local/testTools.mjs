@@ -72,9 +72,10 @@ const tools = [
     needs: 'go',
     fetch: (folder) => {
       goInstall('go.opentelemetry.io/collector/cmd/builder@v0.165.0', folder);
-      const config = fileURLToPath(new URL('../../test/telemetry/collectorBuild.yaml', import.meta.url));
-      const env = { CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' };
-      run(join(folder, 'builder'), ['--config', config, '--set', `dist.output_path=${join(folder, 'build')}`], env);
+      const config = join(folder, 'build.yaml');
+      const source = readFileSync(new URL('../../test/telemetry/collectorBuild.yaml', import.meta.url), 'utf8');
+      writeFileSync(config, source.replace('dist:\n', `dist:\n  output_path: ${join(folder, 'build')}\n`));
+      run(join(folder, 'builder'), ['--config', config], { CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' });
     },
     environment: (folder) => ({ OTELCOL: join(folder, 'build', 'otelcol') }),
     option: '--telemetry',
