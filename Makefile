@@ -6,7 +6,7 @@ GAPO := node services/cli/dist/main.js
 TSC := node node_modules/typescript7/bin/tsc
 RUN ?= run
 
-.PHONY: help run test test-tools test-oracle test-vllm test-walk test-image test-compose test-cluster test-operator scaling image-bases chaos soak load overhead build dev lint docs pack sbom audit models study bench fuzz clean
+.PHONY: help run test test-tools test-oracle test-vllm test-telemetry test-trackers test-walk test-image test-compose test-cluster test-operator scaling image-bases chaos soak load overhead build dev lint docs pack sbom audit models study bench fuzz clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -38,6 +38,16 @@ lint: node_modules/.installed ## eslint, prettier, buf, typedoc: run it before e
 test-vllm: build ## sample and train with the vLLM server of VLLM_URL, which is started as docs/engines.md says  [VLLM_URL=http://127.0.0.1:8000, RECORD=1]
 	@deploy/local/prepare.sh nats-server
 	@VLLM_URL=$(or $(VLLM_URL),http://127.0.0.1:8000) RECORD=$(RECORD) node test/run.mjs --under test/dist/engines
+
+test-trackers: build ## record runs by a real MLflow server and read them back, and event files with TensorBoard's own reader  [RECORD=1]
+	@deploy/local/prepare.sh nats-server
+	@node deploy/local/testTools.mjs --trackers
+	@RECORD=$(RECORD) node test/run.mjs --under test/dist/trackers
+
+test-telemetry: build ## send a live run through a collector, scrape it with Prometheus, evaluate the dashboards and alerts on it
+	@deploy/local/prepare.sh nats-server prometheus
+	@node deploy/local/testTools.mjs --telemetry
+	@node test/run.mjs --under test/dist/telemetry
 
 test-walk: build ## run the commands of docs/models.md on a model of every family, those of docs/rewards.md, and the npm packages
 	@deploy/local/prepare.sh nats-server

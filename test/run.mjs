@@ -18,6 +18,8 @@ const slow = [
   'test/dist/image',
   'test/dist/compose',
   'test/dist/operator',
+  'test/dist/telemetry',
+  'test/dist/trackers',
   'test/dist/e2e/packages.spec.js',
   'test/dist/e2e/rewardWalkthrough.spec.js',
   'test/dist/oracle/torch',

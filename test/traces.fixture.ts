@@ -38,16 +38,20 @@ export interface Receiver {
   readonly env: Readonly<Record<string, string>>;
   /** All spans received so far. Services flush theirs before they exit. */
   readonly spans: readonly Span[];
+  /** The requests as they arrived, JSON. */
+  readonly bodies: readonly string[];
   close(): void;
 }
 
 /** Starts a receiver on a free port of 127.0.0.1. */
 export async function startReceiver(): Promise<Receiver> {
   const spans: Span[] = [];
+  const bodies: string[] = [];
   const server = createServer((request, response) => {
     void (async () => {
       let body = '';
       for await (const chunk of request) body += String(chunk);
+      bodies.push(body);
       for (const { resource, scopeSpans } of (JSON.parse(body) as OtlpBody).resourceSpans ?? []) {
         const service = resource.attributes.find(({ key }) => key === 'service.name')?.value.stringValue ?? '';
         for (const span of scopeSpans.flatMap((scope) => scope.spans)) {
@@ -66,6 +70,7 @@ export async function startReceiver(): Promise<Receiver> {
   return {
     env: { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${url}/v1/traces`, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' },
     spans,
+    bodies,
     close() {
       server.closeAllConnections();
       server.close();

@@ -13,8 +13,8 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
   echo "installing$missing with apt-get" >&2
   # shellcheck disable=SC2086 # one word for each program
   if apt-get update -qq >&2 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2; then
-    # Debian starts a system-wide nats-server on installation; gapo runs its own.
-    if command -v systemctl >/dev/null 2>&1; then systemctl stop nats-server >/dev/null 2>&1 || true; fi
+    # Debian starts these on installation; gapo runs its own.
+    if command -v systemctl >/dev/null 2>&1; then systemctl stop nats-server prometheus >/dev/null 2>&1 || true; fi
     exit 0
   fi
 fi

@@ -4,6 +4,8 @@
  *
  *   node deploy/local/testTools.mjs            fetches what is missing; says what cannot be fetched here, and why
  *   node deploy/local/testTools.mjs --oracle   fetches PyTorch as well, which takes some 6 GB
+ *   node deploy/local/testTools.mjs --telemetry builds an OpenTelemetry collector, and a reader of Grafana's dashboards
+ *   node deploy/local/testTools.mjs --trackers fetches MLflow and TensorBoard as well, which take some 1.5 GB
  *
  * test/run.mjs gives the tests what is in the cache, as environment variables. Without a tool its tests are skipped.
  */
@@ -64,7 +66,37 @@ const tools = [
     environment: (folder) => ({ PYTHON: join(folder, 'bin', 'python') }),
   },
   oraclePython('text'),
-  { ...oraclePython('torch'), large: true },
+  { ...oraclePython('torch'), option: '--oracle' },
+  {
+    folder: join(cache, 'otelcol-0.165.0'),
+    needs: 'go',
+    fetch: (folder) => {
+      goInstall('go.opentelemetry.io/collector/cmd/builder@v0.165.0', folder);
+      const config = join(folder, 'build.yaml');
+      const source = readFileSync(new URL('../../test/telemetry/collectorBuild.yaml', import.meta.url), 'utf8');
+      writeFileSync(config, source.replace('dist:\n', `dist:\n  output_path: ${join(folder, 'build')}\n`));
+      run(join(folder, 'builder'), ['--config', config], { CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' });
+    },
+    environment: (folder) => ({ OTELCOL: join(folder, 'build', 'otelcol') }),
+    option: '--telemetry',
+  },
+  {
+    folder: join(cache, 'grafana-dashboards-0.0.22'),
+    needs: 'go',
+    fetch: (folder) => {
+      const source = fileURLToPath(new URL('../../test/telemetry/dashboards', import.meta.url));
+      run('go', ['build', '-C', source, '-o', join(folder, 'dashboards')], { GOFLAGS: '-buildvcs=false' });
+    },
+    environment: (folder) => ({ GRAFANA_DASHBOARDS: join(folder, 'dashboards') }),
+    option: '--telemetry',
+  },
+  {
+    folder: join(cache, 'python-mlflow-3.17.2-tensorboard-2.21.0'),
+    needs: 'python3',
+    fetch: (folder) => pythonPackages(folder, ['mlflow==3.17.2', 'tensorboard==2.21.0']),
+    environment: (folder) => ({ TRACKERS_PYTHON: join(folder, 'bin', 'python') }),
+    option: '--trackers',
+  },
 ];
 
 /** A Python for the scripts of test/oracle. The folder's name changes with the pinned versions. */
@@ -150,9 +182,10 @@ function pythonPackages(folder, requirements) {
   ]);
 }
 
-function fetchMissing(withLarge) {
-  for (const { folder, needs, fetch, large } of tools) {
-    if (existsSync(join(folder, marker)) || (large && !withLarge)) continue;
+/** @param options those that tools are asked for by; others are fetched always */
+function fetchMissing(options) {
+  for (const { folder, needs, fetch, option } of tools) {
+    if (existsSync(join(folder, marker)) || (option !== undefined && !options.includes(option))) continue;
     if (spawnSync(needs, [needs === 'go' ? 'version' : '--version']).status !== 0) {
       console.error(`not fetched: ${folder} (needs ${needs} on PATH); tests that need it are skipped`);
       continue;
@@ -169,4 +202,4 @@ function fetchMissing(withLarge) {
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) fetchMissing(process.argv.includes('--oracle'));
+if (process.argv[1] === fileURLToPath(import.meta.url)) fetchMissing(process.argv.slice(2));

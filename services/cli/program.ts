@@ -19,6 +19,7 @@ import { runsCommand } from './commands/runs.js';
 import { sftCommand } from './commands/sft.js';
 import { soupCommand } from './commands/soup.js';
 import { tokenCommand } from './commands/token.js';
+import { traceCommand } from './commands/trace.js';
 import { trainCommand } from './commands/train.js';
 import { upCommand } from './commands/up.js';
 import { watchCommand } from './commands/watch.js';
@@ -60,6 +61,7 @@ Example:
     rewardCommand(),
     certsCommand(),
     auditCommand(),
+    traceCommand(),
     tokenCommand(),
     doctorCommand(),
   ];

@@ -6,10 +6,12 @@ import {
   directory,
   grpcTarget,
   hostPort,
+  nonEmptyText,
   positiveInt,
   positiveNumber,
   readSettings,
   settingsHelp,
+  url,
   z,
 } from '@gapo/service';
 import { parseStoreUrl } from './archive/storeUrl.js';
@@ -45,6 +47,16 @@ const schema = z.object({
     .default('path')
     .describe('Whether requests to S3 have the bucket in their path or in their host name.')
     .meta({ expected: 'path or host' }),
+  MLFLOW_TRACKING_URI: url('http', 'https')
+    .optional()
+    .describe('MLflow server that records the runs, such as https://mlflow.example.org (docs/trackers.md).'),
+  MLFLOW_EXPERIMENT_NAME: nonEmptyText.default('gapo').describe('Experiment that the runs belong to at MLflow.'),
+  MLFLOW_TRACKING_TOKEN: nonEmptyText.optional().describe('Token for the MLflow server.'),
+  MLFLOW_TRACKING_USERNAME: nonEmptyText.optional().describe('User of the MLflow server, with a password.'),
+  MLFLOW_TRACKING_PASSWORD: nonEmptyText.optional().describe('Password of MLFLOW_TRACKING_USERNAME.'),
+  TENSORBOARD_DIR: directory
+    .optional()
+    .describe('Directory that event files of the runs are written to, for `tensorboard --logdir`.'),
   ROLLOUT_WORKERS: targets
     .default(['127.0.0.1:50051'])
     .describe('Rollout workers. dns:///name:port is every address of the name.'),

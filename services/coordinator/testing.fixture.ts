@@ -7,3 +7,5 @@ export { scoreItems } from './scoring/scoring.js';
 export { coordinatorSettings } from './settings.js';
 export { readCheckpoint, writeCheckpoint, type CheckpointOwner } from './state/checkpoint.js';
 export { initialState } from './state/trainingState.js';
+export { MlflowStandIn, readRecording, writeRecording, type Exchange } from './tracking/mlflow/exchanges.fixture.js';
+export { playScenario } from './tracking/mlflow/scenario.fixture.js';

@@ -4,8 +4,9 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { declaredAttributes, declaredMetrics, prometheusName } from '@gapo/tracing';
+import { declaredMetrics, prometheusName } from '@gapo/tracing';
 import { parse } from 'yaml';
+import { assertDeclared, assertLabel } from './declaredSeries.js';
 import { projectRoot } from './services.js';
 
 const folder = join(projectRoot, 'deploy/observability');
@@ -26,25 +27,12 @@ const { error: absent } = spawnSync(promtool, ['--version']);
 const skip = absent !== undefined && 'promtool is not available (Debian: prometheus)';
 
 test('alerts use declared metrics and attributes', () => {
-  const series = new Set(
-    Object.values(declaredMetrics).flatMap((metric) => {
-      const name = prometheusName(metric);
-      return metric.instrument === 'histogram' ? ['_bucket', '_count', '_sum'].map((part) => name + part) : [name];
-    }),
-  );
-  const labels = new Set([
-    ...Object.values(declaredAttributes).map(({ name }) => name.replaceAll('.', '_')),
-    'job',
-    'instance',
-  ]);
   for (const { alert, expr, annotations } of alerts) {
-    const words = [...expr.matchAll(/\b(?:gapo|rl|rpc|http|process|hw|nodejs|v8js|error)_\w+/g)].map(([word]) => word);
-    assert.ok(words.length > 0, alert);
-    for (const word of words) assert.ok(series.has(word) || labels.has(word), `${alert}: nothing is named ${word}`);
+    assertDeclared(expr, alert);
     const shown = Object.values(annotations)
       .join()
       .matchAll(/\$labels\.(\w+)/g);
-    for (const [, label = ''] of shown) assert.ok(labels.has(label), `${alert}: no label ${label}`);
+    for (const [, label = ''] of shown) assertLabel(label, alert);
   }
 });
 

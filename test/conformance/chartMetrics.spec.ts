@@ -1,8 +1,11 @@
 /** The chart's metrics: served by every pod of the platform where they are on, and reached by scrapers alone. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseAllDocuments } from 'yaml';
 import { environmentOf, helm, renderText, workloads, type KubernetesObject } from './rendered.js';
+import { projectRoot } from './services.js';
 
 const skip = helm === undefined && 'helm is not available';
 
@@ -56,4 +59,24 @@ test('a PodMonitor without metrics is refused', { skip }, () => {
     () => renderText('default', 'metrics={"enabled":false,"podMonitor":{"enabled":true}}'),
     /set metrics\.enabled/,
   );
+});
+
+test('dashboards are ConfigMaps that Grafana’s sidecar finds, and only where they are wanted', { skip }, () => {
+  assert.doesNotMatch(renderText('default'), /grafana_dashboard/);
+  const objects = rendered('metrics.dashboards={"enabled":true,"annotations":{"grafana_folder":"gapo"}}');
+  const maps = objects.filter(({ metadata }) => metadata.labels['grafana_dashboard'] === '1');
+  assert.deepEqual(maps.map(({ metadata }) => metadata.name).sort(), [
+    'gapo-dashboard-rewards',
+    'gapo-dashboard-run',
+    'gapo-dashboard-services',
+  ]);
+  for (const { kind, metadata, data = {} } of maps) {
+    assert.deepEqual([kind, metadata.annotations?.['grafana_folder']], ['ConfigMap', 'gapo']);
+    const [[file = '', text = ''] = []] = Object.entries(data);
+    const committed = readFileSync(
+      join(projectRoot, 'deploy/observability/dashboards', file.replace('gapo-', '')),
+      'utf8',
+    );
+    assert.deepEqual(JSON.parse(text), JSON.parse(committed));
+  }
 });

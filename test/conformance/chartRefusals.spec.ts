@@ -66,6 +66,11 @@ describe('invalid values are refused', { skip }, () => {
       /not both/,
     ],
     ['a key without a secret', ['otlpHeadersSecret={"name":"a"}'], /otlpHeadersSecret.key is needed/],
+    [
+      'credentials without their server',
+      ['coordinator.mlflow={"existingSecret":"m"}'],
+      /coordinator.mlflow: set url too/,
+    ],
     ['a policy of no component', ['networkPolicy.extra={"other":{}}'], /other/],
   ];
   for (const [what, settings, message] of cases) {

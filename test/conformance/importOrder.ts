@@ -31,6 +31,9 @@ export const layersOf: Readonly<Record<string, Layers>> = {
   'services/coordinator': [
     ['.'],
     ['runs'],
+    ['tracking'],
+    ['tracking/mlflow', 'tracking/tensorboard'],
+    ['tracking/tracked'],
     ['step'],
     ['step/ppo', 'step/dpo'],
     ['step/updates'],
@@ -97,7 +100,7 @@ export const layersOf: Readonly<Record<string, Layers>> = {
     ['settings'],
     ['.'],
   ],
-  'services/lib/tracing': [['document'], ['.'], ['declared']],
+  'services/lib/tracing': [['document'], ['.', 'dashboards'], ['declared']],
 };
 
 /** A source file, as a path relative to the project, and its imports. */

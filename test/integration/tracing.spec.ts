@@ -1,36 +1,48 @@
 /** Every training step is one trace across all five kinds of process, through gRPC and NATS. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import { findNatsServer } from '@gapo/events';
-import { connect } from '@gapo/rpc';
-import { type Workspace, makeWorkspace, runYaml, startPlatform } from '../platform.fixture.js';
+import { connect, type StepReport } from '@gapo/rpc';
+import { type Workspace, makeWorkspace, project, runYaml, startPlatform } from '../platform.fixture.js';
 import { type Span, startReceiver } from '../traces.fixture.js';
+
+const gapo = join(project, 'services/cli/dist/main.js');
 
 describe('traces', { skip: findNatsServer() === undefined && 'nats-server is not available' }, () => {
   let workspace: Workspace;
   let spans: readonly Span[] = [];
   let roots: readonly Span[] = [];
+  let bodies: readonly string[] = [];
+  const reports: StepReport[] = [];
   before(async () => {
     workspace = await makeWorkspace();
     const receiver = await startReceiver();
-    spans = receiver.spans;
+    ({ spans, bodies } = receiver);
     const platform = await startPlatform({
       directory: workspace.directory,
-      env: receiver.env,
+      // Steps of a second: what a slow disk takes after a step's report, within its span, is little of that.
+      env: { ...receiver.env, GAPO_FAULTS: 'rpc.call[Score]=delay:200' },
     });
     const training = connect('gapo.training.v1.TrainingService', platform.coordinator);
     await training.CreateRun(
       { configYaml: runYaml(), baseDirectory: workspace.directory, runId: 'traced' },
       { deadlineMs: Infinity },
     );
-    const reported: string[] = [];
     for await (const { step } of training.WatchRun({ runId: 'traced' }, { deadlineMs: Infinity }))
-      if (step) reported.push(step.traceId);
+      if (step) reports.push(step);
     training.close();
     await platform.stop(); // the services flush their spans before they exit
     receiver.close();
     roots = spans.filter(({ name }) => name === 'rl.loop');
-    assert.deepEqual(roots.map(({ traceId }) => traceId).sort(), [...reported].sort(), 'the reports name the traces');
+    assert.deepEqual(
+      roots.map(({ traceId }) => traceId).sort(),
+      reports.map(({ traceId }) => traceId).sort(),
+      'the reports name the traces',
+    );
   });
   after(() => workspace.remove());
 
@@ -102,5 +114,26 @@ describe('traces', { skip: findNatsServer() === undefined && 'nats-server is not
       const found = edges(traceId);
       for (const edge of expected) assert.ok(found.has(edge), `no edge ${edge} among\n${[...found].sort().join('\n')}`);
     }
+  });
+
+  test('gapo trace rebuilds the time table of each step within 3 % of its wall time', async () => {
+    const file = join(workspace.directory, 'traces.jsonl');
+    await writeFile(file, bodies.map((body) => `${body.trim()}\n`).join(''));
+    assert.equal(reports.length, 3);
+    for (const { step, traceId, seconds, phases } of reports) {
+      const args = [gapo, 'trace', 'traced', String(step), '--file', file];
+      const { stdout } = await promisify(execFile)(process.execPath, [...args, '--json']);
+      const found = JSON.parse(stdout) as { traceId: string; seconds: number; phases: Record<string, number> };
+      assert.equal(found.traceId, traceId);
+      const isNear = (name: string, value = NaN, expected = NaN): void =>
+        assert.ok(Math.abs(value - expected) <= 0.03 * seconds, `step ${step}: ${name} ${value}, reported ${expected}`);
+      isNear('seconds', found.seconds, seconds);
+      for (const [phase, expected] of Object.entries<number>({ ...phases }))
+        isNear(phase, found.phases[phase], expected);
+      const text = (await promisify(execFile)(process.execPath, args)).stdout;
+      for (const part of [/^rl\.loop +coordinator/m, /^ {2}rl\.train/m, /gapo\.rollout\.generate +rollout .*█/, /sampling +\d+\.\d{3} +\d+\.\d %/]) assert.match(text, part); // prettier-ignore
+    }
+    const missing = promisify(execFile)(process.execPath, [gapo, 'trace', 'traced', '9', '--file', file]);
+    await assert.rejects(missing, /has no trace of step 9 of run traced: it has steps 1 to 3 of that run/);
   });
 });

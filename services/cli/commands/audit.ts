@@ -1,10 +1,11 @@
 /** `gapo audit`: what people did to a run, and whether the record is whole. */
+import { auditProblemText } from '@gapo/access';
 import { UserError } from '@gapo/service';
 import { Command, Option } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
 import { coordinatorOption, jsonOption } from '../options/options.js';
 import { note, print, printJson } from '../output.js';
-import { auditProblemText, auditTable } from '../render/audit.js';
+import { auditTable } from '../render/audit.js';
 
 interface AuditFlags {
   coordinator?: string;

@@ -1,4 +1,5 @@
 /** `gapo run`: starts the services, trains, evaluates and reports. `make run` calls it. */
+import { auditProblemText } from '@gapo/access';
 import type { EvaluationReport } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 import { Command, Option } from 'commander';
@@ -9,7 +10,6 @@ import { aborted, listenForInterrupts, type Interrupts } from '../interrupts.js'
 import { jsonOption, stackOptions, type StackFlags } from '../options/options.js';
 import { print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
-import { auditProblemText } from '../render/audit.js';
 import { makeReporter, type Reporter } from '../render/reporter.js';
 import { resultJson, resultText, type RunResult } from '../render/result.js';
 import { writeReport } from '../report.js';

@@ -1,5 +1,5 @@
 /** What people did to a run, as text. */
-import type { AuditEntry, AuditProblem } from '@gapo/access';
+import type { AuditEntry } from '@gapo/access';
 import { table } from './table.js';
 
 /** Returns a table of the entries of an audit log. */
@@ -11,9 +11,4 @@ function row({ time, action, by, before, after }: AuditEntry): string[] {
   const who = by.role === undefined ? by.name : `${by.name} (${by.role})`;
   const from = by.identity === undefined ? by.peer : `${by.peer} ${by.identity}`;
   return [time, who, from, action, JSON.stringify(before), JSON.stringify(after)];
-}
-
-/** Returns what is wrong with a run's audit log. */
-export function auditProblemText(id: string, { line, problem }: AuditProblem): string {
-  return `the audit log of run ${id} is not as it was written: line ${line} ${problem}`;
 }

@@ -1,5 +1,5 @@
 /** A run's events, with ids that are the same whenever the same thing is published. */
-import type { CloudEvent, Outbox } from '@gapo/events';
+import type { CloudEvent, EventInput, Outbox } from '@gapo/events';
 import {
   toJson,
   type CheckpointEvent,
@@ -26,10 +26,17 @@ type LastingKind = 'state' | 'step' | 'checkpoint' | 'preference' | 'objective';
 export class RunEvents {
   readonly #outbox: Outbox;
   #resumptions: number;
+  /** Called once an event that lasts is in the log. */
+  onLasting: () => void = () => undefined;
 
   constructor(outbox: Outbox, resumptions: number) {
     this.#outbox = outbox;
     this.#resumptions = resumptions;
+  }
+
+  /** The log of events, as trackers read it. */
+  get log(): Pick<Outbox, 'last' | 'read'> {
+    return this.#outbox;
   }
 
   /** Sets the number of resumptions. */
@@ -44,7 +51,7 @@ export class RunEvents {
 
   /** @param change counts the run's changes of state, from 1 */
   state(change: number, data: StateEvent): void {
-    this.#outbox.publish('state', data, { id: String(change) });
+    this.#publish('state', data, String(change));
   }
 
   step(data: StepReport): void {
@@ -52,7 +59,7 @@ export class RunEvents {
       const now = toJson('gapo.training.v1.StepReport', data);
       return earlier.type === 'gapo.v1.step' && outcomeOf(earlier.data) === outcomeOf(now);
     });
-    this.#outbox.publish('step', data, { id });
+    this.#publish('step', data, id);
   }
 
   rollout(data: ShardEvent): void {
@@ -74,7 +81,7 @@ export class RunEvents {
       data.step,
       (earlier) => earlier.type === 'gapo.v1.checkpoint' && earlier.data.sha256 === data.sha256,
     );
-    this.#outbox.publish('checkpoint', data, { id });
+    this.#publish('checkpoint', data, id);
   }
 
   /** @param number counts the run's changes of goals, from 1 */
@@ -84,11 +91,16 @@ export class RunEvents {
     const [added, removed] = [namesOf(newOf(before, after)), namesOf(newOf(after, before))];
     const preference = after.preference ?? {};
     if (added.length + removed.length === 0) {
-      this.#outbox.publish('preference', { step, author, before: before.preference ?? {}, after: preference }, { id });
+      this.#publish('preference', { step, author, before: before.preference ?? {}, after: preference }, id);
       return;
     }
     const objectives = namesOf(after.objectives);
-    this.#outbox.publish('objective', { step, author, added, removed, objectives, preference }, { id });
+    this.#publish('objective', { step, author, added, removed, objectives, preference }, id);
+  }
+
+  #publish<K extends LastingKind>(kind: K, data: EventInput<K>, id: string): void {
+    this.#outbox.publish(kind, data, { id });
+    this.onLasting();
   }
 
   /** Publishes what is left, for a few seconds, and closes the log. */

@@ -1,4 +1,4 @@
-/** What all runs share: worker pools, addresses of reward services, processes that read data, the event bus. */
+/** What all runs share: worker pools, addresses of reward services, processes that read data, the event bus, trackers. */
 import type { EventBus } from '@gapo/events';
 import { isLoopback } from '@gapo/rpc';
 import { DataReader } from '@gapo/run-data';
@@ -6,6 +6,7 @@ import type { Logger } from '@gapo/service';
 import { defaultProjectDirectories, ProjectDirectories } from '../data/projectDirectories.js';
 import { RewardAddresses } from '../scoring/rewardAddresses.js';
 import { defaultRewardAllow } from '../scoring/rewardAllow.js';
+import { createTracking, type Tracking, type TrackingSettings } from '../tracking/tracking.js';
 import type { GradientPool } from '../workers/gradients.js';
 import type { RolloutPool } from '../workers/rollouts.js';
 import { WorkerPool } from '../workers/workers.js';
@@ -20,13 +21,14 @@ export interface Platform {
   readonly data: DataReader;
   readonly projects: ProjectDirectories;
   readonly bus: EventBus;
+  readonly tracking: Tracking;
   /** Limits of new runs. */
   readonly admission: AdmissionLimits;
   readonly log: Logger;
 }
 
 /** The settings that a platform uses. */
-export interface PlatformSettings {
+export interface PlatformSettings extends TrackingSettings {
   readonly LISTEN: string;
   readonly DATA_DIR: string;
   readonly ROLLOUT_WORKERS: readonly string[];
@@ -79,6 +81,7 @@ export function createPlatform(settings: PlatformSettings, bus: EventBus, log: L
     ]),
     data: new DataReader({ limitMs: settings.DATA_SECONDS * 1000, memoryMiB: settings.DATA_MEMORY_MIB }),
     bus,
+    tracking: createTracking(settings, log),
     admission: {
       mostRuns: settings.MAX_RUNS,
       mostActive: settings.MAX_ACTIVE_RUNS,

@@ -37,6 +37,7 @@ import { RunHistory } from './runHistory.js';
 import { RunMetrics } from './runMetrics.js';
 import { RunStatus } from './runStatus.js';
 import { timestampOf } from './timestamp.js';
+import { trackedRun } from './trackedRun.js';
 import { TrainingLoop, type LoopContext } from './trainingLoop.js';
 
 /** Constructor arguments of a {@link Run}. */
@@ -123,6 +124,14 @@ export class Run {
     });
   }
 
+  /** Records the run by the trackers of the platform, from its first event on. Call it once the run's files have been read. */
+  track(): void {
+    const steps = this.#history.steps;
+    this.#events.onLasting = this.#platform.tracking.follow(
+      trackedRun({ run: this, directory: this.#directory, steps, log: this.#events.log }),
+    );
+  }
+
   get #record(): RunRecord {
     return this.#status.record;
   }
@@ -133,6 +142,10 @@ export class Run {
 
   get created(): Date {
     return new Date(this.#record.created);
+  }
+
+  get state(): RunState {
+    return this.#record.state;
   }
 
   /** Whether it starts or trains. */

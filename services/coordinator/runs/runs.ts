@@ -23,8 +23,8 @@ import { averageOf, sharesOf } from './soup.js';
 /** How long a run that continues may take to start before the next one does. */
 const longestStartMs = 60_000;
 
-/** How long the last copies to the archive may take when the coordinator stops. */
-const archiveGraceMs = 8000;
+/** How long the last copies to the archive and to trackers may take when the coordinator stops. */
+const copiesGraceMs = 8000;
 
 /** A request to create a run. */
 export interface NewRun {
@@ -251,6 +251,7 @@ export class Runs {
     const directory = RunDirectory.create(this.#dataDirectory, this.#guard, record, configYaml, created, goalChanges);
     const run = new Run({ platform: this.#platform, directory, record, config, idleLoops: this.#idleLoops });
     this.#runs.set(record.id, run);
+    run.track();
     return run;
   }
 
@@ -323,7 +324,7 @@ export class Runs {
     this.#stopping.abort();
     this.#unobserve();
     await Promise.all([...this.#runs.values()].map((run) => run.stop(graceMs)));
-    await this.#archive?.close(archiveGraceMs);
+    await Promise.all([this.#archive?.close(copiesGraceMs), this.#platform.tracking.close(copiesGraceMs)]);
     await this.#lease.release();
   }
 
@@ -342,6 +343,7 @@ export class Runs {
     run.publishMissedEvents(record);
     this.#runs.set(record.id, run);
     if (isActive(record.state)) run.interrupted();
+    run.track();
   }
 
   /** Runs that are being created are active. */

@@ -103,3 +103,8 @@ function entryOf(line: string): AuditEntry | undefined {
     return undefined;
   }
 }
+
+/** Returns what is wrong with a run's audit log, as people read it. */
+export function auditProblemText(id: string, { line, problem }: AuditProblem): string {
+  return `the audit log of run ${id} is not as it was written: line ${line} ${problem}`;
+}

@@ -5,6 +5,7 @@ export { newToken, tokenHash, tokensSchema } from './tokens.js';
 export { type Authenticator } from './authenticator.js';
 export { accessSettings, openAccess } from './settings.js';
 export {
+  auditProblemText,
   emptyHead,
   headSchema,
   lineHash,

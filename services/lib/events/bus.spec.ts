@@ -61,6 +61,20 @@ for (const transport of ['nats', 'in-process'] as const) {
       );
     });
 
+    test('an outbox reads its log from any event on, also once it is closed', async (t) => {
+      const { bus } = await start(t);
+      const outbox = outboxOf(bus, 'a');
+      publishStates(bus, 'a', 600);
+      const read = async (after: number) => (await all(outbox.read(after))).flat().map(({ sequence }) => sequence);
+      assert.deepEqual(await read(598), [599, 600]);
+      assert.deepEqual([outbox.last, await read(600)], [600, []]);
+      await bus.close();
+      assert.deepEqual(
+        await read(0),
+        [...Array(600).keys()].map((i) => i + 1),
+      );
+    });
+
     test('a filter by run and by kind', async (t) => {
       const { bus } = await start(t);
       const ofRun = collector();

@@ -1,6 +1,7 @@
 /** The interface of event buses, with a server or without. */
 import type { CloudEvent, EventInput, EventKind } from './cloudEvent.js';
 import type { LogLimits } from './log/eventLog.js';
+import type { LoggedEvent } from './log/logReader.js';
 
 /** Selects events. */
 export interface EventFilter {
@@ -67,6 +68,15 @@ export interface Outbox {
   newest<K extends EventKind>(kind: K): Extract<CloudEvent, { type: `gapo.v1.${K}` }> | undefined;
   /** Returns the event of a kind in the log that was published with an id; undefined for the kinds of a step's parts. */
   find(kind: EventKind, id: string): CloudEvent | undefined;
+  /** The number of the newest event in the log; 0 before the first. */
+  readonly last: number;
+  /**
+   * Reads the log from an event on, in order and in chunks, up to the newest one that is on disk now. Also works after {@link close}.
+   *
+   * @param after the number of the event before the first to read
+   * @throws Error if the log cannot be flushed or read
+   */
+  read(after: number): AsyncIterable<readonly LoggedEvent[]>;
   /** Sends what the server has not acknowledged, for a few seconds where it is connected, and closes the log. What is left is sent by the next outbox. */
   close(): Promise<void>;
 }

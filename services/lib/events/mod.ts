@@ -11,6 +11,7 @@ export type {
   Subscription,
 } from './bus.js';
 export { follows, isRunId, type CloudEvent, type EventInput, type EventKind, type EventOf } from './cloudEvent.js';
+export type { LoggedEvent } from './log/logReader.js';
 export { EventError } from './eventError.js';
 export { streamName, type StreamLimits } from './stream.js';
 export {

@@ -7,6 +7,7 @@ import { createEvent, type CloudEvent, type EventInput, type EventKind } from '.
 import { eventAttributes } from './delivery.js';
 import { EventError } from './eventError.js';
 import type { EventLog } from './log/eventLog.js';
+import { LogReader, type LoggedEvent } from './log/logReader.js';
 
 /** Collaborators of an outbox. */
 export interface OutboxContext {
@@ -17,6 +18,8 @@ export interface OutboxContext {
   /** Called with each event once it is in the log. */
   readonly onEvent: (event: CloudEvent) => void;
   readonly onRefused: (error: EventError) => void;
+  /** Called with lines of the log that are no events. */
+  readonly onMalformed: (error: EventError) => void;
   /** Ends the delivery; the log is closed next. */
   readonly onClose: () => Promise<void>;
 }
@@ -59,6 +62,17 @@ export class LoggedOutbox implements Outbox {
 
   find(kind: EventKind, id: string): CloudEvent | undefined {
     return this.#context.log.find(kind, id);
+  }
+
+  get last(): number {
+    return this.#context.log.last;
+  }
+
+  async *read(after: number): AsyncGenerator<readonly LoggedEvent[], void, undefined> {
+    const { log, onMalformed } = this.#context;
+    const until = await log.flush();
+    const reader = new LogReader(log, after, onMalformed);
+    for (let events = await reader.next(until); events.length > 0; events = await reader.next(until)) yield events;
   }
 
   close(): Promise<void> {

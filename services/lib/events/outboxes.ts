@@ -50,6 +50,7 @@ export class Outboxes {
         count('eventsRefused', 1);
         onError(error);
       },
+      onMalformed: onError,
       onClose: async () => {
         await onClose();
         this.#open.delete(outbox);

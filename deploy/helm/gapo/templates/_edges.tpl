@@ -76,6 +76,9 @@ An edge to rewards whose port is that of every one has `every`.
 {{- if hasPrefix "s3://" ($store.url | default "") }}
 - { from: coordinator, to: outside, port: {{ include "gapo.portOf" (dict "url" ($store.endpoint | default "https://")) }} }
 {{- end }}
+{{- with .Values.coordinator.mlflow.url }}
+- { from: coordinator, to: outside, port: {{ include "gapo.portOf" (dict "url" .) }} }
+{{- end }}
 {{- with .Values.access.oidc.issuer }}
 - { from: coordinator, to: outside, port: {{ include "gapo.portOf" (dict "url" .) }} }
 {{- end }}

@@ -64,3 +64,22 @@ Server-side apply refuses a name that comes twice. Input: own (YAML), given (a l
 {{- else if or .endpoint .region .existingSecret }}{{ fail "coordinator.checkpointStore: set url too" }}
 {{- end }}
 {{- end -}}
+
+{{/* The MLflow server that records the coordinator's runs. */}}
+{{- define "gapo.mlflowEnv" -}}
+{{- if .url }}
+- name: MLFLOW_TRACKING_URI
+  value: {{ .url | quote }}
+- name: MLFLOW_EXPERIMENT_NAME
+  value: {{ .experiment | quote }}
+{{- $secret := .existingSecret }}
+{{- if $secret }}
+{{- range list "MLFLOW_TRACKING_TOKEN" "MLFLOW_TRACKING_USERNAME" "MLFLOW_TRACKING_PASSWORD" }}
+- name: {{ . }}
+  valueFrom:
+    secretKeyRef: { name: {{ $secret | quote }}, key: {{ . }}, optional: true }
+{{- end }}
+{{- end }}
+{{- else if .existingSecret }}{{ fail "coordinator.mlflow: set url too" }}
+{{- end }}
+{{- end -}}

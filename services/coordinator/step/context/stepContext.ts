@@ -99,19 +99,20 @@ export interface Stopwatch {
 
 function stopwatch(): Stopwatch {
   const phases = { sampling: 0, rewards: 0, gradients: 0, combination: 0, checkpoint: 0 };
-  const wait = async <T>(phase: Phase, work: Promise<T>): Promise<T> => {
+  const measure = async <T>(phase: Phase, work: () => Promise<T>): Promise<T> => {
+    // Before the work begins: what it does before its first await counts too.
     const began = performance.now();
     try {
-      return await work;
+      return await work();
     } finally {
       phases[phase] += (performance.now() - began) / 1000;
     }
   };
   return {
     phases,
-    wait,
+    wait: (phase, work) => measure(phase, () => work),
     time: (phase, span, work, epoch) =>
-      wait(phase, withSpan(span, epoch === undefined ? {} : { [attributeNames.epoch]: epoch }, work)),
+      measure(phase, () => withSpan(span, epoch === undefined ? {} : { [attributeNames.epoch]: epoch }, work)),
   };
 }
 
