@@ -1,9 +1,11 @@
 /**
  * Programs that some tests need and the project does not contain: helm, kubeconform with the JSON Schemas of Kubernetes,
- * grpcurl, versitygw (a server of S3's protocol), and Pythons with gRPC and with transformers. All versions are pinned, and everything lies in a cache outside of the tree.
+ * grpcurl, versitygw (a server of S3's protocol), and Pythons with gRPC, with transformers and with PyTorch. All versions are pinned, and everything
+ * lies in a cache outside of the tree.
  *
  *   node deploy/local/testTools.mjs            fetches what is missing; says what cannot be fetched here, and why
- *   node deploy/local/testTools.mjs --oracle   fetches PyTorch as well, which takes some 6 GB
+ *   node deploy/local/testTools.mjs --oracle   fetches PyTorch for test/oracle as well, which takes some 6 GB
+ *   node deploy/local/testTools.mjs --pytorch  fetches PyTorch for engines/pytorch as well, which takes some 6 GB
  *
  * test/run.mjs gives the tests what is in the cache, as environment variables. Without a tool its tests are skipped.
  */
@@ -64,8 +66,21 @@ const tools = [
     environment: (folder) => ({ PYTHON: join(folder, 'bin', 'python') }),
   },
   oraclePython('text'),
-  { ...oraclePython('torch'), large: true },
+  { ...oraclePython('torch'), large: '--oracle' },
+  { ...pytorchPython(), large: '--pytorch' },
 ];
+
+/** A Python for engines/pytorch. The folder's name changes with the pinned versions. */
+function pytorchPython() {
+  const pins = fileURLToPath(new URL('../../engines/pytorch/constraints.txt', import.meta.url));
+  const hash = createHash('sha256').update(readFileSync(pins)).digest('hex').slice(0, 8);
+  return {
+    folder: join(cache, `python-pytorch-${hash}`),
+    needs: 'python3',
+    fetch: (folder) => pythonPackages(folder, ['-r', pins]),
+    environment: (folder) => ({ PYTORCH_PYTHON: join(folder, 'bin', 'python') }),
+  };
+}
 
 /** A Python for the scripts of test/oracle. The folder's name changes with the pinned versions. */
 function oraclePython(kind) {
@@ -150,9 +165,10 @@ function pythonPackages(folder, requirements) {
   ]);
 }
 
-function fetchMissing(withLarge) {
+/** @param options those of the large tools that are wanted too */
+function fetchMissing(options) {
   for (const { folder, needs, fetch, large } of tools) {
-    if (existsSync(join(folder, marker)) || (large && !withLarge)) continue;
+    if (existsSync(join(folder, marker)) || (large !== undefined && !options.includes(large))) continue;
     if (spawnSync(needs, [needs === 'go' ? 'version' : '--version']).status !== 0) {
       console.error(`not fetched: ${folder} (needs ${needs} on PATH); tests that need it are skipped`);
       continue;
@@ -169,4 +185,4 @@ function fetchMissing(withLarge) {
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) fetchMissing(process.argv.includes('--oracle'));
+if (process.argv[1] === fileURLToPath(import.meta.url)) fetchMissing(process.argv.slice(2));
