@@ -50,7 +50,9 @@ def serve(settings: Settings) -> None:
     require_secure_address(settings)
     asked = _stop_signal()
     instance = str(uuid.uuid4())
-    start_tracing(instance)
+    problem = start_tracing(instance)
+    if problem is not None:
+        log.warning("%s", problem)
     engines = Engines(settings)
     versions = VersionStore(settings.COORDINATOR, lambda: coordinator_channel(settings, CHANNEL_OPTIONS))
     service = GradientService(engines, versions, identity(instance, settings))

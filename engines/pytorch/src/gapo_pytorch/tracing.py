@@ -24,6 +24,9 @@ POLICY_SHA256 = "gapo.policy.sha256"
 SEQUENCES = "gapo.sequences"
 BYTES = "gapo.bytes"
 
+PROTOCOL = "http/protobuf"
+PROTOCOL_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+
 Attributes = dict[str, str | int | float]
 Metadata = Sequence[tuple[str, str | bytes]]
 
@@ -72,10 +75,14 @@ def tracing_wanted(environment: Mapping[str, str]) -> bool:
     return bool(exporter or any(environment.get(name, "").strip() for name in endpoints))
 
 
-def start_tracing(instance: str) -> None:
-    """Starts the SDK where the OTEL_* variables ask for traces. They go over OTLP, http/protobuf."""
+def start_tracing(instance: str) -> str | None:
+    """Starts the SDK where the OTEL_* variables ask for traces. Returns why it does not, where they ask for what it has not."""
     if not tracing_wanted(os.environ):
-        return
+        return None
+    for name, supported in (("OTEL_TRACES_EXPORTER", "otlp"), *((name, PROTOCOL) for name in PROTOCOL_VARIABLES)):
+        found = os.environ.get(name, "").strip()
+        if found not in ("", supported):
+            return f"traces are off: {name}: found '{found}', expected {supported}"
     # Imported only here: it takes a second that a worker without traces does not need.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
@@ -87,6 +94,7 @@ def start_tracing(instance: str) -> None:
     provider = TracerProvider(resource=resource)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
+    return None
 
 
 def stop_tracing() -> None:
