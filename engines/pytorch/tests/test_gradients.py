@@ -7,6 +7,7 @@ import pytest
 import torch
 from conftest import TOKENS, Plain, lora_of, make_shard, random_version, tiny_model, with_old_logprobs
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from gapo_pytorch.gradients.engine import GradientEngine
 from gapo_pytorch.gradients.projection import project
@@ -184,3 +185,36 @@ def test_gram_at_the_logits(architecture: str) -> None:
     # The definition leaves out the factor of the temperature where there is no cap: it is common to all objectives.
     jacobian = torch.stack(rows) * (shard.temperature if cap is not None else 1)
     np.testing.assert_allclose(case.engine.gram(shard, proceed), jacobian @ jacobian.t(), rtol=1e-9, atol=1e-12)
+
+
+def test_the_operations_of_eight_objectives_are_few_more_than_those_of_one() -> None:
+    """What benchmarks/objectives.py measures in seconds."""
+    case = Case("llama")
+    shard = ppo(case, 0.1, objectives=8)
+    one = replace(shard, objectives=shard.objectives[:1], advantages=shard.advantages[:, :1])
+
+    def operations(shard: Shard) -> int:
+        objectives_only = replace(shard, kl_coefficient=0.0, entropy_coefficient=0.0)
+        with FlopCounterMode(display=False) as counter:
+            case.engine.compute(objectives_only, proceed)
+        return counter.get_total_flops()
+
+    assert 1 < operations(shard) / operations(one) < 1.2
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["adapters", "all weights"])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.bfloat16, 0.15), (torch.float16, 0.03)])
+def test_half_precision_is_near(architecture: str, full: bool, dtype: torch.dtype, tolerance: float) -> None:
+    """Products by autocast. Adapters, their gradients and sums over tokens are float32."""
+    exact = Case(architecture, full=full)
+    shard = ppo(exact, 0.1)
+    lora = None if full else lora_of(architecture)
+    model = tiny_model(architecture, torch.float32 if full else dtype)
+    engine = GradientEngine(Decoder(model, lora, 0, autocast=dtype), model.config, 2048)
+    assert all(parameter.dtype == torch.float32 for parameter in engine._decoder._parts.values())
+    engine.load("version", exact.plain.version)
+    mine, right = engine.compute(shard, proceed), exact.engine.compute(shard, proceed)
+    for a, b in zip([*mine.objectives, mine.regularizer], [*right.objectives, right.regularizer], strict=True):
+        assert a is not None
+        assert b is not None
+        assert np.linalg.norm(a - b) < tolerance * np.linalg.norm(b)
