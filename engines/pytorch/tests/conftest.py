@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -190,6 +191,13 @@ def with_old_logprobs(shard: Shard, logprobs: Tensor, spread: float) -> Shard:
     random = np.random.default_rng(13)
     noise = spread * random.uniform(-1, 1, len(logprobs))
     return replace(shard, old_logprobs=(logprobs.detach().numpy() + noise).astype(np.float32))
+
+
+@pytest.fixture(scope="session")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("policy")
+    tiny_model("llama", torch.float32).save_pretrained(path)
+    return path
 
 
 @pytest.fixture(params=sorted(ARCHITECTURES))

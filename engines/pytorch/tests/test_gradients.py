@@ -203,7 +203,7 @@ def test_the_operations_of_eight_objectives_are_few_more_than_those_of_one() -> 
 
 
 @pytest.mark.parametrize("full", [False, True], ids=["adapters", "all weights"])
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.bfloat16, 0.15), (torch.float16, 0.03)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.bfloat16, 0.15), (torch.float16, 0.05)])
 def test_half_precision_is_near(architecture: str, full: bool, dtype: torch.dtype, tolerance: float) -> None:
     """Products by autocast. Adapters, their gradients and sums over tokens are float32."""
     exact = Case(architecture, full=full)

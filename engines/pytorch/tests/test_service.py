@@ -49,7 +49,7 @@ RUN = "tiny-run"
 class PolicyService:
     """A coordinator's policy service: streams what `messages` returns for a version."""
 
-    def __init__(self, messages: Callable[[int], Iterator[GetVersionResponse]]) -> None:
+    def __init__(self, messages: Callable[[int], Iterator[GetVersionResponse]], credentials: Any = None) -> None:
         self.pulls: list[int] = []
         self.messages = messages
         self.server = grpc.server(ThreadPoolExecutor(8))
@@ -60,7 +60,9 @@ class PolicyService:
         self.server.add_generic_rpc_handlers(
             [grpc.method_handlers_generic_handler("gapo.policy.v1.PolicyService", table)]
         )
-        self.address = f"127.0.0.1:{self.server.add_insecure_port('127.0.0.1:0')}"
+        listen = self.server.add_insecure_port if credentials is None else self.server.add_secure_port
+        port = listen("127.0.0.1:0", *([] if credentials is None else [credentials]))
+        self.address = f"127.0.0.1:{port}"
         self.server.start()
 
     def _get(self, request: GetVersionRequest, context: Any) -> Iterator[GetVersionResponse]:
@@ -116,13 +118,6 @@ class Worker:
         self.server.stop(5)
         self.versions.close()
         self.engines.close()
-
-
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("policy")
-    tiny_model("llama", torch.float32).save_pretrained(path)
-    return path
 
 
 def reference(directory: Path, version: int = 1, **changes: Any) -> PolicyRef:
