@@ -6,7 +6,7 @@ GAPO := node services/cli/dist/main.js
 TSC := node node_modules/typescript7/bin/tsc
 RUN ?= run
 
-.PHONY: help run test test-tools test-oracle test-vllm test-telemetry test-trackers test-walk test-image test-compose test-cluster test-operator scaling image-bases chaos soak load overhead build dev lint docs pack sbom audit models study bench fuzz clean
+.PHONY: help run test test-tools test-oracle test-vllm test-pytorch test-telemetry test-trackers test-walk test-image test-compose test-cluster test-operator scaling image-bases chaos soak load overhead build dev lint docs pack sbom audit models study bench fuzz clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -38,6 +38,12 @@ lint: node_modules/.installed ## eslint, prettier, buf, typedoc: run it before e
 test-vllm: build ## sample and train with the vLLM server of VLLM_URL, which is started as docs/engines.md says  [VLLM_URL=http://127.0.0.1:8000, RECORD=1]
 	@deploy/local/prepare.sh nats-server
 	@VLLM_URL=$(or $(VLLM_URL),http://127.0.0.1:8000) RECORD=$(RECORD) node test/run.mjs --under test/dist/engines
+
+test-pytorch: build ## check the gradient worker in PyTorch against the native one, and train with it (installs some 6 GB)  [PYTORCH_PYTHON=]
+	@deploy/local/prepare.sh nats-server
+	@$(if $(PYTORCH_PYTHON),,node deploy/local/testTools.mjs --pytorch)
+	@node deploy/local/pytorchChecks.mjs
+	@node test/run.mjs --under test/dist/engines/pytorch
 
 test-trackers: build ## record runs by a real MLflow server and read them back, and event files with TensorBoard's own reader  [RECORD=1]
 	@deploy/local/prepare.sh nats-server

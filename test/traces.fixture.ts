@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { decodeTraces } from './otlp.fixture.js';
 
 /** A received span. */
 export interface Span {
@@ -49,10 +50,13 @@ export async function startReceiver(): Promise<Receiver> {
   const bodies: string[] = [];
   const server = createServer((request, response) => {
     void (async () => {
-      let body = '';
-      for await (const chunk of request) body += String(chunk);
-      bodies.push(body);
-      for (const { resource, scopeSpans } of (JSON.parse(body) as OtlpBody).resourceSpans ?? []) {
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk as Buffer);
+      const sent = Buffer.concat(chunks);
+      const binary = request.headers['content-type'] === 'application/x-protobuf';
+      const text = binary ? JSON.stringify(decodeTraces(sent)) : sent.toString('utf8');
+      bodies.push(text);
+      for (const { resource, scopeSpans } of (JSON.parse(text) as OtlpBody).resourceSpans ?? []) {
         const service = resource.attributes.find(({ key }) => key === 'service.name')?.value.stringValue ?? '';
         for (const span of scopeSpans.flatMap((scope) => scope.spans)) {
           const attributes = new Map(
@@ -61,7 +65,9 @@ export async function startReceiver(): Promise<Receiver> {
           spans.push({ ...span, service, attributes });
         }
       }
-      response.setHeader('content-type', 'application/json').end('{}');
+      // In protobuf, a response without fields has no bytes.
+      if (binary) response.setHeader('content-type', 'application/x-protobuf').end();
+      else response.setHeader('content-type', 'application/json').end('{}');
     })();
   });
   server.listen(0, '127.0.0.1');

@@ -1,9 +1,11 @@
 /**
  * Programs that some tests need and the project does not contain: helm, kubeconform with the JSON Schemas of Kubernetes,
- * grpcurl, versitygw (a server of S3's protocol), and Pythons with gRPC and with transformers. All versions are pinned, and everything lies in a cache outside of the tree.
+ * grpcurl, versitygw (a server of S3's protocol), and Pythons with gRPC, with transformers and with PyTorch. All versions are pinned, and everything
+ * lies in a cache outside of the tree.
  *
  *   node deploy/local/testTools.mjs            fetches what is missing; says what cannot be fetched here, and why
- *   node deploy/local/testTools.mjs --oracle   fetches PyTorch as well, which takes some 6 GB
+ *   node deploy/local/testTools.mjs --oracle   fetches PyTorch for test/oracle as well, which takes some 6 GB
+ *   node deploy/local/testTools.mjs --pytorch  fetches PyTorch for engines/pytorch as well, which takes some 6 GB
  *   node deploy/local/testTools.mjs --telemetry builds an OpenTelemetry collector, and a reader of Grafana's dashboards
  *   node deploy/local/testTools.mjs --trackers fetches MLflow and TensorBoard as well, which take some 1.5 GB
  *
@@ -67,6 +69,7 @@ const tools = [
   },
   oraclePython('text'),
   { ...oraclePython('torch'), option: '--oracle' },
+  { ...pytorchPython(), option: '--pytorch' },
   {
     folder: join(cache, 'otelcol-0.165.0'),
     needs: 'go',
@@ -98,6 +101,18 @@ const tools = [
     option: '--trackers',
   },
 ];
+
+/** A Python for engines/pytorch. The folder's name changes with the pinned versions. */
+function pytorchPython() {
+  const pins = fileURLToPath(new URL('../../engines/pytorch/constraints.txt', import.meta.url));
+  const hash = createHash('sha256').update(readFileSync(pins)).digest('hex').slice(0, 8);
+  return {
+    folder: join(cache, `python-pytorch-${hash}`),
+    needs: 'python3',
+    fetch: (folder) => pythonPackages(folder, ['-r', pins]),
+    environment: (folder) => ({ PYTORCH_PYTHON: join(folder, 'bin', 'python') }),
+  };
+}
 
 /** A Python for the scripts of test/oracle. The folder's name changes with the pinned versions. */
 function oraclePython(kind) {

@@ -20,6 +20,7 @@ const manifests = Object.entries(packages)
 const others = [
   ['deploy/helm/gapo/Chart.yaml', /^appVersion: ['"]?([^\s'"]+)/m],
   ['deploy/compose/compose.yaml', /\$\{TAG:-([^}]+)\}/],
+  ['engines/pytorch/pyproject.toml', /^version = "([^"]+)"/m],
   ['docker-bake.hcl', /variable "TAG" \{ default = "([^"]+)" \}/],
 ];
 

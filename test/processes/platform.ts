@@ -25,6 +25,8 @@ export interface PlatformOptions {
   readonly gateway?: boolean;
   /** More environment of a service, by its name. @default none */
   readonly env?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** What runs in place of a service of this project, by the service's name. It gets the same environment. @default none */
+  readonly programs?: Readonly<Record<string, { readonly program: string; readonly args: readonly string[] }>>;
   /** Options of Node.js for its services. @default none */
   readonly nodeOptions?: readonly string[] | undefined;
   /** Returns the address at which the other services call one that listens on a port. @default that port of this machine */
@@ -100,8 +102,13 @@ export async function startProcesses(options: PlatformOptions): Promise<ProcessP
   const addNode = (name: string, folder: string, env: Readonly<Record<string, string>>): void =>
     add(
       name,
-      process.execPath,
-      [...nodeOptions, '--import', preload, join(project, 'services', folder, 'dist/main.js')],
+      options.programs?.[name]?.program ?? process.execPath,
+      options.programs?.[name]?.args ?? [
+        ...nodeOptions,
+        '--import',
+        preload,
+        join(project, 'services', folder, 'dist/main.js'),
+      ],
       {
         LISTEN: listen(name),
         ...env,

@@ -68,6 +68,7 @@ export interface StackFlags {
   data: string;
   rolloutWorkers: number;
   gradientWorkers: number;
+  gradientProgram?: string;
   portBase: number;
   httpPort: number;
   tls?: string;
@@ -90,6 +91,10 @@ export const stackOptions = (): Option[] => [
     .default(defaultRolloutWorkers, 'one per core, at most 4')
     .argParser(positive),
   new Option('--gradient-workers <n>', 'gradient workers').default(1).argParser(positive),
+  new Option(
+    '--gradient-program <program>',
+    'what computes gradients in place of the native worker, such as gapo-pytorch',
+  ),
   new Option('--port-base <port>', "the coordinator's port; the other ports are offsets from it; 0 uses free ports")
     .default(defaultPortBase)
     .argParser(portBase),

@@ -99,7 +99,9 @@ export class ChildService {
   #spawn(): void {
     const output = this.#log.open();
     try {
-      const child = spawn(process.execPath, ['--import', preloadModule, serviceScript(this.spec.folder)], {
+      const { folder, program } = this.spec;
+      const own = program === undefined ? ['--import', preloadModule, serviceScript(folder)] : [];
+      const child = spawn(program ?? process.execPath, own, {
         cwd: projectRoot,
         env: { ...process.env, ...this.spec.env },
         stdio: ['ignore', output, output],

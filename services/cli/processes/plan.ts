@@ -1,5 +1,5 @@
 /** Plans the services of `gapo up`: their addresses, environments and start order. */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { RewardEntry } from '@gapo/config';
 import type { Role } from '@gapo/rpc';
 import { tlsEnvironment } from '../certificates/tlsDirectory.js';
@@ -22,6 +22,8 @@ export interface ServiceSpec {
   health: string;
   /** Its environment, in addition to that of this process. */
   env: Record<string, string>;
+  /** A program in place of the service's own. @default the service's own */
+  program?: string | undefined;
 }
 
 /** Options of the plan. */
@@ -33,6 +35,8 @@ export interface PlanOptions {
   rolloutThreads: number | undefined;
   /** At least 1. */
   gradientWorkers: number;
+  /** What runs in place of the gradient service, with the same environment: a name in PATH, or an absolute path. @default the service */
+  gradientProgram?: string | undefined;
   /** The coordinator's port, which the others are offsets from; 0 for free ports. */
   portBase: number;
   /** The web page's port; 0 for a free port. */
@@ -164,7 +168,16 @@ export function planOn(ports: Ports, options: PlanOptions): Plan {
         ...(threads !== undefined && { THREADS: String(threads) }),
       });
   const rollout = ports.rollout.map(worker('rollout', 'samples completions', options.rolloutThreads));
-  const gradient = ports.gradient.map(worker('gradient', 'computes gradients', undefined));
+  const program = options.gradientProgram;
+  const gradient = ports.gradient
+    .map(
+      worker(
+        'gradient',
+        program === undefined ? 'computes gradients' : `computes gradients (${basename(program)})`,
+        undefined,
+      ),
+    )
+    .map((spec) => ({ ...spec, program }));
   const coordinating = service('coordinator', 'coordinator', 'owns runs and steps', ports.coordinator, {
     DATA_DIR: options.dataDirectory,
     ...(options.projectDirectories && { PROJECT_DIRS: JSON.stringify(options.projectDirectories) }),

@@ -69,6 +69,20 @@ test('the plan assigns an address to every service and passes them to the coordi
   });
 });
 
+test('another program computes gradients, with the same environment', () => {
+  const usual = planOn(portsFrom(options), options).groups.flat();
+  const planned = planOn(portsFrom(options), { ...options, gradientProgram: '/venv/bin/gapo-pytorch' }).groups.flat();
+  const changed = planned.filter(({ program }) => program !== undefined);
+  assert.deepEqual(
+    changed.map(({ name, program, does }) => [name, program, does]),
+    [['gradient', '/venv/bin/gapo-pytorch', 'computes gradients (gapo-pytorch)']],
+  );
+  assert.deepEqual(
+    planned.map(({ env }) => env),
+    usual.map(({ env }) => env),
+  );
+});
+
 test('port base 0 uses distinct free ports', async () => {
   const { groups } = await planServices({ ...options, portBase: 0, httpPort: 0 });
   const ports = groups.flat().map(({ address }) => address);

@@ -41,13 +41,15 @@ export function stackOptionsOf(
   env: Record<string, string>,
   config?: ConfigFile,
 ): StackOptions {
-  const { rewards, data, rolloutWorkers, gradientWorkers, portBase, httpPort, tls } = flags;
+  const { rewards, data, rolloutWorkers, gradientWorkers, gradientProgram, portBase, httpPort, tls } = flags;
   return {
     rewardsFile: fromHere(rewards),
     dataDirectory: fromHere(data),
     rolloutWorkers,
     rolloutThreads: threadsOf(rolloutWorkers),
     gradientWorkers,
+    // A name is looked up in PATH, a path is relative to this directory, not to that of the services.
+    gradientProgram: gradientProgram?.includes('/') ? fromHere(gradientProgram) : gradientProgram,
     portBase,
     httpPort,
     tls: tls === undefined ? undefined : fromHere(tls),

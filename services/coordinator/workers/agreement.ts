@@ -37,7 +37,7 @@ export class Agreement {
     const { build, environment } = worker;
     const problem =
       protocolProblem(worker) ??
-      (this.#reference && (buildProblem(worker, this.#reference) ?? engineProblem(environment, this.#reference)));
+      (this.#reference && (engineProblem(environment, this.#reference) ?? buildProblem(worker, this.#reference)));
     if (problem !== undefined) return { problem };
     const unlike = this.#reference && environmentProblem(environment, this.#reference.environment);
     this.#reference = { environment: this.#reference?.environment ?? environment, build };
@@ -107,7 +107,7 @@ export function engineOf(environment: Readonly<Record<string, string>>): string 
 /** Returns why a worker of another engine cannot share a run with the others; undefined if it has the same. */
 function engineProblem(environment: Readonly<Record<string, string>>, reference: WorkersRecord): string | undefined {
   const [own, others] = [engineOf(environment), engineOf(reference.environment)];
-  return own === others ? undefined : `its engine is ${own}, the others' is ${others}; give all the same ENGINE`;
+  return own === others ? undefined : `its engine is ${own}, the others' is ${others}; give all the same engine`;
 }
 
 /** Returns how an environment differs from another, such as `threads 2 instead of 4`; undefined if it does not. */

@@ -121,12 +121,12 @@ test('unlike environments are admitted where that is allowed, other builds never
 });
 
 test('workers of another engine are never admitted beside the others, nor to a run that has begun', async (t) => {
-  const identities = [{}, { environment: { ...usual, engine: 'vllm' } }];
+  const identities = [{}, { build: 'another', environment: { ...usual, engine: 'vllm' } }];
   const { log, refusal } = refusals();
   const { pool, used } = await pair(t, identities, { allowUnlike: true, log });
   assert.equal(used.length, 1);
   const [own, other] = pool.reference?.environment['engine'] === 'vllm' ? ['native', 'vllm'] : ['vllm', 'native'];
-  assert.match(await refusal, new RegExp(`its engine is ${own}, the others' is ${other}; give all the same ENGINE`));
+  assert.match(await refusal, new RegExp(`its engine is ${own}, the others' is ${other}; give all the same engine`));
   const recorded = { build: undefined, environment: { ...usual, engine: 'sglang' } };
   assert.throws(
     () => pool.hold(recorded),

@@ -82,6 +82,17 @@ describe('slopes are those of their losses', () => {
   });
 });
 
+test('a value within the clip range keeps its slope, whatever rounds', () => {
+  // Decimals: most of fc.double's numbers are close to 0, where nothing rounds.
+  const decimal = (limit: number) => fc.integer({ min: -limit * 1e6, max: limit * 1e6 }).map((n) => n / 1e6);
+  fc.assert(
+    fc.property(decimal(2), decimal(0.3), decimal(0.3), (target, oldValue, value) => {
+      assert.equal(valueSlope(value, { target, oldValue, clip: 0.6 }), value - target);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
 test('losses stay finite far from the data', () => {
   assert.equal(importanceRatio(1000, 0), Math.exp(20));
   assert.equal(preferenceLoss(-1000, 0), 1000);

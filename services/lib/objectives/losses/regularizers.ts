@@ -51,7 +51,8 @@ export interface ValueTarget {
  * clipped value loss of OpenAI's PPO (see Engstrom et al. 2020, arXiv 2005.12729, section 3).
  */
 export function valueLoss(value: number, { target, oldValue, clip }: ValueTarget): number {
-  const held = clip > 0 ? oldValue + Math.max(Math.min(value - oldValue, clip), -clip) : value;
+  // A value between the bounds is held to the last bit: old + (value − old) may be another number, with a larger error.
+  const held = clip > 0 ? Math.max(Math.min(value, oldValue + clip), oldValue - clip) : value;
   return Math.max((value - target) ** 2, (held - target) ** 2) / 2;
 }
 

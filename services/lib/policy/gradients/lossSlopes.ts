@@ -76,9 +76,11 @@ export function valueSlope(
   const { oldValues, returns, coefficient, clip, denominator } = inputs;
   const g = values.graph;
   const error = emitBinary('Sub', returns, values);
-  const moved = emitBinary('Sub', values, oldValues);
-  const held = emitBinary('Max', emitBinary('Min', moved, clip), emitUnary('Neg', clip));
-  const clippedError = emitBinary('Sub', returns, emitBinary('Add', oldValues, held));
+  // Bounds around the old value, rather than a bounded difference to it: a value within them is held to the last bit, so that
+  // both errors are equal and the slope is not lost to rounding.
+  const below = emitBinary('Min', values, emitBinary('Add', oldValues, clip));
+  const held = emitBinary('Max', below, emitBinary('Sub', oldValues, clip));
+  const clippedError = emitBinary('Sub', returns, held);
   const square = (x: Value): Value => emitBinary('Mul', x, x);
   const worse = emitBinary('GreaterOrEqual', square(error), square(clippedError), 'bool');
   const free = emitBinary('LessOrEqual', clip, g.constant(0), 'bool');

@@ -1,0 +1,1 @@
+"""The gradient service of gapo, computed by PyTorch."""

@@ -1,0 +1,1 @@
+"""Gradients of a shard: one for each objective, and one of the regularizer."""

@@ -1,0 +1,1 @@
+"""The policy: what a request names, its model and adapters, its versions."""

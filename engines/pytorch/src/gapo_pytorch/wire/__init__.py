@@ -1,0 +1,1 @@
+"""Messages on the wire: errors, tensors, and the checks of what arrives."""
