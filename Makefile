@@ -83,7 +83,7 @@ chaos: build ## kill, stop, cut and fill during a run of 40 steps, and compare i
 	@deploy/local/prepare.sh nats-server
 	@SEED=$(SEED) KILLS=$(KILLS) GRADIENT=$(GRADIENT) ROLLOUT=$(ROLLOUT) JSON=$(JSON) node test/dist/chaos/main.js
 
-soak: build ## train a tiny policy for 6,000 steps, and measure memory, descriptors and data of every process  [STEPS=6000, JSON=1]
+soak: build ## train a tiny policy for 10,000 steps, and measure memory, descriptors and data of every process  [STEPS=10000, JSON=1]
 	@deploy/local/prepare.sh nats-server
 	@STEPS=$(STEPS) JSON=$(JSON) node test/dist/soak/main.js
 

@@ -11,7 +11,7 @@ import { tableOf } from '../processes/table.js';
 import { sampleOf, dataKinds, type Sample } from './samples.js';
 import { dataRows, mebibytes, processRows, soakChecks, type DataRow, type ProcessRow } from './verdict.js';
 
-const settings = programSettings({ STEPS: z.coerce.number().int().min(30).default(6000) });
+const settings = programSettings({ STEPS: z.coerce.number().int().min(30).default(10_000) });
 
 const runId = 'soak';
 const samples = 150;
@@ -20,7 +20,7 @@ const hangMs = 5 * 60_000;
 /**
  * What takes more or less memory for no other reason than the garbage collectors' own is bounded, so that what is kept shows: the young generation of
  * V8, which would vary by 30 MiB, has one size, and NATS a limit, as in the chart. The stream's limit is reached in the first third; each event then takes
- * the place of an older one.
+ * the place of an older one. So are the two minutes for which NATS remembers the ids of events, which the number of steps has to outlast.
  */
 const nodeOptions = ['--min-semi-space-size=8', '--max-semi-space-size=8'];
 const stream = { NATS_STREAM_MAX_BYTES: String(2 << 20) };
