@@ -16,6 +16,7 @@ from types import FrameType
 
 from .engines import Engines
 from .errors import UserError
+from .group import own_group
 from .identity import identity
 from .log import make_logger
 from .peers import admission, coordinator_channel, require_secure_address
@@ -49,13 +50,17 @@ def serve(settings: Settings) -> None:
     log = make_logger(settings.LOG_LEVEL)
     require_secure_address(settings)
     asked = _stop_signal()
+    group, device = own_group(settings.DEVICE)
+    engines = Engines(settings, group, device)
+    if group.rank > 0:
+        engines.follow()
+        os._exit(0)
     instance = str(uuid.uuid4())
     problem = start_tracing(instance)
     if problem is not None:
         log.warning("%s", problem)
-    engines = Engines(settings)
     versions = VersionStore(settings.COORDINATOR, lambda: coordinator_channel(settings, CHANNEL_OPTIONS))
-    service = GradientService(engines, versions, identity(instance, settings))
+    service = GradientService(engines, versions, identity(instance, settings, group.size))
     server = WorkerServer(settings, handlers(service, admission(settings), log), [GRADIENT_SERVICE, WORKER_SERVICE])
     if settings.ADDRESS_FILE is not None:
         _write_atomically(settings.ADDRESS_FILE, server.address)
@@ -65,9 +70,11 @@ def serve(settings: Settings) -> None:
     log.info("stopping")
     server.stop(settings.STOP_GRACE_SECONDS)
     versions.close()
+    if group.size > 1:
+        engines.close()
     stop_tracing()
     log.info("stopped")
-    # A task that outlasted the grace time is abandoned: its caller has its answer.
+    # A task that outlasted the grace time is abandoned by a process alone: its caller has its answer.
     sys.stderr.flush()
     os._exit(0)
 

@@ -109,6 +109,12 @@ def micro_batches(sequences: Sequence[TokenSequence], fits: Callable[[int, int, 
     return parts
 
 
+def dealt(sequences: Sequence[TokenSequence], size: int) -> list[list[int]]:
+    """Deals sequences to processes, ordered by length in turn: lists of their indices."""
+    order = sorted(range(len(sequences)), key=lambda index: sequences[index].length)
+    return [sorted(order[rank::size]) for rank in range(size)]
+
+
 def activation_bytes(config: Any, rows: int, length: int, completions: int, *, keeps: str, element: int) -> int:
     """Estimates the activations of a micro-batch in bytes, without weights, adapters and gradients.
 

@@ -1,9 +1,14 @@
 """The engines of this process: one for each of the latest runs, in one thread that computes."""
 
 import contextvars
+import os
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from functools import partial
+from logging import getLogger
 from typing import Any, TypeVar, cast
 
 import grpc
@@ -11,43 +16,123 @@ import torch
 
 from .errors import RpcError
 from .gradients.engine import GradientEngine
+from .group import Alone, Group
+from .jobs import Job
+from .log import NAME
 from .policy.decoder import Decoder
 from .policy.model import read_model
 from .policy.spec import EngineKey
+from .policy.versions import HeldVersion
 from .settings import Settings
 
 T = TypeVar("T")
+
+log = getLogger(NAME)
 
 ENGINES_KEPT = 2
 """One for each of two runs that alternate."""
 
 
+@dataclass(frozen=True)
+class _Open:
+    """Tells a group's processes to open an engine, where they have not."""
+
+    key: EngineKey
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Tells a group's processes to run a job. `version` has its tensors only where the engine has another version."""
+
+    key: EngineKey
+    version: HeldVersion
+    job: Job[object]
+
+
 class Engines:
     """Computes one task at a time, in a thread of its own. Models are read when a request first names them."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Nothing is read yet."""
+    def __init__(self, settings: Settings, group: Group | None = None, device: torch.device | None = None) -> None:
+        """Nothing is read yet. @default a process alone, on the device of the settings"""
         self._settings = settings
-        self._device = torch.device(settings.DEVICE)
+        self._group = group or Alone()
+        self._device = device or torch.device(settings.DEVICE)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="compute", initializer=self._prepare)
         self._engines: OrderedDict[EngineKey, GradientEngine] = OrderedDict()
 
     def shapes(self, key: EngineKey, proceed: Callable[[], None]) -> dict[str, tuple[int, ...]]:
         """The trained tensors' shapes of a policy. Raises RpcError where its model cannot be read."""
-        return self.run(key, lambda engine: engine.shapes, proceed)
 
-    def run(self, key: EngineKey, task: Callable[[GradientEngine], T], proceed: Callable[[], None]) -> T:
-        """Waits for the tasks before this one, and runs it. proceed() is called first; it raises an error to refuse."""
+        def work() -> dict[str, tuple[int, ...]]:
+            proceed()
+            return self._told(key).shapes
+
+        return self._computed(work)
+
+    def run(
+        self,
+        key: EngineKey,
+        version: HeldVersion,
+        job: Job[T],
+        proceed: Callable[[], None],
+        span: Callable[[], AbstractContextManager[object]],
+    ) -> T:
+        """Waits for the tasks before this one, and runs it within a span.
+
+        proceed() is called first, and by a process alone also between parts; it raises an error to refuse.
+        """
 
         def work() -> T:
             proceed()
-            return task(self._engine(key))
+            engine = self._told(key)
+            if self._group.size > 1:
+                tensors = {} if engine.loaded == version.sha256 else version.tensors
+                self._group.tell(_Run(key, HeldVersion(version.sha256, tensors), job))
+            with span():
+                engine.load(version.sha256, version.tensors)
+                return job.run(engine, proceed if self._group.size == 1 else _go_on)
 
-        return self._thread.submit(contextvars.copy_context().run, work).result()
+        return self._computed(work)
+
+    def follow(self) -> None:
+        """Does what the group's first process says, until it says to stop."""
+        self._prepare()
+        while (task := self._surely(partial(self._group.tell, None))) is not None:
+            with suppress(RpcError):  # all processes have the same, and the first one reports it
+                self._surely(partial(self._do, task))
+
+    def _do(self, task: _Open | _Run) -> None:
+        engine = self._engine(task.key)
+        if isinstance(task, _Run):
+            engine.load(task.version.sha256, task.version.tensors)
+            task.job.run(engine, _go_on)
 
     def close(self) -> None:
-        """Ends the thread after the present task."""
+        """Ends the thread after the present task, and the other processes."""
+        if self._group.size > 1:
+            self._computed(partial(self._group.tell, None))
         self._thread.shutdown(wait=True, cancel_futures=True)
+
+    def _computed(self, work: Callable[[], T]) -> T:
+        return self._thread.submit(contextvars.copy_context().run, self._surely, work).result()
+
+    def _surely(self, work: Callable[[], T]) -> T:
+        """Ends the process where a group's processes may no longer be in step, as after the loss of one: all start again."""
+        try:
+            return work()
+        except RpcError:
+            raise
+        except Exception as error:
+            if self._group.size == 1:
+                raise
+            log.error("process %d of %d ends, and all others with it: %s", self._group.rank, self._group.size, error)
+            os._exit(1)
+
+    def _told(self, key: EngineKey) -> GradientEngine:
+        """The engine of this process, after all others have opened theirs."""
+        if self._group.size > 1:
+            self._group.tell(_Open(key))
+        return self._engine(key)
 
     def _prepare(self) -> None:
         torch.set_num_threads(self._settings.THREADS)
@@ -56,11 +141,26 @@ class Engines:
     def _engine(self, key: EngineKey) -> GradientEngine:
         engine = self._engines.get(key)
         if engine is None:
-            engine = self._open(key)
+            engine = self._opened(key)
             self._engines[key] = engine
             while len(self._engines) > ENGINES_KEPT:
                 self._engines.popitem(last=False)
         self._engines.move_to_end(key)
+        return engine
+
+    def _opened(self, key: EngineKey) -> GradientEngine:
+        """Opens an engine in all processes of the group. Raises the same RpcError in all of them where one cannot."""
+        engine: GradientEngine | None = None
+        problem: tuple[grpc.StatusCode, str] | None = None
+        try:
+            engine = self._open(key)
+        except RpcError as error:
+            problem = error.code, error.details
+        found = next((other for other in self._group.gather(problem) if other is not None), None)
+        if found is not None:
+            raise RpcError(*found)
+        if engine is None:
+            raise AssertionError("an engine is opened, or there is a problem")
         return engine
 
     def _open(self, key: EngineKey) -> GradientEngine:
@@ -75,8 +175,14 @@ class Engines:
         model = read_model(self._settings.MODEL_ROOT, key, frozen, self._device)
         recompute = key.computation.recompute
         config = cast(Any, model).config
-        decoder = Decoder(model, key.lora, key.value_heads, recompute=recompute, autocast=autocast)
-        return GradientEngine(decoder, config, key.computation.memory_budget, recompute=recompute)
+        decoder = Decoder(
+            model, key.lora, key.value_heads, recompute=recompute, autocast=autocast, mesh=self._group.mesh
+        )
+        return GradientEngine(decoder, config, key.computation.memory_budget, recompute=recompute, group=self._group)
+
+
+def _go_on() -> None:
+    """In a group, a task that has begun is finished: the processes would no longer agree on what they exchange."""
 
 
 def refuse_if(cancelled: Callable[[], bool]) -> Callable[[], None]:

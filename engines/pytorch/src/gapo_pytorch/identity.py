@@ -40,7 +40,7 @@ def build_of(package: Path, version: str) -> str:
     return f"{version}+{digest.hexdigest()[:12]}"
 
 
-def identity(instance: str, settings: Settings) -> IdentifyResponse:
+def identity(instance: str, settings: Settings, processes: int = 1) -> IdentifyResponse:
     """Returns what this process is, and what decides the last bits of its numbers."""
     release = own_release()
     cuda = settings.DEVICE == "cuda"
@@ -53,6 +53,7 @@ def identity(instance: str, settings: Settings) -> IdentifyResponse:
             "engine": "pytorch",
             "engineVersion": torch.__version__,
             "transformers": transformers.__version__,
+            "processes": str(processes),
             "threads": str(settings.THREADS),
             "device": torch.cuda.get_device_name() if cuda else "cpu",
             "precision": settings.PRECISION,

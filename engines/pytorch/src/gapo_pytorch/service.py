@@ -16,8 +16,9 @@ from gapo.worker.v1.worker_pb2 import IdentifyRequest, IdentifyResponse
 from . import tracing
 from .engines import Engines, refuse_if
 from .errors import RpcError
-from .gradients.engine import GradientEngine
+from .gradients.engine import ShardGradients
 from .gradients.shard import REGULARIZER, Shard, Source, read_sequences, read_shard, read_temperature
+from .jobs import Gradients, Gram, LogProbs
 from .policy.spec import RequestedPolicy, requested_policy
 from .policy.versions import VersionStore
 from .wire.tensors import chunks, header_of, to_tensor
@@ -58,12 +59,8 @@ class GradientService:
         if request.next_version > 0:
             self._versions.expect(policy.run_id, request.next_version, shapes)
 
-        def work(engine: GradientEngine) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-            engine.load(held.sha256, held.tensors)
-            with tracing.span(tracing.GRADIENT_LOGPROBS, _attributes(policy, len(sequences))):
-                return engine.log_probs(sequences, temperature, proceed)
-
-        logprobs, values = self._engines.run(policy.engine, work, proceed)
+        span = partial(tracing.span, tracing.GRADIENT_LOGPROBS, _attributes(policy, len(sequences)))
+        logprobs, values = self._engines.run(policy.engine, held, LogProbs(sequences, temperature), proceed, span)
         response = pb.LogProbsResponse(logprobs=to_tensor("logprobs", logprobs))
         if values is not None:
             response.values.CopyFrom(to_tensor("values", values))
@@ -82,16 +79,10 @@ class GradientService:
         attributes = _attributes(policy, len(shard.sequences))
         attributes |= {tracing.SHARD: request.shard, tracing.OBJECTIVE_COUNT: len(shard.objectives)}
 
-        def work(engine: GradientEngine) -> Iterator[pb.ComputeGradientsResponse]:
-            engine.load(held.sha256, held.tensors)
-            with tracing.span(tracing.GRADIENT_COMPUTE, attributes):
-                return (
-                    _gram(engine, shard, proceed)
-                    if shard.source is Source.LOGITS
-                    else _gradients(engine, shard, proceed)
-                )
-
-        return self._engines.run(policy.engine, work, proceed)
+        span = partial(tracing.span, tracing.GRADIENT_COMPUTE, attributes)
+        if shard.source is Source.LOGITS:
+            return _gram(shard, self._engines.run(policy.engine, held, Gram(shard), proceed, span))
+        return _gradients(shard, self._engines.run(policy.engine, held, Gradients(shard), proceed, span))
 
     def _assert_meant(self, instance: str) -> None:
         if instance not in ("", self._identity.instance):
@@ -171,11 +162,8 @@ def _attributes(policy: RequestedPolicy, sequences: int) -> tracing.Attributes:
     return {tracing.RUN_ID: policy.run_id, tracing.POLICY_VERSION: policy.version, tracing.SEQUENCES: sequences}
 
 
-def _gradients(
-    engine: GradientEngine, shard: Shard, proceed: Callable[[], None]
-) -> Iterator[pb.ComputeGradientsResponse]:
+def _gradients(shard: Shard, found: ShardGradients) -> Iterator[pb.ComputeGradientsResponse]:
     """A shard's gradients as messages: a header, the bytes, the statistics."""
-    found = engine.compute(shard, proceed)
     flat = [*found.objectives, *([] if found.regularizer is None else [found.regularizer])]
     names = [*shard.objectives, REGULARIZER]
     header = pb.GradientHeader(
@@ -194,8 +182,7 @@ def _gradients(
     return _messages(header, flat, statistics)
 
 
-def _gram(engine: GradientEngine, shard: Shard, proceed: Callable[[], None]) -> Iterator[pb.ComputeGradientsResponse]:
-    gram = engine.gram(shard, proceed)
+def _gram(shard: Shard, gram: NDArray[np.float64]) -> Iterator[pb.ComputeGradientsResponse]:
     tokens = sum(len(sequence.completion) for sequence in shard.sequences)
     header = pb.GradientHeader(tensors=[header_of("gram", DATA_TYPE_F64, gram.shape)])
     return _messages(header, [gram], pb.GradientStatistics(tokens=tokens))

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..batches import Batch, TokenSequence, activation_bytes, check_sequences, micro_batches, to_batch
+from ..batches import Batch, TokenSequence, activation_bytes, check_sequences, dealt, micro_batches, to_batch
+from ..group import Alone, Group
 from ..policy.decoder import Decoder, TokenOutputs, flattened
 from .gram import gram_of_logits
 from .losses import importance_ratio, kl_slope, surrogate_slope, value_slope
@@ -39,13 +42,23 @@ class GradientEngine:
     `proceed` is called between micro-batches; it raises an error to end the work.
     """
 
-    def __init__(self, decoder: Decoder, config: Any, memory_budget: int, *, recompute: bool = False) -> None:
-        """`config` is the model's, `memory_budget` in MiB."""
+    def __init__(
+        self,
+        decoder: Decoder,
+        config: Any,
+        memory_budget: int,
+        *,
+        recompute: bool = False,
+        group: Group | None = None,
+    ) -> None:
+        """`config` is the model's, `memory_budget` in MiB of each process of the group. @default a process alone"""
+        self._group = group or Alone()
         self._decoder = decoder
         self._config = config
         self._budget = memory_budget * 2**20
         self._recompute = recompute
-        self._loaded: object = None
+        self.loaded: object = None
+        """The identity of the version whose tensors are set."""
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -54,11 +67,11 @@ class GradientEngine:
 
     def load(self, identity: object, version: Mapping[str, Floats]) -> None:
         """Sets the trained tensors, unless those of the same identity are set. The identity includes the order of tensors."""
-        if identity == self._loaded:
+        if identity == self.loaded:
             return
-        self._loaded = None
+        self.loaded = None
         self._decoder.load(version)
-        self._loaded = identity
+        self.loaded = identity
 
     def log_probs(
         self, sequences: tuple[TokenSequence, ...], temperature: float, proceed: Callable[[], None]
@@ -67,7 +80,7 @@ class GradientEngine:
         self._check(sequences)
         logprobs: dict[int, Floats] = {}
         values: dict[int, Floats] = {}
-        for indices in self._split(sequences, "nothing"):
+        for indices, _ in self._rounds(sequences, "nothing"):
             proceed()
             part = [sequences[index] for index in indices]
             with torch.no_grad():
@@ -78,6 +91,9 @@ class GradientEngine:
             if outputs.values is not None:
                 for index, own in zip(indices, np.split(_floats(outputs.values), ends), strict=True):
                     values[index] = own
+        for others, other_values in self._group.gather((logprobs, values)):
+            logprobs |= others
+            values |= other_values
         in_order = range(len(sequences))
         whole = np.concatenate([logprobs[index] for index in in_order])
         return whole, np.concatenate([values[index] for index in in_order]) if values else None
@@ -92,15 +108,18 @@ class GradientEngine:
         objectives: Found = {}
         regularizer: Found = {}
         total: ShardStatistics | None = None
-        for indices in self._split(shard.sequences, "inputs" if self._recompute else "layers"):
+        for indices, counts in self._rounds(shard.sequences, "inputs" if self._recompute else "layers"):
             proceed()
             part = shard.part(indices)
             own, regularizing, counted = self._micro_batch(part, frozenset(shapes))
-            _add(objectives, own)
-            _add(regularizer, regularizing)
-            total = counted if total is None else total + counted
-        if total is None:
-            raise AssertionError("a shard has at least one micro-batch")
+            if counts:
+                _add(objectives, own)
+                _add(regularizer, regularizing)
+                total = counted if total is None else total + counted
+        objectives = self._sum(objectives, shapes, len(shard.objectives))
+        if shard.regularized:
+            regularizer = self._sum(regularizer, shapes, 1)
+        whole = reduce(add, (counted for counted in self._group.gather(total) if counted is not None))
         flat = [_flat(shapes, objectives, k, shard.denominator) for k in range(len(shard.objectives))]
         if shard.source is Source.PROJECTION:
             flat = [project(gradient, shard.projection_dimensions, shard.projection_seed) for gradient in flat]
@@ -108,22 +127,24 @@ class GradientEngine:
             parameters={} if shard.source is Source.PROJECTION else shapes,
             objectives=flat,
             regularizer=_flat(shapes, regularizer, 0, shard.denominator) if shard.regularized else None,
-            statistics=total,
+            statistics=whole,
         )
 
     def gram(self, shard: Shard, proceed: Callable[[], None]) -> NDArray[np.float64]:
         """The Gram matrix [K, K] of the gradients at the logits."""
         self._check(shard.sequences)
-        total = np.zeros((len(shard.objectives),) * 2)
+        total = np.zeros((len(shard.objectives),) * 2)  # float64
         cap = getattr(self._config, "final_logit_softcapping", None)
-        for indices in self._split(shard.sequences, "nothing"):
+        for indices, counts in self._rounds(shard.sequences, "nothing"):
             proceed()
             part = shard.part(indices)
             batch = to_batch(part.sequences, self._decoder.device)
             with torch.no_grad():
                 outputs = self._decoder.run(batch, part.temperature)
-                total += gram_of_logits(part, batch, outputs, cap)
-        return total
+                gram = gram_of_logits(part, batch, outputs, cap)
+            if counts:
+                total += gram
+        return sum(self._group.gather(total), start=np.zeros_like(total))
 
     def _micro_batch(self, shard: Shard, wanted: frozenset[str]) -> tuple[Found, Found, ShardStatistics]:
         """Runs the decoder once, and as many backward passes as the losses need."""
@@ -165,7 +186,7 @@ class GradientEngine:
         if not shard.per_sequence:
             slopes = surrogate_slope(ratio, advantages, shard.clip_range)  # [N, K]
             return [(slopes[:, k], ones, k) for k in range(slopes.shape[1])]
-        if not clipped.any():
+        if not self._group.any(bool(clipped.any())):
             return [(ratio, advantages, None)]
         signs = torch.tensor([[1.0, -1.0]], dtype=ratio.dtype, device=ratio.device)
         positive, negative = (surrogate_slope(ratio, signs, shard.clip_range) * signs).unbind(1)  # each [N]
@@ -195,6 +216,34 @@ class GradientEngine:
 
     def _check(self, sequences: tuple[TokenSequence, ...]) -> None:
         check_sequences(sequences, int(self._config.max_position_embeddings), int(self._config.vocab_size))
+
+    def _rounds(self, sequences: tuple[TokenSequence, ...], keeps: str) -> list[tuple[list[int], bool]]:
+        """The micro-batches of this process, as lists of indices, and whether they count.
+
+        All processes of a group have equally many, since they gather each other's weights: one whose own sequences have ended
+        runs some again, and their results do not count.
+        """
+        shares = dealt(sequences, self._group.size)
+        splits = [
+            [[share[i] for i in part] for part in self._split(tuple(sequences[i] for i in share), keeps)]
+            for share in shares
+        ]
+        own = splits[self._group.rank]
+        idle = own[0] if own else [0]
+        missing = max(len(split) for split in splits) - len(own)
+        return [*((part, True) for part in own), *((idle, False) for _ in range(missing))]
+
+    def _sum(self, found: Found, shapes: Mapping[str, tuple[int, ...]], k: int) -> Found:
+        """The sums of all processes' gradients."""
+        if self._group.size == 1:
+            return found
+        dtype, device = self._decoder.dtype, self._decoder.device
+        summed: Found = {}
+        for name, shape in shapes.items():
+            part = found.get(name)
+            own = torch.zeros(k, *shape, dtype=dtype, device=device) if part is None else part.contiguous()
+            summed[name] = self._group.sum(own)
+        return summed
 
     def _split(self, sequences: tuple[TokenSequence, ...], keeps: str) -> list[list[int]]:
         element = 8 if self._decoder.dtype == torch.float64 else 4

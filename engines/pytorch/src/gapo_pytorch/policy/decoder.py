@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.fsdp import fully_shard
 from torch.utils.checkpoint import checkpoint
 from transformers.pytorch_utils import Conv1D
 
@@ -48,10 +50,12 @@ class Decoder:
         *,
         recompute: bool = False,
         autocast: torch.dtype | None = None,
+        mesh: DeviceMesh | None = None,
     ) -> None:
         """Prepares a model, which then belongs to the decoder.
 
-        autocast: the type of matrix products; None for the model's own. Raises RpcError INVALID_ARGUMENT where `lora` names no
+        autocast: the type of matrix products; None for the model's own. mesh: the processes over which frozen weights are
+        sharded; in full training each process has all of them. Raises RpcError INVALID_ARGUMENT where `lora` names no
         module of the model.
         """
         self._model = cast(Any, model)
@@ -83,6 +87,8 @@ class Decoder:
         if recompute:
             for layer in self._layers:
                 layer.forward = _recomputed(layer.forward)
+        if mesh is not None and lora is not None:
+            self._shard(model, mesh)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -178,6 +184,13 @@ class Decoder:
             raise invalid(
                 f"policy.spec.lora_targets has '{unmatched[0]}'; the model's linear modules are {', '.join(known)}"
             )
+
+    def _shard(self, model: nn.Module, mesh: DeviceMesh) -> None:
+        """Shards the frozen weights (FSDP2): a layer's are gathered while it runs. Adapters are small and stay whole."""
+        whole = set(self._parts.values())
+        for layer in self._layers:
+            fully_shard(layer, mesh=mesh, ignored_params=whole)
+        fully_shard(model, mesh=mesh, ignored_params=whole)
 
     def _train_all(self, model: nn.Module) -> None:
         """Replaces the forward pass of every module that has parameters. A tied tensor has one name, its first."""
