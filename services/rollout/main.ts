@@ -2,7 +2,7 @@
 import { readSettings } from '@gapo/service';
 import { type OpenBackend, ownIdentity, runWorker, tensorBackend } from '@gapo/worker';
 import { nativeEngine, type SamplingTasks } from './engines/native/nativeEngine.js';
-import { engineHeaders, engineSettings, servedSettings } from './engines/settings.js';
+import { engineServers, engineSettings, servedSettings } from './engines/settings.js';
 import { rolloutService } from './server.js';
 
 const native = tensorBackend<SamplingTasks>({
@@ -20,7 +20,7 @@ const open: OpenBackend = async (settings, context) => {
   ]);
   const engine = new ServedEngine({
     protocol: protocols[served.ENGINE],
-    urls: served.ENGINE_URLS,
+    servers: engineServers(served),
     model: served.ENGINE_MODEL,
     volume: {
       directory: served.ENGINE_ADAPTER_DIR,
@@ -30,7 +30,6 @@ const open: OpenBackend = async (settings, context) => {
     concurrency: served.ENGINE_CONCURRENCY,
     timeoutMs: served.ENGINE_TIMEOUT_SECONDS * 1000,
     leaseMs: served.ENGINE_LEASE_SECONDS * 1000,
-    headers: engineHeaders(served.ENGINE_TOKEN_FILE),
     modelRoot: settings.MODEL_ROOT,
     log: context.log,
   });

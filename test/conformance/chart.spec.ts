@@ -12,6 +12,7 @@ import { describeImage } from './images.js';
 import {
   environmentOf,
   helm,
+  kubeconform,
   refusal,
   render,
   renderText,
@@ -24,10 +25,6 @@ import { commandOf, projectRoot, serviceFolders, settingsOf, type ServiceFolder 
 
 const skip =
   helm === undefined ? 'helm is not available: install Go and run `make test-tools`, or set HELM to its path' : false;
-
-const { kubernetesVersions } = (await import(new URL('deploy/local/testTools.mjs', `file://${projectRoot}`).href)) as {
-  kubernetesVersions: readonly string[];
-};
 
 interface RewardValues {
   name: string;
@@ -251,7 +248,7 @@ for (const values of valuesFiles.keys()) {
       }
     });
 
-    test('every mount is a volume of its pod, and all are read-only but /tmp and the data of coordinator and NATS', () => {
+    test('every mount is a volume of its pod, and all are read-only but /tmp, adapters for engines and the data of coordinator and NATS', () => {
       for (const { object, pod, labels } of workloads(objects)) {
         const claims = object.spec?.volumeClaimTemplates?.map(({ metadata }) => metadata.name) ?? [];
         assert.deepEqual(claims, object.kind === 'StatefulSet' ? ['data'] : []);
@@ -259,7 +256,11 @@ for (const values of valuesFiles.keys()) {
         const volumes = new Set([...claims, ...pod.volumes.map(({ name }) => name)]);
         for (const { name, readOnly } of pod.containers.flatMap(({ volumeMounts }) => volumeMounts)) {
           assert.ok(volumes.has(name), `${object.metadata.name} mounts ${name}, which is not a volume of the pod`);
-          assert.equal(readOnly !== true, ['tmp', 'shared', ...(keeps ? ['data'] : [])].includes(name), name);
+          assert.equal(
+            readOnly !== true,
+            ['tmp', 'shared', 'engine-adapters', ...(keeps ? ['data'] : [])].includes(name),
+            name,
+          );
         }
       }
     });
@@ -284,22 +285,9 @@ for (const values of valuesFiles.keys()) {
   });
 }
 
-test('every object is valid for three versions of Kubernetes', { skip: skip || validation() }, () => {
-  const [program, schemas] = [process.env['KUBECONFORM'] ?? '', process.env['KUBERNETES_SCHEMAS'] ?? ''];
-  // Kinds of cert-manager, KEDA and the Gateway API, which are no part of Kubernetes.
-  const skipped = 'Certificate,Issuer,ScaledObject,HTTPRoute,GRPCRoute';
-  const input = [...valuesFiles.keys()].map((values) => renderText(values)).join('\n---\n');
-  for (const version of kubernetesVersions) {
-    const args = ['-strict', '-kubernetes-version', version, '-schema-location', schemas, '-skip', skipped];
-    const { status, stdout, stderr } = spawnSync(program, args, { input, encoding: 'utf8' });
-    assert.equal(status, 0, `${version}: ${stdout}${stderr}`);
-  }
+test('every object is valid for three versions of Kubernetes', { skip: skip || kubeconform.skip }, () => {
+  assert.equal(kubeconform.problems([...valuesFiles.keys()].map((values) => renderText(values)).join('\n---\n')), '');
 });
-
-function validation(): string | false {
-  const missing = ['KUBECONFORM', 'KUBERNETES_SCHEMAS'].filter((name) => !process.env[name]);
-  return missing.length > 0 ? `${missing.join(' and ')} not set: install Go and run \`make test-tools\`` : false;
-}
 
 test('helm lint has nothing to say', { skip }, () => {
   for (const values of ['default', 'everything']) {

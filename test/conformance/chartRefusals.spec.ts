@@ -71,6 +71,23 @@ describe('invalid values are refused', { skip }, () => {
       ['coordinator.mlflow={"existingSecret":"m"}'],
       /coordinator.mlflow: set url too/,
     ],
+    ['servers of no engine', ['rollout.engine.urls=["http://a:1"]'], /set rollout.engine.name to vllm or sglang/],
+    ['an engine without servers', ['rollout.engine.name="vllm"'], /rollout.engine.urls: name the servers of vllm/],
+    [
+      'an engine whose servers see no adapters',
+      ['rollout.engine.name="vllm"', 'rollout.engine.urls=["http://a:1"]'],
+      /rollout.engine.adapters.existingClaim: name the claim/,
+    ],
+    [
+      'a GPU for workers whose servers have it',
+      [
+        'rollout.variant="cuda"',
+        'rollout.engine={"name":"vllm","urls":["http://a:1"],"adapters":{"existingClaim":"a"}}',
+      ],
+      /rollout.variant: with engine.name vllm the pods need no GPU/,
+    ],
+    ['a password in the URL of a server', ['rollout.engine.urls=["http://me:word@a:1"]'], /urls/],
+    ['an engine of gradients', ['gradient.engine={"name":"vllm"}'], /engine/],
     ['a policy of no component', ['networkPolicy.extra={"other":{}}'], /other/],
   ];
   for (const [what, settings, message] of cases) {

@@ -9,6 +9,8 @@ export interface DocumentedCommand {
   /** Such as `deploy/README.md:120`. */
   readonly place: string;
   readonly text: string;
+  /** The names of the variables before it. */
+  readonly variables: readonly string[];
   /** Its words, without variables before it and without its comment. */
   readonly words: readonly string[];
   /** Not in a code block: it may be a part of a command. */
@@ -28,19 +30,20 @@ export const textOf = (document: string): string => readFileSync(join(projectRoo
 
 const programs = new Set(['make', 'gapo', 'node', 'npm', 'docker', 'helm', 'kubectl']);
 
-/** Splits a line as a shell would, as far as documents need it. */
-function wordsOf(line: string): string[] {
+/** Splits a line as a shell would, as far as documents need it: the variables before a command, and its words. */
+function wordsOf(line: string): Pick<DocumentedCommand, 'variables' | 'words'> {
   const words = [...line.matchAll(/(?:"[^"]*"|'[^']*'|\S)+/g)].map(([word]) => word.replaceAll(/["']/g, ''));
   const comment = words.findIndex((word) => word.startsWith('#'));
   const own = comment < 0 ? words : words.slice(0, comment);
-  return own.slice(own.findIndex((word) => !/^[A-Z_]+=/.test(word)));
+  const first = own.findIndex((word) => !/^[A-Z_]+=/.test(word));
+  return { variables: own.slice(0, first).map((word) => word.replace(/=.*/, '')), words: own.slice(first) };
 }
 
 function commandsIn(document: string): DocumentedCommand[] {
   const found: DocumentedCommand[] = [];
   const add = (text: string, line: number, inline: boolean): void => {
-    const words = wordsOf(text);
-    if (programs.has(words[0] ?? '')) found.push({ place: `${document}:${line}`, text, words, inline });
+    const command = wordsOf(text);
+    if (programs.has(command.words[0] ?? '')) found.push({ place: `${document}:${line}`, text, ...command, inline });
   };
   let block: string | undefined;
   let continued = '';

@@ -7,7 +7,7 @@ import { gapoProgram } from '@gapo/cli/testing';
 import { parse } from 'yaml';
 import { documentedCommands, documents, textOf, type DocumentedCommand } from './commands.js';
 import { imageTargets } from './images.js';
-import { projectRoot } from './services.js';
+import { projectRoot, serviceFolders, settingsOf } from './services.js';
 
 const read = (path: string): string => readFileSync(join(projectRoot, path), 'utf8');
 
@@ -81,6 +81,19 @@ describe('commands in documents', () => {
       complaints((command) => {
         const words = gapoWords(command);
         return words === undefined ? undefined : checkGapo(words, command.inline);
+      }),
+      [],
+    );
+  });
+
+  test('variables before gapo are settings of a service that it starts', () => {
+    const known = new Set(serviceFolders.flatMap((folder) => [...settingsOf(folder)]));
+    const checked = documentedCommands.filter((one) => gapoWords(one) !== undefined && one.variables.length > 0);
+    assert.ok(checked.some(({ variables }) => variables.includes('ENGINE_URLS')));
+    assert.deepEqual(
+      complaints((command) => {
+        const unknown = gapoWords(command) && command.variables.find((name) => !known.has(name));
+        return unknown === undefined ? undefined : `no service knows ${unknown}`;
       }),
       [],
     );

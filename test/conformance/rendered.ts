@@ -125,6 +125,33 @@ function findHelm(): string | undefined {
   return spawnSync(program, ['version']).status === 0 ? program : undefined;
 }
 
+const { kubernetesVersions } = (await import(new URL('deploy/local/testTools.mjs', `file://${projectRoot}`).href)) as {
+  kubernetesVersions: readonly string[];
+};
+
+/** Validates objects by the schemas of three versions of Kubernetes. */
+export const kubeconform = {
+  /** Why it cannot; false if it can. */
+  skip: missingTools(),
+  /** Returns what is wrong with objects, as YAML; empty if nothing is. */
+  problems(input: string): string {
+    const [program, schemas] = [process.env['KUBECONFORM'] ?? '', process.env['KUBERNETES_SCHEMAS'] ?? ''];
+    // Kinds of cert-manager, KEDA and the Gateway API, which are no part of Kubernetes.
+    const skipped = 'Certificate,Issuer,ScaledObject,HTTPRoute,GRPCRoute';
+    const failed = kubernetesVersions.flatMap((version) => {
+      const args = ['-strict', '-kubernetes-version', version, '-schema-location', schemas, '-skip', skipped];
+      const { status, stdout, stderr } = spawnSync(program, args, { input, encoding: 'utf8' });
+      return status === 0 ? [] : [`${version}: ${stdout}${stderr}`];
+    });
+    return failed.join('\n');
+  },
+};
+
+function missingTools(): string | false {
+  const missing = ['KUBECONFORM', 'KUBERNETES_SCHEMAS'].filter((name) => !process.env[name]);
+  return missing.length > 0 ? `${missing.join(' and ')} not set: install Go and run \`make test-tools\`` : false;
+}
+
 function template(args: string[], folder = chart): string[] {
   const version = args.includes('--kube-version') ? [] : ['--kube-version', kubernetesVersion];
   return ['template', 'gapo', folder, ...version, ...args];

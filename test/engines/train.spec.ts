@@ -114,8 +114,8 @@ test(
     assert.equal(reports.length, steps);
     const retries = log.split('\n').filter((line) => line.includes('retrying sampling shard'));
     t.diagnostic(retries.map((line) => (JSON.parse(line) as { message: string }).message).join('\n'));
-    assert.ok(retries.some((line) => /the vllm server http:\S+ cannot be reached/.test(line)));
-    assert.ok(retries.some((line) => /the vllm server http:\S+ did not answer within/.test(line)));
+    assert.ok(retries.some((line) => /the vllm server http:\S+: cannot be reached/.test(line)));
+    assert.ok(retries.some((line) => /the vllm server http:\S+: no answer within/.test(line)));
     for (const { maxLogprobGap } of reports) assert.ok(maxLogprobGap < 1e-4);
   },
 );

@@ -14,7 +14,7 @@ import { configSha256, isExpected, UserError } from '@gapo/service';
 import type { Observe } from '@gapo/tracing';
 import { describeRewardsOrPause, needsRewards } from '../scoring/rewardServices.js';
 import type { GoalChange } from '../state/goals.js';
-import { PauseNeeded, type Fault } from '../state/interruption.js';
+import { PauseNeeded } from '../state/interruption.js';
 import type { ObjectivesRequest } from '../state/objectiveChanges.js';
 import { initialState, type TrainingState } from '../state/trainingState.js';
 import type { VersionStore } from '../state/versions.js';
@@ -23,10 +23,11 @@ import type { Attempts } from './attempts.js';
 import { AuditLog } from './auditLog.js';
 import { Continuation } from './continuation.js';
 import { diskFaultOf } from './diskFault.js';
+import { endingWith, endingWithout, type Ending, type StopRequest } from './ending.js';
 import { openOutbox, RunEvents } from './events.js';
 import { RunFeed } from './feed.js';
 import type { IdleLoops } from './idleLoops.js';
-import { hasEnded, type Transition } from './lifecycle.js';
+import { hasEnded } from './lifecycle.js';
 import { LoadedLoop, type HeldLoop } from './loadedLoop.js';
 import { publishMissed } from './missedEvents.js';
 import type { Platform } from './platform.js';
@@ -47,23 +48,6 @@ export interface RunOptions {
   readonly record: RunRecord;
   readonly config: RunConfig;
   readonly idleLoops: IdleLoops;
-}
-
-/** A request to stop before the last step. */
-interface StopRequest {
-  readonly transition: 'pause' | 'cancel';
-  readonly reason: string;
-  /** Whether the next coordinator resumes the run. */
-  readonly continues?: boolean;
-}
-
-/** What ends a training. */
-interface Ending {
-  readonly transition: Transition;
-  readonly reason: string;
-  /** The fault to wait for. */
-  readonly fault?: Fault | undefined;
-  readonly continues?: boolean | undefined;
 }
 
 /** A run. */
@@ -485,8 +469,8 @@ export class Run {
     const { signal } = this.#abort;
     const session = { key: this.key, signal, stopping: () => this.#stopRequest !== undefined };
     const ending = await loop.train(session).then(
-      () => this.#endingOfTraining(loop),
-      (error: unknown) => (this.#stopIsForced ? this.#endingOfTraining(loop) : this.#endingOf(error)),
+      () => endingWithout(loop, this.#stopRequest),
+      (error: unknown) => (this.#stopIsForced ? endingWithout(loop, this.#stopRequest) : this.#endingOf(error)),
     );
     this.#end(ending);
   }
@@ -496,20 +480,8 @@ export class Run {
     return this.#stopRequest !== undefined && this.#abort.signal.aborted;
   }
 
-  /** Returns how training ended without an error. */
-  #endingOfTraining(loop: TrainingLoop): Ending {
-    if (loop.isComplete) return { transition: 'succeed', reason: '' };
-    return this.#stopRequest ?? { transition: 'fail', reason: 'training stopped without a reason' };
-  }
-
-  /** Returns how training ends with an error. */
   #endingOf(error: unknown): Ending {
-    const fault = error instanceof PauseNeeded ? error.fault : diskFaultOf(error, this.#directory.path);
-    if (fault !== undefined) return { transition: 'pause', reason: messageOf(error), fault };
-    if (!isExpected(error) && !(error instanceof RpcError)) {
-      this.#platform.log.error({ run: this.id, error }, 'a step failed');
-    }
-    return { transition: 'fail', reason: messageOf(error) };
+    return endingWith(error, { path: this.#directory.path, id: this.id }, this.#platform.log);
   }
 
   /** Makes the transition that ends training. After a fault, waits until it is over. */

@@ -8,14 +8,14 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { retryDelayMs, RpcError, type IdentifyResponse, type ServiceName } from '@gapo/rpc';
 import type { Logger } from '@gapo/service';
-import { addSpanEvent, attributeNames, count, observeWith, telemetryEventNames, type Observe } from '@gapo/tracing';
+import { count, observeWith, type Observe } from '@gapo/tracing';
 import { abortReason, PauseNeeded, type Fault } from '../state/interruption.js';
 import type { WorkersRecord } from '../state/trainingState.js';
 import { followName, namedHost } from './addresses.js';
 import { Agreement } from './agreement.js';
 import { Job, type Attempt, type JobName, type JobResult } from './job.js';
 import { Member } from './member.js';
-import { Pace, type Slowness } from './pace.js';
+import { Stragglers } from './stragglers.js';
 
 export type { Attempt, JobResult } from './job.js';
 
@@ -92,9 +92,7 @@ export class WorkerPool<S extends ServiceName> {
   readonly #options: Required<PoolOptions<S>>;
   readonly #workers: Member<S>[] = [];
   readonly #agreement: Agreement;
-  readonly #pace = new Pace();
-  /** By worker, the kinds of jobs in which it is a straggler. */
-  readonly #stragglers = new Map<string, Set<string>>();
+  readonly #stragglers: Stragglers;
   /** Names that did not resolve, with the reason. */
   readonly #unresolved = new Map<string, string>();
   readonly #closing = new AbortController();
@@ -111,6 +109,7 @@ export class WorkerPool<S extends ServiceName> {
   constructor(options: PoolOptions<S>) {
     this.#options = { ...defaults, ...options };
     this.#agreement = new Agreement(options.what, this.#options.allowUnlike);
+    this.#stragglers = new Stragglers(options.what, options.log);
     setMaxListeners(0, this.#closing.signal); // every worker that is down listens
     this.#unobserve = observeWith((observe) => this.#observe(observe));
     for (const target of options.targets) {
@@ -140,7 +139,7 @@ export class WorkerPool<S extends ServiceName> {
         const alive = (): void => worker.alive();
         const value = await job.inTrace(() => call({ client, instance: identity?.instance ?? '', options, alive }));
         const seconds = (performance.now() - Math.max(began, worker.endedAt)) / 1000;
-        const slowness = this.#paced(job, worker, seconds)?.factor ?? 0;
+        const slowness = this.#stragglers.record(job, worker.target, seconds)?.factor ?? 0;
         resolve({ value, worker: worker.target, seconds, slowness });
       });
       this.#queue.push(job);
@@ -234,8 +233,7 @@ export class WorkerPool<S extends ServiceName> {
     const at = this.#workers.indexOf(worker);
     if (at >= 0) this.#workers.splice(at, 1);
     worker.close();
-    this.#pace.forget(worker.target);
-    this.#stragglers.delete(worker.target);
+    this.#stragglers.forget(worker.target);
     this.#forgetReference();
   }
 
@@ -302,7 +300,7 @@ export class WorkerPool<S extends ServiceName> {
       await ended;
     } catch (reason) {
       // Another worker was faster. This one would have taken longer than until now.
-      if (job.succeeded) this.#paced(job, worker, (performance.now() - began) / 1000);
+      if (job.succeeded) this.#stragglers.record(job, worker.target, (performance.now() - began) / 1000);
       else this.#handleFailure(job, worker, reason);
     }
     if (job.running.size === 0) this.#running.delete(job);
@@ -312,7 +310,7 @@ export class WorkerPool<S extends ServiceName> {
 
   /** Returns after how many milliseconds a job is overdue. */
   #patienceMs({ kind }: Job<S>, position: number): number {
-    const expected = this.#pace.expected(kind);
+    const expected = this.#stragglers.expected(kind);
     if (expected === undefined) return Infinity;
     return Math.max(this.#options.hedgeMs, hedgeFactor * expected * 1000) * position;
   }
@@ -341,37 +339,6 @@ export class WorkerPool<S extends ServiceName> {
       } else next = Math.min(next, job.overdueAt);
     }
     if (next < Infinity) this.#hedgeTimer = setTimeout(() => this.#dispatch(), next - now);
-  }
-
-  /** Records how long a job took, and names its worker where it is a straggler. */
-  #paced({ kind, label, inTrace }: Job<S>, { target }: Member<S>, seconds: number): Slowness | undefined {
-    this.#pace.record(kind, target, seconds);
-    const slowness = this.#pace.slowness(kind, target);
-    const kinds = this.#stragglers.get(target) ?? new Set<string>();
-    const known = kinds.has(kind);
-    const { what, log } = this.#options;
-    if (slowness === undefined) {
-      kinds.delete(kind);
-      if (kinds.size === 0) this.#stragglers.delete(target);
-      if (known) log.info({ worker: target }, `${what} ${target}: ${kind} is as fast as on the others again`);
-      return undefined;
-    }
-    this.#stragglers.set(target, kinds.add(kind));
-    const { others, factor } = slowness;
-    inTrace(() =>
-      addSpanEvent(telemetryEventNames.straggler, {
-        [attributeNames.worker]: target,
-        [attributeNames.slowness]: factor,
-      }),
-    );
-    if (!known) {
-      log.warn(
-        { worker: target, slowness: factor },
-        `${what} ${target} is a straggler: ${kind} takes ${slowness.seconds.toFixed(1)} s, ${factor.toFixed(1)} times the ` +
-          `others' ${others.toFixed(1)} s (last ${label})`,
-      );
-    }
-    return slowness;
   }
 
   #handleFailure(job: Job<S>, worker: Member<S>, reason: unknown): void {

@@ -1,9 +1,10 @@
 // Scorers behind HTTP, against real HTTP servers: the requests and answers of each protocol, and the file that describes them.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { json, type Asked } from '@gapo/http/testing';
 import { at } from '@gapo/numeric';
 import { openHttpScorer } from './httpScorer.js';
-import { answering, client, deadlineMs, file, json, outcomes, query, type Asked } from './testServer.fixture.js';
+import { answering, client, deadlineMs, file, outcomes, query } from './testServer.fixture.js';
 
 /** The error of an item, from a server. */
 const failed = (url: string, message: string): unknown => ({ message: `${url}: ${message}`, retryable: false });

@@ -1,19 +1,33 @@
 /** A scorer that calls a server over HTTP. */
-import { unescape } from 'node:querystring';
+import {
+  credentialsOf,
+  HttpClient,
+  isRetryableStatus,
+  nameOf,
+  shown,
+  type Credentials,
+  type RequestLimits,
+} from '@gapo/http';
 import { at } from '@gapo/numeric';
 import { NoScore, type ScoreItem } from '@gapo/reward';
 import { certificatesOf } from '../remote/certificates.js';
-import { credentialsOf, tokenOf } from '../remote/credentials.js';
 import { readRemoteFile, remoteDescription, type RemoteOptions } from '../remote/remoteFile.js';
-import { RemoteScorer, type RequestLimits } from '../remote/remoteScorer.js';
-import { dispatcherOf } from './dispatcher.js';
+import { RemoteScorer } from '../remote/remoteScorer.js';
+import { tokenOf } from '../remote/token.js';
 import { chat } from './judge/chat.js';
 import { promptVersion } from './judge/prompt.js';
 import { httpFile, type HttpFile } from './protocols/httpFile.js';
 import { openRlhf } from './protocols/openRlhf.js';
 import type { Protocol } from './protocols/protocol.js';
 import { textClassification } from './protocols/textClassification.js';
-import { nameOf, post, type Endpoint } from './request.js';
+
+/** A server of scores. */
+interface Endpoint {
+  /** As errors name it. */
+  readonly name: string;
+  readonly client: HttpClient;
+  readonly credentials: Credentials;
+}
 
 /**
  * Reads and checks a file. The server is called with the first batch, not before.
@@ -24,15 +38,21 @@ export async function openHttpScorer(options: RemoteOptions): Promise<RemoteScor
   const { path, objective } = options;
   const { file, version } = await readRemoteFile(path, httpFile, wordingOf);
   const protocol = protocolOf(file);
-  const url = new URL(file.url);
-  const name = nameOf(url);
-  const endpoint: Endpoint = {
-    ...withoutUser(url),
-    name,
-    credentials: credentialsOf({ token: tokenOf(options, file, path), headers: file.headers, user: userOf(url), path }),
-    dispatcher: dispatcherOf(file.ca === undefined ? undefined : await certificatesOf(file.ca, path)),
-    hint: (refusal) => protocol.hint?.(refusal),
-  };
+  const name = nameOf(new URL(file.url));
+  const { url, headers } = file;
+  const credentials = credentialsOf({ token: tokenOf(options, file, path), headers, url, where: path });
+  const client = new HttpClient({
+    url,
+    credentials,
+    ca: file.ca === undefined ? undefined : await certificatesOf(file.ca, path),
+    settings: { url: 'url', ca: 'ca' },
+    hint: (status, refusal) =>
+      protocol.hint?.(refusal) ??
+      (status === 401 && !credentials.authorized
+        ? 'name a token with tokenEnv or tokenFile, or set headers'
+        : undefined),
+  });
+  const endpoint: Endpoint = { name, client, credentials };
   const judge = file.protocol === 'chat' ? file : undefined;
   const { minimum, maximum } = judge ?? {};
   const { timeoutMs, concurrency, retries } = file;
@@ -48,7 +68,7 @@ export async function openHttpScorer(options: RemoteOptions): Promise<RemoteScor
     concurrency,
     retries,
     ask: (items, limits) => scoresOf(endpoint, protocol, items, limits),
-    close: () => void endpoint.dispatcher.destroy(),
+    close: () => void client.close(),
   });
 }
 
@@ -84,22 +104,24 @@ async function answersOf(
 ): Promise<readonly (number | NoScore)[]> {
   const named = ({ message, retryable }: NoScore): NoScore =>
     new NoScore(endpoint.credentials.redacted(`${endpoint.name}: ${message}`), { retryable });
-  const answer = await post(endpoint, protocol.request(items), limits);
+  const answer = await endpoint.client.post('', protocol.request(items), limits);
+  const json = answer.json();
+  const error = errorIn(json);
+  if (error !== undefined) {
+    const { code } = error as { readonly code?: unknown };
+    throw answer.failure(`the answer is an error: ${shown(error)}`, { retryable: isRetryableStatus(Number(code)) });
+  }
   try {
-    return protocol.read(answer, items).map((found) => (typeof found === 'number' ? found : named(found)));
+    return protocol.read(json, items).map((found) => (typeof found === 'number' ? found : named(found)));
   } catch (error) {
     throw error instanceof NoScore ? named(error) : error;
   }
 }
 
-function withoutUser(url: URL): { readonly url: string } {
-  const bare = new URL(url);
-  bare.username = '';
-  bare.password = '';
-  return { url: bare.href };
-}
-
-function userOf({ username, password }: URL) {
-  if (username === '' && password === '') return undefined;
-  return { name: unescape(username), password: unescape(password) };
+/** Returns the error that an answer consists of, as gateways send it with HTTP 200. */
+function errorIn(answer: unknown): unknown {
+  if (typeof answer !== 'object' || answer === null || !('error' in answer)) return undefined;
+  const { error } = answer;
+  const means = (typeof error === 'string' && error !== '') || (typeof error === 'object' && error !== null);
+  return means && !('choices' in answer) && !('rewards' in answer) ? error : undefined;
 }

@@ -1,8 +1,9 @@
 // A judge behind a chat completions endpoint, in the forms in which servers answer.
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
+import { json, type Asked } from '@gapo/http/testing';
 import { at } from '@gapo/numeric';
-import { answering, client, deadlineMs, json, outcomes, type Asked } from './testServer.fixture.js';
+import { answering, client, deadlineMs, outcomes } from './testServer.fixture.js';
 
 /** What a server says to a completion: the first choice, or a whole answer. */
 type Said = { readonly choice: unknown } | { readonly answer: unknown; readonly status?: number };

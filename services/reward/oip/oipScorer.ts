@@ -1,12 +1,12 @@
 /** A scorer that calls a model behind the Open Inference Protocol over gRPC (KServe, Triton). */
+import { credentialsOf, RequestFailure, type Credentials, type RequestLimits } from '@gapo/http';
 import { NoScore, type ScoreItem, type ScorerDescription } from '@gapo/reward';
 import { connect, retry, RpcError, type Client, type ConnectOptions } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 import { certificatesOf } from '../remote/certificates.js';
-import { credentialsOf, tokenOf, type Credentials } from '../remote/credentials.js';
-import { RemoteFailure } from '../remote/remoteFailure.js';
 import { readRemoteFile, remoteDescription, type RemoteOptions } from '../remote/remoteFile.js';
-import { RemoteScorer, type Remote, type RequestLimits } from '../remote/remoteScorer.js';
+import { RemoteScorer, type Remote } from '../remote/remoteScorer.js';
+import { tokenOf } from '../remote/token.js';
 import { checkedModel, newestOf } from './modelCheck.js';
 import { oipFile, type OipFile } from './oipFile.js';
 import { inferRequest, scoresOf, type RequestOptions } from './tensors.js';
@@ -25,7 +25,7 @@ export async function openOipScorer(options: RemoteOptions): Promise<RemoteScore
   const { path, objective } = options;
   const { file, version } = await readRemoteFile(path, oipFile);
   const { target, model } = file;
-  const credentials = credentialsOf({ token: tokenOf(options, file, path), headers: file.headers, path });
+  const credentials = credentialsOf({ token: tokenOf(options, file, path), headers: file.headers, where: path });
   const client = connect('inference.GRPCInferenceService', target, {
     tls: await tlsOf(file, path),
     metadata: credentials.headers,
@@ -116,17 +116,22 @@ class OipRemote implements Remote {
       return scoresOf(response, this.#output, items.length).map((found) => (typeof found === 'number' ? found : this.#named(found))); // prettier-ignore
     } catch (error) {
       signal.throwIfAborted();
-      throw this.#named(error instanceof NoScore ? error : failureOf(error));
+      if (error instanceof NoScore) throw this.#named(error);
+      const { code, details, retryable } = RpcError.from(error);
+      throw new RequestFailure(this.#shown(`${code}: ${details}`), {
+        retryable: retryable || code === 'DEADLINE_EXCEEDED',
+        cause: error,
+      });
     }
   }
 
   /** Names the model in an error. */
   #named(error: NoScore): NoScore {
-    const { retryable } = error;
-    const message = this.#credentials.redacted(`${this.name}: ${error.message}`);
-    return error instanceof RemoteFailure
-      ? new RemoteFailure(message, { retryable, cause: error })
-      : new NoScore(message, { retryable, cause: error });
+    return new NoScore(this.#shown(error.message), { retryable: error.retryable, cause: error });
+  }
+
+  #shown(message: string): string {
+    return this.#credentials.redacted(`${this.name}: ${message}`);
   }
 
   /** Records the model's version, which is part of the scores' version; empty if the server does not state it. */
@@ -138,13 +143,4 @@ class OipRemote implements Remote {
   close(): void {
     this.#client.close();
   }
-}
-
-/** Returns the failure that an error of a call means. */
-function failureOf(error: unknown): RemoteFailure {
-  const { code, details, retryable } = RpcError.from(error);
-  return new RemoteFailure(`${code}: ${details}`, {
-    retryable: retryable || code === 'DEADLINE_EXCEEDED',
-    cause: error,
-  });
 }

@@ -14,7 +14,7 @@ import {
   z,
   UserError,
 } from '@gapo/service';
-import type { TokenOptions } from './credentials.js';
+import type { TokenOptions } from './token.js';
 
 /** How a remote scorer is opened. */
 export interface RemoteOptions extends TokenOptions {

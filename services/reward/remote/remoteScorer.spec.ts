@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import { RequestFailure } from '@gapo/http';
 import { NoScore, type Outcome, type ScoreItem } from '@gapo/reward';
 import { oneTurn } from '@gapo/reward/testing';
 import type { Clock } from './clock.js';
-import { RemoteFailure } from './remoteFailure.js';
 import { RemoteScorer, type Remote } from './remoteScorer.js';
 
 const began = 1_700_000_000_000;
@@ -71,8 +71,8 @@ function scorerOf(ask: Ask, options: Partial<Remote> = {}) {
   return { scorer, clock, sent, score };
 }
 
-const busy = (waitMs?: number): RemoteFailure =>
-  new RemoteFailure('http://judge: HTTP 429: busy', { retryable: true, waitMs });
+const busy = (waitMs?: number): RequestFailure =>
+  new RequestFailure('http://judge: HTTP 429: busy', { retryable: true, waitMs });
 const scored = (items: readonly ScoreItem[]): readonly number[] => items.map(({ completion }) => Number(completion));
 const scores = (outcomes: readonly Outcome[]): unknown[] =>
   outcomes.map((each) => ('score' in each ? each.score : each.problem));
@@ -118,7 +118,7 @@ describe('a failure that may pass', () => {
 });
 
 test('a failure that lasts is not repeated', async () => {
-  for (const failure of [new RemoteFailure('no such model'), new NoScore('bad form', { retryable: true })]) {
+  for (const failure of [new RequestFailure('no such model'), new NoScore('bad form', { retryable: true })]) {
     const { sent, score } = scorerOf(() => { throw failure; }); // prettier-ignore
     assert.deepEqual(scores(await score(1, 60_000)), [failure.message]);
     assert.equal(sent.length, 1);

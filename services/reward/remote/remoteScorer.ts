@@ -1,17 +1,8 @@
 /** A scorer that calls another server: batches become requests, several of them concurrent, and failed ones are repeated. */
+import { RequestFailure, Slots, type RequestLimits } from '@gapo/http';
 import { NoScore, type Outcome, type ScoreItem, type Scorer, type ScorerDescription } from '@gapo/reward';
 import { retryDelayMs } from '@gapo/rpc';
 import { realClock, type Clock } from './clock.js';
-import { RemoteFailure } from './remoteFailure.js';
-import { RequestSlots } from './requestSlots.js';
-
-/** The limits of a request. */
-export interface RequestLimits {
-  /** Aborts when the call is cancelled or its deadline passes. */
-  readonly signal: AbortSignal;
-  /** The time limit of the request. */
-  readonly timeoutMs: number;
-}
 
 /** A server that scores. */
 export interface Remote {
@@ -31,8 +22,7 @@ export interface Remote {
    * Makes one request.
    *
    * @returns a score, or why there is none, for each item in order
-   * @throws NoScore if no item has a score, as a {@link RemoteFailure} if the request may be repeated; the signal's reason
-   *   once it aborts
+   * @throws RequestFailure if there is no answer, NoScore if it has no score for any item; the signal's reason once it aborts
    */
   ask(items: readonly ScoreItem[], limits: RequestLimits): Promise<readonly (number | NoScore)[]>;
   close(): void;
@@ -49,14 +39,14 @@ const longestReserveMs = 1000;
 export class RemoteScorer implements Scorer {
   readonly #remote: Remote;
   readonly #clock: Clock;
-  readonly #slots: RequestSlots;
+  readonly #slots: Slots;
   /** No request is sent before this time, in milliseconds since 1970: the server asked to wait. */
   #openAt = 0;
 
   constructor(remote: Remote, clock: Clock = realClock) {
     this.#remote = remote;
     this.#clock = clock;
-    this.#slots = new RequestSlots(remote.concurrency);
+    this.#slots = new Slots(remote.concurrency);
   }
 
   get description(): ScorerDescription {
@@ -98,15 +88,13 @@ export class RemoteScorer implements Scorer {
   async #outcomes(batch: readonly ScoreItem[], turn: Turn): Promise<readonly Outcome[]> {
     const { signal, late } = turn;
     try {
-      const found = await this.#slots.run(
-        () => this.#answered(batch, turn),
-        late === undefined ? signal : AbortSignal.any([signal, late]),
-      );
+      const waiting = late === undefined ? signal : AbortSignal.any([signal, late]);
+      const found = await this.#slots.run(waiting, () => this.#answered(batch, turn));
       return found.map(outcomeOf);
     } catch (error) {
       signal.throwIfAborted();
       const failure = error === late?.reason ? this.#failure('no request was free in the time of the call') : error;
-      if (!(failure instanceof NoScore)) throw error;
+      if (!(failure instanceof NoScore || failure instanceof RequestFailure)) throw error;
       return batch.map(() => outcomeOf(failure));
     }
   }
@@ -122,7 +110,7 @@ export class RemoteScorer implements Scorer {
       try {
         return await this.#remote.ask(batch, { signal, timeoutMs: Math.min(timeoutMs, left) });
       } catch (error) {
-        if (!(error instanceof RemoteFailure) || !error.retryable) throw error;
+        if (!(error instanceof RequestFailure) || !error.retryable) throw error;
         const { waitMs } = error;
         if (waitMs !== undefined) this.#closeFor(waitMs);
         else failures += 1;
@@ -148,8 +136,8 @@ export class RemoteScorer implements Scorer {
     }
   }
 
-  #failure(what: string): RemoteFailure {
-    return new RemoteFailure(`${this.#remote.name}: ${what}`, { retryable: true });
+  #failure(what: string): RequestFailure {
+    return new RequestFailure(`${this.#remote.name}: ${what}`, { retryable: true });
   }
 }
 
@@ -165,6 +153,6 @@ interface Turn {
   readonly late: AbortSignal | undefined;
 }
 
-function outcomeOf(found: number | NoScore): Outcome {
+function outcomeOf(found: number | NoScore | RequestFailure): Outcome {
   return typeof found === 'number' ? { score: found } : { problem: found.message, retryable: found.retryable };
 }

@@ -1,17 +1,11 @@
 /** Which engine samples, and where its servers are. */
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  ConfigError,
-  directory,
-  filePath,
-  namedText,
-  nonEmptyText,
-  positiveInt,
-  positiveNumber,
-  url,
-  z,
-} from '@gapo/service';
+import { credentialsOf, fileToken, HttpClient } from '@gapo/http';
+import { ConfigError, directory, filePath, nonEmptyText, positiveInt, positiveNumber, url, z } from '@gapo/service';
+
+/** Bytes of a completion with its log-probabilities, at most. */
+const longestCompletion = 64 * 2 ** 20;
 
 /** The settings of engines. */
 export const engineSettings = z.object({
@@ -73,8 +67,22 @@ export function servedSettings({
   return { ENGINE, ENGINE_URLS, ...rest };
 }
 
-/** Returns the headers of requests. @throws UserError if the token's file cannot be read */
-export function engineHeaders(tokenFile: string | undefined): () => Readonly<Record<string, string>> {
-  if (tokenFile === undefined) return () => ({});
-  return () => ({ authorization: `Bearer ${namedText('ENGINE_TOKEN_FILE', tokenFile).trim()}` });
+/**
+ * Opens the servers of an engine.
+ *
+ * @throws UserError if the token's file cannot be read
+ */
+export function engineServers({ ENGINE_URLS, ENGINE_TOKEN_FILE }: ServedSettings): HttpClient[] {
+  const [where, source] = ['ENGINE_URLS', 'ENGINE_TOKEN_FILE'];
+  const token = ENGINE_TOKEN_FILE === undefined ? undefined : fileToken(source, source, ENGINE_TOKEN_FILE);
+  token?.read();
+  return ENGINE_URLS.map(
+    (url) =>
+      new HttpClient({
+        url,
+        credentials: credentialsOf({ url, token, where }),
+        longestAnswer: longestCompletion,
+        settings: { url: where, ca: 'NODE_EXTRA_CA_CERTS' },
+      }),
+  );
 }

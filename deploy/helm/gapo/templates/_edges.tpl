@@ -82,6 +82,11 @@ An edge to rewards whose port is that of every one has `every`.
 {{- with .Values.access.oidc.issuer }}
 - { from: coordinator, to: outside, port: {{ include "gapo.portOf" (dict "url" .) }} }
 {{- end }}
+{{- if include "gapo.engine" . }}
+{{- range .Values.rollout.engine.urls }}
+- { from: rollout, to: outside, port: {{ include "gapo.portOf" (dict "url" .) }}, peers: {{ toJson $.Values.rollout.engine.to }} }
+{{- end }}
+{{- end }}
 {{- /* Reward services of others, by their ports. */}}
 {{- range .Values.coordinator.rewardAllow }}
 - { from: coordinator, to: outside, port: {{ regexFind "[0-9]+$" . | default 50061 }} }

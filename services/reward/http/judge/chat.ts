@@ -1,6 +1,6 @@
 /** A model behind an OpenAI-compatible chat completions endpoint, as a judge: one exchange per request. */
+import { quoted } from '@gapo/http';
 import { NoScore, type ScoreItem } from '@gapo/reward';
-import { quoted } from '../protocols/excerpt.js';
 import type { ProtocolOptions } from '../protocols/httpFile.js';
 import { missing, withParameters, type Protocol } from '../protocols/protocol.js';
 import { saidIn } from './content.js';

@@ -1,7 +1,7 @@
 /** What an OpenAI-compatible chat completion says, in the forms in which servers write it. Pure. */
+import { quoted } from '@gapo/http';
 import { NoScore } from '@gapo/reward';
 import { z } from '@gapo/service';
-import { quoted } from '../protocols/excerpt.js';
 import { parsed } from '../protocols/protocol.js';
 
 /** A part of a content that is a list. */

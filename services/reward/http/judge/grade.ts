@@ -1,7 +1,7 @@
 /** The score in what a judge wrote. Pure. */
+import { excerpt, quoted } from '@gapo/http';
 import { at } from '@gapo/numeric';
 import { NoScore } from '@gapo/reward';
-import { excerpt, quoted } from '../protocols/excerpt.js';
 import { findObjects, LooseObject, type LooseValue } from './looseJson.js';
 import { divide, endsThinking } from './thinking.js';
 

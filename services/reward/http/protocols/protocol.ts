@@ -1,7 +1,7 @@
 /** What an HTTP protocol of rewards is: requests for items, and the scores in answers, which are validated before use. */
+import { shown } from '@gapo/http';
 import { NoScore, type ScoreItem } from '@gapo/reward';
 import type { z } from '@gapo/service';
-import { shown } from './excerpt.js';
 
 /** A protocol: the request for a batch, and what its answer means. */
 export interface Protocol {

@@ -1,7 +1,7 @@
 /** Text classification as Text Embeddings Inference serves it: { inputs } → a list of { label, score } for each input. */
+import { shown } from '@gapo/http';
 import { NoScore } from '@gapo/reward';
 import { z } from '@gapo/service';
-import { shown } from './excerpt.js';
 import type { ProtocolOptions } from './httpFile.js';
 import { counted, parsed, scoreOf, withParameters, type Protocol } from './protocol.js';
 

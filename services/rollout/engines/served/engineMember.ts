@@ -1,9 +1,10 @@
 /** One server of an engine: what it is, whether it answers, its adapters, and its requests in progress. */
-import { setMaxListeners } from 'node:events';
+import { RequestFailure, Slots, type HttpClient, type RequestLimits } from '@gapo/http';
 import { untilAborted } from '@gapo/rpc';
 import type { Logger } from '@gapo/service';
-import { EngineFailure, type EngineServer, type RequestLimits } from '../engineServer.js';
 import { LoadedAdapters } from './loadedAdapters.js';
+import { overloadWaitMs } from './overload.js';
+import { loadAdapter, unloadAdapter } from './protocols/adapters.js';
 import type {
   CompletionRequest,
   EngineFacts,
@@ -11,7 +12,6 @@ import type {
   ServedAdapter,
   ServedCompletion,
 } from './protocols/protocol.js';
-import { Slots } from './slots.js';
 
 /** Limits of a server's use. */
 export interface MemberLimits {
@@ -32,7 +32,7 @@ const missedChecks = 2;
 
 /** A server. */
 export class EngineMember {
-  readonly server: EngineServer;
+  readonly server: HttpClient;
   readonly #protocol: EngineProtocol;
   readonly #limits: MemberLimits;
   readonly #adapters: LoadedAdapters;
@@ -45,7 +45,7 @@ export class EngineMember {
   /** @param unloaded observes that an adapter was unloaded */
   constructor(
     protocol: EngineProtocol,
-    server: EngineServer,
+    server: HttpClient,
     limits: MemberLimits,
     log: Logger,
     unloaded: (name: string) => void,
@@ -54,10 +54,9 @@ export class EngineMember {
     this.#protocol = protocol;
     this.#limits = limits;
     this.#slots = new Slots(limits.concurrency);
-    setMaxListeners(0, this.#closing.signal); // every question listens
     this.#adapters = new LoadedAdapters(limits.adapters, {
-      load: (adapter) => protocol.load(server, adapter, this.#long),
-      unload: (name) => protocol.unload(server, name, this.#short),
+      load: (adapter) => loadAdapter(protocol, server, adapter, this.#long),
+      unload: (name) => unloadAdapter(protocol, server, name, this.#short),
       unloaded,
       log,
     });
@@ -73,7 +72,7 @@ export class EngineMember {
     return this.#adapters.has(name);
   }
 
-  /** Returns what the server is. It is asked once, and again after a failure. @throws EngineFailure */
+  /** Returns what the server is. It is asked once, and again after a failure. @throws RequestFailure */
   facts(): Promise<EngineFacts> {
     if (this.#facts === undefined) {
       const asked = this.#ask();
@@ -85,7 +84,7 @@ export class EngineMember {
     return this.#facts;
   }
 
-  /** Resolves if the server can serve. @throws EngineFailure */
+  /** Resolves if the server can serve. @throws RequestFailure */
   async checkHealth(): Promise<void> {
     await this.#protocol.checkHealth(this.server, this.#short);
   }
@@ -94,7 +93,7 @@ export class EngineMember {
    * Makes a request for a completion of an adapter. At most a number of requests run at a time; others wait.
    *
    * @param run makes the request with the function that it is given, once the adapter is loaded
-   * @throws EngineFailure; the signal's reason once it aborts
+   * @throws RequestFailure; the signal's reason once it aborts
    */
   async complete<T>(
     adapter: ServedAdapter,
@@ -117,7 +116,7 @@ export class EngineMember {
         }),
       );
     } catch (error) {
-      if (error instanceof EngineFailure && !signal.aborted) this.#doubt(error);
+      if (error instanceof RequestFailure && !signal.aborted) this.#doubt(error);
       throw error;
     }
   }
@@ -125,36 +124,35 @@ export class EngineMember {
   /** Unloads the adapters and closes the connections. */
   async close(): Promise<void> {
     await this.#adapters.close();
-    this.#closing.abort(new EngineFailure('the worker is stopping'));
+    this.#closing.abort(new RequestFailure('the worker is stopping'));
     clearInterval(this.#watch);
     await this.server.close();
   }
 
-  /** @throws EngineFailure if the server's context is shorter than the completion may need */
+  /** @throws RequestFailure if the server's context is shorter than the completion may need */
   #requireRoom({ context = Infinity }: EngineFacts, { promptIds, maxTokens }: CompletionRequest): void {
     const most = promptIds.length + maxTokens;
     if (most <= context) return;
-    throw new EngineFailure(
+    throw new RequestFailure(
       `${this.server.name} has a context of ${context} tokens, and a completion may need ${most}; start it with a longer one, or reduce ` +
         'rollout.maxNewTokens',
     );
   }
 
   /** A failed server may have restarted: it is asked again what it is, and gets its adapters again. */
-  #doubt({ waitMs }: EngineFailure): void {
-    if (waitMs !== undefined) return; // it is alive
+  #doubt(failure: RequestFailure): void {
+    if (overloadWaitMs(failure) !== undefined) return; // it is alive
     this.#facts = undefined;
     this.#adapters.doubt();
   }
 
-  /** @throws EngineFailure that may pass: a server with wrong options can be started with others */
+  /** @throws RequestFailure that may pass: a server with wrong options can be started with others */
   async #ask(): Promise<EngineFacts> {
     try {
       await this.checkHealth();
       return await this.#protocol.describe(this.server, this.#limits.model, this.#long);
     } catch (error) {
-      if (!(error instanceof EngineFailure) || error.passing) throw error;
-      throw new EngineFailure(error.message, { passing: true, cause: error });
+      throw error instanceof RequestFailure ? error.with({ retryable: true }) : error;
     }
   }
 

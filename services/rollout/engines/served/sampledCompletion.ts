@@ -1,8 +1,8 @@
 /** Checks what a server returned, and makes it a completion of the contract. */
+import { RequestFailure } from '@gapo/http';
 import type { DecoderConfig } from '@gapo/model';
 import { at } from '@gapo/numeric';
 import { endAtStop, type Ending, type SampledCompletion } from '@gapo/policy';
-import { EngineFailure } from '../engineServer.js';
 import type { ServedCompletion } from './protocols/protocol.js';
 import type { ServedModel } from './servedModels.js';
 
@@ -21,7 +21,7 @@ export interface AskedCompletion {
  * Converts a server's answer. It ends where the native engine would end it.
  *
  * @returns undefined if it has an id without a token, which the native engine does not draw
- * @throws EngineFailure if it is not a completion of the request
+ * @throws RequestFailure if it is not a completion of the request
  */
 export async function toSampled(
   { ids, logprobs }: ServedCompletion,
@@ -29,7 +29,7 @@ export async function toSampled(
   { config, drawable, tokenizer }: ServedModel,
   server: string,
 ): Promise<SampledCompletion | undefined> {
-  const invalid = (what: string): EngineFailure => new EngineFailure(`${server} answered a completion ${what}`);
+  const invalid = (what: string): RequestFailure => new RequestFailure(`${server} answered a completion ${what}`);
   if (ids.length === 0 || ids.length > limit) throw invalid(`of ${ids.length} tokens, expected 1 to ${limit}`);
   if (logprobs.length !== ids.length)
     throw invalid(`of ${ids.length} tokens with ${logprobs.length} log-probabilities`);

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import { RequestFailure, type HttpClient } from '@gapo/http';
 import { at, deriveSeed } from '@gapo/numeric';
 import { checkSampling, type SampledCompletion, type SamplingOptions, type SamplingPrompt } from '@gapo/policy';
 import { messageOf, retryDelayMs, RpcError } from '@gapo/rpc';
@@ -9,9 +10,9 @@ import { isExpected, type Logger } from '@gapo/service';
 import { attributeNames, SpanKind, spanNames, withSpan } from '@gapo/tracing';
 import type { Environment } from '@gapo/worker';
 import type { Engine, SamplingShard } from '../engine.js';
-import { EngineFailure, EngineServer } from '../engineServer.js';
 import { AdapterVolume, type VolumePlaces } from './adapterVolume.js';
 import { EngineMember, type MemberLimits } from './engineMember.js';
+import { overloadWaitMs } from './overload.js';
 import type { CompletionRequest, EngineFacts, EngineProtocol, ServedAdapter } from './protocols/protocol.js';
 import { toSampled, type AskedCompletion } from './sampledCompletion.js';
 import { ServedModels, type ServedModel } from './servedModels.js';
@@ -19,12 +20,10 @@ import { ServedModels, type ServedModel } from './servedModels.js';
 /** Options of {@link ServedEngine}. */
 export interface ServedEngineOptions extends MemberLimits {
   readonly protocol: EngineProtocol;
-  readonly urls: readonly string[];
+  readonly servers: readonly HttpClient[];
   readonly volume: VolumePlaces;
   /** The base of relative model directories. */
   readonly modelRoot: string;
-  /** Returns headers of every request. @default none */
-  readonly headers?: () => Readonly<Record<string, string>>;
   readonly log: Logger;
 }
 
@@ -53,7 +52,7 @@ export class ServedEngine implements Engine {
   readonly #log: Logger;
   #healthTimer: NodeJS.Timeout | undefined;
 
-  constructor({ protocol, urls, volume, modelRoot, headers, log, ...limits }: ServedEngineOptions) {
+  constructor({ protocol, servers, volume, modelRoot, log, ...limits }: ServedEngineOptions) {
     this.#protocol = protocol;
     this.#models = new ServedModels(modelRoot);
     this.#volume = new AdapterVolume(volume);
@@ -62,9 +61,7 @@ export class ServedEngine implements Engine {
       if (this.#members.some((member) => member.hasAdapter(name))) return;
       this.#volume.remove(name).catch((error: unknown) => log.warn(`ENGINE_ADAPTER_DIR: ${messageOf(error)}`));
     };
-    this.#members = urls.map(
-      (url) => new EngineMember(protocol, new EngineServer(url, headers), limits, log, unloaded),
-    );
+    this.#members = servers.map((server) => new EngineMember(protocol, server, limits, log, unloaded));
   }
 
   /**
@@ -212,10 +209,10 @@ export class ServedEngine implements Engine {
         return await this.#request(member, adapter, request, row, model, signal);
       } catch (error) {
         signal.throwIfAborted();
-        if (!(error instanceof EngineFailure)) throw error;
-        const { waitMs } = error;
+        if (!(error instanceof RequestFailure)) throw error;
+        const waitMs = overloadWaitMs(error);
         const isLost = this.#protocol.lacksAdapter(error);
-        if (!error.passing && !isLost) throw new RpcError('FAILED_PRECONDITION', this.#named(error.message));
+        if (!error.retryable && !isLost) throw new RpcError('FAILED_PRECONDITION', this.#named(error.message));
         if (waitMs === undefined && attempt >= maxAttempts)
           throw new RpcError('UNAVAILABLE', this.#named(error.message), { cause: error });
         if (!isLost) tried.add(member);
@@ -243,7 +240,7 @@ export class ServedEngine implements Engine {
       [attributeNames.genAiMaxTokens]: request.maxTokens,
       [attributeNames.genAiInputTokens]: request.promptIds.length,
       [attributeNames.serverAddress]: server.address.hostname,
-      [attributeNames.serverPort]: server.port,
+      [attributeNames.serverPort]: Number(server.address.port) || (server.address.protocol === 'https:' ? 443 : 80),
     };
     return member.complete(adapter, signal, (call) =>
       withSpan(

@@ -1,6 +1,6 @@
 /** Checks that an engine's log-probabilities are of softmax(logits / temperature), as the trainer's. */
+import { RequestFailure } from '@gapo/http';
 import { at } from '@gapo/numeric';
-import { EngineFailure } from '../../engineServer.js';
 
 /** ln of the probabilities of the most probable next tokens, by what the server calls them. */
 export type TopTokens = ReadonlyMap<string, number>;
@@ -37,18 +37,18 @@ export function isAfterTemperature(atOne: TopTokens, atTwo: TopTokens): boolean 
  * Asks a server at two temperatures.
  *
  * @param remedy how it has to be started, such as `with --logprobs-mode processed_logprobs`
- * @throws EngineFailure if its log-probabilities are before the temperature, or nothing shows whether they are
+ * @throws RequestFailure if its log-probabilities are before the temperature, or nothing shows whether they are
  */
 export async function assertAfterTemperature(server: string, remedy: string, ask: AskTop): Promise<void> {
   for (const promptIds of prompts) {
     const found = isAfterTemperature(await ask(promptIds, 1), await ask(promptIds, 2));
     if (found === true) return;
     if (found === false) {
-      throw new EngineFailure(`${server} returns log-probabilities before the temperature; start it ${remedy}`);
+      throw new RequestFailure(`${server} returns log-probabilities before the temperature; start it ${remedy}`);
     }
   }
   const shown = at(prompts, 0).join(', ');
-  throw new EngineFailure(
+  throw new RequestFailure(
     `${server} finds all tokens after prompts such as [${shown}] equally probable, so that nothing shows whether it was started ` +
       `${remedy}; check its model`,
   );

@@ -1,6 +1,6 @@
 /** How gapo speaks to one kind of engine. A kind is one file here and one line in the registry. */
+import type { HttpClient, RequestFailure, RequestLimits } from '@gapo/http';
 import type { SamplingOptions } from '@gapo/policy';
-import type { EngineServer, RequestLimits } from '../../engineServer.js';
 
 /** What a server is. */
 export interface EngineFacts {
@@ -49,26 +49,28 @@ export interface EngineProtocol {
   readonly name: 'vllm' | 'sglang';
   /** Options that the engine cannot apply as the contract asks: says which and why; undefined if it can apply all. */
   readonly refusal: (options: SamplingOptions) => string | undefined;
-  /** Resolves if the server can serve. @throws EngineFailure */
-  readonly checkHealth: (server: EngineServer, limits: RequestLimits) => Promise<void>;
+  /** Resolves if the server can serve. @throws RequestFailure */
+  readonly checkHealth: (server: HttpClient, limits: RequestLimits) => Promise<void>;
   /**
    * Asks a server what it is, and checks that it was started with the options that gapo needs.
    *
    * @param model the name of the base model; undefined: the only one that it has
-   * @throws EngineFailure that names the option
+   * @throws RequestFailure that names the option
    */
-  readonly describe: (server: EngineServer, model: string | undefined, limits: RequestLimits) => Promise<EngineFacts>;
-  /** Loads an adapter; does nothing if one of the name is loaded. @throws EngineFailure */
-  readonly load: (server: EngineServer, adapter: ServedAdapter, limits: RequestLimits) => Promise<void>;
-  /** Unloads an adapter; does nothing if none of the name is loaded. @throws EngineFailure */
-  readonly unload: (server: EngineServer, name: string, limits: RequestLimits) => Promise<void>;
-  /** Samples one completion. @throws EngineFailure */
+  readonly describe: (server: HttpClient, model: string | undefined, limits: RequestLimits) => Promise<EngineFacts>;
+  /** Loads an adapter. @throws RequestFailure, also if one of the name is loaded */
+  readonly load: (server: HttpClient, adapter: ServedAdapter, limits: RequestLimits) => Promise<void>;
+  /** Unloads an adapter. @throws RequestFailure, also if none of the name is loaded */
+  readonly unload: (server: HttpClient, name: string, limits: RequestLimits) => Promise<void>;
+  /** Samples one completion. @throws RequestFailure */
   readonly complete: (
-    server: EngineServer,
+    server: HttpClient,
     facts: EngineFacts,
     request: CompletionRequest,
     limits: RequestLimits,
   ) => Promise<ServedCompletion>;
-  /** Whether a failure of `complete` means that the adapter is not loaded, as after a restart of the server. */
-  readonly lacksAdapter: (failure: { readonly status: number | undefined; readonly message: string }) => boolean;
+  /** Whether a failure of `load` means that an adapter of the name is loaded. */
+  readonly hasAdapter: (failure: RequestFailure) => boolean;
+  /** Whether a failure of `unload` or `complete` means that the adapter is not loaded, as after a restart of the server. */
+  readonly lacksAdapter: (failure: RequestFailure) => boolean;
 }

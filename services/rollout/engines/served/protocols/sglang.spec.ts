@@ -1,15 +1,10 @@
 /** SGLang's interface, against answers of the documented form: no server was at hand to record them from. */
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
-import { EngineFailure, EngineServer } from '../../engineServer.js';
+import { HttpClient, RequestFailure } from '@gapo/http';
+import { answering, json, type Asked } from '@gapo/http/testing';
+import { loadAdapter, unloadAdapter } from './adapters.js';
 import { sglang } from './sglang.js';
-
-interface Asked {
-  readonly path: string;
-  readonly body: Record<string, unknown>;
-}
 
 type Answer = (asked: Asked) => { readonly status?: number; readonly json: unknown };
 
@@ -22,25 +17,14 @@ const info = {
 };
 
 /** A server that answers as a test says, and what it was asked. */
-async function serving(t: TestContext, answer: Answer): Promise<{ server: EngineServer; asked: Asked[] }> {
-  const asked: Asked[] = [];
-  const http = createServer((request, response) => {
-    let text = '';
-    request.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-    request.on('end', () => {
-      const one = { path: request.url ?? '', body: JSON.parse(text || '{}') as Record<string, unknown> };
-      asked.push(one);
-      const { status = 200, json } = answer(one);
-      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(json));
-    });
+async function serving(t: TestContext, answer: Answer): Promise<{ server: HttpClient; asked: () => unknown[] }> {
+  const { url, asked } = await answering(t, (one, response) => {
+    const { status, json: value } = answer(one);
+    json(response, value, status);
   });
-  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
-  const server = new EngineServer(`http://127.0.0.1:${(http.address() as AddressInfo).port}`);
-  t.after(async () => {
-    await server.close();
-    http.close();
-  });
-  return { server, asked };
+  const server = new HttpClient({ url });
+  t.after(() => server.close());
+  return { server, asked: () => asked.map(({ path, body }) => ({ path, body })) };
 }
 
 /** An answer of /generate whose most probable tokens 5 and 6 have logits 3 and 1. */
@@ -85,7 +69,7 @@ for (const [what, changed, divisor, details] of [
     }));
     await assert.rejects(
       sglang.describe(server, undefined, limits),
-      (error) => error instanceof EngineFailure && details.test(error.message),
+      (error) => error instanceof RequestFailure && details.test(error.message),
     );
   });
 }
@@ -107,7 +91,7 @@ test('a completion is requested as tokens, with every option', async (t) => {
   };
   const completion = await sglang.complete(server, facts, request, limits);
   assert.deepEqual(completion, { ids: [7, 2], logprobs: [-0.5, -0.25] });
-  assert.deepEqual(asked, [
+  assert.deepEqual(asked(), [
     {
       path: '/generate',
       body: {
@@ -144,14 +128,16 @@ test('adapters are loaded and unloaded by name; what is already so is no error',
   let answer: { status?: number; json: unknown } = { json: { success: true, loaded_adapters: {} } };
   const { server, asked } = await serving(t, () => answer);
   const adapter = { name: 'gapo-run-v1-abc', path: '/adapters/gapo-run-v1-abc' };
-  await sglang.load(server, adapter, limits);
-  await sglang.unload(server, adapter.name, limits);
-  assert.deepEqual(asked, [
+  await loadAdapter(sglang, server, adapter, limits);
+  await unloadAdapter(sglang, server, adapter.name, limits);
+  assert.deepEqual(asked(), [
     { path: '/load_lora_adapter', body: { lora_name: adapter.name, lora_path: adapter.path } },
     { path: '/unload_lora_adapter', body: { lora_name: adapter.name } },
   ]);
   answer = { status: 400, json: { success: false, error_message: 'LoRA adapter gapo-run-v1-abc is already loaded.' } };
-  await sglang.load(server, adapter, limits);
+  await loadAdapter(sglang, server, adapter, limits);
+  answer = { json: { success: false, error_message: 'LoRA adapter gapo-run-v1-abc not found' } };
+  await unloadAdapter(sglang, server, adapter.name, limits);
   answer = { status: 400, json: { success: false, error_message: 'rank 64 is above max_lora_rank' } };
-  await assert.rejects(sglang.load(server, adapter, limits), /rank 64 is above max_lora_rank/);
+  await assert.rejects(loadAdapter(sglang, server, adapter, limits), /rank 64 is above max_lora_rank/);
 });

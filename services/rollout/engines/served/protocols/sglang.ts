@@ -2,8 +2,8 @@
  * SGLang, by its native HTTP interface: https://docs.sglang.io/basic_usage/native_api.html. Written from its documentation and its
  * source (0.5.23), and tested against answers of the documented form. It has not been tried with a server.
  */
+import { RequestFailure, type HttpClient, type RequestLimits } from '@gapo/http';
 import { z } from '@gapo/service';
-import { EngineFailure, type EngineServer, type RequestLimits } from '../../engineServer.js';
 import { distributionRefusal } from './distributionRefusal.js';
 import { assertAfterTemperature, topTokens } from './processedLogprobs.js';
 import type { CompletionRequest, EngineFacts, EngineProtocol, ServedAdapter, ServedCompletion } from './protocol.js';
@@ -38,21 +38,21 @@ const generateAnswer = z.object({
 
 const updateAnswer = z.object({ success: z.boolean(), error_message: z.string().nullish() });
 
-async function checkHealth(server: EngineServer, limits: RequestLimits): Promise<void> {
+async function checkHealth(server: HttpClient, limits: RequestLimits): Promise<void> {
   await server.get(paths.health, limits);
 }
 
-async function describe(server: EngineServer, model: string | undefined, limits: RequestLimits): Promise<EngineFacts> {
-  const info = server.parse(paths.info, infoAnswer, await server.get(paths.info, limits));
+async function describe(server: HttpClient, model: string | undefined, limits: RequestLimits): Promise<EngineFacts> {
+  const info = (await server.get(paths.info, limits)).as(infoAnswer);
   const base = info.served_model_name ?? info.model_path;
   if (model !== undefined && model !== base) {
-    throw new EngineFailure(`${server.name} has the model ${base}; set ENGINE_MODEL to it, or leave it out`);
+    throw new RequestFailure(`${server.name} has the model ${base}; set ENGINE_MODEL to it, or leave it out`);
   }
   if (info.enable_lora !== true) {
-    throw new EngineFailure(`${server.name} cannot load adapters; start it with --enable-lora`);
+    throw new RequestFailure(`${server.name} cannot load adapters; start it with --enable-lora`);
   }
   if (info.enable_deterministic_inference !== true) {
-    throw new EngineFailure(
+    throw new RequestFailure(
       `${server.name} ignores the seeds of completions; start it with --enable-deterministic-inference`,
     );
   }
@@ -74,41 +74,23 @@ async function describe(server: EngineServer, model: string | undefined, limits:
   return { version: info.version, context: undefined, route: paths.generate };
 }
 
-async function load(server: EngineServer, { name, path }: ServedAdapter, limits: RequestLimits): Promise<void> {
-  await update(
-    server,
-    paths.load,
-    { lora_name: name, lora_path: path },
-    /already (been )?(loaded|registered)|already exists/,
-    limits,
-  );
+async function load(server: HttpClient, { name, path }: ServedAdapter, limits: RequestLimits): Promise<void> {
+  await update(server, paths.load, { lora_name: name, lora_path: path }, limits);
 }
 
-async function unload(server: EngineServer, name: string, limits: RequestLimits): Promise<void> {
-  await update(
-    server,
-    paths.unload,
-    { lora_name: name },
-    /not (been )?(found|loaded|registered)|does not exist/,
-    limits,
-  );
+async function unload(server: HttpClient, name: string, limits: RequestLimits): Promise<void> {
+  await update(server, paths.unload, { lora_name: name }, limits);
 }
 
-/** @param done says that the server is already as asked */
 async function update(
-  server: EngineServer,
+  server: HttpClient,
   path: string,
   body: Readonly<Record<string, string>>,
-  done: RegExp,
   limits: RequestLimits,
 ): Promise<void> {
-  try {
-    const { success, error_message: message } = server.parse(path, updateAnswer, await server.post(path, body, limits));
-    if (!success) throw new EngineFailure(`${server.name}${path} answered: ${message ?? 'no reason'}`);
-  } catch (error) {
-    if (error instanceof EngineFailure && !error.passing && done.test(error.message)) return;
-    throw error;
-  }
+  const answer = await server.post(path, body, limits);
+  const { success, error_message: message } = answer.as(updateAnswer);
+  if (!success) throw answer.failure(message ?? 'no reason');
 }
 
 /** Every option is sent: a server takes what is missing from the model's generation_config.json. */
@@ -126,7 +108,7 @@ const plain = {
 } as const;
 
 async function complete(
-  server: EngineServer,
+  server: HttpClient,
   _facts: EngineFacts,
   { id, model, promptIds, temperature, seed, maxTokens, endIds, stop }: CompletionRequest,
   limits: RequestLimits,
@@ -144,18 +126,18 @@ async function complete(
   const { output_ids: ids, meta_info: meta } = await generate(server, asked, sampling, limits);
   const { type, message } = meta.finish_reason;
   if (type === 'abort')
-    throw new EngineFailure(`${server.name} ended a completion: ${message ?? type}`, { passing: true });
+    throw new RequestFailure(`${server.name} ended a completion: ${message ?? type}`, { retryable: true });
   return { ids, logprobs: meta.output_token_logprobs.map(([logprob]) => logprob) };
 }
 
 async function generate(
-  server: EngineServer,
+  server: HttpClient,
   asked: Readonly<Record<string, unknown>>,
   sampling: Readonly<Record<string, unknown>>,
   limits: RequestLimits,
 ): Promise<z.output<typeof generateAnswer>> {
   const body = { ...asked, sampling_params: sampling, return_logprob: true, logprob_start_len: -1, stream: false };
-  return server.parse(paths.generate, generateAnswer, await server.post(paths.generate, body, limits));
+  return (await server.post(paths.generate, body, limits)).as(generateAnswer);
 }
 
 /** SGLang. */
@@ -167,6 +149,7 @@ export const sglang: EngineProtocol = {
   load,
   unload,
   complete,
-  lacksAdapter: ({ status, message }) =>
-    status === 400 && /not (been )?(found|loaded)|lora.*does not exist/i.test(message),
+  hasAdapter: ({ body = '' }) => /already (been )?(loaded|registered)|already exists/i.test(body),
+  lacksAdapter: ({ status, body = '' }) =>
+    (status === 400 || status === 200) && /not (been )?(found|loaded|registered)|does not exist/i.test(body),
 };

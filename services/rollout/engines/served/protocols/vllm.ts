@@ -3,9 +3,9 @@
  * (--enable-scale-out), else by /v1/completions. Adapters are loaded under a name per version: reloading one under its name would
  * leave prefixes of the old one in the cache.
  */
+import { RequestFailure, type HttpClient, type RequestLimits } from '@gapo/http';
 import { at } from '@gapo/numeric';
 import { z } from '@gapo/service';
-import { EngineFailure, type EngineServer, type RequestLimits } from '../../engineServer.js';
 import { distributionRefusal } from './distributionRefusal.js';
 import { assertAfterTemperature, topTokens, type TopTokens } from './processedLogprobs.js';
 import type { CompletionRequest, EngineFacts, EngineProtocol, ServedAdapter, ServedCompletion } from './protocol.js';
@@ -87,33 +87,33 @@ interface Asked {
   readonly sampling: Readonly<Record<string, unknown>>;
 }
 
-async function checkHealth(server: EngineServer, limits: RequestLimits): Promise<void> {
+async function checkHealth(server: HttpClient, limits: RequestLimits): Promise<void> {
   await server.get(paths.health, limits);
 }
 
-async function describe(server: EngineServer, model: string | undefined, limits: RequestLimits): Promise<EngineFacts> {
-  const { version } = server.parse(paths.version, versionAnswer, await server.get(paths.version, limits));
-  const { data } = server.parse(paths.models, modelsAnswer, await server.get(paths.models, limits));
+async function describe(server: HttpClient, model: string | undefined, limits: RequestLimits): Promise<EngineFacts> {
+  const { version } = (await server.get(paths.version, limits)).as(versionAnswer);
+  const { data } = (await server.get(paths.models, limits)).as(modelsAnswer);
   const bases = data.filter(({ parent }) => parent === undefined || parent === null);
   const names = bases.map(({ id }) => id).join(', ');
   const base = model === undefined ? bases[0] : bases.find(({ id }) => id === model);
   if (base === undefined || (model === undefined && bases.length > 1)) {
-    throw new EngineFailure(`${server.name} has the models ${names || 'none'}; set ENGINE_MODEL to one of them`);
+    throw new RequestFailure(`${server.name} has the models ${names || 'none'}; set ENGINE_MODEL to one of them`);
   }
   await requireAdapters(server, limits);
   const route = await probe(server, base.id, limits);
   return { version, context: base.max_model_len ?? undefined, route };
 }
 
-/** @throws EngineFailure if adapters cannot be loaded */
-async function requireAdapters(server: EngineServer, limits: RequestLimits): Promise<void> {
+/** @throws RequestFailure if adapters cannot be loaded */
+async function requireAdapters(server: HttpClient, limits: RequestLimits): Promise<void> {
   try {
     await server.post(paths.unload, { lora_name: 'gapo-none' }, limits);
   } catch (error) {
-    // The message about the adapter says that the route exists.
-    if (error instanceof EngineFailure && !error.passing && /gapo-none/.test(error.message)) return;
-    if (!(error instanceof EngineFailure) || error.status !== 404) throw error;
-    throw new EngineFailure(
+    if (!(error instanceof RequestFailure)) throw error;
+    if (lacksAdapter(error)) return; // so that the route exists
+    if (error.status !== 404) throw error;
+    throw new RequestFailure(
       `${server.name} cannot load adapters; start it with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=1`,
       { cause: error },
     );
@@ -121,7 +121,7 @@ async function requireAdapters(server: EngineServer, limits: RequestLimits): Pro
 }
 
 /** Finds the route of completions, and checks that log-probabilities are after the temperature. */
-async function probe(server: EngineServer, model: string, limits: RequestLimits): Promise<Route> {
+async function probe(server: HttpClient, model: string, limits: RequestLimits): Promise<Route> {
   let route: Route = paths.generate;
   await assertAfterTemperature(
     server.name,
@@ -132,7 +132,7 @@ async function probe(server: EngineServer, model: string, limits: RequestLimits)
       try {
         return at((await call(server, route, asked, limits)).top, 0);
       } catch (error) {
-        const isAbsent = error instanceof EngineFailure && (error.status === 403 || error.status === 404);
+        const isAbsent = error instanceof RequestFailure && (error.status === 403 || error.status === 404);
         if (!isAbsent || route === paths.completions) throw error;
         route = paths.completions;
         return at((await call(server, route, asked, limits)).top, 0);
@@ -142,22 +142,12 @@ async function probe(server: EngineServer, model: string, limits: RequestLimits)
   return route;
 }
 
-async function load(server: EngineServer, { name, path }: ServedAdapter, limits: RequestLimits): Promise<void> {
-  try {
-    await server.post(paths.load, { lora_name: name, lora_path: path }, limits);
-  } catch (error) {
-    if (error instanceof EngineFailure && /already been loaded/.test(error.message)) return;
-    throw error;
-  }
+async function load(server: HttpClient, { name, path }: ServedAdapter, limits: RequestLimits): Promise<void> {
+  await server.post(paths.load, { lora_name: name, lora_path: path }, limits);
 }
 
-async function unload(server: EngineServer, name: string, limits: RequestLimits): Promise<void> {
-  try {
-    await server.post(paths.unload, { lora_name: name }, limits);
-  } catch (error) {
-    if (error instanceof EngineFailure && !error.passing) return; // it is not loaded
-    throw error;
-  }
+async function unload(server: HttpClient, name: string, limits: RequestLimits): Promise<void> {
+  await server.post(paths.unload, { lora_name: name }, limits);
 }
 
 /** Every option is sent: a server takes what is missing from the model's generation_config.json. */
@@ -173,7 +163,7 @@ const plain = {
 } as const;
 
 async function complete(
-  server: EngineServer,
+  server: HttpClient,
   { route }: EngineFacts,
   { id, model, promptIds, temperature, seed, maxTokens, endIds, stop }: CompletionRequest,
   limits: RequestLimits,
@@ -194,20 +184,20 @@ async function complete(
     { id, model, promptIds, sampling },
     limits,
   ).catch((error: unknown) => {
-    if (!(error instanceof EngineFailure) || error.status !== 403) throw error;
+    if (!(error instanceof RequestFailure) || error.status !== 403) throw error;
     // The server was started again, without the route.
-    throw new EngineFailure(error.message, { status: 403, passing: true, cause: error });
+    throw error.with({ retryable: true });
   });
   if (reason === 'abort' || reason === 'error')
-    throw new EngineFailure(`${server.name} ended a completion: ${reason}`, { passing: true });
+    throw new RequestFailure(`${server.name} ended a completion: ${reason}`, { retryable: true });
   return { ids, logprobs };
 }
 
-async function call(server: EngineServer, route: Route, asked: Asked, limits: RequestLimits): Promise<Answer> {
+async function call(server: HttpClient, route: Route, asked: Asked, limits: RequestLimits): Promise<Answer> {
   const { id, model, promptIds, sampling } = asked;
   if (route === paths.generate) {
     const body = { request_id: id, model, token_ids: promptIds, sampling_params: sampling, stream: false };
-    const { choices } = server.parse(route, generateAnswer, await server.post(route, body, limits));
+    const { choices } = (await server.post(route, body, limits)).as(generateAnswer);
     const [{ token_ids, finish_reason, logprobs }] = choices;
     return {
       reason: finish_reason,
@@ -221,7 +211,7 @@ async function call(server: EngineServer, route: Route, asked: Asked, limits: Re
   }
   const tokens = { return_token_ids: true, return_tokens_as_token_ids: true };
   const body = { request_id: id, model, prompt: promptIds, ...sampling, ...tokens, stream: false };
-  const { choices } = server.parse(route, completionsAnswer, await server.post(route, body, limits));
+  const { choices } = (await server.post(route, body, limits)).as(completionsAnswer);
   const [{ token_ids, finish_reason, logprobs }] = choices;
   return {
     reason: finish_reason,
@@ -231,9 +221,13 @@ async function call(server: EngineServer, route: Route, asked: Asked, limits: Re
   };
 }
 
-/** Whether the server does not know the adapter. */
-function lacksAdapter({ status, message }: { readonly status: number | undefined; readonly message: string }): boolean {
-  return status === 404 && /does not exist/.test(message);
+function hasAdapter({ status, body = '' }: RequestFailure): boolean {
+  return status === 400 && /has already been loaded/.test(body);
+}
+
+/** The messages are those of unloading and of completions. */
+function lacksAdapter({ status, body = '' }: RequestFailure): boolean {
+  return status === 404 && /cannot be found|does not exist/.test(body);
 }
 
 /** vLLM. */
@@ -245,5 +239,6 @@ export const vllm: EngineProtocol = {
   load,
   unload,
   complete,
+  hasAdapter,
   lacksAdapter,
 };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseJson } from './answer.js';
+import { parseJson } from './json.js';
 
 test('numbers that are not finite, as Python and C++ write them', () => {
   assert.deepEqual(parseJson('{"rewards": [NaN, -Infinity, Infinity, 1e999, null, 0.5]}'), {

@@ -1,13 +1,19 @@
-/** Bounds the concurrent requests of a service, however many calls it answers. */
+/** Back-pressure: at most a number of requests at a time; others wait, first come, first served. */
 
-/** Slots for requests, first come, first served. */
-export class RequestSlots {
-  #free: number;
+/** Slots for requests. */
+export class Slots {
+  readonly #count: number;
   readonly #waiting = new Set<() => void>();
+  #taken = 0;
 
-  /** @param slots at least 1 */
-  constructor(slots: number) {
-    this.#free = slots;
+  /** @param count at least 1 */
+  constructor(count: number) {
+    this.#count = count;
+  }
+
+  /** How many hold a slot or wait for one. */
+  get load(): number {
+    return this.#taken + this.#waiting.size;
   }
 
   /**
@@ -15,7 +21,7 @@ export class RequestSlots {
    *
    * @throws the signal's reason if it aborts before then
    */
-  async run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     await this.#take(signal);
     try {
       return await work();
@@ -26,8 +32,8 @@ export class RequestSlots {
 
   async #take(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (this.#free > 0) {
-      this.#free -= 1;
+    if (this.#taken < this.#count) {
+      this.#taken += 1;
       return;
     }
     await new Promise<void>((resolve, reject) => {
@@ -48,7 +54,7 @@ export class RequestSlots {
   #give(): void {
     const [first] = this.#waiting;
     if (first === undefined) {
-      this.#free += 1;
+      this.#taken -= 1;
       return;
     }
     this.#waiting.delete(first);

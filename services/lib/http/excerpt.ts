@@ -1,10 +1,11 @@
 /** Short quotations of what a server answered, for error messages. */
 
-/** Characters of an answer that an error quotes. */
-const longest = 200;
-
-/** Returns the beginning of a text on one line. */
-export function excerpt(text: string): string {
+/**
+ * Returns the beginning of a text on one line.
+ *
+ * @param longest characters
+ */
+export function excerpt(text: string, longest = 200): string {
   // eslint-disable-next-line no-control-regex -- control characters would disturb a terminal
   const line = text.slice(0, 4 * longest).replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, ' ').trim(); // prettier-ignore
   const characters = Array.from(line);

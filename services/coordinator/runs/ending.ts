@@ -1,0 +1,44 @@
+/** What ends a training: a request to stop, or an error. */
+import { messageOf, RpcError } from '@gapo/rpc';
+import { isExpected, type Logger } from '@gapo/service';
+import { PauseNeeded, type Fault } from '../state/interruption.js';
+import { diskFaultOf } from './diskFault.js';
+import type { Transition } from './lifecycle.js';
+
+/** A request to stop before the last step. */
+export interface StopRequest {
+  readonly transition: 'pause' | 'cancel';
+  readonly reason: string;
+  /** Whether the next coordinator resumes the run. */
+  readonly continues?: boolean;
+}
+
+/** What ends a training. */
+export interface Ending {
+  readonly transition: Transition;
+  readonly reason: string;
+  /** The fault to wait for. */
+  readonly fault?: Fault | undefined;
+  readonly continues?: boolean | undefined;
+}
+
+/** The run of a training that ended. */
+export interface EndedRun {
+  readonly id: string;
+  /** Its directory. */
+  readonly path: string;
+}
+
+/** Returns how training ended without an error. */
+export function endingWithout({ isComplete }: { readonly isComplete: boolean }, stop: StopRequest | undefined): Ending {
+  if (isComplete) return { transition: 'succeed', reason: '' };
+  return stop ?? { transition: 'fail', reason: 'training stopped without a reason' };
+}
+
+/** Returns how training ends with an error: in a pause where it is a fault that may pass. Logs an error that nobody expects. */
+export function endingWith(error: unknown, run: EndedRun, log: Logger): Ending {
+  const fault = error instanceof PauseNeeded ? error.fault : diskFaultOf(error, run.path);
+  if (fault !== undefined) return { transition: 'pause', reason: messageOf(error), fault };
+  if (!isExpected(error) && !(error instanceof RpcError)) log.error({ run: run.id, error }, 'a step failed');
+  return { transition: 'fail', reason: messageOf(error) };
+}

@@ -1,0 +1,32 @@
+/** Adapters of a server, whatever it already has. */
+import { RequestFailure, type HttpClient, type RequestLimits } from '@gapo/http';
+import type { EngineProtocol, ServedAdapter } from './protocol.js';
+
+/** Loads an adapter, unless one of the name is loaded. @throws RequestFailure */
+export function loadAdapter(
+  { load, hasAdapter }: EngineProtocol,
+  server: HttpClient,
+  adapter: ServedAdapter,
+  limits: RequestLimits,
+): Promise<void> {
+  return unless(hasAdapter, load(server, adapter, limits));
+}
+
+/** Unloads an adapter, unless none of the name is loaded. @throws RequestFailure */
+export function unloadAdapter(
+  { unload, lacksAdapter }: EngineProtocol,
+  server: HttpClient,
+  name: string,
+  limits: RequestLimits,
+): Promise<void> {
+  return unless(lacksAdapter, unload(server, name, limits));
+}
+
+/** @param done whether a failure means that the server is already as asked */
+async function unless(done: (failure: RequestFailure) => boolean, work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!(error instanceof RequestFailure && done(error))) throw error;
+  }
+}
