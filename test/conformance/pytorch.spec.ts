@@ -16,7 +16,9 @@ test('release.json has the release and the protocol of this build: a coordinator
 
 test('spans and attributes have declared names', () => {
   const declared: readonly string[] = [...Object.values(spanNames), ...Object.values(attributeNames)];
-  const constants = [...read('engines/pytorch/src/gapo_pytorch/tracing.py').matchAll(/^(?!PROTOCOL)[A-Z_0-9]+ = "([^"]+)"$/gm)];
+  const constants = [
+    ...read('engines/pytorch/src/gapo_pytorch/tracing.py').matchAll(/^(?!PROTOCOL)[A-Z_0-9]+ = "([^"]+)"$/gm),
+  ];
   const names = constants.map(([, name = '']) => name);
   assert.ok(names.length > 8);
   assert.deepEqual(
