@@ -1,6 +1,8 @@
 /** What the Helm chart refuses, and that it says why. Needs helm, as chart.spec.ts. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { parse } from 'yaml';
+import { codeOf } from '../documents.fixture.js';
 import { helm, refusal, refusalOn } from './rendered.js';
 
 const skip = helm === undefined ? 'helm is not available: install Go and run `make test-tools`' : false;
@@ -95,6 +97,15 @@ describe('invalid values are refused', { skip }, () => {
   }
 
   test('a valid reward is accepted', () => assert.equal(refusal(reward({})), undefined));
+
+  test('the values of the README are accepted', async () => {
+    const blocks = (await codeOf('README.md', 'Deploy')).filter(({ language }) => language === 'yaml');
+    assert.ok(blocks.length > 0);
+    for (const { code } of blocks) {
+      const values = Object.entries(parse(code) as object).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
+      assert.equal(refusal(...values), undefined);
+    }
+  });
 });
 
 describe('a cluster that would drop image volumes in silence', { skip }, () => {
