@@ -1,16 +1,11 @@
 // Connections: TLS with private authorities, proxies from the environment.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { connect, type AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
-import { promisify } from 'node:util';
-import { temporaryDirectory } from '@gapo/service/testing';
 import { HttpClient } from './client.js';
-import { answering, json, setVariables } from './testing.fixture.js';
+import { answering, json, selfSigned, setVariables, type Authority } from './testing.fixture.js';
 
 /** What a server answers, or the message of the failure. */
 async function outcome(t: TestContext, url: string, ca?: string): Promise<unknown> {
@@ -27,27 +22,6 @@ async function portOf(t: TestContext, server: Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(() => (server.closeAllConnections(), server.close()));
   return (server.address() as AddressInfo).port;
-}
-
-interface Authority {
-  readonly key: Buffer;
-  readonly pem: Buffer;
-}
-
-/** A certificate for localhost that is its own authority; undefined without openssl. */
-async function authority(t: TestContext): Promise<Authority | undefined> {
-  const directory = await temporaryDirectory(t);
-  const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
-  try {
-    await promisify(execFile)('openssl', [
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
-      ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', cert],
-    ]);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return undefined;
-  }
-  return { key: await readFile(key), pem: await readFile(cert) };
 }
 
 /** A server over TLS. */
@@ -78,7 +52,7 @@ async function proxy(t: TestContext): Promise<{ url: string; asked: string[] }> 
 
 describe('TLS', () => {
   test('trusts the authorities of ca, and names a certificate that is not trusted', async (t) => {
-    const own = await authority(t);
+    const own = await selfSigned(t);
     if (own === undefined) return t.skip('needs openssl to make a certificate');
     const port = await tlsPort(t, own);
     const ca = String(own.pem);
@@ -107,7 +81,7 @@ describe('proxies', () => {
   });
 
   test('of HTTPS_PROXY are asked for a tunnel, through which certificates are checked', async (t) => {
-    const own = await authority(t);
+    const own = await selfSigned(t);
     if (own === undefined) return t.skip('needs openssl to make a certificate');
     const port = await tlsPort(t, own);
     const { url, asked } = await proxy(t);

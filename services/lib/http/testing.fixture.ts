@@ -1,4 +1,6 @@
 /** `@gapo/http/testing`: real HTTP servers for tests, and the environment of their clients. */
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import {
   createServer,
   type IncomingHttpHeaders,
@@ -7,7 +9,10 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { promisify } from 'node:util';
+import { temporaryDirectory } from '@gapo/service/testing';
 
 /** A request's parts. */
 export interface Asked {
@@ -61,4 +66,28 @@ export function setVariables(t: TestContext, variables: Readonly<Record<string, 
     process.env[name] = value;
     t.after(() => delete process.env[name]);
   }
+}
+
+/** A certificate and its key. */
+export interface Authority {
+  readonly key: Buffer;
+  readonly pem: Buffer;
+  /** The file of the certificate, which goes with the test. */
+  readonly path: string;
+}
+
+/** A certificate for localhost that is its own authority; undefined without openssl. */
+export async function selfSigned(t: TestContext): Promise<Authority | undefined> {
+  const directory = await temporaryDirectory(t);
+  const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
+  try {
+    await promisify(execFile)('openssl', [
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
+      ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', cert],
+    ]);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return undefined;
+  }
+  return { key: await readFile(key), pem: await readFile(cert), path: cert };
 }

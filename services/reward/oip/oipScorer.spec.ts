@@ -1,14 +1,13 @@
 // Scorers behind the Open Inference Protocol, against real gRPC servers: the bytes of requests, every form of answer, each
 // failure, and a model that does not match its file.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { createServer as createHttp2Server } from 'node:http2';
 import { connect as connectSocket, type AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { createServer as createTlsServer } from 'node:tls';
-import { promisify } from 'node:util';
+import { selfSigned } from '@gapo/http/testing';
 import { at, required } from '@gapo/numeric';
 import { oneTurn, served, type RewardClient } from '@gapo/reward/testing';
 import {
@@ -212,19 +211,10 @@ inputs:
   });
 
   test('over TLS, if the certificate is trusted', async (t) => {
-    const directory = await temporaryDirectory(t);
-    const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
-    try {
-      await promisify(execFile)('openssl', [
-        ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
-        ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', cert],
-      ]);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      return t.skip('needs openssl to make a certificate');
-    }
+    const authority = await selfSigned(t);
+    if (authority === undefined) return t.skip('needs openssl to make a certificate');
     const [host = '', port = ''] = (await modelServer(t, ones)).split(':');
-    const options = { key: await readFile(key), cert: await readFile(cert), ALPNProtocols: ['h2'] };
+    const options = { key: authority.key, cert: authority.pem, ALPNProtocols: ['h2'] };
     const front = createTlsServer(options, (socket) => {
       const behind = connectSocket(Number(port), host);
       socket.pipe(behind).pipe(socket);
@@ -234,7 +224,7 @@ inputs:
     await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve));
     t.after(() => front.close());
     const target = `localhost:${(front.address() as AddressInfo).port}`;
-    const trusted = await client(t, target, `${inputs}\ntls: true\nca: ${cert}`);
+    const trusted = await client(t, target, `${inputs}\ntls: true\nca: ${authority.path}`);
     assert.deepEqual(await outcomes(trusted), [1, 1, 1]);
     await assert.rejects(
       client(t, target, `${inputs}\ntls: true`),
@@ -242,7 +232,7 @@ inputs:
     );
     const missing = client(t, target, `${inputs}\ntls: true\nca: none.pem`);
     await assert.rejects(missing, /reward\.yaml: ca: .*none\.pem contains no certificate \(PEM\): ENOENT/);
-    const bad = join(dirname(cert), 'bad.pem');
+    const bad = join(dirname(authority.path), 'bad.pem');
     await writeFile(bad, 'nothing of the kind');
     await assert.rejects(
       client(t, target, `${inputs}\ntls: true\nca: ${bad}`),
