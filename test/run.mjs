@@ -11,6 +11,7 @@ import { spec } from 'node:test/reporters';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { parseArgs } from 'node:util';
 import { toolEnvironment } from '../deploy/local/testTools.mjs';
+import { describeHangs, prepareReports } from './hangs.mjs';
 
 /** Suites with a make target of their own: too slow for every commit. */
 const slow = [
@@ -63,27 +64,37 @@ const count = { passed: 0, failed: 0, skipped: 0 };
 const skipped = [];
 const running = new Map();
 // Node 20 passes its own arguments on to the tests' processes, later versions those of the option.
-const execArgv = ['--import', new URL('./propertySeed.mjs', import.meta.url).href];
+const execArgv = ['propertySeed', 'hangs'].flatMap((name) => [
+  '--import',
+  new URL(`./${name}.mjs`, import.meta.url).href,
+]);
 process.execArgv.push(...execArgv);
 // One more than cores, since tests wait for processes; at most 4, since a platform takes more than a gigabyte.
 const concurrency = Math.min(availableParallelism() + 1, 4);
+const reports = await prepareReports();
 const stream = run({ files, concurrency, execArgv });
-// Tests have no time limits, since machines differ in speed. A test that never ends is printed here.
-const silenceMs = 20 * 60_000;
+// Tests have no time limits, since machines differ in speed. A test that never ends is described here.
+const silenceMs = Number(process.env.SILENCE_MINUTES ?? 10) * 60_000;
+async function giveUp() {
+  console.log(`no test has ended for ${silenceMs / 60_000} minutes`);
+  for (const { file, name } of running.values()) console.log(`still running: ${name} (${relative('.', file)})`);
+  for (const line of await describeHangs(reports.directory)) console.log(line);
+  reports.remove();
+  process.exit(1);
+}
 let watchdog;
 function heard() {
   clearTimeout(watchdog);
-  watchdog = setTimeout(() => {
-    for (const { file, name } of running.values()) console.log(`still running: ${name} (${file})`);
-    console.log(`no test has ended for ${silenceMs / 60_000} minutes`);
-    process.exit(1);
-  }, silenceMs);
+  watchdog = setTimeout(() => void giveUp(), silenceMs);
 }
 heard();
 /** Number of slow files that are listed at the end: all of them together have 20 minutes in CI. */
 const shown = 20;
 const keyOf = ({ file, line, name }) => `${file}:${line} ${name}`;
-stream.on('test:start', (test) => running.set(keyOf(test), test));
+// A test's start is reported when it ends, or when its first subtest does.
+stream.on('test:dequeue', (test) => {
+  if (test.name !== test.file) running.set(keyOf(test), test);
+});
 /** Seconds that each file's tests took, without their imports. */
 const secondsOf = new Map();
 for (const end of ['test:pass', 'test:fail']) {
@@ -107,6 +118,7 @@ stream.on('test:fail', ({ details }) => {
 stream.compose(spec).pipe(process.stdout);
 stream.on('end', () => {
   clearTimeout(watchdog);
+  reports.remove();
   // The reporter writes its last lines after the stream ends.
   setImmediate(() => {
     const slowest = [...secondsOf].sort(([, a], [, b]) => b - a).slice(0, shown);
