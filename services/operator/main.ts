@@ -14,7 +14,7 @@ import { help, operatorSettings } from './settings.js';
 await runService({
   name: 'gapo-operator',
   help,
-  async start({ log }) {
+  async start({ log, signal }) {
     const settings = operatorSettings();
     const cluster = Cluster.open(settings.KUBECONFIG);
     const training = connectCoordinator(settings.COORDINATOR, settings.COORDINATOR_TOKEN_FILE);
@@ -45,11 +45,19 @@ await runService({
     };
     const scope = { namespace: settings.NAMESPACE, labelSelector: settings.LABEL_SELECTOR };
     const server = await serve({ address: settings.LISTEN, services: [] });
+    server.setServing(false);
     const stopping = new AbortController();
-    const working = new Leadership(cluster, lease, log).run(async (signal) => {
-      const serving = rewards && followRewards(rewards.context, rewards.scope, signal);
-      await Promise.all([followRuns(context, scope, signal), serving]);
-    }, stopping.signal);
+    const leadership = new Leadership(cluster, lease, log);
+    const working = leadership.run(
+      async (leading) => {
+        const serving = rewards && followRewards(rewards.context, rewards.scope, leading);
+        await Promise.all([followRuns(context, scope, leading), serving]);
+      },
+      AbortSignal.any([stopping.signal, signal]),
+    );
+    // Not ready before: a release whose operator cannot reach the API server is not deployed.
+    await Promise.race([leadership.answered, working]);
+    server.setServing(true);
     return {
       address: server.address,
       done: working,

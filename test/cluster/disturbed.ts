@@ -4,7 +4,7 @@ import { say } from '../processes/program.js';
 import { tableOf } from '../processes/table.js';
 import { faultsOf, type Fault } from './faults.js';
 import { Following } from './following.js';
-import { startRun, stepEnds, succeeded } from './training.js';
+import { startRun, stepEnds, succeeded, trainHere } from './training.js';
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
@@ -45,36 +45,45 @@ async function strike({ namespace, steps, stepSeconds }: Runs, run: Following, f
     faults.shift();
     say(`           step ${run.step}: ${fault.name}`);
     const began = Date.now();
-    await fault.strike(namespace, (count) => run.steps(count));
-    if (run.step === steps) say('           the run was over before the fault: more STEPS would keep it in mid-run');
+    await fault.strike(namespace, run);
+    if (run.isOver) throw new Error(`the run was over before the fault: give it more than STEPS=${steps}`);
     await run.steps(1);
     struck.push({ fault: fault.name, began, over: Date.now() });
   }
   return struck;
 }
 
+/** The longest fault and half as long again, since it waits for pods and names. */
+const margin = 1.5;
+
 /**
- * Trains with every fault in turn, in as many runs as they need.
+ * Trains with every fault in turn, in as many runs as they need. A run is long enough for the longest fault.
  *
+ * @param wanted parts of their names, or `all`
  * @param undisturbed the run before them
  * @throws Error for the first run that does not end in the same bytes by itself
  */
 export async function trainDisturbed(
   wanted: string,
   undisturbed: string,
-  { namespace, expected }: Pick<Runs, 'namespace' | 'expected'>,
+  { namespace, expected: before }: Pick<Runs, 'namespace' | 'expected'>,
 ): Promise<void> {
   const seconds = timesOf(namespace, undisturbed).steps.map((step) => step.seconds);
-  const [steps, stepSeconds] = [seconds.length + 1, median(seconds)];
+  const stepSeconds = median(seconds);
   say(
     `           undisturbed: ${stepSeconds.toFixed(1)} s a step (median), the slowest ${Math.max(...seconds).toFixed(1)} s`,
   );
   const faults = faultsOf(wanted);
+  const longest = Math.max(...faults.map((fault) => fault.seconds));
+  const steps = Math.max(seconds.length + 1, Math.ceil((margin * longest) / stepSeconds) + 2);
+  const change = { steps };
+  const expected = steps === seconds.length + 1 ? before : trainHere(change);
+  say(`           disturbed runs have ${steps} steps, for faults of up to ${longest} s; adapter ${expected} here`);
   const struck: Struck[] = [];
   const trained: Trained[] = [];
   while (faults.length > 0) {
     const id = `disturbed-${trained.length + 1}`;
-    startRun(namespace, id);
+    startRun(namespace, id, change);
     const run = new Following(namespace, id);
     const [, strikes] = await Promise.all([
       run.ended,

@@ -1,5 +1,6 @@
 /** What is done to a release while it trains. */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Following } from './following.js';
 import { helmBeside, kubectlBeside, shellBeside } from './programs.js';
 import { installation, release } from './release.js';
 import { settings } from './settings.js';
@@ -9,12 +10,8 @@ export interface Fault {
   readonly name: string;
   /** About how many seconds it takes: it begins only where the run has that long to go, so that all of it happens in mid-run. */
   readonly seconds: number;
-  /**
-   * Strikes. Resolves once it is over and everything is ready again.
-   *
-   * @param steps waits for further steps of the run
-   */
-  strike(namespace: string, steps: (count: number) => Promise<void>): Promise<void>;
+  /** Strikes. Resolves once it is over and everything is ready again, or the run has ended. */
+  strike(namespace: string, run: Following): Promise<void>;
 }
 
 /** The kinds of pods, each with the resource that keeps it alive, and how long one keeps serving after its deletion. */
@@ -39,10 +36,10 @@ async function ready(namespace: string, resource: string): Promise<void> {
 }
 
 /** Waits until workers have joined, by the coordinator's log: name servers tell it of them only after a while. */
-async function joined(namespace: string, workers: number, since: Date): Promise<void> {
+async function joined(namespace: string, run: Following, workers: number, since: Date): Promise<void> {
   const log = ['-n', namespace, 'logs', `deployment/${release}-coordinator`, `--since-time=${since.toISOString()}`];
   const count = async () => [...(await kubectlBeside(...log)).matchAll(/"rollout worker \S+ joined"/g)].length;
-  while ((await count()) < workers) await delay(1000);
+  while (!run.isOver && (await count()) < workers) await delay(1000);
 }
 
 /** Waits until no pod of a component is ending. */
@@ -66,14 +63,14 @@ function deletion([name, kind, serves]: (typeof kinds)[number], force: boolean):
 const scaling: Fault = {
   name: 'rollout scaled 1 → 3 → 1',
   seconds: 2 * 36 + 2 * startSeconds,
-  async strike(namespace, steps) {
+  async strike(namespace, run) {
     const deployment = `deployment/${release}-rollout`;
     const scale = (replicas: number) => kubectlBeside('-n', namespace, 'scale', deployment, `--replicas=${replicas}`);
     const began = new Date();
     await scale(3);
     await ready(namespace, deployment);
-    await joined(namespace, 2, began);
-    await steps(2);
+    await joined(namespace, run, 2, began);
+    await run.steps(2);
     await scale(1);
     await ended(namespace, 'rollout', 1);
   },

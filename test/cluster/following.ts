@@ -33,6 +33,11 @@ export class Following {
     });
   }
 
+  /** Whether the run has ended. */
+  get isOver(): boolean {
+    return this.#over;
+  }
+
   /** Waits until the run has taken a number of further steps, or has ended. */
   async steps(count: number): Promise<void> {
     const wanted = this.step + count;

@@ -37,13 +37,13 @@ function changed(directory: string, { steps, shards }: Change): string {
  *
  * @throws Error where the run prints none
  */
-export function trainHere(): string {
+export function trainHere(change = usual): string {
   const data = mkdtempSync(join(tmpdir(), 'gapo-cluster-local-'));
   try {
     let file = example;
-    if (settings.STEPS > 0) {
+    if (change.steps > 0) {
       file = join(data, 'run.yaml');
-      writeFileSync(file, changed(join(project, 'examples/assistant'), usual));
+      writeFileSync(file, changed(join(project, 'examples/assistant'), change));
     }
     const rewards = ['--rewards', 'examples/assistant/rewards.yaml'];
     const ports = ['--port-base', '0', '--http-port', '0'];
@@ -82,8 +82,8 @@ function putConfiguration(namespace: string, change: Change): string {
 }
 
 /** Starts a run in the cluster under a name. */
-export function startRun(namespace: string, id: string): void {
-  kubectlShown(...inCli(namespace, 'train', putConfiguration(namespace, usual), '--data', '/tmp', '--id', id));
+export function startRun(namespace: string, id: string, change: Change): void {
+  kubectlShown(...inCli(namespace, 'train', putConfiguration(namespace, change), '--data', '/tmp', '--id', id));
 }
 
 /** Trains in the cluster, and shows the progress. */

@@ -29,6 +29,9 @@ export class Leadership {
   readonly #cluster: Cluster;
   readonly #options: LeaseOptions;
   readonly #log: Logger;
+  #found: () => void = () => undefined;
+  /** Resolves when the API server has answered about the lease: before that, this candidate can do nothing. */
+  readonly answered = new Promise<void>((resolve) => (this.#found = resolve));
   /** The last renewal that was seen of another leader, and when. */
   #seen: { readonly key: string; readonly at: number } | undefined;
 
@@ -48,8 +51,9 @@ export class Leadership {
     let isWaiting = false;
     while (!signal.aborted) {
       if (!(await this.#try())) {
-        if (!isWaiting) this.#log.info({ lease: this.#options.name }, 'another operator leads');
-        isWaiting = true;
+        const isLed = this.#seen !== undefined;
+        if (isLed && !isWaiting) this.#log.info({ lease: this.#options.name }, 'another operator leads');
+        isWaiting = isLed;
         await delay(pauseMs, undefined, { signal }).catch(() => undefined);
         continue;
       }
@@ -83,6 +87,7 @@ export class Leadership {
   async #try(): Promise<boolean> {
     try {
       const lease = await this.#read();
+      this.#found();
       if (lease === undefined) return await this.#create();
       const holder = lease.spec?.holderIdentity ?? '';
       const isMine = holder === this.#options.identity;
