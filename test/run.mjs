@@ -74,7 +74,7 @@ const concurrency = Math.min(availableParallelism() + 1, 4);
 const reports = await prepareReports();
 const stream = run({ files, concurrency, execArgv });
 // Tests have no time limits, since machines differ in speed. A test that never ends is described here.
-const silenceMs = Number(process.env.SILENCE_MINUTES ?? 10) * 60_000;
+const silenceMs = Number(process.env.SILENCE_MINUTES ?? 7) * 60_000;
 async function giveUp() {
   console.log(`no test has ended for ${silenceMs / 60_000} minutes`);
   for (const { file, name } of running.values()) console.log(`still running: ${name} (${relative('.', file)})`);
