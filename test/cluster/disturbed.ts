@@ -36,21 +36,29 @@ interface Runs {
   readonly stepSeconds: number;
 }
 
-/** Strikes a run with the first of the faults as long as it has time for them, and removes them. */
-async function strike({ namespace, steps, stepSeconds }: Runs, run: Following, faults: Fault[]): Promise<Struck[]> {
-  const struck: Struck[] = [];
+/**
+ * Strikes a run with the first of the faults as long as it has time for them, and removes them. A fault that the run did not outlast stays.
+ *
+ * @returns whether the run outlasted every fault that struck it
+ */
+async function strike(
+  { namespace, steps, stepSeconds }: Runs,
+  run: Following,
+  faults: Fault[],
+  struck: Struck[],
+): Promise<boolean> {
   await run.steps(1);
-  for (let fault = faults[0]; fault !== undefined; fault = faults[0]) {
-    if ((steps - run.step) * stepSeconds < fault.seconds && struck.length > 0) break;
-    faults.shift();
+  for (let fault = faults[0], first = true; fault !== undefined; fault = faults[0], first = false) {
+    if ((steps - run.step) * stepSeconds < fault.seconds && !first) break;
     say(`           step ${run.step}: ${fault.name}`);
     const began = Date.now();
     await fault.strike(namespace, run);
-    if (run.isOver) throw new Error(`the run was over before the fault: give it more than STEPS=${steps}`);
+    if (run.isOver) return false;
     await run.steps(1);
+    faults.shift();
     struck.push({ fault: fault.name, began, over: Date.now() });
   }
-  return struck;
+  return true;
 }
 
 /** The longest fault and half as long again, since it waits for pods and names. */
@@ -75,26 +83,29 @@ export async function trainDisturbed(
   );
   const faults = faultsOf(wanted);
   const longest = Math.max(...faults.map((fault) => fault.seconds));
-  const steps = Math.max(seconds.length + 1, Math.ceil((margin * longest) / stepSeconds) + 2);
-  const change = { steps };
-  const expected = steps === seconds.length + 1 ? before : trainHere(change);
-  say(`           disturbed runs have ${steps} steps, for faults of up to ${longest} s; adapter ${expected} here`);
+  let steps = Math.max(seconds.length + 1, Math.ceil((margin * longest) / stepSeconds) + 2);
+  let expected = steps === seconds.length + 1 ? before : trainHere({ steps });
   const struck: Struck[] = [];
   const trained: Trained[] = [];
-  while (faults.length > 0) {
-    const id = `disturbed-${trained.length + 1}`;
-    startRun(namespace, id, change);
+  for (let number = 1; faults.length > 0; number += 1) {
+    const id = `disturbed-${number}`;
+    startRun(namespace, id, { steps });
     const run = new Following(namespace, id);
-    const [, strikes] = await Promise.all([
+    const strikes: Struck[] = [];
+    const [, outlasted] = await Promise.all([
       run.ended,
-      strike({ namespace, expected, steps, stepSeconds }, run, faults),
+      strike({ namespace, expected, steps, stepSeconds }, run, faults, strikes),
     ]);
     const found = succeeded(namespace, id);
     if (found !== expected) throw new Error(`the adapter of ${id} is ${found}, and that of this machine ${expected}`);
-    say(`           ${id}: the same adapter`);
+    say(`           ${id}: ${steps} steps, the same adapter`);
     trained.push(timesOf(namespace, id));
     struck.push(...strikes);
     say(costTable(struck, trained, stepSeconds));
+    if (outlasted) continue;
+    steps *= 2;
+    say(`           the run was over before the last fault was: it strikes one of ${steps} steps`);
+    expected = trainHere({ steps });
   }
 }
 
