@@ -60,21 +60,32 @@ function deletion([name, kind, serves]: (typeof kinds)[number], force: boolean):
   };
 }
 
-const scaling: Fault = {
-  name: 'rollout scaled 1 → 3 → 1',
-  seconds: 2 * 36 + 2 * startSeconds,
+/** Scales rollout to three pods, and waits until the new ones have had shards of two steps. */
+const scalingUp: Fault = {
+  name: 'rollout scaled from 1 to 3',
+  seconds: 36 + startSeconds,
   async strike(namespace, run) {
-    const deployment = `deployment/${release}-rollout`;
-    const scale = (replicas: number) => kubectlBeside('-n', namespace, 'scale', deployment, `--replicas=${replicas}`);
     const began = new Date();
-    await scale(3);
-    await ready(namespace, deployment);
+    await scaleRollout(namespace, 3);
+    await ready(namespace, `deployment/${release}-rollout`);
     await joined(namespace, run, 2, began);
     await run.steps(2);
-    await scale(1);
+  },
+};
+
+/** Scales it back. What the pods that end had to do is done by the others. */
+const scalingDown: Fault = {
+  name: 'rollout scaled from 3 to 1',
+  seconds: 36 + startSeconds,
+  async strike(namespace) {
+    await scaleRollout(namespace, 1);
     await ended(namespace, 'rollout', 1);
   },
 };
+
+async function scaleRollout(namespace: string, replicas: number): Promise<void> {
+  await kubectlBeside('-n', namespace, 'scale', `deployment/${release}-rollout`, `--replicas=${replicas}`);
+}
 
 let rolled = 0;
 const upgrade: Fault = {
@@ -125,7 +136,7 @@ function ofTheCluster(): Fault[] {
 /** The faults that the settings ask for, in the order in which they strike. */
 export function faultsOf(wanted: string): Fault[] {
   const deletions = [false, true].flatMap((force) => kinds.map((kind) => deletion(kind, force)));
-  const scalings = Array.from({ length: settings.SCALES }, () => scaling);
+  const scalings = Array.from({ length: settings.SCALES }, () => [scalingUp, scalingDown]).flat();
   const all = [...deletions, ...scalings, upgrade, ...ofTheCluster()];
   const parts = wanted.split(',');
   return wanted === 'all' ? all : all.filter(({ name }) => parts.some((part) => name.includes(part)));
