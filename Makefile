@@ -59,7 +59,7 @@ test-walk: build ## run the commands of docs/models.md on a model of every famil
 	@deploy/local/prepare.sh nats-server
 	@EVERY_FAMILY=1 node test/run.mjs $(foreach spec,modelWalkthrough rewardWalkthrough packages,--under test/dist/e2e/$(spec).spec.js)
 
-test-image: build ## build the images with a container engine, and start each service with few rights  [NODE_IMAGE=, BUILD_FLAGS=]
+test-image: build ## build the images with a container engine, and start each service with few rights  [NODE_IMAGE=, BUILD_FLAGS=, PYTORCH_IMAGE=]
 	@node test/run.mjs --under test/dist/image
 
 test-compose: build ## start the compose file as documented, train, and start it again

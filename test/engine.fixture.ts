@@ -43,10 +43,10 @@ export class Containers {
     docker(['network', 'create', this.#network]);
   }
 
-  /** Starts an image, restricted, under a name. `options` are those of `docker run`. */
-  start(name: string, image: string, options: readonly string[] = []): string {
+  /** Starts an image, restricted, under a name. `options` are those of `docker run`, `args` follow the image. */
+  start(name: string, image: string, options: readonly string[] = [], args: readonly string[] = []): string {
     const at = ['--network', this.#network, '--network-alias', name];
-    const id = docker(['run', '--detach', ...at, ...restricted, ...options, image]);
+    const id = docker(['run', '--detach', ...at, ...restricted, ...options, image, ...args]);
     this.#started.push(id);
     return id;
   }

@@ -87,6 +87,45 @@ test('the extents come from the configuration with its defaults', async (t) => {
   );
 });
 
+test('the engines that are chosen are planned, with what does not fit and how long a step takes', async (t) => {
+  const path = writeProject(t);
+  const engines = [
+    '--device',
+    'cuda',
+    '--rollout-engine',
+    'vllm',
+    '--gradient-engine',
+    'pytorch',
+    '--gradient-gpus',
+    '4',
+  ];
+  const { code, stdout, stderr } = await gapo(t, [
+    'plan',
+    path,
+    ...engines,
+    '--gpu-memory',
+    '80',
+    '--teraflops',
+    '400',
+  ]);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /\n {13}weights {2,}3\.14 GiB {2}cuda {2,}2 · 6738415616 parameters \/ 4\n/);
+  assert.match(
+    stdout,
+    /gradient workers, each with [\d.]+ GiB of memory and [\d.]+ GiB on each of its 4 cuda devices\n/,
+  );
+  assert.match(stdout, /\nA rollout worker fits in nine tenths of a GPU's 80 GiB\. Its server then has room for \d+ sequences of 304 tokens\.\n/); // prettier-ignore
+  assert.match(stdout, /\nwithin a gradient worker: 9\.05 GiB of weights to each GPU for a pass over a micro-batch\n/);
+  assert.match(
+    stdout,
+    /workers \(rollout: vllm on 1, gradient: pytorch on 4\), each GPU with 400 TFLOP\/s, and 10 Gbit/,
+  );
+
+  const small = await gapo(t, ['plan', path, ...engines, '--gpu-memory', '6']);
+  assert.match(small.stdout, /\nA rollout worker does not fit in nine tenths of a GPU's 6 GiB: .*--rollout-gpus/);
+  assert.match(small.stdout, /\nA gradient worker does not fit in nine tenths of a GPU's 6 GiB: .*--gradient-gpus/);
+});
+
 test('a run that starts from an adapter has the rank, alpha and targets of its files', async (t) => {
   const path = writeProject(t, minimal.replace('model: model', 'model: model, adapter: adapter'));
   const adapter = join(dirname(path), 'adapter');
@@ -135,7 +174,20 @@ test('an error is one line that says what to fix', async (t) => {
   await fails(
     minimal,
     ['--link', '10'],
-    /--memory-bandwidth and --link estimate times together with --teraflops: add it/,
+    /--memory-bandwidth, --interconnect and --link estimate times together with --teraflops: add it/,
+  );
+  await fails(
+    minimal,
+    ['--gradient-gpus', '4'],
+    /--gradient-gpus has no effect without --gradient-engine pytorch: add it/,
+  );
+  await fails(minimal, ['--gpu-memory', '80'], /--gpu-memory has no effect without --device cuda: add it/);
+  await fails(minimal, ['--interconnect', '9', '--teraflops', '1'], /--interconnect has no effect without --gradient-gpus of/); // prettier-ignore
+  await fails(minimal, ['--concurrency', '4'], /--concurrency has no effect without --rollout-engine vllm: add it/);
+  await fails(
+    minimal,
+    ['--rollout-engine', 'vllm'],
+    /--rollout-engine vllm is planned for GPUs alone: add --device cuda/,
   );
   await fails(`${minimal}rollout: { shards: none }\n`, [], /rollout\.shards/);
   await fails(minimal.replace('model: model', 'model: nowhere'), [], /nowhere.config\.json: does not exist/);

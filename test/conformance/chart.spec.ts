@@ -21,7 +21,7 @@ import {
   type KubernetesObject,
   type Labels,
 } from './rendered.js';
-import { commandOf, projectRoot, serviceFolders, settingsOf, type ServiceFolder } from './services.js';
+import { commandOf, projectRoot, pytorchSettings, serviceFolders, settingsOf, type ServiceFolder } from './services.js';
 
 const skip =
   helm === undefined ? 'helm is not available: install Go and run `make test-tools`, or set HELM to its path' : false;
@@ -41,7 +41,7 @@ interface Values {
   tls?: { mode?: string };
   image?: { tag?: string; digests?: Record<string, string> };
   rollout?: { variant?: string };
-  gradient?: { variant?: string };
+  gradient?: { variant?: string; engine?: { name?: string; pods?: number } };
   rewards?: RewardValues[];
   rewardDefaults?: { replicas?: number; autoscaling?: { enabled?: boolean } };
   podSecurity?: { runAsUser?: number | null };
@@ -86,6 +86,7 @@ for (const values of valuesFiles.keys()) {
     const objects = skip === false ? render(values) : [];
     const given = valuesOf(values);
     const { fullnameOverride: prefix = 'gapo', rewards = example } = given;
+    const pytorch = given.gradient?.engine?.name === 'pytorch';
 
     test('every reward is one Deployment and one Service, and the coordinator knows it by its objective', () => {
       for (const { name, image, port = 50061, replicas = given.rewardDefaults?.replicas ?? 1 } of rewards) {
@@ -159,7 +160,8 @@ for (const values of valuesFiles.keys()) {
           .map((at) => Number(at.split(':')[1]));
         assert.deepEqual(
           listens,
-          container?.ports?.map(({ containerPort }) => containerPort),
+          // torchrun listens where the pods of a worker meet.
+          container?.ports?.filter(({ name }) => name !== 'rendezvous').map(({ containerPort }) => containerPort),
         );
       }
     });
@@ -168,12 +170,13 @@ for (const values of valuesFiles.keys()) {
       for (const { object, pod, labels } of workloads(objects)) {
         const folder = folderOf(labels, rewards);
         if (folder === undefined) continue;
+        const settings = folder === 'gradient' && pytorch ? pytorchSettings() : settingsOf(folder);
         const names = pod.containers.flatMap(({ env = [] }) => env.map(({ name }) => name));
         assert.equal(new Set(names).size, names.length, `${object.metadata.name} sets a variable twice`);
         const { REWARD_TOKEN_ENV: token } = environmentOf(pod.containers[0]);
         for (const name of names)
           assert.ok(
-            settingsOf(folder).has(name) || name === token,
+            settings.has(name) || name === token || name === 'POD_INDEX',
             `${object.metadata.name}: ${folder} knows no ${name}`,
           );
       }
@@ -186,9 +189,13 @@ for (const values of valuesFiles.keys()) {
         const { variant } =
           component(labels) in given ? ((given as Record<string, { variant?: string }>)[component(labels)] ?? {}) : {};
         const version = `(:0[.]1[.]0|@sha256:\\d{64})`;
-        const image = new RegExp(`(^|/)gapo-${folder}${variant === undefined ? '' : `-${variant}`}${version}$`);
+        const engine = folder === 'gradient' && pytorch ? '-pytorch' : '';
+        const image = new RegExp(
+          `(^|/)gapo-${folder}${engine}${variant === undefined ? '' : `-${variant}`}${version}$`,
+        );
         assert.match(pod.containers[0]?.image ?? '', image, object.metadata.name);
-        assert.equal(pod.containers[0]?.command, undefined);
+        // Several processes need torchrun (chartGradients.spec.ts).
+        if (engine === '') assert.equal(pod.containers[0]?.command, undefined);
         assert.equal(pod.containers[0]?.args, undefined);
       }
     });
@@ -199,7 +206,8 @@ for (const values of valuesFiles.keys()) {
         if (spec?.selector === undefined) continue;
         const selector = 'matchLabels' in spec.selector ? (spec.selector.matchLabels as Labels) : spec.selector;
         const picked = pods.filter(({ labels }) => matches(selector, labels));
-        assert.equal(picked.length, 1, `${kind} ${metadata.name} picks ${picked.length} workloads`);
+        const count = new Set(picked.map(({ object }) => object)).size;
+        assert.equal(count, 1, `${kind} ${metadata.name} picks ${count} workloads`);
         if (spec.template !== undefined) assert.equal(picked[0]?.object.metadata.name, metadata.name);
         for (const { targetPort } of spec.ports ?? []) {
           assert.ok(
@@ -248,17 +256,17 @@ for (const values of valuesFiles.keys()) {
       }
     });
 
-    test('every mount is a volume of its pod, and all are read-only but /tmp, adapters for engines and the data of coordinator and NATS', () => {
+    test('every mount is a volume of its pod, and all are read-only but /tmp, /dev/shm, adapters for engines and the data of coordinator and NATS', () => {
       for (const { object, pod, labels } of workloads(objects)) {
         const claims = object.spec?.volumeClaimTemplates?.map(({ metadata }) => metadata.name) ?? [];
-        assert.deepEqual(claims, object.kind === 'StatefulSet' ? ['data'] : []);
+        assert.deepEqual(claims, component(labels) === 'nats' && object.kind === 'StatefulSet' ? ['data'] : []);
         const keeps = ['coordinator', 'nats'].includes(component(labels));
         const volumes = new Set([...claims, ...pod.volumes.map(({ name }) => name)]);
         for (const { name, readOnly } of pod.containers.flatMap(({ volumeMounts }) => volumeMounts)) {
           assert.ok(volumes.has(name), `${object.metadata.name} mounts ${name}, which is not a volume of the pod`);
           assert.equal(
             readOnly !== true,
-            ['tmp', 'shared', 'engine-adapters', ...(keeps ? ['data'] : [])].includes(name),
+            ['tmp', 'shared', 'shared-memory', 'engine-adapters', ...(keeps ? ['data'] : [])].includes(name),
             name,
           );
         }

@@ -8,6 +8,7 @@ import {
   helm,
   render,
   valuesFiles,
+  workloads,
   type KubernetesObject,
   type Labels,
   type PodSpec,
@@ -26,11 +27,12 @@ const nameOf = (labels: Labels): string => labels['app.kubernetes.io/component']
 
 /** Every pod of the release, that of `helm test` included. */
 function podsOf(objects: readonly KubernetesObject[]): Pod[] {
-  return objects.flatMap(({ kind, metadata, spec }) => {
-    const labels = kind === 'Pod' ? metadata.labels : spec?.template?.metadata.labels;
-    const pod = kind === 'Pod' ? (spec as unknown as PodSpec) : spec?.template?.spec;
-    return labels === undefined || pod === undefined ? [] : [{ component: nameOf(labels), labels, pod }];
-  });
+  const alone = objects
+    .filter(({ kind }) => kind === 'Pod')
+    .map(({ metadata, spec }) => ({ labels: metadata.labels, pod: spec as unknown as PodSpec }));
+  // Of a LeaderWorkerSet, the pod that serves.
+  const first = objects.flatMap((object) => workloads([object]).slice(0, 1));
+  return [...alone, ...first].map(({ labels, pod }) => ({ component: nameOf(labels), labels, pod }));
 }
 
 function selects(selector: { matchLabels: Labels } | undefined, labels: Labels): boolean {

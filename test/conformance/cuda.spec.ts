@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { describeImage } from './images.js';
-import { settingsOf } from './services.js';
+import { pytorchSettings, settingsOf } from './services.js';
 
 for (const service of ['rollout', 'gradient', 'reward'] as const) {
   test(`${service}-cuda starts like ${service}, on the GPU`, () => {
@@ -15,3 +15,15 @@ for (const service of ['rollout', 'gradient', 'reward'] as const) {
     assert.match(labels['org.opencontainers.image.title'] ?? '', new RegExp(`^gapo-${service}$`));
   });
 }
+
+test('the images of the PyTorch worker start alike, with settings that it knows', () => {
+  const { env, labels: _labels, ...plain } = describeImage('gradient-pytorch');
+  const { env: cudaEnv, labels: _cudaLabels, ...cuda } = describeImage('gradient-pytorch-cuda');
+  assert.deepEqual(cuda, plain);
+  assert.equal(plain.user, '10001:10001');
+  const { DEVICE, NVIDIA_DRIVER_CAPABILITIES: _capabilities, ...others } = cudaEnv;
+  // The base's own PATH stays.
+  assert.deepEqual([DEVICE, { PATH: env['PATH'], ...others }], ['cuda', env]);
+  const ofPython = ['PATH', 'HOME', 'PYTHONPATH', 'PYTHONDONTWRITEBYTECODE', 'HF_HUB_OFFLINE'];
+  for (const name of Object.keys(env)) assert.ok(pytorchSettings().has(name) || ofPython.includes(name), name);
+});

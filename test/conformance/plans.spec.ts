@@ -13,7 +13,7 @@ function block(page: string, kind: string): string {
   return found;
 }
 
-/** Prints the plan of a page's run with the options that the page shows. */
+/** Prints the plan of a page's run with the options that the page shows. `model` is config.json. */
 async function planOf(t: TestContext, page: string, model: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'gapo-plans-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
@@ -33,4 +33,18 @@ test('the plans of seven billion parameters in the documents are what gapo plan 
   assert.equal(await planOf(t, gpu, model), block(gpu, 'text'), 'docs/gpu.md is stale: paste this output into it');
   const times = (await planOf(t, scaling, model)).split('\n\n').at(-1);
   assert.equal(times, block(scaling, 'text'), 'docs/scaling.md is stale: paste this output into it');
+});
+
+test('the plans with PyTorch and vLLM are what gapo plan prints', async (t) => {
+  const read = (page: string): Promise<string> => readFile(join(project, 'docs', page), 'utf8');
+  const seven = JSON.parse(block(await read('gpu.md'), 'json')) as object;
+  const [shared = '', ...sections] = ((await read('scaling.md')).split(/^## PyTorch and vLLM.*$/m)[1] ?? '').split(/^### /m); // prettier-ignore
+  const planned = sections.filter((section) => section.includes('```text'));
+  assert.ok(planned.length >= 3);
+  for (const section of planned) {
+    const changes = section.includes('```json') ? (JSON.parse(block(section, 'json')) as object) : {};
+    const page = section.includes('```yaml') ? section : `${shared}\n${section}`;
+    const found = await planOf(t, page, JSON.stringify({ ...seven, ...changes }));
+    assert.equal(found, block(section, 'text'), `docs/scaling.md is stale at "${section.split('\n')[0]}": paste this output into it`); // prettier-ignore
+  }
 });

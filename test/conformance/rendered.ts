@@ -33,7 +33,14 @@ export interface KubernetesObject {
     maxUnavailable?: number;
     selector?: Labels | { matchLabels: Labels };
     ports?: { name: string; port: number; targetPort: string }[];
-    template?: { metadata: { labels: Labels }; spec: PodSpec };
+    template?: PodTemplate;
+    /** Of a LeaderWorkerSet. */
+    leaderWorkerTemplate?: {
+      size: number;
+      restartPolicy: string;
+      leaderTemplate: PodTemplate;
+      workerTemplate: PodTemplate;
+    };
     /** Of a Deployment. */
     strategy?: { type?: string };
     /** Of a PersistentVolumeClaim. */
@@ -57,6 +64,12 @@ export interface KubernetesObject {
     issuerRef?: { name: string };
     volumeClaimTemplates?: { metadata: { name: string } }[];
   };
+}
+
+/** What pods are made of. */
+export interface PodTemplate {
+  metadata: { labels: Labels };
+  spec: PodSpec;
 }
 
 /** Labels by name. */
@@ -136,8 +149,8 @@ export const kubeconform = {
   /** Returns what is wrong with objects, as YAML; empty if nothing is. */
   problems(input: string): string {
     const [program, schemas] = [process.env['KUBECONFORM'] ?? '', process.env['KUBERNETES_SCHEMAS'] ?? ''];
-    // Kinds of cert-manager, KEDA and the Gateway API, which are no part of Kubernetes.
-    const skipped = 'Certificate,Issuer,ScaledObject,HTTPRoute,GRPCRoute';
+    // Kinds of cert-manager, KEDA, the Gateway API and LeaderWorkerSet, which are no part of Kubernetes.
+    const skipped = 'Certificate,Issuer,ScaledObject,HTTPRoute,GRPCRoute,LeaderWorkerSet';
     const failed = kubernetesVersions.flatMap((version) => {
       const args = ['-strict', '-kubernetes-version', version, '-schema-location', schemas, '-skip', skipped];
       const { status, stdout, stderr } = spawnSync(program, args, { input, encoding: 'utf8' });
@@ -206,13 +219,17 @@ export function refusalOn(version: string, ...settings: string[]): string | unde
   return status === 0 ? undefined : stderr;
 }
 
-/** The objects that run pods. */
+/** The pods of objects that run any: one for each template, with the labels that its controller adds to the first. */
 export function workloads(
   objects: readonly KubernetesObject[],
 ): { object: KubernetesObject; pod: PodSpec; labels: Labels }[] {
   return objects.flatMap((object) => {
-    const pod = object.spec?.template;
-    return pod === undefined ? [] : [{ object, pod: pod.spec, labels: pod.metadata.labels }];
+    const { template, leaderWorkerTemplate: group } = object.spec ?? {};
+    const templates = group === undefined ? [template] : [group.leaderTemplate, group.workerTemplate];
+    const added = object.kind === 'StatefulSet' ? { 'apps.kubernetes.io/pod-index': '0' } : {};
+    return templates.flatMap((one) =>
+      one === undefined ? [] : [{ object, pod: one.spec, labels: { ...one.metadata.labels, ...added } }],
+    );
   });
 }
 

@@ -1,5 +1,7 @@
 /** The settings that each service documents, and the command that `gapo up` runs for it. */
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The project's root; this file runs as test/dist/conformance/services.js. */
@@ -39,6 +41,13 @@ export function settingsOf(service: ServiceFolder): ReadonlySet<string> {
     known.set(service, names);
   }
   return names;
+}
+
+/** Names of the environment variables that the PyTorch worker knows, from what its --help is written of. */
+export function pytorchSettings(): ReadonlySet<string> {
+  const source = readFileSync(join(projectRoot, 'engines/pytorch/src/gapo_pytorch/settings.py'), 'utf8');
+  const described = /^DESCRIPTIONS = \{$([^]*?)^\}$/m.exec(source)?.[1] ?? '';
+  return new Set([...[...described.matchAll(/^ {4}"(\w+)":/gm)].map(([, name = '']) => name), ...common]);
 }
 
 /** The part of the CLI's module that plans processes. The CLI is not a library and has no mod.ts. */

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import pytest
 import torch
 import torch.distributed as dist
 from conftest import SEQUENCES, TOKENS, lora_of, random_version, tiny_model
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from test_service import (
     PolicyService,
     Worker,
@@ -33,8 +35,11 @@ from torch.distributed.tensor import DTensor
 from gapo.gradient.v1 import gradient_pb2 as pb
 from gapo.policy.v1.policy_pb2 import TRAINING_MODE_FULL, PolicyRef
 from gapo_pytorch.batches import TokenSequence, dealt
-from gapo_pytorch.identity import PACKAGE
+from gapo_pytorch.errors import UserError
+from gapo_pytorch.group import Alone
+from gapo_pytorch.identity import PACKAGE, require_one_build
 from gapo_pytorch.policy.decoder import Decoder
+from gapo_pytorch.probe import problem_of
 from gapo_pytorch.wire.tensors import Assembler, to_tensor
 
 TOLERANCE = 1e-6
@@ -53,7 +58,7 @@ def version(number: int) -> dict[str, np.ndarray]:
 class Remote(Worker):
     """A worker of two processes."""
 
-    def __init__(self, coordinator: str, folder: Path) -> None:
+    def __init__(self, coordinator: str, folder: Path, **settings: str) -> None:
         address = folder / "address"
         environment = {
             **os.environ,
@@ -62,6 +67,7 @@ class Remote(Worker):
             "THREADS": "1",
             "COORDINATOR": coordinator,
             "ADDRESS_FILE": str(address),
+            **settings,
         }
         launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "gapo_pytorch"]
         self.process = subprocess.Popen(
@@ -197,18 +203,83 @@ def test_the_identity_has_the_number_of_processes(pair: Pair) -> None:
     assert pair.two.identify().environment["processes"] == "2"
 
 
+def children_of(process: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
 def test_the_loss_of_a_process_ends_all(tmp_path: Path) -> None:
     """So that whoever supervises them starts all of them again."""
     remote = Remote("127.0.0.1:1", tmp_path)
-    children = Path(f"/proc/{remote.process.pid}/task/{remote.process.pid}/children").read_text().split()
     serving = int(Path(tmp_path / "pid").read_text())
-    (follower,) = (int(child) for child in children if int(child) != serving)
+    (follower,) = (child for child in children_of(remote.process.pid) if child != serving)
     os.kill(follower, signal.SIGKILL)
     remote.channel.close()
     assert remote.process.stderr is not None
     remote.process.stderr.read()
     assert remote.process.wait(timeout=60) != 0
     assert not Path(f"/proc/{serving}").exists()
+
+
+def test_a_silent_process_ends_all(tmp_path: Path) -> None:
+    """As where its machine is gone: no connection breaks, and torchrun on this machine sees nothing."""
+    remote = Remote("127.0.0.1:1", tmp_path, GROUP_LEASE_SECONDS="3")
+    serving = int(Path(tmp_path / "pid").read_text())
+    (follower,) = (child for child in children_of(remote.process.pid) if child != serving)
+    os.kill(follower, signal.SIGSTOP)
+    remote.channel.close()
+    assert remote.process.stderr is not None
+    log = remote.process.stderr.read()
+    assert "process 0 of 2 ends: another one does not answer" in log
+    assert remote.process.wait(timeout=60) != 0
+
+
+def test_the_first_process_of_another_machine_answers_probes(tmp_path: Path) -> None:
+    """Each machine of a group is a pod with its own address for probes."""
+    store, ports = free_port(), [free_port(), free_port()]
+    machines = []
+    for rank, port in enumerate(ports):
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(PACKAGE.parent),
+            "LISTEN": "127.0.0.1:0",
+            "LISTEN_HEALTH": f"127.0.0.1:{port}",
+            "THREADS": "1",
+            "ADDRESS_FILE": str(tmp_path / "address"),
+        }
+        place = ["--nnodes", "2", "--node-rank", str(rank), "--master-addr", "127.0.0.1", "--master-port", str(store)]
+        launcher = ["-m", "gapo_pytorch.processes", *place, "--nproc-per-node", "1"]
+        machines.append(subprocess.Popen([sys.executable, *launcher], env=environment, stderr=subprocess.DEVNULL))
+    try:
+        for port in ports:
+            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+                asked = health_pb2.HealthCheckRequest()
+                answer = health_pb2_grpc.HealthStub(channel).Check(asked, wait_for_ready=True, timeout=120)
+                assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        assert problem_of(f"0.0.0.0:{ports[1]}") is None
+        assert "127.0.0.1:1: " in str(problem_of("127.0.0.1:1"))
+    finally:
+        for machine in machines:
+            machine.send_signal(signal.SIGTERM)
+        assert [machine.wait(timeout=60) for machine in machines] == [0, 0]
+
+
+def test_processes_of_two_builds_are_no_worker() -> None:
+    """As where a StatefulSet has replaced one of its pods."""
+
+    class Mixed(Alone):
+        def gather(self, value: object) -> list[object]:
+            return [value, "0.0.1+older"]
+
+    require_one_build(Alone())
+    with pytest.raises(UserError, match=r"several builds: \S+ in process 0, 0\.0\.1\+older in process 1; start all"):
+        require_one_build(Mixed())
 
 
 def test_frozen_weights_are_sharded_and_adapters_are_whole(tmp_path: Path) -> None:

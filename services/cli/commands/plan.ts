@@ -11,7 +11,6 @@ import {
   planOf,
   type Rates,
   readDecoderShape,
-  type RunExtents,
   stepTimes,
 } from '@gapo/model';
 import { DataReader } from '@gapo/run-data';
@@ -22,10 +21,10 @@ import { atLeast1, jsonOption } from '../options/options.js';
 import { note, print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
 import { planText } from '../render/plan.js';
+import { defaultConcurrency, enginesOf, type EngineFlags } from '../sizing/engines.js';
 import { extentsOf, loraOf } from '../sizing/runExtents.js';
 
-interface PlanFlags {
-  device: RunExtents['device'];
+interface PlanFlags extends EngineFlags {
   promptTokens?: number;
   teraflops?: number;
   memoryBandwidth?: number;
@@ -73,32 +72,36 @@ async function checkData(config: RunConfig, decoder: DecoderConfig, baseDirector
  *
  * @throws UserError for rates without `--teraflops`
  */
-function ratesOf({ teraflops, memoryBandwidth, link }: PlanFlags): Rates | undefined {
+function ratesOf({ teraflops, memoryBandwidth, interconnect, link }: PlanFlags): Rates | undefined {
   if (teraflops === undefined) {
-    if (memoryBandwidth === undefined && link === undefined) return undefined;
-    throw new UserError('--memory-bandwidth and --link estimate times together with --teraflops: add it');
+    if (memoryBandwidth === undefined && interconnect === undefined && link === undefined) return undefined;
+    throw new UserError(
+      '--memory-bandwidth, --interconnect and --link estimate times together with --teraflops: add it',
+    );
   }
   return {
     operations: teraflops * 1e12,
     memory: memoryBandwidth === undefined ? undefined : memoryBandwidth * 1e9,
+    interconnect: interconnect === undefined ? undefined : interconnect * 1e9,
     link: Math.min(link === undefined ? Infinity : (link * 1e9) / 8, coordinatorBytesPerSecond),
   };
 }
 
 async function plan(path: string, flags: PlanFlags): Promise<void> {
-  const { device, promptTokens } = flags;
+  const { device, promptTokens, gpuMemory } = flags;
   const rates = ratesOf(flags);
+  const engines = enginesOf(flags);
   const { config, baseDirectory } = readConfigFile(fromHere(path));
   const { model, ignoreKeys } = config.policy;
   const { config: decoder, notes } = await readDecoderShape(resolve(baseDirectory, model), { ignoreKeys });
   notes.forEach(note);
   const lora = await loraOf(config, decoder, baseDirectory);
-  const run = extentsOf(config, decoder, lora, { device, promptTokens });
+  const run = extentsOf(config, decoder, lora, { device, engines, promptTokens });
   const found = planOf(decoder, run);
   if (!flags.skipData) await checkData(config, decoder, baseDirectory);
   if (flags.json)
     printJson({ ...found, run, rates: rates ?? null, times: rates ? stepTimes(found, run, rates) : null });
-  else print(planText(found, run, rates));
+  else print(planText(found, run, { rates, gpuMemory: gpuMemory === undefined ? undefined : gpuMemory * 2 ** 30 }));
 }
 
 /** Creates the command. */
@@ -113,11 +116,50 @@ export function planCommand(): Command {
         'tokens of a prompt (default: 256, or as many as the context leaves room for)',
       ).argParser(atLeast1),
     )
-    .addOption(new Option('--teraflops <x>', 'throughput of a worker, to estimate times').argParser(above0))
+    .addOption(new Option('--rollout-engine <name>', 'what samples').choices(['native', 'vllm']).default('native'))
+    .addOption(
+      new Option('--rollout-gpus <n>', 'GPUs of a vLLM server, its tensor parallelism (default: 1)').argParser(
+        atLeast1,
+      ),
+    )
+    .addOption(
+      new Option(
+        '--concurrency <n>',
+        `completions in progress at a vLLM server, ENGINE_CONCURRENCY (default: ${defaultConcurrency})`,
+      ).argParser(atLeast1),
+    )
+    .addOption(
+      new Option('--gradient-engine <name>', 'what computes gradients')
+        .choices(['native', 'pytorch'])
+        .default('native'),
+    )
+    .addOption(
+      new Option('--gradient-gpus <n>', 'processes of a PyTorch worker, each with a GPU (default: 1)').argParser(
+        atLeast1,
+      ),
+    )
+    .addOption(
+      new Option(
+        '--gradient-precision <type>',
+        "PRECISION of a PyTorch worker: its frozen weights' type (default: bfloat16)",
+      ).choices(['float32', 'bfloat16']),
+    )
+    .addOption(new Option('--gpu-memory <x>', 'GiB of a GPU, to say what does not fit').argParser(above0))
+    .addOption(
+      new Option('--teraflops <x>', 'throughput of a GPU, or of a worker on the CPU, to estimate times').argParser(
+        above0,
+      ),
+    )
     .addOption(
       new Option(
         '--memory-bandwidth <x>',
-        'GB/s at which a worker reads its weights, which bounds sampling (default: no bound)',
+        'GB/s at which a GPU reads its memory, which bounds sampling (default: no bound)',
+      ).argParser(above0),
+    )
+    .addOption(
+      new Option(
+        '--interconnect <x>',
+        'GB/s that each GPU of a worker receives from the others, which bounds sharded gradients (default: no bound)',
       ).argParser(above0),
     )
     .addOption(
@@ -134,8 +176,9 @@ export function planCommand(): Command {
 Measures nothing and needs no weights. The tokenizer and the data are read as for a run, so that what a run would refuse is
 refused here; a model without tokenizer.json, or --skip-data, leaves that out. More workers than shards would be idle. Memory is an estimate: leave a quarter more. Times are bounds from the rates given: docs/scaling.md has the formulas.
 
-Example:
-  gapo plan examples/assistant/run.yaml --prompt-tokens 24 --teraflops 0.15 --link 1`,
+Examples:
+  gapo plan examples/assistant/run.yaml --prompt-tokens 24 --teraflops 0.15 --link 1
+  gapo plan run.yaml --device cuda --rollout-engine vllm --gradient-engine pytorch --gradient-gpus 8 --gpu-memory 80`,
     )
     .action(plan);
 }

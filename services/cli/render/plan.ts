@@ -1,5 +1,6 @@
 /** Formats a run's plan as tables. */
 import {
+  type EngineExtents,
   type Plan,
   type Rates,
   type RunExtents,
@@ -39,16 +40,43 @@ function workerRows({ name, parts, hostBytes, deviceBytes }: Worker, device: str
 }
 
 /** Formats the number of processes of a kind and the size of each. */
-function workersLine({ name, most, hostBytes, deviceBytes }: Worker, device: string): string {
-  const size = `${bytesText(hostBytes)} of memory${deviceBytes === 0 ? '' : ` and ${bytesText(deviceBytes)} on its ${device} device`}`;
+function workersLine({ name, most, gpus, hostBytes, deviceBytes }: Worker, device: string): string {
+  const devices = gpus === 1 ? `its ${device} device` : `each of its ${gpus} ${device} devices`;
+  const size = `${bytesText(hostBytes)} of memory${deviceBytes === 0 ? '' : ` and ${bytesText(deviceBytes)} on ${devices}`}`;
   return most === 1 ? `1 ${name} with ${size}` : `1 to ${most} ${name} workers, each with ${size}`;
+}
+
+/** Says how a worker would take less memory of a GPU. */
+function remedyOf(name: Worker['name'], { rollout, gradient }: EngineExtents): string {
+  if (name === 'rollout')
+    return rollout.name === 'native'
+      ? 'raise rollout.shards, or lower rollout.batch'
+      : 'raise --rollout-gpus or rollout.shards, or lower --concurrency';
+  const less = 'lower compute.memoryBudget, or set compute.recompute';
+  return gradient.name === 'native' ? less : `raise --gradient-gpus, ${less}`;
+}
+
+/** Says for each kind of worker on GPUs whether it fits, with a tenth to spare, and how many sequences vLLM then has room for. */
+function fitLines(plan: Plan, { engines, promptTokens, completionTokens }: RunExtents, memory: number): string[] {
+  const room = 0.9 * memory;
+  const of = `nine tenths of a GPU's ${bytesText(memory)}`;
+  return plan.workers.flatMap(({ name, deviceBytes, parts }) => {
+    if (deviceBytes === 0) return [];
+    if (deviceBytes > room) return [`A ${name} worker does not fit in ${of}: ${remedyOf(name, engines)}.`];
+    const cache = parts.find(({ what }) => what === 'KV cache');
+    if (name !== 'rollout' || engines.rollout.name === 'native' || cache === undefined)
+      return [`A ${name} worker fits in ${of}.`];
+    const sequences = Math.floor((plan.sampledAtOnce * (room - deviceBytes + cache.bytes)) / cache.bytes);
+    const tokens = promptTokens + completionTokens;
+    return [`A ${name} worker fits in ${of}. Its server then has room for ${count(sequences)} sequences of ${tokens} tokens.`]; // prettier-ignore
+  });
 }
 
 /** The phases of a step, in the order of the table. */
 const phases = ['sampling', 'reference', 'gradients', 'versions', 'transfers'] as const;
 
 /** Formats the seconds of a step by the number of workers, and says how many are useful. */
-function timesText(times: readonly StepTime[], rates: Rates): string {
+function timesText(times: readonly StepTime[], { engines }: RunExtents, rates: Rates): string {
   const one = times[0]?.step ?? 0;
   const rows = times.map((time) => [
     String(time.workers),
@@ -59,23 +87,41 @@ function timesText(times: readonly StepTime[], rates: Rates): string {
   ]);
   const useful = usefulWorkers(times);
   const most = phases.reduce((found, phase) => (useful[phase] > useful[found] ? phase : found));
-  const reading = rates.memory === undefined ? '' : `, which read weights at ${significant(rates.memory / 1e9)} GB/s`;
+  const reading = rates.memory === undefined ? '' : `, which read memory at ${significant(rates.memory / 1e9)} GB/s`;
+  const among = rates.interconnect === undefined ? '' : `, ${significant(rates.interconnect / 1e9)} GB/s among those of a worker`; // prettier-ignore
+  const { rollout, gradient } = engines;
+  const devices =
+    rollout.name === 'native' && gradient.name === 'native'
+      ? `of ${significant(rates.operations / 1e12)} TFLOP/s`
+      : `(rollout: ${engineText(rollout)}, gradient: ${engineText(gradient)}), each GPU with ${significant(rates.operations / 1e12)} TFLOP/s`;
   return [
     table(
       ['workers', 'shards', ...phases, 'step', 'efficiency'],
       rows,
       Array.from({ length: phases.length + 4 }, (_, i) => i),
     ),
-    `seconds of a step with that many rollout and gradient workers of ${significant(rates.operations / 1e12)} TFLOP/s${reading}, and ` +
+    `seconds of a step with that many rollout and gradient workers ${devices}${reading}${among}, and ` +
       `${significant((8 * rates.link) / 1e9)} Gbit/s through the coordinator; without rewards`,
     `Beyond ${count(useful.workers)} of each, twice as many make a step less than a tenth faster. There, ${most} takes ` +
       `${Math.round((100 * useful[most]) / useful.step)} % of it.`,
   ].join('\n');
 }
 
+/** Formats an engine and the GPUs of its workers, such as `pytorch on 8`. */
+function engineText(engine: EngineExtents['rollout'] | EngineExtents['gradient']): string {
+  return engine.name === 'native' ? 'native' : `${engine.name} on ${engine.gpus}`;
+}
+
+/** What a reader of a plan gives beside the run. */
+export interface PlanAssumptions {
+  readonly rates: Rates | undefined;
+  /** Bytes of a GPU. */
+  readonly gpuMemory: number | undefined;
+}
+
 /** Formats the plan, with the seconds of a step where there are rates. */
-export function planText(plan: Plan, run: RunExtents, rates: Rates | undefined): string {
-  const { parameters, trained, workers, operations, transfers } = plan;
+export function planText(plan: Plan, run: RunExtents, { rates, gpuMemory }: PlanAssumptions): string {
+  const { parameters, trained, workers, operations, transfers, gathering } = plan;
   const steps = Object.entries(operations).map(([phase, value]) => [phase, `${significant(value / 1e12)} · 10¹²`]);
   const sizes = `prompts of ${run.promptTokens} tokens, completions of up to ${run.completionTokens}, ${
     run.promptsPerStep * run.samplesPerPrompt
@@ -92,6 +138,7 @@ export function planText(plan: Plan, run: RunExtents, rates: Rates | undefined):
     ),
     '',
     ...workers.map((worker) => workersLine(worker, run.device)),
+    ...(gpuMemory === undefined ? [] : fitLines(plan, run, gpuMemory)),
     ...(4 * trained > longest
       ? [
           `A gradient of ${bytesText(4 * trained)} is more than one message stream holds in memory at a time: train adapters.`,
@@ -100,6 +147,11 @@ export function planText(plan: Plan, run: RunExtents, rates: Rates | undefined):
     '',
     table(['in a step', 'operations'], steps, [1]),
     `transfers in a step: ${bytesText(transfers.version)} to each worker for a version, ${bytesText(transfers.gradients)} of gradients`,
-    ...(rates === undefined ? [] : ['', timesText(stepTimes(plan, run, rates), rates)]),
+    ...(gathering === undefined
+      ? []
+      : [
+          `within a gradient worker: ${bytesText(gathering.pass)} of weights to each GPU for a pass over a micro-batch`,
+        ]),
+    ...(rates === undefined ? [] : ['', timesText(stepTimes(plan, run, rates), run, rates)]),
   ].join('\n');
 }

@@ -1,12 +1,20 @@
 /** The extents of a run, which `gapo plan` computes its memory and operations from. */
 import { resolve } from 'node:path';
 import { updatesPerStep, type RunConfig } from '@gapo/config';
-import { linearTargets, readLora, type DecoderConfig, type LoraSpec, type RunExtents } from '@gapo/model';
+import {
+  linearTargets,
+  readLora,
+  type DecoderConfig,
+  type EngineExtents,
+  type LoraSpec,
+  type RunExtents,
+} from '@gapo/model';
 import { UserError } from '@gapo/service';
 
 /** Assumptions that the configuration does not contain. */
 export interface Assumptions {
   readonly device: RunExtents['device'];
+  readonly engines: EngineExtents;
   /** Tokens of a prompt. @default 256, or as many as the context leaves room for */
   readonly promptTokens: number | undefined;
 }
@@ -47,7 +55,7 @@ export function extentsOf(
   const { algorithm, rollout, ppo, kl, compute } = config;
   if (algorithm === 'dpo') throw new UserError('algorithm is dpo: only ppo runs can be planned');
   const room = decoder.context - rollout.maxNewTokens;
-  const { promptTokens = Math.min(defaultPromptTokens, room), device } = assumptions;
+  const { promptTokens = Math.min(defaultPromptTokens, room), device, engines } = assumptions;
   if (room < 1 || promptTokens > room) {
     throw new UserError(
       `rollout.maxNewTokens ${rollout.maxNewTokens} leaves ${Math.max(0, room)} of the model's ${decoder.context} tokens ` +
@@ -56,6 +64,7 @@ export function extentsOf(
   }
   const valueHeads = ppo.advantages === 'gae' ? config.objectives.length : 0;
   return {
+    engines,
     device,
     lora,
     objectives: config.objectives.length,

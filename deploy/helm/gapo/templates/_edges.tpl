@@ -11,6 +11,10 @@ An edge to rewards whose port is that of every one has `every`.
 {{- define "gapo.edges" -}}
 - { from: coordinator, to: rollout, port: 50051 }
 - { from: coordinator, to: gradient, port: 50052 }
+{{- if ne (include "gapo.gradientKind" .) "Deployment" }}
+{{- /* PyTorch's processes listen on ports that the system chooses. */}}
+- { from: gradient, to: gradient, port: any }
+{{- end }}
 {{- range include "gapo.rewardPorts" . | fromJsonArray }}
 - { from: coordinator, to: reward, port: {{ . }} }
 {{- end }}
@@ -33,7 +37,7 @@ An edge to rewards whose port is that of every one has `every`.
 {{- end }}
 {{- end }}
 {{- if .Values.metrics.enabled }}
-{{- range list "coordinator" "rollout" "gradient" "gateway" "reward" "operator" }}
+{{- range without (list "coordinator" "rollout" "gradient" "gateway" "reward" "operator") (ternary "gradient" "" (eq (include "gapo.pytorch" .) "true")) }}
 - { from: outside, to: {{ . }}, port: {{ $.Values.metrics.port }}, peers: {{ toJson $.Values.metrics.from }}, every: true }
 {{- end }}
 {{- end }}

@@ -21,6 +21,7 @@ Input, a dict:
   api        whether it calls the Kubernetes API, by the token of its account
   runAsUser  its user; absent: that of podSecurity
   measured   whether it serves metrics, where they are on
+  startSeconds  how long it may take to start; absent: two minutes
   probes     probes other than those of gRPC health, as YAML
   annotations, labels  more of both, as maps
 */}}
@@ -109,7 +110,7 @@ spec:
         {{- end }}
       {{- end }}
       {{- if .probe }}
-      {{- include "gapo.probes" .probe | nindent 6 }}
+      {{- include "gapo.probes" (dict "port" .probe "startSeconds" (.startSeconds | default 120)) | nindent 6 }}
       {{- end }}
       {{- with .probes }}
       {{- . | nindent 6 }}
@@ -182,21 +183,21 @@ securityContext:
     drop: [ALL]
 {{- end -}}
 
-{{/* gRPC health probes, on a port without TLS: two minutes to load models, then out of service at once, and ended after a minute without answer.
-     Input: a port's number. */}}
+{{/* gRPC health probes, on a port without TLS: some time to start, then out of service at once, and ended after a minute without answer.
+     Input: port, startSeconds. */}}
 {{- define "gapo.probes" -}}
 startupProbe:
-  grpc: { port: {{ . }} }
+  grpc: { port: {{ .port }} }
   periodSeconds: 2
   timeoutSeconds: 2
-  failureThreshold: 60
+  failureThreshold: {{ div .startSeconds 2 }}
 readinessProbe:
-  grpc: { port: {{ . }} }
+  grpc: { port: {{ .port }} }
   periodSeconds: 5
   timeoutSeconds: 3
   failureThreshold: 2
 livenessProbe:
-  grpc: { port: {{ . }} }
+  grpc: { port: {{ .port }} }
   periodSeconds: 15
   timeoutSeconds: 5
   failureThreshold: 4

@@ -1,5 +1,5 @@
 {{/* A Service that resolves to every ready pod, for components with several: calls go to each in turn. Input: root, component, port,
-     portName (optional). */}}
+     portName and labels of the pods (optional). */}}
 {{- define "gapo.headlessService" -}}
 apiVersion: v1
 kind: Service
@@ -10,6 +10,7 @@ spec:
   clusterIP: None
   selector:
     {{- include "gapo.selector" . | nindent 4 }}
+    {{- with .labels }}{{ . | trim | nindent 4 }}{{ end }}
   ports:
     - name: {{ .portName | default "grpc" }}
       port: {{ .port }}
@@ -17,6 +18,22 @@ spec:
       {{- with .appProtocol | default (ternary "" "grpc" (hasKey . "portName")) }}
       appProtocol: {{ . }}
       {{- end }}
+{{- end -}}
+
+{{/* A Service by which the pods of one worker find each other, ready or not. Input: root, component. */}}
+{{- define "gapo.groupService" -}}
+apiVersion: v1
+kind: Service
+metadata:
+  {{- include "gapo.metadata" (merge (dict "name" (printf "%s-%s-group" (include "gapo.fullname" .root) .component)) .) | nindent 2 }}
+spec:
+  type: ClusterIP
+  clusterIP: None
+  publishNotReadyAddresses: true
+  selector:
+    {{- include "gapo.selector" . | nindent 4 }}
+  ports:
+    - { name: rendezvous, port: {{ include "gapo.rendezvousPort" .root }}, targetPort: rendezvous }
 {{- end -}}
 
 {{/* A Service with an address of its own, which stays when pods come and go: for clients, and for components with one pod. By the addresses of

@@ -17,11 +17,11 @@ from types import FrameType
 from .engines import Engines
 from .errors import UserError
 from .group import own_group
-from .identity import identity
+from .identity import identity, require_one_build
 from .log import make_logger
 from .peers import admission, coordinator_channel, require_secure_address
 from .policy.versions import VersionStore
-from .server import CHANNEL_OPTIONS, WorkerServer
+from .server import CHANNEL_OPTIONS, HealthServer, WorkerServer
 from .service import GRADIENT_SERVICE, WORKER_SERVICE, GradientService, handlers
 from .settings import Settings, help_text, read_settings
 from .tracing import start_tracing, stop_tracing
@@ -50,10 +50,16 @@ def serve(settings: Settings) -> None:
     log = make_logger(settings.LOG_LEVEL)
     require_secure_address(settings)
     asked = _stop_signal()
-    group, device = own_group(settings.DEVICE)
+    group, device = own_group(settings.DEVICE, settings.GROUP_LEASE_SECONDS)
+    require_one_build(group)
     engines = Engines(settings, group, device)
     if group.rank > 0:
+        probed: HealthServer | None = None  # held, since what nobody holds stops
+        if settings.LISTEN_HEALTH is not None and group.speaks_for_machine:
+            probed = HealthServer(settings.LISTEN_HEALTH)
         engines.follow()
+        if probed is not None:
+            probed.stop()
         os._exit(0)
     instance = str(uuid.uuid4())
     problem = start_tracing(instance)

@@ -115,18 +115,29 @@ def dealt(sequences: Sequence[TokenSequence], size: int) -> list[list[int]]:
     return [sorted(order[rank::size]) for rank in range(size)]
 
 
-def activation_bytes(config: Any, rows: int, length: int, completions: int, *, keeps: str, element: int) -> int:
+LOGITS_KEPT = {"layers": 6, "inputs": 6, "nothing": 5}
+"""Arrays of [completion tokens, vocabulary] at a time: logits, cooled, log-probabilities, and two for the entropy; gradients."""
+
+
+def activation_bytes(
+    config: Any, rows: int, length: int, completions: int, *, keeps: str, element: int = 4, product: int = 4
+) -> int:
     """Estimates the activations of a micro-batch in bytes, without weights, adapters and gradients.
 
     keeps: `layers` for a backward pass, `inputs` where it recomputes each layer, `nothing` without one. element: bytes of a
-    number. Per token, a layer has its residual stream and norms (4 · width), queries, keys, values and the output of attention
-    (4 · width) and its feed-forward layer (4 · feed-forward width); a completion token has 8 times the vocabulary, 2 times
-    without a backward pass.
+    number in norms and log-probabilities. product: bytes of an operand of matrix products.
+
+    Per token, a layer keeps the inputs of its two norms (2 · width elements); their outputs, queries, keys, values, the output of
+    attention, and four arrays of the feed-forward layer (gate, its activation, up, their product) as operands. One more layer
+    is being computed. Adapters are what keeps the operands: frozen weights have no gradients that need them.
     """
     width = int(config.hidden_size)
     feed_forward = int(getattr(config, "intermediate_size", None) or 4 * width)
     layers = int(config.num_hidden_layers)
-    layer = 8 * width + 4 * feed_forward
-    kept = {"layers": layers * layer, "inputs": layers * width + 2 * layer, "nothing": 0}[keeps]
-    logits = 2 if keeps == "nothing" else 8
-    return element * (rows * length * (kept + layer) + logits * completions * int(config.vocab_size))
+    heads = int(config.num_attention_heads)
+    shared = int(getattr(config, "num_key_value_heads", None) or heads)
+    head_width = int(getattr(config, "head_dim", None) or width // heads)
+    operands = 2 * width + 2 * (heads + shared) * head_width + 4 * feed_forward
+    layer = 2 * element * width + product * operands
+    kept = {"layers": layers * layer, "inputs": layers * product * width + layer, "nothing": 0}[keeps]
+    return rows * length * (kept + layer) + LOGITS_KEPT[keeps] * element * completions * int(config.vocab_size)

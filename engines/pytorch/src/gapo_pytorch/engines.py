@@ -110,6 +110,7 @@ class Engines:
     def close(self) -> None:
         """Ends the thread after the present task, and the other processes."""
         if self._group.size > 1:
+            self._group.part()
             self._computed(partial(self._group.tell, None))
         self._thread.shutdown(wait=True, cancel_futures=True)
 
@@ -135,6 +136,8 @@ class Engines:
         return self._engine(key)
 
     def _prepare(self) -> None:
+        # Without it, sums of cuBLAS may differ from call to call.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.set_num_threads(self._settings.THREADS)
         torch.use_deterministic_algorithms(mode=True, warn_only=True)
 
@@ -172,11 +175,19 @@ class Engines:
             autocast = torch.bfloat16
             # In full training the weights are the trained tensors, which stay float32.
             frozen = torch.float32 if key.lora is None else torch.bfloat16
-        model = read_model(self._settings.MODEL_ROOT, key, frozen, self._device)
+        # Sharding moves one layer at a time, so that the whole model need not fit on the device.
+        sharded = self._group.mesh is not None and key.lora is not None
+        model = read_model(self._settings.MODEL_ROOT, key, frozen, torch.device("cpu") if sharded else self._device)
         recompute = key.computation.recompute
         config = cast(Any, model).config
         decoder = Decoder(
-            model, key.lora, key.value_heads, recompute=recompute, autocast=autocast, mesh=self._group.mesh
+            model,
+            key.lora,
+            key.value_heads,
+            device=self._device,
+            recompute=recompute,
+            autocast=autocast,
+            mesh=self._group.mesh,
         )
         return GradientEngine(decoder, config, key.computation.memory_budget, recompute=recompute, group=self._group)
 

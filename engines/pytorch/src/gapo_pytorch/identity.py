@@ -11,6 +11,8 @@ import transformers
 
 from gapo.worker.v1.worker_pb2 import IdentifyResponse
 
+from .errors import UserError
+from .group import Group
 from .settings import Settings
 
 PACKAGE = Path(__file__).resolve().parent
@@ -38,6 +40,16 @@ def build_of(package: Path, version: str) -> str:
         digest.update(f"{path.relative_to(package.parent).as_posix()}\n".encode())
         digest.update(path.read_bytes())
     return f"{version}+{digest.hexdigest()[:12]}"
+
+
+def require_one_build(group: Group) -> None:
+    """Raises UserError where the processes of a worker are of several builds: what it says of itself would be untrue."""
+    builds = group.gather(build_of(PACKAGE, own_release().version))
+    if len(set(builds)) > 1:
+        found = ", ".join(f"{build} in process {rank}" for rank, build in enumerate(builds))
+        raise UserError(
+            f"the processes of this worker are of several builds: {found}; start all of them from one image"
+        )
 
 
 def identity(instance: str, settings: Settings, processes: int = 1) -> IdentifyResponse:

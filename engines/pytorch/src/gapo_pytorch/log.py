@@ -11,7 +11,14 @@ from opentelemetry import trace
 from .errors import UserError
 
 NAME = "gapo-pytorch"
-LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+LEVELS = {
+    "trace": 5,
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "error": logging.ERROR,
+    "fatal": logging.CRITICAL,
+}
 NAMES = {number: name for name, number in LEVELS.items()}
 
 

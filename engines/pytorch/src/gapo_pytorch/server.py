@@ -43,15 +43,11 @@ class WorkerServer:
         """Listens and serves. `names` are the services of `handlers`. Raises UserError where the address cannot be used."""
         self._health = health.HealthServicer()
         self._names = ["", *names]
+        self._probed = None if settings.LISTEN_HEALTH is None else HealthServer(settings.LISTEN_HEALTH, self._health)
         self._server = _server(handlers, self._health)
         reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
         credentials = server_credentials(settings) if secured(settings) else None
         self.address = _listen(self._server, settings.LISTEN, credentials)
-        self._probed: Any = None
-        if settings.LISTEN_HEALTH is not None:
-            self._probed = _server([], self._health)
-            _listen(self._probed, settings.LISTEN_HEALTH, None)
-            self._probed.start()
         self._set(health_pb2.HealthCheckResponse.SERVING)
         self._server.start()
 
@@ -60,11 +56,25 @@ class WorkerServer:
         self._set(health_pb2.HealthCheckResponse.NOT_SERVING)
         self._server.stop(grace_seconds).wait()
         if self._probed is not None:
-            self._probed.stop(0).wait()
+            self._probed.stop()
 
     def _set(self, status: Any) -> None:
         for name in self._names:
             self._health.set(name, status)
+
+
+class HealthServer:
+    """grpc.health.v1 alone, without TLS, for probes. A process that serves nothing else is SERVING while it answers."""
+
+    def __init__(self, address: str, checks: health.HealthServicer | None = None) -> None:
+        """Listens and serves. `checks` are those of another server. @default the process's own: SERVING"""
+        self._server = _server([], health.HealthServicer() if checks is None else checks)
+        self.address = _listen(self._server, address, None)
+        self._server.start()
+
+    def stop(self) -> None:
+        """Ends at once."""
+        self._server.stop(0).wait()
 
 
 def _server(handlers: list[Any], checks: health.HealthServicer) -> Any:

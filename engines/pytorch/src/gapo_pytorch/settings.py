@@ -19,6 +19,7 @@ DESCRIPTIONS = {
     "MODEL_ROOT": "The base of relative model directories.",
     "ADDRESS_FILE": "A file that receives the actual address, written atomically.",
     "STOP_GRACE_SECONDS": "How long calls in progress may take to finish after SIGTERM.",
+    "GROUP_LEASE_SECONDS": "How long a process of several may leave the others without an answer before all of them end.",
     "TLS_CERT_FILE": "A PEM file with the certificate of this process; with TLS_KEY_FILE and TLS_CA_FILE it turns on mutual TLS.",
     "TLS_KEY_FILE": "A PEM file with the private key of TLS_CERT_FILE.",
     "TLS_CA_FILE": "A PEM file of the authorities that sign the peers' certificates.",
@@ -26,7 +27,7 @@ DESCRIPTIONS = {
     "ALLOWED_PEERS": "More peers that may call under TLS: URIs or DNS names of their certificates, separated by commas.",
     "INSECURE": "Allows addresses beyond this machine without TLS. Everyone who reaches them controls the service.",
     "LISTEN_HEALTH": "One more address for grpc.health.v1 alone, without TLS, for probes such as those of Kubernetes.",
-    "LOG_LEVEL": "debug, info, warn or error.",
+    "LOG_LEVEL": "trace, debug, info, warn, error or fatal.",
 }
 UNSUPPORTED = {"LISTEN_METRICS": "this worker serves no metrics; its spans are exported over OTLP"}
 
@@ -43,6 +44,7 @@ class Settings:
     MODEL_ROOT: Path = Path()
     ADDRESS_FILE: Path | None = None
     STOP_GRACE_SECONDS: float = 8.0
+    GROUP_LEASE_SECONDS: float = 120.0
     TLS_CERT_FILE: Path | None = None
     TLS_KEY_FILE: Path | None = None
     TLS_CA_FILE: Path | None = None

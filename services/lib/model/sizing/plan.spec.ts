@@ -5,6 +5,7 @@ import { required } from '@gapo/numeric';
 import { llamaConfig } from '../architectures/llama.js';
 import type { DecoderConfig } from '../decoderConfig.js';
 import { activationBytes } from './activations.js';
+import { nativeEngines } from './engines.js';
 import { type RunExtents, type Worker, planOf } from './plan.js';
 
 const tiny: DecoderConfig = llamaConfig({
@@ -24,6 +25,7 @@ const tiny: DecoderConfig = llamaConfig({
 });
 
 const run: RunExtents = {
+  engines: nativeEngines,
   device: 'cpu',
   lora: { rank: 3, alpha: 6, targets: ['q_proj', 'v_proj'] },
   objectives: 2,

@@ -7,9 +7,19 @@ import type { DecoderConfig } from '../decoderConfig.js';
 import { type TensorShape, decoderTensors } from '../decoderLayout.js';
 import { sizeOf } from '../weights/tensors.js';
 import { activationBytes } from './activations.js';
+import {
+  type EngineExtents,
+  type GradientEngine,
+  type RolloutEngine,
+  cacheBytesPerToken,
+  gpusOf,
+  pytorchActivationBytes,
+  weightsByPlace,
+} from './engines.js';
 
 /** The settings and sizes that determine a run's resources. */
 export interface RunExtents {
+  readonly engines: EngineExtents;
   readonly device: 'cpu' | 'cuda';
   /** Undefined if every weight is trained. */
   readonly lora: LoraSpec | undefined;
@@ -56,9 +66,11 @@ export interface Worker {
   readonly name: 'rollout' | 'gradient' | 'coordinator';
   /** The largest useful number of them. */
   readonly most: number;
+  /** GPUs of each, with device: cuda. */
+  readonly gpus: number;
   readonly parts: readonly Part[];
   readonly hostBytes: number;
-  /** GPU memory; 0 with device: cpu. */
+  /** Memory of each GPU; 0 with device: cpu. */
   readonly deviceBytes: number;
 }
 
@@ -73,19 +85,42 @@ export interface Plan {
   readonly operations: { readonly sampling: number; readonly reference: number; readonly gradients: number };
   /** Bytes sent per step: a version to one worker, all gradients to the coordinator. */
   readonly transfers: { readonly version: number; readonly gradients: number };
+  /** What a gradient worker's GPUs send each other of sharded weights; undefined where nothing is sharded. */
+  readonly gathering: Gathering | undefined;
+  /** Completions that a rollout worker samples at a time. */
+  readonly sampledAtOnce: number;
+  /** Bytes of a token's keys and values, as sampling reads them. */
+  readonly cacheBytesPerToken: number;
+}
+
+/** Frozen weights that are sharded over the GPUs of a worker, and gathered for each pass over a micro-batch. */
+export interface Gathering {
+  /** Bytes that each GPU receives for one pass over all layers. */
+  readonly pass: number;
+  /** Sequences of a micro-batch on each GPU: with gradients, whose pass goes forward and backward, and without. */
+  readonly rows: { readonly gradients: number; readonly reference: number };
 }
 
 const float = 4;
 const half = 2;
 const mib = 2 ** 20;
-/** Measured after some minimal work: a service with the tensor runtime, and one without it that reads data in a thread. */
-const process = { worker: 160 * mib, coordinator: 150 * mib } as const;
+/**
+ * Measured after some minimal work: a service with the tensor runtime, one without it that reads data in a thread, and a process of
+ * engines/pytorch.
+ */
+const process = { worker: 160 * mib, coordinator: 150 * mib, pytorch: 780 * mib } as const;
 /** The runtime packs the weights of models up to this size a second time, for its kernels. */
 const largestPacked = 256 * mib;
 /** Versions in a worker: the reference, the current and the previous one, and one in transit to the thread. */
 const workerVersions = 4;
 /** Versions in the coordinator: version 0 and the newest three. */
 const coordinatorVersions = 4;
+/** vLLM's --max-loras with which the chart's rollout workers load adapters. */
+const loadedAdapters = 2;
+/** Gradients in PyTorch: the sum, and that of a micro-batch. */
+const pytorchGradientCopies = 2;
+/** Layers whose weights are whole in FSDP2: the one that runs, the next one, and the buffer that they were gathered in. */
+const gatheredLayers = 3;
 /** Gradients exist in the runtime, in the concatenated result, and in the thread that sends them. */
 const gradientCopies = 3;
 
@@ -103,10 +138,20 @@ export function planOf(config: DecoderConfig, run: RunExtents): Plan {
     parameters,
     trained,
     workers: [
-      rollout(config, run, parameters, trained),
-      gradient(config, run, parameters, trained, gradients),
+      run.engines.rollout.name === 'vllm'
+        ? vllm(config, run, run.engines.rollout, parameters, trained)
+        : rollout(config, run, parameters, trained),
+      run.engines.gradient.name === 'pytorch'
+        ? pytorch(config, run, run.engines.gradient, parameters, trained, gradients)
+        : gradient(config, run, parameters, trained, gradients),
       coordinator(run, trained, gradients),
     ],
+    gathering: gathering(config, run),
+    sampledAtOnce: sampledAtOnce(run),
+    cacheBytesPerToken:
+      run.engines.rollout.name === 'vllm'
+        ? cacheBytesPerToken(config, 1)
+        : (run.precision === 'float16' ? half : float) * 2 * config.layers * config.keyValueHeads * config.headWidth,
     operations: operations(config, run, parameters, sequences),
     transfers: {
       version: float * trained,
@@ -149,10 +194,21 @@ function versions(trained: number, count: number): Part {
   return part('versions', float * trained * count, `4 · ${trained} trained${times(count, 'versions')}`);
 }
 
+function sampledAtOnce({
+  promptsPerStep,
+  samplesPerPrompt,
+  shards,
+  batch,
+  engines: { rollout: engine },
+}: RunExtents): number {
+  const most = engine.name === 'native' ? batch : engine.concurrency;
+  return Math.min(Math.ceil(promptsPerStep / shards) * samplesPerPrompt, most);
+}
+
 function rollout(config: DecoderConfig, run: RunExtents, parameters: number, trained: number): Worker {
   const { layers, keyValueHeads, headWidth, vocabulary } = config;
   const prompts = Math.ceil(run.promptsPerStep / run.shards);
-  const rows = Math.min(prompts * run.samplesPerPrompt, run.batch);
+  const rows = sampledAtOnce(run);
   const positions = run.promptTokens + run.completionTokens;
   const cache = 2 * layers * keyValueHeads * headWidth * positions * rows;
   const reading = activationBytes(
@@ -162,7 +218,7 @@ function rollout(config: DecoderConfig, run: RunExtents, parameters: number, tra
     run.precision,
   );
   const device = run.device !== 'cpu';
-  return worker('rollout', run.shards, [
+  return worker('rollout', run.shards, 1, [
     service('worker'),
     ...frozen(config, run, parameters, 2),
     versions(trained, workerVersions),
@@ -203,7 +259,7 @@ function gradient(
   const length = run.promptTokens + run.completionTokens;
   // One session for log-probabilities, one for gradients, and with several updates a second one for gradients with clipping.
   const sessions = (run.reference || run.valueHeads > 0 ? 1 : 0) + (run.updates > 1 ? 2 : 1);
-  return worker('gradient', run.shards, [
+  return worker('gradient', run.shards, 1, [
     service('worker'),
     ...frozen(config, run, parameters, sessions),
     versions(trained, workerVersions),
@@ -222,23 +278,130 @@ function gradient(
 }
 
 /** Returns the largest micro-batch within the budget, at least one sequence, and its bytes. */
-function microBatch(config: DecoderConfig, run: RunExtents): { readonly rows: number; readonly bytes: number } {
+function microBatch(
+  config: DecoderConfig,
+  run: RunExtents,
+  keeps: 'layers' | 'inputs' | 'nothing' = run.recompute ? 'inputs' : 'layers',
+): { readonly rows: number; readonly bytes: number } {
   const { promptTokens, completionTokens } = run;
-  const bytesOf = (rows: number): number =>
-    activationBytes(
-      config,
-      { rows, length: promptTokens + completionTokens, completions: rows * completionTokens },
-      run.recompute ? 'inputs' : 'layers',
-      run.precision,
-    );
-  const most = Math.ceil(run.promptsPerStep / run.shards) * run.samplesPerPrompt;
+  const { gradient } = run.engines;
+  const bytesOf = (rows: number): number => {
+    const extents = { rows, length: promptTokens + completionTokens, completions: rows * completionTokens };
+    return gradient.name === 'pytorch'
+      ? pytorchActivationBytes(config, extents, keeps, operandBytes(run, gradient))
+      : activationBytes(config, extents, keeps, run.precision);
+  };
+  const shard = Math.ceil(run.promptsPerStep / run.shards) * run.samplesPerPrompt;
+  const most = Math.ceil(shard / gpusOf(gradient));
   const rows = Math.max(1, Math.min(most, Math.floor(run.activationBudget / bytesOf(1))));
   return { rows, bytes: bytesOf(rows) };
 }
 
+/** Bytes of a frozen weight in PyTorch. With products in float16 it stays float32. */
+function operandBytes({ precision, lora }: RunExtents, { weights }: GradientEngine & { name: 'pytorch' }): number {
+  return weights === 'bfloat16' && precision === 'float32' && lora !== undefined ? half : float;
+}
+
+function gathering(config: DecoderConfig, run: RunExtents): Gathering | undefined {
+  const { gradient } = run.engines;
+  if (gradient.name !== 'pytorch' || gradient.gpus === 1 || run.lora === undefined) return undefined;
+  const { layer } = weightsByPlace(config);
+  return {
+    pass: (operandBytes(run, gradient) * config.layers * layer * (gradient.gpus - 1)) / gradient.gpus,
+    rows: { gradients: microBatch(config, run).rows, reference: microBatch(config, run, 'nothing').rows },
+  };
+}
+
+/** A worker of PyTorch (engines/pytorch): its processes share the frozen weights (FSDP2) and the sequences of a shard. */
+function pytorch(
+  config: DecoderConfig,
+  run: RunExtents,
+  engine: GradientEngine & { name: 'pytorch' },
+  parameters: number,
+  trained: number,
+  gradients: number,
+): Worker {
+  const { gpus } = engine;
+  const device = run.device !== 'cpu';
+  const bytes = operandBytes(run, engine);
+  const { rows, bytes: activations } = microBatch(config, run);
+  const length = run.promptTokens + run.completionTokens;
+  const { layer, outside } = weightsByPlace(config);
+  /** Of each process: in its GPU, or on the host, which has all of them. */
+  const own = (what: string, size: number, formula: string): Part =>
+    device ? part(what, size, formula, true) : part(what, size * gpus, `${formula}${times(gpus, 'processes')}`);
+  const frozenParts =
+    run.lora === undefined
+      ? []
+      : [
+          own(
+            'weights',
+            (bytes * parameters) / gpus,
+            `${bytes} · ${parameters} parameters${gpus > 1 ? ` / ${gpus}` : ''}`,
+          ),
+          ...(gpus > 1
+            ? [
+                own(
+                  'gathered weights',
+                  bytes * (gatheredLayers * layer + outside),
+                  `${bytes} · (${layer} of a layer · ${gatheredLayers} + ${outside} outside of layers)`,
+                ),
+              ]
+            : []),
+        ];
+  const loading =
+    run.lora !== undefined && device && gpus > 1
+      ? [part('weights, while they are read', gpus * bytes * parameters, `${bytes} · ${parameters} parameters${times(gpus, 'processes')}`)] // prettier-ignore
+      : [];
+  return worker('gradient', run.shards, gpus, [
+    part('process', gpus * process.pytorch, `Python and the libraries, measured${times(gpus, 'processes')}`),
+    ...loading,
+    ...frozenParts,
+    own(run.lora === undefined ? 'weights' : 'adapters', float * trained, `4 · ${trained} trained`),
+    own(
+      'gradients',
+      pytorchGradientCopies * float * trained * gradients,
+      `2 · 4 · ${trained} trained · ${gradients} (objectives${run.regularized ? ' and regularisers' : ''})`,
+    ),
+    own(
+      'activations',
+      activations,
+      `${rows} sequences of ${length} tokens at a time${run.recompute ? ', layers recomputed' : ''}`,
+    ),
+    versions(trained, workerVersions),
+    part('gradients that are sent', 2 * float * trained * gradients, `2 · 4 · ${trained} trained · ${gradients}`),
+  ]);
+}
+
+/** A rollout worker with a vLLM server. The server's own process on the host is not counted. */
+function vllm(
+  config: DecoderConfig,
+  run: RunExtents,
+  { gpus }: RolloutEngine & { name: 'vllm' },
+  parameters: number,
+  trained: number,
+): Worker {
+  const { layers, keyValueHeads, headWidth } = config;
+  const sequences = sampledAtOnce(run);
+  const positions = run.promptTokens + run.completionTokens;
+  const heads = Math.ceil(keyValueHeads / gpus);
+  return worker('rollout', run.shards, gpus, [
+    service('worker'),
+    versions(trained, workerVersions),
+    part('weights', (half * parameters) / gpus, `2 · ${parameters} parameters${gpus > 1 ? ` / ${gpus}` : ''}`, true),
+    part('adapters', half * loadedAdapters * trained, `2 · ${trained} trained · ${loadedAdapters} (loaded)`, true),
+    part(
+      'KV cache',
+      cacheBytesPerToken(config, gpus) * positions * sequences,
+      `2 · 2 · ${layers} layers · ${heads} heads · ${headWidth} · ${positions} positions · ${sequences} sequences`,
+      true,
+    ),
+  ]);
+}
+
 function coordinator({ shards }: RunExtents, trained: number, gradients: number): Worker {
   const sums = 1 + Math.min(2, shards);
-  return worker('coordinator', 1, [
+  return worker('coordinator', 1, 1, [
     service('coordinator'),
     versions(trained, coordinatorVersions),
     part('optimiser', 2 * 2 * float * trained, `4 · ${trained} trained · 2 moments, before and after an update`),
@@ -281,8 +444,8 @@ function times(count: number, what: string): string {
   return count === 1 ? '' : ` · ${count} (${what})`;
 }
 
-function worker(name: Worker['name'], most: number, parts: readonly Part[]): Worker {
+function worker(name: Worker['name'], most: number, gpus: number, parts: readonly Part[]): Worker {
   const sum = (onDevice: boolean): number =>
     parts.filter((one) => one.onDevice === onDevice).reduce((total, { bytes }) => total + bytes, 0);
-  return { name, most, parts, hostBytes: sum(false), deviceBytes: sum(true) };
+  return { name, most, gpus, parts, hostBytes: sum(false), deviceBytes: sum(true) };
 }

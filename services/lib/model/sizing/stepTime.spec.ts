@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { required } from '@gapo/numeric';
+import { nativeEngines } from './engines.js';
 import type { RunExtents } from './plan.js';
 import { type Rates, stepTime, stepTimes, usefulWorkers } from './stepTime.js';
 
 const run: RunExtents = {
+  engines: nativeEngines,
   device: 'cuda',
   lora: undefined,
   objectives: 2,
@@ -29,8 +31,10 @@ const plan = {
   parameters: 500,
   operations: { sampling: 4000, reference: 1200, gradients: 3600 },
   transfers: { version: 20, gradients: 160 },
+  gathering: undefined,
+  cacheBytesPerToken: 0,
 };
-const rates: Rates = { operations: 100, memory: undefined, link: 10 };
+const rates: Rates = { operations: 100, memory: undefined, interconnect: undefined, link: 10 };
 
 test('four shards on one, two and three workers, by hand', () => {
   const one = stepTime(plan, run, rates, 1);

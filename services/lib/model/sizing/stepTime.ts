@@ -3,17 +3,20 @@
  * alone. A bound from rates, in which no phase overlaps another and rewards take no time.
  */
 import { required } from '@gapo/numeric';
+import { gpusOf } from './engines.js';
 import type { Plan, RunExtents } from './plan.js';
 
 /** What a step takes, of a run's plan. */
-type Demand = Pick<Plan, 'parameters' | 'operations' | 'transfers'>;
+type Demand = Pick<Plan, 'parameters' | 'operations' | 'transfers' | 'gathering' | 'cacheBytesPerToken'>;
 
-/** What a worker and the coordinator's link achieve. */
+/** What a worker's GPUs, or a native worker, and the coordinator's link achieve. */
 export interface Rates {
-  /** Floating-point operations per second of a worker. */
+  /** Floating-point operations per second of a GPU. */
   readonly operations: number;
-  /** Bytes per second at which a worker reads its weights; undefined where memory is no bound. */
+  /** Bytes per second at which a GPU reads its memory; undefined where memory is no bound. */
   readonly memory: number | undefined;
+  /** Bytes per second that each GPU receives from the others of its worker; undefined where that is no bound. */
+  readonly interconnect: number | undefined;
   /** Bytes per second through the coordinator in each direction: the slower of its link and its one thread. */
   readonly link: number;
 }
@@ -42,7 +45,9 @@ export const coordinatorBytesPerSecond = 1.25e9;
  * Computes the seconds of a step.
  *
  * - Shards are dealt to workers as these become idle: the last of n workers ends after ceil(shards / n) shards of equal size.
- * - A decoding step takes the longer of its operations and of reading every weight once, whatever the number of sequences.
+ * - A decoding step takes the longer of its operations and of reading every weight once, whatever the number of sequences, and
+ *   the keys and values of each sequence, half of its completion on average.
+ * - A pass over a micro-batch takes the longer of its operations and of gathering the weights that the worker's GPUs share.
  * - The coordinator sends each version to each worker, and receives the gradients of each shard and update.
  *
  * @param plan of the run
@@ -58,12 +63,19 @@ export function stepTime(plan: Demand, run: RunExtents, rates: Rates, workers: n
   }
   const shards = Math.max(run.shards, workers);
   const rounds = Math.ceil(shards / workers);
-  const ofOneWorker = (operations: number): number => (operations / rates.operations) * (rounds / shards);
+  const gpus = gpusOf(run.engines.gradient);
+  const ofOneWorker = (operations: number, rows = 1, passes = 0): number => {
+    const computing = (operations / rates.operations / gpus) * (rounds / shards);
+    if (plan.gathering === undefined || rates.interconnect === undefined || operations === 0) return computing;
+    const sequences = Math.ceil((run.promptsPerStep * run.samplesPerPrompt) / shards / gpus);
+    const gathered = rounds * Math.ceil(sequences / rows) * passes * plan.gathering.pass;
+    return Math.max(computing, gathered / rates.interconnect);
+  };
   const bytes = { version: plan.transfers.version, gradients: (plan.transfers.gradients / run.shards) * shards };
   const times = {
     sampling: rounds * samplingOfShard(plan, run, rates, shards),
-    reference: ofOneWorker(plan.operations.reference),
-    gradients: ofOneWorker(plan.operations.gradients),
+    reference: ofOneWorker(plan.operations.reference, plan.gathering?.rows.reference, 1),
+    gradients: ofOneWorker(plan.operations.gradients, plan.gathering?.rows.gradients, 2 * run.epochs),
     versions: (2 * workers * bytes.version) / rates.link,
     transfers: bytes.gradients / rates.link,
   };
@@ -73,17 +85,21 @@ export function stepTime(plan: Demand, run: RunExtents, rates: Rates, workers: n
 
 /** The seconds in which a worker samples one shard. */
 function samplingOfShard(plan: Demand, run: RunExtents, rates: Rates, shards: number): number {
-  const { promptsPerStep, samplesPerPrompt, promptTokens, completionTokens, batch, precision } = run;
+  const { promptsPerStep, samplesPerPrompt, promptTokens, completionTokens, precision } = run;
+  const engine = run.engines.rollout;
+  const gpus = gpusOf(engine);
+  const atOnce = engine.name === 'native' ? run.batch : engine.concurrency;
   const tokens = promptsPerStep * promptTokens + promptsPerStep * samplesPerPrompt * completionTokens;
   const perToken = plan.operations.sampling / tokens;
   const prompts = promptsPerStep / shards;
   const rows = prompts * samplesPerPrompt;
-  const reading = (prompts * promptTokens * perToken) / rates.operations;
-  const computing = (rows * completionTokens * perToken) / rates.operations;
+  const reading = (prompts * promptTokens * perToken) / rates.operations / gpus;
+  const computing = (rows * completionTokens * perToken) / rates.operations / gpus;
   if (rates.memory === undefined) return reading + computing;
-  const weights = plan.parameters * (precision === 'float16' ? 2 : 4);
-  const decodingSteps = Math.ceil(rows / batch) * completionTokens;
-  return reading + Math.max(computing, (decodingSteps * weights) / rates.memory);
+  const weights = plan.parameters * (precision === 'float16' || engine.name === 'vllm' ? 2 : 4);
+  const decodingSteps = Math.ceil(rows / atOnce) * completionTokens;
+  const cache = rows * completionTokens * (promptTokens + completionTokens / 2) * plan.cacheBytesPerToken;
+  return reading + Math.max(computing, (decodingSteps * weights + cache) / rates.memory / gpus);
 }
 
 /**

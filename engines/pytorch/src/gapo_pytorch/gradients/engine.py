@@ -246,13 +246,12 @@ class GradientEngine:
         return summed
 
     def _split(self, sequences: tuple[TokenSequence, ...], keeps: str) -> list[list[int]]:
-        element = 8 if self._decoder.dtype == torch.float64 else 4
-        return micro_batches(
-            sequences,
-            lambda rows, length, completions: (
-                activation_bytes(self._config, rows, length, completions, keeps=keeps, element=element) <= self._budget
-            ),
-        )
+        sizes = {"element": self._decoder.dtype.itemsize, "product": self._decoder.weight_bytes}
+
+        def fits(rows: int, length: int, completions: int) -> bool:
+            return activation_bytes(self._config, rows, length, completions, keeps=keeps, **sizes) <= self._budget
+
+        return micro_batches(sequences, fits)
 
 
 def _add(total: Found, part: Found) -> None:

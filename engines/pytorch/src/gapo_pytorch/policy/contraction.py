@@ -196,11 +196,11 @@ class LoraLinear(nn.Module):
         names: tuple[str, str],
         contraction: Contraction,
         dtype: torch.dtype,
+        device: torch.device,
     ) -> None:
         """`extents` are (in, out), `names` those of A and B."""
         super().__init__()
         into, out = extents
-        device = next(base.parameters()).device
         self.base = base
         self.lora_a = nn.Parameter(torch.zeros(adapter.rank, into, dtype=dtype, device=device))
         self.lora_b = nn.Parameter(torch.zeros(out, adapter.rank, dtype=dtype, device=device))

@@ -48,12 +48,14 @@ class Decoder:
         lora: LoraSpec | None,
         value_heads: int,
         *,
+        device: torch.device | None = None,
         recompute: bool = False,
         autocast: torch.dtype | None = None,
         mesh: DeviceMesh | None = None,
     ) -> None:
         """Prepares a model, which then belongs to the decoder.
 
+        device: where it runs; sharding moves the model there, otherwise it is there. @default that of the model
         autocast: the type of matrix products; None for the model's own. mesh: the processes over which frozen weights are
         sharded; in full training each process has all of them. Raises RpcError INVALID_ARGUMENT where `lora` names no
         module of the model.
@@ -65,8 +67,9 @@ class Decoder:
         self._hidden: Tensor | None = None
         self._parts: dict[str, nn.Parameter] = {}
         weights = next(model.parameters())
-        self.device = weights.device
+        self.device = weights.device if device is None else device
         self.dtype = torch.float64 if weights.dtype == torch.float64 else torch.float32
+        self.weight_bytes = weights.dtype.itemsize
         self._layers = _layers_of(model)
         self.layer_prefix = f"{_name_of(model, self._layers)}.{len(self._layers) - 1}."
         self._head = cast(nn.Module, self._model.get_output_embeddings())
@@ -174,7 +177,7 @@ class Decoder:
             matched |= {target for target in lora.targets if name == target or name.endswith(f".{target}")}
             names = (f"{PEFT_PREFIX}{name}.lora_A.weight", f"{PEFT_PREFIX}{name}.lora_B.weight")
             extents = _extents(module)
-            adapted = LoraLinear(module, extents, adapter, names, self._contraction, self.dtype)
+            adapted = LoraLinear(module, extents, adapter, names, self._contraction, self.dtype, self.device)
             parent, _, last = name.rpartition(".")
             setattr(model.get_submodule(parent), last, adapted)
             self._parts[names[0]], self._parts[names[1]] = adapted.lora_a, adapted.lora_b
