@@ -4,6 +4,13 @@
  */
 
 export * from './advantages.js';
+export {
+  certificateText,
+  updateCertificate,
+  type Effect,
+  type ObjectiveEffect,
+  type UpdateCertificate,
+} from './certificate.js';
 export { combine, stationarity, type Combination } from './combiners/combine.js';
 export {
   defineCombiner,
