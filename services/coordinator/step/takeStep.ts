@@ -3,6 +3,7 @@
  * is a function from the state before to the state after, so a failed step leaves the state unchanged.
  */
 import { objectiveNames, type RunConfig } from '@gapo/config';
+import type { CombineOptions, Memory } from '@gapo/objectives';
 import { spanNames, withSpan } from '@gapo/tracing';
 import type { TrainingState } from '../state/trainingState.js';
 import type { StepContext } from './context/stepContext.js';
@@ -36,13 +37,11 @@ export async function takeStep(context: StepContext): Promise<StepResult> {
   const { drawn, inputs, loss, updates, objectives, kl } = learning;
   const means = objectives.map(({ rewardMean }) => rewardMean);
   const combination = afterRewards(config, before.combination, means);
-  const options = combineOptions(config, {
-    step,
-    state: combination,
-    noonAdvantages: noonAdvantages(inputs.signal, objectiveNames(config).length, inputs.batch),
-  });
+  const noon = noonAdvantages(inputs.signal, objectiveNames(config).length, inputs.batch);
+  const optionsOf = (memory: Memory): CombineOptions =>
+    combineOptions(config, { step, state: { ...combination, memory }, noonAdvantages: noon, losses: learning.losses });
   const updated = await withSpan(spanNames.stepTrain, {}, () =>
-    makeUpdates({ updates, loss, options, combination }, context),
+    makeUpdates({ updates, loss, optionsOf, combination }, context),
   );
   const { trained } = updated;
   return {

@@ -52,6 +52,7 @@ export async function learnFromPairs(context: StepContext): Promise<StepLearning
     objectives: objectives.map(({ margin, std, accuracy }) => {
       return { rewardMean: margin, rewardStd: std, accuracy, latencyMs: 0, failed: 0 };
     }),
+    losses: objectives.map(({ loss }) => loss),
     kl: before.kl,
     // KL cannot be estimated from completions that the policy did not sample.
     klPerToken: undefined,

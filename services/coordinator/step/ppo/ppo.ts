@@ -44,6 +44,7 @@ export async function learnFromRewards(context: StepContext): Promise<StepLearni
     },
     updates: plannedUpdates(context, inputs, bounds),
     objectives: objectiveFindings(scored),
+    losses: [],
     kl: kl === undefined ? before.kl : updateKlController(before.kl, kl.perCompletion, batch.samples.length),
     klPerToken: kl?.perToken,
   };

@@ -37,7 +37,7 @@ function configOf(method: string): RunConfig {
 function optionsOf(method: string, step = 4): CombineOptions {
   const config = configOf(method);
   const state = afterRewards(config, initialCombination(config), [1, 2]);
-  return combineOptions(config, { step, state, noonAdvantages: [0.5, 0.25] });
+  return combineOptions(config, { step, state, noonAdvantages: [0.5, 0.25], losses: [] });
 }
 
 const plain = (options: CombineOptions): unknown =>
@@ -101,7 +101,7 @@ test('multipliers: log λ changes by lr · λ · (mean cost - limit), where the 
   assert.ok(Math.abs(multiplierAfter([1, 4]) - 2 * Math.exp(-0.5 * 2 * 2)) < 1e-12);
   const { weights } = combine(
     gramMatrix([Float32Array.from([1, 0]), Float32Array.from([0, 1])], ['a', 'b']),
-    combineOptions(config, { step: 1, state: before, noonAdvantages: [] }),
+    combineOptions(config, { step: 1, state: before, noonAdvantages: [], losses: [] }),
   );
   assert.deepEqual([...weights], [1 / 3, 2 / 3]);
 });

@@ -24,20 +24,23 @@ export function afterRewards(config: RunConfig, state: CombinationState, means: 
 }
 
 /** What a step's options depend on, in addition to the configuration. */
-export interface CombinationInput extends Pick<CombinationStep, 'step' | 'noonAdvantages'> {
+export interface CombinationInput extends Pick<CombinationStep, 'step' | 'noonAdvantages' | 'losses'> {
   /** The state after {@link afterRewards}. */
   readonly state: CombinationState;
 }
 
 /** Returns the options of a step's combination. Vectors follow the order of the objectives. */
-export function combineOptions(config: RunConfig, { step, state, noonAdvantages }: CombinationInput): CombineOptions {
+export function combineOptions(
+  config: RunConfig,
+  { step, state, noonAdvantages, losses }: CombinationInput,
+): CombineOptions {
   const { method } = config.combine;
   const names = objectiveNames(config);
   const given = configuredPreference(config, step) ?? {};
   const weights = Float64Array.from(names, (name) => given[name] ?? 0);
   const sum = weights.reduce((total, weight) => total + weight, 0);
   const preference = weights.map((weight) => weight / sum);
-  const inputs = { names, seed: config.seed, step, weights, preference, memory: state.memory, noonAdvantages };
+  const inputs = { names, seed: config.seed, step, weights, preference, memory: state.memory, noonAdvantages, losses };
   const options = combinerOf(method).options(combinerSettings(config), inputs);
   return { method, ...options } as CombineOptions; // the compiler cannot match method and options
 }

@@ -16,6 +16,8 @@ export interface StepLearning {
   readonly updates: readonly PlannedUpdate[];
   /** The report of each objective, without its part in the combination. */
   readonly objectives: readonly ObjectiveFindings[];
+  /** The mean loss of each objective, with DPO; empty with PPO. */
+  readonly losses: readonly number[];
   /** The KL controller for the next step. */
   readonly kl: KlController;
   /** KL divergence from the reference policy in nats per token; undefined if not measured. */

@@ -32,7 +32,8 @@ export function approximateWeights(source: GramSource, checkEvery: number, choic
           const squaredLength = gradient.direction.reduce((sum, slope) => sum + slope * slope, 0);
           const { combination, factor } = rescaled(approximate, options, initial, squaredLength);
           const direction = gradient.direction.map((slope) => factor * slope);
-          return { ...gradient, direction, chosen: chosenWeights(choice, combination, approximate) };
+          const chosen = chosenWeights(choice, combination, approximate);
+          return { ...gradient, direction, chosen, remembered: initial.memory };
         });
       }
       const gradients = await update.perObjective();
@@ -52,6 +53,7 @@ export function approximateWeights(source: GramSource, checkEvery: number, choic
           regularizer,
           statistics,
           chosen: chosenWeights(choice, { ...combination, ...measured }, gram),
+          remembered: initial.memory,
           degrees: angleBetween(gram, weights, exact.weights),
         };
       });

@@ -12,7 +12,8 @@ export function exactWeights(choice: Choice): WeightSource {
         const combination = combine(gram, choice.options);
         const { regularizer, statistics } = gradients;
         const direction = directionOf(gradients, combination.weights);
-        return { direction, regularizer, statistics, chosen: chosenWeights(choice, combination, gram) };
+        const chosen = chosenWeights(choice, combination, gram);
+        return { direction, regularizer, statistics, chosen, remembered: combination.memory };
       });
     },
   };

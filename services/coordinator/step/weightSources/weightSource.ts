@@ -5,7 +5,14 @@
  * with advantages Σ w_k A_k. The surrogate is linear in the advantages, so without clipping this equals Σ w_k g_k. For a
  * clipped token, the sign of the weighted advantage decides whether it counts.
  */
-import { pairCosines, weightedSum, type Combination, type CombineOptions, type Gram } from '@gapo/objectives';
+import {
+  pairCosines,
+  weightedSum,
+  type Combination,
+  type CombineOptions,
+  type Gram,
+  type Memory,
+} from '@gapo/objectives';
 import type { GradientStatistics } from '@gapo/rpc';
 import type { ChosenWeights } from '../../state/trainingState.js';
 import type { BatchGradients } from '../../workers/gradients.js';
@@ -20,6 +27,8 @@ export interface Decision {
   readonly statistics: GradientStatistics;
   /** The weights, with the measurements taken when they were chosen. */
   readonly chosen: ChosenWeights;
+  /** What the method remembers of its choice, if it does. */
+  readonly remembered?: Memory | undefined;
   /** Angle in degrees to the exact combination's direction, if measured. */
   readonly degrees?: number;
 }

@@ -160,6 +160,10 @@ export function checkCombination(
   const check = (place: string, combiner: Combiner, settings: CombinerSettings): void =>
     checkSettings(combiner, settings, names, (path, expected) => refuse([place, ...path], expected));
   const chosen = combinerOf(method, registry);
+  const { only } = chosen;
+  if (only && config['algorithm'] !== undefined && config['algorithm'] !== only.algorithm) {
+    refuse(['combine', 'method'], `another method, since ${method} needs algorithm: ${only.algorithm}, ${only.reason}`);
+  }
   if (chosen.placement !== 'section') check('combine', chosen, config.combine);
   for (const [name, combiner] of Object.entries(registry)) {
     if (combiner.placement !== 'section') continue;
