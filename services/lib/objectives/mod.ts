@@ -3,7 +3,10 @@
  * advantages, the KL divergence and its controllers, Pareto fronts. Pure functions.
  */
 
-export * from './advantages.js';
+export * from './advantages/advantages.js';
+export { signalCorrelation } from './advantages/correlation.js';
+export { scalarAdvantages, whitenTogether, type ScalarAdvantages, type ScalarInput } from './advantages/scalar.js';
+export { varianceAdaptive, withoutConflicts, type Filtered, type StageInput } from './advantages/stages.js';
 export {
   certificateText,
   updateCertificate,
@@ -44,3 +47,5 @@ export * from './pareto.js';
 export { kktTolerance, type KktCertificate } from './solvers/certificate.js';
 export { minNorm, type MinNormPoint } from './solvers/minNorm.js';
 export { checkLayout, type TokenLayout } from './tokens.js';
+export { weightingOf, weightings, type Weightings } from './weightings/registry.js';
+export { weighted, type Factors, type RewardsOfStep, type Weighting } from './weightings/weighting.js';

@@ -2,6 +2,7 @@
 import type { KlController } from '@gapo/objectives';
 import type { ObjectiveReport } from '@gapo/rpc';
 import type { StepContext } from '../context/stepContext.js';
+import type { CombinationState } from '../../state/trainingState.js';
 import type { LossInputs, LossSettings } from './lossInputs.js';
 import type { PlannedUpdate } from './updates.js';
 
@@ -16,6 +17,8 @@ export interface StepLearning {
   readonly updates: readonly PlannedUpdate[];
   /** The report of each objective, without its part in the combination. */
   readonly objectives: readonly ObjectiveFindings[];
+  /** The combination's state once the step's rewards are known. */
+  readonly combination: CombinationState;
   /** The mean loss of each objective, with DPO; empty with PPO. */
   readonly losses: readonly number[];
   /** The KL controller for the next step. */

@@ -1,5 +1,5 @@
 /** The updates of a step: each computes gradients, chooses weights, follows a direction and publishes a version. */
-import type { CombineOptions, Memory } from '@gapo/objectives';
+import type { Combination, Gram, Memory } from '@gapo/objectives';
 import type { GradientStatistics } from '@gapo/rpc';
 import { spanNames } from '@gapo/tracing';
 import { throwIfAborted } from '../../state/interruption.js';
@@ -26,8 +26,8 @@ export interface UpdatePlan {
   /** At least one. */
   readonly updates: readonly PlannedUpdate[];
   readonly loss: LossSettings;
-  /** Returns the options of an update's combination. */
-  readonly optionsOf: (memory: Memory) => CombineOptions;
+  /** Combines the gradients of an update. */
+  readonly combine: (memory: Memory, gram: Gram) => Combination;
   readonly combination: CombinationState;
 }
 
@@ -54,7 +54,7 @@ export interface Updated {
  * @throws RpcError, PauseNeeded as WorkerPool.run; NonFiniteError naming the objective; the signal's reason
  */
 export async function makeUpdates(
-  { updates, loss, optionsOf, combination }: UpdatePlan,
+  { updates, loss, combine, combination }: UpdatePlan,
   context: StepContext,
 ): Promise<Updated> {
   const { before, clock, config, observer, signal, step, training, versions } = context;
@@ -65,7 +65,7 @@ export async function makeUpdates(
   for (const [number, { reported, inputs, extra }] of updates.entries()) {
     const { step: version } = trained.optimizer;
     const gradients = new WorkerGradients(context, { number, version, inputs: inputs(), loss });
-    const source = weightSource(context, optionsOf(memory), combination.chosen);
+    const source = weightSource(context, combine.bind(undefined, memory), combination.chosen);
     const { direction, regularizer, statistics, chosen, degrees, remembered } = await source.decide(gradients);
     memory = { ...memory, ...remembered };
     if (number === 0) assertLogprobGap(context, statistics.maxLogprobGap);

@@ -37,6 +37,8 @@ export interface Decision {
 export interface UpdateGradients {
   /** Returns one exact gradient per objective. */
   perObjective(): Promise<BatchGradients>;
+  /** Returns one exact gradient per objective, and that of the one advantage of all. */
+  withScalar(): Promise<ScalarGradients>;
   /** Returns the exact gradient of the weighted sum of the objectives. */
   weighted(weights: ArrayLike<number>): Promise<WeightedGradient>;
   /** Returns a cheap approximation of the Gram matrix of the exact gradients. */
@@ -44,6 +46,9 @@ export interface UpdateGradients {
   /** Runs work as part of the step's combination phase. */
   combining<T>(work: () => T): Promise<T>;
 }
+
+/** The gradient of the one advantage of all objectives, as the direction, and those of the objectives. */
+export type ScalarGradients = WeightedGradient & Pick<BatchGradients, 'objectives'>;
 
 /** The gradient of a weighted sum of the objectives. */
 export type WeightedGradient = Pick<Decision, 'direction' | 'regularizer' | 'statistics'>;
@@ -58,7 +63,8 @@ export interface Choice {
   readonly step: number;
   /** Names of the objectives. */
   readonly names: readonly string[];
-  readonly options: CombineOptions;
+  /** Combines the objectives' gradients. */
+  readonly combine: (gram: Gram) => Combination;
   /** Number of earlier steps that chose weights. */
   readonly earlier: number;
 }

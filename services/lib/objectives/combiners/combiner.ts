@@ -82,6 +82,11 @@ export interface Combiner<
   readonly steeredBy?: Steering;
   /** The one algorithm that has what the method needs, and why, as in "which has a loss for each objective". */
   readonly only?: { readonly algorithm: 'ppo' | 'dpo'; readonly reason: string };
+  /**
+   * Present if the method trains on one advantage instead of on K gradients: that of the weighted sum of rewards, or the
+   * weighted sum of normalised advantages. Its weights are then those that steer it.
+   */
+  readonly over?: 'rewards' | 'advantages';
   /** Why objectives cannot be added or removed while a run trains, as in "with a limit for each"; absent if they can. */
   readonly objectivesFixed?: string;
   /** Checks the settings against the objectives' names. */
@@ -95,6 +100,12 @@ export interface Combiner<
    * @throws RangeError where a number leaves the range of float64; the message names the setting
    */
   remember?(settings: Settings<S>, memory: Memory, names: readonly string[], rewards: readonly number[]): Memory;
+  /**
+   * The reward of an objective as the method sees it, given the reward of a completion. @default the reward itself
+   *
+   * @param name the objective's name
+   */
+  reward?(settings: Settings<S>, name: string, reward: number): number;
   /** The options of one step. */
   options(settings: Settings<S>, step: CombinationStep): O;
   /**

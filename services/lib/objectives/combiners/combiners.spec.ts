@@ -22,6 +22,8 @@ const uses = (size: number): Record<string, CombineOptions> => ({
   pgapo: { method: 'pgapo', preference: preferenceFor(size) },
   'pgapo non-conflicting': { method: 'pgapo', preference: preferenceFor(size), nonConflicting: true },
   linear: { method: 'linear', weights: preferenceFor(size) },
+  morlhf: { method: 'morlhf', weights: preferenceFor(size) },
+  gdpo: { method: 'gdpo', weights: preferenceFor(size) },
   single: { method: 'single', objective: size - 1 },
   lagrangian: { method: 'lagrangian', objective: 0, multipliers: preferenceFor(size).map((x, i) => (i === 0 ? 0 : x)) },
   tchebycheff: {

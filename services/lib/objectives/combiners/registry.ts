@@ -6,12 +6,14 @@ import type { Combiner } from './combiner.js';
 import { dualproj } from './dualproj.js';
 import { fairgrad } from './fairgrad.js';
 import { gapo } from './gapo.js';
+import { gdpo } from './gdpo.js';
 import { gradvac } from './gradvac.js';
 import { imtlG } from './imtlG.js';
 import { lagrangian } from './lagrangian.js';
 import { linear } from './linear.js';
 import { mgda } from './mgda.js';
 import { mgdaDecoupled } from './mgdaDecoupled.js';
+import { morlhf } from './morlhf.js';
 import { nashMtl } from './nashMtl.js';
 import { pama } from './pama.js';
 import { pcgrad } from './pcgrad.js';
@@ -30,6 +32,8 @@ export const combiners = {
   gapo,
   pgapo,
   linear,
+  morlhf,
+  gdpo,
   single,
   lagrangian,
   tchebycheff,
