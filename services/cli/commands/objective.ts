@@ -25,7 +25,11 @@ interface AddFlags extends ChangeFlags {
   text?: keyof typeof textForms;
 }
 
-/** Parses a scale. */
+/**
+ * Parses a scale.
+ *
+ * @throws InvalidArgumentError for anything but a number over 0
+ */
 function factor(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !(value > 0 && Number.isFinite(value))) {

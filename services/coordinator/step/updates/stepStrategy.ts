@@ -1,8 +1,8 @@
 /** The part of a training step that depends on the algorithm. */
 import type { KlController } from '@gapo/objectives';
 import type { ObjectiveReport } from '@gapo/rpc';
-import type { StepContext } from '../context/stepContext.js';
 import type { CombinationState } from '../../state/trainingState.js';
+import type { StepContext } from '../context/stepContext.js';
 import type { LossInputs, LossSettings } from './lossInputs.js';
 import type { PlannedUpdate } from './updates.js';
 

@@ -1,6 +1,6 @@
 /** Weights of a method that trains on one advantage: its gradient is the direction, and those of the objectives are measured. */
-import { gradientNorms, gramMatrix, type Gram } from '@gapo/objectives';
 import { at } from '@gapo/numeric';
+import { gradientNorms, gramMatrix, type Gram } from '@gapo/objectives';
 import { chosenWeights, type Choice, type WeightSource } from './weightSource.js';
 
 /** Creates a source that follows the gradient of the one advantage: K + 1 gradients per update, in one backward pass. */

@@ -9,7 +9,6 @@ import {
   pairCosines,
   weightedSum,
   type Combination,
-  type CombineOptions,
   type Gram,
   type Memory,
 } from '@gapo/objectives';

@@ -4,8 +4,8 @@
  */
 
 import { at, f64 } from '@gapo/numeric';
-import { progressOf } from '../gram/gram.js';
 import { nonNegativeNumber } from '../combiners/settings.js';
+import { progressOf } from '../gram/gram.js';
 import { defineWeighting } from './weighting.js';
 
 /**
