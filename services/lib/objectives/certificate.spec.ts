@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { certificateText, updateCertificate } from './certificate.js';
+import { certificateOfReport, certificateText, updateCertificate } from './certificate.js';
 import { combine, stationarity } from './combiners/combine.js';
 import { gradientNorms, gramFromCosines, gramMatrix, pairCosines, type Gram } from './gram/gram.js';
 
@@ -87,6 +87,28 @@ test('norms and cosines of a report give the same certificate as the gradients',
   assert.throws(
     () => gramFromCosines(names, [1, 1, 1], [0]),
     /3 norms and 1 cosines for 3 objectives, expected 3 and 3/,
+  );
+});
+
+test('a report is enough, unless it lacks a cosine of two gradients', () => {
+  const gram = gramOf([3, 1, 0], [-1, 2, 1], [0, 0, 0]);
+  const cosine = pairCosines(gram)[0] ?? NaN;
+  const [a = NaN, b = NaN] = gradientNorms(gram);
+  const report = [
+    { name: 'helpful', weight: 0.2, gradientNorm: a, cosines: { harmless: cosine } },
+    { name: 'harmless', weight: 0.8, gradientNorm: b, cosines: {} },
+    { name: 'brief', weight: 0, gradientNorm: 0, cosines: {} },
+  ];
+  const { objectives, norm } = updateCertificate(gram, [0.2, 0.8, 0]);
+  const reported = certificateOfReport(report);
+  assert.deepEqual(
+    reported.objectives.map(({ effect }) => effect),
+    objectives.map(({ effect }) => effect),
+  );
+  assert.ok(Math.abs(reported.norm - norm) < 1e-12);
+  assert.throws(
+    () => certificateOfReport(report.map((each) => ({ ...each, cosines: {} }))),
+    /no cosine of the gradients of helpful and harmless/,
   );
 });
 

@@ -1,7 +1,7 @@
 /** What an update does to each objective, to first order, and whether another direction would have improved all of them. */
 
 import { assertFinite, f64 } from '@gapo/numeric';
-import { gradientNorms, progressOf, type Gram } from './gram/gram.js';
+import { gradientNorms, gramFromCosines, progressOf, type Gram } from './gram/gram.js';
 import { unitGradients } from './gram/unitGradients.js';
 import { kktTolerance } from './solvers/certificate.js';
 import { minNorm } from './solvers/minNorm.js';
@@ -83,6 +83,41 @@ export function updateCertificate(gram: Gram, weights: ArrayLike<number>): Updat
     return { name, progress: value, relative: Math.max(-1, Math.min(1, cosine)), effect };
   });
   return { objectives, norm, ...commonAscent(gram) };
+}
+
+/** What a step's report has of an objective, of which the rest follows. */
+export interface ReportedObjective {
+  readonly name: string;
+  /** Its weight in the update. */
+  readonly weight: number;
+  /** ‖g_k‖. */
+  readonly gradientNorm: number;
+  /** The cosine of its gradient and that of each objective after it, by name. */
+  readonly cosines: Readonly<Record<string, number>>;
+}
+
+/**
+ * Certifies the update of a step from its report.
+ *
+ * @param objectives in the order of the report
+ * @throws RangeError for a report without the cosine of two gradients that are not zero, as earlier releases wrote it
+ */
+export function certificateOfReport(objectives: readonly ReportedObjective[]): UpdateCertificate {
+  const pairs = objectives.flatMap((one, i) =>
+    objectives.slice(i + 1).map((other) => {
+      const cosine = Object.hasOwn(one.cosines, other.name) ? one.cosines[other.name] : undefined;
+      if (cosine === undefined && one.gradientNorm > 0 && other.gradientNorm > 0) {
+        throw new RangeError(`the report has no cosine of the gradients of ${one.name} and ${other.name}`);
+      }
+      return cosine ?? null;
+    }),
+  );
+  const names = objectives.map(({ name }) => name);
+  const norms = objectives.map(({ gradientNorm }) => gradientNorm);
+  return updateCertificate(
+    gramFromCosines(names, norms, pairs),
+    objectives.map(({ weight }) => weight),
+  );
 }
 
 /** The smallest-norm point of the hull of the unit gradients; a zero gradient cannot be improved, and has no say. */

@@ -8,10 +8,12 @@ export { signalCorrelation } from './advantages/correlation.js';
 export { scalarAdvantages, whitenTogether, type ScalarAdvantages, type ScalarInput } from './advantages/scalar.js';
 export { varianceAdaptive, withoutConflicts, type Filtered, type StageInput } from './advantages/stages.js';
 export {
+  certificateOfReport,
   certificateText,
   updateCertificate,
   type Effect,
   type ObjectiveEffect,
+  type ReportedObjective,
   type UpdateCertificate,
 } from './certificate.js';
 export { combine, stationarity, type Combination } from './combiners/combine.js';
