@@ -48,6 +48,6 @@ export * from './losses/surrogate.js';
 export * from './pareto.js';
 export { kktTolerance, type KktCertificate } from './solvers/certificate.js';
 export { minNorm, type MinNormPoint } from './solvers/minNorm.js';
-export { checkLayout, type TokenLayout } from './tokens.js';
+export { checkLayout, type TokenLayout } from './advantages/tokens.js';
 export { weightingOf, weightings, type Weightings } from './weightings/registry.js';
 export { weighted, type Factors, type RewardsOfStep, type Weighting } from './weightings/weighting.js';

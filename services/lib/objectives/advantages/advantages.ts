@@ -4,8 +4,8 @@
  */
 
 import { assertFinite, at } from '@gapo/numeric';
-import { checkLayout, type TokenLayout } from '../tokens.js';
 import { rowsOfGroups } from './groups.js';
+import { checkLayout, type TokenLayout } from './tokens.js';
 
 /** Rewards of one objective for a batch of completions. */
 export interface GroupedRewards {

@@ -4,9 +4,9 @@
  */
 
 import { at, f64 } from '@gapo/numeric';
-import type { TokenLayout } from '../tokens.js';
 import { groupStdFloor, stdFloor, whiten } from './advantages.js';
 import { rowsOfGroups } from './groups.js';
+import type { TokenLayout } from './tokens.js';
 
 /** What the one advantage is made of: K objectives, R rows (completions, or padded tokens). */
 export interface ScalarInput {
