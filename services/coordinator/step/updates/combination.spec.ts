@@ -38,7 +38,11 @@ const written: Record<string, string> = {
 function configOf(method: string): RunConfig {
   const text = `name: x\nseed: 5\nsteps: 10\npolicy: { model: m }\ndata: { prompts: p }\nobjectives: [{ name: a }, { name: b }]\ncombine: `;
   const whole = text + required(written[method], method);
-  return parseRunConfig(whole.includes('algorithm: dpo') ? whole.replace('prompts: p', 'pairs: p') : whole, 'run.yaml', undefined);
+  return parseRunConfig(
+    whole.includes('algorithm: dpo') ? whole.replace('prompts: p', 'pairs: p') : whole,
+    'run.yaml',
+    undefined,
+  );
 }
 
 function optionsOf(method: string, step = 4): CombineOptions {

@@ -5,13 +5,7 @@
  * with advantages Σ w_k A_k. The surrogate is linear in the advantages, so without clipping this equals Σ w_k g_k. For a
  * clipped token, the sign of the weighted advantage decides whether it counts.
  */
-import {
-  pairCosines,
-  weightedSum,
-  type Combination,
-  type Gram,
-  type Memory,
-} from '@gapo/objectives';
+import { pairCosines, weightedSum, type Combination, type Gram, type Memory } from '@gapo/objectives';
 import type { GradientStatistics } from '@gapo/rpc';
 import type { ChosenWeights } from '../../state/trainingState.js';
 import type { BatchGradients } from '../../workers/gradients.js';

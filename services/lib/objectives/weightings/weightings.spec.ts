@@ -15,7 +15,11 @@ const columns = rewards.map((of) => groupNormalizedAdvantages({ objective: 'x', 
 const signal = scalarAdvantages({ columns, weights: [0.3, 0.7], whiten: false }).scalar;
 const step = { rewards, groups, signal };
 
-function factorsBy(method: string, settings: Record<string, unknown>, of: readonly number[][] = rewards): readonly number[] {
+function factorsBy(
+  method: string,
+  settings: Record<string, unknown>,
+  of: readonly number[][] = rewards,
+): readonly number[] {
   const found = weightingOf(method).fromRewards?.(settings, {}, names, { ...step, rewards: of });
   return found?.factors ?? assert.fail(`${method} reads no rewards`);
 }
