@@ -7,6 +7,7 @@ import { configCommand } from './commands/config.js';
 import { controlCommands } from './commands/control.js';
 import { doctorCommand } from './commands/doctor.js';
 import { evalCommand } from './commands/eval.js';
+import { explainCommand } from './commands/explain.js';
 import { exportCommand } from './commands/export.js';
 import { frontCommand } from './commands/front.js';
 import { objectiveCommand } from './commands/objective.js';
@@ -46,6 +47,7 @@ Example:
     runCommand(),
     trainCommand(),
     watchCommand(),
+    explainCommand(),
     runsCommand(),
     ...controlCommands(),
     preferCommand(),

@@ -152,7 +152,7 @@ const textForms = {
 
 /** Converts an objective from a message to the form of a configuration. */
 function objectiveInput(objective: Objective): ObjectivesRequest['add'][number] {
-  const { name, service, onFailure, timeoutSeconds, hedgeAfterSeconds, textForm } = objective;
+  const { name, service, onFailure, timeoutSeconds, hedgeAfterSeconds, scale, textForm } = objective;
   const text = textForms[textForm];
   return {
     name,
@@ -160,6 +160,7 @@ function objectiveInput(objective: Objective): ObjectivesRequest['add'][number] 
     onFailure: policies[onFailure],
     ...(timeoutSeconds !== undefined && { timeoutSeconds }),
     ...(hedgeAfterSeconds !== undefined && { hedgeAfterSeconds }),
+    ...(scale !== undefined && { scale }),
     ...(text !== undefined && { text }),
   };
 }

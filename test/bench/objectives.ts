@@ -1,17 +1,41 @@
 /** How fast gradients are combined: the weights from a Gram matrix, and the Gram matrix against the machine's memory. */
 
 import { at, f32, f64, uniform } from '@gapo/numeric';
-import { combine, gramFromMatrix, gramMatrix, type CombineOptions, type Gram } from '@gapo/objectives';
+import {
+  combine,
+  gramFromMatrix,
+  gramMatrix,
+  methods,
+  type CombineOptions,
+  type Gram,
+  type Method,
+} from '@gapo/objectives';
 
 const objectives = 8;
 const evenPreference = [0.2, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.2];
-const methods: readonly CombineOptions[] = [
-  { method: 'mgda' },
-  { method: 'gapo', p: 1 },
-  { method: 'gapo', p: 2 },
-  { method: 'pgapo', preference: evenPreference },
-  { method: 'pgapo', preference: evenPreference, nonConflicting: true },
-];
+
+/** The options of the methods that need some; `pcgrad` as a run of 8 objectives has it by default. */
+const options: Readonly<Record<string, object>> = {
+  gapo: { p: 2 },
+  pgapo: { preference: evenPreference, nonConflicting: true },
+  linear: { weights: evenPreference },
+  morlhf: { weights: evenPreference },
+  gdpo: { weights: evenPreference },
+  single: { objective: 0 },
+  lagrangian: { objective: 0, multipliers: evenPreference.map((value, k) => (k === 0 ? 0 : value)) },
+  tchebycheff: { preference: evenPreference, values: evenPreference, reference: evenPreference.map(() => 1) },
+  pcgrad: { order: { seed: 1, step: 1 } },
+  gradvac: { order: { seed: 1, step: 1 } },
+  raco: { preference: evenPreference },
+  'aligned-mtl': { preference: evenPreference },
+  upgrad: { preference: evenPreference },
+  dualproj: { preference: evenPreference },
+  pama: { advantages: evenPreference },
+  'mgda-decoupled': { losses: evenPreference },
+};
+
+/** The paper's methods. */
+const ofPaper = new Set<string>(['mgda', 'gapo', 'pgapo']);
 
 const gradients = 4;
 const vectorLength = 10_000_000;
@@ -21,6 +45,7 @@ const bytes = 4 * gradients * vectorLength;
  * Measures in one process and one run; every figure is the best of several, as other processes only ever add time.
  *
  * - `objectives.combineMicros8`: µs for one combination for K = 8, the slowest of MGDA, GAPO and P-GAPO.
+ * - `objectives.medianMicros8`: the median over combinations, of the slowest of all methods; `objectives.micros8.METHOD` each.
  * - `objectives.readGigabytesPerSecond`: a plain sum over 160 MB, in one thread, read as float64 (fewest instructions).
  * - `objectives.gramGigabytesPerSecond`: the Gram matrix of 4 gradients of 10 million floats.
  * - `objectives.gramOfBandwidth`: the second of these divided by the first.
@@ -32,9 +57,11 @@ const bytes = 4 * gradients * vectorLength;
 export function objectivesBench(): Promise<Record<string, number>> {
   // Few at a time: a measurement that another process interrupts counts for nothing.
   const grams = Array.from({ length: 10 }, (_, k) => sampleGram(k));
-  const micros = methods.map(
-    (options) => 1e3 * bestMillis(2000, () => grams.forEach((gram) => combine(gram, options))),
-  );
+  const optionsOf = (method: Method): CombineOptions => ({ method, ...options[method] }) as CombineOptions;
+  const micros = methods
+    .filter((method) => ofPaper.has(method))
+    .map((method) => 1e3 * bestMillis(2000, () => grams.forEach((gram) => combine(gram, optionsOf(method)))));
+  const medians = methods.map((method) => [method, medianMicros(grams, optionsOf(method))] as const);
 
   const vectors = Array.from({ length: gradients }, (_, i) =>
     Float32Array.from({ length: vectorLength }, (_element, k) => ((k * (i + 3)) % 1009) / 1009 - 0.5),
@@ -61,12 +88,27 @@ export function objectivesBench(): Promise<Record<string, number>> {
   const rate = (millis: number): number => bytes / millis / 1e6;
   return Promise.resolve({
     'objectives.combineMicros8': Math.max(...micros) / grams.length,
+    'objectives.medianMicros8': Math.max(...medians.map(([, median]) => median)),
+    ...Object.fromEntries(medians.map(([method, median]) => [`objectives.micros8.${method}`, median])),
     'objectives.readGigabytesPerSecond': rate(times.read),
     'objectives.gramGigabytesPerSecond': rate(times.gram),
     'objectives.gramOfBandwidth': times.read / times.gram,
     'objectives.gramOfBandwidth2': times.read / 2 / times.pair,
     'objectives.gramOfFloatSum': times.floats / times.gram,
   });
+}
+
+/** The median time of one combination, in µs. */
+function medianMicros(grams: readonly Gram[], of: CombineOptions): number {
+  const times = Array.from({ length: 500 }, () =>
+    grams.map((gram) => {
+      const before = performance.now();
+      combine(gram, of);
+      return 1e3 * (performance.now() - before);
+    }),
+  ).flat();
+  times.sort((a, b) => a - b);
+  return at(times, times.length >> 1);
 }
 
 function traceOf({ values, names }: Gram): number {

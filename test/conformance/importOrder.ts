@@ -81,7 +81,7 @@ export const layersOf: Readonly<Record<string, Layers>> = {
     ['.'],
   ],
   'services/lib/numeric': [['mod.ts'], ['linear', 'optimizer'], ['.']],
-  'services/lib/objectives': [['.'], ['combiners'], ['losses', 'solvers'], ['gram']],
+  'services/lib/objectives': [['.'], ['weightings'], ['combiners'], ['losses', 'solvers'], ['advantages', 'gram']],
   'services/lib/page': [['.'], ['browser']],
   'services/lib/policy': [
     ['mod.ts'],

@@ -1,6 +1,6 @@
 /** `gapo objective`: adds objectives to a run while it trains, or removes them. */
 import { failurePolicies, objectiveInput, textForms } from '@gapo/rpc';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { authorOf } from '../author.js';
 import { Coordinator, coordinatorAddress, type ObjectivesChange } from '../client.js';
 import { assignmentList } from '../options/assignments.js';
@@ -21,17 +21,32 @@ interface AddFlags extends ChangeFlags {
   onFailure?: keyof typeof failurePolicies;
   timeout?: number;
   hedgeAfter?: number;
+  scale?: number;
   text?: keyof typeof textForms;
 }
 
+/**
+ * Parses a scale.
+ *
+ * @throws InvalidArgumentError for anything but a number over 0
+ */
+function factor(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value > 0 && Number.isFinite(value))) {
+    throw new InvalidArgumentError('Expected a number over 0.');
+  }
+  return value;
+}
+
 async function add(id: string, name: string, flags: AddFlags): Promise<void> {
-  const { service, onFailure, timeout, hedgeAfter, text } = flags;
+  const { service, onFailure, timeout, hedgeAfter, scale, text } = flags;
   const objective = objectiveInput({
     name,
     service,
     onFailure,
     timeoutSeconds: timeout,
     hedgeAfterSeconds: hedgeAfter,
+    scale,
     text,
   });
   await change(id, { add: [objective] }, `${name} added`, flags);
@@ -84,6 +99,7 @@ function addCommand(): Command {
     .addOption(
       new Option('--hedge-after <seconds>', 'when to hedge an unanswered call (default: never)').argParser(seconds),
     )
+    .addOption(new Option('--scale <factor>', 'what its scores are multiplied by (default: 1)').argParser(factor))
     .addOption(
       new Option(
         '--text <form>',

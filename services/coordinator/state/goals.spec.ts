@@ -61,6 +61,7 @@ test('a preference that was set overrides the configured schedule', () => {
     step: 7,
     state: initialCombination(scheduled),
     noonAdvantages: [],
+    losses: [],
   });
   assert.deepEqual(options, { method: 'dualproj', preference: Float64Array.of(0.25, 0.75) });
 });

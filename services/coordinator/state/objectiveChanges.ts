@@ -2,6 +2,7 @@
 import {
   checkCombination,
   checkObjectives,
+  checkWeighting,
   objective,
   objectiveNames,
   withService,
@@ -10,7 +11,7 @@ import {
   type ServiceNames,
 } from '@gapo/config';
 import { required } from '@gapo/numeric';
-import { combinerOf } from '@gapo/objectives';
+import { combinerOf, weightingOf } from '@gapo/objectives';
 import { RpcError } from '@gapo/rpc';
 import { canonicalJson, ConfigError, nearestKey, parseValue, z } from '@gapo/service';
 import { goalsOf, checkPreference, takesNoPreference, withGoals, type Goals } from './goals.js';
@@ -51,10 +52,12 @@ export interface ChangedObjectives {
 const instead = "create a run with the objectives that you want; its policy.adapter can name this run's adapter";
 
 /** Returns why a configuration's objectives cannot change during training; undefined if they can. */
-function whyFixed({ algorithm, ppo, combine }: RunConfig): string | undefined {
+function whyFixed({ algorithm, ppo, combine, weighting }: RunConfig): string | undefined {
   if (algorithm === 'dpo') return 'trains on pairs (algorithm: dpo), which are labelled for its initial objectives';
   if (ppo.advantages === 'gae') return 'trains one critic for each objective (ppo.advantages: gae)';
   const { objectivesFixed } = combinerOf(combine.method);
+  const fixed = weighting && weightingOf(weighting.method).objectivesFixed;
+  if (fixed !== undefined) return `uses the weighting ${weighting?.method}, ${fixed}`;
   return objectivesFixed && `uses the method ${combine.method}, ${objectivesFixed}`;
 }
 
@@ -158,6 +161,7 @@ function checkRules(config: RunConfig, { runId, services }: ObjectivesInForce): 
     const refuse = (path: PropertyKey[], message: string): void => context.addIssue({ code: 'custom', path, message });
     checkObjectives(changed.objectives, services, refuse);
     checkCombination(changed, objectiveNames(changed), refuse);
+    checkWeighting(changed, refuse);
   });
   ofRequest(() => parseValue(rules, config, `run ${runId}`));
 }

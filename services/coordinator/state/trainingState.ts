@@ -1,7 +1,7 @@
 /** The training state: what a checkpoint stores and a step starts from. */
 import { combinerSettings, objectiveNames, type RunConfig } from '@gapo/config';
 import { createAdamWState, type AdamWState } from '@gapo/numeric';
-import { combinerOf, type KlController, type Memory } from '@gapo/objectives';
+import { combinerOf, weightingOf, type KlController, type Memory } from '@gapo/objectives';
 import type { GoalChange } from './goals.js';
 
 /** The weights that were chosen last, with the measurements of that step. Arrays have one entry per objective. */
@@ -85,8 +85,11 @@ export function initialState(config: RunConfig, parameters: Float32Array): Train
 /** Returns the combination's state before the first step. */
 export function initialCombination(config: RunConfig): CombinationState {
   const combiner = combinerOf(config.combine.method);
-  const memory = combiner.initialMemory?.(combinerSettings(config), objectiveNames(config));
-  return { memory: { ...emptyMemory, ...memory } };
+  const names = objectiveNames(config);
+  const memory = combiner.initialMemory?.(combinerSettings(config), names);
+  const { weighting } = config;
+  const ofWeighting = weighting && weightingOf(weighting.method).initialMemory?.(weighting, names);
+  return { memory: { ...emptyMemory, ...memory, ...ofWeighting } };
 }
 
 /** Returns parameters with zero moments. */

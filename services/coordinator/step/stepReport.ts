@@ -24,7 +24,7 @@ export function findingsOf(
   );
   return {
     step,
-    objectives: config.objectives.map(({ name }, k): ObjectiveReport => {
+    objectives: config.objectives.map(({ name, scale = 1 }, k): ObjectiveReport => {
       const multiplier = combination.memory['multipliers']?.[k];
       return {
         name,
@@ -35,6 +35,7 @@ export function findingsOf(
         gradientNorm: at(chosen.norms, k),
         progress: at(chosen.progress, k),
         cosines: at(cosines, k),
+        scale,
         ...(multiplier !== undefined && { multiplier }),
       };
     }),

@@ -3,13 +3,14 @@
  * is a function from the state before to the state after, so a failed step leaves the state unchanged.
  */
 import { objectiveNames, type RunConfig } from '@gapo/config';
+import type { Combination, Gram, Memory } from '@gapo/objectives';
 import { spanNames, withSpan } from '@gapo/tracing';
 import type { TrainingState } from '../state/trainingState.js';
 import type { StepContext } from './context/stepContext.js';
 import { learnFromPairs } from './dpo/dpo.js';
 import { learnFromRewards } from './ppo/ppo.js';
 import { findingsOf, type StepFindings } from './stepReport.js';
-import { afterRewards, combineOptions } from './updates/combination.js';
+import { combineGradients } from './updates/combination.js';
 import { noonAdvantages } from './updates/lossInputs.js';
 import type { StepStrategy } from './updates/stepStrategy.js';
 import { makeUpdates } from './updates/updates.js';
@@ -33,16 +34,14 @@ const strategies: Readonly<Record<RunConfig['algorithm'], StepStrategy>> = {
 export async function takeStep(context: StepContext): Promise<StepResult> {
   const { before, config, goalChanges, step } = context;
   const learning = await strategies[config.algorithm](context);
-  const { drawn, inputs, loss, updates, objectives, kl } = learning;
-  const means = objectives.map(({ rewardMean }) => rewardMean);
-  const combination = afterRewards(config, before.combination, means);
-  const options = combineOptions(config, {
-    step,
-    state: combination,
-    noonAdvantages: noonAdvantages(inputs.signal, objectiveNames(config).length, inputs.batch),
-  });
+  const { drawn, inputs, loss, updates, combination, kl } = learning;
+  const noon = noonAdvantages(inputs.signal, objectiveNames(config).length, inputs.batch);
+  const combine = (memory: Memory, gram: Gram): Combination => {
+    const state = { ...combination, memory };
+    return combineGradients(config, { step, state, noonAdvantages: noon, losses: learning.losses }, gram);
+  };
   const updated = await withSpan(spanNames.stepTrain, {}, () =>
-    makeUpdates({ updates, loss, options, combination }, context),
+    makeUpdates({ updates, loss, combine, combination }, context),
   );
   const { trained } = updated;
   return {

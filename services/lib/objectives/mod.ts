@@ -3,7 +3,19 @@
  * advantages, the KL divergence and its controllers, Pareto fronts. Pure functions.
  */
 
-export * from './advantages.js';
+export * from './advantages/advantages.js';
+export { signalCorrelation } from './advantages/correlation.js';
+export { scalarAdvantages, whitenTogether, type ScalarAdvantages, type ScalarInput } from './advantages/scalar.js';
+export { varianceAdaptive, withoutConflicts, type Filtered, type StageInput } from './advantages/stages.js';
+export {
+  certificateOfReport,
+  certificateText,
+  updateCertificate,
+  type Effect,
+  type ObjectiveEffect,
+  type ReportedObjective,
+  type UpdateCertificate,
+} from './certificate.js';
 export { combine, stationarity, type Combination } from './combiners/combine.js';
 export {
   defineCombiner,
@@ -36,4 +48,6 @@ export * from './losses/surrogate.js';
 export * from './pareto.js';
 export { kktTolerance, type KktCertificate } from './solvers/certificate.js';
 export { minNorm, type MinNormPoint } from './solvers/minNorm.js';
-export { checkLayout, type TokenLayout } from './tokens.js';
+export { checkLayout, type TokenLayout } from './advantages/tokens.js';
+export { weightingOf, weightings, type Weightings } from './weightings/registry.js';
+export { weighted, type Factors, type RewardsOfStep, type Weighting } from './weightings/weighting.js';

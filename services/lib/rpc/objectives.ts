@@ -22,18 +22,20 @@ export interface ObjectiveWords {
   readonly onFailure?: keyof typeof failurePolicies | undefined;
   readonly timeoutSeconds?: number | undefined;
   readonly hedgeAfterSeconds?: number | undefined;
+  readonly scale?: number | undefined;
   readonly text?: keyof typeof textForms | undefined;
 }
 
 /** Returns an objective as a call has it. */
 export function objectiveInput(objective: ObjectiveWords): ObjectiveInput {
-  const { name, service, onFailure, timeoutSeconds, hedgeAfterSeconds, text } = objective;
+  const { name, service, onFailure, timeoutSeconds, hedgeAfterSeconds, scale, text } = objective;
   return {
     name,
     ...(service !== undefined && { service }),
     ...(onFailure !== undefined && { onFailure: failurePolicies[onFailure] }),
     ...(timeoutSeconds !== undefined && { timeoutSeconds }),
     ...(hedgeAfterSeconds !== undefined && { hedgeAfterSeconds }),
+    ...(scale !== undefined && { scale }),
     ...(text !== undefined && { textForm: textForms[text] }),
   };
 }

@@ -54,6 +54,7 @@ test('every value has one type, or is one of the few that have several', () => {
     'spec.config.combine.source',
     'spec.config.combine.preference',
     'spec.config.combine.weights',
+    'spec.config.ppo.normalizeAdvantages',
     'spec.config.kl.controller',
   ]);
   assert.deepEqual(openIn(reward.nodes), [

@@ -10,6 +10,7 @@ import { spanNames } from '@gapo/tracing';
 import { createBatch, givenSample, splitEvenly, sumsOf } from '../../data/batch.js';
 import type { BatchLogProbs } from '../../workers/gradients.js';
 import { logProbsOf, type StepContext } from '../context/stepContext.js';
+import { afterRewards } from '../updates/combination.js';
 import { surrogateAlone, unitTemperature, type LossInputs } from '../updates/lossInputs.js';
 import type { StepLearning } from '../updates/stepStrategy.js';
 
@@ -52,6 +53,13 @@ export async function learnFromPairs(context: StepContext): Promise<StepLearning
     objectives: objectives.map(({ margin, std, accuracy }) => {
       return { rewardMean: margin, rewardStd: std, accuracy, latencyMs: 0, failed: 0 };
     }),
+    combination: afterRewards(
+      config,
+      before.combination,
+      objectives.map(({ margin }) => margin),
+      context.step,
+    ),
+    losses: objectives.map(({ loss }) => loss),
     kl: before.kl,
     // KL cannot be estimated from completions that the policy did not sample.
     klPerToken: undefined,

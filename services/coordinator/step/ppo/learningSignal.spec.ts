@@ -39,7 +39,7 @@ function batchOf(lengths: number[]) {
 const batch = batchOf([1, 3, 2, 2]);
 const scores = [Float64Array.from([1, 3, 0, 4]), Float64Array.from([0, 0, 10, 20])];
 const names = ['a', 'b'];
-const common = { names, batch, scores, klInReward: undefined, values: undefined };
+const common = { names, batch, rewards: scores, klInReward: undefined, values: undefined };
 
 test('RLOO compares each completion with the other one of its prompt, per objective', () => {
   const { perToken, advantages } = learningSignal({ ...common, ppo: rloo });

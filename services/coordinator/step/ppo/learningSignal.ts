@@ -1,7 +1,19 @@
-/** From rewards to the learning signal of PPO: advantages of each objective, and targets for the critics. */
+/** From rewards to the learning signal of PPO: advantages of each objective or of all, and targets for the critics. */
 import type { RunConfig } from '@gapo/config';
 import { at } from '@gapo/numeric';
-import { gaeAdvantages, groupNormalizedAdvantages, rlooAdvantages, whiten } from '@gapo/objectives';
+import {
+  centeredAdvantages,
+  gaeAdvantages,
+  groupNormalizedAdvantages,
+  rlooAdvantages,
+  scalarAdvantages,
+  varianceAdaptive,
+  whiten,
+  whitenTogether,
+  withoutConflicts,
+  type GroupedRewards,
+  type TokenLayout,
+} from '@gapo/objectives';
 import { padded, setColumn, sumsOf, unpad, type Batch } from '../../data/batch.js';
 import type { LearningSignal } from '../updates/lossInputs.js';
 
@@ -10,55 +22,153 @@ export interface SignalInput {
   /** The objectives' names. */
   readonly names: readonly string[];
   readonly batch: Batch;
-  /** K arrays with one finite score per completion. */
-  readonly scores: readonly Float64Array[];
+  /** K arrays with one finite reward per completion, before clamps and penalties. */
+  readonly rewards: readonly Float64Array[];
   readonly ppo: RunConfig['ppo'];
   /** β and the k1 estimate of each token, if KL is part of the reward. */
   readonly klInReward: { readonly coefficient: number; readonly k1: Float64Array } | undefined;
   /** The critics' values, [tokens, K]; undefined without critics. */
   readonly values: Float32Array | undefined;
+  /** For a method that trains on one advantage: what is added up, and whether weighted advantages are whitened. */
+  readonly scalar?: { readonly over: 'rewards' | 'advantages'; readonly whiten: boolean } | undefined;
+}
+
+/** The advantages of each objective before stages and normalisation. */
+export interface AdvantageColumns {
+  /** K arrays: one number per completion, or per token in rows of `layout`. */
+  readonly columns: readonly Float64Array[];
+  /** K arrays with the reward of each completion after clamps, penalties and KL; with GAE without KL. */
+  readonly rewards: readonly Float64Array[];
+  /** Present if every token has its own advantages. */
+  readonly layout: TokenLayout | undefined;
+  /** The critics' targets, [tokens, K]; undefined without critics. */
+  readonly returns: Float32Array | undefined;
 }
 
 /**
- * Computes the learning signal of a batch. Every objective's reward is reduced by the penalty for truncated completions
- * and, if KL is part of the reward, by β·KL: per completion without critics, per token with GAE. The advantages of each
- * objective are whitened over the batch and never summed over objectives.
+ * Estimates the advantages of each objective. Its reward is reduced by the penalty for truncated completions and, if KL is part
+ * of the reward, by β·KL: per completion without critics, per token with GAE.
  *
  * @throws RangeError for a prompt with a single completion, without critics
  */
-export function learningSignal(input: SignalInput): LearningSignal {
-  return input.ppo.advantages === 'gae' ? tokenSignal(input) : sequenceSignal(input);
+export function advantageColumns(input: SignalInput): AdvantageColumns {
+  return input.ppo.advantages === 'gae' ? tokenColumns(input) : completionColumns(input);
 }
 
-/** Returns an objective's reward of each completion without KL: the clamped score minus the penalty. */
-function rewardsOf({ batch, ppo }: SignalInput, scores: Float64Array): Float64Array {
+/** Returns the advantage of each completion by a weighted sum of the objectives; with GAE its mean over tokens. */
+export function signalOf({ columns, layout }: AdvantageColumns, weights: ArrayLike<number>): Float64Array {
+  const rows = at(columns, 0).map((_, row) => columns.reduce((sum, of, k) => sum + at(weights, k) * at(of, row), 0));
+  if (layout === undefined) return rows;
+  const { width, lengths } = layout;
+  return Float64Array.from(lengths, (length, i) => {
+    const own = rows.subarray(i * width, i * width + length);
+    return length === 0 ? 0 : own.reduce((sum, value) => sum + value, 0) / length;
+  });
+}
+
+/**
+ * Computes the learning signal of a batch: stages, then whitening of each objective's advantages over the batch. A method that
+ * trains on one advantage has that one besides, in whose units the others are.
+ *
+ * @param weights w, length K, for stages and methods that add objectives up
+ */
+export function learningSignal(
+  input: SignalInput,
+  weights: ArrayLike<number> = input.names.map(() => 1 / input.names.length),
+  estimated = advantageColumns(input),
+): LearningSignal {
+  const { names, batch, ppo, scalar } = input;
+  const { layout, returns } = estimated;
+  const groups = batch.samples.map(({ prompt }) => prompt);
+  let { columns } = estimated;
+  if (ppo.dvao) columns = varianceAdaptive({ columns, weights, groups }, estimated.rewards);
+  if (!scalar) columns = normalized(names, columns, ppo.normalizeAdvantages, layout);
+  const filtered = ppo.gd2po && withoutConflicts({ columns, weights, groups }, ppo.gd2po.threshold);
+  columns = filtered?.columns ?? columns;
+  const one =
+    scalar &&
+    scalarAdvantages({
+      columns,
+      weights,
+      whiten: scalar.over === 'advantages' ? scalar.whiten : ppo.normalizeAdvantages !== false,
+      ...(isNormalizedSum(input) && { normalizeWithin: { groups, deviation: deviationOf(ppo) } }),
+      ...(layout && { layout }),
+      ...(filtered && { kept: filtered.kept }),
+    });
+  const flat = flatColumns(one?.columns ?? columns, batch, layout);
+  return {
+    perToken: layout !== undefined,
+    advantages: flat,
+    returns,
+    ...(one && { scalar: flatColumns([one.scalar], batch, layout) }),
+  };
+}
+
+/** Whether the weighted sum of rewards is normalised within each prompt, as GRPO does with its one reward. */
+function isNormalizedSum({ ppo, scalar }: SignalInput): boolean {
+  return scalar?.over === 'rewards' && ppo.advantages === 'group';
+}
+
+function deviationOf({ groupDeviation }: RunConfig['ppo']): 'population' | 'sample' {
+  return groupDeviation ?? 'population';
+}
+
+function normalized(
+  names: readonly string[],
+  columns: readonly Float64Array[],
+  how: RunConfig['ppo']['normalizeAdvantages'],
+  layout: TokenLayout | undefined,
+): readonly Float64Array[] {
+  if (how === 'common') return whitenTogether(names, columns, layout);
+  return how ? columns.map((column, k) => whiten(at(names, k), column, layout && { layout }).values) : columns;
+}
+
+/** Returns columns as the loss has them: [rows, columns] without padding. */
+function flatColumns(
+  columns: readonly Float64Array[],
+  { lengths, tokens }: Batch,
+  layout: TokenLayout | undefined,
+): Float32Array {
+  const count = columns.length;
+  if (layout === undefined) {
+    const flat = new Float32Array(at(columns, 0).length * count); // [completions, count]
+    columns.forEach((column, k) => setColumn(flat, count, k, column));
+    return flat;
+  }
+  const flat = new Float32Array(tokens * count); // [tokens, count]
+  columns.forEach((column, k) => unpad(column, lengths, layout.width, flat, count, k));
+  return flat;
+}
+
+/** Returns an objective's reward of each completion without KL: clamped, minus the penalty. */
+function penalized({ batch, ppo }: SignalInput, rewards: Float64Array): Float64Array {
   const [low, high] = ppo.rewardClamp ?? [-Infinity, Infinity];
-  return scores.map((score, i) => {
-    const clamped = Math.min(high, Math.max(low, score));
+  return rewards.map((reward, i) => {
+    const clamped = Math.min(high, Math.max(low, reward));
     return at(batch.samples, i).finished ? clamped : clamped - ppo.missingEosPenalty;
   });
 }
 
-function sequenceSignal(input: SignalInput): LearningSignal {
-  const { names, batch, scores, ppo, klInReward } = input;
-  const count = names.length;
-  const advantages = new Float32Array(batch.samples.length * count); // [completions, K]
+function completionColumns(input: SignalInput): AdvantageColumns {
+  const { names, batch, ppo, klInReward } = input;
   const groups = batch.samples.map(({ prompt }) => prompt);
   const penalties = klInReward && sumsOf(klInReward.k1, batch.lengths).map((kl) => klInReward.coefficient * kl);
-  const deviation = ppo.groupDeviation ?? 'population';
-  const advantagesOf = (given: Parameters<typeof rlooAdvantages>[0]): Float64Array =>
-    ppo.advantages === 'group' ? groupNormalizedAdvantages(given, { deviation }) : rlooAdvantages(given);
-  names.forEach((objective, k) => {
-    const scored = rewardsOf(input, at(scores, k));
-    const rewards = penalties ? scored.map((reward, i) => reward - at(penalties, i)) : scored;
-    const raw = advantagesOf({ objective, rewards, groups });
-    setColumn(advantages, count, k, ppo.normalizeAdvantages ? whiten(objective, raw).values : raw);
+  const advantagesOf = (given: GroupedRewards): Float64Array => {
+    if (ppo.advantages !== 'group') return rlooAdvantages(given);
+    return isNormalizedSum(input)
+      ? centeredAdvantages(given)
+      : groupNormalizedAdvantages(given, { deviation: deviationOf(ppo) });
+  };
+  const rewards = input.rewards.map((given) => {
+    const own = penalized(input, given);
+    return penalties ? own.map((reward, i) => reward - at(penalties, i)) : own;
   });
-  return { perToken: false, advantages, returns: undefined };
+  const columns = names.map((objective, k) => advantagesOf({ objective, rewards: at(rewards, k), groups }));
+  return { columns, rewards, layout: undefined, returns: undefined };
 }
 
-function tokenSignal(input: SignalInput): LearningSignal {
-  const { names, batch, scores, ppo, klInReward, values } = input;
+function tokenColumns(input: SignalInput): AdvantageColumns {
+  const { names, batch, ppo, klInReward, values } = input;
   const { lengths, tokens } = batch;
   if (ppo.gae === undefined || values === undefined)
     throw new RangeError('GAE needs ppo.gae and the values of the critics');
@@ -66,22 +176,21 @@ function tokenSignal(input: SignalInput): LearningSignal {
   const width = Math.max(...lengths);
   const layout = { width, lengths };
   const count = names.length;
-  const advantages = new Float32Array(tokens * count); // [tokens, K]
   const returns = new Float32Array(tokens * count); // [tokens, K]
   const tokenRewards = klInReward && padded(klInReward.k1, lengths, width).map((k1) => -klInReward.coefficient * k1);
-  names.forEach((objective, k) => {
+  const rewards = input.rewards.map((given) => penalized(input, given));
+  const columns = names.map((objective, k) => {
     const result = gaeAdvantages({
       objective,
       ...layout,
       gamma,
       lambda,
       values: padded(values, lengths, width, count, k),
-      rewards: rewardsOf(input, at(scores, k)),
+      rewards: at(rewards, k),
       ...(tokenRewards && { tokenRewards }),
     });
-    const used = ppo.normalizeAdvantages ? whiten(objective, result.advantages, { layout }).values : result.advantages;
-    unpad(used, lengths, width, advantages, count, k);
     unpad(result.returns, lengths, width, returns, count, k);
+    return result.advantages;
   });
-  return { perToken: true, advantages, returns };
+  return { columns, rewards, layout, returns };
 }

@@ -42,9 +42,10 @@ export function minibatch(
     values && pickRows(values, values.length / batch.tokens, tokens);
   const [count, chosen] = signal.perToken ? [batch.tokens, tokens] : [batch.samples.length, indices];
   const advantages = pickRows(signal.advantages, signal.advantages.length / count, chosen); // [chosen, K]
+  const scalar = signal.scalar && pickRows(signal.scalar, 1, chosen); // [chosen]
   return {
     batch: part,
-    signal: { perToken: signal.perToken, advantages, returns: rows(signal.returns) },
+    signal: { perToken: signal.perToken, advantages, returns: rows(signal.returns), ...(scalar && { scalar }) },
     referenceLogprobs: rows(referenceLogprobs),
     oldValues: rows(oldValues),
     denominator: part.tokens,

@@ -1,16 +1,19 @@
 /** PPO as a step strategy: draws prompts, samples, scores, derives advantages, and plans the minibatches of each epoch. */
-import { objectiveNames } from '@gapo/config';
-import { tokenKl, updateKlController } from '@gapo/objectives';
+import { combinerSettings, objectiveNames, type RunConfig } from '@gapo/config';
+import { at, mean } from '@gapo/numeric';
+import { combinerOf, tokenKl, updateKlController } from '@gapo/objectives';
 import { drawPrompts } from '@gapo/run-data';
 import { spanNames } from '@gapo/tracing';
 import { splitEvenly, sumsOf, type Batch, type Ranges } from '../../data/batch.js';
 import type { ScoredBatch } from '../../scoring/scoring.js';
+import type { CombinationState } from '../../state/trainingState.js';
 import type { StepContext } from '../context/stepContext.js';
+import { afterRewards, sharesOf } from '../updates/combination.js';
 import type { LearningSignal, LossInputs } from '../updates/lossInputs.js';
 import type { ObjectiveFindings, StepLearning } from '../updates/stepStrategy.js';
 import type { PlannedUpdate } from '../updates/updates.js';
 import { gatherExperience, type Experience } from './experience.js';
-import { learningSignal } from './learningSignal.js';
+import { advantageColumns, learningSignal, signalOf, type SignalInput } from './learningSignal.js';
 import { minibatch, minibatchIndices } from './minibatches.js';
 import { pretrainingGradient } from './pretraining.js';
 
@@ -21,7 +24,9 @@ export async function learnFromRewards(context: StepContext): Promise<StepLearni
   const bounds = splitEvenly(drawn.length, config.rollout.shards);
   const experience = await gatherExperience(context, { drawn, bounds });
   const { batch, scored, reference, current } = experience;
-  const signal = await clock.time('gradients', spanNames.stepAdvantages, () => advantages(context, experience));
+  const { signal, combination } = await clock.time('gradients', spanNames.stepAdvantages, () =>
+    advantages(context, experience),
+  );
   const klCoefficient = config.kl.in === 'loss' ? before.kl.coefficient : 0;
   const inputs: LossInputs = {
     batch,
@@ -44,26 +49,54 @@ export async function learnFromRewards(context: StepContext): Promise<StepLearni
     },
     updates: plannedUpdates(context, inputs, bounds),
     objectives: objectiveFindings(scored),
+    combination,
+    losses: [],
     kl: kl === undefined ? before.kl : updateKlController(before.kl, kl.perCompletion, batch.samples.length),
     klPerToken: kl?.perToken,
   };
 }
 
+/** Estimates advantages, and updates the combination's state with the rewards, which may decide how advantages add up. */
 function advantages(
-  { before, config }: StepContext,
-  { batch, scores, reference, current }: Experience,
-): LearningSignal {
+  { before, config, step }: StepContext,
+  { batch, scored, scores, reference, current }: Experience,
+): { signal: LearningSignal; combination: CombinationState } {
   const inReward = config.kl.in === 'reward' && reference !== undefined;
-  return learningSignal({
+  const { over } = combinerOf(config.combine.method);
+  const rewards = scores.map((ofObjective, k) => ofObjective.map((score) => rewardOf(config, k, score)));
+  const input: SignalInput = {
     names: objectiveNames(config),
     batch,
-    scores,
+    rewards,
     ppo: config.ppo,
     klInReward: inReward
       ? { coefficient: before.kl.coefficient, k1: tokenKl('k1', batch.logprobs, reference.logprobs) }
       : undefined,
     values: current?.values,
-  });
+    scalar: over && { over, whiten: config.combine.method === 'gdpo' && config.combine.whiten },
+  };
+  const estimated = advantageColumns(input);
+  const groups = batch.samples.map(({ prompt }) => prompt);
+  const combination = afterRewards(config, before.combination, meanRewards(config, scored), step, (weights) => ({
+    rewards,
+    groups,
+    signal: signalOf(estimated, weights),
+  }));
+  return { signal: learningSignal(input, sharesOf(config, step, combination.memory), estimated), combination };
+}
+
+/** Returns the reward of a score: times the objective's scale, then as the method sees it. */
+function rewardOf(config: RunConfig, objective: number, score: number): number {
+  const { name, scale = 1 } = at(config.objectives, objective);
+  const combiner = combinerOf(config.combine.method);
+  return combiner.reward?.(combinerSettings(config), name, scale * score) ?? scale * score;
+}
+
+/** Returns the mean reward of each objective over all completions that it scored. */
+function meanRewards(config: RunConfig, { objectives }: ScoredBatch): number[] {
+  return objectives.map(({ values }, k) =>
+    mean(values.flatMap((score) => (score === undefined ? [] : [rewardOf(config, k, score)]))),
+  );
 }
 
 /** Plans one update per minibatch of each epoch. */

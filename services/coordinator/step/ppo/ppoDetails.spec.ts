@@ -40,7 +40,7 @@ const signalOf = (values: number[], more: Partial<RunConfig['ppo']> = {}) =>
   learningSignal({
     names: ['a'],
     batch,
-    scores,
+    rewards: scores,
     ppo: { ...ppo, ...more },
     klInReward: undefined,
     values: Float32Array.from(values),

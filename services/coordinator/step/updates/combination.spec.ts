@@ -14,12 +14,17 @@ const written: Record<string, string> = {
   gapo: '{ method: gapo, p: 2 }',
   pgapo: '{ method: pgapo, preference: { b: 3, a: 1 }, nonConflicting: true }',
   linear: '{ method: linear, weights: { b: 3, a: 1 } }',
+  morlhf: '{ method: morlhf, weights: { b: 3, a: 1 } }',
+  gdpo: '{ method: gdpo, weights: { b: 3, a: 1 } }\nppo: { advantages: group }',
   single: '{ method: single, objective: b }',
   lagrangian:
     '{ method: lagrangian }\nlagrangian: { objective: a, constraints: { b: { limit: -2, learningRate: 0.5, initial: 2 } } }',
   tchebycheff:
     '{ method: tchebycheff, preference: { a: 1, b: 1 }, reference: { b: 5, a: 2 }, smoothing: 0.1, decay: 0.5 }',
   pcgrad: '{ method: pcgrad, order: drawn }',
+  gradvac: '{ method: gradvac }',
+  raco: '{ method: raco, preference: { a: 1, b: 3 } }',
+  fairgrad: '{ method: fairgrad }',
   cagrad: '{ method: cagrad, radius: 0.3 }',
   'imtl-g': '{ method: imtl-g }',
   'nash-mtl': '{ method: nash-mtl }',
@@ -27,17 +32,23 @@ const written: Record<string, string> = {
   upgrad: '{ method: upgrad, preference: { a: 1, b: 3 } }',
   dualproj: '{ method: dualproj, preference: { a: { 0: 0, 10: 1 }, b: { 0: 1, 10: 0 } } }',
   pama: '{ method: pama }',
+  'mgda-decoupled': '{ method: mgda-decoupled }\nalgorithm: dpo',
 };
 
 function configOf(method: string): RunConfig {
   const text = `name: x\nseed: 5\nsteps: 10\npolicy: { model: m }\ndata: { prompts: p }\nobjectives: [{ name: a }, { name: b }]\ncombine: `;
-  return parseRunConfig(text + required(written[method], method), 'run.yaml', undefined);
+  const whole = text + required(written[method], method);
+  return parseRunConfig(
+    whole.includes('algorithm: dpo') ? whole.replace('prompts: p', 'pairs: p') : whole,
+    'run.yaml',
+    undefined,
+  );
 }
 
 function optionsOf(method: string, step = 4): CombineOptions {
   const config = configOf(method);
   const state = afterRewards(config, initialCombination(config), [1, 2]);
-  return combineOptions(config, { step, state, noonAdvantages: [0.5, 0.25] });
+  return combineOptions(config, { step, state, noonAdvantages: [0.5, 0.25], losses: [0.7, 0.5] });
 }
 
 const plain = (options: CombineOptions): unknown =>
@@ -101,7 +112,7 @@ test('multipliers: log λ changes by lr · λ · (mean cost - limit), where the 
   assert.ok(Math.abs(multiplierAfter([1, 4]) - 2 * Math.exp(-0.5 * 2 * 2)) < 1e-12);
   const { weights } = combine(
     gramMatrix([Float32Array.from([1, 0]), Float32Array.from([0, 1])], ['a', 'b']),
-    combineOptions(config, { step: 1, state: before, noonAdvantages: [] }),
+    combineOptions(config, { step: 1, state: before, noonAdvantages: [], losses: [] }),
   );
   assert.deepEqual([...weights], [1 / 3, 2 / 3]);
 });

@@ -11,6 +11,8 @@ export interface LearningSignal {
   readonly advantages: Float32Array;
   /** The critics' targets, [tokens, K]; undefined without critics. */
   readonly returns: Float32Array | undefined;
+  /** The one advantage of all objectives, [tokens] or [completions], of a method that trains on one. */
+  readonly scalar?: Float32Array;
 }
 
 /** The inputs of the loss. */
@@ -48,6 +50,17 @@ export function noonAdvantages({ perToken, advantages }: LearningSignal, objecti
     const gains = columnOf(advantages, objectives, k).map((advantage) => Math.max(0, advantage));
     return gains.reduce((sum, gain, row) => sum + gain * (perToken ? 1 : at(batch.lengths, row)), 0) / batch.tokens;
   });
+}
+
+/** Returns advantages [rows, K] with another column [rows] after them: [rows, K + 1]. */
+export function withColumn(advantages: Float32Array, column: Float32Array): Float32Array {
+  const count = advantages.length / column.length;
+  const all = new Float32Array(column.length * (count + 1));
+  for (let row = 0; row < column.length; row++) {
+    all.set(advantages.subarray(row * count, (row + 1) * count), row * (count + 1));
+    all[row * (count + 1) + count] = at(column, row);
+  }
+  return all;
 }
 
 /** Returns Σ w_k A_k of advantages [rows, K], summed in float64 in the order of the objectives: [rows]. */

@@ -26,7 +26,7 @@ function directionOf(
   { objectives, regularizer }: BatchGradients,
 ): { combination: Combination; direction: Float32Array; norm: number } {
   const config = configOf(extra);
-  const input = { step: 1, state: initialCombination(config), noonAdvantages: [] };
+  const input = { step: 1, state: initialCombination(config), noonAdvantages: [], losses: [] };
   const combination = combine(gramMatrix(objectives, ['a', 'b']), combineOptions(config, input));
   const direction = weightedSum(objectives, combination.weights, new Float32Array(objectives[0]?.length ?? 0));
   addRegularizer(direction, regularizer);

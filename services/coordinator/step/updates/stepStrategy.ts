@@ -1,6 +1,7 @@
 /** The part of a training step that depends on the algorithm. */
 import type { KlController } from '@gapo/objectives';
 import type { ObjectiveReport } from '@gapo/rpc';
+import type { CombinationState } from '../../state/trainingState.js';
 import type { StepContext } from '../context/stepContext.js';
 import type { LossInputs, LossSettings } from './lossInputs.js';
 import type { PlannedUpdate } from './updates.js';
@@ -16,6 +17,10 @@ export interface StepLearning {
   readonly updates: readonly PlannedUpdate[];
   /** The report of each objective, without its part in the combination. */
   readonly objectives: readonly ObjectiveFindings[];
+  /** The combination's state once the step's rewards are known. */
+  readonly combination: CombinationState;
+  /** The mean loss of each objective, with DPO; empty with PPO. */
+  readonly losses: readonly number[];
   /** The KL controller for the next step. */
   readonly kl: KlController;
   /** KL divergence from the reference policy in nats per token; undefined if not measured. */

@@ -1,15 +1,19 @@
 /** The gradients of one update, computed by gradient workers. */
 import { objectiveNames } from '@gapo/config';
+import { at } from '@gapo/numeric';
 import type { Gram } from '@gapo/objectives';
 import { spanNames } from '@gapo/tracing';
 import { batchGradients, sumOfShards, type BatchGradients, type GradientInput } from '../../workers/gradients.js';
 import type { StepContext } from '../context/stepContext.js';
 import type { GramSource } from '../weightSources/gramSources.js';
-import type { UpdateGradients, WeightedGradient } from '../weightSources/weightSource.js';
-import { weightedAdvantages, type LossInputs, type LossSettings } from './lossInputs.js';
+import type { ScalarGradients, UpdateGradients, WeightedGradient } from '../weightSources/weightSource.js';
+import { weightedAdvantages, withColumn, type LossInputs, type LossSettings } from './lossInputs.js';
 
 /** The name of the pseudo-objective whose advantages are the weighted sum. */
 const combinedName = 'combined';
+
+/** The name of the gradient of the one advantage of all objectives; no objective has it, as its name is a word. */
+const scalarName = 'all objectives';
 
 /** An update to compute gradients for. */
 export interface UpdateRequest {
@@ -33,6 +37,18 @@ export class WorkerGradients implements UpdateGradients {
 
   perObjective(): Promise<BatchGradients> {
     return this.#exact(objectiveNames(this.#context.config), this.#request.inputs.signal.advantages);
+  }
+
+  async withScalar(): Promise<ScalarGradients> {
+    const { advantages, scalar } = this.#request.inputs.signal;
+    if (scalar === undefined) throw new RangeError('the learning signal has no advantage of all objectives');
+    const names = objectiveNames(this.#context.config);
+    const { objectives, regularizer, statistics } = await this.#exact(
+      [...names, scalarName],
+      withColumn(advantages, scalar),
+    );
+    const direction = at(objectives, names.length);
+    return { objectives: objectives.slice(0, names.length), direction, regularizer, statistics };
   }
 
   async weighted(weights: ArrayLike<number>): Promise<WeightedGradient> {

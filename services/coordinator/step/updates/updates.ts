@@ -1,5 +1,5 @@
 /** The updates of a step: each computes gradients, chooses weights, follows a direction and publishes a version. */
-import type { CombineOptions } from '@gapo/objectives';
+import type { Combination, Gram, Memory } from '@gapo/objectives';
 import type { GradientStatistics } from '@gapo/rpc';
 import { spanNames } from '@gapo/tracing';
 import { throwIfAborted } from '../../state/interruption.js';
@@ -26,7 +26,8 @@ export interface UpdatePlan {
   /** At least one. */
   readonly updates: readonly PlannedUpdate[];
   readonly loss: LossSettings;
-  readonly options: CombineOptions;
+  /** Combines the gradients of an update. */
+  readonly combine: (memory: Memory, gram: Gram) => Combination;
   readonly combination: CombinationState;
 }
 
@@ -53,18 +54,20 @@ export interface Updated {
  * @throws RpcError, PauseNeeded as WorkerPool.run; NonFiniteError naming the objective; the signal's reason
  */
 export async function makeUpdates(
-  { updates, loss, options, combination }: UpdatePlan,
+  { updates, loss, combine, combination }: UpdatePlan,
   context: StepContext,
 ): Promise<Updated> {
   const { before, clock, config, observer, signal, step, training, versions } = context;
   const rule = updateRule(config, valueParameters(training.shapes));
-  const source = weightSource(context, options, combination.chosen);
   let { trained } = before;
+  let { memory } = combination;
   const made: MadeUpdate[] = [];
   for (const [number, { reported, inputs, extra }] of updates.entries()) {
     const { step: version } = trained.optimizer;
     const gradients = new WorkerGradients(context, { number, version, inputs: inputs(), loss });
-    const { direction, regularizer, statistics, chosen, degrees } = await source.decide(gradients);
+    const source = weightSource(context, combine.bind(undefined, memory), combination.chosen);
+    const { direction, regularizer, statistics, chosen, degrees, remembered } = await source.decide(gradients);
+    memory = { ...memory, ...remembered };
     if (number === 0) assertLogprobGap(context, statistics.maxLogprobGap);
     const added = extra && (await clock.time('gradients', spanNames.stepGradients, () => extra(version), number));
     throwIfAborted(signal);
@@ -92,7 +95,7 @@ export async function makeUpdates(
   const { chosen, norm, learningRate } = last;
   return {
     trained,
-    combination: { ...combination, chosen },
+    combination: { memory, chosen },
     chosen,
     approximationDegrees: made.findLast(({ degrees }) => degrees !== undefined)?.degrees,
     norm,

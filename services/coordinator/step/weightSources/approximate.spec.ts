@@ -30,11 +30,15 @@ const options: Record<string, object> = {
   gapo: { p: 2 },
   pgapo: { preference: [0.3, 0.7] },
   linear: { weights: [1, 2] },
+  morlhf: { weights: [1, 2] },
+  gdpo: { weights: [1, 2] },
   single: { objective: 1 },
   lagrangian: { objective: 0, multipliers: [0, 0.5] },
   tchebycheff: { preference: [0.5, 0.5], values: [1, 2], reference: [3, 3], smoothing: 1 },
   pcgrad: { order: 'all' },
+  gradvac: { order: { seed: 1, step: 1 } },
   pama: { advantages: [0.2, 0.4] },
+  'mgda-decoupled': { losses: [0.5, 0.7] },
 };
 
 test('gradients in another unit lead to the exact update with every method', () => {
@@ -49,7 +53,7 @@ test('gradients in another unit lead to the exact update with every method', () 
     const before = weightedSum(gradients, first.weights, new Float64Array(3));
     const { combination, factor } = rescaled(
       source,
-      chosen,
+      (gram) => combine(gram, chosen),
       first,
       before.reduce((sum, slope) => sum + slope * slope, 0),
     );

@@ -3,15 +3,7 @@
  * exact gradients are computed as well to measure the angle between the approximate and the exact direction.
  */
 import { at } from '@gapo/numeric';
-import {
-  combine,
-  gradientNorms,
-  gramMatrix,
-  progressOf,
-  type Combination,
-  type CombineOptions,
-  type Gram,
-} from '@gapo/objectives';
+import { gradientNorms, gramMatrix, progressOf, type Combination, type Gram } from '@gapo/objectives';
 import type { GramSource } from './gramSources.js';
 import { chosenWeights, directionOf, type Choice, type WeightSource } from './weightSource.js';
 
@@ -21,26 +13,27 @@ import { chosenWeights, directionOf, type Choice, type WeightSource } from './we
  * @param checkEvery compares every n-th choice with the exact one
  */
 export function approximateWeights(source: GramSource, checkEvery: number, choice: Choice): WeightSource {
-  const { names, options, earlier } = choice;
+  const { names, combine, earlier } = choice;
   return {
     async decide(update) {
       const approximate = await update.approximateGram(source);
-      const initial = await update.combining(() => combine(approximate, options));
+      const initial = await update.combining(() => combine(approximate));
       if (earlier % checkEvery !== 0) {
         const gradient = await update.weighted(initial.weights);
         return update.combining(() => {
           const squaredLength = gradient.direction.reduce((sum, slope) => sum + slope * slope, 0);
-          const { combination, factor } = rescaled(approximate, options, initial, squaredLength);
+          const { combination, factor } = rescaled(approximate, combine, initial, squaredLength);
           const direction = gradient.direction.map((slope) => factor * slope);
-          return { ...gradient, direction, chosen: chosenWeights(choice, combination, approximate) };
+          const chosen = chosenWeights(choice, combination, approximate);
+          return { ...gradient, direction, chosen, remembered: initial.memory };
         });
       }
       const gradients = await update.perObjective();
       return update.combining(() => {
         const gram = gramMatrix(gradients.objectives, names);
-        const { combination } = rescaled(approximate, options, initial, inner(gram, initial.weights, initial.weights));
+        const { combination } = rescaled(approximate, combine, initial, inner(gram, initial.weights, initial.weights));
         const { weights } = combination;
-        const exact = combine(gram, options);
+        const exact = combine(gram);
         const { regularizer, statistics } = gradients;
         const measured = {
           norms: gradientNorms(gram),
@@ -52,6 +45,7 @@ export function approximateWeights(source: GramSource, checkEvery: number, choic
           regularizer,
           statistics,
           chosen: chosenWeights(choice, { ...combination, ...measured }, gram),
+          remembered: initial.memory,
           degrees: angleBetween(gram, weights, exact.weights),
         };
       });
@@ -67,20 +61,21 @@ export function approximateWeights(source: GramSource, checkEvery: number, choic
  * length of Σ w_k g_k rescales the approximate Gram matrix, which the method then combines again. A common scale of all
  * gradients changes only the length of the direction.
  *
+ * @param combine the method
  * @param initial the combination of the unscaled Gram matrix
  * @param squaredLength of the exact Σ w_k g_k, with the initial weights
  * @returns the rescaled combination, and the ratio of its weights to the initial ones
  */
 export function rescaled(
   approximate: Gram,
-  options: CombineOptions,
+  combine: Choice['combine'],
   initial: Combination,
   squaredLength: number,
 ): { readonly combination: Combination; readonly factor: number } {
   const ratio = inner(approximate, initial.weights, initial.weights) / squaredLength;
   if (!(ratio > 0 && Number.isFinite(ratio))) return { combination: initial, factor: 1 };
   const values = approximate.values.map((value) => value / ratio);
-  const combination = combine({ names: approximate.names, values }, options);
+  const combination = combine({ names: approximate.names, values });
   const factor = dot(combination.weights, initial.weights) / dot(initial.weights, initial.weights);
   return { combination: { ...combination, weights: initial.weights.map((weight) => factor * weight) }, factor };
 }

@@ -1,5 +1,5 @@
 /** Weights from the exact gradients of each objective: K gradients per update. */
-import { combine, gramMatrix } from '@gapo/objectives';
+import { gramMatrix } from '@gapo/objectives';
 import { chosenWeights, directionOf, type Choice, type WeightSource } from './weightSource.js';
 
 /** Creates a source that combines the exact gradients. */
@@ -9,10 +9,11 @@ export function exactWeights(choice: Choice): WeightSource {
       const gradients = await update.perObjective();
       return update.combining(() => {
         const gram = gramMatrix(gradients.objectives, choice.names);
-        const combination = combine(gram, choice.options);
+        const combination = choice.combine(gram);
         const { regularizer, statistics } = gradients;
         const direction = directionOf(gradients, combination.weights);
-        return { direction, regularizer, statistics, chosen: chosenWeights(choice, combination, gram) };
+        const chosen = chosenWeights(choice, combination, gram);
+        return { direction, regularizer, statistics, chosen, remembered: combination.memory };
       });
     },
   };

@@ -5,7 +5,7 @@
  * with advantages Σ w_k A_k. The surrogate is linear in the advantages, so without clipping this equals Σ w_k g_k. For a
  * clipped token, the sign of the weighted advantage decides whether it counts.
  */
-import { pairCosines, weightedSum, type Combination, type CombineOptions, type Gram } from '@gapo/objectives';
+import { pairCosines, weightedSum, type Combination, type Gram, type Memory } from '@gapo/objectives';
 import type { GradientStatistics } from '@gapo/rpc';
 import type { ChosenWeights } from '../../state/trainingState.js';
 import type { BatchGradients } from '../../workers/gradients.js';
@@ -20,6 +20,8 @@ export interface Decision {
   readonly statistics: GradientStatistics;
   /** The weights, with the measurements taken when they were chosen. */
   readonly chosen: ChosenWeights;
+  /** What the method remembers of its choice, if it does. */
+  readonly remembered?: Memory | undefined;
   /** Angle in degrees to the exact combination's direction, if measured. */
   readonly degrees?: number;
 }
@@ -28,6 +30,8 @@ export interface Decision {
 export interface UpdateGradients {
   /** Returns one exact gradient per objective. */
   perObjective(): Promise<BatchGradients>;
+  /** Returns one exact gradient per objective, and that of the one advantage of all. */
+  withScalar(): Promise<ScalarGradients>;
   /** Returns the exact gradient of the weighted sum of the objectives. */
   weighted(weights: ArrayLike<number>): Promise<WeightedGradient>;
   /** Returns a cheap approximation of the Gram matrix of the exact gradients. */
@@ -35,6 +39,9 @@ export interface UpdateGradients {
   /** Runs work as part of the step's combination phase. */
   combining<T>(work: () => T): Promise<T>;
 }
+
+/** The gradient of the one advantage of all objectives, as the direction, and those of the objectives. */
+export type ScalarGradients = WeightedGradient & Pick<BatchGradients, 'objectives'>;
 
 /** The gradient of a weighted sum of the objectives. */
 export type WeightedGradient = Pick<Decision, 'direction' | 'regularizer' | 'statistics'>;
@@ -49,7 +56,8 @@ export interface Choice {
   readonly step: number;
   /** Names of the objectives. */
   readonly names: readonly string[];
-  readonly options: CombineOptions;
+  /** Combines the objectives' gradients. */
+  readonly combine: (gram: Gram) => Combination;
   /** Number of earlier steps that chose weights. */
   readonly earlier: number;
 }

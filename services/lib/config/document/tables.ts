@@ -58,7 +58,7 @@ function methodTable(discriminator: string, alternatives: readonly Alternative[]
     description,
     fields.flatMap(({ path }) => (common.has(path) ? [] : [`\`${path}\``])).join(', '),
   ]);
-  return table([`\`${discriminator}\``, 'the update', 'options'], rows);
+  return table([`\`${discriminator}\``, 'description', 'options'], rows);
 }
 
 /** Returns a table with one row per option of any alternative: first those of some, then those of all. */

@@ -71,6 +71,7 @@ test('it combines gradients by the options that follow from its settings', () =>
     preference: new Float64Array(2),
     memory: {},
     noonAdvantages: [0, 0],
+    losses: [],
   };
   const options = combinerOf('longest', registry).options(combinerSettings(config, registry), step);
   const gram = gramMatrix([Float32Array.of(1, 0), Float32Array.of(3, 4)], names);

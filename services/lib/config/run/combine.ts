@@ -160,6 +160,11 @@ export function checkCombination(
   const check = (place: string, combiner: Combiner, settings: CombinerSettings): void =>
     checkSettings(combiner, settings, names, (path, expected) => refuse([place, ...path], expected));
   const chosen = combinerOf(method, registry);
+  const { only } = chosen;
+  if (only && config['algorithm'] !== undefined && config['algorithm'] !== only.algorithm) {
+    refuse(['combine', 'method'], `another method, since ${method} needs algorithm: ${only.algorithm}, ${only.reason}`);
+  }
+  if (chosen.over !== undefined) checkScalar(config, chosen.over, refuse);
   if (chosen.placement !== 'section') check('combine', chosen, config.combine);
   for (const [name, combiner] of Object.entries(registry)) {
     if (combiner.placement !== 'section') continue;
@@ -170,6 +175,25 @@ export function checkCombination(
     } else if (combiner === chosen) {
       refuse([name], `{ ${requiredKeys(combiner.settings)} }, since combine.method is ${method}`);
     }
+  }
+}
+
+/** Checks the settings of a method whose update is the gradient of one advantage. */
+function checkScalar(config: CombinationConfig, over: 'rewards' | 'advantages', refuse: Refuse): void {
+  const { method, source, refreshEvery } = config.combine as {
+    method: string;
+    source?: unknown;
+    refreshEvery?: number;
+  };
+  const ppo = config['ppo'] as { advantages?: string } | undefined;
+  const why = `since ${method} trains on one advantage, whose gradient is exact`;
+  if (source !== undefined && source !== 'exact') refuse(['combine', 'source'], `exact, ${why}`);
+  if ((refreshEvery ?? 1) !== 1) refuse(['combine', 'refreshEvery'], `1, ${why}`);
+  if (over === 'advantages' && ppo?.advantages !== 'group') {
+    refuse(
+      ['ppo', 'advantages'],
+      `group, since combine.method is ${method}, which normalises rewards within their prompt`,
+    );
   }
 }
 

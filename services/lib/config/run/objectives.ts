@@ -1,6 +1,7 @@
 /** `objectives`: the objectives and their reward services. */
 import { grpcTarget, positiveNumber, word, z } from '@gapo/service';
 import { textForm } from '../textForm.js';
+import type { Algorithm } from './data.js';
 import type { Refuse } from './section.js';
 
 /** An objective as written. */
@@ -23,6 +24,12 @@ export const objective = z.strictObject({
     .optional()
     .meta({ absent: 'never' })
     .describe('Sends a second copy of a call that is unanswered after this many seconds. The first answer counts.'),
+  scale: positiveNumber
+    .optional()
+    .meta({ absent: '1' })
+    .describe(
+      'The reward is this times the score, before clamps, penalties, limits and KL. Reports and evaluations keep the scores.',
+    ),
   text: textForm
     .optional()
     .meta({ absent: 'what the service describes, else `clean`' })
@@ -35,7 +42,19 @@ export const objective = z.strictObject({
 /** The objectives. */
 export const objectives = {
   schema: z.array(objective).min(1).describe('The objectives. Reports and the Gram matrix keep their order.'),
+  check({ algorithm, objectives: written }: Reads, refuse: Refuse): void {
+    if (algorithm !== 'dpo') return;
+    written.forEach(({ scale }, i) => {
+      if (scale !== undefined)
+        refuse(['objectives', i, 'scale'], 'nothing, since algorithm is dpo, which has no rewards');
+    });
+  },
 };
+
+interface Reads {
+  readonly algorithm: Algorithm;
+  readonly objectives: readonly z.output<typeof objective>[];
+}
 
 /** An objective with every default. */
 export const objectiveConfig = objective.required({ service: true });

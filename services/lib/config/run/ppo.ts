@@ -39,10 +39,33 @@ const options = z.strictObject({
         'Σ(R − mean)² / (n − 1), as in TRL. Only with `advantages: group`.',
     ),
   normalizeAdvantages: z
+    .union([z.boolean(), z.literal('common')])
+    .optional()
+    .meta({ expected: 'true, false or common', absent: '`true`; `false` with `advantages: group`' })
+    .describe(
+      "Whether each objective's advantages are whitened over the batch. `common`: by one scale for all, which leaves their " +
+        'proportions. A method that trains on one advantage whitens that one.',
+    ),
+  dvao: z
     .boolean()
     .optional()
-    .meta({ absent: '`true`; `false` with `advantages: group`' })
-    .describe("Whether each objective's advantages are whitened over the batch."),
+    .meta({ expected: 'true or false', absent: '`false`' })
+    .describe(
+      'Whether an objective counts in each prompt in proportion to the spread of its rewards there (DVAO, arXiv 2605.25604). Only with `advantages: group`.',
+    ),
+  gd2po: z
+    .strictObject({
+      threshold: fraction
+        .optional()
+        .meta({ absent: 'every disagreement' })
+        .describe('Only those are left out whose agreement |Σ w A| / Σ w |A| is below this, such as 0.2.'),
+    })
+    .optional()
+    .meta({ absent: 'none' })
+    .describe(
+      'Leaves out completions that are better than the others of their prompt by one objective and worse by another (GD²PO, ' +
+        'arXiv 2606.16771). Not with `advantages: gae`.',
+    ),
   clipRange: z
     .number()
     .gt(0)
@@ -90,7 +113,10 @@ function check({ algorithm, rollout, ppo: given }: Reads, refuse: Refuse): void 
     if (given !== undefined) refuse(['ppo'], 'nothing, since algorithm is dpo');
     return;
   }
-  const { advantages, groupDeviation, minibatches, gae: estimation } = given ?? ppoDefaults;
+  const { advantages, groupDeviation, minibatches, gae: estimation, dvao, gd2po } = given ?? ppoDefaults;
+  if (dvao && advantages !== 'group')
+    refuse(['ppo', 'dvao'], `no dvao, since ppo.advantages is ${advantages}, not group`);
+  if (gd2po !== undefined && advantages === 'gae') refuse(['ppo', 'gd2po'], 'no gd2po, since ppo.advantages is gae');
   if (advantages !== 'gae' && estimation !== undefined) {
     refuse(['ppo', 'gae'], `no gae, since ppo.advantages is ${advantages}`);
   }
@@ -105,7 +131,7 @@ function check({ algorithm, rollout, ppo: given }: Reads, refuse: Refuse): void 
 export const ppo = { schema, check };
 
 /** PPO's options with every default. */
-export type CompletePpo = Ppo & { normalizeAdvantages: boolean };
+export type CompletePpo = Ppo & { normalizeAdvantages: boolean | 'common' };
 
 /** Fills in the defaults that depend on `advantages`. */
 export function completePpo(written = ppoDefaults): CompletePpo {

@@ -14,6 +14,7 @@ import { completePpo, ppo, type CompletePpo } from './ppo.js';
 import { recovery } from './recovery.js';
 import { rollout } from './rollout.js';
 import type { Refuse, Section } from './section.js';
+import { weighting } from './weighting.js';
 
 /** The keys of the file, in the order of the documentation. A new one is a line here, and a file with its section. */
 const sections = {
@@ -36,6 +37,7 @@ const sections = {
   objectives,
   combine,
   ...combineSections,
+  weighting,
   ppo,
   kl,
   dpo,

@@ -5,7 +5,7 @@
  *     maximise min_i ⟨g_i, d⟩   subject to   ‖d - g₀‖ ≤ c ‖g₀‖.
  */
 
-import { f64 } from '@gapo/numeric';
+import { at, f64 } from '@gapo/numeric';
 import type { Gram } from '../gram/gram.js';
 import { dotProduct, multiply, unitGradients, weightsFromAmounts } from '../gram/unitGradients.js';
 import { nearestPoint } from '../solvers/activeSet.js';
@@ -48,25 +48,37 @@ export const cagrad = defineCombiner({
 });
 
 function chooseCagrad(gram: Gram, { radius = defaultRadius }: CagradOptions): Choice {
+  const size = gram.names.length;
+  return conflictAverse('cagrad', gram, new Float64Array(size).fill(1 / size), radius);
+}
+
+/**
+ * The direction of {@link cagrad} around g₀ = Σ λ_i g_i.
+ *
+ * @param method names the combiner in messages
+ * @param shares λ on the simplex, length K
+ * @param radius c ≥ 0
+ * @throws RangeError for an unusable radius, or where no certificate is reached
+ */
+export function conflictAverse(method: string, gram: Gram, shares: Float64Array, radius: number): Choice {
   if (!(radius >= 0 && Number.isFinite(radius))) {
-    throw new RangeError(`cagrad: radius is ${radius}, expected a finite number of at least 0`);
+    throw new RangeError(`${method}: radius is ${radius}, expected a finite number of at least 0`);
   }
   const all = gram.names.length;
   const units = unitGradients(gram);
   const { kept, leftOut, lengths, cosines } = units;
-  const even = new Float64Array(all).fill(1 / all);
   const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
-  const relative = lengths.map((length) => length / longest / all);
+  const relative = lengths.map((length, k) => (length / longest) * f64(shares, at(kept, k)));
   const meanSquared = dotProduct(relative, multiply(cosines, relative));
   const total = relative.reduce((sum, t) => sum + t, 0);
-  // Below this the mean gradient is what rounding left of zero: there is no ball, and nothing to gain from one.
+  // Below this g₀ is what rounding left of zero: there is no ball, and nothing to gain from one.
   const noMean = !(meanSquared > 4 * kept.length * Number.EPSILON * total * total);
   if (noMean || radius === 0) {
-    const weights = noMean ? new Float64Array(all) : Float64Array.from(even);
+    const weights = noMean ? new Float64Array(all) : Float64Array.from(shares);
     const squaredNorm = noMean ? 0 : meanSquared * longest * longest;
     for (const i of leftOut) weights[i] = 0;
     return {
-      alpha: even,
+      alpha: shares,
       weights,
       leftOut,
       certificate: { relativeResidual: 0, squaredNorm, active: [], iterations: 0 },
@@ -82,15 +94,15 @@ function chooseCagrad(gram: Gram, { radius = defaultRadius }: CagradOptions): Ch
     radius,
     stationary: leftOut.length > 0 || touchesOrigin(cosines, levels),
   });
-  checkResidual('cagrad', gram, found.residual);
-  // Amounts are in units of ‖g₀‖; the mean's own part is exactly 1/K for each.
+  checkResidual(method, gram, found.residual);
+  // Amounts are in units of ‖g₀‖; the part of g₀ is exactly λ_i for each.
   const scale = meanNorm * longest;
   const pushes = weightsFromAmounts(
     all,
     units,
     found.pushes.map((x) => x * scale),
   );
-  const weights = pushes.map((w, i) => (leftOut.includes(i) ? 0 : w + 1 / all));
+  const weights = pushes.map((w, i) => (leftOut.includes(i) ? 0 : w + f64(shares, i)));
   const amounts = found.pushes.map((x, k) => (x + f64(relative, k) / meanNorm) * scale);
   return {
     alpha: dualWeights(gram, pushes, found.onSurface),

@@ -47,15 +47,11 @@ export function combine(gram: Gram, options: CombineOptions): Combination;
 export function combine(gram: Gram, options: { readonly method: string }, registry: Registry): Combination;
 export function combine(gram: Gram, options: { readonly method: string }, registry: Registry = combiners): Combination {
   const choice = combinerOf(options.method, registry).choose(gram, options);
-  const { alpha, weights, leftOut, certificate } = choice;
   return {
-    alpha,
-    weights,
-    leftOut,
-    certificate,
+    ...choice,
     norms: gradientNorms(gram),
     stationarity: choice.stationarity ?? stationarity(gram),
-    progress: progressOf(gram, weights),
+    progress: progressOf(gram, choice.weights),
   };
 }
 

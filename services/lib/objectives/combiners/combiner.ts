@@ -23,6 +23,8 @@ export interface Choice {
   readonly certificate: KktCertificate | null;
   /** The stationarity of the gradients, where the method computes it anyway. */
   readonly stationarity?: number;
+  /** What the method remembers of this choice for the next one. @default nothing */
+  readonly memory?: Memory;
 }
 
 /** One step, as a combiner's options may depend on it. Vectors are in the order of `names`. */
@@ -41,6 +43,8 @@ export interface CombinationStep {
   readonly memory: Memory;
   /** Mean over tokens of each objective's advantages, with negative ones counted as 0. Length K. */
   readonly noonAdvantages: readonly number[];
+  /** The mean loss of each objective, with DPO; empty with PPO. */
+  readonly losses: readonly number[];
 }
 
 /**
@@ -76,6 +80,13 @@ export interface Combiner<
   readonly placement?: P;
   /** Present if a preference or weights steer it. The generic checks cover that setting: one number for each objective. */
   readonly steeredBy?: Steering;
+  /** The one algorithm that has what the method needs, and why, as in "which has a loss for each objective". */
+  readonly only?: { readonly algorithm: 'ppo' | 'dpo'; readonly reason: string };
+  /**
+   * Present if the method trains on one advantage instead of on K gradients: that of the weighted sum of rewards, or the
+   * weighted sum of normalised advantages. Its weights are then those that steer it.
+   */
+  readonly over?: 'rewards' | 'advantages';
   /** Why objectives cannot be added or removed while a run trains, as in "with a limit for each"; absent if they can. */
   readonly objectivesFixed?: string;
   /** Checks the settings against the objectives' names. */
@@ -89,6 +100,12 @@ export interface Combiner<
    * @throws RangeError where a number leaves the range of float64; the message names the setting
    */
   remember?(settings: Settings<S>, memory: Memory, names: readonly string[], rewards: readonly number[]): Memory;
+  /**
+   * The reward of an objective as the method sees it, given the reward of a completion. @default the reward itself
+   *
+   * @param name the objective's name
+   */
+  reward?(settings: Settings<S>, name: string, reward: number): number;
   /** The options of one step. */
   options(settings: Settings<S>, step: CombinationStep): O;
   /**

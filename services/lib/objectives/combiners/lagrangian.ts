@@ -27,6 +27,14 @@ const constraint = z.strictObject({
     .describe("The largest mean cost of a completion that is acceptable. The cost is minus the objective's reward."),
   learningRate: positiveNumber.default(0.05).describe("Step size of the multiplier's logarithm."),
   initial: positiveNumber.default(1).describe('The multiplier before the first step.'),
+  per: z
+    .enum(['batch', 'prompt'])
+    .optional()
+    .meta({ absent: '`batch`' })
+    .describe(
+      'What the limit holds for. `batch`: the mean cost of a batch, so that a harmless answer makes up for a harmful one. ' +
+        '`prompt`: every completion; only the cost above the limit counts (RePO).',
+    ),
   maximum: positiveNumber.optional().meta({ absent: 'no bound' }).describe('The multiplier never exceeds this.'),
 });
 
@@ -35,10 +43,14 @@ const constraint = z.strictObject({
  *
  * All gradients are ascent gradients, those of constraints too: a cost enters as an objective whose rewards are minus
  * the costs, so that this is the paper's (A_r - λ A_c) / (1 + λ). Weights do not depend on the gradients.
+ *
+ * With `per: prompt` (RePO; Peng et al. 2024, "Enhancing Safety in Reinforcement Learning with Human Feedback via Rectified
+ * Policy Optimization", arXiv 2410.19933) the reward of a constraint is -max(0, cost - limit): a completion within the limit
+ * neither gains from being safer nor makes up for another. The multiplier then grows as long as any completion is above it.
  */
 export const lagrangian = defineCombiner({
   summary: 'one objective under constraints on the others, as in Safe RLHF',
-  source: 'Dai et al. 2023, arXiv 2310.12773',
+  source: 'Dai et al. 2023, arXiv 2310.12773; `per: prompt`: Peng et al. 2024, arXiv 2410.19933',
   placement: 'section',
   settings: {
     objective: objectiveName.describe('The objective that is maximised.'),
@@ -59,12 +71,18 @@ export const lagrangian = defineCombiner({
     const words = { each: 'a constraint', only: 'the objectives that are constraints' };
     checkEntries('constraints', constraints, others, words, refuse);
   },
+  reward: ({ constraints }, name, reward) => {
+    const { limit, per } = constraints[name] ?? {};
+    return limit !== undefined && per === 'prompt' ? Math.min(0, reward + limit) : reward;
+  },
   initialMemory: ({ constraints }, names) => ({ multipliers: names.map((name) => constraints[name]?.initial ?? 0) }),
   remember: ({ constraints, decay }, memory, names, means) => {
     const rewards = runningMeans(memory['rewards'], means, decay);
     const multipliers = names.map((name, k) => {
-      const { limit, learningRate, maximum } = constraints[name] ?? {};
-      if (limit === undefined || learningRate === undefined) return 0;
+      const { limit: largest, learningRate, maximum, per } = constraints[name] ?? {};
+      if (largest === undefined || learningRate === undefined) return 0;
+      // The reward of a constraint per prompt is minus the cost above the limit, which is to be 0.
+      const limit = per === 'prompt' ? 0 : largest;
       const multiplier = at(memory['multipliers'] ?? [], k);
       const bound = maximum === undefined ? {} : { maximum };
       try {

@@ -1,28 +1,18 @@
-/** A weighted sum of rewards (MORLHF). */
+/** A weighted sum of gradients. */
 
-import type { Gram } from '../gram/gram.js';
-import { checkWeights } from './checks.js';
-import { defineCombiner, type Choice } from './combiner.js';
+import { defineCombiner } from './combiner.js';
+import { chooseGiven, type ScalarOptions } from './morlhf.js';
 import { scheduledByObjective } from './settings.js';
 
-/** Options of {@link linear}. */
-export interface LinearOptions {
-  /** Weights ≥ 0, length K. Used as given. */
-  readonly weights: ArrayLike<number>;
-}
-
-/** d = Σ w_i g_i, the gradient of the weighted sum of rewards (MORLHF). α is w divided by its sum. */
+/**
+ * d = Σ w_i g_i. α is w divided by its sum. Where advantages are neither whitened nor clipped this is the gradient of the
+ * weighted sum of rewards, that is, `morlhf`.
+ */
 export const linear = defineCombiner({
-  summary: 'Σ w g, the gradient of a weighted sum of rewards, known as MORLHF',
+  summary: 'Σ w g, a weighted sum of gradients, whose advantages are whitened one by one',
   source: 'Ramé et al. 2023, arXiv 2306.04488',
   settings: { weights: scheduledByObjective.describe('w: the weight of each objective, used as given.') },
   steeredBy: 'weights',
-  options: (_, { weights }): LinearOptions => ({ weights }),
-  choose: chooseLinear,
+  options: (_, { weights }): ScalarOptions => ({ weights }),
+  choose: chooseGiven,
 });
-
-function chooseLinear(gram: Gram, { weights }: LinearOptions): Choice {
-  const sum = checkWeights(gram, 'weights', weights);
-  const given = Float64Array.from(weights);
-  return { alpha: given.map((weight) => weight / sum), weights: given, leftOut: [], certificate: null };
-}

@@ -1,6 +1,6 @@
 /** What combiners keep from step to step. */
 
-/** Named vectors with one number for each objective. Part of a checkpoint. */
+/** Named vectors, with one number for each objective or for each pair of them. Part of a checkpoint. */
 export type Memory = Readonly<Record<string, readonly number[]>>;
 
 /**

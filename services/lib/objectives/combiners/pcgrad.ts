@@ -14,8 +14,11 @@ export interface PcgradOptions {
   readonly order: ProjectionOrder;
 }
 
-/** (K - 1)! orders for each of K gradients: 40,320 in all for K = 8. */
+/** (K - 1)! orders for each of K gradients: 40,320 in all for K = 8, which take some milliseconds. */
 const mostForAllOrders = 8;
+
+/** Up to here all orders take some microseconds. */
+const allOrdersByDefault = 5;
 
 /**
  * d = Σ_i g_i′ where g_i′ starts as g_i and, for every other j in some order, loses its part along g_j if their inner
@@ -34,7 +37,8 @@ export const pcgrad = defineCombiner({
   settings: {
     order: z
       .enum(['all', 'drawn'])
-      .default('all')
+      .optional()
+      .meta({ absent: `\`all\` up to ${allOrdersByDefault} objectives, else \`drawn\`` })
       .describe(
         'Order of the projections: the mean over all orders (at most 8 objectives), or one drawn in each step.',
       ),
@@ -44,7 +48,10 @@ export const pcgrad = defineCombiner({
       refuse(['order'], `drawn, since there are more than ${mostForAllOrders} objectives`);
     }
   },
-  options: ({ order }, { seed, step }): PcgradOptions => ({ order: order === 'all' ? 'all' : { seed, step } }),
+  options: ({ order }, { names, seed, step }): PcgradOptions => {
+    const all = order === undefined ? names.length <= allOrdersByDefault : order === 'all';
+    return { order: all ? 'all' : { seed, step } };
+  },
   choose: choosePcgrad,
 });
 

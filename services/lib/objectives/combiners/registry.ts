@@ -4,15 +4,21 @@ import { alignedMtl } from './alignedMtl.js';
 import { cagrad } from './cagrad.js';
 import type { Combiner } from './combiner.js';
 import { dualproj } from './dualproj.js';
+import { fairgrad } from './fairgrad.js';
 import { gapo } from './gapo.js';
+import { gdpo } from './gdpo.js';
+import { gradvac } from './gradvac.js';
 import { imtlG } from './imtlG.js';
 import { lagrangian } from './lagrangian.js';
 import { linear } from './linear.js';
 import { mgda } from './mgda.js';
+import { mgdaDecoupled } from './mgdaDecoupled.js';
+import { morlhf } from './morlhf.js';
 import { nashMtl } from './nashMtl.js';
 import { pama } from './pama.js';
 import { pcgrad } from './pcgrad.js';
 import { pgapo } from './pgapo.js';
+import { raco } from './raco.js';
 import { single } from './single.js';
 import { tchebycheff } from './tchebycheff.js';
 import { upgrad } from './upgrad.js';
@@ -26,17 +32,23 @@ export const combiners = {
   gapo,
   pgapo,
   linear,
+  morlhf,
+  gdpo,
   single,
   lagrangian,
   tchebycheff,
   pcgrad,
+  gradvac,
   cagrad,
+  raco,
   'imtl-g': imtlG,
   'nash-mtl': nashMtl,
+  fairgrad,
   'aligned-mtl': alignedMtl,
   upgrad,
   dualproj,
   pama,
+  'mgda-decoupled': mgdaDecoupled,
 } satisfies Registry;
 
 /** The combiners of this package, with their types. */

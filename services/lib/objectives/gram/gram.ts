@@ -142,6 +142,39 @@ export function pairCosines(gram: Gram): (number | null)[] {
 }
 
 /**
+ * Rebuilds a Gram matrix from what a step's report has of it: the inverse of {@link gradientNorms} and
+ * {@link pairCosines}, up to rounding.
+ *
+ * @param norms ‖g_i‖, length K
+ * @param pairs cosines of all pairs i < j, row by row; null where one of the two gradients is zero
+ * @throws RangeError when there is not one cosine for each pair, or as {@link gramFromMatrix}
+ */
+export function gramFromCosines(
+  names: readonly string[],
+  norms: ArrayLike<number>,
+  pairs: readonly (number | null)[],
+): Gram {
+  const size = names.length;
+  const expected = (size * (size - 1)) / 2;
+  if (norms.length !== size || pairs.length !== expected) {
+    throw new RangeError(
+      `gramFromCosines: ${norms.length} norms and ${pairs.length} cosines for ${size} objectives, expected ${size} and ${expected}`,
+    );
+  }
+  const values = new Float64Array(size * size);
+  let next = 0;
+  for (let i = 0; i < size; i++) {
+    values[i * size + i] = at(norms, i) ** 2;
+    for (let j = i + 1; j < size; j++) {
+      const product = at(norms, i) * at(norms, j) * (at(pairs, next++) ?? 0);
+      values[i * size + j] = product;
+      values[j * size + i] = product;
+    }
+  }
+  return gramFromMatrix(values, names);
+}
+
+/**
  * Cosines between some of the gradients, which must be non-zero.
  *
  * @param indices K' objectives

@@ -41,6 +41,8 @@ export interface PairObjective {
   readonly std: number;
   /** The share of pairs that the policy ranks as labelled, relative to the reference; ties count half. */
   readonly accuracy: number;
+  /** The mean loss L, > 0. */
+  readonly loss: number;
 }
 
 /** What a step learns from its pairs. */
@@ -70,7 +72,12 @@ export function pairSignal({ names, labels, logprobs, reference, beta, labelSmoo
       return margin;
     });
     const right = margins.reduce((sum, margin) => sum + (margin > 0 ? 1 : margin === 0 ? 0.5 : 0), 0);
-    return { margin: mean(margins), std: standardDeviation(margins, 'population'), accuracy: right / margins.length };
+    return {
+      margin: mean(margins),
+      std: standardDeviation(margins, 'population'),
+      accuracy: right / margins.length,
+      loss: mean(margins.map((margin) => preferenceLoss(margin, labelSmoothing))),
+    };
   });
   return { weights, objectives };
 }

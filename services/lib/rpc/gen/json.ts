@@ -211,6 +211,8 @@ export interface ObjectiveReportJson {
   outliers?: number;
   /** The cosine of its gradient and that of each objective after it, by name; below 0 they conflict. Measured when the weights were chosen. Without an entry where one of the two gradients is zero. */
   cosines: { [key: string]: number | null };
+  /** What its rewards are multiplied by: the reward that the step trained on is this times the score, of which reward_mean and reward_std are. 1 where the configuration gives none; unset in reports of earlier releases. */
+  scale?: number | null;
 }
 
 /** The report of one training step. */
@@ -410,6 +412,8 @@ export interface ObjectiveJson {
   hedgeAfterSeconds?: number | null;
   /** The form of the text that the service gets; the one that it describes where unset. */
   textForm: TextFormJson;
+  /** What its scores are multiplied by; 1 where unset. */
+  scale?: number | null;
 }
 
 /** Request to change a run's objectives. */

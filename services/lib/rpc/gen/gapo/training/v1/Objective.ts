@@ -31,8 +31,13 @@ export interface ObjectiveInput {
    * The form of the text that the service gets; the one that it describes where unset.
    */
   'textForm'?: (_gapo_reward_v1_TextFormInput);
+  /**
+   * What its scores are multiplied by; 1 where unset.
+   */
+  'scale'?: (number | string);
   '_timeoutSeconds'?: "timeoutSeconds";
   '_hedgeAfterSeconds'?: "hedgeAfterSeconds";
+  '_scale'?: "scale";
 }
 
 /**
@@ -63,6 +68,11 @@ export interface Objective {
    * The form of the text that the service gets; the one that it describes where unset.
    */
   'textForm': (_gapo_reward_v1_TextForm);
+  /**
+   * What its scores are multiplied by; 1 where unset.
+   */
+  'scale'?: (number);
   '_timeoutSeconds'?: "timeoutSeconds";
   '_hedgeAfterSeconds'?: "hedgeAfterSeconds";
+  '_scale'?: "scale";
 }

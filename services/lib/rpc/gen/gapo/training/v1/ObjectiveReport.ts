@@ -59,9 +59,15 @@ export interface ObjectiveReportInput {
    * chosen. Without an entry where one of the two gradients is zero.
    */
   'cosines'?: ({[key: string]: number | string});
+  /**
+   * What its rewards are multiplied by: the reward that the step trained on is this times the score, of which reward_mean and
+   * reward_std are. 1 where the configuration gives none; unset in reports of earlier releases.
+   */
+  'scale'?: (number | string);
   '_multiplier'?: "multiplier";
   '_accuracy'?: "accuracy";
   '_outliers'?: "outliers";
+  '_scale'?: "scale";
 }
 
 /**
@@ -122,7 +128,13 @@ export interface ObjectiveReport {
    * chosen. Without an entry where one of the two gradients is zero.
    */
   'cosines': ({[key: string]: number});
+  /**
+   * What its rewards are multiplied by: the reward that the step trained on is this times the score, of which reward_mean and
+   * reward_std are. 1 where the configuration gives none; unset in reports of earlier releases.
+   */
+  'scale'?: (number);
   '_multiplier'?: "multiplier";
   '_accuracy'?: "accuracy";
   '_outliers'?: "outliers";
+  '_scale'?: "scale";
 }

@@ -1,9 +1,10 @@
 /**
  * Advantages of one objective: critic-free baselines (leave-one-out, group-normalised), generalised advantage estimation
- * (GAE), and whitening. Each is called once for each objective; advantages of different objectives are never added up.
+ * (GAE), and whitening. Each is called once for each objective; scalar.ts adds advantages of different objectives up.
  */
 
 import { assertFinite, at } from '@gapo/numeric';
+import { rowsOfGroups } from './groups.js';
 import { checkLayout, type TokenLayout } from './tokens.js';
 
 /** Rewards of one objective for a batch of completions. */
@@ -81,6 +82,24 @@ export function groupNormalizedAdvantages(
   return advantages;
 }
 
+/**
+ * Centred rewards: A_i = R_i - mean over the completions of the same prompt, which is what group-normalised advantages are
+ * before they are divided (Liu et al. 2025, "Dr. GRPO", arXiv 2503.20783).
+ *
+ * @returns one advantage for each completion, length N; those of a prompt sum to zero
+ * @throws RangeError, NonFiniteError as {@link groupNormalizedAdvantages}
+ */
+export function centeredAdvantages(input: GroupedRewards): Float64Array {
+  const { objective, rewards } = input;
+  const advantages = new Float64Array(rewards.length);
+  for (const [group, list] of membersOfGroups(input)) {
+    checkGroupSize(objective, group, list.length, 'a centred reward');
+    const mean = list.reduce((sum, i) => sum + at(rewards, i), 0) / list.length;
+    for (const i of list) advantages[i] = at(rewards, i) - mean;
+  }
+  return advantages;
+}
+
 /** The default floor under the standard deviation of a prompt's rewards. */
 export const groupStdFloor = 1e-4;
 
@@ -94,14 +113,7 @@ function membersOfGroups({ objective, rewards, groups }: GroupedRewards): Map<nu
     throw new RangeError(`${objective}: ${rewards.length} rewards but ${groups.length} group indices`);
   }
   assertFinite(rewards, objective, 'reward', 'apply the objective’s failure policy before computing advantages');
-  const members = new Map<number, number[]>();
-  for (let i = 0; i < groups.length; i++) {
-    const group = at(groups, i);
-    const list = members.get(group);
-    if (list) list.push(i);
-    else members.set(group, [i]);
-  }
-  return members;
+  return rowsOfGroups(groups);
 }
 
 function checkGroupSize(objective: string, group: number, count: number, what: string): void {

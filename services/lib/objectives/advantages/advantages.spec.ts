@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { at, f64, NonFiniteError } from '@gapo/numeric';
 import fc from 'fast-check';
-import { assertClose } from './gram/sampleGradients.fixture.js';
-import { gaeAdvantages, groupNormalizedAdvantages, rlooAdvantages, whiten } from './mod.js';
+import { assertClose } from '../gram/sampleGradients.fixture.js';
+import { gaeAdvantages, groupNormalizedAdvantages, rlooAdvantages, whiten } from '../mod.js';
 
 const number = fc.double({ min: -100, max: 100, noNaN: true });
 const objective = 'helpful';

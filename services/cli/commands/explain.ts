@@ -1,0 +1,104 @@
+/** `gapo explain`: who gained from an update, who was hurt, and whether that had to be. */
+import { certificateOfReport, type UpdateCertificate } from '@gapo/objectives';
+import type { Run, StepReport } from '@gapo/rpc';
+import { positiveInt, UserError } from '@gapo/service';
+import { Command, InvalidArgumentError } from 'commander';
+import { Coordinator, coordinatorAddress } from '../client.js';
+import { coordinatorOption, jsonOption } from '../options/options.js';
+import { note, print, printJson } from '../output.js';
+import { certificateReport } from '../render/certificate.js';
+
+interface ExplainFlags {
+  coordinator?: string;
+  json?: true;
+}
+
+/**
+ * Parses the number of a step.
+ *
+ * @throws InvalidArgumentError for anything but an integer of at least 1
+ */
+function stepNumber(text: string): number {
+  const { data, success } = positiveInt.safeParse(Number(text));
+  if (!success) throw new InvalidArgumentError('expected a step, an integer of at least 1');
+  return data;
+}
+
+async function explain(
+  id: string,
+  step: number | undefined,
+  { coordinator: address, json }: ExplainFlags,
+): Promise<void> {
+  const coordinator = new Coordinator(coordinatorAddress(address));
+  try {
+    const run = await coordinator.getRun(id);
+    const report = await reportOf(coordinator, run, step ?? run.step);
+    const certificate = certificateOf(run, report);
+    if (json) {
+      return printJson({
+        run: id,
+        step: report.step,
+        method: run.method,
+        weightsAge: report.weightsAge,
+        ...certificate,
+      });
+    }
+    print(`${id}, step ${report.step}: ${run.method}\n\n${certificateReport(certificate)}`);
+    if (report.weightsAge > 0) {
+      note(`the weights and gradients are those of step ${report.step - report.weightsAge} (combine.refreshEvery)`);
+    }
+  } finally {
+    coordinator.close();
+  }
+}
+
+/**
+ * Returns the report of a step.
+ *
+ * @throws UserError for a step that the run has not taken
+ */
+async function reportOf(coordinator: Coordinator, run: Run, step: number): Promise<StepReport> {
+  if (step >= 1 && step <= run.step) {
+    const stop = new AbortController();
+    for await (const { step: report } of coordinator.watchRun(run.id, step - 1, { signal: stop.signal, say: note })) {
+      if (report?.step === step) {
+        stop.abort();
+        return report;
+      }
+    }
+  }
+  throw new UserError(
+    `run ${run.id} has no report of step ${step}: it has taken ${run.step} of ${run.totalSteps} steps`,
+  );
+}
+
+/** @throws UserError for a report of an earlier release, which lacks what a certificate needs */
+function certificateOf(run: Run, { step, objectives }: StepReport): UpdateCertificate {
+  try {
+    return certificateOfReport(objectives);
+  } catch (error) {
+    if (error instanceof RangeError)
+      throw new UserError(`step ${step} of run ${run.id}: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+/** Creates the command. */
+export function explainCommand(): Command {
+  return new Command('explain')
+    .description('show who gained from an update, who was hurt, and whether a direction existed that improves everyone')
+    .argument('<id>', "the run's id, as `gapo runs` lists it")
+    .argument('[step]', 'the step (default: the last one)', stepNumber)
+    .addOption(coordinatorOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      `
+Progress is the inner product of an objective's gradient and the update; cosine is its angle to it. Both are first-order,
+before the optimiser, and follow from the weights, norms and cosines that the step's report has.
+
+Example:
+  gapo explain assistant-20250101-120000 12`,
+    )
+    .action(explain);
+}

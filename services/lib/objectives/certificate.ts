@@ -1,0 +1,147 @@
+/** What an update does to each objective, to first order, and whether another direction would have improved all of them. */
+
+import { assertFinite, f64 } from '@gapo/numeric';
+import { gradientNorms, gramFromCosines, progressOf, type Gram } from './gram/gram.js';
+import { unitGradients } from './gram/unitGradients.js';
+import { kktTolerance } from './solvers/certificate.js';
+import { minNorm } from './solvers/minNorm.js';
+
+/** What an update does to an objective. `kept`: its progress is 0 up to rounding. */
+export type Effect = 'gained' | 'kept' | 'hurt';
+
+/** One objective's part in an {@link UpdateCertificate}. */
+export interface ObjectiveEffect {
+  readonly name: string;
+  /** ⟨g_k, d⟩ = (G·w)_k: the first-order change of the objective per unit of step, in units of its reward. */
+  readonly progress: number;
+  /** ⟨g_k, d⟩ / (‖g_k‖ ‖d‖), the cosine of its gradient and the update, in [-1, 1]; 0 where one of the two is zero. */
+  readonly relative: number;
+  readonly effect: Effect;
+}
+
+/** A statement about the update d = Σ w_k g_k that anyone with the Gram matrix can recompute. */
+export interface UpdateCertificate {
+  /** In the order of the Gram matrix. */
+  readonly objectives: readonly ObjectiveEffect[];
+  /** ‖d‖. */
+  readonly norm: number;
+  /**
+   * Whether some direction improves every objective that has a gradient: exactly where the hull of the unit gradients does
+   * not contain the origin (Gordan's theorem). If false, the policy is Pareto stationary to first order.
+   */
+  readonly commonAscent: boolean;
+  /** The distance of the origin from that hull, in [0, 1]: the least cosine that the best common direction has. */
+  readonly margin: number;
+  /** The KKT residual of that distance, at most 1e-10; relative, see `KktCertificate`. */
+  readonly residual: number;
+}
+
+/** A squared distance of the hull from the origin that inner products in float64 cannot tell from 0. */
+const stationaryTolerance = 1e-12;
+
+/**
+ * Certifies an update.
+ *
+ * @param gram Gram matrix of the K objectives' ascent gradients, [K, K]
+ * @param weights w of the update d = Σ w_k g_k, length K; of any sign
+ * @throws RangeError when there is not one weight for each objective, NonFiniteError for one that is not finite
+ *
+ * @example
+ * ```ts
+ * import { certificateText, gramFromMatrix, updateCertificate } from '@gapo/objectives';
+ *
+ * const gram = gramFromMatrix([1, -1, -1, 5], ['helpful', 'harmless']);
+ * console.log(certificateText(updateCertificate(gram, [0.75, 0.25])));
+ * // helpful +0.71, harmless +0.32, nobody hurt; residual 0
+ * console.log(updateCertificate(gram, [0.1, 0.9]).objectives[0]?.effect); // hurt
+ * ```
+ */
+export function updateCertificate(gram: Gram, weights: ArrayLike<number>): UpdateCertificate {
+  const { names } = gram;
+  if (weights.length !== names.length) {
+    throw new RangeError(
+      `updateCertificate: ${weights.length} weights for ${names.length} objectives (${names.join(', ')}); give one for each`,
+    );
+  }
+  assertFinite(weights, 'updateCertificate', 'weight', 'take the weights from a step that finished');
+  const w = Float64Array.from(weights);
+  const norms = gradientNorms(gram);
+  const progress = progressOf(gram, w);
+  const norm = Math.sqrt(
+    Math.max(
+      0,
+      w.reduce((sum, weight, k) => sum + weight * f64(progress, k), 0),
+    ),
+  );
+  // The size of the terms that are added up in ⟨g_k, d⟩ is ‖g_k‖ times this.
+  const terms = w.reduce((sum, weight, k) => sum + Math.abs(weight) * f64(norms, k), 0);
+  const objectives = names.map((name, k): ObjectiveEffect => {
+    const [value, length] = [f64(progress, k), f64(norms, k)];
+    const cosine = length > 0 && norm > 0 ? value / length / norm : 0;
+    const isRounding = Math.abs(value) <= kktTolerance * length * terms;
+    const effect = isRounding ? 'kept' : value > 0 ? 'gained' : 'hurt';
+    return { name, progress: value, relative: Math.max(-1, Math.min(1, cosine)), effect };
+  });
+  return { objectives, norm, ...commonAscent(gram) };
+}
+
+/** What a step's report has of an objective, of which the rest follows. */
+export interface ReportedObjective {
+  readonly name: string;
+  /** Its weight in the update. */
+  readonly weight: number;
+  /** ‖g_k‖. */
+  readonly gradientNorm: number;
+  /** The cosine of its gradient and that of each objective after it, by name. */
+  readonly cosines: Readonly<Record<string, number>>;
+}
+
+/**
+ * Certifies the update of a step from its report.
+ *
+ * @param objectives in the order of the report
+ * @throws RangeError for a report without the cosine of two gradients that are not zero, as earlier releases wrote it
+ */
+export function certificateOfReport(objectives: readonly ReportedObjective[]): UpdateCertificate {
+  const pairs = objectives.flatMap((one, i) =>
+    objectives.slice(i + 1).map((other) => {
+      const cosine = Object.hasOwn(one.cosines, other.name) ? one.cosines[other.name] : undefined;
+      if (cosine === undefined && one.gradientNorm > 0 && other.gradientNorm > 0) {
+        throw new RangeError(`the report has no cosine of the gradients of ${one.name} and ${other.name}`);
+      }
+      return cosine ?? null;
+    }),
+  );
+  const names = objectives.map(({ name }) => name);
+  const norms = objectives.map(({ gradientNorm }) => gradientNorm);
+  return updateCertificate(
+    gramFromCosines(names, norms, pairs),
+    objectives.map(({ weight }) => weight),
+  );
+}
+
+/** The smallest-norm point of the hull of the unit gradients; a zero gradient cannot be improved, and has no say. */
+function commonAscent(gram: Gram): Pick<UpdateCertificate, 'commonAscent' | 'margin' | 'residual'> {
+  const { kept, cosines } = unitGradients(gram);
+  if (kept.length === 0) return { commonAscent: false, margin: 0, residual: 0 };
+  const names = kept.map((k) => gram.names[k] ?? '');
+  const { squaredNorm, relativeResidual } = minNorm({ names, values: cosines }).certificate;
+  return {
+    commonAscent: squaredNorm > stationaryTolerance,
+    margin: Math.sqrt(Math.min(1, squaredNorm)),
+    residual: relativeResidual,
+  };
+}
+
+/**
+ * States a certificate in a sentence: each objective's cosine with the update, who was hurt, and the residual.
+ *
+ * @returns for example `helpful +0.31, harmless -0.12, harmless hurt though a direction improves all; residual 3e-12`
+ */
+export function certificateText({ objectives, commonAscent, residual }: UpdateCertificate): string {
+  const parts = objectives.map(({ name, relative }) => `${name} ${relative < 0 ? '' : '+'}${relative.toFixed(2)}`);
+  const hurt = objectives.filter(({ effect }) => effect === 'hurt').map(({ name }) => name);
+  const reason = commonAscent ? 'though a direction improves all' : 'where no direction improves all';
+  const outcome = hurt.length === 0 ? 'nobody hurt' : `${hurt.join(' and ')} hurt ${reason}`;
+  return `${[...parts, outcome].join(', ')}; residual ${residual === 0 ? '0' : residual.toExponential(0)}`;
+}
