@@ -36,11 +36,22 @@ export function createNamespace(name: string): void {
 
 interface Rendered {
   kind: string;
-  spec?: { serviceAccountName?: string; priorityClassName?: string };
+  metadata?: { name?: string };
+  spec?: { serviceAccountName?: string; priorityClassName?: string; leaderWorkerTemplate?: Record<string, unknown> };
 }
 
 /** Kinds of other projects, which the cluster may not know. */
-const foreign = new Set(['Certificate', 'Issuer', 'HTTPRoute', 'GRPCRoute', 'ScaledObject']);
+const foreign = new Set(['Certificate', 'Issuer', 'HTTPRoute', 'GRPCRoute', 'ScaledObject', 'LeaderWorkerSet']);
+
+/** The pods of a LeaderWorkerSet, which the API server can admit without knowing what that is. */
+function podsOf({ metadata, spec }: Rendered): Rendered[] {
+  return ['leaderTemplate', 'workerTemplate'].flatMap((role) => {
+    const template = spec?.leaderWorkerTemplate?.[role] as Rendered | undefined;
+    if (template === undefined) return [];
+    const name = `${metadata?.name}-${role.toLowerCase()}`;
+    return [{ ...template, apiVersion: 'v1', kind: 'Pod', metadata: { ...template.metadata, name } }];
+  });
+}
 
 /**
  * Has the API server admit every values file of the project, without keeping anything.
@@ -57,7 +68,7 @@ export function admitAll(namespace: string): string[] {
     const where = ['--namespace', namespace, '--kube-version', '1.35'];
     const text = helm('template', release, 'deploy/helm/gapo', ...where, '--values', file);
     const documents = parseAllDocuments(text).map((document) => document.toJS() as Rendered);
-    const objects = documents.filter(({ kind }) => !foreign.has(kind));
+    const objects = [...documents.filter(({ kind }) => !foreign.has(kind)), ...documents.flatMap(podsOf)];
     // What a pod names has to exist, unlike what a Deployment's pods name.
     for (const { kind, spec } of objects) {
       if (kind !== 'Pod' || spec === undefined) continue;
