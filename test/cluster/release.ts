@@ -36,7 +36,7 @@ export function createNamespace(name: string): void {
 
 interface Rendered {
   kind: string;
-  metadata?: { name?: string };
+  metadata?: { name?: string; namespace?: string };
   spec?: { serviceAccountName?: string; priorityClassName?: string; leaderWorkerTemplate?: Record<string, unknown> };
 }
 
@@ -44,12 +44,12 @@ interface Rendered {
 const foreign = new Set(['Certificate', 'Issuer', 'HTTPRoute', 'GRPCRoute', 'ScaledObject', 'LeaderWorkerSet']);
 
 /** The pods of a LeaderWorkerSet, which the API server can admit without knowing what that is. */
-function podsOf({ metadata, spec }: Rendered): Rendered[] {
+function podsOf({ metadata, spec }: Rendered, namespace: string): Rendered[] {
   return ['leaderTemplate', 'workerTemplate'].flatMap((role) => {
     const template = spec?.leaderWorkerTemplate?.[role] as Rendered | undefined;
     if (template === undefined) return [];
     const name = `${metadata?.name}-${role.toLowerCase()}`;
-    return [{ ...template, apiVersion: 'v1', kind: 'Pod', metadata: { ...template.metadata, name } }];
+    return [{ ...template, apiVersion: 'v1', kind: 'Pod', metadata: { ...template.metadata, name, namespace } }];
   });
 }
 
@@ -68,7 +68,10 @@ export function admitAll(namespace: string): string[] {
     const where = ['--namespace', namespace, '--kube-version', '1.35'];
     const text = helm('template', release, 'deploy/helm/gapo', ...where, '--values', file);
     const documents = parseAllDocuments(text).map((document) => document.toJS() as Rendered);
-    const objects = [...documents.filter(({ kind }) => !foreign.has(kind)), ...documents.flatMap(podsOf)];
+    const objects = [
+      ...documents.filter(({ kind }) => !foreign.has(kind)),
+      ...documents.flatMap((one) => podsOf(one, namespace)),
+    ];
     // What a pod names has to exist, unlike what a Deployment's pods name.
     for (const { kind, spec } of objects) {
       if (kind !== 'Pod' || spec === undefined) continue;
