@@ -253,6 +253,8 @@ export interface StepReportJson {
   weightsAge: number;
   /** The angle in degrees between the update and the exact one. Set only where the weights come from an approximate source and were checked in this step. */
   approximationDegrees?: number | null;
+  /** Largest relative violation of the optimality conditions of the weights, as their solver checked it. Unset where the combination method solves no optimisation problem. */
+  kktResidual?: number | null;
 }
 
 /** The wall time of a step by phase, in seconds. */
