@@ -1,4 +1,5 @@
 /** For the tests of the gateway: a real TrainingService with given runs, a real gateway, readers of event streams. */
+import { EventEmitter, once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,7 +37,7 @@ export function testRun(id: string, step: number): RunInput {
 
 /** Returns a step whose numbers all differ. */
 export function testStep(step: number): StepReport {
-  const objective = (name: string, rewardMean: number, weight: number) => ({
+  const objective = (name: string, rewardMean: number, weight: number, cosines: Record<string, number>) => ({
     name,
     rewardMean,
     rewardStd: 0.5,
@@ -46,11 +47,15 @@ export function testStep(step: number): StepReport {
     progress: 0.25,
     latencyMs: 12,
     failed: 0,
-    cosines: {},
+    cosines,
   });
   return {
     step,
-    objectives: [objective('helpful', 0.1 * step, 0.625), objective('harmless', 1 + 0.05 * step, 0.375)],
+    objectives: [
+      objective('helpful', 0.1 * step, 0.625, { harmless: -0.25 }),
+      objective('harmless', 1 + 0.05 * step, 0.375, {}),
+    ],
+    kktResidual: 3e-12,
     kl: 0.01 * step,
     entropy: 1.5,
     clipFraction: 0.125,
@@ -202,4 +207,36 @@ export async function takeEvents(events: AsyncGenerator<Received>, count: number
     taken.push(next.value);
   }
   return taken;
+}
+
+/** A run that takes steps when a test says so, for any number of watchers. */
+export class SteppedRun {
+  readonly run: RunInput;
+  readonly #steps: StepReport[];
+  readonly #taken = new EventEmitter();
+
+  /** @param steps those that it has taken */
+  constructor(id: string, steps: readonly StepReport[]) {
+    this.run = testRun(id, steps.length);
+    this.#steps = [...steps];
+    this.#taken.setMaxListeners(0);
+  }
+
+  /** Takes a step. */
+  take(step: StepReport): void {
+    this.#steps.push(step);
+    Object.assign(this.run, { step: step.step });
+    this.#taken.emit('step');
+  }
+
+  /** The messages of WatchRun: a run in progress, whose stream stays open. */
+  watch = async function* (this: SteppedRun, _: string, after: number): AsyncGenerator<WatchRunResponseInput> {
+    for (let next = after; ; next++) {
+      const step = this.#steps[next];
+      if (step === undefined) {
+        await once(this.#taken, 'step');
+        next--;
+      } else yield { step };
+    }
+  }.bind(this);
 }

@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openPage } from './browser.fixture.js';
-import { gatewayOn, natsBuses, testRun, testStep, trainingService, patienceMs } from './gateway.fixture.js';
+import {
+  gatewayOn,
+  inProcessBus,
+  natsBuses,
+  patienceMs,
+  SteppedRun,
+  testRun,
+  testStep,
+  trainingService,
+} from './gateway.fixture.js';
 
 test('the page lists the runs, follows one live and draws its charts', async (t) => {
   const opened = await openPage(t);
@@ -70,5 +79,41 @@ test('the page lists the runs, follows one live and draws its charts', async (t)
   await page.emulateMedia({ colorScheme: 'dark' });
   const ground = await page.evaluate('getComputedStyle(document.body).backgroundColor');
   assert.equal(ground, 'rgb(20, 23, 26)');
+  assert.deepEqual(problems, []);
+});
+
+test('why a direction was taken: the certificate, the Gram matrix and conflicts, at a step of the address and at the last one', async (t) => {
+  const opened = await openPage(t);
+  if (opened === undefined) return;
+  const { page, problems } = opened;
+  const training = new SteppedRun('one', [1, 2, 3].map(testStep));
+  const coordinator = await trainingService(t, { runs: [training.run], watch: training.watch });
+  const { address } = await gatewayOn(t, coordinator, await inProcessBus(t));
+  await page.goto(`http://${address}/#one/why?step=2`);
+  await page.waitForSelector('[data-step="2"] .certificate');
+  assert.match(
+    await page.locator('.certificate').innerText(),
+    /helpful \+2\.1, harmless \+0\.88, nobody hurt; residual 3e-12/,
+  );
+  assert.deepEqual(await page.locator('.gram tbody tr').allInnerTexts(), [
+    'helpful\t1.00\t-0.25',
+    'harmless\t-0.25\t1.00',
+  ]);
+  await page.click('text=Show inner products');
+  assert.deepEqual(await page.locator('.gram tbody tr').allInnerTexts(), ['helpful\t4\t-1', 'harmless\t-1\t4']);
+  const heat = page.getByRole('slider', { name: 'Step' });
+  await page.waitForSelector('.heat output:has-text("Step 2: helpful × harmless -0.25")');
+
+  // By keyboard, to the step after; the address follows.
+  await heat.focus();
+  await page.keyboard.press('ArrowRight');
+  await page.waitForSelector('[data-step="3"] .certificate');
+  assert.equal(await page.evaluate('location.hash'), '#one/why?step=3');
+  await page.click('text=Latest');
+  training.take({ ...testStep(4), objectives: testStep(4).objectives.map((each, i) => ({ ...each, weight: i })) });
+  await page.waitForSelector('[data-step="4"] .certificate[data-hurt="true"]');
+  assert.match(await page.locator('.certificate').innerText(), /harmless \+4: helpful hurt/);
+  assert.equal(await page.evaluate('location.hash'), '#one/why');
+  await page.waitForSelector('.heat canvas[aria-label*="from step 1 to 4"]');
   assert.deepEqual(problems, []);
 });

@@ -57,15 +57,15 @@ export class RunsApi {
     return toJson('gapo.training.v1.Run', run);
   }
 
-  /** Returns the steps so far that follow a given one. */
-  async steps(id: string, after: number, metadata: Credentials): Promise<StepReportJson[]> {
+  /** Returns the steps so far that follow a given one. @param most of them */
+  async steps(id: string, after: number, metadata: Credentials, most = Infinity): Promise<StepReportJson[]> {
     const { step: last } = await this.get(id, metadata);
     const steps: StepReportJson[] = [];
     if (last <= after) return steps;
     for await (const { step } of this.#client.WatchRun({ runId: id, afterStep: after }, { deadlineMs, metadata })) {
       if (!step) continue;
       steps.push(toJson('gapo.training.v1.StepReport', step));
-      if (step.step >= last) break;
+      if (step.step >= last || steps.length >= most) break;
     }
     return steps;
   }

@@ -231,10 +231,15 @@ test('a run that the coordinator resumes says what it waits for', () => {
 });
 
 test('what the last direction does to each objective is said, from the report of the step', () => {
-  const report = (name: string, weight: number, cosines: object): object => ({ name, weight, gradientNorm: 2, cosines });
+  const report = (name: string, weight: number, cosines: object): object => ({
+    name,
+    weight,
+    gradientNorm: 2,
+    cosines,
+  });
   const objectives = [report('helpful', 0.5, { harmless: -0.5 }), report('harmless', 0.5, {})];
   const step = { step: 1, objectives, kktResidual: 3e-12 } as unknown as StepReport;
-  const progress = advance(progressOf(run), { step } as WatchRunResponse);
+  const progress = advance(progressOf(run), { step });
   const said = 'direction: helpful +1, harmless +1, nobody hurt; residual 3e-12';
   assert.ok(progressLines(progress, 80).includes(said));
   assert.ok(progressLine(progress).includes(said));

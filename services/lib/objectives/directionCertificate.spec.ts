@@ -102,6 +102,6 @@ test('of many objectives those that gain least are listed', () => {
   assert.deepEqual(certificate.hurt, [at(names, 9)]);
   assert.equal(
     certificateText(certificate),
-    'o0 +0.063, o1 +0.13, o2 +0.19, o3 +0.25, o4 +0.31, o9 -0.5, 10 others more: o9 hurt',
+    'o0 +0.063, o1 +0.13, o2 +0.19, o3 +0.25, o4 +0.31, o9 -0.5, 10 others gain more: o9 hurt',
   );
 });

@@ -123,7 +123,7 @@ export function certificateText({ gram, progress, hurt, residual }: DirectionCer
   const gain = ({ slope, norm }: { slope: number; norm: number }): number => (norm === 0 ? 0 : slope / norm);
   const least = [...slopes].sort((a, b) => gain(a) - gain(b)).slice(0, mostListed);
   const listed = least.sort((a, b) => a.i - b.i).map(({ name, slope }) => `${name} ${signed(slope)}`);
-  const rest = names.length > listed.length ? [`${names.length - listed.length} others more`] : [];
+  const rest = names.length > listed.length ? [`${names.length - listed.length} others gain more`] : [];
   const all = [...listed, ...rest].join(', ');
   const verdict = hurt.length === 0 ? `${all}, nobody hurt` : `${all}: ${hurt.join(', ')} hurt`;
   return residual === undefined ? verdict : `${verdict}; residual ${residual === 0 ? '0' : residual.toExponential(0)}`;
