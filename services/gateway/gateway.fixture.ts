@@ -10,6 +10,7 @@ import {
   RpcError,
   serve,
   type Admission,
+  type Handlers,
   type RunInput,
   type StepReport,
   type WatchRunResponseInput,
@@ -81,17 +82,23 @@ export interface TestRuns {
   watch: (runId: string, afterStep: number) => AsyncIterable<WatchRunResponseInput>;
   /** The token that callers need. @default none */
   token?: string;
+  /** The role of that token. @default viewer */
+  role?: string;
 }
 
-/** Starts a TrainingService on a free port. Returns its address. */
-export async function trainingService(t: TestContext, { runs, watch, token }: TestRuns): Promise<string> {
+/** Starts a TrainingService on a free port. Returns its address. @param handlers of methods that the test is about */
+export async function trainingService(
+  t: TestContext,
+  { runs, watch, token, role = 'viewer' }: TestRuns,
+  handlers: Partial<Handlers<'gapo.training.v1.TrainingService'>> = {},
+): Promise<string> {
   const find = (id: string): RunInput => {
     const run = runs.find((each) => each.id === id);
     if (run === undefined) throw new RpcError('NOT_FOUND', `there is no run ${id}`);
     return run;
   };
   const unused = (): never => {
-    throw new RpcError('UNIMPLEMENTED', 'the gateway does not change runs');
+    throw new RpcError('UNIMPLEMENTED', 'the test is not about this method');
   };
   const service = implement('gapo.training.v1.TrainingService', {
     CreateRun: unused,
@@ -108,10 +115,13 @@ export async function trainingService(t: TestContext, { runs, watch, token }: Te
     ChangeObjectives: unused,
     CreateSoup: unused,
     GetAudit: unused,
+    GetCaller: async (_, { caller }) => ({ name: caller?.name ?? '', role: caller?.role ?? '' }),
+    ListEvaluations: async () => ({ reports: [] }),
     EvaluateRun: unused,
+    ...handlers,
   });
   const admit: Admission['admit'] = async ({ authorization, method }) => {
-    if (authorization === `Bearer ${token}`) return { name: 'vi', role: 'viewer' };
+    if (authorization === `Bearer ${token}`) return { name: 'vi', role };
     throw new RpcError('UNAUTHENTICATED', `${method} needs a token with the role viewer`);
   };
   const admission = token === undefined ? undefined : { service: service.service, admit };

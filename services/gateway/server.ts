@@ -8,6 +8,8 @@ import { attributeNames, record } from '@gapo/tracing';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { AllowedHosts } from './allowedHosts.js';
 import { answered, resumptionOf, type RunRequest } from './answered.js';
+import { serveChanges } from './changeRoutes.js';
+import { Changes } from './changes.js';
 import { CredentialChecks } from './credentialChecks.js';
 import { EventHub } from './eventHub.js';
 import { clientError, guardRequests, probePath } from './requestGuard.js';
@@ -97,6 +99,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   servePage(app, assets);
   serveRuns(app, api);
+  serveChanges(app, api, new Changes(api, host));
   serveSession(app, api, listener.scheme);
 
   app.get<RunRequest<'after' | 'afterStep'>>('/api/runs/:id/events', async (request, reply) => {

@@ -3,7 +3,7 @@
  * each request reads what is new from the coordinator, which decides whether the caller may see the run.
  */
 import { addStep, noColumns, type Columns, type SeriesKind } from '@gapo/page';
-import type { StepReportJson } from '@gapo/rpc';
+import type { StepReport } from '@gapo/rpc';
 import type { Credentials, RunsApi } from './runsApi.js';
 
 /** Runs that are kept. With 10,000 steps of 8 objectives one takes about 6 MB. */
@@ -12,18 +12,18 @@ const mostKept = 8;
 interface Kept {
   readonly columns: Columns;
   /** The last step that it has; undefined before the first. */
-  last: StepReportJson | undefined;
+  last: StepReport | undefined;
 }
 
 /** Reads and keeps the columns of runs. */
 export class StepColumns {
-  readonly #api: Pick<RunsApi, 'steps'>;
+  readonly #api: Pick<RunsApi, 'reports'>;
   /** By run, the one that was asked for last at the end. */
   readonly #kept = new Map<string, Kept>();
   /** Reads in progress, by run: each waits for the one before it. */
   readonly #reading = new Map<string, Promise<unknown>>();
 
-  constructor(api: Pick<RunsApi, 'steps'>) {
+  constructor(api: Pick<RunsApi, 'reports'>) {
     this.#api = api;
   }
 
@@ -45,10 +45,10 @@ export class StepColumns {
     const known = this.#kept.get(id);
     // The last step that is known is read again: a run that was resumed from an earlier checkpoint has another one.
     const after = known?.last === undefined ? 0 : known.last.step - 1;
-    const steps = await this.#api.steps(id, after, metadata);
+    const steps = await this.#api.reports(id, after, metadata);
     const isSame = known?.last !== undefined && isSameStep(known.last, steps[0]);
     const kept = isSame ? known : { columns: noColumns(), last: undefined };
-    const added = known?.last === undefined || isSame ? steps : await this.#api.steps(id, 0, metadata);
+    const added = known?.last === undefined || isSame ? steps : await this.#api.reports(id, 0, metadata);
     for (const step of isSame ? added.slice(1) : added) addStep(kept.columns, step);
     kept.last = added.at(-1) ?? kept.last;
     this.#kept.delete(id);
@@ -59,6 +59,6 @@ export class StepColumns {
 }
 
 /** Whether two reports are of one attempt at a step: another one took another time. */
-function isSameStep(a: StepReportJson, b: StepReportJson | undefined): boolean {
+function isSameStep(a: StepReport, b: StepReport | undefined): boolean {
   return a.step === b?.step && a.seconds === b.seconds && a.traceId === b.traceId;
 }

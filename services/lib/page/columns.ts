@@ -1,5 +1,5 @@
 /** The columns of a run's steps on a server: all steps in, few points out. */
-import type { StepReportJson } from '@gapo/rpc';
+import type { StepReport, StepReportJson } from '@gapo/rpc';
 import {
   append,
   averaged,
@@ -21,7 +21,7 @@ export function noColumns(): Columns {
 }
 
 /** Adds a step, after those that it follows. */
-export function addStep(columns: Columns, step: StepReportJson): void {
+export function addStep(columns: Columns, step: StepReport | StepReportJson): void {
   for (const kind of seriesKinds) append(columns[kind], step.step, columnsOf(step, kind));
 }
 

@@ -19,15 +19,25 @@ export type SeriesKind = (typeof seriesKinds)[number];
 /** Stands between the parts of a column's name, and is in no objective's name. */
 export const separator = '\n';
 
+/** A step with the numbers that columns have, as a message or as its JSON. */
+export type StepNumbers = Pick<StepReportJson, 'step'> & {
+  readonly [K in 'kl' | 'stationarity' | 'weightsAge' | 'approximationDegrees' | 'completionLength']?: Value;
+} & {
+  readonly phases?: object | null;
+  readonly objectives: readonly ({ readonly name: string; readonly cosines?: object | null } & {
+    readonly [K in 'rewardMean' | 'weight' | 'multiplier' | 'accuracy']?: Value;
+  })[];
+};
+
 /** Returns the columns of one step: `reward⏎helpful`, `kl`, `phase⏎sampling`, or `cosine⏎helpful⏎harmless`. */
-export function columnsOf(step: StepReportJson, kind: SeriesKind): Record<string, Value> {
+export function columnsOf(step: StepNumbers, kind: SeriesKind): Record<string, Value> {
   const columns: Record<string, Value> = {};
   const set = (name: string, value: Value): void => {
     if (value !== undefined) columns[name] = value;
   };
   for (const { name, cosines, ...objective } of step.objectives) {
     if (kind === 'conflicts') {
-      for (const [other, cosine] of Object.entries(cosines)) {
+      for (const [other, cosine] of Object.entries<Value>({ ...cosines })) {
         set(['cosine', name, other].join(separator), cosine);
       }
       continue;
@@ -64,7 +74,12 @@ export function append(series: Series, step: number, values: Readonly<Record<str
   }
   steps.push(step);
   for (const name of Object.keys(values)) columns[name] ??= new Array<null>(kept).fill(null);
-  for (const [name, column] of Object.entries(columns)) column.push(values[name] ?? null);
+  for (const [name, column] of Object.entries(columns)) column.push(finite(values[name]));
+}
+
+/** A number that JSON has, or null. */
+function finite(value: Value): number | null {
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
 }
 
 /** Returns the columns of steps. */

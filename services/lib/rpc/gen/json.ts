@@ -480,6 +480,30 @@ export interface GetAuditResponseJson {
   headSha256: string;
 }
 
+/** Request for the caller. */
+export interface GetCallerRequestJson {
+}
+
+/** Response with the caller. */
+export interface GetCallerResponseJson {
+  /** The name of the caller's token, or the subject of the OpenID provider; empty where calls need no token. */
+  name: string;
+  /** viewer, operator or admin; empty where calls need no token, and everybody who can connect may do everything. */
+  role: string;
+}
+
+/** Request for a run's evaluations. */
+export interface ListEvaluationsRequestJson {
+  /** The run's id. */
+  runId: string;
+}
+
+/** Response with a run's evaluations. */
+export interface ListEvaluationsResponseJson {
+  /** By version, ascending. Of a version that was evaluated again, the last one. */
+  reports: EvaluationReportJson[];
+}
+
 /** Request to cancel a run. */
 export interface CancelRunRequestJson {
   /** The run's id. */
