@@ -19,6 +19,12 @@ const pageModules = [
   'liveRun',
   'overview',
   'why',
+  'simplex',
+  'dialog',
+  'dial',
+  'control',
+  'steer',
+  'audit',
   'runPage',
   'app',
 ];

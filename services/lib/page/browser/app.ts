@@ -1,11 +1,13 @@
 /** The page: the view that the address names, of all runs or of one. */
 import { addressOf, type Address } from '#page/address.js';
+import { AuditView } from '#page/audit.js';
 import type { ReportContent } from '#page/data.js';
 import { embeddedReport, fetchRuns, fetchSeries, fetchStep, logIn, LoginNeeded } from '#page/feed.js';
 import { element } from '#page/format.js';
 import { LiveRun, type ShownRun } from '#page/liveRun.js';
 import { Overview } from '#page/overview.js';
 import { RunPage, type RunViews } from '#page/runPage.js';
+import { SteerView } from '#page/steer.js';
 import { auditSection, evaluationSection, runsTable } from '#page/tables.js';
 import { messageOf, problemText } from '#page/view.js';
 import { WhyView } from '#page/why.js';
@@ -66,8 +68,10 @@ function viewsOf(live: LiveRun): RunViews {
   const { id } = live;
   const why = { step: (step: number) => fetchStep(id, step), conflicts: () => fetchSeries(id, 'conflicts') };
   return {
-    '': { title: 'Overview', open: () => new Overview(live, (range) => fetchSeries(id, 'curves', range)) },
+    '': { title: 'Overview', stays: true, open: () => new Overview(live, (range) => fetchSeries(id, 'curves', range)) },
     why: { title: 'Why this direction', open: (query) => new WhyView(live, why, stepIn(query)) },
+    steer: { title: 'Steer', open: () => new SteerView(live) },
+    audit: { title: 'Audit', open: () => new AuditView(id) },
   };
 }
 

@@ -8,6 +8,8 @@ const colours = ['#3b82d9', '#d97706', '#16a079', '#c2519c', '#7c6ae0', '#a3a31a
 
 const heightPixels = 200;
 
+const chartsPerFrame = 1;
+
 /** One line of a chart. */
 interface Line {
   label: string;
@@ -75,6 +77,9 @@ export class Charts {
   #charts: { plot: uPlot; box: HTMLElement }[] = [];
   /** The titles and labels that are drawn. */
   #drawn = '';
+  /** The data of charts that are not drawn yet: the last ones. */
+  #waiting: uPlot.AlignedData[] = [];
+  #frame = 0;
   /** The range of steps that a person has chosen by dragging; undefined for all. */
   #range: readonly [number, number] | undefined;
   readonly #onZoom: (range: readonly [number, number] | undefined) => void;
@@ -97,9 +102,17 @@ export class Charts {
     const wanted = JSON.stringify(plans.map(({ title, lines }) => [title, lines.map(({ label }) => label)]));
     if (this.#drawn !== wanted) this.#create(plans);
     this.#drawn = wanted;
-    plans.forEach(({ lines }, i) => {
-      this.#charts[i]?.plot.setData([series.steps, ...lines.map(({ values }) => values)], !this.isZoomed);
-    });
+    this.#waiting = plans.map(({ lines }) => [series.steps, ...lines.map(({ values }) => values)]);
+    cancelAnimationFrame(this.#frame);
+    this.#drawNext();
+  }
+
+  /** Draws a few charts, and the others in the frames that follow: many lines at once would hold up what a person does. */
+  #drawNext(): void {
+    const first = this.#charts.length - this.#waiting.length;
+    const now = this.#waiting.splice(0, chartsPerFrame);
+    now.forEach((data, i) => this.#charts[first + i]?.plot.setData(data, !this.isZoomed));
+    if (this.#waiting.length > 0) this.#frame = requestAnimationFrame(() => this.#drawNext());
   }
 
   /** Replaces the charts. */
@@ -115,6 +128,7 @@ export class Charts {
 
   /** Releases the charts. */
   destroy(): void {
+    cancelAnimationFrame(this.#frame);
     this.#resizing.disconnect();
     for (const { plot } of this.#charts) plot.destroy();
   }
@@ -123,7 +137,8 @@ export class Charts {
     for (const { plot, box } of this.#charts) {
       const style = getComputedStyle(box);
       const width = box.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
-      if (width > 0) plot.setSize({ width, height: heightPixels });
+      // Setting a size draws the chart, even if it is the same.
+      if (width > 0 && width !== plot.width) plot.setSize({ width, height: heightPixels });
     }
   }
 

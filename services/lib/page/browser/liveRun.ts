@@ -1,8 +1,9 @@
 /** A run that the page follows: its state, its curves and its last step, from the gateway, and then from its events. */
 import type { RunEventJson, RunJson, StepReportJson } from '@gapo/rpc/json';
-import { fetchRun, fetchSeries, fetchStep, followRun } from '#page/feed.js';
+import { fetchRun, fetchSeries, followRun } from '#page/feed.js';
 import { missingText, nothingYet, recoveryText, take, type Following } from '#page/progress.js';
 import { append, columnsOf, noSeries, thinned, type Series } from '#page/series.js';
+import { messageOf } from '#page/view.js';
 
 /** How often a paused run is fetched, to show what it waits for. */
 const waitMs = 1000;
@@ -31,30 +32,28 @@ export class LiveRun implements ShownRun {
   readonly #listeners = new Set<OnChange>();
   readonly #timer: ReturnType<typeof setInterval>;
   #run: RunJson;
-  #curves: Series;
+  #curves: Series = noSeries();
+  #curvesProblem = '';
   #last: StepReportJson | undefined;
   #away = '';
   #waiting: string;
   #stop: () => void = () => undefined;
 
-  private constructor(run: RunJson, curves: Series, last: StepReportJson | undefined) {
+  private constructor(run: RunJson) {
     this.id = run.id;
     this.#run = run;
-    this.#curves = curves;
-    this.#last = last;
+    this.#last = run.lastStep;
     this.#waiting = recoveryText(run, Date.now());
     // No event says when a fault is checked again. A gateway that does not answer is said by the stream.
     this.#timer = setInterval(() => void this.#watchWait().catch(() => undefined), waitMs);
   }
 
-  /** Fetches a run and follows it. @throws Error with the gateway's message */
+  /** Fetches a run and follows it. Its curves arrive later. @throws Error with the gateway's message */
   static async open(id: string): Promise<LiveRun> {
     const run = await fetchRun(id);
-    const curves = run.step === 0 ? noSeries() : await fetchSeries(id, 'curves');
-    const known = curves.steps.at(-1) ?? 0;
-    const last = known === 0 ? undefined : (await fetchStep(id, known)).step;
-    const live = new LiveRun(run, curves, last);
-    live.#follow(known);
+    const live = new LiveRun(run);
+    live.#follow(run.lastStep?.step ?? 0);
+    if (run.lastStep !== undefined) void live.#loadCurves();
     return live;
   }
 
@@ -80,7 +79,7 @@ export class LiveRun implements ShownRun {
 
   get doing(): string {
     const doing = this.#away || this.#waiting || this.#following.doing;
-    return [doing, missingText(this.#following)].filter(Boolean).join('. ');
+    return [doing, this.#curvesProblem, missingText(this.#following)].filter(Boolean).join('. ');
   }
 
   /** Observes changes. Returns a function that stops. */
@@ -120,6 +119,25 @@ export class LiveRun implements ShownRun {
       },
     );
     this.#stop = stop;
+  }
+
+  /** Fetches the curves of the steps before the page was opened, and adds those since. */
+  async #loadCurves(): Promise<void> {
+    try {
+      const curves = await fetchSeries(this.id, 'curves');
+      const since = this.#curves;
+      this.#curves = curves;
+      for (const [i, step] of since.steps.entries()) {
+        append(
+          curves,
+          step,
+          Object.fromEntries(Object.entries(since.columns).map(([name, column]) => [name, column[i]])),
+        );
+      }
+    } catch (error) {
+      this.#curvesProblem = `The curves of past steps could not be read: ${messageOf(error)}`;
+    }
+    this.#tell();
   }
 
   #addStep(step: StepReportJson): void {

@@ -11,6 +11,8 @@ import { oncePerFrame, type View } from '#page/view.js';
 export interface RunViews {
   readonly [name: string]: {
     readonly title: string;
+    /** Whether it stays as it is while another view is shown. @default false: it is left and opened again */
+    readonly stays?: boolean;
     /** @param query of the address */
     readonly open: (query: Readonly<Record<string, string>>) => View;
   };
@@ -26,6 +28,8 @@ export class RunPage {
   readonly #tabs = element('nav', { class: 'tabs', 'aria-label': 'Views of the run' });
   readonly #frame = oncePerFrame(() => this.#draw());
   #view: View | undefined;
+  /** Views that stay, by name. */
+  readonly #staying = new Map<string, View>();
   /** What changed since the last frame. */
   #events: (RunEventJson | undefined)[] = [];
 
@@ -38,7 +42,7 @@ export class RunPage {
 
   /** Opens a view; the first one for a name that there is not. */
   open(name: string, query: Readonly<Record<string, string>>): void {
-    this.#view?.leave();
+    this.#leaveView();
     const known = Object.hasOwn(this.#views, name) ? name : '';
     const { id } = this.#shown.run;
     const links = Object.entries(this.#views).map(([view, { title }]) => {
@@ -46,8 +50,9 @@ export class RunPage {
       return element('a', { href: linkTo({ run: id, view }), ...current }, title);
     });
     this.#tabs.replaceChildren(...(links.length > 1 ? links : []));
-    const view = this.#views[known]?.open(query);
+    const view = this.#staying.get(known) ?? this.#views[known]?.open(query);
     if (view === undefined) return;
+    if (this.#views[known]?.stays === true) this.#staying.set(known, view);
     this.#view = view;
     this.#events = [undefined];
     this.#main.replaceChildren(this.#title, this.#bar, this.#tabs, view.element);
@@ -63,7 +68,12 @@ export class RunPage {
 
   leave(): void {
     this.#frame.cancel();
-    this.#view?.leave();
+    this.#leaveView();
+    for (const view of this.#staying.values()) view.leave();
+  }
+
+  #leaveView(): void {
+    if (this.#view !== undefined && ![...this.#staying.values()].includes(this.#view)) this.#view.leave();
   }
 
   #draw(): void {

@@ -17,7 +17,12 @@ export function table(all: readonly Column[], cells: readonly (readonly Content[
   const head = element('tr', {}, ...columns.map(([text, kind]) => cell('th', text, kind)));
   const body = rows.map((row) => element('tr', {}, ...row.map((content, i) => cell('td', content, columns[i]?.[1]))));
   const made = element('table', { class: className }, element('thead', {}, head), element('tbody', {}, ...body));
-  return element('div', { class: 'scroll' }, made);
+  const label = `Table: ${columns
+    .map(([text]) => text)
+    .filter(Boolean)
+    .join(', ')}`;
+  // A keyboard scrolls what has the focus.
+  return element('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': label }, made);
 }
 
 /** Makes a badge of a run's state. */
