@@ -6,7 +6,7 @@ GAPO := node services/cli/dist/main.js
 TSC := node node_modules/typescript7/bin/tsc
 RUN ?= run
 
-.PHONY: help run test test-tools test-oracle test-vllm test-pytorch test-telemetry test-trackers test-walk test-image test-compose test-cluster test-operator scaling image-bases chaos soak load overhead build dev lint docs pack sbom audit models study bench fuzz clean
+.PHONY: help run test test-tools test-oracle test-vllm test-pytorch test-page test-telemetry test-trackers test-walk test-image test-compose test-cluster test-operator scaling image-bases chaos soak load overhead build dev lint docs pack sbom audit models study bench fuzz clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -49,6 +49,10 @@ test-trackers: build ## record runs by a real MLflow server and read them back, 
 	@deploy/local/prepare.sh nats-server
 	@node deploy/local/testTools.mjs --trackers
 	@RECORD=$(RECORD) node test/run.mjs --under test/dist/trackers
+
+test-page: build ## look at every view of the page in a browser, steer a live run by it, write its screenshots to docs/images/page
+	@deploy/local/prepare.sh nats-server chromium
+	@node test/run.mjs --under test/dist/page
 
 test-telemetry: build ## send a live run through a collector, scrape it with Prometheus, evaluate the dashboards and alerts on it
 	@deploy/local/prepare.sh nats-server prometheus

@@ -19,6 +19,7 @@ const slow = [
   'test/dist/image',
   'test/dist/compose',
   'test/dist/operator',
+  'test/dist/page',
   'test/dist/telemetry',
   'test/dist/trackers',
   'test/dist/e2e/packages.spec.js',

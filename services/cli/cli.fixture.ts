@@ -104,6 +104,8 @@ export async function trainingService(
     ChangeObjectives: unused,
     CreateSoup: unused,
     GetAudit: unused,
+    GetCaller: unused,
+    ListEvaluations: unused,
     EvaluateRun: unused,
     ...handlers,
   });

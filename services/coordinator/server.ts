@@ -55,6 +55,11 @@ function trainingService(registry: Registry, platform: Platform): Implementation
           const { lines, head } = registry().get(runId).audit.read();
           return { lines: [...lines], headEntries: head.entries, headSha256: head.sha256 };
         }),
+      GetCaller: async (_, { caller }) => ({ name: caller?.name ?? '', role: caller?.role ?? '' }),
+      ListEvaluations: async ({ runId }, context) =>
+        rejectingWith('FAILED_PRECONDITION', 'ListEvaluations', context, async () => ({
+          reports: [...(await registry().get(runId).evaluations.list())],
+        })),
       PauseRun: async ({ runId, author }, context) =>
         rejectingWith('FAILED_PRECONDITION', 'PauseRun', context, async () => {
           const run = registry().get(runId);

@@ -1,6 +1,7 @@
 /** The gateway's single subscription to the events of all runs, distributed to the browsers that follow one. */
 import { follows, type CloudEvent, type EventBus, type Subscription } from '@gapo/events';
 import { untilAborted } from '@gapo/rpc';
+import type { Resumption } from './answered.js';
 
 /** Events that may be queued for a follower before it is disconnected. It then reconnects and resumes where it was. */
 const longestQueue = 10_000;
@@ -82,9 +83,9 @@ export class EventHub {
   /**
    * Follows a run's events: the kept ones, then new ones.
    *
-   * @param afterId the id of the last event that the reader has; with an unknown id, or undefined, all events are sent
+   * @param after what the reader has; all events are sent after an unknown one, or none
    */
-  async *follow(runId: string, afterId: string | undefined, signal: AbortSignal): AsyncGenerator<CloudEvent> {
+  async *follow(runId: string, after: Resumption, signal: AbortSignal): AsyncGenerator<CloudEvent> {
     const follower = new Follower(runId);
     // Added before the replay: events that are published during it are duplicated, not missed.
     this.#followers.add(follower);
@@ -92,7 +93,7 @@ export class EventHub {
     signal.addEventListener('abort', end, { once: true });
     if (signal.aborted) end();
     try {
-      const pastEnd = yield* this.#past(follower, afterId, signal);
+      const pastEnd = yield* this.#past(follower, after, signal);
       let { newest } = pastEnd;
       for await (const event of follower.events()) {
         // A stream that was lost is filled again, and events that came with the replay follow it once more.
@@ -110,14 +111,9 @@ export class EventHub {
   }
 
   /** Yields the kept events, which are not held any longer once this has returned. */
-  async *#past(
-    follower: Follower,
-    afterId: string | undefined,
-    signal: AbortSignal,
-  ): AsyncGenerator<CloudEvent, PastEnd> {
+  async *#past(follower: Follower, after: Resumption, signal: AbortSignal): AsyncGenerator<CloudEvent, PastEnd> {
     const past = await untilAborted(this.#replay(follower), signal);
-    const known = past.findIndex(({ id }) => id === afterId);
-    for (const event of past.slice(known + 1)) {
+    for (const event of past.slice(lastKnown(past, after) + 1)) {
       if (signal.aborted) break;
       yield event;
     }
@@ -149,6 +145,17 @@ export class EventHub {
     this.#replays.get(event.subject)?.newer.push(event);
     for (const follower of this.#followers) if (follower.runId === event.subject) follower.push(event);
   }
+}
+
+/**
+ * Returns the index of the last event that a reader has; -1 if it has none.
+ *
+ * A reader that has a step has read the run itself: it needs no event before the last one of that step, or of the steps before
+ * it, which are all that is there where the step has not arrived.
+ */
+function lastKnown(past: readonly CloudEvent[], { id: known, step = 0 }: Resumption): number {
+  if (known !== undefined) return past.findIndex(({ id }) => id === known);
+  return past.findLastIndex((event) => event.type === 'gapo.v1.step' && event.data.step <= step);
 }
 
 async function collected(events: AsyncIterable<CloudEvent>): Promise<readonly CloudEvent[]> {

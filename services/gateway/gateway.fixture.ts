@@ -1,4 +1,5 @@
 /** For the tests of the gateway: a real TrainingService with given runs, a real gateway, readers of event streams. */
+import { EventEmitter, once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import {
   RpcError,
   serve,
   type Admission,
+  type Handlers,
   type RunInput,
   type StepReport,
   type WatchRunResponseInput,
@@ -36,7 +38,7 @@ export function testRun(id: string, step: number): RunInput {
 
 /** Returns a step whose numbers all differ. */
 export function testStep(step: number): StepReport {
-  const objective = (name: string, rewardMean: number, weight: number) => ({
+  const objective = (name: string, rewardMean: number, weight: number, cosines: Record<string, number>) => ({
     name,
     rewardMean,
     rewardStd: 0.5,
@@ -46,11 +48,15 @@ export function testStep(step: number): StepReport {
     progress: 0.25,
     latencyMs: 12,
     failed: 0,
-    cosines: {},
+    cosines,
   });
   return {
     step,
-    objectives: [objective('helpful', 0.1 * step, 0.625), objective('harmless', 1 + 0.05 * step, 0.375)],
+    objectives: [
+      objective('helpful', 0.1 * step, 0.625, { harmless: -0.25 }),
+      objective('harmless', 1 + 0.05 * step, 0.375, {}),
+    ],
+    kktResidual: 3e-12,
     kl: 0.01 * step,
     entropy: 1.5,
     clipFraction: 0.125,
@@ -76,17 +82,23 @@ export interface TestRuns {
   watch: (runId: string, afterStep: number) => AsyncIterable<WatchRunResponseInput>;
   /** The token that callers need. @default none */
   token?: string;
+  /** The role of that token. @default viewer */
+  role?: string;
 }
 
-/** Starts a TrainingService on a free port. Returns its address. */
-export async function trainingService(t: TestContext, { runs, watch, token }: TestRuns): Promise<string> {
+/** Starts a TrainingService on a free port. Returns its address. @param handlers of methods that the test is about */
+export async function trainingService(
+  t: TestContext,
+  { runs, watch, token, role = 'viewer' }: TestRuns,
+  handlers: Partial<Handlers<'gapo.training.v1.TrainingService'>> = {},
+): Promise<string> {
   const find = (id: string): RunInput => {
     const run = runs.find((each) => each.id === id);
     if (run === undefined) throw new RpcError('NOT_FOUND', `there is no run ${id}`);
     return run;
   };
   const unused = (): never => {
-    throw new RpcError('UNIMPLEMENTED', 'the gateway does not change runs');
+    throw new RpcError('UNIMPLEMENTED', 'the test is not about this method');
   };
   const service = implement('gapo.training.v1.TrainingService', {
     CreateRun: unused,
@@ -103,10 +115,13 @@ export async function trainingService(t: TestContext, { runs, watch, token }: Te
     ChangeObjectives: unused,
     CreateSoup: unused,
     GetAudit: unused,
+    GetCaller: async (_, { caller }) => ({ name: caller?.name ?? '', role: caller?.role ?? '' }),
+    ListEvaluations: async () => ({ reports: [] }),
     EvaluateRun: unused,
+    ...handlers,
   });
   const admit: Admission['admit'] = async ({ authorization, method }) => {
-    if (authorization === `Bearer ${token}`) return { name: 'vi', role: 'viewer' };
+    if (authorization === `Bearer ${token}`) return { name: 'vi', role };
     throw new RpcError('UNAUTHENTICATED', `${method} needs a token with the role viewer`);
   };
   const admission = token === undefined ? undefined : { service: service.service, admit };
@@ -202,4 +217,36 @@ export async function takeEvents(events: AsyncGenerator<Received>, count: number
     taken.push(next.value);
   }
   return taken;
+}
+
+/** A run that takes steps when a test says so, for any number of watchers. */
+export class SteppedRun {
+  readonly run: RunInput;
+  readonly #steps: StepReport[];
+  readonly #taken = new EventEmitter();
+
+  /** @param steps those that it has taken */
+  constructor(id: string, steps: readonly StepReport[]) {
+    this.run = testRun(id, steps.length);
+    this.#steps = [...steps];
+    this.#taken.setMaxListeners(0);
+  }
+
+  /** Takes a step. */
+  take(step: StepReport): void {
+    this.#steps.push(step);
+    Object.assign(this.run, { step: step.step });
+    this.#taken.emit('step');
+  }
+
+  /** The messages of WatchRun: a run in progress, whose stream stays open. */
+  watch = async function* (this: SteppedRun, _: string, after: number): AsyncGenerator<WatchRunResponseInput> {
+    for (let next = after; ; next++) {
+      const step = this.#steps[next];
+      if (step === undefined) {
+        await once(this.#taken, 'step');
+        next--;
+      } else yield { step };
+    }
+  }.bind(this);
 }

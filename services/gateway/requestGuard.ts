@@ -1,6 +1,6 @@
 /**
  * Refuses requests before anything of them is read: of other hosts and sites, for paths that do not exist, and with methods that
- * a path does not have, and changes that another site caused. Nothing reads a request's body, since no path takes one.
+ * a path does not have, and changes that another site caused.
  */
 import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify';
 import type { AllowedHosts } from './allowedHosts.js';
@@ -80,9 +80,7 @@ function unknown(
   if (known.length === 0) {
     return new RequestError(404, `nothing is at ${method} ${url}; the API begins with GET /api/runs`);
   }
-  setAllow([...new Set(known.flatMap(({ methods }) => methods))].join(', '));
-  return new RequestError(
-    405,
-    `${method} is not a method of ${path}: the gateway only reads; runs are changed with the command gapo`,
-  );
+  const allow = [...new Set(known.flatMap(({ methods }) => methods))].join(', ');
+  setAllow(allow);
+  return new RequestError(405, `${method} is not a method of ${path}: it has ${allow}`);
 }

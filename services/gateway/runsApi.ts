@@ -1,17 +1,28 @@
 /** Runs and their steps from the coordinator, as JSON. */
+import type { AuditHead } from '@gapo/access';
 import {
   connect,
   RpcError,
   toJson,
+  type ChangeObjectivesRequestInput,
+  type ChangeObjectivesResponseJson,
   type Client,
+  type GetCallerResponse,
+  type ListEvaluationsResponseJson,
+  type SetPreferenceRequestInput,
+  type SetPreferenceResponseJson,
   type ListRunsResponseJson,
   type RpcCode,
   type RunJson,
+  type StepReport,
   type StepReportJson,
   type WatchRunResponse,
 } from '@gapo/rpc';
 
 const deadlineMs = 10_000;
+
+/** Deadline of calls in which the coordinator checks models and reward services, in milliseconds. */
+const startMs = 120_000;
 
 /** How long a request waits for the coordinator after an outage: longer than the longest pause between two attempts to connect. */
 const reconnectMs = 3000;
@@ -22,6 +33,9 @@ const httpStatus: Partial<Record<RpcCode, number>> = {
   INVALID_ARGUMENT: 400,
   UNAUTHENTICATED: 401,
   PERMISSION_DENIED: 403,
+  ALREADY_EXISTS: 409,
+  FAILED_PRECONDITION: 409,
+  RESOURCE_EXHAUSTED: 429,
   UNAVAILABLE: 503,
   DEADLINE_EXCEEDED: 504,
 };
@@ -57,15 +71,21 @@ export class RunsApi {
     return toJson('gapo.training.v1.Run', run);
   }
 
-  /** Returns the steps so far that follow a given one. */
-  async steps(id: string, after: number, metadata: Credentials): Promise<StepReportJson[]> {
+  /** Returns the steps so far that follow a given one, as JSON. @param most of them */
+  async steps(id: string, after: number, metadata: Credentials, most = Infinity): Promise<StepReportJson[]> {
+    const reports = await this.reports(id, after, metadata, most);
+    return reports.map((report) => toJson('gapo.training.v1.StepReport', report));
+  }
+
+  /** Returns the reports of the steps so far that follow a given one. @param most of them */
+  async reports(id: string, after: number, metadata: Credentials, most = Infinity): Promise<StepReport[]> {
     const { step: last } = await this.get(id, metadata);
-    const steps: StepReportJson[] = [];
+    const steps: StepReport[] = [];
     if (last <= after) return steps;
     for await (const { step } of this.#client.WatchRun({ runId: id, afterStep: after }, { deadlineMs, metadata })) {
       if (!step) continue;
-      steps.push(toJson('gapo.training.v1.StepReport', step));
-      if (step.step >= last) break;
+      steps.push(step);
+      if (step.step >= last || steps.length >= most) break;
     }
     return steps;
   }
@@ -77,6 +97,50 @@ export class RunsApi {
     options: { readonly signal: AbortSignal; readonly metadata: Credentials },
   ): AsyncIterable<WatchRunResponse> {
     return this.#client.WatchRun({ runId: id, afterStep: after }, { deadlineMs: Infinity, ...options });
+  }
+
+  /** Returns who calls, and their role; both are empty where calls need no token. */
+  async caller(metadata: Credentials): Promise<GetCallerResponse> {
+    return this.#client.GetCaller({}, { deadlineMs, metadata });
+  }
+
+  /** Returns the lines of a run's audit log, and its head. */
+  async audit(id: string, metadata: Credentials): Promise<{ lines: readonly string[]; head: AuditHead }> {
+    const { lines, headEntries, headSha256 } = await this.#client.GetAudit({ runId: id }, { deadlineMs, metadata });
+    return { lines, head: { entries: headEntries, sha256: headSha256 } };
+  }
+
+  /** Returns the results of a run's evaluations. */
+  async evaluations(id: string, metadata: Credentials): Promise<ListEvaluationsResponseJson> {
+    const answer = await this.#client.ListEvaluations({ runId: id }, { deadlineMs, metadata });
+    return toJson('gapo.training.v1.ListEvaluationsResponse', answer);
+  }
+
+  /** Pauses, resumes or cancels a run. */
+  async control(verb: 'pause' | 'resume' | 'cancel', runId: string, author: string, metadata: Credentials) {
+    const calls = {
+      pause: () => this.#client.PauseRun({ runId, author }, { deadlineMs: startMs, metadata }),
+      resume: () => this.#client.ResumeRun({ runId, author }, { deadlineMs: startMs, metadata }),
+      cancel: () => this.#client.CancelRun({ runId, author }, { deadlineMs: startMs, metadata }),
+    };
+    const { run } = await calls[verb]();
+    if (run === null) throw new RpcError('INTERNAL', 'the coordinator answered without a run');
+    return toJson('gapo.training.v1.Run', run);
+  }
+
+  /** Changes a run's preference. */
+  async prefer(request: SetPreferenceRequestInput, metadata: Credentials): Promise<SetPreferenceResponseJson> {
+    const answer = await this.#client.SetPreference(request, { deadlineMs, metadata });
+    return toJson('gapo.training.v1.SetPreferenceResponse', answer);
+  }
+
+  /** Adds and removes objectives. */
+  async changeObjectives(
+    request: ChangeObjectivesRequestInput,
+    metadata: Credentials,
+  ): Promise<ChangeObjectivesResponseJson> {
+    const answer = await this.#client.ChangeObjectives(request, { deadlineMs: startMs, metadata });
+    return toJson('gapo.training.v1.ChangeObjectivesResponse', answer);
   }
 
   close(): void {

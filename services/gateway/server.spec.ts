@@ -58,6 +58,61 @@ test('runs and steps come from the coordinator as JSON; a number that is not fin
   );
 });
 
+test('a step says why it took its direction; columns of all steps are read once, and again where a run repeated its steps', async (t) => {
+  const [run, steps] = [testRun('one', 4), [1, 2, 3, 4].map(testStep)];
+  const asked: number[] = [];
+  const coordinator = await trainingService(t, {
+    runs: [run],
+    async *watch(_, after) {
+      asked.push(after);
+      for (const step of steps.slice(after)) yield { step };
+    },
+  });
+  const { address } = await gatewayOn(t, coordinator, await inProcessBus(t));
+  const get = (path: string) => getJson(`http://${address}/api/runs/one/${path}`);
+
+  const { body } = await get('steps/2');
+  assert.equal((body['step'] as { step: number }).step, 2);
+  const why = body['why'] as { text: string; gram: number[][] };
+  // G = [[4, -1], [-1, 4]], w = [0.625, 0.375].
+  assert.deepEqual(why.gram, [
+    [4, -1],
+    [-1, 4],
+  ]);
+  assert.equal(why.text, 'helpful +2.1, harmless +0.88, nobody hurt; residual 3e-12');
+  for (const [path, status] of [
+    ['steps/5', 404],
+    ['steps/0', 404],
+    ['steps/x', 400],
+    ['series?kind=x', 400],
+    ['series?from=-1', 400],
+  ] as const) {
+    assert.equal((await get(path)).status, status, path);
+  }
+
+  asked.length = 0;
+  const columns = async (query: string): Promise<unknown> => (await get(`series?${query}`)).body;
+  assert.deepEqual(await columns('kind=conflicts'), {
+    steps: [1, 2, 3, 4],
+    columns: { 'cosine\nhelpful\nharmless': [-0.25, -0.25, -0.25, -0.25] },
+  });
+  const curves = (await columns('from=2&to=3')) as { steps: number[]; columns: Record<string, number[]> };
+  assert.deepEqual(curves.steps, [2, 3]);
+  assert.deepEqual(curves.columns['reward\nhelpful'], [0.2, 0.3]);
+  assert.deepEqual(asked, [0, 3], 'the last step shows whether the run repeated steps');
+
+  // Resumed from step 2: steps 3 and 4 took another time, and had other rewards.
+  const repeated = { ...testStep(7), seconds: 9 };
+  steps.splice(2, 2, { ...repeated, step: 3 }, { ...repeated, step: 4 });
+  const again = (await columns('')) as typeof curves;
+  assert.deepEqual(again.columns['reward\nhelpful'], [0.1, 0.2, 0.7, 0.7]);
+  assert.deepEqual(asked, [0, 3, 3, 0]);
+  // A run that is behind what is known.
+  Object.assign(run, { step: 3 });
+  steps.pop();
+  assert.deepEqual(((await columns('')) as typeof curves).steps, [1, 2, 3]);
+});
+
 test('errors say what was wrong, with the status that fits', async (t) => {
   const coordinator = await trainingService(t, { runs: [], watch: nothing });
   const { address } = await gatewayOn(t, coordinator, await inProcessBus(t));

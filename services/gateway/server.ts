@@ -1,19 +1,24 @@
 /** The gateway's HTTP server: the page's files, the API and the streams of events. */
-import { isRunId, type EventBus } from '@gapo/events';
+import type { EventBus } from '@gapo/events';
 import { at } from '@gapo/numeric';
 import { pageAssets, type Asset } from '@gapo/page';
 import { checkHealth, processSecurity, requireSecureAddress, splitAddress } from '@gapo/rpc';
 import { UserError, type Logger } from '@gapo/service';
-import { attributeNames, record, spanNames, withSpan } from '@gapo/tracing';
+import { attributeNames, record } from '@gapo/tracing';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { AllowedHosts } from './allowedHosts.js';
+import { answered, resumptionOf, type RunRequest } from './answered.js';
+import { serveChanges } from './changeRoutes.js';
+import { Changes } from './changes.js';
 import { CredentialChecks } from './credentialChecks.js';
 import { EventHub } from './eventHub.js';
-import { clientError, guardRequests, probePath, RequestError } from './requestGuard.js';
+import { clientError, guardRequests, probePath } from './requestGuard.js';
+import { serveRuns } from './runRoutes.js';
 import { httpError, RunsApi } from './runsApi.js';
 import { securityHeaders } from './securityHeaders.js';
 import { sendEvents } from './serverSentEvents.js';
-import { credentialsOf, longestSessionToken, sessionCookie, sessionPath, tokenOf } from './session.js';
+import { credentialsOf } from './session.js';
+import { serveSession } from './sessionRoutes.js';
 import { watchedEvents, type SentEvent } from './watchedEvents.js';
 import { webServer } from './webServer.js';
 
@@ -93,22 +98,22 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     });
   });
   servePage(app, assets);
-  serveApi(app, api);
+  serveRuns(app, api);
+  serveChanges(app, api, new Changes(api, host));
   serveSession(app, api, listener.scheme);
 
-  app.get<RunRequest>('/api/runs/:id/events', async (request, reply) => {
+  app.get<RunRequest<'after' | 'afterStep'>>('/api/runs/:id/events', async (request, reply) => {
     const { id } = request.params;
     const metadata = credentialsOf(request.headers);
+    const after = resumptionOf(request.headers['last-event-id'], request.query);
     await answered(id, () => api.get(id, metadata));
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
     const refused = checks.hold(id, metadata, gone.signal);
     const signal = AbortSignal.any([gone.signal, stopping.signal, refused]);
-    const last = request.headers['last-event-id'] ?? request.query.after;
-    const afterId = typeof last === 'string' && last !== '' ? last : undefined;
     const events: AsyncIterable<SentEvent> = hasStream()
-      ? hub.follow(id, afterId, signal)
-      : watchedEvents(api, id, afterId, { signal, metadata });
+      ? hub.follow(id, after, signal)
+      : watchedEvents(api, id, after, { signal, metadata });
     reply.hijack();
     await sendEvents(reply.raw, events, signal).catch((error: unknown) => {
       log.warn({ error, [attributeNames.runId]: id }, 'a stream of events ended early');
@@ -137,56 +142,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
 /** Methods that metrics name: a client may send any other. */
 const knownMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
-
-interface RunRequest {
-  Params: { id: string };
-  Querystring: { after?: string };
-}
-
-/**
- * Handles a request within a span.
- *
- * @throws RequestError for what is no run id
- */
-function answered<T>(runId: string | undefined, answer: () => Promise<T>): Promise<T> {
-  if (runId !== undefined && !isRunId(runId)) {
-    throw new RequestError(400, `${JSON.stringify(runId)} is no run id: expected letters, digits, "-" and "_"`);
-  }
-  return withSpan(spanNames.httpRequest, runId === undefined ? {} : { [attributeNames.runId]: runId }, answer);
-}
-
-function serveApi(app: FastifyInstance, api: RunsApi): void {
-  app.get('/api/runs', ({ headers }) => answered(undefined, () => api.list(credentialsOf(headers))));
-  app.get<RunRequest>('/api/runs/:id', ({ params: { id }, headers }) =>
-    answered(id, async () => ({ run: await api.get(id, credentialsOf(headers)) })),
-  );
-  app.get<RunRequest>('/api/runs/:id/steps', ({ params: { id }, query, headers }) => {
-    const after = query.after ?? '0';
-    if (!/^\d{1,15}$/.test(after))
-      throw new RequestError(400, `after: found ${JSON.stringify(after)}, expected a step's number`);
-    return answered(id, async () => ({ steps: await api.steps(id, Number(after), credentialsOf(headers)) }));
-  });
-}
-
-/** Serves the session of the page: a token in the authorization header logs in, once the coordinator has accepted it. */
-function serveSession(app: FastifyInstance, api: RunsApi, scheme: 'http' | 'https'): void {
-  const noBody = { bodyLimit: 1 };
-  app.post(sessionPath, noBody, async ({ headers }, reply) => {
-    const token = tokenOf(headers);
-    if (token === undefined) throw new RequestError(401, 'log in with the header authorization: Bearer TOKEN');
-    if (token.length > longestSessionToken) {
-      throw new RequestError(
-        400,
-        `the token has more than ${longestSessionToken} characters, which browsers keep no cookie of`,
-      );
-    }
-    await answered(undefined, () => api.list({ authorization: `Bearer ${token}` }));
-    return reply.code(204).header('set-cookie', sessionCookie(token, scheme)).send();
-  });
-  app.delete(sessionPath, noBody, async (_request, reply) =>
-    reply.code(204).header('set-cookie', sessionCookie(undefined, scheme)).send(),
-  );
-}
 
 /** Serves the page's files, which are small and read once. */
 function servePage(app: FastifyInstance, assets: readonly Asset[]): void {

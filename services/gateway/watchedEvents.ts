@@ -1,5 +1,6 @@
 /** A run's events without NATS: what the coordinator's WatchRun sends, in the form of the events on NATS. */
 import { toJson, type RunEventInput } from '@gapo/rpc';
+import type { Resumption } from './answered.js';
 import type { Credentials, RunsApi } from './runsApi.js';
 
 /** An event as the page takes it. One that a reader cannot resume after has no id. */
@@ -12,25 +13,25 @@ export interface SentEvent {
 
 const stepId = /\/step\/(\d+)$/;
 
-/** Returns the step that an event's id names; 0 where it names none. */
-function stepOf(id: string | undefined): number {
-  return Number(stepId.exec(id ?? '')?.[1] ?? 0);
+/** Returns the step that a reader has; 0 where it has none. */
+function stepOf({ id, step = 0 }: Resumption): number {
+  return id === undefined ? step : Number(stepId.exec(id)?.[1] ?? 0);
 }
 
 /**
  * Follows a run's events.
  *
- * @param afterId the id of the last event that the reader has
+ * @param after what the reader has
  */
 export async function* watchedEvents(
   api: RunsApi,
   runId: string,
-  afterId: string | undefined,
+  after: Resumption,
   options: { readonly signal: AbortSignal; readonly metadata: Credentials },
 ): AsyncGenerator<SentEvent> {
   let from = '';
   let shown = '';
-  for await (const { run, step, progress } of api.watch(runId, stepOf(afterId), options)) {
+  for await (const { run, step, progress } of api.watch(runId, stepOf(after), options)) {
     if (step) yield { id: `${runId}/step/${step.step}`, ...sentEvent(runId, { step }) };
     if (progress) yield sentEvent(runId, { progress });
     if (run && `${run.state} ${run.reason}` !== shown) {

@@ -1,7 +1,7 @@
 /** The progress block at several widths, line for line, and the plain line. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RunInput, WatchRunResponse } from '@gapo/rpc';
+import type { RunInput, StepReport, WatchRunResponse } from '@gapo/rpc';
 import { progressLine, progressLines } from './progress.js';
 import { waitText } from './recovery.js';
 import { PlainReporter } from './reporter.js';
@@ -228,4 +228,19 @@ test('a run that the coordinator resumes says what it waits for', () => {
     'waiting for reward harmless at 127.0.0.1:50062 (resumed 2 of 10 times at this step)',
   );
   assert.equal(waitText({ recovery: null }), undefined);
+});
+
+test('what the last direction does to each objective is said, from the report of the step', () => {
+  const report = (name: string, weight: number, cosines: object): object => ({
+    name,
+    weight,
+    gradientNorm: 2,
+    cosines,
+  });
+  const objectives = [report('helpful', 0.5, { harmless: -0.5 }), report('harmless', 0.5, {})];
+  const step = { step: 1, objectives, kktResidual: 3e-12 } as unknown as StepReport;
+  const progress = advance(progressOf(run), { step });
+  const said = 'direction: helpful +1, harmless +1, nobody hurt; residual 3e-12';
+  assert.ok(progressLines(progress, 80).includes(said));
+  assert.ok(progressLine(progress).includes(said));
 });

@@ -1,4 +1,5 @@
 /** Formats a run's progress: a block of lines for a terminal, and a single line for logs. */
+import { certificateText, certifyStep } from '@gapo/objectives';
 import { stateWord, type ObjectiveReport, type Progress, type StepReport } from '@gapo/rpc';
 import { count, duration, fixed, percent, significant } from './numbers.js';
 import { methodText } from './preference.js';
@@ -41,9 +42,16 @@ export function progressLines(progress: RunProgress, width: number): string[] {
       ],
       width,
     ),
+    ...certificateOf(last),
     lastLine(progress),
   ];
   return lines.map((line) => fit(line, width).trimEnd());
+}
+
+/** Returns what the last direction did to each objective, if the report says. */
+function certificateOf(last: StepReport | undefined): string[] {
+  const certificate = last && certifyStep(last.objectives, last.kktResidual);
+  return certificate === undefined ? [] : [`direction: ${certificateText(certificate)}`];
 }
 
 /** Returns what the run does, or waits for. */
@@ -151,6 +159,7 @@ export function progressLine(progress: RunProgress): string {
     ...klText(last),
     `${count(tokensPerSecond(last))} tokens/s`,
     ...sourceOfWeights(progress),
+    ...certificateOf(last),
     ...(step < run.totalSteps ? [`${duration(last?.etaSeconds)} left`] : []),
     ...(whole === undefined ? [] : [`policy ${wholeText(whole)}`]),
   ].join('  ');

@@ -52,6 +52,8 @@ test('an evaluation compares the initial policy with a version for each objectiv
   const { report, phases } = await evaluate(first);
   assert.deepEqual([...phases], ['sampling', 'rewards']);
   assert.deepEqual([report.version, report.prompts], [16, 12]);
+  const { reports } = await first.client.ListEvaluations({ runId: 'bandit' }, { deadlineMs });
+  assert.deepEqual(reports, [{ ...report, samples: [] }], 'the result is kept');
   const [letters, short] = [at(report.objectives, 0), at(report.objectives, 1)];
   assert.equal(letters.name, 'letters');
   const [before, after] = [interval(letters, 'before'), interval(letters, 'after')];

@@ -99,6 +99,7 @@ export async function* evaluateRun(
     else await new Promise<void>((resolve) => (wake = resolve));
   }
   if ('error' in result) throw result.error;
+  await run.evaluations.keep(result.report);
   yield { report: result.report };
 }
 

@@ -24,6 +24,7 @@ import { AuditLog } from './auditLog.js';
 import { Continuation } from './continuation.js';
 import { diskFaultOf } from './diskFault.js';
 import { endingWith, endingWithout, type Ending, type StopRequest } from './ending.js';
+import { Evaluations } from './evaluations.js';
 import { openOutbox, RunEvents } from './events.js';
 import { RunFeed } from './feed.js';
 import type { IdleLoops } from './idleLoops.js';
@@ -56,6 +57,8 @@ export class Run {
   readonly #platform: Platform;
   /** What people did to the run. */
   readonly audit: AuditLog;
+  /** The results of its evaluations. */
+  readonly evaluations: Evaluations;
   readonly #directory: RunDirectory;
   readonly #feed = new RunFeed();
   readonly #events: RunEvents;
@@ -78,6 +81,7 @@ export class Run {
     this.#platform = platform;
     this.#directory = directory;
     this.audit = new AuditLog(directory, (message) => platform.log.warn({ run: record.id }, message));
+    this.evaluations = new Evaluations(directory);
     this.#configSha256 = configSha256(config);
     this.#metrics = new RunMetrics(record.id, config);
     this.#history = new RunHistory(config, record.id, directory);

@@ -112,6 +112,7 @@ const combinationSchema = z
         progress: numbers,
         stationarity: z.number(),
         cosines: z.array(z.number().nullable()).optional(),
+        residual: z.number().optional(),
       })
       .optional(),
   })

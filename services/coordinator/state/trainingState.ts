@@ -17,6 +17,8 @@ export interface ChosenWeights {
   readonly stationarity: number;
   /** Cosines of the gradients of all pairs i < j, row by row; null where one is zero. Absent in checkpoints of earlier releases. */
   readonly cosines?: readonly (number | null)[] | undefined;
+  /** The relative residual of the solver's certificate; absent where the method solves no problem, and in earlier checkpoints. */
+  readonly residual?: number | undefined;
 }
 
 /** The state of the combination. */

@@ -47,6 +47,7 @@ export function findingsOf(
     learningRate: updated.learningRate,
     weightsAge: step - chosen.step,
     ...(approximationDegrees !== undefined && { approximationDegrees }),
+    ...(chosen.residual !== undefined && { kktResidual: chosen.residual }),
     ...(klPerToken !== undefined && { kl: klPerToken }),
     tokens: batch.tokens,
     completionLength: batch.tokens / samples.length,

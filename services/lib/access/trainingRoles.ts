@@ -8,6 +8,8 @@ export const trainingRoles: Readonly<Record<MethodName<'gapo.training.v1.Trainin
   ListRuns: 'viewer',
   WatchRun: 'viewer',
   GetAudit: 'viewer',
+  GetCaller: 'viewer',
+  ListEvaluations: 'viewer',
   CreateRun: 'operator',
   PauseRun: 'operator',
   ResumeRun: 'operator',

@@ -6,7 +6,28 @@ import { fileURLToPath } from 'node:url';
 import { style } from './style.js';
 
 /** The modules of the page. */
-const pageModules = ['format', 'charts', 'tables', 'progress', 'feed', 'app'];
+const pageModules = [
+  'format',
+  'address',
+  'series',
+  'view',
+  'charts',
+  'tables',
+  'heatMap',
+  'progress',
+  'feed',
+  'liveRun',
+  'overview',
+  'why',
+  'simplex',
+  'dialog',
+  'dial',
+  'control',
+  'steer',
+  'audit',
+  'runPage',
+  'app',
+];
 
 // This file runs as dist/assets.js, beside dist/browser.
 const compiled = fileURLToPath(new URL('./browser/', import.meta.url));

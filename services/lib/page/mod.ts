@@ -1,4 +1,6 @@
-/** The web page: its files for a server, and the same page as a single file, the report of a run. */
+/** The web page: its files for a server, the same page as a single file, the report of a run, and what it asks a server for. */
 export type { Asset } from './assets.js';
-export { pageAssets, renderReport } from './render.js';
-export type { ReportData } from './browser/feed.js';
+export { pageAssets, renderReport, type ReportData } from './render.js';
+export { addStep, columnsBetween, noColumns, type Columns } from './columns.js';
+export { stepDetail } from './why.js';
+export { seriesKinds, type Series, type SeriesKind } from './browser/series.js';

@@ -16,7 +16,7 @@ function step(number: number): StepReportJson {
   return toJson('gapo.training.v1.StepReport', {
     step: number,
     objectives: [
-      { ...objective, name: 'helpful', rewardMean: number / 10 },
+      { ...objective, name: 'helpful', rewardMean: number / 10, cosines: { harmless: -0.5 } },
       { ...objective, name: 'harmless', rewardMean: NaN },
     ],
     kl: 0.5,
@@ -89,6 +89,18 @@ test('the report names nothing that would have to be fetched', () => {
   assert.doesNotMatch(html, /sourceMappingURL/);
 });
 
+test('the report of a long run stays small, with its last step', () => {
+  const steps = Array.from({ length: 10_000 }, (_, i) => step(i + 1));
+  const html = renderReport({ ...data, steps });
+  const [, json = ''] = /id="gapo-report">(.*?)<\/script>/.exec(html) ?? [];
+  const { curves, details } = JSON.parse(json) as {
+    curves: { steps: number[] };
+    details: { step: { step: number } }[];
+  };
+  assert.ok(json.length < 1e6, `${json.length} characters`);
+  assert.deepEqual([curves.steps[0], curves.steps.at(-1), details.at(-1)?.step.step], [1, 10_000, 10_000]);
+});
+
 test('the page imports every module by a name that its import map has', () => {
   const assets = pageAssets();
   const [index] = assets;
@@ -151,6 +163,11 @@ test('a browser shows the report from a disk, with texts as texts', async (t) =>
     /<i>ada<\/i> \(operator\)\t10\.0\.0\.7:4711 spiffe:\/\/gapo\/client\tpreference\t\{.*"firstStep":3\}/,
   );
   assert.doesNotMatch(text, /multiplier|accuracy|acceptable|weights/, 'what the run does not have is not shown');
+  await page.click('text=Why this direction');
+  await page.waitForSelector('.certificate:has-text("helpful +0.25, harmless +0.25, nobody hurt")');
+  await page.click('button[aria-label="Step before"]');
+  await page.waitForSelector('[data-step="2"] .certificate');
+  assert.match(await page.locator('.heat canvas').getAttribute('aria-label').then(String), /1 pair from step 1 to 3/);
   assert.deepEqual(problems, []);
 });
 

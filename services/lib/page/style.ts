@@ -8,6 +8,7 @@ export const style = `:root {
   --line: light-dark(#d8dce0, #353b41);
   --accent: light-dark(#1f5fbf, #7db3ff);
   --bad: light-dark(#b3261e, #ff8a80);
+  --good: light-dark(#1b7f4d, #5fd39a);
   font:
     15px/1.45 system-ui,
     sans-serif;
@@ -73,6 +74,7 @@ main {
   margin: 1rem 0;
 }
 .facts div {
+  min-width: 0;
   display: flex;
   flex-direction: column;
 }
@@ -82,6 +84,7 @@ main {
 }
 .facts dd {
   margin: 0;
+  overflow-wrap: anywhere;
   font-variant-numeric: tabular-nums;
   font-size: 1.05rem;
 }
@@ -141,5 +144,259 @@ code {
 .u-legend {
   color: var(--text);
   font-size: 0.85rem;
+}
+.tabs {
+  margin: 0.75rem 0 1rem;
+  border-bottom: 1px solid var(--line);
+}
+.tabs a {
+  padding: 0.3rem 0;
+}
+.tabs a[aria-current] {
+  box-shadow: 0 2px var(--accent);
+}
+.bar {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 0.5rem;
+  align-items: center;
+}
+.bar h2 {
+  margin: 1rem 0 0.5rem;
+}
+button,
+input,
+select {
+  font: inherit;
+  color: inherit;
+  background: var(--raised);
+  border: 1px solid var(--line);
+  border-radius: 0.3rem;
+  padding: 0.2rem 0.6rem;
+  max-width: 100%;
+  box-sizing: border-box;
+}
+input[type='number'] {
+  width: 7rem;
+}
+button:hover:enabled {
+  border-color: var(--accent);
+}
+button:disabled {
+  color: var(--quiet);
+  cursor: not-allowed;
+}
+:focus-visible {
+  outline: 2px solid var(--accent);
+  outline-offset: 1px;
+}
+.certificate {
+  display: flex;
+  flex-direction: column;
+  gap: 0.25rem;
+  margin: 1rem 0;
+  padding: 0.6rem 0.9rem;
+  border: 1px solid var(--line);
+  border-left: 4px solid var(--good);
+  border-radius: 0.3rem;
+  background: var(--raised);
+  overflow-wrap: anywhere;
+}
+.certificate[data-hurt='true'] {
+  border-left-color: var(--bad);
+}
+.barCell {
+  display: flex;
+  gap: 0.5rem;
+}
+.signedBar {
+  position: relative;
+  display: inline-block;
+  width: 7rem;
+  height: 0.8rem;
+  align-self: center;
+  background: linear-gradient(var(--line), var(--line)) center / 1px 100% no-repeat;
+}
+.signedBar span {
+  position: absolute;
+  top: 0;
+  bottom: 0;
+}
+.gram th {
+  padding-right: 0.6rem;
+}
+.gram td {
+  padding: 0.25rem 0.5rem;
+  border: 1px solid var(--ground);
+}
+.gram th[scope='row'] {
+  position: sticky;
+  left: 0;
+  background: var(--ground);
+}
+.heatGrid {
+  display: grid;
+  grid-template-columns: minmax(5rem, auto) 1fr;
+  gap: 0.6rem;
+}
+.heatLabels {
+  display: flex;
+  flex-direction: column;
+  font-size: 0.8rem;
+  max-width: 16rem;
+  min-width: 0;
+}
+.heatLabels span {
+  height: 18px;
+  line-height: 18px;
+  overflow: hidden;
+  text-overflow: ellipsis;
+  white-space: nowrap;
+}
+.heatDrawing {
+  min-width: 0;
+}
+.heatDrawing canvas {
+  display: block;
+  width: 100%;
+  cursor: crosshair;
+}
+.heatDrawing input {
+  width: 100%;
+  padding: 0;
+}
+.heat output {
+  display: block;
+  min-height: 1.5rem;
+}
+.dial {
+  max-width: 32rem;
+}
+.ends {
+  display: grid;
+  grid-template-columns: auto 1fr auto;
+  gap: 0.6rem;
+  align-items: center;
+}
+input[type='range'] {
+  width: 100%;
+  padding: 0;
+  accent-color: var(--accent);
+}
+.shares {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 0.4rem 1.2rem;
+  margin: 0.6rem 0;
+}
+.share {
+  display: flex;
+  gap: 0.5rem;
+  align-items: center;
+}
+.share:has([type='range']) {
+  display: grid;
+  width: 100%;
+  grid-template-columns: 8rem 1fr auto;
+}
+.share [type='number'] {
+  width: 5rem;
+}
+.triangle {
+  position: relative;
+  width: min(18rem, 80vw);
+  margin: 0.5rem 0 1rem;
+  padding: 1.5rem 0;
+}
+.area {
+  position: relative;
+  aspect-ratio: 1 / 0.866;
+  background: linear-gradient(var(--line), var(--raised));
+  touch-action: none;
+  cursor: crosshair;
+}
+.area::before {
+  content: '';
+  position: absolute;
+  inset: -1px;
+  background: var(--ground);
+  clip-path: polygon(0 0, 50% 0, 0 100%, 100% 100%, 50% 0, 100% 0, 100% 100%, 0 100%);
+}
+.corner {
+  position: absolute;
+  font-size: 0.85rem;
+}
+.corner.top {
+  top: 0;
+  left: 50%;
+  translate: -50% 0;
+}
+.corner.left {
+  bottom: 0;
+  left: 0;
+}
+.corner.right {
+  bottom: 0;
+  right: 0;
+}
+.mark {
+  position: absolute;
+  width: 1rem;
+  height: 1rem;
+  translate: -50% -50%;
+  border-radius: 50%;
+  background: var(--accent);
+  border: 2px solid var(--ground);
+  pointer-events: none;
+}
+.mark.was {
+  background: transparent;
+  border-color: var(--quiet);
+}
+.primary:enabled {
+  color: var(--ground);
+  background: var(--accent);
+  border-color: var(--accent);
+}
+.objectives {
+  padding: 0;
+  list-style: none;
+}
+.objectives li {
+  display: grid;
+  grid-template-columns: minmax(6rem, 12rem) auto;
+  justify-content: start;
+  gap: 1rem;
+  align-items: center;
+  margin: 0.3rem 0;
+}
+.fields {
+  display: flex;
+  flex-direction: column;
+  gap: 0.5rem;
+  margin-bottom: 0.75rem;
+}
+dialog {
+  color: inherit;
+  background: var(--ground);
+  border: 1px solid var(--line);
+  border-radius: 0.5rem;
+  max-width: 30rem;
+}
+dialog::backdrop {
+  background: #0008;
+}
+dialog h2 {
+  margin-top: 0;
+}
+@media (max-width: 30rem) {
+  header,
+  main {
+    padding-left: 0.75rem;
+    padding-right: 0.75rem;
+  }
+  .heatGrid {
+    grid-template-columns: 6.5rem 1fr;
+  }
 }
 `;

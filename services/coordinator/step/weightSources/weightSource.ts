@@ -69,10 +69,10 @@ export interface Choice {
  */
 export function chosenWeights(
   { step, earlier }: Choice,
-  combination: Pick<Combination, 'weights' | 'alpha' | 'norms' | 'progress' | 'stationarity'>,
+  combination: Pick<Combination, 'weights' | 'alpha' | 'norms' | 'progress' | 'stationarity' | 'certificate'>,
   gram: Gram,
 ): ChosenWeights {
-  const { weights, alpha, norms, progress, stationarity } = combination;
+  const { weights, alpha, norms, progress, stationarity, certificate } = combination;
   return {
     step,
     earlier,
@@ -82,6 +82,7 @@ export function chosenWeights(
     progress: [...progress],
     stationarity,
     cosines: pairCosines(gram),
+    ...(certificate && { residual: certificate.relativeResidual }),
   };
 }
 

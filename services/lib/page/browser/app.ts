@@ -1,11 +1,16 @@
-/** The page: a list of runs, or one run with its charts. The fragment of the address is the run's id. */
-import type { RunJson, StepReportJson } from '@gapo/rpc/json';
-import { stateWord } from '@gapo/rpc/runState';
-import { Charts } from '#page/charts.js';
-import { embeddedReport, fetchRun, fetchRuns, followRun, logIn, LoginNeeded, type ReportData } from '#page/feed.js';
-import { duration, element, fixed, significant, unknown } from '#page/format.js';
-import { missingText, nothingYet, recoveryText, stepsInOrder, take } from '#page/progress.js';
-import { auditSection, evaluationSection, objectivesTable, runsTable, stateBadge } from '#page/tables.js';
+/** The page: the view that the address names, of all runs or of one. */
+import { addressOf, type Address } from '#page/address.js';
+import { AuditView } from '#page/audit.js';
+import type { ReportContent } from '#page/data.js';
+import { embeddedReport, fetchRuns, fetchSeries, fetchStep, logIn, LoginNeeded } from '#page/feed.js';
+import { element } from '#page/format.js';
+import { LiveRun, type ShownRun } from '#page/liveRun.js';
+import { Overview } from '#page/overview.js';
+import { RunPage, type RunViews } from '#page/runPage.js';
+import { SteerView } from '#page/steer.js';
+import { auditSection, evaluationSection, runsTable } from '#page/tables.js';
+import { messageOf, problemText } from '#page/view.js';
+import { WhyView } from '#page/why.js';
 
 const main = document.getElementById('main') as HTMLElement;
 const runsNav = document.getElementById('runs') as HTMLElement;
@@ -13,163 +18,105 @@ const runsNav = document.getElementById('runs') as HTMLElement;
 /** How often the list of runs is refreshed. */
 const refreshMs = 5000;
 
-/** How often a paused run is fetched, to show what it waits for. */
-const waitMs = 1000;
-
-/** Releases what a view holds. */
-type Leave = () => void;
-
-/** The view of one run. */
-class RunView {
-  readonly #run: RunJson;
-  readonly #charts = new Charts();
-  readonly #title = element('h2');
-  readonly #bar = element('progress', { 'aria-label': 'Steps taken' });
-  readonly #doing = element('p', { class: 'quiet' });
-  readonly #facts = element('dl', { class: 'facts' });
-  readonly #last = element('div');
-  #frame = 0;
-
-  constructor(run: RunJson) {
-    this.#run = run;
-    main.replaceChildren(this.#title, this.#bar, this.#doing, this.#facts, this.#charts.element, this.#last);
-  }
-
-  /** Shows the run as it is now. Several calls within a frame draw once. */
-  show(state: string, reason: string, doing: string, steps: readonly StepReportJson[]): void {
-    cancelAnimationFrame(this.#frame);
-    this.#frame = requestAnimationFrame(() => this.#draw(state, reason, doing, steps));
-  }
-
-  append(section: HTMLElement): void {
-    main.append(section);
-  }
-
-  leave(): void {
-    cancelAnimationFrame(this.#frame);
-    this.#charts.destroy();
-  }
-
-  #draw(state: string, reason: string, doing: string, steps: readonly StepReportJson[]): void {
-    const { id, method, totalSteps } = this.#run;
-    const last = steps.at(-1);
-    const step = last?.step ?? this.#run.step;
-    this.#title.replaceChildren(`${id} `, stateBadge(state), reason === '' ? '' : ` ${reason}`);
-    this.#bar.max = Math.max(totalSteps, 1);
-    this.#bar.value = step;
-    this.#doing.textContent = doing;
-    const running = state === 'RUN_STATE_RUNNING' && step < totalSteps;
-    const reused = steps.some(({ weightsAge }) => weightsAge > 0);
-    const checked = steps.findLast(({ approximationDegrees }) => approximationDegrees !== undefined);
-    const facts: [string, string][] = [
-      ['step', `${step} of ${totalSteps}`],
-      ['method', method],
-      ['time left', running ? duration(last?.etaSeconds) : unknown],
-      ['KL', significant(last?.kl)],
-      ['stationarity', significant(last?.stationarity)],
-      ['tokens/s', last?.seconds ? fixed(last.tokens / last.seconds, 0) : unknown],
-      ['seconds/step', fixed(last?.seconds, 2)],
-      ['age of the weights', reused ? `${last?.weightsAge ?? 0} steps` : unknown],
-      [
-        'angle to the exact update',
-        checked ? `${fixed(checked.approximationDegrees, 1)}° at step ${checked.step}` : unknown,
-      ],
-      ['trace', last?.traceId || unknown],
-    ];
-    this.#facts.replaceChildren(
-      ...facts
-        .filter(([, value]) => value !== unknown)
-        .map(([name, value]) => element('div', {}, element('dt', {}, name), element('dd', {}, value))),
-    );
-    this.#charts.show(steps);
-    this.#last.replaceChildren(
-      ...(last === undefined ? [] : [element('h2', {}, `Objectives at step ${last.step}`), objectivesTable(last)]),
-    );
-    // For tests, and for scripts that read the page.
-    main.dataset['step'] = String(step);
-    main.dataset['state'] = stateWord(state);
-  }
+/** What is shown: it can show another view of the same run, and releases what it holds. */
+interface Shown {
+  /** The run; undefined for all of them. */
+  readonly run: string | undefined;
+  readonly open?: (address: Address) => void;
+  readonly leave: () => void;
 }
 
-function showReport({ run, steps, evaluation, audit }: ReportData): void {
-  document.title = `gapo: ${run.id}`;
-  const view = new RunView(run);
-  view.show(run.state, run.reason, '', steps);
-  if (evaluation !== undefined) view.append(evaluationSection(evaluation));
-  if (audit !== undefined) view.append(auditSection(audit));
-  if (run.checkpoint !== '') view.append(element('p', {}, 'Checkpoint: ', element('code', {}, run.checkpoint)));
-  view.append(element('p', { class: 'quiet' }, 'Version: ', element('code', {}, `sha256 ${run.versionSha256}`)));
+/** Reads the step of an address; undefined where it has none. */
+function stepIn({ step = '' }: Readonly<Record<string, string>>): number | undefined {
+  return /^[1-9]\d{0,14}$/.test(step) ? Number(step) : undefined;
 }
 
-async function showRun(id: string): Promise<Leave> {
-  const run = await fetchRun(id);
-  document.title = `gapo: ${id}`;
-  const view = new RunView(run);
-  const following = nothingYet();
-  let away = '';
-  let waiting = recoveryText(run, Date.now());
-  const draw = (): void => {
-    const { to: state, reason } = following.state ?? { to: run.state, reason: run.reason };
-    const doing = away || waiting || following.doing;
-    view.show(state, reason, [doing, missingText(following)].filter(Boolean).join('. '), stepsInOrder(following));
+/** Shows the run of a report, without a server. */
+function showReport({ run, curves, conflicts, details, evaluation, audit }: ReportContent): void {
+  const last = details.at(-1)?.step;
+  const shown: ShownRun = { run, curves, last, state: run.state, reason: run.reason, doing: '' };
+  const overview = (): Overview => {
+    const view = new Overview(shown);
+    if (evaluation !== undefined) view.append(evaluationSection(evaluation));
+    if (audit !== undefined) view.append(auditSection(audit));
+    if (run.checkpoint !== '') view.append(element('p', {}, 'Checkpoint: ', element('code', {}, run.checkpoint)));
+    view.append(element('p', { class: 'quiet' }, 'Version: ', element('code', {}, `sha256 ${run.versionSha256}`)));
+    return view;
   };
-  draw();
-  // No event says when the fault is checked again.
-  const watchWait = async (): Promise<void> => {
-    const state = following.state?.to ?? run.state;
-    if (state !== 'RUN_STATE_PAUSED' && waiting === '') return;
-    waiting = recoveryText(await fetchRun(id), Date.now());
-    draw();
+  const step = (number: number) => {
+    const found = details.findLast(({ step: { step } }) => step <= number);
+    return found === undefined ? Promise.reject(new Error(`the report has no step ${number}`)) : Promise.resolve(found);
   };
-  // A gateway that does not answer is said by the stream.
-  const timer = setInterval(() => void watchWait().catch(() => undefined), waitMs);
-  const stop = followRun(
-    id,
-    (event, sequence) => {
-      take(following, event, sequence);
-      draw();
+  const why = { step, conflicts: () => Promise.resolve(conflicts) };
+  const page = new RunPage(
+    shown,
+    {
+      '': { title: 'Overview', open: overview },
+      why: { title: 'Why this direction', open: (query) => new WhyView(shown, why, stepIn(query)) },
     },
-    (connected) => {
-      away = connected ? '' : 'the gateway does not answer; retrying';
-      draw();
-    },
+    main,
   );
-  return () => {
-    clearInterval(timer);
-    stop();
-    view.leave();
+  const open = (): void => {
+    const { view, query } = addressOf(location.hash);
+    page.open(view, query);
+  };
+  addEventListener('hashchange', open);
+  open();
+}
+
+function viewsOf(live: LiveRun): RunViews {
+  const { id } = live;
+  const why = { step: (step: number) => fetchStep(id, step), conflicts: () => fetchSeries(id, 'conflicts') };
+  return {
+    '': { title: 'Overview', stays: true, open: () => new Overview(live, (range) => fetchSeries(id, 'curves', range)) },
+    why: { title: 'Why this direction', open: (query) => new WhyView(live, why, stepIn(query)) },
+    steer: { title: 'Steer', open: () => new SteerView(live) },
+    audit: { title: 'Audit', open: () => new AuditView(id) },
   };
 }
 
-async function showRuns(): Promise<Leave> {
+async function showRun(address: Address): Promise<Shown> {
+  const live = await LiveRun.open(address.run);
+  const page = new RunPage(live, viewsOf(live), main);
+  live.onChange((event) => page.changed(event));
+  page.open(address.view, address.query);
+  return {
+    run: address.run,
+    open: ({ view, query }) => page.open(view, query),
+    leave: () => {
+      live.leave();
+      page.leave();
+    },
+  };
+}
+
+async function showRuns(): Promise<Shown> {
   document.title = 'gapo';
   const show = async (): Promise<void> => main.replaceChildren(element('h2', {}, 'Runs'), runsTable(await fetchRuns()));
   await show();
   const timer = setInterval(() => void show().catch(showProblem), refreshMs);
-  return () => clearInterval(timer);
+  return { run: undefined, leave: () => clearInterval(timer) };
 }
 
-/** Asks for a token, then shows what was asked for. */
 function showLogin(problem: string): void {
-  const token = element('input', { type: 'password', autocomplete: 'current-password', 'aria-label': 'Token' });
+  document.title = 'gapo: log in';
+  runsNav.replaceChildren();
+  const token = element('input', { type: 'password', 'aria-label': 'Token', autocomplete: 'off' });
   const form = element('form', { class: 'login' }, token, element('button', {}, 'Log in'));
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     logIn(token.value.trim()).then(
       () => void route(),
-      (error: unknown) => showLogin(error instanceof Error ? error.message : String(error)),
+      (error: unknown) => showLogin(messageOf(error)),
     );
   });
-  main.replaceChildren(element('h2', {}, 'Log in with a token'), form, element('p', { class: 'problem' }, problem));
+  main.replaceChildren(element('h2', {}, 'Log in with a token'), form, problemText(problem));
   token.focus();
 }
 
 function showProblem(error: unknown): void {
-  if (error instanceof LoginNeeded) {
-    showLogin('');
-    return;
-  }
-  main.replaceChildren(element('p', { class: 'problem' }, error instanceof Error ? error.message : String(error)));
+  if (error instanceof LoginNeeded) showLogin('');
+  else main.replaceChildren(problemText(messageOf(error)));
 }
 
 async function listRuns(current: string): Promise<void> {
@@ -180,23 +127,28 @@ async function listRuns(current: string): Promise<void> {
   runsNav.replaceChildren(...links);
 }
 
-let leave: Leave = () => undefined;
-let shown = 0;
+let shown: Shown | undefined;
+let asked = 0;
 
 /** Shows the view that the address names. */
 async function route(): Promise<void> {
-  const mine = ++shown;
-  leave();
-  leave = () => undefined;
-  const id = decodeURIComponent(location.hash.slice(1));
+  const mine = ++asked;
+  const address = addressOf(location.hash);
+  if (address.run !== '' && shown?.run === address.run) return shown.open?.(address);
+  shown?.leave();
+  shown = undefined;
+  main.setAttribute('aria-busy', 'true');
+  if (main.childElementCount === 0) main.replaceChildren(element('p', { class: 'quiet' }, 'Loading…'));
   try {
-    const next = await (id === '' ? showRuns() : showRun(id));
+    const next = await (address.run === '' ? showRuns() : showRun(address));
     // Another view may have been requested while this one was fetched.
-    if (mine === shown) leave = next;
-    else next();
-    await listRuns(id);
+    if (mine === asked) shown = next;
+    else next.leave();
+    await listRuns(address.run);
   } catch (error) {
-    showProblem(error);
+    if (mine === asked) showProblem(error);
+  } finally {
+    main.removeAttribute('aria-busy');
   }
 }
 

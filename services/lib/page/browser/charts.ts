@@ -1,17 +1,21 @@
 /** The charts of a run over its steps, drawn by uPlot and updated in place. A chart is there where it has a value to show. */
-import type { ObjectiveReportJson, PhaseSecondsJson, StepReportJson } from '@gapo/rpc/json';
 import uPlot from 'uplot';
 import { element, significant, type Value } from '#page/format.js';
+import { separator, type Series } from '#page/series.js';
 
 /** Colours that differ in lightness as well as in hue, and are legible on a light and on a dark background. */
 const colours = ['#3b82d9', '#d97706', '#16a079', '#c2519c', '#7c6ae0', '#a3a31a', '#5aa5c8', '#c4513f'];
 
 const heightPixels = 200;
 
+const chartsPerFrame = 1;
+
 /** One line of a chart. */
 interface Line {
   label: string;
   colour: string;
+  /** Dashes tell more lines apart than there are colours. */
+  dashed: boolean;
   /** One value for each step. */
   values: Value[];
 }
@@ -25,49 +29,45 @@ interface Plan {
 }
 
 /** The charts that have values, and of each the lines that do. */
-function plansOf(steps: readonly StepReportJson[]): Plan[] {
-  const lines = (labels: readonly string[], value: (step: StepReportJson, label: string) => Value): Line[] =>
-    labels
-      .map((label, i) => ({
-        label,
-        colour: colours[i % colours.length] ?? '#3b82d9',
-        values: steps.map((step) => value(step, label)),
-      }))
-      .filter(({ values }) => values.some((each) => typeof each === 'number'));
-  const names = [...new Set(steps.flatMap(({ objectives }) => objectives.map(({ name }) => name)))];
-  const phases = [...new Set(steps.flatMap(({ phases }) => Object.keys(phases ?? {})))];
-  const each = (value: (objective: ObjectiveReportJson) => Value): Line[] =>
-    lines(names, ({ objectives }, label) => {
-      const found = objectives.find(({ name }) => name === label);
-      return found && value(found);
-    });
-  const reused = steps.some(({ weightsAge }) => weightsAge > 0);
+function plansOf({ columns }: Series): Plan[] {
+  const line = (label: string, values: Value[], i: number): Line => ({
+    label,
+    colour: colours[i % colours.length] ?? '#3b82d9',
+    dashed: i >= colours.length,
+    values,
+  });
+  // One colour for an objective in all charts.
+  const names = [...new Set(Object.keys(columns).flatMap((name) => objectiveIn(name)))];
+  const each = (what: string): Line[] =>
+    names
+      .map((name, i) => line(name, columns[what + separator + name] ?? [], i))
+      .filter(({ values }) => values.some((value) => typeof value === 'number'));
+  const phases = Object.keys(columns).filter((name) => name.startsWith(`phase${separator}`));
+  const one = (what: string, label: string): Line[] =>
+    [line(label, columns[what] ?? [], 0)].filter(({ values }) => values.some((value) => typeof value === 'number'));
+  const reused = columns['age']?.some((age) => age !== null && age > 0) === true;
   const plans: Plan[] = [
-    { title: 'Mean reward', lines: each(({ rewardMean }) => rewardMean) },
-    { title: 'Weight in the update', lines: each(({ weight }) => weight) },
-    { title: 'Lagrange multiplier', lines: each(({ multiplier }) => multiplier) },
-    { title: 'Accuracy on labelled pairs', lines: each(({ accuracy }) => accuracy) },
-    { title: 'KL to the reference, per token', lines: lines(['KL'], ({ kl }) => kl) },
-    {
-      title: 'Stationarity (0: Pareto stationary)',
-      lines: lines(['stationarity'], ({ stationarity }) => stationarity),
-    },
-    { title: 'Age of the weights in steps', lines: reused ? lines(['age'], ({ weightsAge }) => weightsAge) : [] },
-    {
-      title: 'Angle to the exact update in degrees',
-      lines: lines(['angle'], ({ approximationDegrees }) => approximationDegrees),
-      connected: true,
-    },
+    { title: 'Mean reward', lines: each('reward') },
+    { title: 'Weight in the update', lines: each('weight') },
+    { title: 'Lagrange multiplier', lines: each('multiplier') },
+    { title: 'Accuracy on labelled pairs', lines: each('accuracy') },
+    { title: 'KL to the reference, per token', lines: one('kl', 'KL') },
+    { title: 'Stationarity (0: Pareto stationary)', lines: one('stationarity', 'stationarity') },
+    { title: 'Age of the weights in steps', lines: reused ? one('age', 'age') : [] },
+    { title: 'Angle to the exact update in degrees', lines: one('angle', 'angle'), connected: true },
     {
       title: 'Seconds of each phase',
-      lines: lines(phases, (step, phase) => step.phases?.[phase as keyof PhaseSecondsJson]),
+      lines: phases.map((name, i) => line(name.split(separator)[1] ?? '', columns[name] ?? [], i)),
     },
-    {
-      title: 'Completion length in tokens',
-      lines: lines(['tokens'], ({ completionLength }) => completionLength),
-    },
+    { title: 'Completion length in tokens', lines: one('length', 'tokens') },
   ];
   return plans.filter((plan) => plan.lines.length > 0);
+}
+
+/** The objective that a column is of, as a list of one or none. */
+function objectiveIn(column: string): string[] {
+  const [what, name] = column.split(separator);
+  return name === undefined || what === 'phase' ? [] : [name];
 }
 
 /** The charts of one run. */
@@ -77,20 +77,42 @@ export class Charts {
   #charts: { plot: uPlot; box: HTMLElement }[] = [];
   /** The titles and labels that are drawn. */
   #drawn = '';
+  /** The data of charts that are not drawn yet: the last ones. */
+  #waiting: uPlot.AlignedData[] = [];
+  #frame = 0;
+  /** The range of steps that a person has chosen by dragging; undefined for all. */
+  #range: readonly [number, number] | undefined;
+  readonly #onZoom: (range: readonly [number, number] | undefined) => void;
   readonly #resizing = new ResizeObserver(() => this.#fit());
 
-  constructor() {
+  /** @param onZoom observes which steps a person wants to see closer; undefined for all */
+  constructor(onZoom: (range: readonly [number, number] | undefined) => void = () => undefined) {
+    this.#onZoom = onZoom;
     this.#resizing.observe(this.element);
   }
 
+  /** Whether a person looks at a part of the steps. */
+  get isZoomed(): boolean {
+    return this.#range !== undefined;
+  }
+
   /** Draws the steps. An objective's line has a gap at the steps that it had no part in. */
-  show(steps: readonly StepReportJson[]): void {
-    const plans = plansOf(steps);
+  show(series: Series): void {
+    const plans = plansOf(series);
     const wanted = JSON.stringify(plans.map(({ title, lines }) => [title, lines.map(({ label }) => label)]));
     if (this.#drawn !== wanted) this.#create(plans);
     this.#drawn = wanted;
-    const x = steps.map(({ step }) => step);
-    plans.forEach(({ lines }, i) => this.#charts[i]?.plot.setData([x, ...lines.map(({ values }) => values)]));
+    this.#waiting = plans.map(({ lines }) => [series.steps, ...lines.map(({ values }) => values)]);
+    cancelAnimationFrame(this.#frame);
+    this.#drawNext();
+  }
+
+  /** Draws a few charts, and the others in the frames that follow: many lines at once would hold up what a person does. */
+  #drawNext(): void {
+    const first = this.#charts.length - this.#waiting.length;
+    const now = this.#waiting.splice(0, chartsPerFrame);
+    now.forEach((data, i) => this.#charts[first + i]?.plot.setData(data, !this.isZoomed));
+    if (this.#waiting.length > 0) this.#frame = requestAnimationFrame(() => this.#drawNext());
   }
 
   /** Replaces the charts. */
@@ -98,7 +120,7 @@ export class Charts {
     for (const { plot } of this.#charts) plot.destroy();
     this.#charts = plans.map((plan) => {
       const box = element('section', { class: 'chart', 'aria-label': plan.title }, element('h2', {}, plan.title));
-      return { box, plot: new uPlot(options(plan), [[], ...plan.lines.map(() => [])], box) };
+      return { box, plot: new uPlot(this.#options(plan), [[], ...plan.lines.map(() => [])], box) };
     });
     this.element.replaceChildren(...this.#charts.map(({ box }) => box));
     this.#fit();
@@ -106,6 +128,7 @@ export class Charts {
 
   /** Releases the charts. */
   destroy(): void {
+    cancelAnimationFrame(this.#frame);
     this.#resizing.disconnect();
     for (const { plot } of this.#charts) plot.destroy();
   }
@@ -114,31 +137,53 @@ export class Charts {
     for (const { plot, box } of this.#charts) {
       const style = getComputedStyle(box);
       const width = box.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
-      if (width > 0) plot.setSize({ width, height: heightPixels });
+      // Setting a size draws the chart, even if it is the same.
+      if (width > 0 && width !== plot.width) plot.setSize({ width, height: heightPixels });
     }
+  }
+
+  #options({ lines, connected = false }: Plan): uPlot.Options {
+    const show = (_: uPlot, value: number | null): string => significant(value);
+    return {
+      width: 420,
+      height: heightPixels,
+      scales: { x: { time: false } },
+      axes: axes(),
+      cursor: { sync: { key: 'steps' } },
+      hooks: {
+        setSelect: [
+          (plot) => {
+            const { left, width } = plot.select;
+            if (width > 0) this.#zoom([plot.posToVal(left, 'x'), plot.posToVal(left + width, 'x')]);
+          },
+        ],
+        ready: [(plot) => plot.over.addEventListener('dblclick', () => this.#zoom(undefined))],
+      },
+      series: [
+        { label: 'step' },
+        ...lines.map(({ label, colour, dashed }) => ({
+          label,
+          stroke: colour,
+          width: 1.5,
+          ...(dashed && { dash: [6, 3] }),
+          value: show,
+          points: { size: 4 },
+          spanGaps: connected,
+        })),
+      ],
+    };
+  }
+
+  #zoom(range: readonly [number, number] | undefined): void {
+    this.#range = range && [Math.floor(range[0]), Math.ceil(range[1])];
+    this.#onZoom(this.#range);
   }
 }
 
-function options({ lines, connected = false }: Plan): uPlot.Options {
-  // Read at each drawing: the colours follow the system's theme.
+/** The axes of a chart, in the colours of the system's theme. */
+export function axes(): uPlot.Axis[] {
+  // Read at each drawing: the theme may change.
   const text = (): string => getComputedStyle(document.documentElement).getPropertyValue('color');
   const axis: uPlot.Axis = { stroke: text, grid: { stroke: '#8884', width: 1 }, ticks: { stroke: '#8884', width: 1 } };
-  const show = (_: uPlot, value: number | null): string => significant(value);
-  return {
-    width: 420,
-    height: heightPixels,
-    scales: { x: { time: false } },
-    axes: [axis, { ...axis, size: 56, values: (_, ticks) => ticks.map(significant) }],
-    series: [
-      { label: 'step' },
-      ...lines.map(({ label, colour }) => ({
-        label,
-        stroke: colour,
-        width: 1.5,
-        value: show,
-        points: { size: 4 },
-        spanGaps: connected,
-      })),
-    ],
-  };
+  return [axis, { ...axis, size: 56, values: (_, ticks) => ticks.map(significant) }];
 }

@@ -1,55 +1,38 @@
 /** Where the page's data come from: the gateway that served it, or the data inside a report. */
-import type {
-  EvaluationReportJson,
-  GetRunResponseJson,
-  ListRunsResponseJson,
-  RunEventJson,
-  RunJson,
-  StepReportJson,
-} from '@gapo/rpc/json';
-
-/** A change that a person made to a run, from its audit log. */
-export interface AuditRow {
-  /** RFC 3339. */
-  time: string;
-  action: string;
-  /** By whom: a name, and the role of their token if calls need one. */
-  by: { name: string; role?: string | undefined; peer: string; identity?: string | undefined };
-  before: Readonly<Record<string, unknown>>;
-  after: Readonly<Record<string, unknown>>;
-}
-
-/** What people did to a run. */
-export interface AuditTrail {
-  entries: readonly AuditRow[];
-  /** What is wrong with the log; undefined if it is as it was written. */
-  problem?: string | undefined;
-}
-
-/** Everything that the page shows of one run: the data inside a report. */
-export interface ReportData {
-  run: RunJson;
-  steps: StepReportJson[];
-  evaluation?: EvaluationReportJson;
-  audit?: AuditTrail;
-}
+import type { GetRunResponseJson, ListRunsResponseJson, RunEventJson, RunJson } from '@gapo/rpc/json';
+import type { ReportContent, StepDetail } from '#page/data.js';
+import type { Series, SeriesKind } from '#page/series.js';
 
 /** Returns the data inside this file; undefined where a server sent the page. */
-export function embeddedReport(): ReportData | undefined {
+export function embeddedReport(): ReportContent | undefined {
   const text = document.getElementById('gapo-report')?.textContent;
-  return text === undefined ? undefined : (JSON.parse(text) as ReportData);
+  return text === undefined ? undefined : (JSON.parse(text) as ReportContent);
 }
 
-async function getJson<T>(path: string): Promise<T> {
-  const response = await fetch(path, { headers: { accept: 'application/json' } });
+/** The gateway shows runs only to people who have logged in. */
+export class LoginNeeded extends Error {}
+
+/** Returns the path of a run in the gateway's API. */
+export function runPath(id: string): string {
+  return `/api/runs/${encodeURIComponent(id)}`;
+}
+
+/**
+ * Reads from the gateway.
+ *
+ * @throws LoginNeeded where it needs a token, Error with its message otherwise
+ */
+export async function getJson<T>(path: string): Promise<T> {
+  return answerOf<T>(path, await fetch(path, { headers: { accept: 'application/json' } }));
+}
+
+/** Returns the JSON of a response. @throws as {@link getJson} */
+export async function answerOf<T>(path: string, response: Response): Promise<T> {
   const body = (await response.json()) as T & { error?: string };
   if (response.status === 401) throw new LoginNeeded(body.error);
   if (!response.ok) throw new Error(body.error ?? `${path} answered ${response.status}`);
   return body;
 }
-
-/** The gateway shows runs only to people who have logged in. */
-export class LoginNeeded extends Error {}
 
 /**
  * Logs in. The browser keeps the token where no script can read it.
@@ -74,24 +57,37 @@ export async function fetchRuns(): Promise<RunJson[]> {
  * @throws Error with the gateway's message where there is no such run
  */
 export async function fetchRun(id: string): Promise<RunJson> {
-  const { run } = await getJson<GetRunResponseJson>(`/api/runs/${encodeURIComponent(id)}`);
+  const { run } = await getJson<GetRunResponseJson>(runPath(id));
   if (run === undefined) throw new Error(`there is no run ${id}`);
   return run;
 }
 
+/** Returns a run's steps as columns, thinned by the gateway. @param range from one step to another; all without it */
+export async function fetchSeries(id: string, kind: SeriesKind, range?: readonly [number, number]): Promise<Series> {
+  const query = new URLSearchParams({ kind, ...(range && { from: String(range[0]), to: String(range[1]) }) });
+  return getJson<Series>(`${runPath(id)}/series?${query}`);
+}
+
+/** Returns one step, and why it took its direction. */
+export async function fetchStep(id: string, step: number): Promise<StepDetail> {
+  return getJson<StepDetail>(`${runPath(id)}/steps/${step}`);
+}
+
 /**
- * Follows a run's events from the first on. After a lost connection the browser reconnects and resumes where it was.
+ * Follows a run's events. After a lost connection the browser reconnects and resumes where it was.
  *
+ * @param after the last step that the page has; events from then on are sent
  * @param take receives each event, with its number among the run's events; undefined where it does not come from NATS
  * @param onConnection observes whether the connection is open
  * @returns a function that stops following
  */
 export function followRun(
   id: string,
+  after: number,
   take: (event: RunEventJson, sequence: number | undefined) => void,
   onConnection: (open: boolean) => void,
 ): () => void {
-  const source = new EventSource(`/api/runs/${encodeURIComponent(id)}/events`);
+  const source = new EventSource(`${runPath(id)}/events?afterStep=${after}`);
   source.addEventListener('open', () => onConnection(true));
   source.addEventListener('error', () => onConnection(false));
   source.addEventListener('message', (message) => {

@@ -1,53 +1,45 @@
 /** What a run is doing within a step, put together from its events. */
-import type { ProgressJson, RunEventJson, RunJson, StateEventJson, StepReportJson } from '@gapo/rpc/json';
+import type { ProgressJson, RunEventJson, RunJson, StateEventJson } from '@gapo/rpc/json';
 import { describeWait } from '@gapo/rpc/runState';
 
 /** A run as its events describe it so far. */
 export interface Following {
-  /** Steps by number: a step that is repeated after a resume replaces the earlier one. */
-  steps: Map<number, StepReportJson>;
   /** The latest change of state; undefined before the first. */
   state: StateEventJson | undefined;
   /** What the run is doing, as `step 12: 3 shards sampled`; empty where that is not known. */
   doing: string;
   /** Shards and scores of the step in progress. */
   done: { step: number; rollout: number; reward: number; gradient: number };
-  /** The number of the newest event among the run's events; 0 before the first. */
-  sequence: number;
-  /** Events before it that the stream does not have. */
+  /** The number of the newest event among the run's events; undefined before the first. */
+  sequence: number | undefined;
+  /** Events between the first one that was received and the newest that the stream does not have. */
   missing: number;
 }
 
 /** Returns a run before its first event. */
 export function nothingYet(): Following {
   return {
-    steps: new Map(),
     state: undefined,
     doing: '',
     done: { step: 0, rollout: 0, reward: 0, gradient: 0 },
-    sequence: 0,
+    sequence: undefined,
     missing: 0,
   };
-}
-
-/** Returns the steps in order. */
-export function stepsInOrder({ steps }: Following): StepReportJson[] {
-  return [...steps.values()].sort((a, b) => a.step - b.step);
 }
 
 /**
  * Adds one event. Kinds that the page does not show are ignored.
  *
- * @param sequence its number among the run's events, without gaps from 1; undefined where it does not come from NATS
+ * @param sequence its number among the run's events, without gaps; undefined where it does not come from NATS
  */
 export function take(following: Following, event: RunEventJson, sequence: number | undefined): void {
-  if (sequence !== undefined && sequence > following.sequence) {
-    following.missing += sequence - following.sequence - 1;
+  const { sequence: newest = sequence } = following;
+  if (sequence !== undefined && newest !== undefined && sequence >= newest) {
+    following.missing += Math.max(0, sequence - newest - 1);
     following.sequence = sequence;
   }
   const { step, state, progress, rollout, reward, gradient } = event;
   if (step) {
-    following.steps.set(step.step, step);
     following.doing = '';
   } else if (state) {
     following.state = state;
@@ -61,7 +53,7 @@ export function take(following: Following, event: RunEventJson, sequence: number
 /** Returns what a person should know of a stream that lacks events; empty where it lacks none. */
 export function missingText({ missing }: Following): string {
   if (missing === 0) return '';
-  return `The event stream lacks ${missing} of the run's events: the curves may have gaps. The record in DATA_DIR has all steps.`;
+  return `The event stream lacks ${missing} of the run's events: the curves may have gaps. Load the page again: the coordinator has all steps.`;
 }
 
 /** Returns what a paused run waits for before the coordinator resumes it; empty where it waits for a user. */

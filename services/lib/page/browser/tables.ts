@@ -1,14 +1,14 @@
 /** The tables of the page: runs, the last step's objectives, an evaluation. */
 import type { EvaluationReportJson, EvaluationSampleJson, IntervalJson, RunJson, StepReportJson } from '@gapo/rpc/json';
 import { stateWord } from '@gapo/rpc/runState';
-import type { AuditTrail } from '#page/feed.js';
+import type { AuditTrail } from '#page/data.js';
 import { element, fixed, percent, significant, unknown, type Content } from '#page/format.js';
 
 /** A column: its head, and whether it holds numbers. */
-type Column = [head: string, number?: 'number'];
+export type Column = [head: string, number?: 'number'];
 
 /** Makes a table. A column in which nothing is known is left out. */
-function table(all: readonly Column[], cells: readonly (readonly Content[])[], className = ''): HTMLElement {
+export function table(all: readonly Column[], cells: readonly (readonly Content[])[], className = ''): HTMLElement {
   const known = all.map((_, i) => cells.some((row) => row[i] !== unknown));
   const columns = all.filter((_, i) => known[i]);
   const rows = cells.map((row) => row.filter((_, i) => known[i]));
@@ -17,7 +17,12 @@ function table(all: readonly Column[], cells: readonly (readonly Content[])[], c
   const head = element('tr', {}, ...columns.map(([text, kind]) => cell('th', text, kind)));
   const body = rows.map((row) => element('tr', {}, ...row.map((content, i) => cell('td', content, columns[i]?.[1]))));
   const made = element('table', { class: className }, element('thead', {}, head), element('tbody', {}, ...body));
-  return element('div', { class: 'scroll' }, made);
+  const label = `Table: ${columns
+    .map(([text]) => text)
+    .filter(Boolean)
+    .join(', ')}`;
+  // A keyboard scrolls what has the focus.
+  return element('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': label }, made);
 }
 
 /** Makes a badge of a run's state. */

@@ -253,6 +253,8 @@ export interface StepReportJson {
   weightsAge: number;
   /** The angle in degrees between the update and the exact one. Set only where the weights come from an approximate source and were checked in this step. */
   approximationDegrees?: number | null;
+  /** Largest relative violation of the optimality conditions of the weights, as their solver checked it. Unset where the combination method solves no optimisation problem. */
+  kktResidual?: number | null;
 }
 
 /** The wall time of a step by phase, in seconds. */
@@ -476,6 +478,30 @@ export interface GetAuditResponseJson {
   headEntries: number;
   /** SHA-256 (hex) of the last line that was written; zeros where there is none. */
   headSha256: string;
+}
+
+/** Request for the caller. */
+export interface GetCallerRequestJson {
+}
+
+/** Response with the caller. */
+export interface GetCallerResponseJson {
+  /** The name of the caller's token, or the subject of the OpenID provider; empty where calls need no token. */
+  name: string;
+  /** viewer, operator or admin; empty where calls need no token, and everybody who can connect may do everything. */
+  role: string;
+}
+
+/** Request for a run's evaluations. */
+export interface ListEvaluationsRequestJson {
+  /** The run's id. */
+  runId: string;
+}
+
+/** Response with a run's evaluations. */
+export interface ListEvaluationsResponseJson {
+  /** By version, ascending. Of a version that was evaluated again, the last one. */
+  reports: EvaluationReportJson[];
 }
 
 /** Request to cancel a run. */

@@ -39,6 +39,10 @@ export interface JsonMessages {
   'gapo.training.v1.CreateSoupResponse': { input: messages.CreateSoupResponseInput; json: json.CreateSoupResponseJson };
   'gapo.training.v1.GetAuditRequest': { input: messages.GetAuditRequestInput; json: json.GetAuditRequestJson };
   'gapo.training.v1.GetAuditResponse': { input: messages.GetAuditResponseInput; json: json.GetAuditResponseJson };
+  'gapo.training.v1.GetCallerRequest': { input: messages.GetCallerRequestInput; json: json.GetCallerRequestJson };
+  'gapo.training.v1.GetCallerResponse': { input: messages.GetCallerResponseInput; json: json.GetCallerResponseJson };
+  'gapo.training.v1.ListEvaluationsRequest': { input: messages.ListEvaluationsRequestInput; json: json.ListEvaluationsRequestJson };
+  'gapo.training.v1.ListEvaluationsResponse': { input: messages.ListEvaluationsResponseInput; json: json.ListEvaluationsResponseJson };
   'gapo.training.v1.CancelRunRequest': { input: messages.CancelRunRequestInput; json: json.CancelRunRequestJson };
   'gapo.training.v1.CancelRunResponse': { input: messages.CancelRunResponseInput; json: json.CancelRunResponseJson };
   'gapo.training.v1.EvaluateRunRequest': { input: messages.EvaluateRunRequestInput; json: json.EvaluateRunRequestJson };

@@ -62,9 +62,13 @@ export type { EvaluationSample, EvaluationSampleInput } from './gapo/training/v1
 export { FailurePolicy, type FailurePolicyInput } from './gapo/training/v1/FailurePolicy.js';
 export type { GetAuditRequest, GetAuditRequestInput } from './gapo/training/v1/GetAuditRequest.js';
 export type { GetAuditResponse, GetAuditResponseInput } from './gapo/training/v1/GetAuditResponse.js';
+export type { GetCallerRequest, GetCallerRequestInput } from './gapo/training/v1/GetCallerRequest.js';
+export type { GetCallerResponse, GetCallerResponseInput } from './gapo/training/v1/GetCallerResponse.js';
 export type { GetRunRequest, GetRunRequestInput } from './gapo/training/v1/GetRunRequest.js';
 export type { GetRunResponse, GetRunResponseInput } from './gapo/training/v1/GetRunResponse.js';
 export type { Interval, IntervalInput } from './gapo/training/v1/Interval.js';
+export type { ListEvaluationsRequest, ListEvaluationsRequestInput } from './gapo/training/v1/ListEvaluationsRequest.js';
+export type { ListEvaluationsResponse, ListEvaluationsResponseInput } from './gapo/training/v1/ListEvaluationsResponse.js';
 export type { ListRunsRequest, ListRunsRequestInput } from './gapo/training/v1/ListRunsRequest.js';
 export type { ListRunsResponse, ListRunsResponseInput } from './gapo/training/v1/ListRunsResponse.js';
 export type { Objective, ObjectiveInput } from './gapo/training/v1/Objective.js';

@@ -36,6 +36,10 @@ import type {
   GetAuditRequestInput,
   GetAuditResponse,
   GetAuditResponseInput,
+  GetCallerRequest,
+  GetCallerRequestInput,
+  GetCallerResponse,
+  GetCallerResponseInput,
   GetRunRequest,
   GetRunRequestInput,
   GetRunResponse,
@@ -48,6 +52,10 @@ import type {
   IdentifyRequestInput,
   IdentifyResponse,
   IdentifyResponseInput,
+  ListEvaluationsRequest,
+  ListEvaluationsRequestInput,
+  ListEvaluationsResponse,
+  ListEvaluationsResponseInput,
   ListRunsRequest,
   ListRunsRequestInput,
   ListRunsResponse,
@@ -230,6 +238,20 @@ export interface Services {
       requestInput: GetAuditRequestInput;
       response: GetAuditResponse;
       responseInput: GetAuditResponseInput;
+    };
+    GetCaller: {
+      kind: 'unary';
+      request: GetCallerRequest;
+      requestInput: GetCallerRequestInput;
+      response: GetCallerResponse;
+      responseInput: GetCallerResponseInput;
+    };
+    ListEvaluations: {
+      kind: 'unary';
+      request: ListEvaluationsRequest;
+      requestInput: ListEvaluationsRequestInput;
+      response: ListEvaluationsResponse;
+      responseInput: ListEvaluationsResponseInput;
     };
   };
   'gapo.worker.v1.WorkerService': {

@@ -81,8 +81,14 @@ export interface StepReportInput {
    * and were checked in this step.
    */
   'approximationDegrees'?: (number | string);
+  /**
+   * Largest relative violation of the optimality conditions of the weights, as their solver checked it. Unset where the
+   * combination method solves no optimisation problem.
+   */
+  'kktResidual'?: (number | string);
   '_kl'?: "kl";
   '_approximationDegrees'?: "approximationDegrees";
+  '_kktResidual'?: "kktResidual";
 }
 
 /**
@@ -162,6 +168,12 @@ export interface StepReport {
    * and were checked in this step.
    */
   'approximationDegrees'?: (number);
+  /**
+   * Largest relative violation of the optimality conditions of the weights, as their solver checked it. Unset where the
+   * combination method solves no optimisation problem.
+   */
+  'kktResidual'?: (number);
   '_kl'?: "kl";
   '_approximationDegrees'?: "approximationDegrees";
+  '_kktResidual'?: "kktResidual";
 }

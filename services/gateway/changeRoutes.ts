@@ -1,0 +1,103 @@
+/** Changes of runs over HTTP: the bodies of requests, checked whole, and the calls of the coordinator that they become. */
+import { auditProblemText, verifyAudit } from '@gapo/access';
+import { objectiveInput } from '@gapo/rpc';
+import { z } from '@gapo/service';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { answered, type RunRequest } from './answered.js';
+import type { Changes } from './changes.js';
+import { RequestError } from './requestGuard.js';
+import type { RunsApi } from './runsApi.js';
+import { credentialsOf } from './session.js';
+
+/** The largest body, in bytes: the preference of some hundred objectives. */
+const bodyLimit = 65_536;
+
+const preference = z.record(z.string(), z.number());
+
+const preferenceBody = z.strictObject({
+  /** One number for each objective. */
+  preference,
+});
+
+const objectivesBody = z.strictObject({
+  add: z
+    .array(
+      z.strictObject({
+        name: z.string().min(1),
+        service: z.string().min(1).optional(),
+        onFailure: z.enum(['pause', 'drop', 'fail']).optional(),
+        timeoutSeconds: z.number().positive().optional(),
+        hedgeAfterSeconds: z.number().positive().optional(),
+        text: z.enum(['clean', 'raw']).optional(),
+      }),
+    )
+    .default([]),
+  remove: z.array(z.string()).default([]),
+  /** One number for each objective after the change. */
+  preference: preference.default({}),
+});
+
+const noBody = z.strictObject({}).or(z.undefined()).or(z.null());
+
+/**
+ * Reads a body.
+ *
+ * @throws RequestError 400 with everything that is wrong
+ */
+function bodyOf<T>(schema: z.ZodType<T>, body: unknown): T {
+  const { data, error, success } = schema.safeParse(body);
+  if (success) return data;
+  const problems = error.issues.map(
+    ({ path, message }) => `${path.length === 0 ? 'body' : path.join('.')}: ${message}`,
+  );
+  throw new RequestError(400, problems.join('; '));
+}
+
+/** Adds the routes. */
+export function serveChanges(app: FastifyInstance, api: RunsApi, changes: Changes): void {
+  /** Handles a change: who makes it comes first, then what is asked for. */
+  const changing = <T>(request: FastifyRequest<RunRequest>, schema: z.ZodType<T>, change: Change<T>) =>
+    answered(request.params.id, async () => {
+      const author = await changes.authorOf(request);
+      return change({
+        id: request.params.id,
+        author,
+        metadata: credentialsOf(request.headers),
+        body: bodyOf(schema, request.body),
+      });
+    });
+
+  app.get('/api/caller', (request) => answered(undefined, () => changes.callerOf(request)));
+  app.get<RunRequest>('/api/runs/:id/audit', ({ params: { id }, headers }) =>
+    answered(id, async () => {
+      const { lines, head } = await api.audit(id, credentialsOf(headers));
+      const { entries, problem } = verifyAudit(lines, head);
+      return { entries, ...(problem && { problem: auditProblemText(id, problem) }) };
+    }),
+  );
+  for (const verb of ['pause', 'resume', 'cancel'] as const) {
+    app.post<RunRequest>(`/api/runs/:id/${verb}`, { bodyLimit }, (request) =>
+      changing(request, noBody, async ({ id, author, metadata }) => ({
+        run: await api.control(verb, id, author, metadata),
+      })),
+    );
+  }
+  app.put<RunRequest>('/api/runs/:id/preference', { bodyLimit }, (request) =>
+    changing(request, preferenceBody, ({ id, author, metadata, body }) =>
+      api.prefer({ runId: id, author, preference: body.preference }, metadata),
+    ),
+  );
+  app.post<RunRequest>('/api/runs/:id/objectives', { bodyLimit }, (request) =>
+    changing(request, objectivesBody, ({ id, author, metadata, body: { add, ...change } }) =>
+      api.changeObjectives({ runId: id, author, add: add.map(objectiveInput), ...change }, metadata),
+    ),
+  );
+}
+
+/** What a change is made from. */
+type Change<T> = (change: {
+  readonly id: string;
+  readonly author: string;
+  readonly metadata: ReturnType<typeof credentialsOf>;
+  readonly body: T;
+}) => Promise<unknown>;

@@ -1,0 +1,61 @@
+/** Who may change runs by this gateway. The coordinator decides by roles; without tokens, only the gateway's address is left to decide. */
+import { isLoopback } from '@gapo/rpc';
+import type { FastifyRequest } from 'fastify';
+import { RequestError } from './requestGuard.js';
+import type { RunsApi } from './runsApi.js';
+import { credentialsOf } from './session.js';
+
+/** What the caller may do, for the page. */
+export interface CallerAnswer {
+  /** Empty where calls need no token. */
+  readonly name: string;
+  readonly role: string;
+  /** Whether the caller may change runs. */
+  readonly mayChange: boolean;
+  /** Why not; empty where they may. */
+  readonly why: string;
+}
+
+/** The roles that may change runs. */
+const changingRoles: readonly string[] = ['operator', 'admin'];
+
+/** Decides who may change runs. */
+export class Changes {
+  readonly #api: Pick<RunsApi, 'caller'>;
+  readonly #host: string;
+
+  /** @param host that the gateway listens on */
+  constructor(api: Pick<RunsApi, 'caller'>, host: string) {
+    this.#api = api;
+    this.#host = host;
+  }
+
+  /** Returns what a caller may do. @throws RpcError */
+  async callerOf({ headers }: FastifyRequest): Promise<CallerAnswer> {
+    const { name, role } = await this.#api.caller(credentialsOf(headers));
+    const why = role === '' ? this.#whyNotOpen() : whyNotRole(name, role);
+    return { name, role, mayChange: why === '', why };
+  }
+
+  /**
+   * Returns the author of a change. Where calls need a token the coordinator records its name instead.
+   *
+   * @throws RequestError 403 for a caller who may not change runs
+   * @throws RpcError
+   */
+  async authorOf(request: FastifyRequest): Promise<string> {
+    const { mayChange, why } = await this.callerOf(request);
+    if (!mayChange) throw new RequestError(403, why);
+    return `page at ${request.socket.remoteAddress ?? 'an unknown address'}`;
+  }
+
+  /** Without tokens, everybody who reaches the gateway would change runs. */
+  #whyNotOpen(): string {
+    if (isLoopback(this.#host)) return '';
+    return `callers show no tokens, and the gateway listens on ${this.#host}: everybody who reaches it could change runs; set TOKENS_FILE or OIDC_ISSUER of the coordinator, or use the command gapo`;
+  }
+}
+
+function whyNotRole(name: string, role: string): string {
+  return changingRoles.includes(role) ? '' : `this needs the role operator; the token of ${name} has ${role}`;
+}

@@ -1,0 +1,64 @@
+/** Changes of runs, as the gateway takes them, and who may make them. */
+import type {
+  ChangeObjectivesResponseJson,
+  EvaluationReportJson,
+  ListEvaluationsResponseJson,
+  RunJson,
+  SetPreferenceResponseJson,
+} from '@gapo/rpc/json';
+import type { AuditTrail } from '#page/data.js';
+import { answerOf, getJson, runPath } from '#page/feed.js';
+
+/** What the person who looks at the page may do. */
+export interface Caller {
+  /** Empty where calls need no token. */
+  name: string;
+  role: string;
+  mayChange: boolean;
+  /** Why they may not change runs; empty where they may. */
+  why: string;
+}
+
+/** An objective to add. */
+export interface NewObjective {
+  name: string;
+  service?: string;
+}
+
+/** Returns who looks at the page. */
+export function fetchCaller(): Promise<Caller> {
+  return getJson<Caller>('/api/caller');
+}
+
+/** Returns what people did to a run. */
+export function fetchAudit(id: string): Promise<AuditTrail> {
+  return getJson<AuditTrail>(`${runPath(id)}/audit`);
+}
+
+/** Returns the results of a run's evaluations, by version. */
+export async function fetchEvaluations(id: string): Promise<EvaluationReportJson[]> {
+  return (await getJson<ListEvaluationsResponseJson>(`${runPath(id)}/evaluations`)).reports;
+}
+
+async function send<T>(method: 'POST' | 'PUT', path: string, body: object): Promise<T> {
+  const headers = { accept: 'application/json', 'content-type': 'application/json' };
+  return answerOf<T>(path, await fetch(path, { method, headers, body: JSON.stringify(body) }));
+}
+
+/** Pauses, resumes or cancels a run. */
+export async function control(id: string, verb: 'pause' | 'resume' | 'cancel'): Promise<RunJson> {
+  return (await send<{ run: RunJson }>('POST', `${runPath(id)}/${verb}`, {})).run;
+}
+
+/** Changes a run's preference from its next step on. */
+export function prefer(id: string, preference: Readonly<Record<string, number>>): Promise<SetPreferenceResponseJson> {
+  return send('PUT', `${runPath(id)}/preference`, { preference });
+}
+
+/** Adds and removes objectives from the next step on. */
+export function changeObjectives(
+  id: string,
+  change: { add?: NewObjective[]; remove?: string[]; preference?: Readonly<Record<string, number>> },
+): Promise<ChangeObjectivesResponseJson> {
+  return send('POST', `${runPath(id)}/objectives`, change);
+}

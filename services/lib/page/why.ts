@@ -1,0 +1,39 @@
+/** Why a step took its direction: what the page shows of the certificate of the step's direction. */
+import { at, f64 } from '@gapo/numeric';
+import { certificateText, certifyStep } from '@gapo/objectives';
+import type { StepReportJson } from '@gapo/rpc';
+import type { StepDetail, StepWhy } from './browser/data.js';
+
+/** Returns a step with why it took its direction. */
+export function stepDetail(step: StepReportJson): StepDetail {
+  const why = whyOf(step);
+  return { step, ...(why && { why }) };
+}
+
+/** @returns undefined where the report lacks a number, as those of earlier releases do */
+function whyOf({ step, weightsAge, objectives, kktResidual }: StepReportJson): StepWhy | undefined {
+  const certificate = certifyStep(objectives, kktResidual);
+  if (certificate === undefined) return undefined;
+  const { gram, progress, weights, squaredLength, hurt, residual } = certificate;
+  const { names, values } = gram;
+  const size = names.length;
+  return {
+    step,
+    chosenAt: step - weightsAge,
+    text: certificateText(certificate),
+    names,
+    weights: [...weights],
+    alpha: objectives.map(({ alpha }) => alpha),
+    progress: [...progress],
+    norms: names.map((_, i) => Math.sqrt(f64(values, i * size + i))),
+    hurt,
+    length: Math.sqrt(Math.max(0, squaredLength)),
+    ...(residual !== undefined && { residual }),
+    gram: names.map((_, i) => [...values.subarray(i * size, (i + 1) * size)]),
+    cosines: names.map((_, i) =>
+      names.map((_other, j) =>
+        i === j ? 1 : (at(objectives, Math.min(i, j)).cosines?.[at(names, Math.max(i, j))] ?? null),
+      ),
+    ),
+  };
+}

@@ -1,0 +1,30 @@
+// Original file: gapo/training/v1/training.proto
+
+
+/**
+ * Response with the caller.
+ */
+export interface GetCallerResponseInput {
+  /**
+   * The name of the caller's token, or the subject of the OpenID provider; empty where calls need no token.
+   */
+  'name'?: (string);
+  /**
+   * viewer, operator or admin; empty where calls need no token, and everybody who can connect may do everything.
+   */
+  'role'?: (string);
+}
+
+/**
+ * Response with the caller.
+ */
+export interface GetCallerResponse {
+  /**
+   * The name of the caller's token, or the subject of the OpenID provider; empty where calls need no token.
+   */
+  'name': (string);
+  /**
+   * viewer, operator or admin; empty where calls need no token, and everybody who can connect may do everything.
+   */
+  'role': (string);
+}

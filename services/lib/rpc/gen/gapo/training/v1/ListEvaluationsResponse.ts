@@ -1,0 +1,23 @@
+// Original file: gapo/training/v1/training.proto
+
+import type { EvaluationReportInput as _gapo_training_v1_EvaluationReportInput, EvaluationReport as _gapo_training_v1_EvaluationReport } from '../../../gapo/training/v1/EvaluationReport.js';
+
+/**
+ * Response with a run's evaluations.
+ */
+export interface ListEvaluationsResponseInput {
+  /**
+   * By version, ascending. Of a version that was evaluated again, the last one.
+   */
+  'reports'?: (_gapo_training_v1_EvaluationReportInput)[];
+}
+
+/**
+ * Response with a run's evaluations.
+ */
+export interface ListEvaluationsResponse {
+  /**
+   * By version, ascending. Of a version that was evaluated again, the last one.
+   */
+  'reports': (_gapo_training_v1_EvaluationReport)[];
+}

@@ -1,0 +1,119 @@
+/** A coordinator with one long run that takes no more steps, and a real gateway in front of it: for pages of long runs. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { uniform } from '@gapo/numeric';
+import { implement, RpcError, serve, type RunInput, type StepReport } from '@gapo/rpc';
+import { project } from '../platform.fixture.js';
+
+/** Returns the steps of a run, whose rewards rise and whose conflicts come and go. */
+export function stepsOf(names: readonly string[], count: number): StepReport[] {
+  let drawn = 0;
+  const draw = (): number => uniform(7, drawn++) - 0.5;
+  return Array.from({ length: count }, (_, n): StepReport => {
+    const part = n / count;
+    return {
+      step: n + 1,
+      objectives: names.map((name, i) => ({
+        name,
+        rewardMean: Math.tanh(2 * part) - i / 10 + 0.1 * draw(),
+        rewardStd: 0.3,
+        weight: (1 + 0.2 * draw()) / names.length,
+        alpha: 1 / names.length,
+        gradientNorm: 1 + 0.3 * draw(),
+        progress: 0.2,
+        latencyMs: 12,
+        failed: 0,
+        cosines: Object.fromEntries(
+          names.slice(i + 1).map((other, j) => [other, 0.6 * Math.sin(i + 2 * j + 3 * part) + 0.3 * draw()]),
+        ),
+      })),
+      kl: 0.02 + 0.01 * draw(),
+      entropy: 1.5,
+      clipFraction: 0.1,
+      maxLogprobGap: 1e-6,
+      stationarity: 0.5 + 0.2 * draw(),
+      updateNorm: 0.5,
+      learningRate: 1e-3,
+      tokens: 1200,
+      completionLength: 9 + draw(),
+      finishedFraction: 1,
+      seconds: 1.5,
+      phases: { sampling: 0.7 + 0.1 * draw(), rewards: 0.1, gradients: 0.6, combination: 0.05, checkpoint: 0.05 },
+      etaSeconds: 3,
+      traceId: 'ab'.repeat(16),
+      weightsAge: 0,
+      kktResidual: 3e-12,
+    };
+  });
+}
+
+/** Starts both. `stop` ends them. */
+export async function serveLongRun(names: readonly string[], count: number) {
+  const steps = stepsOf(names, count);
+  const last = steps.at(-1);
+  const run: RunInput = {
+    id: 'long',
+    state: 'RUN_STATE_PAUSED',
+    reason: 'paused by a user',
+    step: count,
+    totalSteps: count + 1000,
+    objectives: [...names],
+    method: 'pgapo',
+    created: { seconds: 1_735_689_600, nanos: 0 },
+    preference: Object.fromEntries(names.map((name) => [name, 1 / names.length])),
+    ...(last && { lastStep: last }),
+  };
+  const unused = (): never => {
+    throw new RpcError('UNIMPLEMENTED', 'the run is only looked at');
+  };
+  const service = implement('gapo.training.v1.TrainingService', {
+    GetRun: async () => ({ run }),
+    ListRuns: async () => ({ runs: [run] }),
+    async *WatchRun({ afterStep }, { signal }) {
+      yield { run };
+      for (const step of steps.slice(afterStep)) yield { step };
+      if (!signal.aborted) await once(signal, 'abort');
+    },
+    GetAudit: async () => ({ lines: [], headEntries: 0, headSha256: '0'.repeat(64) }),
+    GetCaller: async () => ({}),
+    ListEvaluations: async () => ({ reports: [] }),
+    CreateRun: unused,
+    PauseRun: unused,
+    ResumeRun: unused,
+    CancelRun: unused,
+    SetPreference: unused,
+    ChangeObjectives: unused,
+    CreateSoup: unused,
+    EvaluateRun: unused,
+  });
+  const server = await serve({ address: '127.0.0.1:0', services: [service], shutdownGraceMs: 0 });
+  const folder = mkdtempSync(join(tmpdir(), 'gapo-page-'));
+  const addressFile = join(folder, 'address');
+  const env = {
+    LISTEN: '127.0.0.1:0',
+    LISTEN_GRPC: '127.0.0.1:0',
+    COORDINATOR: server.address,
+    ADDRESS_FILE: addressFile,
+  };
+  const gateway = spawn(process.execPath, [join(project, 'services/gateway/dist/main.js')], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  await new Promise<void>((resolve) => {
+    const lines = createInterface(gateway.stderr);
+    lines.on('line', (line) => line.includes('"ready after') && resolve());
+  });
+  return {
+    url: `http://${readFileSync(addressFile, 'utf8').trim()}/`,
+    stop: async () => {
+      gateway.kill('SIGTERM');
+      await once(gateway, 'exit');
+      await server.stop();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}

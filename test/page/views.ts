@@ -1,0 +1,89 @@
+/** What the tests of the page ask of every view: that it is accessible, fits a narrow screen, and looks as its screenshot. */
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { project } from '../platform.fixture.js';
+
+/** Where screenshots are written. */
+const images = join(project, 'docs/images/page');
+
+const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+
+/** Screens that every view is looked at on. */
+const screens = [
+  { width: 1440, colorScheme: 'light' },
+  { width: 1440, colorScheme: 'dark' },
+  { width: 390, colorScheme: 'light' },
+  { width: 390, colorScheme: 'dark' },
+] as const;
+
+/** Starts Chromium. */
+export function startBrowser(): Promise<Browser> {
+  const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'], timeout: 0 });
+}
+
+/** Opens a page that notes what goes wrong in it. @param context options of the browser's context */
+export async function openPage(browser: Browser, url: string, context: Parameters<Browser['newPage']>[0] = {}) {
+  // The scripts of axe-core are not among those that the page allows.
+  const page = await browser.newPage({ bypassCSP: true, ...context });
+  page.setDefaultTimeout(0);
+  const problems: string[] = [];
+  const requests: string[] = [];
+  page.on('pageerror', (error) => problems.push(error.message));
+  page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
+  page.on('request', (request) => requests.push(request.url()));
+  await page.goto(url);
+  return { page, problems, requests };
+}
+
+interface Violation {
+  id: string;
+  impact: string;
+  help: string;
+  nodes: { html: string; failureSummary: string }[];
+}
+
+/** Returns the serious and critical violations of WCAG 2.1 A and AA that axe-core finds, each with its elements. */
+async function violationsOf(page: Page): Promise<string[]> {
+  await page.addScriptTag({ path: axe });
+  const run = `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] })`;
+  const { violations } = await page.evaluate<{ violations: Violation[] }>(run);
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(
+      ({ id, help, nodes }) =>
+        `${id}: ${help}: ${nodes.map(({ html, failureSummary }) => `${html.slice(0, 200)} ${failureSummary}`).join(' | ')}`,
+    );
+}
+
+/**
+ * Looks at a view on every screen: nothing goes wrong, nothing is wider than the screen, nothing serious is inaccessible,
+ * nothing is asked of another server. Writes a screenshot of each.
+ *
+ * @param ready a selector of what the view shows once it is complete
+ */
+export async function lookAt(browser: Browser, url: string, view: string, name: string, ready: string): Promise<void> {
+  mkdirSync(images, { recursive: true });
+  for (const { width, colorScheme } of screens) {
+    const where = `${name} at ${width} px, ${colorScheme}`;
+    const { page, problems, requests } = await openPage(browser, url + view, {
+      viewport: { width, height: 900 },
+      colorScheme,
+    });
+    await page.waitForSelector(ready);
+    assert.deepEqual(await violationsOf(page), [], where);
+    const wide = await page.evaluate<boolean>('document.documentElement.scrollWidth > innerWidth');
+    assert.equal(wide, false, `${where}: wider than the screen`);
+    await page.screenshot({ path: join(images, `${name}-${width}-${colorScheme}.png`) });
+    assert.deepEqual(problems, [], where);
+    assert.deepEqual(
+      requests.filter((request) => !request.startsWith(url) && !request.startsWith('data:')),
+      [],
+      `${where}: nothing is asked of another server`,
+    );
+    await page.close();
+  }
+}
