@@ -79,7 +79,7 @@ test('a step says why it took its direction; columns of all steps are read once,
     [4, -1],
     [-1, 4],
   ]);
-  assert.equal(why.text, 'helpful +2.1, harmless +0.88, nobody hurt; residual 3e-12');
+  assert.equal(why.text, 'helpful +0.83, harmless +0.34, nobody hurt; residual 0');
   for (const [path, status] of [
     ['steps/5', 404],
     ['steps/0', 404],

@@ -74,13 +74,11 @@ async function reportOf(coordinator: Coordinator, run: Run, step: number): Promi
 
 /** @throws UserError for a report of an earlier release, which lacks what a certificate needs */
 function certificateOf(run: Run, { step, objectives }: StepReport): UpdateCertificate {
-  try {
-    return certificateOfReport(objectives);
-  } catch (error) {
-    if (error instanceof RangeError)
-      throw new UserError(`step ${step} of run ${run.id}: ${error.message}`, { cause: error });
-    throw error;
-  }
+  const certificate = certificateOfReport(objectives);
+  if (certificate !== undefined) return certificate;
+  throw new UserError(
+    `the report of step ${step} of run ${run.id} has no cosines of gradients: an earlier release wrote it; ask for a later step`,
+  );
 }
 
 /** Creates the command. */

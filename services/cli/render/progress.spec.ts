@@ -240,7 +240,7 @@ test('what the last direction does to each objective is said, from the report of
   const objectives = [report('helpful', 0.5, { harmless: -0.5 }), report('harmless', 0.5, {})];
   const step = { step: 1, objectives, kktResidual: 3e-12 } as unknown as StepReport;
   const progress = advance(progressOf(run), { step });
-  const said = 'direction: helpful +1, harmless +1, nobody hurt; residual 3e-12';
+  const said = 'direction: helpful +0.50, harmless +0.50, nobody hurt; residual 0';
   assert.ok(progressLines(progress, 80).includes(said));
   assert.ok(progressLine(progress).includes(said));
 });

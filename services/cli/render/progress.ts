@@ -1,5 +1,5 @@
 /** Formats a run's progress: a block of lines for a terminal, and a single line for logs. */
-import { certificateText, certifyStep } from '@gapo/objectives';
+import { certificateOfReport, certificateText } from '@gapo/objectives';
 import { stateWord, type ObjectiveReport, type Progress, type StepReport } from '@gapo/rpc';
 import { count, duration, fixed, percent, significant } from './numbers.js';
 import { methodText } from './preference.js';
@@ -50,7 +50,7 @@ export function progressLines(progress: RunProgress, width: number): string[] {
 
 /** Returns what the last direction did to each objective, if the report says. */
 function certificateOf(last: StepReport | undefined): string[] {
-  const certificate = last && certifyStep(last.objectives, last.kktResidual);
+  const certificate = last && certificateOfReport(last.objectives);
   return certificate === undefined ? [] : [`direction: ${certificateText(certificate)}`];
 }
 

@@ -100,15 +100,25 @@ test('a report is enough, unless it lacks a cosine of two gradients', () => {
     { name: 'brief', weight: 0, gradientNorm: 0, cosines: {} },
   ];
   const { objectives, norm } = updateCertificate(gram, [0.2, 0.8, 0]);
-  const reported = certificateOfReport(report);
+  const reported = certificateOfReport(report) ?? assert.fail('the report is complete');
   assert.deepEqual(
     reported.objectives.map(({ effect }) => effect),
     objectives.map(({ effect }) => effect),
   );
   assert.ok(Math.abs(reported.norm - norm) < 1e-12);
-  assert.throws(
-    () => certificateOfReport(report.map((each) => ({ ...each, cosines: {} }))),
-    /no cosine of the gradients of helpful and harmless/,
+  const [helpful = assert.fail(), ...others] = report;
+  assert.equal(certificateOfReport([{ ...helpful, cosines: {} }, ...others]), undefined);
+  assert.equal(certificateOfReport([{ ...helpful, weight: null }, ...others]), undefined);
+  assert.equal(certificateOfReport([]), undefined);
+});
+
+test('of many objectives those that gain least are listed', () => {
+  const names = Array.from({ length: 16 }, (_, i) => `o${i}`);
+  const values = Float64Array.from({ length: 256 }, (_, n) => (n % 17 === 0 ? 1 : 0));
+  const weights = names.map((_, i) => (i === 9 ? -0.5 : (i + 1) / 16));
+  assert.match(
+    certificateText(updateCertificate({ names, values }, weights)),
+    /^o0 \+0\.03, o1 \+0\.05, o2 \+0\.08, o3 \+0\.10, o4 \+0\.13, o9 -0\.21, 10 others gain more, o9 hurt though a direction improves all/,
   );
 });
 

@@ -1,6 +1,6 @@
 /** What an update does to each objective, to first order, and whether another direction would have improved all of them. */
 
-import { assertFinite, f64 } from '@gapo/numeric';
+import { assertFinite, at, f64 } from '@gapo/numeric';
 import { gradientNorms, gramFromCosines, progressOf, type Gram } from './gram/gram.js';
 import { unitGradients } from './gram/unitGradients.js';
 import { kktTolerance } from './solvers/certificate.js';
@@ -21,6 +21,9 @@ export interface ObjectiveEffect {
 
 /** A statement about the update d = Σ w_k g_k that anyone with the Gram matrix can recompute. */
 export interface UpdateCertificate {
+  readonly gram: Gram;
+  /** w, length K. */
+  readonly weights: Float64Array;
   /** In the order of the Gram matrix. */
   readonly objectives: readonly ObjectiveEffect[];
   /** ‖d‖. */
@@ -82,42 +85,35 @@ export function updateCertificate(gram: Gram, weights: ArrayLike<number>): Updat
     const effect = isRounding ? 'kept' : value > 0 ? 'gained' : 'hurt';
     return { name, progress: value, relative: Math.max(-1, Math.min(1, cosine)), effect };
   });
-  return { objectives, norm, ...commonAscent(gram) };
+  return { gram, weights: w, objectives, norm, ...commonAscent(gram) };
 }
 
-/** What a step's report has of an objective, of which the rest follows. */
+/** What a step's report has of an objective, of which the rest follows. A number that JSON does not have is null. */
 export interface ReportedObjective {
   readonly name: string;
   /** Its weight in the update. */
-  readonly weight: number;
+  readonly weight: number | null;
   /** ‖g_k‖. */
-  readonly gradientNorm: number;
-  /** The cosine of its gradient and that of each objective after it, by name. */
-  readonly cosines: Readonly<Record<string, number>>;
+  readonly gradientNorm: number | null;
+  /** The cosine of its gradient and that of each objective after it, by name; none with or of a zero gradient. */
+  readonly cosines?: Readonly<Record<string, number | null>> | null;
 }
 
 /**
  * Certifies the update of a step from its report.
  *
  * @param objectives in the order of the report
- * @throws RangeError for a report without the cosine of two gradients that are not zero, as earlier releases wrote it
+ * @returns undefined for a report without a number that this takes: those of earlier releases have no cosines
  */
-export function certificateOfReport(objectives: readonly ReportedObjective[]): UpdateCertificate {
-  const pairs = objectives.flatMap((one, i) =>
-    objectives.slice(i + 1).map((other) => {
-      const cosine = Object.hasOwn(one.cosines, other.name) ? one.cosines[other.name] : undefined;
-      if (cosine === undefined && one.gradientNorm > 0 && other.gradientNorm > 0) {
-        throw new RangeError(`the report has no cosine of the gradients of ${one.name} and ${other.name}`);
-      }
-      return cosine ?? null;
-    }),
-  );
+export function certificateOfReport(objectives: readonly ReportedObjective[]): UpdateCertificate | undefined {
   const names = objectives.map(({ name }) => name);
-  const norms = objectives.map(({ gradientNorm }) => gradientNorm);
-  return updateCertificate(
-    gramFromCosines(names, norms, pairs),
-    objectives.map(({ weight }) => weight),
+  const norms = objectives.map(({ gradientNorm }) => gradientNorm ?? NaN);
+  const weights = objectives.map(({ weight }) => weight ?? NaN);
+  const pairs = objectives.flatMap(({ cosines }, i) =>
+    names.slice(i + 1).map((other, j) => (at(norms, i) * at(norms, i + 1 + j) === 0 ? 0 : (cosines?.[other] ?? NaN))),
   );
+  if (names.length === 0 || ![...norms, ...weights, ...pairs].every(Number.isFinite)) return undefined;
+  return updateCertificate(gramFromCosines(names, norms, pairs), weights);
 }
 
 /** The smallest-norm point of the hull of the unit gradients; a zero gradient cannot be improved, and has no say. */
@@ -133,15 +129,23 @@ function commonAscent(gram: Gram): Pick<UpdateCertificate, 'commonAscent' | 'mar
   };
 }
 
+/** Objectives that a sentence lists. */
+const mostListed = 6;
+
 /**
- * States a certificate in a sentence: each objective's cosine with the update, who was hurt, and the residual.
+ * States a certificate in a sentence: each objective's cosine with the update, who was hurt, and the residual. Of many objectives it
+ * lists those that gain least, which those that are hurt are among.
  *
  * @returns for example `helpful +0.31, harmless -0.12, harmless hurt though a direction improves all; residual 3e-12`
  */
 export function certificateText({ objectives, commonAscent, residual }: UpdateCertificate): string {
-  const parts = objectives.map(({ name, relative }) => `${name} ${relative < 0 ? '' : '+'}${relative.toFixed(2)}`);
+  const least = [...objectives].sort((a, b) => a.relative - b.relative).slice(0, mostListed);
+  const parts = objectives
+    .filter((each) => least.includes(each))
+    .map(({ name, relative }) => `${name} ${relative < 0 ? '' : '+'}${relative.toFixed(2)}`);
+  const rest = objectives.length > parts.length ? [`${objectives.length - parts.length} others gain more`] : [];
   const hurt = objectives.filter(({ effect }) => effect === 'hurt').map(({ name }) => name);
   const reason = commonAscent ? 'though a direction improves all' : 'where no direction improves all';
   const outcome = hurt.length === 0 ? 'nobody hurt' : `${hurt.join(' and ')} hurt ${reason}`;
-  return `${[...parts, outcome].join(', ')}; residual ${residual === 0 ? '0' : residual.toExponential(0)}`;
+  return `${[...parts, ...rest, outcome].join(', ')}; residual ${residual === 0 ? '0' : residual.toExponential(0)}`;
 }

@@ -39,13 +39,6 @@ export {
   type Registry,
 } from './combiners/registry.js';
 export { checkSettings, numberAt, numbersThatSteer, type ScheduledNumbers } from './combiners/settings.js';
-export {
-  certificateText,
-  certifyDirection,
-  certifyStep,
-  type DirectionCertificate,
-  type StepObjective,
-} from './directionCertificate.js';
 export * from './gram/gram.js';
 export { weightedSum } from './gram/direction.js';
 export * from './kl.js';

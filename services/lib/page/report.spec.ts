@@ -164,7 +164,7 @@ test('a browser shows the report from a disk, with texts as texts', async (t) =>
   );
   assert.doesNotMatch(text, /multiplier|accuracy|acceptable|weights/, 'what the run does not have is not shown');
   await page.click('text=Why this direction');
-  await page.waitForSelector('.certificate:has-text("helpful +0.25, harmless +0.25, nobody hurt")');
+  await page.waitForSelector('.certificate:has-text("helpful +0.50, harmless +0.50, nobody hurt")');
   await page.click('button[aria-label="Step before"]');
   await page.waitForSelector('[data-step="2"] .certificate');
   assert.match(await page.locator('.heat canvas').getAttribute('aria-label').then(String), /1 pair from step 1 to 3/);

@@ -1,6 +1,6 @@
 /** Why a step took its direction: what the page shows of the certificate of the step's direction. */
 import { at, f64 } from '@gapo/numeric';
-import { certificateText, certifyStep } from '@gapo/objectives';
+import { certificateOfReport, certificateText } from '@gapo/objectives';
 import type { StepReportJson } from '@gapo/rpc';
 import type { StepDetail, StepWhy } from './browser/data.js';
 
@@ -12,9 +12,9 @@ export function stepDetail(step: StepReportJson): StepDetail {
 
 /** @returns undefined where the report lacks a number, as those of earlier releases do */
 function whyOf({ step, weightsAge, objectives, kktResidual }: StepReportJson): StepWhy | undefined {
-  const certificate = certifyStep(objectives, kktResidual);
+  const certificate = certificateOfReport(objectives);
   if (certificate === undefined) return undefined;
-  const { gram, progress, weights, squaredLength, hurt, residual } = certificate;
+  const { gram, weights, norm, objectives: effects } = certificate;
   const { names, values } = gram;
   const size = names.length;
   return {
@@ -24,11 +24,11 @@ function whyOf({ step, weightsAge, objectives, kktResidual }: StepReportJson): S
     names,
     weights: [...weights],
     alpha: objectives.map(({ alpha }) => alpha),
-    progress: [...progress],
+    progress: effects.map(({ progress }) => progress),
     norms: names.map((_, i) => Math.sqrt(f64(values, i * size + i))),
-    hurt,
-    length: Math.sqrt(Math.max(0, squaredLength)),
-    ...(residual !== undefined && { residual }),
+    hurt: effects.filter(({ effect }) => effect === 'hurt').map(({ name }) => name),
+    length: norm,
+    ...(kktResidual != null && { residual: kktResidual }),
     gram: names.map((_, i) => [...values.subarray(i * size, (i + 1) * size)]),
     cosines: names.map((_, i) =>
       names.map((_other, j) =>

@@ -25,7 +25,7 @@ export interface StepWhy {
   step: number;
   /** The step that chose the weights. */
   chosenAt: number;
-  /** The certificate in words: `helpful +0.31, harmless +0.3, nobody hurt; residual 3e-12`. */
+  /** The certificate in words: `helpful +0.31, harmless +0.30, nobody hurt; residual 3e-12`. */
   text: string;
   names: readonly string[];
   /** w. */
