@@ -116,6 +116,20 @@ test('completions that an objective could not score are counted, in the step tha
   assert.doesNotMatch(progressLine(advance(dropped, stepMessage(50, [0.5, 1]))), /dropped/);
 });
 
+test('how far the policy that sampled is from the one that was trained is shown where a step measured it', () => {
+  const { step } = stepMessage(1, [0.5, 1.5]);
+  assert.ok(step);
+  const progress = advance(progressOf(run), {
+    step: { ...step, staleness: 1, effectiveSampleSize: 0.968 },
+    event: 'step',
+  });
+  assert.match(
+    progressLines(progress, 120)[4] ?? '',
+    /^KL \S+ {3}sampled 1 update before {3}effective sample 97 % {3}/,
+  );
+  assert.match(progressLine(progress), / {2}sampled 1 update before {2}effective sample 97 % {2}1,204 tokens\/s/);
+});
+
 test('multipliers, accuracies and the source of the weights are shown where a step has them', () => {
   const { step } = stepMessage(1, [0.5, 1.5]);
   assert.ok(step);

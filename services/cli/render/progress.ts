@@ -35,6 +35,7 @@ export function progressLines(progress: RunProgress, width: number): string[] {
     joined(
       [
         ...klText(last),
+        ...offPolicyText(last),
         `stationarity ${significant(last?.stationarity)}`,
         `${count(tokensPerSecond(last))} tokens/s`,
         `${duration(last?.seconds)}/step`,
@@ -83,6 +84,15 @@ function sourceOfWeights({ last }: RunProgress): string[] {
 /** A run without a reference has no KL. */
 function klText(last: StepReport | undefined): string[] {
   return last !== undefined && last.kl === undefined ? [] : [`KL ${significant(last?.kl)}`];
+}
+
+/** Returns how far the policy that sampled is from the one that was trained, if measured. */
+function offPolicyText(last: StepReport | undefined): string[] {
+  const { staleness, effectiveSampleSize } = last ?? {};
+  return [
+    ...(staleness === undefined ? [] : [`sampled ${staleness} ${staleness === 1 ? 'update' : 'updates'} before`]),
+    ...(effectiveSampleSize === undefined ? [] : [`effective sample ${percent(effectiveSampleSize)}`]),
+  ];
 }
 
 /** Returns the values that only some methods report, and the number of completions without a score. */
@@ -157,6 +167,7 @@ export function progressLine(progress: RunProgress): string {
     `step ${step}/${run.totalSteps}`,
     ...rewards,
     ...klText(last),
+    ...offPolicyText(last),
     `${count(tokensPerSecond(last))} tokens/s`,
     ...sourceOfWeights(progress),
     ...certificateOf(last),

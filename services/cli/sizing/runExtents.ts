@@ -1,6 +1,6 @@
 /** The extents of a run, which `gapo plan` computes its memory and operations from. */
 import { resolve } from 'node:path';
-import { updatesPerStep, type RunConfig } from '@gapo/config';
+import { stalenessOf, updatesPerStep, type RunConfig } from '@gapo/config';
 import {
   linearTargets,
   readLora,
@@ -77,6 +77,8 @@ export function extentsOf(
     completionTokens: rollout.maxNewTokens,
     updates: updatesPerStep(config),
     epochs: ppo.epochs,
+    staleness: stalenessOf(config),
+    current: valueHeads > 0 || stalenessOf(config) > 0 || ppo.importanceCap !== undefined,
     reference: kl.coefficient > 0,
     regularized: (kl.coefficient > 0 && kl.in === 'loss') || config.entropyCoefficient > 0 || valueHeads > 0,
     precision: compute.precision,

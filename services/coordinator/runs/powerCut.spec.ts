@@ -46,8 +46,11 @@ test('the run continues to the same bytes from a copy of its directory at every 
   });
   t.after(stop);
   await mkdir(copies);
-  // Critics have a file of their own.
-  const config = runYaml({ steps: 4, extra: 'ppo: { advantages: gae }\ncheckpoints: { every: 4, keep: 1 }' });
+  // Critics have a file of their own, and so have the versions that later steps are sampled from.
+  const config = runYaml({
+    steps: 4,
+    extra: 'ppo: { advantages: gae }\ncheckpoints: { every: 4, keep: 1 }',
+  }).replace('maxNewTokens: 6', 'maxNewTokens: 6, staleness: 1');
   const whole = await train(coordinator, world, config);
   stop();
   await coordinator.stop();
@@ -55,7 +58,7 @@ test('the run continues to the same bytes from a copy of its directory at every 
 
   const seen = (point: FaultPointName): string[] =>
     boundaries.filter((each) => each.point === point).map(({ name }) => name);
-  const files = ['adapter_config.json', 'adapter_model.safetensors', 'optimizer.safetensors', 'state.json', 'value_heads.safetensors']; // prettier-ignore
+  const files = ['adapter_config.json', 'adapter_model.safetensors', 'earlier_versions.safetensors', 'optimizer.safetensors', 'state.json', 'value_heads.safetensors']; // prettier-ignore
   assert.deepEqual(seen('file.write').sort(), files);
   assert.deepEqual(seen('file.sync').sort(), files, 'every file is flushed');
   const order = boundaries.map(({ point, name }) => `${point} ${name}`);

@@ -1,12 +1,13 @@
 /** The training loop of a run: its context, policy versions and state. */
 import { setMaxListeners } from 'node:events';
-import type { RunConfig } from '@gapo/config';
+import { stalenessOf, type RunConfig } from '@gapo/config';
 import { RpcError, type StepReport } from '@gapo/rpc';
 import { attributeNames, contextOfRun, spanNames, withSpan, type Span } from '@gapo/tracing';
 import { describeRewardsOrPause } from '../scoring/rewardServices.js';
 import { CheckpointPace } from '../state/checkpointPlaces.js';
 import { versionOf, type TrainingState } from '../state/trainingState.js';
 import type { VersionStore } from '../state/versions.js';
+import { Samplings } from '../step/context/samplings.js';
 import { stepContext, type Phase, type StepObserver } from '../step/context/stepContext.js';
 import { startingVersions, trainingWith, type TrainingContext } from '../step/context/trainingContext.js';
 import { completeReport } from '../step/stepReport.js';
@@ -42,6 +43,10 @@ export interface Session {
   readonly stopping: () => boolean;
 }
 
+interface StepSession extends Session {
+  readonly samplings: Samplings;
+}
+
 /** The training loop of one run. */
 export class TrainingLoop {
   /** Has the goals of the step that the run was prepared for; {@link context} has those of the next step. */
@@ -57,7 +62,7 @@ export class TrainingLoop {
     this.training = training;
     this.versions = startingVersions(training, state);
     this.#shared = shared;
-    this.#pace = new CheckpointPace(3 * training.initial.byteLength); // parameters and two moments
+    this.#pace = new CheckpointPace((3 + stalenessOf(training.config)) * training.initial.byteLength); // parameters, two moments, earlier versions
     this.#state = state;
     this.#started = state.step;
   }
@@ -93,11 +98,20 @@ export class TrainingLoop {
    * @throws PauseNeeded, RunFailure, RpcError or the signal's reason: what stopped a step
    */
   async train(session: Session): Promise<void> {
+    const { events, platform } = this.#shared;
+    const samplings = new Samplings({
+      training: this.training,
+      pool: platform.rollout,
+      versions: this.versions,
+      key: session.key,
+      sampled: (event) => events.rollout(event),
+    });
     try {
-      const release = holdWorkers(this.#shared.platform, this.#state.workers);
+      const release = holdWorkers(platform, this.#state.workers);
       try {
-        while (!this.isComplete && !session.stopping()) await this.#step(session);
+        while (!this.isComplete && !session.stopping()) await this.#step(session, samplings);
       } finally {
+        samplings.end();
         release();
       }
     } catch (error) {
@@ -134,7 +148,7 @@ export class TrainingLoop {
     this.#announceCheckpoint(this.#state, directory);
   }
 
-  async #step(session: Session): Promise<void> {
+  async #step(session: Session, samplings: Samplings): Promise<void> {
     const { goals, runId } = this.#shared;
     const step = this.nextStep;
     this.#started = step;
@@ -153,9 +167,10 @@ export class TrainingLoop {
     const end = (): void => ending.abort(session.signal.reason);
     session.signal.addEventListener('abort', end, { once: true });
     if (session.signal.aborted) end();
-    const stepSession = { ...session, signal: ending.signal };
+    const stepSession = { ...session, signal: ending.signal, samplings };
     try {
       await withSpan(spanNames.step, attributes, (span) => this.#stepInSpan(step, config, stepSession, span), root);
+      samplings.taken(step);
     } finally {
       session.signal.removeEventListener('abort', end);
       this.#started = this.#state.step;
@@ -163,7 +178,12 @@ export class TrainingLoop {
   }
 
   /** @param config with the goals of the step */
-  async #stepInSpan(step: number, config: RunConfig, { key, signal, stopping }: Session, span: Span): Promise<void> {
+  async #stepInSpan(
+    step: number,
+    config: RunConfig,
+    { key, signal, stopping, samplings }: StepSession,
+    span: Span,
+  ): Promise<void> {
     const { config: { steps }, events, feed, goals, history, platform, runId } = this.#shared; // prettier-ignore
     const startedAt = performance.now();
     const goalChanges = goals.changes;
@@ -173,12 +193,11 @@ export class TrainingLoop {
       feed.progress({ step, phase, done, total, waitingFor });
     const observer: StepObserver = {
       progress,
-      rollout: (event) => events.rollout(event),
       reward: (event) => events.reward(event),
       gradient: (update, event) => events.gradient(update, event),
     };
     const { versions } = this;
-    const context = stepContext({ training, before: this.#state, workers: platform, versions, key, signal, observer, goalChanges }); // prettier-ignore
+    const context = stepContext({ training, before: this.#state, workers: platform, samplings, versions, key, signal, observer, goalChanges }); // prettier-ignore
     const { state: taken, findings } = await takeStep(context);
     const warning = logprobGapWarning(context, findings.maxLogprobGap);
     if (warning !== undefined)

@@ -66,6 +66,7 @@ function stateAt(step: number): TrainingState {
       parameters: vector(0.1),
       optimizer: { step: 2 * step, firstMoments: [vector(1e-3)], secondMoments: [vector(1e-9)] },
     },
+    earlier: [],
     workers: { gradient: { build: '0.1.0+abc', environment: { threads: '4', device: 'cpu' } } },
   };
 }
@@ -77,6 +78,22 @@ test('reading returns what was written', async (t) => {
   assert.deepEqual(state, stateAt(3));
   assert.equal(report, undefined);
   assert.equal(await sha256OfCheckpoint(place), sha256OfTensors(split(state.trained.parameters, owner.shapes)));
+});
+
+test('with staleness, reading returns the versions that later steps are sampled from, and their loss is damage', async (t) => {
+  const parent = await scratch(t);
+  const config = parseRunConfig(`${text}rollout: { staleness: 2 }\nppo: { epochs: 2 }\n`, 'run.yaml', undefined);
+  const stale = { ...owner, config };
+  const earlier = [2, 4].map((version) => ({ version, parameters: stateAt(version).trained.parameters }));
+  const state = { ...stateAt(3), earlier };
+  const place = await writeCheckpoint(folder(parent), stale, state, undefined, retention);
+  assert.deepEqual((await readCheckpoint(place, stale)).state, state);
+  const without = await writeCheckpoint(folder(parent), stale, { ...state, earlier: earlier.slice(1) }, undefined, retention); // prettier-ignore
+  await assert.rejects(
+    readCheckpoint(without, stale),
+    (error) =>
+      error instanceof DamagedCheckpoint && /tensor 2\.base_model\S+lora_A\.weight is missing/.test(error.message),
+  );
 });
 
 test('a version that was hashed before is not hashed again when it is written, but when it is read', async (t) => {

@@ -7,6 +7,7 @@
  * | model.safetensors | every weight by its Hugging Face name (train: full) |
  * | value_heads.safetensors | the critics, if any |
  * | optimizer.safetensors | AdamW's moments: exp_avg.NAME and exp_avg_sq.NAME |
+ * | earlier_versions.safetensors | with rollout.staleness, the versions that later steps are sampled from: VERSION.NAME |
  * | state.json | step, data cursor, controllers, configuration, SHA-256 of every file, of the run's inputs and of itself |
  *
  * state.json is the manifest: a checkpoint whose files are not what it says is refused by name.
@@ -35,6 +36,7 @@ import { checkpointDirectory, prune, type CheckpointPlace, type Retention } from
 import { stateFile } from './fileNames.js';
 import { goalChangeSchema } from './goals.js';
 import { assertSameInputs, isPolicyInput, type RunInputs } from './runInputs.js';
+import { earlierVersions } from './samplingSchedule.js';
 import {
   initialCombination,
   versionOf,
@@ -90,6 +92,7 @@ export interface CheckpointContent {
 
 const optimizerFile = 'optimizer.safetensors';
 const valueHeadsFile = 'value_heads.safetensors';
+const earlierFile = 'earlier_versions.safetensors';
 const currentFormat = 2;
 
 const controllerSchema = z.union([
@@ -203,6 +206,9 @@ function contents(
     ...split(at(firstMoments, 0), shapes).map((tensor) => ({ ...tensor, name: `exp_avg.${tensor.name}` })),
     ...split(at(secondMoments, 0), shapes).map((tensor) => ({ ...tensor, name: `exp_avg_sq.${tensor.name}` })),
   ];
+  const earlier = state.earlier.flatMap(({ version, parameters }) =>
+    split(parameters, shapes).map((tensor) => ({ ...tensor, name: `${version}.${tensor.name}` })),
+  );
   return {
     [weightsFile(config)]: safetensorsChunks(
       parameters.filter((tensor) => !isHead(tensor)),
@@ -211,6 +217,7 @@ function contents(
     ...(heads.length > 0 && { [valueHeadsFile]: safetensorsChunks(heads) }),
     ...(adapter && { 'adapter_config.json': [Buffer.from(`${JSON.stringify(adapter.config, null, 2)}\n`)] }),
     [optimizerFile]: safetensorsChunks(moments),
+    ...(earlier.length > 0 && { [earlierFile]: safetensorsChunks(earlier) }),
   };
 }
 
@@ -247,7 +254,7 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
     if (found !== sha256) damaged(`${file} has SHA-256 ${found}, ${stateFile} says ${sha256}`);
   }
   const tensors = new Map<string, NamedTensor>();
-  const tensorFiles = [weightsFile(owner.config), valueHeadsFile, optimizerFile];
+  const tensorFiles = [weightsFile(owner.config), valueHeadsFile, optimizerFile, earlierFile];
   for (const file of tensorFiles.filter((name) => Object.hasOwn(manifest.files, name))) {
     for (const tensor of await readSafetensors(join(directory, file))) tensors.set(tensor.name, tensor);
   }
@@ -278,6 +285,7 @@ export async function readCheckpoint(place: CheckpointPlace, owner: CheckpointOw
       combination: manifest.combination ? readCombination(manifest.combination) : initialCombination(owner.config),
       goalChanges: aims,
       trained: { parameters, optimizer },
+      earlier: earlierVersions(owner.config, step).map((version) => ({ version, parameters: assemble(`${version}.`) })),
       ...(manifest.workers && { workers: manifest.workers as WorkersRecords }),
     },
     report: (manifest.report ?? undefined) as StepReport | undefined, // its hash matches: it is what was written

@@ -3,6 +3,7 @@ import { combinerSettings, objectiveNames, type RunConfig } from '@gapo/config';
 import { createAdamWState, type AdamWState } from '@gapo/numeric';
 import { combinerOf, weightingOf, type KlController, type Memory } from '@gapo/objectives';
 import type { GoalChange } from './goals.js';
+import { earlierVersions } from './samplingSchedule.js';
 
 /** The weights that were chosen last, with the measurements of that step. Arrays have one entry per objective. */
 export interface ChosenWeights {
@@ -49,6 +50,12 @@ export interface WorkersRecord {
 /** By kind of worker; kinds that a run does not use are missing. */
 export type WorkersRecords = Readonly<Partial<Record<'rollout' | 'gradient', WorkersRecord>>>;
 
+/** A version before the newest one. */
+export interface EarlierVersion {
+  readonly version: number;
+  readonly parameters: Float32Array;
+}
+
 /** The state after a step. Immutable: an abandoned step leaves it unchanged. */
 export interface TrainingState {
   /** Steps taken. */
@@ -61,6 +68,8 @@ export interface TrainingState {
   /** Changes of goals made before the step began, in order. */
   readonly goalChanges: readonly GoalChange[];
   readonly trained: Trained;
+  /** Those of {@link earlierVersions}: with `rollout.staleness`, completions of later steps are sampled from them. */
+  readonly earlier: readonly EarlierVersion[];
   /** The workers that computed the last step; absent before the first one. */
   readonly workers?: WorkersRecords;
 }
@@ -68,6 +77,16 @@ export interface TrainingState {
 /** Returns the newest policy version: the number of optimizer updates. */
 export function versionOf({ trained }: TrainingState): number {
   return trained.optimizer.step;
+}
+
+/** Returns the earlier versions of the state after the step that follows a state. */
+export function earlierAfter(config: RunConfig, { step, earlier, trained }: TrainingState): readonly EarlierVersion[] {
+  const held = [...earlier, { version: trained.optimizer.step, parameters: trained.parameters }];
+  return earlierVersions(config, step + 1).map((version) => {
+    const found = held.find((each) => each.version === version);
+    if (found === undefined) throw new RangeError(`the state after step ${step} has no version ${version}`);
+    return found;
+  });
 }
 
 /** Returns the state before the first step. */
@@ -81,6 +100,7 @@ export function initialState(config: RunConfig, parameters: Float32Array): Train
     combination: initialCombination(config),
     goalChanges: [],
     trained: untrained(parameters),
+    earlier: [],
   };
 }
 

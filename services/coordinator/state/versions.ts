@@ -70,7 +70,18 @@ export class VersionStore {
    * @param load reads its parameters if it is not held
    */
   async pin(version: number, load: () => Promise<Float32Array>): Promise<() => void> {
-    const held = this.#held.get(version) ?? this.#hold(version, await load());
+    if (!this.#held.has(version)) this.#hold(version, await load());
+    return this.keep(version);
+  }
+
+  /**
+   * Keeps a version that is held in memory until the returned function is called.
+   *
+   * @throws RangeError if it is not held
+   */
+  keep(version: number): () => void {
+    const held = this.#held.get(version);
+    if (held === undefined) throw new RangeError(`version ${version} is not held: ${this.list().join(', ')} are`);
     held.pins += 1;
     let pinned = true;
     return () => {

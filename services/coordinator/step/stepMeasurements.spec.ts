@@ -37,6 +37,12 @@ const report: StepReport = {
   weightsAge: 2,
 };
 
+test('how far the sampler is from the policy is a metric where a step measured it', () => {
+  const measured = measurementsOf('r', { ...report, staleness: 2, effectiveSampleSize: 0.75 });
+  const valueOf = (wanted: string): unknown => measured.find(({ metric }) => metric === wanted)?.value;
+  assert.deepEqual([valueOf('staleness'), valueOf('effectiveSampleSize')], [2, 0.75]);
+});
+
 test('a report becomes the metrics of its run, and what it does not say is absent', () => {
   const measured = measurementsOf('r', report).map(({ metric, value, attributes }) => {
     const { runId, ...others } = attributes as Record<string, unknown>;

@@ -37,6 +37,8 @@ export function measurementsOf(runId: string, report: StepReport): Measurement[]
     measured('entropy', report.entropy, run),
     measured('clipFraction', report.clipFraction, run),
     measured('logprobGap', report.maxLogprobGap, run),
+    measured('staleness', report.staleness, run),
+    measured('effectiveSampleSize', report.effectiveSampleSize, run),
     measured('updateNorm', report.updateNorm, run),
     measured('learningRate', report.learningRate, run),
     measured('weightsAge', report.weightsAge, run),

@@ -12,7 +12,7 @@ export type StepFindings = Omit<StepReport, 'seconds' | 'etaSeconds' | 'traceId'
 /** Reports what a step learned from, and its updates. */
 export function findingsOf(
   { clock, config, step }: StepContext,
-  { inputs: { batch }, objectives, klPerToken }: StepLearning,
+  { inputs: { batch }, objectives, klPerToken, offPolicy }: StepLearning,
   updated: Updated,
 ): StepFindings {
   const { statistics, chosen, combination, approximationDegrees } = updated;
@@ -49,6 +49,7 @@ export function findingsOf(
     ...(approximationDegrees !== undefined && { approximationDegrees }),
     ...(chosen.residual !== undefined && { kktResidual: chosen.residual }),
     ...(klPerToken !== undefined && { kl: klPerToken }),
+    ...offPolicy,
     tokens: batch.tokens,
     completionLength: batch.tokens / samples.length,
     finishedFraction: samples.filter(({ finished }) => finished).length / samples.length,

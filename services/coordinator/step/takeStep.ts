@@ -5,7 +5,7 @@
 import { objectiveNames, type RunConfig } from '@gapo/config';
 import type { Combination, Gram, Memory } from '@gapo/objectives';
 import { spanNames, withSpan } from '@gapo/tracing';
-import type { TrainingState } from '../state/trainingState.js';
+import { earlierAfter, type TrainingState } from '../state/trainingState.js';
 import type { StepContext } from './context/stepContext.js';
 import { learnFromPairs } from './dpo/dpo.js';
 import { learnFromRewards } from './ppo/ppo.js';
@@ -34,18 +34,26 @@ const strategies: Readonly<Record<RunConfig['algorithm'], StepStrategy>> = {
 export async function takeStep(context: StepContext): Promise<StepResult> {
   const { before, config, goalChanges, step } = context;
   const learning = await strategies[config.algorithm](context);
-  const { drawn, inputs, loss, updates, combination, kl } = learning;
+  const { drawn, inputs, loss, updates, combination, kl, samplerGap } = learning;
   const noon = noonAdvantages(inputs.signal, objectiveNames(config).length, inputs.batch);
   const combine = (memory: Memory, gram: Gram): Combination => {
     const state = { ...combination, memory };
     return combineGradients(config, { step, state, noonAdvantages: noon, losses: learning.losses }, gram);
   };
   const updated = await withSpan(spanNames.stepTrain, {}, () =>
-    makeUpdates({ updates, loss, combine, combination }, context),
+    makeUpdates({ updates, loss, combine, combination, samplerGap }, context),
   );
   const { trained } = updated;
   return {
-    state: { step, position: before.position + drawn, kl, combination: updated.combination, goalChanges, trained },
+    state: {
+      step,
+      position: before.position + drawn,
+      kl,
+      combination: updated.combination,
+      goalChanges,
+      trained,
+      earlier: earlierAfter(config, before),
+    },
     findings: findingsOf(context, learning, updated),
   };
 }

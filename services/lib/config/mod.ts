@@ -21,7 +21,7 @@ export {
 } from './run/objectives.js';
 export { textForm, type TextForm } from './textForm.js';
 export { recoveryDefaults, type Recovery } from './run/recovery.js';
-export { servedLogprobGap, type LogprobGapLimits } from './run/rollout.js';
+export { servedLogprobGap, stalenessOf, type LogprobGapLimits } from './run/rollout.js';
 export { checkWeighting, type WeightingConfig } from './run/weighting.js';
 export { updatesPerStep } from './run/optimizer.js';
 export { runConfigJsonSchema } from './run/jsonSchema.js';

@@ -43,6 +43,7 @@ export * from './gram/gram.js';
 export { weightedSum } from './gram/direction.js';
 export * from './kl.js';
 export { pairSignal, type PairInput, type PairObjective, type PairSignal } from './losses/preference.js';
+export * from './losses/importance.js';
 export * from './losses/regularizers.js';
 export * from './losses/surrogate.js';
 export * from './pareto.js';

@@ -13,6 +13,7 @@ import {
   type LogProbsInput,
 } from '../../workers/gradients.js';
 import type { RolloutPool } from '../../workers/rollouts.js';
+import type { Samplings } from './samplings.js';
 import { policyRef, type TrainingContext } from './trainingContext.js';
 
 /** The phases of a step, as reports and progress name them. */
@@ -21,7 +22,6 @@ export type Phase = 'sampling' | 'rewards' | 'gradients' | 'combination' | 'chec
 /** Observes a step. */
 export interface StepObserver {
   progress(phase: Phase, done: number, total: number, waitingFor?: string): void;
-  rollout(event: ShardEvent): void;
   reward(event: RewardEvent): void;
   /** @param update index of the update within the step */
   gradient(update: number, event: ShardEvent): void;
@@ -33,7 +33,9 @@ export interface StepParts {
   readonly training: TrainingContext;
   /** The state before the step. */
   readonly before: TrainingState;
-  readonly workers: { readonly rollout: RolloutPool; readonly gradient: GradientPool };
+  readonly workers: { readonly gradient: GradientPool; readonly rollout: Pick<RolloutPool, 'reference'> };
+  /** Completions of this step and of later ones. */
+  readonly samplings: Samplings;
   readonly versions: VersionStore;
   /** The key under which workers pull the run's policy versions. */
   readonly key: string;
@@ -48,7 +50,7 @@ export interface StepContext extends StepParts {
   readonly config: RunConfig;
   /** The step's number, from 1. */
   readonly step: number;
-  /** The version that samples: the one before the first update. */
+  /** The version that the step begins with: the one before the first update. */
   readonly version: number;
   readonly clock: Stopwatch;
   readonly progress: GradientProgress;

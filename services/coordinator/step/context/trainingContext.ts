@@ -128,10 +128,11 @@ export function policyRef({ spec }: TrainingContext, key: string, version: numbe
   return { runId: key, version, spec };
 }
 
-/** Creates a version store that holds version 0 and the latest version. */
+/** Creates a version store that holds version 0, the latest version, and those before it that later steps are sampled from. */
 export function startingVersions({ shapes, initial }: TrainingContext, state: TrainingState): VersionStore {
   const versions = new VersionStore(shapes);
   versions.put(0, initial);
+  for (const { version, parameters } of state.earlier) versions.put(version, parameters);
   if (versionOf(state) > 0) versions.put(versionOf(state), state.trained.parameters);
   return versions;
 }

@@ -63,6 +63,8 @@ export async function learnFromPairs(context: StepContext): Promise<StepLearning
     kl: before.kl,
     // KL cannot be estimated from completions that the policy did not sample.
     klPerToken: undefined,
+    offPolicy: undefined,
+    samplerGap: undefined,
   };
 }
 

@@ -4,24 +4,31 @@
  */
 import { setMaxListeners } from 'node:events';
 import { concatenated } from '@gapo/model';
-import { at, deriveSeed } from '@gapo/numeric';
-import type { DrawnPrompt } from '@gapo/run-data';
+import { at } from '@gapo/numeric';
 import { spanNames, withSpan } from '@gapo/tracing';
 import { createBatch, pickRows, tokenIndices, type Batch, type Ranges, type Sample } from '../../data/batch.js';
 import { completionItems } from '../../scoring/completionItems.js';
 import { recordScores } from '../../scoring/evaluationEvents.js';
 import { quotedFailures, quotedOutliers, scoreItems, tooFewScores, type ScoredBatch } from '../../scoring/scoring.js';
 import type { BatchLogProbs } from '../../workers/gradients.js';
-import { sampleShards } from '../../workers/rollouts.js';
+import type { Sampling, StepPrompts } from '../context/samplings.js';
 import { logProbsOf, withSignal, type StepContext } from '../context/stepContext.js';
 import { valueHeadsOf } from '../context/trainingContext.js';
+import { checkedSamples, largestGap, measuresSampler } from './offPolicy.js';
 
 /** Log-probabilities of a batch, other than the sampler's. */
 export interface LogProbsOfStep {
   /** Under version 0; undefined if the KL coefficient is 0. */
   readonly reference: BatchLogProbs | undefined;
-  /** Under the sampling version, with the critics' values; undefined without critics. */
+  /**
+   * Under the version that the step begins with, with the critics' values; undefined without critics, unless {@link measuresSampler}.
+   */
   readonly current: BatchLogProbs | undefined;
+  /**
+   * The largest gap between the log-probabilities of sampler and trainer under the version that sampled; undefined where the first update
+   * measures it, whose old policy that is.
+   */
+  readonly samplerGap: number | undefined;
 }
 
 /** The completions of a step, their scores and log-probabilities. */
@@ -32,33 +39,37 @@ export interface Experience extends LogProbsOfStep {
   readonly scores: readonly Float64Array[];
   /** All completions, including those without a score. */
   readonly scored: ScoredBatch;
-}
-
-/** The prompts of a step. */
-export interface Drawn {
-  readonly drawn: readonly DrawnPrompt[];
+  /** The version that sampled. */
+  readonly sampledVersion: number;
   /** The prompts of each shard. */
   readonly bounds: Ranges;
 }
 
 /**
- * Samples completions, scores them and computes their log-probabilities. If one of these fails, it cancels the others.
+ * Samples completions, scores them and computes their log-probabilities. If one of these fails, it cancels the others. With
+ * `rollout.staleness` the completions may be there already, and sampling for later steps starts.
  *
  * @throws PauseNeeded, RunFailure, RpcError, the signal's reason
  */
-export async function gatherExperience(step: StepContext, from: Drawn): Promise<Experience> {
+export async function gatherExperience(step: StepContext): Promise<Experience> {
   const failed = new AbortController();
   const signal = AbortSignal.any([step.signal, failed.signal]);
   setMaxListeners(0, signal); // every call listens
   const context = withSignal(step, signal);
-  const { clock, progress } = context;
-  let shards: readonly Promise<readonly Sample[]>[] = []; // assigned as soon as sampling starts
+  const { before, clock, observer, progress, samplings } = context;
+  let started: Sampling | undefined;
   const sampling = clock.time('sampling', spanNames.stepSampling, async () => {
-    shards = sample(context, from);
-    return (await Promise.all(shards)).flat();
+    started = samplings.of(before);
+    return (await Promise.all(started.shards)).flat();
   });
-  const computing = Promise.race(shards).then(() =>
-    withSpan(spanNames.stepLogProbs, {}, () => logProbs(context, from, shards)),
+  if (started === undefined) return sampling as Promise<never>; // it could not start
+  const from = started;
+  signal.addEventListener('abort', () => from.end(signal.reason), { once: true });
+  if (signal.aborted) from.end(signal.reason);
+  from.follow((done, total) => observer.progress('sampling', done, total));
+  samplings.ahead(before);
+  const computing = Promise.race(from.shards).then(() =>
+    withSpan(spanNames.stepLogProbs, {}, () => logProbs(context, from)),
   );
   const scoring = sampling.then((samples) =>
     clock.time('rewards', spanNames.stepRewards, () => score(context, from, samples)),
@@ -78,37 +89,9 @@ export async function gatherExperience(step: StepContext, from: Drawn): Promise<
   }
 }
 
-function sample(
-  { config, observer, policy, signal, step, training, version, workers }: StepContext,
-  { drawn, bounds }: Drawn,
-): readonly Promise<readonly Sample[]>[] {
-  const { promptsPerStep: _prompts, shards: _shards, maxLogprobGap: _gap, ...sampling } = config.rollout;
-  let finished = 0;
-  observer.progress('sampling', 0, bounds.length);
-  return sampleShards(
-    workers.rollout,
-    {
-      policy: policy(version),
-      prompts: drawn.map(({ record, counter }) => ({ tokenIds: record.tokenIds, counter })),
-      bounds,
-      sampling,
-      seed: deriveSeed(config.seed, 'rollout'),
-      step,
-      vocabulary: training.model.vocabulary,
-      label: `step ${step}`,
-    },
-    signal,
-    (shard, { value, seconds, worker, slowness }) => {
-      const tokens = value.reduce((total, { tokenIds }) => total + tokenIds.length, 0);
-      observer.rollout({ step, shard, version, sequences: value.length, tokens, seconds, worker, slowness });
-      observer.progress('sampling', ++finished, bounds.length);
-    },
-  );
-}
-
 async function score(
   { observer, signal, step, training }: StepContext,
-  { drawn }: Drawn,
+  { drawn }: StepPrompts,
   samples: readonly Sample[],
 ): Promise<ScoredBatch> {
   const completions = samples.map(({ prompt, sample: number, tokenIds }) => ({
@@ -136,27 +119,30 @@ async function score(
   });
 }
 
-async function logProbs(
-  context: StepContext,
-  { bounds }: Drawn,
-  shards: readonly Promise<readonly Sample[]>[],
-): Promise<LogProbsOfStep> {
-  const { before, config, version: sampled } = context;
+async function logProbs(context: StepContext, { bounds, shards, version: sampled }: Sampling): Promise<LogProbsOfStep> {
+  const { before, config, version } = context;
   const { temperature } = config.rollout;
   const valueHeads = valueHeadsOf(config);
-  const under = async (version: number, heads: number): Promise<BatchLogProbs> => {
-    // Workers prefetch the sampling version, which the gradients need next.
-    const input = { policy: context.policy(version), temperature, heads, nextVersion: sampled };
-    const parts = shards.map(async (samples) =>
-      logProbsOf(context, { ...input, batch: createBatch(await samples, bounds) }),
-    );
-    return joined(await Promise.all(parts));
+  const under = async (other: number, samples: readonly Sample[], heads = 0): Promise<BatchLogProbs> => {
+    // Workers prefetch the version that the gradients need next.
+    const input = { policy: context.policy(other), temperature, heads, nextVersion: version };
+    return logProbsOf(context, { ...input, batch: createBatch(samples, bounds) });
   };
-  const [reference, current] = await Promise.all([
-    before.kl.coefficient > 0 ? under(0, 0) : undefined,
-    valueHeads > 0 ? under(sampled, valueHeads) : undefined,
+  const ofAll = async (other: number, heads = 0): Promise<BatchLogProbs> =>
+    joined(await Promise.all(shards.map(async (shard) => under(other, await shard, heads))));
+  const gapOf = async (shard: readonly Sample[]): Promise<number> => {
+    const samples = checkedSamples(shard);
+    const { logprobs } = await under(sampled, samples);
+    return largestGap(logprobs, createBatch(samples, bounds).logprobs);
+  };
+  const [reference, current, samplerGap] = await Promise.all([
+    before.kl.coefficient > 0 ? ofAll(0) : undefined,
+    valueHeads > 0 || measuresSampler(config) ? ofAll(version, valueHeads) : undefined,
+    sampled === version
+      ? undefined
+      : Promise.all(shards.map(async (shard) => gapOf(await shard))).then((gaps) => Math.max(...gaps)),
   ]);
-  return { reference, current };
+  return { reference, current, samplerGap };
 }
 
 /** Joins the log-probabilities of consecutive batches. */
@@ -175,10 +161,10 @@ function joined(parts: readonly BatchLogProbs[]): BatchLogProbs {
  */
 function usable(
   { config, step }: StepContext,
-  { bounds }: Drawn,
+  { bounds, version: sampledVersion }: Sampling,
   samples: readonly Sample[],
   scored: ScoredBatch,
-  { reference, current }: LogProbsOfStep,
+  { reference, current, samplerGap }: LogProbsOfStep,
 ): Experience {
   const kept = scored.kept.map((index, row) => ({ index, row, sample: at(samples, index) }));
   const perPrompt = new Map<number, number>();
@@ -208,5 +194,9 @@ function usable(
     scores: scored.scores.map((ofObjective) => Float64Array.from(used, ({ row }) => at(ofObjective, row))),
     reference: part(reference),
     current: part(current),
+    samplerGap:
+      samplerGap ?? (measuresSampler(config) && current ? largestGap(all.logprobs, current.logprobs) : undefined),
+    sampledVersion,
+    bounds,
   };
 }

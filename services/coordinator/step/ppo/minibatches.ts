@@ -38,13 +38,15 @@ export function minibatch(
     bounds,
   );
   const tokens = tokenIndices(batch, indices);
+  // The surrogate's old policy may be another one than the sampler.
+  const logprobs = pickRows(batch.logprobs, 1, tokens);
   const rows = (values: Float32Array | undefined): Float32Array | undefined =>
     values && pickRows(values, values.length / batch.tokens, tokens);
   const [count, chosen] = signal.perToken ? [batch.tokens, tokens] : [batch.samples.length, indices];
   const advantages = pickRows(signal.advantages, signal.advantages.length / count, chosen); // [chosen, K]
   const scalar = signal.scalar && pickRows(signal.scalar, 1, chosen); // [chosen]
   return {
-    batch: part,
+    batch: { ...part, logprobs },
     signal: { perToken: signal.perToken, advantages, returns: rows(signal.returns), ...(scalar && { scalar }) },
     referenceLogprobs: rows(referenceLogprobs),
     oldValues: rows(oldValues),

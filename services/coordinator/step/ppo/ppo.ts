@@ -1,10 +1,9 @@
 /** PPO as a step strategy: draws prompts, samples, scores, derives advantages, and plans the minibatches of each epoch. */
 import { combinerSettings, objectiveNames, type RunConfig } from '@gapo/config';
-import { at, mean } from '@gapo/numeric';
+import { at, mean, required } from '@gapo/numeric';
 import { combinerOf, tokenKl, updateKlController } from '@gapo/objectives';
-import { drawPrompts } from '@gapo/run-data';
 import { spanNames } from '@gapo/tracing';
-import { splitEvenly, sumsOf, type Batch, type Ranges } from '../../data/batch.js';
+import { sumsOf, type Batch, type Ranges } from '../../data/batch.js';
 import type { ScoredBatch } from '../../scoring/scoring.js';
 import type { CombinationState } from '../../state/trainingState.js';
 import type { StepContext } from '../context/stepContext.js';
@@ -15,29 +14,32 @@ import type { PlannedUpdate } from '../updates/updates.js';
 import { gatherExperience, type Experience } from './experience.js';
 import { advantageColumns, learningSignal, signalOf, type SignalInput } from './learningSignal.js';
 import { minibatch, minibatchIndices } from './minibatches.js';
+import { decoupled, measuresSampler, offPolicyOf } from './offPolicy.js';
 import { pretrainingGradient } from './pretraining.js';
 
 /** Learns from the rewards of completions. */
 export async function learnFromRewards(context: StepContext): Promise<StepLearning> {
-  const { before, clock, config, training } = context;
-  const drawn = drawPrompts(training.prompts, config.seed, before.position, config.rollout.promptsPerStep);
-  const bounds = splitEvenly(drawn.length, config.rollout.shards);
-  const experience = await gatherExperience(context, { drawn, bounds });
-  const { batch, scored, reference, current } = experience;
-  const { signal, combination } = await clock.time('gradients', spanNames.stepAdvantages, () =>
-    advantages(context, experience),
-  );
+  const { before, clock, config, version } = context;
+  const experience = await gatherExperience(context);
+  const { batch, bounds, scored, reference, current, samplerGap, sampledVersion } = experience;
+  const measured = measuresSampler(config) ? required(current, 'log-probabilities of the batch').logprobs : undefined;
+  const { importanceCap } = config.ppo;
+  const { surrogate, combination } = await clock.time('gradients', spanNames.stepAdvantages, () => {
+    const { signal, combination } = advantages(context, experience, measured);
+    const plain = { batch, signal };
+    const surrogate = measured && importanceCap !== undefined ? decoupled(plain, measured, importanceCap) : plain;
+    return { surrogate, combination };
+  });
   const klCoefficient = config.kl.in === 'loss' ? before.kl.coefficient : 0;
   const inputs: LossInputs = {
-    batch,
-    signal,
+    ...surrogate,
     referenceLogprobs: klCoefficient > 0 ? reference?.logprobs : undefined,
     oldValues: current?.values,
     denominator: batch.tokens,
   };
   const kl = reference && divergence(batch, reference.logprobs);
   return {
-    drawn: drawn.length,
+    drawn: config.rollout.promptsPerStep,
     inputs,
     loss: {
       clipRange: config.ppo.clipRange,
@@ -53,13 +55,20 @@ export async function learnFromRewards(context: StepContext): Promise<StepLearni
     losses: [],
     kl: kl === undefined ? before.kl : updateKlController(before.kl, kl.perCompletion, batch.samples.length),
     klPerToken: kl?.perToken,
+    offPolicy: measured && offPolicyOf(batch, measured, version - sampledVersion),
+    samplerGap,
   };
 }
 
-/** Estimates advantages, and updates the combination's state with the rewards, which may decide how advantages add up. */
+/**
+ * Estimates advantages, and updates the combination's state with the rewards, which may decide how advantages add up.
+ *
+ * @param measured log-probabilities of the policy that the step trains, [tokens]; undefined where it is the one that sampled
+ */
 function advantages(
   { before, config, step }: StepContext,
   { batch, scored, scores, reference, current }: Experience,
+  measured = batch.logprobs,
 ): { signal: LearningSignal; combination: CombinationState } {
   const inReward = config.kl.in === 'reward' && reference !== undefined;
   const { over } = combinerOf(config.combine.method);
@@ -70,7 +79,7 @@ function advantages(
     rewards,
     ppo: config.ppo,
     klInReward: inReward
-      ? { coefficient: before.kl.coefficient, k1: tokenKl('k1', batch.logprobs, reference.logprobs) }
+      ? { coefficient: before.kl.coefficient, k1: tokenKl('k1', measured, reference.logprobs) }
       : undefined,
     values: current?.values,
     scalar: over && { over, whiten: config.combine.method === 'gdpo' && config.combine.whiten },

@@ -1,6 +1,6 @@
 /** The part of a training step that depends on the algorithm. */
 import type { KlController } from '@gapo/objectives';
-import type { ObjectiveReport } from '@gapo/rpc';
+import type { ObjectiveReport, StepReport } from '@gapo/rpc';
 import type { CombinationState } from '../../state/trainingState.js';
 import type { StepContext } from '../context/stepContext.js';
 import type { LossInputs, LossSettings } from './lossInputs.js';
@@ -25,6 +25,13 @@ export interface StepLearning {
   readonly kl: KlController;
   /** KL divergence from the reference policy in nats per token; undefined if not measured. */
   readonly klPerToken: number | undefined;
+  /** How far the policy that sampled is from the one that the step begins with; undefined if not measured. */
+  readonly offPolicy: Pick<StepReport, 'staleness' | 'effectiveSampleSize'> | undefined;
+  /**
+   * The largest gap between the log-probabilities of sampler and trainer under the version that sampled; undefined where the first update
+   * measures it.
+   */
+  readonly samplerGap: number | undefined;
 }
 
 /** The part of an objective's report that depends on the algorithm. */

@@ -29,6 +29,8 @@ export interface UpdatePlan {
   /** Combines the gradients of an update. */
   readonly combine: (memory: Memory, gram: Gram) => Combination;
   readonly combination: CombinationState;
+  /** The largest gap between the logprobs of sampler and trainer; undefined if the first update measures it: its version sampled. */
+  readonly samplerGap: number | undefined;
 }
 
 /** The result of a step's updates. */
@@ -44,7 +46,7 @@ export interface Updated {
   readonly learningRate: number;
   /** Sums over the reported updates. */
   readonly statistics: Pick<GradientStatistics, 'entropySum' | 'clipped' | 'tokens'>;
-  /** Largest gap between the logprobs of sampler and trainer, from the first update: its version sampled. */
+  /** Largest gap between the logprobs of sampler and trainer. */
   readonly maxLogprobGap: number;
 }
 
@@ -54,7 +56,7 @@ export interface Updated {
  * @throws RpcError, PauseNeeded as WorkerPool.run; NonFiniteError naming the objective; the signal's reason
  */
 export async function makeUpdates(
-  { updates, loss, combine, combination }: UpdatePlan,
+  { updates, loss, combine, combination, samplerGap }: UpdatePlan,
   context: StepContext,
 ): Promise<Updated> {
   const { before, clock, config, observer, signal, step, training, versions } = context;
@@ -68,7 +70,7 @@ export async function makeUpdates(
     const source = weightSource(context, combine.bind(undefined, memory), combination.chosen);
     const { direction, regularizer, statistics, chosen, degrees, remembered } = await source.decide(gradients);
     memory = { ...memory, ...remembered };
-    if (number === 0) assertLogprobGap(context, statistics.maxLogprobGap);
+    if (number === 0) assertLogprobGap(context, samplerGap ?? statistics.maxLogprobGap);
     const added = extra && (await clock.time('gradients', spanNames.stepGradients, () => extra(version), number));
     throwIfAborted(signal);
     observer.progress('combination', 0, 1);
@@ -101,7 +103,7 @@ export async function makeUpdates(
     norm,
     learningRate,
     statistics: sumOfReported(made),
-    maxLogprobGap: first.statistics.maxLogprobGap,
+    maxLogprobGap: samplerGap ?? first.statistics.maxLogprobGap,
   };
 }
 

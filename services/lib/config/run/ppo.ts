@@ -73,6 +73,16 @@ const options = z.strictObject({
     .meta({ expected: 'a number over 0 and under 1' })
     .default(0.2)
     .describe('The probability ratio is clipped to 1 ± this. Its logarithm is always clipped to ± 20.'),
+  importanceCap: z
+    .number()
+    .min(1)
+    .optional()
+    .meta({ absent: 'none', expected: 'a number of at least 1' })
+    .describe(
+      "Multiplies each completion's advantages by min(w, this), where w is its probability under the policy that the step trains " +
+        'divided by that under the policy that sampled it; the ratio of the surrogate then starts at 1 (decoupled PPO). Without it, ' +
+        'the ratio is to the policy that sampled.',
+    ),
   epochs: positiveInt.default(1).describe('Passes over the batch of a step.'),
   minibatches: positiveInt.default(1).describe('Mini-batches of a pass, with one update each.'),
   rewardClamp: z

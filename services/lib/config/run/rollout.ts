@@ -19,6 +19,16 @@ const maxLogprobGap = z
       "moves PPO's ratio by as much. By default none with ENGINE=native, and `{ warn: 0.05, pause: 0.5 }` with another engine.",
   );
 
+/** Steps that sampling may run ahead of training. */
+const staleness = z
+  .literal([0, 1, 2])
+  .optional()
+  .meta({ absent: '`0`', expected: '0, 1 or 2' })
+  .describe(
+    'Steps that sampling runs ahead of training: step n trains on completions of the policy after step n − 1 − `staleness`, which ' +
+      'are sampled while the steps before it train. `0`: a step samples from the policy that it trains.',
+  );
+
 const options = z.strictObject({
   promptsPerStep: positiveInt.default(32).describe('Prompts in a step.'),
   samplesPerPrompt: positiveInt.default(4).describe('Completions per prompt.'),
@@ -57,6 +67,7 @@ const options = z.strictObject({
   shards: positiveInt
     .default(4)
     .describe('Shards of a step. The result of a run depends on it, but not on the number of workers that share them.'),
+  staleness,
   maxLogprobGap,
 });
 
@@ -76,13 +87,19 @@ interface Reads {
 }
 
 function check(
-  { algorithm, rollout: { shards, promptsPerStep, samplesPerPrompt, maxLogprobGap: gap }, ppo, dpo }: Reads,
+  {
+    algorithm,
+    rollout: { shards, promptsPerStep, samplesPerPrompt, staleness = 0, maxLogprobGap: gap },
+    ppo,
+    dpo,
+  }: Reads,
   refuse: Refuse,
 ): void {
   if (gap !== undefined && gap.warn > gap.pause) {
     refuse(['rollout', 'maxLogprobGap', 'warn'], `at most rollout.maxLogprobGap.pause, which is ${gap.pause}`);
   }
   if (algorithm === 'dpo') {
+    if (staleness > 0) refuse(['rollout', 'staleness'], '0, since algorithm is dpo, which samples no completions');
     const { pairsPerStep } = dpo ?? dpoDefaults;
     if (shards > pairsPerStep) refuse(['rollout', 'shards'], `at most dpo.pairsPerStep, which is ${pairsPerStep}`);
     return;
@@ -94,6 +111,11 @@ function check(
   if (shards > promptsPerStep) {
     refuse(['rollout', 'shards'], `at most rollout.promptsPerStep, which is ${promptsPerStep}`);
   }
+}
+
+/** Returns `rollout.staleness`, the number of steps that sampling runs ahead of training. */
+export function stalenessOf({ rollout }: { readonly rollout: Pick<z.output<typeof schema>, 'staleness'> }): number {
+  return rollout.staleness ?? 0;
 }
 
 /** Sampling. */

@@ -116,6 +116,13 @@ test('rules between fields', () => {
       'rollout: { maxLogprobGap: { warn: 2, pause: 1 } }',
       /rollout\.maxLogprobGap\.warn: .*at most rollout\.maxLogprobGap\.pause, which is 1/,
     ],
+    ['rollout: { staleness: 3 }', /rollout\.staleness: found number 3, expected 0, 1 or 2/],
+    [
+      'algorithm: dpo\nrollout: { staleness: 1 }',
+      /rollout\.staleness: found number 1, expected 0, since algorithm is dpo, which samples no completions/,
+      least.replace('prompts:', 'pairs:'),
+    ],
+    ['ppo: { importanceCap: 0.5 }', /ppo\.importanceCap: found number 0\.5, expected a number of at least 1/],
     ['rollout: { promptsPerStep: 3 }', /rollout\.shards: .*at most rollout\.promptsPerStep, which is 3/],
     ['rollout: { temperature: 0 }', /rollout\.temperature: found number 0, expected a finite number over 0/],
     ['rollout: { topK: -1 }', /rollout\.topK: found number -1, expected an integer of at least 0/],

@@ -48,6 +48,8 @@ const run: RunExtents = {
   completionTokens: 10,
   updates: 1,
   epochs: 1,
+  staleness: 0,
+  current: false,
   reference: true,
   regularized: true,
   precision: 'float32',

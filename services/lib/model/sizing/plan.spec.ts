@@ -38,6 +38,8 @@ const run: RunExtents = {
   completionTokens: 10,
   updates: 1,
   epochs: 1,
+  staleness: 0,
+  current: false,
   reference: true,
   regularized: true,
   precision: 'float32',
@@ -199,4 +201,17 @@ test('with every weight trained, none is frozen, and each objective costs operat
   const more = kinds({ lora: undefined, objectives: 3 }).plan;
   assert.equal(more.operations.gradients / plan.operations.gradients, 10 / 8);
   assert.equal(kinds({ objectives: 3 }).plan.operations.gradients, kinds().plan.operations.gradients);
+});
+
+test('sampling ahead keeps versions at the coordinator, and needs another forward pass and a second graph with clipping', () => {
+  const trained = 2 * (24 + 24 + 24 + 12);
+  const of = (staleness: number, updates = 1) => kinds({ staleness, current: staleness > 0, updates });
+  const versions = ({ coordinator }: ReturnType<typeof kinds>): number =>
+    partOf(coordinator, 'versions') / (4 * trained);
+  assert.deepEqual([of(0), of(1), of(2)].map(versions), [4, 5, 6]);
+  assert.deepEqual([of(0, 2), of(1, 2), of(2, 2)].map(versions), [4, 6, 7]);
+  assert.equal(partOf(of(2).coordinator, 'checkpoint'), 5 * 4 * trained);
+  assert.equal(of(1).plan.operations.reference, 2 * of(0).plan.operations.reference);
+  assert.equal(of(1).plan.operations.gradients, of(0).plan.operations.gradients);
+  assert.equal(partOf(of(1).gradient, 'packed weights'), 1.5 * partOf(of(0).gradient, 'packed weights'));
 });

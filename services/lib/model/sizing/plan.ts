@@ -39,6 +39,10 @@ export interface RunExtents {
   readonly updates: number;
   /** Passes over a step's batch. */
   readonly epochs: number;
+  /** Steps that sampling runs ahead of training. */
+  readonly staleness: number;
+  /** Whether log-probabilities, or critics' values, under the version that a step begins with are computed. */
+  readonly current: boolean;
   /** Whether log-probabilities under the reference are computed. */
   readonly reference: boolean;
   /** Whether KL, entropy or value losses have a separate gradient. */
@@ -82,7 +86,12 @@ export interface Plan {
   readonly trained: number;
   readonly workers: readonly [rollout: Worker, gradient: Worker, coordinator: Worker];
   /** Floating-point operations of one step, without attention scores. */
-  readonly operations: { readonly sampling: number; readonly reference: number; readonly gradients: number };
+  readonly operations: {
+    readonly sampling: number;
+    /** Log-probabilities under the reference, and under the version that the step begins with. */
+    readonly reference: number;
+    readonly gradients: number;
+  };
   /** Bytes sent per step: a version to one worker, all gradients to the coordinator. */
   readonly transfers: { readonly version: number; readonly gradients: number };
   /** What a gradient worker's GPUs send each other of sharded weights; undefined where nothing is sharded. */
@@ -257,8 +266,9 @@ function gradient(
   const device = run.device !== 'cpu';
   const { rows, bytes } = microBatch(config, run);
   const length = run.promptTokens + run.completionTokens;
-  // One session for log-probabilities, one for gradients, and with several updates a second one for gradients with clipping.
-  const sessions = (run.reference || run.valueHeads > 0 ? 1 : 0) + (run.updates > 1 ? 2 : 1);
+  // One session for log-probabilities, one for gradients, and where the ratio of an update is not 1 a second one for gradients with clipping.
+  const clipped = run.updates > 1 || run.staleness > 0;
+  const sessions = (run.reference || run.current ? 1 : 0) + (clipped ? 2 : 1);
   return worker('gradient', run.shards, 1, [
     service('worker'),
     ...frozen(config, run, parameters, sessions),
@@ -399,18 +409,24 @@ function vllm(
   ]);
 }
 
-function coordinator({ shards }: RunExtents, trained: number, gradients: number): Worker {
+function coordinator({ shards, staleness, updates }: RunExtents, trained: number, gradients: number): Worker {
   const sums = 1 + Math.min(2, shards);
+  // Versions that later steps are sampled from are kept as well. With one update a step the newest of them is among the newest three.
+  const ahead = staleness + (staleness > 0 && updates > 1 ? 1 : 0);
   return worker('coordinator', 1, 1, [
     service('coordinator'),
-    versions(trained, coordinatorVersions),
+    versions(trained, coordinatorVersions + ahead),
     part('optimiser', 2 * 2 * float * trained, `4 · ${trained} trained · 2 moments, before and after an update`),
     part(
       'gradients',
       sums * float * trained * gradients,
       `4 · ${trained} trained · ${gradients}${times(sums, 'the sum and incoming ones')}`,
     ),
-    part('checkpoint', 3 * float * trained, `4 · ${trained} trained · 3, while it is read`),
+    part(
+      'checkpoint',
+      (3 + staleness) * float * trained,
+      `4 · ${trained} trained · ${3 + staleness}, while it is read`,
+    ),
   ]);
 }
 
@@ -420,14 +436,14 @@ function coordinator({ shards }: RunExtents, trained: number, gradients: number)
  * table counts only if it is also the output projection, since tokens are looked up.
  */
 function operations(config: DecoderConfig, run: RunExtents, parameters: number, sequences: number): Plan['operations'] {
-  const { promptTokens, completionTokens, objectives, epochs, reference } = run;
+  const { promptTokens, completionTokens, objectives, epochs, reference, current } = run;
   const multiplied = parameters - (config.tiedEmbeddings ? 0 : config.vocabulary * config.width);
   const whole = sequences * (promptTokens + completionTokens);
   const drawn = run.promptsPerStep * promptTokens + sequences * completionTokens;
   const backward = (run.lora === undefined ? 2 + 2 * objectives : 2) + (run.recompute ? 2 : 0);
   return {
     sampling: 2 * multiplied * drawn,
-    reference: reference ? 2 * multiplied * whole : 0,
+    reference: 2 * multiplied * whole * (Number(reference) + Number(current)),
     gradients: (2 + backward) * multiplied * whole * epochs,
   };
 }

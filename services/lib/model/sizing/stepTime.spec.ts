@@ -20,6 +20,8 @@ const run: RunExtents = {
   completionTokens: 20,
   updates: 1,
   epochs: 1,
+  staleness: 0,
+  current: false,
   reference: true,
   regularized: false,
   precision: 'float32',
@@ -44,6 +46,12 @@ test('four shards on one, two and three workers, by hand', () => {
   assert.deepEqual(stepTime(plan, run, rates, 2), { ...one, workers: 2, sampling: 20, reference: 6, gradients: 18, versions: 8, step: 68 }); // prettier-ignore
   const three = stepTime(plan, run, rates, 3);
   assert.deepEqual([three.gradients, three.shards], [18, 4], 'one of three workers has a second shard');
+});
+
+test('sampling that runs ahead takes no time of a step, unless it takes longer than the rest', () => {
+  const ahead = { ...run, staleness: 1 };
+  assert.equal(stepTime(plan, ahead, rates, 1).step, 108 - 40);
+  assert.equal(stepTime(plan, ahead, { ...rates, memory: 100 }, 1).step, stepTime(plan, ahead, { ...rates, memory: 100 }, 1).sampling); // prettier-ignore
 });
 
 test('more workers than shards get a shard each, whose gradients are transferred', () => {

@@ -1,6 +1,6 @@
 /**
  * The seconds of a training step by the number of workers: what they do side by side, and what passes through the coordinator
- * alone. A bound from rates, in which no phase overlaps another and rewards take no time.
+ * alone. A bound from rates, in which rewards take no time, and no phase overlaps another, except sampling that runs ahead of training.
  */
 import { required } from '@gapo/numeric';
 import { gpusOf } from './engines.js';
@@ -34,7 +34,7 @@ export interface StepTime {
   readonly versions: number;
   /** Gradients from every shard to the coordinator. */
   readonly transfers: number;
-  /** Their sum. */
+  /** Their sum. With staleness, the longer of sampling and all others. */
   readonly step: number;
 }
 
@@ -79,7 +79,8 @@ export function stepTime(plan: Demand, run: RunExtents, rates: Rates, workers: n
     versions: (2 * workers * bytes.version) / rates.link,
     transfers: bytes.gradients / rates.link,
   };
-  const step = Object.values(times).reduce((sum, seconds) => sum + seconds, 0);
+  const sum = Object.values(times).reduce((total, seconds) => total + seconds, 0);
+  const step = run.staleness === 0 ? sum : Math.max(times.sampling, sum - times.sampling);
   return { workers, shards, ...times, step };
 }
 

@@ -53,6 +53,7 @@ function plansOf({ columns }: Series): Plan[] {
     { title: 'Accuracy on labelled pairs', lines: each('accuracy') },
     { title: 'KL to the reference, per token', lines: one('kl', 'KL') },
     { title: 'Stationarity (0: Pareto stationary)', lines: one('stationarity', 'stationarity') },
+    { title: 'Effective sample size, as a share of tokens', lines: one('sampleSize', 'effective sample size') },
     { title: 'Age of the weights in steps', lines: reused ? one('age', 'age') : [] },
     { title: 'Angle to the exact update in degrees', lines: one('angle', 'angle'), connected: true },
     {

@@ -1,6 +1,6 @@
 /** The first view of a run: what it does, its curves, and its objectives at the last step. */
 import { Charts } from '#page/charts.js';
-import { duration, element, fixed, significant, unknown } from '#page/format.js';
+import { duration, element, fixed, percent, significant, unknown } from '#page/format.js';
 import type { ShownRun } from '#page/liveRun.js';
 import type { Series } from '#page/series.js';
 import { objectivesTable } from '#page/tables.js';
@@ -50,6 +50,8 @@ export class Overview implements View {
       ['stationarity', significant(last?.stationarity)],
       ['tokens/s', last?.seconds ? fixed(last.tokens / last.seconds, 0) : unknown],
       ['seconds/step', fixed(last?.seconds, 2)],
+      ['sampled', last?.staleness === undefined ? unknown : `${last.staleness} updates before`],
+      ['effective sample size', percent(last?.effectiveSampleSize)],
       ['age of the weights', reused ? `${last?.weightsAge ?? 0} steps` : unknown],
       [
         'angle to the exact update',

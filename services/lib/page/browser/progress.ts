@@ -8,12 +8,18 @@ export interface Following {
   state: StateEventJson | undefined;
   /** What the run is doing, as `step 12: 3 shards sampled`; empty where that is not known. */
   doing: string;
-  /** Shards and scores of the step in progress. */
-  done: { step: number; rollout: number; reward: number; gradient: number };
+  /** Shards and scores of steps that were not taken yet, by step: shards of later steps may be sampled ahead. */
+  done: Map<number, Done>;
   /** The number of the newest event among the run's events; undefined before the first. */
   sequence: number | undefined;
   /** Events between the first one that was received and the newest that the stream does not have. */
   missing: number;
+}
+
+interface Done {
+  rollout: number;
+  reward: number;
+  gradient: number;
 }
 
 /** Returns a run before its first event. */
@@ -21,7 +27,7 @@ export function nothingYet(): Following {
   return {
     state: undefined,
     doing: '',
-    done: { step: 0, rollout: 0, reward: 0, gradient: 0 },
+    done: new Map(),
     sequence: undefined,
     missing: 0,
   };
@@ -40,6 +46,7 @@ export function take(following: Following, event: RunEventJson, sequence: number
   }
   const { step, state, progress, rollout, reward, gradient } = event;
   if (step) {
+    forget(following, step.step);
     following.doing = '';
   } else if (state) {
     following.state = state;
@@ -68,14 +75,23 @@ function progressText({ step, phase, done, total, waitingFor }: ProgressJson): s
   return `step ${step}: ${phase}${total > 0 ? ` ${done}/${total}` : ''}${waits}`;
 }
 
-function count(following: Following, kind: 'rollout' | 'reward' | 'gradient', step: number): void {
-  if (step !== following.done.step) following.done = { step, rollout: 0, reward: 0, gradient: 0 };
-  following.done[kind] += 1;
-  const { rollout, reward, gradient } = following.done;
+/** Forgets what was counted of steps up to one. */
+function forget({ done }: Following, last: number): void {
+  for (const step of done.keys()) if (step <= last) done.delete(step);
+}
+
+function count(following: Following, kind: keyof Done, step: number): void {
+  const { done } = following;
+  if (kind !== 'rollout') forget(following, step - 1); // only sampling runs ahead
+  const counts = done.get(step) ?? { rollout: 0, reward: 0, gradient: 0 };
+  done.set(step, counts);
+  counts[kind] += 1;
+  const inProgress = Math.min(...done.keys());
+  const { rollout, reward, gradient } = done.get(inProgress) ?? counts;
   const parts = [
     `${rollout} shards sampled`,
     ...(reward > 0 ? [`${reward} objectives scored`] : []),
     ...(gradient > 0 ? [`${gradient} gradient shards`] : []),
   ];
-  following.doing = `step ${step}: ${parts.join(', ')}`;
+  following.doing = `step ${inProgress}: ${parts.join(', ')}`;
 }

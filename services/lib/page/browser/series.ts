@@ -21,7 +21,9 @@ export const separator = '\n';
 
 /** A step with the numbers that columns have, as a message or as its JSON. */
 export type StepNumbers = Pick<StepReportJson, 'step'> & {
-  readonly [K in 'kl' | 'stationarity' | 'weightsAge' | 'approximationDegrees' | 'completionLength']?: Value;
+  readonly [
+    K in 'kl' | 'stationarity' | 'effectiveSampleSize' | 'weightsAge' | 'approximationDegrees' | 'completionLength'
+  ]?: Value;
 } & {
   readonly phases?: object | null;
   readonly objectives: readonly ({ readonly name: string; readonly cosines?: object | null } & {
@@ -51,6 +53,7 @@ export function columnsOf(step: StepNumbers, kind: SeriesKind): Record<string, V
   if (kind === 'conflicts') return columns;
   set('kl', step.kl);
   set('stationarity', step.stationarity);
+  set('sampleSize', step.effectiveSampleSize);
   set('age', step.weightsAge);
   set('angle', step.approximationDegrees);
   set('length', step.completionLength);

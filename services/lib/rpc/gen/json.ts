@@ -34,11 +34,11 @@ export interface StateEventJson {
 
 /** Data of `rollout` and `gradient`: a worker finished a shard. */
 export interface ShardEventJson {
-  /** The step, from 1. */
+  /** The step that the sequences are for, from 1. With rollout.staleness, events of kind rollout may be of a later step than the one that trains. */
   step: number;
   /** The shard, from 0. */
   shard: number;
-  /** The policy version. */
+  /** The policy version that sampled the shard, or whose gradients were computed. */
   version: number;
   /** Sequences in the shard. */
   sequences: number;
@@ -221,7 +221,7 @@ export interface StepReportJson {
   step: number;
   /** One for each objective, in order. */
   objectives: ObjectiveReportJson[];
-  /** Mean k2 estimate of the KL divergence from the reference policy, per token; unset where the run has no reference. */
+  /** Mean k2 estimate of the sampling policy's KL divergence from the reference, per token; unset where the run has no reference. */
   kl?: number | null;
   /** Mean entropy per token, in nats. */
   entropy: number | null;
@@ -255,6 +255,10 @@ export interface StepReportJson {
   approximationDegrees?: number | null;
   /** Largest relative violation of the optimality conditions of the weights, as their solver checked it. Unset where the combination method solves no optimisation problem. */
   kktResidual?: number | null;
+  /** Updates between the version that sampled the completions and the one that the step began with. Set only with rollout.staleness or ppo.importanceCap. */
+  staleness?: number;
+  /** Effective sample size of the completion tokens under the version that the step began with, as a share of their number. Set only with rollout.staleness or ppo.importanceCap. */
+  effectiveSampleSize?: number | null;
 }
 
 /** The wall time of a step by phase, in seconds. */

@@ -69,6 +69,8 @@ const run: DashboardDeclaration = {
         'completionLength',
         { metrics: ['finishedFraction'], unit: percent },
         'logprobGap',
+        'staleness',
+        { metrics: ['effectiveSampleSize'], unit: percent },
         'learningRate',
         'weightsAge',
         'approximation',

@@ -514,6 +514,22 @@ const ofRuns = {
     description: "Largest difference between a token's log-probability at the sampler and at the trainer, in nats.",
     attributes: perRun,
   },
+  staleness: {
+    ...ofCoordinator,
+    name: 'gapo.staleness',
+    unit: '{update}',
+    description:
+      'Updates between the version that sampled and the one that the step began with. Only with `rollout.staleness` or `ppo.importanceCap`.',
+    attributes: perRun,
+  },
+  effectiveSampleSize: {
+    ...ofCoordinator,
+    name: 'gapo.sample.effective_size',
+    unit: '1',
+    description:
+      'Effective sample size of completion tokens as a share of their number. Only with `rollout.staleness` or `ppo.importanceCap`.',
+    attributes: perRun,
+  },
   updateNorm: {
     ...ofCoordinator,
     name: 'gapo.update.norm',

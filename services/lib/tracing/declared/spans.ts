@@ -38,6 +38,14 @@ export const spans = {
     description: 'Phase of a step: completions are sampled.',
     attributes: [],
   },
+  sampleAhead: {
+    name: 'gapo.sample.ahead',
+    kind: 'internal',
+    by: ['coordinator'],
+    description:
+      'With `rollout.staleness`: completions of a later step are sampled. The step that begins meanwhile is the parent, and may end first.',
+    attributes: ['step', 'policyVersion'],
+  },
   stepRewards: {
     name: 'rl.reward',
     kind: 'internal',

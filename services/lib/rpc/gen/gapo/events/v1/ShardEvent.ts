@@ -7,7 +7,8 @@ import type { Long } from '@grpc/proto-loader';
  */
 export interface ShardEventInput {
   /**
-   * The step, from 1.
+   * The step that the sequences are for, from 1. With rollout.staleness, events of kind rollout may be of a later step than the one
+   * that trains.
    */
   'step'?: (number | string | Long);
   /**
@@ -15,7 +16,7 @@ export interface ShardEventInput {
    */
   'shard'?: (number);
   /**
-   * The policy version.
+   * The policy version that sampled the shard, or whose gradients were computed.
    */
   'version'?: (number | string | Long);
   /**
@@ -45,7 +46,8 @@ export interface ShardEventInput {
  */
 export interface ShardEvent {
   /**
-   * The step, from 1.
+   * The step that the sequences are for, from 1. With rollout.staleness, events of kind rollout may be of a later step than the one
+   * that trains.
    */
   'step': (number);
   /**
@@ -53,7 +55,7 @@ export interface ShardEvent {
    */
   'shard': (number);
   /**
-   * The policy version.
+   * The policy version that sampled the shard, or whose gradients were computed.
    */
   'version': (number);
   /**

@@ -17,7 +17,7 @@ export interface StepReportInput {
    */
   'objectives'?: (_gapo_training_v1_ObjectiveReportInput)[];
   /**
-   * Mean k2 estimate of the KL divergence from the reference policy, per token; unset where the run has no reference.
+   * Mean k2 estimate of the sampling policy's KL divergence from the reference, per token; unset where the run has no reference.
    */
   'kl'?: (number | string);
   /**
@@ -86,9 +86,21 @@ export interface StepReportInput {
    * combination method solves no optimisation problem.
    */
   'kktResidual'?: (number | string);
+  /**
+   * Updates between the version that sampled the completions and the one that the step began with. Set only with
+   * rollout.staleness or ppo.importanceCap.
+   */
+  'staleness'?: (number);
+  /**
+   * Effective sample size of the completion tokens under the version that the step began with, as a share of their number. Set
+   * only with rollout.staleness or ppo.importanceCap.
+   */
+  'effectiveSampleSize'?: (number | string);
   '_kl'?: "kl";
   '_approximationDegrees'?: "approximationDegrees";
   '_kktResidual'?: "kktResidual";
+  '_staleness'?: "staleness";
+  '_effectiveSampleSize'?: "effectiveSampleSize";
 }
 
 /**
@@ -104,7 +116,7 @@ export interface StepReport {
    */
   'objectives': (_gapo_training_v1_ObjectiveReport)[];
   /**
-   * Mean k2 estimate of the KL divergence from the reference policy, per token; unset where the run has no reference.
+   * Mean k2 estimate of the sampling policy's KL divergence from the reference, per token; unset where the run has no reference.
    */
   'kl'?: (number);
   /**
@@ -173,7 +185,19 @@ export interface StepReport {
    * combination method solves no optimisation problem.
    */
   'kktResidual'?: (number);
+  /**
+   * Updates between the version that sampled the completions and the one that the step began with. Set only with
+   * rollout.staleness or ppo.importanceCap.
+   */
+  'staleness'?: (number);
+  /**
+   * Effective sample size of the completion tokens under the version that the step began with, as a share of their number. Set
+   * only with rollout.staleness or ppo.importanceCap.
+   */
+  'effectiveSampleSize'?: (number);
   '_kl'?: "kl";
   '_approximationDegrees'?: "approximationDegrees";
   '_kktResidual'?: "kktResidual";
+  '_staleness'?: "staleness";
+  '_effectiveSampleSize'?: "effectiveSampleSize";
 }
