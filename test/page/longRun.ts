@@ -9,12 +9,22 @@ import { uniform } from '@gapo/numeric';
 import { implement, RpcError, serve, type RunInput, type StepReport } from '@gapo/rpc';
 import { project } from '../platform.fixture.js';
 
+/** Parameters of the gradients of a long run. */
+const dimensions = 20;
+
 /** Returns the steps of a run, whose rewards rise and whose conflicts come and go. */
 export function stepsOf(names: readonly string[], count: number): StepReport[] {
   let drawn = 0;
   const draw = (): number => uniform(7, drawn++) - 0.5;
   return Array.from({ length: count }, (_, n): StepReport => {
     const part = n / count;
+    // Vectors that turn: their cosines are those of real gradients.
+    const gradients = names.map((_, i) =>
+      Array.from({ length: dimensions }, (__, k) => 0.5 + Math.sin((i + 1) * (k + 1) + 3 * part) + draw()),
+    );
+    const dot = (i: number, j: number): number =>
+      (gradients[i] ?? []).reduce((sum, value, k) => sum + value * (gradients[j]?.[k] ?? 0), 0);
+    const norms = names.map((_, i) => Math.sqrt(dot(i, i)));
     return {
       step: n + 1,
       objectives: names.map((name, i) => ({
@@ -23,12 +33,14 @@ export function stepsOf(names: readonly string[], count: number): StepReport[] {
         rewardStd: 0.3,
         weight: (1 + 0.2 * draw()) / names.length,
         alpha: 1 / names.length,
-        gradientNorm: 1 + 0.3 * draw(),
+        gradientNorm: norms[i] ?? NaN,
         progress: 0.2,
         latencyMs: 12,
         failed: 0,
         cosines: Object.fromEntries(
-          names.slice(i + 1).map((other, j) => [other, 0.6 * Math.sin(i + 2 * j + 3 * part) + 0.3 * draw()]),
+          names
+            .slice(i + 1)
+            .map((other, j) => [other, dot(i, i + 1 + j) / (norms[i] ?? NaN) / (norms[i + 1 + j] ?? NaN)]),
         ),
       })),
       kl: 0.02 + 0.01 * draw(),

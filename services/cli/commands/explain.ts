@@ -77,7 +77,7 @@ function certificateOf(run: Run, { step, objectives }: StepReport): UpdateCertif
   const certificate = certificateOfReport(objectives);
   if (certificate !== undefined) return certificate;
   throw new UserError(
-    `the report of step ${step} of run ${run.id} has no cosines of gradients: an earlier release wrote it; ask for a later step`,
+    `the report of step ${step} of run ${run.id} has no cosines of gradients, as those of earlier releases, or some that no gradients have: ask for another step`,
   );
 }
 

@@ -110,6 +110,14 @@ test('a report is enough, unless it lacks a cosine of two gradients', () => {
   assert.equal(certificateOfReport([{ ...helpful, cosines: {} }, ...others]), undefined);
   assert.equal(certificateOfReport([{ ...helpful, weight: null }, ...others]), undefined);
   assert.equal(certificateOfReport([]), undefined);
+  // Three vectors cannot all be opposed.
+  const opposed = ['a', 'b', 'c'].map((name, i, all) => ({
+    name,
+    weight: 1,
+    gradientNorm: 1,
+    cosines: Object.fromEntries(all.slice(i + 1).map((other) => [other, -0.9])),
+  }));
+  assert.equal(certificateOfReport(opposed), undefined, 'no gradients have these cosines');
 });
 
 test('of many objectives those that gain least are listed', () => {

@@ -103,7 +103,8 @@ export interface ReportedObjective {
  * Certifies the update of a step from its report.
  *
  * @param objectives in the order of the report
- * @returns undefined for a report without a number that this takes: those of earlier releases have no cosines
+ * @returns undefined for a report without a number that this takes, as those of earlier releases have no cosines, and for norms and cosines
+ *   that no gradients have
  */
 export function certificateOfReport(objectives: readonly ReportedObjective[]): UpdateCertificate | undefined {
   const names = objectives.map(({ name }) => name);
@@ -113,7 +114,18 @@ export function certificateOfReport(objectives: readonly ReportedObjective[]): U
     names.slice(i + 1).map((other, j) => (at(norms, i) * at(norms, i + 1 + j) === 0 ? 0 : (cosines?.[other] ?? NaN))),
   );
   if (names.length === 0 || ![...norms, ...weights, ...pairs].every(Number.isFinite)) return undefined;
-  return updateCertificate(gramFromCosines(names, norms, pairs), weights);
+  const gram = gramIfAny(() => gramFromCosines(names, norms, pairs));
+  return gram && updateCertificate(gram, weights);
+}
+
+/** @throws what is not a RangeError */
+function gramIfAny(compute: () => Gram): Gram | undefined {
+  try {
+    return compute();
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 /** The smallest-norm point of the hull of the unit gradients; a zero gradient cannot be improved, and has no say. */

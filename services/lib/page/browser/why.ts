@@ -115,7 +115,7 @@ export class WhyView implements View {
   #show({ step, why }: StepDetail): void {
     this.element.dataset['step'] = String(step.step);
     if (why === undefined) {
-      const text = `The report of step ${step.step} has no cosines, or a number that is not finite: there is no certificate.`;
+      const text = `The report of step ${step.step} has no cosines, or numbers that no gradients have: there is no certificate.`;
       this.#detail.replaceChildren(element('p', { class: 'quiet' }, text));
       return;
     }
