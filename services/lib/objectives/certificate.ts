@@ -114,14 +114,8 @@ export function certificateOfReport(objectives: readonly ReportedObjective[]): U
     names.slice(i + 1).map((other, j) => (at(norms, i) * at(norms, i + 1 + j) === 0 ? 0 : (cosines?.[other] ?? NaN))),
   );
   if (names.length === 0 || ![...norms, ...weights, ...pairs].every(Number.isFinite)) return undefined;
-  const gram = gramIfAny(() => gramFromCosines(names, norms, pairs));
-  return gram && updateCertificate(gram, weights);
-}
-
-/** @throws what is not a RangeError */
-function gramIfAny(compute: () => Gram): Gram | undefined {
   try {
-    return compute();
+    return updateCertificate(gramFromCosines(names, norms, pairs), weights);
   } catch (error) {
     if (error instanceof RangeError) return undefined;
     throw error;
