@@ -105,6 +105,7 @@ export interface ReportedObjective {
  * @param objectives in the order of the report
  * @returns undefined for a report without a number that this takes, as those of earlier releases have no cosines, and for norms and cosines
  *   that no gradients have
+ * @throws NonFiniteError where the square of a norm overflows
  */
 export function certificateOfReport(objectives: readonly ReportedObjective[]): UpdateCertificate | undefined {
   const names = objectives.map(({ name }) => name);
