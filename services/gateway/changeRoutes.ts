@@ -28,6 +28,7 @@ const objectivesBody = z.strictObject({
         onFailure: z.enum(['pause', 'drop', 'fail']).optional(),
         timeoutSeconds: z.number().positive().optional(),
         hedgeAfterSeconds: z.number().positive().optional(),
+        scale: z.number().positive().optional(),
         text: z.enum(['clean', 'raw']).optional(),
       }),
     )
