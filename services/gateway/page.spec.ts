@@ -100,6 +100,11 @@ test('why a direction was taken: the certificate, the Gram matrix and conflicts,
     'helpful\t1.00\t-0.25',
     'harmless\t-0.25\t1.00',
   ]);
+  // Unit gradients with a cosine of -1/4: the middle between them has √(3/8) with each.
+  assert.match(
+    await page.locator('.certificate').innerText(),
+    /improves every objective, with a cosine of at least 0\.612/,
+  );
   await page.click('text=Show inner products');
   assert.deepEqual(await page.locator('.gram tbody tr').allInnerTexts(), ['helpful\t4\t-1', 'harmless\t-1\t4']);
   const heat = page.getByRole('slider', { name: 'Step' });

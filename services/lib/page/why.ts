@@ -14,7 +14,7 @@ export function stepDetail(step: StepReportJson): StepDetail {
 function whyOf({ step, weightsAge, objectives, kktResidual }: StepReportJson): StepWhy | undefined {
   const certificate = certificateOfReport(objectives);
   if (certificate === undefined) return undefined;
-  const { gram, weights, norm, objectives: effects } = certificate;
+  const { gram, weights, norm, objectives: effects, commonAscent, margin } = certificate;
   const { names, values } = gram;
   const size = names.length;
   return {
@@ -28,6 +28,8 @@ function whyOf({ step, weightsAge, objectives, kktResidual }: StepReportJson): S
     norms: names.map((_, i) => Math.sqrt(f64(values, i * size + i))),
     hurt: effects.filter(({ effect }) => effect === 'hurt').map(({ name }) => name),
     length: norm,
+    commonAscent,
+    margin,
     ...(kktResidual != null && { residual: kktResidual }),
     gram: names.map((_, i) => [...values.subarray(i * size, (i + 1) * size)]),
     cosines: names.map((_, i) =>

@@ -40,6 +40,10 @@ export interface StepWhy {
   hurt: readonly string[];
   /** ‖d‖. */
   length: number;
+  /** Whether some direction improves every objective that has a gradient. */
+  commonAscent: boolean;
+  /** The least cosine with a gradient that the best such direction has. */
+  margin: number;
   residual?: number;
   /** ⟨g_i, g_j⟩, rows. */
   gram: number[][];
