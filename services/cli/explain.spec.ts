@@ -42,6 +42,10 @@ test('explain says who gained, who was hurt and whether that had to be', async (
     residual,
   } = JSON.parse(last.stdout) as Record<string, unknown>;
   assert.deepEqual([step, weightsAge, commonAscent], [2, 1, true]);
+  assert.deepEqual(Object.keys(JSON.parse(last.stdout) as object), [
+    ...['run', 'step', 'method', 'weightsAge'],
+    ...['objectives', 'norm', 'commonAscent', 'margin', 'residual'],
+  ]);
   assert.ok((residual as number) <= 1e-10);
   assert.deepEqual(
     (effects as { effect: string }[]).map(({ effect }) => effect),

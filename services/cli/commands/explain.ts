@@ -1,27 +1,16 @@
 /** `gapo explain`: who gained from an update, who was hurt, and whether that had to be. */
 import { certificateOfReport, type UpdateCertificate } from '@gapo/objectives';
 import type { Run, StepReport } from '@gapo/rpc';
-import { positiveInt, UserError } from '@gapo/service';
-import { Command, InvalidArgumentError } from 'commander';
+import { UserError } from '@gapo/service';
+import { Command } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
-import { coordinatorOption, jsonOption } from '../options/options.js';
+import { coordinatorOption, jsonOption, stepNumber } from '../options/options.js';
 import { note, print, printJson } from '../output.js';
 import { certificateReport } from '../render/certificate.js';
 
 interface ExplainFlags {
   coordinator?: string;
   json?: true;
-}
-
-/**
- * Parses the number of a step.
- *
- * @throws InvalidArgumentError for anything but an integer of at least 1
- */
-function stepNumber(text: string): number {
-  const { data, success } = positiveInt.safeParse(Number(text));
-  if (!success) throw new InvalidArgumentError('expected a step, an integer of at least 1');
-  return data;
 }
 
 async function explain(
@@ -35,13 +24,10 @@ async function explain(
     const report = await reportOf(coordinator, run, step ?? run.step);
     const certificate = certificateOf(run, report);
     if (json) {
-      return printJson({
-        run: id,
-        step: report.step,
-        method: run.method,
-        weightsAge: report.weightsAge,
-        ...certificate,
-      });
+      // The step's report has its weights, and what the Gram matrix is made from.
+      const { gram: _gram, weights: _weights, ...stated } = certificate;
+      const { step: number, weightsAge } = report;
+      return printJson({ run: id, step: number, method: run.method, weightsAge, ...stated });
     }
     print(`${id}, step ${report.step}: ${run.method}\n\n${certificateReport(certificate)}`);
     if (report.weightsAge > 0) {

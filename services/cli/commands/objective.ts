@@ -1,11 +1,11 @@
 /** `gapo objective`: adds objectives to a run while it trains, or removes them. */
 import { failurePolicies, objectiveInput, textForms } from '@gapo/rpc';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { authorOf } from '../author.js';
 import { Coordinator, coordinatorAddress, type ObjectivesChange } from '../client.js';
 import { assignmentList } from '../options/assignments.js';
 import { authorOption } from '../options/author.js';
-import { coordinatorOption, jsonOption, seconds } from '../options/options.js';
+import { coordinatorOption, jsonOption, positiveReal, seconds } from '../options/options.js';
 import { print, printMessage } from '../output.js';
 import { hasNumbers, numbersText } from '../render/preference.js';
 
@@ -23,19 +23,6 @@ interface AddFlags extends ChangeFlags {
   hedgeAfter?: number;
   scale?: number;
   text?: keyof typeof textForms;
-}
-
-/**
- * Parses a scale.
- *
- * @throws InvalidArgumentError for anything but a number over 0
- */
-function factor(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !(value > 0 && Number.isFinite(value))) {
-    throw new InvalidArgumentError('Expected a number over 0.');
-  }
-  return value;
 }
 
 async function add(id: string, name: string, flags: AddFlags): Promise<void> {
@@ -99,7 +86,7 @@ function addCommand(): Command {
     .addOption(
       new Option('--hedge-after <seconds>', 'when to hedge an unanswered call (default: never)').argParser(seconds),
     )
-    .addOption(new Option('--scale <factor>', 'what its scores are multiplied by (default: 1)').argParser(factor))
+    .addOption(new Option('--scale <factor>', 'what its scores are multiplied by (default: 1)').argParser(positiveReal))
     .addOption(
       new Option(
         '--text <form>',

@@ -15,9 +15,9 @@ import {
 } from '@gapo/model';
 import { DataReader } from '@gapo/run-data';
 import { UserError } from '@gapo/service';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { readConfigFile } from '../configFile.js';
-import { atLeast1, jsonOption } from '../options/options.js';
+import { atLeast1, jsonOption, positiveReal } from '../options/options.js';
 import { note, print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
 import { planText } from '../render/plan.js';
@@ -31,13 +31,6 @@ interface PlanFlags extends EngineFlags {
   link?: number;
   skipData?: true;
   json?: true;
-}
-
-function above0(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !(value > 0 && Number.isFinite(value)))
-    throw new InvalidArgumentError('Expected a number above 0.');
-  return value;
 }
 
 /**
@@ -144,29 +137,29 @@ export function planCommand(): Command {
         "PRECISION of a PyTorch worker: its frozen weights' type (default: bfloat16)",
       ).choices(['float32', 'bfloat16']),
     )
-    .addOption(new Option('--gpu-memory <x>', 'GiB of a GPU, to say what does not fit').argParser(above0))
+    .addOption(new Option('--gpu-memory <x>', 'GiB of a GPU, to say what does not fit').argParser(positiveReal))
     .addOption(
       new Option('--teraflops <x>', 'throughput of a GPU, or of a worker on the CPU, to estimate times').argParser(
-        above0,
+        positiveReal,
       ),
     )
     .addOption(
       new Option(
         '--memory-bandwidth <x>',
         'GB/s at which a GPU reads its memory, which bounds sampling (default: no bound)',
-      ).argParser(above0),
+      ).argParser(positiveReal),
     )
     .addOption(
       new Option(
         '--interconnect <x>',
         'GB/s that each GPU of a worker receives from the others, which bounds sharded gradients (default: no bound)',
-      ).argParser(above0),
+      ).argParser(positiveReal),
     )
     .addOption(
       new Option(
         '--link <x>',
         `Gbit/s of the coordinator's network (default and most: ${(8 * coordinatorBytesPerSecond) / 1e9}, what its process receives)`,
-      ).argParser(above0),
+      ).argParser(positiveReal),
     )
     .option('--skip-data', 'do not read the tokenizer and the data files')
     .addOption(jsonOption())

@@ -1,9 +1,9 @@
 /** `gapo trace`: what a step did, from its trace. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { positiveInt, UserError } from '@gapo/service';
-import { Command, InvalidArgumentError, Option } from 'commander';
-import { jsonOption } from '../options/options.js';
+import { UserError } from '@gapo/service';
+import { Command, Option } from 'commander';
+import { jsonOption, stepNumber } from '../options/options.js';
 import { print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
 import { waterfallText } from '../render/waterfall.js';
@@ -14,12 +14,6 @@ interface TraceFlags {
   data: string;
   file?: string;
   json?: true;
-}
-
-function stepNumber(text: string): number {
-  const { data, success } = positiveInt.safeParse(Number(text));
-  if (!success) throw new InvalidArgumentError('expected a step, an integer of at least 1');
-  return data;
 }
 
 async function trace(id: string, step: number | undefined, { data, file, json }: TraceFlags): Promise<void> {

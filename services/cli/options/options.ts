@@ -19,18 +19,22 @@ export const positiveDays = (text: string): number => integer(text, 1, 3650, 'an
 export const atLeast1 = (text: string): number => integer(text, 1, Number.MAX_SAFE_INTEGER, 'an integer of at least 1');
 /** Parses an integer of at least 0. */
 export const natural = (text: string): number => integer(text, 0, Number.MAX_SAFE_INTEGER, 'an integer of at least 0');
-/**
- * Parses a time in seconds.
- *
- * @throws InvalidArgumentError if it is not a number over 0
- */
-export function seconds(text: string): number {
+/** Parses the number of a step. */
+export const stepNumber = (text: string): number =>
+  integer(text, 1, Number.MAX_SAFE_INTEGER, 'a step, an integer of at least 1');
+
+function over0(text: string, what: string): number {
   const value = Number(text);
   if (text.trim() === '' || !(value > 0 && Number.isFinite(value))) {
-    throw new InvalidArgumentError('Expected a number of seconds over 0.');
+    throw new InvalidArgumentError(`Expected ${what} over 0.`);
   }
   return value;
 }
+
+/** Parses a number over 0. */
+export const positiveReal = (text: string): number => over0(text, 'a number');
+/** Parses a time in seconds, over 0. */
+export const seconds = (text: string): number => over0(text, 'a number of seconds');
 /** Parses a port; 0 means any free port. */
 export const port = (text: string): number => integer(text, 0, 65535, 'a port, an integer from 0 to 65535');
 /** Parses a port that leaves room for the offsets that are added to it. */
