@@ -136,6 +136,13 @@ function commonAscent(gram: Gram): Pick<UpdateCertificate, 'commonAscent' | 'mar
   };
 }
 
+/** States whether another direction could have improved every objective. */
+export function alternativeText({ commonAscent, margin }: UpdateCertificate): string {
+  return commonAscent
+    ? `A direction existed that improves every objective, with a cosine of at least ${margin.toFixed(3)} to each gradient.`
+    : 'No direction existed that improves every objective: to first order the policy is Pareto stationary.';
+}
+
 /** Objectives that a sentence lists. */
 const mostListed = 6;
 

@@ -8,6 +8,7 @@ export { signalCorrelation } from './advantages/correlation.js';
 export { scalarAdvantages, whitenTogether, type ScalarAdvantages, type ScalarInput } from './advantages/scalar.js';
 export { varianceAdaptive, withoutConflicts, type Filtered, type StageInput } from './advantages/stages.js';
 export {
+  alternativeText,
   certificateOfReport,
   certificateText,
   updateCertificate,

@@ -1,6 +1,6 @@
 /** Why a step took its direction: what the page shows of the certificate of the step's direction. */
-import { at, f64 } from '@gapo/numeric';
-import { certificateOfReport, certificateText } from '@gapo/objectives';
+import { at } from '@gapo/numeric';
+import { alternativeText, certificateOfReport, certificateText, gradientNorms } from '@gapo/objectives';
 import type { StepReportJson } from '@gapo/rpc';
 import type { StepDetail, StepWhy } from './browser/data.js';
 
@@ -11,26 +11,24 @@ export function stepDetail(step: StepReportJson): StepDetail {
 }
 
 /** @returns undefined where the report lacks a number, as those of earlier releases do */
-function whyOf({ step, weightsAge, objectives, kktResidual }: StepReportJson): StepWhy | undefined {
+function whyOf({ step, weightsAge, objectives }: StepReportJson): StepWhy | undefined {
   const certificate = certificateOfReport(objectives);
   if (certificate === undefined) return undefined;
-  const { gram, weights, norm, objectives: effects, commonAscent, margin } = certificate;
+  const { gram, weights, norm, objectives: effects } = certificate;
   const { names, values } = gram;
   const size = names.length;
   return {
     step,
     chosenAt: step - weightsAge,
     text: certificateText(certificate),
+    alternative: alternativeText(certificate),
     names,
     weights: [...weights],
     alpha: objectives.map(({ alpha }) => alpha),
     progress: effects.map(({ progress }) => progress),
-    norms: names.map((_, i) => Math.sqrt(f64(values, i * size + i))),
+    norms: [...gradientNorms(gram)],
     hurt: effects.filter(({ effect }) => effect === 'hurt').map(({ name }) => name),
     length: norm,
-    commonAscent,
-    margin,
-    ...(kktResidual != null && { residual: kktResidual }),
     gram: names.map((_, i) => [...values.subarray(i * size, (i + 1) * size)]),
     cosines: names.map((_, i) =>
       names.map((_other, j) =>

@@ -27,6 +27,8 @@ export interface StepWhy {
   chosenAt: number;
   /** The certificate in words: `helpful +0.31, harmless +0.30, nobody hurt; residual 3e-12`. */
   text: string;
+  /** Whether another direction could have improved every objective, in words. */
+  alternative: string;
   names: readonly string[];
   /** w. */
   weights: number[];
@@ -40,11 +42,6 @@ export interface StepWhy {
   hurt: readonly string[];
   /** ‖d‖. */
   length: number;
-  /** Whether some direction improves every objective that has a gradient. */
-  commonAscent: boolean;
-  /** The least cosine with a gradient that the best such direction has. */
-  margin: number;
-  residual?: number;
   /** ⟨g_i, g_j⟩, rows. */
   gram: number[][];
   /** Cosines, rows; null where a gradient is zero. */

@@ -146,20 +146,14 @@ export class WhyView implements View {
   }
 }
 
-function certificate({ text, hurt, step, chosenAt, length, commonAscent, margin }: StepWhy): HTMLElement {
+function certificate({ text, alternative, hurt, step, chosenAt, length }: StepWhy): HTMLElement {
   const age = step - chosenAt;
   const kept = age === 0 ? '' : ` The weights are those of step ${chosenAt}.`;
   return element(
     'div',
     { class: 'certificate', 'data-hurt': String(hurt.length > 0) },
     element('strong', {}, text),
-    element(
-      'span',
-      {},
-      commonAscent
-        ? `A direction existed that improves every objective, with a cosine of at least ${fixed(margin, 3)} to each gradient.`
-        : 'No direction existed that improves every objective: to first order the policy is Pareto stationary.',
-    ),
+    element('span', {}, alternative),
     element(
       'span',
       { class: 'quiet' },
