@@ -7,7 +7,8 @@ import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
 import { llamaConfig, randomDecoder, toHuggingFaceConfig, writeSafetensors, type LlamaShape } from '@gapo/model';
 import { specialToken } from '@gapo/model/testing';
-import { implement, RpcError, serve, type Handlers, type RunInput } from '@gapo/rpc';
+import { serve, type Handlers, type RunInput } from '@gapo/rpc';
+import { implementSome } from '@gapo/rpc/testing';
 import { projectRoot } from './project.js';
 
 /** Creates a directory that is removed with the test. */
@@ -89,26 +90,7 @@ export async function trainingService(
   t: TestContext,
   handlers: Partial<Handlers<'gapo.training.v1.TrainingService'>>,
 ): Promise<string> {
-  const unused = (): never => {
-    throw new RpcError('UNIMPLEMENTED', 'not part of this test');
-  };
-  const service = implement('gapo.training.v1.TrainingService', {
-    CreateRun: unused,
-    GetRun: unused,
-    ListRuns: unused,
-    WatchRun: unused,
-    PauseRun: unused,
-    ResumeRun: unused,
-    CancelRun: unused,
-    SetPreference: unused,
-    ChangeObjectives: unused,
-    CreateSoup: unused,
-    GetAudit: unused,
-    GetCaller: unused,
-    ListEvaluations: unused,
-    EvaluateRun: unused,
-    ...handlers,
-  });
+  const service = implementSome('gapo.training.v1.TrainingService', handlers);
   const server = await serve({ address: '127.0.0.1:0', services: [service], shutdownGraceMs: 0 });
   t.after(() => server.stop());
   return server.address;

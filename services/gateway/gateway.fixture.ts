@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { connectEvents, startNatsServer, type EventBus, type Outbox } from '@gapo/events';
 import {
-  implement,
   RpcError,
   serve,
   type Admission,
@@ -15,6 +14,7 @@ import {
   type StepReport,
   type WatchRunResponseInput,
 } from '@gapo/rpc';
+import { implementSome } from '@gapo/rpc/testing';
 import { logger } from '@gapo/service';
 import { startGateway, type Gateway } from './server.js';
 
@@ -97,27 +97,15 @@ export async function trainingService(
     if (run === undefined) throw new RpcError('NOT_FOUND', `there is no run ${id}`);
     return run;
   };
-  const unused = (): never => {
-    throw new RpcError('UNIMPLEMENTED', 'the test is not about this method');
-  };
-  const service = implement('gapo.training.v1.TrainingService', {
-    CreateRun: unused,
+  const service = implementSome('gapo.training.v1.TrainingService', {
     GetRun: async ({ runId }) => ({ run: find(runId) }),
     ListRuns: async () => ({ runs }),
     async *WatchRun({ runId, afterStep }) {
       yield { run: find(runId) };
       yield* watch(runId, afterStep);
     },
-    PauseRun: unused,
-    ResumeRun: unused,
-    CancelRun: unused,
-    SetPreference: unused,
-    ChangeObjectives: unused,
-    CreateSoup: unused,
-    GetAudit: unused,
     GetCaller: async (_, { caller }) => ({ name: caller?.name ?? '', role: caller?.role ?? '' }),
     ListEvaluations: async () => ({ reports: [] }),
-    EvaluateRun: unused,
     ...handlers,
   });
   const admit: Admission['admit'] = async ({ authorization, method }) => {

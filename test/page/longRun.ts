@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { uniform } from '@gapo/numeric';
-import { implement, RpcError, serve, type RunInput, type StepReport } from '@gapo/rpc';
+import { serve, type RunInput, type StepReport } from '@gapo/rpc';
+import { implementSome } from '@gapo/rpc/testing';
 import { project } from '../platform.fixture.js';
 
 /** Parameters of the gradients of a long run. */
@@ -79,10 +80,7 @@ export async function serveLongRun(names: readonly string[], count: number) {
     preference: Object.fromEntries(names.map((name) => [name, 1 / names.length])),
     ...(last && { lastStep: last }),
   };
-  const unused = (): never => {
-    throw new RpcError('UNIMPLEMENTED', 'the run is only looked at');
-  };
-  const service = implement('gapo.training.v1.TrainingService', {
+  const service = implementSome('gapo.training.v1.TrainingService', {
     GetRun: async () => ({ run }),
     ListRuns: async () => ({ runs: [run] }),
     async *WatchRun({ afterStep }, { signal }) {
@@ -93,14 +91,6 @@ export async function serveLongRun(names: readonly string[], count: number) {
     GetAudit: async () => ({ lines: [], headEntries: 0, headSha256: '0'.repeat(64) }),
     GetCaller: async () => ({}),
     ListEvaluations: async () => ({ reports: [] }),
-    CreateRun: unused,
-    PauseRun: unused,
-    ResumeRun: unused,
-    CancelRun: unused,
-    SetPreference: unused,
-    ChangeObjectives: unused,
-    CreateSoup: unused,
-    EvaluateRun: unused,
   });
   const server = await serve({ address: '127.0.0.1:0', services: [service], shutdownGraceMs: 0 });
   const folder = mkdtempSync(join(tmpdir(), 'gapo-page-'));
