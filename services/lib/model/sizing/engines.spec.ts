@@ -2,26 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { required } from '@gapo/numeric';
-import { llamaConfig } from '../architectures/llama.js';
 import { type EngineExtents, nativeEngines, pytorchActivationBytes, weightsByPlace } from './engines.js';
 import { type RunExtents, type Worker, planOf } from './plan.js';
+import { smallDecoder as tiny, smallRun } from './sizing.fixture.js';
 import { type Rates, stepTime } from './stepTime.js';
 
-const tiny = llamaConfig({
-  vocabulary: 100,
-  width: 8,
-  feedForward: 16,
-  layers: 2,
-  heads: 2,
-  keyValueHeads: 1,
-  headWidth: 4,
-  context: 64,
-  epsilon: 1e-5,
-  ropeTheta: 10_000,
-  tiedEmbeddings: false,
-  bosId: 1,
-  eosIds: [2],
-});
 /** q and o 8·8 each, k and v 8·4 each, gate, up, down 8·16 each, two gains of 8. */
 const layer = 2 * 64 + 2 * 32 + 3 * 128 + 16;
 /** Embeddings and head 100·8 each, and the last gain. */
@@ -34,28 +19,7 @@ const engines: EngineExtents = {
   rollout: { name: 'vllm', gpus: 1, concurrency: 4 },
   gradient: { name: 'pytorch', gpus: 2, weights: 'bfloat16' },
 };
-const run: RunExtents = {
-  engines,
-  device: 'cuda',
-  lora: { rank: 3, alpha: 6, targets: ['q_proj', 'v_proj'] },
-  objectives: 2,
-  valueHeads: 0,
-  promptsPerStep: 4,
-  samplesPerPrompt: 5,
-  batch: 64,
-  shards: 2,
-  promptTokens: 6,
-  completionTokens: 10,
-  updates: 1,
-  epochs: 1,
-  staleness: 0,
-  current: false,
-  reference: true,
-  regularized: true,
-  precision: 'float32',
-  activationBudget: 2 ** 31,
-  recompute: false,
-};
+const run: RunExtents = { ...smallRun, engines, device: 'cuda' };
 const gpuParts = ({ parts }: Worker): Record<string, number> =>
   Object.fromEntries(parts.filter(({ onDevice }) => onDevice).map(({ what, bytes }) => [what, bytes]));
 const hostPart = ({ parts }: Worker, name: string): number =>

@@ -5,47 +5,8 @@ import { required } from '@gapo/numeric';
 import { llamaConfig } from '../architectures/llama.js';
 import type { DecoderConfig } from '../decoderConfig.js';
 import { activationBytes } from './activations.js';
-import { nativeEngines } from './engines.js';
 import { type RunExtents, type Worker, planOf } from './plan.js';
-
-const tiny: DecoderConfig = llamaConfig({
-  vocabulary: 100,
-  width: 8,
-  feedForward: 16,
-  layers: 2,
-  heads: 2,
-  keyValueHeads: 1,
-  headWidth: 4,
-  context: 64,
-  epsilon: 1e-5,
-  ropeTheta: 10_000,
-  tiedEmbeddings: false,
-  bosId: 1,
-  eosIds: [2],
-});
-
-const run: RunExtents = {
-  engines: nativeEngines,
-  device: 'cpu',
-  lora: { rank: 3, alpha: 6, targets: ['q_proj', 'v_proj'] },
-  objectives: 2,
-  valueHeads: 0,
-  promptsPerStep: 4,
-  samplesPerPrompt: 5,
-  batch: 64,
-  shards: 2,
-  promptTokens: 6,
-  completionTokens: 10,
-  updates: 1,
-  epochs: 1,
-  staleness: 0,
-  current: false,
-  reference: true,
-  regularized: true,
-  precision: 'float32',
-  activationBudget: 2 ** 31,
-  recompute: false,
-};
+import { smallDecoder as tiny, smallRun as run } from './sizing.fixture.js';
 
 const bytesOf = (worker: Worker): Record<string, number> =>
   Object.fromEntries(worker.parts.map(({ what, bytes }) => [what, bytes]));

@@ -203,15 +203,18 @@ function versions(trained: number, count: number): Part {
   return part('versions', float * trained * count, `4 · ${trained} trained${times(count, 'versions')}`);
 }
 
-function sampledAtOnce({
-  promptsPerStep,
-  samplesPerPrompt,
-  shards,
-  batch,
-  engines: { rollout: engine },
-}: RunExtents): number {
-  const most = engine.name === 'native' ? batch : engine.concurrency;
-  return Math.min(Math.ceil(promptsPerStep / shards) * samplesPerPrompt, most);
+/** Returns the completions that a rollout worker may have in progress. */
+export function mostAtOnce({ batch, engines: { rollout: engine } }: RunExtents): number {
+  return engine.name === 'native' ? batch : engine.concurrency;
+}
+
+function sampledAtOnce(run: RunExtents): number {
+  return Math.min(completionsOfShard(run), mostAtOnce(run));
+}
+
+/** Completions of the largest shard. */
+function completionsOfShard({ promptsPerStep, samplesPerPrompt, shards }: RunExtents): number {
+  return Math.ceil(promptsPerStep / shards) * samplesPerPrompt;
 }
 
 function rollout(config: DecoderConfig, run: RunExtents, parameters: number, trained: number): Worker {
@@ -301,8 +304,7 @@ function microBatch(
       ? pytorchActivationBytes(config, extents, keeps, operandBytes(run, gradient))
       : activationBytes(config, extents, keeps, run.precision);
   };
-  const shard = Math.ceil(run.promptsPerStep / run.shards) * run.samplesPerPrompt;
-  const most = Math.ceil(shard / gpusOf(gradient));
+  const most = Math.ceil(completionsOfShard(run) / gpusOf(gradient));
   const rows = Math.max(1, Math.min(most, Math.floor(run.activationBudget / bytesOf(1))));
   return { rows, bytes: bytesOf(rows) };
 }

@@ -4,7 +4,7 @@
  */
 import { required } from '@gapo/numeric';
 import { gpusOf } from './engines.js';
-import type { Plan, RunExtents } from './plan.js';
+import { mostAtOnce, type Plan, type RunExtents } from './plan.js';
 
 /** What a step takes, of a run's plan. */
 type Demand = Pick<Plan, 'parameters' | 'operations' | 'transfers' | 'gathering' | 'cacheBytesPerToken'>;
@@ -89,7 +89,7 @@ function samplingOfShard(plan: Demand, run: RunExtents, rates: Rates, shards: nu
   const { promptsPerStep, samplesPerPrompt, promptTokens, completionTokens, precision } = run;
   const engine = run.engines.rollout;
   const gpus = gpusOf(engine);
-  const atOnce = engine.name === 'native' ? run.batch : engine.concurrency;
+  const atOnce = mostAtOnce(run);
   const tokens = promptsPerStep * promptTokens + promptsPerStep * samplesPerPrompt * completionTokens;
   const perToken = plan.operations.sampling / tokens;
   const prompts = promptsPerStep / shards;
