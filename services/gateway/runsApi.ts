@@ -13,6 +13,7 @@ import {
   type SetPreferenceResponseJson,
   type ListRunsResponseJson,
   type RpcCode,
+  type Run,
   type RunJson,
   type StepReport,
   type StepReportJson,
@@ -51,6 +52,12 @@ export function httpError(error: unknown): { status: number; message: string } {
 /** Metadata by which the coordinator knows who asks. */
 export type Credentials = Readonly<Record<string, string>>;
 
+/** @throws RpcError INTERNAL for a response without a run */
+function runOf({ run }: { readonly run: Run | null }): RunJson {
+  if (run === null) throw new RpcError('INTERNAL', 'the coordinator answered without a run');
+  return toJson('gapo.training.v1.Run', run);
+}
+
 /** Calls one coordinator with the credentials of each caller. Every method throws RpcError. */
 export class RunsApi {
   readonly #client: Client<'gapo.training.v1.TrainingService'>;
@@ -66,9 +73,7 @@ export class RunsApi {
 
   /** Returns one run. */
   async get(id: string, metadata: Credentials): Promise<RunJson> {
-    const { run } = await this.#client.GetRun({ runId: id }, { deadlineMs, metadata });
-    if (run === null) throw new RpcError('INTERNAL', 'the coordinator answered without a run');
-    return toJson('gapo.training.v1.Run', run);
+    return runOf(await this.#client.GetRun({ runId: id }, { deadlineMs, metadata }));
   }
 
   /** Returns the steps so far that follow a given one, as JSON. @param most of them */
@@ -117,15 +122,18 @@ export class RunsApi {
   }
 
   /** Pauses, resumes or cancels a run. */
-  async control(verb: 'pause' | 'resume' | 'cancel', runId: string, author: string, metadata: Credentials) {
+  async control(
+    verb: 'pause' | 'resume' | 'cancel',
+    runId: string,
+    author: string,
+    metadata: Credentials,
+  ): Promise<RunJson> {
     const calls = {
       pause: () => this.#client.PauseRun({ runId, author }, { deadlineMs: startMs, metadata }),
       resume: () => this.#client.ResumeRun({ runId, author }, { deadlineMs: startMs, metadata }),
       cancel: () => this.#client.CancelRun({ runId, author }, { deadlineMs: startMs, metadata }),
     };
-    const { run } = await calls[verb]();
-    if (run === null) throw new RpcError('INTERNAL', 'the coordinator answered without a run');
-    return toJson('gapo.training.v1.Run', run);
+    return runOf(await calls[verb]());
   }
 
   /** Changes a run's preference. */

@@ -29,8 +29,6 @@ function timesOf(namespace: string, id: string): Trained {
 /** Runs of the example in the cluster. */
 interface Runs {
   readonly namespace: string;
-  /** The SHA-256 of the adapter that each has to end in. */
-  readonly expected: string;
   readonly steps: number;
   /** Seconds of an undisturbed step. */
   readonly stepSeconds: number;
@@ -74,7 +72,7 @@ const margin = 1.5;
 export async function trainDisturbed(
   wanted: string,
   undisturbed: string,
-  { namespace, expected: before }: Pick<Runs, 'namespace' | 'expected'>,
+  { namespace, expected: before }: { readonly namespace: string; readonly expected: string },
 ): Promise<void> {
   const seconds = timesOf(namespace, undisturbed).steps.map((step) => step.seconds);
   const stepSeconds = median(seconds);
@@ -94,7 +92,7 @@ export async function trainDisturbed(
     const strikes: Struck[] = [];
     const [, outlasted] = await Promise.all([
       run.ended,
-      strike({ namespace, expected, steps, stepSeconds }, run, faults, strikes),
+      strike({ namespace, steps, stepSeconds }, run, faults, strikes),
     ]);
     const found = succeeded(namespace, id);
     if (found !== expected) throw new Error(`the adapter of ${id} is ${found}, and that of this machine ${expected}`);

@@ -153,6 +153,11 @@ export function unpad(
   });
 }
 
+/** Returns the prompt of each completion, by which baselines compare completions. */
+export function groupsOf({ samples }: Pick<Batch, 'samples'>): number[] {
+  return samples.map(({ prompt }) => prompt);
+}
+
 /**
  * Sums over the tokens of each completion.
  *

@@ -14,7 +14,7 @@ import {
   type GroupedRewards,
   type TokenLayout,
 } from '@gapo/objectives';
-import { padded, setColumn, sumsOf, unpad, type Batch } from '../../data/batch.js';
+import { groupsOf, padded, setColumn, sumsOf, unpad, type Batch } from '../../data/batch.js';
 import type { LearningSignal } from '../updates/lossInputs.js';
 
 /** Inputs of the learning signal of K objectives. */
@@ -79,7 +79,7 @@ export function learningSignal(
 ): LearningSignal {
   const { names, batch, ppo, scalar } = input;
   const { layout, returns } = estimated;
-  const groups = batch.samples.map(({ prompt }) => prompt);
+  const groups = groupsOf(batch);
   let { columns } = estimated;
   if (ppo.dvao) columns = varianceAdaptive({ columns, weights, groups }, estimated.rewards);
   if (!scalar) columns = normalized(names, columns, ppo.normalizeAdvantages, layout);
@@ -151,7 +151,7 @@ function penalized({ batch, ppo }: SignalInput, rewards: Float64Array): Float64A
 
 function completionColumns(input: SignalInput): AdvantageColumns {
   const { names, batch, ppo, klInReward } = input;
-  const groups = batch.samples.map(({ prompt }) => prompt);
+  const groups = groupsOf(batch);
   const penalties = klInReward && sumsOf(klInReward.k1, batch.lengths).map((kl) => klInReward.coefficient * kl);
   const advantagesOf = (given: GroupedRewards): Float64Array => {
     if (ppo.advantages !== 'group') return rlooAdvantages(given);

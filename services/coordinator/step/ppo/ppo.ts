@@ -3,7 +3,7 @@ import { combinerSettings, objectiveNames, type RunConfig } from '@gapo/config';
 import { at, mean, required } from '@gapo/numeric';
 import { combinerOf, tokenKl, updateKlController } from '@gapo/objectives';
 import { spanNames } from '@gapo/tracing';
-import { sumsOf, type Batch, type Ranges } from '../../data/batch.js';
+import { groupsOf, sumsOf, type Batch, type Ranges } from '../../data/batch.js';
 import type { ScoredBatch } from '../../scoring/scoring.js';
 import type { CombinationState } from '../../state/trainingState.js';
 import type { StepContext } from '../context/stepContext.js';
@@ -85,7 +85,7 @@ function advantages(
     scalar: over && { over, whiten: config.combine.method === 'gdpo' && config.combine.whiten },
   };
   const estimated = advantageColumns(input);
-  const groups = batch.samples.map(({ prompt }) => prompt);
+  const groups = groupsOf(batch);
   const combination = afterRewards(config, before.combination, meanRewards(config, scored), step, (weights) => ({
     rewards,
     groups,
