@@ -49,7 +49,7 @@ export class ChildProcess {
   #text = '';
   #exceeded = false;
 
-  /** @param onEnd called when the process takes no more tasks; perhaps twice */
+  /** @param onEnd called when the process takes no more tasks; perhaps more than once */
   constructor(module: URL, { idleMs, memoryMiB }: ChildLimits, onEnd: () => void) {
     this.#memoryMiB = memoryMiB;
     this.#idleMs = idleMs;
@@ -88,7 +88,10 @@ export class ChildProcess {
       this.#reference(true);
       this.#memory = setInterval(() => void this.#measure(), memoryMs).unref();
       this.#process.send({ name, argument } satisfies ToChild, (error) => {
-        if (error !== null) this.#finish()?.reject(this.#endedError(error.message));
+        if (error === null) return;
+        // The process has ended, or it cannot be reached. 'close' follows, and rejects the task with the reason.
+        this.#onEnd();
+        this.end();
       });
     });
   }

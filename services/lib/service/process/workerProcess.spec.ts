@@ -1,5 +1,6 @@
 // Child processes: errors cross them, one that ends fails its own task alone, and limits of memory and number hold.
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, test, type TestContext } from 'node:test';
 import type * as tasks from './processTasks.fixture.js';
 import { ProcessEndedError, type ProcessOptions, WorkerProcess } from './workerProcess.js';
@@ -65,7 +66,18 @@ describe('a worker process', () => {
     assert.notEqual(await processes.run('pid', undefined), pid);
   });
 
-  test('may not take more memory than its limit', { skip: process.platform !== 'linux' }, async (t) => {
+  const linux = process.platform === 'linux';
+  test('that was killed before this process noticed fails one task, with the signal', { skip: !linux }, async (t) => {
+    const processes = workers(t);
+    const pid = await processes.run('pid', undefined);
+    process.kill(pid, 'SIGKILL');
+    // Waits for its last thread without leaving this turn of the event loop: the channel is closed, and no event says so yet.
+    while (!/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8')) || readdirSync(`/proc/${pid}/task`).length > 1);
+    await assert.rejects(processes.run('pid', undefined), { constructor: ProcessEndedError, message: 'SIGKILL' });
+    assert.notEqual(await processes.run('pid', undefined), pid);
+  });
+
+  test('may not take more memory than its limit', { skip: !linux }, async (t) => {
     const filling = workers(t, { memoryMiB: 256 }).run('fill', undefined);
     await assert.rejects(filling, { outOfMemory: true, message: 'it needed more than 256 MiB of memory' });
   });
