@@ -8,6 +8,7 @@ import { parseArgs, promisify } from 'node:util';
 import { engineBench } from './engine.js';
 import { memoryBench } from './memory.js';
 import { objectivesBench } from './objectives.js';
+import { promptsBench } from './prompts.js';
 import { rewardsBench } from './rewards.js';
 import { samplingBench } from './sampling.js';
 import { stepBench } from './step.js';
@@ -18,6 +19,7 @@ const parts: Readonly<Record<string, () => Promise<Record<string, number>>>> = {
   engine: engineBench,
   memory: memoryBench,
   objectives: objectivesBench,
+  prompts: promptsBench,
   rewards: rewardsBench,
   sampling: samplingBench,
   transfer: transferBench,

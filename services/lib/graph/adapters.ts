@@ -10,17 +10,23 @@ export interface Adapter {
   readonly scale: number;
 }
 
+/** w + scale · b · a, of w's shape: [out, in], or [in, out] with `inOut`. Has no gradient; see {@link adaptedLinear}. */
+export function mergedWeight(w: Value, { a, b, scale }: Adapter, inOut = false): Value {
+  const change = inOut
+    ? emitMatmul(a, b, { transA: true, transB: true, alpha: scale })
+    : emitMatmul(b, a, { alpha: scale });
+  return emitBinary('Add', w, change);
+}
+
 /**
  * y = x · (w + scale · b · a)ᵀ. x [..., in], y [..., out]; w is [out, in], or [in, out] with `inOut`.
  *
  * The sum is computed once per run, so the rows pay for one product instead of three, forward and backward. The adapter's
  * gradients do not need the gradient of the sum: da = scale · (dy · b)ᵀ · x, db = scale · dyᵀ · (x · aᵀ). w has no gradient.
+ *
+ * @param merged the mergedWeight of w and the adapter
  */
-export function adaptedLinear(x: Value, w: Value, { a, b, scale }: Adapter, inOut = false): Value {
-  const change = inOut
-    ? emitMatmul(a, b, { transA: true, transB: true, alpha: scale })
-    : emitMatmul(b, a, { alpha: scale });
-  const merged = emitBinary('Add', w, change);
+export function adaptedLinear(x: Value, merged: Value, { a, b, scale }: Adapter, inOut = false): Value {
   const y = emitMatmul(x, merged, { transB: !inOut });
   record({
     inputs: [x, a, b],

@@ -3,26 +3,29 @@ import { type TapeEntry, type Value, graphOf, record } from './graph.js';
 import { emitBinary } from './nodes.js';
 
 /**
- * y = body(x), of which only x is kept for the backward pass, which recomputes the body from it. The body's inner values
- * are freed in between. Besides x the body may read parameters and constants only. Each of several backward passes
+ * ys = body(xs), of which only xs are kept for the backward pass, which recomputes the body from them. The body's inner
+ * values are freed in between. Besides xs the body may read parameters and constants only. Each of several backward passes
  * recomputes it.
  */
-export function checkpoint(x: Value, body: (x: Value) => Value): Value {
-  const { tape } = x.graph;
+export function checkpoint(
+  xs: readonly [Value, ...Value[]],
+  body: (xs: readonly Value[]) => readonly Value[],
+): readonly Value[] {
+  const { tape } = graphOf(...xs);
   const within = (start: number): readonly TapeEntry[] => tape.splice(start);
   const start = tape.length;
-  const y = body(x);
+  const ys = body(xs);
   record({
     inputs: [...inputsOf(within(start))],
-    outputs: [y],
+    outputs: ys,
     replay: (dy) => {
-      const input = after(x, dy);
+      const inputs = xs.map((x) => after(x, dy));
       const now = tape.length;
-      const output = body(input);
-      return { tape: within(now), original: x, input, output };
+      const outputs = body(inputs);
+      return { tape: within(now), originals: xs, inputs, outputs };
     },
   });
-  return y;
+  return ys;
 }
 
 /** The values that the entries read and none of them computes. */

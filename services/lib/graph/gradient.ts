@@ -1,6 +1,6 @@
 /** Reverse-mode differentiation: walks a graph's tape backward and adds the nodes of the gradients to the graph. */
-import type { RowWeights, TapeEntry, Value } from './graph.js';
-import { emitBinary } from './nodes.js';
+import type { Checkpoint, InputGradient, Operation, RowWeights, Sharing, TapeEntry, Value } from './graph.js';
+import { emitBinary, emitStack } from './nodes.js';
 
 /** A value and the gradient with which the backward pass starts there, of the same shape. */
 export type Seed = readonly [value: Value, gradient: Value];
@@ -39,53 +39,126 @@ export function gradients(
 ): ReadonlyMap<Value, Value> {
   const first = seeds[0];
   if (first === undefined) throw new Error('gradients needs at least one seed');
-  const tape = [...first[0].graph.tape];
-  const wanted = new Set(parameters);
-  const dependent = new Set<Value>(parameters); // values that depend on some parameter
-  const produced = new Set(tape.flatMap(({ outputs }) => outputs));
-  const found = new Map<Value, Value>();
-  const accumulate = (value: Value, gradient: Value): void => {
-    const sum = found.get(value);
-    found.set(value, sum === undefined ? gradient : emitBinary('Add', sum, gradient));
-  };
-  // Leaf gradients are emitted last, those of the first layers before those of the last. The runtime schedules nodes from
-  // the graph's outputs backward, so it computes the last layers' leaf gradients as soon as it can and frees what they read
-  // before it continues with the layers below.
-  const leaves: (() => void)[] = [];
-  const walk = (entries: readonly TapeEntry[]): void => {
+  const pass = new BackwardPass([...first[0].graph.tape], parameters, weights);
+  return pass.run(seeds);
+}
+
+/** One backward pass over a tape. */
+class BackwardPass {
+  readonly #tape: readonly TapeEntry[];
+  readonly #parameters: readonly Value[];
+  readonly #weights: RowWeights | undefined;
+  readonly #wanted: ReadonlySet<Value>;
+  /** Values that depend on some parameter. */
+  readonly #dependent: Set<Value>;
+  readonly #produced: ReadonlySet<Value>;
+  readonly #found = new Map<Value, Reached>();
+  /**
+   * Leaf gradients are emitted last, those of the first layers before those of the last. The runtime schedules nodes from
+   * the graph's outputs backward, so it computes the last layers' leaf gradients as soon as it can and frees what they read
+   * before it continues with the layers below.
+   */
+  readonly #leaves: (() => void)[] = [];
+
+  constructor(tape: readonly TapeEntry[], parameters: readonly Value[], weights: RowWeights | undefined) {
+    this.#tape = tape;
+    this.#parameters = parameters;
+    this.#weights = weights;
+    this.#wanted = new Set(parameters);
+    this.#dependent = new Set(parameters);
+    this.#produced = new Set(tape.flatMap(({ outputs }) => outputs));
+    addDependents(tape, this.#dependent);
+  }
+
+  run(seeds: readonly Seed[]): ReadonlyMap<Value, Value> {
+    for (const [value, gradient] of seeds)
+      if (this.#dependent.has(value)) this.#accumulate(value, { gradients: [gradient], weighted: false });
+    this.#walk(this.#tape);
+    for (const leaf of this.#leaves.reverse()) leaf();
+    return new Map(
+      this.#parameters.flatMap((parameter) => {
+        const reached = this.#found.get(parameter);
+        return reached === undefined ? [] : [[parameter, reached.gradients[0] as Value] as const];
+      }),
+    );
+  }
+
+  #walk(entries: readonly TapeEntry[]): void {
     for (const entry of [...entries].reverse()) {
-      const outputGradients = entry.outputs.map((output) => found.get(output));
-      if (outputGradients.every((gradient) => gradient === undefined)) continue;
-      if ('replay' in entry) {
-        const { tape: again, original, input, output } = entry.replay(outputGradients[0] as Value);
-        if (dependent.has(original)) dependent.add(input);
-        addDependents(again, dependent);
-        accumulate(output, outputGradients[0] as Value);
-        walk(again);
-        const gradient = found.get(input);
-        if (gradient !== undefined) accumulate(original, gradient);
-        continue;
-      }
-      const inputGradients = entry.backward(outputGradients);
-      entry.inputs.forEach((input, index) => {
-        const gradient = inputGradients[index];
-        if (gradient === undefined || !dependent.has(input)) return;
-        if (!wanted.has(input)) accumulate(input, gradient());
-        else if (produced.has(input)) accumulate(input, gradient(weights));
-        else leaves.push(() => accumulate(input, gradient(weights)));
-      });
+      const reached = entry.outputs.map((output) => this.#found.get(output));
+      const first = reached.find((each) => each !== undefined);
+      if (first === undefined) continue;
+      if ('replay' in entry) this.#replay(entry, reached, first);
+      else if ('collect' in entry) this.#collect(entry, first);
+      else this.#apply(entry, reached, first);
     }
-  };
-  addDependents(tape, dependent);
-  for (const [value, gradient] of seeds) if (dependent.has(value)) accumulate(value, gradient);
-  walk(tape);
-  for (const leaf of leaves.reverse()) leaf();
-  return new Map(
-    parameters.flatMap((parameter) => {
-      const gradient = found.get(parameter);
-      return gradient === undefined ? [] : [[parameter, gradient] as const];
-    }),
-  );
+  }
+
+  /** Recomputes a checkpoint, walks it, and hands the gradients of its inputs on. */
+  #replay(entry: Checkpoint, reached: readonly (Reached | undefined)[], first: Reached): void {
+    const { tape, originals, inputs, outputs } = entry.replay(first.gradients[0] as Value);
+    originals.forEach((original, index) => {
+      if (this.#dependent.has(original)) this.#dependent.add(inputs[index] as Value);
+    });
+    addDependents(tape, this.#dependent);
+    outputs.forEach((output, index) => {
+      const gradient = reached[index];
+      if (gradient !== undefined) this.#accumulate(output, gradient);
+    });
+    this.#walk(tape);
+    originals.forEach((original, index) => {
+      const gradient = this.#found.get(inputs[index] as Value);
+      if (gradient !== undefined) this.#accumulate(original, gradient);
+    });
+  }
+
+  /** Sums the gradients of the rows that share a row. Row weights enter here. */
+  #collect({ inputs: [input], collect }: Sharing, { gradients, weighted }: Reached): void {
+    if (!this.#dependent.has(input)) return;
+    const remaining = weighted ? undefined : this.#weights;
+    this.#accumulate(input, {
+      gradients: gradients.flatMap((gradient) => collect(gradient, remaining)),
+      weighted: this.#weights !== undefined,
+    });
+  }
+
+  /** Applies an operation's rules, once for each gradient that reached its outputs. */
+  #apply(entry: Operation, reached: readonly (Reached | undefined)[], { gradients, weighted }: Reached): void {
+    const rules = gradients.map((_, k) => entry.backward(reached.map((each) => each?.gradients[k])));
+    entry.inputs.forEach((input, index) => {
+      const own = rules.flatMap((each) => each[index] ?? []);
+      if (own.length === 0 || !this.#dependent.has(input)) return;
+      const ofParameter = (): void => {
+        const stacked = weighted ? emitStack(own.map((rule) => rule())) : (own[0] as InputGradient)(this.#weights);
+        this.#accumulate(input, { gradients: [stacked], weighted: this.#weights !== undefined });
+      };
+      if (!this.#wanted.has(input)) this.#accumulate(input, { gradients: own.map((rule) => rule()), weighted });
+      else if (this.#produced.has(input)) ofParameter();
+      else this.#leaves.push(ofParameter);
+    });
+  }
+
+  #accumulate(value: Value, reached: Reached): void {
+    const before = this.#found.get(value);
+    this.#found.set(value, before === undefined ? reached : sum(value, before, reached));
+  }
+}
+
+/**
+ * The gradient of a value. Where the value's rows are shared by sequences of different weights (see Sharing), the weights
+ * have entered it, and there is one for each column of the weights; elsewhere they enter at the parameters.
+ */
+interface Reached {
+  readonly gradients: readonly Value[];
+  readonly weighted: boolean;
+}
+
+function sum(value: Value, a: Reached, b: Reached): Reached {
+  if (a.weighted !== b.weighted || a.gradients.length !== b.gradients.length)
+    throw new Error(
+      `'${value.name}' is read by rows that share it and by rows that do not; row weights need one of them`,
+    );
+  return { ...a, gradients: a.gradients.map((gradient, k) => emitBinary('Add', gradient, b.gradients[k] as Value)) };
 }
 
 /** Adds every value that depends on a value in the set. */

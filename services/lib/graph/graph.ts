@@ -78,23 +78,33 @@ export interface Operation {
   readonly backward: (outputGradients: readonly (Value | undefined)[]) => readonly (InputGradient | undefined)[];
 }
 
-/** A recorded part of the graph whose inner values are recomputed once the gradient of its output is known. */
+/** A recorded part of the graph whose inner values are recomputed once the gradient of an output is known. */
 export interface Checkpoint {
   readonly inputs: readonly Value[];
-  readonly outputs: readonly [Value];
+  readonly outputs: readonly Value[];
   readonly replay: (outputGradient: Value) => Replay;
 }
 
-/** The recomputed part: its own tape, in which `input` replaces `original`. */
+/** The recomputed part: its own tape, in which `inputs` replace `originals` and `outputs` the checkpoint's, one by one. */
 export interface Replay {
   readonly tape: readonly TapeEntry[];
-  readonly original: Value;
-  readonly input: Value;
-  readonly output: Value;
+  readonly originals: readonly Value[];
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+}
+
+/**
+ * Rows that several rows of a batch read, whose weights differ. Its input has one gradient for each of the K columns of
+ * the row weights, or one without weights.
+ */
+export interface Sharing {
+  readonly inputs: readonly [Value];
+  readonly outputs: readonly [Value];
+  readonly collect: (outputGradient: Value, weights?: RowWeights) => readonly Value[];
 }
 
 /** One entry of the tape, in the order of construction. */
-export type TapeEntry = Operation | Checkpoint;
+export type TapeEntry = Operation | Checkpoint | Sharing;
 
 /** A graph under construction. */
 export class Graph {

@@ -6,12 +6,17 @@ export {
   cast,
   clamp,
   emitBinary,
+  emitConcat,
+  emitExtent,
   emitMatmul,
+  emitRange,
   emitReduce,
   emitReshape,
   emitSoftmax,
+  emitStack,
   emitTranspose,
   emitUnary,
+  emitUnsqueeze,
 } from './nodes.js';
 export { gradients, type Seed } from './gradient.js';
 export { Session, SessionError, int64, type SessionOptions, type TensorArray, type TensorInfo } from './session.js';

@@ -76,6 +76,42 @@ export function emitTranspose(x: Value, permutation: readonly number[]): Value {
   return x.graph.emit('Transpose', [x], { dtype: x.dtype, dims }, { perm: { kind: 'ints', value: permutation } });
 }
 
+/** Joins values along an axis. `extent`: the result's there. */
+export function emitConcat(values: readonly Value[], axis: number, extent: Dim): Value {
+  const [first] = values as [Value];
+  const dims = first.dims.map((dim, index) => (index === axis ? extent : dim));
+  return graphOf(...values).emit('Concat', values, { dtype: first.dtype, dims }, { axis: int(axis) });
+}
+
+/** Stacks values of one shape along a new first axis: [values, ...shape]. */
+export function emitStack(values: readonly Value[]): Value {
+  return emitConcat(
+    values.map((value) => emitUnsqueeze(value, 0)),
+    0,
+    values.length,
+  );
+}
+
+/** Inserts an axis of extent 1. */
+export function emitUnsqueeze(x: Value, axis: number): Value {
+  const dims = [...x.dims.slice(0, axis), 1, ...x.dims.slice(axis)];
+  return x.graph.emit('Unsqueeze', [x, x.graph.integers([axis])], { dtype: x.dtype, dims });
+}
+
+/** 0, 1, …, count − 1, int64. count int64 [1]; `extent` is its value. */
+export function emitRange(count: Value, extent: Dim): Value {
+  const g = count.graph;
+  const limit = emitReshape(count, [], []);
+  return g.emit('Range', [g.integers([0], []), limit, g.integers([1], [])], { dtype: 'int64', dims: [extent] });
+}
+
+/** The extent of one axis at run time: int64 [1]. */
+export function emitExtent(x: Value, axis: number): Value {
+  const g = x.graph;
+  const shape = g.emit('Shape', [x], { dtype: 'int64', dims: [x.dims.length] });
+  return g.emit('Gather', [shape, g.integers([axis])], { dtype: 'int64', dims: [1] });
+}
+
 /** Softmax over the last axis. */
 export function emitSoftmax(x: Value): Value {
   return x.graph.emit('Softmax', [x], { dtype: x.dtype, dims: x.dims }, { axis: int(-1) });

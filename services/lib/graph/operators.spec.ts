@@ -7,6 +7,12 @@ import { type Case, type Shapes, check, filled, shapes } from './operators.fixtu
 import * as op from './operators.js';
 import { Session, type TensorArray, int64 } from './session.js';
 
+/** Which of `rows` rows each reader reads: every row has one, the first have more. */
+const readers = (rows: number, count: number): number[] => Array.from({ length: count }, (_, i) => i % rows);
+
+/** The only one of a checkpoint's outputs. */
+const only = ([y]: readonly Value[]): Value => y as Value;
+
 /** Every operator with a gradient rule, for shapes that fast-check draws. */
 const cases: Record<string, (s: Shapes) => Case> = {
   add: ({ b, t, c, seed }) => ({
@@ -67,14 +73,16 @@ const cases: Record<string, (s: Shapes) => Case> = {
     parameters: { x: filled([b, t, c], seed), a: filled([2, c], seed + 1), b: filled([d, 2], seed + 2) },
     output: ({ x, a, b }, g) => {
       const w = g.constant([...filled([d, c], seed + 3).data], [d, c]);
-      return op.adaptedLinear(x as Value, w, { a: a as Value, b: b as Value, scale: 0.5 });
+      const adapter = { a: a as Value, b: b as Value, scale: 0.5 };
+      return op.adaptedLinear(x as Value, op.mergedWeight(w, adapter), adapter);
     },
   }),
   'adaptedLinear of a weight stored the other way': ({ b, t, c, d, seed }) => ({
     parameters: { x: filled([b, t, c], seed), a: filled([2, c], seed + 1), b: filled([d, 2], seed + 2) },
     output: ({ x, a, b }, g) => {
       const w = g.constant([...filled([c, d], seed + 3).data], [c, d]);
-      return op.adaptedLinear(x as Value, w, { a: a as Value, b: b as Value, scale: 0.5 }, true);
+      const adapter = { a: a as Value, b: b as Value, scale: 0.5 };
+      return op.adaptedLinear(x as Value, op.mergedWeight(w, adapter, true), adapter, true);
     },
   }),
   attention: ({ b, t, c, d, seed }) => ({
@@ -102,9 +110,29 @@ const cases: Record<string, (s: Shapes) => Case> = {
   checkpoint: ({ b, t, c, d, seed }) => ({
     parameters: { x: filled([b, t, c], seed), w: filled([d, c], seed + 1), v: filled([d, d], seed + 2) },
     output: ({ x, w, v }) => {
-      const inner = (h: Value): Value => op.checkpoint(h, (y) => op.add(y, op.silu(op.linear(y, v as Value))));
-      return op.checkpoint(x as Value, (h) => inner(op.silu(op.linear(h, w as Value)))); // one within another
+      const inner = (h: Value): Value =>
+        only(op.checkpoint([h], ([y]) => [op.add(y as Value, op.silu(op.linear(y as Value, v as Value)))]));
+      return only(op.checkpoint([x as Value], ([h]) => [inner(op.silu(op.linear(h as Value, w as Value)))])); // one within another
     },
+  }),
+  'checkpoint of several values': ({ b, t, c, d, seed }) => ({
+    parameters: { x: filled([b, t, c], seed), y: filled([b, t, c], seed + 1), w: filled([d, c], seed + 2) },
+    output: ({ x, y, w }) => {
+      // The third output is read by nobody.
+      const [sum, product] = op.checkpoint([op.silu(x as Value), y as Value], ([p, q]) => {
+        const both = op.mul(p as Value, q as Value);
+        return [op.linear(op.add(p as Value, q as Value), w as Value), op.linear(op.silu(both), w as Value), both];
+      }) as [Value, Value];
+      return op.add(sum, op.silu(product));
+    },
+  }),
+  share: ({ b, t, c, seed }) => ({
+    parameters: { x: filled([b, t, c], seed) },
+    output: ({ x }, g) => op.share(op.silu(x as Value), g.integers(readers(b, b + 2))),
+  }),
+  concat: ({ b, t, c, d, seed }) => ({
+    parameters: { x: filled([b, t, c], seed), y: filled([b, d, c], seed + 1) },
+    output: ({ x, y }) => op.concat(op.silu(x as Value), y as Value, 1, t + d),
   }),
   rotary: ({ b, t, c, seed }) => ({
     parameters: { x: filled([b, t, c], seed) },
@@ -161,7 +189,7 @@ describe('every operator rule agrees with central differences in float64', () =>
   test('every exported operator is in the list above', () => {
     const checked = Object.keys(cases).map((name) => name.split(' ')[0]);
     assert.deepEqual(
-      Object.keys(op).filter((name) => name !== 'detach' && !checked.includes(name)),
+      Object.keys(op).filter((name) => name !== 'detach' && name !== 'mergedWeight' && !checked.includes(name)),
       [],
     );
   });
@@ -238,6 +266,70 @@ test('row weights: one backward pass gives the K gradients of K separate passes'
       const norm = Math.hypot(...expected);
       const gap = Math.hypot(...expected.map((x, i) => x - (mine[i] as number)));
       assert.ok(gap <= 1e-12 * norm, `${name}, objective ${objective}: ${gap} of ${norm}`);
+    }
+  }
+});
+
+test('rows that several sequences share have one gradient for each column of the weights, which enter there', async () => {
+  const [q, b, t, c, d, k] = [2, 5, 3, 4, 6, 3];
+  const source = [0, 0, 1, 0, 1];
+  const values = {
+    x: filled([q, t, c], 1),
+    gain: filled([c], 2),
+    w: filled([d, c], 3),
+    v: filled([d, d], 4),
+    upstream: filled([b, t, d], 5),
+    a: filled([b, k], 6),
+  };
+  const names = ['gain', 'w', 'v'] as const;
+  const run = async (column: number | undefined, recompute: boolean): Promise<Record<string, Float64Array>> => {
+    const g = new Graph('shared', 'float64');
+    const [gain, w, v] = names.map((name) => g.floatInput(name, values[name].dims)) as [Value, Value, Value];
+    const named = (value: Value, dim: string): Value =>
+      g.emit('Identity', [value], { dtype: value.dtype, dims: [dim, ...value.dims.slice(1)] });
+    const prompt = (x: Value): Value[] => [op.linear(op.rmsNorm(x, gain, 1e-5), w), op.rmsNorm(x, gain, 1e-5)];
+    const x = g.constant([...values.x.data], values.x.dims);
+    const shared = named(x, 'Q');
+    const [inner, normed] = (recompute ? op.checkpoint([shared], ([y]) => prompt(y as Value)) : prompt(shared)) as [
+      Value,
+      Value,
+    ];
+    const read = (y: Value): Value => op.share(y, named(g.integers(source), 'B'));
+    // Both outputs of the shared rows are read, and the same parameters are used on both sides.
+    const y = op.linear(op.add(op.silu(read(inner)), op.linear(read(normed), w)), v); // [B, t, d]
+    const a = g.floatInput('a', ['B', k]);
+    const upstream = g.floatInput('upstream', ['B', t, d]);
+    const own = (): Value =>
+      named(
+        g.constant(
+          [...values.a.data].filter((_, i) => i % k === column),
+          [b, 1, 1],
+        ),
+        'B',
+      );
+    const found =
+      column === undefined
+        ? gradients([[y, upstream]], [gain, w, v], { B: a })
+        : gradients([[y, op.mul(upstream, own())]], [gain, w, v]);
+    names.forEach((name, i) => g.output(`d.${name}`, found.get([gain, w, v][i] as Value) as Value));
+    const session = await Session.open(g.toModel(), { threads: 1 });
+    const outputs = await session.run(
+      Object.fromEntries(session.inputNames.map((name) => [name, values[name as 'a']])),
+    );
+    await session.close();
+    return Object.fromEntries(names.map((name) => [name, outputs[`d.${name}`]?.data as Float64Array]));
+  };
+  for (const recompute of [false, true]) {
+    const all = await run(undefined, recompute);
+    for (let column = 0; column < k; column++) {
+      const one = await run(column, false);
+      for (const name of names) {
+        const expected = one[name] as Float64Array;
+        const mine = (all[name] as Float64Array).subarray(column * expected.length, (column + 1) * expected.length);
+        const gap = Math.hypot(...expected.map((x, i) => x - (mine[i] as number)));
+        assert.equal((all[name] as Float64Array).length, k * expected.length);
+        assert.ok(gap <= 1e-12 * Math.hypot(...expected), `${name}, column ${column}: ${gap}`);
+      }
     }
   }
 });

@@ -151,9 +151,10 @@ export function rmsNorm(x: Value, weight: Value, epsilon: number, shift: 0 | 1 =
   });
 }
 
-export { adaptedLinear } from './adapters.js';
+export { adaptedLinear, mergedWeight } from './adapters.js';
 export { attention, rotary } from './attention.js';
 export { checkpoint } from './checkpoint.js';
+export { concat, share } from './sharing.js';
 export { tokenStatistics } from './tokens.js';
 
 /** x, with no gradient through it. */

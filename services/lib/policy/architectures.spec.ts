@@ -151,7 +151,7 @@ for (const [name, json] of Object.entries(exampleConfigs)) {
       test(`gradients of ${mode} agree with central differences in float64`, async () => {
         const trainable: TrainableSpec = mode === 'adapters' ? spec : { valueHeads: 0 };
         const values = mode === 'adapters' ? version : [...weights.values()];
-        const batch = toBatch(sequences, model.config.context);
+        const batch = toBatch(sequences, model.config.context, true);
         const feeds = completionFeeds(batch, 0.9);
         const parameters = Object.fromEntries(
           values.map(({ name, shape, data }) => [name, { data: Float64Array.from(data), dims: shape }]),
@@ -170,7 +170,7 @@ for (const [name, json] of Object.entries(exampleConfigs)) {
           build: (graph, given) => {
             const { tensors: frozen } = tensorSource(graph, [], mode === 'adapters' ? weights : new Map());
             const tensors = (name: string) => given[name] ?? frozen(name);
-            const { logprobs } = completionValues(graph, model.config, trainable, tensors);
+            const { logprobs } = completionValues(graph, model.config, trainable, tensors, { shared: true });
             return linear(reshape(logprobs, [1, -1], [1, 'N']), graph.floatInput('factors', [1, 'N']));
           },
         });

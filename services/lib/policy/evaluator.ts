@@ -28,7 +28,7 @@ export class Evaluator {
   static async open(model: DecoderModel, spec: TrainableSpec, options: EngineOptions): Promise<Evaluator> {
     const graph = new Graph('evaluator', options.precision);
     const { tensors } = tensorSource(graph, trainableTensors(model.config, spec), model.weights);
-    const { logprobs, values } = completionValues(graph, model.config, spec, tensors);
+    const { logprobs, values } = completionValues(graph, model.config, spec, tensors, { shared: true });
     graph.output('logprobs', logprobs);
     if (values !== undefined) graph.output('values', values);
     return new Evaluator(await Session.open(graph.toModel(), options), model.config, options);
@@ -41,13 +41,14 @@ export class Evaluator {
     temperature: number,
   ): Promise<{ readonly logprobs: Float32Array; readonly values: TensorArray<Float32Array> | undefined }> {
     checkSequences(sequences, this.#config.context);
-    const parts = splitByMemory(this.#config, sequences, this.#options, false);
+    const parts = splitByMemory(this.#config, sequences, this.#options, { backward: false, shared: true });
     const logprobs = new TokenRows(sequences);
     const values = new TokenRows(sequences);
     for (const indices of parts) {
       const batch = toBatch(
         indices.map((index) => sequences[index] as Sequence),
         this.#config.context,
+        true,
       );
       const feeds = { ...parameterFeeds(version), ...completionFeeds(batch, temperature) };
       const outputs = await this.#session.run(pick(feeds, this.#session.inputNames));

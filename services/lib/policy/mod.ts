@@ -13,6 +13,6 @@ export type { GradientScope } from './gradients/gradientGraph.js';
 export { LogitGramEngine } from './gradients/logitGram.js';
 export { project } from './gradients/randomProjection.js';
 export { SupervisedEngine, type SupervisedGradients } from './supervised.js';
-export { decodeSequences } from './decoder/sequences.js';
+export { decodeSequences, decoderOf } from './decoder/sequences.js';
 export { parameterFeeds } from './decoder/completions.js';
 export { type Tensors, tensorSource } from './decoder/tensorSource.js';

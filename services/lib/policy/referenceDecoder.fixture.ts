@@ -2,7 +2,7 @@
 import { Graph, Session, int64 } from '@gapo/graph';
 import type { Adapter, DecoderModel, NamedTensor } from '@gapo/model';
 import { parameterFeeds } from './decoder/completions.js';
-import { decodeSequences, logits } from './decoder/sequences.js';
+import { decodeSequences, decoderOf, logits } from './decoder/sequences.js';
 import { tensorSource } from './decoder/tensorSource.js';
 
 export type Vector = number[];
@@ -170,8 +170,8 @@ export async function logitsOf(
   const graph = new Graph('logits');
   const { tensors } = tensorSource(graph, adapter?.tensors ?? [], model.weights);
   const input = graph.input('ids', 'int64', ['B', 'T']);
-  const { hidden } = decodeSequences(model.config, input, tensors, adapter?.lora);
-  graph.output('logits', logits(model.config, hidden, tensors, graph.constant(1)));
+  const decoder = decoderOf(model.config, tensors, adapter?.lora);
+  graph.output('logits', logits(decoder, decodeSequences(decoder, input).hidden, graph.constant(1)));
   const session = await Session.open(graph.toModel(), { threads: 1 });
   const feeds = { ids: { data: int64(sequences), dims: [sequences.length / length, length] } };
   const found = await session.run({ ...feeds, ...parameterFeeds(adapter?.tensors ?? []) });

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Graph, Session, int64 } from '@gapo/graph';
 import { readDecoderModel } from '@gapo/model';
-import { decodeSequences, logits } from './decoder/sequences.js';
+import { decodeSequences, decoderOf, logits } from './decoder/sequences.js';
 import { tensorSource } from './decoder/tensorSource.js';
 import { Evaluator } from './evaluator.js';
 import { Sampler } from './sampling/sampler.js';
@@ -44,8 +44,9 @@ test('a pretrained model decodes greedily as published', { skip: absent }, async
   // The five largest logits after BOS, as published.
   const graph = new Graph('logits');
   const { tensors } = tensorSource(graph, [], model.weights);
-  const { hidden } = decodeSequences(model.config, graph.input('ids', 'int64', ['B', 'T']), tensors, undefined);
-  graph.output('logits', logits(model.config, hidden, tensors, graph.constant(1)));
+  const decoder = decoderOf(model.config, tensors, undefined);
+  const { hidden } = decodeSequences(decoder, graph.input('ids', 'int64', ['B', 'T']));
+  graph.output('logits', logits(decoder, hidden, graph.constant(1)));
   const session = await Session.open(graph.toModel(), { threads: 1 });
   const outputs = await session.run({ ids: { data: int64([1]), dims: [1, 1] } });
   const found = outputs['logits']?.data as Float32Array;

@@ -49,7 +49,10 @@ export class SupervisedEngine {
   ): Promise<SupervisedEngine> {
     const graph = new Graph('supervised');
     const { tensors, parameters } = tensorSource(graph, trainableTensors(config, spec), frozen);
-    const { logprobs } = completionValues(graph, config, spec, tensors, options.recompute);
+    const { logprobs } = completionValues(graph, config, spec, tensors, {
+      shared: true,
+      recompute: options.recompute ?? false,
+    });
     const denominator = graph.floatInput('denominator', []);
     const slope = uniformSlope(logprobs, graph.constant(-1), denominator); // d(−Σ ln p / D) / d ln p
     const found = gradients([[logprobs, slope]], [...parameters.values()]);
@@ -70,10 +73,11 @@ export class SupervisedEngine {
     const tokens = tokensOf(sequences);
     const sums = trainableTensors(this.#config, this.#spec).map(({ shape }) => new Float32Array(sizeOf(shape)));
     let loss = 0;
-    for (const indices of splitByMemory(this.#config, sequences, this.#options, true)) {
+    for (const indices of splitByMemory(this.#config, sequences, this.#options, { backward: true, shared: true })) {
       const batch = toBatch(
         indices.map((index) => sequences[index] as Sequence),
         this.#config.context,
+        true,
       );
       const feeds = {
         ...parameterFeeds(tensors),

@@ -79,13 +79,15 @@ function zeros(shapes: readonly TensorShape[]): readonly NamedTensor[] {
 /** Compares the gradients of the mean negative log-likelihood: each norm, and each product with fixed numbers. */
 function assertGradients(shapes: readonly TensorShape[], found: readonly Float32Array[], expected: Gradients): void {
   assert.deepEqual(shapes.map(({ name }) => name).sort(), Object.keys(expected).sort());
+  const largest = Math.max(...Object.values(expected).map(([norm]) => norm));
   shapes.forEach(({ name }, index) => {
     const gradient = at(found, index);
     const [norm, product] = required(expected[name], name);
     const probe = formulaUniform(`probe ${name}`, gradient.length);
     const mine = gradient.reduce((sum, x, i) => sum + x * at(probe, i), 0);
     const gap = Math.max(Math.abs(Math.hypot(...gradient) - norm), Math.abs(mine - product));
-    assert.ok(gap <= tolerance * norm + 1e-7, `${name}: off by ${gap}, the norm is ${norm}`);
+    // Float32's rounding is left where a gradient is 0, such as that of a bias of keys without positions.
+    assert.ok(gap <= tolerance * norm + 1e-7 * largest, `${name}: off by ${gap}, the norm is ${norm}`);
   });
 }
 

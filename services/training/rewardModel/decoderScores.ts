@@ -12,7 +12,7 @@ import {
   decoderTensors,
   trainableTensors,
 } from '@gapo/model';
-import { decodeSequences } from '@gapo/policy';
+import { decodeSequences, decoderOf } from '@gapo/policy';
 import { type ScoreModel, scoreHead } from './scoreModel.js';
 
 /** Lists the tensors of such a classifier, in order: the decoder's without its output projection, then the head. */
@@ -32,7 +32,7 @@ export function decoderScores(
     trained: adapters === undefined ? classifierTensors(config) : [...adapters, head],
     frozen: adapted?.frozen ?? new Map(),
     scores: (ids, lengths, tensors) => {
-      const { hidden } = decodeSequences(config, ids, tensors, adapted?.lora); // [B, T, width]
+      const { hidden } = decodeSequences(decoderOf(config, tensors, adapted?.lora), ids); // [B, T, width]
       return linear(gatherRows(hidden, lastRows(ids, lengths)), tensors(head.name)); // [B, 1]
     },
   };

@@ -28,6 +28,8 @@ export interface MicroBatchExtents {
  *
  * With float16 products, each of these also exists in float16, which adds half: an upper bound.
  *
+ * Completions that share a prompt take less: this counts a prompt for each sequence.
+ *
  * Within 5 % of measurements on the CPU with 6 layers of width 256, adapters and two backward passes, for 32 to 500 tokens
  * per row.
  */

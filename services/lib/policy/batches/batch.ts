@@ -12,12 +12,30 @@ export function tokensOf(sequences: readonly Sequence[]): number {
   return sequences.reduce((total, { completionIds }) => total + completionIds.length, 0);
 }
 
-/** B sequences, padded on the right to T tokens. Arrays of N run through the completion tokens of all sequences in order. */
+/**
+ * B sequences: Q prompts padded on the right to P tokens, and B completions padded to C tokens. The last token of a completion
+ * predicts nothing and is left out. Padding is 0, and no real token attends to it. Arrays of N run through the completion
+ * tokens of all sequences in order.
+ */
 export interface SequenceBatch {
-  /** int64 [B, T]; padding is 0, and no real token attends to it. */
-  readonly ids: TensorArray;
-  /** int64 [N]: the position b · T + t that predicts each completion token. */
-  readonly rows: TensorArray;
+  /** int64 [Q, P]: the prompts, each once where sequences share it. */
+  readonly prompts: TensorArray;
+  /** int64 [Q]: the place q · P + p of each prompt's last token. */
+  readonly promptEnds: TensorArray;
+  /** int64 [B]: each sequence's prompt. */
+  readonly promptOf: TensorArray;
+  /** int64 [B]: the tokens of each sequence's prompt. */
+  readonly promptLengths: TensorArray;
+  /** int64 [B, C]. */
+  readonly completions: TensorArray;
+  /** int64 [B, C]: positions in the sequence. Those of padding are within the context. */
+  readonly positions: TensorArray;
+  /** int64 [M]: the places b · C + c that predict a completion's token. */
+  readonly predicting: TensorArray;
+  /** int64 [M]: their sequences. */
+  readonly sequenceOfPredicting: TensorArray;
+  /** int64 [N]: what predicts each token: b for the end of its prompt, B + m for the m-th of `predicting`. */
+  readonly order: TensorArray;
   /** int64 [N]: the completion tokens. */
   readonly targets: TensorArray;
   /** int64 [N]: the sequence of each completion token. */
@@ -43,34 +61,74 @@ export function checkSequences(sequences: readonly Sequence[], context: number):
   });
 }
 
-/** Pads and indexes sequences. @throws RangeError as checkSequences */
-export function toBatch(sequences: readonly Sequence[], context: number): SequenceBatch {
+/**
+ * Pads and indexes sequences.
+ *
+ * @param shared whether sequences with equal prompts share one row of prompts; without it Q is B
+ * @throws RangeError as checkSequences
+ */
+export function toBatch(sequences: readonly Sequence[], context: number, shared: boolean): SequenceBatch {
   checkSequences(sequences, context);
-  let length = 0;
-  for (const { promptIds, completionIds } of sequences) {
-    length = Math.max(length, promptIds.length + completionIds.length);
-  }
-  const tokens = tokensOf(sequences);
-  const ids = new BigInt64Array(sequences.length * length);
-  const rows = new BigInt64Array(tokens);
-  const targets = new BigInt64Array(tokens);
-  const sequenceOf = new BigInt64Array(tokens);
-  let n = 0;
+  const { prompts, promptOf } = batchPrompts(sequences, shared);
+  const promptLength = Math.max(...prompts.map(({ length }) => length));
+  // At least one place, so that no tensor is empty.
+  const length = Math.max(1, ...sequences.map(({ completionIds }) => completionIds.length - 1));
+  const count = sequences.length;
+  const completions = new BigInt64Array(count * length);
+  const positions: number[] = [];
+  const predicting: number[] = [];
+  const sequenceOfPredicting: number[] = [];
+  const order: number[] = [];
+  const targets: number[] = [];
+  const sequenceOf: number[] = [];
   sequences.forEach(({ promptIds, completionIds }, b) => {
-    const start = b * length;
-    ids.set(int64([...promptIds, ...completionIds]), start);
+    completions.set(int64(completionIds.slice(0, -1)), b * length);
+    for (let c = 0; c < length; c++) positions.push(Math.min(promptIds.length + c, context - 1));
     completionIds.forEach((id, i) => {
-      rows[n] = BigInt(start + promptIds.length - 1 + i);
-      targets[n] = BigInt(id);
-      sequenceOf[n] = BigInt(b);
-      n++;
+      order.push(i === 0 ? b : count + predicting.length);
+      if (i > 0) {
+        predicting.push(b * length + i - 1);
+        sequenceOfPredicting.push(b);
+      }
+      targets.push(id);
+      sequenceOf.push(b);
     });
   });
+  if (predicting.length === 0) {
+    predicting.push(0); // read by no token
+    sequenceOfPredicting.push(0);
+  }
+  const padded = new BigInt64Array(prompts.length * promptLength);
+  prompts.forEach((ids, q) => padded.set(int64(ids), q * promptLength));
+  const list = (elements: readonly number[]): TensorArray => ({ data: int64(elements), dims: [elements.length] });
   return {
-    ids: { data: ids, dims: [sequences.length, length] },
-    rows: { data: rows, dims: [tokens] },
-    targets: { data: targets, dims: [tokens] },
-    sequenceOf: { data: sequenceOf, dims: [tokens] },
-    tokens,
+    prompts: { data: padded, dims: [prompts.length, promptLength] },
+    promptEnds: list(prompts.map((ids, q) => q * promptLength + ids.length - 1)),
+    promptOf: list(promptOf),
+    promptLengths: list(sequences.map(({ promptIds }) => promptIds.length)),
+    completions: { data: completions, dims: [count, length] },
+    positions: { data: int64(positions), dims: [count, length] },
+    predicting: list(predicting),
+    sequenceOfPredicting: list(sequenceOfPredicting),
+    order: list(order),
+    targets: list(targets),
+    sequenceOf: list(sequenceOf),
+    tokens: targets.length,
   };
+}
+
+/** The prompts of sequences, in the order in which they first occur: each once if shared, else one for each sequence. */
+export function batchPrompts(
+  sequences: readonly Sequence[],
+  shared: boolean,
+): { readonly prompts: readonly (readonly number[])[]; readonly promptOf: readonly number[] } {
+  const places = new Map<string, number>();
+  const prompts: (readonly number[])[] = [];
+  const promptOf = sequences.map(({ promptIds }, index) => {
+    const key = shared ? promptIds.join() : `${index}`;
+    const place = places.get(key) ?? prompts.push(promptIds) - 1;
+    places.set(key, place);
+    return place;
+  });
+  return { prompts, promptOf };
 }

@@ -7,48 +7,69 @@ import { Evaluator } from '../evaluator.js';
 import { GradientEngine, type ShardGradients } from '../gradients/gradientEngine.js';
 import type { ShardInput } from '../gradients/shard.js';
 import { tinyConfig, tinyModel } from '../tinyModel.fixture.js';
-import { type MemoryOptions, microBatches } from './microBatches.js';
+import type { Sequence } from './batch.js';
+import { type MemoryOptions, type Unit, microBatches, unitsOf } from './microBatches.js';
 
-const lengths = fc.array(
-  fc.record({ total: fc.integer({ min: 2, max: 200 }), completion: fc.integer({ min: 1, max: 2 }) }),
+const drawn = fc.array(
+  fc.record({
+    prompt: fc.integer({ min: 0, max: 5 }), // which prompt: equal numbers are equal prompts
+    completion: fc.integer({ min: 1, max: 60 }),
+  }),
   { minLength: 1, maxLength: 24 },
 );
+type Drawn = typeof drawn extends fc.Arbitrary<infer S> ? S : never;
+const sequencesOf = (all: Drawn): Sequence[] =>
+  all.map(({ prompt, completion }) => ({
+    promptIds: new Array<number>(1 + 7 * prompt).fill(1),
+    completionIds: new Array<number>(completion).fill(1),
+  }));
 const room = (tokens: number) => (extents: { readonly rows: number; readonly length: number }) =>
   extents.rows * extents.length <= tokens;
 
 describe('micro-batches', () => {
-  test('every sequence is in exactly one, and each fits the budget or is a single sequence', () => {
+  test('every sequence is in exactly one, and each fits the budget or is a single unit', () => {
     fc.assert(
-      fc.property(lengths, fc.integer({ min: 1, max: 2000 }), (all, tokens) => {
-        const parts = microBatches(all, room(tokens));
+      fc.property(drawn, fc.integer({ min: 1, max: 2000 }), fc.boolean(), (all, tokens, shared) => {
+        const sequences = sequencesOf(all);
+        const units = unitsOf(sequences, shared, room(tokens));
+        const parts = microBatches(units, room(tokens));
         assert.deepEqual(
           parts.flat().sort((a, b) => a - b),
           all.map((_, index) => index),
         );
         for (const part of parts) {
-          const length = Math.max(...part.map((index) => at(all, index).total));
+          const of = part.map((index) => at(sequences, index));
+          const longest = (key: 'promptIds' | 'completionIds'): number =>
+            Math.max(...of.map((each) => each[key].length));
+          const length = longest('promptIds') + longest('completionIds');
           assert.ok(part.length === 1 || room(tokens)({ rows: part.length, length }));
         }
       }),
     );
   });
 
+  test('sequences that share a prompt stay together where they fit, in the fewest micro-batches where they do not', () => {
+    const all = sequencesOf([0, 1, 0, 1, 0].map((prompt) => ({ prompt, completion: 9 })));
+    const indices = (tokens: number): readonly (readonly number[])[] =>
+      unitsOf(all, true, room(tokens)).map((unit) => unit.indices);
+    assert.deepEqual(indices(1000), [
+      [0, 2, 4],
+      [1, 3],
+    ]);
+    assert.deepEqual(indices(20), [[0, 2], [4], [1], [3]]);
+  });
+
   test('sequences of similar lengths are grouped where padding would cost more than another micro-batch', () => {
-    const all = [150, 30, 148, 31, 152, 29, 149, 30].map((total) => ({ total, completion: 1 }));
+    const units = (lengths: readonly number[]): Unit[] =>
+      lengths.map((total, index) => ({ indices: [index], prompt: 1, longest: total - 1, completions: 1 }));
     assert.deepEqual(
-      microBatches(all, () => true),
+      microBatches(units([150, 30, 148, 31, 152, 29, 149, 30]), () => true),
       [
         [1, 3, 5, 7],
         [0, 2, 4, 6],
       ],
     );
-    assert.deepEqual(
-      microBatches(
-        all.map(() => ({ total: 30, completion: 1 })),
-        () => true,
-      ).length,
-      1,
-    );
+    assert.deepEqual(microBatches(units(new Array<number>(8).fill(30)), () => true).length, 1);
   });
 
   test('activations grow with rows and length, and recomputation reduces them', () => {
@@ -64,7 +85,7 @@ describe('micro-batches', () => {
 
 const model = tinyModel();
 const sequences = Array.from({ length: 9 }, (_, s) => ({
-  promptIds: Array.from({ length: 1 + ((s * 3) % 5) }, (_, i) => 1 + ((s + i) % 10)),
+  promptIds: Array.from({ length: 1 + ((s * 3) % 5) }, (_, i) => 1 + (i % 10)), // some are equal
   completionIds: Array.from({ length: 1 + ((s * 5) % 7) }, (_, i) => 1 + ((s * i + 3) % 10)),
 }));
 const tokens = sequences.reduce((total, { completionIds }) => total + completionIds.length, 0);

@@ -1,8 +1,9 @@
 /** Graphs over given completions: their inputs, and the log-probability, entropy and value of each completion token. */
-import { type Graph, type TensorArray, type Value, add, detach, linear, tokenStatistics } from '@gapo/graph';
+import { type Dim, type Graph, type TensorArray, type Value, add, detach, linear, tokenStatistics } from '@gapo/graph';
 import { type DecoderConfig, type NamedTensor, type TrainableSpec, valueHeadNames } from '@gapo/model';
 import type { SequenceBatch } from '../batches/batch.js';
-import { decodeSequences, logits } from './sequences.js';
+import { continuationInputs, predictingStates } from './continuations.js';
+import { decoderOf, logits } from './sequences.js';
 import type { Tensors } from './tensorSource.js';
 
 /** The values of every graph over completions, token by token. */
@@ -13,37 +14,49 @@ export interface CompletionValues {
   readonly entropy: Value;
   /** [N, heads]: the value before each token; absent without value heads. */
   readonly values: Value | undefined;
-  /** int64 [N]: the sequence of each token. */
-  readonly sequenceOf: Value;
+  /** The rows' weights where those of a sequence have one number for each objective: [B, K] → that, [M, K] and [N, K]. */
+  readonly bySequence: (perSequence: Value) => Readonly<Record<'B' | 'M' | 'N', Value>>;
 }
 
-/**
- * Declares the batch's inputs and builds log-probabilities, entropy and values of its completion tokens.
- *
- * @param recompute whether backward passes recompute each layer instead of keeping its activations
- */
+/** How completions are computed. */
+export interface CompletionOptions {
+  /** Whether completions of one prompt share its rows; see `toBatch`. */
+  readonly shared: boolean;
+  /** Whether backward passes recompute each layer instead of keeping its activations. @default false */
+  readonly recompute?: boolean;
+}
+
+/** Declares the batch's inputs and builds log-probabilities, entropy and values of its completion tokens. */
 export function completionValues(
   graph: Graph,
   config: DecoderConfig,
   spec: TrainableSpec,
   tensors: Tensors,
-  recompute = false,
+  { shared, recompute }: CompletionOptions,
 ): CompletionValues {
-  const ids = graph.input('ids', 'int64', ['B', 'T']);
-  const rows = graph.input('rows', 'int64', ['N']);
+  const decoder = decoderOf(config, tensors, spec.lora);
+  const inputs = continuationInputs(graph, shared);
   const targets = graph.input('targets', 'int64', ['N']);
-  const sequenceOf = graph.input('sequenceOf', 'int64', ['N']);
+  const sequences = {
+    M: graph.input('sequenceOfPredicting', 'int64', ['M']),
+    N: graph.input('sequenceOf', 'int64', ['N']),
+  };
   const inverseTemperature = graph.floatInput('inverseTemperature', []);
-  const { hidden: predicting } = decodeSequences(config, ids, tensors, spec.lora, { rows, recompute }); // [N, width]
-  const cooled = logits(config, predicting, tensors, inverseTemperature); // [N, V]
-  const statistics = tokenStatistics(cooled, targets);
+  const predicting = predictingStates(decoder, inputs, recompute); // [N, width]
+  const statistics = tokenStatistics(logits(decoder, predicting, inverseTemperature), targets); // of [N, V]
   return {
     logprobs: statistics.logprobs,
     get entropy() {
       return statistics.entropy;
     },
     values: valueHeads(predicting, spec, tensors),
-    sequenceOf,
+    bySequence: (perSequence) => {
+      const rows = (dim: keyof typeof sequences): Value => {
+        const output = { dtype: graph.float, dims: [dim, perSequence.dims[1] as Dim] };
+        return graph.emit('Gather', [perSequence, sequences[dim]], output);
+      };
+      return { B: perSequence, M: rows('M'), N: rows('N') };
+    },
   };
 }
 
@@ -54,13 +67,8 @@ export function completionValues(
  */
 export function completionFeeds(batch: SequenceBatch, temperature: number): Readonly<Record<string, TensorArray>> {
   if (!(temperature > 0)) throw new RangeError(`temperature is ${temperature}; log-probabilities need one above 0`);
-  return {
-    ids: batch.ids,
-    rows: batch.rows,
-    targets: batch.targets,
-    sequenceOf: batch.sequenceOf,
-    inverseTemperature: { data: Float32Array.of(1 / temperature), dims: [] },
-  };
+  const { tokens: _, ...feeds } = batch;
+  return { ...feeds, inverseTemperature: { data: Float32Array.of(1 / temperature), dims: [] } };
 }
 
 /** A version's tensors as feeds. */

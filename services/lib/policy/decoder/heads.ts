@@ -112,5 +112,6 @@ export function attentionOperands(
 
 /** The rows of a group of query heads over T positions: G · T. */
 export function groupedRows(groups: number, positions: Dim): Dim {
+  if (groups === 1) return positions;
   return typeof positions === 'number' ? groups * positions : `G·${positions}`;
 }

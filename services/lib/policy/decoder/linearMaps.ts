@@ -1,5 +1,5 @@
 /** Linear maps with low-rank adapters. */
-import { type Value, adaptedLinear, add, linear, linearInOut } from '@gapo/graph';
+import { type Value, adaptedLinear, add, linear, linearInOut, mergedWeight } from '@gapo/graph';
 import { type LinearModule, type LoraSpec, adapterName, adapterOf } from '@gapo/model';
 import type { Tensors } from './tensorSource.js';
 
@@ -16,6 +16,7 @@ export const mergedElements = 1 << 20;
 
 /** Projects by x·(W + s·B·A)ᵀ + b, or by x·Wᵀ + s·(x·Aᵀ)·Bᵀ + b where W is large; s = alpha / rank. */
 export function projection(tensors: Tensors, lora: LoraSpec | undefined): Projection {
+  const sums = new Map<string, Value>(); // by module
   const product = (x: Value, { name, into, out, inOut }: LinearModule): Value => {
     const w = tensors(`${name}.weight`);
     const plain = inOut ? linearInOut : linear;
@@ -23,8 +24,11 @@ export function projection(tensors: Tensors, lora: LoraSpec | undefined): Projec
     if (adapter === undefined) return plain(x, w);
     const [a, b] = [tensors(adapterName(name, 'A')), tensors(adapterName(name, 'B'))];
     const { scale } = adapter;
-    if (into * out <= mergedElements && w.graph.precision !== 'float16')
-      return adaptedLinear(x, w, { a, b, scale }, inOut);
+    if (into * out <= mergedElements && w.graph.precision !== 'float16') {
+      const merged = sums.get(name) ?? mergedWeight(w, { a, b, scale }, inOut);
+      sums.set(name, merged);
+      return adaptedLinear(x, merged, { a, b, scale }, inOut);
+    }
     return add(plain(x, w), linear(linear(x, a), b, scale));
   };
   return (x, modules) =>

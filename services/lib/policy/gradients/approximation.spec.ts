@@ -6,7 +6,8 @@ import { at, required } from '@gapo/numeric';
 import { gramFromMatrix, gramMatrix } from '@gapo/objectives';
 import { toBatch } from '../batches/batch.js';
 import { completionFeeds, parameterFeeds, pick } from '../decoder/completions.js';
-import { decodeSequences, logits } from '../decoder/sequences.js';
+import { continuationInputs, predictingStates } from '../decoder/continuations.js';
+import { decoderOf, logits } from '../decoder/sequences.js';
 import { tensorSource } from '../decoder/tensorSource.js';
 import { Evaluator } from '../evaluator.js';
 import { tinyConfig, tinyModel } from '../tinyModel.fixture.js';
@@ -73,12 +74,11 @@ async function gramByDifferentiation(of: DecoderModel, shard: ShardInput): Promi
   const { vocabulary, logitCap } = of.config;
   const graph = new Graph('logits');
   const { tensors } = tensorSource(graph, trainableTensors(of.config, spec), of.weights);
-  const ids = graph.input('ids', 'int64', ['B', 'T']);
-  const rows = graph.input('rows', 'int64', ['N']);
-  const { hidden } = decodeSequences(of.config, ids, tensors, spec.lora, { rows });
-  graph.output('logits', logits(of.config, hidden, tensors, graph.constant(1)));
+  const decoder = decoderOf(of.config, tensors, spec.lora);
+  const hidden = predictingStates(decoder, continuationInputs(graph, false));
+  graph.output('logits', logits(decoder, hidden, graph.constant(1)));
   const model = await Session.open(graph.toModel(), { threads: 1 });
-  const feeds = { ...parameterFeeds(version), ...completionFeeds(toBatch(sequences, of.config.context), 1) };
+  const feeds = { ...parameterFeeds(version), ...completionFeeds(toBatch(sequences, of.config.context, false), 1) };
   const { logits: bounded } = await model.run(pick(feeds, model.inputNames));
   await model.close();
   const outputs = Float64Array.from(required(bounded, 'logits').data as Float32Array, (x) =>

@@ -2,7 +2,7 @@
 import { Session, type TensorArray } from '@gapo/graph';
 import { type DecoderModel, type NamedTensor, type TensorShape, type TrainableSpec, sizeOf } from '@gapo/model';
 import { importanceRatio, isClipped, klLoss } from '@gapo/objectives';
-import { type SequenceBatch, checkSequences, toBatch } from '../batches/batch.js';
+import { type SequenceBatch, batchPrompts, checkSequences, toBatch } from '../batches/batch.js';
 import { splitByMemory } from '../batches/microBatches.js';
 import { completionFeeds, parameterFeeds, pick } from '../decoder/completions.js';
 import type { EngineOptions } from '../engineOptions.js';
@@ -37,10 +37,11 @@ export class GradientEngine {
     const { config } = this.#model;
     checkSequences(input.sequences, config.context);
     checkShard(input, this.#spec);
-    const parts = splitByMemory(config, input.sequences, this.#options, true);
+    const shared = sharesPrompts(input);
+    const parts = splitByMemory(config, input.sequences, this.#options, { backward: true, shared });
     let total: ShardGradients | undefined;
     for (const indices of parts) {
-      const part = await this.#microBatch(version, partOf(input, indices));
+      const part = await this.#microBatch(version, partOf(input, indices), shared);
       total = total === undefined ? part : added(total, part);
     }
     return total as ShardGradients;
@@ -50,12 +51,12 @@ export class GradientEngine {
    * The gradients of one micro-batch. Where each sequence has one advantage, first tries a single backward pass, which is
    * exact if no token turns out to be clipped.
    */
-  async #microBatch(version: readonly NamedTensor[], input: ShardInput): Promise<ShardGradients> {
-    const batch = toBatch(input.sequences, this.#model.config.context);
-    if (input.advantagesPer === 'token') return this.#pass(version, input, batch, 'token');
-    const optimistic = await this.#pass(version, input, batch, 'unclipped');
+  async #microBatch(version: readonly NamedTensor[], input: ShardInput, shared: boolean): Promise<ShardGradients> {
+    const batch = toBatch(input.sequences, this.#model.config.context, shared);
+    if (input.advantagesPer === 'token') return this.#pass(version, input, batch, 'token', shared);
+    const optimistic = await this.#pass(version, input, batch, 'unclipped', shared);
     if (optimistic.statistics.clipped.every((count) => count === 0)) return optimistic;
-    return this.#pass(version, input, batch, 'signed');
+    return this.#pass(version, input, batch, 'signed', shared);
   }
 
   async close(): Promise<void> {
@@ -68,6 +69,7 @@ export class GradientEngine {
     input: ShardInput,
     batch: SequenceBatch,
     passes: GradientGraphOptions['passes'],
+    shared: boolean,
   ): Promise<ShardGradients> {
     const scope = input.scope ?? 'all';
     const regularized =
@@ -83,6 +85,7 @@ export class GradientEngine {
       kl: input.klCoefficient !== 0,
       entropy: input.entropyCoefficient !== 0,
       scope,
+      shared,
       recompute: this.#options.recompute ?? false,
       precision: this.#options.precision ?? 'float32',
     });
@@ -98,8 +101,8 @@ export class GradientEngine {
   }
 
   #session(options: GradientGraphOptions): Promise<Session> {
-    const { objectives, passes, clipRange, regularized, kl, entropy, scope } = options;
-    const key = [objectives, passes, clipRange, regularized, kl, entropy, scope].join();
+    const { objectives, passes, clipRange, regularized, kl, entropy, scope, shared } = options;
+    const key = [objectives, passes, clipRange, regularized, kl, entropy, scope, shared].join();
     let session = this.#sessions.get(key);
     if (session === undefined) {
       session = Session.open(gradientGraph(options, this.#model.weights).toModel(), this.#options);
@@ -107,6 +110,15 @@ export class GradientEngine {
     }
     return session;
   }
+}
+
+/**
+ * Whether sequences share the rows of their prompts. Forward that is never slower. Backward, shared rows run once for each
+ * objective where each sequence has one advantage, and other rows once for all of them.
+ */
+function sharesPrompts({ sequences, advantagesPer, objectives }: ShardInput): boolean {
+  const passes = advantagesPer === 'token' ? 1 : objectives;
+  return passes * batchPrompts(sequences, true).prompts.length < sequences.length;
 }
 
 /** Adds the second gradients to the first, in place. */

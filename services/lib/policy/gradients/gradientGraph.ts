@@ -1,5 +1,5 @@
 /** The graph that maps a batch and its advantages to one gradient per objective and one of the regularizers. */
-import { Graph, type Precision, type Seed, type Value, emitBinary, emitReshape, gradients } from '@gapo/graph';
+import { Graph, type Precision, type Seed, type Value, emitBinary, emitStack, gradients } from '@gapo/graph';
 import {
   type DecoderConfig,
   type TensorShape,
@@ -43,6 +43,8 @@ export interface GradientGraphOptions {
   readonly entropy?: boolean;
   /** Which trained tensors get gradients; with `lastLayer` the backward pass ends there. @default 'all' */
   readonly scope?: GradientScope;
+  /** Whether completions of one prompt share its rows. Backward, those rows run once for each objective. @default false */
+  readonly shared?: boolean;
   /** Whether backward passes recompute each layer instead of keeping its activations. @default false */
   readonly recompute?: boolean;
   /** @default 'float32' */
@@ -83,14 +85,15 @@ export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap
     kl = true,
     entropy = true,
     scope = 'all',
-    recompute,
+    shared = false,
+    recompute = false,
   } = options;
   const graph = new Graph('gradients', options.precision);
   const all = trainableTensors(config, spec);
   const { tensors, parameters } = tensorSource(graph, all, frozen);
   const trained = tensorsOf(scope, config, spec);
-  const completions = completionValues(graph, config, spec, tensors, recompute);
-  const { logprobs, values, sequenceOf } = completions;
+  const completions = completionValues(graph, config, spec, tensors, { shared, recompute });
+  const { logprobs, values } = completions;
   const oldLogprobs = graph.floatInput('oldLogprobs', ['N']);
   const denominator = graph.floatInput('denominator', []);
   // Divided by thousands of tokens, a token's gradient would vanish in float16: there the float32 sums are divided instead.
@@ -112,12 +115,12 @@ export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap
     const signs = passes === 'signed' ? (['positive', 'negative'] as const) : (['unclipped'] as const);
     for (const sign of signs) {
       const part = sign === 'unclipped' ? advantages : signedPart(advantages, sign); // [B, K]
-      const perToken = graph.emit('Gather', [part, sequenceOf], { dtype: graph.float, dims: ['N', objectives] });
+      const rows = completions.bySequence(part);
       const slope = surrogateSlope(r, divisor, clipRange, sign);
-      if (objectives > 1) perObjective.push(gradients([[logprobs, slope]], wanted, { B: part, N: perToken }));
+      if (objectives > 1) perObjective.push(gradients([[logprobs, slope]], wanted, rows));
       else {
         // A single objective's advantages multiply the slope, so no row needs a weight.
-        const own = emitBinary('Mul', slope, column(perToken, 0));
+        const own = emitBinary('Mul', slope, column(rows.N, 0));
         perObjective.push(stacked([gradients([[logprobs, own]], wanted)], wanted));
       }
     }
@@ -177,15 +180,10 @@ function stacked(
   gradientsOf: readonly ReadonlyMap<Value, Value>[],
   parameters: readonly Value[],
 ): ReadonlyMap<Value, Value> {
-  const result = new Map<Value, Value>();
-  for (const parameter of parameters) {
-    const all = gradientsOf.flatMap((found) => found.get(parameter) ?? []);
-    if (all.length === 0) continue;
-    const shape = parameter.dims as readonly number[];
-    const rows = all.map((gradient) => emitReshape(gradient, [1, ...shape], [1, ...shape]));
-    const g = parameter.graph;
-    const axis = { axis: { kind: 'int', value: 0 } } as const;
-    result.set(parameter, g.emit('Concat', rows, { dtype: g.float, dims: [all.length, ...shape] }, axis));
-  }
-  return result;
+  return new Map(
+    parameters.flatMap((parameter) => {
+      const all = gradientsOf.flatMap((found) => found.get(parameter) ?? []);
+      return all.length === 0 ? [] : [[parameter, emitStack(all)] as const];
+    }),
+  );
 }

@@ -22,7 +22,8 @@ import { importanceRatio, surrogateSlope } from '@gapo/objectives';
 import { checkSequences, toBatch } from '../batches/batch.js';
 import { type MemoryOptions, splitByMemory } from '../batches/microBatches.js';
 import { completionFeeds, parameterFeeds, pick } from '../decoder/completions.js';
-import { decodeSequences, logits } from '../decoder/sequences.js';
+import { continuationInputs, predictingStates } from '../decoder/continuations.js';
+import { decoderOf, logits } from '../decoder/sequences.js';
 import { tensorSource } from '../decoder/tensorSource.js';
 import type { EngineOptions } from '../engineOptions.js';
 import { type ShardInput, partOf } from './shard.js';
@@ -43,12 +44,11 @@ export class LogitGramEngine {
     const { config } = model;
     const graph = new Graph('logit gram', options.precision);
     const { tensors } = tensorSource(graph, trainableTensors(config, spec), model.weights);
-    const ids = graph.input('ids', 'int64', ['B', 'T']);
-    const rows = graph.input('rows', 'int64', ['N']);
     const targets = graph.input('targets', 'int64', ['N']);
     const inverseTemperature = graph.floatInput('inverseTemperature', []);
-    const { hidden } = decodeSequences(config, ids, tensors, spec.lora, { rows });
-    const cooled = logits(config, hidden, tensors, inverseTemperature); // [N, V]
+    const decoder = decoderOf(config, tensors, spec.lora);
+    const hidden = predictingStates(decoder, continuationInputs(graph, true));
+    const cooled = logits(decoder, hidden, inverseTemperature); // [N, V]
     const axis = { kind: 'int', value: -1 } as const;
     const logp = graph.emit('LogSoftmax', [cooled], { dtype: graph.float, dims: cooled.dims }, { axis });
     const index = graph.emit('Unsqueeze', [targets, graph.integers([-1])], { dtype: 'int64', dims: ['N', 1] });
@@ -73,14 +73,17 @@ export class LogitGramEngine {
   async compute(version: readonly NamedTensor[], input: ShardInput): Promise<Float64Array> {
     checkSequences(input.sequences, this.#config.context);
     const gram = new Float64Array(input.objectives ** 2);
-    for (const indices of splitByMemory(this.#config, input.sequences, this.#options, false)) {
+    for (const indices of splitByMemory(this.#config, input.sequences, this.#options, {
+      backward: false,
+      shared: true,
+    })) {
       await this.#addTo(gram, version, partOf(input, indices));
     }
     return gram;
   }
 
   async #addTo(gram: Float64Array, version: readonly NamedTensor[], input: ShardInput): Promise<void> {
-    const batch = toBatch(input.sequences, this.#config.context);
+    const batch = toBatch(input.sequences, this.#config.context, true);
     const feeds = { ...parameterFeeds(version), ...completionFeeds(batch, input.temperature) };
     const outputs = await this.#session.run(pick(feeds, this.#session.inputNames));
     const logprobs = outputs['logprobs']?.data as Float32Array;

@@ -8,7 +8,7 @@
 import { Graph, type Value, cast, emitBinary, emitReduce, emitReshape, emitUnary } from '@gapo/graph';
 import { type DecoderConfig, type DecoderModel, type TrainableSpec, trainableTensors } from '@gapo/model';
 import { masking } from '../decoder/masks.js';
-import { decodeSequences } from '../decoder/sequences.js';
+import { decodeSequences, decoderOf } from '../decoder/sequences.js';
 import { tensorSource } from '../decoder/tensorSource.js';
 import type { EnginePrecision } from '../precision.js';
 import { type Drawing, draw, drawingInputs, isProcessed } from './drawing.js';
@@ -26,7 +26,7 @@ export function prefillGraph(model: DecoderModel, spec: TrainableSpec, precision
   const graph = new Graph('prefill', precision);
   const { tensors } = tensorSource(graph, trainableTensors(config, spec), model.weights);
   const ids = graph.input('ids', 'int64', ['B', 'T']);
-  const { cache } = decodeSequences(config, ids, tensors, spec.lora);
+  const { cache } = decodeSequences(decoderOf(config, tensors, spec.lora), ids);
   const names = cacheNames(config);
   cache.flatMap(({ keys, values }) => [keys, values]).forEach((value, i) => graph.output(names[i] as string, value));
   return graph;

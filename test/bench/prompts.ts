@@ -1,0 +1,87 @@
+/** What completions save that share a prompt, against as many completions of different prompts of the same length. */
+import { uniform } from '@gapo/numeric';
+import { Evaluator, GradientEngine, type ShardInput } from '@gapo/policy';
+import { benchConfig, benchDecoder, benchTrainable, benchVersion } from './decoder.js';
+
+const threadCount = 2;
+const rounds = 5;
+const count = 32;
+const completionLength = 48;
+/** Tokens of a prompt, and completions of each. */
+const shapes = [
+  { prompt: 32, each: 4 },
+  { prompt: 256, each: 8 },
+] as const;
+const objectiveCounts = [1, 2] as const;
+
+/**
+ * Measures in one process and one run, on 32 completions of 48 tokens; every figure is the best of several rounds in which
+ * each kind of pass has its turn, as other processes only ever add time. P is the tokens of a prompt.
+ *
+ * - `prompts.forward.P`: log-probabilities of different prompts' completions, over those where each prompt has 4 or 8.
+ * - `prompts.gradients.P.K`: the same for the gradients of K objectives.
+ * - `prompts.rows.P`: the rows of different prompts over those that share: the most that either can be.
+ */
+export async function promptsBench(): Promise<Record<string, number>> {
+  const model = benchDecoder();
+  const version = benchVersion(model);
+  const options = { threads: threadCount };
+  const engine = new GradientEngine(model, benchTrainable, options);
+  const evaluator = await Evaluator.open(model, benchTrainable, options);
+  const kinds: Record<string, () => Promise<unknown>> = {};
+  for (const { prompt, each } of shapes) {
+    for (const [which, sharing] of [
+      ['own', 1],
+      ['shared', each],
+    ] as const) {
+      const sequences = completions(prompt, sharing);
+      kinds[`forward.${prompt}.${which}`] = () => evaluator.evaluate(version, sequences, 1);
+      for (const k of objectiveCounts)
+        kinds[`gradients.${prompt}.${k}.${which}`] = () => engine.compute(version, shard(sequences, k));
+    }
+  }
+  const best = new Map<string, number>();
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, run] of Object.entries(kinds)) {
+      const began = performance.now();
+      await run();
+      best.set(name, Math.min(best.get(name) ?? Infinity, performance.now() - began));
+    }
+  }
+  await Promise.all([engine.close(), evaluator.close()]);
+  const gain = (name: string): number => (best.get(`${name}.own`) as number) / (best.get(`${name}.shared`) as number);
+  return Object.fromEntries(
+    shapes.flatMap(({ prompt, each }) => [
+      [`prompts.rows.${prompt}`, (prompt + completionLength) / (prompt / each + completionLength)],
+      [`prompts.forward.${prompt}`, gain(`forward.${prompt}`)],
+      ...objectiveCounts.map((k) => [`prompts.gradients.${prompt}.${k}`, gain(`gradients.${prompt}.${k}`)] as const),
+    ]),
+  );
+}
+
+/** Completions in order of their prompts, `each` of every prompt. */
+function completions(prompt: number, each: number): ShardInput['sequences'] {
+  const ids = (seed: number, length: number): number[] =>
+    Array.from({ length }, (_, i) => 3 + Math.floor(uniform(seed, i) * (benchConfig.vocabulary - 3)));
+  return Array.from({ length: count }, (_, b) => ({
+    promptIds: ids(Math.floor(b / each), prompt),
+    completionIds: ids(1000 + b, completionLength),
+  }));
+}
+
+/** The gradients of K objectives, with an advantage for each completion and objective; no token is clipped. */
+function shard(sequences: ShardInput['sequences'], objectives: number): ShardInput {
+  const tokens = count * completionLength;
+  return {
+    sequences,
+    advantages: Float32Array.from({ length: objectives * count }, (_, i) => Math.sin(i + 1)),
+    advantagesPer: 'sequence',
+    objectives,
+    oldLogprobs: new Float32Array(tokens).fill(-Math.log(benchConfig.vocabulary)),
+    denominator: tokens,
+    temperature: 1,
+    clipRange: 1e9,
+    klCoefficient: 0,
+    entropyCoefficient: 0,
+  };
+}
