@@ -51,7 +51,7 @@ export const layersOf: Readonly<Record<string, Layers>> = {
     Object.keys(rewardKinds),
     ['http/judge'],
     ['http/protocols'],
-    ['remote', 'rules/kinds'],
+    ['encoding', 'remote', 'rules/kinds'],
     ['.'],
   ],
   'services/rollout': [['.'], ['engines/native', 'engines/served'], ['engines/served/protocols'], ['engines']],

@@ -11,9 +11,9 @@ import {
   spanNames,
   withSpan,
 } from '@gapo/tracing';
+import type { EncodedItem } from '../encoding/itemEncoder.js';
 import { BatchQueue, type Waiting } from './batchQueue.js';
 import { type Feeds, feedsOf } from './feeds.js';
-import type { EncodedItem } from './itemEncoder.js';
 import { runLength, type RunShape } from './runShape.js';
 import type { RunSize } from './runSize.js';
 

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ModelError, parseJson } from '@gapo/model';
 import { nonNegativeInt, parseYaml, positiveInt, z } from '@gapo/service';
+import type { FormSettings, ItemForm } from '../encoding/itemEncoder.js';
 import { type ClassifierOptions, classifierOptions, optionHint } from './classifierOptions.js';
 import { modelFile } from './modelFile.js';
 import { largestLimit, type PositionSettings, positionLimit } from './positions.js';
@@ -83,6 +84,22 @@ export async function readClassifierConfig(directory: string): Promise<Classifie
   const file = await modelFile(directory, options.file, (choice) => optionHint(optionsPath, 'file', choice));
   const exclusive = (config.problem_type ?? 'single_label_classification') === 'single_label_classification';
   return { file, vocabulary: config.vocab_size, maxTokens, padId, labelNames, exclusive, label, options, optionsPath };
+}
+
+/** Returns how the classifier's items become tokens, and how messages name the options that say so. */
+export function itemFormOf({ maxTokens, options, optionsPath }: ClassifierConfig): {
+  readonly form: ItemForm;
+  readonly settings: FormSettings;
+} {
+  const { input, text, truncate, truncation_side: truncationSide } = options;
+  return {
+    form: { input, text, maxTokens, truncate, truncationSide },
+    settings: {
+      path: optionsPath,
+      maxTokens: 'max_tokens',
+      input: (value) => optionHint(optionsPath, 'input', value),
+    },
+  };
 }
 
 /**

@@ -10,16 +10,7 @@
  * ```
  */
 import { finiteNumber, nonEmptyText, nonNegativeInt, positiveInt, word, z } from '@gapo/service';
-
-const place = /\{(\w+)\}/g;
-
-const text = z
-  .string()
-  .refine((pattern) => {
-    const places = [...pattern.matchAll(place)].map(([, name]) => name);
-    return places.includes('completion') && places.every((name) => name === 'prompt' || name === 'completion');
-  })
-  .meta({ expected: 'a text with {completion} and optionally {prompt}' });
+import { itemText } from '../encoding/itemText.js';
 
 export const classifierOptions = z
   .object({
@@ -37,7 +28,7 @@ export const classifierOptions = z
       .meta({ expected: 'none, sigmoid, softmax or log_odds' })
       .optional(),
     input: z.enum(['chat', 'pair', 'text']).default('chat').meta({ expected: 'chat, pair or text' }),
-    text: text.optional(),
+    text: itemText.optional(),
     truncate: z
       .enum(['prompt', 'completion', 'none'])
       .default('prompt')
@@ -61,14 +52,6 @@ export type ClassifierOptions = z.output<typeof classifierOptions>;
 
 /** Turns a logit into a score: the functions of transformers' pipelines, and the log-odds of a label against the rest. */
 export type ScoreFunction = NonNullable<ClassifierOptions['function_to_apply']>;
-
-/** The default text of `input: text`. */
-export const plainText = '{prompt}{completion}';
-
-/** Fills the prompt and the completion into a text. */
-export function filledText(pattern: string, prompt: string, completion: string): string {
-  return pattern.replaceAll(place, (_, name: string) => (name === 'prompt' ? prompt : completion));
-}
 
 /** Returns an option as the file of options would have it, for error messages. */
 export function optionHint(optionsPath: string, key: keyof ClassifierOptions, value: string | number): string {

@@ -3,7 +3,7 @@
  * alone, and never runs alone, so that its score does not depend on the rest of the run, bit for bit.
  */
 import { at } from '@gapo/numeric';
-import type { EncodedItem } from './itemEncoder.js';
+import type { EncodedItem } from '../encoding/itemEncoder.js';
 
 /** The smallest step of padded lengths. A smaller one pads less, but splits a call into more and smaller runs. */
 const leastStep = 16;

@@ -4,10 +4,10 @@
  */
 import { ModelError } from '@gapo/model';
 import { at } from '@gapo/numeric';
+import type { EncodedItem } from '../encoding/itemEncoder.js';
 import type { ClassifierConfig } from './classifierConfig.js';
 import { type ClassifierModel, oneLine } from './classifierModel.js';
 import { feedsOf, fewestRows } from './feeds.js';
-import type { EncodedItem } from './itemEncoder.js';
 import type { Logits } from './logits.js';
 import { type RunShape, runShape } from './runShape.js';
 

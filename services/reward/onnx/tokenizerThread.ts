@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { ModelError, Tokenizer } from '@gapo/model';
 import type { ScoreItem } from '@gapo/reward';
 import { type Outcome, outcome } from '@gapo/service';
-import { readClassifierConfig } from './classifierConfig.js';
+import { type Encoding, type ItemEncoder, itemEncoder } from '../encoding/itemEncoder.js';
+import { itemFormOf, readClassifierConfig } from './classifierConfig.js';
 import { optionPlace } from './classifierOptions.js';
 import { scoringDigest } from './fingerprint.js';
-import { type Encoding, type ItemEncoder, itemEncoder } from './itemEncoder.js';
 
 /** Items to encode. */
 export interface EncodeTask {
@@ -45,7 +45,8 @@ async function openEncoder(directory: string): Promise<Opened> {
         'the tokenizer belongs to another model',
     );
   }
-  const encoder = itemEncoder(tokenizer, config, directory);
+  const { form, settings } = itemFormOf(config);
+  const encoder = itemEncoder(tokenizer, form, settings, directory);
   return { encoder, digest: await scoringDigest(directory, config) };
 }
 

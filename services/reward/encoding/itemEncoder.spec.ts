@@ -6,9 +6,14 @@ import { type TestContext, describe, test } from 'node:test';
 import { Tokenizer } from '@gapo/model';
 import { oneTurn } from '@gapo/reward/testing';
 import { temporaryDirectory } from '@gapo/service/testing';
-import { readClassifierConfig } from './classifierConfig.js';
-import { type EncodedItem, type Encoding, itemEncoder } from './itemEncoder.js';
-import { tinyPair, tinyTokens, writeTinyClassifier } from './tinyClassifier.fixture.js';
+import { itemFormOf, readClassifierConfig } from '../onnx/classifierConfig.js';
+import { tinyPair, tinyTokens, writeTinyClassifier } from '../onnx/tinyClassifier.fixture.js';
+import { type EncodedItem, type Encoding, type ItemEncoder, itemEncoder } from './itemEncoder.js';
+
+async function encoderOf(directory: string): Promise<ItemEncoder> {
+  const { form, settings } = itemFormOf(await readClassifierConfig(directory));
+  return itemEncoder(await Tokenizer.read(directory), form, settings, directory);
+}
 
 async function encoderWith(
   t: TestContext,
@@ -16,7 +21,7 @@ async function encoderWith(
 ): Promise<(prompt: string, completion: string) => Promise<Encoding>> {
   const directory = await temporaryDirectory(t);
   await writeTinyClassifier(directory, { rewardYaml: JSON.stringify({ objective: 'x', ...options }) });
-  const encoder = itemEncoder(await Tokenizer.read(directory), await readClassifierConfig(directory), directory);
+  const encoder = await encoderOf(directory);
   return (prompt, completion) => encoder.encode(oneTurn(prompt, completion));
 }
 
@@ -69,7 +74,7 @@ describe('an item as tokens', () => {
     const encoded = async (options: Readonly<Record<string, unknown>>): Promise<readonly number[]> => {
       const directory = await temporaryDirectory(t);
       await writeTinyClassifier(directory, { rewardYaml: JSON.stringify({ objective: 'x', ...options }) });
-      const encoder = itemEncoder(await Tokenizer.read(directory), await readClassifierConfig(directory), directory);
+      const encoder = await encoderOf(directory);
       return ids(await encoder.encode(item));
     };
     const all = [...tinyTokens('How?', 'So.'), ...tinyTokens('Why?', 'Thus.')];

@@ -1,5 +1,5 @@
 /**
- * Encodes prompt and completion as the classifier's own tokens: two segments, one text, or a conversation in its chat
+ * Encodes prompt and completion as a reward model's own tokens: two segments, one text, or a conversation in its chat
  * template, truncated to what the model takes.
  */
 import { join } from 'node:path';
@@ -12,8 +12,31 @@ import {
   roomyCharactersPerToken,
 } from '@gapo/model';
 import type { ScoreItem } from '@gapo/reward';
-import type { ClassifierConfig } from './classifierConfig.js';
-import { filledText, optionHint, plainText } from './classifierOptions.js';
+import { filledText, plainText } from './itemText.js';
+
+/** How an item becomes tokens. */
+export interface ItemForm {
+  /** The conversation in the chat template, prompt and completion as two segments, or as one text. */
+  readonly input: 'chat' | 'pair' | 'text';
+  /** With `text`: the text, with {completion} and optionally {prompt}. @default '{prompt}{completion}' */
+  readonly text?: string | undefined;
+  /** The longest sequence in tokens, special tokens included. */
+  readonly maxTokens: number;
+  /** What loses tokens if an item is longer. */
+  readonly truncate: 'prompt' | 'completion' | 'none';
+  /** The end at which tokens are removed. */
+  readonly truncationSide: 'left' | 'right';
+}
+
+/** How error messages name the settings of an {@link ItemForm}. */
+export interface FormSettings {
+  /** The file that has them. */
+  readonly path: string;
+  /** The key of `maxTokens`. */
+  readonly maxTokens: string;
+  /** Returns `input` with a value, as the file has it. */
+  input(value: ItemForm['input']): string;
+}
 
 /** A sequence of tokens. */
 export interface EncodedItem {
@@ -33,19 +56,25 @@ export interface ItemEncoder {
 }
 
 /**
- * Creates the encoder that the options select.
+ * Creates the encoder for a form.
  *
- * @param directory the classifier's, for error messages
+ * @param directory the tokenizer's, for error messages
  * @throws ModelError if the tokenizer lacks what it needs
  */
-export function itemEncoder(tokenizer: Tokenizer, config: ClassifierConfig, directory: string): ItemEncoder {
-  const { input, text = plainText } = config.options;
+export function itemEncoder(
+  tokenizer: Tokenizer,
+  form: ItemForm,
+  settings: FormSettings,
+  directory: string,
+): ItemEncoder {
+  const { input, text = plainText } = form;
+  const limits: Limits = { ...form, key: settings.maxTokens };
   if (input === 'chat') {
-    assertTemplate(tokenizer, config, directory);
-    return new ConversationEncoder(config, new JudgedConversation(tokenizer));
+    assertTemplate(tokenizer, settings, directory);
+    return new ConversationEncoder(limits, new JudgedConversation(tokenizer));
   }
   if (input === 'text') {
-    return new SingleTextEncoder(config, (prompt, completion) =>
+    return new SingleTextEncoder(limits, (prompt, completion) =>
       tokenizer.encode(filledText(text, prompt, completion), { addSpecialTokens: true }),
     );
   }
@@ -53,62 +82,63 @@ export function itemEncoder(tokenizer: Tokenizer, config: ClassifierConfig, dire
   if (template === undefined) {
     throw new ModelError(
       join(directory, 'tokenizer.json'),
-      `has no post_processor for two texts; combine them otherwise, for example ${optionHint(config.optionsPath, 'input', 'text')}`,
+      `has no post_processor for two texts; combine them otherwise, for example ${settings.input('text')}`,
     );
   }
-  if (template.specialTokens >= config.maxTokens) {
+  if (template.specialTokens >= form.maxTokens) {
     throw new ModelError(
-      config.optionsPath,
-      `has max_tokens ${config.maxTokens}, which leaves no room beside the special tokens`,
+      settings.path,
+      `has ${settings.maxTokens} ${form.maxTokens}, which leaves no room beside the special tokens`,
     );
   }
-  return new PairEncoder(tokenizer, template, config);
+  return new PairEncoder(tokenizer, template, limits);
 }
 
 /** @throws ModelError if the tokenizer has no chat template, or one that leaves out the prompt or the completion */
-function assertTemplate(tokenizer: Tokenizer, config: ClassifierConfig, directory: string): void {
+function assertTemplate(tokenizer: Tokenizer, settings: FormSettings, directory: string): void {
   const template = tokenizer.chatTemplate;
   if (template === undefined) {
     throw new ModelError(
       join(directory, 'tokenizer_config.json'),
-      `has no chat_template; add one, or combine prompt and completion otherwise, for example ${optionHint(config.optionsPath, 'input', 'pair')}`,
+      `has no chat_template; add one, or combine prompt and completion otherwise, for example ${settings.input('pair')}`,
     );
   }
   template.assertExchange();
 }
 
+/** The limits of a sequence, and the key of `maxTokens` in the file that has them. */
+type Limits = Pick<ItemForm, 'maxTokens' | 'truncate' | 'truncationSide'> & { readonly key: string };
+
 /** Encodes the conversation of an item, with the completion as its last turn, through the chat template. */
 class ConversationEncoder implements ItemEncoder {
-  readonly #config: ClassifierConfig;
+  readonly #limits: Limits;
   readonly #conversation: JudgedConversation;
 
-  constructor(config: ClassifierConfig, conversation: JudgedConversation) {
-    this.#config = config;
+  constructor(limits: Limits, conversation: JudgedConversation) {
+    this.#limits = limits;
     this.#conversation = conversation;
   }
 
   async encode({ turns, completion }: ScoreItem): Promise<Encoding> {
-    const { maxTokens, options } = this.#config;
-    const { truncate, truncation_side: side } = options;
+    const { maxTokens, truncate, truncationSide: side } = this.#limits;
     const shortened = ({ prompt: 'history', completion: 'reply', none: 'none' } as const)[truncate];
     const whole = [...turns, { role: 'assistant', content: completion }];
-    return encodingOf(this.#config, () => this.#conversation.encode(whole, maxTokens, { shortened, side }));
+    return encodingOf(this.#limits, () => this.#conversation.encode(whole, maxTokens, { shortened, side }));
   }
 }
 
 /** Encodes prompt and completion as one text. If it is too long, one of the two loses characters until the rest fits. */
 class SingleTextEncoder implements ItemEncoder {
-  readonly #config: ClassifierConfig;
+  readonly #limits: Limits;
   readonly #tokens: (prompt: string, completion: string) => Promise<number[]>;
 
-  constructor(config: ClassifierConfig, tokens: (prompt: string, completion: string) => Promise<number[]>) {
-    this.#config = config;
+  constructor(limits: Limits, tokens: (prompt: string, completion: string) => Promise<number[]>) {
+    this.#limits = limits;
     this.#tokens = tokens;
   }
 
   async encode({ prompt, completion }: ScoreItem): Promise<Encoding> {
-    const { maxTokens, options } = this.#config;
-    const { truncate, truncation_side: side } = options;
+    const { maxTokens, truncate, truncationSide: side } = this.#limits;
     const characters = [...(truncate === 'completion' ? completion : prompt)];
     const keeping = async (count: number): Promise<number[] | undefined> => {
       const kept = (side === 'left' ? characters.slice(characters.length - count) : characters.slice(0, count)).join(
@@ -117,19 +147,19 @@ class SingleTextEncoder implements ItemEncoder {
       const ids = await (truncate === 'completion' ? this.#tokens(prompt, kept) : this.#tokens(kept, completion));
       return ids.length <= maxTokens ? ids : undefined;
     };
-    return encodingOf(this.#config, () => longestThatFits(characters.length, maxTokens, truncate !== 'none', keeping));
+    return encodingOf(this.#limits, () => longestThatFits(characters.length, maxTokens, truncate !== 'none', keeping));
   }
 }
 
 /** Returns tokens as an encoding; none means that not enough of the item fits. */
-async function encodingOf(config: ClassifierConfig, tokens: () => Promise<number[] | undefined>): Promise<Encoding> {
+async function encodingOf(limits: Limits, tokens: () => Promise<number[] | undefined>): Promise<Encoding> {
   let ids: number[] | undefined;
   try {
     ids = await tokens();
   } catch (error) {
     return { problem: `the item cannot be encoded: ${(error as Error).message}` };
   }
-  if (ids === undefined) return { problem: tooLong(config) };
+  if (ids === undefined) return { problem: tooLong(limits) };
   return ids.length === 0 ? { problem: 'the item has no tokens' } : { ids };
 }
 
@@ -137,23 +167,22 @@ async function encodingOf(config: ClassifierConfig, tokens: () => Promise<number
 class PairEncoder implements ItemEncoder {
   readonly #tokenizer: Tokenizer;
   readonly #template: PairTemplate;
-  readonly #config: ClassifierConfig;
+  readonly #limits: Limits;
 
-  constructor(tokenizer: Tokenizer, template: PairTemplate, config: ClassifierConfig) {
+  constructor(tokenizer: Tokenizer, template: PairTemplate, limits: Limits) {
     this.#tokenizer = tokenizer;
     this.#template = template;
-    this.#config = config;
+    this.#limits = limits;
   }
 
   async encode({ prompt, completion }: ScoreItem): Promise<Encoding> {
-    const { maxTokens, options } = this.#config;
-    const { truncate, truncation_side: side } = options;
+    const { maxTokens, truncate, truncationSide: side } = this.#limits;
     const room = maxTokens - this.#template.specialTokens;
     let [first, second] = [await this.#tokensAt(side, prompt, room), await this.#tokensAt(side, completion, room)];
     const surplus = first.length + second.length - room;
     if (surplus > 0) {
       const shortened = truncate === 'completion' ? second : first;
-      if (truncate === 'none' || surplus > shortened.length) return { problem: tooLong(this.#config) };
+      if (truncate === 'none' || surplus > shortened.length) return { problem: tooLong(this.#limits) };
       const kept = side === 'left' ? shortened.slice(surplus) : shortened.slice(0, shortened.length - surplus);
       if (truncate === 'completion') second = kept;
       else first = kept;
@@ -176,8 +205,8 @@ class PairEncoder implements ItemEncoder {
   }
 }
 
-function tooLong({ maxTokens, options }: ClassifierConfig): string {
-  if (options.truncate === 'none') return `the item is longer than max_tokens ${maxTokens}; shorten it to be scored`;
-  const whole = options.truncate === 'completion' ? 'prompt' : 'completion';
-  return `the ${whole} alone is longer than max_tokens ${maxTokens}; shorten it to be scored`;
+function tooLong({ maxTokens, truncate, key }: Limits): string {
+  if (truncate === 'none') return `the item is longer than ${key} ${maxTokens}; shorten it to be scored`;
+  const whole = truncate === 'completion' ? 'prompt' : 'completion';
+  return `the ${whole} alone is longer than ${key} ${maxTokens}; shorten it to be scored`;
 }
